@@ -1,4 +1,4 @@
-//! A server on the same runtime as the gateway that does nothing but answer: what HTTP itself costs.
+//! A minimal server on the same runtime as the gateway: the cost of HTTP itself.
 
 use std::convert::Infallible;
 
@@ -14,12 +14,10 @@ use tokio_util::task::TaskTracker;
 
 use crate::origin;
 
-/// Answers `/library/sections/LENGTH/all` for the lengths of the bench with bodies made in advance.
+/// Answers `/library/sections/LENGTH/all` for the lengths of the bench with prepared bodies.
 pub(crate) async fn serve(port: u16, lengths: &[usize]) -> Result<(), String> {
-    let kept: Vec<(String, Bytes)> = lengths
-        .iter()
-        .map(|bytes| (format!("/library/sections/{bytes}/all"), origin::body(*bytes)))
-        .collect();
+    let kept: Vec<(String, Bytes)> =
+        lengths.iter().map(|bytes| (format!("/library/sections/{bytes}/all"), origin::body(*bytes))).collect();
     listen(port, move |request| {
         let found = kept.iter().find(|(path, _)| path == request.uri().path());
         let mut response = Response::new(Full::new(found.map_or_else(Bytes::new, |(_, body)| body.clone())));

@@ -1,4 +1,4 @@
-//! The one load generator: connections that stay open and ask one thing after the other.
+//! The load generator: persistent connections with one request at a time each.
 
 use std::time::{Duration, Instant};
 
@@ -6,13 +6,12 @@ use futures_util::future::try_join_all;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// Room for the largest answer of the bench with its head.
+/// Buffer for the largest response of the bench with its head.
 const BUFFER_BYTES: usize = 256 * 1024;
 
-/// Connections of one client at a time in the rounds that measure CPU time.
+/// Concurrent connections in the rounds that measure CPU time.
 pub(crate) const CONNECTIONS: usize = 16;
 
-/// Reads the clock.
 #[expect(clippy::disallowed_methods, reason = "a load generator measures real time")]
 pub(crate) fn now() -> Instant {
     Instant::now()
@@ -36,31 +35,29 @@ pub(crate) fn request(target: &str) -> Vec<u8> {
 }
 
 /// One open connection.
-pub(crate) struct Connection {
+pub(crate) struct BenchConnection {
     stream: TcpStream,
     buffer: Vec<u8>,
 }
 
-/// What came back: the head as text, and the body.
+/// A response: the head as text, and the body.
 #[derive(Debug)]
-pub(crate) struct Answer<'a> {
+pub(crate) struct BenchResponse<'a> {
     /// Status line and headers.
     pub(crate) head: &'a str,
-    /// The body.
+    /// Body.
     pub(crate) body: &'a [u8],
 }
 
-impl Connection {
-    /// Opens one.
+impl BenchConnection {
     pub(crate) async fn open(port: u16) -> Result<Self, String> {
-        let stream =
-            TcpStream::connect(("127.0.0.1", port)).await.map_err(|error| format!("port {port}: {error}"))?;
+        let stream = TcpStream::connect(("127.0.0.1", port)).await.map_err(|error| format!("port {port}: {error}"))?;
         stream.set_nodelay(true).map_err(|error| error.to_string())?;
         Ok(Self { stream, buffer: vec![0; BUFFER_BYTES] })
     }
 
-    /// Asks and reads the whole answer, which must say how long it is.
-    pub(crate) async fn ask(&mut self, request: &[u8]) -> Result<Answer<'_>, String> {
+    /// Sends a request and reads the whole response, which must have a `Content-Length`.
+    pub(crate) async fn send(&mut self, request: &[u8]) -> Result<BenchResponse<'_>, String> {
         self.stream.write_all(request).await.map_err(|error| error.to_string())?;
         let (mut read, mut length) = (0, None);
         loop {
@@ -76,7 +73,7 @@ impl Connection {
                 && read >= head + body
             {
                 let text = std::str::from_utf8(&self.buffer[..head]).map_err(|error| error.to_string())?;
-                return Ok(Answer { head: text, body: &self.buffer[head..head + body] });
+                return Ok(BenchResponse { head: text, body: &self.buffer[head..head + body] });
             }
         }
     }
@@ -93,10 +90,10 @@ fn head_and_body(bytes: &[u8]) -> Result<Option<(usize, usize)>, String> {
     length.map(|length| Some((end + 4, length))).ok_or_else(|| format!("no length: {head}"))
 }
 
-/// Asks the same thing `each` times on every connection; every body must be `expected`. Returns how long each took,
+/// Sends the same request `each` times on every connection; every body must be `expected`. Returns the latencies,
 /// shortest first.
 pub(crate) async fn drive(
-    connections: &mut [Connection],
+    connections: &mut [BenchConnection],
     request: &[u8],
     expected: &[u8],
     each: usize,
@@ -105,7 +102,7 @@ pub(crate) async fn drive(
         let mut took = Vec::with_capacity(each);
         for _ in 0..each {
             let began = now();
-            let answer = connection.ask(request).await?;
+            let answer = connection.send(request).await?;
             took.push(began.elapsed());
             if answer.body != expected {
                 return Err(format!("another body came: {}", answer.head));
@@ -118,7 +115,7 @@ pub(crate) async fn drive(
     Ok(took)
 }
 
-/// Opens so many connections.
-pub(crate) async fn open(port: u16, count: usize) -> Result<Vec<Connection>, String> {
-    try_join_all((0..count).map(|_| Connection::open(port))).await
+/// Opens `count` connections.
+pub(crate) async fn open(port: u16, count: usize) -> Result<Vec<BenchConnection>, String> {
+    try_join_all((0..count).map(|_| BenchConnection::open(port))).await
 }

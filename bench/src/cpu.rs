@@ -1,16 +1,16 @@
-//! CPU time of a server: all of its processes and threads, user and system time, from the kernel's books.
+//! CPU time of a server: all of its processes and threads, user and system time, as the kernel counts it.
 
 use std::collections::HashSet;
 use std::fs;
 use std::time::Duration;
 
-/// CPU time that `process` and everything it started have used so far.
-pub(crate) fn of(process: u32) -> Duration {
-    family(process).into_iter().map(of_one).sum()
+/// CPU time that `process` and its descendants have used so far.
+pub(crate) fn process_tree_time(process: u32) -> Duration {
+    process_tree(process).into_iter().map(process_time).sum()
 }
 
 /// The process and all its descendants.
-fn family(process: u32) -> HashSet<u32> {
+fn process_tree(process: u32) -> HashSet<u32> {
     let parents: Vec<(u32, u32)> = fs::read_dir("/proc")
         .into_iter()
         .flatten()
@@ -29,11 +29,11 @@ fn family(process: u32) -> HashSet<u32> {
 
 fn parent_of(process: u32) -> Option<u32> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // The name stands in brackets and may hold anything.
+    // The name stands in brackets and may contain anything.
     stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
 
-fn of_one(process: u32) -> Duration {
+fn process_time(process: u32) -> Duration {
     let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten();
     threads
         .filter_map(|thread| {

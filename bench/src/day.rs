@@ -1,11 +1,11 @@
-//! What a gateway costs a home all day: how often it wakes, how much of a core it takes, and how many bytes it writes
-//! to disk. `greenroom-bench day`, with `--settle=`, `--idle=` and `--widget=SECONDS`, `--evening=MINUTES` (zero leaves a
-//! phase out) and `--beside=PROGRAM` for another build in the same run.
+//! What a gateway costs a household all day: wake-ups, CPU share, and bytes written to disk. `greenroom-bench day`,
+//! with `--settle=`, `--idle=` and `--widget=SECONDS`, `--evening=MINUTES` (zero leaves a phase out) and
+//! `--beside=PROGRAM` for another build in the same run.
 //!
 //! Each build stands in front of a simulated Plex of its own, on free ports of this machine and in a folder of its own.
 //! Wake-ups are the voluntary context switches of its threads, bytes are what the kernel counts as written
-//! (`write_bytes`: each dirtied page once per write-back). A window that is shorter than `rewrite_after` holds the first
-//! write of every answer and extrapolates it: then the figure is an upper bound.
+//! (`write_bytes`: each dirtied page once per write-back). A window shorter than `rewrite_after` contains the first
+//! write of every response and extrapolates it: then the figure is an upper bound.
 
 use std::collections::HashMap;
 use std::fs;
@@ -13,11 +13,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::client::{self, Connection};
+use crate::client::{self, BenchConnection};
 use crate::cpu;
-use crate::peer::{self, Peer};
+use crate::server::{self, BenchServer};
 
-/// What the widget of a start page asks, and how often.
+/// Requests of a start page's widget, and their interval.
 const WIDGET: [&str; 4] = [
     "/status/sessions",
     "/statistics/bandwidth?timespan=4",
@@ -25,19 +25,19 @@ const WIDGET: [&str; 4] = [
     "/library/sections/1/all?X-Plex-Container-Start=0&X-Plex-Container-Size=0",
 ];
 const WIDGET_EVERY: Duration = Duration::from_secs(5);
-/// The owner's token at a simulated Plex.
+/// Owner token at a simulated Plex.
 const TOKEN: &str = "plx-owner-a";
-/// The library, small: what is measured is not how long it takes to index.
+/// A small library, because indexing time is not measured.
 const LIBRARY: [&str; 6] = ["--films", "200", "--shows", "30", "--tracks", "2000"];
-/// How much faster than real an evening is played.
+/// Time factor of an evening.
 const PACE: &str = "2";
-/// How often the books of the evening's process are read: they are gone with it.
+/// Sampling interval of the evening's process: its counters vanish with it.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 const DAY_S: f64 = 86_400.0;
 const MIB: f64 = 1024.0 * 1024.0;
 
-/// How long each phase takes.
-struct Plan {
+/// Length of each phase.
+struct PhaseDurations {
     settle: Duration,
     idle: Duration,
     widget: Duration,
@@ -45,16 +45,16 @@ struct Plan {
 }
 
 /// One build in front of its simulated server.
-struct Home {
+struct MeasuredGateway {
     name: &'static str,
     program: PathBuf,
-    gateway: Peer,
+    gateway: BenchServer,
     /// Ends after the gateway.
-    _server: Peer,
+    _server: BenchServer,
 }
 
-/// What the kernel has booked for a process so far.
-struct Books {
+/// Kernel counters of a process.
+struct ProcessUsage {
     switches: HashMap<String, u64>,
     cpu: Duration,
     written: u64,
@@ -64,12 +64,10 @@ struct Books {
 pub(crate) async fn measure(words: &[&str]) -> Result<(), String> {
     let number = |name: &str, usual: u64| {
         let said = words.iter().find_map(|word| word.strip_prefix(name));
-        said.map_or(Ok(usual), |said| {
-            said.parse::<u64>().map_err(|_| format!("{name}{said}: a number is wanted"))
-        })
+        said.map_or(Ok(usual), |said| said.parse::<u64>().map_err(|_| format!("{name}{said}: a number is wanted")))
     };
     let seconds = |name: &str, usual: u64| number(name, usual).map(Duration::from_secs);
-    let plan = Plan {
+    let plan = PhaseDurations {
         settle: seconds("--settle=", 10)?,
         idle: seconds("--idle=", 40)?,
         widget: seconds("--widget=", 60)?,
@@ -77,16 +75,16 @@ pub(crate) async fn measure(words: &[&str]) -> Result<(), String> {
     };
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let own = std::env::current_exe().map_err(|error| error.to_string())?.with_file_name("greenroom");
-    let mut homes = vec![Home::open("Greenroom", own, folder.path()).await?];
+    let mut homes = vec![MeasuredGateway::open("Greenroom", own, folder.path()).await?];
     if let Some(other) = words.iter().find_map(|word| word.strip_prefix("--beside=")) {
-        homes.push(Home::open("beside", other.into(), folder.path()).await?);
+        homes.push(MeasuredGateway::open("beside", other.into(), folder.path()).await?);
     }
     println!("| phase | build | window | wake-ups/s | of a core | written | a day of it |");
     println!("| --- | --- | ---: | ---: | ---: | ---: | ---: |");
     let phases = async {
         tokio::time::sleep(plan.settle).await;
-        during("idle", &homes, plan.idle, tokio::time::sleep(plan.idle)).await?;
-        during("one widget", &homes, plan.widget, ask_all(&homes, plan.widget)).await?
+        measure_phase("idle", &homes, plan.idle, tokio::time::sleep(plan.idle)).await?;
+        measure_phase("one widget", &homes, plan.widget, ask_all(&homes, plan.widget)).await?
     };
     let evenings = homes.iter().map(|home| evening(home, plan.evening_minutes));
     let (phases, evenings) = tokio::join!(phases, futures_util::future::join_all(evenings));
@@ -94,41 +92,41 @@ pub(crate) async fn measure(words: &[&str]) -> Result<(), String> {
     evenings.into_iter().collect()
 }
 
-impl Home {
+impl MeasuredGateway {
     async fn open(name: &'static str, program: PathBuf, folder: &Path) -> Result<Self, String> {
-        let (upstream, port, control) = (peer::free_port()?, peer::free_port()?, peer::free_port()?);
+        let (upstream, port, control) = (server::free_port()?, server::free_port()?, server::free_port()?);
         let folder = folder.join(name);
         let mut simulate = Command::new(&program);
         simulate.args(["simulate", "plex", "--listen", &format!("127.0.0.1:{upstream}")]).args(LIBRARY);
-        let server = Peer::start("the simulated Plex", upstream, simulate.stderr(Stdio::null())).await?;
+        let server = BenchServer::start("the simulated Plex", upstream, simulate.stderr(Stdio::null())).await?;
         let text = format!(
             "data_dir = \"{}/data\"\n[control]\nlisten = \"127.0.0.1:{control}\"\n[[server]]\nname = \"home\"\n\
              kind = \"plex\"\nurl = \"http://127.0.0.1:{upstream}\"\nlisten = \"127.0.0.1:{port}\"\n\
              token = \"{TOKEN}\"\n",
             folder.display()
         );
-        let file = peer::write(&folder, "greenroom.toml", &text)?;
+        let file = server::write(&folder, "greenroom.toml", &text)?;
         let mut serve = Command::new(&program);
         serve.arg("serve").arg("--config").arg(file).stderr(Stdio::null());
-        let gateway = Peer::start(name, port, &mut serve).await?;
+        let gateway = BenchServer::start(name, port, &mut serve).await?;
         Ok(Self { name, program, gateway, _server: server })
     }
 }
 
-/// Lets `work` happen and prints what it cost each home.
-async fn during<W: Future>(
+/// Runs `work` and prints its cost for each build.
+async fn measure_phase<W: Future>(
     phase: &str,
-    homes: &[Home],
+    homes: &[MeasuredGateway],
     window: Duration,
     work: W,
 ) -> Result<W::Output, String> {
-    let all = || homes.iter().map(|home| Books::of(home.gateway.process())).collect::<Result<Vec<_>, _>>();
+    let all = || homes.iter().map(|home| ProcessUsage::read(home.gateway.process())).collect::<Result<Vec<_>, _>>();
     let (began, before) = (client::now(), all()?);
     let output = work.await;
     let took = began.elapsed().as_secs_f64();
     if !window.is_zero() {
         for ((home, before), after) in homes.iter().zip(before).zip(all()?) {
-            let woken = after.woken_since(&before) as f64 / took;
+            let woken = after.wakeups_since(&before) as f64 / took;
             let share = after.cpu.saturating_sub(before.cpu).as_secs_f64() / took * 100.0;
             let written = after.written.saturating_sub(before.written);
             let written = written_columns(written, took);
@@ -143,16 +141,16 @@ fn written_columns(written: u64, took_s: f64) -> String {
     format!("{:.0} KiB | {:.1} MiB", written / 1024.0, written / took_s * DAY_S / MIB)
 }
 
-/// One widget on each home asks all of its paths again and again.
-async fn ask_all(homes: &[Home], window: Duration) -> Result<(), String> {
+/// One widget per build requests all of its paths again and again.
+async fn ask_all(homes: &[MeasuredGateway], window: Duration) -> Result<(), String> {
     if window.is_zero() {
         return Ok(());
     }
     let widgets = homes.iter().map(|home| async move {
-        let (began, mut connection) = (client::now(), Connection::open(home.gateway.port).await?);
+        let (began, mut connection) = (client::now(), BenchConnection::open(home.gateway.port).await?);
         while began.elapsed() < window {
             for path in WIDGET {
-                let asked = connection.ask(&request(path)).await;
+                let asked = connection.send(&request(path)).await;
                 asked.map_err(|reason| format!("{}, {path}: {reason}", home.name))?;
             }
             tokio::time::sleep(WIDGET_EVERY.min(window.saturating_sub(began.elapsed()))).await;
@@ -170,9 +168,9 @@ fn request(path: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// Plays an evening of companion apps, and prints what the process that plays it writes: only the gateway in it has a disk.
-/// It is there for the apps' second round and for the minute in which they read on after a restart.
-async fn evening(home: &Home, minutes: u64) -> Result<(), String> {
+/// Plays an evening of companion apps, and prints the bytes written by the process that plays it: only the gateway in
+/// it uses the disk. It runs until the apps' second round and the minute of reads after a restart.
+async fn evening(home: &MeasuredGateway, minutes: u64) -> Result<(), String> {
     if minutes == 0 {
         return Ok(());
     }
@@ -180,7 +178,7 @@ async fn evening(home: &Home, minutes: u64) -> Result<(), String> {
     demo.args(["demo", "--once", "--time-factor", PACE, "--minutes", &minutes.to_string()]).args(LIBRARY);
     demo.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let child = demo.spawn().map_err(|error| format!("the evening does not begin: {error}"))?;
-    let mut playing = Playing(child);
+    let mut playing = ChildGuard(child);
     let mut written = 0;
     while playing.0.try_wait().map_err(|error| error.to_string())?.is_none() {
         written = written_by(playing.0.id()).unwrap_or(written);
@@ -191,18 +189,18 @@ async fn evening(home: &Home, minutes: u64) -> Result<(), String> {
     Ok(())
 }
 
-/// Ends the evening if the bench ends before it does.
-struct Playing(Child);
+/// Kills the evening if the bench ends before it.
+struct ChildGuard(Child);
 
-impl Drop for Playing {
+impl Drop for ChildGuard {
     fn drop(&mut self) {
         drop(self.0.kill());
         drop(self.0.wait());
     }
 }
 
-impl Books {
-    fn of(process: u32) -> Result<Self, String> {
+impl ProcessUsage {
+    fn read(process: u32) -> Result<Self, String> {
         let gone = || "a gateway has ended".to_owned();
         let threads = fs::read_dir(format!("/proc/{process}/task")).map_err(|_| gone())?.flatten();
         let switches = threads.filter_map(|thread| {
@@ -211,16 +209,15 @@ impl Books {
         });
         Ok(Self {
             switches: switches.collect(),
-            cpu: cpu::of(process),
+            cpu: cpu::process_tree_time(process),
             written: written_by(process).ok_or_else(gone)?,
         })
     }
 
-    /// Of all threads that are there now.
-    fn woken_since(&self, before: &Self) -> u64 {
-        let more = |(thread, now): (&String, &u64)| {
-            now.saturating_sub(before.switches.get(thread).copied().unwrap_or(0))
-        };
+    /// Sum over all threads that exist now.
+    fn wakeups_since(&self, before: &Self) -> u64 {
+        let more =
+            |(thread, now): (&String, &u64)| now.saturating_sub(before.switches.get(thread).copied().unwrap_or(0));
         self.switches.iter().map(more).sum()
     }
 }

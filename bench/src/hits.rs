@@ -1,37 +1,37 @@
-//! Kept answers: CPU time per request of the server, all its processes, user and system.
+//! Cached responses: CPU time per request of the server, all its processes, user and system.
 
 use crate::client::{self, CONNECTIONS};
-use crate::figures::{Rounds, head, line, percentile_us};
-use crate::peer::Peer;
+use crate::samples::{RoundValues, head, line, percentile_us};
+use crate::server::BenchServer;
 use crate::{cpu, origin};
 
-/// Lengths of the bodies.
+/// Body lengths.
 pub(crate) const LENGTHS: [usize; 3] = [1024, 16 * 1024, 64 * 1024];
-/// Requests on each connection before each round that are not counted.
+/// Uncounted requests on each connection before each round.
 const WARM_UP: usize = 20;
 
-/// What is taken of one server.
+/// Samples of one server.
 #[derive(Debug, Default)]
-struct Figures {
-    cpu_us: Rounds,
-    per_s: Rounds,
-    p50_us: Rounds,
-    p99_us: Rounds,
+struct HitSamples {
+    cpu_us: RoundValues,
+    per_s: RoundValues,
+    p50_us: RoundValues,
+    p99_us: RoundValues,
 }
 
-/// Measures every server for every length, in turns. The last server is the bare one, which asks no origin.
+/// Measures every server for every length, in turns. The last server is the bare one, which has no origin.
 pub(crate) async fn compare(
-    peers: &[&Peer],
+    peers: &[&BenchServer],
     lengths: &[usize],
     origin_port: u16,
     rounds: usize,
     requests: usize,
 ) -> Result<(), String> {
     for &bytes in lengths {
-        let mut figures: Vec<Figures> = peers.iter().map(|_| Figures::default()).collect();
+        let mut figures: Vec<HitSamples> = peers.iter().map(|_| HitSamples::default()).collect();
         for round in 0..rounds {
             for turn in 0..peers.len() {
-                // Nobody always comes after the same neighbour.
+                // Alternates the order, so that no server always follows the same neighbour.
                 let at = if round % 2 == 0 { turn } else { peers.len() - 1 - turn };
                 measure(peers[at], bytes, requests, origin_port, &mut figures[at]).await?;
             }
@@ -42,23 +42,23 @@ pub(crate) async fn compare(
 }
 
 async fn measure(
-    peer: &Peer,
+    peer: &BenchServer,
     bytes: usize,
     requests: usize,
     origin_port: u16,
-    figures: &mut Figures,
+    figures: &mut HitSamples,
 ) -> Result<(), String> {
     let (request, expected) = (client::request(&origin::list(bytes)), origin::body(bytes));
     let mut connections = client::open(peer.port, CONNECTIONS).await?;
     client::drive(&mut connections, &request, &expected, WARM_UP)
         .await
         .map_err(|why| format!("{}: {why}", peer.name))?;
-    let asked_before = asked(origin_port).await?;
-    let (cpu_before, began) = (cpu::of(peer.process()), client::now());
+    let asked_before = origin_requests(origin_port).await?;
+    let (cpu_before, began) = (cpu::process_tree_time(peer.process()), client::now());
     let took = client::drive(&mut connections, &request, &expected, requests / CONNECTIONS).await;
     let took = took.map_err(|why| format!("{}: {why}", peer.name))?;
-    let (lasted, used) = (began.elapsed(), cpu::of(peer.process()).saturating_sub(cpu_before));
-    if asked(origin_port).await? > asked_before + peer.own_requests {
+    let (lasted, used) = (began.elapsed(), cpu::process_tree_time(peer.process()).saturating_sub(cpu_before));
+    if origin_requests(origin_port).await? > asked_before + peer.background_requests {
         return Err(format!("{}: not every answer came from the cache", peer.name));
     }
     let count = took.len() as f64;
@@ -69,25 +69,19 @@ async fn measure(
     Ok(())
 }
 
-/// How often the origin was asked for what is measured.
-pub(crate) async fn asked(origin_port: u16) -> Result<u64, String> {
-    let mut connection = client::Connection::open(origin_port).await?;
-    let answer = connection.ask(&client::request("/asked")).await?;
-    std::str::from_utf8(answer.body)
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .ok_or("the origin cannot count".into())
+/// Requests for measured paths that reached the origin.
+pub(crate) async fn origin_requests(origin_port: u16) -> Result<u64, String> {
+    let mut connection = client::BenchConnection::open(origin_port).await?;
+    let answer = connection.send(&client::request("/asked")).await?;
+    std::str::from_utf8(answer.body).ok().and_then(|text| text.parse().ok()).ok_or("the origin cannot count".into())
 }
 
-fn print(bytes: usize, peers: &[&Peer], figures: &[Figures]) {
+fn print(bytes: usize, peers: &[&BenchServer], figures: &[HitSamples]) {
     let title = format!("A hit of {} KiB, {CONNECTIONS} connections", bytes / 1024);
-    head(
-        &title,
-        &["server", "CPU µs per request", "to nginx", "to bare hyper", "requests/s", "p50 µs", "p99 µs"],
-    );
+    head(&title, &["server", "CPU µs per request", "to nginx", "to bare hyper", "requests/s", "p50 µs", "p99 µs"]);
     let of = |name: &str| peers.iter().position(|peer| peer.name == name).map(|at| &figures[at].cpu_us);
     let ratio =
-        |own: &Rounds, name: &str| of(name).map_or_else(String::new, |other| own.over(other).to_string());
+        |own: &RoundValues, name: &str| of(name).map_or_else(String::new, |other| own.ratio_to(other).to_string());
     for (peer, own) in peers.iter().zip(figures) {
         line(&[
             peer.name.to_owned(),

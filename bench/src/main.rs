@@ -1,33 +1,34 @@
-//! Greenroom beside nginx, Varnish and a bare responder: the same client, bodies and machine, in turns, in one run.
+//! Compares Greenroom with nginx, Varnish and a bare responder: the same client, bodies and machine, in turns, in one
+//! run.
 //!
-//! What counts is CPU time per request, of all processes of a server, and ratios within a round: on a machine that
-//! others use too, nothing else holds. Started by `make bench`.
+//! The measure is CPU time per request, of all processes of a server, as ratios within a round: on a machine that
+//! others use too, nothing else is comparable. Started by `make bench`.
 //!
-//! `strangers [PROGRAM]` measures something else: the memory that long writes with a made-up token take.
+//! `strangers [PROGRAM]` measures the memory that long writes with an invalid token take.
 
 mod bare;
 mod client;
 mod cpu;
 mod crowd;
 mod day;
-mod figures;
 mod hits;
 mod misses;
 mod origin;
-mod peer;
+mod samples;
+mod server;
 mod strangers;
 
 use std::process::ExitCode;
 
-/// How much is done. `--quick` is for seeing that everything works.
-struct Effort {
+/// Size of the runs. `--quick` only checks that everything works.
+struct BenchScale {
     rounds: usize,
     requests: usize,
     misses: usize,
 }
 
-const FULL: Effort = Effort { rounds: 15, requests: 8_000, misses: 200 };
-const QUICK: Effort = Effort { rounds: 3, requests: 3_200, misses: 50 };
+const FULL: BenchScale = BenchScale { rounds: 15, requests: 8_000, misses: 200 };
+const QUICK: BenchScale = BenchScale { rounds: 3, requests: 3_200, misses: 50 };
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -55,27 +56,22 @@ fn main() -> ExitCode {
     }
 }
 
-/// Everything, or only the parts that are named: `hits`, `misses`, `crowd`. `--beside=PROGRAM` is another build of
+/// Runs everything, or only the named parts: `hits`, `misses`, `crowd`. `--beside=PROGRAM` is another build of
 /// Greenroom to measure in the same rounds, `--length=BYTES` the only length of hits.
-async fn bench(
-    effort: &Effort,
-    parts: &[&str],
-    other: Option<&str>,
-    length: Option<usize>,
-) -> Result<(), String> {
+async fn bench(effort: &BenchScale, parts: &[&str], other: Option<&str>, length: Option<usize>) -> Result<(), String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let folder = folder.path();
-    let origin = peer::own("origin").await?;
-    let greenroom = peer::greenroom("Greenroom", None, origin.port, folder).await?;
+    let origin = server::start_role("origin").await?;
+    let greenroom = server::greenroom("Greenroom", None, origin.port, folder).await?;
     let beside = match other {
-        Some(program) => Some(peer::greenroom("beside", Some(program), origin.port, folder).await?),
+        Some(program) => Some(server::greenroom("beside", Some(program), origin.port, folder).await?),
         None => None,
     };
-    let (nginx, nginx_locked) = peer::nginx("nginx", origin.port, folder, "").await?;
+    let (nginx, nginx_locked) = server::nginx("nginx", origin.port, folder, "").await?;
     let open_files = "open_file_cache max=1000 inactive=60s;";
-    let (nginx_open, _) = peer::nginx("nginx + open_file_cache", origin.port, folder, open_files).await?;
-    let varnish = peer::varnish(origin.port, folder).await?;
-    let bare = peer::own("bare").await?;
+    let (nginx_open, _) = server::nginx("nginx + open_file_cache", origin.port, folder, open_files).await?;
+    let varnish = server::varnish(origin.port, folder).await?;
+    let bare = server::start_role("bare").await?;
     let mut ids = 1..;
     let wanted = |part: &str| parts.is_empty() || parts.contains(&part);
     if wanted("hits") {
@@ -85,21 +81,17 @@ async fn bench(
         hits::compare(&peers, &lengths, origin.port, effort.rounds, effort.requests).await?;
     }
     if wanted("misses") {
-        misses::compare(&[&origin, &greenroom, &nginx, &varnish], &mut ids, effort.rounds, effort.misses)
-            .await?;
+        misses::compare(&[&origin, &greenroom, &nginx, &varnish], &mut ids, effort.rounds, effort.misses).await?;
     }
     if wanted("crowd") {
-        let peers = [
-            ("Greenroom", greenroom.port),
-            ("Varnish", varnish.port),
-            ("nginx + proxy_cache_lock", nginx_locked),
-        ];
+        let peers =
+            [("Greenroom", greenroom.port), ("Varnish", varnish.port), ("nginx + proxy_cache_lock", nginx_locked)];
         crowd::compare(&peers, origin.port, &mut ids, effort.rounds).await?;
     }
     Ok(())
 }
 
-/// The runtime of the gateway.
+/// Runs on the gateway's kind of runtime.
 fn on_all_cores(work: impl Future<Output = Result<(), String>>) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.map_err(|error| error.to_string())?.block_on(work)

@@ -1,7 +1,7 @@
-//! The media server behind all of them, as small as can be: Plex-shaped answers of the length the path asks for.
+//! The minimal media server behind all of them: Plex-shaped responses of the length in the path.
 //!
-//! `/library/sections/LENGTH/all` is that long, `/library/metadata/ID` is 16 KiB and comes at once,
-//! `/library/metadata/ID/children` is 1 KiB and takes 100 ms. `/asked` tells how many of these were asked for.
+//! `/library/sections/LENGTH/all` has that length, `/library/metadata/ID` is 16 KiB and comes at once,
+//! `/library/metadata/ID/children` is 1 KiB and takes 100 ms. `/asked` returns the number of requests for these.
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
@@ -14,16 +14,16 @@ use hyper::body::Incoming;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
-/// How long the slow answers take.
+/// Latency of the slow responses.
 pub(crate) const SLOW: Duration = Duration::from_millis(100);
-/// Length of the answers at [`item`].
+/// Length of the responses at [`item`].
 pub(crate) const ITEM_BYTES: usize = 16 * 1024;
-/// Length of the answers at [`slow`].
+/// Length of the responses at [`slow`].
 pub(crate) const SLOW_BYTES: usize = 1024;
 
 static ASKED: AtomicU64 = AtomicU64::new(0);
 
-/// The target whose answer is `bytes` long.
+/// The target whose response is `bytes` long.
 pub(crate) fn list(bytes: usize) -> String {
     format!("/library/sections/{bytes}/all?type=1&X-Plex-Container-Start=0&X-Plex-Container-Size=50")
 }
@@ -72,9 +72,7 @@ pub(crate) async fn answer(request: Request<Incoming>) -> Result<Response<Full<B
             counted(SLOW_BYTES)
         }
         ["asked"] => ASKED.load(Ordering::Relaxed).to_string().into(),
-        _ => Bytes::from_static(
-            br#"{"MediaContainer":{"size":0,"machineIdentifier":"bench","version":"1.43.2"}}"#,
-        ),
+        _ => Bytes::from_static(br#"{"MediaContainer":{"size":0,"machineIdentifier":"bench","version":"1.43.2"}}"#),
     };
     let mut response = Response::new(Full::new(body));
     let headers = response.headers_mut();
@@ -84,7 +82,7 @@ pub(crate) async fn answer(request: Request<Incoming>) -> Result<Response<Full<B
     Ok(response)
 }
 
-/// Reads what was sent to its end, keeps none of it, and refuses the token.
+/// Reads the whole request body, discards it, and refuses the token.
 async fn refused(mut body: Incoming) -> Response<Full<Bytes>> {
     while let Some(Ok(_)) = body.frame().await {}
     let mut response = Response::new(Full::default());

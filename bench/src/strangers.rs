@@ -1,4 +1,4 @@
-//! What strangers cost in memory: long writes at a time with a token that nobody knows.
+//! Memory that unauthenticated clients cost: concurrent long writes with an unknown token.
 
 use std::fs;
 
@@ -6,27 +6,27 @@ use futures_util::future::try_join_all;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::peer;
+use crate::server;
 
 const MIB: usize = 1024 * 1024;
-/// Writes at a time.
+/// Concurrent writes.
 const WRITES: usize = 5;
 /// Length of each body.
 const BODY_BYTES: usize = 64 * MIB;
-/// Bytes sent at once.
+/// Bytes per send.
 const PART_BYTES: usize = 64 * 1024;
 
 /// Starts the program (the one beside this, or `program`), sends [`WRITES`] bodies of [`BODY_BYTES`] all but their last
-/// byte, looks at its resident memory, then sends the last bytes.
+/// byte, reads its resident memory, then sends the last bytes.
 pub(crate) async fn measure(program: Option<&str>) -> Result<(), String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
-    let origin = peer::own("origin").await?;
-    let greenroom = peer::greenroom("Greenroom", program, origin.port, folder.path()).await?;
-    let before = Memory::of(greenroom.process())?;
-    let writes = try_join_all((0..WRITES).map(|_| Stranger::send_most(greenroom.port))).await?;
-    let during = Memory::of(greenroom.process())?;
-    let statuses = try_join_all(writes.into_iter().map(Stranger::finish)).await?;
-    let after = Memory::of(greenroom.process())?;
+    let origin = server::start_role("origin").await?;
+    let greenroom = server::greenroom("Greenroom", program, origin.port, folder.path()).await?;
+    let before = ProcessMemory::read(greenroom.process())?;
+    let writes = try_join_all((0..WRITES).map(|_| UnfinishedWrite::send_most(greenroom.port))).await?;
+    let during = ProcessMemory::read(greenroom.process())?;
+    let statuses = try_join_all(writes.into_iter().map(UnfinishedWrite::finish)).await?;
+    let after = ProcessMemory::read(greenroom.process())?;
     println!("{WRITES} writes of {} MiB with a made-up token, answered {statuses:?}", BODY_BYTES / MIB);
     println!("resident before         {:>8.1} MiB", before.resident());
     println!("resident while they run {:>8.1} MiB", during.resident());
@@ -35,10 +35,10 @@ pub(crate) async fn measure(program: Option<&str>) -> Result<(), String> {
     Ok(())
 }
 
-/// A write on its way.
-struct Stranger(TcpStream);
+/// An unfinished write.
+struct UnfinishedWrite(TcpStream);
 
-impl Stranger {
+impl UnfinishedWrite {
     async fn send_most(port: u16) -> Result<Self, String> {
         let failed = |error: std::io::Error| format!("a write broke off: {error}");
         let mut stream = TcpStream::connect(("127.0.0.1", port)).await.map_err(failed)?;
@@ -68,14 +68,14 @@ impl Stranger {
     }
 }
 
-/// Memory of a process in KiB, from the kernel's books.
-struct Memory {
+/// Memory of a process in KiB, as the kernel counts it.
+struct ProcessMemory {
     resident_kib: u32,
     peak_kib: u32,
 }
 
-impl Memory {
-    fn of(process: u32) -> Result<Self, String> {
+impl ProcessMemory {
+    fn read(process: u32) -> Result<Self, String> {
         let path = format!("/proc/{process}/status");
         let said = fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
         let figure = |name: &str| {

@@ -1,14 +1,14 @@
 //! What must hold of any answer of a server: what is kept is whole, and says a bounded amount.
 
 use bytes::Bytes;
-use greenroom_dialect::ask::Kind;
-use greenroom_dialect::facts::{Facts, MAX_TAGGED_ROWS, Unfit};
-use greenroom_dialect::verdict::{Read, Representation, Verdict};
+use greenroom_dialect::classification::{Classification, Read, Representation};
+use greenroom_dialect::request::ServerKind;
+use greenroom_dialect::response_facts::{MAX_TAGGED_ROWS, ResponseFacts, UnusableResponse};
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 use serde::de::IgnoredAny;
 
-use super::request::{Request, chance, split_once};
+use super::request::{FuzzRequest, chance, split_once};
 use super::{requests, xml};
 
 /// Tags of one answer at most: rows, what they lie under, sections, and the words for whole kinds.
@@ -22,7 +22,7 @@ const MAX_TAG_BYTES: usize = 128;
 
 /// Checks what must hold of an answer: the first line is the target that was asked, the second the content type,
 /// the rest the body. What is no read counts as `otherwise`.
-pub fn check(kind: Kind, form: Representation, otherwise: &str, bytes: &[u8]) {
+pub fn check(kind: ServerKind, form: Representation, otherwise: &str, bytes: &[u8]) {
     let (target, rest) = split_once(bytes, b"\n");
     let (content_type, body) = split_once(rest, b"\n");
     let read = read(kind, form, &String::from_utf8_lossy(target))
@@ -35,31 +35,31 @@ pub fn check(kind: Kind, form: Representation, otherwise: &str, bytes: &[u8]) {
     let body = Bytes::copy_from_slice(body);
     let said = kind.inspect(&read, &headers, &body);
     assert_eq!(said, kind.inspect(&read, &headers, &body), "an answer always says the same");
-    is_whole(&read, &body, &said);
-    says_little(kind, &read, &said);
+    check_complete(&read, &body, &said);
+    check_facts(kind, &read, &said);
     if !body.is_empty() {
         let cut = body.slice(..chance(bytes) % body.len());
-        is_whole(&read, &cut, &kind.inspect(&read, &headers, &cut));
+        check_complete(&read, &cut, &kind.inspect(&read, &headers, &cut));
     }
 }
 
-fn read(kind: Kind, form: Representation, target: &str) -> Option<Read> {
+fn read(kind: ServerKind, form: Representation, target: &str) -> Option<Read> {
     let accept = match form {
         Representation::Json => "application/json",
         Representation::JsonCamel => "application/json; profile=\"CamelCase\"",
         Representation::Xml => "text/xml",
         Representation::Opaque => "*/*",
     };
-    let mut request = Request::read(b"GET /").with_target(target);
+    let mut request = FuzzRequest::parse(b"GET /").with_target(target);
     request.headers.insert(ACCEPT, HeaderValue::from_static(accept));
     match requests::classify(kind, &request) {
-        Verdict::Read(read) if read.representation == form => Some((*read).clone()),
+        Classification::Read(read) if read.representation == form => Some((*read).clone()),
         _ => None,
     }
 }
 
 /// What is kept is whole: another reader than the one that judged it finds its end.
-fn is_whole(read: &Read, body: &[u8], said: &Result<Facts, Unfit>) {
+fn check_complete(read: &Read, body: &[u8], said: &Result<ResponseFacts, UnusableResponse>) {
     if said.is_err() {
         return;
     }
@@ -77,7 +77,7 @@ fn is_whole(read: &Read, body: &[u8], said: &Result<Facts, Unfit>) {
     }
 }
 
-fn says_little(kind: Kind, read: &Read, said: &Result<Facts, Unfit>) {
+fn check_facts(kind: ServerKind, read: &Read, said: &Result<ResponseFacts, UnusableResponse>) {
     let Ok(facts) = said else { return };
     assert!(facts.tags.len() <= MAX_TAGS, "{} tags", facts.tags.len());
     assert!(facts.parents.len() <= MAX_PARENTS, "{} links", facts.parents.len());
@@ -89,6 +89,6 @@ fn says_little(kind: Kind, read: &Read, said: &Result<Facts, Unfit>) {
         assert_ne!(Some(item), parent.as_ref(), "nothing lies under itself");
     }
     assert!(facts.max_fresh_s.is_none_or(|most| most <= 60));
-    let is_asked = kind == Kind::Jellyfin && read.target.starts_with("/Users/Me");
+    let is_asked = kind == ServerKind::Jellyfin && read.target.starts_with("/Users/Me");
     assert!(facts.own_user.is_none() || is_asked, "an account is proven only where it was asked for");
 }

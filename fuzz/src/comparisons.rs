@@ -1,12 +1,12 @@
 //! What must hold where two answers are compared: the same is no difference, and only places are told.
 
 use bytes::Bytes;
-use greenroom_origin::probe_client::Heard;
+use greenroom_origin::probe_client::ProbeResponse;
 use greenroom_origin::response_diff::differences;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue};
 
-use super::request::{SECRET, planted, split_once};
+use super::request::{SECRET, split_once, with_secret};
 
 /// Places of one answer that are told at most.
 const MAX_PLACES: usize = 5;
@@ -20,8 +20,8 @@ pub fn check(bytes: &[u8]) {
     let heard = |body: &[u8]| {
         let content_type = HeaderValue::from_bytes(content_type).ok();
         let headers = content_type.map(|kind| HeaderMap::from_iter([(CONTENT_TYPE, kind)]));
-        let body = planted(&String::from_utf8_lossy(body)).into_bytes();
-        Heard { status: 200, headers: headers.unwrap_or_default(), body: Bytes::from(body) }
+        let body = with_secret(&String::from_utf8_lossy(body)).into_bytes();
+        ProbeResponse { status: 200, headers: headers.unwrap_or_default(), body: Bytes::from(body) }
     };
     let (one, other) = (heard(one), heard(other));
     let target = String::from_utf8_lossy(target);

@@ -1,8 +1,8 @@
 //! What must hold of any configuration: it is read, or every problem says its place and keeps the secrets.
 
-use greenroom_config::{Settings, Tree};
+use greenroom_config::{ConfigSource, Settings};
 
-use super::request::{SECRET, planted, split_once};
+use super::request::{SECRET, split_once, with_secret};
 
 /// How the file is called in problems.
 const FILE: &str = "greenroom.toml";
@@ -10,15 +10,15 @@ const FILE: &str = "greenroom.toml";
 /// Checks what must hold of a configuration: a file, and after a line `---` variables of the environment.
 pub fn check(bytes: &[u8]) {
     let (file, variables) = split_once(bytes, b"\n---\n");
-    let file = planted(&String::from_utf8_lossy(file));
+    let file = with_secret(&String::from_utf8_lossy(file));
     let variables: Vec<(String, String)> = String::from_utf8_lossy(variables)
         .lines()
         .filter_map(|line| line.split_once('='))
-        .map(|(name, value)| (name.to_owned(), planted(value)))
+        .map(|(name, value)| (name.to_owned(), with_secret(value)))
         .collect();
     let names: Vec<&String> = variables.iter().map(|(name, _)| name).collect();
     let read = || {
-        let mut tree = Tree::default();
+        let mut tree = ConfigSource::default();
         tree.add_toml(FILE, &file);
         tree.add_environment(variables.iter().cloned());
         Settings::read(tree)

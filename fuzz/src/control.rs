@@ -6,15 +6,16 @@ use std::sync::{Arc, LazyLock};
 
 use axum::body::{Body, to_bytes};
 
-use greenroom_cache::{Cache, Clock, Settings};
-use greenroom_control::{Control, Parts, Token};
+use greenroom_cache::{Cache, CacheSettings, Clock};
+use greenroom_control::{ControlPlane, ControlPlaneDeps};
 use greenroom_dialect::credential::Secret;
+use greenroom_state::control_tokens::TokenStore;
 use http::header::{AUTHORIZATION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, HOST, ORIGIN, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Method, Response, Uri};
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::task::TaskTracker;
 
-use super::request::{Request, SECRET, chance};
+use super::request::{FuzzRequest, SECRET, chance};
 
 /// Stands for a session that was opened with the token.
 const SESSION: &str = "$S";
@@ -27,28 +28,28 @@ static RUNTIME: LazyLock<Runtime> =
 
 /// Where a control plane listens and who asks it.
 #[derive(Debug, Clone, Copy)]
-struct Place {
+struct ControlEndpoint {
     listen: &'static str,
     peer: &'static str,
     /// What a reverse proxy puts before our paths, and the name it is called by.
-    behind: Option<(&'static str, &'static str)>,
+    reverse_proxy: Option<(&'static str, &'static str)>,
 }
 
 /// On this machine, from another one, on this machine while others could ask, and behind a reverse proxy.
-const PLACES: [Place; 4] = [
-    Place { listen: "127.0.0.1:8710", peer: "127.0.0.1:50000", behind: None },
-    Place { listen: "0.0.0.0:8710", peer: "192.168.1.7:50000", behind: None },
-    Place { listen: "0.0.0.0:8710", peer: "127.0.0.1:50000", behind: None },
-    Place {
+const PLACES: [ControlEndpoint; 4] = [
+    ControlEndpoint { listen: "127.0.0.1:8710", peer: "127.0.0.1:50000", reverse_proxy: None },
+    ControlEndpoint { listen: "0.0.0.0:8710", peer: "192.168.1.7:50000", reverse_proxy: None },
+    ControlEndpoint { listen: "0.0.0.0:8710", peer: "127.0.0.1:50000", reverse_proxy: None },
+    ControlEndpoint {
         listen: "0.0.0.0:8710",
         peer: "172.17.0.2:50000",
-        behind: Some(("/greenroom", "greenroom.example")),
+        reverse_proxy: Some(("/greenroom", "greenroom.example")),
     },
 ];
 
 /// Checks what must hold of a request to the control plane.
 pub fn check(bytes: &[u8]) {
-    let request = Request::read(bytes);
+    let request = FuzzRequest::parse(bytes);
     let Ok(uri) = request.target.parse::<Uri>() else { return };
     let place = PLACES[chance(bytes) % PLACES.len()];
     RUNTIME.block_on(async {
@@ -60,47 +61,46 @@ pub fn check(bytes: &[u8]) {
             *value = HeaderValue::from_bytes(text.as_bytes()).unwrap_or_else(|_| value.clone());
         }
         let answer = ask(&control, place, &shown, uri).await;
-        holds(place, &shown, &session, answer).await;
+        check_response(place, &shown, &session, answer).await;
     });
 }
 
-fn control() -> Control {
+fn control() -> ControlPlane {
     let clock = Clock::system();
-    let cache = Cache::new(Settings::default(), clock.clone(), TaskTracker::new());
-    Control::new(Parts::bare(cache, clock, Token::fixed(Secret::new(SECRET))))
+    let cache = Cache::new(CacheSettings::default(), clock.clone(), TaskTracker::new());
+    ControlPlane::new(ControlPlaneDeps::empty(cache, clock, TokenStore::fixed(Secret::new(SECRET))))
 }
 
 /// Logs in as the page does.
-async fn open_session(control: &Arc<Control>, place: Place) -> String {
+async fn open_session(control: &Arc<ControlPlane>, place: ControlEndpoint) -> String {
     let login = format!(
         "POST /api/v1/session\nHost: 127.0.0.1:8710\nContent-Type: application/json\n\n{{\"token\":\"{SECRET}\"}}"
     );
-    let login = Request::read(login.as_bytes());
+    let login = FuzzRequest::parse(login.as_bytes());
     let answer = ask(control, place, &login, Uri::from_static("/api/v1/session")).await;
     let cookie = answer.headers()[SET_COOKIE].to_str().expect("a cookie is text");
     let pair = cookie.split(';').next().unwrap_or_default();
     pair.split_once('=').expect("a cookie has a value").1.to_owned()
 }
 
-async fn ask(control: &Arc<Control>, place: Place, request: &Request, uri: Uri) -> Response<Body> {
+async fn ask(control: &Arc<ControlPlane>, place: ControlEndpoint, request: &FuzzRequest, uri: Uri) -> Response<Body> {
     let mut asked = http::Request::new(Body::from(request.body.clone()));
     *asked.method_mut() = request.method.clone();
     *asked.uri_mut() = uri;
     *asked.headers_mut() = request.headers.clone();
-    let [listen, peer] =
-        [place.listen, place.peer].map(|text| text.parse::<SocketAddr>().expect("an address"));
-    let settings = greenroom_config::Control {
+    let [listen, peer] = [place.listen, place.peer].map(|text| text.parse::<SocketAddr>().expect("an address"));
+    let settings = greenroom_config::ControlSettings {
         listen,
-        shown: None,
-        base_path: place.behind.map(|(path, _)| path.to_owned()).unwrap_or_default(),
-        hosts: place.behind.map(|(_, host)| host.to_owned()).into_iter().collect(),
+        certificate: None,
+        base_path: place.reverse_proxy.map(|(path, _)| path.to_owned()).unwrap_or_default(),
+        hosts: place.reverse_proxy.map(|(_, host)| host.to_owned()).into_iter().collect(),
         trusted_proxies: greenroom_config::Networks::default(),
         open_reads: Vec::new(),
     };
-    greenroom_control::answer(Arc::clone(control), settings, peer, asked).await
+    greenroom_control::handle_request(Arc::clone(control), settings, peer, asked).await
 }
 
-async fn holds(place: Place, request: &Request, session: &str, answer: Response<Body>) {
+async fn check_response(place: ControlEndpoint, request: &FuzzRequest, session: &str, answer: Response<Body>) {
     let (parts, body) = answer.into_parts();
     let told = || format!("{request:?} at {place:?} got {}", parts.status);
     assert!(parts.headers.contains_key(CONTENT_SECURITY_POLICY), "unprotected: {}", told());
@@ -136,12 +136,11 @@ fn says(headers: &HeaderMap, name: http::HeaderName, text: &str) -> bool {
 }
 
 /// One host, and it is this machine or, where others can ask, an address in numbers: read in the plainest way.
-fn is_called_rightly(headers: &HeaderMap, place: Place) -> bool {
+fn is_called_rightly(headers: &HeaderMap, place: ControlEndpoint) -> bool {
     let hosts: Vec<_> = headers.get_all(HOST).iter().collect();
     let [host] = hosts[..] else { return false };
     let Ok(host) = host.to_str() else { return false };
-    let without_port =
-        host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
+    let without_port = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
     let name = match without_port {
         Some((name, _)) if !name.contains(':') || name.ends_with(']') => name,
         _ => host,
@@ -150,7 +149,7 @@ fn is_called_rightly(headers: &HeaderMap, place: Place) -> bool {
     if let Ok(address) = bare.parse::<IpAddr>() {
         return address.to_canonical().is_loopback() || place.listen.starts_with("0.0.0.0");
     }
-    let is_named = place.behind.is_some_and(|(_, named)| named.eq_ignore_ascii_case(name));
+    let is_named = place.reverse_proxy.is_some_and(|(_, named)| named.eq_ignore_ascii_case(name));
     is_named || name.trim_end_matches('.').eq_ignore_ascii_case("localhost")
 }
 

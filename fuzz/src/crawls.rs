@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use greenroom_dialect::ask::Kind;
-use greenroom_dialect::crawl::{Hint, Page};
+use greenroom_dialect::crawl::{ChangeHint, CrawlPage};
+use greenroom_dialect::request::ServerKind;
 use greenroom_library::item::Item;
 use greenroom_library::snapshot::{Snapshot, SnapshotBuilder};
 
@@ -15,36 +15,30 @@ const MAX_HINTS: usize = 4096;
 
 /// Checks what must hold of a body and of a frame of these bytes.
 pub fn check(bytes: &[u8]) {
-    for kind in [Kind::Plex, Kind::Jellyfin] {
+    for kind in [ServerKind::Plex, ServerKind::Jellyfin] {
         let page = kind.page(None, bytes);
         assert_eq!(page, kind.page(None, bytes), "a body always says the same");
         if let Ok(page) = page {
             judge(kind, page, bytes);
         }
-        if let Ok(shelves) = kind.shelves(bytes) {
+        if let Ok(shelves) = kind.libraries(bytes) {
             for shelf in shelves {
-                assert_sendable(&kind.page_target(
-                    &shelf,
-                    greenroom_library::item::ItemKind::Track,
-                    0,
-                    1,
-                    None,
-                ));
+                assert_sendable(&kind.page_target(&shelf, greenroom_library::item::ItemKind::Track, 0, 1, None));
             }
         }
         let hints = kind.hints(bytes);
         assert!(hints.len() <= MAX_HINTS, "{} hints", hints.len());
-        assert_eq!(hints.iter().collect::<HashSet<&Hint>>().len(), hints.len(), "nothing is said twice");
+        assert_eq!(hints.iter().collect::<HashSet<&ChangeHint>>().len(), hints.len(), "nothing is said twice");
         assert!(hints.is_empty() || is_json(bytes), "what is no JSON says nothing");
     }
 }
 
-fn judge(kind: Kind, page: Page, body: &[u8]) {
+fn judge(kind: ServerKind, page: CrawlPage, body: &[u8]) {
     assert!(is_json(body), "what is no JSON is unfit");
-    let kept = page.items.len() + page.branches.len();
+    let kept = page.items.len() + page.containers.len();
     assert_eq!(kept as u64 + u64::from(page.skipped), page.rows, "each row is kept or counted");
-    for branch in &page.branches {
-        assert_sendable(&kind.branch_target(branch, 0, 1, None));
+    for branch in &page.containers {
+        assert_sendable(&kind.container_target(branch, 0, 1, None));
     }
     let mut builder = SnapshotBuilder::default();
     for item in page.items {

@@ -1,15 +1,15 @@
 //! What must hold of whoever asks, however they say it.
 
-use greenroom_dialect::ask::{Ask, Kind};
 use greenroom_dialect::credential::{Credential, Secret};
+use greenroom_dialect::request::{RequestView, ServerKind};
 use http::{HeaderMap, Method};
 
-use super::request::{Request, SECRET};
+use super::request::{FuzzRequest, SECRET};
 
 /// Checks what must hold of the credential of any request to a server of this kind.
-pub fn check(kind: Kind, bytes: &[u8]) {
-    let request = Request::read(bytes);
-    let credential = kind.credential(&request.ask());
+pub fn check(kind: ServerKind, bytes: &[u8]) {
+    let request = FuzzRequest::parse(bytes);
+    let credential = kind.credential(&request.view());
     let printed = format!("{credential:?}");
     let said = [&credential.product, &credential.version, &credential.device, &credential.device_id];
     let says_it_itself = said.iter().any(|word| word.as_ref().is_some_and(|word| word.contains(SECRET)));
@@ -22,14 +22,14 @@ pub fn check(kind: Kind, bytes: &[u8]) {
 }
 
 /// What is sent on is the same token, in one form, and does not print itself.
-fn arrives(kind: Kind, request: &Request, credential: &Credential, translate: bool) {
+fn arrives(kind: ServerKind, request: &FuzzRequest, credential: &Credential, translate: bool) {
     let sent = kind.credential_headers(credential, translate);
     let mut headers = HeaderMap::new();
     for (name, value) in &sent {
         assert!(!headers.contains_key(name), "{name} is sent twice");
         headers.append(name.clone(), value.clone());
     }
-    let again = kind.credential(&Ask { method: &Method::GET, target: "/", headers: &headers, body: &[] });
+    let again = kind.credential(&RequestView { method: &Method::GET, target: "/", headers: &headers, body: &[] });
     assert!(!again.ambiguous, "what is sent is not ambiguous");
     assert!(
         again.token == credential.token,
@@ -39,7 +39,7 @@ fn arrives(kind: Kind, request: &Request, credential: &Credential, translate: bo
     );
     let target = kind.target_for_server(&request.target, translate).into_owned();
     assert_eq!(kind.target_for_server(&target, translate), target, "once is enough");
-    let again = kind.credential(&Ask { method: &Method::GET, target: &target, headers: &headers, body: &[] });
+    let again = kind.credential(&RequestView { method: &Method::GET, target: &target, headers: &headers, body: &[] });
     assert!(credential.ambiguous || (again.token == credential.token && !again.ambiguous), "beside {target}");
     if let Some(token) = &credential.token {
         let printed = format!("{sent:?}");

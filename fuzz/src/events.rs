@@ -1,6 +1,6 @@
 //! What must hold of any stream of server-sent events: cut into events wherever its chunks end, it stays what it is.
 
-use greenroom_proxy::forward::sse::{data_of, end_of_event};
+use greenroom_proxy::forward::sse::{end_of_event, event_data};
 
 use super::request::chance;
 
@@ -12,7 +12,7 @@ pub fn check(bytes: &[u8]) {
     for event in &events {
         assert_eq!(end_of_event(event), Some(event.len()), "an event ends once");
         assert!(event.ends_with(b"\n\n") || event.ends_with(b"\n\r\n"), "an event ends with an empty line");
-        assert_eq!(data_of(event), data(event));
+        assert_eq!(event_data(event), data(event));
     }
     assert_eq!(end_of_event(&bytes[whole..]), None, "what remains is not complete");
     // Events that were complete stay what they are, whatever comes behind them.

@@ -3,15 +3,15 @@
 use std::net::{IpAddr, SocketAddr};
 
 use greenroom_config::Networks;
-use greenroom_dialect::ask::Kind;
-use greenroom_origin::client_apps::Apps;
+use greenroom_dialect::request::ServerKind;
+use greenroom_origin::client_apps::ClientApps;
 use greenroom_origin::response_framing::objection;
 use greenroom_proxy::request::client_ip::client;
-use greenroom_proxy::request::headers::{Sender, contradiction, for_client, for_server};
+use greenroom_proxy::request::headers::{ForwardContext, conflicting_headers, for_client, for_server};
 use http::header::CONNECTION;
 use http::{HeaderMap, StatusCode};
 
-use super::request::Request;
+use super::request::FuzzRequest;
 
 /// What belongs to a connection or speaks for another address, and never reaches a server.
 const NEVER_SENT: [&str; 12] = [
@@ -34,9 +34,9 @@ const MAX_NAME: usize = 40;
 
 /// Checks what must hold of the headers of any request (and of the same headers on an answer).
 pub fn check(bytes: &[u8]) {
-    let request = Request::read(bytes);
-    for kind in [Kind::Plex, Kind::Jellyfin] {
-        what_is_sent(kind, &request);
+    let request = FuzzRequest::parse(bytes);
+    for kind in [ServerKind::Plex, ServerKind::Jellyfin] {
+        check_forwarded_headers(kind, &request);
     }
     let handed = for_client(&request.headers);
     for name in ["connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"] {
@@ -49,16 +49,15 @@ pub fn check(bytes: &[u8]) {
     an_app_has_a_plain_name(&request);
 }
 
-fn what_is_sent(kind: Kind, request: &Request) {
-    let credential = kind.credential(&request.ask());
+fn check_forwarded_headers(kind: ServerKind, request: &FuzzRequest) {
+    let credential = kind.credential(&request.view());
     let address = IpAddr::from([192, 168, 1, 7]);
-    let sender = Sender { kind, credential: &credential, translate_legacy: true, address };
+    let sender = ForwardContext { kind, credential: &credential, translate_legacy: true, address };
     let mut sent = for_server(&request.headers, sender);
     for name in NEVER_SENT {
         assert!(!sent.contains_key(name), "{name} is sent");
     }
-    let about_the_client: Vec<_> =
-        sent.iter().filter(|(name, _)| name.as_str().starts_with("x-forwarded-")).collect();
+    let about_the_client: Vec<_> = sent.iter().filter(|(name, _)| name.as_str().starts_with("x-forwarded-")).collect();
     assert_eq!(about_the_client.len(), 1, "only our own word on where it came from");
     assert_eq!(sent["x-forwarded-for"], "192.168.1.7");
     // The credential is written anew, whatever header it came in.
@@ -66,19 +65,18 @@ fn what_is_sent(kind: Kind, request: &Request) {
         sent.remove(name);
     }
     // A request that names what is sent as the connection's own is refused before.
-    if contradiction(&request.headers).is_none() {
+    if conflicting_headers(&request.headers).is_none() {
         names_stay_behind(&request.headers, &sent);
     }
 }
 
 /// The client is whom the nearest proxies name, as far as each of them is trusted; nobody else is believed.
-fn the_client_is_named_by_proxies(request: &Request) {
+fn the_client_is_named_by_proxies(request: &FuzzRequest) {
     let trusted: Networks = "127.0.0.0/8, 172.16.0.0/12, fd00::/8".parse().expect("networks");
     let (stranger, proxy) = (IpAddr::from([192, 168, 1, 7]), IpAddr::from([127, 0, 0, 1]));
     assert_eq!(client(stranger, &request.headers, &trusted), stranger, "a stranger's word is nothing");
     let found = client(proxy, &request.headers, &trusted);
-    let lines =
-        request.headers.get_all("x-forwarded-for").iter().map(|line| line.to_str().unwrap_or_default());
+    let lines = request.headers.get_all("x-forwarded-for").iter().map(|line| line.to_str().unwrap_or_default());
     let lines: Vec<&str> = lines.collect();
     let hops = lines.iter().rev().flat_map(|line| line.rsplit(','));
     let named: Vec<Option<IpAddr>> = hops.map(|hop| plain_address(hop.trim())).collect();
@@ -111,11 +109,11 @@ fn names_stay_behind(headers: &HeaderMap, passed: &HeaderMap) {
     }
 }
 
-fn an_app_has_a_plain_name(request: &Request) {
-    let apps = Apps::default();
-    for kind in [Kind::Plex, Kind::Jellyfin] {
-        let credential = kind.credential(&request.ask());
-        let app = apps.of(&credential, &request.headers, false, 0);
+fn an_app_has_a_plain_name(request: &FuzzRequest) {
+    let apps = ClientApps::default();
+    for kind in [ServerKind::Plex, ServerKind::Jellyfin] {
+        let credential = kind.credential(&request.view());
+        let app = apps.get_or_insert(&credential, &request.headers, false, 0);
         let name = &app.name;
         assert!(!name.is_empty() && name.chars().count() <= MAX_NAME, "{name:?}");
         let is_plain = |letter: char| letter.is_alphanumeric() || " -._()".contains(letter);

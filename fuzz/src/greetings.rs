@@ -1,9 +1,11 @@
 //! What must hold of whatever a server says of itself.
 
-use greenroom_dialect::ask::Kind;
 use greenroom_dialect::change_counters::change_counters;
 use greenroom_dialect::own_user::own_user;
-use greenroom_dialect::server_identity::{Answer, Inquiry, ServerIdentity, inquire, recognise};
+use greenroom_dialect::request::ServerKind;
+use greenroom_dialect::server_identity::{
+    IdentityProbe, IdentityProbeResponse, ServerIdentity, identify_server, next_probe,
+};
 use http::HeaderMap;
 use serde::de::IgnoredAny;
 
@@ -12,9 +14,9 @@ pub fn check(body: &[u8]) {
     let is_json = serde_json::from_slice::<IgnoredAny>(body).is_ok();
     let is_xml = std::str::from_utf8(body).is_ok_and(|text| text.contains("<MediaContainer"));
     for status in [200, 204, 302, 400, 401, 404, 500, 503] {
-        let answer = Answer { status, headers: &HeaderMap::new(), body };
-        let [plex, jellyfin] = [Kind::Plex, Kind::Jellyfin].map(|kind| recognise(kind, &answer));
-        assert_eq!(plex, recognise(Kind::Plex, &answer));
+        let answer = IdentityProbeResponse { status, headers: &HeaderMap::new(), body };
+        let [plex, jellyfin] = [ServerKind::Plex, ServerKind::Jellyfin].map(|kind| identify_server(kind, &answer));
+        assert_eq!(plex, identify_server(ServerKind::Plex, &answer));
         match (&plex, &jellyfin) {
             (ServerIdentity::Expected(one), ServerIdentity::OtherKind(other))
             | (ServerIdentity::OtherKind(one), ServerIdentity::Expected(other)) => {
@@ -31,8 +33,8 @@ pub fn check(body: &[u8]) {
             }
         }
         assert!(plex.to_string().len() < 200 + 2 * body.len());
-        let asked = inquire(Kind::Plex, &[plex.clone(), jellyfin.clone(), jellyfin]);
-        assert!(matches!(asked, Inquiry::Known(_)), "questions end");
+        let asked = next_probe(ServerKind::Plex, &[plex.clone(), jellyfin.clone(), jellyfin]);
+        assert!(matches!(asked, IdentityProbe::Done(_)), "questions end");
     }
     if let Some(user) = own_user(body) {
         assert!(is_json && !user.contains('-') && !user.bytes().any(|byte| byte.is_ascii_uppercase()));

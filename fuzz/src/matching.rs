@@ -1,6 +1,8 @@
-//! What must hold of matching whatever the texts are: a verdict is bounded, and the order of the rows changes none.
+//! What must hold of matching whatever the texts are: a result is bounded, and the order of the rows changes none.
 
-use greenroom_library::tracks::{Candidate, Decision, Policy, Track, TrackIndex, TrackIndexBuilder, Verdict};
+use greenroom_library::matching::{
+    MatchDecision, MatchPolicy, MatchResult, Track, TrackCandidate, TrackIndex, TrackIndexBuilder,
+};
 
 use super::request::split_once;
 
@@ -17,11 +19,11 @@ pub fn check(bytes: &[u8]) {
     let turned: Vec<&str> = rows.iter().rev().copied().collect();
     let (index, other) = (index(&rows), self::index(&turned));
     for wanted in wanted.lines().take(MOST_ROWS).chain(rows.iter().copied()) {
-        for policy in [Policy::Strict, Policy::PreferVersionElseAny, Policy::IdsOnly] {
+        for policy in [MatchPolicy::Strict, MatchPolicy::PreferVersionElseAny, MatchPolicy::IdsOnly] {
             let verdict = with_track(wanted, |track| index.resolve(track, policy));
             bounded(&verdict, rows.len());
             let again = with_track(wanted, |track| other.resolve(track, policy));
-            assert_eq!(told(&verdict, &rows), told(&again, &turned), "in another order: {wanted:?}");
+            assert_eq!(decisions(&verdict, &rows), decisions(&again, &turned), "in another order: {wanted:?}");
         }
     }
 }
@@ -46,9 +48,9 @@ fn index(rows: &[&str]) -> TrackIndex {
     builder.build()
 }
 
-fn bounded(verdict: &Verdict, rows: usize) {
+fn bounded(verdict: &MatchResult, rows: usize) {
     assert!(verdict.candidates.len() <= 5, "{verdict:?}");
-    assert_eq!(verdict.accepted().is_some(), verdict.decision == Decision::Accept, "{verdict:?}");
+    assert_eq!(verdict.accepted().is_some(), verdict.decision == MatchDecision::Accept, "{verdict:?}");
     for candidate in &verdict.candidates {
         assert!((candidate.row as usize) < rows, "{verdict:?}");
         assert!((0.0..=1.1).contains(&candidate.score), "{verdict:?}");
@@ -57,13 +59,11 @@ fn bounded(verdict: &Verdict, rows: usize) {
 }
 
 /// What was decided, and what is said of each candidate; rows that say the same may stand for each other.
-fn told(verdict: &Verdict, rows: &[&str]) -> (Decision, Vec<(String, String)>) {
-    let told = |candidate: &Candidate| {
+fn decisions(verdict: &MatchResult, rows: &[&str]) -> (MatchDecision, Vec<(String, String)>) {
+    let told = |candidate: &TrackCandidate| {
         let row = with_track(rows[candidate.row as usize], |track| {
-            let length = track
-                .duration_s
-                .filter(|seconds| *seconds > 0)
-                .map(|seconds| seconds.min(u32::from(u16::MAX)));
+            let length =
+                track.duration_s.filter(|seconds| *seconds > 0).map(|seconds| seconds.min(u32::from(u16::MAX)));
             format!("{:?}", Track { duration_s: length, ids: &[], ..*track })
         });
         (row, format!("{:.4} {:?}", candidate.score, candidate.reasons))

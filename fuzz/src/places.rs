@@ -1,7 +1,10 @@
 //! What must hold of paths, of rules that map them, and of names of items, whatever anybody writes.
 
-use greenroom_library::files::{Asked, Case, Confidence, FileIndexBuilder, PathMaps, Reason, Rule, Verdict};
-use greenroom_library::guid;
+use greenroom_library::external_id;
+use greenroom_library::files::{
+    CaseSensitivity, FileIndexBuilder, FileMatchConfidence, FileMatchReason, FileMatchResult, FileQuery, PathMaps,
+    PathRule,
+};
 
 /// Longest path of any system.
 const MAX_PATH_BYTES: usize = 4096;
@@ -16,11 +19,11 @@ pub fn check(bytes: &[u8]) {
     let mut line = || lines.next().unwrap_or_default();
     let (from, to, path) = (line(), line(), line());
     let files: Vec<&str> = lines.take(MAX_FILES).collect();
-    let maps = PathMaps::new([Rule { from, to }]).unwrap_or_default();
-    for turned in [maps.there(path), maps.back(path)].into_iter().flatten() {
+    let maps = PathMaps::new([PathRule { from, to }]).unwrap_or_default();
+    for turned in [maps.map(path), maps.map_back(path)].into_iter().flatten() {
         assert!(turned.len() <= MAX_PATH_BYTES, "a path grew to {} bytes", turned.len());
     }
-    for case in [Case::Exact, Case::Ignore] {
+    for case in [CaseSensitivity::Exact, CaseSensitivity::Ignore] {
         let verdict = find(files.iter().copied().enumerate(), path, &maps, case);
         let turned = find(files.iter().copied().enumerate().rev(), path, &maps, case);
         assert_eq!(verdict.confidence, turned.confidence, "the order of the files counts");
@@ -28,8 +31,8 @@ pub fn check(bytes: &[u8]) {
         judge(&verdict, files.len());
     }
     for name in [path, from, to] {
-        if let Some(one) = guid::canonical(name) {
-            assert_eq!(guid::canonical(&one).as_deref(), Some(&*one), "{name:?} has two spellings");
+        if let Some(one) = external_id::canonical(name) {
+            assert_eq!(external_id::canonical(&one).as_deref(), Some(&*one), "{name:?} has two spellings");
         }
     }
 }
@@ -38,24 +41,24 @@ fn find<'a>(
     files: impl Iterator<Item = (usize, &'a str)>,
     path: &str,
     maps: &PathMaps,
-    case: Case,
-) -> Verdict {
+    case: CaseSensitivity,
+) -> FileMatchResult {
     let mut builder = FileIndexBuilder::default();
     for (row, file) in files {
         builder.push_file(u32::try_from(row).unwrap_or(u32::MAX), file, None, None);
     }
-    builder.build().find(&Asked { path, ..Asked::default() }, maps, case)
+    builder.build().find(&FileQuery { path, ..FileQuery::default() }, maps, case)
 }
 
-fn judge(verdict: &Verdict, files: usize) {
-    let is_sure = verdict.confidence == Confidence::High;
+fn judge(verdict: &FileMatchResult, files: usize) {
+    let is_sure = verdict.confidence == FileMatchConfidence::High;
     assert_eq!(is_sure, !verdict.rows.is_empty());
-    assert_eq!(verdict.confidence == Confidence::Low, !verdict.candidates.is_empty());
+    assert_eq!(verdict.confidence == FileMatchConfidence::Low, !verdict.candidates.is_empty());
     assert!(verdict.candidates.len() <= 5);
     assert!(verdict.rows.iter().all(|row| (*row as usize) < files));
-    let is_proof = |reason: &Reason| match reason {
-        Reason::FullPath | Reason::MappedPath => true,
-        Reason::Suffix(parts) => *parts >= 2,
+    let is_proof = |reason: &FileMatchReason| match reason {
+        FileMatchReason::FullPath | FileMatchReason::MappedPath => true,
+        FileMatchReason::Suffix(parts) => *parts >= 2,
         _ => false,
     };
     assert!(!is_sure || verdict.reasons.iter().any(is_proof), "sure without proof: {:?}", verdict.reasons);

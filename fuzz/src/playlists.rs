@@ -1,6 +1,6 @@
 //! What must hold of a playlist that somebody hands in, whatever is in it.
 
-use greenroom_library::playlist::{self, MAX_FIELD_BYTES, MAX_NAMES, MAX_ROWS, MAX_TOLD, export};
+use greenroom_library::playlist::{self, MAX_FIELD_BYTES, MAX_NAMES, MAX_ROW_ERRORS, MAX_ROWS, export};
 
 /// Checks what must hold of these bytes, under each name a file may have.
 pub fn check(bytes: &[u8]) {
@@ -18,7 +18,7 @@ pub fn check(bytes: &[u8]) {
 
 fn judge(read: &playlist::Playlist) {
     assert!(!read.rows.is_empty() && read.rows.len() <= MAX_ROWS);
-    assert!(read.bad.len() <= MAX_TOLD && read.bad.len() <= read.bad_count);
+    assert!(read.row_errors.len() <= MAX_ROW_ERRORS && read.row_errors.len() <= read.row_error_count);
     for row in &read.rows {
         assert!(!row.is_empty() && row.line > 0);
         assert!(row.ids.len() <= MAX_NAMES && row.artists.len() <= MAX_NAMES);
@@ -31,7 +31,7 @@ fn judge(read: &playlist::Playlist) {
     let again = export::jspf("", &read.rows).to_string();
     if again.len() <= playlist::MAX_BYTES {
         let again = playlist::read(again.as_bytes(), "").expect("it is JSPF").rows;
-        let bare = |row: &playlist::Row| playlist::Row { line: 0, ..row.clone() };
+        let bare = |row: &playlist::PlaylistRow| playlist::PlaylistRow { line: 0, ..row.clone() };
         assert!(again.iter().map(bare).eq(read.rows.iter().map(bare)));
     }
 }

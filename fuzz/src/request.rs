@@ -1,7 +1,7 @@
 //! A request written as text, so that seeds can be read and mutations stay requests: method and target in the first
 //! line, a header per line, an empty line, the body. `$T` stands for the secret.
 
-use greenroom_dialect::ask::Ask;
+use greenroom_dialect::request::RequestView;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 /// What is planted where an input says `$T`, and must not be found where secrets may not be.
@@ -10,9 +10,9 @@ pub const SECRET: &str = "gr33nr00mS3cr3tT0k3n";
 /// Says whose the credential is proven to be; no header of a request.
 const OWN_USER: &str = "own-user";
 
-/// A request that an [`Ask`] can borrow from.
+/// A request that a [`RequestView`] can borrow from.
 #[derive(Debug, Clone)]
-pub struct Request {
+pub struct FuzzRequest {
     /// The method; what is none counts as GET.
     pub method: Method,
     /// Path and query.
@@ -25,22 +25,22 @@ pub struct Request {
     pub own_user: Option<String>,
 }
 
-impl Request {
+impl FuzzRequest {
     /// Reads a request out of any bytes.
-    pub fn read(bytes: &[u8]) -> Self {
+    pub fn parse(bytes: &[u8]) -> Self {
         let (head, body) = split_once(bytes, b"\n\n");
         let mut lines = head.split(|byte| *byte == b'\n');
         let (method, target) = split_once(lines.next().unwrap_or_default(), b" ");
         let mut request = Self {
             method: Method::from_bytes(method).unwrap_or_default(),
-            target: planted(&String::from_utf8_lossy(target)),
+            target: with_secret(&String::from_utf8_lossy(target)),
             headers: HeaderMap::new(),
             body: body.to_vec(),
             own_user: None,
         };
         for line in lines {
             let (name, value) = split_once(line, b":");
-            let value = planted(&String::from_utf8_lossy(value.trim_ascii()));
+            let value = with_secret(&String::from_utf8_lossy(value.trim_ascii()));
             if name.eq_ignore_ascii_case(OWN_USER.as_bytes()) {
                 // It is what the server said of the credential: plain, and no token.
                 request.own_user =
@@ -56,8 +56,8 @@ impl Request {
     }
 
     /// As the dialects see it.
-    pub fn ask(&self) -> Ask<'_> {
-        Ask { method: &self.method, target: &self.target, headers: &self.headers, body: &self.body }
+    pub fn view(&self) -> RequestView<'_> {
+        RequestView { method: &self.method, target: &self.target, headers: &self.headers, body: &self.body }
     }
 
     /// Path and raw query.
@@ -90,7 +90,7 @@ impl Request {
 }
 
 /// A text with the secret in its places.
-pub fn planted(text: &str) -> String {
+pub fn with_secret(text: &str) -> String {
     text.replace("$T", SECRET)
 }
 

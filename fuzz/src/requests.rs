@@ -1,91 +1,91 @@
-//! What must hold of the verdict about any request at all.
+//! What must hold of the classification of any request at all.
 
 use std::sync::Arc;
 
-use greenroom_dialect::ask::Kind;
-use greenroom_dialect::open::Open;
-use greenroom_dialect::path::Path;
+use greenroom_dialect::anonymous_access::AnonymousAccess;
+use greenroom_dialect::classification::{Classification, Read};
+use greenroom_dialect::path::RequestPath;
 use greenroom_dialect::redact;
-use greenroom_dialect::verdict::{Read, Verdict};
+use greenroom_dialect::request::ServerKind;
 use http::header::{AUTHORIZATION, COOKIE, HOST, UPGRADE};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method};
 
-use super::request::{Request, SECRET, chance};
+use super::request::{FuzzRequest, SECRET, chance};
 use super::spelling;
 
 /// More answers than this are never named one by one by a single write.
 const MAX_STALINGS: usize = 4096;
 
 /// Checks what must hold of any request to a server of this kind.
-pub fn check(kind: Kind, bytes: &[u8]) {
-    let request = Request::read(bytes);
+pub fn check(kind: ServerKind, bytes: &[u8]) {
+    let request = FuzzRequest::parse(bytes);
     let verdict = classify(kind, &request);
     assert_eq!(verdict, classify(kind, &request), "a verdict does not depend on the moment");
-    let open = kind.open_without_token(&request.ask());
-    match Path::split(&request.target) {
+    let open = kind.anonymous_access(&request.view());
+    match RequestPath::split(&request.target) {
         Err(_) => {
-            assert!(matches!(verdict, Verdict::Refuse(_)), "a malformed path is refused: {verdict:?}");
-            assert_eq!(open, Open::No);
+            assert!(matches!(verdict, Classification::Refuse(_)), "a malformed path is refused: {verdict:?}");
+            assert_eq!(open, AnonymousAccess::Denied);
         }
         Ok(path) if path.odd => {
-            assert!(!matches!(verdict, Verdict::Read(_)), "what is odd is never kept");
-            assert_ne!(open, Open::Keep);
+            assert!(!matches!(verdict, Classification::Read(_)), "what is odd is never kept");
+            assert_ne!(open, AnonymousAccess::Cacheable);
         }
         Ok(_) => {}
     }
     match verdict {
-        Verdict::Read(read) => {
+        Classification::Read(read) => {
             hides_the_secret(kind, &request, &read);
             can_be_sent(&read);
             meets_itself(kind, &request, &read);
             // One of each at a time: inputs are cheap, and all of them take ten times as long.
-            if let Some(other) = chosen(&spelling::same(kind, &request, chance(bytes)), bytes) {
+            if let Some(other) = chosen(&spelling::equivalents(kind, &request, chance(bytes)), bytes) {
                 assert_read(kind, other, &read, "another spelling");
             }
-            if let Some(other) = chosen(&spelling::different(&request), bytes)
-                && let Verdict::Read(found) = classify(kind, other)
+            if let Some(other) = chosen(&spelling::variants(&request), bytes)
+                && let Classification::Read(found) = classify(kind, other)
                 && found.key == read.key
             {
                 assert_eq!(found, read, "one key, two requests: {request:?} and {other:?}");
             }
         }
-        Verdict::Write(write) => {
-            let minutely = write.minutely.map_or(0, |slow| slow.stale.len());
-            assert!(write.stale.len() + minutely <= MAX_STALINGS);
+        Classification::Write(write) => {
+            let minutely = write.throttled.map_or(0, |slow| slow.invalidations.len());
+            assert!(write.invalidations.len() + minutely <= MAX_STALINGS);
         }
-        Verdict::Refuse(refusal) => assert!((400..600).contains(&refusal.status())),
-        Verdict::Stream(_) => {}
+        Classification::Refuse(refusal) => assert!((400..600).contains(&refusal.status())),
+        Classification::Stream(_) => {}
     }
 }
 
 /// What a server of this kind makes of a request.
-pub fn classify(kind: Kind, request: &Request) -> Verdict {
-    kind.classify(&request.ask(), request.own_user.as_deref())
+pub fn classify(kind: ServerKind, request: &FuzzRequest) -> Classification {
+    kind.classify(&request.view(), request.own_user.as_deref())
 }
 
-fn chosen<'a>(requests: &'a [Request], bytes: &[u8]) -> Option<&'a Request> {
+fn chosen<'a>(requests: &'a [FuzzRequest], bytes: &[u8]) -> Option<&'a FuzzRequest> {
     requests.get(chance(bytes).checked_rem(requests.len())?)
 }
 
-fn assert_read(kind: Kind, request: &Request, read: &Read, what: &str) {
-    assert_eq!(classify(kind, request), Verdict::Read(Arc::new(read.clone())), "{what}: {request:?}");
+fn assert_read(kind: ServerKind, request: &FuzzRequest, read: &Read, what: &str) {
+    assert_eq!(classify(kind, request), Classification::Read(Arc::new(read.clone())), "{what}: {request:?}");
 }
 
 /// Nothing that is kept or sent without the credential tells the caller's token.
-fn hides_the_secret(kind: Kind, request: &Request, read: &Read) {
-    let credential = kind.credential(&request.ask());
+fn hides_the_secret(kind: ServerKind, request: &FuzzRequest, read: &Read) {
+    let credential = kind.credential(&request.view());
     if credential.ambiguous || credential.token.is_none_or(|token| token.expose() != SECRET) {
         return;
     }
-    assert!(!redact::shows(&read.key, SECRET), "the key tells the token: {}", read.key);
-    assert!(!redact::shows(&read.target, SECRET), "the target tells the token: {}", read.target);
+    assert!(!redact::contains_secret(&read.key, SECRET), "the key tells the token: {}", read.key);
+    assert!(!redact::contains_secret(&read.target, SECRET), "the target tells the token: {}", read.target);
     for (name, value) in &read.headers {
         let value = String::from_utf8_lossy(value.as_bytes());
-        assert!(!redact::shows(&value, SECRET), "{name} tells the token");
+        assert!(!redact::contains_secret(&value, SECRET), "{name} tells the token");
     }
     for tag in &read.tags {
-        assert!(!redact::shows(tag.as_str(), SECRET), "a tag tells the token: {tag}");
+        assert!(!redact::contains_secret(tag.as_str(), SECRET), "a tag tells the token: {tag}");
     }
 }
 
@@ -101,12 +101,12 @@ fn can_be_sent(read: &Read) {
 
 /// What is sent to the server is, if it came from a client, the same read; so it is with the other method, and
 /// with headers that say nothing about the answer.
-fn meets_itself(kind: Kind, request: &Request, read: &Read) {
+fn meets_itself(kind: ServerKind, request: &FuzzRequest, read: &Read) {
     let mut headers = HeaderMap::new();
     for (name, value) in &read.headers {
         headers.append(name.clone(), value.clone());
     }
-    let sent = Request {
+    let sent = FuzzRequest {
         method: Method::GET,
         target: read.target.clone(),
         headers,
@@ -117,7 +117,7 @@ fn meets_itself(kind: Kind, request: &Request, read: &Read) {
     // Only a GET becomes a socket.
     if !request.headers.contains_key(UPGRADE) {
         let other = if request.method == Method::HEAD { Method::GET } else { Method::HEAD };
-        assert_read(kind, &Request { method: other, ..request.clone() }, read, "GET and HEAD");
+        assert_read(kind, &FuzzRequest { method: other, ..request.clone() }, read, "GET and HEAD");
     }
     let chatty = request.with_header("user-agent", "x").with_header("x-forwarded-for", "10.1.1.1");
     assert_read(kind, &chatty.with_header("cookie", "a=b"), read, "idle headers");

@@ -8,13 +8,13 @@ const HEAD: &[u8; 20] = b"greenroom shelf\n\x01\0\0\0";
 /// Checks what must hold of these bytes as a file, behind a sound head and digest, and as the rows of a sound block.
 pub fn check(bytes: &[u8]) {
     judge(bytes);
-    judge(&sealed(bytes));
+    judge(&with_checksum(bytes));
     let packed = zstd::bulk::compress(bytes, 1).expect("there is memory for it");
     let mut block = 1_u64.to_le_bytes().to_vec();
     block.extend(u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes());
     block.extend((packed.len() as u64).to_le_bytes());
     block.extend(&packed);
-    let file = sealed(&block);
+    let file = with_checksum(&block);
     // A bit that flips anywhere is noticed.
     let mut torn = file.clone();
     let at = usize::try_from(xxhash_rust::xxh3::xxh3_64(bytes) >> 32).expect("32 bits fit") % torn.len();
@@ -34,7 +34,7 @@ fn judge(file: &[u8]) {
     }
 }
 
-fn sealed(body: &[u8]) -> Vec<u8> {
+fn with_checksum(body: &[u8]) -> Vec<u8> {
     let mut file = HEAD.to_vec();
     file.extend(body);
     let digest = xxhash_rust::xxh3::xxh3_64(&file);

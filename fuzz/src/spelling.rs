@@ -1,15 +1,15 @@
 //! Other spellings of a request: those that must meet in one key, and those that need not.
 
-use greenroom_dialect::ask::Kind;
+use greenroom_dialect::request::ServerKind;
 use http::HeaderValue;
 
-use super::request::Request;
+use super::request::FuzzRequest;
 
 /// A query with more pairs than this is left alone: one more might be one too many.
 const MAX_PAIRS: usize = 100;
 
 /// Requests that a server cannot tell from this one.
-pub fn same(kind: Kind, request: &Request, chance: usize) -> Vec<Request> {
+pub fn equivalents(kind: ServerKind, request: &FuzzRequest, chance: usize) -> Vec<FuzzRequest> {
     let (path, query) = request.parts();
     let with_path = |path: String| {
         let mark = if request.target.contains('?') { "?" } else { "" };
@@ -25,28 +25,27 @@ pub fn same(kind: Kind, request: &Request, chance: usize) -> Vec<Request> {
         others.push(request.with_pair(""));
     }
     match kind {
-        Kind::Plex => {
+        ServerKind::Plex => {
             others.extend(escaped(query, chance).map(|query| request.with_target(format!("{path}?{query}"))));
-            others.extend(lifted(request, chance));
+            others.extend(move_param_to_header(request, chance));
         }
-        Kind::Jellyfin => {
+        ServerKind::Jellyfin => {
             let first = path.split('/').nth(1).unwrap_or_default();
-            let is_prefixed =
-                ["emby", "mediabrowser"].iter().any(|prefix| first.eq_ignore_ascii_case(prefix));
+            let is_prefixed = ["emby", "mediabrowser"].iter().any(|prefix| first.eq_ignore_ascii_case(prefix));
             if !is_prefixed && !first.contains('%') {
                 others.push(with_path(format!("/emby{path}")));
                 others.push(with_path(format!("/{}{}", first.to_uppercase(), &path[1 + first.len()..])));
             }
             others.push(request.with_target(format!("{path}?{}", query.replace('+', "%20"))));
-            others.extend(turned(query).map(|query| request.with_target(format!("{path}?{query}"))));
-            others.push(request.with_target(format!("{path}?{}", loud(query))));
+            others.extend(reorder_pairs(query).map(|query| request.with_target(format!("{path}?{query}"))));
+            others.push(request.with_target(format!("{path}?{}", uppercase_names(query))));
         }
     }
     others
 }
 
 /// Requests that may or may not be another one.
-pub fn different(request: &Request) -> Vec<Request> {
+pub fn variants(request: &FuzzRequest) -> Vec<FuzzRequest> {
     let mut others = vec![
         request.with_pair("x=1"),
         request.with_pair("type=1"),
@@ -84,11 +83,10 @@ fn escaped(text: &str, chance: usize) -> Option<String> {
 }
 
 /// A parameter of Plex, chosen by chance, moved from the query into a header.
-fn lifted(request: &Request, chance: usize) -> Option<Request> {
+fn move_param_to_header(request: &FuzzRequest, chance: usize) -> Option<FuzzRequest> {
     let (path, query) = request.parts();
     let pairs: Vec<&str> = query.split('&').collect();
-    let is_plain =
-        |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte));
+    let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte));
     let is_lifted = |pair: &&str| {
         pair.split_once('=').is_some_and(|(name, value)| {
             let name = name.to_ascii_lowercase();
@@ -108,7 +106,7 @@ fn lifted(request: &Request, chance: usize) -> Option<Request> {
 }
 
 /// The pairs of a query in another order, where their order cannot matter: each name comes once.
-fn turned(query: &str) -> Option<String> {
+fn reorder_pairs(query: &str) -> Option<String> {
     let mut pairs: Vec<&str> = query.split('&').collect();
     let name = |pair: &str| pair.split('=').next().unwrap_or_default().to_ascii_lowercase();
     let mut names: Vec<String> = pairs.iter().map(|pair| name(pair)).collect();
@@ -122,7 +120,7 @@ fn turned(query: &str) -> Option<String> {
 }
 
 /// A query with its names in capitals.
-fn loud(query: &str) -> String {
+fn uppercase_names(query: &str) -> String {
     let loud = |pair: &str| match pair.split_once('=') {
         Some((name, value)) if !name.contains('%') => format!("{}={value}", name.to_ascii_uppercase()),
         _ => pair.to_owned(),

@@ -1,12 +1,11 @@
 //! The fuzz targets: each is one function over any bytes that panics where a property does not hold.
 
-use greenroom_dialect::ask::Kind::{Jellyfin, Plex};
-use greenroom_dialect::verdict::Representation::{Json, Opaque, Xml};
+use greenroom_dialect::classification::Representation::{Json, Opaque, Xml};
+use greenroom_dialect::request::ServerKind::{Jellyfin, Plex};
 
 use super::{
-    address, answers, comparisons, configuration, control, crawls, credentials, events, forwarding, frames,
-    greetings, logins, matching, places, playlists, redaction, requests, sequels, snapshots, surveys,
-    webhooks,
+    address, answers, comparisons, configuration, control, crawls, credentials, events, forwarding, frames, greetings,
+    logins, matching, places, playlists, redaction, requests, sequels, snapshots, surveys, webhooks,
 };
 
 /// A property of any bytes.

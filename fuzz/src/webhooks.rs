@@ -22,8 +22,7 @@ static RUNTIME: LazyLock<Runtime> =
 pub fn check(bytes: &[u8]) {
     let (content_type, body) = split_once(bytes, b"\n");
     if let Some(payload) = payload(&String::from_utf8_lossy(content_type), body) {
-        let is_inside =
-            payload.is_empty() || body.windows(payload.len()).any(|window| window == &payload[..]);
+        let is_inside = payload.is_empty() || body.windows(payload.len()).any(|window| window == &payload[..]);
         assert!(is_inside, "a payload is part of its body");
         makes_stale_only(&payload);
     }
@@ -46,11 +45,7 @@ fn is_found(payload: &[u8]) {
         let head = format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");
         [head.as_bytes(), value, b"\r\n"].concat()
     };
-    let form = [
-        field("thumb", b"\xff\xd8\xff"),
-        field("payload", payload),
-        format!("--{BOUNDARY}--\r\n").into_bytes(),
-    ];
+    let form = [field("thumb", b"\xff\xd8\xff"), field("payload", payload), format!("--{BOUNDARY}--\r\n").into_bytes()];
     let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
     let found = self::payload(&content_type, &form.concat());
     assert_eq!(found.as_deref(), Some(payload), "the payload of a form is found");

@@ -1,7 +1,8 @@
-//! What a hit costs: ours, with judgement, markers and statistics, beside other caches with the same keys and weights.
+//! Cost of a hit: ours, with freshness, invalidations and statistics, beside other caches with the same keys and
+//! weights.
 //!
-//! CPU time per hit, median of five runs in turns: of one thread, and of two that read the same keys at once.
-//! `cargo bench -p greenroom-cache`.
+//! CPU time per hit, median of five alternating runs: of one thread, and of two that read the same keys at once. `cargo
+//! bench -p greenroom-cache`.
 
 use std::collections::HashMap;
 use std::fs;
@@ -14,21 +15,21 @@ use std::thread;
 use std::time::Duration;
 
 use greenroom_cache::{
-    Cache, Clock, Demand, Entry, Failure, Fill, Invalidation, Key, Load, LoadReason, Loader, Partition,
-    Policy, Scope, Settings, Tag, Value,
+    Cache, CacheDirective, CacheSettings, Clock, Entry, Invalidation, Key, LoadError, LoadReason, LoadResult,
+    LoadedValue, Loader, Partition, Policy, Scope, Tag, Value,
 };
 use tokio_util::task::TaskTracker;
 
 const KEYS: usize = 10_000;
 const ROUNDS: usize = 100;
 const RUNS: usize = 5;
-/// Bytes each cache may hold: enough for everything.
+/// Max bytes of each cache: enough for everything.
 const CAPACITY: u64 = 256 * 1024 * 1024;
 
 const POLICY: Policy = Policy {
     class: "bench",
     fresh: Duration::from_hours(1),
-    earlier: None,
+    freshness_bound: None,
     stale: Duration::from_hours(1),
     stale_on_error: Duration::from_hours(24),
     refresh_ahead: true,
@@ -37,49 +38,48 @@ const POLICY: Policy = Policy {
     hard_timeout: Duration::from_secs(30),
 };
 
-struct Kilobyte;
+struct KilobyteLoader;
 
 /// Bytes of a key and its value.
 #[derive(Clone)]
-struct Weight;
+struct BodyWeighter;
 
-impl Weight {
+impl BodyWeighter {
     fn of(key: &Key, body: &Arc<[u8]>) -> usize {
-        key.whole().len() + body.len()
+        key.encoded().len() + body.len()
     }
 }
 
-impl quick_cache::Weighter<Key, Arc<[u8]>> for Weight {
+impl quick_cache::Weighter<Key, Arc<[u8]>> for BodyWeighter {
     fn weight(&self, key: &Key, body: &Arc<[u8]>) -> u64 {
         Self::of(key, body) as u64
     }
 }
 
-impl Loader for Kilobyte {
+impl Loader for KilobyteLoader {
     type Pass = ();
 
-    async fn load(&self, _why: LoadReason, _old: Option<Arc<Entry>>) -> Result<Load<()>, Failure> {
+    async fn load(&self, _why: LoadReason, _old: Option<Arc<Entry>>) -> Result<LoadResult<()>, LoadError> {
         let tags = (0..8).map(|tag| Tag::new(format!("item:{tag}"))).collect();
-        Ok(Load::Store(Fill { value: Value::new(vec![7; 1024]), tags, policy: None }))
+        Ok(LoadResult::Store(LoadedValue { value: Value::new(vec![7; 1024]), tags, policy: None }))
     }
 }
 
-/// CPU time of this thread so far, from the kernel's books.
+/// CPU time of this thread so far, from the kernel.
 fn cpu_time() -> Duration {
     let stat = fs::read_to_string("/proc/thread-self/schedstat").expect("Linux keeps scheduler statistics");
-    let nanos =
-        stat.split(' ').next().and_then(|field| field.parse().ok()).expect("the first field is time run");
+    let nanos = stat.split(' ').next().and_then(|field| field.parse().ok()).expect("the first field is time run");
     Duration::from_nanos(nanos)
 }
 
-/// CPU time that `run` takes, per turn of its loops.
+/// CPU time of `run` per loop iteration.
 fn nanos(run: impl FnOnce()) -> f64 {
     let before = cpu_time();
     run();
     cpu_time().saturating_sub(before).as_nanos() as f64 / (KEYS * ROUNDS) as f64
 }
 
-/// The median, and from where to where.
+/// The median and the range.
 fn spread(mut figures: Vec<f64>) -> String {
     figures.sort_by(f64::total_cmp);
     format!("{:.0} ({:.0} to {:.0})", figures[RUNS / 2], figures[0], figures[RUNS - 1])
@@ -89,10 +89,10 @@ fn measure(name: &str, mut run: impl FnMut()) {
     println!("| {name} | {} | |", spread((0..RUNS).map(|_| nanos(&mut run)).collect()));
 }
 
-/// One way to find what is kept.
-type Get<'a> = Box<dyn Fn(&Key) -> bool + Sync + 'a>;
+/// One way to look up an entry.
+type LookupFn<'a> = Box<dyn Fn(&Key) -> bool + Sync + 'a>;
 
-fn read_all(keys: &[Key], get: &Get<'_>) {
+fn read_all(keys: &[Key], get: &LookupFn<'_>) {
     for _ in 0..ROUNDS {
         for key in keys {
             assert!(black_box(get(key)), "everything is kept");
@@ -100,8 +100,8 @@ fn read_all(keys: &[Key], get: &Get<'_>) {
     }
 }
 
-/// Measures all of them in turns.
-fn compare(keys: &[Key], engines: &[(&str, Get<'_>)]) {
+/// Measures all of them, alternating.
+fn compare(keys: &[Key], engines: &[(&str, LookupFn<'_>)]) {
     let mut figures = vec![(Vec::new(), Vec::new()); engines.len()];
     for _ in 0..RUNS {
         for ((_, get), (alone, together)) in engines.iter().zip(&mut figures) {
@@ -118,7 +118,7 @@ fn compare(keys: &[Key], engines: &[(&str, Get<'_>)]) {
     }
 }
 
-/// A hit never waits, so one poll answers it.
+/// A hit never waits, so one poll completes it.
 fn now<F: Future>(future: F) -> F::Output {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,
@@ -127,20 +127,19 @@ fn now<F: Future>(future: F) -> F::Output {
 }
 
 fn main() {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime starts");
-    let cache = Cache::new(Settings::default(), Clock::system(), TaskTracker::new());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime starts");
+    let cache = Cache::new(CacheSettings::default(), Clock::system(), TaskTracker::new());
     let partition = Partition::new("anna");
     let keys: Vec<Key> =
         (0..KEYS).map(|item| Key::new("home", &partition, &format!("/library/metadata/{item}"))).collect();
     for key in &keys {
-        runtime.block_on(cache.get_or_load(key, &POLICY, Demand::Any, || Kilobyte)).expect("it loads");
+        runtime.block_on(cache.get_or_load(key, &POLICY, CacheDirective::Any, || KilobyteLoader)).expect("it loads");
     }
 
-    let quick = quick_cache::sync::Cache::with_weighter(KEYS, CAPACITY, Weight);
+    let quick = quick_cache::sync::Cache::with_weighter(KEYS, CAPACITY, BodyWeighter);
     let moka = moka::sync::Cache::builder()
         .max_capacity(CAPACITY)
-        .weigher(|key, body| u32::try_from(Weight::of(key, body)).unwrap_or(u32::MAX))
+        .weigher(|key, body| u32::try_from(BodyWeighter::of(key, body)).unwrap_or(u32::MAX))
         .time_to_live(POLICY.fresh)
         .build();
     let mut plain: HashMap<Key, Arc<[u8]>> = HashMap::new();
@@ -153,7 +152,7 @@ fn main() {
     moka.run_pending_tasks();
     let plain = Mutex::new(plain);
 
-    let ours = |key: &Key| now(cache.get_or_load(key, &POLICY, Demand::Any, || Kilobyte)).is_ok();
+    let ours = |key: &Key| now(cache.get_or_load(key, &POLICY, CacheDirective::Any, || KilobyteLoader)).is_ok();
     println!("| a hit | ns, one thread | ns, each of two threads |");
     println!("| --- | ---: | ---: |");
     compare(
@@ -162,17 +161,14 @@ fn main() {
             ("greenroom-cache: judgement, markers, statistics", Box::new(ours)),
             ("moka: time to live", Box::new(|key| moka.get(key).is_some())),
             ("quick_cache", Box::new(|key| quick.get(key).is_some())),
-            (
-                "a map behind a lock",
-                Box::new(|key| plain.lock().expect("it holds").get(key).cloned().is_some()),
-            ),
+            ("a map behind a lock", Box::new(|key| plain.lock().expect("it holds").get(key).cloned().is_some())),
         ],
     );
     measure("greenroom-cache, first after an invalidation elsewhere", || {
         for round in 0..ROUNDS {
             let elsewhere = Tag::new(format!("elsewhere:{round}"));
             let scope = Scope::Tag { namespace: "home".into(), partition: None, tag: elsewhere };
-            cache.invalidate(&scope, &Invalidation::mark());
+            cache.invalidate(&scope, &Invalidation::mark_stale());
             for key in &keys {
                 black_box(ours(key));
             }
@@ -185,5 +181,5 @@ fn main() {
         }
     });
     let stats = cache.stats();
-    assert!(stats.classes.iter().all(|class| class.missed() == KEYS as u64), "everything else was a hit");
+    assert!(stats.classes.iter().all(|class| class.misses_total() == KEYS as u64), "everything else was a hit");
 }

@@ -1,60 +1,60 @@
-//! What can be told of a key to somebody who asks why it is answered as it is.
+//! Explains why a key is answered as it is.
 
 use std::sync::Arc;
 
-use crate::engine::Engine;
+use crate::engine::CacheEngine;
+use crate::hybrid_timestamp::HybridTimestamp;
 use crate::key::{Key, Tag};
-use crate::load::FailureKind;
-use crate::memo::Memo;
-use crate::policy::Marking;
-use crate::reach::{Part, Reach};
-use crate::stamp::Stamp;
+use crate::load::LoadErrorKind;
+use crate::negative::NegativeEntry;
+use crate::policy::Validity;
+use crate::scope_hash::{ScopeHashes, ScopeKind};
 use crate::value::Entry;
 
-/// Everything that is known of a key.
+/// Everything known about a key.
 #[derive(Debug, Clone)]
 pub struct Diagnosis {
-    /// What is kept, of whatever age.
+    /// Its entry, whatever its age.
     pub entry: Option<Arc<Entry>>,
-    /// What the markers say about it.
-    pub marking: Marking,
-    /// The newest invalidation that covers the key, or what is kept under it.
-    pub invalidated: Option<Stamp>,
-    /// By what that invalidation reaches it.
-    pub cause: Option<Cause>,
-    /// A failure that is answered without asking again for a while.
-    pub failed: Option<FailureKind>,
-    /// Its value turned out not to be for keeping, a short while ago.
+    /// Validity of the entry.
+    pub validity: Validity,
+    /// The newest invalidation that covers the key or its entry.
+    pub invalidated: Option<HybridTimestamp>,
+    /// The kind of scope by which that invalidation covers it.
+    pub cause: Option<InvalidationCause>,
+    /// A recent failure that is served without another load for a while.
+    pub failed: Option<LoadErrorKind>,
+    /// A recent load turned out to be uncacheable.
     pub uncacheable: bool,
     /// It is kept warm.
     pub warm: bool,
 }
 
-/// By what an invalidation reaches a value.
+/// Kind of scope by which an invalidation covers a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Cause {
-    /// It covered everything.
+pub enum InvalidationCause {
+    /// Everything.
     All,
     /// Its whole namespace.
     Namespace,
     /// Its whole partition.
     Partition,
-    /// This very key.
+    /// This key.
     Key,
-    /// All below a path.
+    /// All keys below a path.
     Prefix,
-    /// All with this tag.
+    /// All values with this tag.
     Tag(Tag),
 }
 
-impl Cause {
-    fn of(part: Part, tags: &[Tag]) -> Self {
+impl InvalidationCause {
+    fn from_scope_kind(part: ScopeKind, tags: &[Tag]) -> Self {
         match part {
-            Part::All => Self::All,
-            Part::Namespace => Self::Namespace,
-            Part::Partition => Self::Partition,
-            Part::Key => Self::Key,
-            Part::Text { at_end } => {
+            ScopeKind::All => Self::All,
+            ScopeKind::Namespace => Self::Namespace,
+            ScopeKind::Partition => Self::Partition,
+            ScopeKind::Key => Self::Key,
+            ScopeKind::Text { at_end } => {
                 let tag = tags.len().checked_sub(at_end).and_then(|at| tags.get(at));
                 tag.map_or(Self::Prefix, |tag| Self::Tag(tag.clone()))
             }
@@ -62,23 +62,23 @@ impl Cause {
     }
 }
 
-impl Engine {
+impl CacheEngine {
     pub(crate) fn diagnose(&self, key: &Key) -> Diagnosis {
-        let of_key = Reach::of_key(key);
-        let entry = self.desk.memory.peek(key);
-        let memo = self.desk.recall(key, &of_key, self.clock.now_ms());
-        let reach = entry.as_ref().map_or(&of_key, |entry| &entry.reach);
+        let of_key = ScopeHashes::from_key(key);
+        let entry = self.coordinator.memory.peek(key);
+        let memo = self.coordinator.negative_entry(key, &of_key, self.clock.now_ms());
+        let reach = entry.as_ref().map_or(&of_key, |entry| &entry.scope_hashes);
         let tags = entry.as_ref().map_or(&[][..], |entry| entry.tags());
-        let newest = self.desk.markers.newest(reach);
+        let newest = self.coordinator.invalidations.newest(reach);
         Diagnosis {
-            marking: entry.as_ref().map_or(Marking::Clear, |entry| self.desk.marking(entry)),
+            validity: entry.as_ref().map_or(Validity::Valid, |entry| self.coordinator.validity(entry)),
             invalidated: newest.map(|(stamp, _)| stamp),
-            cause: newest.map(|(_, part)| Cause::of(part, tags)),
+            cause: newest.map(|(_, part)| InvalidationCause::from_scope_kind(part, tags)),
             failed: match memo.as_deref() {
-                Some(Memo::Failed { failure, .. }) => Some(failure.kind),
+                Some(NegativeEntry::Failed { failure, .. }) => Some(failure.kind),
                 _ => None,
             },
-            uncacheable: matches!(memo.as_deref(), Some(Memo::Uncacheable { .. })),
+            uncacheable: matches!(memo.as_deref(), Some(NegativeEntry::Uncacheable { .. })),
             warm: self.warm.has(key),
             entry,
         }

@@ -1,19 +1,19 @@
-//! What every handle of a cache points to.
+//! The state that all handles of a cache share.
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
-use crate::desk::Desk;
-use crate::tally::Tally;
+use crate::coordinator::Coordinator;
+use crate::counters::CacheCounters;
 use crate::warm_set::WarmSet;
 
-/// Everything a cache is made of.
-pub(crate) struct Engine {
-    pub(crate) desk: Desk,
+/// All parts of a cache.
+pub(crate) struct CacheEngine {
+    pub(crate) coordinator: Coordinator,
     pub(crate) clock: Clock,
     pub(crate) tasks: TaskTracker,
-    pub(crate) tally: Tally,
+    pub(crate) counters: CacheCounters,
     pub(crate) warm: WarmSet,
     pub(crate) stop: CancellationToken,
 }

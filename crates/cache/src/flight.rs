@@ -1,55 +1,55 @@
-//! Flights: loads under way, at most one per key that others can join.
+//! Flights: loads in progress, at most one joinable flight per key.
 //!
-//! A flight belongs to the task that loads, not to a caller: callers only wait, each as long as he likes, and are
-//! woken at once when it lands. Nothing here knows a runtime.
+//! A flight belongs to the task that loads, not to a caller. Callers only wait, each as long as it likes, and are woken
+//! together when it completes. Nothing here depends on a runtime.
 
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use crate::key::{BuildAsHashed, Key};
-use crate::leaving::Leaving;
-use crate::load::{Failure, FailureKind};
-use crate::reach::Reach;
-use crate::refusal::Refusal;
-use crate::stamp::{Moment, Stamp};
+use crate::delivery_guard::DeliveryGuard;
+use crate::hybrid_timestamp::{EventTime, HybridTimestamp};
+use crate::key::{BuildIdentityHasher, Key};
+use crate::load::{LoadError, LoadErrorKind};
+use crate::not_stored_reason::NotStoredReason;
+use crate::scope_hash::ScopeHashes;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Mutex, lock};
 use crate::value::{Entry, Value};
 
-/// Locks over the flights' map.
+/// Locks over the map of flights.
 const SHARDS: usize = 16;
 
-/// How a flight ended, for everybody who waits.
+/// Result of a flight, for all waiters.
 #[derive(Debug, Clone)]
-pub(crate) enum Landed {
-    /// With a value to keep; whether it was.
-    Kept { entry: Arc<Entry>, refusal: Option<Refusal>, leaving: Option<Leaving> },
-    /// With a value for now.
+pub(crate) enum LoadOutcome {
+    /// A cacheable value, and whether it was stored.
+    Cacheable { entry: Arc<Entry>, refusal: Option<NotStoredReason>, leaving: Option<DeliveryGuard> },
+    /// A value to share, not cacheable.
     Shared(Value),
-    /// With something for its starter only.
+    /// A result for the leader only.
     Uncacheable,
-    /// Not at all.
-    Failed(Failure),
+    /// No value.
+    Failed(LoadError),
 }
 
-/// One load under way.
+/// One load in progress.
 #[derive(Debug)]
 pub(crate) struct Flight {
     /// Taken before the load begins.
-    pub(crate) created: Stamp,
-    pub(crate) began_ms: u64,
+    pub(crate) created: HybridTimestamp,
+    pub(crate) started_ms: u64,
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
 enum State {
     Flying { waiters: usize, wakers: Wakers },
-    Landed(Landed),
+    Landed(LoadOutcome),
 }
 
-/// Whom to wake. A waiter keeps his place, so that leaving is cheap however many wait.
+/// Wakers of all waiters. Each keeps its slot, so that leaving is cheap however many wait.
 #[derive(Debug, Default)]
 struct Wakers {
     places: Vec<Option<Waker>>,
@@ -57,8 +57,8 @@ struct Wakers {
 }
 
 impl Wakers {
-    /// Puts a waiter on his place, or gives him one.
-    fn sit(&mut self, place: &mut Option<usize>, waker: &Waker) {
+    /// Stores a waker in the waiter's slot, or assigns one.
+    fn register(&mut self, place: &mut Option<usize>, waker: &Waker) {
         let at = *place.get_or_insert_with(|| {
             self.free.pop().unwrap_or_else(|| {
                 self.places.push(None);
@@ -71,20 +71,20 @@ impl Wakers {
         }
     }
 
-    fn leave(&mut self, place: usize) {
+    fn remove(&mut self, place: usize) {
         self.places[place] = None;
         self.free.push(place);
     }
 }
 
 impl Flight {
-    fn new(created: Stamp, began_ms: u64) -> Arc<Self> {
+    fn new(created: HybridTimestamp, began_ms: u64) -> Arc<Self> {
         let state = State::Flying { waiters: 0, wakers: Wakers::default() };
-        Arc::new(Self { created, began_ms, state: Mutex::new(state) })
+        Arc::new(Self { created, started_ms: began_ms, state: Mutex::new(state) })
     }
 
-    /// Waits for it, if fewer than `max_waiters` do.
-    fn follow(self: &Arc<Self>, max_waiters: usize) -> Option<Follow> {
+    /// Joins the flight if fewer than `max_waiters` wait.
+    fn follow(self: &Arc<Self>, max_waiters: usize) -> Option<FlightFollower> {
         let mut state = lock(&self.state);
         if let State::Flying { waiters, .. } = &mut *state {
             if *waiters >= max_waiters {
@@ -93,10 +93,10 @@ impl Flight {
             *waiters += 1;
         }
         drop(state);
-        Some(Follow { flight: Arc::clone(self), place: None })
+        Some(FlightFollower { flight: Arc::clone(self), place: None })
     }
 
-    fn land(&self, landed: Landed) {
+    fn complete(&self, landed: LoadOutcome) {
         let mut state = lock(&self.state);
         let State::Flying { wakers, .. } = &mut *state else { return };
         let wakers = std::mem::take(wakers);
@@ -106,43 +106,43 @@ impl Flight {
     }
 }
 
-/// Waiting for a flight. Dropping it is leaving, which hurts nobody.
+/// One waiter of a flight. Dropping it leaves the flight and affects no other waiter.
 #[derive(Debug)]
-pub(crate) struct Follow {
+pub(crate) struct FlightFollower {
     pub(crate) flight: Arc<Flight>,
     place: Option<usize>,
 }
 
-impl Future for Follow {
-    type Output = Landed;
+impl Future for FlightFollower {
+    type Output = LoadOutcome;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Landed> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<LoadOutcome> {
         let flight = Arc::clone(&self.flight);
         let mut state = lock(&flight.state);
         match &mut *state {
             State::Landed(landed) => Poll::Ready(landed.clone()),
             State::Flying { wakers, .. } => {
-                wakers.sit(&mut self.place, cx.waker());
+                wakers.register(&mut self.place, cx.waker());
                 Poll::Pending
             }
         }
     }
 }
 
-impl Drop for Follow {
+impl Drop for FlightFollower {
     fn drop(&mut self) {
         if let State::Flying { waiters, wakers, .. } = &mut *lock(&self.flight.state) {
             *waiters -= 1;
             if let Some(place) = self.place {
-                wakers.leave(place);
+                wakers.remove(place);
             }
         }
     }
 }
 
-type Shard = Mutex<HashMap<Key, Arc<Flight>, BuildAsHashed>>;
+type Shard = Mutex<HashMap<Key, Arc<Flight>, BuildIdentityHasher>>;
 
-/// Every flight.
+/// All flights.
 #[derive(Debug)]
 pub(crate) struct Flights {
     shards: Box<[Shard]>,
@@ -152,17 +152,17 @@ pub(crate) struct Flights {
     max_age_ms: u64,
 }
 
-/// What a caller finds who looks for a flight.
-pub(crate) enum Boarding {
-    /// He starts one.
-    Lead(Lead),
-    /// He waits for one.
-    Follow(Follow),
-    /// What he needs came meanwhile: he is to look again.
-    LookAgain,
-    /// Too many load.
+/// Result of an attempt to join.
+pub(crate) enum JoinOutcome {
+    /// The caller starts a flight.
+    Lead(FlightLeader),
+    /// The caller waits for a flight.
+    Follow(FlightFollower),
+    /// A flight completed meanwhile: look up the entry again.
+    Retry,
+    /// Too many loads in progress.
     TooManyFlights,
-    /// Too many wait.
+    /// Too many waiters.
     TooManyWaiters,
 }
 
@@ -186,36 +186,36 @@ impl Flights {
         &self.shards[at % SHARDS]
     }
 
-    /// Joins the flight of this key if `joinable` says so, or else starts one in its place. `settled` says, once no
-    /// flight is found, whether one landed since the caller looked. The stamp is drawn under the lock: of two
-    /// flights that follow each other, the second is then newer than any marker that doomed the first.
-    pub(crate) fn board(
+    /// Joins the flight of this key if `joinable` allows it, otherwise starts one in its place. `settled` tells, once
+    /// no flight is found, whether one completed since the caller's lookup. The timestamp is drawn under the lock, so
+    /// of two consecutive flights the second is newer than any invalidation that ruled out the first.
+    pub(crate) fn join_or_start(
         self: &Arc<Self>,
         key: &Key,
         now_ms: u64,
-        stamp: impl FnOnce() -> Stamp,
+        stamp: impl FnOnce() -> HybridTimestamp,
         joinable: impl FnOnce(&Flight) -> bool,
         settled: impl FnOnce() -> bool,
-    ) -> Boarding {
+    ) -> JoinOutcome {
         let mut shard = lock(self.shard(key));
         if let Some(flight) = shard.get(key) {
-            let stuck = now_ms.saturating_sub(flight.began_ms) >= self.max_age_ms;
+            let stuck = now_ms.saturating_sub(flight.started_ms) >= self.max_age_ms;
             if !stuck && joinable(flight) {
                 return self.join(flight);
             }
         } else if settled() {
-            return Boarding::LookAgain;
+            return JoinOutcome::Retry;
         }
         let Some(lead) = self.start(Some(key.clone()), stamp(), now_ms) else {
-            return Boarding::TooManyFlights;
+            return JoinOutcome::TooManyFlights;
         };
         shard.insert(key.clone(), Arc::clone(&lead.flight));
-        Boarding::Lead(lead)
+        JoinOutcome::Lead(lead)
     }
 
-    /// Joins a flight that was begun for this caller too, whether it has landed by now or not.
-    pub(crate) fn join(&self, flight: &Arc<Flight>) -> Boarding {
-        flight.follow(self.max_waiters).map_or(Boarding::TooManyWaiters, Boarding::Follow)
+    /// Joins a flight that was started on behalf of this caller too, even if it has already completed.
+    pub(crate) fn join(&self, flight: &Arc<Flight>) -> JoinOutcome {
+        flight.follow(self.max_waiters).map_or(JoinOutcome::TooManyWaiters, JoinOutcome::Follow)
     }
 
     /// Whether this key is being loaded.
@@ -224,46 +224,46 @@ impl Flights {
         lock(self.shard(key)).contains_key(key)
     }
 
-    /// Starts a flight nobody can join.
-    pub(crate) fn solo(self: &Arc<Self>, created: Stamp, now_ms: u64) -> Option<Lead> {
+    /// Starts a flight that no other caller can join.
+    pub(crate) fn start_unshared(self: &Arc<Self>, created: HybridTimestamp, now_ms: u64) -> Option<FlightLeader> {
         self.start(None, created, now_ms)
     }
 
-    fn start(self: &Arc<Self>, key: Option<Key>, created: Stamp, now_ms: u64) -> Option<Lead> {
+    fn start(self: &Arc<Self>, key: Option<Key>, created: HybridTimestamp, now_ms: u64) -> Option<FlightLeader> {
         let room = |count: usize| (count < self.max).then_some(count + 1);
         self.count.fetch_update(Ordering::AcqRel, Ordering::Acquire, room).ok()?;
-        Some(Lead { flights: Arc::clone(self), key, flight: Flight::new(created, now_ms), landed: false })
+        Some(FlightLeader { flights: Arc::clone(self), key, flight: Flight::new(created, now_ms), landed: false })
     }
 }
 
-/// The right and the duty to land a flight. Dropped without landing (a panic, an aborted task), it lands as failed.
+/// The duty to complete a flight. If dropped before (a panic, an aborted task), the flight fails.
 #[derive(Debug)]
-pub(crate) struct Lead {
+pub(crate) struct FlightLeader {
     flights: Arc<Flights>,
-    /// Under which key it can be joined.
+    /// The key under which it can be joined.
     key: Option<Key>,
     pub(crate) flight: Arc<Flight>,
     landed: bool,
 }
 
-impl Lead {
-    /// Whether nobody else can join it. What it brings says nothing about what others would get: a failure, or that
-    /// there is no such thing, is its caller's affair.
-    pub(crate) fn is_solo(&self) -> bool {
+impl FlightLeader {
+    /// Whether no other caller can join it. Its failure or not-found result says nothing about what other callers would
+    /// get.
+    pub(crate) fn is_unshared(&self) -> bool {
         self.key.is_none()
     }
 
-    /// Waits for one's own flight.
-    pub(crate) fn follow(&self) -> Follow {
+    /// Waits for the leader's own flight.
+    pub(crate) fn follow(&self) -> FlightFollower {
         self.flight.follow(usize::MAX).expect("there is no limit")
     }
 
-    /// Ends the flight. What it brought is stored already, so whoever comes from now on finds that.
-    pub(crate) fn land(mut self, landed: Landed) {
+    /// Completes the flight. Its value is already stored, so later callers find that.
+    pub(crate) fn complete(mut self, landed: LoadOutcome) {
         self.end(landed);
     }
 
-    fn end(&mut self, landed: Landed) {
+    fn end(&mut self, landed: LoadOutcome) {
         if let Some(key) = &self.key {
             let mut shard = lock(self.flights.shard(key));
             if shard.get(key).is_some_and(|flight| Arc::ptr_eq(flight, &self.flight)) {
@@ -272,36 +272,36 @@ impl Lead {
         }
         self.landed = true;
         self.flights.count.fetch_sub(1, Ordering::AcqRel);
-        self.flight.land(landed);
+        self.flight.complete(landed);
     }
 }
 
-impl Drop for Lead {
+impl Drop for FlightLeader {
     fn drop(&mut self) {
         if !self.landed {
-            self.end(Landed::Failed(Failure::new(FailureKind::Panicked, "the load ended without a result")));
+            self.end(LoadOutcome::Failed(LoadError::new(LoadErrorKind::Panicked, "the load ended without a result")));
         }
     }
 }
 
 impl Flight {
     /// When its load began.
-    pub(crate) fn began(&self) -> Moment {
-        Moment { stamp: self.created, ms: self.began_ms }
+    pub(crate) fn started(&self) -> EventTime {
+        EventTime { stamp: self.created, ms: self.started_ms }
     }
 
-    /// How long it has been under way.
+    /// How long it has been in progress.
     pub(crate) fn age_ms(&self, now_ms: u64) -> u64 {
-        now_ms.saturating_sub(self.began_ms)
+        now_ms.saturating_sub(self.started_ms)
     }
 }
 
-impl Landed {
-    /// The reach by which a caller that came after the load began tells whether it is still for him; with it,
-    /// whether the tags are unknown.
-    pub(crate) fn reach<'a>(&'a self, of_key: &'a Reach) -> (&'a Reach, bool) {
+impl LoadOutcome {
+    /// The scope hashes by which a caller that arrived after the load began decides whether the result is still valid
+    /// for it, and whether the tags are unknown.
+    pub(crate) fn scope_hashes<'a>(&'a self, of_key: &'a ScopeHashes) -> (&'a ScopeHashes, bool) {
         match self {
-            Self::Kept { entry, .. } => (&entry.reach, false),
+            Self::Cacheable { entry, .. } => (&entry.scope_hashes, false),
             Self::Shared(_) | Self::Failed(_) | Self::Uncacheable => (of_key, true),
         }
     }
@@ -313,38 +313,38 @@ mod tests {
     use super::*;
     use crate::key::Partition;
 
-    fn board(flights: &Arc<Flights>, now_ms: u64) -> Boarding {
+    fn board(flights: &Arc<Flights>, now_ms: u64) -> JoinOutcome {
         let key = Key::new("n", &Partition::new("anna"), "/a");
-        flights.board(&key, now_ms, || Stamp::end_of(now_ms), |_| true, || false)
+        flights.join_or_start(&key, now_ms, || HybridTimestamp::end_of(now_ms), |_| true, || false)
     }
 
     #[test]
     fn a_flight_that_is_stuck_is_replaced_and_does_not_take_its_successor_along() {
         let flights = Arc::new(Flights::new(10, 10, 1000));
-        let Boarding::Lead(stuck) = board(&flights, 0) else { panic!("the first leads") };
-        assert!(matches!(board(&flights, 999), Boarding::Follow(_)));
-        let Boarding::Lead(next) = board(&flights, 1000) else { panic!("it is stuck") };
+        let JoinOutcome::Lead(stuck) = board(&flights, 0) else { panic!("the first leads") };
+        assert!(matches!(board(&flights, 999), JoinOutcome::Follow(_)));
+        let JoinOutcome::Lead(next) = board(&flights, 1000) else { panic!("it is stuck") };
         assert_eq!(flights.count(), 2);
         drop(stuck);
-        assert!(matches!(board(&flights, 1500), Boarding::Follow(_)), "the successor can still be joined");
-        next.land(Landed::Shared(Value::default()));
+        assert!(matches!(board(&flights, 1500), JoinOutcome::Follow(_)), "the successor can still be joined");
+        next.complete(LoadOutcome::Shared(Value::default()));
         assert_eq!(flights.count(), 0);
-        assert!(matches!(board(&flights, 1500), Boarding::Lead(_)));
+        assert!(matches!(board(&flights, 1500), JoinOutcome::Lead(_)));
     }
 
     #[test]
     fn places_of_those_who_leave_are_given_to_those_who_come() {
         let flights = Arc::new(Flights::new(10, 3, 1000));
-        let Boarding::Lead(lead) = board(&flights, 0) else { panic!("the first leads") };
+        let JoinOutcome::Lead(lead) = board(&flights, 0) else { panic!("the first leads") };
         let mut context = Context::from_waker(Waker::noop());
         for _ in 0..100 {
-            let mut waiting: Vec<Follow> = (0..3)
+            let mut waiting: Vec<FlightFollower> = (0..3)
                 .map(|_| match board(&flights, 1) {
-                    Boarding::Follow(follow) => follow,
+                    JoinOutcome::Follow(follow) => follow,
                     _ => panic!("there is a place"),
                 })
                 .collect();
-            assert!(matches!(board(&flights, 1), Boarding::TooManyWaiters));
+            assert!(matches!(board(&flights, 1), JoinOutcome::TooManyWaiters));
             for follow in &mut waiting {
                 assert!(Pin::new(&mut *follow).poll(&mut context).is_pending());
                 assert!(Pin::new(follow).poll(&mut context).is_pending(), "asked again, it keeps its place");

@@ -1,4 +1,4 @@
-//! Keys: which value is meant, in whose partition, and the tags by which values go stale together.
+//! Cache keys, partitions and tags.
 
 use std::fmt;
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
@@ -8,25 +8,25 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::sabotage;
 
-/// Separates the three parts of a key. Escaped in the first two, so triples stay apart.
+/// Separates the three parts of a key. Escaped in the first two, so different triples stay different.
 const SEPARATOR: char = '|';
 
-/// Random per process: nobody outside can prepare keys that meet in one hash.
+/// Random per process, so that clients cannot craft colliding keys.
 static SEED: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(0xd007_u64));
 
-/// The hash of a text, for lookups within this process only. `kind` keeps texts of different kinds apart: by seeds
-/// far from each other, because short texts that differ as two near seeds do would meet in one hash.
+/// Hash of a text, for lookups within this process only. `kind` separates texts of different kinds with seeds far
+/// apart, because short texts that differ as two near seeds do would collide.
 pub(crate) fn hash_text(kind: u64, text: &str) -> u64 {
     let seed = SEED.wrapping_add(kind.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     xxh3_64_with_seed(text.as_bytes(), seed)
 }
 
-/// Whose values these are: the id of an identity. Never a secret: it appears in diagnosis and in files.
+/// The owner of values: the id of an identity. Never a secret: it appears in diagnosis and in files.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Partition(Arc<str>);
 
 impl Partition {
-    /// The partition with that id.
+    /// The partition with this id.
     pub fn new(id: impl Into<Arc<str>>) -> Self {
         Self(id.into())
     }
@@ -43,12 +43,12 @@ impl fmt::Display for Partition {
     }
 }
 
-/// A word by which values go stale together.
+/// A name by which values are invalidated together.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Tag(Arc<str>);
 
 impl Tag {
-    /// The tag of that name.
+    /// The tag of this name.
     pub fn new(name: impl Into<Arc<str>>) -> Self {
         Self(name.into())
     }
@@ -71,19 +71,19 @@ impl fmt::Display for Tag {
     }
 }
 
-/// Which value is meant: (namespace, partition, key). Cloning copies a pointer.
+/// A cache key: (namespace, partition, text). Cloning copies a pointer.
 ///
-/// Found by hash, compared whole: two triples that differ anywhere never meet.
+/// Found by hash, compared in full: different triples never collide.
 #[derive(Clone)]
 pub struct Key(Arc<Parts>);
 
 struct Parts {
     hash: u64,
     /// The escaped triple.
-    whole: Box<str>,
+    encoded: Box<str>,
     namespace: Box<str>,
     partition: Partition,
-    /// Where the caller's own text begins in `whole`.
+    /// Offset of the caller's text in `encoded`.
     text_at: usize,
 }
 
@@ -101,7 +101,7 @@ impl Key {
         whole.push_str(text);
         Self(Arc::new(Parts {
             hash: hash_text(0, &whole),
-            whole: whole.into_boxed_str(),
+            encoded: whole.into_boxed_str(),
             namespace: namespace.into(),
             partition: partition.clone(),
             text_at,
@@ -118,23 +118,23 @@ impl Key {
         &self.0.partition
     }
 
-    /// The caller's own text.
+    /// The caller's text.
     pub fn text(&self) -> &str {
-        &self.0.whole[self.0.text_at..]
+        &self.0.encoded[self.0.text_at..]
     }
 
     /// The escaped triple: injective, for storage.
-    pub fn whole(&self) -> &str {
-        &self.0.whole
+    pub fn encoded(&self) -> &str {
+        &self.0.encoded
     }
 
     pub(crate) fn hash64(&self) -> u64 {
         self.0.hash
     }
 
-    /// Bytes this key keeps allocated.
+    /// Bytes allocated by this key.
     pub(crate) fn bytes(&self) -> usize {
-        self.0.whole.len() + self.0.namespace.len()
+        self.0.encoded.len() + self.0.namespace.len()
     }
 }
 
@@ -150,7 +150,7 @@ pub(crate) fn escape_into(whole: &mut String, part: &str) {
 
 impl PartialEq for Key {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || (self.0.hash == other.0.hash && self.0.whole == other.0.whole)
+        Arc::ptr_eq(&self.0, &other.0) || (self.0.hash == other.0.hash && self.0.encoded == other.0.encoded)
     }
 }
 
@@ -164,15 +164,15 @@ impl Hash for Key {
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Key({})", self.0.whole)
+        write!(f, "Key({})", self.0.encoded)
     }
 }
 
-/// Takes a hash that is already good as it is.
+/// Passes through a value that is already a good hash.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct AsHashed(u64);
+pub(crate) struct IdentityHasher(u64);
 
-impl Hasher for AsHashed {
+impl Hasher for IdentityHasher {
     fn finish(&self) -> u64 {
         self.0
     }
@@ -188,8 +188,8 @@ impl Hasher for AsHashed {
     }
 }
 
-/// Builds [`AsHashed`].
-pub(crate) type BuildAsHashed = std::hash::BuildHasherDefault<AsHashed>;
+/// Builds [`IdentityHasher`].
+pub(crate) type BuildIdentityHasher = std::hash::BuildHasherDefault<IdentityHasher>;
 
 #[cfg(test)]
 mod tests {
@@ -207,7 +207,7 @@ mod tests {
             for partition in parts {
                 for text in parts {
                     let triple = (namespace, partition, text);
-                    let other = seen.insert(key(namespace, partition, text).whole().to_owned(), triple);
+                    let other = seen.insert(key(namespace, partition, text).encoded().to_owned(), triple);
                     assert_eq!(other, None, "{triple:?} and {other:?} meet");
                 }
             }

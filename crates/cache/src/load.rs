@@ -1,4 +1,4 @@
-//! What a caller brings: how a value is loaded, and what may come of it.
+//! Loaders, and the results of a load.
 
 use std::fmt;
 use std::future::Future;
@@ -8,110 +8,110 @@ use std::time::Duration;
 use crate::key::Tag;
 use crate::load_reason::LoadReason;
 use crate::policy::Policy;
-use crate::settings::Settings;
+use crate::settings::CacheSettings;
 use crate::value::{Entry, Value};
 
-/// Loads one value. Kept while the key is warm, so it may hold what a reload needs, and is asked again.
+/// Loads one value. A warm key keeps its loader and calls it again, so it may hold what a reload needs.
 pub trait Loader: Send + Sync + 'static {
-    /// What an uncacheable answer is, for the one caller whose load it was.
+    /// An uncacheable response, for the caller that loaded it.
     type Pass: Send + 'static;
 
-    /// Loads. `old` is what is kept under the key, of whatever age, unless it was purged.
+    /// Loads the value. `old` is the current entry under the key, whatever its age, unless it was purged.
     fn load(
         &self,
         why: LoadReason,
         old: Option<Arc<Entry>>,
-    ) -> impl Future<Output = Result<Load<Self::Pass>, Failure>> + Send;
+    ) -> impl Future<Output = Result<LoadResult<Self::Pass>, LoadError>> + Send;
 }
 
-/// What a load came to.
+/// Result of a load.
 #[derive(Debug)]
-pub enum Load<P> {
-    /// A value to keep.
-    Store(Fill),
-    /// A value for everybody who waits; not kept, and what is kept stays.
+pub enum LoadResult<P> {
+    /// A cacheable value.
+    Store(LoadedValue),
+    /// A value for all waiters, not cacheable; the current entry stays.
     Share(Value),
-    /// Like [`Load::Share`], but what is kept is dropped: there is no such thing any more.
-    Gone(Value),
-    /// Not for keeping: for the caller that started the load. Everybody else is released at once and loads for
-    /// himself; this is remembered for a while.
+    /// Like [`LoadResult::Share`], but the current entry is dropped, because the source no longer has it.
+    NotFound(Value),
+    /// Uncacheable: for the caller that started the load. Waiters are released at once and load for themselves; the key
+    /// is remembered as uncacheable for a while.
     Pass(P),
 }
 
-/// A value to keep.
+/// A cacheable value.
 #[derive(Debug, Clone)]
-pub struct Fill {
+pub struct LoadedValue {
     /// The value.
     pub value: Value,
-    /// The tags by which it goes stale.
+    /// The tags by which it is invalidated.
     pub tags: Vec<Tag>,
-    /// Its lifetime, where it differs from what the caller's policy says.
+    /// Its TTL policy, if it differs from the caller's.
     pub policy: Option<Policy>,
 }
 
-impl Fill {
-    /// A value without tags, living as the caller's policy says.
+impl LoadedValue {
+    /// A value without tags, under the caller's policy.
     pub fn new(value: Value) -> Self {
         Self { value, tags: Vec::new(), policy: None }
     }
 }
 
-/// A load that failed.
+/// A failed load.
 #[derive(Debug, Clone)]
-pub struct Failure {
-    /// In which way.
-    pub kind: FailureKind,
+pub struct LoadError {
+    /// The kind of failure.
+    pub kind: LoadErrorKind,
     /// One line for people; holds no secret.
     pub message: Arc<str>,
-    /// What the source answered, where it did and callers should see it.
-    pub answer: Option<Value>,
+    /// The source's response, if there is one that callers should see.
+    pub response: Option<Value>,
 }
 
-impl Failure {
-    /// A failure without an answer.
-    pub fn new(kind: FailureKind, message: impl Into<Arc<str>>) -> Self {
-        Self { kind, message: message.into(), answer: None }
+impl LoadError {
+    /// A failure without a response.
+    pub fn new(kind: LoadErrorKind, message: impl Into<Arc<str>>) -> Self {
+        Self { kind, message: message.into(), response: None }
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.kind.name(), self.message)
     }
 }
 
-impl std::error::Error for Failure {}
+impl std::error::Error for LoadError {}
 
-/// The ways a load fails.
+/// Kinds of load failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum FailureKind {
+pub enum LoadErrorKind {
     /// The source cannot be reached.
     Unreachable,
-    /// It took too long.
+    /// The source took too long.
     TimedOut,
-    /// The source says it failed.
+    /// The source reported a failure.
     ServerError,
-    /// What came is not what was asked for: truncated, or somebody else's.
+    /// The response does not match the request: truncated, or meant for another one.
     Malformed,
     /// The source is starting up.
     Starting,
-    /// The source is known not to answer, so it was not asked: says nothing about the key.
+    /// The source is known to be down and was not asked. Says nothing about the key.
     Offline,
-    /// What came is whole, but so unlikely at this moment that what is kept is believed instead.
-    Doubted,
+    /// The response is complete, but so unlikely at this moment that the cached value is trusted instead.
+    Implausible,
     /// The source does not accept this identity.
     Denied,
-    /// The source says the question is wrong.
+    /// The source rejects the request as wrong.
     Refused,
-    /// The loader panicked, or was dropped before it was done.
+    /// The loader panicked, or was dropped before it finished.
     Panicked,
-    /// A limit of ours was reached.
+    /// A limit of the cache was reached.
     Overloaded,
-    /// The caller wanted only what is kept, and nothing is.
+    /// The caller wanted a cached value only, and there is none.
     NotCached,
 }
 
-impl FailureKind {
+impl LoadErrorKind {
     /// Every kind.
     pub const EVERY: [Self; 12] = [
         Self::Unreachable,
@@ -120,7 +120,7 @@ impl FailureKind {
         Self::Malformed,
         Self::Starting,
         Self::Offline,
-        Self::Doubted,
+        Self::Implausible,
         Self::Denied,
         Self::Refused,
         Self::Panicked,
@@ -128,7 +128,7 @@ impl FailureKind {
         Self::NotCached,
     ];
 
-    /// The word for it.
+    /// Name on the wire and in statistics.
     pub fn name(self) -> &'static str {
         match self {
             Self::Unreachable => "unreachable",
@@ -137,7 +137,7 @@ impl FailureKind {
             Self::Malformed => "malformed",
             Self::Starting => "starting",
             Self::Offline => "offline",
-            Self::Doubted => "doubted",
+            Self::Implausible => "doubted",
             Self::Denied => "denied",
             Self::Refused => "refused",
             Self::Panicked => "panicked",
@@ -146,8 +146,8 @@ impl FailureKind {
         }
     }
 
-    /// Whether an old value may stand in. Where the source has spoken (denied, refused), it has the last word.
-    pub fn serves_old(self) -> bool {
+    /// Whether an old value may be served instead. Not if the source gave a definite answer (denied, refused).
+    pub fn allows_stale(self) -> bool {
         match self {
             Self::Unreachable
             | Self::TimedOut
@@ -155,24 +155,24 @@ impl FailureKind {
             | Self::Malformed
             | Self::Starting
             | Self::Offline
-            | Self::Doubted
+            | Self::Implausible
             | Self::Panicked
             | Self::Overloaded => true,
             Self::Denied | Self::Refused | Self::NotCached => false,
         }
     }
 
-    /// Whether an old value may stand in even for who insists on being told: the source said nothing, or said yes with
-    /// a value that is not believed.
-    pub fn is_silence(self) -> bool {
-        matches!(self, Self::Unreachable | Self::TimedOut | Self::Offline | Self::Doubted)
+    /// Whether an old value may be served even to a strict caller: the source did not respond, or responded with an
+    /// implausible value.
+    pub fn is_unanswered(self) -> bool {
+        matches!(self, Self::Unreachable | Self::TimedOut | Self::Offline | Self::Implausible)
     }
 
-    /// How long callers of the same key are spared the same failure.
-    pub fn remembered_for(self, settings: &Settings) -> Duration {
+    /// How long the failure is served to later callers of the key without another load.
+    pub fn negative_ttl(self, settings: &CacheSettings) -> Duration {
         match self {
-            Self::Unreachable | Self::TimedOut | Self::ServerError | Self::Doubted => settings.error_memory,
-            Self::Denied => settings.denied_memory,
+            Self::Unreachable | Self::TimedOut | Self::ServerError | Self::Implausible => settings.error_ttl,
+            Self::Denied => settings.denied_ttl,
             Self::Malformed
             | Self::Starting
             | Self::Offline

@@ -1,37 +1,30 @@
-//! Why loads are made.
+//! Reasons for loads.
 
 /// Why a load is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LoadReason {
-    /// Nothing was kept.
+    /// No entry.
     Absent,
-    /// What was kept is too old to be served as stale.
+    /// The entry is too old to be served as stale.
     Expired,
-    /// What was kept was invalidated.
+    /// The entry was invalidated.
     Invalidated,
-    /// A read found it due for a refresh.
+    /// A read found a refresh due.
     Refresh,
-    /// Nobody read it, but it is to stay warm.
+    /// Warming, without a read.
     Warm,
-    /// The caller did not want what was kept.
+    /// The caller demanded a new response.
     Demanded,
-    /// Nobody asked yet, but somebody is likely to.
-    Ahead,
+    /// Likely to be requested soon.
+    Prefetch,
 }
 
 impl LoadReason {
     /// Every reason.
-    pub const EVERY: [Self; 7] = [
-        Self::Absent,
-        Self::Expired,
-        Self::Invalidated,
-        Self::Refresh,
-        Self::Warm,
-        Self::Demanded,
-        Self::Ahead,
-    ];
+    pub const EVERY: [Self; 7] =
+        [Self::Absent, Self::Expired, Self::Invalidated, Self::Refresh, Self::Warm, Self::Demanded, Self::Prefetch];
 
-    /// The word for it.
+    /// Name on the wire and in statistics.
     pub fn name(self) -> &'static str {
         match self {
             Self::Absent => "absent",
@@ -40,7 +33,7 @@ impl LoadReason {
             Self::Refresh => "refresh",
             Self::Warm => "warm",
             Self::Demanded => "demanded",
-            Self::Ahead => "ahead",
+            Self::Prefetch => "ahead",
         }
     }
 }

@@ -1,11 +1,11 @@
-//! What lies on disk under a key that is loaded anew.
+//! The copy on disk of a key that is being reloaded.
 
-/// What the copy before a new value is worth after a restart.
+/// Whether the copy on disk would be usable after a restart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "shuttle", expect(dead_code, reason = "the model has no tier below"))]
 pub(crate) enum OlderCopy {
     /// It may be served while the source is down.
     Usable,
-    /// It was purged, or nothing is known of it.
+    /// It was purged, or nothing is known about it.
     Void,
 }

@@ -1,55 +1,55 @@
-//! How long values live, and the verdicts about kept ones.
+//! TTL policies, and the freshness of entries.
 
 use std::time::Duration;
 
 use crate::clock::millis;
-use crate::stamp::Stamp;
+use crate::hybrid_timestamp::HybridTimestamp;
 
-/// A refresh is due when this much of the fresh time has passed, in percent.
+/// A refresh is due when this share of the fresh time has passed, in percent.
 const REFRESH_AT_PERCENT: u64 = 80;
-/// The refresh time is spread by this much to either side, in thousandths of itself.
+/// Jitter of the refresh time to either side, in thousandths of it.
 const REFRESH_JITTER_PER_MILLE: u64 = 50;
 
-/// How values of one class live. The three windows add up: fresh, then stale while one refresh runs, then only if
-/// loading fails.
+/// TTL policy of one class. The three windows add up: fresh, then stale while one refresh runs, then only if loading
+/// fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
-    /// The word under which statistics are kept.
+    /// Class under which statistics are counted.
     pub class: &'static str,
-    /// Answered without loading.
+    /// Served without loading.
     pub fresh: Duration,
-    /// What was loaded before a certain moment is not fresh for that long.
-    pub earlier: Option<Earlier>,
-    /// Then answered at once while one refresh runs behind.
+    /// Shorter fresh time for values loaded before a given moment.
+    pub freshness_bound: Option<FreshnessBound>,
+    /// After that, served at once with one background refresh.
     pub stale: Duration,
-    /// Then answered only if loading fails or takes too long.
+    /// After that, served only if loading fails or takes too long.
     pub stale_on_error: Duration,
-    /// A read in the last fifth of the fresh time starts a refresh behind it.
+    /// A read in the last fifth of the fresh time starts a background refresh.
     pub refresh_ahead: bool,
-    /// Where it is read in a rhythm, loaded just before a read that would otherwise find nothing usable.
+    /// If read at a steady interval, load just before a read that would otherwise find nothing usable.
     pub warm: bool,
-    /// How long a caller waits for a load when an old value may be served instead.
+    /// Max wait for a load if an old value can be served instead.
     pub soft_timeout: Duration,
-    /// How long a caller waits for a load at all.
+    /// Max wait for a load in any case.
     pub hard_timeout: Duration,
 }
 
-/// A bound on the fresh time of values whose load began before a moment: whatever tells of changes since then was not
-/// there before, so they may have missed one.
+/// Upper bound on the fresh time of values whose load began before a moment. Change events arrive only since then, so
+/// older values may have missed one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Earlier {
-    /// The moment, in wall milliseconds.
-    pub than_ms: u64,
-    /// For so long they are fresh.
-    pub fresh: Duration,
+pub struct FreshnessBound {
+    /// The moment, in wall-clock milliseconds.
+    pub loaded_before_ms: u64,
+    /// Their maximum fresh time.
+    pub max_fresh: Duration,
 }
 
-/// Until when a value lives, in wall milliseconds.
+/// The times at which an entry changes state, in wall-clock milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Horizons {
+pub struct EntryDeadlines {
     /// Fresh before this.
     pub fresh_until_ms: u64,
-    /// Served while refreshing before this.
+    /// Served with a background refresh before this.
     pub stale_until_ms: u64,
     /// Served in place of a failed load before this.
     pub error_until_ms: u64,
@@ -57,9 +57,9 @@ pub struct Horizons {
     pub refresh_at_ms: u64,
 }
 
-impl Horizons {
-    /// The horizons of a value stored now. `spread` is any number that differs from key to key and from load to
-    /// load: it moves the refresh time by up to 5 %, so that values stored together do not refresh together.
+impl EntryDeadlines {
+    /// The deadlines of a value stored now. `spread` is any number that differs by key and by load. It moves the
+    /// refresh time by up to 5 %, so that values stored together do not refresh together.
     pub fn new(policy: &Policy, stored_ms: u64, spread: u64) -> Self {
         let fresh_ms = millis(policy.fresh);
         let fresh_until_ms = stored_ms.saturating_add(fresh_ms);
@@ -77,7 +77,7 @@ impl Horizons {
         }
     }
 
-    /// These horizons, cut so that the value is fresh for at most `max_fresh` and never served as merely stale.
+    /// These deadlines, limited to `max_fresh` of fresh time and without a stale window.
     #[must_use]
     pub fn capped(self, stored_ms: u64, max_fresh: Duration) -> Self {
         let cap = stored_ms.saturating_add(millis(max_fresh));
@@ -88,8 +88,8 @@ impl Horizons {
         Self { fresh_until_ms, stale_until_ms: fresh_until_ms, ..self }
     }
 
-    /// These horizons under a policy that may have been shortened since the value was stored: what is shorter
-    /// applies at once, what is longer from the next load.
+    /// These deadlines under a policy that may have been shortened since the value was stored: shorter windows apply at
+    /// once, longer ones from the next load.
     #[inline]
     #[must_use]
     pub(crate) fn shortened_to(self, policy: &Policy, stored_ms: u64) -> Self {
@@ -105,15 +105,15 @@ impl Horizons {
     }
 }
 
-impl Earlier {
-    /// The horizons of a value as far as this bounds them: what it takes from the fresh time goes to nobody.
+impl FreshnessBound {
+    /// The deadlines of a value with this bound applied. Time cut from the fresh window is not added to the others.
     #[inline]
-    pub(crate) fn bound(self, kept: Horizons, created_ms: u64, stored_ms: u64) -> Horizons {
-        if created_ms >= self.than_ms {
+    pub(crate) fn bound(self, kept: EntryDeadlines, created_ms: u64, stored_ms: u64) -> EntryDeadlines {
+        if created_ms >= self.loaded_before_ms {
             return kept;
         }
-        let cut_ms = kept.fresh_until_ms.saturating_sub(stored_ms.saturating_add(millis(self.fresh)));
-        Horizons {
+        let cut_ms = kept.fresh_until_ms.saturating_sub(stored_ms.saturating_add(millis(self.max_fresh)));
+        EntryDeadlines {
             fresh_until_ms: kept.fresh_until_ms - cut_ms,
             stale_until_ms: kept.stale_until_ms - cut_ms,
             ..kept
@@ -129,61 +129,61 @@ fn refresh_after_ms(fresh_ms: u64, spread: u64) -> u64 {
     (middle + scaled(steps)).saturating_sub(scaled(REFRESH_JITTER_PER_MILLE))
 }
 
-/// What the markers say about a kept value.
+/// Whether an entry was invalidated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Marking {
-    /// Nothing.
-    Clear,
-    /// Invalidated; kept for the case that loading its successor fails.
-    Marked,
-    /// Invalidated for good: no path may use it again.
+pub enum Validity {
+    /// Not invalidated.
+    Valid,
+    /// Invalidated; served only if loading its successor fails.
+    Invalidated,
+    /// Purged: never served again.
     Purged,
 }
 
-/// The judgement about a kept value.
+/// State of an entry for a read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// Answer it. With `refresh_due`, start one refresh behind.
+pub enum Freshness {
+    /// Serve it. With `refresh_due`, start one background refresh.
     Fresh {
         /// The refresh time has come.
         refresh_due: bool,
     },
-    /// Answer it and start one refresh behind.
+    /// Serve it and start one background refresh.
     Stale,
-    /// Load, waiting only as long as the soft timeout; answer it if that fails.
+    /// Load, waiting up to the soft timeout; serve it if the load fails.
     Expired,
-    /// Load, waiting as long as the hard timeout; answer it only if the load fails, and only if `fallback`.
+    /// Load, waiting up to the hard timeout; serve it only if the load fails and `fallback` is set.
     Invalidated {
-        /// It may still stand in for a failed load.
+        /// It may still replace a failed load.
         fallback: bool,
     },
-    /// Of no use any more.
-    Dead,
+    /// Not usable.
+    Unusable,
 }
 
-/// Judges by times alone.
+/// Evaluates age only.
 #[inline]
-pub(crate) fn judge_horizons(
-    horizons: Horizons,
+pub(crate) fn evaluate_deadlines(
+    horizons: EntryDeadlines,
     refresh_ahead: bool,
     now_ms: u64,
-    marking: Marking,
-) -> Verdict {
+    marking: Validity,
+) -> Freshness {
     let fallback = now_ms < horizons.error_until_ms;
     match marking {
-        Marking::Purged => Verdict::Invalidated { fallback: false },
-        Marking::Marked => Verdict::Invalidated { fallback },
-        Marking::Clear if now_ms < horizons.fresh_until_ms => {
-            Verdict::Fresh { refresh_due: refresh_ahead && now_ms >= horizons.refresh_at_ms }
+        Validity::Purged => Freshness::Invalidated { fallback: false },
+        Validity::Invalidated => Freshness::Invalidated { fallback },
+        Validity::Valid if now_ms < horizons.fresh_until_ms => {
+            Freshness::Fresh { refresh_due: refresh_ahead && now_ms >= horizons.refresh_at_ms }
         }
-        Marking::Clear if now_ms < horizons.stale_until_ms => Verdict::Stale,
-        Marking::Clear if fallback => Verdict::Expired,
-        Marking::Clear => Verdict::Dead,
+        Validity::Valid if now_ms < horizons.stale_until_ms => Freshness::Stale,
+        Validity::Valid if fallback => Freshness::Expired,
+        Validity::Valid => Freshness::Unusable,
     }
 }
 
-/// Spreads refreshes: different for every key and every load, the same when asked again.
-pub(crate) fn spread(key_hash: u64, created: Stamp) -> u64 {
+/// Jitter for refreshes: differs for every key and load, and is always the same for one load.
+pub(crate) fn spread(key_hash: u64, created: HybridTimestamp) -> u64 {
     (key_hash ^ created.raw()).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32
 }
 
@@ -195,13 +195,13 @@ mod tests {
 
     #[test]
     fn what_was_loaded_before_changes_were_told_of_is_fresh_for_less_long() {
-        let earlier = Earlier { than_ms: 10 * SECOND, fresh: Duration::from_secs(30) };
-        let kept = Horizons::new(&policy(), 11 * SECOND, 50);
+        let earlier = FreshnessBound { loaded_before_ms: 10 * SECOND, max_fresh: Duration::from_secs(30) };
+        let kept = EntryDeadlines::new(&policy(), 11 * SECOND, 50);
         let bound = earlier.bound(kept, 9 * SECOND, 11 * SECOND);
         assert_eq!((bound.fresh_until_ms, bound.stale_until_ms), (41 * SECOND, 91 * SECOND));
         assert_eq!(bound.error_until_ms, kept.error_until_ms);
         assert_eq!(earlier.bound(kept, 10 * SECOND, 11 * SECOND), kept);
-        let longer = Earlier { fresh: Duration::from_secs(500), ..earlier };
+        let longer = FreshnessBound { max_fresh: Duration::from_secs(500), ..earlier };
         assert_eq!(longer.bound(kept, 9 * SECOND, 11 * SECOND), kept, "it only takes away");
     }
 
@@ -209,7 +209,7 @@ mod tests {
         Policy {
             class: "test",
             fresh: Duration::from_secs(100),
-            earlier: None,
+            freshness_bound: None,
             stale: Duration::from_secs(50),
             stale_on_error: Duration::from_secs(1000),
             refresh_ahead: true,
@@ -221,40 +221,36 @@ mod tests {
 
     #[test]
     fn the_windows_add_up_and_end_exactly() {
-        let horizons = Horizons::new(&policy(), 0, 50);
-        let fresh = Verdict::Fresh { refresh_due: false };
-        let due = Verdict::Fresh { refresh_due: true };
+        let horizons = EntryDeadlines::new(&policy(), 0, 50);
+        let fresh = Freshness::Fresh { refresh_due: false };
+        let due = Freshness::Fresh { refresh_due: true };
         for (now_ms, wanted) in [
             (0, fresh),
             (80 * SECOND - 1, fresh),
             (80 * SECOND, due),
             (100 * SECOND - 1, due),
-            (100 * SECOND, Verdict::Stale),
-            (150 * SECOND - 1, Verdict::Stale),
-            (150 * SECOND, Verdict::Expired),
-            (1150 * SECOND - 1, Verdict::Expired),
-            (1150 * SECOND, Verdict::Dead),
-            (u64::MAX, Verdict::Dead),
+            (100 * SECOND, Freshness::Stale),
+            (150 * SECOND - 1, Freshness::Stale),
+            (150 * SECOND, Freshness::Expired),
+            (1150 * SECOND - 1, Freshness::Expired),
+            (1150 * SECOND, Freshness::Unusable),
+            (u64::MAX, Freshness::Unusable),
         ] {
-            assert_eq!(judge_horizons(horizons, true, now_ms, Marking::Clear), wanted, "at {now_ms} ms");
+            assert_eq!(evaluate_deadlines(horizons, true, now_ms, Validity::Valid), wanted, "at {now_ms} ms");
         }
     }
 
     #[test]
     fn a_marked_value_only_stands_in_for_failures_and_a_purged_one_not_even_that() {
-        let horizons = Horizons::new(&policy(), 0, 0);
-        let invalidated = |fallback| Verdict::Invalidated { fallback };
+        let horizons = EntryDeadlines::new(&policy(), 0, 0);
+        let invalidated = |fallback| Freshness::Invalidated { fallback };
         for (now_ms, marking, wanted) in [
-            (0, Marking::Marked, invalidated(true)),
-            (1149 * SECOND, Marking::Marked, invalidated(true)),
-            (1150 * SECOND, Marking::Marked, invalidated(false)),
-            (0, Marking::Purged, invalidated(false)),
+            (0, Validity::Invalidated, invalidated(true)),
+            (1149 * SECOND, Validity::Invalidated, invalidated(true)),
+            (1150 * SECOND, Validity::Invalidated, invalidated(false)),
+            (0, Validity::Purged, invalidated(false)),
         ] {
-            assert_eq!(
-                judge_horizons(horizons, true, now_ms, marking),
-                wanted,
-                "at {now_ms} ms, {marking:?}"
-            );
+            assert_eq!(evaluate_deadlines(horizons, true, now_ms, marking), wanted, "at {now_ms} ms, {marking:?}");
         }
     }
 
@@ -268,22 +264,22 @@ mod tests {
 
     #[test]
     fn without_refresh_ahead_a_fresh_value_is_never_due() {
-        let horizons = Horizons::new(&Policy { refresh_ahead: false, ..policy() }, 0, 0);
-        let verdict = judge_horizons(horizons, false, 99 * SECOND, Marking::Clear);
-        assert_eq!(verdict, Verdict::Fresh { refresh_due: false });
+        let horizons = EntryDeadlines::new(&Policy { refresh_ahead: false, ..policy() }, 0, 0);
+        let verdict = evaluate_deadlines(horizons, false, 99 * SECOND, Validity::Valid);
+        assert_eq!(verdict, Freshness::Fresh { refresh_due: false });
     }
 
     #[test]
     fn a_cap_ends_freshness_and_the_stale_window_but_not_the_fallback() {
-        let horizons = Horizons::new(&policy(), 0, 50).capped(0, Duration::from_secs(1));
+        let horizons = EntryDeadlines::new(&policy(), 0, 50).capped(0, Duration::from_secs(1));
         assert_eq!((horizons.fresh_until_ms, horizons.stale_until_ms), (SECOND, SECOND));
-        assert_eq!(judge_horizons(horizons, true, SECOND, Marking::Clear), Verdict::Expired);
-        assert_eq!(judge_horizons(horizons, true, 1149 * SECOND, Marking::Clear), Verdict::Expired);
+        assert_eq!(evaluate_deadlines(horizons, true, SECOND, Validity::Valid), Freshness::Expired);
+        assert_eq!(evaluate_deadlines(horizons, true, 1149 * SECOND, Validity::Valid), Freshness::Expired);
     }
 
     #[test]
     fn a_policy_shortened_since_applies_at_once_and_a_longer_one_does_not() {
-        let kept = Horizons::new(&policy(), 0, 50);
+        let kept = EntryDeadlines::new(&policy(), 0, 50);
         let short = Policy { fresh: Duration::from_secs(10), stale: Duration::ZERO, ..policy() };
         assert_eq!(kept.shortened_to(&short, 0).fresh_until_ms, 10 * SECOND);
         assert_eq!(kept.shortened_to(&short, 0).stale_until_ms, 10 * SECOND);

@@ -1,23 +1,23 @@
-//! What one partition holds in memory, and whose turn it is when it must make room for itself.
+//! Memory use of one partition, and its eviction order.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-use crate::key::{BuildAsHashed, Key};
+use crate::key::{BuildIdentityHasher, Key};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Mutex, RwLock, lock, read, write};
 
-/// Partitions that hold nothing are forgotten when there are more than this and twice as many as hold something.
+/// Empty partitions are dropped when there are more than this and twice as many as non-empty ones.
 const FORGET_ABOVE: usize = 256;
-/// A queue is cleaned of keys that are gone when it is longer than twice the entries plus this.
+/// A queue is cleaned of removed keys when it is longer than twice the entries plus this.
 const QUEUE_SLACK: usize = 64;
 
-/// What one partition holds.
+/// Memory use of one partition.
 #[derive(Debug, Default)]
 pub(crate) struct Quota {
     bytes: AtomicU64,
     entries: AtomicU64,
-    /// Keys in the order they came; some may be gone.
+    /// Keys in order of arrival; some may be removed.
     queue: Mutex<VecDeque<Key>>,
 }
 
@@ -26,17 +26,17 @@ impl Quota {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn enter(&self, weight: u64) {
+    pub(crate) fn add_entry(&self, weight: u64) {
         self.bytes.fetch_add(weight, Ordering::Relaxed);
         self.entries.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn leave(&self, weight: u64) {
+    pub(crate) fn remove_entry(&self, weight: u64) {
         self.bytes.fetch_sub(weight, Ordering::Relaxed);
         self.entries.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Queues a key that is new here. `lives` says of a key whether it is still kept.
+    /// Queues a new key. `lives` tells whether a key still has an entry.
     pub(crate) fn queue(&self, key: Key, lives: impl Fn(&Key) -> bool) {
         let mut queue = lock(&self.queue);
         queue.push_back(key);
@@ -47,13 +47,13 @@ impl Quota {
         }
     }
 
-    /// The key that came first.
+    /// Takes the oldest key.
     pub(crate) fn first(&self) -> Option<Key> {
         lock(&self.queue).pop_front()
     }
 
-    /// Gives a key another turn.
-    pub(crate) fn again(&self, key: Key) {
+    /// Puts a key back at the end.
+    pub(crate) fn requeue(&self, key: Key) {
         lock(&self.queue).push_back(key);
     }
 
@@ -62,15 +62,15 @@ impl Quota {
     }
 }
 
-/// Every partition's.
+/// The quotas of all partitions.
 #[derive(Debug, Default)]
 pub(crate) struct Quotas {
-    map: RwLock<HashMap<u64, Arc<Quota>, BuildAsHashed>>,
+    map: RwLock<HashMap<u64, Arc<Quota>, BuildIdentityHasher>>,
 }
 
 impl Quotas {
-    /// The quota of the partition with that hash.
-    pub(crate) fn of(&self, partition: u64) -> Arc<Quota> {
+    /// The quota of the partition with this hash.
+    pub(crate) fn for_partition(&self, partition: u64) -> Arc<Quota> {
         if let Some(quota) = read(&self.map).get(&partition) {
             return Arc::clone(quota);
         }
@@ -96,9 +96,9 @@ mod tests {
     fn a_queue_does_not_grow_with_keys_that_come_and_go() {
         let quota = Quota::default();
         for item in 0..10_000 {
-            quota.enter(10);
+            quota.add_entry(10);
             quota.queue(key(item), |other| *other == key(item));
-            quota.leave(10);
+            quota.remove_entry(10);
         }
         assert!(quota.queued() <= QUEUE_SLACK + 2, "{} queued", quota.queued());
         assert_eq!(quota.bytes(), 0);
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn a_queue_cleaned_keeps_every_key_that_lives_once() {
         let quota = Quota::default();
-        (0..10).for_each(|_| quota.enter(1));
+        (0..10).for_each(|_| quota.add_entry(1));
         for round in 0..20 {
             for item in 0..10 {
                 quota.queue(key(item), |_| true);
@@ -122,12 +122,12 @@ mod tests {
     #[test]
     fn partitions_that_hold_nothing_are_forgotten() {
         let quotas = Quotas::default();
-        let held = quotas.of(1);
-        held.enter(100);
+        let held = quotas.for_partition(1);
+        held.add_entry(100);
         for partition in 2..10_000 {
-            quotas.of(partition);
+            quotas.for_partition(partition);
         }
         assert!(read(&quotas.map).len() <= 2 * FORGET_ABOVE);
-        assert!(Arc::ptr_eq(&held, &quotas.of(1)));
+        assert!(Arc::ptr_eq(&held, &quotas.for_partition(1)));
     }
 }

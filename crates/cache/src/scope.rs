@@ -1,4 +1,4 @@
-//! What an invalidation covers, and what it does there.
+//! Scope and effect of an invalidation.
 
 use std::time::Duration;
 
@@ -24,67 +24,67 @@ pub enum Scope {
         namespace: String,
         /// In this partition.
         partition: Option<Partition>,
-        /// Below this path. More than eight segments cover what the first eight cover.
+        /// Below this path. Segments after the eighth are ignored.
         prefix: String,
     },
-    /// All of a partition.
+    /// All values of a partition.
     Partition {
         /// In this namespace.
         namespace: String,
         /// This partition.
         partition: Partition,
     },
-    /// All of a namespace.
+    /// All values of a namespace.
     Namespace(String),
     /// Everything.
     All,
 }
 
-/// What becomes of what an invalidation covers.
+/// Effect on the values covered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Mode {
-    /// Kept for the case that loading its successor fails.
+pub enum InvalidationMode {
+    /// Served only if loading the successor fails.
     #[default]
-    Mark,
-    /// Never usable again, by any path.
+    MarkStale,
+    /// Never served again.
     Purge,
 }
 
-/// After a confirmed write the source may still need a moment until its answers show it.
+/// After a confirmed write, the source may need a moment until its responses show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Settle {
+pub struct GracePeriod {
     /// Loads that begin within this time …
-    pub lasting: Duration,
-    /// … are stored with no longer a fresh time than this, and no stale window.
+    pub duration: Duration,
+    /// … get at most this fresh time, and no stale window.
     pub max_fresh: Duration,
 }
 
-impl Default for Settle {
+impl Default for GracePeriod {
     fn default() -> Self {
-        Self { lasting: Duration::from_secs(3), max_fresh: Duration::from_secs(1) }
+        Self { duration: Duration::from_secs(3), max_fresh: Duration::from_secs(1) }
     }
 }
 
 /// How to invalidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Invalidation {
-    /// What becomes of what is covered.
-    pub mode: Mode,
-    /// After a confirmed write: loads that begin soon after live shortly.
-    pub settle: Option<Settle>,
-    /// After a write of unknown outcome: nothing covered is stored for so long, and all of it is invalidated again
-    /// at the end.
+    /// Effect on the values covered.
+    pub mode: InvalidationMode,
+    /// After a confirmed write: loads that begin soon after get a short lifetime.
+    pub grace_period: Option<GracePeriod>,
+    /// After a write of unknown outcome: nothing covered is stored for this long, and all of it is invalidated again at
+    /// the end.
     pub unstorable_for: Option<Duration>,
 }
 
 impl Invalidation {
-    /// Invalid, but kept for the case that loading fails.
-    pub fn mark() -> Self {
+    /// Invalidates, but keeps values for when loading fails.
+    pub fn mark_stale() -> Self {
         Self::default()
     }
 
-    /// Never usable again.
+    /// Purges: values are never served again.
     pub fn purge() -> Self {
-        Self { mode: Mode::Purge, ..Self::default() }
+        Self { mode: InvalidationMode::Purge, ..Self::default() }
     }
 }

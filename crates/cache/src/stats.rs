@@ -1,106 +1,104 @@
-//! Statistics as plain figures.
+//! Statistics as plain numbers.
 
 use crate::load_reason::LoadReason;
-use crate::refusal::Refusal;
+use crate::not_stored_reason::NotStoredReason;
 
-/// Upper limits of the load time histogram's buckets, in milliseconds; a last bucket takes what is longer.
-pub const LOAD_TIME_BUCKETS_MS: [u64; 14] =
-    [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000];
+/// Upper bounds of the load time histogram's buckets, in milliseconds. A last bucket holds longer loads.
+pub const LOAD_TIME_BUCKETS_MS: [u64; 14] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000];
 
-/// The whole picture at one moment.
+/// All statistics at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Stats {
+pub struct CacheStats {
     /// Per namespace and class, sorted.
     pub classes: Vec<ClassStats>,
     /// Bytes in the memory tier.
     pub bytes: u64,
-    /// Bytes the memory tier may hold.
+    /// Maximum bytes of the memory tier.
     pub max_bytes: u64,
     /// Entries in the memory tier.
     pub entries: u64,
-    /// Loads under way.
+    /// Loads in progress.
     pub flights: u64,
-    /// Scopes with a marker of their own.
+    /// Scopes with an invalidation record of their own.
     pub markers: u64,
-    /// Markers that were folded into their namespaces' because there were too many.
+    /// Records folded into their namespace's because there were too many.
     pub markers_folded: u64,
-    /// Invalidations asked for.
+    /// Invalidations requested.
     pub invalidations: u64,
-    /// Loads not started because too many were under way.
+    /// Loads not started because too many were in progress.
     pub flights_refused: u64,
-    /// Callers turned away because too many waited for one load.
+    /// Callers rejected because too many waited for one load.
     pub waiters_refused: u64,
     /// Keys kept warm.
     pub warm_keys: u64,
-    /// When the warmer last looked around, in milliseconds; zero if it never did.
-    pub warm_looked_ms: u64,
-    /// Keys not taken into the warm set because it was full.
+    /// Time of the warmer's last round, in milliseconds; zero if there was none.
+    pub warm_checked_ms: u64,
+    /// Keys not added to the warm set because it was full.
     pub warm_keys_refused: u64,
-    /// Warm loads put off because the budget was used up.
+    /// Warm loads postponed because the budget was used up.
     pub warm_over_budget: u64,
 }
 
-/// The figures of one namespace and class. Everything counts clients' questions unless it says otherwise.
+/// Statistics of one namespace and class. All of them count client requests unless stated otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClassStats {
     /// The namespace.
     pub namespace: String,
     /// The class.
     pub class: &'static str,
-    /// Answered fresh from the cache.
+    /// Served fresh from the cache.
     pub hits: u64,
-    /// Answered stale from the cache, with a refresh behind.
+    /// Served stale from the cache, with a background refresh.
     pub stale: u64,
-    /// Answered with an old value because loading failed, or was of no use to try. Also counted as a miss, or as
-    /// offline.
+    /// Served an old value because loading failed or was pointless. Also counted as a miss or as offline.
     pub stale_on_error: u64,
-    /// Not answered fresh while the source was known not to answer: with an old value, or with nothing. No miss, as
-    /// nothing was to be loaded.
+    /// Not served fresh while the source was known to be down: served an old value, or nothing. Not a miss, because
+    /// nothing could be loaded.
     pub offline: u64,
-    /// Answered by loading. Also counted as a miss.
+    /// Served by loading. Also counted as a miss.
     pub loaded: u64,
-    /// Waited for somebody else's load. Also counted as a miss.
+    /// Served by joining another caller's load. Also counted as a miss.
     pub joins: u64,
-    /// Not answered from the cache, by reason.
+    /// Not served from the cache, by reason.
     pub misses: [(LoadReason, u64); LoadReason::EVERY.len()],
-    /// Answered with a failure.
+    /// Answered with an error.
     pub failed_answers: u64,
-    /// Loads that brought a value, whoever caused them.
+    /// Loads that returned a cacheable value, whoever caused them.
     pub loads_ok: u64,
-    /// Loads that brought something to share but not to keep.
+    /// Loads whose value was shared with waiters but not cacheable.
     pub loads_shared: u64,
-    /// Loads that brought something for their caller only.
+    /// Loads whose result was for their own caller only.
     pub loads_passed: u64,
     /// Loads that failed.
     pub loads_failed: u64,
-    /// Loads that took too long.
+    /// Loads that timed out.
     pub loads_timed_out: u64,
-    /// How long loads took.
+    /// Duration of loads.
     pub load_times: LoadTimes,
-    /// Loads started behind a read.
+    /// Background refreshes started by a read.
     pub refreshes: u64,
     /// Refreshed values that were read at least once.
     pub refreshes_useful: u64,
-    /// Refreshed values that went unread.
+    /// Refreshed values that were never read.
     pub refreshes_useless: u64,
-    /// Loads for warming: nobody asked.
+    /// Loads for warming, without a client request.
     pub warm_loads: u64,
     /// Warmed values that were read at least once.
     pub warm_useful: u64,
-    /// Warmed values that went unread.
+    /// Warmed values that were never read.
     pub warm_useless: u64,
-    /// Values that were loaded ahead of a read that was likely to come, and kept.
-    pub ahead_loads: u64,
-    /// Values loaded ahead that a client has read.
-    pub ahead_useful: u64,
-    /// Values loaded ahead that left memory unread.
-    pub ahead_useless: u64,
-    /// Entries that had to make room.
+    /// Values prefetched and stored.
+    pub prefetch_loads: u64,
+    /// Prefetched values that a client has read.
+    pub prefetch_useful: u64,
+    /// Prefetched values that left memory unread.
+    pub prefetch_useless: u64,
+    /// Entries evicted.
     pub evictions: u64,
-    /// Misses of what had to make room although it was fresh.
-    pub regrets: u64,
+    /// Misses of entries that were evicted while fresh.
+    pub eviction_misses: u64,
     /// Values not stored, by reason.
-    pub refusals: [(Refusal, u64); Refusal::EVERY.len()],
+    pub not_stored: [(NotStoredReason, u64); NotStoredReason::EVERY.len()],
     /// Bytes in memory.
     pub bytes: u64,
     /// Entries in memory.
@@ -109,43 +107,43 @@ pub struct ClassStats {
 
 impl ClassStats {
     /// Misses of every reason.
-    pub fn missed(&self) -> u64 {
+    pub fn misses_total(&self) -> u64 {
         self.misses.iter().map(|(_, count)| count).sum()
     }
 
-    /// Questions of clients.
-    pub fn asked(&self) -> u64 {
-        self.hits + self.stale + self.missed() + self.offline
+    /// Client requests.
+    pub fn requests(&self) -> u64 {
+        self.hits + self.stale + self.misses_total() + self.offline
     }
 
-    /// The share of clients' questions that was answered at once from the cache, `None` when nobody asked.
+    /// Share of client requests served at once from the cache; `None` without requests.
     pub fn hit_rate(&self) -> Option<f64> {
-        let asked = self.asked();
+        let asked = self.requests();
         (asked > 0).then(|| (self.hits + self.stale) as f64 / asked as f64)
     }
 
     /// Values not stored for this reason.
-    pub fn refused(&self, why: Refusal) -> u64 {
-        self.refusals.iter().find(|(refusal, _)| *refusal == why).map_or(0, |(_, count)| *count)
+    pub fn not_stored_for(&self, why: NotStoredReason) -> u64 {
+        self.not_stored.iter().find(|(refusal, _)| *refusal == why).map_or(0, |(_, count)| *count)
     }
 
     /// Misses for this reason.
-    pub fn missed_for(&self, why: LoadReason) -> u64 {
+    pub fn misses_for(&self, why: LoadReason) -> u64 {
         self.misses.iter().find(|(reason, _)| *reason == why).map_or(0, |(_, count)| *count)
     }
 }
 
-/// How long loads took.
+/// Histogram of load durations.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LoadTimes {
-    /// How many fell into each bucket of [`LOAD_TIME_BUCKETS_MS`], and beyond.
+    /// Count per bucket of [`LOAD_TIME_BUCKETS_MS`], plus one for longer loads.
     pub counts: [u64; LOAD_TIME_BUCKETS_MS.len() + 1],
-    /// All of it, in milliseconds.
+    /// Sum of all durations, in milliseconds.
     pub sum_ms: u64,
 }
 
 impl LoadTimes {
-    /// How many loads there were.
+    /// Number of loads.
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()
     }

@@ -1,7 +1,7 @@
 //! The one shim between this crate's locks and the model checker.
 //!
-//! Flights, markers and the memory tier take their primitives from here and nowhere else: the standard library's
-//! in a normal build, shuttle's when the `shuttle` feature runs the same code under every interleaving.
+//! Flights, the invalidation index and the memory tier take their primitives only from here: the standard library's in
+//! a normal build, shuttle's when the `shuttle` feature runs the same code under every interleaving.
 
 #[cfg(not(feature = "shuttle"))]
 pub(crate) use std::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, atomic};
@@ -11,8 +11,8 @@ pub(crate) use shuttle::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLoc
 
 use std::sync::PoisonError;
 
-/// Locks. A panic under one of our locks leaves the data consistent (no invariant spans a call that can panic),
-/// so poison is ignored.
+/// Locks a mutex. Poison is ignored: a panic under one of our locks leaves the data consistent, because no invariant
+/// spans a call that can panic.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

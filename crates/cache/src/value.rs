@@ -1,35 +1,35 @@
-//! Values, and entries: values that are kept.
+//! Values, and cache entries.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::access_rhythm::AccessRhythm;
 use crate::clock::millis;
+use crate::counters::ClassCounters;
+use crate::hybrid_timestamp::HybridTimestamp;
 use crate::key::{Key, Tag};
 use crate::load_reason::LoadReason;
-use crate::policy::Horizons;
+use crate::policy::EntryDeadlines;
 use crate::quota::Quota;
-use crate::reach::Reach;
-use crate::stamp::Stamp;
+use crate::scope_hash::ScopeHashes;
 use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
-use crate::tally::Cell;
-use crate::warmth::Warmth;
 
-/// What one entry costs beside its texts and bytes: the entry and its key, the headers of their allocations and
-/// what allocators lose between them, the slot in the map (held to by the test that scans a million keys).
+/// Bytes one entry costs beside its texts and body: the entry and its key, their allocation headers, allocator waste,
+/// and the slot in the map. Verified by the test that scans a million keys.
 const ENTRY_OVERHEAD: usize = 768;
-/// What one tag costs beside its text: pointer, reference counts, allocation header, hash.
+/// Bytes one tag costs beside its text: pointer, reference counts, allocation header, hash.
 const TAG_OVERHEAD: usize = 56;
 
 const READ: u8 = 1;
 const READ_SINCE_QUEUED: u8 = 2;
 const READ_SINCE_NOTED: u8 = 4;
 
-/// A value: bytes, and a little that belongs to them. Both are opaque here.
+/// A value: body and metadata, both opaque here.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Value {
-    /// The bytes.
+    /// The body.
     pub body: Bytes,
     /// Small metadata.
     pub meta: Bytes,
@@ -46,85 +46,85 @@ impl Value {
         self.body.len() + self.meta.len()
     }
 
-    /// Whether there are none.
+    /// Whether both are empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The same value in allocations of its own size: a slice of a large read buffer would keep all of it alive,
+    /// The same value in allocations of its own size. A slice of a large read buffer would keep all of it alive,
     /// uncounted.
     pub(crate) fn compact(&self) -> Self {
         Self { body: Bytes::copy_from_slice(&self.body), meta: Bytes::copy_from_slice(&self.meta) }
     }
 }
 
-/// A value that is (or could have been) kept, with all that the judgement about it needs.
+/// A value that is (or could have been) stored, with everything needed to evaluate its freshness.
 #[derive(Debug)]
 pub struct Entry {
     value: Value,
     tags: Box<[Tag]>,
-    created: Stamp,
+    created: HybridTimestamp,
     created_ms: u64,
     stored_ms: u64,
-    horizons: Horizons,
+    deadlines: EntryDeadlines,
     adapted: bool,
-    pub(crate) why: LoadReason,
-    pub(crate) reach: Reach,
+    pub(crate) load_reason: LoadReason,
+    pub(crate) scope_hashes: ScopeHashes,
     pub(crate) weight: u64,
-    pub(crate) cell: Arc<Cell>,
+    pub(crate) counters: Arc<ClassCounters>,
     pub(crate) quota: Arc<Quota>,
-    pub(crate) warmth: Option<Arc<Warmth>>,
-    /// The marker epoch at which this entry was last found valid.
+    pub(crate) access_rhythm: Option<Arc<AccessRhythm>>,
+    /// The invalidation epoch at which this entry was last found valid.
     valid_at: AtomicU64,
     reads: AtomicU8,
     refreshing: AtomicBool,
     failures: AtomicU32,
     retry_at_ms: AtomicU64,
-    /// Answers that wait for this value, or are on their way with it, since it was loaded.
-    leaving: AtomicU32,
+    /// Responses that wait for this value, or are being delivered with it, since it was loaded.
+    deliveries: AtomicU32,
 }
 
-/// What an entry is made of.
-pub(crate) struct Draft<'a> {
+/// The parts of an entry.
+pub(crate) struct EntryParts<'a> {
     pub(crate) key: &'a Key,
     pub(crate) value: Value,
     pub(crate) tags: Vec<Tag>,
-    pub(crate) created: Stamp,
+    pub(crate) created: HybridTimestamp,
     pub(crate) created_ms: u64,
     pub(crate) stored_ms: u64,
-    pub(crate) horizons: Horizons,
+    pub(crate) deadlines: EntryDeadlines,
     pub(crate) adapted: bool,
-    pub(crate) why: LoadReason,
-    pub(crate) reach: Reach,
-    pub(crate) cell: Arc<Cell>,
+    pub(crate) load_reason: LoadReason,
+    pub(crate) scope_hashes: ScopeHashes,
+    pub(crate) counters: Arc<ClassCounters>,
     pub(crate) quota: Arc<Quota>,
-    pub(crate) warmth: Option<Arc<Warmth>>,
+    pub(crate) access_rhythm: Option<Arc<AccessRhythm>>,
     pub(crate) epoch: u64,
 }
 
 impl Entry {
-    pub(crate) fn new(draft: Draft<'_>) -> Self {
+    pub(crate) fn new(draft: EntryParts<'_>) -> Self {
         let tags = draft.tags.into_boxed_slice();
         Self {
-            weight: weigh(draft.key, &draft.value, &tags, &draft.reach),
+            weight: weigh(draft.key, &draft.value, &tags, &draft.scope_hashes),
             value: draft.value,
             tags,
             created: draft.created,
             created_ms: draft.created_ms,
             stored_ms: draft.stored_ms,
-            horizons: draft.horizons,
+            deadlines: draft.deadlines,
             adapted: draft.adapted,
-            why: draft.why,
-            reach: draft.reach,
-            cell: draft.cell,
+            load_reason: draft.load_reason,
+            scope_hashes: draft.scope_hashes,
+            counters: draft.counters,
             quota: draft.quota,
-            warmth: draft.warmth,
+            access_rhythm: draft.access_rhythm,
             valid_at: AtomicU64::new(draft.epoch),
             reads: AtomicU8::new(0),
             refreshing: AtomicBool::new(false),
             failures: AtomicU32::new(0),
             retry_at_ms: AtomicU64::new(0),
-            leaving: AtomicU32::new(0),
+            deliveries: AtomicU32::new(0),
         }
     }
 
@@ -133,7 +133,7 @@ impl Entry {
         &self.value
     }
 
-    /// The value's bytes.
+    /// The value's body.
     pub fn body(&self) -> &Bytes {
         &self.value.body
     }
@@ -143,78 +143,78 @@ impl Entry {
         &self.value.meta
     }
 
-    /// The tags it carries.
+    /// Its tags.
     pub fn tags(&self) -> &[Tag] {
         &self.tags
     }
 
-    /// The stamp taken before its load began.
-    pub fn created(&self) -> Stamp {
+    /// The timestamp taken before its load began.
+    pub fn created(&self) -> HybridTimestamp {
         self.created
     }
 
-    /// When its load began, in wall milliseconds.
+    /// When its load began, in wall-clock milliseconds.
     pub fn created_ms(&self) -> u64 {
         self.created_ms
     }
 
-    /// When it was stored, in wall milliseconds. The horizons count from here.
+    /// When it was stored, in wall-clock milliseconds. The deadlines count from here.
     pub fn stored_ms(&self) -> u64 {
         self.stored_ms
     }
 
-    /// Until when it lives.
-    pub fn horizons(&self) -> Horizons {
-        self.horizons
+    /// When it stops being fresh, stale and usable.
+    pub fn deadlines(&self) -> EntryDeadlines {
+        self.deadlines
     }
 
     /// Why it was loaded.
-    pub fn why(&self) -> LoadReason {
-        self.why
+    pub fn load_reason(&self) -> LoadReason {
+        self.load_reason
     }
 
-    /// When a refresh is due, in wall milliseconds; `u64::MAX` if never.
+    /// When a refresh is due, in wall-clock milliseconds; `u64::MAX` if never.
     pub fn refresh_at_ms(&self) -> u64 {
-        self.horizons.refresh_at_ms
+        self.deadlines.refresh_at_ms
     }
 
-    /// Whether its lifetime was set for this very value, instead of by the caller's policy.
+    /// Whether its lifetime was set for this value instead of by the caller's policy.
     pub fn adapted(&self) -> bool {
         self.adapted
     }
 
-    /// What it counts against the byte limits: its bytes and everything kept for them.
+    /// Bytes it counts against the limits, all overhead included.
     pub fn weight(&self) -> u64 {
         self.weight
     }
 
-    /// How old it can be at most: the time since its load began.
+    /// Maximum age: the time since its load began.
     pub fn age(&self, now_ms: u64) -> Duration {
         Duration::from_millis(now_ms.saturating_sub(self.created_ms))
     }
 
-    /// Fresh time left in milliseconds; negative when it is over.
-    pub fn left_ms(&self, now_ms: u64) -> i64 {
-        let until = i64::try_from(self.horizons.fresh_until_ms).unwrap_or(i64::MAX);
+    /// Fresh time left in milliseconds; negative once it is over.
+    pub fn fresh_left_ms(&self, now_ms: u64) -> i64 {
+        let until = i64::try_from(self.deadlines.fresh_until_ms).unwrap_or(i64::MAX);
         until.saturating_sub(i64::try_from(now_ms).unwrap_or(i64::MAX))
     }
 
-    pub(crate) fn answer_begins(&self) {
-        self.leaving.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn begin_delivery(&self) {
+        self.deliveries.fetch_add(1, Ordering::Relaxed);
     }
 
     /// True if it was the last one.
-    pub(crate) fn answer_ends(&self) -> bool {
-        self.leaving.fetch_sub(1, Ordering::AcqRel) == 1
+    pub(crate) fn end_delivery(&self) -> bool {
+        self.deliveries.fetch_sub(1, Ordering::AcqRel) == 1
     }
 
-    /// Whether no answer that waited for its load is on its way any more.
+    /// Whether every response that waited for its load is delivered.
     #[cfg(not(feature = "shuttle"))]
-    pub(crate) fn has_left(&self) -> bool {
-        self.leaving.load(Ordering::Acquire) == 0
+    pub(crate) fn is_delivered(&self) -> bool {
+        self.deliveries.load(Ordering::Acquire) == 0
     }
 
-    pub(crate) fn found_valid_at(&self) -> u64 {
+    pub(crate) fn valid_at_epoch(&self) -> u64 {
         self.valid_at.load(Ordering::Relaxed)
     }
 
@@ -222,31 +222,31 @@ impl Entry {
         self.valid_at.store(epoch, Ordering::Relaxed);
     }
 
-    /// Notes that it was loaded for a client: read, but not once more than that.
-    pub(crate) fn note_loaded(&self, now_ms: u64) {
+    /// Records a load for a client: it counts as read, but not as a further use.
+    pub(crate) fn record_loaded(&self, now_ms: u64) {
         let before = self.reads.fetch_or(READ, Ordering::Relaxed);
-        self.note_first_read(before);
-        if let Some(warmth) = &self.warmth {
-            warmth.note_read(now_ms);
+        self.record_first_read(before);
+        if let Some(warmth) = &self.access_rhythm {
+            warmth.record_read(now_ms);
         }
     }
 
-    /// Notes a client's read.
-    pub(crate) fn note_read(&self, now_ms: u64) {
+    /// Records a client's read.
+    pub(crate) fn record_read(&self, now_ms: u64) {
         const ALL: u8 = READ | READ_SINCE_QUEUED | READ_SINCE_NOTED;
         if self.reads.load(Ordering::Relaxed) != ALL {
             let before = self.reads.swap(ALL, Ordering::Relaxed);
-            self.note_first_read(before);
+            self.record_first_read(before);
         }
-        if let Some(warmth) = &self.warmth {
-            warmth.note_read(now_ms);
+        if let Some(warmth) = &self.access_rhythm {
+            warmth.record_read(now_ms);
         }
     }
 
-    /// The first to read what was loaded ahead shows that it was useful.
-    fn note_first_read(&self, before: u8) {
-        if self.why == LoadReason::Ahead && before & READ == 0 {
-            self.cell.ahead_useful.one();
+    /// Counts a prefetched value as useful at its first read.
+    fn record_first_read(&self, before: u8) {
+        if self.load_reason == LoadReason::Prefetch && before & READ == 0 {
+            self.counters.prefetch_useful.one();
         }
     }
 
@@ -254,40 +254,40 @@ impl Entry {
         self.reads.load(Ordering::Relaxed) & READ != 0
     }
 
-    /// Whether it was read since this was last asked: its second chance in its partition's queue.
+    /// Whether it was read since the last call: its second chance in its partition's queue.
     pub(crate) fn take_second_chance(&self) -> bool {
         self.reads.fetch_and(!READ_SINCE_QUEUED, Ordering::Relaxed) & READ_SINCE_QUEUED != 0
     }
 
-    /// Whether it was read since this was last asked: then the tier below notes it.
+    /// Whether it was read since the last call: then the disk tier records the use.
     #[cfg(not(feature = "shuttle"))]
-    pub(crate) fn take_use(&self) -> bool {
+    pub(crate) fn take_unrecorded_use(&self) -> bool {
         self.reads.load(Ordering::Relaxed) & READ_SINCE_NOTED != 0
             && self.reads.fetch_and(!READ_SINCE_NOTED, Ordering::Relaxed) & READ_SINCE_NOTED != 0
     }
 
-    /// Whether a refresh that is due may start: none is running, and no failed one asks to wait longer.
+    /// Whether a due refresh may start: none is running, and no backoff is in force.
     pub(crate) fn may_refresh(&self, now_ms: u64) -> bool {
         now_ms >= self.retry_at_ms.load(Ordering::Relaxed) && !self.refreshing.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn backs_off(&self, now_ms: u64) -> bool {
+    pub(crate) fn is_backing_off(&self, now_ms: u64) -> bool {
         now_ms < self.retry_at_ms.load(Ordering::Relaxed)
     }
 
-    /// Claims the one refresh; `None` if somebody has it or a failed one asks to wait.
-    pub(crate) fn claim_refresh(self: &Arc<Self>, now_ms: u64) -> Option<RefreshClaim> {
+    /// Claims the one refresh; `None` if one is running or backing off.
+    pub(crate) fn try_begin_refresh(self: &Arc<Self>, now_ms: u64) -> Option<RefreshPermit> {
         let free = self.may_refresh(now_ms) && !self.refreshing.swap(true, Ordering::AcqRel);
-        free.then(|| RefreshClaim(Arc::clone(self)))
+        free.then(|| RefreshPermit(Arc::clone(self)))
     }
 }
 
-/// The right to refresh an entry. Given back on drop.
+/// Permit for refreshing an entry. Released on drop.
 #[derive(Debug)]
-pub(crate) struct RefreshClaim(Arc<Entry>);
+pub(crate) struct RefreshPermit(Arc<Entry>);
 
-impl RefreshClaim {
-    /// The refresh failed: the next one waits twice as long as this one had to, up to `longest`, with jitter.
+impl RefreshPermit {
+    /// Records a failed refresh: the next wait is twice as long, up to `longest`, with jitter.
     pub(crate) fn failed(&self, now_ms: u64, first: Duration, longest: Duration) {
         let failures = self.0.failures.fetch_add(1, Ordering::Relaxed).min(16);
         let wait = millis(first).saturating_mul(1 << failures).min(millis(longest));
@@ -296,13 +296,13 @@ impl RefreshClaim {
     }
 }
 
-impl Drop for RefreshClaim {
+impl Drop for RefreshPermit {
     fn drop(&mut self) {
         self.0.refreshing.store(false, Ordering::Release);
     }
 }
 
-fn weigh(key: &Key, value: &Value, tags: &[Tag], reach: &Reach) -> u64 {
+fn weigh(key: &Key, value: &Value, tags: &[Tag], reach: &ScopeHashes) -> u64 {
     let tags: usize = tags.iter().map(|tag| tag.as_str().len() + TAG_OVERHEAD).sum();
     (value.len() + key.bytes() + tags + reach.bytes() + ENTRY_OVERHEAD) as u64
 }

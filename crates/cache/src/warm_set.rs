@@ -1,4 +1,4 @@
-//! The keys that are kept warm, with the loaders that reload them and the budgets for doing so.
+//! The warm set: its keys, the loaders that reload them, and the budgets for doing so.
 
 use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
@@ -7,55 +7,55 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+use crate::access_rhythm::AccessRhythm;
+use crate::hybrid_timestamp::HybridTimestamp;
 use crate::key::Key;
-use crate::load::{Failure, Load, Loader};
+use crate::load::{LoadError, LoadResult, Loader};
 use crate::load_reason::LoadReason;
 use crate::policy::Policy;
-use crate::stamp::Stamp;
 use crate::value::Entry;
-use crate::warmth::Warmth;
 
 const MINUTE_MS: u64 = 60_000;
-/// Budgets of namespaces that spent nothing lately are forgotten when there are more than this.
+/// Above this number, budgets of namespaces without recent loads are dropped.
 const MAX_IDLE_BUDGETS: usize = 256;
 
-type Loading = Pin<Box<dyn Future<Output = Result<Load<()>, Failure>> + Send>>;
-pub(crate) type Reload = Arc<dyn Fn(LoadReason, Option<Arc<Entry>>) -> Loading + Send + Sync>;
+type LoadFuture = Pin<Box<dyn Future<Output = Result<LoadResult<()>, LoadError>> + Send>>;
+pub(crate) type ReloadFn = Arc<dyn Fn(LoadReason, Option<Arc<Entry>>) -> LoadFuture + Send + Sync>;
 
-/// The keys that are kept warm.
+/// The warm keys.
 #[derive(Default)]
 pub(crate) struct WarmSet {
     pub(crate) keys: Mutex<HashMap<Key, WarmKey>>,
-    /// Wakes the warmer when there is something to keep warm again.
+    /// Wakes the warmer when the set is no longer empty.
     pub(crate) filled: Notify,
     budgets: Mutex<HashMap<Box<str>, VecDeque<u64>>>,
-    /// What is refreshed because a read was announced has a budget of its own.
+    /// Separate budget for refreshes of announced reads.
     pub(crate) announced: Mutex<HashMap<Box<str>, VecDeque<u64>>>,
-    /// What was asked in all when the warmer last looked, and when that last changed.
+    /// Total requests at the warmer's last round, and when that number last changed.
     activity: Mutex<(u64, u64)>,
-    /// When the warmer last looked.
-    pub(crate) looked_ms: AtomicU64,
+    /// When the warmer last ran a round.
+    pub(crate) checked_ms: AtomicU64,
 }
 
-/// One key that is kept warm.
+/// One warm key.
 #[derive(Clone)]
 pub(crate) struct WarmKey {
-    pub(crate) reload: Reload,
+    pub(crate) reload: ReloadFn,
     pub(crate) policy: Policy,
-    pub(crate) warmth: Arc<Warmth>,
-    /// A purge after this drops it.
-    pub(crate) since: Stamp,
-    /// When the refresh was due that was refused last for want of budget.
+    pub(crate) access_rhythm: Arc<AccessRhythm>,
+    /// A later purge drops the key.
+    pub(crate) since: HybridTimestamp,
+    /// Due time of the last refresh that exceeded the budget.
     pub(crate) refused_due_ms: Arc<AtomicU64>,
 }
 
-/// The kept loader in the shape of any other.
-pub(crate) struct Kept(pub(crate) Reload);
+/// A stored loader as a [`Loader`].
+pub(crate) struct ReloadLoader(pub(crate) ReloadFn);
 
-impl Loader for Kept {
+impl Loader for ReloadLoader {
     type Pass = ();
 
-    async fn load(&self, why: LoadReason, old: Option<Arc<Entry>>) -> Result<Load<()>, Failure> {
+    async fn load(&self, why: LoadReason, old: Option<Arc<Entry>>) -> Result<LoadResult<()>, LoadError> {
         (self.0)(why, old).await
     }
 }
@@ -64,8 +64,8 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A loader, to be kept.
-pub(crate) fn reload<L: Loader>(loader: &Arc<L>) -> Reload {
+/// Wraps a loader for reuse.
+pub(crate) fn reload<L: Loader>(loader: &Arc<L>) -> ReloadFn {
     let loader = Arc::clone(loader);
     Arc::new(move |why, old| {
         let loader = Arc::clone(&loader);
@@ -78,12 +78,12 @@ impl WarmSet {
         lock(&self.keys).len()
     }
 
-    /// When the warmer last looked, in milliseconds; zero if never.
-    pub(crate) fn looked_ms(&self) -> u64 {
-        self.looked_ms.load(Ordering::Relaxed)
+    /// Time of the warmer's last round, in milliseconds; zero if there was none.
+    pub(crate) fn checked_ms(&self) -> u64 {
+        self.checked_ms.load(Ordering::Relaxed)
     }
 
-    /// Waits until there is something to keep warm.
+    /// Waits until there is a warm key.
     pub(crate) async fn filled(&self) {
         while self.len() == 0 {
             self.filled.notified().await;
@@ -102,12 +102,12 @@ impl WarmSet {
         lock(&self.keys).clear();
     }
 
-    /// Takes one load from the namespace's budget, if there is any left in the minute that ends now.
+    /// Takes one load from the namespace's budget, if any is left in the minute that ends now.
     pub(crate) fn spend(&self, namespace: &str, per_minute: u32, now_ms: u64) -> bool {
-        Self::spend_of(&self.budgets, namespace, per_minute, now_ms)
+        Self::spend_from(&self.budgets, namespace, per_minute, now_ms)
     }
 
-    pub(crate) fn spend_of(
+    pub(crate) fn spend_from(
         budgets: &Mutex<HashMap<Box<str>, VecDeque<u64>>>,
         namespace: &str,
         per_minute: u32,
@@ -128,7 +128,7 @@ impl WarmSet {
         within
     }
 
-    /// How long no client has asked anything, given what was asked in all.
+    /// Time since the last client request, given the total number of requests.
     pub(crate) fn quiet_ms(&self, asked: u64, now_ms: u64) -> u64 {
         let mut activity = lock(&self.activity);
         if activity.0 != asked || activity.1 == 0 {
@@ -138,13 +138,13 @@ impl WarmSet {
     }
 }
 
-/// A warm load has no caller: what is not for keeping is for nobody.
-fn without_pass<P>(load: Load<P>) -> Load<()> {
+/// A warm load has no caller, so an uncacheable result is dropped.
+fn without_pass<P>(load: LoadResult<P>) -> LoadResult<()> {
     match load {
-        Load::Store(fill) => Load::Store(fill),
-        Load::Share(value) => Load::Share(value),
-        Load::Gone(value) => Load::Gone(value),
-        Load::Pass(_) => Load::Pass(()),
+        LoadResult::Store(fill) => LoadResult::Store(fill),
+        LoadResult::Share(value) => LoadResult::Share(value),
+        LoadResult::NotFound(value) => LoadResult::NotFound(value),
+        LoadResult::Pass(_) => LoadResult::Pass(()),
     }
 }
 

@@ -1,7 +1,7 @@
-//! Processes that are killed while they write, a hundred times at random moments. What was flushed is there, what
-//! was invalidated is not, and nothing is torn.
+//! Processes killed while they write, a hundred times at random moments. Every flushed value is there, no invalidated
+//! one is, and none is corrupt.
 //!
-//! The victim is this very test binary, started again to do nothing but write and say what it did.
+//! The victim is this test binary, started again to write and report what it did.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
@@ -24,7 +24,7 @@ const ROUNDS: u64 = 100;
 const POLICY: Policy = Policy {
     class: "crash",
     fresh: Duration::from_hours(1),
-    earlier: None,
+    freshness_bound: None,
     stale: Duration::ZERO,
     stale_on_error: Duration::ZERO,
     refresh_ahead: false,
@@ -33,45 +33,41 @@ const POLICY: Policy = Policy {
     hard_timeout: Duration::from_secs(10),
 };
 
-struct Source {
+struct BodyLoader {
     body: Vec<u8>,
     tag: String,
 }
 
-impl Loader for Source {
+impl Loader for BodyLoader {
     type Pass = ();
 
-    async fn load(&self, _why: LoadReason, _old: Option<Arc<Entry>>) -> Result<Load<()>, Failure> {
-        let fill = Fill::new(Value::new(self.body.clone()));
-        Ok(Load::Store(Fill { tags: vec![Tag::new(self.tag.clone())], ..fill }))
+    async fn load(&self, _why: LoadReason, _old: Option<Arc<Entry>>) -> Result<LoadResult<()>, LoadError> {
+        let fill = LoadedValue::new(Value::new(self.body.clone()));
+        Ok(LoadResult::Store(LoadedValue { tags: vec![Tag::new(self.tag.clone())], ..fill }))
     }
 }
 
-struct Nothing;
+struct EmptyLoader;
 
-impl Loader for Nothing {
+impl Loader for EmptyLoader {
     type Pass = ();
 
-    async fn load(&self, _why: LoadReason, _old: Option<Arc<Entry>>) -> Result<Load<()>, Failure> {
-        Err(Failure::new(FailureKind::Refused, "only what is kept counts"))
+    async fn load(&self, _why: LoadReason, _old: Option<Arc<Entry>>) -> Result<LoadResult<()>, LoadError> {
+        Err(LoadError::new(LoadErrorKind::Refused, "only what is kept counts"))
     }
 }
 
 fn open(dir: &Path) -> Cache {
-    let disk = DiskSettings {
-        read_timeout: LONG,
-        mark_timeout: LONG,
-        drain_timeout: LONG,
-        ..DiskSettings::new(dir)
-    };
-    Cache::with_disk(Settings::default(), disk, Clock::system(), TaskTracker::new()).expect("it opens")
+    let disk =
+        DiskSettings { read_timeout: LONG, invalidation_timeout: LONG, drain_timeout: LONG, ..DiskSettings::new(dir) };
+    Cache::with_disk(CacheSettings::default(), disk, Clock::system(), TaskTracker::new()).expect("it opens")
 }
 
 fn key(name: &str) -> Key {
     Key::new("home", &Partition::new("anna"), name)
 }
 
-/// A body that says whose it is, and is long enough now and then to lie in a file of its own.
+/// A body that identifies its key, sometimes long enough for a file of its own.
 fn body(name: &str, number: u64) -> Vec<u8> {
     let length = match number % 11 {
         0 => 150_000,
@@ -81,7 +77,7 @@ fn body(name: &str, number: u64) -> Vec<u8> {
     name.bytes().chain([0]).cycle().take(length).collect()
 }
 
-/// The victim: keeps, flushes and says so; invalidates, waits and says so.
+/// The victim: stores, flushes and reports; invalidates, waits and reports.
 #[test]
 #[ignore = "the victim of the test below"]
 fn victim() {
@@ -93,8 +89,8 @@ fn victim() {
         let mut say = |line: String| writeln!(out, "{line}").and_then(|()| out.flush()).expect("said");
         for number in 0..u64::MAX {
             let name = format!("{victim}-{number}");
-            let source = Source { body: body(&name, number), tag: name.clone() };
-            cache.get_or_load(&key(&name), &POLICY, Demand::Any, || source).await.expect("kept");
+            let source = BodyLoader { body: body(&name, number), tag: name.clone() };
+            cache.get_or_load(&key(&name), &POLICY, CacheDirective::Any, || source).await.expect("kept");
             if number % 4 == 3 {
                 assert!(cache.flush(LONG).await);
                 say(format!("flushed {number}"));
@@ -104,17 +100,17 @@ fn victim() {
                 let tag = Tag::new(gone);
                 let scope = Scope::Tag { namespace: "home".into(), partition: None, tag };
                 say(format!("invalidating {}", number - 2));
-                cache.invalidate(&scope, &Invalidation::mark());
-                assert!(cache.settled().await);
+                cache.invalidate(&scope, &Invalidation::mark_stale());
+                assert!(cache.flush_invalidations().await);
                 say(format!("invalidated {}", number - 2));
             }
         }
     });
 }
 
-/// What a victim said before it died.
+/// What a victim reported before it died.
 #[derive(Default)]
-struct Said {
+struct VictimLog {
     flushed: Option<u64>,
     invalidating: BTreeSet<u64>,
     invalidated: BTreeSet<u64>,
@@ -132,8 +128,8 @@ fn start(dir: &Path, number: &str) -> (Child, BufReader<ChildStdout>) {
     (child, out)
 }
 
-impl Said {
-    /// Hears one line; false at the end.
+impl VictimLog {
+    /// Reads one line; false at the end.
     fn hear(&mut self, out: &mut BufReader<ChildStdout>) -> bool {
         let mut line = String::new();
         if out.read_line(&mut line).expect("readable") == 0 {
@@ -154,13 +150,13 @@ impl Said {
 }
 
 async fn kept(cache: &Cache, name: &str) -> Option<Vec<u8>> {
-    match cache.get_or_load(&key(name), &POLICY, Demand::OnlyIfCached, || Nothing).await {
-        Ok(Answer::Kept { entry, .. }) => Some(entry.body().to_vec()),
+    match cache.get_or_load(&key(name), &POLICY, CacheDirective::OnlyIfCached, || EmptyLoader).await {
+        Ok(CacheResponse::Cached { entry, .. }) => Some(entry.body().to_vec()),
         _ => None,
     }
 }
 
-async fn check(cache: &Cache, victim: &str, said: &Said) {
+async fn check(cache: &Cache, victim: &str, said: &VictimLog) {
     for number in 0..=said.flushed.unwrap_or(0) {
         let name = format!("{victim}-{number}");
         let found = kept(cache, &name).await;
@@ -172,15 +168,15 @@ async fn check(cache: &Cache, victim: &str, said: &Said) {
         }
     }
     let stats = cache.disk_stats().expect("a disk");
-    assert_eq!((stats.torn, stats.set_aside), (0, 0), "{stats:?}");
+    assert_eq!((stats.corrupt, stats.set_aside), (0, 0), "{stats:?}");
 }
 
-/// Kills a process after it has said a few lines, and looks at what is left; so often.
+/// Kills a process after a few lines, and checks what is left, `rounds` times.
 async fn massacre(rounds: u64) {
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
     for round in 0..rounds {
         let dir = tempfile::tempdir().expect("a folder");
-        let (name, mut said) = (format!("{round}-0"), Said::default());
+        let (name, mut said) = (format!("{round}-0"), VictimLog::default());
         let (mut child, mut out) = start(dir.path(), &name);
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         for _ in 0..4 + (random >> 33) % 40 {
@@ -190,7 +186,7 @@ async fn massacre(rounds: u64) {
         assert_eq!(taken, Some(child.id()), "the directory is locked");
         child.kill().expect("killed");
         child.wait().expect("dead");
-        // What it said and nobody had read yet was said before it died.
+        // Lines not read yet were reported before it died.
         while said.hear(&mut out) {}
         assert_eq!(DirectoryLock::holder(dir.path(), lock::FILE), None, "the system freed the lock");
         let cache = open(dir.path());

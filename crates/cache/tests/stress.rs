@@ -1,5 +1,5 @@
-//! Many threads, real time, the whole engine: writers read their own writes, whoever else reads and whatever is
-//! loaded at the same moment.
+//! Many threads, real time, the whole engine: writers read their own writes, whatever else is read and loaded
+//! meanwhile.
 #![cfg(not(feature = "shuttle"))]
 
 use std::sync::Arc;
@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use greenroom_cache::{
-    Answer, Cache, Clock, Demand, Entry, Failure, Fill, Invalidation, Key, Load, LoadReason, Loader,
-    Partition, Policy, Scope, Settings, Tag, Value,
+    Cache, CacheDirective, CacheResponse, CacheSettings, Clock, Entry, Invalidation, Key, LoadError, LoadReason,
+    LoadResult, LoadedValue, Loader, Partition, Policy, Scope, Tag, Value,
 };
 use tokio::task::JoinSet;
 use tokio_util::task::TaskTracker;
@@ -20,7 +20,7 @@ const ROUNDS: u64 = 2_000;
 const POLICY: Policy = Policy {
     class: "stress",
     fresh: Duration::from_millis(5),
-    earlier: None,
+    freshness_bound: None,
     stale: Duration::from_millis(5),
     stale_on_error: Duration::from_mins(1),
     refresh_ahead: true,
@@ -30,36 +30,36 @@ const POLICY: Policy = Policy {
 };
 
 #[derive(Clone, Default)]
-struct Source(Arc<[AtomicU64; KEYS]>);
+struct FakeOrigin(Arc<[AtomicU64; KEYS]>);
 
-struct FromSource(Source, usize);
+struct FakeOriginLoader(FakeOrigin, usize);
 
-impl Loader for FromSource {
+impl Loader for FakeOriginLoader {
     type Pass = ();
 
-    async fn load(&self, _why: LoadReason, _old: Option<Arc<Entry>>) -> Result<Load<()>, Failure> {
+    async fn load(&self, _why: LoadReason, _old: Option<Arc<Entry>>) -> Result<LoadResult<()>, LoadError> {
         let version = self.0.0[self.1].load(Ordering::SeqCst);
         for _ in 0..version % 5 {
             tokio::task::yield_now().await;
         }
         let tags = vec![Tag::new(format!("item:{}", self.1))];
-        Ok(Load::Store(Fill { value: Value::new(version.to_string()), tags, policy: None }))
+        Ok(LoadResult::Store(LoadedValue { value: Value::new(version.to_string()), tags, policy: None }))
     }
 }
 
-async fn read(cache: &Cache, source: &Source, item: usize) -> u64 {
+async fn read(cache: &Cache, source: &FakeOrigin, item: usize) -> u64 {
     let key = Key::new("home", &Partition::new("anna"), &format!("/{item}"));
-    let loader = || FromSource(source.clone(), item);
-    let answer = cache.get_or_load(&key, &POLICY, Demand::Any, loader).await.expect("the source never fails");
-    let Answer::Kept { entry, .. } = answer else { panic!("every value here is for keeping") };
+    let loader = || FakeOriginLoader(source.clone(), item);
+    let answer = cache.get_or_load(&key, &POLICY, CacheDirective::Any, loader).await.expect("the source never fails");
+    let CacheResponse::Cached { entry, .. } = answer else { panic!("every value here is for keeping") };
     std::str::from_utf8(entry.body()).expect("a number").parse().expect("a number")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn whoever_writes_reads_his_own_write_whoever_else_reads() {
     let tasks = TaskTracker::new();
-    let cache = Cache::new(Settings::default(), Clock::system(), tasks.clone());
-    let source = Source::default();
+    let cache = Cache::new(CacheSettings::default(), Clock::system(), tasks.clone());
+    let source = FakeOrigin::default();
     let mut callers = JoinSet::new();
     for caller in 0..CALLERS {
         let (cache, source) = (cache.clone(), source.clone());
@@ -73,7 +73,7 @@ async fn whoever_writes_reads_his_own_write_whoever_else_reads() {
                 let written = source.0[item].fetch_add(1, Ordering::SeqCst) + 1;
                 let tag = Tag::new(format!("item:{item}"));
                 let scope = Scope::Tag { namespace: "home".into(), partition: None, tag };
-                cache.invalidate(&scope, &Invalidation::mark());
+                cache.invalidate(&scope, &Invalidation::mark_stale());
                 assert!(read(&cache, &source, item).await >= written, "an older value came back");
             }
         });

@@ -1,39 +1,36 @@
-//! Users of a server whose playlists may be written.
+//! Further users of a server, to whom playlists may be written.
 
 use std::collections::BTreeMap;
 
-use greenroom_dialect::ask::Kind;
 use greenroom_dialect::credential::Secret;
+use greenroom_dialect::request::ServerKind;
 
+use super::source::ConfigSource;
 use super::token::read_token;
-use super::tree::Tree;
 
 /// Keys of an account.
 const ACCOUNT_KEYS: [&str; 3] = ["token", "token_file", "user"];
 
-/// A user whose playlists may be written.
+/// A user to whom playlists may be written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Account {
-    /// The user's token; without one the owner's is shown, on the user's behalf.
+pub struct AccountSettings {
+    /// The user's token; without one the owner's is used, on the user's behalf.
     pub token: Option<Secret>,
-    /// Jellyfin: who is meant, where the token belongs to nobody.
+    /// Jellyfin: name of the user, where the token has none.
     pub user: Option<String>,
 }
 
-impl Account {
-    /// The accounts of one server.
-    pub(super) fn read_all(tree: &mut Tree, server: &str, kind: Option<Kind>) -> BTreeMap<String, Self> {
+impl AccountSettings {
+    /// Reads the accounts of one server.
+    pub(super) fn read_all(tree: &mut ConfigSource, server: &str, kind: Option<ServerKind>) -> BTreeMap<String, Self> {
         let path = format!("server.{server}.accounts");
         let mut accounts = BTreeMap::new();
         for name in tree.names_below(&path, &ACCOUNT_KEYS) {
             let key = |last: &str| format!("{path}.{name}.{last}");
             let place = tree.place(&key("token"));
             let token = read_token(tree, &key("token"), &key("token_file"));
-            let user = tree
-                .take(&key("user"))
-                .map(|leaf| leaf.text.trim().to_owned())
-                .filter(|user| !user.is_empty());
-            if token.is_none() && (user.is_none() || kind == Some(Kind::Plex)) && tree.problems.is_empty() {
+            let user = tree.take(&key("user")).map(|leaf| leaf.text.trim().to_owned()).filter(|user| !user.is_empty());
+            if token.is_none() && (user.is_none() || kind == Some(ServerKind::Plex)) && tree.errors.is_empty() {
                 tree.problem(place, format!("account \"{name}\" needs a token or a token_file"));
             }
             accounts.insert(name, Self { token, user });

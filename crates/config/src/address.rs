@@ -1,29 +1,28 @@
-//! Addresses: where a server is, where it is shown, and the path before it.
+//! Addresses: URLs of servers, public URLs, and base paths.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use http::Uri;
 
-use super::tree::Tree;
+use super::source::ConfigSource;
 
-/// Where a server is.
-pub(super) fn read_url(tree: &mut Tree, path: &str, name: &str, place: &str) -> Option<(Uri, String)> {
+/// Reads a server's URL.
+pub(super) fn read_url(tree: &mut ConfigSource, path: &str, name: &str, place: &str) -> Option<(Uri, String)> {
     let Some(leaf) = tree.take(path) else {
         tree.problem(place.into(), format!("server \"{name}\" needs url = \"http://ADDRESS:PORT\""));
         return None;
     };
     let parsed = parse_origin(&leaf.text);
     if parsed.is_none() {
-        let message =
-            format!("url must look like http://ADDRESS:PORT or https://ADDRESS:PORT/BASE, not \"{}\"", {
-                without_secrets(&leaf.text)
-            });
+        let message = format!("url must look like http://ADDRESS:PORT or https://ADDRESS:PORT/BASE, not \"{}\"", {
+            without_secrets(&leaf.text)
+        });
         tree.problem(leaf.place, message);
     }
     parsed
 }
 
-/// A URL may have been pasted with a token in it: only what stands before the query is repeated.
+/// A URL may contain a token: only the part before the query is repeated in messages.
 fn without_secrets(url: &str) -> &str {
     let end = url.find(['?', '#']).unwrap_or(url.len());
     let start = url.find('@').map_or(0, |at| if at < end { at + 1 } else { 0 });
@@ -39,13 +38,12 @@ pub(crate) fn parse_origin(text: &str) -> Option<(Uri, String)> {
         return None;
     }
     let base_path = uri.path().trim_end_matches('/').to_owned();
-    let origin =
-        Uri::builder().scheme(scheme.as_str()).authority(authority).path_and_query("/").build().ok()?;
+    let origin = Uri::builder().scheme(scheme.as_str()).authority(authority).path_and_query("/").build().ok()?;
     Some((origin, base_path))
 }
 
-/// Where clients find a server behind a reverse proxy.
-pub(super) fn read_public_url(tree: &mut Tree, path: &str) -> Option<String> {
+/// Reads the URL at which clients reach a server behind a reverse proxy.
+pub(super) fn read_public_url(tree: &mut ConfigSource, path: &str) -> Option<String> {
     let leaf = tree.take(path)?;
     let parsed = parse_origin(&leaf.text);
     if parsed.is_none() {
@@ -55,8 +53,8 @@ pub(super) fn read_public_url(tree: &mut Tree, path: &str) -> Option<String> {
     parsed.map(|(origin, base)| format!("{}{base}", origin.to_string().trim_end_matches('/')))
 }
 
-/// A path such as `/jellyfin`, without a slash at its end; empty for none.
-pub(super) fn read_base_path(tree: &mut Tree, path: &str) -> Option<String> {
+/// Reads a path such as `/jellyfin`, without a trailing slash; empty for none.
+pub(super) fn read_base_path(tree: &mut ConfigSource, path: &str) -> Option<String> {
     let leaf = tree.take(path)?;
     let base = leaf.text.trim().trim_end_matches('/').to_owned();
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_' | b'.' | b'~');
@@ -70,12 +68,12 @@ pub(super) fn read_base_path(tree: &mut Tree, path: &str) -> Option<String> {
     Some(base)
 }
 
-/// Where is listened.
-pub(super) fn read_listen(tree: &mut Tree, path: &str, default: SocketAddr) -> SocketAddr {
+/// Reads a listening address.
+pub(super) fn read_listen(tree: &mut ConfigSource, path: &str, default: SocketAddr) -> SocketAddr {
     tree.parse(path, "an address and a port, such as 0.0.0.0:32500").unwrap_or(default)
 }
 
-/// A port of this machine that nobody else reaches.
+/// A port on the loopback interface.
 pub(super) fn loopback(port: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
 }
@@ -87,11 +85,8 @@ mod tests {
 
     #[test]
     fn a_token_pasted_into_the_url_is_not_repeated() {
-        let mut tree = Tree::default();
-        tree.add_toml(
-            "g.toml",
-            "[[server]]\nname=\"a\"\nkind=\"plex\"\nurl=\"http://h/?X-Plex-Token=SECRET\"",
-        );
+        let mut tree = ConfigSource::default();
+        tree.add_toml("g.toml", "[[server]]\nname=\"a\"\nkind=\"plex\"\nurl=\"http://h/?X-Plex-Token=SECRET\"");
         let problems = Settings::read(tree).expect_err("a query is not allowed");
         assert!(!format!("{problems:?}").contains("SECRET"));
     }

@@ -1,4 +1,4 @@
-//! The files of the certificate that a listener shows.
+//! Certificate files of a listener.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -10,27 +10,26 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-/// Where a listener's certificate and its key are.
+/// Paths of a listener's certificate and its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Files {
-    /// The certificate, with those that lead from it to an authority behind it.
+pub struct CertificateFiles {
+    /// The certificate, followed by its chain.
     pub certificate: PathBuf,
     /// Its private key.
     pub key: PathBuf,
 }
 
-/// When the two files were written.
-pub type Age = (SystemTime, SystemTime);
+/// Modification times of the two files.
+pub type CertificateFileTimes = (SystemTime, SystemTime);
 
-impl Files {
-    /// What clients are to be shown.
+impl CertificateFiles {
+    /// TLS settings with this certificate.
     ///
     /// # Errors
-    /// Which file cannot be used and why.
+    /// The file that cannot be used, and the reason.
     pub fn read(&self) -> Result<ServerConfig, String> {
         let chain = certificates(&self.certificate)?;
-        let key = PrivateKeyDer::from_pem_file(&self.key)
-            .map_err(|error| explain(&self.key, "private key", &error))?;
+        let key = PrivateKeyDer::from_pem_file(&self.key).map_err(|error| explain(&self.key, "private key", &error))?;
         ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(|error| error.to_string())?
@@ -39,16 +38,15 @@ impl Files {
             .map_err(|error| format!("{} and {}: {error}", self.certificate.display(), self.key.display()))
     }
 
-    /// A warning if others than its owner and group may read the key.
+    /// A warning if users other than its owner and group may read the key.
     pub fn warning(&self) -> Option<String> {
         let mode = std::fs::metadata(&self.key).ok()?.permissions().mode();
         let key = self.key.display();
-        (mode & 0o007 != 0)
-            .then(|| format!("everybody on this machine may read the private key; run: chmod o= {key}"))
+        (mode & 0o007 != 0).then(|| format!("everybody on this machine may read the private key; run: chmod o= {key}"))
     }
 
-    /// When both were written last; `None` if one of them cannot be looked at.
-    pub fn age(&self) -> Option<Age> {
+    /// Modification times of both; `None` if one cannot be accessed.
+    pub fn modified(&self) -> Option<CertificateFileTimes> {
         let written = |path: &Path| std::fs::metadata(path).and_then(|file| file.modified()).ok();
         Some((written(&self.certificate)?, written(&self.key)?))
     }
@@ -57,7 +55,7 @@ impl Files {
 /// The certificates of a file.
 ///
 /// # Errors
-/// Why there are none.
+/// The reason why there are none.
 pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     match read {

@@ -1,30 +1,30 @@
-//! The control plane: where it is found, by which names, and who may read what without the token.
+//! Control plane: its address and host names, and reads allowed without the token.
 
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
 use super::address::{loopback, read_base_path, read_listen};
 use super::networks::Networks;
-use super::tls::read_shown;
-use super::tree::Tree;
-use crate::certificate_files::Files;
+use super::source::ConfigSource;
+use super::tls::read_certificate_files;
+use crate::certificate_files::CertificateFiles;
 
 /// Port of the control plane.
 pub const CONTROL_PORT: u16 = 8710;
-/// The control plane.
+/// Settings of the control plane.
 #[derive(Debug, Clone)]
-pub struct Control {
+pub struct ControlSettings {
     /// Address of the page, the API and the metrics.
     pub listen: SocketAddr,
-    /// The certificate shown there; without one it is not encrypted.
-    pub shown: Option<Files>,
-    /// Path before all of its paths, where a reverse proxy puts one; requests without it are understood as well.
+    /// Its certificate; without one there is no TLS.
+    pub certificate: Option<CertificateFiles>,
+    /// Base path, if a reverse proxy adds one; requests without it work as well.
     pub base_path: String,
-    /// Names it is called by, beside localhost and addresses; in small letters.
+    /// Accepted host names beside localhost and addresses, in lower case.
     pub hosts: Vec<String>,
-    /// Proxies that are believed when they name the client.
+    /// Proxies trusted to name the client.
     pub trusted_proxies: Networks,
-    /// What may be read without the token, and from where.
+    /// Paths readable without the token, each with a network.
     pub open_reads: Vec<OpenRead>,
 }
 
@@ -35,68 +35,65 @@ pub struct OpenRead {
     from: Networks,
 }
 
-/// The text names no path and network.
+/// The text has no path and network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NotOpenRead;
+pub struct ParseOpenReadError;
 
-impl Control {
-    pub(super) fn read(tree: &mut Tree, trusted_proxies: &Networks) -> Self {
+impl ControlSettings {
+    pub(super) fn read(tree: &mut ConfigSource, trusted_proxies: &Networks) -> Self {
         Self {
             listen: read_listen(tree, "control.listen", loopback(CONTROL_PORT)),
-            shown: read_shown(tree, "control.listen_tls"),
+            certificate: read_certificate_files(tree, "control.listen_tls"),
             base_path: read_base_path(tree, "control.base_path").unwrap_or_default(),
             hosts: read_hosts(tree),
             trusted_proxies: trusted_proxies.clone(),
-            open_reads: read_list(
-                tree,
-                "control.open_reads",
-                "entries such as \"/metrics from 192.168.1.0/24\"",
-            ),
+            open_reads: read_list(tree, "control.open_reads", "entries such as \"/metrics from 192.168.1.0/24\""),
         }
     }
 
-    /// Whether it is called by this name.
+    /// Whether this host name is accepted.
     pub fn is_called(&self, name: &str) -> bool {
         self.hosts.iter().any(|host| host.eq_ignore_ascii_case(name))
     }
 
-    /// Whether whoever asks from there may read this path without the token.
+    /// Whether a client at this address may read the path without the token.
     pub fn is_open(&self, path: &str, peer: IpAddr) -> bool {
         self.open_reads.iter().any(|open| open.path == path && open.from.contain(peer))
     }
 }
 
 impl FromStr for OpenRead {
-    type Err = NotOpenRead;
+    type Err = ParseOpenReadError;
 
-    fn from_str(text: &str) -> Result<Self, NotOpenRead> {
-        let (path, from) = text.split_once(" from ").ok_or(NotOpenRead)?;
+    fn from_str(text: &str) -> Result<Self, ParseOpenReadError> {
+        let (path, from) = text.split_once(" from ").ok_or(ParseOpenReadError)?;
         let (path, from) = (path.trim(), from.trim());
         if !path.starts_with('/') || from.is_empty() || path.contains(['?', ' ']) {
-            return Err(NotOpenRead);
+            return Err(ParseOpenReadError);
         }
-        Ok(Self { path: path.to_owned(), from: from.parse().map_err(|_| NotOpenRead)? })
+        Ok(Self { path: path.to_owned(), from: from.parse().map_err(|_| ParseOpenReadError)? })
     }
 }
 
-fn read_hosts(tree: &mut Tree) -> Vec<String> {
+fn read_hosts(tree: &mut ConfigSource) -> Vec<String> {
     let place = tree.place("control.hosts");
     let hosts: Vec<String> = read_list(tree, "control.hosts", "names");
-    let fits =
-        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']');
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']');
     for host in &hosts {
         if !host.bytes().all(fits) {
             tree.problem(
                 place.clone(),
-                format!("control.hosts must be names such as media.example, without scheme, port and path, not \"{host}\""),
+                format!(
+                    "control.hosts must be names such as media.example, without scheme, port and path, not \"{host}\""
+                ),
             );
         }
     }
     hosts.into_iter().map(|host| host.to_ascii_lowercase()).collect()
 }
 
-/// A list of texts at commas.
-fn read_list<T: FromStr>(tree: &mut Tree, path: &str, expected: &str) -> Vec<T> {
+/// Reads a comma-separated list.
+fn read_list<T: FromStr>(tree: &mut ConfigSource, path: &str, expected: &str) -> Vec<T> {
     let Some(leaf) = tree.take(path) else { return Vec::new() };
     let mut list = Vec::new();
     for text in leaf.text.split(',').map(str::trim).filter(|text| !text.is_empty()) {
@@ -110,14 +107,14 @@ fn read_list<T: FromStr>(tree: &mut Tree, path: &str, expected: &str) -> Vec<T> 
 
 #[cfg(test)]
 mod tests {
-    use super::super::Problem;
+    use super::super::ConfigError;
     use super::*;
 
-    fn read(text: &str) -> Result<Control, Vec<Problem>> {
-        let mut tree = Tree::default();
+    fn read(text: &str) -> Result<ControlSettings, Vec<ConfigError>> {
+        let mut tree = ConfigSource::default();
         tree.add_toml("g.toml", &format!("[control]\n{text}"));
-        let control = Control::read(&mut tree, &Networks::default());
-        if tree.problems.is_empty() { Ok(control) } else { Err(tree.problems) }
+        let control = ControlSettings::read(&mut tree, &Networks::default());
+        if tree.errors.is_empty() { Ok(control) } else { Err(tree.errors) }
     }
 
     #[test]
@@ -135,40 +132,24 @@ mod tests {
             ("/api/v1/servers", "192.168.1.9", false),
         ];
         for (path, peer, expected) in cases {
-            assert_eq!(
-                control.is_open(path, peer.parse().expect("an address")),
-                expected,
-                "{path} from {peer}"
-            );
+            assert_eq!(control.is_open(path, peer.parse().expect("an address")), expected, "{path} from {peer}");
         }
         assert!(!read("").expect("it is valid").is_open("/metrics", IpAddr::from([127, 0, 0, 1])));
     }
 
     #[test]
     fn what_opens_nothing_certain_is_a_problem() {
-        for text in [
-            "/metrics",
-            "metrics from 10.0.0.1",
-            "/metrics from everywhere",
-            "/metrics from ",
-            "/a?b from ::1",
-        ] {
+        for text in ["/metrics", "metrics from 10.0.0.1", "/metrics from everywhere", "/metrics from ", "/a?b from ::1"]
+        {
             let problems = read(&format!("open_reads = [\"{text}\"]")).expect_err(text);
-            assert!(
-                problems[0].to_string().starts_with("g.toml:2: control.open_reads must be"),
-                "{problems:?}"
-            );
+            assert!(problems[0].to_string().starts_with("g.toml:2: control.open_reads must be"), "{problems:?}");
         }
     }
 
     #[test]
     fn a_host_is_a_name_and_no_address_of_a_page() {
         let control = read("hosts = [\"Media.example\", \"greenroom\"]").expect("it is valid");
-        assert!(
-            control.is_called("media.EXAMPLE")
-                && control.is_called("greenroom")
-                && !control.is_called("example")
-        );
+        assert!(control.is_called("media.EXAMPLE") && control.is_called("greenroom") && !control.is_called("example"));
         for text in ["http://media.example", "media.example/x", "*"] {
             assert!(read(&format!("hosts = \"{text}\"")).is_err(), "{text}");
         }

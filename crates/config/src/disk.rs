@@ -1,23 +1,22 @@
-//! The disk tier: whether there is one, where, and how large.
+//! Settings of the disk tier.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use greenroom_cache::disk::DiskSettings;
 
-use super::tree::Tree;
+use super::source::ConfigSource;
 
 const MIB: u64 = 1024 * 1024;
-/// The folder of the cache in the data directory.
+/// Folder of the cache in the data directory.
 pub const FOLDER: &str = "cache";
 
-/// Reads the disk tier's settings; `None` if there is to be none.
-pub(super) fn read(tree: &mut Tree, data_dir: &Path) -> Option<DiskSettings> {
+/// Reads the disk tier's settings; `None` if it is off.
+pub(super) fn read(tree: &mut ConfigSource, data_dir: &Path) -> Option<DiskSettings> {
     let is_on = tree.parse("disk.enabled", "true or false").unwrap_or(true);
     let dir = tree.take("disk.dir").map_or_else(|| data_dir.join(FOLDER), |leaf| PathBuf::from(leaf.text));
     let usual = DiskSettings::new(dir);
-    let mut bytes =
-        |key: &str, least: u64, usual: u64| tree.number(&format!("disk.{key}"), least, 1 << 44, usual);
+    let mut bytes = |key: &str, least: u64, usual: u64| tree.number(&format!("disk.{key}"), least, 1 << 44, usual);
     let max_bytes = bytes("max_bytes", 16 * MIB, usual.max_bytes);
     let max_queued_bytes = bytes("max_queued_bytes", MIB, usual.max_queued_bytes);
     let max_wal_bytes = bytes("max_wal_bytes", MIB, usual.max_wal_bytes);
@@ -53,7 +52,7 @@ mod tests {
 
     fn read(more: &str) -> Result<Option<DiskSettings>, String> {
         let home = "[[server]]\nname = \"home\"\nkind = \"plex\"\nurl = \"http://192.168.1.10:32400\"\n";
-        let mut tree = Tree::default();
+        let mut tree = ConfigSource::default();
         tree.add_toml("g.toml", &format!("data_dir = \"/data\"\n{more}\n{home}"));
         Settings::read(tree).map(|settings| settings.disk).map_err(|problems| problems[0].to_string())
     }

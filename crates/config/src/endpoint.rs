@@ -1,4 +1,4 @@
-//! Where a question goes: scheme, host, port, and the path before all paths.
+//! Endpoint of requests: scheme, host, port and base path.
 
 use std::net::IpAddr;
 
@@ -6,43 +6,40 @@ use http::Uri;
 
 use crate::address::parse_origin;
 
-/// An address a server is asked at.
+/// Endpoint of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct Endpoint {
     origin: Uri,
     base_path: String,
 }
 
-impl Place {
-    /// Where a configured server is.
-    pub fn of(server: &crate::Server) -> Self {
+impl Endpoint {
+    /// Endpoint of a configured server.
+    pub fn from_server(server: &crate::ServerSettings) -> Self {
         Self { origin: server.origin.clone(), base_path: server.base_path.clone() }
     }
 
-    /// Reads `http://ADDRESS:PORT` or `https://NAME/BASE`; nothing else is an address.
+    /// Parses `http://ADDRESS:PORT` or `https://NAME/BASE`.
     pub fn parse(text: &str) -> Option<Self> {
         let (origin, base_path) = parse_origin(text)?;
         Some(Self { origin, base_path })
     }
 
-    /// The same with another scheme.
+    /// The endpoint with the other scheme.
     #[must_use]
     pub fn with_encryption(&self, encrypted: bool) -> Self {
         let scheme = if encrypted { "https" } else { "http" };
         let text = format!("{scheme}://{}/", self.authority());
-        Self {
-            origin: text.parse().unwrap_or_else(|_| self.origin.clone()),
-            base_path: self.base_path.clone(),
-        }
+        Self { origin: text.parse().unwrap_or_else(|_| self.origin.clone()), base_path: self.base_path.clone() }
     }
 
-    /// The same with another path before all paths.
+    /// The endpoint with another base path.
     #[must_use]
     pub fn with_base_path(&self, base_path: &str) -> Self {
         Self { origin: self.origin.clone(), base_path: base_path.to_owned() }
     }
 
-    /// Whether it is asked with encryption.
+    /// Whether it uses TLS.
     pub fn is_encrypted(&self) -> bool {
         self.origin.scheme_str() == Some("https")
     }
@@ -52,13 +49,13 @@ impl Place {
         self.origin.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']')
     }
 
-    /// Whether it is this machine itself, or this container.
+    /// Whether it is this machine or container itself.
     pub fn is_loopback(&self) -> bool {
         let by_name = self.host().eq_ignore_ascii_case("localhost");
         by_name || self.host().parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback() || ip.is_unspecified())
     }
 
-    /// Port, the scheme's own if none is written.
+    /// Port, the scheme's default if none is given.
     pub fn port(&self) -> u16 {
         self.origin.port_u16().unwrap_or(if self.is_encrypted() { 443 } else { 80 })
     }
@@ -68,12 +65,12 @@ impl Place {
         self.origin.authority().map_or("", http::uri::Authority::as_str)
     }
 
-    /// Path before all paths, without a slash at its end.
+    /// Base path, without a trailing slash.
     pub fn base_path(&self) -> &str {
         &self.base_path
     }
 
-    /// The whole, as it is configured.
+    /// The complete URL, as in the configuration.
     pub fn url(&self) -> String {
         format!("{}://{}{}", self.origin.scheme_str().unwrap_or("http"), self.authority(), self.base_path)
     }
@@ -85,13 +82,13 @@ mod tests {
 
     #[test]
     fn a_place_is_read_and_written() {
-        let place = Place::parse("https://media.example/jellyfin/").expect("an address");
+        let place = Endpoint::parse("https://media.example/jellyfin/").expect("an address");
         assert_eq!((place.host(), place.port(), place.base_path()), ("media.example", 443, "/jellyfin"));
         assert_eq!(place.url(), "https://media.example/jellyfin");
         assert_eq!(place.with_encryption(false).url(), "http://media.example/jellyfin");
         assert_eq!(place.with_base_path("").url(), "https://media.example");
-        let six = Place::parse("http://[::1]:32400").expect("an address");
+        let six = Endpoint::parse("http://[::1]:32400").expect("an address");
         assert_eq!((six.host(), six.port()), ("::1", 32400));
-        assert_eq!(Place::parse("media.example:32400"), None);
+        assert_eq!(Endpoint::parse("media.example:32400"), None);
     }
 }

@@ -1,21 +1,21 @@
-//! How a certificate or its public key is named: by its SHA-256, in hexadecimal digits.
+//! Fingerprint of a certificate or public key: its SHA-256 in hexadecimal digits.
 
 use std::fmt;
 use std::str::FromStr;
 
 use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 
-/// A SHA-256, of a whole certificate or of the public key in it.
+/// SHA-256 of a certificate or of its public key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fingerprint([u8; SHA256_OUTPUT_LEN]);
 
 /// The text is no fingerprint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NotFingerprint;
+pub struct ParseFingerprintError;
 
 impl Fingerprint {
     /// The fingerprint of these bytes.
-    pub fn of(bytes: &[u8]) -> Self {
+    pub fn sha256(bytes: &[u8]) -> Self {
         let mut own = [0; SHA256_OUTPUT_LEN];
         own.copy_from_slice(digest(&SHA256, bytes).as_ref());
         Self(own)
@@ -29,21 +29,21 @@ impl fmt::Display for Fingerprint {
 }
 
 impl FromStr for Fingerprint {
-    type Err = NotFingerprint;
+    type Err = ParseFingerprintError;
 
     /// 64 hexadecimal digits, with or without colons, as browsers and command lines show them.
-    fn from_str(text: &str) -> Result<Self, NotFingerprint> {
+    fn from_str(text: &str) -> Result<Self, ParseFingerprintError> {
         let digits: Vec<u32> = text
             .chars()
             .filter(|letter| *letter != ':')
-            .map(|letter| letter.to_digit(16).ok_or(NotFingerprint))
+            .map(|letter| letter.to_digit(16).ok_or(ParseFingerprintError))
             .collect::<Result<_, _>>()?;
         let mut own = [0; SHA256_OUTPUT_LEN];
         if digits.len() != 2 * own.len() {
-            return Err(NotFingerprint);
+            return Err(ParseFingerprintError);
         }
         for (byte, pair) in own.iter_mut().zip(digits.chunks_exact(2)) {
-            *byte = u8::try_from(pair[0] * 16 + pair[1]).map_err(|_| NotFingerprint)?;
+            *byte = u8::try_from(pair[0] * 16 + pair[1]).map_err(|_| ParseFingerprintError)?;
         }
         Ok(Self(own))
     }
@@ -57,20 +57,19 @@ mod tests {
 
     #[test]
     fn it_is_the_sha_256_in_small_digits() {
-        assert_eq!(Fingerprint::of(b"").to_string(), EMPTY);
-        assert_ne!(Fingerprint::of(b"a"), Fingerprint::of(b"b"));
+        assert_eq!(Fingerprint::sha256(b"").to_string(), EMPTY);
+        assert_ne!(Fingerprint::sha256(b"a"), Fingerprint::sha256(b"b"));
     }
 
     #[test]
     fn it_is_read_however_it_was_copied() {
         let pairs: Vec<&str> =
             EMPTY.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).expect("text")).collect();
-        for text in [EMPTY.to_owned(), EMPTY.to_uppercase(), pairs.join(":"), pairs.join(":").to_uppercase()]
-        {
-            assert_eq!(text.parse(), Ok(Fingerprint::of(b"")), "{text}");
+        for text in [EMPTY.to_owned(), EMPTY.to_uppercase(), pairs.join(":"), pairs.join(":").to_uppercase()] {
+            assert_eq!(text.parse(), Ok(Fingerprint::sha256(b"")), "{text}");
         }
         for text in ["", "any", &EMPTY[2..], &format!("{EMPTY}00"), &EMPTY.replace('e', "g")] {
-            assert_eq!(text.parse::<Fingerprint>(), Err(NotFingerprint), "{text}");
+            assert_eq!(text.parse::<Fingerprint>(), Err(ParseFingerprintError), "{text}");
         }
     }
 }

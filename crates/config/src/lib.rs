@@ -1,39 +1,40 @@
-//! What the user wants: one TOML file, the environment and the command line, read into [`Settings`].
+//! Configuration: one TOML file, the environment and the command line, parsed into [`Settings`].
 //!
 //! Every key of the file is also an environment variable: `control.listen` is `GREENROOM_CONTROL_LISTEN`, and a
-//! server's `url` is `GREENROOM_SERVER_<NAME>_URL`. The command line wins over the environment, which wins over
-//! the file. All problems are found in one pass and reported together, each with its place; a key nobody knows is
-//! a problem too.
+//! server's `url` is `GREENROOM_SERVER_<NAME>_URL`. The command line wins over the environment, which wins over the
+//! file. All errors are found in one pass and reported together, each with its place; an unknown key is an error too.
 //!
-//! Rooms: [`tree`] (where values come from), [`settings`] (what they mean), [`server`] (one media server), [`address`] and
-//! `token` (what is written in many places), [`control`] (who may do what on the control plane), [`disk`] (what outlives the
-//! process), [`hygiene`], [`bodies`] and [`networks`] (what of strangers is borne), [`prefetch`] (what is loaded before it is asked for),
-//! [`library`] (what is kept whole), [`matching`] (what is remembered of matches), [`jobs`] (what is done by itself),
-//! [`notices`] (who is told when something happens), [`playlists`] (whose playlists are kept, and which), [`statistics`]
-//! (what is counted), [`takeover`] (how another process takes this one's place), [`tls`] (who is believed and what is shown), [`tracing`] (where traces go), [`template`] (`config init`).
+//! Modules: [`source`] (where values come from), [`settings`] (what they mean), [`server`] (one media server),
+//! [`address`] and `token` (shared parsers), [`control`] (access to the control plane), [`disk`] (disk tier),
+//! [`listener_limits`], [`body_limits`] and [`networks`] (limits on clients), [`prefetch`], [`library`] (library
+//! indexes), [`matching`] (match overrides), [`jobs`], [`notification_targets`], [`playlists`] (scheduled syncs),
+//! [`statistics`], [`takeover`], [`tls`] (trusted and own certificates), [`tracing`], [`template`] (`config init`),
+//! `removed` (settings of earlier versions).
 
 pub mod account;
 pub mod address;
-pub mod bodies;
+pub mod body_limits;
+pub mod cache_mode;
 pub mod certificate_files;
 pub mod control;
 pub mod disk;
 pub mod endpoint;
 pub mod fingerprint;
-pub mod hygiene;
 pub mod jobs;
 mod library;
+pub mod listener_limits;
 pub mod matching;
-pub mod mode;
 pub mod networks;
-pub mod notices;
 pub mod notification_event;
+pub mod notification_targets;
 pub mod notification_template;
 pub mod playlist_mode;
 pub mod playlists;
 pub mod prefetch;
+mod removed;
 pub mod server;
 pub mod settings;
+pub mod source;
 pub mod statistics;
 pub mod takeover;
 pub mod target_url;
@@ -41,26 +42,25 @@ pub mod template;
 pub mod tls;
 mod token;
 pub mod tracing;
-pub mod tree;
 pub mod trust;
 
-pub use control::Control;
-pub use endpoint::Place;
+pub use cache_mode::CacheMode;
+pub use control::ControlSettings;
+pub use endpoint::Endpoint;
 pub use fingerprint::Fingerprint;
-pub use hygiene::Hygiene;
-pub use library::{AtStart, Library};
-pub use matching::Matching;
-pub use mode::Mode;
+pub use library::{InitialIndexing, LibrarySettings};
+pub use listener_limits::ListenerLimits;
+pub use matching::MatchingSettings;
 pub use networks::Networks;
-pub use notices::Notice;
-pub use notification_event::Event;
-pub use notification_template::Template;
-pub use prefetch::Prefetch;
-pub use server::Server;
-pub use settings::{Memory, Settings};
-pub use statistics::Statistics;
-pub use takeover::Takeover;
-pub use target_url::Address;
-pub use tracing::Tracing;
-pub use tree::{Problem, Tree};
-pub use trust::Trust;
+pub use notification_event::NotificationEvent;
+pub use notification_targets::NotificationTargetSettings;
+pub use notification_template::NotificationTemplate;
+pub use prefetch::PrefetchSettings;
+pub use server::ServerSettings;
+pub use settings::{MemorySettings, Settings};
+pub use source::{ConfigError, ConfigSource};
+pub use statistics::StatisticsSettings;
+pub use takeover::TakeoverSettings;
+pub use target_url::TargetUrl;
+pub use tracing::TracingSettings;
+pub use trust::CertificateTrust;

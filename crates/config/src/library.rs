@@ -1,58 +1,57 @@
-//! What is kept whole of a server's libraries, and when that is done by itself.
+//! Settings of the library indexes.
 //!
-//! Some variables are named as other tools name them, so that who comes from there need not learn anything: they count
-//! where our own key is not said.
+//! Some variables of other tools are also read, for users who come from there; our own key wins.
 
 use std::time::Duration;
 
-use greenroom_dialect::ask::Kind;
+use greenroom_dialect::request::ServerKind;
 
-use super::tree::Tree;
+use super::source::ConfigSource;
 
 const FLAG: &str = "true or false";
-/// Least and most that may be said.
+/// Min and max of the timeout (minutes), the interval (hours) and the memory limit (MiB).
 const TIMEOUTS: (u64, u64) = (1, 7 * 24 * 60);
 const SCHEDULES: (u64, u64) = (0, 365 * 24);
 const LIMITS: (u64, u64) = (16, 1024 * 1024);
-/// How long a build may take, unless it is said.
+/// Default timeout of a build.
 const TIMEOUT_MINUTES: u64 = 180;
-/// After this long a library is compared with the server's as a whole, unless it is said.
+/// Default interval of full comparisons.
 const SCHEDULE_HOURS: u64 = 24;
-/// What all snapshots together may take, unless it is said.
+/// Default memory limit of all snapshots together.
 const MEMORY_LIMIT_MB: u64 = 1024;
 const MIB: u64 = 1024 * 1024;
 
-/// Which libraries are indexed as soon as the server answers. The others are at their first lookup.
+/// Libraries indexed as soon as the server is up. The others wait for their first lookup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AtStart {
+pub enum InitialIndexing {
     /// None.
     Nothing,
-    /// Those with music.
+    /// Music libraries.
     Music,
-    /// All of them.
+    /// All libraries.
     Everything,
 }
 
-/// The libraries of one server.
+/// Settings of one server's libraries.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Library {
-    /// Whether any is kept, unless the user said otherwise of a single one.
+pub struct LibrarySettings {
+    /// Whether libraries are indexed, unless the user chose otherwise for one.
     pub enabled: bool,
-    /// Which are indexed at once.
-    pub at_start: AtStart,
-    /// How long one build may take, with everything that holds it up.
+    /// Libraries indexed at once.
+    pub at_start: InitialIndexing,
+    /// Timeout of one build, including all waits.
     pub timeout: Duration,
-    /// After this long a library is compared with the server's as a whole. `None`: never by itself.
+    /// Interval of full comparisons; `None`: no schedule.
     pub schedule: Option<Duration>,
-    /// The music library that is meant where none is named.
+    /// The default music library.
     pub music: Option<String>,
 }
 
-impl Default for Library {
+impl Default for LibrarySettings {
     fn default() -> Self {
         Self {
             enabled: true,
-            at_start: AtStart::Music,
+            at_start: InitialIndexing::Music,
             timeout: Duration::from_secs(TIMEOUT_MINUTES * 60),
             schedule: Some(Duration::from_secs(SCHEDULE_HOURS * 3600)),
             music: None,
@@ -60,9 +59,9 @@ impl Default for Library {
     }
 }
 
-impl Library {
-    /// What holds for every server that does not say otherwise.
-    pub(super) fn read(tree: &mut Tree) -> Self {
+impl LibrarySettings {
+    /// Reads the settings for all servers.
+    pub(super) fn read(tree: &mut ConfigSource) -> Self {
         let usual = Self::default();
         let enabled = tree.parse("library.enabled", FLAG);
         let other = tree.foreign_flag("AUTO_ENABLE_LIBRARY_CACHE");
@@ -83,16 +82,21 @@ impl Library {
         }
     }
 
-    /// What holds for one server.
-    pub(super) fn of_server(tree: &mut Tree, server: &str, kind: Option<Kind>, common: &Self) -> Self {
+    /// Reads the settings of one server.
+    pub(super) fn read_for_server(
+        tree: &mut ConfigSource,
+        server: &str,
+        kind: Option<ServerKind>,
+        common: &Self,
+    ) -> Self {
         let key = |last: &str| format!("server.{server}.library.{last}");
         let of_kind = match kind {
-            Some(Kind::Jellyfin) => "LIBRARY_CACHE_JELLYFIN_ENABLED",
-            Some(Kind::Plex) | None => "LIBRARY_CACHE_PLEX_ENABLED",
+            Some(ServerKind::Jellyfin) => "LIBRARY_CACHE_JELLYFIN_ENABLED",
+            Some(ServerKind::Plex) | None => "LIBRARY_CACHE_PLEX_ENABLED",
         };
         let enabled = tree.parse(&key("enabled"), FLAG);
-        // Somebody who says our own key for all servers means it.
-        let of_kind = if tree.is_said("library.enabled") { None } else { tree.foreign_flag(of_kind) };
+        // Our own key for all servers wins.
+        let of_kind = if tree.is_set("library.enabled") { None } else { tree.foreign_flag(of_kind) };
         let at_start = tree.parse(&key("index_at_start"), FLAG).map(everything);
         let minutes = common.timeout.as_secs() / 60;
         let minutes = tree.number(&key("timeout_minutes"), TIMEOUTS.0, TIMEOUTS.1, minutes);
@@ -109,20 +113,20 @@ impl Library {
     }
 }
 
-/// Bytes that all snapshots together may take.
-pub(super) fn read_memory_limit(tree: &mut Tree) -> u64 {
+/// Reads the memory limit of all snapshots, in bytes.
+pub(super) fn read_memory_limit(tree: &mut ConfigSource) -> u64 {
     let usual = tree.foreign_number("LIBRARY_CACHE_MEMORY_LIMIT_MB", LIMITS).unwrap_or(MEMORY_LIMIT_MB);
     tree.number("library.memory_limit_mb", LIMITS.0, LIMITS.1, usual) * MIB
 }
 
 /// Our own key means all libraries.
-fn everything(is_wanted: bool) -> AtStart {
-    if is_wanted { AtStart::Everything } else { AtStart::Nothing }
+fn everything(is_wanted: bool) -> InitialIndexing {
+    if is_wanted { InitialIndexing::Everything } else { InitialIndexing::Nothing }
 }
 
-/// Whoever says so to other tools means music.
-fn music(is_wanted: bool) -> AtStart {
-    if is_wanted { AtStart::Music } else { AtStart::Nothing }
+/// Other tools' variables mean music libraries.
+fn music(is_wanted: bool) -> InitialIndexing {
+    if is_wanted { InitialIndexing::Music } else { InitialIndexing::Nothing }
 }
 
 fn every(hours: u64) -> Option<Duration> {
@@ -137,19 +141,19 @@ mod tests {
     const HOME: &str = "[[server]]\nname = \"home\"\nkind = \"plex\"\nurl = \"http://192.168.1.10:32400\"\n";
 
     fn read(more: &str, variables: &[(&str, &str)]) -> Result<Settings, String> {
-        let mut tree = Tree::default();
+        let mut tree = ConfigSource::default();
         tree.add_toml("g.toml", &format!("{more}\n{HOME}"));
         tree.add_environment(variables.iter().map(|(name, value)| ((*name).into(), (*value).into())));
         Settings::read(tree).map_err(|problems| problems[0].to_string())
     }
 
-    fn library(more: &str, variables: &[(&str, &str)]) -> Library {
+    fn library(more: &str, variables: &[(&str, &str)]) -> LibrarySettings {
         read(more, variables).expect("it is valid").servers.remove(0).library
     }
 
     #[test]
     fn without_a_word_music_is_kept_and_indexed_at_once() {
-        assert_eq!(library("", &[]), Library::default());
+        assert_eq!(library("", &[]), LibrarySettings::default());
         let settings = read("", &[]).expect("it is valid");
         assert_eq!(settings.library_memory_bytes, 1024 * MIB);
     }
@@ -165,9 +169,9 @@ mod tests {
             ("LIBRARY_CACHE_MEMORY_LIMIT_MB", "64"),
             ("PLEX_LIBRARY_NAME", "Tunes"),
         ];
-        let wanted = Library {
+        let wanted = LibrarySettings {
             enabled: false,
-            at_start: AtStart::Nothing,
+            at_start: InitialIndexing::Nothing,
             timeout: Duration::from_secs(1800),
             schedule: Some(Duration::from_secs(6 * 3600)),
             music: Some("Tunes".into()),
@@ -175,9 +179,9 @@ mod tests {
         assert_eq!(library("", &theirs), wanted);
         assert_eq!(read("", &theirs).expect("it is valid").library_memory_bytes, 64 * MIB);
         let ours = "[library]\nenabled = true\nindex_at_start = true\ntimeout_minutes = 9\nschedule_hours = 0\nmusic = \"Songs\"\n";
-        let wanted = Library {
+        let wanted = LibrarySettings {
             enabled: true,
-            at_start: AtStart::Everything,
+            at_start: InitialIndexing::Everything,
             timeout: Duration::from_secs(540),
             schedule: None,
             music: Some("Songs".into()),

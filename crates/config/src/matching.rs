@@ -1,36 +1,35 @@
-//! How much is remembered of matches, how far the live fallback goes, and how paths of apps become those of a server.
+//! Settings of match overrides, live searches and path maps.
 
-use greenroom_library::files::maps::MAX_RULES;
-use greenroom_library::files::{PathMaps, Rule};
+use greenroom_library::files::path_map::MAX_RULES;
+use greenroom_library::files::{PathMaps, PathRule};
 
-use super::tree::Tree;
+use super::source::ConfigSource;
 
-/// Decisions that are kept unless it is said otherwise, and at most.
+/// Default and max number of match overrides.
 const DECISIONS: (u64, u64) = (100_000, 1_000_000);
 
-/// What is remembered and asked.
+/// Settings of matching.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Matching {
-    /// Decisions that are kept: pins, rejections, what was confirmed.
+pub struct MatchingSettings {
+    /// Max match overrides: pins, rejections, confirmed matches.
     pub max_decisions: usize,
-    /// Searches of one call.
+    /// Live searches per call.
     pub live_per_call: usize,
-    /// Searches in any minute, for each server.
+    /// Live searches per minute, for each server.
     pub live_per_minute: usize,
 }
 
-impl Default for Matching {
+impl Default for MatchingSettings {
     fn default() -> Self {
         Self { max_decisions: 100_000, live_per_call: 50, live_per_minute: 60 }
     }
 }
 
-impl Matching {
+impl MatchingSettings {
     /// Reads the settings.
-    pub(super) fn read(tree: &mut Tree) -> Self {
+    pub(super) fn read(tree: &mut ConfigSource) -> Self {
         let mut count = |last: &str, least: u64, most: u64, default: u64| {
-            usize::try_from(tree.number(&format!("matching.{last}"), least, most, default))
-                .unwrap_or_default()
+            usize::try_from(tree.number(&format!("matching.{last}"), least, most, default)).unwrap_or_default()
         };
         Self {
             max_decisions: count("max_decisions", 100, DECISIONS.1, DECISIONS.0),
@@ -41,7 +40,7 @@ impl Matching {
 }
 
 /// Reads the path maps of a server: `[[server.path_map]]`, counted from one.
-pub(super) fn read_path_maps(tree: &mut Tree, server: &str) -> PathMaps {
+pub(super) fn read_path_maps(tree: &mut ConfigSource, server: &str) -> PathMaps {
     let key = |number: usize, last: &str| format!("server.{server}.path_map.{number}.{last}");
     let mut rules: Vec<(String, String)> = Vec::new();
     let mut places = Vec::new();
@@ -61,7 +60,7 @@ pub(super) fn read_path_maps(tree: &mut Tree, server: &str) -> PathMaps {
             }
         }
     }
-    let written = rules.iter().map(|(from, to)| Rule { from, to });
+    let written = rules.iter().map(|(from, to)| PathRule { from, to });
     PathMaps::new(written).unwrap_or_else(|error| {
         let place = error.rule().and_then(|rule| places.get(rule - 1).cloned()).unwrap_or_default();
         tree.problem(place, error.to_string());
@@ -76,7 +75,7 @@ mod tests {
 
     fn read(more: &str) -> Result<Settings, String> {
         let home = "[[server]]\nname = \"home\"\nkind = \"plex\"\nurl = \"http://192.168.1.10:32400\"\n";
-        let mut tree = Tree::default();
+        let mut tree = ConfigSource::default();
         tree.add_toml("g.toml", &format!("{home}{more}"));
         Settings::read(tree).map_err(|problems| problems[0].to_string())
     }
@@ -87,7 +86,7 @@ mod tests {
             "[[server.path_map]]\nfrom = '^/data/{1,2}(.*)$'\nto = '/mnt/$1'\n[[server.path_map]]\nfrom = '^/data/'\nto = '/never/'\n",
         );
         let maps = maps.expect("valid").servers[0].path_maps.clone();
-        assert_eq!(maps.there("/data/a,b").as_deref(), Some("/mnt/a,b"));
+        assert_eq!(maps.map("/data/a,b").as_deref(), Some("/mnt/a,b"));
         let bad = read("[[server.path_map]]\nfrom = '('\nto = ''\n").expect_err("no expression");
         assert!(bad.starts_with("g.toml:6: rule 1: from is no regular expression"), "{bad}");
         let half = read("[[server.path_map]]\nfrom = 'a'\n").expect_err("half a map");
@@ -99,8 +98,8 @@ mod tests {
     fn every_number_can_be_set() {
         let settings =
             read("[matching]\nmax_decisions = 500\nlive_per_call = 1\nlive_per_minute = 2\n").expect("valid");
-        let wanted = Matching { max_decisions: 500, live_per_call: 1, live_per_minute: 2 };
+        let wanted = MatchingSettings { max_decisions: 500, live_per_call: 1, live_per_minute: 2 };
         assert_eq!(settings.matching, wanted);
-        assert_eq!(read("").expect("valid").matching, Matching::default());
+        assert_eq!(read("").expect("valid").matching, MatchingSettings::default());
     }
 }

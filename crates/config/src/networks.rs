@@ -1,26 +1,26 @@
-//! Networks by address and prefix length, as `trusted_proxies` names them.
+//! Networks by address and prefix length, as in `trusted_proxies`.
 
 use std::net::IpAddr;
 use std::str::FromStr;
 
-/// Some networks.
+/// A set of networks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Networks(Vec<Network>);
 
-/// Addresses that begin with the same bits.
+/// Addresses with a common prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Network {
     /// The common bits, at the top.
     start: u128,
-    /// How many bits are common.
+    /// Number of common bits.
     length: u8,
-    /// Whether it is one of the old, short addresses.
+    /// Whether it is IPv4.
     is_v4: bool,
 }
 
-/// The text names no networks.
+/// The text is no list of networks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NotNetworks;
+pub struct ParseNetworksError;
 
 impl Networks {
     /// Whether the address is in one of them.
@@ -31,34 +31,34 @@ impl Networks {
 }
 
 impl FromStr for Networks {
-    type Err = NotNetworks;
+    type Err = ParseNetworksError;
 
-    /// Networks or single addresses at commas: `127.0.0.1, 172.16.0.0/12, fd00::/8`.
-    fn from_str(text: &str) -> Result<Self, NotNetworks> {
+    /// Comma-separated networks or addresses: `127.0.0.1, 172.16.0.0/12, fd00::/8`.
+    fn from_str(text: &str) -> Result<Self, ParseNetworksError> {
         let named = text.split(',').map(str::trim).filter(|one| !one.is_empty());
         named.map(str::parse).collect::<Result<_, _>>().map(Self)
     }
 }
 
 impl FromStr for Network {
-    type Err = NotNetworks;
+    type Err = ParseNetworksError;
 
-    fn from_str(text: &str) -> Result<Self, NotNetworks> {
+    fn from_str(text: &str) -> Result<Self, ParseNetworksError> {
         let (address, length) = match text.split_once('/') {
             Some((address, length)) => (address, Some(length)),
             None => (text, None),
         };
-        let (bits, is_v4) = bits_of(address.parse().map_err(|_| NotNetworks)?);
+        let (bits, is_v4) = bits_of(address.parse().map_err(|_| ParseNetworksError)?);
         let most = if is_v4 { 32 } else { 128 };
         let length = match length {
-            Some(length) => length.parse().ok().filter(|length| *length <= most).ok_or(NotNetworks)?,
+            Some(length) => length.parse().ok().filter(|length| *length <= most).ok_or(ParseNetworksError)?,
             None => most,
         };
         Ok(Self { start: cut(bits, length), length, is_v4 })
     }
 }
 
-/// The address as bits from the top. An old address in a new one's clothes counts as the old one.
+/// The address as bits from the top. An IPv4-mapped IPv6 address counts as IPv4.
 fn bits_of(address: IpAddr) -> (u128, bool) {
     match address.to_canonical() {
         IpAddr::V4(v4) => (u128::from(v4.to_bits()) << 96, true),
@@ -102,16 +102,10 @@ mod tests {
 
     #[test]
     fn what_is_no_network_is_refused_as_a_whole() {
-        for text in [
-            "localhost",
-            "10.0.0.0/33",
-            "::/129",
-            "10.0.0.0/",
-            "10.0.0.0/-1",
-            "10.0.0.1 10.0.0.2",
-            "10.0.0.0/8,x",
-        ] {
-            assert_eq!(text.parse::<Networks>(), Err(NotNetworks), "{text}");
+        for text in
+            ["localhost", "10.0.0.0/33", "::/129", "10.0.0.0/", "10.0.0.0/-1", "10.0.0.1 10.0.0.2", "10.0.0.0/8,x"]
+        {
+            assert_eq!(text.parse::<Networks>(), Err(ParseNetworksError), "{text}");
         }
     }
 }

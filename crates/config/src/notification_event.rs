@@ -1,20 +1,20 @@
-//! What a notification can be about: the words `events` of a target are made of.
+//! Events of notifications, as named in `events` of a target.
 
 use serde::Serialize;
 
-/// What can be asked to be told of.
+/// An event to be notified of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Event {
+pub enum NotificationEvent {
     /// A server went down.
     ServerDown,
     /// A server is back.
     ServerUp,
-    /// A build came to nothing.
+    /// An index build failed.
     BuildFailed,
-    /// A library has lost more than half of its items.
+    /// A library lost more than half of its items.
     LibraryShrank,
-    /// A server does not accept the configured token.
+    /// A server refuses the configured token.
     TokenRejected,
     /// The disk tier is off.
     DiskOff,
@@ -22,8 +22,8 @@ pub enum Event {
     DiskBack,
 }
 
-impl Event {
-    /// Every one of them.
+impl NotificationEvent {
+    /// Every event.
     pub const EVERY: [Self; 7] = [
         Self::ServerDown,
         Self::ServerUp,
@@ -34,7 +34,7 @@ impl Event {
         Self::DiskBack,
     ];
 
-    /// The word for it.
+    /// Its name in the configuration and in messages.
     pub fn word(self) -> &'static str {
         match self {
             Self::ServerDown => "server-down",
@@ -47,12 +47,12 @@ impl Event {
         }
     }
 
-    /// The one of this word.
-    pub fn named(word: &str) -> Option<Self> {
+    /// The event with this name.
+    pub fn parse(word: &str) -> Option<Self> {
         Self::EVERY.into_iter().find(|event| event.word() == word)
     }
 
-    /// Whether it says that something is well again.
+    /// Whether it reports a recovery.
     pub fn is_recovery(self) -> bool {
         matches!(self, Self::ServerUp | Self::DiskBack)
     }

@@ -1,25 +1,25 @@
-//! The forms in which services take a notification.
+//! Message formats of notification services.
 
-/// A form.
+/// A message format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Template {
-    /// The text as the body, the rest as headers, to the address of a topic.
+pub enum NotificationTemplate {
+    /// Text as the body, the rest as headers, to the URL of a topic.
     Ntfy,
     /// JSON to `/message`, the token in `X-Gotify-Key`.
     Gotify,
-    /// JSON to the address of a webhook, which holds its token.
+    /// JSON to the URL of a webhook, which contains its token.
     Discord,
     /// JSON to `/notify/KEY` of an Apprise API.
     Apprise,
-    /// Everything that is known, as JSON of our own.
+    /// All fields, as JSON of our own.
     Json,
 }
 
-impl Template {
-    /// Every one of them.
+impl NotificationTemplate {
+    /// Every format.
     pub const EVERY: [Self; 5] = [Self::Ntfy, Self::Gotify, Self::Discord, Self::Apprise, Self::Json];
 
-    /// The word for it.
+    /// Its name in the configuration.
     pub fn word(self) -> &'static str {
         match self {
             Self::Ntfy => "ntfy",
@@ -30,8 +30,8 @@ impl Template {
         }
     }
 
-    /// The one of this word.
-    pub fn named(word: &str) -> Option<Self> {
+    /// The format with this name.
+    pub fn parse(word: &str) -> Option<Self> {
         Self::EVERY.into_iter().find(|template| template.word() == word)
     }
 }

@@ -1,26 +1,26 @@
-//! What a sync may do with a playlist, and which matches count: the words of the configuration and the API.
+//! Modes and match policies of a playlist sync, by their names in configuration and API.
 
-use greenroom_library::tracks::Policy;
+use greenroom_library::matching::MatchPolicy;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What may happen to a playlist of that name.
+/// Changes allowed to an existing playlist of that name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schema(as = PlaylistMode)]
-pub enum Mode {
-    /// It is made; one that is there already is finished if it was begun from the same rows, else left alone.
+pub enum PlaylistMode {
+    /// Create it; an existing one is completed if it was begun from the same rows, else left alone.
     #[default]
     Create,
-    /// It holds exactly these tracks in this order afterwards.
+    /// Make it contain exactly these tracks in this order.
     Replace,
-    /// What is missing is added at its end.
+    /// Append missing tracks.
     Append,
 }
 
-impl Mode {
-    /// The mode of this word.
-    pub fn named(word: &str) -> Option<Self> {
+impl PlaylistMode {
+    /// The mode with this name.
+    pub fn parse(word: &str) -> Option<Self> {
         match word {
             "create" => Some(Self::Create),
             "replace" => Some(Self::Replace),
@@ -29,7 +29,7 @@ impl Mode {
         }
     }
 
-    /// The word for it.
+    /// Its name.
     pub fn word(self) -> &'static str {
         match self {
             Self::Create => "create",
@@ -39,21 +39,21 @@ impl Mode {
     }
 }
 
-/// The policy of this word.
-pub fn policy_named(word: &str) -> Option<Policy> {
+/// The policy with this name.
+pub fn parse_policy(word: &str) -> Option<MatchPolicy> {
     match word {
-        "strict" => Some(Policy::Strict),
-        "prefer-version-else-any" => Some(Policy::PreferVersionElseAny),
-        "ids-only" => Some(Policy::IdsOnly),
+        "strict" => Some(MatchPolicy::Strict),
+        "prefer-version-else-any" => Some(MatchPolicy::PreferVersionElseAny),
+        "ids-only" => Some(MatchPolicy::IdsOnly),
         _ => None,
     }
 }
 
-/// The word for a policy.
-pub fn policy_word(policy: Policy) -> &'static str {
+/// Name of a policy.
+pub fn policy_word(policy: MatchPolicy) -> &'static str {
     match policy {
-        Policy::Strict => "strict",
-        Policy::PreferVersionElseAny => "prefer-version-else-any",
-        Policy::IdsOnly => "ids-only",
+        MatchPolicy::Strict => "strict",
+        MatchPolicy::PreferVersionElseAny => "prefer-version-else-any",
+        MatchPolicy::IdsOnly => "ids-only",
     }
 }

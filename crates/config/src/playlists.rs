@@ -1,15 +1,15 @@
-//! Whose playlists may be written, and which are kept in step by themselves.
+//! Settings of scheduled syncs.
 
 use std::path::PathBuf;
 
-use greenroom_library::tracks::Policy;
+use greenroom_library::matching::MatchPolicy;
 
-use super::playlist_mode::{Mode, policy_named};
-use super::server::Server;
-use super::tree::Tree;
+use super::playlist_mode::{PlaylistMode, parse_policy};
+use super::server::ServerSettings;
+use super::source::ConfigSource;
 
-/// Playlists that are kept in step by themselves, at the most.
-const MAX_STANDING: usize = 200;
+/// Max number of scheduled syncs.
+const MAX_SCHEDULED: usize = 200;
 /// Keys of a playlist.
 const PLAYLIST_KEYS: [&str; 12] = [
     "server",
@@ -26,14 +26,14 @@ const PLAYLIST_KEYS: [&str; 12] = [
     "results",
 ];
 
-/// Where a playlist comes from.
+/// Source of a playlist.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub enum ScheduledPlaylistSource {
     /// A file.
     File(PathBuf),
     /// Every playlist in a folder.
     Folder(PathBuf),
-    /// A playlist of another server: its name here, and the playlist's name or id.
+    /// A playlist of another configured server, by its name or id.
     Server {
         /// The server.
         server: String,
@@ -42,8 +42,8 @@ pub enum Origin {
     },
 }
 
-impl Origin {
-    /// Every origin that a playlist's keys name.
+impl ScheduledPlaylistSource {
+    /// All sources that the entry's keys name.
     fn all_named(word: &mut impl FnMut(&str) -> Option<String>) -> Vec<Self> {
         let origins = [
             word("file").map(|path| Self::File(path.into())),
@@ -57,45 +57,45 @@ impl Origin {
     }
 }
 
-/// A playlist that is kept in step by itself.
+/// A scheduled sync.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
-    /// What the configuration calls it.
+pub struct ScheduledPlaylist {
+    /// Its name in the configuration.
     pub title: String,
-    /// Where it comes from.
-    pub origin: Origin,
-    /// The server it is written to.
+    /// Its source.
+    pub origin: ScheduledPlaylistSource,
+    /// The target server.
     pub server: String,
     /// The library, if not the music library.
     pub library: Option<String>,
-    /// What it is called there, if not as it calls itself.
+    /// Name of the target playlist, if not the source's own.
     pub name: Option<String>,
-    /// How.
-    pub mode: Mode,
-    /// Whether it may lose most of what is in it, or lose anything where few rows were found.
+    /// Changes allowed to an existing playlist.
+    pub mode: PlaylistMode,
+    /// Whether it may lose most entries, or any entry if few rows matched.
     pub shrink: bool,
-    /// For whom; the owner's token if for nobody.
+    /// Target accounts; the owner's if empty.
     pub accounts: Vec<String>,
-    /// What counts as found.
-    pub policy: Policy,
-    /// How often, whether anything has changed or not.
+    /// Policy that decides which matches are accepted.
+    pub policy: MatchPolicy,
+    /// Interval of syncs without a change, in hours.
     pub every_hours: u64,
-    /// Where reports go, if not beside the file.
+    /// Folder of the reports, if not beside the file.
     pub results: Option<PathBuf>,
 }
 
-impl Standing {
-    /// All of them.
-    pub(super) fn read_all(tree: &mut Tree, servers: &[Server]) -> Vec<Self> {
+impl ScheduledPlaylist {
+    /// Reads all scheduled syncs.
+    pub(super) fn read_all(tree: &mut ConfigSource, servers: &[ServerSettings]) -> Vec<Self> {
         let names = tree.names_below("playlist", &PLAYLIST_KEYS);
-        if names.len() > MAX_STANDING {
-            tree.problem("playlist".into(), format!("there are more than {MAX_STANDING} playlists"));
+        if names.len() > MAX_SCHEDULED {
+            tree.problem("playlist".into(), format!("there are more than {MAX_SCHEDULED} playlists"));
             return Vec::new();
         }
         names.iter().filter_map(|name| Self::read(tree, name, servers)).collect()
     }
 
-    fn read(tree: &mut Tree, title: &str, servers: &[Server]) -> Option<Self> {
+    fn read(tree: &mut ConfigSource, title: &str, servers: &[ServerSettings]) -> Option<Self> {
         let key = |last: &str| format!("playlist.{title}.{last}");
         let place = tree.place(&key("server"));
         let mut word = |last: &str| {
@@ -103,18 +103,17 @@ impl Standing {
             said.filter(|text| !text.is_empty())
         };
         let (server, library, name) = (word("server"), word("library"), word("name"));
-        let origins = Origin::all_named(&mut word);
+        let origins = ScheduledPlaylistSource::all_named(&mut word);
         let (mode, accounts, policy) = (word("mode"), word("accounts"), word("policy"));
         let results = word("results").map(PathBuf::from);
         let shrink = tree.parse(&key("shrink"), "true or false").unwrap_or(false);
         let every_hours = tree.number(&key("every_hours"), 1, 24 * 366, 24);
-        let mut wrong =
-            |message: String| tree.problem(place.clone(), format!("playlist \"{title}\" {message}"));
+        let mut wrong = |message: String| tree.problem(place.clone(), format!("playlist \"{title}\" {message}"));
         if origins.len() != 1 {
             wrong("needs one of file, folder and from = \"SERVER/PLAYLIST\"".into());
         }
         let origin = origins.into_iter().next_back()?;
-        if matches!(origin, Origin::Folder(_)) && name.is_some() {
+        if matches!(origin, ScheduledPlaylistSource::Folder(_)) && name.is_some() {
             wrong("is a folder, whose playlists have their own names: leave name out".into());
         }
         let Some(server) = server else {
@@ -126,7 +125,7 @@ impl Standing {
         if target.is_none() {
             wrong(format!("names the server \"{server}\", which is not configured"));
         }
-        if let Origin::Server { server: from, .. } = &origin
+        if let ScheduledPlaylistSource::Server { server: from, .. } = &origin
             && known(from).is_none()
         {
             wrong(format!("comes from the server \"{from}\", which is not configured"));
@@ -142,11 +141,11 @@ impl Standing {
                 wrong(format!("names the account \"{account}\", which \"{server}\" does not have"));
             }
         }
-        let chosen = mode.as_deref().map_or(Some(Mode::Replace), Mode::named);
+        let chosen = mode.as_deref().map_or(Some(PlaylistMode::Replace), PlaylistMode::parse);
         if chosen.is_none() {
             wrong("has another mode than \"create\", \"replace\" and \"append\"".into());
         }
-        let counts = policy.as_deref().map_or(Some(Policy::Strict), policy_named);
+        let counts = policy.as_deref().map_or(Some(MatchPolicy::Strict), parse_policy);
         if counts.is_none() {
             wrong("has another policy than \"strict\", \"prefer-version-else-any\" and \"ids-only\"".into());
         }
@@ -175,7 +174,7 @@ mod tests {
     const HOME: &str = "[[server]]\nname = \"home\"\nkind = \"plex\"\nurl = \"http://192.168.1.10:32400\"\n";
 
     fn read(more: &str, environment: &[(&str, &str)]) -> Result<Settings, String> {
-        let mut tree = Tree::default();
+        let mut tree = ConfigSource::default();
         tree.add_toml("g.toml", &format!("{HOME}{more}"));
         tree.add_environment(environment.iter().map(|(name, value)| ((*name).into(), (*value).into())));
         Settings::read(tree).map_err(|problems| problems[0].to_string())
@@ -205,9 +204,9 @@ mod tests {
         let standing = settings.expect("valid").playlists.remove(0);
         assert_eq!(
             (standing.title.as_str(), standing.mode, standing.every_hours),
-            ("weekly", Mode::Replace, 24)
+            ("weekly", PlaylistMode::Replace, 24)
         );
-        assert_eq!(standing.origin, Origin::File("/w.jspf".into()));
+        assert_eq!(standing.origin, ScheduledPlaylistSource::File("/w.jspf".into()));
         for (more, wrong) in [
             ("server = \"home\"\n", "needs one of"),
             ("file = \"/w\"\n", "needs server"),

@@ -1,28 +1,28 @@
-//! What may be loaded before it is asked for.
+//! Settings of prefetch.
 
 use greenroom_dialect::class::Class;
 
-use super::tree::Tree;
+use super::source::ConfigSource;
 
-/// Classes of which something can be loaded ahead.
+/// Request types that can be prefetched.
 pub const CLASSES: [Class; 3] = [Class::Item, Class::Lists, Class::Images];
 
-/// The prefetch of one server.
+/// Prefetch of one server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Prefetch {
-    /// Whether there is any.
+pub struct PrefetchSettings {
+    /// Whether it is on.
     pub enabled: bool,
-    /// Loads after one answer.
+    /// Max loads after one response.
     pub max_per_answer: usize,
-    /// Loads in any minute.
+    /// Max loads per minute.
     pub budget_per_minute: usize,
-    /// Of which classes.
+    /// Request types to prefetch.
     pub classes: Vec<Class>,
 }
 
-impl Prefetch {
+impl PrefetchSettings {
     /// Reads the settings of one server.
-    pub(super) fn read(tree: &mut Tree, server: &str) -> Self {
+    pub(super) fn read(tree: &mut ConfigSource, server: &str) -> Self {
         let key = |last: &str| format!("server.{server}.prefetch.{last}");
         let enabled = tree.parse(&key("enabled"), "true or false").unwrap_or(ENABLED);
         let mut count = |last: &str, least: u64, most: u64, default: u64| {
@@ -35,13 +35,13 @@ impl Prefetch {
     }
 }
 
-/// Whether there is any unless it is said.
+/// Default of `enabled`.
 const ENABLED: bool = false;
 
-fn read_classes(tree: &mut Tree, path: &str) -> Option<Vec<Class>> {
+fn read_classes(tree: &mut ConfigSource, path: &str) -> Option<Vec<Class>> {
     let leaf = tree.take(path)?;
     let words = leaf.text.split(',').map(str::trim).filter(|word| !word.is_empty());
-    let named = |word: &str| Class::named(word).filter(|class| CLASSES.contains(class));
+    let named = |word: &str| Class::parse(word).filter(|class| CLASSES.contains(class));
     let classes: Option<Vec<Class>> = words.map(named).collect();
     if classes.is_none() {
         let known = CLASSES.map(Class::name).join(", ");
@@ -55,9 +55,9 @@ mod tests {
     use super::super::Settings;
     use super::*;
 
-    fn read(more: &str) -> Result<Prefetch, String> {
+    fn read(more: &str) -> Result<PrefetchSettings, String> {
         let home = "[[server]]\nname = \"home\"\nkind = \"plex\"\nurl = \"http://192.168.1.10:32400\"\n";
-        let mut tree = Tree::default();
+        let mut tree = ConfigSource::default();
         tree.add_toml("g.toml", &format!("{home}{more}"));
         let settings = Settings::read(tree).map_err(|problems| problems[0].to_string())?;
         Ok(settings.servers[0].prefetch.clone())
@@ -72,7 +72,7 @@ mod tests {
             "[server.prefetch]\nenabled = true\nmax_per_answer = 3\nbudget_per_minute = 7\nclasses = [\"item\"]\n",
         );
         let wanted =
-            Prefetch { enabled: true, max_per_answer: 3, budget_per_minute: 7, classes: vec![Class::Item] };
+            PrefetchSettings { enabled: true, max_per_answer: 3, budget_per_minute: 7, classes: vec![Class::Item] };
         assert_eq!(other, Ok(wanted));
         assert_eq!(read("[server.prefetch]\nclasses = []\n").map(|some| some.classes), Ok(Vec::new()));
     }
@@ -80,8 +80,7 @@ mod tests {
     #[test]
     fn a_class_that_is_never_loaded_ahead_is_a_problem() {
         for word in ["sessions", "pictures"] {
-            let problem =
-                read(&format!("[server.prefetch]\nclasses = [\"{word}\"]\n")).expect_err("not valid");
+            let problem = read(&format!("[server.prefetch]\nclasses = [\"{word}\"]\n")).expect_err("not valid");
             assert!(problem.contains("item, lists, images"), "{problem}");
         }
     }

@@ -1,109 +1,111 @@
-//! What the values mean: the settings of the process, checked and with every default filled in.
+//! Settings of the process, checked and with all defaults filled in.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use greenroom_cache::disk::DiskSettings;
 
-use super::control::Control;
+use super::control::ControlSettings;
 use super::jobs::read_at_once;
-use super::library::{self, Library};
-use super::matching::Matching;
-use super::notices::Notice;
-use super::playlists::Standing;
-use super::server::{Server, read_server};
-use super::statistics::Statistics;
-use super::takeover::Takeover;
-use super::tracing::Tracing;
-use super::tree::{Problem, Tree};
-use super::{bodies, disk, hygiene};
+use super::library::{self, LibrarySettings};
+use super::matching::MatchingSettings;
+use super::notification_targets::NotificationTargetSettings;
+use super::playlists::ScheduledPlaylist;
+use super::server::{ServerSettings, read_server};
+use super::source::{ConfigError, ConfigSource};
+use super::statistics::StatisticsSettings;
+use super::takeover::TakeoverSettings;
+use super::tracing::TracingSettings;
+use super::{body_limits, disk, listener_limits};
 
 const MIB: u64 = 1024 * 1024;
-/// Nobody waits longer for a disk that does not come to an end.
+/// Upper limit of `state.settle_ms`.
 const MAX_SETTLE_MS: u64 = 60_000;
-/// Playbacks that are mirrored unless it is said otherwise, and at most.
+/// Default and upper limit of playbacks in the history mirror.
 const USUAL_HISTORY_ROWS: u64 = 1_000_000;
 const MAX_HISTORY_ROWS: u64 = 100_000_000;
 
-/// For so long an answer that takes rights away waits to be durable, unless `state.settle_ms` says otherwise.
+/// Default of `state.settle_ms`: max wait until a response that takes rights away is durable.
 pub const SETTLE: Duration = Duration::from_millis(50);
 
-/// Everything the process was told.
+/// All settings of the process.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Where state is kept: secrets, proofs, and, unless it is told otherwise, the cache.
+    /// Data directory: secrets, grants, and by default the cache.
     pub data_dir: PathBuf,
-    /// How long an answer that takes rights away waits at most to be durable.
+    /// Max wait until a response that takes rights away is durable.
     pub settle: Duration,
     /// The control plane.
-    pub control: Control,
+    pub control: ControlSettings,
     /// The memory tier.
-    pub memory: Memory,
-    /// The disk tier, where there is one.
+    pub memory: MemorySettings,
+    /// The disk tier, if it is on.
     pub disk: Option<DiskSettings>,
-    /// What the snapshots of all libraries together may take.
+    /// Memory limit of all library snapshots together.
     pub library_memory_bytes: u64,
-    /// What is remembered of matches.
-    pub matching: Matching,
-    /// Jobs that run at a time.
+    /// Settings of matching.
+    pub matching: MatchingSettings,
+    /// Max concurrent jobs.
     pub jobs_at_once: usize,
-    /// How another process takes this one's place.
-    pub takeover: Takeover,
-    /// Playbacks that are mirrored; none if zero.
+    /// Settings of a take-over.
+    pub takeover: TakeoverSettings,
+    /// Max playbacks in the history mirror; 0 turns it off.
     pub history_max_rows: u64,
-    /// What is counted.
-    pub statistics: Statistics,
-    /// The media servers, in the order they were written.
-    pub servers: Vec<Server>,
-    /// Playlists that are kept in step by themselves.
-    pub playlists: Vec<Standing>,
-    /// Who is told when something happens.
-    pub notices: Vec<Notice>,
-    /// Where traces go, if anywhere.
-    pub tracing: Option<Tracing>,
+    /// Settings of statistics.
+    pub statistics: StatisticsSettings,
+    /// The media servers, in the order of the file.
+    pub servers: Vec<ServerSettings>,
+    /// Scheduled syncs.
+    pub playlists: Vec<ScheduledPlaylist>,
+    /// Targets of notifications.
+    pub notification_targets: Vec<NotificationTargetSettings>,
+    /// Trace collector, if any.
+    pub tracing: Option<TracingSettings>,
+    /// Harmless problems that a person should fix.
+    pub remarks: Vec<ConfigError>,
 }
 
 /// The memory tier.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Memory {
-    /// Bytes of all kept answers together.
+pub struct MemorySettings {
+    /// Max bytes of all cached responses together.
     pub max_bytes: u64,
-    /// Bytes of one answer.
+    /// Max bytes of one response.
     pub max_entry_bytes: u64,
-    /// Bytes of one identity's answers.
+    /// Max bytes of one partition.
     pub max_partition_bytes: u64,
-    /// Bytes of request bodies held for all servers, beside the tier.
+    /// Max bytes of buffered request bodies of all servers, beside the tier.
     pub max_held_body_bytes: u64,
 }
 
 impl Settings {
-    /// Reads the settings out of a tree.
+    /// Reads the settings from a source.
     ///
     /// # Errors
-    /// All problems at once, each with its place.
-    pub fn read(mut tree: Tree) -> Result<Self, Vec<Problem>> {
+    /// All errors at once, each with its place.
+    pub fn read(mut tree: ConfigSource) -> Result<Self, Vec<ConfigError>> {
         let data_dir = tree.take("data_dir").map_or_else(default_data_dir, |leaf| PathBuf::from(leaf.text));
         let usual_ms = u64::try_from(SETTLE.as_millis()).unwrap_or(MAX_SETTLE_MS);
         let settle = Duration::from_millis(tree.number("state.settle_ms", 1, MAX_SETTLE_MS, usual_ms));
-        let trusted_proxies = hygiene::read_trusted_proxies(&mut tree);
-        let control = Control::read(&mut tree, &trusted_proxies);
+        let trusted_proxies = listener_limits::read_trusted_proxies(&mut tree);
+        let control = ControlSettings::read(&mut tree, &trusted_proxies);
         let memory = read_memory(&mut tree);
         let disk = disk::read(&mut tree, &data_dir);
-        let matching = Matching::read(&mut tree);
+        let matching = MatchingSettings::read(&mut tree);
         let jobs_at_once = read_at_once(&mut tree);
-        let takeover = Takeover::read(&mut tree);
+        let takeover = TakeoverSettings::read(&mut tree);
         let history_max_rows = tree.number("history.max_rows", 0, MAX_HISTORY_ROWS, USUAL_HISTORY_ROWS);
-        let statistics = Statistics::read(&mut tree);
-        let library = Library::read(&mut tree);
+        let statistics = StatisticsSettings::read(&mut tree);
+        let library = LibrarySettings::read(&mut tree);
         let library_memory_bytes = library::read_memory_limit(&mut tree);
         let mut servers = Vec::new();
         for (name, place) in tree.servers() {
             servers.extend(read_server(&mut tree, &name, &place, (&trusted_proxies, &library)));
         }
         check_listeners(&mut tree, &control, &servers);
-        let playlists = Standing::read_all(&mut tree, &servers);
-        let notices = Notice::read_all(&mut tree);
-        let tracing = Tracing::read(&mut tree);
+        let playlists = ScheduledPlaylist::read_all(&mut tree, &servers);
+        let notices = NotificationTargetSettings::read_all(&mut tree);
+        let tracing = TracingSettings::read(&mut tree);
         if servers.is_empty() && tree.servers().is_empty() {
             tree.problem(
                 "configuration".into(),
@@ -111,7 +113,7 @@ impl Settings {
             );
         }
         tree.reject_unknown();
-        if tree.problems.is_empty() {
+        if tree.errors.is_empty() {
             Ok(Self {
                 data_dir,
                 settle,
@@ -126,33 +128,32 @@ impl Settings {
                 statistics,
                 servers,
                 playlists,
-                notices,
+                notification_targets: notices,
                 tracing,
+                remarks: tree.remarks,
             })
         } else {
-            Err(tree.problems)
+            Err(tree.errors)
         }
     }
 }
 
-fn read_memory(tree: &mut Tree) -> Memory {
+fn read_memory(tree: &mut ConfigSource) -> MemorySettings {
     let max_bytes = tree.number("memory.max_bytes", MIB, 1 << 40, 256 * MIB);
-    let max_entry_bytes =
-        tree.number("memory.max_entry_bytes", 1024, max_bytes, (max_bytes / 8).min(32 * MIB));
+    let max_entry_bytes = tree.number("memory.max_entry_bytes", 1024, max_bytes, (max_bytes / 8).min(32 * MIB));
     let max_partition_bytes = tree.number("memory.max_partition_bytes", 1024, max_bytes, max_bytes / 2);
-    let max_held_body_bytes = bodies::read_held_by_process(tree);
-    Memory { max_bytes, max_entry_bytes, max_partition_bytes, max_held_body_bytes }
+    let max_held_body_bytes = body_limits::read_held_by_process(tree);
+    MemorySettings { max_bytes, max_entry_bytes, max_partition_bytes, max_held_body_bytes }
 }
 
-fn check_listeners(tree: &mut Tree, control: &Control, servers: &[Server]) {
+fn check_listeners(tree: &mut ConfigSource, control: &ControlSettings, servers: &[ServerSettings]) {
     let mut taken = vec![("the control plane".to_owned(), control.listen)];
     for server in servers {
         let own = server.listen;
         if own.port() != 0
             && let Some((other, _)) = taken.iter().find(|(_, address)| address.port() == own.port())
         {
-            let message =
-                format!("server \"{}\" and {other} both listen on port {}", server.name, own.port());
+            let message = format!("server \"{}\" and {other} both listen on port {}", server.name, own.port());
             tree.problem(format!("server.{}.listen", server.name), message);
         }
         taken.push((format!("server \"{}\"", server.name), own));
@@ -170,14 +171,32 @@ pub fn default_data_dir() -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use greenroom_dialect::ask::Kind;
+    use greenroom_dialect::request::ServerKind;
 
     use super::*;
 
-    fn read(text: &str) -> Result<Settings, Vec<Problem>> {
-        let mut tree = Tree::default();
+    fn read(text: &str) -> Result<Settings, Vec<ConfigError>> {
+        let mut tree = ConfigSource::default();
         tree.add_toml("g.toml", text);
         Settings::read(tree)
+    }
+
+    #[test]
+    fn a_setting_that_was_removed_is_told_with_what_replaced_it_and_does_no_harm() {
+        let settings = read(&format!("{SMALLEST}\n[disk]\nshared_lag_ms = 20\n")).expect("it is valid");
+        let remarks: Vec<String> = settings.remarks.iter().map(ToString::to_string).collect();
+        assert_eq!(remarks.len(), 1, "{remarks:?}");
+        assert!(
+            remarks[0]
+                .starts_with("g.toml:15: disk.shared_lag_ms was removed and counts for nothing: one process owns"),
+            "{remarks:?}"
+        );
+        let mut tree = ConfigSource::default();
+        tree.add_toml("g.toml", SMALLEST);
+        let said = ("GREENROOM_DISK_SHARED_LAG_MS".to_owned(), "20".to_owned());
+        tree.add_environment(std::iter::once(said));
+        let remarks = Settings::read(tree).expect("it is valid").remarks;
+        assert_eq!(remarks[0].place, "GREENROOM_DISK_SHARED_LAG_MS");
     }
 
     const SMALLEST: &str = r#"
@@ -198,7 +217,7 @@ listen = "0.0.0.0:32500"
     fn the_smallest_useful_file_is_enough() {
         let settings = read(SMALLEST).expect("it is valid");
         let server = &settings.servers[0];
-        assert_eq!(server.kind, Kind::Plex);
+        assert_eq!(server.kind, ServerKind::Plex);
         assert_eq!(server.origin.to_string(), "http://192.168.1.10:32400/");
         assert!(server.lifetimes.is_empty());
         assert_eq!(server.base_path, "");

@@ -1,25 +1,25 @@
-//! What is counted of requests, for how long, and how often it is checked.
+//! Settings of statistics and spot checks.
 
 use std::time::Duration;
 
-use super::tree::Tree;
+use super::source::ConfigSource;
 
 const MIB: u64 = 1024 * 1024;
 
-/// The statistics of the process.
+/// Settings of statistics.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Statistics {
-    /// What all of them may take in `state.db`; beyond, the oldest minutes go first.
+pub struct StatisticsSettings {
+    /// Max bytes in `state.db`; beyond, the oldest minutes are deleted first.
     pub max_bytes: u64,
-    /// How often they are written: so much a crash may lose.
+    /// Interval of writes, which a crash may lose.
     pub write_every: Duration,
-    /// One hit in so many is also asked of the server; zero: none.
+    /// One hit in this many is checked with the server; 0: none.
     pub spot_check_one_in: u64,
-    /// So many of these in a minute for each server at most.
+    /// Max spot checks per minute, for each server.
     pub spot_checks_per_minute: u64,
 }
 
-impl Default for Statistics {
+impl Default for StatisticsSettings {
     fn default() -> Self {
         Self {
             max_bytes: 64 * MIB,
@@ -30,9 +30,9 @@ impl Default for Statistics {
     }
 }
 
-impl Statistics {
+impl StatisticsSettings {
     /// Reads the settings.
-    pub(super) fn read(tree: &mut Tree) -> Self {
+    pub(super) fn read(tree: &mut ConfigSource) -> Self {
         let usual = Self::default();
         let mut number = |key: &str, least: u64, most: u64, usual: u64| {
             tree.number(&format!("statistics.{key}"), least, most, usual)
@@ -51,20 +51,20 @@ mod tests {
     use super::super::Settings;
     use super::*;
 
-    fn read(more: &str) -> Result<Statistics, String> {
+    fn read(more: &str) -> Result<StatisticsSettings, String> {
         let home = "[[server]]\nname = \"home\"\nkind = \"plex\"\nurl = \"http://192.168.1.10:32400\"\n";
-        let mut tree = Tree::default();
+        let mut tree = ConfigSource::default();
         tree.add_toml("g.toml", &format!("{more}\n{home}"));
         Settings::read(tree).map(|settings| settings.statistics).map_err(|problems| problems[0].to_string())
     }
 
     #[test]
     fn every_number_can_be_set() {
-        assert_eq!(read(""), Ok(Statistics::default()));
+        assert_eq!(read(""), Ok(StatisticsSettings::default()));
         let told = read(
             "[statistics]\nmax_bytes = 2097152\nwrite_every_s = 1\nspot_check_one_in = 0\nspot_checks_per_minute = 9\n",
         );
-        let wanted = Statistics {
+        let wanted = StatisticsSettings {
             max_bytes: 2 * MIB,
             write_every: Duration::from_secs(1),
             spot_check_one_in: 0,

@@ -1,20 +1,20 @@
-//! How a process that takes over from another is given its place.
+//! Settings of a take-over.
 
 use std::time::Duration;
 
-use super::tree::Tree;
+use super::source::ConfigSource;
 
-/// What the process that leaves does before it ends.
+/// What the old process does before it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Takeover {
-    /// Connections that are idle for longer are closed; busy ones are told to come back with their next response.
+pub struct TakeoverSettings {
+    /// Connections idle for longer are closed; busy ones are closed with their next response.
     pub idle: Duration,
-    /// How long requests under way may take.
+    /// Max time for requests in progress.
     pub drain: Duration,
 }
 
-impl Takeover {
-    pub(super) fn read(tree: &mut Tree) -> Self {
+impl TakeoverSettings {
+    pub(super) fn read(tree: &mut ConfigSource) -> Self {
         Self {
             idle: Duration::from_millis(tree.number("takeover.idle_ms", 0, 60_000, 1_000)),
             drain: Duration::from_secs(tree.number("takeover.drain_s", 1, 3_600, 10)),
@@ -22,8 +22,8 @@ impl Takeover {
     }
 }
 
-impl Default for Takeover {
+impl Default for TakeoverSettings {
     fn default() -> Self {
-        Self::read(&mut Tree::default())
+        Self::read(&mut ConfigSource::default())
     }
 }

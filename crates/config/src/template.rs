@@ -1,6 +1,6 @@
-//! The commented file that `greenroom config init` writes.
+//! The commented file written by `greenroom config init`.
 
-/// Every key with its default, commented out where the default is right for most.
+/// Every key with its default, commented out where the default suits most.
 pub const TEMPLATE: &str = r#"# Greenroom. Every key is also an environment variable: control.listen is GREENROOM_CONTROL_LISTEN, and a server's
 # url is GREENROOM_SERVER_<NAME>_URL. Check this file with: greenroom config check FILE
 
@@ -51,7 +51,7 @@ listen = "127.0.0.1:8710"
 # How `greenroom serve --take-over` takes the place of a running one without failing a request.
 [takeover]
 # idle_ms = 1000                   # connections that are idle for longer are closed
-# drain_s = 10                     # requests under way may take so long to end
+# drain_s = 10                     # requests under way and films may take so long to end
 
 # Libraries are kept whole, so that playlists, paths and ids are found without asking the server. That needs a token
 # of the owner. Variables of other tools count where nothing is said here: AUTO_ENABLE_LIBRARY_CACHE,
@@ -115,6 +115,7 @@ listen = "0.0.0.0:32500"               # point your apps here
 # max_held_body_bytes = 33554432       # of bodies held in memory at a time; beyond, writes are refused with 503
 # max_held_body_bytes_per_peer = 8388608         # for one address
 # max_held_body_bytes_unproven = 2097152         # for all tokens that the server has never accepted
+# max_held_body_bytes_unproven_per_peer = 524288 # for those of one address; default: a quarter of it
 # max_uploads = 32                     # bodies passed on while they arrive, at a time
 # max_uploads_per_peer = 16
 # max_uploads_unproven = 8
@@ -201,18 +202,18 @@ listen = "0.0.0.0:32500"               # point your apps here
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::super::tree::variable;
-    use super::super::{Settings, Tree};
+    use super::super::source::variable;
+    use super::super::{ConfigSource, Settings};
     use super::TEMPLATE;
 
     #[test]
     fn the_template_is_valid_as_it_stands() {
-        let mut tree = Tree::default();
+        let mut tree = ConfigSource::default();
         tree.add_toml("template", TEMPLATE);
         assert!(Settings::read(tree).is_ok());
     }
 
-    /// The template with every key in force.
+    /// The template with all keys active.
     fn uncommented() -> String {
         let is_key = |word: &str| word.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
         let in_force = |rest: &str| {
@@ -224,24 +225,24 @@ mod tests {
 
     #[test]
     fn every_key_of_the_template_is_known() {
-        // What names a file needs one, and only where there is encryption something can be said about it.
+        // Keys that name a file need an existing one, and TLS keys need a TLS URL.
         let without_files: String = uncommented()
             .lines()
             .filter(|line| !line.contains("_file =") && !line.contains("pin_sha256 ="))
             .map(|line| line.replace("\"http://", "\"https://") + "\n")
             .collect();
-        let mut tree = Tree::default();
+        let mut tree = ConfigSource::default();
         tree.add_toml("template", &without_files);
         assert_eq!(Settings::read(tree).map(|_| ()), Ok(()));
     }
 
     #[test]
     fn every_key_there_is_stands_in_the_template_and_has_a_variable_of_its_own() {
-        let mut tree = Tree::default();
+        let mut tree = ConfigSource::default();
         tree.add_toml("template", TEMPLATE);
         let asked = tree.asked.clone();
         assert!(Settings::read(tree).is_ok());
-        let mut written = Tree::default();
+        let mut written = ConfigSource::default();
         written.add_toml("template", &uncommented());
         let mut variables = BTreeMap::new();
         let asked = asked.lock().clone();
@@ -249,15 +250,15 @@ mod tests {
             if let Some(other) = variables.insert(variable(path), path) {
                 panic!("{path} and {other} have the same variable");
             }
-            let mut tree = Tree::default();
+            let mut tree = ConfigSource::default();
             let server = ("GREENROOM_SERVER_HOME_KIND".to_owned(), "plex".to_owned());
             tree.add_environment([server, (variable(path), "said".into())].into_iter());
             assert_eq!(tree.take(path).map(|leaf| leaf.text).as_deref(), Some("said"), "{path}");
             let lifetime = path.strip_prefix("server.home.lifetimes.").and_then(|rest| rest.split_once('.'));
             let is_map = path.starts_with("server.home.path_map.");
-            let shown = lifetime
-                .map_or_else(|| path.clone(), |(_, last)| format!("server.home.lifetimes.sessions.{last}"));
-            // Only the first of several is shown, and the one after the last is asked for.
+            let shown =
+                lifetime.map_or_else(|| path.clone(), |(_, last)| format!("server.home.lifetimes.sessions.{last}"));
+            // Only the first of several is shown; the one after the last is looked up.
             let shown = if is_map { shown.replace(".path_map.2.", ".path_map.1.") } else { shown };
             assert!(written.has(&shown), "{shown} is not in the template");
         }

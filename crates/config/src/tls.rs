@@ -1,25 +1,25 @@
-//! Encryption: who vouches for a media server's certificate, and which certificate a listener shows.
+//! TLS settings: trust in a media server's certificate, and the certificate of a listener.
 
 use std::path::PathBuf;
 
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 
-use super::certificate_files::{Files, certificates};
-use super::tree::Tree;
-use super::{Fingerprint, Trust};
+use super::certificate_files::{CertificateFiles, certificates};
+use super::source::ConfigSource;
+use super::{CertificateTrust, Fingerprint};
 
-/// How a media server is known.
+/// Trust in a media server.
 #[derive(Debug, Clone)]
-pub struct Upstream {
-    /// Who vouches for its certificate.
-    pub trust: Trust,
-    /// The name its certificate is for, where that is not the one in the url.
+pub struct UpstreamTls {
+    /// Trusted certificates.
+    pub trust: CertificateTrust,
+    /// Name in its certificate, if it differs from the URL's.
     pub server_name: Option<ServerName<'static>>,
 }
 
-impl Upstream {
-    /// Reads `server.NAME.tls`; `is_encrypted` says whether the url asks for encryption at all.
-    pub(super) fn read(tree: &mut Tree, server: &str, is_encrypted: bool) -> Self {
+impl UpstreamTls {
+    /// Reads `server.NAME.tls`; `is_encrypted` says whether the URL uses TLS.
+    pub(super) fn read(tree: &mut ConfigSource, server: &str, is_encrypted: bool) -> Self {
         let key = |last: &str| format!("server.{server}.tls.{last}");
         let keys = ["ca_file", "server_name", "pin_sha256"];
         if !is_encrypted && let Some(path) = keys.iter().map(|last| key(last)).find(|path| tree.has(path)) {
@@ -31,19 +31,20 @@ impl Upstream {
         let server_name = read_server_name(tree, &key("server_name"));
         let trust = match (pin, authorities) {
             (Some(_), Some(_)) => {
-                let message = "set either tls.pin_sha256 or tls.ca_file: a pinned certificate needs nobody to vouch for it";
+                let message =
+                    "set either tls.pin_sha256 or tls.ca_file: a pinned certificate needs nobody to vouch for it";
                 tree.problem(format!("server.{server}.tls"), message.into());
-                Trust::System
+                CertificateTrust::System
             }
-            (Some(pin), None) => Trust::Pin(pin),
-            (None, Some(authorities)) => Trust::Authorities(authorities),
-            (None, None) => Trust::System,
+            (Some(pin), None) => CertificateTrust::Pin(pin),
+            (None, Some(authorities)) => CertificateTrust::Authorities(authorities),
+            (None, None) => CertificateTrust::System,
         };
         Self { trust, server_name }
     }
 }
 
-fn read_authorities(tree: &mut Tree, path: &str) -> Option<Vec<CertificateDer<'static>>> {
+fn read_authorities(tree: &mut ConfigSource, path: &str) -> Option<Vec<CertificateDer<'static>>> {
     let leaf = tree.take(path)?;
     match certificates(leaf.text.as_ref()) {
         Ok(authorities) => Some(authorities),
@@ -54,7 +55,7 @@ fn read_authorities(tree: &mut Tree, path: &str) -> Option<Vec<CertificateDer<'s
     }
 }
 
-fn read_server_name(tree: &mut Tree, path: &str) -> Option<ServerName<'static>> {
+fn read_server_name(tree: &mut ConfigSource, path: &str) -> Option<ServerName<'static>> {
     let leaf = tree.take(path)?;
     let name = ServerName::try_from(leaf.text.clone()).ok();
     if name.is_none() {
@@ -64,13 +65,13 @@ fn read_server_name(tree: &mut Tree, path: &str) -> Option<ServerName<'static>> 
     name
 }
 
-/// Reads the certificate a listener shows; `prefix` names the table it is written in.
-pub(super) fn read_shown(tree: &mut Tree, prefix: &str) -> Option<Files> {
+/// Reads a listener's certificate; `prefix` is its table in the file.
+pub(super) fn read_certificate_files(tree: &mut ConfigSource, prefix: &str) -> Option<CertificateFiles> {
     let (certificate, key) = (format!("{prefix}.cert_file"), format!("{prefix}.key_file"));
     match (tree.take(&certificate), tree.take(&key)) {
         (None, None) => None,
         (Some(certificate), Some(key)) => {
-            let files = Files { certificate: PathBuf::from(certificate.text), key: PathBuf::from(key.text) };
+            let files = CertificateFiles { certificate: PathBuf::from(certificate.text), key: PathBuf::from(key.text) };
             if let Err(reason) = files.read() {
                 tree.problem(certificate.place, reason);
             }

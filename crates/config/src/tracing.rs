@@ -1,32 +1,30 @@
-//! Where traces go.
+//! Settings of tracing.
 
 use greenroom_dialect::credential::Secret;
 
+use super::source::ConfigSource;
 use super::token::read_token;
-use super::tree::Tree;
-use crate::Address;
+use crate::TargetUrl;
 
-/// A collector of traces.
+/// A trace collector.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tracing {
-    /// Where it is; `/v1/traces` is added.
-    pub address: Address,
-    /// What lets us in there.
+pub struct TracingSettings {
+    /// Its URL; `/v1/traces` is added.
+    pub address: TargetUrl,
+    /// Token to authenticate with.
     pub token: Option<Secret>,
-    /// Of so many requests one is traced.
+    /// One request in this many is traced.
     pub sample_one_in: u64,
 }
 
-impl Tracing {
-    /// Nothing if no collector is named.
-    pub(super) fn read(tree: &mut Tree) -> Option<Self> {
+impl TracingSettings {
+    /// Reads the settings; `None` without a collector.
+    pub(super) fn read(tree: &mut ConfigSource) -> Option<Self> {
         let sample_one_in = tree.number("tracing.sample_one_in", 1, 1_000_000, 10);
         let token = read_token(tree, "tracing.token", "tracing.token_file");
         let leaf = tree.take("tracing.otlp_url")?;
-        match Address::parse(&leaf.text) {
-            Ok(address) if !address.target.expose().contains('?') => {
-                Some(Self { address, token, sample_one_in })
-            }
+        match TargetUrl::parse(&leaf.text) {
+            Ok(address) if !address.target.expose().contains('?') => Some(Self { address, token, sample_one_in }),
             Ok(_) => {
                 tree.problem(leaf.place, "tracing.otlp_url: it has no query; /v1/traces is added".into());
                 None
@@ -44,9 +42,9 @@ mod tests {
     use super::super::Settings;
     use super::*;
 
-    fn read(said: &str) -> Result<Option<Tracing>, String> {
+    fn read(said: &str) -> Result<Option<TracingSettings>, String> {
         let home = "[[server]]\nname = \"home\"\nkind = \"plex\"\nurl = \"http://192.168.1.10:32400\"\n";
-        let mut tree = Tree::default();
+        let mut tree = ConfigSource::default();
         tree.add_toml("g.toml", &format!("{home}[tracing]\n{said}"));
         Settings::read(tree).map(|settings| settings.tracing).map_err(|problems| problems[0].to_string())
     }
@@ -54,12 +52,8 @@ mod tests {
     #[test]
     fn there_are_no_traces_unless_somebody_says_where_to() {
         assert_eq!(read(""), Ok(None));
-        let tracing =
-            read("otlp_url = \"http://127.0.0.1:4318\"\nsample_one_in = 3\n").expect("valid").expect("on");
-        assert_eq!(
-            (tracing.address.place.url().as_str(), tracing.sample_one_in),
-            ("http://127.0.0.1:4318", 3)
-        );
+        let tracing = read("otlp_url = \"http://127.0.0.1:4318\"\nsample_one_in = 3\n").expect("valid").expect("on");
+        assert_eq!((tracing.address.endpoint.url().as_str(), tracing.sample_one_in), ("http://127.0.0.1:4318", 3));
         assert!(read("otlp_url = \"127.0.0.1:4318\"\n").is_err());
         assert!(read("otlp_url = \"http://127.0.0.1:4318/?a=b\"\n").is_err());
         assert!(read("otlp_url = \"http://127.0.0.1:4318\"\nsample_one_in = 0\n").is_err());

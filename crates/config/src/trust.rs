@@ -1,17 +1,17 @@
-//! Who vouches for a media server's certificate.
+//! Trust in a media server's certificate.
 
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
 use super::fingerprint::Fingerprint;
 
-/// Who vouches for a server's certificate.
+/// Which certificates of a server are trusted.
 #[derive(Debug, Clone)]
-pub enum Trust {
-    /// Whoever this machine trusts.
+pub enum CertificateTrust {
+    /// Those of the system's authorities.
     System,
-    /// These authorities and no others.
+    /// Those of these authorities only.
     Authorities(Vec<CertificateDer<'static>>),
-    /// Nobody: it has this fingerprint, or the public key in it has. Names and dates do not matter then, as with a
-    /// host key; that the other side holds the key is proven as always.
+    /// Only the certificate, or public key, with this fingerprint. Name and dates do not matter then, as with an SSH
+    /// host key; TLS still proves that the server holds the key.
     Pin(Fingerprint),
 }

@@ -1,12 +1,13 @@
-//! The JSON API: figures, clear, warm, sessions of the page.
+//! The JSON API: statistics, purge, warming, page sessions.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::State;
+use axum::extract::{FromRequest, Request, State};
 use axum::response::{AppendHeaders, IntoResponse};
 use axum::{Extension, Json};
+use greenroom_cache::{Invalidation, Scope};
 use greenroom_dialect::class::Class;
 use http::HeaderMap;
 use http::header::{CONTENT_TYPE, ORIGIN, SET_COOKIE};
@@ -15,36 +16,36 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Plane;
-use super::servers::ServerFigures;
-use super::snapshot::Snapshot;
-use crate::auth::middleware::{Admitted, Pass, Peer};
-use crate::auth::policy::Decision;
+use crate::auth::caller::{AuthContext, AuthGrant, ConnectionInfo};
+use crate::auth::policy::AccessDecision;
 use crate::auth::session::{cookie, cookie_name, no_cookie};
 use crate::class_name::check_class;
+use crate::control::{ApiState, ControlPlane};
 use crate::error::Problem;
 use crate::jobs::warming;
+use crate::servers::ServerStats;
+use crate::snapshot::StatsSnapshot;
 use greenroom_proxy::read::origin_loader::class_tag;
 
-/// Longest body that is read.
+/// Maximum size of a request body.
 const MAX_BODY_BYTES: usize = 4096;
-/// How long a client may take to send it.
+/// Time limit for receiving the body.
 const BODY_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Which servers something is asked for.
+/// Selects one server or all.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = WhichServer)]
-pub(super) struct Which {
-    /// The one; all if it is not said.
+pub(super) struct ServerSelector {
+    /// The server's name; all if absent.
     server: Option<String>,
 }
 
-/// What is to be cleared: all of a server (or of all servers), or only one class or tag of it.
+/// What to purge: everything of one server or all, or only one request type or tag.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = ClearWhat)]
-struct What {
+pub(super) struct ClearCacheRequest {
     server: Option<String>,
     class: Option<String>,
     tag: Option<String>,
@@ -52,173 +53,232 @@ struct What {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Login {
+pub(super) struct LoginRequest {
     token: String,
 }
 
-/// What was done.
+/// Result of an action.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Done {
+pub(super) struct ActionResponse {
     success: bool,
     message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     warmed: Option<usize>,
 }
 
-impl Done {
-    /// It was done, and this is what.
-    pub(super) fn said(message: String) -> Self {
+impl ActionResponse {
+    /// A successful action with this message.
+    pub(super) fn succeeded(message: String) -> Self {
         Self { success: true, message, warmed: None }
     }
 }
 
-/// What the caller may do.
+/// Permissions of the caller.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Whoami {
+pub(super) struct WhoamiResponse {
     logged_in: bool,
     may_read: bool,
     may_change: bool,
 }
 
-/// All figures.
-#[utoipa::path(get, path = "/api/v1/cache/stats", responses((status = 200, body = Snapshot)))]
-pub(super) async fn stats(State(plane): State<Arc<Plane>>) -> Json<Snapshot> {
+/// All statistics.
+#[utoipa::path(get, path = "/api/v1/cache/stats", responses((status = 200, body = StatsSnapshot)))]
+pub(super) async fn stats(State(plane): State<Arc<ApiState>>) -> Json<StatsSnapshot> {
     Json(plane.control.snapshot())
 }
 
-/// The servers and how they do.
-#[utoipa::path(get, path = "/api/v1/servers", responses((status = 200, body = Vec<ServerFigures>)))]
-pub(super) async fn servers(State(plane): State<Arc<Plane>>) -> Json<Vec<ServerFigures>> {
+/// The servers and their state.
+#[utoipa::path(get, path = "/api/v1/servers", responses((status = 200, body = Vec<ServerStats>)))]
+pub(super) async fn servers(State(plane): State<Arc<ApiState>>) -> Json<Vec<ServerStats>> {
     Json(plane.control.snapshot().servers)
 }
 
-/// Drops what is kept. If that is all of it, counting begins anew.
+/// Purges cached responses. Purging all of them restarts the statistics.
 #[utoipa::path(
     post,
     path = "/api/v1/cache/clear",
-    request_body = Option<What>,
-    responses((status = 200, body = Done), (status = 404, description = "No such server, or no such class")),
+    request_body = Option<ClearCacheRequest>,
+    responses((status = 200, body = ActionResponse), (status = 404, description = "No such server, or no such class")),
 )]
 pub(super) async fn clear(
-    State(plane): State<Arc<Plane>>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Json<Done>, Problem> {
-    let what: What = read(&headers, body).await?.unwrap_or_default();
+    State(plane): State<Arc<ApiState>>,
+    body: JsonBody<ClearCacheRequest>,
+) -> Result<Json<ActionResponse>, Problem> {
+    let what = body.or_default();
     let whose = what.server.as_ref().map_or_else(String::new, |name| format!(" for {name}"));
     let only = what.server.as_deref();
     if what.class.is_none() && what.tag.is_none() {
         plane.control.clear(only)?;
-        plane.control.cache.settled().await;
+        plane.control.cache.flush_invalidations().await;
         let message = format!("No answer kept until now{whose} is used any more; counting begins anew.");
-        return Ok(Json(Done::said(message)));
+        return Ok(Json(ActionResponse::succeeded(message)));
     }
     check_class(what.class.as_deref())?;
-    if let Some(class) = what.class.as_deref().and_then(Class::named) {
+    if let Some(class) = what.class.as_deref().and_then(Class::parse) {
         plane.control.clear_tag(only, class_tag(class).as_str())?;
     }
     if let Some(tag) = &what.tag {
         plane.control.clear_tag(only, tag)?;
     }
-    plane.control.cache.settled().await;
-    Ok(Json(Done::said(format!("No such answer kept until now{whose} is used any more."))))
+    plane.control.cache.flush_invalidations().await;
+    Ok(Json(ActionResponse::succeeded(format!("No such answer kept until now{whose} is used any more."))))
 }
 
-/// Refreshes what is to stay warm.
+/// Refreshes the warm keys.
 #[utoipa::path(
     post,
     path = "/api/v1/cache/warm",
-    request_body = Option<Which>,
+    request_body = Option<ServerSelector>,
     responses(
-        (status = 200, body = Done),
+        (status = 200, body = ActionResponse),
         (status = 404, description = "No such server"),
         (status = 409, description = "Somebody else is warming"),
     ),
 )]
 pub(super) async fn warm(
-    State(plane): State<Arc<Plane>>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Json<Done>, Problem> {
-    let which: Which = read(&headers, body).await?.unwrap_or_default();
+    State(plane): State<Arc<ApiState>>,
+    body: JsonBody<ServerSelector>,
+) -> Result<Json<ActionResponse>, Problem> {
+    let which = body.or_default();
     let warmed = plane.control.warm(which.server.as_deref()).await?;
     let message = warming::sentence(warmed);
-    Ok(Json(Done { success: true, message, warmed: Some(warmed) }))
+    Ok(Json(ActionResponse { success: true, message, warmed: Some(warmed) }))
 }
 
-/// What the caller may do.
-#[utoipa::path(get, path = "/api/v1/session", responses((status = 200, body = Whoami)))]
-pub(super) async fn whoami(Extension(admitted): Extension<Admitted>) -> Json<Whoami> {
-    Json(Whoami {
-        logged_in: matches!(admitted.pass, Pass::Session(_)),
+/// Permissions of the caller.
+#[utoipa::path(get, path = "/api/v1/session", responses((status = 200, body = WhoamiResponse)))]
+pub(super) async fn whoami(Extension(admitted): Extension<AuthContext>) -> Json<WhoamiResponse> {
+    Json(WhoamiResponse {
+        logged_in: matches!(admitted.grant, AuthGrant::Session(_)),
         may_read: admitted.may_read,
         may_change: admitted.may_change,
     })
 }
 
-/// Opens a session for whoever knows the token.
+/// Opens a session, given the control token.
 #[utoipa::path(
     post,
     path = "/api/v1/session",
-    request_body = Login,
-    responses((status = 200, body = Done, headers(("set-cookie" = String, description = "The session")))),
+    request_body = LoginRequest,
+    responses((status = 200, body = ActionResponse, headers(("set-cookie" = String, description = "The session")))),
 )]
 pub(super) async fn login(
-    State(plane): State<Arc<Plane>>,
-    Extension(peer): Extension<Peer>,
+    State(plane): State<Arc<ApiState>>,
+    Extension(peer): Extension<ConnectionInfo>,
     headers: HeaderMap,
-    body: Body,
+    body: JsonBody<LoginRequest>,
 ) -> Result<impl IntoResponse, Problem> {
-    let login: Login = read(&headers, body).await?.ok_or(Problem::BAD_BODY)?;
+    let login = body.required()?;
     let control = &plane.control;
     if !control.token.is_control(login.token.trim().as_bytes()) {
-        control.note_refusal(Decision::TokenWrong);
-        plane.note_wrong_token(peer, &headers);
-        return Err(Decision::TokenWrong.problem().unwrap_or(Problem::BAD_BODY));
+        control.record_refusal(AccessDecision::TokenWrong);
+        plane.record_wrong_token(peer, &headers);
+        return Err(AccessDecision::TokenWrong.problem().unwrap_or(Problem::BAD_BODY));
     }
-    // Behind a proxy that encrypts, the page's own address says so.
-    let is_encrypted = peer.is_encrypted
-        || headers.get(ORIGIN).is_some_and(|origin| origin.as_bytes().starts_with(b"https://"));
+    // Behind a TLS-terminating proxy, the scheme is known only from the page's own origin.
+    let is_encrypted =
+        peer.is_encrypted || headers.get(ORIGIN).is_some_and(|origin| origin.as_bytes().starts_with(b"https://"));
     let session = control.sessions.open(control.clock.now_ms());
     let cookie = cookie(&cookie_name(&headers), &session, &plane.settings.base_path, is_encrypted);
-    let done = Done { success: true, message: "Logged in.".into(), warmed: None };
+    let done = ActionResponse { success: true, message: "Logged in.".into(), warmed: None };
     Ok((AppendHeaders([(SET_COOKIE, cookie)]), Json(done)))
 }
 
-/// Ends the session the request belongs to.
+/// Ends the session of this request.
 #[utoipa::path(
     delete,
     path = "/api/v1/session",
-    responses((status = 200, body = Done, headers(("set-cookie" = String, description = "No session any more")))),
+    responses((status = 200, body = ActionResponse, headers(("set-cookie" = String, description = "No session any more")))),
 )]
 pub(super) async fn logout(
-    State(plane): State<Arc<Plane>>,
-    Extension(admitted): Extension<Admitted>,
+    State(plane): State<Arc<ApiState>>,
+    Extension(admitted): Extension<AuthContext>,
     headers: HeaderMap,
 ) -> impl IntoResponse {
-    if let Pass::Session(session) = admitted.pass {
+    if let AuthGrant::Session(session) = admitted.grant {
         plane.control.sessions.close(session);
     }
-    let done = Done { success: true, message: "Logged out.".into(), warmed: None };
+    let done = ActionResponse { success: true, message: "Logged out.".into(), warmed: None };
     (AppendHeaders([(SET_COOKIE, no_cookie(&cookie_name(&headers), &plane.settings.base_path))]), Json(done))
 }
 
-/// The body as JSON; `None` if there is none.
-pub(super) async fn read<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<Option<T>, Problem> {
-    let bytes = whole(body, MAX_BODY_BYTES, BODY_PATIENCE).await?;
+impl ControlPlane {
+    /// Purges one server's cache or all, and restarts the statistics. Loads in progress are discarded too.
+    fn clear(&self, only: Option<&str>) -> Result<(), Problem> {
+        self.check_server(only)?;
+        for server in self.select_servers(only) {
+            server.invalidate(&Scope::Namespace(server.name().to_owned()), &Invalidation::purge());
+        }
+        self.baseline.reset(self.cumulative_stats(), only, self.clock.now_ms());
+        tracing::info!(server = only.unwrap_or("all"), "the cache was cleared");
+        Ok(())
+    }
+
+    /// Purges entries with a tag, on one server or on all.
+    fn clear_tag(&self, only: Option<&str>, tag: &str) -> Result<(), Problem> {
+        self.check_server(only)?;
+        for server in self.select_servers(only) {
+            let namespace = server.name().to_owned();
+            let scope = Scope::Tag { namespace, partition: None, tag: tag.into() };
+            server.invalidate(&scope, &Invalidation::purge());
+        }
+        tracing::info!(server = only.unwrap_or("all"), "a part of the cache was cleared");
+        Ok(())
+    }
+
+    /// Refreshes the warm keys of one server or of all. Returns how many responses were requested.
+    async fn warm(&self, only: Option<&str>) -> Result<usize, Problem> {
+        self.check_server(only)?;
+        warming::warm(&self.jobs, &self.cache, only).await.ok_or(Problem::ALREADY_WARMING)
+    }
+}
+
+/// A small JSON object read from the request body.
+pub(super) struct JsonBody<T>(Option<T>);
+
+impl<T> JsonBody<T> {
+    /// The parsed body; a missing body is rejected.
+    pub(super) fn required(self) -> Result<T, Problem> {
+        self.0.ok_or(Problem::BAD_BODY)
+    }
+}
+
+impl<T: Default> JsonBody<T> {
+    /// The parsed body, or the default if there is none.
+    pub(super) fn or_default(self) -> T {
+        self.0.unwrap_or_default()
+    }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        read_json(&parts.headers, body).await.map(Self)
+    }
+}
+
+/// Parses the body as JSON; `None` if it is empty.
+async fn read_json<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<Option<T>, Problem> {
+    let bytes = read_body(body, MAX_BODY_BYTES, BODY_PATIENCE).await?;
     if bytes.is_empty() {
         return Ok(None);
     }
-    let said = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let media_type = said.split(';').next().unwrap_or_default().trim();
-    if !media_type.eq_ignore_ascii_case("application/json") {
+    if !is_json(headers) {
         return Err(Problem::NOT_JSON);
     }
-    object(&bytes)
+    parse_object(&bytes)
 }
 
-/// What a body says; `None` if it says that it says nothing. A list is no object, though it could be read as one.
-pub(super) fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<Option<T>, Problem> {
+/// True if the content type is JSON.
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
+    let said = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    said.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
+}
+
+/// Parses a JSON object; `None` for `null`. Arrays are rejected, although serde would read one as a struct.
+pub(super) fn parse_object<T: DeserializeOwned>(bytes: &[u8]) -> Result<Option<T>, Problem> {
     let is_list = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
     if is_list {
         return Err(Problem::BAD_BODY);
@@ -226,9 +286,9 @@ pub(super) fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<Option<T>, Pro
     serde_json::from_slice(bytes).map_err(|_| Problem::BAD_BODY)
 }
 
-/// A body of at most so many bytes, if it comes in time.
-pub(super) async fn whole(body: Body, most: usize, patience: Duration) -> Result<Bytes, Problem> {
-    // What says that it is too long is not waited for.
+/// Reads a body of at most `most` bytes within `patience`.
+pub(super) async fn read_body(body: Body, most: usize, patience: Duration) -> Result<Bytes, Problem> {
+    // A body whose declared length is too long is rejected without reading it.
     if usize::try_from(body.size_hint().lower()).map_or(true, |length| length > most) {
         return Err(Problem::TOO_LONG);
     }
@@ -245,10 +305,10 @@ mod tests {
 
     use super::*;
 
-    async fn read_as(content_type: &'static str, body: impl Into<Body>) -> Result<Option<Which>, Problem> {
+    async fn read_as(content_type: &'static str, body: impl Into<Body>) -> Result<Option<ServerSelector>, Problem> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        read(&headers, body.into()).await
+        read_json(&headers, body.into()).await
     }
 
     #[tokio::test]
@@ -281,8 +341,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_never_ends_is_not_waited_for() {
-        let endless =
-            Body::from_stream(futures_util::stream::pending::<Result<bytes::Bytes, std::io::Error>>());
+        let endless = Body::from_stream(futures_util::stream::pending::<Result<bytes::Bytes, std::io::Error>>());
         assert_eq!(read_as("application/json", endless).await.err(), Some(Problem::TOO_SLOW));
     }
 }

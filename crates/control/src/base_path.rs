@@ -1,27 +1,29 @@
-//! The path before ours, where a reverse proxy leaves one.
+//! The base path of a reverse proxy.
 
 use http::Uri;
 use http::uri::PathAndQuery;
 
-/// Where a request goes.
+/// A request target matched against the base path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Way {
-    /// It came without the prefix.
-    Plain,
-    /// It came below the prefix, and goes on to this.
-    Below(Uri),
-    /// It came to the prefix without the slash behind it; links of the page would lead elsewhere from there.
+pub(super) enum BasePathMatch {
+    /// The target lacks the prefix.
+    Unprefixed,
+    /// The target had the prefix; this is the rest.
+    Prefixed(Uri),
+    /// The target is the prefix without a trailing slash; relative links of the page would break there.
     NeedsSlash,
 }
 
-/// Takes the prefix off a target; an empty prefix is none.
-pub(super) fn way(target: &Uri, prefix: &str) -> Way {
+/// Matches a target against a prefix and strips it; an empty prefix is ignored.
+pub(super) fn match_base_path(target: &Uri, prefix: &str) -> BasePathMatch {
     let whole = target.path_and_query().map_or("/", PathAndQuery::as_str);
-    let Some(rest) = whole.strip_prefix(prefix).filter(|_| !prefix.is_empty()) else { return Way::Plain };
+    let Some(rest) = whole.strip_prefix(prefix).filter(|_| !prefix.is_empty()) else {
+        return BasePathMatch::Unprefixed;
+    };
     match rest.as_bytes().first() {
-        None => Way::NeedsSlash,
-        Some(b'/') => rest.parse().map_or(Way::Plain, Way::Below),
-        Some(_) => Way::Plain,
+        None => BasePathMatch::NeedsSlash,
+        Some(b'/') => rest.parse().map_or(BasePathMatch::Unprefixed, BasePathMatch::Prefixed),
+        Some(_) => BasePathMatch::Unprefixed,
     }
 }
 
@@ -31,19 +33,19 @@ mod tests {
 
     #[test]
     fn only_a_whole_prefix_is_taken_off() {
-        let below = |text: &str| Way::Below(text.parse().expect("a target"));
+        let below = |text: &str| BasePathMatch::Prefixed(text.parse().expect("a target"));
         let cases = [
             ("/greenroom/", "/greenroom", below("/")),
             ("/greenroom/metrics?a=b", "/greenroom", below("/metrics?a=b")),
             ("/greenroom//evil.example/", "/greenroom", below("//evil.example/")),
-            ("/greenroom", "/greenroom", Way::NeedsSlash),
-            ("/greenrooms", "/greenroom", Way::Plain),
-            ("/metrics", "/greenroom", Way::Plain),
-            ("/metrics", "", Way::Plain),
+            ("/greenroom", "/greenroom", BasePathMatch::NeedsSlash),
+            ("/greenrooms", "/greenroom", BasePathMatch::Unprefixed),
+            ("/metrics", "/greenroom", BasePathMatch::Unprefixed),
+            ("/metrics", "", BasePathMatch::Unprefixed),
         ];
         for (target, prefix, expected) in cases {
             let uri: Uri = target.parse().expect("a target");
-            assert_eq!(way(&uri, prefix), expected, "{target}");
+            assert_eq!(match_base_path(&uri, prefix), expected, "{target}");
         }
     }
 }

@@ -1,203 +1,182 @@
-//! How reads are answered, over the API: the mode of a server, what is bypassed, what was observed, and why one read
-//! is answered as it is.
+//! Cache modes over the API: the mode of a server, bypasses, results of observe mode, and explanations of reads.
 
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::State;
 use greenroom_dialect::credential::Secret;
-use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::api::{Done, read};
-use super::{Control, Plane};
+use crate::api::{ActionResponse, JsonBody};
 use crate::class_name::check_class;
+use crate::control::{ApiState, ControlPlane};
 use crate::error::Problem;
 use crate::explain;
-use crate::explain::told::Told;
-use greenroom_config::Mode;
-use greenroom_proxy::bypass::{Bypass, Bypasses, Unchanged};
+use crate::explain::explanation::Explanation;
+use greenroom_config::CacheMode;
+use greenroom_proxy::bypass::{Bypass, BypassError, Bypasses};
 use greenroom_proxy::server::Server;
-use greenroom_proxy::shadow::Report;
+use greenroom_proxy::shadow::ShadowReport;
 
-/// A mode for a server; for all if none is said.
+/// Sets the mode of one server, or of all if none is named.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = ModeTurn)]
-struct Turn {
-    #[serde(default)]
+pub(super) struct SetModeRequest {
     server: Option<String>,
-    mode: Mode,
+    mode: CacheMode,
 }
 
-/// A read to tell about.
+/// The read to explain.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = WhyAsked)]
-struct Asked {
+pub(super) struct ExplainRequest {
     url: String,
-    #[serde(default)]
     server: Option<String>,
-    #[serde(default)]
     token: Option<String>,
     #[serde(default)]
     headers: Vec<String>,
 }
 
-/// What is bypassed.
+/// The active bypasses.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Bypassed {
+pub(super) struct BypassesResponse {
     bypasses: Vec<Bypass>,
 }
 
-/// One server and what was observed of it.
+/// Results of observe mode for one server.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Observed {
+pub(super) struct ObservationResponse {
     server: String,
-    mode: Mode,
-    /// The outcome so far, or of the last time; nothing if it never was.
-    report: Option<Report>,
+    mode: CacheMode,
+    /// The report so far, or of the last observation; absent if there was none.
+    report: Option<ShadowReport>,
 }
 
-/// What was observed, by server.
-#[utoipa::path(get, path = "/api/v1/observe", responses((status = 200, body = Vec<Observed>)))]
-pub(super) async fn observed(State(plane): State<Arc<Plane>>) -> Json<Vec<Observed>> {
-    let observed = |server: &Arc<Server>| Observed {
+/// Results of observe mode by server.
+#[utoipa::path(get, path = "/api/v1/observe", responses((status = 200, body = Vec<ObservationResponse>)))]
+pub(super) async fn observations(State(plane): State<Arc<ApiState>>) -> Json<Vec<ObservationResponse>> {
+    let observed = |server: &Arc<Server>| ObservationResponse {
         server: server.name().to_owned(),
         mode: server.mode(),
-        report: server.observed(),
+        report: server.shadow_report(),
     };
-    Json(plane.control.chosen(None).map(observed).collect())
+    Json(plane.control.select_servers(None).map(observed).collect())
 }
 
-/// Turns servers to a mode.
+/// Sets the mode of one server or all.
 #[utoipa::path(
     put,
     path = "/api/v1/mode",
-    request_body = Turn,
+    request_body = SetModeRequest,
     responses(
-        (status = 200, body = Done),
+        (status = 200, body = ActionResponse),
         (status = 404, description = "No such server"),
         (status = 409, description = "Too much is bypassed already"),
         (status = 507, description = "The change cannot be kept"),
     ),
 )]
-pub(super) async fn turn(
-    State(plane): State<Arc<Plane>>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Json<Done>, Problem> {
-    let turn: Turn = read(&headers, body).await?.ok_or(Problem::BAD_BODY)?;
-    plane.control.turn(turn.server.as_deref(), turn.mode).await?;
-    let whose =
-        turn.server.as_ref().map_or_else(|| "all servers".to_owned(), |name| format!("server {name}"));
+pub(super) async fn set_mode(
+    State(plane): State<Arc<ApiState>>,
+    body: JsonBody<SetModeRequest>,
+) -> Result<Json<ActionResponse>, Problem> {
+    let turn = body.required()?;
+    plane.control.set_mode(turn.server.as_deref(), turn.mode).await?;
+    let whose = turn.server.as_ref().map_or_else(|| "all servers".to_owned(), |name| format!("server {name}"));
     let what = match turn.mode {
-        Mode::Cache => "are answered from the cache where that is allowed",
-        Mode::Observe => "are answered by the server; the cache only observes, from here on",
-        Mode::Bypass => "are answered by the server, as without Greenroom",
+        CacheMode::Cache => "are answered from the cache where that is allowed",
+        CacheMode::Observe => "are answered by the server; the cache only observes, from here on",
+        CacheMode::Bypass => "are answered by the server, as without Greenroom",
     };
-    let is_bypassed = turn.mode != Mode::Bypass
-        && plane.control.chosen(turn.server.as_deref()).any(|server| server.mode() == Mode::Bypass);
-    let but =
-        if is_bypassed { " But all servers together are still bypassed: take that back first." } else { "" };
-    Ok(Json(Done::said(format!("Reads of {whose} {what}.{but}"))))
+    let is_bypassed = turn.mode != CacheMode::Bypass
+        && plane.control.select_servers(turn.server.as_deref()).any(|server| server.mode() == CacheMode::Bypass);
+    let but = if is_bypassed { " But all servers together are still bypassed: take that back first." } else { "" };
+    Ok(Json(ActionResponse::succeeded(format!("Reads of {whose} {what}.{but}"))))
 }
 
-/// What is bypassed.
-#[utoipa::path(get, path = "/api/v1/bypass", responses((status = 200, body = Bypassed)))]
-pub(super) async fn bypasses(State(plane): State<Arc<Plane>>) -> Json<Bypassed> {
-    Json(Bypassed { bypasses: plane.control.bypasses() })
+/// The active bypasses.
+#[utoipa::path(get, path = "/api/v1/bypass", responses((status = 200, body = BypassesResponse)))]
+pub(super) async fn bypasses(State(plane): State<Arc<ApiState>>) -> Json<BypassesResponse> {
+    Json(BypassesResponse { bypasses: plane.control.bypasses() })
 }
 
-/// Bypasses something.
+/// Adds a bypass.
 #[utoipa::path(
     put,
     path = "/api/v1/bypass",
     request_body = Option<Bypass>,
     responses(
-        (status = 200, body = Bypassed),
+        (status = 200, body = BypassesResponse),
         (status = 404, description = "No such server, or no such class"),
         (status = 409, description = "Too much is bypassed already"),
         (status = 507, description = "The change cannot be kept"),
     ),
 )]
 pub(super) async fn bypass(
-    State(plane): State<Arc<Plane>>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Json<Bypassed>, Problem> {
-    let bypass: Bypass = read(&headers, body).await?.unwrap_or_default();
+    State(plane): State<Arc<ApiState>>,
+    body: JsonBody<Bypass>,
+) -> Result<Json<BypassesResponse>, Problem> {
+    let bypass = body.or_default();
     plane.control.bypass(bypass).await?;
-    Ok(Json(Bypassed { bypasses: plane.control.bypasses() }))
+    Ok(Json(BypassesResponse { bypasses: plane.control.bypasses() }))
 }
 
-/// Takes bypasses back.
+/// Removes bypasses.
 #[utoipa::path(
     delete,
     path = "/api/v1/bypass",
     request_body = Option<Bypass>,
     responses(
-        (status = 200, body = Bypassed),
+        (status = 200, body = BypassesResponse),
         (status = 404, description = "No such server, or no such class"),
         (status = 507, description = "The change cannot be kept"),
     ),
 )]
-pub(super) async fn no_bypass(
-    State(plane): State<Arc<Plane>>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Json<Bypassed>, Problem> {
-    let bypass: Bypass = read(&headers, body).await?.unwrap_or_default();
-    plane.control.no_bypass(bypass).await?;
-    Ok(Json(Bypassed { bypasses: plane.control.bypasses() }))
+pub(super) async fn remove_bypass(
+    State(plane): State<Arc<ApiState>>,
+    body: JsonBody<Bypass>,
+) -> Result<Json<BypassesResponse>, Problem> {
+    let bypass = body.or_default();
+    plane.control.remove_bypasses_within(bypass).await?;
+    Ok(Json(BypassesResponse { bypasses: plane.control.bypasses() }))
 }
 
-/// Tells why a read is answered as it is.
+/// Explains how and why a read is answered.
 #[utoipa::path(
     post,
     path = "/api/v1/why",
-    request_body = Asked,
-    responses((status = 200, body = Told), (status = 404, description = "No such server")),
+    request_body = ExplainRequest,
+    responses((status = 200, body = Explanation), (status = 404, description = "No such server")),
 )]
-pub(super) async fn tell_why(
-    State(plane): State<Arc<Plane>>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Json<Told>, Problem> {
-    let asked: Asked = read(&headers, body).await?.ok_or(Problem::BAD_BODY)?;
-    let server = plane.control.meant(&asked.url, asked.server.as_deref())?;
-    let question = explain::Question {
+pub(super) async fn explain_read(
+    State(plane): State<Arc<ApiState>>,
+    body: JsonBody<ExplainRequest>,
+) -> Result<Json<Explanation>, Problem> {
+    let asked = body.required()?;
+    let server = plane.control.server_for_url(&asked.url, asked.server.as_deref())?;
+    let question = explain::ExplainQuery {
         url: asked.url,
         token: asked.token.filter(|token| !token.is_empty()).map(Secret::new),
         headers: explain::headers(&asked.headers).map_err(|_| Problem::BAD_BODY)?,
     };
-    explain::tell(&server, &question).await.map(Json).map_err(|_| Problem::NO_ADDRESS)
+    explain::explain(&server, &question).await.map(Json).map_err(|_| Problem::NO_ADDRESS)
 }
 
-impl Control {
-    /// What is bypassed, for all servers.
-    pub(super) fn bypasses(&self) -> Vec<Bypass> {
-        self.chosen(None).next().map(|server| server.modes.bypasses.list()).unwrap_or_default()
-    }
-
-    /// Turns a server, or all of them. A server that is turned is no longer bypassed as a whole.
-    async fn turn(&self, only: Option<&str>, mode: Mode) -> Result<(), Problem> {
+impl ControlPlane {
+    /// Sets the mode of one server or all. This ends a bypass of the whole server.
+    async fn set_mode(&self, only: Option<&str>, mode: CacheMode) -> Result<(), Problem> {
         self.check_server(only)?;
         let whole = Bypass { server: only.map(str::to_owned), ..Bypass::default() };
         match mode {
-            // A bypass is kept, so that it survives a restart; a mode lasts until then.
-            Mode::Bypass => return self.bypass(whole).await,
-            Mode::Cache | Mode::Observe => self.lift(whole).await?,
+            // A bypass is stored and survives a restart; a mode lasts until the restart.
+            CacheMode::Bypass => return self.bypass(whole).await,
+            CacheMode::Cache | CacheMode::Observe => self.remove_bypass(whole).await?,
         }
-        for server in self.chosen(only) {
-            if server.turn_to(mode) {
-                tracing::info!(
-                    server = server.name(),
-                    mode = mode.name(),
-                    "reads are answered in another mode"
-                );
+        for server in self.select_servers(only) {
+            if server.set_mode(mode) {
+                tracing::info!(server = server.name(), mode = mode.name(), "reads are answered in another mode");
             }
         }
         Ok(())
@@ -208,36 +187,36 @@ impl Control {
         self.change_bypasses(move |bypasses| bypasses.add(&bypass)).await
     }
 
-    /// Takes back all that lies within `bypass`, and whole servers' bypassing by configuration.
-    async fn no_bypass(&self, bypass: Bypass) -> Result<(), Problem> {
+    /// Removes all bypasses within `bypass`, including those of whole servers from the configuration.
+    async fn remove_bypasses_within(&self, bypass: Bypass) -> Result<(), Problem> {
         self.check_bypass(&bypass)?;
-        self.lift(bypass.clone()).await?;
+        self.remove_bypass(bypass.clone()).await?;
         let whole = bypass.class.is_none() && bypass.app.is_none();
-        for server in self.chosen(bypass.server.as_deref()) {
-            if whole && server.modes.switch.mode() == Mode::Bypass {
-                server.turn_to(Mode::Cache);
+        for server in self.select_servers(bypass.server.as_deref()) {
+            if whole && server.modes.switch.mode() == CacheMode::Bypass {
+                server.set_mode(CacheMode::Cache);
             }
         }
         Ok(())
     }
 
-    async fn lift(&self, bypass: Bypass) -> Result<(), Problem> {
+    async fn remove_bypass(&self, bypass: Bypass) -> Result<(), Problem> {
         self.change_bypasses(move |bypasses| bypasses.remove(&bypass)).await
     }
 
-    /// The list is one for all servers.
+    /// Changes the list of bypasses, which all servers share.
     async fn change_bypasses(
         &self,
-        change: impl FnOnce(&Bypasses) -> Result<bool, Unchanged> + Send + 'static,
+        change: impl FnOnce(&Bypasses) -> Result<bool, BypassError> + Send + 'static,
     ) -> Result<(), Problem> {
         let Some(server) = self.servers.first().map(|shown| Arc::clone(&shown.server)) else { return Ok(()) };
         let bypasses = Arc::clone(&server.modes.bypasses);
         let lane = bypasses.lane.clone();
         let changed = lane.run(move || change(&bypasses)).await;
-        let changed = changed.unwrap_or_else(|undone| Err(Unchanged::NotKept(undone.to_string())));
+        let changed = changed.unwrap_or_else(|undone| Err(BypassError::NotSaved(undone.to_string())));
         let has_changed = changed.map_err(|unchanged| match unchanged {
-            Unchanged::TooMany => Problem::TOO_MANY_BYPASSES,
-            Unchanged::NotKept(reason) => {
+            BypassError::TooMany => Problem::TOO_MANY_BYPASSES,
+            BypassError::NotSaved(reason) => {
                 tracing::warn!(reason, "the list of what is bypassed stays as it was");
                 Problem::NOT_KEPT
             }
@@ -251,22 +230,5 @@ impl Control {
     fn check_bypass(&self, bypass: &Bypass) -> Result<(), Problem> {
         self.check_server(bypass.server.as_deref())?;
         check_class(bypass.class.as_deref())
-    }
-
-    /// The server an address means: by name, by the port it is found at, by its own address, or the only one.
-    pub(super) fn meant(&self, url: &str, name: Option<&str>) -> Result<Arc<Server>, Problem> {
-        self.check_server(name)?;
-        let authority = url.trim().parse::<http::Uri>().ok().and_then(|uri| uri.authority().cloned());
-        let fits = |shown: &&super::Shown| match (name, &authority) {
-            (Some(name), _) => shown.server.name() == name,
-            (None, Some(authority)) => {
-                authority == shown.server.origin.client.authority()
-                    || authority.port_u16() == Some(shown.listen.port())
-            }
-            (None, None) => self.servers.len() == 1,
-        };
-        let found = self.servers.iter().find(fits);
-        let only = (self.servers.len() == 1).then(|| self.servers.first()).flatten();
-        found.or(only).map(|shown| Arc::clone(&shown.server)).ok_or(Problem::WHICH_SERVER)
     }
 }

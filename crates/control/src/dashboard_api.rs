@@ -1,4 +1,4 @@
-//! `GET dashboard` and `GET summary`: figures that lie ready.
+//! `GET dashboard` and `GET summary`: precomputed statistics.
 
 use std::sync::Arc;
 
@@ -7,88 +7,88 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Control, Plane};
-use crate::dashboard::figures::{Figures, Playing};
+use crate::control::{ApiState, ControlPlane};
+use crate::dashboard::stats::{DashboardStats, PlayingSession};
 use crate::dashboard::traffic::share;
 
-/// The figures of the last minute.
+/// The dashboard statistics of the last minute.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Shown {
-    /// How old they are, in seconds.
+pub(super) struct DashboardResponse {
+    /// Their age in seconds.
     age_s: u64,
     #[serde(flatten)]
-    figures: Figures,
+    figures: DashboardStats,
 }
 
 /// At most fifteen numbers, for a widget.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Summary {
-    /// Servers that are configured.
+pub(super) struct SummaryResponse {
+    /// Configured servers.
     servers: u64,
-    /// Those that answer.
+    /// Servers that respond.
     servers_online: u64,
-    /// Apps that a server let in since start.
+    /// Apps with a token that a server accepted since start.
     apps: u64,
-    /// Requests that apps made today.
+    /// Requests of apps today.
     asked_today: u64,
     /// Requests that reached a server today.
     reached_today: u64,
-    /// Requests that were answered today without asking one.
+    /// Requests answered today without asking the server.
     saved_today: u64,
-    /// The share of them, from 0 to 1; `null` before anything was asked.
+    /// Their share, from 0 to 1; `null` before the first request.
     saved_share_today: Option<f64>,
-    /// Seconds that apps did not have to wait today.
+    /// Seconds that apps were saved from waiting today.
     seconds_saved_today: u64,
-    /// The share of answers today that were older than they should be, from 0 to 1.
+    /// Share of stale responses today, from 0 to 1.
     stale_share_today: Option<f64>,
-    /// How many play something; `null` while that is not known: before every server said it, and while one is down.
+    /// Current sessions; `null` until every server reported them, and while one is down.
     active_sessions: Option<u64>,
-    /// Films there are; `null` before any server said it, as the two below.
+    /// Films; `null` before any server reported them, like the two below.
     films: Option<u64>,
-    /// Episodes there are.
+    /// Episodes.
     episodes: Option<u64>,
-    /// Tracks there are.
+    /// Tracks.
     tracks: Option<u64>,
-    /// Things somebody should change.
+    /// Active warnings.
     warnings: u64,
-    /// When the oldest of what servers said was heard, in milliseconds since 1970; `null` before any said something.
+    /// Time of the oldest server data, in milliseconds since 1970; `null` before any server responded.
     as_of_ms: Option<u64>,
 }
 
-/// The figures of the last minute.
+/// The dashboard statistics of the last minute.
 #[utoipa::path(get, path = "/api/v1/dashboard", tag = "dashboard",
-    responses((status = 200, description = "The figures of the last minute", body = Shown)))]
-pub(super) async fn figures(State(plane): State<Arc<Plane>>) -> Json<Shown> {
-    let figures = plane.control.dashboard.figures();
+    responses((status = 200, description = "The figures of the last minute", body = DashboardResponse)))]
+pub(super) async fn figures(State(plane): State<Arc<ApiState>>) -> Json<DashboardResponse> {
+    let figures = plane.control.dashboard.stats();
     let age_s = plane.control.clock.now_ms().saturating_sub(figures.as_of_ms) / 1000;
     let age_s = if figures.as_of_ms == 0 { 0 } else { age_s };
     let mut figures = (*figures).clone();
     for playing in &mut figures.sessions.list {
         playing.picture = picture_of(&plane.control, playing);
     }
-    Json(Shown { age_s, figures })
+    Json(DashboardResponse { age_s, figures })
 }
 
-/// The link to the picture of something that plays.
-fn picture_of(control: &Control, playing: &Playing) -> Option<String> {
-    let server = control.inside.server(&playing.server)?;
-    control.links.own_link(server, playing.thumb.as_ref()?, control.clock.now_ms())
+/// The link to the image of a playing item.
+fn picture_of(control: &ControlPlane, playing: &PlayingSession) -> Option<String> {
+    let server = control.internal_client.server(&playing.server)?;
+    control.image_url_signer.sign_own_page_url(server, playing.thumb.as_ref()?, control.clock.now_ms())
 }
 
 /// At most fifteen numbers, for a widget.
 #[utoipa::path(get, path = "/api/v1/summary", tag = "dashboard",
-    responses((status = 200, description = "At most fifteen numbers", body = Summary)))]
-pub(super) async fn summary(State(plane): State<Arc<Plane>>) -> Json<Summary> {
+    responses((status = 200, description = "At most fifteen numbers", body = SummaryResponse)))]
+pub(super) async fn summary(State(plane): State<Arc<ApiState>>) -> Json<SummaryResponse> {
     let control = &plane.control;
-    let figures = control.dashboard.figures();
-    let seen = control.servers.iter().flat_map(|shown| shown.server.apps.figures());
+    let figures = control.dashboard.stats();
+    let seen = control.servers.iter().flat_map(|shown| shown.server.apps.counters());
     let apps = seen.filter(|(_, app)| !app.is_stranger).count();
     let amounts = figures.libraries.as_ref().map(|libraries| libraries.all);
     let counted_ms = figures.libraries.as_ref().map(|libraries| libraries.as_of_ms);
     let today = control.statistics.today(None);
-    let warnings = control.own_warnings().count()
-        + control.servers.iter().map(|shown| shown.warnings().count()).sum::<usize>();
-    Json(Summary {
+    let warnings =
+        control.own_warnings().count() + control.servers.iter().map(|shown| shown.warnings().count()).sum::<usize>();
+    Json(SummaryResponse {
         servers: control.servers.len() as u64,
         servers_online: figures.services.online,
         apps: apps as u64,

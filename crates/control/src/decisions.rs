@@ -1,4 +1,4 @@
-//! The last decisions: how each request was answered, and why.
+//! The request log: how each request was answered, and why.
 
 use std::sync::Arc;
 
@@ -7,25 +7,25 @@ use axum::extract::{Query, State};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Control, Plane};
+use crate::control::{ApiState, ControlPlane};
 use crate::error::Problem;
-use greenroom_proxy::record::recent_decisions::{MAX_DECISIONS, Told};
-use greenroom_proxy::statistics::Filter;
+use greenroom_proxy::record::recent_decisions::{MAX_DECISIONS, NumberedDecision};
+use greenroom_proxy::statistics::DecisionFilter;
 
-/// Decisions told at once to who watches.
+/// Max log entries per live update.
 const MAX_NEWS: usize = 50;
-/// Decisions told unless more are asked for.
+/// Default number of entries.
 const USUAL: usize = 100;
 
-/// Which decisions are meant.
+/// Filters of the request log.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Which {
+pub(super) struct DecisionsQuery {
     /// How many at most: 1 to 500.
     #[param(minimum = 1, maximum = 500)]
     limit: Option<usize>,
-    /// Only of this class.
+    /// Only of this request type.
     class: Option<String>,
     /// Only of this app.
     app: Option<String>,
@@ -33,52 +33,52 @@ pub(super) struct Which {
     server: Option<String>,
 }
 
-/// The last decisions, the newest first.
+/// The last requests, newest first.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Decisions {
-    /// At most 500 are kept.
-    items: Vec<Decided>,
+pub(super) struct DecisionsResponse {
+    /// At most 500 are stored.
+    items: Vec<DecisionEntry>,
 }
 
 /// How one request was answered.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Decided {
-    /// Greater than that of every earlier one, also over restarts; one more than that of the one before it.
+pub(super) struct DecisionEntry {
+    /// Increases by one with every entry, also across restarts.
     number: u64,
     /// When it was answered.
     at_ms: u64,
     server: String,
     app: String,
-    /// Who asked: the beginning of a keyed hash; none before the server is known to accept the token.
+    /// The user: the beginning of a keyed hash; absent before the server is known to accept the token.
     #[schema(value_type = Option<String>)]
-    user: Option<greenroom_proxy::record::User>,
-    /// The class of reads; "writes", "streams" or "refused" where it is none.
+    user: Option<greenroom_proxy::record::UserHash>,
+    /// The request type, or "writes", "streams", "refused".
     class: &'static str,
-    /// In which way it was answered.
+    /// How it was answered.
     verdict: &'static str,
-    /// Why, in a word.
+    /// Code of the reason.
     reason: Option<&'static str>,
     status: u16,
-    /// How old the answer may have been, if it was kept.
+    /// Upper limit of the response's age, if it was cached.
     age_s: Option<u64>,
-    /// How long it took until the answer began, in microseconds.
+    /// Time until the response began, in microseconds.
     elapsed_us: u64,
-    /// The length of its body, as far as it was known when it began.
+    /// Length of the response body, as far as known when it began.
     bytes: u64,
 }
 
-impl Decided {
-    fn of((server, told): (&str, Told)) -> Self {
-        let Told { number, decision } = told;
+impl DecisionEntry {
+    fn from_decision((server, told): (&str, NumberedDecision)) -> Self {
+        let NumberedDecision { number, decision } = told;
         Self {
             number,
             at_ms: decision.at_ms,
             server: server.to_owned(),
             app: decision.app.name.clone(),
             user: decision.user,
-            class: decision.subject.name(),
-            verdict: decision.outcome.verdict.name(),
-            reason: decision.outcome.why.map(greenroom_proxy::record::Why::name),
+            class: decision.category.name(),
+            verdict: decision.outcome.result.name(),
+            reason: decision.outcome.reason.map(greenroom_proxy::record::DecisionReason::name),
             status: decision.status,
             age_s: decision.outcome.age_ms.map(|age_ms| age_ms / 1000),
             elapsed_us: decision.elapsed_us,
@@ -87,35 +87,34 @@ impl Decided {
     }
 }
 
-/// The last decisions: which app asked for what class, how it was answered, and why.
+/// The request log: app, request type, result and reason of the last requests.
 #[utoipa::path(
     get,
     path = "/api/v1/decisions",
-    params(Which),
-    responses((status = 200, body = Decisions), (status = 404, description = "No such server"))
+    params(DecisionsQuery),
+    responses((status = 200, body = DecisionsResponse), (status = 404, description = "No such server"))
 )]
 pub(super) async fn last(
-    State(plane): State<Arc<Plane>>,
-    which: Result<Query<Which>, axum::extract::rejection::QueryRejection>,
-) -> Result<Json<Decisions>, Problem> {
-    let Query(Which { limit, class, app, server }) = which.map_err(|_| Problem::BAD_QUERY)?;
+    State(plane): State<Arc<ApiState>>,
+    Query(DecisionsQuery { limit, class, app, server }): Query<DecisionsQuery>,
+) -> Result<Json<DecisionsResponse>, Problem> {
     let most = limit.unwrap_or(USUAL);
     if !(1..=MAX_DECISIONS).contains(&most) {
         return Err(Problem::BAD_QUERY);
     }
     plane.control.check_server(server.as_deref())?;
-    Ok(Json(plane.control.decided(&Filter { server, class, app }, 0, most)))
+    Ok(Json(plane.control.recent_decisions(&DecisionFilter { server, class, app }, 0, most)))
 }
 
-impl Control {
-    fn decided(&self, filter: &Filter, after: u64, most: usize) -> Decisions {
+impl ControlPlane {
+    fn recent_decisions(&self, filter: &DecisionFilter, after: u64, most: usize) -> DecisionsResponse {
         let told = self.statistics.decisions(filter, after, most);
-        Decisions { items: told.into_iter().map(Decided::of).collect() }
+        DecisionsResponse { items: told.into_iter().map(DecisionEntry::from_decision).collect() }
     }
 
-    /// What was decided since that number, the newest first, as a frame for who watches; with the newest number.
-    pub(super) fn news(&self, after: u64) -> Option<(u64, bytes::Bytes)> {
-        let decisions = self.decided(&Filter::default(), after, MAX_NEWS);
+    /// The entries after this number, newest first, as a live frame, with the newest number.
+    pub(super) fn decisions_since(&self, after: u64) -> Option<(u64, bytes::Bytes)> {
+        let decisions = self.recent_decisions(&DecisionFilter::default(), after, MAX_NEWS);
         let newest = decisions.items.first()?.number;
         let json = serde_json::to_string(&decisions).ok()?;
         Some((newest, bytes::Bytes::from(format!("event: decisions\ndata: {json}\n\n"))))

@@ -1,34 +1,34 @@
-//! What the disk tier did, in figures.
+//! Statistics of the disk tier.
 
 use greenroom_cache::disk::DiskStats;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// The disk tier as a whole. What is counted grows since start.
+/// The disk tier as a whole. Counters count since start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
-pub(super) struct DiskFigures {
-    /// Bytes kept now, and how many may be.
+pub(super) struct DiskTierStats {
+    /// Bytes stored now.
     pub(super) bytes: u64,
-    /// Bytes that may be kept.
+    /// Max bytes stored.
     pub(super) max_bytes: u64,
-    /// Whether it does less than it should.
+    /// True if it is disabled or degraded.
     pub(super) is_off: bool,
-    /// Answers that wait to be written, and their bytes.
+    /// Responses waiting to be written.
     pub(super) queued: u64,
     pub(super) queued_bytes: u64,
-    /// Reads that found their answer there.
+    /// Reads found on disk.
     pub(super) hits: u64,
-    /// Reads that did not.
+    /// Reads not found on disk.
     pub(super) misses: u64,
-    /// Reads that did not wait for it.
+    /// Reads that did not wait for the disk.
     pub(super) slow: u64,
-    /// Answers written.
+    /// Responses written.
     pub(super) written: u64,
-    /// Answers that could not be written.
+    /// Responses that could not be written.
     pub(super) failed: u64,
-    /// Answers dropped because too much waited to be written.
+    /// Responses dropped because the write queue was full.
     pub(super) dropped: u64,
-    /// Rows that were not what was written.
+    /// Corrupt rows: not what was written.
     pub(super) torn: u64,
     /// Invalidations that could not be made durable.
     pub(super) marks_lost: u64,
@@ -36,7 +36,7 @@ pub(super) struct DiskFigures {
     pub(super) set_aside: u64,
 }
 
-impl From<DiskStats> for DiskFigures {
+impl From<DiskStats> for DiskTierStats {
     fn from(stats: DiskStats) -> Self {
         Self {
             bytes: stats.bytes,
@@ -50,15 +50,15 @@ impl From<DiskStats> for DiskFigures {
             written: stats.written,
             failed: stats.failed,
             dropped: stats.dropped,
-            torn: stats.torn,
-            marks_lost: stats.marks_lost,
+            torn: stats.corrupt,
+            marks_lost: stats.invalidations_lost,
             set_aside: stats.set_aside,
         }
     }
 }
 
-impl DiskFigures {
-    /// Name, help and value of everything that only grows.
+impl DiskTierStats {
+    /// Name, help and value of every counter.
     pub(super) fn counters(&self) -> [(&'static str, &'static str, u64); 9] {
         [
             ("disk_hits", "Reads that found their answer on disk", self.hits),

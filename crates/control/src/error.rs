@@ -1,4 +1,4 @@
-//! Errors of the API: problem details after RFC 9457. Nothing the client sent is repeated in them.
+//! API errors as problem details (RFC 9457). They never echo client input.
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -7,31 +7,31 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AU
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// How the names of all kinds of problems begin.
+/// Prefix of all problem type URIs.
 const KIND_PREFIX: &str = "urn:greenroom:problem:";
 
-/// What went wrong, for the one who asked.
+/// A problem returned to the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Problem {
-    /// The status it is answered with.
+    /// HTTP status.
     pub(super) status: StatusCode,
-    /// A word that programs can compare.
+    /// Stable machine-readable code.
     pub(super) code: &'static str,
-    /// What it is, in a few words.
+    /// Short summary.
     pub(super) title: &'static str,
-    /// What to do about it, in a sentence.
+    /// One sentence on how to fix it.
     pub(super) detail: &'static str,
 }
 
 impl Problem {
-    /// There is nothing at this path.
+    /// No resource at this path.
     pub(super) const NOTHING_HERE: Self = Self {
         status: StatusCode::NOT_FOUND,
         code: "nothing-here",
         title: "Nothing is here",
         detail: "The control plane knows no such path. The page is at /, the figures at /api/v1/cache/stats.",
     };
-    /// The path is right, the method is not.
+    /// The path exists, the method is not allowed.
     pub(super) const WRONG_METHOD: Self = Self {
         status: StatusCode::METHOD_NOT_ALLOWED,
         code: "wrong-method",
@@ -39,14 +39,14 @@ impl Problem {
         detail: "\"Allow\" says with which it is. Figures are read with GET; what changes something is asked for with POST, \
                  PUT or DELETE.",
     };
-    /// The body is not what it must be.
+    /// The body is malformed.
     pub(super) const BAD_BODY: Self = Self {
         status: StatusCode::BAD_REQUEST,
         code: "bad-body",
         title: "The body cannot be understood",
         detail: "It must be a small JSON object with the keys this path knows, and no others.",
     };
-    /// The path or the query is not what it must be.
+    /// The path or the query is malformed.
     pub(super) const BAD_QUERY: Self = Self {
         status: StatusCode::BAD_REQUEST,
         code: "bad-query",
@@ -54,140 +54,147 @@ impl Problem {
         detail: "The path must be UTF-8 behind its percent signs. The query may hold the keys this path knows, each once \
                  and with a value of its kind, and no others: /api/v1/openapi.json lists them.",
     };
-    /// The body is longer than it may be.
+    /// The body exceeds the size limit.
     pub(super) const TOO_LONG: Self = Self {
         status: StatusCode::PAYLOAD_TOO_LARGE,
         code: "too-long",
         title: "The body is too long",
         detail: "What this path is told fits into a few kilobytes.",
     };
-    /// The body did not come.
+    /// The body did not arrive in time.
     pub(super) const TOO_SLOW: Self = Self {
         status: StatusCode::REQUEST_TIMEOUT,
         code: "too-slow",
         title: "The body did not come in time",
         detail: "It was waited for as long as it is for anybody. Send it again, and all of it at once.",
     };
-    /// The body does not say that it is JSON.
+    /// The body's content type is not JSON.
     pub(super) const NOT_JSON: Self = Self {
         status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
         code: "not-json",
         title: "The body must be JSON",
         detail: "Send it with \"Content-Type: application/json\".",
     };
-    /// A session of the page asks for what holds secrets.
+    /// A page session requests data that needs the control token, because it holds secrets.
     pub(super) const NEEDS_TOKEN: Self = Self {
         status: StatusCode::FORBIDDEN,
         code: "needs-token",
         title: "A session is not enough",
         detail: "This holds secrets: send the control token itself, as `greenroom backup` does.",
     };
-    /// The disk has nothing to tell, or cannot be read.
+    /// The disk tier is empty or unreadable.
     pub(super) const NOT_STORED: Self = Self {
         status: StatusCode::SERVICE_UNAVAILABLE,
         code: "not-stored",
         title: "The disk cannot be asked",
         detail: "Nothing is stored there yet, the disk tier is off, or it cannot be read now: the log says why.",
     };
-    /// No such server is configured.
+    /// No server with this name is configured.
     pub(super) const UNKNOWN_SERVER: Self = Self {
         status: StatusCode::NOT_FOUND,
         code: "unknown-server",
         title: "No such server",
         detail: "No server of this name is configured. /api/v1/servers lists those that are.",
     };
-    /// There is no such class of reads.
+    /// Unknown request type.
     pub(super) const UNKNOWN_CLASS: Self = Self {
         status: StatusCode::NOT_FOUND,
         code: "unknown-class",
         title: "No such class",
         detail: "There is no class of reads with this name. The page and /api/v1/cache/stats list them.",
     };
-    /// A change could not be kept.
+    /// A change could not be persisted.
     pub(super) const NOT_KEPT: Self = Self {
         status: StatusCode::INSUFFICIENT_STORAGE,
         code: "not-kept",
         title: "The change cannot be kept",
         detail: "What is bypassed stays as it was. The log says why: the data directory cannot be written.",
     };
-    /// Too much is bypassed one by one.
+    /// The limit of individual bypasses is reached.
     pub(super) const TOO_MANY_BYPASSES: Self = Self {
         status: StatusCode::CONFLICT,
         code: "too-many-bypasses",
         title: "Too much is bypassed",
         detail: "64 things can be bypassed one by one. Take some back, or bypass a whole server or class.",
     };
-    /// Several servers, and no word on which.
+    /// Several servers are configured and the request names none.
     pub(super) const WHICH_SERVER: Self = Self {
         status: StatusCode::BAD_REQUEST,
         code: "which-server",
         title: "Which server?",
         detail: "Several are configured, and the address is none of theirs. Name one: \"server\".",
     };
-    /// What should be an address or a path is none.
+    /// A value is neither a URL nor a path.
     pub(super) const NO_ADDRESS: Self = Self {
         status: StatusCode::BAD_REQUEST,
         code: "no-address",
         title: "This is no address",
         detail: "Give an address or a path as an app asks for it, such as /library/sections.",
     };
-    /// No such target of notices is configured.
+    /// No notification target with this name is configured.
     pub(super) const UNKNOWN_TARGET: Self = Self {
         status: StatusCode::NOT_FOUND,
         code: "unknown-target",
         title: "No such target",
         detail: "No [[notice]] of this name is configured, or none at all. docs/notices.md says how it is done.",
     };
-    /// Warming runs already.
+    /// Warming is already running.
     pub(super) const ALREADY_WARMING: Self = Self {
         status: StatusCode::CONFLICT,
         code: "already-warming",
         title: "Already warming",
         detail: "Somebody asked for it a moment ago. It ends by itself; ask again then.",
     };
-    /// There is no such library.
+    /// A check or clean-up of the disk tier is already running.
+    pub(super) const ALREADY_AT_WORK: Self = Self {
+        status: StatusCode::CONFLICT,
+        code: "already-at-work",
+        title: "One is already under way",
+        detail: "What is stored is being checked or cleaned up now, one at a time. It ends by itself; ask again then.",
+    };
+    /// Unknown library.
     pub(super) const UNKNOWN_LIBRARY: Self = Self {
         status: StatusCode::NOT_FOUND,
         code: "unknown-library",
         title: "No such library",
         detail: "No library with this id is known. /api/v1/libraries lists those that are; ids look like home:3.",
     };
-    /// A window of a lifetime is longer than any may be.
+    /// A TTL window exceeds its maximum.
     pub(super) const OUT_OF_BOUNDS: Self = Self {
         status: StatusCode::BAD_REQUEST,
         code: "out-of-bounds",
         title: "A window is too long",
         detail: "Windows are whole seconds between 0 and 31536000, which is a year.",
     };
-    /// A lifetime could not be written down.
+    /// A TTL override could not be persisted.
     pub(super) const LIFETIME_NOT_KEPT: Self = Self {
         status: StatusCode::INSUFFICIENT_STORAGE,
         code: "not-kept",
         title: "The change cannot be kept",
         detail: "Lifetimes stay as they were. The log says why: state.db in the data directory cannot be written.",
     };
-    /// It is not said what is to be stale, or more than one thing.
+    /// The request names no invalidation target, or more than one.
     pub(super) const WHAT_IS_STALE: Self = Self {
         status: StatusCode::BAD_REQUEST,
         code: "what-is-stale",
         title: "What is to be stale?",
         detail: "Say exactly one of \"tag\", \"class\", \"path\" and \"all\": true.",
     };
-    /// It is to go back, and nothing or too much is said.
+    /// A reset names nothing, or more than one thing.
     pub(super) const WHAT_GOES_BACK: Self = Self {
         status: StatusCode::BAD_REQUEST,
         code: "what-goes-back",
         title: "What is to go back?",
         detail: "Say exactly one of \"class\" and \"all\": true.",
     };
-    /// What is asked for under this path is never kept.
+    /// Responses of this path are never cached.
     pub(super) const NOT_KEPT_AT_ALL: Self = Self {
         status: StatusCode::NOT_FOUND,
         code: "never-kept",
         title: "This is never kept",
         detail: "A request for this path is no read that could be answered from the cache: nothing is there to be stale.",
     };
-    /// There is no such job.
+    /// Unknown job.
     pub(super) const UNKNOWN_JOB: Self = Self {
         status: StatusCode::NOT_FOUND,
         code: "unknown-job",
@@ -201,21 +208,21 @@ impl Problem {
         title: "The library is turned off",
         detail: "It is not kept, because somebody said so. Turn it on first: PUT {\"enabled\": true} to its path.",
     };
-    /// What somebody chose could not be written down.
+    /// A match override could not be persisted.
     pub(super) const CHOICE_NOT_KEPT: Self = Self {
         status: StatusCode::INSUFFICIENT_STORAGE,
         code: "not-kept",
         title: "The change cannot be kept",
         detail: "All stays as it was. The log says why: state.db in the data directory cannot be written.",
     };
-    /// What is kept of statistics cannot be read.
+    /// The stored statistics cannot be read.
     pub(super) const STATISTICS_UNREADABLE: Self = Self {
         status: StatusCode::SERVICE_UNAVAILABLE,
         code: "statistics-unreadable",
         title: "The statistics cannot be read",
         detail: "state.db in the data directory cannot be read at the moment. The log says why.",
     };
-    /// The configuration says that nothing is checked.
+    /// Spot checks are disabled by the configuration.
     pub(super) const NO_SPOT_CHECKS: Self = Self {
         status: StatusCode::CONFLICT,
         code: "no-spot-checks",
@@ -233,34 +240,34 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        self.told(self.detail)
+        self.response_with_detail(self.detail)
     }
 }
 
 impl Problem {
-    /// The same, with this to do about it.
-    pub(super) fn told(self, detail: &str) -> Response {
+    /// The response for this problem with another `detail`.
+    pub(super) fn response_with_detail(self, detail: &str) -> Response {
         ProblemBody::new(self.status, self.code, self.title, detail).into_response()
     }
 }
 
-/// A problem as it is written, after RFC 9457.
+/// A problem in the format of RFC 9457.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub(super) struct ProblemBody<'a> {
-    /// What kind it is, as a name that stays the same: `urn:greenroom:problem:` and the code.
+    /// Its stable type: `urn:greenroom:problem:` and the code.
     #[serde(rename = "type")]
     kind: String,
-    /// What it is, in a few words.
+    /// Short summary.
     title: &'a str,
-    /// The status it is answered with.
+    /// The HTTP status.
     #[schema(minimum = 400, maximum = 599)]
     status: u16,
-    /// What to do about it, in a sentence.
+    /// One sentence on how to fix it.
     detail: &'a str,
-    /// A word that programs can compare.
+    /// Stable machine-readable code.
     code: &'a str,
-    /// The run of a playlist it came of.
+    /// The playlist run concerned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) run: Option<&'a str>,
 }

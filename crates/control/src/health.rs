@@ -1,4 +1,4 @@
-//! Health, for whatever supervises the process. No secret, no address.
+//! Health checks for supervisors of the process. They reveal no secret and no address.
 
 use std::sync::Arc;
 
@@ -9,18 +9,18 @@ use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::Plane;
-use super::servers::State as Wellbeing;
+use crate::control::{ApiState, ManagedServer};
+use crate::servers::ServerStatus as Wellbeing;
 
 #[derive(Debug, Serialize, ToSchema)]
 struct Readiness {
     ready: bool,
-    servers: Vec<Condition>,
+    servers: Vec<ServerReadiness>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ServerCondition)]
-struct Condition {
+struct ServerReadiness {
     name: String,
     state: Wellbeing,
 }
@@ -31,7 +31,7 @@ pub(super) async fn alive() -> &'static str {
     "ok\n"
 }
 
-/// All listeners are up (they are before this one answers), and not every server is unwell.
+/// All listeners are up (they are before this one answers), and not every server has failed.
 #[utoipa::path(
     get,
     path = "/readyz",
@@ -40,12 +40,12 @@ pub(super) async fn alive() -> &'static str {
         (status = 503, description = "Every server is unwell", body = Readiness),
     ),
 )]
-pub(super) async fn ready(State(plane): State<Arc<Plane>>) -> Response {
-    let condition = |shown: &super::Shown| Condition {
+pub(super) async fn ready(State(plane): State<Arc<ApiState>>) -> Response {
+    let condition = |shown: &ManagedServer| ServerReadiness {
         name: shown.server.name().to_owned(),
-        state: Wellbeing::of(&shown.server),
+        state: Wellbeing::from_server(&shown.server),
     };
-    let servers: Vec<Condition> = plane.control.servers.iter().map(condition).collect();
+    let servers: Vec<ServerReadiness> = plane.control.servers.iter().map(condition).collect();
     let ready = is_ready(servers.iter().map(|server| server.state));
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(Readiness { ready, servers })).into_response()

@@ -1,4 +1,4 @@
-//! `GET history` and `POST history/sync`: what was played, from the mirror.
+//! `GET history` and `POST history/sync`: the playback history, from the mirror.
 
 use std::sync::Arc;
 
@@ -9,17 +9,17 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::Plane;
-use super::api::Done;
+use super::api::ActionResponse;
+use crate::control::ApiState;
 use crate::error::Problem;
-use crate::history::page::Asked;
-use crate::history::row::View;
-use crate::jobs::{Awaited, Outcome};
+use crate::history::playback::Playback;
+use crate::history::query::HistoryQuery;
+use crate::jobs::{JobOutcome, RunWaitResult};
 
-/// Rows of a page unless it is said otherwise, and at most.
+/// Default and maximum number of rows per page.
 const USUAL: u64 = 100;
 const MOST: u64 = 500;
-/// A search longer than this is none, in characters.
+/// Longest search text, in characters; longer ones are rejected.
 const MAX_SEARCH: usize = 200;
 
 const BAD_QUESTION: Problem = Problem {
@@ -47,51 +47,51 @@ const NOT_SYNCED: Problem = Problem {
     detail: "A server does not answer, does not offer it, or refuses the configured token. What came until then is kept.",
 };
 
-/// Which playbacks.
+/// Filters of the playback history.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Wanted {
-    /// Of this server; of all if it is not said.
+pub(super) struct HistoryParams {
+    /// Only of this server; of all if absent.
     server: Option<String>,
-    /// Of this user, by name or by the server's id.
+    /// Only of this user, by name or by the server's id.
     user: Option<String>,
-    /// Those of which a title or the user's name holds this; A to Z are the same as a to z.
+    /// Only those whose title or user name contains this text; ASCII letters match in either case.
     #[param(max_length = 200)]
     search: Option<String>,
-    /// Those that ended since then, in milliseconds since 1970.
+    /// Only those that ended since then, in milliseconds since 1970.
     since_ms: Option<u64>,
-    /// So many of the newest are passed over.
+    /// Number of newest rows skipped.
     offset: Option<u64>,
-    /// At most so many: 1 to 500, 100 if it is not said.
+    /// Max rows: 1 to 500, default 100.
     #[param(minimum = 1, maximum = 500)]
     limit: Option<u64>,
 }
 
-/// A page of what was played.
+/// A page of the playback history.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Page {
-    /// How many there are.
+pub(super) struct HistoryResponse {
+    /// Number of matching playbacks.
     total: u64,
-    /// How many of the newest were passed over.
+    /// Number of newest rows skipped.
     offset: u64,
-    /// When the mirror was last brought up to what the servers have, in milliseconds since 1970: the oldest of those asked
-    /// for; `null` if one never was.
+    /// When the mirror was last synced with the servers, in milliseconds since 1970: the oldest of those selected;
+    /// `null` if one never was.
     synced_ms: Option<u64>,
-    /// The others, the newest first.
-    items: Vec<View>,
+    /// The playbacks, newest first.
+    items: Vec<Playback>,
 }
 
-/// What was played.
-#[utoipa::path(get, path = "/api/v1/history", tag = "dashboard", params(Wanted), responses(
-    (status = 200, description = "What was played, the newest first", body = Page),
+/// The playback history.
+#[utoipa::path(get, path = "/api/v1/history", tag = "dashboard", params(HistoryParams), responses(
+    (status = 200, description = "What was played, the newest first", body = HistoryResponse),
     (status = 400, description = "The question cannot be understood"),
     (status = 404, description = "No such server"),
     (status = 503, description = "It is turned off, or cannot be read")))]
 pub(super) async fn page(
-    State(plane): State<Arc<Plane>>,
-    wanted: Result<Query<Wanted>, QueryRejection>,
-) -> Result<Json<Page>, Problem> {
+    State(plane): State<Arc<ApiState>>,
+    wanted: Result<Query<HistoryParams>, QueryRejection>,
+) -> Result<Json<HistoryResponse>, Problem> {
     let Query(wanted) = wanted.map_err(|_| BAD_QUESTION)?;
     let limit = wanted.limit.unwrap_or(USUAL);
     let is_too_long = wanted.search.as_ref().is_some_and(|search| search.chars().count() > MAX_SEARCH);
@@ -104,8 +104,8 @@ pub(super) async fn page(
     }
     let only = wanted.server.as_deref();
     let offset = wanted.offset.unwrap_or_default();
-    let asked = Asked {
-        servers: plane.control.chosen(only).map(|server| server.name().to_owned()).collect(),
+    let asked = HistoryQuery {
+        servers: plane.control.select_servers(only).map(|server| server.name().to_owned()).collect(),
         user: wanted.user,
         search: wanted.search,
         since_ms: wanted.since_ms,
@@ -117,23 +117,23 @@ pub(super) async fn page(
         tracing::warn!(reason, "what was played cannot be read");
         NOT_READABLE
     })?;
-    let synced_ms = plane.control.history.synced_ms(plane.control.chosen(only));
-    Ok(Json(Page { total: page.total, offset, synced_ms, items: page.views }))
+    let synced_ms = plane.control.history.synced_ms(plane.control.select_servers(only));
+    Ok(Json(HistoryResponse { total: page.total, offset, synced_ms, items: page.views }))
 }
 
-/// Brings the mirror up to what the servers have: runs the job `history`, and waits a while for its end.
+/// Syncs the mirror with the servers: runs the job `history` and waits a while for its end.
 #[utoipa::path(post, path = "/api/v1/history/sync", tag = "dashboard", responses(
-    (status = 200, description = "What came of it", body = Done),
-    (status = 202, description = "It goes on, or ran already", body = Done),
+    (status = 200, description = "What came of it", body = ActionResponse),
+    (status = 202, description = "It goes on, or ran already", body = ActionResponse),
     (status = 502, description = "A server could not be mirrored")))]
-pub(super) async fn sync(State(plane): State<Arc<Plane>>) -> Result<(StatusCode, Json<Done>), Problem> {
+pub(super) async fn sync(State(plane): State<Arc<ApiState>>) -> Result<(StatusCode, Json<ActionResponse>), Problem> {
     let (status, said) = match plane.control.sync_history().await {
-        Awaited::Ended(last) if matches!(last.outcome, Outcome::Done | Outcome::CaughtUp) => {
+        RunWaitResult::Ended(last) if matches!(last.outcome, JobOutcome::Done | JobOutcome::CaughtUp) => {
             (StatusCode::OK, last.message)
         }
-        Awaited::GoesOn => (StatusCode::ACCEPTED, "It goes on.".to_owned()),
-        Awaited::Already => (StatusCode::ACCEPTED, "It runs already.".to_owned()),
-        Awaited::Ended(_) | Awaited::Unknown => return Err(NOT_SYNCED),
+        RunWaitResult::StillRunning => (StatusCode::ACCEPTED, "It goes on.".to_owned()),
+        RunWaitResult::AlreadyRunning => (StatusCode::ACCEPTED, "It runs already.".to_owned()),
+        RunWaitResult::Ended(_) | RunWaitResult::Unknown => return Err(NOT_SYNCED),
     };
-    Ok((status, Json(Done::said(said))))
+    Ok((status, Json(ActionResponse::succeeded(said))))
 }

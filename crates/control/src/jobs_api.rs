@@ -1,4 +1,4 @@
-//! Jobs, over the API: how each stands, running one now, ending one.
+//! Jobs over the API: status, start and cancel.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,116 +10,97 @@ use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::api::Done;
-use super::{Control, Plane};
+use super::api::ActionResponse;
+use crate::control::{ApiState, ControlPlane};
 use crate::error::Problem;
-use crate::jobs::{self, Asked, Report, indexes, playlists};
+use crate::jobs::{self, JobReport, RunRequestResult, indexes, playlists};
 
-/// Who asks for a run of one of these waits so long for its end.
+/// Requests for one of these runs wait at most this long for its end.
 const SYNC_IS_AWAITED: Duration = Duration::from_secs(20);
 
 /// All jobs.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Jobs {
-    /// How many run at a time at most; the indexes of libraries take no place.
+pub(super) struct JobsResponse {
+    /// Max concurrent runs; library indexes do not count.
     at_once: usize,
-    /// How many run now, the indexes of libraries included.
+    /// Current runs, library indexes included.
     running: usize,
-    jobs: Vec<Report>,
+    jobs: Vec<JobReport>,
 }
 
-/// How every job stands.
+/// The state of every job.
 #[utoipa::path(
     get, path = "/api/v1/jobs",
-    responses((status = 200, description = "Every job, with its last run and its next", body = Jobs))
+    responses((status = 200, description = "Every job, with its last run and its next", body = JobsResponse))
 )]
-pub(super) async fn list(State(plane): State<Arc<Plane>>) -> Json<Jobs> {
+pub(super) async fn list(State(plane): State<Arc<ApiState>>) -> Json<JobsResponse> {
     let control = &plane.control;
     let jobs = control.job_reports();
-    Json(Jobs { at_once: control.jobs.at_once(), running: running(&jobs), jobs })
+    let running = jobs.iter().filter(|job| job.state == jobs::JobState::Running).count();
+    Json(JobsResponse { at_once: control.jobs.at_once(), running, jobs })
 }
 
-/// Runs a job now, or as soon as there is a place.
+/// Runs a job now, or as soon as a slot is free.
 #[utoipa::path(
     post, path = "/api/v1/jobs/{id}/run",
     params(("id" = String, Path, description = "The job, such as history or library:home:3")),
     responses(
-        (status = 202, description = "It begins, or it runs or waits already", body = Done),
+        (status = 202, description = "It begins, or it runs or waits already", body = ActionResponse),
         (status = 404, description = "There is no such job"),
     )
 )]
-pub(super) async fn run(
-    State(plane): State<Arc<Plane>>,
-    Path(id): Path<String>,
-) -> Result<Response, Problem> {
+pub(super) async fn run(State(plane): State<Arc<ApiState>>, Path(id): Path<String>) -> Result<Response, Problem> {
     let said = match plane.control.run_job(&id) {
-        Asked::Heard => "It begins as soon as there is a place.",
-        Asked::Already => "It runs already.",
-        Asked::Unknown => return Err(Problem::UNKNOWN_JOB),
+        RunRequestResult::Accepted => "It begins as soon as there is a place.",
+        RunRequestResult::NoChange => "It runs already.",
+        RunRequestResult::Unknown => return Err(Problem::UNKNOWN_JOB),
     };
-    Ok((StatusCode::ACCEPTED, Json(Done::said(said.to_owned()))).into_response())
+    Ok((StatusCode::ACCEPTED, Json(ActionResponse::succeeded(said.to_owned()))).into_response())
 }
 
-/// Ends a run of a job.
+/// Cancels a run of a job.
 #[utoipa::path(
     post, path = "/api/v1/jobs/{id}/cancel",
     params(("id" = String, Path, description = "The job, such as history or library:home:3")),
     responses(
-        (status = 200, description = "It ends within a few seconds, or nothing was running", body = Done),
+        (status = 200, description = "It ends within a few seconds, or nothing was running", body = ActionResponse),
         (status = 404, description = "There is no such job"),
     )
 )]
 pub(super) async fn cancel(
-    State(plane): State<Arc<Plane>>,
+    State(plane): State<Arc<ApiState>>,
     Path(id): Path<String>,
-) -> Result<Json<Done>, Problem> {
+) -> Result<Json<ActionResponse>, Problem> {
     let said = match plane.control.cancel_job(&id) {
-        Asked::Heard => "It ends.",
-        Asked::Already => "Nothing was running.",
-        Asked::Unknown => return Err(Problem::UNKNOWN_JOB),
+        RunRequestResult::Accepted => "It ends.",
+        RunRequestResult::NoChange => "Nothing was running.",
+        RunRequestResult::Unknown => return Err(Problem::UNKNOWN_JOB),
     };
-    Ok(Json(Done::said(said.to_owned())))
+    Ok(Json(ActionResponse::succeeded(said.to_owned())))
 }
 
-impl Control {
-    /// Every job, every index of a library, and every playlist that is kept in step.
-    pub(super) fn job_reports(&self) -> Vec<Report> {
-        let mut all = self.jobs.reports();
-        all.extend(indexes::reports(&self.playlists.libraries));
-        all.extend(playlists::reports(&self.playlists.keeping));
-        all
+impl ControlPlane {
+    /// Runs the playback history sync as its job.
+    pub(super) async fn sync_history(&self) -> jobs::RunWaitResult {
+        self.jobs.run_and_wait("history", SYNC_IS_AWAITED).await
     }
 
-    /// How many jobs run now.
-    pub(super) fn jobs_running(&self) -> usize {
-        running(&self.job_reports())
+    /// Waits for the end of a run that begins now or later.
+    pub(super) async fn run_fresh_and_wait(&self, id: &str) -> jobs::RunWaitResult {
+        self.jobs.run_fresh_and_wait(id, SYNC_IS_AWAITED).await
     }
 
-    /// Brings the mirror of what was played up, as the job it is.
-    pub(super) async fn sync_history(&self) -> jobs::Awaited {
-        self.jobs.run_to_its_end("history", SYNC_IS_AWAITED).await
-    }
-
-    /// Runs one of ours, or waits for the end of a run that is under way already.
-    pub(super) async fn run_or_join(&self, id: &str) -> jobs::Awaited {
-        self.jobs.run_or_join(id, SYNC_IS_AWAITED).await
-    }
-
-    fn run_job(&self, id: &str) -> Asked {
+    fn run_job(&self, id: &str) -> RunRequestResult {
         self.jobs
             .run(id)
             .or_else(|| indexes::run(&self.playlists.libraries, id))
-            .or_else(|| playlists::run(&self.playlists.keeping, id))
+            .or_else(|| playlists::run(&self.playlists.scheduled, id))
     }
 
-    fn cancel_job(&self, id: &str) -> Asked {
+    fn cancel_job(&self, id: &str) -> RunRequestResult {
         self.jobs
             .cancel(id)
             .or_else(|| indexes::cancel(&self.playlists.libraries, id))
-            .or_else(|| playlists::cancel(&self.playlists.keeping, id))
+            .or_else(|| playlists::cancel(&self.playlists.scheduled, id))
     }
-}
-
-fn running(jobs: &[Report]) -> usize {
-    jobs.iter().filter(|job| job.state == jobs::State::Running).count()
 }

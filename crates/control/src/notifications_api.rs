@@ -1,73 +1,70 @@
-//! Notices, over the API: whether they come through.
+//! Notifications over the API: sends test messages.
 
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::State;
-use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
-use super::Plane;
-use super::api::read;
+use crate::api::JsonBody;
+use crate::control::ApiState;
 use crate::error::Problem;
 
-/// Whom a message for trying out is sent to.
+/// The target of a test message.
 #[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Whom {
-    /// The name of one target; all if it is not said.
+pub(super) struct TestNotificationRequest {
+    /// The name of one target; all if absent.
     target: Option<String>,
 }
 
-/// What became of it.
+/// Results of a test message.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-pub(super) struct Tried {
-    /// Whether every target took it.
+pub(super) struct TestNotificationResponse {
+    /// True if every target accepted it.
     success: bool,
-    /// That, in a sentence.
+    /// The results as a sentence.
     message: String,
-    /// Each of them.
-    targets: Vec<TriedTarget>,
+    /// Results by target.
+    targets: Vec<TestNotificationResult>,
 }
 
-/// What became of it at one target.
+/// Result of a test message for one target.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-pub(super) struct TriedTarget {
+pub(super) struct TestNotificationResult {
     /// Its name.
     target: String,
-    /// Whether it took the message.
+    /// True if it accepted the message.
     delivered: bool,
     /// Why it did not.
     reason: Option<String>,
 }
 
-/// Sends a message for trying out, and says what became of it.
+/// Sends a test message and reports the results.
 #[utoipa::path(
     post,
     path = "/api/v1/notices/test",
-    request_body = Option<Whom>,
+    request_body = Option<TestNotificationRequest>,
     responses(
-        (status = 200, description = "It was sent; each target says whether it took it", body = Tried),
+        (status = 200, description = "It was sent; each target says whether it took it", body = TestNotificationResponse),
         (status = 404, description = "No such target"),
     ),
 )]
 pub(super) async fn test(
-    State(plane): State<Arc<Plane>>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Json<Tried>, Problem> {
-    let whom: Whom = read(&headers, body).await?.unwrap_or_default();
-    let tried = plane.control.notices.test(whom.target.as_deref()).await.ok_or(Problem::UNKNOWN_TARGET)?;
+    State(plane): State<Arc<ApiState>>,
+    body: JsonBody<TestNotificationRequest>,
+) -> Result<Json<TestNotificationResponse>, Problem> {
+    let whom = body.or_default();
+    let tried = plane.control.notifier.test(whom.target.as_deref()).await.ok_or(Problem::UNKNOWN_TARGET)?;
     if tried.is_empty() {
         return Err(Problem::UNKNOWN_TARGET);
     }
-    let of = |(target, outcome): (String, Result<(), crate::notifications::Refusal>)| TriedTarget {
+    let of = |(target, outcome): (String, Result<(), crate::notifications::DeliveryError>)| TestNotificationResult {
         target,
         delivered: outcome.is_ok(),
         reason: outcome.err().map(|refusal| refusal.to_string()),
     };
-    let targets: Vec<TriedTarget> = tried.into_iter().map(of).collect();
+    let targets: Vec<TestNotificationResult> = tried.into_iter().map(of).collect();
     let delivered = targets.iter().filter(|target| target.delivered).count();
     let success = delivered == targets.len();
     let message = match (success, targets.len()) {
@@ -75,5 +72,5 @@ pub(super) async fn test(
         (true, all) => format!("All {all} targets took the message."),
         (false, all) => format!("{delivered} of {all} targets took the message."),
     };
-    Ok(Json(Tried { success, message, targets }))
+    Ok(Json(TestNotificationResponse { success, message, targets }))
 }

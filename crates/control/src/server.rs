@@ -1,4 +1,4 @@
-//! The door of the control plane: accepts connections, and ends them gracefully.
+//! The control plane's HTTP server: accepts connections and shuts down gracefully.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,34 +18,36 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{Control, Plane, live, router};
-use crate::auth::middleware::Peer;
+use crate::auth::caller::ConnectionInfo;
 use crate::base_path;
-use crate::base_path::Way;
-use greenroom_proxy::http::server_certificate::Shown;
-use greenroom_proxy::http::write_timeout::Taking;
+use crate::base_path::BasePathMatch;
+use crate::control::{ApiState, ControlPlane};
+use crate::live_api;
+use crate::router::router;
+use greenroom_proxy::http::server_certificate::ServerCertificate;
+use greenroom_proxy::http::write_timeout::WriteTimeoutStream;
 
-/// Connections at a time. One more waits to be accepted.
+/// Max concurrent connections. The next one waits to be accepted.
 const MAX_CONNECTIONS: usize = 256;
-/// How long a client may take to send the head of a request; an idle connection ends after it.
+/// Time limit for a request head; also the idle timeout of a connection.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
-/// Longest head of a request.
+/// Maximum size of a request head.
 const MAX_HEAD_BYTES: usize = 32 * 1024;
-/// Headers of a request at most.
+/// Maximum number of request headers.
 const MAX_HEADERS: usize = 100;
-/// How long a client may take nothing while something is to be said.
+/// Write timeout: closes connections whose client stops reading.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// After a connection could not be accepted (no file descriptors left), wait so long.
+/// Pause after a failed accept, such as when no file descriptors are left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves the control plane, encrypted where there is a certificate to show,
-/// until it is stopped and the requests under way have ended. Once `leaving`,
-/// it accepts nobody more, and each response asks its client for a new connection.
+/// Serves the control plane, over TLS where a certificate is configured, until it is stopped and the requests in
+/// progress have ended. Once `leaving` is set, it accepts no new connections, and each response asks its client to
+/// reconnect.
 pub async fn serve(
-    control: Arc<Control>,
+    control: Arc<ControlPlane>,
     listener: TcpListener,
-    settings: greenroom_config::Control,
-    shown: Option<Arc<Shown>>,
+    settings: greenroom_config::ControlSettings,
+    shown: Option<Arc<ServerCertificate>>,
     (stop, leaving): (CancellationToken, CancellationToken),
 ) {
     let listen = match listener.local_addr() {
@@ -56,19 +58,19 @@ pub async fn serve(
         }
     };
     let base_path: Arc<str> = settings.base_path.as_str().into();
-    let plane = Arc::new(Plane { control, settings, listen, stop: stop.clone() });
-    let entrance = Entrance { router: router(Arc::clone(&plane)), base_path };
+    let plane = Arc::new(ApiState { control, settings, listen, stop: stop.clone() });
+    let entrance = BasePathRouter { router: router(Arc::clone(&plane)), base_path };
     let mut tasks = JoinSet::new();
-    tasks.spawn(live::tell(plane));
+    tasks.spawn(live_api::broadcast_stats(plane));
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
             () = leaving.cancelled() => break,
-            Some(ended) = tasks.join_next() => note(ended),
+            Some(ended) = tasks.join_next() => log_task_end(ended),
             accepted = listener.accept(), if tasks.len() <= MAX_CONNECTIONS => match accepted {
                 Ok((stream, peer)) => {
                     let ends = (stop.clone(), leaving.clone());
-                    tasks.spawn(welcome(entrance.clone(), stream, peer, shown.clone(), ends));
+                    tasks.spawn(accept_connection(entrance.clone(), stream, peer, shown.clone(), ends));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a connection to the control plane could not be accepted");
@@ -78,60 +80,60 @@ pub async fn serve(
         }
     }
     drop(listener);
-    // What is under way ends when it is stopped.
+    // Requests in progress finish after the stop.
     while let Some(ended) = tasks.join_next().await {
-        note(ended);
+        log_task_end(ended);
     }
 }
 
-/// All paths, and the one before them.
+/// The routes and the base path before them.
 #[derive(Clone)]
-struct Entrance {
+struct BasePathRouter {
     router: Router,
     base_path: Arc<str>,
 }
 
-fn note(ended: Result<(), tokio::task::JoinError>) {
+fn log_task_end(ended: Result<(), tokio::task::JoinError>) {
     if let Err(error) = ended {
         tracing::error!(%error, "a task of the control plane died");
     }
 }
 
-async fn welcome(
-    entrance: Entrance,
+async fn accept_connection(
+    entrance: BasePathRouter,
     stream: TcpStream,
     address: SocketAddr,
-    shown: Option<Arc<Shown>>,
+    shown: Option<Arc<ServerCertificate>>,
     ends: (CancellationToken, CancellationToken),
 ) {
-    // Without this a small answer waits for the client's delayed acknowledgement.
+    // Without `TCP_NODELAY` a small response waits for the client's delayed acknowledgement.
     drop(stream.set_nodelay(true));
     let Some(shown) = shown else {
-        return converse(entrance, stream, Peer::new(address, false), ends).await;
+        return serve_connection(entrance, stream, ConnectionInfo::new(address, false), ends).await;
     };
     let greeted = tokio::select! {
         () = ends.0.cancelled() => return,
-        greeted = shown.greet(stream) => greeted,
+        greeted = shown.accept(stream) => greeted,
     };
     match greeted {
-        Ok(stream) => converse(entrance, stream, Peer::new(address, true), ends).await,
+        Ok(stream) => serve_connection(entrance, stream, ConnectionInfo::new(address, true), ends).await,
         Err(error) => tracing::debug!(%error, "a caller of the control plane does not agree on encryption"),
     }
 }
 
-async fn converse<S>(
-    entrance: Entrance,
+async fn serve_connection<S>(
+    entrance: BasePathRouter,
     stream: S,
-    peer: Peer,
+    peer: ConnectionInfo,
     (stop, leaving): (CancellationToken, CancellationToken),
 ) where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let service = TowerToHyperService::new(entrance.router);
     let service = service_fn(move |mut request: Request<Incoming>| {
-        let way = base_path::way(request.uri(), &entrance.base_path);
+        let way = base_path::match_base_path(request.uri(), &entrance.base_path);
         let mut peer = peer;
-        if let Way::Below(target) = &way {
+        if let BasePathMatch::Prefixed(target) = &way {
             *request.uri_mut() = target.clone();
             peer.came_below_base_path = true;
         }
@@ -140,7 +142,7 @@ async fn converse<S>(
         let leaving = leaving.clone();
         async move {
             let response =
-                if way == Way::NeedsSlash { Ok(with_slash(&base_path)) } else { service.call(request).await };
+                if way == BasePathMatch::NeedsSlash { Ok(with_slash(&base_path)) } else { service.call(request).await };
             response.map(|mut response| {
                 if leaving.is_cancelled() {
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -149,8 +151,8 @@ async fn converse<S>(
             })
         }
     });
-    // Browsers live in the system's time, also where the demo has a quicker one.
-    let stream = Taking::new(stream, Clock::system(), PATIENCE);
+    // Browsers live in system time, even where the demo runs on a faster clock.
+    let stream = WriteTimeoutStream::new(stream, Clock::system(), PATIENCE);
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
@@ -165,11 +167,25 @@ async fn converse<S>(
     drop(connection.await);
 }
 
-/// Leads to the page itself.
+/// Redirects to the page itself.
 fn with_slash(base_path: &str) -> Response {
     let mut response = StatusCode::PERMANENT_REDIRECT.into_response();
     if let Ok(to) = format!("{base_path}/").parse() {
         response.headers_mut().insert(LOCATION, to);
     }
     response
+}
+
+/// Answers one request from `peer` without a connection, with this control plane.
+pub async fn handle_request(
+    control: Arc<ControlPlane>,
+    settings: greenroom_config::ControlSettings,
+    peer: SocketAddr,
+    mut request: axum::extract::Request,
+) -> Response {
+    request.extensions_mut().insert(ConnectionInfo::new(peer, false));
+    let listen = settings.listen;
+    let plane = Arc::new(ApiState { control, settings, listen, stop: CancellationToken::new() });
+    let service = TowerToHyperService::new(router(plane));
+    service.call(request).await.unwrap_or_else(|never| match never {})
 }

@@ -1,43 +1,44 @@
-//! The servers as they are shown: how each does, and what was counted of it.
+//! Statistics and state of each server.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::prefetching::PrefetchFigures;
-use crate::queue_stats::QueueFigures;
-use crate::server_identity::Introduced;
-use greenroom_config::Mode;
-use greenroom_origin::breaker::Outcome;
+use crate::counters::since;
+use crate::prefetch_stats::ServerPrefetchStats;
+use crate::queue_stats::QueueStats;
+use crate::server_identity::ServerIdentitySummary;
+use greenroom_config::CacheMode;
+use greenroom_origin::breaker::UpstreamOutcome;
 use greenroom_origin::health::Health;
 use greenroom_proxy::server::Server;
-use greenroom_proxy::shadow::Report;
+use greenroom_proxy::shadow::ShadowReport;
 
 /// One server.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
-pub(super) struct ServerFigures {
+pub(super) struct ServerStats {
     pub(super) name: String,
     pub(super) kind: &'static str,
-    /// Where apps find it: address and port of our listener.
+    /// Address and port of the listener for apps.
     pub(super) listen: String,
-    /// Whether apps are answered encrypted there.
+    /// True if apps connect to it over TLS.
     pub(super) encrypted: bool,
-    pub(super) state: State,
-    /// Whether it answers, and whether far slower than it usually does.
+    pub(super) state: ServerStatus,
+    /// Whether it responds, and whether far slower than usual.
     pub(super) health: Health,
-    /// How its reads are answered.
-    pub(super) mode: Mode,
-    /// What was observed, now or the last time.
-    pub(super) observed: Option<Report>,
-    /// Where its breaker stands.
+    /// Its cache mode.
+    pub(super) mode: CacheMode,
+    /// Results of observe mode, current or last.
+    pub(super) observed: Option<ShadowReport>,
+    /// State of its circuit breaker.
     pub(super) breaker: &'static str,
-    /// The outage, while it is down.
-    pub(super) outage: Option<OutageFigures>,
-    /// What the server calls itself.
+    /// The current outage.
+    pub(super) outage: Option<OutageStatus>,
+    /// The name it reports.
     pub(super) title: Option<String>,
     pub(super) version: Option<String>,
-    /// What is odd about it, in a sentence.
+    /// A remark on anything unusual, as a sentence.
     pub(super) remark: Option<&'static str>,
     pub(super) last_answer_ms: Option<u64>,
     pub(super) last_failure_ms: Option<u64>,
@@ -49,58 +50,58 @@ pub(super) struct ServerFigures {
     pub(super) in_flight: usize,
     /// Bytes of request bodies held in memory now.
     pub(super) held_body_bytes: u64,
-    /// Bodies of writes that are passed on while they arrive, now.
+    /// Write bodies being forwarded while they arrive.
     pub(super) uploads: usize,
-    pub(super) queue: QueueFigures,
-    pub(super) prefetch: PrefetchFigures,
+    pub(super) queue: QueueStats,
+    pub(super) prefetch: ServerPrefetchStats,
     pub(super) writes: u64,
     pub(super) streams: u64,
     pub(super) bypassed: u64,
     pub(super) unauthorised: u64,
     pub(super) refused: u64,
-    /// Requests refused because it was down.
+    /// Requests rejected because it was down.
     pub(super) offline: u64,
-    /// How often it went down.
+    /// Number of outages.
     pub(super) outages: u64,
-    /// How often it was asked whether it is back.
+    /// Number of probes.
     pub(super) probes: u64,
-    /// Times reads were let through before every event socket had attached again.
+    /// Times reads were allowed before every event socket had reconnected.
     pub(super) unattached: u64,
-    /// Lists that came back so short that they were not believed.
+    /// Lists rejected by the shrink guard.
     pub(super) doubted: u64,
-    /// How often clients ran into a bound, by bound.
+    /// Times clients reached a limit, by limit.
     pub(super) limits_reached: Vec<(&'static str, u64)>,
 }
 
-/// An outage under way.
+/// A current outage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-pub(super) struct OutageFigures {
+pub(super) struct OutageStatus {
     /// When the first request failed.
     pub(super) since_ms: u64,
-    /// When the server is tried next.
+    /// Time of the next probe.
     pub(super) next_try_ms: u64,
     /// How it failed: `unreachable`, `unwilling` (it answers 502 to 504), `silent`; null if it was down at the start.
     pub(super) why: Option<&'static str>,
 }
 
-/// How a server does.
+/// State of a server.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schema(as = Wellbeing)]
-pub(super) enum State {
-    /// The last thing heard of it was an answer.
+pub(super) enum ServerStatus {
+    /// It responded last time.
     Well,
-    /// The last thing that happened was that it did not answer, or not as itself.
+    /// It last failed to respond, or responded as something else.
     Unwell,
-    /// Nothing was heard yet.
+    /// Not contacted yet.
     #[default]
     Unknown,
 }
 
-impl State {
-    /// How this server does.
-    pub(super) fn of(server: &Server) -> Self {
-        match server.origin.is_well() {
+impl ServerStatus {
+    /// The state of this server.
+    pub(super) fn from_server(server: &Server) -> Self {
+        match server.origin.is_responding() {
             Some(true) => Self::Well,
             Some(false) => Self::Unwell,
             None => Self::Unknown,
@@ -108,51 +109,52 @@ impl State {
     }
 }
 
-impl ServerFigures {
-    /// Reads what was counted since start.
-    pub(super) fn read(server: &Server, listen: String, introduced: &Introduced) -> Self {
+/// Whether the server responds, and whether far slower than usual.
+pub(super) fn health_of(server: &Server, now_ms: u64) -> Health {
+    let (origin, is_out) = (&server.origin, server.origin.breaker.outage().is_some());
+    Health::evaluate(is_out, origin.is_responding(), &origin.ttfb.samples(), now_ms)
+}
+
+impl ServerStats {
+    /// Counters since start.
+    pub(super) fn from_server(server: &Server, listen: String, introduced: &ServerIdentitySummary) -> Self {
         let counters = &server.counters;
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let moment = |counter: &AtomicU64| Some(read(counter)).filter(|at_ms| *at_ms > 0);
-        let state = State::of(server);
-        let breaker = server.origin.breaker.counts();
+        let state = ServerStatus::from_server(server);
+        let breaker = server.origin.breaker.counters();
         let outage = server.origin.breaker.outage();
         let (title, version) = server.origin.title_and_version();
         Self {
             name: server.name().to_owned(),
             kind: server.origin.settings.kind.name(),
             listen,
-            encrypted: server.origin.settings.shown.is_some(),
+            encrypted: server.origin.settings.certificate.is_some(),
             state,
-            health: Health::of(
-                outage.is_some(),
-                server.origin.is_well(),
-                &server.origin.first_bytes.samples(),
-                server.origin.clock.now_ms(),
-            ),
+            health: health_of(server, server.origin.clock.now_ms()),
             mode: server.mode(),
-            observed: server.observed(),
+            observed: server.shadow_report(),
             breaker: server.origin.breaker.state().name(),
-            outage: outage.map(|outage| OutageFigures {
+            outage: outage.map(|outage| OutageStatus {
                 since_ms: outage.since_ms,
                 next_try_ms: outage.next_probe_ms,
-                why: outage.why.and_then(Outcome::failure),
+                why: outage.cause.and_then(UpstreamOutcome::failure),
             }),
             title: introduced.title.clone().or(title),
             version: introduced.version.clone().or(version),
-            remark: introduced.remark.filter(|_| state != State::Well),
+            remark: introduced.remark.filter(|_| state != ServerStatus::Well),
             last_answer_ms: moment(&server.origin.counters.last_success_ms),
             last_failure_ms: moment(&server.origin.counters.last_failure_ms),
-            last_asked_ms: moment(&counters.last_asked_ms),
-            asked: read(&counters.asked),
+            last_asked_ms: moment(&counters.last_request_ms),
+            asked: read(&counters.requests),
             saved: read(&counters.saved),
             requests_to_server: server.origin.client.requests(),
             own: read(&server.origin.counters.own),
             in_flight: server.origin.client.in_flight(),
             held_body_bytes: server.limits.bodies.held(),
-            uploads: server.limits.uploads.taken(),
-            queue: QueueFigures::read(&server.origin.queue),
-            prefetch: PrefetchFigures::read(server),
+            uploads: server.limits.uploads.in_use(),
+            queue: QueueStats::from_queue(&server.origin.queue),
+            prefetch: ServerPrefetchStats::from_server(server),
             writes: read(&counters.writes),
             streams: read(&counters.streams),
             bypassed: read(&counters.bypassed),
@@ -162,33 +164,20 @@ impl ServerFigures {
             outages: breaker.opened,
             probes: breaker.probes,
             unattached: breaker.unattached,
-            doubted: server.doubts.counted(),
-            limits_reached: server.limits.bounds.reached(),
+            doubted: server.shrink_guard.rejected(),
+            limits_reached: server.limits.counters.counts(),
         }
     }
 
-    /// What was counted since it stood so.
+    /// The difference from an earlier snapshot.
     pub(super) fn since(&self, before: &Self) -> Self {
-        let less = |pick: fn(&Self) -> u64| pick(self).saturating_sub(pick(before));
-        Self {
-            asked: less(|server| server.asked),
-            saved: less(|server| server.saved),
-            requests_to_server: less(|server| server.requests_to_server),
-            own: less(|server| server.own),
-            writes: less(|server| server.writes),
-            streams: less(|server| server.streams),
-            bypassed: less(|server| server.bypassed),
-            unauthorised: less(|server| server.unauthorised),
-            queue: self.queue.since(&before.queue),
-            prefetch: self.prefetch.since(&before.prefetch),
-            refused: less(|server| server.refused),
-            offline: less(|server| server.offline),
-            outages: less(|server| server.outages),
-            probes: less(|server| server.probes),
-            unattached: less(|server| server.unattached),
-            doubted: less(|server| server.doubted),
-            ..self.clone()
-        }
+        let counted = since!(
+            self, before;
+            asked saved requests_to_server own writes streams bypassed unauthorised refused offline outages probes
+            unattached doubted
+        );
+        let (queue, prefetch) = (self.queue.since(&before.queue), self.prefetch.since(&before.prefetch));
+        Self { queue, prefetch, ..counted }
     }
 }
 
@@ -198,7 +187,9 @@ mod tests {
 
     #[test]
     fn states_are_words() {
-        for (state, word) in [(State::Well, "well"), (State::Unwell, "unwell"), (State::Unknown, "unknown")] {
+        for (state, word) in
+            [(ServerStatus::Well, "well"), (ServerStatus::Unwell, "unwell"), (ServerStatus::Unknown, "unknown")]
+        {
             assert_eq!(serde_json::to_value(state).expect("a word"), word);
         }
     }

@@ -1,169 +1,165 @@
-//! Honest statistics as they are asked for.
+//! Statistics over the API.
 
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::{Query, State};
 use greenroom_dialect::class::Class;
-use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::Plane;
-use super::api::{Done, read};
+use crate::api::{ActionResponse, JsonBody};
+use crate::control::ApiState;
 use crate::error::Problem;
-use greenroom_proxy::record::counts::{Count, Counts};
-use greenroom_proxy::statistics::report::{Curve, Grouping, Span, Table};
-use greenroom_proxy::statistics::{Today, WhatIf};
+use greenroom_proxy::record::counts::{RequestCounter, RequestCounts};
+use greenroom_proxy::statistics::report::{Curve, StatisticsGrouping, StatisticsTable, TimeSpan};
+use greenroom_proxy::statistics::{TodaySummary, WhatIfReport};
 
-/// Which server is meant.
+/// Selects a server.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Which {
-    /// Only this one; all together if it is not said.
+pub(super) struct StatisticsQuery {
+    /// Only this server; all together if absent.
     server: Option<String>,
 }
 
-/// A query, or why it cannot be understood.
-type Asked<T> = Result<Query<T>, axum::extract::rejection::QueryRejection>;
-
-/// What happened since midnight.
+/// Statistics since midnight.
 #[utoipa::path(
     get,
     path = "/api/v1/statistics/today",
-    params(Which),
-    responses((status = 200, body = Today), (status = 404, description = "No such server"))
+    params(StatisticsQuery),
+    responses((status = 200, body = TodaySummary), (status = 404, description = "No such server"))
 )]
 pub(super) async fn today(
-    State(plane): State<Arc<Plane>>,
-    which: Asked<Which>,
-) -> Result<Json<Today>, Problem> {
-    let Query(Which { server }) = which.map_err(|_| Problem::BAD_QUERY)?;
+    State(plane): State<Arc<ApiState>>,
+    Query(StatisticsQuery { server }): Query<StatisticsQuery>,
+) -> Result<Json<TodaySummary>, Problem> {
     plane.control.check_server(server.as_deref())?;
     Ok(Json(plane.control.statistics.today(server.as_deref())))
 }
 
-/// Which rows are meant.
+/// Selects rows.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Rows {
-    /// By what rows are told apart; classes if it is not said.
+pub(super) struct StatisticsRowsQuery {
+    /// Grouping of the rows; request types if absent.
     #[serde(default = "by_class")]
     #[param(required = false)]
-    by: Grouping,
+    by: StatisticsGrouping,
     /// Only of this server.
     server: Option<String>,
-    /// How far back; a day if it is not said.
+    /// Time range; a day if absent.
     #[serde(default)]
     #[param(required = false)]
     #[param(inline)]
-    range: Span,
+    range: TimeSpan,
 }
 
-fn by_class() -> Grouping {
-    Grouping::Class
+fn by_class() -> StatisticsGrouping {
+    StatisticsGrouping::Class
 }
 
-/// What was counted: by server, class, app or user.
+/// Statistics by server, request type, app or user.
 #[utoipa::path(
     get,
     path = "/api/v1/statistics",
-    params(Rows),
+    params(StatisticsRowsQuery),
     responses(
-        (status = 200, body = Table),
+        (status = 200, body = StatisticsTable),
         (status = 404, description = "No such server"),
         (status = 503, description = "What is kept cannot be read"),
     )
 )]
 pub(super) async fn rows(
-    State(plane): State<Arc<Plane>>,
-    which: Asked<Rows>,
-) -> Result<Json<Table>, Problem> {
-    let Query(Rows { by, server, range }) = which.map_err(|_| Problem::BAD_QUERY)?;
+    State(plane): State<Arc<ApiState>>,
+    Query(StatisticsRowsQuery { by, server, range }): Query<StatisticsRowsQuery>,
+) -> Result<Json<StatisticsTable>, Problem> {
     plane.control.check_server(server.as_deref())?;
     let table = plane.control.statistics.rows(by, server, range).await;
     table.map(Json).map_err(|_| Problem::STATISTICS_UNREADABLE)
 }
 
-/// Of what a curve is meant.
+/// Selects a time series.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Series {
-    /// Only of this server; all together if it is not said.
+pub(super) struct TimeSeriesQuery {
+    /// Only of this server; all together if absent.
     server: Option<String>,
-    /// How far back; a day if it is not said.
+    /// Time range; a day if absent.
     #[serde(default)]
     #[param(required = false)]
     #[param(inline)]
-    range: Span,
+    range: TimeSpan,
 }
 
-/// A curve of what was asked.
+/// A time series of requests.
 #[utoipa::path(
     get,
     path = "/api/v1/statistics/series",
-    params(Series),
+    params(TimeSeriesQuery),
     responses((status = 200, body = Curve), (status = 404, description = "No such server"))
 )]
 pub(super) async fn series(
-    State(plane): State<Arc<Plane>>,
-    which: Asked<Series>,
+    State(plane): State<Arc<ApiState>>,
+    Query(TimeSeriesQuery { server, range }): Query<TimeSeriesQuery>,
 ) -> Result<Json<Curve>, Problem> {
-    let Query(Series { server, range }) = which.map_err(|_| Problem::BAD_QUERY)?;
     plane.control.check_server(server.as_deref())?;
     Ok(Json(plane.control.statistics.series(server.as_deref(), range)))
 }
 
-/// How spot checks came out.
+/// Results of spot checks.
 #[derive(Debug, Default, Serialize, ToSchema)]
-pub(super) struct SpotChecks {
-    /// Whether any are made.
+pub(super) struct SpotChecksResponse {
+    /// True if spot checks are enabled.
     enabled: bool,
-    /// One hit in so many is checked; 0: none.
+    /// One in this many hits is checked; 0: none.
     one_in: u64,
     #[serde(flatten)]
-    found: Found,
-    /// The same by class, within the last year.
-    classes: Vec<ClassFound>,
+    found: SpotCheckCounts,
+    /// Results by request type, within the last year.
+    classes: Vec<ClassSpotCheckCounts>,
 }
 
-/// What spot checks found.
+/// Counts of spot checks.
 #[derive(Debug, Default, Clone, Copy, Serialize, ToSchema)]
-pub(super) struct Found {
-    /// How many were made.
+pub(super) struct SpotCheckCounts {
+    /// Checks made.
     made: u64,
-    /// The server said the same.
+    /// The server's response was the same.
     same: u64,
-    /// The class moves by itself.
+    /// Different, as expected: responses of this request type always change.
     moved: u64,
-    /// Something changed on the server, within the age that its answers may have.
+    /// Different: something changed on the server, within the allowed age.
     changed: u64,
-    /// Nothing explains the difference.
+    /// Different without explanation.
     wrong: u64,
-    /// It was due and not made: the server was busy or down, or there had been enough in that minute.
+    /// Skipped although due: the server was busy or down, or the limit per minute was reached.
     skipped: u64,
 }
 
-/// What spot checks found of one class.
+/// Spot checks of one request type.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct ClassFound {
+pub(super) struct ClassSpotCheckCounts {
     server: String,
     class: String,
     #[serde(flatten)]
-    found: Found,
+    found: SpotCheckCounts,
 }
 
-impl Found {
-    fn of(counts: &Counts) -> Self {
-        let [same, moved, changed, wrong] =
-            [Count::SpotSame, Count::SpotMoved, Count::SpotChanged, Count::SpotWrong]
-                .map(|count| counts.of(count));
+impl SpotCheckCounts {
+    fn from_counts(counts: &RequestCounts) -> Self {
+        let [same, moved, changed, wrong] = [
+            RequestCounter::SpotSame,
+            RequestCounter::SpotMoved,
+            RequestCounter::SpotChanged,
+            RequestCounter::SpotWrong,
+        ]
+        .map(|count| counts.get(count));
         let made = same + moved + changed + wrong;
-        Self { made, same, moved, changed, wrong, skipped: counts.of(Count::SpotSkipped) }
+        Self { made, same, moved, changed, wrong, skipped: counts.get(RequestCounter::SpotSkipped) }
     }
 
     fn add(&mut self, other: &Self) {
@@ -176,51 +172,50 @@ impl Found {
     }
 }
 
-/// How answers from the cache compared with what the server said at that moment.
+/// Results of comparing cached responses with the server's at the same moment.
 #[utoipa::path(
     get,
     path = "/api/v1/statistics/spot-checks",
-    responses((status = 200, body = SpotChecks), (status = 503, description = "What is kept cannot be read"))
+    responses((status = 200, body = SpotChecksResponse), (status = 503, description = "What is kept cannot be read"))
 )]
-pub(super) async fn spot_checks(State(plane): State<Arc<Plane>>) -> Result<Json<SpotChecks>, Problem> {
+pub(super) async fn spot_checks(State(plane): State<Arc<ApiState>>) -> Result<Json<SpotChecksResponse>, Problem> {
     let statistics = &plane.control.statistics;
     let (enabled, one_in) = statistics.spot_checks();
-    let rows = statistics.counted(Span::Year).await.map_err(|_| Problem::STATISTICS_UNREADABLE)?;
-    let mut told = SpotChecks { enabled, one_in, ..SpotChecks::default() };
+    let rows = statistics.class_rows(TimeSpan::Year).await.map_err(|_| Problem::STATISTICS_UNREADABLE)?;
+    let mut told = SpotChecksResponse { enabled, one_in, ..SpotChecksResponse::default() };
     for row in rows {
-        let found = Found::of(&row.counts);
+        let found = SpotCheckCounts::from_counts(&row.counts);
         if found.made + found.skipped > 0 {
             told.found.add(&found);
-            told.classes.push(ClassFound { server: row.server, class: row.name, found });
+            told.classes.push(ClassSpotCheckCounts { server: row.server, class: row.name, found });
         }
     }
     Ok(Json(told))
 }
 
-/// Whether spot checks are to be made.
+/// Turns spot checks on or off.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Enabled {
+pub(super) struct SetSpotChecksRequest {
     enabled: bool,
 }
 
-/// Makes spot checks from now on, or none; kept over a restart.
+/// Turns spot checks on or off. The setting survives a restart.
 #[utoipa::path(
     put,
     path = "/api/v1/statistics/spot-checks",
-    request_body = Enabled,
+    request_body = SetSpotChecksRequest,
     responses(
-        (status = 200, body = Done),
+        (status = 200, body = ActionResponse),
         (status = 409, description = "The configuration turns them off"),
         (status = 507, description = "The change cannot be kept"),
     )
 )]
 pub(super) async fn enable_spot_checks(
-    State(plane): State<Arc<Plane>>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Json<Done>, Problem> {
-    let Enabled { enabled } = read(&headers, body).await?.ok_or(Problem::BAD_BODY)?;
+    State(plane): State<Arc<ApiState>>,
+    body: JsonBody<SetSpotChecksRequest>,
+) -> Result<Json<ActionResponse>, Problem> {
+    let SetSpotChecksRequest { enabled } = body.required()?;
     let (_, one_in) = plane.control.statistics.spot_checks();
     if enabled && one_in == 0 {
         return Err(Problem::NO_SPOT_CHECKS);
@@ -228,32 +223,31 @@ pub(super) async fn enable_spot_checks(
     let changed = plane.control.statistics.enable_spot_checks(enabled).await;
     changed.map_err(|_| Problem::CHOICE_NOT_KEPT)?;
     let message = if enabled { "Spot checks are made." } else { "No spot checks are made any more." };
-    Ok(Json(Done::said(message.to_owned())))
+    Ok(Json(ActionResponse::succeeded(message.to_owned())))
 }
 
-/// Of which class other lifetimes are to be tried.
+/// Selects the request type to try other TTLs on.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Tried {
+pub(super) struct WhatIfQuery {
     /// The server.
     server: String,
-    /// The class.
+    /// The request type.
     class: String,
 }
 
-/// What other lifetimes of a class would have saved, by the traffic of the last day.
+/// What other TTLs of a request type would have saved, by the traffic of the last day.
 #[utoipa::path(
     get,
     path = "/api/v1/statistics/what-if",
-    params(Tried),
-    responses((status = 200, body = WhatIf), (status = 404, description = "No such server or class"))
+    params(WhatIfQuery),
+    responses((status = 200, body = WhatIfReport), (status = 404, description = "No such server or class"))
 )]
 pub(super) async fn what_if(
-    State(plane): State<Arc<Plane>>,
-    which: Asked<Tried>,
-) -> Result<Json<WhatIf>, Problem> {
-    let Query(Tried { server, class }) = which.map_err(|_| Problem::BAD_QUERY)?;
-    let class = Class::named(&class).ok_or(Problem::UNKNOWN_CLASS)?;
+    State(plane): State<Arc<ApiState>>,
+    Query(WhatIfQuery { server, class }): Query<WhatIfQuery>,
+) -> Result<Json<WhatIfReport>, Problem> {
+    let class = Class::parse(&class).ok_or(Problem::UNKNOWN_CLASS)?;
     plane.control.statistics.what_if(&server, class).map(Json).ok_or(Problem::UNKNOWN_SERVER)
 }

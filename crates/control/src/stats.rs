@@ -1,69 +1,70 @@
-//! The engine's figures, in the words and the shape the page, the API and the metrics show.
+//! Cache statistics in the terms and shape of the page, the API and the metrics.
 
-use greenroom_cache::{Cache, ClassStats, LOAD_TIME_BUCKETS_MS, Stats};
+use greenroom_cache::{Cache, CacheStats, ClassStats, LOAD_TIME_BUCKETS_MS};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::disk::DiskFigures;
+use crate::counters::since;
+use crate::disk::DiskTierStats;
 
-/// What was counted for one server and class. Clients' questions only, unless a field says otherwise.
+/// Statistics of one server and request type. They count clients' requests only, unless a field says otherwise.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
-pub(super) struct ClassFigures {
+pub(super) struct ClassCacheStats {
     pub(super) server: String,
     pub(super) class: &'static str,
-    /// Answered at once from the cache, fresh.
+    /// Served from the cache, fresh.
     pub(super) hits: u64,
-    /// Answered at once from the cache, while one refresh runs behind.
+    /// Served from the cache, stale, with a background refresh.
     pub(super) stale: u64,
-    /// Waited for a question that somebody else had asked already.
+    /// Joined a load that another request had started.
     pub(super) joined: u64,
-    /// Answered by asking the server.
+    /// Loaded from the server.
     pub(super) loaded: u64,
-    /// Answered with what was kept, because the server did not answer.
+    /// Served from the cache because the server failed.
     pub(super) stale_on_error: u64,
-    /// Not answered at once from the cache: joined, loaded, stale on error and failed together.
+    /// Reads that had to wait: joined, loaded, stale on error and failed together.
     pub(super) misses: u64,
     /// Answered with an error.
     pub(super) failed: u64,
-    /// Hits and stale as a share of all; `None` before anybody asked.
+    /// Share of hits and stale; `None` before the first request.
     pub(super) hit_rate: Option<f64>,
-    /// Bytes kept now.
+    /// Bytes cached now.
     pub(super) bytes: u64,
-    /// Answers kept now.
+    /// Entries cached now.
     pub(super) entries: u64,
-    /// Our own loads that nobody waited for.
+    /// Own loads for warming.
     pub(super) warm_loads: u64,
-    /// Our own loads behind a read.
+    /// Background refreshes.
     pub(super) refreshes: u64,
-    /// Of our own loads, those whose answer was read.
+    /// Own loads whose response was read.
     pub(super) refreshes_useful: u64,
-    /// Of our own loads, those whose answer nobody read.
+    /// Own loads whose response was never read.
     pub(super) refreshes_useless: u64,
-    /// Answers loaded before anybody asked for them.
+    /// Prefetched responses.
     pub(super) ahead_loads: u64,
-    /// Of these, those that an app has read.
+    /// Prefetched responses that an app has read.
     pub(super) ahead_useful: u64,
-    /// Of these, those that were let go unread.
+    /// Prefetched responses dropped unread.
     pub(super) ahead_useless: u64,
-    /// Answers that had to make room.
+    /// Evicted entries.
     pub(super) evictions: u64,
     /// For the metrics only.
     #[serde(skip)]
-    pub(super) detail: Detail,
+    pub(super) detail: ClassStatsDetail,
 }
 
-/// What the page does not show.
+/// Values for the metrics that the page does not show.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Detail {
+pub(super) struct ClassStatsDetail {
     pub(super) misses: Vec<(&'static str, u64)>,
     pub(super) loads: Vec<(&'static str, u64)>,
     pub(super) refusals: Vec<(&'static str, u64)>,
-    pub(super) load_times: LoadTimes,
+    pub(super) load_times: LoadTimeHistogram,
 }
 
-/// How long loads took: how many per bucket (upper limit in seconds), and all of it in seconds.
+/// Load duration histogram: counts per bucket (upper limit in seconds) and the sum in seconds.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct LoadTimes {
+pub(super) struct LoadTimeHistogram {
     pub(super) buckets: Vec<(f64, u64)>,
     pub(super) sum_s: f64,
 }
@@ -71,40 +72,40 @@ pub(super) struct LoadTimes {
 /// The memory tier as a whole.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = MemoryFigures)]
-pub(super) struct Memory {
-    /// Bytes kept now.
+pub(super) struct MemoryTierStats {
+    /// Bytes cached now.
     pub(super) bytes: u64,
-    /// Bytes that may be kept.
+    /// Max bytes cached.
     pub(super) max_bytes: u64,
-    /// Answers kept now.
+    /// Entries cached now.
     pub(super) entries: u64,
 }
 
-/// What the engine counted since it began.
+/// Engine counters since start.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Engine {
-    pub(super) classes: Vec<ClassFigures>,
-    pub(super) memory: Memory,
-    /// The disk tier, where there is one.
-    pub(super) disk: Option<DiskFigures>,
+pub(super) struct CacheEngineStats {
+    pub(super) classes: Vec<ClassCacheStats>,
+    pub(super) memory: MemoryTierStats,
+    /// The disk tier, if configured.
+    pub(super) disk: Option<DiskTierStats>,
     pub(super) loads_under_way: u64,
     pub(super) invalidations: u64,
-    /// What was refused because a limit of the engine was reached, by limit.
+    /// Rejections per engine limit.
     pub(super) limits_reached: Vec<(&'static str, u64)>,
 }
 
-impl Engine {
+impl CacheEngineStats {
     /// Reads the engine's counters.
-    pub(super) fn read(cache: &Cache) -> Self {
-        Self { disk: cache.disk_stats().map(DiskFigures::from), ..Self::from(&cache.stats()) }
+    pub(super) fn from_cache(cache: &Cache) -> Self {
+        Self { disk: cache.disk_stats().map(DiskTierStats::from), ..Self::from(&cache.stats()) }
     }
 }
 
-impl From<&Stats> for Engine {
-    fn from(stats: &Stats) -> Self {
+impl From<&CacheStats> for CacheEngineStats {
+    fn from(stats: &CacheStats) -> Self {
         Self {
-            classes: stats.classes.iter().map(ClassFigures::from).collect(),
-            memory: Memory { bytes: stats.bytes, max_bytes: stats.max_bytes, entries: stats.entries },
+            classes: stats.classes.iter().map(ClassCacheStats::from).collect(),
+            memory: MemoryTierStats { bytes: stats.bytes, max_bytes: stats.max_bytes, entries: stats.entries },
             disk: None,
             loads_under_way: stats.flights,
             invalidations: stats.invalidations,
@@ -119,9 +120,9 @@ impl From<&Stats> for Engine {
     }
 }
 
-impl From<&ClassStats> for ClassFigures {
+impl From<&ClassStats> for ClassCacheStats {
     fn from(stats: &ClassStats) -> Self {
-        let misses = stats.missed() + stats.offline;
+        let misses = stats.misses_total() + stats.offline;
         let by_reason = stats.misses.iter().map(|(why, count)| (why.name(), *count));
         let figures = Self {
             server: stats.namespace.clone(),
@@ -140,11 +141,11 @@ impl From<&ClassStats> for ClassFigures {
             refreshes: stats.refreshes,
             refreshes_useful: stats.refreshes_useful + stats.warm_useful,
             refreshes_useless: stats.refreshes_useless + stats.warm_useless,
-            ahead_loads: stats.ahead_loads,
-            ahead_useful: stats.ahead_useful,
-            ahead_useless: stats.ahead_useless,
+            ahead_loads: stats.prefetch_loads,
+            ahead_useful: stats.prefetch_useful,
+            ahead_useless: stats.prefetch_useless,
             evictions: stats.evictions,
-            detail: Detail {
+            detail: ClassStatsDetail {
                 misses: by_reason.chain([("offline", stats.offline)]).collect(),
                 loads: vec![
                     ("ok", stats.loads_ok),
@@ -153,63 +154,49 @@ impl From<&ClassStats> for ClassFigures {
                     ("failed", stats.loads_failed),
                     ("timed-out", stats.loads_timed_out),
                 ],
-                refusals: stats.refusals.iter().map(|(why, count)| (why.name(), *count)).collect(),
+                refusals: stats.not_stored.iter().map(|(why, count)| (why.name(), *count)).collect(),
                 load_times: load_times(stats),
             },
         };
-        figures.rated()
+        figures.with_hit_rate()
     }
 }
 
-impl ClassFigures {
-    /// Questions of clients.
-    pub(super) fn asked(&self) -> u64 {
+impl ClassCacheStats {
+    /// Requests of clients.
+    pub(super) fn client_requests(&self) -> u64 {
         self.hits + self.stale + self.misses
     }
 
-    /// The same without what was counted until `before`. What is kept now stays.
+    /// The difference from an earlier snapshot. Current sizes are not subtracted.
     pub(super) fn since(&self, before: &Self) -> Self {
-        let less = |pick: fn(&Self) -> u64| pick(self).saturating_sub(pick(before));
-        let figures = Self {
-            hits: less(|figures| figures.hits),
-            stale: less(|figures| figures.stale),
-            joined: less(|figures| figures.joined),
-            loaded: less(|figures| figures.loaded),
-            stale_on_error: less(|figures| figures.stale_on_error),
-            misses: less(|figures| figures.misses),
-            failed: less(|figures| figures.failed),
-            warm_loads: less(|figures| figures.warm_loads),
-            refreshes: less(|figures| figures.refreshes),
-            refreshes_useful: less(|figures| figures.refreshes_useful),
-            refreshes_useless: less(|figures| figures.refreshes_useless),
-            ahead_loads: less(|figures| figures.ahead_loads),
-            ahead_useful: less(|figures| figures.ahead_useful),
-            ahead_useless: less(|figures| figures.ahead_useless),
-            evictions: less(|figures| figures.evictions),
-            ..self.clone()
-        };
-        figures.rated()
+        let figures = since!(
+            self, before;
+            hits stale joined loaded stale_on_error misses failed warm_loads refreshes refreshes_useful
+            refreshes_useless ahead_loads ahead_useful ahead_useless evictions
+        );
+        figures.with_hit_rate()
     }
 
-    fn rated(mut self) -> Self {
-        self.hit_rate = share(self.hits + self.stale, self.asked());
+    fn with_hit_rate(mut self) -> Self {
+        self.hit_rate = share(self.hits + self.stale, self.client_requests());
         self
     }
 }
 
-/// The share of questions that were answered at once, over all classes.
-pub(super) fn hit_rate(classes: &[ClassFigures]) -> Option<f64> {
+/// The hit rate over all request types.
+pub(super) fn hit_rate(classes: &[ClassCacheStats]) -> Option<f64> {
     let at_once = classes.iter().map(|figures| figures.hits + figures.stale).sum();
-    share(at_once, classes.iter().map(ClassFigures::asked).sum())
+    share(at_once, classes.iter().map(ClassCacheStats::client_requests).sum())
 }
 
 fn share(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
 
-fn load_times(stats: &ClassStats) -> LoadTimes {
+fn load_times(stats: &ClassStats) -> LoadTimeHistogram {
     let limits = LOAD_TIME_BUCKETS_MS.iter().map(|limit_ms| *limit_ms as f64 / 1000.0).chain([f64::INFINITY]);
-    LoadTimes {
+    LoadTimeHistogram {
         buckets: limits.zip(stats.load_times.counts).collect(),
         sum_s: stats.load_times.sum_ms as f64 / 1000.0,
     }
@@ -221,42 +208,42 @@ mod tests {
     use std::time::Duration;
 
     use greenroom_cache::{
-        Clock, Demand, Entry, Failure, FailureKind, Key, Load, LoadReason, Loader, Partition, Policy,
-        Settings,
+        CacheDirective, CacheSettings, Clock, Entry, Key, LoadError, LoadErrorKind, LoadReason, LoadResult, Loader,
+        Partition, Policy,
     };
     use tokio_util::task::TaskTracker;
 
     use super::*;
 
-    fn figures(hits: u64, stale: u64, misses: u64) -> ClassFigures {
-        ClassFigures { hits, stale, misses, bytes: 7, ..ClassFigures::default() }.rated()
+    fn class_stats(hits: u64, stale: u64, misses: u64) -> ClassCacheStats {
+        ClassCacheStats { hits, stale, misses, bytes: 7, ..ClassCacheStats::default() }.with_hit_rate()
     }
 
     #[test]
     fn nobody_asked_is_no_rate_rather_than_none_of_all() {
-        assert_eq!(figures(0, 0, 0).hit_rate, None);
-        assert_eq!(figures(0, 0, 3).hit_rate, Some(0.0));
+        assert_eq!(class_stats(0, 0, 0).hit_rate, None);
+        assert_eq!(class_stats(0, 0, 3).hit_rate, Some(0.0));
         assert_eq!(hit_rate(&[]), None);
     }
 
-    struct Down;
+    struct UnreachableLoader;
 
-    impl Loader for Down {
+    impl Loader for UnreachableLoader {
         type Pass = ();
 
-        async fn load(&self, _: LoadReason, _: Option<Arc<Entry>>) -> Result<Load<()>, Failure> {
-            Err(Failure::new(FailureKind::Unreachable, "it is down"))
+        async fn load(&self, _: LoadReason, _: Option<Arc<Entry>>) -> Result<LoadResult<()>, LoadError> {
+            Err(LoadError::new(LoadErrorKind::Unreachable, "it is down"))
         }
     }
 
-    /// The engine's figures of a class of which one load failed.
+    /// Cache statistics of a request type with one failed load.
     async fn one_failed() -> ClassStats {
-        let cache = Cache::new(Settings::default(), Clock::system(), TaskTracker::new());
+        let cache = Cache::new(CacheSettings::default(), Clock::system(), TaskTracker::new());
         let key = Key::new("home", &Partition::new("anna"), "/a");
         let policy = Policy {
             class: "scene",
             fresh: Duration::ZERO,
-            earlier: None,
+            freshness_bound: None,
             stale: Duration::ZERO,
             stale_on_error: Duration::ZERO,
             refresh_ahead: false,
@@ -264,7 +251,7 @@ mod tests {
             soft_timeout: Duration::from_secs(1),
             hard_timeout: Duration::from_secs(1),
         };
-        assert!(cache.get_or_load(&key, &policy, Demand::Any, || Down).await.is_err());
+        assert!(cache.get_or_load(&key, &policy, CacheDirective::Any, || UnreachableLoader).await.is_err());
         cache.stats().classes.remove(0)
     }
 
@@ -272,10 +259,10 @@ mod tests {
     async fn an_outage_makes_no_figure_of_a_class_fall() {
         let up = ClassStats { loaded: 25, hits: 5, ..one_failed().await };
         let down = ClassStats { stale_on_error: 50, offline: 60, failed_answers: 11, ..up.clone() };
-        let (before, after) = (ClassFigures::from(&up), ClassFigures::from(&down));
+        let (before, after) = (ClassCacheStats::from(&up), ClassCacheStats::from(&down));
         assert_eq!((before.loaded, before.misses, before.failed), (25, 1, 1));
         assert_eq!((after.loaded, after.stale_on_error, after.failed), (25, 50, 11));
-        assert_eq!((after.misses, after.asked()), (61, 66), "who was answered in its absence asked as well");
+        assert_eq!((after.misses, after.client_requests()), (61, 66), "who was answered in its absence asked as well");
         assert!(after.hit_rate < before.hit_rate);
         let by_reason: u64 = after.detail.misses.iter().map(|(_, count)| count).sum();
         assert_eq!(by_reason, after.misses);
@@ -283,15 +270,15 @@ mod tests {
 
     #[test]
     fn our_own_refreshes_are_no_part_of_the_rate() {
-        let with_own = ClassFigures { refreshes: 100, warm_loads: 100, ..figures(1, 1, 2) }.rated();
+        let with_own = ClassCacheStats { refreshes: 100, warm_loads: 100, ..class_stats(1, 1, 2) }.with_hit_rate();
         assert_eq!(with_own.hit_rate, Some(0.5));
-        assert_eq!(hit_rate(&[with_own, figures(4, 0, 0)]), Some(0.75));
+        assert_eq!(hit_rate(&[with_own, class_stats(4, 0, 0)]), Some(0.75));
     }
 
     #[test]
     fn counting_anew_keeps_what_is_there_and_rates_anew() {
-        let before = figures(90, 0, 10);
-        let now = figures(90, 0, 20);
+        let before = class_stats(90, 0, 10);
+        let now = class_stats(90, 0, 20);
         let since = now.since(&before);
         assert_eq!((since.hits, since.misses, since.bytes), (0, 10, 7));
         assert_eq!(since.hit_rate, Some(0.0));

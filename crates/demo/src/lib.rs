@@ -1,3 +1,3 @@
-//! The demo: an evening of companion apps against simulated servers, directly and through a gateway that is handed in.
+//! The demo: an evening of companion apps against simulated servers, directly and through a given gateway.
 
 pub mod scenario;

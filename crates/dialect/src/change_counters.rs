@@ -1,4 +1,4 @@
-//! The change counters that a Plex keeps per section.
+//! The change counters that a Plex server keeps per section.
 
 use serde::Deserialize;
 
@@ -23,8 +23,8 @@ struct Section {
     scanned_at: u64,
 }
 
-/// Section ids with a text that differs whenever the section's content does, out of the JSON body of Plex's
-/// `/library/sections`.
+/// Section ids, each with a text that changes whenever the section's content does, from the JSON body of
+/// Plex's `/library/sections`.
 pub fn change_counters(body: &[u8]) -> Option<Vec<(String, String)>> {
     let said: Envelope = serde_json::from_slice(body).ok()?;
     let counter = |section: &Section| format!("{}/{}", section.content_changed_at, section.scanned_at);
@@ -38,9 +38,7 @@ mod tests {
     #[test]
     fn a_moved_counter_is_another_text() {
         let body = |at: u64| {
-            format!(
-                r#"{{"MediaContainer":{{"Directory":[{{"key":"1","contentChangedAt":{at},"scannedAt":5}}]}}}}"#
-            )
+            format!(r#"{{"MediaContainer":{{"Directory":[{{"key":"1","contentChangedAt":{at},"scannedAt":5}}]}}}}"#)
         };
         assert_ne!(change_counters(body(1).as_bytes()), change_counters(body(2).as_bytes()));
         assert_eq!(change_counters(b"[]"), None);

@@ -1,18 +1,18 @@
-//! The classes of reads and how long an answer of each lives by default.
+//! Request types of reads and the default lifetime of their responses.
 //!
-//! Windows add up: an answer is fresh for `fresh_s`, then may be served stale while one refresh runs for
-//! `stale_s`, then may be served for `stale_on_error_s` if the server cannot be asked.
+//! The three windows add up: a response is fresh for `fresh_s`, then served stale with a background refresh
+//! for `stale_s`, then served only if the load fails for `stale_on_error_s`.
 
-use crate::ask::Kind;
+use crate::request::ServerKind;
 
-/// A class of reads. Both dialects share the words; a class that only one has says so.
+/// Request type of a read. Both dialects share the names; a type that only one dialect has says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Class {
-    /// What the server is busy with (Plex activities, Jellyfin scheduled tasks).
+    /// Current work of the server (Plex activities, Jellyfin scheduled tasks).
     Activities,
-    /// Who plays what now.
+    /// Current playback sessions.
     Sessions,
-    /// Statistics that move every few seconds.
+    /// Statistics that change every few seconds.
     LiveStatistics,
     /// Slower statistics.
     Statistics,
@@ -20,13 +20,13 @@ pub enum Class {
     Counts,
     /// The server's name, version, settings, devices.
     Server,
-    /// Who the server is, asked without a token.
+    /// The server's identity, readable without a token.
     Identity,
     /// The list of libraries, views, folders.
     Sections,
-    /// What was played.
+    /// Playback history.
     History,
-    /// What was added lately.
+    /// Recently added items.
     Recent,
     /// Hubs, suggestions, next up: lists the server composes for a user.
     Hubs,
@@ -34,7 +34,7 @@ pub enum Class {
     Resume,
     /// Lists over a library.
     Lists,
-    /// One item, or a few named by id, and what hangs below.
+    /// One item, or a few named by id, and their children.
     Item,
     /// Search results.
     Search,
@@ -52,21 +52,22 @@ pub enum Class {
     Assets,
 }
 
-/// How long an answer lives, in seconds. The three windows add up.
+/// Lifetime of a response, in seconds. The three windows add up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lifetime {
-    /// Answered without asking the server.
+    /// Fresh: served without asking the server.
     pub fresh_s: u32,
-    /// Then answered at once while one refresh runs behind.
+    /// Then stale: served at once with a background refresh.
     pub stale_s: u32,
-    /// Then answered only if the server cannot be asked.
+    /// Then expired: served only if a load fails.
     pub stale_on_error_s: u32,
-    /// Refreshed at 80 % of its fresh time without a read, while somebody asked for it lately.
+    /// Whether the response is warmed: refreshed at 80 % of its fresh time without a read, if it was read
+    /// lately.
     pub warm: bool,
-    /// Whether the bodies carry state of the user who asked. Where a live signal for that user is proven, such a
+    /// Whether the bodies carry state of the requesting user. With a proven live signal for that user, such a
     /// body may be fresh for `fresh_with_signal_s`.
     pub user_state: bool,
-    /// The fresh time where the body has no user state, or a live signal for the identity is proven.
+    /// Fresh time, in seconds, if the body has no user state or a live signal for its user is proven.
     pub fresh_with_signal_s: u32,
 }
 
@@ -75,7 +76,7 @@ const HOUR: u32 = 60 * MINUTE;
 const DAY: u32 = 24 * HOUR;
 
 impl Class {
-    /// Every class, in the order they are shown.
+    /// All request types, in display order.
     pub const EVERY: [Self; 21] = [
         Self::Activities,
         Self::Sessions,
@@ -100,7 +101,7 @@ impl Class {
         Self::Assets,
     ];
 
-    /// The word used in configuration, headers, metrics and on the page.
+    /// Name used in configuration, headers, metrics and on the page.
     pub fn name(self) -> &'static str {
         match self {
             Self::Activities => "activities",
@@ -127,13 +128,13 @@ impl Class {
         }
     }
 
-    /// The class of that name.
-    pub fn named(name: &str) -> Option<Self> {
+    /// Parses a [`Class::name`](Self::name).
+    pub fn parse(name: &str) -> Option<Self> {
         Self::EVERY.into_iter().find(|class| class.name() == name)
     }
 
-    /// The default lifetime of this class of answers from a server of this kind.
-    pub fn lifetime(self, kind: Kind) -> Lifetime {
+    /// Default lifetime of responses of this type from a server of this kind.
+    pub fn lifetime(self, kind: ServerKind) -> Lifetime {
         let plain = |fresh_s, stale_s, stale_on_error_s, warm| Lifetime {
             fresh_s,
             stale_s,
@@ -147,18 +148,18 @@ impl Class {
             ..plain(fresh_s, stale_s, stale_on_error_s, warm)
         };
         match self {
-            // Jellyfin's tasks seldom run; while one does, its answers say so and live as long as on Plex.
-            Self::Activities => plain(if kind == Kind::Plex { 5 } else { 30 }, 5, DAY, true),
+            // Jellyfin's tasks seldom run; while one does, `inspect` shortens the lifetime to that of Plex.
+            Self::Activities => plain(if kind == ServerKind::Plex { 5 } else { 30 }, 5, DAY, true),
             Self::Sessions => plain(10, 10, DAY, true),
             Self::LiveStatistics => plain(30, 30, DAY, false),
             Self::Statistics | Self::Users => plain(60, 60, DAY, false),
             Self::Counts => plain(60, 5 * MINUTE, 30 * DAY, true),
             Self::Server => plain(60, 5 * MINUTE, DAY, true),
             Self::Identity => plain(60, 10 * MINUTE, 30 * DAY, true),
-            Self::Sections => plain(if kind == Kind::Plex { 60 } else { 300 }, 5 * MINUTE, 7 * DAY, true),
+            Self::Sections => plain(if kind == ServerKind::Plex { 60 } else { 300 }, 5 * MINUTE, 7 * DAY, true),
             Self::History => plain(300, 300, 7 * DAY, true),
             Self::Recent => personal(300, 300, 7 * DAY, true),
-            Self::Hubs => personal(if kind == Kind::Plex { 60 } else { 300 }, 300, 7 * DAY, false),
+            Self::Hubs => personal(if kind == ServerKind::Plex { 60 } else { 300 }, 300, 7 * DAY, false),
             Self::Resume => personal(60, 0, 7 * DAY, false),
             Self::Lists => Lifetime { fresh_with_signal_s: HOUR, ..personal(300, HOUR, 30 * DAY, false) },
             Self::Item => Lifetime { fresh_with_signal_s: HOUR, ..personal(60, HOUR, 30 * DAY, false) },
@@ -179,13 +180,13 @@ mod tests {
     #[test]
     fn every_name_leads_back_to_its_class() {
         for class in Class::EVERY {
-            assert_eq!(Class::named(class.name()), Some(class));
+            assert_eq!(Class::parse(class.name()), Some(class));
         }
     }
 
     #[test]
     fn every_class_survives_a_day_of_outage() {
-        for kind in [Kind::Plex, Kind::Jellyfin] {
+        for kind in [ServerKind::Plex, ServerKind::Jellyfin] {
             for class in Class::EVERY {
                 assert!(class.lifetime(kind).stale_on_error_s >= DAY, "{}", class.name());
             }
@@ -195,8 +196,8 @@ mod tests {
     #[test]
     fn what_a_user_changes_by_hand_is_never_served_stale_by_age() {
         for class in [Class::Playlists, Class::Resume] {
-            assert_eq!(class.lifetime(Kind::Plex).stale_s, 0);
-            assert_eq!(class.lifetime(Kind::Jellyfin).stale_s, 0);
+            assert_eq!(class.lifetime(ServerKind::Plex).stale_s, 0);
+            assert_eq!(class.lifetime(ServerKind::Jellyfin).stale_s, 0);
         }
     }
 }

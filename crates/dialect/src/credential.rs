@@ -1,8 +1,8 @@
-//! Who asks. The token is kept in a type that never prints it.
+//! Credentials of requests. The token has a type that never prints it.
 
 use std::fmt;
 
-/// A secret that shows itself only through [`Secret::expose`].
+/// A secret readable only through [`Secret::expose`].
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -24,13 +24,14 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// What a client says about itself. All texts are the client's own words: clean them before showing them.
+/// The token of a request and the client's description of itself. All texts are unverified input: sanitise
+/// them before showing them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Credential {
-    /// The token, if the client sent one, from wherever it was found.
+    /// The token, from whatever place the client put it in.
     pub token: Option<Secret>,
-    /// In which form it came.
-    pub form: Form,
+    /// Where the token was found.
+    pub form: TokenForm,
     /// Several different tokens were found: the request passes through uncached with the first by precedence.
     pub ambiguous: bool,
     /// Product name (`X-Plex-Product`, `Client="…"`).
@@ -43,10 +44,10 @@ pub struct Credential {
     pub device_id: Option<String>,
 }
 
-/// The forms a token comes in.
+/// Places in which a token comes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Form {
-    /// There was none.
+pub enum TokenForm {
+    /// No token.
     #[default]
     None,
     /// `X-Plex-Token` header.

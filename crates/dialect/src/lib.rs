@@ -1,56 +1,59 @@
-//! The two dialects: what a request to Plex or Jellyfin is, under which key its answer may be kept, which tags
-//! that answer carries, and what a write or an event makes stale.
+//! The two dialects: parses requests to Plex and Jellyfin, derives the cache key and the tags of a response,
+//! and maps writes and events to the tags they invalidate.
 //!
-//! Everything here is a pure function of what came over the wire. This crate knows nothing of caching, of clocks
-//! or of sockets; it says *what* things are, the gateway decides what to do about them.
+//! Everything here is a pure function of bytes from the wire. This crate knows nothing of caching, clocks or
+//! sockets; it describes requests and responses, and the gateway acts on them.
 //!
-//! Rooms:
-//! - [`ask`]: a client's request as the dialects see it, and [`ask::Kind`], the closed set of dialects.
-//! - `dispatch`: what is asked of a [`ask::Kind`] about a request, handed to the dialect of that name.
-//! - [`verdict`]: what a request turns out to be: a read, a write, a stream, or refused.
-//! - [`class`]: the classes of reads with their default lifetimes.
-//! - [`path`]: one reading of a request's path, for routing and key alike; what is odd and what is refused.
-//! - `picture`: whether a picture is whole.
-//! - [`open`]: what passes without a token; the closed lists are the dialects'.
-//! - [`redact`]: takes secrets out of targets, headers and free text before they are shown.
-//! - [`tag`]: the words by which a write or an event names the answers it makes stale.
-//! - [`credential`]: who asks, found in any of the places clients put it, and how it is sent on.
-//! - [`crawl`]: how a library is read whole, and what a notification says about its items.
-//! - [`dashboard`]: what dashboards show of a server.
-//! - [`facts`]: what an answer's body says: whether it may be kept, its rows, its further tags.
-//! - [`server_identity`]: which server answers at an address, also those that are not supported;
+//! Modules:
+//! - [`request`]: a client's request as the dialects see it, and [`request::ServerKind`], the closed set of
+//!   dialects.
+//! - `dispatch`: methods of [`request::ServerKind`] that hand a request to the matching dialect.
+//! - [`classification`]: a request is a read, a write, a pass-through, or rejected.
+//! - [`class`]: request types and their default lifetimes.
+//! - [`path`]: one parser of request paths, for routing and key alike; rejects or restricts odd paths.
+//! - `image_integrity`: detects truncated images.
+//! - [`anonymous_access`]: requests allowed without a token; each dialect has its closed list.
+//! - [`redact`]: removes secrets from targets, headers and free text before they are shown.
+//! - [`tag`]: tags of responses, by which a write or an event invalidates them.
+//! - [`credential`]: the token and the client's name, found in every place clients put them, and how they are
+//!   forwarded.
+//! - [`crawl`]: reads a whole library, and reads change hints out of notifications.
+//! - [`dashboard`]: the data dashboards show of a server.
+//! - [`response_facts`]: facts from a response body: whether it is cacheable, its rows, its further tags.
+//! - [`server_identity`]: identifies the server at an address, including unsupported ones;
 //!   [`supported_versions`].
-//! - [`change_counters`]: how often a section of a Plex changed. [`own_user`]: the user of a Jellyfin token.
-//! - [`login`]: getting a token by a code or a password.
-//! - [`rights`]: what a token may do.
-//! - [`survey`]: reads that show what a server really has, found in its own answers.
-//! - [`sequel`]: what is likely to be asked next, learnt from what a client asked before.
-//! - [`signal`]: what a frame of a notification socket says.
-//! - [`playlists`]: reading and writing playlists of a user's own accord.
+//! - [`change_counters`]: change counters of the sections of a Plex server. [`own_user`]: the user of a
+//!   Jellyfin token.
+//! - [`login`]: gets a token by a code or a password.
+//! - [`permissions`]: the permissions of a token.
+//! - [`probe_set`]: reads that match what a server really has, built from its own responses.
+//! - [`prediction`]: predicts likely next requests from a client's earlier ones.
+//! - [`server_event`]: events parsed from the frames of a notification socket.
+//! - [`playlists`]: reads and writes playlists on a user's behalf.
 //! - [`plex`], [`jellyfin`]: the dialects.
 
-pub mod ask;
+pub mod anonymous_access;
 pub mod change_counters;
 pub mod class;
+pub mod classification;
 pub mod crawl;
 pub mod credential;
 pub mod dashboard;
 mod dispatch;
-pub mod facts;
+mod image_integrity;
 pub mod jellyfin;
 pub mod login;
-pub mod open;
 pub mod own_user;
 pub mod path;
-mod picture;
+pub mod permissions;
 pub mod playlists;
 pub mod plex;
+pub mod prediction;
+pub mod probe_set;
 pub mod redact;
-pub mod rights;
-pub mod sequel;
+pub mod request;
+pub mod response_facts;
+pub mod server_event;
 pub mod server_identity;
-pub mod signal;
 pub mod supported_versions;
-pub mod survey;
 pub mod tag;
-pub mod verdict;

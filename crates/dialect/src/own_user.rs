@@ -2,14 +2,14 @@
 
 use serde::Deserialize;
 
-/// The user's id out of the JSON body of Jellyfin's `/Users/Me`, without dashes.
+/// The user's id from the JSON body of Jellyfin's `/Users/Me`, without dashes.
 pub fn own_user(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
-    struct Me {
+    struct MeResponse {
         #[serde(rename = "Id")]
         id: String,
     }
-    let me: Me = serde_json::from_slice(body).ok()?;
+    let me: MeResponse = serde_json::from_slice(body).ok()?;
     Some(me.id.replace('-', "").to_ascii_lowercase())
 }
 

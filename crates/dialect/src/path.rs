@@ -1,20 +1,21 @@
-//! Path hygiene for both dialects: one reading of a request's path, used by routing and by the key alike.
+//! Path hygiene for both dialects: one parser of request paths, used for routing and for the key.
 //!
-//! The path is read the way the *most lenient* server might read it: percent-decoded once, split at encoded
-//! slashes and backslashes too, path parameters (`;…`) cut off, empty and `.` segments dropped. A path for which
-//! that reading differs from the plain one is *odd*: it is judged by the lenient reading, so that no disguise gets
-//! past a refusal, but its answer is never kept, so that no disguise fills the cache. What no honest client sends
-//! (`..`, NUL, control bytes, a broken escape) is refused.
+//! The path is read as the *most lenient* server might read it: percent-decoded once, also split at encoded
+//! slashes and backslashes, path parameters (`;…`) cut off, empty and `.` segments dropped. A path for which
+//! that reading differs from the plain one is *odd*: it is classified by the lenient reading, so that no
+//! disguise evades a rejection, but its response is never cached, so that no disguise fills the cache. Paths
+//! that no honest client sends (`..`, NUL, control bytes, a broken escape) are rejected.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use crate::tag::{Staling, Tag};
-use crate::verdict::{Refusal, StreamReason, Verdict, Write};
+use crate::classification::{Classification, RejectionReason, StreamReason, Write};
+use crate::tag::{Tag, TagInvalidation};
 
-/// A target longer than this is never kept: it would be a key of the same length.
+/// Longest cacheable target in bytes, because the key would have the same length.
 pub const MAX_TARGET_BYTES: usize = 16 * 1024;
 
-/// What stays as it is in a path segment: unreserved characters and the delimiters that media servers write plainly.
+/// Characters left plain in a path segment: unreserved ones and the delimiters that media servers write
+/// plainly.
 const IN_SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -33,23 +34,23 @@ const IN_SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b',')
     .remove(b'=');
 
-/// A target, taken apart.
+/// A parsed target.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Path<'a> {
+pub struct RequestPath<'a> {
     /// The decoded segments, never empty, without a trailing slash. The root has none.
     pub segments: Vec<String>,
     /// The raw query, without the `?`; empty if there is none.
     pub query: &'a str,
-    /// The lenient and the plain reading differ: see [`Path::temper`].
+    /// The lenient and the plain reading differ: see [`RequestPath::restrict`].
     pub odd: bool,
 }
 
-impl<'a> Path<'a> {
-    /// Takes a target (path and query, starting with `/`) apart.
-    pub fn split(target: &'a str) -> Result<Self, Refusal> {
+impl<'a> RequestPath<'a> {
+    /// Parses a target (path and query, starting with `/`).
+    pub fn split(target: &'a str) -> Result<Self, RejectionReason> {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         if !path.starts_with('/') || has_control(target.as_bytes()) || has_broken_escape(path.as_bytes()) {
-            return Err(Refusal::BadPath);
+            return Err(RejectionReason::BadPath);
         }
         let mut odd = target.len() > MAX_TARGET_BYTES || !path.is_ascii() || target.contains('#');
         let mut segments = Vec::new();
@@ -75,17 +76,17 @@ impl<'a> Path<'a> {
         canonical(&self.segments)
     }
 
-    /// What an odd path makes of the verdict about its lenient reading: a read passes through, a write makes
-    /// everything stale, since nobody knows which reading the server takes. A plain path changes nothing.
-    pub fn temper(&self, verdict: Verdict) -> Verdict {
+    /// Downgrades the classification of an odd path: a read passes through, and a write invalidates
+    /// everything, because the server's own reading is unknown. A plain path changes nothing.
+    pub fn restrict(&self, verdict: Classification) -> Classification {
         if !self.odd {
             return verdict;
         }
         match verdict {
-            Verdict::Read(_) => Verdict::Stream(StreamReason::Odd),
-            Verdict::Write(write) => Verdict::Write(Box::new(Write {
-                stale: vec![Staling::everyone(Tag::all())],
-                minutely: None,
+            Classification::Read(_) => Classification::Stream(StreamReason::Odd),
+            Classification::Write(write) => Classification::Write(Box::new(Write {
+                invalidations: vec![TagInvalidation::everyone(Tag::all())],
+                throttled: None,
                 ..*write
             })),
             other => other,
@@ -106,8 +107,8 @@ pub fn canonical<S: AsRef<str>>(segments: &[S]) -> String {
     path
 }
 
-/// Adds what `raw` stands for to `segments` and says whether that was odd.
-fn read_segment(raw: &str, segments: &mut Vec<String>) -> Result<bool, Refusal> {
+/// Appends the segments of `raw` to `segments` and returns whether it was odd.
+fn read_segment(raw: &str, segments: &mut Vec<String>) -> Result<bool, RejectionReason> {
     let is_simple = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_~:,@".contains(byte);
     if !raw.is_empty() && raw.as_bytes().iter().all(is_simple) {
         segments.push(raw.to_owned());
@@ -115,7 +116,7 @@ fn read_segment(raw: &str, segments: &mut Vec<String>) -> Result<bool, Refusal> 
     }
     let bytes: Vec<u8> = percent_decode_str(raw).collect();
     if has_control(&bytes) {
-        return Err(Refusal::BadPath);
+        return Err(RejectionReason::BadPath);
     }
     let decoded = String::from_utf8_lossy(&bytes);
     let mut odd = matches!(decoded, std::borrow::Cow::Owned(_))
@@ -124,7 +125,7 @@ fn read_segment(raw: &str, segments: &mut Vec<String>) -> Result<bool, Refusal> 
     for piece in decoded.split(['/', '\\']) {
         let piece = piece.split(';').next().unwrap_or(piece);
         match piece {
-            ".." => return Err(Refusal::BadPath),
+            ".." => return Err(RejectionReason::BadPath),
             "" | "." => odd = true,
             _ => segments.push(piece.to_owned()),
         }
@@ -141,7 +142,7 @@ fn has_broken_escape(bytes: &[u8]) -> bool {
     bytes.iter().enumerate().any(|(at, byte)| *byte == b'%' && !escape_at(bytes, at))
 }
 
-/// Whether already decoded bytes hold an escape again: a server that decodes twice would read something else.
+/// Whether decoded bytes contain an escape again: a server that decodes twice would read something else.
 fn looks_encoded(bytes: &[u8]) -> bool {
     (0..bytes.len()).any(|at| escape_at(bytes, at))
 }
@@ -158,7 +159,7 @@ mod tests {
     use super::*;
 
     fn plain(target: &str) -> Vec<String> {
-        let path = Path::split(target).unwrap();
+        let path = RequestPath::split(target).unwrap();
         assert!(!path.odd, "{target}");
         path.segments
     }
@@ -175,9 +176,9 @@ mod tests {
 
     #[test]
     fn the_query_stays_raw() {
-        let path = Path::split("/a?b=%2F&c>>=1?2").unwrap();
+        let path = RequestPath::split("/a?b=%2F&c>>=1?2").unwrap();
         assert_eq!(path.query, "b=%2F&c>>=1?2");
-        assert_eq!(Path::split("/a").unwrap().query, "");
+        assert_eq!(RequestPath::split("/a").unwrap().query, "");
     }
 
     #[test]
@@ -204,7 +205,7 @@ mod tests {
             "/a/..%2f",
             "/a?b=\r\n",
         ] {
-            assert_eq!(Path::split(target), Err(Refusal::BadPath), "{target:?}");
+            assert_eq!(RequestPath::split(target), Err(RejectionReason::BadPath), "{target:?}");
         }
     }
 
@@ -224,29 +225,31 @@ mod tests {
             "/myplex/%2e/claim",
             "/;a/myplex/claim",
         ] {
-            let path = Path::split(target).unwrap();
+            let path = RequestPath::split(target).unwrap();
             assert!(path.odd, "{target}");
             assert_eq!(path.segments, ["myplex", "claim"], "{target}");
         }
         for target in ["//", "/a%252fb", "/a%ffb", "/ä", "/a%3fb", "/a%23b", "/a#b"] {
-            assert!(Path::split(target).unwrap().odd, "{target}");
+            assert!(RequestPath::split(target).unwrap().odd, "{target}");
         }
-        assert!(Path::split(&format!("/{}", "a".repeat(MAX_TARGET_BYTES))).unwrap().odd);
+        assert!(RequestPath::split(&format!("/{}", "a".repeat(MAX_TARGET_BYTES))).unwrap().odd);
     }
 
     #[test]
     fn an_odd_write_makes_everything_stale_and_an_odd_read_is_not_kept() {
-        let path = Path::split("//x").unwrap();
+        let path = RequestPath::split("//x").unwrap();
         let write = Write {
             name: "edit",
-            stale: vec![Staling::account(Tag::sessions())],
-            minutely: None,
-            forgets: crate::verdict::Forgets::Nobody,
+            invalidations: vec![TagInvalidation::account(Tag::sessions())],
+            throttled: None,
+            revokes: crate::classification::TokenRevocation::Nothing,
         };
-        let Verdict::Write(tempered) = path.temper(Verdict::Write(Box::new(write.clone()))) else { panic!() };
-        assert_eq!(tempered.stale, [Staling::everyone(Tag::all())]);
-        let same = Path::split("/x").unwrap().temper(Verdict::Write(Box::new(write.clone())));
-        assert_eq!(same, Verdict::Write(Box::new(write)));
+        let Classification::Write(tempered) = path.restrict(Classification::Write(Box::new(write.clone()))) else {
+            panic!()
+        };
+        assert_eq!(tempered.invalidations, [TagInvalidation::everyone(Tag::all())]);
+        let same = RequestPath::split("/x").unwrap().restrict(Classification::Write(Box::new(write.clone())));
+        assert_eq!(same, Classification::Write(Box::new(write)));
     }
 
     proptest! {
@@ -254,13 +257,13 @@ mod tests {
 
         #[test]
         fn any_text_is_read_without_a_panic(target in "\\PC*|/[a-z%./;\\\\\\x00-\\xff]{0,40}") {
-            let _ = Path::split(&target);
+            let _ = RequestPath::split(&target);
         }
 
         #[test]
         fn the_canonical_spelling_is_plain_and_reads_as_itself(segments in prop::collection::vec("[ -~ä€]{1,8}", 0..5)) {
             let text = canonical(&segments);
-            if let Ok(path) = Path::split(&text) && !path.odd {
+            if let Ok(path) = RequestPath::split(&text) && !path.odd {
                 prop_assert_eq!(&path.segments, &segments);
                 prop_assert_eq!(path.canonical(), text);
             }
@@ -268,7 +271,7 @@ mod tests {
 
         #[test]
         fn a_plain_path_never_holds_a_separator(target in "/[a-z%0-9./;\\\\ABCDEF]{0,30}") {
-            if let Ok(path) = Path::split(&target) && !path.odd {
+            if let Ok(path) = RequestPath::split(&target) && !path.odd {
                 for segment in &path.segments {
                     prop_assert!(!segment.contains(['/', '\\', ';', '\0']));
                     prop_assert!(!matches!(segment.as_str(), "" | "." | ".."));

@@ -1,21 +1,21 @@
-//! Takes secrets out of targets, headers and free text before they are logged or shown.
+//! Removes secrets from targets, headers and free text before they are logged or shown.
 //!
-//! A secret is known by the name before it. Names and values may be percent-encoded, also several times over and
-//! inside a nested address (`url=http%3A%2F%2F…%3FX-Plex-Token%3D…`); what lies deeper than [`MAX_DEPTH`] levels is
-//! dropped whole if a secret's name is anywhere in it.
+//! A secret is recognised by the name before it. Names and values may be percent-encoded, even several times
+//! and inside a nested URL (`url=http%3A%2F%2F…%3FX-Plex-Token%3D…`); a value nested deeper than
+//! [`MAX_DEPTH`] levels is dropped whole if it contains a secret's name.
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-/// What stands in a secret's place.
-pub const BLANK: &str = "***";
+/// Replacement for a secret.
+pub const REDACTED: &str = "***";
 
-/// How many levels of percent-encoding are opened one by one.
+/// Levels of percent-encoding that are decoded one by one.
 pub const MAX_DEPTH: usize = 3;
 
-/// Beyond this many levels nothing is opened any more: the value is dropped.
+/// Levels of percent-encoding beyond which a value is dropped undecoded.
 const MAX_LEVELS: usize = 8;
 
-/// A token shorter than this is not looked for in a finished key.
+/// Shortest token in bytes that is searched for in a finished key.
 const MIN_TOKEN_BYTES: usize = 8;
 
 /// Parameter and header names whose values are secret, in lower case.
@@ -47,21 +47,21 @@ const SECRET_NAMES: [&str; 25] = [
     "pw",
 ];
 
-/// One-letter names of the Subsonic family: secret as a query parameter, ordinary letters anywhere else.
+/// One-letter names of the Subsonic family: secret as a query parameter, ordinary letters elsewhere.
 const SECRET_LETTERS: [&str; 4] = ["t", "s", "p", "u"];
 
-/// A target (path and query), or an address, without its secrets.
+/// Redacts a target (path and query) or a URL.
 pub fn target(target: &str) -> String {
     address(target, 0)
 }
 
-/// A header's value without its secrets.
+/// Redacts a header's value.
 pub fn header(name: &str, value: &str) -> String {
-    if is_secret_name(name) { BLANK.into() } else { text(value) }
+    if is_secret_name(name) { REDACTED.into() } else { text(value) }
 }
 
-/// Free text (an error message, a foreign log line) without its secrets: every word is treated as an address, and
-/// what follows a secret's name after `=` or `:` is blanked, also in quotes.
+/// Redacts free text (an error message, a foreign log line): every word is treated as a URL, and the value
+/// after a secret's name and `=` or `:` is replaced, also in quotes.
 pub fn text(text: &str) -> String {
     let separates = |letter: char| letter.is_whitespace() || "\"'<>(){}[],".contains(letter);
     let mut out = String::with_capacity(text.len());
@@ -76,9 +76,9 @@ pub fn text(text: &str) -> String {
             out.push_str(piece);
         } else if awaits_value {
             let scheme = is_scheme(piece);
-            // A secret's name in a secret's place: what follows it is one as well.
+            // A secret's name in place of a value: the next word is a secret as well.
             awaits_value = scheme || ends_with_secret_name(piece, rest);
-            out.push_str(if scheme { piece } else { BLANK });
+            out.push_str(if scheme { piece } else { REDACTED });
         } else {
             awaits_value = ends_with_secret_name(piece, rest);
             out.push_str(&address(piece, 0));
@@ -93,21 +93,19 @@ pub fn is_secret_name(name: &str) -> bool {
     SECRET_NAMES.iter().any(|secret| secret.eq_ignore_ascii_case(name))
 }
 
-/// Whether `secret` shows in `text`, however often that is percent-encoded.
-pub fn shows(text: &str, secret: &str) -> bool {
+/// Whether `text` contains `secret`, at any level of percent-encoding.
+pub fn contains_secret(text: &str, secret: &str) -> bool {
     text.contains(secret) || decoded_fully(text).is_none_or(|plain| plain.contains(secret))
 }
 
-/// Whether the caller's own token shows in a finished key. One that is too short to be one is not looked for: it
+/// Whether a finished key contains the client's own token. A very short token is not searched for, because it
 /// would be found by chance.
-pub(crate) fn shows_token(key: &str, token: &str) -> bool {
-    token.len() >= MIN_TOKEN_BYTES && shows(key, token)
+pub(crate) fn contains_token(key: &str, token: &str) -> bool {
+    token.len() >= MIN_TOKEN_BYTES && contains_secret(key, token)
 }
 
 fn is_scheme(word: &str) -> bool {
-    ["bearer", "basic", "digest", "mediabrowser", "emby"]
-        .iter()
-        .any(|scheme| word.eq_ignore_ascii_case(scheme))
+    ["bearer", "basic", "digest", "mediabrowser", "emby"].iter().any(|scheme| word.eq_ignore_ascii_case(scheme))
 }
 
 /// Whether `word` is (or ends as) `name:`, `name=`, or a bare secret name directly before `:` or `=`.
@@ -121,7 +119,7 @@ fn ends_with_secret_name(word: &str, rest: &str) -> bool {
     follows && is_secret_name(name)
 }
 
-/// Blanks secrets in something that may hold a query.
+/// Redacts a text that may contain a query.
 fn address(text: &str, depth: usize) -> String {
     let mut out = String::with_capacity(text.len());
     let mut in_query = false;
@@ -138,20 +136,19 @@ fn address(text: &str, depth: usize) -> String {
     }
 }
 
-/// Blanks one `name=value` (or `name:value`) piece, or opens it if it is encoded. A value may hold pairs of its own
-/// (`a=b=X-Plex-Token=…`).
+/// Redacts one `name=value` (or `name:value`) piece, or decodes it if it is encoded. A value may contain
+/// pairs of its own (`a=b=X-Plex-Token=…`).
 fn pair(piece: &str, mut in_query: bool, depth: usize) -> String {
     let mut out = String::with_capacity(piece.len());
     let mut rest = piece;
     while let Some((name, value)) = rest.split_once('=') {
         let known = decoded_fully(name);
-        // A name that cannot be read in full is taken for a secret's.
-        let last =
-            known.as_deref().map_or(SECRET_NAMES[0], |name| name.rsplit(['/', ' ']).next().unwrap_or(name));
+        // A name that cannot be decoded fully counts as a secret's.
+        let last = known.as_deref().map_or(SECRET_NAMES[0], |name| name.rsplit(['/', ' ']).next().unwrap_or(name));
         let letter = in_query && SECRET_LETTERS.contains(&last.to_ascii_lowercase().as_str());
         if letter || is_secret_name(last) {
             out.push_str(name);
-            return out + "=" + BLANK;
+            return out + "=" + REDACTED;
         }
         out.push_str(&opened(name, depth));
         out.push('=');
@@ -164,26 +161,26 @@ fn pair(piece: &str, mut in_query: bool, depth: usize) -> String {
         && decoded_fully(name).is_none_or(|name| is_secret_name(&name))
         && !value.is_empty()
     {
-        return format!("{name}:{BLANK}");
+        return format!("{name}:{REDACTED}");
     }
     keys_in_path(&opened(piece, depth))
 }
 
-/// Opens one level of encoding if something secret lies under it.
+/// Decodes one level if there is a secret below it.
 fn opened(text: &str, depth: usize) -> String {
-    if !text.contains('%') || !names_a_secret(text) {
+    if !text.contains('%') || !has_secret_name(text) {
         return text.to_owned();
     }
     let inner = percent_decode_str(text).decode_utf8_lossy();
     if depth >= MAX_DEPTH || inner == text {
-        return BLANK.into();
+        return REDACTED.into();
     }
     let clean = address(&inner, depth + 1);
     utf8_percent_encode(&clean, NON_ALPHANUMERIC).to_string()
 }
 
-/// Whether a secret's name, or a pair with a secret letter, is anywhere in `text` however often it is encoded.
-fn names_a_secret(text: &str) -> bool {
+/// Whether `text` contains a secret's name, or a pair with a secret letter, at any level of encoding.
+fn has_secret_name(text: &str) -> bool {
     let Some(plain) = decoded_fully(text) else { return true };
     let plain = plain.to_ascii_lowercase();
     SECRET_NAMES.iter().any(|name| plain.contains(name))
@@ -208,12 +205,12 @@ pub(crate) fn decoded_fully(text: &str) -> Option<String> {
     None
 }
 
-/// Some keys stand in the path itself: what follows `/Auth/Keys/` or `/hooks/plex/`.
+/// Redacts keys in the path itself: the segment after `/Auth/Keys/` or `/hooks/plex/`.
 fn keys_in_path(path: &str) -> String {
     let lower = path.to_ascii_lowercase();
     for before in ["/auth/keys/", "/hooks/plex/"] {
         if let Some(at) = lower.find(before) {
-            return format!("{}{BLANK}", &path[..at + before.len()]);
+            return format!("{}{REDACTED}", &path[..at + before.len()]);
         }
     }
     path.to_owned()
@@ -227,9 +224,7 @@ mod tests {
 
     #[test]
     fn a_plain_target_stays_as_it_is() {
-        for plain in
-            ["/", "/library/sections/1/all?type=10&title=Hey%20you", "/a?title==x&addedAt>>=1", "/:/prefs"]
-        {
+        for plain in ["/", "/library/sections/1/all?type=10&title=Hey%20you", "/a?title==x&addedAt>>=1", "/:/prefs"] {
             assert_eq!(target(plain), plain);
         }
     }
@@ -238,19 +233,15 @@ mod tests {
     fn a_token_in_the_query_is_blanked_and_the_rest_stays() {
         assert_eq!(target("/a?b=1&X-Plex-Token=secret&c=2"), "/a?b=1&X-Plex-Token=***&c=2");
         assert_eq!(target("/a?api_key=secret"), "/a?api_key=***");
-        assert_eq!(
-            target("/rest/ping?u=me&t=abc&s=def&p=enc:xx&v=1"),
-            "/rest/ping?u=***&t=***&s=***&p=***&v=1"
-        );
+        assert_eq!(target("/rest/ping?u=me&t=abc&s=def&p=enc:xx&v=1"), "/rest/ping?u=***&t=***&s=***&p=***&v=1");
         assert_eq!(target("/a?x-plex%2Dtoken=secret"), "/a?x-plex%2Dtoken=***");
         assert_eq!(target("/Auth/Keys/0123456789abcdef"), "/Auth/Keys/***");
     }
 
     #[test]
     fn a_token_in_a_nested_address_is_blanked() {
-        let shown = target(
-            "/photo/:/transcode?width=10&url=http%3A%2F%2F127.0.0.1%3A32400%2Fx%3FX-Plex-Token%3Dsecret",
-        );
+        let shown =
+            target("/photo/:/transcode?width=10&url=http%3A%2F%2F127.0.0.1%3A32400%2Fx%3FX-Plex-Token%3Dsecret");
         assert!(!shown.contains("secret"), "{shown}");
         assert!(shown.starts_with("/photo/:/transcode?width=10&url=http%3A%2F%2F127"), "{shown}");
         let raw = target("/photo/:/transcode?url=http://127.0.0.1/x?X-Plex-Token=secret&width=1");
@@ -293,12 +284,11 @@ mod tests {
         let many = format!("/a?{}token=secret", "x=".repeat(200_000));
         let shown = target(&many);
         assert!(shown.ends_with("x=token=***"));
-        assert_eq!(shown.len(), many.len() - "secret".len() + BLANK.len());
+        assert_eq!(shown.len(), many.len() - "secret".len() + REDACTED.len());
     }
 
     fn encoded(text: &str, levels: usize) -> String {
-        (0..levels)
-            .fold(text.to_owned(), |inner, _| utf8_percent_encode(&inner, NON_ALPHANUMERIC).to_string())
+        (0..levels).fold(text.to_owned(), |inner, _| utf8_percent_encode(&inner, NON_ALPHANUMERIC).to_string())
     }
 
     proptest! {
@@ -315,7 +305,7 @@ mod tests {
             let asked = format!("/photo/:/transcode?width=3&{shell}={}&height=4", encoded(&inner, levels));
             let shown = target(&asked);
             prop_assert!(!shown.contains(&token), "{}", shown);
-            prop_assert!(!shows(&shown, &token));
+            prop_assert!(!contains_secret(&shown, &token));
             prop_assert!(shown.ends_with("&height=4"));
             let told = format!("error for {asked}: refused");
             prop_assert!(!text(&told).contains(&token));

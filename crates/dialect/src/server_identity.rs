@@ -1,9 +1,9 @@
-//! Which server answers at an address, told from what it says without a token: the one place where a server is
-//! recognised. `serve`, `doctor`, `login`, the probe and the page all ask here, so that they cannot disagree.
+//! Identifies the server at an address by its responses without a token. `serve`, `doctor`, `login`, the
+//! prober and the page all use this module, so that they cannot disagree.
 //!
-//! - [`recognise`] reads one answer.
-//! - [`inquire`] says which path to ask next, and what all answers together say: a server of the other kind, or an
-//!   Emby, does not answer at the path of the server that is expected.
+//! - [`identify_server`] reads one response.
+//! - [`next_probe`] gives the next path to request, or the conclusion from all responses: a server of the
+//!   other kind, or an Emby server, does not answer at the path of the expected kind.
 
 use std::fmt;
 
@@ -13,101 +13,101 @@ use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 use serde_json::{Map, Value};
 
-use crate::ask::Kind;
+use crate::request::ServerKind;
 
-/// The first major version of Jellyfin. A server of that family that names no product and is older is an Emby.
+/// The first major version of Jellyfin. An older server of that family without a product name is Emby.
 const FIRST_JELLYFIN: u32 = 10;
-/// Where an Emby answers that is reached below its own prefix only.
+/// Identity path of an Emby server that is reachable only below its own prefix.
 const EMBY_PATH: &str = "/emby/System/Info/Public";
-/// Longest name of a foreign product that is repeated, in characters.
+/// Longest name of a foreign product that is shown, in characters.
 const MAX_PRODUCT_CHARS: usize = 40;
 
-/// An answer to the question which server this is.
+/// Response to an identity probe.
 #[derive(Debug, Clone, Copy)]
-pub struct Answer<'a> {
+pub struct IdentityProbeResponse<'a> {
     /// Its status.
     pub status: u16,
     /// Its headers.
     pub headers: &'a HeaderMap,
-    /// Its body, whole.
+    /// Its whole body.
     pub body: &'a [u8],
 }
 
-/// Which server answers.
+/// Identity of the server at an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ServerIdentity {
     /// A server of the expected kind.
     Expected(MediaServer),
     /// A server of the other kind.
     OtherKind(MediaServer),
-    /// An Emby: it speaks almost like a Jellyfin, and is not supported.
+    /// An Emby server: its API resembles Jellyfin's, but it is not supported.
     Emby {
         /// Its version.
         version: String,
     },
     /// A media server that is starting up.
     Starting {
-        /// The status of the answer.
+        /// The status of the response.
         status: u16,
     },
     /// The server, or a proxy in front of it, reports a failure of its own: any 5xx but 503.
     Failing {
-        /// The status of the answer.
+        /// The status of the response.
         status: u16,
     },
     /// It accepts only encrypted requests.
-    WantsEncryption,
+    EncryptionRequired,
     /// Not a media server.
-    SomethingElse(SomethingElse),
+    Unrecognized(UnrecognizedResponse),
 }
 
-/// A media server that is supported.
+/// A supported media server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MediaServer {
     /// Its kind.
-    pub kind: Kind,
-    /// Its name, where it says so without a token.
+    pub kind: ServerKind,
+    /// Its name, if readable without a token.
     pub name: Option<String>,
     /// Its version.
     pub version: String,
     /// Its identifier; old versions of Jellyfin may leave it out.
     pub id: Option<String>,
-    /// Whether it belongs to an account, where it says so (Plex).
+    /// Whether it belongs to an account, if stated (Plex).
     pub claimed: Option<bool>,
 }
 
-/// What answered instead of a media server.
+/// Kind of response that comes from no media server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SomethingElse {
-    /// There is nothing at this path (404 or 410).
+pub enum UnrecognizedResponse {
+    /// Nothing exists at this path (404 or 410).
     NotFound(u16),
     /// It demands credentials first (401, 403 or 407).
-    WantsLogin(u16),
-    /// It sends the client to another address.
+    LoginRequired(u16),
+    /// A redirect to another address.
     Redirect(u16),
     /// A web page: of a proxy, a router, a login.
     WebPage,
-    /// An answer without a body.
+    /// An empty body.
     Empty,
-    /// An answer that begins like a server's and breaks off.
+    /// A body that begins like a server's and is truncated.
     Truncated,
     /// A program of the same family with another name.
     OtherProduct(String),
-    /// Any other answer; its status.
+    /// Any other response; its status.
     Unknown(u16),
 }
 
-/// What to do next to learn which server answers.
+/// Next step of the identification.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Inquiry {
-    /// Ask for this path, without a token, and for JSON.
-    Ask(&'static str),
-    /// Nothing: this is the server.
-    Known(ServerIdentity),
+pub enum IdentityProbe {
+    /// Request this path as JSON, without a token.
+    Request(&'static str),
+    /// The server is identified.
+    Done(ServerIdentity),
 }
 
-impl Kind {
-    /// Where a server says which one it is, without a token.
+impl ServerKind {
+    /// Path of the server's identity, readable without a token.
     pub fn identity_path(self) -> &'static str {
         match self {
             Self::Plex => "/identity",
@@ -135,55 +135,55 @@ impl ServerIdentity {
     }
 }
 
-/// The next step after the answers of `heard`, each to the path this function asked for before.
-pub fn inquire(expected: Kind, heard: &[ServerIdentity]) -> Inquiry {
+/// The next step after the results of `heard`, one for each path this function returned before.
+pub fn next_probe(expected: ServerKind, heard: &[ServerIdentity]) -> IdentityProbe {
     let further = match expected {
-        Kind::Plex => [Kind::Jellyfin.identity_path(), EMBY_PATH],
-        Kind::Jellyfin => [EMBY_PATH, Kind::Plex.identity_path()],
+        ServerKind::Plex => [ServerKind::Jellyfin.identity_path(), EMBY_PATH],
+        ServerKind::Jellyfin => [EMBY_PATH, ServerKind::Plex.identity_path()],
     };
-    let Some((first, others)) = heard.split_first() else { return Inquiry::Ask(expected.identity_path()) };
-    if !matches!(first, ServerIdentity::SomethingElse(_)) {
-        return Inquiry::Known(first.clone());
+    let Some((first, others)) = heard.split_first() else {
+        return IdentityProbe::Request(expected.identity_path());
+    };
+    if !matches!(first, ServerIdentity::Unrecognized(_)) {
+        return IdentityProbe::Done(first.clone());
     }
-    // At a path that is not its own, a server of the expected kind, a failure or a page prove nothing.
-    let found = others
-        .iter()
-        .find(|other| matches!(other, ServerIdentity::OtherKind(_) | ServerIdentity::Emby { .. }));
+    // At the path of another kind, a server of the expected kind, a failure or a page prove nothing.
+    let found = others.iter().find(|other| matches!(other, ServerIdentity::OtherKind(_) | ServerIdentity::Emby { .. }));
     match (found, further.get(others.len()).copied()) {
-        (Some(found), _) => Inquiry::Known(found.clone()),
-        (None, Some(path)) => Inquiry::Ask(path),
-        (None, None) => Inquiry::Known(first.clone()),
+        (Some(found), _) => IdentityProbe::Done(found.clone()),
+        (None, Some(path)) => IdentityProbe::Request(path),
+        (None, None) => IdentityProbe::Done(first.clone()),
     }
 }
 
-/// Which server gave this answer to the [path](Kind::identity_path) of any kind.
-pub fn recognise(expected: Kind, answer: &Answer<'_>) -> ServerIdentity {
-    let Answer { status, body, .. } = *answer;
-    let said = Said::read(body);
+/// Identifies the server by its response to the [path](ServerKind::identity_path) of any kind.
+pub fn identify_server(expected: ServerKind, answer: &IdentityProbeResponse<'_>) -> ServerIdentity {
+    let IdentityProbeResponse { status, body, .. } = *answer;
+    let said = IdentityFields::read(body);
     if status == 503 || said.plex.as_ref().is_some_and(|plex| plex.is_starting) {
         return ServerIdentity::Starting { status };
     }
     match status {
-        200 => said.server(expected).unwrap_or_else(|| ServerIdentity::SomethingElse(of_body(answer))),
-        400 if says_it_is_encrypted(body) => ServerIdentity::WantsEncryption,
+        200 => said.server(expected).unwrap_or_else(|| ServerIdentity::Unrecognized(unrecognized_body(answer))),
+        400 if requires_encryption(body) => ServerIdentity::EncryptionRequired,
         500.. => ServerIdentity::Failing { status },
-        300..=399 => ServerIdentity::SomethingElse(SomethingElse::Redirect(status)),
-        401 | 403 | 407 => ServerIdentity::SomethingElse(SomethingElse::WantsLogin(status)),
-        404 | 410 => ServerIdentity::SomethingElse(SomethingElse::NotFound(status)),
-        _ => ServerIdentity::SomethingElse(SomethingElse::Unknown(status)),
+        300..=399 => ServerIdentity::Unrecognized(UnrecognizedResponse::Redirect(status)),
+        401 | 403 | 407 => ServerIdentity::Unrecognized(UnrecognizedResponse::LoginRequired(status)),
+        404 | 410 => ServerIdentity::Unrecognized(UnrecognizedResponse::NotFound(status)),
+        _ => ServerIdentity::Unrecognized(UnrecognizedResponse::Unknown(status)),
     }
 }
 
-/// What a body says, as far as it says anything of a server.
+/// The identity fields of a body.
 #[derive(Default)]
-struct Said {
-    plex: Option<PlexWords>,
-    family: Option<FamilyWords>,
+struct IdentityFields {
+    plex: Option<PlexIdentity>,
+    family: Option<JellyfinFamilyIdentity>,
 }
 
-/// What a Plex says of itself.
+/// The identity of a Plex server.
 #[derive(Default)]
-struct PlexWords {
+struct PlexIdentity {
     name: Option<String>,
     version: Option<String>,
     id: Option<String>,
@@ -191,29 +191,27 @@ struct PlexWords {
     is_starting: bool,
 }
 
-/// What Jellyfin and its relatives say of themselves.
-struct FamilyWords {
+/// The identity of Jellyfin and its relatives.
+struct JellyfinFamilyIdentity {
     name: Option<String>,
     version: Option<String>,
     id: Option<String>,
     product: Option<String>,
 }
 
-impl Said {
+impl IdentityFields {
     fn read(body: &[u8]) -> Self {
         match serde_json::from_slice(body) {
             Ok(Value::Object(said)) => match said.get("MediaContainer") {
-                Some(Value::Object(container)) => {
-                    Self { plex: Some(PlexWords::of_json(container)), family: None }
-                }
-                _ => Self { plex: None, family: Some(FamilyWords::read(&said)) },
+                Some(Value::Object(container)) => Self { plex: Some(PlexIdentity::from_json(container)), family: None },
+                _ => Self { plex: None, family: Some(JellyfinFamilyIdentity::read(&said)) },
             },
             Ok(_) => Self::default(),
-            Err(_) => Self { plex: std::str::from_utf8(body).ok().and_then(PlexWords::of_xml), family: None },
+            Err(_) => Self { plex: std::str::from_utf8(body).ok().and_then(PlexIdentity::from_xml), family: None },
         }
     }
 
-    fn server(self, expected: Kind) -> Option<ServerIdentity> {
+    fn server(self, expected: ServerKind) -> Option<ServerIdentity> {
         let server = match (self.plex, self.family) {
             (Some(plex), _) => plex.server()?,
             (None, Some(family)) => match family.server()? {
@@ -222,16 +220,12 @@ impl Said {
             },
             (None, None) => return None,
         };
-        Some(if server.kind == expected {
-            ServerIdentity::Expected(server)
-        } else {
-            ServerIdentity::OtherKind(server)
-        })
+        Some(if server.kind == expected { ServerIdentity::Expected(server) } else { ServerIdentity::OtherKind(server) })
     }
 }
 
-impl PlexWords {
-    fn of_json(container: &Map<String, Value>) -> Self {
+impl PlexIdentity {
+    fn from_json(container: &Map<String, Value>) -> Self {
         let claimed = match container.get("claimed") {
             Some(Value::Bool(flag)) => Some(*flag),
             Some(Value::Number(flag)) => Some(flag.as_u64() != Some(0)),
@@ -247,22 +241,22 @@ impl PlexWords {
         }
     }
 
-    /// The root element and its end; what lies between is not looked at.
-    fn of_xml(text: &str) -> Option<Self> {
+    /// Parses the root element; its content is ignored.
+    fn from_xml(text: &str) -> Option<Self> {
         let mut reader = Reader::from_str(text);
         let (words, is_empty) = loop {
             match reader.read_event().ok()? {
                 Event::Decl(_) | Event::Comment(_) => {}
                 Event::Text(text) if text.trim().is_empty() => {}
-                Event::Empty(root) => break (Self::of_root(&root)?, true),
-                Event::Start(root) => break (Self::of_root(&root)?, false),
+                Event::Empty(root) => break (Self::from_root(&root)?, true),
+                Event::Start(root) => break (Self::from_root(&root)?, false),
                 _ => return None,
             }
         };
         (is_empty || text.trim_end().ends_with("</MediaContainer>")).then_some(words)
     }
 
-    fn of_root(root: &BytesStart<'_>) -> Option<Self> {
+    fn from_root(root: &BytesStart<'_>) -> Option<Self> {
         if root.name().as_ref() != "MediaContainer" {
             return None;
         }
@@ -287,11 +281,11 @@ impl PlexWords {
 
     fn server(self) -> Option<MediaServer> {
         let (version, id) = (self.version?, Some(self.id?));
-        Some(MediaServer { kind: Kind::Plex, name: self.name, version, id, claimed: self.claimed })
+        Some(MediaServer { kind: ServerKind::Plex, name: self.name, version, id, claimed: self.claimed })
     }
 }
 
-impl FamilyWords {
+impl JellyfinFamilyIdentity {
     fn read(said: &Map<String, Value>) -> Self {
         Self {
             name: text(said, "ServerName"),
@@ -301,7 +295,7 @@ impl FamilyWords {
         }
     }
 
-    /// The product decides; where none is named, Emby counts its versions from 3 and 4, Jellyfin from 10.
+    /// The product name decides; without one, Emby has versions 3 and 4, Jellyfin 10 and later.
     fn server(self) -> Option<Result<MediaServer, ServerIdentity>> {
         let Self { name, version, id, product } = self;
         let version = version?;
@@ -310,39 +304,39 @@ impl FamilyWords {
             Some(product) if product.contains("Jellyfin") => false,
             Some(product) if product.contains("Emby") => true,
             Some(product) => {
-                let other = SomethingElse::OtherProduct(printable(&product));
-                return Some(Err(ServerIdentity::SomethingElse(other)));
+                let other = UnrecognizedResponse::OtherProduct(printable(&product));
+                return Some(Err(ServerIdentity::Unrecognized(other)));
             }
             None => major.is_some_and(|major| major < FIRST_JELLYFIN),
         };
         Some(if is_emby {
             Err(ServerIdentity::Emby { version })
         } else {
-            Ok(MediaServer { kind: Kind::Jellyfin, name, version, id, claimed: None })
+            Ok(MediaServer { kind: ServerKind::Jellyfin, name, version, id, claimed: None })
         })
     }
 }
 
-/// What an answer with status 200 is that is no media server's.
-fn of_body(answer: &Answer<'_>) -> SomethingElse {
+/// Kind of a 200 response that comes from no media server.
+fn unrecognized_body(answer: &IdentityProbeResponse<'_>) -> UnrecognizedResponse {
     let text = String::from_utf8_lossy(answer.body);
     let text = text.trim_start_matches('\u{feff}').trim_start();
     let content_type = answer.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     if text.is_empty() {
-        SomethingElse::Empty
+        UnrecognizedResponse::Empty
     } else if text.starts_with('<') && text.contains("<MediaContainer") {
         let is_whole = ["</MediaContainer>", "/>"].iter().any(|end| text.trim_end().ends_with(end));
-        if is_whole { SomethingElse::Unknown(answer.status) } else { SomethingElse::Truncated }
+        if is_whole { UnrecognizedResponse::Unknown(answer.status) } else { UnrecognizedResponse::Truncated }
     } else if text.starts_with('<') || content_type.is_some_and(|content| content.starts_with("text/html")) {
-        SomethingElse::WebPage
+        UnrecognizedResponse::WebPage
     } else if serde_json::from_str::<serde::de::IgnoredAny>(text).is_err_and(|error| error.is_eof()) {
-        SomethingElse::Truncated
+        UnrecognizedResponse::Truncated
     } else {
-        SomethingElse::Unknown(answer.status)
+        UnrecognizedResponse::Unknown(answer.status)
     }
 }
 
-/// A text of a JSON object that says something.
+/// A non-empty text member of a JSON object.
 fn text(said: &Map<String, Value>, name: &str) -> Option<String> {
     said.get(name)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
 }
@@ -355,14 +349,13 @@ fn printable(text: &str) -> String {
     text.chars().filter(|letter| !letter.is_control()).take(MAX_PRODUCT_CHARS).collect()
 }
 
-fn says_it_is_encrypted(body: &[u8]) -> bool {
+fn requires_encryption(body: &[u8]) -> bool {
     let text = String::from_utf8_lossy(&body[..body.len().min(2048)]).to_ascii_lowercase();
-    text.contains("http request to an https server")
-        || text.contains("plain http request was sent to https port")
+    text.contains("http request to an https server") || text.contains("plain http request was sent to https port")
 }
 
 impl fmt::Display for ServerIdentity {
-    /// A sentence about "it", what answers at the address.
+    /// A sentence with "it" as the subject: the server at the address.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Expected(server) | Self::OtherKind(server) => {
@@ -375,18 +368,18 @@ impl fmt::Display for ServerIdentity {
             Self::Failing { status } => {
                 write!(f, "it, or a proxy in front of it, is in trouble (status {status})")
             }
-            Self::WantsEncryption => f.write_str("it takes only encrypted requests"),
-            Self::SomethingElse(what) => write!(f, "it answered with {what}"),
+            Self::EncryptionRequired => f.write_str("it takes only encrypted requests"),
+            Self::Unrecognized(what) => write!(f, "it answered with {what}"),
         }
     }
 }
 
-impl fmt::Display for SomethingElse {
-    /// Completes "it answered with".
+impl fmt::Display for UnrecognizedResponse {
+    /// Completes the sentence "it answered with".
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotFound(status) => write!(f, "status {status}: it has no such path"),
-            Self::WantsLogin(status) => write!(f, "status {status}: it demands a login first"),
+            Self::LoginRequired(status) => write!(f, "status {status}: it demands a login first"),
             Self::Redirect(status) => write!(f, "status {status}: it redirects to another address"),
             Self::WebPage => f.write_str("a web page"),
             Self::Empty => f.write_str("nothing: the answer is empty"),

@@ -1,15 +1,15 @@
-//! The versions of the servers that are supported.
+//! Supported versions of the servers.
 
-use crate::ask::Kind;
+use crate::request::ServerKind;
 
-/// Versions this project was built against; older ones lack paths that are asked for.
-const OLDEST: [(Kind, [u32; 2]); 2] = [(Kind::Plex, [1, 40]), (Kind::Jellyfin, [10, 9])];
+/// Oldest supported versions; older ones lack paths that Greenroom needs.
+const OLDEST: [(ServerKind, [u32; 2]); 2] = [(ServerKind::Plex, [1, 40]), (ServerKind::Jellyfin, [10, 9])];
 
-/// The newest versions whose answers it was tried with.
-const NEWEST: [(Kind, [u32; 2]); 2] = [(Kind::Plex, [1, 43]), (Kind::Jellyfin, [12, 0])];
+/// Newest tested versions.
+const NEWEST: [(ServerKind, [u32; 2]); 2] = [(ServerKind::Plex, [1, 43]), (ServerKind::Jellyfin, [12, 0])];
 
-impl Kind {
-    /// The oldest version that is served, and whether this one is older. A version that is not understood is not.
+impl ServerKind {
+    /// The oldest supported version, if this one is older. An unparsable version counts as supported.
     pub fn is_too_old(self, version: &str) -> Option<String> {
         let mut numbers = version.split('.').map(str::parse::<u32>);
         let (major, minor) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
@@ -17,8 +17,7 @@ impl Kind {
         ([major, minor] < oldest).then(|| format!("{}.{}", oldest[0], oldest[1]))
     }
 
-    /// The newest version that this project was tried with, if this one is newer. A version that is not understood is
-    /// not.
+    /// The newest tested version, if this one is newer. An unparsable version counts as tested.
     pub fn is_untested(self, version: &str) -> Option<String> {
         let mut numbers = version.split('.').map(str::parse::<u32>);
         let (major, minor) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
@@ -33,20 +32,20 @@ mod tests {
 
     #[test]
     fn versions_are_compared_by_number() {
-        assert_eq!(Kind::Jellyfin.is_too_old("10.8.13"), Some("10.9".into()));
-        assert_eq!(Kind::Jellyfin.is_too_old("10.11.0"), None);
-        assert_eq!(Kind::Jellyfin.is_too_old("12.0.0"), None);
-        assert_eq!(Kind::Plex.is_too_old("1.9.7.4460"), Some("1.40".into()));
-        assert_eq!(Kind::Plex.is_too_old("1.43.2.1"), None);
-        assert_eq!(Kind::Plex.is_too_old("unknown"), None);
+        assert_eq!(ServerKind::Jellyfin.is_too_old("10.8.13"), Some("10.9".into()));
+        assert_eq!(ServerKind::Jellyfin.is_too_old("10.11.0"), None);
+        assert_eq!(ServerKind::Jellyfin.is_too_old("12.0.0"), None);
+        assert_eq!(ServerKind::Plex.is_too_old("1.9.7.4460"), Some("1.40".into()));
+        assert_eq!(ServerKind::Plex.is_too_old("1.43.2.1"), None);
+        assert_eq!(ServerKind::Plex.is_too_old("unknown"), None);
     }
 
     #[test]
     fn a_version_nobody_has_tried_is_told() {
-        assert_eq!(Kind::Plex.is_untested("1.43.2.1"), None);
-        assert_eq!(Kind::Plex.is_untested("1.44.0"), Some("1.43".into()));
-        assert_eq!(Kind::Jellyfin.is_untested("12.0.1"), None);
-        assert_eq!(Kind::Jellyfin.is_untested("12.1.0"), Some("12.0".into()));
-        assert_eq!(Kind::Jellyfin.is_untested("unknown"), None);
+        assert_eq!(ServerKind::Plex.is_untested("1.43.2.1"), None);
+        assert_eq!(ServerKind::Plex.is_untested("1.44.0"), Some("1.43".into()));
+        assert_eq!(ServerKind::Jellyfin.is_untested("12.0.1"), None);
+        assert_eq!(ServerKind::Jellyfin.is_untested("12.1.0"), Some("12.0".into()));
+        assert_eq!(ServerKind::Jellyfin.is_untested("unknown"), None);
     }
 }

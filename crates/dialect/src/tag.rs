@@ -1,40 +1,41 @@
-//! The words by which a write or an event names the answers it makes stale.
+//! Tags of responses, by which a write or an event invalidates them.
 //!
 //! Tags are short texts; both dialects use the same vocabulary, so the gateway needs no `match` on them.
 
 use std::fmt;
 
-/// One tag. Two answers with the same tag go stale together.
+/// One tag. An invalidation of a tag concerns all responses that carry it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Tag(String);
 
 impl Tag {
-    /// Everything that was kept for a server.
+    /// All cached responses of a server.
     pub fn all() -> Self {
         Self("all".into())
     }
 
-    /// An answer about one item, or with that item among its rows.
+    /// A response about one item, or with that item among its rows.
     pub fn item(id: &str) -> Self {
         Self(format!("item:{id}"))
     }
 
-    /// An answer whose rows are too many to be tagged one by one: every item write of the server concerns it.
+    /// A response with too many rows to tag one by one: every write to an item concerns it.
     pub fn many_items() -> Self {
         Self("items".into())
     }
 
-    /// An answer about containers (shows, seasons, artists, albums), which carries counts of what lies below.
+    /// A response about containers (shows, seasons, artists, albums), which shows counts of their
+    /// descendants.
     pub fn branch() -> Self {
         Self("branch".into())
     }
 
-    /// A list that is filtered, ordered or chosen by user state (on deck, continue watching, unwatched, hubs).
+    /// A list filtered, sorted or selected by user state (on deck, continue watching, unwatched, hubs).
     pub fn watch_lists() -> Self {
         Self("watch-lists".into())
     }
 
-    /// Any answer whose body carries user state at all.
+    /// Any response with user state in its body.
     pub fn user_state() -> Self {
         Self("user-state".into())
     }
@@ -44,7 +45,7 @@ impl Tag {
         Self(format!("section:{id}"))
     }
 
-    /// Any list over a library, of whatever section.
+    /// Any list over a library, of any section.
     pub fn libraries() -> Self {
         Self("libraries".into())
     }
@@ -55,13 +56,13 @@ impl Tag {
         Self("across".into())
     }
 
-    /// Anything that comes from a section, single items too: what changes the whole section (a bulk edit, emptied
+    /// Anything from a section, including single items: a change of the whole section (a bulk edit, emptied
     /// trash, its removal) concerns it.
     pub fn inside(section: &str) -> Self {
         Self(format!("inside:{section}"))
     }
 
-    /// An answer about something that lies below this item: marking a show watched concerns its episodes.
+    /// A response about a descendant of this item: marking a show watched concerns its episodes.
     pub fn under(item: &str) -> Self {
         Self(format!("under:{item}"))
     }
@@ -71,7 +72,7 @@ impl Tag {
         Self("sections".into())
     }
 
-    /// What stands in any playlist: a write that does not name the playlist concerns them all.
+    /// The contents of any playlist: a write that does not name its playlist concerns all of them.
     pub fn every_playlist() -> Self {
         Self("every-playlist".into())
     }
@@ -86,27 +87,27 @@ impl Tag {
         Self("playlists".into())
     }
 
-    /// Collections and what manages them.
+    /// Collections and their management.
     pub fn collections() -> Self {
         Self("collections".into())
     }
 
-    /// Who plays what now.
+    /// Current sessions.
     pub fn sessions() -> Self {
         Self("sessions".into())
     }
 
-    /// What was played.
+    /// Playback history.
     pub fn history() -> Self {
         Self("history".into())
     }
 
-    /// What the server is busy with.
+    /// Current work of the server.
     pub fn activities() -> Self {
         Self("activities".into())
     }
 
-    /// The server itself: its info, settings, devices, users.
+    /// The server itself: its information, settings, devices, users.
     pub fn server() -> Self {
         Self("server".into())
     }
@@ -133,48 +134,48 @@ impl fmt::Display for Tag {
     }
 }
 
-/// That a tag's answers are stale, and for whom.
+/// Invalidation of one tag for an audience.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Staling {
-    /// Which answers.
+pub struct TagInvalidation {
+    /// The invalidated tag.
     pub tag: Tag,
-    /// In whose partitions.
-    pub whose: Whose,
-    /// If the tag names an item: the answers about the items above it as well.
+    /// The affected partitions.
+    pub audience: Audience,
+    /// For an item's tag: whether responses about its ancestors are invalidated too.
     pub with_ancestors: bool,
 }
 
-/// In whose partitions something went stale.
+/// Partitions that an invalidation affects.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Whose {
-    /// The writer's, and all that are not proven to be another account's. For an event: the identity that owns the
-    /// socket it came over.
+pub enum Audience {
+    /// The writer's, and all that are not proven to belong to another account. For an event: those of the
+    /// token whose socket it came over.
     Account,
-    /// The named user's (Jellyfin), and all that are not proven to be another's.
+    /// The named user's (Jellyfin), and all that are not proven to belong to another user.
     User(String),
-    /// Everybody's.
+    /// All partitions.
     Everyone,
 }
 
-impl Staling {
-    /// Stale for the account that wrote.
+impl TagInvalidation {
+    /// Invalidation for the writer's account.
     pub fn account(tag: Tag) -> Self {
-        Self { tag, whose: Whose::Account, with_ancestors: false }
+        Self { tag, audience: Audience::Account, with_ancestors: false }
     }
 
-    /// Stale for everybody.
+    /// Invalidation for everyone.
     pub fn everyone(tag: Tag) -> Self {
-        Self { tag, whose: Whose::Everyone, with_ancestors: false }
+        Self { tag, audience: Audience::Everyone, with_ancestors: false }
     }
 
-    /// Stale for a named user.
+    /// Invalidation for a named user.
     pub fn user(tag: Tag, user: &str) -> Self {
-        Self { tag, whose: Whose::User(user.into()), with_ancestors: false }
+        Self { tag, audience: Audience::User(user.into()), with_ancestors: false }
     }
 
-    /// The same, with the items above.
+    /// The same, including the item's ancestors.
     #[must_use]
-    pub fn and_ancestors(mut self) -> Self {
+    pub fn with_ancestors(mut self) -> Self {
         self.with_ancestors = true;
         self
     }

@@ -1,8 +1,9 @@
-//! Which server an answer comes from, over answers as servers, their proxies and other programs give them.
+//! Identification of servers by responses of servers, proxies and other programs.
 
-use greenroom_dialect::ask::Kind;
+use greenroom_dialect::request::ServerKind;
 use greenroom_dialect::server_identity::{
-    Answer, Inquiry, MediaServer, ServerIdentity, SomethingElse, inquire, recognise,
+    IdentityProbe, IdentityProbeResponse, MediaServer, ServerIdentity, UnrecognizedResponse, identify_server,
+    next_probe,
 };
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue};
@@ -12,22 +13,22 @@ const HTML: &str = "text/html";
 const XML: &str = "text/xml;charset=utf-8";
 const TEXT: &str = "text/plain";
 
-fn identity(expected: Kind, status: u16, content_type: &'static str, body: &str) -> ServerIdentity {
+fn identity(expected: ServerKind, status: u16, content_type: &'static str, body: &str) -> ServerIdentity {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    recognise(expected, &Answer { status, headers: &headers, body: body.as_bytes() })
+    identify_server(expected, &IdentityProbeResponse { status, headers: &headers, body: body.as_bytes() })
 }
 
 /// The kind, name, version, identifier and claim of a supported server.
-type Known = (Kind, Option<&'static str>, &'static str, Option<&'static str>, Option<bool>);
+type ExpectedIdentity = (ServerKind, Option<&'static str>, &'static str, Option<&'static str>, Option<bool>);
 
-fn known((kind, name, version, id, claimed): Known) -> MediaServer {
+fn known((kind, name, version, id, claimed): ExpectedIdentity) -> MediaServer {
     let id = id.map(str::to_owned);
     MediaServer { kind, name: name.map(str::to_owned), version: version.into(), id, claimed }
 }
 
-/// An answer is read the same whichever kind is expected, but for whose it is.
-fn assert_known(what: &str, content_type: &'static str, body: &str, server: Known) {
+/// Apart from expected or other kind, the result does not depend on the expected kind.
+fn assert_known(what: &str, content_type: &'static str, body: &str, server: ExpectedIdentity) {
     let server = known(server);
     let kind = server.kind;
     let expected = ServerIdentity::Expected(server.clone());
@@ -36,7 +37,7 @@ fn assert_known(what: &str, content_type: &'static str, body: &str, server: Know
 }
 
 fn assert_not_known(what: &str, status: u16, content_type: &'static str, body: &str, is: &ServerIdentity) {
-    for kind in [Kind::Plex, Kind::Jellyfin] {
+    for kind in [ServerKind::Plex, ServerKind::Jellyfin] {
         assert_eq!(&identity(kind, status, content_type, body), is, "{what}, where {kind:?} is expected");
     }
 }
@@ -49,32 +50,32 @@ fn a_plex_is_recognised_in_both_of_its_forms() {
             "JSON",
             JSON,
             r#"{"MediaContainer":{"size":0,"apiVersion":"1.1.1","claimed":true,"machineIdentifier":"m","version":"1.43.2.1"}}"#,
-            (Kind::Plex, None, "1.43.2.1", Some("m"), Some(true)),
+            (ServerKind::Plex, None, "1.43.2.1", Some("m"), Some(true)),
         ),
         (
             "JSON that writes a flag as a number",
             JSON,
             r#"{"MediaContainer":{"claimed":1,"machineIdentifier":"m","version":"1.40.0"}}"#,
-            (Kind::Plex, None, "1.40.0", Some("m"), Some(true)),
+            (ServerKind::Plex, None, "1.40.0", Some("m"), Some(true)),
         ),
         (
             "JSON that writes a flag as a text",
             JSON,
             r#"{"MediaContainer":{"claimed":"0","machineIdentifier":"m","version":"1.40.0","friendlyName":"Den"}}"#,
-            (Kind::Plex, den, "1.40.0", Some("m"), Some(false)),
+            (ServerKind::Plex, den, "1.40.0", Some("m"), Some(false)),
         ),
         (
             "XML",
             XML,
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<MediaContainer size=\"0\" claimed=\"1\" \
              friendlyName=\"Tom &amp; Jo\" machineIdentifier=\"m\" version=\"1.43.2.1\">\n</MediaContainer>\n",
-            (Kind::Plex, Some("Tom & Jo"), "1.43.2.1", Some("m"), Some(true)),
+            (ServerKind::Plex, Some("Tom & Jo"), "1.43.2.1", Some("m"), Some(true)),
         ),
         (
             "XML of one element",
             XML,
             "<MediaContainer claimed=\"0\" machineIdentifier=\"m\" version=\"1.43\"/>",
-            (Kind::Plex, None, "1.43", Some("m"), Some(false)),
+            (ServerKind::Plex, None, "1.43", Some("m"), Some(false)),
         ),
     ] {
         assert_known(what, content_type, body, server);
@@ -83,7 +84,7 @@ fn a_plex_is_recognised_in_both_of_its_forms() {
 
 #[test]
 fn every_jellyfin_is_told_from_every_emby() {
-    let jellyfin = |name, version, id| (Kind::Jellyfin, name, version, id, None);
+    let jellyfin = |name, version, id| (ServerKind::Jellyfin, name, version, id, None);
     for (what, body, server) in [
         (
             "10.8",
@@ -122,7 +123,7 @@ fn every_jellyfin_is_told_from_every_emby() {
 
 #[test]
 fn what_is_no_media_server_is_told_by_what_it_is() {
-    use SomethingElse::{Empty, NotFound, OtherProduct, Redirect, Truncated, Unknown, WantsLogin, WebPage};
+    use UnrecognizedResponse::{Empty, LoginRequired, NotFound, OtherProduct, Redirect, Truncated, Unknown, WebPage};
     let jellyfin = r#"{"ServerName":"Den","Version":"10.11.3","ProductName":"Jellyfin Server","Id":"x"}"#;
     for (what, status, content_type, body, is) in [
         (
@@ -134,8 +135,8 @@ fn what_is_no_media_server_is_told_by_what_it_is() {
         ),
         ("the page of a proxy", 200, HTML, "<!doctype html><title>Welcome to nginx!</title>", WebPage),
         ("a page that is called JSON", 200, JSON, "<html>router</html>", WebPage),
-        ("a login of a proxy", 401, HTML, "<html>log in</html>", WantsLogin(401)),
-        ("a refusal around a server's own words", 403, JSON, jellyfin, WantsLogin(403)),
+        ("a login of a proxy", 401, HTML, "<html>log in</html>", LoginRequired(401)),
+        ("a refusal around a server's own words", 403, JSON, jellyfin, LoginRequired(403)),
         ("a redirect to a login", 302, HTML, "", Redirect(302)),
         ("a redirect with a server's own words", 301, JSON, jellyfin, Redirect(301)),
         ("a path that is not there", 404, HTML, "<html>404</html>", NotFound(404)),
@@ -158,17 +159,11 @@ fn what_is_no_media_server_is_told_by_what_it_is() {
         ("no content", 204, JSON, "", Unknown(204)),
         ("JSON of another program", 200, JSON, r#"{"status":"ok"}"#, Unknown(200)),
         ("a list", 200, JSON, "[]", Unknown(200)),
-        (
-            "a Plex without identifier",
-            200,
-            JSON,
-            r#"{"MediaContainer":{"size":0,"version":"1"}}"#,
-            Unknown(200),
-        ),
+        ("a Plex without identifier", 200, JSON, r#"{"MediaContainer":{"size":0,"version":"1"}}"#, Unknown(200)),
         ("a text", 200, TEXT, "Jellyfin Server", Unknown(200)),
         ("a refusal that says nothing", 400, TEXT, "no", Unknown(400)),
     ] {
-        assert_not_known(what, status, content_type, body, &ServerIdentity::SomethingElse(is));
+        assert_not_known(what, status, content_type, body, &ServerIdentity::Unrecognized(is));
     }
 }
 
@@ -177,34 +172,14 @@ fn a_server_that_is_starting_failing_or_encrypted_is_not_taken_for_a_stranger() 
     let starting_json = r#"{"MediaContainer":{"size":0,"startState":"startingPlugins"}}"#;
     let starting_xml = "<MediaContainer size=\"0\" startState=\"maintenance\" version=\"1\"/>";
     for (what, status, body, is) in [
-        (
-            "a starting Jellyfin",
-            503,
-            "<html>The server is loading</html>",
-            ServerIdentity::Starting { status: 503 },
-        ),
+        ("a starting Jellyfin", 503, "<html>The server is loading</html>", ServerIdentity::Starting { status: 503 }),
         ("a starting Plex", 503, starting_json, ServerIdentity::Starting { status: 503 }),
         ("a starting Plex that says 200", 200, starting_json, ServerIdentity::Starting { status: 200 }),
         ("a starting Plex in XML", 200, starting_xml, ServerIdentity::Starting { status: 200 }),
-        (
-            "a proxy whose server is away",
-            502,
-            "<html>Bad Gateway</html>",
-            ServerIdentity::Failing { status: 502 },
-        ),
+        ("a proxy whose server is away", 502, "<html>Bad Gateway</html>", ServerIdentity::Failing { status: 502 }),
         ("a server that fails", 500, "", ServerIdentity::Failing { status: 500 }),
-        (
-            "a Go server",
-            400,
-            "Client sent an HTTP request to an HTTPS server.\n",
-            ServerIdentity::WantsEncryption,
-        ),
-        (
-            "nginx",
-            400,
-            "<h1>The plain HTTP request was sent to HTTPS port</h1>",
-            ServerIdentity::WantsEncryption,
-        ),
+        ("a Go server", 400, "Client sent an HTTP request to an HTTPS server.\n", ServerIdentity::EncryptionRequired),
+        ("nginx", 400, "<h1>The plain HTTP request was sent to HTTPS port</h1>", ServerIdentity::EncryptionRequired),
     ] {
         assert_not_known(what, status, TEXT, body, &is);
     }
@@ -212,42 +187,39 @@ fn a_server_that_is_starting_failing_or_encrypted_is_not_taken_for_a_stranger() 
 
 #[test]
 fn a_stranger_is_asked_at_the_paths_of_the_others_and_no_further() {
-    let page = || ServerIdentity::SomethingElse(SomethingElse::WebPage);
-    let nothing = || ServerIdentity::SomethingElse(SomethingElse::NotFound(404));
+    let page = || ServerIdentity::Unrecognized(UnrecognizedResponse::WebPage);
+    let nothing = || ServerIdentity::Unrecognized(UnrecognizedResponse::NotFound(404));
     let emby = || ServerIdentity::Emby { version: "4.8".into() };
-    let plex = known((Kind::Plex, None, "1.43", Some("m"), None));
+    let plex = known((ServerKind::Plex, None, "1.43", Some("m"), None));
     let (mine, other) = (ServerIdentity::Expected(plex.clone()), ServerIdentity::OtherKind(plex));
-    assert_eq!(inquire(Kind::Plex, &[]), Inquiry::Ask("/identity"));
-    assert_eq!(inquire(Kind::Jellyfin, &[]), Inquiry::Ask("/System/Info/Public"));
-    assert_eq!(inquire(Kind::Plex, &[page()]), Inquiry::Ask("/System/Info/Public"));
-    assert_eq!(inquire(Kind::Plex, &[page(), nothing()]), Inquiry::Ask("/emby/System/Info/Public"));
-    assert_eq!(inquire(Kind::Jellyfin, &[page()]), Inquiry::Ask("/emby/System/Info/Public"));
-    assert_eq!(inquire(Kind::Jellyfin, &[page(), nothing()]), Inquiry::Ask("/identity"));
-    for kind in [Kind::Plex, Kind::Jellyfin] {
-        assert_eq!(inquire(kind, &[page(), nothing(), nothing()]), Inquiry::Known(page()), "as at first");
-        assert_eq!(inquire(kind, &[page(), nothing(), other.clone()]), Inquiry::Known(other.clone()));
-        assert_eq!(inquire(kind, &[page(), emby()]), Inquiry::Known(emby()));
+    assert_eq!(next_probe(ServerKind::Plex, &[]), IdentityProbe::Request("/identity"));
+    assert_eq!(next_probe(ServerKind::Jellyfin, &[]), IdentityProbe::Request("/System/Info/Public"));
+    assert_eq!(next_probe(ServerKind::Plex, &[page()]), IdentityProbe::Request("/System/Info/Public"));
+    assert_eq!(next_probe(ServerKind::Plex, &[page(), nothing()]), IdentityProbe::Request("/emby/System/Info/Public"));
+    assert_eq!(next_probe(ServerKind::Jellyfin, &[page()]), IdentityProbe::Request("/emby/System/Info/Public"));
+    assert_eq!(next_probe(ServerKind::Jellyfin, &[page(), nothing()]), IdentityProbe::Request("/identity"));
+    for kind in [ServerKind::Plex, ServerKind::Jellyfin] {
+        assert_eq!(next_probe(kind, &[page(), nothing(), nothing()]), IdentityProbe::Done(page()), "as at first");
+        assert_eq!(next_probe(kind, &[page(), nothing(), other.clone()]), IdentityProbe::Done(other.clone()));
+        assert_eq!(next_probe(kind, &[page(), emby()]), IdentityProbe::Done(emby()));
         let at_a_foreign_path = [nothing(), mine.clone(), ServerIdentity::Starting { status: 503 }];
-        assert_eq!(inquire(kind, &at_a_foreign_path), Inquiry::Known(nothing()), "that is another place");
+        assert_eq!(next_probe(kind, &at_a_foreign_path), IdentityProbe::Done(nothing()), "that is another place");
         for sure in [mine.clone(), other.clone(), emby(), ServerIdentity::Failing { status: 502 }] {
-            assert_eq!(inquire(kind, std::slice::from_ref(&sure)), Inquiry::Known(sure.clone()));
+            assert_eq!(next_probe(kind, std::slice::from_ref(&sure)), IdentityProbe::Done(sure.clone()));
         }
     }
 }
 
 #[test]
 fn what_answers_is_said_in_one_sentence() {
-    let plex = known((Kind::Plex, None, "1.43", Some("m"), None));
+    let plex = known((ServerKind::Plex, None, "1.43", Some("m"), None));
     for (is, words) in [
         (ServerIdentity::OtherKind(plex), "it is a plex server (1.43)"),
-        (
-            ServerIdentity::Emby { version: "4.8".into() },
-            "it is an Emby server (4.8), which is not supported yet",
-        ),
+        (ServerIdentity::Emby { version: "4.8".into() }, "it is an Emby server (4.8), which is not supported yet"),
         (ServerIdentity::Starting { status: 503 }, "it is starting (status 503)"),
-        (ServerIdentity::SomethingElse(SomethingElse::WebPage), "it answered with a web page"),
+        (ServerIdentity::Unrecognized(UnrecognizedResponse::WebPage), "it answered with a web page"),
         (
-            ServerIdentity::SomethingElse(SomethingElse::NotFound(404)),
+            ServerIdentity::Unrecognized(UnrecognizedResponse::NotFound(404)),
             "it answered with status 404: it has no such path",
         ),
     ] {

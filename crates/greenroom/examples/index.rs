@@ -6,8 +6,8 @@
 use std::collections::HashSet;
 use std::fs;
 
-use greenroom_library::tracks::{Decision, Policy, Track, TrackIndex, TrackIndexBuilder};
-use greenroom_simulator::catalogue::{Catalogue, CatalogueSize, Kind};
+use greenroom_library::matching::{MatchDecision, MatchPolicy, Track, TrackIndex, TrackIndexBuilder};
+use greenroom_simulator::catalogue::{Catalogue, CatalogueSize, MediaKind};
 
 /// Tracks that are looked for.
 const WANTED: u32 = 500;
@@ -17,16 +17,16 @@ const RUNS: usize = 5;
 const NEWEST_AT: u64 = 1_760_000_000;
 
 /// What is said of a track.
-struct Said {
+struct TrackMetadata {
     title: String,
     artist: String,
     album: String,
     duration_s: u32,
 }
 
-impl Said {
-    fn of(catalogue: &Catalogue, number: u32) -> Option<Self> {
-        let record = catalogue.record(catalogue.id(Kind::Track, number))?;
+impl TrackMetadata {
+    fn generate(catalogue: &Catalogue, number: u32) -> Option<Self> {
+        let record = catalogue.record(catalogue.id(MediaKind::Track, number))?;
         Some(Self {
             title: record.title,
             artist: record.grandparent?.title,
@@ -52,7 +52,7 @@ fn main() {
     let mut typed = std::env::args().skip(1).map(|word| word.parse::<u32>().expect("a number"));
     let (tracks, seed) = (typed.next().unwrap_or(1_000_000), u64::from(typed.next().unwrap_or(1)));
     let catalogue = Catalogue::new(seed, CatalogueSize::with_tracks(tracks), NEWEST_AT);
-    let all = || (0..tracks).filter_map(|number| Said::of(&catalogue, number));
+    let all = || (0..tracks).filter_map(|number| TrackMetadata::generate(&catalogue, number));
     let titles: usize = all().map(|said| said.title).collect::<HashSet<_>>().len();
     println!("{tracks} tracks of seed {seed}, {titles} different titles");
     let begun = cpu_s();
@@ -69,7 +69,7 @@ fn main() {
         kib("VmRSS").saturating_sub(before) / 1024,
         kib("VmHWM").saturating_sub(before) / 1024
     );
-    let wanted: Vec<Said> = (0..WANTED).filter_map(|row| wanted(&catalogue, row, tracks)).collect();
+    let wanted: Vec<TrackMetadata> = (0..WANTED).filter_map(|row| wanted(&catalogue, row, tracks)).collect();
     let mut found = 0;
     let mut took: Vec<f64> = (0..RUNS)
         .map(|_| {
@@ -88,7 +88,7 @@ fn main() {
     );
 }
 
-fn build(all: impl Iterator<Item = Said>) -> TrackIndex {
+fn build(all: impl Iterator<Item = TrackMetadata>) -> TrackIndex {
     let mut builder = TrackIndexBuilder::default();
     for said in all {
         said.with(|track| builder.push(track));
@@ -97,9 +97,9 @@ fn build(all: impl Iterator<Item = Said>) -> TrackIndex {
 }
 
 /// Tracks from all over the library: most as they are there, the others as people write them, or not there at all.
-fn wanted(catalogue: &Catalogue, row: u32, tracks: u32) -> Option<Said> {
+fn wanted(catalogue: &Catalogue, row: u32, tracks: u32) -> Option<TrackMetadata> {
     let stretch = (tracks / WANTED).max(1);
-    let mut said = Said::of(catalogue, row * stretch)?;
+    let mut said = TrackMetadata::generate(catalogue, row * stretch)?;
     match row % 6 {
         0 => said.title.push_str(" - Remastered 2011"),
         1 => said.title = said.title.to_lowercase().replace('e', "ee"),
@@ -109,8 +109,8 @@ fn wanted(catalogue: &Catalogue, row: u32, tracks: u32) -> Option<Said> {
     Some(said)
 }
 
-fn is_found(index: &TrackIndex, said: &Said) -> bool {
-    said.with(|track| index.resolve(track, Policy::Strict).decision == Decision::Accept)
+fn is_found(index: &TrackIndex, said: &TrackMetadata) -> bool {
+    said.with(|track| index.resolve(track, MatchPolicy::Strict).decision == MatchDecision::Accept)
 }
 
 /// CPU time of this thread, in seconds.

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use greenroom::app::Process;
 use greenroom_cache::Clock;
-use greenroom_config::{Settings, Tree};
+use greenroom_config::{ConfigSource, Settings};
 use greenroom_simulator::faults::Fault;
-use greenroom_simulator::options::Options;
+use greenroom_simulator::options::SimulatorOptions;
 use greenroom_simulator::plex::Plex;
 use http::Request;
 use http_body_util::{BodyExt, Empty};
@@ -24,13 +24,13 @@ const READS: u32 = 2_000;
 const KEYS: u32 = 50;
 
 #[derive(Clone)]
-struct Reader {
+struct ReadClient {
     client: Client<HttpConnector, Empty<bytes::Bytes>>,
     address: SocketAddr,
     token: String,
 }
 
-impl Reader {
+impl ReadClient {
     /// Reads an item; how long it took, and what was said of how it was served.
     async fn read(&self, item: u32) -> (Duration, u16, String) {
         let request = Request::builder()
@@ -71,9 +71,9 @@ fn now() -> Instant {
 async fn main() {
     let tasks = TaskTracker::new();
     let anywhere = "127.0.0.1:0".parse().expect("an address");
-    let plex = Plex::new(Options::quick()).start(anywhere, &tasks).await.expect("it starts");
+    let plex = Plex::new(SimulatorOptions::quick()).start(anywhere, &tasks).await.expect("it starts");
     let folder = tempfile::tempdir().expect("a folder");
-    let mut tree = Tree::default();
+    let mut tree = ConfigSource::default();
     let url = plex.url();
     tree.add_toml(
         "example",
@@ -87,13 +87,13 @@ async fn main() {
     let process = Process::start(settings, Clock::system()).await.expect("it starts");
     let (server, address) = (process.servers[0].0.clone(), process.servers[0].1);
     let token = plex.tokens().owner_a().to_owned();
-    let reader = Reader { client: Client::builder(TokioExecutor::new()).build_http(), address, token };
+    let reader = ReadClient { client: Client::builder(TokioExecutor::new()).build_http(), address, token };
     for item in 1..=KEYS {
         reader.read(item).await;
     }
     let fresh = reader.measure("fresh, the server is well", "hit").await;
     let everything = greenroom_cache::Scope::Namespace("home".into());
-    process.cache.invalidate(&everything, &greenroom_cache::Invalidation::mark());
+    process.cache.invalidate(&everything, &greenroom_cache::Invalidation::mark_stale());
     plex.faults().set(Fault::Gone);
     let waiting = reader.clone();
     let failing = async move {
@@ -102,7 +102,7 @@ async fn main() {
         }
     };
     tokio::select! {
-        () = server.origin.breaker.down() => {}
+        () = server.origin.breaker.wait_down() => {}
         () = failing => {}
     }
     let opened = now();

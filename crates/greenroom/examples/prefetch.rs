@@ -12,8 +12,8 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use greenroom::app::Process;
 use greenroom_cache::Clock;
-use greenroom_config::{Settings, Tree};
-use greenroom_simulator::jellyfin::{Jellyfin, Options};
+use greenroom_config::{ConfigSource, Settings};
+use greenroom_simulator::jellyfin::{Jellyfin, JellyfinOptions};
 use http::Request;
 use http_body_util::{BodyExt, Empty};
 use hyper_util::client::legacy::Client;
@@ -29,12 +29,12 @@ const LOOKS: Duration = Duration::from_secs(2);
 
 /// Which season is opened.
 #[derive(Debug, Clone, Copy)]
-enum Opens {
+enum SeasonChoice {
     First,
     Any,
 }
 
-struct App {
+struct TelevisionClient {
     client: Client<HttpConnector, Empty<Bytes>>,
     address: SocketAddr,
     authorization: String,
@@ -42,7 +42,7 @@ struct App {
     screens_ms: Vec<u64>,
 }
 
-impl App {
+impl TelevisionClient {
     async fn get(&self, target: &str) -> Bytes {
         let request = Request::builder()
             .uri(format!("http://{}{target}", self.address))
@@ -78,13 +78,13 @@ impl App {
 
 /// What is loaded ahead.
 #[derive(Debug, Clone, Copy)]
-enum Ahead {
+enum PrefetchLevel {
     Nothing,
     Lists,
     Everything,
 }
 
-impl Ahead {
+impl PrefetchLevel {
     /// The lines of the configuration.
     fn settings(self) -> &'static str {
         match self {
@@ -95,12 +95,12 @@ impl Ahead {
     }
 }
 
-async fn evening(opens: Opens, ahead: Ahead) -> String {
+async fn evening(opens: SeasonChoice, ahead: PrefetchLevel) -> String {
     let tasks = TaskTracker::new();
     let loopback = "127.0.0.1:0".parse().expect("an address");
-    let upstream = Jellyfin::new(Options::default()).start(loopback, &tasks).await.expect("a port");
+    let upstream = Jellyfin::new(JellyfinOptions::default()).start(loopback, &tasks).await.expect("a port");
     let folder = tempfile::tempdir().expect("a folder");
-    let mut tree = Tree::default();
+    let mut tree = ConfigSource::default();
     tree.add_toml(
         "example",
         &format!(
@@ -111,10 +111,9 @@ async fn evening(opens: Opens, ahead: Ahead) -> String {
         ),
     );
     tree.set("data_dir", folder.path().display().to_string(), "example".into());
-    let process =
-        Process::start(Settings::read(tree).expect("valid"), Clock::system()).await.expect("it starts");
+    let process = Process::start(Settings::read(tree).expect("valid"), Clock::system()).await.expect("it starts");
     let token = upstream.tokens().owner_a();
-    let mut app = App {
+    let mut app = TelevisionClient {
         client: Client::builder(TokioExecutor::new()).build_http(),
         address: process.servers[0].1,
         authorization: format!(
@@ -128,23 +127,23 @@ async fn evening(opens: Opens, ahead: Ahead) -> String {
         let show = show["Id"].as_str().expect("an id");
         let seasons = app.screen(&format!("/Shows/{show}/Seasons?fields=Overview")).await;
         let chosen = match opens {
-            Opens::First => 0,
+            SeasonChoice::First => 0,
             // Any, but the same in every run.
-            Opens::Any => (at * 7 + 3) % seasons.len(),
+            SeasonChoice::Any => (at * 7 + 3) % seasons.len(),
         };
         let season = seasons[chosen]["Id"].as_str().expect("an id");
         app.screen(&format!("/Shows/{show}/Episodes?seasonId={season}&fields=Overview")).await;
     }
     let classes = process.cache.stats().classes;
     let sum = |pick: fn(&greenroom_cache::ClassStats) -> u64| classes.iter().map(pick).sum::<u64>();
-    let (loaded, useful) = (sum(|class| class.ahead_loads), sum(|class| class.ahead_useful));
+    let (loaded, useful) = (sum(|class| class.prefetch_loads), sum(|class| class.prefetch_useful));
     assert!(process.stop().await, "everything ends");
     app.screens_ms.sort_unstable();
     let share = |percent: usize| app.screens_ms[(app.screens_ms.len() - 1) * percent / 100];
     let line = format!(
         "{opens:?} season, ahead {ahead:?}: {} requests reached the server; screens p50 {} ms, p95 {} ms; \
          {loaded} loaded ahead, {useful} of them read",
-        upstream.ledger().total(),
+        upstream.request_log().total(),
         share(50),
         share(95),
     );
@@ -154,9 +153,9 @@ async fn evening(opens: Opens, ahead: Ahead) -> String {
 
 #[tokio::main]
 async fn main() {
-    let each = [Ahead::Nothing, Ahead::Lists, Ahead::Everything];
+    let each = [PrefetchLevel::Nothing, PrefetchLevel::Lists, PrefetchLevel::Everything];
     let evenings =
-        [Opens::First, Opens::Any].into_iter().flat_map(|opens| each.map(|ahead| evening(opens, ahead)));
+        [SeasonChoice::First, SeasonChoice::Any].into_iter().flat_map(|opens| each.map(|ahead| evening(opens, ahead)));
     let lines = futures_util::future::join_all(evenings).await;
     for line in lines {
         println!("{line}");

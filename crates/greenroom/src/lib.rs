@@ -1,7 +1,7 @@
 //! The program: the command line, and the wiring of a running process.
 //!
-//! [`app`] is all wiring on one page. [`cli`] is the command line, [`doctor`] says what is wrong and what to do,
-//! [`shell_quote`] writes words of commands that are printed.
+//! [`app`] is all wiring on one page. [`cli`] is the command line, [`doctor`] finds problems and their remedies,
+//! [`shell_quote`] quotes words of printed commands.
 
 pub mod app;
 pub mod cli;

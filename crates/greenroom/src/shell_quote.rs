@@ -1,13 +1,13 @@
-//! Words as a shell takes them: commands that are printed are copied and run.
+//! Shell quoting, because printed commands are copied and run.
 
 use std::borrow::Cow;
 
-/// Letters that mean only themselves to every usual shell.
+/// Characters that have no special meaning in any common shell.
 fn is_plain(letter: char) -> bool {
     letter.is_ascii_alphanumeric() || "/._-:,+@%=".contains(letter)
 }
 
-/// The word, in quotes where it needs them.
+/// The word, quoted where necessary.
 pub fn quoted(word: &str) -> Cow<'_, str> {
     if !word.is_empty() && word.chars().all(is_plain) {
         Cow::Borrowed(word)
@@ -32,8 +32,7 @@ mod tests {
             ("$HOME", "'$HOME'"),
         ] {
             assert_eq!(quoted(word), written);
-            let said =
-                std::process::Command::new("sh").args(["-c", &format!("printf %s {written}")]).output();
+            let said = std::process::Command::new("sh").args(["-c", &format!("printf %s {written}")]).output();
             assert_eq!(said.expect("a shell").stdout, word.as_bytes());
         }
     }

@@ -1,4 +1,4 @@
-//! The demo as a user runs it: the built program, a short evening, and what its last line says.
+//! The demo as a user runs it: the built program, a short evening, and its last line.
 
 use std::process::Command;
 
@@ -68,16 +68,15 @@ fn a_short_evening_reaches_the_servers_far_less_often() {
         assert!(saved(app) >= least, "what gains least comes first: {comparison}");
         least = saved(app);
     }
-    // The evening runs thirty times faster than the clock, and so do a loaded machine's delays: what is asserted is
-    // far below what a quiet one shows.
+    // The evening runs thirty times faster than real time, and so do a loaded machine's delays: the asserted figures
+    // are far below those of a quiet one.
     assert!(saved(app(&comparison, "dashboard")) >= 75.0, "{comparison}");
     assert!(saved(app(&comparison, "widget")) >= 25.0, "{comparison}");
     assert!(saved(app(&comparison, "second visit")) >= 90.0, "{comparison}");
     let playlist = &comparison["playlist"];
     assert!(number(&playlist["direct"]["tracks"]) > 200, "{comparison}");
-    let (searched, handed_over) =
-        (number(&playlist["direct"]["tracks"]), number(&playlist["through"]["tracks"]));
-    // The tool stumbles over a title or two; what is not there is in neither.
+    let (searched, handed_over) = (number(&playlist["direct"]["tracks"]), number(&playlist["through"]["tracks"]));
+    // The searching tool misses a title or two; tracks that do not exist are in neither playlist.
     assert!((searched..searched + 5).contains(&handed_over), "{comparison}");
     assert!(saved(app(&comparison, "playlist")) >= 90.0, "{comparison}");
     let restart = &comparison["restart"];
@@ -88,11 +87,7 @@ fn a_short_evening_reaches_the_servers_far_less_often() {
     let totals = &comparison["totals"];
     assert!(2 * number(&totals["through"]) <= number(&totals["direct"]), "{comparison}");
     let by_apps: u32 = apps.iter().map(|app| number(&app["through"]["upstream_requests"])).sum();
-    assert_eq!(
-        by_apps + number(&totals["own"]),
-        number(&totals["through"]),
-        "nothing goes uncounted: {comparison}"
-    );
+    assert_eq!(by_apps + number(&totals["own"]), number(&totals["through"]), "nothing goes uncounted: {comparison}");
     let outage = &comparison["outage"];
     assert!(number(&outage["direct"]["reads"]) > 100, "{comparison}");
     assert_eq!(outage["direct"]["reads"], outage["direct"]["failed"], "{comparison}");
@@ -110,10 +105,7 @@ fn what_observing_foretells_is_what_the_cache_saves() {
     assert_eq!(number(&totals["differed"]), 0, "every difference has a rule that explains it: {foresight}");
     assert!(number(&totals["compared"]) > 1_000, "{foresight}");
     let (asked, reached) = (number(&foresight["asked"]), number(&foresight["reached_observing"]));
-    assert!(
-        (asked..asked + 20).contains(&reached),
-        "nobody asks more than the apps and the events: {foresight}"
-    );
+    assert!((asked..asked + 20).contains(&reached), "nobody asks more than the apps and the events: {foresight}");
 }
 
 #[test]

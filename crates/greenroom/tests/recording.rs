@@ -1,20 +1,20 @@
-//! What recording really takes, in a process of its own: resident memory under a million requests stays within what is
-//! said. Needs the kernel's books, so Linux only.
+//! Memory of request recording, in a process of its own: resident memory under a million requests stays within the
+//! documented limit. Linux only, because it reads the kernel's counters.
 #![cfg(target_os = "linux")]
 
 use std::fs;
 use std::sync::Arc;
 
-use greenroom_cache::{Cache, Clock, Settings as Engine};
-use greenroom_config::{Settings, Statistics as Kept, Tree};
+use greenroom_cache::{Cache, CacheSettings as Engine, Clock};
+use greenroom_config::{ConfigSource, Settings, StatisticsSettings as Kept};
 use greenroom_dialect::class::Class;
 use greenroom_dialect::credential::Secret;
-use greenroom_origin::client_apps::App;
-use greenroom_proxy::persistence::State;
-use greenroom_proxy::record::{Decision, Outcome, Subject, User, Verdict};
+use greenroom_origin::client_apps::ClientApp;
+use greenroom_proxy::persistence::StatePersistence;
+use greenroom_proxy::record::{CacheResult, Decision, DecisionOutcome, RequestCategory, UserHash};
 use greenroom_proxy::server::Server;
 use greenroom_proxy::statistics::Statistics;
-use greenroom_proxy::statistics::report::{Grouping, Span};
+use greenroom_proxy::statistics::report::{StatisticsGrouping, TimeSpan};
 use greenroom_state::secrets::HashKey;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -23,9 +23,9 @@ const REQUESTS: u64 = 1_000_000;
 const QUESTIONS: u64 = 10_000;
 const APPS: usize = 50;
 const USERS: u64 = 200;
-/// Minutes over which they come; the recorded time goes on faster than the clock.
+/// Minutes covered by the requests; the recorded time runs faster than the clock.
 const MINUTES: u64 = 200;
-/// What recording may take beside what the process takes anyway.
+/// Limit for recording, beside the process's own memory.
 const MOST_BYTES: u64 = 16 << 20;
 
 /// Resident anonymous memory of this process.
@@ -36,7 +36,7 @@ fn resident() -> u64 {
 }
 
 fn server(clock: &Clock) -> Arc<Server> {
-    let mut tree = Tree::default();
+    let mut tree = ConfigSource::default();
     tree.add_toml("g.toml", "[[server]]\nname = \"home\"\nkind = \"plex\"\nurl = \"http://127.0.0.1:9\"\n");
     let settings = Settings::read(tree).expect("it is valid").servers.remove(0);
     let tasks = TaskTracker::new();
@@ -46,25 +46,21 @@ fn server(clock: &Clock) -> Arc<Server> {
     Arc::new(server.expect("it can be had"))
 }
 
-/// The numbers of a question scattered, as hashes are.
+/// Scatters a request's number, as hashes are.
 fn scattered(number: u64) -> u64 {
-    number
-        .wrapping_add(1)
-        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
-        .rotate_left(29)
-        .wrapping_mul(0xbf58_476d_1ce4_e5b9)
+    number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29).wrapping_mul(0xbf58_476d_1ce4_e5b9)
 }
 
 #[tokio::test]
 async fn a_million_requests_of_fifty_apps_and_two_hundred_users_take_little_memory() {
     let folder = tempfile::tempdir().expect("a folder");
-    drop(State::open(folder.path(), &Arc::default()));
+    drop(StatePersistence::open(folder.path(), &Arc::default()));
     let clock = Clock::system();
     let server = server(&clock);
     let kept = (vec![Arc::clone(&server)], clock.clone());
     let statistics = Arc::new(Statistics::open(folder.path(), &Kept::default(), kept, Arc::default()));
-    let app = |number| Arc::new(App::new(format!("app{number}"), number));
-    let apps: Vec<Arc<App>> = (1..=APPS).map(app).collect();
+    let app = |number| Arc::new(ClientApp::new(format!("app{number}"), number));
+    let apps: Vec<Arc<ClientApp>> = (1..=APPS).map(app).collect();
     let began_ms = clock.now_ms() - MINUTES * 60_000;
     let before = resident();
     let mut most = before;
@@ -72,18 +68,18 @@ async fn a_million_requests_of_fifty_apps_and_two_hundred_users_take_little_memo
         for number in 0..REQUESTS / MINUTES {
             let question = (number * 7 + minute * 131) % QUESTIONS;
             let user = question % USERS;
-            let verdict = if question.is_multiple_of(3) { Verdict::Loaded } else { Verdict::Hit };
+            let verdict = if question.is_multiple_of(3) { CacheResult::Loaded } else { CacheResult::Hit };
             let class = Class::EVERY[usize::try_from(question).expect("it is small") % Class::EVERY.len()];
-            server.record.ledger.record(Decision {
+            server.recorders.requests.record(Decision {
                 at_ms: began_ms + minute * 60_000,
-                subject: Subject::Read(class),
+                category: RequestCategory::Read(class),
                 app: Arc::clone(&apps[usize::try_from(user).expect("it is small") % APPS]),
-                user: Some(User::new(u32::try_from(user).expect("it is small").to_be_bytes())),
-                question: Some(scattered(question)),
-                outcome: Outcome {
+                user: Some(UserHash::new(u32::try_from(user).expect("it is small").to_be_bytes())),
+                request_hash: Some(scattered(question)),
+                outcome: DecisionOutcome {
                     age_ms: Some(number % 60_000),
-                    is_saved: verdict == Verdict::Hit,
-                    ..Outcome::bare(verdict)
+                    is_saved: verdict == CacheResult::Hit,
+                    ..DecisionOutcome::without_reason(verdict)
                 },
                 status: 200,
                 elapsed_us: 50 + number % 5_000,
@@ -91,12 +87,12 @@ async fn a_million_requests_of_fifty_apps_and_two_hundred_users_take_little_memo
             });
         }
         if minute % 20 == 0 {
-            statistics.rows(Grouping::User, None, Span::Hour).await.expect("it can be read");
+            statistics.rows(StatisticsGrouping::User, None, TimeSpan::Hour).await.expect("it can be read");
         }
-        statistics.sync().await.expect("it is written");
+        statistics.flush().await.expect("it is written");
         most = most.max(resident());
     }
-    let table = statistics.rows(Grouping::User, None, Span::Year).await.expect("it can be read");
+    let table = statistics.rows(StatisticsGrouping::User, None, TimeSpan::Year).await.expect("it can be read");
     let asked: u64 = table.rows.iter().map(|row| row.sums.asked).sum();
     assert_eq!((table.rows.len() as u64, asked), (USERS, REQUESTS));
     let (grown, kept) = (most.saturating_sub(before), Kept::default().max_bytes);

@@ -1,20 +1,23 @@
-//! What a path costs: CPU time of a lookup in batches of 20,000, cold paths and warm index, beside a scan that compares
-//! text; and the memory of an index over a million paths. `cargo bench -p greenroom-library --bench files`.
+//! Cost of a path lookup: CPU time in batches of 20,000 cold paths on a warm index, compared with a scan that
+//! compares text; and the memory use of an index of a million paths. `cargo bench -p greenroom-library
+//! --bench files`.
 
 use std::fs;
 use std::hint::black_box;
 
-use greenroom_library::files::{Asked, Case, Confidence, FileIndex, FileIndexBuilder, PathMaps, Rule};
+use greenroom_library::files::{
+    CaseSensitivity, FileIndex, FileIndexBuilder, FileMatchConfidence, FileQuery, PathMaps, PathRule,
+};
 
 const PATHS: usize = 20_000;
 const MANY: usize = 1_000_000;
 const RUNS: usize = 5;
-/// Batches of one run: the system counts CPU time in steps of some milliseconds.
+/// Batches of one run, because the system counts CPU time in steps of some milliseconds.
 const BATCHES: usize = 20;
-/// The scan is slow: so many lookups tell.
+/// Lookups by the scan, which is slow.
 const SCANNED: usize = 200;
 
-/// A film in a folder of its own, or an episode in a season's folder, as people call them.
+/// A film in a folder of its own, or an episode in a season's folder, with common names.
 fn path(number: usize) -> String {
     let (a, b) = (number % 97, number / 7);
     if number.is_multiple_of(3) {
@@ -40,7 +43,7 @@ fn build(count: usize) -> FileIndex {
     builder.build()
 }
 
-/// Time this thread ran on a processor, in nanoseconds.
+/// CPU time of this thread in nanoseconds.
 fn cpu_ns() -> u64 {
     let stat = fs::read_to_string("/proc/thread-self/schedstat").expect("Linux tells it");
     stat.split_whitespace().next().and_then(|ns| ns.parse().ok()).expect("a number")
@@ -51,15 +54,15 @@ fn median(mut runs: Vec<f64>) -> f64 {
     runs[runs.len() / 2]
 }
 
-/// CPU time of one lookup in nanoseconds, and how many were sure.
+/// CPU time of one lookup in nanoseconds, and the number of certain matches.
 fn measure(index: &FileIndex, paths: &[String], maps: &PathMaps) -> (f64, usize) {
-    let asked: Vec<Asked<'_>> = paths.iter().map(|path| Asked { path, ..Asked::default() }).collect();
+    let asked: Vec<FileQuery<'_>> = paths.iter().map(|path| FileQuery { path, ..FileQuery::default() }).collect();
     let mut sure = 0;
     let run = |sure: &mut usize| {
         let before = cpu_ns();
         for _ in 0..BATCHES {
-            let verdicts = black_box(index.find_all(black_box(&asked), maps, Case::Exact));
-            *sure = verdicts.iter().filter(|verdict| verdict.confidence == Confidence::High).count();
+            let verdicts = black_box(index.find_all(black_box(&asked), maps, CaseSensitivity::Exact));
+            *sure = verdicts.iter().filter(|verdict| verdict.confidence == FileMatchConfidence::High).count();
         }
         (cpu_ns() - before) as f64 / (asked.len() * BATCHES) as f64
     };
@@ -71,9 +74,8 @@ fn scan(paths: &[String]) -> f64 {
     let before = cpu_ns();
     for wanted in paths.iter().step_by(paths.len() / SCANNED) {
         let name = wanted.rsplit('/').next().unwrap_or_default().to_lowercase();
-        let found = paths
-            .iter()
-            .filter(|path| path.rsplit('/').next().is_some_and(|other| other.to_lowercase() == name));
+        let found =
+            paths.iter().filter(|path| path.rsplit('/').next().is_some_and(|other| other.to_lowercase() == name));
         black_box(found.count());
     }
     (cpu_ns() - before) as f64 / SCANNED as f64
@@ -82,11 +84,10 @@ fn scan(paths: &[String]) -> f64 {
 fn main() {
     let index = build(PATHS);
     let paths: Vec<String> = (0..PATHS).map(path).collect();
-    let other_root: Vec<String> =
-        paths.iter().map(|path| path.replace("/media/", "/mnt/nas/video/")).collect();
+    let other_root: Vec<String> = paths.iter().map(|path| path.replace("/media/", "/mnt/nas/video/")).collect();
     let missing: Vec<String> = paths.iter().map(|path| path.replace(".mkv", ".avi")).collect();
     let none = PathMaps::default();
-    let maps = PathMaps::new([Rule { from: "^/mnt/nas/video/(.*)$", to: "/media/$1" }]).expect("it is right");
+    let maps = PathMaps::new([PathRule { from: "^/mnt/nas/video/(.*)$", to: "/media/$1" }]).expect("it is right");
     println!("{PATHS} paths, CPU time per lookup:");
     for (what, asked, maps) in [
         ("whole path", &paths, &none),
@@ -99,11 +100,7 @@ fn main() {
     }
     let scanned = scan(&paths);
     let (ns, _) = measure(&index, &paths, &none);
-    println!(
-        "  {:<32} {scanned:>8.0} ns   {:.0} times the index",
-        "a scan that compares names",
-        scanned / ns
-    );
+    println!("  {:<32} {scanned:>8.0} ns   {:.0} times the index", "a scan that compares names", scanned / ns);
     let before = cpu_ns();
     let many = build(MANY);
     let built_s = (cpu_ns() - before) as f64 / 1e9;

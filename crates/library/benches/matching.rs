@@ -1,25 +1,23 @@
-//! What finding 500 tracks costs, and what the index weighs, for libraries of 100,000 and of 1,000,000 tracks.
+//! Cost of matching 500 tracks, and memory use of the index, for libraries of 100,000 and 1,000,000 tracks.
 //!
-//! CPU time of one thread, median of five runs and how far they spread; resident memory from `/proc/self/status`. The
-//! library is made up from a seed: words with a long tail, artists with few and with many albums, guests, remasters,
-//! concerts and remixes. `cargo bench -p greenroom-library`.
+//! CPU time of one thread, median and spread of five runs; resident memory from `/proc/self/status`. The
+//! library is generated from a seed: words with a long tail, artists with few and with many albums, guests,
+//! remasters, concerts and remixes. `cargo bench -p greenroom-library`.
 
 use std::fs;
 use std::hint::black_box;
 use std::time::Instant;
 
-use greenroom_library::tracks::{Decision, Policy, Track, TrackIndex, TrackIndexBuilder};
+use greenroom_library::matching::{MatchDecision, MatchPolicy, Track, TrackIndex, TrackIndexBuilder};
 
 const SEED: u64 = 20_260_101;
 const RUNS: usize = 5;
 const TRACKS: usize = 500;
-/// The naive scan is slow: this many tracks are enough to know how slow.
+/// Tracks matched by the naive scan, which is slow.
 const SCANNED: usize = 5;
 
 fn main() {
-    println!(
-        "seed {SEED}; {TRACKS} tracks: two thirds there as asked, the others misspelt, otherwise named or absent"
-    );
+    println!("seed {SEED}; {TRACKS} tracks: two thirds there as asked, the others misspelt, otherwise named or absent");
     for rows in [100_000, 1_000_000] {
         measure(rows);
     }
@@ -27,11 +25,7 @@ fn main() {
 
 fn measure(rows: usize) {
     let library = Library::new(rows);
-    println!(
-        "\n== {rows} rows, {} different titles, {} artists",
-        library.distinct_titles(),
-        library.artists.len()
-    );
+    println!("\n== {rows} rows, {} different titles, {} artists", library.distinct_titles(), library.artists.len());
     let before = resident_kib("VmRSS");
     reset_peak();
     let start = cpu_ns();
@@ -53,15 +47,15 @@ fn measure(rows: usize) {
         found = 0;
         for (song, times) in wanted.iter().zip(&mut each) {
             let before = now();
-            let verdict = song.with(|track| index.resolve(track, Policy::Strict));
-            found += usize::from(verdict.decision == Decision::Accept);
+            let verdict = song.with(|track| index.resolve(track, MatchPolicy::Strict));
+            found += usize::from(verdict.decision == MatchDecision::Accept);
             times.push(u64::try_from(before.elapsed().as_nanos()).unwrap_or(u64::MAX));
             black_box(verdict);
         }
         totals.push(cpu_ns() - start);
     }
     totals.sort_unstable();
-    // Each track's median of the five: what the machine did meanwhile is not its own.
+    // Each track's median of five runs, to exclude other load on the machine.
     let mut each: Vec<u64> = each.into_iter().map(median).collect();
     each.sort_unstable();
     let ms = |ns: u64| ns as f64 / 1e6;
@@ -87,7 +81,7 @@ fn median(mut times: Vec<u64>) -> u64 {
     times[times.len() / 2]
 }
 
-/// A song, made up.
+/// A generated song.
 #[derive(Clone)]
 struct Song {
     title: String,
@@ -119,7 +113,7 @@ struct Library {
 
 impl Library {
     fn new(rows: usize) -> Self {
-        let mut dice = Dice(SEED);
+        let mut dice = XorShiftRng(SEED);
         let words: Vec<String> = (0..30_000).map(|_| dice.word()).collect();
         let artists: Vec<String> = (0..(rows / 25).max(10)).map(|_| dice.name(&words)).collect();
         let mut songs = Vec::with_capacity(rows);
@@ -150,9 +144,9 @@ impl Library {
         builder.build()
     }
 
-    /// What a playlist asks for: two thirds as it is, the rest as people and other services write it, or not there.
+    /// The queries: two thirds unchanged, the rest in variants of people and other services, or missing.
     fn wanted(&self) -> Vec<Song> {
-        let mut dice = Dice(SEED + 1);
+        let mut dice = XorShiftRng(SEED + 1);
         let words: Vec<String> = (0..2_000).map(|_| dice.word()).collect();
         (0..TRACKS)
             .map(|at| {
@@ -169,16 +163,14 @@ impl Library {
             .collect()
     }
 
-    /// What it costs to compare every row with each track, letter by letter.
+    /// Compares every row with each track, letter by letter.
     fn scan(&self, wanted: &[Song]) -> u64 {
         let start = cpu_ns();
         for song in wanted {
             let best = self
                 .songs
                 .iter()
-                .map(|row| {
-                    shared_letters(&row.title, &song.title) + shared_letters(&row.names[0], &song.names[0])
-                })
+                .map(|row| shared_letters(&row.title, &song.title) + shared_letters(&row.names[0], &song.names[0]))
                 .max();
             black_box(best);
         }
@@ -186,7 +178,7 @@ impl Library {
     }
 }
 
-/// Pairs of letters that two texts share: as cheap a comparison as tells anything.
+/// Number of common letter pairs of two texts: the cheapest comparison of any use.
 fn shared_letters(one: &str, other: &str) -> usize {
     one.as_bytes()
         .windows(2)
@@ -194,10 +186,10 @@ fn shared_letters(one: &str, other: &str) -> usize {
         .count()
 }
 
-/// Chance from a seed (xorshift).
-struct Dice(u64);
+/// Pseudo-random numbers from a seed (xorshift).
+struct XorShiftRng(u64);
 
-impl Dice {
+impl XorShiftRng {
     fn next(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -209,9 +201,10 @@ impl Dice {
         usize::try_from(self.next() % bound.max(1) as u64).unwrap_or_default()
     }
 
-    /// Below a bound, small ones far more often: as words are used and artists are collected.
+    /// A number below a bound, small ones far more often, like the distribution of words and of an artist's
+    /// albums.
     fn tail(&mut self, bound: usize) -> usize {
-        // Below a bound that is itself made smaller and smaller: half by rank, half evenly, so that the tail is long.
+        // The bound shrinks repeatedly: half by rank, half evenly, so that the tail is long.
         let mut rank = bound;
         for _ in 0..self.below(3) {
             rank = (rank / 10).max(1);
@@ -221,8 +214,8 @@ impl Dice {
 
     fn word(&mut self) -> String {
         const BEGINNINGS: [&str; 24] = [
-            "b", "c", "d", "f", "g", "h", "j", "k", "l", "m", "n", "p", "r", "s", "t", "v", "w", "st", "tr",
-            "bl", "ch", "sh", "gr", "pl",
+            "b", "c", "d", "f", "g", "h", "j", "k", "l", "m", "n", "p", "r", "s", "t", "v", "w", "st", "tr", "bl",
+            "ch", "sh", "gr", "pl",
         ];
         const MIDDLES: [&str; 12] = ["a", "e", "i", "o", "u", "ea", "oo", "ai", "ou", "y", "é", "ö"];
         const ENDS: [&str; 12] = ["", "n", "r", "s", "t", "l", "m", "d", "ng", "ck", "ll", "x"];
@@ -278,13 +271,13 @@ impl Dice {
     }
 }
 
-/// Nanoseconds that this thread has run.
+/// CPU time of this thread in nanoseconds.
 fn cpu_ns() -> u64 {
     let told = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     told.split_whitespace().next().and_then(|ns| ns.parse().ok()).unwrap_or_default()
 }
 
-/// The scheduler's books are kept by the millisecond: too coarse for one track.
+/// Wall time, because CPU time is counted in milliseconds, which is too coarse for one track.
 #[expect(clippy::disallowed_methods, reason = "a bench is where time is taken")]
 fn now() -> Instant {
     Instant::now()
@@ -296,7 +289,7 @@ fn resident_kib(field: &str) -> u64 {
     line.and_then(|line| line.split_whitespace().nth(1)).and_then(|kib| kib.parse().ok()).unwrap_or_default()
 }
 
-/// The peak counts from now on.
+/// Resets the peak memory.
 fn reset_peak() {
     drop(fs::write("/proc/self/clear_refs", "5"));
 }

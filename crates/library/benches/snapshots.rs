@@ -1,24 +1,23 @@
-//! What a snapshot of a million tracks costs: CPU time and memory of a build, of its file, of reading a row and of a
-//! comparison. The track index is part of a build; what it takes alone is told by making one of the same tracks without
-//! it being kept. `cargo bench -p greenroom-library --bench snapshots`.
+//! Cost of a snapshot of a million tracks: CPU time and memory of a build, of its file, of reading a row and
+//! of a comparison. A build includes the track index; its share is measured by building one of the same
+//! tracks and dropping it. `cargo bench -p greenroom-library --bench snapshots`.
 
 use std::fs;
 use std::hint::black_box;
 
-use greenroom_library::item::{File, Item, ItemKind};
+use greenroom_library::item::{Item, ItemKind, MediaFile};
 use greenroom_library::snapshot::{Snapshot, SnapshotBuilder, diff};
 
 const TRACKS: u64 = 1_000_000;
 const READS: u32 = 20_000;
 
 const WORDS: [&str; 32] = [
-    "Amber", "Ashen", "Bitter", "Harbour", "Lantern", "River", "Glass", "Winter", "Engine", "Orchard",
-    "Copper", "Crimson", "Signal", "Meadow", "Tower", "Thunder", "Paper", "Velvet", "Canyon", "Mirror",
-    "Hollow", "Garden", "Needle", "Ocean", "Marble", "Shadow", "Feather", "Bridge", "Candle", "Desert",
-    "Island", "Silver",
+    "Amber", "Ashen", "Bitter", "Harbour", "Lantern", "River", "Glass", "Winter", "Engine", "Orchard", "Copper",
+    "Crimson", "Signal", "Meadow", "Tower", "Thunder", "Paper", "Velvet", "Canyon", "Mirror", "Hollow", "Garden",
+    "Needle", "Ocean", "Marble", "Shadow", "Feather", "Bridge", "Candle", "Desert", "Island", "Silver",
 ];
 
-/// A number that looks like chance and is the same every time.
+/// A deterministic pseudo-random number.
 fn draw(number: u64, stream: u64) -> u64 {
     let mixed = (number ^ stream.wrapping_mul(0x9E37_79B9_7F4A_7C15)).wrapping_mul(0xD6E8_FEB8_6659_FD93);
     (mixed ^ (mixed >> 32)).wrapping_mul(0xD6E8_FEB8_6659_FD93) >> 11
@@ -28,15 +27,11 @@ fn word(number: u64, stream: u64) -> &'static str {
     WORDS[usize::try_from(draw(number, stream) % 32).expect("it is small")]
 }
 
-/// Twelve tracks to an album, four albums to an artist; a key in the manner of one of the two servers.
+/// A track: twelve per album, four albums per artist, with a key in the form of one of the two servers.
 fn track(number: u64, has_hex_key: bool) -> Item {
     let (album, artist) = (number / 12, number / 48);
     let key = |number: u64| {
-        if has_hex_key {
-            format!("{:016x}{:016x}", draw(number, 1), draw(number, 2))
-        } else {
-            (number + 1).to_string()
-        }
+        if has_hex_key { format!("{:016x}{:016x}", draw(number, 1), draw(number, 2)) } else { (number + 1).to_string() }
     };
     let (one, other, third) = (word(number, 3), word(number, 4), word(number, 5));
     let title = format!("{one} {other} {third} {}", draw(number, 6) % 40);
@@ -58,24 +53,21 @@ fn track(number: u64, has_hex_key: bool) -> Item {
         parent_index: Some(1),
         year: u16::try_from(1960 + album % 65).ok(),
         duration_ms: u32::try_from(95_000 + draw(number, 12) % 325_000).ok(),
-        guids: vec![
-            format!("plex://track/{:024x}", draw(number, 13)).into(),
-            format!("mbid://{uuid}").into(),
-        ],
-        files: vec![File { path: path.into(), size_bytes: Some(10_000_000 + draw(number, 14) % 40_000_000) }],
+        guids: vec![format!("plex://track/{:024x}", draw(number, 13)).into(), format!("mbid://{uuid}").into()],
+        files: vec![MediaFile { path: path.into(), size_bytes: Some(10_000_000 + draw(number, 14) % 40_000_000) }],
         added_at_s: Some(1_600_000_000 + number * 90),
         updated_at_s: Some(1_600_050_000 + number * 90),
         ..Item::new(ItemKind::Track, &key(number), &title)
     }
 }
 
-/// Time this thread ran on a processor, in seconds.
+/// CPU time of this thread in seconds.
 fn cpu_s() -> f64 {
     let stat = fs::read_to_string("/proc/thread-self/schedstat").expect("Linux tells it");
     stat.split_whitespace().next().and_then(|ns| ns.parse::<f64>().ok()).expect("a number") / 1e9
 }
 
-/// What the process holds, and the most it ever held, in MiB.
+/// Current and peak memory of the process in MiB.
 fn memory_mib() -> (u64, u64) {
     let status = fs::read_to_string("/proc/self/status").expect("Linux tells it");
     let line = |name: &str| {
@@ -116,17 +108,12 @@ fn main() {
             snapshot.encode(&mut file).expect("a Vec takes everything");
         });
         println!("    the file has {} MiB", file.len() >> 20);
-        let read = said(&format!("{name}: reading it, with index"), || {
-            Snapshot::decode(&file).expect("it is whole")
-        });
+        let read = said(&format!("{name}: reading it, with index"), || Snapshot::decode(&file).expect("it is whole"));
         said(&format!("{name}: comparing two that are alike"), || black_box(diff::between(&snapshot, &read)));
         drop((read, file));
         let step = u32::try_from(TRACKS).expect("it fits") / READS;
         let before = cpu_s();
         let found = (0..READS).filter_map(|at| snapshot.item(at * step)).count();
-        println!(
-            "    an item by its row: {:.1} µs ({found} read)",
-            (cpu_s() - before) * 1e6 / f64::from(READS)
-        );
+        println!("    an item by its row: {:.1} µs ({found} read)", (cpu_s() - before) * 1e6 / f64::from(READS));
     }
 }

@@ -1,17 +1,18 @@
-//! Scores the matcher on lists whose right answers are known, and fails below the targets.
+//! Scores the matcher on lists with known right answers, and fails below the targets.
 //!
-//! `GREENROOM_MATCHING` names a folder with `library.csv`, `queries_dev.csv`, `gold_dev.csv`, `queries_stress_dev.csv`
-//! and `gold_stress_dev.csv`; without it there is nothing to score. With `--errors 0` or `--errors 1` the mistakes in
-//! one half of the queries are listed, so that the other half stays unseen.
+//! `GREENROOM_MATCHING` names a folder with `library.csv`, `queries_dev.csv`, `gold_dev.csv`,
+//! `queries_stress_dev.csv` and `gold_stress_dev.csv`; without it there is nothing to score. With `--errors
+//! 0` or `--errors 1` the mistakes in one half of the queries are listed, so that the other half stays
+//! unseen.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::process::ExitCode;
 
-use greenroom_library::tracks::{Policy, Track, TrackIndex, TrackIndexBuilder, Verdict};
+use greenroom_library::matching::{MatchPolicy, MatchResult, Track, TrackIndex, TrackIndexBuilder};
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Targets: what each measure must reach.
+/// Targets: the minimum of each measure.
 const FULL_F1: f64 = 0.985;
 const BARE_F1: f64 = 0.975;
 const STRESS_F1: f64 = 0.96;
@@ -26,9 +27,9 @@ struct Library {
     rows: Vec<Fields>,
 }
 
-/// How many answers were of which kind.
+/// Number of results of each kind.
 #[derive(Debug, Default, Clone, Copy)]
-struct Tally {
+struct MatchStats {
     right: u32,
     wrong: u32,
     missed: u32,
@@ -37,7 +38,7 @@ struct Tally {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outcome {
+enum MatchOutcome {
     Right,
     Wrong { is_missed: bool },
     Missed,
@@ -45,17 +46,17 @@ enum Outcome {
     Neutral { is_missed: bool },
 }
 
-impl Tally {
-    fn add(&mut self, outcome: Outcome) {
+impl MatchStats {
+    fn add(&mut self, outcome: MatchOutcome) {
         match outcome {
-            Outcome::Right => self.right += 1,
-            Outcome::Wrong { is_missed } => {
+            MatchOutcome::Right => self.right += 1,
+            MatchOutcome::Wrong { is_missed } => {
                 self.wrong += 1;
                 self.missed += u32::from(is_missed);
             }
-            Outcome::Missed => self.missed += 1,
-            Outcome::RightlyNone => self.rightly_none += 1,
-            Outcome::Neutral { is_missed } => {
+            MatchOutcome::Missed => self.missed += 1,
+            MatchOutcome::RightlyNone => self.rightly_none += 1,
+            MatchOutcome::Neutral { is_missed } => {
                 self.neutral += 1;
                 self.missed += u32::from(is_missed);
             }
@@ -83,8 +84,8 @@ fn share(part: u32, whole: u32) -> f64 {
 struct Case<'a> {
     query: &'a Fields,
     gold: &'a Fields,
-    outcome: Outcome,
-    verdict: Verdict,
+    outcome: MatchOutcome,
+    verdict: MatchResult,
 }
 
 fn main() -> ExitCode {
@@ -94,15 +95,12 @@ fn main() -> ExitCode {
     };
     let folder = Path::new(&folder);
     let arguments: Vec<String> = std::env::args().collect();
-    let told =
-        arguments.iter().position(|argument| argument == "--errors").and_then(|at| arguments.get(at + 1));
+    let told = arguments.iter().position(|argument| argument == "--errors").and_then(|at| arguments.get(at + 1));
     let told: Option<u64> = told.and_then(|half| half.parse().ok());
     let library = library(&folder.join("library.csv"));
     let mut is_good = true;
     let (dev, gold) = (read(&folder.join("queries_dev.csv")), gold(&folder.join("gold_dev.csv")));
-    for (name, is_bare, target) in
-        [("dev, full", false, FULL_F1), ("dev, artist and title only", true, BARE_F1)]
-    {
+    for (name, is_bare, target) in [("dev, full", false, FULL_F1), ("dev, artist and title only", true, BARE_F1)] {
         is_good &= score(name, &library, &dev, &gold, is_bare, target, told);
     }
     let stress = read(&folder.join("queries_stress_dev.csv"));
@@ -112,12 +110,8 @@ fn main() -> ExitCode {
 }
 
 fn read(path: &Path) -> Vec<Fields> {
-    let mut reader =
-        csv::Reader::from_path(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    reader
-        .deserialize()
-        .map(|row| row.unwrap_or_else(|error| panic!("{}: {error}", path.display())))
-        .collect()
+    let mut reader = csv::Reader::from_path(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    reader.deserialize().map(|row| row.unwrap_or_else(|error| panic!("{}: {error}", path.display()))).collect()
 }
 
 fn gold(path: &Path) -> HashMap<String, Fields> {
@@ -136,8 +130,7 @@ fn library(path: &Path) -> Library {
 fn with_track<R>(row: &Fields, is_bare: bool, then: impl FnOnce(&Track<'_>) -> R) -> R {
     let field = |name: &str| row.get(name).map_or("", String::as_str);
     let artists: Vec<&str> = field("artists").split(';').filter(|artist| !artist.is_empty()).collect();
-    let (album, duration_s) =
-        if is_bare { ("", None) } else { (field("album"), field("duration_s").parse().ok()) };
+    let (album, duration_s) = if is_bare { ("", None) } else { (field("album"), field("duration_s").parse().ok()) };
     then(&Track {
         title: field("title"),
         artist: field("artist"),
@@ -149,15 +142,15 @@ fn with_track<R>(row: &Fields, is_bare: bool, then: impl FnOnce(&Track<'_>) -> R
     })
 }
 
-fn outcome(answer: Option<&str>, gold: &Fields) -> Outcome {
+fn outcome(answer: Option<&str>, gold: &Fields) -> MatchOutcome {
     let holds = |field: &str, id: &str| gold[field].split(';').any(|one| one == id);
     let is_there = !gold["gold"].is_empty();
     match answer {
-        None if is_there => Outcome::Missed,
-        None => Outcome::RightlyNone,
-        Some(id) if holds("gold", id) => Outcome::Right,
-        Some(id) if holds("alt", id) => Outcome::Neutral { is_missed: is_there },
-        Some(_) => Outcome::Wrong { is_missed: is_there },
+        None if is_there => MatchOutcome::Missed,
+        None => MatchOutcome::RightlyNone,
+        Some(id) if holds("gold", id) => MatchOutcome::Right,
+        Some(id) if holds("alt", id) => MatchOutcome::Neutral { is_missed: is_there },
+        Some(_) => MatchOutcome::Wrong { is_missed: is_there },
     }
 }
 
@@ -173,16 +166,16 @@ fn score(
     let cases: Vec<Case<'_>> = queries
         .iter()
         .map(|query| {
-            let verdict = with_track(query, is_bare, |track| library.index.resolve(track, Policy::Strict));
+            let verdict = with_track(query, is_bare, |track| library.index.resolve(track, MatchPolicy::Strict));
             let answer = verdict.accepted().map(|row| library.rows[row as usize]["lib_id"].as_str());
             let gold = &gold[&query["qid"]];
             Case { query, gold, outcome: outcome(answer, gold), verdict }
         })
         .collect();
     println!("\n== {name}");
-    let mut all = Tally::default();
-    let mut halves = [Tally::default(); 2];
-    let mut groups: BTreeMap<&str, Tally> = BTreeMap::new();
+    let mut all = MatchStats::default();
+    let mut halves = [MatchStats::default(); 2];
+    let mut groups: BTreeMap<&str, MatchStats> = BTreeMap::new();
     for case in &cases {
         all.add(case.outcome);
         halves[half(case.query)].add(case.outcome);
@@ -207,8 +200,8 @@ fn half(query: &Fields) -> usize {
     usize::from(xxh3_64(query["qid"].as_bytes()) & 1 == 1)
 }
 
-fn show(name: &str, tally: &Tally) {
-    let Tally { right, wrong, missed, rightly_none, neutral } = *tally;
+fn show(name: &str, tally: &MatchStats) {
+    let MatchStats { right, wrong, missed, rightly_none, neutral } = *tally;
     let accuracy = share(right + rightly_none, right + rightly_none + wrong + missed);
     println!(
         "{name:<18} P {:.4} R {:.4} F1 {:.4} acc {accuracy:.4}   right {right} wrong {wrong} missed {missed} none {rightly_none} neutral {neutral}",
@@ -218,9 +211,15 @@ fn show(name: &str, tally: &Tally) {
     );
 }
 
-fn judge(name: &str, all: &Tally, halves: &[Tally; 2], groups: &BTreeMap<&str, Tally>, target: f64) -> bool {
+fn judge(
+    name: &str,
+    all: &MatchStats,
+    halves: &[MatchStats; 2],
+    groups: &BTreeMap<&str, MatchStats>,
+    target: f64,
+) -> bool {
     let versions = ["neg_version", "N_version", "N_remixer", "N_strip_remix"];
-    let of_versions: Vec<&Tally> = versions.iter().filter_map(|kind| groups.get(kind)).collect();
+    let of_versions: Vec<&MatchStats> = versions.iter().filter_map(|kind| groups.get(kind)).collect();
     let wrong: u32 = of_versions.iter().map(|tally| tally.wrong).sum();
     let asked: u32 = of_versions.iter().map(|tally| tally.wrong + tally.rightly_none + tally.neutral).sum();
     let false_versions = if asked == 0 { 0.0 } else { share(wrong, asked) };
@@ -241,12 +240,11 @@ fn judge(name: &str, all: &Tally, halves: &[Tally; 2], groups: &BTreeMap<&str, T
 }
 
 fn tell(library: &Library, case: &Case<'_>) {
-    if !matches!(case.outcome, Outcome::Wrong { .. } | Outcome::Missed) {
+    if !matches!(case.outcome, MatchOutcome::Wrong { .. } | MatchOutcome::Missed) {
         return;
     }
-    let line = |row: &Fields| {
-        format!("{} | {} | {} | {}", row["title"], row["artist"], row["album"], row["duration_s"])
-    };
+    let line =
+        |row: &Fields| format!("{} | {} | {} | {}", row["title"], row["artist"], row["album"], row["duration_s"]);
     println!("{:?} {} {}: {}", case.outcome, case.query["qid"], case.gold["kind"], line(case.query));
     for id in case.gold["gold"].split(';').filter(|id| !id.is_empty()).take(2) {
         let row = library.rows.iter().find(|row| row["lib_id"] == id);
@@ -254,7 +252,7 @@ fn tell(library: &Library, case: &Case<'_>) {
     }
     for candidate in case.verdict.candidates.iter().take(2) {
         let words: Vec<&str> =
-            candidate.reasons.iter().map(greenroom_library::tracks::Reason::word).collect();
+            candidate.reasons.iter().map(greenroom_library::matching::TrackMatchReason::word).collect();
         let row = line(&library.rows[candidate.row as usize]);
         println!("    {:?} {:.3} {}: {row}", case.verdict.decision, candidate.score, words.join(";"));
     }

@@ -1,6 +1,6 @@
-//! One thing of a library as the snapshot keeps it: no more fields than something here asks for.
+//! One item of a library, as stored in a snapshot, with only the fields Greenroom uses.
 
-/// What an item is.
+/// Kind of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ItemKind {
     /// A film.
@@ -15,56 +15,57 @@ pub enum ItemKind {
     Track,
 }
 
-/// One file of an item, as the server names it.
+/// One file of an item.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct File {
-    /// Whole path on the server, in the server's own spelling.
+pub struct MediaFile {
+    /// Absolute path on the server, in the server's spelling.
     pub path: Box<str>,
-    /// Length in bytes, where the server says it.
+    /// Size in bytes, if known.
     pub size_bytes: Option<u64>,
 }
 
 /// One item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
-    /// What it is.
+    /// Its kind.
     pub kind: ItemKind,
-    /// The server's own id: a rating key (Plex) or 32 hexadecimal digits (Jellyfin). Servers give new ones to the same
-    /// thing, and (Jellyfin aside) may give an old one to another.
+    /// The server's own id: a rating key (Plex) or 32 hexadecimal digits (Jellyfin). Servers may assign a new
+    /// one to the same item, and (except Jellyfin) reuse an old one for another item.
     pub key: Box<str>,
     /// Its title.
     pub title: Box<str>,
     /// The album (of a track), the season (of an episode), the show (of a season).
     pub parent_key: Option<Box<str>>,
-    /// Title of that.
+    /// Title of the parent.
     pub parent_title: Option<Box<str>>,
     /// The artist of the album (of a track), the show (of an episode).
     pub grandparent_key: Option<Box<str>>,
-    /// Name of that; for a track this is the album's artist.
+    /// Title of the grandparent; for a track this is the album's artist.
     pub grandparent_title: Option<Box<str>>,
-    /// Who a track is credited to, one by one as far as the server says; empty if that is the album's artist.
+    /// Credited artists of a track, one by one as far as the server separates them; empty if the same as the
+    /// album's artist.
     pub artists: Vec<Box<str>>,
-    /// Number within its parent (track on the disc, episode of the season, season of the show).
+    /// Number within the parent (track on the disc, episode of the season, season of the show).
     pub index: Option<u32>,
-    /// Number of its parent (disc, season).
+    /// Number of the parent (disc, season).
     pub parent_index: Option<u32>,
-    /// Year of release.
+    /// Release year.
     pub year: Option<u16>,
-    /// Length in milliseconds.
+    /// Duration in milliseconds.
     pub duration_ms: Option<u32>,
-    /// Every name by which others know it: `plex://…`, `mbid://…`, `imdb://…`, `isrc://…`; see [`crate::guid`] for the one
-    /// spelling that is compared.
+    /// External ids as the server writes them: `plex://…`, `mbid://…`, `imdb://…`, `isrc://…`; see
+    /// [`crate::external_id`] for the canonical form.
     pub guids: Vec<Box<str>>,
-    /// Its files; several where there are several versions or parts.
-    pub files: Vec<File>,
-    /// When it came into the library, in seconds since 1970.
+    /// Its files; several for several versions or parts.
+    pub files: Vec<MediaFile>,
+    /// Time at which it was added to the library, in seconds since 1970.
     pub added_at_s: Option<u64>,
-    /// When the server changed it last, in seconds since 1970.
+    /// Time of the server's last change to it, in seconds since 1970.
     pub updated_at_s: Option<u64>,
 }
 
 impl Item {
-    /// One of which nothing but this is known.
+    /// An item with these fields only.
     pub fn new(kind: ItemKind, key: &str, title: &str) -> Self {
         Self {
             kind,

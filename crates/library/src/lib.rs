@@ -1,21 +1,21 @@
-//! What Greenroom knows about the items of a media server: pure data in, answers out.
+//! Library items of a media server: snapshots, matching, playlists. Pure functions over data.
 //!
 //! This crate never sees a clock, a disk, a network or an async runtime, and no other crate of the project.
-//! Rooms:
-//! - [`item`]: one thing of a library as the snapshot keeps it. [`guid`]: the names by which others know it.
-//! - [`snapshot`]: all of a library at one moment.
-//! - [`choice`]: which music library is meant.
-//! - [`tracks`]: which track is meant. [`files`]: which item a file belongs to.
-//! - `sorted`: many hashes in order, for the indexes of ids and files.
-//! - [`playlist`]: playlists from elsewhere, in the formats people have them in.
-//! - [`lineage`]: which item lies under which (episode → season → show), learnt from answers that passed by.
+//! Modules:
+//! - [`item`]: one item of a library, as stored in a snapshot. [`external_id`]: ids valid outside one server.
+//! - [`snapshot`]: all items of a library at one moment.
+//! - [`default_library`]: chooses the music library when none is named.
+//! - [`matching`]: finds the track a playlist row means. [`files`]: finds the item a file belongs to.
+//! - `sorted_hashes`: sorted hashes for the indexes of ids and files.
+//! - [`playlist`]: parses playlists from elsewhere in many formats.
+//! - [`lineage`]: parents of items (episode → season → show), learnt from responses.
 
-pub mod choice;
+pub mod default_library;
+pub mod external_id;
 pub mod files;
-pub mod guid;
 pub mod item;
 pub mod lineage;
+pub mod matching;
 pub mod playlist;
 pub mod snapshot;
-mod sorted;
-pub mod tracks;
+mod sorted_hashes;

@@ -1,14 +1,14 @@
-//! Which item lies under which, learnt from the rows of answers that passed by.
+//! Parents of items, learnt from the rows of responses.
 //!
-//! A write names one item ("episode 583 was watched") but makes its ancestors' answers stale too (the season's
-//! and the show's count of unwatched episodes). The server does not say who the ancestors are, but every list
-//! it sent before did: each row names its parent. The map is bounded; an item that is not known is answered with
-//! `None`, and the caller then has to assume the worst.
+//! A write names one item ("episode 583 was watched") but also invalidates the responses about its ancestors
+//! (the season's and the show's count of unwatched episodes). The server does not name the ancestors, but the
+//! rows of earlier lists name their parents. The map is bounded; for an unknown item it returns `None`, and
+//! the caller must assume the worst.
 
 use std::collections::{HashMap, VecDeque};
 
-/// Longest chain that is followed: track → album → artist, or episode → season → show → folder, with room to
-/// spare. A chain of foreign bytes that loops ends here.
+/// Max length of a chain: track → album → artist, or episode → season → show → folder, with room to spare. It
+/// also ends loops in untrusted data.
 const MAX_DEPTH: usize = 8;
 
 /// A bounded map from an item's id to its parent's id.
@@ -20,13 +20,13 @@ pub struct Lineage {
 }
 
 impl Lineage {
-    /// A map that remembers at most `max_items` items (at least one) and forgets the oldest first.
+    /// Creates a map of at most `max_items` items (at least one) that evicts the oldest first.
     pub fn new(max_items: usize) -> Self {
         Self { parents: HashMap::new(), order: VecDeque::new(), max_items: max_items.max(1) }
     }
 
-    /// Notes that `item` lies under `parent`, or, with `None`, that it is known to lie under nothing.
-    pub fn learn(&mut self, item: &str, parent: Option<&str>) {
+    /// Records the parent of `item`; `None` means that it is known to have none.
+    pub fn record_parent(&mut self, item: &str, parent: Option<&str>) {
         if let Some(known) = self.parents.get_mut(item) {
             if parent.is_some() && known.as_deref() != parent {
                 *known = parent.map(Into::into);
@@ -42,7 +42,7 @@ impl Lineage {
         self.order.push_back(item.into());
     }
 
-    /// The ids above `item`, nearest first; `None` if a link of the chain is not known.
+    /// The ids above `item`, nearest first; `None` if a link of the chain is unknown.
     pub fn ancestors(&self, item: &str) -> Option<Vec<Box<str>>> {
         let mut above = Vec::new();
         let mut at = self.parents.get(item)?;
@@ -56,12 +56,12 @@ impl Lineage {
         Some(above)
     }
 
-    /// How many items are remembered.
+    /// Number of items.
     pub fn len(&self) -> usize {
         self.parents.len()
     }
 
-    /// Whether nothing is remembered yet.
+    /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
         self.parents.is_empty()
     }
@@ -74,9 +74,9 @@ mod tests {
     #[test]
     fn an_episode_knows_its_season_and_show() {
         let mut lineage = Lineage::new(10);
-        lineage.learn("583", Some("582"));
-        lineage.learn("582", Some("581"));
-        lineage.learn("581", None);
+        lineage.record_parent("583", Some("582"));
+        lineage.record_parent("582", Some("581"));
+        lineage.record_parent("581", None);
         assert_eq!(lineage.ancestors("583"), Some(vec!["582".into(), "581".into()]));
         assert_eq!(lineage.ancestors("581"), Some(vec![]));
     }
@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn a_chain_with_an_unknown_link_is_not_known() {
         let mut lineage = Lineage::new(10);
-        lineage.learn("583", Some("582"));
+        lineage.record_parent("583", Some("582"));
         assert_eq!(lineage.ancestors("583"), None);
         assert_eq!(lineage.ancestors("7"), None);
     }
@@ -92,26 +92,26 @@ mod tests {
     #[test]
     fn a_row_without_a_parent_does_not_undo_what_was_learnt() {
         let mut lineage = Lineage::new(10);
-        lineage.learn("582", Some("581"));
-        lineage.learn("581", None);
-        lineage.learn("582", None);
+        lineage.record_parent("582", Some("581"));
+        lineage.record_parent("581", None);
+        lineage.record_parent("582", None);
         assert_eq!(lineage.ancestors("582"), Some(vec!["581".into()]));
     }
 
     #[test]
     fn a_loop_of_foreign_rows_is_not_followed_for_ever() {
         let mut lineage = Lineage::new(10);
-        lineage.learn("a", Some("b"));
-        lineage.learn("b", Some("a"));
+        lineage.record_parent("a", Some("b"));
+        lineage.record_parent("b", Some("a"));
         assert_eq!(lineage.ancestors("a"), None);
     }
 
     #[test]
     fn the_oldest_is_forgotten_at_the_bound() {
         let mut lineage = Lineage::new(2);
-        lineage.learn("1", None);
-        lineage.learn("2", None);
-        lineage.learn("3", None);
+        lineage.record_parent("1", None);
+        lineage.record_parent("2", None);
+        lineage.record_parent("3", None);
         assert_eq!(lineage.len(), 2);
         assert_eq!(lineage.ancestors("1"), None);
         assert_eq!(lineage.ancestors("3"), Some(vec![]));

@@ -1,9 +1,8 @@
-//! What is accepted, what is worth a look and what is not there: one row for each way in which lists and libraries
-//! differ.
+//! Accepted, review and reject: one row for each way in which lists and libraries differ.
 
-use greenroom_library::tracks::{Decision, Policy, Track, TrackIndex, TrackIndexBuilder, Verdict};
+use greenroom_library::matching::{MatchDecision, MatchPolicy, MatchResult, Track, TrackIndex, TrackIndexBuilder};
 
-/// Title, artist, album, seconds (0: not known).
+/// Title, artist, album, seconds (0: unknown).
 type Row = (&'static str, &'static str, &'static str, u32);
 
 fn track<'a>(row: &Row, ids: &'a [&'a str]) -> Track<'a> {
@@ -19,19 +18,19 @@ fn index(rows: &[Row]) -> TrackIndex {
     builder.build()
 }
 
-fn resolve(wanted: &Row, library: &[Row]) -> Verdict {
-    index(library).resolve(&track(wanted, &[]), Policy::Strict)
+fn resolve(wanted: &Row, library: &[Row]) -> MatchResult {
+    index(library).resolve(&track(wanted, &[]), MatchPolicy::Strict)
 }
 
-fn words(verdict: &Verdict) -> Vec<&'static str> {
+fn words(verdict: &MatchResult) -> Vec<&'static str> {
     verdict
         .candidates
         .first()
-        .map(|best| best.reasons.iter().map(greenroom_library::tracks::Reason::word).collect())
+        .map(|best| best.reasons.iter().map(greenroom_library::matching::TrackMatchReason::word).collect())
         .unwrap_or_default()
 }
 
-/// What is looked for, and a library whose first row must be accepted.
+/// A query, and a library whose first row must be accepted.
 const SAME_RECORDINGS: &[(Row, &[Row])] = &[
     (
         ("Yesterday (Remastered 2015)", "The Beatles", "", 0),
@@ -51,10 +50,7 @@ const SAME_RECORDINGS: &[(Row, &[Row])] = &[
         &[("I Wanna Rock", "Twisted Sister", "", 0)],
     ),
     (("Nxde", "(G)I-DLE", "", 0), &[("Nxde", "(G)I\u{2010}DLE", "", 0)]),
-    (
-        ("Llamando a la tierra (Serenade From the Stars)", "M-Clan", "", 0),
-        &[("Llamando a la tierra", "M-Clan", "", 0)],
-    ),
+    (("Llamando a la tierra (Serenade From the Stars)", "M-Clan", "", 0), &[("Llamando a la tierra", "M-Clan", "", 0)]),
     (
         ("Champagne Supernova (OurVinyl Sessions)", "Matt Mayhem", "", 0),
         &[("Champagne Supernova", "Matt Mayhem", "Champagne Supernova (OurVinyl Sessions)", 0)],
@@ -63,14 +59,8 @@ const SAME_RECORDINGS: &[(Row, &[Row])] = &[
         ("Weekend - Seamus Haji Extended 80's Remix", "Haji & Emanuel", "", 0),
         &[("Weekend (Seamus Haji Extended 80's Remix)", "Haji & Emanuel", "", 0)],
     ),
-    (
-        ("Come a Little Closer", "TEE MANGO", "", 0),
-        &[("Come a Little Closer (Original Mix)", "Tee Mango", "", 0)],
-    ),
-    (
-        ("Right Here (feat. Foxes)", "Rudimental", "", 240),
-        &[("Right Here {Ft. Foxes} {Edit}", "Rudimental", "", 240)],
-    ),
+    (("Come a Little Closer", "TEE MANGO", "", 0), &[("Come a Little Closer (Original Mix)", "Tee Mango", "", 0)]),
+    (("Right Here (feat. Foxes)", "Rudimental", "", 240), &[("Right Here {Ft. Foxes} {Edit}", "Rudimental", "", 240)]),
     (("Ocean of Tears", "Caroline Polacheck", "", 0), &[("Ocean of Tears", "Caroline Polachek", "", 0)]),
     (("Yüce Dag Basinda", "Atlin Gün", "", 0), &[("Yüce Dağ Başında", "Altın Gün", "", 0)]),
     // Guests in the title or in the credit.
@@ -78,19 +68,16 @@ const SAME_RECORDINGS: &[(Row, &[Row])] = &[
     (("Our Way", "Nobody Else", "", 0), &[("Our Way (feat. Nobody Else)", "Someone", "", 0)]),
     (("Our Way", "Someone & Nobody Else", "", 0), &[("Our Way", "Someone feat. Nobody Else", "", 0)]),
     (("Our Way (com Fulano)", "Someone", "", 0), &[("Our Way", "Someone", "", 0)]),
-    // Other words for the same recording, in other languages.
+    // The same recording described in other languages.
     (("Our Way - Remasterizado 2009", "Someone", "", 0), &[("Our Way", "Someone", "", 0)]),
     (("Our Way (Originalversion)", "Someone", "", 0), &[("Our Way", "Someone", "", 0)]),
     (("Our Way (Bande originale du film)", "Someone", "", 0), &[("Our Way", "Someone", "", 0)]),
-    (
-        ("Our Way - En Vivo", "Someone", "", 0),
-        &[("Our Way (Live)", "Someone", "", 0), ("Our Way", "Someone", "", 0)],
-    ),
+    (("Our Way - En Vivo", "Someone", "", 0), &[("Our Way (Live)", "Someone", "", 0), ("Our Way", "Someone", "", 0)]),
     (
         ("Our Way (Akustik)", "Someone", "", 0),
         &[("Our Way (Acoustic Version)", "Someone", "", 0), ("Our Way", "Someone", "", 0)],
     ),
-    // How it was typed.
+    // Spelling.
     (("Beyonce", "Beyoncé", "", 0), &[("BeyoncÃ©", "Beyonce", "", 0)]),
     (("our way", "the someones", "", 0), &[("OUR WAY!", "Someones, The", "", 0)]),
     (("Ourway to Heaven", "Someone", "", 0), &[("Our Way to Heaven", "Someone", "", 0)]),
@@ -105,7 +92,7 @@ const SAME_RECORDINGS: &[(Row, &[Row])] = &[
     (("Группа крови", "Кино", "", 0), &[("Gruppa krovi", "Kino", "", 0)]),
     (("命の灯火", "誰か", "", 0), &[("命の灯火", "誰か", "", 0), ("別の歌", "誰か", "", 0)]),
     (("†", "†††", "", 0), &[("†", "†††", "", 0), ("‡", "†††", "", 0)]),
-    // What was put into the wrong field.
+    // Text in the wrong field.
     (("03 - Our Way.mp3", "Someone", "", 0), &[("Our Way", "Someone", "", 0)]),
     (("Our Way", "#15 Someone", "", 0), &[("Our Way", "Someone", "", 0)]),
     (("Someone - Our Way (Official Video)", "SomeoneVEVO", "", 0), &[("Our Way", "Someone", "", 0)]),
@@ -116,15 +103,9 @@ const SAME_RECORDINGS: &[(Row, &[Row])] = &[
         ("Our Way", "Someone", "Second", 200),
         &[("Our Way", "Someone", "Second", 201), ("Our Way", "Someone", "First", 200)],
     ),
-    (
-        ("Our Way", "Someone", "", 200),
-        &[("Our Way", "Someone", "First", 200), ("Our Way", "Someone", "Second", 203)],
-    ),
+    (("Our Way", "Someone", "", 200), &[("Our Way", "Someone", "First", 200), ("Our Way", "Someone", "Second", 203)]),
     // A cover is its performer's own recording.
-    (
-        ("Our Way (Somebody Cover)", "Someone", "", 0),
-        &[("Our Way", "Someone", "", 0), ("Our Way", "Somebody", "", 0)],
-    ),
+    (("Our Way (Somebody Cover)", "Someone", "", 0), &[("Our Way", "Someone", "", 0), ("Our Way", "Somebody", "", 0)]),
 ];
 
 #[test]
@@ -160,11 +141,7 @@ fn another_recording_is_never_accepted() {
         (("Our Way (Taylor's Version)", "Someone", "", 0), ("Our Way", "Someone", "", 0), "version_mismatch"),
         (("Our Way - Mixed", "Someone", "", 0), ("Our Way", "Someone", "", 0), "version_mismatch"),
         (("Our Way (ao vivo)", "Someone", "", 0), ("Our Way", "Someone", "", 0), "version_mismatch"),
-        (
-            ("Our Way (Le Youth Radio Mix)", "Someone", "", 0),
-            ("Our Way", "Someone", "", 0),
-            "version_mismatch",
-        ),
+        (("Our Way (Le Youth Radio Mix)", "Someone", "", 0), ("Our Way", "Someone", "", 0), "version_mismatch"),
         (("Our Way, Pt. 1", "Someone", "", 0), ("Our Way, Pt. 2", "Someone", "", 0), "part_mismatch"),
         (("Symphony No. 5", "Someone", "", 0), ("Symphony No. 6", "Someone", "", 0), "part_mismatch"),
         (("Our Way II", "Someone", "", 0), ("Our Way", "Someone", "", 0), "number_mismatch"),
@@ -172,7 +149,7 @@ fn another_recording_is_never_accepted() {
     ];
     for (wanted, have, word) in cases {
         let verdict = resolve(wanted, &[*have]);
-        assert_eq!(verdict.decision, Decision::Review, "{wanted:?}: {verdict:?}");
+        assert_eq!(verdict.decision, MatchDecision::Review, "{wanted:?}: {verdict:?}");
         assert!(words(&verdict).contains(word), "{wanted:?}: {verdict:?}");
     }
 }
@@ -180,10 +157,7 @@ fn another_recording_is_never_accepted() {
 #[test]
 fn another_song_is_not_there() {
     let cases: &[(Row, Row)] = &[
-        (
-            ("Dani California", "Red Hot Chili Peppers", "", 0),
-            ("Californication", "Red Hot Chili Peppers", "", 0),
-        ),
+        (("Dani California", "Red Hot Chili Peppers", "", 0), ("Californication", "Red Hot Chili Peppers", "", 0)),
         (("Alive - Kumarion Remix", "Zeds Dead", "", 0), ("In the Beginning", "Zeds Dead", "", 0)),
         (("命の灯火", "誰か", "", 0), ("別の歌", "誰か", "", 0)),
         (("Our Way", "Someone", "", 0), ("Our Way", "Karaoke All Stars", "", 0)),
@@ -195,24 +169,22 @@ fn another_song_is_not_there() {
     ];
     for (wanted, have) in cases {
         let verdict = resolve(wanted, &[*have]);
-        assert_eq!(verdict.decision, Decision::Reject, "{wanted:?}: {verdict:?}");
+        assert_eq!(verdict.decision, MatchDecision::Reject, "{wanted:?}: {verdict:?}");
     }
-    assert_eq!(resolve(&("Our Way", "Someone", "", 0), &[]).decision, Decision::Reject, "an empty library");
+    assert_eq!(resolve(&("Our Way", "Someone", "", 0), &[]).decision, MatchDecision::Reject, "an empty library");
 }
 
 #[test]
 fn a_length_far_off_is_worth_a_look() {
     let verdict = resolve(&("Our Way", "Someone", "", 200), &[("Our Way", "Someone", "", 260)]);
-    assert_eq!((verdict.decision, words(&verdict).contains(&"duration_far")), (Decision::Review, true));
+    assert_eq!((verdict.decision, words(&verdict).contains(&"duration_far")), (MatchDecision::Review, true));
 }
 
 #[test]
 fn a_sequel_whose_title_has_a_word_more_is_not_accepted() {
-    let verdict = resolve(
-        &("Put It on the Floor", "Someone", "", 0),
-        &[("Put It on the Floor Again", "Someone", "", 0)],
-    );
-    assert_ne!(verdict.decision, Decision::Accept, "{verdict:?}");
+    let verdict =
+        resolve(&("Put It on the Floor", "Someone", "", 0), &[("Put It on the Floor Again", "Someone", "", 0)]);
+    assert_ne!(verdict.decision, MatchDecision::Accept, "{verdict:?}");
 }
 
 #[test]
@@ -222,28 +194,27 @@ fn ids_decide_before_anything_else() {
     builder.push(&track(&row, &["mbid://0b3c7c4c-0000-4000-8000-000000000001", "isrc://GBAYE0000001"]));
     let index = builder.build();
     let by = |row: Row, id: &str, policy| index.resolve(&track(&row, &[id]), policy);
-    let same =
-        by(("Our Way", "Someone", "", 0), "mbid://0b3c7c4c-0000-4000-8000-000000000001", Policy::IdsOnly);
+    let same = by(("Our Way", "Someone", "", 0), "mbid://0b3c7c4c-0000-4000-8000-000000000001", MatchPolicy::IdsOnly);
     assert_eq!((same.accepted(), words(&same)), (Some(0), vec!["id"]));
-    let as_long = by(("Our Way", "Someone", "", 202), "isrc://GBAYE0000001", Policy::Strict);
+    let as_long = by(("Our Way", "Someone", "", 202), "isrc://GBAYE0000001", MatchPolicy::Strict);
     assert_eq!((as_long.accepted(), words(&as_long)), (Some(0), vec!["isrc"]));
-    let longer = by(("Our Way", "Someone", "", 240), "isrc://GBAYE0000001", Policy::Strict);
+    let longer = by(("Our Way", "Someone", "", 240), "isrc://GBAYE0000001", MatchPolicy::Strict);
     assert_eq!(longer.accepted(), None, "an ISRC alone is not believed");
-    let by_text = by(row, "mbid://other", Policy::IdsOnly);
-    assert_eq!(by_text.decision, Decision::Reject, "only ids count");
+    let by_text = by(row, "mbid://other", MatchPolicy::IdsOnly);
+    assert_eq!(by_text.decision, MatchDecision::Reject, "only ids count");
 }
 
 #[test]
 fn another_version_is_taken_where_it_is_welcome() {
     let index = index(&[("Our Way (Live)", "Someone", "", 0)]);
     let wanted = ("Our Way", "Someone", "", 0);
-    let verdict = index.resolve(&track(&wanted, &[]), Policy::PreferVersionElseAny);
+    let verdict = index.resolve(&track(&wanted, &[]), MatchPolicy::PreferVersionElseAny);
     assert_eq!(verdict.accepted(), Some(0));
     assert!(words(&verdict).contains(&"any_version"));
     let said = verdict.candidates[0].reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
     assert!(said.contains("only as live version in the library"), "{said}");
-    let other = index.resolve(&track(&("Other Song", "Someone", "", 0), &[]), Policy::PreferVersionElseAny);
-    assert_eq!(other.decision, Decision::Reject, "another song is not another version");
+    let other = index.resolve(&track(&("Other Song", "Someone", "", 0), &[]), MatchPolicy::PreferVersionElseAny);
+    assert_eq!(other.decision, MatchDecision::Reject, "another song is not another version");
 }
 
 #[test]

@@ -1,6 +1,6 @@
-//! What holds of matching whatever is in the library and whatever is looked for.
+//! Properties of matching for any library and any query.
 
-use greenroom_library::tracks::{Policy, Track, TrackIndex, TrackIndexBuilder};
+use greenroom_library::matching::{MatchPolicy, Track, TrackIndex, TrackIndexBuilder};
 use proptest::prelude::*;
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,18 +28,7 @@ fn index(rows: &[Row]) -> TrackIndex {
 
 /// Few words and names, so that rows are often alike.
 fn row() -> impl Strategy<Value = Row> {
-    let word = prop::sample::select(vec![
-        "our",
-        "way",
-        "home",
-        "night",
-        "2",
-        "the",
-        "f**k",
-        "ひかり",
-        "†",
-        "nights",
-    ]);
+    let word = prop::sample::select(vec!["our", "way", "home", "night", "2", "the", "f**k", "ひかり", "†", "nights"]);
     let extra = prop::sample::select(vec![
         "",
         "",
@@ -54,15 +43,8 @@ fn row() -> impl Strategy<Value = Row> {
         " - Live at Home 2012",
         " [Explicit]",
     ]);
-    let artist = prop::sample::select(vec![
-        "Abba",
-        "The Abbas",
-        "Abba & Zappa",
-        "Zappa",
-        "Various Artists",
-        "Mata",
-        "†††",
-    ]);
+    let artist =
+        prop::sample::select(vec!["Abba", "The Abbas", "Abba & Zappa", "Zappa", "Various Artists", "Mata", "†††"]);
     let album = prop::sample::select(vec!["", "Gold", "Live at Home", "Greatest Hits"]);
     let duration = prop::option::of(prop::sample::select(vec![180_u32, 182, 190, 240]));
     (prop::collection::vec(word, 1..4), extra, artist, album, duration).prop_map(
@@ -75,7 +57,7 @@ fn row() -> impl Strategy<Value = Row> {
     )
 }
 
-/// Two different ones.
+/// Two different values.
 fn two(some: &[&'static str]) -> impl Strategy<Value = (&'static str, &'static str)> + use<> {
     prop::sample::subsequence(some.to_vec(), 2).prop_shuffle().prop_map(|pair| (pair[0], pair[1]))
 }
@@ -94,9 +76,9 @@ proptest! {
         let shuffled: Vec<Row> = shuffled.into_iter().map(|(_, row)| row).collect();
         let (one, other) = (index(&rows), index(&shuffled));
         for wanted in &wanted {
-            let (one, other) = wanted.with(|track| (one.resolve(track, Policy::Strict), other.resolve(track, Policy::Strict)));
+            let (one, other) = wanted.with(|track| (one.resolve(track, MatchPolicy::Strict), other.resolve(track, MatchPolicy::Strict)));
             prop_assert_eq!(one.decision, other.decision);
-            let told = |verdict: &greenroom_library::tracks::Verdict, rows: &[Row]| -> Vec<(Row, String)> {
+            let told = |verdict: &greenroom_library::matching::MatchResult, rows: &[Row]| -> Vec<(Row, String)> {
                 verdict.candidates.iter()
                     .map(|found| (rows[found.row as usize].clone(), format!("{:.4} {:?}", found.score, found.reasons)))
                     .collect()
@@ -109,7 +91,7 @@ proptest! {
     fn every_row_is_found_by_its_own_words(rows in prop::collection::vec(row(), 1..24)) {
         let index = index(&rows);
         for row in rows.iter().filter(|row| row.artist != "Various Artists") {
-            let verdict = row.with(|track| index.resolve(track, Policy::Strict));
+            let verdict = row.with(|track| index.resolve(track, MatchPolicy::Strict));
             let found = verdict.accepted().map(|found| &rows[found as usize]);
             let text = |row: &Row| (row.title.to_lowercase(), row.artist.clone());
             prop_assert_eq!(found.map(text), Some(text(row)), "{:?}", verdict);
@@ -127,7 +109,7 @@ proptest! {
             _ => true,
         } && (row.album == wanted.album || wanted.album.is_empty());
         let is_there = rows.iter().filter(is_equal).any(is_near) && wanted.artist != "Various Artists";
-        let verdict = wanted.with(|track| index(&rows).resolve(track, Policy::Strict));
+        let verdict = wanted.with(|track| index(&rows).resolve(track, MatchPolicy::Strict));
         if is_there {
             prop_assert!(verdict.accepted().is_some(), "{:?}", verdict);
         }
@@ -141,10 +123,10 @@ proptest! {
         let row = |(title, artist, album, duration_s)| Row { title, artist, album, duration_s };
         let rows: Vec<Row> = rows.into_iter().map(row).collect();
         let index = index(&rows);
-        let verdict = row(wanted).with(|track| index.resolve(track, Policy::Strict));
+        let verdict = row(wanted).with(|track| index.resolve(track, MatchPolicy::Strict));
         prop_assert!(verdict.candidates.len() <= 5);
         for row in &rows {
-            row.with(|track| index.resolve(track, Policy::PreferVersionElseAny));
+            row.with(|track| index.resolve(track, MatchPolicy::PreferVersionElseAny));
         }
     }
 
@@ -182,7 +164,7 @@ proptest! {
         };
         let wanted = row(one, said);
         for have in [row(other, said), row(one, unsaid)] {
-            let verdict = wanted.with(|track| index(std::slice::from_ref(&have)).resolve(track, Policy::Strict));
+            let verdict = wanted.with(|track| index(std::slice::from_ref(&have)).resolve(track, MatchPolicy::Strict));
             prop_assert_eq!(verdict.accepted(), None, "{:?} for {:?}: {:?}", have, wanted, verdict);
         }
     }

@@ -1,7 +1,7 @@
-//! Pairs that look alike and are not the same: whatever else agrees, none of them is accepted. And beside them what must
-//! stay the same.
+//! Pairs that look alike and differ: none of them is accepted, whatever else agrees. With them, pairs that
+//! must stay the same.
 
-use greenroom_library::tracks::{Decision, Policy, Track, TrackIndex, TrackIndexBuilder};
+use greenroom_library::matching::{MatchDecision, MatchPolicy, Track, TrackIndex, TrackIndexBuilder};
 
 /// Title, artist, album.
 type Row = (&'static str, &'static str, &'static str);
@@ -19,20 +19,21 @@ fn index(rows: &[Row], duration_s: Option<u32>) -> TrackIndex {
     builder.build()
 }
 
-/// Asks for the first, with only the others there; with and without the same length.
+/// Matches the first with only the others in the library, with and without the same duration.
 fn assert_apart(wanted: &Row, rows: &[Row]) {
     for duration_s in [None, Some(200)] {
-        for policy in [Policy::Strict, Policy::PreferVersionElseAny] {
+        for policy in [MatchPolicy::Strict, MatchPolicy::PreferVersionElseAny] {
             let verdict = index(rows, duration_s).resolve(&track(wanted, duration_s), policy);
-            let is_welcome = policy == Policy::PreferVersionElseAny
+            let is_welcome = policy == MatchPolicy::PreferVersionElseAny
                 && verdict.candidates.iter().any(|found| {
                     found.reasons.iter().any(|reason| reason.word() == "any_version")
-                        && !found.reasons.iter().any(|reason| {
-                            matches!(reason.word(), "part_mismatch" | "number_mismatch" | "words_differ")
-                        })
+                        && !found
+                            .reasons
+                            .iter()
+                            .any(|reason| matches!(reason.word(), "part_mismatch" | "number_mismatch" | "words_differ"))
                 });
             assert!(
-                verdict.decision != Decision::Accept || is_welcome,
+                verdict.decision != MatchDecision::Accept || is_welcome,
                 "{wanted:?} is none of {rows:?}: {verdict:?}"
             );
         }
@@ -47,7 +48,7 @@ fn assert_titles_apart(pairs: &[(&'static str, &'static str)]) {
 }
 
 fn assert_accepted(wanted: &Row, rows: &[Row]) {
-    let verdict = index(rows, None).resolve(&track(wanted, None), Policy::Strict);
+    let verdict = index(rows, None).resolve(&track(wanted, None), MatchPolicy::Strict);
     assert_eq!(verdict.accepted(), Some(0), "{wanted:?} is the first of {rows:?}: {verdict:?}");
 }
 
@@ -104,10 +105,7 @@ fn half_a_medley_is_not_the_medley() {
         ("We Will Row You / We Are the Captains", "We Will Row You"),
         ("We Will Row You / We Are the Captains", "We Are the Captains"),
     ]);
-    assert_apart(
-        &("We Are the Captains", "Someone", ""),
-        &[("We Will Row You (We Are the Captains)", "Someone", "")],
-    );
+    assert_apart(&("We Are the Captains", "Someone", ""), &[("We Will Row You (We Are the Captains)", "Someone", "")]);
     assert_accepted(
         &("We Will Row You / We Are the Captains", "Someone", ""),
         &[("We Will Row You/We Are the Captains", "Someone", "")],
@@ -130,10 +128,7 @@ fn subtitles_and_their_numbers_tell_apart() {
         &[("Harbour (The Lamps)", "Someone", ""), ("Harbour (The Night)", "Someone", "")],
     );
     assert_accepted(&("Harbour", "Someone", ""), &[("Harbour (The Lamps)", "Someone", "")]);
-    assert_accepted(
-        &("Harbour", "Someone", ""),
-        &[("Harbour", "Someone", ""), ("Harbour (The Lamps)", "Someone", "")],
-    );
+    assert_accepted(&("Harbour", "Someone", ""), &[("Harbour", "Someone", ""), ("Harbour (The Lamps)", "Someone", "")]);
 }
 
 #[test]
@@ -151,8 +146,8 @@ fn a_version_behind_a_name_is_a_version() {
     ] {
         let (wanted, plain) = ((title, "Someone", ""), ("Harbour", "Someone", ""));
         for (wanted, have) in [(wanted, plain), (plain, wanted)] {
-            let verdict = index(&[have], Some(200)).resolve(&track(&wanted, Some(200)), Policy::Strict);
-            assert_eq!(verdict.decision, Decision::Review, "{wanted:?} {have:?}: {verdict:?}");
+            let verdict = index(&[have], Some(200)).resolve(&track(&wanted, Some(200)), MatchPolicy::Strict);
+            assert_eq!(verdict.decision, MatchDecision::Review, "{wanted:?} {have:?}: {verdict:?}");
         }
         assert_accepted(&wanted, &[wanted, plain]);
     }
@@ -204,13 +199,10 @@ fn what_albums_say_of_their_tracks_counts_both_ways() {
         for (wanted, have) in [(one, other), (other, one)] {
             let wanted = ("Our Way", "Someone", wanted);
             let verdict =
-                index(&[("Our Way", "Someone", have)], None).resolve(&track(&wanted, None), Policy::Strict);
-            assert_eq!(verdict.decision, Decision::Review, "{wanted:?} {have:?}: {verdict:?}");
+                index(&[("Our Way", "Someone", have)], None).resolve(&track(&wanted, None), MatchPolicy::Strict);
+            assert_eq!(verdict.decision, MatchDecision::Review, "{wanted:?} {have:?}: {verdict:?}");
         }
-        assert_accepted(
-            &("Our Way", "Someone", ""),
-            &[("Our Way", "Someone", one), ("Our Way", "Someone", other)],
-        );
+        assert_accepted(&("Our Way", "Someone", ""), &[("Our Way", "Someone", one), ("Our Way", "Someone", other)]);
     }
 }
 
@@ -220,7 +212,7 @@ fn where_any_version_is_welcome_another_part_is_not() {
         [("Harbour, Pt. 1", "Harbour, Pt. 2"), ("Harbour 2", "Harbour 3"), ("Harbour (2.0)", "Harbour")]
     {
         let index = index(&[(have, "Someone", "")], None);
-        let verdict = index.resolve(&track(&(wanted, "Someone", ""), None), Policy::PreferVersionElseAny);
-        assert_ne!(verdict.decision, Decision::Accept, "{wanted}: {verdict:?}");
+        let verdict = index.resolve(&track(&(wanted, "Someone", ""), None), MatchPolicy::PreferVersionElseAny);
+        assert_ne!(verdict.decision, MatchDecision::Accept, "{wanted}: {verdict:?}");
     }
 }

@@ -1,31 +1,31 @@
-//! Whether a Plex server lets its neighbours in without a token. Behind a gateway everybody looks like one, so
-//! somebody should know.
+//! Checks whether a Plex server answers its local network without a token. Behind a gateway every client seems local,
+//! so the user is warned.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use greenroom_dialect::ask::Kind;
 use greenroom_dialect::class::Class;
+use greenroom_dialect::request::ServerKind;
 use http::header::{ACCEPT, HeaderValue};
 use http::{Request, StatusCode};
 
-use crate::Origin;
 use crate::body::Body;
 use crate::breaker;
-use crate::client::Lane;
-use crate::scheduler::Errand;
+use crate::client::UpstreamRequestKind;
+use crate::origin::Origin;
+use crate::scheduler::QueueRequest;
 use greenroom_state::warnings::{Severity, Warning};
 
-/// How often it is asked again.
+/// Interval of checks.
 const EVERY: Duration = Duration::from_secs(60 * 60);
-/// How long the server may take to answer.
+/// Timeout of a check.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// What nobody should be told without a token.
+/// A path that must not be readable without a token.
 const ASKED_FOR: &str = "/library/sections";
 
-/// What is said about a server that is open.
+/// The warning about an open server.
 pub const OPEN: Warning = Warning {
     code: "server-answers-without-a-token",
     severity: Severity::Urgent,
@@ -41,9 +41,9 @@ pub const OPEN: Warning = Warning {
     ),
 };
 
-/// Asks now and every hour, until the process stops. Only Plex trusts its neighbours with everything.
+/// Checks now and every hour until the process stops. Only Plex gives local clients full access.
 pub async fn watch(server: Arc<Origin>) {
-    if server.settings.kind != Kind::Plex {
+    if server.settings.kind != ServerKind::Plex {
         return;
     }
     loop {
@@ -55,7 +55,7 @@ pub async fn watch(server: Arc<Origin>) {
     }
 }
 
-/// Asks once; a server that does not answer says nothing either way.
+/// Checks once; no response leaves the result as it was.
 pub async fn check(server: &Origin) {
     match server.clock.timeout(PATIENCE, ask(server)).await.ok().flatten() {
         Some(StatusCode::OK) if server.warnings.raise(OPEN) => {
@@ -71,14 +71,14 @@ async fn ask(server: &Origin) -> Option<StatusCode> {
     let mut request = Request::builder().uri(uri).body(Body::empty()).ok()?;
     let headers = request.headers_mut();
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-    // No rows are wanted, only the answer.
+    // Only the status matters, so no rows are requested.
     headers.insert("x-plex-container-start", HeaderValue::from_static("0"));
     headers.insert("x-plex-container-size", HeaderValue::from_static("0"));
-    if !server.breaker.admits() {
+    if !server.breaker.allows_requests() {
         return None;
     }
-    let _place = server.queue.place(Errand::own(None, Class::Sections)).await.ok()?;
+    let _place = server.queue.acquire(QueueRequest::background(None, Class::Sections)).await.ok()?;
     server.counters.own.fetch_add(1, Ordering::Relaxed);
-    let response = server.send(request, Lane::Read, breaker::key_of(ASKED_FOR)).await.ok()?;
+    let response = server.send(request, UpstreamRequestKind::Read, breaker::key_of(ASKED_FOR)).await.ok()?;
     Some(response.status())
 }

@@ -1,4 +1,4 @@
-//! The bodies that pass through: whole ones, streams, and streams whose beginning was already read.
+//! Bodies in transit: complete ones, streams, and streams whose beginning was already read.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -11,12 +11,12 @@ use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 
-/// Why a body ended before it was whole.
+/// Reason why a body is incomplete.
 #[derive(Debug)]
 pub enum BodyError {
-    /// The connection it came on broke.
+    /// Its connection broke.
     Connection(hyper::Error),
-    /// It was not let in any further, or its sender went away.
+    /// It was cut off by a limit, or its sender disconnected.
     CutOff,
 }
 
@@ -47,23 +47,23 @@ impl From<hyper::Error> for BodyError {
 /// A body on its way to a client or to a media server.
 #[derive(Debug)]
 pub enum Body {
-    /// All of it, or nothing once it was taken.
+    /// A complete body; `None` once it was sent.
     Whole(Option<Bytes>),
-    /// As it comes.
+    /// A stream.
     Stream(Incoming),
-    /// The part that was read to see whether it could be kept, then as it comes.
+    /// The part read to see whether it can be cached, then the rest of the stream.
     Resumed {
-        /// What was already read.
+        /// The part already read.
         read: VecDeque<Bytes>,
-        /// What is still to come.
+        /// The rest.
         rest: Incoming,
     },
-    /// One that does something while it passes, or at its end.
+    /// A body with a side effect while it passes, or at its end.
     Boxed(UnsyncBoxBody<Bytes, BodyError>),
 }
 
 impl Body {
-    /// No body.
+    /// An empty body.
     pub fn empty() -> Self {
         Self::Whole(None)
     }
@@ -118,21 +118,21 @@ impl HttpBody for Body {
     }
 }
 
-/// How reading a whole body ended.
+/// Result of reading a whole body.
 #[derive(Debug)]
-pub enum Collected {
-    /// All of it.
+pub enum CollectedBody {
+    /// The complete body.
     Whole(Bytes),
-    /// It is longer than allowed; what was read and what is still to come.
+    /// It exceeds the limit; the part read, and the rest.
     TooLong(VecDeque<Bytes>, Incoming),
-    /// It broke off.
+    /// The connection broke.
     Broken(hyper::Error),
 }
 
 /// Reads a body up to `max_bytes`.
-pub async fn collect(mut incoming: Incoming, max_bytes: u64) -> Collected {
+pub async fn collect(mut incoming: Incoming, max_bytes: u64) -> CollectedBody {
     if incoming.size_hint().lower() > max_bytes {
-        return Collected::TooLong(VecDeque::new(), incoming);
+        return CollectedBody::TooLong(VecDeque::new(), incoming);
     }
     let mut read = VecDeque::new();
     let mut length = 0_u64;
@@ -143,13 +143,13 @@ pub async fn collect(mut incoming: Incoming, max_bytes: u64) -> Collected {
                 length += data.len() as u64;
                 read.push_back(data);
                 if length > max_bytes {
-                    return Collected::TooLong(read, incoming);
+                    return CollectedBody::TooLong(read, incoming);
                 }
             }
-            Err(error) => return Collected::Broken(error),
+            Err(error) => return CollectedBody::Broken(error),
         }
     }
-    Collected::Whole(join(read, length))
+    CollectedBody::Whole(join(read, length))
 }
 
 fn join(mut parts: VecDeque<Bytes>, length: u64) -> Bytes {

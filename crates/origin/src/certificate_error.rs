@@ -1,4 +1,4 @@
-//! Why a certificate is not believed, and what to do about it.
+//! Why a certificate is rejected, and the remedy.
 
 use std::error::Error;
 use std::fmt;
@@ -9,59 +9,58 @@ use tokio_rustls::rustls::{self, CertificateError};
 
 use greenroom_config::Fingerprint;
 
-/// A certificate that is not believed.
+/// A rejected certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Distrust {
-    /// What is wrong with it.
-    pub fault: Fault,
+pub struct CertificateRejection {
+    /// Its fault.
+    pub fault: CertificateFault,
     /// Fingerprint of the certificate.
     pub certificate: Fingerprint,
-    /// Fingerprint of the public key in it, where it could be read.
+    /// Fingerprint of its public key, if it could be read.
     pub key: Option<Fingerprint>,
 }
 
-/// What is wrong with a certificate.
+/// Fault of a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fault {
-    /// It is for other names: these.
+pub enum CertificateFault {
+    /// It is for these other names.
     OtherName(Vec<String>),
-    /// Its time is over.
+    /// It has expired.
     Expired,
-    /// Its time has not come.
+    /// It is not valid yet.
     NotYetValid,
-    /// Nobody who is trusted has signed it: perhaps only it itself.
+    /// No trusted authority signed it; it may be self-signed.
     UnknownIssuer,
-    /// It is not the one that was pinned.
+    /// It is not the pinned one.
     OtherThanPinned,
-    /// Something else.
+    /// Another fault.
     Other(String),
 }
 
-impl Distrust {
-    /// Why the certificate `shown` was refused with `error`.
-    pub(super) fn of(error: &rustls::Error, shown: &CertificateDer<'_>) -> Self {
+impl CertificateRejection {
+    /// The rejection of the certificate `shown` with `error`.
+    pub(super) fn from_rustls(error: &rustls::Error, shown: &CertificateDer<'_>) -> Self {
         let fault = match error {
-            rustls::Error::InvalidCertificate(error) => Fault::of(error),
-            other => Fault::Other(other.to_string()),
+            rustls::Error::InvalidCertificate(error) => CertificateFault::from_rustls(error),
+            other => CertificateFault::Other(other.to_string()),
         };
-        Self::with(fault, shown)
+        Self::new(fault, shown)
     }
 
-    pub(super) fn with(fault: Fault, shown: &CertificateDer<'_>) -> Self {
-        Self { fault, certificate: Fingerprint::of(shown), key: key_of(shown) }
+    pub(super) fn new(fault: CertificateFault, shown: &CertificateDer<'_>) -> Self {
+        Self { fault, certificate: Fingerprint::sha256(shown), key: key_of(shown) }
     }
 
-    /// The reason within an error, if that is what it is about.
-    pub fn within<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Self> {
+    /// The rejection inside an error, if it is the cause.
+    pub fn find_in<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Self> {
         let mut cause = Some(error);
         while let Some(error) = cause {
-            if let Some(rustls::Error::InvalidCertificate(CertificateError::Other(other))) =
-                error.downcast_ref()
+            if let Some(rustls::Error::InvalidCertificate(CertificateError::Other(other))) = error.downcast_ref()
                 && let Some(distrust) = other.0.downcast_ref()
             {
                 return Some(distrust);
             }
-            // An input-output error hides what it wraps from `source`.
+            // An I/O error hides the error it wraps from `source`.
             cause = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
                 Some(wrapped) => Some(wrapped),
                 None => error.source(),
@@ -71,14 +70,14 @@ impl Distrust {
     }
 }
 
-/// Fingerprint of the public key in a certificate.
+/// Fingerprint of a certificate's public key.
 pub(super) fn key_of(shown: &CertificateDer<'_>) -> Option<Fingerprint> {
     let parsed = webpki::EndEntityCert::try_from(shown).ok()?;
-    Some(Fingerprint::of(parsed.subject_public_key_info().as_ref()))
+    Some(Fingerprint::sha256(parsed.subject_public_key_info().as_ref()))
 }
 
-impl Fault {
-    fn of(error: &CertificateError) -> Self {
+impl CertificateFault {
+    fn from_rustls(error: &CertificateError) -> Self {
         match error {
             CertificateError::NotValidForNameContext { presented, .. } => {
                 Self::OtherName(presented.iter().map(|name| plain(name)).collect())
@@ -86,24 +85,22 @@ impl Fault {
             CertificateError::NotValidForName => Self::OtherName(Vec::new()),
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => Self::Expired,
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Self::NotYetValid,
-            // A bad signature is one by somebody who only has the name of one who is trusted.
+            // A bad signature comes from an issuer that only has the name of a trusted one.
             CertificateError::UnknownIssuer | CertificateError::BadSignature => Self::UnknownIssuer,
-            // One that signed itself and says that it may sign others is not one for a server.
-            CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
-                Self::UnknownIssuer
-            }
+            // A self-signed CA certificate is not a server certificate.
+            CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => Self::UnknownIssuer,
             other => Self::Other(other.to_string()),
         }
     }
 }
 
-/// `DnsName("a.example")` is how the library writes a name.
+/// The library writes a name as `DnsName("a.example")`.
 fn plain(written: &str) -> String {
     let inner = written.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(written);
     inner.trim_matches('"').to_owned()
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for CertificateFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OtherName(names) if names.is_empty() => {
@@ -131,7 +128,7 @@ impl fmt::Display for Fault {
     }
 }
 
-impl fmt::Display for Distrust {
+impl fmt::Display for CertificateRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -142,4 +139,4 @@ impl fmt::Display for Distrust {
     }
 }
 
-impl Error for Distrust {}
+impl Error for CertificateRejection {}

@@ -1,4 +1,4 @@
-//! Whose certificate is believed.
+//! Verifies certificates of media servers.
 
 use std::sync::Arc;
 
@@ -11,16 +11,16 @@ use tokio_rustls::rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
 };
 
-use super::certificate_error::{Distrust, Fault, key_of};
-use greenroom_config::{Fingerprint, Trust};
+use super::certificate_error::{CertificateFault, CertificateRejection, key_of};
+use greenroom_config::{CertificateTrust, Fingerprint};
 
-/// What a connection to a server is encrypted with: nothing is believed that `trust` does not vouch for.
+/// TLS settings for a server: only certificates covered by `trust` are accepted.
 ///
 /// # Errors
-/// If there is nobody to trust.
-pub fn client_config(trust: &Trust) -> Result<ClientConfig, String> {
+/// There is no trusted authority.
+pub fn client_config(trust: &CertificateTrust) -> Result<ClientConfig, String> {
     let provider = Arc::new(ring::default_provider());
-    let verifier = Verifier::new(trust, &provider)?;
+    let verifier = OriginCertificateVerifier::new(trust, &provider)?;
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?
@@ -30,7 +30,7 @@ pub fn client_config(trust: &Trust) -> Result<ClientConfig, String> {
     Ok(config)
 }
 
-/// For connections that are never encrypted: whatever certificate came, it would not be believed.
+/// TLS settings for connections that are never encrypted: any certificate would be rejected.
 ///
 /// # Errors
 /// None in practice: the protocol versions are built in.
@@ -42,35 +42,35 @@ pub fn no_trust() -> Result<ClientConfig, String> {
 }
 
 #[derive(Debug)]
-struct Verifier {
-    judge: Judge,
+struct OriginCertificateVerifier {
+    judge: TrustAnchor,
     provider: Arc<CryptoProvider>,
-    /// What was said last, so that the log says it once.
-    said: Mutex<String>,
+    /// Last logged rejection, so that each is logged once.
+    last_logged: Mutex<String>,
 }
 
 #[derive(Debug)]
-enum Judge {
+enum TrustAnchor {
     Authorities(Arc<WebPkiServerVerifier>),
     Pin(Fingerprint),
 }
 
-impl Verifier {
-    fn new(trust: &Trust, provider: &Arc<CryptoProvider>) -> Result<Self, String> {
+impl OriginCertificateVerifier {
+    fn new(trust: &CertificateTrust, provider: &Arc<CryptoProvider>) -> Result<Self, String> {
         let mut roots = RootCertStore::empty();
         let judge = match trust {
-            Trust::Pin(pin) => Judge::Pin(*pin),
-            Trust::System => {
-                // What of that cannot be read is left out: then less is believed.
+            CertificateTrust::Pin(pin) => TrustAnchor::Pin(*pin),
+            CertificateTrust::System => {
+                // Unreadable certificates are skipped, which only reduces trust.
                 roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-                judge_by(roots, provider)?
+                webpki_anchor(roots, provider)?
             }
-            Trust::Authorities(authorities) => {
+            CertificateTrust::Authorities(authorities) => {
                 roots.add_parsable_certificates(authorities.iter().cloned());
-                judge_by(roots, provider)?
+                webpki_anchor(roots, provider)?
             }
         };
-        Ok(Self { judge, provider: Arc::clone(provider), said: Mutex::default() })
+        Ok(Self { judge, provider: Arc::clone(provider), last_logged: Mutex::default() })
     }
 
     fn judge(
@@ -79,20 +79,20 @@ impl Verifier {
         chain: &[CertificateDer<'_>],
         name: &ServerName<'_>,
         now: UnixTime,
-    ) -> Result<(), Distrust> {
+    ) -> Result<(), CertificateRejection> {
         match &self.judge {
-            Judge::Authorities(authorities) => authorities
+            TrustAnchor::Authorities(authorities) => authorities
                 .verify_server_cert(shown, chain, name, &[], now)
                 .map(drop)
-                .map_err(|error| Distrust::of(&error, shown)),
-            Judge::Pin(pin) if Fingerprint::of(shown) == *pin || key_of(shown) == Some(*pin) => Ok(()),
-            Judge::Pin(_) => Err(Distrust::with(Fault::OtherThanPinned, shown)),
+                .map_err(|error| CertificateRejection::from_rustls(&error, shown)),
+            TrustAnchor::Pin(pin) if Fingerprint::sha256(shown) == *pin || key_of(shown) == Some(*pin) => Ok(()),
+            TrustAnchor::Pin(_) => Err(CertificateRejection::new(CertificateFault::OtherThanPinned, shown)),
         }
     }
 
-    fn say_once(&self, distrust: &Distrust, name: &ServerName<'_>) {
+    fn log_once(&self, distrust: &CertificateRejection, name: &ServerName<'_>) {
         let text = distrust.to_string();
-        let mut said = self.said.lock();
+        let mut said = self.last_logged.lock();
         if *said != text {
             tracing::error!(server_name = %name.to_str(), "a media server is not believed: {text}");
             *said = text;
@@ -100,19 +100,17 @@ impl Verifier {
     }
 }
 
-fn judge_by(roots: RootCertStore, provider: &Arc<CryptoProvider>) -> Result<Judge, String> {
+fn webpki_anchor(roots: RootCertStore, provider: &Arc<CryptoProvider>) -> Result<TrustAnchor, String> {
     if roots.is_empty() {
-        return Err(
-            "there is no authority to trust: install this machine's certificates (ca-certificates), or set \
+        return Err("there is no authority to trust: install this machine's certificates (ca-certificates), or set \
                     tls.ca_file or tls.pin_sha256"
-                .into(),
-        );
+            .into());
     }
     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider)).build();
-    verifier.map(Judge::Authorities).map_err(|error| error.to_string())
+    verifier.map(TrustAnchor::Authorities).map_err(|error| error.to_string())
 }
 
-impl ServerCertVerifier for Verifier {
+impl ServerCertVerifier for OriginCertificateVerifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -123,11 +121,11 @@ impl ServerCertVerifier for Verifier {
     ) -> Result<ServerCertVerified, Error> {
         match self.judge(end_entity, intermediates, server_name, now) {
             Ok(()) => {
-                self.said.lock().clear();
+                self.last_logged.lock().clear();
                 Ok(ServerCertVerified::assertion())
             }
             Err(distrust) => {
-                self.say_once(&distrust, server_name);
+                self.log_once(&distrust, server_name);
                 Err(Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(distrust)))))
             }
         }

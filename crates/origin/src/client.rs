@@ -1,4 +1,4 @@
-//! Asking the media server: its address, and the connections to it.
+//! HTTP client of a media server: its address and connections.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,20 +16,20 @@ use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
 
 use crate::body::Body;
-use crate::certificate_error::Distrust;
+use crate::certificate_error::CertificateRejection;
 use crate::certificate_verifier::{client_config, no_trust};
 use crate::response_framing;
 
-/// How long a connection may take to come up. Not scaled with the demo's time: it is about the real network.
+/// Timeout of connecting. Not scaled with the demo's time, because it is about the real network.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long an idle connection is kept; media servers close theirs after about a minute.
+/// Idle timeout of pooled connections; media servers close theirs after about a minute.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The way to one media server.
+/// HTTP client of one media server.
 #[derive(Debug)]
-pub struct Client {
+pub struct OriginClient {
     reader: legacy::Client<HttpsConnector<HttpConnector>, Body>,
-    /// Writes never travel on a connection that was used before: it may be dying, and a write is not repeated.
+    /// Writes never use a pooled connection: it may be dying, and a write is not repeated.
     writer: legacy::Client<HttpsConnector<HttpConnector>, Body>,
     scheme: Scheme,
     authority: Authority,
@@ -38,45 +38,45 @@ pub struct Client {
     in_flight: Arc<()>,
 }
 
-/// What kind of exchange a request is.
+/// Kind of a request's exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lane {
-    /// A read or a stream: any connection will do.
+pub enum UpstreamRequestKind {
+    /// A read or a stream: uses pooled connections.
     Read,
-    /// A write: a connection of its own.
+    /// A write: uses a new connection.
     Write,
 }
 
-/// Where it went wrong.
+/// Stage of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
-    /// There was no connection, or it ended before the head of a response.
+pub enum UpstreamErrorStage {
+    /// Connecting, or the connection ended before the response head.
     Connection,
-    /// The request itself broke off: its sender's affair.
+    /// Sending the request: its sender broke off.
     Request,
-    /// The server answered, but not in a way that can be used.
-    Answer,
+    /// The response: it arrived but cannot be used.
+    Response,
 }
 
-/// Why there is no response.
+/// Reason why there is no response.
 #[derive(Debug)]
-pub struct NoResponse {
-    /// Where it went wrong.
-    pub cause: Cause,
-    /// The request certainly never reached the server.
+pub struct UpstreamError {
+    /// Stage of the failure.
+    pub stage: UpstreamErrorStage,
+    /// Whether the request certainly never reached the server.
     pub never_sent: bool,
-    /// What happened, without any part of the request.
+    /// Description without any part of the request.
     pub message: String,
-    /// The server is there, but its certificate is not believed.
-    pub is_distrusted: bool,
+    /// Whether the server's certificate was rejected.
+    pub is_certificate_rejected: bool,
 }
 
-impl Client {
-    /// The way to `server`.
+impl OriginClient {
+    /// A client of `server`.
     ///
     /// # Errors
-    /// If there is nobody to vouch for its certificate, or the address is no address.
-    pub fn new(server: &greenroom_config::Server) -> Result<Self, String> {
+    /// Its certificate settings trust no authority, or the address is invalid.
+    pub fn new(server: &greenroom_config::ServerSettings) -> Result<Self, String> {
         let parts = server.origin.clone().into_parts();
         let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else {
             return Err(format!("the url of server \"{}\" has no address", server.name));
@@ -95,10 +95,10 @@ impl Client {
         })
     }
 
-    /// The server's address for a path and query as the dialects write them.
+    /// The server's URI for a path and query in the dialect's form.
     ///
     /// # Errors
-    /// If the target is not a valid path and query.
+    /// The target is not a valid path and query.
     pub fn uri(&self, target: &str) -> Result<Uri, http::Error> {
         let whole = format!("{}{target}", self.base_path);
         let path_and_query: PathAndQuery = whole.parse()?;
@@ -114,49 +114,58 @@ impl Client {
         &self.authority
     }
 
-    /// Sends one request, once, and waits for the head of the response.
+    /// Sends one request, once, and waits for the response head.
     ///
     /// # Errors
-    /// If there is no response; whether the request may have reached the server is told.
-    pub async fn send(&self, request: Request<Body>, lane: Lane) -> Result<Response<Incoming>, NoResponse> {
+    /// There is no response; the error tells whether the request may have reached the server.
+    pub async fn send(
+        &self,
+        request: Request<Body>,
+        lane: UpstreamRequestKind,
+    ) -> Result<Response<Incoming>, UpstreamError> {
         self.requests.fetch_add(1, Ordering::Relaxed);
         let _in_flight = Arc::clone(&self.in_flight);
         let client = match lane {
-            Lane::Read => &self.reader,
-            Lane::Write => &self.writer,
+            UpstreamRequestKind::Read => &self.reader,
+            UpstreamRequestKind::Write => &self.writer,
         };
         let asks_to_switch = request.headers().contains_key(UPGRADE);
-        let response = client.request(request).await.map_err(|error| NoResponse::of(&error))?;
+        let response = client.request(request).await.map_err(|error| UpstreamError::from_client_error(&error))?;
         match response_framing::objection(response.status(), response.headers(), asks_to_switch) {
-            Some(objection) => Err(NoResponse::because(&objection)),
+            Some(objection) => Err(UpstreamError::from_reason(&objection)),
             None => Ok(response),
         }
     }
 
-    /// How many requests were sent to the server since start.
+    /// Requests sent to the server since start.
     pub fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
     }
 
-    /// How many requests wait for the head of their response now.
+    /// Requests that wait for their response head now.
     pub fn in_flight(&self) -> usize {
         Arc::strong_count(&self.in_flight) - 1
     }
 }
 
-impl NoResponse {
-    /// There is none that can be used, for a reason that has nothing to do with the connection.
-    pub fn because(reason: &impl ToString) -> Self {
-        Self { cause: Cause::Answer, never_sent: false, message: reason.to_string(), is_distrusted: false }
+impl UpstreamError {
+    /// An unusable response, for a reason other than the connection.
+    pub fn from_reason(reason: &impl ToString) -> Self {
+        Self {
+            stage: UpstreamErrorStage::Response,
+            never_sent: false,
+            message: reason.to_string(),
+            is_certificate_rejected: false,
+        }
     }
 
-    fn of(error: &legacy::Error) -> Self {
-        let distrust = Distrust::within(error);
+    fn from_client_error(error: &legacy::Error) -> Self {
+        let distrust = CertificateRejection::find_in(error);
         Self {
-            cause: if is_of_the_request(error) { Cause::Request } else { Cause::Connection },
+            stage: if is_of_the_request(error) { UpstreamErrorStage::Request } else { UpstreamErrorStage::Connection },
             never_sent: error.is_connect(),
             message: distrust.map_or_else(|| innermost(error), ToString::to_string),
-            is_distrusted: distrust.is_some(),
+            is_certificate_rejected: distrust.is_some(),
         }
     }
 }
@@ -183,13 +192,13 @@ fn client(
         .build(https.enable_http1().wrap_connector(http))
 }
 
-/// Whether what was to be sent broke off, not the way to the server.
+/// Whether the request's body broke off, not the connection to the server.
 fn is_of_the_request(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut chain = std::iter::successors(Some(error), |error| error.source());
     chain.any(|error| error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_user))
 }
 
-/// The innermost cause: the outer ones repeat each other.
+/// The innermost cause: the outer ones repeat it.
 fn innermost(error: &dyn std::error::Error) -> String {
     let mut cause = error;
     while let Some(inner) = cause.source() {

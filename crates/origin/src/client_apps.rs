@@ -1,8 +1,8 @@
-//! Which apps were seen, and what each asked, caused and was spared.
+//! Apps seen, with counters of their requests, upstream requests and hits.
 //!
-//! What an app calls itself is its own word, so names are worth nothing before the server let one of its requests in. Until
-//! then an app is a stranger: a few are shown by name, so that one whose token is wrong is found, and all are one in the
-//! statistics. When there are too many, the longest unseen make room, and count among the others or the strangers.
+//! An app chooses its own name, so a name counts only once the server has accepted one of its requests. Until then the
+//! app is a stranger: a few are listed by name, so that one with a wrong token can be found, and all are one row in the
+//! statistics. Beyond the limits, the least recently seen apps are merged into the others or the strangers.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -13,157 +13,157 @@ use http::HeaderMap;
 use http::header::USER_AGENT;
 use parking_lot::{Mutex, RwLock};
 
-use crate::client_pattern::Habits;
+use crate::client_pattern::RecentReads;
 
-/// How the rest are called.
+/// Name of the merged apps.
 pub const OTHERS: &str = "others";
-/// Apps shown by name; beyond, those not seen for the longest time are among the others.
+/// Apps listed by name; beyond, the least recently seen are merged into the others.
 pub const MAX_APPS: usize = 100;
-/// Strangers shown by name beside them; as many again, if they come with a token that is good.
+/// Strangers listed by name beside them; as many again if they come with a valid token.
 const MAX_STRANGERS: usize = 20;
-/// Apps that lost their place while somebody still holds them, of strangers and of others each. Beyond, nobody loses it.
+/// Max evicted apps still referenced, for strangers and others each. At the limit no app is evicted.
 const MAX_LEAVING: usize = 100;
-/// How those are called, taken together, who were never let in.
+/// Name of the merged apps without an accepted request.
 pub const STRANGERS: &str = "strangers";
-/// Longest name that is shown.
+/// Max length of a displayed name.
 const MAX_NAME: usize = 40;
 
-/// What one app asked and caused.
+/// Counters of one app.
 #[derive(Debug, Default)]
-pub struct App {
-    /// How it is called.
+pub struct ClientApp {
+    /// Its name.
     pub name: String,
-    /// Which it is among the apps of its server, from 1.
+    /// Its number among the apps of its server, from 1.
     pub number: usize,
     /// Requests it made.
-    pub asked: AtomicU64,
-    /// Requests to the server that it caused.
-    pub reached: AtomicU64,
+    pub requests: AtomicU64,
+    /// Upstream requests it caused.
+    pub upstream_requests: AtomicU64,
     /// Requests answered without asking the server.
     pub saved: AtomicU64,
-    /// Requests that ended in an error of ours or of the server.
+    /// Requests that ended in an error of Greenroom or the server.
     pub failed: AtomicU64,
-    /// Requests that were refused for want of a valid token.
+    /// Requests rejected for lack of a valid token.
     pub unauthorised: AtomicU64,
-    /// Requests whose answer shows that their token is valid: it was needed, and they were let in.
-    pub let_in: AtomicU64,
-    /// Requests among those that would show it, answered without asking the server.
-    pub let_in_saved: AtomicU64,
-    /// What its first request asked for: the word of a class, or of what it was otherwise.
+    /// Requests whose response proves a valid token: one was required, and accepted.
+    pub authorized: AtomicU64,
+    /// Requests that would prove it, answered without asking the server.
+    pub authorized_saved: AtomicU64,
+    /// Request type of its first request, or another category.
     pub first_asked: OnceLock<&'static str>,
-    /// Requests of it that wait for a place in the server's queue now.
+    /// Its requests that wait in the request queue now.
     pub waiting: AtomicUsize,
-    /// How long its requests have waited there, all together, in milliseconds.
+    /// Total wait of its requests there, in milliseconds.
     pub waited_ms: AtomicU64,
-    /// How it has been reading lately.
-    pub habits: Mutex<Habits>,
-    /// Whether none of its requests was let in yet.
+    /// Its recent read pattern.
+    pub recent_reads: Mutex<RecentReads>,
+    /// Whether none of its requests was accepted yet.
     is_stranger: AtomicBool,
     /// Whether it stands for any number of apps.
-    is_crowd: bool,
-    /// Whether it lost its place.
+    is_aggregate: bool,
+    /// Whether it was evicted.
     has_left: AtomicBool,
     seen_ms: AtomicU64,
 }
 
-impl App {
-    /// One of this name and number that was let in.
+impl ClientApp {
+    /// An app of this name and number with an accepted request.
     pub fn new(name: impl Into<String>, number: usize) -> Self {
         Self { name: name.into(), number, ..Self::default() }
     }
 
-    /// One that stands for many.
-    fn crowd(name: &str, number: usize) -> Arc<Self> {
-        Arc::new(Self { is_crowd: true, ..Self::new(name, number) })
+    /// An app that stands for many.
+    fn aggregate(name: &str, number: usize) -> Arc<Self> {
+        Arc::new(Self { is_aggregate: true, ..Self::new(name, number) })
     }
 
-    /// What goes on when apps are taken together.
+    /// Counters that are added up when apps are merged.
     const SUMS: [fn(&Self) -> &AtomicU64; 8] = [
-        |app| &app.asked,
-        |app| &app.reached,
+        |app| &app.requests,
+        |app| &app.upstream_requests,
         |app| &app.saved,
         |app| &app.failed,
         |app| &app.unauthorised,
-        |app| &app.let_in,
-        |app| &app.let_in_saved,
+        |app| &app.authorized,
+        |app| &app.authorized_saved,
         |app| &app.waited_ms,
     ];
 
-    /// Under which name statistics keep what it asks.
-    pub fn counted_as(&self) -> &str {
+    /// Name under which statistics count its requests.
+    pub fn statistics_name(&self) -> &str {
         if self.is_stranger.load(Ordering::Relaxed) { STRANGERS } else { &self.name }
     }
 
-    /// Whether it stands for any number of apps, or lost its place: who comes again is to be looked up anew.
-    pub fn is_passing(&self) -> bool {
-        self.is_crowd || self.has_left.load(Ordering::Relaxed)
+    /// Whether it is an aggregate or was evicted: its next request must look it up again.
+    pub fn needs_lookup(&self) -> bool {
+        self.is_aggregate || self.has_left.load(Ordering::Relaxed)
     }
 
-    /// It asks.
-    pub fn see(&self, now_ms: u64) {
-        // Written once a second at most, so that cores do not take it from each other with every request.
+    /// Records the time of a request.
+    pub fn record_seen(&self, now_ms: u64) {
+        // Written at most once a second, so that cores do not contend for it on every request.
         if now_ms.saturating_sub(self.seen_ms.load(Ordering::Relaxed)) >= 1000 {
             self.seen_ms.store(now_ms, Ordering::Relaxed);
         }
     }
 }
 
-/// What was counted for one app.
+/// Counters of one app at one moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counted {
-    /// See [`App::asked`].
-    pub asked: u64,
-    /// See [`App::reached`].
-    pub reached: u64,
-    /// See [`App::saved`].
+pub struct ClientAppCounters {
+    /// See [`ClientApp::requests`].
+    pub requests: u64,
+    /// See [`ClientApp::upstream_requests`].
+    pub upstream_requests: u64,
+    /// See [`ClientApp::saved`].
     pub saved: u64,
-    /// See [`App::failed`].
+    /// See [`ClientApp::failed`].
     pub failed: u64,
-    /// See [`App::waiting`].
+    /// See [`ClientApp::waiting`].
     pub waiting: usize,
-    /// See [`App::waited_ms`].
+    /// See [`ClientApp::waited_ms`].
     pub waited_ms: u64,
-    /// See [`App::unauthorised`].
+    /// See [`ClientApp::unauthorised`].
     pub unauthorised: u64,
-    /// See [`App::let_in`].
-    pub let_in: u64,
-    /// See [`App::let_in_saved`].
-    pub let_in_saved: u64,
-    /// See [`App::first_asked`].
+    /// See [`ClientApp::authorized`].
+    pub authorized: u64,
+    /// See [`ClientApp::authorized_saved`].
+    pub authorized_saved: u64,
+    /// See [`ClientApp::first_asked`].
     pub first_asked: Option<&'static str>,
-    /// Whether none of its requests was let in.
+    /// Whether none of its requests was accepted.
     pub is_stranger: bool,
 }
 
-impl Counted {
-    fn add(&mut self, app: &App) {
+impl ClientAppCounters {
+    fn add(&mut self, app: &ClientApp) {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        self.asked += read(&app.asked);
-        self.reached += read(&app.reached);
+        self.requests += read(&app.requests);
+        self.upstream_requests += read(&app.upstream_requests);
         self.saved += read(&app.saved);
         self.failed += read(&app.failed);
         self.waiting += app.waiting.load(Ordering::Relaxed);
         self.waited_ms += read(&app.waited_ms);
         self.unauthorised += read(&app.unauthorised);
-        self.let_in += read(&app.let_in);
-        self.let_in_saved += read(&app.let_in_saved);
+        self.authorized += read(&app.authorized);
+        self.authorized_saved += read(&app.authorized_saved);
         self.first_asked = self.first_asked.or_else(|| app.first_asked.get().copied());
-        self.is_stranger = app.counted_as() == STRANGERS;
+        self.is_stranger = app.statistics_name() == STRANGERS;
     }
 }
 
-/// All apps of one server by the name they give themselves.
+/// All apps of one server by the name they send.
 #[derive(Debug, Default)]
-pub struct Apps(RwLock<Table>);
+pub struct ClientApps(RwLock<Table>);
 
 #[derive(Debug)]
 struct Table {
-    named: BTreeMap<String, Arc<App>>,
-    others: Arc<App>,
-    strangers: Arc<App>,
-    /// Those that lost their place while somebody held them: they may count on for a while.
-    leaving: Vec<Arc<App>>,
-    /// Numbers that were given, and are free again since nobody holds their app any more.
+    named: BTreeMap<String, Arc<ClientApp>>,
+    others: Arc<ClientApp>,
+    strangers: Arc<ClientApp>,
+    /// Evicted apps still referenced: their counters may still rise.
+    leaving: Vec<Arc<ClientApp>>,
+    /// Freed numbers of apps that are no longer referenced.
     free: Vec<usize>,
 }
 
@@ -171,53 +171,61 @@ impl Default for Table {
     fn default() -> Self {
         Self {
             named: BTreeMap::new(),
-            others: App::crowd(OTHERS, 1),
-            strangers: App::crowd(STRANGERS, 2),
+            others: ClientApp::aggregate(OTHERS, 1),
+            strangers: ClientApp::aggregate(STRANGERS, 2),
             leaving: Vec::new(),
             free: Vec::new(),
         }
     }
 }
 
-impl Apps {
-    /// The app a request comes from, and whether with a token that is good.
-    pub fn of(&self, credential: &Credential, headers: &HeaderMap, is_member: bool, now_ms: u64) -> Arc<App> {
+impl ClientApps {
+    /// The app of a request; `is_member` says whether its token is valid.
+    pub fn get_or_insert(
+        &self,
+        credential: &Credential,
+        headers: &HeaderMap,
+        is_member: bool,
+        now_ms: u64,
+    ) -> Arc<ClientApp> {
         let name = name_of(credential, headers);
-        if let Some(app) = self.0.read().known(&name) {
+        if let Some(app) = self.0.read().get(&name) {
             return app;
         }
-        self.0.write().welcome(name, is_member, now_ms)
+        self.0.write().insert(name, is_member, now_ms)
     }
 
-    /// The server let in somebody who came with this app. Returns whether that is news. If there was no place for it
-    /// among the strangers, `called` says for whom there is to be one now.
-    pub fn admit(&self, app: &App, called: Option<&str>) -> bool {
+    /// Records that the server accepted a request of this app. Returns whether it was the first. If the app was not
+    /// listed among the strangers, `called` names the app to list now.
+    pub fn mark_authorized(&self, app: &ClientApp, called: Option<&str>) -> bool {
         match called {
-            Some(called) if app.is_crowd => self.0.write().admit_by_name(called),
-            _ if app.is_stranger.load(Ordering::Relaxed) => self.0.write().admit(app),
+            Some(called) if app.is_aggregate => self.0.write().mark_authorized_by_name(called),
+            _ if app.is_stranger.load(Ordering::Relaxed) => self.0.write().mark_authorized(app),
             _ => false,
         }
     }
 
-    /// Every app with its figures; those together that have no place of their own.
-    pub fn figures(&self) -> Vec<(String, Counted)> {
+    /// All apps with their counters; unlisted ones are merged.
+    pub fn counters(&self) -> Vec<(String, ClientAppCounters)> {
         let table = self.0.read();
-        let mut figures: BTreeMap<&str, Counted> = BTreeMap::new();
+        let mut figures: BTreeMap<&str, ClientAppCounters> = BTreeMap::new();
         for app in table.named.values() {
             figures.entry(&app.name).or_default().add(app);
         }
         for app in table.leaving.iter().chain([&table.others, &table.strangers]) {
-            figures.entry(&table.crowd_of(app).name).or_default().add(app);
+            figures.entry(&table.aggregate_of(app).name).or_default().add(app);
         }
-        let is_seen = |counted: &Counted| Counted { is_stranger: false, ..*counted } != Counted::default();
+        let is_seen = |counted: &ClientAppCounters| {
+            ClientAppCounters { is_stranger: false, ..*counted } != ClientAppCounters::default()
+        };
         let seen = figures.into_iter().filter(|(_, counted)| is_seen(counted));
         seen.map(|(name, counted)| (name.to_owned(), counted)).collect()
     }
 }
 
 impl Table {
-    /// The app of this name, if it has a place.
-    fn known(&self, name: &str) -> Option<Arc<App>> {
+    /// The app of this name, if it is listed.
+    fn get(&self, name: &str) -> Option<Arc<ClientApp>> {
         match name {
             OTHERS => Some(Arc::clone(&self.others)),
             STRANGERS => Some(Arc::clone(&self.strangers)),
@@ -225,25 +233,25 @@ impl Table {
         }
     }
 
-    /// A place for an app that nobody knows yet.
-    fn welcome(&mut self, name: String, is_member: bool, now_ms: u64) -> Arc<App> {
-        if let Some(app) = self.known(&name) {
+    /// Lists a new app.
+    fn insert(&mut self, name: String, is_member: bool, now_ms: u64) -> Arc<ClientApp> {
+        if let Some(app) = self.get(&name) {
             return app;
         }
-        self.see_off();
+        self.absorb_released();
         let most = if is_member { 2 * MAX_STRANGERS } else { MAX_STRANGERS };
-        if self.count(true) >= most && !self.show_out(true) {
+        if self.count(true) >= most && !self.evict_oldest(true) {
             return Arc::clone(&self.strangers);
         }
-        let app = App { is_stranger: AtomicBool::new(true), ..App::new(name.clone(), self.number()) };
-        app.see(now_ms);
+        let app = ClientApp { is_stranger: AtomicBool::new(true), ..ClientApp::new(name.clone(), self.number()) };
+        app.record_seen(now_ms);
         let app = Arc::new(app);
         self.named.insert(name, Arc::clone(&app));
         app
     }
 
-    /// A place among those that were let in, if there is one.
-    fn admit(&mut self, app: &App) -> bool {
+    /// Lists the app among the accepted ones, if there is room.
+    fn mark_authorized(&mut self, app: &ClientApp) -> bool {
         let is_news = app.is_stranger.load(Ordering::Relaxed) && self.has_place();
         if is_news {
             app.is_stranger.store(false, Ordering::Relaxed);
@@ -251,39 +259,40 @@ impl Table {
         is_news
     }
 
-    /// The same for one that has none among the strangers: those who flood us keep nobody out who is let in.
-    fn admit_by_name(&mut self, name: &str) -> bool {
-        if let Some(app) = self.known(name) {
-            return self.admit(&app);
+    /// The same for an app not listed among the strangers: a flood of strangers keeps no accepted app out.
+    fn mark_authorized_by_name(&mut self, name: &str) -> bool {
+        if let Some(app) = self.get(name) {
+            return self.mark_authorized(&app);
         }
-        self.see_off();
+        self.absorb_released();
         let has_place = self.has_place();
         if has_place {
             let seen_ms = self.named.values().map(|app| app.seen_ms.load(Ordering::Relaxed)).max();
-            let app = App { seen_ms: AtomicU64::new(seen_ms.unwrap_or(0)), ..App::new(name, self.number()) };
+            let app =
+                ClientApp { seen_ms: AtomicU64::new(seen_ms.unwrap_or(0)), ..ClientApp::new(name, self.number()) };
             self.named.insert(name.to_owned(), Arc::new(app));
         }
         has_place
     }
 
-    /// Whether there is a place for one more that was let in, if need be that of the longest unseen.
+    /// Whether there is room for one more accepted app, if need be by evicting the least recently seen.
     fn has_place(&mut self) -> bool {
-        self.count(false) < MAX_APPS || self.show_out(false)
+        self.count(false) < MAX_APPS || self.evict_oldest(false)
     }
 
-    /// A number that no app has. Two are those of the crowds.
+    /// A free number. The two aggregates have numbers too.
     fn number(&mut self) -> usize {
         self.free.pop().unwrap_or(self.named.len() + self.leaving.len() + 3)
     }
 
-    /// How many there are that are strangers, or that are not.
+    /// Number of strangers, or of accepted apps.
     fn count(&self, strangers: bool) -> usize {
         self.named.values().filter(|app| app.is_stranger.load(Ordering::Relaxed) == strangers).count()
     }
 
-    /// Takes its place from the one of these that was not seen for the longest time. `false`: too many are leaving.
-    fn show_out(&mut self, strangers: bool) -> bool {
-        let of_kind = |app: &&Arc<App>| app.is_stranger.load(Ordering::Relaxed) == strangers;
+    /// Evicts the least recently seen of these. `false`: too many evicted apps are still referenced.
+    fn evict_oldest(&mut self, strangers: bool) -> bool {
+        let of_kind = |app: &&Arc<ClientApp>| app.is_stranger.load(Ordering::Relaxed) == strangers;
         if self.leaving.iter().filter(of_kind).count() >= MAX_LEAVING {
             return false;
         }
@@ -297,27 +306,27 @@ impl Table {
         true
     }
 
-    /// Takes over what those counted whom nobody holds any more.
-    fn see_off(&mut self) {
+    /// Merges the counters of evicted apps that are no longer referenced.
+    fn absorb_released(&mut self) {
         let leaving = std::mem::take(&mut self.leaving);
         let (staying, gone) = leaving.into_iter().partition(|app| Arc::strong_count(app) > 1);
         self.leaving = staying;
         for app in gone {
-            let crowd = self.crowd_of(&app);
-            for sum in App::SUMS {
+            let crowd = self.aggregate_of(&app);
+            for sum in ClientApp::SUMS {
                 sum(crowd).fetch_add(sum(&app).load(Ordering::Relaxed), Ordering::Relaxed);
             }
             self.free.push(app.number);
         }
     }
 
-    /// Among whom an app is that has no place of its own.
-    fn crowd_of(&self, app: &App) -> &Arc<App> {
-        if app.counted_as() == STRANGERS { &self.strangers } else { &self.others }
+    /// The aggregate for an unlisted app.
+    fn aggregate_of(&self, app: &ClientApp) -> &Arc<ClientApp> {
+        if app.statistics_name() == STRANGERS { &self.strangers } else { &self.others }
     }
 }
 
-/// The product name, else the first word of the user agent; only letters that are safe to show.
+/// The product name, else the first word of the user agent; only characters that are safe to show.
 pub fn name_of(credential: &Credential, headers: &HeaderMap) -> String {
     let agent = || headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
     let said = credential.product.as_deref().or_else(|| agent().map(first_word)).unwrap_or("unknown");
@@ -355,103 +364,99 @@ mod tests {
         assert_eq!(name_of(&named, &HeaderMap::new()), "bx");
     }
 
-    fn of(apps: &Apps, name: &str, now_ms: u64) -> Arc<App> {
+    fn of(apps: &ClientApps, name: &str, now_ms: u64) -> Arc<ClientApp> {
         let named = Credential { product: Some(name.into()), ..Credential::default() };
-        let app = apps.of(&named, &HeaderMap::new(), false, now_ms);
-        app.see(now_ms);
-        app.asked.fetch_add(1, Ordering::Relaxed);
+        let app = apps.get_or_insert(&named, &HeaderMap::new(), false, now_ms);
+        app.record_seen(now_ms);
+        app.requests.fetch_add(1, Ordering::Relaxed);
         app
     }
 
-    fn asked(apps: &Apps, name: &str) -> Option<u64> {
-        apps.figures().into_iter().find(|(of, _)| of == name).map(|(_, counted)| counted.asked)
+    fn asked(apps: &ClientApps, name: &str) -> Option<u64> {
+        apps.counters().into_iter().find(|(of, _)| of == name).map(|(_, counted)| counted.requests)
     }
 
     #[test]
     fn a_flood_of_names_that_were_never_let_in_takes_no_place_from_those_that_were() {
-        let apps = Apps::default();
-        assert!(apps.admit(&of(&apps, "Kometa", 1), None));
+        let apps = ClientApps::default();
+        assert!(apps.mark_authorized(&of(&apps, "Kometa", 1), None));
         for index in 0..10_000 {
             of(&apps, &format!("app{index}"), 1_000 + index);
         }
-        assert!(apps.figures().len() <= MAX_STRANGERS + 2, "{:?}", apps.figures());
+        assert!(apps.counters().len() <= MAX_STRANGERS + 2, "{:?}", apps.counters());
         assert_eq!(asked(&apps, "Kometa"), Some(1));
-        assert_eq!(
-            asked(&apps, "app9999"),
-            Some(1),
-            "the last ones are shown, so that a wrong token is found"
-        );
+        assert_eq!(asked(&apps, "app9999"), Some(1), "the last ones are shown, so that a wrong token is found");
         let late = of(&apps, "Tautulli", 20_000);
-        assert_eq!(late.counted_as(), STRANGERS);
-        assert!(apps.admit(&late, None), "it is let in");
-        assert_eq!((late.counted_as(), apps.admit(&late, None)), ("Tautulli", false));
-        let sum: u64 = apps.figures().iter().map(|(_, counted)| counted.asked).sum();
+        assert_eq!(late.statistics_name(), STRANGERS);
+        assert!(apps.mark_authorized(&late, None), "it is let in");
+        assert_eq!((late.statistics_name(), apps.mark_authorized(&late, None)), ("Tautulli", false));
+        let sum: u64 = apps.counters().iter().map(|(_, counted)| counted.requests).sum();
         assert_eq!(sum, 10_002);
     }
 
     #[test]
     fn who_is_let_in_during_a_flood_of_strangers_is_counted_under_its_own_name_from_then_on() {
-        let apps = Apps::default();
-        let held: Vec<Arc<App>> = (0..1_000).map(|index| of(&apps, &format!("app{index}"), 1_000)).collect();
+        let apps = ClientApps::default();
+        let held: Vec<Arc<ClientApp>> = (0..1_000).map(|index| of(&apps, &format!("app{index}"), 1_000)).collect();
         let kometa = of(&apps, "Kometa", 2_000);
-        assert!(kometa.is_crowd, "there is no place for a stranger more");
-        assert!(!apps.admit(&kometa, None), "it may be anybody");
-        assert!(apps.admit(&kometa, Some("Kometa")), "that is news");
-        assert!(!apps.admit(&kometa, Some("Kometa")), "once");
+        assert!(kometa.is_aggregate, "there is no place for a stranger more");
+        assert!(!apps.mark_authorized(&kometa, None), "it may be anybody");
+        assert!(apps.mark_authorized(&kometa, Some("Kometa")), "that is news");
+        assert!(!apps.mark_authorized(&kometa, Some("Kometa")), "once");
         let again = of(&apps, "Kometa", 3_000);
-        assert_eq!((again.counted_as(), again.is_passing()), ("Kometa", false));
-        let counted = apps.figures().into_iter().find(|(name, _)| name == "Kometa").expect("it is shown").1;
-        assert!(!counted.is_stranger && counted.asked == 1, "{counted:?}");
-        assert!(held.iter().all(|app| app.is_crowd || app.number != again.number), "a number of its own");
+        assert_eq!((again.statistics_name(), again.needs_lookup()), ("Kometa", false));
+        let counted = apps.counters().into_iter().find(|(name, _)| name == "Kometa").expect("it is shown").1;
+        assert!(!counted.is_stranger && counted.requests == 1, "{counted:?}");
+        assert!(held.iter().all(|app| app.is_aggregate || app.number != again.number), "a number of its own");
         for index in 0..MAX_APPS as u64 {
-            assert!(apps.admit(&kometa, Some(&format!("good{index}"))), "{index}");
+            assert!(apps.mark_authorized(&kometa, Some(&format!("good{index}"))), "{index}");
             of(&apps, &format!("good{index}"), 5_000 + 1_000 * index);
         }
         assert_eq!(asked(&apps, "Kometa"), None, "the longest unseen makes room");
         assert!(
-            !apps.admit(&kometa, Some(STRANGERS)) && !apps.admit(&kometa, Some(OTHERS)),
+            !apps.mark_authorized(&kometa, Some(STRANGERS)) && !apps.mark_authorized(&kometa, Some(OTHERS)),
             "crowds are none"
         );
-        let sum: u64 = apps.figures().iter().map(|(_, counted)| counted.asked).sum();
+        let sum: u64 = apps.counters().iter().map(|(_, counted)| counted.requests).sum();
         assert_eq!(sum, 1_002 + MAX_APPS as u64);
     }
 
     #[test]
     fn when_there_are_too_many_the_longest_unseen_is_among_the_others_and_sums_stay() {
-        let apps = Apps::default();
+        let apps = ClientApps::default();
         let mut number = std::collections::BTreeSet::new();
         for index in 0..3 * MAX_APPS as u64 {
             let app = of(&apps, &format!("app{index}"), 1_000 * (index + 1));
             number.insert(app.number);
-            apps.admit(&app, None);
+            apps.mark_authorized(&app, None);
             of(&apps, "app0", 1_000 * (index + 1));
         }
-        let figures = apps.figures();
+        let figures = apps.counters();
         assert_eq!(figures.len(), MAX_APPS + 1, "and the others");
         assert_eq!(asked(&apps, "app0"), Some(1 + 3 * MAX_APPS as u64), "it came again and again");
         assert_eq!(asked(&apps, "app1"), None);
-        assert_eq!(figures.iter().map(|(_, counted)| counted.asked).sum::<u64>(), 6 * MAX_APPS as u64);
+        assert_eq!(figures.iter().map(|(_, counted)| counted.requests).sum::<u64>(), 6 * MAX_APPS as u64);
         assert!(number.iter().all(|number| *number <= MAX_APPS + 5), "numbers are given again: {number:?}");
     }
 
     #[test]
     fn who_counts_on_for_an_app_that_lost_its_place_is_not_lost() {
-        let apps = Apps::default();
-        let held: Vec<Arc<App>> = (0..1_000).map(|index| of(&apps, &format!("app{index}"), 1_000)).collect();
+        let apps = ClientApps::default();
+        let held: Vec<Arc<ClientApp>> = (0..1_000).map(|index| of(&apps, &format!("app{index}"), 1_000)).collect();
         let numbers: std::collections::BTreeSet<usize> =
-            held.iter().filter(|app| !app.is_crowd).map(|app| app.number).collect();
+            held.iter().filter(|app| !app.is_aggregate).map(|app| app.number).collect();
         assert_eq!(numbers.len(), MAX_STRANGERS + MAX_LEAVING, "no two that are held have the same number");
-        assert!(held.iter().any(|app| app.is_crowd), "beyond, they have no place");
+        assert!(held.iter().any(|app| app.is_aggregate), "beyond, they have no place");
         let named = Credential { product: Some("Kometa".into()), ..Credential::default() };
-        let kometa = apps.of(&named, &HeaderMap::new(), true, 1_000);
+        let kometa = apps.get_or_insert(&named, &HeaderMap::new(), true, 1_000);
         assert!(
-            apps.admit(&kometa, None) && kometa.counted_as() == "Kometa",
+            apps.mark_authorized(&kometa, None) && kometa.statistics_name() == "Kometa",
             "who has a good token has a place"
         );
         for app in &held {
-            app.asked.fetch_add(1, Ordering::Relaxed);
+            app.requests.fetch_add(1, Ordering::Relaxed);
         }
-        let sum = |apps: &Apps| apps.figures().iter().map(|(_, counted)| counted.asked).sum::<u64>();
+        let sum = |apps: &ClientApps| apps.counters().iter().map(|(_, counted)| counted.requests).sum::<u64>();
         assert_eq!(sum(&apps), 2_000);
         drop(held);
         of(&apps, "one more", 2_000);

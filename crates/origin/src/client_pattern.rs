@@ -1,67 +1,66 @@
-//! How an app has been reading lately, as far as its reads needed the server.
+//! Recent read pattern of an app, from its reads that needed the server.
 
-/// An app floods when it needs the server more often than so many reads …
+/// An app floods if it makes more upstream reads than this …
 const FLOOD_READS: u64 = 60;
-/// … in such a time, in milliseconds …
+/// … within this many milliseconds …
 const FLOOD_WITHIN_MS: u64 = 10_000;
-/// … or has more than this many reads waiting at once.
+/// … or if more than this many of its reads wait at once.
 const FLOOD_WAITING: usize = 16;
 /// Keys remembered per app: a poller has few.
 const POLLED_KEYS: usize = 8;
-/// Reads that follow each other faster than this are one visit, in milliseconds.
+/// Reads less than this many milliseconds apart count as one visit.
 const VISIT_MS: u64 = 1000;
-/// An interval may differ from the one before by one part in so many, and there is still a rhythm.
+/// An interval may differ from the previous one by this fraction (1/n) and still count as steady.
 const STEADY_PART: u64 = 5;
 
-/// What an app seems to be doing.
+/// Read pattern of an app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Habit {
-    /// A read now and then.
+pub enum AccessPattern {
+    /// Occasional reads.
     Browses,
-    /// The same few reads in a rhythm.
+    /// The same few reads at a steady interval.
     Polls,
     /// Very many reads.
     Floods,
 }
 
-/// The latest reads of one app.
+/// Recent reads of one app.
 #[derive(Debug, Default)]
-pub struct Habits {
-    /// When the app would have paid for all its reads, at the price of one [`FLOOD_READS`]th of the time each.
+pub struct RecentReads {
+    /// Time at which the app's reads are paid for, at one [`FLOOD_READS`]th of the period each.
     paid_at_ms: u64,
-    polled: [Polled; POLLED_KEYS],
+    polled: [PolledKey; POLLED_KEYS],
 }
 
 /// A key that was read.
 #[derive(Debug, Clone, Copy, Default)]
-struct Polled {
+struct PolledKey {
     key: u64,
     last_ms: u64,
-    /// Between the last two reads; 0 before there were two.
+    /// Interval of the last two reads; 0 before the second.
     gap_ms: u64,
 }
 
-impl Habits {
-    /// Notes a read that needs the server, and says what the app seems to be doing. `waiting` are the app's reads
-    /// that wait already.
-    pub fn note(&mut self, key: u64, waiting: usize, now_ms: u64) -> Habit {
+impl RecentReads {
+    /// Records a read that needs the server, and returns the app's pattern. `waiting` counts its reads already waiting.
+    pub fn record(&mut self, key: u64, waiting: usize, now_ms: u64) -> AccessPattern {
         let is_flood = self.pay(now_ms) || waiting > FLOOD_WAITING;
         if self.is_in_rhythm(key, now_ms) {
-            Habit::Polls
+            AccessPattern::Polls
         } else if is_flood {
-            Habit::Floods
+            AccessPattern::Floods
         } else {
-            Habit::Browses
+            AccessPattern::Browses
         }
     }
 
-    /// Whether the app has been reading faster than it may.
+    /// Whether the app exceeds the flood rate.
     pub fn is_flood(&self, now_ms: u64) -> bool {
         self.paid_at_ms > now_ms.saturating_add(FLOOD_WITHIN_MS)
     }
 
-    /// Whether the app reads faster than it may. Debts beyond twice the limit are forgotten: an app that stops is
-    /// soon like any other.
+    /// Whether the app exceeds the flood rate. Debt is capped at twice the limit, so an app that stops soon counts as
+    /// any other.
     fn pay(&mut self, now_ms: u64) -> bool {
         let price_ms = FLOOD_WITHIN_MS / FLOOD_READS;
         let most_ms = now_ms + 2 * FLOOD_WITHIN_MS;
@@ -70,11 +69,10 @@ impl Habits {
     }
 
     fn is_in_rhythm(&mut self, key: u64, now_ms: u64) -> bool {
-        let Some(known) = self.polled.iter_mut().find(|polled| polled.key == key && polled.last_ms > 0)
-        else {
+        let Some(known) = self.polled.iter_mut().find(|polled| polled.key == key && polled.last_ms > 0) else {
             let oldest = self.polled.iter_mut().min_by_key(|polled| polled.last_ms);
             if let Some(oldest) = oldest {
-                *oldest = Polled { key, last_ms: now_ms, gap_ms: 0 };
+                *oldest = PolledKey { key, last_ms: now_ms, gap_ms: 0 };
             }
             return false;
         };
@@ -93,61 +91,61 @@ mod tests {
 
     #[test]
     fn sixty_reads_at_once_are_a_visit_and_the_next_is_a_flood() {
-        let mut habits = Habits::default();
+        let mut habits = RecentReads::default();
         for key in 0..FLOOD_READS {
-            assert_eq!(habits.note(key, 0, START_MS), Habit::Browses, "{key}");
+            assert_eq!(habits.record(key, 0, START_MS), AccessPattern::Browses, "{key}");
         }
-        assert_eq!(habits.note(99, 0, START_MS), Habit::Floods);
+        assert_eq!(habits.record(99, 0, START_MS), AccessPattern::Floods);
     }
 
     #[test]
     fn who_floods_is_forgiven_soon_after_it_stops_however_long_it_went_on() {
-        let mut habits = Habits::default();
+        let mut habits = RecentReads::default();
         let mut now_ms = START_MS;
         for key in 0..100_000 {
             now_ms = START_MS + key;
-            habits.note(key, 0, now_ms);
+            habits.record(key, 0, now_ms);
         }
-        assert_eq!(habits.note(1, 0, now_ms), Habit::Floods);
-        assert_eq!(habits.note(2, 0, now_ms + 2 * FLOOD_WITHIN_MS), Habit::Browses);
+        assert_eq!(habits.record(1, 0, now_ms), AccessPattern::Floods);
+        assert_eq!(habits.record(2, 0, now_ms + 2 * FLOOD_WITHIN_MS), AccessPattern::Browses);
     }
 
     #[test]
     fn a_read_every_second_is_no_flood() {
-        let mut habits = Habits::default();
-        assert!((0..500).all(|key| habits.note(key, 0, START_MS + key * 1000) == Habit::Browses));
+        let mut habits = RecentReads::default();
+        assert!((0..500).all(|key| habits.record(key, 0, START_MS + key * 1000) == AccessPattern::Browses));
     }
 
     #[test]
     fn who_has_many_waiting_floods() {
-        let mut habits = Habits::default();
-        assert_eq!(habits.note(1, FLOOD_WAITING, START_MS), Habit::Browses);
-        assert_eq!(habits.note(2, FLOOD_WAITING + 1, START_MS), Habit::Floods);
+        let mut habits = RecentReads::default();
+        assert_eq!(habits.record(1, FLOOD_WAITING, START_MS), AccessPattern::Browses);
+        assert_eq!(habits.record(2, FLOOD_WAITING + 1, START_MS), AccessPattern::Floods);
     }
 
     #[test]
     fn the_same_read_in_a_rhythm_is_a_poll() {
-        let mut habits = Habits::default();
-        let read = |habits: &mut Habits, at_s: u64| habits.note(7, 0, START_MS + at_s * 1000);
-        assert_eq!(read(&mut habits, 0), Habit::Browses);
-        assert_eq!(read(&mut habits, 60), Habit::Browses, "twice is no rhythm");
-        assert_eq!(read(&mut habits, 122), Habit::Polls);
-        assert_eq!(read(&mut habits, 400), Habit::Browses, "it came when it liked");
+        let mut habits = RecentReads::default();
+        let read = |habits: &mut RecentReads, at_s: u64| habits.record(7, 0, START_MS + at_s * 1000);
+        assert_eq!(read(&mut habits, 0), AccessPattern::Browses);
+        assert_eq!(read(&mut habits, 60), AccessPattern::Browses, "twice is no rhythm");
+        assert_eq!(read(&mut habits, 122), AccessPattern::Polls);
+        assert_eq!(read(&mut habits, 400), AccessPattern::Browses, "it came when it liked");
     }
 
     #[test]
     fn reads_of_one_visit_are_no_rhythm() {
-        let mut habits = Habits::default();
-        assert!((0..5).all(|at| habits.note(7, 0, START_MS + at * 200) == Habit::Browses));
+        let mut habits = RecentReads::default();
+        assert!((0..5).all(|at| habits.record(7, 0, START_MS + at * 200) == AccessPattern::Browses));
     }
 
     #[test]
     fn a_walk_over_many_keys_is_no_poll_even_if_it_begins_again() {
-        let mut habits = Habits::default();
+        let mut habits = RecentReads::default();
         for round in 0..5 {
             for key in 0..40 {
                 let at_ms = START_MS + (round * 40 + key) * 1000;
-                assert_eq!(habits.note(key, 0, at_ms), Habit::Browses);
+                assert_eq!(habits.record(key, 0, at_ms), AccessPattern::Browses);
             }
         }
     }

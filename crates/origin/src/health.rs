@@ -1,4 +1,4 @@
-//! How a server does: whether it answers, and whether it does so far slower than it usually does.
+//! Health of a server: whether it answers, and whether far slower than usual.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -7,66 +7,67 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// First bytes of so long are one sample: their median. Otherwise a busy server would remember seconds only.
+/// Times to first byte within this window are one sample: their median. Otherwise the samples of a busy server would
+/// cover only seconds.
 const WINDOW_MS: u64 = 10_000;
-/// First bytes of a window that are taken in.
+/// Max times per window.
 const MAX_IN_WINDOW: usize = 128;
-/// Samples are remembered for so long.
+/// Age at which samples are dropped.
 const KEPT_MS: u64 = 60 * 60_000 + NOW_MS;
-/// Samples that are remembered.
+/// Max samples.
 const MAX_SAMPLES: usize = 372;
-/// What came within this time is how it does now; what came before is how it usually does.
+/// Samples within this time are the current ones; older ones are the usual ones.
 const NOW_MS: u64 = 2 * 60_000;
-/// So many are needed to say how it does now …
+/// Min current samples …
 const MIN_NOW: usize = 5;
-/// … and how it usually does.
+/// … and min usual samples for a judgement.
 const MIN_USUAL: usize = 20;
-/// Far slower is so many times as long …
+/// Slow means this many times the usual time …
 const TIMES: u64 = 4;
-/// … and so much longer: who takes 4 ms instead of 1 is not slow.
+/// … and this much longer: 4 ms instead of 1 ms is not slow.
 const LONGER_MS: u64 = 500;
 
-/// How a server does.
+/// Health of a server.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Health {
     /// It answers.
     Online,
-    /// It answers, far slower than it usually does.
+    /// It answers, far slower than usual.
     Slow,
     /// It is down.
     Offline,
-    /// Nothing was heard of it yet.
+    /// Nothing is known yet.
     #[default]
     Unknown,
 }
 
-/// How long the first bytes of one window took.
+/// Time to first byte in one window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sample {
-    /// When the window began, in milliseconds since 1970.
+pub struct TtfbSample {
+    /// Start of the window, in milliseconds since 1970.
     pub at_ms: u64,
-    /// How long they were waited for, the median, in milliseconds.
+    /// Median time to first byte, in milliseconds.
     pub took_ms: u64,
-    /// Whether the server was slow then: that is not how it usually does.
+    /// Whether the server was slow then, which excludes the sample from the usual ones.
     pub is_slow: bool,
 }
 
-/// How long the last first bytes of a server took.
+/// Recent times to first byte of a server.
 #[derive(Debug, Default)]
-pub struct FirstBytes(Mutex<Remembered>);
+pub struct TtfbSamples(Mutex<TtfbWindow>);
 
 #[derive(Debug, Default)]
-struct Remembered {
-    samples: VecDeque<Sample>,
-    /// The window that is open, and what came in it.
+struct TtfbWindow {
+    samples: VecDeque<TtfbSample>,
+    /// The open window and its times.
     window_ms: u64,
     took_ms: Vec<u64>,
 }
 
-impl FirstBytes {
-    /// One came.
-    pub fn note(&self, at_ms: u64, took: Duration) {
+impl TtfbSamples {
+    /// Records one time.
+    pub fn record(&self, at_ms: u64, took: Duration) {
         let mut remembered = self.0.lock();
         let window_ms = at_ms - at_ms % WINDOW_MS;
         if window_ms != remembered.window_ms {
@@ -78,20 +79,20 @@ impl FirstBytes {
         }
     }
 
-    /// All that are remembered, the open window's too.
-    pub fn samples(&self) -> Vec<Sample> {
+    /// All samples, including the open window.
+    pub fn samples(&self) -> Vec<TtfbSample> {
         let remembered = self.0.lock();
         remembered.samples.iter().copied().chain(remembered.open()).collect()
     }
 }
 
-impl Remembered {
-    fn open(&self) -> Option<Sample> {
+impl TtfbWindow {
+    fn open(&self) -> Option<TtfbSample> {
         let took_ms = (!self.took_ms.is_empty()).then(|| median(self.took_ms.clone()))?;
-        Some(Sample { at_ms: self.window_ms, took_ms, is_slow: false })
+        Some(TtfbSample { at_ms: self.window_ms, took_ms, is_slow: false })
     }
 
-    /// The window is over.
+    /// Closes the window.
     fn close(&mut self, now_ms: u64) {
         let Some(sample) = self.open() else { return };
         self.took_ms.clear();
@@ -100,7 +101,7 @@ impl Remembered {
         if let Some(last) = self.samples.back_mut() {
             last.is_slow = is_slow;
         }
-        let is_over = |sample: &Sample| now_ms.saturating_sub(sample.at_ms) > KEPT_MS;
+        let is_over = |sample: &TtfbSample| now_ms.saturating_sub(sample.at_ms) > KEPT_MS;
         while self.samples.len() > MAX_SAMPLES || self.samples.front().is_some_and(is_over) {
             self.samples.pop_front();
         }
@@ -108,8 +109,8 @@ impl Remembered {
 }
 
 impl Health {
-    /// Judges. `is_well` is whether the last thing heard was an answer; `None` before anything was heard.
-    pub fn of(is_down: bool, is_well: Option<bool>, samples: &[Sample], now_ms: u64) -> Self {
+    /// The health. `is_well` is whether the last request was answered; `None` before the first.
+    pub fn evaluate(is_down: bool, is_well: Option<bool>, samples: &[TtfbSample], now_ms: u64) -> Self {
         match is_well {
             _ if is_down => Self::Offline,
             None => Self::Unknown,
@@ -119,15 +120,12 @@ impl Health {
     }
 }
 
-/// Whether the median of what came lately is far above the median of what came before.
-fn is_slow(samples: &[Sample], now_ms: u64) -> bool {
-    let is_now = |sample: &&Sample| now_ms.saturating_sub(sample.at_ms) < NOW_MS;
+/// Whether the current median is far above the usual one.
+fn is_slow(samples: &[TtfbSample], now_ms: u64) -> bool {
+    let is_now = |sample: &&TtfbSample| now_ms.saturating_sub(sample.at_ms) < NOW_MS;
     let now: Vec<u64> = samples.iter().filter(is_now).map(|sample| sample.took_ms).collect();
-    let usual: Vec<u64> = samples
-        .iter()
-        .filter(|sample| !is_now(sample) && !sample.is_slow)
-        .map(|sample| sample.took_ms)
-        .collect();
+    let usual: Vec<u64> =
+        samples.iter().filter(|sample| !is_now(sample) && !sample.is_slow).map(|sample| sample.took_ms).collect();
     if now.len() < MIN_NOW || usual.len() < MIN_USUAL {
         return false;
     }
@@ -146,50 +144,45 @@ mod tests {
 
     const NOW: u64 = 10_000_000;
 
-    fn samples(usual: usize, usual_ms: u64, now: usize, now_took_ms: u64) -> Vec<Sample> {
-        let before =
-            (0..usual).map(|_| Sample { at_ms: NOW - NOW_MS - 1, took_ms: usual_ms, is_slow: false });
-        let lately = (0..now).map(|_| Sample { at_ms: NOW - 1, took_ms: now_took_ms, is_slow: false });
+    fn samples(usual: usize, usual_ms: u64, now: usize, now_took_ms: u64) -> Vec<TtfbSample> {
+        let before = (0..usual).map(|_| TtfbSample { at_ms: NOW - NOW_MS - 1, took_ms: usual_ms, is_slow: false });
+        let lately = (0..now).map(|_| TtfbSample { at_ms: NOW - 1, took_ms: now_took_ms, is_slow: false });
         before.chain(lately).collect()
     }
 
     #[test]
     fn who_is_down_is_offline_and_who_was_never_heard_of_is_unknown() {
-        assert_eq!(Health::of(true, Some(true), &[], NOW), Health::Offline);
-        assert_eq!(Health::of(true, None, &[], NOW), Health::Offline);
-        assert_eq!(Health::of(false, None, &[], NOW), Health::Unknown);
-        assert_eq!(Health::of(false, Some(false), &[], NOW), Health::Online);
+        assert_eq!(Health::evaluate(true, Some(true), &[], NOW), Health::Offline);
+        assert_eq!(Health::evaluate(true, None, &[], NOW), Health::Offline);
+        assert_eq!(Health::evaluate(false, None, &[], NOW), Health::Unknown);
+        assert_eq!(Health::evaluate(false, Some(false), &[], NOW), Health::Online);
     }
 
     #[test]
     fn slow_is_far_above_the_usual_and_not_a_single_late_answer() {
-        let judge = |samples: &[Sample]| Health::of(false, Some(true), samples, NOW);
+        let judge = |samples: &[TtfbSample]| Health::evaluate(false, Some(true), samples, NOW);
         assert_eq!(judge(&samples(40, 50, 10, 900)), Health::Slow);
         assert_eq!(judge(&samples(40, 2, 10, 20)), Health::Online, "ten times as long, and nobody notices");
         assert_eq!(judge(&samples(40, 400, 10, 900)), Health::Online, "it is never fast");
         assert_eq!(judge(&samples(40, 50, MIN_NOW - 1, 9_000)), Health::Online, "too few to say");
-        assert_eq!(
-            judge(&samples(MIN_USUAL - 1, 50, 10, 9_000)),
-            Health::Online,
-            "nobody knows what is usual"
-        );
+        assert_eq!(judge(&samples(MIN_USUAL - 1, 50, 10, 9_000)), Health::Online, "nobody knows what is usual");
         let mut one_late = samples(40, 50, 10, 50);
-        one_late.push(Sample { at_ms: NOW, took_ms: 30_000, is_slow: false });
+        one_late.push(TtfbSample { at_ms: NOW, took_ms: 30_000, is_slow: false });
         assert_eq!(judge(&one_late), Health::Online);
     }
 
-    /// Ten first bytes a second, each of which takes so long.
-    fn busy(bytes: &FirstBytes, from_ms: u64, until_ms: u64, took_ms: u64) {
+    /// Ten requests a second, each with this time to first byte.
+    fn busy(bytes: &TtfbSamples, from_ms: u64, until_ms: u64, took_ms: u64) {
         for at_ms in (from_ms..until_ms).step_by(100) {
-            bytes.note(at_ms, Duration::from_millis(took_ms));
+            bytes.record(at_ms, Duration::from_millis(took_ms));
         }
     }
 
     #[test]
     fn a_busy_server_that_becomes_slow_is_said_to_be_until_it_is_not() {
         const MINUTE: u64 = 60_000;
-        let bytes = FirstBytes::default();
-        let judge = |now_ms| Health::of(false, Some(true), &bytes.samples(), now_ms);
+        let bytes = TtfbSamples::default();
+        let judge = |now_ms| Health::evaluate(false, Some(true), &bytes.samples(), now_ms);
         busy(&bytes, NOW, NOW + 10 * MINUTE, 50);
         assert_eq!(judge(NOW + 10 * MINUTE), Health::Online);
         busy(&bytes, NOW + 10 * MINUTE, NOW + 30 * MINUTE, 900);
@@ -200,9 +193,9 @@ mod tests {
 
     #[test]
     fn what_is_remembered_is_bounded() {
-        let bytes = FirstBytes::default();
+        let bytes = TtfbSamples::default();
         for window in 0..10_000 {
-            bytes.note(window * WINDOW_MS, Duration::from_millis(1));
+            bytes.record(window * WINDOW_MS, Duration::from_millis(1));
         }
         let samples = bytes.samples();
         assert!(samples.len() <= MAX_SAMPLES + 1, "{}", samples.len());

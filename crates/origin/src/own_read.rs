@@ -1,32 +1,32 @@
-//! A read of our own, past the cache: how it is asked, and what its answer's status means.
+//! Own reads that bypass the cache.
 
 use bytes::Bytes;
 use greenroom_dialect::credential::Credential;
 use http::header::{ACCEPT, HeaderValue};
 use http::{HeaderMap, Request, StatusCode};
 
-use super::Origin;
-use super::client::Lane;
-use crate::body::{Body, Collected, collect};
+use crate::body::{Body, CollectedBody, collect};
 use crate::breaker;
+use crate::client::UpstreamRequestKind;
+use crate::origin::Origin;
 
-/// Why nothing came of it.
+/// Reason why an own read failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoAnswer {
-    /// The server is down, or there is no place in its queue.
-    Away,
-    /// It does not answer in time, or breaks off.
-    Silent,
-    /// It does not let the token do this.
-    Refused,
-    /// It has no such thing.
-    Missing,
-    /// It answers with something else.
-    Unfit,
+pub enum OwnReadError {
+    /// The server is down, or its request queue is full.
+    Unavailable,
+    /// It timed out or broke off.
+    NoResponse,
+    /// The token lacks the permission.
+    Forbidden,
+    /// The resource does not exist.
+    NotFound,
+    /// The response is not usable.
+    UnusableResponse,
 }
 
 impl Origin {
-    /// The request for this target, for an answer in JSON; `None` if it is none.
+    /// The request for this target with a JSON response; `None` if the target is invalid.
     pub fn own_request(&self, target: &str, credential: &Credential) -> Option<Request<Body>> {
         let uri = self.client.uri(target).ok()?;
         let mut request = Request::builder().uri(uri).body(Body::empty()).ok()?;
@@ -37,37 +37,38 @@ impl Origin {
         Some(request)
     }
 
-    /// Asks once, and reads an answer of so many bytes at most. Whoever asks has a place in the queue and counts it.
+    /// Sends a read once, and reads at most this many bytes. The caller holds a permit and counts the request.
     ///
     /// # Errors
-    /// Why there is no answer.
+    /// There is no usable response.
     pub async fn read_own(
         &self,
         target: &str,
         credential: &Credential,
         max_bytes: u64,
-    ) -> Result<(HeaderMap, Bytes), NoAnswer> {
-        let request = self.own_request(target, credential).ok_or(NoAnswer::Unfit)?;
-        // What is asked for differs from page to page; for the breaker they are one.
+    ) -> Result<(HeaderMap, Bytes), OwnReadError> {
+        let request = self.own_request(target, credential).ok_or(OwnReadError::UnusableResponse)?;
+        // Pages differ in their query; for the breaker they are one resource.
         let key = breaker::key_of(target.split('?').next().unwrap_or_default());
-        let response = self.send(request, Lane::Read, key).await.map_err(|_| NoAnswer::Silent)?;
-        judge(response.status())?;
+        let response =
+            self.send(request, UpstreamRequestKind::Read, key).await.map_err(|_| OwnReadError::NoResponse)?;
+        check_status(response.status())?;
         let (head, body) = response.into_parts();
         match collect(body, max_bytes).await {
-            Collected::Whole(body) => Ok((head.headers, body)),
-            Collected::TooLong(..) => Err(NoAnswer::Unfit),
-            Collected::Broken(_) => Err(NoAnswer::Silent),
+            CollectedBody::Whole(body) => Ok((head.headers, body)),
+            CollectedBody::TooLong(..) => Err(OwnReadError::UnusableResponse),
+            CollectedBody::Broken(_) => Err(OwnReadError::NoResponse),
         }
     }
 }
 
-fn judge(status: StatusCode) -> Result<(), NoAnswer> {
+fn check_status(status: StatusCode) -> Result<(), OwnReadError> {
     match status.as_u16() {
         200 => Ok(()),
-        401 | 403 | 498 => Err(NoAnswer::Refused),
-        404 => Err(NoAnswer::Missing),
-        500..=599 => Err(NoAnswer::Silent),
-        _ => Err(NoAnswer::Unfit),
+        401 | 403 | 498 => Err(OwnReadError::Forbidden),
+        404 => Err(OwnReadError::NotFound),
+        500..=599 => Err(OwnReadError::NoResponse),
+        _ => Err(OwnReadError::UnusableResponse),
     }
 }
 
@@ -79,18 +80,18 @@ mod tests {
     fn only_a_200_is_an_answer_and_the_rest_say_why_not() {
         for (status, expected) in [
             (200, Ok(())),
-            (204, Err(NoAnswer::Unfit)),
-            (302, Err(NoAnswer::Unfit)),
-            (400, Err(NoAnswer::Unfit)),
-            (401, Err(NoAnswer::Refused)),
-            (403, Err(NoAnswer::Refused)),
-            (404, Err(NoAnswer::Missing)),
-            (498, Err(NoAnswer::Refused)),
-            (503, Err(NoAnswer::Silent)),
-            (599, Err(NoAnswer::Silent)),
-            (600, Err(NoAnswer::Unfit)),
+            (204, Err(OwnReadError::UnusableResponse)),
+            (302, Err(OwnReadError::UnusableResponse)),
+            (400, Err(OwnReadError::UnusableResponse)),
+            (401, Err(OwnReadError::Forbidden)),
+            (403, Err(OwnReadError::Forbidden)),
+            (404, Err(OwnReadError::NotFound)),
+            (498, Err(OwnReadError::Forbidden)),
+            (503, Err(OwnReadError::NoResponse)),
+            (599, Err(OwnReadError::NoResponse)),
+            (600, Err(OwnReadError::UnusableResponse)),
         ] {
-            assert_eq!(judge(StatusCode::from_u16(status).expect("a status")), expected, "{status}");
+            assert_eq!(check_status(StatusCode::from_u16(status).expect("a status")), expected, "{status}");
         }
     }
 }

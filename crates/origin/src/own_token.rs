@@ -1,23 +1,24 @@
-//! The token that is configured for a server: how it is shown, and whether the server accepts it.
+//! The configured token of a server, and whether the server accepts it.
 
 use std::sync::atomic::Ordering;
 
-use greenroom_dialect::ask::Kind;
-use greenroom_dialect::credential::{Credential, Form};
+use greenroom_dialect::credential::{Credential, TokenForm};
+use greenroom_dialect::request::ServerKind;
 
-use super::Origin;
-use super::fact::Fact;
+use crate::origin::Origin;
+use crate::system_event::SystemEvent;
 
 impl Origin {
-    /// The configured token, as we show it.
+    /// The configured token as a credential.
     pub fn own_credential(&self) -> Option<Credential> {
         let token = self.settings.token.clone()?;
         Some(Credential { token: Some(token), ..self.bare_credential() })
     }
 
-    /// What we say of ourselves beside a token.
+    /// Greenroom's credential without a token.
     pub fn bare_credential(&self) -> Credential {
-        let form = if self.settings.kind == Kind::Plex { Form::PlexHeader } else { Form::Authorization };
+        let form =
+            if self.settings.kind == ServerKind::Plex { TokenForm::PlexHeader } else { TokenForm::Authorization };
         Credential {
             token: None,
             form,
@@ -29,8 +30,8 @@ impl Origin {
         }
     }
 
-    /// The server said yes or no to the configured token.
-    pub fn note_own_token(&self, is_accepted: bool) {
+    /// Records whether the server accepted the configured token.
+    pub fn record_own_token(&self, is_accepted: bool) {
         let was_refused = self.refuses_own_token.swap(!is_accepted, Ordering::Relaxed);
         if !is_accepted && !was_refused {
             tracing::error!(
@@ -39,16 +40,17 @@ impl Origin {
                 "the server rejects the configured token"
             );
         }
-        // Only what changed is told: each refusal would push other facts out of the queues.
+        // Only changes are reported: each refusal would push other events out of the queues.
         if was_refused != is_accepted {
             return;
         }
         let server = self.name().to_owned();
-        let fact = if is_accepted { Fact::TokenAccepted { server } } else { Fact::TokenRejected { server } };
-        self.facts.tell(&fact);
+        let fact =
+            if is_accepted { SystemEvent::TokenAccepted { server } } else { SystemEvent::TokenRejected { server } };
+        self.events.notify(&fact);
     }
 
-    /// Whether the server said no to the configured token when it was last shown.
+    /// Whether the server refused the configured token at its last use.
     pub fn refuses_own_token(&self) -> bool {
         self.refuses_own_token.load(Ordering::Relaxed)
     }

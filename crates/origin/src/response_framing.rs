@@ -1,11 +1,10 @@
-//! Whether a server's response can be read in one way only. What can be read in two is not passed on: somebody
-//! further along might read it the other way, and take one body for two answers.
+//! Rejects responses with ambiguous framing. They are not forwarded, because another hop might parse them differently
+//! and take one body for two responses.
 
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, StatusCode};
 
-/// What is wrong with the head of a response, if anything. `asked_to_switch`: the request asked for another
-/// protocol.
+/// The fault of a response head, if any. `asked_to_switch`: the request asked for a protocol upgrade.
 pub fn objection(status: StatusCode, headers: &HeaderMap, asked_to_switch: bool) -> Option<&'static str> {
     if status == StatusCode::SWITCHING_PROTOCOLS {
         let is_socket =
@@ -28,8 +27,7 @@ mod tests {
     use super::*;
 
     fn of(status: u16, said: &[(HeaderName, &'static str)], asked_to_switch: bool) -> bool {
-        let headers =
-            said.iter().map(|(name, value)| (name.clone(), value.parse().expect("a value"))).collect();
+        let headers = said.iter().map(|(name, value)| (name.clone(), value.parse().expect("a value"))).collect();
         objection(StatusCode::from_u16(status).expect("a status"), &headers, asked_to_switch).is_some()
     }
 

@@ -1,4 +1,4 @@
-//! A listener: accepts clients' connections, reads their requests, ends gracefully.
+//! A listener: accepts client connections, serves their requests, shuts down gracefully.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
@@ -14,30 +14,30 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use crate::dispatch;
-use crate::http::connection::{Conversation, Patient};
-use crate::http::connection_limit::{Full, Seat};
-use crate::http::limits::Bound;
-use crate::http::server_certificate::Shown;
-use crate::request::client_ip::household;
+use crate::http::concurrency_limit::{ConcurrencyLimitError, ConcurrencyPermit};
+use crate::http::connection::{ClientConnection, ClientStream};
+use crate::http::limits::LimitKind;
+use crate::http::server_certificate::ServerCertificate;
+use crate::request::client_ip::client_network;
 use crate::server::Server;
 
-/// How long a client may take to send the head of a request, and how long its connection may be idle before: longer
-/// than the usual poll, so that no request meets a connection that is being closed.
+/// Timeout for a request head and for an idle connection before it. Longer than the usual poll interval, so that no
+/// request meets a connection that is being closed.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
-/// Longest head of a request; what is longer is answered with 414 or 431.
+/// Longest request head; a longer one gets 414 or 431.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
-/// After a connection could not be accepted (no file descriptors left), wait so long.
+/// Pause after a failed `accept` (no file descriptors left).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// What one hears for whom there is no place. It is said once and not waited for.
-const FULL: &[u8] =
+/// Response to a connection over the limit. Written once, without waiting for it to be read.
+const OVERLOADED_RESPONSE: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
-/// Serves clients of `server` until it is stopped, encrypted where there is a certificate to show. Once `leaving`, it
-/// accepts nobody more, and each response asks its client for a new connection.
+/// Serves clients of `server` until stopped, over TLS if there is a certificate. Once `leaving`, it accepts no
+/// connection, and each response asks its client to reconnect.
 pub async fn serve(
     server: Arc<Server>,
     listener: TcpListener,
-    shown: Option<Arc<Shown>>,
+    shown: Option<Arc<ServerCertificate>>,
     leaving: CancellationToken,
 ) {
     loop {
@@ -47,7 +47,7 @@ pub async fn serve(
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, peer)) => receive(&server, stream, peer, shown.clone(), leaving.clone()),
+            Ok((stream, peer)) => admit_connection(&server, stream, peer, shown.clone(), leaving.clone()),
             Err(error) => {
                 tracing::warn!(server = server.name(), %error, "a connection could not be accepted");
                 server.origin.clock.sleep(ACCEPT_PAUSE).await;
@@ -56,70 +56,70 @@ pub async fn serve(
     }
 }
 
-/// Gives the connection a place, or turns it away.
-fn receive(
+/// Acquires a permit for the connection, or rejects it.
+fn admit_connection(
     server: &Arc<Server>,
     stream: TcpStream,
     peer: SocketAddr,
-    shown: Option<Arc<Shown>>,
+    shown: Option<Arc<ServerCertificate>>,
     leaving: CancellationToken,
 ) {
-    match seat(server, peer.ip()) {
+    match acquire_connection_permit(server, peer.ip()) {
         Ok(seat) => {
-            // Without this a small answer waits for the client's delayed acknowledgement.
+            // Without this, a small response waits for the client's delayed acknowledgement.
             drop(stream.set_nodelay(true));
             let client = Arc::clone(server);
             server.origin.tasks.spawn(async move {
                 let _seat = seat;
-                welcome(client, stream, peer, shown, leaving).await;
+                accept_encrypted(client, stream, peer, shown, leaving).await;
             });
         }
         Err(bound) => {
-            server.limits.bounds.note(bound);
+            server.limits.counters.record(bound);
             tracing::debug!(server = server.name(), bound = bound.name(), "a connection was turned away");
-            drop(stream.try_write(FULL));
+            drop(stream.try_write(OVERLOADED_RESPONSE));
         }
     }
 }
 
-fn seat(server: &Server, peer: IpAddr) -> Result<Seat<IpAddr>, Bound> {
-    // Behind a trusted proxy there are many.
-    let is_proxy = server.origin.settings.hygiene.trusted_proxies.contain(peer);
-    server.limits.connections.take((!is_proxy).then(|| household(peer))).map_err(|full| match full {
-        Full::All => Bound::Connections,
-        Full::Guest => Bound::ConnectionsPerPeer,
+fn acquire_connection_permit(server: &Server, peer: IpAddr) -> Result<ConcurrencyPermit<IpAddr>, LimitKind> {
+    // A trusted proxy carries many clients.
+    let is_proxy = server.origin.settings.listener_limits.trusted_proxies.contain(peer);
+    server.limits.connections.try_acquire((!is_proxy).then(|| client_network(peer))).map_err(|full| match full {
+        ConcurrencyLimitError::Total => LimitKind::Connections,
+        ConcurrencyLimitError::PerClient => LimitKind::ConnectionsPerPeer,
     })
 }
 
-async fn welcome(
+async fn accept_encrypted(
     server: Arc<Server>,
     stream: TcpStream,
     peer: SocketAddr,
-    shown: Option<Arc<Shown>>,
+    shown: Option<Arc<ServerCertificate>>,
     leaving: CancellationToken,
 ) {
-    let Some(shown) = shown else { return converse(server, stream, peer, leaving).await };
+    let Some(shown) = shown else { return serve_connection(server, stream, peer, leaving).await };
     let greeted = tokio::select! {
         () = server.origin.stop.cancelled() => return,
-        greeted = shown.greet(stream) => greeted,
+        greeted = shown.accept(stream) => greeted,
     };
     match greeted {
-        Ok(stream) => converse(server, stream, peer, leaving).await,
+        Ok(stream) => serve_connection(server, stream, peer, leaving).await,
         Err(error) => {
             tracing::debug!(server = server.name(), %error, "a client does not agree on encryption");
         }
     }
 }
 
-async fn converse(
+async fn serve_connection(
     server: Arc<Server>,
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     peer: SocketAddr,
     leaving: CancellationToken,
 ) {
     let stop = server.origin.stop.clone();
-    let conversation = Arc::new(Conversation::new());
-    let stream = Patient::new(stream, server.origin.clock.clone(), Arc::clone(&conversation));
+    let conversation = Arc::new(ClientConnection::new());
+    let stream = ClientStream::new(stream, server.origin.clock.clone(), Arc::clone(&conversation));
     let (owner, watched) = (Arc::clone(&server), Arc::clone(&conversation));
     let service = service_fn(move |mut request| {
         let server = Arc::clone(&server);
@@ -144,13 +144,14 @@ async fn converse(
         ended = connection.as_mut() => ended,
         () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
+            watched.is_at_its_last(&owner.limits.passing);
             connection.await
         }
     };
     match ended {
-        Err(_) if watched.was_too_slow() => owner.limits.bounds.note(Bound::SlowReader),
-        Err(error) if error.is_timeout() && watched.is_in_a_head() => {
-            owner.limits.bounds.note(Bound::SlowHead);
+        Err(_) if watched.has_write_timed_out() => owner.limits.counters.record(LimitKind::SlowReader),
+        Err(error) if error.is_timeout() && watched.is_reading_head() => {
+            owner.limits.counters.record(LimitKind::SlowHead);
         }
         _ => {}
     }
@@ -162,7 +163,7 @@ mod tests {
 
     #[test]
     fn one_household_is_one_peer() {
-        let of = |text: &str| household(text.parse().expect("an address")).to_string();
+        let of = |text: &str| client_network(text.parse().expect("an address")).to_string();
         assert_eq!(of("192.168.1.7"), "192.168.1.7");
         assert_eq!(of("::ffff:192.168.1.7"), "192.168.1.7");
         assert_eq!(of("2001:db8:1:2:3:4:5:6"), of("2001:db8:1:2:ffff::1"));

@@ -1,193 +1,213 @@
-//! What is counted of a request when it is answered: in the ledger, as one line of the log for who wants to see each
-//! (`GREENROOM_LOG=greenroom::decision=debug`), and as a span for who has a collector of traces.
+//! Records each request when its response is known: in the statistics, as a log line
+//! (`GREENROOM_LOG=greenroom::decision=debug`), and as a span for a trace collector.
 
 use std::sync::atomic::Ordering;
 
-use greenroom_cache::{FailureKind, Reason, Served};
-use greenroom_dialect::verdict as classified;
+use greenroom_cache::{CacheStatus, CacheStatusReason, LoadErrorKind};
+use greenroom_dialect::classification as classified;
 use http::{Response, StatusCode};
 use http_body::Body as _;
 
 use crate::identity::Identity;
-use crate::otlp::traceparent::Parent;
-use crate::record::minute_bucket::Cause;
-use crate::record::{Decision, Outcome, Subject, Verdict, Why};
-use crate::request::meaning::Meaning;
+use crate::otlp::traceparent::TraceParent;
+use crate::proxy_request::ProxyRequest;
+use crate::record::minute_bucket::RequestSource;
+use crate::record::{CacheResult, Decision, DecisionOutcome, DecisionReason, RequestCategory};
+use crate::request::classified_request::ClassifiedRequest;
 use crate::server::Server;
-use crate::visit::Visit;
 use greenroom_origin::body::Body;
 
-/// The name under which the lines are chosen.
+/// Log target that selects these lines.
 const TARGET: &str = "greenroom::decision";
 
-/// Marks an answer of ours among what passes: the server did not say it.
+/// Marks a response made by Greenroom on the pass-through path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ours {
+pub(super) enum GeneratedResponse {
     /// An error.
-    Problem,
-    /// What the server would have said, while it is down. It was not asked.
-    InItsAbsence,
-    /// The same, after it was asked in vain.
-    InItsStead,
+    Error,
+    /// Offline response, made without asking the server.
+    WhileOffline,
+    /// Offline response, made after the server failed to answer.
+    AfterFailure,
 }
 
-/// What is known of a request before it is answered.
+/// Request data known before the response.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Asked {
-    /// When it began.
-    pub(super) began_us: u64,
-    /// The trace it belongs to.
-    pub(super) parent: Option<Parent>,
+pub(super) struct RequestStart {
+    /// Start time.
+    pub(super) started_us: u64,
+    /// Parent of the request's span.
+    pub(super) parent: Option<TraceParent>,
 }
 
-/// The status that stands for no answer, where one is written down.
-const NO_ANSWER: u16 = 499;
+/// Name the dialects give to a write that is in no table.
+const UNKNOWN_WRITE: &str = "unknown";
+/// Status recorded when the client left without a response.
+const CLIENT_CLOSED_REQUEST: u16 = 499;
 
-/// A request that waits for its answer. If its client leaves before, nobody goes on with it: then that is noted.
+/// A request without a response yet. If the client disconnects first, nothing continues the request: the drop records
+/// that.
 #[derive(Debug)]
-pub(super) struct Waiting<'a> {
+pub(super) struct InFlightRequest<'a> {
     server: &'a Server,
-    meaning: &'a Meaning,
-    asked: Asked,
+    classified: &'a ClassifiedRequest,
+    start: RequestStart,
     is_answered: bool,
 }
 
-impl<'a> Waiting<'a> {
-    pub(super) fn new(server: &'a Server, meaning: &'a Meaning, asked: Asked) -> Self {
-        Self { server, meaning, asked, is_answered: false }
+impl<'a> InFlightRequest<'a> {
+    pub(super) fn new(server: &'a Server, meaning: &'a ClassifiedRequest, asked: RequestStart) -> Self {
+        Self { server, classified: meaning, start: asked, is_answered: false }
     }
 
-    /// It was answered.
-    pub(super) fn answered(mut self, response: &mut Response<Body>, outcome: Outcome) {
-        let ours = response.extensions_mut().remove::<Ours>();
+    /// Records the response.
+    pub(super) fn finish(mut self, response: &mut Response<Body>, outcome: DecisionOutcome) {
+        let ours = response.extensions_mut().remove::<GeneratedResponse>();
         let bytes = response.body().size_hint().exact().unwrap_or(0);
-        self.note(settled(outcome, ours), response.status().as_u16(), bytes);
+        self.record(final_outcome(outcome, ours), response.status().as_u16(), bytes);
     }
 
-    /// A read of our own was answered, which counts as a request of the app that wanted to know.
-    pub(super) fn answered_within(mut self, outcome: Outcome, status: StatusCode, bytes: u64) {
-        self.note(outcome, status.as_u16(), bytes);
+    /// Records the result of an internal read, which counts as a request of the app that caused it.
+    pub(super) fn finish_internal(mut self, outcome: DecisionOutcome, status: StatusCode, bytes: u64) {
+        self.record(outcome, status.as_u16(), bytes);
     }
 
-    fn note(&mut self, outcome: Outcome, status: u16, bytes: u64) {
+    fn record(&mut self, outcome: DecisionOutcome, status: u16, bytes: u64) {
         self.is_answered = true;
-        let Self { server, meaning, asked, .. } = *self;
+        let Self { server, classified: meaning, start: asked, .. } = *self;
         let now_us = server.origin.clock.now_us();
         let decision = Decision {
-            at_ms: server.origin.clock.moment_us(now_us) / 1000,
-            subject: Subject::of(&meaning.verdict),
+            at_ms: server.origin.clock.wall_us(now_us) / 1000,
+            category: RequestCategory::from_classification(&meaning.classification),
             app: meaning.app.clone(),
             user: meaning.user.filter(|_| meaning.identity.is_member()),
-            question: meaning.question,
+            request_hash: meaning.request_hash,
             outcome,
             status,
-            elapsed_us: now_us.saturating_sub(asked.began_us),
+            elapsed_us: now_us.saturating_sub(asked.started_us),
             bytes,
         };
-        tell(server, &decision);
-        server.record.traces.note(&server.origin, &decision, asked.parent);
+        log(server, &decision);
+        server.recorders.otlp.record(&server.origin, &decision, asked.parent);
         if let Some(user) = decision.user {
-            server.record.ledger.note_whose_reached(user, meaning.identity.take_owed(), decision.at_ms);
+            server.recorders.requests.attribute_reached(user, meaning.identity.drain_unattributed(), decision.at_ms);
         }
-        server.record.ledger.record(decision);
+        server.recorders.requests.record(decision);
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for InFlightRequest<'_> {
     fn drop(&mut self) {
         if !self.is_answered {
-            self.note(Outcome::new(Verdict::Failed, Why::Left), NO_ANSWER, 0);
+            self.record(DecisionOutcome::new(CacheResult::Failed, DecisionReason::Left), CLIENT_CLOSED_REQUEST, 0);
         }
     }
 }
 
-/// Heeds what an answer of this status says about who asked, before it is counted.
-pub(super) fn let_in(server: &Server, meaning: &Meaning, status: StatusCode) {
+/// Applies what this response status says about the token, before the request is counted.
+pub(super) fn record_auth_status(server: &Server, meaning: &ClassifiedRequest, status: StatusCode) {
     if !meaning.needs_token || status.as_u16() >= 400 {
         return;
     }
-    meaning.app.let_in.fetch_add(1, Ordering::Relaxed);
-    // Some of what passes is given to any token, and so are redirects.
+    meaning.app.authorized.fetch_add(1, Ordering::Relaxed);
+    // Some pass-through responses are given to any token, and so are redirects.
     let is_given = status.is_success() || status == StatusCode::NOT_MODIFIED;
-    if is_given && !matches!(meaning.verdict, classified::Verdict::Stream(_)) {
-        meaning.identity.note_member();
+    if is_given && is_for_users_only(&meaning.classification) {
+        meaning.identity.mark_member();
     }
     if meaning.identity.is_member() {
-        admit(server, meaning);
+        admit_app(server, meaning);
     }
 }
 
-/// This app counts under its own name from now on.
-pub(super) fn admit(server: &Server, meaning: &Meaning) {
-    let called = meaning.called.as_deref();
-    if server.apps.admit(&meaning.app, called) {
+/// Whether the server gives this response to valid tokens only. Unknown for paths in no table (a plugin's own, say):
+/// success of such a write proves nothing.
+fn is_for_users_only(verdict: &classified::Classification) -> bool {
+    match verdict {
+        classified::Classification::Read(_) => true,
+        classified::Classification::Write(write) => write.name != UNKNOWN_WRITE,
+        classified::Classification::Stream(_) | classified::Classification::Refuse(_) => false,
+    }
+}
+
+/// Counts this app under its own name from now on.
+pub(super) fn admit_app(server: &Server, meaning: &ClassifiedRequest) {
+    let called = meaning.client_name.as_deref();
+    if server.apps.mark_authorized(&meaning.app, called) {
         let name = called.unwrap_or(&meaning.app.name);
         tracing::info!(server = server.name(), app = name, "first request of an app");
     }
 }
 
-/// A request of a client reaches the server.
-pub(super) fn reached(visit: &Visit) {
-    let cause = Cause { subject: Subject::of(&visit.verdict), app: &visit.app, user: visit.user };
-    reached_by(&visit.server, &visit.identity, cause);
+/// Records that a client's request reaches the server.
+pub(super) fn record_reached(visit: &ProxyRequest) {
+    let cause = RequestSource {
+        category: RequestCategory::from_classification(&visit.classification),
+        app: &visit.app,
+        user: visit.user,
+    };
+    record_reached_by(&visit.server, &visit.identity, cause);
 }
 
-/// The same, of who showed this identity's token. While nobody knows whether that is valid, its user stays owed it.
-pub(super) fn reached_by(server: &Server, identity: &Identity, cause: Cause<'_>) {
+/// Like [`record_reached`], for this identity. Until its token is known to be valid, the request stays unattributed to
+/// a user.
+pub(super) fn record_reached_by(server: &Server, identity: &Identity, cause: RequestSource<'_>) {
     let is_member = identity.is_member();
     if !is_member && cause.user.is_some() {
-        identity.owe_reached();
+        identity.add_unattributed();
     }
-    let cause = Cause { user: cause.user.filter(|_| is_member), ..cause };
-    server.record.ledger.note_reached(cause, server.origin.clock.now_ms());
+    let cause = RequestSource { user: cause.user.filter(|_| is_member), ..cause };
+    server.recorders.requests.record_reached(cause, server.origin.clock.now_ms());
 }
 
-/// Whether the server was not asked for this answer.
-pub(crate) fn saves(served: Served, reason: Option<Reason>) -> bool {
+/// Whether the response was served without asking the server.
+pub(crate) fn is_saved(served: CacheStatus, reason: Option<CacheStatusReason>) -> bool {
     match served {
-        Served::Hit | Served::Stale | Served::Joined => true,
-        Served::StaleOnError => matches!(reason, Some(Reason::FailedLately(_) | Reason::Offline)),
-        Served::Loaded | Served::Refreshed => false,
+        CacheStatus::Hit | CacheStatus::Stale | CacheStatus::Joined => true,
+        CacheStatus::StaleOnError => {
+            matches!(reason, Some(CacheStatusReason::FailedRecently(_) | CacheStatusReason::Offline))
+        }
+        CacheStatus::Loaded | CacheStatus::Refreshed => false,
     }
 }
 
-/// Counts what was answered without asking the server.
-pub(crate) fn note_saved(visit: &Visit, served: Served, reason: Option<Reason>) {
-    if saves(served, reason) {
+/// Counts responses that were served without asking the server.
+pub(crate) fn record_saved(visit: &ProxyRequest, served: CacheStatus, reason: Option<CacheStatusReason>) {
+    if is_saved(served, reason) {
         visit.server.counters.saved.fetch_add(1, Ordering::Relaxed);
         visit.app.saved.fetch_add(1, Ordering::Relaxed);
         if visit.needs_token {
-            visit.app.let_in_saved.fetch_add(1, Ordering::Relaxed);
+            visit.app.authorized_saved.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
 
-/// What was to pass, but was answered by us, did not pass.
-fn settled(outcome: Outcome, ours: Option<Ours>) -> Outcome {
-    let stood_in = |reason| Outcome::new(Verdict::StaleOnError, Why::Judged(reason));
-    match (outcome.verdict, ours) {
-        (Verdict::Passed | Verdict::Write, Some(Ours::Problem)) => {
-            Outcome::new(Verdict::Failed, Why::Unanswered)
+/// A request that was to pass but got a response of Greenroom's own did not pass.
+fn final_outcome(outcome: DecisionOutcome, ours: Option<GeneratedResponse>) -> DecisionOutcome {
+    let stood_in = |reason| DecisionOutcome::new(CacheResult::StaleOnError, DecisionReason::Cache(reason));
+    match (outcome.result, ours) {
+        (CacheResult::Passed | CacheResult::Write, Some(GeneratedResponse::Error)) => {
+            DecisionOutcome::new(CacheResult::Failed, DecisionReason::Unanswered)
         }
-        (Verdict::Passed | Verdict::Write, Some(Ours::InItsAbsence)) => {
-            Outcome { is_saved: true, ..stood_in(Reason::Offline) }
+        (CacheResult::Passed | CacheResult::Write, Some(GeneratedResponse::WhileOffline)) => {
+            DecisionOutcome { is_saved: true, ..stood_in(CacheStatusReason::Offline) }
         }
-        (Verdict::Passed | Verdict::Write, Some(Ours::InItsStead)) => {
-            stood_in(Reason::Failed(FailureKind::Unreachable))
+        (CacheResult::Passed | CacheResult::Write, Some(GeneratedResponse::AfterFailure)) => {
+            stood_in(CacheStatusReason::Failed(LoadErrorKind::Unreachable))
         }
         _ => outcome,
     }
 }
 
-fn tell(server: &Server, decision: &Decision) {
+fn log(server: &Server, decision: &Decision) {
     tracing::debug!(
         target: TARGET,
         server = server.name(),
-        class = decision.subject.name(),
+        class = decision.category.name(),
         app = decision.app.name,
         user = decision.user.map(tracing::field::display),
-        verdict = decision.outcome.verdict.name(),
-        reason = decision.outcome.why.map(Why::name),
+        verdict = decision.outcome.result.name(),
+        reason = decision.outcome.reason.map(DecisionReason::name),
         status = decision.status,
         age_s = decision.outcome.age_ms.map(|age_ms| age_ms / 1000),
         elapsed_us = decision.elapsed_us,
@@ -199,25 +219,28 @@ fn tell(server: &Server, decision: &Decision) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Passage;
+    use crate::record::PassReason;
 
     #[test]
     fn what_we_answer_in_the_servers_place_did_not_pass() {
         for passed in [
-            Outcome::new(Verdict::Passed, Why::Passed(Passage::Media)),
-            Outcome::new(Verdict::Write, Why::Passed(Passage::Write)),
+            DecisionOutcome::new(CacheResult::Passed, DecisionReason::Passed(PassReason::Media)),
+            DecisionOutcome::new(CacheResult::Write, DecisionReason::Passed(PassReason::Write)),
         ] {
             let as_is = |ours| {
-                let Outcome { verdict, why, is_saved, .. } = settled(passed, ours);
-                (verdict, why.map(Why::name), is_saved)
+                let DecisionOutcome { result: verdict, reason: why, is_saved, .. } = final_outcome(passed, ours);
+                (verdict, why.map(DecisionReason::name), is_saved)
             };
-            assert_eq!(settled(passed, None), passed);
-            assert_eq!(as_is(Some(Ours::Problem)), (Verdict::Failed, Some("unanswered"), false));
-            let absent = (Verdict::StaleOnError, Some("offline"), true);
-            assert_eq!(as_is(Some(Ours::InItsAbsence)), absent);
-            assert_eq!(as_is(Some(Ours::InItsStead)), (Verdict::StaleOnError, Some("unreachable"), false));
+            assert_eq!(final_outcome(passed, None), passed);
+            assert_eq!(as_is(Some(GeneratedResponse::Error)), (CacheResult::Failed, Some("unanswered"), false));
+            let absent = (CacheResult::StaleOnError, Some("offline"), true);
+            assert_eq!(as_is(Some(GeneratedResponse::WhileOffline)), absent);
+            assert_eq!(
+                as_is(Some(GeneratedResponse::AfterFailure)),
+                (CacheResult::StaleOnError, Some("unreachable"), false)
+            );
         }
-        let refused = Outcome::new(Verdict::Refused, Why::NoToken);
-        assert_eq!(settled(refused, Some(Ours::Problem)), refused);
+        let refused = DecisionOutcome::new(CacheResult::Refused, DecisionReason::NoToken);
+        assert_eq!(final_outcome(refused, Some(GeneratedResponse::Error)), refused);
     }
 }

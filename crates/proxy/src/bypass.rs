@@ -1,7 +1,7 @@
-//! What is bypassed: reads that go to the server as if Greenroom were not there, until that is taken back.
+//! Bypasses: reads that go to the server as if there were no cache, until the bypass is removed.
 //!
-//! The list is short, is kept in one small file, and survives a restart. Writes still invalidate and events still
-//! apply while something is bypassed, so what was kept before is as good afterwards as if nothing had been.
+//! The list is short, is stored in one small file, and survives a restart. Writes still invalidate and events still
+//! apply during a bypass, so entries cached before it are as good afterwards.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,23 +10,23 @@ use parking_lot::{Mutex, RwLock};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use greenroom_state::file_lane::FileLane;
+use greenroom_state::file_work_queue::FileWorkQueue;
 use greenroom_state::secrets::{BYPASS_FILE as FILE, DataDir};
 
-/// So many are kept; a person sets one or two.
+/// Max number of bypasses; a person sets one or two.
 pub const MAX_BYPASSES: usize = 64;
 
-/// What is bypassed: all that fits every word that is said. Nothing said is everything.
+/// One bypass. It covers the reads that match all fields that are set; with none set, every read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Bypass {
-    /// Reads of this server.
+    /// Server whose reads it covers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<String>,
-    /// Reads of this class.
+    /// Request type it covers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class: Option<String>,
-    /// Reads of this app.
+    /// App whose reads it covers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub app: Option<String>,
 }
@@ -38,53 +38,51 @@ impl Bypass {
         fits(&self.server, server) && fits(&self.class, class) && fits(&self.app, app)
     }
 
-    /// Whether it lies within `other`: all that it covers, the other one covers.
+    /// Whether `other` covers everything that this one covers.
     pub fn lies_within(&self, other: &Self) -> bool {
         let within = |own: &Option<String>, other: &Option<String>| other.is_none() || own == other;
-        within(&self.server, &other.server)
-            && within(&self.class, &other.class)
-            && within(&self.app, &other.app)
+        within(&self.server, &other.server) && within(&self.class, &other.class) && within(&self.app, &other.app)
     }
 }
 
-/// Why the list stays as it was.
+/// Reason why the list was not changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Unchanged {
-    /// There are [`MAX_BYPASSES`] already.
+pub enum BypassError {
+    /// [`MAX_BYPASSES`] are set already.
     TooMany,
-    /// It cannot be kept, and why.
-    NotKept(String),
+    /// The file could not be written, with the reason.
+    NotSaved(String),
 }
 
-impl From<String> for Unchanged {
+impl From<String> for BypassError {
     fn from(reason: String) -> Self {
-        Self::NotKept(reason)
+        Self::NotSaved(reason)
     }
 }
 
-/// As it is kept.
+/// The file format.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Kept {
+struct BypassFile {
     bypasses: Vec<Bypass>,
 }
 
-/// All that is bypassed, for all servers.
+/// All bypasses, for all servers.
 #[derive(Debug, Default)]
 pub struct Bypasses {
     list: RwLock<Vec<Bypass>>,
-    /// Whether the list holds anything, so that a hit takes no lock while it does not.
+    /// Whether the list has entries, so that a hit takes no lock while it is empty.
     any: AtomicBool,
-    /// Held while the file is written until what is there holds here; never by who asks what is bypassed.
+    /// Held from writing the file until the list in memory matches it; lookups never take it.
     changing: Mutex<()>,
-    /// Where it is kept; nowhere in tests.
+    /// Directory of the file; `None` in tests.
     data_dir: Option<DataDir>,
-    /// Where the file is read and written while the process runs.
-    pub lane: FileLane,
+    /// Reads and writes the file while the process runs.
+    pub lane: FileWorkQueue,
 }
 
 impl Bypasses {
-    /// What is kept in the data directory. A file that cannot be understood is said once and ignored.
+    /// Opens the list in the data directory. A file that cannot be parsed is logged once and ignored.
     pub fn open(data_dir: &DataDir) -> Arc<Self> {
         let list = read(data_dir).unwrap_or_else(|reason| {
             tracing::warn!(
@@ -95,11 +93,11 @@ impl Bypasses {
         });
         let any = AtomicBool::new(!list.is_empty());
         let data_dir = Some(data_dir.clone());
-        let (list, lane) = (RwLock::new(list), FileLane::default());
+        let (list, lane) = (RwLock::new(list), FileWorkQueue::default());
         Arc::new(Self { list, any, changing: Mutex::default(), data_dir, lane })
     }
 
-    /// This is bypassed from now on, and nothing else.
+    /// Replaces the list in memory.
     fn swap(&self, wanted: Vec<Bypass>) {
         let mut list = self.list.write();
         self.any.store(!wanted.is_empty(), Ordering::Release);
@@ -108,8 +106,7 @@ impl Bypasses {
 
     /// Whether a read is bypassed.
     pub fn covers(&self, server: &str, class: &str, app: &str) -> bool {
-        self.any.load(Ordering::Acquire)
-            && self.list.read().iter().any(|bypass| bypass.covers(server, class, app))
+        self.any.load(Ordering::Acquire) && self.list.read().iter().any(|bypass| bypass.covers(server, class, app))
     }
 
     /// Whether every read of a server is bypassed.
@@ -118,43 +115,39 @@ impl Bypasses {
         self.list.read().iter().any(|bypass| whole.lies_within(bypass))
     }
 
-    /// All of them.
+    /// All bypasses.
     pub fn list(&self) -> Vec<Bypass> {
         self.list.read().clone()
     }
 
-    /// Bypasses this from now on. It takes the place of what it covers. Returns whether that changes
-    /// anything. It writes a file: it blocks.
+    /// Adds a bypass and removes those it covers. Returns whether the list changed. Blocks: it writes a file.
     ///
     /// # Errors
-    /// If there are too many, or if it cannot be kept: then nothing has changed.
-    pub fn add(&self, bypass: &Bypass) -> Result<bool, Unchanged> {
+    /// If the list is full or cannot be written; it is unchanged then.
+    pub fn add(&self, bypass: &Bypass) -> Result<bool, BypassError> {
         self.change(|list| {
             let others = list.iter().filter(|other| !other.lies_within(bypass));
             let wanted: Vec<Bypass> = others.chain([bypass]).cloned().collect();
-            if wanted.len() > MAX_BYPASSES { Err(Unchanged::TooMany) } else { Ok(wanted) }
+            if wanted.len() > MAX_BYPASSES { Err(BypassError::TooMany) } else { Ok(wanted) }
         })
     }
 
-    /// Takes back all that lies within this. Returns whether that changes anything. It writes a file: it blocks.
+    /// Removes all bypasses that lie within this one. Returns whether the list changed. Blocks: it writes a file.
     ///
     /// # Errors
-    /// If that cannot be kept: then nothing has changed.
-    pub fn remove(&self, bypass: &Bypass) -> Result<bool, Unchanged> {
+    /// If the list cannot be written; it is unchanged then.
+    pub fn remove(&self, bypass: &Bypass) -> Result<bool, BypassError> {
         self.change(|list| Ok(list.iter().filter(|other| !other.lies_within(bypass)).cloned().collect()))
     }
 
-    /// Changes and writes the file, and only then what holds here: nobody who asks what is bypassed waits for a disk.
-    fn change(
-        &self,
-        change: impl FnOnce(&[Bypass]) -> Result<Vec<Bypass>, Unchanged>,
-    ) -> Result<bool, Unchanged> {
+    /// Writes the changed list to the file, then replaces the one in memory, so that lookups never wait for a disk.
+    fn change(&self, change: impl FnOnce(&[Bypass]) -> Result<Vec<Bypass>, BypassError>) -> Result<bool, BypassError> {
         let _changing = self.changing.lock();
         let before = self.list();
         let wanted = change(&before)?;
         let has_changed = wanted != before;
         if let Some(data_dir) = self.data_dir.as_ref().filter(|_| has_changed) {
-            let kept = Kept { bypasses: wanted.clone() };
+            let kept = BypassFile { bypasses: wanted.clone() };
             let text = serde_json::to_string_pretty(&kept).map_err(|error| error.to_string())?;
             data_dir.replace(FILE, text.as_bytes())?;
         }
@@ -163,11 +156,11 @@ impl Bypasses {
     }
 }
 
-/// What is kept.
+/// Reads the file.
 fn read(data_dir: &DataDir) -> Result<Vec<Bypass>, String> {
     let Some(bytes) = data_dir.read(FILE)? else { return Ok(Vec::new()) };
-    let kept: Kept = serde_json::from_slice(&bytes)
-        .map_err(|error| format!("{FILE} is damaged in line {}", error.line()))?;
+    let kept: BypassFile =
+        serde_json::from_slice(&bytes).map_err(|error| format!("{FILE} is damaged in line {}", error.line()))?;
     Ok(kept.bypasses.into_iter().take(MAX_BYPASSES).collect())
 }
 
@@ -222,8 +215,7 @@ mod tests {
         bypasses.add(&of("home", "", "")).expect("it can be kept");
         std::thread::scope(|scope| {
             let bypasses = &bypasses;
-            let adding =
-                ["attic", "den"].map(|server| scope.spawn(move || bypasses.add(&of(server, "", ""))));
+            let adding = ["attic", "den"].map(|server| scope.spawn(move || bypasses.add(&of(server, "", ""))));
             for one in adding {
                 assert_eq!(one.join().expect("it ends"), Ok(true));
             }
@@ -239,7 +231,7 @@ mod tests {
         for index in 0..MAX_BYPASSES {
             bypasses.add(&of("", "", &index.to_string())).expect("there is room");
         }
-        assert_eq!(bypasses.add(&of("", "", "one more")), Err(Unchanged::TooMany));
+        assert_eq!(bypasses.add(&of("", "", "one more")), Err(BypassError::TooMany));
         assert_eq!(bypasses.list().len(), MAX_BYPASSES);
     }
 

@@ -1,24 +1,24 @@
-//! The engine with the tiers that were asked for, and what is wrong with its disk.
+//! Opens the cache engine with its configured tiers, and warns about its disk.
 //!
-//! A disk that cannot be had is no reason not to start: everything works from memory, and a warning says so.
+//! An unusable disk does not prevent the start: the cache works from memory, and a warning says so.
 
 use std::path::Path;
 
 use greenroom_cache::disk::DiskSettings;
-use greenroom_cache::disk::trouble::Trouble;
-use greenroom_cache::{Cache, Clock, Settings};
+use greenroom_cache::disk::error::StorageErrorKind;
+use greenroom_cache::{Cache, CacheSettings, Clock};
 use tokio_util::task::TaskTracker;
 
 use greenroom_state::warnings::{Severity, Warning, Warnings};
 
-/// Whether an earlier process left anything in the directory of the disk tier.
-pub fn is_begun(dir: &Path) -> bool {
+/// Whether an earlier process left data in the disk tier's directory.
+pub fn has_data(dir: &Path) -> bool {
     std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some())
 }
 
-/// The engine, with a disk tier where one was asked for and can be had.
+/// Opens the engine, with a disk tier if one is configured and usable.
 pub fn open(
-    memory: &Settings,
+    memory: &CacheSettings,
     disk: Option<DiskSettings>,
     clock: &Clock,
     tasks: &TaskTracker,
@@ -43,15 +43,14 @@ fn absent(reason: &str) -> Warning {
         action: None,
         subject: None,
         text: format!("Nothing outlives a restart: {reason}.").into(),
-        remedy:
-            "Mend that and start again, or set disk.enabled = false; until then everything works from memory."
-                .into(),
+        remedy: "Mend that and start again, or set disk.enabled = false; until then everything works from memory."
+            .into(),
     }
 }
 
-/// What is wrong with the disk at this moment.
-pub fn troubles(cache: &Cache) -> Vec<Warning> {
-    let mut troubles: Vec<Warning> = cache.disk_trouble().map(unwritten).into_iter().collect();
+/// Current warnings about the disk.
+pub fn disk_warnings(cache: &Cache) -> Vec<Warning> {
+    let mut troubles: Vec<Warning> = cache.disk_error().map(unwritten).into_iter().collect();
     if cache.disk_stats().is_some_and(|stats| stats.reads_off) {
         troubles.push(Warning {
             code: "disk-reads-off",
@@ -59,13 +58,14 @@ pub fn troubles(cache: &Cache) -> Vec<Warning> {
             action: None,
             subject: None,
             text: "The disk is too slow to be asked for answers; they come from memory and the server.".into(),
-            remedy: "Look at what keeps the disk busy, or set disk.dir to a faster one; it is tried again by itself.".into(),
+            remedy: "Look at what keeps the disk busy, or set disk.dir to a faster one; it is tried again by itself."
+                .into(),
         });
     }
     troubles
 }
 
-fn unwritten(trouble: Trouble) -> Warning {
+fn unwritten(trouble: StorageErrorKind) -> Warning {
     Warning {
         code: "disk-writes-off",
         severity: Severity::Notice,
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn every_trouble_says_what_to_do() {
-        for trouble in Trouble::EVERY {
+        for trouble in StorageErrorKind::EVERY {
             let warning = unwritten(trouble);
             assert!(warning.text.contains(trouble.name()) && warning.remedy.contains(trouble.remedy()));
         }
@@ -93,9 +93,9 @@ mod tests {
         let file = tempfile::NamedTempFile::new().expect("a file");
         let warnings = Warnings::default();
         let disk = DiskSettings::new(file.path().join("cache"));
-        let cache = open(&Settings::default(), Some(disk), &Clock::system(), &TaskTracker::new(), &warnings);
-        assert!(warnings.holding().is_empty(), "it may come to be");
-        let codes: Vec<_> = troubles(&cache).iter().map(|warning| warning.code).collect();
+        let cache = open(&CacheSettings::default(), Some(disk), &Clock::system(), &TaskTracker::new(), &warnings);
+        assert!(warnings.active().is_empty(), "it may come to be");
+        let codes: Vec<_> = disk_warnings(&cache).iter().map(|warning| warning.code).collect();
         assert_eq!(codes, ["disk-writes-off"]);
     }
 }

@@ -1,92 +1,92 @@
-//! Whether the server's own events reach us, and what they say about its libraries until the libraries' keeper takes it.
+//! State of the server's event stream, and the library changes it reported that the library index has not read yet.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use greenroom_dialect::ask::Kind;
-use greenroom_dialect::crawl::Hint;
+use greenroom_dialect::crawl::ChangeHint;
+use greenroom_dialect::request::ServerKind;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-/// Hints that wait at most. Beyond, it is only known that something changed.
+/// Max pending hints. Beyond it only the fact that something changed is stored.
 const MAX_HINTS: usize = 20_000;
 
-/// Whether the server's events reach us.
+/// Whether the server's events arrive.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Events {
-    /// Nobody asked, or nobody answered.
+pub enum EventStreamState {
+    /// Not subscribed yet, or the server did not answer.
     #[default]
     Unknown,
-    /// They do.
-    Followed,
-    /// The server answers this to the configured token.
+    /// Events arrive.
+    Subscribed,
+    /// The server rejected the configured token with this status.
     Refused(u16),
-    /// The token is a key that belongs to no user, so no user's events reach it.
-    NobodysKey,
+    /// The token is an API key without a user, so no user's events arrive.
+    TokenWithoutUser,
 }
 
-/// What a server's own events say, and whether they reach us.
+/// Events of one server, and whether they arrive.
 #[derive(Debug, Default)]
 pub struct ChangeFeed {
-    /// What they say about its libraries.
-    pub tidings: Tidings,
-    /// Whether they reach us.
-    events: Mutex<Events>,
+    /// Changes of its libraries.
+    pub pending: LibraryChangeQueue,
+    /// Whether events arrive.
+    events: Mutex<EventStreamState>,
 }
 
 impl ChangeFeed {
-    /// Whether they reach us.
-    pub fn events(&self) -> Events {
+    /// Whether events arrive.
+    pub fn events_state(&self) -> EventStreamState {
         *self.events.lock()
     }
 
-    /// This became of asking for them.
-    pub fn note_events(&self, events: Events) {
+    /// Sets the result of the last subscription attempt.
+    pub fn set_events_state(&self, events: EventStreamState) {
         *self.events.lock() = events;
     }
 }
 
-/// What came and was not taken yet.
+/// Library changes that were not read yet.
 #[derive(Debug, Default)]
-pub struct Tidings {
-    held: Mutex<News>,
-    /// Nothing is held while nobody takes it.
-    is_attended: AtomicBool,
-    bell: Notify,
+pub struct LibraryChangeQueue {
+    changes: Mutex<LibraryChanges>,
+    /// Without a consumer nothing is queued.
+    has_consumer: AtomicBool,
+    notify: Notify,
 }
 
-/// What came since it was taken last.
+/// Changes since the last read.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct News {
-    /// What single events say.
-    pub hints: Vec<Hint>,
-    /// More came than could be held.
+pub struct LibraryChanges {
+    /// Changes named by single events.
+    pub hints: Vec<ChangeHint>,
+    /// Hints were dropped because the queue was full.
     pub has_overflowed: bool,
-    /// For a while nobody heard anything.
-    pub was_deaf: bool,
+    /// The event stream was interrupted, so events may be missing.
+    pub has_gap: bool,
 }
 
-impl News {
+impl LibraryChanges {
     fn is_empty(&self) -> bool {
-        self.hints.is_empty() && !self.has_overflowed && !self.was_deaf
+        self.hints.is_empty() && !self.has_overflowed && !self.has_gap
     }
 }
 
-impl Tidings {
-    /// From now on somebody takes what comes.
-    pub fn attend(&self) {
-        self.is_attended.store(true, Ordering::Release);
+impl LibraryChangeQueue {
+    /// Starts queueing, because a consumer exists from now on.
+    pub fn set_has_consumer(&self) {
+        self.has_consumer.store(true, Ordering::Release);
     }
 
-    /// A frame of the server's own events came.
-    pub fn hear(&self, kind: Kind, frame: &[u8]) {
-        if !self.is_attended.load(Ordering::Acquire) {
+    /// Queues the hints of one frame of the event stream.
+    pub fn record_frame(&self, kind: ServerKind, frame: &[u8]) {
+        if !self.has_consumer.load(Ordering::Acquire) {
             return;
         }
         let hints = kind.hints(frame);
         if hints.is_empty() {
             return;
         }
-        let mut held = self.held.lock();
+        let mut held = self.changes.lock();
         if held.hints.len() + hints.len() > MAX_HINTS {
             held.has_overflowed = true;
             held.hints.clear();
@@ -94,25 +94,25 @@ impl Tidings {
             held.hints.extend(hints);
         }
         drop(held);
-        self.bell.notify_one();
+        self.notify.notify_one();
     }
 
-    /// The events broke off: whatever happened since was told to nobody.
-    pub fn was_deaf(&self) {
-        if self.is_attended.load(Ordering::Acquire) {
-            self.held.lock().was_deaf = true;
-            self.bell.notify_one();
+    /// Records an interruption of the event stream: events since then are lost.
+    pub fn record_gap(&self) {
+        if self.has_consumer.load(Ordering::Acquire) {
+            self.changes.lock().has_gap = true;
+            self.notify.notify_one();
         }
     }
 
-    /// Waits until something is there, and takes it.
-    pub async fn take(&self) -> News {
+    /// Waits for changes and takes them.
+    pub async fn recv(&self) -> LibraryChanges {
         loop {
-            let news = std::mem::take(&mut *self.held.lock());
+            let news = std::mem::take(&mut *self.changes.lock());
             if !news.is_empty() {
                 return news;
             }
-            self.bell.notified().await;
+            self.notify.notified().await;
         }
     }
 }
@@ -125,28 +125,24 @@ mod tests {
 
     #[tokio::test]
     async fn what_comes_waits_until_it_is_taken() {
-        let tidings = Tidings::default();
-        tidings.hear(Kind::Plex, DELETED.as_bytes());
-        tidings.attend();
-        tidings.hear(Kind::Plex, DELETED.as_bytes());
-        let news = tidings.take().await;
-        assert_eq!(
-            news.hints,
-            [Hint::Removed { shelf: Some("3".into()), key: "583".into() }],
-            "once attended"
-        );
-        tidings.was_deaf();
-        assert!(tidings.take().await.was_deaf);
+        let tidings = LibraryChangeQueue::default();
+        tidings.record_frame(ServerKind::Plex, DELETED.as_bytes());
+        tidings.set_has_consumer();
+        tidings.record_frame(ServerKind::Plex, DELETED.as_bytes());
+        let news = tidings.recv().await;
+        assert_eq!(news.hints, [ChangeHint::Removed { shelf: Some("3".into()), key: "583".into() }], "once attended");
+        tidings.record_gap();
+        assert!(tidings.recv().await.has_gap);
     }
 
     #[tokio::test]
     async fn more_than_can_be_held_is_one_word() {
-        let tidings = Tidings::default();
-        tidings.attend();
+        let tidings = LibraryChangeQueue::default();
+        tidings.set_has_consumer();
         for _ in 0..=MAX_HINTS {
-            tidings.hear(Kind::Plex, DELETED.as_bytes());
+            tidings.record_frame(ServerKind::Plex, DELETED.as_bytes());
         }
-        let news = tidings.take().await;
+        let news = tidings.recv().await;
         assert!(news.has_overflowed && news.hints.len() < MAX_HINTS);
     }
 }

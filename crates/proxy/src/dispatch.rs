@@ -1,88 +1,87 @@
-//! From a client's request to its answer: the request is understood, refused where it may not be made, and handed to the
-//! room that answers its kind.
+//! Dispatches a client's request: classifies it, rejects it where it is not allowed, or hands it to the module for its
+//! kind.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use greenroom_dialect::ask::{Ask, Kind};
-use greenroom_dialect::open::Open;
-use greenroom_dialect::verdict::{StreamReason, Verdict};
+use greenroom_dialect::anonymous_access::AnonymousAccess;
+use greenroom_dialect::classification::{Classification, StreamReason};
+use greenroom_dialect::request::{RequestView, ServerKind};
 use http::header::{CONNECTION, HeaderValue, ORIGIN};
 use http::{Method, Request, Response, StatusCode, request};
 use hyper::body::Incoming;
 
-use crate::http::connection::{Conversation, Extent};
+use crate::http::connection::{BodyFraming, ClientConnection};
 use crate::http::on_sent;
-use crate::record::{self, Outcome, Passage, Why};
-use crate::request::base_path::target_of;
-use crate::request::meaning::word_of;
+pub use crate::proxy_request::{ProxyRequest, classify};
+use crate::record::{self, DecisionOutcome, DecisionReason, PassReason};
+use crate::request::base_path::target_from_uri;
+use crate::request::classified_request::category_name;
 use crate::server::Server;
-pub use crate::visit::{Visit, classify};
-use greenroom_config::Mode;
+use greenroom_config::CacheMode;
 use greenroom_origin::body::Body;
 
-/// Answers one request. Never fails: every failure is an answer.
+/// Answers one request. Infallible: every failure becomes a response.
 pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Incoming>) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    let conversation = parts.extensions.get::<Arc<Conversation>>().cloned();
-    let has_two_lengths =
-        conversation.as_ref().is_some_and(|heard| heard.has_two_lengths(Extent::of(&parts.headers)));
-    let target = target_of(&server.origin.settings, &parts.uri);
+    let conversation = parts.extensions.get::<Arc<ClientConnection>>().cloned();
+    let has_two_lengths = conversation
+        .as_ref()
+        .is_some_and(|heard| heard.has_conflicting_length(BodyFraming::from_headers(&parts.headers)));
+    let target = target_from_uri(&server.origin.settings, &parts.uri);
     if !has_two_lengths
         && target.starts_with(crate::stream::webhook::PREFIX)
-        && server.origin.settings.kind == Kind::Plex
+        && server.origin.settings.kind == ServerKind::Plex
     {
         return crate::stream::webhook::receive(server, peer.ip(), &target, parts, body).await;
     }
-    server.counters.asked.fetch_add(1, Ordering::Relaxed);
+    server.counters.requests.fetch_add(1, Ordering::Relaxed);
     let began_us = server.origin.clock.now_us();
-    let now_ms = server.origin.clock.moment_us(began_us) / 1000;
-    server.counters.last_asked_ms.store(now_ms, Ordering::Relaxed);
-    let ask = Ask { method: &parts.method, target: &target, headers: &parts.headers, body: &[] };
-    let meaning = classify::of(&server, &ask, now_ms);
-    meaning.app.asked.fetch_add(1, Ordering::Relaxed);
-    meaning.app.see(now_ms);
+    let now_ms = server.origin.clock.wall_us(began_us) / 1000;
+    server.counters.last_request_ms.store(now_ms, Ordering::Relaxed);
+    let ask = RequestView { method: &parts.method, target: &target, headers: &parts.headers, body: &[] };
+    let meaning = classify::classify(&server, &ask, now_ms);
+    meaning.app.requests.fetch_add(1, Ordering::Relaxed);
+    meaning.app.record_seen(now_ms);
     let origin = parts.headers.get(ORIGIN).cloned();
-    meaning.app.first_asked.get_or_init(|| word_of(&meaning.verdict));
-    let trusted = &server.origin.settings.hygiene.trusted_proxies;
+    meaning.app.first_asked.get_or_init(|| category_name(&meaning.classification));
+    let trusted = &server.origin.settings.listener_limits.trusted_proxies;
     let client = crate::request::client_ip::client(peer.ip(), &parts.headers, trusted);
-    let is_encrypted = server.origin.settings.shown.is_some()
-        || crate::request::client_ip::is_said_encrypted(peer.ip(), &parts.headers, trusted);
-    let visit = Visit { server, meaning: Arc::clone(&meaning), client, is_encrypted, origin };
+    let is_encrypted = server.origin.settings.certificate.is_some()
+        || crate::request::client_ip::is_forwarded_https(peer.ip(), &parts.headers, trusted);
+    let visit = ProxyRequest { server, classified: Arc::clone(&meaning), client, is_encrypted, origin };
     let server = Arc::clone(&visit.server);
-    let asked = crate::access_log::Asked { began_us, parent: server.record.traces.parent(&parts.headers) };
-    let waiting = crate::access_log::Waiting::new(&server, &meaning, asked);
+    let asked =
+        crate::access_log::RequestStart { started_us: began_us, parent: server.recorders.otlp.parent(&parts.headers) };
+    let waiting = crate::access_log::InFlightRequest::new(&server, &meaning, asked);
     let (mut response, outcome) = if has_two_lengths {
-        let mut refused =
-            crate::response::problem(&visit, StatusCode::BAD_REQUEST, "the body has two lengths");
-        // Where the next request begins is anybody's guess.
+        let mut refused = crate::response::problem(&visit, StatusCode::BAD_REQUEST, "the body has two lengths");
+        // Where the next request begins on this connection is unknown.
         refused.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-        (refused, Outcome::new(record::Verdict::Refused, Why::Inadmissible))
-    } else if let Some((status, why)) = inadmissible(&visit, &ask) {
+        (refused, DecisionOutcome::new(record::CacheResult::Refused, DecisionReason::Inadmissible))
+    } else if let Some((status, why)) = rejection(&visit, &ask) {
         (
             crate::response::problem(&visit, status, why),
-            Outcome::new(record::Verdict::Refused, Why::Inadmissible),
+            DecisionOutcome::new(record::CacheResult::Refused, DecisionReason::Inadmissible),
         )
     } else {
         reply(visit, &target, parts, body).await
     };
     let status = response.status();
-    crate::access_log::let_in(&server, &meaning, status);
-    waiting.answered(&mut response, outcome);
+    crate::access_log::record_auth_status(&server, &meaning, status);
+    waiting.finish(&mut response, outcome);
     if has_two_lengths {
         return response;
     }
     if let (StatusCode::SWITCHING_PROTOCOLS, Some(conversation)) = (status, &conversation) {
-        conversation.is_handed_over();
+        conversation.set_upgraded();
     }
-    let refused = meaning.identity.refused();
-    if matches!(status.as_u16(), 401 | 403 | 498)
-        || matches!(status.as_u16(), 404 | 410) && refused.is_behind()
-    {
-        // What the server took away does not come back, also not if the process is killed from here on: neither the
-        // proof, nor what was kept by it.
-        refused.settled().await;
+    let refused = meaning.identity.revocations();
+    if matches!(status.as_u16(), 401 | 403 | 498) || matches!(status.as_u16(), 404 | 410) && refused.has_pending() {
+        // Flushed first, so that neither the revoked grant nor its entries come back if the process is killed from here
+        // on.
+        refused.flush().await;
     }
     if matches!(status.as_u16(), 401 | 498) {
         meaning.app.unauthorised.fetch_add(1, Ordering::Relaxed);
@@ -90,81 +89,82 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
     on_sent::bind(response, conversation.as_ref())
 }
 
-/// The answer to a request that may be one, and how it came to be.
+/// The response to a well-formed request, and its result.
 async fn reply(
-    visit: Visit,
+    visit: ProxyRequest,
     target: &str,
     parts: request::Parts,
     body: Incoming,
-) -> (Response<Body>, Outcome) {
-    let meaning = Arc::clone(&visit.meaning);
-    let passed = |passage| Outcome::new(record::Verdict::Passed, Why::Passed(passage));
+) -> (Response<Body>, DecisionOutcome) {
+    let meaning = Arc::clone(&visit.classified);
+    let passed = |passage| DecisionOutcome::new(record::CacheResult::Passed, DecisionReason::Passed(passage));
     if visit.server.origin.is_emby() {
         let message = "the media server is an Emby, which is not supported yet";
-        let outcome = Outcome::new(record::Verdict::Refused, Why::Inadmissible);
+        let outcome = DecisionOutcome::new(record::CacheResult::Refused, DecisionReason::Inadmissible);
         return (crate::response::problem(&visit, StatusCode::NOT_IMPLEMENTED, message), outcome);
     }
-    match (meaning.open, &meaning.verdict) {
-        (_, Verdict::Refuse(refusal)) => {
+    match (meaning.anonymous_access, &meaning.classification) {
+        (_, Classification::Refuse(refusal)) => {
             let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST);
-            let outcome = Outcome::new(record::Verdict::Refused, Why::Inadmissible);
+            let outcome = DecisionOutcome::new(record::CacheResult::Refused, DecisionReason::Inadmissible);
             (crate::response::problem(&visit, status, refusal.message()), outcome)
         }
-        (Open::No, _) => {
+        (AnonymousAccess::Denied, _) => {
             visit.server.counters.unauthorised.fetch_add(1, Ordering::Relaxed);
             let message = "no token was sent, and this path needs one";
-            let outcome = Outcome::new(record::Verdict::Refused, Why::NoToken);
+            let outcome = DecisionOutcome::new(record::CacheResult::Refused, DecisionReason::NoToken);
             (crate::response::problem(&visit, StatusCode::UNAUTHORIZED, message), outcome)
         }
-        (_, Verdict::Stream(StreamReason::Socket)) => {
-            (crate::stream::websocket::pass(visit, target, parts, body).await, passed(Passage::Events))
+        (_, Classification::Stream(StreamReason::Socket)) => {
+            (crate::stream::websocket::pass(visit, target, parts, body).await, passed(PassReason::Events))
         }
-        (_, Verdict::Stream(reason)) => {
-            (crate::stream::pass(&visit, *reason, target, parts, body).await, passed(Passage::of(*reason)))
-        }
-        (Open::Pass, Verdict::Read(_)) => {
+        (_, Classification::Stream(reason)) => (
+            crate::stream::pass(&visit, *reason, target, parts, body).await,
+            passed(PassReason::from_stream_reason(*reason)),
+        ),
+        (AnonymousAccess::PassThrough, Classification::Read(_)) => {
             let response = crate::stream::pass(&visit, StreamReason::Account, target, parts, body).await;
-            (response, passed(Passage::NoToken))
+            (response, passed(PassReason::NoToken))
         }
-        (Open::Keep, Verdict::Read(_)) if visit.credential.ambiguous => {
+        (AnonymousAccess::Cacheable, Classification::Read(_)) if visit.credential.ambiguous => {
             let response = crate::stream::pass(&visit, StreamReason::Odd, target, parts, body).await;
-            (response, passed(Passage::TwoTokens))
+            (response, passed(PassReason::TwoTokens))
         }
-        (Open::Keep, Verdict::Read(read)) => {
-            let observation = visit.server.modes.switch.observation();
-            match (visit.server.manner(read.class, &visit.app), observation) {
-                (Mode::Bypass, _) => {
+        (AnonymousAccess::Cacheable, Classification::Read(read)) => {
+            let observation = visit.server.modes.switch.shadow_run();
+            match (visit.server.read_mode(read.class, &visit.app), observation) {
+                (CacheMode::Bypass, _) => {
                     let response = crate::read::bypass_read::pass(&visit, read, target, parts, body).await;
-                    (response, passed(Passage::Bypassed))
+                    (response, passed(PassReason::Bypassed))
                 }
-                (Mode::Observe, Some(observation)) => {
+                (CacheMode::Observe, Some(observation)) => {
                     let read = Arc::clone(read);
                     let response =
                         crate::read::shadow_read::answer(visit, read, observation, target, parts, body).await;
-                    (response, passed(Passage::Bypassed))
+                    (response, passed(PassReason::Bypassed))
                 }
                 _ => crate::read::answer(visit, Arc::clone(read), &parts).await,
             }
         }
-        (_, Verdict::Write(_)) => {
-            let outcome = Outcome::new(record::Verdict::Write, Why::Passed(Passage::Write));
+        (_, Classification::Write(_)) => {
+            let outcome = DecisionOutcome::new(record::CacheResult::Write, DecisionReason::Passed(PassReason::Write));
             (crate::write::pass(visit, target, parts, body).await, outcome)
         }
     }
 }
 
-/// Why a request goes nowhere, whatever it asks for and whoever asks.
-fn inadmissible(visit: &Visit, ask: &Ask<'_>) -> Option<(StatusCode, &'static str)> {
+/// Reason to reject a request, whatever its target and token.
+fn rejection(visit: &ProxyRequest, ask: &RequestView<'_>) -> Option<(StatusCode, &'static str)> {
     let settings = &visit.server.origin.settings;
-    if let Some(why) = crate::request::headers::contradiction(ask.headers) {
+    if let Some(why) = crate::request::headers::conflicting_headers(ask.headers) {
         Some((StatusCode::BAD_REQUEST, why))
-    } else if crate::request::headers::is_packed(ask.headers) {
+    } else if crate::request::headers::is_compressed(ask.headers) {
         Some((StatusCode::UNSUPPORTED_MEDIA_TYPE, "bodies are taken as they are, not packed"))
     } else if matches!(*ask.method, Method::CONNECT | Method::TRACE) {
         Some((StatusCode::METHOD_NOT_ALLOWED, "this method is not supported"))
-    } else if !settings.hygiene.known_proxy
-        && !crate::request::client_ip::is_near(visit.client)
-        && settings.kind.is_only_for_neighbours(ask)
+    } else if !settings.listener_limits.known_proxy
+        && !crate::request::client_ip::is_local(visit.client)
+        && settings.kind.is_local_network_only(ask)
     {
         let why = "the server would take this for a request from its own network, which it is not; \
                    see known_proxy in the documentation";

@@ -1,62 +1,61 @@
-//! What a write or an event does to what is kept.
+//! Invalidates cache entries after writes and events.
 //!
-//! The dialects say which tags went stale and for whom; here that becomes marks in the engine. Three rules:
-//! - After a write that the server confirmed, the writer's own older answers are purged: the writer gets an error
-//!   rather than an answer from before the write. Everybody else's are marked, and may be served if the server
-//!   cannot be asked.
-//! - After a write whose outcome is not known, everything it touches is marked and stays unstorable for a while.
-//! - What concerns an account is stale in every partition except those proven to be another account's.
+//! The dialects name the changed tags and their audience; this module applies them to the engine. Three rules:
+//! - After a write that the server confirmed, the writer's own older entries are purged: an error is better than a
+//!   response from before the write. Other partitions' entries are invalidated, and may be served if a load fails.
+//! - After a write with unknown outcome, everything it touches is invalidated and not stored for a while.
+//! - A change of an account invalidates every partition except those proven to belong to another account.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use greenroom_cache::{Invalidation, Mode, Partition, Scope, Settle};
-use greenroom_dialect::tag::{Staling, Tag, Whose};
+use greenroom_cache::{GracePeriod, Invalidation, InvalidationMode, Partition, Scope};
+use greenroom_dialect::tag::{Audience, Tag, TagInvalidation};
 use greenroom_library::lineage::Lineage;
 use http::StatusCode;
 
 use crate::identity::Identity;
+use crate::proxy_request::ProxyRequest;
 use crate::server::Server;
-use crate::visit::Visit;
 
-/// For so long after a confirmed write, what is loaded may still be the server's own older copy …
-const SETTLE_FOR: Duration = Duration::from_secs(3);
+/// For this time after a confirmed write, a loaded response may still be the server's own older copy …
+const GRACE_PERIOD: Duration = Duration::from_secs(3);
 /// … and is fresh for at most this long.
-const SETTLE_FRESH: Duration = Duration::from_secs(1);
-/// For so long after a write of unknown outcome nothing it touches is stored.
+const GRACE_FRESHNESS: Duration = Duration::from_secs(1);
+/// For this time after a write of unknown outcome, nothing it touches is stored.
 const UNKNOWN_FOR: Duration = Duration::from_secs(60);
-/// Whose word it is that something is stale.
+/// Source of an invalidation.
 #[derive(Debug, Clone, Copy)]
-pub enum By<'a> {
+pub enum InvalidationSource<'a> {
     /// A write of this identity that the server confirmed.
-    Confirmed(&'a Identity),
-    /// A playback report of this identity that the server took: the next one follows within seconds anyway, so what
-    /// is loaded after it may live as long as it usually does.
-    Reported(&'a Identity),
-    /// A write of this identity of which nobody knows whether it happened.
-    Unknown(&'a Identity),
-    /// The server told us over our own socket, which belongs to this identity.
-    Follower(&'a Identity),
-    /// The server told a client of this identity, over a socket that passes through us.
-    Client(&'a Identity),
+    ConfirmedWrite(&'a Identity),
+    /// A playback report of this identity that the server accepted. The next one follows within seconds, so entries
+    /// loaded after it have their usual TTL.
+    PlaybackReport(&'a Identity),
+    /// A write of this identity with unknown outcome.
+    UnconfirmedWrite(&'a Identity),
+    /// An event on Greenroom's own socket, which belongs to this identity.
+    ServerEvent(&'a Identity),
+    /// An event to a client of this identity, on a socket that passes through.
+    ClientEvent(&'a Identity),
 }
 
-impl<'a> By<'a> {
-    /// Whose it is.
+impl<'a> InvalidationSource<'a> {
+    /// Identity of the source.
     pub fn identity(self) -> &'a Identity {
         match self {
-            Self::Confirmed(identity)
-            | Self::Reported(identity)
-            | Self::Unknown(identity)
-            | Self::Follower(identity)
-            | Self::Client(identity) => identity,
+            Self::ConfirmedWrite(identity)
+            | Self::PlaybackReport(identity)
+            | Self::UnconfirmedWrite(identity)
+            | Self::ServerEvent(identity)
+            | Self::ClientEvent(identity) => identity,
         }
     }
 }
 
-/// Marks what went stale. When this returns, no later read is answered with what it covers.
-pub fn apply(server: &Server, stalings: &[Staling], by: By<'_>) {
+/// Applies invalidations. When this returns, no later read is served an entry they cover.
+pub fn apply(server: &Server, stalings: &[TagInvalidation], by: InvalidationSource<'_>) {
     if stalings.is_empty() {
         return;
     }
@@ -65,66 +64,66 @@ pub fn apply(server: &Server, stalings: &[Staling], by: By<'_>) {
     }
 }
 
-/// Drops everything of everybody who showed a token. Whoever is not known now loses it when he is seen.
-pub fn purge_everybody(server: &Server) {
+/// Purges the partitions of all known identities. Unknown ones are purged when first seen.
+pub fn purge_all_identities(server: &Server) {
     for identity in server.identities.all() {
         server.purge_partition(&identity);
     }
 }
 
-/// If this status refuses the token: nothing is proven by it any more, and what was kept for it is gone. What was asked
-/// without a token, or with several, says nothing about one.
-pub fn heed_refusal(visit: &Visit, status: StatusCode) {
+/// If this status rejects the token, revokes its grants and purges its entries. Requests without a token, or with
+/// several, say nothing about one.
+pub fn apply_refusal(visit: &ProxyRequest, status: StatusCode) {
     if matches!(status.as_u16(), 401 | 498) && !visit.identity.is_anonymous() && !visit.credential.ambiguous {
-        visit.server.note_refused(&visit.identity);
+        visit.server.record_refused(&visit.identity);
         visit.identity.refuse();
         visit.server.purge_partition(&visit.identity);
     }
 }
 
-/// An identity has no live signal any more: what was kept for longer because of it is to be asked again.
-pub fn lost_signal(server: &Server, identity: &Identity) {
+/// An identity lost its last live signal: invalidates entries that had a longer fresh time because of it.
+pub fn invalidate_after_signal_loss(server: &Server, identity: &Identity) {
     for partition in same_account(server, identity) {
-        mark(server, Some(partition), &Tag::user_state(), &how(Mode::Mark));
+        mark(server, Some(partition), &Tag::user_state(), &invalidation_for(InvalidationMode::MarkStale));
     }
 }
 
-/// A socket of this identity was away for a while: whatever it would have told is to be asked for.
-pub fn missed(server: &Server, identity: &Identity) {
+/// A socket of this identity was interrupted: invalidates everything it could have reported.
+pub fn invalidate_missed(server: &Server, identity: &Identity) {
     for partition in same_account(server, identity) {
         let scope = Scope::Partition { namespace: server.name().into(), partition };
-        server.invalidate(&scope, &how(Mode::Mark));
+        server.invalidate(&scope, &invalidation_for(InvalidationMode::MarkStale));
     }
 }
 
-/// A section's change counter moved: whatever changed in it, its lists and items are to be asked again.
-pub fn section_changed(server: &Server, section: &str, identity: &Identity) {
-    apply(server, &greenroom_dialect::plex::section_changed(section), By::Follower(identity));
+/// A section's change counter moved: invalidates its lists and items.
+pub fn invalidate_section(server: &Server, section: &str, identity: &Identity) {
+    apply(server, &greenroom_dialect::plex::section_changed(section), InvalidationSource::ServerEvent(identity));
 }
 
-/// Everything of the server is to be asked again.
-pub fn everything(server: &Server) {
-    server.invalidate(&Scope::Namespace(server.name().into()), &how(Mode::Mark));
+/// Invalidates everything of the server.
+pub fn invalidate_all(server: &Server) {
+    server.invalidate(&Scope::Namespace(server.name().into()), &invalidation_for(InvalidationMode::MarkStale));
 }
 
-fn apply_one(server: &Server, staling: &Staling, by: By<'_>) {
+fn apply_one(server: &Server, staling: &TagInvalidation, by: InvalidationSource<'_>) {
     let writer = by.identity();
     let others = Invalidation {
-        mode: Mode::Mark,
-        settle: matches!(by, By::Confirmed(_))
-            .then_some(Settle { lasting: SETTLE_FOR, max_fresh: SETTLE_FRESH }),
-        unstorable_for: matches!(by, By::Unknown(_)).then_some(UNKNOWN_FOR),
+        mode: InvalidationMode::MarkStale,
+        grace_period: matches!(by, InvalidationSource::ConfirmedWrite(_))
+            .then_some(GracePeriod { duration: GRACE_PERIOD, max_fresh: GRACE_FRESHNESS }),
+        unstorable_for: matches!(by, InvalidationSource::UnconfirmedWrite(_)).then_some(UNKNOWN_FOR),
     };
-    match concerned(server, &staling.whose, by) {
-        Concerned::All => mark(server, None, &staling.tag, &others),
-        Concerned::These(partitions) => {
+    match affected_partitions(server, &staling.audience, by) {
+        AffectedPartitions::All => mark(server, None, &staling.tag, &others),
+        AffectedPartitions::These(partitions) => {
             for partition in partitions {
                 mark(server, Some(partition), &staling.tag, &others);
             }
         }
     }
-    if matches!(by, By::Confirmed(_) | By::Reported(_)) {
-        let own = Invalidation { mode: Mode::Purge, ..others };
+    if matches!(by, InvalidationSource::ConfirmedWrite(_) | InvalidationSource::PlaybackReport(_)) {
+        let own = Invalidation { mode: InvalidationMode::Purge, ..others };
         for partition in same_account(server, writer) {
             mark(server, Some(partition), &staling.tag, &own);
         }
@@ -144,41 +143,41 @@ fn mark(server: &Server, partition: Option<Partition>, tag: &Tag, how: &Invalida
     server.invalidate(&scope, how);
 }
 
-fn how(mode: Mode) -> Invalidation {
-    Invalidation { mode, settle: None, unstorable_for: None }
+fn invalidation_for(mode: InvalidationMode) -> Invalidation {
+    Invalidation { mode, grace_period: None, unstorable_for: None }
 }
 
-enum Concerned {
+enum AffectedPartitions {
     All,
     These(Vec<Partition>),
 }
 
-/// In which partitions a tag is to be marked.
-fn concerned(server: &Server, whose: &Whose, by: By<'_>) -> Concerned {
+/// The partitions in which a tag is invalidated.
+fn affected_partitions(server: &Server, whose: &Audience, by: InvalidationSource<'_>) -> AffectedPartitions {
     let account: Option<Arc<str>> = match (whose, by) {
-        (Whose::Account, By::Client(identity)) => {
-            return Concerned::These(same_account(server, identity));
+        (Audience::Account, InvalidationSource::ClientEvent(identity)) => {
+            return AffectedPartitions::These(same_account(server, identity));
         }
-        (Whose::Everyone, By::Client(identity)) if server.origin.settings.token.is_some() => {
-            return Concerned::These(same_account(server, identity));
+        (Audience::Everyone, InvalidationSource::ClientEvent(identity)) if server.origin.settings.token.is_some() => {
+            return AffectedPartitions::These(same_account(server, identity));
         }
-        (Whose::Everyone, _) => return Concerned::All,
-        (Whose::User(user), _) => Some(user.as_str().into()),
-        (Whose::Account, _) => by.identity().account(),
+        (Audience::Everyone, _) => return AffectedPartitions::All,
+        (Audience::User(user), _) => Some(user.as_str().into()),
+        (Audience::Account, _) => by.identity().account(),
     };
-    let Some(account) = account else { return Concerned::All };
-    // On disk there may be something of those we never knew; a later process may take them for old acquaintances.
-    // Before the list is made: whoever comes too late for it finds it said.
+    let Some(account) = account else { return AffectedPartitions::All };
+    // The disk may hold entries of identities unknown here, which a later process may take for known ones. Set before
+    // the list is made, so that an identity registered after it sees the flag.
     if server.cache.disk_stats().is_some()
-        && !(server.known_tokens.are_complete() && server.invalidation.choosiness.is_allowed())
+        && !(server.known_tokens.are_complete() && server.invalidation.partial_invalidation.is_allowed())
     {
-        server.identities.refused().note_news();
-        return Concerned::All;
+        server.identities.revocations().mark_dirty();
+        return AffectedPartitions::All;
     }
     let is_anothers = |identity: &Identity| identity.account().is_some_and(|other| other != account);
     let everybody = server.identities.all();
     if !everybody.iter().any(|identity| is_anothers(identity)) {
-        return Concerned::All;
+        return AffectedPartitions::All;
     }
     let mut partitions: Vec<Partition> = everybody
         .iter()
@@ -186,10 +185,10 @@ fn concerned(server: &Server, whose: &Whose, by: By<'_>) -> Concerned {
         .map(|identity| identity.partition().clone())
         .collect();
     partitions.extend([server.partitions.public.clone(), server.partitions.images.clone()]);
-    Concerned::These(partitions)
+    AffectedPartitions::These(partitions)
 }
 
-/// The partitions that are known to belong to the same account, the identity's own among them.
+/// Partitions known to belong to the same account, including the identity's own.
 fn same_account(server: &Server, identity: &Identity) -> Vec<Partition> {
     let mut partitions = vec![identity.partition().clone()];
     if let Some(account) = identity.account() {
@@ -202,21 +201,21 @@ fn same_account(server: &Server, identity: &Identity) -> Vec<Partition> {
     partitions
 }
 
-/// The same, with the items above added where asked for. If those are not known, every container is.
-fn with_ancestors(lineage: &Lineage, stalings: &[Staling]) -> Vec<Staling> {
-    let mut all: Vec<Staling> = Vec::with_capacity(stalings.len());
+/// Adds the ancestors of items where requested. If those are unknown, every container is invalidated.
+fn with_ancestors(lineage: &Lineage, stalings: &[TagInvalidation]) -> Vec<TagInvalidation> {
+    let mut all: Vec<TagInvalidation> = Vec::with_capacity(stalings.len());
     let mut seen = HashSet::new();
-    let mut push = |staling: Staling| {
+    let mut push = |staling: TagInvalidation| {
         if seen.insert(staling.clone()) {
             all.push(staling);
         }
     };
     for staling in stalings {
-        push(Staling { with_ancestors: false, ..staling.clone() });
+        push(TagInvalidation { with_ancestors: false, ..staling.clone() });
         let Some(item) = staling.tag.as_str().strip_prefix("item:").filter(|_| staling.with_ancestors) else {
             continue;
         };
-        let above = |tag| Staling { tag, whose: staling.whose.clone(), with_ancestors: false };
+        let above = |tag| TagInvalidation { tag, audience: staling.audience.clone(), with_ancestors: false };
         push(above(Tag::many_items()));
         match lineage.ancestors(item) {
             Some(ancestors) => ancestors.iter().for_each(|id| push(above(Tag::item(id)))),
@@ -233,17 +232,17 @@ mod tests {
     #[test]
     fn a_watched_episode_reaches_its_season_and_show() {
         let mut lineage = Lineage::new(10);
-        lineage.learn("3", Some("2"));
-        lineage.learn("2", Some("1"));
-        lineage.learn("1", None);
-        let stale = with_ancestors(&lineage, &[Staling::account(Tag::item("3")).and_ancestors()]);
+        lineage.record_parent("3", Some("2"));
+        lineage.record_parent("2", Some("1"));
+        lineage.record_parent("1", None);
+        let stale = with_ancestors(&lineage, &[TagInvalidation::account(Tag::item("3")).with_ancestors()]);
         let tags: Vec<&str> = stale.iter().map(|staling| staling.tag.as_str()).collect();
         assert_eq!(tags, ["item:3", "items", "item:2", "item:1"]);
     }
 
     #[test]
     fn an_item_of_unknown_place_reaches_every_container() {
-        let stale = with_ancestors(&Lineage::new(10), &[Staling::account(Tag::item("3")).and_ancestors()]);
+        let stale = with_ancestors(&Lineage::new(10), &[TagInvalidation::account(Tag::item("3")).with_ancestors()]);
         let tags: Vec<&str> = stale.iter().map(|staling| staling.tag.as_str()).collect();
         assert_eq!(tags, ["item:3", "items", "branch"]);
     }

@@ -1,4 +1,4 @@
-//! What a server remembers so that it knows what a write or an event makes stale: see [`crate::invalidate`].
+//! State of a server that decides what a write or an event invalidates: see [`crate::invalidate`].
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -6,85 +6,85 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use greenroom_cache::Partition;
-use greenroom_dialect::signal::Playing;
+use greenroom_dialect::server_event::PlaybackState;
 use greenroom_library::lineage::Lineage;
 use parking_lot::Mutex;
 
 use crate::identity::Identity;
 
-/// Items whose place in the library is remembered; some 100 bytes each.
+/// Max items with a known parent; some 100 bytes each.
 const MAX_LINEAGE: usize = 200_000;
-/// Progress reports reach lists at most this often per item and identity.
-const PACE: Duration = Duration::from_secs(60);
-/// Paces and players that are remembered at most; a household has a handful.
+/// Progress reports invalidate lists at most this often per item and identity.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(60);
+/// Max remembered throttles and players; a household has a handful.
 const MAX_REMEMBERED: usize = 10_000;
 
-/// What one server remembers of what went stale.
+/// Invalidation state of one server.
 #[derive(Debug)]
 pub struct InvalidationState {
-    /// Which item lies under which.
+    /// Parents of items.
     pub lineage: Mutex<Lineage>,
-    /// How often progress reports were let through to lists.
-    pub paces: Paces,
-    /// What every player did last.
-    pub players: Players,
-    /// Whether things go stale for some partitions only.
-    pub choosiness: Choosiness,
+    /// Times of the last progress reports that invalidated lists.
+    pub progress_throttle: ProgressThrottle,
+    /// Last state of every player.
+    pub player_states: PlayerStates,
+    /// Whether invalidations were limited to known partitions.
+    pub partial_invalidation: PartialInvalidation,
 }
 
 impl Default for InvalidationState {
     fn default() -> Self {
         Self {
             lineage: Mutex::new(Lineage::new(MAX_LINEAGE)),
-            paces: Paces::default(),
-            players: Players::default(),
-            choosiness: Choosiness::default(),
+            progress_throttle: ProgressThrottle::default(),
+            player_states: PlayerStates::default(),
+            partial_invalidation: PartialInvalidation::default(),
         }
     }
 }
 
-/// Whether things went stale for some partitions only: those nobody knew of were not among them, and lose what lies on
-/// disk for them when they are seen, in this process or a later one. So it is kept before it happens.
+/// True once an invalidation covered only known partitions. Unknown partitions are purged from disk when first seen, by
+/// this process or a later one, so the flag is persisted before the first such invalidation.
 #[derive(Debug, Default)]
-pub struct Choosiness {
-    is_wanted: AtomicBool,
-    is_kept: AtomicBool,
+pub struct PartialInvalidation {
+    is_requested: AtomicBool,
+    is_persisted: AtomicBool,
 }
 
-impl Choosiness {
-    /// Whether it may be chosen. If not, it will be allowed as soon as that is kept.
+impl PartialInvalidation {
+    /// Whether it is allowed now. If not, requests it: it is allowed once the flag is persisted.
     pub fn is_allowed(&self) -> bool {
-        self.is_wanted.store(true, Ordering::Release);
-        self.is_kept()
+        self.is_requested.store(true, Ordering::Release);
+        self.is_persisted()
     }
 
-    /// Whether it is to be kept that it is chosen.
-    pub fn is_wanted(&self) -> bool {
-        self.is_wanted.load(Ordering::Acquire)
+    /// Whether the flag must be persisted.
+    pub fn is_requested(&self) -> bool {
+        self.is_requested.load(Ordering::Acquire)
     }
 
-    /// Whether a later process will know that it was chosen.
-    pub fn is_kept(&self) -> bool {
-        self.is_kept.load(Ordering::Acquire)
+    /// Whether the flag is persisted.
+    pub fn is_persisted(&self) -> bool {
+        self.is_persisted.load(Ordering::Acquire)
     }
 
-    /// A later process will know.
-    pub fn note_kept(&self) {
-        self.is_wanted.store(true, Ordering::Release);
-        self.is_kept.store(true, Ordering::Release);
+    /// Records that the flag is persisted.
+    pub fn set_persisted(&self) {
+        self.is_requested.store(true, Ordering::Release);
+        self.is_persisted.store(true, Ordering::Release);
     }
 }
 
-/// Lets a thing through at most once a minute.
+/// Allows one progress report a minute for each item and identity.
 #[derive(Debug, Default)]
-pub struct Paces(Mutex<HashMap<(Partition, String), u64>>);
+pub struct ProgressThrottle(Mutex<HashMap<(Partition, String), u64>>);
 
-impl Paces {
-    /// Whether the slow part of this progress report is due.
+impl ProgressThrottle {
+    /// Whether this progress report may invalidate lists.
     pub fn is_due(&self, identity: &Identity, item: &str, now_ms: u64) -> bool {
         let mut paces = self.0.lock();
         let key = (identity.partition().clone(), item.to_owned());
-        let pace_ms = u64::try_from(PACE.as_millis()).unwrap_or(u64::MAX);
+        let pace_ms = u64::try_from(PROGRESS_INTERVAL.as_millis()).unwrap_or(u64::MAX);
         match paces.get(&key) {
             Some(last) if now_ms.saturating_sub(*last) < pace_ms => false,
             _ => {
@@ -96,13 +96,13 @@ impl Paces {
     }
 }
 
-/// What every player did last: a socket says so every second, only changes matter.
+/// Last state of every player: sockets report it every second, but only changes matter.
 #[derive(Debug, Default)]
-pub struct Players(Mutex<HashMap<String, (String, Playing)>>);
+pub struct PlayerStates(Mutex<HashMap<String, (String, PlaybackState)>>);
 
-impl Players {
-    /// Whether this is news.
-    pub fn changed(&self, watcher: &Identity, session: &str, item: &str, state: Playing) -> bool {
+impl PlayerStates {
+    /// Whether the state changed.
+    pub fn changed(&self, watcher: &Identity, session: &str, item: &str, state: PlaybackState) -> bool {
         let mut players = self.0.lock();
         let key = format!("{:?}/{session}", watcher.partition());
         let now = (item.to_owned(), state);

@@ -1,8 +1,8 @@
-//! Whether every token that the state may hold something of is known to this process.
+//! Whether this process knows every token that the state may have entries for.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Whether `state.db` was read whole, so that a token that is not known holds nothing on disk.
+/// Whether `state.db` was read whole, so that an unknown token has no entries on disk.
 #[derive(Debug)]
 pub struct KnownTokens(AtomicBool);
 
@@ -13,12 +13,12 @@ impl Default for KnownTokens {
 }
 
 impl KnownTokens {
-    /// True as long as the state was read whole and held no more tokens than are remembered.
+    /// Whether the state was read whole and held no more tokens than are remembered.
     pub fn are_complete(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }
 
-    /// Records that the state may hold tokens that are not known.
+    /// Records that the state may hold unknown tokens.
     pub fn set_incomplete(&self) {
         self.0.store(false, Ordering::Release);
     }

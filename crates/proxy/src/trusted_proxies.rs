@@ -1,31 +1,31 @@
-//! Which proxies a media server trusts, as it said last.
+//! Proxies that a media server trusts, according to its last answer.
 
 use parking_lot::Mutex;
 
-/// Which proxies a server trusts.
+/// Proxies that a server trusts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Proxies {
-    /// It was not asked, or does not say.
+pub enum ProxyTrust {
+    /// Not known.
     #[default]
     Unknown,
-    /// Nobody.
+    /// None.
     None,
     /// Some.
     Some,
 }
 
-/// What a server said of it last.
+/// The server's last answer.
 #[derive(Debug, Default)]
-pub struct Heard(Mutex<Proxies>);
+pub struct ProxyTrustState(Mutex<ProxyTrust>);
 
-impl Heard {
-    /// What it said.
-    pub fn said(&self) -> Proxies {
+impl ProxyTrustState {
+    /// The last answer.
+    pub fn get(&self) -> ProxyTrust {
         *self.0.lock()
     }
 
-    /// It says this.
-    pub fn note(&self, proxies: Proxies) {
+    /// Sets the last answer.
+    pub fn set(&self, proxies: ProxyTrust) {
         *self.0.lock() = proxies;
     }
 }

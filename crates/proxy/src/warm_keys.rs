@@ -1,61 +1,61 @@
-//! What is kept warm for the configured token, in words that outlive the process: see [`crate::warm_restart`].
+//! Warm keys of the configured token, in a form that survives the process: see [`crate::warm_restart`].
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use greenroom_cache::{Cache, Key, Partition, Rhythm};
-use greenroom_dialect::verdict::Read;
+use greenroom_cache::{AccessRhythmSnapshot, Cache, Key, Partition};
+use greenroom_dialect::classification::Read;
 use parking_lot::Mutex;
 
-use greenroom_state::grants::WarmRead;
+use greenroom_state::grants::StoredWarmKey;
 
-/// Reads that are remembered per server.
+/// Max remembered reads per server.
 const MAX_READS: usize = 256;
 
-/// What is and was kept warm for the configured token.
+/// Current and earlier warm keys of the configured token.
 #[derive(Debug, Default)]
 pub struct WarmKeys {
-    /// What is kept warm for it.
+    /// Reads of the current ones.
     pub own_reads: OwnReads,
-    /// What was kept warm for it when the last process ended, until it is taken up.
-    pub resumed: Mutex<Vec<WarmRead>>,
+    /// Warm keys of the last process, until they are resumed.
+    pub resumed: Mutex<Vec<StoredWarmKey>>,
 }
 
-/// The reads of the configured token that are kept warm, by the text of their key.
+/// Reads of the configured token that may be warm, by the text of their key.
 #[derive(Debug, Default)]
 pub struct OwnReads(Mutex<HashMap<String, Arc<Read>>>);
 
 impl OwnReads {
-    /// Remembers what is read with the configured token.
-    pub fn note(&self, read: &Arc<Read>) {
+    /// Remembers a read with the configured token.
+    pub fn record(&self, read: &Arc<Read>) {
         let mut reads = self.0.lock();
         if reads.len() < MAX_READS && !reads.contains_key(&read.key) {
             reads.insert(read.key.clone(), Arc::clone(read));
         }
     }
 
-    /// What of it is kept warm now, in order of its keys. `own` is where answers to the configured token are kept.
-    pub fn warm(&self, cache: &Cache, namespace: &str, own: &Partition) -> Vec<WarmRead> {
+    /// The reads that are warm now, in order of their keys. `own` is the partition of the configured token.
+    pub fn warm_reads(&self, cache: &Cache, namespace: &str, own: &Partition) -> Vec<StoredWarmKey> {
         let mut reads = self.0.lock();
         let warm = cache.warm_keys(namespace, own);
-        // What is not kept warm any more makes room.
+        // Keys that are no longer warm make room.
         reads.retain(|text, _| warm.iter().any(|(key, _)| key.text() == text));
-        let row = |(key, rhythm): &(Key, Rhythm)| {
+        let row = |(key, rhythm): &(Key, AccessRhythmSnapshot)| {
             let read = reads.get(key.text())?;
             let line = |(name, value): &(http::HeaderName, http::HeaderValue)| {
                 Some(format!("{}: {}\n", name.as_str(), value.to_str().ok()?))
             };
             let headers = read.headers.iter().map(line).collect::<Option<String>>()?;
-            Some(WarmRead { key: read.key.clone(), target: read.target.clone(), headers, rhythm: *rhythm })
+            Some(StoredWarmKey { key: read.key.clone(), target: read.target.clone(), headers, rhythm: *rhythm })
         };
-        let mut rows: Vec<WarmRead> = warm.iter().filter_map(row).collect();
+        let mut rows: Vec<StoredWarmKey> = warm.iter().filter_map(row).collect();
         rows.sort_by(|one, two| one.key.cmp(&two.key));
         rows
     }
 }
 
-/// Whether both are the same reads, in whatever rhythm they are read.
-pub fn are_same_reads(one: &[WarmRead], other: &[WarmRead]) -> bool {
-    let words = |read: &WarmRead| (read.key.clone(), read.target.clone(), read.headers.clone());
+/// Whether both are the same reads, whatever their rhythms.
+pub fn are_same_reads(one: &[StoredWarmKey], other: &[StoredWarmKey]) -> bool {
+    let words = |read: &StoredWarmKey| (read.key.clone(), read.target.clone(), read.headers.clone());
     one.iter().map(words).eq(other.iter().map(words))
 }

@@ -1,20 +1,20 @@
-//! The classes requests are counted in and slowed down by.
+//! Request classes, for counting and latency.
 
 use serde::Serialize;
 
-/// What a request asks of the server. Both dialects sort their requests into these.
+/// Class of a request, shared by both dialects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Class {
-    /// Who the server is; answered without a token.
+pub enum RequestClass {
+    /// Identity of the server; answered without a token.
     Identity,
-    /// The server, its settings, users and devices.
+    /// Server, settings, users and devices.
     Server,
     /// The list of sections.
     Sections,
     /// A list of a section, with or without filters.
     List,
-    /// One or several items, and what lies below them.
+    /// One or several items, and their children.
     Metadata,
     /// A search.
     Search,
@@ -22,22 +22,22 @@ pub enum Class {
     Hubs,
     /// Playlists and their items.
     Playlists,
-    /// Who plays what now.
+    /// Current sessions.
     Sessions,
-    /// What was played.
+    /// Playback history.
     History,
-    /// What the server is busy with.
+    /// Activities of the server.
     Activities,
-    /// Figures about the machine.
+    /// Statistics of the machine.
     Statistics,
     /// An image.
     Image,
     /// A media file or a part of one.
     Media,
-    /// Anything that changes something.
+    /// A write.
     Write,
     /// A notification socket or an event stream.
     Socket,
-    /// What the server does not know.
+    /// An unknown path.
     Other,
 }

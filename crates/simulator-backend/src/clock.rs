@@ -1,25 +1,25 @@
-//! The clock room: the only place that reads the time. Simulated time runs `time_factor` times faster than the
-//! runtime's clock, so an evening can pass in minutes, and stands still where a test pauses the runtime.
+//! Simulated time, the only module that reads the clock. It runs `time_factor` times faster than the runtime's clock,
+//! so an evening can pass in minutes, and stands still where a test pauses the runtime.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
-/// A moment to wait from.
+/// Start of a wait.
 #[derive(Debug, Clone, Copy)]
-pub struct Moment(Instant);
+pub struct SimulatedInstant(Instant);
 
-/// Simulated time.
+/// Clock of simulated time.
 #[derive(Debug, Clone, Copy)]
-pub struct Clock {
+pub struct SimulatedClock {
     origin: Instant,
     origin_ms: u64,
     factor: f64,
 }
 
-impl Clock {
-    /// A clock that shows `origin_s` (seconds since 1970) now and runs `factor` times as fast as the runtime's.
-    /// A factor that is not a positive number counts as 1.
+impl SimulatedClock {
+    /// A clock that shows `origin_s` (seconds since 1970) now and runs `factor` times as fast as the runtime's. A
+    /// factor that is not a positive number counts as 1.
     #[expect(clippy::disallowed_methods, reason = "this is the clock room")]
     pub fn starting_at(origin_s: u64, factor: f64) -> Self {
         let factor = if factor.is_finite() && factor > 0.0 { factor } else { 1.0 };
@@ -35,11 +35,7 @@ impl Clock {
 
     /// Milliseconds since 1970 in simulated time.
     #[expect(clippy::disallowed_methods, reason = "this is the clock room")]
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "positive, and far below 2^64"
-    )]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive, and far below 2^64")]
     pub fn now_ms(&self) -> u64 {
         let real = Instant::now().saturating_duration_since(self.origin);
         self.origin_ms + (real.as_secs_f64() * self.factor * 1_000.0) as u64
@@ -50,29 +46,29 @@ impl Clock {
         self.now_ms() / 1_000
     }
 
-    /// How long the runtime has to sleep for `simulated` to pass.
-    pub fn real(&self, simulated: Duration) -> Duration {
+    /// Real time that passes during `simulated`.
+    pub fn to_real(&self, simulated: Duration) -> Duration {
         simulated.div_f64(self.factor)
     }
 
-    /// This moment, to wait from.
+    /// The current time, as the start of a wait.
     #[expect(clippy::disallowed_methods, reason = "this is the clock room")]
-    pub fn moment(&self) -> Moment {
-        Moment(Instant::now())
+    pub fn instant(&self) -> SimulatedInstant {
+        SimulatedInstant(Instant::now())
     }
 
-    /// Waits until `simulated` time has passed since a moment. Waits of one moment do not add up their delays, which
-    /// are a millisecond or so each: a lot where time runs fast.
-    pub async fn wait(&self, since: Moment, simulated: Duration) {
+    /// Waits until `simulated` time has passed since a start. Consecutive waits from one start do not accumulate their
+    /// delays, which are about a millisecond each: a lot where time runs fast.
+    pub async fn wait(&self, since: SimulatedInstant, simulated: Duration) {
         if !simulated.is_zero() {
-            tokio::time::sleep_until(since.0 + self.real(simulated)).await;
+            tokio::time::sleep_until(since.0 + self.to_real(simulated)).await;
         }
     }
 
-    /// Lets `simulated` time pass.
+    /// Waits for `simulated` time.
     pub async fn sleep(&self, simulated: Duration) {
         if !simulated.is_zero() {
-            tokio::time::sleep(self.real(simulated)).await;
+            tokio::time::sleep(self.to_real(simulated)).await;
         }
     }
 }
@@ -83,15 +79,15 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_factor_makes_time_pass_faster() {
-        let clock = Clock::starting_at(1_000, 60.0);
+        let clock = SimulatedClock::starting_at(1_000, 60.0);
         tokio::time::advance(Duration::from_secs(2)).await;
         assert_eq!(clock.now_s(), 1_120);
-        assert_eq!(clock.real(Duration::from_mins(1)), Duration::from_secs(1));
+        assert_eq!(clock.to_real(Duration::from_mins(1)), Duration::from_secs(1));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_senseless_factor_counts_as_one() {
-        let clock = Clock::starting_at(5, -3.0);
-        assert_eq!(clock.real(Duration::from_secs(7)), Duration::from_secs(7));
+        let clock = SimulatedClock::starting_at(5, -3.0);
+        assert_eq!(clock.to_real(Duration::from_secs(7)), Duration::from_secs(7));
     }
 }

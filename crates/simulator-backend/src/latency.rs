@@ -1,16 +1,16 @@
-//! How long the server takes to answer.
+//! Response latency of the server.
 
 use std::time::Duration;
 
-use crate::chance::Chance;
-use crate::class::Class;
+use crate::class::RequestClass;
+use crate::rng::SeededRng;
 
-/// How long each class of requests takes, before jitter.
+/// Latency per request class, before jitter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Latency {
-    /// Who the server is, sockets, what it does not know.
+pub struct LatencyProfile {
+    /// Identity, sockets, unknown paths.
     pub trivial: Duration,
-    /// The server, its settings, sections, activities, statistics.
+    /// Server, settings, sections, activities, statistics.
     pub server: Duration,
     /// Sessions.
     pub sessions: Duration,
@@ -24,13 +24,13 @@ pub struct Latency {
     pub image: Duration,
     /// Writes.
     pub write: Duration,
-    /// What each row that is asked for adds.
+    /// Added per requested row.
     pub row: Duration,
-    /// By how many percent a single answer may be faster or slower.
+    /// Jitter of a single response, in percent either way.
     pub jitter_percent: u32,
 }
 
-impl Default for Latency {
+impl Default for LatencyProfile {
     fn default() -> Self {
         Self {
             trivial: Duration::from_millis(3),
@@ -47,14 +47,14 @@ impl Default for Latency {
     }
 }
 
-impl Latency {
+impl LatencyProfile {
     /// No latency at all, for tests.
     pub fn none() -> Self {
-        Self::even(Duration::ZERO)
+        Self::uniform(Duration::ZERO)
     }
 
     /// The same latency for everything, without jitter.
-    pub fn even(latency: Duration) -> Self {
+    pub fn uniform(latency: Duration) -> Self {
         Self {
             trivial: latency,
             server: latency,
@@ -69,17 +69,19 @@ impl Latency {
         }
     }
 
-    /// How long the request with this running number takes, if it asks for so many rows.
-    pub fn of(&self, class: Class, rows: u32, chance: Chance, number: u64) -> Duration {
+    /// Latency of the request with this sequence number and this many rows.
+    pub fn for_request(&self, class: RequestClass, rows: u32, chance: SeededRng, number: u64) -> Duration {
         let base = match class {
-            Class::Identity | Class::Socket | Class::Other => self.trivial,
-            Class::Server | Class::Sections | Class::Activities | Class::Statistics => self.server,
-            Class::Sessions => self.sessions,
-            Class::List | Class::History | Class::Hubs | Class::Playlists => self.list,
-            Class::Metadata => self.metadata,
-            Class::Search => self.search,
-            Class::Image | Class::Media => self.image,
-            Class::Write => self.write,
+            RequestClass::Identity | RequestClass::Socket | RequestClass::Other => self.trivial,
+            RequestClass::Server | RequestClass::Sections | RequestClass::Activities | RequestClass::Statistics => {
+                self.server
+            }
+            RequestClass::Sessions => self.sessions,
+            RequestClass::List | RequestClass::History | RequestClass::Hubs | RequestClass::Playlists => self.list,
+            RequestClass::Metadata => self.metadata,
+            RequestClass::Search => self.search,
+            RequestClass::Image | RequestClass::Media => self.image,
+            RequestClass::Write => self.write,
         };
         let swing = u64::from(self.jitter_percent.min(100));
         let percent = chance.between("latency", number, 100 - swing, 100 + swing);
@@ -93,25 +95,26 @@ mod tests {
 
     #[test]
     fn jitter_stays_within_its_bounds_and_follows_the_seed() {
-        let latency = Latency::default();
+        let latency = LatencyProfile::default();
         for number in 0..100 {
-            let taken = latency.of(Class::List, 0, Chance::new(4), number);
+            let taken = latency.for_request(RequestClass::List, 0, SeededRng::new(4), number);
             assert!(taken >= Duration::from_millis(84) && taken <= Duration::from_millis(156), "{taken:?}");
-            assert_eq!(taken, latency.of(Class::List, 0, Chance::new(4), number));
+            assert_eq!(taken, latency.for_request(RequestClass::List, 0, SeededRng::new(4), number));
         }
     }
 
     #[test]
     fn a_large_page_takes_longer() {
-        let latency = Latency { row: Duration::from_millis(2), ..Latency::even(Duration::from_millis(10)) };
-        let taken = |rows| latency.of(Class::List, rows, Chance::new(1), 9);
+        let latency =
+            LatencyProfile { row: Duration::from_millis(2), ..LatencyProfile::uniform(Duration::from_millis(10)) };
+        let taken = |rows| latency.for_request(RequestClass::List, rows, SeededRng::new(1), 9);
         assert_eq!((taken(0), taken(1_000)), (Duration::from_millis(10), Duration::from_millis(2_010)));
     }
 
     #[test]
     fn an_even_latency_has_no_jitter() {
-        let latency = Latency::even(Duration::from_millis(10));
-        assert_eq!(latency.of(Class::Write, 0, Chance::new(1), 9), Duration::from_millis(10));
-        assert_eq!(Latency::none().of(Class::Search, 500, Chance::new(1), 9), Duration::ZERO);
+        let latency = LatencyProfile::uniform(Duration::from_millis(10));
+        assert_eq!(latency.for_request(RequestClass::Write, 0, SeededRng::new(1), 9), Duration::from_millis(10));
+        assert_eq!(LatencyProfile::none().for_request(RequestClass::Search, 500, SeededRng::new(1), 9), Duration::ZERO);
     }
 }

@@ -1,23 +1,23 @@
-//! What simulated media servers stand on, whichever dialect they speak.
+//! Common part of simulated media servers, independent of their dialect.
 //!
 //! A library is computed from a seed ([`catalogue`]); its users ([`users`]) read and change it ([`state`]). A server
-//! ([`serve`]) listens, takes its time ([`latency`]), goes wrong as it is told ([`faults`]), counts every request
-//! ([`ledger`]) and hands it to a [`serve::Dialect`], which turns it into views and writes of that state, and those
-//! into its own shapes. A server that was started is [`running::Running`].
+//! ([`serve`]) listens, delays responses ([`latency`]), injects faults ([`faults`]), counts every request
+//! ([`request_log`]) and hands it to a [`serve::Dialect`], which maps it to views and writes of that state, and those
+//! to its own shapes. A running server is a [`simulated_server::SimulatedServer`].
 //!
-//! What is deliberately absent: any other crate of this project, storage, and every path and shape of a media server.
+//! Deliberately absent: any other crate of this project, storage, and every path and shape of a media server.
 
 pub mod catalogue;
-pub mod chance;
 pub mod class;
 pub mod clock;
 pub mod faults;
 pub mod latency;
-pub mod ledger;
 pub mod media;
 pub mod options;
-pub mod running;
+pub mod request_log;
+pub mod rng;
 pub mod serve;
+pub mod simulated_server;
 pub mod state;
 pub mod timestamp;
 pub mod users;

@@ -1,17 +1,17 @@
-//! Images and media files: bytes that depend only on the seed and on what they are of, made as they are sent.
+//! Images and media files: bytes that depend only on the seed and their subject, generated while they are sent.
 
 use bytes::Bytes;
 use futures_util::Stream;
 
-use crate::chance::Chance;
+use crate::rng::SeededRng;
 
-/// Media is made in pieces of this size.
+/// Chunk size of generated media.
 const CHUNK: u64 = 64 * 1024;
 
 /// `length` bytes of the media file `stream` number `number`, from `start` on. The byte at a position is always the
-/// same, however it is asked for.
+/// same, whatever the range.
 pub fn bytes(
-    chance: Chance,
+    chance: SeededRng,
     stream: &str,
     number: u64,
     start: u64,
@@ -28,7 +28,7 @@ pub fn bytes(
     })
 }
 
-/// The bytes from `from` to `to`, which are not far apart.
+/// The bytes from `from` to `to`, at most a chunk.
 fn piece(seed: u64, from: u64, to: u64) -> Bytes {
     let (first, last) = (from / 8, to.div_ceil(8));
     let mut made = Vec::with_capacity(usize::try_from((last - first) * 8).unwrap_or(0));
@@ -46,8 +46,8 @@ fn mixed(mut word: u64) -> u64 {
     word ^ (word >> 31)
 }
 
-/// A small PNG picture of one colour, which depends on what it is of and on its size.
-pub fn picture(chance: Chance, stream: &str, number: u64, width: u32, height: u32) -> Bytes {
+/// A small PNG of one colour, which depends on its subject and size.
+pub fn picture(chance: SeededRng, stream: &str, number: u64, width: u32, height: u32) -> Bytes {
     let draw = chance.draw(stream, number).to_le_bytes();
     let (width, height) = (width.clamp(1, 64), height.clamp(1, 64));
     let mut rows = Vec::new();
@@ -79,7 +79,7 @@ fn chunk(png: &mut Vec<u8>, name: [u8; 4], content: &[u8]) {
     png.extend_from_slice(&sum.to_be_bytes());
 }
 
-/// A zlib stream that stores its content as it is.
+/// A zlib stream with stored (uncompressed) content.
 fn stored(content: &[u8]) -> Vec<u8> {
     let mut stream = vec![0x78, 0x01];
     let mut blocks = content.chunks(0xFFFF).peekable();
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     async fn read(start: u64, length: u64) -> Vec<u8> {
-        bytes(Chance::new(1), "part", 9, start, length).collect::<Vec<Bytes>>().await.concat()
+        bytes(SeededRng::new(1), "part", 9, start, length).collect::<Vec<Bytes>>().await.concat()
     }
 
     #[tokio::test]
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn another_item_has_another_picture() {
-        let chance = Chance::new(1);
+        let chance = SeededRng::new(1);
         assert_ne!(picture(chance, "thumb", 1, 8, 8), picture(chance, "thumb", 2, 8, 8));
         assert_eq!(picture(chance, "thumb", 1, 8, 8), picture(chance, "thumb", 1, 8, 8));
     }

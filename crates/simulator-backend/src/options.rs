@@ -1,42 +1,42 @@
-//! What a simulated server is made of.
+//! Options of a simulated server.
 
 use crate::catalogue::CatalogueSize;
-use crate::latency::Latency;
-use crate::users::Users;
+use crate::latency::LatencyProfile;
+use crate::users::UserRegistry;
 
-/// The newest item of a library was added then (October 2025), unless the options say otherwise.
+/// Default time of the newest addition to a library (October 2025), in seconds since 1970.
 pub const NEWEST_AT: u64 = 1_760_000_000;
 
-/// How a server is set up. `S` are the switches of its dialect.
+/// Options of a server. `S` are the switches of its dialect.
 #[derive(Debug, Clone)]
-pub struct Options<S> {
-    /// The seed of everything.
+pub struct SimulatorOptions<S> {
+    /// Seed of all random choices.
     pub seed: u64,
-    /// How large the library is.
+    /// Size of the library.
     pub size: CatalogueSize,
-    /// Who may ask; the dialect's standard users if absent.
-    pub users: Option<Users>,
-    /// How long answers take, before `time_factor`.
-    pub latency: Latency,
-    /// By how much simulated time (latency and clock) runs faster than real time.
+    /// Users and tokens; the dialect's standard users if absent.
+    pub users: Option<UserRegistry>,
+    /// Response latency, before `time_factor`.
+    pub latency: LatencyProfile,
+    /// Ratio of simulated time (latency and clock) to real time.
     pub time_factor: f64,
-    /// When the newest item was added, in seconds since 1970.
+    /// Time of the newest addition, in seconds since 1970.
     pub newest_at: u64,
-    /// What time it is at the start, in seconds since 1970; the system's time if absent.
+    /// Current time at the start, in seconds since 1970; the system's time if absent.
     pub now: Option<u64>,
-    /// Plays in each user's past.
+    /// Plays in each user's history.
     pub plays_per_user: u32,
-    /// Points on which real servers differ, or are not known.
+    /// Behaviour on which real servers differ, or that is not known.
     pub switches: S,
 }
 
-impl<S: Default> Default for Options<S> {
+impl<S: Default> Default for SimulatorOptions<S> {
     fn default() -> Self {
         Self {
             seed: 1,
             size: CatalogueSize::default(),
             users: None,
-            latency: Latency::default(),
+            latency: LatencyProfile::default(),
             time_factor: 1.0,
             newest_at: NEWEST_AT,
             now: None,
@@ -46,12 +46,12 @@ impl<S: Default> Default for Options<S> {
     }
 }
 
-impl<S: Default> Options<S> {
+impl<S: Default> SimulatorOptions<S> {
     /// For tests: a tiny library, no latency, a clock that starts an hour after the newest addition.
     pub fn quick() -> Self {
         Self {
             size: CatalogueSize::tiny(),
-            latency: Latency::none(),
+            latency: LatencyProfile::none(),
             now: Some(NEWEST_AT + 3_600),
             plays_per_user: 40,
             ..Self::default()

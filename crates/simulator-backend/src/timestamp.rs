@@ -1,13 +1,13 @@
-//! Dates as the server writes them (`2024-02-20T19:26:41.1360000Z`) and as clients send them.
+//! Timestamps as the server writes them (`2024-02-20T19:26:41.1360000Z`) and as clients send them.
 
-use crate::catalogue::Day;
+use crate::catalogue::CalendarDate;
 
 /// Ticks of 100 ns in a millisecond.
 pub const TICKS_PER_MS: u64 = 10_000;
 
 const MS_PER_DAY: u64 = 86_400_000;
 
-/// Writes milliseconds since 1970.
+/// Formats milliseconds since 1970.
 pub fn written(ms: u64) -> String {
     let (days, rest) = (ms / MS_PER_DAY, ms % MS_PER_DAY);
     let (year, month, day) = civil(days);
@@ -16,18 +16,18 @@ pub fn written(ms: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}0000Z")
 }
 
-/// Writes seconds since 1970.
+/// Formats seconds since 1970.
 pub fn written_s(seconds: u64) -> String {
     written(seconds * 1_000)
 }
 
-/// Writes the first moment of a day.
-pub fn written_day(day: Day) -> String {
+/// Formats the start of a day.
+pub fn written_day(day: CalendarDate) -> String {
     format!("{}T00:00:00.0000000Z", day.iso())
 }
 
-/// Reads `2024-02-20`, `2024-02-20T19:26:41`, with or without decimals and `Z`, as milliseconds since 1970. Also
-/// `20240220192641`, the form old clients use for the date of a play.
+/// Parses `2024-02-20`, `2024-02-20T19:26:41`, with or without decimals and `Z`, as milliseconds since 1970. Also
+/// `20240220192641`, the form in which old clients send the date of a play.
 pub fn read(text: &str) -> Option<u64> {
     let text = text.trim().trim_end_matches(['Z', 'z']);
     let digits = |range: std::ops::Range<usize>| text.get(range)?.parse::<u64>().ok();
@@ -54,10 +54,9 @@ pub fn read(text: &str) -> Option<u64> {
 }
 
 const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-const MONTHS: [&str; 12] =
-    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/// Writes milliseconds since 1970 the way HTTP headers have it: `Tue, 20 Feb 2024 19:26:41 GMT`.
+/// Formats milliseconds since 1970 as in HTTP headers: `Tue, 20 Feb 2024 19:26:41 GMT`.
 pub fn http_date(ms: u64) -> String {
     let days = ms / MS_PER_DAY;
     let (year, month, day) = civil(days);
@@ -66,7 +65,7 @@ pub fn http_date(ms: u64) -> String {
     format!("{}, {day:02} {} {year:04} {} GMT", WEEKDAYS[at(days % 7)], MONTHS[at(month - 1)], &text[11..19])
 }
 
-/// Reads what [`http_date`] writes.
+/// Parses the output of [`http_date`].
 pub fn read_http_date(text: &str) -> Option<u64> {
     let parts: Vec<&str> = text.split([' ', ':']).collect();
     let [_, day, month, year, hour, minute, second, "GMT"] = parts.as_slice() else { return None };
@@ -75,11 +74,7 @@ pub fn read_http_date(text: &str) -> Option<u64> {
     joined((number(year)?, month, number(day)?), (number(hour)?, number(minute)?, number(second)?), 0)
 }
 
-fn joined(
-    (year, month, day): (u64, u64, u64),
-    (hour, minute, second): (u64, u64, u64),
-    millis: u64,
-) -> Option<u64> {
+fn joined((year, month, day): (u64, u64, u64), (hour, minute, second): (u64, u64, u64), millis: u64) -> Option<u64> {
     let sane = (1970..=9999).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
     if !sane || hour > 23 || minute > 59 || second > 59 {
         return None;
@@ -87,7 +82,7 @@ fn joined(
     Some(days(year, month, day) * MS_PER_DAY + ((hour * 60 + minute) * 60 + second) * 1_000 + millis)
 }
 
-/// Year, month and day of the day that lies `days` after the first of 1970.
+/// Year, month and day, `days` days after 1 January 1970.
 fn civil(days: u64) -> (u64, u64, u64) {
     let shifted = days + 719_468;
     let (era, of_era) = (shifted / 146_097, shifted % 146_097);

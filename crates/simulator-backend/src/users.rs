@@ -1,10 +1,10 @@
-//! Who may ask, with which tokens, and for what.
+//! Users, their tokens and permissions.
 
 use std::fmt;
 
 use crate::catalogue::Section;
 
-/// A user of the server, from 1. The owner is 1.
+/// Number of a user, from 1. The owner is 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct UserId(pub u32);
 
@@ -21,18 +21,18 @@ impl fmt::Display for UserId {
 
 /// A user.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct User {
+pub struct SimulatedUser {
     /// The number.
     pub id: UserId,
-    /// The name, which is also what a password-less login asks for.
+    /// The name, also used for a login without a password.
     pub name: String,
-    /// Whether the user may change the server and see everybody's sessions.
+    /// Whether the user may change the server and see the sessions of all users.
     pub admin: bool,
-    /// The sections the user may see.
+    /// Sections that the user may see.
     pub sections: Vec<Section>,
 }
 
-impl User {
+impl SimulatedUser {
     /// Whether this user may see `section`.
     pub fn sees(&self, section: Section) -> bool {
         self.sections.contains(&section)
@@ -41,36 +41,35 @@ impl User {
 
 /// A token. Unlike a real one it is no secret: it opens only a simulated library.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Token {
-    /// What the ledger calls it: `owner-a`, `owner-b`, `sam`, `kim`, `key`.
+pub struct UserToken {
+    /// Label in the request log: `owner-a`, `owner-b`, `sam`, `kim`, `key`.
     pub label: String,
-    /// What a client sends.
+    /// The token as clients send it.
     pub secret: String,
-    /// Whose it is; an API key is nobody's.
+    /// Its user; an API key has none.
     pub user: Option<UserId>,
 }
 
 /// The users of a server and their tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Users {
+pub struct UserRegistry {
     /// The users.
-    pub users: Vec<User>,
+    pub users: Vec<SimulatedUser>,
     /// The tokens.
-    pub tokens: Vec<Token>,
+    pub tokens: Vec<UserToken>,
 }
 
-impl Users {
+impl UserRegistry {
     /// Olga, the owner, with two tokens; Sam, who sees everything; Kim, who does not see the shows; and an API key
-    /// that is nobody's. Their tokens start with `prefix`: `plx-owner-a`, `plx-owner-b`, `plx-sam`, `plx-kim`,
-    /// `plx-key`.
+    /// without a user. Their tokens start with `prefix`: `plx-owner-a`, `plx-owner-b`, `plx-sam`, `plx-kim`, `plx-key`.
     pub fn standard(prefix: &str) -> Self {
-        let user = |id: u32, name: &str, sections: &[Section]| User {
+        let user = |id: u32, name: &str, sections: &[Section]| SimulatedUser {
             id: UserId(id),
             name: name.into(),
             admin: id == 1,
             sections: sections.to_vec(),
         };
-        let token = |label: &str, user: Option<u32>| Token {
+        let token = |label: &str, user: Option<u32>| UserToken {
             label: label.into(),
             secret: format!("{prefix}-{label}"),
             user: user.map(UserId),
@@ -92,19 +91,19 @@ impl Users {
     }
 
     /// The user with this number.
-    pub fn user(&self, id: UserId) -> Option<&User> {
+    pub fn user(&self, id: UserId) -> Option<&SimulatedUser> {
         self.users.iter().find(|user| user.id == id)
     }
 
-    /// The token a client sent.
-    pub fn token(&self, secret: &str) -> Option<&Token> {
+    /// The token with this secret.
+    pub fn token(&self, secret: &str) -> Option<&UserToken> {
         self.tokens.iter().find(|token| token.secret == secret)
     }
 
     /// The secret of the token with this label.
     ///
     /// # Panics
-    /// Panics if there is no such label: labels are written by whoever set the users up.
+    /// Panics if there is no such label: labels are defined by the code that sets up the users.
     pub fn secret(&self, label: &str) -> &str {
         let found = self.tokens.iter().find(|token| token.label == label);
         &found.expect("a label that was set up").secret

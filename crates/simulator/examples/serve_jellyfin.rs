@@ -1,13 +1,13 @@
 //! Runs a simulated Jellyfin at the address given as the first argument until it is interrupted.
 
-use greenroom_simulator::jellyfin::{Jellyfin, Options};
+use greenroom_simulator::jellyfin::{Jellyfin, JellyfinOptions};
 use tokio_util::task::TaskTracker;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8096".into());
     let tracker = TaskTracker::new();
-    let running = Jellyfin::new(Options::default()).start(address.parse()?, &tracker).await?;
+    let running = Jellyfin::new(JellyfinOptions::default()).start(address.parse()?, &tracker).await?;
     println!("{} with token {}", running.url(), running.tokens().owner_a());
     tokio::signal::ctrl_c().await?;
     running.stop().await;

@@ -1,10 +1,9 @@
-//! A Plex and a Jellyfin to run against.
+//! A simulated Plex and a simulated Jellyfin.
 //!
-//! Both speak enough of their protocol for real clients to work unmodified. They stand on the same backend, whose rooms
-//! are shown here as well, for whoever sets up a server needs its words: a library that is computed from a seed
-//! ([`catalogue`]), the state of its users ([`state`]), what can be made to go wrong ([`faults`]), how long answers
-//! take ([`latency`]) and a count of every request ([`ledger`]). A dialect only turns requests into views and writes of
-//! that state, and those into its own shapes.
+//! Both implement enough of their API for real clients to work unmodified. They share one backend, whose modules are
+//! re-exported here for callers that set up a server: a library computed from a seed ([`catalogue`]), the state of its
+//! users ([`state`]), fault injection ([`faults`]), response latency ([`latency`]) and a log of every request
+//! ([`request_log`]). A dialect only maps requests to views and writes of that state, and those to its own shapes.
 //!
 //! ```no_run
 //! # async fn run() -> std::io::Result<()> {
@@ -19,20 +18,20 @@
 //! # }
 //! ```
 //!
-//! Every body says for whom it was made and after how many writes (`greenroomUser`, `greenroomSeq`,
-//! `greenroomUserSeq`), so that a mixed-up or outdated answer shows in its content.
+//! Every body contains its user and the number of writes it includes (`greenroomUser`, `greenroomSeq`,
+//! `greenroomUserSeq`), so that a mixed-up or outdated response shows in its content.
 //!
-//! Under `/__simulator/` each server shows its own ledger and takes faults; these requests are not counted.
+//! Under `/__simulator/` each server shows its request log and accepts faults; these requests are not counted.
 //!
-//! What is deliberately absent: any other crate of this project, storage, media worth watching, and the parts of the
-//! protocols that only players use.
+//! Deliberately absent: any other crate of this project, storage, media worth watching, and the parts of the protocols
+//! that only players use.
 
-pub mod directions;
 pub mod jellyfin;
 pub mod plex;
+pub mod startup_text;
 pub mod switch_names;
 
 pub use greenroom_simulator_backend::{
-    catalogue, chance, class, clock, faults, latency, ledger, media, options, running, serve, state,
+    catalogue, class, clock, faults, latency, media, options, request_log, rng, serve, simulated_server, state,
     timestamp, users,
 };

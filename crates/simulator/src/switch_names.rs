@@ -1,12 +1,12 @@
-//! The switches of both dialects by name, as a person types them.
+//! Switches of both dialects by name, for the command line.
 
 use crate::{jellyfin, plex};
 
 /// The switches of one dialect by name.
-pub type Named<S> = [(&'static str, fn(&mut S) -> &mut bool)];
+pub type SwitchTable<S> = [(&'static str, fn(&mut S) -> &mut bool)];
 
-/// Those of a Plex.
-pub const PLEX_SWITCHES: &Named<plex::Switches> = &[
+/// Switches of a Plex.
+pub const PLEX_SWITCHES: &SwitchTable<plex::PlexSwitches> = &[
     ("scrobble-announced", |switches| &mut switches.scrobble_announced),
     ("content-changed-by-edits", |switches| &mut switches.content_changed_by_edits),
     ("sockets-for-owner-only", |switches| &mut switches.sockets_for_owner_only),
@@ -24,8 +24,8 @@ pub const PLEX_SWITCHES: &Named<plex::Switches> = &[
     ("trusts-neighbours", |switches| &mut switches.trusts_neighbours),
 ];
 
-/// Those of a Jellyfin.
-pub const JELLYFIN_SWITCHES: &Named<jellyfin::Switches> = &[
+/// Switches of a Jellyfin.
+pub const JELLYFIN_SWITCHES: &SwitchTable<jellyfin::JellyfinSwitches> = &[
     ("reject-legacy-auth", |switches| &mut switches.reject_legacy_auth),
     ("compress", |switches| &mut switches.compress),
     ("legacy-routes", |switches| &mut switches.legacy_routes),
@@ -42,11 +42,11 @@ pub const JELLYFIN_SWITCHES: &Named<jellyfin::Switches> = &[
     ("marks", |switches| &mut switches.marks),
 ];
 
-/// The default switches with those turned that were named: `NAME` turns one on, `no-NAME` off.
+/// The default switches with the named changes: `NAME` turns one on, `no-NAME` off.
 ///
 /// # Errors
 /// If there is no such switch; the message names all there are.
-pub fn turned<S: Default>(known: &Named<S>, names: &[String]) -> Result<S, String> {
+pub fn turned<S: Default>(known: &SwitchTable<S>, names: &[String]) -> Result<S, String> {
     let mut switches = S::default();
     for name in names {
         let (plain, on) = name.strip_prefix("no-").map_or((name.as_str(), true), |plain| (plain, false));
@@ -63,7 +63,7 @@ pub fn turned<S: Default>(known: &Named<S>, names: &[String]) -> Result<S, Strin
 mod tests {
     use super::*;
 
-    fn plex(names: &[&str]) -> Result<plex::Switches, String> {
+    fn plex(names: &[&str]) -> Result<plex::PlexSwitches, String> {
         let names: Vec<String> = names.iter().map(ToString::to_string).collect();
         turned(PLEX_SWITCHES, &names)
     }
@@ -72,7 +72,7 @@ mod tests {
     fn a_switch_is_turned_by_its_name() {
         assert!(plex(&["gzip"]).expect("it exists").gzip);
         assert!(!plex(&["gzip", "no-gzip"]).expect("it exists").gzip);
-        assert_eq!(plex(&[]).expect("nothing is wrong with nothing"), plex::Switches::default());
+        assert_eq!(plex(&[]).expect("nothing is wrong with nothing"), plex::PlexSwitches::default());
     }
 
     #[test]
@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn every_switch_turns_one_thing_only() {
         for (name, place) in JELLYFIN_SWITCHES {
-            let (mut turned, default) = (jellyfin::Switches::default(), jellyfin::Switches::default());
+            let (mut turned, default) = (jellyfin::JellyfinSwitches::default(), jellyfin::JellyfinSwitches::default());
             let before = *place(&mut turned);
             *place(&mut turned) = !before;
             assert_ne!(turned, default, "{name}");

@@ -15,11 +15,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use harness::{Element, Server, rows};
+use harness::{PlexFixture, XmlElement, rows};
 
 /// What a field holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Type {
+enum FieldType {
     Text,
     Number,
     Flag,
@@ -27,26 +27,26 @@ enum Type {
     Object,
 }
 
-fn type_of(value: &Value) -> Type {
+fn type_of(value: &Value) -> FieldType {
     match value {
-        Value::String(_) | Value::Null => Type::Text,
-        Value::Number(_) => Type::Number,
-        Value::Bool(_) => Type::Flag,
-        Value::Array(_) => Type::List,
-        Value::Object(_) => Type::Object,
+        Value::String(_) | Value::Null => FieldType::Text,
+        Value::Number(_) => FieldType::Number,
+        Value::Bool(_) => FieldType::Flag,
+        Value::Array(_) => FieldType::List,
+        Value::Object(_) => FieldType::Object,
     }
 }
 
 /// Fields by the way to them: `Metadata[movie].Media.Part.key`. Rows of one kind are taken together.
-type Shape = BTreeMap<String, Vec<Type>>;
+type FieldTypes = BTreeMap<String, Vec<FieldType>>;
 
-fn shape_of(value: &Value) -> Shape {
-    let mut shape = Shape::new();
+fn shape_of(value: &Value) -> FieldTypes {
+    let mut shape = FieldTypes::new();
     add(&mut shape, "", value);
     shape
 }
 
-fn add(shape: &mut Shape, way: &str, value: &Value) {
+fn add(shape: &mut FieldTypes, way: &str, value: &Value) {
     let Some(fields) = value.as_object() else { return };
     for (name, value) in fields {
         let here = if way.is_empty() { name.clone() } else { format!("{way}.{name}") };
@@ -68,8 +68,8 @@ fn add(shape: &mut Shape, way: &str, value: &Value) {
 }
 
 /// The way XML leads to its fields; their types do not show there.
-fn ways_of(element: &Element) -> Vec<String> {
-    fn walk(ways: &mut Vec<String>, way: &str, element: &Element) {
+fn field_paths(element: &XmlElement) -> Vec<String> {
+    fn walk(ways: &mut Vec<String>, way: &str, element: &XmlElement) {
         for (name, _) in &element.fields {
             ways.push(format!("{way}@{name}"));
         }
@@ -87,8 +87,8 @@ fn ways_of(element: &Element) -> Vec<String> {
 }
 
 /// A server on which everything there is to show is shown.
-async fn lively() -> Server {
-    let server = Server::with(|options| {
+async fn lively() -> PlexFixture {
+    let server = PlexFixture::with(|options| {
         options.size.films = 200;
         options.size.tracks = 600;
         options.plays_per_user = 400;
@@ -186,16 +186,8 @@ const READ: [(&str, &str, &str); 26] = [
                parentRatingKey:t grandparentRatingKey:t index:n parentIndex:n duration:n ratingCount:n Media:l \
                Media.Part.file:t",
     ),
-    (
-        "/library/sections/1/collections",
-        "Metadata[collection]",
-        "ratingKey:t key:t title:t subtype:t childCount:t",
-    ),
-    (
-        "/library/metadata/201/children",
-        "",
-        "key:t parentTitle:t parentIndex:n nocache:f title1:t title2:t Directory:l",
-    ),
+    ("/library/sections/1/collections", "Metadata[collection]", "ratingKey:t key:t title:t subtype:t childCount:t"),
+    ("/library/metadata/201/children", "", "key:t parentTitle:t parentIndex:n nocache:f title1:t title2:t Directory:l"),
     (
         "/hubs",
         "Hub",
@@ -229,16 +221,8 @@ const READ: [(&str, &str, &str); 26] = [
                defaultSubtitleLanguage:t subtitleMode:n thumb:t",
     ),
     ("/devices", "Device", "id:n name:t platform:t clientIdentifier:t createdAt:n"),
-    (
-        "/activities",
-        "Activity",
-        "uuid:t type:t cancellable:f userID:n title:t subtitle:t progress:n Context:o",
-    ),
-    (
-        "/butler",
-        "ButlerTasks.ButlerTask",
-        "name:t interval:n scheduleRandomized:f enabled:f title:t description:t",
-    ),
+    ("/activities", "Activity", "uuid:t type:t cancellable:f userID:n title:t subtitle:t progress:n Context:o"),
+    ("/butler", "ButlerTasks.ButlerTask", "name:t interval:n scheduleRandomized:f enabled:f title:t description:t"),
     ("/:/prefs", "Setting", "id:t label:t summary:t type:t hidden:f advanced:f group:t"),
     (
         "/statistics/resources",
@@ -263,11 +247,11 @@ async fn everything_clients_read_is_told() {
         for field in fields.split_whitespace() {
             let (name, letter) = field.split_once(':').unwrap();
             let wanted = match letter {
-                "t" => Type::Text,
-                "n" => Type::Number,
-                "f" => Type::Flag,
-                "l" => Type::List,
-                _ => Type::Object,
+                "t" => FieldType::Text,
+                "n" => FieldType::Number,
+                "f" => FieldType::Flag,
+                "l" => FieldType::List,
+                _ => FieldType::Object,
             };
             let here = if way.is_empty() { name.to_owned() } else { format!("{way}.{name}") };
             if shape.get(&here).is_none_or(|types| *types != [wanted]) {
@@ -345,14 +329,11 @@ fn sometimes(way: &str) -> bool {
 }
 
 fn reference() -> Option<PathBuf> {
-    std::env::var_os("GREENROOM_REFERENCE")
-        .map(PathBuf::from)
-        .filter(|folder| folder.join("fixtures/plex").is_dir())
+    std::env::var_os("GREENROOM_REFERENCE").map(PathBuf::from).filter(|folder| folder.join("fixtures/plex").is_dir())
 }
 
-async fn target(server: &Server, named: &str) -> String {
-    let first =
-        async |list: &str| rows(&server.json(list).await)[0]["ratingKey"].as_str().unwrap().to_owned();
+async fn target(server: &PlexFixture, named: &str) -> String {
+    let first = async |list: &str| rows(&server.json(list).await)[0]["ratingKey"].as_str().unwrap().to_owned();
     match named {
         "an artist's children" => {
             format!("/library/metadata/{}/children", first("/library/sections/3/all").await)
@@ -380,8 +361,8 @@ async fn everything_that_was_recorded_is_told_where_recordings_are_at_hand() {
         }
     }
     for (file, path) in RECORDED_XML {
-        let wanted = ways_of(&Element::parse(&read(file)));
-        let told = ways_of(&server.get(path).xml().await);
+        let wanted = field_paths(&XmlElement::parse(&read(file)));
+        let told = field_paths(&server.get(path).xml().await);
         for way in wanted {
             if !told.contains(&way) && !sometimes(&way) {
                 missing.push(format!("{file} {path}: {way}"));

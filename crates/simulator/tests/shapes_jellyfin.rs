@@ -13,18 +13,18 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use futures_util::{SinkExt, StreamExt};
-use greenroom_simulator::catalogue::{Kind, Section};
+use greenroom_simulator::catalogue::{MediaKind, Section};
 use greenroom_simulator::jellyfin::{item_id, library_id, user_id};
 use greenroom_simulator::users::UserId;
 use http::Method;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-use schema::Description;
-use server::{Got, Server};
+use schema::ApiSchema;
+use server::{JellyfinFixture, JellyfinTestResponse, patiently};
 
 /// A request whose answer is checked: method, path as the description has it, target, body.
-struct Sample {
+struct SampleRequest {
     method: Method,
     template: &'static str,
     target: String,
@@ -36,34 +36,28 @@ fn reference() -> Option<PathBuf> {
     folder.is_dir().then_some(folder)
 }
 
-fn description() -> Option<Description> {
+fn description() -> Option<ApiSchema> {
     let path = reference()?.join("specs/jellyfin-openapi-10.11.json");
-    Some(Description::parse(&std::fs::read_to_string(path).expect("the reference has the API description")))
+    Some(ApiSchema::parse(&std::fs::read_to_string(path).expect("the reference has the API description")))
 }
 
 /// The schema a list of samples is read with when there is no description.
 const LEAST: &[(&str, &[&str])] = &[
-    (
-        "/Items/{itemId}",
-        &["Id", "Name", "Type", "ServerId", "UserData", "ImageTags", "IsFolder", "MediaType"],
-    ),
+    ("/Items/{itemId}", &["Id", "Name", "Type", "ServerId", "UserData", "ImageTags", "IsFolder", "MediaType"]),
     ("frame", &["MessageType", "MessageId", "Data"]),
     ("/Items", &["Items", "TotalRecordCount", "StartIndex"]),
     ("/System/Info/Public", &["Id", "ServerName", "Version", "ProductName", "LocalAddress"]),
     ("/Users/AuthenticateByName", &["User", "SessionInfo", "AccessToken", "ServerId"]),
-    (
-        "/UserItems/{itemId}/UserData",
-        &["PlaybackPositionTicks", "PlayCount", "IsFavorite", "Played", "Key", "ItemId"],
-    ),
+    ("/UserItems/{itemId}/UserData", &["PlaybackPositionTicks", "PlayCount", "IsFavorite", "Played", "Key", "ItemId"]),
     ("/Playlists/{playlistId}", &["OpenAccess", "Shares", "ItemIds"]),
     ("/Items/Counts", &["MovieCount", "SeriesCount", "EpisodeCount", "SongCount", "AlbumCount", "ItemCount"]),
 ];
 
-fn sample(method: Method, template: &'static str, target: String, body: Value) -> Sample {
-    Sample { method, template, target, body }
+fn sample(method: Method, template: &'static str, target: String, body: Value) -> SampleRequest {
+    SampleRequest { method, template, target, body }
 }
 
-fn reads(template: &'static str, targets: &[String]) -> Vec<Sample> {
+fn reads(template: &'static str, targets: &[String]) -> Vec<SampleRequest> {
     targets.iter().map(|target| sample(Method::GET, template, target.clone(), Value::Null)).collect()
 }
 
@@ -106,20 +100,18 @@ const PLAIN: &[&str] = &[
     "/UserViews/GroupingOptions",
 ];
 
-fn samples(server: &Server, playlist: &str) -> Vec<Sample> {
-    let ids: Vec<(Kind, String)> = Kind::EVERY.into_iter().map(|kind| (kind, server.first(kind))).collect();
-    let id = |wanted: Kind| {
-        ids.iter().find(|(kind, _)| *kind == wanted).map(|(_, id)| id.clone()).expect("every kind")
-    };
-    let (film, show, track) = (id(Kind::Film), id(Kind::Show), id(Kind::Track));
-    let every =
-        || ids.iter().map(|(_, id)| id.clone()).chain([playlist.to_owned(), library_id(Section::Films)]);
+fn samples(server: &JellyfinFixture, playlist: &str) -> Vec<SampleRequest> {
+    let ids: Vec<(MediaKind, String)> = MediaKind::EVERY.into_iter().map(|kind| (kind, server.first(kind))).collect();
+    let id =
+        |wanted: MediaKind| ids.iter().find(|(kind, _)| *kind == wanted).map(|(_, id)| id.clone()).expect("every kind");
+    let (film, show, track) = (id(MediaKind::Film), id(MediaKind::Show), id(MediaKind::Track));
+    let every = || ids.iter().map(|(_, id)| id.clone()).chain([playlist.to_owned(), library_id(Section::Films)]);
     let under = |template: &'static str, tail: &str| {
         reads(template, &every().map(|id| format!("/Items/{id}{tail}")).collect::<Vec<_>>())
     };
     let all_fields =
         "Path,MediaSources,Genres,People,Overview,ProviderIds,Etag,DateCreated,ChildCount,SortName,ParentId";
-    let mut samples: Vec<Sample> = PLAIN.iter().flat_map(|path| reads(path, &[(*path).to_owned()])).collect();
+    let mut samples: Vec<SampleRequest> = PLAIN.iter().flat_map(|path| reads(path, &[(*path).to_owned()])).collect();
     samples.extend(under("/Items/{itemId}", ""));
     samples.extend(reads(
         "/Items",
@@ -147,10 +139,7 @@ fn samples(server: &Server, playlist: &str) -> Vec<Sample> {
         &[format!("/UserItems/{film}/UserData"), format!("/UserItems/{show}/UserData")],
     ));
     samples.extend(reads("/Shows/{seriesId}/Seasons", &[format!("/Shows/{show}/Seasons")]));
-    samples.extend(reads(
-        "/Shows/{seriesId}/Episodes",
-        &[format!("/Shows/{show}/Episodes?fields={all_fields}")],
-    ));
+    samples.extend(reads("/Shows/{seriesId}/Episodes", &[format!("/Shows/{show}/Episodes?fields={all_fields}")]));
     samples.extend(reads("/Playlists/{playlistId}", &[format!("/Playlists/{playlist}")]));
     samples.extend(reads("/Playlists/{playlistId}/Items", &[format!("/Playlists/{playlist}/Items")]));
     samples.extend(reads("/Playlists/{playlistId}/Users", &[format!("/Playlists/{playlist}/Users")]));
@@ -163,7 +152,7 @@ fn samples(server: &Server, playlist: &str) -> Vec<Sample> {
     samples
 }
 
-fn writes(film: &str, show: &str) -> Vec<Sample> {
+fn writes(film: &str, show: &str) -> Vec<SampleRequest> {
     let post = |template, target: String, body: Value| sample(Method::POST, template, target, body);
     vec![
         post("/UserPlayedItems/{itemId}", format!("/UserPlayedItems/{show}"), Value::Null),
@@ -177,39 +166,33 @@ fn writes(film: &str, show: &str) -> Vec<Sample> {
         ),
         post("/Playlists", "/Playlists".into(), json!({"Name": "Made", "Ids": [film]})),
         post("/Collections", format!("/Collections?name=Made&ids={film}"), Value::Null),
-        post(
-            "/Users/AuthenticateByName",
-            "/Users/AuthenticateByName".into(),
-            json!({"Username": "sam", "Pw": "sam"}),
-        ),
+        post("/Users/AuthenticateByName", "/Users/AuthenticateByName".into(), json!({"Username": "sam", "Pw": "sam"})),
         post("/QuickConnect/Initiate", "/QuickConnect/Initiate".into(), Value::Null),
         post("/Items/{itemId}/PlaybackInfo", format!("/Items/{film}/PlaybackInfo"), json!({})),
     ]
 }
 
 /// A server with something in every list: somebody plays, somebody subscribed, an item was edited and one added.
-async fn lively() -> (Server, String) {
-    let server = Server::start().await;
+async fn lively() -> (JellyfinFixture, String) {
+    let server = JellyfinFixture::start().await;
     for label in ["owner-a", "owner-b", "sam", "kim"] {
         server.get("/Users/Me").by(label).expect(200).await;
     }
-    let film = server.first(Kind::Film);
+    let film = server.first(MediaKind::Film);
     let body = json!({"ItemId": film, "PositionTicks": 90_000_000, "IsPaused": true});
     server.post("/Sessions/Playing").by("sam").json(&body).expect(204).await;
     server.post("/Library/Refresh").by("owner-a").expect(204).await;
     server.running().add_film("Added", 2024);
-    let tracks: Vec<String> = server.items(Kind::Track).into_iter().take(3).map(item_id).collect();
-    let body =
-        json!({"Name": "Shared", "Ids": tracks, "Users": [{"UserId": user_id(UserId(2)), "CanEdit": true}]});
+    let tracks: Vec<String> = server.items(MediaKind::Track).into_iter().take(3).map(item_id).collect();
+    let body = json!({"Name": "Shared", "Ids": tracks, "Users": [{"UserId": user_id(UserId(2)), "CanEdit": true}]});
     let made = server.post("/Playlists").by("owner-a").json(&body).value().await;
     let playlist = made["Id"].as_str().expect("an id").to_owned();
     (server, playlist)
 }
 
-async fn send(server: &Server, sample: &Sample) -> Got {
+async fn send(server: &JellyfinFixture, sample: &SampleRequest) -> JellyfinTestResponse {
     let asking = server.ask(sample.method.clone(), &sample.target).by("owner-a");
-    let got =
-        if sample.body.is_null() { asking.send().await } else { asking.json(&sample.body).send().await };
+    let got = if sample.body.is_null() { asking.send().await } else { asking.json(&sample.body).send().await };
     assert!(got.status.is_success(), "{} answered {}", sample.target, got.status);
     got
 }
@@ -240,17 +223,13 @@ async fn every_answer_fits_the_description() {
 
 fn missing(template: &str, value: &Value) -> Vec<String> {
     let wanted = LEAST.iter().find(|(known, _)| *known == template).map_or(&[][..], |(_, fields)| fields);
-    wanted
-        .iter()
-        .filter(|field| value[**field].is_null())
-        .map(|field| format!("{field} is missing"))
-        .collect()
+    wanted.iter().filter(|field| value[**field].is_null()).map(|field| format!("{field} is missing")).collect()
 }
 
 /// Refusals have the form of a problem document where the description says so.
 #[tokio::test]
 async fn problems_fit_the_description() {
-    let server = Server::start().await;
+    let server = JellyfinFixture::start().await;
     let got = server.get("/Items/0123456789abcdef0123456789abcdef/Ancestors").by("sam").expect(404).await;
     let value = got.value();
     match description() {
@@ -275,12 +254,13 @@ async fn frames_fit_the_description() {
         socket.send(Message::text(start.to_string())).await.expect("an open socket");
     }
     server.running().add_film("Another", 2024);
-    server.post(&format!("/UserPlayedItems/{}", server.first(Kind::Show))).by("owner-a").expect(200).await;
+    server.post(&format!("/UserPlayedItems/{}", server.first(MediaKind::Show))).by("owner-a").expect(200).await;
     let mut awaited: BTreeSet<&str> =
         ["ForceKeepAlive", "Sessions", "ScheduledTasksInfo", "LibraryChanged", "UserDataChanged"].into();
     let description = description();
     while !awaited.is_empty() {
-        let message = socket.next().await.expect("an open socket").expect("a frame");
+        let message = patiently(&format!("{awaited:?}"), socket.next()).await;
+        let message = message.expect("an open socket").expect("a frame");
         let frame: Value = serde_json::from_str(message.to_text().expect("text")).expect("JSON");
         let kind = frame["MessageType"].as_str().expect("a type");
         let faults = match &description {
@@ -309,11 +289,11 @@ const NOT_HERE: &[&str] = &[
 /// What all recorded items of a type have, ours have too.
 #[tokio::test]
 async fn items_have_the_fields_that_recorded_ones_have() {
-    let server = Server::start().await;
+    let server = JellyfinFixture::start().await;
     for (prefix, kind, type_name) in [
-        ("ma_tracks", Kind::Track, "Audio"),
-        ("ma_albums", Kind::Album, "MusicAlbum"),
-        ("ma_artists", Kind::Artist, "MusicArtist"),
+        ("ma_tracks", MediaKind::Track, "Audio"),
+        ("ma_albums", MediaKind::Album, "MusicAlbum"),
+        ("ma_artists", MediaKind::Artist, "MusicArtist"),
     ] {
         let ours = server.get(&format!("/Items/{}", server.first(kind))).by("sam").value().await;
         assert_eq!(ours["Type"], type_name);

@@ -1,7 +1,7 @@
-//! Backup and restore: one file that holds the state and the small files of the data directory, never the cache.
+//! Backup and restore: one file with the state and the small files of the data directory, never the cache.
 //!
-//! A backup is a database itself: a copy of `state.db`, made in one piece while others write, with the small files in
-//! a table of its own. It is marked as a backup, so that neither is taken for the other.
+//! A backup is a SQLite database: a consistent copy of `state.db`, made while others write, with the small files in a
+//! table of its own. It is marked as a backup, so that neither is mistaken for the other.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -11,67 +11,66 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use crate::db::FILE;
-use crate::error::Failing;
-use crate::secrets::{DataDir, explain, give_to_owner, new_token};
-use crate::{migrations, ownership, secrets};
+use crate::error::StateError;
+use crate::secrets::{DataDir, explain, give_to_owner};
+use crate::unfinished_backups::{folder_of, unfinished};
+use crate::{migrations, ownership, secrets, unfinished_backups};
 
-/// Marks a file as a backup: "Grnb".
+/// Application id of a backup: "Grnb".
 const APPLICATION: i64 = 0x4772_6e62;
-/// The state while it is prepared.
+/// Name of the state while it is prepared.
 const PREPARED: &str = "state.db.new";
 
 const SCHEMA: &str = "
     CREATE TABLE backup (made_ms INTEGER NOT NULL, version TEXT NOT NULL);
     CREATE TABLE backup_file (name TEXT PRIMARY KEY, bytes BLOB NOT NULL);";
 
-/// Proofs grow old within minutes, and one that was refused since the backup must not come back.
-const FORGET_PROOFS: &str = "
+/// Grants expire within minutes, and one revoked since the backup must not come back.
+const RESET_GRANTS: &str = "
     DROP TABLE backup; DROP TABLE backup_file;
     DELETE FROM accepted; DELETE FROM image; DELETE FROM refusal; DELETE FROM warm;
     UPDATE identity SET proven_ms = 0;
     UPDATE server SET heard_ms = 0, down_since_ms = 0, is_choosy = 1;";
 
-/// What a backup holds.
+/// Contents of a backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Contents {
-    /// Its place.
+pub struct BackupContents {
+    /// Its path.
     pub file: PathBuf,
-    /// Whether the state is in it: there is none before the gateway ran.
+    /// Whether it contains the state, which does not exist before the first run of the gateway.
     pub has_state: bool,
-    /// The small files in it, by name.
+    /// Names of the small files.
     pub files: Vec<String>,
-    /// When it was made, in milliseconds.
+    /// Its time, in milliseconds since 1970.
     pub made_ms: u64,
 }
 
-/// What a restore did.
+/// Result of a restore.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Restored {
+pub struct RestoreReport {
     /// What was restored.
-    pub contents: Contents,
-    /// Where that lies which was there before.
+    pub contents: BackupContents,
+    /// Folder of the files that were replaced.
     pub replaced: Option<PathBuf>,
-    /// The key that hides identities is another than before: what the cache holds is out of reach.
+    /// Whether the identity key changed, which makes the cache unreachable.
     pub has_other_key: bool,
 }
 
-/// Saves the state of a directory, for the process that owns it. `to` is a file, or a folder to put one in.
-/// Only an older backup is replaced.
+/// Saves the state of a directory, for the process that owns it. `to` is a file, or a folder for a new one. Only an
+/// older backup is replaced.
 ///
 /// # Errors
-/// One line that says what is in the way and what to do.
-pub fn save(data_dir: &Path, to: &Path, now_ms: u64) -> Result<Contents, String> {
+/// One line with the problem and its remedy.
+pub fn save(data_dir: &Path, to: &Path, now_ms: u64) -> Result<BackupContents, String> {
     let names = small_files(data_dir)?;
     let state = data_dir.join(FILE);
     if names.is_empty() && !state.exists() {
-        return Err(format!(
-            "{}: no gateway ever ran on this directory; there is nothing to save",
-            data_dir.display()
-        ));
+        return Err(format!("{}: no gateway ever ran on this directory; there is nothing to save", data_dir.display()));
     }
     let file = file_of(to, now_ms)?;
-    // Of a name that nobody has, in the same folder: what lies there stays until the new one is whole.
-    let beside = file.with_file_name(format!(".greenroom-{}", new_token()));
+    unfinished_backups::remove_beside(&file);
+    // A unique name in the same folder: the old file stays until the new one is complete.
+    let beside = unfinished(folder_of(&file));
     let has_state = state.exists();
     let written = write(data_dir, &names, &beside, has_state, now_ms)
         .and_then(|()| std::fs::rename(&beside, &file).map_err(|error| explain(&file, &error)));
@@ -79,51 +78,47 @@ pub fn save(data_dir: &Path, to: &Path, now_ms: u64) -> Result<Contents, String>
         drop(std::fs::remove_file(&beside));
         return Err(reason);
     }
-    Ok(Contents { file, has_state, files: names, made_ms: now_ms })
+    Ok(BackupContents { file, has_state, files: names, made_ms: now_ms })
 }
 
-/// The file a backup is written to. Only an older backup is replaced.
+/// The file to write a backup to. Only an older backup is replaced.
 fn file_of(to: &Path, now_ms: u64) -> Result<PathBuf, String> {
-    let file =
-        if to.is_dir() { to.join(format!("greenroom-{}.backup", stamp(now_ms))) } else { to.to_owned() };
+    let file = if to.is_dir() { to.join(format!("greenroom-{}.backup", stamp(now_ms))) } else { to.to_owned() };
     if file.exists() && open_backup(&file).is_err() {
-        return Err(format!(
-            "{}: it is no backup of Greenroom and is not replaced; name another file",
-            file.display()
-        ));
+        return Err(format!("{}: it is no backup of Greenroom and is not replaced; name another file", file.display()));
     }
     Ok(file)
 }
 
-/// A backup as it is sent to another process, by the one that owns the directory.
+/// A backup as sent to another process, by the one that owns the directory.
 ///
 /// # Errors
-/// One line that says what is in the way and what to do.
+/// One line with the problem and its remedy.
 pub fn bytes(data_dir: &Path, now_ms: u64) -> Result<Vec<u8>, String> {
-    let beside = data_dir.join(format!(".greenroom-{}", new_token()));
-    let bytes = save(data_dir, &beside, now_ms)
-        .and_then(|_| std::fs::read(&beside).map_err(|error| explain(&beside, &error)));
+    let beside = unfinished(data_dir);
+    let bytes =
+        save(data_dir, &beside, now_ms).and_then(|_| std::fs::read(&beside).map_err(|error| explain(&beside, &error)));
     drop(std::fs::remove_file(&beside));
     bytes
 }
 
-/// Writes a backup that another process made to where it belongs. Only an older backup is replaced.
+/// Writes a backup made by another process. Only an older backup is replaced.
 ///
 /// # Errors
-/// One line that says what is in the way and what to do.
-pub fn keep(bytes: &[u8], to: &Path, now_ms: u64) -> Result<Contents, String> {
+/// One line with the problem and its remedy.
+pub fn save_bytes(bytes: &[u8], to: &Path, now_ms: u64) -> Result<BackupContents, String> {
     let file = file_of(to, now_ms)?;
-    let beside = file.with_file_name(format!(".greenroom-{}", new_token()));
+    unfinished_backups::remove_beside(&file);
+    let beside = unfinished(folder_of(&file));
     let written = || -> io::Result<()> {
         let mut new = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
         new.write_all(bytes)?;
         new.sync_all()
     };
     let kept = written().map_err(|error| explain(&file, &error)).and_then(|()| {
-        let (_, contents) =
-            open_backup(&beside).map_err(|failing| format!("{}: {failing}", file.display()))?;
+        let (_, contents) = open_backup(&beside).map_err(|failing| format!("{}: {failing}", file.display()))?;
         std::fs::rename(&beside, &file).map_err(|error| explain(&file, &error))?;
-        Ok(Contents { file, ..contents })
+        Ok(BackupContents { file, ..contents })
     });
     if kept.is_err() {
         drop(std::fs::remove_file(&beside));
@@ -132,24 +127,24 @@ pub fn keep(bytes: &[u8], to: &Path, now_ms: u64) -> Result<Contents, String> {
 }
 
 fn write(data_dir: &Path, names: &[String], to: &Path, has_state: bool, now_ms: u64) -> Result<(), String> {
-    let failed = |failing: Failing| format!("{}: {failing}", to.display());
+    let failed = |failing: StateError| format!("{}: {failing}", to.display());
     let state = data_dir.join(FILE);
     let source = if has_state {
-        let damaged = |failing: Failing| {
+        let damaged = |failing: StateError| {
             format!(
                 "{}: {failing}; nothing was saved. An older backup can be restored with `greenroom restore`",
                 state.display()
             )
         };
         let db = read_only(&state).map_err(damaged)?;
-        migrations::of(&db).and_then(|_| migrations::check(&db)).map_err(damaged)?;
+        migrations::schema_version(&db).and_then(|_| migrations::check(&db)).map_err(damaged)?;
         db
     } else {
         Connection::open_in_memory().map_err(|error| failed(error.into()))?
     };
     migrations::copy_into(&source, to).map_err(failed)?;
     drop(source);
-    let fill = || -> Result<(), Failing> {
+    let fill = || -> Result<(), StateError> {
         let db = Connection::open(to)?;
         db.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()))?;
         db.execute_batch(&format!("BEGIN; {SCHEMA} PRAGMA application_id = {APPLICATION};"))?;
@@ -165,21 +160,18 @@ fn write(data_dir: &Path, names: &[String], to: &Path, has_state: bool, now_ms: 
     fill().map_err(failed)
 }
 
-/// Puts back what a backup holds. What was there before is moved into a folder of its own.
+/// Restores a backup. The replaced files are moved into a folder of their own.
 ///
 /// # Errors
-/// One line that says what is in the way and what to do. If the backup is not good, nothing has changed.
-pub fn restore(data_dir: &Path, from: &Path, now_ms: u64) -> Result<Restored, String> {
+/// One line with the problem and its remedy. If the backup is invalid, nothing has changed.
+pub fn restore(data_dir: &Path, from: &Path, now_ms: u64) -> Result<RestoreReport, String> {
     let (backup, contents) = open_backup(from).map_err(|failing| format!("{}: {failing}", from.display()))?;
     let data_dir = DataDir::open(data_dir)?;
     let folder = data_dir.path();
     if let Some(holder) = ownership::holder(folder) {
-        return Err(format!(
-            "a gateway runs on {} ({holder}); stop it first, then restore",
-            folder.display()
-        ));
+        return Err(format!("a gateway runs on {} ({holder}); stop it first, then restore", folder.display()));
     }
-    let _lock = ownership::take_now(folder)?;
+    let _lock = ownership::try_lock_data_dir(folder)?;
     let prepared = folder.join(PREPARED);
     if contents.has_state {
         prepare(&backup, &prepared).map_err(|failing| format!("{}: {failing}", from.display()))?;
@@ -195,13 +187,13 @@ pub fn restore(data_dir: &Path, from: &Path, now_ms: u64) -> Result<Restored, St
     }
     let key = files.iter().find(|(name, _)| name == secrets::KEY_FILE).map(|(_, bytes)| bytes);
     let has_other_key = key_before.is_some() && key.is_some() && key_before.as_ref() != key;
-    Ok(Restored { contents, replaced, has_other_key })
+    Ok(RestoreReport { contents, replaced, has_other_key })
 }
 
-/// Opens a backup, if it is one, all of it is there, and this version understands it.
-fn open_backup(path: &Path) -> Result<(Connection, Contents), Failing> {
-    use crate::error::Trouble;
-    let no_backup = || Failing::new(Trouble::Damaged, "it is no backup of Greenroom");
+/// Opens a backup, if it is one, complete, and of a supported version.
+fn open_backup(path: &Path) -> Result<(Connection, BackupContents), StateError> {
+    use crate::error::StateErrorKind;
+    let no_backup = || StateError::new(StateErrorKind::Damaged, "it is no backup of Greenroom");
     let db = read_only(path)?;
     let number = |pragma: &str| db.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
     if number("application_id").map_err(|_| no_backup())? != APPLICATION {
@@ -209,12 +201,12 @@ fn open_backup(path: &Path) -> Result<(Connection, Contents), Failing> {
     }
     migrations::check(&db)?;
     let layout = number("user_version")?;
-    if layout > migrations::newest() {
+    if layout > migrations::latest_version() {
         let message = "it was made by a newer version of Greenroom; restore it with that version";
-        return Err(Failing::new(Trouble::Newer, message));
+        return Err(StateError::new(StateErrorKind::Newer, message));
     }
     let made_ms: Option<i64> = db.query_row("SELECT made_ms FROM backup", [], |row| row.get(0)).optional()?;
-    let contents = Contents {
+    let contents = BackupContents {
         file: path.to_owned(),
         has_state: layout > 0,
         files: read_files(&db)?.into_iter().map(|(name, _)| name).collect(),
@@ -223,30 +215,29 @@ fn open_backup(path: &Path) -> Result<(Connection, Contents), Failing> {
     Ok((db, contents))
 }
 
-/// The small files in a backup. A name that is not one of ours is left out, so that none leads elsewhere.
-fn read_files(db: &Connection) -> Result<Vec<(String, Vec<u8>)>, Failing> {
+/// The small files in a backup. Unknown names are skipped, so that none leads elsewhere.
+fn read_files(db: &Connection) -> Result<Vec<(String, Vec<u8>)>, StateError> {
     let mut select = db.prepare("SELECT name, bytes FROM backup_file ORDER BY name")?;
     let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let files = rows.collect::<Result<Vec<(String, Vec<u8>)>, _>>()?;
     Ok(files.into_iter().filter(|(name, _)| secrets::is_saved(name)).collect())
 }
 
-/// Makes a state out of a backup, beside its place.
-fn prepare(backup: &Connection, to: &Path) -> Result<(), Failing> {
+/// Creates the state from a backup, beside its place.
+fn prepare(backup: &Connection, to: &Path) -> Result<(), StateError> {
     migrations::copy_into(backup, to)?;
     let mut db = Connection::open(to)?;
     db.execute_batch(&format!("PRAGMA application_id = {};", migrations::APPLICATION))?;
-    migrations::bring(&mut db, to, migrations::STEPS)?;
-    db.execute_batch(&format!("BEGIN; {FORGET_PROOFS} COMMIT; VACUUM;"))?;
+    migrations::migrate(&mut db, to, migrations::STEPS)?;
+    db.execute_batch(&format!("BEGIN; {RESET_GRANTS} COMMIT; VACUUM;"))?;
     migrations::check(&db)
 }
 
-/// Moves away what is going to be replaced.
-fn set_aside(folder: &Path, contents: &Contents, now_ms: u64) -> io::Result<Option<PathBuf>> {
+/// Moves away the files to be replaced.
+fn set_aside(folder: &Path, contents: &BackupContents, now_ms: u64) -> io::Result<Option<PathBuf>> {
     let state = [FILE.to_owned(), format!("{FILE}-wal"), format!("{FILE}-shm")];
     let state = state.iter().filter(|_| contents.has_state);
-    let there: Vec<&String> =
-        contents.files.iter().chain(state).filter(|name| folder.join(name).exists()).collect();
+    let there: Vec<&String> = contents.files.iter().chain(state).filter(|name| folder.join(name).exists()).collect();
     if there.is_empty() {
         return Ok(None);
     }
@@ -259,7 +250,7 @@ fn set_aside(folder: &Path, contents: &Contents, now_ms: u64) -> io::Result<Opti
     Ok(Some(aside))
 }
 
-/// The small files of a data directory that are saved.
+/// The small files of a data directory that belong in a backup.
 fn small_files(data_dir: &Path) -> Result<Vec<String>, String> {
     let entries = std::fs::read_dir(data_dir).map_err(|error| explain(data_dir, &error))?;
     let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
@@ -268,14 +259,14 @@ fn small_files(data_dir: &Path) -> Result<Vec<String>, String> {
     Ok(names)
 }
 
-fn read_only(path: &Path) -> Result<Connection, Failing> {
+fn read_only(path: &Path) -> Result<Connection, StateError> {
     Ok(Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?)
 }
 
-/// A moment as it stands in the name of a file: `20260131-235959`, in UTC.
+/// A time as part of a file name: `20260131-235959`, in UTC.
 fn stamp(ms: u64) -> String {
     let (days, seconds) = (ms / 86_400_000, ms / 1000 % 86_400);
-    // Days are counted from a first of March, so that the day that is sometimes there comes last.
+    // Days are counted from 1 March, so that the leap day comes last.
     let shifted = days + 719_468;
     let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
     let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
@@ -319,7 +310,7 @@ mod tests {
         assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 3, "nothing is left over");
     }
 
-    /// Only root can give files away, and only for him it matters.
+    /// Only root can change owners, and only for root it matters.
     #[test]
     fn what_root_restores_belongs_to_whom_the_directory_belongs() {
         use std::os::unix::fs::{MetadataExt, chown};
@@ -327,13 +318,12 @@ mod tests {
         let (data_dir, file) = (folder.path().join("data"), folder.path().join("backup"));
         let made = DataDir::open(&data_dir).expect("it is made");
         made.identity_key().expect("a key");
-        drop(crate::db::Book::open(&data_dir).expect("it can be made"));
+        drop(crate::db::StateDb::open(&data_dir).expect("it can be made"));
         save(&data_dir, &file, 1).expect("it is saved");
         if chown(&data_dir, Some(4_711), Some(4_712)).is_err() {
             return;
         }
-        let replaced =
-            restore(&data_dir, &file, 2).expect("it is restored").replaced.expect("some was there");
+        let replaced = restore(&data_dir, &file, 2).expect("it is restored").replaced.expect("some was there");
         let named = ["state.db", "greenroom.lock", "identity.key"].map(|name| data_dir.join(name));
         for path in named.iter().chain([&replaced]) {
             let meta = std::fs::metadata(path).expect("it is there");

@@ -1,4 +1,4 @@
-//! The file: all that is read from it and written to it.
+//! The database file: all reads and writes of the state.
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -8,51 +8,51 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
 
 use super::rows;
 use crate::codec::signed;
-use crate::error::{Failing, Trouble};
-use crate::grants::{Changes, Hearing, Kept, WarmRead};
+use crate::error::{StateError, StateErrorKind};
+use crate::grants::{GrantChanges, LastContact, StoredGrants, StoredWarmKey};
 use crate::reader::BUSY_TIMEOUT;
-use crate::revocations::Refused;
+use crate::revocations::RevokedPartitions;
 use crate::{migrations, reader};
 
-/// Its name in the data directory.
+/// File name in the data directory.
 pub const FILE: &str = "state.db";
-/// Whoever was not seen for so long is forgotten.
+/// Identities not seen for this long are deleted.
 const FORGET_AFTER_MS: u64 = 30 * 24 * 3_600_000;
-/// Rows that one sweep takes out at most.
+/// Max rows deleted per sweep.
 const SWEEP_ROWS: i64 = 5_000;
 
-/// One connection to the file.
+/// A connection to the file.
 #[derive(Debug)]
-pub struct Book {
+pub struct StateDb {
     db: Connection,
     path: PathBuf,
-    /// Which file was opened: another may lie at the same place by now.
+    /// Inode of the opened file: another file may be at its path by now.
     inode: u64,
 }
 
-/// What one server has to be written.
+/// Changes to write for one server.
 #[derive(Debug, Clone, Default)]
-pub struct Page {
+pub struct ServerRows {
     /// Its name.
     pub server: String,
-    /// Whose proofs are to go. They go before anything is written.
-    pub refused: Refused,
-    /// What came instead.
-    pub changes: Changes,
-    /// When it was heard of, if that is worth being written.
-    pub hearing: Option<Hearing>,
-    /// What is kept warm, if that is worth being written.
-    pub warm: Option<Vec<WarmRead>>,
+    /// Partitions whose grants are deleted, before anything is written.
+    pub revoked: RevokedPartitions,
+    /// New grants.
+    pub changes: GrantChanges,
+    /// Last contact, if it is worth writing.
+    pub last_contact: Option<LastContact>,
+    /// Warm keys, if they are worth writing.
+    pub warm: Option<Vec<StoredWarmKey>>,
 }
 
-impl Book {
-    /// Opens the file in this directory, making it if there is none. One that is damaged or newer is not touched.
+impl StateDb {
+    /// Opens the file in this directory, or creates it. A damaged or newer file is not touched.
     ///
     /// # Errors
-    /// What is wrong with it.
-    pub fn open(data_dir: &Path) -> Result<Self, Failing> {
+    /// The file cannot be used.
+    pub fn open(data_dir: &Path) -> Result<Self, StateError> {
         let path = data_dir.join(FILE);
-        // Made by us, so that nobody else may read it; the files beside it get the same mode from SQLite.
+        // Created with this mode, so that no other user can read it; SQLite gives its side files the same mode.
         match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error.into()),
             _ => {}
@@ -62,76 +62,77 @@ impl Book {
         db.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
         db.pragma_update(None, "synchronous", "NORMAL")?;
         db.pragma_update(None, "foreign_keys", true)?;
-        if let Some(copy) = migrations::bring(&mut db, &path, migrations::STEPS)? {
+        if let Some(copy) = migrations::migrate(&mut db, &path, migrations::STEPS)? {
             tracing::info!(file = %path.display(), copy = %copy.display(), "the state was brought up to this version; a copy of the older one was kept");
         }
         let inode = std::fs::metadata(&path)?.ino();
         Ok(Self { db, path, inode })
     }
 
-    /// Whether the file at this place is still the one that was opened.
+    /// Whether the file at this path is still the opened one.
     pub fn is_in_place(&self) -> bool {
         std::fs::metadata(&self.path).is_ok_and(|there| there.ino() == self.inode)
     }
 
-    /// What is kept of a server, but for what lies in the future: the clock was set back since.
+    /// The state of a server, except times in the future: the clock was set back since.
     ///
     /// # Errors
-    /// If it cannot be read.
-    pub fn read(&self, server: &str, now_ms: u64) -> Result<Kept, Failing> {
+    /// It cannot be read.
+    pub fn read(&self, server: &str, now_ms: u64) -> Result<StoredGrants, StateError> {
         let until_ms = rows::latest(now_ms);
-        let hearing = rows::hearing(&self.db, server)?;
-        let (is_stranger, is_choosy) = (hearing.is_none(), hearing.as_ref().is_some_and(|one| one.is_choosy));
-        let hearing = hearing.filter(|hearing| signed(hearing.heard_ms) <= until_ms);
-        Ok(Kept {
-            hearing: Hearing { is_choosy, ..hearing.unwrap_or_default() },
-            is_stranger,
+        let hearing = rows::last_contact(&self.db, server)?;
+        let (is_stranger, is_choosy) =
+            (hearing.is_none(), hearing.as_ref().is_some_and(|one| one.is_partially_invalidated));
+        let hearing = hearing.filter(|hearing| signed(hearing.last_response_ms) <= until_ms);
+        Ok(StoredGrants {
+            last_contact: LastContact { is_partially_invalidated: is_choosy, ..hearing.unwrap_or_default() },
+            is_new: is_stranger,
             identities: rows::identities(&self.db, server, until_ms)?,
             images: rows::images(&self.db, server, now_ms, until_ms)?,
             warm: rows::warm(&self.db, server)?,
         })
     }
 
-    /// Looks whether another version has changed the layout meanwhile.
+    /// Checks whether another version has changed the schema meanwhile.
     ///
     /// # Errors
-    /// If it is newer, or cannot be told.
-    pub fn check_layout(&self) -> Result<(), Failing> {
-        refuse_newer(migrations::of(&self.db)?)
+    /// The schema is newer, or cannot be read.
+    pub fn check_layout(&self) -> Result<(), StateError> {
+        refuse_newer(migrations::schema_version(&self.db)?)
     }
 
-    /// What a failure means: another version may have changed the layout, and then nothing is damaged.
-    fn judge(&self, failing: Failing) -> Failing {
+    /// Refines a failure: if another version changed the schema, nothing is damaged.
+    fn classify(&self, failing: StateError) -> StateError {
         match self.check_layout() {
-            Err(newer) if newer.trouble == Trouble::Newer => newer,
+            Err(newer) if newer.kind == StateErrorKind::Newer => newer,
             _ => failing,
         }
     }
 
-    /// Writes all of it, or nothing.
+    /// Writes all changes or none.
     ///
     /// # Errors
-    /// If it cannot be written.
-    pub fn write(&mut self, pages: &[Page], now_ms: u64) -> Result<(), Failing> {
-        self.try_write(pages, now_ms).map_err(|failing| self.judge(failing))
+    /// They cannot be written.
+    pub fn write(&mut self, pages: &[ServerRows], now_ms: u64) -> Result<(), StateError> {
+        self.try_write(pages, now_ms).map_err(|failing| self.classify(failing))
     }
 
-    /// Writes nothing but whose proofs are to go.
+    /// Writes only revocations.
     ///
     /// # Errors
-    /// If it cannot be written.
-    pub fn write_refusals(&mut self, pages: &[Page]) -> Result<(), Failing> {
+    /// They cannot be written.
+    pub fn write_revocations(&mut self, pages: &[ServerRows]) -> Result<(), StateError> {
         let change = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for page in pages {
-            refuse(&change, page)?;
+            write_revocation(&change, page)?;
         }
         Ok(change.commit()?)
     }
 
-    fn try_write(&mut self, pages: &[Page], now_ms: u64) -> Result<(), Failing> {
+    fn try_write(&mut self, pages: &[ServerRows], now_ms: u64) -> Result<(), StateError> {
         let change = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for page in pages {
-            refuse(&change, page)?;
+            write_revocation(&change, page)?;
             if page.changes.all {
                 change.execute(
                     "DELETE FROM image WHERE identity IN (SELECT id FROM identity WHERE server = ?1)",
@@ -144,8 +145,8 @@ impl Book {
             for proof in &page.changes.images {
                 rows::put_image(&change, &page.server, proof, now_ms)?;
             }
-            if let Some(hearing) = &page.hearing {
-                rows::put_hearing(&change, &page.server, hearing)?;
+            if let Some(hearing) = &page.last_contact {
+                rows::put_last_contact(&change, &page.server, hearing)?;
             }
             if let Some(warm) = &page.warm {
                 rows::put_warm(&change, &page.server, warm)?;
@@ -154,11 +155,11 @@ impl Book {
         Ok(change.commit()?)
     }
 
-    /// Takes out what counts no more.
+    /// Deletes what has expired.
     ///
     /// # Errors
-    /// If it cannot be written.
-    pub fn sweep(&mut self, now_ms: u64) -> Result<(), Failing> {
+    /// It cannot be written.
+    pub fn sweep(&mut self, now_ms: u64) -> Result<(), StateError> {
         let gone_ms = signed(now_ms.saturating_sub(FORGET_AFTER_MS));
         let change = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         change.execute(
@@ -167,38 +168,38 @@ impl Book {
             params![rows::image_end(now_ms), SWEEP_ROWS],
         )?;
         change.execute("DELETE FROM identity WHERE kept_ms < ?1", [gone_ms])?;
-        // Earlier versions told each other of refusals here.
+        // Earlier versions exchanged revocations in this table.
         change.execute("DELETE FROM refusal", [])?;
         change.commit()?;
         Ok(())
     }
 }
 
-/// Looks at a file without touching it.
-fn inspect(path: &Path) -> Result<(), Failing> {
+/// Checks a file without changing it.
+fn inspect(path: &Path) -> Result<(), StateError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags)?;
     db.busy_timeout(BUSY_TIMEOUT)?;
-    refuse_newer(migrations::of(&db)?)?;
+    refuse_newer(migrations::schema_version(&db)?)?;
     migrations::check(&db)
 }
 
-fn refuse_newer(found: i64) -> Result<(), Failing> {
-    let newest = migrations::newest();
+fn refuse_newer(found: i64) -> Result<(), StateError> {
+    let newest = migrations::latest_version();
     if found > newest {
         let message = format!("its layout is {found}, and this version knows layouts up to {newest}");
-        return Err(Failing::new(Trouble::Newer, message));
+        return Err(StateError::new(StateErrorKind::Newer, message));
     }
     Ok(())
 }
 
-fn refuse(db: &Transaction<'_>, page: &Page) -> Result<(), Failing> {
-    if page.refused.everybody {
+fn write_revocation(db: &Transaction<'_>, page: &ServerRows) -> Result<(), StateError> {
+    if page.revoked.all {
         db.execute("DELETE FROM identity WHERE server = ?1", [&page.server])?;
         return Ok(());
     }
     let mut delete = db.prepare_cached("DELETE FROM identity WHERE server = ?1 AND partition = ?2")?;
-    for partition in &page.refused.partitions {
+    for partition in &page.revoked.partitions {
         delete.execute(params![page.server, partition])?;
     }
     Ok(())

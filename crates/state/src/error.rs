@@ -1,4 +1,4 @@
-//! What is wrong with the file, and what to do about it.
+//! Errors of the state file and their remedies.
 
 use std::fmt;
 use std::io;
@@ -7,24 +7,24 @@ use rusqlite::ErrorCode;
 
 use crate::warnings::{Severity, Warning};
 
-/// The ways the file fails.
+/// Kind of a failure of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trouble {
-    /// It is not what we wrote.
+pub enum StateErrorKind {
+    /// Its contents are not ours or inconsistent.
     Damaged,
-    /// A newer version of the program wrote it.
+    /// A newer version of Greenroom wrote it.
     Newer,
     /// It cannot be read or written at the moment.
-    Failing,
+    Unavailable,
 }
 
-impl Trouble {
-    /// Whether the file is left as it is for good, until somebody sees to it.
+impl StateErrorKind {
+    /// Whether the file is left untouched until a person intervenes.
     pub fn is_final(self) -> bool {
-        self != Self::Failing
+        self != Self::Unavailable
     }
 
-    /// The warning for people.
+    /// Its warning.
     pub fn warning(self) -> Warning {
         match self {
             Self::Damaged => Warning {
@@ -43,7 +43,7 @@ impl Trouble {
                 text: "state.db in the data directory was written by a newer version of Greenroom. It is kept as it is; nothing new is remembered over a restart.".into(),
                 remedy: "Run the newer version again, or stop Greenroom and run `greenroom restore FILE` with a backup of this version.".into(),
             },
-            Self::Failing => Warning {
+            Self::Unavailable => Warning {
                 code: "state-failing",
                 severity: Severity::Urgent,
                 action: None,
@@ -55,50 +55,47 @@ impl Trouble {
     }
 }
 
-/// One failure, with what the system said.
+/// A failure with the system's message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failing {
-    /// What it means.
-    pub trouble: Trouble,
-    /// In the system's words.
+pub struct StateError {
+    /// Its kind.
+    pub kind: StateErrorKind,
+    /// Message of the system.
     pub message: String,
 }
 
-impl Failing {
+impl StateError {
     /// A failure of this kind, with the message of the system or of SQLite.
-    pub fn new(trouble: Trouble, message: impl Into<String>) -> Self {
-        Self { trouble, message: message.into() }
+    pub fn new(trouble: StateErrorKind, message: impl Into<String>) -> Self {
+        Self { kind: trouble, message: message.into() }
     }
 }
 
-impl fmt::Display for Failing {
+impl fmt::Display for StateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
     }
 }
 
-impl From<rusqlite::Error> for Failing {
+impl From<rusqlite::Error> for StateError {
     fn from(error: rusqlite::Error) -> Self {
         let trouble = match error.sqlite_error_code() {
-            // Pages that do not fit together, a table that is not there, a field of another type: not what we wrote.
+            // Inconsistent pages, a missing table, a field of another type: not what we wrote.
             Some(
-                ErrorCode::DatabaseCorrupt
-                | ErrorCode::NotADatabase
-                | ErrorCode::Unknown
-                | ErrorCode::TypeMismatch,
+                ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown | ErrorCode::TypeMismatch,
             )
-            | None => Trouble::Damaged,
-            // A page that is not there any more: the file was cut.
-            Some(ErrorCode::SystemIoFailure) if is_short_read(&error) => Trouble::Damaged,
-            Some(_) => Trouble::Failing,
+            | None => StateErrorKind::Damaged,
+            // A missing page: the file was truncated.
+            Some(ErrorCode::SystemIoFailure) if is_short_read(&error) => StateErrorKind::Damaged,
+            Some(_) => StateErrorKind::Unavailable,
         };
         Self::new(trouble, error.to_string())
     }
 }
 
-impl From<io::Error> for Failing {
+impl From<io::Error> for StateError {
     fn from(error: io::Error) -> Self {
-        Self::new(Trouble::Failing, error.to_string())
+        Self::new(StateErrorKind::Unavailable, error.to_string())
     }
 }
 

@@ -1,5 +1,5 @@
-//! Files that others may change while the process runs (tokens, certificates) are looked at by one task. Whoever serves
-//! requests reads what is in memory and never waits for a disk.
+//! Reloads files that may change while the process runs (tokens, certificates) in one task. Requests use the values in
+//! memory and never wait for a disk.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,45 +8,45 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Time between two looks at the files. A change counts after this time at the latest, if the disk answers. It is real
-/// time, also where the clock of the process runs faster: disks do not.
+/// Interval of checks. A change takes effect within this time, if the disk responds. It is real time even if the
+/// process clock runs faster, because disks do not.
 pub const EVERY: Duration = Duration::from_secs(5);
 
 /// A value in memory that follows a file.
-pub trait Watched: Send + Sync {
+pub trait FileReloader: Send + Sync {
     /// Name of the files in the log.
     fn files(&self) -> String;
 
-    /// Reads the files if they changed, and takes over what they hold. It reads files: it blocks.
+    /// Reads the files if they changed, and applies their contents. Blocks on files.
     fn reload(&self);
 }
 
-/// A watched value and the look at its files that is under way.
-struct Watch {
-    watched: Arc<dyn Watched>,
+/// A watched value and its current reload.
+struct WatchEntry {
+    watched: Arc<dyn FileReloader>,
     look: Option<JoinHandle<()>>,
     is_silent: bool,
 }
 
-/// Looks at the files every [`EVERY`] until the process is told to stop. At most one look at the files of one value is
-/// under way: a disk that does not answer holds one thread for each, and the others are looked at as before.
-pub async fn keep(watched: Vec<Arc<dyn Watched>>, tasks: TaskTracker, stop: CancellationToken) {
-    let watch = |watched| Watch { watched, look: None, is_silent: false };
-    let mut watches: Vec<Watch> = watched.into_iter().map(watch).collect();
+/// Checks the files every [`EVERY`] until the process stops. At most one reload per value runs at a time: a disk that
+/// hangs blocks one thread per value, and the others are checked as before.
+pub async fn watch_files(watched: Vec<Arc<dyn FileReloader>>, tasks: TaskTracker, stop: CancellationToken) {
+    let watch = |watched| WatchEntry { watched, look: None, is_silent: false };
+    let mut watches: Vec<WatchEntry> = watched.into_iter().map(watch).collect();
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(EVERY) => {}
         }
         for watch in &mut watches {
-            watch.look(&tasks);
+            watch.start_reload(&tasks);
         }
     }
 }
 
-impl Watch {
-    /// Begins a look, unless the one before has not ended.
-    fn look(&mut self, tasks: &TaskTracker) {
+impl WatchEntry {
+    /// Starts a reload, unless the previous one is still running.
+    fn start_reload(&mut self, tasks: &TaskTracker) {
         if self.look.as_ref().is_some_and(|look| !look.is_finished()) {
             if !self.is_silent {
                 self.is_silent = true;
@@ -73,14 +73,14 @@ mod tests {
 
     use super::*;
 
-    /// A value whose files answer when they are told to.
-    struct Slow {
+    /// A value whose files respond on demand.
+    struct SlowReloader {
         begun: AtomicUsize,
         ended: AtomicUsize,
         answers: Mutex<mpsc::Receiver<()>>,
     }
 
-    impl Watched for Slow {
+    impl FileReloader for SlowReloader {
         fn files(&self) -> String {
             "slow".to_owned()
         }
@@ -92,15 +92,18 @@ mod tests {
         }
     }
 
-    fn slow() -> (Arc<Slow>, mpsc::Sender<()>) {
+    fn slow() -> (Arc<SlowReloader>, mpsc::Sender<()>) {
         let (answer, answers) = mpsc::channel();
         let (begun, ended) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        (Arc::new(Slow { begun, ended, answers: Mutex::new(answers) }), answer)
+        (Arc::new(SlowReloader { begun, ended, answers: Mutex::new(answers) }), answer)
     }
 
-    /// Lets time pass until this holds.
-    async fn pass_until(holds: impl Fn() -> bool) {
+    /// Waits until the condition holds, or fails. Threads read the files, so the time is real.
+    #[expect(clippy::disallowed_methods, reason = "the clock room's time is paused here")]
+    async fn pass_until(awaited: &str, holds: impl Fn() -> bool) {
+        let began = std::time::Instant::now();
         while !holds() {
+            assert!(began.elapsed() < Duration::from_mins(1), "it never came: {awaited}");
             tokio::time::advance(EVERY).await;
             tokio::task::yield_now().await;
         }
@@ -113,18 +116,14 @@ mod tests {
         for _ in 0..10 {
             others_answer.send(()).expect("it is heard");
         }
-        let both: Vec<Arc<dyn Watched>> = vec![hung.clone(), other.clone()];
-        tasks.spawn(keep(both, tasks.clone(), stop.clone()));
+        let both: Vec<Arc<dyn FileReloader>> = vec![hung.clone(), other.clone()];
+        tasks.spawn(watch_files(both, tasks.clone(), stop.clone()));
         tokio::task::yield_now().await;
-        pass_until(|| other.ended.load(Ordering::SeqCst) >= 10).await;
-        assert_eq!(
-            (hung.begun.load(Ordering::SeqCst), tasks.len() <= 3),
-            (1, true),
-            "one thread waits for it"
-        );
+        pass_until("the other file is read ten times", || other.ended.load(Ordering::SeqCst) >= 10).await;
+        assert_eq!((hung.begun.load(Ordering::SeqCst), tasks.len() <= 3), (1, true), "one thread waits for it");
         answer.send(()).expect("it is heard");
         answer.send(()).expect("it is heard");
-        pass_until(|| hung.ended.load(Ordering::SeqCst) >= 2).await;
+        pass_until("the file that hung is read twice", || hung.ended.load(Ordering::SeqCst) >= 2).await;
         drop((answer, others_answer));
         stop.cancel();
         tasks.close();

@@ -1,79 +1,79 @@
-//! What wakes the keeper, and tells others how far it is.
+//! Wakes the state writer, and reports its progress to waiting tasks.
 
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::watch;
 
-/// Between those who have something that must not be lost, and the one who writes it down.
+/// Links tasks with changes that must not be lost to the writer.
 #[derive(Debug)]
-pub struct Bell {
-    rung: Mutex<Rung>,
+pub struct FlushSignal {
+    state: Mutex<SignalState>,
     woken: Condvar,
-    /// What was rung for up to this ticket is written.
+    /// Tickets up to this one are flushed.
     done: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
-struct Rung {
+struct SignalState {
     ticket: u64,
     heard: u64,
     is_closing: bool,
-    /// There is something to write, which bears waiting for more.
+    /// Changes are pending that can wait for more.
     has_news: bool,
 }
 
-/// How long the keeper may sleep.
+/// Max sleep of the writer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Rest {
-    /// Not at all: something must not be lost.
+enum SleepMode {
+    /// None: changes must be flushed now.
     None,
-    /// As long as more may come that goes with what came.
+    /// The gathering time, in which further changes may join.
     Gathering,
-    /// Until it is woken, or it is time to look at what wakes nobody.
+    /// Until it is woken, or the next periodic check is due.
     Idle,
 }
 
-impl Rung {
-    fn rest(self) -> Rest {
+impl SignalState {
+    fn sleep_mode(self) -> SleepMode {
         if self.ticket != self.heard || self.is_closing {
-            Rest::None
+            SleepMode::None
         } else if self.has_news {
-            Rest::Gathering
+            SleepMode::Gathering
         } else {
-            Rest::Idle
+            SleepMode::Idle
         }
     }
 }
 
-/// Why the keeper was woken.
+/// Reason why the writer was woken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Call {
-    /// What was rung for up to here is to be written now.
+pub struct WakeReason {
+    /// Requests up to this ticket must be flushed now.
     pub ticket: u64,
-    /// It is the last one.
+    /// Whether this is the last time.
     pub is_last: bool,
 }
 
-impl Default for Bell {
+impl Default for FlushSignal {
     fn default() -> Self {
-        Self { rung: Mutex::default(), woken: Condvar::new(), done: watch::Sender::new(0) }
+        Self { state: Mutex::default(), woken: Condvar::new(), done: watch::Sender::new(0) }
     }
 }
 
-impl Bell {
-    /// Wakes the keeper. Gives the ticket by which to know when it is done.
-    pub fn ring(&self) -> u64 {
-        let mut rung = self.rung.lock();
+impl FlushSignal {
+    /// Requests a flush. Returns the ticket to wait for.
+    pub fn request_flush(&self) -> u64 {
+        let mut rung = self.state.lock();
         rung.ticket += 1;
         self.woken.notify_one();
         rung.ticket
     }
 
-    /// There is something to write: the keeper takes it with what else comes meanwhile.
-    pub fn note_news(&self) {
-        let mut rung = self.rung.lock();
-        // Told once: what comes while it gathers does not wake it again.
+    /// Marks changes that are written together with later ones.
+    pub fn mark_dirty(&self) {
+        let mut rung = self.state.lock();
+        // Wakes once: later changes within the gathering time do not wake it again.
         if !std::mem::replace(&mut rung.has_news, true) {
             self.woken.notify_one();
         }
@@ -81,18 +81,18 @@ impl Bell {
 
     /// Wakes it for the last time.
     pub fn close(&self) {
-        self.rung.lock().is_closing = true;
+        self.state.lock().is_closing = true;
         self.woken.notify_one();
     }
 
-    /// Waits to be woken, for `longest` at most; and once there is news, while more of it may come, for `gathering`.
-    pub fn wait(&self, gathering: Duration, longest: Duration) -> Call {
-        let mut rung = self.rung.lock();
+    /// Waits to be woken, for `longest` at most; once changes are pending, for `gathering`.
+    pub fn wait(&self, gathering: Duration, longest: Duration) -> WakeReason {
+        let mut rung = self.state.lock();
         loop {
-            let most = match rung.rest() {
-                Rest::None => break,
-                Rest::Gathering => gathering,
-                Rest::Idle => longest,
+            let most = match rung.sleep_mode() {
+                SleepMode::None => break,
+                SleepMode::Gathering => gathering,
+                SleepMode::Idle => longest,
             };
             if self.woken.wait_for(&mut rung, most).timed_out() {
                 break;
@@ -100,11 +100,11 @@ impl Bell {
         }
         rung.has_news = false;
         rung.heard = rung.ticket;
-        Call { ticket: rung.ticket, is_last: rung.is_closing }
+        WakeReason { ticket: rung.ticket, is_last: rung.is_closing }
     }
 
-    /// Tells how far the work is done.
-    pub fn tell(&self, ticket: u64) {
+    /// Reports the last flushed ticket.
+    pub fn report_done(&self, ticket: u64) {
         self.done.send_if_modified(|done| {
             let is_news = ticket > *done;
             *done = ticket.max(*done);
@@ -112,19 +112,19 @@ impl Bell {
         });
     }
 
-    /// What was rung for up to now.
+    /// The last requested ticket.
     pub fn last_ticket(&self) -> u64 {
-        self.rung.lock().ticket
+        self.state.lock().ticket
     }
 
-    /// Whether something rung for is not written yet.
-    pub fn is_behind(&self) -> bool {
+    /// Whether a requested flush is not done yet.
+    pub fn has_pending(&self) -> bool {
         *self.done.borrow() < self.last_ticket()
     }
 
-    /// Waits until what was rung for up to here is written.
-    pub async fn is_done(&self, ticket: u64) {
-        // The sender lives as long as we do.
+    /// Waits until this ticket is flushed.
+    pub async fn wait_done(&self, ticket: u64) {
+        // The sender lives as long as `self`.
         drop(self.done.subscribe().wait_for(|done| *done >= ticket).await);
     }
 }
@@ -138,33 +138,37 @@ mod tests {
 
     #[test]
     fn the_keeper_sleeps_while_nothing_is_rung_gathers_what_is_news_and_hurries_only_when_rung_for() {
-        let bell = Bell::default();
-        let rest = || bell.rung.lock().rest();
-        assert_eq!(rest(), Rest::Idle);
-        bell.note_news();
-        bell.note_news();
-        assert_eq!(rest(), Rest::Gathering);
+        let bell = FlushSignal::default();
+        let rest = || bell.state.lock().sleep_mode();
+        assert_eq!(rest(), SleepMode::Idle);
+        bell.mark_dirty();
+        bell.mark_dirty();
+        assert_eq!(rest(), SleepMode::Gathering);
         let call = bell.wait(Duration::ZERO, LONG);
-        assert_eq!((call, rest()), (Call { ticket: 0, is_last: false }, Rest::Idle), "it sleeps again");
-        bell.note_news();
-        bell.ring();
-        assert_eq!(rest(), Rest::None);
+        assert_eq!((call, rest()), (WakeReason { ticket: 0, is_last: false }, SleepMode::Idle), "it sleeps again");
+        bell.mark_dirty();
+        bell.request_flush();
+        assert_eq!(rest(), SleepMode::None);
         let call = bell.wait(LONG, LONG);
-        assert_eq!((call, rest()), (Call { ticket: 1, is_last: false }, Rest::Idle), "the news went with it");
+        assert_eq!(
+            (call, rest()),
+            (WakeReason { ticket: 1, is_last: false }, SleepMode::Idle),
+            "the news went with it"
+        );
         bell.close();
-        assert_eq!(bell.wait(LONG, LONG), Call { ticket: 1, is_last: true });
+        assert_eq!(bell.wait(LONG, LONG), WakeReason { ticket: 1, is_last: true });
     }
 
     #[test]
     fn a_keeper_that_sleeps_is_woken_by_news_and_by_whoever_rings() {
-        let bell = Bell::default();
+        let bell = FlushSignal::default();
         std::thread::scope(|scope| {
             let sleeper = scope.spawn(|| bell.wait(Duration::ZERO, LONG));
-            bell.note_news();
+            bell.mark_dirty();
             assert_eq!(sleeper.join().expect("it wakes").ticket, 0);
             let sleeper = scope.spawn(|| bell.wait(LONG, LONG));
-            bell.note_news();
-            bell.ring();
+            bell.mark_dirty();
+            bell.request_flush();
             assert_eq!(sleeper.join().expect("it wakes").ticket, 1);
         });
     }

@@ -1,90 +1,90 @@
-//! Proofs as they are kept: whose token was good, when, and for what. A token stands here as the hash its partition
-//! is called by, never as itself.
+//! Grants as stored: which token the server accepted, when, and for what. A token appears only as the hash that names
+//! its partition.
 
 use std::time::Duration;
 
-use greenroom_cache::Rhythm;
+use greenroom_cache::AccessRhythmSnapshot;
 use greenroom_dialect::class::Class;
 
-/// How long the proof for an image holds.
-pub const IMAGE_PROOF_TTL: Duration = Duration::from_secs(24 * 3600);
-/// Identities remembered per server. One is some 400 bytes; a household has tens.
+/// Lifetime of an image grant.
+pub const IMAGE_GRANT_TTL: Duration = Duration::from_secs(24 * 3600);
+/// Max identities per server, some 400 bytes each; a household has tens.
 pub const MAX_IDENTITIES: usize = 4096;
-/// Image proofs remembered per server, some 50 bytes each.
-pub const MAX_IMAGE_PROOFS: usize = 200_000;
+/// Max image grants per server, some 50 bytes each.
+pub const MAX_IMAGE_GRANTS: usize = 200_000;
 
-/// A read that is kept warm, as it is kept over a restart.
+/// A warm key as stored over a restart.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WarmRead {
-    /// The text of its key.
+pub struct StoredWarmKey {
+    /// Text of its cache key.
     pub key: String,
-    /// What the server is asked for. Holds no credential.
+    /// Target of its request, without any credential.
     pub target: String,
-    /// The headers that go with it, a line each. None is a credential.
+    /// Headers of its request, one per line, none of them a credential.
     pub headers: String,
-    /// When it is read.
-    pub rhythm: Rhythm,
+    /// Its access rhythm.
+    pub rhythm: AccessRhythmSnapshot,
 }
 
-/// What is proven of one token.
+/// Grants of one token.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IdentityProofs {
-    /// The partition of the token.
+pub struct IdentityGrant {
+    /// The token's partition.
     pub partition: String,
-    /// The account it is proven to belong to.
+    /// The account the token belongs to, if proven.
     pub account: Option<String>,
-    /// When the server last showed in any way that it accepts the token, in milliseconds.
-    pub proven_ms: u64,
-    /// When it last answered each class.
+    /// Last time the server accepted the token for any request, in milliseconds.
+    pub granted_ms: u64,
+    /// Last time it answered each request type.
     pub accepted: Vec<(Class, u64)>,
 }
 
-/// One image that was shown to somebody.
+/// Grant for one image.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ImageProof {
-    /// The partition of the token it was shown to.
+pub struct ImageGrant {
+    /// Partition of the token it was shown to.
     pub partition: String,
-    /// A hash of the item.
+    /// Hash of the item.
     pub item: u64,
-    /// When; zero if that was taken back.
+    /// Its time; zero if revoked.
     pub at_ms: u64,
 }
 
-/// When a server was heard of, and who it says to be.
+/// Last contact with a server, and its identity.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Hearing {
-    /// When it answered last, in milliseconds; zero is never.
-    pub heard_ms: u64,
-    /// Since when it is down; zero if it is not.
+pub struct LastContact {
+    /// Time of the last response, in milliseconds; zero if there was none.
+    pub last_response_ms: u64,
+    /// Start of the current outage; zero if the server is up.
     pub down_since_ms: u64,
-    /// Who it said to be, in its own words.
-    pub introduction: Option<Vec<u8>>,
-    /// Things go stale for some partitions only.
-    pub is_choosy: bool,
+    /// Its identity response, verbatim.
+    pub identity_response: Option<Vec<u8>>,
+    /// An invalidation covered only some partitions.
+    pub is_partially_invalidated: bool,
 }
 
-/// What is to be kept of one server.
+/// Grants to store for one server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Changes {
-    /// This is all that is known here: an image that is not among them was taken back.
+pub struct GrantChanges {
+    /// This is the complete list: an image missing from it was revoked.
     pub all: bool,
-    /// Whose proofs changed.
-    pub identities: Vec<IdentityProofs>,
-    /// Which images were shown, or not any more.
-    pub images: Vec<ImageProof>,
+    /// Changed identities.
+    pub identities: Vec<IdentityGrant>,
+    /// New and revoked image grants.
+    pub images: Vec<ImageGrant>,
 }
 
-/// What was kept of one server.
+/// Stored grants of one server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Kept {
-    /// When it was heard of.
-    pub hearing: Hearing,
-    /// Nothing was ever kept of it in this file.
-    pub is_stranger: bool,
-    /// Whose token was good.
-    pub identities: Vec<IdentityProofs>,
-    /// Who was shown what, sorted by partition.
-    pub images: Vec<ImageProof>,
-    /// What was kept warm for the configured token.
-    pub warm: Vec<WarmRead>,
+pub struct StoredGrants {
+    /// Last contact.
+    pub last_contact: LastContact,
+    /// Whether nothing was ever stored for it in this file.
+    pub is_new: bool,
+    /// Grants of tokens.
+    pub identities: Vec<IdentityGrant>,
+    /// Image grants, sorted by partition.
+    pub images: Vec<ImageGrant>,
+    /// Warm keys of the configured token.
+    pub warm: Vec<StoredWarmKey>,
 }

@@ -1,41 +1,44 @@
-//! State is not cache: what must outlive the process and cannot be had again by asking. It lies in `state.db`, apart
-//! from what the cache keeps: it is never set aside, never cleared with the cache, and copied before a new version
-//! changes its layout. Kept today: proofs of tokens (as keyed hashes), when each server was last heard of, and what was
-//! kept warm for its configured token. Others keep theirs in it: what was said of libraries and lifetimes, decisions on
-//! matches, when jobs ran last.
+//! State that must outlive the process and cannot be loaded again from the media server, in `state.db`. It is separate
+//! from the cache: never evicted, never cleared with it, and backed up before a new version changes its schema. It
+//! holds grants (as keyed hashes), the last contact with each server, and the warm keys of its configured token. Other
+//! crates have tables of their own in it: library settings, TTL overrides, match overrides, last job runs.
 //!
-//! | room | is |
+//! | module | content |
 //! |---|---|
-//! | `proofs` | what is kept, as plain data |
-//! | `book` | the file: what is read from it and written to it at a time; `rows`, one by one; `number`, as numbers |
-//! | `turn` | who may open it |
-//! | `guest` | how rooms with tables of their own open it |
-//! | `layout` | how an older file becomes the one of today |
-//! //! | `refusals` | what must not be lost, on its way to it |
-//! | `bell` | what wakes it, and tells how far it is |
-//! | `presence` | which gateways are alive on this directory |
-//! | `trouble` | what is wrong with the file, and what to do |
-//! | `archive` | backup and restore |
+//! | [`grants`] | the stored data as plain types |
+//! | [`db`] | the database file and its transactions; `rows`: single rows; [`codec`]: numbers in columns |
+//! | [`ownership`] | the process that may open it |
+//! | [`reader`] | connections of modules with tables of their own |
+//! | [`migrations`] | upgrades of an older schema |
+//! | [`revocations`] | revocations on their way to disk |
+//! | [`flush_signal`] | wakes the writer, and reports what is flushed |
+//! | [`file_watch`], [`file_work_queue`] | changes of files, and work on files |
+//! | [`secrets`] | the data directory and its keys |
+//! | [`control_tokens`] | tokens of the control plane on disk |
+//! | [`error`], [`warnings`] | what is wrong, and the remedy |
+//! | [`backup`] | backup and restore; [`unfinished_backups`]: leftovers of a killed one |
 //!
-//! **A refusal comes first.** Proofs are written a second later and may be lost by a crash: then the server is asked
-//! once more. A refusal that is lost would give back what the server took, so it is written at once, in the same
-//! order in which proofs were, and the answer that says no waits for it, for `state.settle_ms` at most. If the disk takes
-//! longer than that and the process is killed meanwhile, the token counts as it did before, until its proof is too
-//! old (`auth_ttl`): that is the one case, and no worse than a gateway that was not told yet.
+//! **Revocations are durable first.** Grants are written up to a second later, and a crash may lose them: then the
+//! server is asked once more. A lost revocation would give back a right that the server took away, so it is written at
+//! once, in order with the grants, and the response that refuses the token waits for the write, at most
+//! `state.settle_ms`. If the disk takes longer and the process is killed meanwhile, the token stays valid until its
+//! grant expires (`auth_ttl`). That is the only such case, and no worse than a gateway that has not heard of the
+//! revocation yet.
 
 pub mod backup;
 pub mod codec;
+pub mod control_tokens;
 pub mod db;
 pub mod error;
-pub mod file_lane;
 pub mod file_watch;
+pub mod file_work_queue;
 pub mod flush_signal;
 pub mod grants;
 pub mod migrations;
 pub mod ownership;
-
 pub mod reader;
 pub mod revocations;
 mod rows;
 pub mod secrets;
+pub mod unfinished_backups;
 pub mod warnings;

@@ -1,4 +1,4 @@
-//! The layout of the file, and how an older one becomes the one of today: step by step, after a copy was put beside it.
+//! Schema of the file, and its migration: step by step, after a backup beside the file.
 
 use std::fs::OpenOptions;
 use std::io;
@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use crate::error::{Failing, Trouble};
+use crate::error::{StateError, StateErrorKind};
 use crate::secrets::give_to_owner;
 
-/// The tables.
+/// The statistics tables.
 pub const STATISTICS_TABLES: &str = "
     CREATE TABLE statistics_name (
         id INTEGER PRIMARY KEY,
@@ -32,10 +32,10 @@ pub const STATISTICS_TABLES: &str = "
     ) WITHOUT ROWID;
 ";
 
-/// Marks a file as ours: "Grns".
+/// Application id of the file: "Grns".
 pub(crate) const APPLICATION: i64 = 0x4772_6e73;
 
-/// What leads from each layout to the next; the first makes the first one. A step that was released stays as it is.
+/// Steps from each schema version to the next; the first one creates the schema. A released step never changes.
 pub const STEPS: &[&str] = &[
     "
     CREATE TABLE server (
@@ -181,8 +181,8 @@ pub const STEPS: &[&str] = &[
 ",
 ];
 
-/// The layout of today.
-pub fn newest() -> i64 {
+/// The current schema version.
+pub fn latest_version() -> i64 {
     number_of(STEPS)
 }
 
@@ -190,41 +190,41 @@ fn number_of(steps: &[&str]) -> i64 {
     i64::try_from(steps.len()).unwrap_or(i64::MAX)
 }
 
-/// Which layout a file has; zero if it is empty.
+/// Schema version of a file; zero if it is empty.
 ///
 /// # Errors
-/// If it is no file of ours, or damaged.
-pub fn of(db: &Connection) -> Result<i64, Failing> {
+/// The file is not ours, or damaged.
+pub fn schema_version(db: &Connection) -> Result<i64, StateError> {
     let number = |pragma: &str| db.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
     if number("schema_version")? == 0 {
         return Ok(0);
     }
     if number("application_id")? != APPLICATION {
-        return Err(Failing::new(Trouble::Damaged, "it is a database of another program"));
+        return Err(StateError::new(StateErrorKind::Damaged, "it is a database of another program"));
     }
     Ok(number("user_version")?)
 }
 
-/// Whether all of a file fits together.
+/// Checks the integrity of a file.
 ///
 /// # Errors
-/// What does not.
-pub(crate) fn check(db: &Connection) -> Result<(), Failing> {
+/// The file is damaged.
+pub(crate) fn check(db: &Connection) -> Result<(), StateError> {
     let word: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    if word == "ok" { Ok(()) } else { Err(Failing::new(Trouble::Damaged, word)) }
+    if word == "ok" { Ok(()) } else { Err(StateError::new(StateErrorKind::Damaged, word)) }
 }
 
-/// Brings a file to the layout that `steps` lead to. Returns where the copy of the older one lies, if it was older.
+/// Migrates a file to the schema after `steps`. Returns the backup's path if the file was older.
 ///
 /// # Errors
-/// If it is newer, or the copy cannot be made: then nothing has changed.
-pub fn bring(db: &mut Connection, path: &Path, steps: &[&str]) -> Result<Option<PathBuf>, Failing> {
+/// The file is newer, or the backup cannot be made: then nothing has changed.
+pub fn migrate(db: &mut Connection, path: &Path, steps: &[&str]) -> Result<Option<PathBuf>, StateError> {
     let newest = number_of(steps);
     let mut copy = None;
-    let before = of(db)?;
+    let before = schema_version(db)?;
     if before > newest {
         let message = format!("its layout is {before}, and this version knows layouts up to {newest}");
-        return Err(Failing::new(Trouble::Newer, message));
+        return Err(StateError::new(StateErrorKind::Newer, message));
     }
     if before == newest {
         return Ok(None);
@@ -236,26 +236,25 @@ pub fn bring(db: &mut Connection, path: &Path, steps: &[&str]) -> Result<Option<
     }
     let change = db.transaction_with_behavior(TransactionBehavior::Exclusive)?;
     // Another process may have done it meanwhile.
-    let before = usize::try_from(of(&change)?).unwrap_or(usize::MAX);
+    let before = usize::try_from(schema_version(&change)?).unwrap_or(usize::MAX);
     for step in steps.iter().skip(before) {
         change.execute_batch(step)?;
     }
-    change
-        .execute_batch(&format!("PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {newest};"))?;
+    change.execute_batch(&format!("PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {newest};"))?;
     change.commit()?;
     Ok(copy)
 }
 
-/// Copies all that a file holds into another, whoever writes meanwhile. What lay there is replaced.
+/// Copies a whole database, even during writes, and replaces the target.
 ///
 /// # Errors
-/// If the copy cannot be written.
-pub fn copy_into(db: &Connection, to: &Path) -> Result<(), Failing> {
+/// The copy cannot be written.
+pub fn copy_into(db: &Connection, to: &Path) -> Result<(), StateError> {
     match std::fs::remove_file(to) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
         _ => {}
     }
-    // It is made by us, so that nobody else may read it.
+    // Created with this mode, so that no other user can read it.
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(to)?;
     db.execute("VACUUM INTO ?1", [to.to_string_lossy()])?;
     give_to_owner(to);
@@ -275,22 +274,21 @@ mod tests {
         let mut db = Connection::open(&path).expect("it can be made");
         let first = "CREATE TABLE pin (name TEXT); INSERT INTO pin VALUES ('kept');";
         let second = "ALTER TABLE pin ADD COLUMN since INTEGER NOT NULL DEFAULT 7;";
-        assert_eq!(bring(&mut db, &path, &[first]), Ok(None), "there was nothing to copy");
-        assert_eq!(of(&db), Ok(1));
-        let copy = bring(&mut db, &path, &[first, second]).expect("it can").expect("there was an older one");
+        assert_eq!(migrate(&mut db, &path, &[first]), Ok(None), "there was nothing to copy");
+        assert_eq!(schema_version(&db), Ok(1));
+        let copy = migrate(&mut db, &path, &[first, second]).expect("it can").expect("there was an older one");
         assert_eq!(copy, folder.path().join("state.db.before-v2"));
-        let pin: (String, i64) = db
-            .query_row("SELECT name, since FROM pin", [], |row| Ok((row.get(0)?, row.get(1)?)))
-            .expect("a pin");
+        let pin: (String, i64) =
+            db.query_row("SELECT name, since FROM pin", [], |row| Ok((row.get(0)?, row.get(1)?))).expect("a pin");
         assert_eq!(pin, ("kept".to_owned(), 7));
         let mode = std::fs::metadata(&copy).expect("it is there").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         let old = Connection::open(&copy).expect("it opens");
-        assert_eq!(of(&old), Ok(1), "the copy is as it was");
+        assert_eq!(schema_version(&old), Ok(1), "the copy is as it was");
         assert!(old.query_row("SELECT since FROM pin", [], |_| Ok(())).is_err());
-        let newer = bring(&mut db, &path, &[first]).expect_err("it is newer");
-        assert_eq!(newer.trouble, Trouble::Newer);
-        assert_eq!(of(&db), Ok(2), "and was not touched");
+        let newer = migrate(&mut db, &path, &[first]).expect_err("it is newer");
+        assert_eq!(newer.kind, StateErrorKind::Newer);
+        assert_eq!(schema_version(&db), Ok(2), "and was not touched");
     }
 
     #[test]
@@ -299,10 +297,9 @@ mod tests {
         let path = folder.path().join("state.db");
         let mut db = Connection::open(&path).expect("it can be made");
         let first = "CREATE TABLE pin (name TEXT);";
-        bring(&mut db, &path, &[first]).expect("it can");
-        bring(&mut db, &path, &[first, "CREATE TABLE fine (x); CREATE TABLE pin (x);"])
-            .expect_err("there is one");
-        assert_eq!(of(&db), Ok(1));
+        migrate(&mut db, &path, &[first]).expect("it can");
+        migrate(&mut db, &path, &[first, "CREATE TABLE fine (x); CREATE TABLE pin (x);"]).expect_err("there is one");
+        assert_eq!(schema_version(&db), Ok(1));
         assert!(db.query_row("SELECT 1 FROM fine", [], |_| Ok(())).is_err());
     }
 }

@@ -1,20 +1,21 @@
-//! How rooms with tables of their own in `state.db` open it. It is made and brought up to date by the book, never here.
+//! Connections to `state.db` for modules with tables of their own. [`crate::db`] creates and migrates the file, never
+//! this module.
 
 use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use crate::error::{Failing, Trouble};
+use crate::error::{StateError, StateErrorKind};
 use crate::migrations;
 
-/// How long another connection that writes is waited for.
+/// Max wait for another connection's write.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A connection to the file, which has to be there.
+/// A connection to the file, which must exist.
 ///
 /// # Errors
-/// If it cannot be opened.
+/// It cannot be opened.
 pub fn open(file: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(file, flags)?;
@@ -22,14 +23,14 @@ pub fn open(file: &Path) -> rusqlite::Result<Connection> {
     Ok(db)
 }
 
-/// The same, of a file that has to be in its newest layout.
+/// A connection to a file that must have the newest schema.
 ///
 /// # Errors
-/// If it cannot be opened, or another version of Greenroom changed its layout.
-pub fn open_newest(file: &Path) -> Result<Connection, Failing> {
+/// It cannot be opened, or another version of Greenroom changed its schema.
+pub fn open_newest(file: &Path) -> Result<Connection, StateError> {
     let db = open(file)?;
-    if migrations::of(&db)? != migrations::newest() {
-        return Err(Failing::new(Trouble::Newer, "another version of Greenroom changed its layout"));
+    if migrations::schema_version(&db)? != migrations::latest_version() {
+        return Err(StateError::new(StateErrorKind::Newer, "another version of Greenroom changed its layout"));
     }
     Ok(db)
 }

@@ -1,5 +1,5 @@
-//! Tokens that a server refused, on their way to the disk. A refusal is what must not be lost: after a crash the
-//! proofs from before it would count again.
+//! Revocations of tokens on their way to disk. They must not be lost: after a crash the earlier grants would be valid
+//! again.
 
 use std::collections::HashSet;
 use std::mem;
@@ -9,112 +9,111 @@ use std::time::Duration;
 use greenroom_cache::Cache;
 use parking_lot::Mutex;
 
-use crate::flush_signal::Bell;
+use crate::flush_signal::FlushSignal;
 
-/// So many wait while nothing can be written; of more, everybody counts as refused.
+/// Max pending revocations; beyond, all tokens count as revoked.
 const MAX_WAITING: usize = 16_384;
 
-/// What waits, of one server.
+/// Pending revocations of one server.
 #[derive(Debug, Default)]
-pub struct Refusals {
-    waiting: Mutex<Refused>,
-    attended: OnceLock<Attended>,
+pub struct Revocations {
+    pending: Mutex<RevokedPartitions>,
+    attended: OnceLock<RevocationWriter>,
 }
 
-/// Who writes it down, and where that lies which was kept for who is refused.
+/// The writer, and the cache that it purges.
 #[derive(Debug)]
-struct Attended {
-    bell: Arc<Bell>,
+struct RevocationWriter {
+    bell: Arc<FlushSignal>,
     cache: Cache,
     settle: Duration,
 }
 
-/// Whose proofs are to go.
+/// Partitions whose grants are revoked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Refused {
+pub struct RevokedPartitions {
     /// By partition.
     pub partitions: HashSet<String>,
-    /// Everybody's: there were too many to name them, or nobody knows all of them.
-    pub everybody: bool,
+    /// All partitions: too many to name, or not all known.
+    pub all: bool,
 }
 
-impl Refusals {
-    /// From now on somebody writes them down, and is woken by this bell. It is waited for him for `settle` at most.
-    pub fn attend(&self, bell: &Arc<Bell>, cache: &Cache, settle: Duration) {
-        drop(self.attended.set(Attended { bell: Arc::clone(bell), cache: cache.clone(), settle }));
+impl Revocations {
+    /// Connects the writer that this signal wakes. Callers wait for it at most `settle`.
+    pub fn connect_writer(&self, bell: &Arc<FlushSignal>, cache: &Cache, settle: Duration) {
+        drop(self.attended.set(RevocationWriter { bell: Arc::clone(bell), cache: cache.clone(), settle }));
     }
 
-    /// A token was refused.
-    pub fn note(&self, partition: &str) {
-        self.waiting.lock().add(partition);
-        self.hurry();
+    /// Revokes a token's grants.
+    pub fn record(&self, partition: &str) {
+        self.pending.lock().add(partition);
+        self.request_flush();
     }
 
-    /// Every token was refused, those that are known only on disk among them.
-    pub fn note_everybody(&self) {
-        self.waiting.lock().everybody = true;
-        self.hurry();
+    /// Revokes the grants of all tokens, also of those known only on disk.
+    pub fn record_all(&self) {
+        self.pending.lock().all = true;
+        self.request_flush();
     }
 
-    /// Whether this token was refused, and that is not written yet.
-    pub fn is_waiting(&self, partition: &str) -> bool {
-        let waiting = self.waiting.lock();
-        waiting.everybody || waiting.partitions.contains(partition)
+    /// Whether a revocation of this token is not written yet.
+    pub fn is_pending(&self, partition: &str) -> bool {
+        let waiting = self.pending.lock();
+        waiting.all || waiting.partitions.contains(partition)
     }
 
-    /// Something must not be lost.
-    pub fn hurry(&self) {
+    /// Requests an immediate flush.
+    pub fn request_flush(&self) {
         if let Some(attended) = self.attended.get() {
-            attended.bell.ring();
+            attended.bell.request_flush();
         }
     }
 
-    /// There is something else to write, which bears waiting.
-    pub fn note_news(&self) {
+    /// Marks other changes that can wait.
+    pub fn mark_dirty(&self) {
         if let Some(attended) = self.attended.get() {
-            attended.bell.note_news();
+            attended.bell.mark_dirty();
         }
     }
 
     /// Whether some of it is not durable yet.
-    pub fn is_behind(&self) -> bool {
-        self.attended.get().is_some_and(|attended| attended.bell.is_behind())
+    pub fn has_pending(&self) -> bool {
+        self.attended.get().is_some_and(|attended| attended.bell.has_pending())
     }
 
-    /// Waits until all of it so far is durable, and what it purged is too; for `SETTLE` at most, where nothing else
-    /// is set.
-    pub async fn settled(&self) {
-        if let Some(Attended { bell, cache, settle }) = self.attended.get() {
-            let written = cache.clock().timeout(*settle, bell.is_done(bell.last_ticket()));
-            drop(tokio::join!(written, cache.settled()));
+    /// Waits until all revocations so far and their purges are durable; at most `SETTLE` unless configured.
+    pub async fn flush(&self) {
+        if let Some(RevocationWriter { bell, cache, settle }) = self.attended.get() {
+            let written = cache.clock().timeout(*settle, bell.wait_done(bell.last_ticket()));
+            drop(tokio::join!(written, cache.flush_invalidations()));
         }
     }
 
-    /// Takes all that waits.
-    pub fn take(&self) -> Refused {
-        mem::take(&mut *self.waiting.lock())
+    /// Takes all pending revocations.
+    pub fn drain(&self) -> RevokedPartitions {
+        mem::take(&mut *self.pending.lock())
     }
 
-    /// It could not be written: it waits on.
-    pub fn put_back(&self, refused: &Refused) {
-        let mut waiting = self.waiting.lock();
+    /// Puts revocations back that could not be written.
+    pub fn put_back(&self, refused: &RevokedPartitions) {
+        let mut waiting = self.pending.lock();
         refused.partitions.iter().for_each(|partition| waiting.add(partition));
-        waiting.everybody |= refused.everybody;
+        waiting.all |= refused.all;
     }
 }
 
-impl Refused {
+impl RevokedPartitions {
     fn add(&mut self, partition: &str) {
         if self.partitions.len() < MAX_WAITING {
             self.partitions.insert(partition.to_owned());
         } else {
-            self.everybody = true;
+            self.all = true;
         }
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.partitions.is_empty() && !self.everybody
+        self.partitions.is_empty() && !self.all
     }
 }
 
@@ -124,14 +123,14 @@ mod tests {
 
     #[test]
     fn of_too_many_refusals_none_is_lost() {
-        let refusals = Refusals::default();
+        let refusals = Revocations::default();
         for index in 0..=MAX_WAITING {
-            refusals.note(&index.to_string());
+            refusals.record(&index.to_string());
         }
-        let taken = refusals.take();
-        assert!(taken.everybody && taken.partitions.len() == MAX_WAITING);
-        assert!(refusals.take().is_empty());
+        let taken = refusals.drain();
+        assert!(taken.all && taken.partitions.len() == MAX_WAITING);
+        assert!(refusals.drain().is_empty());
         refusals.put_back(&taken);
-        assert_eq!(refusals.take(), taken);
+        assert_eq!(refusals.drain(), taken);
     }
 }

@@ -1,61 +1,57 @@
-//! What is kept of each server, row by row: how it is read, and how it is written.
+//! Rows of each server: reading and writing.
 
-use greenroom_cache::Rhythm;
+use greenroom_cache::AccessRhythmSnapshot;
 use greenroom_dialect::class::Class;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::codec::{signed, unsigned};
-use crate::error::Failing;
-use crate::grants::{Hearing, IdentityProofs, ImageProof};
-use crate::grants::{IMAGE_PROOF_TTL, MAX_IDENTITIES, MAX_IMAGE_PROOFS, WarmRead};
+use crate::error::StateError;
+use crate::grants::{IMAGE_GRANT_TTL, MAX_IDENTITIES, MAX_IMAGE_GRANTS, StoredWarmKey};
+use crate::grants::{IdentityGrant, ImageGrant, LastContact};
 
-/// Proofs this far in the future are from before the clock was set back.
+/// Grants further in the future are from before the clock was set back.
 const CLOCK_TOLERANCE_MS: u64 = 2_000;
 
-/// The latest moment that can have been.
+/// The latest plausible time.
 pub(super) fn latest(now_ms: u64) -> i64 {
     signed(now_ms.saturating_add(CLOCK_TOLERANCE_MS))
 }
 
-/// When a server was heard of, if it is known at all.
-pub(super) fn hearing(db: &Connection, server: &str) -> Result<Option<Hearing>, Failing> {
+/// Last contact with a server, if any.
+pub(super) fn last_contact(db: &Connection, server: &str) -> Result<Option<LastContact>, StateError> {
     let found = db.query_row(
         "SELECT heard_ms, down_since_ms, introduction, is_choosy FROM server WHERE name = ?1",
         [server],
         |row| {
-            Ok(Hearing {
-                heard_ms: unsigned(row.get(0)?),
+            Ok(LastContact {
+                last_response_ms: unsigned(row.get(0)?),
                 down_since_ms: unsigned(row.get(1)?),
-                introduction: row.get(2)?,
-                is_choosy: row.get(3)?,
+                identity_response: row.get(2)?,
+                is_partially_invalidated: row.get(3)?,
             })
         },
     );
     Ok(found.optional()?)
 }
 
-/// What was kept warm.
-pub(super) fn warm(db: &Connection, server: &str) -> Result<Vec<WarmRead>, Failing> {
+/// Its warm keys.
+pub(super) fn warm(db: &Connection, server: &str) -> Result<Vec<StoredWarmKey>, StateError> {
     let mut select = db.prepare(
         "SELECT key, target, headers, last_read_ms, average_ms, latest_ms FROM warm WHERE server = ?1 ORDER BY key",
     )?;
     let rows = select.query_map([server], |row| {
-        let rhythm = Rhythm {
+        let rhythm = AccessRhythmSnapshot {
             last_read_ms: unsigned(row.get(3)?),
             average_ms: unsigned(row.get(4)?),
             latest_ms: unsigned(row.get(5)?),
         };
-        Ok(WarmRead { key: row.get(0)?, target: row.get(1)?, headers: row.get(2)?, rhythm })
+        Ok(StoredWarmKey { key: row.get(0)?, target: row.get(1)?, headers: row.get(2)?, rhythm })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Who was seen, the last first.
-pub(super) fn identities(
-    db: &Connection,
-    server: &str,
-    until_ms: i64,
-) -> Result<Vec<IdentityProofs>, Failing> {
+/// Its identities, most recent first.
+pub(super) fn identities(db: &Connection, server: &str, until_ms: i64) -> Result<Vec<IdentityGrant>, StateError> {
     let mut select = db.prepare(
         "SELECT id, partition, account, proven_ms FROM identity WHERE server = ?1 ORDER BY kept_ms DESC LIMIT ?2",
     )?;
@@ -65,36 +61,30 @@ pub(super) fn identities(
     let mut identities = Vec::new();
     while let Some(row) = rows.next()? {
         let (id, proven_ms): (i64, i64) = (row.get(0)?, row.get(3)?);
-        let classes =
-            accepted.query_map([id], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
+        let classes = accepted.query_map([id], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
         let classes = classes.collect::<Result<Vec<_>, _>>()?.into_iter();
-        identities.push(IdentityProofs {
+        identities.push(IdentityGrant {
             partition: row.get(1)?,
             account: row.get(2)?,
-            proven_ms: if proven_ms <= until_ms { unsigned(proven_ms) } else { 0 },
+            granted_ms: if proven_ms <= until_ms { unsigned(proven_ms) } else { 0 },
             accepted: classes
                 .filter(|(_, at_ms)| *at_ms <= until_ms)
-                .filter_map(|(class, at_ms)| Some((Class::named(&class)?, unsigned(at_ms))))
+                .filter_map(|(class, at_ms)| Some((Class::parse(&class)?, unsigned(at_ms))))
                 .collect(),
         });
     }
     Ok(identities)
 }
 
-/// Who was shown which image.
-pub(super) fn images(
-    db: &Connection,
-    server: &str,
-    now_ms: u64,
-    until_ms: i64,
-) -> Result<Vec<ImageProof>, Failing> {
+/// Its image grants.
+pub(super) fn images(db: &Connection, server: &str, now_ms: u64, until_ms: i64) -> Result<Vec<ImageGrant>, StateError> {
     let mut select = db.prepare(
         "SELECT partition, item, at_ms FROM image JOIN identity ON identity.id = image.identity
          WHERE server = ?1 AND at_ms BETWEEN ?2 AND ?3 ORDER BY image.identity LIMIT ?4",
     )?;
-    let most = i64::try_from(MAX_IMAGE_PROOFS).unwrap_or(i64::MAX);
+    let most = i64::try_from(MAX_IMAGE_GRANTS).unwrap_or(i64::MAX);
     let rows = select.query_map(params![server, image_end(now_ms), until_ms, most], |row| {
-        Ok(ImageProof {
+        Ok(ImageGrant {
             partition: row.get(0)?,
             item: row.get::<_, i64>(1)?.cast_unsigned(),
             at_ms: unsigned(row.get(2)?),
@@ -103,13 +93,13 @@ pub(super) fn images(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Adds proofs of an identity; the later count.
+/// Adds grants of an identity; later times win.
 pub(super) fn put_identity(
     db: &Transaction<'_>,
     server: &str,
-    proofs: &IdentityProofs,
+    proofs: &IdentityGrant,
     now_ms: u64,
-) -> Result<(), Failing> {
+) -> Result<(), StateError> {
     let until_ms = latest(now_ms);
     let id: i64 = db
         .prepare_cached(
@@ -120,7 +110,7 @@ pub(super) fn put_identity(
              RETURNING id",
         )?
         .query_row(
-            params![server, proofs.partition, proofs.account, signed(proofs.proven_ms), signed(now_ms), until_ms],
+            params![server, proofs.partition, proofs.account, signed(proofs.granted_ms), signed(now_ms), until_ms],
             |row| row.get(0),
         )?;
     let mut accept = db.prepare_cached(
@@ -134,13 +124,8 @@ pub(super) fn put_identity(
     Ok(())
 }
 
-/// Adds the proof for an image, or takes it out if it was taken back.
-pub(super) fn put_image(
-    db: &Transaction<'_>,
-    server: &str,
-    proof: &ImageProof,
-    now_ms: u64,
-) -> Result<(), Failing> {
+/// Adds an image grant, or deletes a revoked one.
+pub(super) fn put_image(db: &Transaction<'_>, server: &str, proof: &ImageGrant, now_ms: u64) -> Result<(), StateError> {
     let item = proof.item.cast_signed();
     if proof.at_ms == 0 {
         db.prepare_cached(
@@ -164,8 +149,8 @@ pub(super) fn put_image(
     Ok(())
 }
 
-/// Notes when a server was heard of.
-pub(super) fn put_hearing(db: &Transaction<'_>, server: &str, hearing: &Hearing) -> Result<(), Failing> {
+/// Stores the last contact.
+pub(super) fn put_last_contact(db: &Transaction<'_>, server: &str, hearing: &LastContact) -> Result<(), StateError> {
     db.prepare_cached(
         "INSERT INTO server (name, heard_ms, down_since_ms, introduction, is_choosy) VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT (name) DO UPDATE SET heard_ms = excluded.heard_ms, down_since_ms = excluded.down_since_ms,
@@ -174,27 +159,27 @@ pub(super) fn put_hearing(db: &Transaction<'_>, server: &str, hearing: &Hearing)
     )?
     .execute(params![
         server,
-        signed(hearing.heard_ms),
+        signed(hearing.last_response_ms),
         signed(hearing.down_since_ms),
-        hearing.introduction,
-        hearing.is_choosy
+        hearing.identity_response,
+        hearing.is_partially_invalidated
     ])?;
     Ok(())
 }
 
-/// Replaces what is kept warm.
-pub(super) fn put_warm(db: &Transaction<'_>, server: &str, warm: &[WarmRead]) -> Result<(), Failing> {
+/// Replaces the warm keys.
+pub(super) fn put_warm(db: &Transaction<'_>, server: &str, warm: &[StoredWarmKey]) -> Result<(), StateError> {
     db.execute("DELETE FROM warm WHERE server = ?1", [server])?;
     let mut insert = db.prepare_cached("INSERT INTO warm VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
-    for WarmRead { key, target, headers, rhythm } in warm {
+    for StoredWarmKey { key, target, headers, rhythm } in warm {
         let times = [rhythm.last_read_ms, rhythm.average_ms, rhythm.latest_ms].map(signed);
         insert.execute(params![server, key, target, headers, times[0], times[1], times[2]])?;
     }
     Ok(())
 }
 
-/// Proofs for images that are older hold no more.
+/// Image grants older than this have expired.
 pub(super) fn image_end(now_ms: u64) -> i64 {
-    let ttl_ms = u64::try_from(IMAGE_PROOF_TTL.as_millis()).unwrap_or(u64::MAX);
+    let ttl_ms = u64::try_from(IMAGE_GRANT_TTL.as_millis()).unwrap_or(u64::MAX);
     signed(now_ms.saturating_sub(ttl_ms))
 }

@@ -1,8 +1,7 @@
-//! The secrets of the data directory: the key that hides identities, the control token, and the secret part of the
-//! address that webhooks are sent to.
+//! Secrets of the data directory: the identity key, the control tokens, and the secret part of the webhook address.
 //!
-//! The directory is made with mode 0700, the files with 0600; each is written whole beside its place and then
-//! moved there, so a crash leaves either the old one or the new one.
+//! The directory has mode 0700, the files 0600; each file is written beside its place and then renamed, so a crash
+//! leaves either the old one or the new one.
 
 use std::fmt;
 use std::fs::{DirBuilder, File, OpenOptions};
@@ -13,28 +12,28 @@ use std::time::SystemTime;
 
 use greenroom_dialect::credential::Secret;
 
-use greenroom_config::tree::is_server_name;
+use greenroom_config::source::is_server_name;
 
-/// The key that hides identities: without it what is kept of them is worthless.
+/// The key that hashes identities: without it the stored hashes are useless.
 pub const KEY_FILE: &str = "identity.key";
 const TOKEN_FILE: &str = "control.token";
 const READ_TOKEN_FILE: &str = "read.token";
 const DEVICE_FILE: &str = "device.id";
 const HOOK_FILE: &str = "webhook.secret";
-/// Where indexes of libraries are.
+/// Folder of the library indexes.
 pub const LIBRARIES_FOLDER: &str = "libraries";
-/// The lock file in the data directory.
+/// Lock file of the data directory.
 pub const LOCK_FILE: &str = "greenroom.lock";
-/// The socket in the data directory at which another process asks for the listening sockets.
+/// Socket at which another process requests the listening sockets.
 pub const TAKEOVER_SOCKET: &str = "takeover.sock";
-/// What is bypassed.
+/// File of the active bypasses.
 pub const BYPASS_FILE: &str = "bypass.json";
-/// A kept token that is shorter was damaged.
+/// A stored token shorter than this is damaged.
 const LEAST_TOKEN_LENGTH: usize = 16;
-/// Longest file that is read.
+/// Max bytes read of a file.
 const MAX_FILE_BYTES: u64 = 64 * 1024;
 
-/// The secret that turns tokens into partitions. Prints nothing of itself.
+/// Secret key that turns tokens into partitions. Its `Debug` shows nothing.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct HashKey(pub [u8; 32]);
 
@@ -48,49 +47,49 @@ impl fmt::Debug for HashKey {
 #[derive(Debug, Clone)]
 pub struct DataDir(PathBuf);
 
-/// The control token, and whether it was made just now.
+/// The control token, and whether it was just created.
 #[derive(Debug, Clone)]
 pub struct ControlToken {
     /// The token.
     pub secret: Secret,
-    /// It did not exist before: show it once.
+    /// Whether it is new and must be shown once.
     pub is_new: bool,
 }
 
 impl DataDir {
-    /// Opens the directory, making it if need be.
+    /// Opens the directory, or creates it.
     ///
     /// # Errors
-    /// If it cannot be made; the message names it and what to do.
+    /// It cannot be created; the message names it and the remedy.
     pub fn open(path: &Path) -> Result<Self, String> {
-        // One that was there before keeps its mode: it may be shared with others. Our files are closed to them.
+        // An existing directory keeps its mode: it may be shared. Our files stay private.
         let made: Vec<&Path> = path.ancestors().take_while(|folder| !folder.exists()).collect();
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| explain(path, &error))?;
         made.into_iter().rev().for_each(give_to_owner);
         Ok(Self(path.to_owned()))
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn path(&self) -> &Path {
         &self.0
     }
 
-    /// What tells this installation from others where it logs in. No secret, and kept, so that logging in again does
-    /// not look like one more device.
+    /// Identifies this installation where it logs in. Not secret; stored, so that another login does not look like a
+    /// new device.
     ///
     /// # Errors
-    /// If it can be neither read nor made.
+    /// It can be neither read nor created.
     pub fn device_id(&self) -> Result<String, String> {
-        match self.kept_token(DEVICE_FILE)? {
+        match self.stored_token(DEVICE_FILE)? {
             Some(text) => Ok(text),
             None => self.make_token(DEVICE_FILE).map(|id| id.expose().to_owned()),
         }
     }
 
-    /// The key that hides identities.
+    /// The identity key.
     ///
     /// # Errors
-    /// If it can be neither read nor made.
+    /// It can be neither read nor created.
     pub fn identity_key(&self) -> Result<HashKey, String> {
         let path = self.0.join(KEY_FILE);
         let kept = read(&path).map_err(|error| explain(&path, &error))?;
@@ -105,54 +104,54 @@ impl DataDir {
     /// The control token.
     ///
     /// # Errors
-    /// If it can be neither read nor made.
+    /// It can be neither read nor created.
     pub fn control_token(&self) -> Result<ControlToken, String> {
-        match self.kept_token(TOKEN_FILE)? {
+        match self.stored_token(TOKEN_FILE)? {
             Some(text) => Ok(ControlToken { secret: Secret::new(text), is_new: false }),
             None => self.rotate_control_token(),
         }
     }
 
-    /// The control token in a directory of somebody else's process, if it can be read there.
+    /// The control token in another process's directory, if readable.
     pub fn control_token_in(path: &Path) -> Option<Secret> {
-        Self(path.to_owned()).kept_control_token()
+        Self(path.to_owned()).stored_control_token()
     }
 
-    /// The control token that is kept, if there is one.
-    pub fn kept_control_token(&self) -> Option<Secret> {
-        self.kept_token(TOKEN_FILE).ok().flatten().map(Secret::new)
+    /// The stored control token, if any.
+    pub fn stored_control_token(&self) -> Option<Secret> {
+        self.stored_token(TOKEN_FILE).ok().flatten().map(Secret::new)
     }
 
-    /// When the control token was written.
+    /// Modification time of the control token.
     pub fn control_token_written(&self) -> Option<SystemTime> {
         self.written(TOKEN_FILE)
     }
 
-    /// The token that only reads.
+    /// The read-only token.
     ///
     /// # Errors
-    /// If it can be neither read nor made.
+    /// It can be neither read nor created.
     pub fn read_token(&self) -> Result<Secret, String> {
-        match self.kept_token(READ_TOKEN_FILE)? {
+        match self.stored_token(READ_TOKEN_FILE)? {
             Some(text) => Ok(Secret::new(text)),
             None => self.rotate_read_token(),
         }
     }
 
-    /// The token that only reads that is kept, if there is one.
-    pub fn kept_read_token(&self) -> Option<Secret> {
-        self.kept_token(READ_TOKEN_FILE).ok().flatten().map(Secret::new)
+    /// The stored read-only token, if any.
+    pub fn stored_read_token(&self) -> Option<Secret> {
+        self.stored_token(READ_TOKEN_FILE).ok().flatten().map(Secret::new)
     }
 
-    /// When the token that only reads was written.
+    /// Modification time of the read-only token.
     pub fn read_token_written(&self) -> Option<SystemTime> {
         self.written(READ_TOKEN_FILE)
     }
 
-    /// Makes a new token that only reads; the old one is worth nothing from then on.
+    /// Creates a new read-only token; the old one is void from then on.
     ///
     /// # Errors
-    /// If it cannot be written.
+    /// It cannot be written.
     pub fn rotate_read_token(&self) -> Result<Secret, String> {
         self.make_token(READ_TOKEN_FILE)
     }
@@ -160,35 +159,35 @@ impl DataDir {
     /// The secret part of the webhook address.
     ///
     /// # Errors
-    /// If it can be neither read nor made.
+    /// It can be neither read nor created.
     pub fn webhook_secret(&self) -> Result<Secret, String> {
-        match self.kept_token(HOOK_FILE)? {
+        match self.stored_token(HOOK_FILE)? {
             Some(text) => Ok(Secret::new(text)),
             None => self.make_token(HOOK_FILE),
         }
     }
 
-    /// Makes a new control token; the old one is worth nothing from then on, nor are sessions opened with it.
+    /// Creates a new control token; the old one and its sessions are void from then on.
     ///
     /// # Errors
-    /// If it cannot be written.
+    /// It cannot be written.
     pub fn rotate_control_token(&self) -> Result<ControlToken, String> {
         Ok(ControlToken { secret: self.make_token(TOKEN_FILE)?, is_new: true })
     }
 
-    /// What a small file of ours holds; `None` if there is none.
+    /// Contents of a small file of ours; `None` if it does not exist.
     ///
     /// # Errors
-    /// If it cannot be read.
+    /// It cannot be read.
     pub fn read(&self, file: &str) -> Result<Option<Vec<u8>>, String> {
         let path = self.0.join(file);
         read(&path).map_err(|error| explain(&path, &error))
     }
 
-    /// Replaces a small file of ours whole.
+    /// Replaces a small file of ours atomically.
     ///
     /// # Errors
-    /// If it cannot be written; then the old one is still there.
+    /// It cannot be written; then the old one is still there.
     pub fn replace(&self, file: &str, bytes: &[u8]) -> Result<(), String> {
         let path = self.0.join(file);
         write(&path, bytes).map_err(|error| explain(&path, &error))
@@ -198,7 +197,7 @@ impl DataDir {
         std::fs::metadata(self.0.join(file)).and_then(|file| file.modified()).ok()
     }
 
-    fn kept_token(&self, file: &str) -> Result<Option<String>, String> {
+    fn stored_token(&self, file: &str) -> Result<Option<String>, String> {
         let path = self.0.join(file);
         let kept = read(&path).map_err(|error| explain(&path, &error))?;
         let text = kept.and_then(|bytes| String::from_utf8(bytes).ok()).map(|text| text.trim().to_owned());
@@ -213,7 +212,7 @@ impl DataDir {
     }
 }
 
-/// Files and folders of the data directory that are no secrets of this room.
+/// Other files and folders of the data directory, which this module does not manage.
 const OTHERS: [&str; 12] = [
     "state.db",
     "state.db-wal",
@@ -230,35 +229,32 @@ const OTHERS: [&str; 12] = [
     "bypass.lock",
 ];
 
-/// Whether a file of this name is one this program keeps in its data directory.
+/// Whether Greenroom has a file of this name in its data directory.
 pub fn is_ours(name: &str) -> bool {
     is_saved(name)
         || OTHERS.contains(&name)
         || ["state.db.before-v", "replaced-"].iter().any(|start| name.starts_with(start))
 }
 
-/// Whether a file of this name belongs into a backup.
+/// Whether a file of this name belongs in a backup.
 pub fn is_saved(name: &str) -> bool {
     [KEY_FILE, TOKEN_FILE, READ_TOKEN_FILE, DEVICE_FILE, HOOK_FILE, BYPASS_FILE].contains(&name)
         || is_server_token(name)
 }
 
-/// Whether a file of this name holds the token of a media server, as `login` writes it.
+/// Whether a file of this name holds a media server's token, as `login` writes it.
 pub fn is_server_token(name: &str) -> bool {
     ![TOKEN_FILE, READ_TOKEN_FILE].contains(&name) && name.strip_suffix(".token").is_some_and(is_server_name)
 }
 
-/// Whether the token of a media server may be written to this file: it is not there, or holds such a token already.
+/// Whether a media server's token may be written to this file: it does not exist, or holds such a token already.
 ///
 /// # Errors
 /// What it holds instead.
 pub fn may_hold_server_token(path: &Path) -> Result<(), String> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     if is_ours(&name) && !is_server_token(&name) {
-        return Err(format!(
-            "{}: this name is kept for a file of Greenroom's own; choose another",
-            path.display()
-        ));
+        return Err(format!("{}: this name is kept for a file of Greenroom's own; choose another", path.display()));
     }
     let taken = || format!("{}: it holds something else than a token; choose another file", path.display());
     match std::fs::metadata(path) {
@@ -293,7 +289,7 @@ fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
-/// Writes a secret that only this user may read: whole beside its place, then moved there.
+/// Writes a file that only this user may read: beside its place, then renamed.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let beside = path.with_extension("new");
     match std::fs::remove_file(&beside) {
@@ -307,20 +303,18 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     std::fs::rename(&beside, path)
 }
 
-/// What the administrator writes (a renewed token) belongs to whoever the directory belongs to, or the process could
-/// not read it. Nobody else may give files away, and need not.
+/// Gives a file written by root (a rotated token) to the directory's owner, so that the process can read it. Other
+/// users cannot change owners, and need not.
 pub fn give_to_owner(file: &Path) {
     if let Some(Ok(folder)) = file.parent().map(std::fs::metadata) {
         drop(std::os::unix::fs::chown(file, Some(folder.uid()), Some(folder.gid())));
     }
 }
 
-/// What is wrong with a file or folder of the data directory, and what to do, in one line.
+/// One line about a problem with a file or folder of the data directory, and its remedy.
 pub fn explain(path: &Path, error: &io::Error) -> String {
     let remedy = match error.kind() {
-        io::ErrorKind::PermissionDenied => {
-            "; make it writable for this user, or name another with --data-dir"
-        }
+        io::ErrorKind::PermissionDenied => "; make it writable for this user, or name another with --data-dir",
         io::ErrorKind::ReadOnlyFilesystem => "; name another with --data-dir",
         _ => "",
     };
@@ -382,8 +376,7 @@ mod tests {
     #[test]
     fn our_files_are_known_by_their_names() {
         let names = [KEY_FILE, TOKEN_FILE, READ_TOKEN_FILE, DEVICE_FILE, HOOK_FILE, "living-room.token"];
-        for name in names.into_iter().chain(OTHERS).chain(["state.db.before-v2", "replaced-20260131-235959"])
-        {
+        for name in names.into_iter().chain(OTHERS).chain(["state.db.before-v2", "replaced-20260131-235959"]) {
             assert!(is_ours(name), "{name}");
         }
         for name in ["photos", "My Server.token", ".token", "token"] {

@@ -1,4 +1,4 @@
-//! Warnings: what is set up badly around us, and what to do about it. Said once in the log, shown as long as it is so.
+//! Warnings: problems of the setup with their remedies. Each is logged once, and shown while it lasts.
 
 use std::borrow::Cow;
 
@@ -6,27 +6,27 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// Something a person should change.
+/// A problem for a person to fix.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Warning {
-    /// The word for it.
+    /// Its code.
     pub code: &'static str,
-    /// How much it matters.
+    /// Its severity.
     pub severity: Severity,
-    /// What is so.
+    /// The problem.
     #[schema(value_type = String)]
     pub text: Cow<'static, str>,
-    /// What to do.
+    /// The remedy.
     #[schema(value_type = String)]
     pub remedy: Cow<'static, str>,
-    /// What the program can do about it.
-    pub action: Option<Action>,
-    /// What of a server it is about, where the same may be so of several things.
+    /// What Greenroom can do about it.
+    pub action: Option<WarningAction>,
+    /// What it is about, where one server can have several such warnings.
     #[serde(skip)]
     pub subject: Option<String>,
 }
 
-/// How much a warning matters. The more urgent comes first.
+/// Severity of a warning, most urgent first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
@@ -37,7 +37,7 @@ pub enum Severity {
 }
 
 impl Severity {
-    /// The word for it.
+    /// Its name in API and metrics.
     pub fn word(self) -> &'static str {
         match self {
             Self::Urgent => "urgent",
@@ -46,25 +46,25 @@ impl Severity {
     }
 }
 
-/// What the program can do: a request of its own API.
+/// An action Greenroom can take: a request of its own API.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = WarningAction)]
-pub struct Action {
-    /// What a button says.
+pub struct WarningAction {
+    /// Label of its button.
     pub label: String,
-    /// The request's method.
+    /// Method of the request.
     pub method: &'static str,
     /// Its path, below `/api/v1/`.
     pub path: String,
     /// Its body.
     #[schema(value_type = Object)]
     pub body: serde_json::Value,
-    /// What it takes away, for a person to read before it is done; `null` if nothing is lost by it.
+    /// What will be lost, to be confirmed by a person; `null` if nothing is.
     pub takes: Option<String>,
 }
 
 impl Warning {
-    /// Something that works worse than it could.
+    /// A warning of severity `notice`.
     pub fn notice(
         code: &'static str,
         text: impl Into<Cow<'static, str>>,
@@ -74,25 +74,25 @@ impl Warning {
         Self { code, severity: Severity::Notice, text, remedy, action: None, subject: None }
     }
 
-    /// The same, of something that does not work, is not safe, or will be lost.
+    /// The warning with severity `urgent`.
     #[must_use]
     pub fn urgent(self) -> Self {
         Self { severity: Severity::Urgent, ..self }
     }
 
-    /// The same, of one thing among several.
+    /// The warning with this subject.
     #[must_use]
     pub fn about(self, subject: impl Into<String>) -> Self {
         Self { subject: Some(subject.into()), ..self }
     }
 
-    /// The same, which the program can do something about.
+    /// The warning with this action.
     #[must_use]
-    pub fn with(self, action: Option<Action>) -> Self {
+    pub fn with(self, action: Option<WarningAction>) -> Self {
         Self { action, ..self }
     }
 
-    /// What it goes by among those of a server: the word, and what it is about.
+    /// Its unique name among those of a server: code and subject.
     pub fn name(&self) -> String {
         match &self.subject {
             Some(subject) => format!("{}/{subject}", self.code),
@@ -105,31 +105,31 @@ impl Warning {
     }
 }
 
-impl Action {
-    /// A request.
+impl WarningAction {
+    /// An action without a body.
     pub fn new(label: impl Into<String>, method: &'static str, path: impl Into<String>) -> Self {
         Self { label: label.into(), method, path: path.into(), body: serde_json::json!({}), takes: None }
     }
 
-    /// The same, with a body.
+    /// The action with this body.
     #[must_use]
-    pub fn saying(self, body: serde_json::Value) -> Self {
+    pub fn with_body(self, body: serde_json::Value) -> Self {
         Self { body, ..self }
     }
 
-    /// The same, which takes this away.
+    /// The action with this loss.
     #[must_use]
-    pub fn taking(self, what: impl Into<String>) -> Self {
+    pub fn with_loss(self, what: impl Into<String>) -> Self {
         Self { takes: Some(what.into()), ..self }
     }
 }
 
-/// The warnings that hold now, about one server or about the process.
+/// The current warnings of one server or of the process.
 #[derive(Debug, Default)]
 pub struct Warnings(Mutex<Vec<Warning>>);
 
 impl Warnings {
-    /// This is so from now on. Returns whether it is news.
+    /// Sets a warning. Returns whether it is new.
     pub fn raise(&self, warning: Warning) -> bool {
         let mut holding = self.0.lock();
         let is_news = !holding.iter().any(|held| held.is_the_same_as(&warning));
@@ -139,13 +139,13 @@ impl Warnings {
         is_news
     }
 
-    /// This is not so any more, whatever it is about.
+    /// Clears a warning, for all subjects.
     pub fn lower(&self, code: &str) {
         self.0.lock().retain(|held| held.code != code);
     }
 
-    /// Of these codes exactly these hold now, in these words. Returns what is news.
-    pub fn settle(&self, codes: &[&str], now: Vec<Warning>) -> Vec<Warning> {
+    /// Replaces all warnings of these codes. Returns the new ones.
+    pub fn replace(&self, codes: &[&str], now: Vec<Warning>) -> Vec<Warning> {
         let mut holding = self.0.lock();
         let is_new = |warning: &&Warning| !holding.iter().any(|held| held.is_the_same_as(warning));
         let news: Vec<Warning> = now.iter().filter(is_new).cloned().collect();
@@ -154,13 +154,13 @@ impl Warnings {
         news
     }
 
-    /// Those of this code hold on only where it is still so.
-    pub fn keep_only(&self, code: &str, is_so: impl Fn(&Warning) -> bool) {
+    /// Keeps the warnings of this code only where the condition holds.
+    pub fn retain(&self, code: &str, is_so: impl Fn(&Warning) -> bool) {
         self.0.lock().retain(|held| held.code != code || is_so(held));
     }
 
-    /// What holds now.
-    pub fn holding(&self) -> Vec<Warning> {
+    /// The current warnings.
+    pub fn active(&self) -> Vec<Warning> {
         self.0.lock().clone()
     }
 }
@@ -178,9 +178,9 @@ mod tests {
         let warnings = Warnings::default();
         assert!(warnings.raise(warning("odd")));
         assert!(!warnings.raise(warning("odd")));
-        assert_eq!(warnings.holding().len(), 1);
+        assert_eq!(warnings.active().len(), 1);
         warnings.lower("odd");
-        assert!(warnings.holding().is_empty());
+        assert!(warnings.active().is_empty());
         assert!(warnings.raise(warning("odd")), "when it comes back it is news again");
     }
 
@@ -189,9 +189,9 @@ mod tests {
         let warnings = Warnings::default();
         assert!(warnings.raise(warning("odd").about("one")));
         assert!(warnings.raise(warning("odd").about("other")));
-        assert_eq!(warnings.holding()[1].name(), "odd/other");
-        warnings.keep_only("odd", |held| held.subject.as_deref() == Some("one"));
-        assert_eq!(warnings.holding().len(), 1);
+        assert_eq!(warnings.active()[1].name(), "odd/other");
+        warnings.retain("odd", |held| held.subject.as_deref() == Some("one"));
+        assert_eq!(warnings.active().len(), 1);
     }
 
     #[test]
@@ -199,10 +199,10 @@ mod tests {
         let warnings = Warnings::default();
         warnings.raise(warning("of others"));
         let judged = |words: &'static str| vec![Warning { text: words.into(), ..warning("judged") }];
-        assert_eq!(warnings.settle(&["judged"], judged("a")).len(), 1);
-        assert_eq!(warnings.settle(&["judged"], judged("b")).len(), 0, "other words are no news");
-        assert_eq!(warnings.holding()[1].text, "b");
-        warnings.settle(&["judged"], Vec::new());
-        assert_eq!(warnings.holding().len(), 1);
+        assert_eq!(warnings.replace(&["judged"], judged("a")).len(), 1);
+        assert_eq!(warnings.replace(&["judged"], judged("b")).len(), 0, "other words are no news");
+        assert_eq!(warnings.active()[1].text, "b");
+        warnings.replace(&["judged"], Vec::new());
+        assert_eq!(warnings.active().len(), 1);
     }
 }

@@ -1,5 +1,6 @@
-//! The library: [`index`] keeps every library of the servers whole, [`matching`] says which item is meant, [`playlists`]
-//! brings playlists from elsewhere onto a server, [`track_table`] reads lists of tracks from files. Knows no page.
+//! Libraries, matching and playlists: [`index`] keeps an index of every library, [`matching`] finds the library item
+//! that a track, path or id means, [`playlists`] syncs playlists to a media server, [`track_table`] reads lists of
+//! tracks from CSV files. Independent of the control page.
 
 pub mod index;
 pub mod matching;

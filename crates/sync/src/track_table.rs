@@ -1,4 +1,4 @@
-//! Tables of tracks from elsewhere, as CSV files hold them: columns found by their names, bad rows told by their lines.
+//! Reads tables of tracks from CSV files: columns are found by name, bad rows reported with their line.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -8,86 +8,86 @@ use std::path::Path;
 
 use csv::ByteRecord;
 
-/// A larger file is no list of tracks.
+/// Max file size in bytes; a larger file is no list of tracks.
 const MOST_BYTES: u64 = 2 << 30;
-/// A longer row is no track: most likely a quote was not closed.
+/// Max row size in bytes; a longer row most likely has an unclosed quote.
 const MOST_ROW_BYTES: usize = 64 << 10;
-/// A quoted field may hold ends of lines, but no more than this many: a quote that is not closed must not take all the
-/// rows behind it along.
+/// Max lines of one row: a quoted field may contain line ends, but an unclosed quote must not swallow all following
+/// rows.
 const MOST_LINES_OF_A_ROW: usize = 20;
 
-/// The columns besides the key that are read. The first two must be there.
+/// Columns read besides the key. The first two are required.
 const COLUMNS: [&str; 6] = ["title", "artist", "artists", "album_artist", "album", "duration_s"];
 const REQUIRED: usize = 2;
 
-/// Why a table cannot be read at all.
+/// Error of opening a table.
 #[derive(Debug)]
-pub enum Unfit {
+pub enum TrackTableError {
     /// It cannot be opened or read.
     Unreadable(std::io::Error),
-    /// It is larger than any list of tracks.
+    /// It is larger than any list of tracks; its size in bytes.
     TooLarge(u64),
-    /// Columns are missing; these were found.
-    Missing {
-        /// Columns that are needed.
+    /// Required columns are missing.
+    MissingColumns {
+        /// The missing columns.
         missing: Vec<String>,
-        /// Columns there are.
+        /// The columns found.
         found: Vec<String>,
     },
 }
 
-impl fmt::Display for Unfit {
+impl fmt::Display for TrackTableError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable(error) => write!(out, "cannot be read: {error}"),
             Self::TooLarge(bytes) => write!(out, "has {bytes} bytes, more than {MOST_BYTES}"),
-            Self::Missing { missing, found } if found.is_empty() => {
+            Self::MissingColumns { missing, found } if found.is_empty() => {
                 write!(out, "is empty; the columns {} are needed", missing.join(", "))
             }
-            Self::Missing { missing, found } => {
+            Self::MissingColumns { missing, found } => {
                 write!(out, "lacks the column {}; found: {}", missing.join(", "), found.join(", "))
             }
         }
     }
 }
 
-/// A row.
+/// A row, valid or not.
 #[derive(Debug)]
-pub enum Row {
-    /// It can be read.
-    Good(Fields),
-    /// It cannot.
+pub enum TrackTableRow {
+    /// A valid row.
+    Good(TrackFields),
+    /// An invalid row.
     Bad {
-        /// Where it begins.
+        /// Line of its start.
         line: u64,
-        /// What is wrong with it.
+        /// The error.
         why: &'static str,
-        /// How it is called, if that much can be read.
+        /// Its key, if that much can be read.
         key: Option<String>,
     },
 }
 
-/// What a row says. What it does not say is empty.
+/// Fields of one row; absent ones are empty.
 #[derive(Debug, Default)]
-pub struct Fields {
-    /// How the row is called.
+pub struct TrackFields {
+    /// Value of the key column.
     pub key: String,
-    /// The title of the track.
+    /// Title of the track.
     pub title: String,
-    /// Its artist as one name.
+    /// Artist as one name.
     pub artist: String,
-    /// All artists, with semicolons between them.
+    /// All artists, separated by semicolons.
     pub artists_joined: String,
-    /// The artist of its album.
+    /// Artist of the album.
     pub album_artist: String,
-    /// Its album.
+    /// Album title.
     pub album: String,
-    /// How long it is, in whole seconds.
+    /// Duration in whole seconds.
     pub duration_s: Option<u32>,
 }
 
-impl Fields {
-    /// Who is credited, one by one.
+impl TrackFields {
+    /// Credited artists, one by one.
     pub fn artists(&self) -> Vec<&str> {
         self.artists_joined.split(';').map(str::trim).filter(|artist| !artist.is_empty()).collect()
     }
@@ -95,28 +95,28 @@ impl Fields {
 
 /// A table that is being read.
 #[derive(Debug)]
-pub struct Table {
-    lines: Lines,
+pub struct TrackTable {
+    lines: LineReader,
     key: usize,
     columns: [Option<usize>; COLUMNS.len()],
     width: usize,
     record: ByteRecord,
 }
 
-impl Table {
-    /// Opens a table whose rows are named by this column.
+impl TrackTable {
+    /// Opens a table whose rows are identified by this column.
     ///
     /// # Errors
-    /// If it cannot be read, is too large, or lacks a column.
-    pub fn open(path: &Path, key: &str) -> Result<Self, Unfit> {
-        let file = File::open(path).map_err(Unfit::Unreadable)?;
-        let bytes = file.metadata().map_err(Unfit::Unreadable)?.len();
+    /// The file cannot be read, is too large, or lacks a column.
+    pub fn open(path: &Path, key: &str) -> Result<Self, TrackTableError> {
+        let file = File::open(path).map_err(TrackTableError::Unreadable)?;
+        let bytes = file.metadata().map_err(TrackTableError::Unreadable)?.len();
         if bytes > MOST_BYTES {
-            return Err(Unfit::TooLarge(bytes));
+            return Err(TrackTableError::TooLarge(bytes));
         }
-        let mut lines = Lines { file: BufReader::new(file), ahead: VecDeque::new(), taken: 0 };
-        let header = match lines.row().map_err(Unfit::Unreadable)? {
-            Some(Read { row: Some(header), .. }) => header,
+        let mut lines = LineReader { file: BufReader::new(file), read_ahead: VecDeque::new(), taken: 0 };
+        let header = match lines.row().map_err(TrackTableError::Unreadable)? {
+            Some(ParsedRow { row: Some(header), .. }) => header,
             _ => ByteRecord::new(),
         };
         let found: Vec<String> = header.iter().map(column).collect();
@@ -132,17 +132,19 @@ impl Table {
             Some(key) if missing.is_empty() => {
                 Ok(Self { lines, key, columns, width: found.len(), record: ByteRecord::new() })
             }
-            _ => Err(Unfit::Missing { missing, found: found.into_iter().take(40).collect() }),
+            _ => Err(TrackTableError::MissingColumns { missing, found: found.into_iter().take(40).collect() }),
         }
     }
 
-    /// The next row; none at the end.
+    /// The next row; `None` at the end.
     ///
     /// # Errors
-    /// If the file cannot be read on.
-    pub fn next_row(&mut self) -> Result<Option<Row>, Unfit> {
-        let Some(Read { line, row }) = self.lines.row().map_err(Unfit::Unreadable)? else { return Ok(None) };
-        let bad = |why, key| Ok(Some(Row::Bad { line, why, key }));
+    /// The file cannot be read further.
+    pub fn next_row(&mut self) -> Result<Option<TrackTableRow>, TrackTableError> {
+        let Some(ParsedRow { line, row }) = self.lines.row().map_err(TrackTableError::Unreadable)? else {
+            return Ok(None);
+        };
+        let bad = |why, key| Ok(Some(TrackTableRow::Bad { line, why, key }));
         let Some(row) = row else {
             return bad("a quote is not closed, or it is longer than any track", None);
         };
@@ -153,15 +155,14 @@ impl Table {
         }
         let Some(key) = key else { return bad("does not say which row it is", None) };
         match self.fields(&key) {
-            Some(fields) => Ok(Some(Row::Good(fields))),
+            Some(fields) => Ok(Some(TrackTableRow::Good(fields))),
             None => bad("is not in UTF-8", Some(key)),
         }
     }
 
-    fn fields(&self, key: &str) -> Option<Fields> {
-        let [title, artist, artists, album_artist, album, duration] =
-            self.columns.map(|column| self.text(column));
-        Some(Fields {
+    fn fields(&self, key: &str) -> Option<TrackFields> {
+        let [title, artist, artists, album_artist, album, duration] = self.columns.map(|column| self.text(column));
+        Some(TrackFields {
             key: key.to_owned(),
             title: title?,
             artist: artist?,
@@ -172,45 +173,45 @@ impl Table {
         })
     }
 
-    /// A field's text, empty if there is no such column; `None` if it is not in UTF-8.
+    /// A field's text, empty without such a column; `None` if it is not UTF-8.
     fn text(&self, column: Option<usize>) -> Option<String> {
         let bytes = column.and_then(|column| self.record.get(column)).unwrap_or_default();
         std::str::from_utf8(bytes).ok().map(str::to_owned)
     }
 }
 
-/// A row as it was read: where it begins, and its fields, unless its end is nowhere near.
-struct Read {
+/// A raw row: line of its start, and its fields unless its end is too far away.
+struct ParsedRow {
     line: u64,
     row: Option<ByteRecord>,
 }
 
-/// A file's lines. Those that were read in search of the end of a row, and do not belong to it, are read again.
+/// Lines of a file. Lines read in search of a row's end that do not belong to it are read again.
 #[derive(Debug)]
-struct Lines {
+struct LineReader {
     file: BufReader<File>,
-    /// A line that is too long is none.
-    ahead: VecDeque<Option<Vec<u8>>>,
-    /// So many lines were taken.
+    /// `None` stands for a line that is too long.
+    read_ahead: VecDeque<Option<Vec<u8>>>,
+    /// Number of lines consumed.
     taken: u64,
 }
 
-impl Lines {
-    /// The next row; none at the end of the file.
-    fn row(&mut self) -> io::Result<Option<Read>> {
+impl LineReader {
+    /// The next row; `None` at the end of the file.
+    fn row(&mut self) -> io::Result<Option<ParsedRow>> {
         loop {
             if !self.fill(1)? {
                 return Ok(None);
             }
             let line = self.taken + 1;
-            let Some(first) = self.take() else { return Ok(Some(Read { line, row: None })) };
+            let Some(first) = self.take() else { return Ok(Some(ParsedRow { line, row: None })) };
             if !first.iter().all(u8::is_ascii_whitespace) {
-                return Ok(Some(Read { line, row: self.rest(first)? }));
+                return Ok(Some(ParsedRow { line, row: self.rest(first)? }));
             }
         }
     }
 
-    /// The fields of the row that begins with this line.
+    /// Fields of the row that begins with this line.
     fn rest(&mut self, mut text: Vec<u8>) -> io::Result<Option<ByteRecord>> {
         if let Some(fields) = fields(&text) {
             return Ok(Some(fields));
@@ -219,7 +220,7 @@ impl Lines {
             if !self.fill(more)? {
                 return Ok(None);
             }
-            let Some(line) = &self.ahead[more - 1] else { return Ok(None) };
+            let Some(line) = &self.read_ahead[more - 1] else { return Ok(None) };
             text.push(b'\n');
             text.extend_from_slice(line);
             if text.len() > MOST_ROW_BYTES {
@@ -233,9 +234,9 @@ impl Lines {
         Ok(None)
     }
 
-    /// Reads ahead until there are so many lines; whether there are.
+    /// Reads ahead to this many lines; returns whether there are that many.
     fn fill(&mut self, count: usize) -> io::Result<bool> {
-        while self.ahead.len() < count {
+        while self.read_ahead.len() < count {
             let mut line = Vec::new();
             let most = MOST_ROW_BYTES as u64 + 1;
             if self.file.by_ref().take(most).read_until(b'\n', &mut line)? == 0 {
@@ -248,18 +249,18 @@ impl Lines {
             while line.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
                 line.pop();
             }
-            self.ahead.push_back(is_whole.then_some(line));
+            self.read_ahead.push_back(is_whole.then_some(line));
         }
         Ok(true)
     }
 
     fn take(&mut self) -> Option<Vec<u8>> {
         self.taken += 1;
-        self.ahead.pop_front().flatten()
+        self.read_ahead.pop_front().flatten()
     }
 }
 
-/// The fields of a row; none if a quote is not closed.
+/// Fields of a row; `None` if a quote is not closed.
 fn fields(text: &[u8]) -> Option<ByteRecord> {
     let mut fields = ByteRecord::new();
     let mut field = Vec::new();
@@ -285,14 +286,14 @@ fn fields(text: &[u8]) -> Option<ByteRecord> {
     (!is_quoted).then_some(fields)
 }
 
-/// The name of a column without what spreadsheets put around it.
+/// A column's name without what spreadsheets put around it.
 fn column(name: &[u8]) -> String {
     let name = String::from_utf8_lossy(name);
     let name: String = name.trim_start_matches('\u{feff}').trim().to_lowercase();
     name.chars().filter(|c| !c.is_control()).take(60).collect()
 }
 
-/// Whole seconds; a length that is no number, or none, is not known.
+/// Whole seconds; `None` if the text is no number or zero.
 fn seconds(text: &str) -> Option<u32> {
     let whole = text.trim().split('.').next()?;
     whole.parse().ok().filter(|seconds| *seconds > 0)

@@ -1,12 +1,12 @@
-//! How long the write-ahead log gets while everybody reads and writes for a minute; and whether everything that was
-//! flushed is read back.
+//! Length of the write-ahead log under a minute of constant reads and writes, and whether everything flushed is read
+//! back.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::figures::{micros, now};
-use crate::house::{self, LONG, Random};
+use crate::fixture::{self, LONG, XorShiftRng};
+use crate::measurements::{micros, now};
 
 const FOR: Duration = Duration::from_secs(60);
 const LENGTH: usize = 4096;
@@ -16,7 +16,7 @@ fn length_of(wal: &Path) -> u64 {
     std::fs::metadata(wal).map_or(0, |wal| wal.len())
 }
 
-/// Two that read and two that write, in back-to-back transactions.
+/// Two readers and two writers, in back-to-back transactions.
 pub(crate) fn measure(is_quick: bool) {
     let length = if is_quick { FOR / 20 } else { FOR };
     let folder = tempfile::tempdir().expect("a folder");
@@ -24,15 +24,15 @@ pub(crate) fn measure(is_quick: bool) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build();
     let runtime = runtime.expect("a runtime");
     let _inside = runtime.enter();
-    let cache = house::open(folder.path(), house::small(), |_| {});
+    let cache = fixture::open(folder.path(), fixture::small(), |_| {});
     let (written, read, longest) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
     let began = now();
     let write = |side: u64| {
-        let mut random = Random(side + 1);
+        let mut random = XorShiftRng(side + 1);
         while now() - began < length {
             let at = written.fetch_add(1, Ordering::Relaxed);
             let body = random.bytes(LENGTH);
-            runtime.block_on(house::keep(&cache, &house::key(&format!("/{}", at % 50_000)), &body));
+            runtime.block_on(fixture::keep(&cache, &fixture::key(&format!("/{}", at % 50_000)), &body));
             longest.fetch_max(length_of(&wal), Ordering::Relaxed);
             if at % 256 == 0 {
                 runtime.block_on(async { assert!(cache.flush(LONG).await) });
@@ -40,10 +40,10 @@ pub(crate) fn measure(is_quick: bool) {
         }
     };
     let look = |side: u64| {
-        let mut random = Random(side + 100);
+        let mut random = XorShiftRng(side + 100);
         while now() - began < length {
             let at = random.draw() % written.load(Ordering::Relaxed).clamp(1, 50_000);
-            runtime.block_on(house::read(&cache, &house::key(&format!("/{at}"))));
+            runtime.block_on(fixture::read(&cache, &fixture::key(&format!("/{at}"))));
             read.fetch_add(1, Ordering::Relaxed);
         }
     };
@@ -66,25 +66,25 @@ pub(crate) fn measure(is_quick: bool) {
     runtime.block_on(cache.close_disk());
 }
 
-/// Keeps many, flushes, and reads them all back, also after another start.
+/// Stores many entries, flushes, and reads them all back, also after a restart.
 pub(crate) fn read_back(is_quick: bool) {
     let many = if is_quick { MANY / 20 } else { MANY };
     let folder = tempfile::tempdir().expect("a folder");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     let began = now();
     let found = |cache: &greenroom_cache::Cache| {
-        let mut random = Random(3);
+        let mut random = XorShiftRng(3);
         let is_back = async |at: usize, body: &[u8]| {
-            let entry = house::read(cache, &house::key(&format!("/{at}"))).await;
+            let entry = fixture::read(cache, &fixture::key(&format!("/{at}"))).await;
             entry.is_some_and(|entry| entry.body()[..] == *body)
         };
         (0..many).filter(|at| runtime.block_on(is_back(*at, &random.bytes(1024)))).count()
     };
-    let cache = runtime.block_on(async { house::open(folder.path(), house::small(), |_| {}) });
-    let mut random = Random(3);
+    let cache = runtime.block_on(async { fixture::open(folder.path(), fixture::small(), |_| {}) });
+    let mut random = XorShiftRng(3);
     runtime.block_on(async {
         for at in 0..many {
-            house::keep(&cache, &house::key(&format!("/{at}")), &random.bytes(1024)).await;
+            fixture::keep(&cache, &fixture::key(&format!("/{at}")), &random.bytes(1024)).await;
             if at % 10_000 == 9_999 {
                 assert!(cache.flush(LONG).await);
             }
@@ -93,7 +93,7 @@ pub(crate) fn read_back(is_quick: bool) {
     });
     let before = found(&cache);
     runtime.block_on(cache.close_disk());
-    let cache = runtime.block_on(async { house::open(folder.path(), house::small(), |_| {}) });
+    let cache = runtime.block_on(async { fixture::open(folder.path(), fixture::small(), |_| {}) });
     let after = found(&cache);
     assert_eq!((before, after), (many, many), "everything comes back");
     let seconds = micros(now() - began) / 1e6;

@@ -1,14 +1,14 @@
-//! The disk tier beside Python's diskcache and a bare SQLite: the same keys and values, in turns, in one run. And
-//! what it has to hold alone: how soon a killed store answers, and how long its log gets.
+//! The disk tier beside Python's diskcache and a bare SQLite: the same keys and values, alternating, in one run. Also
+//! two measurements of its own: how soon a killed store answers, and how long its log gets.
 //!
-//! `cargo bench -p greenroom-cache --bench disk` does everything; `-- read`, `-- write`, `-- open`, `-- log`,
-//! `-- back` a part; `--quick` is for seeing that everything works.
+//! `cargo bench -p greenroom-cache --bench disk` runs everything; `-- read`, `-- write`, `-- open`, `-- log`, `-- back`
+//! a part; `--quick` only checks that everything works.
 
-mod figures;
-mod house;
+mod diskcache;
+mod fixture;
 mod log;
+mod measurements;
 mod open;
-mod peer;
 mod read;
 mod write;
 

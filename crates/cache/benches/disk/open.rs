@@ -1,11 +1,11 @@
-//! How soon a store that was killed answers.
+//! Time until a killed store answers.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::figures::{Rounds, micros, now};
-use crate::house::{self, LONG};
+use crate::fixture::{self, LONG};
+use crate::measurements::{RoundSamples, micros, now};
 
 const COUNTS: [usize; 2] = [100_000, 1_000_000];
 const LENGTH: usize = 1024;
@@ -16,19 +16,19 @@ pub(crate) fn victim(words: &[String]) {
     let count: usize = count.parse().expect("a number");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     runtime.block_on(async {
-        let cache = house::open(Path::new(dir), house::small(), |disk| disk.max_bytes = 1 << 40);
-        let mut random = house::Random(count as u64 + 1);
+        let cache = fixture::open(Path::new(dir), fixture::small(), |disk| disk.max_bytes = 1 << 40);
+        let mut random = fixture::XorShiftRng(count as u64 + 1);
         for at in 0..count {
-            house::keep(&cache, &house::key(&format!("/library/metadata/{at}")), &random.bytes(LENGTH)).await;
+            fixture::keep(&cache, &fixture::key(&format!("/library/metadata/{at}")), &random.bytes(LENGTH)).await;
             if at % 1000 == 999 {
                 assert!(cache.flush(LONG).await);
             }
         }
         println!("full");
         std::io::stdout().flush().expect("said");
-        // Until it is killed: more is written.
+        // Writes more until it is killed.
         for at in count.. {
-            house::keep(&cache, &house::key(&format!("/more/{}", at % 5_000)), &random.bytes(LENGTH)).await;
+            fixture::keep(&cache, &fixture::key(&format!("/more/{}", at % 5_000)), &random.bytes(LENGTH)).await;
             assert!(cache.flush(LONG).await);
         }
     });
@@ -54,21 +54,20 @@ pub(crate) fn measure(rounds: usize) {
         assert_eq!(line.trim(), "full");
         child.kill().expect("killed");
         child.wait().expect("dead");
-        let (mut opened, mut hit) = (Rounds::default(), Rounds::default());
+        let (mut opened, mut hit) = (RoundSamples::default(), RoundSamples::default());
         for round in 0..rounds {
             // Each on a copy of what the kill left, which is what a start finds.
             let copy = tempfile::tempdir().expect("a folder");
             for file in ["cache.db", "cache.db-wal"] {
                 drop(std::fs::copy(dir.join(file), copy.path().join(file)));
             }
-            let runtime =
-                tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
             let _inside = runtime.enter();
             let began = now();
-            let cache = house::open(copy.path(), house::small(), |disk| disk.max_bytes = 1 << 40);
+            let cache = fixture::open(copy.path(), fixture::small(), |disk| disk.max_bytes = 1 << 40);
             opened.0.push(micros(now() - began) / 1e3);
-            let key = house::key(&format!("/library/metadata/{}", round * 6_007 % count));
-            runtime.block_on(async { assert!(house::read(&cache, &key).await.is_some(), "a hit") });
+            let key = fixture::key(&format!("/library/metadata/{}", round * 6_007 % count));
+            runtime.block_on(async { assert!(fixture::read(&cache, &key).await.is_some(), "a hit") });
             hit.0.push(micros(now() - began) / 1e3);
             runtime.block_on(cache.close_disk());
         }

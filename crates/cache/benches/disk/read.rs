@@ -1,24 +1,24 @@
-//! A hit on disk: on the reading thread alone, and as a caller has it; beside diskcache and a bare SQLite.
+//! A hit on disk, on the reading thread alone and as seen by a caller; beside diskcache and a bare SQLite.
 
 use greenroom_cache::Key;
-use greenroom_cache::bench_support::Gauge;
+use greenroom_cache::bench_support::ReaderBench;
 use rusqlite::Connection;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::figures::{Rounds, Times, now};
-use crate::house::{self, LONG, Random};
-use crate::peer::Peer;
+use crate::diskcache::DiskcacheProcess;
+use crate::fixture::{self, LONG, XorShiftRng};
+use crate::measurements::{LatencyPercentiles, RoundSamples, now};
 
 const KEYS: usize = 5_000;
-/// Gets in one read transaction, as the reading threads have them when they are busy.
+/// Gets in one read transaction, as in busy reading threads.
 const TOGETHER: usize = 64;
 const LENGTHS: [usize; 2] = [1024, 4096];
 
 fn hash(key: &Key) -> i64 {
-    xxh3_64(key.whole().as_bytes()).cast_signed()
+    xxh3_64(key.encoded().as_bytes()).cast_signed()
 }
 
-/// A table with nothing but what a get needs.
+/// A table with only what a get needs.
 fn bare(dir: &std::path::Path, pairs: &[(String, Vec<u8>)]) -> Connection {
     let mut db = Connection::open(dir.join("bare.db")).expect("open");
     db.execute_batch(
@@ -29,17 +29,17 @@ fn bare(dir: &std::path::Path, pairs: &[(String, Vec<u8>)]) -> Connection {
     .expect("made");
     let change = db.transaction().expect("begun");
     for (name, body) in pairs {
-        let key = house::key(name);
+        let key = fixture::key(name);
         change
             .prepare_cached("INSERT INTO kept (hash, key, body) VALUES (?1, ?2, ?3)")
-            .and_then(|mut insert| insert.execute((hash(&key), key.whole(), &body[..])))
+            .and_then(|mut insert| insert.execute((hash(&key), key.encoded(), &body[..])))
             .expect("inserted");
     }
     change.commit().expect("committed");
     db
 }
 
-fn bare_gets(db: &Connection, keys: &[Key]) -> Times {
+fn bare_gets(db: &Connection, keys: &[Key]) -> LatencyPercentiles {
     let mut times = Vec::with_capacity(keys.len());
     for some in keys.chunks(TOGETHER) {
         db.execute_batch("BEGIN").expect("begun");
@@ -48,7 +48,7 @@ fn bare_gets(db: &Connection, keys: &[Key]) -> Times {
             let began = now();
             let body: Vec<u8> = get
                 .query_row([hash(key)], |row| {
-                    assert_eq!(row.get_ref(0)?.as_str()?, key.whole());
+                    assert_eq!(row.get_ref(0)?.as_str()?, key.encoded());
                     row.get(1)
                 })
                 .expect("it is there");
@@ -57,34 +57,34 @@ fn bare_gets(db: &Connection, keys: &[Key]) -> Times {
         }
         db.execute_batch("COMMIT").expect("ended");
     }
-    Times::of(times)
+    LatencyPercentiles::from_durations(times)
 }
 
-fn gauge_gets(gauge: &Gauge, keys: &[Key]) -> Times {
+fn gauge_gets(gauge: &ReaderBench, keys: &[Key]) -> LatencyPercentiles {
     let mut times = Vec::with_capacity(keys.len());
     for some in keys.chunks(TOGETHER) {
         let mut began = now();
         gauge
-            .look(some, |length| {
+            .lookup(some, |length| {
                 times.push(now() - began);
                 assert!(length.is_some());
                 began = now();
             })
             .expect("it reads");
     }
-    Times::of(times)
+    LatencyPercentiles::from_durations(times)
 }
 
-fn cache_gets(runtime: &tokio::runtime::Runtime, cache: &greenroom_cache::Cache, keys: &[Key]) -> Times {
+fn cache_gets(runtime: &tokio::runtime::Runtime, cache: &greenroom_cache::Cache, keys: &[Key]) -> LatencyPercentiles {
     runtime.block_on(async {
         let mut times = Vec::with_capacity(keys.len());
         for key in keys {
             let began = now();
-            let entry = house::read(cache, key).await;
+            let entry = fixture::read(cache, key).await;
             times.push(now() - began);
             assert!(entry.is_some(), "it is kept");
         }
-        Times::of(times)
+        LatencyPercentiles::from_durations(times)
     })
 }
 
@@ -98,34 +98,33 @@ pub(crate) fn compare(rounds: usize) {
 fn compare_one(rounds: usize, length: usize) {
     let folder = tempfile::tempdir().expect("a folder");
     let dir = folder.path();
-    let pairs = house::pairs(KEYS, length);
+    let pairs = fixture::pairs(KEYS, length);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     let cache = {
         let _inside = runtime.enter();
-        house::open(&dir.join("ours"), house::small(), |_| {})
+        fixture::open(&dir.join("ours"), fixture::small(), |_| {})
     };
     runtime.block_on(async {
         for (name, body) in &pairs {
-            house::keep(&cache, &house::key(name), body).await;
+            fixture::keep(&cache, &fixture::key(name), body).await;
         }
         assert!(cache.flush(LONG).await);
     });
-    let gauge = Gauge::open(&dir.join("ours")).expect("it opens");
+    let gauge = ReaderBench::open(&dir.join("ours")).expect("it opens");
     let bare = bare(dir, &pairs);
-    let mut peer = Peer::start();
+    let mut peer = DiskcacheProcess::start();
     if let Some(peer) = &mut peer {
         peer.load(&pairs, dir);
         peer.fill(&dir.join("theirs"), KEYS);
     }
-    let mut keys: Vec<Key> = pairs.iter().map(|(name, _)| house::key(name)).collect();
-    let mut random = Random(7);
+    let mut keys: Vec<Key> = pairs.iter().map(|(name, _)| fixture::key(name)).collect();
+    let mut random = XorShiftRng(7);
     let names = ["reading thread", "bare SQLite", "get_or_load", "diskcache get", "diskcache get, awaited"];
-    let mut medians = vec![Rounds::default(); names.len()];
-    let mut tails = vec![Rounds::default(); names.len()];
+    let mut medians = vec![RoundSamples::default(); names.len()];
+    let mut tails = vec![RoundSamples::default(); names.len()];
     for round in 0..rounds {
         random.shuffle(&mut keys);
-        let mut all =
-            vec![gauge_gets(&gauge, &keys), bare_gets(&bare, &keys), cache_gets(&runtime, &cache, &keys)];
+        let mut all = vec![gauge_gets(&gauge, &keys), bare_gets(&bare, &keys), cache_gets(&runtime, &cache, &keys)];
         if let Some(peer) = &mut peer {
             all.push(peer.get("get", round));
             all.push(peer.get("await", round));

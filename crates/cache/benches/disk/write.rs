@@ -1,14 +1,14 @@
-//! What a write costs: until it is offered, and until all is written.
+//! Cost of a write: until it is queued, and until all is written.
 
 use std::sync::Arc;
 
 use greenroom_cache::bench_support;
-use greenroom_cache::{Cache, Clock, Entry, Key, Settings};
+use greenroom_cache::{Cache, CacheSettings, Clock, Entry, Key};
 use tokio_util::task::TaskTracker;
 
-use crate::figures::{Rounds, Times, cpu_time, micros, now};
-use crate::house::{self, LONG};
-use crate::peer::Peer;
+use crate::diskcache::DiskcacheProcess;
+use crate::fixture::{self, LONG};
+use crate::measurements::{LatencyPercentiles, RoundSamples, cpu_time, micros, now};
 
 const KEYS: usize = 20_000;
 const LENGTHS: [usize; 2] = [1024, 4096];
@@ -20,12 +20,12 @@ pub(crate) fn compare(rounds: usize) {
     }
 }
 
-/// Entries that were loaded elsewhere.
+/// Entries loaded by another cache.
 fn entries(runtime: &tokio::runtime::Runtime, pairs: &[(String, Vec<u8>)]) -> Vec<(Key, Arc<Entry>)> {
-    let cache = Cache::new(Settings::default(), Clock::system(), TaskTracker::new());
+    let cache = Cache::new(CacheSettings::default(), Clock::system(), TaskTracker::new());
     let keep = async |(name, body): &(String, Vec<u8>)| {
-        let key = house::key(name);
-        house::keep(&cache, &key, body).await;
+        let key = fixture::key(name);
+        fixture::keep(&cache, &key, body).await;
         let entry = cache.peek(&key).expect("it is kept");
         (key, entry)
     };
@@ -33,29 +33,30 @@ fn entries(runtime: &tokio::runtime::Runtime, pairs: &[(String, Vec<u8>)]) -> Ve
 }
 
 fn compare_one(rounds: usize, length: usize) {
-    let pairs = house::pairs(KEYS, length);
+    let pairs = fixture::pairs(KEYS, length);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     let _inside = runtime.enter();
     let entries = entries(&runtime, &pairs);
-    let mut peer = Peer::start();
-    let [mut offered, mut written, mut theirs] = [const { Rounds(Vec::new()) }; 3];
-    let [mut our_cpu, mut their_cpu] = [const { Rounds(Vec::new()) }; 2];
+    let mut peer = DiskcacheProcess::start();
+    let [mut offered, mut written, mut theirs] = [const { RoundSamples(Vec::new()) }; 3];
+    let [mut our_cpu, mut their_cpu] = [const { RoundSamples(Vec::new()) }; 2];
     for _ in 0..rounds {
         let folder = tempfile::tempdir().expect("a folder");
         let dir = folder.path();
-        let cache =
-            house::open(&dir.join("ours"), Settings::default(), |disk| disk.max_queued_bytes = 1 << 30);
+        let cache = fixture::open(&dir.join("ours"), CacheSettings::default(), |disk| {
+            disk.max_queued_bytes = 1 << 30;
+        });
         let mut times = Vec::with_capacity(KEYS);
         let (began, cpu) = (now(), cpu_time());
         for (key, entry) in &entries {
             let began = now();
-            bench_support::offer(&cache, key, entry);
+            bench_support::enqueue_write(&cache, key, entry);
             times.push(now() - began);
         }
         runtime.block_on(async { assert!(cache.flush(LONG).await) });
         written.0.push(micros(now() - began) / KEYS as f64);
         our_cpu.0.push(micros(cpu_time().saturating_sub(cpu)) / KEYS as f64);
-        offered.0.push(Times::of(times).p50_us);
+        offered.0.push(LatencyPercentiles::from_durations(times).p50_us);
         assert_eq!(cache.disk_stats().expect("a disk").written, KEYS as u64, "everything is written");
         runtime.block_on(cache.close_disk());
         if let Some(peer) = &mut peer {

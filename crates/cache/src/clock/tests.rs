@@ -1,8 +1,8 @@
-//! The clock beside paused time, a scaled one, and witnesses that say what they are told.
+//! The clock with paused time, scaled time, and scripted suspend detectors.
 
 use std::sync::atomic::AtomicI64;
 
-use super::witness::LOOKS;
+use super::suspend_detector::LOOKS;
 use super::*;
 
 #[tokio::test(start_paused = true)]
@@ -59,27 +59,27 @@ fn night_ms() -> i64 {
     i64::try_from(NIGHT.as_millis()).expect("it fits")
 }
 
-/// A clock whose machine slept for so many milliseconds.
+/// A clock whose machine was suspended for this many milliseconds.
 fn sleeping(clock: Clock, slept_ms: &Arc<AtomicU64>) -> Clock {
     let slept_ms = Arc::clone(slept_ms);
-    clock.beside(Witness::counting(move || slept_ms.load(Ordering::Relaxed)))
+    clock.with_suspend_detector(SuspendDetector::counting(move || slept_ms.load(Ordering::Relaxed)))
 }
 
-/// A clock beside a wall's that runs with it, and stands so many milliseconds beside it.
+/// A clock with a wall clock as detector that is ahead by this many milliseconds.
 fn beside_wall(clock: Clock, by_ms: &Arc<AtomicI64>) -> Clock {
     let (counts, by_ms) = (clock.clone(), Arc::clone(by_ms));
-    clock.beside(Witness::wall(move || {
+    clock.with_suspend_detector(SuspendDetector::wall(move || {
         (counts.now_us() / 1000).saturating_add_signed(by_ms.load(Ordering::Relaxed))
     }))
 }
 
-/// Asks the witness once.
-fn look(clock: &Clock) -> Option<Noticed> {
-    look_again(clock, &mut Doubt::default())
+/// Reads the detector once.
+fn look(clock: &Clock) -> Option<ClockEvent> {
+    look_again(clock, &mut SkewSamples::default())
 }
 
-fn look_again(clock: &Clock, doubt: &mut Doubt) -> Option<Noticed> {
-    clock.look(clock.witness.as_ref().expect("it has one"), doubt)
+fn look_again(clock: &Clock, doubt: &mut SkewSamples) -> Option<ClockEvent> {
+    clock.check_suspend(clock.suspend_detector.as_ref().expect("it has one"), doubt)
 }
 
 #[tokio::test(start_paused = true)]
@@ -89,15 +89,15 @@ async fn it_leaps_when_the_machine_slept_and_never_goes_back() {
     let began_ms = clock.now_ms();
     assert_eq!(look(&clock), None);
     slept_ms.store(2_000, Ordering::Relaxed);
-    assert_eq!((look(&clock), clock.landed_ms()), (None, 0), "clocks are not that exact");
+    assert_eq!((look(&clock), clock.last_leap_ms()), (None, 0), "clocks are not that exact");
     slept_ms.store(millis(NIGHT), Ordering::Relaxed);
-    assert_eq!(look(&clock), Some(Noticed::Leapt(NIGHT)));
+    assert_eq!(look(&clock), Some(ClockEvent::Advanced(NIGHT)));
     assert_eq!(look(&clock), None, "once");
-    assert_eq!((clock.now_ms(), clock.landed_ms()), (began_ms + millis(NIGHT), began_ms + millis(NIGHT)));
+    assert_eq!((clock.now_ms(), clock.last_leap_ms()), (began_ms + millis(NIGHT), began_ms + millis(NIGHT)));
     slept_ms.store(0, Ordering::Relaxed);
     assert_eq!((look(&clock), clock.now_ms()), (None, began_ms + millis(NIGHT)));
     slept_ms.store(2 * millis(NIGHT), Ordering::Relaxed);
-    assert_eq!(look(&clock.clone()), Some(Noticed::Leapt(NIGHT)), "a clone is the same clock");
+    assert_eq!(look(&clock.clone()), Some(ClockEvent::Advanced(NIGHT)), "a clone is the same clock");
     assert_eq!(clock.now_ms(), began_ms + 2 * millis(NIGHT));
 }
 
@@ -111,7 +111,7 @@ async fn what_was_slept_before_the_clock_was_made_is_in_its_beginning_already() 
 #[tokio::test(start_paused = true)]
 async fn the_walls_clock_is_believed_when_it_says_the_same_for_a_while() {
     let by_ms = Arc::new(AtomicI64::new(night_ms()));
-    let (clock, mut doubt) = (beside_wall(Clock::system(), &by_ms), Doubt::default());
+    let (clock, mut doubt) = (beside_wall(Clock::system(), &by_ms), SkewSamples::default());
     let began_ms = clock.now_ms();
     for _ in 1..LOOKS {
         assert_eq!(look_again(&clock, &mut doubt), None);
@@ -126,11 +126,11 @@ async fn the_walls_clock_is_believed_when_it_says_the_same_for_a_while() {
     for _ in 1..LOOKS {
         assert_eq!(look_again(&clock, &mut doubt), None, "it says something else");
     }
-    assert_eq!((clock.now_ms(), clock.landed_ms()), (began_ms, 0));
+    assert_eq!((clock.now_ms(), clock.last_leap_ms()), (began_ms, 0));
     by_ms.fetch_add(400, Ordering::Relaxed);
     let leap = 2 * NIGHT + Duration::from_millis(400);
-    assert_eq!(look_again(&clock, &mut doubt), Some(Noticed::Leapt(leap)));
-    assert_eq!((clock.now_ms(), clock.landed_ms()), (began_ms + millis(leap), began_ms + millis(leap)));
+    assert_eq!(look_again(&clock, &mut doubt), Some(ClockEvent::Advanced(leap)));
+    assert_eq!((clock.now_ms(), clock.last_leap_ms()), (began_ms + millis(leap), began_ms + millis(leap)));
     by_ms.store(-night_ms(), Ordering::Relaxed);
     for _ in 0..=LOOKS {
         assert_eq!(look_again(&clock, &mut doubt), None, "it never goes back");
@@ -141,11 +141,11 @@ async fn the_walls_clock_is_believed_when_it_says_the_same_for_a_while() {
 async fn a_walls_clock_that_is_years_ahead_is_not_believed_and_that_is_told_once() {
     let years = Duration::from_hours(2 * 365 * 24);
     let by_ms = Arc::new(AtomicI64::new(i64::try_from(millis(years)).expect("it fits")));
-    let (clock, mut doubt) = (beside_wall(Clock::system(), &by_ms), Doubt::default());
+    let (clock, mut doubt) = (beside_wall(Clock::system(), &by_ms), SkewSamples::default());
     let began_ms = clock.now_ms();
-    let told: Vec<Noticed> = (0..3 * LOOKS).filter_map(|_| look_again(&clock, &mut doubt)).collect();
-    assert_eq!(told, [Noticed::Incredible(years)]);
-    assert_eq!((clock.now_ms(), clock.landed_ms()), (began_ms, 0));
+    let told: Vec<ClockEvent> = (0..3 * LOOKS).filter_map(|_| look_again(&clock, &mut doubt)).collect();
+    assert_eq!(told, [ClockEvent::Implausible(years)]);
+    assert_eq!((clock.now_ms(), clock.last_leap_ms()), (began_ms, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -157,7 +157,7 @@ async fn what_it_leaps_is_no_part_of_how_long_something_takes() {
     assert!(look(&clock).is_some());
     clock.sleep(Duration::from_millis(30)).await;
     assert_eq!(clock.since(began_us), Duration::from_millis(30));
-    assert_eq!(clock.moment_us(clock.now_us()) / 1000, clock.now_ms());
+    assert_eq!(clock.wall_us(clock.now_us()) / 1000, clock.now_ms());
 }
 
 #[tokio::test(start_paused = true)]
@@ -172,7 +172,7 @@ async fn who_sleeps_wakes_after_a_leap_when_he_would_have_and_who_waits_goes_on(
     };
     let all = async { tokio::join!(falls_asleep, took(&real, nap), took(&real, sleep), took(&real, waits)) };
     tokio::select! {
-        never = clock.follow(|noticed| assert_eq!(noticed, Noticed::Leapt(NIGHT))) => match never {},
+        never = clock.follow(|noticed| assert_eq!(noticed, ClockEvent::Advanced(NIGHT))) => match never {},
         ((), nap, sleep, waits) = all => {
             let seconds = [nap, sleep, waits].map(|took| took.as_secs());
             assert_eq!(seconds, [2, 30, 300], "after the look, half of what is left, and all of it");

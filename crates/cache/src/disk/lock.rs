@@ -1,4 +1,4 @@
-//! One owner per directory: a lock on a file in it. The system frees it when its holder ends, however it ends.
+//! One owner per directory: a lock on a file in it. The system releases it when its holder ends, in whatever way.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -6,39 +6,44 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The lock file of a store, in its directory.
+/// Lock file of a store, in its directory.
 pub const FILE: &str = "cache.lock";
 /// Pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(10);
-/// Longest text that is read of a lock file.
+/// Max bytes read from a lock file.
 const MAX_TEXT_BYTES: u64 = 4096;
 
-/// The lock of a directory. Dropping it frees the directory.
+/// Locks a file without waiting, or returns why not.
+pub type TryLock = fn(&File) -> Result<(), TryLockError>;
+
+/// The lock of a directory. Dropping it releases the directory.
 #[derive(Debug)]
 pub struct DirectoryLock {
     file: File,
     path: PathBuf,
+    /// Set if the lock excludes no other process, because the file system has no locks.
+    unlocked: Option<io::Error>,
 }
 
 /// Why a directory could not be locked.
 #[derive(Debug)]
 pub enum LockError {
-    /// Another process holds it.
-    Held(Holder),
+    /// Another process holds the lock.
+    Held(LockHolder),
     /// The lock file can be neither opened nor locked.
     Failed(io::Error),
 }
 
-/// The process that holds a lock, as it describes itself in the lock file.
+/// The process that holds a lock, as described in the lock file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Holder {
-    /// Its process id; `None` if it has not written it yet.
+pub struct LockHolder {
+    /// Its process id; `None` if not written yet.
     pub pid: Option<u32>,
-    /// What it added, such as the address at which it is asked.
+    /// Its note, such as the address of its API.
     pub note: String,
 }
 
-impl std::fmt::Display for Holder {
+impl std::fmt::Display for LockHolder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.pid {
             Some(pid) => write!(f, "process {pid}"),
@@ -48,24 +53,38 @@ impl std::fmt::Display for Holder {
 }
 
 impl DirectoryLock {
-    /// Locks a directory, which is made if need be. Waits up to `patience` for a holder that is about to end.
+    /// Locks a directory, creating it if necessary. Waits up to `patience` for a holder that is about to end.
     ///
     /// # Errors
     /// If another process holds the lock, or the lock file cannot be opened.
-    pub fn take(dir: &Path, file_name: &str, patience: Duration) -> Result<Self, LockError> {
+    pub fn acquire(dir: &Path, file_name: &str, patience: Duration) -> Result<Self, LockError> {
+        Self::take_by(File::try_lock, dir, file_name, patience)
+    }
+
+    /// Like [`Self::acquire`], with another way to lock a file. On a file system without locks the directory is used
+    /// unlocked ([`Self::unlocked`]), because refusing it would refuse a working setup.
+    ///
+    /// # Errors
+    /// As with [`Self::acquire`].
+    pub fn take_by(try_lock: TryLock, dir: &Path, file_name: &str, patience: Duration) -> Result<Self, LockError> {
         DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(LockError::Failed)?;
         let path = dir.join(file_name);
         let mut left = patience;
         loop {
             let file = open(&path).map_err(LockError::Failed)?;
-            match file.try_lock() {
+            match try_lock(&file) {
                 Ok(()) => {
-                    let lock = Self { file, path: path.clone() };
+                    let lock = Self { file, path: path.clone(), unlocked: None };
                     if lock.is_in_place() {
                         lock.describe("");
                         return Ok(lock);
                     }
                     // The file was removed between opening and locking it.
+                }
+                Err(TryLockError::Error(error)) if has_no_locks(&error) => {
+                    let lock = Self { file, path: path.clone(), unlocked: Some(error) };
+                    lock.describe("");
+                    return Ok(lock);
                 }
                 Err(TryLockError::Error(error)) => return Err(LockError::Failed(error)),
                 Err(TryLockError::WouldBlock) if left.is_zero() => {
@@ -79,8 +98,8 @@ impl DirectoryLock {
         }
     }
 
-    /// The process that holds the lock of a directory, if one does.
-    pub fn holder(dir: &Path, file_name: &str) -> Option<Holder> {
+    /// The process that holds the lock of a directory, if any.
+    pub fn holder(dir: &Path, file_name: &str) -> Option<LockHolder> {
         let file = File::open(dir.join(file_name)).ok()?;
         match file.try_lock_shared() {
             Err(TryLockError::WouldBlock) => Some(read(file)),
@@ -88,40 +107,49 @@ impl DirectoryLock {
         }
     }
 
-    /// Whether the file that is locked is still the one in the directory.
+    /// Whether the locked file is still the one in the directory.
     pub fn is_in_place(&self) -> bool {
         let there = std::fs::metadata(&self.path);
         let ours = self.file.metadata();
         matches!((there, ours), (Ok(there), Ok(ours)) if (there.dev(), there.ino()) == (ours.dev(), ours.ino()))
     }
 
-    /// Where the lock file is.
+    /// Why this lock excludes no other process, if so: the file system has no locks.
+    pub fn unlocked(&self) -> Option<&io::Error> {
+        self.unlocked.as_ref()
+    }
+
+    /// Path of the lock file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Writes the process id and `note` into the lock file, for whoever finds the directory locked. A disk without room
-    /// costs the description, not the lock.
+    /// Writes the process id and `note` into the lock file, for processes that find the directory locked. On a full
+    /// disk only the description is missing; the lock holds.
     pub fn describe(&self, note: &str) {
         let mut file = &self.file;
         let text = format!("{}\n{note}\n", std::process::id());
         drop(
-            file.rewind()
-                .and_then(|()| file.write_all(text.as_bytes()))
-                .and_then(|()| file.set_len(text.len() as u64)),
+            file.rewind().and_then(|()| file.write_all(text.as_bytes())).and_then(|()| file.set_len(text.len() as u64)),
         );
     }
+}
+
+/// Whether the file system has no locks at all.
+fn has_no_locks(error: &io::Error) -> bool {
+    let no_locks = rustix::io::Errno::NOLCK.raw_os_error();
+    error.kind() == io::ErrorKind::Unsupported || error.raw_os_error() == Some(no_locks)
 }
 
 fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
-fn read(file: File) -> Holder {
+fn read(file: File) -> LockHolder {
     let mut text = String::new();
     drop(file.take(MAX_TEXT_BYTES).read_to_string(&mut text));
     let (pid, note) = text.split_once('\n').unwrap_or_default();
-    Holder { pid: pid.parse().ok(), note: note.trim_end().to_owned() }
+    LockHolder { pid: pid.parse().ok(), note: note.trim_end().to_owned() }
 }
 
 #[cfg(test)]
@@ -129,7 +157,7 @@ mod tests {
     use super::*;
 
     fn take(dir: &Path) -> Result<DirectoryLock, LockError> {
-        DirectoryLock::take(dir, FILE, Duration::ZERO)
+        DirectoryLock::acquire(dir, FILE, Duration::ZERO)
     }
 
     #[test]
@@ -139,7 +167,7 @@ mod tests {
         assert_eq!(DirectoryLock::holder(&dir, FILE), None);
         let lock = take(&dir).expect("it is free");
         lock.describe("127.0.0.1:8710");
-        let holder = Holder { pid: Some(std::process::id()), note: "127.0.0.1:8710".into() };
+        let holder = LockHolder { pid: Some(std::process::id()), note: "127.0.0.1:8710".into() };
         assert!(matches!(take(&dir), Err(LockError::Held(found)) if found == holder));
         assert_eq!(DirectoryLock::holder(&dir, FILE), Some(holder));
         lock.describe("");
@@ -158,6 +186,26 @@ mod tests {
         std::fs::rename(&dir, folder.path().join("two")).expect("it is moved");
         assert!(!lock.is_in_place());
         take(&dir).expect("another directory by the same name is free");
+    }
+
+    #[test]
+    fn a_directory_whose_file_system_has_no_locks_is_taken_without_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let errors: [TryLock; 3] = [
+            |_| Err(TryLockError::Error(io::Error::from(rustix::io::Errno::NOLCK))),
+            |_| Err(TryLockError::Error(io::Error::from(rustix::io::Errno::NOTSUP))),
+            |_| Err(TryLockError::Error(io::Error::from(rustix::io::Errno::NOSYS))),
+        ];
+        for try_lock in errors {
+            let take = || DirectoryLock::take_by(try_lock, folder.path(), FILE, Duration::ZERO);
+            let lock = take().expect("it can be used");
+            assert!(lock.unlocked().is_some() && lock.is_in_place());
+            assert!(take().is_ok(), "it keeps nobody out");
+        }
+        let fails: TryLock = |_| Err(TryLockError::Error(io::Error::from(rustix::io::Errno::IO)));
+        let failed = DirectoryLock::take_by(fails, folder.path(), FILE, Duration::ZERO);
+        assert!(matches!(failed, Err(LockError::Failed(_))), "a disk that fails is another matter");
+        assert!(take(folder.path()).expect("it is free").unlocked().is_none());
     }
 
     #[test]

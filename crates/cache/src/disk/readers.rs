@@ -1,5 +1,5 @@
-//! The threads that read. Each has a connection of its own and answers looks in the order they come; a read
-//! transaction is held over several looks, and ended as soon as nobody asks.
+//! The reading threads. Each has its own connection and answers lookups in order of arrival. A read transaction spans
+//! several lookups, and ends once none are waiting.
 
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -7,35 +7,35 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::oneshot;
 
-use super::Shared;
-use super::row::Found;
-use super::sight::{Looks, Sight};
-use super::store::Store;
-use super::trouble::{Failing, Trouble};
+use super::DiskSharedState;
+use super::error::{StorageError, StorageErrorKind};
+use super::lookup::{ReadSnapshot, StoreLookup};
+use super::row::StoredEntry;
+use super::store::DiskStore;
 use crate::key::Key;
 
-/// Looks in one read transaction: more would keep the log from being cut.
+/// Max lookups in one read transaction: more would keep the log from being truncated.
 const LOOKS_PER_READ: usize = 64;
 
-type Answer = oneshot::Receiver<Option<Box<Found>>>;
+type LookupReceiver = oneshot::Receiver<Option<Box<StoredEntry>>>;
 
-/// One look, and where its answer is waited for.
-struct Ask {
+/// One lookup, and the channel for its result.
+struct LookupRequest {
     key: Key,
-    answer: oneshot::Sender<Option<Box<Found>>>,
+    answer: oneshot::Sender<Option<Box<StoredEntry>>>,
 }
 
 /// All reading threads.
 #[derive(Debug)]
-pub(crate) struct Readers(RwLock<Vec<SyncSender<Ask>>>);
+pub(crate) struct ReaderPool(RwLock<Vec<SyncSender<LookupRequest>>>);
 
-impl Readers {
+impl ReaderPool {
     /// Starts the threads.
-    pub(crate) fn start(shared: &Arc<Shared>) -> Result<Self, String> {
+    pub(crate) fn start(shared: &Arc<DiskSharedState>) -> Result<Self, String> {
         let mut doors = Vec::new();
         for number in 0..shared.settings.readers.max(1) {
-            let (door, asks) = sync_channel(shared.settings.max_looks.max(1));
-            let reader = Reader { shared: Arc::clone(shared), store: None, generation: 0 };
+            let (door, asks) = sync_channel(shared.settings.max_pending_reads.max(1));
+            let reader = ReaderThread { shared: Arc::clone(shared), store: None, generation: 0 };
             std::thread::Builder::new()
                 .name(format!("greenroom-reader-{number}"))
                 .spawn(move || reader.run(&asks))
@@ -45,12 +45,12 @@ impl Readers {
         Ok(Self(RwLock::new(doors)))
     }
 
-    /// Asks for a key; `None` if too many wait already.
-    pub(crate) fn ask(&self, key: &Key) -> Option<Answer> {
+    /// Requests a key; `None` if too many lookups are waiting.
+    pub(crate) fn request(&self, key: &Key) -> Option<LookupReceiver> {
         let doors = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let at = usize::try_from(key.hash64() >> 32).unwrap_or(0).checked_rem(doors.len())?;
         let (answer, answered) = oneshot::channel();
-        doors[at].try_send(Ask { key: key.clone(), answer }).ok()?;
+        doors[at].try_send(LookupRequest { key: key.clone(), answer }).ok()?;
         Some(answered)
     }
 
@@ -60,14 +60,14 @@ impl Readers {
     }
 }
 
-struct Reader {
-    shared: Arc<Shared>,
-    store: Option<Store>,
+struct ReaderThread {
+    shared: Arc<DiskSharedState>,
+    store: Option<DiskStore>,
     generation: u64,
 }
 
-impl Reader {
-    fn run(mut self, asks: &Receiver<Ask>) {
+impl ReaderThread {
+    fn run(mut self, asks: &Receiver<LookupRequest>) {
         while let Ok(first) = asks.recv() {
             self.open();
             if let Err(failing) = self.serve(first, asks) {
@@ -77,17 +77,17 @@ impl Reader {
         }
     }
 
-    /// Answers a look and those that come meanwhile. Who is not answered finds nothing.
-    fn serve(&self, first: Ask, asks: &Receiver<Ask>) -> Result<(), Failing> {
+    /// Answers a lookup and those that arrive meanwhile. An unanswered lookup is a miss.
+    fn serve(&self, first: LookupRequest, asks: &Receiver<LookupRequest>) -> Result<(), StorageError> {
         let Some(store) = &self.store else { return Ok(()) };
         let mut known = self.shared.commits.load(Ordering::Acquire);
-        let mut looks = store.looks()?;
+        let mut looks = store.read_snapshot()?;
         let (mut next, mut count) = (Some(first), 0);
         while let Some(ask) = next {
-            self.keep_up(&mut looks, &mut known)?;
-            // Whoever asked may have gone: then nobody is served by looking.
+            self.renew_snapshot(&mut looks, &mut known)?;
+            // The caller may be gone: then skip the lookup.
             if !ask.answer.is_closed() {
-                let found = self.look(store, &mut looks, &ask.key)?;
+                let found = self.lookup(store, &mut looks, &ask.key)?;
                 drop(ask.answer.send(found));
             }
             count += 1;
@@ -97,8 +97,9 @@ impl Reader {
         Ok(())
     }
 
-    /// What has left the queue since a read began is to be seen in it: `known` is what was committed then.
-    fn keep_up(&self, looks: &mut Looks<'_>, known: &mut u64) -> Result<(), Failing> {
+    /// Renews the snapshot after a commit, because committed values leave the queue and must be visible here. `known`
+    /// is the commit count at the snapshot.
+    fn renew_snapshot(&self, looks: &mut ReadSnapshot<'_>, known: &mut u64) -> Result<(), StorageError> {
         let commits = self.shared.commits.load(Ordering::Acquire);
         if commits != *known {
             looks.renew()?;
@@ -107,7 +108,7 @@ impl Reader {
         Ok(())
     }
 
-    /// The store as it is now: opened when first asked for, and anew when the file was replaced.
+    /// Opens the store at the first lookup, and again when the file was replaced.
     fn open(&mut self) {
         if !self.shared.is_open.load(Ordering::Acquire) {
             self.store = None;
@@ -120,40 +121,45 @@ impl Reader {
         }
         if self.store.is_none() {
             let settings = &self.shared.settings;
-            match Store::open(&settings.dir, settings.file_above_bytes).and_then(Store::only_read) {
+            match DiskStore::open(&settings.dir, settings.file_above_bytes).and_then(DiskStore::only_read) {
                 Ok(store) => self.store = Some(store),
                 Err(failing) => self.report(failing),
             }
         }
     }
 
-    fn look(&self, store: &Store, looks: &mut Looks<'_>, key: &Key) -> Result<Option<Box<Found>>, Failing> {
-        let mut sight = looks.look(key)?;
-        if matches!(sight, Sight::Torn(_)) {
-            // Its file goes when a newer row is written, which this state does not show yet.
+    fn lookup(
+        &self,
+        store: &DiskStore,
+        looks: &mut ReadSnapshot<'_>,
+        key: &Key,
+    ) -> Result<Option<Box<StoredEntry>>, StorageError> {
+        let mut sight = looks.get(key)?;
+        if matches!(sight, StoreLookup::Corrupt(_)) {
+            // Its file is removed when a newer row is written, which this snapshot does not show yet.
             looks.renew()?;
-            sight = looks.look(key)?;
+            sight = looks.get(key)?;
         }
         match sight {
-            Sight::Found(found) => {
-                if found.is_use_news(self.shared.clock.now_ms()) {
-                    self.shared.queue.note_used(store.hash(key));
+            StoreLookup::Found(found) => {
+                if found.needs_used_update(self.shared.clock.now_ms()) {
+                    self.shared.queue.record_used(store.hash(key));
                 }
                 Ok(Some(found))
             }
-            Sight::Nothing => Ok(None),
-            Sight::Torn(torn) => {
-                self.shared.counters.torn.fetch_add(1, Ordering::Relaxed);
-                self.shared.queue.note_torn(torn);
+            StoreLookup::Miss => Ok(None),
+            StoreLookup::Corrupt(torn) => {
+                self.shared.counters.corrupt.fetch_add(1, Ordering::Relaxed);
+                self.shared.queue.record_corrupt(torn);
                 Ok(None)
             }
         }
     }
 
-    fn report(&self, failing: Failing) {
+    fn report(&self, failing: StorageError) {
         tracing::debug!(%failing, "a look failed");
-        if matches!(failing.trouble, Trouble::Damaged | Trouble::Gone) {
-            self.shared.raise(failing, self.generation);
+        if matches!(failing.kind, StorageErrorKind::Damaged | StorageErrorKind::Gone) {
+            self.shared.report_error(failing, self.generation);
         }
     }
 }
@@ -163,30 +169,32 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::disk::DiskSettings;
-    use crate::disk::batch::{Batch, Offer};
     use crate::disk::tests::markers::entry_of;
+    use crate::disk::write_batch::{PendingWrite, WriteBatch};
+    use crate::hybrid_timestamp::HybridTimestamp;
     use crate::key::Partition;
-    use crate::stamp::Stamp;
 
     #[test]
     fn a_read_that_goes_on_sees_what_was_committed_since_it_began() {
         let dir = tempfile::tempdir().expect("a folder");
-        let shared = Arc::new(Shared::new(DiskSettings::new(dir.path()), Clock::system()));
+        let shared = Arc::new(DiskSharedState::new(DiskSettings::new(dir.path()), Clock::system()));
         shared.is_open.store(true, Ordering::Release);
-        let mut store = Store::open(dir.path(), 65_536).expect("it opens");
+        let mut store = DiskStore::open(dir.path(), 65_536).expect("it opens");
         let mut write = |key: &Key| {
-            let entry = entry_of(key, Vec::new(), Stamp::end_of(1), b"value");
-            let batch =
-                Batch { offers: vec![Offer { key: key.clone(), entry, seen: 0 }], ..Batch::default() };
+            let entry = entry_of(key, Vec::new(), HybridTimestamp::end_of(1), b"value");
+            let batch = WriteBatch {
+                writes: vec![PendingWrite { key: key.clone(), entry, known_sequence: 0 }],
+                ..WriteBatch::default()
+            };
             store.write(&batch, 7, 1).expect("written");
             shared.commits.fetch_add(1, Ordering::Release);
         };
-        let reader = Reader { shared: Arc::clone(&shared), store: None, generation: 0 };
-        let opened = Store::open(dir.path(), 65_536).expect("it opens");
-        let (mut looks, mut known) = (opened.looks().expect("a read begins"), 0);
+        let reader = ReaderThread { shared: Arc::clone(&shared), store: None, generation: 0 };
+        let opened = DiskStore::open(dir.path(), 65_536).expect("it opens");
+        let (mut looks, mut known) = (opened.read_snapshot().expect("a read begins"), 0);
         let mut finds = |key: &Key| {
-            reader.keep_up(&mut looks, &mut known).expect("it goes on");
-            reader.look(&opened, &mut looks, key).expect("answered").is_some()
+            reader.renew_snapshot(&mut looks, &mut known).expect("it goes on");
+            reader.lookup(&opened, &mut looks, key).expect("answered").is_some()
         };
         let key = |text| Key::new("home", &Partition::new("anna"), text);
         write(&key("/a"));

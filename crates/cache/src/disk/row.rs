@@ -1,24 +1,24 @@
-//! A row of the store: how an entry becomes one, and how it is read and checked.
+//! A row of the store: encoding an entry, reading it and checking it.
 
 use rusqlite::types::Value as Field;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::batch::Offer;
-use super::bodies::Bodies;
-use super::extent::Size;
-use super::parcel::{self, Packed};
-use super::trouble::Failing;
+use super::blobs::BlobStore;
+use super::codec::{self, EncodedBody};
+use super::disk_usage::RowSize;
+use super::error::StorageError;
+use super::write_batch::PendingWrite;
+use crate::hybrid_timestamp::HybridTimestamp;
 use crate::key::{Key, Tag};
-use crate::policy::Horizons;
-use crate::stamp::Stamp;
+use crate::policy::EntryDeadlines;
 use crate::value::Value;
 
-/// What a row costs beside its own bytes: its numbers, its places in five trees, and what pages leave empty.
+/// Bytes a row costs beside its content: its numbers, its places in five trees, and unused space in pages.
 const ROW_OVERHEAD: usize = 240;
-/// How exact the time of the last read is kept.
+/// Precision of the stored time of the last read.
 const USED_EXACT_MS: u64 = 3_600_000;
 
-/// The columns that [`Raw`] is read from, in its order.
+/// Columns of [`RawRow`], in its order.
 macro_rules! columns {
     () => {
         "key, created, created_ms, stored_ms, fresh_until_ms, stale_until_ms, error_until_ms, refresh_at_ms,
@@ -28,7 +28,7 @@ macro_rules! columns {
 pub(super) const COLUMNS: &str = columns!();
 pub(super) const SELECT: &str = concat!("SELECT ", columns!(), " FROM entry WHERE hash = ?1");
 
-/// A newer load replaces an older one, whoever writes last.
+/// A newer load replaces an older one, whichever is written last.
 const UPSERT: &str = "
     INSERT INTO entry (hash, key, created, created_ms, stored_ms, fresh_until_ms, stale_until_ms, error_until_ms,
         refresh_at_ms, adapted, seen, used_ms, tags, meta, compressed, body, file, length, size, checksum, file_bytes,
@@ -42,40 +42,40 @@ const UPSERT: &str = "
         body = excluded.body, file = excluded.file, length = excluded.length, size = excluded.size,
         checksum = excluded.checksum, file_bytes = excluded.file_bytes, file_hash = excluded.file_hash";
 
-/// A value as it was found on disk, with all of an entry that outlives the process.
+/// A value read from disk, with everything of an entry that outlives the process.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Found {
+pub(crate) struct StoredEntry {
     pub(crate) value: Value,
     pub(crate) tags: Vec<Tag>,
-    pub(crate) created: Stamp,
+    pub(crate) created: HybridTimestamp,
     pub(crate) created_ms: u64,
     pub(crate) stored_ms: u64,
-    pub(crate) horizons: Horizons,
+    pub(crate) deadlines: EntryDeadlines,
     pub(crate) adapted: bool,
-    /// The newest marker that was known when its load began.
-    pub(crate) seen: u64,
-    /// When it was last noted as read.
+    /// The newest invalidation known when its load began.
+    pub(crate) known_sequence: u64,
+    /// Last recorded read.
     pub(crate) used_ms: u64,
 }
 
-impl Found {
-    /// Whether its time of last read is worth being written down again.
-    pub(crate) fn is_use_news(&self, now_ms: u64) -> bool {
+impl StoredEntry {
+    /// Whether the time of the last read is old enough to be updated.
+    pub(crate) fn needs_used_update(&self, now_ms: u64) -> bool {
         now_ms.saturating_sub(self.used_ms) > USED_EXACT_MS
     }
 }
 
-/// A row that is not what was written: that one, and no later one under its key.
+/// A corrupt row: this one, and no later one under its key.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Torn {
-    /// Of its key.
+pub(crate) struct CorruptRow {
+    /// Hash of its key.
     pub(crate) hash: i64,
-    /// What stands where the stamp of its load should: it may be damaged too.
+    /// Content of the field for the load's timestamp, which may be damaged too.
     pub(crate) created: Field,
 }
 
-/// A row before it is checked.
-pub(super) struct Raw {
+/// A row before its check.
+pub(super) struct RawRow {
     times: [i64; 6],
     created: i64,
     adapted: bool,
@@ -90,7 +90,7 @@ pub(super) struct Raw {
     checksum: i64,
 }
 
-impl Raw {
+impl RawRow {
     pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
             created: row.get(1)?,
@@ -108,8 +108,8 @@ impl Raw {
         })
     }
 
-    /// The value, if all of it is what was written.
-    pub(super) fn check(self, key: &Key, bodies: &Bodies) -> Option<Found> {
+    /// The value, if it is intact.
+    pub(super) fn check(self, key: &Key, bodies: &BlobStore) -> Option<StoredEntry> {
         let length = usize::try_from(self.length).ok()?;
         let bytes = match (self.body, self.file) {
             (Some(body), None) => body.into(),
@@ -117,28 +117,28 @@ impl Raw {
             _ => return None,
         };
         let numbers = numbers(self.created, &self.times, self.adapted, self.seen, self.length);
-        if parcel::checksum(key.whole(), &bytes, &self.meta, &self.tags, &numbers) != self.checksum {
+        if codec::checksum(key.encoded(), &bytes, &self.meta, &self.tags, &numbers) != self.checksum {
             return None;
         }
         let [created_ms, stored_ms, fresh_until_ms, stale_until_ms, error_until_ms, refresh_at_ms] =
             self.times.map(unsigned);
-        let body = parcel::unpack(Packed { bytes, compressed: self.compressed }, length)?;
-        Some(Found {
-            value: parcel::value(body, self.meta),
-            tags: parcel::split_tags(&self.tags)?,
-            created: Stamp::from_raw(self.created.cast_unsigned()),
+        let body = codec::decode_body(EncodedBody { bytes, compressed: self.compressed }, length)?;
+        Some(StoredEntry {
+            value: codec::value(body, self.meta),
+            tags: codec::split_tags(&self.tags)?,
+            created: HybridTimestamp::from_raw(self.created.cast_unsigned()),
             created_ms,
             stored_ms,
-            horizons: Horizons { fresh_until_ms, stale_until_ms, error_until_ms, refresh_at_ms },
+            deadlines: EntryDeadlines { fresh_until_ms, stale_until_ms, error_until_ms, refresh_at_ms },
             adapted: self.adapted,
-            seen: self.seen.cast_unsigned(),
+            known_sequence: self.seen.cast_unsigned(),
             used_ms: unsigned(self.used_ms),
         })
     }
 }
 
-/// A row to be.
-pub(super) struct Packing {
+/// A row to be written.
+pub(super) struct RowBuilder {
     pub(super) hash: i64,
     pub(super) key: Key,
     pub(super) created: i64,
@@ -148,9 +148,9 @@ pub(super) struct Packing {
     pub(super) used_ms: i64,
     pub(super) tags: Vec<u8>,
     pub(super) meta: bytes::Bytes,
-    pub(super) body: Packed,
+    pub(super) body: EncodedBody,
     pub(super) file: Option<String>,
-    /// The file belongs to the row that is to be replaced, and holds the same bytes.
+    /// The file belongs to the row being replaced, and holds the same bytes.
     pub(super) is_reused: bool,
     pub(super) file_bytes: i64,
     pub(super) file_hash: Option<i64>,
@@ -158,10 +158,10 @@ pub(super) struct Packing {
     pub(super) checksum: i64,
 }
 
-impl Packing {
-    pub(super) fn of(offer: &Offer, hash: i64, now_ms: u64) -> Option<Self> {
+impl RowBuilder {
+    pub(super) fn from_write(offer: &PendingWrite, hash: i64, now_ms: u64) -> Option<Self> {
         let entry = &offer.entry;
-        let horizons = entry.horizons();
+        let horizons = entry.deadlines();
         let times = [
             entry.created_ms(),
             entry.stored_ms(),
@@ -171,13 +171,13 @@ impl Packing {
             horizons.refresh_at_ms,
         ]
         .map(int);
-        let tags = parcel::join_tags(entry.tags())?;
-        let body = parcel::pack(entry.body());
-        let (created, seen) = (entry.created().raw().cast_signed(), offer.seen.cast_signed());
+        let tags = codec::join_tags(entry.tags())?;
+        let body = codec::encode_body(entry.body());
+        let (created, seen) = (entry.created().raw().cast_signed(), offer.known_sequence.cast_signed());
         let length = i64::try_from(entry.body().len()).ok()?;
         let numbers = numbers(created, &times, entry.adapted(), seen, length);
         Some(Self {
-            checksum: parcel::checksum(offer.key.whole(), &body.bytes, entry.meta(), &tags, &numbers),
+            checksum: codec::checksum(offer.key.encoded(), &body.bytes, entry.meta(), &tags, &numbers),
             hash,
             key: offer.key.clone(),
             created,
@@ -196,30 +196,30 @@ impl Packing {
         })
     }
 
-    /// About what it takes, its file included.
-    pub(super) fn size(&self) -> Size {
-        let bytes = self.key.whole().len() + self.tags.len() + self.meta.len() + self.body.bytes.len();
-        Size { bytes: count(bytes + ROW_OVERHEAD), file_bytes: self.file_bytes }
+    /// Approximate size, including its file.
+    pub(super) fn size(&self) -> RowSize {
+        let bytes = self.key.encoded().len() + self.tags.len() + self.meta.len() + self.body.bytes.len();
+        RowSize { bytes: count(bytes + ROW_OVERHEAD), file_bytes: self.file_bytes }
     }
 }
 
-/// Writes a row, unless what is there came from a later load. Gives by how much the store grew.
+/// Writes a row, unless the current one comes from a later load. Returns the growth of the store.
 pub(super) fn put(
     db: &Connection,
-    row: &Packing,
+    row: &RowBuilder,
     replaced: &mut Vec<String>,
-) -> Result<Option<Size>, Failing> {
-    let before: Option<(i64, Size, Option<String>)> = db
+) -> Result<Option<RowSize>, StorageError> {
+    let before: Option<(i64, RowSize, Option<String>)> = db
         .prepare_cached("SELECT created, size, file_bytes, file FROM entry WHERE hash = ?1")?
         .query_row([row.hash], |row| {
-            Ok((row.get(0)?, Size { bytes: row.get(1)?, file_bytes: row.get(2)? }, row.get(3)?))
+            Ok((row.get(0)?, RowSize { bytes: row.get(1)?, file_bytes: row.get(2)? }, row.get(3)?))
         })
         .optional()?;
     if before.as_ref().is_some_and(|(created, ..)| *created >= row.created) {
         return Ok(None);
     }
     let (_, size_before, file_before) = before.unwrap_or_default();
-    // Another process may have replaced the file that was to be used again.
+    // Another process may have replaced the file to be reused.
     if row.is_reused && file_before != row.file {
         return Ok(None);
     }
@@ -227,7 +227,7 @@ pub(super) fn put(
     let [created_ms, stored_ms, fresh_ms, stale_ms, error_ms, refresh_ms] = row.times;
     db.prepare_cached(UPSERT)?.execute(params![
         row.hash,
-        row.key.whole(),
+        row.key.encoded(),
         row.created,
         created_ms,
         stored_ms,
@@ -255,31 +255,35 @@ pub(super) fn put(
     Ok(Some(row.size() - size_before))
 }
 
-/// Takes a row out; gives its size.
-pub(super) fn take_out(
+/// Deletes a row; returns its size.
+pub(super) fn delete(
     db: &Connection,
     hash: i64,
-    not_after: Option<Stamp>,
+    not_after: Option<HybridTimestamp>,
     files: &mut Vec<String>,
-) -> Result<Size, Failing> {
+) -> Result<RowSize, StorageError> {
     let than = not_after.map(|stamp| stamp.raw().cast_signed());
     let sql = "DELETE FROM entry WHERE hash = ?1 AND (?2 IS NULL OR created <= ?2) RETURNING size, file_bytes, file";
-    let gone: Option<(Size, Option<String>)> = db
+    let gone: Option<(RowSize, Option<String>)> = db
         .prepare_cached(sql)?
         .query_row(params![hash, than], |row| {
-            Ok((Size { bytes: row.get(0)?, file_bytes: row.get(1)? }, row.get(2)?))
+            Ok((RowSize { bytes: row.get(0)?, file_bytes: row.get(1)? }, row.get(2)?))
         })
         .optional()?;
-    let Some((size, file)) = gone else { return Ok(Size::default()) };
+    let Some((size, file)) = gone else { return Ok(RowSize::default()) };
     files.extend(file);
     Ok(size)
 }
 
-/// Takes a torn row out, unless another was written in its place; gives its size.
-pub(super) fn take_out_torn(db: &Connection, torn: &Torn, files: &mut Vec<String>) -> Result<Size, Failing> {
+/// Deletes a corrupt row, unless another replaced it; returns its size.
+pub(super) fn delete_corrupt(
+    db: &Connection,
+    torn: &CorruptRow,
+    files: &mut Vec<String>,
+) -> Result<RowSize, StorageError> {
     let sql = "SELECT 1 FROM entry WHERE hash = ?1 AND created IS ?2";
     let is_there = db.prepare_cached(sql)?.exists(params![torn.hash, torn.created])?;
-    if is_there { take_out(db, torn.hash, None, files) } else { Ok(Size::default()) }
+    if is_there { delete(db, torn.hash, None, files) } else { Ok(RowSize::default()) }
 }
 
 pub(super) fn hash_in(file: &str) -> i64 {
@@ -302,7 +306,7 @@ pub(super) fn count(bytes: usize) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
-/// Times that never come are the largest number both ways.
+/// Times that never come are the maximum in both representations.
 fn unsigned(number: i64) -> u64 {
     if number == i64::MAX { u64::MAX } else { number.max(0).cast_unsigned() }
 }

@@ -1,4 +1,4 @@
-//! The disk tier's bounds.
+//! Limits of the disk tier.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,40 +7,40 @@ use super::rewrite;
 
 const MIB: u64 = 1024 * 1024;
 
-/// The disk tier's bounds.
+/// Limits of the disk tier.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DiskSettings {
-    /// The directory of the store. Made if need be, for this user only.
+    /// The directory of the store. Created if missing, accessible to this user only.
     pub dir: PathBuf,
-    /// Bytes the store may hold, in pages that are used and in files of their own; beyond, what was read longest ago
-    /// makes room. Beside it lies the write-ahead log (see [`DiskSettings::max_wal_bytes`]), and free pages stay in
-    /// the file until they are a quarter of it.
+    /// Max bytes of the store, in used pages and body files; beyond it, the least recently read entries are evicted.
+    /// The write-ahead log is extra (see [`DiskSettings::max_wal_bytes`]), and free pages stay in the file until they
+    /// are a quarter of it.
     pub max_bytes: u64,
     /// Longer bodies get a file of their own.
     pub file_above_bytes: usize,
-    /// Bytes that may wait to be written; beyond, the oldest are dropped and counted.
+    /// Max bytes waiting to be written; beyond it, the oldest writes are dropped and counted.
     pub max_queued_bytes: u64,
-    /// How long an entry waits for others to be written with.
+    /// How long an entry waits for others to share its transaction.
     pub write_linger: Duration,
-    /// A value that is short-lived, or says the same as its copy on disk, is not written again before this; until then
-    /// the newest waits in memory, and a flush or a clean end writes it. Zero writes every value.
+    /// Min time between two writes of a value that is short-lived, or equal to its copy on disk. Until then the newest
+    /// value waits in memory; a flush or clean shutdown writes it. Zero writes every value.
     pub rewrite_after: Duration,
-    /// A value is short-lived if it is served without its source (fresh and stale together) for less than this.
+    /// A value is short-lived if its fresh and stale time together are below this.
     pub short_life: Duration,
-    /// Keys of which it is remembered what was written last; beyond, the oldest are forgotten, and their next value is
-    /// written at once.
+    /// Max keys whose last write is remembered; beyond it, the oldest are dropped, and their next value is written at
+    /// once.
     pub max_rewrite_keys: usize,
-    /// How long a reader waits for the disk before it is a miss.
+    /// Max wait for a disk lookup; after that it is a miss.
     pub read_timeout: Duration,
-    /// Threads that read.
+    /// Reading threads.
     pub readers: usize,
-    /// Looks that wait for one of them.
-    pub max_looks: usize,
-    /// The write-ahead log is cut above this.
+    /// Max lookups waiting for a reading thread.
+    pub max_pending_reads: usize,
+    /// The write-ahead log is truncated above this size.
     pub max_wal_bytes: u64,
-    /// How long an invalidation's call waits to be durable.
-    pub mark_timeout: Duration,
-    /// How long writing what is left may take at the end.
+    /// Max wait of an invalidation until it is durable.
+    pub invalidation_timeout: Duration,
+    /// Max time for writing what is queued at shutdown.
     pub drain_timeout: Duration,
 }
 
@@ -58,9 +58,9 @@ impl DiskSettings {
             max_rewrite_keys: rewrite::MAX_REWRITE_KEYS,
             read_timeout: Duration::from_millis(20),
             readers: 2,
-            max_looks: 1024,
+            max_pending_reads: 1024,
             max_wal_bytes: 16 * MIB,
-            mark_timeout: Duration::from_millis(50),
+            invalidation_timeout: Duration::from_millis(50),
             drain_timeout: Duration::from_secs(5),
         }
     }

@@ -1,51 +1,51 @@
-//! What all threads of the tier share.
+//! State shared by all threads of the tier.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::watch;
 
-use super::health::Health;
-use super::queue::{Progress, Queue};
-use super::rewrite::Rule;
+use super::error::StorageError;
+use super::health::DiskHealth;
+use super::queue::{WriteProgress, WriteQueue};
+use super::rewrite::RewriteRule;
 use super::settings::DiskSettings;
-use super::stats::Counters;
-use super::trouble::Failing;
+use super::stats::DiskCounters;
 use crate::clock::Clock;
 
-/// What all threads of the tier share.
+/// State shared by all threads of the tier.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct DiskSharedState {
     pub(super) settings: DiskSettings,
     pub(super) clock: Clock,
-    pub(super) queue: Queue,
-    pub(super) health: Health,
-    pub(super) counters: Counters,
-    /// Grows when the file was replaced: whoever reads opens it anew.
+    pub(super) queue: WriteQueue,
+    pub(super) health: DiskHealth,
+    pub(super) counters: DiskCounters,
+    /// Grows when the file is replaced: readers then reopen it.
     pub(super) generation: AtomicU64,
-    /// The writer has the file open and told all its markers: only then may anybody read it.
+    /// The writer has the file open and has replayed all its invalidations: only then may it be read.
     pub(super) is_open: AtomicBool,
-    /// Somebody found the file damaged; the writer sees to it.
-    pub(super) alarm: Mutex<Option<Failing>>,
-    /// What the writer has committed: grows before it leaves the queue.
+    /// An error that a reader found, for the writer to handle.
+    pub(super) pending_error: Mutex<Option<StorageError>>,
+    /// Number of commits: grows before a committed batch leaves the queue.
     pub(super) commits: AtomicU64,
-    /// Readers end their reads at once while the log is being cut.
+    /// Readers end their transactions at once while the log is being truncated.
     pub(super) cutting: AtomicBool,
-    /// Everything up to this ticket is written, or never will be.
-    pub(super) done: watch::Sender<Progress>,
+    /// Everything up to this ticket is written or lost.
+    pub(super) done: watch::Sender<WriteProgress>,
 }
 
-impl Shared {
-    /// Nothing is open yet.
+impl DiskSharedState {
+    /// The state before the store is opened.
     pub(super) fn new(settings: DiskSettings, clock: Clock) -> Self {
         Self {
-            queue: Queue::sparing(settings.max_queued_bytes, Rule::of(&settings)),
+            queue: WriteQueue::with_rewrite_rule(settings.max_queued_bytes, RewriteRule::from_settings(&settings)),
             clock,
-            health: Health::default(),
-            counters: Counters::default(),
+            health: DiskHealth::default(),
+            counters: DiskCounters::default(),
             generation: AtomicU64::new(0),
             is_open: AtomicBool::new(false),
-            alarm: Mutex::default(),
+            pending_error: Mutex::default(),
             commits: AtomicU64::new(0),
             cutting: AtomicBool::new(false),
             done: watch::Sender::default(),
@@ -53,18 +53,18 @@ impl Shared {
         }
     }
 
-    /// Somebody found the file of that generation in trouble. Of one that was replaced since it is no news.
-    pub(super) fn raise(&self, failing: Failing, generation: u64) {
-        let mut alarm = self.alarm.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Reports an error in the file of that generation. Ignored if the file was replaced since.
+    pub(super) fn report_error(&self, failing: StorageError, generation: u64) {
+        let mut alarm = self.pending_error.lock().unwrap_or_else(PoisonError::into_inner);
         if self.is_open.load(Ordering::Acquire) && generation == self.generation.load(Ordering::Acquire) {
             *alarm = Some(failing);
             drop(alarm);
-            self.queue.ring();
+            self.queue.notify_writer();
         }
     }
 
-    /// What was raised, unless it is about a file that was replaced meanwhile.
-    pub(super) fn take_alarm(&self) -> Option<Failing> {
-        self.alarm.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// Takes the reported error, unless the file was replaced since.
+    pub(super) fn take_pending_error(&self) -> Option<StorageError> {
+        self.pending_error.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }

@@ -1,4 +1,4 @@
-//! The tier as callers see it: through the cache, on real files, over restarts and with one owner.
+//! Tests of the disk tier through the cache: on real files, across restarts, with one owner.
 
 mod inspecting;
 mod lives;
@@ -10,6 +10,7 @@ mod sizes;
 mod warmed;
 mod writing;
 
+use std::panic::Location;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,15 +19,32 @@ use std::time::Duration;
 use tokio_util::task::TaskTracker;
 
 use super::DiskSettings;
-use super::store::{FILE, Store};
+use super::store::{DiskStore, FILE};
 use crate::*;
 
 const LONG: Duration = Duration::from_secs(20);
+/// Longer than anything here takes, even on a busy machine.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Waits until a condition holds; fails with the caller's line if it never does.
+#[track_caller]
+fn until(mut holds: impl FnMut() -> bool) -> impl Future<Output = ()> {
+    let line = Location::caller();
+    let looking = async move {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    async move {
+        let came = tokio::time::timeout(PATIENCE, looking).await;
+        assert!(came.is_ok(), "after {PATIENCE:?} it has not come to that: {line}");
+    }
+}
 
 const POLICY: Policy = Policy {
     class: "test",
     fresh: Duration::from_hours(1),
-    earlier: None,
+    freshness_bound: None,
     stale: Duration::ZERO,
     stale_on_error: Duration::from_hours(24),
     refresh_ahead: false,
@@ -35,16 +53,16 @@ const POLICY: Policy = Policy {
     hard_timeout: Duration::from_secs(10),
 };
 
-/// A source that says how often it was asked.
+/// A source that counts its loads.
 #[derive(Clone, Default)]
-struct Source {
+struct CountingLoader {
     asked: Arc<AtomicU64>,
     body: Vec<u8>,
     tags: Vec<Tag>,
     is_down: bool,
 }
 
-impl Source {
+impl CountingLoader {
     fn of(body: impl Into<Vec<u8>>) -> Self {
         Self { body: body.into(), ..Self::default() }
     }
@@ -58,22 +76,22 @@ impl Source {
     }
 }
 
-impl Loader for Source {
+impl Loader for CountingLoader {
     type Pass = ();
 
-    async fn load(&self, _why: LoadReason, _old: Option<Arc<Entry>>) -> Result<Load<()>, Failure> {
+    async fn load(&self, _why: LoadReason, _old: Option<Arc<Entry>>) -> Result<LoadResult<()>, LoadError> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         if self.is_down {
-            return Err(Failure::new(FailureKind::Unreachable, "down"));
+            return Err(LoadError::new(LoadErrorKind::Unreachable, "down"));
         }
         let value = Value { body: self.body.clone().into(), meta: "meta".into() };
-        Ok(Load::Store(Fill { tags: self.tags.clone(), ..Fill::new(value) }))
+        Ok(LoadResult::Store(LoadedValue { tags: self.tags.clone(), ..LoadedValue::new(value) }))
     }
 }
 
 fn settings(dir: &Path) -> DiskSettings {
-    // Slow test machines: what is being tested is not how fast the disk is.
-    DiskSettings { read_timeout: LONG, mark_timeout: LONG, drain_timeout: LONG, ..DiskSettings::new(dir) }
+    // For slow test machines: the speed of the disk is not under test.
+    DiskSettings { read_timeout: LONG, invalidation_timeout: LONG, drain_timeout: LONG, ..DiskSettings::new(dir) }
 }
 
 fn open(dir: &Path) -> Cache {
@@ -81,21 +99,21 @@ fn open(dir: &Path) -> Cache {
 }
 
 fn open_with(disk: DiskSettings) -> Cache {
-    Cache::with_disk(Settings::default(), disk, Clock::system(), TaskTracker::new()).expect("it opens")
+    Cache::with_disk(CacheSettings::default(), disk, Clock::system(), TaskTracker::new()).expect("it opens")
 }
 
 fn key(text: &str) -> Key {
     Key::new("home", &Partition::new("anna"), text)
 }
 
-async fn read(cache: &Cache, text: &str, source: &Source) -> Result<Answer<()>, Failure> {
-    cache.get_or_load(&key(text), &POLICY, Demand::Any, || source.clone()).await
+async fn read(cache: &Cache, text: &str, source: &CountingLoader) -> Result<CacheResponse<()>, LoadError> {
+    cache.get_or_load(&key(text), &POLICY, CacheDirective::Any, || source.clone()).await
 }
 
-/// Reads, and says how it was served and from where.
-async fn served(cache: &Cache, text: &str, source: &Source) -> (Served, Tier, Vec<u8>) {
+/// Reads, and returns how and from where the value was obtained.
+async fn served(cache: &Cache, text: &str, source: &CountingLoader) -> (CacheStatus, Tier, Vec<u8>) {
     match read(cache, text, source).await.expect("an answer") {
-        Answer::Kept { entry, served, tier, .. } => (served, tier, entry.body().to_vec()),
+        CacheResponse::Cached { entry, served, tier, .. } => (served, tier, entry.body().to_vec()),
         _ => panic!("not kept"),
     }
 }
@@ -111,14 +129,14 @@ async fn what_was_read_before_a_restart_is_a_hit_after_it() {
     let bodies = [b"small".to_vec(), texts.into_bytes(), vec![7u8; 300_000], Vec::new()];
     let cache = open(dir.path());
     for (at, body) in bodies.iter().enumerate() {
-        served(&cache, &format!("/{at}"), &Source::of(body.clone())).await;
+        served(&cache, &format!("/{at}"), &CountingLoader::of(body.clone())).await;
     }
     assert_eq!(cache.close_disk().await, 0);
     let cache = open(dir.path());
     for (at, body) in bodies.iter().enumerate() {
-        let source = Source::of("another");
+        let source = CountingLoader::of("another");
         let got = served(&cache, &format!("/{at}"), &source).await;
-        assert_eq!(got, (Served::Hit, Tier::Disk, body.clone()));
+        assert_eq!(got, (CacheStatus::Hit, Tier::Disk, body.clone()));
         let got = served(&cache, &format!("/{at}"), &source).await;
         assert_eq!(got.1, Tier::Memory, "it was taken up");
         assert_eq!(source.asked.load(Ordering::Relaxed), 0);
@@ -129,16 +147,16 @@ async fn what_was_read_before_a_restart_is_a_hit_after_it() {
 async fn what_waits_to_be_written_is_a_hit() {
     let dir = tempfile::tempdir().expect("a folder");
     let disk = DiskSettings { write_linger: Duration::from_hours(1), ..settings(dir.path()) };
-    let memory = Settings { max_bytes: 1 << 20, max_entry_bytes: 8 << 10, ..Settings::default() };
+    let memory = CacheSettings { max_bytes: 1 << 20, max_entry_bytes: 8 << 10, ..CacheSettings::default() };
     let cache = Cache::with_disk(memory, disk, Clock::system(), TaskTracker::new()).expect("it opens");
-    let source = Source::of(vec![1; 7000]);
+    let source = CountingLoader::of(vec![1; 7000]);
     for at in 0..200 {
         served(&cache, &format!("/{at}"), &source).await;
     }
     assert!(cache.disk_stats().expect("a disk").queued > 0);
     for at in 0..200 {
         let got = served(&cache, &format!("/{at}"), &source).await;
-        assert_eq!(got.0, Served::Hit, "/{at}: memory is too small, the rest waits or is written");
+        assert_eq!(got.0, CacheStatus::Hit, "/{at}: memory is too small, the rest waits or is written");
     }
     assert_eq!(source.asked.load(Ordering::Relaxed), 200);
 }
@@ -148,38 +166,38 @@ async fn nothing_that_was_invalidated_comes_back_after_a_crash() {
     let dir = tempfile::tempdir().expect("a folder");
     let cache = open(dir.path());
     for (text, name) in [("/marked", "a"), ("/purged", "b"), ("/kept", "c")] {
-        served(&cache, text, &Source::tagged("old", name)).await;
+        served(&cache, text, &CountingLoader::tagged("old", name)).await;
     }
     assert!(cache.flush(LONG).await);
-    cache.invalidate(&tag("a"), &Invalidation::mark());
+    cache.invalidate(&tag("a"), &Invalidation::mark_stale());
     cache.invalidate(&tag("b"), &Invalidation::purge());
-    assert!(cache.settled().await);
-    // No farewell: as if the process had been killed. The files are what they are.
+    assert!(cache.flush_invalidations().await);
+    // No clean shutdown: as if the process had been killed, leaving the files as they are.
     cache.crash_disk().await;
     let cache = open(dir.path());
-    let new = Source::of("new");
+    let new = CountingLoader::of("new");
     assert_eq!(served(&cache, "/marked", &new).await.2, b"new");
     assert_eq!(served(&cache, "/purged", &new).await.2, b"new");
-    assert_eq!(served(&cache, "/kept", &new).await, (Served::Hit, Tier::Disk, b"old".to_vec()));
+    assert_eq!(served(&cache, "/kept", &new).await, (CacheStatus::Hit, Tier::Disk, b"old".to_vec()));
 }
 
 #[tokio::test]
 async fn what_was_marked_before_a_crash_stands_in_for_a_failed_load_and_what_was_purged_does_not() {
     let dir = tempfile::tempdir().expect("a folder");
     let cache = open(dir.path());
-    served(&cache, "/marked", &Source::tagged("old", "a")).await;
-    served(&cache, "/purged", &Source::tagged("old", "b")).await;
+    served(&cache, "/marked", &CountingLoader::tagged("old", "a")).await;
+    served(&cache, "/purged", &CountingLoader::tagged("old", "b")).await;
     assert!(cache.flush(LONG).await);
-    cache.invalidate(&tag("a"), &Invalidation::mark());
+    cache.invalidate(&tag("a"), &Invalidation::mark_stale());
     cache.invalidate(&tag("b"), &Invalidation::purge());
-    assert!(cache.settled().await);
-    // No farewell: as if the process had been killed. The files are what they are.
+    assert!(cache.flush_invalidations().await);
+    // No clean shutdown: as if the process had been killed, leaving the files as they are.
     cache.crash_disk().await;
     let cache = open(dir.path());
-    assert_eq!(served(&cache, "/marked", &Source::down()).await.0, Served::StaleOnError);
+    assert_eq!(served(&cache, "/marked", &CountingLoader::down()).await.0, CacheStatus::StaleOnError);
     assert_eq!(
-        read(&cache, "/purged", &Source::down()).await.expect_err("gone").kind,
-        FailureKind::Unreachable
+        read(&cache, "/purged", &CountingLoader::down()).await.expect_err("gone").kind,
+        LoadErrorKind::Unreachable
     );
 }
 
@@ -187,28 +205,27 @@ async fn what_was_marked_before_a_crash_stands_in_for_a_failed_load_and_what_was
 async fn what_is_loaded_after_an_invalidation_outlives_it() {
     let dir = tempfile::tempdir().expect("a folder");
     let cache = open(dir.path());
-    served(&cache, "/x", &Source::tagged("old", "a")).await;
-    cache.invalidate(&tag("a"), &Invalidation::mark());
-    assert!(cache.settled().await);
-    served(&cache, "/x", &Source::tagged("new", "a")).await;
+    served(&cache, "/x", &CountingLoader::tagged("old", "a")).await;
+    cache.invalidate(&tag("a"), &Invalidation::mark_stale());
+    assert!(cache.flush_invalidations().await);
+    served(&cache, "/x", &CountingLoader::tagged("new", "a")).await;
     cache.close_disk().await;
     let cache = open(dir.path());
-    let got = served(&cache, "/x", &Source::of("newer")).await;
-    assert_eq!(got, (Served::Hit, Tier::Disk, b"new".to_vec()));
+    let got = served(&cache, "/x", &CountingLoader::of("newer")).await;
+    assert_eq!(got, (CacheStatus::Hit, Tier::Disk, b"new".to_vec()));
 }
 
 #[tokio::test]
 async fn a_directory_has_one_owner_and_is_free_when_its_owner_ends() {
     let dir = tempfile::tempdir().expect("a folder");
     let one = open(dir.path());
-    served(&one, "/x", &Source::of("value")).await;
-    let two =
-        Cache::with_disk(Settings::default(), settings(dir.path()), Clock::system(), TaskTracker::new());
+    served(&one, "/x", &CountingLoader::of("value")).await;
+    let two = Cache::with_disk(CacheSettings::default(), settings(dir.path()), Clock::system(), TaskTracker::new());
     let reason = two.expect_err("it is refused");
     assert!(reason.contains(&format!("is in use by process {}", std::process::id())), "{reason}");
     assert_eq!(one.close_disk().await, 0);
     let two = open(dir.path());
-    assert_eq!(served(&two, "/x", &Source::of("no")).await.0, Served::Hit);
+    assert_eq!(served(&two, "/x", &CountingLoader::of("no")).await.0, CacheStatus::Hit);
 }
 
 #[tokio::test]
@@ -216,24 +233,24 @@ async fn the_newest_of_many_values_of_a_key_is_what_stays() {
     let dir = tempfile::tempdir().expect("a folder");
     let cache = open(dir.path());
     for round in 0..50 {
-        cache.invalidate(&Scope::Key(key("/x")), &Invalidation::mark());
-        assert!(cache.settled().await);
-        served(&cache, "/x", &Source::of(format!("{round}"))).await;
+        cache.invalidate(&Scope::Key(key("/x")), &Invalidation::mark_stale());
+        assert!(cache.flush_invalidations().await);
+        served(&cache, "/x", &CountingLoader::of(format!("{round}"))).await;
     }
     assert!(cache.flush(LONG).await);
-    // No farewell: as if the process had been killed. The files are what they are.
+    // No clean shutdown: as if the process had been killed, leaving the files as they are.
     cache.crash_disk().await;
     let cache = open(dir.path());
-    assert_eq!(served(&cache, "/x", &Source::of("no")).await, (Served::Hit, Tier::Disk, b"49".to_vec()));
-    assert_eq!(Store::open(dir.path(), 1).expect("it opens").count().expect("counted").entries, 1);
+    assert_eq!(served(&cache, "/x", &CountingLoader::of("no")).await, (CacheStatus::Hit, Tier::Disk, b"49".to_vec()));
+    assert_eq!(DiskStore::open(dir.path(), 1).expect("it opens").count().expect("counted").entries, 1);
 }
 
-/// What happens to a file while nobody looks.
-type Damage = fn(&Path);
+/// Damage done to a file while no cache has it open.
+type DamageFn = fn(&Path);
 
 #[tokio::test]
 async fn a_damaged_file_is_set_aside_and_service_goes_on() {
-    let damages: [(&str, Damage); 5] = [
+    let damages: [(&str, DamageFn); 5] = [
         ("cut", |file| {
             let length = std::fs::metadata(file).expect("it is there").len();
             std::fs::File::options().write(true).open(file).expect("open").set_len(length / 2).expect("cut");
@@ -256,14 +273,14 @@ async fn a_damaged_file_is_set_aside_and_service_goes_on() {
         let dir = tempfile::tempdir().expect("a folder");
         let cache = open(dir.path());
         for at in 0..200 {
-            served(&cache, &format!("/{at}"), &Source::of(format!("{at}").repeat(100))).await;
+            served(&cache, &format!("/{at}"), &CountingLoader::of(format!("{at}").repeat(100))).await;
         }
         cache.close_disk().await;
         drop(cache);
         damage(&dir.path().join(FILE));
         let cache = open(dir.path());
         for at in 0..200 {
-            served(&cache, &format!("/{at}"), &Source::of("new")).await;
+            served(&cache, &format!("/{at}"), &CountingLoader::of("new")).await;
         }
         assert!(cache.flush(LONG).await, "{name}");
         let stats = cache.disk_stats().expect("a disk");
@@ -277,38 +294,38 @@ async fn a_damaged_file_is_set_aside_and_service_goes_on() {
 async fn a_row_that_is_torn_is_a_miss_and_goes() {
     let dir = tempfile::tempdir().expect("a folder");
     let cache = open(dir.path());
-    served(&cache, "/small", &Source::of("old")).await;
-    served(&cache, "/large", &Source::of(vec![1; 200_000])).await;
-    served(&cache, "/whole", &Source::of("old")).await;
+    served(&cache, "/small", &CountingLoader::of("old")).await;
+    served(&cache, "/large", &CountingLoader::of(vec![1; 200_000])).await;
+    served(&cache, "/whole", &CountingLoader::of("old")).await;
     cache.close_disk().await;
     let db = rusqlite::Connection::open(dir.path().join(FILE)).expect("open");
     db.execute("UPDATE entry SET body = 'xxx' WHERE key LIKE '%/small'", []).expect("flipped");
     drop(db);
     std::fs::remove_dir_all(dir.path().join("bodies")).expect("the file behind a row is gone");
     let cache = open(dir.path());
-    assert_eq!(served(&cache, "/small", &Source::of("new")).await.2, b"new");
-    assert_eq!(served(&cache, "/large", &Source::of("new")).await.2, b"new");
-    assert_eq!(served(&cache, "/whole", &Source::of("new")).await.2, b"old");
-    assert_eq!(cache.disk_stats().expect("a disk").torn, 2);
+    assert_eq!(served(&cache, "/small", &CountingLoader::of("new")).await.2, b"new");
+    assert_eq!(served(&cache, "/large", &CountingLoader::of("new")).await.2, b"new");
+    assert_eq!(served(&cache, "/whole", &CountingLoader::of("new")).await.2, b"old");
+    assert_eq!(cache.disk_stats().expect("a disk").corrupt, 2);
 }
 
 #[tokio::test]
 async fn a_store_deleted_while_running_is_begun_anew() {
     let dir = tempfile::tempdir().expect("a folder");
     let cache = open(dir.path());
-    served(&cache, "/a", &Source::of("a")).await;
+    served(&cache, "/a", &CountingLoader::of("a")).await;
     assert!(cache.flush(LONG).await);
     for file in std::fs::read_dir(dir.path()).expect("listed").flatten() {
         drop(std::fs::remove_file(file.path()));
     }
     for round in 0..3 {
-        served(&cache, &format!("/b{round}"), &Source::of("b")).await;
+        served(&cache, &format!("/b{round}"), &CountingLoader::of("b")).await;
         let is_written = cache.flush(LONG).await;
         assert!(is_written || round == 0, "what knew the markers of the old one is not for the new one");
     }
     cache.close_disk().await;
     let cache = open(dir.path());
-    assert_eq!(served(&cache, "/b2", &Source::of("no")).await.2, b"b");
+    assert_eq!(served(&cache, "/b2", &CountingLoader::of("no")).await.2, b"b");
 }
 
 #[tokio::test]
@@ -316,24 +333,22 @@ async fn the_store_stays_within_its_bytes_and_keeps_what_is_read() {
     let dir = tempfile::tempdir().expect("a folder");
     let cache = open(dir.path());
     for at in 0..300u32 {
-        let noise: Vec<u8> =
-            (0..4000u32).map(|byte| ((byte + at).wrapping_mul(2_654_435_761) >> 24) as u8).collect();
-        served(&cache, &format!("/{at}"), &Source::of(noise)).await;
+        let noise: Vec<u8> = (0..4000u32).map(|byte| ((byte + at).wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        served(&cache, &format!("/{at}"), &CountingLoader::of(noise)).await;
     }
     cache.close_disk().await;
-    let mut store = Store::open(dir.path(), 65_536).expect("it opens");
+    let mut store = DiskStore::open(dir.path(), 65_536).expect("it opens");
     let now_ms = Clock::system().now_ms();
     let db = rusqlite::Connection::open(dir.path().join(FILE)).expect("open");
     db.execute("UPDATE entry SET used_ms = used_ms + 1000000 WHERE key LIKE '%/7%'", []).expect("read later");
-    while store.sweep(now_ms, 600_000).expect("swept") {}
+    while store.evict(now_ms, 600_000).expect("swept") {}
     let holds = store.count().expect("counted");
     let bytes = store.bytes().expect("told");
     assert!(bytes <= 600_000 && holds.entries > 50, "{bytes} of {holds:?}");
-    let read_later: i64 = db
-        .query_row("SELECT count(*) FROM entry WHERE key LIKE '%/7%'", [], |row| row.get(0))
-        .expect("counted");
+    let read_later: i64 =
+        db.query_row("SELECT count(*) FROM entry WHERE key LIKE '%/7%'", [], |row| row.get(0)).expect("counted");
     assert_eq!(read_later, 11, "/7 and /70 to /79");
-    while store.sweep(u64::MAX / 2, u64::MAX / 2).expect("swept") {}
+    while store.evict(u64::MAX / 2, u64::MAX / 2).expect("swept") {}
     assert_eq!(store.count().expect("counted").entries, 0, "what has ended goes whatever there is room for");
 }
 
@@ -343,10 +358,9 @@ async fn a_read_only_directory_costs_writes_and_nothing_else() {
     let cache = open(dir.path());
     let db = rusqlite::Connection::open(dir.path().join(FILE)).expect("open");
     // Root may write anywhere, so the refusal comes from the database itself.
-    db.execute_batch("CREATE TRIGGER no BEFORE INSERT ON entry BEGIN SELECT RAISE(ABORT, 'no'); END")
-        .expect("made");
+    db.execute_batch("CREATE TRIGGER no BEFORE INSERT ON entry BEGIN SELECT RAISE(ABORT, 'no'); END").expect("made");
     for at in 0..20 {
-        served(&cache, &format!("/{at}"), &Source::of("x")).await;
+        served(&cache, &format!("/{at}"), &CountingLoader::of("x")).await;
     }
     cache.flush(LONG).await;
     let stats = cache.disk_stats().expect("a disk");
@@ -359,7 +373,7 @@ fn files_are_for_their_owner_alone() {
     use std::os::unix::fs::PermissionsExt;
     let dir = tempfile::tempdir().expect("a folder");
     let place = dir.path().join("cache");
-    let store = Store::open(&place, 10).expect("it opens");
+    let store = DiskStore::open(&place, 10).expect("it opens");
     store.begin_read().expect("begun");
     for file in std::fs::read_dir(&place).expect("listed").flatten() {
         let mode = file.metadata().expect("known").permissions().mode() & 0o777;
@@ -368,16 +382,16 @@ fn files_are_for_their_owner_alone() {
     assert_eq!(std::fs::metadata(&place).expect("known").permissions().mode() & 0o777, 0o700);
 }
 
-/// A source of what is for those who wait only, which says nothing before it may.
-struct ForNow(Arc<AtomicU64>, Arc<tokio::sync::Semaphore>);
+/// A source of values that are shared but not cacheable, which responds only once permitted.
+struct ShareOnlyLoader(Arc<AtomicU64>, Arc<tokio::sync::Semaphore>);
 
-impl Loader for ForNow {
+impl Loader for ShareOnlyLoader {
     type Pass = ();
 
-    async fn load(&self, _why: LoadReason, _old: Option<Arc<Entry>>) -> Result<Load<()>, Failure> {
+    async fn load(&self, _why: LoadReason, _old: Option<Arc<Entry>>) -> Result<LoadResult<()>, LoadError> {
         self.0.fetch_add(1, Ordering::Relaxed);
         drop(self.1.acquire().await);
-        Ok(Load::Share(Value::default()))
+        Ok(LoadResult::Share(Value::default()))
     }
 }
 
@@ -390,14 +404,14 @@ async fn a_crowd_that_looks_below_together_is_one_load_even_if_nothing_of_it_is_
         let key = key(&format!("/{round}"));
         let crowd = futures_util::future::join_all((0..50).map(|_| {
             let (asked, go) = (Arc::clone(&asked), Arc::clone(&go));
-            cache.get_or_load(&key, &POLICY, Demand::Any, move || ForNow(asked, go))
+            cache.get_or_load(&key, &POLICY, CacheDirective::Any, move || ShareOnlyLoader(asked, go))
         }));
         let mut crowd = std::pin::pin!(crowd);
         assert!(futures_util::poll!(crowd.as_mut()).is_pending());
-        // All of them have come. From here on the load may be over before the last of them hears of the look.
+        // All of them have arrived. From here on the load may be over before the last of them sees the lookup's result.
         go.add_permits(1);
         for answer in crowd.await {
-            assert!(matches!(answer, Ok(Answer::Shared { .. })));
+            assert!(matches!(answer, Ok(CacheResponse::Shared { .. })));
         }
         assert_eq!(asked.load(Ordering::Relaxed), 1, "round {round}");
     }
@@ -407,15 +421,15 @@ async fn a_crowd_that_looks_below_together_is_one_load_even_if_nothing_of_it_is_
 async fn what_was_loaded_is_written_when_the_answers_that_waited_for_it_have_left() {
     let dir = tempfile::tempdir().expect("a folder");
     let cache = open(dir.path());
-    let answer = read(&cache, "/a", &Source::of("large")).await.expect("an answer");
-    // A marker comes after the offer, and what is ready is written with it.
-    cache.invalidate(&tag("other"), &Invalidation::mark());
-    assert!(cache.settled().await);
+    let answer = read(&cache, "/a", &CountingLoader::of("large")).await.expect("an answer");
+    // An invalidation arrives after the write, and everything ready is written with it.
+    cache.invalidate(&tag("other"), &Invalidation::mark_stale());
+    assert!(cache.flush_invalidations().await);
     let stats = cache.disk_stats().expect("there is a disk");
     assert_eq!((stats.queued, stats.written), (1, 0), "its answer is on its way");
-    assert_eq!(served(&cache, "/a", &Source::down()).await.0, Served::Hit, "others are answered");
+    assert_eq!(served(&cache, "/a", &CountingLoader::down()).await.0, CacheStatus::Hit, "others are answered");
     drop(answer);
-    let disk = &cache.0.desk.below.as_ref().expect("there is a disk").disk;
+    let disk = &cache.0.coordinator.disk_tier.as_ref().expect("there is a disk").disk;
     assert!(disk.written(LONG).await, "nobody has to ask for it");
     assert_eq!(cache.disk_stats().expect("there is a disk").written, 1);
 }
@@ -424,7 +438,7 @@ async fn what_was_loaded_is_written_when_the_answers_that_waited_for_it_have_lef
 async fn who_waits_until_everything_is_written_waits_for_no_client() {
     let dir = tempfile::tempdir().expect("a folder");
     let cache = open(dir.path());
-    let answer = read(&cache, "/a", &Source::of("large")).await.expect("an answer");
+    let answer = read(&cache, "/a", &CountingLoader::of("large")).await.expect("an answer");
     assert!(cache.flush(LONG).await);
     assert_eq!(cache.disk_stats().expect("there is a disk").written, 1);
     drop(answer);
@@ -435,11 +449,11 @@ async fn who_waits_until_everything_is_written_waits_for_no_client() {
 async fn while_the_source_cannot_be_asked_a_slow_disk_is_waited_for() {
     let dir = tempfile::tempdir().expect("a folder");
     let cache = open(dir.path());
-    served(&cache, "/a", &Source::of("kept")).await;
+    served(&cache, "/a", &CountingLoader::of("kept")).await;
     assert_eq!(cache.close_disk().await, 0);
-    // So slow that nobody else would wait for it.
+    // So slow that no other read would wait for it.
     let cache = open_with(DiskSettings { read_timeout: Duration::ZERO, ..settings(dir.path()) });
-    let answer = cache.get_or_load(&key("/a"), &POLICY, Demand::Offline, Source::down).await;
-    let value = answer.as_ref().ok().and_then(Answer::value).expect("it is there");
+    let answer = cache.get_or_load(&key("/a"), &POLICY, CacheDirective::Offline, CountingLoader::down).await;
+    let value = answer.as_ref().ok().and_then(CacheResponse::value).expect("it is there");
     assert_eq!(value.body, "kept");
 }

@@ -1,4 +1,4 @@
-//! One read that is not simply a hit: look, decide, board a flight or wait for one, answer.
+//! A read that is not simply a hit: look up, decide, start or join a flight, answer.
 
 mod waiting;
 
@@ -7,149 +7,150 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::answer::{Answer, Demand, Reason, Served, Tier};
+use crate::cache_response::{CacheDirective, CacheResponse, CacheStatus, CacheStatusReason, Tier};
 use crate::clock::millis;
-use crate::desk::Booking;
-use crate::engine::Engine;
-use crate::flight::{Boarding, Flight, Follow, Lead};
-use crate::freshness::judge;
+use crate::coordinator::LoadContext;
+use crate::counters::ClassCounters;
+use crate::engine::CacheEngine;
+use crate::flight::{Flight, FlightFollower, FlightLeader, JoinOutcome};
+use crate::freshness::evaluate_freshness;
+use crate::hybrid_timestamp::EventTime;
 use crate::key::Key;
-use crate::load::{Failure, FailureKind, Loader};
+use crate::load::{LoadError, LoadErrorKind, Loader};
 use crate::load_reason::LoadReason;
 #[cfg(not(feature = "shuttle"))]
-use crate::looks::{Seen, Turn};
-use crate::memo::Memo;
-use crate::plan::{Plan, Sight, plan};
-use crate::policy::{Marking, Policy, Verdict};
-use crate::reach::Reach;
-use crate::stamp::Moment;
-use crate::tally::Cell;
-use crate::value::{Entry, RefreshClaim};
+use crate::lookup_flights::{LookupResult, LookupRole};
+use crate::negative::NegativeEntry;
+use crate::policy::{Freshness, Policy, Validity};
+use crate::read_plan::{EntryState, ReadPlan, plan};
+use crate::scope_hash::ScopeHashes;
+use crate::value::{Entry, RefreshPermit};
 
-/// How often a caller looks again because something landed or was invalidated while he looked. Then he loads for
-/// himself.
+/// Max lookups of one read. It looks up again if a flight completed or an invalidation arrived during the lookup; after
+/// that it loads for itself.
 const MAX_ROUNDS: usize = 8;
 
-/// A read under way.
-pub(crate) struct Read<'a, L, F> {
-    engine: &'a Arc<Engine>,
+/// A read in progress.
+pub(crate) struct CacheRead<'a, L, F> {
+    engine: &'a Arc<CacheEngine>,
     key: &'a Key,
     policy: &'a Policy,
-    demand: Demand,
-    reach: Reach,
-    arrived: Moment,
-    cell: Arc<Cell>,
+    directive: CacheDirective,
+    scope_hashes: ScopeHashes,
+    arrived: EventTime,
+    counters: Arc<ClassCounters>,
     /// Taken at most once: a caller starts at most one load.
     factory: Option<F>,
     miss_counted: bool,
-    /// What was found below memory when this read began.
-    below: Option<Arc<Entry>>,
-    /// The load that whoever looked there for us went on with.
+    /// The entry found on disk when this read began.
+    disk_entry: Option<Arc<Entry>>,
+    /// The flight that the leader of the disk lookup started or joined.
     offered: Option<Arc<Flight>>,
     loader: std::marker::PhantomData<fn() -> L>,
 }
 
-type Result<P> = std::result::Result<Answer<P>, Failure>;
+type ReadResult<P> = std::result::Result<CacheResponse<P>, LoadError>;
 
 /// What a caller waits for.
-struct Wait<P> {
-    follow: Follow,
+struct FlightWait<P> {
+    follow: FlightFollower,
     why: LoadReason,
-    /// He waits no longer than this if what is kept can be answered instead.
+    /// Max wait if the cached entry can be served instead.
     soft: Option<Duration>,
-    /// Where what is not for keeping arrives, if it is his own load.
+    /// Receives the uncacheable result of the caller's own load.
     own: Option<oneshot::Receiver<P>>,
-    /// Something was kept that had to give way.
+    /// The load replaces an entry that could not be served.
     replaces: bool,
 }
 
-/// One round's result.
-enum Round<P> {
-    Answer(Result<P>),
-    Wait(Wait<P>),
+/// Result of one round.
+enum RoundResult<P> {
+    Answer(ReadResult<P>),
+    Wait(FlightWait<P>),
     Again,
 }
 
-impl<'a, L: Loader, F: FnOnce() -> L> Read<'a, L, F> {
+impl<'a, L: Loader, F: FnOnce() -> L> CacheRead<'a, L, F> {
     pub(crate) fn new(
-        engine: &'a Arc<Engine>,
+        engine: &'a Arc<CacheEngine>,
         key: &'a Key,
         policy: &'a Policy,
-        demand: Demand,
+        demand: CacheDirective,
         factory: F,
         now_ms: u64,
     ) -> Self {
         Self {
-            arrived: engine.desk.arrive(now_ms),
-            reach: Reach::of_key(key),
-            cell: engine.tally.cell(key.namespace(), policy.class),
+            arrived: engine.coordinator.arrival_time(now_ms),
+            scope_hashes: ScopeHashes::from_key(key),
+            counters: engine.counters.class_counters(key.namespace(), policy.class),
             factory: Some(factory),
             miss_counted: false,
-            below: None,
+            disk_entry: None,
             offered: None,
             loader: std::marker::PhantomData,
             engine,
             key,
             policy,
-            demand,
+            directive: demand,
         }
     }
 
-    /// Reads to the end.
-    pub(crate) async fn run(mut self) -> Result<L::Pass> {
+    /// Runs the read to its end.
+    pub(crate) async fn run(mut self) -> ReadResult<L::Pass> {
         let first = self.first_round().await;
         let result = self.rounds(first).await;
         self.count_answer(&result);
         result
     }
 
-    /// Counts how a question ended. Each is counted when it is known, so that no figure has to be taken back.
-    fn count_answer(&self, result: &Result<L::Pass>) {
+    /// Counts a request's result. Each is counted once it is final, so no counter ever decreases.
+    fn count_answer(&self, result: &ReadResult<L::Pass>) {
         let served = match result {
-            Ok(Answer::Kept { served, .. } | Answer::Shared { served, .. }) => Some(*served),
-            Ok(Answer::Passed(_)) => Some(Served::Loaded),
+            Ok(CacheResponse::Cached { served, .. } | CacheResponse::Shared { served, .. }) => Some(*served),
+            Ok(CacheResponse::Passed(_)) => Some(CacheStatus::Loaded),
             Err(_) => None,
         };
         match served {
-            None => self.cell.failed_answers.one(),
-            Some(Served::Joined | Served::StaleOnError) => {}
-            Some(_) if self.miss_counted => self.cell.loaded.one(),
+            None => self.counters.failed_answers.one(),
+            Some(CacheStatus::Joined | CacheStatus::StaleOnError) => {}
+            Some(_) if self.miss_counted => self.counters.loaded.one(),
             Some(_) => {}
         }
-        if self.demand == Demand::Offline && served != Some(Served::Hit) {
-            self.cell.offline.one();
+        if self.directive == CacheDirective::Offline && served != Some(CacheStatus::Hit) {
+            self.counters.offline.one();
         }
     }
 
-    /// Without a tier below there is nothing to look for first.
+    /// Without a disk tier there is nothing to look up first.
     #[cfg(feature = "shuttle")]
-    async fn first_round(&mut self) -> Round<L::Pass> {
+    async fn first_round(&mut self) -> RoundResult<L::Pass> {
         self.round()
     }
 
-    /// What memory does not hold, or holds only for the case that loading fails, may lie below it. While it is being
-    /// loaded, somebody has looked.
+    /// Looks on disk if memory has no entry, or only one for failed loads. While a load is in progress, the disk has
+    /// already been consulted.
     #[cfg(not(feature = "shuttle"))]
-    async fn first_round(&mut self) -> Round<L::Pass> {
+    async fn first_round(&mut self) -> RoundResult<L::Pass> {
         let engine = self.engine;
-        let Some(below) = &engine.desk.below else { return self.round() };
+        let Some(below) = &engine.coordinator.disk_tier else { return self.round() };
         while self.may_lie_below() {
-            match below.looks.turn(self.key) {
-                Turn::Lead(lead) => {
-                    let (now_ms, is_last_resort) = (engine.clock.now_ms(), self.demand == Demand::Offline);
-                    self.below = engine.desk.take_up(self.key, &self.cell, now_ms, is_last_resort).await;
+            match below.lookups.join_or_lead(self.key) {
+                LookupRole::Lead(lead) => {
+                    let (now_ms, is_last_resort) = (engine.clock.now_ms(), self.directive == CacheDirective::Offline);
+                    self.disk_entry =
+                        engine.coordinator.load_from_disk(self.key, &self.counters, now_ms, is_last_resort).await;
                     let round = self.round();
                     let flight = match &round {
-                        Round::Wait(wait) => Some(Arc::clone(&wait.follow.flight)),
-                        Round::Answer(_) | Round::Again => None,
+                        RoundResult::Wait(wait) => Some(Arc::clone(&wait.follow.flight)),
+                        RoundResult::Answer(_) | RoundResult::Again => None,
                     };
-                    lead.tell(Seen { entry: self.below.clone(), flight });
+                    lead.complete(LookupResult { entry: self.disk_entry.clone(), flight });
                     return round;
                 }
-                Turn::Follow(mut told) => {
+                LookupRole::Follow(mut told) => {
                     let seen = told.wait_for(Option::is_some).await.ok().and_then(|seen| seen.clone());
                     if let Some(seen) = seen {
-                        (self.below, self.offered) = (seen.entry, seen.flight);
+                        (self.disk_entry, self.offered) = (seen.entry, seen.flight);
                         break;
                     }
                 }
@@ -160,33 +161,34 @@ impl<'a, L: Loader, F: FnOnce() -> L> Read<'a, L, F> {
 
     #[cfg(not(feature = "shuttle"))]
     fn may_lie_below(&self) -> bool {
-        let (desk, now_ms) = (&self.engine.desk, self.engine.clock.now_ms());
-        let verdict =
-            desk.memory.peek(self.key).map(|entry| judge(&entry, self.policy, now_ms, desk.marking(&entry)));
-        let is_served = matches!(verdict, Some(Verdict::Fresh { .. } | Verdict::Stale));
-        self.demand != Demand::Own && !is_served && !desk.flights.is_under_way(self.key)
+        let (desk, now_ms) = (&self.engine.coordinator, self.engine.clock.now_ms());
+        let verdict = desk
+            .memory
+            .peek(self.key)
+            .map(|entry| evaluate_freshness(&entry, self.policy, now_ms, desk.validity(&entry)));
+        let is_served = matches!(verdict, Some(Freshness::Fresh { .. } | Freshness::Stale));
+        self.directive != CacheDirective::LoadUnshared && !is_served && !desk.flights.is_under_way(self.key)
     }
 
-    /// What is kept under the key, in memory or, found when this read began, below it; and what the markers say.
-    fn seen(&self) -> Option<(Arc<Entry>, Marking)> {
-        let desk = &self.engine.desk;
-        desk.look(self.key)
-            .or_else(|| self.below.clone().map(|entry| (Arc::clone(&entry), desk.marking(&entry))))
+    /// The entry under the key, from memory or from the disk lookup at the start of this read, and its validity.
+    fn cached_entry(&self) -> Option<(Arc<Entry>, Validity)> {
+        let desk = &self.engine.coordinator;
+        desk.get(self.key).or_else(|| self.disk_entry.clone().map(|entry| (Arc::clone(&entry), desk.validity(&entry))))
     }
 
-    /// Where an entry was found.
+    /// Tier of an entry.
     fn tier(&self, entry: &Arc<Entry>) -> Tier {
-        let is_from_below = self.below.as_ref().is_some_and(|below| below.created() == entry.created());
+        let is_from_below = self.disk_entry.as_ref().is_some_and(|below| below.created() == entry.created());
         if is_from_below { Tier::Disk } else { Tier::Memory }
     }
 
-    async fn rounds(&mut self, first: Round<L::Pass>) -> Result<L::Pass> {
+    async fn rounds(&mut self, first: RoundResult<L::Pass>) -> ReadResult<L::Pass> {
         let mut round = first;
         for _ in 0..MAX_ROUNDS {
             match round {
-                Round::Answer(answer) => return answer,
-                Round::Again => {}
-                Round::Wait(wait) => {
+                RoundResult::Answer(answer) => return answer,
+                RoundResult::Again => {}
+                RoundResult::Wait(wait) => {
                     if let Some(answer) = self.wait(wait).await {
                         return answer;
                     }
@@ -197,186 +199,184 @@ impl<'a, L: Loader, F: FnOnce() -> L> Read<'a, L, F> {
         self.alone(LoadReason::Demanded).await
     }
 
-    /// Looks and decides once.
-    fn round(&mut self) -> Round<L::Pass> {
+    /// Looks up and decides once.
+    fn round(&mut self) -> RoundResult<L::Pass> {
         let now_ms = self.engine.clock.now_ms();
-        let seen = self.seen();
-        let sight = seen.as_ref().map(|(entry, marking)| self.sight(entry, *marking, now_ms));
-        if let Some((entry, Marking::Purged)) = &seen {
-            self.engine.desk.discard(self.key, entry.created());
+        let seen = self.cached_entry();
+        let sight = seen.as_ref().map(|(entry, marking)| self.entry_state(entry, *marking, now_ms));
+        if let Some((entry, Validity::Purged)) = &seen {
+            self.engine.coordinator.discard(self.key, entry.created());
         }
-        match plan(self.demand, sight) {
-            Plan::Serve { served, reason, refresh } => match seen {
-                Some((entry, _)) => {
-                    Round::Answer(Ok(self.serve_kept(entry, served, reason, refresh, now_ms)))
-                }
-                None => Round::Again,
+        match plan(self.directive, sight) {
+            ReadPlan::Serve { served, reason, refresh } => match seen {
+                Some((entry, _)) => RoundResult::Answer(Ok(self.serve_kept(entry, served, reason, refresh, now_ms))),
+                None => RoundResult::Again,
             },
-            Plan::NotCached => {
-                Round::Answer(Err(Failure::new(FailureKind::NotCached, "nothing usable is kept")))
+            ReadPlan::NotCached => {
+                RoundResult::Answer(Err(LoadError::new(LoadErrorKind::NotCached, "nothing usable is kept")))
             }
-            Plan::LoadAlone { why } => self.start_alone(why, now_ms),
-            Plan::Load { why, soft } => {
+            ReadPlan::LoadAlone { why } => self.start_alone(why, now_ms),
+            ReadPlan::Load { why, soft } => {
                 self.count_miss(why);
-                match self.engine.desk.recall(self.key, &self.reach, now_ms).as_deref() {
-                    Some(Memo::Failed { failure, .. }) => {
-                        Round::Answer(self.failed(failure.clone(), Reason::FailedLately(failure.kind)))
-                    }
-                    Some(Memo::Uncacheable { .. }) => self.start_alone(why, now_ms),
+                match self.engine.coordinator.negative_entry(self.key, &self.scope_hashes, now_ms).as_deref() {
+                    Some(NegativeEntry::Failed { failure, .. }) => RoundResult::Answer(
+                        self.failed(failure.clone(), CacheStatusReason::FailedRecently(failure.kind)),
+                    ),
+                    Some(NegativeEntry::Uncacheable { .. }) => self.start_alone(why, now_ms),
                     None => self.board(why, soft, seen, now_ms),
                 }
             }
         }
     }
 
-    fn sight(&self, entry: &Entry, marking: Marking, now_ms: u64) -> Sight {
+    fn entry_state(&self, entry: &Entry, marking: Validity, now_ms: u64) -> EntryState {
         let age_ms = now_ms.saturating_sub(entry.created_ms());
-        Sight {
-            verdict: judge(entry, self.policy, now_ms, marking),
-            just_loaded: age_ms <= millis(self.engine.desk.settings.reload_within),
+        EntryState {
+            freshness: evaluate_freshness(entry, self.policy, now_ms, marking),
+            just_loaded: age_ms <= millis(self.engine.coordinator.settings.reload_within),
         }
     }
 
-    /// Whether it is good for anything yet.
-    fn usable(&self, entry: &Entry, marking: Marking, now_ms: u64) -> bool {
-        let verdict = judge(entry, self.policy, now_ms, marking);
-        !matches!(verdict, Verdict::Dead | Verdict::Invalidated { fallback: false })
+    /// Whether the entry can still be served in any case.
+    fn usable(&self, entry: &Entry, marking: Validity, now_ms: u64) -> bool {
+        let verdict = evaluate_freshness(entry, self.policy, now_ms, marking);
+        !matches!(verdict, Freshness::Unusable | Freshness::Invalidated { fallback: false })
     }
 
     fn serve_kept(
         &mut self,
         entry: Arc<Entry>,
-        served: Served,
-        mut reason: Option<Reason>,
+        served: CacheStatus,
+        mut reason: Option<CacheStatusReason>,
         refresh: bool,
         now_ms: u64,
-    ) -> Answer<L::Pass> {
+    ) -> CacheResponse<L::Pass> {
         match served {
-            Served::Stale => &self.cell.stale,
-            Served::StaleOnError => &self.cell.stale_on_error,
-            _ => &self.cell.hits,
+            CacheStatus::Stale => &self.counters.stale,
+            CacheStatus::StaleOnError => &self.counters.stale_on_error,
+            _ => &self.counters.hits,
         }
         .one();
-        entry.note_read(now_ms);
-        if refresh && entry.backs_off(now_ms) {
-            reason = reason.map(|_| Reason::BackingOff);
+        entry.record_read(now_ms);
+        if refresh && entry.is_backing_off(now_ms) {
+            reason = reason.map(|_| CacheStatusReason::BackingOff);
         } else if refresh {
             self.refresh_behind(&entry, now_ms);
         }
         let tier = self.tier(&entry);
-        Answer::kept(entry, served, tier, now_ms, reason)
+        CacheResponse::cached(entry, served, tier, now_ms, reason)
     }
 
-    /// Starts one refresh behind this read, unless somebody has, or a failure a moment ago speaks against it.
+    /// Starts one background refresh, unless one is running or a recent failure forbids it.
     fn refresh_behind(&mut self, entry: &Arc<Entry>, now_ms: u64) {
-        let desk = &self.engine.desk;
-        if self.engine.stop.is_cancelled() || desk.recall(self.key, &self.reach, now_ms).is_some() {
+        let desk = &self.engine.coordinator;
+        if self.engine.stop.is_cancelled() || desk.negative_entry(self.key, &self.scope_hashes, now_ms).is_some() {
             return;
         }
-        let Some(claim) = entry.claim_refresh(now_ms) else { return };
-        if let Boarding::Lead(lead) = desk.board(self.key, &self.reach, Some(entry), now_ms) {
+        let Some(claim) = entry.try_begin_refresh(now_ms) else { return };
+        if let JoinOutcome::Lead(lead) = desk.join_or_start(self.key, &self.scope_hashes, Some(entry), now_ms) {
             self.launch(lead, LoadReason::Refresh, Some(Arc::clone(entry)), Some(claim));
         }
     }
 
-    /// Joins the load under way, or starts it.
+    /// Joins the load in progress, or starts one.
     fn board(
         &mut self,
         why: LoadReason,
         soft: bool,
-        seen: Option<(Arc<Entry>, Marking)>,
+        seen: Option<(Arc<Entry>, Validity)>,
         now_ms: u64,
-    ) -> Round<L::Pass> {
+    ) -> RoundResult<L::Pass> {
         let (engine, kept) = (self.engine, seen.as_ref().map(|(entry, _)| entry));
         let boarding = match self.offered.take() {
-            Some(flight) => engine.desk.flights.join(&flight),
-            None => engine.desk.board(self.key, &self.reach, kept, now_ms),
+            Some(flight) => engine.coordinator.flights.join(&flight),
+            None => engine.coordinator.join_or_start(self.key, &self.scope_hashes, kept, now_ms),
         };
         let replaces = seen.as_ref().is_some_and(|(entry, marking)| self.usable(entry, *marking, now_ms));
         let soft = soft.then_some(self.policy.soft_timeout);
         match boarding {
-            Boarding::Lead(lead) => {
-                let old = seen.and_then(|(entry, marking)| (marking != Marking::Purged).then_some(entry));
+            JoinOutcome::Lead(lead) => {
+                let old = seen.and_then(|(entry, marking)| (marking != Validity::Purged).then_some(entry));
                 let follow = lead.follow();
                 match self.launch(lead, why, old, None) {
-                    Some(own) => Round::Wait(Wait { follow, why, soft, own: Some(own), replaces }),
-                    // He has loaded before; somebody else's turn.
-                    None => Round::Again,
+                    Some(own) => RoundResult::Wait(FlightWait { follow, why, soft, own: Some(own), replaces }),
+                    // This caller already used its loader; let another one lead.
+                    None => RoundResult::Again,
                 }
             }
-            Boarding::Follow(follow) => {
+            JoinOutcome::Follow(follow) => {
                 let age = Duration::from_millis(follow.flight.age_ms(now_ms));
                 let soft = soft.map(|soft| soft.saturating_sub(age));
-                Round::Wait(Wait { follow, why, soft, own: None, replaces })
+                RoundResult::Wait(FlightWait { follow, why, soft, own: None, replaces })
             }
-            Boarding::LookAgain => Round::Again,
-            Boarding::TooManyFlights => {
-                engine.tally.flights_refused.one();
-                Round::Answer(self.overloaded("too many loads are under way"))
+            JoinOutcome::Retry => RoundResult::Again,
+            JoinOutcome::TooManyFlights => {
+                engine.counters.flights_refused.one();
+                RoundResult::Answer(self.overloaded("too many loads are under way"))
             }
-            Boarding::TooManyWaiters => {
-                engine.tally.waiters_refused.one();
-                Round::Answer(self.overloaded("too many wait for this load"))
+            JoinOutcome::TooManyWaiters => {
+                engine.counters.waiters_refused.one();
+                RoundResult::Answer(self.overloaded("too many wait for this load"))
             }
         }
     }
 
-    fn start_alone(&mut self, why: LoadReason, now_ms: u64) -> Round<L::Pass> {
+    fn start_alone(&mut self, why: LoadReason, now_ms: u64) -> RoundResult<L::Pass> {
         self.count_miss(why);
-        let Some(lead) = self.engine.desk.solo(now_ms) else {
-            self.engine.tally.flights_refused.one();
-            return Round::Answer(self.overloaded("too many loads are under way"));
+        let Some(lead) = self.engine.coordinator.start_unshared(now_ms) else {
+            self.engine.counters.flights_refused.one();
+            return RoundResult::Answer(self.overloaded("too many loads are under way"));
         };
-        let old = self.seen();
-        let old = old.and_then(|(entry, marking)| (marking != Marking::Purged).then_some(entry));
-        let replaces = old.as_ref().is_some_and(|entry| self.usable(entry, Marking::Clear, now_ms));
+        let old = self.cached_entry();
+        let old = old.and_then(|(entry, marking)| (marking != Validity::Purged).then_some(entry));
+        let replaces = old.as_ref().is_some_and(|entry| self.usable(entry, Validity::Valid, now_ms));
         let follow = lead.follow();
         match self.launch(lead, why, old, None) {
-            Some(own) => Round::Wait(Wait { follow, why, soft: None, own: Some(own), replaces }),
-            None => Round::Answer(self.overloaded("this caller has loaded already")),
+            Some(own) => RoundResult::Wait(FlightWait { follow, why, soft: None, own: Some(own), replaces }),
+            None => RoundResult::Answer(self.overloaded("this caller has loaded already")),
         }
     }
 
-    /// Loads for oneself and answers whatever comes.
-    async fn alone(&mut self, why: LoadReason) -> Result<L::Pass> {
+    /// Loads unshared and answers with the result, whatever it is.
+    async fn alone(&mut self, why: LoadReason) -> ReadResult<L::Pass> {
         let now_ms = self.engine.clock.now_ms();
         match self.start_alone(why, now_ms) {
-            Round::Answer(answer) => answer,
-            Round::Wait(wait) => {
+            RoundResult::Answer(answer) => answer,
+            RoundResult::Wait(wait) => {
                 let answer = self.wait(wait).await;
                 answer.unwrap_or_else(|| self.overloaded("the load was overtaken"))
             }
-            Round::Again => self.overloaded("the load was overtaken"),
+            RoundResult::Again => self.overloaded("the load was overtaken"),
         }
     }
 
     fn launch(
         &mut self,
-        lead: Lead,
+        lead: FlightLeader,
         why: LoadReason,
         old: Option<Arc<Entry>>,
-        claim: Option<RefreshClaim>,
+        claim: Option<RefreshPermit>,
     ) -> Option<oneshot::Receiver<L::Pass>> {
         let factory = self.factory.take()?;
         let loader = Arc::new(factory());
         let warmth = self.policy.warm.then(|| {
-            self.engine.keep_warm(self.key, self.policy, &loader, lead.flight.created, lead.flight.began_ms)
+            self.engine.keep_warm(self.key, self.policy, &loader, lead.flight.created, lead.flight.started_ms)
         });
-        let booking = Booking {
+        let booking = LoadContext {
             key: self.key.clone(),
             policy: *self.policy,
-            why,
-            cell: Arc::clone(&self.cell),
-            warmth: warmth.flatten(),
+            load_reason: why,
+            counters: Arc::clone(&self.counters),
+            access_rhythm: warmth.flatten(),
         };
         Some(self.engine.launch(lead, booking, loader, old, claim))
     }
 
     fn count_miss(&mut self, why: LoadReason) {
         if !std::mem::replace(&mut self.miss_counted, true) {
-            self.cell.miss(why);
-            if why == LoadReason::Absent && self.engine.desk.memory.take_regret(self.key) {
-                self.cell.regrets.one();
+            self.counters.record_miss(why);
+            if why == LoadReason::Absent && self.engine.coordinator.memory.take_recent_eviction(self.key) {
+                self.counters.eviction_misses.one();
             }
         }
     }

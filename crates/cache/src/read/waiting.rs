@@ -1,18 +1,18 @@
-//! The half of a read that waits for a load, and answers what came of it or what is kept in its place.
+//! The part of a read that waits for a load, and answers with its result or with the cached entry.
 
 use std::sync::Arc;
 
-use super::{Read, Result, Wait};
-use crate::answer::{Answer, Demand, Reason, Served, Tier};
-use crate::flight::Landed;
-use crate::freshness::judge;
-use crate::load::{Failure, FailureKind, Loader};
-use crate::policy::{Marking, Verdict};
+use super::{CacheRead, FlightWait, ReadResult};
+use crate::cache_response::{CacheDirective, CacheResponse, CacheStatus, CacheStatusReason, Tier};
+use crate::flight::LoadOutcome;
+use crate::freshness::evaluate_freshness;
+use crate::load::{LoadError, LoadErrorKind, Loader};
+use crate::policy::{Freshness, Validity};
 use crate::value::Entry;
 
-impl<L: Loader, F: FnOnce() -> L> Read<'_, L, F> {
-    /// Waits for a flight. `None` means: what it brought is not for this caller, he is to look again.
-    pub(super) async fn wait(&mut self, mut wait: Wait<L::Pass>) -> Option<Result<L::Pass>> {
+impl<L: Loader, F: FnOnce() -> L> CacheRead<'_, L, F> {
+    /// Waits for a flight. `None` means that its result is not valid for this caller, which must look up again.
+    pub(super) async fn wait(&mut self, mut wait: FlightWait<L::Pass>) -> Option<ReadResult<L::Pass>> {
         let (clock, hard) = (&self.engine.clock, self.policy.hard_timeout);
         let mut left = hard;
         if let Some(soft) = wait.soft {
@@ -28,47 +28,47 @@ impl<L: Loader, F: FnOnce() -> L> Read<'_, L, F> {
         if let Ok(landed) = clock.timeout(left, &mut wait.follow).await {
             return self.landed(wait, landed).await;
         }
-        let failure = Failure::new(FailureKind::TimedOut, "the load takes too long");
-        Some(self.failed(failure, Reason::Failed(FailureKind::TimedOut)))
+        let failure = LoadError::new(LoadErrorKind::TimedOut, "the load takes too long");
+        Some(self.failed(failure, CacheStatusReason::Failed(LoadErrorKind::TimedOut)))
     }
 
-    /// What is kept, when the load takes longer than the soft timeout; nothing if it was invalidated meanwhile.
-    fn instead_of_waiting(&self) -> Option<Answer<L::Pass>> {
+    /// The cached entry, when the load exceeds the soft timeout; none if it was invalidated meanwhile.
+    fn instead_of_waiting(&self) -> Option<CacheResponse<L::Pass>> {
         let now_ms = self.engine.clock.now_ms();
-        let (entry, marking) = self.seen()?;
-        let usable = marking == Marking::Clear && self.usable(&entry, marking, now_ms);
-        usable.then(|| self.serve_old(entry, Reason::SlowLoad, now_ms))
+        let (entry, marking) = self.cached_entry()?;
+        let usable = marking == Validity::Valid && self.usable(&entry, marking, now_ms);
+        usable.then(|| self.serve_old(entry, CacheStatusReason::SlowLoad, now_ms))
     }
 
-    async fn landed(&mut self, wait: Wait<L::Pass>, landed: Landed) -> Option<Result<L::Pass>> {
-        let Wait { follow, why, own, replaces, .. } = wait;
-        if !self.engine.desk.serves(&follow.flight, &landed, &self.reach, self.arrived) {
+    async fn landed(&mut self, wait: FlightWait<L::Pass>, landed: LoadOutcome) -> Option<ReadResult<L::Pass>> {
+        let FlightWait { follow, why, own, replaces, .. } = wait;
+        if !self.engine.coordinator.serves(&follow.flight, &landed, &self.scope_hashes, self.arrived) {
             return None;
         }
         let served = match (own.is_some(), replaces) {
-            (false, _) => Served::Joined,
-            (true, true) => Served::Refreshed,
-            (true, false) => Served::Loaded,
+            (false, _) => CacheStatus::Joined,
+            (true, true) => CacheStatus::Refreshed,
+            (true, false) => CacheStatus::Loaded,
         };
-        if served == Served::Joined && !matches!(landed, Landed::Uncacheable) {
-            self.cell.joins.one();
+        if served == CacheStatus::Joined && !matches!(landed, LoadOutcome::Uncacheable) {
+            self.counters.joins.one();
         }
         match landed {
-            Landed::Kept { entry, refusal, leaving } => {
+            LoadOutcome::Cacheable { entry, refusal, leaving } => {
                 let now_ms = self.engine.clock.now_ms();
-                entry.note_loaded(now_ms);
-                let reason = refusal.map(Reason::NotStored);
-                let answer = Answer::kept(entry, served, Tier::Source, now_ms, reason);
-                Some(Ok(answer.and_leaving(leaving)))
+                entry.record_loaded(now_ms);
+                let reason = refusal.map(CacheStatusReason::NotStored);
+                let answer = CacheResponse::cached(entry, served, Tier::Source, now_ms, reason);
+                Some(Ok(answer.with_delivery_guard(leaving)))
             }
-            Landed::Shared(value) => Some(Ok(Answer::Shared { value, served })),
-            Landed::Failed(failure) => {
-                let reason = Reason::Failed(failure.kind);
+            LoadOutcome::Shared(value) => Some(Ok(CacheResponse::Shared { value, served })),
+            LoadOutcome::Failed(failure) => {
+                let reason = CacheStatusReason::Failed(failure.kind);
                 Some(self.failed(failure, reason))
             }
-            Landed::Uncacheable => match own {
+            LoadOutcome::Uncacheable => match own {
                 Some(passed) => match passed.await {
-                    Ok(passed) => Some(Ok(Answer::Passed(passed))),
+                    Ok(passed) => Some(Ok(CacheResponse::Passed(passed))),
                     Err(_) => Some(self.overloaded("the load's result was lost")),
                 },
                 None => Some(Box::pin(self.alone(why)).await),
@@ -76,39 +76,39 @@ impl<L: Loader, F: FnOnce() -> L> Read<'_, L, F> {
         }
     }
 
-    /// Answers an old value in place of a failed load where the failure and the markers allow it.
-    pub(super) fn failed(&self, failure: Failure, reason: Reason) -> Result<L::Pass> {
-        let serves_old = match self.demand {
-            Demand::Own => false,
-            Demand::Ask => failure.kind.is_silence(),
-            _ => failure.kind.serves_old(),
+    /// Serves an old value in place of a failed load if the failure and the invalidations allow it.
+    pub(super) fn failed(&self, failure: LoadError, reason: CacheStatusReason) -> ReadResult<L::Pass> {
+        let serves_old = match self.directive {
+            CacheDirective::LoadUnshared => false,
+            CacheDirective::ReloadStrict => failure.kind.is_unanswered(),
+            _ => failure.kind.allows_stale(),
         };
         if !serves_old {
             return Err(failure);
         }
         let now_ms = self.engine.clock.now_ms();
-        let Some((entry, marking)) = self.seen() else { return Err(failure) };
+        let Some((entry, marking)) = self.cached_entry() else { return Err(failure) };
         if !self.usable(&entry, marking, now_ms) {
             return Err(failure);
         }
-        let fresh = matches!(judge(&entry, self.policy, now_ms, marking), Verdict::Fresh { .. });
-        if fresh && self.demand == Demand::Any {
-            entry.note_read(now_ms);
+        let fresh = matches!(evaluate_freshness(&entry, self.policy, now_ms, marking), Freshness::Fresh { .. });
+        if fresh && self.directive == CacheDirective::Any {
+            entry.record_read(now_ms);
             let tier = self.tier(&entry);
-            return Ok(Answer::kept(entry, Served::Hit, tier, now_ms, None));
+            return Ok(CacheResponse::cached(entry, CacheStatus::Hit, tier, now_ms, None));
         }
         Ok(self.serve_old(entry, reason, now_ms))
     }
 
-    pub(super) fn overloaded(&self, message: &'static str) -> Result<L::Pass> {
-        let kind = FailureKind::Overloaded;
-        self.failed(Failure::new(kind, message), Reason::Failed(kind))
+    pub(super) fn overloaded(&self, message: &'static str) -> ReadResult<L::Pass> {
+        let kind = LoadErrorKind::Overloaded;
+        self.failed(LoadError::new(kind, message), CacheStatusReason::Failed(kind))
     }
 
-    fn serve_old(&self, entry: Arc<Entry>, reason: Reason, now_ms: u64) -> Answer<L::Pass> {
-        self.cell.stale_on_error.one();
-        entry.note_read(now_ms);
+    fn serve_old(&self, entry: Arc<Entry>, reason: CacheStatusReason, now_ms: u64) -> CacheResponse<L::Pass> {
+        self.counters.stale_on_error.one();
+        entry.record_read(now_ms);
         let tier = self.tier(&entry);
-        Answer::kept(entry, Served::StaleOnError, tier, now_ms, Some(reason))
+        CacheResponse::cached(entry, CacheStatus::StaleOnError, tier, now_ms, Some(reason))
     }
 }

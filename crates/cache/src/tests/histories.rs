@@ -1,69 +1,73 @@
-//! Random histories of reads, writes, invalidations, failures and passing time, played to the engine and to the
-//! naive cache: every answer, what is kept after every step, and the number of loads must agree.
+//! Random histories of reads, writes, invalidations, failures and passing time, applied to the engine and to the naive
+//! cache. Every response, the entries after every step, and the number of loads must agree.
 
 use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError};
 
+use super::fixture::{CacheFixture, LoadScript, NAMESPACE, ReadOutcome, settle, text};
 use super::naive::{
-    Expected, HOLD_MS, Invalidated, Naive, PARTITIONS, Reach, SETTLE_FRESH_MS, SETTLE_MS, TEXTS, Who,
+    ExpectedResponse, HOLD_MS, KeyIndex, NaiveCache, NaiveInvalidation, NaiveScope, PARTITIONS, SETTLE_FRESH_MS,
+    SETTLE_MS, TEXTS,
 };
-use super::stage::{NAMESPACE, Outcome, Says, Stage, settle, text};
-use crate::{Answer, Demand, FailureKind, Invalidation, Key, Mode, Partition, Scope, Settings, Settle, Tag};
+use crate::{
+    CacheDirective, CacheResponse, CacheSettings, GracePeriod, Invalidation, InvalidationMode, Key, LoadErrorKind,
+    Partition, Scope, Tag,
+};
 
 const TAGS: [&str; 3] = ["t0", "t1", "t2"];
 
 #[derive(Debug, Clone)]
 enum Step {
-    Read(Who, Demand),
+    Read(KeyIndex, CacheDirective),
     /// A read, and an invalidation while it may still wait.
-    Race(Who, Demand, u64, Invalidated),
+    Race(KeyIndex, CacheDirective, u64, NaiveInvalidation),
     Pass(u64),
-    Invalidate(Invalidated),
+    Invalidate(NaiveInvalidation),
     Write(usize),
-    Says(usize, Says),
+    Says(usize, LoadScript),
     Takes(usize, u64),
     Tags(usize, u8),
 }
 
-fn who() -> impl Strategy<Value = Who> {
+fn who() -> impl Strategy<Value = KeyIndex> {
     (0..PARTITIONS.len(), 0..TEXTS.len())
 }
 
-fn demand() -> impl Strategy<Value = Demand> {
+fn demand() -> impl Strategy<Value = CacheDirective> {
     prop_oneof![
-        8 => Just(Demand::Any),
-        2 => Just(Demand::Reload),
-        1 => Just(Demand::Own),
-        1 => Just(Demand::OnlyIfCached),
-        1 => Just(Demand::Offline),
+        8 => Just(CacheDirective::Any),
+        2 => Just(CacheDirective::Reload),
+        1 => Just(CacheDirective::LoadUnshared),
+        1 => Just(CacheDirective::OnlyIfCached),
+        1 => Just(CacheDirective::Offline),
     ]
 }
 
-fn invalidated() -> impl Strategy<Value = Invalidated> {
+fn invalidated() -> impl Strategy<Value = NaiveInvalidation> {
     let partition = || proptest::option::of(0..PARTITIONS.len());
     let reach = prop_oneof![
-        2 => who().prop_map(Reach::Key),
-        4 => (partition(), 0..3_u8).prop_map(|(partition, tag)| Reach::Tag(partition, tag)),
+        2 => who().prop_map(NaiveScope::Key),
+        4 => (partition(), 0..3_u8).prop_map(|(partition, tag)| NaiveScope::Tag(partition, tag)),
         2 => (partition(), prop_oneof![Just("/a"), Just("/a/x"), Just("/b"), Just("/c")])
-            .prop_map(|(partition, prefix)| Reach::Prefix(partition, prefix)),
-        1 => (0..PARTITIONS.len()).prop_map(Reach::Partition),
-        1 => Just(Reach::Everything),
+            .prop_map(|(partition, prefix)| NaiveScope::Prefix(partition, prefix)),
+        1 => (0..PARTITIONS.len()).prop_map(NaiveScope::Partition),
+        1 => Just(NaiveScope::Everything),
     ];
-    let mode = prop_oneof![3 => Just(Mode::Mark), 1 => Just(Mode::Purge)];
+    let mode = prop_oneof![3 => Just(InvalidationMode::MarkStale), 1 => Just(InvalidationMode::Purge)];
     (reach, mode, proptest::bool::weighted(0.3), proptest::bool::weighted(0.15))
-        .prop_map(|(reach, mode, settles, holds)| Invalidated::new(reach, mode, settles, holds))
+        .prop_map(|(reach, mode, settles, holds)| NaiveInvalidation::new(reach, mode, settles, holds))
 }
 
-fn says() -> impl Strategy<Value = Says> {
+fn says() -> impl Strategy<Value = LoadScript> {
     prop_oneof![
-        6 => Just(Says::Value),
-        1 => Just(Says::Share),
-        1 => Just(Says::Gone),
-        1 => Just(Says::Pass),
-        1 => Just(Says::Panic),
-        3 => proptest::sample::select(&FailureKind::EVERY[..9]).prop_map(Says::Fail),
+        6 => Just(LoadScript::Value),
+        1 => Just(LoadScript::Share),
+        1 => Just(LoadScript::Gone),
+        1 => Just(LoadScript::Pass),
+        1 => Just(LoadScript::Panic),
+        3 => proptest::sample::select(&LoadErrorKind::EVERY[..9]).prop_map(LoadScript::Fail),
     ]
 }
 
@@ -90,49 +94,47 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 /// Both caches, side by side.
-struct Pair {
-    stage: Stage,
-    naive: Naive,
+struct CachePair {
+    stage: CacheFixture,
+    naive: NaiveCache,
     base_ms: u64,
 }
 
-impl Pair {
+impl CachePair {
     fn new() -> Self {
-        // Backing off is random and has tests of its own.
+        // Backing off is random and has its own tests.
         let none = Duration::ZERO;
-        let settings = Settings { refresh_backoff: none, refresh_backoff_max: none, ..Settings::default() };
-        let stage = Stage::with(settings);
-        Self { base_ms: stage.clock.now_ms(), naive: Naive::default(), stage }
+        let settings = CacheSettings { refresh_backoff: none, refresh_backoff_max: none, ..CacheSettings::default() };
+        let stage = CacheFixture::with(settings);
+        Self { base_ms: stage.clock.now_ms(), naive: NaiveCache::default(), stage }
     }
 
-    fn key(who: Who) -> Key {
-        Stage::key_of(PARTITIONS[who.0], TEXTS[who.1])
+    fn key(who: KeyIndex) -> Key {
+        CacheFixture::key_of(PARTITIONS[who.0], TEXTS[who.1])
     }
 
-    fn invalidate(stage: &Stage, invalidated: &Invalidated) {
+    fn invalidate(stage: &CacheFixture, invalidated: &NaiveInvalidation) {
         let partition = |at: &Option<usize>| at.map(|at| Partition::new(PARTITIONS[at]));
         let namespace = NAMESPACE.to_owned();
         let scope = match &invalidated.reach {
-            Reach::Key(who) => Scope::Key(Self::key(*who)),
-            Reach::Tag(at, tag) => {
+            NaiveScope::Key(who) => Scope::Key(Self::key(*who)),
+            NaiveScope::Tag(at, tag) => {
                 let tag = Tag::new(TAGS[usize::from(*tag)]);
                 Scope::Tag { namespace, partition: partition(at), tag }
             }
-            Reach::Prefix(at, prefix) => {
+            NaiveScope::Prefix(at, prefix) => {
                 Scope::Prefix { namespace, partition: partition(at), prefix: (*prefix).into() }
             }
-            Reach::Partition(at) => {
-                Scope::Partition { namespace, partition: Partition::new(PARTITIONS[*at]) }
-            }
-            Reach::Everything => Scope::All,
+            NaiveScope::Partition(at) => Scope::Partition { namespace, partition: Partition::new(PARTITIONS[*at]) },
+            NaiveScope::Everything => Scope::All,
         };
-        let settle = Settle {
-            lasting: Duration::from_millis(SETTLE_MS),
+        let settle = GracePeriod {
+            duration: Duration::from_millis(SETTLE_MS),
             max_fresh: Duration::from_millis(SETTLE_FRESH_MS),
         };
         let how = Invalidation {
             mode: invalidated.mode,
-            settle: invalidated.settles.then_some(settle),
+            grace_period: invalidated.settles.then_some(settle),
             unstorable_for: invalidated.holds.then_some(Duration::from_millis(HOLD_MS)),
         };
         stage.cache.invalidate(&scope, &how);
@@ -154,7 +156,7 @@ impl Pair {
                 if self.naive.tied {
                     return Ok(());
                 }
-                // If the read was over before, time goes on until the invalidation.
+                // If the read ended earlier, time continues until the invalidation.
                 race.await.unwrap();
                 let now_ms = self.stage.clock.now_ms() - self.base_ms;
                 self.naive.pass(now_ms - self.naive.now_ms);
@@ -180,8 +182,7 @@ impl Pair {
                 naive.scripts[*key].takes_ms = *millis;
             }
             Step::Tags(key, tags) => {
-                let carried: Vec<&str> =
-                    (0..3).filter(|tag| tags & (1 << tag) != 0).map(|tag| TAGS[tag]).collect();
+                let carried: Vec<&str> = (0..3).filter(|tag| tags & (1 << tag) != 0).map(|tag| TAGS[tag]).collect();
                 stage.source.tags(TEXTS[*key], &carried);
                 naive.scripts[*key].tags = *tags;
             }
@@ -189,7 +190,7 @@ impl Pair {
         self.compare().await
     }
 
-    async fn read(&mut self, who: Who, demand: Demand) -> Result<(), TestCaseError> {
+    async fn read(&mut self, who: KeyIndex, demand: CacheDirective) -> Result<(), TestCaseError> {
         let key = Self::key(who);
         let refresh_at_ms = self.stage.cache.peek(&key).map(|entry| {
             let after_ms = entry.refresh_at_ms() - entry.stored_ms();
@@ -224,14 +225,14 @@ impl Pair {
     }
 }
 
-fn answered(outcome: &Outcome) -> Expected {
+fn answered(outcome: &ReadOutcome) -> ExpectedResponse {
     match outcome {
-        Ok(Answer::Kept { entry, served, .. }) => Expected::Value(*served, text(entry.value())),
-        Ok(Answer::Shared { value, served }) => Expected::Value(*served, text(value)),
-        Ok(Answer::Passed(passed)) => {
-            Expected::Passed(passed.strip_prefix("passed v").unwrap().parse().unwrap())
+        Ok(CacheResponse::Cached { entry, served, .. }) => ExpectedResponse::Value(*served, text(entry.value())),
+        Ok(CacheResponse::Shared { value, served }) => ExpectedResponse::Value(*served, text(value)),
+        Ok(CacheResponse::Passed(passed)) => {
+            ExpectedResponse::Passed(passed.strip_prefix("passed v").unwrap().parse().unwrap())
         }
-        Err(failure) => Expected::Failed(failure.kind),
+        Err(failure) => ExpectedResponse::Failed(failure.kind),
     }
 }
 
@@ -243,7 +244,7 @@ proptest! {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(async {
-            let mut pair = Pair::new();
+            let mut pair = CachePair::new();
             for step in &steps {
                 pair.play(step).await?;
                 if pair.naive.tied {

@@ -1,10 +1,13 @@
-//! Never undone: what began before an invalidation never comes back after it.
+//! Never undone: a load that began before an invalidation has no effect after it.
 
 use std::time::Duration;
 
-use super::stage::{NAMESPACE, Says, Stage, kind, said, tag_scope, text};
-use crate::Served::{Hit, Joined, Loaded, Refreshed, StaleOnError};
-use crate::{Answer, Demand, FailureKind, Invalidation, Partition, Reason, Refusal, Scope, Settle, Tag};
+use super::fixture::{CacheFixture, LoadScript, NAMESPACE, kind, said, tag_scope, text};
+use crate::CacheStatus::{Hit, Joined, Loaded, Refreshed, StaleOnError};
+use crate::{
+    CacheDirective, CacheResponse, CacheStatusReason, GracePeriod, Invalidation, LoadErrorKind, NotStoredReason,
+    Partition, Scope, Tag,
+};
 
 fn of_anna(tag: &str) -> Scope {
     Scope::Tag { namespace: NAMESPACE.into(), partition: Some(Partition::new("anna")), tag: Tag::new(tag) }
@@ -12,7 +15,7 @@ fn of_anna(tag: &str) -> Scope {
 
 #[tokio::test(start_paused = true)]
 async fn a_load_that_began_before_an_invalidation_is_not_kept_behind_it() {
-    let stage = Stage::new();
+    let stage = CacheFixture::new();
     stage.source.takes("/a", 500);
     stage.source.tags("/a", &["item:1"]);
     let early = stage.reader("/a").await;
@@ -20,11 +23,11 @@ async fn a_load_that_began_before_an_invalidation_is_not_kept_behind_it() {
     stage.mark_tag("item:1");
     let early = early.await.unwrap();
     assert_eq!(said(&early), (Loaded, "anna v0".into()), "he came before: it is his");
-    let Ok(Answer::Kept { reason, .. }) = early else { panic!() };
-    assert_eq!(reason, Some(Reason::NotStored(Refusal::Invalidated)));
-    assert!(stage.cache.peek(&Stage::key("/a")).is_none());
+    let Ok(CacheResponse::Cached { reason, .. }) = early else { panic!() };
+    assert_eq!(reason, Some(CacheStatusReason::NotStored(NotStoredReason::Invalidated)));
+    assert!(stage.cache.peek(&CacheFixture::key("/a")).is_none());
     assert_eq!(said(&stage.read("/a").await), (Loaded, "anna v1".into()));
-    assert_eq!(stage.class().refused(Refusal::Invalidated), 1);
+    assert_eq!(stage.class().not_stored_for(NotStoredReason::Invalidated), 1);
     stage.strike(2).await;
 }
 
@@ -34,17 +37,17 @@ async fn a_caller_after_an_invalidation_never_joins_a_load_from_before() {
         Scope::All,
         Scope::Namespace(NAMESPACE.into()),
         Scope::Partition { namespace: NAMESPACE.into(), partition: Partition::new("anna") },
-        Scope::Key(Stage::key("/a/b")),
+        Scope::Key(CacheFixture::key("/a/b")),
         Scope::Prefix { namespace: NAMESPACE.into(), partition: None, prefix: "/a".into() },
         tag_scope("item:1"),
         of_anna("item:1"),
     ] {
-        let stage = Stage::new();
+        let stage = CacheFixture::new();
         stage.source.takes("/a/b", 500);
         stage.source.tags("/a/b", &["item:1"]);
         let early = stage.reader("/a/b").await;
         stage.source.write("/a/b");
-        stage.cache.invalidate(&scope, &Invalidation::mark());
+        stage.cache.invalidate(&scope, &Invalidation::mark_stale());
         let late = stage.reader("/a/b").await;
         assert_eq!(said(&early.await.unwrap()).1, "anna v0");
         assert_eq!(said(&late.await.unwrap()).1, "anna v1", "{scope:?}");
@@ -55,7 +58,7 @@ async fn a_caller_after_an_invalidation_never_joins_a_load_from_before() {
 
 #[tokio::test(start_paused = true)]
 async fn those_who_come_after_an_invalidation_are_no_crowd_either() {
-    let stage = Stage::new();
+    let stage = CacheFixture::new();
     stage.source.takes("/a", 500);
     stage.source.tags("/a", &["item:1"]);
     let mut crowd = Vec::new();
@@ -76,9 +79,9 @@ async fn those_who_come_after_an_invalidation_are_no_crowd_either() {
 
 #[tokio::test(start_paused = true)]
 async fn a_shared_answer_from_before_is_not_for_whoever_came_after() {
-    let stage = Stage::new();
+    let stage = CacheFixture::new();
     stage.source.takes("/a", 500);
-    stage.source.says("/a", Says::Share);
+    stage.source.says("/a", LoadScript::Share);
     let early = stage.reader("/a").await;
     stage.source.write("/a");
     stage.mark_tag("some tag nobody can know it had");
@@ -90,7 +93,7 @@ async fn a_shared_answer_from_before_is_not_for_whoever_came_after() {
 
 #[tokio::test(start_paused = true)]
 async fn a_marked_value_is_not_served_stale_nor_after_the_soft_timeout() {
-    let stage = Stage::new();
+    let stage = CacheFixture::new();
     stage.source.tags("/a", &["item:1"]);
     stage.read("/a").await.unwrap();
     stage.source.write("/a");
@@ -104,7 +107,7 @@ async fn a_marked_value_is_not_served_stale_nor_after_the_soft_timeout() {
 
 #[tokio::test(start_paused = true)]
 async fn an_invalidation_while_waiting_takes_the_old_value_from_the_soft_timeout() {
-    let stage = Stage::new();
+    let stage = CacheFixture::new();
     stage.source.tags("/a", &["item:1"]);
     stage.read("/a").await.unwrap();
     stage.pass_s(150).await;
@@ -113,17 +116,13 @@ async fn an_invalidation_while_waiting_takes_the_old_value_from_the_soft_timeout
     stage.pass(500).await;
     stage.mark_tag("item:1");
     let outcome = waiting.await.unwrap();
-    assert_eq!(
-        said(&outcome),
-        (Refreshed, "anna v0".into()),
-        "the load's own result, which he came early for"
-    );
+    assert_eq!(said(&outcome), (Refreshed, "anna v0".into()), "the load's own result, which he came early for");
     stage.strike(2).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_invalidation_while_waiting_does_not_lengthen_the_wait() {
-    let stage = Stage::new();
+    let stage = CacheFixture::new();
     stage.source.tags("/a", &["item:1"]);
     stage.read("/a").await.unwrap();
     stage.pass_s(150).await;
@@ -140,54 +139,54 @@ async fn an_invalidation_while_waiting_does_not_lengthen_the_wait() {
 
 #[tokio::test(start_paused = true)]
 async fn a_marked_value_stands_in_when_loading_fails_and_a_purged_one_never() {
-    let stage = Stage::new();
+    let stage = CacheFixture::new();
     stage.source.tags("/a", &["item:1"]);
     stage.read("/a").await.unwrap();
     stage.mark_tag("item:1");
-    stage.source.says("/a", Says::Fail(FailureKind::Unreachable));
+    stage.source.says("/a", LoadScript::Fail(LoadErrorKind::Unreachable));
     let outcome = stage.read("/a").await;
     assert_eq!(said(&outcome), (StaleOnError, "anna v0".into()));
-    let Ok(Answer::Kept { reason, .. }) = outcome else { panic!() };
-    assert_eq!(reason, Some(Reason::Failed(FailureKind::Unreachable)));
+    let Ok(CacheResponse::Cached { reason, .. }) = outcome else { panic!() };
+    assert_eq!(reason, Some(CacheStatusReason::Failed(LoadErrorKind::Unreachable)));
 
     stage.cache.invalidate(&tag_scope("item:1"), &Invalidation::purge());
-    assert_eq!(kind(&stage.read("/a").await), FailureKind::Unreachable);
-    assert!(stage.cache.peek(&Stage::key("/a")).is_none(), "and it is not kept either");
+    assert_eq!(kind(&stage.read("/a").await), LoadErrorKind::Unreachable);
+    assert!(stage.cache.peek(&CacheFixture::key("/a")).is_none(), "and it is not kept either");
     stage.strike(3).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_purged_value_does_not_come_back_by_a_later_mark() {
-    let stage = Stage::new();
+    let stage = CacheFixture::new();
     stage.source.tags("/a", &["item:1"]);
     stage.read("/a").await.unwrap();
     stage.cache.invalidate(&tag_scope("item:1"), &Invalidation::purge());
     stage.mark_tag("item:1");
-    stage.source.says("/a", Says::Fail(FailureKind::TimedOut));
-    assert_eq!(kind(&stage.read("/a").await), FailureKind::TimedOut);
+    stage.source.says("/a", LoadScript::Fail(LoadErrorKind::TimedOut));
+    assert_eq!(kind(&stage.read("/a").await), LoadErrorKind::TimedOut);
     stage.strike(2).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn purging_a_key_frees_it_at_once() {
-    let stage = Stage::new();
+    let stage = CacheFixture::new();
     stage.read("/a").await.unwrap();
     assert_eq!(stage.cache.stats().entries, 1);
-    stage.cache.invalidate(&Scope::Key(Stage::key("/a")), &Invalidation::purge());
+    stage.cache.invalidate(&Scope::Key(CacheFixture::key("/a")), &Invalidation::purge());
     assert_eq!((stage.cache.stats().entries, stage.cache.stats().bytes, stage.class().bytes), (0, 0, 0));
     stage.strike(1).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_invalidation_reaches_its_scope_and_nothing_else() {
-    let stage = Stage::new();
-    let (anna, bert) = (Stage::key_of("anna", "/a/1"), Stage::key_of("bert", "/a/1"));
-    let other = Stage::key_of("anna", "/b/1");
+    let stage = CacheFixture::new();
+    let (anna, bert) = (CacheFixture::key_of("anna", "/a/1"), CacheFixture::key_of("bert", "/a/1"));
+    let other = CacheFixture::key_of("anna", "/b/1");
     for text in ["/a/1", "/b/1"] {
         stage.source.tags(text, &[text]);
     }
     for key in [&anna, &bert, &other] {
-        stage.ask(key, Demand::Any).await.unwrap();
+        stage.ask(key, CacheDirective::Any).await.unwrap();
     }
     for (scope, hers, his, others) in [
         (of_anna("/a/1"), Refreshed, Hit, Hit),
@@ -220,9 +219,9 @@ async fn an_invalidation_reaches_its_scope_and_nothing_else() {
         (Scope::Namespace(NAMESPACE.into()), Refreshed, Refreshed, Refreshed),
         (Scope::All, Refreshed, Refreshed, Refreshed),
     ] {
-        stage.cache.invalidate(&scope, &Invalidation::mark());
+        stage.cache.invalidate(&scope, &Invalidation::mark_stale());
         for (key, wanted) in [(&anna, hers), (&bert, his), (&other, others)] {
-            assert_eq!(said(&stage.ask(key, Demand::Any).await).0, wanted, "{key:?} after {scope:?}");
+            assert_eq!(said(&stage.ask(key, CacheDirective::Any).await).0, wanted, "{key:?} after {scope:?}");
         }
     }
     let asked = stage.source.asked();
@@ -231,10 +230,10 @@ async fn an_invalidation_reaches_its_scope_and_nothing_else() {
 
 #[tokio::test(start_paused = true)]
 async fn loads_soon_after_a_confirmed_write_live_shortly() {
-    let stage = Stage::new();
+    let stage = CacheFixture::new();
     stage.source.tags("/a", &["item:1"]);
-    let settle = Settle { lasting: Duration::from_secs(3), max_fresh: Duration::from_secs(1) };
-    let how = Invalidation { settle: Some(settle), ..Invalidation::mark() };
+    let settle = GracePeriod { duration: Duration::from_secs(3), max_fresh: Duration::from_secs(1) };
+    let how = Invalidation { grace_period: Some(settle), ..Invalidation::mark_stale() };
     stage.cache.invalidate(&tag_scope("item:1"), &how);
     stage.pass(2999).await;
     stage.read("/a").await.unwrap();
@@ -249,18 +248,18 @@ async fn loads_soon_after_a_confirmed_write_live_shortly() {
 
 #[tokio::test(start_paused = true)]
 async fn after_a_write_of_unknown_outcome_nothing_is_stored_for_a_while() {
-    let stage = Stage::new();
+    let stage = CacheFixture::new();
     stage.source.tags("/a", &["item:1"]);
     stage.read("/a").await.unwrap();
-    let how = Invalidation { unstorable_for: Some(Duration::from_secs(30)), ..Invalidation::mark() };
+    let how = Invalidation { unstorable_for: Some(Duration::from_secs(30)), ..Invalidation::mark_stale() };
     stage.cache.invalidate(&tag_scope("item:1"), &how);
     stage.pass(29_500).await;
     stage.source.takes("/a", 100);
     let (one, two) = (stage.reader("/a").await, stage.reader("/a").await);
     let one = one.await.unwrap();
     assert_eq!(said(&one).0, Refreshed);
-    let Ok(Answer::Kept { reason, .. }) = one else { panic!() };
-    assert_eq!(reason, Some(Reason::NotStored(Refusal::Unsettled)));
+    let Ok(CacheResponse::Cached { reason, .. }) = one else { panic!() };
+    assert_eq!(reason, Some(CacheStatusReason::NotStored(NotStoredReason::WriteInDoubt)));
     assert_eq!(said(&two.await.unwrap()).0, Joined, "callers share the load all the same");
     assert_eq!(stage.source.asked(), 2);
 
@@ -269,11 +268,7 @@ async fn after_a_write_of_unknown_outcome_nothing_is_stored_for_a_while() {
     stage.pass(401).await;
     let after = stage.reader("/a").await;
     across.await.unwrap().unwrap();
-    assert_eq!(
-        text(stage.cache.peek(&Stage::key("/a")).unwrap().value()),
-        "anna v0",
-        "begun inside, not kept"
-    );
+    assert_eq!(text(stage.cache.peek(&CacheFixture::key("/a")).unwrap().value()), "anna v0", "begun inside, not kept");
     assert_eq!(said(&after.await.unwrap()).0, Refreshed, "what began inside is not for him who came after");
     assert_eq!(said(&stage.read("/a").await).0, Hit);
     stage.strike(4).await;
@@ -281,18 +276,18 @@ async fn after_a_write_of_unknown_outcome_nothing_is_stored_for_a_while() {
 
 #[tokio::test(start_paused = true)]
 async fn during_an_unknown_outcome_the_old_value_stands_in_for_a_dead_source() {
-    let stage = Stage::new();
+    let stage = CacheFixture::new();
     stage.read("/a").await.unwrap();
-    let how = Invalidation { unstorable_for: Some(Duration::from_secs(30)), ..Invalidation::mark() };
-    stage.cache.invalidate(&Scope::Key(Stage::key("/a")), &how);
-    stage.source.says("/a", Says::Fail(FailureKind::Unreachable));
+    let how = Invalidation { unstorable_for: Some(Duration::from_secs(30)), ..Invalidation::mark_stale() };
+    stage.cache.invalidate(&Scope::Key(CacheFixture::key("/a")), &how);
+    stage.source.says("/a", LoadScript::Fail(LoadErrorKind::Unreachable));
     assert_eq!(said(&stage.read("/a").await), (StaleOnError, "anna v0".into()));
     stage.strike(2).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_a_refresh_brings_is_fenced_like_any_load() {
-    let stage = Stage::new();
+    let stage = CacheFixture::new();
     stage.source.tags("/a", &["item:1"]);
     stage.read("/a").await.unwrap();
     stage.pass_s(100).await;
@@ -301,7 +296,7 @@ async fn what_a_refresh_brings_is_fenced_like_any_load() {
     stage.source.write("/a");
     stage.mark_tag("item:1");
     stage.pass(500).await;
-    let entry = stage.cache.peek(&Stage::key("/a")).unwrap();
+    let entry = stage.cache.peek(&CacheFixture::key("/a")).unwrap();
     assert!(entry.created_ms() < stage.clock.now_ms() - 50_000, "the refresh was not kept");
     assert_eq!(said(&stage.read("/a").await), (Refreshed, "anna v1".into()));
     stage.strike(3).await;
@@ -309,7 +304,7 @@ async fn what_a_refresh_brings_is_fenced_like_any_load() {
 
 #[tokio::test(start_paused = true)]
 async fn too_many_markers_become_few_that_cover_more() {
-    let stage = Stage::with(crate::Settings { max_markers: 64, ..crate::Settings::default() });
+    let stage = CacheFixture::with(crate::CacheSettings { max_markers: 64, ..crate::CacheSettings::default() });
     stage.source.tags("/old", &["item:1"]);
     stage.read("/old").await.unwrap();
     for item in 0..1000 {

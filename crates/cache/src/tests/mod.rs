@@ -1,9 +1,10 @@
-//! Tests of the whole engine in paused time. Each room tests what one promise says; all speak through the stage.
+//! Tests of the whole engine in paused time. Each module tests one promise; all use the fixture.
 
 mod ahead;
 mod diagnosis;
 mod failures;
 mod figures;
+mod fixture;
 mod flights;
 mod histories;
 mod invalidation;
@@ -14,5 +15,4 @@ mod refresh;
 mod regressions;
 mod set_back;
 mod slept;
-mod stage;
 mod warming;

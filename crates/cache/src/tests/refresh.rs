@@ -1,17 +1,17 @@
-//! Refreshes behind a read: one at a time, ahead of time, and ever more rarely while they fail.
+//! Background refreshes: one at a time, ahead of expiry, and with growing backoff while they fail.
 
 use std::time::Duration;
 
-use super::stage::{POLICY, Says, Stage, said, settle};
-use crate::Served::{Hit, Refreshed, Stale};
-use crate::{Answer, FailureKind, LoadReason, Policy, Reason, Settings};
+use super::fixture::{CacheFixture, LoadScript, POLICY, said, settle};
+use crate::CacheStatus::{Hit, Refreshed, Stale};
+use crate::{CacheResponse, CacheSettings, CacheStatusReason, LoadErrorKind, LoadReason, Policy};
 
 #[tokio::test(start_paused = true)]
 async fn a_read_late_in_the_fresh_time_refreshes_behind() {
-    let stage = Stage::new();
+    let stage = CacheFixture::new();
     stage.read("/a").await.unwrap();
     stage.source.write("/a");
-    let due_ms = stage.cache.peek(&Stage::key("/a")).unwrap().refresh_at_ms();
+    let due_ms = stage.cache.peek(&CacheFixture::key("/a")).unwrap().refresh_at_ms();
     stage.pass(due_ms - stage.clock.now_ms() - 1).await;
     assert_eq!(said(&stage.read("/a").await), (Hit, "anna v0".into()));
     stage.pass(1).await;
@@ -24,7 +24,7 @@ async fn a_read_late_in_the_fresh_time_refreshes_behind() {
 
 #[tokio::test(start_paused = true)]
 async fn many_reads_cause_one_refresh() {
-    let stage = Stage::new();
+    let stage = CacheFixture::new();
     stage.read("/a").await.unwrap();
     stage.source.takes("/a", 5000);
     stage.pass_s(110).await;
@@ -37,7 +37,7 @@ async fn many_reads_cause_one_refresh() {
 
 #[tokio::test(start_paused = true)]
 async fn without_refresh_ahead_the_fresh_time_is_used_up() {
-    let mut stage = Stage::new();
+    let mut stage = CacheFixture::new();
     stage.policy = Policy { refresh_ahead: false, ..POLICY };
     stage.read("/a").await.unwrap();
     stage.pass(99_999).await;
@@ -47,10 +47,10 @@ async fn without_refresh_ahead_the_fresh_time_is_used_up() {
 
 #[tokio::test(start_paused = true)]
 async fn failing_refreshes_back_off() {
-    let mut stage = Stage::new();
+    let mut stage = CacheFixture::new();
     stage.policy = Policy { stale: Duration::from_secs(1000), ..POLICY };
     stage.read("/a").await.unwrap();
-    stage.source.says("/a", Says::Fail(FailureKind::Malformed));
+    stage.source.says("/a", LoadScript::Fail(LoadErrorKind::Malformed));
     stage.pass_s(100).await;
     for _ in 0..400 {
         assert_eq!(said(&stage.read("/a").await).0, Stale);
@@ -59,9 +59,9 @@ async fn failing_refreshes_back_off() {
     let tried = stage.source.asked() - 1;
     // 1, 2, 4, 8, 16, 32, then 60 s apart, each 10 % more or less.
     assert!((10..=14).contains(&tried), "{tried} tries in 400 s");
-    let Ok(Answer::Kept { reason, .. }) = stage.read("/a").await else { panic!() };
-    assert_eq!(reason, Some(Reason::BackingOff));
-    stage.source.says("/a", Says::Value);
+    let Ok(CacheResponse::Cached { reason, .. }) = stage.read("/a").await else { panic!() };
+    assert_eq!(reason, Some(CacheStatusReason::BackingOff));
+    stage.source.says("/a", LoadScript::Value);
     stage.pass_s(70).await;
     stage.read("/a").await.unwrap();
     stage.pass(1).await;
@@ -72,8 +72,8 @@ async fn failing_refreshes_back_off() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refresh_that_brings_nothing_to_keep_backs_off_too() {
-    for says in [Says::Share, Says::Pass, Says::Panic] {
-        let mut stage = Stage::new();
+    for says in [LoadScript::Share, LoadScript::Pass, LoadScript::Panic] {
+        let mut stage = CacheFixture::new();
         stage.policy = Policy { stale: Duration::from_secs(1000), ..POLICY };
         stage.read("/a").await.unwrap();
         stage.source.says("/a", says.clone());
@@ -89,7 +89,7 @@ async fn a_refresh_that_brings_nothing_to_keep_backs_off_too() {
 
 #[tokio::test(start_paused = true)]
 async fn a_value_that_grew_too_large_to_keep_is_not_refreshed_at_every_read() {
-    let mut stage = Stage::with(Settings { max_entry_bytes: 10_000, ..Settings::default() });
+    let mut stage = CacheFixture::with(CacheSettings { max_entry_bytes: 10_000, ..CacheSettings::default() });
     stage.policy = Policy { stale: Duration::from_secs(1000), ..POLICY };
     stage.read("/a").await.unwrap();
     stage.source.weighs("/a", 20_000);
@@ -103,7 +103,7 @@ async fn a_value_that_grew_too_large_to_keep_is_not_refreshed_at_every_read() {
 
 #[tokio::test(start_paused = true)]
 async fn after_the_stale_window_the_reader_waits() {
-    let stage = Stage::new();
+    let stage = CacheFixture::new();
     stage.read("/a").await.unwrap();
     stage.source.takes("/a", 700);
     stage.source.write("/a");
@@ -114,7 +114,7 @@ async fn after_the_stale_window_the_reader_waits() {
 
 #[tokio::test(start_paused = true)]
 async fn after_shutdown_no_refresh_starts() {
-    let stage = Stage::new();
+    let stage = CacheFixture::new();
     stage.read("/a").await.unwrap();
     stage.pass_s(120).await;
     stage.cache.shutdown();

@@ -1,17 +1,17 @@
 //! Known defects of other caches, one test each, named after what went wrong there: in the cases of a read (b1), in
-//! sharing loads (b2), in refreshing (b4), in tags and markers (b6), at the fence (b7).
+//! sharing loads (b2), in refreshing (b4), in tags and invalidations (b6), at the fence (b7).
 
 use std::time::Duration;
 
-use super::stage::{POLICY, Says, Stage, kind, said, settle, tag_scope, text};
-use crate::Served::{Hit, Joined, Loaded, Refreshed, Stale, StaleOnError};
-use crate::{Answer, Demand, FailureKind, Invalidation, Policy, Scope, Tag};
+use super::fixture::{CacheFixture, LoadScript, POLICY, kind, said, settle, tag_scope, text};
+use crate::CacheStatus::{Hit, Joined, Loaded, Refreshed, Stale, StaleOnError};
+use crate::{CacheDirective, CacheResponse, Invalidation, LoadErrorKind, Policy, Scope, Tag};
 
 #[tokio::test(start_paused = true)]
 async fn b1_a_value_kept_through_failures_does_not_live_for_ever() {
-    let stage = Stage::new();
+    let stage = CacheFixture::new();
     stage.read("/a").await.unwrap();
-    stage.source.says("/a", Says::Fail(FailureKind::Unreachable));
+    stage.source.says("/a", LoadScript::Fail(LoadErrorKind::Unreachable));
     let mut lived = 0;
     while stage.read("/a").await.is_ok() {
         stage.pass_s(10).await;
@@ -24,18 +24,18 @@ async fn b1_a_value_kept_through_failures_does_not_live_for_ever() {
 
 #[tokio::test(start_paused = true)]
 async fn b1_the_windows_count_from_storing_and_are_not_moved_by_reads() {
-    let stage = Stage::new();
+    let stage = CacheFixture::new();
     stage.read("/a").await.unwrap();
-    let before = stage.cache.peek(&Stage::key("/a")).unwrap().horizons();
+    let before = stage.cache.peek(&CacheFixture::key("/a")).unwrap().deadlines();
     stage.pass_s(60).await;
     stage.read("/a").await.unwrap();
-    assert_eq!(stage.cache.peek(&Stage::key("/a")).unwrap().horizons(), before);
+    assert_eq!(stage.cache.peek(&CacheFixture::key("/a")).unwrap().deadlines(), before);
     stage.strike(1).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn b1_a_load_that_timed_out_softly_is_completed_in_the_background() {
-    let stage = Stage::new();
+    let stage = CacheFixture::new();
     stage.read("/a").await.unwrap();
     stage.source.write("/a");
     stage.source.takes("/a", 1500);
@@ -48,7 +48,7 @@ async fn b1_a_load_that_timed_out_softly_is_completed_in_the_background() {
 
 #[tokio::test(start_paused = true)]
 async fn b1_incoherent_timeouts_are_cut_to_what_can_hold() {
-    let mut stage = Stage::new();
+    let mut stage = CacheFixture::new();
     stage.policy = Policy { soft_timeout: Duration::from_mins(1), ..POLICY };
     stage.read("/a").await.unwrap();
     stage.pass_s(150).await;
@@ -61,7 +61,7 @@ async fn b1_incoherent_timeouts_are_cut_to_what_can_hold() {
 
 #[tokio::test(start_paused = true)]
 async fn b2_a_load_whose_starter_was_cancelled_neither_panics_nor_strands_the_others() {
-    let stage = Stage::new();
+    let stage = CacheFixture::new();
     stage.source.takes("/a", 500);
     let mut crowd = Vec::new();
     for _ in 0..10 {
@@ -77,7 +77,7 @@ async fn b2_a_load_whose_starter_was_cancelled_neither_panics_nor_strands_the_ot
 
 #[tokio::test(start_paused = true)]
 async fn b2_a_stuck_reload_does_not_freeze_the_key() {
-    let stage = Stage::new();
+    let stage = CacheFixture::new();
     stage.read("/a").await.unwrap();
     stage.source.takes("/a", 10_000_000);
     stage.pass_s(120).await;
@@ -92,16 +92,16 @@ async fn b2_a_stuck_reload_does_not_freeze_the_key() {
 
 #[tokio::test(start_paused = true)]
 async fn b2_followers_of_something_uncacheable_are_not_served_one_after_the_other() {
-    let stage = Stage::new();
+    let stage = CacheFixture::new();
     stage.source.takes("/a", 1000);
-    stage.source.says("/a", Says::Pass);
+    stage.source.says("/a", LoadScript::Pass);
     let mut crowd = Vec::new();
     for _ in 0..30 {
         crowd.push(stage.reader("/a").await);
     }
     let before = stage.clock.now_ms();
     for caller in crowd {
-        assert!(matches!(caller.await.unwrap(), Ok(Answer::Passed(_))));
+        assert!(matches!(caller.await.unwrap(), Ok(CacheResponse::Passed(_))));
     }
     assert_eq!(stage.clock.now_ms() - before, 2000);
     stage.strike(30).await;
@@ -109,9 +109,9 @@ async fn b2_followers_of_something_uncacheable_are_not_served_one_after_the_othe
 
 #[tokio::test(start_paused = true)]
 async fn b4_a_failed_refresh_is_not_retried_by_the_very_next_read() {
-    let stage = Stage::new();
+    let stage = CacheFixture::new();
     stage.read("/a").await.unwrap();
-    stage.source.says("/a", Says::Fail(FailureKind::Starting));
+    stage.source.says("/a", LoadScript::Fail(LoadErrorKind::Starting));
     stage.pass_s(100).await;
     for _ in 0..50 {
         assert_eq!(said(&stage.read("/a").await).0, Stale);
@@ -122,11 +122,11 @@ async fn b4_a_failed_refresh_is_not_retried_by_the_very_next_read() {
 
 #[tokio::test(start_paused = true)]
 async fn b4_values_stored_together_do_not_refresh_together() {
-    let stage = Stage::new();
+    let stage = CacheFixture::new();
     let mut due = std::collections::BTreeSet::new();
     for item in 0..50 {
         stage.read(&format!("/{item}")).await.unwrap();
-        due.insert(stage.cache.peek(&Stage::key(&format!("/{item}"))).unwrap().refresh_at_ms());
+        due.insert(stage.cache.peek(&CacheFixture::key(&format!("/{item}"))).unwrap().refresh_at_ms());
     }
     assert!(due.len() > 15, "{} different moments", due.len());
     let spread = due.last().unwrap() - due.first().unwrap();
@@ -136,7 +136,7 @@ async fn b4_values_stored_together_do_not_refresh_together() {
 
 #[tokio::test(start_paused = true)]
 async fn b6_a_marker_is_compared_with_the_entrys_creation_and_not_with_the_read() {
-    let stage = Stage::new();
+    let stage = CacheFixture::new();
     stage.mark_tag("item:1");
     stage.pass_s(5).await;
     stage.source.tags("/a", &["item:1"]);
@@ -150,26 +150,26 @@ async fn b6_a_marker_is_compared_with_the_entrys_creation_and_not_with_the_read(
 
 #[tokio::test(start_paused = true)]
 async fn b6_a_purged_value_is_not_used_by_any_path() {
-    let stage = Stage::new();
+    let stage = CacheFixture::new();
     stage.source.tags("/a", &["item:1"]);
     stage.read("/a").await.unwrap();
     stage.cache.invalidate(&tag_scope("item:1"), &Invalidation::purge());
-    let key = Stage::key("/a");
-    for failure in [FailureKind::Unreachable, FailureKind::TimedOut, FailureKind::Panicked] {
-        stage.source.says("/a", Says::Fail(failure));
-        assert_eq!(kind(&stage.ask(&key, Demand::Reload).await), failure);
+    let key = CacheFixture::key("/a");
+    for failure in [LoadErrorKind::Unreachable, LoadErrorKind::TimedOut, LoadErrorKind::Panicked] {
+        stage.source.says("/a", LoadScript::Fail(failure));
+        assert_eq!(kind(&stage.ask(&key, CacheDirective::Reload).await), failure);
         stage.pass_s(2).await;
-        assert_eq!(kind(&stage.ask(&key, Demand::Any).await), failure);
+        assert_eq!(kind(&stage.ask(&key, CacheDirective::Any).await), failure);
         stage.pass_s(2).await;
     }
     stage.source.takes("/a", 50_000);
-    assert_eq!(kind(&stage.read("/a").await), FailureKind::TimedOut);
+    assert_eq!(kind(&stage.read("/a").await), LoadErrorKind::TimedOut);
     stage.strike(8).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn b6_values_without_tags_are_not_found_under_an_empty_one() {
-    let stage = Stage::new();
+    let stage = CacheFixture::new();
     stage.read("/a").await.unwrap();
     stage.cache.invalidate(&tag_scope(""), &Invalidation::purge());
     assert_eq!(said(&stage.read("/a").await).0, Hit);
@@ -178,7 +178,7 @@ async fn b6_values_without_tags_are_not_found_under_an_empty_one() {
 
 #[tokio::test(start_paused = true)]
 async fn b6_the_same_tag_in_another_namespace_is_another_tag() {
-    let stage = Stage::new();
+    let stage = CacheFixture::new();
     stage.source.tags("/a", &["item:1"]);
     stage.read("/a").await.unwrap();
     let elsewhere = Scope::Tag { namespace: "other".into(), partition: None, tag: Tag::new("item:1") };
@@ -189,7 +189,7 @@ async fn b6_the_same_tag_in_another_namespace_is_another_tag() {
 
 #[tokio::test(start_paused = true)]
 async fn b7_a_late_put_does_not_undo_an_invalidation_by_a_tag_only_the_late_value_has() {
-    let stage = Stage::new();
+    let stage = CacheFixture::new();
     stage.read("/a").await.unwrap();
     stage.pass_s(150).await;
     stage.source.takes("/a", 500);
@@ -204,29 +204,29 @@ async fn b7_a_late_put_does_not_undo_an_invalidation_by_a_tag_only_the_late_valu
 
 #[tokio::test(start_paused = true)]
 async fn b7_a_value_from_an_older_load_never_replaces_one_from_a_newer() {
-    let stage = Stage::new();
-    let key = Stage::key("/a");
+    let stage = CacheFixture::new();
+    let key = CacheFixture::key("/a");
     stage.source.takes("/a", 900);
-    let slow = stage.caller(&key, Demand::Own).await;
+    let slow = stage.caller(&key, CacheDirective::LoadUnshared).await;
     stage.source.write("/a");
     stage.source.takes("/a", 100);
-    assert_eq!(said(&stage.ask(&key, Demand::Own).await), (Loaded, "anna v1".into()));
+    assert_eq!(said(&stage.ask(&key, CacheDirective::LoadUnshared).await), (Loaded, "anna v1".into()));
     assert_eq!(said(&slow.await.unwrap()).1, "anna v0", "his own load's result");
     assert_eq!(said(&stage.read("/a").await), (Hit, "anna v1".into()));
-    assert_eq!(stage.class().refused(crate::Refusal::Older), 1);
+    assert_eq!(stage.class().not_stored_for(crate::NotStoredReason::Superseded), 1);
     stage.strike(2).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn b7_what_an_older_load_found_gone_does_not_drop_what_a_newer_brought() {
-    let stage = Stage::new();
-    let key = Stage::key("/a");
+    let stage = CacheFixture::new();
+    let key = CacheFixture::key("/a");
     stage.source.takes("/a", 900);
-    stage.source.says("/a", Says::Gone);
-    let slow = stage.caller(&key, Demand::Own).await;
-    stage.source.says("/a", Says::Value);
+    stage.source.says("/a", LoadScript::Gone);
+    let slow = stage.caller(&key, CacheDirective::LoadUnshared).await;
+    stage.source.says("/a", LoadScript::Value);
     stage.source.takes("/a", 100);
-    stage.ask(&key, Demand::Own).await.unwrap();
+    stage.ask(&key, CacheDirective::LoadUnshared).await.unwrap();
     assert_eq!(said(&slow.await.unwrap()).1, "gone");
     assert_eq!(text(stage.cache.peek(&key).unwrap().value()), "anna v0");
     stage.strike(2).await;
@@ -234,7 +234,7 @@ async fn b7_what_an_older_load_found_gone_does_not_drop_what_a_newer_brought() {
 
 #[tokio::test(start_paused = true)]
 async fn b7_whoever_writes_reads_his_own_write() {
-    let stage = Stage::new();
+    let stage = CacheFixture::new();
     stage.source.takes("/a", 300);
     stage.source.tags("/a", &["item:1"]);
     for written in 1..=20 {

@@ -1,37 +1,38 @@
-//! The machine slept: what was kept before has aged meanwhile, although nothing counted.
+//! System suspend: entries age meanwhile, although the monotonic clock stood still.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio_util::task::TaskTracker;
 
-use super::stage::{POLICY, Source, Stage, said};
-use crate::Served::{Hit, Loaded, Stale};
+use super::fixture::{CacheFixture, POLICY, ScriptedSource, said, settle};
+use crate::CacheStatus::{Hit, Loaded, Stale};
 use crate::*;
 
-/// A stage, and for how many seconds the machine slept.
-fn stage(open: impl FnOnce(Clock, TaskTracker) -> Cache) -> (Stage, Arc<AtomicU64>) {
+/// A fixture, and the seconds its machine was suspended.
+fn stage(open: impl FnOnce(Clock, TaskTracker) -> Cache) -> (CacheFixture, Arc<AtomicU64>) {
     let slept_s = Arc::new(AtomicU64::new(0));
     let slept = Arc::clone(&slept_s);
-    let witness = Witness::counting(move || 1000 * slept.load(Ordering::Relaxed));
-    let (clock, tasks) = (Clock::system().beside(witness), TaskTracker::new());
+    let witness = SuspendDetector::counting(move || 1000 * slept.load(Ordering::Relaxed));
+    let (clock, tasks) = (Clock::system().with_suspend_detector(witness), TaskTracker::new());
     let cache = open(clock.clone(), tasks.clone());
-    (Stage { cache, source: Source::default(), clock, policy: POLICY, tasks }, slept_s)
+    (CacheFixture { cache, source: ScriptedSource::default(), clock, policy: POLICY, tasks }, slept_s)
 }
 
-/// The machine sleeps for so long, and wakes.
-async fn sleep(stage: &Stage, slept_s: &AtomicU64, seconds: u64) {
+/// Suspends the machine for this long, and wakes it.
+async fn sleep(stage: &CacheFixture, slept_s: &AtomicU64, seconds: u64) {
     slept_s.fetch_add(seconds, Ordering::Relaxed);
-    let landed_ms = stage.clock.landed_ms();
+    let landed_ms = stage.clock.last_leap_ms();
     tokio::select! {
         never = stage.clock.follow(drop) => match never {},
-        () = async { while stage.clock.landed_ms() == landed_ms { tokio::task::yield_now().await; } } => {}
+        () = settle() => {}
     }
+    assert_ne!(stage.clock.last_leap_ms(), landed_ms, "it looks at once, and leaps");
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_was_kept_is_as_old_as_it_is_when_the_machine_wakes() {
-    let (stage, slept_s) = stage(|clock, tasks| Cache::new(Settings::default(), clock, tasks));
+    let (stage, slept_s) = stage(|clock, tasks| Cache::new(CacheSettings::default(), clock, tasks));
     assert_eq!(said(&stage.read("/a").await), (Loaded, "anna v0".into()));
     stage.source.write("/a");
     sleep(&stage, &slept_s, 60).await;
@@ -48,7 +49,7 @@ async fn what_was_kept_is_as_old_as_it_is_when_the_machine_wakes() {
 
 #[tokio::test(start_paused = true)]
 async fn a_load_during_which_the_machine_slept_took_as_long_as_it_ran() {
-    let (stage, slept_s) = stage(|clock, tasks| Cache::new(Settings::default(), clock, tasks));
+    let (stage, slept_s) = stage(|clock, tasks| Cache::new(CacheSettings::default(), clock, tasks));
     stage.source.takes("/a", 2_000);
     let reader = stage.reader("/a").await;
     sleep(&stage, &slept_s, 8 * 3600).await;

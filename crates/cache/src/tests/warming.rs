@@ -1,22 +1,22 @@
-//! Warm keys are refreshed without a read, but never where a read does it anyway, and never for nobody.
+//! Warm keys are refreshed without a read, but never where a read does it anyway, and never without readers.
 
 use std::time::Duration;
 
-use super::stage::{POLICY, Says, Stage, said};
-use crate::Served::{Hit, Stale};
-use crate::{Demand, FailureKind, Invalidation, LoadReason, Partition, Policy, Scope, Settings};
+use super::fixture::{CacheFixture, LoadScript, POLICY, said};
+use crate::CacheStatus::{Hit, Stale};
+use crate::{CacheDirective, CacheSettings, Invalidation, LoadErrorKind, LoadReason, Partition, Policy, Scope};
 
 /// Fresh for 100 s, warm.
-fn warm_stage(settings: Settings) -> Stage {
-    let mut stage = Stage::with(settings);
+fn warm_stage(settings: CacheSettings) -> CacheFixture {
+    let mut stage = CacheFixture::with(settings);
     stage.policy = Policy { warm: true, ..POLICY };
     stage.cache.run_warmer();
     stage
 }
 
-/// Three reads, one every 200 s: longer than an entry is usable (150 s), so each loads; then the time just before
-/// the fourth.
-async fn find_rhythm(stage: &Stage, keys: &[&str]) {
+/// Three reads, one every 200 s: longer than an entry is usable (150 s), so each loads; then the time just before the
+/// fourth.
+async fn find_rhythm(stage: &CacheFixture, keys: &[&str]) {
     for _ in 0..3 {
         for key in keys {
             stage.read(key).await.unwrap();
@@ -28,7 +28,7 @@ async fn find_rhythm(stage: &Stage, keys: &[&str]) {
 
 #[tokio::test(start_paused = true)]
 async fn a_key_read_in_a_rhythm_is_loaded_just_before_its_next_read() {
-    let stage = warm_stage(Settings::default());
+    let stage = warm_stage(CacheSettings::default());
     for _ in 0..2 {
         stage.read("/a").await.unwrap();
         stage.pass_s(200).await;
@@ -42,27 +42,27 @@ async fn a_key_read_in_a_rhythm_is_loaded_just_before_its_next_read() {
     stage.pass_s(1).await;
     assert_eq!(said(&stage.read("/a").await), (Hit, "anna v1".into()));
     let class = stage.class();
-    assert_eq!((class.warm_loads, class.refreshes, class.missed(), class.hits), (1, 0, 3, 1));
+    assert_eq!((class.warm_loads, class.refreshes, class.misses_total(), class.hits), (1, 0, 3, 1));
     stage.strike(4).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_warmer_sleeps_while_there_is_nothing_to_keep_warm() {
-    let stage = warm_stage(Settings::default());
+    let stage = warm_stage(CacheSettings::default());
     stage.pass_s(3).await;
-    let looked_ms = stage.cache.stats().warm_looked_ms;
+    let looked_ms = stage.cache.stats().warm_checked_ms;
     assert!(looked_ms > 0, "it has looked once");
     stage.pass_s(3_600).await;
-    assert_eq!(stage.cache.stats().warm_looked_ms, looked_ms);
+    assert_eq!(stage.cache.stats().warm_checked_ms, looked_ms);
     stage.read("/a").await.unwrap();
     stage.pass_s(10).await;
-    assert!(stage.clock.now_ms() - stage.cache.stats().warm_looked_ms <= 2_000, "it looks again");
+    assert!(stage.clock.now_ms() - stage.cache.stats().warm_checked_ms <= 2_000, "it looks again");
     stage.strike(1).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn warming_never_costs_more_loads_than_reads() {
-    let stage = warm_stage(Settings::default());
+    let stage = warm_stage(CacheSettings::default());
     for reads in 1..40 {
         stage.read("/a").await.unwrap();
         stage.pass_s(200).await;
@@ -75,7 +75,7 @@ async fn warming_never_costs_more_loads_than_reads() {
 
 #[tokio::test(start_paused = true)]
 async fn a_visitor_without_a_rhythm_costs_nothing_extra() {
-    let stage = warm_stage(Settings::default());
+    let stage = warm_stage(CacheSettings::default());
     for gap in [20, 400, 170, 550, 30, 200] {
         stage.read("/a").await.unwrap();
         stage.pass_s(gap).await;
@@ -88,7 +88,7 @@ async fn a_visitor_without_a_rhythm_costs_nothing_extra() {
 
 #[tokio::test(start_paused = true)]
 async fn a_reader_who_does_not_come_again_costs_one_load_at_most() {
-    let stage = warm_stage(Settings::default());
+    let stage = warm_stage(CacheSettings::default());
     find_rhythm(&stage, &["/a"]).await;
     assert_eq!(stage.source.asked(), 4);
     stage.pass_s(500).await;
@@ -100,7 +100,7 @@ async fn a_reader_who_does_not_come_again_costs_one_load_at_most() {
 #[tokio::test(start_paused = true)]
 async fn with_no_client_about_nothing_is_warmed_however_long_keys_stay_warm() {
     let day = Duration::from_hours(24);
-    let mut stage = warm_stage(Settings { warm_idle_limit: day, ..Settings::default() });
+    let mut stage = warm_stage(CacheSettings { warm_idle_limit: day, ..CacheSettings::default() });
     stage.policy.fresh = Duration::from_secs(300);
     for _ in 0..3 {
         stage.read("/a").await.unwrap();
@@ -112,19 +112,19 @@ async fn with_no_client_about_nothing_is_warmed_however_long_keys_stay_warm() {
 
 #[tokio::test(start_paused = true)]
 async fn who_reads_on_while_the_source_is_down_is_about() {
-    let stage = warm_stage(Settings::default());
+    let stage = warm_stage(CacheSettings::default());
     stage.read("/a").await.unwrap();
-    let before = stage.cache.0.tally.asked();
+    let before = stage.cache.0.counters.requests();
     stage.pass_s(200).await;
-    stage.ask(&Stage::key("/a"), Demand::Offline).await.unwrap();
-    assert_eq!(stage.cache.0.tally.asked(), before + 1);
+    stage.ask(&CacheFixture::key("/a"), CacheDirective::Offline).await.unwrap();
+    assert_eq!(stage.cache.0.counters.requests(), before + 1);
     let asked = stage.source.asked();
     stage.strike(asked).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_widget_that_polls_costs_nothing_extra() {
-    let stage = warm_stage(Settings::default());
+    let stage = warm_stage(CacheSettings::default());
     for _ in 0..60 {
         stage.read("/a").await.unwrap();
         stage.pass_s(30).await;
@@ -137,7 +137,7 @@ async fn a_widget_that_polls_costs_nothing_extra() {
 
 #[tokio::test(start_paused = true)]
 async fn warming_keeps_to_its_budget_and_counts_what_waits() {
-    let stage = warm_stage(Settings { warm_budget_per_minute: 5, ..Settings::default() });
+    let stage = warm_stage(CacheSettings { warm_budget_per_minute: 5, ..CacheSettings::default() });
     let names: Vec<String> = (0..20).map(|item| format!("/{item}")).collect();
     let keys: Vec<&str> = names.iter().map(String::as_str).collect();
     find_rhythm(&stage, &keys).await;
@@ -149,13 +149,13 @@ async fn warming_keeps_to_its_budget_and_counts_what_waits() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failing_warm_load_backs_off() {
-    let stage = warm_stage(Settings { warm_budget_per_minute: 1000, ..Settings::default() });
+    let stage = warm_stage(CacheSettings { warm_budget_per_minute: 1000, ..CacheSettings::default() });
     for _ in 0..2 {
         stage.read("/a").await.unwrap();
         stage.pass_s(200).await;
     }
     stage.read("/a").await.unwrap();
-    stage.source.says("/a", Says::Fail(FailureKind::Unreachable));
+    stage.source.says("/a", LoadScript::Fail(LoadErrorKind::Unreachable));
     stage.pass_s(200).await;
     let tried = stage.source.asked() - 3;
     assert!((2..=8).contains(&tried), "{tried} tries");
@@ -165,13 +165,13 @@ async fn a_failing_warm_load_backs_off() {
 
 #[tokio::test(start_paused = true)]
 async fn a_denied_or_purged_identity_is_not_warmed_again() {
-    let stage = warm_stage(Settings::default());
+    let stage = warm_stage(CacheSettings::default());
     for _ in 0..2 {
         stage.read("/a").await.unwrap();
         stage.pass_s(200).await;
     }
     stage.read("/a").await.unwrap();
-    stage.source.says("/a", Says::Fail(FailureKind::Denied));
+    stage.source.says("/a", LoadScript::Fail(LoadErrorKind::Denied));
     stage.pass_s(200).await;
     assert_eq!((stage.source.asked(), stage.cache.stats().warm_keys), (4, 0));
 
@@ -186,7 +186,7 @@ async fn a_denied_or_purged_identity_is_not_warmed_again() {
 
 #[tokio::test(start_paused = true)]
 async fn warming_now_asks_for_every_warm_key_of_the_namespace() {
-    let mut stage = warm_stage(Settings::default());
+    let mut stage = warm_stage(CacheSettings::default());
     for item in 0..20 {
         stage.source.takes(&format!("/{item}"), 100);
         stage.read(&format!("/{item}")).await.unwrap();
@@ -196,18 +196,18 @@ async fn warming_now_asks_for_every_warm_key_of_the_namespace() {
     for item in 0..20 {
         stage.source.write(&format!("/{item}"));
     }
-    assert_eq!(stage.cache.warm_now(Some("elsewhere")).await, 0);
+    assert_eq!(stage.cache.refresh_warm_keys(Some("elsewhere")).await, 0);
     let before = stage.clock.now_ms();
-    assert_eq!(stage.cache.warm_now(Some("home")).await, 20);
+    assert_eq!(stage.cache.refresh_warm_keys(Some("home")).await, 20);
     assert_eq!(stage.clock.now_ms() - before, 300, "a few at a time");
     assert_eq!(said(&stage.read("/7").await), (Hit, "anna v1".into()));
-    assert_eq!(stage.cache.warm_now(None).await, 20);
+    assert_eq!(stage.cache.refresh_warm_keys(None).await, 20);
     stage.strike(61).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_warm_set_is_bounded() {
-    let stage = warm_stage(Settings { max_warm_keys: 3, ..Settings::default() });
+    let stage = warm_stage(CacheSettings { max_warm_keys: 3, ..CacheSettings::default() });
     for item in 0..5 {
         stage.read(&format!("/{item}")).await.unwrap();
     }
@@ -218,7 +218,7 @@ async fn the_warm_set_is_bounded() {
 
 #[tokio::test(start_paused = true)]
 async fn a_reader_joins_a_warm_load_under_way() {
-    let stage = warm_stage(Settings::default());
+    let stage = warm_stage(CacheSettings::default());
     for _ in 0..2 {
         stage.read("/a").await.unwrap();
         stage.pass_s(200).await;
@@ -234,7 +234,7 @@ async fn a_reader_joins_a_warm_load_under_way() {
 
 #[tokio::test(start_paused = true)]
 async fn a_scarce_budget_goes_to_what_lives_longest() {
-    let mut stage = warm_stage(Settings { warm_budget_per_minute: 1, ..Settings::default() });
+    let mut stage = warm_stage(CacheSettings { warm_budget_per_minute: 1, ..CacheSettings::default() });
     for visit in 0..3 {
         for (text, fresh_s) in [("/short", 50), ("/long", 100), ("/middling", 70)] {
             stage.policy.fresh = Duration::from_secs(fresh_s);
@@ -252,8 +252,8 @@ async fn a_scarce_budget_goes_to_what_lives_longest() {
 
 #[tokio::test(start_paused = true)]
 async fn who_says_that_a_read_is_to_be_expected_has_it_refreshed_when_that_is_due() {
-    let stage = warm_stage(Settings::default());
-    let key = Stage::key("/a");
+    let stage = warm_stage(CacheSettings::default());
+    let key = CacheFixture::key("/a");
     assert!(!stage.cache.refresh_due(&key), "nobody ever read it");
     stage.read("/a").await.unwrap();
     stage.pass_s(70).await;
@@ -265,6 +265,6 @@ async fn who_says_that_a_read_is_to_be_expected_has_it_refreshed_when_that_is_du
     stage.pass_s(60).await;
     assert_eq!(said(&stage.read("/a").await), (Hit, "anna v1".into()));
     let class = stage.class();
-    assert_eq!((class.warm_loads, class.missed(), class.hits), (1, 1, 1), "nobody asked but the reader");
+    assert_eq!((class.warm_loads, class.misses_total(), class.hits), (1, 1, 1), "nobody asked but the reader");
     stage.strike(2).await;
 }

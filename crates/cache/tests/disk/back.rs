@@ -1,9 +1,9 @@
-//! Everything that was offered and flushed is read back, without a restart and after one. Two hundred thousand are read
-//! back by the bench (`cargo bench -p greenroom-cache --bench disk -- back`): in a debug build that takes too long.
+//! Everything stored and flushed is read back, without a restart and after one. The bench reads back two hundred
+//! thousand entries (`cargo bench -p greenroom-cache --bench disk -- back`): in a debug build that takes too long.
 
-use crate::stage::{draw, open};
+use crate::fixture::{draw, open};
 
-/// Keeps them all, flushes now and then, and reads them back twice.
+/// Stores them all, flushes regularly, and reads them back twice.
 async fn comes_back(what: &str, lengths: &[usize], flush_every: usize) {
     let dir = tempfile::tempdir().expect("a folder");
     let stage = open(dir.path());
@@ -15,11 +15,7 @@ async fn comes_back(what: &str, lengths: &[usize], flush_every: usize) {
     }
     stage.flush().await;
     let stats = stage.stats();
-    assert_eq!(
-        (stats.written, stats.dropped, stats.failed),
-        (lengths.len() as u64, 0, 0),
-        "{what}: {stats:?}"
-    );
+    assert_eq!((stats.written, stats.dropped, stats.failed), (lengths.len() as u64, 0, 0), "{what}: {stats:?}");
     let asked = stage.asked();
     for (at, length) in lengths.iter().enumerate() {
         assert_eq!(stage.read(&format!("/{at}"), 1, *length).await, 0, "{what}: /{at}");
@@ -30,7 +26,7 @@ async fn comes_back(what: &str, lengths: &[usize], flush_every: usize) {
     for (at, length) in lengths.iter().enumerate() {
         assert_eq!(stage.read(&format!("/{at}"), 1, *length).await, 0, "{what}: /{at} after a restart");
     }
-    assert_eq!((stage.asked(), stage.stats().torn), (0, 0), "{what}: all of them are hits");
+    assert_eq!((stage.asked(), stage.stats().corrupt), (0, 0), "{what}: all of them are hits");
 }
 
 #[tokio::test]
@@ -48,7 +44,7 @@ async fn lengths_from_a_fifth_of_a_kib_to_two_mib_come_back() {
     let mut random = 0x2545_f491_4f6c_dd1d;
     let lengths: Vec<usize> = (0..600)
         .map(|at| {
-            // Every order of magnitude as often as any other, and both ends.
+            // Every order of magnitude equally often, and both ends.
             let most = 205usize << (draw(&mut random) % 14);
             let length = 205 + usize::try_from(draw(&mut random)).expect("64 bits") % most;
             match at {

@@ -1,14 +1,14 @@
-//! Damage done while nobody looks: bits that flipped, files that were cut, removed, or are somebody else's.
+//! Damage done while no process uses the store: flipped bits, files truncated, removed, or replaced by foreign ones.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::ears::heard_of;
-use crate::stage::{draw, open};
+use crate::fixture::{draw, open, until};
+use crate::warning_log::warnings_for;
 
 const ENTRIES: usize = 120;
-/// Trials per picture of a store.
+/// Trials per image of a store.
 const TRIALS: u64 = 60;
 /// Bytes of a page of the database.
 const PAGE: u64 = 16 * 1024;
@@ -30,8 +30,8 @@ fn is_invalidated(at: usize) -> bool {
     at % 5 == 2
 }
 
-/// A store with entries of edition 0, some of which were invalidated; copied as it is in the middle of the work, when
-/// most of it lies in the log, or after it was closed.
+/// A store with entries of edition 0, some of them invalidated; copied in the middle of the work, when most of it is in
+/// the log, or after it was closed.
 async fn picture(is_closed: bool) -> tempfile::TempDir {
     let (dir, copy) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
     let stage = open(dir.path());
@@ -49,7 +49,7 @@ async fn picture(is_closed: bool) -> tempfile::TempDir {
     copy
 }
 
-/// Copies what outlives a process: the map of the log is made anew from the log.
+/// Copies what outlives a process: the map of the log is rebuilt from the log.
 fn copy_all(from: &Path, to: &Path) {
     for file in files(from) {
         let target = to.join(file.strip_prefix(from).expect("it lies there"));
@@ -71,13 +71,12 @@ fn files(dir: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Flips some bits of one file; where pages and the file begin as often as anywhere else. Says where.
+/// Flips some bits of one file, at the start of pages and of the file as often as elsewhere. Returns where.
 fn flip(dir: &Path, random: &mut u64) -> String {
     let files: Vec<PathBuf> =
         files(dir).into_iter().filter(|file| fs::metadata(file).is_ok_and(|file| file.len() > 0)).collect();
     // The database and its log as often as all bodies together.
-    let large: Vec<&PathBuf> =
-        files.iter().filter(|file| file.to_string_lossy().contains("cache.db")).collect();
+    let large: Vec<&PathBuf> = files.iter().filter(|file| file.to_string_lossy().contains("cache.db")).collect();
     let file = match draw(random) % 3 {
         0 => &files[usize::try_from(draw(random)).expect("64 bits") % files.len()],
         _ => large[usize::try_from(draw(random)).expect("64 bits") % large.len()],
@@ -98,8 +97,8 @@ fn flip(dir: &Path, random: &mut u64) -> String {
     format!("{} at {places:?}", file.display())
 }
 
-/// Reads everything from a store with something done to it: every answer is whole and right, and what was invalidated
-/// does not come back. What is kept then is there after another start.
+/// Reads everything from a damaged store: every response is complete and correct, and nothing invalidated comes back.
+/// What is stored then is there after another restart.
 async fn survives(dir: &Path, what: &str) {
     let stage = open(dir);
     let mut old = BTreeSet::new();
@@ -113,7 +112,7 @@ async fn survives(dir: &Path, what: &str) {
     assert!(undone.is_empty(), "{what}: invalidated, and came back: {undone:?}");
     stage.drain().await;
     stage.until_written("/later").await;
-    let said = heard_of(dir);
+    let said = warnings_for(dir);
     assert!(said.len() <= 2, "{what}: said once, not: {said:#?}");
     assert_eq!(stage.cache.close_disk().await, 0, "{what}");
     let stage = open(dir);
@@ -152,7 +151,7 @@ async fn every_byte_of_the_header_may_be_another() {
         copy_all(picture.path(), dir.path());
         let file = dir.path().join("cache.db");
         let mut bytes = fs::read(&file).expect("read");
-        // The lowest bit of byte 18 makes SQLite believe that the file may not be written to.
+        // The lowest bit of byte 18 makes SQLite treat the file as read-only.
         bytes[place] ^= 1;
         fs::write(&file, bytes).expect("written");
         survives(dir.path(), &format!("{} at {place}", file.display())).await;
@@ -190,8 +189,7 @@ async fn a_store_cut_anywhere_is_survived() {
 async fn bodies_that_are_gone_cut_or_empty_are_loaded_again() {
     let picture = picture(true).await;
     let dir = picture.path();
-    let bodies: Vec<PathBuf> =
-        files(dir).into_iter().filter(|file| file.starts_with(dir.join("bodies"))).collect();
+    let bodies: Vec<PathBuf> = files(dir).into_iter().filter(|file| file.starts_with(dir.join("bodies"))).collect();
     assert!(bodies.len() >= 5, "long bodies lie in files: {bodies:?}");
     for (at, file) in bodies.iter().enumerate() {
         match at % 3 {
@@ -205,7 +203,7 @@ async fn bodies_that_are_gone_cut_or_empty_are_loaded_again() {
         let edition = stage.read(&name(at), 1, length(at)).await;
         assert_eq!(edition, u64::from(is_invalidated(at) || length(at) == 90_000), "{at}");
     }
-    assert_eq!(stage.stats().torn, bodies.len() as u64);
+    assert_eq!(stage.stats().corrupt, bodies.len() as u64);
     assert_eq!(stage.stats().set_aside, 0, "the store itself is whole");
 }
 
@@ -216,7 +214,7 @@ async fn what_is_set_aside_is_said_once_with_what_to_do_and_kept() {
     fs::write(dir.join("cache.db"), "this is no database, it is a text of some length").expect("written");
     let stage = open(dir);
     stage.until_written("/later").await;
-    let said = heard_of(dir);
+    let said = warnings_for(dir);
     assert_eq!(said.len(), 1, "{said:#?}");
     assert!(said[0].contains("set aside") && said[0].contains("disk's health"), "{said:#?}");
     let kept = fs::read(dir.join("cache.db.set-aside")).expect("it is kept");
@@ -227,14 +225,12 @@ async fn what_is_set_aside_is_said_once_with_what_to_do_and_kept() {
 async fn a_clock_that_was_set_back_makes_nothing_fresh_for_longer() {
     use greenroom_cache::Clock;
 
-    use crate::stage::{Stage, disk};
+    use crate::fixture::{DiskFixture, disk};
     let dir = tempfile::tempdir().expect("a folder");
     // A clock that runs ahead by hours within moments.
     let ahead = Clock::scaled(1e7);
-    let stage = Stage::open_at(disk(dir.path()), ahead.clone());
-    while ahead.now_ms() < Clock::system().now_ms() + 10 * 3_600_000 {
-        tokio::task::yield_now().await;
-    }
+    let stage = DiskFixture::open_at(disk(dir.path()), ahead.clone());
+    until(async || ahead.now_ms() >= Clock::system().now_ms() + 10 * 3_600_000).await;
     stage.keep("/x", 500).await;
     stage.cache.close_disk().await;
     let stage = open(dir.path());

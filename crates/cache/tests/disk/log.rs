@@ -1,5 +1,5 @@
-//! The write-ahead log, which readers in back-to-back transactions could keep from ever being cut. The bench has the
-//! same for a minute (`cargo bench -p greenroom-cache --bench disk -- log`).
+//! The write-ahead log, which readers in back-to-back transactions could keep from ever being truncated. The bench runs
+//! the same for a minute (`cargo bench -p greenroom-cache --bench disk -- log`).
 
 use std::fs;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use greenroom_cache::disk::DiskSettings;
 use tokio_util::task::TaskTracker;
 
-use crate::stage::{Stage, disk, draw};
+use crate::fixture::{DiskFixture, disk, draw};
 
 const MAX_WAL_BYTES: u64 = 4 << 20;
 const WRITES: u64 = 8_000;
@@ -18,7 +18,7 @@ const READERS: u64 = 4;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_log_stays_below_twice_its_bound_while_everybody_reads_and_writes() {
     let dir = tempfile::tempdir().expect("a folder");
-    let stage = Stage::open(DiskSettings { max_wal_bytes: MAX_WAL_BYTES, ..disk(dir.path()) });
+    let stage = DiskFixture::open(DiskSettings { max_wal_bytes: MAX_WAL_BYTES, ..disk(dir.path()) });
     let wal = dir.path().join("cache.db-wal");
     let (written, is_over) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
     let crowd = TaskTracker::new();

@@ -1,11 +1,11 @@
-//! What may happen to a disk, done to it: while nobody looks, and while everybody reads and writes. Whatever it is,
-//! every request is answered, with what is right, and writing comes back when the trouble ends.
+//! Disk failures, with and without load on the cache. Whatever happens, every request gets a correct response, and
+//! writing resumes when the failure ends.
 
 mod back;
 mod blocked;
 mod damage;
-mod ears;
+mod fixture;
 mod log;
 mod running;
-mod stage;
 mod straits;
+mod warning_log;

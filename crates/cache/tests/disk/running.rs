@@ -1,4 +1,4 @@
-//! Damage done while everybody reads and writes.
+//! Damage done during constant reads and writes.
 
 use std::fs;
 use std::path::Path;
@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tokio_util::task::TaskTracker;
 
-use crate::ears::heard_of;
-use crate::stage::{Stage, draw, open};
+use crate::fixture::{DiskFixture, draw, open, until};
+use crate::warning_log::warnings_for;
 
 const NAMES: u64 = 400;
 const READERS: u64 = 4;
@@ -22,12 +22,12 @@ fn length(at: u64) -> usize {
     }
 }
 
-/// What is done to a directory in which a store is open.
-type Blow = fn(&Path);
+/// What is done to a directory with an open store.
+type DamageFn = fn(&Path);
 
-/// Some read and write all the time; in the middle of it something happens to the directory. Nobody notices, and in the
-/// end what is kept outlives a restart.
-async fn carries_on(what: &str, blow: Blow, warnings: std::ops::RangeInclusive<usize>) {
+/// Reads and writes constantly while the directory is damaged. No request is affected, and in the end stored values
+/// survive a restart.
+async fn carries_on(what: &str, blow: DamageFn, warnings: std::ops::RangeInclusive<usize>) {
     let folder = tempfile::tempdir().expect("a folder");
     let dir = folder.path().join("cache");
     let stage = open(&dir);
@@ -39,14 +39,13 @@ async fn carries_on(what: &str, blow: Blow, warnings: std::ops::RangeInclusive<u
     let crowd = TaskTracker::new();
     let start = |reader| act(stage.clone(), reader, Arc::clone(&acts), Arc::clone(&is_over));
     let actors: Vec<_> = (0..READERS).map(|reader| crowd.spawn(start(reader))).collect();
-    let acted = async |until: u64| {
-        while acts.load(Ordering::Relaxed) < until {
-            assert!(
-                !actors.iter().any(tokio::task::JoinHandle::is_finished),
-                "{what}: somebody was not answered"
-            );
-            tokio::task::yield_now().await;
-        }
+    let acted = async |most: u64| {
+        until(async || {
+            let is_gone = actors.iter().any(tokio::task::JoinHandle::is_finished);
+            assert!(!is_gone, "{what}: somebody was not answered");
+            acts.load(Ordering::Relaxed) >= most
+        })
+        .await;
     };
     acted(ACTS).await;
     blow(&dir);
@@ -64,11 +63,11 @@ async fn carries_on(what: &str, blow: Blow, warnings: std::ops::RangeInclusive<u
     for at in 0..NAMES {
         again.read(&format!("/{at}"), 9, length(at)).await;
     }
-    let said = heard_of(&dir);
+    let said = warnings_for(&dir);
     assert!(warnings.contains(&said.len()), "{what}: {said:#?}");
 }
 
-async fn act(stage: Stage, reader: u64, acts: Arc<AtomicU64>, is_over: Arc<AtomicBool>) {
+async fn act(stage: DiskFixture, reader: u64, acts: Arc<AtomicU64>, is_over: Arc<AtomicBool>) {
     let mut random = reader + 0x51_7c_c1_b7;
     while !is_over.load(Ordering::Relaxed) {
         let at = draw(&mut random) % NAMES;
@@ -101,13 +100,12 @@ async fn a_log_cut_while_it_is_used_is_survived() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_overwritten_while_it_is_used_is_set_aside() {
-    let overwrite: Blow = |dir| {
+    let overwrite: DamageFn = |dir| {
         use std::os::unix::fs::FileExt;
         for name in ["cache.db", "cache.db-wal"] {
             let file = fs::File::options().write(true).open(dir.join(name)).expect("open");
             let length = usize::try_from(file.metadata().expect("known").len()).expect("64 bits");
-            let noise: Vec<u8> =
-                (0..length).map(|at| at.wrapping_mul(2_654_435_761).to_le_bytes()[2]).collect();
+            let noise: Vec<u8> = (0..length).map(|at| at.wrapping_mul(2_654_435_761).to_le_bytes()[2]).collect();
             file.write_all_at(&noise, 0).expect("overwritten");
         }
     };
@@ -116,9 +114,9 @@ async fn a_database_overwritten_while_it_is_used_is_set_aside() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_deleted_while_it_is_used_is_begun_anew() {
-    let delete: Blow = |dir| fs::remove_file(dir.join("cache.db")).expect("removed");
+    let delete: DamageFn = |dir| fs::remove_file(dir.join("cache.db")).expect("removed");
     carries_on("the file", delete, 1..=1).await;
-    let delete_all: Blow = |dir| {
+    let delete_all: DamageFn = |dir| {
         for tail in ["", "-wal", "-shm"] {
             fs::remove_file(dir.join(format!("cache.db{tail}"))).expect("removed");
         }
@@ -128,10 +126,10 @@ async fn a_database_deleted_while_it_is_used_is_begun_anew() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_directory_removed_or_moved_while_it_is_used_is_made_anew() {
-    let moved: Blow = |dir| fs::rename(dir, dir.with_extension("moved")).expect("moved");
+    let moved: DamageFn = |dir| fs::rename(dir, dir.with_extension("moved")).expect("moved");
     carries_on("moved", moved, 1..=1).await;
-    // While it is removed, something may be made in it.
-    let removed: Blow = |dir| while dir.exists() && fs::remove_dir_all(dir).is_err() {};
+    // Files may be created in it while it is being removed.
+    let removed: DamageFn = |dir| while dir.exists() && fs::remove_dir_all(dir).is_err() {};
     carries_on("removed", removed, 1..=2).await;
 }
 
@@ -144,14 +142,15 @@ async fn a_directory_in_whose_place_a_file_lies_is_said_and_taken_again_when_it_
     stage.flush().await;
     fs::rename(&dir, folder.path().join("moved")).expect("moved");
     fs::write(&dir, "in the way").expect("written");
-    while stage.cache.disk_trouble().is_none() {
+    until(async || {
         stage.read("/x", 1, 300).await;
-        tokio::task::yield_now().await;
-    }
+        stage.cache.disk_error().is_some()
+    })
+    .await;
     for at in 0..50 {
         stage.read(&format!("/{at}"), 0, 300).await;
     }
-    let said = heard_of(&dir);
+    let said = warnings_for(&dir);
     assert_eq!(said.len(), 1, "{said:#?}");
     assert!(said[0].contains("remedy="), "{said:#?}");
     fs::remove_file(&dir).expect("removed");

@@ -1,7 +1,7 @@
-//! Disks that are full or may not be written to, real ones where this machine lets us make them.
+//! Disks that are full or read-only, real ones where this machine permits.
 //!
-//! Each test starts this binary again as its child: in a namespace of its own with a small file system; or, which needs
-//! nobody's leave and therefore always runs, with a limit on the length of files, and as a user who may not write.
+//! Each test starts this binary again as its child: in its own namespace with a small file system; or, which needs no
+//! privileges and therefore always runs, with a limit on file length, and as a user without write permission.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -10,15 +10,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use greenroom_cache::disk::trouble::Trouble;
+use greenroom_cache::disk::error::StorageErrorKind;
 use greenroom_cache::{Invalidation, Scope, Tag};
 
-use crate::ears::heard_of;
-use crate::stage::{Stage, disk, open};
+use crate::fixture::{DiskFixture, disk, open};
+use crate::warning_log::warnings_for;
 
-/// Set for a child: where it works.
+/// Set for a child: its directory.
 const DIR: &str = "GREENROOM_STRAITS_DIR";
-/// The user that is nobody.
+/// The user id of `nobody`.
 const NOBODY: u32 = 65_534;
 const ENTRIES: usize = 300;
 
@@ -26,12 +26,11 @@ fn this_binary() -> PathBuf {
     std::env::current_exe().expect("this binary")
 }
 
-/// Runs one of the ignored tests below, and shows what it said if it failed.
+/// Runs one of the ignored tests below, and shows its output if it failed.
 fn run(command: &mut Command, child: &str, dir: &Path) {
     let arguments = ["--exact", child, "--ignored", "--nocapture"];
     let output = command.args(arguments).env(DIR, dir).output().expect("it starts");
-    let (said, complained) =
-        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && said.contains("1 passed"), "{said}\n{complained}");
 }
 
@@ -43,14 +42,12 @@ fn shell(line: &str) {
     assert!(Command::new("sh").args(["-c", line]).status().expect("a shell").success(), "{line}");
 }
 
-/// Whether a process here may have file systems of its own.
+/// Whether a process here may mount its own file systems.
 fn has_namespaces() -> bool {
     let tried = Command::new("unshare").args(["-Urm", "mount", "-t", "tmpfs", "none", "/mnt"]).output();
     let may = tried.is_ok_and(|tried| tried.status.success());
     if !may {
-        println!(
-            "no file systems of one's own on this machine: only the tests without them say anything here"
-        );
+        println!("no file systems of one's own on this machine: only the tests without them say anything here");
     }
     may
 }
@@ -62,8 +59,8 @@ fn in_namespace(child: &str) {
     }
 }
 
-/// Keeps much more than there is room for; everything is answered; and more room ends the trouble by itself.
-async fn fills(stage: Stage, dir: &Path, troubles: &[Trouble], make_room: impl FnOnce()) {
+/// Stores much more than there is room for; every request is answered; and with more room the error ends by itself.
+async fn fills(stage: DiskFixture, dir: &Path, troubles: &[StorageErrorKind], make_room: impl FnOnce()) {
     for at in 0..ENTRIES {
         let length = if at % 10 == 0 { 100_000 } else { 9_000 };
         stage.keep(&format!("/{at}"), length).await;
@@ -72,13 +69,13 @@ async fn fills(stage: Stage, dir: &Path, troubles: &[Trouble], make_room: impl F
     }
     let stats = stage.stats();
     assert!(stats.written > 0 && stats.failed > 0, "some found room: {stats:?}");
-    let trouble = stage.cache.disk_trouble();
+    let trouble = stage.cache.disk_error();
     assert!(trouble.is_some_and(|trouble| troubles.contains(&trouble)), "{trouble:?}");
     assert_eq!(stats.set_aside, 0, "nothing is damaged: {stats:?}");
-    let said = heard_of(dir);
+    let said = warnings_for(dir);
     assert_eq!(said.len(), 1, "{said:#?}");
     assert!(said[0].contains("remedy="), "{said:#?}");
-    // What found room is read, though nothing is written.
+    // Entries that found room are served, though nothing is written.
     let asked = stage.asked();
     for at in 0..ENTRIES {
         let length = if at % 10 == 0 { 100_000 } else { 9_000 };
@@ -101,10 +98,10 @@ async fn fills_a_small_disk() {
     shell(&format!("mount -t tmpfs -o size=1m none {at}"));
     let store = dir.join("cache");
     let more = || shell(&format!("mount -o remount,size=64m {at}"));
-    fills(open(&store), &store, &[Trouble::Full], more).await;
+    fills(open(&store), &store, &[StorageErrorKind::Full], more).await;
 }
 
-/// Not a byte is left beside the store when it is cleared.
+/// Clearing leaves not a byte beside the store.
 #[tokio::test]
 #[ignore = "the child of a test below"]
 async fn clears_a_disk_without_room() {
@@ -117,7 +114,7 @@ async fn clears_a_disk_without_room() {
         stage.keep(&format!("/{index}"), if index % 10 == 0 { 100_000 } else { 9_000 }).await;
         stage.drain().await;
     }
-    assert_eq!(stage.cache.disk_trouble(), Some(Trouble::Full));
+    assert_eq!(stage.cache.disk_error(), Some(StorageErrorKind::Full));
     shell(&format!("cat /dev/zero > {at}/others 2>/dev/null || true"));
     stage.cache.invalidate(&Scope::All, &Invalidation::purge());
     stage.until_written("/later").await;
@@ -145,22 +142,22 @@ fn a_full_disk_costs_writes_and_nothing_else() {
 async fn fills_short_files() {
     let Some(dir) = dir() else { return };
     let store = dir.join("cache");
-    // The log grows beyond the limit, or the database does when the log is moved.
+    // The log exceeds the limit, or the database does at a checkpoint.
     let more = || shell(&format!("prlimit --pid {} --fsize=unlimited", std::process::id()));
-    fills(open(&store), &store, &[Trouble::Full, Trouble::Failing], more).await;
+    fills(open(&store), &store, &[StorageErrorKind::Full, StorageErrorKind::Io], more).await;
 }
 
 #[test]
 fn files_that_may_not_grow_cost_writes_and_nothing_else() {
     let folder = tempfile::tempdir().expect("a folder");
-    // The signal that comes with the limit is ignored: then it is an error like others.
+    // The limit's signal is ignored, so that it is an error like others.
     let limited = "trap '' XFSZ; ulimit -S -f 1024; exec \"$0\" \"$@\"";
     let mut shell = Command::new("sh");
     run(shell.args(["-c", limited]).arg(this_binary()), "straits::fills_short_files", folder.path());
 }
 
-/// A start in a directory that may not be written to, in which a store lies: everything is answered, it is said once;
-/// and what was kept before is there again when it may be written.
+/// A start in a read-only directory with a store: every request is answered, the error is logged once; and earlier
+/// entries are back when it is writable again.
 async fn starts_read_only(dir: &Path, allow: impl FnOnce()) {
     let stage = open(dir);
     for at in 0..50 {
@@ -168,10 +165,10 @@ async fn starts_read_only(dir: &Path, allow: impl FnOnce()) {
     }
     stage.keep("/1", 300).await;
     let scope = Scope::Tag { namespace: "home".into(), partition: None, tag: Tag::new("/1") };
-    stage.cache.invalidate(&scope, &Invalidation::mark());
-    assert!(!stage.cache.settled().await, "it is not durable, and nobody waits for what cannot be");
-    assert_eq!(stage.cache.disk_trouble(), Some(Trouble::ReadOnly));
-    let said = heard_of(dir);
+    stage.cache.invalidate(&scope, &Invalidation::mark_stale());
+    assert!(!stage.cache.flush_invalidations().await, "it is not durable, and nobody waits for what cannot be");
+    assert_eq!(stage.cache.disk_error(), Some(StorageErrorKind::ReadOnly));
+    let said = warnings_for(dir);
     assert_eq!(said.len(), 1, "{said:#?}");
     assert!(said[0].contains("writable"), "{said:#?}");
     allow();
@@ -199,7 +196,7 @@ fn a_read_only_disk_costs_the_tier_until_it_may_be_written() {
 }
 
 async fn keep_some(store: &Path) {
-    let stage = Stage::open(disk(store));
+    let stage = DiskFixture::open(disk(store));
     for at in 0..50 {
         stage.keep(&format!("/{at}"), 300).await;
     }
@@ -215,8 +212,7 @@ async fn starts_in_a_folder_that_is_read_only() {
     let mode = |path: &Path, mode: u32| {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("it is ours");
     };
-    let files: Arc<[PathBuf]> =
-        fs::read_dir(&store).expect("listed").flatten().map(|file| file.path()).collect();
+    let files: Arc<[PathBuf]> = fs::read_dir(&store).expect("listed").flatten().map(|file| file.path()).collect();
     let files = Arc::clone(&files);
     for file in files.iter().filter(|file| file.is_file()) {
         mode(file, 0o400);
@@ -231,7 +227,7 @@ async fn starts_in_a_folder_that_is_read_only() {
     .await;
 }
 
-/// Root may write anywhere; so for root the child is nobody, with a copy of this binary that nobody may start.
+/// Root may write anywhere; so for root the child runs as `nobody`, with a copy of this binary that `nobody` may start.
 #[test]
 fn a_folder_without_leave_to_write_costs_the_tier_until_there_is() {
     let folder = tempfile::tempdir().expect("a folder");

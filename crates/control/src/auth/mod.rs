@@ -1,8 +1,11 @@
-//! Which request may do what on the control plane: what is known of it, the policy, the session and the token.
+//! Access control of the control plane.
+//!
+//! Modules: [`request`] (facts gathered from a request), [`policy`] (the decision), [`session`] (logins of the page),
+//! [`rate_limit`] (limits wrong tokens), [`caller`] (the authenticated caller). Tokens are in
+//! [`greenroom_state::control_tokens`].
 
-pub(crate) mod middleware;
+pub(crate) mod caller;
 pub(crate) mod policy;
 pub(crate) mod rate_limit;
 pub(crate) mod request;
 pub(crate) mod session;
-pub(crate) mod token;

@@ -1,6 +1,6 @@
-//! The sessions of the page: opened once with the control token, then held by a cookie.
+//! Sessions of the page: opened once with the control token, then carried by a cookie.
 //!
-//! A session is 128 random bits. Only their hash is kept, in memory: a restart ends all sessions.
+//! A session is 128 random bits. Only its hash is stored, in memory: a restart ends all sessions.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,38 +11,37 @@ use parking_lot::Mutex;
 
 use greenroom_state::secrets;
 
-/// Name of the cookie; the port by which we are called follows it.
+/// Prefix of the cookie name; the port of the requested host follows it.
 pub(crate) const COOKIE_NAME: &str = "greenroom_session";
-/// How long a session lasts.
+/// Lifetime of a session.
 pub(crate) const LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
-/// Sessions at a time. One more ends the oldest.
+/// Max concurrent sessions. One more ends the oldest.
 const MAX_SESSIONS: usize = 64;
 
-/// What is kept of a session: enough to recognise it, too little to be it.
+/// Hash of a session: it recognises the session and cannot be used as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct SessionId([u8; 32]);
 
-/// All open sessions, each with the moment it ends, in milliseconds.
+/// Open sessions, each with its expiry in milliseconds.
 #[derive(Debug, Default)]
-pub(crate) struct Sessions(Mutex<HashMap<SessionId, u64>>);
+pub(crate) struct SessionStore(Mutex<HashMap<SessionId, u64>>);
 
 impl SessionId {
-    fn of(text: &str) -> Self {
+    fn from_cookie_value(text: &str) -> Self {
         Self(*blake3::hash(text.as_bytes()).as_bytes())
     }
 
-    /// The session a request shows, open or not.
-    pub(crate) fn shown_in(headers: &HeaderMap) -> Option<Self> {
+    /// The session in the request's cookie, open or not.
+    pub(crate) fn from_headers(headers: &HeaderMap) -> Option<Self> {
         let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-        let mut pairs =
-            cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+        let mut pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
         let own = cookie_name(headers);
-        pairs.find(|(name, _)| *name == own).map(|(_, text)| Self::of(text))
+        pairs.find(|(name, _)| *name == own).map(|(_, text)| Self::from_cookie_value(text))
     }
 }
 
-impl Sessions {
-    /// Opens a session; returns the text that is it, to be shown to nobody but its owner.
+impl SessionStore {
+    /// Opens a session. Returns its secret, which only its owner may see.
     pub(crate) fn open(&self, now_ms: u64) -> String {
         let text = secrets::new_token();
         let mut sessions = self.0.lock();
@@ -52,47 +51,43 @@ impl Sessions {
             oldest.map(|id| sessions.remove(&id));
         }
         let lifetime_ms = u64::try_from(LIFETIME.as_millis()).unwrap_or(u64::MAX);
-        sessions.insert(SessionId::of(&text), now_ms.saturating_add(lifetime_ms));
+        sessions.insert(SessionId::from_cookie_value(&text), now_ms.saturating_add(lifetime_ms));
         text
     }
 
-    /// Whether this session is open.
     pub(crate) fn is_open(&self, id: SessionId, now_ms: u64) -> bool {
         self.0.lock().get(&id).is_some_and(|ends_ms| *ends_ms > now_ms)
     }
 
-    /// Ends a session.
     pub(crate) fn close(&self, id: SessionId) {
         self.0.lock().remove(&id);
     }
 
-    /// Ends all sessions.
     pub(crate) fn close_all(&self) {
         self.0.lock().clear();
     }
 
-    /// How many are open.
+    /// Number of open sessions.
     pub(crate) fn count(&self, now_ms: u64) -> usize {
         self.0.lock().values().filter(|ends_ms| **ends_ms > now_ms).count()
     }
 }
 
-/// The name of the cookie, for whoever calls us as this request does. A browser has the same cookies for all ports of a
-/// host: without the port two gateways there would take each other's place.
+/// The cookie name for the requested host. Browsers share cookies between all ports of a host: without the port, two
+/// gateways on one host would overwrite each other's cookie.
 pub(crate) fn cookie_name(headers: &HeaderMap) -> String {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
     let port = host.and_then(|host| host.rsplit_once(':')).and_then(|(_, port)| port.parse::<u16>().ok());
     port.map_or_else(|| COOKIE_NAME.to_owned(), |port| format!("{COOKIE_NAME}_{port}"))
 }
 
-/// The `Set-Cookie` that hands a session to the browser, for what lies below `base_path`; where the page came
-/// encrypted, the cookie always goes so.
+/// The `Set-Cookie` header of a session, limited to `base_path`; `Secure` if the page was loaded over TLS.
 pub(crate) fn cookie(name: &str, text: &str, base_path: &str, is_encrypted: bool) -> String {
     let (secure, age) = (if is_encrypted { "; Secure" } else { "" }, LIFETIME.as_secs());
     format!("{name}={text}; HttpOnly; SameSite=Strict; Path={base_path}/; Max-Age={age}{secure}")
 }
 
-/// The `Set-Cookie` that takes it away again.
+/// The `Set-Cookie` header that deletes the cookie.
 pub(crate) fn no_cookie(name: &str, base_path: &str) -> String {
     format!("{name}=; HttpOnly; SameSite=Strict; Path={base_path}/; Max-Age=0")
 }
@@ -105,24 +100,25 @@ mod tests {
 
     const LIFETIME_MS: u64 = 30 * 24 * 3600 * 1000;
 
-    fn shown(line: &str) -> Option<SessionId> {
+    fn session_in_cookie(line: &str) -> Option<SessionId> {
         let mut headers = HeaderMap::new();
         headers.insert(COOKIE, HeaderValue::from_str(line).expect("it is a header"));
-        SessionId::shown_in(&headers)
+        SessionId::from_headers(&headers)
     }
 
     #[test]
     fn a_session_lasts_thirty_days_and_not_a_moment_longer() {
-        let sessions = Sessions::default();
-        let id = SessionId::of(&sessions.open(1_000));
+        let sessions = SessionStore::default();
+        let id = SessionId::from_cookie_value(&sessions.open(1_000));
         assert!(sessions.is_open(id, 1_000 + LIFETIME_MS - 1));
         assert!(!sessions.is_open(id, 1_000 + LIFETIME_MS));
     }
 
     #[test]
     fn a_session_that_was_closed_is_closed() {
-        let sessions = Sessions::default();
-        let (one, two) = (SessionId::of(&sessions.open(1)), SessionId::of(&sessions.open(1)));
+        let sessions = SessionStore::default();
+        let (one, two) =
+            (SessionId::from_cookie_value(&sessions.open(1)), SessionId::from_cookie_value(&sessions.open(1)));
         sessions.close(one);
         assert!(!sessions.is_open(one, 2));
         assert!(sessions.is_open(two, 2));
@@ -130,9 +126,9 @@ mod tests {
 
     #[test]
     fn one_session_too_many_ends_the_oldest() {
-        let sessions = Sessions::default();
-        let first = SessionId::of(&sessions.open(1));
-        let second = SessionId::of(&sessions.open(2));
+        let sessions = SessionStore::default();
+        let first = SessionId::from_cookie_value(&sessions.open(1));
+        let second = SessionId::from_cookie_value(&sessions.open(2));
         for moment in 3..=MAX_SESSIONS as u64 + 1 {
             sessions.open(moment);
         }
@@ -143,12 +139,12 @@ mod tests {
 
     #[test]
     fn the_cookie_is_found_among_others() {
-        let sessions = Sessions::default();
+        let sessions = SessionStore::default();
         let text = sessions.open(1);
-        let id = shown(&format!("theme=dark; {COOKIE_NAME}={text}; x=y")).expect("it is there");
+        let id = session_in_cookie(&format!("theme=dark; {COOKIE_NAME}={text}; x=y")).expect("it is there");
         assert!(sessions.is_open(id, 2));
-        assert_eq!(shown("theme=dark; xgreenroom_session=1"), None);
-        assert!(!sessions.is_open(shown(&format!("{COOKIE_NAME}=")).expect("an empty one"), 2));
+        assert_eq!(session_in_cookie("theme=dark; xgreenroom_session=1"), None);
+        assert!(!sessions.is_open(session_in_cookie(&format!("{COOKIE_NAME}=")).expect("an empty one"), 2));
     }
 
     #[test]
@@ -169,19 +165,18 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.insert(HOST, HeaderValue::from_static(host));
             headers.insert(COOKIE, HeaderValue::from_str(line).expect("it is a header"));
-            SessionId::shown_in(&headers)
+            SessionId::from_headers(&headers)
         };
         let both = "greenroom_session_8710=one; greenroom_session_8711=two; greenroom_session=three";
-        for (host, text) in [("nas:8710", "one"), ("[::1]:8711", "two"), ("nas", "three"), ("[::1]", "three")]
-        {
-            assert_eq!(called(host, both), Some(SessionId::of(text)), "{host}");
+        for (host, text) in [("nas:8710", "one"), ("[::1]:8711", "two"), ("nas", "three"), ("[::1]", "three")] {
+            assert_eq!(called(host, both), Some(SessionId::from_cookie_value(text)), "{host}");
         }
         assert_eq!(called("nas:8712", both), None);
     }
 
     #[test]
     fn what_is_kept_is_not_the_session_itself() {
-        let sessions = Sessions::default();
+        let sessions = SessionStore::default();
         let text = sessions.open(1);
         assert!(!format!("{sessions:?}").contains(&text));
         assert_eq!(text.len(), 32);

@@ -1,102 +1,95 @@
-//! `/api/plex/activities`: what servers are busy with, and who plays what, in one list.
+//! `/api/plex/activities`: server activities and current playback in one list.
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use greenroom_dialect::dashboard::{Activity, Session};
+use greenroom_dialect::dashboard::{DashboardActivity, DashboardSession};
 use http::HeaderMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::merged;
+use super::merge;
 use super::sessions::percent_of;
-use crate::Plane;
-use crate::compat::caches::Cached;
-use greenroom_proxy::internal_client::Asker;
+use crate::compat_cache_counters::CompatCache;
+use crate::control::ApiState;
+use greenroom_proxy::internal_client::InternalCaller;
 
-/// What servers are busy with.
+/// Activities of the servers.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Activities {
-    /// Whether no server said anything, and nothing was kept either.
+pub(crate) struct CompatActivitiesResponse {
+    /// True if no server responded and nothing was cached.
     error: bool,
-    /// Why, or why half of it is missing.
+    /// The reason for the error, or for a missing half.
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<&'static str>,
     activities: Vec<Row>,
-    /// Whether all of it was kept.
+    /// True if all of it came from the cache.
     cached: bool,
     /// When the oldest of it was loaded.
     timestamp: String,
     /// How old that is, in seconds.
     cache_age: Option<f64>,
-    /// Whether any of it is older than it should be, or half of it is missing.
+    /// True if any of it is stale or half of it is missing.
     stale: bool,
-    /// Servers of which nothing is known.
+    /// Servers without a response, cached or not.
     unavailable: Vec<String>,
 }
 
-/// One of them.
+/// One activity.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = PlexActivity)]
 struct Row {
     uuid: String,
     title: String,
     subtitle: String,
-    /// The server's word, or `stream`, `transcode`, `pause` for who plays something.
+    /// The server's type of the activity, or `stream`, `transcode`, `pause` for a playback.
     #[serde(rename = "type")]
     kind: String,
     /// In percent.
     progress: f64,
-    /// What the server said, without secrets.
+    /// The server's data, without secrets.
     #[schema(value_type = Object)]
     raw_data: serde_json::Value,
     /// On which server.
     server: String,
 }
 
-/// What servers are busy with, and who plays what.
+/// Server activities and current playback.
 #[utoipa::path(get, path = "/api/plex/activities", tag = "compatible",
-    responses((status = 200, description = "What servers are busy with, and who plays what", body = Activities)))]
-pub(crate) async fn list(State(plane): State<Arc<Plane>>, headers: HeaderMap) -> Json<Activities> {
-    let servers = plane.shown_servers();
-    let inside = &plane.control.inside;
+    responses((status = 200, description = "What servers are busy with, and who plays what", body = CompatActivitiesResponse)))]
+pub(crate) async fn list(State(plane): State<Arc<ApiState>>, headers: HeaderMap) -> Json<CompatActivitiesResponse> {
+    let servers = plane.compat_servers();
+    let inside = &plane.control.internal_client;
     let (activities, sessions) = tokio::join!(
-        merged::ask(
+        merge::fetch_all(
             inside,
             &servers,
-            Asker::of(&headers),
+            InternalCaller::new(&headers),
             |server| server.origin.settings.kind.activities_target().to_owned(),
             |server, body| server.origin.settings.kind.activities(body).ok(),
         ),
-        merged::ask(
-            inside,
-            &servers,
-            Asker::of(&headers),
-            |server| server.origin.settings.kind.sessions_target().to_owned(),
-            |server, body| server.origin.settings.kind.sessions(body).ok(),
-        ),
+        merge::ask_sessions(inside, &servers, InternalCaller::new(&headers)),
     );
     let marks = match (activities.is_error(), sessions.is_error()) {
-        (false, false) => activities.marks.with(sessions.marks),
-        (true, false) => sessions.marks,
-        _ => activities.marks,
+        (false, false) => activities.metadata.merge(sessions.metadata),
+        (true, false) => sessions.metadata,
+        _ => activities.metadata,
     };
     let error = activities.is_error() && sessions.is_error();
-    plane.control.counts.note(Cached::Activities, !error && marks.is_cached);
+    plane.control.compat_cache_counters.record(CompatCache::Activities, !error && marks.is_cached);
     let mut unavailable = activities.unavailable.clone();
-    unavailable
-        .extend(sessions.unavailable.iter().filter(|name| !activities.unavailable.contains(name)).cloned());
-    // One half without the other looks whole, and is not.
+    unavailable.extend(sessions.unavailable.iter().filter(|name| !activities.unavailable.contains(name)).cloned());
+    // One half alone would look complete.
     let message = activities.message().or(sessions.message());
     let mut rows = Vec::new();
-    for (server, list) in &activities.said {
-        rows.extend(list.iter().map(|activity| Row::of_activity(server.name(), activity)));
+    for (server, list) in &activities.responses {
+        rows.extend(list.iter().map(|activity| Row::from_activity(server.name(), activity)));
     }
-    for (server, list) in &sessions.said {
-        rows.extend(list.iter().map(|session| Row::of_session(server.name(), session)));
+    for (server, list) in &sessions.responses {
+        rows.extend(list.iter().map(|session| Row::from_session(server.name(), session)));
     }
-    Json(Activities {
+    Json(CompatActivitiesResponse {
         error,
         message,
         activities: rows,
@@ -109,7 +102,7 @@ pub(crate) async fn list(State(plane): State<Arc<Plane>>, headers: HeaderMap) ->
 }
 
 impl Row {
-    fn of_activity(server: &str, activity: &Activity) -> Self {
+    fn from_activity(server: &str, activity: &DashboardActivity) -> Self {
         Self {
             uuid: activity.id.clone(),
             title: or_unknown(&activity.title),
@@ -121,7 +114,7 @@ impl Row {
         }
     }
 
-    fn of_session(server: &str, session: &Session) -> Self {
+    fn from_session(server: &str, session: &DashboardSession) -> Self {
         let item = &session.item;
         let kind = match (session.state.as_str(), &session.transcode) {
             ("paused", _) => "pause",

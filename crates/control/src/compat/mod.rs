@@ -1,51 +1,50 @@
-//! The shapes that existing dashboards read, under the paths they ask: so that a reverse proxy can put them in place of
-//! a dashboard's own backend. Shape-compatible, not drop-in: only what is listed here is answered.
+//! API formats that existing dashboards read, under their paths, so that a reverse proxy can route these paths to
+//! Greenroom in place of a dashboard's own backend. Shape-compatible, not drop-in: only the paths listed here are
+//! served.
 //!
-//! Three families: `/api/plex/…` (a dashboard of a Plex and its cache), `/api/cache/stats` (a list of files that is
-//! rebuilt behind) and `/api/status/cache` with its command (a library that playlists are matched against).
+//! Three families: `/api/plex/…` (a Plex dashboard and its cache), `/api/cache/stats` (a file list rebuilt in the
+//! background) and `/api/status/cache` with its command (a library that playlists are matched against).
 //!
-//! `/api/plex/…` speaks of all servers that are a Plex, merged; of all servers, if none is. Errors are never an empty
-//! success: while a server cannot be asked there is its last good answer, `stale`, with its age; if there never was one,
-//! `error` is true. A server that has no answer while others do is named in `unavailable`. No body holds a token, and
-//! pictures are links of ours ([`image`]).
+//! `/api/plex/…` covers all Plex servers, merged, or all servers if none is a Plex. Errors are never an empty success:
+//! while a server is down, its last good response is served as `stale` with its age; if there is none, `error` is true.
+//! A server without a response while others have one is named in `unavailable`. No body holds a token, and images are
+//! signed links ([`image`]).
 //!
-//! Rooms: [`activities`], [`sessions`], [`stats`], [`recent`], [`played`] (what is shown), [`caches`] (the caches behind
-//! it, cleared and warmed), [`snapshots`] (the other two families), [`image`] (signed links), `merged` (one answer out of
-//! several servers').
+//! Modules: [`activities`], [`sessions`], [`stats`], [`recently_added`], [`history`] (displayed data), [`caches`]
+//! (shows, clears and warms the caches behind it), [`snapshots`] (the other two families), [`image`] (images by signed
+//! links), `merge` (merges the responses of several servers).
 
 pub(super) mod activities;
 pub(super) mod caches;
+pub(super) mod history;
 pub(super) mod image;
-mod merged;
-pub(super) mod played;
-pub(super) mod recent;
+mod merge;
+pub(super) mod recently_added;
 pub(super) mod sessions;
 pub(super) mod snapshots;
 pub(super) mod stats;
 
 use std::sync::Arc;
 
-use greenroom_dialect::ask::Kind;
-use greenroom_dialect::dashboard::instant;
+use greenroom_dialect::dashboard::timestamp;
+use greenroom_dialect::request::ServerKind;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::Plane;
+use crate::control::ApiState;
 use greenroom_proxy::server::Server;
 
-pub(super) use caches::Counts;
-
-/// Every path of other dashboards.
-pub(super) fn routes() -> OpenApiRouter<Arc<Plane>> {
+/// Routes of all compatibility paths.
+pub(super) fn routes() -> OpenApiRouter<Arc<ApiState>> {
     OpenApiRouter::new()
         .routes(routes!(activities::list))
         .routes(routes!(sessions::list))
         .routes(routes!(stats::all))
         .routes(routes!(stats::live))
         .routes(routes!(stats::dashboard))
-        .routes(routes!(recent::list))
-        .routes(routes!(played::list))
-        .routes(routes!(played::sync))
+        .routes(routes!(recently_added::list))
+        .routes(routes!(history::list))
+        .routes(routes!(history::sync))
         .routes(routes!(caches::stats))
         .routes(routes!(caches::clear))
         .routes(routes!(caches::warm))
@@ -56,27 +55,27 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Plane>> {
         .routes(routes!(snapshots::refresh))
 }
 
-impl Plane {
-    /// The servers these shapes speak of: every Plex, or every server if none is one.
-    fn shown_servers(&self) -> Vec<&Arc<Server>> {
-        let all = self.control.inside.servers();
+impl ApiState {
+    /// The servers covered: every Plex, or every server if none is one.
+    fn compat_servers(&self) -> Vec<&Arc<Server>> {
+        let all = self.control.internal_client.servers();
         let plexes: Vec<&Arc<Server>> =
-            all.iter().filter(|server| server.origin.settings.kind == Kind::Plex).collect();
+            all.iter().filter(|server| server.origin.settings.kind == ServerKind::Plex).collect();
         if plexes.is_empty() { all.iter().collect() } else { plexes }
     }
 
-    /// What the first of them calls itself, as far as it is known.
+    /// The name the first of them reports, if known.
     fn server_name(&self) -> String {
-        let first = self.shown_servers().first().map(|server| server.name().to_owned());
+        let first = self.compat_servers().first().map(|server| server.name().to_owned());
         let shown = self.control.servers.iter().find(|shown| Some(shown.server.name()) == first.as_deref());
-        let title = shown.and_then(|shown| shown.introduction.said().title.clone());
+        let title = shown.and_then(|shown| shown.identity_cache.get().title.clone());
         title.or(first).unwrap_or_else(|| "Plex Server".to_owned())
     }
 }
 
-/// A moment as these programs read it.
+/// A time in ISO 8601, as these programs read it.
 fn iso(at_ms: u64) -> String {
-    let whole = instant::written(at_ms / 1000);
+    let whole = timestamp::format(at_ms / 1000);
     format!("{}.{:03}Z", whole.trim_end_matches('Z'), at_ms % 1000)
 }
 

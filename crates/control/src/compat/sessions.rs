@@ -1,41 +1,41 @@
-//! `/api/plex/sessions`: who plays what, on what, and how it is sent.
+//! `/api/plex/sessions`: current sessions with user, player and stream details.
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use greenroom_dialect::dashboard::Session;
+use greenroom_dialect::dashboard::DashboardSession;
 use http::HeaderMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::image::Links;
-use super::{merged, percent};
-use crate::Plane;
-use crate::compat::caches::Cached;
-use greenroom_proxy::internal_client::Asker;
+use super::{merge, percent};
+use crate::compat_cache_counters::CompatCache;
+use crate::control::ApiState;
+use crate::image_urls::ImageUrlSigner;
+use greenroom_proxy::internal_client::InternalCaller;
 use greenroom_proxy::server::Server;
 
-/// Who plays what.
+/// Current sessions.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = PlexSessions)]
-pub(crate) struct Sessions {
-    /// Whether no server said anything, and nothing was kept either.
+pub(crate) struct CompatSessionsResponse {
+    /// True if no server responded and nothing was cached.
     error: bool,
-    /// Why.
+    /// The reason for the error.
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<&'static str>,
     sessions: Vec<Row>,
     total: usize,
-    /// Whether all of it was kept.
+    /// True if all of it came from the cache.
     cached: bool,
     /// When the oldest of it was loaded.
     timestamp: String,
     /// How old that is, in seconds.
     cache_age: Option<f64>,
-    /// Whether any of it is older than it should be.
+    /// True if any of it is stale.
     stale: bool,
-    /// Servers of which nothing is known.
+    /// Servers without a response, cached or not.
     unavailable: Vec<String>,
 }
 
@@ -43,21 +43,21 @@ pub(crate) struct Sessions {
 #[schema(as = PlexSession)]
 struct Row {
     session_id: String,
-    user: Who,
+    user: SessionUser,
     media: Media,
-    playback: Playback,
+    playback: PlaybackProgress,
     device: Device,
-    transcode: Transcoding,
-    stream: Streaming,
+    transcode: TranscodeStatus,
+    stream: StreamDetails,
     /// On which server.
     server: String,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
-struct Who {
+struct SessionUser {
     name: String,
     id: String,
-    /// A picture that anybody may fetch; none otherwise.
+    /// A public image URL, if any.
     thumb: Option<String>,
 }
 
@@ -68,14 +68,14 @@ struct Media {
     kind: String,
     year: Option<u64>,
     rating: Option<f64>,
-    /// A link of ours.
+    /// A signed link.
     thumb: Option<String>,
-    /// A link of ours.
+    /// A signed link.
     art: Option<String>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
-struct Playback {
+struct PlaybackProgress {
     state: String,
     /// In percent.
     progress: f64,
@@ -91,7 +91,7 @@ struct Device {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
-struct Transcoding {
+struct TranscodeStatus {
     is_transcoding: bool,
     speed: Option<f64>,
     video_decision: Option<String>,
@@ -99,7 +99,7 @@ struct Transcoding {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
-struct Streaming {
+struct StreamDetails {
     video_resolution: String,
     video_codec: String,
     audio_codec: String,
@@ -109,54 +109,45 @@ struct Streaming {
     bandwidth: u64,
 }
 
-/// Who plays what.
+/// Current sessions.
 #[utoipa::path(get, path = "/api/plex/sessions", tag = "compatible",
-    responses((status = 200, description = "Who plays what", body = Sessions)))]
-pub(crate) async fn list(State(plane): State<Arc<Plane>>, headers: HeaderMap) -> Json<Sessions> {
+    responses((status = 200, description = "Who plays what", body = CompatSessionsResponse)))]
+pub(crate) async fn list(State(plane): State<Arc<ApiState>>, headers: HeaderMap) -> Json<CompatSessionsResponse> {
     let control = &plane.control;
-    let answer = merged::ask(
-        &control.inside,
-        &plane.shown_servers(),
-        Asker::of(&headers),
-        |server| server.origin.settings.kind.sessions_target().to_owned(),
-        |server, body| server.origin.settings.kind.sessions(body).ok(),
-    )
-    .await;
+    let answer =
+        merge::ask_sessions(&control.internal_client, &plane.compat_servers(), InternalCaller::new(&headers)).await;
     let error = answer.is_error();
-    control.counts.note(Cached::Sessions, !error && answer.marks.is_cached);
-    let links = &control.links;
-    let rows = answer.said.iter().flat_map(|(server, list)| {
-        list.iter().map(|session| Row::of(server, session, links, control.clock.now_ms()))
-    });
+    control.compat_cache_counters.record(CompatCache::Sessions, !error && answer.metadata.is_cached);
+    let links = &control.image_url_signer;
+    let rows = answer
+        .responses
+        .iter()
+        .flat_map(|(server, list)| list.iter().map(|session| Row::new(server, session, links, control.clock.now_ms())));
     let sessions: Vec<Row> = rows.collect();
-    Json(Sessions {
+    Json(CompatSessionsResponse {
         error,
         message: answer.message(),
         total: sessions.len(),
         sessions,
-        cached: !error && answer.marks.is_cached,
-        timestamp: answer.marks.timestamp(),
-        cache_age: (!error).then(|| answer.marks.age_s()),
-        stale: answer.marks.is_stale,
+        cached: !error && answer.metadata.is_cached,
+        timestamp: answer.metadata.timestamp(),
+        cache_age: (!error).then(|| answer.metadata.age_s()),
+        stale: answer.metadata.is_stale,
         unavailable: answer.unavailable,
     })
 }
 
 impl Row {
-    fn of(server: &Server, session: &Session, links: &Links, now_ms: u64) -> Self {
+    fn new(server: &Server, session: &DashboardSession, links: &ImageUrlSigner, now_ms: u64) -> Self {
         let (item, stream, player) = (&session.item, &session.stream, &session.player);
         let or = |text: &Option<String>, other: &str| text.clone().unwrap_or_else(|| other.to_owned());
-        let link = |path: Option<&String>| links.link(server, path?, now_ms);
+        let link = |path: Option<&String>| links.sign_url(server, path?, now_ms);
         let picture = item.grandparent_thumb.as_ref().or(item.thumb.as_ref()).or(item.art.as_ref());
         let transcode = session.transcode.as_ref();
         Self {
             session_id: session.id.clone(),
-            user: Who {
-                name: if session.user.name.is_empty() {
-                    "Unknown User".into()
-                } else {
-                    session.user.name.clone()
-                },
+            user: SessionUser {
+                name: if session.user.name.is_empty() { "Unknown User".into() } else { session.user.name.clone() },
                 id: session.user.id.clone(),
                 thumb: session.user.thumb.clone().filter(|address| is_open_picture(address)),
             },
@@ -168,7 +159,7 @@ impl Row {
                 thumb: link(picture),
                 art: link(item.art.as_ref()),
             },
-            playback: Playback {
+            playback: PlaybackProgress {
                 state: session.state.clone(),
                 progress: percent_of(session),
                 position_ms: session.offset_ms,
@@ -179,14 +170,13 @@ impl Row {
                 client: or(&player.product, "Unknown Client"),
                 platform: or(&player.platform, "Unknown"),
             },
-            transcode: Transcoding {
-                is_transcoding: transcode
-                    .is_some_and(greenroom_dialect::dashboard::Transcode::changes_something),
+            transcode: TranscodeStatus {
+                is_transcoding: transcode.is_some_and(greenroom_dialect::dashboard::TranscodeInfo::is_active),
                 speed: transcode.and_then(|transcode| transcode.speed),
                 video_decision: transcode.map(|transcode| transcode.video.clone()),
                 audio_decision: transcode.map(|transcode| transcode.audio.clone()),
             },
-            stream: Streaming {
+            stream: StreamDetails {
                 video_resolution: or(&stream.resolution, "Unknown"),
                 video_codec: or(&stream.video_codec, "Unknown"),
                 audio_codec: or(&stream.audio_codec, "Unknown"),
@@ -200,12 +190,12 @@ impl Row {
     }
 }
 
-/// How far it is, in percent.
-pub(super) fn percent_of(session: &Session) -> f64 {
+/// Progress in percent.
+pub(super) fn percent_of(session: &DashboardSession) -> f64 {
     percent(session.offset_ms, session.item.duration_ms.unwrap_or_default()).min(100.0)
 }
 
-fn title_of(session: &Session) -> String {
+fn title_of(session: &DashboardSession) -> String {
     let item = &session.item;
     let title = if item.title.is_empty() { "Unknown" } else { item.title.as_str() };
     match (item.kind.as_str(), &item.grandparent_title) {
@@ -217,37 +207,35 @@ fn title_of(session: &Session) -> String {
     }
 }
 
-/// The picture of an account lies where anybody may see it, at an address without a question.
+/// True for an account image at a public URL without a query.
 fn is_open_picture(address: &str) -> bool {
     address.starts_with("https://plex.tv/users/") && !address.contains(['?', '&', '#', '@'])
 }
 
 #[cfg(test)]
 mod tests {
-    use greenroom_dialect::dashboard::Item;
+    use greenroom_dialect::dashboard::DashboardItem;
 
     use super::*;
 
     #[test]
     fn an_episode_is_named_with_its_show_and_numbers() {
-        let item = Item {
+        let item = DashboardItem {
             kind: "episode".into(),
             title: "Pilot".into(),
             grandparent_title: Some("A Show".into()),
             index: Some(2),
             parent_index: Some(1),
-            ..Item::default()
+            ..DashboardItem::default()
         };
-        assert_eq!(title_of(&Session { item, ..Session::default() }), "A Show - S01E02 - Pilot");
-        assert_eq!(title_of(&Session::default()), "Unknown");
+        assert_eq!(title_of(&DashboardSession { item, ..DashboardSession::default() }), "A Show - S01E02 - Pilot");
+        assert_eq!(title_of(&DashboardSession::default()), "Unknown");
     }
 
     #[test]
     fn a_picture_of_an_account_is_told_only_without_a_question() {
         assert!(is_open_picture("https://plex.tv/users/1a2b/avatar"));
-        for address in
-            ["/accounts/1/thumb", "https://plex.tv/users/1/avatar?X-Plex-Token=x", "http://home/users/1"]
-        {
+        for address in ["/accounts/1/thumb", "https://plex.tv/users/1/avatar?X-Plex-Token=x", "http://home/users/1"] {
             assert!(!is_open_picture(address), "{address}");
         }
     }

@@ -1,78 +1,78 @@
-//! `/api/cache/stats`, `/api/status/cache` and the command that rebuilds: the libraries that are kept whole, in the
-//! shapes of a list of files that is rebuilt behind, and of a library that playlists are matched against.
+//! `/api/cache/stats`, `/api/status/cache` and the rebuild command: library indexes in the formats of a file list
+//! rebuilt in the background, and of a library that playlists are matched against.
 
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
-use greenroom_dialect::ask::Kind;
-use http::{HeaderMap, StatusCode};
+use greenroom_dialect::request::ServerKind;
+use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::stats::Detail;
+use super::stats::ErrorDetailResponse;
 use super::{iso, percent, seconds};
+use crate::api::JsonBody;
+use crate::control::{ApiState, ControlPlane};
 use crate::error::Problem;
-use crate::{Plane, api};
-use greenroom_sync::index::{Asked, Report};
+use greenroom_sync::index::{BuildRequestResult, LibraryReport};
 
 const MIB: u64 = 1024 * 1024;
 
-/// What is kept whole, as a list of files.
+/// The library indexes as a list of files.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Files {
-    file_list_cache: List,
-    enriched_file_cache: Enriched,
-    markers: Markers,
+pub(crate) struct CompatFilesResponse {
+    file_list_cache: FileListCache,
+    enriched_file_cache: EnrichedFileCache,
+    markers: FileMarkers,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
-struct List {
+struct FileListCache {
     /// Items of all libraries.
     file_count: u64,
-    /// How long ago the oldest of them was last confirmed.
+    /// Time since the oldest of them was last confirmed.
     age_seconds: f64,
     is_populated: bool,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
-struct Enriched {
+struct EnrichedFileCache {
     #[serde(flatten)]
-    list: List,
-    /// Whether any library is being built.
+    list: FileListCache,
+    /// True if any library is being built.
     rebuild_in_progress: bool,
 }
 
-/// Nothing is marked yet: there is no folder of files.
+/// Always zero: there is no folder of files to mark.
 #[derive(Debug, Serialize, ToSchema)]
-struct Markers {
+struct FileMarkers {
     processed_files: u64,
     duplicate_files: u64,
     web_modified_files: u64,
     storage_location: &'static str,
 }
 
-/// What was asked for: both kinds of servers, or one.
+/// Status of both kinds of servers, or of the one requested.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 #[schema(as = MatchedLibraries)]
-pub(crate) enum Status {
-    Both(Both),
-    One(Target),
+pub(crate) enum CompatLibraryStatus {
+    Both(CompatLibraryStatuses),
+    One(CompatTargetStatus),
 }
 
 /// The libraries of both kinds of servers.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Both {
-    plex: Target,
-    jellyfin: Target,
+pub(crate) struct CompatLibraryStatuses {
+    plex: CompatTargetStatus,
+    jellyfin: CompatTargetStatus,
 }
 
 /// The libraries of one kind of servers.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Target {
+pub(crate) struct CompatTargetStatus {
     target: &'static str,
     /// `Available`, `Not built`, `Error`.
     status: &'static str,
@@ -85,7 +85,7 @@ pub(crate) struct Target {
     hit_rate: f64,
     last_used: Option<String>,
     memory_usage_mb: f64,
-    /// Why there is none.
+    /// Why it is not available.
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<String>,
 }
@@ -93,30 +93,30 @@ pub(crate) struct Target {
 /// Which kind of servers.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct Which {
-    /// `plex` or `jellyfin`; both if it is not said.
+pub(crate) struct CompatTargetQuery {
+    /// `plex` or `jellyfin`; both if absent.
     target: Option<String>,
 }
 
-/// What was done.
+/// Result of an action.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Message {
+pub(crate) struct CompatMessageResponse {
     message: &'static str,
 }
 
-/// What is to be built.
+/// What to rebuild.
 #[derive(Debug, Default, Deserialize, ToSchema)]
-pub(crate) struct Order {
+pub(crate) struct CompatRebuildRequest {
     /// `plex`, `jellyfin`, or `all`.
     target: Option<String>,
-    /// Begins anew, and believes what comes however short it is.
+    /// Rebuilds from scratch and accepts the result, however small.
     #[serde(default)]
     force_rebuild: bool,
 }
 
-/// What became of it.
+/// Result of a rebuild request.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Ordered {
+pub(crate) struct CompatRebuildResponse {
     success: bool,
     message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -125,83 +125,79 @@ pub(crate) struct Ordered {
     target: String,
 }
 
-/// What is kept whole, as a list of files.
+/// The library indexes as a list of files.
 #[utoipa::path(get, path = "/api/cache/stats", tag = "compatible",
-    responses((status = 200, description = "What is kept whole", body = Files)))]
-pub(crate) async fn files(State(plane): State<Arc<Plane>>) -> Json<Files> {
+    responses((status = 200, description = "What is kept whole", body = CompatFilesResponse)))]
+pub(crate) async fn files(State(plane): State<Arc<ApiState>>) -> Json<CompatFilesResponse> {
     let reports = plane.reports();
     let kept = || reports.iter().filter_map(|report| report.generation.as_ref());
-    let list = List {
+    let list = FileListCache {
         file_count: kept().map(|generation| generation.items).sum(),
         age_seconds: seconds(kept().map(|generation| generation.age_s).max().unwrap_or_default() * 1000),
         is_populated: kept().next().is_some(),
     };
     let rebuild_in_progress = reports.iter().any(|report| report.progress.is_some());
-    Json(Files {
+    Json(CompatFilesResponse {
         file_list_cache: list,
-        enriched_file_cache: Enriched { list, rebuild_in_progress },
-        markers: Markers {
-            processed_files: 0,
-            duplicate_files: 0,
-            web_modified_files: 0,
-            storage_location: "",
-        },
+        enriched_file_cache: EnrichedFileCache { list, rebuild_in_progress },
+        markers: FileMarkers { processed_files: 0, duplicate_files: 0, web_modified_files: 0, storage_location: "" },
     })
 }
 
 /// The libraries that playlists are matched against.
-#[utoipa::path(get, path = "/api/status/cache", tag = "compatible", params(Which), responses(
-    (status = 200, description = "Both kinds of servers, or the one that was asked for", body = Status),
-    (status = 400, description = "There is no such kind of servers", body = Detail)))]
-pub(crate) async fn status(State(plane): State<Arc<Plane>>, Query(which): Query<Which>) -> Response {
+#[utoipa::path(get, path = "/api/status/cache", tag = "compatible", params(CompatTargetQuery), responses(
+    (status = 200, description = "Both kinds of servers, or the one that was asked for", body = CompatLibraryStatus),
+    (status = 400, description = "There is no such kind of servers", body = ErrorDetailResponse)))]
+pub(crate) async fn status(State(plane): State<Arc<ApiState>>, Query(which): Query<CompatTargetQuery>) -> Response {
     match which.target.as_deref().map(str::to_ascii_lowercase).as_deref() {
         None | Some("") => {
-            let both = Both { plex: plane.target(Kind::Plex), jellyfin: plane.target(Kind::Jellyfin) };
-            Json(Status::Both(both)).into_response()
+            let both = CompatLibraryStatuses {
+                plex: plane.target(ServerKind::Plex),
+                jellyfin: plane.target(ServerKind::Jellyfin),
+            };
+            Json(CompatLibraryStatus::Both(both)).into_response()
         }
-        Some("plex") => Json(Status::One(plane.target(Kind::Plex))).into_response(),
-        Some("jellyfin") => Json(Status::One(plane.target(Kind::Jellyfin))).into_response(),
+        Some("plex") => Json(CompatLibraryStatus::One(plane.target(ServerKind::Plex))).into_response(),
+        Some("jellyfin") => Json(CompatLibraryStatus::One(plane.target(ServerKind::Jellyfin))).into_response(),
         Some(_) => UNKNOWN_TARGET.into_response(),
     }
 }
 
-const UNKNOWN_TARGET: (StatusCode, Json<Detail>) =
-    (StatusCode::BAD_REQUEST, Json(Detail { detail: "Target must be 'plex' or 'jellyfin'" }));
+const UNKNOWN_TARGET: (StatusCode, Json<ErrorDetailResponse>) =
+    (StatusCode::BAD_REQUEST, Json(ErrorDetailResponse { detail: "Target must be 'plex' or 'jellyfin'" }));
 
-/// Counting begins anew.
+/// Restarts the statistics.
 #[utoipa::path(post, path = "/api/status/cache/reset", tag = "compatible",
-    responses((status = 200, description = "It was done", body = Message)))]
-pub(crate) async fn reset(State(plane): State<Arc<Plane>>) -> Json<Message> {
-    plane.control.count_anew();
-    plane.control.counts.reset();
-    Json(Message { message: "Cache statistics reset successfully" })
+    responses((status = 200, description = "It was done", body = CompatMessageResponse)))]
+pub(crate) async fn reset(State(plane): State<Arc<ApiState>>) -> Json<CompatMessageResponse> {
+    plane.control.reset_baseline();
+    plane.control.compat_cache_counters.reset();
+    Json(CompatMessageResponse { message: "Cache statistics reset successfully" })
 }
 
-/// Asks for builds of music libraries.
+/// Requests builds of music libraries.
 #[utoipa::path(post, path = "/api/commands/library_cache_builder/refresh", tag = "compatible",
-    request_body = Option<Order>, responses(
-    (status = 200, description = "What became of it", body = Ordered),
-    (status = 400, description = "There is no such kind of servers, or the body cannot be understood", body = Detail)))]
+    request_body = Option<CompatRebuildRequest>, responses(
+    (status = 200, description = "What became of it", body = CompatRebuildResponse),
+    (status = 400, description = "There is no such kind of servers, or the body cannot be understood", body = ErrorDetailResponse)))]
 pub(crate) async fn refresh(
-    State(plane): State<Arc<Plane>>,
-    headers: HeaderMap,
-    body: Body,
+    State(plane): State<Arc<ApiState>>,
+    body: JsonBody<CompatRebuildRequest>,
 ) -> Result<Response, Problem> {
-    let order: Order = api::read(&headers, body).await?.unwrap_or_default();
+    let order = body.or_default();
     let target = order.target.as_deref().unwrap_or("all").to_ascii_lowercase();
-    let kinds: &[Kind] = match target.as_str() {
-        "all" => &[Kind::Plex, Kind::Jellyfin],
-        "plex" => &[Kind::Plex],
-        "jellyfin" => &[Kind::Jellyfin],
+    let kinds: &[ServerKind] = match target.as_str() {
+        "all" => &[ServerKind::Plex, ServerKind::Jellyfin],
+        "plex" => &[ServerKind::Plex],
+        "jellyfin" => &[ServerKind::Jellyfin],
         _ => return Ok(UNKNOWN_TARGET.into_response()),
     };
     let libraries = &plane.control.playlists.libraries;
     let all = libraries.all();
-    let meant = all
-        .iter()
-        .filter(|library| kinds.contains(&library.server.origin.settings.kind) && library.may_hold_music());
-    let asked: Vec<Asked> = meant.map(|library| library.build(order.force_rebuild)).collect();
-    let begun = asked.iter().filter(|asked| **asked != Asked::Off).count();
+    let meant =
+        all.iter().filter(|library| kinds.contains(&library.server.origin.settings.kind) && library.may_hold_music());
+    let asked: Vec<BuildRequestResult> = meant.map(|library| library.build(order.force_rebuild)).collect();
+    let begun = asked.iter().filter(|asked| **asked != BuildRequestResult::Off).count();
     let (message, error) = match (asked.len(), begun) {
         (0, _) => ("No music library is known.".to_owned(), Some("no music library is known")),
         (_, 0) => ("Every library is turned off.".to_owned(), Some("every library is turned off")),
@@ -210,18 +206,32 @@ pub(crate) async fn refresh(
     };
     let success = error.is_none();
     let force_rebuild = order.force_rebuild;
-    Ok(Json(Ordered { success, message, error, force_rebuild, target }).into_response())
+    Ok(Json(CompatRebuildResponse { success, message, error, force_rebuild, target }).into_response())
 }
 
-impl Plane {
-    fn reports(&self) -> Vec<Report> {
+impl ControlPlane {
+    /// Restarts the statistics; the cache stays.
+    fn reset_baseline(&self) {
+        self.baseline.reset(self.cumulative_stats(), None, self.clock.now_ms());
+    }
+
+    /// Hits and misses of apps' requests to these servers since the statistics restarted.
+    fn lookups(&self, servers: &[&str]) -> (u64, u64) {
+        let snapshot = self.snapshot();
+        let classes = snapshot.classes.iter().filter(|class| servers.contains(&class.server.as_str()));
+        classes.fold((0, 0), |(hits, misses), class| (hits + class.hits + class.stale, misses + class.misses))
+    }
+}
+
+impl ApiState {
+    fn reports(&self) -> Vec<LibraryReport> {
         self.control.playlists.libraries.all().iter().map(|library| library.report(false)).collect()
     }
 
     /// The music libraries of all servers of a kind.
-    fn target(&self, kind: Kind) -> Target {
+    fn target(&self, kind: ServerKind) -> CompatTargetStatus {
         let servers =
-            self.control.inside.servers().iter().filter(|server| server.origin.settings.kind == kind);
+            self.control.internal_client.servers().iter().filter(|server| server.origin.settings.kind == kind);
         let names: Vec<&str> = servers.map(|server| server.name()).collect();
         let mut reports = self.reports();
         reports.retain(|report| report.contents == "music" && names.contains(&report.server.as_str()));
@@ -231,7 +241,7 @@ impl Plane {
         let bytes: u64 = kept().map(|generation| generation.memory_bytes).sum();
         let is_off = !reports.is_empty() && reports.iter().all(|report| !report.enabled);
         let (hits, misses) = self.control.lookups(&names);
-        Target {
+        CompatTargetStatus {
             target: kind.name(),
             status: match (is_kept, failure) {
                 (true, _) => "Available",

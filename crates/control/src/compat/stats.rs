@@ -1,5 +1,5 @@
-//! `/api/plex/stats`, `/stats/live`, `/stats/dashboard`: counts, from the figures that lie ready. Nobody who asks waits
-//! for a server.
+//! `/api/plex/stats`, `/stats/live`, `/stats/dashboard`: counts from the precomputed statistics. No request waits for a
+//! server.
 
 use std::sync::Arc;
 
@@ -9,78 +9,78 @@ use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::caches::Cached;
 use super::{iso, seconds};
-use crate::Plane;
-use crate::dashboard::figures::{Amounts, Figures, Heard};
+use crate::compat_cache_counters::CompatCache;
+use crate::control::ApiState;
+use crate::dashboard::stats::{DashboardStats, DataTimestamps, MediaTotals};
 use greenroom_proxy::server::Server;
 
-/// What a program is told that reads `detail`.
+/// An error for programs that read `detail`.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Detail {
+pub(crate) struct ErrorDetailResponse {
     pub(super) detail: &'static str,
 }
 
-/// Nothing was ever heard of the server.
-pub(super) const NOTHING_KNOWN: (StatusCode, Json<Detail>) = (
+/// No server ever responded.
+pub(super) const NOTHING_KNOWN: (StatusCode, Json<ErrorDetailResponse>) = (
     StatusCode::SERVICE_UNAVAILABLE,
-    Json(Detail { detail: "the server cannot be asked, and nothing was kept of this" }),
+    Json(ErrorDetailResponse { detail: "the server cannot be asked, and nothing was kept of this" }),
 );
 
 /// Counts of a server.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = PlexStats)]
-pub(crate) struct Stats {
+pub(crate) struct CompatStatsResponse {
     peak_concurrent: u64,
     last_updated: Option<String>,
-    /// Never told.
+    /// Always `null`.
     server_url: Option<String>,
     server_name: String,
     token_configured: bool,
     #[serde(flatten)]
     counts: Counts,
     #[serde(flatten)]
-    age: Age,
+    age: DataAge,
 }
 
-/// The same, as they are shown live.
+/// Counts of a server, as shown live.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Live {
+pub(crate) struct CompatLiveStatsResponse {
     #[serde(flatten)]
     counts: Counts,
     total_episodes: Option<u64>,
     server_name: String,
     #[serde(flatten)]
-    age: Age,
+    age: DataAge,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 struct Counts {
-    /// `null` before a server said it, as the others.
+    /// `null` until a server reported it, like the others.
     total_users: Option<u64>,
     total_movies: Option<u64>,
     total_tv_shows: Option<u64>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
-struct Age {
+struct DataAge {
     cached: bool,
-    /// When the servers said it; the longest ago.
+    /// When the servers reported it; the oldest time.
     timestamp: String,
-    /// How long ago that is, in seconds.
+    /// Seconds since then.
     cache_age: f64,
-    /// Whether any of it is older than it should be, or a server it speaks of is down or never said anything.
+    /// True if any of it is stale, or a server included is down or never responded.
     stale: bool,
 }
 
-/// What a dashboard shows first.
+/// The dashboard's overview.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Overview {
+pub(crate) struct CompatOverviewResponse {
     services: Services,
     plex: Plex,
     traffic: Traffic,
     #[serde(flatten)]
-    age: Age,
+    age: DataAge,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -89,7 +89,7 @@ struct Services {
     total: u64,
     online: u64,
     offline: u64,
-    /// Those that answer far slower than they usually do.
+    /// Servers that respond far slower than usual.
     problem: u64,
 }
 
@@ -112,50 +112,54 @@ struct Traffic {
     last_24h_download_bytes: u64,
     last_24h_upload_bytes: u64,
     last_24h_total_bytes: u64,
-    /// Bytes of thirty days.
+    /// Bytes in thirty days.
     total_30d: u64,
     unit: &'static str,
 }
 
 /// Counts of a server.
 #[utoipa::path(get, path = "/api/plex/stats", tag = "compatible", responses(
-    (status = 200, description = "Counts", body = Stats),
-    (status = 503, description = "No server said anything yet", body = Detail)))]
-pub(crate) async fn all(State(plane): State<Arc<Plane>>) -> Result<Json<Stats>, (StatusCode, Json<Detail>)> {
-    let (figures, age) = plane.ready(Cached::Stats)?;
-    Ok(Json(Stats {
+    (status = 200, description = "Counts", body = CompatStatsResponse),
+    (status = 503, description = "No server said anything yet", body = ErrorDetailResponse)))]
+pub(crate) async fn all(
+    State(plane): State<Arc<ApiState>>,
+) -> Result<Json<CompatStatsResponse>, (StatusCode, Json<ErrorDetailResponse>)> {
+    let (figures, age) = plane.ready(CompatCache::Stats)?;
+    Ok(Json(CompatStatsResponse {
         peak_concurrent: figures.peak_sessions,
         last_updated: figures.peak_ms.map(iso),
         server_url: None,
         server_name: plane.server_name(),
-        token_configured: plane.shown_servers().iter().any(|server| server.origin.settings.token.is_some()),
+        token_configured: plane.compat_servers().iter().any(|server| server.origin.settings.token.is_some()),
         counts: plane.counts_of(&figures).0,
         age,
     }))
 }
 
-/// Counts of a server, as they are shown live.
+/// Counts of a server, as shown live.
 #[utoipa::path(get, path = "/api/plex/stats/live", tag = "compatible", responses(
-    (status = 200, description = "Counts", body = Live),
-    (status = 503, description = "No server said anything yet", body = Detail)))]
-pub(crate) async fn live(State(plane): State<Arc<Plane>>) -> Result<Json<Live>, (StatusCode, Json<Detail>)> {
-    let (figures, age) = plane.ready(Cached::LiveStats)?;
+    (status = 200, description = "Counts", body = CompatLiveStatsResponse),
+    (status = 503, description = "No server said anything yet", body = ErrorDetailResponse)))]
+pub(crate) async fn live(
+    State(plane): State<Arc<ApiState>>,
+) -> Result<Json<CompatLiveStatsResponse>, (StatusCode, Json<ErrorDetailResponse>)> {
+    let (figures, age) = plane.ready(CompatCache::LiveStats)?;
     let (counts, amounts) = plane.counts_of(&figures);
     let (total_episodes, server_name) = (amounts.map(|of| of.episodes), plane.server_name());
-    Ok(Json(Live { counts, total_episodes, server_name, age }))
+    Ok(Json(CompatLiveStatsResponse { counts, total_episodes, server_name, age }))
 }
 
-/// What a dashboard shows first.
+/// The dashboard's overview.
 #[utoipa::path(get, path = "/api/plex/stats/dashboard", tag = "compatible", responses(
-    (status = 200, description = "What a dashboard shows first", body = Overview),
-    (status = 503, description = "No server said anything yet", body = Detail)))]
+    (status = 200, description = "What a dashboard shows first", body = CompatOverviewResponse),
+    (status = 503, description = "No server said anything yet", body = ErrorDetailResponse)))]
 pub(crate) async fn dashboard(
-    State(plane): State<Arc<Plane>>,
-) -> Result<Json<Overview>, (StatusCode, Json<Detail>)> {
-    let (figures, age) = plane.ready(Cached::Background)?;
+    State(plane): State<Arc<ApiState>>,
+) -> Result<Json<CompatOverviewResponse>, (StatusCode, Json<ErrorDetailResponse>)> {
+    let (figures, age) = plane.ready(CompatCache::Background)?;
     let (counts, amounts) = plane.counts_of(&figures);
     let services = figures.services;
-    Ok(Json(Overview {
+    Ok(Json(CompatOverviewResponse {
         services: Services {
             total: services.total,
             online: services.online - services.slow,
@@ -163,7 +167,7 @@ pub(crate) async fn dashboard(
             problem: services.slow,
         },
         plex: Plex {
-            configured: plane.shown_servers().iter().any(|server| server.origin.settings.token.is_some()),
+            configured: plane.compat_servers().iter().any(|server| server.origin.settings.token.is_some()),
             peak_concurrent: figures.peak_sessions,
             counts,
             total_episodes: amounts.map(|of| of.episodes),
@@ -183,26 +187,32 @@ pub(crate) async fn dashboard(
     }))
 }
 
-impl Plane {
-    /// The figures, if any server that is shown ever said anything.
-    fn ready(&self, cached: Cached) -> Result<(Arc<Figures>, Age), (StatusCode, Json<Detail>)> {
-        let figures = self.control.dashboard.figures();
-        let age = self.heard(&figures).map(|heard| self.age_of(&figures, heard));
-        self.control.counts.note(cached, age.is_some());
+impl ApiState {
+    /// The statistics, if any of the servers shown ever responded.
+    fn ready(
+        &self,
+        cached: CompatCache,
+    ) -> Result<(Arc<DashboardStats>, DataAge), (StatusCode, Json<ErrorDetailResponse>)> {
+        let figures = self.control.dashboard.stats();
+        let age = self.data_timestamps(&figures).map(|heard| self.age_of(&figures, heard));
+        self.control.compat_cache_counters.record(cached, age.is_some());
         age.map(|age| (figures, age)).ok_or(NOTHING_KNOWN)
     }
 
-    /// When what is known of the servers that are shown was heard.
-    pub(super) fn heard(&self, figures: &Figures) -> Option<Heard> {
-        let servers = self.shown_servers();
-        servers.iter().filter_map(|server| figures.heard.get(server.name()).copied()).reduce(Heard::with)
+    /// Times of the data of the servers shown.
+    pub(super) fn data_timestamps(&self, figures: &DashboardStats) -> Option<DataTimestamps> {
+        let servers = self.compat_servers();
+        servers
+            .iter()
+            .filter_map(|server| figures.data_timestamps.get(server.name()).copied())
+            .reduce(DataTimestamps::merge)
     }
 
-    /// Counts of the servers that are shown, as far as they said them.
-    fn counts_of(&self, figures: &Figures) -> (Counts, Option<Amounts>) {
-        let (mut amounts, mut total_users): (Option<Amounts>, Option<u64>) = (None, None);
+    /// Counts of the servers shown, as far as they reported them.
+    fn counts_of(&self, figures: &DashboardStats) -> (Counts, Option<MediaTotals>) {
+        let (mut amounts, mut total_users): (Option<MediaTotals>, Option<u64>) = (None, None);
         let per_server = figures.libraries.iter().flat_map(|libraries| &libraries.per_server);
-        for server in self.shown_servers() {
+        for server in self.compat_servers() {
             if let Some(of) = per_server.clone().find(|of| of.server == server.name()) {
                 amounts.get_or_insert_default().add(&of.amounts);
             }
@@ -218,16 +228,16 @@ impl Plane {
         (counts, amounts)
     }
 
-    fn age_of(&self, figures: &Figures, heard: Heard) -> Age {
+    fn age_of(&self, figures: &DashboardStats, heard: DataTimestamps) -> DataAge {
         let now_ms = self.control.clock.now_ms();
         let is_away = |server: &&Arc<Server>| {
-            server.origin.breaker.outage().is_some() || !figures.heard.contains_key(server.name())
+            server.origin.breaker.outage().is_some() || !figures.data_timestamps.contains_key(server.name())
         };
-        Age {
+        DataAge {
             cached: true,
             timestamp: iso(heard.oldest_ms),
             cache_age: seconds(now_ms.saturating_sub(heard.oldest_ms)),
-            stale: now_ms >= heard.stale_from_ms || self.shown_servers().iter().any(is_away),
+            stale: now_ms >= heard.stale_from_ms || self.compat_servers().iter().any(is_away),
         }
     }
 }

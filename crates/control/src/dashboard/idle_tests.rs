@@ -1,7 +1,7 @@
-//! While nobody looks, no server is asked for the figures.
+//! Without views, no server is asked for dashboard statistics.
 
 use greenroom_cache::Cache;
-use greenroom_config::{Settings, Tree};
+use greenroom_config::{ConfigSource, Settings};
 use greenroom_dialect::credential::Secret;
 use greenroom_state::secrets::HashKey;
 use tokio_util::sync::CancellationToken;
@@ -11,14 +11,13 @@ use super::*;
 
 /// A server with a token, at an address where nothing listens.
 fn server(clock: &Clock) -> Arc<Server> {
-    let mut tree = Tree::default();
-    let file =
-        "[[server]]\nname = \"home\"\nkind = \"plex\"\nurl = \"http://127.0.0.1:9\"\ntoken = \"owner\"\n";
+    let mut tree = ConfigSource::default();
+    let file = "[[server]]\nname = \"home\"\nkind = \"plex\"\nurl = \"http://127.0.0.1:9\"\ntoken = \"owner\"\n";
     tree.add_toml("g.toml", file);
     let settings = Settings::read(tree).expect("it is valid").servers.remove(0);
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-    // With tasks of its own: the test waits for those of the server.
-    let cache = Cache::new(greenroom_cache::Settings::default(), clock.clone(), TaskTracker::new());
+    // The server has its own task tracker, because the test waits for its tasks.
+    let cache = Cache::new(greenroom_cache::CacheSettings::default(), clock.clone(), TaskTracker::new());
     let secrets = (HashKey([1; 32]), Secret::new("hook"));
     Arc::new(Server::new(settings, cache, clock.clone(), tasks, stop, secrets).expect("it can be had"))
 }
@@ -27,7 +26,7 @@ fn server(clock: &Clock) -> Arc<Server> {
 async fn an_idle_hour_after_the_start_asks_no_server_and_a_look_asks_at_once() {
     let clock = Clock::system();
     let server = server(&clock);
-    let inside = Arc::new(Inside::of(vec![Arc::clone(&server)]));
+    let inside = Arc::new(InternalClient::new(vec![Arc::clone(&server)]));
     let dashboard = Arc::new(Dashboard::new(inside, Arc::default(), clock.clone()));
     let asked = || server.origin.counters.own.load(Ordering::Relaxed);
     for _ in 0..60 {
@@ -35,13 +34,13 @@ async fn an_idle_hour_after_the_start_asks_no_server_and_a_look_asks_at_once() {
         clock.sleep(EVERY).await;
     }
     assert_eq!(asked(), 0, "an idle hour");
-    let shown = dashboard.figures();
+    let shown = dashboard.stats();
     assert!(shown.as_of_ms > 0 && shown.sessions.stale, "what is known lies ready: {shown:?}");
     server.origin.tasks.close();
     server.origin.tasks.wait().await;
     let after_look = asked();
     assert!(after_look > 0, "behind the one who looks");
-    dashboard.figures();
+    dashboard.stats();
     assert!(server.origin.tasks.is_empty(), "once: from now on the figures come every minute");
     clock.sleep(Duration::from_millis(LOOKED_MS)).await;
     dashboard.recompute().await.expect("nothing failed: nothing was asked");

@@ -1,14 +1,14 @@
-//! The figures a dashboard shows, always ready: computed every minute behind while somebody looks, answered from a value that
-//! lies there.
-//! So nobody who looks waits for a server, and while one is down its last figures stay, with their age.
+//! Dashboard statistics, precomputed: while a page is viewed they are recomputed every minute in the background, and a
+//! request gets the latest ones. No request waits for a server, and while a server is down its last values stay, with
+//! their age.
 //!
-//! Rooms: [`figures`] (what is shown), [`totals`] (how much there is of everything), `health` (how servers do),
-//! [`traffic`] (what apps asked), `kept` (what outlives the process).
+//! Modules: [`stats`] (the values shown), [`totals`] (media counts), [`traffic`] (requests of apps), `persistence`
+//! (what survives a restart).
 
-pub mod figures;
 #[cfg(test)]
 mod idle_tests;
 mod persistence;
+pub mod stats;
 pub mod totals;
 pub mod traffic;
 
@@ -20,174 +20,181 @@ use std::time::Duration;
 
 use greenroom_cache::Clock;
 use greenroom_dialect::class::Class;
-use greenroom_dialect::dashboard::Session;
+use greenroom_dialect::dashboard::DashboardSession;
 use parking_lot::RwLock;
 
-use figures::{Figures, Heard, Playing, ServerHealth, Services, Sessions, TopApp, Traffic};
-use greenroom_config::Mode;
-use greenroom_proxy::internal_client::{Inside, fetch};
+use greenroom_config::CacheMode;
+use greenroom_proxy::internal_client::{InternalClient, fetch};
 use greenroom_proxy::server::Server;
 use greenroom_proxy::statistics::Statistics;
 use greenroom_sync::index::Libraries;
-use persistence::{Kept, Row};
-use totals::Totals;
+use persistence::{DashboardStore, PersistedDashboard};
+use stats::{
+    ActiveSessions, DashboardStats, DataTimestamps, PlayingSession, ServerHealth, ServiceCounts, TopApp, TrafficTotals,
+};
+use totals::LibraryCounts;
 
-/// How often the figures are computed.
+/// How often the statistics are recomputed.
 pub const EVERY: Duration = Duration::from_mins(1);
-/// While nobody has looked for so long, no server is asked for them: what is known stays, and grows older.
+/// After this long without a view, servers are no longer asked; the last values stay and age.
 const LOOKED_MS: u64 = 15 * 60_000;
-/// What was kept no longer ago than this is as good as asked.
+/// A cached response of at most this age counts as current.
 const FRESH_ENOUGH: Duration = Duration::from_secs(30);
-/// So long it is good to know how much there is of everything, and how many users: what dashboards are told.
+/// Media and user counts are current for this long.
 pub const COUNTS_GOOD: Duration = Duration::from_mins(15);
 const COUNTS_GOOD_MS: u64 = 15 * 60_000;
-/// How often that is asked: a little sooner, so that it is not old while a server answers.
+/// How often counts are requested: a little sooner than they expire, to allow for a slow server.
 const COUNTS_EVERY_MS: u64 = COUNTS_GOOD_MS - 2 * 60_000;
-/// So long it is good to know who plays what.
+/// Sessions are current for this long.
 const SESSIONS_GOOD_MS: u64 = 2 * 60_000;
-/// Sessions that are listed.
+/// Max sessions listed.
 const MAX_SESSIONS: usize = 100;
 
-/// The figures, and what they are made from.
+/// The dashboard statistics and their inputs.
 #[derive(Debug)]
 pub struct Dashboard {
-    inside: Arc<Inside>,
+    internal_client: Arc<InternalClient>,
     libraries: Arc<Libraries>,
     clock: Clock,
-    ready: RwLock<Arc<Figures>>,
-    /// What servers said last. Whoever holds it computes; nobody who looks takes it.
-    known: tokio::sync::Mutex<Known>,
-    /// When somebody looked last; 0 if nobody did since start.
-    looked_ms: AtomicU64,
-    /// Nothing that is known will do: everything is asked anew.
+    ready: RwLock<Arc<DashboardStats>>,
+    /// The servers' last responses. The lock is held while computing; viewers never take it.
+    state: tokio::sync::Mutex<DashboardState>,
+    /// Last view in milliseconds; 0 if none since start.
+    last_viewed_ms: AtomicU64,
+    /// True if known values must not be reused: every server is asked.
     is_doubted: AtomicBool,
-    /// Figures will be computed as soon as those under way are.
+    /// True if another computation follows the current one.
     is_awaited: AtomicBool,
     statistics: Arc<Statistics>,
-    /// Where it is kept; nowhere in tests.
-    row: Option<Row>,
+    /// Persistent store; none in tests.
+    store: Option<DashboardStore>,
 }
 
 #[derive(Debug, Default)]
-struct Known {
-    traffic: (Traffic, Vec<TopApp>),
-    sessions: BTreeMap<String, Seen>,
+struct DashboardState {
+    traffic: (TrafficTotals, Vec<TopApp>),
+    sessions: BTreeMap<String, ServerSessions>,
     users: BTreeMap<String, (u64, u64)>,
-    totals: Totals,
+    totals: LibraryCounts,
     peak: u64,
     peak_ms: Option<u64>,
-    /// As it was written down last.
-    kept: Kept,
+    /// The last persisted state.
+    kept: PersistedDashboard,
+    /// Persisted state of servers that are not configured now.
+    unseen: PersistedDashboard,
 }
 
-/// Who played what, when the server said it last.
+/// Sessions of one server, as of its last response.
 #[derive(Debug, Clone)]
-struct Seen {
-    sessions: Vec<Session>,
+struct ServerSessions {
+    sessions: Vec<DashboardSession>,
     at_ms: u64,
 }
 
-/// Whether a server said something lately enough to have been asked now.
-pub fn is_just_heard(heard: &Heard, now_ms: u64) -> bool {
+/// True if every value is recent enough to count as just requested.
+pub fn is_recent(heard: &DataTimestamps, now_ms: u64) -> bool {
     u128::from(now_ms.saturating_sub(heard.newest_ms)) <= FRESH_ENOUGH.as_millis()
 }
 
 impl Dashboard {
-    /// Figures of these servers and libraries.
-    pub fn new(inside: Arc<Inside>, libraries: Arc<Libraries>, clock: Clock) -> Self {
+    /// Statistics of these servers and libraries.
+    pub fn new(inside: Arc<InternalClient>, libraries: Arc<Libraries>, clock: Clock) -> Self {
         Self {
-            inside,
+            internal_client: inside,
             libraries,
             ready: RwLock::default(),
-            known: tokio::sync::Mutex::default(),
-            looked_ms: AtomicU64::new(0),
+            state: tokio::sync::Mutex::default(),
+            last_viewed_ms: AtomicU64::new(0),
             is_doubted: AtomicBool::new(false),
             is_awaited: AtomicBool::new(false),
             statistics: Arc::new(Statistics::new(Vec::new(), clock.clone())),
-            row: None,
+            store: None,
             clock,
         }
     }
 
-    /// With what was counted of apps.
+    /// Adds the traffic statistics of apps.
     #[must_use]
-    pub fn counting(self, statistics: Arc<Statistics>) -> Self {
+    pub fn with_statistics(self, statistics: Arc<Statistics>) -> Self {
         Self { statistics, ..self }
     }
 
-    /// With what an earlier process kept in this data directory; and this one keeps it there.
+    /// Restores the state from this data directory and persists to it.
     #[must_use]
-    pub fn within(mut self, data_dir: &Path) -> Self {
-        let row = Row::of(data_dir);
-        let kept = row.read().unwrap_or_else(|reason| {
-            tracing::warn!(reason, "the figures of dashboards cannot be read: they are counted anew");
-            Kept::default()
-        });
-        let servers: Vec<&str> = self.inside.servers().iter().map(|server| server.name()).collect();
-        let kept = kept.seen(&servers, self.clock.now_ms());
-        let known = self.known.get_mut();
-        known.totals = Totals::restored(kept.libraries.clone());
+    pub fn with_data_dir(mut self, data_dir: &Path) -> Self {
+        let row = DashboardStore::new(data_dir);
+        let kept = match row.read() {
+            Ok(kept) => kept,
+            Err(reason) => {
+                tracing::warn!(reason, "the figures of dashboards cannot be read: they are counted anew, and not kept");
+                return self;
+            }
+        };
+        let servers: Vec<&str> = self.internal_client.servers().iter().map(|server| server.name()).collect();
+        let (unseen, kept) = (kept.clone().unseen(&servers), kept.visible_to(&servers, self.clock.now_ms()));
+        let known = self.state.get_mut();
+        known.totals = LibraryCounts::from_persisted(kept.libraries.clone());
         known.users.clone_from(&kept.users);
         (known.peak, known.peak_ms) = (kept.peak, kept.peak_ms);
-        known.kept = kept;
-        self.row = Some(row);
+        known.kept = kept.with(&unseen);
+        known.unseen = unseen;
+        self.store = Some(row);
         self
     }
 
-    /// Keeps what servers said, if that is news.
-    async fn keep(&self, known: &mut Known) {
-        let Some(row) = self.row.clone() else { return };
-        let (libraries, users) = (known.totals.kept(), known.users.clone());
-        let kept = Kept { libraries, users, peak: known.peak, peak_ms: known.peak_ms };
+    /// Persists the servers' responses if they changed.
+    async fn persist(&self, known: &mut DashboardState) {
+        let Some(row) = self.store.clone() else { return };
+        let (libraries, users) = (known.totals.to_persisted(), known.users.clone());
+        let kept =
+            PersistedDashboard { libraries, users, peak: known.peak, peak_ms: known.peak_ms }.with(&known.unseen);
         if kept == known.kept {
             return;
         }
-        let (written, before) = (kept.clone(), known.kept.clone());
-        let now_ms = self.clock.now_ms();
-        let lane = row.lane.clone();
-        match lane.run(move || row.write(kept, &before, now_ms)).await {
-            Ok(Ok(())) => known.kept = written,
+        let (lane, written) = (row.lane.clone(), kept.clone());
+        match lane.run(move || row.write(&written)).await {
+            Ok(Ok(())) => known.kept = kept,
             Ok(Err(reason)) => tracing::debug!(reason, "the figures of dashboards cannot be kept"),
             Err(undone) => tracing::debug!(%undone, "the figures of dashboards cannot be kept"),
         }
     }
 
-    /// The figures as they were computed last. Whoever looks after a time in which nobody did has those of before, and
-    /// lets them be computed behind.
-    pub fn figures(self: &Arc<Self>) -> Arc<Figures> {
-        if !self.note_look() {
+    /// The latest statistics. The first view after a pause gets the previous ones and starts a recomputation in the
+    /// background.
+    pub fn stats(self: &Arc<Self>) -> Arc<DashboardStats> {
+        if !self.record_view() {
             self.recompute_behind();
         }
         Arc::clone(&self.ready.read())
     }
 
-    /// Somebody looks, or asks for what is new. Returns whether somebody had looked lately.
-    pub fn note_look(&self) -> bool {
+    /// Records a view or a request for an update. Returns true if the previous view was recent.
+    pub fn record_view(&self) -> bool {
         let now_ms = self.clock.now_ms();
-        is_lately(self.looked_ms.swap(now_ms, Ordering::Relaxed), now_ms)
+        was_viewed_recently(self.last_viewed_ms.swap(now_ms, Ordering::Relaxed), now_ms)
     }
 
-    /// Of when the figures are, in milliseconds since 1970; 0 before there were any. Who asks only this has not looked.
+    /// Time of the statistics, in milliseconds since 1970; 0 before there are any. Does not count as a view.
     pub fn as_of_ms(&self) -> u64 {
         self.ready.read().as_of_ms
     }
 
-    /// Asks for everything anew, behind; what is known stays until it is answered.
-    pub fn renew(self: &Arc<Self>) {
+    /// Starts a recomputation from the servers in the background; the known values stay until it completes.
+    pub fn request_refresh(self: &Arc<Self>) {
         self.is_doubted.store(true, Ordering::Relaxed);
-        self.note_look();
+        self.record_view();
         self.recompute_behind();
     }
 
-    /// Computes the figures, after whoever does so already: they may not have asked.
+    /// Recomputes in the background. A running computation is followed by another, because it may have used old values.
     fn recompute_behind(self: &Arc<Self>) {
-        let Some(server) = self.inside.servers().first() else { return };
+        let Some(server) = self.internal_client.servers().first() else { return };
         if self.is_awaited.swap(true, Ordering::AcqRel) {
             return;
         }
         let this = Arc::clone(self);
         server.origin.tasks.spawn(async move {
-            let mut known = this.known.lock().await;
+            let mut known = this.state.lock().await;
             this.is_awaited.store(false, Ordering::Release);
             if let Err(reason) = this.compute(&mut known).await {
                 tracing::debug!(reason, "the figures cannot be renewed");
@@ -195,69 +202,71 @@ impl Dashboard {
         });
     }
 
-    /// Computes the figures, unless somebody does so already. While nobody looks they stay as they are, once there are
-    /// some. Returns what to say of it.
+    /// Recomputes the statistics unless a computation is running. Without views the existing ones stay. Returns a
+    /// summary.
     ///
     /// # Errors
-    /// If there are servers that can be asked, and none ever said anything.
+    /// If there are servers to ask, and none ever responded.
     pub async fn recompute(&self) -> Result<String, String> {
-        let Ok(mut known) = self.known.try_lock() else { return Ok("It runs already.".to_owned()) };
+        let Ok(mut known) = self.state.try_lock() else { return Ok("It runs already.".to_owned()) };
         self.compute(&mut known).await
     }
 
-    async fn compute(&self, known: &mut Known) -> Result<String, String> {
+    async fn compute(&self, known: &mut DashboardState) -> Result<String, String> {
         let now_ms = self.clock.now_ms();
-        let may_ask = is_lately(self.looked_ms.load(Ordering::Relaxed), now_ms);
+        let may_ask = was_viewed_recently(self.last_viewed_ms.load(Ordering::Relaxed), now_ms);
         if !may_ask && self.as_of_ms() > 0 {
             return Ok("Not computed: the figures were not asked for lately.".to_owned());
         }
         let is_doubted = self.is_doubted.swap(false, Ordering::Relaxed);
-        for server in self.inside.servers() {
-            self.look_at_sessions(known, server, may_ask, is_doubted).await;
+        for server in self.internal_client.servers() {
+            self.refresh_sessions(known, server, may_ask, is_doubted).await;
             if may_ask {
-                look_at_users(known, server, now_ms, is_doubted).await;
+                refresh_users(known, server, now_ms, is_doubted).await;
             }
         }
-        match traffic::of(&self.statistics).await {
+        match traffic::load(&self.statistics).await {
             Ok(traffic) => known.traffic = traffic,
             Err(reason) => tracing::debug!(reason, "what apps asked cannot be read"),
         }
         known.totals.count(&self.libraries, may_ask, is_doubted).await;
         let figures = self.assemble(known);
-        self.keep(known).await;
+        self.persist(known).await;
         let said = format!(
             "{} playing, {} of {} servers online.",
             figures.sessions.active.unwrap_or_default(),
             figures.services.online,
             figures.services.total
         );
-        // Who has no token, or is only observed, is never asked: that is no failure, and would be one every minute.
+        // Servers without a token or in observe mode are never asked: counting them as failures would report one every
+        // minute.
         let may_say =
-            |server: &Arc<Server>| server.origin.settings.token.is_some() && server.mode() == Mode::Cache;
-        let is_nothing = may_ask && figures.heard.is_empty() && self.inside.servers().iter().any(may_say);
+            |server: &Arc<Server>| server.origin.settings.token.is_some() && server.mode() == CacheMode::Cache;
+        let is_nothing =
+            may_ask && figures.data_timestamps.is_empty() && self.internal_client.servers().iter().any(may_say);
         *self.ready.write() = Arc::new(figures);
         if is_nothing { Err("No server said anything yet.".to_owned()) } else { Ok(said) }
     }
 
-    async fn look_at_sessions(
+    async fn refresh_sessions(
         &self,
-        known: &mut Known,
+        known: &mut DashboardState,
         server: &Arc<Server>,
         may_ask: bool,
         is_doubted: bool,
     ) {
         let kind = server.origin.settings.kind;
-        let kept = self.inside.peek(server, kind.sessions_target());
+        let kept = self.internal_client.peek(server, kind.sessions_target());
         let is_fresh = !is_doubted && kept.as_ref().is_some_and(|found| found.age <= FRESH_ENOUGH);
         let mut seen = kept
-            .and_then(|found| Some(Seen { sessions: kind.sessions(&found.body).ok()?, at_ms: found.at_ms }));
+            .and_then(|found| Some(ServerSessions { sessions: kind.sessions(&found.body).ok()?, at_ms: found.at_ms }));
         if may_ask
             && !is_fresh
             && server.origin.settings.token.is_some()
             && let Ok(body) = fetch::run(server, kind.sessions_target(), Class::Sessions).await
             && let Ok(sessions) = kind.sessions(&body)
         {
-            seen = Some(Seen { sessions, at_ms: self.clock.now_ms() });
+            seen = Some(ServerSessions { sessions, at_ms: self.clock.now_ms() });
         }
         let before = known.sessions.get(server.name());
         if let Some(seen) = seen.filter(|seen| before.is_none_or(|before| before.at_ms <= seen.at_ms)) {
@@ -265,45 +274,45 @@ impl Dashboard {
         }
     }
 
-    /// Puts together what is known. Pure but for the clock and the counters.
-    fn assemble(&self, known: &mut Known) -> Figures {
+    /// Combines the known values. Pure but for the clock and the counters.
+    fn assemble(&self, known: &mut DashboardState) -> DashboardStats {
         let now_ms = self.clock.now_ms();
         let servers: Vec<ServerHealth> =
-            self.inside.servers().iter().map(|server| ServerHealth::of(server, now_ms)).collect();
+            self.internal_client.servers().iter().map(|server| ServerHealth::from_server(server, now_ms)).collect();
         let sessions = self.sessions(known, now_ms);
         if let Some(active) = sessions.active.filter(|active| *active > known.peak) {
             (known.peak, known.peak_ms) = (active, Some(now_ms));
         }
-        Figures {
+        DashboardStats {
             as_of_ms: now_ms,
-            services: Services::of(&servers),
+            services: ServiceCounts::count(&servers),
             servers,
-            libraries: known.totals.shown(&self.libraries),
+            libraries: known.totals.library_totals(&self.libraries),
             traffic: known.traffic.0,
             sessions,
             top_apps: known.traffic.1.clone(),
-            heard: self.heard(known),
+            data_timestamps: self.data_timestamps(known),
             users: known.users.iter().map(|(server, (count, _))| (server.clone(), *count)).collect(),
             peak_sessions: known.peak,
             peak_ms: known.peak_ms,
         }
     }
 
-    /// When what is known of each server was heard.
-    fn heard(&self, known: &Known) -> BTreeMap<String, Heard> {
+    /// Times of the data of each server.
+    fn data_timestamps(&self, known: &DashboardState) -> BTreeMap<String, DataTimestamps> {
         let of = |server: &Arc<Server>| {
             let name = server.name();
-            let mut moments = known.totals.moments(&self.libraries, name);
+            let mut moments = known.totals.update_times(&self.libraries, name);
             moments.extend(known.sessions.get(name).map(|seen| (seen.at_ms, SESSIONS_GOOD_MS)));
             moments.extend(known.users.get(name).map(|(_, asked_ms)| (*asked_ms, COUNTS_GOOD_MS)));
-            Some((name.to_owned(), Heard::of(moments)?))
+            Some((name.to_owned(), DataTimestamps::from_moments(moments)?))
         };
-        self.inside.servers().iter().filter_map(of).collect()
+        self.internal_client.servers().iter().filter_map(of).collect()
     }
 
-    fn sessions(&self, known: &Known, now_ms: u64) -> Sessions {
-        let mut shown = Sessions { as_of_ms: Some(now_ms), ..Sessions::default() };
-        for server in self.inside.servers() {
+    fn sessions(&self, known: &DashboardState, now_ms: u64) -> ActiveSessions {
+        let mut shown = ActiveSessions { as_of_ms: Some(now_ms), ..ActiveSessions::default() };
+        for server in self.internal_client.servers() {
             let Some(seen) = known.sessions.get(server.name()) else {
                 shown.stale |= server.origin.settings.token.is_some();
                 continue;
@@ -313,7 +322,8 @@ impl Dashboard {
             shown.as_of_ms = shown.as_of_ms.map(|at_ms| at_ms.min(seen.at_ms));
             shown.active = Some(shown.active.unwrap_or_default() + seen.sessions.len() as u64);
             let room = MAX_SESSIONS.saturating_sub(shown.list.len());
-            let rows = seen.sessions.iter().take(room).map(|session| Playing::of(server.name(), session));
+            let rows =
+                seen.sessions.iter().take(room).map(|session| PlayingSession::from_session(server.name(), session));
             shown.list.extend(rows);
         }
         if known.sessions.is_empty() {
@@ -323,12 +333,12 @@ impl Dashboard {
     }
 }
 
-/// Whether somebody who looked at that moment did so lately; 0 is never.
-fn is_lately(looked_ms: u64, now_ms: u64) -> bool {
+/// True if a view at that time was recent; 0 means never.
+fn was_viewed_recently(looked_ms: u64, now_ms: u64) -> bool {
     looked_ms > 0 && now_ms.saturating_sub(looked_ms) < LOOKED_MS
 }
 
-async fn look_at_users(known: &mut Known, server: &Arc<Server>, now_ms: u64, is_doubted: bool) {
+async fn refresh_users(known: &mut DashboardState, server: &Arc<Server>, now_ms: u64, is_doubted: bool) {
     let asked_ms = known.users.get(server.name()).map(|(_, asked_ms)| *asked_ms);
     if server.origin.settings.token.is_none()
         || (!is_doubted && asked_ms.is_some_and(|at_ms| now_ms.saturating_sub(at_ms) < COUNTS_EVERY_MS))
@@ -351,12 +361,31 @@ mod tests {
     async fn whoever_looks_while_figures_are_computed_has_those_of_before_at_once() {
         let dashboard = Arc::new(Dashboard::new(Arc::default(), Arc::default(), Clock::system()));
         dashboard.recompute().await.expect("it can");
-        let before = dashboard.figures();
+        let before = dashboard.stats();
         assert!(before.as_of_ms > 0);
-        let computing = dashboard.known.lock().await;
-        assert_eq!(dashboard.figures().as_of_ms, before.as_of_ms);
+        let computing = dashboard.state.lock().await;
+        assert_eq!(dashboard.stats().as_of_ms, before.as_of_ms);
         assert_eq!(dashboard.recompute().await.as_deref(), Ok("It runs already."));
         drop(computing);
         assert_eq!(dashboard.recompute().await.as_deref(), Ok("0 playing, 0 of 0 servers online."));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_an_earlier_process_kept_is_not_overwritten_if_it_could_not_be_read_or_is_of_other_servers() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let of = |dir: &Path| Dashboard::new(Arc::default(), Arc::default(), Clock::system()).with_data_dir(dir);
+        let unread = of(folder.path());
+        greenroom_state::db::StateDb::open(folder.path()).expect("it can be made");
+        let row = DashboardStore::new(folder.path());
+        let users = BTreeMap::from([("attic".to_owned(), (3, 400))]);
+        let earlier = PersistedDashboard { users, peak: 2, ..PersistedDashboard::default() };
+        row.write(&earlier).expect("it can be kept");
+        unread.state.lock().await.peak = 1;
+        unread.recompute().await.expect("it can");
+        assert_eq!(row.read().as_ref(), Ok(&earlier));
+        let later = of(folder.path());
+        later.state.lock().await.peak = 5;
+        later.recompute().await.expect("it can");
+        assert_eq!(row.read(), Ok(PersistedDashboard { peak: 5, ..earlier }));
     }
 }

@@ -1,48 +1,47 @@
-//! What servers said last, over restarts: one row in `state.db`, written when it changes, so seldom, and each time the
-//! file is opened anew. Who plays what is no part of it: that is over by then.
+//! The servers' last responses across restarts: one row in `state.db`, written on change. Writes are rare, so the file
+//! is opened for each. Sessions are not persisted, because they are over after a restart.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
+use rusqlite::OptionalExtension;
 use serde::{Deserialize, Serialize};
 
-use super::figures::Amounts;
+use super::stats::MediaTotals;
 use greenroom_state::db::FILE;
-use greenroom_state::file_lane::FileLane;
+use greenroom_state::file_work_queue::FileWorkQueue;
+use greenroom_state::reader;
 
-/// How long another connection that writes is waited for.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
-/// Libraries that are kept; more than that nobody has.
+/// Max libraries stored; no installation has more.
 pub(super) const MAX_LIBRARIES: usize = 1_000;
 
-/// What is kept.
+/// The persisted state.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub(super) struct Kept {
-    pub(super) libraries: Vec<Library>,
-    /// How many users each server has, and when it said so.
+pub(super) struct PersistedDashboard {
+    pub(super) libraries: Vec<PersistedLibrary>,
+    /// Number of users per server, and when the server reported it.
     pub(super) users: BTreeMap<String, (u64, u64)>,
-    /// Most that played at once.
+    /// Peak of concurrent sessions.
     pub(super) peak: u64,
-    /// When that was.
+    /// Time of the peak.
     pub(super) peak_ms: Option<u64>,
 }
 
-/// How much there is in one library.
+/// Media counts of one library.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Library {
+pub(super) struct PersistedLibrary {
     pub(super) server: String,
     pub(super) key: String,
-    pub(super) amounts: Amounts,
+    pub(super) amounts: MediaTotals,
     pub(super) generation: u64,
     pub(super) counted_ms: u64,
 }
 
-impl Kept {
-    /// The same for who sees these servers only, and the clock now: what lies ahead of it was said before it was set back.
-    pub(super) fn seen(mut self, servers: &[&str], now_ms: u64) -> Self {
+impl PersistedDashboard {
+    /// The state limited to these servers. Times after `now_ms` become `now_ms`: they are from before the clock was set
+    /// back.
+    pub(super) fn visible_to(mut self, servers: &[&str], now_ms: u64) -> Self {
         self.libraries.retain(|library| servers.contains(&library.server.as_str()));
         self.libraries.iter_mut().for_each(|library| library.counted_ms = library.counted_ms.min(now_ms));
         self.users.retain(|server, _| servers.contains(&server.as_str()));
@@ -51,159 +50,118 @@ impl Kept {
         self
     }
 
-    /// This with what another gateway wrote since this one wrote `before`: of each library and each server's users what was
-    /// said last, and the greater peak. What this one knew and knows no more is gone, unless it was said again; what lies
-    /// ahead of the clock was said before that was set back.
-    fn beside(self, before: &Self, other: Self, now_ms: u64) -> Self {
-        let at_ms: BTreeMap<_, u64> =
-            before.libraries.iter().map(|library| (library.place(), library.counted_ms)).collect();
-        let mut libraries: BTreeMap<_, Library> =
-            self.libraries.into_iter().map(|library| (library.place(), library)).collect();
-        for library in other.libraries.into_iter().filter(|library| library.counted_ms <= now_ms) {
-            let is_older = match (libraries.get(&library.place()), at_ms.get(&library.place())) {
-                (Some(own), _) => library.counted_ms <= own.counted_ms,
-                (None, Some(before_ms)) => library.counted_ms <= *before_ms,
-                (None, None) => false,
-            };
-            if !is_older && (libraries.len() < MAX_LIBRARIES || libraries.contains_key(&library.place())) {
-                libraries.insert(library.place(), library);
-            }
-        }
-        let mut users = self.users;
-        for (server, said) in other.users.into_iter().filter(|(_, said)| said.1 <= now_ms) {
-            let own = users.get(&server).or_else(|| before.users.get(&server));
-            if own.is_none_or(|(_, asked_ms)| *asked_ms < said.1)
-                && (users.len() < MAX_LIBRARIES || users.contains_key(&server))
-            {
-                users.insert(server, said);
-            }
-        }
-        let is_greater = other.peak > self.peak;
-        let (peak, peak_ms) =
-            if is_greater { (other.peak, other.peak_ms) } else { (self.peak, self.peak_ms) };
-        Self { libraries: libraries.into_values().collect(), users, peak, peak_ms }
+    /// The state of all servers except these.
+    pub(super) fn unseen(mut self, servers: &[&str]) -> Self {
+        self.libraries.retain(|library| !servers.contains(&library.server.as_str()));
+        self.users.retain(|server, _| !servers.contains(&server.as_str()));
+        self
+    }
+
+    /// Adds the state of servers that are not configured now, up to the limit, because they may return.
+    pub(super) fn with(mut self, unseen: &Self) -> Self {
+        let room = MAX_LIBRARIES.saturating_sub(self.libraries.len());
+        self.libraries.extend(unseen.libraries.iter().take(room).cloned());
+        let room = MAX_LIBRARIES.saturating_sub(self.users.len());
+        self.users.extend(unseen.users.iter().take(room).map(|(server, said)| (server.clone(), *said)));
+        self
     }
 }
 
-impl Library {
-    fn place(&self) -> (String, String) {
-        (self.server.clone(), self.key.clone())
-    }
-}
-
-/// Where it is kept.
+/// The persistent store.
 #[derive(Debug, Clone)]
-pub(super) struct Row {
+pub(super) struct DashboardStore {
     path: PathBuf,
-    /// Where it is written while the process runs.
-    pub(super) lane: FileLane,
+    /// Queue of file work while the process runs.
+    pub(super) lane: FileWorkQueue,
 }
 
-impl Row {
-    /// That of this directory.
-    pub(super) fn of(data_dir: &Path) -> Self {
-        Self { path: data_dir.join(FILE), lane: FileLane::default() }
+impl DashboardStore {
+    /// The store of this directory.
+    pub(super) fn new(data_dir: &Path) -> Self {
+        Self { path: data_dir.join(FILE), lane: FileWorkQueue::default() }
     }
 
-    /// What was kept; nothing if nothing ever was, or in words that another version used.
-    pub(super) fn read(&self) -> Result<Kept, String> {
-        self.open().and_then(|db| kept_in(&db)).map_err(|error| error.to_string())
+    /// Reads the stored state; empty if there is none or another version wrote it.
+    pub(super) fn read(&self) -> Result<PersistedDashboard, String> {
+        let sql = "SELECT kept FROM dashboard WHERE id = 0";
+        let read = || reader::open(&self.path)?.query_row(sql, [], |row| row.get(0)).optional();
+        let text: Option<String> = read().map_err(|error| error.to_string())?;
+        Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
     }
 
-    /// Keeps this, beside what another gateway kept since this one kept `before`.
-    pub(super) fn write(&self, kept: Kept, before: &Kept, now_ms: u64) -> Result<(), String> {
-        let mut db = self.open().map_err(|error| error.to_string())?;
-        let change = db
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(|error| error.to_string())?;
-        let other = kept_in(&change).map_err(|error| error.to_string())?;
-        let text =
-            serde_json::to_string(&kept.beside(before, other, now_ms)).map_err(|error| error.to_string())?;
+    /// Replaces the persisted state.
+    pub(super) fn write(&self, kept: &PersistedDashboard) -> Result<(), String> {
+        let text = serde_json::to_string(kept).map_err(|error| error.to_string())?;
         let sql = "INSERT INTO dashboard (id, kept) VALUES (0, ?1)
                    ON CONFLICT (id) DO UPDATE SET kept = excluded.kept";
-        change.execute(sql, [text]).and_then(|_| change.commit()).map_err(|error| error.to_string())
+        let write = || reader::open(&self.path)?.execute(sql, [text]);
+        write().map(|_| ()).map_err(|error| error.to_string())
     }
-
-    /// The file is made and brought up to date by who keeps the state, never here.
-    fn open(&self) -> rusqlite::Result<Connection> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let db = Connection::open_with_flags(&self.path, flags)?;
-        db.busy_timeout(BUSY_TIMEOUT)?;
-        Ok(db)
-    }
-}
-
-fn kept_in(db: &Connection) -> rusqlite::Result<Kept> {
-    let sql = "SELECT kept FROM dashboard WHERE id = 0";
-    let text: Option<String> = db.query_row(sql, [], |row| row.get(0)).optional()?;
-    Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use greenroom_state::db::Book;
+    use greenroom_state::db::StateDb;
 
     #[test]
     fn what_was_said_last_is_kept_and_what_another_version_wrote_is_as_good_as_nothing() {
         let folder = tempfile::tempdir().expect("a folder");
-        let row = Row::of(folder.path());
+        let row = DashboardStore::new(folder.path());
         assert!(row.read().is_err(), "it makes no file of its own");
-        Book::open(folder.path()).expect("it can be made");
-        assert_eq!(row.read(), Ok(Kept::default()));
-        let library = |server: &str| Library {
+        StateDb::open(folder.path()).expect("it can be made");
+        assert_eq!(row.read(), Ok(PersistedDashboard::default()));
+        let library = |server: &str| PersistedLibrary {
             server: server.to_owned(),
             key: "1".to_owned(),
-            amounts: Amounts { films: 7, ..Amounts::default() },
+            amounts: MediaTotals { films: 7, ..MediaTotals::default() },
             generation: 0,
             counted_ms: 900,
         };
         let users = BTreeMap::from([("home".to_owned(), (3, 400))]);
-        let kept =
-            Kept { libraries: vec![library("gone"), library("home")], users, peak: 2, peak_ms: Some(500) };
-        row.write(Kept::default(), &Kept::default(), 1_000).expect("it can be kept");
-        row.write(kept.clone(), &Kept::default(), 1_000).expect("it can be kept");
+        let kept = PersistedDashboard {
+            libraries: vec![library("gone"), library("home")],
+            users,
+            peak: 2,
+            peak_ms: Some(500),
+        };
+        row.write(&PersistedDashboard::default()).expect("it can be kept");
+        row.write(&kept).expect("it can be kept");
         assert_eq!(row.read().as_ref(), Ok(&kept));
-        let seen = kept.seen(&["home"], 450);
-        assert_eq!(seen.libraries, [Library { counted_ms: 450, ..library("home") }]);
+        let seen = kept.visible_to(&["home"], 450);
+        assert_eq!(seen.libraries, [PersistedLibrary { counted_ms: 450, ..library("home") }]);
         assert_eq!((seen.users["home"], seen.peak_ms), ((3, 400), Some(450)), "the clock was set back");
-        row.open().expect("it opens").execute("UPDATE dashboard SET kept = 'odd'", []).expect("written");
-        assert_eq!(row.read(), Ok(Kept::default()));
+        let db = reader::open(&row.path).expect("it opens");
+        db.execute("UPDATE dashboard SET kept = 'odd'", []).expect("written");
+        assert_eq!(row.read(), Ok(PersistedDashboard::default()));
     }
 
     #[test]
-    fn two_gateways_keep_what_either_of_them_heard_last() {
-        let folder = tempfile::tempdir().expect("a folder");
-        Book::open(folder.path()).expect("it can be made");
-        let row = Row::of(folder.path());
-        let library = |key: &str, counted_ms: u64| Library {
-            server: "home".to_owned(),
-            key: key.to_owned(),
-            amounts: Amounts { films: counted_ms, ..Amounts::default() },
+    fn what_is_kept_of_servers_that_are_not_configured_now_stays_as_far_as_there_is_room() {
+        let library = |server: &str, key: usize| PersistedLibrary {
+            server: server.to_owned(),
+            key: key.to_string(),
+            amounts: MediaTotals::default(),
             generation: 0,
-            counted_ms,
+            counted_ms: 900,
         };
-        let users = |asked_ms: u64| BTreeMap::from([("home".to_owned(), (asked_ms, asked_ms))]);
-        let of = |libraries: &[Library], asked_ms, peak| Kept {
-            libraries: libraries.to_vec(),
-            users: users(asked_ms),
-            peak,
-            peak_ms: Some(peak * 10),
+        let users = |server: &str, count| BTreeMap::from([(server.to_owned(), (count, 400))]);
+        let earlier = PersistedDashboard {
+            libraries: vec![library("attic", 1), library("attic", 2), library("home", 1)],
+            users: users("attic", 5),
+            peak: 2,
+            peak_ms: Some(500),
         };
-        // Both knew of libraries 1 and 2; one has seen 2 go, 1 grow and 3 come, and the other has not.
-        let before = of(&[library("1", 100), library("2", 100)], 100, 3);
-        row.write(before.clone(), &Kept::default(), 1_000).expect("it can be kept");
-        let one = of(&[library("1", 200), library("3", 200)], 150, 4);
-        row.write(one, &before, 1_000).expect("it can be kept");
-        let both = of(&[library("1", 200), library("3", 200)], 150, 4);
-        assert_eq!(row.read(), Ok(both));
-        let other = of(&[library("1", 150), library("4", 300)], 400, 2);
-        row.write(other, &before, 1_000).expect("it can be kept");
-        let all = of(&[library("1", 200), library("3", 200), library("4", 300)], 400, 4);
-        assert_eq!(row.read(), Ok(all));
-        // The clock was set back: what was said then does not stand for ever.
-        let after = of(&[library("1", 120)], 120, 2);
-        row.write(after, &Kept::default(), 130).expect("it can be kept");
-        assert_eq!(row.read(), Ok(Kept { peak: 4, peak_ms: Some(40), ..of(&[library("1", 120)], 120, 2) }));
+        let unseen = earlier.unseen(&["home"]);
+        // Meanwhile the server removed its first library and reported its users.
+        let own =
+            PersistedDashboard { libraries: vec![library("home", 2)], users: users("home", 3), peak: 4, peak_ms: None };
+        let kept = own.clone().with(&unseen);
+        assert_eq!(kept.libraries, [library("home", 2), library("attic", 1), library("attic", 2)]);
+        assert_eq!((kept.users["home"], kept.users["attic"]), ((3, 400), (5, 400)));
+        assert_eq!((kept.peak, kept.peak_ms), (4, None));
+        let many = (1..MAX_LIBRARIES).map(|key| library("home", key)).collect();
+        let full = PersistedDashboard { libraries: many, ..own }.with(&unseen);
+        assert_eq!(full.libraries.len(), MAX_LIBRARIES, "one of the two has room");
     }
 }

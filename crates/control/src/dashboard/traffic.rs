@@ -1,25 +1,25 @@
-//! What apps asked, as the statistics have it.
+//! App traffic from the statistics.
 
 use std::sync::Arc;
 
-use super::figures::{TopApp, Traffic};
+use super::stats::{TopApp, TrafficTotals};
 use greenroom_proxy::statistics::Statistics;
-use greenroom_proxy::statistics::report::{Grouping, Span, Sums};
+use greenroom_proxy::statistics::report::{StatisticsGrouping, Sums, TimeSpan};
 
-/// So far back it is counted.
+/// Days covered.
 const DAYS: u64 = 30;
-/// Apps that are listed.
+/// Max apps listed.
 const MAX_APPS: usize = 10;
 
-/// What was asked of all servers in thirty days, and by whom most of it was spared.
+/// Traffic of all servers in thirty days, and the apps that were saved the most requests.
 ///
 /// # Errors
-/// If what is kept cannot be read.
-pub async fn of(statistics: &Arc<Statistics>) -> Result<(Traffic, Vec<TopApp>), String> {
-    let month = statistics.rows(Grouping::App, None, Span::Month).await?;
-    let day = statistics.rows(Grouping::Server, None, Span::Day).await?;
+/// If the stored statistics cannot be read.
+pub async fn load(statistics: &Arc<Statistics>) -> Result<(TrafficTotals, Vec<TopApp>), String> {
+    let month = statistics.rows(StatisticsGrouping::App, None, TimeSpan::Month).await?;
+    let day = statistics.rows(StatisticsGrouping::Server, None, TimeSpan::Day).await?;
     let sum = |pick: fn(&Sums) -> u64| month.rows.iter().map(|row| pick(&row.sums)).sum();
-    let traffic = Traffic {
+    let traffic = TrafficTotals {
         days: DAYS,
         asked: sum(|sums| sums.asked),
         reached: sum(|sums| sums.reached) + month.own.reached,
@@ -28,7 +28,7 @@ pub async fn of(statistics: &Arc<Statistics>) -> Result<(Traffic, Vec<TopApp>), 
         bytes: sum(|sums| sums.bytes),
         last_day_bytes: day.rows.iter().map(|row| row.sums.bytes).sum(),
     };
-    let app = |row: &greenroom_proxy::statistics::report::Line| TopApp {
+    let app = |row: &greenroom_proxy::statistics::report::StatisticsRow| TopApp {
         server: row.server.clone(),
         app: row.name.clone(),
         asked: row.sums.asked,
@@ -40,7 +40,7 @@ pub async fn of(statistics: &Arc<Statistics>) -> Result<(Traffic, Vec<TopApp>), 
     Ok((traffic, apps))
 }
 
-/// A share, from 0 to 1; `None` of nothing.
+/// A share from 0 to 1; `None` if the whole is zero.
 #[expect(clippy::cast_precision_loss, reason = "a share needs no more")]
 pub fn share(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| (part as f64 / whole as f64 * 10_000.0).round() / 10_000.0)

@@ -1,49 +1,49 @@
-//! Why one read is answered as it is: what it is, what is kept for it, what speaks for and against that, and whether
-//! the server says the same now.
+//! Explains one read: its classification, its cache entry, the response a request gets now and why, and whether the
+//! server's response is still the same.
 //!
-//! Looking leaves no trace in the cache. The server is asked once, with the token that was given, or the configured
-//! one. Nothing told holds a token.
+//! Explaining leaves no trace in the cache. The server is asked once, with the given or the configured token. No output
+//! holds a token.
 //!
-//! Rooms: `case` (one read that is looked at), [`told`] (what is told of it), [`outcome`] (what a request would get now),
-//! [`difference`] (where two answers part).
+//! Modules: `explained_read` (one explained read), [`explanation`] (the result), [`outcome`] (the predicted response),
+//! [`body_diff`] (compares two responses).
 
-mod case;
-pub mod difference;
+pub mod body_diff;
+mod explained_read;
+pub mod explanation;
 pub mod outcome;
-pub mod told;
 
 use std::sync::Arc;
 
-use greenroom_dialect::ask::Kind;
 use greenroom_dialect::credential::Secret;
 use greenroom_dialect::redact;
+use greenroom_dialect::request::ServerKind;
 use http::header::ACCEPT;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
-use case::{look, look_as};
+use explained_read::{inspect, inspect_with_headers};
+use explanation::Explanation;
 use greenroom_proxy::server::Server;
-use told::Told;
 
-/// What is asked.
+/// The read to explain.
 #[derive(Debug)]
-pub struct Question {
-    /// Address or path of a read, as an app asks it. A token in it says who asks, and is shown nowhere.
+pub struct ExplainQuery {
+    /// URL or path of a read, as an app requests it. A token in it identifies the user and is never shown.
     pub url: String,
-    /// Whose token, where the address holds none.
+    /// The token to use if the URL holds none.
     pub token: Option<Secret>,
-    /// Headers the app sends, where they matter: representation, language, paging.
+    /// Headers of the app, where they matter: representation, language, paging.
     pub headers: HeaderMap,
 }
 
-/// Tells why.
+/// Explains a read.
 ///
 /// # Errors
-/// If what was given is no address and no path.
-pub async fn tell(server: &Arc<Server>, question: &Question) -> Result<Told, &'static str> {
+/// If the input is neither a URL nor a path.
+pub async fn explain(server: &Arc<Server>, question: &ExplainQuery) -> Result<Explanation, &'static str> {
     let target = target_of(server, &question.url)?;
     let mut told =
-        Told { server: server.name().to_owned(), asked: redact::target(&target), ..Told::default() };
-    let case = match look(server, question, &target) {
+        Explanation { server: server.name().to_owned(), asked: redact::target(&target), ..Explanation::default() };
+    let case = match inspect(server, question, &target) {
         Ok(case) => *case,
         Err((kind, class, sentence)) => {
             told.kind = kind;
@@ -54,30 +54,30 @@ pub async fn tell(server: &Arc<Server>, question: &Question) -> Result<Told, &'s
         }
     };
     case.describe(server, &mut told);
-    told.server_says = Some(case.ask_the_server(server).await);
+    told.server_says = Some(case.compare_with_origin(server).await);
     Ok(told)
 }
 
-/// Under which texts the answer to a read of this address is kept, whoever asks, in the representations that apps ask for
-/// without naming a language; none if it never is.
+/// The key texts under which responses to this URL are cached, for any user, in the representations that apps request
+/// without naming a language; empty if they are never cached.
 ///
 /// # Errors
-/// If what was given is no address and no path.
-pub fn keys(server: &Server, url: &str) -> Result<Vec<String>, &'static str> {
+/// If the input is neither a URL nor a path.
+pub fn cache_keys(server: &Server, url: &str) -> Result<Vec<String>, &'static str> {
     let target = target_of(server, url)?;
-    let question = Question { url: url.to_owned(), token: None, headers: HeaderMap::new() };
+    let question = ExplainQuery { url: url.to_owned(), token: None, headers: HeaderMap::new() };
     let accepted = match server.origin.settings.kind {
-        Kind::Plex => ["application/json", "application/xml"],
-        Kind::Jellyfin => ["application/json", "application/json; profile=\"CamelCase\""],
+        ServerKind::Plex => ["application/json", "application/xml"],
+        ServerKind::Jellyfin => ["application/json", "application/json; profile=\"CamelCase\""],
     };
     let ways = accepted.map(|accept| HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]));
-    let cases = ways.into_iter().filter_map(|headers| look_as(server, &question, &target, headers).ok());
+    let cases = ways.into_iter().filter_map(|headers| inspect_with_headers(server, &question, &target, headers).ok());
     let mut keys: Vec<String> = cases.map(|case| case.read.key.clone()).collect();
     keys.dedup();
     Ok(keys)
 }
 
-/// Path and query of an address, without the server's base path.
+/// Path and query of a URL, without the server's base path.
 fn target_of(server: &Server, url: &str) -> Result<String, &'static str> {
     let uri: Uri = url.trim().parse().map_err(|_| "this is no address and no path")?;
     let whole = uri.path_and_query().map_or("/", |whole| whole.as_str());
@@ -87,10 +87,10 @@ fn target_of(server: &Server, url: &str) -> Result<String, &'static str> {
     Ok(greenroom_proxy::request::base_path::without_base_path(&server.origin.settings, whole))
 }
 
-/// Headers as a person writes them, `name: value` each.
+/// Parses headers written as `name: value`.
 ///
 /// # Errors
-/// If one is no header.
+/// If a line is not a header.
 pub fn headers(lines: &[String]) -> Result<HeaderMap, &'static str> {
     let mut headers = HeaderMap::new();
     for line in lines {

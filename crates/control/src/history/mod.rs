@@ -1,17 +1,16 @@
-//! What was played: a mirror of the servers' own histories, complete from the first sync on and taken up where it ended
-//! from then on, so that nobody who looks at it asks a server.
+//! Playback history: a mirror of the servers' own histories. The first sync is complete, later ones resume where the
+//! last ended; views never ask a server.
 //!
-//! A Plex has a history of its own and is asked for it oldest first: whatever breaks a sync off, all up to there is kept,
-//! and the next one goes on. A whole comparison now and then finds what was deleted there. A Jellyfin has only its
-//! activity log, which names every playback that ended and forgets after a while (30 days, unless it is told
-//! otherwise); what was mirrored stays.
+//! Plex has a history, which is read oldest first: if a sync is interrupted, everything up to there is stored, and the
+//! next one continues. A regular full comparison finds deletions. Jellyfin has only its activity log, which names each
+//! finished playback and drops old entries (after 30 days by default); mirrored rows stay.
 //!
-//! Rooms: [`store`] (tables of `state.db`), `sync` (how it comes there), `reached` (how far it is), [`row`] (one playback),
-//! [`page`] (what of it is shown).
+//! Modules: [`store`] (tables of `state.db`), `sync` (reads the servers), `cursor` (sync progress), [`playback`] (one
+//! playback), [`query`] (queries for display).
 
 mod cursor;
-pub mod page;
-pub mod row;
+pub mod playback;
+pub mod query;
 pub mod store;
 mod sync;
 #[cfg(test)]
@@ -25,52 +24,52 @@ use greenroom_cache::Clock;
 use parking_lot::RwLock;
 use tokio_util::task::TaskTracker;
 
-use cursor::Synced;
+use cursor::LastSyncTimes;
 use greenroom_proxy::server::Server;
-use greenroom_state::error::{Failing, Trouble};
-use greenroom_state::file_lane::FileLane;
-use page::{Asked, Page};
-use store::Store;
+use greenroom_state::error::{StateError, StateErrorKind};
+use greenroom_state::file_work_queue::FileWorkQueue;
+use query::{HistoryPage, HistoryQuery};
+use store::HistoryStore;
 
-pub use sync::Watch;
+pub use sync::SyncObserver;
 
-/// The mirror of what was played.
+/// The mirror of the playback history.
 #[derive(Debug)]
-pub struct History {
-    /// Nothing where the file cannot be used.
-    store: Option<Arc<Store>>,
-    /// Nobody wants it kept.
+pub struct PlaybackHistory {
+    /// `None` if the file cannot be used.
+    store: Option<Arc<HistoryStore>>,
+    /// True if the history is disabled.
     is_off: bool,
     servers: Vec<Arc<Server>>,
     clock: Clock,
-    /// Where the store is read and written.
-    lane: FileLane,
+    /// Queue of the store's file work.
+    lane: FileWorkQueue,
     /// One sync at a time.
-    turn: tokio::sync::Mutex<()>,
+    sync_lock: tokio::sync::Mutex<()>,
     forgotten: AtomicU64,
-    synced: RwLock<Synced>,
+    synced: RwLock<LastSyncTimes>,
 }
 
-impl History {
-    /// Nothing is mirrored.
-    pub fn none(clock: Clock) -> Self {
+impl PlaybackHistory {
+    /// A disabled history.
+    pub fn disabled(clock: Clock) -> Self {
         Self {
             store: None,
             is_off: false,
             servers: Vec::new(),
             clock,
-            lane: FileLane::default(),
-            turn: tokio::sync::Mutex::default(),
+            lane: FileWorkQueue::default(),
+            sync_lock: tokio::sync::Mutex::default(),
             forgotten: AtomicU64::new(0),
             synced: RwLock::default(),
         }
     }
 
-    /// Opens the mirror of these servers; what is kept of others is hidden. At most `max_rows` are kept, the newest;
-    /// none if that is zero.
+    /// Opens the mirror of these servers; rows of others are hidden. Stores at most `max_rows`, the newest; zero
+    /// disables it.
     pub fn open(
         data_dir: &Path,
-        trouble: Option<Trouble>,
+        trouble: Option<StateErrorKind>,
         max_rows: u64,
         servers: Vec<Arc<Server>>,
         (clock, tasks): (Clock, TaskTracker),
@@ -78,8 +77,8 @@ impl History {
         let names: Vec<&str> = servers.iter().map(|server| server.name()).collect();
         let opened = match trouble {
             _ if max_rows == 0 => None,
-            None => Some(Store::open(data_dir, max_rows, &names, clock.now_ms())),
-            Some(trouble) => Some(Err(Failing::new(trouble, "the state cannot be used"))),
+            None => Some(HistoryStore::open(data_dir, max_rows, &names, clock.now_ms())),
+            Some(trouble) => Some(Err(StateError::new(trouble, "the state cannot be used"))),
         };
         let store = opened.and_then(|opened| {
             let said = opened.inspect_err(|failing| {
@@ -87,46 +86,46 @@ impl History {
             });
             said.ok().map(Arc::new)
         });
-        let synced = store.as_ref().and_then(|store| store.synced().ok()).unwrap_or_default();
+        let synced = store.as_ref().and_then(|store| store.last_sync_times().ok()).unwrap_or_default();
         Self {
             store,
             is_off: max_rows == 0,
             servers,
             clock,
-            lane: FileLane::new(tasks),
-            turn: tokio::sync::Mutex::default(),
+            lane: FileWorkQueue::new(tasks),
+            sync_lock: tokio::sync::Mutex::default(),
             forgotten: AtomicU64::new(0),
             synced: RwLock::new(synced),
         }
     }
 
-    /// Whether the configuration says that nothing is to be kept.
+    /// True if the configuration disables the history.
     pub fn is_off(&self) -> bool {
         self.is_off
     }
 
-    /// When all that is kept of these servers was last as they had it, in milliseconds since 1970: the oldest of their
-    /// last syncs that came to an end. `None` if one of them never was mirrored.
+    /// The time up to which all of these servers are mirrored, in milliseconds since 1970: the oldest of their last
+    /// completed syncs. `None` if one of them was never mirrored.
     pub fn synced_ms<'a>(&self, servers: impl IntoIterator<Item = &'a Arc<Server>>) -> Option<u64> {
         let asked = servers.into_iter().map(|server| (server.name(), server.origin.settings.token.is_some()));
-        self.synced.read().of_all(asked)
+        self.synced.read().oldest(asked)
     }
 
-    /// Where its files are read and written.
-    pub fn lane(&self) -> &FileLane {
+    /// Queue of its file work.
+    pub fn lane(&self) -> &FileWorkQueue {
         &self.lane
     }
 
-    /// Rows that were forgotten for want of room.
-    pub fn forgotten(&self) -> u64 {
+    /// Rows evicted for want of room.
+    pub fn evicted_rows(&self) -> u64 {
         self.forgotten.load(Ordering::Relaxed)
     }
 
-    /// A page of what was played.
+    /// A page of playbacks.
     ///
     /// # Errors
-    /// If it cannot be read.
-    pub async fn page(&self, asked: Asked) -> Result<Page, String> {
+    /// If the store cannot be read.
+    pub async fn page(&self, asked: HistoryQuery) -> Result<HistoryPage, String> {
         let Some(store) = self.store.clone() else { return Err("the history is not kept".to_owned()) };
         let read = self.lane.run(move || store.page(&asked)).await;
         read.map_err(|undone| undone.to_string())?.map_err(|failing| failing.message)

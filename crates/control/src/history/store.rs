@@ -1,49 +1,50 @@
-//! Where playbacks are kept: tables of `state.db`, over a connection of their own. Every call blocks: nobody on the async
-//! threads makes one.
+//! Stores playbacks in tables of `state.db`, over its own connection. Every call blocks, so none is made on async
+//! threads.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use greenroom_dialect::dashboard::{Played, User};
+use greenroom_dialect::dashboard::{DashboardUser, PlayHistoryEntry};
 use parking_lot::Mutex;
 use rusqlite::{Connection, Row, TransactionBehavior, params, params_from_iter};
 
-use super::row::{kept, picture};
+use super::playback::{picture, truncate};
 use greenroom_state::codec::{signed, unsigned};
 use greenroom_state::db::FILE;
-use greenroom_state::error::Failing;
+use greenroom_state::error::StateError;
 use greenroom_state::reader;
 
-/// What is kept of a server that is not configured any more stays hidden for so long; then it goes.
+/// Rows of a server that is no longer configured stay hidden for this long; then they are deleted.
 pub(super) const GRACE_MS: u64 = 30 * 24 * 3_600_000;
 
 /// The playbacks of one data directory.
 #[derive(Debug)]
-pub struct Store {
+pub struct HistoryStore {
     pub(super) db: Mutex<Connection>,
     max_rows: u64,
 }
 
-/// What is known of a playback that came.
+/// Comparison of a received playback with the stored rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Known {
-    /// It is kept as it is.
+enum StoredRowStatus {
+    /// Stored unchanged.
     Same,
-    /// It is kept without the names of what was played.
+    /// Stored without item titles.
     Unnamed,
-    /// It is not kept; another one may be, under the same id: a server whose database is made anew counts from one again.
+    /// Not stored. Another one may be stored under the same id, because a server whose database was recreated counts
+    /// from one again.
     New,
 }
 
-impl Store {
-    /// Opens the file, which has to be there in its newest layout. What is kept of servers that are not among these is hidden,
-    /// and forgotten once that was so for long.
+impl HistoryStore {
+    /// Opens the file, which must exist in its newest schema. Rows of servers other than these are hidden, and deleted
+    /// after a grace period.
     ///
     /// # Errors
-    /// What is wrong with it.
-    pub fn open(data_dir: &Path, max_rows: u64, servers: &[&str], now_ms: u64) -> Result<Self, Failing> {
+    /// Why the file cannot be used.
+    pub fn open(data_dir: &Path, max_rows: u64, servers: &[&str], now_ms: u64) -> Result<Self, StateError> {
         let db = reader::open_newest(&data_dir.join(FILE))?;
-        // What a crash takes is asked for again.
+        // Rows lost in a crash are requested again.
         db.pragma_update(None, "synchronous", "NORMAL")?;
         let places = vec!["?"; servers.len()].join(",");
         let now = signed(now_ms);
@@ -52,9 +53,7 @@ impl Store {
             params_from_iter(servers),
         )?;
         db.execute(
-            &format!(
-                "UPDATE played_sync SET hidden_ms = {now} WHERE hidden_ms = 0 AND server NOT IN ({places})"
-            ),
+            &format!("UPDATE played_sync SET hidden_ms = {now} WHERE hidden_ms = 0 AND server NOT IN ({places})"),
             params_from_iter(servers),
         )?;
         let until = signed(now_ms.saturating_sub(GRACE_MS));
@@ -65,20 +64,20 @@ impl Store {
         Ok(Self { db: Mutex::new(db), max_rows })
     }
 
-    /// Which of a page are kept already with the names of what was played, by their ids.
-    pub(super) fn named(&self, server: &str, page: &[Played]) -> Result<BTreeSet<String>, Failing> {
+    /// The ids of a page that are already stored with their titles.
+    pub(super) fn named_ids(&self, server: &str, page: &[PlayHistoryEntry]) -> Result<BTreeSet<String>, StateError> {
         let db = self.db.lock();
         let mut named = BTreeSet::new();
         for played in page {
             let is_named = |row: &Row<'_>| -> Result<bool, rusqlite::Error> {
                 let (at_s, key): (i64, String) = (row.get(0)?, row.get(1)?);
-                Ok(at_s == signed(played.at_s) && key == kept(&played.item.key) && row.get(2)?)
+                Ok(at_s == signed(played.at_s) && key == truncate(&played.item.key) && row.get(2)?)
             };
             let mut select = db.prepare_cached(
                 "SELECT at_s, item_key, duration_ms IS NOT NULL AND kind <> 'video' FROM played
                  WHERE server = ?1 AND id = ?2",
             )?;
-            let mut found = select.query_map(params![server, kept(&played.id)], is_named)?;
+            let mut found = select.query_map(params![server, truncate(&played.id)], is_named)?;
             if found.next().transpose()?.unwrap_or_default() {
                 named.insert(played.id.clone());
             }
@@ -86,17 +85,17 @@ impl Store {
         Ok(named)
     }
 
-    /// Keeps a page, all of it or nothing, as seen by this pass. Returns how many were not known. Where there is no room,
-    /// nothing comes that would have to go again.
-    pub(super) fn put(&self, server: &str, page: &[Played], pass: u64) -> Result<u64, Failing> {
+    /// Stores a page atomically, marked with this pass. Returns the number of new rows. When the store is full, rows
+    /// that would be evicted at once are skipped.
+    pub(super) fn insert(&self, server: &str, page: &[PlayHistoryEntry], pass: u64) -> Result<u64, StateError> {
         let mut db = self.db.lock();
         let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut new = 0;
         change.execute("INSERT OR IGNORE INTO played_sync (server) VALUES (?1)", [server])?;
         let oldest_s = self.oldest_if_full(&change)?;
         {
-            let mut seen = change
-                .prepare_cached("UPDATE played SET pass = ?3 WHERE server = ?1 AND id = ?2 AND pass <> ?3")?;
+            let mut seen =
+                change.prepare_cached("UPDATE played SET pass = ?3 WHERE server = ?1 AND id = ?2 AND pass <> ?3")?;
             let mut insert = change.prepare_cached(
                 "INSERT INTO played (server, id, at_s, user, item_key, kind, title, parent_title, grandparent_title,
                  place, parent_place, year, duration_ms, thumb, player, pass)
@@ -107,52 +106,51 @@ impl Store {
                  place = excluded.place, parent_place = excluded.parent_place, year = excluded.year,
                  duration_ms = excluded.duration_ms, thumb = excluded.thumb, player = excluded.player,
                  pass = excluded.pass",
-
             )?;
             for played in page {
-                let known = known(&change, server, played)?;
+                let known = stored_row_status(&change, server, played)?;
                 let has_no_room = oldest_s.is_some_and(|oldest_s| played.at_s <= oldest_s);
-                if known == Known::Same {
-                    seen.execute(params![server, kept(&played.id), signed(pass)])?;
+                if known == StoredRowStatus::Same {
+                    seen.execute(params![server, truncate(&played.id), signed(pass)])?;
                 }
-                if known == Known::Same || (known == Known::New && has_no_room) {
+                if known == StoredRowStatus::Same || (known == StoredRowStatus::New && has_no_room) {
                     continue;
                 }
                 let item = &played.item;
                 insert.execute(params![
                     server,
-                    kept(&played.id),
+                    truncate(&played.id),
                     signed(played.at_s),
-                    kept(&played.user),
-                    kept(&item.key),
-                    kept(&item.kind),
-                    kept(&item.title),
-                    item.parent_title.as_deref().map(kept),
-                    item.grandparent_title.as_deref().map(kept),
+                    truncate(&played.user),
+                    truncate(&item.key),
+                    truncate(&item.kind),
+                    truncate(&item.title),
+                    item.parent_title.as_deref().map(truncate),
+                    item.grandparent_title.as_deref().map(truncate),
                     item.index.map(signed),
                     item.parent_index.map(signed),
                     item.year.map(signed),
                     item.duration_ms.map(signed),
-                    picture(played).map(kept),
-                    played.player.as_deref().map(kept),
+                    picture(played).map(truncate),
+                    played.player.as_deref().map(truncate),
                     signed(pass),
                 ])?;
-                new += u64::from(known == Known::New);
+                new += u64::from(known == StoredRowStatus::New);
             }
         }
         change.commit()?;
         Ok(new)
     }
 
-    /// The time of the oldest, if there is no room for an older one.
-    fn oldest_if_full(&self, db: &Connection) -> Result<Option<u64>, Failing> {
+    /// The time of the oldest row, if there is no room for an older one.
+    fn oldest_if_full(&self, db: &Connection) -> Result<Option<u64>, StateError> {
         let (rows, oldest_s): (i64, Option<i64>) =
             db.query_row("SELECT count(*), min(at_s) FROM played", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(oldest_s.map(unsigned).filter(|_| unsigned(rows) >= self.max_rows))
     }
 
-    /// How many a whole comparison did not come upon, of those that were there when it began.
-    pub(super) fn unseen(&self, server: &str, pass: u64, until_s: u64) -> Result<u64, Failing> {
+    /// Number of rows that a full comparison did not see, of those that existed when it began.
+    pub(super) fn count_unseen(&self, server: &str, pass: u64, until_s: u64) -> Result<u64, StateError> {
         let count: i64 = self.db.lock().query_row(
             "SELECT count(*) FROM played WHERE server = ?1 AND pass <> ?2 AND at_s <= ?3",
             params![server, signed(pass), signed(until_s)],
@@ -161,8 +159,8 @@ impl Store {
         Ok(unsigned(count))
     }
 
-    /// Forgets them: the server has.
-    pub(super) fn forget_unseen(&self, server: &str, pass: u64, until_s: u64) -> Result<(), Failing> {
+    /// Deletes these rows, because the server has deleted them.
+    pub(super) fn forget_unseen(&self, server: &str, pass: u64, until_s: u64) -> Result<(), StateError> {
         self.db.lock().execute(
             "DELETE FROM played WHERE server = ?1 AND pass <> ?2 AND at_s <= ?3",
             params![server, signed(pass), signed(until_s)],
@@ -170,23 +168,23 @@ impl Store {
         Ok(())
     }
 
-    /// Keeps the names of users.
-    pub(super) fn name(&self, server: &str, users: &[User]) -> Result<(), Failing> {
+    /// Stores user names.
+    pub(super) fn set_user_names(&self, server: &str, users: &[DashboardUser]) -> Result<(), StateError> {
         let mut db = self.db.lock();
         let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for user in users.iter().filter(|user| !user.name.is_empty()) {
             change.execute(
                 "INSERT INTO played_user (server, id, name) VALUES (?1, ?2, ?3)
                  ON CONFLICT (server, id) DO UPDATE SET name = excluded.name",
-                params![server, kept(&user.id), kept(&user.name)],
+                params![server, truncate(&user.id), truncate(&user.name)],
             )?;
         }
         change.commit()?;
         Ok(())
     }
 
-    /// Makes room: the oldest go. Returns how many went.
-    pub(super) fn make_room(&self) -> Result<u64, Failing> {
+    /// Evicts the oldest rows beyond the limit. Returns their number.
+    pub(super) fn evict_oldest(&self) -> Result<u64, StateError> {
         let db = self.db.lock();
         let rows: i64 = db.query_row("SELECT count(*) FROM played", [], |row| row.get(0))?;
         let over = unsigned(rows).saturating_sub(self.max_rows);
@@ -201,23 +199,21 @@ impl Store {
     }
 }
 
-fn known(db: &Connection, server: &str, played: &Played) -> Result<Known, Failing> {
-    let mut select = db.prepare_cached(
-        "SELECT at_s, item_key, kind, duration_ms FROM played WHERE server = ?1 AND id = ?2",
-    )?;
-    let mut found = select.query_map(params![server, kept(&played.id)], |row| {
+fn stored_row_status(db: &Connection, server: &str, played: &PlayHistoryEntry) -> Result<StoredRowStatus, StateError> {
+    let mut select =
+        db.prepare_cached("SELECT at_s, item_key, kind, duration_ms FROM played WHERE server = ?1 AND id = ?2")?;
+    let mut found = select.query_map(params![server, truncate(&played.id)], |row| {
         let (at_s, key, kind): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
         let item = &played.item;
-        // An item that is gone from the server has no key any more.
-        let is_other = at_s != signed(played.at_s) || (!item.key.is_empty() && key != kept(&item.key));
+        // An item deleted from the server no longer has a key.
+        let is_other = at_s != signed(played.at_s) || (!item.key.is_empty() && key != truncate(&item.key));
         let had_no_length = row.get::<_, Option<i64>>(3)?.is_none();
-        let is_named_now =
-            (kind == "video" && item.kind != kind) || (had_no_length && item.duration_ms.is_some());
+        let is_named_now = (kind == "video" && item.kind != kind) || (had_no_length && item.duration_ms.is_some());
         Ok(match (is_other, is_named_now) {
-            (true, _) => Known::New,
-            (false, true) => Known::Unnamed,
-            (false, false) => Known::Same,
+            (true, _) => StoredRowStatus::New,
+            (false, true) => StoredRowStatus::Unnamed,
+            (false, false) => StoredRowStatus::Same,
         })
     })?;
-    Ok(found.next().transpose()?.unwrap_or(Known::New))
+    Ok(found.next().transpose()?.unwrap_or(StoredRowStatus::New))
 }

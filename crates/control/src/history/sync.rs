@@ -1,50 +1,50 @@
-//! How playbacks come into the mirror: page by page, as our own work, one server after the other.
+//! Syncs playbacks from the servers, page by page, as own requests, one server after the other.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use greenroom_dialect::ask::Kind;
 use greenroom_dialect::class::Class;
-use greenroom_dialect::dashboard::{Played, PlayedPage};
+use greenroom_dialect::dashboard::{PlayHistoryEntry, PlayHistoryPage};
+use greenroom_dialect::request::ServerKind;
 
-use super::History;
-use super::store::Store;
-use crate::history::cursor::Reached;
+use super::PlaybackHistory;
+use super::store::HistoryStore;
+use crate::history::cursor::SyncCursor;
 use greenroom_proxy::internal_client::fetch;
 use greenroom_proxy::server::Server;
 
-/// Rows of a page.
+/// Rows per page.
 const PAGE: u64 = 200;
-/// Between two pages the server has so much rest.
+/// Pause between two pages, to spare the server.
 const PAUSE: Duration = Duration::from_millis(100);
-/// A sync begins so much before what is known: clocks of servers are set back, and playbacks are told late.
+/// A sync starts this much before the cursor, because servers' clocks are set back and playbacks are reported late.
 const OVERLAP_S: u64 = 6 * 3600;
-/// How often the whole history is compared.
+/// Interval of full comparisons.
 const FULL_EVERY_MS: u64 = 24 * 3_600_000;
-/// A comparison that would forget more than half is not believed, servers that start know little, until another one at
-/// least so much later says the same.
+/// A comparison that would delete more than half is ignored, because starting servers report little, until another one
+/// at least this much later agrees.
 const CONFIRM_AFTER_MS: u64 = 600_000;
-/// More pages than any history has: a server that always has another one is not followed for ever.
+/// Page limit, above any real history, so that a server with endless pages cannot hold the sync.
 const MAX_PAGES: u64 = 100_000;
-/// Items that are asked for by their keys at once.
+/// Items requested by key at once.
 const NAMED_AT_ONCE: usize = 50;
 
-/// Who watches a sync, and may end it.
-pub struct Watch<'a> {
-    /// Whether it is to end.
+/// Observes a sync and can cancel it.
+pub struct SyncObserver<'a> {
+    /// True if the sync is to end.
     pub is_cancelled: &'a (dyn Fn() -> bool + Sync),
-    /// Told of rows done, and how many there are.
+    /// Called with the rows done and their total.
     pub progress: &'a (dyn Fn(u64, Option<u64>) + Sync),
 }
 
-impl History {
-    /// Brings the mirror up to what the servers have. Returns what to say of it.
+impl PlaybackHistory {
+    /// Syncs the mirror with the servers. Returns a summary.
     ///
     /// # Errors
-    /// Why a server could not be mirrored; what came until then is kept.
-    pub async fn sync(&self, watch: Watch<'_>) -> Result<String, String> {
-        let Ok(_turn) = self.turn.try_lock() else { return Ok("It runs already.".to_owned()) };
+    /// Why a server could not be mirrored; rows received so far are stored.
+    pub async fn sync(&self, watch: SyncObserver<'_>) -> Result<String, String> {
+        let Ok(_turn) = self.sync_lock.try_lock() else { return Ok("It runs already.".to_owned()) };
         let Some(store) = self.store.clone() else { return Err("the history is not kept".to_owned()) };
         let (mut new, mut troubles) = (0, Vec::new());
         for server in self.servers.iter().filter(|server| server.origin.settings.token.is_some()) {
@@ -57,7 +57,7 @@ impl History {
                 Err(reason) => troubles.push(format!("{}: {reason}", server.name())),
             }
         }
-        let room = self.blocking(move || store.make_room()).await?;
+        let room = self.blocking(move || store.evict_oldest()).await?;
         self.forgotten.fetch_add(room, std::sync::atomic::Ordering::Relaxed);
         match (troubles.is_empty(), new) {
             (true, 0) => Ok("Nothing new.".to_owned()),
@@ -67,38 +67,38 @@ impl History {
         }
     }
 
-    /// One server. Returns how many playbacks were not known.
+    /// Syncs one server. Returns the number of new playbacks.
     async fn sync_server(
         &self,
-        store: &Arc<Store>,
+        store: &Arc<HistoryStore>,
         server: &Arc<Server>,
-        watch: &Watch<'_>,
+        watch: &SyncObserver<'_>,
     ) -> Result<u64, String> {
         let name = server.name().to_owned();
         let now_ms = self.clock.now_ms();
         let reached = {
             let (store, name) = (Arc::clone(store), name.clone());
             self.blocking(move || {
-                store.heal(&name, now_ms / 1000)?;
-                store.reached(&name)
+                store.repair_cursor(&name, now_ms / 1000)?;
+                store.cursor(&name)
             })
             .await?
         };
         self.name_users(store, server).await;
-        let plan = Plan::of(server.origin.settings.kind, &reached, now_ms);
-        let mut round = Round { start: 0, new: 0, newest_s: reached.cursor_s, is_named: true };
+        let plan = SyncPlan::new(server.origin.settings.kind, &reached, now_ms);
+        let mut round = SyncPassResult { start: 0, new: 0, newest_s: reached.cursor_s, is_named: true };
         for _ in 0..MAX_PAGES {
             if (watch.is_cancelled)() {
                 return Err("cancelled".to_owned());
             }
             let mut page = fetch(server, plan.since_s, round.start).await?;
-            let is_last = round.start + page.came >= page.total;
-            if page.came == 0 && !is_last {
+            let is_last = round.start + page.received >= page.total;
+            if page.received == 0 && !is_last {
                 return Err("the server broke off in the middle of its history".to_owned());
             }
             round.is_named &= self.name_items(store, server, &mut page.rows).await?;
-            (watch.progress)((round.start + page.came).min(page.total), Some(page.total));
-            self.keep(store, &name, &plan, &mut round, page).await?;
+            (watch.progress)((round.start + page.received).min(page.total), Some(page.total));
+            self.store_page(store, &name, &plan, &mut round, page).await?;
             if is_last {
                 break;
             }
@@ -108,27 +108,27 @@ impl History {
         Ok(round.new)
     }
 
-    async fn keep(
+    async fn store_page(
         &self,
-        store: &Arc<Store>,
+        store: &Arc<HistoryStore>,
         name: &str,
-        plan: &Plan,
-        round: &mut Round,
-        page: PlayedPage,
+        plan: &SyncPlan,
+        round: &mut SyncPassResult,
+        page: PlayHistoryPage,
     ) -> Result<(), String> {
         round.newest_s = round.newest_s.max(newest_s(&page.rows, self.clock.now_ms() / 1000));
-        // The next page begins with the last row of this one: what was deleted meanwhile moves no row past us.
-        round.start += page.came.saturating_sub(1).max(1);
+        // The next page overlaps by one row, so that a deletion meanwhile cannot make us skip a row.
+        round.start += page.received.saturating_sub(1).max(1);
         let (store, name, pass) = (Arc::clone(store), name.to_owned(), plan.pass);
-        // Oldest first: all up to here is kept, whatever becomes of the rest.
+        // Oldest first: everything up to here is complete, even if the rest fails.
         let cursor_s = plan.is_in_order.then_some(round.newest_s);
         let (new, room) = self
             .blocking(move || {
-                let new = store.put(&name, &page.rows, pass)?;
+                let new = store.insert(&name, &page.rows, pass)?;
                 if let Some(cursor_s) = cursor_s {
-                    store.advance(&name, cursor_s)?;
+                    store.advance_cursor(&name, cursor_s)?;
                 }
-                Ok((new, store.make_room()?))
+                Ok((new, store.evict_oldest()?))
             })
             .await?;
         round.new += new;
@@ -138,34 +138,34 @@ impl History {
 
     async fn conclude(
         &self,
-        store: &Arc<Store>,
+        store: &Arc<HistoryStore>,
         name: &str,
-        plan: &Plan,
-        reached: &Reached,
-        round: &Round,
+        plan: &SyncPlan,
+        reached: &SyncCursor,
+        round: &SyncPassResult,
     ) -> Result<(), String> {
         let now_ms = self.clock.now_ms();
         let (store, server, plan) = (Arc::clone(store), name.to_owned(), *plan);
         let (before, round, name) = (*reached, *round, server.clone());
         self.blocking(move || {
-            // What has no names yet comes again the next time.
+            // Rows without titles are received again next time.
             if round.is_named {
-                store.advance(&name, round.newest_s)?;
+                store.advance_cursor(&name, round.newest_s)?;
             }
             if round.new > 0 || plan.is_full {
-                store.note_synced(&name, now_ms)?;
+                store.record_synced(&name, now_ms)?;
             } else {
-                store.note_synced_again(&name, now_ms)?;
+                store.record_unchanged_sync(&name, now_ms)?;
             }
             if plan.is_full {
-                let unseen = store.unseen(&name, plan.pass, before.cursor_s)?;
-                match Belief::of(unseen, &before, now_ms) {
-                    Belief::Sure => {
+                let unseen = store.count_unseen(&name, plan.pass, before.cursor_s)?;
+                match DeletionDecision::decide(unseen, &before, now_ms) {
+                    DeletionDecision::Confirmed => {
                         store.forget_unseen(&name, plan.pass, before.cursor_s)?;
-                        store.note_doubt(&name, 0)?;
+                        store.record_suspect(&name, 0)?;
                     }
-                    Belief::Doubted { since_ms } => {
-                        store.note_doubt(&name, since_ms)?;
+                    DeletionDecision::Unconfirmed { since_ms } => {
+                        store.record_suspect(&name, since_ms)?;
                         tracing::warn!(
                             server = name,
                             unseen,
@@ -173,10 +173,10 @@ impl History {
                         );
                     }
                 }
-                store.note_full(&name, plan.pass, now_ms)?;
+                store.record_full_pass(&name, plan.pass, now_ms)?;
             } else if plan.is_in_order && before.full_ms == 0 {
-                // The first sync, which was broken off before, is whole now.
-                store.note_full(&name, plan.pass.max(1), now_ms)?;
+                // The first sync, interrupted earlier, is now complete.
+                store.record_full_pass(&name, plan.pass.max(1), now_ms)?;
             }
             Ok(())
         })
@@ -185,125 +185,124 @@ impl History {
         Ok(())
     }
 
-    async fn name_users(&self, store: &Arc<Store>, server: &Arc<Server>) {
+    async fn name_users(&self, store: &Arc<HistoryStore>, server: &Arc<Server>) {
         let kind = server.origin.settings.kind;
         let Ok(body) = fetch::run(server, kind.accounts_target(), Class::Users).await else { return };
         let Ok(users) = kind.accounts(&body) else { return };
         let (store, name) = (Arc::clone(store), server.name().to_owned());
-        // Without names ids are shown.
-        drop(self.blocking(move || store.name(&name, &users)).await);
+        // Without names, ids are shown.
+        drop(self.blocking(move || store.set_user_names(&name, &users)).await);
     }
 
-    /// Names what is not kept with its names already. Returns whether the server answered.
+    /// Adds titles to rows stored without them. Returns true if the server responded.
     async fn name_items(
         &self,
-        store: &Arc<Store>,
+        store: &Arc<HistoryStore>,
         server: &Arc<Server>,
-        rows: &mut [Played],
+        rows: &mut [PlayHistoryEntry],
     ) -> Result<bool, String> {
-        if server.origin.settings.kind.named_target(&[]).is_none() {
+        if server.origin.settings.kind.items_by_key_target(&[]).is_none() {
             return Ok(true);
         }
         let (store, name, page) = (Arc::clone(store), server.name().to_owned(), rows.to_vec());
-        let named = self.blocking(move || store.named(&name, &page)).await?;
+        let named = self.blocking(move || store.named_ids(&name, &page)).await?;
         Ok(name_rows(server, rows, &named).await)
     }
 
     async fn blocking<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> Result<T, greenroom_state::error::Failing> + Send + 'static,
+        work: impl FnOnce() -> Result<T, greenroom_state::error::StateError> + Send + 'static,
     ) -> Result<T, String> {
         let done = self.lane.run(work).await;
         done.map_err(|undone| undone.to_string())?.map_err(|failing| failing.message)
     }
 }
 
-/// What one round does.
+/// Plan of one sync.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Plan {
-    /// From when on.
+struct SyncPlan {
+    /// Start time.
     since_s: u64,
-    /// Whether everything is compared.
+    /// True for a full comparison.
     is_full: bool,
-    /// Whether the oldest come first.
+    /// True if rows arrive oldest first.
     is_in_order: bool,
-    /// What rows that are seen are marked with.
+    /// Marks the rows seen.
     pass: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Round {
+struct SyncPassResult {
     start: u64,
     new: u64,
     newest_s: u64,
-    /// Whether the server told the names of all it was asked for.
+    /// True if the server returned the titles of all requested rows.
     is_named: bool,
 }
 
-impl Plan {
-    fn of(kind: Kind, reached: &Reached, now_ms: u64) -> Self {
+impl SyncPlan {
+    fn new(kind: ServerKind, reached: &SyncCursor, now_ms: u64) -> Self {
         let usual = Self {
             since_s: reached.cursor_s.saturating_sub(OVERLAP_S),
             is_full: false,
-            is_in_order: kind == Kind::Plex,
+            is_in_order: kind == ServerKind::Plex,
             pass: reached.pass,
         };
         let is_due = now_ms.saturating_sub(reached.full_ms) >= FULL_EVERY_MS;
         let is_broken_off = reached.full_ms == 0 && reached.cursor_s > 0 && reached.pass == 0;
         match kind {
-            // Its log forgets: what is not there any more was played all the same.
-            Kind::Jellyfin => usual,
-            // Where nothing was compared yet, a sync that was broken off goes on first.
-            Kind::Plex if !is_due || is_broken_off => usual,
-            Kind::Plex => Self { since_s: 0, is_full: true, pass: reached.pass + 1, ..usual },
+            // Its log drops old entries: what is missing there was played all the same.
+            ServerKind::Jellyfin => usual,
+            // If there was no comparison yet, an interrupted sync continues first.
+            ServerKind::Plex if !is_due || is_broken_off => usual,
+            ServerKind::Plex => Self { since_s: 0, is_full: true, pass: reached.pass + 1, ..usual },
         }
     }
 }
 
-/// Whether a server may have forgotten so many.
+/// Whether missing rows count as deleted on the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Belief {
-    /// They are forgotten here too.
-    Sure,
-    /// They are kept until another comparison says the same.
-    Doubted { since_ms: u64 },
+enum DeletionDecision {
+    /// Deleted here too.
+    Confirmed,
+    /// Kept until another comparison agrees.
+    Unconfirmed { since_ms: u64 },
 }
 
-impl Belief {
-    fn of(unseen: u64, before: &Reached, now_ms: u64) -> Self {
+impl DeletionDecision {
+    fn decide(unseen: u64, before: &SyncCursor, now_ms: u64) -> Self {
         let is_confirmed =
-            before.doubted_ms > 0 && now_ms.saturating_sub(before.doubted_ms) >= CONFIRM_AFTER_MS;
-        match before.doubted_ms {
-            _ if unseen <= before.rows / 2 || is_confirmed => Self::Sure,
-            0 => Self::Doubted { since_ms: now_ms },
-            since_ms => Self::Doubted { since_ms },
+            before.suspect_since_ms > 0 && now_ms.saturating_sub(before.suspect_since_ms) >= CONFIRM_AFTER_MS;
+        match before.suspect_since_ms {
+            _ if unseen <= before.rows / 2 || is_confirmed => Self::Confirmed,
+            0 => Self::Unconfirmed { since_ms: now_ms },
+            since_ms => Self::Unconfirmed { since_ms },
         }
     }
 }
 
-/// When the newest that can have been was played: a server may tell dates of the future.
-fn newest_s(rows: &[Played], now_s: u64) -> u64 {
+/// Time of the newest plausible row, because a server may report dates in the future.
+fn newest_s(rows: &[PlayHistoryEntry], now_s: u64) -> u64 {
     rows.iter().map(|row| row.at_s).filter(|at_s| *at_s <= now_s).max().unwrap_or_default()
 }
 
-async fn fetch(server: &Arc<Server>, since_s: u64, start: u64) -> Result<PlayedPage, String> {
+async fn fetch(server: &Arc<Server>, since_s: u64, start: u64) -> Result<PlayHistoryPage, String> {
     let kind = server.origin.settings.kind;
-    let target = kind.played_target(since_s, start, PAGE);
+    let target = kind.play_history_target(since_s, start, PAGE);
     let body = fetch::run(server, &target, Class::History).await;
-    let body = body.map_err(|trouble| trouble.sentence().to_owned())?;
-    kind.played(&body).map_err(|_| "the server answered with something else than was asked for".to_owned())
+    let body = body.map_err(|trouble| trouble.message().to_owned())?;
+    kind.play_history(&body).map_err(|_| "the server answered with something else than was asked for".to_owned())
 }
 
-/// Playbacks that name nothing but a key get the names of what was played, where the server still knows them. Returns
-/// whether it answered.
-async fn name_rows(server: &Arc<Server>, rows: &mut [Played], named: &BTreeSet<String>) -> bool {
+/// Adds titles to playbacks that carry only a key, where the server still knows the item. Returns true if the server
+/// responded.
+async fn name_rows(server: &Arc<Server>, rows: &mut [PlayHistoryEntry], named: &BTreeSet<String>) -> bool {
     let kind = server.origin.settings.kind;
-    let rows: &mut Vec<&mut Played> = &mut rows.iter_mut().filter(|row| !named.contains(&row.id)).collect();
-    let keys: BTreeSet<String> =
-        rows.iter().map(|row| row.item.key.clone()).filter(|key| !key.is_empty()).collect();
+    let rows: &mut Vec<&mut PlayHistoryEntry> = &mut rows.iter_mut().filter(|row| !named.contains(&row.id)).collect();
+    let keys: BTreeSet<String> = rows.iter().map(|row| row.item.key.clone()).filter(|key| !key.is_empty()).collect();
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
     for keys in keys.chunks(NAMED_AT_ONCE) {
-        let Some(target) = kind.named_target(keys) else { return true };
+        let Some(target) = kind.items_by_key_target(keys) else { return true };
         let Ok(body) = fetch::run(server, &target, Class::Item).await else { return false };
         let Ok(items) = kind.recent(&body) else { return false };
         for row in rows.iter_mut() {
@@ -323,45 +322,52 @@ mod tests {
 
     #[test]
     fn the_first_sync_takes_everything_and_the_next_ones_what_is_new() {
-        let first = Plan::of(Kind::Plex, &Reached::default(), NOW);
+        let first = SyncPlan::new(ServerKind::Plex, &SyncCursor::default(), NOW);
         assert_eq!((first.since_s, first.is_full), (0, true));
-        let reached = Reached { cursor_s: 1_000_000, pass: 1, full_ms: NOW - 1, rows: 10, doubted_ms: 0 };
-        let next = Plan::of(Kind::Plex, &reached, NOW);
+        let reached = SyncCursor { cursor_s: 1_000_000, pass: 1, full_ms: NOW - 1, rows: 10, suspect_since_ms: 0 };
+        let next = SyncPlan::new(ServerKind::Plex, &reached, NOW);
         assert_eq!((next.since_s, next.is_full, next.pass), (1_000_000 - OVERLAP_S, false, 1));
-        let due = Plan::of(Kind::Plex, &Reached { full_ms: NOW - FULL_EVERY_MS, ..reached }, NOW);
+        let due = SyncPlan::new(ServerKind::Plex, &SyncCursor { full_ms: NOW - FULL_EVERY_MS, ..reached }, NOW);
         assert_eq!((due.since_s, due.is_full, due.pass), (0, true, 2));
     }
 
     #[test]
     fn a_first_sync_that_was_broken_off_goes_on_where_it_ended() {
-        let reached = Reached { cursor_s: 1_000_000, pass: 0, full_ms: 0, rows: 500, doubted_ms: 0 };
-        let plan = Plan::of(Kind::Plex, &reached, NOW);
+        let reached = SyncCursor { cursor_s: 1_000_000, pass: 0, full_ms: 0, rows: 500, suspect_since_ms: 0 };
+        let plan = SyncPlan::new(ServerKind::Plex, &reached, NOW);
         assert_eq!((plan.since_s, plan.is_full), (1_000_000 - OVERLAP_S, false));
     }
 
     #[test]
     fn a_log_that_forgets_is_never_compared() {
-        let reached = Reached { cursor_s: 1_000_000, pass: 0, full_ms: 0, rows: 500, doubted_ms: 0 };
-        let plan = Plan::of(Kind::Jellyfin, &reached, NOW);
+        let reached = SyncCursor { cursor_s: 1_000_000, pass: 0, full_ms: 0, rows: 500, suspect_since_ms: 0 };
+        let plan = SyncPlan::new(ServerKind::Jellyfin, &reached, NOW);
         assert!(!plan.is_full && !plan.is_in_order);
     }
 
     #[test]
     fn a_history_that_is_gone_for_the_most_part_is_believed_at_the_second_look() {
-        let before = |rows, doubted_ms| Reached { cursor_s: 9, pass: 1, full_ms: 1, rows, doubted_ms };
-        assert_eq!(Belief::of(500, &before(1_000, 0), NOW), Belief::Sure);
-        assert_eq!(Belief::of(0, &before(0, 0), NOW), Belief::Sure);
+        let before =
+            |rows, doubted_ms| SyncCursor { cursor_s: 9, pass: 1, full_ms: 1, rows, suspect_since_ms: doubted_ms };
+        assert_eq!(DeletionDecision::decide(500, &before(1_000, 0), NOW), DeletionDecision::Confirmed);
+        assert_eq!(DeletionDecision::decide(0, &before(0, 0), NOW), DeletionDecision::Confirmed);
         for (unseen, rows) in [(600, 1_000), (80, 80), (1, 1)] {
-            assert_eq!(Belief::of(unseen, &before(rows, 0), NOW), Belief::Doubted { since_ms: NOW });
-            let early = Belief::of(unseen, &before(rows, NOW), NOW + CONFIRM_AFTER_MS - 1);
-            assert_eq!(early, Belief::Doubted { since_ms: NOW });
-            assert_eq!(Belief::of(unseen, &before(rows, NOW), NOW + CONFIRM_AFTER_MS), Belief::Sure);
+            assert_eq!(
+                DeletionDecision::decide(unseen, &before(rows, 0), NOW),
+                DeletionDecision::Unconfirmed { since_ms: NOW }
+            );
+            let early = DeletionDecision::decide(unseen, &before(rows, NOW), NOW + CONFIRM_AFTER_MS - 1);
+            assert_eq!(early, DeletionDecision::Unconfirmed { since_ms: NOW });
+            assert_eq!(
+                DeletionDecision::decide(unseen, &before(rows, NOW), NOW + CONFIRM_AFTER_MS),
+                DeletionDecision::Confirmed
+            );
         }
     }
 
     #[test]
     fn a_date_in_the_future_moves_nothing() {
-        let row = |at_s| Played { at_s, ..Played::default() };
+        let row = |at_s| PlayHistoryEntry { at_s, ..PlayHistoryEntry::default() };
         assert_eq!(newest_s(&[row(5), row(10), row(9_999)], 10), 10);
         assert_eq!(newest_s(&[row(9_999)], 10), 0);
     }

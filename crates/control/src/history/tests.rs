@@ -1,10 +1,10 @@
-//! The mirror in its file: what is kept, what is shown of it, and what goes.
+//! The playback history in its file: what is stored, shown and deleted.
 
-use greenroom_dialect::dashboard::{Item, Played, User};
+use greenroom_dialect::dashboard::{DashboardItem, DashboardUser, PlayHistoryEntry};
 use rusqlite::Connection;
 
-use super::page::Asked;
-use super::store::{GRACE_MS, Store};
+use super::query::HistoryQuery;
+use super::store::{GRACE_MS, HistoryStore};
 use greenroom_state::db::FILE;
 use greenroom_state::migrations;
 
@@ -14,52 +14,54 @@ fn file() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join(FILE);
     let mut db = Connection::open(&path).expect("it can be made");
-    migrations::bring(&mut db, &path, migrations::STEPS).expect("it can be brought up");
+    migrations::migrate(&mut db, &path, migrations::STEPS).expect("it can be brought up");
     folder
 }
 
-fn played(id: u64, at_s: u64) -> Played {
-    let item = Item { title: format!("film {id}"), kind: "movie".into(), ..Item::default() };
-    Played { id: id.to_string(), at_s, user: "7".into(), item, player: None }
+fn played(id: u64, at_s: u64) -> PlayHistoryEntry {
+    let item = DashboardItem { title: format!("film {id}"), kind: "movie".into(), ..DashboardItem::default() };
+    PlayHistoryEntry { id: id.to_string(), at_s, user: "7".into(), item, player: None }
 }
 
-fn all(server: &str) -> Asked {
-    Asked { servers: vec![server.into()], limit: 100, ..Asked::default() }
+fn all(server: &str) -> HistoryQuery {
+    HistoryQuery { servers: vec![server.into()], limit: 100, ..HistoryQuery::default() }
 }
 
 #[test]
 fn a_playback_is_kept_once_and_shown_with_its_users_name() {
     let folder = file();
-    let store = Store::open(folder.path(), 100, &["home"], NOW_MS).expect("it opens");
+    let store = HistoryStore::open(folder.path(), 100, &["home"], NOW_MS).expect("it opens");
     let rows = [played(1, 10), played(2, 20)];
-    assert_eq!(store.put("home", &rows, 1).expect("written"), 2);
-    assert_eq!(store.put("home", &rows, 2).expect("written"), 0);
-    let user = User { id: "7".into(), name: "anna".into(), thumb: None };
-    store.name("home", &[user]).expect("written");
-    let page = store.page(&Asked { limit: 1, ..all("home") }).expect("read");
+    assert_eq!(store.insert("home", &rows, 1).expect("written"), 2);
+    assert_eq!(store.insert("home", &rows, 2).expect("written"), 0);
+    let user = DashboardUser { id: "7".into(), name: "anna".into(), thumb: None };
+    store.set_user_names("home", &[user]).expect("written");
+    let page = store.page(&HistoryQuery { limit: 1, ..all("home") }).expect("read");
     assert_eq!((page.total, page.views.len()), (2, 1));
     assert_eq!((page.views[0].id.as_str(), page.views[0].at_ms), ("2", 20_000));
     assert_eq!(page.views[0].user, "anna");
     for user in ["anna", "7"] {
-        let asked = Asked { user: Some(user.into()), since_ms: Some(15_000), ..all("home") };
+        let asked = HistoryQuery { user: Some(user.into()), since_ms: Some(15_000), ..all("home") };
         assert_eq!(store.page(&asked).expect("read").total, 1, "{user}");
     }
-    let other = Asked { user: Some("kim".into()), ..all("home") };
+    let other = HistoryQuery { user: Some("kim".into()), ..all("home") };
     assert_eq!(store.page(&other).expect("read").total, 0);
 }
 
 #[test]
 fn a_search_finds_titles_and_users_and_takes_its_signs_for_signs() {
     let folder = file();
-    let store = Store::open(folder.path(), 100, &["home"], NOW_MS).expect("it opens");
+    let store = HistoryStore::open(folder.path(), 100, &["home"], NOW_MS).expect("it opens");
     let mut episode = played(1, 10);
     episode.item.title = "100 % Pilot".into();
     episode.item.grandparent_title = Some("Harbour".into());
-    let nobody = Played { user: "9".into(), ..played(2, 20) };
-    store.put("home", &[episode, nobody], 1).expect("written");
-    store.name("home", &[User { id: "7".into(), name: "anna".into(), thumb: None }]).expect("written");
+    let nobody = PlayHistoryEntry { user: "9".into(), ..played(2, 20) };
+    store.insert("home", &[episode, nobody], 1).expect("written");
+    store
+        .set_user_names("home", &[DashboardUser { id: "7".into(), name: "anna".into(), thumb: None }])
+        .expect("written");
     let found = |search: &str| {
-        let page = store.page(&Asked { search: Some(search.into()), ..all("home") }).expect("read");
+        let page = store.page(&HistoryQuery { search: Some(search.into()), ..all("home") }).expect("read");
         assert_eq!(page.total, page.views.len() as u64);
         page.views.into_iter().map(|view| view.id).collect::<Vec<_>>()
     };
@@ -76,28 +78,28 @@ fn a_search_finds_titles_and_users_and_takes_its_signs_for_signs() {
     ] {
         assert_eq!(found(search), ids, "{search}");
     }
-    let both = Asked { search: Some("film".into()), since_ms: Some(30_000), ..all("home") };
+    let both = HistoryQuery { search: Some("film".into()), since_ms: Some(30_000), ..all("home") };
     assert_eq!(store.page(&both).expect("read").total, 0, "both are heeded");
 }
 
 #[test]
 fn a_server_that_was_removed_is_hidden_and_forgotten_only_after_a_while() {
     let folder = file();
-    let store = Store::open(folder.path(), 100, &["home", "attic"], NOW_MS).expect("it opens");
-    store.put("home", &[played(1, 10)], 1).expect("written");
-    store.put("attic", &[played(1, 11), played(2, 12)], 1).expect("written");
+    let store = HistoryStore::open(folder.path(), 100, &["home", "attic"], NOW_MS).expect("it opens");
+    store.insert("home", &[played(1, 10)], 1).expect("written");
+    store.insert("attic", &[played(1, 11), played(2, 12)], 1).expect("written");
     assert_eq!(store.page(&all("home")).expect("read").total, 1);
-    assert_eq!(store.page(&Asked { limit: 9, ..Asked::default() }).expect("read").total, 0);
+    assert_eq!(store.page(&HistoryQuery { limit: 9, ..HistoryQuery::default() }).expect("read").total, 0);
     drop(store);
     let left = |now_ms: u64| {
-        drop(Store::open(folder.path(), 100, &["home"], now_ms).expect("it opens"));
-        let store = Store::open(folder.path(), 100, &["home"], now_ms).expect("it opens");
+        drop(HistoryStore::open(folder.path(), 100, &["home"], now_ms).expect("it opens"));
+        let store = HistoryStore::open(folder.path(), 100, &["home"], now_ms).expect("it opens");
         assert_eq!(store.page(&all("home")).expect("read").total, 1);
         store.page(&all("attic")).expect("read").total
     };
     assert_eq!(left(NOW_MS), 2, "one start without it takes nothing");
     assert_eq!(left(NOW_MS + GRACE_MS - 1), 2);
-    drop(Store::open(folder.path(), 100, &["home", "attic"], NOW_MS + GRACE_MS).expect("it is back"));
+    drop(HistoryStore::open(folder.path(), 100, &["home", "attic"], NOW_MS + GRACE_MS).expect("it is back"));
     assert_eq!(left(NOW_MS + GRACE_MS), 2, "the time begins anew");
     assert_eq!(left(NOW_MS + 2 * GRACE_MS), 0);
 }
@@ -105,9 +107,9 @@ fn a_server_that_was_removed_is_hidden_and_forgotten_only_after_a_while() {
 #[test]
 fn an_id_that_is_given_again_is_another_playback() {
     let folder = file();
-    let store = Store::open(folder.path(), 100, &["home"], NOW_MS).expect("it opens");
-    store.put("home", &[played(1, 10)], 1).expect("written");
-    assert_eq!(store.put("home", &[played(1, 500)], 1).expect("written"), 1);
+    let store = HistoryStore::open(folder.path(), 100, &["home"], NOW_MS).expect("it opens");
+    store.insert("home", &[played(1, 10)], 1).expect("written");
+    assert_eq!(store.insert("home", &[played(1, 500)], 1).expect("written"), 1);
     let page = store.page(&all("home")).expect("read");
     assert_eq!((page.total, page.views[0].at_ms), (1, 500_000));
 }
@@ -115,97 +117,95 @@ fn an_id_that_is_given_again_is_another_playback() {
 #[test]
 fn a_playback_with_an_id_that_was_cut_is_known_again() {
     let folder = file();
-    let store = Store::open(folder.path(), 100, &["home"], NOW_MS).expect("it opens");
-    let long = Played { id: "x".repeat(5_000), ..played(1, 10) };
-    assert_eq!(store.put("home", std::slice::from_ref(&long), 1).expect("written"), 1);
-    assert_eq!(store.put("home", &[long], 2).expect("written"), 0);
-    assert_eq!(store.unseen("home", 2, 100).expect("read"), 0);
+    let store = HistoryStore::open(folder.path(), 100, &["home"], NOW_MS).expect("it opens");
+    let long = PlayHistoryEntry { id: "x".repeat(5_000), ..played(1, 10) };
+    assert_eq!(store.insert("home", std::slice::from_ref(&long), 1).expect("written"), 1);
+    assert_eq!(store.insert("home", &[long], 2).expect("written"), 0);
+    assert_eq!(store.count_unseen("home", 2, 100).expect("read"), 0);
 }
 
 #[test]
 fn a_playback_without_names_gets_them_later_and_is_not_new_then() {
     let folder = file();
-    let store = Store::open(folder.path(), 100, &["home"], NOW_MS).expect("it opens");
+    let store = HistoryStore::open(folder.path(), 100, &["home"], NOW_MS).expect("it opens");
     let mut row = played(1, 10);
     row.item.kind = "video".into();
-    store.put("home", std::slice::from_ref(&row), 1).expect("written");
-    assert!(store.named("home", std::slice::from_ref(&row)).expect("read").is_empty());
-    row.item = Item { kind: "episode".into(), title: "Pilot".into(), duration_ms: Some(9), ..row.item };
-    assert_eq!(store.put("home", std::slice::from_ref(&row), 1).expect("written"), 0);
+    store.insert("home", std::slice::from_ref(&row), 1).expect("written");
+    assert!(store.named_ids("home", std::slice::from_ref(&row)).expect("read").is_empty());
+    row.item = DashboardItem { kind: "episode".into(), title: "Pilot".into(), duration_ms: Some(9), ..row.item };
+    assert_eq!(store.insert("home", std::slice::from_ref(&row), 1).expect("written"), 0);
     let page = store.page(&all("home")).expect("read");
     assert_eq!((page.views[0].kind.as_str(), page.views[0].title.as_str()), ("episode", "Pilot"));
-    assert_eq!(store.named("home", &[row]).expect("read").len(), 1);
+    assert_eq!(store.named_ids("home", &[row]).expect("read").len(), 1);
 }
 
 #[test]
 fn a_cursor_in_the_future_is_taken_back_to_what_is_kept() {
     let folder = file();
-    let store = Store::open(folder.path(), 100, &["home"], NOW_MS).expect("it opens");
-    store.put("home", &[played(1, 10), played(2, 9_000)], 1).expect("written");
-    store.advance("home", 9_000).expect("written");
-    store.heal("home", 9_000).expect("done");
-    assert_eq!(store.reached("home").expect("read").cursor_s, 9_000);
-    store.heal("home", 100).expect("done");
-    assert_eq!(store.reached("home").expect("read").cursor_s, 10);
+    let store = HistoryStore::open(folder.path(), 100, &["home"], NOW_MS).expect("it opens");
+    store.insert("home", &[played(1, 10), played(2, 9_000)], 1).expect("written");
+    store.advance_cursor("home", 9_000).expect("written");
+    store.repair_cursor("home", 9_000).expect("done");
+    assert_eq!(store.cursor("home").expect("read").cursor_s, 9_000);
+    store.repair_cursor("home", 100).expect("done");
+    assert_eq!(store.cursor("home").expect("read").cursor_s, 10);
 }
 
 #[test]
 fn where_there_is_no_room_nothing_comes_that_would_go_again() {
     let folder = file();
-    let store = Store::open(folder.path(), 2, &["home"], NOW_MS).expect("it opens");
-    store.put("home", &[played(3, 30), played(4, 40)], 1).expect("written");
-    assert_eq!(store.put("home", &[played(1, 10), played(2, 20)], 2).expect("written"), 0);
-    assert_eq!(store.make_room().expect("done"), 0);
-    assert_eq!(store.put("home", &[played(5, 50)], 2).expect("written"), 1);
-    assert_eq!(store.make_room().expect("done"), 1);
+    let store = HistoryStore::open(folder.path(), 2, &["home"], NOW_MS).expect("it opens");
+    store.insert("home", &[played(3, 30), played(4, 40)], 1).expect("written");
+    assert_eq!(store.insert("home", &[played(1, 10), played(2, 20)], 2).expect("written"), 0);
+    assert_eq!(store.evict_oldest().expect("done"), 0);
+    assert_eq!(store.insert("home", &[played(5, 50)], 2).expect("written"), 1);
+    assert_eq!(store.evict_oldest().expect("done"), 1);
 }
 
 #[test]
 fn a_page_need_not_say_how_many_there_are() {
     let folder = file();
-    let store = Store::open(folder.path(), 100, &["home"], NOW_MS).expect("it opens");
-    store.put("home", &[played(1, 10), played(2, 20)], 1).expect("written");
-    let page = store.page(&Asked { skips_total: true, ..all("home") }).expect("read");
+    let store = HistoryStore::open(folder.path(), 100, &["home"], NOW_MS).expect("it opens");
+    store.insert("home", &[played(1, 10), played(2, 20)], 1).expect("written");
+    let page = store.page(&HistoryQuery { skips_total: true, ..all("home") }).expect("read");
     assert_eq!((page.total, page.views.len()), (0, 2));
 }
 
 #[test]
 fn the_oldest_make_room() {
     let folder = file();
-    let store = Store::open(folder.path(), 3, &["home"], NOW_MS).expect("it opens");
-    let rows: Vec<Played> = (1..=5).map(|id| played(id, id * 10)).collect();
-    store.put("home", &rows, 1).expect("written");
-    assert_eq!(store.make_room().expect("done"), 2);
-    let ids: Vec<String> =
-        store.page(&all("home")).expect("read").views.into_iter().map(|view| view.id).collect();
+    let store = HistoryStore::open(folder.path(), 3, &["home"], NOW_MS).expect("it opens");
+    let rows: Vec<PlayHistoryEntry> = (1..=5).map(|id| played(id, id * 10)).collect();
+    store.insert("home", &rows, 1).expect("written");
+    assert_eq!(store.evict_oldest().expect("done"), 2);
+    let ids: Vec<String> = store.page(&all("home")).expect("read").views.into_iter().map(|view| view.id).collect();
     assert_eq!(ids, ["5", "4", "3"]);
-    assert_eq!(store.make_room().expect("done"), 0);
+    assert_eq!(store.evict_oldest().expect("done"), 0);
 }
 
 #[test]
 fn what_a_whole_comparison_does_not_come_upon_is_forgotten_but_not_what_came_since() {
     let folder = file();
-    let store = Store::open(folder.path(), 100, &["home"], NOW_MS).expect("it opens");
-    store.put("home", &[played(1, 10), played(2, 20), played(3, 30)], 1).expect("written");
-    store.put("home", &[played(1, 10)], 2).expect("written");
-    assert_eq!(store.unseen("home", 2, 20).expect("read"), 1);
+    let store = HistoryStore::open(folder.path(), 100, &["home"], NOW_MS).expect("it opens");
+    store.insert("home", &[played(1, 10), played(2, 20), played(3, 30)], 1).expect("written");
+    store.insert("home", &[played(1, 10)], 2).expect("written");
+    assert_eq!(store.count_unseen("home", 2, 20).expect("read"), 1);
     store.forget_unseen("home", 2, 20).expect("done");
-    let ids: Vec<String> =
-        store.page(&all("home")).expect("read").views.into_iter().map(|view| view.id).collect();
+    let ids: Vec<String> = store.page(&all("home")).expect("read").views.into_iter().map(|view| view.id).collect();
     assert_eq!(ids, ["3", "1"]);
 }
 
 #[test]
 fn the_mirror_is_as_old_as_the_server_that_was_mirrored_the_longest_ago() {
     let folder = file();
-    let store = Store::open(folder.path(), 100, &["home", "attic", "den"], NOW_MS).expect("it opens");
-    let at = |servers: &[(&str, bool)]| store.synced().expect("read").of_all(servers.iter().copied());
+    let store = HistoryStore::open(folder.path(), 100, &["home", "attic", "den"], NOW_MS).expect("it opens");
+    let at = |servers: &[(&str, bool)]| store.last_sync_times().expect("read").oldest(servers.iter().copied());
     let both = [("home", true), ("attic", true)];
     assert_eq!(at(&both), None);
-    store.note_synced("home", 2_000).expect("written");
-    store.advance("attic", 7).expect("written");
+    store.record_synced("home", 2_000).expect("written");
+    store.advance_cursor("attic", 7).expect("written");
     assert_eq!((at(&both), at(&both[..1])), (None, Some(2_000)), "the other one never came to an end");
-    store.note_synced("attic", 1_000).expect("written");
+    store.record_synced("attic", 1_000).expect("written");
     assert_eq!(at(&both), Some(1_000));
     assert_eq!(at(&[("home", true), ("den", false)]), Some(2_000), "who cannot be asked is not waited for");
     assert_eq!(at(&[("home", true), ("attic", false)]), Some(1_000), "but is told of if it once was");
@@ -215,14 +215,14 @@ fn the_mirror_is_as_old_as_the_server_that_was_mirrored_the_longest_ago() {
 #[test]
 fn a_sync_that_brings_nothing_is_written_once_a_day() {
     let folder = file();
-    let store = Store::open(folder.path(), 100, &["home"], NOW_MS).expect("it opens");
-    let at = || store.synced().expect("read").of_all([("home", true)].into_iter());
+    let store = HistoryStore::open(folder.path(), 100, &["home"], NOW_MS).expect("it opens");
+    let at = || store.last_sync_times().expect("read").oldest([("home", true)].into_iter());
     let (hour_ms, day_ms) = (3_600_000, 24 * 3_600_000);
-    store.note_synced("home", day_ms).expect("written");
+    store.record_synced("home", day_ms).expect("written");
     for (now_ms, kept_ms) in
         [(day_ms + hour_ms, day_ms), (2 * day_ms, 2 * day_ms), (2 * day_ms + 1, 2 * day_ms), (7, 7)]
     {
-        store.note_synced_again("home", now_ms).expect("written or not");
+        store.record_unchanged_sync("home", now_ms).expect("written or not");
         assert_eq!(at(), Some(kept_ms), "at {now_ms}");
     }
 }

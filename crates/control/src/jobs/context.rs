@@ -5,43 +5,43 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use super::report::Progress;
+use super::report::JobProgress;
 
-/// One run of a job, as its work sees it.
+/// One run of a job, as seen by its work.
 #[derive(Debug, Clone)]
-pub struct Turn {
+pub struct JobContext {
     pub(super) cancel: CancellationToken,
-    progress: Arc<Mutex<Option<Progress>>>,
+    progress: Arc<Mutex<Option<JobProgress>>>,
 }
 
-impl Turn {
-    /// A run that this ends.
+impl JobContext {
+    /// A run that this token cancels.
     pub(super) fn new(cancel: CancellationToken) -> Self {
         Self { cancel, progress: Arc::default() }
     }
 
-    /// It is to end.
-    pub(super) fn end(&self) {
+    /// Cancels the run.
+    pub(super) fn cancel(&self) {
         self.cancel.cancel();
     }
 
-    /// How far it said it is.
-    pub(super) fn told(&self) -> Option<Progress> {
+    /// The reported progress.
+    pub(super) fn reported_progress(&self) -> Option<JobProgress> {
         *self.progress.lock()
     }
 
-    /// Ends when the run is to end. Whoever does not heed it is broken off five seconds later.
+    /// Completes when the run is cancelled. Work that ignores it is aborted five seconds later.
     pub async fn cancelled(&self) {
         self.cancel.cancelled().await;
     }
 
-    /// Whether the run is to end.
+    /// True if the run is cancelled.
     pub fn is_cancelled(&self) -> bool {
         self.cancel.is_cancelled()
     }
 
-    /// So much is done, of so much as far as that is known.
-    pub fn progress(&self, done: u64, total: Option<u64>) {
-        *self.progress.lock() = Some(Progress { done, total });
+    /// Reports progress: units done, and the total if known.
+    pub fn report_progress(&self, done: u64, total: Option<u64>) {
+        *self.progress.lock() = Some(JobProgress { done, total });
     }
 }

@@ -1,31 +1,31 @@
-//! What dashboards show, as jobs: their figures, and the mirror of what was played.
+//! Jobs for dashboards: their statistics and the playback history.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::dashboard::{self, Dashboard};
-use crate::history::{History, Watch};
+use crate::history::{PlaybackHistory, SyncObserver};
 
-use super::{Jobs, Plan};
+use super::{JobDefinition, Jobs};
 
-const FIGURES: Plan = Plan {
+const FIGURES: JobDefinition = JobDefinition {
     id: "dashboard",
     title: "Dashboard figures",
-    what: "Computes what dashboards show, so that it is ready when they ask.",
+    description: "Computes what dashboards show, so that it is ready when they ask.",
     every: Some(dashboard::EVERY),
     catches_up: true,
 };
 
-const HISTORY: Plan = Plan {
+const HISTORY: JobDefinition = JobDefinition {
     id: "history",
     title: "Watch history",
-    what: "Mirrors what was played since the last time; once a day it looks for what the servers forgot.",
+    description: "Mirrors what was played since the last time; once a day it looks for what the servers forgot.",
     every: Some(Duration::from_secs(900)),
     catches_up: true,
 };
 
-/// Adds both.
-pub fn add(jobs: &Jobs, dashboard: &Arc<Dashboard>, history: &Arc<History>) {
+/// Adds both jobs.
+pub fn add(jobs: &Jobs, dashboard: &Arc<Dashboard>, history: &Arc<PlaybackHistory>) {
     let dashboard = Arc::clone(dashboard);
     jobs.add(FIGURES, move |_| {
         let dashboard = Arc::clone(&dashboard);
@@ -35,8 +35,8 @@ pub fn add(jobs: &Jobs, dashboard: &Arc<Dashboard>, history: &Arc<History>) {
     jobs.add(HISTORY, move |turn| {
         let history = Arc::clone(&history);
         async move {
-            let (is_cancelled, progress) = (|| turn.is_cancelled(), |done, total| turn.progress(done, total));
-            history.sync(Watch { is_cancelled: &is_cancelled, progress: &progress }).await
+            let (is_cancelled, progress) = (|| turn.is_cancelled(), |done, total| turn.report_progress(done, total));
+            history.sync(SyncObserver { is_cancelled: &is_cancelled, progress: &progress }).await
         }
     });
 }

@@ -1,30 +1,30 @@
-//! What a job is, and what is known of one that runs in a rhythm of its own.
+//! Definition of a job, and the status of one with its own schedule.
 
 use std::time::Duration;
 
-use super::report::Last;
+use super::report::LastRun;
 
-/// What a job is.
+/// Definition of a job.
 #[derive(Debug, Clone, Copy)]
-pub struct Plan {
-    /// The word for it.
+pub struct JobDefinition {
+    /// Identifier.
     pub id: &'static str,
-    /// What it is called.
+    /// Display name.
     pub title: &'static str,
-    /// What it does, in a sentence.
-    pub what: &'static str,
-    /// How often it runs by itself; `None` if only when it is asked to.
+    /// One sentence on what it does.
+    pub description: &'static str,
+    /// Interval; `None` if it runs on request only.
     pub every: Option<Duration>,
-    /// A run that fell due while the process was off or the machine slept is made up for at once. A job that never ran
-    /// runs at the start.
+    /// True if a run missed while the process was off or the machine suspended runs at once. A job that never ran then
+    /// runs at start.
     pub catches_up: bool,
 }
 
-/// What is known of a job that runs in a rhythm of its own.
+/// Status of a job with its own schedule.
 #[derive(Debug, Clone, Default)]
-pub struct Seen {
-    /// When it runs next, in milliseconds.
+pub struct ExternalJobStatus {
+    /// Next run, in milliseconds.
     pub next_ms: Option<u64>,
-    /// How it ran last.
-    pub last: Option<Last>,
+    /// The last run.
+    pub last: Option<LastRun>,
 }

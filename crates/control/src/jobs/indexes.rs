@@ -1,65 +1,66 @@
-//! The indexes of libraries, shown as jobs: each library is kept by a task of its own, which compares it with the server
-//! as a whole by schedule. Here it is told when, each build is shown, and all of them can be asked for at once.
+//! Library indexes as jobs: each library has its own task, which compares it completely with the server on a schedule.
+//! This module shows each build, and can request all of them at once.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::report::{Last, Outcome, Progress, Report, State};
-use super::{Asked, Jobs, Plan, Seen, Turn};
+use super::report::{JobOutcome, JobProgress, JobReport, JobState, LastRun};
+use super::{ExternalJobStatus, JobContext, JobDefinition, Jobs, RunRequestResult};
 use greenroom_sync::index;
-use greenroom_sync::index::{Libraries, Library, LibraryId, Rounds};
+use greenroom_sync::index::{CompareSchedule, Libraries, Library, LibraryId};
 
-/// How often libraries are compared, unless it is said otherwise.
+/// Default interval of complete comparisons.
 const EVERY: Duration = Duration::from_secs(24 * 3600);
-/// What the ids of single libraries begin with.
+/// Id prefix of single libraries.
 const PREFIX: &str = "library:";
 
-const PLAN: Plan = Plan {
+const PLAN: JobDefinition = JobDefinition {
     id: "reconcile",
     title: "Compare libraries",
-    what: "Compares the index of every library with its server as a whole; each by its own schedule. Run now: all of them.",
+    description: "Compares the index of every library with its server as a whole; each by its own schedule. Run now: all of them.",
     every: Some(EVERY),
     catches_up: false,
 };
 
-/// Shows it.
+/// Adds the job.
 pub fn add(jobs: &Jobs, libraries: &Arc<Libraries>) {
     let (seen, work) = (Arc::clone(libraries), Arc::clone(libraries));
-    jobs.add_elsewhere(PLAN, move || told(&seen), move |turn| compare(Arc::clone(&work), turn));
+    jobs.add_external(PLAN, move || status(&seen), move |turn| compare(Arc::clone(&work), turn));
 }
 
-fn told(libraries: &Libraries) -> Seen {
-    let rounds: Vec<Rounds> = libraries.all().iter().filter_map(|library| library.rounds()).collect();
+fn status(libraries: &Libraries) -> ExternalJobStatus {
+    let rounds: Vec<CompareSchedule> =
+        libraries.all().iter().filter_map(|library| library.compare_schedule()).collect();
     let newest = rounds.iter().filter_map(run_of).max_by_key(|last| last.ended_ms);
-    Seen { next_ms: rounds.iter().filter_map(|rounds| rounds.next_ms).min(), last: newest }
+    ExternalJobStatus { next_ms: rounds.iter().filter_map(|rounds| rounds.next_ms).min(), last: newest }
 }
 
-/// The last time a library was compared as a whole.
-fn run_of(rounds: &Rounds) -> Option<Last> {
+/// The last complete comparison of a library.
+fn run_of(rounds: &CompareSchedule) -> Option<LastRun> {
     if let Some((failure, since_ms)) = &rounds.failure {
         let outcome = match failure {
-            index::Failure::Cancelled => Outcome::Cancelled,
-            _ => Outcome::Failed,
+            index::IndexError::Cancelled => JobOutcome::Cancelled,
+            _ => JobOutcome::Failed,
         };
-        return Some(Last::new(*since_ms, *since_ms, outcome, failure.to_string()));
+        return Some(LastRun::new(*since_ms, *since_ms, outcome, failure.to_string()));
     }
     let ended_ms = rounds.whole_at_ms?;
     let message = format!("{} items", rounds.items);
-    Some(Last::new(ended_ms.saturating_sub(rounds.took_ms), ended_ms, Outcome::Done, message))
+    Some(LastRun::new(ended_ms.saturating_sub(rounds.took_ms), ended_ms, JobOutcome::Done, message))
 }
 
-/// Compares all libraries, and waits for it.
-async fn compare(libraries: Arc<Libraries>, turn: Turn) -> Result<String, String> {
+/// Compares all libraries and waits for the result.
+async fn compare(libraries: Arc<Libraries>, turn: JobContext) -> Result<String, String> {
     let mut all = libraries.all();
-    all.retain(|library| library.rounds().is_some());
+    all.retain(|library| library.compare_schedule().is_some());
     let total = all.len();
     let mut begun = all.clone();
-    begun.retain(|library| library.build(false) == index::Asked::Begun);
+    begun.retain(|library| library.build(false) == index::BuildRequestResult::Started);
     for (done, library) in all.iter().enumerate() {
-        turn.progress(done as u64, Some(total as u64));
+        turn.report_progress(done as u64, Some(total as u64));
         tokio::select! {
             () = turn.cancelled() => {
-                // What others began goes on.
+                // Builds started by others continue.
                 for library in &begun {
                     library.cancel();
                 }
@@ -81,34 +82,34 @@ fn failure_of(library: &Library) -> Option<String> {
     library.failure().map(|(failure, _)| format!("{}: {failure}", library.id))
 }
 
-/// Ends when no build of it is under way or asked for.
+/// Completes when the library has no build running or requested.
 async fn ended(library: &Library) {
     let mut progress = library.progress();
-    while progress.borrow_and_update().is_building() || library.is_asked() {
+    while progress.borrow_and_update().is_building() || library.is_build_requested() {
         if progress.changed().await.is_err() {
             return;
         }
     }
 }
 
-/// Every index that is kept, as a job of its own.
-pub fn reports(libraries: &Libraries) -> Vec<Report> {
+/// A job report for every library index.
+pub fn reports(libraries: &Libraries) -> Vec<JobReport> {
     libraries.all().iter().filter_map(|library| report(library)).collect()
 }
 
-fn report(library: &Library) -> Option<Report> {
-    let rounds = library.rounds()?;
+fn report(library: &Library) -> Option<JobReport> {
+    let rounds = library.compare_schedule()?;
     let progress = library.progress().borrow().clone();
     let (state, progress) = match progress.phase {
-        index::Phase::Idle if library.is_asked() => (State::Waiting, None),
-        index::Phase::Idle => (State::Idle, None),
-        index::Phase::Waiting => (State::Waiting, None),
+        index::BuildPhase::Idle if library.is_build_requested() => (JobState::Waiting, None),
+        index::BuildPhase::Idle => (JobState::Idle, None),
+        index::BuildPhase::Waiting => (JobState::Waiting, None),
         _ => {
             let total = Some(progress.expected).filter(|expected| *expected > 0);
-            (State::Running, Some(Progress { done: progress.items, total }))
+            (JobState::Running, Some(JobProgress { done: progress.items, total }))
         }
     };
-    Some(Report {
+    Some(JobReport {
         id: format!("{PREFIX}{}", library.id),
         title: format!("Index of {}, {}", library.title.lock(), library.id.server),
         what: "Reads the whole library and compares it with what is kept. It takes no place from other jobs."
@@ -118,29 +119,29 @@ fn report(library: &Library) -> Option<Report> {
         next_ms: rounds.next_ms,
         progress,
         last: run_of(&rounds),
-        may_cancel: state != State::Idle,
+        may_cancel: state != JobState::Idle,
     })
 }
 
-/// Asks for a build of the library that this id names.
-pub fn run(libraries: &Libraries, id: &str) -> Asked {
+/// Requests a build of the library with this job id.
+pub fn run(libraries: &Libraries, id: &str) -> RunRequestResult {
     match find(libraries, id).map(|library| library.build(false)) {
-        Some(index::Asked::Begun) => Asked::Heard,
-        Some(index::Asked::Joined) => Asked::Already,
-        Some(index::Asked::Off) | None => Asked::Unknown,
+        Some(index::BuildRequestResult::Started) => RunRequestResult::Accepted,
+        Some(index::BuildRequestResult::Joined) => RunRequestResult::NoChange,
+        Some(index::BuildRequestResult::Off) | None => RunRequestResult::Unknown,
     }
 }
 
-/// Ends a build of the library that this id names.
-pub fn cancel(libraries: &Libraries, id: &str) -> Asked {
+/// Cancels a build of the library with this job id.
+pub fn cancel(libraries: &Libraries, id: &str) -> RunRequestResult {
     match find(libraries, id).map(|library| library.cancel()) {
-        Some(true) => Asked::Heard,
-        Some(false) => Asked::Already,
-        None => Asked::Unknown,
+        Some(true) => RunRequestResult::Accepted,
+        Some(false) => RunRequestResult::NoChange,
+        None => RunRequestResult::Unknown,
     }
 }
 
 fn find(libraries: &Libraries, id: &str) -> Option<Arc<Library>> {
     let id: LibraryId = id.strip_prefix(PREFIX)?.parse().ok()?;
-    libraries.find(&id).filter(|library| library.rounds().is_some())
+    libraries.find(&id).filter(|library| library.compare_schedule().is_some())
 }

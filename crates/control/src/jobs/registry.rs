@@ -1,120 +1,121 @@
-//! Where every job stands, and who waits for a place.
+//! The state of every job, and the run queue.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::report::{Last, Report, State};
-use super::schedule::{Due, Sight, Why, due};
-use super::{Elsewhere, Work, millis};
-use crate::jobs::context::Turn;
-use crate::jobs::definition::Plan;
+use super::report::{JobReport, JobState, LastRun};
+use super::schedule::{RunReason, ScheduleDecision, ScheduleInput, decide};
+use super::{ExternalJobStatusFn, JobFn, millis};
+use crate::jobs::context::JobContext;
+use crate::jobs::definition::JobDefinition;
 
-/// What comes round sooner than this is soon due anyway: its last run is not written down.
+/// Jobs with a shorter interval are soon due anyway: their last run is not stored.
 const WRITTEN_FROM: Duration = Duration::from_secs(300);
-/// A run that came to the same as the one written down before is written again only if the job is rarer than this …
+/// A run with the same result as the stored one is stored again only if the job's interval is longer than this …
 const FREQUENT: Duration = Duration::from_hours(1);
-/// … or that one is older than this. After a crash a frequent job runs once too often, which is all.
+/// … or the stored run is older than this. After a crash, a frequent job may run once more than needed, which is
+/// harmless.
 const WRITTEN_AGAIN_MS: u64 = 24 * 3_600_000;
 
-/// Where every job stands.
+/// The state of every job.
 #[derive(Default)]
-pub(super) struct Board {
+pub(super) struct JobRegistry {
     pub(super) jobs: Vec<Job>,
-    /// Who waits for a place, by number.
-    pub(super) line: VecDeque<usize>,
+    /// Queued jobs by number.
+    pub(super) queue: VecDeque<usize>,
     pub(super) running: usize,
 }
 
-/// One job: what it does, and how it stands.
+/// One job: its work and its state.
 pub(super) struct Job {
-    pub(super) plan: Plan,
-    pub(super) work: Work,
-    pub(super) elsewhere: Option<Elsewhere>,
+    pub(super) definition: JobDefinition,
+    pub(super) work: JobFn,
+    pub(super) external: Option<ExternalJobStatusFn>,
     pub(super) known_ms: u64,
-    pub(super) stage: Stage,
-    pub(super) last: Option<Last>,
-    /// The run that was written down last.
-    pub(super) written: Option<Last>,
+    pub(super) run_state: JobRunState,
+    pub(super) last: Option<LastRun>,
+    /// The last run that was stored.
+    pub(super) last_persisted: Option<LastRun>,
 }
 
-/// What a job does now.
-pub(super) enum Stage {
+/// The current state of a job.
+pub(super) enum JobRunState {
     Idle,
-    Waiting(Why),
-    Running { since_ms: u64, turn: Turn },
+    Waiting(RunReason),
+    Running { since_ms: u64, turn: JobContext },
 }
 
-impl Board {
+impl JobRegistry {
     pub(super) fn find(&self, id: &str) -> Option<usize> {
-        self.jobs.iter().position(|job| job.plan.id == id)
+        self.jobs.iter().position(|job| job.definition.id == id)
     }
 
-    /// Takes out of the line who needs no place.
-    pub(super) fn take_free(&mut self) -> Vec<usize> {
-        let Self { jobs, line, .. } = self;
-        let free: Vec<usize> = line.iter().copied().filter(|number| !jobs[*number].takes_place()).collect();
-        line.retain(|number| jobs[*number].takes_place());
+    /// Removes from the queue the jobs that need no slot.
+    pub(super) fn dequeue_external(&mut self) -> Vec<usize> {
+        let Self { jobs, queue: line, .. } = self;
+        let free: Vec<usize> = line.iter().copied().filter(|number| !jobs[*number].uses_slot()).collect();
+        line.retain(|number| jobs[*number].uses_slot());
         free
     }
 
-    /// Puts a job that is idle at the end of the line.
-    pub(super) fn queue(&mut self, number: usize, why: Why) {
-        self.jobs[number].stage = Stage::Waiting(why);
-        self.line.push_back(number);
+    /// Queues an idle job.
+    pub(super) fn queue(&mut self, number: usize, why: RunReason) {
+        self.jobs[number].run_state = JobRunState::Waiting(why);
+        self.queue.push_back(number);
     }
 }
 
 impl Job {
-    /// What is known of it, if nothing was slept over since then.
-    pub(super) fn sight(&self, awake_ms: u64) -> Sight {
-        Sight {
-            every_ms: self.plan.every.filter(|_| self.elsewhere.is_none()).map(millis),
-            is_under_way: !matches!(self.stage, Stage::Idle),
-            catches_up: self.plan.catches_up,
+    /// The scheduler's input for this job, given since when the machine is awake.
+    pub(super) fn schedule_input(&self, awake_ms: u64) -> ScheduleInput {
+        ScheduleInput {
+            every_ms: self.definition.every.filter(|_| self.external.is_none()).map(millis),
+            is_under_way: !matches!(self.run_state, JobRunState::Idle),
+            catches_up: self.definition.catches_up,
             known_ms: self.known_ms,
             ended_ms: self.last.as_ref().map(|last| last.ended_ms),
             awake_ms: awake_ms.max(self.known_ms),
         }
     }
 
-    /// What runs elsewhere is only waited for.
-    pub(super) fn takes_place(&self) -> bool {
-        self.elsewhere.is_none()
+    /// External jobs need no slot: their run is only awaited.
+    pub(super) fn uses_slot(&self) -> bool {
+        self.external.is_none()
     }
 
-    /// Whether a run is worth a write: who is idle writes nothing.
-    pub(super) fn is_worth_writing(&self, last: &Last) -> bool {
-        let is_frequent = self.plan.every.is_some_and(|every| every < FREQUENT);
-        let says_the_same = |before: &Last| {
+    /// True if a run is worth a write: an idle process must not write.
+    pub(super) fn should_persist(&self, last: &LastRun) -> bool {
+        let is_frequent = self.definition.every.is_some_and(|every| every < FREQUENT);
+        let says_the_same = |before: &LastRun| {
             before.outcome == last.outcome
                 && before.message == last.message
                 && last.ended_ms.saturating_sub(before.ended_ms) < WRITTEN_AGAIN_MS
         };
-        let is_known = is_frequent && self.written.as_ref().is_some_and(says_the_same);
-        self.plan.catches_up && self.plan.every.is_none_or(|every| every >= WRITTEN_FROM) && !is_known
+        let is_known = is_frequent && self.last_persisted.as_ref().is_some_and(says_the_same);
+        self.definition.catches_up && self.definition.every.is_none_or(|every| every >= WRITTEN_FROM) && !is_known
     }
 
-    pub(super) fn report(&self, now_ms: u64, awake_ms: u64) -> Report {
-        let (state, progress) = match &self.stage {
-            Stage::Idle => (State::Idle, None),
-            Stage::Waiting(_) => (State::Waiting, None),
-            Stage::Running { turn, .. } => (State::Running, turn.told()),
+    pub(super) fn report(&self, now_ms: u64, awake_ms: u64) -> JobReport {
+        let (state, progress) = match &self.run_state {
+            JobRunState::Idle => (JobState::Idle, None),
+            JobRunState::Waiting(_) => (JobState::Waiting, None),
+            JobRunState::Running { turn, .. } => (JobState::Running, turn.reported_progress()),
         };
-        let next_ms = match due(&self.sight(awake_ms), now_ms) {
-            Due::At(at_ms) => Some(at_ms),
-            Due::Now(_) => Some(now_ms),
-            Due::Never => None,
+        let next_ms = match decide(&self.schedule_input(awake_ms), now_ms) {
+            ScheduleDecision::At(at_ms) => Some(at_ms),
+            ScheduleDecision::Now(_) => Some(now_ms),
+            ScheduleDecision::Never => None,
         };
-        Report {
-            id: self.plan.id.to_owned(),
-            title: self.plan.title.to_owned(),
-            what: self.plan.what.to_owned(),
-            every_s: self.plan.every.map(|every| every.as_secs()),
+        JobReport {
+            id: self.definition.id.to_owned(),
+            title: self.definition.title.to_owned(),
+            what: self.definition.description.to_owned(),
+            every_s: self.definition.every.map(|every| every.as_secs()),
             state,
             next_ms,
             progress,
             last: self.last.clone(),
-            may_cancel: state != State::Idle,
+            may_cancel: state != JobState::Idle,
         }
     }
 }

@@ -1,88 +1,88 @@
-//! What is shown of a job.
+//! The report of a job.
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::Seen;
+use super::ExternalJobStatus;
 
-/// How a job stands.
+/// The state of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = Job)]
-pub struct Report {
-    /// The word for it, such as `history` or `library:home:3`.
+pub struct JobReport {
+    /// Its identifier, such as `history` or `library:home:3`.
     pub id: String,
-    /// What it is called.
+    /// Display name.
     pub title: String,
-    /// What it does, in a sentence.
+    /// One sentence on what it does.
     pub what: String,
-    /// How often it runs by itself, in seconds; null if only when it is asked to.
+    /// Interval in seconds; null if it runs on request only.
     pub every_s: Option<u64>,
-    /// What it does now.
-    pub state: State,
-    /// When it runs next by itself, in milliseconds since 1970; null if that is not known.
+    /// What it is doing.
+    pub state: JobState,
+    /// Its next scheduled run, in milliseconds since 1970; null if unknown.
     pub next_ms: Option<u64>,
-    /// How far the run under way is, if it says so.
-    pub progress: Option<Progress>,
-    /// How it ran last.
-    pub last: Option<Last>,
-    /// Whether there is something to be ended.
+    /// Progress of the current run, if reported.
+    pub progress: Option<JobProgress>,
+    /// The last run.
+    pub last: Option<LastRun>,
+    /// True if a run can be cancelled.
     pub may_cancel: bool,
 }
 
-impl Report {
-    /// The same with what is known of it elsewhere: the later of both runs counts.
+impl JobReport {
+    /// Merges the external status: the later run counts.
     #[must_use]
-    pub(super) fn with(self, seen: Seen) -> Self {
-        let ended_ms = |last: &Option<Last>| last.as_ref().map_or(0, |last| last.ended_ms);
+    pub(super) fn with_external_status(self, seen: ExternalJobStatus) -> Self {
+        let ended_ms = |last: &Option<LastRun>| last.as_ref().map_or(0, |last| last.ended_ms);
         let last = if ended_ms(&seen.last) > ended_ms(&self.last) { seen.last } else { self.last };
         Self { next_ms: seen.next_ms, last, ..self }
     }
 }
 
-/// What a job does now.
+/// What a job is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schema(as = JobState)]
-pub enum State {
+pub enum JobState {
     /// Nothing.
     Idle,
-    /// It waits for a place.
+    /// Waiting for a slot.
     Waiting,
-    /// It runs.
+    /// Running.
     Running,
 }
 
-/// How far a run is.
+/// Progress of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = JobProgress)]
-pub struct Progress {
-    /// So much is done.
+pub struct JobProgress {
+    /// Units done.
     pub done: u64,
-    /// Of so much, as far as that is known.
+    /// Total units, if known.
     pub total: Option<u64>,
 }
 
-/// What came of a run.
+/// Result of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schema(as = JobOutcome)]
-pub enum Outcome {
-    /// It did what it does.
+pub enum JobOutcome {
+    /// Success.
     Done,
-    /// It came to nothing; the message says why.
+    /// Failure; the message says why.
     Failed,
-    /// Somebody ended it, or the process did.
+    /// Cancelled by a caller or by shutdown.
     Cancelled,
-    /// It did what it does, in place of a run that was missed.
+    /// Success, in place of a missed run.
     CaughtUp,
 }
 
-impl Outcome {
-    /// Every outcome.
+impl JobOutcome {
+    /// All outcomes.
     pub const EVERY: [Self; 4] = [Self::Done, Self::Failed, Self::Cancelled, Self::CaughtUp];
 
-    /// The word for it.
-    pub fn word(self) -> &'static str {
+    /// Identifier of the outcome.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Done => "done",
             Self::Failed => "failed",
@@ -91,31 +91,31 @@ impl Outcome {
         }
     }
 
-    /// The outcome of this word.
-    pub fn named(word: &str) -> Option<Self> {
-        Self::EVERY.into_iter().find(|outcome| outcome.word() == word)
+    /// Parses an identifier.
+    pub fn from_name(word: &str) -> Option<Self> {
+        Self::EVERY.into_iter().find(|outcome| outcome.as_str() == word)
     }
 }
 
-/// How a job ran last.
+/// The last run of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = JobRun)]
-pub struct Last {
-    /// When it began, in milliseconds since 1970.
+pub struct LastRun {
+    /// Start, in milliseconds since 1970.
     pub started_ms: u64,
-    /// When it ended.
+    /// End, in milliseconds since 1970.
     pub ended_ms: u64,
-    /// How long it took.
+    /// Duration.
     pub duration_ms: u64,
-    /// What came of it.
-    pub outcome: Outcome,
-    /// What was done, or why it was not.
+    /// Its result.
+    pub outcome: JobOutcome,
+    /// What was done, or why it failed.
     pub message: String,
 }
 
-impl Last {
-    /// A run between these moments.
-    pub fn new(started_ms: u64, ended_ms: u64, outcome: Outcome, message: String) -> Self {
+impl LastRun {
+    /// A run between these times.
+    pub fn new(started_ms: u64, ended_ms: u64, outcome: JobOutcome, message: String) -> Self {
         let duration_ms = ended_ms.saturating_sub(started_ms);
         Self { started_ms, ended_ms, duration_ms, outcome, message }
     }
@@ -127,10 +127,10 @@ mod tests {
 
     #[test]
     fn an_outcome_is_the_same_word_everywhere() {
-        for outcome in Outcome::EVERY {
-            assert_eq!(Outcome::named(outcome.word()), Some(outcome));
-            assert_eq!(serde_json::to_value(outcome).expect("a word"), outcome.word());
+        for outcome in JobOutcome::EVERY {
+            assert_eq!(JobOutcome::from_name(outcome.as_str()), Some(outcome));
+            assert_eq!(serde_json::to_value(outcome).expect("a word"), outcome.as_str());
         }
-        assert_eq!(Outcome::named("odd"), None);
+        assert_eq!(JobOutcome::from_name("odd"), None);
     }
 }

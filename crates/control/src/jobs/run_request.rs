@@ -1,42 +1,42 @@
-//! What whoever asks for a run, or for its end, is told.
+//! Results of requests to run or cancel a job.
 
-use super::report::{Last, Outcome};
+use super::report::{JobOutcome, LastRun};
 
-/// What became of asking for a run or for its end.
+/// Result of a request to run or cancel a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asked {
-    /// It begins, or it ends.
-    Heard,
-    /// It runs or waits already; or nothing is there to be ended.
-    Already,
-    /// There is no such job.
+pub enum RunRequestResult {
+    /// The run starts or is being cancelled.
+    Accepted,
+    /// The job is already running or queued; or there is nothing to cancel.
+    NoChange,
+    /// Unknown job.
     Unknown,
 }
 
-impl Asked {
-    /// What became of it, or what others say who may know such a job.
+impl RunRequestResult {
+    /// This result, or that of `others` if the job is unknown here.
     #[must_use]
     pub fn or_else(self, others: impl FnOnce() -> Self) -> Self {
         if self == Self::Unknown { others() } else { self }
     }
 }
 
-/// What became of asking for a run and waiting for its end.
+/// Result of requesting a run and waiting for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Awaited {
-    /// It came to its end, and this is how.
-    Ended(Last),
-    /// It goes on, or waits for a place.
-    GoesOn,
-    /// It ran or waited already.
-    Already,
-    /// There is no such job.
+pub enum RunWaitResult {
+    /// The run ended.
+    Ended(LastRun),
+    /// The run is still running or queued.
+    StillRunning,
+    /// The job was already running or queued.
+    AlreadyRunning,
+    /// Unknown job.
     Unknown,
 }
 
-impl Awaited {
-    /// Whether it came to a good end.
+impl RunWaitResult {
+    /// True if the run succeeded.
     pub fn is_done(&self) -> bool {
-        matches!(self, Self::Ended(last) if matches!(last.outcome, Outcome::Done | Outcome::CaughtUp))
+        matches!(self, Self::Ended(last) if matches!(last.outcome, JobOutcome::Done | JobOutcome::CaughtUp))
     }
 }

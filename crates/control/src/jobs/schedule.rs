@@ -1,60 +1,62 @@
 //! When a job is due. Pure: the time is an argument.
 
-/// What is known of a job when that is decided.
+/// Input of the decision for one job.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Sight {
-    /// How often it runs by itself; `None` if never.
+pub(super) struct ScheduleInput {
+    /// Interval; `None` if it is not scheduled.
     pub(super) every_ms: Option<u64>,
-    /// It runs or waits in line.
+    /// Running or queued.
     pub(super) is_under_way: bool,
-    /// What fell due while nobody was there is made up for.
+    /// Missed runs are made up for.
     pub(super) catches_up: bool,
-    /// When it became known to this process.
+    /// When this process first knew the job.
     pub(super) known_ms: u64,
-    /// When it ended last, also in an earlier process; never in the future.
+    /// When it last ended, including earlier processes; never in the future.
     pub(super) ended_ms: Option<u64>,
-    /// Since when the machine is awake and the process there: what fell due before was missed.
+    /// Since when the machine is awake and the process runs: runs due earlier were missed.
     pub(super) awake_ms: u64,
 }
 
 /// Why a job runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Why {
-    /// Somebody asked for it.
-    Asked,
-    /// Its time has come.
+pub(super) enum RunReason {
+    /// Requested by a caller.
+    Requested,
+    /// Due by schedule.
     Schedule,
-    /// Its time came while nobody was there.
+    /// Was due while the process was off or the machine suspended.
     Missed,
 }
 
-/// What is to be done.
+/// When to run the job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Due {
-    /// It runs now.
-    Now(Why),
-    /// It runs at this time.
+pub(super) enum ScheduleDecision {
+    /// Run now.
+    Now(RunReason),
+    /// Run at this time.
     At(u64),
-    /// It does not run by itself, or it is under way.
+    /// Not scheduled, or already under way.
     Never,
 }
 
-/// Decides. A run is due one period after the last one ended, so that one that takes long never chases itself, and all
-/// that were missed are one.
-pub(super) fn due(sight: &Sight, now_ms: u64) -> Due {
-    let Some(every_ms) = sight.every_ms.filter(|_| !sight.is_under_way) else { return Due::Never };
+/// Decides. A run is due one interval after the last one ended, so that a long run never chases itself; all missed runs
+/// count as one.
+pub(super) fn decide(sight: &ScheduleInput, now_ms: u64) -> ScheduleDecision {
+    let Some(every_ms) = sight.every_ms.filter(|_| !sight.is_under_way) else {
+        return ScheduleDecision::Never;
+    };
     if !sight.catches_up {
-        // What an earlier process did says nothing: it begins to count when it becomes known.
+        // Without catch-up, runs of earlier processes are ignored: the interval begins when the job becomes known.
         let since_ms = sight.ended_ms.map_or(sight.known_ms, |ended_ms| ended_ms.max(sight.known_ms));
-        return at(since_ms.saturating_add(every_ms), now_ms, Why::Schedule);
+        return at(since_ms.saturating_add(every_ms), now_ms, RunReason::Schedule);
     }
-    let Some(ended_ms) = sight.ended_ms else { return Due::Now(Why::Schedule) };
+    let Some(ended_ms) = sight.ended_ms else { return ScheduleDecision::Now(RunReason::Schedule) };
     let at_ms = ended_ms.saturating_add(every_ms);
-    at(at_ms, now_ms, if at_ms < sight.awake_ms { Why::Missed } else { Why::Schedule })
+    at(at_ms, now_ms, if at_ms < sight.awake_ms { RunReason::Missed } else { RunReason::Schedule })
 }
 
-fn at(at_ms: u64, now_ms: u64, why: Why) -> Due {
-    if at_ms <= now_ms { Due::Now(why) } else { Due::At(at_ms) }
+fn at(at_ms: u64, now_ms: u64, why: RunReason) -> ScheduleDecision {
+    if at_ms <= now_ms { ScheduleDecision::Now(why) } else { ScheduleDecision::At(at_ms) }
 }
 
 #[cfg(test)]
@@ -63,7 +65,7 @@ mod tests {
 
     use super::*;
 
-    const HISTORY: Sight = Sight {
+    const HISTORY: ScheduleInput = ScheduleInput {
         every_ms: Some(900),
         is_under_way: false,
         catches_up: true,
@@ -71,74 +73,86 @@ mod tests {
         ended_ms: Some(9_500),
         awake_ms: 10_000,
     };
-    const FIGURES: Sight = Sight { catches_up: false, ended_ms: None, ..HISTORY };
+    const FIGURES: ScheduleInput = ScheduleInput { catches_up: false, ended_ms: None, ..HISTORY };
 
     #[test]
     fn a_job_is_due_a_period_after_its_last_run() {
         for (what, sight, wanted) in [
-            ("soon", HISTORY, Due::At(10_400)),
-            ("due", Sight { ended_ms: Some(9_100), ..HISTORY }, Due::Now(Why::Schedule)),
-            ("missed", Sight { ended_ms: Some(9_099), ..HISTORY }, Due::Now(Why::Missed)),
-            ("missed long ago", Sight { ended_ms: Some(1), ..HISTORY }, Due::Now(Why::Missed)),
-            ("never ran", Sight { ended_ms: None, ..HISTORY }, Due::Now(Why::Schedule)),
-            ("slept over", Sight { known_ms: 1, ended_ms: Some(9_099), ..HISTORY }, Due::Now(Why::Missed)),
+            ("soon", HISTORY, ScheduleDecision::At(10_400)),
+            ("due", ScheduleInput { ended_ms: Some(9_100), ..HISTORY }, ScheduleDecision::Now(RunReason::Schedule)),
+            ("missed", ScheduleInput { ended_ms: Some(9_099), ..HISTORY }, ScheduleDecision::Now(RunReason::Missed)),
+            (
+                "missed long ago",
+                ScheduleInput { ended_ms: Some(1), ..HISTORY },
+                ScheduleDecision::Now(RunReason::Missed),
+            ),
+            ("never ran", ScheduleInput { ended_ms: None, ..HISTORY }, ScheduleDecision::Now(RunReason::Schedule)),
+            (
+                "slept over",
+                ScheduleInput { known_ms: 1, ended_ms: Some(9_099), ..HISTORY },
+                ScheduleDecision::Now(RunReason::Missed),
+            ),
             (
                 "due on waking",
-                Sight { known_ms: 1, ended_ms: Some(9_100), ..HISTORY },
-                Due::Now(Why::Schedule),
+                ScheduleInput { known_ms: 1, ended_ms: Some(9_100), ..HISTORY },
+                ScheduleDecision::Now(RunReason::Schedule),
             ),
-            ("slept a little", Sight { known_ms: 1, ..HISTORY }, Due::At(10_400)),
-            ("does not catch up", FIGURES, Due::At(10_900)),
-            ("ran in an earlier process", Sight { ended_ms: Some(1), ..FIGURES }, Due::At(10_900)),
-            ("ran in this process", Sight { ended_ms: Some(10_050), ..FIGURES }, Due::At(10_950)),
-            ("slept, and does not catch up", Sight { known_ms: 1, ..FIGURES }, Due::Now(Why::Schedule)),
-            ("under way", Sight { is_under_way: true, ended_ms: None, ..HISTORY }, Due::Never),
-            ("only when asked", Sight { every_ms: None, ended_ms: None, ..HISTORY }, Due::Never),
+            ("slept a little", ScheduleInput { known_ms: 1, ..HISTORY }, ScheduleDecision::At(10_400)),
+            ("does not catch up", FIGURES, ScheduleDecision::At(10_900)),
+            ("ran in an earlier process", ScheduleInput { ended_ms: Some(1), ..FIGURES }, ScheduleDecision::At(10_900)),
+            ("ran in this process", ScheduleInput { ended_ms: Some(10_050), ..FIGURES }, ScheduleDecision::At(10_950)),
+            (
+                "slept, and does not catch up",
+                ScheduleInput { known_ms: 1, ..FIGURES },
+                ScheduleDecision::Now(RunReason::Schedule),
+            ),
+            ("under way", ScheduleInput { is_under_way: true, ended_ms: None, ..HISTORY }, ScheduleDecision::Never),
+            ("only when asked", ScheduleInput { every_ms: None, ended_ms: None, ..HISTORY }, ScheduleDecision::Never),
         ] {
-            assert_eq!(due(&sight, 10_000), wanted, "{what}");
+            assert_eq!(decide(&sight, 10_000), wanted, "{what}");
         }
     }
 
-    /// What happens to a machine: the process runs for a while, the machine sleeps meanwhile, then it is off.
+    /// One stretch of a machine: the process runs, the machine is suspended during it, then it is off.
     #[derive(Debug, Clone, Copy)]
-    struct Stretch {
+    struct UptimePeriod {
         up_ms: u64,
         slept_ms: u64,
-        /// Negative: the clock is set back by so much before the next start.
+        /// Negative: the clock is set back by this much before the next start.
         off_ms: i64,
     }
 
-    /// The same by the clock, which leaps over the sleep.
+    /// The same stretch in clock time, which jumps over the suspension.
     #[derive(Debug, Clone, Copy)]
-    struct Times {
+    struct UptimeTimes {
         asleep_ms: u64,
         awake_ms: u64,
         end_ms: u64,
     }
 
-    impl Times {
-        fn of(stretch: &Stretch, start_ms: u64) -> Self {
+    impl UptimeTimes {
+        fn new(stretch: &UptimePeriod, start_ms: u64) -> Self {
             let asleep_ms = start_ms + stretch.up_ms / 2;
             let awake_ms = asleep_ms + stretch.slept_ms;
             Self { asleep_ms, awake_ms, end_ms: start_ms + stretch.up_ms + stretch.slept_ms }
         }
 
-        fn next_start_ms(&self, stretch: &Stretch) -> u64 {
+        fn next_start_ms(&self, stretch: &UptimePeriod) -> u64 {
             self.end_ms.saturating_add_signed(stretch.off_ms).max(1)
         }
     }
 
-    fn stretches() -> impl Strategy<Value = Vec<Stretch>> {
+    fn stretches() -> impl Strategy<Value = Vec<UptimePeriod>> {
         let stretch = (0..300_u64, prop_oneof![Just(0), 1..200_u64], -200..400_i64);
-        let stretch = stretch.prop_map(|(up_ms, slept_ms, off_ms)| Stretch { up_ms, slept_ms, off_ms });
+        let stretch = stretch.prop_map(|(up_ms, slept_ms, off_ms)| UptimePeriod { up_ms, slept_ms, off_ms });
         proptest::collection::vec(stretch, 1..8)
     }
 
-    /// Runs by jumping from one due moment to the next, as the keeper does.
-    fn scheduled(every_ms: u64, took_ms: u64, catches_up: bool, stretches: &[Stretch]) -> Vec<(u64, bool)> {
+    /// Due times found by jumping from one to the next, as the scheduler does.
+    fn scheduled(every_ms: u64, took_ms: u64, catches_up: bool, stretches: &[UptimePeriod]) -> Vec<(u64, bool)> {
         let (mut runs, mut start_ms, mut ended_ms) = (Vec::new(), 1_000, None);
         for stretch in stretches {
-            let times = Times::of(stretch, start_ms);
+            let times = UptimeTimes::new(stretch, start_ms);
             let mut now_ms = start_ms;
             ended_ms = ended_ms.map(|ended_ms: u64| ended_ms.min(start_ms));
             loop {
@@ -149,7 +163,7 @@ mod tests {
                     break;
                 }
                 let has_slept = now_ms >= times.awake_ms && stretch.slept_ms > 0;
-                let sight = Sight {
+                let sight = ScheduleInput {
                     every_ms: Some(every_ms),
                     is_under_way: false,
                     catches_up,
@@ -157,9 +171,9 @@ mod tests {
                     ended_ms,
                     awake_ms: if has_slept { times.awake_ms } else { start_ms },
                 };
-                now_ms = match due(&sight, now_ms) {
-                    Due::Now(why) => {
-                        runs.push((now_ms, why == Why::Missed));
+                now_ms = match decide(&sight, now_ms) {
+                    ScheduleDecision::Now(why) => {
+                        runs.push((now_ms, why == RunReason::Missed));
                         let done_ms = now_ms + took_ms;
                         let is_broken = now_ms < times.asleep_ms && done_ms > times.asleep_ms;
                         let done_ms = done_ms + if is_broken { stretch.slept_ms } else { 0 };
@@ -168,8 +182,8 @@ mod tests {
                         }
                         done_ms
                     }
-                    Due::At(at_ms) => at_ms,
-                    Due::Never => times.end_ms,
+                    ScheduleDecision::At(at_ms) => at_ms,
+                    ScheduleDecision::Never => times.end_ms,
                 };
             }
             start_ms = times.next_start_ms(stretch);
@@ -177,13 +191,13 @@ mod tests {
         runs
     }
 
-    /// The same by looking at every millisecond in which somebody is awake whether as much time has passed as is to.
-    fn ticked(every_ms: u64, took_ms: u64, catches_up: bool, stretches: &[Stretch]) -> Vec<(u64, bool)> {
+    /// Due times found by checking every millisecond of uptime whether the interval has passed.
+    fn ticked(every_ms: u64, took_ms: u64, catches_up: bool, stretches: &[UptimePeriod]) -> Vec<(u64, bool)> {
         let (mut runs, mut start_ms) = (Vec::new(), 1_000);
-        // Since the last run, or since ever.
+        // Since the last run, or always.
         let mut last_ms: Option<u64> = None;
         for stretch in stretches {
-            let Times { asleep_ms, awake_ms, end_ms } = Times::of(stretch, start_ms);
+            let UptimeTimes { asleep_ms, awake_ms, end_ms } = UptimeTimes::new(stretch, start_ms);
             let is_awake = |at_ms: u64| (start_ms..asleep_ms).contains(&at_ms) || at_ms >= awake_ms;
             last_ms = last_ms.map(|last_ms| last_ms.min(start_ms));
             let mut since_ms = if catches_up { last_ms } else { Some(start_ms) };
@@ -199,7 +213,7 @@ mod tests {
                 }
                 busy_ms = busy_ms.saturating_sub(1);
             }
-            start_ms = Times::of(stretch, start_ms).next_start_ms(stretch);
+            start_ms = UptimeTimes::new(stretch, start_ms).next_start_ms(stretch);
         }
         runs
     }
@@ -223,11 +237,11 @@ mod tests {
         ) {
             let known_ms = 10_000 + every_ms + off_ms;
             let awake_ms = known_ms;
-            let sight = Sight { every_ms: Some(every_ms), ended_ms: Some(10_000), known_ms, awake_ms, ..HISTORY };
-            let first = due(&sight, known_ms);
-            prop_assert_eq!(first, Due::Now(if off_ms == 0 { Why::Schedule } else { Why::Missed }));
-            let after = Sight { ended_ms: Some(known_ms + 1), ..sight };
-            prop_assert_eq!(due(&after, known_ms + 1), Due::At(known_ms + 1 + every_ms));
+            let sight = ScheduleInput { every_ms: Some(every_ms), ended_ms: Some(10_000), known_ms, awake_ms, ..HISTORY };
+            let first = decide(&sight, known_ms);
+            prop_assert_eq!(first, ScheduleDecision::Now(if off_ms == 0 { RunReason::Schedule } else { RunReason::Missed }));
+            let after = ScheduleInput { ended_ms: Some(known_ms + 1), ..sight };
+            prop_assert_eq!(decide(&after, known_ms + 1), ScheduleDecision::At(known_ms + 1 + every_ms));
         }
     }
 }

@@ -1,41 +1,40 @@
-//! Writing statistics down, shown as a job: it has a rhythm of its own, so that no other job holds it up.
+//! Writing statistics, as a job with its own schedule, so that no other job delays it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Jobs, Last, Outcome, Plan, Seen};
+use super::{ExternalJobStatus, JobDefinition, JobOutcome, Jobs, LastRun};
 use greenroom_proxy::statistics::Statistics;
 
-/// Shows it.
+/// Adds the job.
 pub fn add(jobs: &Jobs, statistics: &Arc<Statistics>) {
     let (seen, work) = (Arc::clone(statistics), Arc::clone(statistics));
-    let plan = Plan {
+    let plan = JobDefinition {
         id: "statistics",
         title: "Statistics",
-        what: "Writes down what was asked and how it was answered since the last time.",
+        description: "Writes down what was asked and how it was answered since the last time.",
         every: Some(statistics.write_every()),
         catches_up: false,
     };
-    jobs.add_elsewhere(
+    jobs.add_external(
         plan,
-        move || told(&seen),
+        move || status(&seen),
         move |_| {
             let statistics = Arc::clone(&work);
-            async move { statistics.sync().await }
+            async move { statistics.flush().await }
         },
     );
 }
 
-fn told(statistics: &Statistics) -> Seen {
-    let Some(written) = statistics.written() else { return Seen::default() };
-    let every_ms =
-        u64::try_from(statistics.write_every().max(Duration::from_secs(1)).as_millis()).unwrap_or(0);
+fn status(statistics: &Statistics) -> ExternalJobStatus {
+    let Some(written) = statistics.last_flush() else { return ExternalJobStatus::default() };
+    let every_ms = u64::try_from(statistics.write_every().max(Duration::from_secs(1)).as_millis()).unwrap_or(0);
     let (outcome, message) = match written.outcome {
-        Ok(message) => (Outcome::Done, message),
-        Err(reason) => (Outcome::Failed, reason),
+        Ok(message) => (JobOutcome::Done, message),
+        Err(reason) => (JobOutcome::Failed, reason),
     };
-    Seen {
+    ExternalJobStatus {
         next_ms: Some(written.ended_ms.saturating_add(every_ms)),
-        last: Some(Last::new(written.began_ms, written.ended_ms, outcome, message)),
+        last: Some(LastRun::new(written.started_ms, written.ended_ms, outcome, message)),
     }
 }

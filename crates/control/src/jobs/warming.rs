@@ -1,30 +1,30 @@
-//! Warming, shown as a job: the engine does it by itself every two seconds; here it is told what came of it, and asked
-//! for all at once.
+//! Warming as a job: the engine does it every two seconds; this module shows the result and can warm everything at
+//! once.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use greenroom_cache::{Cache, Stats};
+use greenroom_cache::{Cache, CacheStats};
 
-use super::{Jobs, Last, Outcome, Plan, Seen};
+use super::{ExternalJobStatus, JobDefinition, JobOutcome, Jobs, LastRun};
 
-/// How often the engine looks.
+/// How often the engine warms.
 const EVERY: Duration = Duration::from_secs(2);
 
-const PLAN: Plan = Plan {
+const PLAN: JobDefinition = JobDefinition {
     id: "warming",
     title: "Warming",
-    what: "Asks anew for what apps read in a rhythm, just before they read it. Run now: for all of it at once.",
+    description: "Asks anew for what apps read in a rhythm, just before they read it. Run now: for all of it at once.",
     every: Some(EVERY),
     catches_up: false,
 };
 
-/// Shows it.
+/// Adds the job.
 pub fn add(jobs: &Jobs, cache: &Cache) {
     let (seen, work, alone) = (cache.clone(), cache.clone(), Arc::clone(&jobs.warming));
-    jobs.add_elsewhere(
+    jobs.add_external(
         PLAN,
-        move || told(&seen.stats()),
+        move || status(&seen.stats()),
         move |turn| {
             let (cache, alone) = (work.clone(), Arc::clone(&alone));
             async move {
@@ -33,21 +33,21 @@ pub fn add(jobs: &Jobs, cache: &Cache) {
                 };
                 tokio::select! {
                     () = turn.cancelled() => Err("It was ended; what was asked for still comes.".to_owned()),
-                    asked = cache.warm_now(None) => Ok(sentence(asked)),
+                    asked = cache.refresh_warm_keys(None) => Ok(sentence(asked)),
                 }
             }
         },
     );
 }
 
-/// Warms all at once, for one server or for all; how many answers were asked for. `None` if somebody else is at it, the
-/// job or a person.
+/// Warms everything now, for one server or all. Returns the number of responses requested, or `None` if the job or
+/// another caller is already warming.
 pub async fn warm(jobs: &Jobs, cache: &Cache, only: Option<&str>) -> Option<usize> {
     let _alone = jobs.warming.try_lock().ok()?;
-    Some(cache.warm_now(only).await)
+    Some(cache.refresh_warm_keys(only).await)
 }
 
-/// What was done, for people.
+/// A summary for people.
 pub fn sentence(asked: usize) -> String {
     match asked {
         0 => "Nothing to warm: no app asked lately for anything that is kept warm.".to_owned(),
@@ -56,21 +56,19 @@ pub fn sentence(asked: usize) -> String {
     }
 }
 
-fn told(stats: &Stats) -> Seen {
-    if stats.warm_looked_ms == 0 {
-        return Seen::default();
+fn status(stats: &CacheStats) -> ExternalJobStatus {
+    if stats.warm_checked_ms == 0 {
+        return ExternalJobStatus::default();
     }
     let loads: u64 = stats.classes.iter().map(|class| class.warm_loads).sum();
     let useful: u64 = stats.classes.iter().map(|class| class.warm_useful).sum();
-    let message = format!(
-        "{} answers are kept warm; {loads} were loaded so far, {useful} of them were read.",
-        stats.warm_keys
-    );
-    let at_ms = stats.warm_looked_ms;
-    Seen {
-        // While there is nothing to keep warm, it is not looked.
+    let message =
+        format!("{} answers are kept warm; {loads} were loaded so far, {useful} of them were read.", stats.warm_keys);
+    let at_ms = stats.warm_checked_ms;
+    ExternalJobStatus {
+        // Without warm keys the engine is idle, so there is no next run.
         next_ms: (stats.warm_keys > 0).then(|| at_ms.saturating_add(super::millis(EVERY))),
-        last: Some(Last::new(at_ms, at_ms, Outcome::Done, message)),
+        last: Some(LastRun::new(at_ms, at_ms, JobOutcome::Done, message)),
     }
 }
 
@@ -80,18 +78,18 @@ mod tests {
 
     #[test]
     fn what_the_engine_did_is_told_once_it_has_looked() {
-        assert!(told(&Stats::default()).last.is_none());
-        let stats = Stats { warm_looked_ms: 7_000, warm_keys: 3, ..Stats::default() };
-        let seen = told(&stats);
+        assert!(status(&CacheStats::default()).last.is_none());
+        let stats = CacheStats { warm_checked_ms: 7_000, warm_keys: 3, ..CacheStats::default() };
+        let seen = status(&stats);
         assert_eq!(seen.next_ms, Some(9_000));
-        assert_eq!(told(&Stats { warm_keys: 0, ..stats.clone() }).next_ms, None, "nothing is kept warm");
+        assert_eq!(status(&CacheStats { warm_keys: 0, ..stats.clone() }).next_ms, None, "nothing is kept warm");
         assert!(seen.last.expect("it looked").message.starts_with("3 answers are kept warm"));
     }
 
     #[tokio::test]
     async fn the_job_and_a_person_do_not_warm_at_once() {
         let (clock, tasks) = (greenroom_cache::Clock::system(), tokio_util::task::TaskTracker::new());
-        let cache = Cache::new(greenroom_cache::Settings::default(), clock.clone(), tasks.clone());
+        let cache = Cache::new(greenroom_cache::CacheSettings::default(), clock.clone(), tasks.clone());
         let jobs = Jobs::new(1, clock, tasks, tokio_util::sync::CancellationToken::new());
         let alone = jobs.warming.try_lock().expect("nobody warms");
         assert_eq!(warm(&jobs, &cache, None).await, None);

@@ -1,4 +1,4 @@
-//! Tracks, paths and names: which items are meant.
+//! Lookup of items by track, path or external id.
 
 use std::sync::Arc;
 
@@ -6,23 +6,27 @@ use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use greenroom_library::files::{Case, Confidence, PathMaps, Rule};
-use greenroom_library::tracks::{Decision, Policy, Reason};
+use greenroom_library::files::{CaseSensitivity, FileMatchConfidence, PathMaps, PathRule};
+use greenroom_library::matching::{MatchDecision, MatchPolicy, TrackMatchReason};
 use http::HeaderMap;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::super::Plane;
-use super::{LIVE_NEEDS_TOKEN, No, Reach, TOO_MANY, not_indexed, read_up_to, written};
-use crate::auth::middleware::Admitted;
+use super::{LIVE_NEEDS_TOKEN, MatchApiError, SearchScope, TOO_MANY, json_response_blocking, not_indexed, read_up_to};
+use crate::auth::caller::AuthContext;
+use crate::control::ApiState;
 use crate::matching_api::responses;
-use crate::matching_api::responses::{Candidate, FoundId, FoundPath, PlacedItem, Shown, Sureness, Verdict};
+use crate::matching_api::responses::{
+    ConfidenceLevel, IdMatchResult, MatchedItem, MatchedTrack, PathMatchItem, PathMatchResult, TrackMatchCandidate,
+};
 use greenroom_sync::index;
 use greenroom_sync::index::{Library, LibraryId};
-use greenroom_sync::matching::path_lookup::{IdFound, PathAsked, PathFound, Placed, Ruled};
-use greenroom_sync::matching::{Found, Live, Resolved, Wanted};
+use greenroom_sync::matching::path_lookup::{
+    AppliedOverride, IdLookupResult, LocatedItem, PathLookupQuery, PathLookupResult,
+};
+use greenroom_sync::matching::{LiveSearch, MatchCandidate, TrackQuery, TrackResolution};
 
-/// Longest body, and most of what one call asks for.
+/// Limits of one call: body size and number of entries.
 const MAX_TRACKS_BYTES: usize = 8 * 1024 * 1024;
 const MAX_TRACKS: usize = 10_000;
 const MAX_PATHS_BYTES: usize = 16 * 1024 * 1024;
@@ -33,19 +37,19 @@ const MAX_IDS: usize = 50_000;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = MatchTracks)]
-pub(crate) struct Tracks {
+pub(crate) struct MatchTracksRequest {
     library: Option<String>,
     server: Option<String>,
     policy: Option<String>,
-    live: Option<LiveAsked>,
-    tracks: Vec<TrackAsked>,
+    live: Option<LiveSearchOption>,
+    tracks: Vec<TrackParams>,
 }
 
-/// `true`, or how many searches there may be.
+/// `true`, or the max number of searches.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(untagged)]
 #[schema(as = MatchLive)]
-enum LiveAsked {
+enum LiveSearchOption {
     Switch(bool),
     UpTo(usize),
 }
@@ -54,7 +58,7 @@ enum LiveAsked {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = MatchTrack)]
-pub(super) struct TrackAsked {
+pub(super) struct TrackParams {
     #[serde(default)]
     title: String,
     #[serde(default)]
@@ -66,118 +70,116 @@ pub(super) struct TrackAsked {
     duration_s: Option<f64>,
     #[serde(default)]
     ids: Vec<String>,
-    /// What whoever asks calls it.
+    /// The caller's id of the track.
     source_id: Option<String>,
 }
 
-impl TrackAsked {
-    pub(super) fn wanted(self) -> Wanted {
+impl TrackParams {
+    pub(super) fn into_query(self) -> TrackQuery {
         let Self { title, mut artist, artists, album, duration_s, mut ids, source_id } = self;
         if artist.is_empty() {
             artist = artists.join(", ");
         }
-        ids.extend(source_id.as_deref().map(Wanted::source_name));
+        ids.extend(source_id.as_deref().map(TrackQuery::source_name));
         let duration_s = duration_s.and_then(seconds);
-        Wanted { title, artist, artists, album, duration_s, ids, path: String::new() }
+        TrackQuery { title, artist, artists, album, duration_s, ids, path: String::new() }
     }
 }
 
-/// Whole seconds; nothing that is none.
+/// Rounded seconds; `None` unless positive and finite.
 fn seconds(seconds: f64) -> Option<u32> {
     let is_length = seconds.is_finite() && seconds > 0.0 && seconds < f64::from(u32::MAX);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is within bounds")]
     is_length.then_some(seconds.round() as u32)
 }
 
-/// Which tracks are meant.
+/// Matches tracks to items.
 #[utoipa::path(
     post,
     path = "/api/v1/match/tracks",
-    request_body = Tracks,
+    request_body = MatchTracksRequest,
     responses(
-        (status = 200, body = responses::Tracks),
+        (status = 200, body = responses::MatchTracksResponse),
         (status = 404, description = "No such server, or no such library"),
         (status = 503, description = "The library is not indexed yet"),
     ),
 )]
 pub(crate) async fn tracks(
-    State(plane): State<Arc<Plane>>,
-    Extension(admitted): Extension<Admitted>,
+    State(plane): State<Arc<ApiState>>,
+    Extension(admitted): Extension<AuthContext>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Response, No> {
-    let asked: Tracks = read_up_to(&headers, body, MAX_TRACKS_BYTES).await?;
+) -> Result<Response, MatchApiError> {
+    let asked: MatchTracksRequest = read_up_to(&headers, body, MAX_TRACKS_BYTES).await?;
     if asked.tracks.len() > MAX_TRACKS {
         return Err(TOO_MANY.into());
     }
     let policy = policy(asked.policy.as_deref())?;
     let live = match asked.live {
-        None | Some(LiveAsked::Switch(false) | LiveAsked::UpTo(0)) => Live::Off,
+        None | Some(LiveSearchOption::Switch(false) | LiveSearchOption::UpTo(0)) => LiveSearch::Off,
         Some(_) if !admitted.may_change => return Err(LIVE_NEEDS_TOKEN.into()),
-        Some(LiveAsked::Switch(true)) => Live::UpTo(usize::MAX),
-        Some(LiveAsked::UpTo(most)) => Live::UpTo(most),
+        Some(LiveSearchOption::Switch(true)) => LiveSearch::UpTo(usize::MAX),
+        Some(LiveSearchOption::UpTo(most)) => LiveSearch::UpTo(most),
     };
     let control = &plane.control;
     let library = control.music_library(asked.library.as_deref(), asked.server.as_deref())?;
-    let wanted: Vec<Wanted> = asked.tracks.into_iter().map(TrackAsked::wanted).collect();
-    let (generation, resolved) =
-        control.playlists.matching.resolve_with(&library, &wanted, policy, live).await;
+    let wanted: Vec<TrackQuery> = asked.tracks.into_iter().map(TrackParams::into_query).collect();
+    let (generation, resolved) = control.playlists.matching.resolve_with(&library, &wanted, policy, live).await;
     let Some(generation) = generation else {
-        library.look_up();
+        library.record_lookup();
         return Err(not_indexed(&[library]));
     };
     let age_ms = control.clock.now_ms().saturating_sub(generation.taken_at_ms);
     let answer = move || {
-        let count = |decision: Decision| resolved.iter().filter(|one| one.decision == decision).count();
-        responses::Tracks {
+        let count = |decision: MatchDecision| resolved.iter().filter(|one| one.decision == decision).count();
+        responses::MatchTracksResponse {
             library: library.id.to_string(),
             generation: generation.number,
             taken_at_ms: generation.taken_at_ms,
             age_s: age_ms / 1000,
             state: library.state(),
-            stale: library.state() != index::State::Current,
-            accepted: count(Decision::Accept),
-            review: count(Decision::Review),
-            rejected: count(Decision::Reject),
-            tracks: resolved.iter().map(|one| verdict(&library.id, one)).collect(),
+            stale: library.state() != index::LibraryState::Current,
+            accepted: count(MatchDecision::Accept),
+            review: count(MatchDecision::Review),
+            rejected: count(MatchDecision::Reject),
+            tracks: resolved.iter().map(|one| track_result(&library.id, one)).collect(),
         }
     };
-    Ok(written(answer).await)
+    Ok(json_response_blocking(answer).await)
 }
 
-fn policy(word: Option<&str>) -> Result<Policy, No> {
+fn policy(word: Option<&str>) -> Result<MatchPolicy, MatchApiError> {
     match word {
-        None | Some("strict") => Ok(Policy::Strict),
-        Some("prefer-version-else-any") => Ok(Policy::PreferVersionElseAny),
-        Some("ids-only") => Ok(Policy::IdsOnly),
+        None | Some("strict") => Ok(MatchPolicy::Strict),
+        Some("prefer-version-else-any") => Ok(MatchPolicy::PreferVersionElseAny),
+        Some("ids-only") => Ok(MatchPolicy::IdsOnly),
         Some(_) => Err(crate::error::Problem::BAD_BODY.into()),
     }
 }
 
-fn verdict(library: &LibraryId, resolved: &Resolved) -> Verdict {
-    let best = resolved.found.first();
+fn track_result(library: &LibraryId, resolved: &TrackResolution) -> MatchedTrack {
+    let best = resolved.candidates.first();
     let decided = resolved.source.reason();
-    let words = |found: &Found| -> Vec<&'static str> {
-        decided.map_or_else(|| found.reasons.iter().map(Reason::word).collect(), |(word, _)| vec![word])
+    let words = |found: &MatchCandidate| -> Vec<&'static str> {
+        decided.map_or_else(|| found.reasons.iter().map(TrackMatchReason::word).collect(), |(word, _)| vec![word])
     };
-    let why =
-        |found: &Found| decided.map_or_else(|| why(&found.reasons), |(_, sentence)| sentence.to_owned());
-    let candidate = |found: &Found| Candidate {
-        item: Shown::of(library, &found.item),
+    let why = |found: &MatchCandidate| decided.map_or_else(|| why(&found.reasons), |(_, sentence)| sentence.to_owned());
+    let candidate = |found: &MatchCandidate| TrackMatchCandidate {
+        item: MatchedItem::new(library, &found.item),
         score: score(found.score),
         reasons: words(found),
         why: why(found),
     };
-    Verdict {
+    MatchedTrack {
         decision: resolved.decision.into(),
         source: resolved.source,
-        item: resolved.accepted().map(|item| Shown::of(library, item)),
+        item: resolved.accepted().map(|item| MatchedItem::new(library, item)),
         score: best.map(|best| score(best.score)),
-        runner_up: resolved.found.get(1).map(|second| score(second.score)),
+        runner_up: resolved.candidates.get(1).map(|second| score(second.score)),
         margin: score(resolved.margin),
         reasons: best.map(words).unwrap_or_default(),
         why: best.map(why),
-        candidates: resolved.found.iter().map(candidate).collect(),
+        candidates: resolved.candidates.iter().map(candidate).collect(),
     }
 }
 
@@ -185,139 +187,135 @@ fn score(score: f32) -> f64 {
     (f64::from(score) * 1000.0).round() / 1000.0
 }
 
-/// The reasons in words for people.
-fn why(reasons: &[Reason]) -> String {
+/// The reasons as text for people.
+fn why(reasons: &[TrackMatchReason]) -> String {
     reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = MatchPaths)]
-pub(crate) struct Paths {
+pub(crate) struct MatchPathsRequest {
     library: Option<String>,
     server: Option<String>,
     case: Option<String>,
-    maps: Option<Vec<MapAsked>>,
-    paths: Vec<PathOr>,
+    maps: Option<Vec<PathMapParams>>,
+    paths: Vec<PathParams>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = PathMap)]
-pub(super) struct MapAsked {
+pub(super) struct PathMapParams {
     from: String,
     to: String,
 }
 
-/// A path alone, or with what else is known of the file.
+/// A path alone, or with further facts about the file.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(untagged)]
 #[schema(as = MatchPath)]
-enum PathOr {
+enum PathParams {
     Path(String),
-    Known(KnownPath),
+    Known(PathDetails),
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = MatchKnownPath)]
-struct KnownPath {
+struct PathDetails {
     path: String,
     size_bytes: Option<u64>,
     duration_s: Option<f64>,
 }
 
-/// Which items files belong to.
+/// Finds the items of files.
 #[utoipa::path(
     post,
     path = "/api/v1/match/paths",
-    request_body = Paths,
+    request_body = MatchPathsRequest,
     responses(
-        (status = 200, body = responses::Paths),
+        (status = 200, body = responses::MatchPathsResponse),
         (status = 404, description = "No such server, or no such library"),
         (status = 503, description = "The library is not indexed yet"),
     ),
 )]
 pub(crate) async fn paths(
-    State(plane): State<Arc<Plane>>,
+    State(plane): State<Arc<ApiState>>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Response, No> {
-    let asked: Paths = read_up_to(&headers, body, MAX_PATHS_BYTES).await?;
+) -> Result<Response, MatchApiError> {
+    let asked: MatchPathsRequest = read_up_to(&headers, body, MAX_PATHS_BYTES).await?;
     if asked.paths.len() > MAX_PATHS {
         return Err(TOO_MANY.into());
     }
     let case = match asked.case.as_deref() {
-        None | Some("exact") => Case::Exact,
-        Some("ignore") => Case::Ignore,
+        None | Some("exact") => CaseSensitivity::Exact,
+        Some("ignore") => CaseSensitivity::Ignore,
         Some(_) => return Err(crate::error::Problem::BAD_BODY.into()),
     };
-    let said = asked.maps.as_deref().map(compiled).transpose()?;
+    let said = asked.maps.as_deref().map(compile_maps).transpose()?;
     let control = &plane.control;
     let libraries = control.libraries(asked.library.as_deref(), asked.server.as_deref())?;
-    let reach = Reach::of(libraries, asked.library.is_some())?;
+    let reach = SearchScope::new(libraries, asked.library.is_some())?;
     let maps = said.unwrap_or_else(|| {
-        reach
-            .indexed
-            .first()
-            .map(|library| library.server.origin.settings.path_maps.clone())
-            .unwrap_or_default()
+        reach.indexed.first().map(|library| library.server.origin.settings.path_maps.clone()).unwrap_or_default()
     });
     let maps = Arc::new(maps);
-    let paths: Vec<PathAsked> = asked.paths.into_iter().map(path).collect();
+    let paths: Vec<PathLookupQuery> = asked.paths.into_iter().map(path).collect();
     let found = control.playlists.matching.find_paths(&reach.indexed, paths, Arc::clone(&maps), case).await;
-    reach.check(found.is_empty() || found.iter().any(|one| one.confidence == Confidence::High))?;
-    Ok(written(move || paths_answer(&reach, &found, &maps)).await)
+    reach.check(found.is_empty() || found.iter().any(|one| one.confidence == FileMatchConfidence::High))?;
+    Ok(json_response_blocking(move || paths_response(&reach, &found, &maps)).await)
 }
 
-/// The rules that are said with a call.
-pub(super) fn compiled(maps: &[MapAsked]) -> Result<PathMaps, No> {
-    PathMaps::new(maps.iter().map(|map| Rule { from: &map.from, to: &map.to })).map_err(No::Map)
+/// Compiles the path maps sent with a request.
+pub(super) fn compile_maps(maps: &[PathMapParams]) -> Result<PathMaps, MatchApiError> {
+    PathMaps::new(maps.iter().map(|map| PathRule { from: &map.from, to: &map.to })).map_err(MatchApiError::BadPathMap)
 }
 
-fn paths_answer(reach: &Reach, found: &[PathFound], maps: &PathMaps) -> responses::Paths {
-    let listed = |placed: &[Placed]| -> Vec<PlacedItem> {
-        let show = |placed: &Placed| PlacedItem {
-            item: Shown::of(&placed.library, &placed.item),
+fn paths_response(reach: &SearchScope, found: &[PathLookupResult], maps: &PathMaps) -> responses::MatchPathsResponse {
+    let listed = |placed: &[LocatedItem]| -> Vec<PathMatchItem> {
+        let show = |placed: &LocatedItem| PathMatchItem {
+            item: MatchedItem::new(&placed.library, &placed.item),
             reasons: placed.reasons.iter().map(ToString::to_string).collect(),
-            mapped_files: placed.item.files.iter().filter_map(|file| maps.back(&file.path)).collect(),
+            mapped_files: placed.item.files.iter().filter_map(|file| maps.map_back(&file.path)).collect(),
         };
         placed.iter().map(show).collect()
     };
-    let of = |one: &PathFound| FoundPath {
-        confidence: Sureness::of(one.confidence, reach.is_whole()),
+    let of = |one: &PathLookupResult| PathMatchResult {
+        confidence: ConfidenceLevel::from_confidence(one.confidence, reach.is_complete()),
         key: one.items.first().map(|placed| placed.item.key.to_string()),
-        reasons: reasons(&one.reasons, &one.ruled),
+        reasons: reasons(&one.reasons, &one.overrides),
         items: listed(&one.items),
         candidates: listed(&one.candidates),
     };
-    let paths: Vec<FoundPath> = found.iter().map(of).collect();
+    let paths: Vec<PathMatchResult> = found.iter().map(of).collect();
     let count = |sureness| paths.iter().filter(|path| path.confidence == sureness).count();
-    responses::Paths {
+    responses::MatchPathsResponse {
         libraries: names(&reach.indexed),
-        unindexed: reach.awaited(),
-        high: count(Sureness::High),
-        low: count(Sureness::Low),
-        none: count(Sureness::None),
-        unknown: count(Sureness::Unknown),
+        unindexed: reach.pending_libraries(),
+        high: count(ConfidenceLevel::High),
+        low: count(ConfidenceLevel::Low),
+        none: count(ConfidenceLevel::None),
+        unknown: count(ConfidenceLevel::Unknown),
         paths,
     }
 }
 
-/// The words for why, and for what somebody decided.
-fn reasons(reasons: &[impl ToString], ruled: &[Ruled]) -> Vec<String> {
-    reasons.iter().map(ToString::to_string).chain(ruled.iter().map(|ruled| ruled.word().to_owned())).collect()
+/// Identifiers of the reasons and of the applied overrides.
+fn reasons(reasons: &[impl ToString], ruled: &[AppliedOverride]) -> Vec<String> {
+    reasons.iter().map(ToString::to_string).chain(ruled.iter().map(|ruled| ruled.name().to_owned())).collect()
 }
 
 fn names(libraries: &[Arc<Library>]) -> Vec<String> {
     libraries.iter().map(|library| library.id.to_string()).collect()
 }
 
-fn path(asked: PathOr) -> PathAsked {
+fn path(asked: PathParams) -> PathLookupQuery {
     match asked {
-        PathOr::Path(path) => PathAsked { path, ..PathAsked::default() },
-        PathOr::Known(KnownPath { path, size_bytes, duration_s }) => {
-            PathAsked { path, size_bytes, duration_s: duration_s.and_then(seconds) }
+        PathParams::Path(path) => PathLookupQuery { path, ..PathLookupQuery::default() },
+        PathParams::Known(PathDetails { path, size_bytes, duration_s }) => {
+            PathLookupQuery { path, size_bytes, duration_s: duration_s.and_then(seconds) }
         }
     }
 }
@@ -325,57 +323,57 @@ fn path(asked: PathOr) -> PathAsked {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = MatchIds)]
-pub(crate) struct Ids {
+pub(crate) struct MatchIdsRequest {
     library: Option<String>,
     server: Option<String>,
     ids: Vec<String>,
 }
 
-/// Which items have names.
+/// Finds items by external id.
 #[utoipa::path(
     post,
     path = "/api/v1/match/ids",
-    request_body = Ids,
+    request_body = MatchIdsRequest,
     responses(
-        (status = 200, body = responses::Ids),
+        (status = 200, body = responses::MatchIdsResponse),
         (status = 404, description = "No such server, or no such library"),
         (status = 503, description = "The library is not indexed yet"),
     ),
 )]
 pub(crate) async fn ids(
-    State(plane): State<Arc<Plane>>,
+    State(plane): State<Arc<ApiState>>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Response, No> {
-    let asked: Ids = read_up_to(&headers, body, MAX_IDS_BYTES).await?;
+) -> Result<Response, MatchApiError> {
+    let asked: MatchIdsRequest = read_up_to(&headers, body, MAX_IDS_BYTES).await?;
     if asked.ids.len() > MAX_IDS {
         return Err(TOO_MANY.into());
     }
     let control = &plane.control;
     let libraries = control.libraries(asked.library.as_deref(), asked.server.as_deref())?;
-    let reach = Reach::of(libraries, asked.library.is_some())?;
+    let reach = SearchScope::new(libraries, asked.library.is_some())?;
     let found = control.playlists.matching.find_ids(&reach.indexed, asked.ids.clone()).await;
     reach.check(found.is_empty() || found.iter().any(|one| !one.items.is_empty()))?;
-    Ok(written(move || ids_answer(&reach, &asked.ids, &found)).await)
+    Ok(json_response_blocking(move || ids_response(&reach, &asked.ids, &found)).await)
 }
 
-fn ids_answer(reach: &Reach, asked: &[String], found: &[IdFound]) -> responses::Ids {
-    let of = |(id, IdFound { items, ruled }): (&String, &IdFound)| {
-        let confidence = if items.is_empty() { Confidence::None } else { Confidence::High };
-        FoundId {
-            id: greenroom_library::guid::canonical(id),
-            confidence: Sureness::of(confidence, reach.is_whole()),
+fn ids_response(reach: &SearchScope, asked: &[String], found: &[IdLookupResult]) -> responses::MatchIdsResponse {
+    let of = |(id, IdLookupResult { items, overrides: ruled }): (&String, &IdLookupResult)| {
+        let confidence = if items.is_empty() { FileMatchConfidence::None } else { FileMatchConfidence::High };
+        IdMatchResult {
+            id: greenroom_library::external_id::canonical(id),
+            confidence: ConfidenceLevel::from_confidence(confidence, reach.is_complete()),
             reasons: reasons(&[""; 0], ruled),
-            items: items.iter().map(|placed| Shown::of(&placed.library, &placed.item)).collect(),
+            items: items.iter().map(|placed| MatchedItem::new(&placed.library, &placed.item)).collect(),
         }
     };
-    let ids: Vec<FoundId> = asked.iter().zip(found).map(of).collect();
+    let ids: Vec<IdMatchResult> = asked.iter().zip(found).map(of).collect();
     let count = |sureness| ids.iter().filter(|id| id.confidence == sureness).count();
-    responses::Ids {
+    responses::MatchIdsResponse {
         libraries: names(&reach.indexed),
-        unindexed: reach.awaited(),
-        found: count(Sureness::High),
-        unknown: count(Sureness::Unknown),
+        unindexed: reach.pending_libraries(),
+        found: count(ConfidenceLevel::High),
+        unknown: count(ConfidenceLevel::Unknown),
         ids,
     }
 }

@@ -1,8 +1,7 @@
-//! The API of matches: which item is meant, and what was decided.
+//! The matching API: lookups and match overrides.
 //!
-//! Rooms: [`look_up`] (tracks, paths and names), [`rulings`] (pins, rejections, what was confirmed), [`answers`] (what is
-//! said of them). Here: which libraries
-//! are meant, bodies that are longer than others, and how it is refused.
+//! Modules: [`lookup`] (tracks, paths and external ids), [`overrides`] (pins, rejections, confirmed matches),
+//! [`responses`] (response bodies). Here: selection of libraries, large bodies, errors.
 
 pub(super) mod lookup;
 pub(super) mod overrides;
@@ -13,32 +12,32 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use greenroom_dialect::crawl::Contents;
-use greenroom_library::files::MapError;
+use greenroom_dialect::crawl::LibraryContents;
+use greenroom_library::files::PathMapError;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::Control;
-use super::api::{object, whole};
+use super::api::{is_json, parse_object, read_body};
+use crate::control::ControlPlane;
 use crate::error::Problem;
-use greenroom_sync::index::{Library, LibraryId, State};
-use greenroom_sync::matching::Refused;
-use greenroom_sync::matching::store::NotKept;
-use responses::Awaited;
+use greenroom_sync::index::{Library, LibraryId, LibraryState};
+use greenroom_sync::matching::OverrideError;
+use greenroom_sync::matching::overrides_store::OverrideStoreError;
+use responses::PendingLibrary;
 
-/// How long a client may take to send a long body.
+/// Time limit for receiving a large body.
 const BODY_PATIENCE: Duration = Duration::from_secs(60);
 
-/// Several libraries, and no word on which.
+/// Several libraries, and the request names none.
 const WHICH_LIBRARY: Problem = Problem {
     status: StatusCode::BAD_REQUEST,
     code: "which-library",
     title: "Which library?",
     detail: "Several could be meant. Name one, \"library\": \"home:3\", or its \"server\".",
 };
-/// There is no snapshot yet.
+/// No snapshot exists yet.
 const NO_SNAPSHOT: Problem = Problem {
     status: StatusCode::SERVICE_UNAVAILABLE,
     code: "no-snapshot",
@@ -46,14 +45,14 @@ const NO_SNAPSHOT: Problem = Problem {
     detail: "Nothing can be looked up before its first build is done. /api/v1/libraries tells how far it is and why it \
              does not run; POST /api/v1/libraries/ID/build starts it, and so does `greenroom build`.",
 };
-/// More than one call may ask for.
+/// The call exceeds the item limit.
 const TOO_MANY: Problem = Problem {
     status: StatusCode::PAYLOAD_TOO_LARGE,
     code: "too-many",
     title: "Too much for one call",
     detail: "One call may ask for 10,000 tracks, 50,000 paths or 50,000 ids. Split it into several.",
 };
-/// Searching acts on the server.
+/// Live search sends requests to the server, so it needs the token.
 const LIVE_NEEDS_TOKEN: Problem = Problem {
     status: StatusCode::UNAUTHORIZED,
     code: "token-missing",
@@ -68,7 +67,7 @@ const UNKNOWN_ITEM: Problem = Problem {
     title: "No such item",
     detail: "The library's snapshot has no item with this key. Keys are those of the media server.",
 };
-/// Nothing says what is looked for.
+/// The request has nothing to look up.
 const NOTHING_ASKED: Problem = Problem {
     status: StatusCode::BAD_REQUEST,
     code: "nothing-asked",
@@ -76,14 +75,14 @@ const NOTHING_ASKED: Problem = Problem {
     detail: "Name one of these: a \"track\" (a title with its artist, or an id such as spotify:track:… or your own \
              source_id), a \"path\", or an \"id\". An ISRC alone is given to several recordings.",
 };
-/// A decision could not be kept.
+/// A match override could not be persisted.
 const RULING_NOT_KEPT: Problem = Problem {
     status: StatusCode::INSUFFICIENT_STORAGE,
     code: "not-kept",
     title: "The decision cannot be kept",
     detail: "Nothing has changed. state.db in the data directory cannot be written; the log and the page say why.",
 };
-/// There are too many decisions.
+/// The limit of match overrides is reached.
 const TOO_MANY_RULINGS: Problem = Problem {
     status: StatusCode::INSUFFICIENT_STORAGE,
     code: "too-many-decisions",
@@ -91,59 +90,59 @@ const TOO_MANY_RULINGS: Problem = Problem {
     detail: "As many pins and rejections are kept as matching.max_decisions allows. Take some back, or allow more.",
 };
 
-/// Why there is no answer.
+/// Why a request failed.
 #[derive(Debug)]
-pub(crate) enum No {
+pub(crate) enum MatchApiError {
     Problem(Problem),
-    Map(MapError),
-    /// There is no snapshot of what was asked; how far each is.
+    BadPathMap(PathMapError),
+    /// The libraries have no snapshot yet; the text tells their progress.
     NotIndexed(String),
-    /// A line that was to be read in.
-    Line(usize),
+    /// The number of a malformed import line.
+    BadLine(usize),
 }
 
-impl From<Problem> for No {
+impl From<Problem> for MatchApiError {
     fn from(problem: Problem) -> Self {
         Self::Problem(problem)
     }
 }
 
-impl From<Refused> for No {
-    fn from(refused: Refused) -> Self {
+impl From<OverrideError> for MatchApiError {
+    fn from(refused: OverrideError) -> Self {
         Self::Problem(match refused {
-            Refused::NoSnapshot => NO_SNAPSHOT,
-            Refused::UnknownItem => UNKNOWN_ITEM,
-            Refused::Nothing => NOTHING_ASKED,
-            Refused::NotKept(NotKept::Full) => TOO_MANY_RULINGS,
-            Refused::NotKept(NotKept::TooLong) => Problem::BAD_BODY,
-            Refused::NotKept(NotKept::Failing(_)) | Refused::NoStore => RULING_NOT_KEPT,
+            OverrideError::NoSnapshot => NO_SNAPSHOT,
+            OverrideError::UnknownItem => UNKNOWN_ITEM,
+            OverrideError::EmptyQuery => NOTHING_ASKED,
+            OverrideError::NotSaved(OverrideStoreError::Full) => TOO_MANY_RULINGS,
+            OverrideError::NotSaved(OverrideStoreError::TooLong) => Problem::BAD_BODY,
+            OverrideError::NotSaved(OverrideStoreError::Storage(_)) | OverrideError::NoStore => RULING_NOT_KEPT,
         })
     }
 }
 
-impl IntoResponse for No {
+impl IntoResponse for MatchApiError {
     fn into_response(self) -> Response {
         match self {
             Self::Problem(problem) => problem.into_response(),
-            Self::Map(error) => {
+            Self::BadPathMap(error) => {
                 let problem = Problem {
                     status: StatusCode::BAD_REQUEST,
                     code: error.word(),
                     title: "A path map is wrong",
                     detail: "",
                 };
-                problem.told(&error.to_string())
+                problem.response_with_detail(&error.to_string())
             }
-            Self::NotIndexed(how) => NO_SNAPSHOT.told(&format!("{how} {}", NO_SNAPSHOT.detail)),
-            Self::Line(number) => Problem::BAD_BODY.told(&format!(
+            Self::NotIndexed(how) => NO_SNAPSHOT.response_with_detail(&format!("{how} {}", NO_SNAPSHOT.detail)),
+            Self::BadLine(number) => Problem::BAD_BODY.response_with_detail(&format!(
                 "Line {number} is no decision as GET /api/v1/match/decisions writes it. Nothing was kept."
             )),
         }
     }
 }
 
-impl Control {
-    /// The one library that is meant for tracks.
+impl ControlPlane {
+    /// The one library to match tracks in.
     fn music_library(&self, library: Option<&str>, server: Option<&str>) -> Result<Arc<Library>, Problem> {
         let libraries = &self.playlists.libraries;
         if let Some(id) = library {
@@ -151,7 +150,7 @@ impl Control {
             return libraries.find(&id).ok_or(Problem::UNKNOWN_LIBRARY);
         }
         self.check_server(server)?;
-        let mut music = self.chosen(server).filter_map(|server| libraries.music_of(server.name()));
+        let mut music = self.select_servers(server).filter_map(|server| libraries.music_library(server.name()));
         match (music.next(), music.next()) {
             (Some(only), None) => Ok(only),
             (Some(_), Some(_)) => Err(WHICH_LIBRARY),
@@ -159,44 +158,44 @@ impl Control {
         }
     }
 
-    /// The libraries that are meant for paths and names: all of one server.
+    /// The libraries to search for paths and ids: all of one server.
     fn libraries(&self, library: Option<&str>, server: Option<&str>) -> Result<Vec<Arc<Library>>, Problem> {
         let known = &self.playlists.libraries;
         if library.is_some() {
             return self.music_library(library, server).map(|library| vec![library]);
         }
         self.check_server(server)?;
-        if self.chosen(server).count() > 1 {
+        if self.select_servers(server).count() > 1 {
             return Err(Problem::WHICH_SERVER);
         }
         let is_of =
-            |library: &Arc<Library>| self.chosen(server).any(|server| server.name() == library.id.server);
+            |library: &Arc<Library>| self.select_servers(server).any(|server| server.name() == library.id.server);
         Ok(known.all().into_iter().filter(is_of).collect())
     }
 }
 
-/// The libraries in which paths and names are looked up.
-pub(super) struct Reach {
-    /// These can be asked.
+/// The libraries in which paths and ids are looked up.
+pub(super) struct SearchScope {
+    /// Indexed and searchable.
     indexed: Vec<Arc<Library>>,
-    /// What is looked for may lie in these, and they cannot be asked yet.
+    /// Not indexed yet, although they may hold the item.
     awaited: Vec<Arc<Library>>,
-    /// The server has not said yet which libraries of films and shows it has.
+    /// True if the server has not reported its film and show libraries yet.
     is_unseen: bool,
 }
 
-impl Reach {
-    /// What can be asked of these libraries. The others are indexed from now on, if they may be. Unless it is named, a
-    /// library of music is no place where anything is missed: films and shows are what is looked up by path and name.
-    fn of(libraries: Vec<Arc<Library>>, is_named: bool) -> Result<Self, No> {
-        let counts = |library: &Arc<Library>| is_named || library.contents() != Contents::Music;
+impl SearchScope {
+    /// Splits the libraries by whether they are indexed, and requests an index of the others. A music library counts as
+    /// missing only if it is named, because lookups by path and id are for films and shows.
+    fn new(libraries: Vec<Arc<Library>>, is_named: bool) -> Result<Self, MatchApiError> {
+        let counts = |library: &Arc<Library>| is_named || library.contents() != LibraryContents::Music;
         let is_unseen = !libraries.iter().any(counts)
-            && libraries.iter().all(|library| library.state() == State::Unconfirmed);
+            && libraries.iter().all(|library| library.state() == LibraryState::Unconfirmed);
         let (indexed, others): (Vec<_>, Vec<_>) =
             libraries.into_iter().partition(|library| library.generation().is_some());
         let awaited: Vec<_> = others.into_iter().filter(counts).collect();
         for library in &awaited {
-            library.look_up();
+            library.record_lookup();
         }
         if indexed.is_empty() {
             return Err(not_indexed(&awaited));
@@ -204,25 +203,25 @@ impl Reach {
         Ok(Self { indexed, awaited, is_unseen })
     }
 
-    /// Whether what is not found is nowhere.
-    fn is_whole(&self) -> bool {
+    /// True if a missing item is certainly absent.
+    fn is_complete(&self) -> bool {
         self.awaited.is_empty() && !self.is_unseen
     }
 
-    /// Where nothing was found, and only music could be asked, there is no answer.
-    fn check(&self, has_found: bool) -> Result<(), No> {
-        let is_music = |library: &Arc<Library>| library.contents() == Contents::Music;
-        if has_found || self.is_whole() || !self.indexed.iter().all(is_music) {
+    /// Fails if nothing was found and only music libraries could be searched.
+    fn check(&self, has_found: bool) -> Result<(), MatchApiError> {
+        let is_music = |library: &Arc<Library>| library.contents() == LibraryContents::Music;
+        if has_found || self.is_complete() || !self.indexed.iter().all(is_music) {
             return Ok(());
         }
         Err(not_indexed(&self.awaited))
     }
 
-    /// Those that are awaited, and how far they are.
-    fn awaited(&self) -> Vec<Awaited> {
+    /// The libraries not indexed yet, with their progress.
+    fn pending_libraries(&self) -> Vec<PendingLibrary> {
         let awaited = |library: &Arc<Library>| {
             let progress = library.progress().borrow().clone();
-            Awaited {
+            PendingLibrary {
                 library: library.id.to_string(),
                 title: library.title.lock().clone(),
                 state: library.state(),
@@ -234,50 +233,48 @@ impl Reach {
     }
 }
 
-/// That nothing can be answered before these libraries are indexed, and how far they are.
-fn not_indexed(libraries: &[Arc<Library>]) -> No {
+/// The error for libraries without an index, with their progress.
+fn not_indexed(libraries: &[Arc<Library>]) -> MatchApiError {
     let told = |library: &Arc<Library>| {
         let progress = library.progress().borrow().clone();
         let percent = progress.percent().map_or_else(String::new, |percent| format!(", {percent} %"));
-        let left =
-            progress.left_ms.map_or_else(String::new, |left_ms| format!(", {} s left", left_ms / 1000));
-        let (title, state) = (library.title.lock().clone(), library.state().word());
+        let left = progress.left_ms.map_or_else(String::new, |left_ms| format!(", {} s left", left_ms / 1000));
+        let (title, state) = (library.title.lock().clone(), library.state().name());
         format!("{title} ({}): {state}{percent}{left}.", library.id)
     };
     if libraries.is_empty() {
-        return No::NotIndexed("The server has not said yet which libraries it has.".to_owned());
+        return MatchApiError::NotIndexed("The server has not said yet which libraries it has.".to_owned());
     }
-    No::NotIndexed(libraries.iter().map(told).collect::<Vec<_>>().join(" "))
+    MatchApiError::NotIndexed(libraries.iter().map(told).collect::<Vec<_>>().join(" "))
 }
 
-/// Long work of a processor, on a thread that may block. It is waited for, so it has an owner.
-async fn apart<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> R {
+/// Runs CPU-bound work on a blocking thread and waits for it.
+async fn run_blocking<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> R {
     let done = tokio::task::spawn_blocking(work).await;
     done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 
-/// An answer that may be long: made and written on a thread that may block.
-async fn written<T: Serialize>(make: impl FnOnce() -> T + Send + 'static) -> Response {
-    let text = apart(move || serde_json::to_string(&make()).expect("an answer is always JSON")).await;
+/// Builds and serialises a possibly large response on a blocking thread.
+async fn json_response_blocking<T: Serialize>(make: impl FnOnce() -> T + Send + 'static) -> Response {
+    let text = run_blocking(move || serde_json::to_string(&make()).expect("an answer is always JSON")).await;
     ([(CONTENT_TYPE, "application/json")], text).into_response()
 }
 
-/// A body of at most so many bytes as JSON.
+/// Reads a JSON body up to a size limit.
 async fn read_up_to<T: DeserializeOwned + Send + 'static>(
     headers: &HeaderMap,
     body: Body,
     most: usize,
 ) -> Result<T, Problem> {
-    let said = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if !said.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json") {
+    if !is_json(headers) {
         return Err(Problem::NOT_JSON);
     }
     let bytes = bytes_up_to(body, most).await?;
-    apart(move || object(&bytes)?.ok_or(Problem::BAD_BODY)).await
+    run_blocking(move || parse_object(&bytes)?.ok_or(Problem::BAD_BODY)).await
 }
 
 async fn bytes_up_to(body: Body, most: usize) -> Result<bytes::Bytes, Problem> {
-    whole(body, most, BODY_PATIENCE).await.map_err(|problem| match problem {
+    read_body(body, most, BODY_PATIENCE).await.map_err(|problem| match problem {
         Problem::TOO_LONG => TOO_MANY,
         other => other,
     })

@@ -1,24 +1,24 @@
-//! What is answered about matches, field by field.
+//! Response bodies of the matching API.
 
 use std::collections::BTreeMap;
 
-use greenroom_library::files::Confidence;
+use greenroom_library::files::FileMatchConfidence;
 use greenroom_library::item::{Item, ItemKind};
-use greenroom_library::tracks;
+use greenroom_library::matching;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use greenroom_sync::index::{LibraryId, State};
-use greenroom_sync::matching::Source;
-use greenroom_sync::matching::identity::Identity;
-use greenroom_sync::matching::pin::{Ruling, RulingKind};
-use greenroom_sync::matching::query::Wanted;
+use greenroom_sync::index::{LibraryId, LibraryState};
+use greenroom_sync::matching::MatchSource;
+use greenroom_sync::matching::identity::ItemIdentity;
+use greenroom_sync::matching::overrides::{MatchOverride, MatchOverrideKind};
+use greenroom_sync::matching::query::TrackQuery;
 
-/// What an item is.
+/// The kind of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = MatchKind)]
-pub(super) enum Kind {
+pub(super) enum MatchedItemKind {
     Film,
     Show,
     Season,
@@ -26,7 +26,7 @@ pub(super) enum Kind {
     Track,
 }
 
-impl From<ItemKind> for Kind {
+impl From<ItemKind> for MatchedItemKind {
     fn from(kind: ItemKind) -> Self {
         match kind {
             ItemKind::Film => Self::Film,
@@ -41,14 +41,14 @@ impl From<ItemKind> for Kind {
 /// An item of a library.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = MatchedItem)]
-pub(super) struct Shown {
+pub(super) struct MatchedItem {
     /// Its library, such as home:3.
     pub(super) library: String,
     /// The media server's key.
     pub(super) key: String,
-    pub(super) kind: Kind,
+    pub(super) kind: MatchedItemKind,
     pub(super) title: String,
-    /// Its names elsewhere.
+    /// Its external ids.
     pub(super) guids: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) artist: Option<String>,
@@ -62,13 +62,13 @@ pub(super) struct Shown {
     pub(super) year: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) duration_ms: Option<u32>,
-    /// Its files, as the server calls them.
+    /// Its file paths on the server.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) files: Vec<String>,
 }
 
-impl Shown {
-    pub(super) fn of(library: &LibraryId, item: &Item) -> Self {
+impl MatchedItem {
+    pub(super) fn new(library: &LibraryId, item: &Item) -> Self {
         let text = |text: &Option<Box<str>>| text.as_deref().map(str::to_owned);
         Self {
             library: library.to_string(),
@@ -87,253 +87,253 @@ impl Shown {
     }
 }
 
-/// Which tracks are meant.
+/// Match results of tracks.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = MatchedTracks)]
-pub(crate) struct Tracks {
-    /// The library that was asked, such as home:3.
+pub(crate) struct MatchTracksResponse {
+    /// The library searched, such as home:3.
     pub(super) library: String,
-    /// Which snapshot of it.
+    /// The generation of its index.
     pub(super) generation: u64,
     pub(super) taken_at_ms: u64,
     pub(super) age_s: u64,
-    pub(super) state: State,
-    /// The server may have something else by now.
+    pub(super) state: LibraryState,
+    /// True if the index may be behind the server.
     pub(super) stale: bool,
     pub(super) accepted: usize,
     pub(super) review: usize,
     pub(super) rejected: usize,
-    /// One for each that was asked, in that order.
-    pub(super) tracks: Vec<Verdict>,
+    /// One result per track, in the order of the request.
+    pub(super) tracks: Vec<MatchedTrack>,
 }
 
-/// What is to be done about a track.
+/// The match result of a track.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = MatchDecision)]
-pub(super) enum Decision {
-    /// It is this one.
+pub(super) enum TrackMatchDecision {
+    /// This item is the track.
     Accept,
-    /// Somebody should look.
+    /// A person should decide.
     Review,
-    /// It is not there.
+    /// Not found.
     Reject,
 }
 
-impl From<tracks::Decision> for Decision {
-    fn from(decision: tracks::Decision) -> Self {
+impl From<matching::MatchDecision> for TrackMatchDecision {
+    fn from(decision: matching::MatchDecision) -> Self {
         match decision {
-            tracks::Decision::Accept => Self::Accept,
-            tracks::Decision::Review => Self::Review,
-            tracks::Decision::Reject => Self::Reject,
+            matching::MatchDecision::Accept => Self::Accept,
+            matching::MatchDecision::Review => Self::Review,
+            matching::MatchDecision::Reject => Self::Reject,
         }
     }
 }
 
-/// What came of one track.
+/// The result for one track.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = MatchedTrack)]
-pub(super) struct Verdict {
-    pub(super) decision: Decision,
-    /// Where that comes from.
-    pub(super) source: Source,
-    /// The item that was accepted.
-    pub(super) item: Option<Shown>,
-    /// How well the best one fits, from 0 to 1.1.
+pub(super) struct MatchedTrack {
+    pub(super) decision: TrackMatchDecision,
+    /// How the match was found.
+    pub(super) source: MatchSource,
+    /// The accepted item.
+    pub(super) item: Option<MatchedItem>,
+    /// Score of the best candidate, from 0 to 1.1.
     pub(super) score: Option<f64>,
-    /// The same of the second best.
+    /// Score of the second best candidate.
     pub(super) runner_up: Option<f64>,
-    /// How far the best is before the next that is another recording.
+    /// Lead of the best candidate over the next one that is another recording.
     pub(super) margin: f64,
-    /// What speaks for and against the best, as words for programs.
+    /// Codes of the reasons for and against the best candidate.
     pub(super) reasons: Vec<&'static str>,
-    /// The same for people.
+    /// The reasons as text.
     pub(super) why: Option<String>,
-    /// The best five.
-    pub(super) candidates: Vec<Candidate>,
+    /// The five best candidates.
+    pub(super) candidates: Vec<TrackMatchCandidate>,
 }
 
-/// An item a track may be.
+/// A candidate for a track.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = MatchCandidate)]
-pub(super) struct Candidate {
+pub(super) struct TrackMatchCandidate {
     #[serde(flatten)]
-    pub(super) item: Shown,
-    /// How well it fits, from 0 to 1.1.
+    pub(super) item: MatchedItem,
+    /// Its score, from 0 to 1.1.
     pub(super) score: f64,
-    /// What speaks for and against it, as words for programs.
+    /// Codes of the reasons for and against it.
     pub(super) reasons: Vec<&'static str>,
-    /// The same for people.
+    /// The reasons as text.
     pub(super) why: String,
 }
 
-/// A library that could not be asked yet.
+/// A library that is not indexed yet.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = MatchUnindexed)]
-pub(super) struct Awaited {
+pub(super) struct PendingLibrary {
     pub(super) library: String,
     pub(super) title: String,
-    pub(super) state: State,
-    /// How much of it is read.
+    pub(super) state: LibraryState,
+    /// Percentage read.
     pub(super) percent: Option<u64>,
-    /// How long the rest will take.
+    /// Estimated seconds left.
     pub(super) left_s: Option<u64>,
 }
 
-/// How sure it is.
+/// Confidence of a match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
 #[schema(as = MatchConfidence)]
-pub(super) enum Sureness {
+pub(super) enum ConfidenceLevel {
     High,
     Low,
-    /// It is nowhere.
+    /// Not found in any library.
     None,
-    /// It was not found, and not all libraries could be asked.
+    /// Not found, but not all libraries could be searched.
     Unknown,
 }
 
-impl Sureness {
-    /// What is not found is nowhere only if all of the libraries could be asked.
-    pub(super) fn of(confidence: Confidence, is_whole: bool) -> Self {
+impl ConfidenceLevel {
+    /// A missing item is certainly absent only if all libraries could be searched.
+    pub(super) fn from_confidence(confidence: FileMatchConfidence, is_whole: bool) -> Self {
         match confidence {
-            Confidence::High => Self::High,
-            Confidence::Low => Self::Low,
-            Confidence::None if is_whole => Self::None,
-            Confidence::None => Self::Unknown,
+            FileMatchConfidence::High => Self::High,
+            FileMatchConfidence::Low => Self::Low,
+            FileMatchConfidence::None if is_whole => Self::None,
+            FileMatchConfidence::None => Self::Unknown,
         }
     }
 }
 
-/// Which items files belong to.
+/// Items by path.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = MatchedPaths)]
-pub(crate) struct Paths {
-    /// The libraries that were asked.
+pub(crate) struct MatchPathsResponse {
+    /// The libraries searched.
     pub(super) libraries: Vec<String>,
-    pub(super) unindexed: Vec<Awaited>,
+    pub(super) unindexed: Vec<PendingLibrary>,
     pub(super) high: usize,
     pub(super) low: usize,
     pub(super) none: usize,
     pub(super) unknown: usize,
-    /// One for each that was asked, in that order.
-    pub(super) paths: Vec<FoundPath>,
+    /// One result per path, in the order of the request.
+    pub(super) paths: Vec<PathMatchResult>,
 }
 
-/// What came of one path.
+/// The result for one path.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = MatchedPath)]
-pub(super) struct FoundPath {
-    pub(super) confidence: Sureness,
-    /// Of the first item.
+pub(super) struct PathMatchResult {
+    pub(super) confidence: ConfidenceLevel,
+    /// Key of the first item.
     pub(super) key: Option<String>,
     pub(super) reasons: Vec<String>,
-    pub(super) items: Vec<PlacedItem>,
-    /// What it may be where nothing is sure.
-    pub(super) candidates: Vec<PlacedItem>,
+    pub(super) items: Vec<PathMatchItem>,
+    /// Candidates, if there is no certain match.
+    pub(super) candidates: Vec<PathMatchItem>,
 }
 
-/// An item a file may belong to.
+/// A candidate for a file.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = MatchedFile)]
-pub(super) struct PlacedItem {
+pub(super) struct PathMatchItem {
     #[serde(flatten)]
-    pub(super) item: Shown,
+    pub(super) item: MatchedItem,
     pub(super) reasons: Vec<String>,
-    /// Its files, as whoever asks would call them, where the path maps lead back.
+    /// Its files in the caller's paths, where the path maps can be reversed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) mapped_files: Vec<String>,
 }
 
-/// Which items have names.
+/// Items by external id.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = MatchedIds)]
-pub(crate) struct Ids {
-    /// The libraries that were asked.
+pub(crate) struct MatchIdsResponse {
+    /// The libraries searched.
     pub(super) libraries: Vec<String>,
-    pub(super) unindexed: Vec<Awaited>,
+    pub(super) unindexed: Vec<PendingLibrary>,
     pub(super) found: usize,
     pub(super) unknown: usize,
-    /// One for each that was asked, in that order.
-    pub(super) ids: Vec<FoundId>,
+    /// One result per id, in the order of the request.
+    pub(super) ids: Vec<IdMatchResult>,
 }
 
-/// What came of one name.
+/// The result for one id.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = MatchedId)]
-pub(super) struct FoundId {
-    /// In its one spelling; nothing if it is no name.
+pub(super) struct IdMatchResult {
+    /// The id in canonical form; absent if it is not a valid id.
     pub(super) id: Option<String>,
-    pub(super) confidence: Sureness,
+    pub(super) confidence: ConfidenceLevel,
     pub(super) reasons: Vec<String>,
-    pub(super) items: Vec<Shown>,
+    pub(super) items: Vec<MatchedItem>,
 }
 
-/// A decision that is kept.
+/// A stored match override.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = KeptDecision)]
-pub(crate) struct Decided {
-    /// Its number, by which it is taken back.
+pub(crate) struct OverrideResponse {
+    /// Its number, by which it can be deleted.
     id: i64,
-    /// For which library, such as home:3.
+    /// Its library, such as home:3.
     library: String,
-    kind: RulingKind,
-    /// About what.
-    track: Wanted,
-    /// The key the item had.
+    kind: MatchOverrideKind,
+    /// The track it is about.
+    track: TrackQuery,
+    /// The item's key when it was stored.
     key: String,
-    /// What the item is.
-    item: Identity,
-    /// Whether it is this very recording, and not another version that was good enough.
+    /// The item.
+    item: ItemIdentity,
+    /// True if it stands for exactly this recording, not for an acceptable other version.
     strict: bool,
     made_ms: u64,
 }
 
-impl From<&Ruling> for Decided {
-    fn from(ruling: &Ruling) -> Self {
+impl From<&MatchOverride> for OverrideResponse {
+    fn from(ruling: &MatchOverride) -> Self {
         Self {
             id: ruling.id,
             library: ruling.library.to_string(),
             kind: ruling.kind,
-            track: ruling.wanted.clone(),
+            track: ruling.query.clone(),
             key: ruling.item_key.clone(),
             item: ruling.identity.clone(),
             strict: ruling.is_strict,
-            made_ms: ruling.made_ms,
+            made_ms: ruling.created_ms,
         }
     }
 }
 
-/// Decisions, a page of them.
+/// A page of match overrides.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = KeptDecisions)]
-pub(crate) struct Page {
-    /// How many there are of each kind.
+pub(crate) struct OverridesPage {
+    /// Number of overrides by kind.
     pub(super) counts: BTreeMap<String, u64>,
-    /// What `after` is for the next page; nothing after the last.
+    /// `after` of the next page; absent on the last page.
     pub(super) next: Option<i64>,
-    pub(super) decisions: Vec<Decided>,
+    pub(super) decisions: Vec<OverrideResponse>,
 }
 
-/// It was done.
+/// The action succeeded.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = MatchDone)]
-pub(crate) struct Done {
+pub(crate) struct MatchActionResponse {
     pub(super) success: bool,
 }
 
-/// So many decisions were taken back.
+/// Number of deleted match overrides.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = DecisionsGone)]
-pub(crate) struct Gone {
+pub(crate) struct OverridesDeletedResponse {
     pub(super) success: bool,
     pub(super) gone: usize,
 }
 
-/// So many decisions were read in.
+/// Number of imported match overrides.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = DecisionsReadIn)]
-pub(crate) struct ReadIn {
+pub(crate) struct OverridesImportedResponse {
     pub(super) success: bool,
     pub(super) kept: usize,
 }
@@ -341,31 +341,33 @@ pub(crate) struct ReadIn {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use greenroom_sync::matching::identity::word;
+    use greenroom_sync::matching::identity::kind_name;
 
     #[test]
     fn a_kind_has_the_word_that_decisions_have_for_it() {
         for kind in [ItemKind::Film, ItemKind::Show, ItemKind::Season, ItemKind::Episode, ItemKind::Track] {
-            let said = serde_json::to_value(Kind::from(kind)).expect("a word");
-            assert_eq!(said, word(kind));
+            let said = serde_json::to_value(MatchedItemKind::from(kind)).expect("a word");
+            assert_eq!(said, kind_name(kind));
         }
     }
 
     #[test]
     fn where_a_verdict_is_from_and_how_a_library_does_have_one_word_everywhere() {
-        for source in [Source::Pin, Source::Confirmed, Source::Index, Source::Miss, Source::Live] {
-            assert_eq!(serde_json::to_value(source).expect("a word"), source.word());
+        for source in
+            [MatchSource::Pin, MatchSource::Confirmed, MatchSource::Index, MatchSource::Miss, MatchSource::Live]
+        {
+            assert_eq!(serde_json::to_value(source).expect("a word"), source.name());
         }
         for state in [
-            State::Off,
-            State::Idle,
-            State::Building,
-            State::Current,
-            State::Unconfirmed,
-            State::Stale,
-            State::Failed,
+            LibraryState::Off,
+            LibraryState::Idle,
+            LibraryState::Building,
+            LibraryState::Current,
+            LibraryState::Unconfirmed,
+            LibraryState::Stale,
+            LibraryState::Failed,
         ] {
-            assert_eq!(serde_json::to_value(state).expect("a word"), state.word());
+            assert_eq!(serde_json::to_value(state).expect("a word"), state.name());
         }
     }
 }

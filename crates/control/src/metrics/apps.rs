@@ -4,14 +4,14 @@ use std::fmt;
 
 use prometheus_client::metrics::MetricType;
 
-use crate::apps::AppFigures;
-use crate::metrics::encoder::Out;
+use crate::apps::AppStats;
+use crate::metrics::encoder::MetricsEncoder;
 
-impl Out<'_> {
-    /// Those that were let in: what was not calls itself as it likes, and would make series without end.
-    pub(super) fn apps(&mut self, apps: &[AppFigures]) -> fmt::Result {
-        type Pick = fn(&AppFigures) -> u64;
-        let apps: Vec<&AppFigures> = apps.iter().filter(|app| !app.is_stranger).collect();
+impl MetricsEncoder<'_> {
+    /// Metrics of authenticated apps only: unauthenticated ones choose any name and would create unbounded series.
+    pub(super) fn apps(&mut self, apps: &[AppStats]) -> fmt::Result {
+        type Pick = fn(&AppStats) -> u64;
+        let apps: Vec<&AppStats> = apps.iter().filter(|app| !app.is_stranger).collect();
         let counters: [(&str, &str, Pick); 4] = [
             ("app_requests", "Requests the app made", |app| app.asked),
             ("app_requests_reached", "Requests to the server the app caused", |app| app.reached),
@@ -21,11 +21,8 @@ impl Out<'_> {
         for (name, help, pick) in counters {
             self.counters(name, help, apps.iter().map(|app| (named(app), pick(app))))?;
         }
-        let mut family = self.begin(
-            "app_requests_waiting",
-            "Requests of the app that wait for a place",
-            MetricType::Gauge,
-        )?;
+        let mut family =
+            self.begin("app_requests_waiting", "Requests of the app that wait for a place", MetricType::Gauge)?;
         for app in &apps {
             family.encode_family(&named(app))?.encode_gauge(&(app.waiting as u64))?;
         }
@@ -34,6 +31,6 @@ impl Out<'_> {
     }
 }
 
-fn named(app: &AppFigures) -> [(&'static str, &str); 2] {
+fn named(app: &AppStats) -> [(&'static str, &str); 2] {
     [("server", app.server.as_str()), ("app", app.name.as_str())]
 }

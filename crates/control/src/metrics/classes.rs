@@ -1,16 +1,16 @@
-//! Metrics of each class of reads: how they were answered, and what loading them took.
+//! Metrics of each request type: results and load durations.
 
 use std::fmt;
 
 use prometheus_client::encoding::NoLabelSet;
 use prometheus_client::metrics::MetricType;
 
-use crate::metrics::encoder::{Out, write_counter};
-use crate::stats::{ClassFigures, Detail};
+use crate::metrics::encoder::{MetricsEncoder, write_counter};
+use crate::stats::{ClassCacheStats, ClassStatsDetail};
 
-impl Out<'_> {
-    pub(super) fn classes(&mut self, classes: &[ClassFigures]) -> fmt::Result {
-        type Pick = fn(&ClassFigures) -> u64;
+impl MetricsEncoder<'_> {
+    pub(super) fn classes(&mut self, classes: &[ClassCacheStats]) -> fmt::Result {
+        type Pick = fn(&ClassCacheStats) -> u64;
         let mut family =
             self.begin("cache_answers", "Answers to clients, by how they came about", MetricType::Counter)?;
         for class in classes {
@@ -27,9 +27,7 @@ impl Out<'_> {
         let counters: [(&str, &str, Pick); 8] = [
             ("cache_prefetched", "Answers loaded before anybody asked for them", |class| class.ahead_loads),
             ("cache_prefetched_useful", "Of these, those that an app has read", |class| class.ahead_useful),
-            ("cache_prefetched_useless", "Of these, those that were let go unread", |class| {
-                class.ahead_useless
-            }),
+            ("cache_prefetched_useless", "Of these, those that were let go unread", |class| class.ahead_useless),
             ("cache_stale_on_error", "Answers that stood in for a server that did not answer", |class| {
                 class.stale_on_error
             }),
@@ -39,9 +37,8 @@ impl Out<'_> {
             ("cache_evictions", "Answers that had to make room", |class| class.evictions),
         ];
         for (name, help, pick) in counters {
-            let samples = classes
-                .iter()
-                .map(|class| ([("server", &*class.server), ("class", class.class)], pick(class)));
+            let samples =
+                classes.iter().map(|class| ([("server", &*class.server), ("class", class.class)], pick(class)));
             self.counters(name, help, samples)?;
         }
         let mut family =
@@ -50,8 +47,7 @@ impl Out<'_> {
             write_counter(&mut family, &labels(class, "read", "yes"), class.refreshes_useful)?;
             write_counter(&mut family, &labels(class, "read", "no"), class.refreshes_useless)?;
         }
-        let mut family =
-            self.begin("cache_class_bytes", "Bytes kept in memory, by class", MetricType::Gauge)?;
+        let mut family = self.begin("cache_class_bytes", "Bytes kept in memory, by class", MetricType::Gauge)?;
         for class in classes {
             let labels = [("server", class.server.as_str()), ("class", class.class)];
             family.encode_family(&labels)?.encode_gauge(&class.bytes)?;
@@ -59,8 +55,8 @@ impl Out<'_> {
         Ok(())
     }
 
-    pub(super) fn loads(&mut self, classes: &[ClassFigures]) -> fmt::Result {
-        type Pick = fn(&Detail) -> &[(&'static str, u64)];
+    pub(super) fn loads(&mut self, classes: &[ClassCacheStats]) -> fmt::Result {
+        type Pick = fn(&ClassStatsDetail) -> &[(&'static str, u64)];
         let families: [(&str, &str, &str, Pick); 3] = [
             ("cache_misses", "Questions not answered at once, by reason", "reason", |detail| &detail.misses),
             ("cache_loads", "Loads, own ones included, by outcome", "outcome", |detail| &detail.loads),
@@ -86,6 +82,6 @@ impl Out<'_> {
     }
 }
 
-fn labels<'a>(class: &'a ClassFigures, name: &'a str, word: &'a str) -> [(&'a str, &'a str); 3] {
+fn labels<'a>(class: &'a ClassCacheStats, name: &'a str, word: &'a str) -> [(&'a str, &'a str); 3] {
     [("server", class.server.as_str()), ("class", class.class), (name, word)]
 }

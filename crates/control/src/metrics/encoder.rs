@@ -1,4 +1,4 @@
-//! Where metrics are written to: each family with its help and its unit.
+//! The metrics output: each family with its help and its unit.
 
 use std::fmt;
 
@@ -6,16 +6,16 @@ use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
 
-/// Where metrics are written to.
-pub(super) struct Out<'a>(pub(super) DescriptorEncoder<'a>);
+/// The metrics output.
+pub(super) struct MetricsEncoder<'a>(pub(super) DescriptorEncoder<'a>);
 
-impl Out<'_> {
-    /// A number that goes up and down.
+impl MetricsEncoder<'_> {
+    /// A gauge.
     pub(super) fn gauge(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
         self.begin(name, help, MetricType::Gauge)?.encode_gauge(&value)
     }
 
-    /// A family of counters.
+    /// A counter family.
     pub(super) fn counters<'a, const N: usize>(
         &mut self,
         name: &str,
@@ -26,7 +26,7 @@ impl Out<'_> {
         samples.into_iter().try_for_each(|(labels, count)| write_counter(&mut family, &labels, count))
     }
 
-    /// A family of counters of time.
+    /// A counter family in seconds.
     pub(super) fn seconds<'a, const N: usize>(
         &mut self,
         name: &str,
@@ -46,7 +46,7 @@ impl Out<'_> {
         help: &str,
         kind: MetricType,
     ) -> Result<MetricEncoder<'s>, fmt::Error> {
-        // A name ends in its unit; the encoder wants the two apart.
+        // The encoder takes the unit apart from the name.
         match (name.strip_suffix("_seconds"), name.strip_suffix("_bytes")) {
             (Some(bare), _) => self.0.encode_descriptor(bare, help, Some(&Unit::Seconds), kind),
             (_, Some(bare)) => self.0.encode_descriptor(bare, help, Some(&Unit::Bytes), kind),

@@ -1,22 +1,22 @@
-//! The two text formats in which Prometheus and its kin read metrics, and which of them somebody wants.
+//! The two Prometheus text formats, and content negotiation between them.
 
-/// A format.
+/// A metrics format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
+pub(super) enum MetricsFormat {
     /// OpenMetrics 1.0.
     OpenMetrics,
-    /// The older one, 0.0.4.
+    /// Prometheus text format 0.0.4.
     Classic,
 }
 
-impl Format {
-    /// What a client wants who sends this `Accept`. Who does not say gets OpenMetrics.
-    pub(super) fn wanted(accept: Option<&str>) -> Self {
+impl MetricsFormat {
+    /// The format for this `Accept` header; OpenMetrics by default.
+    pub(super) fn negotiate(accept: Option<&str>) -> Self {
         let of = |name: &str| accept.and_then(|accept| weight_of(accept, name)).unwrap_or(0.0);
         if of("text/plain") > of("application/openmetrics-text") { Self::Classic } else { Self::OpenMetrics }
     }
 
-    /// The name of the format.
+    /// The media type.
     pub(super) fn media_type(self) -> &'static str {
         match self {
             Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
@@ -25,7 +25,7 @@ impl Format {
     }
 }
 
-/// How much a media type is wanted, where it is named.
+/// The quality value of a media type, if it is named.
 fn weight_of(accept: &str, name: &str) -> Option<f32> {
     let said = accept.split(',').map(|one| one.split(';').map(str::trim));
     said.filter_map(|mut parts| {
@@ -36,16 +36,15 @@ fn weight_of(accept: &str, name: &str) -> Option<f32> {
     .reduce(f32::max)
 }
 
-/// The same figures in the older format: a counter is named with its `_total`, an info is a gauge, units and the end are
-/// not said.
+/// Converts to the older format: counters are named with `_total`, an info is a gauge, units and the end marker are
+/// dropped.
 pub(crate) fn classic(open_metrics: &str) -> String {
     let mut text = String::with_capacity(open_metrics.len());
     let mut help = None;
     for line in open_metrics.lines() {
         if let Some(said) = line.strip_prefix("# HELP ") {
             help = said.split_once(' ');
-        } else if let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|said| said.split_once(' '))
-        {
+        } else if let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|said| said.split_once(' ')) {
             let (suffix, kind) = match kind {
                 "counter" => ("_total", "counter"),
                 "info" => ("_info", "gauge"),
@@ -70,20 +69,18 @@ mod tests {
     #[test]
     fn who_asks_for_the_older_format_gets_it() {
         for (accept, format) in [
-            (None, Format::OpenMetrics),
-            (Some("*/*"), Format::OpenMetrics),
-            (Some("text/plain"), Format::Classic),
-            (Some("text/plain;version=0.0.4;q=0.9, */*;q=0.1"), Format::Classic),
+            (None, MetricsFormat::OpenMetrics),
+            (Some("*/*"), MetricsFormat::OpenMetrics),
+            (Some("text/plain"), MetricsFormat::Classic),
+            (Some("text/plain;version=0.0.4;q=0.9, */*;q=0.1"), MetricsFormat::Classic),
             (
-                Some(
-                    "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.1",
-                ),
-                Format::OpenMetrics,
+                Some("application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.1"),
+                MetricsFormat::OpenMetrics,
             ),
-            (Some("application/openmetrics-text;q=0.1, Text/Plain"), Format::Classic),
-            (Some("text/html,*/*;q=0.8"), Format::OpenMetrics),
+            (Some("application/openmetrics-text;q=0.1, Text/Plain"), MetricsFormat::Classic),
+            (Some("text/html,*/*;q=0.8"), MetricsFormat::OpenMetrics),
         ] {
-            assert_eq!(Format::wanted(accept), format, "{accept:?}");
+            assert_eq!(MetricsFormat::negotiate(accept), format, "{accept:?}");
         }
     }
 

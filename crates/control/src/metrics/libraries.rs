@@ -4,13 +4,12 @@ use std::fmt;
 
 use prometheus_client::metrics::MetricType;
 
-use crate::metrics::encoder::Out;
-use greenroom_sync::index::{Report, State as LibraryState};
+use crate::metrics::encoder::MetricsEncoder;
+use greenroom_sync::index::{LibraryReport, LibraryState};
 
-impl Out<'_> {
-    pub(super) fn libraries(&mut self, libraries: &[Report]) -> fmt::Result {
-        let mut family =
-            self.begin("library_items", "Items of the newest snapshot, by kind", MetricType::Gauge)?;
+impl MetricsEncoder<'_> {
+    pub(super) fn libraries(&mut self, libraries: &[LibraryReport]) -> fmt::Result {
+        let mut family = self.begin("library_items", "Items of the newest snapshot, by kind", MetricType::Gauge)?;
         for library in libraries {
             for (kind, count) in &library.items {
                 let labels = [("library", library.id.as_str()), ("kind", *kind)];
@@ -25,8 +24,7 @@ impl Out<'_> {
                 family.encode_family(&labels)?.encode_gauge(&generation.age_s)?;
             }
         }
-        let mut family =
-            self.begin("library_bytes", "Memory that the newest snapshot takes", MetricType::Gauge)?;
+        let mut family = self.begin("library_bytes", "Memory that the newest snapshot takes", MetricType::Gauge)?;
         for library in libraries {
             if let Some(generation) = &library.generation {
                 let labels = [("library", library.id.as_str())];
@@ -37,8 +35,8 @@ impl Out<'_> {
         let mut family = self.begin("library_state", help, MetricType::Gauge)?;
         for library in libraries {
             for state in LibraryState::EVERY {
-                let labels = [("library", library.id.as_str()), ("state", state.word())];
-                family.encode_family(&labels)?.encode_gauge(&u64::from(library.state == state.word()))?;
+                let labels = [("library", library.id.as_str()), ("state", state.name())];
+                family.encode_family(&labels)?.encode_gauge(&u64::from(library.state == state.name()))?;
             }
         }
         self.counters(

@@ -1,5 +1,5 @@
-//! The figures for Prometheus. They count since start, whatever was cleared. What each is, is said in `docs/metrics.md`;
-//! a test holds the two together.
+//! Prometheus metrics. They count since start and ignore purges. `docs/metrics.md` describes each; a test keeps both in
+//! agreement.
 
 mod apps;
 mod classes;
@@ -21,15 +21,15 @@ use prometheus_client::encoding::{DescriptorEncoder, text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
-use super::{Control, Plane};
+use crate::control::{ApiState, ControlPlane};
 use crate::jobs;
-use crate::metrics::format::Format;
-use crate::notifications::Sent;
-use crate::stats_baseline::Counted;
-use encoder::Out;
-use greenroom_proxy::statistics::Today;
-use greenroom_sync::index::Report;
-use greenroom_sync::matching::counters::Count;
+use crate::metrics::format::MetricsFormat;
+use crate::notifications::NotificationStats;
+use crate::stats_baseline::CumulativeStats;
+use encoder::MetricsEncoder;
+use greenroom_proxy::statistics::TodaySummary;
+use greenroom_sync::index::LibraryReport;
+use greenroom_sync::matching::counters::MatchCounter;
 
 /// All metrics.
 #[utoipa::path(
@@ -37,61 +37,55 @@ use greenroom_sync::matching::counters::Count;
     path = "/metrics",
     responses((status = 200, body = String, content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8")),
 )]
-pub(super) async fn scrape(State(plane): State<Arc<Plane>>, headers: HeaderMap) -> impl IntoResponse {
-    let format = Format::wanted(headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()));
-    let text = write(Scrape::of(&plane.control));
-    let text = if format == Format::Classic { format::classic(&text) } else { text };
+pub(super) async fn scrape(State(plane): State<Arc<ApiState>>, headers: HeaderMap) -> impl IntoResponse {
+    let format = MetricsFormat::negotiate(headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()));
+    let text = write(MetricsSnapshot::collect(&plane.control));
+    let text = if format == MetricsFormat::Classic { format::classic(&text) } else { text };
     let said = [(CONTENT_TYPE, format.media_type()), (VARY, "accept")];
     (said.map(|(name, value)| (name, HeaderValue::from_static(value))), text)
 }
 
-/// What is measured, at one moment.
+/// All measured values at one moment.
 #[derive(Debug)]
-pub(super) struct Scrape {
-    pub(super) counted: Counted,
+pub(super) struct MetricsSnapshot {
+    pub(super) stats: CumulativeStats,
     pub(super) refused: Vec<(&'static str, u64)>,
     pub(super) matched: Vec<(&'static str, u64)>,
-    /// Tracks that are known not to be there, and bytes of the indexes over files.
-    pub(super) matching_holds: (usize, usize),
+    /// Number of tracks remembered as missing, and bytes of the file indexes.
+    pub(super) matching_sizes: (usize, usize),
     pub(super) viewers: usize,
     pub(super) sessions: usize,
-    pub(super) libraries: Vec<Report>,
+    pub(super) libraries: Vec<LibraryReport>,
     pub(super) playlists: Vec<(&'static str, u64)>,
-    /// What became of notices, by target.
-    pub(super) notices: Vec<Sent>,
-    /// What became of spans.
+    /// Notification statistics by target.
+    pub(super) notifications: Vec<NotificationStats>,
+    /// Trace span counters.
     pub(super) traces: Vec<(&'static str, u64)>,
-    /// What spot checks found, by server.
-    pub(super) spots: Vec<(String, Vec<(&'static str, u64)>)>,
+    /// Spot check results by server.
+    pub(super) spot_checks: Vec<(String, Vec<(&'static str, u64)>)>,
     pub(super) statistics_dropped: u64,
-    /// Work with files that was refused, by what it was.
+    /// Rejected file work by kind.
     pub(super) file_work_refused: Vec<(&'static str, u64)>,
-    pub(super) jobs: Vec<jobs::Report>,
-    pub(super) today: Today,
+    pub(super) jobs: Vec<jobs::JobReport>,
+    pub(super) today: TodaySummary,
 }
 
-impl Scrape {
-    fn of(control: &Control) -> Self {
+impl MetricsSnapshot {
+    fn collect(control: &ControlPlane) -> Self {
         Self {
-            counted: control.counted(),
-            refused: control.refused().collect(),
-            matched: Count::EVERY
-                .map(|what| (what.word(), control.playlists.matching.tally().of(what)))
+            stats: control.cumulative_stats(),
+            refused: control.refusal_counts().collect(),
+            matched: MatchCounter::EVERY
+                .map(|what| (what.name(), control.playlists.matching.counters().get(what)))
                 .to_vec(),
-            matching_holds: control.playlists.matching.held(),
+            matching_sizes: control.playlists.matching.sizes(),
             viewers: control.live.viewers(),
             sessions: control.sessions.count(control.clock.now_ms()),
-            libraries: control
-                .playlists
-                .libraries
-                .all()
-                .iter()
-                .map(|library| library.report(false))
-                .collect(),
+            libraries: control.playlists.libraries.all().iter().map(|library| library.report(false)).collect(),
             playlists: control.playlists.outcomes().collect(),
-            notices: control.notices.sent(),
+            notifications: control.notifier.stats(),
             traces: control.traces.counts().into_iter().flatten().collect(),
-            spots: control.spots_found(),
+            spot_checks: control.spot_check_counts(),
             statistics_dropped: control.statistics.dropped(),
             file_work_refused: control.file_work_refused(),
             jobs: control.job_reports(),
@@ -99,14 +93,14 @@ impl Scrape {
         }
     }
 
-    /// What became of what was begun.
-    fn outcomes(&self, out: &mut Out<'_>) -> fmt::Result {
+    /// Results of started work.
+    fn outcomes(&self, out: &mut MetricsEncoder<'_>) -> fmt::Result {
         out.counters(
             "playlist_runs",
             "Runs that synchronise a playlist, by outcome",
             self.playlists.iter().map(|(outcome, count)| ([("outcome", *outcome)], *count)),
         )?;
-        let sent = self.notices.iter().flat_map(|sent| {
+        let sent = self.notifications.iter().flat_map(|sent| {
             let labels = |outcome| [("target", sent.target.as_str()), ("outcome", outcome)];
             let counts = [("delivered", sent.delivered), ("failed", sent.failed), ("dropped", sent.dropped)];
             counts.map(|(outcome, count)| (labels(outcome), count))
@@ -117,19 +111,15 @@ impl Scrape {
             "Spans for a collector of traces, by what became of them",
             self.traces.iter().map(|(outcome, count)| ([("outcome", *outcome)], *count)),
         )?;
-        let spots = self.spots.iter().flat_map(|(server, found)| {
+        let spots = self.spot_checks.iter().flat_map(|(server, found)| {
             let labels = |outcome| [("server", server.as_str()), ("outcome", outcome)];
             found.iter().map(move |(outcome, count)| (labels(*outcome), *count))
         });
-        out.counters(
-            "spot_checks",
-            "Answers from the cache that were compared with the server, by outcome",
-            spots,
-        )
+        out.counters("spot_checks", "Answers from the cache that were compared with the server, by outcome", spots)
     }
 }
 
-pub(super) fn write(scrape: Scrape) -> String {
+pub(super) fn write(scrape: MetricsSnapshot) -> String {
     let mut registry = Registry::with_prefix("greenroom");
     registry.register_collector(Box::new(scrape));
     let mut out = String::new();
@@ -137,21 +127,21 @@ pub(super) fn write(scrape: Scrape) -> String {
     out
 }
 
-impl Collector for Scrape {
+impl Collector for MetricsSnapshot {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let mut out = Out(encoder);
+        let mut out = MetricsEncoder(encoder);
         out.info()?;
-        out.servers(&self.counted.servers)?;
-        out.queues(&self.counted.servers)?;
-        out.prefetches(&self.counted.servers)?;
+        out.servers(&self.stats.servers)?;
+        out.queues(&self.stats.servers)?;
+        out.prefetches(&self.stats.servers)?;
         out.libraries(&self.libraries)?;
-        out.apps(&self.counted.apps)?;
+        out.apps(&self.stats.apps)?;
         out.jobs(&self.jobs)?;
-        out.warnings(&self.counted.warnings)?;
+        out.warnings(&self.stats.warnings)?;
         out.today(&self.today)?;
-        out.classes(&self.counted.engine.classes)?;
-        out.loads(&self.counted.engine.classes)?;
-        let engine = &self.counted.engine;
+        out.classes(&self.stats.engine.classes)?;
+        out.loads(&self.stats.engine.classes)?;
+        let engine = &self.stats.engine;
         out.gauge("cache_bytes", "Bytes kept in memory", engine.memory.bytes)?;
         out.gauge("cache_max_bytes", "Bytes that may be kept in memory", engine.memory.max_bytes)?;
         if let Some(disk) = &engine.disk {
@@ -189,7 +179,7 @@ impl Collector for Scrape {
             "What looking up tracks, paths and ids did, by what it was",
             self.matched.iter().map(|(what, count)| ([("what", *what)], *count)),
         )?;
-        let (misses, bytes) = self.matching_holds;
+        let (misses, bytes) = self.matching_sizes;
         out.gauge("matching_misses", "Tracks that are known not to be there", misses as u64)?;
         out.gauge("matching_index_bytes", "Memory of the indexes over files", bytes as u64)?;
         out.gauge("control_viewers", "Pages that watch the live figures", self.viewers as u64)?;
@@ -197,7 +187,7 @@ impl Collector for Scrape {
     }
 }
 
-impl Out<'_> {
+impl MetricsEncoder<'_> {
     fn info(&mut self) -> fmt::Result {
         let mut family = self.begin("build", "The program", MetricType::Info)?;
         family.encode_info(&[("version", env!("CARGO_PKG_VERSION"))])

@@ -1,17 +1,17 @@
-//! Metrics of each server: its requests, its queue, what was loaded ahead.
+//! Metrics of each server: requests, queue, prefetch.
 
 use std::fmt;
 
 use prometheus_client::metrics::MetricType;
 
-use crate::metrics::encoder::Out;
-use crate::queue_stats::RankFigures;
-use crate::servers::{ServerFigures, State as Wellbeing};
-use greenroom_origin::breaker::State as BreakerState;
+use crate::metrics::encoder::MetricsEncoder;
+use crate::queue_stats::PriorityStats;
+use crate::servers::{ServerStats, ServerStatus as Wellbeing};
+use greenroom_origin::breaker::BreakerState;
 
-impl Out<'_> {
-    pub(super) fn servers(&mut self, servers: &[ServerFigures]) -> fmt::Result {
-        type Pick = fn(&ServerFigures) -> u64;
+impl MetricsEncoder<'_> {
+    pub(super) fn servers(&mut self, servers: &[ServerStats]) -> fmt::Result {
+        type Pick = fn(&ServerStats) -> u64;
         let counters: [(&str, &str, Pick); 14] = [
             ("client_requests", "Requests that apps made", |server| server.asked),
             ("client_requests_saved", "Requests answered without asking the server", |server| server.saved),
@@ -27,21 +27,13 @@ impl Out<'_> {
             ("offline_refused", "Requests refused because the server was down", |server| server.offline),
             ("outages", "Times the server went down", |server| server.outages),
             ("probes", "Times the server was asked whether it is back", |server| server.probes),
-            (
-                "returns_unattached",
-                "Times reads were let through before all event sockets attached again",
-                |server| server.unattached,
-            ),
-            ("lists_doubted", "Lists so much shorter than before that they were not believed", |server| {
-                server.doubted
+            ("returns_unattached", "Times reads were let through before all event sockets attached again", |server| {
+                server.unattached
             }),
+            ("lists_doubted", "Lists so much shorter than before that they were not believed", |server| server.doubted),
         ];
         for (name, help, pick) in counters {
-            self.counters(
-                name,
-                help,
-                servers.iter().map(|server| ([("server", server.name.as_str())], pick(server))),
-            )?;
+            self.counters(name, help, servers.iter().map(|server| ([("server", server.name.as_str())], pick(server))))?;
         }
         let reached = servers.iter().flat_map(|server| {
             let labels = |bound| [("server", server.name.as_str()), ("limit", bound)];
@@ -59,8 +51,7 @@ impl Out<'_> {
                 family.encode_family(&[("server", server.name.as_str())])?.encode_gauge(&pick(server))?;
             }
         }
-        let help =
-            "Whether the last thing heard of the server was an answer; missing before anything was heard";
+        let help = "Whether the last thing heard of the server was an answer; missing before anything was heard";
         let mut family = self.begin("server_well", help, MetricType::Gauge)?;
         for server in servers.iter().filter(|server| server.state != Wellbeing::Unknown) {
             let well = u64::from(server.state == Wellbeing::Well);
@@ -78,10 +69,9 @@ impl Out<'_> {
         Ok(())
     }
 
-    pub(super) fn queues(&mut self, servers: &[ServerFigures]) -> fmt::Result {
-        type Pick = fn(&RankFigures) -> u64;
-        let mut family =
-            self.begin("queue_places", "Requests the server gets at a time", MetricType::Gauge)?;
+    pub(super) fn queues(&mut self, servers: &[ServerStats]) -> fmt::Result {
+        type Pick = fn(&PriorityStats) -> u64;
+        let mut family = self.begin("queue_places", "Requests the server gets at a time", MetricType::Gauge)?;
         for server in servers {
             let places = server.queue.places as u64;
             family.encode_family(&[("server", server.name.as_str())])?.encode_gauge(&places)?;
@@ -100,15 +90,10 @@ impl Out<'_> {
             "Requests given up because too many go on without a place",
             servers.iter().map(|server| ([("server", server.name.as_str())], server.queue.abandoned)),
         )?;
-        let ranks =
-            || servers.iter().flat_map(|server| server.queue.ranks.iter().map(move |rank| (server, rank)));
+        let ranks = || servers.iter().flat_map(|server| server.queue.ranks.iter().map(move |rank| (server, rank)));
         let gauges: [(&str, &str, Pick); 2] = [
-            ("queue_in_flight", "Requests that hold a place in the server's queue", |rank| {
-                rank.in_flight as u64
-            }),
-            ("queue_waiting", "Requests that wait for a place in the server's queue", |rank| {
-                rank.waiting as u64
-            }),
+            ("queue_in_flight", "Requests that hold a place in the server's queue", |rank| rank.in_flight as u64),
+            ("queue_waiting", "Requests that wait for a place in the server's queue", |rank| rank.waiting as u64),
         ];
         for (name, help, pick) in gauges {
             let mut family = self.begin(name, help, MetricType::Gauge)?;
@@ -125,15 +110,11 @@ impl Out<'_> {
             self.counters(name, help, ranks().map(|(server, rank)| (at(server, rank), pick(rank))))?;
         }
         let help = "How long requests waited for a place, all together";
-        self.seconds(
-            "queue_waited_seconds",
-            help,
-            ranks().map(|(server, rank)| (at(server, rank), rank.waited_ms)),
-        )
+        self.seconds("queue_waited_seconds", help, ranks().map(|(server, rank)| (at(server, rank), rank.waited_ms)))
     }
 
-    pub(super) fn prefetches(&mut self, servers: &[ServerFigures]) -> fmt::Result {
-        type Pick = fn(&ServerFigures) -> u64;
+    pub(super) fn prefetches(&mut self, servers: &[ServerStats]) -> fmt::Result {
+        type Pick = fn(&ServerStats) -> u64;
         let counters: [(&str, &str, Pick); 3] = [
             ("prefetch_started", "Loads started before anybody asked", |server| server.prefetch.started),
             ("prefetch_failed", "Of these, those that failed", |server| server.prefetch.failed),
@@ -153,6 +134,6 @@ impl Out<'_> {
     }
 }
 
-fn at<'a>(server: &'a ServerFigures, rank: &RankFigures) -> [(&'a str, &'a str); 2] {
+fn at<'a>(server: &'a ServerStats, rank: &PriorityStats) -> [(&'a str, &'a str); 2] {
     [("server", server.name.as_str()), ("rank", rank.rank)]
 }

@@ -1,90 +1,90 @@
-//! What is told, when, and together with what. Pure: time is an argument.
+//! Decides which events are sent, when, and grouped with which others. Pure: time is an argument.
 //!
-//! The first fact opens a window; what comes within it is told together. Of each subject (a server, a library, a token,
-//! the disk) only the newest fact is told, and only if it stands otherwise than was told last: so nobody is told twice,
-//! and what went and came back within the window is one line. A subject that turns again and again is said to be
-//! unsteady once, then kept silent about until it has kept still for a while. Beyond so many messages in ten minutes
-//! everything waits, and is told as one when a message is free again.
+//! The first event opens a window; events within it are sent together. Of each subject (a server, a library, a token,
+//! the disk) only the newest event is sent, and only if its state differs from the last one sent: no state is reported
+//! twice, and a change that was undone within the window is one line. A subject that changes again and again is
+//! reported as flapping once, then suppressed until it has been stable for a while. Beyond the message limit of ten
+//! minutes, events wait and are sent as one message when the limit allows.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use greenroom_config::Event;
-use greenroom_origin::fact::{Fact, Standing, Subject};
+use greenroom_config::NotificationEvent;
+use greenroom_origin::system_event::{EventSubject, EventSubjectState, SystemEvent};
 
-/// The span in which messages are counted.
+/// The period in which messages are counted.
 pub const SPAN_MS: u64 = 600_000;
-/// A subject that turns more often than this within the span is unsteady.
+/// A subject with more changes than this within the period is flapping.
 pub const MAX_TURNS: usize = 4;
-/// An unsteady subject is told of again when it has kept still for so long.
+/// A flapping subject is reported again after being stable for this long.
 pub const CALM_MS: u64 = 300_000;
-/// Lines of one message; the others are counted.
+/// Max lines per message; further events are only counted.
 pub const MAX_LINES: usize = 10;
-/// Subjects that are followed. There is one for each server, token and library.
+/// Max subjects tracked. There is one per server, token and library.
 pub const MAX_SUBJECTS: usize = 2_000;
 
-/// What one target wants.
+/// Subscription of one target.
 #[derive(Debug, Clone)]
-pub struct Wants {
-    /// Of what it is told.
-    pub events: BTreeSet<Event>,
-    /// How long the first fact waits for others.
+pub struct NotificationSubscription {
+    /// Subscribed events.
+    pub events: BTreeSet<NotificationEvent>,
+    /// How long the first event waits for others.
     pub window_ms: u64,
-    /// Messages in any ten minutes.
+    /// Max messages in any ten minutes.
     pub max_messages: usize,
 }
 
-/// One thing that is told.
+/// One reported event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
-    /// What happened last.
-    pub fact: Fact,
-    /// When.
+pub struct DigestLine {
+    /// The latest event.
+    pub fact: SystemEvent,
+    /// Time of the event.
     pub at_ms: u64,
-    /// Whether it happens again and again, so that nothing is told of it for a while.
-    pub is_unsteady: bool,
+    /// True if the subject is flapping, so that it is suppressed for a while.
+    pub is_flapping: bool,
 }
 
-/// What is told at once.
+/// The content of one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Digest {
-    /// One for each subject, the oldest first.
-    pub lines: Vec<Line>,
-    /// Facts beyond these.
-    pub more: u64,
+    /// One per subject, oldest first.
+    pub lines: Vec<DigestLine>,
+    /// Number of further events.
+    pub omitted: u64,
 }
 
-/// How one subject stands, and what was told of it.
+/// State of one subject, and what was reported of it.
 #[derive(Debug, Default)]
-struct Matter {
-    /// How it stands.
-    noted: Option<Standing>,
-    /// How it stood when it was told last.
-    told: Option<Standing>,
-    /// What is not told yet, since when.
-    waiting: Option<(Fact, u64)>,
-    /// When it turned lately.
+struct SubjectHistory {
+    /// Current state.
+    current: Option<EventSubjectState>,
+    /// Last reported state.
+    reported: Option<EventSubjectState>,
+    /// The event not yet reported, and since when.
+    waiting: Option<(SystemEvent, u64)>,
+    /// Times of recent changes.
     turns_ms: VecDeque<u64>,
-    /// While it is unsteady: when it is calm, if it does not turn before.
+    /// While flapping: when it counts as stable unless it changes before.
     calm_at_ms: Option<u64>,
-    /// That it is unsteady is still to be told.
+    /// True while the flapping itself is still to be reported.
     is_to_be_called_unsteady: bool,
 }
 
-/// What waits for one target.
+/// Pending events of one target.
 #[derive(Debug)]
-pub struct Grouping {
-    wants: Wants,
-    matters: BTreeMap<Subject, Matter>,
-    /// When the first fact of the window came.
+pub struct DigestBuilder {
+    subscription: NotificationSubscription,
+    subjects: BTreeMap<EventSubject, SubjectHistory>,
+    /// When the first event of the window occurred.
     opened_ms: Option<u64>,
-    /// When the newest messages were sent.
+    /// When the latest messages were sent.
     sent_ms: VecDeque<u64>,
-    /// Facts that nothing was told of since the last message.
-    untold: u64,
+    /// Events since the last message that it did not include.
+    unreported: u64,
 }
 
-impl Matter {
-    fn turned(&mut self, now_ms: u64) {
+impl SubjectHistory {
+    fn record_turn(&mut self, now_ms: u64) {
         while self.turns_ms.front().is_some_and(|at_ms| at_ms.saturating_add(SPAN_MS) <= now_ms) {
             self.turns_ms.pop_front();
         }
@@ -100,14 +100,14 @@ impl Matter {
         }
     }
 
-    /// Whether something is to be told now.
+    /// True if there is something to report now.
     fn is_ripe(&self, now_ms: u64) -> bool {
         let is_calm = self.calm_at_ms.is_none_or(|calm_at_ms| calm_at_ms <= now_ms);
         self.waiting.is_some() && (is_calm || self.is_to_be_called_unsteady)
     }
 
-    /// What is told of it now.
-    fn take(&mut self, now_ms: u64) -> Option<Line> {
+    /// The line to report now.
+    fn take_line(&mut self, now_ms: u64) -> Option<DigestLine> {
         if !self.is_ripe(now_ms) {
             return None;
         }
@@ -118,80 +118,80 @@ impl Matter {
             self.turns_ms.clear();
         }
         let (fact, at_ms) = self.waiting.take()?;
-        let before = std::mem::replace(&mut self.told, self.noted);
-        let is_recovery = fact.event().is_some_and(Event::is_recovery);
-        // What went and came back meanwhile is worth a line, unless it was called unsteady and is what it was.
-        let is_news = before != Some(fact.standing()) || is_recovery && !was_unsteady;
-        (is_news || is_unsteady).then_some(Line { fact, at_ms, is_unsteady })
+        let before = std::mem::replace(&mut self.reported, self.current);
+        let is_recovery = fact.notification().is_some_and(NotificationEvent::is_recovery);
+        // A change that was undone is worth a line, unless it was reported as flapping and ends in the reported state.
+        let is_news = before != Some(fact.state()) || is_recovery && !was_unsteady;
+        (is_news || is_unsteady).then_some(DigestLine { fact, at_ms, is_flapping: is_unsteady })
     }
 }
 
-impl Grouping {
-    /// Nothing is known yet.
-    pub fn new(wants: Wants) -> Self {
+impl DigestBuilder {
+    /// No events yet.
+    pub fn new(wants: NotificationSubscription) -> Self {
         let (matters, sent_ms) = (BTreeMap::new(), VecDeque::new());
-        Self { wants, matters, opened_ms: None, sent_ms, untold: 0 }
+        Self { subscription: wants, subjects: matters, opened_ms: None, sent_ms, unreported: 0 }
     }
 
-    /// Something happened.
-    pub fn note(&mut self, fact: Fact, now_ms: u64) {
+    /// Records an event.
+    pub fn record(&mut self, fact: SystemEvent, now_ms: u64) {
         let subject = fact.subject();
-        if self.matters.len() >= MAX_SUBJECTS && !self.matters.contains_key(&subject) {
-            self.untold += 1;
+        if self.subjects.len() >= MAX_SUBJECTS && !self.subjects.contains_key(&subject) {
+            self.unreported += 1;
             return;
         }
-        let matter = self.matters.entry(subject).or_default();
-        let standing = fact.standing();
-        if matter.noted == Some(standing) {
+        let matter = self.subjects.entry(subject).or_default();
+        let standing = fact.state();
+        if matter.current == Some(standing) {
             return;
         }
-        matter.noted = Some(standing);
-        if !fact.event().is_some_and(|event| self.wants.events.contains(&event)) {
+        matter.current = Some(standing);
+        if !fact.notification().is_some_and(|event| self.subscription.events.contains(&event)) {
             if matter.waiting.is_none() {
-                matter.told = Some(standing);
+                matter.reported = Some(standing);
             }
             return;
         }
-        matter.turned(now_ms);
+        matter.record_turn(now_ms);
         if matter.waiting.replace((fact, now_ms)).is_some() {
-            self.untold += 1;
+            self.unreported += 1;
         }
         self.opened_ms.get_or_insert(now_ms);
     }
 
-    /// When there is something to tell, as far as is known now.
+    /// When the next message is due, as far as is known now.
     pub fn due_ms(&self) -> Option<u64> {
         let opened_ms = self.opened_ms?;
-        let ripe_ms = |matter: &Matter| {
+        let ripe_ms = |matter: &SubjectHistory| {
             matter.waiting.as_ref()?;
             let calm_at_ms = matter.calm_at_ms.filter(|_| !matter.is_to_be_called_unsteady);
             Some(calm_at_ms.unwrap_or(0))
         };
-        let ripe_ms = self.matters.values().filter_map(ripe_ms).min()?;
-        Some(ripe_ms.max(opened_ms.saturating_add(self.wants.window_ms)).max(self.free_at_ms()))
+        let ripe_ms = self.subjects.values().filter_map(ripe_ms).min()?;
+        Some(ripe_ms.max(opened_ms.saturating_add(self.subscription.window_ms)).max(self.free_at_ms()))
     }
 
-    /// What is to be told now.
-    pub fn take(&mut self, now_ms: u64) -> Option<Digest> {
+    /// The message due now.
+    pub fn drain(&mut self, now_ms: u64) -> Option<Digest> {
         if self.due_ms().is_none_or(|due_ms| due_ms > now_ms) {
             return None;
         }
         self.collect(now_ms)
     }
 
-    /// What is to be told now or later, because there is no later.
-    pub fn take_all(&mut self, now_ms: u64) -> Option<Digest> {
+    /// The pending events, whether due or not: for shutdown.
+    pub fn drain_all(&mut self, now_ms: u64) -> Option<Digest> {
         self.opened_ms?;
-        for matter in self.matters.values_mut() {
+        for matter in self.subjects.values_mut() {
             matter.calm_at_ms = matter.calm_at_ms.map(|calm_at_ms| calm_at_ms.min(now_ms));
         }
         self.collect(now_ms)
     }
 
     fn collect(&mut self, now_ms: u64) -> Option<Digest> {
-        let mut lines: Vec<Line> =
-            self.matters.values_mut().filter_map(|matter| matter.take(now_ms)).collect();
-        let is_waiting = self.matters.values().any(|matter| matter.waiting.is_some());
+        let mut lines: Vec<DigestLine> =
+            self.subjects.values_mut().filter_map(|matter| matter.take_line(now_ms)).collect();
+        let is_waiting = self.subjects.values().any(|matter| matter.waiting.is_some());
         self.opened_ms = is_waiting.then_some(now_ms);
         if lines.is_empty() {
             return None;
@@ -199,17 +199,17 @@ impl Grouping {
         lines.sort_by_key(|line| line.at_ms);
         let beyond = lines.len().saturating_sub(MAX_LINES);
         lines.truncate(MAX_LINES);
-        let more = std::mem::take(&mut self.untold) + beyond as u64;
+        let more = std::mem::take(&mut self.unreported) + beyond as u64;
         self.sent_ms.push_back(now_ms);
-        while self.sent_ms.len() > self.wants.max_messages {
+        while self.sent_ms.len() > self.subscription.max_messages {
             self.sent_ms.pop_front();
         }
-        Some(Digest { lines, more })
+        Some(Digest { lines, omitted: more })
     }
 
-    /// When the next message may be sent.
+    /// When the limit allows the next message.
     fn free_at_ms(&self) -> u64 {
-        if self.sent_ms.len() < self.wants.max_messages {
+        if self.sent_ms.len() < self.subscription.max_messages {
             return 0;
         }
         self.sent_ms.front().map_or(0, |at_ms| at_ms.saturating_add(SPAN_MS))

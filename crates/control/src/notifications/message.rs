@@ -1,87 +1,93 @@
-//! What is told, in words: a title for a lock screen, a text, and how urgent it is.
+//! The text of a notification: a title for a lock screen, a body, and its urgency.
 
 use serde::Serialize;
 
-use crate::notifications::digest::{Digest, Line};
-use greenroom_config::Event;
-use greenroom_origin::fact::Fact;
+use crate::notifications::digest::{Digest, DigestLine};
+use greenroom_config::NotificationEvent;
+use greenroom_origin::system_event::SystemEvent;
 
-/// How urgent something is.
+/// Urgency of a notification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Urgency {
-    /// It is well again, or nobody has to do anything.
+    /// Recovered, or no action needed.
     Good,
-    /// It is to be known.
+    /// For information.
     Notice,
-    /// Somebody should look.
+    /// Needs attention.
     Urgent,
 }
 
-/// One message.
+/// One notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
-    /// In a few words.
+pub struct NotificationMessage {
+    /// Short title.
     pub title: String,
-    /// A line for each thing.
+    /// One line per event.
     pub text: String,
-    /// The most urgent of them.
+    /// The highest urgency among the events.
     pub urgency: Urgency,
-    /// What happened, for programs.
-    pub lines: Vec<Line>,
-    /// Facts beyond these.
-    pub more: u64,
+    /// The events, for programs.
+    pub lines: Vec<DigestLine>,
+    /// Number of further events.
+    pub omitted: u64,
 }
 
 impl Urgency {
-    fn of(event: Event) -> Self {
+    fn from_event(event: NotificationEvent) -> Self {
         match event {
-            Event::ServerUp | Event::DiskBack => Self::Good,
-            Event::BuildFailed | Event::DiskOff => Self::Notice,
-            Event::ServerDown | Event::LibraryShrank | Event::TokenRejected => Self::Urgent,
+            NotificationEvent::ServerUp | NotificationEvent::DiskBack => Self::Good,
+            NotificationEvent::BuildFailed | NotificationEvent::DiskOff => Self::Notice,
+            NotificationEvent::ServerDown | NotificationEvent::LibraryShrank | NotificationEvent::TokenRejected => {
+                Self::Urgent
+            }
         }
     }
 }
 
-impl Message {
-    /// Says this.
-    pub fn of(digest: Digest) -> Self {
-        let Digest { lines, more } = digest;
+impl NotificationMessage {
+    /// Builds the message of a digest.
+    pub fn from_digest(digest: Digest) -> Self {
+        let Digest { lines, omitted: more } = digest;
         let mut said: Vec<String> = lines.iter().map(text_of).collect();
         if more > 0 {
             said.push(if more == 1 { "1 more.".to_owned() } else { format!("{more} more.") });
         }
-        let urgency = |line: &Line| line.fact.event().map_or(Urgency::Notice, Urgency::of);
+        let urgency = |line: &DigestLine| line.fact.notification().map_or(Urgency::Notice, Urgency::from_event);
         let urgency = lines.iter().map(urgency).max().unwrap_or(Urgency::Notice);
-        Self { title: title_of(&lines, more), text: said.join("\n"), urgency, lines, more }
+        Self { title: title_of(&lines, more), text: said.join("\n"), urgency, lines, omitted: more }
     }
 
-    /// For trying out whether messages come through.
+    /// A test message.
     pub fn test() -> Self {
         Self {
             title: "Greenroom: a test".into(),
             text: "Notices of Greenroom come through to here.".into(),
             urgency: Urgency::Good,
             lines: Vec::new(),
-            more: 0,
+            omitted: 0,
         }
     }
 }
 
-fn title_of(lines: &[Line], more: u64) -> String {
-    let are_all = |event: Event| lines.iter().all(|line| line.fact.event() == Some(event));
+fn title_of(lines: &[DigestLine], more: u64) -> String {
+    let are_all = |event: NotificationEvent| lines.iter().all(|line| line.fact.notification() == Some(event));
     match lines {
         [one] => short(one),
-        several if more == 0 && are_all(Event::ServerDown) => format!("{} servers are down", several.len()),
-        several if more == 0 && are_all(Event::ServerUp) => format!("{} servers are back", several.len()),
+        several if more == 0 && are_all(NotificationEvent::ServerDown) => {
+            format!("{} servers are down", several.len())
+        }
+        several if more == 0 && are_all(NotificationEvent::ServerUp) => {
+            format!("{} servers are back", several.len())
+        }
         several => format!("Greenroom: {} things happened", several.len() as u64 + more),
     }
 }
 
-fn short(line: &Line) -> String {
-    if line.is_unsteady {
+fn short(line: &DigestLine) -> String {
+    if line.is_flapping {
         return match &line.fact {
-            Fact::ServerDown { server } | Fact::ServerUp { server, .. } => {
+            SystemEvent::ServerDown { server } | SystemEvent::ServerUp { server, .. } => {
                 format!("{server} goes down again and again")
             }
             fact => match fact.library().or(fact.server()) {
@@ -91,39 +97,41 @@ fn short(line: &Line) -> String {
         };
     }
     match &line.fact {
-        Fact::ServerDown { server } => format!("{server} is down"),
-        Fact::ServerUp { server, after_ms } => format!("{server} is back after {}", span(*after_ms)),
-        Fact::BuildFailed { library, .. } => format!("{library} could not be indexed"),
-        Fact::BuildDone { library } => format!("{library} is indexed"),
-        Fact::LibraryShrank { library, .. } => format!("{library} has lost most of its items"),
-        Fact::TokenRejected { server } => format!("{server} rejects the configured token"),
-        Fact::TokenAccepted { server } => format!("{server} accepts the configured token"),
-        Fact::DiskOff { reason } => format!("The disk is off: {reason}"),
-        Fact::DiskBack => "The disk is back".into(),
+        SystemEvent::ServerDown { server } => format!("{server} is down"),
+        SystemEvent::ServerUp { server, after_ms } => format!("{server} is back after {}", span(*after_ms)),
+        SystemEvent::BuildFailed { library, .. } => format!("{library} could not be indexed"),
+        SystemEvent::BuildDone { library } => format!("{library} is indexed"),
+        SystemEvent::LibraryShrank { library, .. } => format!("{library} has lost most of its items"),
+        SystemEvent::TokenRejected { server } => format!("{server} rejects the configured token"),
+        SystemEvent::TokenAccepted { server } => format!("{server} accepts the configured token"),
+        SystemEvent::DiskOff { reason } => format!("The disk is off: {reason}"),
+        SystemEvent::DiskBack => "The disk is back".into(),
     }
 }
 
-fn text_of(line: &Line) -> String {
+fn text_of(line: &DigestLine) -> String {
     let short = short(line);
-    if line.is_unsteady {
+    if line.is_flapping {
         return format!("{short}. Nothing more is told of it until it has kept still for five minutes.");
     }
     match &line.fact {
-        Fact::ServerDown { .. } => format!("{short}. Apps are answered from what is kept."),
-        Fact::BuildFailed { reason, .. } => format!("{short}: {reason}. What was kept before is kept on."),
-        Fact::LibraryShrank { was, came, is_believed: false, .. } => {
+        SystemEvent::ServerDown { .. } => format!("{short}. Apps are answered from what is kept."),
+        SystemEvent::BuildFailed { reason, .. } => {
+            format!("{short}: {reason}. What was kept before is kept on.")
+        }
+        SystemEvent::LibraryShrank { was, came, is_believed: false, .. } => {
             format!("{short}: it shows {came} where {was} are kept. That is not believed yet.")
         }
-        Fact::LibraryShrank { was, came, is_believed: true, .. } => {
+        SystemEvent::LibraryShrank { was, came, is_believed: true, .. } => {
             format!("{short}: it had {was} and has {came} now.")
         }
-        Fact::TokenRejected { .. } => format!("{short}. Get a new one with: greenroom login."),
-        Fact::DiskOff { .. } => format!("{short}. Answers go on from memory and the server."),
+        SystemEvent::TokenRejected { .. } => format!("{short}. Get a new one with: greenroom login."),
+        SystemEvent::DiskOff { .. } => format!("{short}. Answers go on from memory and the server."),
         _ => format!("{short}."),
     }
 }
 
-/// A span of time as people say it.
+/// A duration in words.
 fn span(ms: u64) -> String {
     match ms / 1000 {
         seconds @ 0..120 => format!("{seconds} s"),

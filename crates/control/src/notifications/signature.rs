@@ -1,13 +1,13 @@
-//! The proof that a message came from here: HMAC-SHA256 over the time and the body, so that neither can be changed and
-//! an old message cannot be sent again.
+//! Signs messages with HMAC-SHA256 over the time and the body, so that neither can be changed and old messages cannot
+//! be replayed.
 
 use greenroom_dialect::credential::Secret;
 use ring::hmac;
 
-/// The header that carries it.
+/// The signature header.
 pub const HEADER: &str = "greenroom-signature";
 
-/// What the header says: `t=` seconds since 1970, `v1=` the code over `t`, a dot and the body, in hexadecimal.
+/// The header's value: `t=` seconds since 1970, `v1=` the HMAC over `t`, a dot and the body, in hexadecimal.
 pub fn sign(secret: &Secret, now_s: u64, body: &[u8]) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
     let mut signed = hmac::Context::with_key(&key);

@@ -1,4 +1,4 @@
-//! One who is told: its queue, its task, its attempts.
+//! One notification target: its queue, its task, its delivery attempts.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,46 +10,46 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::delivery::{self, Next, Refusal};
-use super::message::Message;
-use super::{Notices, Sent, signature, template};
-use crate::notifications::digest::{Grouping, Wants};
-use greenroom_origin::fact::Fact;
-use greenroom_origin::probe_client::{Enquirer, Trust};
+use super::delivery::{self, DeliveryAction, DeliveryError};
+use super::message::NotificationMessage;
+use super::{NotificationStats, Notifier, signature, template};
+use crate::notifications::digest::{DigestBuilder, NotificationSubscription};
+use greenroom_origin::probe_client::{ProbeClient, ProbeTrust};
+use greenroom_origin::system_event::SystemEvent;
 
-/// Facts that may wait until the task of a target hears them.
+/// Queue length: max events waiting for the target's task.
 const MAX_WAITING: usize = 256;
-/// How long one attempt may take, and how much of an answer is read.
+/// Limits of one attempt: duration and response size.
 const PATIENCE: Duration = Duration::from_secs(15);
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
-/// How long the last message may take when the process ends.
+/// Time limit of the last message at shutdown.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
-/// One who is told.
+/// One notification target.
 #[derive(Debug)]
-pub(super) struct Target {
-    settings: greenroom_config::Notice,
+pub(super) struct NotificationSender {
+    settings: greenroom_config::NotificationTargetSettings,
     clock: Clock,
-    enquirer: Enquirer,
-    facts: mpsc::Sender<Fact>,
-    heard: Mutex<Option<mpsc::Receiver<Fact>>>,
-    /// Held by whoever tries it out.
+    probe_client: ProbeClient,
+    facts: mpsc::Sender<SystemEvent>,
+    fact_receiver: Mutex<Option<mpsc::Receiver<SystemEvent>>>,
+    /// Held while a test message is sent.
     trying: tokio::sync::Mutex<()>,
     delivered: AtomicU64,
     failed: AtomicU64,
     dropped: AtomicU64,
 }
 
-impl Target {
-    pub(super) fn new(settings: greenroom_config::Notice, clock: Clock) -> Self {
+impl NotificationSender {
+    pub(super) fn new(settings: greenroom_config::NotificationTargetSettings, clock: Clock) -> Self {
         let (facts, heard) = mpsc::channel(MAX_WAITING);
-        let enquirer = Enquirer::new(Trust::system(), clock.clone(), PATIENCE, MAX_ANSWER_BYTES);
+        let enquirer = ProbeClient::new(ProbeTrust::system(), clock.clone(), PATIENCE, MAX_ANSWER_BYTES);
         Self {
             settings,
             clock,
-            enquirer,
+            probe_client: enquirer,
             facts,
-            heard: Mutex::new(Some(heard)),
+            fact_receiver: Mutex::new(Some(heard)),
             trying: tokio::sync::Mutex::default(),
             delivered: AtomicU64::new(0),
             failed: AtomicU64::new(0),
@@ -61,14 +61,14 @@ impl Target {
         &self.settings.name
     }
 
-    pub(super) fn hear(&self, fact: Fact) {
+    pub(super) fn enqueue(&self, fact: SystemEvent) {
         if self.facts.try_send(fact).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    pub(super) fn sent(&self) -> Sent {
-        Sent {
+    pub(super) fn stats(&self) -> NotificationStats {
+        NotificationStats {
             target: self.name().to_owned(),
             delivered: self.delivered.load(Ordering::Relaxed),
             failed: self.failed.load(Ordering::Relaxed),
@@ -76,10 +76,10 @@ impl Target {
         }
     }
 
-    /// Sends what it hears, grouped, until the process ends.
-    pub(super) async fn keep(self: Arc<Self>, notices: Arc<Notices>, stop: CancellationToken) {
-        let Some(mut heard) = self.heard.lock().take() else { return };
-        let mut grouping = Grouping::new(Wants {
+    /// Sends queued events, grouped, until the process stops.
+    pub(super) async fn run(self: Arc<Self>, notices: Arc<Notifier>, stop: CancellationToken) {
+        let Some(mut heard) = self.fact_receiver.lock().take() else { return };
+        let mut grouping = DigestBuilder::new(NotificationSubscription {
             events: self.settings.events.clone(),
             window_ms: u64::try_from(self.settings.window.as_millis()).unwrap_or(u64::MAX),
             max_messages: self.settings.max_messages,
@@ -88,22 +88,23 @@ impl Target {
         while unsent.is_none() {
             tokio::select! {
                 () = stop.cancelled() => break,
-                Some(fact) = heard.recv() => grouping.note(fact, self.clock.now_ms()),
+                Some(fact) = heard.recv() => grouping.record(fact, self.clock.now_ms()),
                 () = self.wait_until(grouping.due_ms()) => {
-                    if let Some(digest) = grouping.take(self.clock.now_ms()) {
-                        let message = Message::of(digest);
+                    if let Some(digest) = grouping.drain(self.clock.now_ms()) {
+                        let message = NotificationMessage::from_digest(digest);
                         tokio::select! {
                             () = stop.cancelled() => unsent = Some(message),
-                            is_delivered = self.deliver(&message) => notices.note(self.name(), is_delivered),
+                            is_delivered = self.deliver(&message) => notices.record_delivery(self.name(), is_delivered),
                         }
                     }
                 }
             }
         }
         while let Ok(fact) = heard.try_recv() {
-            grouping.note(fact, self.clock.now_ms());
+            grouping.record(fact, self.clock.now_ms());
         }
-        let last = unsent.into_iter().chain(grouping.take_all(self.clock.now_ms()).map(Message::of));
+        let last =
+            unsent.into_iter().chain(grouping.drain_all(self.clock.now_ms()).map(NotificationMessage::from_digest));
         let last_words = async {
             for message in last {
                 let is_delivered = self.attempt(&message).await.is_ok();
@@ -119,20 +120,16 @@ impl Target {
         self.clock.sleep(Duration::from_millis(wait_ms)).await;
     }
 
-    /// Sends a message, again and again if that may help. Returns whether it was taken.
-    async fn deliver(&self, message: &Message) -> bool {
+    /// Delivers a message with retries. Returns true if it was accepted.
+    async fn deliver(&self, message: &NotificationMessage) -> bool {
         for attempts in 1.. {
             let outcome = self.attempt(message).await;
-            match delivery::next(&outcome, attempts) {
-                Next::Done => break,
-                Next::Again(pause) => self.clock.sleep(pause).await,
-                Next::GiveUp => {
+            match delivery::next_action(&outcome, attempts) {
+                DeliveryAction::Done => break,
+                DeliveryAction::Retry(pause) => self.clock.sleep(pause).await,
+                DeliveryAction::GiveUp => {
                     if let Err((refusal, _)) = outcome {
-                        tracing::warn!(
-                            target_name = self.name(),
-                            attempts,
-                            "a notice was given up: {refusal}"
-                        );
+                        tracing::warn!(target_name = self.name(), attempts, "a notice was given up: {refusal}");
                     }
                     self.count(false);
                     return false;
@@ -144,10 +141,10 @@ impl Target {
         true
     }
 
-    /// Sends a message for trying out, once.
-    pub(super) async fn try_out(&self) -> Result<(), Refusal> {
-        let _alone = self.trying.try_lock().map_err(|_| Refusal::Busy)?;
-        let outcome = self.attempt(&Message::test()).await;
+    /// Sends a test message once.
+    pub(super) async fn send_test(&self) -> Result<(), DeliveryError> {
+        let _alone = self.trying.try_lock().map_err(|_| DeliveryError::Busy)?;
+        let outcome = self.attempt(&NotificationMessage::test()).await;
         self.count(outcome.is_ok());
         outcome.map_err(|(refusal, _)| refusal)
     }
@@ -157,23 +154,22 @@ impl Target {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    async fn attempt(&self, message: &Message) -> Result<(), (Refusal, Option<Duration>)> {
+    async fn attempt(&self, message: &NotificationMessage) -> Result<(), (DeliveryError, Option<Duration>)> {
         let settings = &self.settings;
         let now_ms = self.clock.now_ms();
-        let letter = template::write(settings.template, message, now_ms, settings.token.as_ref());
+        let letter = template::render(settings.template, message, now_ms, settings.token.as_ref());
         let mut request = Request::new(letter.body);
         *request.method_mut() = Method::POST;
         *request.uri_mut() = settings.address.target.expose().parse().unwrap_or_default();
         request.headers_mut().extend(letter.headers);
-        let signed =
-            settings.secret.as_ref().map(|secret| signature::sign(secret, now_ms / 1000, request.body()));
+        let signed = settings.secret.as_ref().map(|secret| signature::sign(secret, now_ms / 1000, request.body()));
         if let Some(Ok(said)) = signed.map(HeaderValue::try_from) {
             request.headers_mut().insert(signature::HEADER, said);
         }
-        let answer = self.enquirer.ask(&settings.address.place, request).await;
+        let answer = self.probe_client.send(&settings.address.endpoint, request).await;
         match answer {
-            Ok(heard) => delivery::judge(Ok(&heard), now_ms),
-            Err(silence) => delivery::judge(Err(silence), now_ms),
+            Ok(heard) => delivery::check_response(Ok(&heard), now_ms),
+            Err(silence) => delivery::check_response(Err(silence), now_ms),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The forms in which services take a message. Field names are theirs.
+//! Message formats of the supported services. Field names are theirs.
 
 use bytes::Bytes;
 use greenroom_dialect::credential::Secret;
@@ -6,37 +6,42 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use serde::Serialize;
 use serde_json::json;
 
-use super::message::{Message, Urgency};
-use crate::notifications::digest::Line;
-pub use greenroom_config::{Event, Template};
+use super::message::{NotificationMessage, Urgency};
+use crate::notifications::digest::DigestLine;
+pub use greenroom_config::{NotificationEvent, NotificationTemplate};
 
-/// What is sent: headers and body.
+/// An HTTP request: headers and body.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Letter {
-    /// Beside those of every request.
+pub struct HttpMessage {
+    /// Additional to those of every request.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// The body.
     pub body: Bytes,
 }
 
-/// One thing that happened, as programs read it.
+/// One event, for programs.
 #[derive(Serialize)]
-struct Happened<'a> {
-    event: Event,
+struct EventPayload<'a> {
+    event: NotificationEvent,
     at_ms: u64,
     server: Option<&'a str>,
     library: Option<&'a str>,
     unsteady: bool,
 }
 
-/// Writes a message in this form.
-pub fn write(template: Template, message: &Message, now_ms: u64, token: Option<&Secret>) -> Letter {
+/// Renders a message in this format.
+pub fn render(
+    template: NotificationTemplate,
+    message: &NotificationMessage,
+    now_ms: u64,
+    token: Option<&Secret>,
+) -> HttpMessage {
     let mut letter = match template {
-        Template::Ntfy => ntfy(message),
-        Template::Gotify => of_json(&gotify(message)),
-        Template::Discord => of_json(&discord(message)),
-        Template::Apprise => of_json(&apprise(message)),
-        Template::Json => of_json(&own(message, now_ms)),
+        NotificationTemplate::Ntfy => ntfy(message),
+        NotificationTemplate::Gotify => json_message(&gotify(message)),
+        NotificationTemplate::Discord => json_message(&discord(message)),
+        NotificationTemplate::Apprise => json_message(&apprise(message)),
+        NotificationTemplate::Json => json_message(&own(message, now_ms)),
     };
     if let Some((name, value)) = token.and_then(|token| proof(template, token)) {
         letter.headers.push((name, value));
@@ -44,10 +49,10 @@ pub fn write(template: Template, message: &Message, now_ms: u64, token: Option<&
     letter
 }
 
-/// The header that shows the token.
-fn proof(template: Template, token: &Secret) -> Option<(HeaderName, HeaderValue)> {
+/// The header that carries the token.
+fn proof(template: NotificationTemplate, token: &Secret) -> Option<(HeaderName, HeaderValue)> {
     let (name, said) = match template {
-        Template::Gotify => (HeaderName::from_static("x-gotify-key"), token.expose().to_owned()),
+        NotificationTemplate::Gotify => (HeaderName::from_static("x-gotify-key"), token.expose().to_owned()),
         _ => (AUTHORIZATION, format!("Bearer {}", token.expose())),
     };
     let mut value = HeaderValue::try_from(said).ok()?;
@@ -55,18 +60,18 @@ fn proof(template: Template, token: &Secret) -> Option<(HeaderName, HeaderValue)
     Some((name, value))
 }
 
-fn of_json(body: &serde_json::Value) -> Letter {
+fn json_message(body: &serde_json::Value) -> HttpMessage {
     let headers = vec![(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
-    Letter { headers, body: Bytes::from(body.to_string()) }
+    HttpMessage { headers, body: Bytes::from(body.to_string()) }
 }
 
-fn ntfy(message: &Message) -> Letter {
+fn ntfy(message: &NotificationMessage) -> HttpMessage {
     let (priority, tags) = match message.urgency {
         Urgency::Good => ("default", "white_check_mark"),
         Urgency::Notice => ("default", "warning"),
         Urgency::Urgent => ("high", "rotating_light"),
     };
-    // Titles are made of names that the configuration allows and of our own words: they are ASCII.
+    // Titles consist of names that the configuration allows and of our own words: they are ASCII.
     let title = HeaderValue::try_from(message.title.as_str());
     let headers = vec![
         (CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8")),
@@ -74,10 +79,10 @@ fn ntfy(message: &Message) -> Letter {
         (HeaderName::from_static("priority"), HeaderValue::from_static(priority)),
         (HeaderName::from_static("tags"), HeaderValue::from_static(tags)),
     ];
-    Letter { headers, body: Bytes::from(message.text.clone()) }
+    HttpMessage { headers, body: Bytes::from(message.text.clone()) }
 }
 
-fn gotify(message: &Message) -> serde_json::Value {
+fn gotify(message: &NotificationMessage) -> serde_json::Value {
     let priority = match message.urgency {
         Urgency::Good => 2,
         Urgency::Notice => 5,
@@ -86,7 +91,7 @@ fn gotify(message: &Message) -> serde_json::Value {
     json!({"title": message.title, "message": message.text, "priority": priority})
 }
 
-fn discord(message: &Message) -> serde_json::Value {
+fn discord(message: &NotificationMessage) -> serde_json::Value {
     let colour = match message.urgency {
         Urgency::Good => 0x2e_9e_5b,
         Urgency::Notice => 0xd9_9a_1c,
@@ -99,7 +104,7 @@ fn discord(message: &Message) -> serde_json::Value {
     })
 }
 
-fn apprise(message: &Message) -> serde_json::Value {
+fn apprise(message: &NotificationMessage) -> serde_json::Value {
     let kind = match message.urgency {
         Urgency::Good => "success",
         Urgency::Notice => "warning",
@@ -108,14 +113,14 @@ fn apprise(message: &Message) -> serde_json::Value {
     json!({"title": message.title, "body": message.text, "type": kind, "format": "text"})
 }
 
-fn own(message: &Message, now_ms: u64) -> serde_json::Value {
-    let happened = |line: &Line| {
-        Some(serde_json::to_value(Happened {
-            event: line.fact.event()?,
+fn own(message: &NotificationMessage, now_ms: u64) -> serde_json::Value {
+    let happened = |line: &DigestLine| {
+        Some(serde_json::to_value(EventPayload {
+            event: line.fact.notification()?,
             at_ms: line.at_ms,
             server: line.fact.server(),
             library: line.fact.library(),
-            unsteady: line.is_unsteady,
+            unsteady: line.is_flapping,
         }))
     };
     let events: Vec<_> = message.lines.iter().filter_map(happened).filter_map(Result::ok).collect();
@@ -126,6 +131,6 @@ fn own(message: &Message, now_ms: u64) -> serde_json::Value {
         "text": message.text,
         "urgency": message.urgency,
         "events": events,
-        "more": message.more,
+        "more": message.omitted,
     })
 }

@@ -1,94 +1,94 @@
-//! What is told when, at any time we like; and what each service gets.
+//! Which notifications are sent when, with time as an argument; and what each service receives.
 
-use super::message::{Message, Urgency};
-use super::template::{Letter, Template};
-use crate::notifications::digest::{CALM_MS, Digest, Grouping, MAX_LINES, SPAN_MS, Wants};
-use greenroom_config::Event;
+use super::message::{NotificationMessage, Urgency};
+use super::template::{HttpMessage, NotificationTemplate};
+use crate::notifications::digest::{CALM_MS, Digest, DigestBuilder, MAX_LINES, NotificationSubscription, SPAN_MS};
+use greenroom_config::NotificationEvent;
 use greenroom_dialect::credential::Secret;
-use greenroom_origin::fact::Fact;
+use greenroom_origin::system_event::SystemEvent;
 use serde_json::{Value, json};
 
 const WINDOW_MS: u64 = 30_000;
 
-fn grouping(max_messages: usize) -> Grouping {
-    Grouping::new(Wants { events: Event::EVERY.into(), window_ms: WINDOW_MS, max_messages })
+fn grouping(max_messages: usize) -> DigestBuilder {
+    DigestBuilder::new(NotificationSubscription {
+        events: NotificationEvent::EVERY.into(),
+        window_ms: WINDOW_MS,
+        max_messages,
+    })
 }
 
-fn down(server: &str) -> Fact {
-    Fact::ServerDown { server: server.into() }
+fn down(server: &str) -> SystemEvent {
+    SystemEvent::ServerDown { server: server.into() }
 }
 
-fn up(server: &str) -> Fact {
-    Fact::ServerUp { server: server.into(), after_ms: 12_000 }
+fn up(server: &str) -> SystemEvent {
+    SystemEvent::ServerUp { server: server.into(), after_ms: 12_000 }
 }
 
-fn failed(library: &str) -> Fact {
-    Fact::BuildFailed { library: library.into(), reason: "it was not done within 180 minutes".into() }
+fn failed(library: &str) -> SystemEvent {
+    SystemEvent::BuildFailed { library: library.into(), reason: "it was not done within 180 minutes".into() }
 }
 
-fn done(library: &str) -> Fact {
-    Fact::BuildDone { library: library.into() }
+fn done(library: &str) -> SystemEvent {
+    SystemEvent::BuildDone { library: library.into() }
 }
 
-fn facts(digest: Option<Digest>) -> Vec<Fact> {
+fn facts(digest: Option<Digest>) -> Vec<SystemEvent> {
     digest.map(|digest| digest.lines.into_iter().map(|line| line.fact).collect()).unwrap_or_default()
 }
 
-/// What is told when it is next due, and when that is.
-fn next(grouping: &mut Grouping) -> Option<(u64, Vec<Fact>)> {
+/// The next digest's events and its due time.
+fn next(grouping: &mut DigestBuilder) -> Option<(u64, Vec<SystemEvent>)> {
     let due_ms = grouping.due_ms()?;
-    Some((due_ms, facts(grouping.take(due_ms))))
+    Some((due_ms, facts(grouping.drain(due_ms))))
 }
 
 #[test]
 fn what_happens_within_the_window_is_told_together() {
     let mut grouping = grouping(6);
-    grouping.note(down("home"), 1_000);
-    grouping.note(down("attic"), 20_000);
-    grouping.note(Fact::DiskOff { reason: "full".into() }, 30_999);
-    assert_eq!(grouping.take(30_999), None, "the window is open");
+    grouping.record(down("home"), 1_000);
+    grouping.record(down("attic"), 20_000);
+    grouping.record(SystemEvent::DiskOff { reason: "full".into() }, 30_999);
+    assert_eq!(grouping.drain(30_999), None, "the window is open");
     let told = next(&mut grouping).expect("it is due");
     assert_eq!(told.0, 31_000);
     assert_eq!(told.1.len(), 3);
     assert_eq!(grouping.due_ms(), None);
-    grouping.note(down("den"), 40_000);
-    assert_eq!(
-        next(&mut grouping),
-        Some((70_000, vec![down("den")])),
-        "the next one opens a window of its own"
-    );
+    grouping.record(down("den"), 40_000);
+    assert_eq!(next(&mut grouping), Some((70_000, vec![down("den")])), "the next one opens a window of its own");
 }
 
 #[test]
 fn nothing_is_told_twice() {
     let mut grouping = grouping(60);
-    grouping.note(failed("home:3"), 0);
+    grouping.record(failed("home:3"), 0);
     assert_eq!(next(&mut grouping), Some((WINDOW_MS, vec![failed("home:3")])));
     for minute in 1..100 {
-        grouping.note(failed("home:3"), minute * 60_000);
+        grouping.record(failed("home:3"), minute * 60_000);
     }
     assert_eq!(grouping.due_ms(), None, "it fails on");
-    grouping.note(done("home:3"), 7_000_000);
+    grouping.record(done("home:3"), 7_000_000);
     assert_eq!(grouping.due_ms(), None, "that it is done is not told");
-    grouping.note(failed("home:3"), 8_000_000);
-    assert_eq!(facts(grouping.take(8_030_000)), [failed("home:3")], "it had been well meanwhile");
+    grouping.record(failed("home:3"), 8_000_000);
+    assert_eq!(facts(grouping.drain(8_030_000)), [failed("home:3")], "it had been well meanwhile");
 }
 
 #[test]
 fn what_went_and_came_back_within_the_window_is_one_line() {
     let mut grouping = grouping(6);
-    grouping.note(down("home"), 0);
-    grouping.note(up("home"), 12_000);
+    grouping.record(down("home"), 0);
+    grouping.record(up("home"), 12_000);
     assert_eq!(next(&mut grouping), Some((WINDOW_MS, vec![up("home")])));
 }
 
 #[test]
 fn what_came_back_and_went_again_within_the_window_stands_as_it_was_told() {
     let mut grouping = grouping(6);
-    grouping.note(down("home"), 0);
+    grouping.record(down("home"), 0);
     assert_eq!(next(&mut grouping), Some((WINDOW_MS, vec![down("home")])));
-    grouping.note(up("home"), 100_000);
-    grouping.note(down("home"), 101_000);
+    grouping.record(up("home"), 100_000);
+    grouping.record(down("home"), 101_000);
     assert_eq!(next(&mut grouping), Some((130_000, vec![])));
     assert_eq!(grouping.due_ms(), None);
 }
@@ -96,7 +96,7 @@ fn what_came_back_and_went_again_within_the_window_stands_as_it_was_told() {
 #[test]
 fn a_server_that_was_down_before_this_process_began_is_told_to_be_back() {
     let mut grouping = grouping(6);
-    grouping.note(up("home"), 0);
+    grouping.record(up("home"), 0);
     assert_eq!(next(&mut grouping), Some((WINDOW_MS, vec![up("home")])));
 }
 
@@ -106,20 +106,20 @@ fn a_server_that_goes_again_and_again_is_called_so_once_and_then_held_down() {
     let mut told = Vec::new();
     for round in 0..40_u64 {
         let at_ms = round * 45_000;
-        grouping.note(if round % 2 == 0 { down("home") } else { up("home") }, at_ms);
-        told.extend(grouping.take(at_ms + WINDOW_MS));
+        grouping.record(if round % 2 == 0 { down("home") } else { up("home") }, at_ms);
+        told.extend(grouping.drain(at_ms + WINDOW_MS));
     }
     assert_eq!(told.len(), 5, "four turns, and that it goes on: {told:?}");
-    assert!(told[4].lines[0].is_unsteady);
+    assert!(told[4].lines[0].is_flapping);
     let last_ms = 39 * 45_000;
     assert_eq!(grouping.due_ms(), Some(last_ms + CALM_MS));
     assert_eq!(
-        facts(grouping.take(last_ms + CALM_MS)),
+        facts(grouping.drain(last_ms + CALM_MS)),
         [up("home")],
         "it was told to be down when it was called unsteady"
     );
     assert_eq!(grouping.due_ms(), None);
-    grouping.note(down("home"), last_ms + CALM_MS + 1);
+    grouping.record(down("home"), last_ms + CALM_MS + 1);
     assert_eq!(next(&mut grouping).expect("it is told again").1, [down("home")]);
 }
 
@@ -128,32 +128,32 @@ fn beyond_the_limit_everything_waits_and_is_told_as_one() {
     let mut grouping = grouping(3);
     for number in 0..3_u64 {
         let at_ms = number * 40_000;
-        grouping.note(failed(&format!("home:{number}")), at_ms);
-        assert!(grouping.take(at_ms + WINDOW_MS).is_some());
+        grouping.record(failed(&format!("home:{number}")), at_ms);
+        assert!(grouping.drain(at_ms + WINDOW_MS).is_some());
     }
     for number in 3..40_u64 {
-        grouping.note(failed(&format!("home:{number}")), 150_000 + number);
-        assert_eq!(grouping.take(150_000 + number + WINDOW_MS), None);
+        grouping.record(failed(&format!("home:{number}")), 150_000 + number);
+        assert_eq!(grouping.drain(150_000 + number + WINDOW_MS), None);
     }
     let due_ms = grouping.due_ms().expect("later");
     assert_eq!(due_ms, WINDOW_MS + SPAN_MS, "when the first message is ten minutes old");
-    let digest = grouping.take(due_ms).expect("it is due");
-    assert_eq!((digest.lines.len(), digest.more), (MAX_LINES, 27));
-    let message = Message::of(digest);
+    let digest = grouping.drain(due_ms).expect("it is due");
+    assert_eq!((digest.lines.len(), digest.omitted), (MAX_LINES, 27));
+    let message = NotificationMessage::from_digest(digest);
     assert!(message.text.ends_with("\n27 more."), "{}", message.text);
     assert_eq!(message.title, "Greenroom: 37 things happened");
 }
 
 #[test]
 fn only_what_is_wanted_is_told_and_the_rest_is_still_known() {
-    let events = [Event::ServerDown].into();
-    let mut grouping = Grouping::new(Wants { events, window_ms: 0, max_messages: 60 });
-    grouping.note(failed("home:3"), 0);
+    let events = [NotificationEvent::ServerDown].into();
+    let mut grouping = DigestBuilder::new(NotificationSubscription { events, window_ms: 0, max_messages: 60 });
+    grouping.record(failed("home:3"), 0);
     assert_eq!(grouping.due_ms(), None);
     for at_ms in [0, 1_000_000, 2_000_000] {
-        grouping.note(down("home"), at_ms);
+        grouping.record(down("home"), at_ms);
         assert_eq!(next(&mut grouping), Some((at_ms, vec![down("home")])));
-        grouping.note(up("home"), at_ms + 1);
+        grouping.record(up("home"), at_ms + 1);
         assert_eq!(grouping.due_ms(), None);
     }
 }
@@ -161,35 +161,34 @@ fn only_what_is_wanted_is_told_and_the_rest_is_still_known() {
 #[test]
 fn at_the_end_nothing_waits_any_longer() {
     let mut grouping = grouping(1);
-    grouping.note(down("home"), 0);
-    assert_eq!(facts(grouping.take_all(1)), [down("home")]);
-    grouping.note(down("attic"), 2);
-    assert_eq!(facts(grouping.take_all(3)), [down("attic")], "the limit does not count either");
-    assert_eq!(grouping.take_all(4), None);
+    grouping.record(down("home"), 0);
+    assert_eq!(facts(grouping.drain_all(1)), [down("home")]);
+    grouping.record(down("attic"), 2);
+    assert_eq!(facts(grouping.drain_all(3)), [down("attic")], "the limit does not count either");
+    assert_eq!(grouping.drain_all(4), None);
 }
 
 #[test]
 fn a_library_is_told_to_be_doubted_and_then_to_have_shrunk() {
-    let shrank =
-        |is_believed| Fact::LibraryShrank { library: "home:3".into(), was: 100, came: 3, is_believed };
+    let shrank = |is_believed| SystemEvent::LibraryShrank { library: "home:3".into(), was: 100, came: 3, is_believed };
     let mut grouping = grouping(6);
-    grouping.note(shrank(false), 0);
+    grouping.record(shrank(false), 0);
     assert_eq!(next(&mut grouping).expect("it is told").1, [shrank(false)]);
-    grouping.note(shrank(false), 200_000);
+    grouping.record(shrank(false), 200_000);
     assert_eq!(grouping.due_ms(), None);
-    grouping.note(shrank(true), 400_000);
-    grouping.note(done("home:3"), 400_001);
+    grouping.record(shrank(true), 400_000);
+    grouping.record(done("home:3"), 400_001);
     assert_eq!(next(&mut grouping).expect("it is told").1, [shrank(true)]);
-    grouping.note(shrank(false), 900_000);
+    grouping.record(shrank(false), 900_000);
     assert_eq!(next(&mut grouping).expect("it is told").1, [shrank(false)]);
 }
 
-fn message(facts: &[Fact]) -> Message {
+fn message(facts: &[SystemEvent]) -> NotificationMessage {
     let mut grouping = grouping(6);
     for (at_ms, fact) in (1_700_000_000_000..).zip(facts) {
-        grouping.note(fact.clone(), at_ms);
+        grouping.record(fact.clone(), at_ms);
     }
-    Message::of(grouping.take_all(1_700_000_030_000).expect("there is something"))
+    NotificationMessage::from_digest(grouping.drain_all(1_700_000_030_000).expect("there is something"))
 }
 
 #[test]
@@ -200,11 +199,11 @@ fn a_message_says_what_it_is_about_in_its_title() {
         (vec![up("home")], "home is back after 12 s", Urgency::Good),
         (vec![failed("home:3")], "home:3 could not be indexed", Urgency::Notice),
         (
-            vec![Fact::TokenRejected { server: "home".into() }],
+            vec![SystemEvent::TokenRejected { server: "home".into() }],
             "home rejects the configured token",
             Urgency::Urgent,
         ),
-        (vec![Fact::DiskOff { reason: "full".into() }], "The disk is off: full", Urgency::Notice),
+        (vec![SystemEvent::DiskOff { reason: "full".into() }], "The disk is off: full", Urgency::Notice),
         (vec![failed("home:3"), down("attic")], "Greenroom: 2 things happened", Urgency::Urgent),
     ] {
         let message = message(&facts);
@@ -214,18 +213,14 @@ fn a_message_says_what_it_is_about_in_its_title() {
     }
 }
 
-fn written(template: Template) -> (Letter, Value) {
-    let letter = super::template::write(
-        template,
-        &message(&[down("home")]),
-        1_700_000_030_000,
-        Some(&Secret::new("T0ken")),
-    );
+fn written(template: NotificationTemplate) -> (HttpMessage, Value) {
+    let letter =
+        super::template::render(template, &message(&[down("home")]), 1_700_000_030_000, Some(&Secret::new("T0ken")));
     let json = serde_json::from_slice(&letter.body).unwrap_or(Value::Null);
     (letter, json)
 }
 
-fn header<'a>(letter: &'a Letter, name: &str) -> &'a str {
+fn header<'a>(letter: &'a HttpMessage, name: &str) -> &'a str {
     let found = letter.headers.iter().find(|(header, _)| header.as_str() == name);
     found.map_or("", |(_, value)| value.to_str().expect("text"))
 }
@@ -234,7 +229,7 @@ const TEXT: &str = "home is down. Apps are answered from what is kept.";
 
 #[test]
 fn ntfy_takes_the_text_as_body_and_the_rest_as_headers() {
-    let (letter, _) = written(Template::Ntfy);
+    let (letter, _) = written(NotificationTemplate::Ntfy);
     assert_eq!(letter.body, TEXT);
     assert_eq!(header(&letter, "title"), "home is down");
     assert_eq!(header(&letter, "priority"), "high");
@@ -244,7 +239,7 @@ fn ntfy_takes_the_text_as_body_and_the_rest_as_headers() {
 
 #[test]
 fn gotify_takes_title_message_and_priority() {
-    let (letter, json) = written(Template::Gotify);
+    let (letter, json) = written(NotificationTemplate::Gotify);
     assert_eq!(json, json!({"title": "home is down", "message": TEXT, "priority": 8}));
     assert_eq!(header(&letter, "x-gotify-key"), "T0ken");
     assert_eq!(header(&letter, "authorization"), "");
@@ -252,7 +247,7 @@ fn gotify_takes_title_message_and_priority() {
 
 #[test]
 fn discord_takes_an_embed_and_mentions_nobody() {
-    let (_, json) = written(Template::Discord);
+    let (_, json) = written(NotificationTemplate::Discord);
     let embed = json!({"title": "home is down", "description": TEXT, "color": 0xc9_36_2c});
     let whole = json!({"username": "Greenroom", "embeds": [embed], "allowed_mentions": {"parse": []}});
     assert_eq!(json, whole);
@@ -260,13 +255,13 @@ fn discord_takes_an_embed_and_mentions_nobody() {
 
 #[test]
 fn apprise_takes_title_body_and_type() {
-    let (_, json) = written(Template::Apprise);
+    let (_, json) = written(NotificationTemplate::Apprise);
     assert_eq!(json, json!({"title": "home is down", "body": TEXT, "type": "failure", "format": "text"}));
 }
 
 #[test]
 fn programs_get_everything_that_is_known() {
-    let (letter, json) = written(Template::Json);
+    let (letter, json) = written(NotificationTemplate::Json);
     assert_eq!(header(&letter, "content-type"), "application/json");
     let event = json!({
         "event": "server-down", "at_ms": 1_700_000_000_000_u64, "server": "home", "library": null, "unsteady": false
@@ -283,13 +278,9 @@ fn programs_get_everything_that_is_known() {
 #[test]
 fn a_message_at_its_longest_fits_what_services_take() {
     let long = "x".repeat(40);
-    let many: Vec<Fact> = (0..100).map(|number| failed(&format!("{long}:{number}{long}"))).collect();
+    let many: Vec<SystemEvent> = (0..100).map(|number| failed(&format!("{long}:{number}{long}"))).collect();
     let message = message(&many);
-    assert!(
-        message.text.len() < 3_500,
-        "an embed may have 4096 letters, a topic 4096 bytes: {}",
-        message.text.len()
-    );
+    assert!(message.text.len() < 3_500, "an embed may have 4096 letters, a topic 4096 bytes: {}", message.text.len());
     assert!(message.title.len() < 250);
 }
 
@@ -307,14 +298,14 @@ async fn answer(listener: &tokio::net::TcpListener, status: &str) {
 async fn what_came_of_trying_it_out_raises_and_lowers_the_warning() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("it has one");
-    let mut tree = greenroom_config::Tree::default();
+    let mut tree = greenroom_config::ConfigSource::default();
     let server = "[[server]]\nname = \"home\"\nkind = \"plex\"\nurl = \"http://127.0.0.1:9\"\n";
     tree.add_toml("g.toml", &format!("{server}[[notice]]\nname = \"phone\"\nurl = \"http://{address}/\"\n"));
     let settings = greenroom_config::Settings::read(tree).expect("it is valid");
     let warnings = std::sync::Arc::new(greenroom_state::warnings::Warnings::default());
     let clock = greenroom_cache::Clock::system();
-    let notices = super::Notices::new(settings.notices, &clock, &warnings);
-    let said = || warnings.holding().iter().map(greenroom_state::warnings::Warning::name).collect::<Vec<_>>();
+    let notices = super::Notifier::new(settings.notification_targets, &clock, &warnings);
+    let said = || warnings.active().iter().map(greenroom_state::warnings::Warning::name).collect::<Vec<_>>();
     let ((), tried) = tokio::join!(answer(&listener, "403 Forbidden"), notices.test(Some("phone")));
     assert!(tried.expect("there is one")[0].1.is_err());
     assert_eq!(said(), ["notice-undelivered/phone"]);

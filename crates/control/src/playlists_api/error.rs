@@ -1,27 +1,27 @@
-//! What is wrong with a wish, and with which status that is said.
+//! Errors of playlist requests and their statuses.
 
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 
 use crate::error::{Problem, ProblemBody};
-use greenroom_sync::playlists::report::Failure;
+use greenroom_sync::playlists::report::PlaylistFailure;
 
-/// Something is wrong with a wish; unlike a [`Problem`] it says what, in words made from the wish.
-pub(crate) enum Refusal {
-    /// It is what is wrong with other requests too.
+/// A failed playlist request; unlike a [`Problem`], its text is made from the request.
+pub(crate) enum PlaylistApiError {
+    /// A problem that other requests have too.
     Problem(Problem),
-    /// It is told so; with the run that it is about.
-    Told(StatusCode, Failure, Option<String>),
+    /// Status and failure, with the run concerned.
+    Failed(StatusCode, PlaylistFailure, Option<String>),
 }
 
-impl From<Problem> for Refusal {
+impl From<Problem> for PlaylistApiError {
     fn from(problem: Problem) -> Self {
         Self::Problem(problem)
     }
 }
 
-impl From<Failure> for Refusal {
-    fn from(failure: Failure) -> Self {
+impl From<PlaylistFailure> for PlaylistApiError {
+    fn from(failure: PlaylistFailure) -> Self {
         let status = match failure.code.as_str() {
             "unknown-server" | "unknown-account" | "unknown-library" | "no-playlist" => StatusCode::NOT_FOUND,
             "library-not-built" | "library-off" | "no-token" | "already-running" | "several-playlists" => {
@@ -33,15 +33,15 @@ impl From<Failure> for Refusal {
             "unreadable" | "no-rows" => StatusCode::UNPROCESSABLE_ENTITY,
             _ => StatusCode::BAD_GATEWAY,
         };
-        Self::Told(status, failure, None)
+        Self::Failed(status, failure, None)
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for PlaylistApiError {
     fn into_response(self) -> Response {
         let (status, failure, run) = match self {
             Self::Problem(problem) => return problem.into_response(),
-            Self::Told(status, failure, run) => (status, failure, run),
+            Self::Failed(status, failure, run) => (status, failure, run),
         };
         let title = status.canonical_reason().unwrap_or("Refused");
         let mut problem = ProblemBody::new(status, &failure.code, title, &failure.message);

@@ -1,58 +1,58 @@
-//! Memory and disk that are too small.
+//! Recommendations on memory and disk that are too small.
 
 use std::path::{Path, PathBuf};
 
-use greenroom_cache::Stats;
+use greenroom_cache::CacheStats;
 
-use super::window::Lately;
-use greenroom_state::warnings::{Action, Warning};
+use super::window::RecentClassCounts;
+use greenroom_state::warnings::{Warning, WarningAction};
 
 pub(super) const CODES: [&str; 2] = ["disk-nearly-full", "memory-too-small"];
 
 const MIB: u64 = 1024 * 1024;
-/// A disk with less room than this is nearly full, whatever its size.
+/// A disk with less free space than this is nearly full, whatever its size.
 const LITTLE_BYTES: u64 = 1024 * MIB;
-/// One with less than this will be full any moment.
+/// With less than this it is about to be full.
 const NOTHING_BYTES: u64 = 128 * MIB;
-/// One with less than this share of its size as well, in percent.
+/// With less than this share of its size, in percent, it is nearly full as well.
 const LITTLE_PERCENT: u64 = 5;
-/// So much is enough, however large it is.
+/// With more than this it is never nearly full, however large it is.
 const MOST_LITTLE_BYTES: u64 = 20 * 1024 * MIB;
-/// Less than this is not worth clearing.
+/// A smaller cache is not worth purging.
 const WORTH_CLEARING_BYTES: u64 = 16 * MIB;
-/// From so many regrets in an hour on, memory is too small, if they are this share of what was asked, in percent.
+/// Memory is too small from this many early evictions in an hour on, if they also reach this percentage of requests.
 const REGRETS: (u64, u64) = (100, 5);
 
-/// How much room there is where something is kept.
+/// Free space of the file system of one directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Room {
+pub(super) struct FreeSpace {
     pub(super) dir: PathBuf,
     pub(super) free_bytes: u64,
     pub(super) size_bytes: u64,
 }
 
-impl Room {
-    /// What the file system says; `None` if it says nothing of use.
-    pub(super) fn of(dir: &Path) -> Option<Self> {
+impl FreeSpace {
+    /// Reads it from the file system; `None` if that reports nothing useful.
+    pub(super) fn measure(dir: &Path) -> Option<Self> {
         let said = rustix::fs::statvfs(dir).ok()?;
         let (free_bytes, size_bytes) = (said.f_bavail * said.f_frsize, said.f_blocks * said.f_frsize);
         (size_bytes > 0).then(|| Self { dir: dir.to_owned(), free_bytes, size_bytes })
     }
 }
 
-/// What the cache keeps on a disk.
+/// Size of the disk tier.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Kept {
+pub(super) struct DiskTierUsage {
     pub(super) dir: PathBuf,
     pub(super) bytes: u64,
     pub(super) max_bytes: u64,
 }
 
-/// So much more room than is little has to be there until the warning goes, in percent.
+/// The warning clears once the free space reaches this percentage of the threshold.
 const RELIEF_PERCENT: u64 = 125;
 
-impl Room {
-    /// With less than this it is nearly full.
+impl FreeSpace {
+    /// Below this it is nearly full.
     fn little_bytes(&self) -> u64 {
         let share = self.size_bytes / 100 * LITTLE_PERCENT;
         share.clamp(LITTLE_BYTES, MOST_LITTLE_BYTES)
@@ -64,15 +64,14 @@ impl Room {
     }
 }
 
-/// What is to be said of disks with little room; it goes with some more room than it comes. Where the cache is on one
-/// of them, it can be cleared.
-pub(super) fn advise_on_disk(rooms: &[Room], kept: Option<&Kept>, is_said: bool) -> Option<Warning> {
-    let little: Vec<&Room> = rooms.iter().filter(|room| room.is_nearly_full(is_said)).collect();
+/// The recommendation for nearly full disks. It clears at a higher threshold than it is raised at. If the cache is on
+/// one of them, it offers to purge it.
+pub(super) fn advise_on_disk(rooms: &[FreeSpace], kept: Option<&DiskTierUsage>, is_said: bool) -> Option<Warning> {
+    let little: Vec<&FreeSpace> = rooms.iter().filter(|room| room.is_nearly_full(is_said)).collect();
     if little.is_empty() {
         return None;
     }
-    let places =
-        little.iter().map(|room| format!("{} MiB where {} lies", room.free_bytes / MIB, room.dir.display()));
+    let places = little.iter().map(|room| format!("{} MiB where {} lies", room.free_bytes / MIB, room.dir.display()));
     let text = format!("Little room is left: {}.", places.collect::<Vec<_>>().join(", "));
     let remedy = "Make room there, or set disk.max_bytes lower, or data_dir to another disk. When it is full, nothing \
                   more is remembered; answers go on.";
@@ -82,8 +81,8 @@ pub(super) fn advise_on_disk(rooms: &[Room], kept: Option<&Kept>, is_said: bool)
     Some(if is_urgent { warning.urgent() } else { warning })
 }
 
-/// Clears the cache, if that makes room worth speaking of.
-fn clearing(kept: &Kept) -> Option<Action> {
+/// The action that purges the cache, if that frees enough.
+fn clearing(kept: &DiskTierUsage) -> Option<WarningAction> {
     if kept.bytes < WORTH_CLEARING_BYTES {
         return None;
     }
@@ -93,19 +92,19 @@ fn clearing(kept: &Kept) -> Option<Action> {
          media servers; the next questions go to them again. The cache may grow to {most} MiB again: disk.max_bytes says \
          so."
     );
-    Some(Action::new("Clear the cache…", "POST", "cache/clear").taking(takes))
+    Some(WarningAction::new("Clear the cache…", "POST", "cache/clear").with_loss(takes))
 }
 
-/// How memory does.
+/// Usage of the memory tier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Memory {
+pub(super) struct MemoryTierUsage {
     pub(super) max_bytes: u64,
     pub(super) asked: u64,
     pub(super) regrets: u64,
 }
 
-impl Memory {
-    pub(super) fn of(stats: &Stats, lately: &[Lately]) -> Self {
+impl MemoryTierUsage {
+    pub(super) fn from_stats(stats: &CacheStats, lately: &[RecentClassCounts]) -> Self {
         Self {
             max_bytes: stats.max_bytes,
             asked: lately.iter().map(|class| class.counts.asked).sum(),
@@ -114,8 +113,8 @@ impl Memory {
     }
 }
 
-/// What is to be said of memory.
-pub(super) fn advise_on_memory(memory: &Memory) -> Option<Warning> {
+/// The recommendation for memory.
+pub(super) fn advise_on_memory(memory: &MemoryTierUsage) -> Option<Warning> {
     let (enough, percent) = REGRETS;
     if memory.regrets < enough || memory.regrets * 100 < memory.asked * percent {
         return None;
@@ -139,12 +138,12 @@ mod tests {
     #[test]
     fn a_disk_is_nearly_full_by_share_or_by_bytes() {
         use greenroom_state::warnings::Severity::{Notice, Urgent};
-        let room = |free_mib: u64, size_mib: u64| Room {
+        let room = |free_mib: u64, size_mib: u64| FreeSpace {
             dir: "/data".into(),
             free_bytes: free_mib * MIB,
             size_bytes: size_mib * MIB,
         };
-        let severity = |rooms: &[Room]| advise_on_disk(rooms, None, false).map(|warning| warning.severity);
+        let severity = |rooms: &[FreeSpace]| advise_on_disk(rooms, None, false).map(|warning| warning.severity);
         assert_eq!(severity(&[room(2_000, 10_000)]), None);
         assert_eq!(severity(&[room(1_000, 2_000)]), Some(Notice), "less than a GiB");
         assert_eq!(severity(&[room(4_000, 100_000)]), Some(Notice), "less than a twentieth");
@@ -162,11 +161,10 @@ mod tests {
 
     #[test]
     fn a_full_disk_can_be_cleared_of_the_cache_where_that_lies_on_it_and_is_worth_it() {
-        let room = |dir: &str| Room { dir: dir.into(), free_bytes: 100 * MIB, size_bytes: 10_000 * MIB };
-        let kept = |dir: &str, mib: u64| Kept { dir: dir.into(), bytes: mib * MIB, max_bytes: 2_048 * MIB };
-        let action = |kept: &Kept| {
-            let warning =
-                advise_on_disk(&[room("/data"), room("/fast")], Some(kept), false).expect("it is full");
+        let room = |dir: &str| FreeSpace { dir: dir.into(), free_bytes: 100 * MIB, size_bytes: 10_000 * MIB };
+        let kept = |dir: &str, mib: u64| DiskTierUsage { dir: dir.into(), bytes: mib * MIB, max_bytes: 2_048 * MIB };
+        let action = |kept: &DiskTierUsage| {
+            let warning = advise_on_disk(&[room("/data"), room("/fast")], Some(kept), false).expect("it is full");
             warning.action
         };
         let clear = action(&kept("/fast", 700)).expect("it can");
@@ -180,14 +178,14 @@ mod tests {
     #[test]
     fn the_file_system_says_how_much_room_there_is() {
         let folder = tempfile::tempdir().expect("a folder");
-        let room = Room::of(folder.path()).expect("it says so");
+        let room = FreeSpace::measure(folder.path()).expect("it says so");
         assert!(room.size_bytes >= room.free_bytes && room.size_bytes > 0);
-        assert_eq!(Room::of(&folder.path().join("absent")), None);
+        assert_eq!(FreeSpace::measure(&folder.path().join("absent")), None);
     }
 
     #[test]
     fn memory_is_too_small_where_much_was_let_go_too_soon() {
-        let memory = |asked, regrets| advise_on_memory(&Memory { max_bytes: 64 * MIB, asked, regrets });
+        let memory = |asked, regrets| advise_on_memory(&MemoryTierUsage { max_bytes: 64 * MIB, asked, regrets });
         assert!(memory(2_000, 100).expect("it is").remedy.contains("64 MiB"));
         assert_eq!(memory(1_000, 99), None, "too few to tell");
         assert_eq!(memory(2_001, 100), None, "next to nothing of what was asked");

@@ -1,4 +1,5 @@
-//! Every path there is. What each may is decided at the gate, which lets nothing pass that is not listed there.
+//! All routes and their OpenAPI document ([`openapi`]). The access policy decides which requests pass; paths it does
+//! not list are closed.
 
 pub(crate) mod openapi;
 
@@ -9,18 +10,17 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::auth::middleware;
+use crate::control::ApiState;
 use crate::error::Problem;
-use crate::stored_api;
-use crate::{Plane, api, decisions, health, libraries, live, metrics, policies, warnings};
+use crate::{api, decisions, health, libraries, live_api, metrics, middleware, policies, stored_api, warnings};
 use crate::{
     cache_mode, compat, dashboard_api, history_api, jobs_api, matching_api, notifications_api, playlists_api,
     statistics_api, web,
 };
 
-/// Made once: a description is long.
-static PATHS: LazyLock<(Router<Arc<Plane>>, OpenApi)> = LazyLock::new(|| {
-    let (router, mut description) = described().split_for_parts();
+/// Built once, because the document is large.
+static PATHS: LazyLock<(Router<Arc<ApiState>>, OpenApi)> = LazyLock::new(|| {
+    let (router, mut description) = documented_routes().split_for_parts();
     openapi::complete(&mut description);
     let nothing_here = || async { Problem::NOTHING_HERE };
     let wrong_method = || async { Problem::WRONG_METHOD };
@@ -28,33 +28,33 @@ static PATHS: LazyLock<(Router<Arc<Plane>>, OpenApi)> = LazyLock::new(|| {
     (router, description)
 });
 
-/// Every path, behind the gate.
-pub(crate) fn router(plane: Arc<Plane>) -> Router {
-    let gate = axum::middleware::from_fn_with_state(Arc::clone(&plane), middleware::admit);
+/// All routes, behind the middleware that checks requests.
+pub(crate) fn router(plane: Arc<ApiState>) -> Router {
+    let gate = axum::middleware::from_fn_with_state(Arc::clone(&plane), middleware::authorize);
     PATHS.0.clone().layer(gate).with_state(plane)
 }
 
-/// Every path, before the gate: for tests that walk them.
+/// All routes without that middleware, for tests that walk them.
 #[cfg(test)]
-pub(crate) fn everything() -> &'static Router<Arc<Plane>> {
+pub(crate) fn unguarded_router() -> &'static Router<Arc<ApiState>> {
     &PATHS.0
 }
 
-/// What the paths are for.
+/// The OpenAPI document.
 pub(crate) fn description() -> &'static OpenApi {
     &PATHS.1
 }
 
-/// What programs ask for: path and method come from the handlers' own description.
-fn described() -> OpenApiRouter<Arc<Plane>> {
-    OpenApiRouter::with_openapi(openapi::beginning())
+/// API routes: path and method come from the handlers' annotations.
+fn documented_routes() -> OpenApiRouter<Arc<ApiState>> {
+    OpenApiRouter::with_openapi(openapi::base_document())
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))
         .routes(routes!(metrics::scrape))
         .routes(routes!(openapi::document))
         .routes(routes!(api::whoami, api::login, api::logout))
         .routes(routes!(api::servers))
-        .routes(routes!(live::watch))
+        .routes(routes!(live_api::watch))
         .routes(routes!(api::stats))
         .routes(routes!(api::clear))
         .routes(routes!(api::warm))
@@ -64,20 +64,20 @@ fn described() -> OpenApiRouter<Arc<Plane>> {
         .routes(routes!(stored_api::verify_stored))
         .routes(routes!(stored_api::vacuum_stored))
         .routes(routes!(stored_api::back_up))
-        .routes(routes!(cache_mode::turn))
-        .routes(routes!(cache_mode::observed))
-        .routes(routes!(cache_mode::bypasses, cache_mode::bypass, cache_mode::no_bypass))
-        .routes(routes!(cache_mode::tell_why))
+        .routes(routes!(cache_mode::set_mode))
+        .routes(routes!(cache_mode::observations))
+        .routes(routes!(cache_mode::bypasses, cache_mode::bypass, cache_mode::remove_bypass))
+        .routes(routes!(cache_mode::explain_read))
         .routes(routes!(matching_api::lookup::tracks))
         .routes(routes!(matching_api::lookup::paths))
         .routes(routes!(matching_api::lookup::ids))
         .routes(routes!(
             matching_api::overrides::list,
             matching_api::overrides::pin,
-            matching_api::overrides::take_back
+            matching_api::overrides::delete_overrides
         ))
-        .routes(routes!(matching_api::overrides::disown))
-        .routes(routes!(matching_api::overrides::write_out, matching_api::overrides::read_in))
+        .routes(routes!(matching_api::overrides::mark_missing))
+        .routes(routes!(matching_api::overrides::export_overrides, matching_api::overrides::import_overrides))
         .routes(routes!(jobs_api::list))
         .routes(routes!(jobs_api::run))
         .routes(routes!(jobs_api::cancel))
@@ -91,15 +91,15 @@ fn described() -> OpenApiRouter<Arc<Plane>> {
         .routes(routes!(statistics_api::spot_checks, statistics_api::enable_spot_checks))
         .routes(routes!(statistics_api::what_if))
         .routes(routes!(libraries::all))
-        .routes(routes!(libraries::one, libraries::choose))
+        .routes(routes!(libraries::one, libraries::set_enabled))
         .routes(routes!(libraries::build))
         .routes(routes!(libraries::cancel))
         .routes(routes!(libraries::progress))
         .routes(routes!(notifications_api::test))
         .routes(routes!(playlists_api::sync))
         .routes(routes!(playlists_api::runs))
-        .routes(routes!(playlists_api::standing))
-        .routes(routes!(playlists_api::run_standing))
+        .routes(routes!(playlists_api::scheduled))
+        .routes(routes!(playlists_api::run_scheduled))
         .routes(routes!(playlists_api::run))
         .routes(routes!(playlists_api::cancel))
         .routes(routes!(playlists_api::missing))

@@ -1,7 +1,7 @@
-//! The description of the API, for programs and people: made from the handlers and the bodies themselves.
+//! The OpenAPI document, generated from the handlers and the body types.
 //!
-//! A handler says what it takes and what comes of it. What holds for all of them is added here: what the gate answers,
-//! what becomes of a body that cannot be read, how a problem looks, and by what name an operation goes.
+//! A handler declares its input and responses. This module adds what all of them share: responses of the middleware,
+//! errors of malformed bodies, the problem format, and operation ids.
 
 use std::sync::{Arc, LazyLock};
 
@@ -12,20 +12,16 @@ use http::header::CONTENT_TYPE;
 use http::{Method, StatusCode};
 use utoipa::PartialSchema;
 use utoipa::openapi::path::{Operation, PathItem};
-use utoipa::openapi::security::{
-    ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
-};
-use utoipa::openapi::{
-    ComponentsBuilder, Content, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Response, Server,
-};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{ComponentsBuilder, Content, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Response, Server};
 
-use crate::Plane;
-use crate::auth::policy::Route;
+use crate::auth::policy::RouteAccess;
 use crate::auth::session::COOKIE_NAME;
+use crate::control::ApiState;
 use crate::error::ProblemBody;
 use crate::router;
 
-/// What the description says of the whole.
+/// The introduction of the document.
 const INTRODUCTION: &str = "Everything the control plane of Greenroom shows and steers. Times are milliseconds since 1970. \
     Reading needs no token on the machine itself, and anywhere else one of both; whatever changes something needs the \
     control token, or the session of the page. HEAD is answered wherever GET is.";
@@ -33,17 +29,17 @@ const INTRODUCTION: &str = "Everything the control plane of Greenroom shows and 
 /// The media type of a problem.
 const PROBLEM: &str = "application/problem+json";
 
-/// How a program shows the token.
+/// Security scheme of programs: the token.
 const BEARER: &str = "token";
-/// How the page does.
+/// Security scheme of the page: its session.
 const SESSION: &str = "session";
 
-/// The description as it is written out.
+/// The document as JSON.
 static WRITTEN: LazyLock<String> = LazyLock::new(|| write(router::description()));
 
-/// The description of the API.
+/// The OpenAPI document.
 #[utoipa::path(get, path = "/api/v1/openapi.json", responses((status = 200, body = Object)))]
-pub(super) async fn document(State(plane): State<Arc<Plane>>) -> impl IntoResponse {
+pub(super) async fn document(State(plane): State<Arc<ApiState>>) -> impl IntoResponse {
     let base_path = &plane.settings.base_path;
     let text = if base_path.is_empty() {
         Bytes::from_static(WRITTEN.as_bytes())
@@ -55,19 +51,19 @@ pub(super) async fn document(State(plane): State<Arc<Plane>>) -> impl IntoRespon
     ([(CONTENT_TYPE, "application/json")], text)
 }
 
-/// The description of the API, for people and files.
-pub fn written() -> &'static str {
+/// The OpenAPI document as JSON.
+pub fn as_json() -> &'static str {
     &WRITTEN
 }
 
 fn write(description: &OpenApi) -> String {
     let text = description.to_pretty_json().expect("a description is always JSON");
-    // The library spells them otherwise than the registry of formats does.
+    // The library's format names differ from those of the OpenAPI format registry.
     text.replace("\"format\": \"u-int", "\"format\": \"uint")
 }
 
-/// What is said before any path is.
-pub(super) fn beginning() -> OpenApi {
+/// The document before any path is added.
+pub(super) fn base_document() -> OpenApi {
     let bearer = Http::builder()
         .scheme(HttpAuthScheme::Bearer)
         .description(Some("The control token, or for what is only read the read-only one."))
@@ -80,22 +76,19 @@ pub(super) fn beginning() -> OpenApi {
         .schema("Problem", ProblemBody::schema())
         .security_scheme(BEARER, SecurityScheme::Http(bearer))
         .security_scheme(SESSION, SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
-    let info = InfoBuilder::new()
-        .title("Greenroom")
-        .version(env!("CARGO_PKG_VERSION"))
-        .description(Some(INTRODUCTION));
+    let info = InfoBuilder::new().title("Greenroom").version(env!("CARGO_PKG_VERSION")).description(Some(INTRODUCTION));
     OpenApiBuilder::new().info(info).components(Some(components.build())).build()
 }
 
-/// Adds to every operation what holds for it because of where it is and what it takes.
+/// Completes every operation from its path and input.
 pub(super) fn complete(description: &mut OpenApi) {
     for (path, item) in &mut description.paths.paths {
         for (method, operation) in operations(item) {
             operation.operation_id = Some(name(&method, path));
             operation.tags = Some(vec![tag(path).to_owned()]);
-            let route = Route::of(&method, path);
+            let route = RouteAccess::classify(&method, path);
             operation.security = Some(keys(route));
-            for (status, description) in of_the_gate(route).chain(of_what_is_taken(operation)) {
+            for (status, description) in auth_responses(route).chain(input_responses(operation)) {
                 let said = operation.responses.responses.entry(status.as_str().to_owned());
                 let said = said.or_insert_with(|| RefOr::T(Response::new(description)));
                 if let RefOr::T(response) = said {
@@ -123,16 +116,14 @@ pub(crate) fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &
     all.into_iter().filter_map(|(method, operation)| operation.as_mut().map(|operation| (method, operation)))
 }
 
-/// A name no other operation has: method and path in words.
+/// A unique operation id: method and path in words.
 fn name(method: &Method, path: &str) -> String {
-    let words = path
-        .trim_start_matches("/api/v1")
-        .split(['/', '{', '}', '-', '.', '_'])
-        .filter(|word| !word.is_empty());
+    let words =
+        path.trim_start_matches("/api/v1").split(['/', '{', '}', '-', '.', '_']).filter(|word| !word.is_empty());
     words.fold(method.as_str().to_lowercase(), |name, word| name + "_" + word)
 }
 
-/// The noun a path is about; what has the shape other programs gave it is one of its own.
+/// The tag of a path; the compatibility paths have their own.
 fn tag(path: &str) -> &str {
     match (path.strip_prefix("/api/v1/"), path.starts_with("/api/")) {
         (Some(rest), _) => rest.split(['/', '.']).next().unwrap_or(rest),
@@ -141,36 +132,33 @@ fn tag(path: &str) -> &str {
     }
 }
 
-/// What has to be shown: one of these.
-fn keys(route: Route) -> Vec<SecurityRequirement> {
+/// The accepted credentials.
+fn keys(route: RouteAccess) -> Vec<SecurityRequirement> {
     let shown = || ["token", "session"].map(|scheme| SecurityRequirement::new(scheme, [""; 0]));
     match route {
-        Route::Open | Route::Login => Vec::new(),
-        Route::Whoami | Route::Read => {
+        RouteAccess::Open | RouteAccess::Login => Vec::new(),
+        RouteAccess::Whoami | RouteAccess::Read => {
             std::iter::once(SecurityRequirement::default()).chain(shown()).collect()
         }
-        Route::Change => shown().into(),
+        RouteAccess::Change => shown().into(),
     }
 }
 
-/// What the gate may answer.
-fn of_the_gate(route: Route) -> impl Iterator<Item = (StatusCode, &'static str)> {
-    let needs_key = route != Route::Open;
-    let changes = matches!(route, Route::Login | Route::Change);
+/// Responses of the middleware.
+fn auth_responses(route: RouteAccess) -> impl Iterator<Item = (StatusCode, &'static str)> {
+    let needs_key = route != RouteAccess::Open;
+    let changes = matches!(route, RouteAccess::Login | RouteAccess::Change);
     let answers = [
         (true, StatusCode::MISDIRECTED_REQUEST, "The host is not one of ours"),
         (changes, StatusCode::FORBIDDEN, "Another page asks"),
         (needs_key, StatusCode::UNAUTHORIZED, "The token is missing, or wrong"),
         (needs_key, StatusCode::TOO_MANY_REQUESTS, "Too many wrong tokens were shown"),
     ];
-    answers
-        .into_iter()
-        .filter(|(may_come, ..)| *may_come)
-        .map(|(_, status, description)| (status, description))
+    answers.into_iter().filter(|(may_come, ..)| *may_come).map(|(_, status, description)| (status, description))
 }
 
-/// What becomes of input that cannot be understood.
-fn of_what_is_taken(operation: &Operation) -> impl Iterator<Item = (StatusCode, &'static str)> + use<> {
+/// Error responses for malformed input.
+fn input_responses(operation: &Operation) -> impl Iterator<Item = (StatusCode, &'static str)> + use<> {
     let has_body = operation.request_body.is_some();
     let takes = has_body || operation.parameters.is_some();
     let answers = [
@@ -179,13 +167,10 @@ fn of_what_is_taken(operation: &Operation) -> impl Iterator<Item = (StatusCode, 
         (has_body, StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body is of another kind"),
         (has_body, StatusCode::REQUEST_TIMEOUT, "The body did not come in time"),
     ];
-    answers
-        .into_iter()
-        .filter(|(may_come, ..)| *may_come)
-        .map(|(_, status, description)| (status, description))
+    answers.into_iter().filter(|(may_come, ..)| *may_come).map(|(_, status, description)| (status, description))
 }
 
-/// What is refused is a problem unless it says otherwise; and nothing is without a word.
+/// Errors are problems unless declared otherwise; every response gets a description.
 fn complete_response(status: &str, response: &mut Response) {
     let status = status.parse().unwrap_or(StatusCode::OK);
     if response.description.is_empty() {

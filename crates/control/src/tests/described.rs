@@ -1,22 +1,21 @@
-//! The description of the API says what comes back, field by field.
+//! The OpenAPI document describes responses field by field.
 
 use serde_json::Value;
 
 use crate::router::openapi;
 
-/// Bodies of which nothing more can be said, and why.
+/// Bodies without described fields, and why.
 const WITHOUT_FIELDS: [(&str, &str, &str); 1] =
     [("get", "/api/v1/openapi.json", "it is a description of its own, in a form that others keep")];
 
-/// Whether it says which fields there are: of the thing itself, of each in a list, of each form it may have.
+/// True if a schema names its fields: its own, those of its items, and those of every variant.
 fn has_fields(document: &Value, schema: &Value) -> bool {
     if let Some(name) = schema["$ref"].as_str() {
         let path = name.trim_start_matches('#');
         return document.pointer(path).is_some_and(|schema| has_fields(document, schema));
     }
     let all = |word: &str| schema[word].as_array().filter(|parts| !parts.is_empty());
-    let is_type =
-        |word: &str| schema["type"] == word || all("type").is_some_and(|types| types.contains(&word.into()));
+    let is_type = |word: &str| schema["type"] == word || all("type").is_some_and(|types| types.contains(&word.into()));
     if let Some(parts) = ["allOf", "oneOf", "anyOf"].into_iter().find_map(all) {
         return parts.iter().all(|part| part["type"] == "null" || has_fields(document, part));
     }
@@ -27,13 +26,13 @@ fn has_fields(document: &Value, schema: &Value) -> bool {
         let properties = schema["properties"].as_object().is_some_and(|properties| !properties.is_empty());
         return properties || schema["additionalProperties"].is_object();
     }
-    // A number, a text, a switch.
+    // A scalar.
     schema["type"].is_string() || schema["type"].is_array()
 }
 
 #[test]
 fn every_answer_in_json_is_described_field_by_field() {
-    let document: Value = serde_json::from_str(openapi::written()).expect("it is JSON");
+    let document: Value = serde_json::from_str(openapi::as_json()).expect("it is JSON");
     let (mut bare, mut looked) = (Vec::new(), 0);
     for (path, item) in document["paths"].as_object().expect("there are paths") {
         for (method, operation) in item.as_object().expect("there are methods") {
@@ -49,8 +48,7 @@ fn every_answer_in_json_is_described_field_by_field() {
             }
         }
     }
-    let justified: Vec<_> =
-        WITHOUT_FIELDS.map(|(method, path, _)| (method.to_owned(), path.to_owned())).to_vec();
+    let justified: Vec<_> = WITHOUT_FIELDS.map(|(method, path, _)| (method.to_owned(), path.to_owned())).to_vec();
     assert_eq!(bare, justified, "these say only that something comes back");
     assert!(looked > 50, "answers are described in another way now: {looked}");
 }

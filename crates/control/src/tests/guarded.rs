@@ -1,4 +1,4 @@
-//! Every path there is, walked by strangers: the guards stand before all of it.
+//! Requests every path without a credential: the access policy guards all of them.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,37 +8,38 @@ use futures_util::StreamExt;
 use http::Method;
 use serde_json::Value;
 
-use super::house::{BEARER, House, JSON, LOCAL, TOKEN, files_below};
+use super::fixture::{BEARER, ControlFixture, JSON, LOCAL, TOKEN, files_below};
 use super::walks::{described, filled};
-use crate::auth::policy::Route;
-use crate::stats::Engine;
-use crate::{live, web};
+use crate::auth::policy::RouteAccess;
+use crate::stats::CacheEngineStats;
+use crate::{live_api, web};
 use greenroom_state::file_watch::EVERY;
 
-/// What a read may come to in a house without libraries, without a place where decisions are kept, and with questions that
-/// say too little or too much.
+/// Possible statuses of a read without libraries, without a store of overrides, and with too few or too many
+/// parameters.
 const READ: [u16; 6] = [200, 400, 403, 404, 503, 507];
 
-/// Every mutation there is, with the kind of body it takes.
+/// All operations that change something, with the content type of their body.
 fn changes() -> Vec<(Method, String)> {
-    let changes =
-        |method: &Method, path: &str| matches!(Route::of(method, path), Route::Change | Route::Login);
+    let changes = |method: &Method, path: &str| {
+        matches!(RouteAccess::classify(method, path), RouteAccess::Change | RouteAccess::Login)
+    };
     described().into_iter().filter(|(method, path)| changes(method, path)).collect()
 }
 
-/// What a control plane holds that a request could have changed.
-fn state(house: &House) -> String {
+/// All state of the control plane that a request could have changed.
+fn state(house: &ControlFixture) -> String {
     let control = &house.plane.control;
     let mut files: Vec<_> = files_below(house.folder.path());
     files.sort();
     let server = house.server();
     let sessions = control.sessions.count(control.clock.now_ms());
     let runs: Vec<String> = control.playlists.runs().iter().map(|run| run.id.clone()).collect();
-    let invalidations = Engine::read(&control.cache).invalidations;
+    let invalidations = CacheEngineStats::from_cache(&control.cache).invalidations;
     format!("{files:?} {:?} {:?} {sessions} {runs:?} {invalidations}", control.bypasses(), server.mode())
 }
 
-/// Another address each time, so that nobody is throttled for what the one before did.
+/// A new address each time, so that an earlier attempt throttles none.
 fn stranger(number: usize) -> SocketAddr {
     SocketAddr::from((
         [203, 0, u8::try_from(number / 250).expect("few"), u8::try_from(number % 250).expect("few")],
@@ -46,26 +47,21 @@ fn stranger(number: usize) -> SocketAddr {
     ))
 }
 
-/// What it is called, the headers it comes with, and the status and code it is refused with.
-type Attack<'a> = (&'a str, &'a [(&'a str, &'a str)], u16, &'a str);
+/// Name, headers, and the status and code of the rejection.
+type AttackCase<'a> = (&'a str, &'a [(&'a str, &'a str)], u16, &'a str);
 
 #[tokio::test]
 async fn no_mutation_is_done_for_anybody_but_the_owner_of_the_token_on_our_own_page() {
-    let mut house = House::new();
+    let mut house = ControlFixture::new();
     let cookie = house.log_in().await;
     let reads = format!("Bearer {}", house.read_token());
     let changes = changes();
     assert!(changes.len() > 15, "{changes:?}");
     let before = state(&house);
     let shown = ("cookie", cookie.as_str());
-    let attacks: [Attack<'_>; 13] = [
+    let attacks: [AttackCase<'_>; 13] = [
         ("nothing shown", &[LOCAL], 401, "token-missing"),
-        (
-            "a wrong token",
-            &[LOCAL, ("authorization", "Bearer 00000000000000000000000000000000")],
-            401,
-            "token-wrong",
-        ),
+        ("a wrong token", &[LOCAL, ("authorization", "Bearer 00000000000000000000000000000000")], 401, "token-wrong"),
         ("half a token", &[LOCAL, ("authorization", "Bearer 0123456789abcdef")], 401, "token-wrong"),
         (
             "the token in another scheme",
@@ -85,12 +81,7 @@ async fn no_mutation_is_done_for_anybody_but_the_owner_of_the_token_on_our_own_p
         ("another port of ours", &[LOCAL, shown, ("origin", "http://127.0.0.1:32500")], 403, "foreign-page"),
         ("another page, by site", &[LOCAL, shown, ("sec-fetch-site", "cross-site")], 403, "foreign-page"),
         ("a neighbouring site", &[LOCAL, shown, ("sec-fetch-site", "same-site")], 403, "foreign-page"),
-        (
-            "another page that knows the token",
-            &[LOCAL, BEARER, ("origin", "http://evil.example")],
-            403,
-            "foreign-page",
-        ),
+        ("another page that knows the token", &[LOCAL, BEARER, ("origin", "http://evil.example")], 403, "foreign-page"),
         ("another name", &[("host", "evil.example"), shown], 421, "misdirected"),
     ];
     let mut number = 0;
@@ -101,7 +92,7 @@ async fn no_mutation_is_done_for_anybody_but_the_owner_of_the_token_on_our_own_p
                 && [401, 403].contains(&status)
                 && code != "foreign-page"
             {
-                continue; // Whoever logs in shows the token in the body.
+                continue; // A login sends the token in the body.
             }
             number += 1;
             house.peer = stranger(number);
@@ -116,7 +107,7 @@ async fn no_mutation_is_done_for_anybody_but_the_owner_of_the_token_on_our_own_p
 
 #[tokio::test]
 async fn nothing_that_is_read_changes_anything() {
-    let house = House::new();
+    let house = ControlFixture::new();
     let cookie = house.log_in().await;
     let before = state(&house);
     let mut walked = 0;
@@ -129,8 +120,7 @@ async fn nothing_that_is_read_changes_anything() {
             walked += 1;
         }
         // A form of another page can send nothing but these.
-        for headers in [[LOCAL, ("x-http-method-override", "DELETE")], [LOCAL, ("x-method-override", "POST")]]
-        {
+        for headers in [[LOCAL, ("x-http-method-override", "DELETE")], [LOCAL, ("x-method-override", "POST")]] {
             drop(house.send("GET", &filled(&path), &headers, "{}").await);
         }
     }
@@ -140,7 +130,7 @@ async fn nothing_that_is_read_changes_anything() {
 
 #[tokio::test]
 async fn from_another_address_nothing_but_health_and_the_bare_page_answers() {
-    let mut house = House::told("hosts = [\"nas\"]");
+    let mut house = ControlFixture::with_config("hosts = [\"nas\"]");
     let mut closed = 0;
     for (number, (method, path)) in described().into_iter().enumerate() {
         house.peer = stranger(number);
@@ -148,7 +138,7 @@ async fn from_another_address_nothing_but_health_and_the_bare_page_answers() {
             let answer = house.send(method.as_str(), &filled(&path), &[("host", host), JSON], "{}").await;
             let status = answer.status().as_u16();
             match path.as_str() {
-                // A link to a picture is its own permission, and this is none.
+                // An image link is its own permission, and this link is invalid.
                 "/api/plex/image" => assert!([400, 403, 404].contains(&status), "{status}"),
                 "/healthz" | "/readyz" => assert_eq!(status, 200, "{method} {path}"),
                 "/api/v1/session" if method == Method::GET => assert_eq!(status, 200),
@@ -161,15 +151,8 @@ async fn from_another_address_nothing_but_health_and_the_bare_page_answers() {
         }
     }
     assert!(closed > 60, "{closed}");
-    for path in [
-        "/nowhere",
-        "/api/v1",
-        "/api/v1/",
-        "/metrics/",
-        "//metrics",
-        "/API/V1/SERVERS",
-        "/healthz/../metrics",
-    ] {
+    for path in ["/nowhere", "/api/v1", "/api/v1/", "/metrics/", "//metrics", "/API/V1/SERVERS", "/healthz/../metrics"]
+    {
         assert_eq!(house.get(path).await.status, 401, "{path}");
     }
     for path in web::paths() {
@@ -181,7 +164,7 @@ async fn from_another_address_nothing_but_health_and_the_bare_page_answers() {
 
 #[tokio::test]
 async fn the_token_that_only_reads_reads_all_there_is_to_read() {
-    let mut house = House::new();
+    let mut house = ControlFixture::new();
     house.peer = stranger(0);
     let bearer = format!("Bearer {}", house.read_token());
     let with = [LOCAL, ("authorization", bearer.as_str())];
@@ -197,13 +180,13 @@ async fn the_token_that_only_reads_reads_all_there_is_to_read() {
 
 #[tokio::test(start_paused = true)]
 async fn a_renewed_token_that_only_reads_ends_what_the_old_one_let_in() {
-    let mut house = House::new();
+    let mut house = ControlFixture::new();
     house.peer = stranger(0);
     let bearer = format!("Bearer {}", house.read_token());
     let with = [LOCAL, ("authorization", bearer.as_str())];
     let cookie = house.log_in().await;
     house.watch_files();
-    let teller = live::tell(Arc::clone(&house.plane));
+    let teller = live_api::broadcast_stats(Arc::clone(&house.plane));
     let reader = async {
         let mut frames = house.send("GET", "/api/v1/events", &with, "").await.into_body().into_data_stream();
         frames.next().await.expect("the first figures").expect("bytes");
@@ -224,7 +207,7 @@ async fn a_renewed_token_that_only_reads_ends_what_the_old_one_let_in() {
 
 #[tokio::test]
 async fn who_guesses_behind_a_trusted_proxy_does_not_lock_out_who_else_is_there() {
-    let mut house = House::new();
+    let mut house = ControlFixture::new();
     let plane = Arc::get_mut(&mut house.plane).expect("nobody else has it");
     plane.settings.trusted_proxies = "172.16.0.0/12".parse().expect("networks");
     house.peer = "172.17.0.2:50000".parse().expect("an address");
@@ -241,8 +224,8 @@ async fn who_guesses_behind_a_trusted_proxy_does_not_lock_out_who_else_is_there(
     let left_s: u64 = refused.headers["retry-after"].to_str().expect("text").parse().expect("seconds");
     assert!((1..=60).contains(&left_s), "{left_s}");
     assert_eq!(ask("203.0.113.10", TOKEN).await.status, 200);
-    // Who comes to us directly is believed nothing about where it comes from.
-    let mut direct = House::new();
+    // Forwarding headers of a direct client are not trusted.
+    let mut direct = ControlFixture::new();
     direct.peer = stranger(7);
     for number in 0..11 {
         let client = format!("198.51.100.{number}");
@@ -254,7 +237,7 @@ async fn who_guesses_behind_a_trusted_proxy_does_not_lock_out_who_else_is_there(
 
 #[tokio::test]
 async fn a_session_is_not_locked_out_by_whoever_guesses_beside_it() {
-    let house = House::new();
+    let house = ControlFixture::new();
     let cookie = house.log_in().await;
     for _ in 0..12 {
         house.ask("POST", "/api/v1/session", &[LOCAL, JSON], r#"{"token":"guess"}"#).await;

@@ -1,32 +1,32 @@
-//! What is said of metrics elsewhere (the documentation, the dashboard for Grafana, the alerts) is what is written.
+//! The documentation, the Grafana dashboard and the alerts agree with the metrics written.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::apps::AppFigures;
-use crate::disk::DiskFigures;
-use crate::jobs::{self, Last, Outcome};
+use crate::apps::AppStats;
+use crate::disk::DiskTierStats;
+use crate::jobs::{self, JobOutcome, LastRun};
 use crate::metrics::format::classic;
-use crate::metrics::{Scrape, write};
-use crate::notifications::Sent;
-use crate::prefetching::{PrefetchFigures, Skipped};
-use crate::queue_stats::{QueueFigures, RankFigures};
-use crate::servers::{ServerFigures, State};
+use crate::metrics::{MetricsSnapshot, write};
+use crate::notifications::NotificationStats;
+use crate::prefetch_stats::{PrefetchSkipCount, ServerPrefetchStats};
+use crate::queue_stats::{PriorityStats, QueueStats};
+use crate::servers::{ServerStats, ServerStatus};
 use crate::snapshot::ServerWarning;
-use crate::stats::{ClassFigures, Detail, Engine, LoadTimes};
-use crate::stats_baseline::Counted;
-use greenroom_proxy::statistics::Today;
+use crate::stats::{CacheEngineStats, ClassCacheStats, ClassStatsDetail, LoadTimeHistogram};
+use crate::stats_baseline::CumulativeStats;
+use greenroom_proxy::statistics::TodaySummary;
 use greenroom_state::warnings::Warning;
-use greenroom_sync::index::{Cost, GenerationReport, Report};
+use greenroom_sync::index::{GenerationReport, LibraryCost, LibraryReport};
 
 const DOCUMENT: &str = include_str!("../../../../docs/metrics.md");
 const DASHBOARD: &str = include_str!("../../../../docs/grafana.json");
 const ALERTS: &str = include_str!("../../../../docs/alerts.yml");
 
-/// A family as it is written.
+/// A metric family as written.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-struct Family {
+struct MetricFamily {
     kind: String,
     unit: String,
     help: String,
@@ -34,9 +34,9 @@ struct Family {
 }
 
 /// A library with a generation.
-fn library() -> Report {
+fn library() -> LibraryReport {
     let generation = GenerationReport { number: 1, taken_at_ms: 1, age_s: 1, items: 1, memory_bytes: 1 };
-    Report {
+    LibraryReport {
         id: "home:3".into(),
         server: "home".into(),
         title: "Music".into(),
@@ -47,78 +47,75 @@ fn library() -> Report {
         items: BTreeMap::from([("track", 1)]),
         generation: Some(generation),
         last_diff: None,
-        cost: Cost::default(),
+        cost: LibraryCost::default(),
         builds: BTreeMap::from([("done", 1)]),
         progress: None,
     }
 }
 
-/// At least one of everything.
-fn everything() -> Scrape {
-    let queue = QueueFigures {
-        ranks: vec![RankFigures { rank: "write", ..Default::default() }],
-        ..Default::default()
-    };
-    let skipped = vec![Skipped { reason: "resting", count: 1 }];
-    let server = ServerFigures {
+/// At least one of every metric.
+fn everything() -> MetricsSnapshot {
+    let queue = QueueStats { ranks: vec![PriorityStats { rank: "write", ..Default::default() }], ..Default::default() };
+    let skipped = vec![PrefetchSkipCount { reason: "resting", count: 1 }];
+    let server = ServerStats {
         name: "home".into(),
-        state: State::Well,
+        state: ServerStatus::Well,
         queue,
-        prefetch: PrefetchFigures { skipped, ..Default::default() },
+        prefetch: ServerPrefetchStats { skipped, ..Default::default() },
         limits_reached: vec![("sockets", 1)],
         ..Default::default()
     };
-    let app = AppFigures { server: "home".into(), name: "App \"1\"\\\n".into(), ..Default::default() };
-    let detail = Detail {
+    let app = AppStats { server: "home".into(), name: "App \"1\"\\\n".into(), ..Default::default() };
+    let detail = ClassStatsDetail {
         misses: vec![("absent", 1)],
         loads: vec![("loaded", 1)],
         refusals: vec![("too-large", 1)],
-        load_times: LoadTimes { buckets: vec![(0.1, 1), (f64::MAX, 0)], sum_s: 0.05 },
+        load_times: LoadTimeHistogram { buckets: vec![(0.1, 1), (f64::MAX, 0)], sum_s: 0.05 },
     };
-    let class = ClassFigures { server: "home".into(), class: "sessions", detail, ..Default::default() };
-    let engine = Engine {
+    let class = ClassCacheStats { server: "home".into(), class: "sessions", detail, ..Default::default() };
+    let engine = CacheEngineStats {
         classes: vec![class],
-        disk: Some(DiskFigures::default()),
+        disk: Some(DiskTierStats::default()),
         limits_reached: vec![("loads", 1)],
         ..Default::default()
     };
-    let last = Last::new(1_000, 2_500, Outcome::Failed, "no answer".into());
-    let job = jobs::Report {
+    let last = LastRun::new(1_000, 2_500, JobOutcome::Failed, "no answer".into());
+    let job = jobs::JobReport {
         id: "history".into(),
         title: "History".into(),
         what: String::new(),
         every_s: Some(900),
-        state: jobs::State::Running,
+        state: jobs::JobState::Running,
         next_ms: None,
         progress: None,
         last: Some(last),
         may_cancel: true,
     };
-    // Two of one code and one server are one sample.
+    // Two warnings of one code and one server are one sample.
     let warnings = ["music", "films"].map(|subject| {
         let warning = Warning { subject: Some(subject.into()), ..Warning::notice("library-off", "so", "do") };
         ServerWarning::new(Some("home"), warning)
     });
-    Scrape {
-        counted: Counted { servers: vec![server], apps: vec![app], engine, warnings: warnings.into() },
+    MetricsSnapshot {
+        stats: CumulativeStats { servers: vec![server], apps: vec![app], engine, warnings: warnings.into() },
         refused: vec![("token-wrong", 1)],
         matched: vec![("exact", 1)],
-        matching_holds: (1, 1),
+        matching_sizes: (1, 1),
         viewers: 1,
         sessions: 1,
         libraries: vec![library()],
         playlists: vec![("done", 1)],
         traces: vec![("sent", 1)],
-        notices: vec![Sent { target: "phone".into(), delivered: 1, failed: 1, dropped: 1 }],
-        spots: vec![("home".into(), vec![("same", 1)])],
+        notifications: vec![NotificationStats { target: "phone".into(), delivered: 1, failed: 1, dropped: 1 }],
+        spot_checks: vec![("home".into(), vec![("same", 1)])],
         statistics_dropped: 1,
         file_work_refused: vec![("history", 1)],
         jobs: vec![job],
-        today: Today::default(),
+        today: TodaySummary::default(),
     }
 }
 
-/// The names of labels in `{…}`; values may hold anything but an end of line.
+/// Label names in `{…}`; values may hold anything but a line end.
 fn labels(braced: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     let mut rest = braced;
@@ -132,16 +129,16 @@ fn labels(braced: &str) -> BTreeSet<String> {
     names
 }
 
-/// All families, by name; and the samples each has, by theirs.
-fn families(text: &str) -> (BTreeMap<String, Family>, BTreeMap<String, BTreeSet<String>>) {
-    let (mut families, mut samples) = (BTreeMap::<String, Family>::new(), BTreeMap::new());
+/// All families by name, and the samples of each by name.
+fn families(text: &str) -> (BTreeMap<String, MetricFamily>, BTreeMap<String, BTreeSet<String>>) {
+    let (mut families, mut samples) = (BTreeMap::<String, MetricFamily>::new(), BTreeMap::new());
     let mut last = String::new();
     for line in text.lines() {
         if let Some(said) = line.strip_prefix("# HELP ") {
             let (name, help) = said.split_once(' ').expect("a help text");
             last = name.to_owned();
             assert!(
-                families.insert(last.clone(), Family { help: help.into(), ..Family::default() }).is_none(),
+                families.insert(last.clone(), MetricFamily { help: help.into(), ..MetricFamily::default() }).is_none(),
                 "{name}"
             );
         } else if let Some(said) = line.strip_prefix("# TYPE ") {
@@ -200,7 +197,7 @@ fn the_documentation_lists_every_metric_as_it_is_written() {
     assert!(listed == table, "docs/metrics.md should have this table:\n{table}");
 }
 
-/// Every metric an expression names, with the labels it asks of it.
+/// Every metric in an expression, with the labels it selects by.
 fn named(expression: &str) -> Vec<(String, BTreeSet<String>)> {
     let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
     let starts = expression.match_indices("greenroom_").map(|(at, _)| at);
@@ -290,9 +287,5 @@ fn the_alerts_ask_only_for_what_there_is() {
             count += 1;
         }
     }
-    assert!(
-        count >= 6
-            && ALERTS.matches("- alert: ").count() == count
-            && ALERTS.matches("summary: ").count() == count
-    );
+    assert!(count >= 6 && ALERTS.matches("- alert: ").count() == count && ALERTS.matches("summary: ").count() == count);
 }

@@ -1,27 +1,27 @@
-//! The control plane as a whole, asked as a browser, a program or an attacker asks.
+//! The control plane as a whole, with requests of a browser, a program or an attacker.
 
 mod admission;
 mod described;
+mod fixture;
 mod guarded;
-mod house;
 mod measured;
 mod policies;
+mod stored;
 mod walks;
 mod watching;
 
 use std::sync::Arc;
 
-use house::{BEARER, HOOK_SECRET, House, JSON, LOCAL, SERVER_TOKEN, TOKEN, WITH};
+use fixture::{BEARER, ControlFixture, HOOK_SECRET, JSON, LOCAL, SERVER_TOKEN, TOKEN, WITH};
 
-use crate::jobs::Plan;
-use greenroom_state::warnings::{Action, Warning};
+use crate::jobs::JobDefinition;
+use greenroom_state::warnings::{Warning, WarningAction};
 
 #[tokio::test]
 async fn no_answer_holds_a_token() {
-    let house = House::new();
+    let house = ControlFixture::new();
     let cookie = house.log_in().await;
-    for path in ["/", "/page.js", "/healthz", "/readyz", "/metrics", "/api/v1/cache/stats", "/api/v1/servers"]
-    {
+    for path in ["/", "/page.js", "/healthz", "/readyz", "/metrics", "/api/v1/cache/stats", "/api/v1/servers"] {
         let answer = house.ask("GET", path, &[LOCAL, BEARER, ("cookie", &cookie)], "").await;
         assert_eq!(answer.status, 200, "{path}");
         let whole = format!("{}{:?}", answer.text, answer.headers);
@@ -33,20 +33,18 @@ async fn no_answer_holds_a_token() {
 
 #[tokio::test]
 async fn metrics_are_open_metrics_with_the_servers_figures() {
-    let house = House::new();
-    house.server().origin.note_success();
-    let writer = Arc::new(greenroom_origin::client_apps::App::default());
+    let house = ControlFixture::new();
+    house.server().origin.record_success();
+    let writer = Arc::new(greenroom_origin::client_apps::ClientApp::default());
     let _place = house
         .server()
         .origin
         .queue
-        .place(greenroom_origin::scheduler::Errand::write(&writer))
+        .acquire(greenroom_origin::scheduler::QueueRequest::write(&writer))
         .await
         .expect("it is free");
     let answer = house.get("/metrics").await;
-    assert!(
-        answer.headers["content-type"].to_str().expect("text").starts_with("application/openmetrics-text")
-    );
+    assert!(answer.headers["content-type"].to_str().expect("text").starts_with("application/openmetrics-text"));
     for line in [
         "greenroom_client_requests_total{server=\"home\"} 0",
         "greenroom_server_well{server=\"home\"} 1",
@@ -65,10 +63,10 @@ async fn metrics_are_open_metrics_with_the_servers_figures() {
 
 #[tokio::test]
 async fn health_says_how_servers_do_but_not_where_they_are() {
-    let house = House::new();
+    let house = ControlFixture::new();
     assert_eq!(house.get("/healthz").await.text, "ok\n");
     assert_eq!(house.get("/readyz").await.status, 200);
-    house.server().origin.note_failure();
+    house.server().origin.record_failure();
     let answer = house.get("/readyz").await;
     assert_eq!(answer.status, 503);
     assert_eq!(answer.json()["servers"][0]["state"], "unwell");
@@ -77,7 +75,7 @@ async fn health_says_how_servers_do_but_not_where_they_are() {
 
 #[tokio::test]
 async fn every_answer_protects_the_browser() {
-    let house = House::new();
+    let house = ControlFixture::new();
     for path in ["/", "/api/v1/cache/stats", "/nowhere"] {
         let headers = house.get(path).await.headers;
         assert!(headers["content-security-policy"].to_str().expect("text").contains("default-src 'none'"));
@@ -93,9 +91,9 @@ async fn every_answer_protects_the_browser() {
 
 #[tokio::test]
 async fn clear_and_warm_answer_what_they_did() {
-    let house = House::new();
+    let house = ControlFixture::new();
     let with = [LOCAL, BEARER, JSON];
-    house.server().counters.asked.fetch_add(7, std::sync::atomic::Ordering::Relaxed);
+    house.server().counters.requests.fetch_add(7, std::sync::atomic::Ordering::Relaxed);
     assert_eq!(house.get("/api/v1/cache/stats").await.json()["totals"]["asked"], 7);
     let cleared = house.ask("POST", "/api/v1/cache/clear", &with, r#"{"server":"home"}"#).await;
     assert_eq!(cleared.json()["success"], true);
@@ -108,21 +106,17 @@ async fn clear_and_warm_answer_what_they_did() {
 
 #[tokio::test]
 async fn what_a_client_sends_is_not_repeated() {
-    let house = House::new();
+    let house = ControlFixture::new();
     for (method, path) in [("GET", "/%3Cscript%3E"), ("POST", "/api/v1/cache/clear"), ("PUT", "/healthz")] {
         let answer = house.ask(method, path, &[LOCAL, BEARER, JSON], "\"<script>\"").await;
-        assert!(
-            answer.status.is_client_error() && !answer.text.contains("script"),
-            "{method} {path}: {}",
-            answer.text
-        );
+        assert!(answer.status.is_client_error() && !answer.text.contains("script"), "{method} {path}: {}", answer.text);
         assert_eq!(answer.headers["content-type"], "application/problem+json");
     }
 }
 
 #[tokio::test]
 async fn nothing_changes_by_get() {
-    let house = House::new();
+    let house = ControlFixture::new();
     for path in ["/api/v1/cache/clear", "/api/v1/cache/warm"] {
         assert_eq!(house.ask("GET", path, &[LOCAL, BEARER], "").await.status, 405);
     }
@@ -130,18 +124,22 @@ async fn nothing_changes_by_get() {
 
 #[tokio::test]
 async fn spot_checks_that_the_configuration_turns_off_are_not_said_to_be_made() {
-    let house = House::new();
-    let said =
-        house.ask("PUT", "/api/v1/statistics/spot-checks", &[LOCAL, BEARER, JSON], r#"{"enabled":true}"#);
+    let house = ControlFixture::new();
+    let said = house.ask("PUT", "/api/v1/statistics/spot-checks", &[LOCAL, BEARER, JSON], r#"{"enabled":true}"#);
     let answer = said.await;
     assert_eq!((answer.status.as_u16(), answer.code().as_str()), (409, "no-spot-checks"), "{}", answer.text);
 }
 
 #[tokio::test]
 async fn jobs_are_listed_run_and_ended() {
-    let house = House::new();
-    let plan =
-        Plan { id: "history", title: "Watch history", what: "Copies it.", every: None, catches_up: false };
+    let house = ControlFixture::new();
+    let plan = JobDefinition {
+        id: "history",
+        title: "Watch history",
+        description: "Copies it.",
+        every: None,
+        catches_up: false,
+    };
     house.plane.control.jobs.add(plan, |_| std::future::ready(Ok("12 new views".to_owned())));
     let listed = house.get("/api/v1/jobs").await.json();
     assert_eq!((listed["at_once"].as_u64(), listed["running"].as_u64()), (Some(3), Some(0)));
@@ -152,11 +150,7 @@ async fn jobs_are_listed_run_and_ended() {
     assert_eq!(run().await.status, 202);
     let again = run().await;
     assert_eq!((again.status.as_u16(), again.json()["success"].as_bool()), (202, Some(true)));
-    assert_eq!(
-        house.get("/api/v1/jobs").await.json()["jobs"][0]["state"],
-        "waiting",
-        "nobody keeps them here"
-    );
+    assert_eq!(house.get("/api/v1/jobs").await.json()["jobs"][0]["state"], "waiting", "nobody keeps them here");
     assert_eq!(house.ask("POST", "/api/v1/jobs/history/cancel", &WITH, "").await.status, 200);
     for what in ["run", "cancel"] {
         for id in ["odd", "library:home:3", "library:odd"] {
@@ -168,13 +162,9 @@ async fn jobs_are_listed_run_and_ended() {
 
 #[tokio::test]
 async fn warnings_come_with_what_to_do_the_most_urgent_first() {
-    let house = House::new();
-    let action = Action::new("Build now", "POST", "libraries/home:3/build");
-    house
-        .server()
-        .origin
-        .warnings
-        .raise(Warning::notice("library-old", "It is old.", "Build it.").with(Some(action)));
+    let house = ControlFixture::new();
+    let action = WarningAction::new("Build now", "POST", "libraries/home:3/build");
+    house.server().origin.warnings.raise(Warning::notice("library-old", "It is old.", "Build it.").with(Some(action)));
     house.server().origin.warnings.raise(Warning::notice("token-rejected", "No.", "Log in.").urgent());
     house.plane.control.warnings.raise(Warning::notice("odd", "It is odd.", "Mend it.").about("one"));
     let listed = house.get("/api/v1/warnings").await.json();

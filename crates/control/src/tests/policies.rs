@@ -1,22 +1,23 @@
-//! Lifetimes that are said over the API, and what is made stale over it.
+//! TTL overrides and invalidations over the API.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use greenroom_cache::{
-    Demand, Entry, Failure, Fill, Key, Load, LoadReason, Loader, Marking, Policy, Value, Verdict, judge,
+    CacheDirective, Entry, Freshness, Key, LoadError, LoadReason, LoadResult, LoadedValue, Loader, Policy, Validity,
+    Value, evaluate_freshness,
 };
 use greenroom_dialect::class::Class;
 
-use super::house::{House, JSON, LOCAL, WITH};
+use super::fixture::{ControlFixture, JSON, LOCAL, WITH};
 use crate::explain;
 use greenroom_proxy::read::origin_loader::class_tag;
-use greenroom_proxy::ttl_overrides::Said;
+use greenroom_proxy::ttl_overrides::TtlOverride;
 
 const POLICIES: &str = "/api/v1/cache/policies";
 const INVALIDATE: &str = "/api/v1/cache/invalidate";
 
-async fn policy(house: &House, class: &str) -> serde_json::Value {
+async fn policy(house: &ControlFixture, class: &str) -> serde_json::Value {
     let listed = house.get(POLICIES).await.json();
     let items = listed["items"].as_array().expect("a list");
     items.iter().find(|item| item["class"] == class).expect("every class is there").clone()
@@ -24,7 +25,7 @@ async fn policy(house: &House, class: &str) -> serde_json::Value {
 
 #[tokio::test]
 async fn a_lifetime_is_said_changed_and_taken_back() {
-    let house = House::new();
+    let house = ControlFixture::new();
     let before = policy(&house, "sessions").await;
     assert_eq!((before["fresh_s"].as_u64(), before["changed"].as_bool()), (Some(10), Some(false)));
     let body = r#"{"server":"home","class":"sessions","fresh_s":15,"stale_s":0}"#;
@@ -34,11 +35,11 @@ async fn a_lifetime_is_said_changed_and_taken_back() {
     assert_eq!((after["changed"].as_bool(), after["default"]["fresh_s"].as_u64()), (Some(true), Some(10)));
     assert!(house.get(POLICIES).await.json()["items"].as_array().is_some_and(|items| items.len() > 20));
 
-    // Null takes back, what is not named stays.
+    // Null removes an override; fields that are absent stay.
     house.ask("PUT", POLICIES, &WITH, r#"{"class":"sessions","fresh_s":null}"#).await;
-    let said = house.server().lifetimes.said(Class::Sessions);
-    assert_eq!(said, Said { stale_s: Some(0), ..Said::default() });
-    let book = greenroom_proxy::ttl_overrides::Book::of(house.folder.path());
+    let said = house.server().ttl_overrides.get(Class::Sessions);
+    assert_eq!(said, TtlOverride { stale_s: Some(0), ..TtlOverride::default() });
+    let book = greenroom_proxy::ttl_overrides::TtlOverrideStore::new(house.folder.path());
     assert_eq!(book.read("home"), Ok(vec![(Class::Sessions, said)]), "it outlives the process");
     for (body, code) in [
         ("", "bad-body"),
@@ -47,7 +48,7 @@ async fn a_lifetime_is_said_changed_and_taken_back() {
         (r#"{"all":true,"class":"sessions"}"#, "what-goes-back"),
     ] {
         assert_eq!(house.ask("DELETE", POLICIES, &WITH, body).await.code(), code, "{body}");
-        assert_eq!(house.server().lifetimes.said(Class::Sessions), said, "{body}: nothing has changed");
+        assert_eq!(house.server().ttl_overrides.get(Class::Sessions), said, "{body}: nothing has changed");
     }
     assert_eq!(house.ask("DELETE", POLICIES, &WITH, r#"{"class":"sessions"}"#).await.status, 200);
     assert_eq!(policy(&house, "sessions").await, before);
@@ -56,7 +57,7 @@ async fn a_lifetime_is_said_changed_and_taken_back() {
 
 #[tokio::test]
 async fn a_lifetime_that_makes_no_sense_changes_nothing() {
-    let house = House::new();
+    let house = ControlFixture::new();
     for (body, code) in [
         (r#"{"class":"sessions","fresh_s":31536001}"#, "out-of-bounds"),
         (r#"{"class":"sessions","fresh_s":-1}"#, "bad-body"),
@@ -72,41 +73,41 @@ async fn a_lifetime_that_makes_no_sense_changes_nothing() {
     let refused = house.ask("PUT", POLICIES, &WITH, r#"{"class":"sessions","fresh_s":15}"#).await;
     assert_eq!((refused.status.as_u16(), refused.code().as_str()), (507, "not-kept"));
     assert_eq!(
-        house.server().lifetimes.said(Class::Sessions),
-        Said::default(),
+        house.server().ttl_overrides.get(Class::Sessions),
+        TtlOverride::default(),
         "what is not kept does not hold"
     );
     let none = house.ask("PUT", POLICIES, &[LOCAL, JSON], r#"{"class":"sessions","fresh_s":1}"#).await;
     assert_eq!(none.code(), "token-missing");
 }
 
-/// Brings the same answer each time.
-struct Brings;
+/// Loads the same response each time.
+struct FixedLoader;
 
-impl Loader for Brings {
+impl Loader for FixedLoader {
     type Pass = ();
 
-    async fn load(&self, _why: LoadReason, _old: Option<Arc<Entry>>) -> Result<Load<()>, Failure> {
+    async fn load(&self, _why: LoadReason, _old: Option<Arc<Entry>>) -> Result<LoadResult<()>, LoadError> {
         let tags = vec![class_tag(Class::Sections)];
-        Ok(Load::Store(Fill { tags, ..Fill::new(Value::new("kept")) }))
+        Ok(LoadResult::Store(LoadedValue { tags, ..LoadedValue::new(Value::new("kept")) }))
     }
 }
 
-/// Something that is kept for a path, and the policy of its class.
-async fn keep(house: &House) -> (Key, Policy) {
-    keep_with(house, "").await
+/// Stores an entry for a path. Returns its key and the policy of its request type.
+async fn store_entry(house: &ControlFixture) -> (Key, Policy) {
+    store_entry_with(house, "").await
 }
 
-/// The same for a part of it, as the end of its key says.
-async fn keep_with(house: &House, part: &str) -> (Key, Policy) {
+/// Stores an entry for a part of the path's response, with this suffix of the key.
+async fn store_entry_with(house: &ControlFixture, part: &str) -> (Key, Policy) {
     let server = house.server();
-    let text = explain::keys(server, "/library/sections").expect("a path").remove(0) + part;
+    let text = explain::cache_keys(server, "/library/sections").expect("a path").remove(0) + part;
     let key = Key::new("home", &server.own_partition().expect("it has a token"), &text);
     let lifetime = server.lifetime(Class::Sections, Class::Sections.lifetime(server.origin.settings.kind));
     let policy = Policy {
         class: Class::Sections.name(),
         fresh: Duration::from_secs(lifetime.fresh_s.into()),
-        earlier: None,
+        freshness_bound: None,
         stale: Duration::from_secs(lifetime.stale_s.into()),
         stale_on_error: Duration::from_secs(lifetime.stale_on_error_s.into()),
         refresh_ahead: false,
@@ -114,17 +115,17 @@ async fn keep_with(house: &House, part: &str) -> (Key, Policy) {
         soft_timeout: Duration::from_secs(1),
         hard_timeout: Duration::from_secs(1),
     };
-    server.cache.get_or_load(&key, &policy, Demand::Any, || Brings).await.expect("it loads");
+    server.cache.get_or_load(&key, &policy, CacheDirective::Any, || FixedLoader).await.expect("it loads");
     (key, policy)
 }
 
 #[tokio::test]
 async fn what_is_made_stale_by_path_is_so_in_every_page_and_language() {
-    let house = House::new();
-    let (key, _) = keep_with(&house, " start=0 size=100 language=de").await;
+    let house = ControlFixture::new();
+    let (key, _) = store_entry_with(&house, " start=0 size=100 language=de").await;
     let body = r#"{"path":"/library/sections?includePreferences=1"}"#;
     assert_eq!(house.ask("POST", INVALIDATE, &WITH, body).await.status, 200);
-    assert_eq!(house.server().cache.diagnose(&key).marking, Marking::Marked);
+    assert_eq!(house.server().cache.diagnose(&key).validity, Validity::Invalidated);
 }
 
 #[tokio::test]
@@ -136,15 +137,15 @@ async fn what_is_kept_is_made_stale_by_path_class_tag_or_all_of_it() {
         r#"{"tag":"class:sections","server":"home"}"#,
         r#"{"all":true}"#,
     ] {
-        let house = House::new();
-        let (key, _) = keep(&house).await;
-        assert_eq!(house.server().cache.diagnose(&key).marking, Marking::Clear);
+        let house = ControlFixture::new();
+        let (key, _) = store_entry(&house).await;
+        assert_eq!(house.server().cache.diagnose(&key).validity, Validity::Valid);
         assert_eq!(house.ask("POST", INVALIDATE, &WITH, body).await.status, 200, "{body}");
         let diagnosis = house.server().cache.diagnose(&key);
-        assert_eq!(diagnosis.marking, Marking::Marked, "{body}: it still stands in if the server is down");
+        assert_eq!(diagnosis.validity, Validity::Invalidated, "{body}: it still stands in if the server is down");
     }
-    let house = House::new();
-    let (key, _) = keep(&house).await;
+    let house = ControlFixture::new();
+    let (key, _) = store_entry(&house).await;
     for (body, code) in [
         ("{}", "what-is-stale"),
         (r#"{"all":true,"class":"sections"}"#, "what-is-stale"),
@@ -159,25 +160,25 @@ async fn what_is_kept_is_made_stale_by_path_class_tag_or_all_of_it() {
         let said = if answer.status == 200 { String::new() } else { answer.code() };
         assert_eq!(said, code, "{body}");
     }
-    assert_eq!(house.server().cache.diagnose(&key).marking, Marking::Clear, "of something else");
+    assert_eq!(house.server().cache.diagnose(&key).validity, Validity::Valid, "of something else");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_shorter_lifetime_applies_to_what_is_kept_already() {
-    let house = House::new();
-    let (key, _) = keep(&house).await;
+    let house = ControlFixture::new();
+    let (key, _) = store_entry(&house).await;
     tokio::time::advance(Duration::from_secs(5)).await;
     house.ask("PUT", POLICIES, &WITH, r#"{"class":"sections","fresh_s":4,"stale_s":0}"#).await;
     let server = house.server();
     let lifetime = server.lifetime(Class::Sections, Class::Sections.lifetime(server.origin.settings.kind));
-    let (_, before) = keep(&House::new()).await;
+    let (_, before) = store_entry(&ControlFixture::new()).await;
     let now = Policy {
         fresh: Duration::from_secs(lifetime.fresh_s.into()),
         stale: Duration::from_secs(lifetime.stale_s.into()),
         ..before
     };
     let entry = server.cache.diagnose(&key).entry.expect("it is kept");
-    let judged = |policy: &Policy| judge(&entry, policy, server.origin.clock.now_ms(), Marking::Clear);
-    assert!(matches!(judged(&before), Verdict::Fresh { .. }));
-    assert_eq!(judged(&now), Verdict::Expired);
+    let judged = |policy: &Policy| evaluate_freshness(&entry, policy, server.origin.clock.now_ms(), Validity::Valid);
+    assert!(matches!(judged(&before), Freshness::Fresh { .. }));
+    assert_eq!(judged(&now), Freshness::Expired);
 }

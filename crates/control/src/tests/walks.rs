@@ -1,4 +1,4 @@
-//! Every path there is, walked: what is described is there, and what is there is described.
+//! Every path is routed and described, and no other.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,12 +7,12 @@ use utoipa::openapi::path::ParameterIn;
 
 use serde_json::Value;
 
-use super::house::{Answer, BEARER, House, JSON, LOCAL, files_below};
+use super::fixture::{ApiTestResponse, BEARER, ControlFixture, JSON, LOCAL, files_below};
 use crate::router::openapi;
-use crate::router::openapi::written;
+use crate::router::openapi::as_json;
 use crate::{router, web};
 
-/// Every operation that is described, with its path.
+/// Every described operation, with its path.
 pub(super) fn described() -> Vec<(Method, String)> {
     let mut description = router::description().clone();
     let operations = description.paths.paths.iter_mut().flat_map(|(path, item)| {
@@ -22,14 +22,14 @@ pub(super) fn described() -> Vec<(Method, String)> {
     operations.collect()
 }
 
-/// A path that can be asked for: every hole is filled.
+/// The path with every parameter filled in.
 pub(super) fn filled(path: &str) -> String {
     path.replace("{id}", "home:3").replace("{name}", "weekly").replace("{server}", "home")
 }
 
-/// Every path the router knows, by its own account, the page's too.
+/// Every path of the router, including those of the page.
 fn routed() -> BTreeSet<String> {
-    let told = format!("{:?}", router::everything());
+    let told = format!("{:?}", router::unguarded_router());
     let quoted = told.split("RouteId(").skip(1).filter_map(|rest| {
         let path = rest.split_once("): \"")?.1.split('"').next()?;
         path.starts_with('/').then(|| path.to_owned())
@@ -39,7 +39,7 @@ fn routed() -> BTreeSet<String> {
 
 #[tokio::test]
 async fn what_is_described_is_what_is_there_method_by_method() {
-    let house = House::new();
+    let house = ControlFixture::new();
     let mut expected: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (method, path) in described() {
         let methods = expected.entry(path).or_default();
@@ -95,37 +95,34 @@ fn whatever_the_description_refers_to_is_in_it() {
             _ => {}
         }
     }
-    let description = serde_json::from_str(written()).expect("it is JSON");
+    let description = serde_json::from_str(as_json()).expect("it is JSON");
     let mut found = 0;
     refer(&description, &description, &mut found);
     assert!(found > 100, "{found}");
-    assert!(!written().contains("u-int"));
+    assert!(!as_json().contains("u-int"));
 }
 
 #[tokio::test]
 async fn the_description_is_served_and_says_where_it_is() {
-    let house = House::new();
+    let house = ControlFixture::new();
     let served = house.get("/api/v1/openapi.json").await;
-    assert_eq!(served.text, written());
+    assert_eq!(served.text, as_json());
     assert!(served.json()["servers"].is_null());
-    let moved = House::told("base_path = \"/greenroom\"").get("/api/v1/openapi.json").await;
+    let moved = ControlFixture::with_config("base_path = \"/greenroom\"").get("/api/v1/openapi.json").await;
     assert_eq!(moved.json()["servers"][0]["url"], "/greenroom");
 }
 
 #[tokio::test]
 async fn whatever_cannot_be_understood_is_a_problem_that_says_what_to_do() {
-    let house = House::new();
+    let house = ControlFixture::new();
     let with = [LOCAL, BEARER, JSON];
     let huge = "x".repeat(20 << 20);
     let mut description = router::description().clone();
     for (path, item) in &mut description.paths.paths {
         for (method, operation) in openapi::operations(item) {
-            let named = |status: u16, answer: &Answer, what: &str| {
+            let named = |status: u16, answer: &ApiTestResponse, what: &str| {
                 assert_eq!(answer.status.as_u16(), status, "{what}: {method} {path}: {}", answer.text);
-                assert_eq!(
-                    answer.headers["content-type"], "application/problem+json",
-                    "{what}: {method} {path}"
-                );
+                assert_eq!(answer.headers["content-type"], "application/problem+json", "{what}: {method} {path}");
                 let problem = answer.json();
                 assert_eq!(problem["type"], format!("urn:greenroom:problem:{}", answer.code()));
                 let detail = problem["detail"].as_str().expect("it says what to do");
@@ -139,9 +136,8 @@ async fn whatever_cannot_be_understood_is_a_problem_that_says_what_to_do() {
                 let body = if path == "/api/v1/libraries/{id}" { r#"{"enabled":true}"# } else { "" };
                 named(404, &house.ask(method, &long, &with, body).await, "an absurd id");
             }
-            let query =
-                operation.parameters.iter().flatten().any(|one| one.parameter_in == ParameterIn::Query);
-            // What has the shape of other programs overlooks what they say beside it.
+            let query = operation.parameters.iter().flatten().any(|one| one.parameter_in == ParameterIn::Query);
+            // Compatibility paths ignore unknown parameters.
             let is_strict = path.starts_with("/api/v1/");
             if query && is_strict {
                 let odd = filled(path) + "?no_such_key=1";
@@ -149,16 +145,14 @@ async fn whatever_cannot_be_understood_is_a_problem_that_says_what_to_do() {
             }
             if operation.request_body.is_some() {
                 let target = filled(path);
-                let media_type =
-                    if path.ends_with("/decisions") { "application/x-ndjson" } else { "application/json" };
+                let media_type = if path.ends_with("/decisions") { "application/x-ndjson" } else { "application/json" };
                 let typed = [LOCAL, BEARER, ("content-type", media_type)];
                 named(413, &house.ask(method, &target, &typed, &huge).await, "too long");
-                for body in ["{\"no_such_key\":1}", "{", "[1]", "\u{0}", "\"text\""]
-                    .iter()
-                    .skip(usize::from(!is_strict))
+                for body in
+                    ["{\"no_such_key\":1}", "{", "[1]", "\u{0}", "\"text\""].iter().skip(usize::from(!is_strict))
                 {
                     let answer = house.ask(method, &target, &typed, body).await;
-                    // A whole document is told apart from a wish that cannot be read.
+                    // A full body differs from a malformed sync request by its status.
                     let is_document = path == "/api/v1/playlists/sync" && answer.status == 422;
                     named(if is_document { 422 } else { 400 }, &answer, body);
                 }
@@ -173,7 +167,7 @@ async fn whatever_cannot_be_understood_is_a_problem_that_says_what_to_do() {
 
 #[tokio::test]
 async fn head_is_answered_as_get_is_and_options_tells_nothing_to_other_pages() {
-    let house = House::new();
+    let house = ControlFixture::new();
     for (_, path) in described().into_iter().filter(|(method, _)| *method == Method::GET) {
         let (got, head) = (
             house.send("GET", &filled(&path), &[LOCAL], "").await,
@@ -181,8 +175,7 @@ async fn head_is_answered_as_get_is_and_options_tells_nothing_to_other_pages() {
         );
         assert_eq!((got.status(), ""), (head.status, head.text.as_str()), "{path}");
         assert_eq!(got.headers().get("content-type"), head.headers.get("content-type"), "{path}");
-        let asked_by_page =
-            [LOCAL, ("origin", "http://evil.example"), ("access-control-request-method", "POST")];
+        let asked_by_page = [LOCAL, ("origin", "http://evil.example"), ("access-control-request-method", "POST")];
         let refused = house.ask("OPTIONS", &filled(&path), &asked_by_page, "").await;
         assert_eq!(refused.code(), "foreign-page", "{path}");
         assert!(!refused.headers.keys().any(|name| name.as_str().starts_with("access-control")), "{path}");
@@ -190,27 +183,22 @@ async fn head_is_answered_as_get_is_and_options_tells_nothing_to_other_pages() {
     }
 }
 
-/// Of two bodies of one name the description would hold one, and be wrong about the other without a word.
+/// Of two body types with one name, the document would silently hold only one.
 #[test]
 fn every_body_that_is_described_has_a_name_of_its_own() {
     let sources = files_below(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
     let mut names: BTreeMap<String, String> = BTreeMap::new();
-    for (file, bytes) in sources
-        .iter()
-        .filter(|(file, _)| std::path::Path::new(file).extension().is_some_and(|end| end == "rs"))
+    for (file, bytes) in
+        sources.iter().filter(|(file, _)| std::path::Path::new(file).extension().is_some_and(|end| end == "rs"))
     {
         let text = String::from_utf8_lossy(bytes);
         for rest in text.split("#[derive(").skip(1).filter(|rest| {
-            rest.split(")]")
-                .next()
-                .is_some_and(|derived| derived.split([',', ' ']).any(|word| word == "ToSchema"))
+            rest.split(")]").next().is_some_and(|derived| derived.split([',', ' ']).any(|word| word == "ToSchema"))
         }) {
             let head = rest.split(['{', ';']).next().unwrap_or_default();
             let alias = head.split("schema(as = ").nth(1).and_then(|rest| rest.split([',', ')']).next());
-            let word =
-                |kind: &str| head.split(kind).nth(1).and_then(|rest| rest.split([' ', '<', '\n']).next());
-            let name =
-                alias.or_else(|| word("struct ")).or_else(|| word("enum ")).expect("a type").to_owned();
+            let word = |kind: &str| head.split(kind).nth(1).and_then(|rest| rest.split([' ', '<', '\n']).next());
+            let name = alias.or_else(|| word("struct ")).or_else(|| word("enum ")).expect("a type").to_owned();
             if let Some(other) = names.insert(name.clone(), file.clone()) {
                 panic!("{name} is in {file} and in {other}; say #[schema(as = …)] at one of them");
             }

@@ -1,32 +1,26 @@
-//! The live page: what it is told, how many may watch, and when they are let go.
+//! The live page: its frames, the viewer limit, and when viewers are disconnected.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
 
-use super::house::{House, LOCAL};
-use crate::{live, serve};
+use super::fixture::{ControlFixture, LOCAL};
+use crate::{live_api, serve};
 
 #[tokio::test(start_paused = true)]
 async fn the_live_page_is_told_every_two_seconds_until_the_process_stops() {
-    let house = House::new();
+    let house = ControlFixture::new();
     house.plane.stop.cancel();
     let mut ended = house.send("GET", "/api/v1/events", &[LOCAL], "").await.into_body().into_data_stream();
-    assert!(
-        ended
-            .next()
-            .await
-            .expect("the first figures")
-            .expect("bytes")
-            .starts_with(b"event: figures\ndata: {")
-    );
+    assert!(ended.next().await.expect("the first figures").expect("bytes").starts_with(b"event: figures\ndata: {"));
     assert!(ended.next().await.is_none());
 
-    let house = House::new();
-    let teller = live::tell(Arc::clone(&house.plane));
+    let house = ControlFixture::new();
+    let teller = live_api::broadcast_stats(Arc::clone(&house.plane));
     let reader = async {
         let response = house.send("GET", "/api/v1/events", &[LOCAL], "").await;
         assert_eq!(response.headers()["content-type"], "text/event-stream");
@@ -45,7 +39,7 @@ async fn the_live_page_is_told_every_two_seconds_until_the_process_stops() {
 
 #[tokio::test]
 async fn viewers_are_bounded_and_leave_their_place() {
-    let house = House::new();
+    let house = ControlFixture::new();
     let mut viewers = Vec::new();
     for _ in 0..64 {
         viewers.push(house.send("GET", "/api/v1/events", &[LOCAL], "").await);
@@ -57,11 +51,11 @@ async fn viewers_are_bounded_and_leave_their_place() {
 
 #[tokio::test(start_paused = true)]
 async fn a_viewer_is_let_go_when_the_session_ends() {
-    let mut house = House::new();
+    let mut house = ControlFixture::new();
     house.peer = "192.168.1.9:50000".parse().expect("an address");
     let cookie = house.log_in().await;
     let with = [LOCAL, ("cookie", cookie.as_str())];
-    let teller = live::tell(Arc::clone(&house.plane));
+    let teller = live_api::broadcast_stats(Arc::clone(&house.plane));
     let reader = async {
         let mut frames = house.send("GET", "/api/v1/events", &with, "").await.into_body().into_data_stream();
         frames.next().await.expect("the first figures").expect("bytes");
@@ -74,7 +68,7 @@ async fn a_viewer_is_let_go_when_the_session_ends() {
 
 #[tokio::test]
 async fn the_door_closes_when_the_process_stops_though_a_page_watches() {
-    let house = House::new();
+    let house = ControlFixture::new();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let serving = serve(
@@ -96,5 +90,6 @@ async fn the_door_closes_when_the_process_stops_though_a_page_watches() {
         house.plane.stop.cancel();
         stream.read_to_end(&mut seen).await.expect("it ends");
     };
-    tokio::join!(serving, watching);
+    let closing = async { tokio::join!(serving, watching) };
+    tokio::time::timeout(Duration::from_mins(1), closing).await.expect("the page is served, and let go");
 }

@@ -1,6 +1,5 @@
-//! The page, as it is built into the program. It holds no figures: its modules ask the API for them.
+//! The web page, embedded in the binary. It holds no statistics: its scripts request them from the API.
 
-use std::sync::Arc;
 use std::sync::LazyLock;
 
 use axum::Router;
@@ -10,12 +9,10 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH
 use http::{HeaderMap, StatusCode};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::Plane;
-
 /// One file of the page.
 #[derive(Debug, Clone, Copy)]
 struct Asset {
-    /// Where it is found.
+    /// URL path.
     path: &'static str,
     content_type: &'static str,
     text: &'static str,
@@ -35,7 +32,7 @@ const SVG: &str = "image/svg+xml";
 /// The icon of the page, an SVG.
 pub const ICON: &str = include_str!("favicon.svg");
 
-/// Every file there is. Whoever adds one adds it here and nowhere else.
+/// All files. A new file is added here only.
 static ASSETS: &[Asset] = assets! {
     "/": HTML "index.html",
     "/page.css": CSS "page.css",
@@ -75,33 +72,32 @@ static ASSETS: &[Asset] = assets! {
     "/views/warnings.js": JS "views/warnings.js",
 };
 
-/// What tells the files of this program from those of another version.
+/// Distinguishes the files of this build from those of other versions.
 static VERSION: LazyLock<HeaderValue> = LazyLock::new(|| {
     let sum = ASSETS.iter().fold(0u64, |sum, asset| sum.rotate_left(1) ^ xxh3_64(asset.text.as_bytes()));
     HeaderValue::try_from(format!("\"{sum:016x}\"")).expect("digits and quotes are a header value")
 });
 
-/// The path of every file of the page.
+/// The paths of all files.
 #[cfg(test)]
 pub(super) fn paths() -> impl Iterator<Item = &'static str> {
     ASSETS.iter().map(|asset| asset.path)
 }
 
-/// Whether this path is a file of the page.
+/// True if this path is a file of the page.
 pub(super) fn holds(path: &str) -> bool {
     ASSETS.iter().any(|asset| asset.path == path)
 }
 
-/// The paths of the page.
-pub(super) fn routes() -> Router<Arc<Plane>> {
+/// The routes of the page.
+pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     ASSETS.iter().fold(Router::new(), |router, asset| {
         router.route(asset.path, get(async move |headers: HeaderMap| asset.answer(&headers)))
     })
 }
 
 impl Asset {
-    /// Asked about anew every time, so that after an update of the program nobody sees parts of the old page; sent
-    /// only to those who have it not.
+    /// Browsers revalidate on every load, so that no stale part is shown after an update; a matching ETag gets a 304.
     fn answer(&self, headers: &HeaderMap) -> Response {
         let kept = [(CACHE_CONTROL, HeaderValue::from_static("no-cache")), (ETAG, VERSION.clone())];
         if headers.get_all(IF_NONE_MATCH).iter().any(is_of_this_version) {
@@ -111,7 +107,7 @@ impl Asset {
     }
 }
 
-/// Whether a browser names this version; a proxy that compresses puts `W/` before it, and there may be others.
+/// True if `If-None-Match` names this version; a compressing proxy prefixes `W/`, and there may be several.
 fn is_of_this_version(known: &HeaderValue) -> bool {
     let version = VERSION.as_bytes();
     known.as_bytes().windows(version.len()).any(|part| part == version)
@@ -121,13 +117,13 @@ fn is_of_this_version(known: &HeaderValue) -> bool {
 mod tests {
     use std::path::Path;
 
-    use greenroom_cache::{FailureKind, LoadReason, Refusal};
+    use greenroom_cache::{LoadErrorKind, LoadReason, NotStoredReason};
     use greenroom_dialect::class::Class;
 
     use super::*;
-    use greenroom_proxy::record::Passage;
+    use greenroom_proxy::record::PassReason;
 
-    /// What the first view may weigh, in bytes.
+    /// Maximum size of the first view, in bytes.
     const FIRST_VIEW: usize = 150 * 1024;
 
     fn texts(content_type: &str) -> impl Iterator<Item = &'static Asset> {
@@ -140,9 +136,7 @@ mod tests {
 
     #[test]
     fn nothing_becomes_markup() {
-        for word in
-            ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "Function(", "srcdoc"]
-        {
+        for word in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "Function(", "srcdoc"] {
             for script in texts(JS) {
                 assert!(!script.text.contains(word), "{word} in {}", script.path);
             }
@@ -154,10 +148,7 @@ mod tests {
         for word in ["<style", " style=", "onclick", "onload", "javascript:"] {
             assert!(!document().contains(word), "{word}");
         }
-        assert_eq!(
-            document().matches("<script").count(),
-            document().matches("<script src=\"page.js\"").count()
-        );
+        assert_eq!(document().matches("<script").count(), document().matches("<script src=\"page.js\"").count());
         for asset in ASSETS.iter().filter(|asset| asset.content_type != SVG) {
             let text = asset.text;
             assert!(
@@ -188,12 +179,7 @@ mod tests {
                 for rest in script.text.split(marker).skip(1) {
                     let folder = if marker.contains("..") { Path::new("/") } else { folder };
                     let name = folder.join(rest.split('"').next().unwrap_or_default());
-                    assert!(
-                        holds(name.to_str().expect("text")),
-                        "{} imports {}",
-                        script.path,
-                        name.display()
-                    );
+                    assert!(holds(name.to_str().expect("text")), "{} imports {}", script.path, name.display());
                     found += 1;
                 }
             }
@@ -208,9 +194,9 @@ mod tests {
             text.contains(&format!("\n  {word}: ")) || text.contains(&format!("\n  \"{word}\": "))
         };
         let missed = LoadReason::EVERY.map(LoadReason::name);
-        let failed = FailureKind::EVERY.map(FailureKind::name);
-        let unkept = Refusal::EVERY.map(Refusal::name);
-        let passed = Passage::EVERY.map(Passage::name);
+        let failed = LoadErrorKind::EVERY.map(LoadErrorKind::name);
+        let unkept = NotStoredReason::EVERY.map(NotStoredReason::name);
+        let passed = PassReason::EVERY.map(PassReason::name);
         for word in missed.into_iter().chain(failed).chain(unkept).chain(passed) {
             assert!(has(of("/decision.js"), word), "why: {word}");
         }
@@ -221,8 +207,7 @@ mod tests {
 
     #[test]
     fn the_first_view_is_small() {
-        let is_first =
-            |asset: &&Asset| !asset.path.starts_with("/views/") || asset.path == "/views/overview.js";
+        let is_first = |asset: &&Asset| !asset.path.starts_with("/views/") || asset.path == "/views/overview.js";
         let bytes: usize = ASSETS.iter().filter(is_first).map(|asset| asset.text.len()).sum();
         assert!(bytes < FIRST_VIEW, "{bytes} bytes");
     }

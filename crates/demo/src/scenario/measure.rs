@@ -1,17 +1,17 @@
-//! How long something took, in the demo's time: the one place of the demo that reads a clock finer than the
-//! process's own, which counts whole milliseconds.
+//! Stopwatch in the demo's time: the only clock of the demo that is finer than the process's own, which counts whole
+//! milliseconds.
 
 use tokio::time::Instant;
 
-/// Runs from its making.
+/// Runs from its creation.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Stopwatch {
+pub(super) struct ScaledStopwatch {
     began: Instant,
     factor: f64,
 }
 
-impl Stopwatch {
-    /// Starts now. `factor` is how much faster the demo's time runs than the wall's.
+impl ScaledStopwatch {
+    /// Starts now. `factor` is the ratio of the demo's time to real time.
     #[expect(clippy::disallowed_methods, reason = "measuring is what this file is for")]
     pub(super) fn start(factor: f64) -> Self {
         Self { began: Instant::now(), factor }
@@ -61,7 +61,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_stopwatch_counts_the_demos_milliseconds() {
-        let watch = Stopwatch::start(30.0);
+        let watch = ScaledStopwatch::start(30.0);
         tokio::time::advance(Duration::from_millis(4)).await;
         assert!((watch.ms() - 120.0).abs() < 0.001);
     }

@@ -1,78 +1,79 @@
-//! The demo: what Greenroom saves, shown on this machine and on nobody's media.
+//! The demo: shows what Greenroom saves, on this machine and without real media.
 //!
-//! Two simulated servers, and an evening of companion apps that is played twice: with the apps pointed at the
-//! servers, and, against servers started afresh from the same seed, pointed at the gateway. After the evening the apps
-//! read on, the second time with a gateway that was started again; then both servers go down for a minute. Requests are
-//! counted where they arrive, at the servers, and include everything that Greenroom causes itself. One evening after the
-//! other, because two at once take this machine from each other, and what is waited for that would count many times.
+//! Two simulated servers, and an evening of companion apps that is played twice: with the apps pointed at the servers,
+//! and, against fresh servers with the same seed, pointed at the gateway. After the evening the apps read on, the
+//! second time after a restart of the gateway; then both servers go down for a minute. Requests are counted where they
+//! arrive, at the servers, and include Greenroom's own. One evening follows the other, because two at once compete for
+//! this machine's CPU, and the waiting time would be scaled up.
 //!
-//! A page shows both ways in two columns while that is played, and afterwards, when the apps of both read on at once for
-//! whoever looks. Whoever looks may take the servers of both down and bring them back.
+//! A page shows both targets in two columns meanwhile, and afterwards, when the apps of both read on at once for the
+//! viewers. A viewer may take the servers of both down and restore them.
 //!
-//! Everything runs faster than the wall's clock by one factor: servers, apps, and the gateway with its lifetimes.
-//! Milliseconds are those of the faster time, so what this machine needs for an answer counts that much more.
+//! Everything runs faster than real time by one factor: servers, apps, and the gateway with its TTLs. Milliseconds are
+//! those of the faster time, so this machine's processing time counts that much more.
 //!
-//! Rooms:
-//! - `apps`: the companion apps. `evening`: when they do what. `restart`: the minute after
-//!   the gateway was started again. `outage`: the minute without servers.
-//! - `servers`: the simulated servers. `gateway`: the process in front of some of them. `way`: which of the two the apps
-//!   are pointed at.
-//! - `visitor`: an app at its server's door, `lines`: its connections to it. `pace`: its time. `book`, `measure`: what is written down.
-//! - `board`: both ways as they are at this moment, each in its `column` (with `latencies`), and the `plug` of their
-//!   servers. `page`: where a browser sees it. `afterwards`: what goes on as long as one does,
-//!   `waking`: when its plug may be pulled.
-//! - [`figures`], `table`, `leftovers`: what comes out.
-//! - [`foresight`]: what observing foretells, held against what the cache then saves.
+//! Modules:
+//! - `apps`: the companion apps. `workload`: their schedule. `restart`: the minute after the gateway's restart.
+//!   `outage`: the minute without servers.
+//! - `servers`: the simulated servers. `gateway`: the process in front of some of them. `target`: which of the two the
+//!   apps are pointed at.
+//! - `app_client`: an app's HTTP client, `connection_pool`: its connections. `clock`: its time. `recorder`, `measure`:
+//!   recorded requests and their latency.
+//! - `live_view`: current state of both targets, each with its `live_stats` (with `latencies`), and the `outage_switch`
+//!   of their servers. `page`: shows it in a browser. `post_run`: reads for viewers after the evenings, `warmup`: when
+//!   an outage may begin.
+//! - [`comparison`], `table`, `upstream_requests`: the results.
+//! - [`observe_check`]: compares the prediction of observe mode with what the cache then saves.
 
-mod afterwards;
+mod app_client;
 mod apps;
-mod board;
-mod book;
-mod column;
-mod evening;
-pub mod figures;
-pub mod foresight;
+mod clock;
+pub mod comparison;
+mod connection_pool;
 pub mod gateway;
 mod latencies;
-mod leftovers;
-mod lines;
+mod live_stats;
+mod live_view;
 mod measure;
+pub mod observe_check;
 mod outage;
-mod pace;
+mod outage_switch;
 mod page;
 mod phase;
-mod plug;
+mod post_run;
+mod recorder;
 mod restart;
 mod servers;
 pub mod table;
-mod visitor;
-mod waking;
-mod way;
+mod target;
+mod upstream_requests;
+mod warmup;
+mod workload;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use greenroom_dialect::ask::Kind;
+use greenroom_dialect::request::ServerKind;
 use greenroom_simulator::catalogue::CatalogueSize;
 use tokio_util::task::TaskTracker;
 
-use afterwards::Afterwards;
-use board::{Board, Greenroom};
-use evening::{Doors, Evening};
-use figures::{AppFigures, Comparison, Outage, Playlist, Totals};
-use gateway::{Gateway, Lists, StartGateway};
-use pace::Pace;
-use page::Page;
-use phase::Phase;
-use servers::Servers;
-use way::{Run, Way};
+use clock::DemoClock;
+use comparison::{AppComparison, DemoComparison, OutageComparison, PlaylistComparison, RequestTotals};
+use gateway::{DemoGateway, GatewayStarter, PlaylistTool};
+use live_view::{GatewayPage, LiveView};
+use page::DemoPage;
+use phase::DemoPhase;
+use post_run::PostRun;
+use servers::DemoServers;
+use target::{DemoTarget, TargetRun};
+use workload::{ServerAddresses, Workload};
 
-/// What is to be played.
+/// Parameters of the demo.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub struct DemoPlan {
     /// Length of the evening, in minutes of the demo's time.
     pub minutes: u32,
-    /// How much faster than the wall's the demo's time runs.
+    /// Ratio of the demo's time to real time.
     pub time_factor: f64,
     /// Seed of libraries, latencies and choices.
     pub seed: u64,
@@ -82,137 +83,134 @@ pub struct Plan {
     pub shows: u32,
     /// Tracks in each library.
     pub tracks: u32,
-    /// Whether Greenroom loads ahead what apps are likely to ask; its default, if nothing is said.
+    /// Whether Greenroom prefetches; `None` means its default.
     pub prefetch: Option<bool>,
 }
 
-impl Plan {
-    /// As little as can be played, and as fast.
+impl DemoPlan {
+    /// The smallest and fastest demo.
     #[cfg(test)]
     const SMALLEST: Self =
         Self { minutes: 1, time_factor: 1_000.0, seed: 1, films: 5, shows: 1, tracks: 10, prefetch: None };
 
     fn size(&self) -> CatalogueSize {
-        CatalogueSize {
-            films: self.films,
-            shows: self.shows,
-            tracks: self.tracks,
-            ..CatalogueSize::default()
-        }
+        CatalogueSize { films: self.films, shows: self.shows, tracks: self.tracks, ..CatalogueSize::default() }
     }
 }
 
-/// Is told, line by line, how far the demo is.
-pub type Tell = fn(&str);
+/// Receives progress lines.
+pub type ProgressFn = fn(&str);
 
-/// What goes on running after the demo.
+/// Handle of what keeps running after the demo.
 #[derive(Debug)]
-pub struct Scene {
-    page: Page,
-    gateway: Gateway,
-    afterwards: Afterwards,
+pub struct DemoHandle {
+    page: DemoPage,
+    gateway: DemoGateway,
+    post_run: PostRun,
     tasks: TaskTracker,
     writes: u64,
     leftovers: String,
 }
 
-/// Plays the whole demo with a gateway that `start` starts. What it leaves running must be stopped with
-/// [`Scene::stop`].
+/// Plays the whole demo with a gateway that `start` starts. Stop what it leaves running with [`DemoHandle::stop`].
 ///
 /// # Errors
 /// If a server or the gateway cannot be started; the message says why.
-pub async fn run(plan: &Plan, start: &StartGateway, tell: Tell) -> Result<(Comparison, Scene), String> {
-    let evening = Evening::new(plan);
+pub async fn run(
+    plan: &DemoPlan,
+    start: &GatewayStarter,
+    tell: ProgressFn,
+) -> Result<(DemoComparison, DemoHandle), String> {
+    let evening = Workload::new(plan);
     let tasks = TaskTracker::new();
-    let board = Arc::new(Board::new(plan));
-    let page = Page::open(&board, &tasks).await?;
+    let board = Arc::new(LiveView::new(plan));
+    let page = DemoPage::open(&board, &tasks).await?;
     tell(&format!("Watch it, and pull the plug: http://{}/", page.address()));
     tell(&format!(
         "An evening of {} minutes, {} times faster than real, with {} films, {} shows and {} tracks on each server.",
         plan.minutes, plan.time_factor, plan.films, plan.shows, plan.tracks
     ));
     tell("First the apps ask the servers directly:");
-    let servers = Servers::start(plan, &tasks).await?;
-    let direct = Way::to(Doors::of(&servers), servers);
-    let time = Pace::begin(plan.time_factor, Duration::ZERO);
-    board.begin_direct(&direct.column, &time);
+    let servers = DemoServers::start(plan, &tasks).await?;
+    let direct = DemoTarget::new(ServerAddresses::direct(&servers), servers);
+    let time = DemoClock::start(plan.time_factor, Duration::ZERO);
+    board.begin_direct(&direct.stats, &time);
     let direct_run = direct.play(&evening, &time, tell).await;
-    board.turn_to(Phase::DirectReadsOn);
+    board.set_phase(DemoPhase::DirectReadsOn);
     let direct_after = restart::play(plan, &evening, &direct).await;
     tell("  and the servers go down for a minute");
-    let direct_down = outage::play(plan, &evening, &board, Phase::DirectOutage, &direct).await;
+    let direct_down = outage::play(plan, &evening, &board, DemoPhase::DirectOutage, &direct).await;
 
     tell("Now the same apps ask Greenroom, in front of servers started afresh:");
-    let servers = Servers::start(plan, &tasks).await?;
-    let gateway = Gateway::start(start, &servers, plan, Lists::Kept).await?;
-    let mut through = Way::to(gateway.doors()?, servers);
-    board.place_greenroom(Some(gateway.greenroom()));
-    let time = Pace::begin(plan.time_factor, Duration::ZERO);
-    board.begin_through(&through.column, &time);
+    let servers = DemoServers::start(plan, &tasks).await?;
+    let gateway = DemoGateway::start(start, &servers, plan, PlaylistTool::Gateway).await?;
+    let mut through = DemoTarget::new(gateway.addresses()?, servers);
+    board.set_gateway_page(Some(gateway.page()));
+    let time = DemoClock::start(plan.time_factor, Duration::ZERO);
+    board.begin_through(&through.stats, &time);
     let through_run = through.play(&evening, &time, tell).await;
     tell("  Greenroom is started again, and the apps read on");
-    board.turn_to(Phase::ThroughRestart);
-    board.place_greenroom(None);
-    let gateway = gateway.start_again().await?;
-    board.place_greenroom(Some(gateway.greenroom()));
-    through.doors = gateway.doors()?;
+    board.set_phase(DemoPhase::ThroughRestart);
+    board.set_gateway_page(None);
+    let gateway = gateway.restart().await?;
+    board.set_gateway_page(Some(gateway.page()));
+    through.addresses = gateway.addresses()?;
     let through_after = restart::play(plan, &evening, &through).await;
     tell("  and the servers go down for a minute");
-    let through_down = outage::play(plan, &evening, &board, Phase::ThroughOutage, &through).await;
+    let through_down = outage::play(plan, &evening, &board, DemoPhase::ThroughOutage, &through).await;
 
-    let restart =
-        AppFigures { name: "right after a restart".into(), direct: direct_after, through: through_after };
-    let outage = Outage { direct: direct_down, through: through_down };
+    let restart = AppComparison { name: "right after a restart".into(), direct: direct_after, through: through_after };
+    let outage = OutageComparison { direct: direct_down, through: through_down };
     let comparison = compare(plan, (&direct, direct_run), (&through, &through_run), restart, outage);
-    board.conclude(table::sentence(&comparison));
-    let afterwards = Afterwards { plan: plan.clone(), evening, board, direct, through };
-    let Run { writes, leftovers, .. } = through_run;
-    Ok((comparison, Scene { page, gateway, afterwards, tasks, writes, leftovers }))
+    board.finish(table::sentence(&comparison));
+    let afterwards = PostRun { plan: plan.clone(), workload: evening, live_view: board, direct, through };
+    let TargetRun { writes, upstream_requests: leftovers, .. } = through_run;
+    Ok((comparison, DemoHandle { page, gateway, post_run: afterwards, tasks, writes, leftovers }))
 }
 
 fn compare(
-    plan: &Plan,
-    (direct_way, direct): (&Way, Run),
-    (through_way, through): (&Way, &Run),
-    restart: AppFigures,
-    outage: Outage,
-) -> Comparison {
-    let side_of = |name: &str| through.sides.iter().find(|(other, _)| *other == name).map(|(_, side)| *side);
-    let apps: Vec<AppFigures> = direct
-        .sides
+    plan: &DemoPlan,
+    (direct_way, direct): (&DemoTarget, TargetRun),
+    (through_way, through): (&DemoTarget, &TargetRun),
+    restart: AppComparison,
+    outage: OutageComparison,
+) -> DemoComparison {
+    let side_of = |name: &str| through.app_stats.iter().find(|(other, _)| *other == name).map(|(_, side)| *side);
+    let apps: Vec<AppComparison> = direct
+        .app_stats
         .into_iter()
-        .filter_map(|(name, direct)| Some(AppFigures { name: name.into(), direct, through: side_of(name)? }))
+        .filter_map(|(name, direct)| Some(AppComparison { name: name.into(), direct, through: side_of(name)? }))
         .collect();
-    let with_a_token: u64 = through.sides.iter().map(|(_, side)| side.upstream_requests).sum();
-    let totals = Totals {
+    let with_a_token: u64 = through.app_stats.iter().map(|(_, side)| side.upstream_requests).sum();
+    let totals = RequestTotals {
         direct: direct.reached,
         through: through.reached,
         own: through.reached.saturating_sub(with_a_token),
     };
-    let playlist = direct_way.book.kept().zip(through_way.book.kept());
-    let playlist = playlist.map(|(direct, through)| Playlist { wanted: evening::WANTED, direct, through });
-    Comparison::new(apps, playlist, restart, outage, totals, plan.time_factor)
+    let playlist = direct_way.recorder.playlist_result().zip(through_way.recorder.playlist_result());
+    let playlist = playlist.map(|(direct, through)| PlaylistComparison { wanted: workload::WANTED, direct, through });
+    DemoComparison::new(apps, playlist, restart, outage, totals, plan.time_factor)
 }
 
-impl Scene {
-    /// The comparison as a person reads it.
-    pub fn render(&self, comparison: &Comparison) -> String {
-        table::render(comparison, self.writes, self.afterwards.board.pulled_in_the_evening())
+impl DemoHandle {
+    /// The comparison as text for people.
+    pub fn render(&self, comparison: &DemoComparison) -> String {
+        table::render(comparison, self.writes, self.post_run.live_view.manual_outages())
     }
 
-    /// Which requests still reached the servers, by app.
-    pub fn leftovers(&self) -> &str {
+    /// Requests that still reached the servers, by app.
+    pub fn upstream_requests(&self) -> &str {
         &self.leftovers
     }
 
-    /// Where everything is found, with lines to try.
+    /// Addresses, with commands to try.
     ///
     /// # Errors
     /// If a listener is missing.
-    pub fn directions(&self) -> Result<String, String> {
-        let doors = self.gateway.doors()?;
-        let Greenroom { page, token_command } = self.gateway.greenroom();
-        let servers = &self.afterwards.through.column.servers;
+    pub fn instructions(&self) -> Result<String, String> {
+        let doors = self.gateway.addresses()?;
+        let GatewayPage { page, token_command } = self.gateway.page();
+        let servers = &self.post_run.through.stats.servers;
         let (plex, jellyfin) = (&servers.plex, &servers.jellyfin);
         let own = |kind| servers.own_token(kind);
         Ok(format!(
@@ -233,22 +231,22 @@ The tokens open only the simulated libraries. Time still runs faster, lifetimes 
             jellyfin_door = doors.jellyfin,
             plex_url = plex.url(),
             jellyfin_url = jellyfin.url(),
-            plex_token = own(Kind::Plex),
-            jellyfin_token = own(Kind::Jellyfin),
+            plex_token = own(ServerKind::Plex),
+            jellyfin_token = own(ServerKind::Jellyfin),
         ))
     }
 
-    /// Lets the apps of both ways read on while somebody looks at the page. Never ends by itself.
-    pub async fn read_on(&self) {
-        self.afterwards.play().await;
+    /// Lets the apps of both targets read on while the page has viewers. Never completes.
+    pub async fn repeat_reads(&self) {
+        self.post_run.run().await;
     }
 
-    /// Ends everything.
+    /// Stops everything.
     pub async fn stop(self) {
-        let Self { page, gateway, afterwards, tasks, .. } = self;
+        let Self { page, gateway, post_run: afterwards, tasks, .. } = self;
         page.close().await;
         drop(gateway.stop().await);
-        // Nobody else holds the servers any more: they end with this.
+        // The last holder of the servers: they end with this.
         drop(afterwards);
         tasks.close();
         tasks.wait().await;

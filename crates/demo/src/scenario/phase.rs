@@ -1,32 +1,32 @@
-//! How far the demo is.
+//! Phase of the demo.
 
 use serde::Serialize;
 
-/// How far the demo is.
+/// Phase of the demo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Phase {
-    /// Servers are started.
+pub(super) enum DemoPhase {
+    /// The servers are starting.
     Preparing,
-    /// The apps do what they do in an evening, and ask the servers.
+    /// The evening with the apps pointed at the servers.
     DirectEvening,
-    /// They read on there.
+    /// The apps read on there.
     DirectReadsOn,
     /// They read on there without servers.
     DirectOutage,
-    /// The same evening, in which they ask Greenroom.
+    /// The same evening with the apps pointed at Greenroom.
     ThroughEvening,
-    /// Greenroom is started again, and they read on there.
+    /// Greenroom restarts, and the apps read on there.
     ThroughRestart,
     /// They read on there without servers.
     ThroughOutage,
-    /// Both sides' apps read on as long as somebody looks.
+    /// The apps of both targets read on while the page has viewers.
     Afterwards,
 }
 
-impl Phase {
-    /// What is said of it.
-    pub(super) fn words(self) -> &'static str {
+impl DemoPhase {
+    /// Text for the page.
+    pub(super) fn description(self) -> &'static str {
         match self {
             Self::Preparing => "One moment: the simulated servers are started",
             Self::DirectEvening => "An evening of companion apps that ask the servers directly",
@@ -34,9 +34,7 @@ impl Phase {
             Self::DirectOutage => "Directly: the apps read on, and the servers are down for a minute",
             Self::ThroughEvening => "The same evening, and the apps ask Greenroom",
             Self::ThroughRestart => "Greenroom is started again, and the apps read on",
-            Self::ThroughOutage => {
-                "Through Greenroom: the apps read on, and the servers are down for a minute"
-            }
+            Self::ThroughOutage => "Through Greenroom: the apps read on, and the servers are down for a minute",
             Self::Afterwards => "The evenings are over, and both sides' apps read on as long as you look",
         }
     }

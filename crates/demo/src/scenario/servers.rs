@@ -1,56 +1,54 @@
-//! The two simulated servers the demo plays against, and what was counted at them.
+//! The demo's two simulated servers, and the requests that arrived at them.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use greenroom_dialect::ask::Kind;
-use greenroom_simulator::class::Class;
+use greenroom_dialect::request::ServerKind;
+use greenroom_simulator::class::RequestClass;
 use greenroom_simulator::faults::Fault;
 use greenroom_simulator::jellyfin::{self, Jellyfin};
 use greenroom_simulator::plex::{self, Plex};
-use greenroom_simulator::running::Running;
-use greenroom_simulator::users::{Token, UserId, Users};
+use greenroom_simulator::simulated_server::SimulatedServer;
+use greenroom_simulator::users::{UserId, UserRegistry, UserToken};
 use tokio_util::task::TaskTracker;
 
-use super::Plan;
-use super::apps::App;
+use super::DemoPlan;
+use super::apps::DemoApp;
 
-/// Label of Greenroom's own token, and of what carries none.
+/// Label of Greenroom's own token, and of requests without a token.
 const GREENROOM: &str = "greenroom";
-/// What time it is when an evening begins, on the servers' own clocks: the same in both runs.
+/// Start of an evening on the servers' own clocks, in seconds since the epoch: the same in both runs.
 pub(super) const EVENING_BEGINS_AT: u64 = 1_760_000_000;
 
-/// A Plex and a Jellyfin that run until nobody holds them any more.
+/// A Plex and a Jellyfin that run until dropped.
 #[derive(Debug)]
-pub(super) struct Servers {
-    /// The Plex.
-    pub plex: Running,
-    /// The Jellyfin.
-    pub jellyfin: Running,
+pub(super) struct DemoServers {
+    pub plex: SimulatedServer,
+    pub jellyfin: SimulatedServer,
 }
 
-/// Requests that came to both servers.
+/// Requests that arrived at both servers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Arrivals {
-    /// All of them.
+pub(super) struct ArrivalCounts {
+    /// All requests.
     pub(super) total: u64,
-    /// Those with each app's token, in the order of [`App::EVERY`].
-    by_app: [u64; App::EVERY.len()],
+    /// Requests with each app's token, in the order of [`DemoApp::EVERY`].
+    by_app: [u64; DemoApp::EVERY.len()],
 }
 
-impl Arrivals {
-    /// Those with this app's token.
-    pub(super) fn of(&self, app: App) -> u64 {
-        App::EVERY.iter().zip(self.by_app).find(|(one, _)| **one == app).map_or(0, |(_, count)| count)
+impl ArrivalCounts {
+    /// Requests with this app's token.
+    pub(super) fn for_app(&self, app: DemoApp) -> u64 {
+        DemoApp::EVERY.iter().zip(self.by_app).find(|(one, _)| **one == app).map_or(0, |(_, count)| count)
     }
 
-    /// What came after `before`, which was counted earlier.
+    /// Requests since an earlier count.
     pub(super) fn since(&self, before: &Self) -> Self {
         self.with(before, u64::saturating_sub)
     }
 
-    /// Both together.
-    pub(super) fn and(&self, more: &Self) -> Self {
+    /// Sum of two counts.
+    pub(super) fn plus(&self, more: &Self) -> Self {
         self.with(more, u64::saturating_add)
     }
 
@@ -63,36 +61,36 @@ impl Arrivals {
     }
 }
 
-impl Servers {
+impl DemoServers {
     /// Starts both on free ports of this machine.
-    pub(super) async fn start(plan: &Plan, tasks: &TaskTracker) -> Result<Arc<Self>, String> {
+    pub(super) async fn start(plan: &DemoPlan, tasks: &TaskTracker) -> Result<Arc<Self>, String> {
         let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let size = plan.size();
-        let plex_options = plex::Options {
+        let plex_options = plex::PlexOptions {
             seed: plan.seed,
             size,
-            users: Some(users(Kind::Plex)),
+            users: Some(users(ServerKind::Plex)),
             time_factor: plan.time_factor,
             newest_at: EVENING_BEGINS_AT,
             now: Some(EVENING_BEGINS_AT),
-            switches: plex::Switches {
+            switches: plex::PlexSwitches {
                 // As real servers do.
                 playing_every_second: true,
                 playlist_takes_one: true,
                 marks: false,
-                ..plex::Switches::default()
+                ..plex::PlexSwitches::default()
             },
-            ..plex::Options::default()
+            ..plex::PlexOptions::default()
         };
-        let jellyfin_options = jellyfin::Options {
-            switches: jellyfin::Switches { marks: false, ..jellyfin::Switches::default() },
+        let jellyfin_options = jellyfin::JellyfinOptions {
+            switches: jellyfin::JellyfinSwitches { marks: false, ..jellyfin::JellyfinSwitches::default() },
             seed: plan.seed,
             size,
-            users: Some(users(Kind::Jellyfin)),
+            users: Some(users(ServerKind::Jellyfin)),
             time_factor: plan.time_factor,
             newest_at: EVENING_BEGINS_AT,
             now: Some(EVENING_BEGINS_AT),
-            ..jellyfin::Options::default()
+            ..jellyfin::JellyfinOptions::default()
         };
         let started = |error: std::io::Error| format!("a simulated server cannot be started: {error}");
         let plex = Plex::new(plex_options).start(anywhere, tasks).await.map_err(started)?;
@@ -101,75 +99,76 @@ impl Servers {
     }
 
     /// The server of this kind.
-    pub(super) fn of(&self, kind: Kind) -> &Running {
+    pub(super) fn get(&self, kind: ServerKind) -> &SimulatedServer {
         match kind {
-            Kind::Plex => &self.plex,
-            Kind::Jellyfin => &self.jellyfin,
+            ServerKind::Plex => &self.plex,
+            ServerKind::Jellyfin => &self.jellyfin,
         }
     }
 
-    /// Where the server of this kind is found.
-    pub(super) fn address(&self, kind: Kind) -> SocketAddr {
-        self.of(kind).address()
+    /// Address of the server of this kind.
+    pub(super) fn address(&self, kind: ServerKind) -> SocketAddr {
+        self.get(kind).address()
     }
 
-    /// What an app shows the server it talks to.
-    pub(super) fn token(&self, app: App) -> &str {
-        self.of(app.server()).tokens().secret(app.label())
+    /// Token of an app.
+    pub(super) fn token(&self, app: DemoApp) -> &str {
+        self.get(app.server()).tokens().secret(app.label())
     }
 
-    /// What Greenroom shows the server of this kind.
-    pub(super) fn own_token(&self, kind: Kind) -> &str {
-        self.of(kind).tokens().secret(GREENROOM)
+    /// Greenroom's token for the server of this kind.
+    pub(super) fn own_token(&self, kind: ServerKind) -> &str {
+        self.get(kind).tokens().secret(GREENROOM)
     }
 
-    /// What has come so far, whether it was answered or not.
-    pub(super) fn arrivals(&self) -> Arrivals {
-        let (plex, jellyfin) = (self.plex.ledger().figures(), self.jellyfin.ledger().figures());
-        let by_app = App::EVERY.map(|app| {
-            let counted = if app.server() == Kind::Plex { &plex } else { &jellyfin };
+    /// Arrived requests so far, answered or not.
+    pub(super) fn arrival_counts(&self) -> ArrivalCounts {
+        let (plex, jellyfin) = (self.plex.request_log().stats(), self.jellyfin.request_log().stats());
+        let by_app = DemoApp::EVERY.map(|app| {
+            let counted = if app.server() == ServerKind::Plex { &plex } else { &jellyfin };
             counted.by_token.get(app.label()).copied().unwrap_or(0)
         });
-        Arrivals { total: plex.total + jellyfin.total, by_app }
+        ArrivalCounts { total: plex.total + jellyfin.total, by_app }
     }
 
     /// Requests with this app's token that reached its server.
-    pub(super) fn reached_by(&self, app: App) -> u64 {
-        self.of(app.server()).ledger().by_token().get(app.label()).copied().unwrap_or(0)
+    pub(super) fn reached_by(&self, app: DemoApp) -> u64 {
+        self.get(app.server()).request_log().by_token().get(app.label()).copied().unwrap_or(0)
     }
 
     /// All requests that reached either server.
     pub(super) fn reached(&self) -> u64 {
-        self.plex.ledger().total() + self.jellyfin.ledger().total()
+        self.plex.request_log().total() + self.jellyfin.request_log().total()
     }
 
-    /// Requests among them that changed something.
-    pub(super) fn written(&self) -> u64 {
-        self.plex.ledger().of(Class::Write) + self.jellyfin.ledger().of(Class::Write)
+    /// Writes among them.
+    pub(super) fn writes(&self) -> u64 {
+        self.plex.request_log().count_of_class(RequestClass::Write)
+            + self.jellyfin.request_log().count_of_class(RequestClass::Write)
     }
 
-    /// From now on neither server can be reached.
-    pub(super) fn go_down(&self) {
+    /// Makes both servers unreachable.
+    pub(super) fn take_down(&self) {
         self.plex.faults().set(Fault::Down);
         self.jellyfin.faults().set(Fault::Down);
     }
 
-    /// Both are back.
-    pub(super) fn come_back(&self) {
+    /// Makes both reachable again.
+    pub(super) fn restore(&self) {
         self.plex.faults().clear();
         self.jellyfin.faults().clear();
     }
 }
 
-/// The standard users, with one more token for each app and one for Greenroom, so that the count says who asked.
-fn users(kind: Kind) -> Users {
-    let mut users = Users::standard("demo");
-    let token = |label: &str, user: Option<u32>| Token {
+/// The standard users, with an additional token for each app and for Greenroom, so that requests are counted by app.
+fn users(kind: ServerKind) -> UserRegistry {
+    let mut users = UserRegistry::standard("demo");
+    let token = |label: &str, user: Option<u32>| UserToken {
         label: label.to_owned(),
         secret: format!("demo-{label}"),
         user: user.map(UserId),
     };
-    let apps = App::EVERY.into_iter().filter(|app| app.server() == kind);
+    let apps = DemoApp::EVERY.into_iter().filter(|app| app.server() == kind);
     users.tokens.extend(apps.map(|app| token(app.label(), app.user())));
     users.tokens.push(token(GREENROOM, Some(UserId::OWNER.0)));
     users
@@ -181,13 +180,13 @@ mod tests {
 
     #[test]
     fn every_app_and_greenroom_have_a_token_of_their_own() {
-        for kind in [Kind::Plex, Kind::Jellyfin] {
+        for kind in [ServerKind::Plex, ServerKind::Jellyfin] {
             let users = users(kind);
             let mut secrets: Vec<&str> = users.tokens.iter().map(|token| token.secret.as_str()).collect();
             secrets.sort_unstable();
             secrets.dedup();
             assert_eq!(secrets.len(), users.tokens.len());
-            for app in App::EVERY.into_iter().filter(|app| app.server() == kind) {
+            for app in DemoApp::EVERY.into_iter().filter(|app| app.server() == kind) {
                 assert!(users.token(users.secret(app.label())).is_some());
             }
         }

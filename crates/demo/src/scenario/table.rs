@@ -1,40 +1,28 @@
-//! The comparison as a person reads it.
+//! The comparison as text.
 
 use std::fmt::Write as _;
 
-use super::figures::{AppFigures, Comparison, Kept, Reads};
+use super::comparison::{AppComparison, DemoComparison, PlaylistResult, ReadCounts};
 
-/// Two lines of headings: what a group of columns is about, and the columns.
+/// Two header lines: groups of columns, and columns.
 const HEADINGS: [[&str; 10]; 2] = [
     ["", "", "reached server", "", "", "p50 ms", "", "p95 ms", "", "failed"],
-    [
-        "app",
-        "requests",
-        "direct",
-        "through",
-        "saved",
-        "direct",
-        "through",
-        "direct",
-        "through",
-        "direct/through",
-    ],
+    ["app", "requests", "direct", "through", "saved", "direct", "through", "direct", "through", "direct/through"],
 ];
-/// Columns of text; all others are numbers and stand to the right.
+/// Columns of text; all others are numbers and right-aligned.
 const TEXT_COLUMNS: usize = 1;
 const GAP: &str = "  ";
 
-/// The whole report: table, outage, totals, and how to read the milliseconds. `writes` is how many of the requests
-/// through Greenroom changed something; `pulled`, how often somebody at the page took the servers down meanwhile.
-pub(super) fn render(comparison: &Comparison, writes: u64, pulled: u32) -> String {
-    let mut rows: Vec<Vec<String>> =
-        HEADINGS.iter().map(|row| row.iter().map(ToString::to_string).collect()).collect();
+/// The whole report: table, outage, totals, and a note on the milliseconds. `writes` is the number of writes among the
+/// requests through Greenroom; `pulled`, the number of outages caused at the page meanwhile.
+pub(super) fn render(comparison: &DemoComparison, writes: u64, pulled: u32) -> String {
+    let mut rows: Vec<Vec<String>> = HEADINGS.iter().map(|row| row.iter().map(ToString::to_string).collect()).collect();
     rows.extend(comparison.apps.iter().chain([&comparison.restart]).map(row));
     let mut text = align(&rows);
     let totals = comparison.totals;
     let outage = comparison.outage;
     let playlist = comparison.playlist.map(|playlist| {
-        let kept = |kept: Kept| format!("{} tracks in {:.0} s", kept.tracks, kept.took_s);
+        let kept = |kept: PlaylistResult| format!("{} tracks in {:.0} s", kept.tracks, kept.took_s);
         format!(
             "playlist of {} tracks: {} by searching the server; handed to Greenroom {}",
             playlist.wanted,
@@ -77,8 +65,8 @@ pub(super) fn render(comparison: &Comparison, writes: u64, pulled: u32) -> Strin
     text
 }
 
-/// The outcome in a few words.
-pub(super) fn sentence(comparison: &Comparison) -> String {
+/// The result in one sentence.
+pub(super) fn sentence(comparison: &DemoComparison) -> String {
     let (totals, outage) = (comparison.totals, comparison.outage);
     format!(
         "In the evening {} requests reached the servers directly and {} through Greenroom: {:.1} % fewer. While the \
@@ -91,11 +79,11 @@ pub(super) fn sentence(comparison: &Comparison) -> String {
     )
 }
 
-fn failures(reads: Reads) -> String {
+fn failures(reads: ReadCounts) -> String {
     format!("{} of {} reads failed", reads.failed, reads.reads)
 }
 
-fn row(app: &AppFigures) -> Vec<String> {
+fn row(app: &AppComparison) -> Vec<String> {
     vec![
         app.name.clone(),
         app.direct.requests.to_string(),
@@ -110,22 +98,23 @@ fn row(app: &AppFigures) -> Vec<String> {
     ]
 }
 
-/// Rows of cells as lines: the first column is text, all others are numbers and stand to the right.
+/// Rows as lines: the first column is text, all others are right-aligned numbers.
 pub fn align(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width =
-        |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
     let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
     let mut text = String::new();
     for row in rows {
-        let cells: Vec<String> =
-            row.iter()
-                .zip(&widths)
-                .enumerate()
-                .map(|(column, (cell, width))| {
+        let cells: Vec<String> = row
+            .iter()
+            .zip(&widths)
+            .enumerate()
+            .map(
+                |(column, (cell, width))| {
                     if column < TEXT_COLUMNS { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
-                })
-                .collect();
+                },
+            )
+            .collect();
         text.push_str(cells.join(GAP).trim_end());
         text.push('\n');
     }
@@ -134,7 +123,7 @@ pub fn align(rows: &[Vec<String>]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::figures::tests::{app, comparison};
+    use super::super::comparison::tests::{app, comparison};
     use super::*;
 
     #[test]
@@ -175,9 +164,6 @@ mod tests {
             text.contains("200 requests reached the servers directly and 50 through Greenroom: 75.0 % fewer"),
             "{text}"
         );
-        assert!(
-            text.contains("9 of 9 reads failed directly and 0 of 9 reads failed through Greenroom"),
-            "{text}"
-        );
+        assert!(text.contains("9 of 9 reads failed directly and 0 of 9 reads failed through Greenroom"), "{text}");
     }
 }

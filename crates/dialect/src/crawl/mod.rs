@@ -1,42 +1,42 @@
-//! How a library is read whole, and what a notification says about its items.
+//! Reads a whole library, and reads change hints about its items out of notifications.
 //!
-//! Targets are paths with a query, to be asked with `Accept: application/json` and the credential in a header. Bodies
-//! are read once. An answer that is not what was asked for is [`Unfit`], as one that is not to be kept would be; a row
-//! that nothing could be done with (no key, no title) is counted and passed over.
+//! Targets are paths with a query, to be requested with `Accept: application/json` and the credential in a
+//! header. Bodies are parsed once. An unexpected or uncacheable response is an [`UnusableResponse`]; a row
+//! without key or title is counted and skipped.
 //!
-//! Rooms: `plex` and `jellyfin`, each with its targets, its `rows` and its `hints`; `rows`: lists of them; `scalar`: values as servers write
-//! them; [`instant`]: times as Jellyfin writes them; `target`: putting a target together.
+//! Modules: `plex` and `jellyfin`, each with its targets, its `rows` and its `hints`; `rows`: generic list
+//! parser; `lenient`: lenient deserialisers; [`timestamp`]: Jellyfin's time format; `target`: builds targets.
 
 use greenroom_library::item::{Item, ItemKind};
 
-use crate::ask::Kind;
-use crate::facts::Unfit;
+use crate::request::ServerKind;
+use crate::response_facts::UnusableResponse;
 
-pub mod instant;
 mod jellyfin;
+mod lenient;
 mod plex;
 mod rows;
-mod scalar;
 mod target;
+pub mod timestamp;
 
-/// A key longer than this is foreign: its row is passed over.
+/// Longest item key in bytes; rows with a longer one are skipped.
 const MAX_KEY_BYTES: usize = 64;
 
-/// A text longer than this is as good as missing: nobody calls a thing so, and no path is that long.
+/// Longest text in bytes; a longer one counts as missing, because no title or path is that long.
 const MAX_TEXT_BYTES: usize = 8 * 1024;
 
-/// So many artists, names and files of one item are kept.
+/// Max artists, names and files stored per item.
 const MAX_LISTED: usize = 256;
 
-/// A notification frame longer than this is not read: anything may have changed.
+/// Longest notification frame in bytes that is parsed; a longer one means [`ChangeHint::AnythingChanged`].
 const MAX_FRAME_BYTES: usize = 4 * 1024 * 1024;
 
-/// More hints than this in one frame mean that anything may have changed.
+/// Max hints from one frame; more mean [`ChangeHint::AnythingChanged`].
 const MAX_HINTS: usize = 4096;
 
-/// What a library holds.
+/// Content type of a library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Contents {
+pub enum LibraryContents {
     /// Music.
     Music,
     /// Films.
@@ -49,83 +49,83 @@ pub enum Contents {
 
 /// One library of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shelf {
-    /// The server's id of it.
+pub struct LibraryInfo {
+    /// The server's id of the library.
     pub key: String,
-    /// What its owner calls it.
+    /// Title given by the server's owner.
     pub title: String,
-    /// What it holds.
-    pub contents: Contents,
-    /// A text that differs when the content does: `contentChangedAt`, `Etag`. Jellyfin's does not move for every change,
-    /// and is missing where a library is listed without it.
+    /// Content type.
+    pub contents: LibraryContents,
+    /// A text that changes when the content does: `contentChangedAt`, `Etag`. Jellyfin's does not change
+    /// every time, and is missing in some library lists.
     pub stamp: Option<String>,
-    /// Whether the server looks for changed files in it at this moment.
+    /// Whether the server is scanning the library for changed files.
     pub is_scanning: bool,
 }
 
-/// A page of a library, or what else items were asked by.
+/// A page of items: of a library, or of another list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Page {
-    /// Those that can be kept.
+pub struct CrawlPage {
+    /// The valid items.
     pub items: Vec<Item>,
-    /// What holds items and is none itself: albums and artists, of which hints and lists of items speak as well.
-    pub branches: Vec<Branch>,
-    /// How many rows were sent, also those that cannot be kept.
+    /// Containers among the rows: albums and artists, which occur in hints and in lists of items.
+    pub containers: Vec<ItemContainer>,
+    /// Number of rows received, including skipped ones.
     pub rows: u64,
-    /// Which row of the whole list the first one is.
+    /// Index of the first row in the whole list.
     pub offset: Option<u64>,
-    /// How many rows the whole list has.
+    /// Number of rows of the whole list.
     pub total: Option<u64>,
-    /// How many rows cannot be kept.
+    /// Number of skipped rows.
     pub skipped: u32,
-    /// Which rows of this page those are; the first is 0.
+    /// Indexes of the skipped rows within this page, from 0.
     pub skipped_at: Vec<u64>,
 }
 
-/// Something that holds items, but is none that is kept.
+/// A row that contains items but is no item of the library index.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Branch {
-    /// The server's id of it.
+pub struct ItemContainer {
+    /// The server's key of it.
     pub key: Box<str>,
-    /// What it holds in the end.
+    /// Kind of the items it contains in the end.
     pub leaves: ItemKind,
-    /// Whether they lie directly in it (an album), or another level below (an artist).
+    /// Whether the items are its direct children (an album) or one level further down (an artist).
     pub is_direct: bool,
 }
 
-/// What a notification says about the items of libraries. The library is named where the server names it.
+/// A change to the items of libraries, read from a notification. The library is given if the server names it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Hint {
-    /// This came or changed: an item, or something that holds items (then what lies in it may have changed as well).
+pub enum ChangeHint {
+    /// An item or a container was added or changed. Items in a changed container may have changed as well.
     Changed {
         /// The library.
         shelf: Option<String>,
-        /// What changed.
+        /// Key of the item or container.
         key: String,
     },
-    /// This is gone, with all that lay in it.
+    /// An item or container was removed, with all its contents.
     Removed {
         /// The library.
         shelf: Option<String>,
-        /// What is gone.
+        /// Key of the item or container.
         key: String,
     },
-    /// Something in this library came, changed or went.
-    ShelfChanged {
+    /// An item of this library was added, changed or removed.
+    LibraryChanged {
         /// The library.
         shelf: String,
     },
-    /// The server is done looking for changed files.
+    /// The server finished scanning for changed files.
     ScanEnded {
-        /// The library; `None`: any of them.
+        /// The library; `None`: any library.
         shelf: Option<String>,
     },
-    /// More changed than could be told.
+    /// More changed than the notification lists.
     AnythingChanged,
 }
 
-impl Contents {
-    /// What is crawled of such a library.
+impl LibraryContents {
+    /// Kinds of items crawled in such a library.
     pub fn kinds(self) -> &'static [ItemKind] {
         match self {
             Self::Music => &[ItemKind::Track],
@@ -135,8 +135,8 @@ impl Contents {
         }
     }
 
-    /// The word for it.
-    pub fn word(self) -> &'static str {
+    /// Name of the content type.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Music => "music",
             Self::Films => "films",
@@ -146,25 +146,25 @@ impl Contents {
     }
 }
 
-impl Kind {
-    /// The libraries. `user` is whose they are where the token is a user's (Jellyfin; without one the token has to be
+impl ServerKind {
+    /// Target of the list of libraries. `user` is the token's user (Jellyfin; without one the token must be
     /// an administrator's).
-    pub fn shelves_target(self, user: Option<&str>) -> String {
+    pub fn libraries_target(self, user: Option<&str>) -> String {
         match self {
-            Self::Plex => plex::shelves_target(),
-            Self::Jellyfin => jellyfin::shelves_target(user),
+            Self::Plex => plex::libraries_target(),
+            Self::Jellyfin => jellyfin::libraries_target(user),
         }
     }
 
-    /// What the answer says.
-    pub fn shelves(self, body: &[u8]) -> Result<Vec<Shelf>, Unfit> {
+    /// Parses the list of libraries.
+    pub fn libraries(self, body: &[u8]) -> Result<Vec<LibraryInfo>, UnusableResponse> {
         match self {
-            Self::Plex => plex::shelves(body),
-            Self::Jellyfin => jellyfin::shelves(body),
+            Self::Plex => plex::libraries(body),
+            Self::Jellyfin => jellyfin::libraries(body),
         }
     }
 
-    /// Where a server tells apart from its libraries whether it looks for changed files: Jellyfin does, to
+    /// Target for the scan state, where the library list does not show it: Jellyfin's tasks, for
     /// administrators only.
     pub fn scan_target(self) -> Option<&'static str> {
         match self {
@@ -173,18 +173,18 @@ impl Kind {
         }
     }
 
-    /// Whether it does, by the answer to [`Kind::scan_target`].
-    pub fn is_scanning(self, body: &[u8]) -> Result<bool, Unfit> {
+    /// Whether a scan is running, from the response to [`ServerKind::scan_target`].
+    pub fn is_scanning(self, body: &[u8]) -> Result<bool, UnusableResponse> {
         match self {
-            Self::Plex => Ok(plex::shelves(body)?.iter().any(|shelf| shelf.is_scanning)),
+            Self::Plex => Ok(plex::libraries(body)?.iter().any(|shelf| shelf.is_scanning)),
             Self::Jellyfin => jellyfin::is_scanning(body),
         }
     }
 
-    /// A window of all items of a kind, in an order in which what is new comes last.
+    /// Target of one page of all items of a kind, in an order in which new items come last.
     pub fn page_target(
         self,
-        library: &Shelf,
+        library: &LibraryInfo,
         kind: ItemKind,
         start: u64,
         size: u64,
@@ -196,11 +196,11 @@ impl Kind {
         }
     }
 
-    /// The same of those that came or were changed at `since_s` or later, by the server's clock. What was deleted is not
-    /// told, and neither is (Plex) a file that was moved without anything else changing.
+    /// The same for items added or changed at `since_s` or later, by the server's clock. Deleted items are
+    /// not listed, and neither are (Plex) files that were moved without another change.
     pub fn changed_target(
         self,
-        library: &Shelf,
+        library: &LibraryInfo,
         kind: ItemKind,
         since_s: u64,
         start: u64,
@@ -213,18 +213,18 @@ impl Kind {
         }
     }
 
-    /// How many items of a kind there are: [`Page::total`] of a page without rows.
-    pub fn count_target(self, library: &Shelf, kind: ItemKind, user: Option<&str>) -> String {
+    /// Target that counts the items of a kind: [`CrawlPage::total`] of a page without rows.
+    pub fn count_target(self, library: &LibraryInfo, kind: ItemKind, user: Option<&str>) -> String {
         match self {
             Self::Plex => plex::page_target(library, kind, 0, 0),
             Self::Jellyfin => jellyfin::count_target(library, kind, user),
         }
     }
 
-    /// The first items of a kind in whose title `title` occurs.
+    /// Target of the first items of a kind whose title contains `title`.
     pub fn search_target(
         self,
-        library: &Shelf,
+        library: &LibraryInfo,
         kind: ItemKind,
         title: &str,
         size: u64,
@@ -236,7 +236,8 @@ impl Kind {
         }
     }
 
-    /// Several items at once. Those that are gone are left out of the answer; if all are, Plex answers 404.
+    /// Target of several items at once. Deleted ones are missing in the response; if all are, Plex answers
+    /// 404.
     pub fn items_target(self, keys: &[&str], user: Option<&str>) -> String {
         match self {
             Self::Plex => plex::items_target(keys),
@@ -244,45 +245,37 @@ impl Kind {
         }
     }
 
-    /// What lies below `key`. `kind` is what it is itself if that is a show or a season, else what lies in it. An artist's
-    /// tracks may come as albums instead: then the page has branches, to be asked in turn.
-    pub fn leaves_target(
-        self,
-        key: &str,
-        kind: ItemKind,
-        start: u64,
-        size: u64,
-        user: Option<&str>,
-    ) -> String {
+    /// Target of the leaves below `key`. `kind` is its own kind for a show or a season, otherwise the kind of
+    /// its leaves. An artist's tracks may come as albums instead: then the page has containers to be
+    /// requested in turn.
+    pub fn leaves_target(self, key: &str, kind: ItemKind, start: u64, size: u64, user: Option<&str>) -> String {
         match self {
-            Self::Plex => {
-                plex::leaves_target(key, matches!(kind, ItemKind::Season | ItemKind::Track), start, size)
-            }
+            Self::Plex => plex::leaves_target(key, matches!(kind, ItemKind::Season | ItemKind::Track), start, size),
             Self::Jellyfin => jellyfin::leaves_target(key, kind, start, size, user),
         }
     }
 
-    /// All items that lie in a branch.
-    pub fn branch_target(self, branch: &Branch, start: u64, size: u64, user: Option<&str>) -> String {
+    /// Target of all items in a container.
+    pub fn container_target(self, branch: &ItemContainer, start: u64, size: u64, user: Option<&str>) -> String {
         match self {
             Self::Plex => plex::leaves_target(&branch.key, branch.is_direct, start, size),
-            Self::Jellyfin => jellyfin::branch_target(branch, start, size, user),
+            Self::Jellyfin => jellyfin::container_target(branch, start, size, user),
         }
     }
 
-    /// Reads the answer to any of these. Where all rows should be of one `kind`, others are passed over.
-    pub fn page(self, kind: Option<ItemKind>, body: &[u8]) -> Result<Page, Unfit> {
+    /// Parses the response to any of these targets. If all rows should be of one `kind`, others are skipped.
+    pub fn page(self, kind: Option<ItemKind>, body: &[u8]) -> Result<CrawlPage, UnusableResponse> {
         match self {
             Self::Plex => plex::page(kind, body),
             Self::Jellyfin => jellyfin::page(kind, body),
         }
     }
 
-    /// What a text frame of the server's notification socket says about the items of libraries. Foreign and unknown
-    /// frames say nothing.
-    pub fn hints(self, frame: &[u8]) -> Vec<Hint> {
+    /// Change hints in a text frame of the server's notification socket. Foreign and unknown frames give
+    /// none.
+    pub fn hints(self, frame: &[u8]) -> Vec<ChangeHint> {
         if frame.len() > MAX_FRAME_BYTES {
-            return vec![Hint::AnythingChanged];
+            return vec![ChangeHint::AnythingChanged];
         }
         let mut hints = match self {
             Self::Plex => plex::hints(frame),
@@ -291,28 +284,28 @@ impl Kind {
         let mut seen = std::collections::HashSet::new();
         hints.retain(|hint| seen.insert(hint.clone()));
         if hints.len() > MAX_HINTS {
-            return vec![Hint::AnythingChanged];
+            return vec![ChangeHint::AnythingChanged];
         }
         hints
     }
 }
 
-/// What became of one row.
-enum Read {
-    /// It can be kept.
+/// Result of reading one row.
+enum RowResult {
+    /// A valid item.
     Item(Box<Item>),
-    /// It holds items.
-    Branch(Branch),
-    /// Nothing can be done with it.
+    /// A container of items.
+    Container(ItemContainer),
+    /// An unusable row.
     Nothing,
 }
 
-impl Page {
-    fn take(&mut self, read: Read) {
+impl CrawlPage {
+    fn push(&mut self, read: RowResult) {
         match read {
-            Read::Item(item) => self.items.push(*item),
-            Read::Branch(branch) => self.branches.push(branch),
-            Read::Nothing => {
+            RowResult::Item(item) => self.items.push(*item),
+            RowResult::Container(branch) => self.containers.push(branch),
+            RowResult::Nothing => {
                 self.skipped += 1;
                 self.skipped_at.push(self.rows);
             }
@@ -320,23 +313,23 @@ impl Page {
         self.rows += 1;
     }
 
-    /// Where the server does not say how many rows the whole list has, a window that came with fewer rows than were asked
-    /// for tells: it was the last. Of a full one nothing is known, and it cannot be told from a list that was cut.
-    pub fn windowed(self, start: u64, asked: u64) -> Result<Self, Unfit> {
+    /// Completes a page of a list whose total the server does not give: fewer rows than requested mean that
+    /// this was the last page. A full page proves nothing, because it looks the same as a truncated list.
+    pub fn with_window(self, start: u64, asked: u64) -> Result<Self, UnusableResponse> {
         match self.total {
             Some(_) => Ok(self),
             None if self.rows < asked => Ok(Self { total: Some(start + self.rows), ..self }),
-            None => Err(Unfit::Malformed),
+            None => Err(UnusableResponse::Malformed),
         }
     }
 }
 
-/// A body that does not parse: another format, or broken.
-fn unfit(body: &[u8]) -> Unfit {
-    if body.trim_ascii_start().starts_with(b"<") { Unfit::ContentType } else { Unfit::Malformed }
+/// Error for a body that does not parse: another format, or broken.
+fn unusable(body: &[u8]) -> UnusableResponse {
+    if body.trim_ascii_start().starts_with(b"<") { UnusableResponse::ContentType } else { UnusableResponse::Malformed }
 }
 
-/// A key that can be asked for again.
+/// Whether the key may be used in a target.
 fn is_key(key: &str) -> bool {
     (1..=MAX_KEY_BYTES).contains(&key.len()) && !key.chars().any(char::is_control)
 }

@@ -1,18 +1,18 @@
-//! Putting a target together.
+//! Builds targets.
 
 use std::fmt::Write as _;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// What is written otherwise in a part of a path or a value of a query.
+/// Characters percent-encoded in a path segment or a query value.
 const ODD: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// A text as part of a target.
+/// Percent-encodes a text for a target.
 pub(super) fn quoted(text: &str) -> impl std::fmt::Display + '_ {
     utf8_percent_encode(text, ODD)
 }
 
-/// Several, with commas between.
+/// The same for several texts, joined by commas.
 pub(super) fn joined(texts: &[&str]) -> String {
     let mut joined = String::new();
     for text in texts {

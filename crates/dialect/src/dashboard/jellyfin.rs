@@ -1,27 +1,30 @@
-//! What a Jellyfin says.
+//! Dashboard data of a Jellyfin server.
 
 use serde_json::Value;
 
-use super::clean::without_secrets;
-use super::value::{decimal, flag, list, number, text};
-use super::{Activity, Counted, Item, Played, PlayedPage, Player, Session, Stream, Transcode, User, instant};
-use crate::crawl::Shelf;
-use crate::facts::Unfit;
+use super::json_value::{decimal, flag, list, number, text};
+use super::strip_secrets::without_secrets;
+use super::{
+    DashboardActivity, DashboardItem, DashboardPlayer, DashboardSession, DashboardUser, ItemCountKind,
+    PlayHistoryEntry, PlayHistoryPage, StreamInfo, TranscodeInfo, timestamp,
+};
+use crate::crawl::LibraryInfo;
+use crate::response_facts::UnusableResponse;
 
-/// Times are written in tenths of microseconds.
+/// Jellyfin writes durations in units of 0.1 µs.
 const TICKS_PER_MS: u64 = 10_000;
 
-/// What it says without anything around it.
-fn rows(said: &Value) -> Result<&[Value], Unfit> {
-    said.as_array().map(Vec::as_slice).ok_or(Unfit::Malformed)
+/// The rows of a bare list.
+fn rows(said: &Value) -> Result<&[Value], UnusableResponse> {
+    said.as_array().map(Vec::as_slice).ok_or(UnusableResponse::Malformed)
 }
 
-pub(super) fn sessions(said: &Value) -> Result<Vec<Session>, Unfit> {
+pub(super) fn sessions(said: &Value) -> Result<Vec<DashboardSession>, UnusableResponse> {
     let playing = rows(said)?.iter().filter(|row| row.get("NowPlayingItem").is_some_and(Value::is_object));
     Ok(playing.map(session).collect())
 }
 
-fn session(row: &Value) -> Session {
+fn session(row: &Value) -> DashboardSession {
     let part = |name: &str| row.get(name).unwrap_or(&Value::Null);
     let (playing, state, how) = (part("NowPlayingItem"), part("PlayState"), part("TranscodingInfo"));
     let streams = list(playing, "MediaStreams");
@@ -31,9 +34,9 @@ fn session(row: &Value) -> Session {
     };
     let height = streams.iter().find_map(|stream| number(stream, "Height"));
     let decision = |is_direct| if is_direct { "copy".to_owned() } else { "transcode".to_owned() };
-    Session {
+    DashboardSession {
         id: text(row, "Id").unwrap_or_default(),
-        user: User {
+        user: DashboardUser {
             id: text(row, "UserId").unwrap_or_default(),
             name: text(row, "UserName").unwrap_or_default(),
             thumb: None,
@@ -41,17 +44,17 @@ fn session(row: &Value) -> Session {
         item: item(playing),
         state: if flag(state, "IsPaused") { "paused".into() } else { "playing".into() },
         offset_ms: number(state, "PositionTicks").unwrap_or_default() / TICKS_PER_MS,
-        player: Player {
+        player: DashboardPlayer {
             device: text(row, "DeviceName"),
             product: text(row, "Client"),
             platform: text(row, "Client"),
         },
-        transcode: how.is_object().then(|| Transcode {
+        transcode: how.is_object().then(|| TranscodeInfo {
             speed: None,
             video: decision(flag(how, "IsVideoDirect")),
             audio: decision(flag(how, "IsAudioDirect")),
         }),
-        stream: Stream {
+        stream: StreamInfo {
             resolution: height.map(|height| height.to_string()),
             video_codec: codec("Video"),
             audio_codec: codec("Audio"),
@@ -64,7 +67,7 @@ fn session(row: &Value) -> Session {
     }
 }
 
-fn item(row: &Value) -> Item {
+fn item(row: &Value) -> DashboardItem {
     let key = text(row, "Id").unwrap_or_default();
     let kind = match text(row, "Type").unwrap_or_default().as_str() {
         "Audio" => "track".to_owned(),
@@ -77,7 +80,7 @@ fn item(row: &Value) -> Item {
     let picture = |id: &str, element: &str| format!("/Items/{id}/Images/{element}");
     let has_own = row.get("ImageTags").is_some_and(|tags| tags.get("Primary").is_some());
     let series = text(row, "SeriesId");
-    Item {
+    DashboardItem {
         thumb: has_own.then(|| picture(&key, "Primary")),
         grandparent_thumb: series.map(|id| picture(&id, "Primary")),
         art: (!list_is_empty(row, "BackdropImageTags")).then(|| picture(&key, "Backdrop")),
@@ -87,7 +90,7 @@ fn item(row: &Value) -> Item {
         grandparent_title: if is_track { text(row, "AlbumArtist") } else { text(row, "SeriesName") },
         index: number(row, "IndexNumber"),
         parent_index: number(row, "ParentIndexNumber"),
-        added_s: text(row, "DateCreated").and_then(|written| instant::read(&written)),
+        added_s: text(row, "DateCreated").and_then(|written| timestamp::parse(&written)),
         year: number(row, "ProductionYear"),
         rating: decimal(row, "CommunityRating"),
         duration_ms: number(row, "RunTimeTicks").map(|ticks| ticks / TICKS_PER_MS),
@@ -99,10 +102,10 @@ fn list_is_empty(row: &Value, name: &str) -> bool {
     row.get(name).and_then(Value::as_array).is_none_or(Vec::is_empty)
 }
 
-/// Tasks that run now; the others only wait for their time.
-pub(super) fn activities(said: &Value) -> Result<Vec<Activity>, Unfit> {
+/// Running tasks only; the others wait for their schedule.
+pub(super) fn activities(said: &Value) -> Result<Vec<DashboardActivity>, UnusableResponse> {
     let runs = |row: &&Value| text(row, "State").is_some_and(|state| state != "Idle");
-    let activity = |row: &Value| Activity {
+    let activity = |row: &Value| DashboardActivity {
         id: text(row, "Id").unwrap_or_default(),
         kind: text(row, "Key").unwrap_or_default(),
         title: text(row, "Name").unwrap_or_default(),
@@ -113,19 +116,19 @@ pub(super) fn activities(said: &Value) -> Result<Vec<Activity>, Unfit> {
     Ok(rows(said)?.iter().filter(runs).map(activity).collect())
 }
 
-pub(super) fn recent_target(shelf: &Shelf, most: u32, user: Option<&str>) -> String {
+pub(super) fn recent_target(shelf: &LibraryInfo, most: u32, user: Option<&str>) -> String {
     let user = user.map_or_else(String::new, |user| format!("&userId={user}"));
     format!("/Items/Latest?parentId={}&limit={most}&fields=DateCreated{user}", shelf.key)
 }
 
-/// A bare list, or one with a count around it.
-pub(super) fn recent(said: &Value) -> Result<Vec<Item>, Unfit> {
+/// A bare list, or one in an object with a count.
+pub(super) fn recent(said: &Value) -> Result<Vec<DashboardItem>, UnusableResponse> {
     let rows = said.get("Items").and_then(Value::as_array).map_or_else(|| rows(said), |rows| Ok(rows))?;
     Ok(rows.iter().map(item).filter(|item| !item.key.is_empty()).collect())
 }
 
-pub(super) fn users(said: &Value) -> Result<Vec<User>, Unfit> {
-    let user = |row: &Value| User {
+pub(super) fn users(said: &Value) -> Result<Vec<DashboardUser>, UnusableResponse> {
+    let user = |row: &Value| DashboardUser {
         id: text(row, "Id").unwrap_or_default(),
         name: text(row, "Name").unwrap_or_default(),
         thumb: None,
@@ -139,59 +142,59 @@ pub(super) fn administrator(said: &Value) -> Option<String> {
     users.iter().find(is_administrator).and_then(|row| text(row, "Id"))
 }
 
-pub(super) fn tally_target(shelf: &Shelf, of: Counted) -> String {
+pub(super) fn item_count_target(shelf: &LibraryInfo, of: ItemCountKind) -> String {
     let kind = match of {
-        Counted::Films => "Movie",
-        Counted::Shows => "Series",
-        Counted::Seasons => "Season",
-        Counted::Episodes => "Episode",
-        Counted::Artists => "MusicArtist",
-        Counted::Albums => "MusicAlbum",
-        Counted::Tracks => "Audio",
+        ItemCountKind::Films => "Movie",
+        ItemCountKind::Shows => "Series",
+        ItemCountKind::Seasons => "Season",
+        ItemCountKind::Episodes => "Episode",
+        ItemCountKind::Artists => "MusicArtist",
+        ItemCountKind::Albums => "MusicAlbum",
+        ItemCountKind::Tracks => "Audio",
     };
     format!("/Items?parentId={}&includeItemTypes={kind}&recursive=true&limit=0", shelf.key)
 }
 
-pub(super) fn tally(said: &Value) -> Result<u64, Unfit> {
-    number(said, "TotalRecordCount").ok_or(Unfit::Malformed)
+pub(super) fn item_count(said: &Value) -> Result<u64, UnusableResponse> {
+    number(said, "TotalRecordCount").ok_or(UnusableResponse::Malformed)
 }
 
-/// The activity log: the only place where every playback has a row of its own. What was played is told by its key, and
-/// what else the log holds is passed over.
-pub(super) fn played_target(since_s: u64, start: u64, size: u64) -> String {
-    let since = instant::written(since_s);
+/// The activity log: the only list with a row for every playback. Its rows give the item's key only; other
+/// kinds of rows are skipped.
+pub(super) fn play_history_target(since_s: u64, start: u64, size: u64) -> String {
+    let since = timestamp::format(since_s);
     format!("/System/ActivityLog/Entries?startIndex={start}&limit={size}&minDate={since}&hasUserId=true")
 }
 
-pub(super) fn played(said: &Value) -> Result<PlayedPage, Unfit> {
-    let items = said.get("Items").and_then(Value::as_array).ok_or(Unfit::Malformed)?;
+pub(super) fn play_history(said: &Value) -> Result<PlayHistoryPage, UnusableResponse> {
+    let items = said.get("Items").and_then(Value::as_array).ok_or(UnusableResponse::Malformed)?;
     let came = items.len() as u64;
     let total = number(said, "TotalRecordCount").unwrap_or(came);
-    Ok(PlayedPage { rows: items.iter().filter_map(one_played).collect(), came, total })
+    Ok(PlayHistoryPage { rows: items.iter().filter_map(history_entry).collect(), received: came, total })
 }
 
-fn one_played(row: &Value) -> Option<Played> {
+fn history_entry(row: &Value) -> Option<PlayHistoryEntry> {
     let kind = match text(row, "Type")?.as_str() {
         "VideoPlaybackStopped" => "video",
         "AudioPlaybackStopped" => "track",
         _ => return None,
     };
-    let item = Item {
+    let item = DashboardItem {
         key: text(row, "ItemId").unwrap_or_default(),
         kind: kind.to_owned(),
         title: text(row, "Name").unwrap_or_default(),
-        ..Item::default()
+        ..DashboardItem::default()
     };
-    Some(Played {
+    Some(PlayHistoryEntry {
         id: text(row, "Id")?,
-        at_s: instant::read(&text(row, "Date")?)?,
+        at_s: timestamp::parse(&text(row, "Date")?)?,
         user: text(row, "UserId").unwrap_or_default(),
         item,
         player: None,
     })
 }
 
-pub(super) fn named_target(keys: &[&str]) -> String {
+pub(super) fn items_by_key_target(keys: &[&str]) -> String {
     format!("/Items?ids={}&enableUserData=false&enableTotalRecordCount=false", keys.join(","))
 }
 

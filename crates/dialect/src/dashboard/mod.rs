@@ -1,162 +1,162 @@
-//! What dashboards show of a server: who plays what, what it is busy with, what was added lately, what was played, how
-//! much of everything there is, and who its users are. How each is asked for, and what the answer says.
+//! The data dashboards show of a server: sessions, activities, recently added items, playback history, counts
+//! and users. For each: the target to request and the parser of the response.
 //!
-//! Targets are paths with a query, to be asked with `Accept: application/json`. A row without what makes it one is passed
-//! over; a field in a form nobody sends is as good as missing.
+//! Targets are paths with a query, to be requested with `Accept: application/json`. Rows without their
+//! required fields are skipped; a field in an unknown form counts as missing.
 //!
-//! Rooms: `plex` and `jellyfin`, each with its targets and its rows; `value`: fields as servers write them; `clean`: rows
-//! as they came, without secrets; [`instant`]: times as programs read them.
+//! Modules: `plex` and `jellyfin`, each with its targets and its rows; `json_value`: lenient access to
+//! fields; `strip_secrets`: raw rows without secrets; [`timestamp`]: timestamps as text.
 
-mod clean;
 mod jellyfin;
+mod json_value;
 mod plex;
+mod strip_secrets;
 #[cfg(test)]
 mod tests;
-mod value;
 
-pub use crate::crawl::instant;
+pub use crate::crawl::timestamp;
 
 use serde_json::Value;
 
-use crate::ask::Kind;
-use crate::crawl::Shelf;
-use crate::facts::Unfit;
+use crate::crawl::LibraryInfo;
+use crate::request::ServerKind;
+use crate::response_facts::UnusableResponse;
 
-/// One who plays something now.
+/// A current playback session.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Session {
-    /// The server's id of it.
+pub struct DashboardSession {
+    /// The server's id of the session.
     pub id: String,
-    /// Who plays.
-    pub user: User,
-    /// What plays.
-    pub item: Item,
+    /// The playing user.
+    pub user: DashboardUser,
+    /// The playing item.
+    pub item: DashboardItem,
     /// `playing`, `paused`, `buffering`.
     pub state: String,
-    /// How far it is, in milliseconds.
+    /// Playback position in milliseconds.
     pub offset_ms: u64,
-    /// What it plays on.
-    pub player: Player,
-    /// How it is changed on its way; `None` if it is sent as it is.
-    pub transcode: Option<Transcode>,
-    /// What is sent.
-    pub stream: Stream,
+    /// The playing device and app.
+    pub player: DashboardPlayer,
+    /// The transcode; `None` for direct play.
+    pub transcode: Option<TranscodeInfo>,
+    /// The stream sent to the player.
+    pub stream: StreamInfo,
     /// The row as the server wrote it, without secrets.
     pub raw: Value,
 }
 
-/// Somebody known to the server.
+/// A user of the server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct User {
-    /// The server's id of them.
+pub struct DashboardUser {
+    /// The server's id of the user.
     pub id: String,
     /// Their name.
     pub name: String,
-    /// Where their picture is: an address, or a path on the server.
+    /// Path on the server or address of the user's picture.
     pub thumb: Option<String>,
 }
 
-/// What of an item dashboards show.
+/// An item as dashboards show it.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Item {
+pub struct DashboardItem {
     /// The server's key of it.
     pub key: String,
     /// `movie`, `episode`, `track`, in the words of Plex for both.
     pub kind: String,
-    /// What it is called.
+    /// Its title.
     pub title: String,
     /// The season, or the album.
     pub parent_title: Option<String>,
     /// The show, or the artist.
     pub grandparent_title: Option<String>,
-    /// Its number in what it lies in.
+    /// Number within the parent (track, episode).
     pub index: Option<u64>,
-    /// The number of that.
+    /// Number of the parent (disc, season).
     pub parent_index: Option<u64>,
     /// When it was added to its library, in seconds since 1970.
     pub added_s: Option<u64>,
-    /// The year it is from.
+    /// Release year.
     pub year: Option<u64>,
-    /// How it is rated.
+    /// Rating.
     pub rating: Option<f64>,
-    /// How long it is, in milliseconds.
+    /// Duration in milliseconds.
     pub duration_ms: Option<u64>,
-    /// The path of its picture on the server.
+    /// Path of its picture on the server.
     pub thumb: Option<String>,
     /// The path of the show's or the artist's picture.
     pub grandparent_thumb: Option<String>,
-    /// The path of its background.
+    /// Path of its background image on the server.
     pub art: Option<String>,
 }
 
-/// What something plays on.
+/// The playing device and app.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Player {
-    /// What it is called.
+pub struct DashboardPlayer {
+    /// Name of the device.
     pub device: Option<String>,
-    /// Which app it is.
+    /// Name of the app.
     pub product: Option<String>,
-    /// What it runs on.
+    /// Operating system or platform.
     pub platform: Option<String>,
 }
 
-/// How a stream is changed on its way.
+/// The transcode of a session.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Transcode {
-    /// How much faster than it plays.
+pub struct TranscodeInfo {
+    /// Transcode speed as a multiple of playback speed.
     pub speed: Option<f64>,
-    /// `copy`, `transcode`, `directplay`.
+    /// Video: `copy`, `transcode`, `directplay`.
     pub video: String,
-    /// The same for what is heard.
+    /// Audio: the same values.
     pub audio: String,
 }
 
-impl Transcode {
-    /// Whether anything is changed but the container.
-    pub fn changes_something(&self) -> bool {
+impl TranscodeInfo {
+    /// Whether video or audio is transcoded, not just the container.
+    pub fn is_active(&self) -> bool {
         self.video == "transcode" || self.audio == "transcode"
     }
 }
 
-/// What is sent.
+/// The stream sent to a player.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Stream {
+pub struct StreamInfo {
     /// `1080`, `4k`.
     pub resolution: Option<String>,
-    /// Codec of the pictures.
+    /// Video codec.
     pub video_codec: Option<String>,
-    /// Codec of the sound.
+    /// Audio codec.
     pub audio_codec: Option<String>,
-    /// The file's form.
+    /// Container format of the file.
     pub container: Option<String>,
-    /// Kilobits a second of the file.
+    /// Bit rate of the file in kbit/s.
     pub bitrate_kbps: Option<u64>,
     /// `lan` or `wan`.
     pub location: Option<String>,
-    /// Kilobits a second that were set aside for it.
+    /// Bandwidth reserved for the stream, in kbit/s.
     pub bandwidth_kbps: Option<u64>,
 }
 
-/// Something the server is busy with.
+/// Current work of the server.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Activity {
+pub struct DashboardActivity {
     /// The server's id of it.
     pub id: String,
-    /// What kind of work it is, in the server's word.
+    /// Kind of work, as the server names it.
     pub kind: String,
-    /// What it does.
+    /// Title of the work.
     pub title: String,
-    /// With what.
+    /// Its object, such as a library.
     pub subtitle: String,
-    /// How much of it is done, in percent.
+    /// Progress in percent.
     pub percent: f64,
     /// The row as the server wrote it, without secrets.
     pub raw: Value,
 }
 
-/// A kind of thing that is counted.
+/// A kind of item that is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Counted {
+pub enum ItemCountKind {
     /// Films.
     Films,
     /// Shows.
@@ -173,34 +173,34 @@ pub enum Counted {
     Tracks,
 }
 
-/// One playback that came to an end.
+/// A finished playback.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Played {
+pub struct PlayHistoryEntry {
     /// The server's id of the playback.
     pub id: String,
-    /// When, in seconds since 1970.
+    /// Time of the playback, in seconds since 1970.
     pub at_s: u64,
-    /// The server's id of who played it.
+    /// The server's id of the user.
     pub user: String,
-    /// What was played, as far as it is still known.
-    pub item: Item,
-    /// What it was played on.
+    /// The played item, as far as it is still known.
+    pub item: DashboardItem,
+    /// The player's name.
     pub player: Option<String>,
 }
 
-/// A page of what was played.
+/// A page of the playback history.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct PlayedPage {
-    /// Those that can be kept.
-    pub rows: Vec<Played>,
-    /// How many rows came, also those that were passed over.
-    pub came: u64,
-    /// How many there are in all.
+pub struct PlayHistoryPage {
+    /// The valid rows.
+    pub rows: Vec<PlayHistoryEntry>,
+    /// Number of rows received, including skipped ones.
+    pub received: u64,
+    /// Number of rows of the whole history.
     pub total: u64,
 }
 
-impl Kind {
-    /// Who plays what now.
+impl ServerKind {
+    /// Target of the current sessions.
     pub fn sessions_target(self) -> &'static str {
         match self {
             Self::Plex => "/status/sessions",
@@ -208,18 +208,18 @@ impl Kind {
         }
     }
 
-    /// Reads who plays what. Who is only connected plays nothing.
+    /// Parses the current sessions; connections that play nothing are skipped.
     ///
     /// # Errors
-    /// If it is no list of sessions.
-    pub fn sessions(self, body: &[u8]) -> Result<Vec<Session>, Unfit> {
+    /// If the body is no list of sessions.
+    pub fn sessions(self, body: &[u8]) -> Result<Vec<DashboardSession>, UnusableResponse> {
         match self {
             Self::Plex => plex::sessions(&parsed(body)?),
             Self::Jellyfin => jellyfin::sessions(&parsed(body)?),
         }
     }
 
-    /// What the server is busy with.
+    /// Target of the server's current work.
     pub fn activities_target(self) -> &'static str {
         match self {
             Self::Plex => "/activities",
@@ -227,37 +227,37 @@ impl Kind {
         }
     }
 
-    /// Reads what the server is busy with.
+    /// Parses the server's current work.
     ///
     /// # Errors
-    /// If it is no list of activities.
-    pub fn activities(self, body: &[u8]) -> Result<Vec<Activity>, Unfit> {
+    /// If the body is no list of activities.
+    pub fn activities(self, body: &[u8]) -> Result<Vec<DashboardActivity>, UnusableResponse> {
         match self {
             Self::Plex => plex::activities(&parsed(body)?),
             Self::Jellyfin => jellyfin::activities(&parsed(body)?),
         }
     }
 
-    /// What was added lately to a library; `user` is whose view it is, where the token has one.
-    pub fn recent_target(self, library: &Shelf, most: u32, user: Option<&str>) -> String {
+    /// Target of a library's recently added items; `user` is the token's user, if it has one.
+    pub fn recent_target(self, library: &LibraryInfo, most: u32, user: Option<&str>) -> String {
         match self {
             Self::Plex => plex::recent_target(library, most),
             Self::Jellyfin => jellyfin::recent_target(library, most, user),
         }
     }
 
-    /// Reads what was added lately, the newest first.
+    /// Parses recently added items, newest first.
     ///
     /// # Errors
-    /// If it is no list of items.
-    pub fn recent(self, body: &[u8]) -> Result<Vec<Item>, Unfit> {
+    /// If the body is no list of items.
+    pub fn recent(self, body: &[u8]) -> Result<Vec<DashboardItem>, UnusableResponse> {
         match self {
             Self::Plex => plex::recent(&parsed(body)?),
             Self::Jellyfin => jellyfin::recent(&parsed(body)?),
         }
     }
 
-    /// Who there is.
+    /// Target of the list of users.
     pub fn accounts_target(self) -> &'static str {
         match self {
             Self::Plex => "/accounts",
@@ -265,18 +265,19 @@ impl Kind {
         }
     }
 
-    /// Reads who there is.
+    /// Parses the list of users.
     ///
     /// # Errors
-    /// If it is no list of users.
-    pub fn accounts(self, body: &[u8]) -> Result<Vec<User>, Unfit> {
+    /// If the body is no list of users.
+    pub fn accounts(self, body: &[u8]) -> Result<Vec<DashboardUser>, UnusableResponse> {
         match self {
             Self::Plex => plex::users(&parsed(body)?),
             Self::Jellyfin => jellyfin::users(&parsed(body)?),
         }
     }
 
-    /// The id of an administrator among them, where whoever asks has to name a user: an API key of Jellyfin is nobody.
+    /// Id of an administrator in the list of users. Needed where a request must name a user, because an API
+    /// key of Jellyfin has none.
     pub fn administrator(self, body: &[u8]) -> Option<String> {
         match self {
             Self::Plex => None,
@@ -284,54 +285,55 @@ impl Kind {
         }
     }
 
-    /// How many of a kind there are in a library, without one of them.
-    pub fn tally_target(self, library: &Shelf, of: Counted) -> String {
+    /// Target that counts the items of a kind in a library, without rows.
+    pub fn item_count_target(self, library: &LibraryInfo, of: ItemCountKind) -> String {
         match self {
-            Self::Plex => plex::tally_target(library, of),
-            Self::Jellyfin => jellyfin::tally_target(library, of),
+            Self::Plex => plex::item_count_target(library, of),
+            Self::Jellyfin => jellyfin::item_count_target(library, of),
         }
     }
 
-    /// Reads how many there are.
+    /// Parses a count.
     ///
     /// # Errors
-    /// If it does not say.
-    pub fn tally(self, body: &[u8]) -> Result<u64, Unfit> {
+    /// If the body has no count.
+    pub fn item_count(self, body: &[u8]) -> Result<u64, UnusableResponse> {
         match self {
-            Self::Plex => plex::tally(&parsed(body)?),
-            Self::Jellyfin => jellyfin::tally(&parsed(body)?),
+            Self::Plex => plex::item_count(&parsed(body)?),
+            Self::Jellyfin => jellyfin::item_count(&parsed(body)?),
         }
     }
 
-    /// What was played since a moment (in seconds since 1970), a page of it. Plex tells the oldest first, Jellyfin the
-    /// newest.
-    pub fn played_target(self, since_s: u64, start: u64, size: u64) -> String {
+    /// Target of a page of the playback history since `since_s` (seconds since 1970). Plex sorts the oldest
+    /// first, Jellyfin the newest.
+    pub fn play_history_target(self, since_s: u64, start: u64, size: u64) -> String {
         match self {
-            Self::Plex => plex::played_target(since_s, start, size),
-            Self::Jellyfin => jellyfin::played_target(since_s, start, size),
+            Self::Plex => plex::play_history_target(since_s, start, size),
+            Self::Jellyfin => jellyfin::play_history_target(since_s, start, size),
         }
     }
 
-    /// Reads a page of what was played.
+    /// Parses a page of the playback history.
     ///
     /// # Errors
-    /// If it is no such page.
-    pub fn played(self, body: &[u8]) -> Result<PlayedPage, Unfit> {
+    /// If the body is no such page.
+    pub fn play_history(self, body: &[u8]) -> Result<PlayHistoryPage, UnusableResponse> {
         match self {
-            Self::Plex => plex::played(&parsed(body)?),
-            Self::Jellyfin => jellyfin::played(&parsed(body)?),
+            Self::Plex => plex::play_history(&parsed(body)?),
+            Self::Jellyfin => jellyfin::play_history(&parsed(body)?),
         }
     }
 
-    /// What is known of some items, for playbacks that name nothing but a key; `None` where playbacks say it themselves.
-    pub fn named_target(self, keys: &[&str]) -> Option<String> {
+    /// Target of the details of several items, for history rows that give only a key; `None` where rows are
+    /// complete.
+    pub fn items_by_key_target(self, keys: &[&str]) -> Option<String> {
         match self {
             Self::Plex => None,
-            Self::Jellyfin => Some(jellyfin::named_target(keys)),
+            Self::Jellyfin => Some(jellyfin::items_by_key_target(keys)),
         }
     }
 
-    /// Whether a path is the picture of one item, and nothing else. What is not in this grammar is never linked to.
+    /// Whether a path is the picture of one item. Anything outside this grammar is never linked to.
     pub fn is_item_picture(self, path: &str) -> bool {
         match self {
             Self::Plex => plex::is_item_picture(path),
@@ -340,6 +342,6 @@ impl Kind {
     }
 }
 
-fn parsed(body: &[u8]) -> Result<Value, Unfit> {
-    serde_json::from_slice(body).map_err(|_| Unfit::Malformed)
+fn parsed(body: &[u8]) -> Result<Value, UnusableResponse> {
+    serde_json::from_slice(body).map_err(|_| UnusableResponse::Malformed)
 }

@@ -1,34 +1,37 @@
-//! What a Plex says.
+//! Dashboard data of a Plex server.
 
 use serde_json::Value;
 
-use super::clean::without_secrets;
-use super::value::{decimal, list, number, text};
-use super::{Activity, Counted, Item, Played, PlayedPage, Player, Session, Stream, Transcode, User};
-use crate::crawl::Shelf;
-use crate::facts::Unfit;
+use super::json_value::{decimal, list, number, text};
+use super::strip_secrets::without_secrets;
+use super::{
+    DashboardActivity, DashboardItem, DashboardPlayer, DashboardSession, DashboardUser, ItemCountKind,
+    PlayHistoryEntry, PlayHistoryPage, StreamInfo, TranscodeInfo,
+};
+use crate::crawl::LibraryInfo;
+use crate::response_facts::UnusableResponse;
 
-/// What holds everything a Plex says.
-fn container(said: &Value) -> Result<&Value, Unfit> {
-    said.get("MediaContainer").filter(|container| container.is_object()).ok_or(Unfit::Malformed)
+/// The object around every Plex response.
+fn container(said: &Value) -> Result<&Value, UnusableResponse> {
+    said.get("MediaContainer").filter(|container| container.is_object()).ok_or(UnusableResponse::Malformed)
 }
 
-pub(super) fn sessions(said: &Value) -> Result<Vec<Session>, Unfit> {
+pub(super) fn sessions(said: &Value) -> Result<Vec<DashboardSession>, UnusableResponse> {
     Ok(list(container(said)?, "Metadata").iter().map(session).collect())
 }
 
-fn session(row: &Value) -> Session {
+fn session(row: &Value) -> DashboardSession {
     let part = |name: &str| row.get(name).unwrap_or(&Value::Null);
     let (user, player, place) = (part("User"), part("Player"), part("Session"));
     let media = list(row, "Media").first().unwrap_or(&Value::Null);
-    let transcode = list(row, "TranscodeSession").first().map(|row| Transcode {
+    let transcode = list(row, "TranscodeSession").first().map(|row| TranscodeInfo {
         speed: decimal(row, "speed"),
         video: text(row, "videoDecision").unwrap_or_else(|| "copy".into()),
         audio: text(row, "audioDecision").unwrap_or_else(|| "copy".into()),
     });
-    Session {
+    DashboardSession {
         id: text(row, "sessionKey").or_else(|| text(row, "key")).unwrap_or_default(),
-        user: User {
+        user: DashboardUser {
             id: text(user, "id").unwrap_or_default(),
             name: text(user, "title").unwrap_or_default(),
             thumb: text(user, "thumb"),
@@ -36,13 +39,13 @@ fn session(row: &Value) -> Session {
         item: item(row),
         state: text(player, "state").unwrap_or_else(|| "stopped".into()),
         offset_ms: number(row, "viewOffset").unwrap_or_default(),
-        player: Player {
+        player: DashboardPlayer {
             device: text(player, "device").or_else(|| text(player, "title")),
             product: text(player, "product"),
             platform: text(player, "platform"),
         },
         transcode,
-        stream: Stream {
+        stream: StreamInfo {
             resolution: text(media, "videoResolution"),
             video_codec: text(media, "videoCodec"),
             audio_codec: text(media, "audioCodec"),
@@ -55,8 +58,8 @@ fn session(row: &Value) -> Session {
     }
 }
 
-fn item(row: &Value) -> Item {
-    Item {
+fn item(row: &Value) -> DashboardItem {
+    DashboardItem {
         key: text(row, "ratingKey").unwrap_or_default(),
         kind: text(row, "type").unwrap_or_default(),
         title: text(row, "title").unwrap_or_default(),
@@ -74,8 +77,8 @@ fn item(row: &Value) -> Item {
     }
 }
 
-pub(super) fn activities(said: &Value) -> Result<Vec<Activity>, Unfit> {
-    let activity = |row: &Value| Activity {
+pub(super) fn activities(said: &Value) -> Result<Vec<DashboardActivity>, UnusableResponse> {
+    let activity = |row: &Value| DashboardActivity {
         id: text(row, "uuid").unwrap_or_default(),
         kind: text(row, "type").unwrap_or_default(),
         title: text(row, "title").unwrap_or_default(),
@@ -86,21 +89,18 @@ pub(super) fn activities(said: &Value) -> Result<Vec<Activity>, Unfit> {
     Ok(list(container(said)?, "Activity").iter().map(activity).collect())
 }
 
-pub(super) fn recent_target(shelf: &Shelf, most: u32) -> String {
-    format!(
-        "/library/sections/{}/recentlyAdded?X-Plex-Container-Start=0&X-Plex-Container-Size={most}",
-        shelf.key
-    )
+pub(super) fn recent_target(shelf: &LibraryInfo, most: u32) -> String {
+    format!("/library/sections/{}/recentlyAdded?X-Plex-Container-Start=0&X-Plex-Container-Size={most}", shelf.key)
 }
 
-pub(super) fn recent(said: &Value) -> Result<Vec<Item>, Unfit> {
+pub(super) fn recent(said: &Value) -> Result<Vec<DashboardItem>, UnusableResponse> {
     let container = container(said)?;
     let rows = list(container, "Metadata").iter().chain(list(container, "Directory"));
     Ok(rows.map(item).filter(|item| !item.key.is_empty()).collect())
 }
 
-pub(super) fn users(said: &Value) -> Result<Vec<User>, Unfit> {
-    let user = |row: &Value| User {
+pub(super) fn users(said: &Value) -> Result<Vec<DashboardUser>, UnusableResponse> {
+    let user = |row: &Value| DashboardUser {
         id: text(row, "id").unwrap_or_default(),
         name: text(row, "name").unwrap_or_default(),
         thumb: None,
@@ -108,44 +108,41 @@ pub(super) fn users(said: &Value) -> Result<Vec<User>, Unfit> {
     Ok(list(container(said)?, "Account").iter().map(user).collect())
 }
 
-pub(super) fn tally_target(shelf: &Shelf, of: Counted) -> String {
+pub(super) fn item_count_target(shelf: &LibraryInfo, of: ItemCountKind) -> String {
     let number = match of {
-        Counted::Films => 1,
-        Counted::Shows => 2,
-        Counted::Seasons => 3,
-        Counted::Episodes => 4,
-        Counted::Artists => 8,
-        Counted::Albums => 9,
-        Counted::Tracks => 10,
+        ItemCountKind::Films => 1,
+        ItemCountKind::Shows => 2,
+        ItemCountKind::Seasons => 3,
+        ItemCountKind::Episodes => 4,
+        ItemCountKind::Artists => 8,
+        ItemCountKind::Albums => 9,
+        ItemCountKind::Tracks => 10,
     };
-    format!(
-        "/library/sections/{}/all?type={number}&X-Plex-Container-Start=0&X-Plex-Container-Size=0",
-        shelf.key
-    )
+    format!("/library/sections/{}/all?type={number}&X-Plex-Container-Start=0&X-Plex-Container-Size=0", shelf.key)
 }
 
-pub(super) fn tally(said: &Value) -> Result<u64, Unfit> {
+pub(super) fn item_count(said: &Value) -> Result<u64, UnusableResponse> {
     let container = container(said)?;
-    number(container, "totalSize").or_else(|| number(container, "size")).ok_or(Unfit::Malformed)
+    number(container, "totalSize").or_else(|| number(container, "size")).ok_or(UnusableResponse::Malformed)
 }
 
-pub(super) fn played_target(since_s: u64, start: u64, size: u64) -> String {
+pub(super) fn play_history_target(since_s: u64, start: u64, size: u64) -> String {
     format!(
         "/status/sessions/history/all?sort=viewedAt:asc&viewedAt%3E={since_s}&X-Plex-Container-Start={start}&X-Plex-Container-Size={size}"
     )
 }
 
-pub(super) fn played(said: &Value) -> Result<PlayedPage, Unfit> {
+pub(super) fn play_history(said: &Value) -> Result<PlayHistoryPage, UnusableResponse> {
     let container = container(said)?;
     let rows = list(container, "Metadata");
     let came = rows.len() as u64;
     let total = number(container, "totalSize").unwrap_or(came);
-    Ok(PlayedPage { rows: rows.iter().filter_map(one_played).collect(), came, total })
+    Ok(PlayHistoryPage { rows: rows.iter().filter_map(history_entry).collect(), received: came, total })
 }
 
-fn one_played(row: &Value) -> Option<Played> {
+fn history_entry(row: &Value) -> Option<PlayHistoryEntry> {
     let key = text(row, "historyKey")?;
-    Some(Played {
+    Some(PlayHistoryEntry {
         id: key.rsplit('/').next().filter(|id| !id.is_empty())?.to_owned(),
         at_s: number(row, "viewedAt")?,
         user: text(row, "accountID").unwrap_or_default(),
@@ -157,8 +154,7 @@ fn one_played(row: &Value) -> Option<Played> {
 /// `/library/metadata/7/thumb/1700000000`.
 pub(super) fn is_item_picture(path: &str) -> bool {
     let Some(rest) = path.strip_prefix("/library/metadata/") else { return false };
-    let is_number =
-        |text: &str| !text.is_empty() && text.len() <= 20 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_number = |text: &str| !text.is_empty() && text.len() <= 20 && text.bytes().all(|byte| byte.is_ascii_digit());
     let mut parts = rest.split('/');
     let (key, element, stamp) = (parts.next(), parts.next(), parts.next());
     key.is_some_and(is_number)

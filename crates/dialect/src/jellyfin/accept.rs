@@ -1,29 +1,29 @@
-//! In which form and in which language the answer is wanted.
+//! Representation and language that a request accepts.
 
 use http::header::{ACCEPT, ACCEPT_LANGUAGE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::verdict::Representation;
-use crate::verdict::StreamReason::{self, Odd};
+use crate::classification::Representation;
+use crate::classification::StreamReason::{self, Odd};
 
-/// A language header longer than this is nobody's wish.
+/// Longest accepted language header in bytes.
 const MAX_LANGUAGE_BYTES: usize = 128;
 
-/// The media types of images that a client may or may not take, and the word for each in a key.
+/// Image media types that only some clients accept, and the word for each in a key.
 const IMAGE_FORMATS: [(&str, &str); 2] = [("image/webp", "webp"), ("image/gif", "gif")];
 
 /// One member of an `Accept` header.
-struct Range<'a> {
+struct MediaRange<'a> {
     media: &'a str,
     parameters: &'a str,
     thousandths: u32,
 }
 
-/// The profile of JSON that is wanted. The server writes upper-case first letters by default. `Err`: something
-/// else than JSON is wanted.
+/// The JSON profile to send; the server's default has upper-case first letters. `Err`: the client does not
+/// accept JSON.
 pub(super) fn json(headers: &HeaderMap) -> Result<Representation, StreamReason> {
     let text = joined(headers, &ACCEPT)?;
-    let mut ranges: Vec<Range<'_>> = ranges(&text).filter(|range| range.thousandths > 0).collect();
+    let mut ranges: Vec<MediaRange<'_>> = ranges(&text).filter(|range| range.thousandths > 0).collect();
     ranges.sort_by_key(|range| std::cmp::Reverse(range.thousandths));
     for range in ranges {
         match range.media.to_ascii_lowercase().as_str() {
@@ -38,7 +38,7 @@ pub(super) fn json(headers: &HeaderMap) -> Result<Representation, StreamReason> 
     Ok(Representation::Json)
 }
 
-/// The `Accept` header that asks for this profile of JSON.
+/// The `Accept` header for a JSON profile.
 pub(super) fn json_header(representation: Representation) -> HeaderValue {
     HeaderValue::from_static(match representation {
         Representation::JsonCamel => "application/json; profile=\"CamelCase\"",
@@ -46,8 +46,8 @@ pub(super) fn json_header(representation: Representation) -> HeaderValue {
     })
 }
 
-/// The formats of images beyond the ordinary ones that are wanted: the word for a key, and the `Accept` header
-/// that asks for exactly these.
+/// The optional image formats that the client accepts: the word for the key, and the `Accept` header that
+/// lists exactly these.
 pub(super) fn images(headers: &HeaderMap) -> Result<(&'static str, HeaderValue), StreamReason> {
     let text = joined(headers, &ACCEPT)?;
     let takes = |media: &str, any: bool| {
@@ -62,10 +62,9 @@ pub(super) fn images(headers: &HeaderMap) -> Result<(&'static str, HeaderValue),
     })
 }
 
-/// The languages that are wanted, in one spelling; `None` if it is all the same.
+/// The accepted languages in one spelling; `None` if the client has no preference.
 pub(super) fn language(headers: &HeaderMap) -> Result<Option<String>, StreamReason> {
-    let text: String =
-        joined(headers, &ACCEPT_LANGUAGE)?.chars().filter(|letter| !letter.is_whitespace()).collect();
+    let text: String = joined(headers, &ACCEPT_LANGUAGE)?.chars().filter(|letter| !letter.is_whitespace()).collect();
     let is_tag = |letter: char| letter.is_ascii_alphanumeric() || "-,;=.*".contains(letter);
     if text.len() > MAX_LANGUAGE_BYTES || !text.chars().all(is_tag) {
         return Err(Odd);
@@ -84,10 +83,10 @@ fn joined(headers: &HeaderMap, name: &HeaderName) -> Result<String, StreamReason
     Ok(all)
 }
 
-fn ranges(text: &str) -> impl Iterator<Item = Range<'_>> {
+fn ranges(text: &str) -> impl Iterator<Item = MediaRange<'_>> {
     text.split(',').map(|member| {
         let (media, parameters) = member.split_once(';').unwrap_or((member, ""));
-        Range { media: media.trim(), parameters, thousandths: quality(parameters) }
+        MediaRange { media: media.trim(), parameters, thousandths: quality(parameters) }
     })
 }
 
@@ -112,8 +111,7 @@ fn thousandths(text: &str) -> Option<u32> {
 fn has_profile(parameters: &str, profile: &str) -> bool {
     parameters.split(';').any(|parameter| {
         parameter.split_once('=').is_some_and(|(name, value)| {
-            name.trim().eq_ignore_ascii_case("profile")
-                && value.trim().trim_matches('"').eq_ignore_ascii_case(profile)
+            name.trim().eq_ignore_ascii_case("profile") && value.trim().trim_matches('"').eq_ignore_ascii_case(profile)
         })
     })
 }

@@ -1,24 +1,23 @@
-//! A request's path, without the prefixes of the family's past, in both spellings it is matched by.
+//! Request paths without their legacy prefixes, in both spellings used for matching.
 
-use crate::path::Path;
-use crate::verdict::{Refusal, Verdict};
+use crate::classification::{Classification, RejectionReason};
+use crate::path::RequestPath;
 
-/// Prefixes from the days before Jellyfin; the server still accepts each of them once.
+/// Legacy prefixes from Emby; the server still accepts each of them once.
 const PREFIXES: [&str; 2] = ["emby", "mediabrowser"];
 
-/// A target, taken apart.
-pub(super) struct Address<'a> {
-    path: Path<'a>,
+/// A parsed target.
+pub(super) struct JellyfinPath<'a> {
+    path: RequestPath<'a>,
     lower: Vec<String>,
     skipped: usize,
 }
 
-impl<'a> Address<'a> {
-    /// Takes a target apart. Paths are case-insensitive, names in them are not.
-    pub(super) fn split(target: &'a str) -> Result<Self, Refusal> {
-        let path = Path::split(target)?;
-        let mut lower: Vec<String> =
-            path.segments.iter().map(|segment| segment.to_ascii_lowercase()).collect();
+impl<'a> JellyfinPath<'a> {
+    /// Parses a target. Paths are case-insensitive, names in them are not.
+    pub(super) fn split(target: &'a str) -> Result<Self, RejectionReason> {
+        let path = RequestPath::split(target)?;
+        let mut lower: Vec<String> = path.segments.iter().map(|segment| segment.to_ascii_lowercase()).collect();
         let prefixed = lower.first().is_some_and(|first| PREFIXES.contains(&first.as_str()));
         if prefixed {
             lower.remove(0);
@@ -27,12 +26,12 @@ impl<'a> Address<'a> {
     }
 
     /// The segments in lower case.
-    pub(super) fn low(&self) -> Vec<&str> {
+    pub(super) fn lowercase_segments(&self) -> Vec<&str> {
         self.lower.iter().map(String::as_str).collect()
     }
 
-    /// The segments as they were sent, decoded.
-    pub(super) fn raw(&self) -> Vec<&str> {
+    /// The decoded segments in their original case.
+    pub(super) fn raw_segments(&self) -> Vec<&str> {
         self.path.segments.iter().skip(self.skipped).map(String::as_str).collect()
     }
 
@@ -41,9 +40,9 @@ impl<'a> Address<'a> {
         self.path.query
     }
 
-    /// What an odd path makes of the verdict.
-    pub(super) fn temper(&self, verdict: Verdict) -> Verdict {
-        self.path.temper(verdict)
+    /// Downgrades the classification of an odd path.
+    pub(super) fn restrict(&self, verdict: Classification) -> Classification {
+        self.path.restrict(verdict)
     }
 }
 
@@ -54,10 +53,10 @@ mod tests {
     #[test]
     fn an_old_prefix_is_taken_off_once() {
         for target in ["/Items/A", "/emby/items/A", "/MediaBrowser/ITEMS/A/"] {
-            let address = Address::split(target).unwrap();
-            assert_eq!(address.low(), ["items", "a"]);
-            assert_eq!(address.raw()[1], "A");
+            let address = JellyfinPath::split(target).unwrap();
+            assert_eq!(address.lowercase_segments(), ["items", "a"]);
+            assert_eq!(address.raw_segments()[1], "A");
         }
-        assert_eq!(Address::split("/emby/emby/items").unwrap().low(), ["emby", "items"]);
+        assert_eq!(JellyfinPath::split("/emby/emby/items").unwrap().lowercase_segments(), ["emby", "items"]);
     }
 }

@@ -1,50 +1,50 @@
-//! What Jellyfin's clients ask before they have a token.
+//! Requests that Jellyfin clients make before they have a token.
 
 use http::Method;
 
-use super::address::Address;
-use super::routes::{self, Body};
-use crate::open::Open;
+use super::address::JellyfinPath;
+use super::routes::{self, RouteBody};
+use crate::anonymous_access::AnonymousAccess;
 
-/// What a request without a token may do.
-pub(crate) fn open(method: &Method, target: &str) -> Open {
-    let Ok(address) = Address::split(target) else { return Open::No };
-    let low = address.low();
+/// Access of a request without a token.
+pub(crate) fn anonymous_access(method: &Method, target: &str) -> AnonymousAccess {
+    let Ok(address) = JellyfinPath::split(target) else { return AnonymousAccess::Denied };
+    let low = address.lowercase_segments();
     match *method {
         Method::GET | Method::HEAD => asking(&address, &low),
         Method::POST => posting(&low),
-        _ => Open::No,
+        _ => AnonymousAccess::Denied,
     }
 }
 
-/// What the server answers to whoever only asks whether it is there.
-pub(crate) fn sign_of_life(target: &str) -> Option<(&'static str, &'static [u8])> {
-    let address = Address::split(target).ok()?;
-    let is_ping = address.low() == ["system", "ping"];
+/// The constant response to a liveness check.
+pub(crate) fn liveness_response(target: &str) -> Option<(&'static str, &'static [u8])> {
+    let address = JellyfinPath::split(target).ok()?;
+    let is_ping = address.lowercase_segments() == ["system", "ping"];
     is_ping.then_some(("application/json; charset=utf-8", b"\"Jellyfin Server\""))
 }
 
-fn asking(address: &Address<'_>, low: &[&str]) -> Open {
+fn asking(address: &JellyfinPath<'_>, low: &[&str]) -> AnonymousAccess {
     match low {
-        ["system", "info", "public"] => Open::Keep,
+        ["system", "info", "public"] => AnonymousAccess::Cacheable,
         []
         | ["web" | "branding" | "localization", ..]
         | ["system", "ping"]
         | ["quickconnect", "enabled" | "connect"]
-        | ["users", "public"] => Open::Pass,
-        _ => match routes::find(low, &address.raw()) {
-            Some(route) if matches!(route.body, Body::Image(_)) => Open::Keep,
-            _ => Open::No,
+        | ["users", "public"] => AnonymousAccess::PassThrough,
+        _ => match routes::find(low, &address.raw_segments()) {
+            Some(route) if matches!(route.body, RouteBody::Image(_)) => AnonymousAccess::Cacheable,
+            _ => AnonymousAccess::Denied,
         },
     }
 }
 
-fn posting(low: &[&str]) -> Open {
+fn posting(low: &[&str]) -> AnonymousAccess {
     match low {
         ["users", "authenticatebyname" | "authenticatewithquickconnect"]
         | ["quickconnect", "initiate"]
-        | ["system", "ping"] => Open::Pass,
-        _ => Open::No,
+        | ["system", "ping"] => AnonymousAccess::PassThrough,
+        _ => AnonymousAccess::Denied,
     }
 }
 
@@ -55,13 +55,9 @@ mod tests {
     #[test]
     fn a_ping_is_answered_in_the_servers_words_on_every_path_it_has() {
         for target in ["/System/Ping", "/system/ping?x=1", "/emby/System/Ping"] {
-            assert_eq!(
-                sign_of_life(target).map(|(_, body)| body),
-                Some(&b"\"Jellyfin Server\""[..]),
-                "{target}"
-            );
+            assert_eq!(liveness_response(target).map(|(_, body)| body), Some(&b"\"Jellyfin Server\""[..]), "{target}");
         }
-        assert_eq!(sign_of_life("/System/Info/Public"), None);
-        assert_eq!(sign_of_life("/Sessions/Playing/Ping"), None);
+        assert_eq!(liveness_response("/System/Info/Public"), None);
+        assert_eq!(liveness_response("/Sessions/Playing/Ping"), None);
     }
 }

@@ -1,10 +1,10 @@
-//! The grammar of the family's own authorisation header: a scheme, then `Name="value"` pairs at commas.
+//! Parser for the authorisation header of Jellyfin and Emby: a scheme, then `Name="value"` pairs at commas.
 //!
-//! Values are quoted as a rule and percent-encoded where needed; commas inside quotes are part of the value.
+//! Values are usually quoted, and percent-encoded where needed; commas inside quotes are part of the value.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-/// What stays as it is in a value that is written.
+/// Characters left plain in a formatted value.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -16,18 +16,18 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b':')
     .remove(b'/');
 
-/// The schemes the family uses.
+/// Schemes of the header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scheme {
-    /// Today's.
+pub(super) enum AuthScheme {
+    /// The current scheme.
     MediaBrowser,
-    /// The old one.
+    /// The legacy scheme.
     Emby,
 }
 
-/// What such a header says. Holds a token: never printed.
+/// Contents of the header. Holds a token: never printed.
 #[derive(Default, PartialEq, Eq)]
-pub(super) struct Authorization {
+pub(super) struct AuthorizationHeader {
     pub(super) client: Option<String>,
     pub(super) device: Option<String>,
     pub(super) device_id: Option<String>,
@@ -35,17 +35,17 @@ pub(super) struct Authorization {
     pub(super) token: Option<String>,
 }
 
-/// Reads a header; `None` if it is of another scheme.
-pub(super) fn read(text: &str) -> Option<(Scheme, Authorization)> {
+/// Parses a header; `None` for another scheme.
+pub(super) fn parse(text: &str) -> Option<(AuthScheme, AuthorizationHeader)> {
     let (scheme, pairs) = text.trim_start().split_once(' ')?;
     let scheme = if scheme.eq_ignore_ascii_case("MediaBrowser") {
-        Scheme::MediaBrowser
+        AuthScheme::MediaBrowser
     } else if scheme.eq_ignore_ascii_case("Emby") {
-        Scheme::Emby
+        AuthScheme::Emby
     } else {
         return None;
     };
-    let mut said = Authorization::default();
+    let mut said = AuthorizationHeader::default();
     for pair in at_commas(pairs) {
         let Some((name, value)) = pair.split_once('=') else { continue };
         let place = match name.trim().to_ascii_lowercase().as_str() {
@@ -61,8 +61,8 @@ pub(super) fn read(text: &str) -> Option<(Scheme, Authorization)> {
     Some((scheme, said))
 }
 
-/// Writes a header of today's scheme.
-pub(super) fn write(said: &Authorization) -> String {
+/// Formats a header of the current scheme.
+pub(super) fn format(said: &AuthorizationHeader) -> String {
     let mut text = String::from("MediaBrowser ");
     let pairs = [
         ("Client", &said.client),
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_header_is_read_whatever_its_order_case_and_quoting() {
-        let whole = Authorization {
+        let whole = AuthorizationHeader {
             client: Some("Jelly Web, beta".into()),
             device: Some("Wohnzimmer ä".into()),
             device_id: Some("id=1".into()),
@@ -119,8 +119,8 @@ mod tests {
             r#"MediaBrowser Client="Jelly Web, beta", Device="Wohnzimmer%20%C3%A4", DeviceId="id=1", Version="10.11.0", Token="t0ken""#,
             r#"mediabrowser token=t0ken,version=10.11.0 , deviceid="id%3D1",DEVICE="Wohnzimmer+ä",Client="Jelly Web%2C beta",Other="x""#,
         ] {
-            let (scheme, said) = read(text).unwrap();
-            assert_eq!(scheme, Scheme::MediaBrowser);
+            let (scheme, said) = parse(text).unwrap();
+            assert_eq!(scheme, AuthScheme::MediaBrowser);
             assert!(said == whole, "{text}");
         }
     }
@@ -128,15 +128,15 @@ mod tests {
     #[test]
     fn other_schemes_are_not_ours() {
         for text in ["", "MediaBrowser", "Basic dXNlcg==", "Bearer Token=\"x\""] {
-            assert!(read(text).is_none(), "{text}");
+            assert!(parse(text).is_none(), "{text}");
         }
-        assert!(read("EMBY Token=\"x\"").is_some_and(|(scheme, _)| scheme == Scheme::Emby));
+        assert!(parse("EMBY Token=\"x\"").is_some_and(|(scheme, _)| scheme == AuthScheme::Emby));
     }
 
     #[test]
     fn an_empty_value_says_nothing() {
-        let (_, said) = read(r#"MediaBrowser Token="", Client="""#).unwrap();
-        assert!(said == Authorization::default());
+        let (_, said) = parse(r#"MediaBrowser Token="", Client="""#).unwrap();
+        assert!(said == AuthorizationHeader::default());
     }
 
     proptest! {
@@ -145,15 +145,15 @@ mod tests {
         #[test]
         fn what_is_written_is_read_again(client in "\\PC{1,20}", token in "\\PC{1,20}") {
             let tidy = |text: String| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
-            let said = Authorization { client: tidy(client), token: tidy(token), ..Authorization::default() };
-            let text = write(&said);
+            let said = AuthorizationHeader { client: tidy(client), token: tidy(token), ..AuthorizationHeader::default() };
+            let text = format(&said);
             prop_assert!(text.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
-            prop_assert!(read(&text).is_some_and(|(_, again)| again == said));
+            prop_assert!(parse(&text).is_some_and(|(_, again)| again == said));
         }
 
         #[test]
         fn any_text_is_read_without_a_panic(text in "\\PC*|MediaBrowser [a-zA-Z=\",% ]*") {
-            let _ = read(&text);
+            let _ = parse(&text);
         }
     }
 }

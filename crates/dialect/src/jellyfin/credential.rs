@@ -1,4 +1,5 @@
-//! Who asks: the token and the client's word about itself, from wherever clients of any age put them.
+//! Credentials of Jellyfin requests: the token and the client's description of itself, from every place old
+//! and new clients use.
 
 use std::borrow::Cow;
 
@@ -6,36 +7,39 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::percent_decode_str;
 
-use super::authorization::{self, Authorization, Scheme};
-use crate::ask::Ask;
-use crate::credential::{Credential, Form, Secret};
+use super::authorization::{self, AuthScheme, AuthorizationHeader};
+use crate::credential::{Credential, Secret, TokenForm};
+use crate::request::RequestView;
 
 const X_EMBY_AUTHORIZATION: HeaderName = HeaderName::from_static("x-emby-authorization");
 const X_EMBY_TOKEN: HeaderName = HeaderName::from_static("x-emby-token");
 const X_MEDIABROWSER_TOKEN: HeaderName = HeaderName::from_static("x-mediabrowser-token");
 
-/// A token longer than this is none. The server's are 32 digits.
+/// Longest token in bytes; a longer one is ignored. The server's have 32 digits.
 const MAX_TOKEN_BYTES: usize = 4096;
 
-/// Who asks. The first token by the server's own order of preference counts; if another place holds another one,
-/// the server may be of another opinion, and the credential says so.
-pub(crate) fn credential(ask: &Ask<'_>) -> Credential {
-    let mut found: Vec<(Form, String)> = Vec::new();
-    let mut said = Authorization::default();
+/// The credential of a request. The first token in the server's order of precedence counts; a different token
+/// in another place makes the credential ambiguous, because the server may choose that one.
+pub(crate) fn credential(ask: &RequestView<'_>) -> Credential {
+    let mut found: Vec<(TokenForm, String)> = Vec::new();
+    let mut said = AuthorizationHeader::default();
     for (name, legacy) in [(AUTHORIZATION, false), (X_EMBY_AUTHORIZATION, true)] {
         for value in texts(ask.headers, &name) {
-            let Some((scheme, mut header)) = authorization::read(&value) else { continue };
-            let form =
-                if legacy || scheme == Scheme::Emby { Form::EmbyAuthorization } else { Form::Authorization };
+            let Some((scheme, mut header)) = authorization::parse(&value) else { continue };
+            let form = if legacy || scheme == AuthScheme::Emby {
+                TokenForm::EmbyAuthorization
+            } else {
+                TokenForm::Authorization
+            };
             found.extend(header.token.take().map(|token| (form, token)));
             said.fill_from(header);
         }
     }
-    for (name, form) in [(X_EMBY_TOKEN, Form::EmbyToken), (X_MEDIABROWSER_TOKEN, Form::MediaBrowserToken)] {
+    for (name, form) in [(X_EMBY_TOKEN, TokenForm::EmbyToken), (X_MEDIABROWSER_TOKEN, TokenForm::MediaBrowserToken)] {
         found.extend(texts(ask.headers, &name).map(|token| (form, token)));
     }
     let query = ask.target.split_once('?').map_or("", |(_, query)| query);
-    for (name, form) in [("apikey", Form::ApiKey), ("api_key", Form::LegacyApiKey)] {
+    for (name, form) in [("apikey", TokenForm::ApiKey), ("api_key", TokenForm::LegacyApiKey)] {
         found.extend(parameters(query, name).map(|token| (form, token)));
     }
     found.retain_mut(|(_, token)| {
@@ -43,10 +47,11 @@ pub(crate) fn credential(ask: &Ask<'_>) -> Credential {
         !token.is_empty()
     });
     let ambiguous = found.windows(2).any(|pair| pair[0].1 != pair[1].1);
-    // A token that no header can carry would be sent as none at all, and the server may trust a nameless neighbour.
+    // An unsendable token would be dropped, and the server may trust requests without a token from the
+    // gateway's address.
     let first = found.into_iter().next().filter(|(_, token)| is_sendable(token));
     Credential {
-        form: first.as_ref().map_or(Form::None, |(form, _)| *form),
+        form: first.as_ref().map_or(TokenForm::None, |(form, _)| *form),
         token: first.map(|(_, token)| Secret::new(token)),
         ambiguous,
         product: said.client,
@@ -57,24 +62,21 @@ pub(crate) fn credential(ask: &Ask<'_>) -> Credential {
 }
 
 /// The headers that carry a credential to the server. The query is never used for it. With `translate_legacy`
-/// every form becomes today's; without it an old form stays old, so that a server which refuses it can do so.
-pub(crate) fn credential_headers(
-    credential: &Credential,
-    translate_legacy: bool,
-) -> Vec<(HeaderName, HeaderValue)> {
+/// every form becomes the current one; without it a legacy form stays, so that a server may reject it.
+pub(crate) fn credential_headers(credential: &Credential, translate_legacy: bool) -> Vec<(HeaderName, HeaderValue)> {
     let token = credential.token.as_ref().map(Secret::expose);
     let today = [(AUTHORIZATION, whole(credential, token))];
     let headers: Vec<(HeaderName, Option<HeaderValue>)> = match (credential.form, token) {
         _ if translate_legacy => today.into(),
-        (Form::EmbyAuthorization, _) => vec![(X_EMBY_AUTHORIZATION, whole(credential, token))],
-        (Form::EmbyToken | Form::LegacyApiKey, Some(token)) => beside(credential, X_EMBY_TOKEN, token),
-        (Form::MediaBrowserToken, Some(token)) => beside(credential, X_MEDIABROWSER_TOKEN, token),
+        (TokenForm::EmbyAuthorization, _) => vec![(X_EMBY_AUTHORIZATION, whole(credential, token))],
+        (TokenForm::EmbyToken | TokenForm::LegacyApiKey, Some(token)) => beside(credential, X_EMBY_TOKEN, token),
+        (TokenForm::MediaBrowserToken, Some(token)) => beside(credential, X_MEDIABROWSER_TOKEN, token),
         _ => today.into(),
     };
     headers.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
-/// The target without the old form of a token in its query; every other byte stays.
+/// The target without the legacy token parameter; every other byte stays.
 pub(crate) fn without_legacy_key(target: &str) -> Cow<'_, str> {
     let Some((path, query)) = target.split_once('?') else { return target.into() };
     if !query.split('&').any(is_legacy_key) {
@@ -89,7 +91,7 @@ fn is_legacy_key(pair: &str) -> bool {
     percent_decode_str(name).decode_utf8_lossy().eq_ignore_ascii_case("api_key")
 }
 
-/// A token in a header of its own, and beside it what the client says about itself.
+/// A token in a header of its own, with a second header for the client's description of itself.
 fn beside(credential: &Credential, name: HeaderName, token: &str) -> Vec<(HeaderName, Option<HeaderValue>)> {
     let token = HeaderValue::from_str(token).ok().map(|mut value| {
         value.set_sensitive(true);
@@ -99,23 +101,23 @@ fn beside(credential: &Credential, name: HeaderName, token: &str) -> Vec<(Header
 }
 
 fn whole(credential: &Credential, token: Option<&str>) -> Option<HeaderValue> {
-    let said = Authorization {
+    let said = AuthorizationHeader {
         client: credential.product.clone(),
         device: credential.device.clone(),
         device_id: credential.device_id.clone(),
         version: credential.version.clone(),
         token: token.map(str::to_owned),
     };
-    if said == Authorization::default() {
+    if said == AuthorizationHeader::default() {
         return None;
     }
-    let mut value = HeaderValue::from_str(&authorization::write(&said)).ok()?;
+    let mut value = HeaderValue::from_str(&authorization::format(&said)).ok()?;
     value.set_sensitive(true);
     Some(value)
 }
 
-impl Authorization {
-    /// Takes over what is not said yet.
+impl AuthorizationHeader {
+    /// Fills in the fields that are still empty.
     fn fill_from(&mut self, other: Self) {
         self.client = self.client.take().or(other.client);
         self.device = self.device.take().or(other.device);
@@ -132,7 +134,7 @@ fn texts(headers: &HeaderMap, name: &HeaderName) -> impl Iterator<Item = String>
     headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
-/// The values of a query parameter, whatever the case of its name.
+/// The values of a query parameter, whose name is case-insensitive.
 fn parameters(query: &str, name: &str) -> impl Iterator<Item = String> {
     query.split('&').filter_map(move |pair| {
         let (found, value) = pair.split_once('=')?;
@@ -150,11 +152,9 @@ mod tests {
     use super::*;
 
     fn of(target: &str, headers: &[(HeaderName, &str)]) -> Credential {
-        let headers = headers
-            .iter()
-            .map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap()))
-            .collect();
-        credential(&Ask { method: &Method::GET, target, headers: &headers, body: &[] })
+        let headers =
+            headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap())).collect();
+        credential(&RequestView { method: &Method::GET, target, headers: &headers, body: &[] })
     }
 
     fn token(credential: &Credential) -> Option<&str> {
@@ -164,34 +164,29 @@ mod tests {
     #[test]
     fn every_form_is_found() {
         for (target, headers, form) in [
-            ("/", vec![(AUTHORIZATION, "MediaBrowser Token=\"t\"")], Form::Authorization),
-            ("/", vec![(AUTHORIZATION, "Emby Token=\"t\"")], Form::EmbyAuthorization),
-            ("/", vec![(X_EMBY_AUTHORIZATION, "MediaBrowser Token=\"t\"")], Form::EmbyAuthorization),
-            ("/", vec![(X_EMBY_TOKEN, "t")], Form::EmbyToken),
-            ("/", vec![(X_MEDIABROWSER_TOKEN, "t")], Form::MediaBrowserToken),
-            ("/?ApiKey=t", vec![], Form::ApiKey),
-            ("/?a=1&API_KEY=t", vec![], Form::LegacyApiKey),
-            ("/?api%5Fkey=%74", vec![], Form::LegacyApiKey),
-            ("/?apikey=t&api_key=t", vec![(AUTHORIZATION, "Basic eA==")], Form::ApiKey),
+            ("/", vec![(AUTHORIZATION, "MediaBrowser Token=\"t\"")], TokenForm::Authorization),
+            ("/", vec![(AUTHORIZATION, "Emby Token=\"t\"")], TokenForm::EmbyAuthorization),
+            ("/", vec![(X_EMBY_AUTHORIZATION, "MediaBrowser Token=\"t\"")], TokenForm::EmbyAuthorization),
+            ("/", vec![(X_EMBY_TOKEN, "t")], TokenForm::EmbyToken),
+            ("/", vec![(X_MEDIABROWSER_TOKEN, "t")], TokenForm::MediaBrowserToken),
+            ("/?ApiKey=t", vec![], TokenForm::ApiKey),
+            ("/?a=1&API_KEY=t", vec![], TokenForm::LegacyApiKey),
+            ("/?api%5Fkey=%74", vec![], TokenForm::LegacyApiKey),
+            ("/?apikey=t&api_key=t", vec![(AUTHORIZATION, "Basic eA==")], TokenForm::ApiKey),
         ] {
             let found = of(target, &headers);
             assert_eq!((token(&found), found.form, found.ambiguous), (Some("t"), form, false), "{target}");
         }
-        for (target, headers) in [
-            ("/", vec![]),
-            ("/?api_key=", vec![(X_EMBY_TOKEN, " ")]),
-            ("/", vec![(AUTHORIZATION, "Bearer t")]),
-        ] {
+        for (target, headers) in
+            [("/", vec![]), ("/?api_key=", vec![(X_EMBY_TOKEN, " ")]), ("/", vec![(AUTHORIZATION, "Bearer t")])]
+        {
             assert_eq!(of(target, &headers), Credential::default());
         }
     }
 
     #[test]
     fn the_first_token_counts_and_a_second_one_is_noticed() {
-        let found = of(
-            "/?ApiKey=c",
-            &[(X_EMBY_TOKEN, "b"), (AUTHORIZATION, "MediaBrowser Client=\"x\", Token=\"a\"")],
-        );
+        let found = of("/?ApiKey=c", &[(X_EMBY_TOKEN, "b"), (AUTHORIZATION, "MediaBrowser Client=\"x\", Token=\"a\"")]);
         assert_eq!(token(&found), Some("a"));
         assert!(found.ambiguous);
         assert!(of("/?ApiKey=a&apikey=b", &[]).ambiguous);
@@ -201,12 +196,9 @@ mod tests {
     fn what_the_client_says_about_itself_is_kept_without_a_token() {
         let found = of("/", &[(X_EMBY_AUTHORIZATION, "MediaBrowser Client=\"Kodi\", DeviceId=\"d\"")]);
         assert_eq!((found.product.as_deref(), found.device_id.as_deref()), (Some("Kodi"), Some("d")));
-        assert_eq!(found.form, Form::None);
+        assert_eq!(found.form, TokenForm::None);
         let headers = credential_headers(&found, true);
-        assert_eq!(
-            headers,
-            [(AUTHORIZATION, "MediaBrowser Client=\"Kodi\", DeviceId=\"d\"".parse().unwrap())]
-        );
+        assert_eq!(headers, [(AUTHORIZATION, "MediaBrowser Client=\"Kodi\", DeviceId=\"d\"".parse().unwrap())]);
     }
 
     #[test]

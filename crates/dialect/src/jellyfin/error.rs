@@ -1,29 +1,23 @@
-//! Errors of our own, as Jellyfin's clients accept them.
+//! Greenroom's own errors in a form that Jellyfin clients accept.
 
 use bytes::Bytes;
 use serde::Serialize;
 
-use crate::verdict::Representation;
+use crate::classification::Representation;
 
-/// The names a problem has in both of the server's profiles: they begin with a lower-case letter in either.
+/// Fields of a problem; they begin with a lower-case letter in both of the server's profiles.
 #[derive(Serialize)]
 struct Problem<'a> {
     title: &'a str,
     status: u16,
 }
 
-/// A small body that says `message`: content type and bytes.
-pub(crate) fn error_body(
-    representation: Representation,
-    status: u16,
-    message: &str,
-) -> (&'static str, Bytes) {
+/// A small body with `message`: content type and bytes.
+pub(crate) fn error_body(representation: Representation, status: u16, message: &str) -> (&'static str, Bytes) {
     let plain = || ("text/plain; charset=utf-8", Bytes::copy_from_slice(message.as_bytes()));
     match representation {
-        Representation::Json | Representation::JsonCamel => {
-            serde_json::to_vec(&Problem { title: message, status })
-                .map_or_else(|_| plain(), |body| ("application/json; charset=utf-8", body.into()))
-        }
+        Representation::Json | Representation::JsonCamel => serde_json::to_vec(&Problem { title: message, status })
+            .map_or_else(|_| plain(), |body| ("application/json; charset=utf-8", body.into())),
         Representation::Xml | Representation::Opaque => plain(),
     }
 }
@@ -38,10 +32,7 @@ mod tests {
         assert!(kind.starts_with("application/json"));
         let value: serde_json::Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(value, serde_json::json!({"title": "the \"server\" is away", "status": 503}));
-        assert_eq!(
-            error_body(Representation::JsonCamel, 503, "x"),
-            error_body(Representation::Json, 503, "x")
-        );
+        assert_eq!(error_body(Representation::JsonCamel, 503, "x"), error_body(Representation::Json, 503, "x"));
         assert_eq!(error_body(Representation::Opaque, 503, "x").1, "x");
     }
 }

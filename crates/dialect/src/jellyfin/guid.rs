@@ -1,18 +1,18 @@
-//! Ids in the form they are compared in: 32 hexadecimal digits, lower case, as the server writes them.
+//! Ids in canonical form: 32 hexadecimal digits, lower case, as the server writes them.
 
 use std::borrow::Cow;
 
 /// Digits in an id.
 const DIGITS: usize = 32;
 
-/// The id that is none: a user of this id is as good as no user.
+/// The nil id: a user with this id counts as no user.
 pub(super) const NOBODY: &str = "00000000000000000000000000000000";
 
-/// Where the dashes stand in the long form.
+/// Positions of the dashes in the long form.
 const DASHES: [usize; 4] = [8, 13, 18, 23];
 
-/// `id` without dashes and in lower case if it is an id in either form; anything else as it is.
-pub(crate) fn normal(id: &str) -> Cow<'_, str> {
+/// `id` without dashes and in lower case if it is an id in either form; otherwise unchanged.
+pub(crate) fn normalize(id: &str) -> Cow<'_, str> {
     let bytes = id.as_bytes();
     let long = bytes.len() == DIGITS + DASHES.len()
         && bytes.iter().enumerate().all(|(at, byte)| (*byte == b'-') == DASHES.contains(&at));
@@ -37,16 +37,14 @@ mod tests {
     #[test]
     fn both_forms_of_an_id_are_the_same_id() {
         for form in [ID, "08CA909F6D1044AA9930BE392943948F", "08ca909f-6d10-44aa-9930-be392943948F"] {
-            assert_eq!(normal(form), ID);
+            assert_eq!(normalize(form), ID);
         }
     }
 
     #[test]
     fn what_is_no_id_stays_as_it_is() {
-        for text in
-            ["", "~", "Me", "12", "08ca909f6d1044aa9930be392943948G", "08ca-909f6d1044aa9930be392943948f----"]
-        {
-            assert_eq!(normal(text), text);
+        for text in ["", "~", "Me", "12", "08ca909f6d1044aa9930be392943948G", "08ca-909f6d1044aa9930be392943948f----"] {
+            assert_eq!(normalize(text), text);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the body of an answer says: whether it may be kept, its rows' tags, and what lies under what.
+//! Inspects response bodies: whether they are cacheable, the tags of their rows, and parents of items.
 
 use std::collections::HashSet;
 
@@ -6,22 +6,21 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 
-use super::rows::{self, Row, Rows};
+use super::rows::{self, JellyfinRow, JellyfinRows};
 use super::socket::SCAN_TASK;
 use crate::class::Class;
-use crate::facts::{Facts, MAX_TAGGED_ROWS, Unfit, tells_how_much};
-use crate::picture;
+use crate::classification::{Read, Representation};
+use crate::image_integrity;
+use crate::response_facts::{MAX_TAGGED_ROWS, ResponseFacts, UnusableResponse, has_meaningful_total};
 use crate::tag::Tag;
-use crate::verdict::{Read, Representation};
 
-/// How long an answer about tasks may be fresh while one runs, in seconds.
+/// Max fresh time of a response about tasks while one runs, in seconds.
 const RUNNING_TASK_FRESH_S: u32 = 5;
 
-/// Kinds whose rows show counts of what lies below.
-const BRANCHES: [&str; 7] =
-    ["Series", "Season", "MusicAlbum", "MusicArtist", "BoxSet", "Folder", "PhotoAlbum"];
+/// Kinds whose rows show counts of their descendants.
+const BRANCHES: [&str; 7] = ["Series", "Season", "MusicAlbum", "MusicArtist", "BoxSet", "Folder", "PhotoAlbum"];
 
-/// Kinds whose rows show counts of items that do not lie below them: no chain of parents leads there.
+/// Kinds whose rows show counts of items that are not their descendants: no chain of parents leads there.
 const GATHERINGS: [&str; 11] = [
     "BoxSet",
     "Folder",
@@ -36,44 +35,44 @@ const GATHERINGS: [&str; 11] = [
     "PlaylistsFolder",
 ];
 
-/// Kinds that always lie under something: such a row without a parent tells nothing about its parents.
+/// Kinds that always have a parent: if such a row names none, its parents are unknown.
 const LEAVES: [&str; 3] = ["Episode", "Season", "Audio"];
 
-/// States of a task that is at work.
+/// States of a running task.
 const AT_WORK: [&str; 2] = ["Running", "Cancelling"];
 
-/// Reads the body of a 200 answer.
-pub(crate) fn inspect(read: &Read, headers: &HeaderMap, body: &Bytes) -> Result<Facts, Unfit> {
+/// Inspects the body of a 200 response.
+pub(crate) fn inspect(read: &Read, headers: &HeaderMap, body: &Bytes) -> Result<ResponseFacts, UnusableResponse> {
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.trim().to_ascii_lowercase();
     if read.representation == Representation::Opaque {
         return opaque(read.class, &kind, body);
     }
     if kind.split(';').next().map(str::trim) != Some("application/json") {
-        return Err(Unfit::ContentType);
+        return Err(UnusableResponse::ContentType);
     }
-    let rows = rows::read(body).map_err(|_| Unfit::Malformed)?;
+    let rows = rows::read(body).map_err(|_| UnusableResponse::Malformed)?;
     if promises_list(read) && !rows.is_list {
-        return Err(Unfit::Malformed);
+        return Err(UnusableResponse::Malformed);
     }
     Ok(facts(read, &rows))
 }
 
-fn opaque(class: Class, kind: &str, body: &Bytes) -> Result<Facts, Unfit> {
+fn opaque(class: Class, kind: &str, body: &Bytes) -> Result<ResponseFacts, UnusableResponse> {
     let fits = match class {
         Class::Images => kind.starts_with("image/"),
         _ => kind.starts_with("image/") || kind.starts_with("text/css"),
     };
     if !fits {
-        return Err(Unfit::ContentType);
+        return Err(UnusableResponse::ContentType);
     }
-    if kind.starts_with("image/") && picture::is_broken_off(body) {
-        return Err(Unfit::Malformed);
+    if kind.starts_with("image/") && image_integrity::is_broken_off(body) {
+        return Err(UnusableResponse::Malformed);
     }
-    Ok(Facts::default())
+    Ok(ResponseFacts::default())
 }
 
-/// Whether the answer is a list: an object without one is somebody else's.
+/// Whether the response must be a list: an object without one comes from something else.
 fn promises_list(read: &Read) -> bool {
     let path = read.target.split('?').next().unwrap_or_default();
     match read.class {
@@ -85,36 +84,36 @@ fn promises_list(read: &Read) -> bool {
     }
 }
 
-fn facts(read: &Read, rows: &Rows) -> Facts {
-    let mut facts = Facts::default();
+fn facts(read: &Read, rows: &JellyfinRows) -> ResponseFacts {
+    let mut facts = ResponseFacts::default();
     match read.class {
         Class::Activities => {
-            let at_work = |row: &Row| row.state.as_deref().is_some_and(|state| AT_WORK.contains(&state));
-            facts.max_fresh_s = rows.kept.iter().any(at_work).then_some(RUNNING_TASK_FRESH_S);
-            facts.scanning = rows.kept.iter().find(|row| row.key.as_deref() == Some(SCAN_TASK)).map(at_work);
+            let at_work = |row: &JellyfinRow| row.state.as_deref().is_some_and(|state| AT_WORK.contains(&state));
+            facts.max_fresh_s = rows.rows.iter().any(at_work).then_some(RUNNING_TASK_FRESH_S);
+            facts.scanning = rows.rows.iter().find(|row| row.key.as_deref() == Some(SCAN_TASK)).map(at_work);
         }
         Class::Users => facts.own_user = own_user(read, rows),
         class if holds_items(class) => {
             facts.tags = tags(rows);
-            facts.parents = rows.kept.iter().flat_map(parents).collect();
+            facts.parents = rows.rows.iter().flat_map(parents).collect();
         }
         _ => {}
     }
-    if tells_how_much(read.class) {
+    if has_meaningful_total(read.class) {
         facts.total = Some(total(rows));
     }
     facts
 }
 
-/// A window may say how many there are in all; where counting was not wanted it says 0.
-fn total(rows: &Rows) -> u64 {
+/// The total of a page; the server sends 0 if the request turned counting off.
+fn total(rows: &JellyfinRows) -> u64 {
     let here = u64::try_from(rows.count).unwrap_or(u64::MAX);
     rows.total.unwrap_or(0).max(here).max(rows.counted)
 }
 
-fn own_user(read: &Read, rows: &Rows) -> Option<String> {
+fn own_user(read: &Read, rows: &JellyfinRows) -> Option<String> {
     let asked = read.target.split('?').next() == Some("/Users/Me");
-    rows.kept.first().filter(|_| asked)?.id.clone()
+    rows.rows.first().filter(|_| asked)?.id.clone()
 }
 
 fn holds_items(class: Class) -> bool {
@@ -132,11 +131,11 @@ fn holds_items(class: Class) -> bool {
     )
 }
 
-fn tags(rows: &Rows) -> Vec<Tag> {
+fn tags(rows: &JellyfinRows) -> Vec<Tag> {
     let mut tags = Vec::new();
     let has = |kinds: &[&str]| {
-        rows.count > rows.kept.len()
-            || rows.kept.iter().any(|row| row.kind.as_deref().is_some_and(|kind| kinds.contains(&kind)))
+        rows.count > rows.rows.len()
+            || rows.rows.iter().any(|row| row.kind.as_deref().is_some_and(|kind| kinds.contains(&kind)))
     };
     if has(&BRANCHES) {
         tags.push(Tag::branch());
@@ -147,7 +146,7 @@ fn tags(rows: &Rows) -> Vec<Tag> {
     if rows.count > MAX_TAGGED_ROWS {
         tags.push(Tag::many_items());
     } else {
-        tags.extend(rows.kept.iter().filter_map(|row| row.id.as_deref()).map(Tag::item));
+        tags.extend(rows.rows.iter().filter_map(|row| row.id.as_deref()).map(Tag::item));
         tags.extend(places(rows));
     }
     tags.sort_unstable();
@@ -155,11 +154,11 @@ fn tags(rows: &Rows) -> Vec<Tag> {
     tags
 }
 
-/// What the rows lie under: marking that may be marking them. Where a row hides it, or there are too many places,
-/// every mark concerns the answer.
-fn places(rows: &Rows) -> Vec<Tag> {
+/// Tags for the ancestors of the rows, because marking an ancestor may mark the rows. If a row hides its
+/// parents, or there are too many, the response gets the tag of every mark.
+fn places(rows: &JellyfinRows) -> Vec<Tag> {
     let mut places = HashSet::new();
-    for row in rows.kept.iter().filter(|row| row.id.is_some()) {
+    for row in rows.rows.iter().filter(|row| row.id.is_some()) {
         let above = [&row.season, &row.series, &row.album, &row.parent].into_iter().flatten();
         let mut above = above.chain(&row.artists).filter(|above| row.id.as_ref() != Some(*above)).peekable();
         if above.peek().is_none() && hides_its_place(row) {
@@ -173,16 +172,16 @@ fn places(rows: &Rows) -> Vec<Tag> {
     places.into_iter().map(Tag::under).collect()
 }
 
-/// Whether such a row without a parent tells nothing about its parents.
-fn hides_its_place(row: &Row) -> bool {
+/// Whether the parents of such a row without a parent field are unknown.
+fn hides_its_place(row: &JellyfinRow) -> bool {
     row.kind.as_deref().is_none_or(|kind| LEAVES.contains(&kind))
 }
 
-/// What a row tells of what lies under what. Above a show or an album there are only folders, whose answers
-/// follow every change anyway, so chains end there.
-fn parents(row: &Row) -> Vec<(String, Option<String>)> {
+/// Parents that a row names. Above a show or an album there are only folders, whose responses follow every
+/// change anyway, so chains end there.
+fn parents(row: &JellyfinRow) -> Vec<(String, Option<String>)> {
     let Some(id) = row.id.clone() else { return Vec::new() };
-    let Row { season, series, album, parent, .. } = row;
+    let JellyfinRow { season, series, album, parent, .. } = row;
     let mut links = Vec::new();
     let chain = [season, series, album].into_iter().flatten().filter(|above| **above != id);
     let mut below = id.clone();
@@ -206,7 +205,7 @@ mod tests {
     use super::*;
 
     fn links(body: &str) -> Vec<(String, Option<String>)> {
-        rows::read(body.as_bytes()).unwrap().kept.iter().flat_map(parents).collect()
+        rows::read(body.as_bytes()).unwrap().rows.iter().flat_map(parents).collect()
     }
 
     fn link(item: &str, parent: Option<&str>) -> (String, Option<String>) {
@@ -219,33 +218,21 @@ mod tests {
             links(r#"{"Id":"e","Type":"Episode","SeasonId":"s","SeriesId":"t","ParentId":"f"}"#),
             [link("e", Some("s")), link("s", Some("t")), link("t", None)]
         );
-        assert_eq!(
-            links(r#"{"Id":"s","Type":"Season","SeriesId":"t"}"#),
-            [link("s", Some("t")), link("t", None)]
-        );
-        assert_eq!(
-            links(r#"{"Id":"a","Type":"Audio","AlbumId":"b"}"#),
-            [link("a", Some("b")), link("b", None)]
-        );
+        assert_eq!(links(r#"{"Id":"s","Type":"Season","SeriesId":"t"}"#), [link("s", Some("t")), link("t", None)]);
+        assert_eq!(links(r#"{"Id":"a","Type":"Audio","AlbumId":"b"}"#), [link("a", Some("b")), link("b", None)]);
     }
 
     #[test]
     fn a_film_lies_under_its_folder_or_under_nothing() {
-        assert_eq!(
-            links(r#"{"Id":"m","Type":"Movie","ParentId":"f"}"#),
-            [link("m", Some("f")), link("f", None)]
-        );
+        assert_eq!(links(r#"{"Id":"m","Type":"Movie","ParentId":"f"}"#), [link("m", Some("f")), link("f", None)]);
         assert_eq!(links(r#"{"Id":"m","Type":"Movie"}"#), [link("m", None)]);
     }
 
     #[test]
     fn a_row_that_hides_its_parents_tells_nothing() {
-        for body in [
-            r#"{"Id":"e","Type":"Episode"}"#,
-            r#"{"Id":"a","Type":"Audio"}"#,
-            r#"{"Id":"x"}"#,
-            r#"{"Type":"Movie"}"#,
-        ] {
+        for body in
+            [r#"{"Id":"e","Type":"Episode"}"#, r#"{"Id":"a","Type":"Audio"}"#, r#"{"Id":"x"}"#, r#"{"Type":"Movie"}"#]
+        {
             assert_eq!(links(body), [], "{body}");
         }
     }

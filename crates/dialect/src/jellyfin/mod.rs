@@ -1,17 +1,18 @@
 //! The dialect of Jellyfin, 10.10 and later.
 //!
-//! Rooms:
-//! - `address`: a request's path without the prefixes of the family's past, in both spellings it is matched by.
-//! - `routes`: the allow-list of reads, old routes and new ones alike; `passing`: what is never kept.
-//! - `parameter`, `setting`, `query`: the parameters the server knows, what they are set to, and a query in
-//!   its one canonical form.
-//! - `read`: the canonical key, target and tags of a read; `listing`: what a query asks of a list;
-//!   `accept`: representation and language.
-//! - `write`, `edit`, `account`, `playback`: what each write makes stale.
-//! - `authorization`, `credential`: who asks.
-//! - `inspect`, `rows`: what an answer says. `socket`: what a frame says.
-//! - `anonymous`: what is asked before there is a token.
-//! - `info`: the one field of an answer that is rewritten. `error`: errors as clients accept them.
+//! Modules:
+//! - `address`: request paths without their legacy prefixes, in both spellings used for matching.
+//! - `routes`: the allow-list of reads, old and new routes alike; `pass_through`: requests that are never
+//!   cached.
+//! - `query_param`, `param_value`, `query`: known parameters, their canonical values, and the canonical
+//!   query.
+//! - `read`: canonical key, target and tags of a read; `item_query`: class and tags of item lists; `accept`:
+//!   representation and language.
+//! - `write`, `library_write`, `account`, `playback`: invalidations of each write.
+//! - `authorization`, `credential`: tokens and clients.
+//! - `inspect`, `rows`: response bodies. `socket`: frames.
+//! - `anonymous`: requests before there is a token. `guid`: canonical ids.
+//! - `public_info`: the one response field that is rewritten. `error`: error bodies for clients.
 
 mod accept;
 mod account;
@@ -19,20 +20,20 @@ mod address;
 mod anonymous;
 mod authorization;
 mod credential;
-mod edit;
 mod error;
 pub(crate) mod guid;
-mod info;
 mod inspect;
-mod listing;
-mod parameter;
-mod passing;
+mod item_query;
+mod library_write;
+mod param_value;
+mod pass_through;
 mod playback;
+mod public_info;
 mod query;
+mod query_param;
 mod read;
 mod routes;
 mod rows;
-mod setting;
 mod socket;
 mod write;
 
@@ -40,67 +41,67 @@ use std::sync::Arc;
 
 use http::Method;
 
-pub use info::public_info_address;
+pub use public_info::public_info_address;
 
-pub(crate) use anonymous::{open, sign_of_life};
+pub(crate) use anonymous::{anonymous_access, liveness_response};
 pub(crate) use credential::{credential, credential_headers, without_legacy_key};
 pub(crate) use error::error_body;
 pub(crate) use inspect::inspect;
-pub(crate) use playback::playing;
-pub(crate) use socket::{SCAN_TASK, frame, subscription};
+pub(crate) use playback::playback_invalidations;
+pub(crate) use socket::{SCAN_TASK, parse_frame, parse_subscription};
 
-use crate::ask::Ask;
+use crate::classification::{Classification, Read, RejectionReason, StreamReason};
 use crate::redact;
-use crate::verdict::{Read, Refusal, StreamReason, Verdict};
-use address::Address;
+use crate::request::RequestView;
+use address::JellyfinPath;
 
-/// What a request is. `own_user` is the user the credential is proven to belong to.
-pub(crate) fn classify(ask: &Ask<'_>, own_user: Option<&str>) -> Verdict {
-    match Address::split(ask.target) {
+/// Classifies a request. `own_user` is the user the credential is proven to belong to.
+pub(crate) fn classify(ask: &RequestView<'_>, own_user: Option<&str>) -> Classification {
+    match JellyfinPath::split(ask.target) {
         Ok(address) => {
-            let verdict = judge(ask, &address, own_user.map(guid::normal).as_deref());
-            address.temper(verdict)
+            let verdict = classify_path(ask, &address, own_user.map(guid::normalize).as_deref());
+            address.restrict(verdict)
         }
-        Err(refusal) => Verdict::Refuse(refusal),
+        Err(refusal) => Classification::Refuse(refusal),
     }
 }
 
-/// Whether the body of this write names what it is about: reports of players do.
-pub(crate) fn reads_body(ask: &Ask<'_>) -> bool {
-    Address::split(ask.target).is_ok_and(|address| playback::is_report(&address.low()))
+/// Whether the body of this write names its items, as players' reports do.
+pub(crate) fn reads_body(ask: &RequestView<'_>) -> bool {
+    JellyfinPath::split(ask.target).is_ok_and(|address| playback::is_report(&address.lowercase_segments()))
 }
 
-/// Restarting, stopping and setting up: granted to the local network without asking who it is.
-pub(crate) fn is_only_for_neighbours(target: &str) -> bool {
-    // What cannot be read is refused by classification.
-    let Ok(address) = Address::split(target) else { return false };
-    matches!(address.low()[..], ["system", "restart" | "shutdown"] | ["startup", ..])
+/// Restarting, stopping and setup: granted to the local network without authentication.
+pub(crate) fn is_local_network_only(target: &str) -> bool {
+    // Classification rejects unparsable paths.
+    let Ok(address) = JellyfinPath::split(target) else { return false };
+    matches!(address.lowercase_segments()[..], ["system", "restart" | "shutdown"] | ["startup", ..])
 }
 
-fn judge(ask: &Ask<'_>, address: &Address<'_>, own_user: Option<&str>) -> Verdict {
-    let low = address.low();
+fn classify_path(ask: &RequestView<'_>, address: &JellyfinPath<'_>, own_user: Option<&str>) -> Classification {
+    let low = address.lowercase_segments();
     if low.first() == Some(&"startup") {
-        return Verdict::Refuse(Refusal::Setup);
+        return Classification::Refuse(RejectionReason::Setup);
     }
-    if passing::is_socket(ask.method, ask.headers, &low) {
-        return Verdict::Stream(StreamReason::Socket);
+    if pass_through::is_socket(ask.method, ask.headers, &low) {
+        return Classification::Stream(StreamReason::Socket);
     }
     match *ask.method {
-        Method::GET | Method::HEAD => match read::judge(ask, address, own_user) {
-            Ok(read) if tells_the_token(ask, &read) => Verdict::Stream(StreamReason::Odd),
-            Ok(read) => Verdict::Read(Arc::new(read)),
-            Err(reason) => Verdict::Stream(reason),
+        Method::GET | Method::HEAD => match read::classify_read(ask, address, own_user) {
+            Ok(read) if contains_token(ask, &read) => Classification::Stream(StreamReason::Odd),
+            Ok(read) => Classification::Read(Arc::new(read)),
+            Err(reason) => Classification::Stream(reason),
         },
-        Method::OPTIONS | Method::TRACE => Verdict::Stream(StreamReason::Moment),
-        _ => match passing::of_a_write(&low) {
-            Some(reason) => Verdict::Stream(reason),
-            None => Verdict::Write(Box::new(write::judge(ask, address, own_user))),
+        Method::OPTIONS | Method::TRACE => Classification::Stream(StreamReason::Moment),
+        _ => match pass_through::pass_reason_for_write(&low) {
+            Some(reason) => Classification::Stream(reason),
+            None => Classification::Write(Box::new(write::classify_write(ask, address, own_user))),
         },
     }
 }
 
-/// Whether the caller's token stands somewhere in the key: searched for, or pasted into a path.
-fn tells_the_token(ask: &Ask<'_>, read: &Read) -> bool {
+/// Whether the client's token occurs in the key: as a search term, or pasted into a path.
+fn contains_token(ask: &RequestView<'_>, read: &Read) -> bool {
     let token = credential(ask).token;
-    token.is_some_and(|token| redact::shows_token(&read.key, token.expose()))
+    token.is_some_and(|token| redact::contains_token(&read.key, token.expose()))
 }

@@ -1,58 +1,59 @@
-//! A query in its one canonical form: names in one case, lists in one notation, order only where it matters.
+//! Queries in canonical form: names in one case, lists in one notation, order only where it matters.
 
 use std::borrow::Cow;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use super::parameter::{Shape, known};
-use super::{guid, setting};
+use super::query_param::{ParamShape, known};
+use super::{guid, param_value};
+use crate::classification::StreamReason::{self, Account, Odd};
 use crate::redact;
-use crate::verdict::StreamReason::{self, Account, Odd};
 
-/// What stays as it is in a canonical query. `~` does not: in a key it stands for the caller and for nobody else.
+/// Characters left plain in a canonical query. `~` is not among them: in a key it stands for the client's own
+/// user.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b',').remove(b':');
 
-/// Parameters that never change an answer, in lower case: cache busters, and the client's word about its device.
-const IDLE: [&str; 2] = ["_", "deviceid"];
+/// Parameters that never change a response, in lower case: cache busters, and the client's device id.
+const IGNORED: [&str; 2] = ["_", "deviceid"];
 
-/// Where a token may stand, in lower case. It is read by the credential room and never gets further.
+/// Token parameters, in lower case. `credential` reads them; they go no further.
 const TOKENS: [&str; 2] = ["api_key", "apikey"];
 
-/// What a key says instead of the caller's own user id.
+/// Stands in a key for the client's own user id.
 const SELF: &str = "~";
 
 /// One parameter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Pair<'a> {
-    /// The name in lower case: what pairs are ordered by.
+    /// The name in lower case, by which pairs are sorted.
     low: Cow<'a, str>,
-    /// The name as the server spells it and the shape of its values, if the server is known to have it.
-    known: Option<(&'static str, Shape)>,
-    /// What it is set to.
+    /// The server's spelling of the name and the shape of its values, if the parameter is known.
+    known: Option<(&'static str, ParamShape)>,
+    /// Its value.
     value: Cow<'a, str>,
-    /// What it is also set to, if it comes more than once; known parameters are settled on one value.
+    /// Further values of a repeated parameter; known parameters are reduced to one.
     more: Vec<Cow<'a, str>>,
 }
 
 /// A query without credentials, in canonical order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Query<'a> {
+pub(super) struct CanonicalQuery<'a> {
     pairs: Vec<Pair<'a>>,
     user: Option<Cow<'a, str>>,
 }
 
-/// Which parameters besides the known ones matter to a path.
+/// Meaning of `deviceId` on a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Devices {
-    /// `deviceId` is the client's word about itself.
-    Idle,
-    /// `deviceId` chooses rows.
-    Chosen,
+pub(super) enum DeviceIdRole {
+    /// It names the client's own device.
+    Ignored,
+    /// It filters rows.
+    Filter,
 }
 
-impl<'a> Query<'a> {
-    /// Reads a raw query. `Err` says why a request with this query cannot be kept.
-    pub(super) fn read(raw: &'a str, devices: Devices) -> Result<Self, StreamReason> {
+impl<'a> CanonicalQuery<'a> {
+    /// Parses a raw query. `Err` says why a request with this query is not cacheable.
+    pub(super) fn parse(raw: &'a str, devices: DeviceIdRole) -> Result<Self, StreamReason> {
         let mut pairs: Vec<Pair<'a>> = Vec::new();
         for piece in raw.split('&').filter(|piece| !piece.is_empty()) {
             let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
@@ -72,16 +73,16 @@ impl<'a> Query<'a> {
         }
         let mut query = Self { pairs: Vec::with_capacity(pairs.len()), user: None };
         for pair in pairs {
-            query.settle(pair)?;
+            query.add_pair(pair)?;
         }
         query.pairs.sort_unstable_by(|left, right| left.low.cmp(&right.low));
         Ok(query)
     }
 
-    /// Brings one parameter into its canonical form and keeps it. One that is set to nothing is as good as absent.
-    fn settle(&mut self, mut pair: Pair<'a>) -> Result<(), StreamReason> {
+    /// Adds one parameter in canonical form. An empty one counts as absent.
+    fn add_pair(&mut self, mut pair: Pair<'a>) -> Result<(), StreamReason> {
         if let Some((_, shape)) = pair.known {
-            pair.value = setting::settled(pair.value, std::mem::take(&mut pair.more), shape)?;
+            pair.value = param_value::canonical_value(pair.value, std::mem::take(&mut pair.more), shape)?;
             if pair.value.is_empty() {
                 return Ok(());
             }
@@ -104,7 +105,7 @@ impl<'a> Query<'a> {
         self.get(low) == Some(if wanted { "true" } else { "false" })
     }
 
-    /// The members of a list that is parted by commas.
+    /// The members of a comma-separated list.
     pub(super) fn list(&self, low: &str) -> impl Iterator<Item = &str> {
         self.get(low).unwrap_or_default().split(',').filter(|member| !member.is_empty())
     }
@@ -114,8 +115,8 @@ impl<'a> Query<'a> {
         self.user.as_deref()
     }
 
-    /// Notes the user whom an old path names; a query that names another one contradicts it.
-    pub(super) fn name_user(&mut self, user: &str) -> Result<(), StreamReason> {
+    /// Sets the user from a legacy path; a query that names another one contradicts it.
+    pub(super) fn set_user(&mut self, user: &str) -> Result<(), StreamReason> {
         if user.is_empty() || user.trim() != user {
             return Err(Odd);
         }
@@ -129,12 +130,12 @@ impl<'a> Query<'a> {
         Ok(())
     }
 
-    /// Forgets every parameter: the path takes none.
+    /// Removes every parameter, for paths without parameters.
     pub(super) fn clear(&mut self) {
         *self = Self::default();
     }
 
-    /// Appends the query to the text of a key and to a target. A user that is the caller's own is `~` in the key.
+    /// Appends the query to a key and to a target. The client's own user is `~` in the key.
     pub(super) fn append_to(&self, key: &mut String, target: &mut String, own_user: Option<&str>) {
         let mut user = self.user.as_deref().or(own_user);
         let mut mark = '?';
@@ -154,13 +155,7 @@ impl<'a> Query<'a> {
     }
 }
 
-fn append_user(
-    key: &mut String,
-    target: &mut String,
-    user: Option<&str>,
-    own_user: Option<&str>,
-    mark: &mut char,
-) {
+fn append_user(key: &mut String, target: &mut String, user: Option<&str>, own_user: Option<&str>, mark: &mut char) {
     let Some(user) = user else { return };
     let at = begin(target, "userId", *mark);
     target.extend(utf8_percent_encode(user, PLAIN));
@@ -169,7 +164,7 @@ fn append_user(
     *mark = '&';
 }
 
-/// Begins a parameter and says where its value will stand.
+/// Begins a parameter and returns the position of its value.
 fn begin(text: &mut String, name: &str, mark: char) -> usize {
     text.push(mark);
     text.extend(utf8_percent_encode(name, PLAIN));
@@ -177,14 +172,14 @@ fn begin(text: &mut String, name: &str, mark: char) -> usize {
     text.len()
 }
 
-fn is_idle(low: &str, devices: Devices) -> bool {
+fn is_idle(low: &str, devices: DeviceIdRole) -> bool {
     TOKENS.contains(&low)
         || low.starts_with("x-emby-")
         || low.starts_with("x-mediabrowser-")
-        || (IDLE.contains(&low) && !(low == "deviceid" && devices == Devices::Chosen))
+        || (IGNORED.contains(&low) && !(low == "deviceid" && devices == DeviceIdRole::Filter))
 }
 
-/// What no key may hold.
+/// Rejects values that no key may hold.
 fn refuse(low: &str) -> Result<(), StreamReason> {
     if low.is_empty() {
         Err(Odd)
@@ -207,11 +202,7 @@ fn decoded(raw: &str) -> Result<Cow<'_, str>, StreamReason> {
 }
 
 fn lowered(name: Cow<'_, str>) -> Cow<'_, str> {
-    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        Cow::Owned(name.to_ascii_lowercase())
-    } else {
-        name
-    }
+    if name.bytes().any(|byte| byte.is_ascii_uppercase()) { Cow::Owned(name.to_ascii_lowercase()) } else { name }
 }
 
 #[cfg(test)]
@@ -220,24 +211,24 @@ mod tests {
 
     const ID: &str = "08ca909f6d1044aa9930be392943948f";
 
-    fn texts(raw: &str, devices: Devices, own_user: Option<&str>) -> (String, String) {
+    fn texts(raw: &str, devices: DeviceIdRole, own_user: Option<&str>) -> (String, String) {
         let (mut key, mut target) = (String::new(), String::new());
-        Query::read(raw, devices).unwrap().append_to(&mut key, &mut target, own_user);
+        CanonicalQuery::parse(raw, devices).unwrap().append_to(&mut key, &mut target, own_user);
         (key, target)
     }
 
     fn key(raw: &str) -> String {
-        texts(raw, Devices::Idle, None).0
+        texts(raw, DeviceIdRole::Ignored, None).0
     }
 
     #[test]
     fn a_user_of_the_path_counts_as_one_of_the_query_does() {
-        let mut query = Query::read("limit=1", Devices::Idle).unwrap();
-        assert_eq!(query.name_user("u "), Err(Odd));
-        assert_eq!(query.name_user(""), Err(Odd));
-        query.name_user(guid::NOBODY).unwrap();
+        let mut query = CanonicalQuery::parse("limit=1", DeviceIdRole::Ignored).unwrap();
+        assert_eq!(query.set_user("u "), Err(Odd));
+        assert_eq!(query.set_user(""), Err(Odd));
+        query.set_user(guid::NOBODY).unwrap();
         assert_eq!(query.user(), None);
-        query.name_user(ID).unwrap();
+        query.set_user(ID).unwrap();
         assert_eq!(query.user(), Some(ID));
     }
 
@@ -281,12 +272,12 @@ mod tests {
     fn tokens_devices_and_cache_busters_are_not_in_the_key() {
         let raw = "api_key=s3cret&ApiKey=s3cret&_=123&deviceId=d&X-Emby-Token=s3cret&X-Emby-Client=c&limit=1";
         assert_eq!(key(raw), "?limit=1");
-        assert_eq!(texts("deviceId=d", Devices::Chosen, None).0, "?deviceid=d");
+        assert_eq!(texts("deviceId=d", DeviceIdRole::Filter, None).0, "?deviceid=d");
     }
 
     #[test]
     fn a_parameter_nobody_knows_is_kept_and_sent_on() {
-        let (key, target) = texts("zZ=2&newThing=1&zZ=1&limit=3", Devices::Idle, None);
+        let (key, target) = texts("zZ=2&newThing=1&zZ=1&limit=3", DeviceIdRole::Ignored, None);
         assert_eq!(key, "?limit=3&newthing=1&zz=2&zz=1");
         assert_eq!(target, key);
     }
@@ -294,10 +285,10 @@ mod tests {
     #[test]
     fn contradictions_secrets_and_broken_text_are_not_kept() {
         for raw in ["limit=1&Limit=2", "fields=A,B&fields=C", "a=%ff", "a=%0a", "=1", "userId=1&userid=2"] {
-            assert_eq!(Query::read(raw, Devices::Idle), Err(Odd), "{raw}");
+            assert_eq!(CanonicalQuery::parse(raw, DeviceIdRole::Ignored), Err(Odd), "{raw}");
         }
         for raw in ["token=x", "Password=x", "access_token=x", "authorization=x"] {
-            assert_eq!(Query::read(raw, Devices::Idle), Err(Account), "{raw}");
+            assert_eq!(CanonicalQuery::parse(raw, DeviceIdRole::Ignored), Err(Account), "{raw}");
         }
         assert_eq!(key("limit=1&Limit=1"), "?limit=1");
     }
@@ -305,7 +296,7 @@ mod tests {
     #[test]
     fn only_the_callers_own_user_is_a_tilde() {
         let own = Some(ID);
-        let texts = |raw: &str, own| texts(raw, Devices::Idle, own);
+        let texts = |raw: &str, own| texts(raw, DeviceIdRole::Ignored, own);
         assert_eq!(texts("", own), (String::from("?userid=~"), format!("?userId={ID}")));
         assert_eq!(texts(&format!("UserId={}", ID.to_uppercase()), own), texts("", own));
         assert_eq!(texts("", None), (String::new(), String::new()));
@@ -316,8 +307,8 @@ mod tests {
 
     #[test]
     fn a_path_that_names_another_user_than_the_query_contradicts_it() {
-        let mut query = Query::read("userId=a", Devices::Idle).unwrap();
-        assert_eq!(query.name_user("b"), Err(Odd));
-        assert_eq!(query.name_user("a"), Ok(()));
+        let mut query = CanonicalQuery::parse("userId=a", DeviceIdRole::Ignored).unwrap();
+        assert_eq!(query.set_user("b"), Err(Odd));
+        assert_eq!(query.set_user("a"), Ok(()));
     }
 }

@@ -1,69 +1,73 @@
-//! A read: its canonical key, the target the server is asked for, its tags, and between whom it may be shared.
+//! Builds reads: canonical key, upstream target, tags, and sharing.
 
 use http::header::{ACCEPT, ACCEPT_LANGUAGE, RANGE};
 use http::{HeaderName, HeaderValue};
 
-use super::address::Address;
-use super::query::{Devices, Query};
-use super::routes::{self, Asks, Body, Route};
-use super::{accept, listing, passing};
-use crate::ask::{Ask, Kind};
+use super::address::JellyfinPath;
+use super::query::{CanonicalQuery, DeviceIdRole};
+use super::routes::{self, AllowedParams, JellyfinRoute, RouteBody};
+use super::{accept, item_query, pass_through};
 use crate::class::{Class, Lifetime};
+use crate::classification::StreamReason::{self, Media, Moment, Odd, Unknown};
+use crate::classification::{Read, Representation, SharingScope};
+use crate::request::{RequestView, ServerKind};
 use crate::tag::Tag;
-use crate::verdict::StreamReason::{self, Media, Moment, Odd, Unknown};
-use crate::verdict::{Read, Representation, Sharing};
 
-/// How long an image may be fresh whose address does not say which version of it is meant, in seconds.
+/// Fresh time of an image whose URL names no version of it, in seconds.
 const UNTAGGED_IMAGE_FRESH_S: u32 = 60 * 60;
 
-/// How many segments come after `Images` where the path says everything about an image, its version among them.
+/// Number of segments after `Images` in a path with all parameters of an image, including its version.
 const FULL_IMAGE_SEGMENTS: usize = 8;
 
-/// What a GET or HEAD is: a read, or why its answer is never kept.
-pub(super) fn judge(ask: &Ask<'_>, address: &Address<'_>, own: Option<&str>) -> Result<Read, StreamReason> {
-    let low = address.low();
-    if let Some(reason) = passing::of_a_read(&low) {
+/// Classifies a GET or HEAD: a read, or the reason for not caching its response.
+pub(super) fn classify_read(
+    ask: &RequestView<'_>,
+    address: &JellyfinPath<'_>,
+    own: Option<&str>,
+) -> Result<Read, StreamReason> {
+    let low = address.lowercase_segments();
+    if let Some(reason) = pass_through::pass_reason_for_read(&low) {
         return Err(reason);
     }
     let ranged = ask.headers.contains_key(RANGE);
-    let Some(mut route) = routes::find(&low, &address.raw()) else {
+    let Some(mut route) = routes::find(&low, &address.raw_segments()) else {
         return Err(if ranged { Media } else { Unknown });
     };
-    if ranged && !matches!(route.body, Body::Image(_)) {
+    if ranged && !matches!(route.body, RouteBody::Image(_)) {
         return Err(Media);
     }
     let mut query = query_of(&route, address.query())?;
     if let Some(user) = route.user.take() {
-        query.name_user(&user)?;
+        query.set_user(&user)?;
     }
     match route.body.clone() {
-        Body::Image(of) => image(ask, route, of, query, own),
-        Body::Json | Body::Opaque => document(ask, &route, &query, own),
+        RouteBody::Image(of) => image(ask, route, of, query, own),
+        RouteBody::Json | RouteBody::Opaque => document(ask, &route, &query, own),
     }
 }
 
-fn query_of<'a>(route: &Route, raw: &'a str) -> Result<Query<'a>, StreamReason> {
-    let devices = if route.asks == Asks::Devices { Devices::Chosen } else { Devices::Idle };
-    let mut query = Query::read(raw, devices)?;
-    if route.asks == Asks::Nothing {
+fn query_of<'a>(route: &JellyfinRoute, raw: &'a str) -> Result<CanonicalQuery<'a>, StreamReason> {
+    let devices = if route.params == AllowedParams::Devices { DeviceIdRole::Filter } else { DeviceIdRole::Ignored };
+    let mut query = CanonicalQuery::parse(raw, devices)?;
+    if route.params == AllowedParams::Nothing {
         query.clear();
     }
     Ok(query)
 }
 
-/// A read of a document: shared with nobody, unless it is the server's public word about itself.
+/// A read of a document: not shared, unless it is the server's public information.
 fn document(
-    ask: &Ask<'_>,
-    route: &Route,
-    query: &Query<'_>,
+    ask: &RequestView<'_>,
+    route: &JellyfinRoute,
+    query: &CanonicalQuery<'_>,
     own: Option<&str>,
 ) -> Result<Read, StreamReason> {
-    if listing::is_shuffled(query) {
+    if item_query::is_shuffled(query) {
         return Err(Moment);
     }
-    let public = route.asks == Asks::Nothing;
+    let public = route.params == AllowedParams::Nothing;
     let representation = match route.body {
-        Body::Json => accept::json(ask.headers)?,
+        RouteBody::Json => accept::json(ask.headers)?,
         _ => Representation::Opaque,
     };
     let mut headers = vec![(ACCEPT, accepting(representation))];
@@ -82,22 +86,17 @@ fn document(
     let lifetime = lifetime_of(class, route, query, own);
     let tags = tags_of(class, route, query);
     let own = own.filter(|_| route.takes_user);
-    let sharing = if public { Sharing::Public } else { Sharing::Identity };
-    Ok(finish(
-        class,
-        &route.path,
-        (query, own),
-        &word,
-        Facets { headers, tags, representation, sharing, lifetime },
-    ))
+    let sharing = if public { SharingScope::Public } else { SharingScope::Identity };
+    Ok(finish(class, &route.path, (query, own), &word, Facets { headers, tags, representation, sharing, lifetime }))
 }
 
-/// A read of an image: its bytes are everybody's who may see what it shows, so the key says whose image it is.
+/// A read of an image. Its bytes are shared among tokens with an image grant, so the key names the image's
+/// subject.
 fn image(
-    ask: &Ask<'_>,
-    route: Route,
+    ask: &RequestView<'_>,
+    route: JellyfinRoute,
     of: Option<String>,
-    mut query: Query<'_>,
+    mut query: CanonicalQuery<'_>,
     own: Option<&str>,
 ) -> Result<Read, StreamReason> {
     let mut tags = route.tags;
@@ -105,7 +104,7 @@ fn image(
         of
     } else {
         let user = query.user().or(own).ok_or(Moment)?.to_owned();
-        query.name_user(&user)?;
+        query.set_user(&user)?;
         let of = routes::user_image(&user);
         tags.push(Tag::image(&of));
         of
@@ -113,7 +112,7 @@ fn image(
     let (word, accepting) = accept::images(ask.headers)?;
     let versioned =
         query.get("tag").is_some() || route.path.split('/').rev().nth(FULL_IMAGE_SEGMENTS) == Some("Images");
-    let mut lifetime = Class::Images.lifetime(Kind::Jellyfin);
+    let mut lifetime = Class::Images.lifetime(ServerKind::Jellyfin);
     if !versioned {
         lifetime.fresh_s = UNTAGGED_IMAGE_FRESH_S;
         lifetime.fresh_with_signal_s = UNTAGGED_IMAGE_FRESH_S;
@@ -122,25 +121,25 @@ fn image(
         headers: vec![(ACCEPT, accepting)],
         tags,
         representation: Representation::Opaque,
-        sharing: Sharing::Image(of),
+        sharing: SharingScope::Image(of),
         lifetime,
     };
     Ok(finish(Class::Images, &route.path, (&query, None), word, facets))
 }
 
-/// What a read is besides its text.
+/// The facts of a read beside its target.
 struct Facets {
     headers: Vec<(HeaderName, HeaderValue)>,
     tags: Vec<Tag>,
     representation: Representation,
-    sharing: Sharing,
+    sharing: SharingScope,
     lifetime: Lifetime,
 }
 
 fn finish(
     class: Class,
     path: &str,
-    (query, own): (&Query<'_>, Option<&str>),
+    (query, own): (&CanonicalQuery<'_>, Option<&str>),
     word: &str,
     facets: Facets,
 ) -> Read {
@@ -159,18 +158,18 @@ fn accepting(representation: Representation) -> HeaderValue {
     }
 }
 
-fn class_of(route: &Route, query: &Query<'_>) -> Class {
-    match (route.asks, route.class) {
-        (Asks::Listing, Class::Lists) => listing::class(query),
+fn class_of(route: &JellyfinRoute, query: &CanonicalQuery<'_>) -> Class {
+    match (route.params, route.class) {
+        (AllowedParams::Listing, Class::Lists) => item_query::class(query),
         (_, Class::Lists) if query.get("searchterm").is_some() => Class::Search,
         (_, class) => class,
     }
 }
 
-/// A body without user state lives as long as one that is kept true by a signal. A signal for the caller does not
-/// keep a body true that shows what somebody else did.
-fn lifetime_of(class: Class, route: &Route, query: &Query<'_>, own: Option<&str>) -> Lifetime {
-    let mut lifetime = class.lifetime(Kind::Jellyfin);
+/// Lifetime of the read. A body without user state lives as long as one with a live signal. The client's
+/// signal does not cover a body that shows another user's state.
+fn lifetime_of(class: Class, route: &JellyfinRoute, query: &CanonicalQuery<'_>, own: Option<&str>) -> Lifetime {
+    let mut lifetime = class.lifetime(ServerKind::Jellyfin);
     if lifetime.user_state && !carries_user_state(class, route, query) {
         lifetime.user_state = false;
         lifetime.fresh_s = lifetime.fresh_with_signal_s;
@@ -180,20 +179,20 @@ fn lifetime_of(class: Class, route: &Route, query: &Query<'_>, own: Option<&str>
     lifetime
 }
 
-/// Whether the body shows what the user did: in its rows, or by which rows there are.
-fn carries_user_state(class: Class, route: &Route, query: &Query<'_>) -> bool {
+/// Whether the body depends on user state: in its rows, or in their selection.
+fn carries_user_state(class: Class, route: &JellyfinRoute, query: &CanonicalQuery<'_>) -> bool {
     let in_rows = route.user_state && class != Class::Counts && !query.flag("enableuserdata", false);
-    in_rows || listing::is_personal(query)
+    in_rows || item_query::is_personal(query)
 }
 
-fn tags_of(class: Class, route: &Route, query: &Query<'_>) -> Vec<Tag> {
+fn tags_of(class: Class, route: &JellyfinRoute, query: &CanonicalQuery<'_>) -> Vec<Tag> {
     let mut tags = route.tags.clone();
-    match route.asks {
-        Asks::Listing => tags.extend(listing::tags(query)),
-        Asks::All => tags.extend(listing::places(query)),
-        Asks::Devices | Asks::Nothing => {}
+    match route.params {
+        AllowedParams::Listing => tags.extend(item_query::tags(query)),
+        AllowedParams::All => tags.extend(item_query::places(query)),
+        AllowedParams::Devices | AllowedParams::Nothing => {}
     }
-    if listing::is_personal(query) {
+    if item_query::is_personal(query) {
         tags.push(Tag::watch_lists());
     }
     if carries_user_state(class, route, query) {

@@ -1,7 +1,7 @@
-//! The rows of an answer, read in one pass without building a tree of it.
+//! Streaming parser for the rows of a response: one pass, no tree.
 //!
-//! Both profiles of JSON are understood: a name's first letter may be of either case. Only rows count: ids of
-//! people, media sources and whatever else an item holds inside are passed over.
+//! Both JSON profiles are understood: a name's first letter may be of either case. Only rows count: ids of
+//! people, media sources and other nested objects are skipped.
 
 use std::fmt;
 
@@ -9,46 +9,49 @@ use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAcces
 
 use super::guid;
 
-/// More rows than this are counted but not remembered.
+/// Max rows stored; further ones are only counted.
 pub(super) const MAX_REMEMBERED: usize = 10_000;
 
-/// An id longer than this is foreign and is passed over. The server's are 32 digits.
+/// Longest id in bytes; longer ones are ignored. The server's have 32 digits.
 const MAX_ID_BYTES: usize = 64;
 
-/// One row, as far as it matters.
+/// The relevant fields of one row.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Row {
+pub(super) struct JellyfinRow {
     pub(super) id: Option<String>,
     pub(super) kind: Option<String>,
     pub(super) season: Option<String>,
     pub(super) series: Option<String>,
     pub(super) album: Option<String>,
     pub(super) parent: Option<String>,
-    /// Of music: whose it is, by whatever right.
+    /// Music only: all related artists, in whatever role.
     pub(super) artists: Vec<String>,
     pub(super) state: Option<String>,
-    /// Of a task: which one it is.
+    /// Tasks only: the task's key.
     pub(super) key: Option<String>,
 }
 
-/// All rows of an answer.
+/// All rows of a response.
 #[derive(Debug, Default)]
-pub(super) struct Rows {
-    /// Those that are remembered, in their order; a lone object is a row too.
-    pub(super) kept: Vec<Row>,
-    /// How many there are.
+pub(super) struct JellyfinRows {
+    /// The stored rows in their order; a single object is a row too.
+    pub(super) rows: Vec<JellyfinRow>,
+    /// Number of rows.
     pub(super) count: usize,
     /// Whether the body is a list, or holds one under the name lists have.
     pub(super) is_list: bool,
-    /// How many there are in all, where the body is a window and says so.
+    /// Total of the whole list, if the body is a page and has one.
     pub(super) total: Option<u64>,
-    /// What is counted by kind, added up.
+    /// Sum of the counts by kind.
     pub(super) counted: u64,
 }
 
-/// Reads a whole body. An error means that it is not JSON, or not an object or a list.
-pub(super) fn read(body: &[u8]) -> Result<Rows, serde_json::Error> {
-    let mut rows = Rows::default();
+/// Parses a whole body.
+///
+/// # Errors
+/// If it is not JSON, or neither an object nor a list.
+pub(super) fn read(body: &[u8]) -> Result<JellyfinRows, serde_json::Error> {
+    let mut rows = JellyfinRows::default();
     let mut text = serde_json::Deserializer::from_slice(body);
     Node(&mut rows).deserialize(&mut text)?;
     text.end()?;
@@ -56,7 +59,7 @@ pub(super) fn read(body: &[u8]) -> Result<Rows, serde_json::Error> {
 }
 
 /// An object or a list of objects.
-struct Node<'a>(&'a mut Rows);
+struct Node<'a>(&'a mut JellyfinRows);
 
 impl<'de> DeserializeSeed<'de> for Node<'_> {
     type Value = ();
@@ -80,7 +83,7 @@ impl<'de> Visitor<'de> for Node<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut row = Row::default();
+        let mut row = JellyfinRow::default();
         while let Some(name) = map.next_key::<Name>()? {
             let place = match name {
                 Name::Rows | Name::Part => {
@@ -89,9 +92,9 @@ impl<'de> Visitor<'de> for Node<'_> {
                     continue;
                 }
                 Name::Artists => {
-                    let mut artists = Rows::default();
+                    let mut artists = JellyfinRows::default();
                     map.next_value_seed(Element(&mut artists))?;
-                    row.artists.extend(artists.kept.into_iter().filter_map(|artist| artist.id));
+                    row.artists.extend(artists.rows.into_iter().filter_map(|artist| artist.id));
                     continue;
                 }
                 Name::Total => {
@@ -116,20 +119,20 @@ impl<'de> Visitor<'de> for Node<'_> {
                 Name::State => &mut row.state,
                 Name::Key => &mut row.key,
             };
-            *place = map.next_value::<Text>()?.0;
+            *place = map.next_value::<OptionalString>()?.0;
         }
-        if row != Row::default() {
+        if row != JellyfinRow::default() {
             self.0.count += 1;
-            if self.0.kept.len() < MAX_REMEMBERED {
-                self.0.kept.push(row);
+            if self.0.rows.len() < MAX_REMEMBERED {
+                self.0.rows.push(row);
             }
         }
         Ok(())
     }
 }
 
-/// What stands in a list, or under a name that lists have: an object, a list, or something that is no row.
-struct Element<'a>(&'a mut Rows);
+/// A member of a list: an object, a list, or a value that is no row.
+struct Element<'a>(&'a mut JellyfinRows);
 
 impl<'de> DeserializeSeed<'de> for Element<'_> {
     type Value = ();
@@ -167,7 +170,7 @@ impl<'de> Visitor<'de> for Element<'_> {
     }
 }
 
-/// The names that matter.
+/// The relevant field names.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Name {
     Rows,
@@ -197,7 +200,7 @@ impl<'de> Deserialize<'de> for Name {
             }
 
             fn visit_str<E>(self, name: &str) -> Result<Name, E> {
-                Ok(Name::of(name))
+                Ok(Name::parse(name))
             }
         }
         from.deserialize_str(Reader)
@@ -205,7 +208,7 @@ impl<'de> Deserialize<'de> for Name {
 }
 
 impl Name {
-    fn of(name: &str) -> Self {
+    fn parse(name: &str) -> Self {
         match name {
             "Items" | "items" | "SearchHints" | "searchHints" => Self::Rows,
             "ThemeVideosResult"
@@ -225,9 +228,7 @@ impl Name {
             "Key" | "key" => Self::Key,
             "TotalRecordCount" | "totalRecordCount" => Self::Total,
             "MovieCount" | "movieCount" | "SeriesCount" | "seriesCount" | "EpisodeCount" | "episodeCount"
-            | "SongCount" | "songCount" | "AlbumCount" | "albumCount" | "BookCount" | "bookCount" => {
-                Self::Counted
-            }
+            | "SongCount" | "songCount" | "AlbumCount" | "albumCount" | "BookCount" | "bookCount" => Self::Counted,
             _ => Self::Other,
         }
     }
@@ -235,35 +236,35 @@ impl Name {
 
 /// A text; anything else is `None`.
 #[derive(Default)]
-struct Text(Option<String>);
+struct OptionalString(Option<String>);
 
-impl<'de> Deserialize<'de> for Text {
+impl<'de> Deserialize<'de> for OptionalString {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         struct Reader;
         impl<'de> Visitor<'de> for Reader {
-            type Value = Text;
+            type Value = OptionalString;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a value")
             }
 
-            fn visit_str<E>(self, text: &str) -> Result<Text, E> {
+            fn visit_str<E>(self, text: &str) -> Result<OptionalString, E> {
                 let fits = (1..=MAX_ID_BYTES).contains(&text.len());
-                Ok(Text(fits.then(|| guid::normal(text).into_owned())))
+                Ok(OptionalString(fits.then(|| guid::normalize(text).into_owned())))
             }
 
-            fn visit_unit<E>(self) -> Result<Text, E> {
-                Ok(Text(None))
+            fn visit_unit<E>(self) -> Result<OptionalString, E> {
+                Ok(OptionalString(None))
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Text, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<OptionalString, A::Error> {
                 while list.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Text(None))
+                Ok(OptionalString(None))
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Text, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<OptionalString, A::Error> {
                 while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Text(None))
+                Ok(OptionalString(None))
             }
 
             no_row!(visit_bool: bool, visit_u64: u64, visit_i64: i64, visit_f64: f64);
@@ -279,7 +280,7 @@ mod tests {
     use super::*;
 
     fn ids(body: &str) -> Vec<String> {
-        read(body.as_bytes()).unwrap().kept.into_iter().filter_map(|row| row.id).collect()
+        read(body.as_bytes()).unwrap().rows.into_iter().filter_map(|row| row.id).collect()
     }
 
     #[test]
@@ -301,16 +302,13 @@ mod tests {
         let body = r#"{"Id":"1","People":[{"Id":"2"}],"MediaSources":[{"Id":"3","Items":[{"Id":"4"}]}],
                        "UserData":{"Id":"5"},"ParentId":{"Id":"6"},"Type":["x"],"SeasonId":7,"AlbumId":null}"#;
         let rows = read(body.as_bytes()).unwrap();
-        assert_eq!(rows.kept, [Row { id: Some("1".into()), ..Row::default() }]);
+        assert_eq!(rows.rows, [JellyfinRow { id: Some("1".into()), ..JellyfinRow::default() }]);
         assert!(!rows.is_list);
     }
 
     #[test]
     fn ids_are_normal() {
-        assert_eq!(
-            ids(r#"[{"Id":"08CA909F-6D10-44AA-9930-BE392943948F"}]"#),
-            ["08ca909f6d1044aa9930be392943948f"]
-        );
+        assert_eq!(ids(r#"[{"Id":"08CA909F-6D10-44AA-9930-BE392943948F"}]"#), ["08ca909f6d1044aa9930be392943948f"]);
     }
 
     #[test]
@@ -335,7 +333,7 @@ mod tests {
     fn rows_beyond_the_bound_are_counted() {
         let body = format!("[{}{{\"Id\":\"x\"}}]", "{\"Id\":\"x\"},".repeat(MAX_REMEMBERED));
         let rows = read(body.as_bytes()).unwrap();
-        assert_eq!((rows.kept.len(), rows.count), (MAX_REMEMBERED, MAX_REMEMBERED + 1));
+        assert_eq!((rows.rows.len(), rows.count), (MAX_REMEMBERED, MAX_REMEMBERED + 1));
     }
 
     proptest! {

@@ -1,4 +1,4 @@
-//! What a text frame of the server's notification socket says.
+//! Parser for text frames of the server's notification socket.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -6,31 +6,31 @@ use serde_json::value::RawValue;
 
 use super::guid;
 use super::write::for_everyone;
-use crate::signal::{Signal, Subscription};
-use crate::tag::{Staling, Tag};
+use crate::server_event::{ServerEvent, SocketSubscription};
+use crate::tag::{Tag, TagInvalidation};
 
-/// A frame that names more items than this is taken to mean the whole library.
+/// Max items in one frame; more count as a change of the whole library.
 const MAX_IDS: usize = 200;
 
-/// The task that looks for changed files.
+/// Key of the task that scans for changed files.
 pub(crate) const SCAN_TASK: &str = "RefreshLibrary";
 
-/// Where the progress of a refresh ends.
+/// Progress of a finished refresh, in percent.
 const DONE: f64 = 100.0;
 
-/// What a frame says; nothing, if it is foreign or unknown.
-pub(crate) fn frame(frame: &[u8]) -> Vec<Signal> {
+/// Events in a frame; none if it is foreign or unknown.
+pub(crate) fn parse_frame(frame: &[u8]) -> Vec<ServerEvent> {
     let Ok(message) = serde_json::from_slice::<Message<'_>>(frame) else { return Vec::new() };
     let data = message.data.map_or("null", RawValue::get);
     let stale = match &*message.kind {
-        "ServerRestarting" | "ServerShuttingDown" => return vec![Signal::Restarting],
+        "ServerRestarting" | "ServerShuttingDown" => return vec![ServerEvent::Restarting],
         "LibraryChanged" => read(data).map(library_changed),
         "UserDataChanged" => read(data).as_ref().map(user_data_changed),
         "RefreshProgress" => read(data).as_ref().map(refreshed),
-        "Sessions" => Some(vec![Staling::account(Tag::sessions())]),
-        "ScheduledTasksInfo" => Some(vec![Staling::account(Tag::activities())]),
+        "Sessions" => Some(vec![TagInvalidation::account(Tag::sessions())]),
+        "ScheduledTasksInfo" => Some(vec![TagInvalidation::account(Tag::activities())]),
         "ScheduledTaskEnded" => Some(task_ended(&read(data).unwrap_or_default())),
-        "ActivityLogEntry" => Some(vec![Staling::account(Tag::history())]),
+        "ActivityLogEntry" => Some(vec![TagInvalidation::account(Tag::history())]),
         "UserUpdated" => read::<User>(data).map(|user| user_changed(&user.id)),
         "UserDeleted" => read::<String>(data).map(|id| user_changed(&id)),
         "RestartRequired" | "PackageInstallationCompleted" | "PackageUninstalled" => {
@@ -38,17 +38,17 @@ pub(crate) fn frame(frame: &[u8]) -> Vec<Signal> {
         }
         _ => None,
     };
-    stale.filter(|stale| !stale.is_empty()).map(Signal::Stale).into_iter().collect()
+    stale.filter(|stale| !stale.is_empty()).map(ServerEvent::Stale).into_iter().collect()
 }
 
-/// What a client's frame subscribes to: `SessionsStart` begins what `SessionsStop` ends.
-pub(crate) fn subscription(frame: &[u8]) -> Option<Subscription> {
+/// The subscription a client's frame starts or stops: `SessionsStart` and `SessionsStop` form a pair.
+pub(crate) fn parse_subscription(frame: &[u8]) -> Option<SocketSubscription> {
     let message = serde_json::from_slice::<Message<'_>>(frame).ok()?;
     let (name, begins) = match message.kind.strip_suffix("Start") {
         Some(name) => (name, true),
         None => (message.kind.strip_suffix("Stop")?, false),
     };
-    Some(Subscription { name: name.to_owned(), begins })
+    Some(SocketSubscription { name: name.to_owned(), is_start: begins })
 }
 
 fn read<T: DeserializeOwned>(data: &str) -> Option<T> {
@@ -75,10 +75,9 @@ struct Changes {
     collection_folders: Vec<String>,
 }
 
-/// Items and what lies above them, and the lists: what was added to or edited may belong into others now.
-fn library_changed(changes: Changes) -> Vec<Staling> {
-    let folders =
-        [changes.folders_added_to, changes.folders_removed_from, changes.collection_folders].concat();
+/// Items, their ancestors, and lists, because added or edited items may now belong to other lists.
+fn library_changed(changes: Changes) -> Vec<TagInvalidation> {
+    let folders = [changes.folders_added_to, changes.folders_removed_from, changes.collection_folders].concat();
     let items = [changes.items_added, changes.items_removed, changes.items_updated].concat();
     if items.is_empty() && folders.is_empty() {
         return Vec::new();
@@ -89,15 +88,15 @@ fn library_changed(changes: Changes) -> Vec<Staling> {
         return stale;
     }
     for item in &items {
-        let item = guid::normal(item);
-        stale.push(Staling::everyone(Tag::item(&item)).and_ancestors());
-        stale.push(Staling::everyone(Tag::image(&item)));
-        stale.push(Staling::everyone(Tag::playlist(&item)));
+        let item = guid::normalize(item);
+        stale.push(TagInvalidation::everyone(Tag::item(&item)).with_ancestors());
+        stale.push(TagInvalidation::everyone(Tag::image(&item)));
+        stale.push(TagInvalidation::everyone(Tag::playlist(&item)));
     }
     for folder in &folders {
-        let folder = guid::normal(folder);
-        stale.push(Staling::everyone(Tag::item(&folder)).and_ancestors());
-        stale.push(Staling::everyone(Tag::section(&folder)));
+        let folder = guid::normalize(folder);
+        stale.push(TagInvalidation::everyone(Tag::item(&folder)).with_ancestors());
+        stale.push(TagInvalidation::everyone(Tag::section(&folder)));
     }
     stale
 }
@@ -117,21 +116,20 @@ struct UserDatum {
     item_id: Option<String>,
 }
 
-fn user_data_changed(changed: &UserData) -> Vec<Staling> {
-    let user = guid::normal(&changed.user_id);
-    let items: Vec<&str> =
-        changed.user_data_list.iter().filter_map(|datum| datum.item_id.as_deref()).collect();
+fn user_data_changed(changed: &UserData) -> Vec<TagInvalidation> {
+    let user = guid::normalize(&changed.user_id);
+    let items: Vec<&str> = changed.user_data_list.iter().filter_map(|datum| datum.item_id.as_deref()).collect();
     let tags = [Tag::watch_lists(), Tag::many_items(), Tag::history()];
-    let mut stale: Vec<Staling> = tags.into_iter().map(|tag| Staling::user(tag, &user)).collect();
+    let mut stale: Vec<TagInvalidation> = tags.into_iter().map(|tag| TagInvalidation::user(tag, &user)).collect();
     if items.len() > MAX_IDS || items.len() < changed.user_data_list.len() {
-        stale.push(Staling::user(Tag::user_state(), &user));
+        stale.push(TagInvalidation::user(Tag::user_state(), &user));
         return stale;
     }
-    // Of what was marked with all that lies below it, the frame lists but the item and its parent.
+    // If an item was marked with its descendants, the frame lists only the item and its parent.
     for item in items {
-        let item = guid::normal(item);
-        stale.push(Staling::user(Tag::item(&item), &user).and_ancestors());
-        stale.push(Staling::user(Tag::under(&item), &user));
+        let item = guid::normalize(item);
+        stale.push(TagInvalidation::user(Tag::item(&item), &user).with_ancestors());
+        stale.push(TagInvalidation::user(Tag::under(&item), &user));
     }
     stale
 }
@@ -143,12 +141,12 @@ struct Refresh {
     progress: String,
 }
 
-/// The server tells the progress of a refresh every few percent; only its end changes what is kept.
-fn refreshed(refresh: &Refresh) -> Vec<Staling> {
+/// The server reports the progress of a refresh every few percent; only its end changes cached responses.
+fn refreshed(refresh: &Refresh) -> Vec<TagInvalidation> {
     if refresh.progress.trim().parse::<f64>().is_ok_and(|percent| percent >= DONE) {
-        let item = guid::normal(&refresh.item_id);
+        let item = guid::normalize(&refresh.item_id);
         let mut stale = for_everyone([Tag::image(&item), Tag::many_items()]);
-        stale.push(Staling::everyone(Tag::item(&item)).and_ancestors());
+        stale.push(TagInvalidation::everyone(Tag::item(&item)).with_ancestors());
         return stale;
     }
     Vec::new()
@@ -161,7 +159,7 @@ struct TaskResult {
     key: Option<String>,
 }
 
-fn task_ended(result: &TaskResult) -> Vec<Staling> {
+fn task_ended(result: &TaskResult) -> Vec<TagInvalidation> {
     if result.key.as_deref() == Some(SCAN_TASK) {
         return for_everyone([Tag::activities(), Tag::libraries(), Tag::many_items()]);
     }
@@ -174,7 +172,7 @@ struct User {
     id: String,
 }
 
-/// What a user may see may have changed with the user.
-fn user_changed(id: &str) -> Vec<Staling> {
-    vec![Staling::everyone(Tag::users()), Staling::user(Tag::all(), &guid::normal(id))]
+/// A changed user may see other items.
+fn user_changed(id: &str) -> Vec<TagInvalidation> {
+    vec![TagInvalidation::everyone(Tag::users()), TagInvalidation::user(Tag::all(), &guid::normalize(id))]
 }

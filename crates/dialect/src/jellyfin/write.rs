@@ -1,52 +1,51 @@
-//! What a write makes stale. A write that no table knows makes everything stale for everybody.
+//! Invalidations of writes. An unknown write invalidates everything for everyone.
 
-use super::address::Address;
-use super::query::{Devices, Query};
-use super::{account, edit, guid, playback};
-use crate::ask::Ask;
-use crate::tag::{Staling, Tag, Whose};
-use crate::verdict::{Forgets, Write};
+use super::address::JellyfinPath;
+use super::query::{CanonicalQuery, DeviceIdRole};
+use super::{account, guid, library_write, playback};
+use crate::classification::{TokenRevocation, Write};
+use crate::request::RequestView;
+use crate::tag::{Audience, Tag, TagInvalidation};
 
-/// A write, taken apart.
-pub(super) struct Change<'a> {
-    /// The segments of the path, in lower case, without an old route's user.
+/// A parsed write.
+pub(super) struct ParsedWrite<'a> {
+    /// Path segments in lower case, without a legacy route's user.
     pub(super) low: &'a [&'a str],
-    /// Whether it takes something away.
+    /// Whether the method is DELETE.
     pub(super) deletes: bool,
-    /// The query.
-    pub(super) query: &'a Query<'a>,
+    pub(super) query: &'a CanonicalQuery<'a>,
     /// The first bytes of the body.
     pub(super) body: &'a [u8],
-    /// Whom it is about.
-    pub(super) author: Author<'a>,
+    /// Users the write is about.
+    pub(super) subject: WriteSubject<'a>,
 }
 
-/// Whom a write is about.
+/// Users a write is about.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Author<'a> {
+pub(super) struct WriteSubject<'a> {
     own: Option<&'a str>,
     named: Option<&'a str>,
 }
 
-impl<'a> Author<'a> {
-    /// The user that is named, if it is not known to be the writer.
+impl<'a> WriteSubject<'a> {
+    /// The named user, unless it is known to be the writer.
     fn other(self) -> Option<&'a str> {
         self.named.filter(|named| self.own != Some(*named))
     }
 
-    /// The user it is about, as far as that is known.
+    /// The user the write is about, if known.
     pub(super) fn user(self) -> Option<&'a str> {
         self.named.or(self.own)
     }
 
-    /// What is stale for the writer is stale for the user that is named, too: the writer's own answers about that
-    /// user are kept in the writer's partition.
-    fn spread(self, mut stale: Vec<Staling>) -> Vec<Staling> {
+    /// Extends the writer's invalidations to the named user; both are needed because the writer's own
+    /// responses about that user are in the writer's partition.
+    fn spread(self, mut stale: Vec<TagInvalidation>) -> Vec<TagInvalidation> {
         if let Some(user) = self.other() {
-            let theirs: Vec<Staling> = stale
+            let theirs: Vec<TagInvalidation> = stale
                 .iter()
-                .filter(|staling| staling.whose == Whose::Account)
-                .map(|staling| Staling { whose: Whose::User(user.to_owned()), ..staling.clone() })
+                .filter(|staling| staling.audience == Audience::Account)
+                .map(|staling| TagInvalidation { audience: Audience::User(user.to_owned()), ..staling.clone() })
                 .collect();
             stale.extend(theirs);
         }
@@ -54,56 +53,56 @@ impl<'a> Author<'a> {
     }
 }
 
-/// What a request with a writing method makes stale.
-pub(super) fn judge(ask: &Ask<'_>, address: &Address<'_>, own: Option<&str>) -> Write {
-    let low = address.low();
-    let read = Query::read(address.query(), Devices::Idle);
+/// Classifies a request with a writing method.
+pub(super) fn classify_write(ask: &RequestView<'_>, address: &JellyfinPath<'_>, own: Option<&str>) -> Write {
+    let low = address.lowercase_segments();
+    let read = CanonicalQuery::parse(address.query(), DeviceIdRole::Ignored);
     let broken = read.is_err();
     let query = read.unwrap_or_default();
     let (user, low) = split_user(&low);
     let named = user.as_deref().or(query.user());
-    let change = Change {
+    let change = ParsedWrite {
         low: &low,
         deletes: ask.method == http::Method::DELETE,
         query: &query,
         body: ask.body,
-        author: Author { own, named },
+        subject: WriteSubject { own, named },
     };
     let mut write = playback::find(&change)
-        .or_else(|| edit::find(&change))
+        .or_else(|| library_write::find(&change))
         .or_else(|| account::find(&change))
         .unwrap_or_else(unknown);
     if broken || contradicts(user.as_deref(), query.user()) {
-        write.stale = everything();
-        write.minutely = None;
+        write.invalidations = all();
+        write.throttled = None;
     }
-    write.stale = change.author.spread(write.stale);
-    if let Some(minutely) = &mut write.minutely {
-        minutely.stale = change.author.spread(std::mem::take(&mut minutely.stale));
+    write.invalidations = change.subject.spread(write.invalidations);
+    if let Some(minutely) = &mut write.throttled {
+        minutely.invalidations = change.subject.spread(std::mem::take(&mut minutely.invalidations));
     }
     write
 }
 
-/// A write by this name that makes these answers stale.
-pub(super) fn write(name: &'static str, stale: Vec<Staling>) -> Write {
-    Write { name, stale, minutely: None, forgets: Forgets::Nobody }
+/// A write with this name and these invalidations.
+pub(super) fn write(name: &'static str, stale: Vec<TagInvalidation>) -> Write {
+    Write { name, invalidations: stale, throttled: None, revokes: TokenRevocation::Nothing }
 }
 
-/// These tags' answers are stale for everybody.
-pub(super) fn for_everyone(tags: impl IntoIterator<Item = Tag>) -> Vec<Staling> {
-    tags.into_iter().map(Staling::everyone).collect()
+/// Invalidations of these tags for everyone.
+pub(super) fn for_everyone(tags: impl IntoIterator<Item = Tag>) -> Vec<TagInvalidation> {
+    tags.into_iter().map(TagInvalidation::everyone).collect()
 }
 
-/// All answers of the server are stale.
-pub(super) fn everything() -> Vec<Staling> {
+/// Invalidates all responses of the server.
+pub(super) fn all() -> Vec<TagInvalidation> {
     for_everyone([Tag::all()])
 }
 
 fn unknown() -> Write {
-    write("unknown", everything())
+    write("unknown", all())
 }
 
-/// Takes the user out of the old routes about what a user did: `/Users/{user}/PlayedItems/{id}` and its like.
+/// Splits the user off the legacy routes for user state: `/Users/{user}/PlayedItems/{id}` and the like.
 fn split_user<'a>(low: &[&'a str]) -> (Option<String>, Vec<&'a str>) {
     match low {
         ["users", user, family @ ("playeditems" | "favoriteitems" | "playingitems" | "items"), rest @ ..] => {
@@ -113,7 +112,7 @@ fn split_user<'a>(low: &[&'a str]) -> (Option<String>, Vec<&'a str>) {
                 "items" => "useritems",
                 other => other,
             };
-            (Some(guid::normal(user).into_owned()), [&[family], rest].concat())
+            (Some(guid::normalize(user).into_owned()), [&[family], rest].concat())
         }
         _ => (None, low.to_vec()),
     }

@@ -1,7 +1,7 @@
-//! Getting a token: the requests a device makes to be let in, and what the answers to them say.
+//! Login requests of a device, and parsers for their responses.
 //!
-//! Rooms: [`plex`] (a code at plex.tv, then the servers of the account), [`jellyfin`] (Quick Connect, or name and
-//! password). A request here has a path for a target: whoever sends it knows where to.
+//! Modules: [`plex`] (a code at plex.tv, then the servers of the account), [`jellyfin`] (Quick Connect, or
+//! name and password). Requests have only a path as target: the sender knows the host.
 
 pub mod jellyfin;
 pub mod plex;
@@ -10,30 +10,30 @@ use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{Method, Request};
 
-use crate::ask::Kind;
-use crate::credential::{Credential, Form, Secret};
+use crate::credential::{Credential, Secret, TokenForm};
+use crate::request::ServerKind;
 
-/// What we call ourselves when we ask for ourselves.
+/// Greenroom's product name in its own requests.
 const PRODUCT: &str = "Greenroom";
 
-/// What is said of the device that asks.
+/// Device description sent with a login.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Device {
-    /// What tells it from all others; letters and digits. A device that logs in again must say the same.
+pub struct LoginDevice {
+    /// Unique device id of letters and digits. A device that logs in again must send the same.
     pub identifier: String,
-    /// What people read in the list of devices.
+    /// Name shown in the list of devices.
     pub name: String,
-    /// The version of this program.
+    /// Version of this program.
     pub version: String,
 }
 
-impl Device {
-    /// The credential of this device with a token, or without one.
-    pub fn credential(&self, kind: Kind, token: Option<Secret>) -> Credential {
+impl LoginDevice {
+    /// The credential of this device with or without a token.
+    pub fn credential(&self, kind: ServerKind, token: Option<Secret>) -> Credential {
         let form = match (kind, &token) {
-            (_, None) => Form::None,
-            (Kind::Plex, _) => Form::PlexHeader,
-            (Kind::Jellyfin, _) => Form::Authorization,
+            (_, None) => TokenForm::None,
+            (ServerKind::Plex, _) => TokenForm::PlexHeader,
+            (ServerKind::Jellyfin, _) => TokenForm::Authorization,
         };
         Credential {
             token,
@@ -46,23 +46,23 @@ impl Device {
         }
     }
 
-    /// What a device says of itself to Plex, where no single header holds it. What is no header value is left out.
-    fn plex_words(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+    /// Headers that describe the device to Plex. Values that are no valid header value are left out.
+    fn plex_headers(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
         let words = [
             ("x-plex-client-identifier", self.identifier.as_str()),
             ("x-plex-product", PRODUCT),
             ("x-plex-version", self.version.as_str()),
             ("x-plex-device-name", self.name.as_str()),
         ];
-        words.into_iter().filter_map(|(name, value)| {
-            Some((HeaderName::from_static(name), HeaderValue::from_str(value).ok()?))
-        })
+        words
+            .into_iter()
+            .filter_map(|(name, value)| Some((HeaderName::from_static(name), HeaderValue::from_str(value).ok()?)))
     }
 
-    /// A request of this device that wants JSON.
+    /// A request of this device for JSON.
     pub fn request(
         &self,
-        kind: Kind,
+        kind: ServerKind,
         method: Method,
         target: &str,
         token: Option<Secret>,
@@ -71,41 +71,41 @@ impl Device {
         let body = json.map(|value| Bytes::from(value.to_string()));
         let mut request = Request::new(body.clone().unwrap_or_default());
         *request.method_mut() = method;
-        // Targets are ours, and what is put into them is encoded first.
+        // Targets are fixed texts with percent-encoded values.
         *request.uri_mut() = target.parse().unwrap_or_default();
         let headers = request.headers_mut();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         if body.is_some() {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
-        if kind == Kind::Plex {
-            headers.extend(self.plex_words());
+        if kind == ServerKind::Plex {
+            headers.extend(self.plex_headers());
         }
         headers.extend(kind.credential_headers(&self.credential(kind, token), true));
         request
     }
 }
 
-/// A question that says nothing of who asks but the token: media servers note what else is said of a device.
-pub fn question(kind: Kind, target: &str, token: Option<Secret>) -> Request<Bytes> {
+/// A GET with nothing but the token, because media servers record any device description they see.
+pub fn authenticated_get(kind: ServerKind, target: &str, token: Option<Secret>) -> Request<Bytes> {
     let mut request = Request::new(Bytes::new());
     *request.uri_mut() = target.parse().unwrap_or_default();
     request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
-    let form = if kind == Kind::Plex { Form::PlexHeader } else { Form::Authorization };
+    let form = if kind == ServerKind::Plex { TokenForm::PlexHeader } else { TokenForm::Authorization };
     let credential = Credential { token, form, ..Credential::default() };
     request.headers_mut().extend(kind.credential_headers(&credential, true));
     request
 }
 
-/// How it stands with a code somebody is to agree to.
+/// Status of a code that waits for approval.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Look<T> {
-    /// Nobody agreed yet.
-    Waiting,
-    /// Somebody did.
-    Agreed(T),
-    /// The code is not known any more: its time is over.
-    Gone,
-    /// The answer is not one that is understood; its status.
-    Odd(u16),
+pub enum LoginStatus<T> {
+    /// Not approved yet.
+    Pending,
+    /// Approved.
+    Approved(T),
+    /// The server no longer knows the code.
+    Expired,
+    /// Any other response; its status.
+    Unexpected(u16),
 }

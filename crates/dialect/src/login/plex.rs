@@ -1,87 +1,88 @@
-//! Logging in at plex.tv: a code that a person follows or types, then a token, then the servers of the account.
+//! Login at plex.tv: a code approved through a link or by typing, then a token, then the servers of the
+//! account.
 
 use bytes::Bytes;
 use http::{Method, Request};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
-use super::{Device, Look, PRODUCT};
-use crate::ask::Kind;
+use super::{LoginDevice, LoginStatus, PRODUCT};
 use crate::credential::Secret;
+use crate::request::ServerKind;
 
-/// Where a person types a short code.
+/// Page on which a short code is typed.
 const TYPED_AT: &str = "https://plex.tv/link";
-/// Where a person is led to with a long one.
+/// Page to which a link with a long code leads.
 const FOLLOWED_TO: &str = "https://app.plex.tv/auth#?";
-/// What a code lasts if the answer does not say.
+/// Lifetime of a code in seconds if the response does not state it.
 const USUAL_LIFETIME_S: u64 = 900;
-/// No code is waited for longer, whatever the answer says.
+/// Max lifetime of a code in seconds, whatever the response states.
 const MAX_LIFETIME_S: u64 = 3_600;
 
-/// How a person is to agree.
+/// How the user approves the code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// By opening an address that holds a long code.
-    Followed,
+pub enum PinFormat {
+    /// By opening a link with a long code.
+    Link,
     /// By typing a short code.
-    Typed,
+    ShortCode,
 }
 
-/// A code that waits for a person.
+/// A code waiting for approval.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pin {
+pub struct LoginPin {
     id: u64,
-    /// What is typed, or stands in the address.
+    /// The code to be typed, or contained in the link.
     pub code: String,
-    /// How long it is good for.
+    /// Lifetime in seconds.
     pub lifetime_s: u64,
 }
 
 /// A server of the account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountServer {
-    /// What tells it from all others; it says the same of itself.
+    /// Machine identifier; the same as in the server's own identity.
     pub identifier: String,
-    /// What people call it.
+    /// Name of the server.
     pub name: String,
-    /// Its version, if it says so.
+    /// Version, if known.
     pub version: String,
-    /// Whether the account owns it; what is only shared with it comes without the owner's rights.
+    /// Whether the account owns the server; a shared server comes without the owner's rights.
     pub owned: bool,
-    /// The token for this server alone.
+    /// The token for this server only.
     pub token: Option<Secret>,
-    /// It takes no requests that are not encrypted.
+    /// Whether the server requires encrypted requests.
     pub https_required: bool,
-    /// Where it can be reached, best first: at home, from outside, by relay.
-    pub addresses: Vec<Address>,
+    /// Addresses, best first: local, public, relay.
+    pub addresses: Vec<ServerAddress>,
 }
 
-/// One way to a server.
+/// One address of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Address {
-    /// Address or name.
+pub struct ServerAddress {
+    /// IP address or host name.
     pub host: String,
     /// Port.
     pub port: u16,
-    /// The encrypted form, with a name its certificate is good for.
+    /// The HTTPS URL, with a name its certificate is valid for.
     pub url: String,
-    /// How near it is.
-    pub reach: Reach,
+    /// The network it can be reached from.
+    pub scope: AddressScope,
 }
 
-/// How near an address is; the nearest come first.
+/// Network an address can be reached from, nearest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reach {
+pub enum AddressScope {
     /// In the server's own network.
     Home,
-    /// From everywhere.
+    /// From anywhere.
     Public,
-    /// Through machines of the vendor, slowly.
+    /// Through the vendor's relay, slowly.
     Relay,
 }
 
 #[derive(Deserialize)]
-struct SaidPin {
+struct PinResponse {
     id: u64,
     code: String,
     #[serde(rename = "expiresIn")]
@@ -91,7 +92,7 @@ struct SaidPin {
 }
 
 #[derive(Deserialize)]
-struct SaidResource {
+struct ResourceResponse {
     name: String,
     #[serde(rename = "clientIdentifier", default)]
     identifier: String,
@@ -106,11 +107,11 @@ struct SaidResource {
     #[serde(rename = "httpsRequired", default)]
     https_required: bool,
     #[serde(default)]
-    connections: Vec<SaidConnection>,
+    connections: Vec<ConnectionResponse>,
 }
 
 #[derive(Deserialize)]
-struct SaidConnection {
+struct ConnectionResponse {
     address: String,
     port: u16,
     uri: String,
@@ -120,46 +121,46 @@ struct SaidConnection {
     relay: bool,
 }
 
-/// Asks for a code.
-pub fn begin(device: &Device, form: Form) -> Request<Bytes> {
+/// Request for a code.
+pub fn pin_request(device: &LoginDevice, form: PinFormat) -> Request<Bytes> {
     let target = match form {
-        Form::Followed => "/api/v2/pins?strong=true",
-        Form::Typed => "/api/v2/pins",
+        PinFormat::Link => "/api/v2/pins?strong=true",
+        PinFormat::ShortCode => "/api/v2/pins",
     };
-    device.request(Kind::Plex, Method::POST, target, None, None)
+    device.request(ServerKind::Plex, Method::POST, target, None, None)
 }
 
-/// The code, out of the answer to [`begin`].
-pub fn begun(status: u16, body: &[u8]) -> Option<Pin> {
-    let said: SaidPin = (200..300).contains(&status).then(|| serde_json::from_slice(body).ok())??;
+/// Parses the response to [`pin_request`].
+pub fn parse_pin(status: u16, body: &[u8]) -> Option<LoginPin> {
+    let said: PinResponse = (200..300).contains(&status).then(|| serde_json::from_slice(body).ok())??;
     let lifetime_s = said.expires_in.filter(|left| *left > 0).unwrap_or(USUAL_LIFETIME_S).min(MAX_LIFETIME_S);
-    Some(Pin { id: said.id, code: said.code, lifetime_s })
+    Some(LoginPin { id: said.id, code: said.code, lifetime_s })
 }
 
-/// Asks how it stands with a code.
-pub fn look(device: &Device, pin: &Pin) -> Request<Bytes> {
-    device.request(Kind::Plex, Method::GET, &format!("/api/v2/pins/{}", pin.id), None, None)
+/// Request for the status of a code.
+pub fn status_request(device: &LoginDevice, pin: &LoginPin) -> Request<Bytes> {
+    device.request(ServerKind::Plex, Method::GET, &format!("/api/v2/pins/{}", pin.id), None, None)
 }
 
-/// What the answer to [`look`] says.
-pub fn looked(status: u16, body: &[u8]) -> Look<Secret> {
+/// Parses the response to [`status_request`].
+pub fn parse_status(status: u16, body: &[u8]) -> LoginStatus<Secret> {
     if status == 404 {
-        return Look::Gone;
+        return LoginStatus::Expired;
     }
-    let said: Option<SaidPin> = serde_json::from_slice(body).ok().filter(|_| status == 200);
+    let said: Option<PinResponse> = serde_json::from_slice(body).ok().filter(|_| status == 200);
     match said.map(|said| said.token) {
-        Some(Some(token)) if !token.is_empty() => Look::Agreed(Secret::new(token)),
-        Some(_) => Look::Waiting,
-        None => Look::Odd(status),
+        Some(Some(token)) if !token.is_empty() => LoginStatus::Approved(Secret::new(token)),
+        Some(_) => LoginStatus::Pending,
+        None => LoginStatus::Unexpected(status),
     }
 }
 
-/// Where a person agrees to a code.
-pub fn address(device: &Device, pin: &Pin, form: Form) -> String {
+/// URL at which the user approves a code.
+pub fn approval_url(device: &LoginDevice, pin: &LoginPin, form: PinFormat) -> String {
     let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
     match form {
-        Form::Typed => TYPED_AT.to_owned(),
-        Form::Followed => format!(
+        PinFormat::ShortCode => TYPED_AT.to_owned(),
+        PinFormat::Link => format!(
             "{FOLLOWED_TO}clientID={}&code={}&context%5Bdevice%5D%5Bproduct%5D={}",
             encoded(&device.identifier),
             encoded(&pin.code),
@@ -168,26 +169,27 @@ pub fn address(device: &Device, pin: &Pin, form: Form) -> String {
     }
 }
 
-/// Asks for the servers of the account.
-pub fn servers(device: &Device, token: &Secret) -> Request<Bytes> {
+/// Request for the servers of the account.
+pub fn servers_request(device: &LoginDevice, token: &Secret) -> Request<Bytes> {
     let target = "/api/v2/resources?includeHttps=1&includeRelay=1";
-    device.request(Kind::Plex, Method::GET, target, Some(token.clone()), None)
+    device.request(ServerKind::Plex, Method::GET, target, Some(token.clone()), None)
 }
 
-/// The servers, out of the answer to [`servers`]: one's own first.
-pub fn servers_of(status: u16, body: &[u8]) -> Option<Vec<AccountServer>> {
-    let said: Vec<SaidResource> = (status == 200).then(|| serde_json::from_slice(body).ok())??;
-    let is_server = |resource: &SaidResource| resource.provides.split(',').any(|role| role == "server");
+/// Parses the response to [`servers_request`]; owned servers come first.
+pub fn parse_servers(status: u16, body: &[u8]) -> Option<Vec<AccountServer>> {
+    let said: Vec<ResourceResponse> = (status == 200).then(|| serde_json::from_slice(body).ok())??;
+    let is_server = |resource: &ResourceResponse| resource.provides.split(',').any(|role| role == "server");
     let mut servers: Vec<AccountServer> =
-        said.into_iter().filter(is_server).map(SaidResource::read).collect();
+        said.into_iter().filter(is_server).map(ResourceResponse::into_server).collect();
     servers.sort_by_key(|server| !server.owned);
     Some(servers)
 }
 
-impl SaidResource {
-    fn read(self) -> AccountServer {
-        let mut addresses: Vec<Address> = self.connections.into_iter().map(SaidConnection::read).collect();
-        addresses.sort_by_key(|address| address.reach);
+impl ResourceResponse {
+    fn into_server(self) -> AccountServer {
+        let mut addresses: Vec<ServerAddress> =
+            self.connections.into_iter().map(ConnectionResponse::into_address).collect();
+        addresses.sort_by_key(|address| address.scope);
         AccountServer {
             identifier: self.identifier,
             name: self.name,
@@ -200,14 +202,14 @@ impl SaidResource {
     }
 }
 
-impl SaidConnection {
-    fn read(self) -> Address {
+impl ConnectionResponse {
+    fn into_address(self) -> ServerAddress {
         let reach = match (self.relay, self.local) {
-            (true, _) => Reach::Relay,
-            (false, true) => Reach::Home,
-            (false, false) => Reach::Public,
+            (true, _) => AddressScope::Relay,
+            (false, true) => AddressScope::Home,
+            (false, false) => AddressScope::Public,
         };
-        Address { host: self.address, port: self.port, url: self.uri, reach }
+        ServerAddress { host: self.address, port: self.port, url: self.uri, scope: reach }
     }
 }
 
@@ -215,13 +217,13 @@ impl SaidConnection {
 mod tests {
     use super::*;
 
-    fn device() -> Device {
-        Device { identifier: "id 1".into(), name: "attic".into(), version: "0.1".into() }
+    fn device() -> LoginDevice {
+        LoginDevice { identifier: "id 1".into(), name: "attic".into(), version: "0.1".into() }
     }
 
     #[test]
     fn a_code_is_asked_for_by_a_device_that_says_who_it_is() {
-        let request = begin(&device(), Form::Followed);
+        let request = pin_request(&device(), PinFormat::Link);
         assert_eq!(request.method(), Method::POST);
         assert_eq!(request.uri(), "/api/v2/pins?strong=true");
         assert_eq!(request.headers()["x-plex-client-identifier"], "id 1");
@@ -232,28 +234,28 @@ mod tests {
 
     #[test]
     fn a_code_is_followed_or_typed() {
-        let pin = begun(201, br#"{"id":5,"code":"a b","expiresIn":1800,"authToken":null}"#).unwrap();
+        let pin = parse_pin(201, br#"{"id":5,"code":"a b","expiresIn":1800,"authToken":null}"#).unwrap();
         assert_eq!((pin.id, pin.lifetime_s), (5, 1800));
-        let followed = address(&device(), &pin, Form::Followed);
+        let followed = approval_url(&device(), &pin, PinFormat::Link);
         assert_eq!(
             followed,
             "https://app.plex.tv/auth#?clientID=id%201&code=a%20b&context%5Bdevice%5D%5Bproduct%5D=Greenroom"
         );
-        assert_eq!(address(&device(), &pin, Form::Typed), "https://plex.tv/link");
-        assert_eq!(begun(429, b"{}"), None);
+        assert_eq!(approval_url(&device(), &pin, PinFormat::ShortCode), "https://plex.tv/link");
+        assert_eq!(parse_pin(429, b"{}"), None);
         let endless = br#"{"id":5,"code":"a","expiresIn":18446744073709551615}"#;
-        assert_eq!(begun(201, endless).unwrap().lifetime_s, MAX_LIFETIME_S);
+        assert_eq!(parse_pin(201, endless).unwrap().lifetime_s, MAX_LIFETIME_S);
     }
 
     #[test]
     fn a_code_waits_then_gives_a_token_or_ends() {
         let waiting = br#"{"id":5,"code":"a","authToken":null}"#;
-        assert_eq!(looked(200, waiting), Look::Waiting);
+        assert_eq!(parse_status(200, waiting), LoginStatus::Pending);
         let linked = br#"{"id":5,"code":"a","authToken":"t"}"#;
-        assert_eq!(looked(200, linked), Look::Agreed(Secret::new("t")));
-        assert_eq!(looked(404, b"{}"), Look::Gone);
-        assert_eq!(looked(200, b"<html>"), Look::Odd(200));
-        assert_eq!(looked(500, linked), Look::Odd(500));
+        assert_eq!(parse_status(200, linked), LoginStatus::Approved(Secret::new("t")));
+        assert_eq!(parse_status(404, b"{}"), LoginStatus::Expired);
+        assert_eq!(parse_status(200, b"<html>"), LoginStatus::Unexpected(200));
+        assert_eq!(parse_status(500, linked), LoginStatus::Unexpected(500));
     }
 
     #[test]
@@ -264,12 +266,12 @@ mod tests {
               {"address":"1.1.1.1","port":443,"uri":"https://r","local":false,"relay":true},
               {"address":"9.9.9.9","port":32400,"uri":"https://p","local":false,"relay":false},
               {"address":"10.0.0.2","port":32400,"uri":"https://h","local":true,"relay":false}]}]"#;
-        let servers = servers_of(200, body).unwrap();
+        let servers = parse_servers(200, body).unwrap();
         assert_eq!(servers.iter().map(|server| server.name.as_str()).collect::<Vec<_>>(), ["mine", "theirs"]);
-        let reaches: Vec<Reach> = servers[0].addresses.iter().map(|address| address.reach).collect();
-        assert_eq!(reaches, [Reach::Home, Reach::Public, Reach::Relay]);
+        let reaches: Vec<AddressScope> = servers[0].addresses.iter().map(|address| address.scope).collect();
+        assert_eq!(reaches, [AddressScope::Home, AddressScope::Public, AddressScope::Relay]);
         assert_eq!(servers[0].identifier, "m1");
-        assert_eq!(servers_of(401, body), None);
+        assert_eq!(parse_servers(401, body), None);
         assert!(!format!("{servers:?}").contains("\"s\""));
     }
 }

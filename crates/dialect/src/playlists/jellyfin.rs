@@ -1,16 +1,16 @@
-//! Playlists of a Jellyfin. Items are named by their ids; several entries leave at once, and since 10.9 all of a
-//! playlist can be set.
+//! Playlists of a Jellyfin server. Items are addressed by their ids; several entries can be removed at once,
+//! and since 10.9 a whole playlist can be replaced.
 
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{Entry, Holder, Listed, Order, Page, escaped, text, whole_seconds};
-use crate::facts::Unfit;
+use super::{AccountContext, PlaylistEntry, PlaylistInfo, PlaylistPage, WriteRequest, escaped, text, whole_seconds};
+use crate::response_facts::UnusableResponse;
 
 /// Ticks of a millisecond.
 const TICKS_PER_MS: u64 = 10_000;
 
-pub(super) fn playlists_target(holder: &Holder, start: u64, size: u64) -> String {
+pub(super) fn playlists_target(holder: &AccountContext, start: u64, size: u64) -> String {
     format!(
         "/Items?{}includeItemTypes=Playlist&recursive=true&fields=ChildCount,CanDelete&enableUserData=false\
          &enableImages=false&sortBy=SortName,DateCreated&startIndex={start}&limit={size}",
@@ -22,7 +22,7 @@ pub(super) fn ownership_target(playlist: &str) -> String {
     format!("/Playlists/{}/Users", escaped(playlist))
 }
 
-pub(super) fn entries_target(holder: &Holder, playlist: &str, start: u64, size: u64) -> String {
+pub(super) fn entries_target(holder: &AccountContext, playlist: &str, start: u64, size: u64) -> String {
     format!(
         "/Playlists/{}/Items?{}fields=ProviderIds&enableUserData=false&enableImages=false&startIndex={start}&limit={size}",
         escaped(playlist),
@@ -30,19 +30,19 @@ pub(super) fn entries_target(holder: &Holder, playlist: &str, start: u64, size: 
     )
 }
 
-pub(super) fn seen_target(holder: &Holder, keys: &[String]) -> String {
+pub(super) fn visible_items_target(holder: &AccountContext, keys: &[String]) -> String {
     format!("/Items?{}ids={}&enableUserData=false&enableImages=false", user(holder), listed(keys))
 }
 
-fn user(holder: &Holder) -> String {
+fn user(holder: &AccountContext) -> String {
     if holder.user.is_empty() { String::new() } else { format!("userId={}&", escaped(&holder.user)) }
 }
 
-pub(super) fn playlists(body: &[u8]) -> Result<Page<Listed>, Unfit> {
+pub(super) fn playlists(body: &[u8]) -> Result<PlaylistPage<PlaylistInfo>, UnusableResponse> {
     page(body, |row| {
         let is_video = row["MediaType"].as_str() == Some("Video");
         (!is_video).then_some(())?;
-        Some(Listed {
+        Some(PlaylistInfo {
             id: text(&row["Id"])?,
             title: row["Name"].as_str()?.to_owned(),
             length: row["ChildCount"].as_u64(),
@@ -52,7 +52,7 @@ pub(super) fn playlists(body: &[u8]) -> Result<Page<Listed>, Unfit> {
     })
 }
 
-pub(super) fn entries(body: &[u8]) -> Result<Page<Entry>, Unfit> {
+pub(super) fn entries(body: &[u8]) -> Result<PlaylistPage<PlaylistEntry>, UnusableResponse> {
     page(body, |row| {
         let words = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
         let names = row["Artists"].as_array().into_iter().flatten().filter_map(Value::as_str);
@@ -62,7 +62,7 @@ pub(super) fn entries(body: &[u8]) -> Result<Page<Entry>, Unfit> {
         }
         let recording = ["MusicBrainzRecording", "MusicBrainzTrack"];
         let ids = recording.into_iter().filter_map(|name| row["ProviderIds"][name].as_str());
-        Some(Entry {
+        Some(PlaylistEntry {
             entry: text(&row["PlaylistItemId"]),
             key: text(&row["Id"])?,
             title: words("Name"),
@@ -74,53 +74,53 @@ pub(super) fn entries(body: &[u8]) -> Result<Page<Entry>, Unfit> {
     })
 }
 
-fn page<T>(body: &[u8], read: impl Fn(&Value) -> Option<T>) -> Result<Page<T>, Unfit> {
-    let said: Value = serde_json::from_slice(body).map_err(|_| Unfit::Malformed)?;
-    let rows = said["Items"].as_array().ok_or(Unfit::Malformed)?;
-    Ok(Page {
+fn page<T>(body: &[u8], read: impl Fn(&Value) -> Option<T>) -> Result<PlaylistPage<T>, UnusableResponse> {
+    let said: Value = serde_json::from_slice(body).map_err(|_| UnusableResponse::Malformed)?;
+    let rows = said["Items"].as_array().ok_or(UnusableResponse::Malformed)?;
+    Ok(PlaylistPage {
         rows: rows.iter().filter_map(read).collect(),
         sent: rows.len() as u64,
         total: said["TotalRecordCount"].as_u64(),
     })
 }
 
-pub(super) fn create(holder: &Holder, title: &str, keys: &[String]) -> Order {
-    // Others see it only if its owner shares it.
+pub(super) fn create(holder: &AccountContext, title: &str, keys: &[String]) -> WriteRequest {
+    // Playlists are private unless the owner shares them.
     let mut body = json!({"Name": title, "Ids": keys, "MediaType": "Audio", "IsPublic": false});
     if !holder.user.is_empty() {
         body["UserId"] = json!(holder.user);
     }
-    Order { method: Method::POST, target: "/Playlists".into(), body: body.to_string().into_bytes() }
+    WriteRequest { method: Method::POST, target: "/Playlists".into(), body: body.to_string().into_bytes() }
 }
 
-pub(super) fn created(body: &[u8]) -> Result<String, Unfit> {
-    let said: Value = serde_json::from_slice(body).map_err(|_| Unfit::Malformed)?;
-    text(&said["Id"]).ok_or(Unfit::Malformed)
+pub(super) fn created(body: &[u8]) -> Result<String, UnusableResponse> {
+    let said: Value = serde_json::from_slice(body).map_err(|_| UnusableResponse::Malformed)?;
+    text(&said["Id"]).ok_or(UnusableResponse::Malformed)
 }
 
-pub(super) fn add(holder: &Holder, playlist: &str, keys: &[String]) -> Order {
+pub(super) fn add(holder: &AccountContext, playlist: &str, keys: &[String]) -> WriteRequest {
     let target = format!("/Playlists/{}/Items?{}ids={}", escaped(playlist), user(holder), listed(keys));
-    Order::bare(Method::POST, target)
+    WriteRequest::without_body(Method::POST, target)
 }
 
-pub(super) fn remove(playlist: &str, entries: &[String]) -> Order {
+pub(super) fn remove(playlist: &str, entries: &[String]) -> WriteRequest {
     let target = format!("/Playlists/{}/Items?entryIds={}", escaped(playlist), listed(entries));
-    Order::bare(Method::DELETE, target)
+    WriteRequest::without_body(Method::DELETE, target)
 }
 
-pub(super) fn relocate(playlist: &str, entry: &str, index: usize) -> Order {
+pub(super) fn relocate(playlist: &str, entry: &str, index: usize) -> WriteRequest {
     let target = format!("/Playlists/{}/Items/{}/Move/{index}", escaped(playlist), escaped(entry));
-    Order::bare(Method::POST, target)
+    WriteRequest::without_body(Method::POST, target)
 }
 
-pub(super) fn set(playlist: &str, keys: &[String]) -> Order {
+pub(super) fn set(playlist: &str, keys: &[String]) -> WriteRequest {
     let target = format!("/Playlists/{}", escaped(playlist));
-    Order { method: Method::POST, target, body: json!({"Ids": keys}).to_string().into_bytes() }
+    WriteRequest { method: Method::POST, target, body: json!({"Ids": keys}).to_string().into_bytes() }
 }
 
-pub(super) fn rename(playlist: &str, title: &str) -> Order {
+pub(super) fn rename(playlist: &str, title: &str) -> WriteRequest {
     let target = format!("/Playlists/{}", escaped(playlist));
-    Order { method: Method::POST, target, body: json!({"Name": title}).to_string().into_bytes() }
+    WriteRequest { method: Method::POST, target, body: json!({"Name": title}).to_string().into_bytes() }
 }
 
 fn listed(ids: &[String]) -> String {

@@ -1,4 +1,4 @@
-//! Playlists of a server as we ourselves read and write them: which requests that takes, and what the answers say.
+//! Greenroom's own reads and writes of a server's playlists: requests, and parsers for their responses.
 //!
 //! Bodies are JSON (`Accept: application/json`). Tokens are never in a target.
 
@@ -9,107 +9,107 @@ use http::Method;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-use crate::ask::Kind;
-use crate::facts::Unfit;
+use crate::request::ServerKind;
+use crate::response_facts::UnusableResponse;
 
-/// Longest list of items in one target, in bytes: some servers and proxies refuse lines of 8 KiB, a few of 4.
+/// Longest item list in one target, in bytes: some servers and proxies reject lines of 8 KiB, a few of 4 KiB.
 pub const MAX_QUERY_BYTES: usize = 2000;
-/// Most items in one request.
+/// Max items in one request.
 pub const MAX_ITEMS: usize = 500;
 
-/// What stays as it is within a parameter.
+/// Characters left plain in a parameter.
 const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// On whose behalf playlists are read and written.
+/// Server and user that playlist requests refer to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Holder {
-    /// Plex: the server's own id, which addresses of items begin with.
+pub struct AccountContext {
+    /// Plex: the server's own id, with which item addresses begin.
     pub machine: String,
-    /// Jellyfin: the user.
+    /// Jellyfin: the user's id.
     pub user: String,
 }
 
-/// A request that changes something.
+/// A request that changes a playlist.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Order {
-    /// Its method.
+pub struct WriteRequest {
+    /// HTTP method.
     pub method: Method,
     /// Path and query.
     pub target: String,
-    /// A JSON body, or nothing.
+    /// A JSON body, or empty.
     pub body: Vec<u8>,
 }
 
 /// A playlist in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
+pub struct PlaylistInfo {
     /// Its id.
     pub id: String,
     /// Its title.
     pub title: String,
-    /// How many items it has, where the server says so.
+    /// Number of items, if stated.
     pub length: Option<u64>,
-    /// It is made of a query, and cannot be written.
+    /// A smart playlist: the result of a query, which cannot be written.
     pub is_smart: bool,
-    /// Whether the user who is named may delete it, where the server says so.
+    /// Whether the requesting user may delete it, if stated.
     pub may_delete: Option<bool>,
 }
 
 /// An item in a playlist.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Entry {
-    /// The id of its place in the list; smart playlists have none.
+pub struct PlaylistEntry {
+    /// The entry's id in the list; smart playlists have none.
     pub entry: Option<String>,
-    /// The item.
+    /// Key of the item.
     pub key: String,
     /// Its title.
     pub title: String,
-    /// Who is credited, one by one as far as the server says.
+    /// Credited artists, one by one as far as the server separates them.
     pub artists: Vec<String>,
     /// Its album.
     pub album: String,
-    /// Length in seconds.
+    /// Duration in seconds.
     pub duration_s: Option<u32>,
-    /// Names by which others know it.
+    /// External ids.
     pub ids: Vec<String>,
 }
 
 /// A page of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page<T> {
-    /// What is on it.
+pub struct PlaylistPage<T> {
+    /// The valid rows.
     pub rows: Vec<T>,
-    /// How many rows were sent, also those that cannot be understood.
+    /// Number of rows received, including invalid ones.
     pub sent: u64,
-    /// How many there are in all, where the server says so.
+    /// Number of rows of the whole list, if stated.
     pub total: Option<u64>,
 }
 
-/// How many items of a write the server says it took.
+/// How many items of a write the server accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Taken {
-    /// So many were asked for.
+pub struct AcceptedCount {
+    /// Items in the request.
     pub requested: u64,
-    /// So many were added.
+    /// Items added.
     pub added: u64,
 }
 
-impl Kind {
-    /// Where the server says by which id its items are addressed; only Plex's items are.
-    pub fn machine_target(self) -> Option<&'static str> {
+impl ServerKind {
+    /// Target of the server's own id, which Plex's item addresses need; `None` for Jellyfin.
+    pub fn machine_id_target(self) -> Option<&'static str> {
         match self {
             Self::Plex => Some("/identity"),
             Self::Jellyfin => None,
         }
     }
 
-    /// That id.
-    pub fn machine(self, body: &[u8]) -> Option<String> {
+    /// Parses that id.
+    pub fn machine_id(self, body: &[u8]) -> Option<String> {
         let said: Value = serde_json::from_slice(body).ok()?;
         said["MediaContainer"]["machineIdentifier"].as_str().map(str::to_owned)
     }
 
-    /// Where the server says whose token this is; only Jellyfin's requests name a user.
+    /// Target of the token's user, which Jellyfin's requests need; `None` for Plex.
     pub fn user_target(self) -> Option<&'static str> {
         match self {
             Self::Plex => None,
@@ -117,50 +117,49 @@ impl Kind {
         }
     }
 
-    /// The user of this name, out of all users, which only an administrator may list.
+    /// Target of the list of all users, readable by administrators only.
     pub fn users_target(self) -> &'static str {
         "/Users"
     }
 
-    /// Whether the user of this name is an administrator, who may change everybody's playlists.
+    /// Whether the user with this name is an administrator, who may change all playlists.
     pub fn is_admin_named(self, name: &str, body: &[u8]) -> bool {
         let said: Value = serde_json::from_slice(body).unwrap_or_default();
-        let is_meant =
-            |user: &&Value| user["Name"].as_str().is_some_and(|held| held.eq_ignore_ascii_case(name));
+        let is_meant = |user: &&Value| user["Name"].as_str().is_some_and(|held| held.eq_ignore_ascii_case(name));
         let user = said.as_array().and_then(|users| users.iter().find(is_meant));
-        // Who is not said to be none may be one.
+        // A user without that field may be an administrator.
         user.is_some_and(|user| user["Policy"]["IsAdministrator"].as_bool() != Some(false))
     }
 
-    /// The id of the user of this name.
+    /// Id of the user with this name.
     pub fn user_named(self, name: &str, body: &[u8]) -> Option<String> {
         let said: Value = serde_json::from_slice(body).ok()?;
-        let is_meant =
-            |user: &&Value| user["Name"].as_str().is_some_and(|held| held.eq_ignore_ascii_case(name));
+        let is_meant = |user: &&Value| user["Name"].as_str().is_some_and(|held| held.eq_ignore_ascii_case(name));
         let id = said.as_array()?.iter().find(is_meant)?["Id"].as_str()?;
         Some(id.replace('-', "").to_ascii_lowercase())
     }
 
-    /// A page of the playlists of music.
-    pub fn playlists_target(self, holder: &Holder, start: u64, size: u64) -> String {
+    /// Target of a page of the music playlists.
+    pub fn playlists_target(self, holder: &AccountContext, start: u64, size: u64) -> String {
         match self {
             Self::Plex => plex::playlists_target(start, size),
             Self::Jellyfin => jellyfin::playlists_target(holder, start, size),
         }
     }
 
-    /// The playlists on a page.
+    /// Parses a page of playlists.
     ///
     /// # Errors
     /// If the body is not such a page.
-    pub fn playlists(self, body: &[u8]) -> Result<Page<Listed>, Unfit> {
+    pub fn playlists(self, body: &[u8]) -> Result<PlaylistPage<PlaylistInfo>, UnusableResponse> {
         match self {
             Self::Plex => plex::playlists(body),
             Self::Jellyfin => jellyfin::playlists(body),
         }
     }
 
-    /// Where a server that lists others' playlists too says whether one may be written (200) or not (403).
+    /// Target that tells whether a playlist may be written (200) or not (403), on servers that list other
+    /// users' playlists too.
     pub fn ownership_target(self, playlist: &str) -> Option<String> {
         match self {
             Self::Plex => None,
@@ -168,43 +167,43 @@ impl Kind {
         }
     }
 
-    /// A page of what is in a playlist.
-    pub fn entries_target(self, holder: &Holder, playlist: &str, start: u64, size: u64) -> String {
+    /// Target of a page of a playlist's entries.
+    pub fn entries_target(self, holder: &AccountContext, playlist: &str, start: u64, size: u64) -> String {
         match self {
             Self::Plex => plex::entries_target(playlist, start, size),
             Self::Jellyfin => jellyfin::entries_target(holder, playlist, start, size),
         }
     }
 
-    /// What is on that page.
+    /// Parses a page of entries.
     ///
     /// # Errors
     /// If the body is not such a page.
-    pub fn entries(self, body: &[u8]) -> Result<Page<Entry>, Unfit> {
+    pub fn entries(self, body: &[u8]) -> Result<PlaylistPage<PlaylistEntry>, UnusableResponse> {
         match self {
             Self::Plex => plex::entries(body),
             Self::Jellyfin => jellyfin::entries(body),
         }
     }
 
-    /// Which of these items there are for whoever asks.
-    pub fn seen_target(self, holder: &Holder, keys: &[String]) -> String {
+    /// Target that lists which of these items the token can see.
+    pub fn visible_items_target(self, holder: &AccountContext, keys: &[String]) -> String {
         match self {
-            Self::Plex => plex::seen_target(keys),
-            Self::Jellyfin => jellyfin::seen_target(holder, keys),
+            Self::Plex => plex::visible_items_target(keys),
+            Self::Jellyfin => jellyfin::visible_items_target(holder, keys),
         }
     }
 
-    /// Their keys.
+    /// Parses the keys of the visible items.
     ///
     /// # Errors
     /// If the body is not such a list.
-    pub fn seen(self, body: &[u8]) -> Result<Vec<String>, Unfit> {
+    pub fn visible_items(self, body: &[u8]) -> Result<Vec<String>, UnusableResponse> {
         Ok(self.entries(body)?.rows.into_iter().map(|entry| entry.key).collect())
     }
 
     /// How many of the first of these items fit into one request that adds them: at least one.
-    pub fn fitting(self, keys: &[String], max_bytes: usize, max_items: usize) -> usize {
+    pub fn max_add_batch(self, keys: &[String], max_bytes: usize, max_items: usize) -> usize {
         let separator = match self {
             Self::Plex => 3,
             Self::Jellyfin => 1,
@@ -217,76 +216,76 @@ impl Kind {
         keys.iter().take(max_items).take_while(fits).count().max(1).min(keys.len())
     }
 
-    /// How many of the first of these items fit into the request that makes a playlist.
-    pub fn fitting_at_first(self, keys: &[String], max_bytes: usize, max_items: usize) -> usize {
+    /// How many of the first of these items fit into the request that creates a playlist.
+    pub fn max_create_batch(self, keys: &[String], max_bytes: usize, max_items: usize) -> usize {
         match self {
-            Self::Plex => self.fitting(keys, max_bytes, max_items),
-            // They are in the body.
+            Self::Plex => self.max_add_batch(keys, max_bytes, max_items),
+            // The ids are in the body.
             Self::Jellyfin => keys.len().min(max_items),
         }
     }
 
-    /// Makes a playlist with these items.
-    pub fn create_playlist(self, holder: &Holder, title: &str, keys: &[String]) -> Order {
+    /// Creates a playlist with these items.
+    pub fn create_playlist(self, holder: &AccountContext, title: &str, keys: &[String]) -> WriteRequest {
         match self {
             Self::Plex => plex::create(holder, title, keys),
             Self::Jellyfin => jellyfin::create(holder, title, keys),
         }
     }
 
-    /// The id of the playlist that was made.
+    /// Parses the id of the created playlist.
     ///
     /// # Errors
-    /// If the body does not say it.
-    pub fn created_playlist(self, body: &[u8]) -> Result<String, Unfit> {
+    /// If the body has no id.
+    pub fn created_playlist(self, body: &[u8]) -> Result<String, UnusableResponse> {
         match self {
             Self::Plex => plex::created(body),
             Self::Jellyfin => jellyfin::created(body),
         }
     }
 
-    /// Adds these items at the end of a playlist.
-    pub fn add_to_playlist(self, holder: &Holder, playlist: &str, keys: &[String]) -> Order {
+    /// Appends these items to a playlist.
+    pub fn add_to_playlist(self, holder: &AccountContext, playlist: &str, keys: &[String]) -> WriteRequest {
         match self {
             Self::Plex => plex::add(holder, playlist, keys),
             Self::Jellyfin => jellyfin::add(holder, playlist, keys),
         }
     }
 
-    /// How many were taken, where the server says so.
-    pub fn taken(self, body: &[u8]) -> Option<Taken> {
+    /// Parses the number of accepted items, if stated.
+    pub fn accepted_count(self, body: &[u8]) -> Option<AcceptedCount> {
         match self {
-            Self::Plex => plex::taken(body),
+            Self::Plex => plex::accepted_count(body),
             Self::Jellyfin => None,
         }
     }
 
-    /// How many of the first of these entries one request takes out.
-    pub fn fitting_out(self, entries: &[String], max_bytes: usize, max_items: usize) -> usize {
+    /// How many of the first of these entries one request can remove.
+    pub fn max_remove_batch(self, entries: &[String], max_bytes: usize, max_items: usize) -> usize {
         match self {
             Self::Plex => entries.len().min(1),
-            Self::Jellyfin => self.fitting(entries, max_bytes, max_items),
+            Self::Jellyfin => self.max_add_batch(entries, max_bytes, max_items),
         }
     }
 
-    /// Takes these entries out of a playlist: as many as [`Kind::fitting_out`] allows.
-    pub fn remove_from_playlist(self, playlist: &str, entries: &[String]) -> Order {
+    /// Removes these entries from a playlist: at most [`ServerKind::max_remove_batch`].
+    pub fn remove_from_playlist(self, playlist: &str, entries: &[String]) -> WriteRequest {
         match self {
             Self::Plex => plex::remove(playlist, entries),
             Self::Jellyfin => jellyfin::remove(playlist, entries),
         }
     }
 
-    /// Moves an entry behind another (`None`: to the top). `index` is where it is then, counted from 0.
-    pub fn move_in_playlist(self, playlist: &str, entry: &str, after: Option<&str>, index: usize) -> Order {
+    /// Moves an entry behind another (`None`: to the top). `index` is its new position, counted from 0.
+    pub fn move_in_playlist(self, playlist: &str, entry: &str, after: Option<&str>, index: usize) -> WriteRequest {
         match self {
             Self::Plex => plex::relocate(playlist, entry, after),
             Self::Jellyfin => jellyfin::relocate(playlist, entry, index),
         }
     }
 
-    /// Makes a playlist hold these items and no others, in one request, where the server can.
-    pub fn set_playlist(self, playlist: &str, keys: &[String]) -> Option<Order> {
+    /// Replaces the contents of a playlist in one request, if the server supports it.
+    pub fn set_playlist(self, playlist: &str, keys: &[String]) -> Option<WriteRequest> {
         match self {
             Self::Plex => None,
             Self::Jellyfin => Some(jellyfin::set(playlist, keys)),
@@ -294,7 +293,7 @@ impl Kind {
     }
 
     /// Renames a playlist.
-    pub fn rename_playlist(self, playlist: &str, title: &str) -> Order {
+    pub fn rename_playlist(self, playlist: &str, title: &str) -> WriteRequest {
         match self {
             Self::Plex => plex::rename(playlist, title),
             Self::Jellyfin => jellyfin::rename(playlist, title),
@@ -302,13 +301,13 @@ impl Kind {
     }
 }
 
-impl Order {
-    fn bare(method: Method, target: String) -> Self {
+impl WriteRequest {
+    fn without_body(method: Method, target: String) -> Self {
         Self { method, target, body: Vec::new() }
     }
 }
 
-/// As it may stand within a parameter or a part of a path.
+/// Percent-encodes a text for a parameter or a path segment.
 fn escaped(text: &str) -> String {
     utf8_percent_encode(text, KEPT).to_string()
 }

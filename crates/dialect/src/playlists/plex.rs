@@ -1,10 +1,14 @@
-//! Playlists of a Plex. Items are named by an address (`server://…/library/metadata/1,2`); entries leave one by one.
+//! Playlists of a Plex server. Items are addressed by a URI (`server://…/library/metadata/1,2`); entries are
+//! removed one by one.
 
 use http::Method;
 use serde_json::Value;
 
-use super::{Entry, Holder, Listed, Order, Page, Taken, escaped, text, whole_seconds};
-use crate::facts::Unfit;
+use super::{
+    AcceptedCount, AccountContext, PlaylistEntry, PlaylistInfo, PlaylistPage, WriteRequest, escaped, text,
+    whole_seconds,
+};
+use crate::response_facts::UnusableResponse;
 
 pub(super) fn playlists_target(start: u64, size: u64) -> String {
     format!("/playlists?playlistType=audio&{}", window(start, size))
@@ -14,7 +18,7 @@ pub(super) fn entries_target(playlist: &str, start: u64, size: u64) -> String {
     format!("/playlists/{}/items?includeGuids=1&{}", escaped(playlist), window(start, size))
 }
 
-pub(super) fn seen_target(keys: &[String]) -> String {
+pub(super) fn visible_items_target(keys: &[String]) -> String {
     format!("/library/metadata/{}?excludeElements=Media,Genre,Mood,Similar,Style", keys.join(","))
 }
 
@@ -22,9 +26,9 @@ fn window(start: u64, size: u64) -> String {
     format!("X-Plex-Container-Start={start}&X-Plex-Container-Size={size}")
 }
 
-pub(super) fn playlists(body: &[u8]) -> Result<Page<Listed>, Unfit> {
+pub(super) fn playlists(body: &[u8]) -> Result<PlaylistPage<PlaylistInfo>, UnusableResponse> {
     page(body, |row| {
-        Some(Listed {
+        Some(PlaylistInfo {
             id: text(&row["ratingKey"])?,
             title: row["title"].as_str()?.to_owned(),
             length: row["leafCount"].as_u64(),
@@ -34,15 +38,15 @@ pub(super) fn playlists(body: &[u8]) -> Result<Page<Listed>, Unfit> {
     })
 }
 
-pub(super) fn entries(body: &[u8]) -> Result<Page<Entry>, Unfit> {
+pub(super) fn entries(body: &[u8]) -> Result<PlaylistPage<PlaylistEntry>, UnusableResponse> {
     page(body, |row| {
         let words = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
-        // The credit of the track itself, where it differs from the album's artist.
+        // The track's own credit, if it differs from the album's artist.
         let credit = Some(words("originalTitle")).filter(|credit| !credit.is_empty());
         let artist = credit.unwrap_or_else(|| words("grandparentTitle"));
         let named = |guid: &Value| guid["id"].as_str().map(str::to_owned);
         let guids = row["Guid"].as_array().into_iter().flatten().filter_map(named);
-        Some(Entry {
+        Some(PlaylistEntry {
             entry: text(&row["playlistItemID"]),
             key: text(&row["ratingKey"])?,
             title: words("title"),
@@ -54,60 +58,60 @@ pub(super) fn entries(body: &[u8]) -> Result<Page<Entry>, Unfit> {
     })
 }
 
-fn page<T>(body: &[u8], read: impl Fn(&Value) -> Option<T>) -> Result<Page<T>, Unfit> {
-    let said: Value = serde_json::from_slice(body).map_err(|_| Unfit::Malformed)?;
-    let container = said["MediaContainer"].as_object().ok_or(Unfit::Malformed)?;
-    // Without rows the key is left out, and the size says so.
+fn page<T>(body: &[u8], read: impl Fn(&Value) -> Option<T>) -> Result<PlaylistPage<T>, UnusableResponse> {
+    let said: Value = serde_json::from_slice(body).map_err(|_| UnusableResponse::Malformed)?;
+    let container = said["MediaContainer"].as_object().ok_or(UnusableResponse::Malformed)?;
+    // An empty list has no such field, only a size.
     let rows = match container.get("Metadata") {
         Some(Value::Array(rows)) => rows.as_slice(),
         None if container.get("size").and_then(Value::as_u64) == Some(0) => &[],
-        Some(_) | None => return Err(Unfit::Malformed),
+        Some(_) | None => return Err(UnusableResponse::Malformed),
     };
-    Ok(Page {
+    Ok(PlaylistPage {
         rows: rows.iter().filter_map(read).collect(),
         sent: rows.len() as u64,
         total: container.get("totalSize").and_then(Value::as_u64),
     })
 }
 
-pub(super) fn create(holder: &Holder, title: &str, keys: &[String]) -> Order {
+pub(super) fn create(holder: &AccountContext, title: &str, keys: &[String]) -> WriteRequest {
     let uri = escaped(&address(holder, keys));
     let target = format!("/playlists?type=audio&title={}&smart=0&uri={uri}", escaped(title));
-    Order::bare(Method::POST, target)
+    WriteRequest::without_body(Method::POST, target)
 }
 
-pub(super) fn created(body: &[u8]) -> Result<String, Unfit> {
-    let said: Value = serde_json::from_slice(body).map_err(|_| Unfit::Malformed)?;
-    text(&said["MediaContainer"]["Metadata"][0]["ratingKey"]).ok_or(Unfit::Malformed)
+pub(super) fn created(body: &[u8]) -> Result<String, UnusableResponse> {
+    let said: Value = serde_json::from_slice(body).map_err(|_| UnusableResponse::Malformed)?;
+    text(&said["MediaContainer"]["Metadata"][0]["ratingKey"]).ok_or(UnusableResponse::Malformed)
 }
 
-pub(super) fn add(holder: &Holder, playlist: &str, keys: &[String]) -> Order {
+pub(super) fn add(holder: &AccountContext, playlist: &str, keys: &[String]) -> WriteRequest {
     let uri = escaped(&address(holder, keys));
-    Order::bare(Method::PUT, format!("/playlists/{}/items?uri={uri}", escaped(playlist)))
+    WriteRequest::without_body(Method::PUT, format!("/playlists/{}/items?uri={uri}", escaped(playlist)))
 }
 
-pub(super) fn taken(body: &[u8]) -> Option<Taken> {
+pub(super) fn accepted_count(body: &[u8]) -> Option<AcceptedCount> {
     let said: Value = serde_json::from_slice(body).ok()?;
     let count = |name: &str| said["MediaContainer"][name].as_u64();
-    Some(Taken { requested: count("leafCountRequested")?, added: count("leafCountAdded")? })
+    Some(AcceptedCount { requested: count("leafCountRequested")?, added: count("leafCountAdded")? })
 }
 
-pub(super) fn remove(playlist: &str, entries: &[String]) -> Order {
+pub(super) fn remove(playlist: &str, entries: &[String]) -> WriteRequest {
     let entry = entries.first().map(String::as_str).unwrap_or_default();
-    Order::bare(Method::DELETE, format!("/playlists/{}/items/{}", escaped(playlist), escaped(entry)))
+    WriteRequest::without_body(Method::DELETE, format!("/playlists/{}/items/{}", escaped(playlist), escaped(entry)))
 }
 
-pub(super) fn relocate(playlist: &str, entry: &str, after: Option<&str>) -> Order {
+pub(super) fn relocate(playlist: &str, entry: &str, after: Option<&str>) -> WriteRequest {
     let after = after.map(|after| format!("?after={}", escaped(after))).unwrap_or_default();
     let target = format!("/playlists/{}/items/{}/move{after}", escaped(playlist), escaped(entry));
-    Order::bare(Method::PUT, target)
+    WriteRequest::without_body(Method::PUT, target)
 }
 
-pub(super) fn rename(playlist: &str, title: &str) -> Order {
-    Order::bare(Method::PUT, format!("/playlists/{}?title={}", escaped(playlist), escaped(title)))
+pub(super) fn rename(playlist: &str, title: &str) -> WriteRequest {
+    WriteRequest::without_body(Method::PUT, format!("/playlists/{}?title={}", escaped(playlist), escaped(title)))
 }
 
-fn address(holder: &Holder, keys: &[String]) -> String {
+fn address(holder: &AccountContext, keys: &[String]) -> String {
     let machine = &holder.machine;
     format!("server://{machine}/com.plexapp.plugins.library/library/metadata/{}", keys.join(","))
 }

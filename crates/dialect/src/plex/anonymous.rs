@@ -1,17 +1,17 @@
-//! What passes without a token: who the server is, and the web client's own files.
+//! Requests allowed without a token: the server's identity, and the web client's own files.
 
 use http::Method;
 
-use crate::open::Open;
+use crate::anonymous_access::AnonymousAccess;
 
-/// What a request without a token may do, by the segments of its path.
-pub(super) fn open(method: &Method, parts: &[&str]) -> Open {
+/// Access of a request without a token, by the segments of its path.
+pub(super) fn anonymous_access(method: &Method, parts: &[&str]) -> AnonymousAccess {
     if method != Method::GET && method != Method::HEAD {
-        return Open::No;
+        return AnonymousAccess::Denied;
     }
     match parts {
-        ["identity"] => Open::Keep,
-        ["web", ..] => Open::Pass,
-        _ => Open::No,
+        ["identity"] => AnonymousAccess::Cacheable,
+        ["web", ..] => AnonymousAccess::PassThrough,
+        _ => AnonymousAccess::Denied,
     }
 }

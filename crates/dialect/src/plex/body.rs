@@ -1,34 +1,31 @@
-//! Whether the body of a 200 answer is what its class promises, and what it says.
+//! Checks that the body of a 200 response matches its class, and reads its facts.
 
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 
 use crate::class::Class;
-use crate::facts::{Facts, Unfit};
-use crate::picture;
+use crate::classification::{Read, Representation};
+use crate::image_integrity;
 use crate::plex::{body_json, body_xml};
-use crate::verdict::{Read, Representation};
+use crate::response_facts::{ResponseFacts, UnusableResponse};
 
-pub(super) fn inspect(read: &Read, headers: &HeaderMap, body: &Bytes) -> Result<Facts, Unfit> {
+pub(super) fn inspect(read: &Read, headers: &HeaderMap, body: &Bytes) -> Result<ResponseFacts, UnusableResponse> {
     let media = media_type(headers);
-    let roots: &[&str] = if read.class == Class::Statistics {
-        &["MediaContainer", "ButlerTasks"]
-    } else {
-        &["MediaContainer"]
-    };
+    let roots: &[&str] =
+        if read.class == Class::Statistics { &["MediaContainer", "ButlerTasks"] } else { &["MediaContainer"] };
     match read.representation {
         Representation::Opaque => opaque(read.class, media.as_deref(), body),
         Representation::Xml => {
             if !media.is_none_or(|media| is_xml(&media)) {
-                return Err(Unfit::ContentType);
+                return Err(UnusableResponse::ContentType);
             }
-            let text = std::str::from_utf8(body).map_err(|_| Unfit::Malformed)?;
+            let text = std::str::from_utf8(body).map_err(|_| UnusableResponse::Malformed)?;
             Ok(body_xml::read(text, roots)?.facts(read))
         }
         Representation::Json | Representation::JsonCamel => {
             if !media.is_none_or(|media| is_json(&media)) {
-                return Err(Unfit::ContentType);
+                return Err(UnusableResponse::ContentType);
             }
             Ok(body_json::read(body, roots)?.facts(read))
         }
@@ -49,25 +46,25 @@ fn is_json(media: &str) -> bool {
     matches!(media, "application/json" | "text/json")
 }
 
-fn opaque(class: Class, media: Option<&str>, body: &[u8]) -> Result<Facts, Unfit> {
+fn opaque(class: Class, media: Option<&str>, body: &[u8]) -> Result<ResponseFacts, UnusableResponse> {
     let fits = match (class, media) {
         (_, Some("text/html" | "application/xhtml+xml")) => false,
         (Class::Images, Some(media)) => media.starts_with("image/"),
         _ => true,
     };
     if !fits {
-        return Err(Unfit::ContentType);
+        return Err(UnusableResponse::ContentType);
     }
     let is_image = class == Class::Images || media.is_some_and(|media| media.starts_with("image/"));
     let is_plausible = if class == Class::Images { is_picture(body) } else { !body.is_empty() };
-    if is_plausible && !(is_image && picture::is_broken_off(body)) {
-        Ok(Facts::default())
+    if is_plausible && !(is_image && image_integrity::is_broken_off(body)) {
+        Ok(ResponseFacts::default())
     } else {
-        Err(Unfit::Malformed)
+        Err(UnusableResponse::Malformed)
     }
 }
 
-/// Whether the first bytes are those of a picture.
+/// Whether the first bytes are those of an image.
 fn is_picture(body: &[u8]) -> bool {
     let text = body.trim_ascii_start();
     body.starts_with(b"\xff\xd8\xff")

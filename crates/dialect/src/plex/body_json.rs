@@ -1,34 +1,35 @@
-//! Reads a JSON answer once, to its end, without building it: well-formed, complete, one root of the right name.
+//! Streaming parser for JSON responses: requires a complete, well-formed document with one expected root;
+//! builds no tree.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::facts::Unfit;
-use crate::plex::rows::{Field, Row, Rows};
+use crate::plex::rows::{PlexRow, PlexRows, RowField};
+use crate::response_facts::UnusableResponse;
 
-/// Gathers the rows of `body`, whose one root member must be one of `roots`.
-pub(super) fn read(body: &[u8], roots: &[&str]) -> Result<Rows, Unfit> {
-    let mut gathering = Gathering::default();
+/// Collects the rows of `body`, whose only root member must be one of `roots`.
+pub(super) fn read(body: &[u8], roots: &[&str]) -> Result<PlexRows, UnusableResponse> {
+    let mut gathering = RowCollector::default();
     let mut reader = serde_json::Deserializer::from_slice(body);
     let root = Root { gathering: &mut gathering, roots };
     let read = root.deserialize(&mut reader).and_then(|()| reader.end());
     if gathering.starting {
-        return Err(Unfit::Starting);
+        return Err(UnusableResponse::Starting);
     }
-    read.map(|()| gathering.rows).map_err(|_| Unfit::Malformed)
+    read.map(|()| gathering.rows).map_err(|_| UnusableResponse::Malformed)
 }
 
 #[derive(Default)]
-struct Gathering {
-    rows: Rows,
+struct RowCollector {
+    rows: PlexRows,
     starting: bool,
 }
 
 /// The outermost object.
 struct Root<'g> {
-    gathering: &'g mut Gathering,
+    gathering: &'g mut RowCollector,
     roots: &'g [&'g str],
 }
 
@@ -62,7 +63,7 @@ impl<'de> Visitor<'de> for Root<'_> {
 
 /// The container itself, which must be an object.
 struct Container<'g> {
-    gathering: &'g mut Gathering,
+    gathering: &'g mut RowCollector,
 }
 
 impl<'de> DeserializeSeed<'de> for Container<'_> {
@@ -74,9 +75,9 @@ impl<'de> DeserializeSeed<'de> for Container<'_> {
     }
 }
 
-/// Any value below. Scalars are handed back only where they are wanted.
+/// Any value below. Scalars are passed on only where they are needed.
 struct Node<'g> {
-    gathering: &'g mut Gathering,
+    gathering: &'g mut RowCollector,
     keep: bool,
     is_root: bool,
 }
@@ -121,38 +122,35 @@ impl<'de> Visitor<'de> for Node<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        while seq
-            .next_element_seed(Node { gathering: self.gathering, keep: false, is_root: false })?
-            .is_some()
-        {}
+        while seq.next_element_seed(Node { gathering: self.gathering, keep: false, is_root: false })?.is_some() {}
         Ok(None)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut row = Row::default();
+        let mut row = PlexRow::default();
         while let Some(field) = map.next_key_seed(Name)? {
             let field = field.filter(|field| self.is_root || !field.is_of_the_container());
             let node = Node { gathering: self.gathering, keep: field.is_some(), is_root: false };
             let value = map.next_value_seed(node)?;
             if let (Some(field), Some(value)) = (field, value) {
-                row.note(field, Cow::Owned(value));
+                row.set(field, Cow::Owned(value));
             }
         }
         if self.is_root {
             self.gathering.starting |= row.is_starting();
-            self.gathering.rows.take_container(&row);
+            self.gathering.rows.set_container(&row);
         } else {
-            self.gathering.rows.take(&row);
+            self.gathering.rows.add(&row);
         }
         Ok(None)
     }
 }
 
-/// A member's name: only whether it is a field that matters.
+/// A member's name, reduced to the relevant fields.
 struct Name;
 
 impl<'de> DeserializeSeed<'de> for Name {
-    type Value = Option<Field>;
+    type Value = Option<RowField>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_str(self)
@@ -160,13 +158,13 @@ impl<'de> DeserializeSeed<'de> for Name {
 }
 
 impl Visitor<'_> for Name {
-    type Value = Option<Field>;
+    type Value = Option<RowField>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a name")
     }
 
     fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(Field::named(name))
+        Ok(RowField::parse(name))
     }
 }

@@ -1,5 +1,5 @@
-//! What a request is. Writes are told first (some are GETs, and no header may disguise one), then what never ends,
-//! then the allow-list of reads.
+//! Classifies requests. Writes come first (some are GETs, and no header may disguise one), then endless
+//! streams, then the allow-list of reads.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -7,79 +7,79 @@ use std::sync::Arc;
 use http::header::{ACCEPT, CONTENT_LENGTH, RANGE, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, Method};
 
-use crate::ask::Ask;
-use crate::path::Path;
+use crate::classification::{Classification, Read, RejectionReason, StreamReason};
+use crate::path::RequestPath;
 use crate::plex::credential;
-use crate::plex::route::{self, Route};
+use crate::plex::route::{self, PlexRoute};
 use crate::plex::{read, write};
 use crate::redact;
-use crate::verdict::{Read, Refusal, StreamReason, Verdict};
+use crate::request::RequestView;
 
-pub(super) fn classify(ask: &Ask<'_>) -> Verdict {
-    let path = match Path::split(ask.target) {
+pub(super) fn classify(ask: &RequestView<'_>) -> Classification {
+    let path = match RequestPath::split(ask.target) {
         Ok(path) => path,
-        Err(refusal) => return Verdict::Refuse(refusal),
+        Err(refusal) => return Classification::Refuse(refusal),
     };
-    let verdict = judge(ask, &path);
-    path.temper(verdict)
+    let verdict = classify_path(ask, &path);
+    path.restrict(verdict)
 }
 
-fn judge(ask: &Ask<'_>, path: &Path<'_>) -> Verdict {
+fn classify_path(ask: &RequestView<'_>, path: &RequestPath<'_>) -> Classification {
     let low: Vec<Cow<'_, str>> = path.segments.iter().map(|part| lower(part)).collect();
     let low: Vec<&str> = low.iter().map(AsRef::as_ref).collect();
     let who = credential::token(path.query, ask.headers);
     if is_setup(ask.method, &low, who.token.is_none()) {
-        return Verdict::Refuse(Refusal::Setup);
+        return Classification::Refuse(RejectionReason::Setup);
     }
     if *ask.method == Method::OPTIONS {
-        return Verdict::Stream(StreamReason::Moment);
+        return Classification::Stream(StreamReason::Moment);
     }
     if *ask.method == Method::TRACE || *ask.method == Method::CONNECT {
-        return Verdict::Stream(StreamReason::Odd);
+        return Classification::Stream(StreamReason::Odd);
     }
-    if let Some(write) = write::of(ask, &low, path.query) {
-        return Verdict::Write(Box::new(write));
+    if let Some(write) = write::find(ask, &low, path.query) {
+        return Classification::Write(Box::new(write));
     }
-    if let Some(reason) = endless(ask) {
-        return Verdict::Stream(reason);
+    if let Some(reason) = stream_reason(ask) {
+        return Classification::Stream(reason);
     }
     if who.ambiguous {
-        return Verdict::Stream(StreamReason::Odd);
+        return Classification::Stream(StreamReason::Odd);
     }
-    match reading(ask, path) {
-        Ok(read) if who.token.as_ref().is_some_and(|token| redact::shows_token(&read.key, token)) => {
-            Verdict::Stream(StreamReason::Odd)
+    match classify_read(ask, path) {
+        Ok(read) if who.token.as_ref().is_some_and(|token| redact::contains_token(&read.key, token)) => {
+            Classification::Stream(StreamReason::Odd)
         }
-        Ok(read) => Verdict::Read(Arc::new(read)),
-        Err(reason) => Verdict::Stream(reason),
+        Ok(read) => Classification::Read(Arc::new(read)),
+        Err(reason) => Classification::Stream(reason),
     }
 }
 
-fn reading(ask: &Ask<'_>, path: &Path<'_>) -> Result<Read, StreamReason> {
+fn classify_read(ask: &RequestView<'_>, path: &RequestPath<'_>) -> Result<Read, StreamReason> {
     let parts = path.parts();
-    let route = route::of(&parts).ok_or(StreamReason::Unknown)?;
-    if let Route::Pass(reason) = route {
+    let route = route::find(&parts).ok_or(StreamReason::Unknown)?;
+    if let PlexRoute::Pass(reason) = route {
         let asks_only = reason == StreamReason::Socket && *ask.method != Method::GET;
         return Err(if asks_only { StreamReason::Moment } else { reason });
     }
     if has_body(ask.headers) {
         return Err(StreamReason::Odd);
     }
-    let pictures = matches!(route, Route::Image(_) | Route::Scaled);
+    let pictures = matches!(route, PlexRoute::Image(_) | PlexRoute::Scaled);
     if ask.headers.contains_key(RANGE) && !pictures {
         return Err(StreamReason::Media);
     }
     match route {
-        Route::Read(plan) => read::text(&parts, plan, path.query, ask.headers),
-        Route::Image(picture) => read::picture(&parts, picture, path.query),
-        Route::Scaled => read::scaled(&parts, path.query),
-        Route::Asset => read::asset(&parts, path.query),
-        Route::Pass(reason) => Err(reason),
+        PlexRoute::Read(plan) => read::text(&parts, plan, path.query, ask.headers),
+        PlexRoute::Image(picture) => read::picture(&parts, picture, path.query),
+        PlexRoute::Scaled => read::scaled(&parts, path.query),
+        PlexRoute::Asset => read::asset(&parts, path.query),
+        PlexRoute::Pass(reason) => Err(reason),
     }
 }
 
-/// Claiming, and changing settings without a token: the server trusts whoever is near it, and behind the gateway
-/// everybody is.
+/// Claiming, and changing settings without a token: the server trusts its own network, and behind the gateway
+/// all clients look local.
 fn is_setup(method: &Method, low: &[&str], anonymous: bool) -> bool {
     let changes = !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
     match low {
@@ -89,8 +89,8 @@ fn is_setup(method: &Method, low: &[&str], anonymous: bool) -> bool {
     }
 }
 
-/// What a header makes endless. Only a GET becomes a socket.
-fn endless(ask: &Ask<'_>) -> Option<StreamReason> {
+/// Whether a header turns the request into an endless stream. Only a GET becomes a socket.
+fn stream_reason(ask: &RequestView<'_>) -> Option<StreamReason> {
     let says = |name, fits: fn(&str) -> bool| {
         let mut lines = ask.headers.get_all(name).iter().filter_map(|line| line.to_str().ok());
         lines.any(|line| fits(&line.trim().to_ascii_lowercase()))
@@ -104,7 +104,7 @@ fn endless(ask: &Ask<'_>) -> Option<StreamReason> {
     }
 }
 
-/// A read has no body; one that has may mean something else to the server.
+/// Whether the request has a body. A read has none; a GET with one may mean something else to the server.
 fn has_body(headers: &HeaderMap) -> bool {
     headers.contains_key(TRANSFER_ENCODING)
         || headers.get_all(CONTENT_LENGTH).iter().any(|length| length.as_bytes() != b"0")

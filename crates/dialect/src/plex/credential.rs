@@ -1,49 +1,50 @@
-//! Who asks Plex: the token from query or header, and what the client says about itself.
+//! Credentials of Plex requests: the token from query or header, and the client's description of itself.
 
 use std::borrow::Cow;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::percent_decode_str;
 
-use crate::ask::Ask;
-use crate::credential::{Credential, Form, Secret};
+use crate::credential::{Credential, Secret, TokenForm};
+use crate::request::RequestView;
 
 static TOKEN: HeaderName = HeaderName::from_static("x-plex-token");
 
-/// A token longer than this is none. Signed tokens take about a thousand bytes.
+/// Longest token in bytes; a longer one is ignored. Signed tokens have about a thousand bytes.
 const MAX_TOKEN_BYTES: usize = 4096;
 
-/// A client's words about itself longer than this are cut.
+/// Longest text of the client's description in bytes; longer ones are cut.
 const MAX_WORD_BYTES: usize = 256;
 
-/// The token, where it was found, and whether another one was found beside it.
-pub(super) struct Found {
+/// The token, the place it was found in, and whether another place holds a different one.
+pub(super) struct TokenLookup {
     pub(super) token: Option<String>,
     pub(super) ambiguous: bool,
-    form: Form,
+    form: TokenForm,
 }
 
 /// Looks for the token in the query, then in the headers.
-pub(super) fn token(query: &str, headers: &HeaderMap) -> Found {
-    let mut all: Vec<(Form, String)> = Vec::new();
+pub(super) fn token(query: &str, headers: &HeaderMap) -> TokenLookup {
+    let mut all: Vec<(TokenForm, String)> = Vec::new();
     for (name, value) in pairs(query) {
         if decoded(name).eq_ignore_ascii_case(TOKEN.as_str()) {
-            all.push((Form::PlexQuery, decoded(value).into_owned()));
+            all.push((TokenForm::PlexQuery, decoded(value).into_owned()));
         }
     }
     for line in headers.get_all(&TOKEN) {
-        all.push((Form::PlexHeader, String::from_utf8_lossy(line.as_bytes()).trim().to_owned()));
+        all.push((TokenForm::PlexHeader, String::from_utf8_lossy(line.as_bytes()).trim().to_owned()));
     }
     all.retain(|(_, token)| !token.is_empty());
     let ambiguous = all.windows(2).any(|two| two[0].1 != two[1].1);
-    // A token that no header can carry would be sent as none at all, and the server may trust a nameless neighbour.
+    // An unsendable token would be dropped, and the server may trust requests without a token from the
+    // gateway's address.
     match all.into_iter().next().filter(|(_, token)| is_sendable(token)) {
-        Some((form, token)) => Found { token: Some(token), ambiguous, form },
-        None => Found { token: None, ambiguous, form: Form::None },
+        Some((form, token)) => TokenLookup { token: Some(token), ambiguous, form },
+        None => TokenLookup { token: None, ambiguous, form: TokenForm::None },
     }
 }
 
-pub(super) fn of(ask: &Ask<'_>) -> Credential {
+pub(super) fn from_request(ask: &RequestView<'_>) -> Credential {
     let query = ask.target.split_once('?').map_or("", |(_, query)| query);
     let found = token(query, ask.headers);
     let word = |name| word(name, query, ask.headers);
@@ -58,7 +59,7 @@ pub(super) fn of(ask: &Ask<'_>) -> Credential {
     }
 }
 
-/// The one header that carries the credential.
+/// The one header with the token.
 pub(super) fn headers(credential: &Credential) -> Vec<(HeaderName, HeaderValue)> {
     let value = credential.token.as_ref().and_then(|token| HeaderValue::from_str(token.expose()).ok());
     let sent = value.map(|mut value| {
@@ -68,7 +69,7 @@ pub(super) fn headers(credential: &Credential) -> Vec<(HeaderName, HeaderValue)>
     sent.into_iter().collect()
 }
 
-/// The target without token parameters that are empty.
+/// The target without empty token parameters.
 pub(super) fn without_empty_tokens(target: &str) -> Cow<'_, str> {
     let Some((path, query)) = target.split_once('?') else { return Cow::Borrowed(target) };
     let is_empty_token = |piece: &&str| {
@@ -100,8 +101,7 @@ fn decoded(text: &str) -> Cow<'_, str> {
 }
 
 fn word(name: &str, query: &str, headers: &HeaderMap) -> Option<String> {
-    let in_query =
-        pairs(query).find(|(key, value)| !value.is_empty() && decoded(key).eq_ignore_ascii_case(name));
+    let in_query = pairs(query).find(|(key, value)| !value.is_empty() && decoded(key).eq_ignore_ascii_case(name));
     let in_header = || headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
     let mut text = in_query.map(|(_, value)| decoded(value).into_owned()).or_else(in_header)?;
     let end = (0..=MAX_WORD_BYTES.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
@@ -120,7 +120,7 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_str(value).unwrap());
         }
-        of(&Ask { method: &Method::GET, target, headers: &map, body: b"" })
+        from_request(&RequestView { method: &Method::GET, target, headers: &map, body: b"" })
     }
 
     fn shown(credential: &Credential) -> Option<&str> {
@@ -130,10 +130,10 @@ mod tests {
     #[test]
     fn a_token_is_found_in_query_and_header() {
         let by_query = who("/a?b=1&x-plex-TOKEN=ab%2Dcd", &[]);
-        assert_eq!((shown(&by_query), by_query.form), (Some("ab-cd"), Form::PlexQuery));
+        assert_eq!((shown(&by_query), by_query.form), (Some("ab-cd"), TokenForm::PlexQuery));
         let by_header = who("/a", &[("x-plex-token", "ab-cd")]);
-        assert_eq!((shown(&by_header), by_header.form), (Some("ab-cd"), Form::PlexHeader));
-        assert_eq!(who("/a?X-Plex-Token=", &[]).form, Form::None);
+        assert_eq!((shown(&by_header), by_header.form), (Some("ab-cd"), TokenForm::PlexHeader));
+        assert_eq!(who("/a?X-Plex-Token=", &[]).form, TokenForm::None);
     }
 
     #[test]
@@ -168,10 +168,7 @@ mod tests {
 
     #[test]
     fn the_client_tells_about_itself_in_query_or_header() {
-        let told = who(
-            "/a?X-Plex-Product=My%20App",
-            &[("x-plex-version", "1.2"), ("x-plex-client-identifier", "id")],
-        );
+        let told = who("/a?X-Plex-Product=My%20App", &[("x-plex-version", "1.2"), ("x-plex-client-identifier", "id")]);
         assert_eq!(told.product.as_deref(), Some("My App"));
         assert_eq!(told.version.as_deref(), Some("1.2"));
         assert_eq!(told.device_id.as_deref(), Some("id"));

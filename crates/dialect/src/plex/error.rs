@@ -1,14 +1,13 @@
-//! Error bodies that Plex clients can read: small, valid, in the form they asked for.
+//! Error bodies for Plex clients: small, valid, in the requested representation.
 
 use bytes::Bytes;
 
-use crate::verdict::Representation;
+use crate::classification::Representation;
 
 pub(super) fn body(form: Representation, status: u16, message: &str) -> (&'static str, Bytes) {
     match form {
         Representation::Json | Representation::JsonCamel => {
-            let body =
-                serde_json::json!({ "errors": [{ "code": status, "message": message, "status": status }] });
+            let body = serde_json::json!({ "errors": [{ "code": status, "message": message, "status": status }] });
             ("application/json", Bytes::from(body.to_string()))
         }
         Representation::Xml => {
@@ -22,7 +21,7 @@ pub(super) fn body(form: Representation, status: u16, message: &str) -> (&'stati
     }
 }
 
-/// Text as an attribute can hold it.
+/// Text escaped for an attribute.
 pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {

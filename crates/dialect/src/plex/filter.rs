@@ -1,15 +1,15 @@
-//! What the query of a read tells beyond its path: counts, searches, what was added lately, lists that follow user
-//! state, and flags that make the server do something.
+//! Refines a read by its query: counts, searches, recently added items, lists that follow user state, and
+//! flags that make the server start work.
 
 use crate::class::Class;
-use crate::plex::lifted::Lifted;
-use crate::plex::query::Pair;
-use crate::plex::route::Plan;
+use crate::classification::StreamReason;
+use crate::plex::query::PlexQueryPair;
+use crate::plex::route::ReadRoute;
+use crate::plex::vary::VaryValues;
 use crate::tag::Tag;
-use crate::verdict::StreamReason;
 
-/// Fields that have nothing to do with who watched what. A list that is filtered or ordered by any other field is
-/// taken to follow user state.
+/// Fields unrelated to user state. A list filtered or sorted by any other field is treated as depending on
+/// it.
 const IMPERSONAL_FIELDS: [&str; 68] = [
     "actor",
     "addedat",
@@ -81,8 +81,12 @@ const IMPERSONAL_FIELDS: [&str; 68] = [
     "year",
 ];
 
-/// Takes flags out of `pairs` and refines `plan` by what is left.
-pub(super) fn refine(plan: &mut Plan, pairs: &mut Vec<Pair>, lifted: &Lifted) -> Result<(), StreamReason> {
+/// Removes flags from `pairs` and refines `plan` by the rest.
+pub(super) fn refine(
+    plan: &mut ReadRoute,
+    pairs: &mut Vec<PlexQueryPair>,
+    lifted: &VaryValues,
+) -> Result<(), StreamReason> {
     take_flags(pairs)?;
     if plan.class == Class::Statistics && pairs.iter().any(|pair| pair.is("timespan") && pair.text() == "6") {
         plan.class = Class::LiveStatistics;
@@ -123,7 +127,7 @@ struct SortKey {
     descends: bool,
 }
 
-/// Classes whose queries choose and order rows.
+/// Classes whose queries filter and sort rows.
 fn is_list(class: Class) -> bool {
     matches!(
         class,
@@ -137,21 +141,19 @@ fn is_list(class: Class) -> bool {
     )
 }
 
-/// Classes of which an empty page is a count.
+/// Classes in which an empty page is a count.
 fn counts(class: Class) -> bool {
     matches!(class, Class::Lists | Class::Recent | Class::Search | Class::Item | Class::Collections)
 }
 
-/// Flags that make the server check files or start work: set, the answer is for this moment; unset, they say what
-/// the server does anyway, and are dropped.
-fn take_flags(pairs: &mut Vec<Pair>) -> Result<(), StreamReason> {
-    let is_flag = |pair: &Pair| {
+/// Flags that make the server check files or start work. A set flag makes the response valid for this moment
+/// only; an unset one is the default and is dropped.
+fn take_flags(pairs: &mut Vec<PlexQueryPair>) -> Result<(), StreamReason> {
+    let is_flag = |pair: &PlexQueryPair| {
         pair.base.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("async"))
-            || ["checkFiles", "checkFileAvailability", "wait"]
-                .iter()
-                .any(|flag| flag.eq_ignore_ascii_case(&pair.base))
+            || ["checkFiles", "checkFileAvailability", "wait"].iter().any(|flag| flag.eq_ignore_ascii_case(&pair.base))
     };
-    let is_unset = |pair: &Pair| pair.operator.is_empty() && matches!(&*pair.text(), "0" | "false");
+    let is_unset = |pair: &PlexQueryPair| pair.operator.is_empty() && matches!(&*pair.text(), "0" | "false");
     if pairs.iter().any(|pair| is_flag(pair) && !is_unset(pair)) {
         return Err(StreamReason::Moment);
     }
@@ -159,10 +161,9 @@ fn take_flags(pairs: &mut Vec<Pair>) -> Result<(), StreamReason> {
     Ok(())
 }
 
-/// Parameters that say how much of a row is shown, not which rows.
-pub(super) fn is_shape(pair: &Pair) -> bool {
-    let starts =
-        |prefix: &str| pair.base.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+/// Parameters that choose the fields of a row, not the rows.
+pub(super) fn is_shape(pair: &PlexQueryPair) -> bool {
+    let starts = |prefix: &str| pair.base.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
     starts("include") || starts("exclude") || pair.is("skipRefresh")
 }
 
@@ -170,7 +171,7 @@ fn is_impersonal(field: &str) -> bool {
     IMPERSONAL_FIELDS.iter().any(|known| known.eq_ignore_ascii_case(field))
 }
 
-fn order(pairs: &[Pair]) -> Vec<SortKey> {
+fn order(pairs: &[PlexQueryPair]) -> Vec<SortKey> {
     let key = |text: &str| {
         let (field, direction) = text.split_once(':').unwrap_or((text, ""));
         let field = field.rsplit('.').next().unwrap_or(field).to_ascii_lowercase();

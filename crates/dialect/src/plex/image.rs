@@ -1,24 +1,24 @@
-//! The address inside a scaled image's request. The server fetches whatever it says, so only this server's own
-//! pictures are accepted, rewritten to a path without a host and without a token; everything else passes through
-//! with the client's own rights, never kept.
+//! The URL inside a request for a scaled image. The server fetches any URL, so only this server's own
+//! pictures are accepted, rewritten to a path without host and token; all others pass through with the
+//! client's own token, uncached.
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::path::Path;
-use crate::plex::query::{self, OddQuery, Pair};
-use crate::plex::route::{self, Picture, Route};
-use crate::verdict::StreamReason;
+use crate::classification::StreamReason;
+use crate::path::RequestPath;
+use crate::plex::query::{self, AmbiguousQuery, PlexQueryPair};
+use crate::plex::route::{self, ImagePlan, PlexRoute};
 
-/// The inner address, understood.
+/// A parsed inner URL.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Inner {
-    pub(super) picture: Picture,
-    /// The `url` pair that is sent instead.
-    pub(super) pair: Pair,
+pub(super) struct InnerImage {
+    pub(super) picture: ImagePlan,
+    /// The `url` pair for the upstream request.
+    pub(super) pair: PlexQueryPair,
 }
 
-/// Reads the one `url` of a scaled image's query.
-pub(super) fn inner(pairs: &[Pair]) -> Result<Inner, StreamReason> {
+/// Parses the one `url` of a scaled image's query.
+pub(super) fn inner(pairs: &[PlexQueryPair]) -> Result<InnerImage, StreamReason> {
     let mut urls = pairs.iter().filter(|pair| pair.base.eq_ignore_ascii_case("url"));
     let (Some(url), None) = (urls.next(), urls.next()) else { return Err(StreamReason::Odd) };
     if !url.operator.is_empty() {
@@ -26,7 +26,7 @@ pub(super) fn inner(pairs: &[Pair]) -> Result<Inner, StreamReason> {
     }
     let text = url.text();
     let Some(target) = own_target(&text) else { return Err(StreamReason::Unknown) };
-    let path = Path::split(target).map_err(|_| StreamReason::Odd)?;
+    let path = RequestPath::split(target).map_err(|_| StreamReason::Odd)?;
     if path.odd {
         return Err(StreamReason::Odd);
     }
@@ -34,7 +34,7 @@ pub(super) fn inner(pairs: &[Pair]) -> Result<Inner, StreamReason> {
     if !matches!(parts.first().copied(), Some("library" | "playlists" | ":")) {
         return Err(StreamReason::Unknown);
     }
-    let Some(Route::Image(picture)) = route::of(&parts) else { return Err(StreamReason::Unknown) };
+    let Some(PlexRoute::Image(picture)) = route::find(&parts) else { return Err(StreamReason::Unknown) };
     let rest = without_identity(path.query)?;
     let mut target = path.canonical();
     if !rest.is_empty() {
@@ -43,11 +43,11 @@ pub(super) fn inner(pairs: &[Pair]) -> Result<Inner, StreamReason> {
     }
     let value = utf8_percent_encode(&target, NON_ALPHANUMERIC).to_string();
     let pair = query::pairs(&format!("url={value}"))?.pop().ok_or(StreamReason::Odd)?;
-    Ok(Inner { picture, pair })
+    Ok(InnerImage { picture, pair })
 }
 
-/// Path and query on this server, if the address is one: relative, or absolute to the loopback, which is where the
-/// server itself would look.
+/// Path and query on this server if the URL points to it: relative, or absolute to the loopback address,
+/// which the server resolves to itself.
 fn own_target(address: &str) -> Option<&str> {
     if address.starts_with('/') {
         return if address.starts_with("//") { None } else { Some(address) };
@@ -67,16 +67,12 @@ fn strip_scheme(address: &str) -> Option<&str> {
     })
 }
 
-/// The inner query without tokens and identity; an inner address of its own is odd.
-fn without_identity(raw: &str) -> Result<Vec<Pair>, OddQuery> {
+/// The inner query without tokens and client identity; another nested URL is odd.
+fn without_identity(raw: &str) -> Result<Vec<PlexQueryPair>, AmbiguousQuery> {
     let mut pairs = query::pairs(raw)?;
     if pairs.iter().any(|pair| pair.base.eq_ignore_ascii_case("url")) {
-        return Err(OddQuery);
+        return Err(AmbiguousQuery);
     }
-    crate::plex::lifted::Lifted::take(
-        &mut pairs,
-        &http::HeaderMap::new(),
-        crate::plex::lifted::Keeps::Nothing,
-    )?;
+    crate::plex::vary::VaryValues::extract(&mut pairs, &http::HeaderMap::new(), crate::plex::vary::VaryBy::Nothing)?;
     Ok(pairs)
 }

@@ -1,15 +1,15 @@
 //! The allow-list below `/library`.
 
 use crate::class::Class;
-use crate::plex::route::{Picture, Plan, Route, is_id};
+use crate::classification::StreamReason;
+use crate::plex::route::{ImagePlan, PlexRoute, ReadRoute, is_id};
 use crate::tag::Tag;
-use crate::verdict::StreamReason;
 
-/// More ids than this in one path are not tagged one by one.
+/// Max ids of one path that are tagged one by one.
 pub(super) const MAX_IDS: usize = 64;
 
-/// Fields of a section whose values can be listed (`/library/sections/1/genre`), and old-style folders of the
-/// same kind; none of them carries user state.
+/// Fields of a section whose values can be listed (`/library/sections/1/genre`), and similar old folders;
+/// none of them carries user state.
 const FIELDS: [&str; 49] = [
     "actor",
     "aperture",
@@ -62,7 +62,7 @@ const FIELDS: [&str; 49] = [
     "year",
 ];
 
-/// What an item's pictures are called. `theme` is music and passes through.
+/// Names of an item's pictures. `theme` is music and passes through.
 const PICTURES: [&str; 12] = [
     "art",
     "background",
@@ -79,68 +79,63 @@ const PICTURES: [&str; 12] = [
 ];
 
 /// The route of `/library/…`.
-pub(super) fn route(rest: &[&str]) -> Option<Route> {
-    let across = |class| Some(Plan::personal(class, [Tag::across(), Tag::libraries()]));
+pub(super) fn route(rest: &[&str]) -> Option<PlexRoute> {
+    let across = |class| Some(ReadRoute::personal(class, [Tag::across(), Tag::libraries()]));
     match rest {
-        [] => Some(Plan::plain(Class::Server, [Tag::server(), Tag::sections()])),
-        ["sections"] | ["sections", "all"] => Some(Plan::plain(Class::Sections, [Tag::sections()])),
+        [] => Some(ReadRoute::plain(Class::Server, [Tag::server(), Tag::sections()])),
+        ["sections"] | ["sections", "all"] => Some(ReadRoute::plain(Class::Sections, [Tag::sections()])),
         ["sections", id, rest @ ..] if is_id(id) => section(id, rest),
         ["metadata", "augmentations", ..] | ["randomArtwork" | "matches"] => {
-            Some(Route::Pass(StreamReason::Moment))
+            Some(PlexRoute::Pass(StreamReason::Moment))
         }
         ["metadata", ids, rest @ ..] => item(ids, rest),
         ["collections", id, rest @ ..] if is_id(id) => collection(id, rest),
         ["people", _] | ["people", _, "media"] | ["all"] => across(Class::Lists),
         ["recentlyAdded" | "newest"] => across(Class::Recent),
         ["search"] => across(Class::Search),
-        ["onDeck"] => {
-            Some(Plan::personal(Class::Resume, [Tag::across(), Tag::libraries(), Tag::watch_lists()]))
-        }
-        ["tags"] => Some(Plan::plain(Class::Lists, [Tag::across(), Tag::libraries()])),
+        ["onDeck"] => Some(ReadRoute::personal(Class::Resume, [Tag::across(), Tag::libraries(), Tag::watch_lists()])),
+        ["tags"] => Some(ReadRoute::plain(Class::Lists, [Tag::across(), Tag::libraries()])),
         _ => None,
     }
 }
 
-fn section(id: &str, rest: &[&str]) -> Option<Route> {
-    let listed = |class| Some(Plan::personal(class, [Tag::section(id), Tag::libraries()]));
+fn section(id: &str, rest: &[&str]) -> Option<PlexRoute> {
+    let listed = |class| Some(ReadRoute::personal(class, [Tag::section(id), Tag::libraries()]));
     match rest {
-        [] => Some(Plan::plain(Class::Sections, [Tag::sections(), Tag::section(id)])),
-        [
-            "all" | "allLeaves" | "albums" | "folder" | "common" | "nearest" | "moment" | "arts"
-            | "computePath",
-        ] => listed(Class::Lists),
+        [] => Some(ReadRoute::plain(Class::Sections, [Tag::sections(), Tag::section(id)])),
+        ["all" | "allLeaves" | "albums" | "folder" | "common" | "nearest" | "moment" | "arts" | "computePath"] => {
+            listed(Class::Lists)
+        }
         ["unwatched" | "recentlyViewed" | "recentlyViewedShows"] => {
             let tags = [Tag::section(id), Tag::libraries(), Tag::watch_lists()];
-            Some(Plan::personal(Class::Lists, tags))
+            Some(ReadRoute::personal(Class::Lists, tags))
         }
         ["collections"] => {
             let tags = [Tag::section(id), Tag::libraries(), Tag::collections()];
-            Some(Plan::personal(Class::Lists, tags))
+            Some(ReadRoute::personal(Class::Lists, tags))
         }
         ["playlists"] => {
             let tags = [Tag::section(id), Tag::playlists(), Tag::every_playlist()];
-            Some(Plan::personal(Class::Playlists, tags))
+            Some(ReadRoute::personal(Class::Playlists, tags))
         }
         ["recentlyAdded" | "newest"] => listed(Class::Recent),
         ["onDeck"] => {
             let tags = [Tag::section(id), Tag::libraries(), Tag::watch_lists()];
-            Some(Plan::personal(Class::Resume, tags))
+            Some(ReadRoute::personal(Class::Resume, tags))
         }
         ["search" | "autocomplete"] => listed(Class::Search),
-        ["timeline"] => Some(Plan::plain(Class::Statistics, [Tag::section(id), Tag::libraries()])),
-        ["prefs"] => Some(Plan::plain(Class::Server, [Tag::server(), Tag::sections(), Tag::section(id)])),
+        ["timeline"] => Some(ReadRoute::plain(Class::Statistics, [Tag::section(id), Tag::libraries()])),
+        ["prefs"] => Some(ReadRoute::plain(Class::Server, [Tag::server(), Tag::sections(), Tag::section(id)])),
         ["composite" | "art" | "thumb", stamp @ ..] if stamp.len() <= 1 => {
-            Some(Route::Image(Picture::named(format!("section:{id}"), stamp)))
+            Some(PlexRoute::Image(ImagePlan::named(format!("section:{id}"), stamp)))
         }
-        [field] if FIELDS.contains(field) => {
-            Some(Plan::plain(Class::Lists, [Tag::section(id), Tag::libraries()]))
-        }
+        [field] if FIELDS.contains(field) => Some(ReadRoute::plain(Class::Lists, [Tag::section(id), Tag::libraries()])),
         [field, _] if FIELDS.contains(field) => listed(Class::Lists),
         _ => None,
     }
 }
 
-fn item(ids: &str, rest: &[&str]) -> Option<Route> {
+fn item(ids: &str, rest: &[&str]) -> Option<PlexRoute> {
     if !ids.split(',').all(is_id) {
         return None;
     }
@@ -151,36 +146,34 @@ fn item(ids: &str, rest: &[&str]) -> Option<Route> {
             ids.split(',').map(Tag::item).collect()
         };
         tags.extend_from_slice(more);
-        let Route::Read(plan) = Plan::personal(Class::Item, []) else { return None };
-        Some(Route::Read(Plan { tags, personal, ..plan }))
+        let PlexRoute::Read(plan) = ReadRoute::personal(Class::Item, []) else { return None };
+        Some(PlexRoute::Read(ReadRoute { tags, personal, ..plan }))
     };
     match rest {
         [] | ["children" | "grandchildren" | "allLeaves" | "extras" | "reviews" | "tree"] => about(&[], true),
-        ["related" | "similar" | "nearest" | "sonicallySimilar"] => {
-            about(&[Tag::across(), Tag::libraries()], true)
-        }
+        ["related" | "similar" | "nearest" | "sonicallySimilar"] => about(&[Tag::across(), Tag::libraries()], true),
         ["onDeck" | "popularLeaves"] => about(&[Tag::watch_lists()], true),
         ["collections"] => about(&[Tag::collections()], true),
         ["users", "top"] => about(&[Tag::history(), Tag::watch_lists()], true),
-        [
-            "prefs" | "posters" | "arts" | "banners" | "themes" | "clearLogos" | "squareArts" | "backgrounds",
-        ] => about(&[], false),
-        ["matches" | "subtitles"] => Some(Route::Pass(StreamReason::Moment)),
-        ["theme", ..] => Some(Route::Pass(StreamReason::Media)),
+        ["prefs" | "posters" | "arts" | "banners" | "themes" | "clearLogos" | "squareArts" | "backgrounds"] => {
+            about(&[], false)
+        }
+        ["matches" | "subtitles"] => Some(PlexRoute::Pass(StreamReason::Moment)),
+        ["theme", ..] => Some(PlexRoute::Pass(StreamReason::Media)),
         [kind, stamp @ ..] if stamp.len() <= 1 && is_id(ids) && PICTURES.contains(kind) => {
-            Some(Route::Image(Picture::named(ids.to_owned(), stamp)))
+            Some(PlexRoute::Image(ImagePlan::named(ids.to_owned(), stamp)))
         }
         _ => None,
     }
 }
 
-fn collection(id: &str, rest: &[&str]) -> Option<Route> {
+fn collection(id: &str, rest: &[&str]) -> Option<PlexRoute> {
     match rest {
         [] | ["items" | "children"] => {
-            Some(Plan::personal(Class::Collections, [Tag::collections(), Tag::item(id)]))
+            Some(ReadRoute::personal(Class::Collections, [Tag::collections(), Tag::item(id)]))
         }
         ["composite" | "thumb" | "art", stamp @ ..] if stamp.len() <= 1 => {
-            Some(Route::Image(Picture::named(id.to_owned(), stamp)))
+            Some(PlexRoute::Image(ImagePlan::named(id.to_owned(), stamp)))
         }
         _ => None,
     }

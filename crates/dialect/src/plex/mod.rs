@@ -1,31 +1,31 @@
 //! The dialect of Plex.
 //!
-//! Plex has no rule by which a read can be told from a write: several writes are GETs, paging comes in headers or
-//! in the query, order matters in a query, and most answers carry state of the user who asked. So everything here
-//! goes by tables:
-//! - `classify`: what a request is; writes before streams before reads.
-//! - `write` and `library_write`: the table of writes; `params`: what they name; `stale`: what each kind of
-//!   change makes stale.
-//! - `route` and `library`: the allow-list of reads; `filter`: what their query adds.
-//! - `query`, `lifted`, `representation`, `read`: the canonical key and the request rebuilt from it.
-//! - `image`: addresses inside scaled images.
-//! - `credential`: who asks. `anonymous`: what is asked without a token.
-//! - `body`, `body_xml`, `body_json`, `rows`: whether an answer may be kept and what it says.
-//! - `notification`, `webhook`: what the server tells on its own.
-//! - `error`: error bodies clients can read.
+//! Plex has no rule that separates reads from writes: several writes are GETs, paging comes in headers or in
+//! the query, order matters in a query, and most responses carry user state. So everything here goes by
+//! tables:
+//! - `classify`: classifies requests; writes before streams before reads.
+//! - `write` and `library_write`: the table of writes; `params`: their parameters; `invalidation`:
+//!   invalidations for each kind of change.
+//! - `route` and `library`: the allow-list of reads; `filter`: refinements by query.
+//! - `query`, `vary`, `representation`, `read`: the canonical key and the upstream request rebuilt from it.
+//! - `image`: URLs inside requests for scaled images.
+//! - `credential`: tokens and clients. `anonymous`: requests without a token.
+//! - `body`, `body_xml`, `body_json`, `rows`: whether a response is cacheable, and its facts.
+//! - `notification`, `webhook`: messages the server sends by itself.
+//! - `error`: error bodies for clients. `identity`: the server's identity in either representation.
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use crate::ask::Ask;
+use crate::anonymous_access::AnonymousAccess;
+use crate::classification::{Classification, Read, Representation};
 use crate::credential::Credential;
-use crate::facts::{Facts, Unfit};
-use crate::open::Open;
-use crate::signal::{Playing, Signal};
-use crate::tag::Staling;
-use crate::verdict::{Read, Representation, Verdict};
+use crate::request::RequestView;
+use crate::response_facts::{ResponseFacts, UnusableResponse};
+use crate::server_event::{PlaybackState, ServerEvent};
+use crate::tag::TagInvalidation;
 
 mod anonymous;
 mod body;
@@ -35,11 +35,11 @@ mod classify;
 mod credential;
 mod error;
 mod filter;
+mod identity;
 mod image;
-mod introduction;
+mod invalidation;
 mod library;
 mod library_write;
-mod lifted;
 pub(crate) mod notification;
 pub(crate) mod params;
 mod query;
@@ -47,36 +47,36 @@ mod read;
 mod representation;
 mod route;
 mod rows;
-mod stale;
+mod vary;
 mod webhook;
 mod write;
 
 pub use webhook::webhook;
 
-/// What the moved change counter of a section means: its lists and everything that comes from it are stale.
-pub fn section_changed(section: &str) -> Vec<Staling> {
-    stale::section_whole(section)
+/// Invalidations for a moved change counter of a section: its lists and all its items.
+pub fn section_changed(section: &str) -> Vec<TagInvalidation> {
+    invalidation::section_whole(section)
 }
 
-pub(crate) fn introduction(json: &Bytes, form: Representation) -> Option<(&'static str, Bytes)> {
-    introduction::in_form(json, form)
+pub(crate) fn identity_in_format(json: &Bytes, form: Representation) -> Option<(&'static str, Bytes)> {
+    identity::in_format(json, form)
 }
 
-pub(crate) fn classify(ask: &Ask<'_>) -> Verdict {
+pub(crate) fn classify(ask: &RequestView<'_>) -> Classification {
     classify::classify(ask)
 }
 
-pub(crate) fn open(method: &Method, parts: &[&str]) -> Open {
-    anonymous::open(method, parts)
+pub(crate) fn anonymous_access(method: &Method, parts: &[&str]) -> AnonymousAccess {
+    anonymous::anonymous_access(method, parts)
 }
 
-/// Whether parameters of a write may stand in its body.
-pub(crate) fn reads_body(ask: &Ask<'_>) -> bool {
+/// Whether parameters of a write may be in its body.
+pub(crate) fn reads_body(ask: &RequestView<'_>) -> bool {
     params::is_form(ask.headers)
 }
 
-pub(crate) fn credential(ask: &Ask<'_>) -> Credential {
-    credential::of(ask)
+pub(crate) fn credential(ask: &RequestView<'_>) -> Credential {
+    credential::from_request(ask)
 }
 
 pub(crate) fn credential_headers(credential: &Credential) -> Vec<(HeaderName, HeaderValue)> {
@@ -87,22 +87,18 @@ pub(crate) fn without_empty_tokens(target: &str) -> Cow<'_, str> {
     credential::without_empty_tokens(target)
 }
 
-pub(crate) fn inspect(read: &Read, headers: &HeaderMap, body: &Bytes) -> Result<Facts, Unfit> {
+pub(crate) fn inspect(read: &Read, headers: &HeaderMap, body: &Bytes) -> Result<ResponseFacts, UnusableResponse> {
     body::inspect(read, headers, body)
 }
 
-pub(crate) fn frame(frame: &[u8]) -> Vec<Signal> {
-    notification::read(frame)
+pub(crate) fn parse_frame(frame: &[u8]) -> Vec<ServerEvent> {
+    notification::parse(frame)
 }
 
-pub(crate) fn playing(item: &str, state: Playing) -> Vec<Staling> {
-    stale::playing(item, state)
+pub(crate) fn playback_invalidations(item: &str, state: PlaybackState) -> Vec<TagInvalidation> {
+    invalidation::playback_invalidations(item, state)
 }
 
-pub(crate) fn error_body(
-    representation: Representation,
-    status: u16,
-    message: &str,
-) -> (&'static str, Bytes) {
+pub(crate) fn error_body(representation: Representation, status: u16, message: &str) -> (&'static str, Bytes) {
     error::body(representation, status, message)
 }

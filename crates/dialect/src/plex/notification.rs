@@ -1,30 +1,30 @@
-//! What a frame of Plex's notification socket, or the data of an event of its event stream, says.
+//! Parser for frames of Plex's notification socket and for the data of events of its event stream.
 //!
-//! The socket wraps its news in a `NotificationContainer`, the event stream does not, and sends one object where
-//! the socket sends a list. So a frame is read by the names of its members, not by its type.
+//! The socket wraps entries in a `NotificationContainer`; the event stream does not, and sends one object
+//! where the socket sends a list. So a frame is parsed by the names of its members, not by its type.
 
 use serde_json::{Map, Value};
 
+use crate::plex::invalidation;
 use crate::plex::params::item_ids;
-use crate::plex::stale;
-use crate::signal::{Playing, Signal};
-use crate::tag::{Staling, Tag};
+use crate::server_event::{PlaybackState, ServerEvent};
+use crate::tag::{Tag, TagInvalidation};
 
-/// A frame longer than this is not read: it makes everything stale.
+/// Longest frame in bytes that is parsed; a longer one invalidates everything.
 const MAX_FRAME_BYTES: usize = 4 * 1024 * 1024;
 
-/// More news than this in one frame make everything stale instead.
-const MAX_NEWS: usize = 512;
+/// Max entries of one frame; more invalidate everything.
+const MAX_EVENTS: usize = 512;
 
-/// More answers than this are not named one by one: a frame that names them makes everything stale.
-const MAX_STALINGS: usize = 4096;
+/// Max invalidations of one frame; more invalidate everything.
+const MAX_INVALIDATIONS: usize = 4096;
 
-/// Entries about the programme guide: their ids collide with those of the library.
+/// Prefix of entries about the programme guide, whose ids collide with those of the library.
 const GUIDE: &str = "tv.plex.";
 
-pub(super) fn read(frame: &[u8]) -> Vec<Signal> {
+pub(super) fn parse(frame: &[u8]) -> Vec<ServerEvent> {
     if frame.len() > MAX_FRAME_BYTES {
-        return vec![Signal::Stale(stale::all())];
+        return vec![ServerEvent::Stale(invalidation::all())];
     }
     let Ok(Value::Object(frame)) = serde_json::from_slice::<Value>(frame) else { return Vec::new() };
     let news = match frame.get("NotificationContainer") {
@@ -36,28 +36,25 @@ pub(super) fn read(frame: &[u8]) -> Vec<Signal> {
     for entry in each(news, "PlaySessionStateNotification") {
         signals.extend(plays(entry));
     }
-    if news.values().any(|list| list.as_array().is_some_and(|list| list.len() > MAX_NEWS)) {
-        return vec![Signal::Stale(stale::all())];
+    if news.values().any(|list| list.as_array().is_some_and(|list| list.len() > MAX_EVENTS)) {
+        return vec![ServerEvent::Stale(invalidation::all())];
     }
     each(news, "TimelineEntry").for_each(|entry| stale.extend(timeline(entry)));
     each(news, "ActivityNotification").for_each(|entry| stale.extend(activity(entry)));
     each(news, "StatusNotification").for_each(|entry| stale.extend(status(entry)));
     stale.extend(by_kind(news));
     unique(&mut stale);
-    if stale.len() > MAX_STALINGS {
-        return vec![Signal::Stale(stale::all())];
+    if stale.len() > MAX_INVALIDATIONS {
+        return vec![ServerEvent::Stale(invalidation::all())];
     }
     if !stale.is_empty() {
-        signals.push(Signal::Stale(stale));
+        signals.push(ServerEvent::Stale(stale));
     }
     signals
 }
 
-/// The objects under a name, be it one or a list.
-pub(crate) fn each<'a>(
-    news: &'a Map<String, Value>,
-    name: &str,
-) -> impl Iterator<Item = &'a Map<String, Value>> {
+/// The objects in a member, which may be one or a list.
+pub(crate) fn each<'a>(news: &'a Map<String, Value>, name: &str) -> impl Iterator<Item = &'a Map<String, Value>> {
     let list = match news.get(name) {
         Some(Value::Array(list)) => list.as_slice(),
         Some(one) => std::slice::from_ref(one),
@@ -75,18 +72,18 @@ pub(crate) fn text(entry: &Map<String, Value>, name: &str) -> Option<String> {
     }
 }
 
-fn plays(entry: &Map<String, Value>) -> Option<Signal> {
+fn plays(entry: &Map<String, Value>) -> Option<ServerEvent> {
     let state = match text(entry, "state")?.as_str() {
-        "playing" | "buffering" => Playing::Playing,
-        "paused" => Playing::Paused,
-        _ => Playing::Stopped,
+        "playing" | "buffering" => PlaybackState::Playing,
+        "paused" => PlaybackState::Paused,
+        _ => PlaybackState::Stopped,
     };
     let item = text(entry, "ratingKey").or_else(|| item_ids(&text(entry, "key")?).pop()).unwrap_or_default();
     let session = text(entry, "sessionKey").or_else(|| text(entry, "clientIdentifier")).unwrap_or_default();
-    Some(Signal::Playing { session, item, state })
+    Some(ServerEvent::Playback { session, item, state })
 }
 
-fn timeline(entry: &Map<String, Value>) -> Vec<Staling> {
+fn timeline(entry: &Map<String, Value>) -> Vec<TagInvalidation> {
     let kind = text(entry, "type").unwrap_or_default();
     let is_guide = text(entry, "identifier").is_some_and(|identifier| identifier.starts_with(GUIDE));
     let section = text(entry, "sectionID").filter(|id| is_positive(id));
@@ -98,14 +95,14 @@ fn timeline(entry: &Map<String, Value>) -> Vec<Staling> {
         ["itemID", "parentItemID", "rootItemID"].iter().filter_map(|name| text(entry, name)).collect();
     let ids: Vec<String> = ids.into_iter().filter(|id| is_positive(id)).collect();
     if kind == "15" {
-        return stale::playlist(ids.first().map(String::as_str));
+        return invalidation::playlist(ids.first().map(String::as_str));
     }
     if !settled && !is_deleted(entry) {
         return Vec::new();
     }
-    let mut stale = stale::section_moved(section.as_deref());
+    let mut stale = invalidation::section_moved(section.as_deref());
     if !ids.is_empty() {
-        stale.extend(stale::pictured(&ids));
+        stale.extend(invalidation::pictured(&ids));
     }
     stale
 }
@@ -118,41 +115,41 @@ pub(crate) fn is_positive(id: &str) -> bool {
     id.parse::<u64>().is_ok_and(|id| id > 0)
 }
 
-fn activity(entry: &Map<String, Value>) -> Vec<Staling> {
+fn activity(entry: &Map<String, Value>) -> Vec<TagInvalidation> {
     let event = text(entry, "event").unwrap_or_default();
     let empty = Map::new();
     let what = entry.get("Activity").and_then(Value::as_object).unwrap_or(&empty);
     let context = what.get("Context").and_then(Value::as_object).unwrap_or(&empty);
-    // Browsing makes the server look at items; mostly it finds that nothing changed.
+    // Browsing triggers refreshes of items, which mostly find no change.
     if matches!(context.get("refreshed"), Some(Value::Bool(false))) {
         return Vec::new();
     }
-    // Progress comes many times a second; what it changes is younger than any answer is allowed to be anyway.
+    // Progress comes many times a second and affects only responses with a shorter lifetime anyway.
     if event != "started" && event != "ended" {
         return Vec::new();
     }
-    let mut stale = stale::everyone([Tag::activities()]);
+    let mut stale = invalidation::everyone([Tag::activities()]);
     let kind = text(what, "type").unwrap_or_default();
     let section = text(context, "librarySectionID").filter(|id| is_positive(id));
     match kind.as_str() {
         "library.update.section" if event == "ended" => {
-            stale.extend(stale::section_moved(section.as_deref()));
+            stale.extend(invalidation::section_moved(section.as_deref()));
         }
-        "library.update.section" => stale.push(Staling::everyone(Tag::sections())),
+        "library.update.section" => stale.push(TagInvalidation::everyone(Tag::sections())),
         "library.refresh.items" | "library.update.item.metadata" if event == "ended" => {
             let ids = text(context, "key").map(|key| item_ids(&key)).unwrap_or_default();
             match section {
                 Some(section) if !ids.is_empty() => {
-                    stale.extend(stale::pictured(&ids));
-                    stale.extend(stale::section_moved(Some(&section)));
+                    stale.extend(invalidation::pictured(&ids));
+                    stale.extend(invalidation::section_moved(Some(&section)));
                 }
-                _ => stale.extend(stale::edited(&ids)),
+                _ => stale.extend(invalidation::edited(&ids)),
             }
         }
         _ if kind.starts_with("media.generate") && event == "ended" => {
             let ids = text(context, "key").map(|key| item_ids(&key)).unwrap_or_default();
             if !ids.is_empty() {
-                stale.extend(stale::pictured(&ids));
+                stale.extend(invalidation::pictured(&ids));
             }
         }
         _ => {}
@@ -160,32 +157,32 @@ fn activity(entry: &Map<String, Value>) -> Vec<Staling> {
     stale
 }
 
-fn status(entry: &Map<String, Value>) -> Vec<Staling> {
+fn status(entry: &Map<String, Value>) -> Vec<TagInvalidation> {
     match text(entry, "notificationName").as_deref() {
-        Some("LIBRARY_UPDATE") => stale::section_moved(None),
+        Some("LIBRARY_UPDATE") => invalidation::section_moved(None),
         _ => Vec::new(),
     }
 }
 
-/// News that are told by their type, or by the one member that comes without it.
-fn by_kind(news: &Map<String, Value>) -> Vec<Staling> {
+/// Entries identified by their type, or by the one member present without it.
+fn by_kind(news: &Map<String, Value>) -> Vec<TagInvalidation> {
     let kind = news.get("type").and_then(Value::as_str).unwrap_or("");
     let has = |name: &str| news.contains_key(name);
     match kind {
         "transcodeSession.start" | "transcodeSession.end" | "transcode.end" => {
-            stale::everyone([Tag::sessions()])
+            invalidation::everyone([Tag::sessions()])
         }
-        // Once a second for each session: its progress is younger than a list of sessions may be anyway.
+        // Sent once a second for each session; session lists live no longer than that anyway.
         "transcodeSession.update" => Vec::new(),
-        "preference" | "update.statechange" | "device" | "account" | "reachability" => stale::server(),
-        "provider.content.change" => stale::everyone([Tag::watch_lists()]),
-        _ if has("TranscodeSession") => stale::everyone([Tag::sessions()]),
-        _ if has("Setting") || has("AutoUpdateNotification") => stale::server(),
+        "preference" | "update.statechange" | "device" | "account" | "reachability" => invalidation::server(),
+        "provider.content.change" => invalidation::everyone([Tag::watch_lists()]),
+        _ if has("TranscodeSession") => invalidation::everyone([Tag::sessions()]),
+        _ if has("Setting") || has("AutoUpdateNotification") => invalidation::server(),
         _ => Vec::new(),
     }
 }
 
-fn unique(stale: &mut Vec<Staling>) {
+fn unique(stale: &mut Vec<TagInvalidation>) {
     let mut seen = std::collections::HashSet::new();
     stale.retain(|staling| seen.insert(staling.clone()));
 }

@@ -1,43 +1,49 @@
-//! The parameters of a write, read leniently from query and form body: a write goes through whatever it looks
-//! like, so every value counts that the server might take.
+//! The parameters of a write, parsed leniently from query and form body: a write is forwarded whatever it
+//! looks like, so every value counts that the server might use.
 
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use percent_encoding::percent_decode_str;
 
-use crate::ask::Ask;
 use crate::plex::route::is_id;
+use crate::request::{MAX_BODY_READ, RequestView};
 
-/// More ids than this in one write are treated as unknown ones.
+/// Max ids of one write; more are treated as unknown ones.
 pub(super) const MAX_IDS: usize = 256;
 
-/// Query and, if it is a form, body. Both are read only when a write asks for a name.
+/// Query and, for a form, body. Both are parsed only when needed.
 #[derive(Debug)]
-pub(super) struct Params<'a> {
+pub(super) struct WriteParams<'a> {
     query: &'a str,
-    ask: &'a Ask<'a>,
+    ask: &'a RequestView<'a>,
 }
 
-impl<'a> Params<'a> {
+impl<'a> WriteParams<'a> {
     /// The parameters of `query` and of the body of `ask`.
-    pub(super) fn new(ask: &'a Ask<'a>, query: &'a str) -> Self {
+    pub(super) fn new(ask: &'a RequestView<'a>, query: &'a str) -> Self {
         Self { query, ask }
     }
 
-    /// All values of a name, whatever its case.
+    /// All known values of a name, case-insensitively.
     pub(super) fn all(&self, name: &str) -> Vec<String> {
-        let body =
-            if is_form(self.ask.headers) { std::str::from_utf8(self.ask.body).unwrap_or("") } else { "" };
+        let is_read = is_form(self.ask.headers) && !self.is_cut();
+        let body = if is_read { std::str::from_utf8(self.ask.body).unwrap_or("") } else { "" };
         let pieces = self.query.split('&').chain(body.split('&')).filter(|piece| !piece.is_empty());
         let pairs = pieces.map(|piece| piece.split_once('=').unwrap_or((piece, "")));
-        pairs
-            .filter(|(key, _)| decoded(key).eq_ignore_ascii_case(name))
-            .map(|(_, value)| decoded(value))
-            .collect()
+        pairs.filter(|(key, _)| decoded(key).eq_ignore_ascii_case(name)).map(|(_, value)| decoded(value)).collect()
     }
 
-    /// Every item id that one of these parameters names. Empty if none, or if there are too many.
+    /// Whether this is only the beginning of a form. The rest may name anything, and the last value may be
+    /// cut in two.
+    fn is_cut(&self) -> bool {
+        is_form(self.ask.headers) && self.ask.body.len() >= MAX_BODY_READ
+    }
+
+    /// All item ids in these parameters. Empty if there are none, too many, or not all are known.
     pub(super) fn items(&self, names: &[&str]) -> Vec<String> {
+        if self.is_cut() {
+            return Vec::new();
+        }
         let mut ids: Vec<String> = Vec::new();
         for text in names.iter().flat_map(|name| self.all(name)) {
             for id in item_ids(&text) {
@@ -70,7 +76,7 @@ fn decoded(text: &str) -> String {
     percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
 }
 
-/// Whether the body is a form, whose fields count like parameters of the query.
+/// Whether the body is a form, whose fields count like query parameters.
 pub(super) fn is_form(headers: &HeaderMap) -> bool {
     headers
         .get(CONTENT_TYPE)

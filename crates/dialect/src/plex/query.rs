@@ -1,18 +1,18 @@
-//! The raw query, taken apart the way Plex reads it: split at `&` only, order kept, operator suffixes part of the
-//! name (`addedAt>>=1` is `addedAt>>` and `1`, `title==x` is `title=` and `x`).
+//! Parser for raw queries that reads them as Plex does: split at `&` only, order kept, operator suffixes part
+//! of the name (`addedAt>>=1` is `addedAt>>` and `1`, `title==x` is `title=` and `x`).
 //!
-//! Each pair has one canonical spelling, which is what the key holds *and* what the server is asked: escapes that
-//! mean nothing are undone, raw bytes that need one get it. `,`, `+`, `;` and `=` inside values keep the spelling
-//! they came in, since it is not known that the server reads both alike.
+//! Each pair has one canonical spelling, used in the key *and* in the upstream request: needless escapes are
+//! undone, raw bytes that need one get it. `,`, `+`, `;` and `=` inside values keep their spelling, because
+//! the server may not treat both alike.
 
 use std::borrow::Cow;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-/// More pairs than this are no query of a companion app.
+/// Max pairs of a query.
 const MAX_PAIRS: usize = 256;
 
-/// What stays as it is in the base of a name.
+/// Characters left plain in the base of a name.
 const IN_NAME: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -25,7 +25,7 @@ const IN_NAME: &AsciiSet = &NON_ALPHANUMERIC
 
 /// One pair of a query.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Pair {
+pub(super) struct PlexQueryPair {
     /// The decoded name without its operator suffix.
     pub(super) base: String,
     /// The operator suffix: some of `!<>=`, usually empty.
@@ -34,17 +34,17 @@ pub(super) struct Pair {
     pub(super) value: Option<String>,
 }
 
-/// The query is not one that can be read in one way only.
+/// The query can be read in more than one way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct OddQuery;
+pub(super) struct AmbiguousQuery;
 
-impl Pair {
+impl PlexQueryPair {
     /// The decoded value.
     pub(super) fn text(&self) -> Cow<'_, str> {
         percent_decode_str(self.value.as_deref().unwrap_or("")).decode_utf8_lossy()
     }
 
-    /// Whether the name is `name`, whatever the case, without an operator.
+    /// Whether the name is `name`, case-insensitively and without an operator.
     pub(super) fn is(&self, name: &str) -> bool {
         self.operator.is_empty() && self.base.eq_ignore_ascii_case(name)
     }
@@ -71,12 +71,12 @@ impl Pair {
     }
 }
 
-/// Takes a raw query apart.
-pub(super) fn pairs(raw: &str) -> Result<Vec<Pair>, OddQuery> {
+/// Parses a raw query.
+pub(super) fn pairs(raw: &str) -> Result<Vec<PlexQueryPair>, AmbiguousQuery> {
     let mut found = Vec::new();
     for piece in raw.split('&').filter(|piece| !piece.is_empty()) {
         if found.len() == MAX_PAIRS {
-            return Err(OddQuery);
+            return Err(AmbiguousQuery);
         }
         found.push(pair(piece)?);
     }
@@ -84,7 +84,7 @@ pub(super) fn pairs(raw: &str) -> Result<Vec<Pair>, OddQuery> {
 }
 
 /// Joins pairs into a query in their canonical spelling.
-pub(super) fn join<'a>(pairs: impl IntoIterator<Item = &'a Pair>) -> String {
+pub(super) fn join<'a>(pairs: impl IntoIterator<Item = &'a PlexQueryPair>) -> String {
     let mut out = String::new();
     for pair in pairs {
         if !out.is_empty() {
@@ -95,7 +95,7 @@ pub(super) fn join<'a>(pairs: impl IntoIterator<Item = &'a Pair>) -> String {
     out
 }
 
-fn pair(piece: &str) -> Result<Pair, OddQuery> {
+fn pair(piece: &str) -> Result<PlexQueryPair, AmbiguousQuery> {
     let (name, value) = match piece.find('=') {
         None => (piece, None),
         Some(first) => {
@@ -105,27 +105,27 @@ fn pair(piece: &str) -> Result<Pair, OddQuery> {
         }
     };
     let bytes = decode(name)?;
-    let name = String::from_utf8(bytes).map_err(|_| OddQuery)?;
+    let name = String::from_utf8(bytes).map_err(|_| AmbiguousQuery)?;
     let base = name.trim_end_matches(['!', '<', '>', '=']);
     if base.is_empty() || base.contains('&') {
-        return Err(OddQuery);
+        return Err(AmbiguousQuery);
     }
     let operator = name[base.len()..].to_owned();
     if value.is_none() && operator.ends_with('=') {
-        return Err(OddQuery);
+        return Err(AmbiguousQuery);
     }
-    Ok(Pair { base: base.to_owned(), operator, value: value.map(canonical_value).transpose()? })
+    Ok(PlexQueryPair { base: base.to_owned(), operator, value: value.map(canonical_value).transpose()? })
 }
 
-/// Decodes a name; broken escapes and control bytes are odd.
-fn decode(text: &str) -> Result<Vec<u8>, OddQuery> {
+/// Decodes a name; broken escapes and control bytes are ambiguous.
+fn decode(text: &str) -> Result<Vec<u8>, AmbiguousQuery> {
     let mut out = Vec::with_capacity(text.len());
     each_byte(text, |byte, _| out.push(byte))?;
     Ok(out)
 }
 
-/// The one spelling of a value.
-fn canonical_value(raw: &str) -> Result<String, OddQuery> {
+/// The canonical spelling of a value.
+fn canonical_value(raw: &str) -> Result<String, AmbiguousQuery> {
     let mut out = String::with_capacity(raw.len());
     each_byte(raw, |byte, escaped| {
         let plain = if escaped { means_the_same_plain(byte) } else { may_stand_plain(byte) };
@@ -138,37 +138,37 @@ fn canonical_value(raw: &str) -> Result<String, OddQuery> {
     Ok(out)
 }
 
-/// Calls `take` for each byte that `text` stands for, and whether it was escaped.
-fn each_byte(text: &str, mut take: impl FnMut(u8, bool)) -> Result<(), OddQuery> {
+/// Calls `take` for each decoded byte of `text`, and whether it was escaped.
+fn each_byte(text: &str, mut take: impl FnMut(u8, bool)) -> Result<(), AmbiguousQuery> {
     let bytes = text.as_bytes();
     let mut at = 0;
     while at < bytes.len() {
         let escaped = bytes[at] == b'%';
         let byte = if escaped {
             let digit = |offset: usize| {
-                bytes.get(at + offset).and_then(|byte| char::from(*byte).to_digit(16)).ok_or(OddQuery)
+                bytes.get(at + offset).and_then(|byte| char::from(*byte).to_digit(16)).ok_or(AmbiguousQuery)
             };
             let value = digit(1)? * 16 + digit(2)?;
             at += 3;
-            u8::try_from(value).map_err(|_| OddQuery)?
+            u8::try_from(value).map_err(|_| AmbiguousQuery)?
         } else {
             at += 1;
             bytes[at - 1]
         };
         if byte.is_ascii_control() {
-            return Err(OddQuery);
+            return Err(AmbiguousQuery);
         }
         take(byte, escaped);
     }
     Ok(())
 }
 
-/// Bytes that a server reads alike with and without an escape.
+/// Bytes that a server treats alike with and without an escape.
 fn means_the_same_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~:/@!'()*$".contains(&byte)
 }
 
-/// Bytes that may stand in a query without an escape.
+/// Bytes allowed in a query without an escape.
 fn may_stand_plain(byte: u8) -> bool {
     means_the_same_plain(byte) || b",+;=".contains(&byte)
 }
@@ -187,7 +187,7 @@ mod tests {
     use super::*;
 
     fn split(raw: &str) -> Vec<(String, String)> {
-        let read = |pair: &Pair| (format!("{}{}", pair.base, pair.operator), pair.text().into_owned());
+        let read = |pair: &PlexQueryPair| (format!("{}{}", pair.base, pair.operator), pair.text().into_owned());
         pairs(raw).unwrap().iter().map(read).collect()
     }
 
@@ -239,7 +239,7 @@ mod tests {
     #[test]
     fn what_cannot_be_read_in_one_way_is_odd() {
         for raw in ["a=100%", "a=%zz", "a=%0a", "%00=1", "=1", "==", ">=1", "a%26b=1", "a%ff=1", "a%3D"] {
-            assert_eq!(pairs(raw), Err(OddQuery), "{raw}");
+            assert_eq!(pairs(raw), Err(AmbiguousQuery), "{raw}");
         }
         assert!(pairs(&"a=1&".repeat(MAX_PAIRS)).is_ok());
         assert!(pairs(&"a=1&".repeat(MAX_PAIRS + 1)).is_err());

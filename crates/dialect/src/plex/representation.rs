@@ -1,12 +1,13 @@
-//! Which form of an answer a client asks for. Plex writes XML unless JSON is asked for by name.
+//! Representation a client accepts. Plex writes XML unless JSON is named explicitly.
 
 use http::HeaderMap;
 use http::header::ACCEPT;
 
-use crate::verdict::Representation;
+use crate::classification::Representation;
 
-/// The form by the first acceptable entry of `Accept`: highest weight first, then order; a wildcard is XML.
-pub(super) fn of(headers: &HeaderMap) -> Representation {
+/// The representation by the first acceptable entry of `Accept`: highest weight first, then order; a wildcard
+/// is XML.
+pub(super) fn from_accept(headers: &HeaderMap) -> Representation {
     let mut best = Representation::Xml;
     let mut best_weight = 0;
     let lines = headers.get_all(ACCEPT).iter().filter_map(|line| line.to_str().ok());
@@ -23,7 +24,7 @@ pub(super) fn of(headers: &HeaderMap) -> Representation {
     best
 }
 
-/// The one `Accept` that is sent for a form.
+/// The `Accept` value sent for a representation.
 pub(super) fn accept(form: Representation) -> &'static str {
     match form {
         Representation::Json | Representation::JsonCamel => "application/json",
@@ -32,7 +33,7 @@ pub(super) fn accept(form: Representation) -> &'static str {
     }
 }
 
-/// The short name of a form, as it stands in keys.
+/// Short name of a representation, used in keys.
 pub(super) fn name(form: Representation) -> &'static str {
     match form {
         Representation::Json | Representation::JsonCamel => "json",
@@ -49,7 +50,7 @@ fn form(media: &str) -> Option<Representation> {
     }
 }
 
-/// A weight in thousandths; what cannot be read counts in full.
+/// A weight in thousandths; an invalid one counts as 1000.
 fn weight(text: &str) -> u16 {
     let (whole, rest) = text.split_once('.').unwrap_or((text, ""));
     let rest: String = rest.chars().chain("000".chars()).take(3).collect();
@@ -68,12 +69,12 @@ mod tests {
     fn asked(accept: &'static str) -> Representation {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
-        of(&headers)
+        from_accept(&headers)
     }
 
     #[test]
     fn xml_unless_json_is_asked_for_by_name() {
-        assert_eq!(of(&HeaderMap::new()), Representation::Xml);
+        assert_eq!(from_accept(&HeaderMap::new()), Representation::Xml);
         for xml in [
             "*/*",
             "",

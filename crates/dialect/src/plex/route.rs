@@ -1,79 +1,79 @@
-//! The allow-list: which path is which class of read, and what must never be kept. What stands in no table here is
-//! unknown, and what is unknown is not kept.
+//! The allow-list: maps paths to request types, and lists paths that are never cached. Unknown paths are not
+//! cached.
 
 use crate::class::Class;
+use crate::classification::StreamReason;
 use crate::plex::library;
-use crate::plex::lifted::Keeps;
+use crate::plex::vary::VaryBy;
 use crate::tag::Tag;
-use crate::verdict::StreamReason;
 
-/// What a GET or HEAD of a known path is.
+/// Route of a GET or HEAD.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Route {
-    /// Its answer may be kept.
-    Read(Plan),
-    /// An image of its own path.
-    Image(Picture),
+pub(super) enum PlexRoute {
+    /// A cacheable read.
+    Read(ReadRoute),
+    /// An image at its own path.
+    Image(ImagePlan),
     /// An image scaled by the server (`/photo/:/transcode`).
     Scaled,
     /// A file of the web client.
     Asset,
-    /// It passes through.
+    /// A pass-through.
     Pass(StreamReason),
 }
 
-/// What the path tells about a read.
+/// Facts about a read from its path.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Plan {
+pub(super) struct ReadRoute {
     pub(super) class: Class,
     pub(super) tags: Vec<Tag>,
-    /// The body carries state of the user who asks.
+    /// The body carries user state.
     pub(super) personal: bool,
-    /// The same for everybody, also without a token.
+    /// The same for everyone, even without a token.
     pub(super) public: bool,
-    /// What of the client's identity the answer depends on.
-    pub(super) keeps: Keeps,
+    /// The parts of the client's identity on which the response depends.
+    pub(super) vary_by: VaryBy,
 }
 
-/// What the path tells about an image.
+/// Facts about an image from its path.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Picture {
-    /// Whose image it is: an item's id, or a name of its own.
-    pub(super) of: String,
+pub(super) struct ImagePlan {
+    /// Subject of the image: an item's id, or a name of its own.
+    pub(super) subject: String,
     pub(super) tag: Tag,
-    /// The path names the moment of the last change, so it never means another picture.
+    /// The path contains the time of the last change, so it never means another picture.
     pub(super) stamped: bool,
 }
 
-impl Plan {
-    /// An answer without user state.
-    pub(super) fn plain<const N: usize>(class: Class, tags: [Tag; N]) -> Route {
-        Route::Read(Self { class, tags: tags.into(), personal: false, public: false, keeps: Keeps::Nothing })
+impl ReadRoute {
+    /// A response without user state.
+    pub(super) fn plain<const N: usize>(class: Class, tags: [Tag; N]) -> PlexRoute {
+        PlexRoute::Read(Self { class, tags: tags.into(), personal: false, public: false, vary_by: VaryBy::Nothing })
     }
 
-    /// An answer with user state.
-    pub(super) fn personal<const N: usize>(class: Class, tags: [Tag; N]) -> Route {
-        Route::Read(Self { class, tags: tags.into(), personal: true, public: false, keeps: Keeps::Nothing })
+    /// A response with user state.
+    pub(super) fn personal<const N: usize>(class: Class, tags: [Tag; N]) -> PlexRoute {
+        PlexRoute::Read(Self { class, tags: tags.into(), personal: true, public: false, vary_by: VaryBy::Nothing })
     }
 }
 
-impl Picture {
-    /// A picture of something that has no item id, or of an item by its id; `stamp` is what follows in the path.
+impl ImagePlan {
+    /// A picture of a named subject, or of an item by its id; `stamp` is the rest of the path.
     pub(super) fn named(of: String, stamp: &[&str]) -> Self {
-        Self { tag: Tag::image(&of), of, stamped: stamp.first().is_some_and(|stamp| is_id(stamp)) }
+        Self { tag: Tag::image(&of), subject: of, stamped: stamp.first().is_some_and(|stamp| is_id(stamp)) }
     }
 }
 
-impl Route {
-    /// The same, depending on that much of the client's identity.
-    fn keeping(mut self, keeps: Keeps) -> Self {
+impl PlexRoute {
+    /// Sets the parts of the client's identity on which the response depends.
+    fn with_vary_by(mut self, keeps: VaryBy) -> Self {
         if let Self::Read(plan) = &mut self {
-            plan.keeps = keeps;
+            plan.vary_by = keeps;
         }
         self
     }
 
-    /// The same, for everybody.
+    /// Makes the response public.
     fn public(mut self) -> Self {
         if let Self::Read(plan) = &mut self {
             plan.public = true;
@@ -83,26 +83,26 @@ impl Route {
 }
 
 /// The route of a GET or HEAD of these segments.
-pub(super) fn of(parts: &[&str]) -> Option<Route> {
-    never(parts).map(Route::Pass).or_else(|| match parts {
+pub(super) fn find(parts: &[&str]) -> Option<PlexRoute> {
+    pass_reason(parts).map(PlexRoute::Pass).or_else(|| match parts {
         ["library", rest @ ..] => library::route(rest),
         ["hubs", rest @ ..] => hubs(rest),
         ["playlists", rest @ ..] => playlists(rest),
         ["status" | "statistics" | "transcode" | "activities" | "butler", ..] => doings(parts),
-        ["photo", ":", "transcode"] => Some(Route::Scaled),
-        [":", "resources", file] => Some(Route::Image(Picture::named(format!("resource:{file}"), &[]))),
+        ["photo", ":", "transcode"] => Some(PlexRoute::Scaled),
+        [":", "resources", file] => Some(PlexRoute::Image(ImagePlan::named(format!("resource:{file}"), &[]))),
         ["web", rest @ ..] => Some(web(rest)),
         _ => server(parts),
     })
 }
 
-/// Digits only, and not too many: an id of an item, a section, a playlist, or a time stamp.
+/// Whether the text is digits only, and not too many: an id of an item, section or playlist, or a timestamp.
 pub(super) fn is_id(text: &str) -> bool {
     (1..=20).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// What is never kept, whatever its class would be.
-fn never(parts: &[&str]) -> Option<StreamReason> {
+/// Paths that are never cached, whatever their class would be.
+fn pass_reason(parts: &[&str]) -> Option<StreamReason> {
     Some(match parts {
         ["video" | "music" | "audio" | "photo" | "subtitles", ":", "transcode", "universal", "decision"] => {
             StreamReason::Moment
@@ -113,8 +113,8 @@ fn never(parts: &[&str]) -> Option<StreamReason> {
         | ["livetv", "sessions", ..]
         | ["downloadQueue", ..] => StreamReason::Media,
         [
-            "security" | "myplex" | "pins" | "pins.json" | "pins.xml" | "user" | "users" | "resources"
-            | "api" | "home" | "log" | "logs" | "diagnostics",
+            "security" | "myplex" | "pins" | "pins.json" | "pins.xml" | "user" | "users" | "resources" | "api" | "home"
+            | "log" | "logs" | "diagnostics",
             ..,
         ] => StreamReason::Account,
         [":", "websockets" | "websocket", ..] => StreamReason::Socket,
@@ -124,100 +124,98 @@ fn never(parts: &[&str]) -> Option<StreamReason> {
     })
 }
 
-fn server(parts: &[&str]) -> Option<Route> {
+fn server(parts: &[&str]) -> Option<PlexRoute> {
     Some(match parts {
-        ["identity"] => Plan::plain(Class::Identity, [Tag::server()]).public(),
+        ["identity"] => ReadRoute::plain(Class::Identity, [Tag::server()]).public(),
         []
         | ["servers" | "clients"]
         | ["updater", "status"]
         | ["livetv", "dvrs"]
         | [":", "prefs"]
-        | [":", "prefs", "get"] => Plan::plain(Class::Server, [Tag::server()]),
-        ["livetv", "dvrs", id] if is_id(id) => Plan::plain(Class::Server, [Tag::server()]),
-        ["accounts" | "devices"] => Plan::plain(Class::Server, [Tag::server(), Tag::users()]),
-        ["accounts" | "devices", id] if is_id(id) => {
-            Plan::plain(Class::Server, [Tag::server(), Tag::users()])
-        }
+        | [":", "prefs", "get"] => ReadRoute::plain(Class::Server, [Tag::server()]),
+        ["livetv", "dvrs", id] if is_id(id) => ReadRoute::plain(Class::Server, [Tag::server()]),
+        ["accounts" | "devices"] => ReadRoute::plain(Class::Server, [Tag::server(), Tag::users()]),
+        ["accounts" | "devices", id] if is_id(id) => ReadRoute::plain(Class::Server, [Tag::server(), Tag::users()]),
         ["media", "providers"] => {
-            Plan::plain(Class::Server, [Tag::server(), Tag::sections()]).keeping(Keeps::Abilities)
+            ReadRoute::plain(Class::Server, [Tag::server(), Tag::sections()]).with_vary_by(VaryBy::Abilities)
         }
         _ => return None,
     })
 }
 
-fn doings(parts: &[&str]) -> Option<Route> {
+fn doings(parts: &[&str]) -> Option<PlexRoute> {
     Some(match parts {
-        ["activities"] => Plan::plain(Class::Activities, [Tag::activities()]),
-        ["butler"] => Plan::plain(Class::Statistics, [Tag::activities()]),
+        ["activities"] => ReadRoute::plain(Class::Activities, [Tag::activities()]),
+        ["butler"] => ReadRoute::plain(Class::Statistics, [Tag::activities()]),
         ["status" | "transcode", "sessions"] | ["status", "sessions", "background"] => {
-            Plan::plain(Class::Sessions, [Tag::sessions()])
+            ReadRoute::plain(Class::Sessions, [Tag::sessions()])
         }
-        ["transcode", "sessions", _] => Plan::plain(Class::Sessions, [Tag::sessions()]),
-        ["status", "sessions", "history", "all"] => Plan::plain(Class::History, [Tag::history()]),
-        ["status", "sessions", "history", id] if is_id(id) => Plan::plain(Class::History, [Tag::history()]),
-        ["statistics", "resources"] => Plan::plain(Class::LiveStatistics, []),
-        // `timespan=6`, the one that moves every second, is told apart by the query.
-        ["statistics", "bandwidth"] => Plan::plain(Class::Statistics, []),
+        ["transcode", "sessions", _] => ReadRoute::plain(Class::Sessions, [Tag::sessions()]),
+        ["status", "sessions", "history", "all"] => ReadRoute::plain(Class::History, [Tag::history()]),
+        ["status", "sessions", "history", id] if is_id(id) => ReadRoute::plain(Class::History, [Tag::history()]),
+        ["statistics", "resources"] => ReadRoute::plain(Class::LiveStatistics, []),
+        // `filter` recognises `timespan=6`, which changes every second, by the query.
+        ["statistics", "bandwidth"] => ReadRoute::plain(Class::Statistics, []),
         _ => return None,
     })
 }
 
-fn hubs(rest: &[&str]) -> Option<Route> {
+fn hubs(rest: &[&str]) -> Option<PlexRoute> {
     let composed = |scope: Tag| {
         let tags = [scope, Tag::libraries(), Tag::watch_lists(), Tag::playlists()];
-        Plan::personal(Class::Hubs, tags).keeping(Keeps::Abilities)
+        ReadRoute::personal(Class::Hubs, tags).with_vary_by(VaryBy::Abilities)
     };
     Some(match rest {
         [] | ["home" | "items"] => composed(Tag::across()),
-        ["promoted"] => composed(Tag::across()).keeping(Keeps::Client),
+        ["promoted"] => composed(Tag::across()).with_vary_by(VaryBy::Client),
         ["sections", id] if is_id(id) => composed(Tag::section(id)),
         ["metadata", id] | ["metadata", id, "related"] if is_id(id) => {
-            Plan::personal(Class::Hubs, [Tag::item(id), Tag::across(), Tag::libraries(), Tag::watch_lists()])
+            ReadRoute::personal(Class::Hubs, [Tag::item(id), Tag::across(), Tag::libraries(), Tag::watch_lists()])
         }
-        ["metadata", _, "postplay"] => Route::Pass(StreamReason::Moment),
-        ["home", "recentlyAdded"] => Plan::personal(Class::Recent, [Tag::across(), Tag::libraries()]),
+        ["metadata", _, "postplay"] => PlexRoute::Pass(StreamReason::Moment),
+        ["home", "recentlyAdded"] => ReadRoute::personal(Class::Recent, [Tag::across(), Tag::libraries()]),
         ["home", "onDeck" | "continueWatching"] | ["continueWatching"] | ["continueWatching", "items"] => {
-            Plan::personal(Class::Resume, [Tag::across(), Tag::libraries(), Tag::watch_lists()])
+            ReadRoute::personal(Class::Resume, [Tag::across(), Tag::libraries(), Tag::watch_lists()])
         }
         ["sections", id, "onDeck" | "continueWatching"] | ["sections", id, "continueWatching", "items"]
             if is_id(id) =>
         {
-            Plan::personal(Class::Resume, [Tag::section(id), Tag::libraries(), Tag::watch_lists()])
+            ReadRoute::personal(Class::Resume, [Tag::section(id), Tag::libraries(), Tag::watch_lists()])
         }
         ["sections", id, "manage"] if is_id(id) => {
-            Plan::plain(Class::Collections, [Tag::collections(), Tag::section(id)])
+            ReadRoute::plain(Class::Collections, [Tag::collections(), Tag::section(id)])
         }
         ["search"] | ["search", "voice"] => {
             let tags = [Tag::across(), Tag::libraries(), Tag::playlists()];
-            Plan::personal(Class::Search, tags)
+            ReadRoute::personal(Class::Search, tags)
         }
         _ => return None,
     })
 }
 
-fn playlists(rest: &[&str]) -> Option<Route> {
+fn playlists(rest: &[&str]) -> Option<PlexRoute> {
     Some(match rest {
-        [] | ["all"] => Plan::personal(Class::Playlists, [Tag::playlists()]),
+        [] | ["all"] => ReadRoute::personal(Class::Playlists, [Tag::playlists()]),
         [id] | [id, "items" | "generators"] if is_id(id) => one_playlist(id),
         [id, "items", generator] | [id, "items", generator, "items"] if is_id(id) && is_id(generator) => {
             one_playlist(id)
         }
         [id, "composite" | "thumb", stamp @ ..] if is_id(id) && stamp.len() <= 1 => {
-            Route::Image(Picture::named(format!("playlist:{id}"), stamp))
+            PlexRoute::Image(ImagePlan::named(format!("playlist:{id}"), stamp))
         }
         _ => return None,
     })
 }
 
-fn one_playlist(id: &str) -> Route {
-    Plan::personal(Class::Playlists, [Tag::playlist(id), Tag::every_playlist()])
+fn one_playlist(id: &str) -> PlexRoute {
+    ReadRoute::personal(Class::Playlists, [Tag::playlist(id), Tag::every_playlist()])
 }
 
 /// The web client: its files never change under their name, its pages do.
-fn web(rest: &[&str]) -> Route {
+fn web(rest: &[&str]) -> PlexRoute {
     let name = rest.last().copied().unwrap_or("");
     match name.rsplit_once('.') {
-        Some((_, "htm" | "html")) | None => Route::Pass(StreamReason::Moment),
-        Some(_) => Route::Asset,
+        Some((_, "htm" | "html")) | None => PlexRoute::Pass(StreamReason::Moment),
+        Some(_) => PlexRoute::Asset,
     }
 }

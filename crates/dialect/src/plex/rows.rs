@@ -1,29 +1,29 @@
-//! What the rows of an answer say, gathered while its body is read once: which items are in it, what lies under
-//! what, from which sections they come.
+//! Facts from the rows of a response, collected while its body is parsed: items, their parents, their
+//! sections.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
 
 use crate::class::Class;
-use crate::facts::{Facts, MAX_TAGGED_ROWS, tells_how_much};
+use crate::classification::Read;
+use crate::response_facts::{MAX_TAGGED_ROWS, ResponseFacts, has_meaningful_total};
 use crate::tag::Tag;
-use crate::verdict::Read;
 
-/// Links of the lineage beyond this many are not reported; what is not known there is treated as the worst.
+/// Max parent links reported; missing links are treated as the worst case.
 const MAX_PARENTS: usize = 10_000;
 
-/// Sections beyond this many are not tagged one by one.
+/// Max sections tagged one by one.
 const MAX_SECTIONS: usize = 32;
 
-/// An id longer than this is foreign and is not tagged.
+/// Longest id in bytes; longer ones are not tagged.
 const MAX_ID_BYTES: usize = 64;
 
-/// The fresh time of a list of sections while one of them is being scanned.
+/// Fresh time of a list of sections during a scan, in seconds.
 const SCANNING_FRESH_S: u32 = 30;
 
-/// The attributes (or members) that matter.
+/// The relevant attributes (or members).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Field {
+pub(super) enum RowField {
     Item,
     Parent,
     Grandparent,
@@ -37,9 +37,9 @@ pub(super) enum Field {
     Size,
 }
 
-impl Field {
-    /// The field of that name.
-    pub(super) fn named(name: &str) -> Option<Self> {
+impl RowField {
+    /// The field with this name.
+    pub(super) fn parse(name: &str) -> Option<Self> {
         Some(match name {
             "ratingKey" => Self::Item,
             "parentRatingKey" => Self::Parent,
@@ -56,7 +56,7 @@ impl Field {
         })
     }
 
-    /// Whether it means something only on the container itself; elsewhere the same name is that of something else.
+    /// Whether the name is meaningful only on the container itself.
     pub(super) fn is_of_the_container(self) -> bool {
         matches!(self, Self::Total | Self::Size)
     }
@@ -64,7 +64,7 @@ impl Field {
 
 /// One element or object.
 #[derive(Debug, Default)]
-pub(super) struct Row<'a> {
+pub(super) struct PlexRow<'a> {
     item: Option<Cow<'a, str>>,
     parent: Option<Cow<'a, str>>,
     grandparent: Option<Cow<'a, str>>,
@@ -78,25 +78,25 @@ pub(super) struct Row<'a> {
     size: Option<u64>,
 }
 
-impl<'a> Row<'a> {
-    /// Notes one field.
-    pub(super) fn note(&mut self, field: Field, value: Cow<'a, str>) {
+impl<'a> PlexRow<'a> {
+    /// Sets one field.
+    pub(super) fn set(&mut self, field: RowField, value: Cow<'a, str>) {
         match field {
-            Field::Item => self.item = Some(value),
-            Field::Parent => self.parent = Some(value),
-            Field::Grandparent => self.grandparent = Some(value),
-            Field::Section => self.section = Some(value),
-            Field::Kind => self.kind = Some(value),
-            Field::Leaves => self.leaves = true,
-            Field::Smart => self.smart = Some(is_true(&value)),
-            Field::Refreshing => self.refreshing = is_true(&value),
-            Field::StartState => self.starting = true,
-            Field::Total => self.total = value.parse().ok(),
-            Field::Size => self.size = value.parse().ok(),
+            RowField::Item => self.item = Some(value),
+            RowField::Parent => self.parent = Some(value),
+            RowField::Grandparent => self.grandparent = Some(value),
+            RowField::Section => self.section = Some(value),
+            RowField::Kind => self.kind = Some(value),
+            RowField::Leaves => self.leaves = true,
+            RowField::Smart => self.smart = Some(is_true(&value)),
+            RowField::Refreshing => self.refreshing = is_true(&value),
+            RowField::StartState => self.starting = true,
+            RowField::Total => self.total = value.parse().ok(),
+            RowField::Size => self.size = value.parse().ok(),
         }
     }
 
-    /// Whether the server says it is starting.
+    /// Whether the server reports that it is starting.
     pub(super) fn is_starting(&self) -> bool {
         self.starting
     }
@@ -108,30 +108,30 @@ impl<'a> Row<'a> {
     }
 }
 
-/// Gathers rows.
+/// Collector of rows.
 #[derive(Debug, Default)]
-pub(super) struct Rows {
+pub(super) struct PlexRows {
     items: HashSet<Tag>,
     too_many: bool,
     sections: HashSet<Box<str>>,
     parents: Vec<(String, Option<String>)>,
     branch: bool,
-    /// Whether a rule chooses what is in a playlist or collection, if the answer says so.
+    /// Whether a playlist or collection is smart, if stated.
     by_rule: Option<bool>,
     refreshing: bool,
-    /// How many rows the container says there are.
+    /// Total number of rows, if the container states it.
     total: Option<u64>,
 }
 
-impl Rows {
-    /// Takes the container itself.
-    pub(super) fn take_container(&mut self, container: &Row<'_>) {
+impl PlexRows {
+    /// Sets the facts of the container itself.
+    pub(super) fn set_container(&mut self, container: &PlexRow<'_>) {
         self.total = container.total.or(container.size);
-        self.take(container);
+        self.add(container);
     }
 
-    /// Takes one element or object, whether it is a row or not.
-    pub(super) fn take(&mut self, row: &Row<'_>) {
+    /// Adds one element or object, whether it is a row or not.
+    pub(super) fn add(&mut self, row: &PlexRow<'_>) {
         self.refreshing |= row.refreshing;
         if let Some(smart) = row.smart {
             self.by_rule = Some(self.by_rule == Some(true) || smart);
@@ -160,8 +160,8 @@ impl Rows {
         }
     }
 
-    /// What all rows together say about an answer to `read`.
-    pub(super) fn facts(self, read: &Read) -> Facts {
+    /// The facts of all rows together for a response to `read`.
+    pub(super) fn facts(self, read: &Read) -> ResponseFacts {
         let mut tags = Vec::new();
         if shows_items(read.class) {
             if self.too_many || (read.class == Class::Item && self.sections.is_empty()) {
@@ -184,9 +184,9 @@ impl Rows {
         }
         tags.retain(|tag| !read.tags.contains(tag));
         let max_fresh_s = (read.class == Class::Sections && self.refreshing).then_some(SCANNING_FRESH_S);
-        let total = self.total.filter(|_| tells_how_much(read.class));
+        let total = self.total.filter(|_| has_meaningful_total(read.class));
         let scanning = (read.class == Class::Sections).then_some(self.refreshing);
-        Facts { tags, parents: self.parents, own_user: None, max_fresh_s, total, scanning }
+        ResponseFacts { tags, parents: self.parents, own_user: None, max_fresh_s, total, scanning }
     }
 
     fn tag(&mut self, tag: Tag) {
@@ -201,7 +201,7 @@ impl Rows {
         }
     }
 
-    /// Notes what lies under what. A row without a parent lies under nothing only if its kind never has one.
+    /// Records an item's parent. A row without one counts as a root only if its kind never has a parent.
     fn link(&mut self, item: &str, parent: Option<&str>, grandparent: Option<&str>, kind: &str) {
         if let Some(parent) = parent {
             self.push(item, Some(parent));
@@ -217,11 +217,10 @@ impl Rows {
     }
 
     fn push(&mut self, item: &str, parent: Option<&str>) {
-        // Rows come in order, so what was just said about the levels above stands in the last three links.
+        // Rows come in order, so a repeated link is among the last three.
         let known = |(one, above): &(String, Option<String>)| one == item && above.as_deref() == parent;
         let from = self.parents.len().saturating_sub(3);
-        if parent != Some(item) && self.parents.len() < MAX_PARENTS && !self.parents[from..].iter().any(known)
-        {
+        if parent != Some(item) && self.parents.len() < MAX_PARENTS && !self.parents[from..].iter().any(known) {
             self.parents.push((item.to_owned(), parent.map(str::to_owned)));
         }
     }

@@ -1,18 +1,19 @@
-//! What the payload of a Plex webhook makes stale. It may be forged or replayed, so it only ever makes stale.
+//! Invalidations from a Plex webhook. Its payload may be forged or replayed, so it does nothing but
+//! invalidate.
 
 use serde_json::{Map, Value};
 
+use crate::plex::invalidation;
 use crate::plex::notification::text;
-use crate::plex::stale;
-use crate::signal::Playing;
-use crate::tag::{Staling, Tag};
+use crate::server_event::PlaybackState;
+use crate::tag::{Tag, TagInvalidation};
 
-/// A payload longer than this is none.
+/// Longest payload in bytes; longer ones are ignored.
 const MAX_PAYLOAD_BYTES: usize = 1024 * 1024;
 
-/// What the `payload` field of a webhook makes stale. Whose account it tells of is not known to the gateway, so
-/// it concerns everybody.
-pub fn webhook(json: &[u8]) -> Vec<Staling> {
+/// Invalidations for the `payload` field of a webhook. They concern everyone, because the gateway cannot map
+/// the webhook's account to a token.
+pub fn webhook(json: &[u8]) -> Vec<TagInvalidation> {
     if json.len() > MAX_PAYLOAD_BYTES {
         return Vec::new();
     }
@@ -21,24 +22,23 @@ pub fn webhook(json: &[u8]) -> Vec<Staling> {
     let item = payload.get("Metadata").and_then(Value::as_object).unwrap_or(&empty);
     let ids: Vec<String> = text(item, "ratingKey").into_iter().collect();
     let played = |state| match ids.first() {
-        Some(id) => stale::playing(id, state),
-        None => stale::watched(&[], Staling::everyone),
+        Some(id) => invalidation::playback_invalidations(id, state),
+        None => invalidation::watched(&[], TagInvalidation::everyone),
     };
     match text(&payload, "event").as_deref().unwrap_or_default() {
         "library.new" => {
-            let above =
-                ["parentRatingKey", "grandparentRatingKey"].iter().filter_map(|name| text(item, name));
+            let above = ["parentRatingKey", "grandparentRatingKey"].iter().filter_map(|name| text(item, name));
             let ids: Vec<String> = ids.iter().cloned().chain(above).collect();
-            let mut stale = stale::pictured(&ids);
-            stale.extend(stale::section_moved(text(item, "librarySectionID").as_deref()));
+            let mut stale = invalidation::pictured(&ids);
+            stale.extend(invalidation::section_moved(text(item, "librarySectionID").as_deref()));
             stale
         }
-        "library.on.deck" => stale::everyone([Tag::watch_lists(), Tag::across()]),
-        "media.play" | "media.resume" | "playback.started" => played(Playing::Playing),
-        "media.pause" => played(Playing::Paused),
-        "media.stop" => played(Playing::Stopped),
-        "media.scrobble" | "media.rate" => stale::watched(&ids, Staling::everyone),
-        "device.new" => stale::everyone([Tag::server(), Tag::users()]),
+        "library.on.deck" => invalidation::everyone([Tag::watch_lists(), Tag::across()]),
+        "media.play" | "media.resume" | "playback.started" => played(PlaybackState::Playing),
+        "media.pause" => played(PlaybackState::Paused),
+        "media.stop" => played(PlaybackState::Stopped),
+        "media.scrobble" | "media.rate" => invalidation::watched(&ids, TagInvalidation::everyone),
+        "device.new" => invalidation::everyone([Tag::server(), Tag::users()]),
         _ => Vec::new(),
     }
 }

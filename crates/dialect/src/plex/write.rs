@@ -1,24 +1,24 @@
-//! What changes something, and what that makes stale. Several of Plex's writes are GETs, so the table is asked
-//! before any read is.
+//! The table of writes and their invalidations. Several of Plex's writes are GETs, so it is consulted before
+//! any read.
 
 use http::Method;
 
-use crate::ask::Ask;
+use crate::classification::{ThrottledInvalidation, TokenRevocation, Write};
+use crate::plex::invalidation;
 use crate::plex::library_write;
-use crate::plex::params::Params;
-use crate::plex::stale;
-use crate::tag::{Staling, Tag};
-use crate::verdict::{Forgets, Minutely, Write};
+use crate::plex::params::WriteParams;
+use crate::request::RequestView;
+use crate::tag::{Tag, TagInvalidation};
 
-/// A write of that name, which ends nobody's standing.
-pub(super) fn named(name: &'static str, stale: Vec<Staling>) -> Write {
-    Write { name, stale, minutely: None, forgets: Forgets::Nobody }
+/// A write with this name that revokes no token.
+pub(super) fn named(name: &'static str, stale: Vec<TagInvalidation>) -> Write {
+    Write { name, invalidations: stale, throttled: None, revokes: TokenRevocation::Nothing }
 }
 
-/// The write that this request is. `parts` are in lower case. A GET or HEAD that no table knows as a write is
-/// none; any other method always is one, if only an unknown one.
-pub(super) fn of(ask: &Ask<'_>, parts: &[&str], query: &str) -> Option<Write> {
-    let params = &Params::new(ask, query);
+/// The write of this request. `parts` are in lower case. A GET or HEAD that is in no table is none; any other
+/// method always is one, if only an unknown one.
+pub(super) fn find(ask: &RequestView<'_>, parts: &[&str], query: &str) -> Option<Write> {
+    let params = &WriteParams::new(ask, query);
     let reads = *ask.method == Method::GET || *ask.method == Method::HEAD;
     if let Some(write) = by_any_method(parts, params) {
         return Some(write);
@@ -29,65 +29,66 @@ pub(super) fn of(ask: &Ask<'_>, parts: &[&str], query: &str) -> Option<Write> {
     let is_known = [Method::POST, Method::PUT, Method::DELETE].contains(ask.method);
     let write = match parts {
         _ if !is_known => None,
-        ["library", rest @ ..] => library_write::of(ask.method, rest, params),
+        ["library", rest @ ..] => library_write::find(ask.method, rest, params),
         ["playlists", rest @ ..] => playlists(rest),
         ["hubs", rest @ ..] => hubs(rest),
-        _ => elsewhere(ask.method, parts),
+        _ => outside_library(ask.method, parts),
     };
-    Some(write.unwrap_or_else(|| named("unknown", stale::all())))
+    Some(write.unwrap_or_else(|| named("unknown", invalidation::all())))
 }
 
-/// Requests that change something whatever their method is.
-fn by_any_method(parts: &[&str], params: &Params<'_>) -> Option<Write> {
+/// Requests that are writes with any method.
+fn by_any_method(parts: &[&str], params: &WriteParams<'_>) -> Option<Write> {
     Some(match parts {
-        [":", "scrobble" | "unscrobble"] => {
-            named("scrobble", stale::watched(&params.items(&["key", "ratingKey", "uri"]), Staling::account))
-        }
+        [":", "scrobble" | "unscrobble"] => named(
+            "scrobble",
+            invalidation::watched(&params.items(&["key", "ratingKey", "uri"]), TagInvalidation::account),
+        ),
         [":", "rate"] => {
-            named("rate", stale::watched(&params.items(&["key", "ratingKey", "uri"]), Staling::account))
+            named("rate", invalidation::watched(&params.items(&["key", "ratingKey", "uri"]), TagInvalidation::account))
         }
         [":", "timeline"] => progress("timeline", params),
         [":", "progress"] => progress("progress", params),
-        ["actions", ..] => {
-            named("action", stale::watched(&params.items(&["ratingKey", "key", "uri"]), Staling::account))
-        }
+        ["actions", ..] => named(
+            "action",
+            invalidation::watched(&params.items(&["ratingKey", "key", "uri"]), TagInvalidation::account),
+        ),
         ["status", "sessions", "terminate"] => {
-            named("terminate", stale::everyone([Tag::sessions(), Tag::activities()]))
+            named("terminate", invalidation::everyone([Tag::sessions(), Tag::activities()]))
         }
         ["library", rest @ ..] => return library_write::by_any_method(rest),
-        ["updater", "check" | "apply"] => {
-            named("updater", stale::everyone([Tag::server(), Tag::activities()]))
-        }
+        ["updater", "check" | "apply"] => named("updater", invalidation::everyone([Tag::server(), Tag::activities()])),
         ["users", "signout" | "sign_out" | "sign_out.json" | "sign_out.xml"] => {
-            Write { forgets: Forgets::Caller, ..named("sign-out", stale::everyone([Tag::users()])) }
+            Write { revokes: TokenRevocation::Caller, ..named("sign-out", invalidation::everyone([Tag::users()])) }
         }
         _ => return None,
     })
 }
 
-/// A player's report. While it plays, the slow part follows once a minute; when it pauses or stops, and when it
-/// does not say what it does, everything follows at once.
-fn progress(name: &'static str, params: &Params<'_>) -> Write {
+/// A player's report. During playback, the slow invalidations follow once a minute; on pause, stop or an
+/// unknown state all are applied at once.
+fn progress(name: &'static str, params: &WriteParams<'_>) -> Write {
     let ids = params.items(&["ratingKey", "key"]);
     let states = params.all("state");
-    let plays =
-        !states.is_empty() && states.iter().all(|state| matches!(state.as_str(), "playing" | "buffering"));
+    let plays = !states.is_empty() && states.iter().all(|state| matches!(state.as_str(), "playing" | "buffering"));
     match ids.first() {
         Some(item) if plays => {
-            let slow = Minutely { item: item.clone(), stale: stale::watched(&ids, Staling::account) };
-            Write { minutely: Some(slow), ..named(name, stale::plays(&ids, Staling::account)) }
+            let slow = ThrottledInvalidation {
+                item: item.clone(),
+                invalidations: invalidation::watched(&ids, TagInvalidation::account),
+            };
+            Write { throttled: Some(slow), ..named(name, invalidation::plays(&ids, TagInvalidation::account)) }
         }
-        _ => named(name, stale::watched(&ids, Staling::account)),
+        _ => named(name, invalidation::watched(&ids, TagInvalidation::account)),
     }
 }
 
-/// Every user may see a playlist, so its writes concern everybody.
+/// Every user may see a playlist, so its writes concern everyone.
 fn playlists(rest: &[&str]) -> Option<Write> {
     Some(match rest {
-        [] | ["upload"] => named("playlist", stale::playlist(None)),
-        [id]
-        | [id, "items" | "generators" | "composite" | "thumb" | "poster" | "posters" | "art" | "arts", ..] => {
-            named("playlist", stale::playlist(Some(id)))
+        [] | ["upload"] => named("playlist", invalidation::playlist(None)),
+        [id] | [id, "items" | "generators" | "composite" | "thumb" | "poster" | "posters" | "art" | "arts", ..] => {
+            named("playlist", invalidation::playlist(Some(id)))
         }
         _ => return None,
     })
@@ -96,48 +97,48 @@ fn playlists(rest: &[&str]) -> Option<Write> {
 fn hubs(rest: &[&str]) -> Option<Write> {
     match rest {
         ["sections", id, "manage", ..] => {
-            let mut stale = stale::everyone([Tag::collections(), Tag::section(id), Tag::across()]);
-            stale.push(Staling::everyone(Tag::watch_lists()));
+            let mut stale = invalidation::everyone([Tag::collections(), Tag::section(id), Tag::across()]);
+            stale.push(TagInvalidation::everyone(Tag::watch_lists()));
             Some(named("collection", stale))
         }
-        ["continuewatching" | "home", ..] => Some(named("action", stale::watched(&[], Staling::account))),
+        ["continuewatching" | "home", ..] => {
+            Some(named("action", invalidation::watched(&[], TagInvalidation::account)))
+        }
         _ => None,
     }
 }
 
-fn elsewhere(method: &Method, parts: &[&str]) -> Option<Write> {
+fn outside_library(method: &Method, parts: &[&str]) -> Option<Write> {
     let deletes = *method == Method::DELETE;
     let forgetting = |name, forgets| Write {
-        forgets,
-        ..named(name, stale::everyone([Tag::server(), Tag::users(), Tag::sections()]))
+        revokes: forgets,
+        ..named(name, invalidation::everyone([Tag::server(), Tag::users(), Tag::sections()]))
     };
     Some(match parts {
         [":", "prefs", ..] => {
-            let mut stale = stale::server();
-            stale.extend(stale::everyone([Tag::watch_lists(), Tag::across()]));
+            let mut stale = invalidation::server();
+            stale.extend(invalidation::everyone([Tag::watch_lists(), Tag::across()]));
             named("settings", stale)
         }
-        ["activities", ..] => named("activity", stale::everyone([Tag::activities(), Tag::sections()])),
-        ["butler", ..] => named("butler", stale::everyone([Tag::activities()])),
-        ["updater", ..] => named("updater", stale::everyone([Tag::server(), Tag::activities()])),
+        ["activities", ..] => named("activity", invalidation::everyone([Tag::activities(), Tag::sections()])),
+        ["butler", ..] => named("butler", invalidation::everyone([Tag::activities()])),
+        ["updater", ..] => named("updater", invalidation::everyone([Tag::server(), Tag::activities()])),
         ["status", "sessions", "history", ..] => {
-            let mut stale = stale::everyone([Tag::history(), Tag::user_state(), Tag::watch_lists()]);
-            stale.push(Staling::everyone(Tag::many_items()));
+            let mut stale = invalidation::everyone([Tag::history(), Tag::user_state(), Tag::watch_lists()]);
+            stale.push(TagInvalidation::everyone(Tag::many_items()));
             named("history", stale)
         }
-        ["transcode", "sessions", ..] | ["player", ..] => named("player", stale::everyone([Tag::sessions()])),
+        ["transcode", "sessions", ..] | ["player", ..] => named("player", invalidation::everyone([Tag::sessions()])),
         ["video" | "music" | "audio" | "photo" | "subtitles", ":", "transcode", ..] => {
-            named("transcode", stale::everyone([Tag::sessions()]))
+            named("transcode", invalidation::everyone([Tag::sessions()]))
         }
         ["playqueues" | "downloadqueue" | "sync", ..] => named("queue", Vec::new()),
         ["log", ..] => named("log", Vec::new()),
-        ["devices" | "users" | "home" | "accounts", ..] if deletes => {
-            forgetting("sign-out", Forgets::Everyone)
-        }
+        ["devices" | "users" | "home" | "accounts", ..] if deletes => forgetting("sign-out", TokenRevocation::Everyone),
         ["security", "token" | "resources", ..] if !deletes => named("account", Vec::new()),
         ["users", "signin" | "sign_in", ..] | ["pins", ..] => named("account", Vec::new()),
-        ["myplex" | "security", ..] => forgetting("account", Forgets::Everyone),
-        ["devices" | "users" | "home" | "accounts", ..] => forgetting("account", Forgets::Nobody),
+        ["myplex" | "security", ..] => forgetting("account", TokenRevocation::Everyone),
+        ["devices" | "users" | "home" | "accounts", ..] => forgetting("account", TokenRevocation::Nothing),
         _ => return None,
     })
 }

@@ -1,8 +1,8 @@
-//! What the bodies of answers say.
+//! Inspection of response bodies.
 
 use bytes::Bytes;
-use greenroom_dialect::ask::Kind;
-use greenroom_dialect::facts::{Facts, Unfit};
+use greenroom_dialect::request::ServerKind;
+use greenroom_dialect::response_facts::{ResponseFacts, UnusableResponse};
 use http::HeaderMap;
 use proptest::prelude::*;
 
@@ -10,9 +10,9 @@ use super::{filled, headers, read};
 
 const JSON: &str = "application/json; charset=utf-8";
 
-fn inspected(target: &str, kind: &str, body: &str) -> Result<Facts, Unfit> {
+fn inspected(target: &str, kind: &str, body: &str) -> Result<ResponseFacts, UnusableResponse> {
     let sent = headers(&[("content-type", kind)]);
-    Kind::Jellyfin.inspect(&read(target), &sent, &Bytes::from(filled(body)))
+    ServerKind::Jellyfin.inspect(&read(target), &sent, &Bytes::from(filled(body)))
 }
 
 fn tags(target: &str, body: &str) -> Vec<String> {
@@ -27,8 +27,7 @@ fn rows_become_tags_and_parents() {
     assert_eq!(tags("/Items", body), ["item:e1", "item:m1", "under:s1", "under:t1"]);
     let facts = inspected("/Items", JSON, body).unwrap();
     let links = [("e1", Some("s1")), ("s1", Some("t1")), ("t1", None), ("m1", None)];
-    let links =
-        links.map(|(item, parent): (&str, Option<&str>)| (item.to_owned(), parent.map(str::to_owned)));
+    let links = links.map(|(item, parent): (&str, Option<&str>)| (item.to_owned(), parent.map(str::to_owned)));
     assert_eq!(facts.parents, links);
     assert_eq!(facts.max_fresh_s, None);
 }
@@ -71,7 +70,7 @@ fn too_many_rows_are_not_tagged_one_by_one() {
     assert_eq!(inspected("/Items", JSON, &rows(257)).unwrap().parents.len(), 257);
 }
 
-/// Marking a show, a season, an album or an artist marks what lies below.
+/// Marking a show, a season, an album or an artist marks its descendants.
 #[test]
 fn a_row_is_tagged_with_all_that_it_lies_under() {
     for (body, wanted) in [
@@ -111,9 +110,7 @@ fn a_row_that_hides_what_it_lies_under_follows_every_mark() {
 fn too_many_places_are_not_tagged_one_by_one() {
     let rows = |count: usize| {
         let rows: Vec<String> = (0..count)
-            .map(|id| {
-                format!(r#"{{"Id":"{id}","Type":"Audio","AlbumId":"a{id}","AlbumArtists":[{{"Id":"x"}}]}}"#)
-            })
+            .map(|id| format!(r#"{{"Id":"{id}","Type":"Audio","AlbumId":"a{id}","AlbumArtists":[{{"Id":"x"}}]}}"#))
             .collect();
         format!(r#"{{"Items":[{}]}}"#, rows.join(","))
     };
@@ -148,20 +145,20 @@ fn a_running_task_shortens_the_answers_life() {
 #[test]
 fn foreign_and_broken_bodies_do_not_fit() {
     for (target, kind, body, why) in [
-        ("/Items", "text/html", "<html></html>", Unfit::ContentType),
-        ("/Items", "application/problem+json", "{}", Unfit::ContentType),
-        ("/Items", "", "{\"Items\":[]}", Unfit::ContentType),
-        ("/Items", JSON, "<html></html>", Unfit::Malformed),
-        ("/Items", JSON, "", Unfit::Malformed),
-        ("/Items", JSON, "{\"Items\":[{\"Id\":\"1\"}", Unfit::Malformed),
-        ("/Items", JSON, "{\"error\":\"log in first\"}", Unfit::Malformed),
-        ("/UserItems/Resume", JSON, "{}", Unfit::Malformed),
-        ("/Playlists/{item}/Items", JSON, "{}", Unfit::Malformed),
-        ("/Items?ids=1", JSON, "{}", Unfit::Malformed),
-        ("/System/Info", JSON, "\"text\"", Unfit::Malformed),
-        ("/Items/{item}/Images/Primary", "text/html", "<html>", Unfit::ContentType),
-        ("/Items/{item}/Images/Primary", "image/png", "", Unfit::Malformed),
-        ("/Branding/Css", "text/html", "<html>", Unfit::ContentType),
+        ("/Items", "text/html", "<html></html>", UnusableResponse::ContentType),
+        ("/Items", "application/problem+json", "{}", UnusableResponse::ContentType),
+        ("/Items", "", "{\"Items\":[]}", UnusableResponse::ContentType),
+        ("/Items", JSON, "<html></html>", UnusableResponse::Malformed),
+        ("/Items", JSON, "", UnusableResponse::Malformed),
+        ("/Items", JSON, "{\"Items\":[{\"Id\":\"1\"}", UnusableResponse::Malformed),
+        ("/Items", JSON, "{\"error\":\"log in first\"}", UnusableResponse::Malformed),
+        ("/UserItems/Resume", JSON, "{}", UnusableResponse::Malformed),
+        ("/Playlists/{item}/Items", JSON, "{}", UnusableResponse::Malformed),
+        ("/Items?ids=1", JSON, "{}", UnusableResponse::Malformed),
+        ("/System/Info", JSON, "\"text\"", UnusableResponse::Malformed),
+        ("/Items/{item}/Images/Primary", "text/html", "<html>", UnusableResponse::ContentType),
+        ("/Items/{item}/Images/Primary", "image/png", "", UnusableResponse::Malformed),
+        ("/Branding/Css", "text/html", "<html>", UnusableResponse::ContentType),
     ] {
         assert_eq!(inspected(target, kind, body), Err(why), "{target} {body}");
     }
@@ -192,11 +189,11 @@ fn a_picture_that_broke_off_is_malformed() {
         for (kind, whole) in pictures {
             let sent = headers(&[("content-type", kind)]);
             let inspect =
-                |body: &[u8]| Kind::Jellyfin.inspect(&read(target), &sent, &Bytes::copy_from_slice(body));
-            assert_eq!(inspect(whole), Ok(Facts::default()), "{target} {kind}");
+                |body: &[u8]| ServerKind::Jellyfin.inspect(&read(target), &sent, &Bytes::copy_from_slice(body));
+            assert_eq!(inspect(whole), Ok(ResponseFacts::default()), "{target} {kind}");
             for cut in 1..=whole.len() {
                 let body = &whole[..whole.len() - cut];
-                assert_eq!(inspect(body), Err(Unfit::Malformed), "{target} {kind} -{cut}");
+                assert_eq!(inspect(body), Err(UnusableResponse::Malformed), "{target} {kind} -{cut}");
             }
         }
     }
@@ -205,10 +202,10 @@ fn a_picture_that_broke_off_is_malformed() {
 #[test]
 fn an_error_of_ours_never_fits_as_a_list() {
     let read = read("/Items");
-    let (kind, body) = Kind::Jellyfin.error_body(read.representation, 503, "away");
+    let (kind, body) = ServerKind::Jellyfin.error_body(read.representation, 503, "away");
     assert_eq!(
-        Kind::Jellyfin.inspect(&read, &headers(&[("content-type", kind)]), &body),
-        Err(Unfit::Malformed)
+        ServerKind::Jellyfin.inspect(&read, &headers(&[("content-type", kind)]), &body),
+        Err(UnusableResponse::Malformed)
     );
 }
 
@@ -222,7 +219,7 @@ proptest! {
         bare in any::<bool>(),
     ) {
         let sent = if bare { HeaderMap::new() } else { headers(&[("content-type", JSON)]) };
-        let _ = Kind::Jellyfin.inspect(&read(target), &sent, &Bytes::from(body));
+        let _ = ServerKind::Jellyfin.inspect(&read(target), &sent, &Bytes::from(body));
     }
 }
 
@@ -249,13 +246,13 @@ fn tasks_say_whether_the_library_is_scanned() {
 #[test]
 fn a_client_subscribes_by_name_until_it_stops() {
     let said = |frame: &str| {
-        let said = Kind::Jellyfin.subscription(frame.as_bytes())?;
-        Some((said.name, said.begins))
+        let said = ServerKind::Jellyfin.parse_subscription(frame.as_bytes())?;
+        Some((said.name, said.is_start))
     };
     let sessions = |begins| Some(("Sessions".to_owned(), begins));
     assert_eq!(said(r#"{"MessageType":"SessionsStart","Data":"0,1500"}"#), sessions(true));
     assert_eq!(said(r#"{"MessageType":"SessionsStop"}"#), sessions(false));
     assert_eq!(said(r#"{"MessageType":"KeepAlive"}"#), None);
     assert_eq!(said("no JSON"), None);
-    assert_eq!(Kind::Plex.subscription(br#"{"MessageType":"SessionsStart"}"#), None);
+    assert_eq!(ServerKind::Plex.parse_subscription(br#"{"MessageType":"SessionsStart"}"#), None);
 }

@@ -1,9 +1,9 @@
-//! How a library is read whole, and what frames say about its items.
+//! Crawling a whole library, and change hints from frames.
 
-use greenroom_dialect::ask::Kind;
-use greenroom_dialect::crawl::{Branch, Contents, Hint, Page, Shelf};
-use greenroom_dialect::facts::Unfit;
-use greenroom_library::item::{File, Item, ItemKind};
+use greenroom_dialect::crawl::{ChangeHint, CrawlPage, ItemContainer, LibraryContents, LibraryInfo};
+use greenroom_dialect::request::ServerKind;
+use greenroom_dialect::response_facts::UnusableResponse;
+use greenroom_library::item::{Item, ItemKind, MediaFile};
 use proptest::prelude::*;
 
 use super::{ITEM, ME, OTHER, PARENT, filled};
@@ -18,15 +18,15 @@ const TRACKS: &str = r#"{"Items":[
     {"Name":"B","Id":"08CA909F-6D10-44AA-9930-BE392943948E","Type":"Audio","Artists":["X"],"AlbumArtist":"X"},
     {"Id":"08ca909f6d1044aa9930be392943948d","Type":"Audio"}],"TotalRecordCount":900,"StartIndex":250}"#;
 
-fn page(kind: Option<ItemKind>, body: &str) -> Result<Page, Unfit> {
-    Kind::Jellyfin.page(kind, filled(body).as_bytes())
+fn page(kind: Option<ItemKind>, body: &str) -> Result<CrawlPage, UnusableResponse> {
+    ServerKind::Jellyfin.page(kind, filled(body).as_bytes())
 }
 
-fn music() -> Shelf {
-    Shelf {
+fn music() -> LibraryInfo {
+    LibraryInfo {
         key: PARENT.into(),
         title: "Music".into(),
-        contents: Contents::Music,
+        contents: LibraryContents::Music,
         stamp: Some("a2ce".into()),
         is_scanning: false,
     }
@@ -47,7 +47,7 @@ fn a_page_of_tracks_is_read_with_all_that_is_kept_of_them() {
         year: Some(1997),
         duration_ms: Some(431_000),
         guids: vec!["mbid://9a1c".into()],
-        files: vec![File { path: "/m/a.flac".into(), size_bytes: None }],
+        files: vec![MediaFile { path: "/m/a.flac".into(), size_bytes: None }],
         added_at_s: Some(1_500_000_000),
         ..Item::new(ItemKind::Track, ITEM, "Café del Mar")
     };
@@ -68,7 +68,7 @@ fn films_have_every_source_and_every_name() {
     let guids: Vec<Box<str>> = vec!["imdb://tt0083658".into(), "tmdb://78".into()];
     assert_eq!(read.items[0].guids, guids);
     let files = [("/f/a.mkv", Some(9_000_000_000)), ("/f/a - 4k.mkv", None)];
-    let files = files.map(|(path, size_bytes)| File { path: path.into(), size_bytes });
+    let files = files.map(|(path, size_bytes)| MediaFile { path: path.into(), size_bytes });
     assert_eq!(read.items[0].files, files);
 }
 
@@ -91,23 +91,18 @@ fn albums_and_artists_are_branches() {
     let body = r#"{"Items":[{"Name":"A","Id":"1","Type":"MusicAlbum"},{"Name":"B","Id":"2","Type":"MusicArtist"},
         {"Name":"C","Id":"3","Type":"Playlist"}],"TotalRecordCount":3,"StartIndex":0}"#;
     let read = page(None, body).expect("it is fit");
-    let branch = |key: &str, is_direct| Branch { key: key.into(), leaves: ItemKind::Track, is_direct };
-    assert_eq!((read.branches, read.skipped), (vec![branch("1", true), branch("2", false)], 1));
+    let branch = |key: &str, is_direct| ItemContainer { key: key.into(), leaves: ItemKind::Track, is_direct };
+    assert_eq!((read.containers, read.skipped), (vec![branch("1", true), branch("2", false)], 1));
 }
 
 #[test]
 fn what_is_foreign_is_unfit() {
     let fit = |body: &str| page(None, body).map(|_| ());
-    assert_eq!(fit("<html>"), Err(Unfit::ContentType));
-    for body in [
-        "",
-        "[]",
-        "{}",
-        r#"{"title":"Not Found","status":404}"#,
-        r#"{"Items":null}"#,
-        r#"{"MediaContainer":{}}"#,
-    ] {
-        assert_eq!(fit(body), Err(Unfit::Malformed), "{body}");
+    assert_eq!(fit("<html>"), Err(UnusableResponse::ContentType));
+    for body in
+        ["", "[]", "{}", r#"{"title":"Not Found","status":404}"#, r#"{"Items":null}"#, r#"{"MediaContainer":{}}"#]
+    {
+        assert_eq!(fit(body), Err(UnusableResponse::Malformed), "{body}");
     }
 }
 
@@ -116,29 +111,30 @@ fn libraries_are_listed_with_what_they_hold() {
     let body = r#"{"Items":[{"Name":"Filme","Id":"{item}","Etag":"a2ce","Type":"CollectionFolder","CollectionType":"movies"},
         {"Name":"Music","Id":"{parent}","Etag":"a2ce","CollectionType":"music"},
         {"Name":"Shows","Id":"{me}","CollectionType":"tvshows"},{"Name":"Mixed","Id":"{other}"}],"TotalRecordCount":4}"#;
-    let shelves = Kind::Jellyfin.shelves(filled(body).as_bytes()).expect("it is fit");
-    let contents: Vec<Contents> = shelves.iter().map(|shelf| shelf.contents).collect();
-    assert_eq!(contents, [Contents::Films, Contents::Music, Contents::Shows, Contents::Other]);
+    let shelves = ServerKind::Jellyfin.libraries(filled(body).as_bytes()).expect("it is fit");
+    let contents: Vec<LibraryContents> = shelves.iter().map(|shelf| shelf.contents).collect();
+    assert_eq!(
+        contents,
+        [LibraryContents::Films, LibraryContents::Music, LibraryContents::Shows, LibraryContents::Other]
+    );
     assert_eq!(shelves[1], music());
 }
 
 #[test]
 fn the_tasks_tell_whether_files_are_looked_for() {
     let body = |state: &str| {
-        format!(
-            r#"[{{"Name":"x","State":"Running","Key":"Other"}},{{"State":"{state}","Key":"RefreshLibrary"}}]"#
-        )
+        format!(r#"[{{"Name":"x","State":"Running","Key":"Other"}},{{"State":"{state}","Key":"RefreshLibrary"}}]"#)
     };
-    assert_eq!(Kind::Jellyfin.is_scanning(body("Running").as_bytes()), Ok(true));
-    assert_eq!(Kind::Jellyfin.is_scanning(body("Idle").as_bytes()), Ok(false));
-    assert_eq!(Kind::Jellyfin.is_scanning(b"{}"), Err(Unfit::Malformed));
+    assert_eq!(ServerKind::Jellyfin.is_scanning(body("Running").as_bytes()), Ok(true));
+    assert_eq!(ServerKind::Jellyfin.is_scanning(body("Idle").as_bytes()), Ok(false));
+    assert_eq!(ServerKind::Jellyfin.is_scanning(b"{}"), Err(UnusableResponse::Malformed));
 }
 
 #[test]
 fn targets_name_user_order_and_fields() {
-    let jellyfin = Kind::Jellyfin;
-    assert_eq!(jellyfin.shelves_target(Some(ME)), format!("/UserViews?userId={ME}"));
-    assert_eq!(jellyfin.shelves_target(None), "/Library/MediaFolders");
+    let jellyfin = ServerKind::Jellyfin;
+    assert_eq!(jellyfin.libraries_target(Some(ME)), format!("/UserViews?userId={ME}"));
+    assert_eq!(jellyfin.libraries_target(None), "/Library/MediaFolders");
     assert_eq!(
         jellyfin.page_target(&music(), ItemKind::Track, 500, 250, Some(ME)),
         format!(
@@ -155,39 +151,36 @@ fn targets_name_user_order_and_fields() {
     assert!(jellyfin.items_target(&[ITEM, OTHER], None).starts_with(&format!("/Items?ids={ITEM},{OTHER}&")));
     let below = jellyfin.leaves_target(ITEM, ItemKind::Season, 0, 9, None);
     assert!(below.contains("includeItemTypes=Episode&isMissing=false"), "{below}");
-    let artist = Branch { key: ITEM.into(), leaves: ItemKind::Track, is_direct: false };
-    assert!(
-        jellyfin.branch_target(&artist, 0, 9, None).starts_with(&format!("/Items?albumArtistIds={ITEM}&"))
-    );
+    let artist = ItemContainer { key: ITEM.into(), leaves: ItemKind::Track, is_direct: false };
+    assert!(jellyfin.container_target(&artist, 0, 9, None).starts_with(&format!("/Items?albumArtistIds={ITEM}&")));
 }
 
 #[test]
 fn a_frame_tells_what_came_and_what_went() {
     let hints = |data: &str| {
         let frame = format!(r#"{{"MessageType":"LibraryChanged","MessageId":"x","Data":{data}}}"#);
-        Kind::Jellyfin.hints(filled(&frame).as_bytes())
+        ServerKind::Jellyfin.hints(filled(&frame).as_bytes())
     };
     let shelf = || Some(PARENT.to_owned());
     let one = hints(
         r#"{"FoldersAddedTo":["{other}"],"ItemsAdded":["{item}"],"ItemsRemoved":["{other}"],"ItemsUpdated":["{item}"],
             "CollectionFolders":["{parent}"],"IsEmpty":false}"#,
     );
-    let removed = Hint::Removed { shelf: shelf(), key: OTHER.into() };
-    assert_eq!(one, [removed, Hint::Changed { shelf: shelf(), key: ITEM.into() }]);
+    let removed = ChangeHint::Removed { shelf: shelf(), key: OTHER.into() };
+    assert_eq!(one, [removed, ChangeHint::Changed { shelf: shelf(), key: ITEM.into() }]);
     let two = hints(r#"{"ItemsAdded":["{item}"],"CollectionFolders":["{parent}","{other}"]}"#);
-    assert_eq!(two, [Hint::Changed { shelf: None, key: ITEM.into() }], "whose it is is not told");
+    assert_eq!(two, [ChangeHint::Changed { shelf: None, key: ITEM.into() }], "whose it is is not told");
     let folders = hints(r#"{"CollectionFolders":["{parent}"],"IsEmpty":true}"#);
-    assert_eq!(folders, [Hint::ShelfChanged { shelf: PARENT.into() }]);
+    assert_eq!(folders, [ChangeHint::LibraryChanged { shelf: PARENT.into() }]);
     assert_eq!(hints("{}"), []);
     assert_eq!(hints("null"), []);
 }
 
 #[test]
 fn the_end_of_a_scan_is_heard_and_other_frames_are_not() {
-    let hints = |frame: &str| Kind::Jellyfin.hints(frame.as_bytes());
-    let ended =
-        r#"{"MessageType":"ScheduledTaskEnded","Data":{"Key":"RefreshLibrary","Status":"Completed"}}"#;
-    assert_eq!(hints(ended), [Hint::ScanEnded { shelf: None }]);
+    let hints = |frame: &str| ServerKind::Jellyfin.hints(frame.as_bytes());
+    let ended = r#"{"MessageType":"ScheduledTaskEnded","Data":{"Key":"RefreshLibrary","Status":"Completed"}}"#;
+    assert_eq!(hints(ended), [ChangeHint::ScanEnded { shelf: None }]);
     for silent in [
         r#"{"MessageType":"ScheduledTaskEnded","Data":{"Key":"CleanLog"}}"#,
         r#"{"MessageType":"UserDataChanged","Data":{"UserId":"x","UserDataList":[]}}"#,
@@ -201,6 +194,6 @@ fn the_end_of_a_scan_is_heard_and_other_frames_are_not() {
 proptest! {
     #[test]
     fn every_cut_of_a_page_is_unfit(at in 0..TRACKS.len()) {
-        prop_assert!(Kind::Jellyfin.page(None, &TRACKS.as_bytes()[..at]).is_err());
+        prop_assert!(ServerKind::Jellyfin.page(None, &TRACKS.as_bytes()[..at]).is_err());
     }
 }

@@ -1,16 +1,16 @@
-//! What the frames of the notification socket say.
+//! Events from frames of the notification socket.
 
-use greenroom_dialect::ask::Kind;
-use greenroom_dialect::signal::Signal;
-use greenroom_dialect::tag::{Staling, Tag};
+use greenroom_dialect::request::ServerKind;
+use greenroom_dialect::server_event::ServerEvent;
+use greenroom_dialect::tag::{Tag, TagInvalidation};
 use proptest::prelude::*;
 
 use super::{ITEM, ME, PARENT, filled};
 
-fn stale(frame: &str) -> Vec<Staling> {
-    match Kind::Jellyfin.frame(filled(frame).as_bytes()).as_slice() {
+fn stale(frame: &str) -> Vec<TagInvalidation> {
+    match ServerKind::Jellyfin.parse_frame(filled(frame).as_bytes()).as_slice() {
         [] => Vec::new(),
-        [Signal::Stale(stale)] => stale.clone(),
+        [ServerEvent::Stale(stale)] => stale.clone(),
         other => panic!("{frame} says {other:?}"),
     }
 }
@@ -23,11 +23,11 @@ fn a_changed_library_makes_lists_and_items_stale_for_everybody() {
         );
         let stale = stale(&frame);
         for wanted in [
-            Staling::everyone(Tag::item(ITEM)).and_ancestors(),
-            Staling::everyone(Tag::image(ITEM)),
-            Staling::everyone(Tag::section(PARENT)),
-            Staling::everyone(Tag::libraries()),
-            Staling::everyone(Tag::many_items()),
+            TagInvalidation::everyone(Tag::item(ITEM)).with_ancestors(),
+            TagInvalidation::everyone(Tag::image(ITEM)),
+            TagInvalidation::everyone(Tag::section(PARENT)),
+            TagInvalidation::everyone(Tag::libraries()),
+            TagInvalidation::everyone(Tag::many_items()),
         ] {
             assert!(stale.contains(&wanted), "{field}: {wanted:?}");
         }
@@ -39,8 +39,8 @@ fn a_change_of_many_items_means_the_whole_library() {
     let ids = vec!["\"27839354c2bcbec5c0b34ea921fc00ec\""; 201].join(",");
     let frame = format!(r#"{{"MessageType":"LibraryChanged","Data":{{"ItemsUpdated":[{ids}]}}}}"#);
     let stale = stale(&frame);
-    assert!(stale.contains(&Staling::everyone(Tag::libraries())));
-    assert!(stale.contains(&Staling::everyone(Tag::many_items())));
+    assert!(stale.contains(&TagInvalidation::everyone(Tag::libraries())));
+    assert!(stale.contains(&TagInvalidation::everyone(Tag::many_items())));
     assert!(stale.len() < 10);
 }
 
@@ -54,19 +54,18 @@ fn changed_user_data_is_that_users() {
     let frame = r#"{"MessageType":"UserDataChanged","MessageId":"x","Data":{"UserId":"08CA909F-6D10-44AA-9930-BE392943948F","UserDataList":[{"PlayCount":7,"Played":true,"Key":"k","ItemId":"{item}"},{"UnplayedItemCount":105,"ItemId":"{parent}"}]}}"#;
     let told = stale(frame);
     for wanted in [
-        Staling::user(Tag::item(ITEM), ME).and_ancestors(),
-        Staling::user(Tag::item(PARENT), ME).and_ancestors(),
-        Staling::user(Tag::under(ITEM), ME),
-        Staling::user(Tag::under(PARENT), ME),
-        Staling::user(Tag::watch_lists(), ME),
-        Staling::user(Tag::many_items(), ME),
+        TagInvalidation::user(Tag::item(ITEM), ME).with_ancestors(),
+        TagInvalidation::user(Tag::item(PARENT), ME).with_ancestors(),
+        TagInvalidation::user(Tag::under(ITEM), ME),
+        TagInvalidation::user(Tag::under(PARENT), ME),
+        TagInvalidation::user(Tag::watch_lists(), ME),
+        TagInvalidation::user(Tag::many_items(), ME),
     ] {
         assert!(told.contains(&wanted), "{wanted:?}");
     }
-    assert!(told.iter().all(|staling| staling.whose == greenroom_dialect::tag::Whose::User(ME.into())));
-    let unnamed =
-        r#"{"MessageType":"UserDataChanged","Data":{"UserId":"{me}","UserDataList":[{"Key":"k"}]}}"#;
-    assert!(stale(unnamed).contains(&Staling::user(Tag::user_state(), ME)));
+    assert!(told.iter().all(|staling| staling.audience == greenroom_dialect::tag::Audience::User(ME.into())));
+    let unnamed = r#"{"MessageType":"UserDataChanged","Data":{"UserId":"{me}","UserDataList":[{"Key":"k"}]}}"#;
+    assert!(stale(unnamed).contains(&TagInvalidation::user(Tag::user_state(), ME)));
 }
 
 #[test]
@@ -76,17 +75,17 @@ fn sessions_tasks_and_the_log() {
         (r#"{"MessageType":"ScheduledTasksInfo","Data":[]}"#, Tag::activities()),
         (r#"{"MessageType":"ActivityLogEntry","Data":[]}"#, Tag::history()),
     ] {
-        assert_eq!(stale(frame), [Staling::account(tag)], "{frame}");
+        assert_eq!(stale(frame), [TagInvalidation::account(tag)], "{frame}");
     }
     let ended = r#"{"MessageType":"ScheduledTaskEnded","Data":{"Key":"CleanLogFiles","Status":"Completed"}}"#;
-    assert_eq!(stale(ended), [Staling::everyone(Tag::activities())]);
+    assert_eq!(stale(ended), [TagInvalidation::everyone(Tag::activities())]);
     let scanned = r#"{"MessageType":"ScheduledTaskEnded","Data":{"Key":"RefreshLibrary"}}"#;
-    assert!(stale(scanned).contains(&Staling::everyone(Tag::libraries())));
+    assert!(stale(scanned).contains(&TagInvalidation::everyone(Tag::libraries())));
 }
 
 #[test]
 fn users_come_and_go() {
-    let wanted = [Staling::everyone(Tag::users()), Staling::user(Tag::all(), ME)];
+    let wanted = [TagInvalidation::everyone(Tag::users()), TagInvalidation::user(Tag::all(), ME)];
     assert_eq!(stale(r#"{"MessageType":"UserUpdated","Data":{"Name":"x","Id":"{me}","Policy":{}}}"#), wanted);
     assert_eq!(stale(r#"{"MessageType":"UserDeleted","Data":"{me}"}"#), wanted);
 }
@@ -94,23 +93,21 @@ fn users_come_and_go() {
 #[test]
 fn only_the_end_of_a_refresh_counts() {
     let frame = |progress: &str| {
-        format!(
-            r#"{{"MessageType":"RefreshProgress","Data":{{"ItemId":"{{item}}","Progress":"{progress}"}}}}"#
-        )
+        format!(r#"{{"MessageType":"RefreshProgress","Data":{{"ItemId":"{{item}}","Progress":"{progress}"}}}}"#)
     };
     assert!(stale(&frame("12.5")).is_empty());
     assert!(stale(&frame("NaN")).is_empty());
-    assert!(stale(&frame("100")).contains(&Staling::everyone(Tag::item(ITEM)).and_ancestors()));
-    assert!(stale(&frame("100.0")).contains(&Staling::everyone(Tag::image(ITEM))));
+    assert!(stale(&frame("100")).contains(&TagInvalidation::everyone(Tag::item(ITEM)).with_ancestors()));
+    assert!(stale(&frame("100.0")).contains(&TagInvalidation::everyone(Tag::image(ITEM))));
 }
 
 #[test]
 fn a_server_that_goes_away_says_so() {
     for kind in ["ServerRestarting", "ServerShuttingDown"] {
         let frame = format!(r#"{{"MessageType":"{kind}","MessageId":"x"}}"#);
-        assert_eq!(Kind::Jellyfin.frame(frame.as_bytes()), [Signal::Restarting]);
+        assert_eq!(ServerKind::Jellyfin.parse_frame(frame.as_bytes()), [ServerEvent::Restarting]);
     }
-    assert_eq!(stale(r#"{"MessageType":"RestartRequired"}"#), [Staling::everyone(Tag::server())]);
+    assert_eq!(stale(r#"{"MessageType":"RestartRequired"}"#), [TagInvalidation::everyone(Tag::server())]);
 }
 
 #[test]
@@ -128,7 +125,7 @@ fn foreign_frames_say_nothing() {
         r#"{"MessageType":"UserDataChanged"}"#,
         r#"{"MessageType":"LibraryChanged","Data":{"ItemsAdded":["1"]"#,
     ] {
-        assert_eq!(Kind::Jellyfin.frame(frame.as_bytes()), [], "{frame}");
+        assert_eq!(ServerKind::Jellyfin.parse_frame(frame.as_bytes()), [], "{frame}");
     }
 }
 
@@ -137,6 +134,6 @@ proptest! {
 
     #[test]
     fn any_frame_is_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
-        let _ = Kind::Jellyfin.frame(&bytes);
+        let _ = ServerKind::Jellyfin.parse_frame(&bytes);
     }
 }

@@ -1,7 +1,8 @@
-//! Requests that the server must answer alike have one key; all others have different ones; no key holds a secret.
+//! Requests that the server must answer alike share a key; all others have different ones; no key holds a
+//! secret.
 
-use greenroom_dialect::ask::{Ask, Kind};
-use greenroom_dialect::verdict::{Representation, Verdict};
+use greenroom_dialect::classification::{Classification, Representation};
+use greenroom_dialect::request::{RequestView, ServerKind};
 use http::Method;
 use http::header::{ACCEPT, ACCEPT_LANGUAGE};
 use proptest::prelude::*;
@@ -37,7 +38,8 @@ fn old_routes_and_new_ones_meet() {
 
 #[test]
 fn the_server_is_asked_on_the_new_route_in_its_own_spelling() {
-    let target = "/emby/users/08CA909F-6D10-44AA-9930-BE392943948F/items?RECURSIVE=True&fields=Path&Fields=Genres&api_key=x";
+    let target =
+        "/emby/users/08CA909F-6D10-44AA-9930-BE392943948F/items?RECURSIVE=True&fields=Path&Fields=Genres&api_key=x";
     assert_eq!(read(target).target, format!("/Items?fields=Genres,Path&recursive=true&userId={ME}"));
     assert_eq!(read("/shows/nextup").target, format!("/Shows/NextUp?userId={ME}"));
     assert_eq!(read("/system/info?x=1").target, "/System/Info?x=1");
@@ -166,7 +168,7 @@ proptest! {
         path in prop::sample::select(vec!["/Items", "/Users/{me}/Items/Latest", "/Shows/NextUp", "/Artists/A%20B", "/Sessions"]),
     ) {
         let verdict = got(&format!("{path}?{}", chosen.join("&")));
-        if let Verdict::Read(once) = verdict {
+        if let Classification::Read(once) = verdict {
             prop_assert_eq!(&read(&once.target), once.as_ref());
         }
     }
@@ -189,12 +191,12 @@ proptest! {
         let verdict = judged(&method, &target, &sent, &[], Some(ME));
         let told = format!("{verdict:?}");
         prop_assert!(!told.contains(&token), "{}", told);
-        let ask = Ask { method: &method, target: &target, headers: &sent, body: &[] };
-        let credential = Kind::Jellyfin.credential(&ask);
+        let ask = RequestView { method: &method, target: &target, headers: &sent, body: &[] };
+        let credential = ServerKind::Jellyfin.credential(&ask);
         let told = format!("{credential:?}");
         prop_assert!(!told.contains(&token), "{}", told);
         for translate in [true, false] {
-            let carried = Kind::Jellyfin.credential_headers(&credential, translate);
+            let carried = ServerKind::Jellyfin.credential_headers(&credential, translate);
             let told = format!("{carried:?}");
             prop_assert!(!told.contains(&token), "{}", told);
         }
@@ -210,9 +212,9 @@ proptest! {
     ) {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         let sent = headers(&[("accept", accept.trim()), ("accept-language", accept.trim()), ("authorization", accept.trim())]);
-        let ask = Ask { method: &method, target: &target, headers: &sent, body: &body };
-        let _ = Kind::Jellyfin.classify(&ask, own.as_deref());
-        let _ = Kind::Jellyfin.credential(&ask);
-        let _ = Kind::Jellyfin.open_without_token(&ask);
+        let ask = RequestView { method: &method, target: &target, headers: &sent, body: &body };
+        let _ = ServerKind::Jellyfin.classify(&ask, own.as_deref());
+        let _ = ServerKind::Jellyfin.credential(&ask);
+        let _ = ServerKind::Jellyfin.anonymous_access(&ask);
     }
 }

@@ -1,4 +1,4 @@
-//! The Jellyfin dialect from outside: what the gateway sees of it.
+//! The Jellyfin dialect's public interface, as the gateway uses it.
 
 mod answers;
 mod crawl;
@@ -10,23 +10,22 @@ mod writes;
 
 use std::sync::Arc;
 
-use greenroom_dialect::ask::{Ask, Kind};
-use greenroom_dialect::verdict::{Read, StreamReason, Verdict, Write};
+use greenroom_dialect::classification::{Classification, Read, StreamReason, Write};
+use greenroom_dialect::request::{RequestView, ServerKind};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-/// The user who asks.
+/// The client's own user.
 const ME: &str = "08ca909f6d1044aa9930be392943948f";
 
 /// Another user.
 const OTHER: &str = "11111111111111111111111111111111";
 
-/// An item.
 const ITEM: &str = "27839354c2bcbec5c0b34ea921fc00ec";
 
 /// Another item.
 const PARENT: &str = "7a2175bccb1f1a94152cbd2b2bae8f6d";
 
-/// `text` with the marks for ids filled in.
+/// `text` with its placeholders replaced by ids.
 fn filled(text: &str) -> String {
     text.replace("{me}", ME).replace("{other}", OTHER).replace("{item}", ITEM).replace("{parent}", PARENT)
 }
@@ -43,12 +42,12 @@ fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
         .collect()
 }
 
-fn judged(method: &Method, target: &str, headers: &HeaderMap, body: &[u8], own: Option<&str>) -> Verdict {
-    Kind::Jellyfin.classify(&Ask { method, target: &filled(target), headers, body }, own)
+fn judged(method: &Method, target: &str, headers: &HeaderMap, body: &[u8], own: Option<&str>) -> Classification {
+    ServerKind::Jellyfin.classify(&RequestView { method, target: &filled(target), headers, body }, own)
 }
 
-/// The verdict on a plain GET by [`ME`].
-fn got(target: &str) -> Verdict {
+/// Classification of a plain GET by [`ME`].
+fn got(target: &str) -> Classification {
     judged(&Method::GET, target, &HeaderMap::new(), &[], Some(ME))
 }
 
@@ -58,14 +57,14 @@ fn read(target: &str) -> Read {
 
 fn read_with(target: &str, pairs: &[(&str, &str)], own: Option<&str>) -> Read {
     match judged(&Method::GET, target, &headers(pairs), &[], own) {
-        Verdict::Read(read) => Arc::unwrap_or_clone(read),
+        Classification::Read(read) => Arc::unwrap_or_clone(read),
         other => panic!("{target} is {other:?}"),
     }
 }
 
-fn streamed(verdict: &Verdict) -> Option<StreamReason> {
+fn streamed(verdict: &Classification) -> Option<StreamReason> {
     match verdict {
-        Verdict::Stream(reason) => Some(*reason),
+        Classification::Stream(reason) => Some(*reason),
         _ => None,
     }
 }
@@ -73,7 +72,7 @@ fn streamed(verdict: &Verdict) -> Option<StreamReason> {
 fn written(method: &str, target: &str, body: &str) -> Write {
     let method = Method::from_bytes(method.as_bytes()).expect("a method");
     match judged(&method, target, &HeaderMap::new(), filled(body).as_bytes(), Some(ME)) {
-        Verdict::Write(write) => *write,
+        Classification::Write(write) => *write,
         other => panic!("{method} {target} is {other:?}"),
     }
 }

@@ -1,7 +1,7 @@
-//! What is never kept, and what is not forwarded.
+//! Pass-through and rejected requests.
 
-use greenroom_dialect::verdict::StreamReason::{self, Account, Media, Moment, Odd, Socket, Unknown};
-use greenroom_dialect::verdict::{Refusal, Verdict};
+use greenroom_dialect::classification::StreamReason::{self, Account, Media, Moment, Odd, Socket, Unknown};
+use greenroom_dialect::classification::{Classification, RejectionReason};
 use http::Method;
 
 use super::{got, headers, judged, streamed};
@@ -143,15 +143,13 @@ fn asking_by_post_and_logging_in_change_nothing() {
 #[test]
 fn first_set_up_is_not_done_through_a_gateway() {
     for method in [Method::GET, Method::POST, Method::OPTIONS] {
-        for target in
-            ["/Startup/User", "/startup/configuration", "/emby/Startup/Complete", "//Startup;x/User"]
-        {
+        for target in ["/Startup/User", "/startup/configuration", "/emby/Startup/Complete", "//Startup;x/User"] {
             let verdict = judged(&method, target, &headers(&[]), &[], None);
-            assert_eq!(verdict, Verdict::Refuse(Refusal::Setup), "{method} {target}");
+            assert_eq!(verdict, Classification::Refuse(RejectionReason::Setup), "{method} {target}");
         }
     }
     for target in ["/Items/../System", "/a%00", "no-slash"] {
-        assert_eq!(got(target), Verdict::Refuse(Refusal::BadPath), "{target}");
+        assert_eq!(got(target), Classification::Refuse(RejectionReason::BadPath), "{target}");
     }
 }
 

@@ -1,8 +1,8 @@
-//! Each row of the table of reads: its class, its key, its tags.
+//! Each row of the table of reads: its class, key and tags.
 
 use greenroom_dialect::class::Class;
+use greenroom_dialect::classification::{Representation, SharingScope};
 use greenroom_dialect::tag::Tag;
-use greenroom_dialect::verdict::{Representation, Sharing};
 
 use super::{filled, read, read_with};
 
@@ -78,18 +78,8 @@ fn users_and_their_views() {
         ("/UserViews", Class::Sections, "/UserViews?userid=~", views),
         ("/Users/{me}/Views", Class::Sections, "/UserViews?userid=~", views),
         ("/Users/{other}/Views", Class::Sections, "/UserViews?userid={other}", views),
-        (
-            "/UserViews/GroupingOptions",
-            Class::Sections,
-            "/UserViews/GroupingOptions?userid=~",
-            "libraries users",
-        ),
-        (
-            "/Users/{me}/GroupingOptions",
-            Class::Sections,
-            "/UserViews/GroupingOptions?userid=~",
-            "libraries users",
-        ),
+        ("/UserViews/GroupingOptions", Class::Sections, "/UserViews/GroupingOptions?userid=~", "libraries users"),
+        ("/Users/{me}/GroupingOptions", Class::Sections, "/UserViews/GroupingOptions?userid=~", "libraries users"),
         (
             "/DisplayPreferences/usersettings?client=emby&userId={me}",
             Class::Users,
@@ -208,42 +198,12 @@ fn one_item_and_what_belongs_to_it() {
     check(&[
         ("/Items/{item}", Class::Item, "/Items/{item}?userid=~", "item:{item} user-state"),
         ("/Items/Root", Class::Item, "/Items/Root?userid=~", "libraries user-state"),
-        (
-            "/Items/{item}/Ancestors",
-            Class::Item,
-            "/Items/{item}/Ancestors?userid=~",
-            "item:{item} user-state",
-        ),
-        (
-            "/Items/{item}/Similar",
-            Class::Item,
-            "/Items/{item}/Similar?userid=~",
-            "item:{item} libraries user-state",
-        ),
-        (
-            "/Items/{item}/ThemeSongs",
-            Class::Item,
-            "/Items/{item}/ThemeSongs?userid=~",
-            "item:{item} user-state",
-        ),
-        (
-            "/Items/{item}/ThemeVideos",
-            Class::Item,
-            "/Items/{item}/ThemeVideos?userid=~",
-            "item:{item} user-state",
-        ),
-        (
-            "/Items/{item}/ThemeMedia",
-            Class::Item,
-            "/Items/{item}/ThemeMedia?userid=~",
-            "item:{item} user-state",
-        ),
-        (
-            "/Items/{item}/LocalTrailers",
-            Class::Item,
-            "/Items/{item}/LocalTrailers?userid=~",
-            "item:{item} user-state",
-        ),
+        ("/Items/{item}/Ancestors", Class::Item, "/Items/{item}/Ancestors?userid=~", "item:{item} user-state"),
+        ("/Items/{item}/Similar", Class::Item, "/Items/{item}/Similar?userid=~", "item:{item} libraries user-state"),
+        ("/Items/{item}/ThemeSongs", Class::Item, "/Items/{item}/ThemeSongs?userid=~", "item:{item} user-state"),
+        ("/Items/{item}/ThemeVideos", Class::Item, "/Items/{item}/ThemeVideos?userid=~", "item:{item} user-state"),
+        ("/Items/{item}/ThemeMedia", Class::Item, "/Items/{item}/ThemeMedia?userid=~", "item:{item} user-state"),
+        ("/Items/{item}/LocalTrailers", Class::Item, "/Items/{item}/LocalTrailers?userid=~", "item:{item} user-state"),
         (
             "/Items/{item}/SpecialFeatures",
             Class::Item,
@@ -276,12 +236,7 @@ fn playlists() {
             "/Playlists/{item}/Items?limit=100&startindex=0&userid=~",
             "item:{item} playlist:{item} user-state",
         ),
-        (
-            "/Playlists/{item}/Users",
-            Class::Playlists,
-            "/Playlists/{item}/Users",
-            "item:{item} playlist:{item}",
-        ),
+        ("/Playlists/{item}/Users", Class::Playlists, "/Playlists/{item}/Users", "item:{item} playlist:{item}"),
         (
             "/Playlists/{item}/Users/{other}",
             Class::Playlists,
@@ -314,7 +269,7 @@ fn images_are_shared_by_those_who_may_see_what_they_show() {
         let read = read(target);
         assert_eq!(read.class, Class::Images);
         assert_eq!(read.key, filled(&format!("{key} plain")), "{target}");
-        assert_eq!(read.sharing, Sharing::Image(filled(of)), "{target}");
+        assert_eq!(read.sharing, SharingScope::Image(filled(of)), "{target}");
         assert_eq!(read.tags.len(), 1);
         assert_eq!(read.tags[0].as_str(), filled(&format!("image:{of}")));
         assert_eq!(read.representation, Representation::Opaque);
@@ -344,10 +299,9 @@ fn an_image_is_one_per_format_and_ranges_do_not_matter_to_it() {
 
 #[test]
 fn only_public_information_is_public() {
-    assert_eq!(read("/System/Info/Public").sharing, Sharing::Public);
-    for target in ["/System/Info", "/Branding/Configuration", "/Items", "/Users/Me", "/Localization/Options"]
-    {
-        assert_eq!(read(target).sharing, Sharing::Identity, "{target}");
+    assert_eq!(read("/System/Info/Public").sharing, SharingScope::Public);
+    for target in ["/System/Info", "/Branding/Configuration", "/Items", "/Users/Me", "/Localization/Options"] {
+        assert_eq!(read(target).sharing, SharingScope::Identity, "{target}");
     }
 }
 

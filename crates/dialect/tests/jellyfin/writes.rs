@@ -1,22 +1,22 @@
-//! Each row of the table of writes: what it makes stale, for whom, and whose standing it ends.
+//! Each row of the table of writes: its invalidations, their audience, and the tokens it revokes.
 
-use greenroom_dialect::ask::{Ask, BodyUse, Kind};
-use greenroom_dialect::tag::{Staling, Tag, Whose};
-use greenroom_dialect::verdict::Forgets::{Caller, Everyone, Nobody};
-use greenroom_dialect::verdict::{Forgets, Verdict};
+use greenroom_dialect::classification::TokenRevocation::{Caller, Everyone, Nothing};
+use greenroom_dialect::classification::{Classification, TokenRevocation};
+use greenroom_dialect::request::{BodyUse, RequestView, ServerKind};
+use greenroom_dialect::tag::{Audience, Tag, TagInvalidation};
 use http::{HeaderMap, Method};
 
 use super::{ITEM, ME, OTHER, filled, headers, judged, read, written};
 
-/// A stale list as text: `tag`, `!` for everybody, `=user` for a named user, `^` with ancestors.
-fn told(stale: &[Staling]) -> Vec<String> {
+/// Invalidations as text: `tag`, `!` for everyone, `=user` for a named user, `^` with ancestors.
+fn told(stale: &[TagInvalidation]) -> Vec<String> {
     let mut all: Vec<String> = stale
         .iter()
         .map(|staling| {
-            let whose = match &staling.whose {
-                Whose::Account => String::new(),
-                Whose::User(user) => format!("={user}"),
-                Whose::Everyone => "!".into(),
+            let whose = match &staling.audience {
+                Audience::Account => String::new(),
+                Audience::User(user) => format!("={user}"),
+                Audience::Everyone => "!".into(),
             };
             format!("{}{}{whose}", staling.tag, if staling.with_ancestors { "^" } else { "" })
         })
@@ -31,17 +31,17 @@ fn split(request: &str) -> (&str, &str) {
     request.split_once(' ').expect("a method, a space and a target")
 }
 
-/// Method and target, name, whose standing ends, what is stale.
-type Row = (&'static str, &'static str, Forgets, &'static str);
+/// Method and target, name, revocation, invalidations.
+type Row = (&'static str, &'static str, TokenRevocation, &'static str);
 
 fn check(rows: &[Row]) {
     for (request, name, forgets, stale) in rows {
         let (method, target) = split(request);
         let write = written(method, target, "");
-        assert_eq!((write.name, write.forgets), (*name, *forgets), "{request}");
+        assert_eq!((write.name, write.revokes), (*name, *forgets), "{request}");
         let mut wanted: Vec<String> = filled(stale).split_whitespace().map(str::to_owned).collect();
         wanted.sort_unstable();
-        assert_eq!(told(&write.stale), wanted, "{request}");
+        assert_eq!(told(&write.invalidations), wanted, "{request}");
     }
 }
 
@@ -54,23 +54,23 @@ fn what_a_user_marks() {
                         under:{item} under:{item}={other} watch-lists watch-lists={other}";
     let both = "item:{item}^ item:{item}^={other} items items={other} sessions sessions={other} watch-lists watch-lists={other}";
     check(&[
-        ("POST /UserPlayedItems/{item}", "played", Nobody, played),
-        ("DELETE /UserPlayedItems/{item}?userId={me}", "played", Nobody, played),
-        ("POST /Users/{me}/PlayedItems/{item}", "played", Nobody, played),
-        ("DELETE /emby/users/{me}/playeditems/{item}", "played", Nobody, played),
-        ("POST /UserFavoriteItems/{item}", "favorite", Nobody, marked),
-        ("DELETE /Users/{me}/FavoriteItems/{item}", "favorite", Nobody, marked),
-        ("POST /UserFavoriteItems/{item}?userId={other}", "favorite", Nobody, both),
-        ("POST /Users/{other}/FavoriteItems/{item}", "favorite", Nobody, both),
-        ("POST /UserItems/{item}/Rating?likes=true", "rating", Nobody, marked),
-        ("DELETE /Users/{me}/Items/{item}/Rating", "rating", Nobody, marked),
-        ("POST /UserItems/{item}/UserData", "user-data", Nobody, changed),
-        ("POST /UserItems/{item}/UserData?userId={other}", "user-data", Nobody, changed_both),
-        ("POST /Users/{me}/Items/{item}/UserData", "user-data", Nobody, changed),
+        ("POST /UserPlayedItems/{item}", "played", Nothing, played),
+        ("DELETE /UserPlayedItems/{item}?userId={me}", "played", Nothing, played),
+        ("POST /Users/{me}/PlayedItems/{item}", "played", Nothing, played),
+        ("DELETE /emby/users/{me}/playeditems/{item}", "played", Nothing, played),
+        ("POST /UserFavoriteItems/{item}", "favorite", Nothing, marked),
+        ("DELETE /Users/{me}/FavoriteItems/{item}", "favorite", Nothing, marked),
+        ("POST /UserFavoriteItems/{item}?userId={other}", "favorite", Nothing, both),
+        ("POST /Users/{other}/FavoriteItems/{item}", "favorite", Nothing, both),
+        ("POST /UserItems/{item}/Rating?likes=true", "rating", Nothing, marked),
+        ("DELETE /Users/{me}/Items/{item}/Rating", "rating", Nothing, marked),
+        ("POST /UserItems/{item}/UserData", "user-data", Nothing, changed),
+        ("POST /UserItems/{item}/UserData?userId={other}", "user-data", Nothing, changed_both),
+        ("POST /Users/{me}/Items/{item}/UserData", "user-data", Nothing, changed),
     ]);
 }
 
-/// The writer sees below a marked show, season or album what the mark did there.
+/// The writer sees the effect of a mark on the descendants of a show, season or album.
 #[test]
 fn a_mark_reaches_what_lies_below() {
     let episode = r#"{"Id":"{other}","Type":"Episode","SeasonId":"{parent}","SeriesId":"{item}"}"#;
@@ -86,7 +86,7 @@ fn a_mark_reaches_what_lies_below() {
         let read = read(target);
         let body = if target.contains('?') { format!(r#"{{"Items":[{body}]}}"#) } else { body.to_owned() };
         let sent = headers(&[("content-type", "application/json")]);
-        let facts = Kind::Jellyfin.inspect(&read, &sent, &filled(&body).into()).expect("the body fits");
+        let facts = ServerKind::Jellyfin.inspect(&read, &sent, &filled(&body).into()).expect("the body fits");
         let tags = [read.tags, facts.tags].concat();
         for (method, write) in [
             ("POST", "/UserPlayedItems/{item}"),
@@ -94,24 +94,24 @@ fn a_mark_reaches_what_lies_below() {
             ("POST", "/Users/{me}/PlayedItems/{item}"),
             ("POST", "/UserItems/{item}/UserData"),
         ] {
-            let stale = written(method, write, "").stale;
-            let hit = |staling: &Staling| staling.whose == Whose::Account && tags.contains(&staling.tag);
+            let stale = written(method, write, "").invalidations;
+            let hit = |staling: &TagInvalidation| staling.audience == Audience::Account && tags.contains(&staling.tag);
             assert!(stale.iter().any(hit), "{method} {write} must hit {target}");
         }
     }
 }
 
-/// A view shows when it was added to last.
+/// A view shows the time of its last addition.
 #[test]
 fn a_new_collection_reaches_the_view_that_holds_it() {
     let read = read("/Items/{parent}");
     let body = r#"{"Id":"{parent}","Type":"CollectionFolder","DateLastMediaAdded":"2026-01-01T00:00:00Z"}"#;
     let sent = headers(&[("content-type", "application/json")]);
-    let facts = Kind::Jellyfin.inspect(&read, &sent, &filled(body).into()).expect("the body fits");
+    let facts = ServerKind::Jellyfin.inspect(&read, &sent, &filled(body).into()).expect("the body fits");
     let tags = [read.tags, facts.tags].concat();
     for request in ["/Collections?name=x&ids={item}", "/Collections/{item}/Items?ids={other}"] {
-        let stale = written("POST", request, "").stale;
-        let hit = |staling: &Staling| staling.whose == Whose::Everyone && tags.contains(&staling.tag);
+        let stale = written("POST", request, "").invalidations;
+        let hit = |staling: &TagInvalidation| staling.audience == Audience::Everyone && tags.contains(&staling.tag);
         assert!(stale.iter().any(hit), "{request}");
     }
 }
@@ -119,16 +119,14 @@ fn a_new_collection_reaches_the_view_that_holds_it() {
 #[test]
 fn a_beginning_is_logged_by_the_server() {
     let log = read("/System/ActivityLog/Entries").tags;
-    for (target, body) in [
-        ("/Sessions/Playing", r#"{"ItemId":"{item}"}"#),
-        ("/Sessions/Playing", ""),
-        ("/PlayingItems/{item}", ""),
-    ] {
-        let stale = written("POST", target, body).stale;
-        let hit = |staling: &Staling| staling.whose == Whose::Everyone && log.contains(&staling.tag);
+    for (target, body) in
+        [("/Sessions/Playing", r#"{"ItemId":"{item}"}"#), ("/Sessions/Playing", ""), ("/PlayingItems/{item}", "")]
+    {
+        let stale = written("POST", target, body).invalidations;
+        let hit = |staling: &TagInvalidation| staling.audience == Audience::Everyone && log.contains(&staling.tag);
         assert!(stale.iter().any(hit), "{target} {body}");
     }
-    let progress = written("POST", "/PlayingItems/{item}/Progress", "").stale;
+    let progress = written("POST", "/PlayingItems/{item}/Progress", "").invalidations;
     assert!(!progress.iter().any(|staling| log.contains(&staling.tag)));
 }
 
@@ -146,10 +144,10 @@ fn while_something_plays_lists_follow_once_a_minute() {
         let (method, target) = split(request);
         let write = written(method, target, body);
         assert_eq!(write.name, name, "{request}");
-        assert_eq!(told(&write.stale).join(" "), filled(at_once), "{request}");
-        let minutely = write.minutely.unwrap();
+        assert_eq!(told(&write.invalidations).join(" "), filled(at_once), "{request}");
+        let minutely = write.throttled.unwrap();
         assert_eq!(minutely.item, ITEM);
-        assert_eq!(told(&minutely.stale).join(" "), filled("item:{item}^ items watch-lists"), "{request}");
+        assert_eq!(told(&minutely.invalidations).join(" "), filled("item:{item}^ items watch-lists"), "{request}");
     }
 }
 
@@ -169,8 +167,8 @@ fn when_it_pauses_or_stops_lists_follow_at_once() {
     ] {
         let (method, target) = split(request);
         let write = written(method, target, body);
-        assert_eq!(told(&write.stale).join(" "), filled(wanted), "{request}");
-        assert_eq!(write.minutely, None);
+        assert_eq!(told(&write.invalidations).join(" "), filled(wanted), "{request}");
+        assert_eq!(write.throttled, None);
     }
 }
 
@@ -180,7 +178,7 @@ fn a_report_that_names_no_item_is_taken_to_mean_any() {
         for body in ["", "not json", "{}", "[1]"] {
             let write = written("POST", target, body);
             assert_eq!(
-                told(&write.stale).join(" "),
+                told(&write.invalidations).join(" "),
                 "history! sessions! user-state watch-lists",
                 "{target} {body}"
             );
@@ -194,25 +192,25 @@ fn what_is_edited_or_deleted() {
     let deleted = "collections! image:{item}! item:{item}^! items! libraries! playlist:{item}! playlists! under:{item}! \
          watch-lists!";
     check(&[
-        ("POST /Items/{item}", "edit", Nobody, edited),
-        ("POST /Items/{item}/Refresh?recursive=true", "edit", Nobody, edited),
-        ("POST /Items/{item}/ContentType?contentType=x", "edit", Nobody, edited),
-        ("POST /Items/RemoteSearch/Apply/{item}", "edit", Nobody, edited),
-        ("POST /Items/{item}/RemoteSearch/Subtitles/1", "edit", Nobody, edited),
-        ("POST /Items/{item}/Images/Primary", "image", Nobody, edited),
-        ("DELETE /Items/{item}/Images/Primary/0", "image", Nobody, edited),
-        ("POST /Items/{item}/RemoteImages/Download?type=Primary", "image", Nobody, edited),
-        ("POST /Videos/{item}/Subtitles", "edit", Nobody, edited),
-        ("DELETE /Videos/{item}/Subtitles/3", "edit", Nobody, edited),
-        ("POST /Audio/{item}/Lyrics", "edit", Nobody, edited),
-        ("DELETE /Audio/{item}/Lyrics", "edit", Nobody, edited),
-        ("DELETE /Items/{item}", "delete", Nobody, deleted),
-        ("DELETE /Items?ids={item}", "delete", Nobody, deleted),
-        ("DELETE /LiveTv/Recordings/{item}", "delete", Nobody, deleted),
-        ("DELETE /Playlists/{item}", "playlist", Nobody, deleted),
-        ("DELETE /Videos/{item}/AlternateSources", "versions", Nobody, deleted),
-        ("POST /Videos/MergeVersions?ids={item}", "versions", Nobody, deleted),
-        ("DELETE /Videos/ActiveEncodings?deviceId=d", "transcode", Nobody, "sessions!"),
+        ("POST /Items/{item}", "edit", Nothing, edited),
+        ("POST /Items/{item}/Refresh?recursive=true", "edit", Nothing, edited),
+        ("POST /Items/{item}/ContentType?contentType=x", "edit", Nothing, edited),
+        ("POST /Items/RemoteSearch/Apply/{item}", "edit", Nothing, edited),
+        ("POST /Items/{item}/RemoteSearch/Subtitles/1", "edit", Nothing, edited),
+        ("POST /Items/{item}/Images/Primary", "image", Nothing, edited),
+        ("DELETE /Items/{item}/Images/Primary/0", "image", Nothing, edited),
+        ("POST /Items/{item}/RemoteImages/Download?type=Primary", "image", Nothing, edited),
+        ("POST /Videos/{item}/Subtitles", "edit", Nothing, edited),
+        ("DELETE /Videos/{item}/Subtitles/3", "edit", Nothing, edited),
+        ("POST /Audio/{item}/Lyrics", "edit", Nothing, edited),
+        ("DELETE /Audio/{item}/Lyrics", "edit", Nothing, edited),
+        ("DELETE /Items/{item}", "delete", Nothing, deleted),
+        ("DELETE /Items?ids={item}", "delete", Nothing, deleted),
+        ("DELETE /LiveTv/Recordings/{item}", "delete", Nothing, deleted),
+        ("DELETE /Playlists/{item}", "playlist", Nothing, deleted),
+        ("DELETE /Videos/{item}/AlternateSources", "versions", Nothing, deleted),
+        ("POST /Videos/MergeVersions?ids={item}", "versions", Nothing, deleted),
+        ("DELETE /Videos/ActiveEncodings?deviceId=d", "transcode", Nothing, "sessions!"),
     ]);
 }
 
@@ -220,8 +218,8 @@ fn what_is_edited_or_deleted() {
 fn a_flood_of_ids_makes_everything_stale() {
     let ids = vec!["1"; 300].join(",");
     let write = written("DELETE", &format!("/Items?ids={ids}"), "");
-    assert!(write.stale.contains(&Staling::everyone(Tag::all())));
-    assert!(write.stale.len() < 10);
+    assert!(write.invalidations.contains(&TagInvalidation::everyone(Tag::all())));
+    assert!(write.invalidations.len() < 10);
 }
 
 #[test]
@@ -229,21 +227,21 @@ fn playlists_and_collections_are_everybodys() {
     let playlist = "item:{item}! playlist:{item}! playlists! section:{item}!";
     let collection = "collections! item:{item}! items! libraries! section:{item}! watch-lists!";
     check(&[
-        ("POST /Playlists?name=x", "playlist", Nobody, "playlists!"),
-        ("POST /Playlists/{item}", "playlist", Nobody, playlist),
-        ("POST /Playlists/{item}/Items?ids=1,2", "playlist", Nobody, playlist),
-        ("DELETE /Playlists/{item}/Items?entryIds=1", "playlist", Nobody, playlist),
-        ("POST /Playlists/{item}/Items/1/Move/3", "playlist", Nobody, playlist),
-        ("POST /Playlists/{item}/Users/{other}", "playlist", Nobody, playlist),
-        ("DELETE /Playlists/{item}/Users/{other}", "playlist", Nobody, playlist),
-        ("POST /Collections?name=x", "collection", Nobody, "collections! items! libraries! watch-lists!"),
+        ("POST /Playlists?name=x", "playlist", Nothing, "playlists!"),
+        ("POST /Playlists/{item}", "playlist", Nothing, playlist),
+        ("POST /Playlists/{item}/Items?ids=1,2", "playlist", Nothing, playlist),
+        ("DELETE /Playlists/{item}/Items?entryIds=1", "playlist", Nothing, playlist),
+        ("POST /Playlists/{item}/Items/1/Move/3", "playlist", Nothing, playlist),
+        ("POST /Playlists/{item}/Users/{other}", "playlist", Nothing, playlist),
+        ("DELETE /Playlists/{item}/Users/{other}", "playlist", Nothing, playlist),
+        ("POST /Collections?name=x", "collection", Nothing, "collections! items! libraries! watch-lists!"),
         (
             "POST /Collections/{item}/Items?ids={parent}",
             "collection",
-            Nobody,
+            Nothing,
             "collections! item:{item}! item:{parent}! items! libraries! section:{item}! watch-lists!",
         ),
-        ("DELETE /Collections/{item}/Items", "collection", Nobody, collection),
+        ("DELETE /Collections/{item}/Items", "collection", Nothing, collection),
     ]);
 }
 
@@ -252,18 +250,18 @@ fn scans_and_tasks() {
     let scan = "activities! items! libraries!";
     let folders = "activities! items! libraries! server! watch-lists!";
     check(&[
-        ("POST /Library/Refresh", "scan", Nobody, scan),
-        ("POST /Library/Media/Updated", "scan", Nobody, scan),
-        ("POST /Library/Series/Added", "scan", Nobody, scan),
-        ("POST /Library/Movies/Updated", "scan", Nobody, scan),
-        ("POST /Library/VirtualFolders?name=x", "folders", Nobody, folders),
-        ("DELETE /Library/VirtualFolders?name=x", "folders", Nobody, folders),
-        ("POST /Library/VirtualFolders/Paths", "folders", Nobody, folders),
-        ("POST /LiveTv/Timers", "timer", Nobody, "activities!"),
-        ("DELETE /LiveTv/SeriesTimers/1", "timer", Nobody, "activities!"),
-        ("POST /LiveTv/TunerHosts", "live-tv", Nobody, "libraries! server!"),
-        ("POST /ScheduledTasks/Running/{item}", "task", Nobody, "activities!"),
-        ("DELETE /ScheduledTasks/Running/{item}", "task", Nobody, "activities!"),
+        ("POST /Library/Refresh", "scan", Nothing, scan),
+        ("POST /Library/Media/Updated", "scan", Nothing, scan),
+        ("POST /Library/Series/Added", "scan", Nothing, scan),
+        ("POST /Library/Movies/Updated", "scan", Nothing, scan),
+        ("POST /Library/VirtualFolders?name=x", "folders", Nothing, folders),
+        ("DELETE /Library/VirtualFolders?name=x", "folders", Nothing, folders),
+        ("POST /Library/VirtualFolders/Paths", "folders", Nothing, folders),
+        ("POST /LiveTv/Timers", "timer", Nothing, "activities!"),
+        ("DELETE /LiveTv/SeriesTimers/1", "timer", Nothing, "activities!"),
+        ("POST /LiveTv/TunerHosts", "live-tv", Nothing, "libraries! server!"),
+        ("POST /ScheduledTasks/Running/{item}", "task", Nothing, "activities!"),
+        ("DELETE /ScheduledTasks/Running/{item}", "task", Nothing, "activities!"),
     ]);
 }
 
@@ -272,38 +270,38 @@ fn users_rights_and_tokens() {
     let theirs = "all={other} image:users/{other}! users!";
     let mine = "all all={me} image:users/{me}! users!";
     check(&[
-        ("POST /Users/New", "user", Nobody, "users!"),
+        ("POST /Users/New", "user", Nothing, "users!"),
         ("DELETE /Users/{other}", "user", Everyone, theirs),
         ("POST /Users/{other}/Policy", "policy", Everyone, theirs),
         ("POST /Users/{other}/Password", "password", Everyone, theirs),
         ("POST /Users/Password", "password", Everyone, mine),
         ("POST /Users/ForgotPassword/Pin", "password", Everyone, "all!"),
-        ("POST /Users/{other}/Configuration", "user", Nobody, theirs),
-        ("POST /Users/Configuration", "user", Nobody, mine),
-        ("POST /UserImage", "user", Nobody, mine),
-        ("POST /Users/{other}/Images/Primary", "user", Nobody, theirs),
-        ("POST /DisplayPreferences/usersettings?client=emby", "display", Nobody, "users"),
+        ("POST /Users/{other}/Configuration", "user", Nothing, theirs),
+        ("POST /Users/Configuration", "user", Nothing, mine),
+        ("POST /UserImage", "user", Nothing, mine),
+        ("POST /Users/{other}/Images/Primary", "user", Nothing, theirs),
+        ("POST /DisplayPreferences/usersettings?client=emby", "display", Nothing, "users"),
         ("DELETE /Devices?id=x", "device", Everyone, "sessions! users!"),
-        ("POST /Devices/Options?id=x", "device", Nobody, "sessions! users!"),
-        ("POST /Auth/Keys?app=x", "key", Nobody, "users!"),
+        ("POST /Devices/Options?id=x", "device", Nothing, "sessions! users!"),
+        ("POST /Auth/Keys?app=x", "key", Nothing, "users!"),
         ("DELETE /Auth/Keys/abc", "key", Everyone, "sessions! users!"),
         ("POST /Sessions/Logout", "logout", Caller, "sessions! users!"),
-        ("POST /Sessions/Capabilities/Full", "session", Nobody, "sessions!"),
-        ("POST /Sessions/1/Command", "session", Nobody, "sessions!"),
+        ("POST /Sessions/Capabilities/Full", "session", Nothing, "sessions!"),
+        ("POST /Sessions/1/Command", "session", Nothing, "sessions!"),
     ]);
 }
 
 #[test]
 fn the_server_itself() {
     check(&[
-        ("POST /System/Configuration", "configuration", Nobody, "libraries! server! users!"),
-        ("POST /System/Configuration/network", "configuration", Nobody, "libraries! server! users!"),
-        ("DELETE /Branding/Splashscreen", "configuration", Nobody, "libraries! server! users!"),
-        ("POST /System/Restart", "server", Nobody, "activities! server! sessions!"),
-        ("POST /System/Shutdown", "server", Nobody, "activities! server! sessions!"),
-        ("DELETE /Plugins/1", "server", Nobody, "activities! server! sessions!"),
-        ("POST /Packages/Installed/x", "server", Nobody, "activities! server! sessions!"),
-        ("POST /Backup/Create", "backup", Nobody, ""),
+        ("POST /System/Configuration", "configuration", Nothing, "libraries! server! users!"),
+        ("POST /System/Configuration/network", "configuration", Nothing, "libraries! server! users!"),
+        ("DELETE /Branding/Splashscreen", "configuration", Nothing, "libraries! server! users!"),
+        ("POST /System/Restart", "server", Nothing, "activities! server! sessions!"),
+        ("POST /System/Shutdown", "server", Nothing, "activities! server! sessions!"),
+        ("DELETE /Plugins/1", "server", Nothing, "activities! server! sessions!"),
+        ("POST /Packages/Installed/x", "server", Nothing, "activities! server! sessions!"),
+        ("POST /Backup/Create", "backup", Nothing, ""),
         ("POST /Backup/Restore", "backup", Everyone, "all!"),
     ]);
 }
@@ -311,18 +309,18 @@ fn the_server_itself() {
 #[test]
 fn a_write_that_no_table_knows_makes_everything_stale() {
     check(&[
-        ("POST /SomethingNew", "unknown", Nobody, "all!"),
-        ("PUT /Items/{item}/SomethingNew", "unknown", Nobody, "all!"),
-        ("PATCH /", "unknown", Nobody, "all!"),
+        ("POST /SomethingNew", "unknown", Nothing, "all!"),
+        ("PUT /Items/{item}/SomethingNew", "unknown", Nothing, "all!"),
+        ("PATCH /", "unknown", Nothing, "all!"),
     ]);
 }
 
 #[test]
 fn an_odd_write_makes_everything_stale_and_keeps_its_meaning() {
     check(&[
-        ("POST //UserPlayedItems/{item}", "played", Nobody, "all!"),
-        ("POST /UserPlayedItems/{item}?userId=1&userId=2", "played", Nobody, "all!"),
-        ("POST /Users/{me}/PlayedItems/{item}?userId={other}", "played", Nobody, "all!"),
+        ("POST //UserPlayedItems/{item}", "played", Nothing, "all!"),
+        ("POST /UserPlayedItems/{item}?userId=1&userId=2", "played", Nothing, "all!"),
+        ("POST /Users/{me}/PlayedItems/{item}?userId={other}", "played", Nothing, "all!"),
         ("POST /Sessions/Logout?x=%ff", "logout", Caller, "all!"),
         ("DELETE /Auth/Keys/a%2Fb", "key", Everyone, "all!"),
     ]);
@@ -331,11 +329,11 @@ fn an_odd_write_makes_everything_stale_and_keeps_its_meaning() {
 #[test]
 fn a_writer_whom_nobody_proved_may_be_the_one_that_is_named() {
     let verdict = judged(&Method::POST, "/Users/{me}/PlayedItems/{item}", &HeaderMap::new(), &[], None);
-    let Verdict::Write(write) = verdict else { panic!("{verdict:?}") };
+    let Classification::Write(write) = verdict else { panic!("{verdict:?}") };
     let item = Tag::item(ITEM);
-    assert!(write.stale.contains(&Staling::account(item.clone()).and_ancestors()));
-    assert!(write.stale.contains(&Staling::user(item.clone(), ME).and_ancestors()));
-    assert!(!write.stale.contains(&Staling::user(item, OTHER).and_ancestors()));
+    assert!(write.invalidations.contains(&TagInvalidation::account(item.clone()).with_ancestors()));
+    assert!(write.invalidations.contains(&TagInvalidation::user(item.clone(), ME).with_ancestors()));
+    assert!(!write.invalidations.contains(&TagInvalidation::user(item, OTHER).with_ancestors()));
 }
 
 #[test]
@@ -344,8 +342,8 @@ fn only_the_reports_of_players_are_read() {
     let of = |request: &str, body: &[u8]| {
         let (method, target) = split(request);
         let method = Method::from_bytes(method.as_bytes()).expect("a method");
-        let ask = Ask { method: &method, target, headers: &HeaderMap::new(), body };
-        (Kind::Jellyfin.body_use(&ask), Kind::Jellyfin.classify(&ask, Some(ME)))
+        let ask = RequestView { method: &method, target, headers: &HeaderMap::new(), body };
+        (ServerKind::Jellyfin.body_use(&ask), ServerKind::Jellyfin.classify(&ask, Some(ME)))
     };
     for report in ["/Sessions/Playing", "/emby/sessions/PLAYING/Progress", "/Sessions/Playing/Stopped?a=b"] {
         let request = format!("POST {report}");

@@ -1,30 +1,30 @@
-//! What bodies are fit to be kept, and what their rows say.
+//! Cacheable bodies, and the facts in their rows.
 
 use bytes::Bytes;
-use greenroom_dialect::ask::Kind;
-use greenroom_dialect::facts::{Facts, MAX_TAGGED_ROWS, Unfit};
+use greenroom_dialect::request::ServerKind;
+use greenroom_dialect::response_facts::{MAX_TAGGED_ROWS, ResponseFacts, UnusableResponse};
 use http::{HeaderMap, HeaderValue};
 use proptest::prelude::*;
 
-use crate::asking::{Asking, get, words};
+use crate::test_request::{TestRequest, get, words};
 
-fn inspect(asking: &Asking, kind: &str, body: &[u8]) -> Result<Facts, Unfit> {
+fn inspect(asking: &TestRequest, kind: &str, body: &[u8]) -> Result<ResponseFacts, UnusableResponse> {
     let mut headers = HeaderMap::new();
     if !kind.is_empty() {
         headers.insert("content-type", HeaderValue::from_str(kind).expect("a content type is printable"));
     }
-    Kind::Plex.inspect(&asking.read(), &headers, &Bytes::copy_from_slice(body))
+    ServerKind::Plex.inspect(&asking.read(), &headers, &Bytes::copy_from_slice(body))
 }
 
-fn xml(target: &str, body: &str) -> Result<Facts, Unfit> {
+fn xml(target: &str, body: &str) -> Result<ResponseFacts, UnusableResponse> {
     inspect(&get(target), "text/xml;charset=utf-8", body.as_bytes())
 }
 
-fn json(target: &str, body: &str) -> Result<Facts, Unfit> {
+fn json(target: &str, body: &str) -> Result<ResponseFacts, UnusableResponse> {
     inspect(&get(target).json(), "application/json", body.as_bytes())
 }
 
-fn links(facts: &Facts) -> Vec<(&str, Option<&str>)> {
+fn links(facts: &ResponseFacts) -> Vec<(&str, Option<&str>)> {
     facts.parents.iter().map(|(item, parent)| (item.as_str(), parent.as_deref())).collect()
 }
 
@@ -43,8 +43,7 @@ const EPISODES_JSON: &str = r#"{"MediaContainer":{"size":2,"librarySectionID":2,
 
 #[test]
 fn a_row_that_lies_under_itself_tells_nothing_of_what_lies_under_what() {
-    let body =
-        r#"<MediaContainer><Video ratingKey="12" parentRatingKey="12" type="episode"/></MediaContainer>"#;
+    let body = r#"<MediaContainer><Video ratingKey="12" parentRatingKey="12" type="episode"/></MediaContainer>"#;
     let facts = xml("/library/metadata/12", body).unwrap();
     assert!(links(&facts).is_empty());
 }
@@ -55,10 +54,7 @@ fn the_rows_of_both_forms_say_the_same() {
     let facts = xml(target, EPISODES_XML).unwrap();
     assert_eq!(facts, json(target, EPISODES_JSON).unwrap());
     assert_eq!(words(&facts.tags), ["item:583", "item:584", "under:581", "under:582", "inside:2"]);
-    assert_eq!(
-        links(&facts),
-        [("583", Some("582")), ("582", Some("581")), ("581", None), ("584", Some("582"))],
-    );
+    assert_eq!(links(&facts), [("583", Some("582")), ("582", Some("581")), ("581", None), ("584", Some("582"))],);
 }
 
 #[test]
@@ -70,8 +66,7 @@ fn rows_of_containers_carry_the_branch_tag() {
         let facts = xml("/library/sections/3/all", &body).unwrap();
         assert_eq!(words(&facts.tags), ["item:1", "branch", "inside:3"], "{kind}");
     }
-    let movie =
-        r#"<MediaContainer><Video ratingKey="1" type="movie" librarySectionID="3"/></MediaContainer>"#;
+    let movie = r#"<MediaContainer><Video ratingKey="1" type="movie" librarySectionID="3"/></MediaContainer>"#;
     let facts = xml("/library/sections/3/all", movie).unwrap();
     assert_eq!(words(&facts.tags), ["item:1", "inside:3"]);
     assert_eq!(links(&facts), [("1", None)]);
@@ -82,8 +77,7 @@ fn an_album_lies_under_its_artist_and_an_episode_without_a_season_is_not_guessed
     let album = r#"{"MediaContainer":{"Metadata":[{"ratingKey":"5","parentRatingKey":4,"type":"album"}]}}"#;
     let facts = json("/library/sections/1/all", album).unwrap();
     assert_eq!(links(&facts), [("5", Some("4")), ("4", None)]);
-    let loose =
-        r#"{"MediaContainer":{"Metadata":[{"ratingKey":"5","grandparentRatingKey":"3","type":"episode"}]}}"#;
+    let loose = r#"{"MediaContainer":{"Metadata":[{"ratingKey":"5","grandparentRatingKey":"3","type":"episode"}]}}"#;
     assert_eq!(links(&json("/library/sections/1/all", loose).unwrap()), []);
 }
 
@@ -97,8 +91,7 @@ fn rows_nested_in_hubs_and_items_count() {
 #[test]
 fn too_many_rows_get_one_tag_for_all() {
     let rows = |count: usize| -> String {
-        let rows: Vec<String> =
-            (0..count).map(|id| format!(r#"<Video ratingKey="{id}" type="movie"/>"#)).collect();
+        let rows: Vec<String> = (0..count).map(|id| format!(r#"<Video ratingKey="{id}" type="movie"/>"#)).collect();
         format!(r#"<MediaContainer librarySectionID="1">{}</MediaContainer>"#, rows.concat())
     };
     let facts = xml("/library/sections/1/all", &rows(MAX_TAGGED_ROWS)).unwrap();
@@ -110,16 +103,14 @@ fn too_many_rows_get_one_tag_for_all() {
 
 #[test]
 fn an_item_of_unknown_section_is_taken_to_be_of_any() {
-    let facts =
-        xml("/library/metadata/1", r#"<MediaContainer><Video ratingKey="1"/></MediaContainer>"#).unwrap();
+    let facts = xml("/library/metadata/1", r#"<MediaContainer><Video ratingKey="1"/></MediaContainer>"#).unwrap();
     assert_eq!(words(&facts.tags), ["items"]);
 }
 
 #[test]
 fn a_playlist_by_rule_follows_user_state_and_the_libraries() {
     let items = |smart: &str| {
-        let body =
-            format!(r#"<MediaContainer{smart}><Track ratingKey="1" parentRatingKey="2"/></MediaContainer>"#);
+        let body = format!(r#"<MediaContainer{smart}><Track ratingKey="1" parentRatingKey="2"/></MediaContainer>"#);
         xml("/playlists/9/items", &body).unwrap()
     };
     assert_eq!(words(&items(r#" smart="0""#).tags), ["item:1", "under:2"]);
@@ -127,16 +118,14 @@ fn a_playlist_by_rule_follows_user_state_and_the_libraries() {
     assert_eq!(words(&items("").tags), ["item:1", "under:2", "watch-lists", "across"]);
     let whole = items(r#" smart="0" ratingKey="9" leafCount="1" playlistType="audio""#);
     assert_eq!(words(&whole.tags), ["item:1", "item:9", "under:2"]);
-    let mixed =
-        r#"{"MediaContainer":{"Metadata":[{"ratingKey":"1","smart":false},{"ratingKey":"2","smart":true}]}}"#;
+    let mixed = r#"{"MediaContainer":{"Metadata":[{"ratingKey":"1","smart":false},{"ratingKey":"2","smart":true}]}}"#;
     assert!(words(&json("/playlists", mixed).unwrap().tags).contains(&"watch-lists"));
 }
 
 #[test]
 fn sections_that_are_scanned_are_fresh_for_a_shorter_time() {
-    let sections = |refreshing| {
-        format!(r#"<MediaContainer><Directory key="1" refreshing="{refreshing}"/></MediaContainer>"#)
-    };
+    let sections =
+        |refreshing| format!(r#"<MediaContainer><Directory key="1" refreshing="{refreshing}"/></MediaContainer>"#);
     assert_eq!(xml("/library/sections", &sections(1)).unwrap().max_fresh_s, Some(30));
     assert_eq!(xml("/library/sections", &sections(0)).unwrap().max_fresh_s, None);
     let told = r#"{"MediaContainer":{"Directory":[{"key":"1","refreshing":true}]}}"#;
@@ -147,9 +136,9 @@ fn sections_that_are_scanned_are_fresh_for_a_shorter_time() {
 fn a_server_that_is_starting_is_not_believed() {
     for state in ["startingPlugins", ""] {
         let told = format!(r#"<MediaContainer size="0" startState="{state}"/>"#);
-        assert_eq!(xml("/", &told), Err(Unfit::Starting));
+        assert_eq!(xml("/", &told), Err(UnusableResponse::Starting));
         let told = format!(r#"{{"MediaContainer":{{"size":0,"startState":"{state}"}}}}"#);
-        assert_eq!(json("/media/providers", &told), Err(Unfit::Starting));
+        assert_eq!(json("/media/providers", &told), Err(UnusableResponse::Starting));
     }
     assert!(json("/", r#"{"MediaContainer":{"Setting":[{"id":"x","startState":"y"}]}}"#).is_ok());
 }
@@ -173,7 +162,7 @@ fn what_is_not_one_whole_container_is_malformed() {
         "{\"MediaContainer\":{}}",
         "<ButlerTasks/>",
     ] {
-        assert_eq!(xml("/library/sections", body), Err(Unfit::Malformed), "{body}");
+        assert_eq!(xml("/library/sections", body), Err(UnusableResponse::Malformed), "{body}");
     }
     for body in [
         "",
@@ -190,31 +179,29 @@ fn what_is_not_one_whole_container_is_malformed() {
         "{\"MediaContainer\":{\"Metadata\":[{\"ratingKey\":\"1\"}]",
         "<MediaContainer/>",
     ] {
-        assert_eq!(json("/library/sections", body), Err(Unfit::Malformed), "{body}");
+        assert_eq!(json("/library/sections", body), Err(UnusableResponse::Malformed), "{body}");
     }
     assert!(xml("/butler", "<ButlerTasks/>").is_ok());
     assert!(json("/butler", "{\"ButlerTasks\":{\"ButlerTask\":[]}}").is_ok());
     let nested = format!("<MediaContainer>{}{}</MediaContainer>", "<a>".repeat(500), "</a>".repeat(500));
-    assert_eq!(xml("/hubs", &nested), Err(Unfit::Malformed));
+    assert_eq!(xml("/hubs", &nested), Err(UnusableResponse::Malformed));
     let nested = format!("{{\"MediaContainer\":{{\"a\":{}{}}}}}", "[".repeat(5000), "]".repeat(5000));
-    assert_eq!(json("/hubs", &nested), Err(Unfit::Malformed));
-    assert_eq!(inspect(&get("/hubs"), "text/xml", b"<MediaContainer a=\"\xff\"/>"), Err(Unfit::Malformed));
+    assert_eq!(json("/hubs", &nested), Err(UnusableResponse::Malformed));
+    assert_eq!(inspect(&get("/hubs"), "text/xml", b"<MediaContainer a=\"\xff\"/>"), Err(UnusableResponse::Malformed));
 }
 
 #[test]
 fn a_foreign_content_type_is_not_kept() {
     let body = b"<MediaContainer/>";
-    for kind in
-        ["text/html", "text/html; charset=utf-8", "application/json", "image/png", "application/xhtml+xml"]
-    {
-        assert_eq!(inspect(&get("/hubs"), kind, body), Err(Unfit::ContentType), "{kind}");
+    for kind in ["text/html", "text/html; charset=utf-8", "application/json", "image/png", "application/xhtml+xml"] {
+        assert_eq!(inspect(&get("/hubs"), kind, body), Err(UnusableResponse::ContentType), "{kind}");
     }
     for kind in ["text/xml", "Application/XML; charset=utf-8", ""] {
         assert!(inspect(&get("/hubs"), kind, body).is_ok(), "{kind}");
     }
     assert_eq!(
         inspect(&get("/hubs").json(), "text/xml", b"{\"MediaContainer\":{}}"),
-        Err(Unfit::ContentType)
+        Err(UnusableResponse::ContentType)
     );
 }
 
@@ -229,17 +216,17 @@ fn a_picture_must_look_like_one() {
         b"\0\0\0 ftypavif",
         b"<svg/>",
     ] {
-        assert_eq!(inspect(&picture, "image/jpeg", body), Ok(Facts::default()));
-        assert_eq!(inspect(&picture, "text/html", body), Err(Unfit::ContentType));
-        assert_eq!(inspect(&picture, "application/octet-stream", body), Err(Unfit::ContentType));
+        assert_eq!(inspect(&picture, "image/jpeg", body), Ok(ResponseFacts::default()));
+        assert_eq!(inspect(&picture, "text/html", body), Err(UnusableResponse::ContentType));
+        assert_eq!(inspect(&picture, "application/octet-stream", body), Err(UnusableResponse::ContentType));
     }
     for body in [&b""[..], b"<html>", b"{\"a\":1}", b"\xff\xd8", b"RIFF\0\0\0\0WAVE"] {
-        assert_eq!(inspect(&picture, "image/jpeg", body), Err(Unfit::Malformed));
+        assert_eq!(inspect(&picture, "image/jpeg", body), Err(UnusableResponse::Malformed));
     }
     let asset = get("/web/js/a.js");
     assert!(inspect(&asset, "application/javascript", b"x").is_ok());
-    assert_eq!(inspect(&asset, "text/html", b"<html/>"), Err(Unfit::ContentType));
-    assert_eq!(inspect(&asset, "application/javascript", b""), Err(Unfit::Malformed));
+    assert_eq!(inspect(&asset, "text/html", b"<html/>"), Err(UnusableResponse::ContentType));
+    assert_eq!(inspect(&asset, "application/javascript", b""), Err(UnusableResponse::Malformed));
 }
 
 #[test]
@@ -251,13 +238,13 @@ fn a_picture_that_broke_off_is_malformed() {
         "/web/a.png",
     ] {
         for (kind, whole) in PICTURES {
-            assert_eq!(inspect(&get(target), kind, whole), Ok(Facts::default()), "{target} {kind}");
+            assert_eq!(inspect(&get(target), kind, whole), Ok(ResponseFacts::default()), "{target} {kind}");
             assert!(inspect(&get(target), kind, &[whole, &b"\0\0"[..]].concat()).is_ok(), "{target} {kind}");
             for cut in 1..whole.len() {
                 let body = &whole[..whole.len() - cut];
                 assert_eq!(
                     inspect(&get(target), kind, body),
-                    Err(Unfit::Malformed),
+                    Err(UnusableResponse::Malformed),
                     "{target} {kind} -{cut}"
                 );
             }
@@ -299,10 +286,10 @@ proptest! {
         let whole = EPISODES_XML.trim_end();
         let cut = cut.min(whole.len() - 1);
         let target = "/library/metadata/582/children";
-        prop_assert_eq!(xml(target, &whole[..whole.len() - cut]), Err(Unfit::Malformed));
+        prop_assert_eq!(xml(target, &whole[..whole.len() - cut]), Err(UnusableResponse::Malformed));
         let at = EPISODES_JSON.len() - cut;
         prop_assume!(EPISODES_JSON.is_char_boundary(at));
-        prop_assert_eq!(json(target, &EPISODES_JSON[..at]), Err(Unfit::Malformed));
+        prop_assert_eq!(json(target, &EPISODES_JSON[..at]), Err(UnusableResponse::Malformed));
     }
 
     #[test]
@@ -344,9 +331,8 @@ fn the_length_of_a_whole_list_is_the_containers_own() {
 #[test]
 fn a_list_of_sections_says_whether_one_is_scanned() {
     for (refreshing, wanted) in [("true", true), ("false", false)] {
-        let body = format!(
-            r#"{{"MediaContainer":{{"size":1,"Directory":[{{"key":"1","refreshing":{refreshing}}}]}}}}"#
-        );
+        let body =
+            format!(r#"{{"MediaContainer":{{"size":1,"Directory":[{{"key":"1","refreshing":{refreshing}}}]}}}}"#);
         assert_eq!(json("/library/sections", &body).unwrap().scanning, Some(wanted));
     }
     let list = r#"{"MediaContainer":{"size":0}}"#;

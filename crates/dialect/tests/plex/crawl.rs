@@ -1,9 +1,9 @@
-//! How a library is read whole, and what notifications say about its items.
+//! Crawling a whole library, and change hints from notifications.
 
-use greenroom_dialect::ask::Kind;
-use greenroom_dialect::crawl::{Branch, Contents, Hint, Page, Shelf};
-use greenroom_dialect::facts::Unfit;
-use greenroom_library::item::{File, Item, ItemKind};
+use greenroom_dialect::crawl::{ChangeHint, CrawlPage, ItemContainer, LibraryContents, LibraryInfo};
+use greenroom_dialect::request::ServerKind;
+use greenroom_dialect::response_facts::UnusableResponse;
+use greenroom_library::item::{Item, ItemKind, MediaFile};
 use proptest::prelude::*;
 
 const TRACKS: &str = r#"{"MediaContainer":{"size":3,"totalSize":900,"offset":250,"librarySectionID":3,"Metadata":[
@@ -17,15 +17,15 @@ const TRACKS: &str = r#"{"MediaContainer":{"size":3,"totalSize":900,"offset":250
     {"ratingKey":72,"type":"track","title":"B","grandparentTitle":"X","originalTitle":"X","year":"2001","duration":"1"},
     {"ratingKey":"73","type":"track","title":""}]}}"#;
 
-fn page(kind: Option<ItemKind>, body: &str) -> Result<Page, Unfit> {
-    Kind::Plex.page(kind, body.as_bytes())
+fn page(kind: Option<ItemKind>, body: &str) -> Result<CrawlPage, UnusableResponse> {
+    ServerKind::Plex.page(kind, body.as_bytes())
 }
 
-fn music() -> Shelf {
-    Shelf {
+fn music() -> LibraryInfo {
+    LibraryInfo {
         key: "3".into(),
         title: "Music".into(),
-        contents: Contents::Music,
+        contents: LibraryContents::Music,
         stamp: None,
         is_scanning: false,
     }
@@ -47,8 +47,8 @@ fn a_page_of_tracks_is_read_with_all_that_is_kept_of_them() {
         duration_ms: Some(431_000),
         guids: vec!["plex://track/5d07".into(), "mbid://9a1c".into()],
         files: vec![
-            File { path: "/m/a.flac".into(), size_bytes: Some(52_000_000) },
-            File { path: "/m/a.mp3".into(), size_bytes: None },
+            MediaFile { path: "/m/a.flac".into(), size_bytes: Some(52_000_000) },
+            MediaFile { path: "/m/a.mp3".into(), size_bytes: None },
         ],
         added_at_s: Some(1_500_000_000),
         updated_at_s: Some(1_600_000_000),
@@ -76,12 +76,12 @@ fn an_episodes_own_title_is_no_credit() {
 fn the_size_of_a_page_is_not_taken_for_that_of_the_whole_list() {
     let body = r#"{"MediaContainer":{"size":2,"Metadata":[{"ratingKey":"1","type":"track","title":"A"},
         {"ratingKey":"2","type":"track","title":"B"}]}}"#;
-    let read = |start, asked| page(Some(ItemKind::Track), body).expect("it is fit").windowed(start, asked);
+    let read = |start, asked| page(Some(ItemKind::Track), body).expect("it is fit").with_window(start, asked);
     assert_eq!(read(500, 3).map(|page| page.total), Ok(Some(502)), "fewer came than were asked for");
-    assert_eq!(read(500, 2).err(), Some(Unfit::Malformed), "there may be more");
-    assert_eq!(read(0, 0).err(), Some(Unfit::Malformed), "a count that is none");
+    assert_eq!(read(500, 2).err(), Some(UnusableResponse::Malformed), "there may be more");
+    assert_eq!(read(0, 0).err(), Some(UnusableResponse::Malformed), "a count that is none");
     let told = r#"{"MediaContainer":{"size":0,"totalSize":45000}}"#;
-    let told = page(Some(ItemKind::Track), told).expect("it is fit").windowed(0, 0);
+    let told = page(Some(ItemKind::Track), told).expect("it is fit").with_window(0, 0);
     assert_eq!(told.map(|page| page.total), Ok(Some(45_000)));
 }
 
@@ -90,13 +90,13 @@ fn albums_and_artists_are_branches_and_other_kinds_are_passed_over() {
     let body = r#"{"MediaContainer":{"size":5,"Metadata":[{"ratingKey":"1","type":"album","title":"A"},
         {"ratingKey":"2","type":"artist","title":"B"},{"ratingKey":"3","type":"playlist","title":"C"},
         {"ratingKey":"4","type":"movie","title":"D"}],"Directory":[{"key":"/x/allLeaves","title":"All episodes"}]}}"#;
-    let branch = |key: &str, is_direct| Branch { key: key.into(), leaves: ItemKind::Track, is_direct };
+    let branch = |key: &str, is_direct| ItemContainer { key: key.into(), leaves: ItemKind::Track, is_direct };
     let all = page(None, body).expect("it is fit");
-    assert_eq!(all.branches, [branch("1", true), branch("2", false)]);
+    assert_eq!(all.containers, [branch("1", true), branch("2", false)]);
     assert_eq!((all.items.len(), all.rows, all.skipped), (1, 5, 2));
     let seasons = page(Some(ItemKind::Season), body).expect("it is fit");
     assert_eq!(
-        (seasons.items.len(), seasons.branches.len(), seasons.skipped_at),
+        (seasons.items.len(), seasons.containers.len(), seasons.skipped_at),
         (0, 0, vec![0, 1, 2, 3, 4]),
         "a server that ignores the type is not believed"
     );
@@ -111,16 +111,14 @@ fn a_count_is_a_page_without_rows() {
 #[test]
 fn what_is_foreign_or_starting_is_unfit_and_says_why() {
     let fit = |body: &str| page(None, body).map(|_| ());
-    assert_eq!(fit("  <?xml version=\"1.0\"?><MediaContainer size=\"0\"/>"), Err(Unfit::ContentType));
-    assert_eq!(fit("<html>"), Err(Unfit::ContentType));
-    for body in
-        ["", "{}", "[]", r#"{"MediaContainer":{}}"#, r#"{"MediaContainer":{"size":0}} x"#, r#"{"Items":[]}"#]
-    {
-        assert_eq!(fit(body), Err(Unfit::Malformed), "{body}");
+    assert_eq!(fit("  <?xml version=\"1.0\"?><MediaContainer size=\"0\"/>"), Err(UnusableResponse::ContentType));
+    assert_eq!(fit("<html>"), Err(UnusableResponse::ContentType));
+    for body in ["", "{}", "[]", r#"{"MediaContainer":{}}"#, r#"{"MediaContainer":{"size":0}} x"#, r#"{"Items":[]}"#] {
+        assert_eq!(fit(body), Err(UnusableResponse::Malformed), "{body}");
     }
     let starting = r#"{"MediaContainer":{"size":0,"startState":"startingPlugins"}}"#;
-    assert_eq!(fit(starting), Err(Unfit::Starting));
-    assert_eq!(Kind::Plex.shelves(starting.as_bytes()).map(|_| ()), Err(Unfit::Starting));
+    assert_eq!(fit(starting), Err(UnusableResponse::Starting));
+    assert_eq!(ServerKind::Plex.libraries(starting.as_bytes()).map(|_| ()), Err(UnusableResponse::Starting));
 }
 
 #[test]
@@ -157,19 +155,22 @@ fn libraries_are_listed_with_what_they_hold() {
         {"key":"1","type":"movie","title":"Films","contentChangedAt":8700,"refreshing":true},
         {"key":"2","type":"show","title":"Shows","contentChangedAt":"8701","refreshing":"0"},
         {"key":"3","type":"artist","title":"Music"},{"key":"4","type":"photo","title":"Photos"},{"type":"movie"}]}}"#;
-    let shelves = Kind::Plex.shelves(body.as_bytes()).expect("it is fit");
-    let contents: Vec<Contents> = shelves.iter().map(|shelf| shelf.contents).collect();
-    assert_eq!(contents, [Contents::Films, Contents::Shows, Contents::Music, Contents::Other]);
+    let shelves = ServerKind::Plex.libraries(body.as_bytes()).expect("it is fit");
+    let contents: Vec<LibraryContents> = shelves.iter().map(|shelf| shelf.contents).collect();
+    assert_eq!(
+        contents,
+        [LibraryContents::Films, LibraryContents::Shows, LibraryContents::Music, LibraryContents::Other]
+    );
     assert_eq!(shelves[0].stamp.as_deref(), Some("8700"));
     assert!(shelves[0].is_scanning && !shelves[1].is_scanning);
     assert_eq!(shelves[2], music());
-    assert_eq!(Kind::Plex.is_scanning(body.as_bytes()), Ok(true));
+    assert_eq!(ServerKind::Plex.is_scanning(body.as_bytes()), Ok(true));
 }
 
 #[test]
 fn targets_name_size_order_and_ids() {
-    let plex = Kind::Plex;
-    assert_eq!(plex.shelves_target(None), "/library/sections");
+    let plex = ServerKind::Plex;
+    assert_eq!(plex.libraries_target(None), "/library/sections");
     assert_eq!(
         plex.page_target(&music(), ItemKind::Track, 500, 250, None),
         "/library/sections/3/all?type=10&sort=id&includeGuids=1&X-Plex-Container-Start=500&X-Plex-Container-Size=250"
@@ -181,34 +182,31 @@ fn targets_name_size_order_and_ids() {
     );
     assert!(plex.count_target(&music(), ItemKind::Track, None).ends_with("X-Plex-Container-Size=0"));
     assert_eq!(plex.items_target(&["1", "2"], None), "/library/metadata/1,2?includeGuids=1&checkFiles=0");
-    assert!(
-        plex.items_target(&["1/../x?a=b&c"], None).starts_with("/library/metadata/1%2F..%2Fx%3Fa%3Db%26c?")
-    );
+    assert!(plex.items_target(&["1/../x?a=b&c"], None).starts_with("/library/metadata/1%2F..%2Fx%3Fa%3Db%26c?"));
     let below = |kind| plex.leaves_target("7", kind, 0, 9, None);
     assert!(below(ItemKind::Track).starts_with("/library/metadata/7/children?"));
     assert!(below(ItemKind::Season).starts_with("/library/metadata/7/children?"));
     assert!(below(ItemKind::Show).starts_with("/library/metadata/7/allLeaves?"));
-    let artist = Branch { key: "7".into(), leaves: ItemKind::Track, is_direct: false };
-    assert!(plex.branch_target(&artist, 0, 9, None).starts_with("/library/metadata/7/allLeaves?"));
+    let artist = ItemContainer { key: "7".into(), leaves: ItemKind::Track, is_direct: false };
+    assert!(plex.container_target(&artist, 0, 9, None).starts_with("/library/metadata/7/allLeaves?"));
 }
 
-fn entry(rest: &str) -> Vec<Hint> {
-    let frame =
-        format!(r#"{{"NotificationContainer":{{"type":"timeline","size":1,"TimelineEntry":[{{{rest}}}]}}}}"#);
-    Kind::Plex.hints(frame.as_bytes())
+fn entry(rest: &str) -> Vec<ChangeHint> {
+    let frame = format!(r#"{{"NotificationContainer":{{"type":"timeline","size":1,"TimelineEntry":[{{{rest}}}]}}}}"#);
+    ServerKind::Plex.hints(frame.as_bytes())
 }
 
 #[test]
 fn timeline_entries_tell_what_came_and_what_went() {
     let library = r#""identifier":"com.plexapp.plugins.library""#;
-    let changed = |key: &str| Hint::Changed { shelf: Some("3".into()), key: key.into() };
+    let changed = |key: &str| ChangeHint::Changed { shelf: Some("3".into()), key: key.into() };
     for state in ["0", "5"] {
         let hints = entry(&format!(r#"{library},"sectionID":3,"itemID":71,"type":10,"state":{state}"#));
         assert_eq!(hints, [changed("71")]);
     }
     let string = entry(&format!(r#"{library},"sectionID":"3","itemID":"70","type":9,"state":5"#));
     assert_eq!(string, [changed("70")]);
-    let gone = [Hint::Removed { shelf: Some("3".into()), key: "71".into() }];
+    let gone = [ChangeHint::Removed { shelf: Some("3".into()), key: "71".into() }];
     assert_eq!(entry(&format!(r#"{library},"sectionID":3,"itemID":71,"type":10,"state":9"#)), gone);
     let marked = r#""sectionID":3,"itemID":71,"type":10,"state":1,"metadataState":"deleted""#;
     assert_eq!(entry(&format!("{library},{marked}")), gone);
@@ -222,8 +220,7 @@ fn timeline_entries_tell_what_came_and_what_went() {
     ] {
         assert_eq!(entry(&format!("{library},{silent}")), [], "{silent}");
     }
-    let guide =
-        r#""identifier":"tv.plex.providers.epg.cloud:4","sectionID":3,"itemID":71,"type":4,"state":5"#;
+    let guide = r#""identifier":"tv.plex.providers.epg.cloud:4","sectionID":3,"itemID":71,"type":4,"state":5"#;
     assert_eq!(entry(guide), []);
 }
 
@@ -234,47 +231,46 @@ fn the_end_of_a_scan_is_heard_and_its_progress_is_not() {
             r#"{{"NotificationContainer":{{"type":"activity","ActivityNotification":[{{"event":"{event}",
             "Activity":{{"type":"{kind}","progress":0,"Context":{context}}}}}]}}}}"#
         );
-        Kind::Plex.hints(frame.as_bytes())
+        ServerKind::Plex.hints(frame.as_bytes())
     };
-    let ended = Hint::ScanEnded { shelf: Some("3".into()) };
+    let ended = ChangeHint::ScanEnded { shelf: Some("3".into()) };
     assert_eq!(activity("ended", "library.update.section", r#"{"librarySectionID":"3"}"#), [ended]);
     assert_eq!(activity("updated", "library.update.section", r#"{"librarySectionID":"3"}"#), []);
     let looked = r#"{"key":"/library/metadata/16417/children","refreshed":false}"#;
     assert_eq!(activity("ended", "library.refresh.items", looked), []);
     let found = r#"{"key":"/library/metadata/16417","refreshed":true}"#;
-    let changed = Hint::Changed { shelf: None, key: "16417".into() };
+    let changed = ChangeHint::Changed { shelf: None, key: "16417".into() };
     assert_eq!(activity("ended", "library.refresh.items", found), [changed]);
-    let status = r#"{"NotificationContainer":{"type":"status","StatusNotification":[{"notificationName":"LIBRARY_UPDATE"}]}}"#;
-    assert_eq!(Kind::Plex.hints(status.as_bytes()), [Hint::ScanEnded { shelf: None }]);
+    let status =
+        r#"{"NotificationContainer":{"type":"status","StatusNotification":[{"notificationName":"LIBRARY_UPDATE"}]}}"#;
+    assert_eq!(ServerKind::Plex.hints(status.as_bytes()), [ChangeHint::ScanEnded { shelf: None }]);
 }
 
 #[test]
 fn a_frame_with_more_news_than_can_be_told_means_anything() {
     let entry = |id: u32| {
-        format!(
-            r#"{{"identifier":"com.plexapp.plugins.library","sectionID":3,"itemID":{id},"type":10,"state":5}}"#
-        )
+        format!(r#"{{"identifier":"com.plexapp.plugins.library","sectionID":3,"itemID":{id},"type":10,"state":5}}"#)
     };
     let frame = |count: u32| {
         let entries: Vec<String> = (1..=count).map(entry).collect();
         format!(r#"{{"NotificationContainer":{{"TimelineEntry":[{}]}}}}"#, entries.join(","))
     };
-    assert_eq!(Kind::Plex.hints(frame(4096).as_bytes()).len(), 4096);
-    assert_eq!(Kind::Plex.hints(frame(4097).as_bytes()), [Hint::AnythingChanged]);
-    assert_eq!(Kind::Plex.hints(&vec![b' '; 4 * 1024 * 1024 + 1]), [Hint::AnythingChanged]);
+    assert_eq!(ServerKind::Plex.hints(frame(4096).as_bytes()).len(), 4096);
+    assert_eq!(ServerKind::Plex.hints(frame(4097).as_bytes()), [ChangeHint::AnythingChanged]);
+    assert_eq!(ServerKind::Plex.hints(&vec![b' '; 4 * 1024 * 1024 + 1]), [ChangeHint::AnythingChanged]);
 }
 
 proptest! {
     #[test]
     fn every_cut_of_a_page_is_unfit(at in 0..TRACKS.len()) {
-        // Some cut falls within a letter, which is no text any more.
-        prop_assert!(Kind::Plex.page(None, &TRACKS.as_bytes()[..at]).is_err());
+        // Some cuts fall within a character, which leaves invalid UTF-8.
+        prop_assert!(ServerKind::Plex.page(None, &TRACKS.as_bytes()[..at]).is_err());
     }
 
     #[test]
     fn any_bytes_are_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        for kind in [Kind::Plex, Kind::Jellyfin] {
-            let _ = (kind.page(None, &bytes), kind.shelves(&bytes), kind.hints(&bytes), kind.is_scanning(&bytes));
+        for kind in [ServerKind::Plex, ServerKind::Jellyfin] {
+            let _ = (kind.page(None, &bytes), kind.libraries(&bytes), kind.hints(&bytes), kind.is_scanning(&bytes));
         }
     }
 }

@@ -1,8 +1,9 @@
-//! The hazards that classification must hold off: disguised paths, deception, poisoning, foreign addresses, set-up.
+//! Attacks that classification must withstand: disguised paths, deception, cache poisoning, foreign URLs,
+//! setup.
 
-use greenroom_dialect::verdict::{Refusal, Sharing, StreamReason, Verdict};
+use greenroom_dialect::classification::{Classification, RejectionReason, SharingScope, StreamReason};
 
-use crate::asking::{get, send};
+use crate::test_request::{get, send};
 
 #[test]
 fn a_path_that_no_honest_client_sends_is_refused() {
@@ -16,8 +17,8 @@ fn a_path_that_no_honest_client_sends_is_refused() {
         "/library/sections/%",
         "library",
     ] {
-        assert_eq!(get(target).verdict(), Verdict::Refuse(Refusal::BadPath), "{target}");
-        assert_eq!(send("PUT", target).verdict(), Verdict::Refuse(Refusal::BadPath), "PUT {target}");
+        assert_eq!(get(target).verdict(), Classification::Refuse(RejectionReason::BadPath), "{target}");
+        assert_eq!(send("PUT", target).verdict(), Classification::Refuse(RejectionReason::BadPath), "PUT {target}");
     }
 }
 
@@ -34,23 +35,19 @@ fn an_odd_path_never_fills_the_cache() {
         "/library/sections/1%2Fall",
         "/identity;/",
     ] {
-        assert_eq!(get(target).verdict(), Verdict::Stream(StreamReason::Odd), "{target}");
+        assert_eq!(get(target).verdict(), Classification::Stream(StreamReason::Odd), "{target}");
     }
 }
 
 #[test]
 fn no_ending_makes_an_account_page_a_picture() {
-    for target in [
-        "/myplex/account.png",
-        "/myplex/account/a.css",
-        "/users/account.json",
-        "/security/token/x.js",
-        "/user/x.jpg",
-    ] {
-        assert!(!matches!(get(target).verdict(), Verdict::Read(_)), "{target}");
+    for target in
+        ["/myplex/account.png", "/myplex/account/a.css", "/users/account.json", "/security/token/x.js", "/user/x.jpg"]
+    {
+        assert!(!matches!(get(target).verdict(), Classification::Read(_)), "{target}");
     }
     for target in ["/library/sections.css", "/library/metadata/1.jpg", "/hubs.png", "/identity.js"] {
-        assert_eq!(get(target).verdict(), Verdict::Stream(StreamReason::Unknown), "{target}");
+        assert_eq!(get(target).verdict(), Classification::Stream(StreamReason::Unknown), "{target}");
     }
 }
 
@@ -66,14 +63,14 @@ fn set_up_is_refused_in_every_disguise() {
     ] {
         for method in ["GET", "POST", "PUT"] {
             let verdict = send(method, target).token("some-token").verdict();
-            assert_eq!(verdict, Verdict::Refuse(Refusal::Setup), "{method} {target}");
+            assert_eq!(verdict, Classification::Refuse(RejectionReason::Setup), "{method} {target}");
         }
     }
     let settings = send("PUT", "/:/prefs?AcceptedEULA=1");
-    assert_eq!(settings.verdict(), Verdict::Refuse(Refusal::Setup));
-    assert!(matches!(settings.token("some-token").verdict(), Verdict::Write(_)));
-    assert_eq!(send("PUT", "//:/prefs").verdict(), Verdict::Refuse(Refusal::Setup));
-    assert!(matches!(get("/:/prefs").verdict(), Verdict::Read(_)));
+    assert_eq!(settings.verdict(), Classification::Refuse(RejectionReason::Setup));
+    assert!(matches!(settings.token("some-token").verdict(), Classification::Write(_)));
+    assert_eq!(send("PUT", "//:/prefs").verdict(), Classification::Refuse(RejectionReason::Setup));
+    assert!(matches!(get("/:/prefs").verdict(), Classification::Read(_)));
 }
 
 #[test]
@@ -106,9 +103,9 @@ fn nothing_outside_the_key_reaches_the_server() {
 fn a_read_with_a_body_is_odd() {
     for (name, value) in [("Content-Length", "5"), ("Transfer-Encoding", "chunked")] {
         let verdict = get("/library/sections").header(name, value).verdict();
-        assert_eq!(verdict, Verdict::Stream(StreamReason::Odd), "{name}");
+        assert_eq!(verdict, Classification::Stream(StreamReason::Odd), "{name}");
     }
-    assert!(matches!(get("/library/sections").header("Content-Length", "0").verdict(), Verdict::Read(_)));
+    assert!(matches!(get("/library/sections").header("Content-Length", "0").verdict(), Classification::Read(_)));
 }
 
 #[test]
@@ -126,11 +123,11 @@ fn only_a_get_opens_a_socket() {
         let plain = send(method, target).verdict();
         let upgrading = send(method, target).header("Connection", "Upgrade").header("Upgrade", "websocket");
         assert_eq!(upgrading.verdict(), plain, "{method} {target}");
-        assert_ne!(plain, Verdict::Stream(StreamReason::Socket), "{method} {target}");
+        assert_ne!(plain, Classification::Stream(StreamReason::Socket), "{method} {target}");
     }
     for target in ["/library/sections", "/anything", "/:/websockets/notifications"] {
         let upgrading = get(target).header("Connection", "Upgrade").header("Upgrade", "websocket");
-        assert_eq!(upgrading.verdict(), Verdict::Stream(StreamReason::Socket), "{target}");
+        assert_eq!(upgrading.verdict(), Classification::Stream(StreamReason::Socket), "{target}");
     }
 }
 
@@ -144,12 +141,9 @@ fn only_this_servers_own_pictures_are_scaled_for_keeping() {
         "HTTP://LocalHost:32400/library/metadata/1/thumb/2",
         "http%3A%2F%2F127.0.0.1%3A32400%2Flibrary%2Fmetadata%2F1%2Fthumb%2F2%3FX-Plex-Token%3Dabc",
     ] {
-        let Verdict::Read(read) = scaled(own) else { panic!("{own}") };
-        assert_eq!(read.sharing, Sharing::Image("1".into()), "{own}");
-        assert_eq!(
-            read.target, "/photo/:/transcode?height=1&url=/library/metadata/1/thumb/2&width=1",
-            "{own}"
-        );
+        let Classification::Read(read) = scaled(own) else { panic!("{own}") };
+        assert_eq!(read.sharing, SharingScope::Image("1".into()), "{own}");
+        assert_eq!(read.target, "/photo/:/transcode?height=1&url=/library/metadata/1/thumb/2&width=1", "{own}");
     }
     for foreign in [
         "http://evil.example/library/metadata/1/thumb/2",
@@ -180,14 +174,14 @@ fn only_this_servers_own_pictures_are_scaled_for_keeping() {
         "/library/metadata/1/thumb/2%3Furl%3Dhttp%3A%2F%2Fevil.example",
         "",
     ] {
-        assert!(matches!(scaled(foreign), Verdict::Stream(_)), "{foreign}: {:?}", scaled(foreign));
+        assert!(matches!(scaled(foreign), Classification::Stream(_)), "{foreign}: {:?}", scaled(foreign));
     }
 }
 
 #[test]
 fn an_inner_token_never_decides_whose_picture_it_is() {
-    let read = get("/photo/:/transcode?url=/library/metadata/1/thumb/2?X-Plex-Token=somebody-elses")
-        .token("my-own-token");
+    let read =
+        get("/photo/:/transcode?url=/library/metadata/1/thumb/2?X-Plex-Token=somebody-elses").token("my-own-token");
     assert_eq!(read.credential().token.unwrap().expose(), "my-own-token");
     assert_eq!(read.read().target, "/photo/:/transcode?url=/library/metadata/1/thumb/2");
 }

@@ -1,9 +1,10 @@
-//! The canonical key: what meets in one, what never does, and that the request to the server is made of it alone.
+//! The canonical key: which requests share one, which never do, and that the upstream request is rebuilt from
+//! it alone.
 
-use greenroom_dialect::verdict::{Read, Representation, StreamReason, Verdict};
+use greenroom_dialect::classification::{Classification, Read, Representation, StreamReason};
 use proptest::prelude::*;
 
-use crate::asking::{Asking, get};
+use crate::test_request::{TestRequest, get};
 
 fn header<'a>(read: &'a Read, name: &str) -> Option<&'a str> {
     read.headers
@@ -12,7 +13,7 @@ fn header<'a>(read: &'a Read, name: &str) -> Option<&'a str> {
         .map(|(_, value)| value.to_str().expect("a rebuilt header is printable"))
 }
 
-fn key(asking: &Asking) -> String {
+fn key(asking: &TestRequest) -> String {
     asking.read().key
 }
 
@@ -24,10 +25,7 @@ fn a_key_reads_like_the_request_it_stands_for() {
         .header("X-Plex-Client-Identifier", "my-client")
         .json()
         .read();
-    assert_eq!(
-        read.key,
-        "/library/sections/1/all?type=10&sort=titleSort&includeGuids=1 json start=50 size=25"
-    );
+    assert_eq!(read.key, "/library/sections/1/all?type=10&sort=titleSort&includeGuids=1 json start=50 size=25");
     assert_eq!(read.target, "/library/sections/1/all?type=10&sort=titleSort&includeGuids=1");
     assert_eq!(read.representation, Representation::Json);
     assert_eq!(header(&read, "accept"), Some("application/json"));
@@ -44,15 +42,11 @@ fn requests_that_mean_the_same_meet() {
         (get("/%6Cibrary/sections"), get("/library/sections")),
         (
             get("/library/sections/1/all?X-Plex-Container-Start=0&X-Plex-Container-Size=50"),
-            get("/library/sections/1/all")
-                .header("x-plex-container-size", "50")
-                .header("X-Plex-Container-Start", "0"),
+            get("/library/sections/1/all").header("x-plex-container-size", "50").header("X-Plex-Container-Start", "0"),
         ),
         (
             get("/library/sections/1/all?X-Plex-Container-Size=50"),
-            get("/library/sections/1/all")
-                .header("x-plex-container-size", "50")
-                .header("X-Plex-Container-Start", "0"),
+            get("/library/sections/1/all").header("x-plex-container-size", "50").header("X-Plex-Container-Start", "0"),
         ),
         (
             get("/library/metadata/1?includeChapters=1&includeMarkers=1"),
@@ -60,20 +54,14 @@ fn requests_that_mean_the_same_meet() {
         ),
         (get("/library/metadata/1?checkFiles=0&asyncCheckFiles=0"), get("/library/metadata/1")),
         (get("/library/sections/1/all?addedAt>>=1"), get("/library/sections/1/all?addedAt%3E%3E=1")),
-        (
-            get("/library/sections/1/all?sort=addedAt%3Adesc"),
-            get("/library/sections/1/all?sort=addedAt:desc"),
-        ),
+        (get("/library/sections/1/all?sort=addedAt%3Adesc"), get("/library/sections/1/all?sort=addedAt:desc")),
         (
             get("/hubs?X-Plex-Token=abc&_=17&X-Plex-Platform=Web&X-Plex-Drm=x"),
             get("/hubs").header("X-Plex-Platform", "tvOS"),
         ),
         (get("/hubs").header("Accept", "*/*"), get("/hubs")),
         (get("/hubs").header("User-Agent", "a").header("Origin", "b").header("Referer", "c"), get("/hubs")),
-        (
-            get("/hubs?X-Plex-Language=de"),
-            get("/hubs").header("X-Plex-Language", "de").header("Accept-Language", "fr"),
-        ),
+        (get("/hubs?X-Plex-Language=de"), get("/hubs").header("X-Plex-Language", "de").header("Accept-Language", "fr")),
         (
             get(
                 "/photo/:/transcode?width=1&height=2&url=http%3A%2F%2F127.0.0.1%3A32400%2Flibrary%2Fmetadata%2F7%2Fthumb%2F1%3FX-Plex-Token%3Dabc",
@@ -107,9 +95,7 @@ fn requests_that_may_mean_different_things_do_not_meet() {
     ] {
         assert_ne!(key(&base), key(&other), "{other:?}");
     }
-    let page = |start| {
-        key(&base.clone().header("X-Plex-Container-Size", "5").header("X-Plex-Container-Start", start))
-    };
+    let page = |start| key(&base.clone().header("X-Plex-Container-Size", "5").header("X-Plex-Container-Start", start));
     assert_ne!(page("5"), page("10"));
     let pushed = "/library/sections/1/all?push=1&a=1&or=1&b=2&pop=1";
     assert_ne!(key(&get(pushed)), key(&get("/library/sections/1/all?push=1&b=2&or=1&a=1&pop=1")));
@@ -139,9 +125,7 @@ fn conflicting_parameters_pass_through() {
     for asking in [
         get("/library/sections/1/all?X-Plex-Container-Size=5&X-Plex-Container-Size=6"),
         get("/library/sections/1/all?X-Plex-Container-Size=5").header("X-Plex-Container-Size", "6"),
-        get("/library/sections/1/all")
-            .header("X-Plex-Container-Size", "5")
-            .header("X-Plex-Container-Size", "6"),
+        get("/library/sections/1/all").header("X-Plex-Container-Size", "5").header("X-Plex-Container-Size", "6"),
         get("/library/sections/1/all?X-Plex-Container-Size=all"),
         get("/library/sections/1/all?X-Plex-Container-Size>=1"),
         get("/library/sections/1/all?X-Plex-Token=aaaaaaaa&X-Plex-Token=bbbbbbbb"),
@@ -155,7 +139,7 @@ fn conflicting_parameters_pass_through() {
         get("/library/sections/1/all?api_key=abc"),
         get("/library/sections/1/all?uri=http%3A%2F%2Fx%3FaccessToken%3Dabc"),
     ] {
-        assert_eq!(asking.verdict(), Verdict::Stream(StreamReason::Odd), "{asking:?}");
+        assert_eq!(asking.verdict(), Classification::Stream(StreamReason::Odd), "{asking:?}");
     }
 }
 
@@ -183,27 +167,21 @@ fn pair() -> impl Strategy<Value = String> {
 }
 
 fn shape() -> impl Strategy<Value = String> {
-    prop::sample::select(vec![
-        "includeGuids=1",
-        "includeMeta=1",
-        "excludeFields=summary",
-        "includeFields=a,b",
-    ])
-    .prop_map(str::to_owned)
+    prop::sample::select(vec!["includeGuids=1", "includeMeta=1", "excludeFields=summary", "includeFields=a,b"])
+        .prop_map(str::to_owned)
 }
 
 fn noise() -> impl Strategy<Value = String> {
-    let names =
-        vec!["_", "X-Plex-Product", "X-Plex-Model", "x-plex-drm", "X-Plex-Client-Identifier", "checkFiles"];
+    let names = vec!["_", "X-Plex-Product", "X-Plex-Model", "x-plex-drm", "X-Plex-Client-Identifier", "checkFiles"];
     prop::sample::select(names)
         .prop_map(|name| if name == "checkFiles" { "checkFiles=0".into() } else { format!("{name}=1") })
 }
 
-fn listed(pairs: &[String]) -> Asking {
+fn listed(pairs: &[String]) -> TestRequest {
     get(&format!("/library/sections/1/all?{}", pairs.join("&")))
 }
 
-/// Everything a read is made of, as one text.
+/// All parts of a read as one text.
 fn shown(read: &Read) -> String {
     format!("{read:?}\n{}\n{}", read.key, read.target)
 }
@@ -224,7 +202,7 @@ proptest! {
         for (at, extra) in shapes.iter().rev().chain(&noise).enumerate() {
             mixed.insert((seed + at) % (mixed.len() + 1), extra.clone());
         }
-        // What is put between must not change the order of the query's own pairs.
+        // Inserted pairs must not change the order of the query's own pairs.
         let own: Vec<&String> = mixed.iter().filter(|pair| !shapes.contains(pair) && !noise.contains(pair)).collect();
         prop_assert_eq!(own, pairs.iter().collect::<Vec<_>>());
         prop_assert_eq!(listed(&plain).read(), listed(&mixed).read());
@@ -236,7 +214,7 @@ proptest! {
         let mut swapped = pairs.clone();
         swapped.swap(at, at + 1);
         let (one, other) = (listed(&pairs).verdict(), listed(&swapped).verdict());
-        if let (Verdict::Read(one), Verdict::Read(other)) = (one, other) {
+        if let (Classification::Read(one), Classification::Read(other)) = (one, other) {
             let alike = |pair: &String| pair.replace("%3E", ">");
             prop_assert_eq!(one.key == other.key, alike(&pairs[at]) == alike(&pairs[at + 1]));
         }
@@ -257,7 +235,7 @@ proptest! {
 
     #[test]
     fn the_same_key_always_asks_the_server_the_same(one in prop::collection::vec(pair(), 0..3), other in prop::collection::vec(pair(), 0..3)) {
-        if let (Verdict::Read(one), Verdict::Read(other)) = (listed(&one).verdict(), listed(&other).verdict()) {
+        if let (Classification::Read(one), Classification::Read(other)) = (listed(&one).verdict(), listed(&other).verdict()) {
             prop_assert_eq!(one.key == other.key, one.target == other.target && one.headers == other.headers);
         }
     }
@@ -268,7 +246,7 @@ proptest! {
         if let Some(size) = size {
             asking = asking.header("X-Plex-Container-Size", &size.to_string());
         }
-        if let Verdict::Read(read) = asking.verdict() {
+        if let Classification::Read(read) = asking.verdict() {
             let again = read.headers.iter().fold(get(&read.target), |again, (name, value)| {
                 again.header(name.as_str(), value.to_str().unwrap())
             });
@@ -294,7 +272,7 @@ proptest! {
             7 => get(&format!("{path}?anything={token}")).token(&token),
             _ => get(path).token(&token).header("X-Plex-Language", &token),
         };
-        if let Verdict::Read(read) = asking.verdict() {
+        if let Classification::Read(read) = asking.verdict() {
             prop_assert!(!shown(&read).contains(&token), "{}", read.key);
         } else {
             prop_assert!(place >= 6);

@@ -1,6 +1,5 @@
-//! The Plex dialect from outside: what requests are, what their keys are, what bodies and frames say.
+//! The Plex dialect's public interface: classification, keys, bodies and frames.
 
-mod asking;
 mod bodies;
 mod crawl;
 mod hazards;
@@ -8,4 +7,5 @@ mod keys;
 mod reaches;
 mod reads;
 mod signals;
+mod test_request;
 mod writes;

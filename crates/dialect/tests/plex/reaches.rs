@@ -1,10 +1,10 @@
-//! That each write makes the right reads stale, and leaves the others alone.
+//! Each write invalidates the right reads and no others.
 
-use greenroom_dialect::tag::{Staling, Whose};
+use greenroom_dialect::tag::{Audience, TagInvalidation};
 
-use crate::asking::{get, hits, send};
+use crate::test_request::{get, hits, send};
 
-/// A write, and reads that must see it, before any body was inspected.
+/// A write, and reads that must be invalidated before any body was inspected.
 #[test]
 fn each_write_hits_the_reads_that_show_it() {
     for (method, write, reads) in [
@@ -54,25 +54,17 @@ fn each_write_hits_the_reads_that_show_it() {
         ),
         ("PUT", "/:/prefs?a=b", &["/", "/:/prefs", "/library/sections", "/media/providers", "/hubs"]),
         ("POST", "/library/sections", &["/library/sections", "/media/providers", "/hubs", "/library"]),
-        (
-            "PUT",
-            "/library/sections/2/emptyTrash",
-            &["/library/sections/2/all", "/library/all", "/hubs/sections/2"],
-        ),
-        (
-            "POST",
-            "/nonsense",
-            &["/library/metadata/1", "/identity", "/activities", "/web/a.js", "/:/resources/a.png"],
-        ),
+        ("PUT", "/library/sections/2/emptyTrash", &["/library/sections/2/all", "/library/all", "/hubs/sections/2"]),
+        ("POST", "/nonsense", &["/library/metadata/1", "/identity", "/activities", "/web/a.js", "/:/resources/a.png"]),
     ] {
-        let stale = send(method, write).token("some-token").write().stale;
+        let stale = send(method, write).token("some-token").write().invalidations;
         for read in reads {
             assert!(hits(&stale, &get(read).read().tags), "{method} {write} must hit {read}");
         }
     }
 }
 
-/// Titles and pictures stand in the history and in what plays, and a section's composite carries the moment of its
+/// Titles and pictures show in history and sessions, and a section's composite image carries the time of its
 /// last change.
 #[test]
 fn an_edit_reaches_history_sessions_and_the_list_of_sections() {
@@ -94,33 +86,26 @@ fn an_edit_reaches_history_sessions_and_the_list_of_sections() {
         ("POST", "/library/collections/5/posters"),
         ("DELETE", "/library/sections/2/collection/5"),
     ] {
-        let stale = send(method, write).token("some-token").write().stale;
-        for read in
-            ["/status/sessions/history/all", "/status/sessions", "/library/sections", "/library/sections/all"]
-        {
+        let stale = send(method, write).token("some-token").write().invalidations;
+        for read in ["/status/sessions/history/all", "/status/sessions", "/library/sections", "/library/sections/all"] {
             let tags = get(read).read().tags;
-            let hit = |staling: &&Staling| tags.contains(&staling.tag);
-            let found = stale.iter().find(hit).map(|staling| &staling.whose);
-            assert_eq!(found, Some(&Whose::Everyone), "{method} {write} must hit {read}");
+            let hit = |staling: &&TagInvalidation| tags.contains(&staling.tag);
+            let found = stale.iter().find(hit).map(|staling| &staling.audience);
+            assert_eq!(found, Some(&Audience::Everyone), "{method} {write} must hit {read}");
         }
     }
 }
 
 #[test]
 fn a_scrobble_leaves_other_items_alone() {
-    let stale = get("/:/scrobble?key=583").write().stale;
-    for read in [
-        "/library/metadata/584",
-        "/library/sections",
-        "/identity",
-        "/library/sections/2/genre",
-        "/playlists/9",
-    ] {
+    let stale = get("/:/scrobble?key=583").write().invalidations;
+    for read in ["/library/metadata/584", "/library/sections", "/identity", "/library/sections/2/genre", "/playlists/9"]
+    {
         assert!(!hits(&stale, &get(read).read().tags), "{read}");
     }
-    assert!(!hits(&send("PUT", "/playlists/9/items").write().stale, &get("/playlists/8/items").read().tags));
+    assert!(!hits(&send("PUT", "/playlists/9/items").write().invalidations, &get("/playlists/8/items").read().tags));
     assert!(!hits(
-        &get("/library/sections/2/refresh").write().stale,
+        &get("/library/sections/2/refresh").write().invalidations,
         &get("/library/sections/3/all").read().tags
     ));
 }

@@ -1,10 +1,10 @@
 //! The allow-list, row by row: path, class, tags, lifetime.
 
-use greenroom_dialect::ask::Kind;
 use greenroom_dialect::class::Class;
-use greenroom_dialect::verdict::{Representation, Sharing, StreamReason, Verdict};
+use greenroom_dialect::classification::{Classification, Representation, SharingScope, StreamReason};
+use greenroom_dialect::request::ServerKind;
 
-use crate::asking::{get, send, words};
+use crate::test_request::{get, send, words};
 
 /// Path, class, tags.
 const TABLE: &[(&str, Class, &str)] = &[
@@ -38,22 +38,10 @@ const TABLE: &[(&str, Class, &str)] = &[
     ("/library/sections/2/prefs", Class::Server, "server sections section:2"),
     ("/library/sections/2/timeline", Class::Statistics, "section:2 libraries"),
     ("/library/sections/2/all", Class::Lists, "section:2 libraries user-state"),
-    (
-        "/library/sections/2/all?type=8&sort=titleSort&includeGuids=1",
-        Class::Lists,
-        "section:2 libraries user-state",
-    ),
+    ("/library/sections/2/all?type=8&sort=titleSort&includeGuids=1", Class::Lists, "section:2 libraries user-state"),
     ("/library/sections/2/all?unwatched=1", Class::Lists, "section:2 libraries watch-lists user-state"),
-    (
-        "/library/sections/2/all?show.unwatchedLeaves=1",
-        Class::Lists,
-        "section:2 libraries watch-lists user-state",
-    ),
-    (
-        "/library/sections/2/all?sort=lastViewedAt:desc",
-        Class::Lists,
-        "section:2 libraries watch-lists user-state",
-    ),
+    ("/library/sections/2/all?show.unwatchedLeaves=1", Class::Lists, "section:2 libraries watch-lists user-state"),
+    ("/library/sections/2/all?sort=lastViewedAt:desc", Class::Lists, "section:2 libraries watch-lists user-state"),
     ("/library/sections/2/all?sort=addedAt%3Adesc", Class::Recent, "section:2 libraries user-state"),
     (
         "/library/sections/2/all?type=4&sort=addedAt:desc&addedAt%3E%3E=1",
@@ -70,11 +58,7 @@ const TABLE: &[(&str, Class, &str)] = &[
     ),
     ("/library/sections/2/allLeaves?X-Plex-Container-Size=0", Class::Counts, "section:2 libraries"),
     ("/library/sections/2/allLeaves", Class::Lists, "section:2 libraries user-state"),
-    (
-        "/library/sections/2/recentlyAdded?X-Plex-Container-Size=30",
-        Class::Recent,
-        "section:2 libraries user-state",
-    ),
+    ("/library/sections/2/recentlyAdded?X-Plex-Container-Size=30", Class::Recent, "section:2 libraries user-state"),
     ("/library/sections/2/onDeck", Class::Resume, "section:2 libraries watch-lists user-state"),
     ("/library/sections/2/search?query=x", Class::Search, "section:2 libraries user-state"),
     ("/library/sections/2/collections", Class::Lists, "section:2 libraries collections user-state"),
@@ -124,7 +108,7 @@ fn every_known_path_has_its_class_and_its_tags() {
             assert_eq!(read.class, *class, "{target}");
             let expected: Vec<&str> = tags.split_whitespace().collect();
             assert_eq!(words(&read.tags), expected, "{target}");
-            let sharing = if *class == Class::Identity { Sharing::Public } else { Sharing::Identity };
+            let sharing = if *class == Class::Identity { SharingScope::Public } else { SharingScope::Identity };
             assert_eq!(read.sharing, sharing, "{target}");
         }
     }
@@ -141,7 +125,7 @@ fn a_head_request_has_the_key_of_its_get() {
 fn a_body_with_user_state_lives_shorter_than_one_without() {
     for (target, class, tags) in TABLE {
         let lifetime = get(target).read().lifetime;
-        let default = class.lifetime(Kind::Plex);
+        let default = class.lifetime(ServerKind::Plex);
         let personal = tags.contains("user-state");
         assert_eq!(lifetime.user_state, personal, "{target}");
         let fresh = if personal { default.fresh_s } else { default.fresh_with_signal_s.max(default.fresh_s) };
@@ -174,7 +158,7 @@ fn pictures_are_shared_by_item_and_live_by_their_stamp() {
     ] {
         let read = get(target).header("Range", "bytes=0-").header("Accept", "image/webp").read();
         assert_eq!(read.class, Class::Images, "{target}");
-        assert_eq!(read.sharing, Sharing::Image(of.into()), "{target}");
+        assert_eq!(read.sharing, SharingScope::Image(of.into()), "{target}");
         assert_eq!(read.representation, Representation::Opaque);
         assert_eq!(read.lifetime.fresh_s, fresh, "{target}");
         assert_eq!(words(&read.tags), [&format!("image:{of}")], "{target}");
@@ -184,9 +168,9 @@ fn pictures_are_shared_by_item_and_live_by_their_stamp() {
 #[test]
 fn the_files_of_the_web_client_are_kept_for_all_and_its_pages_are_not() {
     let read = get("/web/js/main-1-abc.js").read();
-    assert_eq!((read.class, read.sharing), (Class::Assets, Sharing::Public));
+    assert_eq!((read.class, read.sharing), (Class::Assets, SharingScope::Public));
     for page in ["/web", "/web/", "/web/index.html", "/web/index.htm"] {
-        assert_eq!(get(page).verdict(), Verdict::Stream(StreamReason::Moment), "{page}");
+        assert_eq!(get(page).verdict(), Classification::Stream(StreamReason::Moment), "{page}");
     }
 }
 
@@ -243,35 +227,35 @@ fn what_must_never_be_kept_passes_through_for_its_reason() {
         ("/library/metadata/iva:1", StreamReason::Unknown),
         ("/nonsense", StreamReason::Unknown),
     ] {
-        assert_eq!(get(target).verdict(), Verdict::Stream(reason), "{target}");
+        assert_eq!(get(target).verdict(), Classification::Stream(reason), "{target}");
         let of_a_head = if reason == StreamReason::Socket { StreamReason::Moment } else { reason };
-        assert_eq!(send("HEAD", target).verdict(), Verdict::Stream(of_a_head), "HEAD {target}");
+        assert_eq!(send("HEAD", target).verdict(), Classification::Stream(of_a_head), "HEAD {target}");
     }
 }
 
 #[test]
 fn a_range_is_media_except_for_pictures() {
     let ranged = |target| get(target).header("Range", "bytes=0-99").verdict();
-    assert_eq!(ranged("/library/sections/1/all"), Verdict::Stream(StreamReason::Media));
-    assert!(matches!(ranged("/library/metadata/7/thumb/1"), Verdict::Read(_)));
+    assert_eq!(ranged("/library/sections/1/all"), Classification::Stream(StreamReason::Media));
+    assert!(matches!(ranged("/library/metadata/7/thumb/1"), Classification::Read(_)));
 }
 
 #[test]
 fn sockets_and_event_streams_are_told_by_their_headers_too() {
     let socket = get("/:/ws").header("Upgrade", "WebSocket").verdict();
-    assert_eq!(socket, Verdict::Stream(StreamReason::Socket));
+    assert_eq!(socket, Classification::Stream(StreamReason::Socket));
     let events = get("/activities").header("Accept", "text/event-stream").verdict();
-    assert_eq!(events, Verdict::Stream(StreamReason::Events));
+    assert_eq!(events, Classification::Stream(StreamReason::Events));
     assert!(matches!(
         get("/activities").header("Accept", "application/json, text/event-stream").verdict(),
-        Verdict::Read(_)
+        Classification::Read(_)
     ));
 }
 
 #[test]
 fn a_preflight_passes_and_changes_nothing() {
-    assert_eq!(send("OPTIONS", "/library/sections").verdict(), Verdict::Stream(StreamReason::Moment));
-    assert_eq!(send("TRACE", "/library/sections").verdict(), Verdict::Stream(StreamReason::Odd));
+    assert_eq!(send("OPTIONS", "/library/sections").verdict(), Classification::Stream(StreamReason::Moment));
+    assert_eq!(send("TRACE", "/library/sections").verdict(), Classification::Stream(StreamReason::Odd));
 }
 
 #[test]

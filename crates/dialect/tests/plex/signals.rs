@@ -1,23 +1,23 @@
-//! What frames, players and webhooks say.
+//! Events from frames, players and webhooks.
 
-use greenroom_dialect::ask::Kind;
+use greenroom_dialect::classification::Representation;
 use greenroom_dialect::plex::webhook;
-use greenroom_dialect::signal::{Playing, Signal};
-use greenroom_dialect::verdict::Representation;
+use greenroom_dialect::request::ServerKind;
+use greenroom_dialect::server_event::{PlaybackState, ServerEvent};
 use proptest::prelude::*;
 use serde_json::json;
 
-use crate::asking::{get, hits, told};
+use crate::test_request::{get, hits, told};
 
-fn frame(value: &serde_json::Value) -> Vec<Signal> {
-    Kind::Plex.frame(value.to_string().as_bytes())
+fn frame(value: &serde_json::Value) -> Vec<ServerEvent> {
+    ServerKind::Plex.parse_frame(value.to_string().as_bytes())
 }
 
-/// What a frame makes stale; a frame about players fails the test.
+/// Invalidations of a frame; a frame about players fails the test.
 fn stale(value: &serde_json::Value) -> String {
     match frame(value).as_slice() {
         [] => String::new(),
-        [Signal::Stale(stale)] => told(stale),
+        [ServerEvent::Stale(stale)] => told(stale),
         other => panic!("{other:?}"),
     }
 }
@@ -83,7 +83,7 @@ fn a_playlist_entry_concerns_that_playlist_for_everybody() {
 #[test]
 fn an_item_that_appears_hits_the_lists_that_show_it() {
     let signals = frame(&wrapped("timeline", "TimelineEntry", &timeline(4, 5)));
-    let Some(Signal::Stale(stale)) = signals.first() else { panic!() };
+    let Some(ServerEvent::Stale(stale)) = signals.first() else { panic!() };
     for read in [
         "/library/sections/2/all",
         "/library/sections/2/recentlyAdded",
@@ -153,10 +153,7 @@ fn a_look_that_refreshed_nothing_says_nothing() {
 #[test]
 fn other_news_make_what_they_are_about_stale() {
     let done = json!({ "title": "Library scan complete", "notificationName": "LIBRARY_UPDATE" });
-    assert_eq!(
-        stale(&wrapped("status", "StatusNotification", &done)),
-        "across* collections* libraries* sections*"
-    );
+    assert_eq!(stale(&wrapped("status", "StatusNotification", &done)), "across* collections* libraries* sections*");
     for kind in ["preference", "update.statechange", "device", "account", "reachability"] {
         assert_eq!(stale(&wrapped(kind, "Setting", &json!({}))), "sections* server* users*", "{kind}");
     }
@@ -170,32 +167,28 @@ fn other_news_make_what_they_are_about_stale() {
 #[test]
 fn a_player_is_told_by_session_item_and_state() {
     for (word, state) in [
-        ("playing", Playing::Playing),
-        ("buffering", Playing::Playing),
-        ("paused", Playing::Paused),
-        ("stopped", Playing::Stopped),
-        ("error", Playing::Stopped),
+        ("playing", PlaybackState::Playing),
+        ("buffering", PlaybackState::Playing),
+        ("paused", PlaybackState::Paused),
+        ("stopped", PlaybackState::Stopped),
+        ("error", PlaybackState::Stopped),
     ] {
-        let entry =
-            json!({ "sessionKey": "7", "ratingKey": "2174", "key": "/library/metadata/2174", "state": word });
-        let said = Signal::Playing { session: "7".into(), item: "2174".into(), state };
-        assert_eq!(
-            frame(&wrapped("playing", "PlaySessionStateNotification", &entry)),
-            std::slice::from_ref(&said)
-        );
+        let entry = json!({ "sessionKey": "7", "ratingKey": "2174", "key": "/library/metadata/2174", "state": word });
+        let said = ServerEvent::Playback { session: "7".into(), item: "2174".into(), state };
+        assert_eq!(frame(&wrapped("playing", "PlaySessionStateNotification", &entry)), std::slice::from_ref(&said));
         assert_eq!(frame(&json!({ "PlaySessionStateNotification": entry })), [said], "without a wrapper");
     }
 }
 
 #[test]
 fn a_pause_or_stop_concerns_everybody_and_playing_only_the_item() {
-    let told_by = |state| told(&Kind::Plex.playing("583", state));
-    assert_eq!(told_by(Playing::Playing), "item:583* sessions*");
+    let told_by = |state| told(&ServerKind::Plex.playback_invalidations("583", state));
+    assert_eq!(told_by(PlaybackState::Playing), "item:583* sessions*");
     let all = "history* item:583^* items* sessions* under:583* watch-lists*";
-    assert_eq!(told_by(Playing::Paused), all);
-    assert_eq!(told_by(Playing::Stopped), all);
+    assert_eq!(told_by(PlaybackState::Paused), all);
+    assert_eq!(told_by(PlaybackState::Stopped), all);
     assert_eq!(
-        told(&Kind::Plex.playing("", Playing::Stopped)),
+        told(&ServerKind::Plex.playback_invalidations("", PlaybackState::Stopped)),
         "history* items* sessions* user-state* watch-lists*"
     );
 }
@@ -208,9 +201,7 @@ fn a_moved_counter_reaches_lists_and_single_items_of_the_section() {
         "across* collections* history* image:section:2* inside:2* items* section:2* sections* \
          sessions*"
     );
-    for read in
-        ["/library/sections/2/all", "/library/sections/2/genre", "/library/recentlyAdded", "/hubs/sections/2"]
-    {
+    for read in ["/library/sections/2/all", "/library/sections/2/genre", "/library/recentlyAdded", "/hubs/sections/2"] {
         assert!(hits(&stale, &get(read).read().tags), "{read}");
     }
 }
@@ -238,10 +229,7 @@ fn webhooks_only_make_stale() {
     ] {
         assert_eq!(sent(event), stale, "{event}");
     }
-    assert_eq!(
-        told(&webhook(br#"{"event":"media.stop"}"#)),
-        "history* items* sessions* user-state* watch-lists*"
-    );
+    assert_eq!(told(&webhook(br#"{"event":"media.stop"}"#)), "history* items* sessions* user-state* watch-lists*");
     assert!(webhook(b"nonsense").is_empty());
     assert!(webhook(b"[]").is_empty());
 }
@@ -251,7 +239,7 @@ fn a_frame_out_of_all_measure_makes_everything_stale() {
     let entries: Vec<_> = (0..2000).map(|_| timeline(4, 5)).collect();
     let huge = json!({ "NotificationContainer": { "type": "timeline", "TimelineEntry": entries } });
     assert_eq!(stale(&huge), "all*");
-    assert_eq!(Kind::Plex.frame(&vec![b' '; 5 * 1024 * 1024]).len(), 1);
+    assert_eq!(ServerKind::Plex.parse_frame(&vec![b' '; 5 * 1024 * 1024]).len(), 1);
 }
 
 #[test]
@@ -266,16 +254,16 @@ fn foreign_frames_say_nothing() {
         r#"{"MessageType":"KeepAlive"}"#,
         r#"{"NotificationContainer":{"type":"timeline","TimelineEntry":"x"}}"#,
     ] {
-        assert!(Kind::Plex.frame(foreign.as_bytes()).is_empty(), "{foreign}");
+        assert!(ServerKind::Plex.parse_frame(foreign.as_bytes()).is_empty(), "{foreign}");
     }
 }
 
 #[test]
 fn an_error_body_is_of_the_form_that_was_asked_for() {
-    let (kind, body) = Kind::Plex.error_body(Representation::Json, 503, "the server does not answer");
+    let (kind, body) = ServerKind::Plex.error_body(Representation::Json, 503, "the server does not answer");
     assert_eq!(kind, "application/json");
     assert!(body.starts_with(b"{"));
-    let (kind, body) = Kind::Plex.error_body(Representation::Xml, 503, "the server does not answer");
+    let (kind, body) = ServerKind::Plex.error_body(Representation::Xml, 503, "the server does not answer");
     assert_eq!(kind, "text/xml;charset=utf-8");
     assert!(body.ends_with(b"<Response code=\"503\" status=\"the server does not answer\"/>\n"));
 }
@@ -285,7 +273,7 @@ proptest! {
 
     #[test]
     fn any_bytes_are_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        let _ = (Kind::Plex.frame(&bytes), webhook(&bytes));
+        let _ = (ServerKind::Plex.parse_frame(&bytes), webhook(&bytes));
     }
 
     #[test]
@@ -295,7 +283,7 @@ proptest! {
         value in prop::sample::select(vec!["-1", "1e99", "null", "true", "[]", "{}", "\"\"", "\"x\"", "18446744073709551616"]),
     ) {
         let text = format!(r#"{{"NotificationContainer":{{"{name}":[{{"{field}":{value}}}]}}}}"#);
-        let _ = Kind::Plex.frame(text.as_bytes());
-        let _ = Kind::Plex.frame(format!(r#"{{"{name}":{{"{field}":{value}}}}}"#).as_bytes());
+        let _ = ServerKind::Plex.parse_frame(text.as_bytes());
+        let _ = ServerKind::Plex.parse_frame(format!(r#"{{"{name}":{{"{field}":{value}}}}}"#).as_bytes());
     }
 }

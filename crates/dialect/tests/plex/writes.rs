@@ -1,14 +1,14 @@
 //! The table of writes, row by row.
 
-use greenroom_dialect::ask::{Ask, BodyUse, Kind};
+use greenroom_dialect::classification::{Classification, TokenRevocation};
+use greenroom_dialect::request::{BodyUse, MAX_BODY_READ, RequestView, ServerKind};
 use greenroom_dialect::tag::Tag;
-use greenroom_dialect::verdict::{Forgets, Verdict};
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Method};
 
-use crate::asking::{get, send, told};
+use crate::test_request::{get, send, told};
 
-/// Method, target, name, what goes stale: `*` for everybody, `^` with the items above.
+/// Method, target, name, invalidations: `*` for everyone, `^` with ancestors.
 const TABLE: &[(&str, &str, &str, &str)] = &[
     ("GET", "/:/scrobble?identifier=com.plexapp.plugins.library&key=583", "scrobble", WATCHED),
     ("PUT", "/:/scrobble?key=583", "scrobble", WATCHED),
@@ -93,12 +93,7 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
         "across* collections* history* image:section:2* inside:2* items* section:2* sections* \
          sessions*",
     ),
-    (
-        "POST",
-        "/library/sections?name=x",
-        "section",
-        "across* collections* libraries* sections* server* users*",
-    ),
+    ("POST", "/library/sections?name=x", "section", "across* collections* libraries* sections* server* users*"),
     ("POST", "/library/sections/all", "section", "across* collections* libraries* sections* server* users*"),
     ("DELETE", "/library/sections/2", "section", SECTION),
     ("PUT", "/library/sections/2", "section", SECTION),
@@ -157,12 +152,7 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
         "across* collections* history* image:5* inside:2* item:5* items* section:2* sections* \
          sessions*",
     ),
-    (
-        "POST",
-        "/hubs/sections/2/manage?metadataItemId=5",
-        "collection",
-        "across* collections* section:2* watch-lists*",
-    ),
+    ("POST", "/hubs/sections/2/manage?metadataItemId=5", "collection", "across* collections* section:2* watch-lists*"),
     ("PUT", "/hubs/sections/2/manage/move", "collection", "across* collections* section:2* watch-lists*"),
     ("PUT", "/:/prefs?FriendlyName=x", "settings", "across* sections* server* users* watch-lists*"),
     ("DELETE", "/activities/abc", "activity", "activities* sections*"),
@@ -208,9 +198,9 @@ fn every_write_names_what_it_makes_stale() {
     for (method, target, name, stale) in TABLE {
         let write = send(method, target).token("some-token").write();
         assert_eq!(write.name, *name, "{method} {target}");
-        assert_eq!(told(&write.stale), *stale, "{method} {target}");
-        assert!(write.minutely.is_none(), "{method} {target}");
-        assert_eq!(write.forgets, Forgets::Nobody, "{method} {target}");
+        assert_eq!(told(&write.invalidations), *stale, "{method} {target}");
+        assert!(write.throttled.is_none(), "{method} {target}");
+        assert_eq!(write.revokes, TokenRevocation::Nothing, "{method} {target}");
     }
 }
 
@@ -224,30 +214,28 @@ fn a_write_keeps_being_one_whatever_headers_it_wears() {
         ("Content-Length", "9"),
     ] {
         let write = get("/:/scrobble?key=583&X-Plex-Token=some-token").header(name, value).write();
-        assert_eq!(told(&write.stale), WATCHED, "{name}");
+        assert_eq!(told(&write.invalidations), WATCHED, "{name}");
     }
 }
 
 #[test]
 fn a_write_keeps_being_one_in_any_disguise_of_its_path() {
-    for path in
-        ["/%3A/scrobble", "/:/Scrobble", "/:/scrobble/", "//:/scrobble", "/:/%73crobble", "/:/scrobble;a=b"]
-    {
+    for path in ["/%3A/scrobble", "/:/Scrobble", "/:/scrobble/", "//:/scrobble", "/:/%73crobble", "/:/scrobble;a=b"] {
         let write = get(&format!("{path}?key=583")).write();
         assert_eq!(write.name, "scrobble", "{path}");
-        assert!(!write.stale.is_empty());
+        assert!(!write.invalidations.is_empty());
     }
-    assert_eq!(told(&get("//:/scrobble?key=583").write().stale,), "all*");
+    assert_eq!(told(&get("//:/scrobble?key=583").write().invalidations,), "all*");
 }
 
 #[test]
 fn all_items_that_a_write_may_mean_go_stale() {
-    let stale = told(&get("/:/scrobble?key=1&key=2&ratingKey=3").write().stale);
+    let stale = told(&get("/:/scrobble?key=1&key=2&ratingKey=3").write().invalidations);
     for item in ["item:1^", "item:2^", "item:3^"] {
         assert!(stale.contains(item), "{stale}");
     }
     let posted = send("POST", "/:/timeline").form("ratingKey=583&state=stopped").write();
-    assert_eq!(told(&posted.stale), WATCHED);
+    assert_eq!(told(&posted.invalidations), WATCHED);
 }
 
 #[test]
@@ -258,50 +246,71 @@ fn progress_touches_little_at_once_and_the_rest_once_a_minute() {
         "/:/progress?key=583&state=playing&time=1",
     ] {
         let write = get(target).write();
-        assert_eq!(told(&write.stale), "item:583 sessions*", "{target}");
-        let slow = write.minutely.unwrap();
+        assert_eq!(told(&write.invalidations), "item:583 sessions*", "{target}");
+        let slow = write.throttled.unwrap();
         assert_eq!(slow.item, "583");
-        assert_eq!(told(&slow.stale), WATCHED);
+        assert_eq!(told(&slow.invalidations), WATCHED);
     }
     let both = get("/:/timeline?ratingKey=583&state=playing&state=stopped").write();
-    assert_eq!(told(&both.stale), WATCHED);
+    assert_eq!(told(&both.invalidations), WATCHED);
     let nameless = get("/:/timeline?state=playing").write();
-    assert_eq!(told(&nameless.stale), "history* items sessions* user-state watch-lists");
+    assert_eq!(told(&nameless.invalidations), "history* items sessions* user-state watch-lists");
 }
 
 #[test]
 fn a_sign_out_ends_somebodys_standing() {
     for (method, target, forgets) in [
-        ("GET", "/users/signout", Forgets::Caller),
-        ("POST", "/users/signout", Forgets::Caller),
-        ("DELETE", "/users/sign_out.json", Forgets::Caller),
-        ("DELETE", "/devices/4", Forgets::Everyone),
-        ("DELETE", "/devices/4.xml", Forgets::Everyone),
-        ("DELETE", "/users/4", Forgets::Everyone),
-        ("DELETE", "/security/token", Forgets::Everyone),
-        ("DELETE", "/myplex/account", Forgets::Everyone),
-        ("POST", "/myplex/refreshReachability", Forgets::Everyone),
-        ("PUT", "/devices/4", Forgets::Nobody),
+        ("GET", "/users/signout", TokenRevocation::Caller),
+        ("POST", "/users/signout", TokenRevocation::Caller),
+        ("DELETE", "/users/sign_out.json", TokenRevocation::Caller),
+        ("DELETE", "/devices/4", TokenRevocation::Everyone),
+        ("DELETE", "/devices/4.xml", TokenRevocation::Everyone),
+        ("DELETE", "/users/4", TokenRevocation::Everyone),
+        ("DELETE", "/security/token", TokenRevocation::Everyone),
+        ("DELETE", "/myplex/account", TokenRevocation::Everyone),
+        ("POST", "/myplex/refreshReachability", TokenRevocation::Everyone),
+        ("PUT", "/devices/4", TokenRevocation::Nothing),
     ] {
-        assert_eq!(send(method, target).token("some-token").write().forgets, forgets, "{method} {target}");
+        assert_eq!(send(method, target).token("some-token").write().revokes, forgets, "{method} {target}");
     }
 }
 
 #[test]
 fn too_many_ids_are_taken_for_any() {
     let ids: Vec<String> = (1..=400).map(|id: u32| id.to_string()).collect();
-    let stale = send("PUT", &format!("/:/scrobble?key={}", ids.join(","))).write().stale;
+    let stale = send("PUT", &format!("/:/scrobble?key={}", ids.join(","))).write().invalidations;
     assert!(stale.iter().any(|staling| staling.tag == Tag::user_state()));
     assert!(stale.len() < 20);
 }
 
 #[test]
+fn a_form_that_goes_on_behind_what_is_read_of_it_names_any_item() {
+    let headers: HeaderMap =
+        [(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"))].into_iter().collect();
+    let of = |target: &str, length: usize| {
+        let mut body = format!("key=5&padding={}", "x".repeat(length));
+        body.truncate(length);
+        let ask = RequestView { method: &Method::POST, target, headers: &headers, body: body.as_bytes() };
+        let Classification::Write(write) = ServerKind::Plex.classify(&ask, None) else { panic!("{target} is a write") };
+        (write.invalidations.iter().any(|stale| stale.tag == Tag::user_state()), write.throttled.is_some())
+    };
+    assert_eq!(of("/:/scrobble", MAX_BODY_READ - 1), (false, false), "all of it is known");
+    for target in [
+        "/:/scrobble",
+        "/:/scrobble?key=6",
+        "/:/rate",
+        "/:/timeline?state=playing",
+        "/actions/removeFromContinueWatching",
+    ] {
+        assert_eq!(of(target, MAX_BODY_READ), (true, false), "{target}");
+    }
+}
+
+#[test]
 fn any_other_method_is_a_write_and_never_a_read() {
     for method in ["POST", "PUT", "PATCH", "DELETE", "MKCOL", "LOCK"] {
-        for target in
-            ["/", "/library/sections", "/hubs", "/identity", "/status/sessions", "/photo/:/transcode"]
-        {
-            assert!(matches!(send(method, target).verdict(), Verdict::Write(_)), "{method} {target}");
+        for target in ["/", "/library/sections", "/hubs", "/identity", "/status/sessions", "/photo/:/transcode"] {
+            assert!(matches!(send(method, target).verdict(), Classification::Write(_)), "{method} {target}");
         }
     }
 }
@@ -313,8 +322,8 @@ fn a_body_that_need_not_be_read_changes_nothing() {
     for (method, target, ..) in TABLE {
         let method = Method::from_bytes(method.as_bytes()).expect("a method");
         let of = |headers: &HeaderMap, body| {
-            let ask = Ask { method: &method, target, headers, body };
-            (Kind::Plex.body_use(&ask), Kind::Plex.classify(&ask, None))
+            let ask = RequestView { method: &method, target, headers, body };
+            (ServerKind::Plex.body_use(&ask), ServerKind::Plex.classify(&ask, None))
         };
         for kind in [None, Some(HeaderValue::from_static("image/jpeg"))] {
             let headers: HeaderMap = kind.map(|kind| (CONTENT_TYPE, kind)).into_iter().collect();

@@ -1,149 +1,157 @@
-//! All wiring on one page: settings in, a running process out. How a media server gets its listener is in `door`, what
-//! stands beside the servers in `beside`.
+//! Process wiring on one page: settings in, a running process out. `server_listener` opens a media server and its
+//! listener, `services` what runs beside the servers.
 
-mod beside;
-mod door;
+mod described;
+mod server_listener;
+mod services;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use greenroom_cache::disk::lock::DirectoryLock;
-use greenroom_cache::{Cache, Clock, Noticed};
+use greenroom_cache::{Cache, Clock, ClockEvent};
 use greenroom_dialect::credential::Secret;
 use parking_lot::Mutex;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::takeover::listening::{address_of, bind, on_this_machine};
-use crate::takeover::{Offer, Sockets};
-use beside::Beside;
-use door::open_shown;
-use greenroom_config::{Settings, Takeover};
-use greenroom_control::notifications::Notices;
-use greenroom_control::{Control, Links, Parts, Token};
+use crate::takeover::{InheritedListeners, ListenerHandover};
+use described::ProcessDescription;
+use greenroom_config::{Settings, TakeoverSettings};
+use greenroom_control::notifications::Notifier;
+use greenroom_control::{ControlPlane, ControlPlaneDeps, ImageUrlSigner};
 use greenroom_origin::anonymous_access;
-use greenroom_origin::fact::Fact;
+use greenroom_origin::system_event::SystemEvent;
 use greenroom_proxy::bypass::Bypasses;
 use greenroom_proxy::cache_setup;
-use greenroom_proxy::http::server_certificate::Shown;
-use greenroom_proxy::otlp::Traces;
-use greenroom_proxy::persistence::State;
+use greenroom_proxy::http::server_certificate::ServerCertificate;
+use greenroom_proxy::otlp::OtlpExporter;
+use greenroom_proxy::persistence::StatePersistence;
 use greenroom_proxy::server::Server;
 use greenroom_proxy::statistics::Statistics;
-use greenroom_proxy::stored_responses::Place;
+use greenroom_proxy::stored_responses::StorePaths;
 use greenroom_proxy::{proxy_trust_check, ttl_overrides};
-use greenroom_state::file_watch::{self, Watched};
+use greenroom_state::control_tokens::TokenStore;
+use greenroom_state::file_watch::{self, FileReloader};
 use greenroom_state::ownership;
+use greenroom_state::ownership::Ownership;
 use greenroom_state::secrets::{ControlToken, DataDir, HashKey};
+use greenroom_state::unfinished_backups;
 use greenroom_state::warnings::Warnings;
 use greenroom_sync::index::Libraries;
+use server_listener::open_certificate;
+use services::ProcessServices;
 
-/// How long requests under way may take to end after the process was told to stop.
+/// Time that requests in flight may take to finish after the stop signal.
 const DRAIN: Duration = Duration::from_secs(10);
+/// Interval between two checks for work in flight.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// A running process.
 #[derive(Debug)]
 pub struct Process {
-    /// The media servers, each with the address clients find it at.
+    /// Media servers, each with the address that clients connect to.
     pub servers: Vec<(Arc<Server>, SocketAddr)>,
     /// Address of the control plane.
     pub control: SocketAddr,
-    /// Where its page is, for a person.
+    /// URL of the web page, for people.
     pub page: String,
-    /// The control token.
+    /// Control token.
     pub token: ControlToken,
-    /// The engine.
+    /// Cache engine.
     pub cache: Cache,
-    /// The clock everything runs by.
+    /// Clock of the whole process.
     pub clock: Clock,
-    /// What outlives the process.
-    pub state: Arc<State>,
-    /// The libraries of the servers.
+    /// Persistent state.
+    pub state: Arc<StatePersistence>,
+    /// Library indexes of the servers.
     pub libraries: Arc<Libraries>,
-    /// What was asked, and how it was answered.
+    /// Request statistics.
     pub statistics: Arc<Statistics>,
-    /// What is told to people.
-    pub notices: Arc<Notices>,
+    /// Sends notifications to people.
+    pub notifier: Arc<Notifier>,
     tasks: TaskTracker,
     stop: CancellationToken,
-    /// Nobody more is accepted: another process does that from now on.
+    /// Cancelled once another process accepts the connections.
     leaving: CancellationToken,
-    takeover: Takeover,
+    takeover: TakeoverSettings,
     data_dir: PathBuf,
-    /// The listening sockets, for a process that takes over.
-    offer: Mutex<Option<Offer>>,
+    /// Listening sockets, for a process that takes over.
+    listener_handover: Mutex<Option<ListenerHandover>>,
     /// Keeps other processes from the data directory until everything is written.
-    lock: DirectoryLock,
+    lock: Arc<Ownership>,
 }
 
-/// What every part of the process stands on.
-struct Base {
+/// What every part of the process depends on.
+struct ProcessContext {
     data_dir: DataDir,
     clock: Clock,
     tasks: TaskTracker,
     stop: CancellationToken,
     leaving: CancellationToken,
-    lock: DirectoryLock,
+    lock: Arc<Ownership>,
     warnings: Arc<Warnings>,
-    state: Arc<State>,
+    state: Arc<StatePersistence>,
     secrets: (HashKey, Secret),
     token: ControlToken,
     bypasses: Arc<Bypasses>,
-    lifetimes: ttl_overrides::Book,
-    /// Whether there was a disk tier before.
+    ttl_overrides: ttl_overrides::TtlOverrideStore,
+    /// Whether a disk tier existed before this start.
     has_store: bool,
-    notices: Arc<Notices>,
-    traces: Arc<Traces>,
+    notifier: Arc<Notifier>,
+    traces: Arc<OtlpExporter>,
     cache: Cache,
 }
 
 impl Process {
-    /// Starts everything.
+    /// Starts the process.
     ///
     /// # Errors
-    /// One line that says what could not be had and what to do: a port, the data directory, certificates.
+    /// One line that says what is missing and what to do: a port, the data directory, certificates.
     pub async fn start(settings: Settings, clock: Clock) -> Result<Self, String> {
-        Self::take_over(settings, clock, Sockets::default(), ownership::PATIENCE).await
+        Self::take_over(settings, clock, InheritedListeners::default(), ownership::PATIENCE).await
     }
 
-    /// The same on the listening sockets of a process that leaves, which may take up to `patience` to end.
+    /// Starts on the listening sockets of a process that is being replaced, which may take up to `patience` to end.
     ///
     /// # Errors
     /// As with [`Self::start`].
     pub async fn take_over(
         settings: Settings,
         clock: Clock,
-        mut sockets: Sockets,
+        mut sockets: InheritedListeners,
         patience: Duration,
     ) -> Result<Self, String> {
-        let base = Base::open(&settings, clock, patience).await?;
-        let mut offer = Offer::default();
-        let doors = base.open_doors(&settings, &mut sockets, &mut offer).await?;
+        let base = ProcessContext::open(&settings, clock, patience).await?;
+        let mut offer = ListenerHandover::default();
+        let doors = base.open_listeners(&settings, &mut sockets, &mut offer).await?;
         let servers: Vec<_> = doors.iter().map(|door| (Arc::clone(&door.server), door.address)).collect();
         let place = "the control plane";
         let listener = bind(settings.control.listen, place, &mut sockets, &mut offer).await?;
         let control = address_of(&listener)?;
-        let beside = base.open_beside(&settings, &servers);
+        let beside = base.open_services(&settings, &servers);
         let plane = base.control(&settings, &servers, &beside)?;
-        let shown = open_shown(settings.control.shown.as_ref(), place, &base.clock)?;
+        let shown = open_certificate(settings.control.certificate.as_ref(), place, &base.clock)?;
         let scheme = if shown.is_some() { "https" } else { "http" };
         let page = format!("{scheme}://{control}{}/", settings.control.base_path);
-        base.watch_files(&plane, doors.iter().map(|door| &door.shown).chain([&shown]));
-        let own_address = on_this_machine(control);
-        base.lock.describe(&format!("{scheme}://{own_address}{}", settings.control.base_path));
+        let own_address = format!("{scheme}://{}{}", on_this_machine(control), settings.control.base_path);
+        let described = Arc::new(ProcessDescription::new(&base.lock, own_address, shown.clone()));
+        base.watch_files(&plane, doors.iter().map(|door| &door.certificate), described);
         let (tasks, stop) = (&base.tasks, &base.stop);
+        tasks.spawn(greenroom_control::follow_tokens(Arc::clone(&plane), tasks.clone(), stop.clone()));
         let ends = (stop.clone(), base.leaving.clone());
         tasks.spawn(greenroom_control::serve(plane, listener, settings.control, shown, ends));
-        base.begin_telling(settings.disk.is_some());
-        base.state.keep(&of(&servers), &base.clock, settings.settle)?;
+        base.start_exporters(settings.disk.is_some());
+        base.state.start_writer(&without_addresses(&servers), &base.clock, settings.settle)?;
         for door in doors {
             base.serve(door, &beside.libraries);
         }
-        tasks.spawn(follow(base.clock.clone(), stop.clone()));
-        tasks.spawn(beside.jobs.keep());
-        tasks.spawn(beside.inside.keep_warm(stop.clone()));
+        tasks.spawn(follow_suspends(base.clock.clone(), stop.clone()));
+        tasks.spawn(beside.jobs.run_scheduler());
+        tasks.spawn(beside.internal_client.keep_warm(stop.clone()));
         base.cache.run_warmer();
         Ok(Self {
             servers,
@@ -155,44 +163,46 @@ impl Process {
             state: base.state,
             libraries: beside.libraries,
             statistics: beside.statistics,
-            notices: base.notices,
+            notifier: base.notifier,
             tasks: base.tasks,
             stop: base.stop,
             leaving: base.leaving,
             takeover: settings.takeover,
             data_dir: base.data_dir.path().to_owned(),
-            offer: Mutex::new(Some(offer)),
+            listener_handover: Mutex::new(Some(offer)),
             lock: base.lock,
         })
     }
 
-    /// From now on asks the servers whether they let their neighbours in, and whether they trust us as a proxy, and
-    /// warns of it.
-    pub fn watch_openness(&self) {
+    /// Checks regularly whether the servers allow anonymous access or trust Greenroom as a proxy, and warns of it.
+    pub fn watch_anonymous_access(&self) {
         for (server, _) in &self.servers {
             self.tasks.spawn(anonymous_access::watch(Arc::clone(&server.origin)));
             self.tasks.spawn(proxy_trust_check::watch(Arc::clone(server)));
         }
     }
 
-    /// Ends everything: nothing new is accepted, what is under way may end within ten seconds, then what waits to be
-    /// written is. Returns whether all of it did.
+    /// Shuts down: accepts nothing new, lets requests in flight finish within ten seconds, then writes pending data.
+    /// Returns whether all of it completed.
     pub async fn stop(self) -> bool {
         self.end(DRAIN).await
     }
 
-    /// Waits until another process has taken the listening sockets, which is told with [`Self::leave`] to come.
-    pub async fn is_taken_over(&self) {
-        let offer = self.offer.lock().take();
+    /// Waits until another process has taken the listening sockets; it is announced to that process that
+    /// [`Self::drain_and_stop`] follows.
+    pub async fn wait_until_taken_over(&self) {
+        let offer = self.listener_handover.lock().take();
         match offer {
-            Some(offer) => offer.taken(&self.data_dir, self.takeover.idle + self.takeover.drain).await,
+            Some(offer) => {
+                offer.wait_for_takeover(&self.data_dir, self.takeover.idle + self.takeover.drain).await;
+            }
             None => std::future::pending().await,
         }
     }
 
-    /// Leaves its place to the process that took over: each client that asks again is told to come back on a new
-    /// connection, which the other one accepts; what is idle after that is closed. Then it ends.
-    pub async fn leave(self) -> bool {
+    /// Makes way for the process that took over: each client that sends another request gets `Connection: close`, so
+    /// that its next connection reaches the new process; connections idle after that are closed. Then stops.
+    pub async fn drain_and_stop(self) -> bool {
         self.leaving.cancel();
         tokio::time::sleep(self.takeover.idle).await;
         let drain = self.takeover.drain;
@@ -201,16 +211,18 @@ impl Process {
 
     async fn end(self, drain: Duration) -> bool {
         self.stop.cancel();
-        // Else the system would go on accepting connections.
-        drop(self.offer.lock().take());
+        // Otherwise the system would go on accepting connections.
+        drop(self.listener_handover.lock().take());
         self.cache.shutdown();
         for (server, _) in &self.servers {
-            server.modes.switch.rest();
+            server.modes.switch.stop_shadow_run();
         }
         self.tasks.close();
-        // However fast the process' clock runs: disks do not run faster with it.
-        let ended = tokio::time::timeout(drain, self.tasks.wait()).await.is_ok();
-        let written = tokio::time::timeout(DRAIN, self.statistics.sync()).await;
+        // Real time, because disks do not run faster with an accelerated clock.
+        #[expect(clippy::disallowed_methods, reason = "a deadline in real time")]
+        let until = Instant::now() + drain;
+        let is_quiet = timeout_at(until, self.is_quiet()).await.is_ok();
+        let written = tokio::time::timeout(DRAIN, self.statistics.flush()).await;
         if let Err(reason) = written.unwrap_or_else(|_| Err("the disk does not answer".to_owned())) {
             tracing::warn!(reason, "the last statistics were not written");
         }
@@ -221,31 +233,47 @@ impl Process {
         if !self.state.close().await {
             tracing::warn!("the disk was too slow at the end: the newest proofs of tokens were not written");
         }
-        // Only now may another process come.
+        // Only now may another process start. It does not wait for media streams, which play on here.
         drop(self.lock);
-        ended
+        is_quiet && timeout_at(until, self.tasks.wait()).await.is_ok()
+    }
+
+    /// Waits until nothing is in flight but pass-through bodies, on which no stored data depends.
+    async fn is_quiet(&self) {
+        let passing = || self.servers.iter().map(|(server, _)| server.limits.passing.count()).sum();
+        // Each of them is on a connection, which is one of the tasks.
+        while self.tasks.len() > passing() {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
     }
 }
 
-impl Base {
-    /// Opens the data directory, the state in it and the engine. Waits up to `patience` for a process that still has it.
+impl ProcessContext {
+    /// Opens the data directory, its state and the engine. Waits up to `patience` for the lock of another process.
     async fn open(settings: &Settings, clock: Clock, patience: Duration) -> Result<Self, String> {
         let data_dir = DataDir::open(&settings.data_dir)?;
         let disk_dir = settings.disk.as_ref().map(|disk| disk.dir.as_path());
         // Before anything is opened.
-        let lock = ownership::take(data_dir.path(), disk_dir, patience).await?;
+        let lock = Arc::new(ownership::lock_data_dir(data_dir.path(), disk_dir, patience).await?);
+        #[expect(clippy::disallowed_methods, reason = "compared with the times of files")]
+        let now = SystemTime::now();
+        unfinished_backups::remove_left_over(data_dir.path(), now);
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let warnings = Arc::new(Warnings::default());
-        let state = Arc::new(State::open(data_dir.path(), &warnings));
+        if let Some(warning) = lock.warning() {
+            tracing::warn!("{} {}", warning.text, warning.remedy);
+            warnings.raise(warning);
+        }
+        let state = Arc::new(StatePersistence::open(data_dir.path(), &warnings));
         let secrets = (data_dir.identity_key()?, data_dir.webhook_secret()?);
         let token = data_dir.control_token()?;
         let bypasses = Bypasses::open(&data_dir);
-        let lifetimes = ttl_overrides::Book::of(data_dir.path());
+        let lifetimes = ttl_overrides::TtlOverrideStore::new(data_dir.path());
         let memory = engine_settings(&settings.memory);
         let disk = settings.disk.clone();
-        let has_store = disk.as_ref().is_some_and(|disk| cache_setup::is_begun(&disk.dir));
-        let notices = Arc::new(Notices::new(settings.notices.clone(), &clock, &warnings));
-        let traces = Arc::new(Traces::new(settings.tracing.clone(), &clock));
+        let has_store = disk.as_ref().is_some_and(|disk| cache_setup::has_data(&disk.dir));
+        let notices = Arc::new(Notifier::new(settings.notification_targets.clone(), &clock, &warnings));
+        let traces = Arc::new(OtlpExporter::new(settings.tracing.clone(), &clock));
         let cache = cache_setup::open(&memory, disk, &clock, &tasks, &warnings);
         Ok(Self {
             data_dir,
@@ -259,78 +287,78 @@ impl Base {
             secrets,
             token,
             bypasses,
-            lifetimes,
+            ttl_overrides: lifetimes,
             has_store,
-            notices,
+            notifier: notices,
             traces,
             cache,
         })
     }
 
-    /// The control plane over all of it.
+    /// Builds the control plane.
     fn control(
         &self,
         settings: &Settings,
         servers: &[(Arc<Server>, SocketAddr)],
-        beside: &Beside,
-    ) -> Result<Arc<Control>, String> {
+        beside: &ProcessServices,
+    ) -> Result<Arc<ControlPlane>, String> {
         let store = settings.disk.as_ref().map(|disk| disk.dir.clone());
-        Ok(Arc::new(Control::new(Parts {
-            inside: Arc::clone(&beside.inside),
+        Ok(Arc::new(ControlPlane::new(ControlPlaneDeps {
+            internal_client: Arc::clone(&beside.internal_client),
             dashboard: Arc::clone(&beside.dashboard),
             history: Arc::clone(&beside.history),
-            links: Links::of(&self.secrets.0),
+            image_url_signer: ImageUrlSigner::new(&self.secrets.0),
             servers: servers.to_vec(),
             cache: self.cache.clone(),
             clock: self.clock.clone(),
-            token: Token::of(self.data_dir.clone())?,
+            token: TokenStore::open(self.data_dir.clone())?,
             warnings: Arc::clone(&self.warnings),
             playlists: Arc::clone(&beside.playlists),
-            notices: Arc::clone(&self.notices),
+            notifier: Arc::clone(&self.notifier),
             traces: Arc::clone(&self.traces),
             jobs: Arc::clone(&beside.jobs),
-            advisor: Some(Arc::clone(&beside.advisor)),
-            lifetimes: Some(self.lifetimes.clone()),
-            place: Some(Place { data: self.data_dir.path().to_owned(), cache: store }),
+            recommender: Some(Arc::clone(&beside.recommender)),
+            ttl_overrides: Some(self.ttl_overrides.clone()),
+            storage_location: Some(StorePaths { data: self.data_dir.path().to_owned(), cache: store }),
             tasks: self.tasks.clone(),
             statistics: Arc::clone(&beside.statistics),
         })))
     }
 
-    /// Looks whether the files of tokens and certificates changed.
+    /// Watches the token and certificate files for changes.
     fn watch_files<'a>(
         &self,
-        plane: &Arc<Control>,
-        certificates: impl Iterator<Item = &'a Option<Arc<Shown>>>,
+        plane: &Arc<ControlPlane>,
+        certificates: impl Iterator<Item = &'a Option<Arc<ServerCertificate>>>,
+        described: Arc<ProcessDescription>,
     ) {
-        let mut watched: Vec<Arc<dyn Watched>> = vec![plane.clone()];
-        watched.extend(certificates.flatten().cloned().map(|shown| shown as Arc<dyn Watched>));
-        self.tasks.spawn(file_watch::keep(watched, self.tasks.clone(), self.stop.clone()));
+        let mut watched: Vec<Arc<dyn FileReloader>> = vec![plane.clone(), described];
+        watched.extend(certificates.flatten().cloned().map(|shown| shown as Arc<dyn FileReloader>));
+        self.tasks.spawn(file_watch::watch_files(watched, self.tasks.clone(), self.stop.clone()));
     }
 
-    /// Begins to send notifications and traces.
-    fn begin_telling(&self, wants_disk: bool) {
-        if wants_disk && self.cache.disk_turns().is_none() {
-            self.notices.tell(&Fact::DiskOff { reason: "it cannot be had".into() });
+    /// Starts sending notifications and traces.
+    fn start_exporters(&self, wants_disk: bool) {
+        if wants_disk && self.cache.subscribe_disk_health().is_none() {
+            self.notifier.notify(&SystemEvent::DiskOff { reason: "it cannot be had".into() });
         }
-        self.tasks.spawn(Arc::clone(&self.notices).watch_disk(self.cache.clone(), self.stop.clone()));
-        self.notices.begin(&self.tasks, &self.stop);
-        self.traces.begin(&self.tasks, &self.stop);
+        self.tasks.spawn(Arc::clone(&self.notifier).watch_disk(self.cache.clone(), self.stop.clone()));
+        self.notifier.start(&self.tasks, &self.stop);
+        self.traces.start(&self.tasks, &self.stop);
     }
 }
 
-/// The servers without their addresses.
-fn of(servers: &[(Arc<Server>, SocketAddr)]) -> Vec<Arc<Server>> {
+fn without_addresses(servers: &[(Arc<Server>, SocketAddr)]) -> Vec<Arc<Server>> {
     servers.iter().map(|(server, _)| Arc::clone(server)).collect()
 }
 
-/// Lets the clock leap over what the machine slept.
-async fn follow(clock: Clock, stop: CancellationToken) {
+/// Advances the clock by the time the machine was suspended.
+async fn follow_suspends(clock: Clock, stop: CancellationToken) {
     let tell = |noticed| match noticed {
-        Noticed::Leapt(leap) => {
+        ClockEvent::Advanced(leap) => {
             tracing::info!(leap_s = leap.as_secs(), "the machine slept: our clock leapt over it");
         }
-        Noticed::Incredible(ahead) => tracing::warn!(
+        ClockEvent::Implausible(ahead) => tracing::warn!(
             ahead_s = ahead.as_secs(),
             "the machine's clock is ahead by more than it can have slept: ours goes on as it is until a restart"
         ),
@@ -341,11 +369,11 @@ async fn follow(clock: Clock, stop: CancellationToken) {
     }
 }
 
-fn engine_settings(memory: &greenroom_config::Memory) -> greenroom_cache::Settings {
-    greenroom_cache::Settings {
+fn engine_settings(memory: &greenroom_config::MemorySettings) -> greenroom_cache::CacheSettings {
+    greenroom_cache::CacheSettings {
         max_bytes: memory.max_bytes,
         max_entry_bytes: memory.max_entry_bytes,
         max_partition_bytes: memory.max_partition_bytes,
-        ..greenroom_cache::Settings::default()
+        ..greenroom_cache::CacheSettings::default()
     }
 }

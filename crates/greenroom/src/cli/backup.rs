@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use clap::Args;
 use greenroom_cache::Clock;
 
-use super::remote::Remote;
-use super::token::Place;
+use super::api_client::ApiClient;
+use super::token::DataDirArgs;
 use super::{DONE, FAILED, wait_for};
 use greenroom_state::backup;
-use greenroom_state::backup::{Contents, Restored};
+use greenroom_state::backup::{BackupContents, RestoreReport};
 use greenroom_state::ownership;
 use greenroom_state::secrets::KEY_FILE;
 
@@ -33,66 +33,64 @@ beside it. Proofs of tokens are not restored: each token is asked for once more.
 /// `greenroom backup`.
 #[derive(Debug, Args)]
 #[command(after_help = BACKUP_EXAMPLES)]
-pub(super) struct Backup {
+pub(super) struct BackupArgs {
     /// The file to write, or a folder to put one in
     #[arg(value_name = "FILE|DIR")]
     to: PathBuf,
     #[command(flatten)]
-    place: Place,
+    data_dir_args: DataDirArgs,
 }
 
 /// `greenroom restore`.
 #[derive(Debug, Args)]
 #[command(after_help = RESTORE_EXAMPLES)]
-pub(super) struct Restore {
+pub(super) struct RestoreArgs {
     /// The backup
     #[arg(value_name = "FILE")]
     from: PathBuf,
     #[command(flatten)]
-    place: Place,
+    data_dir_args: DataDirArgs,
 }
 
-pub(super) fn backup(options: &Backup) -> u8 {
-    let folder = match options.place.folder() {
+pub(super) fn backup(options: &BackupArgs) -> u8 {
+    let folder = match options.data_dir_args.folder() {
         Ok(folder) => folder,
         Err(code) => return code,
     };
     let now_ms = Clock::system().now_ms();
     let saved = match ownership::holder(&folder) {
-        Some(holder) => Remote::of(&holder, &folder).and_then(|remote| {
-            let made = wait_for(remote.made("api/v1/backup"));
-            made.map_or(Err(String::new()), |bytes| backup::keep(&bytes, &options.to, now_ms))
+        Some(holder) => ApiClient::for_lock_holder(&holder, &folder).and_then(|remote| {
+            let made = wait_for(remote.post_for_document("api/v1/backup"));
+            made.map_or(Err(String::new()), |bytes| backup::save_bytes(&bytes, &options.to, now_ms))
         }),
         None if !folder.exists() => backup::save(&folder, &options.to, now_ms),
-        None => ownership::take_now(&folder).and_then(|_lock| backup::save(&folder, &options.to, now_ms)),
+        None => ownership::try_lock_data_dir(&folder).and_then(|_lock| backup::save(&folder, &options.to, now_ms)),
     };
     match saved {
         Ok(saved) => {
             println!("saved to {}: {}", saved.file.display(), parts(&saved));
-            println!(
-                "it holds secrets (tokens and keys): keep it where only you can read it; the cache is not in it"
-            );
+            println!("it holds secrets (tokens and keys): keep it where only you can read it; the cache is not in it");
             DONE
         }
         Err(reason) => failed(&reason),
     }
 }
 
-pub(super) fn restore(options: &Restore) -> u8 {
-    let folder = match options.place.folder() {
+pub(super) fn restore(options: &RestoreArgs) -> u8 {
+    let folder = match options.data_dir_args.folder() {
         Ok(folder) => folder,
         Err(code) => return code,
     };
     match backup::restore(&folder, &options.from, Clock::system().now_ms()) {
         Ok(restored) => {
-            tell(&restored, &folder.display().to_string());
+            print_restored(&restored, &folder.display().to_string());
             DONE
         }
         Err(reason) => failed(&reason),
     }
 }
 
-fn tell(restored: &Restored, folder: &str) {
+fn print_restored(restored: &RestoreReport, folder: &str) {
     println!("restored to {folder}: {}", parts(&restored.contents));
     if let Some(replaced) = &restored.replaced {
         println!("what was there before is kept in {}; remove it when all is well", replaced.display());
@@ -108,13 +106,13 @@ fn tell(restored: &Restored, folder: &str) {
     }
 }
 
-fn parts(contents: &Contents) -> String {
+fn parts(contents: &BackupContents) -> String {
     let state = contents.has_state.then_some(greenroom_state::db::FILE);
     state.into_iter().chain(contents.files.iter().map(String::as_str)).collect::<Vec<_>>().join(", ")
 }
 
 fn failed(reason: &str) -> u8 {
-    // What the gateway said against it was printed.
+    // The gateway's problem was printed.
     if !reason.is_empty() {
         eprintln!("greenroom: {reason}");
     }

@@ -1,4 +1,4 @@
-//! `greenroom build`: indexes libraries now, or no more, and tells how far that is.
+//! `greenroom build`: starts or cancels index builds and shows their progress.
 
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
@@ -7,13 +7,13 @@ use clap::Args;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::modes::with;
-use super::remote::{Place, Remote};
+use super::api_client::{ApiClient, GatewayArgs};
+use super::modes::with_gateway;
 use super::{DONE, FAILED, MISUSED};
 use greenroom_demo::scenario::table::align;
-use greenroom_proxy::shadow::report::grouped;
+use greenroom_proxy::shadow::report::format_thousands;
 
-/// How often it is asked how far a build is.
+/// Interval between progress requests.
 const PERIOD: Duration = Duration::from_millis(500);
 
 const EXAMPLES: &str = "\
@@ -30,7 +30,7 @@ It ends with 0 when all of them are indexed, with 1 when one is not, with 2 when
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Options {
+pub(super) struct BuildArgs {
     /// Ids (home:3) or names of libraries [default: all that are kept]
     #[arg(value_name = "LIBRARY")]
     libraries: Vec<String>,
@@ -56,12 +56,12 @@ pub(super) struct Options {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    place: Place,
+    gateway: GatewayArgs,
 }
 
-/// Indexes what was named.
-pub(super) fn run(options: &Options) -> u8 {
-    with(&options.place, async |remote| {
+/// Builds the named libraries.
+pub(super) fn run(options: &BuildArgs) -> u8 {
+    with_gateway(&options.gateway, async |remote| {
         let shelves = remote.get("api/v1/libraries").await?;
         let named = choose(options, &shelves)?;
         if options.on || options.off {
@@ -92,18 +92,17 @@ pub(super) fn run(options: &Options) -> u8 {
     })
 }
 
-/// The libraries that are meant.
-fn choose(options: &Options, shelves: &Value) -> Result<Vec<Value>, u8> {
+/// Selects the libraries.
+fn choose(options: &BuildArgs, shelves: &Value) -> Result<Vec<Value>, u8> {
     let all: Vec<&Value> = shelves["libraries"].as_array().into_iter().flatten().collect();
-    let of_server = |library: &&&Value| {
-        options.server.as_ref().is_none_or(|server| library["server"].as_str() == Some(server))
-    };
+    let of_server =
+        |library: &&&Value| options.server.as_ref().is_none_or(|server| library["server"].as_str() == Some(server));
     let all: Vec<&Value> = all.iter().filter(of_server).copied().collect();
     if options.libraries.is_empty() {
         let kept = all.into_iter().filter(|library| options.list || library["enabled"] == true);
         let kept: Vec<Value> = kept.cloned().collect();
         if kept.is_empty() && !options.list {
-            eprintln!("greenroom: {}", nothing(shelves));
+            eprintln!("greenroom: {}", nothing_to_build(shelves));
             return Err(FAILED);
         }
         return Ok(kept);
@@ -125,29 +124,25 @@ fn choose(options: &Options, shelves: &Value) -> Result<Vec<Value>, u8> {
     Ok(chosen)
 }
 
-/// Why there is nothing to build.
-fn nothing(shelves: &Value) -> String {
+/// Says why there is nothing to build.
+fn nothing_to_build(shelves: &Value) -> String {
     let why = shelves["servers"].as_array().into_iter().flatten().filter_map(|server| {
         let (name, remedy) = (server["server"].as_str()?, server["remedy"].as_str()?);
         Some(format!("{name}: {remedy}"))
     });
     let why: Vec<String> = why.collect();
-    if why.is_empty() {
-        "no library is kept".to_owned()
-    } else {
-        format!("no library is kept. {}", why.join(" "))
-    }
+    if why.is_empty() { "no library is kept".to_owned() } else { format!("no library is kept. {}", why.join(" ")) }
 }
 
 /// Waits until a build has ended. Returns whether the library is indexed.
-async fn wait(remote: &Remote, options: &Options, library: &Value) -> Result<bool, u8> {
+async fn wait(remote: &ApiClient, options: &BuildArgs, library: &Value) -> Result<bool, u8> {
     let shows = std::io::stderr().is_terminal() && !options.json;
     let path = path_of(library, "/progress");
     loop {
         let sight = remote.get(&path).await?;
         let is_building = sight["phase"] != "idle" || sight["asked"] == true;
         if shows {
-            eprint!("\r\x1b[K{}: {}", named(library), told(&sight));
+            eprint!("\r\x1b[K{}: {}", named(library), progress_line(&sight));
             drop(std::io::stderr().flush());
         }
         if !is_building {
@@ -164,22 +159,22 @@ async fn wait(remote: &Remote, options: &Options, library: &Value) -> Result<boo
     }
 }
 
-/// How far it is, in a line.
-fn told(sight: &Value) -> String {
+/// Progress of a build in one line.
+fn progress_line(sight: &Value) -> String {
     let number = |name: &str| sight[name].as_u64().unwrap_or_default();
     let phase = sight["phase"].as_str().unwrap_or_default();
     let mut line = phase.replace('-', " ");
     if let Some(percent) = sight["percent"].as_u64() {
-        let (items, expected) = (grouped(number("items")), grouped(number("expected")));
+        let (items, expected) = (format_thousands(number("items")), format_thousands(number("expected")));
         line = format!("{line}, {percent} % ({items} of {expected})");
     }
     if let Some(left_ms) = sight["left_ms"].as_u64().filter(|_| phase == "crawling") {
         line = format!("{line}, {} s left", left_ms.div_ceil(1000));
     }
-    line + &format!(", {} requests", grouped(number("requests")))
+    line + &format!(", {} requests", format_thousands(number("requests")))
 }
 
-fn show(options: &Options, shelves: &Value, named: &[Value]) {
+fn show(options: &BuildArgs, shelves: &Value, named: &[Value]) {
     let is_named = |library: &&Value| named.iter().any(|one| one["id"] == library["id"]);
     let libraries = shelves["libraries"].as_array().into_iter().flatten().filter(is_named);
     if options.json {
@@ -196,9 +191,9 @@ fn show(options: &Options, shelves: &Value, named: &[Value]) {
             library["id"].as_str().unwrap_or_default().to_owned(),
             library["title"].as_str().unwrap_or_default().to_owned(),
             state(library),
-            generation["items"].as_u64().map_or_else(|| "–".to_owned(), grouped),
+            generation["items"].as_u64().map_or_else(|| "–".to_owned(), format_thousands),
             age_s.map_or_else(|| "–".to_owned(), |age_s| format!("{} min", age_s / 60)),
-            grouped(library["cost"]["build_requests"].as_u64().unwrap_or_default()),
+            format_thousands(library["cost"]["build_requests"].as_u64().unwrap_or_default()),
             library["failure"]["text"].as_str().unwrap_or_default().to_owned(),
         ]);
     }
@@ -210,7 +205,7 @@ fn show(options: &Options, shelves: &Value, named: &[Value]) {
     }
 }
 
-/// How a library does, and how far its build is if there is one.
+/// State of a library, with the progress of its build if one runs.
 fn state(library: &Value) -> String {
     let state = library["state"].as_str().unwrap_or_default();
     match library["progress"]["percent"].as_u64() {
@@ -225,7 +220,7 @@ fn named(library: &Value) -> String {
     format!("{} ({})", text("title"), text("id"))
 }
 
-/// Ids are written into a path as they are but for what a path cannot hold.
+/// Escapes ids only where a path requires it.
 fn path_of(library: &Value, rest: &str) -> String {
     let id = library["id"].as_str().unwrap_or_default();
     let id: String = form_urlencoded::byte_serialize(id.as_bytes()).collect();
@@ -244,8 +239,8 @@ mod tests {
         ], "servers": [{"server": "attic", "state": "no-token", "remedy": "Give it a token."}]})
     }
 
-    fn options(libraries: &[&str], server: Option<&str>) -> Options {
-        Options {
+    fn options(libraries: &[&str], server: Option<&str>) -> BuildArgs {
+        BuildArgs {
             libraries: libraries.iter().map(ToString::to_string).collect(),
             server: server.map(str::to_owned),
             force: false,
@@ -254,7 +249,7 @@ mod tests {
             no_wait: false,
             list: false,
             json: false,
-            place: Place::default(),
+            gateway: GatewayArgs::default(),
         }
     }
 
@@ -271,14 +266,14 @@ mod tests {
         assert_eq!(ids(&["MUSIC"], None), Ok(vec!["home:3".into(), "den:a b".into()]));
         assert_eq!(ids(&["Muzak"], None), Err(MISUSED));
         assert_eq!(ids(&[], Some("attic")), Err(FAILED));
-        assert!(nothing(&shelves()).contains("Give it a token."));
+        assert!(nothing_to_build(&shelves()).contains("Give it a token."));
     }
 
     #[test]
     fn a_line_says_how_far_it_is() {
         let sight = json!({"phase": "crawling", "percent": 25, "items": 2500, "expected": 10000, "left_ms": 4100, "requests": 5});
-        assert_eq!(told(&sight), "crawling, 25 % (2,500 of 10,000), 5 s left, 5 requests");
-        assert_eq!(told(&json!({"phase": "catching-up", "requests": 9})), "catching up, 9 requests");
+        assert_eq!(progress_line(&sight), "crawling, 25 % (2,500 of 10,000), 5 s left, 5 requests");
+        assert_eq!(progress_line(&json!({"phase": "catching-up", "requests": 9})), "catching up, 9 requests");
     }
 
     #[test]

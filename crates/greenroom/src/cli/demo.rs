@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
-use greenroom_demo::scenario::gateway::{StartGateway, StartedGateway};
-use greenroom_demo::scenario::{self as demo, Plan};
+use greenroom_demo::scenario::gateway::{GatewayStarter, RunningGateway};
+use greenroom_demo::scenario::{self as demo, DemoPlan};
 
-use super::{DONE, FAILED, block_on, told_to_stop};
+use super::{DONE, FAILED, block_on, stop_signal};
 use crate::app::Process;
 
 /// What was typed.
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
-pub(super) struct Options {
+pub(super) struct DemoArgs {
     /// End after the comparison instead of staying up
     #[arg(long)]
     once: bool,
@@ -49,8 +49,8 @@ pub(super) struct Options {
     prefetch: Option<bool>,
 }
 
-pub(super) fn run(options: &Options) -> u8 {
-    let plan = Plan {
+pub(super) fn run(options: &DemoArgs) -> u8 {
+    let plan = DemoPlan {
         minutes: options.minutes,
         time_factor: options.time_factor,
         seed: options.seed,
@@ -60,7 +60,7 @@ pub(super) fn run(options: &Options) -> u8 {
         prefetch: options.prefetch,
     };
     block_on(async {
-        let played = if options.observe { foresee(&plan, options).await } else { play(&plan, options).await };
+        let played = if options.observe { run_observe_check(&plan, options).await } else { play(&plan, options).await };
         match played {
             Ok(()) => DONE,
             Err(reason) => {
@@ -71,18 +71,18 @@ pub(super) fn run(options: &Options) -> u8 {
     })
 }
 
-/// The gateway of the demo is this program's whole process.
-fn gateway() -> StartGateway {
+/// Starts the demo's gateway: a whole process of this program.
+fn gateway() -> GatewayStarter {
     Arc::new(|settings, clock| {
         Box::pin(async move {
             let process = Process::start(settings, clock).await?;
-            Ok(StartedGateway {
+            Ok(RunningGateway {
                 servers: process.servers.clone(),
                 control: process.control,
                 token: process.token.secret.clone(),
                 stop: Box::new(|| {
                     Box::pin(async {
-                        // What was too slow to end is in the log.
+                        // Work that did not finish is in the log.
                         process.stop().await;
                     })
                 }),
@@ -91,45 +91,45 @@ fn gateway() -> StartGateway {
     })
 }
 
-async fn play(plan: &Plan, options: &Options) -> Result<(), String> {
+async fn play(plan: &DemoPlan, options: &DemoArgs) -> Result<(), String> {
     let start = gateway();
     let (comparison, scene) = tokio::select! {
         played = demo::run(plan, &start, |line| eprintln!("{line}")) => played?,
-        // Nothing is left behind: what was started ends with this process.
-        () = told_to_stop() => return Ok(()),
+        // Nothing is left behind: everything started here ends with this process.
+        () = stop_signal() => return Ok(()),
     };
     println!("\n{}", scene.render(&comparison));
     if options.explain {
-        println!("{}", scene.leftovers());
+        println!("{}", scene.upstream_requests());
     }
     if !options.once {
-        println!("{}", scene.directions()?);
+        println!("{}", scene.instructions()?);
     }
     if options.json {
-        let json = serde_json::to_string(&comparison)
-            .map_err(|error| format!("the figures cannot be written: {error}"))?;
+        let json =
+            serde_json::to_string(&comparison).map_err(|error| format!("the figures cannot be written: {error}"))?;
         println!("{json}");
     }
     if !options.once {
         tokio::select! {
-            () = scene.read_on() => {}
-            () = told_to_stop() => {}
+            () = scene.repeat_reads() => {}
+            () = stop_signal() => {}
         }
     }
     scene.stop().await;
     Ok(())
 }
 
-async fn foresee(plan: &Plan, options: &Options) -> Result<(), String> {
+async fn run_observe_check(plan: &DemoPlan, options: &DemoArgs) -> Result<(), String> {
     let start = gateway();
     let foresight = tokio::select! {
-        foreseen = demo::foresight::foresee(plan, &start, |line| eprintln!("{line}")) => foreseen?,
-        () = told_to_stop() => return Ok(()),
+        foreseen = demo::observe_check::check_observe(plan, &start, |line| eprintln!("{line}")) => foreseen?,
+        () = stop_signal() => return Ok(()),
     };
     println!("\n{}", foresight.render());
     if options.json {
-        let json = serde_json::to_string(&foresight)
-            .map_err(|error| format!("the figures cannot be written: {error}"))?;
+        let json =
+            serde_json::to_string(&foresight).map_err(|error| format!("the figures cannot be written: {error}"))?;
         println!("{json}");
     }
     Ok(())

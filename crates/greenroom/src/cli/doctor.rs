@@ -1,4 +1,5 @@
-//! `greenroom doctor`: what is wrong and what to do; whether an app came through; whether both ways say the same.
+//! `greenroom doctor`: finds problems and their remedies, waits for an app's first request, compares direct with
+//! proxied responses.
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -7,28 +8,28 @@ use std::time::Duration;
 use clap::Args;
 use greenroom_cache::Clock;
 
-use super::{DONE, FAILED, MISUSED, Serve, block_on, settings};
-use crate::doctor::compare::{Failed, TwoWays};
-use crate::doctor::wait::{Event, Outcome, Waiting};
-use crate::doctor::{control, examine};
-use greenroom_config::Place;
+use super::{ConfigArgs, DONE, FAILED, MISUSED, block_on, settings};
+use crate::doctor::compare::{ComparisonError, ProxyComparison};
+use crate::doctor::wait_for::{AppWaiter, WaitEvent, WaitOutcome};
+use crate::doctor::{control, run_checks};
+use greenroom_config::Endpoint;
 use greenroom_config::Settings;
-use greenroom_origin::probe_client::{Enquirer, Trust};
+use greenroom_origin::probe_client::{ProbeClient, ProbeTrust};
 use greenroom_state::secrets;
 use greenroom_state::secrets::DataDir;
 
-/// How long one question may take.
+/// Timeout of one request.
 const PATIENCE: Duration = Duration::from_secs(6);
-/// How long one answer may take while two ways are compared: some lists are slow.
+/// Timeout of one read while comparing: some lists are slow.
 const READ_PATIENCE: Duration = Duration::from_secs(60);
-/// Longest answer that is read.
+/// Largest response that is read.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 
 /// What was typed.
 #[derive(Debug, Args)]
-pub(super) struct Options {
+pub(super) struct DoctorArgs {
     #[command(flatten)]
-    serve: Serve,
+    serve: ConfigArgs,
     /// Wait until this app's first request arrives at the running Greenroom
     #[arg(long, value_name = "APP", conflicts_with = "compare")]
     wait_for: Option<String>,
@@ -55,14 +56,14 @@ pub(super) struct Options {
     output: Option<PathBuf>,
 }
 
-pub(super) fn run(options: &Options) -> u8 {
+pub(super) fn run(options: &DoctorArgs) -> u8 {
     if let Some(app) = &options.wait_for {
         return block_on(wait_for(options, app));
     }
     let mut settings = match settings(&options.serve) {
         Ok(settings) => settings,
         Err(code) => {
-            if options.serve.tree().is_ok_and(|tree| tree.servers().is_empty()) {
+            if options.serve.config_source().is_ok_and(|tree| tree.servers().is_empty()) {
                 eprintln!("greenroom: give doctor the same options, variables or file as serve");
             }
             return code;
@@ -75,35 +76,35 @@ pub(super) fn run(options: &Options) -> u8 {
             return MISUSED;
         }
     }
-    if options.compare { block_on(compare(options, &settings)) } else { block_on(look(options, &settings)) }
+    if options.compare { block_on(compare(options, &settings)) } else { block_on(check(options, &settings)) }
 }
 
-async fn look(options: &Options, settings: &Settings) -> u8 {
-    let enquirer = Enquirer::new(Trust::system(), Clock::system(), PATIENCE, MAX_BYTES);
-    let report = examine(settings, &enquirer, |subject| progress(&format!("looking at {subject}"))).await;
+async fn check(options: &DoctorArgs, settings: &Settings) -> u8 {
+    let enquirer = ProbeClient::new(ProbeTrust::system(), Clock::system(), PATIENCE, MAX_BYTES);
+    let report = run_checks(settings, &enquirer, |subject| progress(&format!("looking at {subject}"))).await;
     end_progress();
     let text = if options.json { report.json() + "\n" } else { report.render() };
-    shown(options, &text, report.is_well())
+    print_report(options, &text, report.has_no_problems())
 }
 
-async fn compare(options: &Options, settings: &Settings) -> u8 {
-    let asking = |trust| Enquirer::new(trust, Clock::system(), READ_PATIENCE, MAX_BYTES);
+async fn compare(options: &DoctorArgs, settings: &Settings) -> u8 {
+    let asking = |trust| ProbeClient::new(trust, Clock::system(), READ_PATIENCE, MAX_BYTES);
     let (mut text, mut is_well, mut reports) = (String::new(), true, serde_json::Map::new());
     if options.through.is_some() && settings.servers.len() > 1 {
         eprintln!("greenroom: --through works with one server; say which with --server NAME");
         return MISUSED;
     }
     for server in &settings.servers {
-        let Some(through) = through(options, server) else { return MISUSED };
-        let direct = Place::of(server);
-        // What our own listener shows is known only where this configuration says where it listens.
-        let shown = server.shown.as_ref().filter(|_| options.through.is_none());
-        let two = TwoWays {
-            enquirer: &asking(Trust::of_server(server)),
-            enquirer_through: &asking(control::trust(shown)),
+        let Some(through) = proxied_endpoint(options, server) else { return MISUSED };
+        let direct = Endpoint::from_server(server);
+        // The certificate of our own listener is known only where this configuration says where it listens.
+        let shown = server.certificate.as_ref().filter(|_| options.through.is_none());
+        let two = ProxyComparison {
+            direct_client: &asking(ProbeTrust::for_server(server)),
+            proxied_client: &asking(control::trust_own_certificate(shown)),
             kind: server.kind,
             direct: &direct,
-            through: &through,
+            proxied: &through,
             token: server.token.as_ref(),
             clock: Clock::system(),
         };
@@ -122,10 +123,10 @@ async fn compare(options: &Options, settings: &Settings) -> u8 {
         end_progress();
         match compared {
             Ok(tally) => {
-                is_well &= tally.is_well();
+                is_well &= tally.is_clean();
                 text += &tally.render(&server.name);
                 let report = serde_json::json!({
-                    "well": tally.is_well(),
+                    "well": tally.is_clean(),
                     "total": tally.total(),
                     "report": tally,
                 });
@@ -138,28 +139,28 @@ async fn compare(options: &Options, settings: &Settings) -> u8 {
         }
     }
     let text = if options.json { serde_json::Value::Object(reports).to_string() + "\n" } else { text };
-    shown(options, &text, is_well)
+    print_report(options, &text, is_well)
 }
 
-fn through(options: &Options, server: &greenroom_config::Server) -> Option<Place> {
+fn proxied_endpoint(options: &DoctorArgs, server: &greenroom_config::ServerSettings) -> Option<Endpoint> {
     let configured = || {
-        let scheme = if server.shown.is_some() { "https" } else { "http" };
-        format!("{scheme}://{}{}", control::nearby(server.listen), server.base_path)
+        let scheme = if server.certificate.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}{}", control::local_address(server.listen), server.base_path)
     };
     let url = options.through.clone().unwrap_or_else(configured);
-    let place = Place::parse(&url);
+    let place = Endpoint::parse(&url);
     if place.is_none() {
         eprintln!("greenroom: --through looks like http://ADDRESS:PORT");
     }
     place
 }
 
-fn explained(failed: &Failed, direct: &Place, through: &Place) -> String {
+fn explained(failed: &ComparisonError, direct: &Endpoint, through: &Endpoint) -> String {
     match failed {
-        Failed::Direct(silence) => {
+        ComparisonError::Direct(silence) => {
             format!("the server at {} does not answer: {silence}\n  -> try `greenroom doctor`", direct.url())
         }
-        Failed::Through(silence) => format!(
+        ComparisonError::Proxied(silence) => format!(
             "no Greenroom answers at {}: {silence}\n  -> start it with the same configuration, or say where it is with \
              --through",
             through.url()
@@ -167,23 +168,25 @@ fn explained(failed: &Failed, direct: &Place, through: &Place) -> String {
     }
 }
 
-async fn wait_for(options: &Options, app: &str) -> u8 {
+async fn wait_for(options: &DoctorArgs, app: &str) -> u8 {
     // The running process knows its servers; only the control plane's address and token are needed here.
     let Some((settings, data_dir)) = options.serve.control_plane() else { return MISUSED };
-    let Some(place) = control::place(settings.listen, settings.shown.is_some()) else { return MISUSED };
+    let Some(place) = control::endpoint(settings.listen, settings.certificate.is_some()) else {
+        return MISUSED;
+    };
     let token = DataDir::control_token_in(&data_dir);
-    let trust = control::trust(settings.shown.as_ref());
-    let enquirer = Enquirer::new(trust, Clock::system(), PATIENCE, MAX_BYTES);
-    let waiting = Waiting {
-        enquirer: &enquirer,
-        place: &place,
+    let trust = control::trust_own_certificate(settings.certificate.as_ref());
+    let enquirer = ProbeClient::new(trust, Clock::system(), PATIENCE, MAX_BYTES);
+    let waiting = AppWaiter {
+        probe_client: &enquirer,
+        endpoint: &place,
         token: token.as_ref(),
         app,
-        patience: Duration::from_secs(options.timeout),
+        timeout: Duration::from_secs(options.timeout),
         clock: Clock::system(),
     };
     let mut events = Vec::new();
-    let tell = |event: &Event, after_ms: u64| {
+    let tell = |event: &WaitEvent, after_ms: u64| {
         end_progress();
         if !options.json {
             println!("after {} s: {}", after_ms.div_ceil(1_000), event.sentence());
@@ -193,20 +196,18 @@ async fn wait_for(options: &Options, app: &str) -> u8 {
     let outcome = waiting.run(tell, |left_s| progress(&format!("waiting for {app}; {left_s} s left"))).await;
     end_progress();
     let text = if options.json {
-        serde_json::json!({ "outcome": outcome.name(), "well": outcome.is_well(), "events": events })
-            .to_string()
-            + "\n"
+        serde_json::json!({ "outcome": outcome.name(), "well": outcome.is_well(), "events": events }).to_string() + "\n"
     } else {
         outcome.sentence(app, &place) + "\n"
     };
-    if matches!(outcome, Outcome::Untold(_)) && !options.json {
+    if matches!(outcome, WaitOutcome::Unavailable(_)) && !options.json {
         eprint!("greenroom: {text}");
         return FAILED;
     }
-    shown(options, &text, outcome.is_well())
+    print_report(options, &text, outcome.is_well())
 }
 
-fn shown(options: &Options, text: &str, is_well: bool) -> u8 {
+fn print_report(options: &DoctorArgs, text: &str, is_well: bool) -> u8 {
     print!("{text}");
     if let Some(file) = &options.output
         && let Err(error) = std::fs::write(file, text)
@@ -217,11 +218,11 @@ fn shown(options: &Options, text: &str, is_well: bool) -> u8 {
     if is_well { DONE } else { FAILED }
 }
 
-/// One line that is written over, if somebody looks.
+/// Overwrites one progress line on a terminal.
 fn progress(line: &str) {
     let mut errors = std::io::stderr();
     if errors.is_terminal() {
-        // A line that cannot be shown is not worth ending for.
+        // A line that cannot be shown is no reason to end.
         drop(write!(errors, "\r\x1b[K{line}"));
         drop(errors.flush());
     }

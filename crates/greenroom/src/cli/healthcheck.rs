@@ -1,4 +1,4 @@
-//! `greenroom healthcheck`: asks the process that runs with the same configuration whether it is alive.
+//! `greenroom healthcheck`: checks that the process with the same configuration is alive.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -9,17 +9,17 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::{DONE, FAILED, Serve, block_on, settings};
+use super::{ConfigArgs, DONE, FAILED, block_on, settings};
 use greenroom_config::certificate_files::certificates;
-use greenroom_config::{Fingerprint, Trust};
+use greenroom_config::{CertificateTrust, Fingerprint};
 use greenroom_origin::certificate_verifier::client_config;
 
-/// How long it may take to say so. Whoever asks has a limit of its own, which is longer.
+/// Request timeout. Supervisors have a longer one of their own.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// The answer is one line; of anything else the beginning is enough.
+/// The response is one line; of anything else the beginning is enough.
 const MAX_BYTES: u64 = 4096;
 
-pub(super) fn run(serve: &Serve) -> u8 {
+pub(super) fn run(serve: &ConfigArgs) -> u8 {
     let Ok(settings) = settings(serve) else { return FAILED };
     block_on(async {
         let asked = tokio::time::timeout(PATIENCE, ask(&settings.control)).await;
@@ -34,25 +34,22 @@ pub(super) fn run(serve: &Serve) -> u8 {
     })
 }
 
-async fn ask(control: &greenroom_config::Control) -> Result<(), String> {
+async fn ask(control: &greenroom_config::ControlSettings) -> Result<(), String> {
     if control.listen.port() == 0 {
         return Err("its port is chosen at the start and not known here; configure control.listen".into());
     }
     let address = on_this_machine(control.listen);
     let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
-    let Some(files) = &control.shown else { return converse(stream, address).await };
-    // It shows the certificate of this very file, whatever name that is for.
+    let Some(files) = &control.certificate else { return converse(stream, address).await };
+    // It presents the certificate of this very file, whatever name that is for.
     let chain = certificates(&files.certificate)?;
     let own = chain.first().ok_or("there is no certificate")?;
-    let config = client_config(&Trust::Pin(Fingerprint::of(own)))?;
+    let config = client_config(&CertificateTrust::Pin(Fingerprint::sha256(own)))?;
     let stream = TlsConnector::from(Arc::new(config)).connect(ServerName::from(address.ip()), stream).await;
     converse(stream.map_err(|error| error.to_string())?, address).await
 }
 
-async fn converse(
-    mut stream: impl AsyncRead + AsyncWrite + Unpin,
-    address: SocketAddr,
-) -> Result<(), String> {
+async fn converse(mut stream: impl AsyncRead + AsyncWrite + Unpin, address: SocketAddr) -> Result<(), String> {
     let request = format!("GET /healthz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.map_err(|error| error.to_string())?;
     let mut answer = Vec::new();
@@ -60,7 +57,7 @@ async fn converse(
     if answer.starts_with(b"HTTP/1.1 200 ") { Ok(()) } else { Err("what answers there is not well".into()) }
 }
 
-/// Where to find on this machine what listens there.
+/// Address that reaches this listener from the same machine.
 fn on_this_machine(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -76,8 +73,7 @@ mod tests {
 
     #[test]
     fn everywhere_is_here_too() {
-        for (listen, asked) in
-            [("0.0.0.0:1", "127.0.0.1:1"), ("[::]:1", "[::1]:1"), ("192.168.1.2:1", "192.168.1.2:1")]
+        for (listen, asked) in [("0.0.0.0:1", "127.0.0.1:1"), ("[::]:1", "[::1]:1"), ("192.168.1.2:1", "192.168.1.2:1")]
         {
             assert_eq!(on_this_machine(listen.parse().expect("an address")).to_string(), asked);
         }

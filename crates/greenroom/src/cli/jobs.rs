@@ -1,29 +1,29 @@
-//! `greenroom jobs`: what the running gateway does by itself, running it now, ending it.
+//! `greenroom jobs`: lists, starts and cancels jobs of the running gateway.
 
 use clap::{Args, Subcommand};
 use http::Method;
 use serde_json::Value;
 
 use super::DONE;
-use super::modes::{print_done, with};
-use super::remote::Place;
+use super::api_client::GatewayArgs;
+use super::modes::{print_done, with_gateway};
 use greenroom_demo::scenario::table::align;
-use greenroom_proxy::shadow::report::grouped;
+use greenroom_proxy::shadow::report::format_thousands;
 
 /// `greenroom jobs`.
 #[derive(Debug, Args)]
-pub(super) struct Jobs {
+pub(super) struct JobsArgs {
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Option<JobsCommand>,
     /// Print JSON
     #[arg(long, global = true)]
     json: bool,
     #[command(flatten)]
-    place: Place,
+    gateway: GatewayArgs,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum JobsCommand {
     /// Run a job now, or as soon as there is a place
     Run {
         /// The job, as the list calls it
@@ -36,16 +36,16 @@ enum Command {
     },
 }
 
-pub(super) fn jobs(options: &Jobs) -> u8 {
-    with(&options.place, async |remote| {
+pub(super) fn jobs(options: &JobsArgs) -> u8 {
+    with_gateway(&options.gateway, async |remote| {
         let (id, what) = match &options.command {
             None => {
                 let listed = remote.get("api/v1/jobs").await?;
                 println!("{}", if options.json { listed.to_string() } else { table(&listed) });
                 return Ok(DONE);
             }
-            Some(Command::Run { id }) => (id, "run"),
-            Some(Command::Cancel { id }) => (id, "cancel"),
+            Some(JobsCommand::Run { id }) => (id, "run"),
+            Some(JobsCommand::Cancel { id }) => (id, "cancel"),
         };
         let done = remote.ask(Method::POST, &format!("api/v1/jobs/{id}/{what}"), None).await?;
         print_done(&done, options.json);
@@ -65,17 +65,17 @@ fn row(job: &Value) -> Vec<String> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let every = job["every_s"].as_u64().map_or_else(|| "when asked".to_owned(), span);
     let progress = match (job["progress"]["done"].as_u64(), job["progress"]["total"].as_u64()) {
-        (Some(done), Some(total)) => format!(" {} of {}", grouped(done), grouped(total)),
-        (Some(done), None) => format!(" {}", grouped(done)),
+        (Some(done), Some(total)) => format!(" {} of {}", format_thousands(done), format_thousands(total)),
+        (Some(done), None) => format!(" {}", format_thousands(done)),
         (None, _) => String::new(),
     };
     let last = &job["last"];
-    let took = last["duration_ms"].as_u64().map_or_else(String::new, |ms| format!("{} ms", grouped(ms)));
+    let took = last["duration_ms"].as_u64().map_or_else(String::new, |ms| format!("{} ms", format_thousands(ms)));
     let state = text(&job["state"]) + &progress;
     vec![text(&job["id"]), every, state, text(&last["outcome"]), took, text(&last["message"])]
 }
 
-/// A time for people: 2 s, 15 min, 24 h.
+/// A duration for people: 2 s, 15 min, 24 h.
 fn span(seconds: u64) -> String {
     match seconds {
         0..=119 => format!("{seconds} s"),

@@ -1,33 +1,33 @@
-//! The log: where it goes, how much of it there is, and in which form.
+//! Logging: target, level and format.
 
 use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
 
-/// Chooses how much: `info`, `debug`, `greenroom=debug` …
+/// Sets the level: `info`, `debug`, `greenroom=debug` …
 const LEVEL: &str = "GREENROOM_LOG";
-/// Chooses the form.
+/// Sets the format.
 const FORMAT: &str = "GREENROOM_LOG_FORMAT";
 
-/// The forms of a line.
+/// Format of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Format {
+enum LogFormat {
     /// For people.
     Text,
-    /// One JSON object a line, for programs.
+    /// One JSON object per line, for programs.
     Json,
 }
 
-/// The form of this name; nothing if there is no such form.
-fn format_named(said: Option<&str>) -> Option<Format> {
+/// Parses a format's name.
+fn format_named(said: Option<&str>) -> Option<LogFormat> {
     match said.map(str::trim) {
-        None | Some("" | "text") => Some(Format::Text),
-        Some("json") => Some(Format::Json),
+        None | Some("" | "text") => Some(LogFormat::Text),
+        Some("json") => Some(LogFormat::Json),
         Some(_) => None,
     }
 }
 
-/// The filter that is wanted; nothing if it is not understood.
+/// Parses a filter.
 fn filter_of(wanted: Option<&str>) -> Option<EnvFilter> {
     match wanted.map(str::trim) {
         None | Some("") => Some(EnvFilter::new("info")),
@@ -35,7 +35,7 @@ fn filter_of(wanted: Option<&str>) -> Option<EnvFilter> {
     }
 }
 
-/// Whoever wants to see everything does not want to see secrets: what is said over sockets has tokens in it.
+/// Silences socket frames even at the lowest level, because they contain tokens.
 fn quiet(filter: EnvFilter) -> EnvFilter {
     ["tungstenite=info", "tokio_tungstenite=info"].into_iter().fold(filter, |filter, directive| {
         match directive.parse() {
@@ -45,8 +45,8 @@ fn quiet(filter: EnvFilter) -> EnvFilter {
     })
 }
 
-/// Begins to write the log, to standard error.
-pub(super) fn begin() {
+/// Starts logging to standard error.
+pub(super) fn init() {
     let wanted = std::env::var(LEVEL).ok();
     let filter = filter_of(wanted.as_deref());
     if filter.is_none() {
@@ -59,11 +59,9 @@ pub(super) fn begin() {
         eprintln!("greenroom: {FORMAT} may be text or json; the log is written as text");
     }
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let begun = match format.unwrap_or(Format::Text) {
-        Format::Text => log.with_ansi(std::io::stderr().is_terminal()).try_init(),
-        Format::Json => {
-            log.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init()
-        }
+    let begun = match format.unwrap_or(LogFormat::Text) {
+        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).try_init(),
+        LogFormat::Json => log.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init(),
     };
     if begun.is_err() {
         eprintln!("greenroom: the log is already written elsewhere");
@@ -87,10 +85,10 @@ mod tests {
     #[test]
     fn a_line_is_text_unless_somebody_wants_json() {
         for (said, format) in [
-            (None, Some(Format::Text)),
-            (Some(""), Some(Format::Text)),
-            (Some("text"), Some(Format::Text)),
-            (Some(" json "), Some(Format::Json)),
+            (None, Some(LogFormat::Text)),
+            (Some(""), Some(LogFormat::Text)),
+            (Some("text"), Some(LogFormat::Text)),
+            (Some(" json "), Some(LogFormat::Json)),
             (Some("xml"), None),
         ] {
             assert_eq!(format_named(said), format, "{said:?}");

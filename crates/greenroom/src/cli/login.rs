@@ -1,4 +1,4 @@
-//! `greenroom login plex|jellyfin`: a token of the owner, straight into a file.
+//! `greenroom login plex|jellyfin`: writes an owner token straight into a file.
 
 use std::fs::DirBuilder;
 use std::io::{BufRead, IsTerminal, Write};
@@ -6,38 +6,38 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use greenroom_dialect::ask::Kind;
 use greenroom_dialect::credential::Secret;
-use greenroom_dialect::login::Device;
-use greenroom_dialect::login::jellyfin::Grant;
-use greenroom_dialect::login::plex::{AccountServer, Form, Reach};
-use greenroom_dialect::rights::Rights;
+use greenroom_dialect::login::LoginDevice;
+use greenroom_dialect::login::jellyfin::LoginGrant;
+use greenroom_dialect::login::plex::{AccountServer, AddressScope, PinFormat};
+use greenroom_dialect::permissions::Permissions;
+use greenroom_dialect::request::ServerKind;
 use greenroom_dialect::server_identity::ServerIdentity;
 
 use super::{DONE, FAILED, MISUSED, block_on, token};
 use crate::shell_quote::quoted;
-use greenroom_config::Place;
-use greenroom_config::tree::is_server_name;
-use greenroom_origin::login::{self, Desk, Trouble, jellyfin, plex};
-use greenroom_origin::probe_client::Silence;
+use greenroom_config::Endpoint;
+use greenroom_config::source::is_server_name;
+use greenroom_origin::login::{self, LoginClient, LoginError, jellyfin, plex};
+use greenroom_origin::probe_client::ProbeError;
 use greenroom_state::secrets;
 use greenroom_state::secrets::{DataDir, new_token};
 
-/// Names whose token file would be taken for one of our own.
+/// Names whose token file would be mistaken for one of Greenroom's own.
 const RESERVED: [&str; 4] = ["control", "identity", "webhook", "device"];
-/// Longest password that is read.
+/// Longest password that is read, in bytes.
 const MAX_PASSWORD: usize = 1024;
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Command {
+pub(super) enum LoginCommand {
     /// Get a token for a Plex server: open an address in a browser, agree, done
-    Plex(Plex),
+    Plex(PlexLoginArgs),
     /// Get a token for a Jellyfin server: by Quick Connect, or by name and password
-    Jellyfin(Jellyfin),
+    Jellyfin(JellyfinLoginArgs),
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Plex {
+pub(super) struct PlexLoginArgs {
     /// Show a short code to type at plex.tv/link instead of an address to open
     #[arg(long)]
     short_code: bool,
@@ -48,11 +48,11 @@ pub(super) struct Plex {
     #[arg(long, value_name = "URL", default_value = "https://plex.tv")]
     plex_tv: String,
     #[command(flatten)]
-    output: Output,
+    output: TokenOutputArgs,
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Jellyfin {
+pub(super) struct JellyfinLoginArgs {
     /// Your server's address, such as http://192.168.1.10:8096
     #[arg(long, value_name = "URL")]
     url: String,
@@ -60,11 +60,11 @@ pub(super) struct Jellyfin {
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
     #[command(flatten)]
-    output: Output,
+    output: TokenOutputArgs,
 }
 
 #[derive(Debug, Args)]
-struct Output {
+struct TokenOutputArgs {
     /// What the server is called in the configuration [default: plex or jellyfin]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
@@ -72,40 +72,38 @@ struct Output {
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
-    place: token::Place,
+    data_dir_args: token::DataDirArgs,
 }
 
-/// Where the token goes.
-struct Target {
+/// File that receives the token.
+struct TokenTarget {
     name: String,
     file: PathBuf,
-    device: Device,
+    device: LoginDevice,
 }
 
-pub(super) fn run(command: &Command) -> u8 {
+pub(super) fn run(command: &LoginCommand) -> u8 {
     let done = match command {
-        Command::Plex(typed) => {
-            let (Some(account), Some(server)) =
-                (address(&typed.plex_tv), optional(typed.server_url.as_deref()))
-            else {
+        LoginCommand::Plex(typed) => {
+            let (Some(account), Some(server)) = (address(&typed.plex_tv), optional(typed.server_url.as_deref())) else {
                 return MISUSED;
             };
-            typed.output.target(Kind::Plex).map(|target| {
-                block_on(async { told(plex_login(typed, &account, server.as_ref(), &target).await) })
+            typed.output.target(ServerKind::Plex).map(|target| {
+                block_on(async { exit_code(plex_login(typed, &account, server.as_ref(), &target).await) })
             })
         }
-        Command::Jellyfin(typed) => {
+        LoginCommand::Jellyfin(typed) => {
             let Some(place) = address(&typed.url) else { return MISUSED };
             typed
                 .output
-                .target(Kind::Jellyfin)
-                .map(|target| block_on(async { told(jellyfin_login(typed, &place, &target).await) }))
+                .target(ServerKind::Jellyfin)
+                .map(|target| block_on(async { exit_code(jellyfin_login(typed, &place, &target).await) }))
         }
     };
     done.unwrap_or_else(|code| code)
 }
 
-fn told(outcome: Result<(), String>) -> u8 {
+fn exit_code(outcome: Result<(), String>) -> u8 {
     match outcome {
         Ok(()) => DONE,
         Err(reason) => {
@@ -115,22 +113,22 @@ fn told(outcome: Result<(), String>) -> u8 {
     }
 }
 
-fn explained(trouble: &Trouble) -> String {
+fn explained(trouble: &LoginError) -> String {
     format!("{trouble}\n  {}", trouble.remedy())
 }
 
 async fn plex_login(
-    typed: &Plex,
-    account: &Place,
-    wanted: Option<&Place>,
-    target: &Target,
+    typed: &PlexLoginArgs,
+    account: &Endpoint,
+    wanted: Option<&Endpoint>,
+    target: &TokenTarget,
 ) -> Result<(), String> {
-    let desk = Desk::new(target.device.clone());
-    let form = if typed.short_code { Form::Typed } else { Form::Followed };
+    let desk = LoginClient::new(target.device.clone());
+    let form = if typed.short_code { PinFormat::ShortCode } else { PinFormat::Link };
     let begun = plex::begin(&desk, account, form).await.map_err(|trouble| explained(&trouble))?;
     match form {
-        Form::Typed => println!("open {} and type this code: {}", begun.address, begun.code),
-        Form::Followed => println!(
+        PinFormat::ShortCode => println!("open {} and type this code: {}", begun.address, begun.code),
+        PinFormat::Link => println!(
             "open this address in a browser, log in as the owner of the server, and agree:\n  {}\n(code: {})",
             begun.address, begun.code
         ),
@@ -159,34 +157,32 @@ async fn plex_login(
     target.write(&token)?;
     show_servers(&servers);
     if is_of_account {
-        println!("{}", of_account(wanted));
+        println!("{}", account_token_warning(wanted));
     }
-    let url = wanted.map(Place::url).or_else(|| server.and_then(plex::url_of));
+    let url = wanted.map(Endpoint::url).or_else(|| server.and_then(plex::url_of));
     if let Some(place) = wanted {
-        let rights = login::rights(&desk.enquirer, Kind::Plex, place, &token).await;
-        println!("{}", judged(place, &rights));
+        let rights = login::permissions(&desk.probe_client, ServerKind::Plex, place, &token).await;
+        println!("{}", describe_permissions(place, &rights));
     } else if server.is_some_and(|server| !server.owned) {
         println!("this server is not yours: its events stay hidden, everything else works");
     }
-    target.tell(Kind::Plex, url.as_deref());
+    target.print_next_steps(ServerKind::Plex, url.as_deref());
     Ok(())
 }
 
-/// Says so if something answers at `place` that is not a Plex. The token is good all the same.
-fn warn_of_another(place: &Place, identity: Option<&ServerIdentity>) {
+/// Warns if another kind of server than a Plex answers at `data_dir_args`. The token is good all the same.
+fn warn_of_another(place: &Endpoint, identity: Option<&ServerIdentity>) {
     if let Some(
-        identity @ (ServerIdentity::OtherKind(_)
-        | ServerIdentity::Emby { .. }
-        | ServerIdentity::SomethingElse(_)),
+        identity @ (ServerIdentity::OtherKind(_) | ServerIdentity::Emby { .. } | ServerIdentity::Unrecognized(_)),
     ) = identity
     {
         eprintln!("what answers at {} is not a Plex server: {identity}", place.url());
     }
 }
 
-async fn jellyfin_login(typed: &Jellyfin, place: &Place, target: &Target) -> Result<(), String> {
-    let desk = Desk::new(target.device.clone());
-    jellyfin::recognise(&desk, place).await.map_err(|trouble| explained(&trouble))?;
+async fn jellyfin_login(typed: &JellyfinLoginArgs, place: &Endpoint, target: &TokenTarget) -> Result<(), String> {
+    let desk = LoginClient::new(target.device.clone());
+    jellyfin::verify_server(&desk, place).await.map_err(|trouble| explained(&trouble))?;
     let grant = match &typed.user {
         Some(name) => by_name(&desk, place, name).await?,
         None => match jellyfin::begin(&desk, place).await {
@@ -201,8 +197,8 @@ async fn jellyfin_login(typed: &Jellyfin, place: &Place, target: &Target) -> Res
                 end_count_down();
                 agreed.map_err(|trouble| explained(&trouble))?
             }
-            Err(Trouble::CodesOff) if std::io::stdin().is_terminal() => {
-                println!("{}: log in by name and password instead", Trouble::CodesOff);
+            Err(LoginError::CodesOff) if std::io::stdin().is_terminal() => {
+                println!("{}: log in by name and password instead", LoginError::CodesOff);
                 let name = prompt("user: ")?;
                 by_name(&desk, place, &name).await?
             }
@@ -214,38 +210,36 @@ async fn jellyfin_login(typed: &Jellyfin, place: &Place, target: &Target) -> Res
     if !grant.admin {
         println!("this user is no administrator: what others change is noticed later, everything else works");
     }
-    target.tell(Kind::Jellyfin, Some(&place.url()));
+    target.print_next_steps(ServerKind::Jellyfin, Some(&place.url()));
     Ok(())
 }
 
-async fn by_name(desk: &Desk, place: &Place, name: &str) -> Result<Grant, String> {
+async fn by_name(desk: &LoginClient, place: &Endpoint, name: &str) -> Result<LoginGrant, String> {
     let password = password(name)?;
     jellyfin::by_name(desk, place, name, &password).await.map_err(|trouble| explained(&trouble))
 }
 
-/// What is said where no token for one server alone was to be had.
-fn of_account(wanted: Option<&Place>) -> String {
+/// Warning where no token for a single server was available.
+fn account_token_warning(wanted: Option<&Endpoint>) -> String {
     let why = match wanted {
         Some(place) => format!("none of the account's servers is known to be the one at {}", place.url()),
         None => "it is not clear which server is meant; say it with --server-url URL".into(),
     };
-    format!(
-        "{why}\n  the token is the account's own: whoever has it has all servers of the account, and the account"
-    )
+    format!("{why}\n  the token is the account's own: whoever has it has all servers of the account, and the account")
 }
 
-/// What the trial of a token at the server says.
-fn judged(place: &Place, rights: &Result<Rights, Silence>) -> String {
+/// Describes the result of testing a token at the server.
+fn describe_permissions(place: &Endpoint, rights: &Result<Permissions, ProbeError>) -> String {
     let url = place.url();
     match rights {
-        Ok(Rights::Owner) => format!("{url} accepts the token, with the owner's rights"),
-        Ok(Rights::Member | Rights::Key) => {
+        Ok(Permissions::Owner) => format!("{url} accepts the token, with the owner's rights"),
+        Ok(Permissions::Member | Permissions::Key) => {
             format!("{url} accepts the token, without the owner's rights: its events stay hidden")
         }
-        Ok(Rights::Refused) => {
+        Ok(Permissions::Refused) => {
             format!("{url} does not accept the token: is that server linked to this account?")
         }
-        Ok(Rights::Unclear(status)) => format!("{url} answers {status}; try `greenroom doctor`"),
+        Ok(Permissions::Unclear(status)) => format!("{url} answers {status}; try `greenroom doctor`"),
         Err(silence) => format!("{url} does not answer: {silence}; try `greenroom doctor`"),
     }
 }
@@ -259,18 +253,18 @@ fn show_servers(servers: &[AccountServer]) {
         let whose = if server.owned { "yours" } else { "shared with you" };
         println!("  {} {} ({whose})", server.name, server.version);
         for address in &server.addresses {
-            let reach = match address.reach {
-                Reach::Home => "at home",
-                Reach::Public => "from outside",
-                Reach::Relay => "by relay, slowly",
+            let reach = match address.scope {
+                AddressScope::Home => "at home",
+                AddressScope::Public => "from outside",
+                AddressScope::Relay => "by relay, slowly",
             };
             println!("    {}:{}  {reach}; encrypted: {}", address.host, address.port, address.url);
         }
     }
 }
 
-impl Output {
-    fn target(&self, kind: Kind) -> Result<Target, u8> {
+impl TokenOutputArgs {
+    fn target(&self, kind: ServerKind) -> Result<TokenTarget, u8> {
         let name = self.name.clone().unwrap_or_else(|| kind.name().to_owned());
         if !is_server_name(&name) || RESERVED.contains(&name.as_str()) {
             eprintln!(
@@ -279,15 +273,13 @@ impl Output {
             );
             return Err(MISUSED);
         }
-        let folder = self.place.folder()?;
+        let folder = self.data_dir_args.folder()?;
         let data_dir = DataDir::open(&folder);
         let file = match (&self.output, &data_dir) {
             (Some(file), _) => file.clone(),
             (None, Ok(dir)) => dir.path().join(format!("{name}.token")),
             (None, Err(reason)) => {
-                eprintln!(
-                    "greenroom: {reason}\n  or say with --output FILE where the token is to be written"
-                );
+                eprintln!("greenroom: {reason}\n  or say with --output FILE where the token is to be written");
                 return Err(FAILED);
             }
         };
@@ -295,29 +287,28 @@ impl Output {
             eprintln!("greenroom: {reason}");
             return Err(MISUSED);
         }
-        // Without a place to keep it this login looks like one more device: no reason not to log in.
+        // Without a data directory this login appears as one more device: no reason not to log in.
         let identifier = data_dir.and_then(|dir| dir.device_id()).unwrap_or_else(|_| new_token());
-        let device = Device {
+        let device = LoginDevice {
             identifier,
             name: format!("Greenroom on {}", machine_name()),
             version: env!("CARGO_PKG_VERSION").into(),
         };
-        Ok(Target { name, file, device })
+        Ok(TokenTarget { name, file, device })
     }
 }
 
-impl Target {
+impl TokenTarget {
     fn write(&self, token: &Secret) -> Result<(), String> {
         if let Some(folder) = self.file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
             made.map_err(|error| secrets::explain(folder, &error))?;
         }
-        secrets::write(&self.file, token.expose().as_bytes())
-            .map_err(|error| secrets::explain(&self.file, &error))
+        secrets::write(&self.file, token.expose().as_bytes()).map_err(|error| secrets::explain(&self.file, &error))
     }
 
-    /// What to do with it.
-    fn tell(&self, kind: Kind, url: Option<&str>) {
+    /// Prints how to use the token.
+    fn print_next_steps(&self, kind: ServerKind, url: Option<&str>) {
         let file = std::path::absolute(&self.file).unwrap_or_else(|_| self.file.clone());
         let (kind, path) = (kind.name(), file.display());
         println!("the token is in {path}; only this user may read it");
@@ -331,24 +322,24 @@ impl Target {
     }
 }
 
-/// How this machine calls itself, as far as it may stand in a header.
+/// The machine's name, reduced to what a header may contain.
 fn machine_name() -> String {
     let said = std::fs::read_to_string(Path::new("/proc/sys/kernel/hostname")).unwrap_or_default();
     let plain: String = said.trim().chars().filter(char::is_ascii_alphanumeric).take(40).collect();
     if plain.is_empty() { "this machine".to_owned() } else { plain }
 }
 
-fn address(text: &str) -> Option<Place> {
-    let place = Place::parse(text);
+fn address(text: &str) -> Option<Endpoint> {
+    let place = Endpoint::parse(text);
     if place.is_none() {
         eprintln!("greenroom: an address looks like http://ADDRESS:PORT or https://NAME/BASE");
     }
     place
 }
 
-/// `Some(None)` if nothing was said, `None` if what was said is no address.
+/// `Some(None)` for empty input, `None` for an invalid address.
 #[expect(clippy::option_option, reason = "nothing said and something wrong said are two things")]
-fn optional(text: Option<&str>) -> Option<Option<Place>> {
+fn optional(text: Option<&str>) -> Option<Option<Endpoint>> {
     match text {
         None => Some(None),
         Some(text) => address(text).map(Some),
@@ -362,7 +353,7 @@ fn prompt(question: &str) -> Result<String, String> {
     Ok(line.trim().to_owned())
 }
 
-/// From the terminal without showing it, else the first line of standard input.
+/// Reads the password from the terminal without echo, else the first line of standard input.
 fn password(name: &str) -> Result<Secret, String> {
     let read = if std::io::stdin().is_terminal() {
         rpassword::prompt_password(format!("password of {name}: ")).map_err(|error| error.to_string())
@@ -376,11 +367,11 @@ fn password(name: &str) -> Result<Secret, String> {
     Ok(Secret::new(text.trim_end_matches(['\r', '\n'])))
 }
 
-/// Shows how long the code is still good, on one line, if somebody looks.
+/// Shows the code's remaining time, on one line of a terminal.
 fn count_down(left_s: u64) {
     let mut errors = std::io::stderr();
     if errors.is_terminal() {
-        // A line that cannot be shown is not worth ending for.
+        // A line that cannot be shown is no reason to end.
         drop(write!(errors, "\rwaiting; the code is good for {left_s} s  "));
         drop(errors.flush());
     }

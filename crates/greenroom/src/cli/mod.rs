@@ -1,5 +1,6 @@
-//! The command line: what was typed, and which room answers it.
+//! Command line: parses arguments and runs the command's module.
 
+mod api_client;
 mod backup;
 mod build;
 mod cache;
@@ -13,9 +14,8 @@ mod login;
 mod matching;
 mod modes;
 mod notices;
+mod online_match;
 mod policies;
-mod remote;
-mod resolving;
 mod serve;
 mod simulate;
 mod status;
@@ -31,15 +31,15 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
-use greenroom_config::{Control, Problem, Settings, Tree};
+use greenroom_config::{ConfigError, ConfigSource, ControlSettings, Settings};
 
-/// The command did what it was asked to.
+/// The command succeeded.
 const DONE: u8 = 0;
-/// It could not; the reason was printed.
+/// It failed; the reason was printed.
 const FAILED: u8 = 1;
 /// The configuration or the command line is wrong.
 const MISUSED: u8 = 2;
-/// At the end, threads that read or write files may take so long.
+/// Time that threads at file I/O may take at the end.
 const LAST_WAIT: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Parser)]
@@ -50,7 +50,7 @@ const LAST_WAIT: Duration = Duration::from_secs(2);
     after_help = EXAMPLES,
     propagate_version = true
 )]
-struct Typed {
+struct Cli {
     #[command(subcommand)]
     command: Command,
 }
@@ -70,66 +70,66 @@ Examples:
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Stand in front of the configured media servers
-    Serve(serve::Options),
+    Serve(serve::ServeArgs),
     /// Show what Greenroom saves: simulated servers, an evening of companion apps, a restart, an outage
-    Demo(demo::Options),
+    Demo(demo::DemoArgs),
     /// Run a simulated media server
-    Simulate(simulate::Options),
+    Simulate(simulate::SimulateArgs),
     /// Find out what is wrong, and what to do about it
-    Doctor(Box<doctor::Options>),
+    Doctor(Box<doctor::DoctorArgs>),
     /// Get a token of the media server's owner, by a code that you agree to in a browser
     #[command(subcommand)]
-    Login(login::Command),
+    Login(login::LoginCommand),
     /// Write or check a configuration file
     #[command(subcommand)]
-    Config(config::Command),
+    Config(config::ConfigCommand),
     /// Tell what the cache would have saved while it only observes, or begin and end that
-    Observe(modes::Observe),
+    Observe(modes::ObserveArgs),
     /// Make the running gateway a plain proxy, as a whole or in part, until it is taken back
-    Bypass(modes::Bypass),
+    Bypass(modes::BypassArgs),
     /// Tell why a read is answered as it is, and whether the server says the same now
-    Why(why::Why),
+    Why(why::WhyArgs),
     /// Show the servers of the running gateway, how they do, what is saved and what should be changed
-    Status(status::Options),
+    Status(status::StatusArgs),
     /// Show all figures of the running gateway
-    Stats(status::Options),
+    Stats(status::StatusArgs),
     /// Find out which items of a library are meant: by the running gateway, or from two CSV files and without a server
-    Match(Box<matching::Options>),
+    Match(Box<matching::MatchArgs>),
     /// Ask anew now for what apps read in a rhythm, so that it is fresh when they come
-    Warm(modes::Warm),
+    Warm(modes::WarmArgs),
     /// Use no answer any more that is kept now
-    Clear(modes::Clear),
+    Clear(modes::ClearArgs),
     /// Index libraries now, or show how their indexes do
-    Build(build::Options),
+    Build(build::BuildArgs),
     /// Show what the running gateway does by itself, run it now, or end it
-    Jobs(jobs::Jobs),
+    Jobs(jobs::JobsArgs),
     /// Show how long answers live in the running gateway, or change it
-    Policies(policies::Policies),
+    Policies(policies::PoliciesArgs),
     /// Let what is kept be asked for anew; until then it stands in if the server cannot be asked
-    Invalidate(policies::Invalidate),
+    Invalidate(policies::InvalidateArgs),
     /// Look at what is kept on disk, check it, give room back, forget
-    Cache(cache::Options),
+    Cache(cache::CacheArgs),
     /// Bring a playlist of elsewhere onto a media server, for one user or several
-    Sync(Box<sync::Options>),
+    Sync(Box<sync::SyncArgs>),
     /// Try out whether notices come through
     #[command(subcommand)]
-    Notices(notices::Command),
+    Notices(notices::NoticesCommand),
     /// Save the state and the keys to a file, also while the gateway runs; not the cache
-    Backup(backup::Backup),
+    Backup(backup::BackupArgs),
     /// Put a backup back, while no gateway runs
-    Restore(backup::Restore),
+    Restore(backup::RestoreArgs),
     /// Say by the exit code whether the process with this configuration is alive, for whatever supervises it
-    Healthcheck(Serve),
+    Healthcheck(ConfigArgs),
     /// Show or renew the token of the control plane
     #[command(subcommand)]
-    Token(token::Command),
+    Token(token::TokenCommand),
     /// Print the description of the API, in the words of OpenAPI 3.1
     Openapi,
 }
 
 /// How the configuration is said on the command line. It wins over the environment, which wins over the file.
 #[derive(Debug, Args, Default)]
-pub(crate) struct Serve {
+pub(crate) struct ConfigArgs {
     /// Configuration file
     #[arg(long, short, value_name = "FILE", env = "GREENROOM_CONFIG")]
     config: Option<PathBuf>,
@@ -156,20 +156,21 @@ pub(crate) struct Serve {
     observe: bool,
 }
 
-impl Serve {
-    /// Where the control plane is, and where its token is kept. Of a configuration without servers only these matter.
-    fn control_plane(&self) -> Option<(Control, PathBuf)> {
-        let mut tree = self.tree().ok()?;
+impl ConfigArgs {
+    /// Settings of the control plane and the directory of its token. Of a configuration without servers only these
+    /// matter.
+    fn control_plane(&self) -> Option<(ControlSettings, PathBuf)> {
+        let mut tree = self.config_source().ok()?;
         if tree.servers().is_empty() {
-            add_typed(&mut tree, &Self { plex: Some("http://127.0.0.1".into()), ..Self::default() });
+            add_arguments(&mut tree, &Self { plex: Some("http://127.0.0.1".into()), ..Self::default() });
         }
-        let read = Settings::read(tree).map_err(|problems| tell(&problems)).ok()?;
+        let read = Settings::read(tree).map_err(|problems| print_problems(&problems)).ok()?;
         Some((read.control, read.data_dir))
     }
 
-    /// Everything that was said: in the file, in the environment, on the command line.
-    fn tree(&self) -> Result<Tree, u8> {
-        let mut tree = Tree::default();
+    /// Configuration from file, environment and command line.
+    fn config_source(&self) -> Result<ConfigSource, u8> {
+        let mut tree = ConfigSource::default();
         if let Some(path) = &self.config {
             match std::fs::read_to_string(path) {
                 Ok(text) => tree.add_toml(&path.display().to_string(), &text),
@@ -180,20 +181,20 @@ impl Serve {
             }
         }
         tree.add_environment(std::env::vars());
-        add_typed(&mut tree, self);
+        add_arguments(&mut tree, self);
         Ok(tree)
     }
 }
 
-fn tell(problems: &[Problem]) {
+fn print_problems(problems: &[ConfigError]) {
     for problem in problems {
         eprintln!("{problem}");
     }
 }
 
-/// Runs the program: the whole of it, from arguments to exit code.
+/// Runs the program, from arguments to exit code.
 pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    let typed = match Typed::try_parse_from(arguments) {
+    let typed = match Cli::try_parse_from(arguments) {
         Ok(typed) => typed,
         Err(message) => {
             drop(message.print());
@@ -234,15 +235,17 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     ExitCode::from(code)
 }
 
-/// Reads the configuration from everywhere it may be said. Problems are printed, all of them.
-fn settings(serve: &Serve) -> Result<Settings, u8> {
-    Settings::read(serve.tree()?).map_err(|problems| {
-        tell(&problems);
+/// Reads the configuration from all its sources. Prints every problem.
+fn settings(serve: &ConfigArgs) -> Result<Settings, u8> {
+    let settings = Settings::read(serve.config_source()?).map_err(|problems| {
+        print_problems(&problems);
         MISUSED
-    })
+    })?;
+    print_problems(&settings.remarks);
+    Ok(settings)
 }
 
-fn add_typed(tree: &mut Tree, serve: &Serve) {
+fn add_arguments(tree: &mut ConfigSource, serve: &ConfigArgs) {
     let typed = [(&serve.plex, "plex"), (&serve.jellyfin, "jellyfin")];
     let named: Vec<&str> = typed.iter().filter(|(url, _)| url.is_some()).map(|(_, kind)| *kind).collect();
     for (url, kind) in typed {
@@ -253,16 +256,14 @@ fn add_typed(tree: &mut Tree, serve: &Serve) {
             tree.set(&format!("server.{kind}.url"), url.clone(), place);
         }
     }
-    let mut for_the_one_server =
-        |key: &str, flag: &str, value: Option<String>| match (value, named.as_slice()) {
-            (None, _) => {}
-            (Some(value), [one]) => tree.set(&format!("server.{one}.{key}"), value, flag.to_owned()),
-            (Some(_), _) => tree.problem(
-                flag.to_owned(),
-                "works with exactly one of --plex and --jellyfin; use a configuration file for more servers"
-                    .into(),
-            ),
-        };
+    let mut for_the_one_server = |key: &str, flag: &str, value: Option<String>| match (value, named.as_slice()) {
+        (None, _) => {}
+        (Some(value), [one]) => tree.set(&format!("server.{one}.{key}"), value, flag.to_owned()),
+        (Some(_), _) => tree.problem(
+            flag.to_owned(),
+            "works with exactly one of --plex and --jellyfin; use a configuration file for more servers".into(),
+        ),
+    };
     let text = |path: &PathBuf| path.display().to_string();
     for_the_one_server("token_file", "--token-file", serve.token_file.as_ref().map(text));
     for_the_one_server("listen", "--listen", serve.listen.clone());
@@ -279,12 +280,12 @@ fn add_typed(tree: &mut Tree, serve: &Serve) {
     }
 }
 
-/// A runtime for the commands that need one.
+/// Runs a future on a new runtime.
 fn block_on<F: Future<Output = u8>>(work: F) -> u8 {
     match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => {
             let code = runtime.block_on(work);
-            // A thread that waits for a disk that does not answer is not waited for.
+            // Does not wait for threads blocked on a disk that does not answer.
             runtime.shutdown_timeout(LAST_WAIT);
             code
         }
@@ -295,7 +296,7 @@ fn block_on<F: Future<Output = u8>>(work: F) -> u8 {
     }
 }
 
-/// Waits for something outside of a runtime. What goes wrong is printed.
+/// Runs a future outside of a runtime. Prints an error.
 fn wait_for<T>(work: impl Future<Output = Result<T, u8>>) -> Option<T> {
     let mut done = None;
     block_on(async {
@@ -305,8 +306,8 @@ fn wait_for<T>(work: impl Future<Output = Result<T, u8>>) -> Option<T> {
     done
 }
 
-/// Ends when the process is told to stop. It listens from the moment it is called, not only once it is waited for.
-fn told_to_stop() -> impl Future<Output = ()> {
+/// Completes on a stop signal. It listens from the moment of the call, not only once it is awaited.
+fn stop_signal() -> impl Future<Output = ()> {
     let terminate = listen_for(SignalKind::terminate());
     let interrupt = listen_for(SignalKind::interrupt());
     async {

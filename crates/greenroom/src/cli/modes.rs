@@ -1,17 +1,17 @@
-//! `greenroom observe`, `greenroom bypass`, `greenroom clear`: how the running gateway answers reads.
+//! `greenroom observe`, `greenroom bypass`, `greenroom clear`: change how the running gateway answers reads.
 
 use clap::{Args, ValueEnum};
 use http::Method;
 use serde_json::{Map, Value, json};
 
-use super::remote::{Place, Remote};
+use super::api_client::{ApiClient, GatewayArgs};
 use super::{DONE, FAILED, block_on};
 use greenroom_demo::scenario::table::align;
-use greenroom_proxy::shadow::report::grouped;
+use greenroom_proxy::shadow::report::format_thousands;
 
 /// On or off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Turn {
+pub(super) enum SwitchState {
     /// From now on.
     On,
     /// No longer.
@@ -20,9 +20,9 @@ pub(super) enum Turn {
 
 /// `greenroom observe`.
 #[derive(Debug, Args)]
-pub(super) struct Observe {
+pub(super) struct ObserveArgs {
     /// Begin to observe, or end it and answer from the cache; without it the verdict so far is printed
-    turn: Option<Turn>,
+    turn: Option<SwitchState>,
     /// Only this server
     #[arg(long, value_name = "NAME")]
     server: Option<String>,
@@ -30,14 +30,14 @@ pub(super) struct Observe {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    place: Place,
+    gateway: GatewayArgs,
 }
 
 /// `greenroom bypass`.
 #[derive(Debug, Args)]
-pub(super) struct Bypass {
+pub(super) struct BypassArgs {
     /// Begin or end it; without it what is bypassed is printed
-    turn: Option<Turn>,
+    turn: Option<SwitchState>,
     /// Only reads of this server
     #[arg(long, value_name = "NAME")]
     server: Option<String>,
@@ -51,12 +51,12 @@ pub(super) struct Bypass {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    place: Place,
+    gateway: GatewayArgs,
 }
 
 /// `greenroom clear`.
 #[derive(Debug, Args)]
-pub(super) struct Clear {
+pub(super) struct ClearArgs {
     /// Only answers of this server
     #[arg(long, value_name = "NAME")]
     server: Option<String>,
@@ -67,12 +67,12 @@ pub(super) struct Clear {
     #[arg(long, value_name = "TAG", conflicts_with = "class")]
     tag: Option<String>,
     #[command(flatten)]
-    place: Place,
+    gateway: GatewayArgs,
 }
 
 /// `greenroom warm`.
 #[derive(Debug, Args)]
-pub(super) struct Warm {
+pub(super) struct WarmArgs {
     /// Only answers of this server
     #[arg(long, value_name = "NAME")]
     server: Option<String>,
@@ -80,26 +80,26 @@ pub(super) struct Warm {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    place: Place,
+    gateway: GatewayArgs,
 }
 
 /// Runs a command against the gateway; its failure is already printed.
-pub(super) fn with<F>(place: &Place, work: impl FnOnce(Remote) -> F) -> u8
+pub(super) fn with_gateway<F>(place: &GatewayArgs, work: impl FnOnce(ApiClient) -> F) -> u8
 where
     F: Future<Output = Result<u8, u8>>,
 {
-    let remote = match Remote::find(place) {
+    let remote = match ApiClient::connect(place) {
         Ok(remote) => remote,
         Err(code) => return code,
     };
     block_on(async { work(remote).await.unwrap_or_else(|code| code) })
 }
 
-pub(super) fn observe(options: &Observe) -> u8 {
-    with(&options.place, async |remote| {
+pub(super) fn observe(options: &ObserveArgs) -> u8 {
+    with_gateway(&options.gateway, async |remote| {
         if let Some(turn) = options.turn {
-            let mode = if turn == Turn::On { "observe" } else { "cache" };
-            let mut body = said([("server", &options.server)]);
+            let mode = if turn == SwitchState::On { "observe" } else { "cache" };
+            let mut body = given_options([("server", &options.server)]);
             body.insert("mode".to_owned(), json!(mode));
             let done = remote.ask(Method::PUT, "api/v1/mode", Some(&Value::Object(body))).await?;
             print_done(&done, options.json);
@@ -124,45 +124,45 @@ pub(super) fn observe(options: &Observe) -> u8 {
     })
 }
 
-pub(super) fn bypass(options: &Bypass) -> u8 {
-    with(&options.place, async |remote| {
-        let what = said([("server", &options.server), ("class", &options.class), ("app", &options.app)]);
+pub(super) fn bypass(options: &BypassArgs) -> u8 {
+    with_gateway(&options.gateway, async |remote| {
+        let what = given_options([("server", &options.server), ("class", &options.class), ("app", &options.app)]);
         let listed = match options.turn {
             None => remote.get("api/v1/bypass").await?,
             Some(turn) => {
-                let method = if turn == Turn::On { Method::PUT } else { Method::DELETE };
+                let method = if turn == SwitchState::On { Method::PUT } else { Method::DELETE };
                 remote.ask(method, "api/v1/bypass", Some(&Value::Object(what))).await?
             }
         };
         if options.json {
             println!("{listed}");
         } else {
-            println!("{}", bypassed(&listed));
+            println!("{}", render_bypasses(&listed));
         }
         Ok(DONE)
     })
 }
 
-pub(super) fn clear(options: &Clear) -> u8 {
-    with(&options.place, async |remote| {
-        let what = said([("server", &options.server), ("class", &options.class), ("tag", &options.tag)]);
+pub(super) fn clear(options: &ClearArgs) -> u8 {
+    with_gateway(&options.gateway, async |remote| {
+        let what = given_options([("server", &options.server), ("class", &options.class), ("tag", &options.tag)]);
         let done = remote.ask(Method::POST, "api/v1/cache/clear", Some(&Value::Object(what))).await?;
         print_done(&done, false);
         Ok(DONE)
     })
 }
 
-pub(super) fn warm(options: &Warm) -> u8 {
-    with(&options.place, async |remote| {
-        let which = Value::Object(said([("server", &options.server)]));
+pub(super) fn warm(options: &WarmArgs) -> u8 {
+    with_gateway(&options.gateway, async |remote| {
+        let which = Value::Object(given_options([("server", &options.server)]));
         let done = remote.ask(Method::POST, "api/v1/cache/warm", Some(&which)).await?;
         print_done(&done, options.json);
         Ok(DONE)
     })
 }
 
-/// What was said, by name.
-fn said<const N: usize>(words: [(&str, &Option<String>); N]) -> Map<String, Value> {
+/// Given options by name.
+fn given_options<const N: usize>(words: [(&str, &Option<String>); N]) -> Map<String, Value> {
     let said = words.into_iter().filter_map(|(name, word)| Some((name.to_owned(), json!(word.as_ref()?))));
     said.collect()
 }
@@ -175,8 +175,8 @@ pub(super) fn print_done(done: &Value, as_json: bool) {
     }
 }
 
-/// What is bypassed, a line each.
-fn bypassed(listed: &Value) -> String {
+/// Active bypasses, a line each.
+fn render_bypasses(listed: &Value) -> String {
     let list = listed["bypasses"].as_array().cloned().unwrap_or_default();
     let line = |bypass: &Value| {
         let part = |name: &str| bypass[name].as_str().map(|word| format!("{name} {word}"));
@@ -191,15 +191,13 @@ fn bypassed(listed: &Value) -> String {
     }
 }
 
-/// The verdict of one server, and the rows it is made from.
+/// Observe result of one server, and the rows it is made from.
 fn render(server: &Value) -> String {
     let name = server["server"].as_str().unwrap_or_default();
     let mode = server["mode"].as_str().unwrap_or_default();
     let report = &server["report"];
     let Some(verdict) = report["verdict"].as_str() else {
-        return format!(
-            "{name}: was not observed; `greenroom observe on` begins (it is in mode {mode} now)\n"
-        );
+        return format!("{name}: was not observed; `greenroom observe on` begins (it is in mode {mode} now)\n");
     };
     let ended = if mode == "observe" { "" } else { " (ended)" };
     let mut text = format!("{name}: {verdict}.{ended}\n");
@@ -215,7 +213,7 @@ fn render(server: &Value) -> String {
 
 fn table(title: &str, rows: &[Value]) -> String {
     let count =
-        |row: &Value, names: &[&str]| grouped(names.iter().filter_map(|name| row[*name].as_u64()).sum());
+        |row: &Value, names: &[&str]| format_thousands(names.iter().filter_map(|name| row[*name].as_u64()).sum());
     let heading = [title, "asked", "saved", "would reach", "of these own", "a little behind", "differed"];
     let mut lines = vec![heading.map(str::to_owned).to_vec()];
     lines.extend(rows.iter().map(|row| {
@@ -238,9 +236,9 @@ mod tests {
 
     #[test]
     fn what_is_bypassed_is_told_in_words() {
-        assert_eq!(bypassed(&json!({"bypasses": []})), "nothing is bypassed");
+        assert_eq!(render_bypasses(&json!({"bypasses": []})), "nothing is bypassed");
         let some = json!({"bypasses": [{}, {"server": "home", "class": "images"}]});
-        assert_eq!(bypassed(&some), "bypassed: everything\nbypassed: server home, class images");
+        assert_eq!(render_bypasses(&some), "bypassed: everything\nbypassed: server home, class images");
     }
 
     #[test]

@@ -3,30 +3,30 @@
 use http::Method;
 use serde_json::json;
 
-use super::remote::{self, Remote};
+use super::api_client::{self, ApiClient};
 use super::{DONE, FAILED, block_on};
 
 #[derive(Debug, clap::Subcommand)]
-pub(super) enum Command {
+pub(super) enum NoticesCommand {
     /// Let the running gateway send a message for trying out, and tell whether it was taken
-    Test(Test),
+    Test(TestNoticeArgs),
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Test {
+pub(super) struct TestNoticeArgs {
     /// Only to the target of this name
     name: Option<String>,
     /// Print what the gateway answers as JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    place: remote::Place,
+    gateway: api_client::GatewayArgs,
 }
 
-pub(super) fn run(command: &Command) -> u8 {
-    let Command::Test(test) = command;
+pub(super) fn run(command: &NoticesCommand) -> u8 {
+    let NoticesCommand::Test(test) = command;
     block_on(async {
-        let remote = match Remote::find(&test.place) {
+        let remote = match ApiClient::connect(&test.gateway) {
             Ok(remote) => remote,
             Err(code) => return code,
         };

@@ -1,19 +1,20 @@
-//! `greenroom policies` and `greenroom invalidate`: how long answers live in the running gateway, and making them stale.
+//! `greenroom policies` and `greenroom invalidate`: shows and overrides TTL policies of the running gateway, marks
+//! entries stale.
 
 use clap::{Args, Subcommand};
 use http::Method;
 use serde_json::{Map, Value, json};
 
 use super::DONE;
-use super::modes::{print_done, with};
-use super::remote::Place;
+use super::api_client::GatewayArgs;
+use super::modes::{print_done, with_gateway};
 use greenroom_demo::scenario::table::align;
 
 /// `greenroom policies`.
 #[derive(Debug, Args)]
-pub(super) struct Policies {
+pub(super) struct PoliciesArgs {
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Option<PoliciesCommand>,
     /// Print JSON
     #[arg(long, global = true)]
     json: bool,
@@ -21,13 +22,13 @@ pub(super) struct Policies {
     #[arg(long, global = true, value_name = "NAME")]
     server: Option<String>,
     #[command(flatten)]
-    place: Place,
+    gateway: GatewayArgs,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum PoliciesCommand {
     /// Let answers of a class live longer or shorter, from now on and over restarts
-    Set(Set),
+    Set(SetPolicyArgs),
     /// Take back what was set
     Reset {
         /// The class; all if it is not said
@@ -37,7 +38,7 @@ enum Command {
 
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true, id = "windows")]
-struct Set {
+struct SetPolicyArgs {
     /// The class, such as sessions
     class: String,
     /// Answered without asking the server
@@ -57,7 +58,7 @@ struct Set {
 /// `greenroom invalidate`.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false, id = "what")]
-pub(super) struct Invalidate {
+pub(super) struct InvalidateArgs {
     /// What is kept for this address or path and below it, whatever the query
     #[arg(group = "what")]
     path: Option<String>,
@@ -74,12 +75,12 @@ pub(super) struct Invalidate {
     #[arg(long, value_name = "NAME")]
     server: Option<String>,
     #[command(flatten)]
-    place: Place,
+    gateway: GatewayArgs,
 }
 
-pub(super) fn policies(options: &Policies) -> u8 {
+pub(super) fn policies(options: &PoliciesArgs) -> u8 {
     const PATH: &str = "api/v1/cache/policies";
-    with(&options.place, async |remote| {
+    with_gateway(&options.gateway, async |remote| {
         let mut body = Map::new();
         body.extend(options.server.as_ref().map(|server| ("server".to_owned(), json!(server))));
         let done = match &options.command {
@@ -91,7 +92,7 @@ pub(super) fn policies(options: &Policies) -> u8 {
                 );
                 return Ok(DONE);
             }
-            Some(Command::Set(set)) => {
+            Some(PoliciesCommand::Set(set)) => {
                 body.insert("class".to_owned(), json!(set.class));
                 for (name, said) in [
                     ("fresh_s", set.fresh_s),
@@ -103,7 +104,7 @@ pub(super) fn policies(options: &Policies) -> u8 {
                 }
                 remote.ask(Method::PUT, PATH, Some(&Value::Object(body))).await?
             }
-            Some(Command::Reset { class }) => {
+            Some(PoliciesCommand::Reset { class }) => {
                 body.extend([match class {
                     Some(class) => ("class".to_owned(), json!(class)),
                     None => ("all".to_owned(), json!(true)),
@@ -116,18 +117,12 @@ pub(super) fn policies(options: &Policies) -> u8 {
     })
 }
 
-pub(super) fn invalidate(options: &Invalidate) -> u8 {
-    with(&options.place, async |remote| {
+pub(super) fn invalidate(options: &InvalidateArgs) -> u8 {
+    with_gateway(&options.gateway, async |remote| {
         let mut body = Map::new();
-        let words = [
-            ("server", &options.server),
-            ("path", &options.path),
-            ("class", &options.class),
-            ("tag", &options.tag),
-        ];
-        body.extend(
-            words.into_iter().filter_map(|(name, word)| Some((name.to_owned(), json!(word.as_ref()?)))),
-        );
+        let words =
+            [("server", &options.server), ("path", &options.path), ("class", &options.class), ("tag", &options.tag)];
+        body.extend(words.into_iter().filter_map(|(name, word)| Some((name.to_owned(), json!(word.as_ref()?)))));
         if options.all {
             body.insert("all".to_owned(), json!(true));
         }
@@ -137,7 +132,7 @@ pub(super) fn invalidate(options: &Invalidate) -> u8 {
     })
 }
 
-/// A line for each class, in seconds; what was set while the process runs has a star, what is configured a plus.
+/// A line per request type, in seconds; a star marks a TTL override, a plus a configured value.
 fn table(listed: &Value, only: Option<&str>) -> String {
     let head = ["class", "fresh", "with signal", "stale", "on error"].map(str::to_owned).to_vec();
     let items = listed["items"].as_array().cloned().unwrap_or_default();

@@ -1,18 +1,18 @@
-//! `greenroom simulate`: one simulated media server to try things against.
+//! `greenroom simulate`: runs one simulated media server for experiments.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
 use clap::{Args, ValueEnum};
 use greenroom_simulator::catalogue::CatalogueSize;
-use greenroom_simulator::directions::describe;
 use greenroom_simulator::jellyfin::{self, Jellyfin};
-use greenroom_simulator::latency::Latency;
+use greenroom_simulator::latency::LatencyProfile;
 use greenroom_simulator::plex::{self, Plex};
-use greenroom_simulator::running::Running;
+use greenroom_simulator::simulated_server::SimulatedServer;
+use greenroom_simulator::startup_text::describe;
 use greenroom_simulator::switch_names::{JELLYFIN_SWITCHES, PLEX_SWITCHES, turned};
 use tokio_util::task::TaskTracker;
 
-use super::{DONE, FAILED, MISUSED, block_on, told_to_stop};
+use super::{DONE, FAILED, MISUSED, block_on, stop_signal};
 
 const PLEX_PORT: u16 = 32400;
 const JELLYFIN_PORT: u16 = 8096;
@@ -20,10 +20,10 @@ const JELLYFIN_PORT: u16 = 8096;
 /// What was typed.
 #[derive(Debug, Args)]
 #[command(after_help = after_help())]
-pub(super) struct Options {
+pub(super) struct SimulateArgs {
     /// Which server to be
     #[arg(value_enum)]
-    kind: Simulated,
+    kind: SimulatedServerKind,
     /// Where to listen [default: 127.0.0.1:32400 for Plex, 127.0.0.1:8096 for Jellyfin]
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
@@ -40,23 +40,23 @@ pub(super) struct Options {
     #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(..=MOST))]
     tracks: u32,
     /// How long answers take
-    #[arg(long, value_enum, default_value_t = Pace::Realistic)]
-    latency: Pace,
+    #[arg(long, value_enum, default_value_t = LatencyMode::Realistic)]
+    latency: LatencyMode,
     /// Behave like another version: NAME turns a switch on, no-NAME turns it off; may be repeated
     #[arg(long = "switch", value_name = "NAME")]
     switches: Vec<String>,
 }
 
-/// Largest number of films, shows or tracks.
+/// Maximum number of films, shows or tracks.
 const MOST: i64 = 2_000_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Simulated {
+enum SimulatedServerKind {
     Plex,
     Jellyfin,
 }
 
-impl Simulated {
+impl SimulatedServerKind {
     fn name(self) -> &'static str {
         match self {
             Self::Plex => "Plex",
@@ -66,7 +66,7 @@ impl Simulated {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Pace {
+enum LatencyMode {
     Realistic,
     None,
 }
@@ -80,7 +80,7 @@ fn after_help() -> String {
     )
 }
 
-pub(super) fn run(options: &Options) -> u8 {
+pub(super) fn run(options: &SimulateArgs) -> u8 {
     block_on(async {
         let tasks = TaskTracker::new();
         let server = match start(options, &tasks).await {
@@ -91,7 +91,7 @@ pub(super) fn run(options: &Options) -> u8 {
             }
         };
         print!("{}", describe(&server, options.kind.name()));
-        told_to_stop().await;
+        stop_signal().await;
         server.stop().await;
         tasks.close();
         tasks.wait().await;
@@ -99,7 +99,7 @@ pub(super) fn run(options: &Options) -> u8 {
     })
 }
 
-async fn start(options: &Options, tasks: &TaskTracker) -> Result<Running, (u8, String)> {
+async fn start(options: &SimulateArgs, tasks: &TaskTracker) -> Result<SimulatedServer, (u8, String)> {
     let size = CatalogueSize {
         films: options.films,
         shows: options.shows,
@@ -107,35 +107,32 @@ async fn start(options: &Options, tasks: &TaskTracker) -> Result<Running, (u8, S
         ..CatalogueSize::default()
     };
     let latency = match options.latency {
-        Pace::Realistic => Latency::default(),
-        Pace::None => Latency::none(),
+        LatencyMode::Realistic => LatencyProfile::default(),
+        LatencyMode::None => LatencyProfile::none(),
     };
     let loopback = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let (address, started) = match options.kind {
-        Simulated::Plex => {
+        SimulatedServerKind::Plex => {
             let switches = turned(PLEX_SWITCHES, &options.switches).map_err(|reason| (MISUSED, reason))?;
             let address = options.listen.unwrap_or_else(|| loopback(PLEX_PORT));
             let plex =
-                plex::Options { seed: options.seed, size, latency, switches, ..plex::Options::default() };
+                plex::PlexOptions { seed: options.seed, size, latency, switches, ..plex::PlexOptions::default() };
             (address, Plex::new(plex).start(address, tasks).await)
         }
-        Simulated::Jellyfin => {
-            let switches =
-                turned(JELLYFIN_SWITCHES, &options.switches).map_err(|reason| (MISUSED, reason))?;
+        SimulatedServerKind::Jellyfin => {
+            let switches = turned(JELLYFIN_SWITCHES, &options.switches).map_err(|reason| (MISUSED, reason))?;
             let address = options.listen.unwrap_or_else(|| loopback(JELLYFIN_PORT));
-            let jellyfin = jellyfin::Options {
+            let jellyfin = jellyfin::JellyfinOptions {
                 seed: options.seed,
                 size,
                 latency,
                 switches,
-                ..jellyfin::Options::default()
+                ..jellyfin::JellyfinOptions::default()
             };
             (address, Jellyfin::new(jellyfin).start(address, tasks).await)
         }
     };
-    started.map_err(|error| {
-        (FAILED, format!("cannot listen on {address}: {error}; choose another with --listen"))
-    })
+    started.map_err(|error| (FAILED, format!("cannot listen on {address}: {error}; choose another with --listen")))
 }
 
 #[cfg(test)]
@@ -145,18 +142,18 @@ mod tests {
     #[tokio::test]
     async fn the_description_names_every_token() {
         let tasks = TaskTracker::new();
-        let options = Options {
-            kind: Simulated::Jellyfin,
+        let options = SimulateArgs {
+            kind: SimulatedServerKind::Jellyfin,
             listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
             seed: 1,
             films: 3,
             shows: 1,
             tracks: 3,
-            latency: Pace::None,
+            latency: LatencyMode::None,
             switches: Vec::new(),
         };
         let server = start(&options, &tasks).await.expect("it starts");
-        let text = describe(&server, Simulated::Jellyfin.name());
+        let text = describe(&server, SimulatedServerKind::Jellyfin.name());
         assert!(text.contains(&server.url()));
         for token in &server.tokens().tokens {
             assert!(text.contains(&token.secret), "{text}");

@@ -4,24 +4,24 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::DONE;
-use super::modes::with;
-use super::remote::Place;
+use super::api_client::GatewayArgs;
+use super::modes::with_gateway;
 use greenroom_demo::scenario::table::align;
-use greenroom_proxy::shadow::report::grouped;
+use greenroom_proxy::shadow::report::format_thousands;
 
 /// What was typed.
 #[derive(Debug, Args)]
-pub(super) struct Options {
+pub(super) struct StatusArgs {
     /// Print JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    place: Place,
+    gateway: GatewayArgs,
 }
 
-/// The servers, how they do, what is saved and what should be changed.
-pub(super) fn status(options: &Options) -> u8 {
-    with(&options.place, async |remote| {
+/// Servers, their state, hit rates and warnings.
+pub(super) fn status(options: &StatusArgs) -> u8 {
+    with_gateway(&options.gateway, async |remote| {
         let figures = remote.get("api/v1/cache/stats").await?;
         let warned = remote.get("api/v1/warnings").await?;
         if options.json {
@@ -37,9 +37,9 @@ pub(super) fn status(options: &Options) -> u8 {
     })
 }
 
-/// All figures, by class and app too.
-pub(super) fn stats(options: &Options) -> u8 {
-    with(&options.place, async |remote| {
+/// All figures, also by request type and app.
+pub(super) fn stats(options: &StatusArgs) -> u8 {
+    with_gateway(&options.gateway, async |remote| {
         let figures = remote.get("api/v1/cache/stats").await?;
         if options.json {
             println!("{figures}");
@@ -67,7 +67,7 @@ fn servers(figures: &Value) -> String {
     align(&rows)
 }
 
-/// What should be changed, and how: two lines each, the most urgent first.
+/// Warnings with their remedies: two lines each, the most urgent first.
 fn warnings(warned: &Value) -> String {
     let items = warned["items"].as_array().into_iter().flatten();
     let lines = items.map(|item| {
@@ -78,17 +78,8 @@ fn warnings(warned: &Value) -> String {
 }
 
 fn classes(figures: &Value) -> String {
-    let mut rows = vec![words(&[
-        "class",
-        "fresh",
-        "stale",
-        "joined",
-        "loaded",
-        "from before",
-        "failed",
-        "kept KiB",
-        "own",
-    ])];
+    let mut rows =
+        vec![words(&["class", "fresh", "stale", "joined", "loaded", "from before", "failed", "kept KiB", "own"])];
     for class in figures["classes"].as_array().into_iter().flatten() {
         let own = class["refreshes"].as_u64().unwrap_or_default()
             + class["warm_loads"].as_u64().unwrap_or_default()
@@ -101,8 +92,8 @@ fn classes(figures: &Value) -> String {
             count(&class["loaded"]),
             count(&class["stale_on_error"]),
             count(&class["failed"]),
-            grouped(class["bytes"].as_u64().unwrap_or_default() / 1024),
-            grouped(own),
+            format_thousands(class["bytes"].as_u64().unwrap_or_default() / 1024),
+            format_thousands(own),
         ]);
     }
     align(&rows)
@@ -131,7 +122,7 @@ fn text(value: &Value) -> String {
 }
 
 fn count(value: &Value) -> String {
-    grouped(value.as_u64().unwrap_or_default())
+    format_thousands(value.as_u64().unwrap_or_default())
 }
 
 fn percent(part: &Value, whole: &Value) -> String {

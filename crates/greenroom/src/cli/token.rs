@@ -1,35 +1,38 @@
 //! `greenroom token show|rotate|webhook`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use greenroom_dialect::credential::Secret;
 
-use super::{DONE, FAILED, Serve, settings};
+use super::api_client::ApiClient;
+use super::{ConfigArgs, DONE, FAILED, settings, wait_for};
 use greenroom_config::settings::default_data_dir;
+use greenroom_state::ownership;
 use greenroom_state::secrets::{ControlToken, DataDir};
 
 #[derive(Debug, clap::Subcommand)]
-pub(super) enum Command {
+pub(super) enum TokenCommand {
     /// Print the token of the control plane
-    Show(Which),
-    /// Make a new one; within five seconds the old one is worth nothing, and whoever is logged in is logged out
-    Rotate(Which),
+    Show(TokenArgs),
+    /// Make a new one; the old one is worth nothing at once (within five seconds if the running gateway cannot be asked), and
+    /// whoever is logged in is logged out
+    Rotate(TokenArgs),
     /// Print the path that Plex webhooks are to be sent to, on the address clients use
-    Webhook(Place),
+    Webhook(DataDirArgs),
 }
 
 /// Which token.
 #[derive(Debug, clap::Args)]
-pub(super) struct Which {
+pub(super) struct TokenArgs {
     #[command(flatten)]
-    place: Place,
+    data_dir_args: DataDirArgs,
     /// The one that only reads: for dashboards and whatever scrapes. It changes nothing and opens no page
     #[arg(long)]
     read_only: bool,
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Place {
+pub(super) struct DataDirArgs {
     /// Configuration file that names the data directory
     #[arg(long, short, value_name = "FILE", env = "GREENROOM_CONFIG")]
     config: Option<PathBuf>,
@@ -38,18 +41,20 @@ pub(super) struct Place {
     data_dir: Option<PathBuf>,
 }
 
-pub(super) fn run(command: &Command) -> u8 {
+pub(super) fn run(command: &TokenCommand) -> u8 {
     let secret = |token: ControlToken| token.secret;
     let token = match command {
-        Command::Show(which) => open(&which.place).map(|dir| {
+        TokenCommand::Show(which) => open(&which.data_dir_args).map(|dir| {
             let dir = dir?;
             if which.read_only { dir.read_token() } else { dir.control_token().map(secret) }
         }),
-        Command::Rotate(which) => open(&which.place).map(|dir| {
+        TokenCommand::Rotate(which) => open(&which.data_dir_args).map(|dir| {
             let dir = dir?;
-            if which.read_only { dir.rotate_read_token() } else { dir.rotate_control_token().map(secret) }
+            let token = if which.read_only { dir.rotate_read_token() } else { dir.rotate_control_token().map(secret) }?;
+            tell(dir.path(), &token);
+            Ok(token)
         }),
-        Command::Webhook(place) => {
+        TokenCommand::Webhook(place) => {
             open(place).map(|dir| dir?.webhook_secret().map(|secret| Secret::new(hook_path(&secret))))
         }
     };
@@ -66,20 +71,33 @@ pub(super) fn run(command: &Command) -> u8 {
     }
 }
 
+/// Lets the gateway that runs on the directory, if any, reload its tokens now.
+fn tell(data_dir: &Path, token: &Secret) {
+    let Some(remote) =
+        ownership::holder(data_dir).and_then(|holder| ApiClient::for_lock_holder(&holder, data_dir).ok())
+    else {
+        return;
+    };
+    wait_for(async {
+        remote.show(token).await;
+        Ok(())
+    });
+}
+
 fn hook_path(secret: &Secret) -> String {
     format!("{}{}", greenroom_proxy::stream::webhook::PREFIX, secret.expose())
 }
 
-fn open(place: &Place) -> Result<Result<DataDir, String>, u8> {
+fn open(place: &DataDirArgs) -> Result<Result<DataDir, String>, u8> {
     Ok(DataDir::open(&place.folder()?))
 }
 
-impl Place {
-    /// The data directory. A configuration that is wrong was told of.
+impl DataDirArgs {
+    /// The data directory. Prints configuration errors.
     pub(super) fn folder(&self) -> Result<PathBuf, u8> {
         match (&self.data_dir, &self.config) {
             (Some(dir), _) => Ok(dir.clone()),
-            (None, Some(file)) => settings(&Serve { config: Some(file.clone()), ..Serve::default() })
+            (None, Some(file)) => settings(&ConfigArgs { config: Some(file.clone()), ..ConfigArgs::default() })
                 .map(|settings| settings.data_dir),
             (None, None) => Ok(default_data_dir()),
         }

@@ -8,12 +8,12 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::DONE;
-use super::modes::with;
-use super::remote::{Place, read_token};
+use super::api_client::{GatewayArgs, read_token};
+use super::modes::with_gateway;
 
 /// What was typed.
 #[derive(Debug, Args)]
-pub(super) struct Why {
+pub(super) struct WhyArgs {
     /// Address or path as an app asks for it, such as /library/sections; a token in it says who asks
     url: String,
     /// File with the token of who asks [default: the one in the address, else the configured one]
@@ -29,10 +29,10 @@ pub(super) struct Why {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    place: Place,
+    gateway: GatewayArgs,
 }
 
-pub(super) fn run(options: &Why) -> u8 {
+pub(super) fn run(options: &WhyArgs) -> u8 {
     let token = match options.token_file.as_deref().map(read_token).transpose() {
         Ok(token) => token,
         Err(code) => return code,
@@ -44,7 +44,7 @@ pub(super) fn run(options: &Why) -> u8 {
     if let Some(server) = &options.server {
         body["server"] = json!(server);
     }
-    with(&options.place, async |remote| {
+    with_gateway(&options.gateway, async |remote| {
         let told = remote.ask(Method::POST, "api/v1/why", Some(&body)).await?;
         if options.json {
             println!("{told}");
@@ -55,7 +55,7 @@ pub(super) fn run(options: &Why) -> u8 {
     })
 }
 
-/// What was told, a line for each thing.
+/// The explanation, a line per field.
 fn render(told: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let mut lines = vec![
@@ -69,18 +69,14 @@ fn render(told: &Value) -> String {
     let asker = &told["identity"];
     if asker.is_object() {
         let seen = if asker["known"] == true { "seen before" } else { "never seen" };
-        let signal =
-            if asker["live_signal"] == true { "; a live signal tells what changes for it" } else { "" };
+        let signal = if asker["live_signal"] == true { "; a live signal tells what changes for it" } else { "" };
         let proof = text(&asker["proof"]);
         lines.push(("token", format!("{}, {seen}; the server's yes {proof}{signal}", text(&asker["token"]))));
     }
     let key = &told["key"];
     if key.is_object() {
         lines.push(("kept under", text(&key["text"])));
-        lines.push((
-            "",
-            format!("in partition {}, as {}", text(&key["partition"]), text(&key["representation"])),
-        ));
+        lines.push(("", format!("in partition {}, as {}", text(&key["partition"]), text(&key["representation"]))));
     }
     lines.extend(entry_lines(&told["entry"], told["kind"] == "read"));
     let invalidation = &told["invalidation"];
@@ -139,7 +135,7 @@ fn entry_lines(entry: &Value, is_read: bool) -> Vec<(&'static str, String)> {
     vec![("kept", kept), ("left", left), ("tags", format!("{}{more}", shown.join(", ")))]
 }
 
-/// So many tags are printed; all of them with --json.
+/// Tags that are printed; --json prints all of them.
 const MAX_TAGS: usize = 12;
 
 fn seconds(ms: &Value) -> String {
@@ -153,7 +149,7 @@ fn left(ms: &Value) -> String {
     }
 }
 
-/// A length of time in the unit that says it best.
+/// A duration in a readable unit.
 pub(super) fn duration(ms: u64) -> String {
     match ms / 1000 {
         0..10 => format!("{:.1} s", ms as f64 / 1000.0),
@@ -170,8 +166,7 @@ mod tests {
 
     #[test]
     fn a_length_of_time_has_the_unit_that_says_it_best() {
-        for (ms, text) in
-            [(40, "0.0 s"), (1_500, "1.5 s"), (60_000, "60 s"), (600_000, "10 min"), (86_400_000, "24 h")]
+        for (ms, text) in [(40, "0.0 s"), (1_500, "1.5 s"), (60_000, "60 s"), (600_000, "10 min"), (86_400_000, "24 h")]
         {
             assert_eq!(duration(ms), text);
         }

@@ -1,4 +1,4 @@
-//! Asking the running process: what its control plane tells of apps and servers.
+//! Client of the running process: the control plane's figures on apps and servers.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -8,79 +8,79 @@ use http::Request;
 use http::header::{AUTHORIZATION, HeaderValue};
 use serde::Deserialize;
 
-use greenroom_config::Place;
-use greenroom_config::certificate_files::Files;
-use greenroom_origin::probe_client::{Enquirer, Silence, Trust};
+use greenroom_config::Endpoint;
+use greenroom_config::certificate_files::CertificateFiles;
+use greenroom_origin::probe_client::{ProbeClient, ProbeError, ProbeTrust};
 
-/// What the control plane tells, as far as it matters here.
+/// Figures of the control plane, as far as they matter here.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-pub struct Figures {
-    /// The apps that asked anything.
+pub struct GatewayStats {
+    /// Apps that sent requests.
     #[serde(default)]
-    pub apps: Vec<AppFigures>,
-    /// The servers.
+    pub apps: Vec<GatewayAppStats>,
+    /// Servers.
     #[serde(default)]
-    pub servers: Vec<ServerFigures>,
+    pub servers: Vec<GatewayServerStats>,
 }
 
-/// One app of one server.
+/// One app at one server.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-pub struct AppFigures {
-    /// The server.
+pub struct GatewayAppStats {
+    /// The server's name.
     pub server: String,
-    /// What the app calls itself.
+    /// The app's name.
     pub name: String,
     /// Requests it made.
     pub asked: u64,
     /// Requests answered without asking the server.
     pub saved: u64,
-    /// Requests that were refused for want of a valid token.
+    /// Requests refused for want of a valid token.
     #[serde(default)]
     pub unauthorised: u64,
-    /// Requests whose answer shows that their token is valid.
+    /// Requests whose response shows that their token is valid.
     #[serde(default)]
     pub let_in: u64,
     /// Those among them that were answered without asking the server.
     #[serde(default)]
     pub let_in_saved: u64,
-    /// What its first request asked for: a class, or another word of the classifier.
+    /// Request type of its first request, or another word of the classifier.
     #[serde(default)]
     pub first_asked: Option<String>,
 }
 
 /// One server.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-pub struct ServerFigures {
-    /// What it is called here.
+pub struct GatewayServerStats {
+    /// Its configured name.
     pub name: String,
-    /// Where apps find it.
+    /// Address that apps connect to.
     pub listen: String,
 }
 
-/// Why the control plane does not tell.
+/// Why the control plane's figures are not available.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Untold {
+pub enum ControlPlaneError {
     /// It does not answer.
-    Silent(Silence),
-    /// It wants the control token, and the one we have is not it.
-    Refused,
-    /// Something else answers there; the status.
-    Foreign(u16),
+    NoResponse(ProbeError),
+    /// It requires another control token.
+    Unauthorized,
+    /// Something else answers there, with this status.
+    UnexpectedStatus(u16),
 }
 
-/// Where the control plane is asked from this machine.
-pub fn place(listen: SocketAddr, is_encrypted: bool) -> Option<Place> {
+/// The control plane's address on this machine.
+pub fn endpoint(listen: SocketAddr, is_encrypted: bool) -> Option<Endpoint> {
     let scheme = if is_encrypted { "https" } else { "http" };
-    Place::parse(&format!("{scheme}://{}/", nearby(listen)))
+    Endpoint::parse(&format!("{scheme}://{}/", local_address(listen)))
 }
 
-/// Whose certificate is believed at a listener of ours: its own, if it shows one.
-pub fn trust(shown: Option<&Files>) -> Trust {
-    shown.map_or_else(Trust::system, Trust::of_shown)
+/// Trust for a listener of ours: its own certificate, if it presents one.
+pub fn trust_own_certificate(shown: Option<&CertificateFiles>) -> ProbeTrust {
+    shown.map_or_else(ProbeTrust::system, ProbeTrust::for_listener)
 }
 
-/// An address to ask at, for one to listen on: "everywhere" is also here.
-pub fn nearby(listen: SocketAddr) -> SocketAddr {
+/// Address to connect to for a listening address: a wildcard becomes the loopback address.
+pub fn local_address(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
@@ -89,22 +89,30 @@ pub fn nearby(listen: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, listen.port())
 }
 
-/// Asks for the figures.
+/// Fetches the figures.
 ///
 /// # Errors
-/// Why they are not told.
-pub async fn figures(enquirer: &Enquirer, place: &Place, token: Option<&Secret>) -> Result<Figures, Untold> {
-    // Who asks from the gateway's own machine usually needs no token; then an old one must not stand in the way.
-    if token.is_some() && place.is_loopback() {
-        let told = told(enquirer, place, None).await;
-        if told != Err(Untold::Refused) {
+/// Why they are not available.
+pub async fn fetch_stats(
+    enquirer: &ProbeClient,
+    endpoint: &Endpoint,
+    token: Option<&Secret>,
+) -> Result<GatewayStats, ControlPlaneError> {
+    // Requests from the gateway's own machine usually need no token; then an old one must not stand in the way.
+    if token.is_some() && endpoint.is_loopback() {
+        let told = request_stats(enquirer, endpoint, None).await;
+        if told != Err(ControlPlaneError::Unauthorized) {
             return told;
         }
     }
-    told(enquirer, place, token).await
+    request_stats(enquirer, endpoint, token).await
 }
 
-async fn told(enquirer: &Enquirer, place: &Place, token: Option<&Secret>) -> Result<Figures, Untold> {
+async fn request_stats(
+    enquirer: &ProbeClient,
+    endpoint: &Endpoint,
+    token: Option<&Secret>,
+) -> Result<GatewayStats, ControlPlaneError> {
     let mut request = Request::new(Bytes::new());
     *request.uri_mut() = http::Uri::from_static("/api/v1/cache/stats");
     if let Some(token) = token
@@ -113,11 +121,11 @@ async fn told(enquirer: &Enquirer, place: &Place, token: Option<&Secret>) -> Res
         value.set_sensitive(true);
         request.headers_mut().insert(AUTHORIZATION, value);
     }
-    let heard = enquirer.ask(place, request).await.map_err(Untold::Silent)?;
+    let heard = enquirer.send(endpoint, request).await.map_err(ControlPlaneError::NoResponse)?;
     match heard.status {
-        200 => serde_json::from_slice(&heard.body).map_err(|_| Untold::Foreign(200)),
-        401 | 403 => Err(Untold::Refused),
-        other => Err(Untold::Foreign(other)),
+        200 => serde_json::from_slice(&heard.body).map_err(|_| ControlPlaneError::UnexpectedStatus(200)),
+        401 | 403 => Err(ControlPlaneError::Unauthorized),
+        other => Err(ControlPlaneError::UnexpectedStatus(other)),
     }
 }
 
@@ -127,11 +135,11 @@ mod tests {
 
     #[test]
     fn a_listener_everywhere_is_asked_here() {
-        let at = |text: &str| place(text.parse().expect("an address"), false).expect("a place").url();
+        let at = |text: &str| endpoint(text.parse().expect("an address"), false).expect("a place").url();
         assert_eq!(at("0.0.0.0:8710"), "http://127.0.0.1:8710");
         assert_eq!(at("[::]:8710"), "http://[::1]:8710");
         assert_eq!(at("192.168.1.5:1"), "http://192.168.1.5:1");
-        let encrypted = place("0.0.0.0:8710".parse().expect("an address"), true).expect("a place");
+        let encrypted = endpoint("0.0.0.0:8710".parse().expect("an address"), true).expect("a place");
         assert_eq!(encrypted.url(), "https://127.0.0.1:8710");
     }
 }

@@ -1,63 +1,63 @@
-//! What the checks look at. Holds no token.
+//! Input of the checks. Holds no token.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use greenroom_dialect::ask::Kind;
-use greenroom_dialect::rights::Rights;
+use greenroom_dialect::permissions::Permissions;
+use greenroom_dialect::request::ServerKind;
 use greenroom_dialect::server_identity::ServerIdentity;
 
-use greenroom_config::Place;
-use greenroom_origin::probe_client::Silence;
+use greenroom_config::Endpoint;
+use greenroom_origin::probe_client::ProbeError;
 
-/// What is known of one media server.
+/// Facts on one media server.
 #[derive(Debug, Clone)]
 pub struct ServerFacts {
-    /// What it is called here.
+    /// Its configured name.
     pub name: String,
-    /// What was configured.
-    pub kind: Kind,
-    /// Where it is to be.
-    pub place: Place,
+    /// Configured kind.
+    pub kind: ServerKind,
+    /// Configured address.
+    pub endpoint: Endpoint,
     /// Whether this process runs in a container.
     pub container: bool,
-    /// The addresses behind its name.
-    pub addresses: Result<Vec<SocketAddr>, Silence>,
-    /// What it said of itself.
-    pub said: Result<Said, Silence>,
-    /// What comes of encryption, where it was tried.
-    pub encryption: Option<Result<(), Silence>>,
-    /// A path before all paths at which it does answer, if it does not at the configured one.
+    /// Resolved addresses of its name.
+    pub addresses: Result<Vec<SocketAddr>, ProbeError>,
+    /// Response to the identity request.
+    pub identity_response: Result<IdentityResponse, ProbeError>,
+    /// Result of a TLS attempt, where one was made.
+    pub encryption: Option<Result<(), ProbeError>>,
+    /// A base path at which it does answer, if it does not at the configured one.
     pub base_path_that_answers: Option<String>,
     /// Whether a token is configured.
     pub has_token: bool,
-    /// What that token may do.
-    pub rights: Option<Result<Rights, Silence>>,
-    /// What it answers where a token is needed and none is sent.
+    /// Permissions of that token.
+    pub permissions: Option<Result<Permissions, ProbeError>>,
+    /// Status where a token is required and none is sent.
     pub without_token: Option<u16>,
-    /// What it answers there to a token that nobody gave out.
+    /// Status there for an invented token.
     pub with_invented_token: Option<u16>,
 }
 
-/// An answer to the question who is there.
+/// Response to an identity request.
 #[derive(Debug, Clone)]
-pub struct Said {
+pub struct IdentityResponse {
     /// The server, or what it is instead.
     pub identity: ServerIdentity,
-    /// How long the answer took.
+    /// Response time, in milliseconds.
     pub took_ms: u64,
-    /// By how many seconds its clock is ahead of ours, where it tells the time.
+    /// Seconds by which its clock is ahead of ours, if it sends a date.
     pub clock_ahead_s: Option<i64>,
 }
 
-/// What is known of this machine.
+/// Facts on this machine.
 #[derive(Debug, Clone)]
 pub struct MachineFacts {
     /// Whether this process runs in a container.
     pub container: bool,
-    /// Who runs it, and where it would keep its state.
+    /// Data directory and the user of this process.
     pub directory: DirectoryFacts,
-    /// The ports it would listen on.
+    /// Ports to listen on.
     pub ports: Vec<PortFacts>,
     /// Whether a Greenroom already answers at the control plane's address.
     pub runs_already: bool,
@@ -68,92 +68,92 @@ pub struct MachineFacts {
 pub struct DirectoryFacts {
     /// Its path.
     pub path: PathBuf,
-    /// Who we are: user and group.
-    pub us: (u32, u32),
-    /// The kind of network file system it lies on, if it does.
+    /// User and group of this process.
+    pub own_ids: (u32, u32),
+    /// Type of the network file system it lies on, if any.
     pub remote: Option<String>,
-    /// How it stands with it.
+    /// Its state.
     pub state: DirectoryState,
 }
 
-/// How it stands with the data directory.
+/// State of the data directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DirectoryState {
-    /// It is there and can be written.
+    /// It exists and is writable.
     Writable,
-    /// It is not there, and can be made.
+    /// It does not exist and can be created.
     CanBeMade,
-    /// It is not there, and cannot be made below this folder.
+    /// It does not exist and cannot be created below this folder.
     CannotBeMade(PathBuf),
-    /// Something that is no directory is in its place.
+    /// The path is no directory.
     NotADirectory,
     /// Its file system is read-only.
     ReadOnly,
-    /// We may not write there: its user, its group, its mode.
+    /// This user may not write there.
     Denied {
-        /// The user it belongs to.
+        /// Its user.
         uid: u32,
-        /// What that user is called, where it is known.
+        /// Name of that user, where known.
         user: Option<String>,
-        /// The group it belongs to.
+        /// Its group.
         gid: u32,
-        /// Its permissions.
+        /// Its permission bits.
         mode: u32,
-        /// What is in it.
-        contents: Contents,
+        /// Its content.
+        contents: DirectoryContents,
     },
     /// No space is left.
     Full,
-    /// Something else.
+    /// Another error.
     Other(String),
 }
 
-/// What is in a directory that we may not write.
+/// Content of a directory that is not writable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Contents {
-    /// Nothing, or only what this program writes.
-    OursAtMost,
+pub enum DirectoryContents {
+    /// Nothing, or only files that this program writes.
+    OnlyOwnFiles,
     /// Files of others as well.
-    OfOthers,
-    /// It cannot be seen.
-    Unseen,
+    ForeignFiles,
+    /// It cannot be read.
+    Unreadable,
 }
 
-/// A port we would listen on.
+/// A port to listen on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PortFacts {
-    /// For what.
-    pub whose: String,
+    /// Its purpose.
+    pub purpose: String,
     /// The setting that chooses it.
     pub setting: &'static str,
-    /// Where.
+    /// Its address.
     pub address: SocketAddr,
-    /// How it stands with it.
+    /// Its state.
     pub state: PortState,
 }
 
-/// How it stands with a port.
+/// State of a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PortState {
-    /// It can be had.
+    /// It is free.
     Free,
-    /// A program has it: which, if that can be seen.
-    Taken(Option<Holder>),
-    /// This user may not have it.
+    /// Another program uses it: which, if that can be seen.
+    InUse(Option<PortHolder>),
+    /// This user may not bind it.
     Denied,
     /// This machine has no such address.
     NoSuchAddress(IpAddr),
-    /// Something else.
+    /// Another error.
     Other(String),
 }
 
-/// A program that listens.
+/// A program that listens on a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holder {
-    /// The process.
+pub struct PortHolder {
+    /// Process id.
     pub pid: u32,
-    /// Its name.
+    /// Process name.
     pub name: String,
-    /// Whether it is this program, running.
+    /// Whether it is a running Greenroom.
     pub is_greenroom: bool,
 }

@@ -1,35 +1,35 @@
-//! What a check finds.
+//! Result of a check.
 
 use serde::Serialize;
 
-/// How bad it is.
+/// Severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Level {
+pub enum FindingLevel {
     /// As it should be.
     Ok,
-    /// It works, but something is lost or in danger.
+    /// It works, but something is lost or at risk.
     Warning,
     /// It does not work, or is unsafe.
     Problem,
 }
 
-/// What a check finds.
+/// Result of a check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// The check.
+    /// Name of the check.
     pub check: &'static str,
-    /// How bad it is.
-    pub level: Level,
-    /// What is so.
+    /// Severity.
+    pub level: FindingLevel,
+    /// The observed fact.
     pub what: String,
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
 }
 
-impl Level {
-    /// The word.
+impl FindingLevel {
+    /// Name of the level.
     pub fn name(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -40,24 +40,24 @@ impl Level {
 }
 
 impl Finding {
-    /// As it should be.
+    /// A finding of level `Ok`.
     pub fn ok(check: &'static str, what: impl Into<String>) -> Self {
-        Self { check, level: Level::Ok, what: what.into(), remedy: None }
+        Self { check, level: FindingLevel::Ok, what: what.into(), remedy: None }
     }
 
-    /// It works, but.
+    /// A finding of level `Warning`.
     pub fn warning(check: &'static str, what: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { check, level: Level::Warning, what: what.into(), remedy: Some(remedy.into()) }
+        Self { check, level: FindingLevel::Warning, what: what.into(), remedy: Some(remedy.into()) }
     }
 
-    /// It does not work, or is unsafe.
+    /// A finding of level `Problem`.
     pub fn problem(check: &'static str, what: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { check, level: Level::Problem, what: what.into(), remedy: Some(remedy.into()) }
+        Self { check, level: FindingLevel::Problem, what: what.into(), remedy: Some(remedy.into()) }
     }
 
-    /// The same with advice that need not be followed.
+    /// Adds optional advice.
     #[must_use]
-    pub fn but(self, advice: impl Into<String>) -> Self {
+    pub fn with_advice(self, advice: impl Into<String>) -> Self {
         Self { remedy: Some(advice.into()), ..self }
     }
 }

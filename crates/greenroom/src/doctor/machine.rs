@@ -1,4 +1,4 @@
-//! Gathering what is known of this machine: the data directory, the ports, whether it is a container.
+//! Gathers facts on this machine: the data directory, the ports, whether it is a container.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -10,28 +10,28 @@ use bytes::Bytes;
 use greenroom_cache::disk::network_file_system;
 use http::Request;
 
-use super::facts::{Contents, DirectoryFacts, DirectoryState, MachineFacts, PortFacts, PortState};
+use super::facts::{DirectoryContents, DirectoryFacts, DirectoryState, MachineFacts, PortFacts, PortState};
 use super::{control, socket};
 use greenroom_config::Settings;
-use greenroom_origin::probe_client::Enquirer;
+use greenroom_origin::probe_client::ProbeClient;
 use greenroom_state::secrets;
 
 /// Files that container engines put into every container.
 const CONTAINER_MARKS: [&str; 2] = ["/.dockerenv", "/run/.containerenv"];
-/// Words in the list of control groups that say the same.
+/// Words in the list of control groups that show a container.
 const CONTAINER_GROUPS: [&str; 5] = ["docker", "kubepods", "containerd", "libpod", "lxc"];
 
-/// Looks at this machine.
-pub async fn gather(settings: &Settings, enquirer: &Enquirer) -> MachineFacts {
+/// Gathers the facts.
+pub async fn inspect(settings: &Settings, enquirer: &ProbeClient) -> MachineFacts {
     let mut ports = vec![port("the control plane", "control.listen", settings.control.listen)];
     for server in &settings.servers {
         ports.push(port(&format!("apps of \"{}\"", server.name), "listen", server.listen));
     }
     let health = Request::builder().uri("/healthz").body(Bytes::new()).unwrap_or_default();
-    let (listen, shown) = (settings.control.listen, settings.control.shown.as_ref());
-    let enquirer = enquirer.trusting(control::trust(shown));
-    let heard = match control::place(listen, shown.is_some()) {
-        Some(place) if listen.port() != 0 => enquirer.ask(&place, health).await.ok(),
+    let (listen, shown) = (settings.control.listen, settings.control.certificate.as_ref());
+    let enquirer = enquirer.with_trust(control::trust_own_certificate(shown));
+    let heard = match control::endpoint(listen, shown.is_some()) {
+        Some(place) if listen.port() != 0 => enquirer.send(&place, health).await.ok(),
         _ => None,
     };
     let runs_already = heard.is_some_and(|heard| heard.status == 200 && heard.body == "ok\n");
@@ -46,15 +46,15 @@ pub fn is_container() -> bool {
 }
 
 fn directory(path: &Path) -> DirectoryFacts {
-    // A process owns its own entry there; on systems without it nobody's numbers are as good as any.
+    // A process owns its own entry there; on systems without it any numbers will do.
     let us = fs::metadata("/proc/self").map_or((0, 0), |meta| (meta.uid(), meta.gid()));
-    DirectoryFacts { path: path.to_owned(), us, remote: network_file_system(path), state: state_of(path) }
+    DirectoryFacts { path: path.to_owned(), own_ids: us, remote: network_file_system(path), state: state_of(path) }
 }
 
 fn state_of(path: &Path) -> DirectoryState {
     match fs::metadata(path) {
         Ok(meta) if !meta.is_dir() => DirectoryState::NotADirectory,
-        // A file without a name: whatever happens, nothing is left behind.
+        // A file without a name: nothing is left behind, whatever happens.
         Ok(_) => match tempfile::tempfile_in(path) {
             Ok(_) => DirectoryState::Writable,
             Err(error) => refused(path, &error),
@@ -68,9 +68,7 @@ fn state_of(path: &Path) -> DirectoryState {
             }
         }
         Err(error) if error.kind() == ErrorKind::NotADirectory => DirectoryState::NotADirectory,
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-            DirectoryState::CannotBeMade(nearest(path))
-        }
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => DirectoryState::CannotBeMade(nearest(path)),
         Err(error) => DirectoryState::Other(error.to_string()),
     }
 }
@@ -98,23 +96,21 @@ fn refused(path: &Path, error: &io::Error) -> DirectoryState {
     }
 }
 
-/// What a user is called in the list of users.
+/// Name of a user in the list of users.
 fn name_of(uid: u32, users: &str) -> Option<String> {
     let mut lines = users.lines().map(|line| line.split(':').collect::<Vec<_>>());
-    lines
-        .find(|words| words.get(2).and_then(|id| id.parse().ok()) == Some(uid))
-        .map(|words| words[0].to_owned())
+    lines.find(|words| words.get(2).and_then(|id| id.parse().ok()) == Some(uid)).map(|words| words[0].to_owned())
 }
 
-fn contents(path: &Path) -> Contents {
-    let Ok(mut entries) = fs::read_dir(path) else { return Contents::Unseen };
+fn contents(path: &Path) -> DirectoryContents {
+    let Ok(mut entries) = fs::read_dir(path) else { return DirectoryContents::Unreadable };
     let is_ours = |entry: io::Result<fs::DirEntry>| {
         entry.is_ok_and(|entry| entry.file_name().to_str().is_some_and(secrets::is_ours))
     };
-    if entries.all(is_ours) { Contents::OursAtMost } else { Contents::OfOthers }
+    if entries.all(is_ours) { DirectoryContents::OnlyOwnFiles } else { DirectoryContents::ForeignFiles }
 }
 
-/// The nearest folder above that can be seen.
+/// The nearest parent folder that can be seen.
 fn nearest(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let found = absolute.ancestors().skip(1).find(|folder| folder.is_dir());
@@ -125,13 +121,13 @@ fn port(whose: &str, setting: &'static str, address: SocketAddr) -> PortFacts {
     let state = match TcpListener::bind(address) {
         Ok(_) => PortState::Free,
         Err(error) => match error.kind() {
-            ErrorKind::AddrInUse => PortState::Taken(socket::holder(address.port())),
+            ErrorKind::AddrInUse => PortState::InUse(socket::find_holder(address.port())),
             ErrorKind::PermissionDenied => PortState::Denied,
             ErrorKind::AddrNotAvailable => PortState::NoSuchAddress(address.ip()),
             _ => PortState::Other(error.to_string()),
         },
     };
-    PortFacts { whose: whose.to_owned(), setting, address, state }
+    PortFacts { purpose: whose.to_owned(), setting, address, state }
 }
 
 #[cfg(test)]
@@ -157,13 +153,13 @@ mod tests {
     fn a_folder_that_is_closed_says_whose_it_is() {
         let folder = tempfile::tempdir().expect("a folder");
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o500)).expect("set");
-        let us = directory(folder.path()).us;
+        let us = directory(folder.path()).own_ids;
         let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
         let expected = if us.0 == 0 {
             // The superuser may write everywhere.
             DirectoryState::Writable
         } else {
-            let (user, contents) = (name_of(us.0, &users), Contents::OursAtMost);
+            let (user, contents) = (name_of(us.0, &users), DirectoryContents::OnlyOwnFiles);
             DirectoryState::Denied { uid: us.0, user, gid: us.1, mode: 0o500, contents }
         };
         assert_eq!(state_of(folder.path()), expected);
@@ -172,12 +168,12 @@ mod tests {
     #[test]
     fn a_folder_is_ours_if_nothing_of_others_is_in_it() {
         let folder = tempfile::tempdir().expect("a folder");
-        assert_eq!(contents(folder.path()), Contents::OursAtMost);
+        assert_eq!(contents(folder.path()), DirectoryContents::OnlyOwnFiles);
         fs::write(folder.path().join("control.token"), "x").expect("written");
-        assert_eq!(contents(folder.path()), Contents::OursAtMost);
+        assert_eq!(contents(folder.path()), DirectoryContents::OnlyOwnFiles);
         fs::create_dir(folder.path().join("photos")).expect("made");
-        assert_eq!(contents(folder.path()), Contents::OfOthers);
-        assert_eq!(contents(&folder.path().join("nothing")), Contents::Unseen);
+        assert_eq!(contents(folder.path()), DirectoryContents::ForeignFiles);
+        assert_eq!(contents(&folder.path().join("nothing")), DirectoryContents::Unreadable);
     }
 
     #[test]
@@ -192,7 +188,7 @@ mod tests {
         let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = taken.local_addr().expect("an address");
         let facts = port("x", "listen", address);
-        let PortState::Taken(Some(holder)) = facts.state else { panic!("{:?}", facts.state) };
+        let PortState::InUse(Some(holder)) = facts.state else { panic!("{:?}", facts.state) };
         assert_eq!(holder.pid, std::process::id());
         assert!(matches!(
             port("x", "listen", "192.0.2.77:1".parse().expect("an address")).state,

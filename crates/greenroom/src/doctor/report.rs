@@ -1,39 +1,39 @@
-//! How findings are shown.
+//! All findings, as text and JSON.
 
 use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::finding::{Finding, Level};
+use super::finding::{Finding, FindingLevel};
 
-/// What was found of one thing.
+/// Findings on one subject.
 #[derive(Debug, Clone, Serialize)]
-pub struct Subject {
-    /// The thing.
+pub struct SubjectFindings {
+    /// The subject.
     pub name: String,
-    /// What was found.
+    /// Its findings.
     pub findings: Vec<Finding>,
 }
 
-/// Everything that was found.
+/// All findings.
 #[derive(Debug, Clone, Serialize)]
-pub struct Report {
-    /// By thing.
-    pub subjects: Vec<Subject>,
+pub struct DoctorReport {
+    /// Findings by subject.
+    pub subjects: Vec<SubjectFindings>,
 }
 
-impl Report {
-    /// How often something of this level was found.
-    pub fn count(&self, level: Level) -> usize {
+impl DoctorReport {
+    /// Number of findings of this level.
+    pub fn count(&self, level: FindingLevel) -> usize {
         self.subjects.iter().flat_map(|subject| &subject.findings).filter(|one| one.level == level).count()
     }
 
     /// Whether nothing keeps Greenroom from working.
-    pub fn is_well(&self) -> bool {
-        self.count(Level::Problem) == 0
+    pub fn has_no_problems(&self) -> bool {
+        self.count(FindingLevel::Problem) == 0
     }
 
-    /// For people.
+    /// The report as text for people.
     pub fn render(&self) -> String {
         let mut text = String::new();
         // Writing to a String cannot fail.
@@ -46,7 +46,7 @@ impl Report {
                 }
             }
         }
-        let (problems, warnings) = (self.count(Level::Problem), self.count(Level::Warning));
+        let (problems, warnings) = (self.count(FindingLevel::Problem), self.count(FindingLevel::Warning));
         let _ = match (problems, warnings) {
             (0, 0) => writeln!(text, "nothing is wrong"),
             (0, _) => writeln!(text, "it works; warnings: {warnings}"),
@@ -55,12 +55,12 @@ impl Report {
         text
     }
 
-    /// For programs.
+    /// The report as JSON for programs.
     pub fn json(&self) -> String {
         serde_json::json!({
-            "well": self.is_well(),
-            "problems": self.count(Level::Problem),
-            "warnings": self.count(Level::Warning),
+            "well": self.has_no_problems(),
+            "problems": self.count(FindingLevel::Problem),
+            "warnings": self.count(FindingLevel::Warning),
             "subjects": self.subjects,
         })
         .to_string()
@@ -74,14 +74,14 @@ mod tests {
     #[test]
     fn a_report_says_what_and_what_to_do_and_ends_with_a_verdict() {
         let findings = vec![Finding::ok("name", "good"), Finding::warning("clock", "late", "set it")];
-        let mut report = Report { subjects: vec![Subject { name: "home".into(), findings }] };
-        assert!(report.is_well());
+        let mut report = DoctorReport { subjects: vec![SubjectFindings { name: "home".into(), findings }] };
+        assert!(report.has_no_problems());
         assert_eq!(
             report.render(),
             "home\n  ok       name: good\n  warning  clock: late\n           -> set it\nit works; warnings: 1\n"
         );
         report.subjects[0].findings.push(Finding::problem("token", "refused", "log in"));
-        assert!(!report.is_well());
+        assert!(!report.has_no_problems());
         assert!(report.render().ends_with("problems: 1; warnings: 1\n"));
         let json: serde_json::Value = serde_json::from_str(&report.json()).expect("JSON");
         assert_eq!(json["subjects"][0]["findings"][2]["level"], "problem");

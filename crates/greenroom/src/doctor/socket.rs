@@ -1,19 +1,19 @@
-//! Who listens on a port, as far as this user may see it.
+//! Finds the program that listens on a port, as far as this user may see it.
 
 use std::fs;
 use std::path::Path;
 
-use super::facts::Holder;
+use super::facts::PortHolder;
 
-/// The state of a socket that listens, as the system writes it.
+/// State of a listening socket in the system's table.
 const LISTENS: &str = "0A";
-/// What this program is called among processes.
+/// Process name of this program.
 const OUR_NAME: &str = "greenroom";
-/// Processes that are looked at.
+/// Max processes examined.
 const MAX_PROCESSES: usize = 20_000;
 
-/// The program that listens on a port; nothing if that cannot be seen.
-pub fn holder(port: u16) -> Option<Holder> {
+/// The program that listens on a port; `None` if that cannot be seen.
+pub fn find_holder(port: u16) -> Option<PortHolder> {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|path| fs::read_to_string(path).unwrap_or_default());
     let inodes: Vec<String> = tables.iter().flat_map(|table| inodes(table, port)).collect();
     let wanted: Vec<String> = inodes.iter().map(|inode| format!("socket:[{inode}]")).collect();
@@ -23,10 +23,10 @@ pub fn holder(port: u16) -> Option<Holder> {
     let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
     let name = name.trim().to_owned();
     let is_greenroom = name == OUR_NAME || is_same_program(pid);
-    Some(Holder { pid, name, is_greenroom })
+    Some(PortHolder { pid, name, is_greenroom })
 }
 
-/// The numbers of the sockets that listen on `port`, out of the system's table.
+/// Inodes of the sockets that listen on `port`, from the system's table.
 fn inodes(table: &str, port: u16) -> Vec<String> {
     let suffix = format!(":{port:04X}");
     let listens = |line: &&str| {
@@ -37,7 +37,7 @@ fn inodes(table: &str, port: u16) -> Vec<String> {
     table.lines().skip(1).filter(listens).filter_map(inode).collect()
 }
 
-/// Whether a process runs from the same file as this one, whatever it is called.
+/// Whether a process runs the same executable as this one, whatever its name.
 fn is_same_program(pid: u32) -> bool {
     let theirs = fs::read_link(format!("/proc/{pid}/exe")).ok();
     pid != std::process::id() && theirs.is_some() && theirs == std::env::current_exe().ok()
@@ -56,8 +56,7 @@ mod tests {
 
     #[test]
     fn only_sockets_that_listen_on_the_port_are_meant() {
-        let table =
-            "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 0100007F:2206 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 111 1
    1: 0100007F:2206 0100007F:D431 01 00000000:00000000 00:00000000 00000000     0        0 222 1
    2: 0100007F:2207 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 333 1

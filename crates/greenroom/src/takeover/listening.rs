@@ -1,20 +1,20 @@
-//! The sockets on which this process listens: handed over by the one before it, or new.
+//! Listening sockets of this process: inherited from its predecessor, or new.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use tokio::net::TcpListener;
 
-use super::{Offer, Sockets};
+use super::{InheritedListeners, ListenerHandover};
 
-/// The listener of a place: the one that was handed over for it, or a new one. It can be handed over in turn.
+/// Returns the listener of this name: the inherited one, or a new one. It can be handed over in turn.
 ///
 /// # Errors
 /// One line that says what is in the way and what to do.
 pub async fn bind(
     address: SocketAddr,
     place: &str,
-    sockets: &mut Sockets,
-    offer: &mut Offer,
+    sockets: &mut InheritedListeners,
+    offer: &mut ListenerHandover,
 ) -> Result<TcpListener, String> {
     let listener = match sockets.take(place, address) {
         Some(socket) => socket.set_nonblocking(true).and_then(|()| TcpListener::from_std(socket)),
@@ -33,7 +33,7 @@ pub async fn bind(
     Ok(listener)
 }
 
-/// How a listener is reached from this machine.
+/// Address of a listener as reached from this machine.
 pub fn on_this_machine(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -43,7 +43,7 @@ pub fn on_this_machine(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
-/// Where a listener is.
+/// Address of a listener.
 ///
 /// # Errors
 /// If the system does not tell.

@@ -1,12 +1,14 @@
-//! One gateway takes the place of another on the same data directory, and no request fails: the running one hands over
-//! its listening sockets, so that connections wait in the kernel instead of being refused; then it answers what is under
-//! way, asks each client for a new connection, writes what is left, and frees the directory.
+//! Replaces a running gateway on the same data directory without a failed request: the running process hands over its
+//! listening sockets, so that connections wait in the kernel instead of being refused. Then it answers requests in
+//! flight, closes each client's connection, writes pending data, and releases the directory.
 //!
 //! 1. The new process connects to a socket in the data directory (0600) and receives names and listening sockets.
-//! 2. It says that it has them; only from then on the old one accepts nothing more. Until then either may give up.
-//! 3. The old one answers with `Connection: close` for [`greenroom_config::Takeover::idle`], so that clients that are busy
-//!    leave by themselves; what is idle after that is closed. Then it ends as if it had been told to stop.
-//! 4. The new one waits for the lock, opens the data, and accepts on the same sockets.
+//! 2. It confirms them; only from then on the old process stops accepting. Until then either may give up.
+//! 3. The old process answers with `Connection: close` for [`greenroom_config::TakeoverSettings::idle`], so that busy
+//!    clients leave by themselves; then it closes idle connections, event streams and sockets. When nothing is in
+//!    flight but pass-through bodies (films), it writes pending data and releases the directory; then it waits for
+//!    those bodies.
+//! 4. The new process waits for the lock, opens the data, and accepts on the same sockets.
 
 pub mod listening;
 
@@ -23,8 +25,8 @@ use std::time::Duration;
 
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
-    SendFlags, recvmsg, sendmsg,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+    recvmsg, sendmsg,
 };
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, Interest};
@@ -32,26 +34,31 @@ use tokio::net::UnixListener;
 
 use greenroom_state::secrets::TAKEOVER_SOCKET as SOCKET;
 
-/// Sockets that are handed over at most: the system takes no more than 253 in one message.
+/// Max sockets handed over: the system accepts 253 per message.
 const MAX_SOCKETS: usize = 128;
-/// Room for them in a message.
+/// Space for them in a message.
 const SPACE: usize = rustix::cmsg_space!(ScmRights(MAX_SOCKETS));
-/// Longest list of names.
+/// Largest list of names, in bytes.
 const MAX_NAMES_BYTES: usize = 64 * 1024;
-/// How long the other process may take for its part of the exchange.
+/// Timeout of the other process's part of the exchange.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Pause after an attempt that failed.
+/// Pause after a failed attempt.
 const PAUSE: Duration = Duration::from_secs(1);
-/// What the new process says when it has the sockets.
+/// Confirmation by the new process that it has the sockets.
 const RECEIVED: u8 = b'+';
 
-/// Listening sockets by the name of their place.
+/// Inherited listening sockets by name.
 #[derive(Debug, Default)]
-pub struct Sockets(HashMap<String, TcpListener>);
+pub struct InheritedListeners(HashMap<String, TcpListener>);
 
-impl Sockets {
-    /// The socket that listens where a place is wanted, whatever its place was called before. A port of 0 takes any
-    /// port, of the same place. Sockets that would be in the way of the wanted address are closed: the port is ours.
+impl InheritedListeners {
+    /// Whether none was handed over.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Takes the socket that listens at the wanted address, whatever its name was before. A port of 0 matches any port
+    /// of the same name. Sockets that conflict with the wanted address are closed, because the port is ours.
     pub fn take(&mut self, place: &str, wanted: SocketAddr) -> Option<TcpListener> {
         let address_of = |socket: &TcpListener| socket.local_addr().ok();
         let found = if wanted.port() == 0 {
@@ -74,21 +81,21 @@ impl Sockets {
     }
 }
 
-/// The listening sockets of this process, to be handed over.
+/// Listening sockets of this process, to be handed over.
 #[derive(Debug, Default)]
-pub struct Offer(Vec<(String, OwnedFd)>);
+pub struct ListenerHandover(Vec<(String, OwnedFd)>);
 
-/// What is said beside the sockets.
+/// Message sent beside the sockets.
 #[derive(Debug, Serialize, Deserialize)]
-struct Handover {
-    /// What each socket is for, in their order.
+struct HandoverMessage {
+    /// Name of each socket, in their order.
     places: Vec<String>,
-    /// How long the process that leaves may take until it has freed the data directory.
+    /// Time until the old process will have released the data directory, in milliseconds.
     patience_ms: u64,
 }
 
-impl Offer {
-    /// Offers the socket of a place. The kernel keeps it listening as long as a copy of it is open.
+impl ListenerHandover {
+    /// Offers a socket under a name. The kernel keeps it listening while a copy of it is open.
     ///
     /// # Errors
     /// If there is no file descriptor left.
@@ -97,11 +104,11 @@ impl Offer {
         Ok(())
     }
 
-    /// Waits until another process has taken the sockets, which is told that this one may take up to `patience` to leave.
-    /// Never ends where the socket cannot be made: then nobody can.
-    pub async fn taken(self, data_dir: &Path, patience: Duration) {
+    /// Waits until another process has taken the sockets and tells it that this one may take up to `patience` to leave.
+    /// Never completes where the socket cannot be created: then no take-over is possible.
+    pub async fn wait_for_takeover(self, data_dir: &Path, patience: Duration) {
         let path = data_dir.join(SOCKET);
-        let _leftover = Leftover(path.clone());
+        let _leftover = SocketFileGuard(path.clone());
         let listener = match listen(&path) {
             Ok(listener) => listener,
             Err(error) => {
@@ -111,7 +118,7 @@ impl Offer {
         };
         loop {
             let handed = match listener.accept().await {
-                Ok((stream, _)) => tokio::time::timeout(PATIENCE, self.hand_to(stream, patience)).await,
+                Ok((stream, _)) => tokio::time::timeout(PATIENCE, self.send_to(stream, patience)).await,
                 Err(error) => Ok(Err(error)),
             };
             match handed {
@@ -119,15 +126,15 @@ impl Offer {
                 Ok(Err(error)) => tracing::warn!(%error, "another process did not take over"),
                 Err(_) => tracing::warn!("another process that was to take over does not go on"),
             }
-            // What failed at once would fail again at once.
+            // An immediate failure would repeat at once.
             tokio::time::sleep(PAUSE).await;
         }
     }
 
-    async fn hand_to(&self, mut stream: tokio::net::UnixStream, patience: Duration) -> io::Result<()> {
+    async fn send_to(&self, mut stream: tokio::net::UnixStream, patience: Duration) -> io::Result<()> {
         let places = self.0.iter().map(|(name, _)| name.clone()).collect();
         let patience_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
-        let names = serde_json::to_vec(&Handover { places, patience_ms })?;
+        let names = serde_json::to_vec(&HandoverMessage { places, patience_ms })?;
         let sockets: Vec<BorrowedFd<'_>> = self.0.iter().map(|(_, socket)| socket.as_fd()).collect();
         let send = || {
             let mut space = [MaybeUninit::uninit(); SPACE];
@@ -148,29 +155,29 @@ impl Offer {
     }
 }
 
-/// Removes the socket's file when nobody listens on it any more.
-struct Leftover(PathBuf);
+/// Removes the socket's file on drop.
+struct SocketFileGuard(PathBuf);
 
-impl Drop for Leftover {
+impl Drop for SocketFileGuard {
     fn drop(&mut self) {
         drop(std::fs::remove_file(&self.0));
     }
 }
 
 fn listen(path: &Path) -> io::Result<UnixListener> {
-    // The lock is ours, so what lies there is left over.
+    // The lock is ours, so a file there is a leftover.
     drop(std::fs::remove_file(path));
     let listener = UnixListener::bind(path)?;
     std::fs::set_permissions(path, Permissions::from_mode(0o600))?;
     Ok(listener)
 }
 
-/// Asks the process that owns a data directory for its listening sockets; from then on it drains, for as long as is told
-/// beside them at most. It blocks.
+/// Requests the listening sockets from the process that owns a data directory. That process then drains, at most for
+/// the returned time. Blocks.
 ///
 /// # Errors
 /// One line that says what is in the way: nothing has changed then.
-pub fn ask(data_dir: &Path) -> Result<(Sockets, Duration), String> {
+pub fn request_takeover(data_dir: &Path) -> Result<(InheritedListeners, Duration), String> {
     let path = data_dir.join(SOCKET);
     let refused = |error: io::Error| {
         format!(
@@ -185,19 +192,18 @@ pub fn ask(data_dir: &Path) -> Result<(Sockets, Duration), String> {
     Ok(received)
 }
 
-fn receive(stream: &UnixStream) -> io::Result<(Sockets, Duration)> {
+fn receive(stream: &UnixStream) -> io::Result<(InheritedListeners, Duration)> {
     let mut names = vec![0; MAX_NAMES_BYTES];
     let mut space = [MaybeUninit::uninit(); SPACE];
     let mut control = RecvAncillaryBuffer::new(&mut space);
-    let received =
-        recvmsg(stream, &mut [IoSliceMut::new(&mut names)], &mut control, RecvFlags::empty())?.bytes;
+    let received = recvmsg(stream, &mut [IoSliceMut::new(&mut names)], &mut control, RecvFlags::empty())?.bytes;
     let mut sockets = Vec::new();
     for message in control.drain() {
         if let RecvAncillaryMessage::ScmRights(files) = message {
             sockets.extend(files);
         }
     }
-    let Handover { places: names, patience_ms } = serde_json::from_slice(&names[..received])?;
+    let HandoverMessage { places: names, patience_ms } = serde_json::from_slice(&names[..received])?;
     if names.is_empty() || names.len() != sockets.len() {
         return Err(io::Error::other("it hands over no sockets"));
     }
@@ -206,7 +212,7 @@ fn receive(stream: &UnixStream) -> io::Result<(Sockets, Duration)> {
         Ok(TcpListener::from(socket))
     };
     let listeners: io::Result<Vec<TcpListener>> = sockets.into_iter().map(listener).collect();
-    Ok((Sockets(names.into_iter().zip(listeners?).collect()), Duration::from_millis(patience_ms)))
+    Ok((InheritedListeners(names.into_iter().zip(listeners?).collect()), Duration::from_millis(patience_ms)))
 }
 
 #[cfg(test)]
@@ -222,19 +228,22 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("it has one");
-        let mut offer = Offer::default();
+        let mut offer = ListenerHandover::default();
         offer.add("server \"home\"", &listener).expect("there is room");
         let dir = folder.path().to_owned();
-        let taken = offer.taken(&dir, Duration::from_secs(7));
+        let taken = offer.wait_for_takeover(&dir, Duration::from_secs(7));
         let asked = async {
             let socket = dir.join(SOCKET);
             assert!(socket.as_os_str().len() < 100, "longer than a socket's path may be");
-            while !socket.exists() {
-                tokio::task::yield_now().await;
-            }
+            let offered = async {
+                while !socket.exists() {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            };
+            tokio::time::timeout(Duration::from_mins(1), offered).await.expect("the socket is offered");
             assert_eq!(std::fs::metadata(&socket).expect("it is there").mode() & 0o777, 0o600);
             let data_dir = dir.clone();
-            tokio::task::spawn_blocking(move || ask(&data_dir)).await.expect("it ends")
+            tokio::task::spawn_blocking(move || request_takeover(&data_dir)).await.expect("it ends")
         };
         let ((), sockets) = tokio::join!(taken, asked);
         let (mut sockets, patience) = sockets.expect("they are handed over");
@@ -248,7 +257,7 @@ mod tests {
         let mut byte = [0];
         waiting.read_exact(&mut byte).expect("read");
         assert_eq!(&byte, b"x");
-        let reason = ask(&dir).expect_err("nobody listens any more");
+        let reason = request_takeover(&dir).expect_err("nobody listens any more");
         assert!(reason.contains("does not hand over"), "{reason}");
     }
 
@@ -256,7 +265,7 @@ mod tests {
     fn a_socket_that_would_be_in_the_way_of_a_changed_address_is_closed() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("it has one");
-        let mut sockets = Sockets(HashMap::from([("the control plane".to_owned(), listener)]));
+        let mut sockets = InheritedListeners(HashMap::from([("the control plane".to_owned(), listener)]));
         let everywhere = SocketAddr::from(([0, 0, 0, 0], address.port()));
         assert!(sockets.take("the control plane", everywhere).is_none());
         TcpListener::bind(everywhere).expect("the port is free");

@@ -1,4 +1,4 @@
-//! The properties that the fuzz targets check, checked for their seeds: without libFuzzer, and as every build runs.
+//! Checks the properties of the fuzz targets on their seeds: without libFuzzer, and in every build.
 
 #[expect(unreachable_pub, reason = "the fuzz targets reach it as a crate of its own")]
 #[path = "../../../../fuzz/src/lib.rs"]
@@ -22,7 +22,7 @@ fn every_property_holds_for_every_seed() {
         assert!(!seeds.is_empty(), "{name} has no seeds");
         for seed in seeds {
             let bytes = std::fs::read(&seed).expect("a seed can be read");
-            // Said only if the property does not hold.
+            // Shown only if the property does not hold.
             println!("{}", seed.display());
             property(&bytes);
         }
@@ -44,7 +44,7 @@ fn every_property_holds_for_nothing_and_for_every_byte() {
 #[test]
 fn every_property_has_seeds_and_words() {
     let names: Vec<&str> = properties::target::EVERY.iter().map(|(name, _)| *name).collect();
-    // Which targets there are, `fuzz/run.sh` learns from the folders of seeds.
+    // `fuzz/run.sh` takes the list of targets from the folders of seeds.
     let found = names_in(&Path::new(FUZZ).join("seeds"));
     let stems: Vec<_> = found.iter().filter_map(|path| path.file_stem()?.to_str()).collect();
     assert_eq!(stems, names);

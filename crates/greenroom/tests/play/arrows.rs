@@ -1,4 +1,4 @@
-//! The crates may know each other only along the allowed arrows.
+//! Dependencies between crates follow the allowed arrows only.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -6,8 +6,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// Who may know whom: the program everything, each of the others only what is below it. A crate that is not named here
-/// may not exist.
+/// Allowed dependencies: the program may use everything, each other crate only the crates below it. A crate that is not
+/// named here may not exist.
 const ALLOWED: [(&str, &[&str]); 14] = [
     (
         "greenroom",
@@ -83,19 +83,19 @@ const ALLOWED: [(&str, &[&str]); 14] = [
     ),
 ];
 
-/// What crates that serve nothing from the cache use of the engine. The clock, its rhythm, the barrier and the settings
-/// of the tier on disk are the engine's own: it waits by the clock, and it is useful without us. As it knows nothing of
-/// ours, these arrows point down; but whatever is to be known of entries and policies belongs above, in the proxy.
+/// Items of the engine that crates without cached responses use. The clock, its rhythm, the barrier and the disk tier's
+/// settings are the engine's own: it waits by the clock, and is useful without us. As it knows nothing of ours, these
+/// arrows point down; but knowledge of entries and policies belongs above, in the proxy.
 const OF_THE_ENGINE: [(&str, &[&str]); 3] = [
     ("config", &["disk::DiskSettings"]),
     ("origin", &["Clock"]),
-    ("state", &["Cache", "Rhythm", "disk::lock"]),
+    ("state", &["AccessRhythmSnapshot", "Cache", "disk::lock"]),
 ];
 
-/// Names that say nothing about what is inside.
+/// Names that say nothing about the content.
 const BANNED: [&str; 6] = ["common", "core", "utils", "types", "helpers", "prelude"];
 
-/// What a crate must never see, whoever wants to add it.
+/// Crates that may never become a dependency, with the reason.
 const FORBIDDEN: [(&str, &[&str]); 10] = [
     ("greenroom-cache", &["http", "hyper", "axum"]),
     ("greenroom-config", &["tokio", "hyper", "axum", "rusqlite"]),
@@ -109,7 +109,7 @@ const FORBIDDEN: [(&str, &[&str]); 10] = [
     ("greenroom-sync", &["hyper", "axum"]),
 ];
 
-/// Every package of the workspace, as `cargo metadata` tells it.
+/// Every package of the workspace, from `cargo metadata`.
 pub fn packages() -> Vec<Value> {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
@@ -170,12 +170,12 @@ fn no_room_is_called_by_a_name_that_says_nothing() {
     }
 }
 
-/// What the source of a crate names of the engine: each path from the engine's root as far as the first type.
-fn named_of_the_engine(folder: &Path, found: &mut BTreeSet<String>) {
+/// Collects the paths by which a crate's source names the engine: each from the engine's root to the first type.
+fn cache_items_named_in(folder: &Path, found: &mut BTreeSet<String>) {
     for entry in std::fs::read_dir(folder).expect("it can be read").filter_map(Result::ok) {
         let path = entry.path();
         if path.is_dir() {
-            named_of_the_engine(&path, found);
+            cache_items_named_in(&path, found);
         } else if path.extension().is_some_and(|end| end == "rs") {
             found.extend(named_in(&std::fs::read_to_string(&path).expect("it can be read")));
         }
@@ -188,14 +188,10 @@ fn named_in(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (at, root) in code.match_indices("greenroom_cache") {
         let after = &code[at + root.len()..];
-        let after =
-            after.strip_prefix("::").unwrap_or_else(|| panic!("the engine is taken whole: {after:.40}"));
+        let after = after.strip_prefix("::").unwrap_or_else(|| panic!("the engine is taken whole: {after:.40}"));
         let names: Vec<&str> = match after.strip_prefix('{') {
             Some(group) => group.split('}').next().expect("there is a first").split(',').collect(),
-            None => after
-                .split(|letter: char| !(letter.is_alphanumeric() || "_:*".contains(letter)))
-                .take(1)
-                .collect(),
+            None => after.split(|letter: char| !(letter.is_alphanumeric() || "_:*".contains(letter))).take(1).collect(),
         };
         let is_type = |part: &str| part.starts_with(char::is_uppercase);
         for name in names.iter().map(|name| name.trim()).filter(|name| !name.is_empty()) {
@@ -214,7 +210,7 @@ fn what_stands_below_the_proxy_knows_only_a_closed_list_of_the_engine() {
     for (name, allowed) in OF_THE_ENGINE {
         let mut found = BTreeSet::new();
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name).join("src");
-        named_of_the_engine(&folder, &mut found);
+        cache_items_named_in(&folder, &mut found);
         assert_eq!(found, allowed.iter().map(ToString::to_string).collect(), "crates/{name}");
     }
 }

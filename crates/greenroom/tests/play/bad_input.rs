@@ -1,24 +1,25 @@
-//! Bad input: every one gets a clear answer, loses nothing and leaks nothing.
+//! Bad input: each gets a clear response, loses nothing and leaks nothing.
 
 use http::Method;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_util::task::TaskTracker;
 
-use crate::stage::scripted::{Reply, Scripted, container};
-use crate::stage::{Script, Stage};
+use crate::fixture::scripted::{ScriptedReply, ScriptedServer, container};
+use crate::fixture::{GatewayConfigBuilder, GatewayFixture};
 
-async fn play() -> (Scripted, Stage) {
+async fn play() -> (ScriptedServer, GatewayFixture) {
     let tasks = TaskTracker::new();
-    let server = Scripted::start(&tasks, |request| Reply::Bytes(container(request.before))).await;
-    let stage = Script::new().server("home", "plex", &format!("http://{}", server.address), "").start().await;
+    let server = ScriptedServer::start(&tasks, |request| ScriptedReply::Bytes(container(request.before))).await;
+    let stage =
+        GatewayConfigBuilder::new().server("home", "plex", &format!("http://{}", server.address), "").start().await;
     (server, stage)
 }
 
-/// Sends bytes and reads until the other side closes or has answered.
-async fn raw(stage: &Stage, request: &[u8]) -> String {
+/// Sends bytes and reads until the peer closes or has answered.
+async fn raw(stage: &GatewayFixture, request: &[u8]) -> String {
     let mut stream = TcpStream::connect(stage.address(0)).await.expect("it listens");
-    // The other side may stop reading before all of it was sent.
+    // The peer may stop reading before everything was sent.
     drop(stream.write_all(request).await);
     let mut answer = Vec::new();
     let mut part = [0; 4096];
@@ -50,10 +51,10 @@ async fn malformed_requests_are_refused_and_the_next_one_is_served() {
         let shown: String = request.chars().take(60).collect();
         assert!(answer.is_empty() || status.starts_with('4'), "{shown:?} got {answer:?}");
     }
-    assert_eq!(server.arrived().len(), 0, "none of it reached the server");
+    assert_eq!(server.received().len(), 0, "none of it reached the server");
     assert_eq!(stage.client().with("x-plex-token", "t").get("/library/sections").await.status, 200);
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -61,14 +62,12 @@ async fn odd_paths_are_never_answered_from_the_cache() {
     let (server, stage) = play().await;
     let client = stage.client().with("x-plex-token", "token").with("accept", "application/json");
     client.get("/library/sections").await;
-    for path in
-        ["/library/../library/sections", "/library%2Fsections", "/library//sections", "/library/sections;x=1"]
-    {
+    for path in ["/library/../library/sections", "/library%2Fsections", "/library//sections", "/library/sections;x=1"] {
         let answer = client.get(path).await;
         assert!(!answer.was_hit(), "{path} was answered from the cache");
     }
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -86,30 +85,29 @@ async fn without_a_token_nothing_reaches_the_server_but_what_is_open() {
         assert!(answer.status == 401 || answer.status == 403, "{path}: {}", answer.status);
         assert!(!answer.body.is_empty(), "one line says why");
     }
-    assert_eq!(server.arrived().len(), 0);
+    assert_eq!(server.received().len(), 0);
     assert_ne!(client.get("/identity").await.status, 401);
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_is_too_long_is_refused() {
     let (server, stage) = play().await;
-    let head =
-        "POST /playlists HTTP/1.1\r\nHost: x\r\nX-Plex-Token: t\r\nContent-Length: 99999999999\r\n\r\n";
+    let head = "POST /playlists HTTP/1.1\r\nHost: x\r\nX-Plex-Token: t\r\nContent-Length: 99999999999\r\n\r\n";
     let answer = raw(&stage, head.as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn identical_lengths_twice_from_the_server_are_taken_as_one() {
     let tasks = TaskTracker::new();
-    let server = Scripted::start(&tasks, |_| {
+    let server = ScriptedServer::start(&tasks, |_| {
         let body = r#"{"MediaContainer":{"size":0}}"#;
         let length = body.len();
-        Reply::Bytes(
+        ScriptedReply::Bytes(
             format!(
                 "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\
                  Content-Length: {length}\r\n\r\n{body}"
@@ -118,25 +116,25 @@ async fn identical_lengths_twice_from_the_server_are_taken_as_one() {
         )
     })
     .await;
-    let stage = Script::new().server("home", "plex", &format!("http://{}", server.address), "").start().await;
+    let stage =
+        GatewayConfigBuilder::new().server("home", "plex", &format!("http://{}", server.address), "").start().await;
     let client = stage.client().with("x-plex-token", "t").with("accept", "application/json");
     assert_eq!(client.get("/library/sections").await.status, 200);
     assert_eq!(client.get("/something/unknown").await.status, 200);
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_body_that_never_comes_is_told_so_and_nothing_is_sent_on() {
     let tasks = TaskTracker::new();
-    let server = Scripted::start(&tasks, |request| Reply::Bytes(container(request.before))).await;
+    let server = ScriptedServer::start(&tasks, |request| ScriptedReply::Bytes(container(request.before))).await;
     let url = format!("http://{}", server.address);
-    let fast = greenroom_cache::Clock::scaled(200.0);
-    let stage = Script::new().server("home", "plex", &url, "").start_at(fast).await;
+    let stage = GatewayConfigBuilder::new().server("home", "plex", &url, "").start().await;
     let head = "POST /playlists HTTP/1.1\r\nHost: x\r\nX-Plex-Token: t\r\nContent-Length: 10\r\n\r\nab";
     let answer = raw(&stage, head.as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
     assert_eq!(server.count("POST", "/playlists"), 0, "half a write is no write");
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }

@@ -1,4 +1,4 @@
-//! The program itself, as a user runs it: what it prints, what it refuses, what it never shows.
+//! The program as a user runs it: its output, its rejections, and secrets that it never shows.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -9,12 +9,13 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio_util::task::TaskTracker;
 
-use crate::stage::Client;
-use crate::stage::scripted::{Reply, Scripted, answer, container};
+use crate::fixture::TestClient;
+use crate::fixture::scripted::{ScriptedReply, ScriptedServer, answer, container};
+use crate::fixture::waiting::with_deadline;
 
 const TOKEN: &str = "SECRET-token-0123456789";
 
-pub struct Program {
+pub struct GatewayProgram {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
     pub folder: TempDir,
@@ -31,7 +32,7 @@ pub(crate) fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder")
 }
 
-pub fn serve(arguments: &[&str]) -> Program {
+pub fn serve(arguments: &[&str]) -> GatewayProgram {
     let folder = folder();
     let mut child = command(&folder)
         .args(["serve", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"])
@@ -39,12 +40,12 @@ pub fn serve(arguments: &[&str]) -> Program {
         .spawn()
         .expect("it starts");
     let lines = BufReader::new(child.stdout.take().expect("it has an output")).lines();
-    Program { child, lines, folder }
+    GatewayProgram { child, lines, folder }
 }
 
-/// The program as the configuration in a folder says: itself, a client that shows its control token, and what it prints,
-/// which nobody has to read but somebody has to hold.
-pub(crate) async fn configured(folder: &Path) -> (Child, Client, Lines<BufReader<ChildStdout>>) {
+/// The program with the configuration in a folder: the process, a client with its control token, and its output, which
+/// must be held but need not be read.
+pub(crate) async fn configured(folder: &Path) -> (Child, TestClient, Lines<BufReader<ChildStdout>>) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_greenroom"));
     command.env_clear().env("HOME", folder).env("GREENROOM_CONFIG", folder.join("greenroom.toml"));
     command.arg("serve").stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
@@ -57,16 +58,17 @@ pub(crate) async fn configured(folder: &Path) -> (Child, Client, Lines<BufReader
         }
     };
     let token = std::fs::read_to_string(folder.join("data/control.token")).expect("it is there");
-    let client = Client::new(address).with("content-type", "application/json");
+    let client = TestClient::new(address).with("content-type", "application/json");
     (child, client.with("authorization", &format!("Bearer {}", token.trim())), lines)
 }
 
-impl Program {
+impl GatewayProgram {
     pub async fn line(&mut self) -> String {
-        self.lines.next_line().await.expect("it prints text").expect("it prints more")
+        let line = with_deadline("a line", self.lines.next_line()).await;
+        line.expect("it prints text").expect("it prints more")
     }
 
-    /// Reads lines until one starts like this; gives what follows.
+    /// Reads lines until one has this prefix; returns the rest of it.
     pub async fn after(&mut self, start: &str) -> String {
         loop {
             let line = self.line().await;
@@ -76,21 +78,21 @@ impl Program {
         }
     }
 
-    /// Tells it to stop.
+    /// Sends SIGTERM.
     pub fn stop(&self) {
         let pid = self.child.id().expect("it runs").to_string();
         let kill = std::process::Command::new("kill").arg(&pid).status().expect("kill runs");
         assert!(kill.success());
     }
 
-    /// Ends it and gives its exit code and log.
+    /// Stops it and returns its exit code and log.
     pub async fn end(self) -> (Option<i32>, String) {
         let (code, log, folder) = self.end_and_leave().await;
         drop(folder);
         (code, log)
     }
 
-    /// The same, and leaves its files.
+    /// Also returns its folder.
     pub async fn end_and_leave(mut self) -> (Option<i32>, String, TempDir) {
         self.stop();
         let mut log = String::new();
@@ -100,14 +102,9 @@ impl Program {
     }
 }
 
-/// Runs to the end; gives exit code, output and errors.
-pub(crate) async fn run(
-    folder: &TempDir,
-    arguments: &[&str],
-    environment: &[(&str, &str)],
-) -> (i32, String, String) {
-    let output =
-        command(folder).envs(environment.iter().copied()).args(arguments).output().await.expect("it runs");
+/// Runs to the end; returns exit code, output and errors.
+pub(crate) async fn run(folder: &TempDir, arguments: &[&str], environment: &[(&str, &str)]) -> (i32, String, String) {
+    let output = command(folder).envs(environment.iter().copied()).args(arguments).output().await.expect("it runs");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (output.status.code().expect("it exits"), text(&output.stdout), text(&output.stderr))
 }
@@ -124,15 +121,14 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 pub fn identity() -> Vec<u8> {
-    let body =
-        r#"{"MediaContainer":{"size":0,"claimed":true,"machineIdentifier":"abc","version":"1.43.2.1"}}"#;
+    let body = r#"{"MediaContainer":{"size":0,"claimed":true,"machineIdentifier":"abc","version":"1.43.2.1"}}"#;
     answer("200 OK", "application/json", body)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_lines_say_what_was_found_and_where_to_point_apps() {
     let tasks = TaskTracker::new();
-    let server = Scripted::start(&tasks, |_| Reply::Bytes(identity())).await;
+    let server = ScriptedServer::start(&tasks, |_| ScriptedReply::Bytes(identity())).await;
     let mut program = serve(&["--plex", &format!("http://{}", server.address)]);
     let found = program.line().await;
     assert!(found.starts_with("plex: found plex 1.43.2.1 at 127.0.0.1:"), "{found}");
@@ -149,7 +145,8 @@ async fn the_first_lines_say_what_was_found_and_where_to_point_apps() {
 async fn a_wrong_or_silent_upstream_is_named_and_does_not_end_the_program() {
     let tasks = TaskTracker::new();
     let server =
-        Scripted::start(&tasks, |_| Reply::Bytes(answer("200 OK", "text/html", "<html>router</html>"))).await;
+        ScriptedServer::start(&tasks, |_| ScriptedReply::Bytes(answer("200 OK", "text/html", "<html>router</html>")))
+            .await;
     let mut program = serve(&["--jellyfin", &format!("http://{}", server.address)]);
     let foreign = program.line().await;
     assert!(foreign.contains("is not a jellyfin server; check kind and url"), "{foreign}");
@@ -164,25 +161,23 @@ async fn a_wrong_or_silent_upstream_is_named_and_does_not_end_the_program() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_token_is_ever_written_or_shown() {
     let tasks = TaskTracker::new();
-    let server = Scripted::start(&tasks, |request| match request.target.as_str() {
-        target if target.starts_with("/identity") => Reply::Bytes(identity()),
-        target if target.contains("metadata/404") => Reply::Close,
+    let server = ScriptedServer::start(&tasks, |request| match request.target.as_str() {
+        target if target.starts_with("/identity") => ScriptedReply::Bytes(identity()),
+        target if target.contains("metadata/404") => ScriptedReply::Close,
         target if target.contains("metadata/401") => {
-            Reply::Bytes(answer("401 Unauthorized", "text/html", "<h1>401 Unauthorized</h1>"))
+            ScriptedReply::Bytes(answer("401 Unauthorized", "text/html", "<h1>401 Unauthorized</h1>"))
         }
-        _ => Reply::Bytes(container(request.before)),
+        _ => ScriptedReply::Bytes(container(request.before)),
     })
     .await;
     let mut program = serve(&["--plex", &format!("http://{}", server.address)]);
     let address = program.after("point your apps at http://").await.parse().expect("an address");
     let control = program.after("page: http://").await.trim_end_matches('/').parse().expect("an address");
-    let control_token =
-        program.after("control token (shown once, `greenroom token show` repeats it): ").await;
-    let client = Client::new(address);
-    let (header, control) = (client.with("x-plex-token", TOKEN), Client::new(control));
-    let nested = format!(
-        "http%3A%2F%2F127.0.0.1%3A32400%2Flibrary%2Fmetadata%2F1%2Fthumb%2F1%3FX-Plex-Token%3D{TOKEN}"
-    );
+    let control_token = program.after("control token (shown once, `greenroom token show` repeats it): ").await;
+    let client = TestClient::new(address);
+    let (header, control) = (client.with("x-plex-token", TOKEN), TestClient::new(control));
+    let nested =
+        format!("http%3A%2F%2F127.0.0.1%3A32400%2Flibrary%2Fmetadata%2F1%2Fthumb%2F1%3FX-Plex-Token%3D{TOKEN}");
     let mut shown = String::new();
     for target in [
         format!("/library/sections?X-Plex-Token={TOKEN}"),
@@ -199,11 +194,9 @@ async fn no_token_is_ever_written_or_shown() {
         let answer = header.get(target.split('?').next().expect("a path")).await;
         writeln!(shown, "{:?} {}", answer.headers, answer.text()).expect("a string takes it");
     }
-    // One that is kept, in memory and on disk.
+    // One that is cached, in memory and on disk.
     assert_eq!(header.with("accept", "application/json").get("/hubs").await.status, 200);
-    for path in
-        ["/", "/metrics", "/api/v1/cache/stats", "/api/v1/servers", "/healthz", "/readyz", "/api/v1/none"]
-    {
+    for path in ["/", "/metrics", "/api/v1/cache/stats", "/api/v1/servers", "/healthz", "/readyz", "/api/v1/none"] {
         let answer = control.get(path).await;
         assert!(!answer.text().contains(&control_token), "{path} shows the control token");
         writeln!(shown, "{path}: {:?} {}", answer.headers, answer.text()).expect("a string takes it");
@@ -225,9 +218,7 @@ async fn no_token_is_ever_written_or_shown() {
         assert!(log.contains(part), "how long answers and writes take is logged: {part}");
     }
     for (what, text) in [("shown", &shown), ("logged", &log)] {
-        let at = text
-            .find("SECRET")
-            .map(|at| text[at.saturating_sub(200)..].chars().take(400).collect::<String>());
+        let at = text.find("SECRET").map(|at| text[at.saturating_sub(200)..].chars().take(400).collect::<String>());
         assert_eq!(at, None, "a token was {what}");
         assert!(!text.contains("0123456789"), "a part of a token was {what}");
     }
@@ -238,8 +229,7 @@ async fn no_token_is_ever_written_or_shown() {
 async fn a_port_in_use_is_named_with_what_to_do() {
     let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = taken.local_addr().expect("an address").to_string();
-    let (code, _, errors) =
-        run(&folder(), &["serve", "--plex", "http://127.0.0.1:9", "--listen", &address], &[]).await;
+    let (code, _, errors) = run(&folder(), &["serve", "--plex", "http://127.0.0.1:9", "--listen", &address], &[]).await;
     assert_eq!(code, 1);
     assert!(errors.contains(&format!("{address} is in use by another program")), "{errors}");
 }
@@ -254,9 +244,7 @@ async fn a_wrong_configuration_is_told_whole_and_starts_nothing() {
     for arguments in [["config", "check", &file].as_slice(), &["serve", "--config", &file]] {
         let (code, _, errors) = run(&folder, arguments, &[("GREENROOM_COLOUR", "red")]).await;
         assert_eq!(code, 2, "{errors}");
-        for part in
-            [":1: unknown key colour", ":4: kind must be", ":5: url must", "GREENROOM_COLOUR: no such key"]
-        {
+        for part in [":1: unknown key colour", ":4: kind must be", ":5: url must", "GREENROOM_COLOUR: no such key"] {
             assert!(errors.contains(part), "{part} is missing in {errors}");
         }
     }
@@ -294,7 +282,7 @@ async fn the_control_token_is_the_same_at_every_start_until_it_is_renewed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn variables_alone_start_it_and_tell_whether_it_is_alive() {
     let tasks = TaskTracker::new();
-    let server = Scripted::start(&tasks, |_| Reply::Bytes(identity())).await;
+    let server = ScriptedServer::start(&tasks, |_| ScriptedReply::Bytes(identity())).await;
     let folder = folder();
     let secret = folder.path().join("secret");
     std::fs::write(&secret, TOKEN).expect("written");
@@ -314,11 +302,11 @@ async fn variables_alone_start_it_and_tell_whether_it_is_alive() {
     assert_eq!(code, 1, "nothing runs yet: {errors}");
     let mut child = command(&folder).arg("serve").envs(variables).spawn().expect("it starts");
     let lines = BufReader::new(child.stdout.take().expect("it has an output")).lines();
-    let mut program = Program { child, lines, folder };
+    let mut program = GatewayProgram { child, lines, folder };
     let found = program.line().await;
     assert!(found.starts_with("living-room: found plex"), "{found}");
     let address = program.after("point your apps at http://").await.parse().expect("an address");
-    let answer = Client::new(address).with("x-plex-token", "a-token").get("/identity").await;
+    let answer = TestClient::new(address).with("x-plex-token", "a-token").get("/identity").await;
     assert_eq!(answer.status, 200);
     program.after("page: http://").await;
     let (code, _, errors) = run(&program.folder, &["healthcheck"], &variables).await;

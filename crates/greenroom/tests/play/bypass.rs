@@ -1,35 +1,38 @@
-//! Bypassing: a plain proxy at once, also after a restart, and nothing stale when it ends.
+//! Bypass: a plain proxy at once, also after a restart, and nothing stale when it ends.
 
 use http::Method;
 use tokio_util::task::TaskTracker;
 
-use crate::stage::scripted::{Arrived, Reply, Scripted, answer, container};
-use crate::stage::{Client, Script, Stage};
+use crate::fixture::scripted::{ReceivedRequest, ScriptedReply, ScriptedServer, answer, container};
+use crate::fixture::{GatewayConfigBuilder, GatewayFixture, TestClient};
 
 const SECTIONS: &str = "/library/sections";
 const ITEM: &str = "/library/metadata/5";
 const SCROBBLE: &str = "/:/scrobble?identifier=com.plexapp.plugins.library&key=5";
 const EVERYTHING: &str = "{}";
 
-/// Another answer every time.
-fn moving(request: &Arrived) -> Reply {
-    Reply::Bytes(container(request.before))
+/// A different response every time.
+fn moving(request: &ReceivedRequest) -> ScriptedReply {
+    ScriptedReply::Bytes(container(request.before))
 }
 
-async fn play(script: impl Fn(&Arrived) -> Reply + Send + Sync + 'static) -> (Scripted, Stage, Client) {
-    let server = Scripted::start(&TaskTracker::new(), script).await;
-    let stage = Script::new().server("home", "plex", &format!("http://{}", server.address), "").start().await;
+async fn play(
+    script: impl Fn(&ReceivedRequest) -> ScriptedReply + Send + Sync + 'static,
+) -> (ScriptedServer, GatewayFixture, TestClient) {
+    let server = ScriptedServer::start(&TaskTracker::new(), script).await;
+    let stage =
+        GatewayConfigBuilder::new().server("home", "plex", &format!("http://{}", server.address), "").start().await;
     let client = stage.client().with("x-plex-token", "token").with("accept", "application/json");
     (server, stage, client)
 }
 
-async fn set(stage: &Stage, method: Method, body: &str) -> String {
+async fn set(stage: &GatewayFixture, method: Method, body: &str) -> String {
     let done = stage.control().send(method, "/api/v1/bypass", body).await;
     assert_eq!(done.status, 200, "{}", done.text());
     done.text()
 }
 
-fn number(answer: &crate::stage::Answer) -> i64 {
+fn number(answer: &crate::fixture::TestResponse) -> i64 {
     answer.json()["MediaContainer"]["number"].as_i64().unwrap_or_else(|| panic!("{}", answer.text()))
 }
 
@@ -47,7 +50,7 @@ async fn a_bypassed_read_goes_to_the_server_every_time() {
     assert_eq!(set(&stage, Method::DELETE, EVERYTHING).await, r#"{"bypasses":[]}"#);
     assert!(client.get(SECTIONS).await.was_hit(), "what was kept is as good as before");
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -65,7 +68,7 @@ async fn only_what_was_named_is_bypassed() {
     assert!(!kometa.get(ITEM).await.was_hit());
     assert!(other.get(ITEM).await.was_hit());
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -79,14 +82,14 @@ async fn a_write_while_bypassed_still_makes_stale_what_was_kept() {
     assert!(!after.was_hit(), "the older answer does not come back");
     assert_eq!(number(&after), 1);
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_refused_while_bypassed_is_refused_afterwards() {
     let (server, stage, client) = play(|request| match request.before {
-        0 => Reply::Bytes(container(0)),
-        _ => Reply::Bytes(answer("401 Unauthorized", "text/html", "no")),
+        0 => ScriptedReply::Bytes(container(0)),
+        _ => ScriptedReply::Bytes(answer("401 Unauthorized", "text/html", "no")),
     })
     .await;
     assert_eq!(client.get(SECTIONS).await.status, 200);
@@ -95,20 +98,20 @@ async fn a_token_refused_while_bypassed_is_refused_afterwards() {
     set(&stage, Method::DELETE, EVERYTHING).await;
     assert_eq!(client.get(SECTIONS).await.status, 401, "never again from what was kept");
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bypass_survives_a_restart() {
-    let server = Scripted::start(&TaskTracker::new(), moving).await;
+    let server = ScriptedServer::start(&TaskTracker::new(), moving).await;
     let folder = tempfile::tempdir().expect("a folder");
     let start = || {
-        let script = Script::new().server("home", "plex", &format!("http://{}", server.address), "");
+        let script = GatewayConfigBuilder::new().server("home", "plex", &format!("http://{}", server.address), "");
         script.data_dir(folder.path()).start()
     };
     let stage = start().await;
     set(&stage, Method::PUT, r#"{"server":"home"}"#).await;
-    stage.down().await;
+    stage.stop().await;
     let stage = start().await;
     let client = stage.client().with("x-plex-token", "token").with("accept", "application/json");
     for asked in 0..2 {
@@ -116,7 +119,7 @@ async fn a_bypass_survives_a_restart() {
     }
     let shown = stage.control().get("/api/v1/servers").await.json();
     assert_eq!(shown[0]["mode"], "bypass");
-    stage.down().await;
+    stage.stop().await;
     server.stop();
 }
 
@@ -139,7 +142,7 @@ async fn a_mode_is_turned_over_the_api_and_ends_a_bypass() {
     assert!(!client.get(SECTIONS).await.was_hit(), "nothing of before is answered");
     assert!(client.get(SECTIONS).await.was_hit());
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -167,7 +170,7 @@ async fn what_does_not_exist_cannot_be_bypassed_and_nobody_does_it_without_the_t
         assert_eq!(refused.json()["code"], "token-missing", "{path}");
     }
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -181,5 +184,5 @@ async fn a_class_can_be_cleared_alone() {
     assert!(client.get(SECTIONS).await.was_hit());
     assert!(!client.get(ITEM).await.was_hit());
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }

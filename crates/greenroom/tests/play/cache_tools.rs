@@ -7,16 +7,16 @@ use tempfile::TempDir;
 use tokio_util::task::TaskTracker;
 
 use crate::binary::{folder, identity, run};
-use crate::kept::Program;
-use crate::stage::Client;
-use crate::stage::scripted::{Reply, Scripted, answer, container};
-use crate::stage::waiting::patiently;
+use crate::fixture::TestClient;
+use crate::fixture::scripted::{ScriptedReply, ScriptedServer, answer, container};
+use crate::fixture::waiting::with_deadline;
+use crate::kept::RestartableProgram;
 
 const TOKEN: &str = "SECRET-token-0123456789";
 
-async fn plex() -> Scripted {
-    Scripted::start(&TaskTracker::new(), |request| {
-        Reply::Bytes(match request.target.as_str() {
+async fn plex() -> ScriptedServer {
+    ScriptedServer::start(&TaskTracker::new(), |request| {
+        ScriptedReply::Bytes(match request.target.as_str() {
             "/identity" => identity(),
             target if target.contains("/thumb/") => {
                 answer("200 OK", "image/gif", &format!("GIF89a \u{1}{};", "x".repeat(100_000)))
@@ -27,21 +27,21 @@ async fn plex() -> Scripted {
     .await
 }
 
-struct House {
-    server: Scripted,
+struct CacheToolsFixture {
+    server: ScriptedServer,
     home: TempDir,
 }
 
-impl House {
+impl CacheToolsFixture {
     async fn build() -> Self {
         Self { server: plex().await, home: folder() }
     }
 
-    fn start(&self) -> Program {
-        Program::start(&self.home, &format!("http://{}", self.server.address))
+    fn start(&self) -> RestartableProgram {
+        RestartableProgram::start(&self.home, &format!("http://{}", self.server.address))
     }
 
-    /// Runs `greenroom cache …`; nothing of a token may show.
+    /// Runs `greenroom cache …` and asserts that no token is shown.
     async fn cache(&self, arguments: &[&str]) -> (i32, String, String) {
         let all: Vec<&str> = ["cache"].iter().chain(arguments).copied().collect();
         let (code, out, errors) = run(&self.home, &all, &[]).await;
@@ -58,16 +58,16 @@ impl House {
         self.home.path().join(".local/state/greenroom/cache/cache.db")
     }
 
-    /// Waits until so many answers lie on disk.
+    /// Waits until this many entries are on disk.
     async fn until(&self, answers: u64) {
         let kept = async {
             while !self.store().exists() || self.json(&["stats"]).await["answers"].as_u64() < Some(answers) {}
         };
-        patiently(format!("{answers} answers on disk"), kept).await;
+        with_deadline(format!("{answers} answers on disk"), kept).await;
     }
 }
 
-async fn read(client: &Client) {
+async fn read(client: &TestClient) {
     for target in ["/library/sections", "/library/metadata/1", "/library/metadata/1/thumb/2"] {
         assert_eq!(client.get(target).await.status, 200, "{target}");
     }
@@ -75,7 +75,7 @@ async fn read(client: &Client) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_kept_is_listed_shown_and_counted_beside_a_running_gateway_and_without_one() {
-    let house = House::build().await;
+    let house = CacheToolsFixture::build().await;
     let (code, _, errors) = house.cache(&["ls"]).await;
     assert_eq!(code, 1);
     assert!(errors.contains("nothing is kept there"), "{errors}");
@@ -98,9 +98,7 @@ async fn what_is_kept_is_listed_shown_and_counted_beside_a_running_gateway_and_w
         let url = format!("http://127.0.0.1:32500/library/sections?X-Plex-Token={TOKEN}");
         let (code, out, errors) = house.cache(&["show", &url]).await;
         assert_eq!(code, 0, "{errors}");
-        for part in
-            ["class      sections", "bytes of application/json", "invalid    no", "left       fresh for"]
-        {
+        for part in ["class      sections", "bytes of application/json", "invalid    no", "left       fresh for"] {
             assert!(out.contains(part), "{part} is missing in {out}");
         }
         assert!(!out.contains("MediaContainer"), "the content is not asked for: {out}");
@@ -115,7 +113,7 @@ async fn what_is_kept_is_listed_shown_and_counted_beside_a_running_gateway_and_w
         let (code, out, _) = house.cache(&["verify"]).await;
         assert!(code == 0 && out.contains("all are what was written"), "{out}");
         let (code, out, errors) = house.cache(&["vacuum"]).await;
-        // A gateway that runs lets pages go only where the file was made for it.
+        // A running gateway returns pages to the system only if the file was created for it.
         assert!(
             (code == 0 && out.contains("given back")) || (is_running && errors.contains("stop the gateway")),
             "{errors}"
@@ -129,13 +127,12 @@ async fn what_is_kept_is_listed_shown_and_counted_beside_a_running_gateway_and_w
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_damaged_is_named_and_taken_out() {
-    let house = House::build().await;
+    let house = CacheToolsFixture::build().await;
     let mut program = house.start();
     read(&program.client(TOKEN).await).await;
     program.stop_well().await;
     let db = rusqlite::Connection::open(house.store()).expect("it opens");
-    db.execute("UPDATE entry SET length = length + 1 WHERE key LIKE '%/library/sections %'", [])
-        .expect("changed");
+    db.execute("UPDATE entry SET length = length + 1 WHERE key LIKE '%/library/sections %'", []).expect("changed");
     drop(db);
     let (code, out, _) = house.cache(&["verify"]).await;
     assert_eq!(code, 1);
@@ -150,7 +147,7 @@ async fn what_is_damaged_is_named_and_taken_out() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_cleared_is_not_answered_any_more_whether_a_gateway_runs_or_not() {
-    let house = House::build().await;
+    let house = CacheToolsFixture::build().await;
     let mut program = house.start();
     let (client, control) = program.client_and_control(TOKEN).await;
     read(&client).await;

@@ -1,9 +1,9 @@
-//! Never a crowd: many who ask alike cost one request, and nobody's leaving hurts the others.
+//! Single-flight: many equal requests cost one upstream request, and a client that leaves does not affect the others.
 
 use std::sync::Arc;
 
-use crate::stage::scripted::{Reply, Scripted, answer, container};
-use crate::stage::{Client, Script};
+use crate::fixture::scripted::{ScriptedReply, ScriptedServer, answer, container};
+use crate::fixture::{GatewayConfigBuilder, TestClient};
 use futures_util::future::join_all;
 use greenroom_cache::Clock;
 use tokio::sync::Notify;
@@ -11,31 +11,31 @@ use tokio_util::task::TaskTracker;
 
 const SESSIONS: &str = "/status/sessions";
 
-async fn play(server: &Scripted) -> crate::stage::Stage {
-    Script::new().server("home", "plex", &format!("http://{}", server.address), "").start().await
+async fn play(server: &ScriptedServer) -> crate::fixture::GatewayFixture {
+    GatewayConfigBuilder::new().server("home", "plex", &format!("http://{}", server.address), "").start().await
 }
 
-fn asker(stage: &crate::stage::Stage, token: &str, accept: &str) -> Client {
+fn asker(stage: &crate::fixture::GatewayFixture, token: &str, accept: &str) -> TestClient {
     stage.client().with("x-plex-token", token).with("accept", accept)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_cold_callers_cost_one_request_per_identity_and_representation() {
     let tasks = TaskTracker::new();
-    let server = Scripted::start(&tasks, |request| {
+    let server = ScriptedServer::start(&tasks, |request| {
         let lower = request.head.to_ascii_lowercase();
         if lower.contains("accept: application/json") {
-            Reply::Bytes(container(1))
+            ScriptedReply::Bytes(container(1))
         } else {
-            Reply::Bytes(answer("200 OK", "text/xml", "<MediaContainer size=\"0\"></MediaContainer>"))
+            ScriptedReply::Bytes(answer("200 OK", "text/xml", "<MediaContainer size=\"0\"></MediaContainer>"))
         }
     })
     .await;
-    // However long two hundred take: what the first ones were answered is fresh for the last.
+    // However long two hundred take, the first response is still fresh for the last one.
     let fresh = "[server.lifetimes.sessions]\nfresh_s = 3600\n";
     let url = format!("http://{}", server.address);
-    let stage = Script::new().server("home", "plex", &url, fresh).start().await;
-    let askers: Vec<Client> = (0..200)
+    let stage = GatewayConfigBuilder::new().server("home", "plex", &url, fresh).start().await;
+    let askers: Vec<TestClient> = (0..200)
         .map(|index| {
             let token = if index % 2 == 0 { "token-one" } else { "token-two" };
             let accept = if index % 4 < 2 { "application/json" } else { "text/xml" };
@@ -46,7 +46,7 @@ async fn two_hundred_cold_callers_cost_one_request_per_identity_and_representati
     assert!(answers.iter().all(|answer| answer.status == 200), "{:?}", answers[0]);
     assert_eq!(server.count("GET", SESSIONS), 4, "two identities, two representations");
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -54,7 +54,7 @@ async fn the_one_who_started_a_load_may_leave_without_hurting_the_others() {
     let tasks = TaskTracker::new();
     let go = Arc::new(Notify::new());
     let held = Arc::clone(&go);
-    let server = Scripted::start(&tasks, move |_| Reply::Held(Arc::clone(&held), container(7))).await;
+    let server = ScriptedServer::start(&tasks, move |_| ScriptedReply::Held(Arc::clone(&held), container(7))).await;
     let stage = play(&server).await;
     let first = asker(&stage, "token", "application/json");
     let leaver = tasks.spawn(async move { first.get(SESSIONS).await });
@@ -67,37 +67,35 @@ async fn the_one_who_started_a_load_may_leave_without_hurting_the_others() {
     assert_eq!(follower.await.expect("it did not panic").json()["MediaContainer"]["number"], 7);
     assert_eq!(server.count("GET", SESSIONS), 1);
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_may_not_be_kept_is_given_to_nobody_else() {
     let tasks = TaskTracker::new();
-    let server = Scripted::start(&tasks, |request| {
+    let server = ScriptedServer::start(&tasks, |request| {
         let body = format!(r#"{{"MediaContainer":{{"size":0,"number":{}}}}}"#, request.before);
         let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n";
-        Reply::Bytes(format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()).into_bytes())
+        ScriptedReply::Bytes(format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()).into_bytes())
     })
     .await;
     let stage = play(&server).await;
     let asker = asker(&stage, "token", "application/json");
     let answers = join_all((0..20).map(|_| asker.get(SESSIONS))).await;
-    let mut numbers: Vec<i64> = answers
-        .iter()
-        .map(|answer| answer.json()["MediaContainer"]["number"].as_i64().expect("a number"))
-        .collect();
+    let mut numbers: Vec<i64> =
+        answers.iter().map(|answer| answer.json()["MediaContainer"]["number"].as_i64().expect("a number")).collect();
     numbers.sort_unstable();
     numbers.dedup();
     assert_eq!(numbers.len(), 20, "everybody got an answer of their own");
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fresh_answer_costs_nothing_and_says_how_old_it_is() {
     let tasks = TaskTracker::new();
-    let server = Scripted::start(&tasks, |request| Reply::Bytes(container(request.before))).await;
-    let stage = Script::new()
+    let server = ScriptedServer::start(&tasks, |request| ScriptedReply::Bytes(container(request.before))).await;
+    let stage = GatewayConfigBuilder::new()
         .server("home", "plex", &format!("http://{}", server.address), "")
         .start_at(Clock::system())
         .await;
@@ -111,5 +109,5 @@ async fn a_fresh_answer_costs_nothing_and_says_how_old_it_is() {
     assert_eq!(warm.header("cache-control"), "private, no-cache");
     assert_eq!(server.count("GET", SESSIONS), 1);
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }

@@ -1,4 +1,4 @@
-//! What outlives the process, and that nobody waits for it to be written.
+//! Persistent data, and that no request waits for it to be written.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,43 +6,52 @@ use std::sync::Arc;
 use greenroom_cache::{Clock, Invalidation, Scope, disk::DiskStats};
 use greenroom_simulator::catalogue::CatalogueSize;
 use greenroom_simulator::jellyfin::Jellyfin;
-use greenroom_simulator::options::Options;
+use greenroom_simulator::options::SimulatorOptions;
 use greenroom_simulator::plex::Plex;
-use greenroom_simulator::running::Running;
+use greenroom_simulator::simulated_server::SimulatedServer;
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
+use crate::fixture::scripted::{ReceivedRequest, ScriptedReply, ScriptedServer, answer, container};
+use crate::fixture::waiting::until_async;
+use crate::fixture::{GatewayConfigBuilder, GatewayFixture, TestClient};
 use crate::outages::json;
-use crate::stage::scripted::{Arrived, Reply, Scripted, answer, container};
-use crate::stage::waiting::until_told;
-use crate::stage::{Client, Script, Stage};
 
-/// Slow test machines: what is being tested is not how fast the disk is.
+/// For slow test machines: disk speed is not tested.
 pub const PATIENT: &str = "[disk]\nread_timeout_ms = 20000\ndrain_timeout_ms = 60000\n";
 
-/// More than the system takes in advance from a connection that nobody reads.
+/// More than the system buffers on a connection that is not read.
 const LONG_BYTES: usize = 24 << 20;
 
-async fn plex() -> Running {
+async fn plex() -> SimulatedServer {
     let anywhere = "127.0.0.1:0".parse().expect("an address");
-    Plex::new(Options::quick()).start(anywhere, &TaskTracker::new()).await.expect("it starts")
+    Plex::new(SimulatorOptions::quick()).start(anywhere, &TaskTracker::new()).await.expect("it starts")
 }
 
-/// A gateway before it, whose files lie in `folder`.
-async fn before(url: &str, folder: &Path, clock: &Clock) -> Stage {
-    let script = Script::new().table(PATIENT).server("home", "plex", url, "").data_dir(folder);
+/// A gateway in front of it, with its files in `folder`.
+async fn before(url: &str, folder: &Path, clock: &Clock) -> GatewayFixture {
+    let script = GatewayConfigBuilder::new().table(PATIENT).server("home", "plex", url, "").data_dir(folder);
     script.start_at(clock.clone()).await
 }
 
-fn disk(stage: &Stage) -> DiskStats {
+fn disk(stage: &GatewayFixture) -> DiskStats {
     stage.process.cache.disk_stats().expect("there is a disk")
 }
 
-/// Lets the writer pass once: an invalidation is written at once, and whatever is ready with it.
-async fn one_pass(stage: &Stage) {
+/// Lets the writer pass once: an invalidation is written at once, together with all that is ready.
+async fn one_pass(stage: &GatewayFixture) {
     let nothing = Scope::Namespace("nobody".into());
-    stage.process.cache.invalidate(&nothing, &Invalidation::mark());
-    until_told(async || stage.process.cache.settled().await).await;
+    stage.process.cache.invalidate(&nothing, &Invalidation::mark_stale());
+    until_async(async || stage.process.cache.flush_invalidations().await).await;
+}
+
+/// Lets the writer pass until something was written.
+async fn until_written(stage: &GatewayFixture) {
+    until_async(async || {
+        one_pass(stage).await;
+        disk(stage).written > 0
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -54,8 +63,8 @@ async fn what_was_read_before_a_restart_is_a_hit_after_it() {
     for target in reads {
         bodies.push(json(&stage, server.tokens().owner_a()).get(target).await.body);
     }
-    stage.down().await;
-    let asked = server.ledger().total();
+    stage.stop().await;
+    let asked = server.request_log().total();
     let stage = before(&server.url(), folder.path(), &clock).await;
     let client = json(&stage, server.tokens().owner_a());
     for (target, body) in reads.into_iter().zip(bodies) {
@@ -63,9 +72,9 @@ async fn what_was_read_before_a_restart_is_a_hit_after_it() {
         assert!(answer.was_hit(), "{target}: {}", answer.header("cache-status"));
         assert_eq!(answer.body, body);
     }
-    assert_eq!(server.ledger().total(), asked, "the server was asked for nothing");
+    assert_eq!(server.request_log().total(), asked, "the server was asked for nothing");
     assert!(!json(&stage, server.tokens().sam()).get("/hubs").await.was_hit(), "nobody else gets it");
-    stage.down().await;
+    stage.stop().await;
     server.stop().await;
 }
 
@@ -73,15 +82,15 @@ async fn what_was_read_before_a_restart_is_a_hit_after_it() {
 async fn the_last_byte_of_an_answer_has_left_before_its_write_begins() {
     let padding = "a".repeat(LONG_BYTES);
     let body = format!("{{\"MediaContainer\":{{\"size\":0,\"padding\":\"{padding}\"}}}}");
-    let server = Scripted::start(&TaskTracker::new(), move |_: &Arrived| {
-        Reply::Bytes(answer("200 OK", "application/json", &body))
+    let server = ScriptedServer::start(&TaskTracker::new(), move |_: &ReceivedRequest| {
+        ScriptedReply::Bytes(answer("200 OK", "application/json", &body))
     })
     .await;
     let folder = tempfile::tempdir().expect("a folder");
     let stage = before(&format!("http://{}", server.address), folder.path(), &Clock::system()).await;
     let mut slow = stage.raw().await;
     slow.send("GET /hubs HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\nX-Plex-Token: t\r\n\r\n").await;
-    // Its answer is on its way when somebody else can have it from memory; more of it than the system takes in advance
+    // Its response is on its way when another client can get it from memory; a part larger than the system's buffers
     // waits for its client.
     let quick = json(&stage, "t");
     assert!(quick.get("/hubs").await.header("cache-status").contains("Greenroom"));
@@ -89,10 +98,8 @@ async fn the_last_byte_of_an_answer_has_left_before_its_write_begins() {
     assert_eq!((disk(&stage).queued, disk(&stage).written), (1, 0));
     let taken = slow.answer().await.expect("the answer");
     assert!(taken.body.len() > LONG_BYTES);
-    while disk(&stage).written == 0 {
-        one_pass(&stage).await;
-    }
-    stage.down().await;
+    until_written(&stage).await;
+    stage.stop().await;
     server.stop();
 }
 
@@ -101,18 +108,16 @@ async fn a_client_that_goes_away_keeps_nothing_from_being_written() {
     let go = Arc::new(Notify::new());
     let held = Arc::clone(&go);
     let tasks = TaskTracker::new();
-    let script = move |_: &Arrived| Reply::Held(Arc::clone(&held), container(1));
-    let (server, folder) = (Scripted::start(&tasks, script).await, tempfile::tempdir().expect("a folder"));
+    let script = move |_: &ReceivedRequest| ScriptedReply::Held(Arc::clone(&held), container(1));
+    let (server, folder) = (ScriptedServer::start(&tasks, script).await, tempfile::tempdir().expect("a folder"));
     let stage = before(&format!("http://{}", server.address), folder.path(), &Clock::system()).await;
     let mut gone = stage.raw().await;
     gone.send("GET /hubs HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\nX-Plex-Token: t\r\n\r\n").await;
     server.until(|server| server.count("GET", "/hubs") == 1).await;
     drop(gone);
     go.notify_one();
-    while disk(&stage).written == 0 {
-        one_pass(&stage).await;
-    }
-    stage.down().await;
+    until_written(&stage).await;
+    stage.stop().await;
     server.stop();
 }
 
@@ -129,13 +134,13 @@ async fn a_directory_that_cannot_be_had_costs_hits_after_a_restart_and_nothing_e
     let warning = &figures["warnings"][0];
     assert_eq!((&warning["code"], &warning["server"]), (&"disk-writes-off".into(), &serde_json::Value::Null));
     assert!(warning["remedy"].as_str().expect("a text").contains("What to do"), "{warning}");
-    stage.down().await;
+    stage.stop().await;
     server.stop().await;
 }
 
-/// What an add-on asks for while somebody looks through every show, season and list of episodes. Gives how many
-/// episodes were shown.
-async fn look_through(client: &Client) -> usize {
+/// Requests of an add-on while a user looks through every show, season and list of episodes. Returns the number of
+/// episodes shown.
+async fn browse(client: &TestClient) -> usize {
     let me = client.get("/Users/Me").await.json();
     let user = format!("userId={}", me["Id"].as_str().expect("an id"));
     let fields = "fields=DateCreated%2COverview%2CGenres%2CMediaStreams%2CPath";
@@ -160,34 +165,32 @@ async fn look_through(client: &Client) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_restart_an_evening_of_two_thousand_items_costs_the_server_nothing_while_it_is_fresh() {
-    let size =
-        CatalogueSize { shows: 50, seasons_per_show: 4, episodes_per_season: 10, ..CatalogueSize::tiny() };
+    let size = CatalogueSize { shows: 50, seasons_per_show: 4, episodes_per_season: 10, ..CatalogueSize::tiny() };
     let anywhere = "127.0.0.1:0".parse().expect("an address");
-    let server =
-        Jellyfin::new(Options { size, ..Options::quick() }).start(anywhere, &TaskTracker::new()).await;
+    let server = Jellyfin::new(SimulatorOptions { size, ..SimulatorOptions::quick() })
+        .start(anywhere, &TaskTracker::new())
+        .await;
     let (server, folder) = (server.expect("it starts"), tempfile::tempdir().expect("a folder"));
     // However slow this machine is, all of it happens while it is fresh.
     let clock = Clock::scaled(0.05);
     let open = async || {
-        let script = Script::new().table(PATIENT).server("den", "jellyfin", &server.url(), "");
+        let script = GatewayConfigBuilder::new().table(PATIENT).server("den", "jellyfin", &server.url(), "");
         let stage = script.data_dir(folder.path()).start_at(clock.clone()).await;
         let token = server.tokens().sam();
-        let said = format!(
-            "MediaBrowser Client=\"K\", Device=\"K\", DeviceId=\"k\", Version=\"1\", Token=\"{token}\""
-        );
+        let said = format!("MediaBrowser Client=\"K\", Device=\"K\", DeviceId=\"k\", Version=\"1\", Token=\"{token}\"");
         let client = stage.client().with("authorization", &said);
         (stage, client)
     };
     let (stage, client) = open().await;
-    assert_eq!(look_through(&client).await, 2_000);
-    let asked = server.ledger().total();
+    assert_eq!(browse(&client).await, 2_000);
+    let asked = server.request_log().total();
     assert!(asked > 250, "{asked}");
-    stage.down().await;
+    stage.stop().await;
     let (stage, client) = open().await;
-    assert_eq!(look_through(&client).await, 2_000);
-    assert_eq!(server.ledger().total(), asked);
+    assert_eq!(browse(&client).await, 2_000);
+    assert_eq!(server.request_log().total(), asked);
     let first = disk(&stage);
     assert!(first.hits >= asked, "all of it came from the disk: {first:?}");
-    stage.down().await;
+    stage.stop().await;
     server.stop().await;
 }

@@ -1,38 +1,37 @@
-//! The doctor against simulated servers with switched faults, through the program itself: each fault named, each
-//! with its remedy, and no token shown.
+//! The doctor against simulated servers with injected faults, through the program itself: each fault named, each with
+//! its remedy, and no token shown.
 
 use greenroom_simulator::faults::Fault;
 use greenroom_simulator::jellyfin::{self, Jellyfin};
 use greenroom_simulator::plex::{self, Plex};
-use greenroom_simulator::running::Running;
+use greenroom_simulator::simulated_server::SimulatedServer;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio_util::task::TaskTracker;
 
 use crate::binary::{command, folder, run};
-use crate::stage::Script;
-use crate::stage::encrypted::{Made, Terminator};
-use crate::stage::scripted::{Reply, Scripted, answer};
+use crate::fixture::GatewayConfigBuilder;
+use crate::fixture::encrypted::{TestCertificate, TlsTerminator};
+use crate::fixture::scripted::{ScriptedReply, ScriptedServer, answer};
 
-async fn plex(tasks: &TaskTracker, change: impl FnOnce(&mut plex::Switches)) -> Running {
-    let mut options = plex::Options::quick();
+async fn plex(tasks: &TaskTracker, change: impl FnOnce(&mut plex::PlexSwitches)) -> SimulatedServer {
+    let mut options = plex::PlexOptions::quick();
     change(&mut options.switches);
     Plex::new(options).start("127.0.0.1:0".parse().expect("an address"), tasks).await.expect("it starts")
 }
 
-async fn jellyfin(tasks: &TaskTracker, change: impl FnOnce(&mut jellyfin::Switches)) -> Running {
-    let mut options = jellyfin::Options::quick();
+async fn jellyfin(tasks: &TaskTracker, change: impl FnOnce(&mut jellyfin::JellyfinSwitches)) -> SimulatedServer {
+    let mut options = jellyfin::JellyfinOptions::quick();
     change(&mut options.switches);
     Jellyfin::new(options).start("127.0.0.1:0".parse().expect("an address"), tasks).await.expect("it starts")
 }
 
-/// What the doctor finds of a server: exit code and report. Listeners are on free ports.
+/// The doctor's result for a server: exit code and report. Listeners are on free ports.
 async fn found(folder: &TempDir, kind: &str, url: &str, token: Option<&str>) -> (i32, Value) {
     let token_file = folder.path().join("token");
     let token_file_name = token_file.display().to_string();
     let kind = format!("--{kind}");
-    let mut arguments =
-        vec!["doctor", "--json", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0", &kind, url];
+    let mut arguments = vec!["doctor", "--json", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0", &kind, url];
     if let Some(token) = token {
         std::fs::write(&token_file, token).expect("written");
         arguments.extend(["--token-file", &token_file_name]);
@@ -44,7 +43,7 @@ async fn found(folder: &TempDir, kind: &str, url: &str, token: Option<&str>) -> 
     (code, serde_json::from_str(&shown).unwrap_or_else(|error| panic!("{error}: {shown}{errors}")))
 }
 
-/// The finding of a check, as one text with its level in front.
+/// The finding of a check as one text, level first.
 fn finding(report: &Value, check: &str) -> String {
     let subjects = report["subjects"].as_array().expect("subjects").iter();
     let mut findings = subjects.flat_map(|subject| subject["findings"].as_array().expect("findings"));
@@ -63,8 +62,7 @@ fn assert_found(report: &Value, check: &str, words: &[&str]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_healthy_server_is_well() {
     let tasks = TaskTracker::new();
-    for (kind, server) in [("plex", plex(&tasks, |_| ()).await), ("jellyfin", jellyfin(&tasks, |_| ()).await)]
-    {
+    for (kind, server) in [("plex", plex(&tasks, |_| ()).await), ("jellyfin", jellyfin(&tasks, |_| ()).await)] {
         let token = server.tokens().owner_a().to_owned();
         let (code, report) = found(&folder(), kind, &server.url(), Some(&token)).await;
         assert_eq!((code, report["problems"].as_u64()), (0, Some(0)), "{report}");
@@ -140,8 +138,7 @@ async fn a_server_that_does_not_answer_as_it_should_is_told_with_the_reason() {
     server.stop().await;
     let (_, report) = found(&folder(), "plex", &url, None).await;
     let boxed = greenroom::doctor::machine::is_container();
-    let words =
-        if boxed { ["this container itself", "network_mode: host"] } else { ["nothing listens", "32400"] };
+    let words = if boxed { ["this container itself", "network_mode: host"] } else { ["nothing listens", "32400"] };
     assert_found(&report, "way", &words);
 }
 
@@ -154,11 +151,7 @@ async fn a_wrong_base_path_an_old_server_and_an_emby_are_told() {
     assert_found(&report, "who answers", &["at another path", "/jellyfin"]);
     based.stop().await;
     for (body, check, words) in [
-        (
-            r#"{"ServerName":"D","Version":"4.8.1","Id":"x","LocalAddresses":[]}"#,
-            "who answers",
-            "Emby server (4.8.1)",
-        ),
+        (r#"{"ServerName":"D","Version":"4.8.1","Id":"x","LocalAddresses":[]}"#, "who answers", "Emby server (4.8.1)"),
         (
             r#"{"ServerName":"D","Version":"10.8.2","Id":"x","ProductName":"Jellyfin Server"}"#,
             "version",
@@ -166,7 +159,8 @@ async fn a_wrong_base_path_an_old_server_and_an_emby_are_told() {
         ),
     ] {
         let server =
-            Scripted::start(&tasks, move |_| Reply::Last(answer("200 OK", "application/json", body))).await;
+            ScriptedServer::start(&tasks, move |_| ScriptedReply::Last(answer("200 OK", "application/json", body)))
+                .await;
         let (code, report) = found(&folder(), "jellyfin", &format!("http://{}", server.address), None).await;
         assert_eq!(code, 1, "{report}");
         assert_found(&report, check, &["problem", words]);
@@ -179,8 +173,8 @@ async fn a_certificate_that_is_not_believed_is_mended_by_what_the_doctor_says() 
     let tasks = TaskTracker::new();
     let server = plex(&tasks, |_| ()).await;
     let inner = server.url().trim_start_matches("http://").parse().expect("an address");
-    let made = Made::by_itself(&["nas.example"]);
-    let terminator = Terminator::start(&tasks, &made, inner).await;
+    let made = TestCertificate::self_signed(&["nas.example"]);
+    let terminator = TlsTerminator::start(&tasks, &made, inner).await;
     let plain = format!("http://{}", terminator.address);
     let (code, report) = found(&folder(), "plex", &plain, None).await;
     assert_eq!(code, 1);
@@ -215,8 +209,7 @@ async fn ports_and_the_data_directory_are_looked_at_without_touching_them() {
     std::fs::write(folder.path().join("file"), "").expect("written");
     let data = folder.path().join("file/below").display().to_string();
     let url = server.url();
-    let arguments =
-        ["doctor", "--plex", &url, "--listen", &address, "--control", "127.0.0.1:0", "--data-dir", &data];
+    let arguments = ["doctor", "--plex", &url, "--listen", &address, "--control", "127.0.0.1:0", "--data-dir", &data];
     let (code, shown, errors) = run(&folder, &arguments, &[]).await;
     assert_eq!(code, 1, "{errors}");
     assert!(shown.contains(&format!("{address}, meant for apps of \"plex\", is taken by")), "{shown}");
@@ -233,7 +226,7 @@ async fn ports_and_the_data_directory_are_looked_at_without_touching_them() {
 async fn an_app_is_waited_for_until_its_first_answer_is_saved() {
     let tasks = TaskTracker::new();
     let server = plex(&tasks, |_| ()).await;
-    let stage = Script::new().server("home", "plex", &server.url(), "").start().await;
+    let stage = GatewayConfigBuilder::new().server("home", "plex", &server.url(), "").start().await;
     let control = stage.process.control.to_string();
     let folder = folder();
     let waiting = ["doctor", "--wait-for", "Kometa", "--control", &control, "--timeout", "60", "--json"];
@@ -262,11 +255,11 @@ async fn an_app_is_waited_for_until_its_first_answer_is_saved() {
         .iter()
         .map(|event| event["what"]["event"].as_str().expect("a word"))
         .collect();
-    // Whether the refusal is seen by itself depends on when it looks.
+    // Whether the refusal is seen separately depends on when it polls.
     let seen = events.strip_prefix(&["refused"]).unwrap_or(&events);
     assert_eq!(seen, ["arrived", "saved"]);
     assert_eq!(told["events"][events.len() - 2]["what"]["first_asked"], "sections");
-    stage.down().await;
+    stage.stop().await;
     server.stop().await;
     tasks.close();
     tasks.wait().await;
@@ -276,7 +269,7 @@ async fn an_app_is_waited_for_until_its_first_answer_is_saved() {
 async fn an_app_with_a_wrong_token_is_not_taken_for_one_that_works() {
     let tasks = TaskTracker::new();
     let server = jellyfin(&tasks, |_| ()).await;
-    let stage = Script::new().server("home", "jellyfin", &server.url(), "").start().await;
+    let stage = GatewayConfigBuilder::new().server("home", "jellyfin", &server.url(), "").start().await;
     let control = stage.process.control.to_string();
     let app = stage.client().with("authorization", "MediaBrowser Client=\"Finamp\", Token=\"wrong\"");
     let stop = tokio_util::sync::CancellationToken::new();
@@ -295,13 +288,13 @@ async fn an_app_with_a_wrong_token_is_not_taken_for_one_that_works() {
     app_ended.await.expect("it was answered as it should be");
     let told: Value = serde_json::from_str(&shown).unwrap_or_else(|error| panic!("{error}: {shown}{errors}"));
     assert_eq!((code, &told["outcome"], &told["well"]), (1, &"refused".into(), &false.into()), "{told}");
-    stage.down().await;
+    stage.stop().await;
     server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_control_token_does_not_shut_the_doctor_out_of_what_needs_none() {
-    let stage = Script::new().server("home", "plex", "http://127.0.0.1:9", "").start().await;
+    let stage = GatewayConfigBuilder::new().server("home", "plex", "http://127.0.0.1:9", "").start().await;
     let control = stage.process.control.to_string();
     let folder = folder();
     let data = folder.path().join("data");
@@ -312,7 +305,7 @@ async fn an_old_control_token_does_not_shut_the_doctor_out_of_what_needs_none() 
     let (code, shown, errors) = run(&folder, &waiting, &[]).await;
     assert_eq!(code, 1);
     assert!(shown.contains("x did not ask anything"), "{shown}{errors}");
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -320,26 +313,22 @@ async fn following_the_remedy_for_a_certificate_makes_it_believed() {
     let tasks = TaskTracker::new();
     let server = plex(&tasks, |_| ()).await;
     let inner = server.url().trim_start_matches("http://").parse().expect("an address");
-    let made = Made::by_itself(&["elsewhere.example"]);
-    let terminator = Terminator::start(&tasks, &made, inner).await;
+    let made = TestCertificate::self_signed(&["elsewhere.example"]);
+    let terminator = TlsTerminator::start(&tasks, &made, inner).await;
     let folder = folder();
     let token = server.tokens().owner_a().to_owned();
     let (file, token_file) = (folder.path().join("g.toml"), folder.path().join("token"));
     std::fs::write(&token_file, &token).expect("written");
     let url = format!("https://{}", terminator.address);
     let more = format!("token_file = \"{}\"\n", token_file.display());
-    let table = format!(
-        "[[server]]\nname = \"home\"\nkind = \"plex\"\nurl = \"{url}\"\nlisten = \"127.0.0.1:0\"\n{more}"
-    );
+    let table =
+        format!("[[server]]\nname = \"home\"\nkind = \"plex\"\nurl = \"{url}\"\nlisten = \"127.0.0.1:0\"\n{more}");
     let head = "[control]\nlisten = \"127.0.0.1:0\"\n";
     let config = file.display().to_string();
     let looked = async |line: &str| {
         std::fs::write(&file, format!("{head}{table}{line}\n")).expect("written");
         let (code, shown, errors) = run(&folder, &["doctor", "--json", "--config", &config], &[]).await;
-        (
-            code,
-            serde_json::from_str::<Value>(&shown).unwrap_or_else(|error| panic!("{error}: {shown}{errors}")),
-        )
+        (code, serde_json::from_str::<Value>(&shown).unwrap_or_else(|error| panic!("{error}: {shown}{errors}")))
     };
     let (code, report) = looked("").await;
     assert_eq!(code, 1, "{report}");
@@ -350,13 +339,12 @@ async fn following_the_remedy_for_a_certificate_makes_it_believed() {
     assert_eq!(code, 0, "{report}");
     assert_found(&report, "encryption", &["\"ok\"", "is believed"]);
     assert_found(&report, "token", &["owner's rights"]);
-    let stage = Script::new().server("home", "plex", &url, &line).start().await;
+    let stage = GatewayConfigBuilder::new().server("home", "plex", &url, &line).start().await;
     let through = format!("http://{}", stage.address(0));
-    let arguments =
-        ["doctor", "--compare", "--json", "--config", &config, "--through", &through, "--endpoints", "20"];
+    let arguments = ["doctor", "--compare", "--json", "--config", &config, "--through", &through, "--endpoints", "20"];
     let (code, shown, errors) = run(&folder, &arguments, &[]).await;
     assert_eq!(code, 0, "{shown}{errors}");
-    stage.down().await;
+    stage.stop().await;
     terminator.stop();
     server.stop().await;
 }
@@ -372,25 +360,27 @@ async fn a_doctor_without_servers_says_whence_they_come() {
 async fn an_app_that_does_not_come_is_not_waited_for_longer_than_said() {
     let tasks = TaskTracker::new();
     let server = plex(&tasks, |_| ()).await;
-    let stage = Script::new().server("home", "plex", &server.url(), "").start().await;
+    let stage = GatewayConfigBuilder::new().server("home", "plex", &server.url(), "").start().await;
     let control = stage.process.control.to_string();
     let arguments = ["doctor", "--wait-for", "tautulli", "--control", &control, "--timeout", "1"];
     let (code, shown, _) = run(&folder(), &arguments, &[]).await;
     assert_eq!(code, 1);
-    assert!(
-        shown.contains("tautulli did not ask anything") && shown.contains("apps that did ask: none"),
-        "{shown}"
-    );
+    assert!(shown.contains("tautulli did not ask anything") && shown.contains("apps that did ask: none"), "{shown}");
     let arguments = ["doctor", "--wait-for", "tautulli", "--control", "127.0.0.1:9"];
     let (code, _, errors) = run(&folder(), &arguments, &[]).await;
     assert_eq!(code, 1);
     assert!(errors.contains("no Greenroom answers at http://127.0.0.1:9: nothing listens there"), "{errors}");
-    stage.down().await;
+    stage.stop().await;
     server.stop().await;
 }
 
-/// Compares with the program; gives exit code and report.
-async fn compared(stage: &crate::stage::Stage, kind: &str, server: &Running, token: &str) -> (i32, Value) {
+/// Runs the comparison through the program; returns exit code and report.
+async fn compared(
+    stage: &crate::fixture::GatewayFixture,
+    kind: &str,
+    server: &SimulatedServer,
+    token: &str,
+) -> (i32, Value) {
     let folder = folder();
     let token_file = folder.path().join("token");
     std::fs::write(&token_file, token).expect("written");
@@ -420,17 +410,16 @@ async fn compared(stage: &crate::stage::Stage, kind: &str, server: &Running, tok
 #[tokio::test(flavor = "multi_thread")]
 async fn both_ways_say_the_same_about_two_hundred_reads_of_either_server() {
     let tasks = TaskTracker::new();
-    for (kind, server) in [("plex", plex(&tasks, |_| ()).await), ("jellyfin", jellyfin(&tasks, |_| ()).await)]
-    {
+    for (kind, server) in [("plex", plex(&tasks, |_| ()).await), ("jellyfin", jellyfin(&tasks, |_| ()).await)] {
         let before = server.state().seq();
-        let stage = Script::new().server(kind, kind, &server.url(), "").start().await;
+        let stage = GatewayConfigBuilder::new().server(kind, kind, &server.url(), "").start().await;
         let token = server.tokens().owner_a().to_owned();
         let (code, report) = compared(&stage, kind, &server, &token).await;
         let total = &report[kind]["total"];
         assert!(total["compared"].as_u64() >= Some(200), "{report}");
         assert_eq!((total["different"].as_u64(), code), (Some(0), 0), "{report}");
         assert_eq!(server.state().seq(), before, "nothing was written");
-        stage.down().await;
+        stage.stop().await;
         server.stop().await;
     }
 }
@@ -438,16 +427,15 @@ async fn both_ways_say_the_same_about_two_hundred_reads_of_either_server() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_is_refused_both_ways_is_no_success() {
     let tasks = TaskTracker::new();
-    for (kind, server) in [("plex", plex(&tasks, |_| ()).await), ("jellyfin", jellyfin(&tasks, |_| ()).await)]
-    {
-        let stage = Script::new().server(kind, kind, &server.url(), "").start().await;
+    for (kind, server) in [("plex", plex(&tasks, |_| ()).await), ("jellyfin", jellyfin(&tasks, |_| ()).await)] {
+        let stage = GatewayConfigBuilder::new().server(kind, kind, &server.url(), "").start().await;
         let (code, report) = compared(&stage, kind, &server, "invented-0123456789").await;
         assert_eq!((code, &report[kind]["well"]), (1, &false.into()), "{report}");
         assert_eq!(report[kind]["report"]["token_refused"], true, "{report}");
         let total = &report[kind]["total"];
         assert!(total["refused"].as_u64() > Some(0), "{report}");
         assert_eq!(total["different"], 0, "{report}");
-        stage.down().await;
+        stage.stop().await;
         server.stop().await;
     }
 }
@@ -457,14 +445,14 @@ async fn a_gateway_that_says_something_else_is_found_out() {
     let tasks = TaskTracker::new();
     let (server, other) = (plex(&tasks, |_| ()).await, plex(&tasks, |_| ()).await);
     other.add_film("Only here", 1999);
-    let stage = Script::new().server("plex", "plex", &other.url(), "").start().await;
+    let stage = GatewayConfigBuilder::new().server("plex", "plex", &other.url(), "").start().await;
     let token = server.tokens().owner_a().to_owned();
     let (code, report) = compared(&stage, "plex", &server, &token).await;
     assert_eq!(code, 1);
     let details = report["plex"]["report"]["details"].as_array().expect("details");
     assert!(!details.is_empty(), "{report}");
     assert!(!report.to_string().contains("Only here"), "a value is shown");
-    stage.down().await;
+    stage.stop().await;
     server.stop().await;
     other.stop().await;
 }

@@ -1,23 +1,23 @@
-//! Never emptied by a failure: what is broken, foreign or too early never replaces a good answer.
+//! A failed load never empties the cache: broken, foreign or premature responses never replace a good one.
 
 use greenroom_cache::Clock;
 use tokio_util::task::TaskTracker;
 
-use crate::stage::scripted::{Reply, Scripted, answer, container};
-use crate::stage::{Client, Script, Stage};
+use crate::fixture::scripted::{ScriptedReply, ScriptedServer, answer, container};
+use crate::fixture::{GatewayConfigBuilder, GatewayFixture, TestClient};
 
 const SECTIONS: &str = "/library/sections";
 
-/// A server that answers well once and then as `worse` says, in front of it a stage on which nothing stays fresh.
-async fn play(worse: fn() -> Reply) -> (Scripted, Stage, Client) {
+/// A server that answers well once and then with `worse`, and a gateway where nothing stays fresh.
+async fn play(worse: fn() -> ScriptedReply) -> (ScriptedServer, GatewayFixture, TestClient) {
     let tasks = TaskTracker::new();
-    let server = Scripted::start(&tasks, move |request| match request.before {
-        0 => Reply::Bytes(container(1)),
+    let server = ScriptedServer::start(&tasks, move |request| match request.before {
+        0 => ScriptedReply::Bytes(container(1)),
         _ => worse(),
     })
     .await;
     let at_once = "[server.lifetimes.sections]\nfresh_s = 0\nstale_s = 0\n";
-    let stage = Script::new()
+    let stage = GatewayConfigBuilder::new()
         .server("home", "plex", &format!("http://{}", server.address), at_once)
         .start_at(Clock::system())
         .await;
@@ -25,7 +25,7 @@ async fn play(worse: fn() -> Reply) -> (Scripted, Stage, Client) {
     (server, stage, client)
 }
 
-async fn stays(worse: fn() -> Reply) {
+async fn stays(worse: fn() -> ScriptedReply) {
     let (server, stage, client) = play(worse).await;
     assert_eq!(client.get(SECTIONS).await.status, 200);
     let again = client.get(SECTIONS).await;
@@ -34,13 +34,13 @@ async fn stays(worse: fn() -> Reply) {
     assert!(again.header("cache-status").contains("stale-on-error"), "{}", again.header("cache-status"));
     assert!(server.count("GET", SECTIONS) >= 2, "the server was asked");
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn half_a_body_does_not_replace_a_good_answer() {
     stays(|| {
-        Reply::Last(
+        ScriptedReply::Last(
             b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n{\"MediaContainer\":{"
                 .to_vec(),
         )
@@ -50,29 +50,29 @@ async fn half_a_body_does_not_replace_a_good_answer() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn half_a_body_that_claims_to_be_whole_does_not_replace_a_good_answer() {
-    stays(|| Reply::Bytes(answer("200 OK", "application/json", r#"{"MediaContainer":{"size":5,"Dir"#))).await;
+    stays(|| ScriptedReply::Bytes(answer("200 OK", "application/json", r#"{"MediaContainer":{"size":5,"Dir"#))).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn somebody_elses_page_does_not_replace_a_good_answer() {
-    stays(|| Reply::Bytes(answer("200 OK", "text/html", "<html><body>Please log in</body></html>"))).await;
+    stays(|| ScriptedReply::Bytes(answer("200 OK", "text/html", "<html><body>Please log in</body></html>"))).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_starting_server_does_not_replace_a_good_answer() {
-    stays(|| Reply::Bytes(answer("503 Service Unavailable", "text/html", "<html>Starting</html>"))).await;
+    stays(|| ScriptedReply::Bytes(answer("503 Service Unavailable", "text/html", "<html>Starting</html>"))).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_hangs_up_does_not_replace_a_good_answer() {
-    stays(|| Reply::Close).await;
+    stays(|| ScriptedReply::Close).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_says_it_is_starting_does_not_replace_a_good_answer() {
     stays(|| {
         let body = r#"{"MediaContainer":{"size":0,"startState":"startingPlugins"}}"#;
-        Reply::Bytes(answer("200 OK", "application/json", body))
+        ScriptedReply::Bytes(answer("200 OK", "application/json", body))
     })
     .await;
 }
@@ -80,8 +80,9 @@ async fn a_server_that_says_it_is_starting_does_not_replace_a_good_answer() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failure_with_nothing_kept_is_told_in_the_clients_own_form() {
     let tasks = TaskTracker::new();
-    let server = Scripted::start(&tasks, |_| Reply::Close).await;
-    let stage = Script::new().server("home", "plex", &format!("http://{}", server.address), "").start().await;
+    let server = ScriptedServer::start(&tasks, |_| ScriptedReply::Close).await;
+    let stage =
+        GatewayConfigBuilder::new().server("home", "plex", &format!("http://{}", server.address), "").start().await;
     let client = stage.client().with("x-plex-token", "token");
     let xml = client.get(SECTIONS).await;
     assert_eq!(xml.status, 503);
@@ -91,48 +92,49 @@ async fn a_failure_with_nothing_kept_is_told_in_the_clients_own_form() {
     assert_eq!(json.status, 503);
     json.json();
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_token_ends_what_was_kept_for_it() {
     let (server, stage, client) =
-        play(|| Reply::Bytes(answer("401 Unauthorized", "text/html", "<h1>401 Unauthorized</h1>"))).await;
+        play(|| ScriptedReply::Bytes(answer("401 Unauthorized", "text/html", "<h1>401 Unauthorized</h1>"))).await;
     assert_eq!(client.get(SECTIONS).await.status, 200);
     assert_eq!(client.get(SECTIONS).await.status, 401);
     server.stop();
     let after = client.get(SECTIONS).await;
     assert!(after.status == 401 || after.status == 503, "never again the old answer: {}", after.status);
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_token_gets_nothing_while_the_server_is_down() {
     let tasks = TaskTracker::new();
-    let server = Scripted::start(&tasks, |_| Reply::Bytes(container(1))).await;
-    let stage = Script::new().server("home", "plex", &format!("http://{}", server.address), "").start().await;
+    let server = ScriptedServer::start(&tasks, |_| ScriptedReply::Bytes(container(1))).await;
+    let stage =
+        GatewayConfigBuilder::new().server("home", "plex", &format!("http://{}", server.address), "").start().await;
     let client = stage.client().with("accept", "application/json");
     assert_eq!(client.with("x-plex-token", "known").get(SECTIONS).await.status, 200);
     server.stop();
     let stranger = stage.client().with("accept", "application/json").with("x-plex-token", "stranger");
     assert_eq!(stranger.get(SECTIONS).await.status, 503);
-    stage.down().await;
+    stage.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_slow_server_is_waited_for_behind_the_older_answer() {
     let tasks = TaskTracker::new();
     let go = std::sync::Arc::new(tokio::sync::Notify::new());
     let held = std::sync::Arc::clone(&go);
-    let server = Scripted::start(&tasks, move |request| match request.before {
-        0 => Reply::Bytes(container(1)),
-        _ => Reply::Held(std::sync::Arc::clone(&held), container(2)),
+    let server = ScriptedServer::start(&tasks, move |request| match request.before {
+        0 => ScriptedReply::Bytes(container(1)),
+        _ => ScriptedReply::Held(std::sync::Arc::clone(&held), container(2)),
     })
     .await;
     let at_once = "[server.lifetimes.sections]\nfresh_s = 0\nstale_s = 0\n";
-    let stage = Script::new()
+    let stage = GatewayConfigBuilder::new()
         .server("home", "plex", &format!("http://{}", server.address), at_once)
-        .start_at(Clock::scaled(50.0))
+        .start_at(Clock::system())
         .await;
     let client = stage.client().with("x-plex-token", "token").with("accept", "application/json");
     assert_eq!(client.get(SECTIONS).await.json()["MediaContainer"]["number"], 1);
@@ -141,5 +143,5 @@ async fn a_slow_server_is_waited_for_behind_the_older_answer() {
     assert!(older.header("cache-status").contains("stale-on-error"), "{}", older.header("cache-status"));
     go.notify_one();
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }

@@ -1,5 +1,5 @@
-//! What outlives the process: proofs come back, refusals stay, a file in trouble is left alone, and all of it can be
-//! saved and put back.
+//! Persistent state: grants are restored, revocations last, a damaged file is left alone, and everything can be backed
+//! up and restored.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -15,10 +15,10 @@ use tokio::process::{Child, ChildStdout};
 use tokio_util::task::TaskTracker;
 
 use crate::binary::{command, folder, identity, run};
-use crate::outages::{FACTOR, Mood, Moody, gateway, json, until_down};
-use crate::stage::scripted::{Reply, Scripted, answer, container};
-use crate::stage::waiting::until;
-use crate::stage::{Client, Script, Stage};
+use crate::fixture::scripted::{ScriptedReply, ScriptedServer, answer, container};
+use crate::fixture::waiting::{until, until_async, with_deadline};
+use crate::fixture::{GatewayConfigBuilder, GatewayFixture, TestClient};
+use crate::outages::{ServerBehavior, SwitchableServer, gateway, json, until_down};
 
 const TOKEN: &str = "SECRET-token-0123456789";
 
@@ -26,8 +26,8 @@ fn credential(token: &str) -> Credential {
     Credential { token: Some(Secret::new(token)), ..Credential::default() }
 }
 
-async fn stage(data_dir: &Path, url: &str, clock: &Clock) -> Stage {
-    Script::new()
+async fn stage(data_dir: &Path, url: &str, clock: &Clock) -> GatewayFixture {
+    GatewayConfigBuilder::new()
         .data_dir(data_dir)
         .table(crate::deferred::PATIENT)
         .server("home", "plex", url, "")
@@ -37,61 +37,58 @@ async fn stage(data_dir: &Path, url: &str, clock: &Clock) -> Stage {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proof_holds_over_a_restart_for_its_class_and_its_time() {
-    let moody = Moody::start().await;
-    let (data, clock) = (folder(), Clock::scaled(FACTOR));
+    let moody = SwitchableServer::start().await;
+    let (data, clock) = (folder(), Clock::system());
     let url = format!("http://{}", moody.server.address);
     let first = stage(data.path(), &url, &clock).await;
     assert_eq!(json(&first, "anna").get("/library/sections").await.status, 200);
-    first.down().await;
+    first.stop().await;
     let second = stage(data.path(), &url, &clock).await;
     let home = gateway(&second, 0);
-    let anna = home.identities.known(&credential("anna")).expect("she is known");
+    let anna = home.identities.lookup(&credential("anna")).expect("she is known");
     assert!(anna.is_accepted(Class::Sections, clock.now_ms(), home.origin.settings.auth_ttl));
     assert!(!anna.is_accepted(Class::Lists, clock.now_ms(), home.origin.settings.auth_ttl));
-    assert!(
-        !anna.is_accepted(Class::Sections, clock.now_ms() + 300_000, home.origin.settings.auth_ttl),
-        "too old"
-    );
-    assert!(home.identities.known(&credential("bert")).is_none());
-    second.down().await;
+    assert!(!anna.is_accepted(Class::Sections, clock.now_ms() + 300_000, home.origin.settings.auth_ttl), "too old");
+    assert!(home.identities.lookup(&credential("bert")).is_none());
+    second.stop().await;
     moody.server.stop();
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_server_that_was_down_is_down_after_a_restart_until_a_probe_says_otherwise() {
-    let moody = Moody::start().await;
-    let (data, clock) = (folder(), Clock::scaled(FACTOR));
+    let moody = SwitchableServer::start().await;
+    let (data, clock) = (folder(), Clock::system());
     let url = format!("http://{}", moody.server.address);
     let first = stage(data.path(), &url, &clock).await;
     let anna = json(&first, "anna");
     assert_eq!(anna.get("/library/sections").await.status, 200);
-    moody.is(Mood::HangsUp);
+    moody.set(ServerBehavior::HangsUp);
     until_down(&first, 0, &anna).await;
-    let heard_ms = gateway(&first, 0).origin.breaker.outage().expect("it is down").heard_ms;
-    first.down().await;
+    let heard_ms = gateway(&first, 0).origin.breaker.outage().expect("it is down").last_response_ms;
+    first.stop().await;
     let second = stage(data.path(), &url, &clock).await;
     let home = gateway(&second, 0);
     let outage = home.origin.breaker.outage().expect("it is down still");
-    assert_eq!(outage.heard_ms, heard_ms);
+    assert_eq!(outage.last_response_ms, heard_ms);
     let (ttl, offline_ttl) = (home.origin.settings.auth_ttl, home.origin.settings.offline_auth_ttl);
-    let anna = home.identities.known(&credential("anna")).expect("she is known");
+    let anna = home.identities.lookup(&credential("anna")).expect("she is known");
     assert!(anna.is_proven_offline(&outage, clock.now_ms(), ttl, offline_ttl));
-    second.down().await;
-    moody.is(Mood::Well);
+    second.stop().await;
+    moody.set(ServerBehavior::Well);
     let third = stage(data.path(), &url, &clock).await;
-    // The first request waits for the probe, and finds the server back.
+    // The first request waits for the probe, and finds the server up again.
     assert_eq!(json(&third, "bert").get("/library/sections").await.status, 200);
-    third.down().await;
+    third.stop().await;
     moody.server.stop();
 }
 
 /// The program on a folder that outlives it.
-pub struct Program {
+pub struct RestartableProgram {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
 }
 
-impl Program {
+impl RestartableProgram {
     pub fn start(home: &TempDir, url: &str) -> Self {
         Self::start_with(home, url, &[])
     }
@@ -100,7 +97,7 @@ impl Program {
         let mut command = command(home);
         command.envs(environment.iter().copied());
         command.env("GREENROOM_LOG", "info").stderr(Stdio::inherit());
-        // A slow machine shall not use up what an answer that refuses waits at most.
+        // A slow machine must not exceed the time limit of a rejection's write.
         command.env("GREENROOM_STATE_SETTLE_MS", "60000");
         let arguments = ["serve", "--plex", url, "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"];
         let mut child = command.args(arguments).spawn().expect("it starts");
@@ -109,34 +106,37 @@ impl Program {
     }
 
     async fn after(&mut self, start: &str) -> String {
-        loop {
-            let line = self.lines.next_line().await.expect("it prints text").expect("it prints more");
-            if let Some(rest) = line.trim().strip_prefix(start) {
-                return rest.to_owned();
+        let reading = async {
+            loop {
+                let line = self.lines.next_line().await.expect("it prints text").expect("it prints more");
+                if let Some(rest) = line.trim().strip_prefix(start) {
+                    return rest.to_owned();
+                }
             }
-        }
+        };
+        with_deadline(start, reading).await
     }
 
-    pub async fn client(&mut self, token: &str) -> Client {
+    pub async fn client(&mut self, token: &str) -> TestClient {
         self.client_and_control(token).await.0
     }
 
-    /// A client that shows this token, and the address of the control plane.
-    pub async fn client_and_control(&mut self, token: &str) -> (Client, String) {
+    /// A client with this token, and the address of the control plane.
+    pub async fn client_and_control(&mut self, token: &str) -> (TestClient, String) {
         let address = self.after("point your apps at http://").await.parse().expect("an address");
         let page = self.after("page: http://").await;
-        let client = Client::new(address).with("accept", "application/json").with("x-plex-token", token);
+        let client = TestClient::new(address).with("accept", "application/json").with("x-plex-token", token);
         (client, page.trim_end_matches('/').to_owned())
     }
 
-    /// Tells it to stop, and waits until it has.
+    /// Stops it gracefully.
     pub async fn stop_well(mut self) {
         let pid = self.child.id().expect("it runs").to_string();
         assert!(std::process::Command::new("kill").arg(&pid).status().expect("kill runs").success());
         assert!(self.child.wait().await.expect("it ends").success());
     }
 
-    /// As a power switch would, but for the disk.
+    /// Like a power failure, but for the disk.
     pub async fn kill(mut self) {
         self.child.kill().await.expect("it dies");
     }
@@ -148,14 +148,12 @@ fn state_of(home: &TempDir) -> std::path::PathBuf {
 
 fn proofs_in(home: &TempDir) -> i64 {
     let db = rusqlite::Connection::open(state_of(home)).expect("it opens");
-    db.query_row("SELECT (SELECT count(*) FROM accepted) + (SELECT count(*) FROM image)", [], |row| {
-        row.get(0)
-    })
-    .expect("it can be read")
+    db.query_row("SELECT (SELECT count(*) FROM accepted) + (SELECT count(*) FROM image)", [], |row| row.get(0))
+        .expect("it can be read")
 }
 
-/// Waits until so many proofs are kept: that takes a second.
-async fn until_kept(home: &TempDir, proofs: i64) {
+/// Waits until this many grants are stored: that takes a second.
+async fn wait_for_grants(home: &TempDir, proofs: i64) {
     until(|| proofs_in(home) >= proofs).await;
 }
 
@@ -163,8 +161,8 @@ async fn until_kept(home: &TempDir, proofs: i64) {
 async fn a_refusal_the_client_was_told_of_is_never_lost_by_a_kill() {
     let is_revoked = Arc::new(AtomicBool::new(false));
     let revoked = Arc::clone(&is_revoked);
-    let server = Scripted::start(&TaskTracker::new(), move |request| {
-        Reply::Bytes(match request.target.as_str() {
+    let server = ScriptedServer::start(&TaskTracker::new(), move |request| {
+        ScriptedReply::Bytes(match request.target.as_str() {
             "/identity" => identity(),
             _ if revoked.load(Ordering::SeqCst) => answer("401 Unauthorized", "text/html", "no"),
             target if target.contains("thumb") => answer("200 OK", "image/gif", "GIF89a ;"),
@@ -175,17 +173,14 @@ async fn a_refusal_the_client_was_told_of_is_never_lost_by_a_kill() {
     let (home, url) = (folder(), format!("http://{}", server.address));
     for round in 0..10 {
         is_revoked.store(false, Ordering::SeqCst);
-        let mut program = Program::start(&home, &url);
+        let mut program = RestartableProgram::start(&home, &url);
         let client = program.client(TOKEN).await;
         for target in ["/library/sections", "/library/metadata/1/thumb/2"] {
             let answer = client.get(target).await;
             assert_eq!(answer.status, 200);
-            assert!(
-                !answer.was_hit(),
-                "round {round}: {target} was answered to a token that had been refused"
-            );
+            assert!(!answer.was_hit(), "round {round}: {target} was answered to a token that had been refused");
         }
-        until_kept(&home, 2).await;
+        wait_for_grants(&home, 2).await;
         is_revoked.store(true, Ordering::SeqCst);
         assert_eq!(client.get("/library/onDeck").await.status, 401);
         program.kill().await;
@@ -196,8 +191,8 @@ async fn a_refusal_the_client_was_told_of_is_never_lost_by_a_kill() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_state_is_said_once_and_kept_and_the_gateway_goes_on() {
-    let server = Scripted::start(&TaskTracker::new(), |request| {
-        Reply::Bytes(if request.target == "/identity" { identity() } else { container(1) })
+    let server = ScriptedServer::start(&TaskTracker::new(), |request| {
+        ScriptedReply::Bytes(if request.target == "/identity" { identity() } else { container(1) })
     })
     .await;
     let (data, url) = (folder(), format!("http://{}", server.address));
@@ -212,7 +207,7 @@ async fn a_damaged_state_is_said_once_and_kept_and_the_gateway_goes_on() {
     let warning = &shown["warnings"][0];
     assert_eq!(warning["code"], "state-damaged", "{shown}");
     assert!(warning["remedy"].as_str().expect("text").contains("greenroom restore"), "{warning}");
-    stage.down().await;
+    stage.stop().await;
     assert!(std::fs::read(&file).expect("it is there") == damaged, "it was touched");
     server.stop();
 }
@@ -221,8 +216,8 @@ async fn a_damaged_state_is_said_once_and_kept_and_the_gateway_goes_on() {
 async fn a_state_that_cannot_be_written_delays_nobody_and_what_was_refused_is_kept_later() {
     let is_revoked = Arc::new(AtomicBool::new(false));
     let revoked = Arc::clone(&is_revoked);
-    let server = Scripted::start(&TaskTracker::new(), move |request| {
-        Reply::Bytes(match request.target.as_str() {
+    let server = ScriptedServer::start(&TaskTracker::new(), move |request| {
+        ScriptedReply::Bytes(match request.target.as_str() {
             "/identity" => identity(),
             _ if revoked.load(Ordering::SeqCst) => answer("401 Unauthorized", "text/html", "no"),
             _ => container(request.before),
@@ -235,9 +230,8 @@ async fn a_state_that_cannot_be_written_delays_nobody_and_what_was_refused_is_ke
     assert_eq!(anna.get("/library/sections").await.status, 200);
     assert!(stage.process.state.flush().await);
     let other = rusqlite::Connection::open(data.path().join("state.db")).expect("it opens");
-    let proofs = || -> i64 {
-        other.query_row("SELECT count(*) FROM accepted", [], |row| row.get(0)).expect("it can be read")
-    };
+    let proofs =
+        || -> i64 { other.query_row("SELECT count(*) FROM accepted", [], |row| row.get(0)).expect("it can be read") };
     assert_eq!(proofs(), 1);
     other.execute_batch("BEGIN IMMEDIATE").expect("nobody else writes");
     for target in ["/library/sections", "/library/sections/1/all", "/hubs"] {
@@ -248,11 +242,13 @@ async fn a_state_that_cannot_be_written_delays_nobody_and_what_was_refused_is_ke
     // All of that was answered while nothing could be written.
     assert_eq!(proofs(), 1);
     other.execute_batch("ROLLBACK").expect("it was begun");
-    while proofs() > 0 {
+    until_async(async || {
         assert!(stage.process.state.flush().await);
-    }
+        proofs() == 0
+    })
+    .await;
     drop(other);
-    stage.down().await;
+    stage.stop().await;
     server.stop();
 }
 
@@ -260,8 +256,8 @@ async fn a_state_that_cannot_be_written_delays_nobody_and_what_was_refused_is_ke
 async fn when_an_app_is_told_of_a_refusal_no_proof_of_that_token_is_kept_any_more() {
     let is_revoked = Arc::new(AtomicBool::new(false));
     let revoked = Arc::clone(&is_revoked);
-    let server = Scripted::start(&TaskTracker::new(), move |request| {
-        Reply::Bytes(match request.target.as_str() {
+    let server = ScriptedServer::start(&TaskTracker::new(), move |request| {
+        ScriptedReply::Bytes(match request.target.as_str() {
             "/identity" => identity(),
             _ if revoked.load(Ordering::SeqCst) => answer("401 Unauthorized", "text/html", "no"),
             _ => container(request.before),
@@ -269,13 +265,13 @@ async fn when_an_app_is_told_of_a_refusal_no_proof_of_that_token_is_kept_any_mor
     })
     .await;
     let (data, url) = (folder(), format!("http://{}", server.address));
-    // Time hardly passes: a slow machine shall not use up what the answer waits at most.
+    // Time hardly passes: a slow machine must not exceed the response's time limit.
     let stage = stage(data.path(), &url, &Clock::scaled(0.01)).await;
     let other = rusqlite::Connection::open(data.path().join("state.db")).expect("it opens");
     let anna = json(&stage, "anna");
     assert_eq!(anna.get("/library/sections").await.status, 200);
     assert!(stage.process.state.flush().await);
-    let known = gateway(&stage, 0).identities.known(&credential("anna")).expect("she is known");
+    let known = gateway(&stage, 0).identities.lookup(&credential("anna")).expect("she is known");
     let tasks = TaskTracker::new();
     other.execute_batch("BEGIN IMMEDIATE").expect("nobody else writes");
     is_revoked.store(true, Ordering::SeqCst);
@@ -287,18 +283,17 @@ async fn when_an_app_is_told_of_a_refusal_no_proof_of_that_token_is_kept_any_mor
     }
     other.execute_batch("ROLLBACK").expect("it was begun");
     assert_eq!(told.await.expect("it did not panic").as_u16(), 401);
-    let proofs: i64 =
-        other.query_row("SELECT count(*) FROM accepted", [], |row| row.get(0)).expect("it can be read");
+    let proofs: i64 = other.query_row("SELECT count(*) FROM accepted", [], |row| row.get(0)).expect("it can be read");
     assert_eq!(proofs, 0);
     drop(other);
-    stage.down().await;
+    stage.stop().await;
     server.stop();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_state_that_is_removed_or_replaced_while_running_is_begun_anew() {
-    let moody = Moody::start().await;
-    let (data, clock) = (folder(), Clock::scaled(FACTOR));
+    let moody = SwitchableServer::start().await;
+    let (data, clock) = (folder(), Clock::system());
     let url = format!("http://{}", moody.server.address);
     let first = stage(data.path(), &url, &clock).await;
     assert_eq!(json(&first, "anna").get("/library/sections").await.status, 200);
@@ -307,72 +302,73 @@ async fn a_state_that_is_removed_or_replaced_while_running_is_begun_anew() {
         std::fs::remove_file(data.path().join(name)).expect("it was there");
     }
     assert!(first.process.state.flush().await);
-    first.down().await;
+    first.stop().await;
     let second = stage(data.path(), &url, &clock).await;
-    assert!(gateway(&second, 0).identities.known(&credential("anna")).is_some(), "all is written anew");
-    second.down().await;
+    assert!(gateway(&second, 0).identities.lookup(&credential("anna")).is_some(), "all is written anew");
+    second.stop().await;
     moody.server.stop();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_state_that_could_not_be_opened_at_the_start_is_read_before_it_is_written() {
-    let moody = Moody::start().await;
-    let (data, clock) = (folder(), Clock::scaled(FACTOR));
+    let moody = SwitchableServer::start().await;
+    let (data, clock) = (folder(), Clock::system());
     let url = format!("http://{}", moody.server.address);
     let first = stage(data.path(), &url, &clock).await;
     for token in ["anna", "carl"] {
         assert_eq!(json(&first, token).get("/library/sections").await.status, 200);
     }
-    first.down().await;
+    first.stop().await;
     let (file, aside) = (data.path().join("state.db"), data.path().join("aside"));
     std::fs::rename(&file, &aside).expect("it was there");
-    // A link to what is no file: it can be replaced in one step, so nobody finds nothing there and begins anew.
+    // A link to a non-file: it can be replaced in one step, so that the file never seems missing and is not created
+    // anew.
     std::os::unix::fs::symlink(data.path(), &file).expect("made");
     let second = stage(data.path(), &url, &clock).await;
-    assert_eq!(second.process.state.trouble(), Some(greenroom_state::error::Trouble::Failing));
+    assert_eq!(second.process.state.error(), Some(greenroom_state::error::StateErrorKind::Unavailable));
     assert_eq!(json(&second, "bert").get("/library/sections").await.status, 200);
-    // The server refuses somebody meanwhile.
+    // The server revokes a token meanwhile.
     let home = gateway(&second, 0);
     home.identify(&credential("carl")).refuse();
     std::fs::rename(&aside, &file).expect("it is put back");
-    while second.process.state.trouble().is_some() {
+    until_async(async || {
         assert!(second.process.state.flush().await);
-    }
+        second.process.state.error().is_none()
+    })
+    .await;
     let accepted = |home: &greenroom_proxy::server::Server, token: &str| {
-        let known = home.identities.known(&credential(token));
+        let known = home.identities.lookup(&credential(token));
         known.is_some_and(|one| one.was_accepted(Class::Sections))
     };
     assert!(accepted(&home, "anna"), "what was kept counts from now on");
     assert!(!accepted(&home, "carl"), "but for who was refused meanwhile");
     drop(home);
-    second.down().await;
+    second.stop().await;
     let third = stage(data.path(), &url, &clock).await;
     let home = gateway(&third, 0);
     assert!(accepted(&home, "anna") && accepted(&home, "bert") && !accepted(&home, "carl"));
     drop(home);
-    third.down().await;
+    third.stop().await;
     moody.server.stop();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_is_made_beside_a_running_gateway_and_put_back_only_without_one() {
-    let server = Scripted::start(&TaskTracker::new(), |request| {
-        Reply::Bytes(if request.target == "/identity" { identity() } else { container(1) })
+    let server = ScriptedServer::start(&TaskTracker::new(), |request| {
+        ScriptedReply::Bytes(if request.target == "/identity" { identity() } else { container(1) })
     })
     .await;
     let (home, url) = (folder(), format!("http://{}", server.address));
-    let mut program = Program::start(&home, &url);
+    let mut program = RestartableProgram::start(&home, &url);
     let client = program.client(TOKEN).await;
     assert_eq!(client.get("/library/sections").await.status, 200);
-    until_kept(&home, 1).await;
+    wait_for_grants(&home, 1).await;
     let file = home.path().join("saved.backup").display().to_string();
     let (code, out, errors) = run(&home, &["backup", &file], &[]).await;
     assert_eq!(code, 0, "{errors}");
     assert!(out.contains("state.db, control.token, identity.key, read.token, webhook.secret"), "{out}");
     assert!(out.contains("it holds secrets"), "{out}");
-    let mode = std::os::unix::fs::PermissionsExt::mode(
-        &std::fs::metadata(&file).expect("it is there").permissions(),
-    );
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file).expect("it is there").permissions());
     assert_eq!(mode & 0o777, 0o600);
     let bytes = std::fs::read(&file).expect("it can be read");
     assert!(!bytes.windows(TOKEN.len()).any(|part| part == TOKEN.as_bytes()), "a client's token is in it");
@@ -397,7 +393,7 @@ async fn a_backup_is_made_beside_a_running_gateway_and_put_back_only_without_one
     assert_eq!(std::fs::read(kept.join("identity.key")).expect("it is kept"), [7; 32]);
     assert_eq!(std::fs::read(kept.join("state.db")).expect("it is kept"), b"damaged");
 
-    let mut program = Program::start(&home, &url);
+    let mut program = RestartableProgram::start(&home, &url);
     assert_eq!(program.client(TOKEN).await.get("/library/sections").await.status, 200);
     program.kill().await;
     server.stop();
@@ -410,8 +406,7 @@ async fn while_a_backup_is_put_back_a_start_invents_no_keys() {
     std::fs::create_dir_all(&data).expect("made");
     let lock = std::fs::File::create(data.join("greenroom.lock")).expect("made");
     lock.lock().expect("nobody has it");
-    let arguments =
-        ["serve", "--plex", "http://127.0.0.1:9", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"];
+    let arguments = ["serve", "--plex", "http://127.0.0.1:9", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"];
     let (code, _, errors) = run(&home, &arguments, &[]).await;
     assert_ne!(code, 0);
     assert!(errors.contains("is in use by another process"), "{errors}");

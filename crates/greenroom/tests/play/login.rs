@@ -1,4 +1,5 @@
-//! Logging in through the program itself, against simulated servers: what is shown, what is written, what never is.
+//! Logging in through the program itself, against simulated servers: output, written files, and secrets that are never
+//! shown.
 
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
@@ -6,7 +7,7 @@ use std::process::Stdio;
 use greenroom_simulator::faults::Fault;
 use greenroom_simulator::jellyfin::{self, Jellyfin};
 use greenroom_simulator::plex::{self, Plex};
-use greenroom_simulator::running::Running;
+use greenroom_simulator::simulated_server::SimulatedServer;
 use http::Method;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -14,27 +15,22 @@ use tokio::process::Command;
 use tokio_util::task::TaskTracker;
 
 use crate::binary::{command, folder, run};
-use crate::stage::Client;
+use crate::fixture::TestClient;
 
-async fn plex(tasks: &TaskTracker) -> Running {
+async fn plex(tasks: &TaskTracker) -> SimulatedServer {
     let address = "127.0.0.1:0".parse().expect("an address");
-    Plex::new(plex::Options::quick()).start(address, tasks).await.expect("it starts")
+    Plex::new(plex::PlexOptions::quick()).start(address, tasks).await.expect("it starts")
 }
 
-async fn jellyfin(tasks: &TaskTracker, change: impl FnOnce(&mut jellyfin::Options)) -> Running {
+async fn jellyfin(tasks: &TaskTracker, change: impl FnOnce(&mut jellyfin::JellyfinOptions)) -> SimulatedServer {
     let address = "127.0.0.1:0".parse().expect("an address");
-    let mut options = jellyfin::Options::quick();
+    let mut options = jellyfin::JellyfinOptions::quick();
     change(&mut options);
     Jellyfin::new(options).start(address, tasks).await.expect("it starts")
 }
 
-/// Runs a login; agrees to the code it shows as the token of `label`. Gives exit code, output and errors.
-async fn agreed(
-    folder: &TempDir,
-    arguments: &[&str],
-    server: &Running,
-    label: &str,
-) -> (i32, String, String) {
+/// Runs a login; authorizes the code it shows as the token of `label`. Returns exit code, output and errors.
+async fn agreed(folder: &TempDir, arguments: &[&str], server: &SimulatedServer, label: &str) -> (i32, String, String) {
     let mut child = command(folder).args(arguments).spawn().expect("it starts");
     let mut lines = BufReader::new(child.stdout.take().expect("it has an output")).lines();
     let mut shown = String::new();
@@ -44,7 +40,7 @@ async fn agreed(
         if let Some((_, code)) = line.split_once("code: ") {
             let code = code.trim_end_matches(')');
             let target = format!("/__simulator/link?code={code}&token={label}");
-            let answer = Client::new(server.address()).send(Method::POST, &target, "").await;
+            let answer = TestClient::new(server.address()).send(Method::POST, &target, "").await;
             assert_eq!(answer.status, 204, "{code} waits");
         }
     }
@@ -65,8 +61,7 @@ async fn a_plex_login_writes_the_token_and_says_what_to_configure() {
     let (server, folder) = (plex(&tasks).await, folder());
     let url = server.url();
     let data = folder.path().join("data").display().to_string();
-    let arguments =
-        ["login", "plex", "--plex-tv", &url, "--server-url", &url, "--data-dir", &data, "--name", "den"];
+    let arguments = ["login", "plex", "--plex-tv", &url, "--server-url", &url, "--data-dir", &data, "--name", "den"];
     let (code, shown, errors) = agreed(&folder, &arguments, &server, "owner-a").await;
     assert_eq!(code, 0, "{errors}");
     assert!(shown.contains("https://app.plex.tv/auth#?clientID="), "{shown}");
@@ -87,8 +82,7 @@ async fn a_short_code_and_a_shared_server_are_told_as_such() {
     let (server, folder) = (plex(&tasks).await, folder());
     let url = server.url();
     let file = folder.path().join("new/sam.token").display().to_string();
-    let arguments =
-        ["login", "plex", "--short-code", "--plex-tv", &url, "--server-url", &url, "--output", &file];
+    let arguments = ["login", "plex", "--short-code", "--plex-tv", &url, "--server-url", &url, "--output", &file];
     let (code, shown, errors) = agreed(&folder, &arguments, &server, "sam").await;
     assert_eq!(code, 0, "{errors}");
     assert!(shown.contains("open https://plex.tv/link and type this code: "), "{shown}");
@@ -102,7 +96,7 @@ async fn a_short_code_and_a_shared_server_are_told_as_such() {
 async fn a_server_is_known_by_what_it_says_whatever_its_address_is_called() {
     let tasks = TaskTracker::new();
     let (server, folder) = (plex(&tasks).await, folder());
-    let mut options = plex::Options::quick();
+    let mut options = plex::PlexOptions::quick();
     options.seed = 4_711;
     let address = "127.0.0.1:0".parse().expect("an address");
     let another = Plex::new(options).start(address, &tasks).await.expect("it starts");
@@ -129,7 +123,7 @@ async fn a_login_writes_over_nothing_but_a_token() {
     std::fs::write(data.join("notes"), "two words").expect("written");
     let path = |name: &str| data.join(name).display().to_string();
     let (control, notes, folder_name) = (path("control.token"), path("notes"), data.display().to_string());
-    // Nobody is asked for a code: nothing listens there.
+    // No code is requested: nothing listens there.
     let login = ["login", "plex", "--plex-tv", "http://127.0.0.1:9", "--data-dir", &folder_name];
     for (more, words) in [
         (["--name", "control"], "none of control"),
@@ -167,14 +161,13 @@ async fn a_jellyfin_login_goes_by_quick_connect() {
     let tasks = TaskTracker::new();
     let (server, folder) = (jellyfin(&tasks, |_| ()).await, folder());
     let url = server.url();
-    let (code, shown, errors) =
-        agreed(&folder, &["login", "jellyfin", "--url", &url], &server, "owner-a").await;
+    let (code, shown, errors) = agreed(&folder, &["login", "jellyfin", "--url", &url], &server, "owner-a").await;
     assert_eq!(code, 0, "{errors}");
     assert!(shown.contains("logged in as olga"), "{shown}");
     let (token, mode) = written(&folder, ".local/state/greenroom/jellyfin.token");
     assert_eq!((token.len(), mode), (32, 0o600));
     assert!(!shown.contains(&token) && !errors.contains(&token), "the token is shown");
-    let asked = Client::new(server.address())
+    let asked = TestClient::new(server.address())
         .with("authorization", &format!("MediaBrowser Token=\"{token}\""))
         .get("/Users/Me")
         .await;

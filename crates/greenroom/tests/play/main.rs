@@ -1,6 +1,6 @@
-//! The whole process on a stage: a media server behind it, clients in front of it.
+//! Tests of the whole process: a media server behind it, clients in front of it.
 //!
-//! One program for all of it, so that it is linked once. A file is a promise or a hazard.
+//! One program for all of them, so that it is linked once. A file is a promise or a hazard.
 
 #![allow(unreachable_pub, missing_docs, reason = "nothing here is seen from outside")]
 
@@ -16,6 +16,7 @@ mod deferred;
 mod doctor;
 mod encryption;
 mod failures;
+mod fixture;
 mod hazards;
 mod hung_files;
 mod kept;
@@ -45,7 +46,6 @@ mod slept;
 mod sockets;
 mod sockets_dropped;
 mod sockets_kept;
-mod stage;
 mod statistics;
 mod statistics_kept;
 mod traces;

@@ -1,37 +1,36 @@
-//! Tracks, paths and names looked up through the whole process; decisions that outlive it; the live fallback.
+//! Lookups of tracks, paths and names through the whole process; persistent match overrides; the live fallback.
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use greenroom_dialect::crawl::Contents;
-use greenroom_library::files::{Asked, Case, FileIndexBuilder, PathMaps};
-use greenroom_library::item::{File, Item, ItemKind};
+use greenroom_dialect::crawl::LibraryContents;
+use greenroom_library::files::{CaseSensitivity, FileIndexBuilder, FileQuery, PathMaps};
+use greenroom_library::item::{Item, ItemKind, MediaFile};
 use greenroom_library::snapshot::SnapshotBuilder;
 use greenroom_simulator::faults::Fault;
 use greenroom_sync::index::Library;
-use greenroom_sync::matching::Matching;
-use greenroom_sync::matching::path_lookup::PathAsked;
+use greenroom_sync::matching::Matcher;
+use greenroom_sync::matching::path_lookup::PathLookupQuery;
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::library::{FACTOR, House, REAL, music, until};
-use crate::stage::{Answer, Client, Script, Stage};
+use crate::fixture::{GatewayConfigBuilder, GatewayFixture, TestClient, TestResponse};
+use crate::library::{LibraryFixture, music, until};
 
 const TRACKS: &str = "/api/v1/match/tracks";
 const PATHS: &str = "/api/v1/match/paths";
 const PINS: &str = "/api/v1/match/pins";
 const DISOWN: &str = "/api/v1/match/disown";
 
-/// A process whose server nobody can reach, with libraries of films and music that are published by hand.
-struct Shelf {
-    stage: Stage,
+/// A process whose server cannot be reached, with libraries of films and music that the test publishes.
+struct LookupFixture {
+    stage: GatewayFixture,
 }
 
 fn film() -> Item {
     let mut film = Item::new(ItemKind::Film, "7", "The Matrix");
     film.guids = vec!["com.plexapp.agents.imdb://tt0133093?lang=en".into()];
-    film.files =
-        vec![File { path: "/media/films/The Matrix (1999)/matrix.mkv".into(), size_bytes: Some(900) }];
+    film.files = vec![MediaFile { path: "/media/films/The Matrix (1999)/matrix.mkv".into(), size_bytes: Some(900) }];
     film
 }
 
@@ -40,15 +39,14 @@ fn song(key: &str, artist: &str, title: &str) -> Item {
     item.grandparent_title = Some(artist.into());
     item.parent_title = Some("Album".into());
     item.duration_ms = Some(200_000);
-    item.files = vec![File { path: format!("/media/music/{artist}/{title}.flac").into(), size_bytes: None }];
+    item.files = vec![MediaFile { path: format!("/media/music/{artist}/{title}.flac").into(), size_bytes: None }];
     item
 }
 
-impl Shelf {
+impl LookupFixture {
     async fn start(data_dir: &std::path::Path) -> Self {
-        let maps =
-            "[[server.path_map]]\nfrom = '^D:\\\\films\\\\([^\\\\]+)\\\\(.*)$'\nto = '/media/films/$1/$2'\n";
-        let script = Script::new().data_dir(data_dir).server("home", "plex", "http://127.0.0.1:9", maps);
+        let maps = "[[server.path_map]]\nfrom = '^D:\\\\films\\\\([^\\\\]+)\\\\(.*)$'\nto = '/media/films/$1/$2'\n";
+        let script = GatewayConfigBuilder::new().data_dir(data_dir).server("home", "plex", "http://127.0.0.1:9", maps);
         let shelf = Self { stage: script.start().await };
         shelf.publish("1", &[film()]);
         shelf.publish("3", &[song("101", "Radiohead", "Creep"), song("102", "Portishead", "Roads")]);
@@ -67,23 +65,23 @@ impl Shelf {
         self.stage.process.libraries.add(library);
     }
 
-    async fn ask(&self, path: &str, body: Value) -> Answer {
+    async fn ask(&self, path: &str, body: Value) -> TestResponse {
         ask(&self.stage.control(), path, &body).await
     }
 }
 
-async fn ask(client: &Client, path: &str, body: &Value) -> Answer {
+async fn ask(client: &TestClient, path: &str, body: &Value) -> TestResponse {
     client.send(Method::POST, path, &body.to_string()).await
 }
 
-fn code(answer: &Answer) -> (u16, String) {
+fn code(answer: &TestResponse) -> (u16, String) {
     (answer.status.as_u16(), answer.json()["code"].as_str().unwrap_or_default().to_owned())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn paths_are_found_through_path_maps_and_as_they_are() {
     let folder = tempfile::tempdir().expect("a folder");
-    let shelf = Shelf::start(folder.path()).await;
+    let shelf = LookupFixture::start(folder.path()).await;
     let paths = json!([
         r"D:\films\The Matrix (1999)\matrix.mkv",
         {"path": "/mnt/The Matrix (1999)/matrix.mkv", "size_bytes": 900},
@@ -102,42 +100,32 @@ async fn paths_are_found_through_path_maps_and_as_they_are() {
     let (seven, none) = (json!("7"), Value::Null);
     assert_eq!(found, [("HIGH", &seven), ("HIGH", &seven), ("LOW", &none), ("NONE", &none)]);
     assert_eq!(told["paths"][0]["reasons"], json!(["mapped_path"]));
-    assert_eq!(
-        told["paths"][0]["items"][0]["mapped_files"],
-        json!([r"D:\films\The Matrix (1999)\matrix.mkv"])
-    );
+    assert_eq!(told["paths"][0]["items"][0]["mapped_files"], json!([r"D:\films\The Matrix (1999)\matrix.mkv"]));
     assert_eq!(told["paths"][2]["candidates"][0]["key"], "7");
     assert_eq!((&told["high"], &told["low"], &told["none"]), (&json!(2), &json!(1), &json!(1)));
-    // Rules of one call take the place of those that are configured.
+    // Rules of one call replace the configured ones.
     let maps = json!([{"from": "^/app/(.*)$", "to": "/media/films/$1"}]);
     let mapped = json!({"maps": maps, "paths": ["/app/The Matrix (1999)/matrix.mkv"], "library": "home:1"});
     assert_eq!(shelf.ask(PATHS, mapped).await.json()["paths"][0]["reasons"], json!(["mapped_path"]));
     let bad = shelf.ask(PATHS, json!({"maps": [{"from": "(", "to": ""}], "paths": []})).await;
     assert_eq!(code(&bad), (400, "rule-no-expression".to_owned()));
-    assert!(
-        bad.json()["detail"].as_str().is_some_and(|detail| detail.starts_with("rule 1: ")),
-        "{}",
-        bad.text()
-    );
+    assert!(bad.json()["detail"].as_str().is_some_and(|detail| detail.starts_with("rule 1: ")), "{}", bad.text());
     let ids = json!({"ids": ["imdb://tt0133093", "tt0000001"]});
     let told = shelf.ask("/api/v1/match/ids", ids).await.json();
     assert_eq!((&told["ids"][0]["items"][0]["key"], &told["found"]), (&json!("7"), &json!(1)));
-    shelf.stage.down().await;
+    shelf.stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lookup_is_a_read_and_whatever_acts_needs_the_token() {
     let folder = tempfile::tempdir().expect("a folder");
-    let shelf = Shelf::start(folder.path()).await;
+    let shelf = LookupFixture::start(folder.path()).await;
     let anybody = shelf.stage.control().without("authorization");
     let wanted = json!({"title": "Creep", "artist": "Radiohead"});
     let told = ask(&anybody, TRACKS, &json!({"library": "home:3", "tracks": [wanted]})).await;
     assert_eq!(told.status, 200, "{}", told.text());
     let told = told.json();
-    assert_eq!(
-        (&told["tracks"][0]["decision"], &told["tracks"][0]["item"]["key"]),
-        (&json!("accept"), &json!("101"))
-    );
+    assert_eq!((&told["tracks"][0]["decision"], &told["tracks"][0]["item"]["key"]), (&json!("accept"), &json!("101")));
     assert_eq!((&told["accepted"], &told["library"]), (&json!(1), &json!("home:3")));
     let live = ask(&anybody, TRACKS, &json!({"library": "home:3", "live": true, "tracks": [wanted]})).await;
     assert_eq!(code(&live), (401, "token-missing".to_owned()));
@@ -146,13 +134,13 @@ async fn a_lookup_is_a_read_and_whatever_acts_needs_the_token() {
     assert_eq!(anybody.get("/api/v1/match/decisions").await.status, 200);
     let stranger = anybody.with("origin", "http://evil.example");
     assert_eq!(ask(&stranger, TRACKS, &json!({"tracks": []})).await.status, 401, "another page asks");
-    shelf.stage.down().await;
+    shelf.stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_answered_says_why() {
     let folder = tempfile::tempdir().expect("a folder");
-    let shelf = Shelf::start(folder.path()).await;
+    let shelf = LookupFixture::start(folder.path()).await;
     let server = Arc::clone(&shelf.stage.process.servers[0].0);
     let empty = Library::new("home:9".parse().expect("an id"), "New", server);
     shelf.stage.process.libraries.add(Arc::new(empty));
@@ -182,21 +170,20 @@ async fn what_cannot_be_answered_says_why() {
     let odd = lines.send(Method::POST, "/api/v1/match/decisions", "\n{\"library\":\"home:3\"}\n").await;
     assert_eq!(code(&odd), (400, "bad-body".to_owned()));
     assert!(odd.text().contains("Line 2"), "{}", odd.text());
-    shelf.stage.down().await;
+    shelf.stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pin_outlives_the_process_and_is_written_out_and_taken_back() {
     let folder = tempfile::tempdir().expect("a folder");
-    let shelf = Shelf::start(folder.path()).await;
+    let shelf = LookupFixture::start(folder.path()).await;
     let wanted = json!({"title": "Creep", "artist": "Radiohead", "source_id": "row 17"});
     let pin = json!({"library": "home:3", "track": wanted, "key": "102"}).to_string();
     let pinned = shelf.stage.control().send(Method::PUT, PINS, &pin).await;
     assert_eq!(pinned.status, 200, "{}", pinned.text());
-    shelf.stage.down().await;
-    let shelf = Shelf::start(folder.path()).await;
-    let asked =
-        json!({"library": "home:3", "tracks": [wanted, {"title": "Anything", "source_id": "row 17"}]});
+    shelf.stage.stop().await;
+    let shelf = LookupFixture::start(folder.path()).await;
+    let asked = json!({"library": "home:3", "tracks": [wanted, {"title": "Anything", "source_id": "row 17"}]});
     let told = shelf.ask(TRACKS, asked.clone()).await.json();
     for one in told["tracks"].as_array().expect("a list") {
         assert_eq!((&one["source"], &one["item"]["key"]), (&json!("pin"), &json!("102")));
@@ -215,15 +202,14 @@ async fn a_pin_outlives_the_process_and_is_written_out_and_taken_back() {
     let back = plain.send(Method::POST, "/api/v1/match/decisions", &lines).await;
     assert_eq!(back.json()["kept"], 1, "{}", back.text());
     assert_eq!(shelf.ask(TRACKS, asked).await.json()["tracks"][0]["source"], "pin");
-    shelf.stage.down().await;
+    shelf.stage.stop().await;
 }
 
-async fn only_music_is_indexed(house: House) {
+async fn only_music_is_indexed(house: LibraryFixture) {
     house.current().await;
     let control = house.stage.control();
     let libraries = house.stage.process.libraries.all();
-    let films =
-        libraries.iter().find(|library| library.contents() == Contents::Films).expect("there are films");
+    let films = libraries.iter().find(|library| library.contents() == LibraryContents::Films).expect("there are films");
     assert!(films.generation().is_none(), "nobody looked for a film yet");
     let path = json!({"server": "home", "paths": ["/no/film/anywhere.mkv"]});
     let told = ask(&control, PATHS, &path).await;
@@ -231,7 +217,7 @@ async fn only_music_is_indexed(house: House) {
     assert!(told.text().contains(&films.id.to_string()), "which one, and how far: {}", told.text());
     let id = json!({"server": "home", "ids": ["tt9999999"]});
     // That was the first lookup: from then on films and shows are indexed.
-    for library in libraries.iter().filter(|library| library.contents() != Contents::Music) {
+    for library in libraries.iter().filter(|library| library.contents() != LibraryContents::Music) {
         until(library, |library| library.generation().is_some()).await;
     }
     let told = ask(&control, PATHS, &path).await.json();
@@ -240,24 +226,24 @@ async fn only_music_is_indexed(house: House) {
     house.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_film_is_not_said_to_be_nowhere_while_a_plex_has_only_its_music_indexed() {
-    only_music_is_indexed(House::plex(music(100)).await).await;
+    only_music_is_indexed(LibraryFixture::plex(music(100)).await).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_film_is_not_said_to_be_nowhere_while_a_jellyfin_has_only_its_music_indexed() {
-    only_music_is_indexed(House::jellyfin(music(100), FACTOR).await).await;
+    only_music_is_indexed(LibraryFixture::jellyfin(music(100)).await).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_film_is_not_said_to_be_nowhere_before_the_server_said_which_libraries_it_has() {
-    let house = House::plex(music(100)).await;
+    let house = LibraryFixture::plex(music(100)).await;
     let library = house.current().await;
-    // It is on the disk by then.
+    // It is on disk by then.
     until(&library, |library| !library.progress().borrow().is_building()).await;
     house.server.faults().set(Fault::Gone);
-    let house = house.restarted("").await;
+    let house = house.restart("").await;
     let library = house.music().await;
     until(&library, |library| library.generation().is_some()).await;
     let path = json!({"server": "home", "paths": ["/no/film/anywhere.mkv"]});
@@ -272,7 +258,7 @@ async fn a_film_is_not_said_to_be_nowhere_before_the_server_said_which_libraries
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_found_is_unknown_while_another_library_is_not_indexed() {
     let folder = tempfile::tempdir().expect("a folder");
-    let shelf = Shelf::start(folder.path()).await;
+    let shelf = LookupFixture::start(folder.path()).await;
     let server = Arc::clone(&shelf.stage.process.servers[0].0);
     let empty = Library::new("home:9".parse().expect("an id"), "New", server);
     shelf.stage.process.libraries.add(Arc::new(empty));
@@ -283,19 +269,16 @@ async fn what_is_not_found_is_unknown_while_another_library_is_not_indexed() {
     assert_eq!((&told["unindexed"][0]["library"], &told["unknown"]), (&json!("home:9"), &json!(1)));
     let ids = json!({"ids": ["imdb://tt0133093", "tt0000001"]});
     let told = shelf.ask("/api/v1/match/ids", ids).await.json();
-    assert_eq!(
-        (&told["ids"][0]["confidence"], &told["ids"][1]["confidence"]),
-        (&json!("HIGH"), &json!("UNKNOWN"))
-    );
+    assert_eq!((&told["ids"][0]["confidence"], &told["ids"][1]["confidence"]), (&json!("HIGH"), &json!("UNKNOWN")));
     let named = shelf.ask(PATHS, json!({"library": "home:1", "paths": paths})).await.json();
     assert_eq!(said(&named, 1).as_deref(), Some("NONE"), "the one that is named is indexed");
-    shelf.stage.down().await;
+    shelf.stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_path_and_an_id_are_pinned_and_what_is_not_there_is_disowned() {
     let folder = tempfile::tempdir().expect("a folder");
-    let shelf = Shelf::start(folder.path()).await;
+    let shelf = LookupFixture::start(folder.path()).await;
     let control = shelf.stage.control();
     let other = r"D:\films\Other (2000)\matrix.mkv";
     let asked = json!({"server": "home", "paths": [other]});
@@ -306,11 +289,7 @@ async fn a_path_and_an_id_are_pinned_and_what_is_not_there_is_disowned() {
     assert_eq!(anybody.send(Method::PUT, PINS, &pin.to_string()).await.status, 401);
     let pinned = control.send(Method::PUT, PINS, &pin.to_string()).await;
     assert_eq!(pinned.status, 200, "{}", pinned.text());
-    assert_eq!(
-        pinned.json()["track"]["path"],
-        "/media/films/Other (2000)/matrix.mkv",
-        "as the rules make it"
-    );
+    assert_eq!(pinned.json()["track"]["path"], "/media/films/Other (2000)/matrix.mkv", "as the rules make it");
     let told = first(&asked).await;
     assert_eq!(
         (&told["confidence"], &told["key"], &told["reasons"]),
@@ -319,10 +298,7 @@ async fn a_path_and_an_id_are_pinned_and_what_is_not_there_is_disowned() {
     let id = json!({"id": "tt0000042", "key": "7"}).to_string();
     assert_eq!(control.send(Method::PUT, PINS, &id).await.status, 200);
     let told = shelf.ask("/api/v1/match/ids", json!({"ids": ["imdb://tt0000042"]})).await.json();
-    assert_eq!(
-        (&told["ids"][0]["items"][0]["key"], &told["ids"][0]["reasons"]),
-        (&json!("7"), &json!(["pinned"]))
-    );
+    assert_eq!((&told["ids"][0]["items"][0]["key"], &told["ids"][0]["reasons"]), (&json!("7"), &json!(["pinned"])));
     for (odd, expected) in [
         (json!({"path": "/x", "key": "999"}), (404, "unknown-item")),
         (json!({"path": "/x", "id": "tt1", "key": "7"}), (400, "nothing-asked")),
@@ -347,36 +323,33 @@ async fn a_path_and_an_id_are_pinned_and_what_is_not_there_is_disowned() {
     builder.push(film());
     films.publish(builder.build(), 2_000);
     assert_eq!(first(&whole).await["confidence"], "HIGH", "the next snapshot is believed again");
-    shelf.stage.down().await;
+    shelf.stage.stop().await;
 }
 
-/// `cargo nextest run -p greenroom --run-ignored only --no-capture twenty_thousand_paths` prints what they cost.
+/// `cargo nextest run -p greenroom --run-ignored only --no-capture twenty_thousand_paths` prints the cost.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "prints a figure"]
 #[expect(clippy::disallowed_methods, reason = "what it costs is measured in real time")]
 async fn twenty_thousand_paths_in_one_call() {
     const PATHS_ASKED: u32 = 20_000;
     let folder = tempfile::tempdir().expect("a folder");
-    let shelf = Shelf::start(folder.path()).await;
+    let shelf = LookupFixture::start(folder.path()).await;
     let mut builder = SnapshotBuilder::default();
     let path = |number: u32| {
         let (show, season, episode) = (number / 120, number / 12 % 10, number % 12);
-        format!(
-            "/media/series/A Show Called {show}/Season {season:02}/A.Show.S{season:02}E{episode:02}.{show}.mkv"
-        )
+        format!("/media/series/A Show Called {show}/Season {season:02}/A.Show.S{season:02}E{episode:02}.{show}.mkv")
     };
     for number in 0..PATHS_ASKED {
-        let mut item =
-            Item::new(ItemKind::Episode, &(1_000 + number).to_string(), &format!("Episode {number}"));
+        let mut item = Item::new(ItemKind::Episode, &(1_000 + number).to_string(), &format!("Episode {number}"));
         item.grandparent_title = Some(format!("A Show Called {}", number / 120).into());
         item.parent_title = Some(format!("Season {}", number / 12 % 10).into());
         item.guids = vec![format!("plex://episode/{number:024x}").into(), format!("tvdb://{number}").into()];
-        item.files = vec![File { path: path(number).into(), size_bytes: Some(u64::from(number)) }];
+        item.files = vec![MediaFile { path: path(number).into(), size_bytes: Some(u64::from(number)) }];
         builder.push(item);
     }
     let films = shelf.stage.process.libraries.find(&"home:1".parse().expect("an id")).expect("it is there");
     films.publish(builder.build(), 2_000);
-    // As a program walks through its own list: in no order of ours.
+    // In the order of another program's list, not ours.
     let paths: Vec<String> = (0..PATHS_ASKED).map(|at| path(at.wrapping_mul(7_919) % PATHS_ASKED)).collect();
     let asked = json!({"library": "home:1", "paths": paths});
     for what in ["cold", "warm", "warm"] {
@@ -386,13 +359,13 @@ async fn twenty_thousand_paths_in_one_call() {
         println!("{what}: {whole:?} for {} bytes of answer", told.text().len());
         assert_eq!(told.json()["high"], PATHS_ASKED);
     }
-    let matching = Matching::default();
-    let listed: Vec<PathAsked> =
-        paths.iter().map(|path| PathAsked { path: path.clone(), ..PathAsked::default() }).collect();
+    let matching = Matcher::default();
+    let listed: Vec<PathLookupQuery> =
+        paths.iter().map(|path| PathLookupQuery { path: path.clone(), ..PathLookupQuery::default() }).collect();
     for what in ["cold", "warm"] {
         let (asked, begun) = (listed.clone(), Instant::now());
         let found = matching
-            .find_paths(&[Arc::clone(&films)], asked, Arc::new(PathMaps::default()), Case::Exact)
+            .find_paths(&[Arc::clone(&films)], asked, Arc::new(PathMaps::default()), CaseSensitivity::Exact)
             .await;
         println!("looked up and items read, {what}: {:?}", begun.elapsed());
         assert_eq!(found.len(), paths.len());
@@ -406,26 +379,26 @@ async fn twenty_thousand_paths_in_one_call() {
     let index = index.build();
     println!("making the index: {:?}", begun.elapsed());
     let begun = Instant::now();
-    let one =
-        |path: &String| index.find(&Asked { path, ..Asked::default() }, &PathMaps::default(), Case::Exact);
+    let one = |path: &String| {
+        index.find(&FileQuery { path, ..FileQuery::default() }, &PathMaps::default(), CaseSensitivity::Exact)
+    };
     let rows: Vec<u32> = paths.iter().flat_map(|path| one(path).rows).collect();
     println!("the index alone: {:?}", begun.elapsed());
     let begun = Instant::now();
     let items: Vec<Item> = rows.iter().filter_map(|row| snapshot.item(*row)).collect();
     println!("reading {} items one by one: {:?}", items.len(), begun.elapsed());
-    shelf.stage.down().await;
+    shelf.stage.stop().await;
 }
 
 /// Searches that reached the server.
-fn searches(house: &House) -> usize {
-    house.server.ledger().count(|seen| seen.target.contains("title=") || seen.target.contains("searchTerm="))
+fn searches(house: &LibraryFixture) -> usize {
+    house.server.request_log().count(|seen| seen.target.contains("title=") || seen.target.contains("searchTerm="))
 }
 
-async fn live_fallback(house: House) {
+async fn live_fallback(house: LibraryFixture) {
     let library = house.current().await;
     let generation = library.generation().expect("it is built");
-    let is_alone =
-        |item: &Item, all: &[Item]| all.iter().filter(|other| other.title == item.title).count() == 1;
+    let is_alone = |item: &Item, all: &[Item]| all.iter().filter(|other| other.title == item.title).count() == 1;
     let all: Vec<Item> = generation.snapshot.items().collect();
     let missing = all.iter().find(|item| is_alone(item, &all)).expect("a title of its own").clone();
     let mut builder = SnapshotBuilder::default();
@@ -457,12 +430,12 @@ async fn live_fallback(house: House) {
     house.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn what_a_plex_has_and_the_index_not_is_found_within_the_budget_and_remembered() {
-    live_fallback(House::plex_with(music(300), "", REAL).await).await;
+    live_fallback(LibraryFixture::plex(music(300)).await).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn what_a_jellyfin_has_and_the_index_not_is_found_within_the_budget_and_remembered() {
-    live_fallback(House::jellyfin(music(300), REAL).await).await;
+    live_fallback(LibraryFixture::jellyfin(music(300)).await).await;
 }

@@ -1,4 +1,4 @@
-//! Media pass through: every byte the same, memory flat, and whoever hangs up ends it.
+//! Pass-through of media: every byte the same, memory flat, and a client that disconnects ends it.
 
 use std::sync::atomic::Ordering;
 
@@ -8,31 +8,32 @@ use hyper_util::client::legacy::Client as Pool;
 use hyper_util::rt::TokioExecutor;
 use tokio_util::task::TaskTracker;
 
-use crate::stage::scripted::{PERIOD, Reply, Scripted, pattern};
-use crate::stage::{Script, Stage};
+use crate::fixture::scripted::{PERIOD, ScriptedReply, ScriptedServer, pattern};
+use crate::fixture::{GatewayConfigBuilder, GatewayFixture};
 
 const GIB: u64 = 1 << 30;
 const LENGTH: u64 = 2 * GIB;
-/// Resident memory may grow by so much while two gibibytes pass: socket buffers and the allocator's slack.
+/// Allowed growth of resident memory while two gibibytes pass: socket buffers and the allocator's slack.
 const MAX_GROWTH_KIB: u64 = 48 * 1024;
 
-async fn play() -> (Scripted, Stage) {
+async fn play() -> (ScriptedServer, GatewayFixture) {
     let tasks = TaskTracker::new();
-    let server = Scripted::start(&tasks, |request| {
+    let server = ScriptedServer::start(&tasks, |request| {
         assert!(request.head.to_ascii_lowercase().contains("range: bytes=0-"), "the range is passed on");
         let head = format!(
             "HTTP/1.1 206 Partial Content\r\nContent-Type: video/mp4\r\nContent-Range: bytes 0-{}/{LENGTH}\r\n\
              Content-Length: {LENGTH}\r\n\r\n",
             LENGTH - 1
         );
-        Reply::Flood(head.into_bytes(), LENGTH)
+        ScriptedReply::Flood(head.into_bytes(), LENGTH)
     })
     .await;
-    let stage = Script::new().server("home", "plex", &format!("http://{}", server.address), "").start().await;
+    let stage =
+        GatewayConfigBuilder::new().server("home", "plex", &format!("http://{}", server.address), "").start().await;
     (server, stage)
 }
 
-fn request(stage: &Stage) -> http::Request<Empty<bytes::Bytes>> {
+fn request(stage: &GatewayFixture) -> http::Request<Empty<bytes::Bytes>> {
     http::Request::builder()
         .uri(format!("http://{}/library/parts/7/1700000000/film.mp4", stage.address(0)))
         .header("x-plex-token", "token")
@@ -74,7 +75,7 @@ async fn two_gibibytes_pass_unchanged_while_memory_stays_flat() {
     assert_eq!(seen, LENGTH);
     assert!(most - before < MAX_GROWTH_KIB, "memory grew by {} KiB", most - before);
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -87,5 +88,5 @@ async fn a_client_that_hangs_up_ends_the_servers_work() {
     drop(pool);
     server.until(|server| server.cut_off.load(Ordering::SeqCst) == 1).await;
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }

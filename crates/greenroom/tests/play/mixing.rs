@@ -1,32 +1,32 @@
-//! Never mixed, never undone, in any order: users with two tokens each read and write at once, over both dialects.
+//! Never mixed, never undone, in any order: users with two tokens each read and write concurrently, over both dialects.
 //!
-//! The simulated servers write into every body for whom it was made and after how many writes of that user. So a
-//! body that crossed users, or that is older than a write its user has had confirmed, shows in its content.
+//! The simulated servers write into every body its user and that user's number of writes. So a body that crossed users,
+//! or that is older than a confirmed write of its user, shows in its content.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::future::join_all;
 use greenroom_simulator::catalogue::Section;
 use greenroom_simulator::jellyfin::Jellyfin;
-use greenroom_simulator::options::Options;
+use greenroom_simulator::options::SimulatorOptions;
 use greenroom_simulator::plex::Plex;
-use greenroom_simulator::running::Running;
-use greenroom_simulator::users::{Token, User, UserId, Users};
+use greenroom_simulator::simulated_server::SimulatedServer;
+use greenroom_simulator::users::{SimulatedUser, UserId, UserRegistry, UserToken};
 use http::Method;
 use serde_json::Value;
 use tokio_util::task::TaskTracker;
 
-use crate::stage::{Answer, Client, Script};
+use crate::fixture::{GatewayConfigBuilder, TestClient, TestResponse};
 
-/// How many interleavings per dialect, and how many requests run at once in each.
+/// Interleavings per dialect, and concurrent requests in each.
 const ROUNDS: u64 = 500;
 const AT_ONCE: usize = 8;
 const NAMES: [&str; 3] = ["ann", "ben", "cleo"];
 
 /// Small, seeded, good enough to choose: xorshift.
-struct Dice(u64);
+struct XorShiftRng(u64);
 
-impl Dice {
+impl XorShiftRng {
     fn throw(&mut self, sides: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -36,11 +36,11 @@ impl Dice {
 }
 
 /// Three users, two tokens each, called `ann-1`, `ann-2` …
-fn users() -> Users {
+fn users() -> UserRegistry {
     let numbered = || NAMES.iter().zip(1_u32..);
-    Users {
+    UserRegistry {
         users: numbered()
-            .map(|(name, id)| User {
+            .map(|(name, id)| SimulatedUser {
                 id: UserId(id),
                 name: (*name).into(),
                 admin: id == 1,
@@ -49,7 +49,7 @@ fn users() -> Users {
             .collect(),
         tokens: numbered()
             .flat_map(|(name, id)| {
-                [1, 2].map(|which| Token {
+                [1, 2].map(|which| UserToken {
                     label: format!("{name}-{which}"),
                     secret: format!("{:032x}", u64::from(id * 16 + which)),
                     user: Some(UserId(id)),
@@ -62,50 +62,43 @@ fn users() -> Users {
 /// Items that are read and written.
 const ITEMS: usize = 7;
 
-/// What is known of one user: writes confirmed, and per item how many were when it was last written.
+/// State of one user: confirmed writes, and their number at the last write of each item.
 #[derive(Default)]
-struct Known {
+struct ConfirmedWrites {
     confirmed: AtomicU64,
     at_least: [AtomicU64; ITEMS],
 }
 
-/// What a request is about.
+/// Subject of a request.
 #[derive(Clone, Copy, PartialEq)]
-enum About {
+enum RequestSubject {
     /// A write to one item.
     Write(usize),
     /// A read of one item.
     Item(usize),
     /// A page of a library: it has to show every write to the items on it.
     Page(usize),
-    /// A list that the user's state decides: it has to show every write.
+    /// A list that depends on the user's state: it has to show every write.
     StateList,
 }
 
 /// One request of one user.
-struct Move {
+struct UserRequest {
     user: usize,
-    client: Client,
+    client: TestClient,
     method: Method,
     target: String,
-    about: About,
+    about: RequestSubject,
     camel: bool,
     xml: bool,
 }
 
-async fn make(play: &Move, known: &[Known], items: &[String]) {
+async fn make(play: &UserRequest, known: &[ConfirmedWrites], items: &[String]) {
     let mine = &known[play.user];
     let before: Vec<u64> = mine.at_least.iter().map(|writes| writes.load(Ordering::SeqCst)).collect();
     let answer = play.client.send(play.method.clone(), &play.target, "").await;
-    assert!(
-        answer.status.is_success(),
-        "{} {}: {} {}",
-        play.method,
-        play.target,
-        answer.status,
-        answer.text()
-    );
-    if let About::Write(item) = play.about {
+    assert!(answer.status.is_success(), "{} {}: {} {}", play.method, play.target, answer.status, answer.text());
+    if let RequestSubject::Write(item) = play.about {
         let confirmed = mine.confirmed.fetch_add(1, Ordering::SeqCst) + 1;
         mine.at_least[item].fetch_max(confirmed, Ordering::SeqCst);
         return;
@@ -118,17 +111,17 @@ async fn make(play: &Move, known: &[Known], items: &[String]) {
         forms.iter().any(|form| text.contains(&format!("{form}{}\"", items[item])))
     };
     let expected = match play.about {
-        About::Item(item) | About::Write(item) => before[item],
-        About::Page(_) => (0..ITEMS).filter(|item| shows(*item)).map(|item| before[item]).max().unwrap_or(0),
-        About::StateList => before.iter().copied().max().unwrap_or(0),
+        RequestSubject::Item(item) | RequestSubject::Write(item) => before[item],
+        RequestSubject::Page(_) => (0..ITEMS).filter(|item| shows(*item)).map(|item| before[item]).max().unwrap_or(0),
+        RequestSubject::StateList => before.iter().copied().max().unwrap_or(0),
     };
     assert!(writes >= expected, "{}: {writes} writes seen, {expected} were confirmed", play.target);
-    if let (About::Page(asked), Some(start)) = (play.about, start) {
+    if let (RequestSubject::Page(asked), Some(start)) = (play.about, start) {
         assert_eq!(start, asked, "{} was answered with another page", play.target);
     }
 }
 
-fn read_xml(answer: &Answer) -> (String, u64, Option<usize>) {
+fn read_xml(answer: &TestResponse) -> (String, u64, Option<usize>) {
     let text = answer.text();
     let head = text.split('>').find(|tag| tag.contains("<MediaContainer")).expect("a container").to_owned();
     let field = |name: &str| {
@@ -141,7 +134,7 @@ fn read_xml(answer: &Answer) -> (String, u64, Option<usize>) {
     })
 }
 
-fn read_json(answer: &Answer, camel: bool) -> (String, u64, Option<usize>) {
+fn read_json(answer: &TestResponse, camel: bool) -> (String, u64, Option<usize>) {
     let body = answer.json();
     if let Some(container) = body.get("MediaContainer") {
         let start = container.get("offset").and_then(Value::as_u64).and_then(|at| usize::try_from(at).ok());
@@ -157,13 +150,13 @@ fn read_json(answer: &Answer, camel: bool) -> (String, u64, Option<usize>) {
 }
 
 async fn interleave(
-    stage: &crate::stage::Stage,
+    stage: &crate::fixture::GatewayFixture,
     items: &[String],
     seed: u64,
-    choose: impl Fn(&mut Dice, &Client, usize) -> Move,
+    choose: impl Fn(&mut XorShiftRng, &TestClient, usize) -> UserRequest,
 ) {
     let users = users();
-    let clients: Vec<(usize, Client)> = users
+    let clients: Vec<(usize, TestClient)> = users
         .tokens
         .iter()
         .map(|token| {
@@ -171,10 +164,10 @@ async fn interleave(
             (user, stage.client().with("x-greenroom-test-token", &token.secret))
         })
         .collect();
-    let mut dice = Dice(seed);
-    let known: [Known; NAMES.len()] = Default::default();
+    let mut dice = XorShiftRng(seed);
+    let known: [ConfirmedWrites; NAMES.len()] = Default::default();
     for _ in 0..ROUNDS {
-        let moves: Vec<Move> = (0..AT_ONCE)
+        let moves: Vec<UserRequest> = (0..AT_ONCE)
             .map(|_| {
                 let (user, client) = &clients[dice.throw(clients.len())];
                 choose(&mut dice, client, *user)
@@ -188,12 +181,12 @@ async fn interleave(
     assert!(hits > 200, "the cache took part: {hits} hits");
 }
 
-fn secret_of(client: &Client) -> String {
+fn secret_of(client: &TestClient) -> String {
     client.header("x-greenroom-test-token")
 }
 
-async fn start_plex(tasks: &TaskTracker) -> Running {
-    let options = Options { users: Some(users()), ..Options::quick() };
+async fn start_plex(tasks: &TaskTracker) -> SimulatedServer {
+    let options = SimulatorOptions { users: Some(users()), ..SimulatorOptions::quick() };
     Plex::new(options).start("127.0.0.1:0".parse().expect("an address"), tasks).await.expect("it starts")
 }
 
@@ -201,8 +194,8 @@ async fn start_plex(tasks: &TaskTracker) -> Running {
 async fn plex_bodies_never_cross_users_and_every_write_is_seen() {
     let tasks = TaskTracker::new();
     let server = start_plex(&tasks).await;
-    let stage = Script::new().server("home", "plex", &server.url(), "").start().await;
-    let owner = Client::new(server.address()).with("x-plex-token", server.tokens().secret("ann-1"));
+    let stage = GatewayConfigBuilder::new().server("home", "plex", &server.url(), "").start().await;
+    let owner = TestClient::new(server.address()).with("x-plex-token", server.tokens().secret("ann-1"));
     let list = owner.with("accept", "application/json").get("/library/sections/1/all").await.json();
     let rows = list["MediaContainer"]["Metadata"].as_array().expect("there are films").clone();
     let items: Vec<String> =
@@ -213,16 +206,16 @@ async fn plex_bodies_never_cross_users_and_every_write_is_seen() {
         plex_move(dice, &client, user, &items)
     })
     .await;
-    stage.down().await;
+    stage.stop().await;
     server.stop().await;
 }
 
-fn plex_move(dice: &mut Dice, client: &Client, user: usize, items: &[String]) -> Move {
+fn plex_move(dice: &mut XorShiftRng, client: &TestClient, user: usize, items: &[String]) -> UserRequest {
     let item = dice.throw(ITEMS);
     let key = &items[item];
     let xml = dice.throw(2) == 0;
     let client = client.with("accept", if xml { "application/xml" } else { "application/json" });
-    let simple = |method, target: String, about| Move {
+    let simple = |method, target: String, about| UserRequest {
         user,
         client: client.clone(),
         method,
@@ -233,67 +226,65 @@ fn plex_move(dice: &mut Dice, client: &Client, user: usize, items: &[String]) ->
     };
     let identifier = "identifier=com.plexapp.plugins.library";
     match dice.throw(24) {
-        0 => simple(Method::GET, format!("/:/scrobble?{identifier}&key={key}"), About::Write(item)),
-        1 => simple(Method::PUT, format!("/:/unscrobble?{identifier}&key={key}"), About::Write(item)),
-        2 => simple(Method::PUT, format!("/:/rate?{identifier}&key={key}&rating=7"), About::Write(item)),
-        3..=10 => simple(Method::GET, format!("/library/metadata/{key}"), About::Item(item)),
+        0 => simple(Method::GET, format!("/:/scrobble?{identifier}&key={key}"), RequestSubject::Write(item)),
+        1 => simple(Method::PUT, format!("/:/unscrobble?{identifier}&key={key}"), RequestSubject::Write(item)),
+        2 => simple(Method::PUT, format!("/:/rate?{identifier}&key={key}&rating=7"), RequestSubject::Write(item)),
+        3..=10 => simple(Method::GET, format!("/library/metadata/{key}"), RequestSubject::Item(item)),
         11..=18 => {
             let start = dice.throw(3) * 2;
             let list = "/library/sections/1/all?type=1".to_owned();
             let page = format!("{list}&X-Plex-Container-Start={start}&X-Plex-Container-Size=3");
             if dice.throw(2) == 0 {
-                return simple(Method::GET, page, About::Page(start));
+                return simple(Method::GET, page, RequestSubject::Page(start));
             }
-            let paging =
-                client.with("x-plex-container-start", &start.to_string()).with("x-plex-container-size", "3");
-            Move { client: paging, ..simple(Method::GET, list, About::Page(start)) }
+            let paging = client.with("x-plex-container-start", &start.to_string()).with("x-plex-container-size", "3");
+            UserRequest { client: paging, ..simple(Method::GET, list, RequestSubject::Page(start)) }
         }
-        19..=21 => simple(Method::GET, "/library/onDeck".into(), About::StateList),
-        _ => simple(Method::GET, "/library/sections/1/all?type=1&unwatched=1".into(), About::StateList),
+        19..=21 => simple(Method::GET, "/library/onDeck".into(), RequestSubject::StateList),
+        _ => simple(Method::GET, "/library/sections/1/all?type=1&unwatched=1".into(), RequestSubject::StateList),
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn jellyfin_bodies_never_cross_users_and_every_write_is_seen() {
     let tasks = TaskTracker::new();
-    let options = Options { users: Some(users()), ..Options::quick() };
+    let options = SimulatorOptions { users: Some(users()), ..SimulatorOptions::quick() };
     let server = Jellyfin::new(options).start("127.0.0.1:0".parse().expect("an address"), &tasks).await;
     let server = server.expect("it starts");
-    let stage = Script::new().server("den", "jellyfin", &server.url(), "").start().await;
+    let stage = GatewayConfigBuilder::new().server("den", "jellyfin", &server.url(), "").start().await;
     let mut ids = Vec::new();
     for name in NAMES {
-        let client = authorised(&Client::new(server.address()), server.tokens().secret(&format!("{name}-1")));
+        let client = authorised(&TestClient::new(server.address()), server.tokens().secret(&format!("{name}-1")));
         ids.push(client.get("/Users/Me").await.json()["Id"].as_str().expect("an id").to_owned());
     }
-    let owner = authorised(&Client::new(server.address()), server.tokens().secret("ann-1"));
+    let owner = authorised(&TestClient::new(server.address()), server.tokens().secret("ann-1"));
     let list = owner.get("/Items?recursive=true&includeItemTypes=Movie&limit=20").await.json();
     let rows = list["Items"].as_array().expect("there are films").clone();
-    let items: Vec<String> =
-        rows.iter().filter_map(|row| row["Id"].as_str()).take(ITEMS).map(str::to_owned).collect();
+    let items: Vec<String> = rows.iter().filter_map(|row| row["Id"].as_str()).take(ITEMS).map(str::to_owned).collect();
     assert_eq!(items.len(), ITEMS);
     interleave(&stage, &items, 11, |dice, client, user| {
         let client = authorised(&client.without("x-greenroom-test-token"), &secret_of(client));
         jellyfin_move(dice, &client, user, &ids[user], &items)
     })
     .await;
-    stage.down().await;
+    stage.stop().await;
     server.stop().await;
 }
 
-fn authorised(client: &Client, token: &str) -> Client {
+fn authorised(client: &TestClient, token: &str) -> TestClient {
     let said = format!(
         "MediaBrowser Client=\"Play\", Device=\"Test\", DeviceId=\"d-{token}\", Version=\"1\", Token=\"{token}\""
     );
     client.with("authorization", &said)
 }
 
-fn jellyfin_move(dice: &mut Dice, client: &Client, user: usize, id: &str, items: &[String]) -> Move {
+fn jellyfin_move(dice: &mut XorShiftRng, client: &TestClient, user: usize, id: &str, items: &[String]) -> UserRequest {
     let item = dice.throw(ITEMS);
     let key = &items[item];
     let camel = dice.throw(2) == 0;
     let case = if camel { "CamelCase" } else { "PascalCase" };
     let client = client.with("accept", &format!("application/json; profile=\"{case}\""));
-    let simple = |method, target: String, about| Move {
+    let simple = |method, target: String, about| UserRequest {
         user,
         client: client.clone(),
         method,
@@ -304,16 +295,16 @@ fn jellyfin_move(dice: &mut Dice, client: &Client, user: usize, id: &str, items:
     };
     let list = "recursive=true&includeItemTypes=Movie&limit=3";
     let start = dice.throw(3) * 2;
-    let page = About::Page(start);
+    let page = RequestSubject::Page(start);
     match dice.throw(24) {
-        0 => simple(Method::POST, format!("/UserPlayedItems/{key}"), About::Write(item)),
-        1 => simple(Method::DELETE, format!("/Users/{id}/PlayedItems/{key}"), About::Write(item)),
-        2 => simple(Method::POST, format!("/UserFavoriteItems/{key}"), About::Write(item)),
-        3..=6 => simple(Method::GET, format!("/Items/{key}"), About::Item(item)),
-        7..=10 => simple(Method::GET, format!("/Users/{id}/Items/{key}"), About::Item(item)),
+        0 => simple(Method::POST, format!("/UserPlayedItems/{key}"), RequestSubject::Write(item)),
+        1 => simple(Method::DELETE, format!("/Users/{id}/PlayedItems/{key}"), RequestSubject::Write(item)),
+        2 => simple(Method::POST, format!("/UserFavoriteItems/{key}"), RequestSubject::Write(item)),
+        3..=6 => simple(Method::GET, format!("/Items/{key}"), RequestSubject::Item(item)),
+        7..=10 => simple(Method::GET, format!("/Users/{id}/Items/{key}"), RequestSubject::Item(item)),
         11..=14 => simple(Method::GET, format!("/Items?{list}&startIndex={start}"), page),
         15..=18 => simple(Method::GET, format!("/Users/{id}/Items?{list}&StartIndex={start}"), page),
-        19..=21 => simple(Method::GET, "/UserItems/Resume".into(), About::StateList),
-        _ => simple(Method::GET, "/Items?recursive=true&isPlayed=false&limit=5".into(), About::StateList),
+        19..=21 => simple(Method::GET, "/UserItems/Resume".into(), RequestSubject::StateList),
+        _ => simple(Method::GET, "/Items?recursive=true&isPlayed=false&limit=5".into(), RequestSubject::StateList),
     }
 }

@@ -1,72 +1,69 @@
-//! What is not an outage: errors of one thing, answers of one class that hang, a slow server.
+//! Conditions that are no outage: errors of one path, hanging responses of one request type, a slow server.
 
 use std::sync::Arc;
 
 use futures_util::future::join_all;
 use greenroom_cache::Clock;
-use greenroom_origin::breaker::{Counts, State};
+use greenroom_origin::breaker::{BreakerCounters, BreakerState};
 use greenroom_simulator::faults::Fault;
-use greenroom_simulator::options::Options;
+use greenroom_simulator::options::SimulatorOptions;
 use greenroom_simulator::plex::Plex;
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
-use crate::outages::{FACTOR, gateway, identity, json};
-use crate::stage::Script;
-use crate::stage::scripted::{Arrived, Reply, Scripted, answer, container};
-
-/// Faster than life, but not so much that a busy machine lets what waits for a place run out of time.
-const LITTLE: f64 = 2.0;
+use crate::fixture::GatewayConfigBuilder;
+use crate::fixture::scripted::{ReceivedRequest, ScriptedReply, ScriptedServer, answer, container};
+use crate::outages::{gateway, identity, json};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn broken_image_transcodes_of_five_users_never_open_the_breaker() {
-    let server = Scripted::start(&TaskTracker::new(), |request: &Arrived| {
+    let server = ScriptedServer::start(&TaskTracker::new(), |request: &ReceivedRequest| {
         match request.target.split('/').nth(1).unwrap_or_default() {
-            "photo" => Reply::Bytes(answer("500 Internal Server Error", "text/html", "<html>")),
-            // If anybody asked, this would open it.
-            "identity" => Reply::Close,
-            _ => Reply::Bytes(container(1)),
+            "photo" => ScriptedReply::Bytes(answer("500 Internal Server Error", "text/html", "<html>")),
+            // Any request would open the breaker.
+            "identity" => ScriptedReply::Close,
+            _ => ScriptedReply::Bytes(container(1)),
         }
     })
     .await;
-    let stage = Script::new().server("home", "plex", &format!("http://{}", server.address), "").start().await;
+    let stage =
+        GatewayConfigBuilder::new().server("home", "plex", &format!("http://{}", server.address), "").start().await;
     for user in ["ann", "ben", "cleo", "dan", "eve"] {
         for item in 1..=10 {
-            let url =
-                format!("/photo/:/transcode?width=9&height=9&url=%2Flibrary%2Fmetadata%2F{item}%2Fthumb%2F1");
+            let url = format!("/photo/:/transcode?width=9&height=9&url=%2Flibrary%2Fmetadata%2F{item}%2Fthumb%2F1");
             assert_eq!(json(&stage, user).get(&url).await.status, 500);
         }
     }
     assert_eq!(server.count("GET", "/photo"), 50);
     assert_eq!(
         (server.count("GET", "/identity"), gateway(&stage, 0).origin.breaker.state()),
-        (0, State::Closed)
+        (0, BreakerState::Closed)
     );
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn image_transcodes_that_are_unwilling_or_hang_are_overruled_by_the_probe() {
     let go = Arc::new(Notify::new());
     let held = Arc::clone(&go);
-    let server = Scripted::start(&TaskTracker::new(), move |request: &Arrived| {
+    let server = ScriptedServer::start(&TaskTracker::new(), move |request: &ReceivedRequest| {
         match request.target.split('/').nth(1).unwrap_or_default() {
             "photo" if request.target.contains("width=502") => {
-                Reply::Bytes(answer("502 Bad Gateway", "text/html", "<html>"))
+                ScriptedReply::Bytes(answer("502 Bad Gateway", "text/html", "<html>"))
             }
             "photo" if request.target.contains("width=503") => {
-                Reply::Bytes(answer("503 Service Unavailable", "text/html", "<html>"))
+                ScriptedReply::Bytes(answer("503 Service Unavailable", "text/html", "<html>"))
             }
-            "photo" => Reply::Held(Arc::clone(&held), container(1)),
-            "identity" => Reply::Bytes(identity()),
-            _ => Reply::Bytes(container(1)),
+            "photo" => ScriptedReply::Held(Arc::clone(&held), container(1)),
+            "identity" => ScriptedReply::Bytes(identity()),
+            _ => ScriptedReply::Bytes(container(1)),
         }
     })
     .await;
-    let stage = Script::new()
+    let stage = GatewayConfigBuilder::new()
         .server("home", "plex", &format!("http://{}", server.address), "load_timeout_s = 10\n")
-        .start_at(Clock::scaled(LITTLE))
+        .start_at(Clock::system())
         .await;
     let client = json(&stage, "ann");
     let image = |width: u32, item: u32| {
@@ -81,35 +78,31 @@ async fn image_transcodes_that_are_unwilling_or_hang_are_overruled_by_the_probe(
         }
         server.until(|server| server.count("GET", "/identity") > probes).await;
         assert_eq!(client.get(&format!("/library/metadata/{width}")).await.status, 200);
-        assert!(gateway(&stage, 0).origin.breaker.admits());
+        assert!(gateway(&stage, 0).origin.breaker.allows_requests());
     }
-    assert_eq!(
-        gateway(&stage, 0).origin.breaker.counts().opened,
-        0,
-        "the server said each time that it is well"
-    );
+    assert_eq!(gateway(&stage, 0).origin.breaker.counters().opened, 0, "the server said each time that it is well");
     for _ in 0..6 {
         go.notify_one();
     }
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn one_hung_class_neither_opens_the_breaker_nor_slows_another() {
     let (go, mood) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let held = Arc::clone(&go);
-    let server = Scripted::start(&TaskTracker::new(), move |request: &Arrived| {
+    let server = ScriptedServer::start(&TaskTracker::new(), move |request: &ReceivedRequest| {
         match request.target.split('/').nth(1).unwrap_or_default() {
-            "hubs" => Reply::Held(Arc::clone(&held), container(1)),
-            "identity" => Reply::Bytes(identity()),
-            _ => Reply::Bytes(container(1)),
+            "hubs" => ScriptedReply::Held(Arc::clone(&held), container(1)),
+            "identity" => ScriptedReply::Bytes(identity()),
+            _ => ScriptedReply::Bytes(container(1)),
         }
     })
     .await;
-    let stage = Script::new()
+    let stage = GatewayConfigBuilder::new()
         .server("home", "plex", &format!("http://{}", server.address), "load_timeout_s = 10\n")
-        .start_at(Clock::scaled(LITTLE))
+        .start_at(Clock::system())
         .await;
     let client = json(&stage, "anna");
     let tasks = TaskTracker::new();
@@ -123,41 +116,40 @@ async fn one_hung_class_neither_opens_the_breaker_nor_slows_another() {
             })
         })
         .collect();
-    // One class holds at most half of the places.
+    // One request type holds at most half of the permits.
     server.until(|server| server.count("GET", "/hubs") >= 4).await;
     assert_eq!(client.get("/library/sections").await.status, 200);
     assert!(hung.iter().filter(|load| !load.is_finished()).count() >= 4, "it did not wait for what hangs");
     for status in join_all(hung).await {
         assert_eq!(status.expect("it did not panic"), 503);
     }
-    // The fifth may have waited for its place until its time was over, and the server was silent four times only.
+    // The fifth may have waited for its permit until its timeout, and the server failed to answer four times only.
     assert_eq!(client.get("/hubs/sections/6").await.status, 503);
     server.until(|server| server.count("GET", "/identity") == 1).await;
     for number in 0..50 {
         assert_eq!(client.get(&format!("/library/metadata/{number}")).await.status, 200);
-        assert!(gateway(&stage, 0).origin.breaker.admits());
+        assert!(gateway(&stage, 0).origin.breaker.allows_requests());
     }
     assert_eq!(
-        gateway(&stage, 0).origin.breaker.counts(),
-        Counts { probes: 1, ..Counts::default() },
+        gateway(&stage, 0).origin.breaker.counters(),
+        BreakerCounters { probes: 1, ..BreakerCounters::default() },
         "the probe that the timeouts caused was answered"
     );
     for _ in 0..5 {
         go.notify_one();
     }
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_slow_server_is_not_down() {
     let tasks = TaskTracker::new();
-    let options = Options { time_factor: FACTOR, ..Options::quick() };
-    let plex = Plex::new(options).start("127.0.0.1:0".parse().expect("an address"), &tasks).await;
+    let plex = Plex::new(SimulatorOptions::quick()).start("127.0.0.1:0".parse().expect("an address"), &tasks).await;
     let plex = plex.expect("it starts");
     let at_once = "[server.lifetimes.item]\nfresh_s = 0\nstale_s = 0\n";
     let stage =
-        Script::new().server("home", "plex", &plex.url(), at_once).start_at(Clock::scaled(FACTOR)).await;
+        GatewayConfigBuilder::new().server("home", "plex", &plex.url(), at_once).start_at(Clock::system()).await;
     let client = json(&stage, plex.tokens().owner_a());
     let reads: Vec<String> = (1..=6).map(|id| format!("/library/metadata/{id}")).collect();
     for target in &reads {
@@ -172,8 +164,8 @@ async fn a_slow_server_is_not_down() {
     }
     let first = client.get("/playlists").await;
     assert_eq!(first.status, 200, "what is not kept is waited for");
-    assert_eq!(gateway(&stage, 0).origin.breaker.counts(), Counts::default());
+    assert_eq!(gateway(&stage, 0).origin.breaker.counters(), BreakerCounters::default());
     plex.faults().clear();
     plex.stop().await;
-    stage.down().await;
+    stage.stop().await;
 }

@@ -1,17 +1,17 @@
-//! Observing: the server answers everything, once per question, and what the cache would have done is told.
+//! Observe mode: the server answers everything, once per request, and the report says what the cache would have done.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use greenroom_config::Mode;
-use greenroom_proxy::shadow::{Counts, Report};
+use greenroom_config::CacheMode;
+use greenroom_proxy::shadow::{ShadowCounts, ShadowReport};
 use http::Method;
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
-use crate::stage::scripted::{Arrived, Reply, Scripted, answer, container};
-use crate::stage::waiting::{until, until_told};
-use crate::stage::{Client, Script, Stage};
+use crate::fixture::scripted::{ReceivedRequest, ScriptedReply, ScriptedServer, answer, container};
+use crate::fixture::waiting::{until, until_async};
+use crate::fixture::{GatewayConfigBuilder, GatewayFixture, TestClient};
 
 const SECTIONS: &str = "/library/sections";
 const ITEM: &str = "/library/metadata/5";
@@ -19,35 +19,35 @@ const SCROBBLE: &str = "/:/scrobble?identifier=com.plexapp.plugins.library&key=5
 const SESSIONS: &str = "/status/sessions";
 
 async fn play(
-    script: impl Fn(&Arrived) -> Reply + Send + Sync + 'static,
+    script: impl Fn(&ReceivedRequest) -> ScriptedReply + Send + Sync + 'static,
     more: &str,
-) -> (Scripted, Stage, Client) {
-    let server = Scripted::start(&TaskTracker::new(), script).await;
+) -> (ScriptedServer, GatewayFixture, TestClient) {
+    let server = ScriptedServer::start(&TaskTracker::new(), script).await;
     let more = format!("mode = \"observe\"\n{more}");
     let stage =
-        Script::new().server("home", "plex", &format!("http://{}", server.address), &more).start().await;
+        GatewayConfigBuilder::new().server("home", "plex", &format!("http://{}", server.address), &more).start().await;
     let client = stage.client().with("x-plex-token", "token").with("accept", "application/json");
     (server, stage, client)
 }
 
-/// The same answer however often it is asked for.
-fn still(_: &Arrived) -> Reply {
-    Reply::Bytes(container(1))
+/// The same response every time.
+fn still(_: &ReceivedRequest) -> ScriptedReply {
+    ScriptedReply::Bytes(container(1))
 }
 
-/// Another answer every time.
-fn moving(request: &Arrived) -> Reply {
-    Reply::Bytes(container(request.before))
+/// A different response every time.
+fn moving(request: &ReceivedRequest) -> ScriptedReply {
+    ScriptedReply::Bytes(container(request.before))
 }
 
-/// The outcome once so many requests are judged.
-async fn report(stage: &Stage, judged: u64) -> Report {
-    let report = || stage.process.servers[0].0.observed().expect("it is observed");
+/// The report once this many requests are compared.
+async fn report(stage: &GatewayFixture, judged: u64) -> ShadowReport {
+    let report = || stage.process.servers[0].0.shadow_report().expect("it is observed");
     until(|| report().totals.asked >= judged).await;
     report()
 }
 
-async fn totals(stage: &Stage, judged: u64) -> Counts {
+async fn totals(stage: &GatewayFixture, judged: u64) -> ShadowCounts {
     report(stage, judged).await.totals
 }
 
@@ -62,7 +62,7 @@ async fn every_answer_is_the_servers_own_and_every_question_reaches_it_once() {
     }
     assert_eq!(server.count("GET", SECTIONS), 4);
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -70,20 +70,19 @@ async fn what_the_client_says_reaches_the_server_as_it_was_said() {
     let (server, stage, client) = play(still, "").await;
     let asked = client.with("accept-language", "de").with("x-plex-client-identifier", "abc");
     asked.get("/library/sections?b=2&a=1").await;
-    let arrived = server.arrived();
+    let arrived = server.received();
     assert_eq!(arrived[0].target, "/library/sections?b=2&a=1");
     for line in ["accept-language: de", "x-plex-client-identifier: abc", "x-plex-token: token"] {
         assert!(arrived[0].head.to_ascii_lowercase().contains(line), "{}", arrived[0].head);
     }
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_would_have_been_saved_is_told_by_class_and_app() {
     let (server, stage, client) = play(still, "").await;
-    let (kometa, tautulli) =
-        (client.with("x-plex-product", "Kometa"), client.with("x-plex-product", "Tautulli"));
+    let (kometa, tautulli) = (client.with("x-plex-product", "Kometa"), client.with("x-plex-product", "Tautulli"));
     for judged in 1..=3 {
         kometa.get(SECTIONS).await;
         report(&stage, judged).await;
@@ -101,14 +100,14 @@ async fn what_would_have_been_saved_is_told_by_class_and_app() {
     assert_eq!((named("sections"), named("item")), ((3, 2), (1, 0)));
     assert_eq!((named("Kometa"), named("Tautulli")), ((3, 2), (1, 0)));
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crowd_would_have_joined_and_each_of_it_still_asks_for_itself() {
     let go = Arc::new(Notify::new());
     let held = Arc::clone(&go);
-    let (server, stage, client) = play(move |_| Reply::Held(Arc::clone(&held), container(1)), "").await;
+    let (server, stage, client) = play(move |_| ScriptedReply::Held(Arc::clone(&held), container(1)), "").await;
     let tasks = TaskTracker::new();
     let crowd: Vec<_> = (0..5)
         .map(|_| {
@@ -117,10 +116,11 @@ async fn a_crowd_would_have_joined_and_each_of_it_still_asks_for_itself() {
         })
         .collect();
     server.until(|server| server.count("GET", SECTIONS) == 5).await;
-    while server.count("GET", SECTIONS) == 5 && report(&stage, 0).await.totals.asked < 5 {
+    until_async(async || {
         go.notify_waiters();
-        tokio::task::yield_now().await;
-    }
+        server.count("GET", SECTIONS) != 5 || report(&stage, 0).await.totals.asked >= 5
+    })
+    .await;
     for one in crowd {
         assert_eq!(one.await.expect("it did not panic"), 200);
     }
@@ -128,7 +128,7 @@ async fn a_crowd_would_have_joined_and_each_of_it_still_asks_for_itself() {
     assert_eq!((totals.missed, totals.joined, totals.reached), (1, 4, 1));
     assert_eq!(totals.compared, 4);
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -141,14 +141,10 @@ async fn a_write_makes_stale_what_is_observed() {
     assert_eq!(client.get(SCROBBLE).await.status, 200);
     client.get(ITEM).await;
     let totals = totals(&stage, 4).await;
-    assert_eq!(
-        (totals.hits, totals.missed),
-        (1, 2),
-        "the cache would not have answered from before the write"
-    );
+    assert_eq!((totals.hits, totals.missed), (1, 2), "the cache would not have answered from before the write");
     assert_eq!(server.count("GET", ITEM), 3);
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -158,13 +154,13 @@ async fn what_differs_is_told_with_the_rule_that_explains_it() {
         client.get(target).await;
         totals(&stage, asked).await;
     }
-    // The same key in other words, and the server answers otherwise: that may be the words' doing.
+    // The same key in another spelling, and a different response: the spelling may be the cause.
     client.with("x-plex-client-identifier", "other").get(ITEM).await;
     let totals = totals(&stage, 5).await;
     assert_eq!((totals.moved, totals.changed, totals.differed), (1, 1, 1), "{totals:?}");
     assert_eq!(totals.compared, 3);
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -173,14 +169,14 @@ async fn refreshes_are_counted_and_not_sent() {
     let (server, stage, client) = play(still, old_at_once).await;
     for asked in 1..=3 {
         client.get(SECTIONS).await;
-        // A refresh under way is not started twice.
-        until_told(async || totals(&stage, asked).await.own >= asked - 1).await;
+        // A running refresh is not started twice.
+        until_async(async || totals(&stage, asked).await.own >= asked - 1).await;
     }
     let totals = totals(&stage, 3).await;
     assert_eq!((totals.stale, totals.missed, totals.reached), (2, 1, 3), "{totals:?}");
     assert_eq!(server.count("GET", SECTIONS), 3, "the client's own questions and no other");
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -189,47 +185,47 @@ async fn what_was_overheard_is_never_answered() {
     client.get(SECTIONS).await;
     totals(&stage, 1).await;
     let home = Arc::clone(&stage.process.servers[0].0);
-    assert!(home.turn_to(Mode::Cache));
+    assert!(home.set_mode(CacheMode::Cache));
     let first = client.get(SECTIONS).await;
     assert!(!first.was_hit(), "{}", first.header("cache-status"));
     assert_eq!(first.json()["MediaContainer"]["number"], 1);
     assert!(client.get(SECTIONS).await.was_hit());
-    assert_eq!(home.observed().expect("the last outcome stays").totals.asked, 1);
-    assert!(home.turn_to(Mode::Observe));
+    assert_eq!(home.shadow_report().expect("the last outcome stays").totals.asked, 1);
+    assert!(home.set_mode(CacheMode::Observe));
     client.get(SECTIONS).await;
     assert_eq!(totals(&stage, 1).await.hits, 0, "a new observation begins with nothing");
-    assert!(!home.turn_to(Mode::Observe), "it was so already");
+    assert!(!home.set_mode(CacheMode::Observe), "it was so already");
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_refused_while_observing_is_refused_afterwards() {
     let (server, stage, client) = play(
         |request| match request.before {
-            0 => Reply::Bytes(container(1)),
-            _ => Reply::Bytes(answer("401 Unauthorized", "text/html", "no")),
+            0 => ScriptedReply::Bytes(container(1)),
+            _ => ScriptedReply::Bytes(answer("401 Unauthorized", "text/html", "no")),
         },
         "",
     )
     .await;
     let home = Arc::clone(&stage.process.servers[0].0);
-    home.turn_to(Mode::Cache);
+    home.set_mode(CacheMode::Cache);
     assert_eq!(client.get(SECTIONS).await.status, 200);
-    home.turn_to(Mode::Observe);
+    home.set_mode(CacheMode::Observe);
     assert_eq!(client.get(SECTIONS).await.status, 401);
-    home.turn_to(Mode::Cache);
+    home.set_mode(CacheMode::Cache);
     assert_eq!(client.get(SECTIONS).await.status, 401, "never again from what was kept");
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_fails_is_told_as_what_the_cache_would_have_bridged() {
     let (server, stage, client) = play(
         |request| match request.before {
-            0 => Reply::Bytes(container(1)),
-            _ => Reply::Bytes(answer("503 Service Unavailable", "text/html", "down")),
+            0 => ScriptedReply::Bytes(container(1)),
+            _ => ScriptedReply::Bytes(answer("503 Service Unavailable", "text/html", "down")),
         },
         "",
     )
@@ -240,13 +236,9 @@ async fn a_server_that_fails_is_told_as_what_the_cache_would_have_bridged() {
     assert_eq!((down.status.as_u16(), down.text().as_str()), (503, "down"), "the server's own words");
     let report = report(&stage, 2).await;
     assert_eq!(report.totals.rescued, 1);
-    assert!(
-        report.verdict.ends_with("1 would have been answered while the server failed"),
-        "{}",
-        report.verdict
-    );
+    assert!(report.verdict.ends_with("1 would have been answered while the server failed"), "{}", report.verdict);
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -256,9 +248,9 @@ async fn an_outage_is_told_as_one_that_the_cache_would_have_bridged() {
     let (server, stage, client) = play(
         move |request| {
             if is_down.load(Ordering::SeqCst) {
-                Reply::Close
+                ScriptedReply::Close
             } else {
-                Reply::Bytes(container(request.before))
+                ScriptedReply::Bytes(container(request.before))
             }
         },
         "",
@@ -268,32 +260,33 @@ async fn an_outage_is_told_as_one_that_the_cache_would_have_bridged() {
     totals(&stage, 1).await;
     down.store(true, Ordering::SeqCst);
     let breaker = &stage.process.servers[0].0.origin.breaker;
-    for item in 0.. {
-        if breaker.outage().is_some() {
-            break;
-        }
+    let mut item = 0;
+    until_async(async || {
         client.get(&format!("/library/metadata/{item}")).await;
-    }
-    let asked = stage.process.servers[0].0.counters.asked.load(Ordering::SeqCst);
+        item += 1;
+        breaker.outage().is_some()
+    })
+    .await;
+    let asked = stage.process.servers[0].0.counters.requests.load(Ordering::SeqCst);
     totals(&stage, asked).await;
     assert_eq!(client.get(SECTIONS).await.status, 503, "nothing is answered from the cache");
     assert_eq!(totals(&stage, asked + 1).await.rescued, 1);
     assert_eq!(server.count("GET", SECTIONS), 1, "while it is down it is only probed");
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_client_has_already_or_never_reads_is_predicted_without_being_compared() {
     let (server, stage, client) = play(
         |request| match request.method.as_str() {
-            "HEAD" => Reply::Bytes(
+            "HEAD" => ScriptedReply::Bytes(
                 b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 40\r\n\r\n".to_vec(),
             ),
             _ if request.head.to_ascii_lowercase().contains("if-none-match") => {
-                Reply::Bytes(b"HTTP/1.1 304 Not Modified\r\nETag: \"a\"\r\n\r\n".to_vec())
+                ScriptedReply::Bytes(b"HTTP/1.1 304 Not Modified\r\nETag: \"a\"\r\n\r\n".to_vec())
             }
-            _ => Reply::Bytes(container(1)),
+            _ => ScriptedReply::Bytes(container(1)),
         },
         "",
     )
@@ -307,7 +300,7 @@ async fn what_the_client_has_already_or_never_reads_is_predicted_without_being_c
     let totals = totals(&stage, 3).await;
     assert_eq!((totals.missed, totals.hits, totals.unread), (1, 2, 2), "{totals:?}");
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -316,8 +309,8 @@ async fn a_client_that_hangs_up_changes_nothing_for_who_asked_the_same() {
     let held = Arc::clone(&go);
     let (server, stage, client) = play(
         move |request| match request.before {
-            0 => Reply::Held(Arc::clone(&held), container(1)),
-            _ => Reply::Bytes(container(1)),
+            0 => ScriptedReply::Held(Arc::clone(&held), container(1)),
+            _ => ScriptedReply::Bytes(container(1)),
         },
         "",
     )
@@ -332,5 +325,5 @@ async fn a_client_that_hangs_up_changes_nothing_for_who_asked_the_same() {
     client.get(SECTIONS).await;
     assert_eq!(totals(&stage, 2).await.hits, 1);
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }

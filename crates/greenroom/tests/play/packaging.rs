@@ -1,4 +1,4 @@
-//! What is packaged is there: the image, the compose file and the package name only what exists.
+//! Packaging: the image, the compose file and the package name only existing files.
 
 use std::path::{Path, PathBuf};
 
@@ -18,31 +18,23 @@ fn the_image_copies_what_is_there_and_nothing_is_kept_from_it() {
         let words: Vec<&str> = line.split_whitespace().skip(1).collect();
         for path in &words[..words.len() - 1] {
             assert!(root().join(path).exists(), "{path} is not there");
-            assert!(
-                ignored.lines().any(|kept| kept == format!("!{path}")),
-                "{path} is not sent to the builder"
-            );
+            assert!(ignored.lines().any(|kept| kept == format!("!{path}")), "{path} is not sent to the builder");
             copied += 1;
         }
     }
     assert!(copied >= 3, "the image is built in another way now");
-    // cargo wants to see every member of the workspace, whichever it builds.
+    // Cargo requires every member of the workspace, whichever it builds.
     let members = read("Cargo.toml");
     let members = members.lines().find_map(|line| line.strip_prefix("members = ")).expect("a workspace");
     for member in members.split('"').skip(1).step_by(2) {
         let folder = member.trim_end_matches("/*");
         assert!(dockerfile.contains(&format!("\nCOPY {folder} {folder}\n")), "{folder} is not copied");
     }
-    let made =
-        |path: &str| dockerfile.contains(&format!(" {path}\n")) || dockerfile.contains(&format!(" {path} "));
+    let made = |path: &str| dockerfile.contains(&format!(" {path}\n")) || dockerfile.contains(&format!(" {path} "));
     assert!(made("/image/greenroom") && made("/image/data"));
     let rust = read("Cargo.toml");
-    let version =
-        rust.split("rust-version = \"").nth(1).and_then(|rest| rest.split('"').next()).expect("a version");
-    assert!(
-        dockerfile.contains(&format!("FROM rust:{version}-alpine")),
-        "the image builds with another version"
-    );
+    let version = rust.split("rust-version = \"").nth(1).and_then(|rest| rest.split('"').next()).expect("a version");
+    assert!(dockerfile.contains(&format!("FROM rust:{version}-alpine")), "the image builds with another version");
 }
 
 #[test]
@@ -99,16 +91,13 @@ fn the_package_holds_what_is_there() {
     let folder = root().join("crates/greenroom");
     for asset in deb["assets"].as_array().expect("a list") {
         let path = asset[0].as_str().expect("a path");
-        // Two are made when it is built.
+        // Two are created by the build.
         let is_made = path.starts_with("target/release/") || path == "../../target/package/greenroom.toml";
         let there = path.strip_suffix("*.md").unwrap_or(path);
         assert!(is_made || folder.join(there).exists(), "{path} is not there");
     }
     for script in ["postinst", "postrm"] {
-        assert!(
-            read(&format!("packaging/debian/{script}")).contains("#DEBHELPER#"),
-            "{script} starts no unit"
-        );
+        assert!(read(&format!("packaging/debian/{script}")).contains("#DEBHELPER#"), "{script} starts no unit");
     }
 }
 
@@ -140,14 +129,14 @@ fn the_service_starts_what_the_package_installs_and_may_do_little() {
     }
 }
 
-/// The most a program that is installed may weigh.
+/// Maximum size of an installed program, in bytes.
 const MOST_BYTES: u64 = 40 * 1024 * 1024;
 
 fn manifest(path: &str) -> toml::Table {
     read(path).parse().unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The manifests of the workspace and of its members.
+/// Manifests of the workspace and of its members.
 fn manifests() -> Vec<String> {
     let mut paths = vec!["Cargo.toml".to_owned(), "bench/Cargo.toml".to_owned()];
     for entry in std::fs::read_dir(root().join("crates")).expect("it can be read") {
@@ -194,10 +183,7 @@ fn no_dependency_brings_what_nothing_uses() {
     let shared = &workspace["workspace"]["dependencies"];
     assert!(shared.get("libc").is_none(), "rustix does that");
     let features = shared["axum"]["features"].as_array().expect("a list");
-    assert!(
-        !features.iter().any(|feature| feature.as_str() == Some("ws")),
-        "sockets are relayed without axum"
-    );
+    assert!(!features.iter().any(|feature| feature.as_str() == Some("ws")), "sockets are relayed without axum");
     let locked = manifest("Cargo.lock");
     let packages = locked["package"].as_array().expect("a list");
     let sockets = packages.iter().filter(|package| package["name"].as_str() == Some("tungstenite"));

@@ -1,94 +1,93 @@
-//! One queue per server: never too many at once, the urgent first, and nothing that hangs stops the rest.
+//! One request queue per server: limited concurrency, urgent requests first, and no hanging request stops the rest.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use greenroom_cache::Clock;
-use greenroom_origin::scheduler::priority::Rank;
-use greenroom_origin::scheduler::slots::Tally;
+use greenroom_origin::scheduler::priority::Priority;
+use greenroom_origin::scheduler::slots::PriorityCounters;
 use greenroom_simulator::catalogue::CatalogueSize;
 use greenroom_simulator::faults::Fault;
-use greenroom_simulator::latency::Latency;
-use greenroom_simulator::options::Options;
+use greenroom_simulator::latency::LatencyProfile;
+use greenroom_simulator::options::SimulatorOptions;
 use greenroom_simulator::plex::Plex;
-use greenroom_simulator::running::Running;
+use greenroom_simulator::simulated_server::SimulatedServer;
 use http::Method;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
-use crate::stage::scripted::{Reply, Scripted, container};
-use crate::stage::waiting::{patiently, until};
-use crate::stage::{Answer, Client, Script, Stage};
+use crate::fixture::scripted::{ScriptedReply, ScriptedServer, container};
+use crate::fixture::waiting::{until, with_deadline};
+use crate::fixture::{GatewayConfigBuilder, GatewayFixture, TestClient, TestResponse};
 
-/// Of the server's places; the default.
+/// Permits of the server; the default.
 const PLACES: u64 = 8;
-/// What an auto-reload of a film asks for.
-const EVERYTHING: &str =
-    "includeChapters=1&includeExtras=1&includeMarkers=1&includeReviews=1&includeStreams=1";
+/// Query of a film's auto-reload.
+const EVERYTHING: &str = "includeChapters=1&includeExtras=1&includeMarkers=1&includeReviews=1&includeStreams=1";
 
-async fn plex(options: Options<greenroom_simulator::plex::Switches>) -> (Running, Stage) {
+async fn plex(options: SimulatorOptions<greenroom_simulator::plex::PlexSwitches>) -> (SimulatedServer, GatewayFixture) {
     let tasks = TaskTracker::new();
     let server = Plex::new(options).start("127.0.0.1:0".parse().expect("an address"), &tasks).await;
     let server = server.expect("it starts");
-    let stage = Script::new().server("home", "plex", &server.url(), "").start().await;
+    let stage = GatewayConfigBuilder::new().server("home", "plex", &server.url(), "").start().await;
     (server, stage)
 }
 
-/// A server that answers every read only when it is told to, one at a time, and every write at once.
-struct Held {
-    server: Scripted,
-    stage: Stage,
+/// A server that answers each read only on command, one at a time, and every write at once.
+struct BlockingServer {
+    server: ScriptedServer,
+    stage: GatewayFixture,
     go: Arc<Notify>,
     tasks: TaskTracker,
 }
 
-impl Held {
+impl BlockingServer {
     async fn play(more: &str) -> Self {
         let (tasks, go) = (TaskTracker::new(), Arc::new(Notify::new()));
         let held = Arc::clone(&go);
-        let server = Scripted::start(&tasks, move |request| match request.method.as_str() {
-            "GET" => Reply::Held(Arc::clone(&held), container(request.before)),
-            _ => Reply::Bytes(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".to_vec()),
+        let server = ScriptedServer::start(&tasks, move |request| match request.method.as_str() {
+            "GET" => ScriptedReply::Held(Arc::clone(&held), container(request.before)),
+            _ => ScriptedReply::Bytes(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".to_vec()),
         })
         .await;
         let url = format!("http://{}", server.address);
-        let stage = Script::new().server("home", "plex", &url, more).start().await;
+        let stage = GatewayConfigBuilder::new().server("home", "plex", &url, more).start().await;
         Self { server, stage, go, tasks }
     }
 
-    fn ask(&self, app: &str, target: String) -> JoinHandle<Answer> {
+    fn ask(&self, app: &str, target: String) -> JoinHandle<TestResponse> {
         let client = app_called(&self.stage, app);
         self.tasks.spawn(async move { client.get(&target).await })
     }
 
-    fn crowd(&self, app: &str, prefix: &str, count: usize) -> Vec<JoinHandle<Answer>> {
+    fn crowd(&self, app: &str, prefix: &str, count: usize) -> Vec<JoinHandle<TestResponse>> {
         (0..count).map(|number| self.ask(app, format!("{prefix}{number}"))).collect()
     }
 
-    fn tallies(&self) -> [Tally; 5] {
-        self.stage.process.servers[0].0.origin.queue.sight().tallies
+    fn tallies(&self) -> [PriorityCounters; 5] {
+        self.stage.process.servers[0].0.origin.queue.snapshot().priorities
     }
 
     fn waiting(&self) -> usize {
         self.tallies().iter().map(|tally| tally.waiting).sum()
     }
 
-    /// Until so many wait.
+    /// Waits until this many requests are queued.
     async fn until_waiting(&self, count: usize) {
         until(|| self.waiting() == count).await;
     }
 
-    /// Lets the server answer one read, and waits for the one that gets its place.
+    /// Lets the server answer one read, and waits for the one that gets its permit.
     async fn turn(&self) {
-        let before = self.server.arrived().len();
+        let before = self.server.received().len();
         self.go.notify_one();
-        self.server.until(|server| server.arrived().len() > before).await;
+        self.server.until(|server| server.received().len() > before).await;
     }
 
-    /// Lets the server answer everything, and returns what became of the questions.
-    async fn end(self, asked: Vec<JoinHandle<Answer>>) -> Vec<Answer> {
+    /// Lets the server answer everything, and returns the responses.
+    async fn end(self, asked: Vec<JoinHandle<TestResponse>>) -> Vec<TestResponse> {
         let answers = async {
             let mut answers = Vec::new();
             for asked in asked {
@@ -100,15 +99,15 @@ impl Held {
             }
             answers
         };
-        let answers = patiently("nobody is forgotten", answers).await;
+        let answers = with_deadline("nobody is forgotten", answers).await;
         assert!(self.tallies().iter().all(|tally| tally.waiting + tally.in_flight == 0));
         self.server.stop();
-        self.stage.down().await;
+        self.stage.stop().await;
         answers
     }
 }
 
-fn app_called(stage: &Stage, app: &str) -> Client {
+fn app_called(stage: &GatewayFixture, app: &str) -> TestClient {
     let client = stage.client().with("x-plex-token", "token").with("accept", "application/json");
     client.with("x-plex-product", app)
 }
@@ -116,16 +115,15 @@ fn app_called(stage: &Stage, app: &str) -> Client {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_storm_of_115_reloads_never_exceeds_the_places_and_all_are_answered() {
     let size = CatalogueSize { films: 150, ..CatalogueSize::tiny() };
-    let latency = Latency::even(Duration::from_millis(5));
-    let (server, stage) = plex(Options { size, latency, ..Options::quick() }).await;
+    let latency = LatencyProfile::uniform(Duration::from_millis(5));
+    let (server, stage) = plex(SimulatorOptions { size, latency, ..SimulatorOptions::quick() }).await;
     let client = stage.client().with("x-plex-token", server.tokens().owner_a());
     let client = client.with("accept", "application/json").with("x-plex-product", "PlexAPI");
     let list = client.get("/library/sections/1/all").await.json();
     let films = list["MediaContainer"]["Metadata"].as_array().expect("films");
-    let films: Vec<&str> =
-        films.iter().take(115).map(|film| film["ratingKey"].as_str().expect("a key")).collect();
+    let films: Vec<&str> = films.iter().take(115).map(|film| film["ratingKey"].as_str().expect("a key")).collect();
     assert_eq!(films.len(), 115);
-    server.ledger().reset();
+    server.request_log().reset();
     let reloads = films.iter().map(|film| {
         let client = client.clone();
         async move { client.get(&format!("/library/metadata/{film}?{EVERYTHING}")).await }
@@ -135,23 +133,23 @@ async fn a_storm_of_115_reloads_never_exceeds_the_places_and_all_are_answered() 
         assert_eq!(answer.status, 200, "{}", answer.text());
         assert_eq!(answer.json()["MediaContainer"]["Metadata"][0]["ratingKey"], *film);
     }
-    let most = server.ledger().max_in_flight();
+    let most = server.request_log().max_in_flight();
     assert!((2..=PLACES).contains(&most), "{most} at once");
-    assert_eq!(server.ledger().total(), 115, "each was asked once");
-    let tallies = stage.process.servers[0].0.origin.queue.sight().tallies;
+    assert_eq!(server.request_log().total(), 115, "each was asked once");
+    let tallies = stage.process.servers[0].0.origin.queue.snapshot().priorities;
     let waited: u64 = tallies.iter().map(|tally| tally.waited).sum();
     assert!(waited > 50, "most had to wait: {tallies:?}");
-    assert!(tallies.iter().all(|tally| tally.refused + tally.in_vain == 0), "{tallies:?}");
-    stage.down().await;
+    assert!(tallies.iter().all(|tally| tally.refused + tally.timed_out == 0), "{tallies:?}");
+    stage.stop().await;
     server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_somebody_looks_at_is_served_between_the_reads_of_a_bulk_reader() {
-    let held = Held::play("upstream_concurrency = 4").await;
+    let held = BlockingServer::play("upstream_concurrency = 4").await;
     let mut asked = held.crowd("Collector", "/library/metadata/1", 100);
     held.until_waiting(98).await;
-    let bulk = held.tallies()[Rank::Bulk as usize].waiting;
+    let bulk = held.tallies()[Priority::Bulk as usize].waiting;
     assert!(bulk >= 70, "after a few reads it is known as a bulk reader: {bulk}");
     for number in 0..5 {
         asked.push(held.ask("Remote", format!("/library/metadata/9{number}0000")));
@@ -167,11 +165,11 @@ async fn what_somebody_looks_at_is_served_between_the_reads_of_a_bulk_reader() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_poll_is_answered_while_a_bulk_reader_has_hundreds_waiting() {
-    let held = Held::play("upstream_concurrency = 4").await;
+    let held = BlockingServer::play("upstream_concurrency = 4").await;
     let mut asked = held.crowd("Collector", "/library/metadata/1", 200);
     held.until_waiting(198).await;
     asked.push(held.ask("Widget", "/status/sessions".into()));
-    // It has a place at once.
+    // It gets a permit at once.
     held.server.until(|server| server.count("GET", "/status/sessions") == 1).await;
     assert_eq!(held.waiting(), 198, "none of the others moved");
     held.end(asked).await;
@@ -179,14 +177,14 @@ async fn a_poll_is_answered_while_a_bulk_reader_has_hundreds_waiting() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_write_passes_a_queue_full_of_reads_that_hang() {
-    let held = Held::play("upstream_concurrency = 4").await;
+    let held = BlockingServer::play("upstream_concurrency = 4").await;
     let mut asked = held.crowd("Collector", "/library/metadata/1", 40);
     asked.extend(held.crowd("Collector", "/library/sections/", 40));
     held.until_waiting(77).await;
     let rate = "/:/rate?identifier=com.plexapp.plugins.library&key=1&rating=5";
     let client = app_called(&held.stage, "Remote");
     let writes = (0..10).map(|_| client.send(Method::PUT, rate, ""));
-    let writes = patiently("no write waits for a read", join_all(writes)).await;
+    let writes = with_deadline("no write waits for a read", join_all(writes)).await;
     assert!(writes.iter().all(|answer| answer.status == 200));
     assert_eq!(held.waiting(), 77);
     held.end(asked).await;
@@ -194,33 +192,33 @@ async fn a_write_passes_a_queue_full_of_reads_that_hang() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_class_that_hangs_does_not_stop_another() {
-    let (server, stage) = plex(Options::quick()).await;
+    let (server, stage) = plex(SimulatorOptions::quick()).await;
     let client = app_called(&stage, "Remote").with("x-plex-token", server.tokens().owner_a());
     server.faults().set_for("/library/metadata", Fault::Hang);
     let tasks = TaskTracker::new();
-    let hung: Vec<JoinHandle<Answer>> = (1..=30)
+    let hung: Vec<JoinHandle<TestResponse>> = (1..=30)
         .map(|film| {
             let client = client.clone();
             tasks.spawn(async move { client.get(&format!("/library/metadata/{film}")).await })
         })
         .collect();
-    patiently("half of the places hang", server.ledger().reached(PLACES / 2)).await;
+    with_deadline("half of the places hang", server.request_log().wait_for_total(PLACES / 2)).await;
     for target in ["/library/sections", "/status/sessions", "/library/sections/1/all", "/playlists"] {
         let answer = client.get(target).await;
         assert_eq!(answer.status, 200, "{target}");
     }
-    assert_eq!(server.ledger().in_flight(), PLACES / 2);
+    assert_eq!(server.request_log().in_flight(), PLACES / 2);
     server.faults().clear();
     for hung in hung {
         assert!(matches!(hung.await.expect("it did not panic").status.as_u16(), 200 | 404));
     }
-    stage.down().await;
+    stage.stop().await;
     server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_finds_the_queue_full_is_refused_at_once_and_counted() {
-    let held = Held::play("upstream_concurrency = 2\nmax_waiting = 5").await;
+    let held = BlockingServer::play("upstream_concurrency = 2\nmax_waiting = 5").await;
     let asked = held.crowd("Remote", "/library/metadata/1", 6);
     held.until_waiting(5).await;
     let client = app_called(&held.stage, "Remote");
@@ -231,14 +229,14 @@ async fn who_finds_the_queue_full_is_refused_at_once_and_counted() {
     let xml = client.without("accept").get("/library/metadata/98").await;
     assert_eq!((xml.status.as_u16(), xml.header("retry-after").is_empty()), (503, false));
     assert!(xml.header("content-type").starts_with("text/xml"), "{}", xml.header("content-type"));
-    let control = Client::new(held.stage.process.control);
+    let control = TestClient::new(held.stage.process.control);
     let shown = control.get("/api/v1/cache/stats").await.json();
     let queue = &shown["servers"][0]["queue"];
     assert_eq!(
         (queue["places"].as_u64(), queue["busy"].as_u64(), queue["waiting"].as_u64()),
         (Some(2), Some(1), Some(5))
     );
-    assert_eq!(queue["ranks"][Rank::Interactive as usize]["refused"], 2, "{queue}");
+    assert_eq!(queue["ranks"][Priority::Interactive as usize]["refused"], 2, "{queue}");
     assert_eq!(shown["apps"][0]["waiting"], 5, "{}", shown["apps"]);
     let metrics = control.get("/metrics").await.text();
     let line = "greenroom_queue_refused_total{server=\"home\",rank=\"interactive\"} 2";
@@ -247,20 +245,20 @@ async fn who_finds_the_queue_full_is_refused_at_once_and_counted() {
     assert!(answers.iter().all(|answer| answer.status == 200), "who waited was served");
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_server_that_hangs_never_has_more_than_twice_the_places_under_way() {
     let tasks = TaskTracker::new();
-    let server = Plex::new(Options::quick()).start("127.0.0.1:0".parse().expect("an address"), &tasks).await;
+    let server = Plex::new(SimulatorOptions::quick()).start("127.0.0.1:0".parse().expect("an address"), &tasks).await;
     let server = server.expect("it starts");
     let more = "upstream_concurrency = 4\nload_timeout_s = 2";
-    let stage = Script::new().server("home", "plex", &server.url(), more).start_at(Clock::scaled(10.0)).await;
+    let stage = GatewayConfigBuilder::new().server("home", "plex", &server.url(), more).start_at(Clock::system()).await;
     let client = app_called(&stage, "Remote").with("x-plex-token", server.tokens().owner_a());
     server.faults().set_for("/library/metadata", Fault::Hang);
     let queue = Arc::clone(&stage.process.servers[0].0.origin.queue);
     let asking = async {
         for round in 0.. {
-            let sight = queue.sight();
-            assert!(sight.overdue <= sight.limits.places, "{sight:?}");
+            let sight = queue.snapshot();
+            assert!(sight.detached <= sight.limits.slots, "{sight:?}");
             if sight.abandoned >= 6 {
                 return;
             }
@@ -272,10 +270,10 @@ async fn a_server_that_hangs_never_has_more_than_twice_the_places_under_way() {
             assert!(join_all(answers).await.iter().all(|answer| answer.status == 503));
         }
     };
-    patiently("some are given up", asking).await;
-    let most = server.ledger().max_in_flight();
+    with_deadline("some are given up", asking).await;
+    let most = server.request_log().max_in_flight();
     assert!((5..=8).contains(&most), "{most} at once");
     server.faults().clear();
-    stage.down().await;
+    stage.stop().await;
     server.stop().await;
 }

@@ -1,16 +1,16 @@
-//! A server is recognised by one rule, whichever command asks.
+//! Servers are recognised by one rule in all commands.
 
 use tokio_util::task::TaskTracker;
 
 use crate::binary::{folder, run, serve};
-use crate::stage::scripted::{Reply, Scripted, answer};
+use crate::fixture::scripted::{ScriptedReply, ScriptedServer, answer};
 
 const JSON: &str = "application/json";
 
-/// What answers: its name, the path it answers at, status, content type, body, and the words all commands must say.
-type Answers = (&'static str, &'static str, &'static str, &'static str, &'static str, [&'static str; 2]);
+/// A response: its name, path, status, content type, body, and the words all commands must print.
+type IdentifyCase = (&'static str, &'static str, &'static str, &'static str, &'static str, [&'static str; 2]);
 
-const NO_JELLYFINS: [Answers; 6] = [
+const NO_JELLYFINS: [IdentifyCase; 6] = [
     (
         "an Emby below its own prefix",
         "/emby/System/Info/Public",
@@ -44,22 +44,15 @@ const NO_JELLYFINS: [Answers; 6] = [
         ["ellyfin server", "plex server"],
     ),
     ("a proxy whose server is away", "/", "502 Bad Gateway", "text/html", "<html>502</html>", ["502", ""]),
-    (
-        "a login",
-        "/",
-        "401 Unauthorized",
-        "text/html",
-        "<html>401</html>",
-        ["ellyfin server", "demands a login"],
-    ),
+    ("a login", "/", "401 Unauthorized", "text/html", "<html>401</html>", ["ellyfin server", "demands a login"]),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn serve_doctor_and_login_say_the_same_of_what_answers() {
     let tasks = TaskTracker::new();
     for (what, path, status, content_type, body, words) in NO_JELLYFINS {
-        let server = Scripted::start(&tasks, move |request| {
-            Reply::Last(if path == "/" || request.target == path {
+        let server = ScriptedServer::start(&tasks, move |request| {
+            ScriptedReply::Last(if path == "/" || request.target == path {
                 answer(status, content_type, body)
             } else {
                 answer("404 Not Found", "text/plain", "nothing")
@@ -71,8 +64,7 @@ async fn serve_doctor_and_login_say_the_same_of_what_answers() {
         let served = program.line().await;
         program.end().await;
         let ports = ["--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"];
-        let (_, examined, _) =
-            run(&folder(), &[&["doctor", "--jellyfin", &url][..], &ports].concat(), &[]).await;
+        let (_, examined, _) = run(&folder(), &[&["doctor", "--jellyfin", &url][..], &ports].concat(), &[]).await;
         let login = ["login", "jellyfin", "--url", &url, "--user", "sam"];
         let (code, _, refused) = run(&folder(), &login, &[]).await;
         assert_eq!(code, 1, "{what}: {refused}");

@@ -1,50 +1,49 @@
-//! What went wrong once: each by name.
+//! Regression tests, each named after its fault.
 
 use futures_util::future::join_all;
 use greenroom_simulator::faults::Fault;
 use greenroom_simulator::jellyfin::Jellyfin;
-use greenroom_simulator::options::Options;
+use greenroom_simulator::options::SimulatorOptions;
 use greenroom_simulator::plex::Plex;
-use greenroom_simulator::running::Running;
+use greenroom_simulator::simulated_server::SimulatedServer;
 use http::Method;
 use tokio_util::task::TaskTracker;
 
-use crate::stage::scripted::{Reply, Scripted, answer, container};
-use crate::stage::{Client, Script, Stage};
+use crate::fixture::scripted::{ScriptedReply, ScriptedServer, answer, container};
+use crate::fixture::{GatewayConfigBuilder, GatewayFixture, TestClient};
 
-async fn plex(more: &str) -> (Running, Stage) {
+async fn plex(more: &str) -> (SimulatedServer, GatewayFixture) {
     let tasks = TaskTracker::new();
-    let server = Plex::new(Options::quick()).start("127.0.0.1:0".parse().expect("an address"), &tasks).await;
+    let server = Plex::new(SimulatorOptions::quick()).start("127.0.0.1:0".parse().expect("an address"), &tasks).await;
     let server = server.expect("it starts");
-    let stage = Script::new().server("home", "plex", &server.url(), more).start().await;
+    let stage = GatewayConfigBuilder::new().server("home", "plex", &server.url(), more).start().await;
     (server, stage)
 }
 
-async fn jellyfin(more: &str) -> (Running, Stage) {
+async fn jellyfin(more: &str) -> (SimulatedServer, GatewayFixture) {
     let tasks = TaskTracker::new();
     let server =
-        Jellyfin::new(Options::quick()).start("127.0.0.1:0".parse().expect("an address"), &tasks).await;
+        Jellyfin::new(SimulatorOptions::quick()).start("127.0.0.1:0".parse().expect("an address"), &tasks).await;
     let server = server.expect("it starts");
-    let stage = Script::new().server("den", "jellyfin", &server.url(), more).start().await;
+    let stage = GatewayConfigBuilder::new().server("den", "jellyfin", &server.url(), more).start().await;
     (server, stage)
 }
 
-async fn end(server: Running, stage: Stage) {
-    stage.down().await;
+async fn end(server: SimulatedServer, stage: GatewayFixture) {
+    stage.stop().await;
     server.stop().await;
 }
 
-fn plex_client(stage: &Stage, token: &str) -> Client {
+fn plex_client(stage: &GatewayFixture, token: &str) -> TestClient {
     stage.client().with("x-plex-token", token).with("accept", "application/json")
 }
 
-fn jellyfin_client(stage: &Stage, token: &str) -> Client {
-    let said =
-        format!("MediaBrowser Client=\"T\", Device=\"T\", DeviceId=\"t\", Version=\"1\", Token=\"{token}\"");
+fn jellyfin_client(stage: &GatewayFixture, token: &str) -> TestClient {
+    let said = format!("MediaBrowser Client=\"T\", Device=\"T\", DeviceId=\"t\", Version=\"1\", Token=\"{token}\"");
     stage.client().with("authorization", &said)
 }
 
-async fn thumb(client: &Client) -> String {
+async fn thumb(client: &TestClient) -> String {
     let list = client.get("/library/sections/1/all").await.json();
     list["MediaContainer"]["Metadata"][0]["thumb"].as_str().expect("a picture").to_owned()
 }
@@ -79,16 +78,16 @@ async fn being_refused_what_was_never_allowed_costs_nothing_of_what_is() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_right_that_ends_takes_along_what_was_kept_by_it() {
     let tasks = TaskTracker::new();
-    let server = Scripted::start(&tasks, |request| match (request.target.as_str(), request.before) {
+    let server = ScriptedServer::start(&tasks, |request| match (request.target.as_str(), request.before) {
         ("/status/sessions", 1..) => {
-            Reply::Bytes(answer("403 Forbidden", "text/html", "<h1>403 Forbidden</h1>"))
+            ScriptedReply::Bytes(answer("403 Forbidden", "text/html", "<h1>403 Forbidden</h1>"))
         }
-        (_, before) => Reply::Bytes(container(before)),
+        (_, before) => ScriptedReply::Bytes(container(before)),
     })
     .await;
     let at_once = "[server.lifetimes.sessions]\nfresh_s = 0\nstale_s = 0\n";
     let url = format!("http://{}", server.address);
-    let stage = Script::new().server("home", "plex", &url, at_once).start().await;
+    let stage = GatewayConfigBuilder::new().server("home", "plex", &url, at_once).start().await;
     let client = plex_client(&stage, "token");
     client.get("/library/sections").await;
     assert_eq!(client.get("/status/sessions").await.status, 200);
@@ -96,7 +95,7 @@ async fn a_right_that_ends_takes_along_what_was_kept_by_it() {
     assert_eq!(client.get("/status/sessions").await.status, 403);
     assert!(!client.get("/library/sections").await.was_hit());
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -105,7 +104,7 @@ async fn image_bytes_are_shared_only_with_who_was_shown_them_and_a_crowd_asks_on
     let owner = plex_client(&stage, server.tokens().owner_a());
     let sam = plex_client(&stage, server.tokens().sam());
     let picture = thumb(&owner).await;
-    let asked = |server: &Running| server.ledger().count(|seen| seen.target.contains("/thumb"));
+    let asked = |server: &SimulatedServer| server.request_log().count(|seen| seen.target.contains("/thumb"));
     let crowd = join_all((0..50).map(|_| owner.get(&picture))).await;
     assert!(crowd.iter().all(|answer| answer.status == 200));
     assert_eq!(asked(&server), 1);
@@ -120,8 +119,7 @@ async fn image_bytes_are_shared_only_with_who_was_shown_them_and_a_crowd_asks_on
 async fn a_write_disguised_as_a_socket_is_still_a_write() {
     let (server, stage) = jellyfin("").await;
     let client = jellyfin_client(&stage, server.tokens().sam());
-    let list =
-        client.get("/Items?recursive=true&includeItemTypes=Movie&limit=1&filters=IsUnplayed").await.json();
+    let list = client.get("/Items?recursive=true&includeItemTypes=Movie&limit=1&filters=IsUnplayed").await.json();
     let id = list["Items"][0]["Id"].as_str().expect("an id").to_owned();
     let played = async || client.get(&format!("/Items/{id}")).await.json()["UserData"]["Played"].clone();
     assert_eq!(played().await, false);
@@ -166,13 +164,13 @@ async fn answers_that_hang_keep_no_write_waiting_and_give_their_places_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_question_in_advance_opens_nothing_else() {
     let (server, stage) = plex("").await;
-    let before = server.ledger().total();
+    let before = server.request_log().total();
     let client = stage.client();
     for target in ["/library/sections", "/:/scrobble?key=1", "/library/../library/sections"] {
         let status = client.send(Method::OPTIONS, target, "").await.status;
         assert!(status.is_client_error(), "{target}: {status}");
     }
-    assert_eq!(server.ledger().total(), before);
+    assert_eq!(server.request_log().total(), before);
     let browser = client.with("origin", "http://app.example").with("access-control-request-method", "GET");
     let preflight = browser.send(Method::OPTIONS, "/library/sections", "").await;
     assert_ne!(preflight.status, 401, "a preflight never carries a token");
@@ -184,16 +182,10 @@ async fn a_page_of_another_origin_can_read_answers_and_errors() {
     let (server, stage) = plex("").await;
     let browser = stage.client().with("origin", "http://app.example");
     let refused = browser.get("/library/sections").await;
-    assert_eq!(
-        (refused.status.as_u16(), refused.header("access-control-allow-origin")),
-        (401, "http://app.example")
-    );
+    assert_eq!((refused.status.as_u16(), refused.header("access-control-allow-origin")), (401, "http://app.example"));
     let client = browser.with("x-plex-token", server.tokens().owner_a());
     for _ in 0..2 {
-        assert_eq!(
-            client.get("/library/sections").await.header("access-control-allow-origin"),
-            "http://app.example"
-        );
+        assert_eq!(client.get("/library/sections").await.header("access-control-allow-origin"), "http://app.example");
     }
     end(server, stage).await;
 }

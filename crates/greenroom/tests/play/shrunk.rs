@@ -1,44 +1,47 @@
-//! A library that comes back empty or half is not believed at once; a library that really shrank is, in the end.
+//! Shrink guard: an empty or halved library is not accepted at once; one that really shrank is accepted in the end.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use greenroom_cache::Clock;
 use tokio_util::task::TaskTracker;
 
+use crate::fixture::scripted::{ReceivedRequest, ScriptedReply, ScriptedServer, answer};
+use crate::fixture::waiting::with_deadline;
+use crate::fixture::{GatewayConfigBuilder, GatewayFixture, TestClient, TestResponse};
 use crate::outages::{gateway, json};
-use crate::stage::scripted::{Arrived, Reply, Scripted, answer};
-use crate::stage::{Answer, Client, Script, Stage};
 
 const ALL: &str = "/library/sections/1/all";
-const AT_ONCE: &str = "[server.lifetimes.lists]\nfresh_s = 0\nstale_s = 0\n[server.lifetimes.sections]\nfresh_s = 0\nstale_s = 0\n";
+const AT_ONCE: &str =
+    "[server.lifetimes.lists]\nfresh_s = 0\nstale_s = 0\n[server.lifetimes.sections]\nfresh_s = 0\nstale_s = 0\n";
 
-/// A library of so many films; `usize::MAX` is a server that starts.
-struct Library {
+/// A library of this many films; `usize::MAX` is a server that starts.
+struct FilmLibrary {
     films: Arc<AtomicUsize>,
     scanning: Arc<AtomicUsize>,
-    server: Scripted,
+    server: ScriptedServer,
 }
 
-impl Library {
-    async fn start(films: usize) -> (Self, Stage, Client) {
+impl FilmLibrary {
+    async fn start(films: usize) -> (Self, GatewayFixture, TestClient) {
         let (films, scanning) = (Arc::new(AtomicUsize::new(films)), Arc::new(AtomicUsize::new(0)));
         let (now, scans) = (Arc::clone(&films), Arc::clone(&scanning));
-        let server = Scripted::start(&TaskTracker::new(), move |request: &Arrived| {
+        let server = ScriptedServer::start(&TaskTracker::new(), move |request: &ReceivedRequest| {
             let body = match (request.target.starts_with(ALL), now.load(Ordering::SeqCst)) {
-                (_, usize::MAX) => return Reply::Bytes(answer("503 Service Unavailable", "text/html", "")),
+                (_, usize::MAX) => return ScriptedReply::Bytes(answer("503 Service Unavailable", "text/html", "")),
                 (true, films) => format!(r#"{{"MediaContainer":{{"size":0,"totalSize":{films}}}}}"#),
                 (false, _) => {
                     let scans = scans.load(Ordering::SeqCst) > 0;
                     format!(r#"{{"MediaContainer":{{"size":1,"Directory":[{{"key":"1","refreshing":{scans}}}]}}}}"#)
                 }
             };
-            Reply::Bytes(answer("200 OK", "application/json", &body))
+            ScriptedReply::Bytes(answer("200 OK", "application/json", &body))
         })
         .await;
-        let stage = Script::new()
+        let stage = GatewayConfigBuilder::new()
             .server("home", "plex", &format!("http://{}", server.address), AT_ONCE)
-            .start_at(Clock::scaled(30.0))
+            .start_at(Clock::system())
             .await;
         let client = json(&stage, "anna");
         (Self { films, scanning, server }, stage, client)
@@ -48,19 +51,38 @@ impl Library {
         self.films.store(films, Ordering::SeqCst);
     }
 
-    async fn end(self, stage: Stage) {
+    async fn end(self, stage: GatewayFixture) {
         self.server.stop();
-        stage.down().await;
+        stage.stop().await;
     }
 }
 
-fn films(said: &Answer) -> u64 {
+/// Polls the list until the response fits; time passes between two requests.
+async fn asked_until(
+    stage: &GatewayFixture,
+    client: &TestClient,
+    what: &str,
+    is_so: impl Fn(&TestResponse) -> bool,
+) -> TestResponse {
+    let asking = async {
+        loop {
+            let said = client.get(ALL).await;
+            if is_so(&said) {
+                return said;
+            }
+            stage.process.clock.sleep(Duration::from_millis(200)).await;
+        }
+    };
+    with_deadline(what, asking).await
+}
+
+fn films(said: &TestResponse) -> u64 {
     said.json()["MediaContainer"]["totalSize"].as_u64().expect("a number")
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_library_that_comes_back_empty_or_half_is_not_believed_until_it_is_whole() {
-    let (library, stage, client) = Library::start(1000).await;
+    let (library, stage, client) = FilmLibrary::start(1000).await;
     assert_eq!(films(&client.get(ALL).await), 1000);
     library.has(usize::MAX);
     assert_eq!(films(&client.get(ALL).await), 1000);
@@ -68,49 +90,32 @@ async fn a_library_that_comes_back_empty_or_half_is_not_believed_until_it_is_who
         library.has(loaded);
         let before = library.server.count("GET", ALL);
         // A failure is remembered for a second.
-        let said = loop {
-            let said = client.get(ALL).await;
-            if library.server.count("GET", ALL) > before {
-                break said;
-            }
-        };
+        let is_asked = |_: &TestResponse| library.server.count("GET", ALL) > before;
+        let said = asked_until(&stage, &client, "a question to the server", is_asked).await;
         assert_eq!(films(&said), 1000, "{loaded}");
-        assert!(
-            said.header("cache-status").contains("stale-on-error-doubted"),
-            "{}",
-            said.header("cache-status")
-        );
+        assert!(said.header("cache-status").contains("stale-on-error-doubted"), "{}", said.header("cache-status"));
     }
-    assert!(gateway(&stage, 0).doubts.counted() >= 3);
+    assert!(gateway(&stage, 0).shrink_guard.rejected() >= 3);
     library.has(990);
-    let whole = loop {
-        let said = client.get(ALL).await;
-        if !said.header("cache-status").contains("doubted") {
-            break said;
-        }
-    };
+    let is_believed = |said: &TestResponse| !said.header("cache-status").contains("doubted");
+    let whole = asked_until(&stage, &client, "the whole library, believed", is_believed).await;
     assert_eq!(films(&whole), 990);
     library.end(stage).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn who_had_nothing_kept_gets_what_the_server_says() {
-    let (library, stage, client) = Library::start(usize::MAX).await;
+    let (library, stage, client) = FilmLibrary::start(usize::MAX).await;
     assert_eq!(client.get(ALL).await.status, 503);
     library.has(0);
-    let said = loop {
-        let said = client.get(ALL).await;
-        if said.status == 200 {
-            break said;
-        }
-    };
+    let said = asked_until(&stage, &client, "the library", |said| said.status == 200).await;
     assert_eq!(films(&said), 0);
     library.end(stage).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_library_that_really_shrank_is_believed_in_the_end() {
-    let (library, stage, client) = Library::start(1000).await;
+    let (library, stage, client) = FilmLibrary::start(1000).await;
     let clock = stage.process.clock.clone();
     assert_eq!(films(&client.get(ALL).await), 1000);
     library.has(usize::MAX);
@@ -124,23 +129,24 @@ async fn a_library_that_really_shrank_is_believed_in_the_end() {
         }
         assert_eq!(said, 1000);
         assert!(clock.now_ms() < began_ms + 150_000, "it is believed after two minutes");
+        clock.sleep(Duration::from_secs(1)).await;
     }
     assert!(clock.now_ms() >= began_ms + 110_000, "but not before");
     library.end(stage).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn what_is_deleted_while_all_is_well_is_believed_at_once() {
-    let (library, stage, client) = Library::start(1000).await;
+    let (library, stage, client) = FilmLibrary::start(1000).await;
     assert_eq!(films(&client.get(ALL).await), 1000);
     library.has(3);
     assert_eq!(films(&client.get(ALL).await), 3);
     library.end(stage).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_library_that_halves_while_it_is_scanned_is_believed_when_the_scan_is_over() {
-    let (library, stage, client) = Library::start(1000).await;
+    let (library, stage, client) = FilmLibrary::start(1000).await;
     let clock = stage.process.clock.clone();
     assert_eq!(films(&client.get(ALL).await), 1000);
     library.scanning.store(1, Ordering::SeqCst);
@@ -152,6 +158,7 @@ async fn a_library_that_halves_while_it_is_scanned_is_believed_when_the_scan_is_
     let ended_ms = clock.now_ms();
     while films(&client.get(ALL).await) != 200 {
         assert!(clock.now_ms() < ended_ms + 30_000, "twice the same is enough");
+        clock.sleep(Duration::from_millis(200)).await;
     }
     library.end(stage).await;
 }

@@ -1,43 +1,43 @@
-//! The machine slept: what was kept, proven and due before has aged meanwhile, although nothing counted.
+//! System suspend: entries, grants and timers age while the machine sleeps, although no clock of the process ran.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use greenroom_cache::{Clock, Witness};
+use greenroom_cache::{Clock, SuspendDetector};
 use greenroom_dialect::class::Class;
 use greenroom_dialect::credential::{Credential, Secret};
 use serde_json::Value;
 
-use crate::outages::{Moody, gateway, json};
-use crate::stage::waiting::{until, until_told};
-use crate::stage::{Script, Stage};
+use crate::fixture::waiting::{until, until_async};
+use crate::fixture::{GatewayConfigBuilder, GatewayFixture};
+use crate::outages::{SwitchableServer, gateway, json};
 
 const NIGHT_MS: u64 = 8 * 3_600_000;
 
-/// A stage, and for how long the machine slept.
-async fn stage(moody: &Moody) -> (Stage, Arc<AtomicU64>) {
+/// A gateway, and the counter of suspended time.
+async fn stage(moody: &SwitchableServer) -> (GatewayFixture, Arc<AtomicU64>) {
     let slept_ms = Arc::new(AtomicU64::new(0));
     let slept = Arc::clone(&slept_ms);
-    let witness = Witness::counting(move || slept.load(Ordering::Relaxed));
+    let witness = SuspendDetector::counting(move || slept.load(Ordering::Relaxed));
     let url = format!("http://{}", moody.server.address);
-    let script = Script::new().server("home", "plex", &url, "");
-    (script.start_at(Clock::system().beside(witness)).await, slept_ms)
+    let script = GatewayConfigBuilder::new().server("home", "plex", &url, "");
+    (script.start_at(Clock::system().with_suspend_detector(witness)).await, slept_ms)
 }
 
-/// The machine sleeps over a night, and wakes.
-async fn sleep(stage: &Stage, slept_ms: &AtomicU64) {
+/// The machine sleeps overnight, and wakes.
+async fn sleep(stage: &GatewayFixture, slept_ms: &AtomicU64) {
     slept_ms.fetch_add(NIGHT_MS, Ordering::Relaxed);
-    until(|| stage.process.clock.landed_ms() > 0).await;
+    until(|| stage.process.clock.last_leap_ms() > 0).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn after_a_night_nothing_is_fresh_and_who_was_proven_is_asked_for_again() {
-    let moody = Moody::start().await;
+    let moody = SwitchableServer::start().await;
     let (stage, slept_ms) = stage(&moody).await;
     let (anna, home) = (json(&stage, "anna"), gateway(&stage, 0));
     let credential = Credential { token: Some(Secret::new("anna")), ..Credential::default() };
     let is_proven = || {
-        let anna = home.identities.known(&credential).expect("she is known");
+        let anna = home.identities.lookup(&credential).expect("she is known");
         anna.is_accepted(Class::Sections, home.origin.clock.now_ms(), home.origin.settings.auth_ttl)
     };
     anna.get("/library/sections").await;
@@ -51,18 +51,18 @@ async fn after_a_night_nothing_is_fresh_and_who_was_proven_is_asked_for_again() 
     assert!(!after.was_hit(), "{}", after.header("cache-status"));
     assert_eq!(moody.server.count("GET", "/library/sections"), asked + 1, "this very request asked for her");
     assert!(is_proven());
-    stage.down().await;
+    stage.stop().await;
     moody.server.stop();
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_job_that_fell_due_in_the_night_is_made_up_for_once() {
-    let moody = Moody::start().await;
+    let moody = SwitchableServer::start().await;
     let (stage, slept_ms) = stage(&moody).await;
     let control = stage.control();
     let ended = async |outcome: &str| {
         let mut job = Value::Null;
-        until_told(async || {
+        until_async(async || {
             let jobs = control.get("/api/v1/jobs").await.json();
             let mut jobs = jobs["jobs"].as_array().expect("a list").iter();
             job = jobs.find(|job| job["id"] == "dashboard").expect("it is there").clone();
@@ -77,6 +77,6 @@ async fn a_job_that_fell_due_in_the_night_is_made_up_for_once() {
     let (after_ms, next_ms) = ended("caught-up").await;
     assert!(after_ms >= before_ms + NIGHT_MS);
     assert_eq!(next_ms, after_ms + 60_000, "hundreds were missed, and one is made up for");
-    stage.down().await;
+    stage.stop().await;
     moody.server.stop();
 }

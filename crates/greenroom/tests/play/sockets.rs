@@ -1,12 +1,12 @@
-//! A client that refetches when it is told to always sees the new state: frames are applied before they are passed on.
+//! A client that refetches on every event always sees the new state: events are applied before they are forwarded.
 
 use std::net::SocketAddr;
 
 use futures_util::StreamExt;
 use greenroom_simulator::jellyfin::Jellyfin;
-use greenroom_simulator::options::Options;
+use greenroom_simulator::options::SimulatorOptions;
 use greenroom_simulator::plex::Plex;
-use greenroom_simulator::running::Running;
+use greenroom_simulator::simulated_server::SimulatedServer;
 use http::Method;
 use http_body_util::{BodyExt, Empty};
 use hyper_util::client::legacy::Client as Pool;
@@ -17,22 +17,18 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_util::task::TaskTracker;
 
-use crate::stage::waiting::{patiently, until, until_told};
-use crate::stage::{Client, Script, Stage};
+use crate::fixture::waiting::{until, until_async, with_deadline};
+use crate::fixture::{GatewayConfigBuilder, GatewayFixture, TestClient};
 
-async fn plex(more: &str) -> (Running, Stage) {
+async fn plex(more: &str) -> (SimulatedServer, GatewayFixture) {
     let tasks = TaskTracker::new();
-    let server = Plex::new(Options::quick()).start("127.0.0.1:0".parse().expect("an address"), &tasks).await;
+    let server = Plex::new(SimulatorOptions::quick()).start("127.0.0.1:0".parse().expect("an address"), &tasks).await;
     let server = server.expect("it starts");
-    let stage = Script::new().server("home", "plex", &server.url(), more).start().await;
+    let stage = GatewayConfigBuilder::new().server("home", "plex", &server.url(), more).start().await;
     (server, stage)
 }
 
-async fn socket(
-    address: SocketAddr,
-    path: &str,
-    headers: &[(&'static str, &str)],
-) -> WebSocketStream<TcpStream> {
+async fn socket(address: SocketAddr, path: &str, headers: &[(&'static str, &str)]) -> WebSocketStream<TcpStream> {
     let mut request = format!("ws://{address}{path}").into_client_request().expect("a request");
     for (name, value) in headers {
         request.headers_mut().insert(*name, value.parse().expect("a header value"));
@@ -53,21 +49,21 @@ async fn frame_with(socket: &mut WebSocketStream<TcpStream>, parts: &[&str]) -> 
             }
         }
     };
-    patiently(format!("a frame with {parts:?}"), reading).await
+    with_deadline(format!("a frame with {parts:?}"), reading).await
 }
 
-fn reader(stage: &Stage, token: &str) -> Client {
+fn reader(stage: &GatewayFixture, token: &str) -> TestClient {
     stage.client().with("x-plex-token", token).with("accept", "application/json")
 }
 
-async fn first_film(client: &Client) -> (String, String) {
+async fn first_film(client: &TestClient) -> (String, String) {
     let list = client.get("/library/sections/1/all").await.json();
     let row = &list["MediaContainer"]["Metadata"][0];
     let text = |name: &str| row[name].as_str().expect("a text").to_owned();
     (text("ratingKey"), text("title"))
 }
 
-async fn title(client: &Client, key: &str) -> String {
+async fn title(client: &TestClient, key: &str) -> String {
     let answer = client.get(&format!("/library/metadata/{key}")).await.json();
     answer["MediaContainer"]["Metadata"][0]["title"].as_str().expect("a title").to_owned()
 }
@@ -80,15 +76,14 @@ async fn a_plex_client_that_refetches_on_a_frame_sees_what_was_edited_behind_our
     let (key, before) = first_film(&client).await;
     assert_eq!(title(&client, &key).await, before);
     assert!(client.get(&format!("/library/metadata/{key}")).await.was_hit());
-    let mut frames =
-        socket(stage.address(0), &format!("/:/websockets/notifications?X-Plex-Token={token}"), &[]).await;
-    let direct = Client::new(server.address()).with("x-plex-token", &token);
+    let mut frames = socket(stage.address(0), &format!("/:/websockets/notifications?X-Plex-Token={token}"), &[]).await;
+    let direct = TestClient::new(server.address()).with("x-plex-token", &token);
     let edit = format!("/library/metadata/{key}?title.value=Renamed&title.locked=1");
     assert_eq!(direct.send(Method::PUT, &edit, "").await.status, 200);
     frame_with(&mut frames, &["timeline", &format!("\"itemID\":{key}")]).await;
     assert_eq!(title(&client, &key).await, "Renamed");
     drop(frames);
-    stage.down().await;
+    stage.stop().await;
     server.stop().await;
 }
 
@@ -105,18 +100,18 @@ async fn a_plex_client_that_refetches_on_an_event_sees_what_was_edited_behind_ou
         .body(Empty::new())
         .expect("a request");
     let mut events = pool.request(request).await.expect("an answer").into_body();
-    let direct = Client::new(server.address()).with("x-plex-token", &token);
+    let direct = TestClient::new(server.address()).with("x-plex-token", &token);
     let edit = format!("/library/metadata/{key}?title.value=Renamed&title.locked=1");
     assert_eq!(direct.send(Method::PUT, &edit, "").await.status, 200);
     let mut heard = String::new();
     while !heard.contains(&format!("\"itemID\":{key}")) {
-        let frame = patiently("the item's event", events.frame()).await;
+        let frame = with_deadline("the item's event", events.frame()).await;
         let frame = frame.expect("it stays open").expect("it is no error");
         heard += &String::from_utf8_lossy(&frame.into_data().unwrap_or_default());
     }
     assert_eq!(title(&client, &key).await, "Renamed");
     drop(events);
-    stage.down().await;
+    stage.stop().await;
     server.stop().await;
 }
 
@@ -128,14 +123,14 @@ async fn with_the_owners_token_a_change_on_the_server_is_noticed_without_any_cli
     let (key, before) = first_film(&client).await;
     assert_eq!(title(&client, &key).await, before);
     // Our own socket: the simulator counts it.
-    until(|| server.ledger().sockets_open() > 0).await;
+    until(|| server.request_log().sockets_open() > 0).await;
     let marked = stage.process.cache.stats().invalidations;
-    let direct = Client::new(server.address()).with("x-plex-token", server.tokens().owner_a());
+    let direct = TestClient::new(server.address()).with("x-plex-token", server.tokens().owner_a());
     let edit = format!("/library/metadata/{key}?title.value=Renamed&title.locked=1");
     assert_eq!(direct.send(Method::PUT, &edit, "").await.status, 200);
     until(|| stage.process.cache.stats().invalidations > marked).await;
-    until_told(async || title(&client, &key).await == "Renamed").await;
-    stage.down().await;
+    until_async(async || title(&client, &key).await == "Renamed").await;
+    stage.stop().await;
     server.stop().await;
 }
 
@@ -143,16 +138,14 @@ async fn with_the_owners_token_a_change_on_the_server_is_noticed_without_any_cli
 async fn a_jellyfin_client_that_refetches_on_a_frame_sees_what_was_played_behind_our_back() {
     let tasks = TaskTracker::new();
     let server =
-        Jellyfin::new(Options::quick()).start("127.0.0.1:0".parse().expect("an address"), &tasks).await;
+        Jellyfin::new(SimulatorOptions::quick()).start("127.0.0.1:0".parse().expect("an address"), &tasks).await;
     let server = server.expect("it starts");
-    let stage = Script::new().server("den", "jellyfin", &server.url(), "").start().await;
+    let stage = GatewayConfigBuilder::new().server("den", "jellyfin", &server.url(), "").start().await;
     let token = server.tokens().sam().to_owned();
-    let said =
-        format!("MediaBrowser Client=\"T\", Device=\"T\", DeviceId=\"t\", Version=\"1\", Token=\"{token}\"");
+    let said = format!("MediaBrowser Client=\"T\", Device=\"T\", DeviceId=\"t\", Version=\"1\", Token=\"{token}\"");
     let client = stage.client().with("authorization", &said);
-    let direct = Client::new(server.address()).with("authorization", &said);
-    let list =
-        client.get("/Items?recursive=true&includeItemTypes=Movie&limit=1&filters=IsUnplayed").await.json();
+    let direct = TestClient::new(server.address()).with("authorization", &said);
+    let list = client.get("/Items?recursive=true&includeItemTypes=Movie&limit=1&filters=IsUnplayed").await.json();
     let id = list["Items"][0]["Id"].as_str().expect("an id").to_owned();
     let played = async || client.get(&format!("/Items/{id}")).await.json()["UserData"]["Played"].clone();
     assert_eq!(played().await, false);
@@ -162,6 +155,6 @@ async fn a_jellyfin_client_that_refetches_on_a_frame_sees_what_was_played_behind
     frame_with(&mut frames, &["UserDataChanged", &id]).await;
     assert_eq!(played().await, true);
     drop(frames);
-    stage.down().await;
+    stage.stop().await;
     server.stop().await;
 }

@@ -1,6 +1,7 @@
-//! Honest statistics: every request counts once, nothing secret is told, and spot checks find what is wrong.
+//! Honest statistics: every request counts once, no secret is shown, and spot checks find wrong responses.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use greenroom_cache::Clock;
 use greenroom_simulator::faults::Fault;
@@ -10,31 +11,36 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio_util::task::TaskTracker;
 
+use crate::fixture::scripted::{ReceivedRequest, ScriptedReply, ScriptedServer, answer, container};
+use crate::fixture::waiting::{until_async, with_deadline};
+use crate::fixture::{GatewayConfigBuilder, GatewayFixture, TestClient};
 use crate::outages::{jellyfin_client, json as json_client, simulated, until_down};
 use crate::sockets_kept;
-use crate::stage::scripted::{Arrived, Reply, Scripted, answer, container};
-use crate::stage::waiting::{patiently, until_told};
-use crate::stage::{Client, Script, Stage};
 
 const SECTIONS: &str = "/library/sections";
 const ITEM: &str = "/library/metadata/5";
 const TOKEN: &str = "SECRET-token-0123456789";
 
-fn usual(_: &Arrived) -> Reply {
-    Reply::Bytes(container(1))
+fn usual(_: &ReceivedRequest) -> ScriptedReply {
+    ScriptedReply::Bytes(container(1))
 }
 
-async fn play(script: fn(&Arrived) -> Reply, table: &str, clock: Clock) -> (Scripted, Stage, Client) {
-    let server = Scripted::start(&TaskTracker::new(), script).await;
+async fn play(
+    script: fn(&ReceivedRequest) -> ScriptedReply,
+    table: &str,
+    clock: Clock,
+) -> (ScriptedServer, GatewayFixture, TestClient) {
+    let server = ScriptedServer::start(&TaskTracker::new(), script).await;
     let url = format!("http://{}", server.address);
-    let stage =
-        Script::new().server("home", "plex", &url, "load_timeout_s = 600\nauth_ttl_s = 86400\n").table(table);
+    let stage = GatewayConfigBuilder::new()
+        .server("home", "plex", &url, "load_timeout_s = 600\nauth_ttl_s = 86400\n")
+        .table(table);
     let stage = stage.start_at(clock).await;
     let client = stage.client().with("x-plex-token", TOKEN).with("accept", "application/json");
     (server, stage, client.with("x-plex-product", "Widget").with("user-agent", "Widget/1.0"))
 }
 
-async fn told(stage: &Stage, path: &str) -> Value {
+async fn fetch_json(stage: &GatewayFixture, path: &str) -> Value {
     let told = stage.control().get(path).await;
     assert_eq!(told.status, 200, "{path}: {}", told.text());
     assert!(!told.text().contains("SECRET") && !told.text().contains("metadata"), "{}", told.text());
@@ -44,23 +50,20 @@ async fn told(stage: &Stage, path: &str) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_leaves_before_its_answer_counts_as_well() {
     let (server, stage, _) =
-        play(|_: &Arrived| Reply::Held(Arc::default(), container(1)), "", Clock::system()).await;
+        play(|_: &ReceivedRequest| ScriptedReply::Held(Arc::default(), container(1)), "", Clock::system()).await;
     let mut client = TcpStream::connect(stage.address(0)).await.expect("it listens");
     let request = format!("GET {SECTIONS} HTTP/1.1\r\nHost: x\r\nX-Plex-Token: {TOKEN}\r\n\r\n");
     client.write_all(request.as_bytes()).await.expect("it is open");
     server.until(|server| server.count("GET", SECTIONS) == 1).await;
     drop(client);
-    let first = async || told(&stage, "/api/v1/decisions").await["items"][0].clone();
-    until_told(async || first().await.is_object()).await;
+    let first = async || fetch_json(&stage, "/api/v1/decisions").await["items"][0].clone();
+    until_async(async || first().await.is_object()).await;
     let row = first().await;
-    assert_eq!(
-        (&row["verdict"], &row["reason"], &row["status"]),
-        (&json!("failed"), &json!("left"), &json!(499))
-    );
-    let today = told(&stage, "/api/v1/statistics/today").await;
+    assert_eq!((&row["verdict"], &row["reason"], &row["status"]), (&json!("failed"), &json!("left"), &json!(499)));
+    let today = fetch_json(&stage, "/api/v1/statistics/today").await;
     assert_eq!((&today["asked"], &today["reached"], &today["saved"]), (&json!(1), &json!(1), &json!(0)));
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -71,7 +74,7 @@ async fn every_request_is_a_decision_and_counts_under_its_class_app_and_user() {
     client.without("x-plex-token").get(SECTIONS).await;
     client.send(Method::PUT, "/library/metadata/5?title.value=x", "").await;
     client.get("/video/:/transcode/universal/start.m3u8").await;
-    let decisions = told(&stage, "/api/v1/decisions").await;
+    let decisions = fetch_json(&stage, "/api/v1/decisions").await;
     let items = decisions["items"].as_array().expect("a list");
     let words: Vec<_> = items
         .iter()
@@ -92,26 +95,26 @@ async fn every_request_is_a_decision_and_counts_under_its_class_app_and_user() {
     let hit = &items[3];
     assert_eq!((hit["user"].as_str().map(str::len), &hit["status"]), (Some(8), &json!(200)));
     assert!(items[2]["user"].is_null(), "nobody without a token");
-    let of_class = told(&stage, "/api/v1/decisions?class=sections&limit=1").await;
+    let of_class = fetch_json(&stage, "/api/v1/decisions?class=sections&limit=1").await;
     assert_eq!(of_class["items"].as_array().map(Vec::len), Some(1));
     assert_eq!(stage.control().get("/api/v1/decisions?limit=501").await.status, 400);
     assert_eq!(stage.control().get("/api/v1/decisions?server=attic").await.status, 404);
-    let today = told(&stage, "/api/v1/statistics/today").await;
+    let today = fetch_json(&stage, "/api/v1/statistics/today").await;
     assert_eq!((&today["asked"], &today["reached"], &today["saved"]), (&json!(5), &json!(3), &json!(1)));
     for (by, name, asked) in [("class", "sections", 3), ("app", "Widget", 5), ("server", "home", 5)] {
-        let table = told(&stage, &format!("/api/v1/statistics?by={by}&range=hour")).await;
+        let table = fetch_json(&stage, &format!("/api/v1/statistics?by={by}&range=hour")).await;
         let row = table["rows"].as_array().expect("rows").iter().find(|row| row["name"] == name);
         assert_eq!(row.expect("it is there")["asked"], asked, "{by}");
     }
-    let apps = told(&stage, "/api/v1/statistics?by=app").await;
+    let apps = fetch_json(&stage, "/api/v1/statistics?by=app").await;
     assert!(apps["rows"][0]["latency"]["p95_ms"].is_number(), "{apps}");
-    let curve = told(&stage, "/api/v1/statistics/series?range=hour").await;
+    let curve = fetch_json(&stage, "/api/v1/statistics/series?range=hour").await;
     let asked = curve["points"].as_array().expect("points").iter().map(|point| point["asked"].as_u64());
     assert_eq!((asked.flatten().sum::<u64>(), &curve["step_s"]), (5, &json!(60)));
-    let what_if = told(&stage, "/api/v1/statistics/what-if?server=home&class=sections").await;
+    let what_if = fetch_json(&stage, "/api/v1/statistics/what-if?server=home&class=sections").await;
     assert_eq!(what_if["recorded"]["asked"], 2, "{what_if}");
     assert!(what_if["options"][0]["text"].as_str().expect("a sentence").starts_with("sections 60 → "));
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -124,53 +127,57 @@ async fn what_a_token_asked_of_the_server_before_it_was_proven_is_its_users() {
         viewer.get(ITEM).await;
     }
     let sums = async |by: &str| {
-        let table = told(&stage, &format!("/api/v1/statistics?by={by}&range=hour")).await;
+        let table = fetch_json(&stage, &format!("/api/v1/statistics?by={by}&range=hour")).await;
         let rows = table["rows"].as_array().expect("rows").clone();
         ["asked", "reached", "saved"].map(|of| rows.iter().filter_map(|row| row[of].as_u64()).sum::<u64>())
     };
     assert_eq!(sums("app").await, [9, 6, 3]);
     assert_eq!(sums("user").await, [9, 6, 3], "the first load of each token counts for its user, too");
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn what_greenroom_asks_itself_is_no_hit_and_no_question() {
     let off = "[statistics]\nspot_check_one_in = 0\n";
-    let (server, stage, client) = play(usual, off, Clock::scaled(100.0)).await;
-    // Once it is past its fresh time, a read is answered at once, and we ask behind it.
+    let (server, stage, client) = play(usual, off, Clock::system()).await;
+    // A read past its fresh time is answered at once, followed by a background refresh.
     let mut asked = 0;
-    while server.count("GET", ITEM) < 2 {
+    until_async(async || {
         client.get(ITEM).await;
         asked += 1;
-    }
-    let table = told(&stage, "/api/v1/statistics?by=class&range=hour").await;
+        stage.process.clock.sleep(Duration::from_secs(1)).await;
+        server.count("GET", ITEM) >= 2
+    })
+    .await;
+    let table = fetch_json(&stage, "/api/v1/statistics?by=class&range=hour").await;
     let rows = table["rows"].as_array().expect("rows");
     let sum = |of: &str| rows.iter().filter_map(|row| row[of].as_u64()).sum::<u64>();
     assert_eq!((sum("asked"), sum("missed"), sum("reached")), (asked, 1, 1), "{table}");
     assert!(table["own"]["reached"].as_u64() > Some(0), "{table}");
-    stage.down().await;
+    stage.stop().await;
 }
 
-/// Spot checks as they stand once this many were made.
-async fn checked(stage: &Stage, client: &Client, made: u64) -> Value {
+/// Spot checks once this many were made.
+async fn checked(stage: &GatewayFixture, client: &TestClient, made: u64) -> Value {
     let checking = async {
         loop {
             client.get(ITEM).await;
-            let spots = told(stage, "/api/v1/statistics/spot-checks").await;
+            let spots = fetch_json(stage, "/api/v1/statistics/spot-checks").await;
             if spots["made"].as_u64() >= Some(made) {
                 return spots;
             }
+            stage.process.clock.sleep(Duration::from_millis(100)).await;
         }
     };
-    patiently(format!("{made} spot checks"), checking).await
+    with_deadline(format!("{made} spot checks"), checking).await
 }
 
 const ALWAYS: &str = "[statistics]\nspot_check_one_in = 1\nspot_checks_per_minute = 600\n";
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn spot_checks_find_the_same_and_can_be_turned_off() {
-    let (server, stage, client) = play(usual, ALWAYS, Clock::scaled(100.0)).await;
+    let (server, stage, client) = play(usual, ALWAYS, Clock::system()).await;
     let spots = checked(&stage, &client, 2).await;
     assert_eq!((&spots["made"], &spots["wrong"]), (&spots["same"], &json!(0)), "{spots}");
     assert_eq!(spots["classes"][0]["class"], "item");
@@ -178,52 +185,56 @@ async fn spot_checks_find_the_same_and_can_be_turned_off() {
     let switch = json!({"enabled": false}).to_string();
     let turned = stage.control().send(Method::PUT, "/api/v1/statistics/spot-checks", &switch).await;
     assert_eq!(turned.status, 200, "{}", turned.text());
-    assert_eq!(told(&stage, "/api/v1/statistics/spot-checks").await["enabled"], false);
-    stage.down().await;
+    assert_eq!(fetch_json(&stage, "/api/v1/statistics/spot-checks").await["enabled"], false);
+    stage.stop().await;
 }
 
-/// Whether Greenroom asked in its own words, as it does to keep the answer, and not in the client's.
-fn is_ours(request: &Arrived) -> bool {
+/// Whether the request is in Greenroom's canonical form, as loads are, and not in the client's.
+fn is_ours(request: &ReceivedRequest) -> bool {
     request.header("user-agent").iter().any(|agent| agent.starts_with("Greenroom"))
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_server_that_answers_by_what_the_key_leaves_out_is_found_by_a_check_that_changes_nothing_kept() {
-    fn by_agent(request: &Arrived) -> Reply {
-        Reply::Bytes(container(if is_ours(request) { 1 } else { 2 }))
+    fn by_agent(request: &ReceivedRequest) -> ScriptedReply {
+        ScriptedReply::Bytes(container(if is_ours(request) { 1 } else { 2 }))
     }
-    let (server, stage, client) = play(by_agent, ALWAYS, Clock::scaled(100.0)).await;
-    until_told(async || {
+    let (server, stage, client) = play(by_agent, ALWAYS, Clock::system()).await;
+    until_async(async || {
         let answer = client.get(ITEM).await;
         assert_eq!(answer.json()["MediaContainer"]["number"], 1, "what a check was told is not kept");
-        told(&stage, "/api/v1/statistics/spot-checks").await["made"].as_u64() >= Some(5)
+        stage.process.clock.sleep(Duration::from_millis(100)).await;
+        fetch_json(&stage, "/api/v1/statistics/spot-checks").await["made"].as_u64() >= Some(5)
     })
     .await;
-    let spots = told(&stage, "/api/v1/statistics/spot-checks").await;
+    let spots = fetch_json(&stage, "/api/v1/statistics/spot-checks").await;
     assert_eq!((&spots["made"], &spots["changed"]), (&spots["wrong"], &json!(0)), "{spots}");
-    let checks = server.arrived().iter().filter(|one| one.target.starts_with(ITEM) && !is_ours(one)).count();
+    let checks = server.received().iter().filter(|one| one.target.starts_with(ITEM) && !is_ours(one)).count();
     assert!(checks >= 5, "{checks}: they were asked in the client's words");
-    let today = told(&stage, "/api/v1/statistics/today").await;
+    let today = fetch_json(&stage, "/api/v1/statistics/today").await;
     assert!(today["spot_checks"]["wrong"].as_u64() > Some(0), "{today}");
-    stage.down().await;
+    stage.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_spot_check_shows_the_credential_of_whom_it_checks_and_no_other() {
-    fn by_token(request: &Arrived) -> Reply {
-        Reply::Bytes(container(if request.head.contains("token-of-anna") { 1 } else { 2 }))
+    fn by_token(request: &ReceivedRequest) -> ScriptedReply {
+        ScriptedReply::Bytes(container(if request.head.contains("token-of-anna") { 1 } else { 2 }))
     }
-    let (server, stage, client) = play(by_token, ALWAYS, Clock::scaled(100.0)).await;
+    let (server, stage, client) = play(by_token, ALWAYS, Clock::system()).await;
     let [anna, bert] = [("token-of-anna", "Anna/1"), ("token-of-bert", "Bert/1")]
         .map(|(token, agent)| client.with("x-plex-token", token).with("user-agent", agent));
     let checks = |agent: &str| {
-        let all = server.arrived().into_iter().filter(|one| one.target.starts_with(ITEM));
+        let all = server.received().into_iter().filter(|one| one.target.starts_with(ITEM));
         all.filter(|one| one.header("user-agent") == [agent]).collect::<Vec<_>>()
     };
-    while checks("Anna/1").len() < 2 || checks("Bert/1").len() < 2 {
+    until_async(async || {
         assert_eq!(anna.get(ITEM).await.json()["MediaContainer"]["number"], 1);
         assert_eq!(bert.get(ITEM).await.json()["MediaContainer"]["number"], 2);
-    }
+        stage.process.clock.sleep(Duration::from_millis(100)).await;
+        checks("Anna/1").len() >= 2 && checks("Bert/1").len() >= 2
+    })
+    .await;
     for (agent, own, other) in
         [("Anna/1", "token-of-anna", "token-of-bert"), ("Bert/1", "token-of-bert", "token-of-anna")]
     {
@@ -232,24 +243,24 @@ async fn a_spot_check_shows_the_credential_of_whom_it_checks_and_no_other() {
             assert!(!check.head.contains(other) && !check.target.contains(other), "{}", check.head);
         }
     }
-    let spots = told(&stage, "/api/v1/statistics/spot-checks").await;
+    let spots = fetch_json(&stage, "/api/v1/statistics/spot-checks").await;
     assert_eq!((&spots["wrong"], &spots["changed"]), (&json!(0), &json!(0)), "{spots}");
-    stage.down().await;
+    stage.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_change_on_the_server_within_the_allowed_age_is_no_mistake() {
-    fn ever_new(request: &Arrived) -> Reply {
+    fn ever_new(request: &ReceivedRequest) -> ScriptedReply {
         if request.target.starts_with(ITEM) {
-            return Reply::Bytes(container(request.before.min(1)));
+            return ScriptedReply::Bytes(container(request.before.min(1)));
         }
-        Reply::Bytes(answer("200 OK", "application/json", "{}"))
+        ScriptedReply::Bytes(answer("200 OK", "application/json", "{}"))
     }
-    let (_server, stage, client) = play(ever_new, ALWAYS, Clock::scaled(100.0)).await;
+    let (_server, stage, client) = play(ever_new, ALWAYS, Clock::system()).await;
     let spots = checked(&stage, &client, 1).await;
     assert_eq!(spots["wrong"], 0, "{spots}");
     assert!(spots["changed"].as_u64() > Some(0), "{spots}");
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -258,22 +269,22 @@ async fn who_was_never_let_in_takes_no_name_from_the_apps() {
     let stranger = client.without("x-plex-token");
     for number in 0..150 {
         let stranger = stranger.with("x-plex-product", &format!("Nobody{number}"));
-        // Neither what is refused here nor what anybody may ask makes a name of it.
+        // Neither rejected requests nor public reads make an app known by name.
         let (path, status) = if number % 2 == 0 { (SECTIONS, 401) } else { ("/identity", 200) };
         assert_eq!(stranger.get(path).await.status, status);
     }
-    // In such a crowd it is known by its second request, after the first was let in.
+    // In such a crowd it is known by its second request, after the first was accepted.
     client.get(SECTIONS).await;
     client.get(SECTIONS).await;
-    let table = told(&stage, "/api/v1/statistics?by=app&range=hour").await;
+    let table = fetch_json(&stage, "/api/v1/statistics?by=app&range=hour").await;
     let rows = table["rows"].as_array().expect("rows").iter().map(|row| (&row["name"], &row["asked"]));
     let (stranger, app) = (json!("strangers"), json!("Widget"));
     assert_eq!(rows.collect::<Vec<_>>(), [(&stranger, &json!(151)), (&app, &json!(1))]);
-    let figures = stage.process.servers[0].0.apps.figures();
+    let figures = stage.process.servers[0].0.apps.counters();
     assert!(figures.len() <= 23, "{}", figures.len());
-    assert_eq!(figures.iter().map(|(_, counted)| counted.asked).sum::<u64>(), 152);
+    assert_eq!(figures.iter().map(|(_, counted)| counted.requests).sum::<u64>(), 152);
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -286,7 +297,7 @@ async fn what_is_answered_in_the_servers_absence_did_not_pass_and_is_marked_as_w
     assert_eq!(viewer.get("/System/Ping").await.status, 200);
     let streams = async |server: &str, most: usize| {
         let path = format!("/api/v1/decisions?server={server}&class=streams&limit={most}");
-        let rows = told(&stage, &path).await["items"].as_array().expect("rows").clone();
+        let rows = fetch_json(&stage, &path).await["items"].as_array().expect("rows").clone();
         let words = |row: &Value| (row["verdict"].clone(), row["reason"].clone(), row["status"].clone());
         rows.iter().map(words).collect::<Vec<_>>()
     };
@@ -297,8 +308,8 @@ async fn what_is_answered_in_the_servers_absence_did_not_pass_and_is_marked_as_w
     until_down(&stage, 0, &app).await;
     until_down(&stage, 1, &viewer).await;
     let path = "/api/v1/statistics?by=class&range=hour";
-    let of_streams = async |stage: &Stage| {
-        let table = told(stage, path).await;
+    let of_streams = async |stage: &GatewayFixture| {
+        let table = fetch_json(stage, path).await;
         let rows = table["rows"].as_array().expect("rows").iter().filter(|row| row["name"] == "streams");
         let sum = |of: &str| rows.clone().filter_map(|row| row[of].as_u64()).sum::<u64>();
         [sum("asked"), sum("saved"), sum("stale"), sum("failed"), sum("reached")]
@@ -315,7 +326,7 @@ async fn what_is_answered_in_the_servers_absence_did_not_pass_and_is_marked_as_w
     let more: Vec<u64> = before.iter().zip(after).map(|(before, after)| after - before).collect();
     assert_eq!(more, [3, 2, 2, 1, 0], "asked, saved, stale, failed, reached");
     drop(socket);
-    stage.down().await;
+    stage.stop().await;
     plex.stop().await;
     jellyfin.stop().await;
 }

@@ -1,44 +1,45 @@
-//! Statistics of the program itself: killed, it loses no more than was said; busy, it takes no more than it may.
+//! Statistics of the program itself: a killed process loses no more than documented; a busy one takes no more memory
+//! than allowed.
 
 use std::path::Path;
 
 use futures_util::future::join_all;
-use greenroom_proxy::record::counts::Count;
-use greenroom_proxy::record::minute_bucket::By;
-use greenroom_proxy::record::time_series::Step;
-use greenroom_proxy::statistics::db::{Book, Range};
+use greenroom_proxy::record::counts::RequestCounter;
+use greenroom_proxy::record::minute_bucket::RowKind;
+use greenroom_proxy::record::time_series::TimeStep;
+use greenroom_proxy::statistics::db::{StatisticsDb, TimeRange};
 use serde_json::Value;
 use tokio::process::Child;
 use tokio_util::task::TaskTracker;
 
 use crate::binary::configured;
-use crate::stage::scripted::{Arrived, Reply, Scripted, container};
-use crate::stage::waiting::until;
-use crate::stage::{Client, Raw};
+use crate::fixture::scripted::{ReceivedRequest, ScriptedReply, ScriptedServer, container};
+use crate::fixture::waiting::until;
+use crate::fixture::{RawClient, TestClient};
 
 const SECTIONS: &str = "/library/sections";
 const TOKEN: &str = "SECRET-token-0123456789";
 
-fn usual(_: &Arrived) -> Reply {
-    Reply::Bytes(container(1))
+fn usual(_: &ReceivedRequest) -> ScriptedReply {
+    ScriptedReply::Bytes(container(1))
 }
 
-/// Where apps find the first server.
-async fn listener(control: &Client) -> std::net::SocketAddr {
+/// Address of the first server's listener.
+async fn listener(control: &TestClient) -> std::net::SocketAddr {
     let servers = control.get("/api/v1/servers").await.json();
     servers[0]["listen"].as_str().expect("an address").parse().expect("an address")
 }
 
-/// How many requests the file holds.
+/// Requests in the file.
 fn written(folder: &Path) -> u64 {
-    let Ok(book) = Book::open(&folder.join("data"), u64::MAX) else { return 0 };
-    let ever = Range { step: Step::Day, since_ms: 0, until_ms: u64::MAX };
-    let rows = book.rows(Some("home"), By::Class, &ever).unwrap_or_default();
-    rows.iter().map(|row| row.counts.of(Count::Asked)).sum()
+    let Ok(book) = StatisticsDb::open(&folder.join("data"), u64::MAX) else { return 0 };
+    let ever = TimeRange { step: TimeStep::Day, since_ms: 0, until_ms: u64::MAX };
+    let rows = book.rows(Some("home"), RowKind::Class, &ever).unwrap_or_default();
+    rows.iter().map(|row| row.counts.get(RequestCounter::Asked)).sum()
 }
 
-/// The configuration of one server that is written about every second.
-fn configure(folder: &Path, server: &Scripted) {
+/// Configuration of one server, with statistics written every second.
+fn configure(folder: &Path, server: &ScriptedServer) {
     let toml = format!(
         "data_dir = \"{}\"\n[statistics]\nwrite_every_s = 1\n[control]\nlisten = \"127.0.0.1:0\"\n[[server]]\n\
          name = \"home\"\nkind = \"plex\"\nurl = \"http://{}\"\nlisten = \"127.0.0.1:0\"\n",
@@ -50,11 +51,11 @@ fn configure(folder: &Path, server: &Scripted) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_was_killed_loses_no_more_than_was_not_written_yet() {
-    let server = Scripted::start(&TaskTracker::new(), usual).await;
+    let server = ScriptedServer::start(&TaskTracker::new(), usual).await;
     let folder = tempfile::tempdir().expect("a folder");
     configure(folder.path(), &server);
     let (mut first, control, _printed) = configured(folder.path()).await;
-    let client = Client::new(listener(&control).await).with("x-plex-token", TOKEN);
+    let client = TestClient::new(listener(&control).await).with("x-plex-token", TOKEN);
     for _ in 0..20 {
         client.get(SECTIONS).await;
     }
@@ -76,27 +77,27 @@ async fn a_process_that_was_killed_loses_no_more_than_was_not_written_yet() {
     second.kill().await.expect("it dies");
 }
 
-/// Resident memory of a process that is not a file's, in bytes; 0 where the system does not tell.
+/// Resident anonymous memory of a process, in bytes; 0 where the system does not tell.
 fn resident(process: &Child) -> u64 {
     let status = process.id().and_then(|id| std::fs::read_to_string(format!("/proc/{id}/status")).ok());
     let line = status.as_deref().and_then(|status| status.lines().find(|line| line.starts_with("RssAnon:")));
     line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).unwrap_or(0) * 1024
 }
 
-/// Through the program itself: two hundred users with fifty apps, each on a connection that stays open.
+/// Through the program itself: two hundred users with fifty apps, each on a persistent connection.
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_thousand_requests_over_kept_connections_are_all_counted_within_bounds() {
     const USERS: usize = 200;
     const ROUNDS: usize = 100;
     const MOST_BYTES: u64 = 64 << 20;
-    let server = Scripted::start(&TaskTracker::new(), usual).await;
+    let server = ScriptedServer::start(&TaskTracker::new(), usual).await;
     let folder = tempfile::tempdir().expect("a folder");
     configure(folder.path(), &server);
     let (mut program, control, _printed) = configured(folder.path()).await;
     let address = listener(&control).await;
     let before = resident(&program);
     let user = |number: usize| async move {
-        let mut raw = Raw::connect(address).await;
+        let mut raw = RawClient::connect(address).await;
         for round in 0..ROUNDS {
             let item = (number * 37 + round) % 50;
             let request = format!(
@@ -116,7 +117,7 @@ async fn twenty_thousand_requests_over_kept_connections_are_all_counted_within_b
         let table = control.get(&format!("/api/v1/statistics?by={by}&range=hour")).await.json();
         let told = table["rows"].as_array().expect("rows");
         let sum: u64 = told.iter().filter_map(|row| row["asked"].as_u64()).sum();
-        // What reached the server before an app was let in is the strangers'.
+        // Requests that reached the server before their app was accepted count as `strangers`.
         let names = told.iter().filter(|row| row["asked"].as_u64() > Some(0)).count();
         assert_eq!((names, sum), (rows, asked), "{by}");
     }

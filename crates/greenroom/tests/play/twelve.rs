@@ -1,51 +1,51 @@
-//! A later Jellyfin refuses the old forms of a credential; apps that know no other go on working through us.
+//! A later Jellyfin refuses the legacy forms of a credential; apps that know no other still work through Greenroom.
 
 use futures_util::StreamExt;
 use greenroom_dialect::server_identity::ServerIdentity;
-use greenroom_origin::identify::{Greeting, greet};
+use greenroom_origin::identify::{IdentifyResult, identify};
 use greenroom_simulator::jellyfin::{self, Jellyfin};
-use greenroom_simulator::options::Options;
-use greenroom_simulator::running::Running;
+use greenroom_simulator::options::SimulatorOptions;
+use greenroom_simulator::simulated_server::SimulatedServer;
 use http::Method;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_util::task::TaskTracker;
 
-use crate::stage::scripted::{Reply, Scripted, answer};
-use crate::stage::{Answer, Client, Script, Stage};
+use crate::fixture::scripted::{ScriptedReply, ScriptedServer, answer};
+use crate::fixture::{GatewayConfigBuilder, GatewayFixture, TestClient, TestResponse};
 
-struct House {
-    server: Running,
-    stage: Stage,
+struct CredentialFixture {
+    server: SimulatedServer,
+    stage: GatewayFixture,
     token: String,
     user: String,
 }
 
-/// How an app of old shows its token: a header, or a pair in the query.
+/// Legacy form of a credential: a header, or a pair in the query.
 #[derive(Debug, Clone, Copy)]
-enum Old {
+enum LegacyCredential {
     Header(&'static str, &'static str),
     Query,
 }
 
-const FORMS: [Old; 5] = [
-    Old::Header("x-emby-token", "{}"),
-    Old::Header("x-mediabrowser-token", "{}"),
-    Old::Header(
+const FORMS: [LegacyCredential; 5] = [
+    LegacyCredential::Header("x-emby-token", "{}"),
+    LegacyCredential::Header("x-mediabrowser-token", "{}"),
+    LegacyCredential::Header(
         "x-emby-authorization",
         "MediaBrowser Client=\"C\", Device=\"D\", DeviceId=\"i\", Version=\"1\", Token=\"{}\"",
     ),
-    Old::Header("authorization", "Emby Client=\"C\", Token=\"{}\""),
-    Old::Query,
+    LegacyCredential::Header("authorization", "Emby Client=\"C\", Token=\"{}\""),
+    LegacyCredential::Query,
 ];
 
-impl House {
+impl CredentialFixture {
     async fn new(more: &str) -> Self {
-        let mut options: jellyfin::Options = Options::quick();
+        let mut options: jellyfin::JellyfinOptions = SimulatorOptions::quick();
         options.switches.reject_legacy_auth = true;
         let listen = "127.0.0.1:0".parse().expect("an address");
         let server = Jellyfin::new(options).start(listen, &TaskTracker::new()).await.expect("it starts");
-        let stage = Script::new().server("home", "jellyfin", &server.url(), more).start().await;
+        let stage = GatewayConfigBuilder::new().server("home", "jellyfin", &server.url(), more).start().await;
         let owned = server.tokens().tokens.iter().find(|token| token.user.is_some()).expect("a user's token");
         let token = owned.secret.clone();
         let today = stage.client().with("authorization", &format!("MediaBrowser Token=\"{token}\""));
@@ -53,16 +53,16 @@ impl House {
         Self { server, stage, token, user }
     }
 
-    fn direct(&self) -> Client {
-        Client::new(self.server.url().trim_start_matches("http://").parse().expect("an address"))
+    fn direct(&self) -> TestClient {
+        TestClient::new(self.server.url().trim_start_matches("http://").parse().expect("an address"))
     }
 
-    async fn ask(&self, client: &Client, old: Old, method: Method, target: &str) -> Answer {
+    async fn ask(&self, client: &TestClient, old: LegacyCredential, method: Method, target: &str) -> TestResponse {
         match old {
-            Old::Header(name, form) => {
+            LegacyCredential::Header(name, form) => {
                 client.with(name, &form.replace("{}", &self.token)).send(method, target, "").await
             }
-            Old::Query => {
+            LegacyCredential::Query => {
                 let mark = if target.contains('?') { '&' } else { '?' };
                 client.send(method, &format!("{target}{mark}api_key={}", self.token), "").await
             }
@@ -76,14 +76,14 @@ impl House {
     }
 
     async fn down(self) {
-        self.stage.down().await;
+        self.stage.stop().await;
         self.server.stop().await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_old_form_reads_writes_and_streams() {
-    let house = House::new("").await;
+    let house = CredentialFixture::new("").await;
     let film = house.film().await;
     let asked = [
         (Method::GET, format!("/UserViews?userId={}", house.user)),
@@ -95,18 +95,12 @@ async fn every_old_form_reads_writes_and_streams() {
     ];
     for old in FORMS {
         for (method, target) in &asked {
-            let refused =
-                house.ask(&house.direct().with("range", "bytes=0-99"), old, method.clone(), target).await;
+            let refused = house.ask(&house.direct().with("range", "bytes=0-99"), old, method.clone(), target).await;
             assert_eq!(refused.status, 401, "{old:?} {method} {target}, directly");
-            // Of a film, a piece is enough.
+            // A range of a film is enough.
             let taken = house.stage.client().with("range", "bytes=0-99");
             let taken = house.ask(&taken, old, method.clone(), target).await;
-            assert!(
-                taken.status.is_success(),
-                "{old:?} {method} {target}: {} {}",
-                taken.status,
-                taken.text()
-            );
+            assert!(taken.status.is_success(), "{old:?} {method} {target}: {} {}", taken.status, taken.text());
         }
     }
     house.down().await;
@@ -114,10 +108,9 @@ async fn every_old_form_reads_writes_and_streams() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_app_of_old_logs_in_and_listens() {
-    let house = House::new("").await;
+    let house = CredentialFixture::new("").await;
     let named = "MediaBrowser Client=\"Old\", Device=\"D\", DeviceId=\"i\", Version=\"1\"";
-    let client =
-        house.stage.client().with("x-emby-authorization", named).with("content-type", "application/json");
+    let client = house.stage.client().with("x-emby-authorization", named).with("content-type", "application/json");
     let login = r#"{"Username":"olga","Pw":""}"#;
     let answer = client.send(Method::POST, "/Users/AuthenticateByName", login).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
@@ -136,12 +129,12 @@ async fn an_app_of_old_logs_in_and_listens() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_old_reaches_the_server() {
     let tasks = TaskTracker::new();
-    let server = Scripted::start(&tasks, |_| Reply::Bytes(answer("200 OK", "application/json", "{}"))).await;
+    let server =
+        ScriptedServer::start(&tasks, |_| ScriptedReply::Bytes(answer("200 OK", "application/json", "{}"))).await;
     let stage =
-        Script::new().server("home", "jellyfin", &format!("http://{}", server.address), "").start().await;
+        GatewayConfigBuilder::new().server("home", "jellyfin", &format!("http://{}", server.address), "").start().await;
     let plain = stage.client();
-    let old =
-        plain.with("x-emby-token", "tok").with("x-emby-authorization", "Emby Client=\"C\", Version=\"1\"");
+    let old = plain.with("x-emby-token", "tok").with("x-emby-authorization", "Emby Client=\"C\", Version=\"1\"");
     for (method, target) in [
         (Method::GET, "/Items/1/Download?x=%41&api_key=tok&y"),
         (Method::GET, "/UserViews?api_key=tok"),
@@ -149,24 +142,21 @@ async fn nothing_old_reaches_the_server() {
     ] {
         old.send(method, target, "").await;
     }
-    let arrived = server.arrived();
+    let arrived = server.received();
     assert_eq!(arrived.len(), 3, "{arrived:?}");
     for request in &arrived {
         let head = request.head.to_ascii_lowercase();
         assert!(!head.contains("api_key") && !head.contains("x-emby"), "{head}");
-        assert!(
-            head.contains("authorization: mediabrowser client=\"c\", version=\"1\", token=\"tok\""),
-            "{head}"
-        );
+        assert!(head.contains("authorization: mediabrowser client=\"c\", version=\"1\", token=\"tok\""), "{head}");
     }
     assert!(arrived.iter().any(|request| request.target == "/Items/1/Download?x=%41&y"), "{arrived:?}");
-    stage.down().await;
+    stage.stop().await;
     server.stop();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_translation_old_forms_are_left_to_the_server() {
-    let house = House::new("translate_legacy_auth = false\n").await;
+    let house = CredentialFixture::new("translate_legacy_auth = false\n").await;
     for old in FORMS {
         for target in ["/UserViews", "/Users/Me", "/Items/0123/Download"] {
             let answer = house.ask(&house.stage.client(), old, Method::GET, target).await;
@@ -181,8 +171,8 @@ async fn an_emby_is_recognised_and_refused() {
     let nameless = r#"{"ServerName":"Den","Version":"4.9.1.2","LocalAddresses":[],"Id":"x"}"#;
     for prefix in ["/System", "/emby/System"] {
         let tasks = TaskTracker::new();
-        let server = Scripted::start(&tasks, move |request| {
-            Reply::Bytes(if request.target.starts_with(prefix) {
+        let server = ScriptedServer::start(&tasks, move |request| {
+            ScriptedReply::Bytes(if request.target.starts_with(prefix) {
                 answer("200 OK", "application/json", nameless)
             } else {
                 answer("404 Not Found", "text/plain", "nothing")
@@ -190,16 +180,16 @@ async fn an_emby_is_recognised_and_refused() {
         })
         .await;
         let url = format!("http://{}", server.address);
-        let stage = Script::new().server("home", "jellyfin", &url, "").start().await;
-        let greeting = greet(&stage.process.servers[0].0.origin).await;
+        let stage = GatewayConfigBuilder::new().server("home", "jellyfin", &url, "").start().await;
+        let greeting = identify(&stage.process.servers[0].0.origin).await;
         let emby = ServerIdentity::Emby { version: "4.9.1.2".into() };
-        assert_eq!(greeting, Greeting::Answered(emby));
-        let before = server.arrived().len();
+        assert_eq!(greeting, IdentifyResult::Answered(emby));
+        let before = server.received().len();
         let refused = stage.client().with("x-emby-token", "t").get("/Items").await;
         assert_eq!(refused.status, 501);
         assert!(refused.text().contains("not supported yet"), "{}", refused.text());
-        assert_eq!(server.arrived().len(), before, "nothing is asked of it");
-        stage.down().await;
+        assert_eq!(server.received().len(), before, "nothing is asked of it");
+        stage.stop().await;
         server.stop();
     }
 }

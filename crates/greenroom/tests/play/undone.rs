@@ -1,4 +1,4 @@
-//! Never undone: what a write made stale does not come back, whoever leaves and whatever is under way.
+//! Never undone: an entry invalidated by a write does not come back, whichever client leaves and whatever is in flight.
 
 use std::sync::Arc;
 
@@ -8,25 +8,25 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
-use crate::stage::scripted::{Arrived, Reply, Scripted, answer, container};
-use crate::stage::waiting::until;
-use crate::stage::{Client, Script, Stage};
+use crate::fixture::scripted::{ReceivedRequest, ScriptedReply, ScriptedServer, answer, container};
+use crate::fixture::waiting::until;
+use crate::fixture::{GatewayConfigBuilder, GatewayFixture, TestClient};
 
 const ITEM: &str = "/library/metadata/5";
 const SCROBBLE: &str = "/:/scrobble?identifier=com.plexapp.plugins.library&key=5";
 
-fn ok() -> Reply {
-    Reply::Bytes(answer("200 OK", "text/html", ""))
+fn ok() -> ScriptedReply {
+    ScriptedReply::Bytes(answer("200 OK", "text/html", ""))
 }
 
-async fn play(server: &Scripted, more: &str) -> (Stage, Client) {
+async fn play(server: &ScriptedServer, more: &str) -> (GatewayFixture, TestClient) {
     let stage =
-        Script::new().server("home", "plex", &format!("http://{}", server.address), more).start().await;
+        GatewayConfigBuilder::new().server("home", "plex", &format!("http://{}", server.address), more).start().await;
     let client = stage.client().with("x-plex-token", "token").with("accept", "application/json");
     (stage, client)
 }
 
-fn number(answer: &crate::stage::Answer) -> i64 {
+fn number(answer: &crate::fixture::TestResponse) -> i64 {
     answer.json()["MediaContainer"]["number"].as_i64().unwrap_or_else(|| panic!("{}", answer.text()))
 }
 
@@ -35,13 +35,14 @@ async fn a_load_that_began_before_a_write_never_repopulates_the_cache() {
     let tasks = TaskTracker::new();
     let go = Arc::new(Notify::new());
     let held = Arc::clone(&go);
-    let server =
-        Scripted::start(&tasks, move |request: &Arrived| match (request.target.as_str(), request.before) {
-            (target, 0) if target.starts_with(ITEM) => Reply::Held(Arc::clone(&held), container(0)),
-            (target, before) if target.starts_with(ITEM) => Reply::Bytes(container(before)),
+    let server = ScriptedServer::start(&tasks, move |request: &ReceivedRequest| {
+        match (request.target.as_str(), request.before) {
+            (target, 0) if target.starts_with(ITEM) => ScriptedReply::Held(Arc::clone(&held), container(0)),
+            (target, before) if target.starts_with(ITEM) => ScriptedReply::Bytes(container(before)),
             _ => ok(),
-        })
-        .await;
+        }
+    })
+    .await;
     let (stage, client) = play(&server, "").await;
     let early = client.clone();
     let early = tasks.spawn(async move { early.get(ITEM).await });
@@ -50,14 +51,10 @@ async fn a_load_that_began_before_a_write_never_repopulates_the_cache() {
     let after = client.get(ITEM).await;
     assert_eq!(number(&after), 1, "a caller after the write does not join a load from before it");
     go.notify_one();
-    assert_eq!(
-        number(&early.await.expect("it did not panic")),
-        0,
-        "who asked before may hear the older answer"
-    );
+    assert_eq!(number(&early.await.expect("it did not panic")), 0, "who asked before may hear the older answer");
     assert!(number(&client.get(ITEM).await) >= 1, "and it is not kept");
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -65,11 +62,11 @@ async fn a_writer_who_hangs_up_still_makes_reads_stale() {
     let tasks = TaskTracker::new();
     let go = Arc::new(Notify::new());
     let held = Arc::clone(&go);
-    let server = Scripted::start(&tasks, move |request: &Arrived| {
+    let server = ScriptedServer::start(&tasks, move |request: &ReceivedRequest| {
         if request.target.starts_with(ITEM) {
-            Reply::Bytes(container(request.before))
+            ScriptedReply::Bytes(container(request.before))
         } else {
-            Reply::Held(Arc::clone(&held), answer("200 OK", "text/html", ""))
+            ScriptedReply::Held(Arc::clone(&held), answer("200 OK", "text/html", ""))
         }
     })
     .await;
@@ -87,16 +84,16 @@ async fn a_writer_who_hangs_up_still_makes_reads_stale() {
     assert_eq!(number(&client.get(ITEM).await), 1);
     assert_eq!(server.count("GET", "/:/scrobble"), 1, "a write is sent once");
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_confirmed_write_the_writer_gets_an_error_rather_than_the_older_answer() {
     let tasks = TaskTracker::new();
     let server =
-        Scripted::start(&tasks, |request: &Arrived| match (request.target.as_str(), request.before) {
-            (target, 0) if target.starts_with(ITEM) => Reply::Bytes(container(0)),
-            (target, _) if target.starts_with(ITEM) => Reply::Close,
+        ScriptedServer::start(&tasks, |request: &ReceivedRequest| match (request.target.as_str(), request.before) {
+            (target, 0) if target.starts_with(ITEM) => ScriptedReply::Bytes(container(0)),
+            (target, _) if target.starts_with(ITEM) => ScriptedReply::Close,
             _ => ok(),
         })
         .await;
@@ -105,16 +102,16 @@ async fn after_a_confirmed_write_the_writer_gets_an_error_rather_than_the_older_
     assert_eq!(writer.get(SCROBBLE).await.status, 200);
     assert_eq!(writer.get(ITEM).await.status, 503);
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_write_of_unknown_outcome_nothing_is_kept_but_the_older_answer_may_stand_in() {
     let tasks = TaskTracker::new();
     let server =
-        Scripted::start(&tasks, |request: &Arrived| match (request.target.as_str(), request.before) {
-            (target, before) if target.starts_with(ITEM) && before < 3 => Reply::Bytes(container(before)),
-            _ => Reply::Close,
+        ScriptedServer::start(&tasks, |request: &ReceivedRequest| match (request.target.as_str(), request.before) {
+            (target, before) if target.starts_with(ITEM) && before < 3 => ScriptedReply::Bytes(container(before)),
+            _ => ScriptedReply::Close,
         })
         .await;
     let (stage, writer) = play(&server, "").await;
@@ -124,23 +121,19 @@ async fn after_a_write_of_unknown_outcome_nothing_is_kept_but_the_older_answer_m
     assert_eq!(number(&writer.get(ITEM).await), 2, "and again: nothing is kept yet");
     let stand_in = writer.get(ITEM).await;
     assert_eq!(stand_in.status, 200, "{}", stand_in.text());
-    assert!(
-        stand_in.header("cache-status").contains("stale-on-error"),
-        "{}",
-        stand_in.header("cache-status")
-    );
+    assert!(stand_in.header("cache-status").contains("stale-on-error"), "{}", stand_in.header("cache-status"));
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_write_that_was_refused_makes_nothing_stale() {
     let tasks = TaskTracker::new();
-    let server = Scripted::start(&tasks, |request: &Arrived| {
+    let server = ScriptedServer::start(&tasks, |request: &ReceivedRequest| {
         if request.target.starts_with(ITEM) {
-            Reply::Bytes(container(request.before))
+            ScriptedReply::Bytes(container(request.before))
         } else {
-            Reply::Bytes(answer("400 Bad Request", "text/html", "no"))
+            ScriptedReply::Bytes(answer("400 Bad Request", "text/html", "no"))
         }
     })
     .await;
@@ -149,14 +142,14 @@ async fn a_write_that_was_refused_makes_nothing_stale() {
     assert_eq!(client.get(SCROBBLE).await.status, 400);
     assert!(client.get(ITEM).await.was_hit());
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_write_makes_everything_stale() {
     let tasks = TaskTracker::new();
-    let server = Scripted::start(&tasks, |request: &Arrived| {
-        if request.method == "GET" { Reply::Bytes(container(request.before)) } else { ok() }
+    let server = ScriptedServer::start(&tasks, |request: &ReceivedRequest| {
+        if request.method == "GET" { ScriptedReply::Bytes(container(request.before)) } else { ok() }
     })
     .await;
     let (stage, client) = play(&server, "").await;
@@ -164,5 +157,5 @@ async fn an_unknown_write_makes_everything_stale() {
     assert_eq!(client.send(Method::POST, "/brand/new/thing", "x").await.status, 200);
     assert_eq!(number(&client.get("/library/sections").await), 1);
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }

@@ -1,13 +1,13 @@
-//! Why: what is told of one read, and that the telling shows no secret and leaves no trace.
+//! `why`: the explanation of one read, which shows no secret and leaves no trace.
 
-use greenroom_config::Mode;
+use greenroom_config::CacheMode;
 use http::Method;
 use serde_json::{Value, json};
 use tokio_util::task::TaskTracker;
 
-use crate::stage::scripted::{Arrived, Reply, Scripted, container};
-use crate::stage::waiting::until;
-use crate::stage::{Client, Script, Stage};
+use crate::fixture::scripted::{ReceivedRequest, ScriptedReply, ScriptedServer, container};
+use crate::fixture::waiting::until;
+use crate::fixture::{GatewayConfigBuilder, GatewayFixture, TestClient};
 
 const SECTIONS: &str = "/library/sections";
 const ITEM: &str = "/library/metadata/5";
@@ -15,19 +15,20 @@ const SCROBBLE: &str = "/:/scrobble?identifier=com.plexapp.plugins.library&key=5
 const TOKEN: &str = "SECRET-token-0123456789";
 
 /// The sections never change, an item always does.
-fn script(request: &Arrived) -> Reply {
+fn script(request: &ReceivedRequest) -> ScriptedReply {
     let number = if request.target.starts_with(SECTIONS) { 1 } else { request.before };
-    Reply::Bytes(container(number))
+    ScriptedReply::Bytes(container(number))
 }
 
-async fn play() -> (Scripted, Stage, Client) {
-    let server = Scripted::start(&TaskTracker::new(), script).await;
-    let stage = Script::new().server("home", "plex", &format!("http://{}", server.address), "").start().await;
+async fn play() -> (ScriptedServer, GatewayFixture, TestClient) {
+    let server = ScriptedServer::start(&TaskTracker::new(), script).await;
+    let stage =
+        GatewayConfigBuilder::new().server("home", "plex", &format!("http://{}", server.address), "").start().await;
     let client = stage.client().with("x-plex-token", TOKEN).with("accept", "application/json");
     (server, stage, client)
 }
 
-async fn why(stage: &Stage, body: Value) -> Value {
+async fn why(stage: &GatewayFixture, body: Value) -> Value {
     let told = stage.control().send(Method::POST, "/api/v1/why", &body.to_string()).await;
     assert_eq!(told.status, 200, "{}", told.text());
     assert!(!told.text().contains("SECRET"), "{}", told.text());
@@ -40,28 +41,19 @@ async fn a_hit_is_told_with_key_age_horizons_and_tags_and_the_server_says_the_sa
     client.get(SECTIONS).await;
     assert!(client.get(SECTIONS).await.was_hit());
     let told = why(&stage, json!({"url": SECTIONS, "token": TOKEN})).await;
-    assert_eq!(
-        (&told["kind"], &told["class"], &told["outcome"]),
-        (&json!("read"), &json!("sections"), &json!("hit"))
-    );
-    assert_eq!(
-        told["identity"],
-        json!({"token": "given", "known": true, "proof": "holds", "live_signal": false})
-    );
+    assert_eq!((&told["kind"], &told["class"], &told["outcome"]), (&json!("read"), &json!("sections"), &json!("hit")));
+    assert_eq!(told["identity"], json!({"token": "given", "known": true, "proof": "holds", "live_signal": false}));
     assert!(told["key"]["text"].as_str().expect("a text").contains(SECTIONS));
     assert_eq!(told["key"]["representation"], "json", "the one that is kept");
     let entry = &told["entry"];
-    assert!(
-        entry["fresh_left_ms"].as_i64() > Some(50_000) && entry["age_ms"].as_u64() < Some(10_000),
-        "{entry}"
-    );
+    assert!(entry["fresh_left_ms"].as_i64() > Some(50_000) && entry["age_ms"].as_u64() < Some(10_000), "{entry}");
     assert!(entry["tags"].as_array().expect("a list").contains(&json!("sections")), "{entry}");
     assert_eq!(entry["loaded_because"], "absent");
     assert_eq!(told["server_says"]["word"], "same");
     assert_eq!(server.count("GET", SECTIONS), 2, "asked once for the telling");
     assert!(client.get(SECTIONS).await.was_hit());
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,7 +65,7 @@ async fn a_token_in_the_address_says_who_asks_and_is_not_repeated() {
     assert_eq!((&told["identity"]["token"], &told["outcome"]), (&json!("address"), &json!("hit")));
     assert_eq!(told["asked"], "/library/sections?X-Plex-Token=***");
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -91,25 +83,22 @@ async fn what_a_write_made_stale_is_told_with_its_tag_and_where_the_server_diffe
     assert_eq!(told["invalidation"]["effect"], "purged");
     assert!(told["invalidation"]["by"].as_str().expect("a text").starts_with("the tag "), "{told}");
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_observing_what_was_overheard_is_told() {
     let (server, stage, client) = play().await;
     let home = &stage.process.servers[0].0;
-    home.turn_to(Mode::Observe);
+    home.set_mode(CacheMode::Observe);
     client.get(SECTIONS).await;
-    until(|| home.observed().expect("it is observed").totals.asked > 0).await;
+    until(|| home.shadow_report().expect("it is observed").totals.asked > 0).await;
     let told = why(&stage, json!({"url": SECTIONS, "token": TOKEN})).await;
     assert_eq!(told["outcome"], "hit");
-    assert!(
-        told["sentence"].as_str().expect("a sentence").starts_with("The server is asked every time"),
-        "{told}"
-    );
+    assert!(told["sentence"].as_str().expect("a sentence").starts_with("The server is asked every time"), "{told}");
     assert_eq!(told["server_says"]["word"], "same");
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -124,31 +113,29 @@ async fn a_stranger_is_told_as_one_and_stays_one() {
     assert_eq!(told["server_says"]["word"], "nothing-kept");
     assert_eq!(home.identities.all().len(), before);
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_read_is_told_as_that_without_asking_the_server() {
     let (server, stage, _) = play().await;
-    for (url, kind) in
-        [(SCROBBLE, "write"), ("/library/parts/7/1/film.mp4", "stream"), ("/a/../b", "refused")]
-    {
+    for (url, kind) in [(SCROBBLE, "write"), ("/library/parts/7/1/film.mp4", "stream"), ("/a/../b", "refused")] {
         let told = why(&stage, json!({"url": url})).await;
         assert_eq!(told["kind"], kind, "{told}");
         assert!(told["server_says"].is_null());
     }
-    assert!(server.arrived().is_empty());
+    assert!(server.received().is_empty());
     let refused = stage.control().send(Method::POST, "/api/v1/why", r#"{"url":"no path"}"#).await;
     assert_eq!(refused.json()["code"], "no-address");
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_several_servers_the_address_or_the_name_says_which() {
-    let server = Scripted::start(&TaskTracker::new(), script).await;
+    let server = ScriptedServer::start(&TaskTracker::new(), script).await;
     let url = format!("http://{}", server.address);
-    let script = Script::new().server("home", "plex", &url, "").server("attic", "plex", &url, "");
+    let script = GatewayConfigBuilder::new().server("home", "plex", &url, "").server("attic", "plex", &url, "");
     let stage = script.start().await;
     let unclear = stage.control().send(Method::POST, "/api/v1/why", r#"{"url":"/library/sections"}"#).await;
     assert_eq!(unclear.json()["code"], "which-server");
@@ -157,5 +144,5 @@ async fn with_several_servers_the_address_or_the_name_says_which() {
     let found = why(&stage, json!({"url": format!("http://{}{SECTIONS}", stage.address(1))})).await;
     assert_eq!(found["server"], "attic");
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }

@@ -1,19 +1,21 @@
-//! The files of a library in the order of their endings: by name, then by folder, then by the folder above.
+//! Index of a library's files, sorted by path from the end: by name, then by folder, then by its parent
+//! folder.
 //!
-//! In that order all files whose paths end alike stand together, so one search, folder by folder, narrows down to those
-//! that share the longest end with a path. Folders are kept once; of a file its name's hash, 24 bytes, and no text.
+//! In that order all files with a common path suffix are adjacent, so one search, folder by folder, narrows
+//! down to those with the longest common suffix. Folders are stored once; a file takes 24 bytes: the hash of
+//! its name, and no text.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::path::{Part, parts, plain};
+use super::path::{PathPart, parts, plain};
 use crate::item::Item;
-use crate::sorted::SortedHashes;
+use crate::sorted_hashes::SortedHashes;
 
-/// The folder that stands for the root.
+/// Parent of the topmost folders.
 const ROOT: u32 = u32::MAX;
-/// A size or length that is not known.
+/// An unknown size or duration.
 const UNKNOWN: u64 = u64::MAX;
 const UNKNOWN_MS: u32 = u32::MAX;
 
@@ -22,7 +24,7 @@ const UNKNOWN_MS: u32 = u32::MAX;
 pub struct FileIndexBuilder {
     folders: Vec<Folder>,
     known: HashMap<Folder, u32>,
-    leaves: Vec<(u64, Leaf)>,
+    leaves: Vec<(u64, FileRecord)>,
     passed_over: u32,
 }
 
@@ -30,8 +32,8 @@ pub struct FileIndexBuilder {
 #[derive(Debug, Default)]
 pub struct FileIndex {
     names: SortedHashes,
-    /// In the order of the names.
-    leaves: Vec<Leaf>,
+    /// Sorted by name.
+    leaves: Vec<FileRecord>,
     folders: Vec<Folder>,
     passed_over: u32,
 }
@@ -39,12 +41,12 @@ pub struct FileIndex {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Folder {
     above: u32,
-    part: Part,
+    part: PathPart,
 }
 
-/// A file, but for its folded name.
+/// A file without its folded name.
 #[derive(Debug, Clone, Copy)]
-struct Leaf {
+struct FileRecord {
     size_bytes: u64,
     duration_ms: u32,
     folder: u32,
@@ -60,7 +62,7 @@ impl FileIndexBuilder {
         }
     }
 
-    /// Adds one file. A path that names nothing, or is longer than any path, is passed over.
+    /// Adds one file. Empty and overlong paths are skipped.
     pub fn push_file(&mut self, row: u32, path: &str, size_bytes: Option<u64>, duration_ms: Option<u32>) {
         let plain = plain(path);
         let parts = parts(&plain).unwrap_or_default();
@@ -70,10 +72,10 @@ impl FileIndexBuilder {
         };
         let mut folder = ROOT;
         for part in folders {
-            folder = self.folder(Folder { above: folder, part: Part::of(part) });
+            folder = self.folder_id(Folder { above: folder, part: PathPart::new(part) });
         }
-        let name = Part::of(name);
-        let leaf = Leaf {
+        let name = PathPart::new(name);
+        let leaf = FileRecord {
             size_bytes: size_bytes.unwrap_or(UNKNOWN),
             duration_ms: duration_ms.unwrap_or(UNKNOWN_MS),
             folder,
@@ -83,7 +85,7 @@ impl FileIndexBuilder {
         self.leaves.push((name.folded, leaf));
     }
 
-    fn folder(&mut self, folder: Folder) -> u32 {
+    fn folder_id(&mut self, folder: Folder) -> u32 {
         let next = u32::try_from(self.folders.len()).unwrap_or(ROOT);
         *self.known.entry(folder).or_insert_with(|| {
             self.folders.push(folder);
@@ -91,13 +93,13 @@ impl FileIndexBuilder {
         })
     }
 
-    /// The index over all that was added.
+    /// Builds the index.
     pub fn build(self) -> FileIndex {
         let Self { mut folders, mut leaves, passed_over, known } = self;
         drop(known);
         folders.shrink_to_fit();
-        let order = |(name, leaf): &(u64, Leaf), (other_name, other): &(u64, Leaf)| {
-            let spelled = |leaf: &Leaf| (leaf.folder, leaf.spelling, leaf.row);
+        let order = |(name, leaf): &(u64, FileRecord), (other_name, other): &(u64, FileRecord)| {
+            let spelled = |leaf: &FileRecord| (leaf.folder, leaf.spelling, leaf.row);
             name.cmp(other_name)
                 .then_with(|| compare_folders(&folders, leaf.folder, other.folder))
                 .then_with(|| spelled(leaf).cmp(&spelled(other)))
@@ -109,11 +111,10 @@ impl FileIndexBuilder {
     }
 }
 
-/// By the folders' own names, then by those above; who has none above comes first.
+/// Compares by the folders' own names, then by their parents'; a folder without a parent comes first.
 fn compare_folders(folders: &[Folder], mut one: u32, mut other: u32) -> Ordering {
     while one != other {
-        let (Some(above), Some(above_other)) = (folders.get(one as usize), folders.get(other as usize))
-        else {
+        let (Some(above), Some(above_other)) = (folders.get(one as usize), folders.get(other as usize)) else {
             return (one != ROOT).cmp(&(other != ROOT));
         };
         let order = above.part.folded.cmp(&above_other.part.folded);
@@ -125,41 +126,41 @@ fn compare_folders(folders: &[Folder], mut one: u32, mut other: u32) -> Ordering
     Ordering::Equal
 }
 
-/// The files whose paths end like another path does.
+/// The files that share a path suffix with another path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Sight {
-    /// With how many folders and names they do, case aside; the name is the first.
+pub(super) struct SuffixMatches {
+    /// Number of common path parts from the end, ignoring case; the name is the first.
     pub(super) depth: usize,
-    /// Which files.
+    /// Range of the files.
     pub(super) files: Range<usize>,
-    /// Those of them whose whole path is equal, case aside.
+    /// Those with the whole path equal, ignoring case.
     pub(super) whole: Range<usize>,
 }
 
 impl FileIndex {
-    /// How many files there are.
+    /// Number of files.
     pub fn len(&self) -> usize {
         self.leaves.len()
     }
 
-    /// Whether there are none.
+    /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
         self.leaves.is_empty()
     }
 
-    /// Paths that were passed over.
+    /// Number of skipped paths.
     pub fn passed_over(&self) -> u32 {
         self.passed_over
     }
 
-    /// Bytes it takes.
+    /// Memory use in bytes.
     pub fn bytes(&self) -> usize {
-        self.names.bytes() + self.leaves.len() * size_of::<Leaf>() + self.folders.len() * size_of::<Folder>()
+        self.names.bytes() + self.leaves.len() * size_of::<FileRecord>() + self.folders.len() * size_of::<Folder>()
     }
 
-    /// The files that share the longest end with a path, whose parts come from its name to its root.
-    pub(super) fn sight(&self, mut from_name: impl Iterator<Item = Part>) -> Sight {
-        let none = Sight { depth: 0, files: 0..0, whole: 0..0 };
+    /// The files with the longest common suffix with a path, whose parts are given from name to root.
+    pub(super) fn suffix_matches(&self, mut from_name: impl Iterator<Item = PathPart>) -> SuffixMatches {
+        let none = SuffixMatches { depth: 0, files: 0..0, whole: 0..0 };
         let Some(name) = from_name.next() else { return none };
         let mut files = self.names.range(name.folded);
         if files.is_empty() {
@@ -169,25 +170,25 @@ impl FileIndex {
         loop {
             let Some(part) = from_name.next() else {
                 let end = self.partition(&files, |leaf| self.folder_above(leaf, depth).is_none());
-                return Sight { depth, whole: files.start..end, files };
+                return SuffixMatches { depth, whole: files.start..end, files };
             };
-            let folded = |leaf: &Leaf| self.folder_above(leaf, depth).map(|folder| folder.part.folded);
+            let folded = |leaf: &FileRecord| self.folder_above(leaf, depth).map(|folder| folder.part.folded);
             let start = self.partition(&files, |leaf| folded(leaf) < Some(part.folded));
             let end = self.partition(&(start..files.end), |leaf| folded(leaf) == Some(part.folded));
             if start == end {
-                return Sight { depth, whole: 0..0, files };
+                return SuffixMatches { depth, whole: 0..0, files };
             }
             files = start..end;
             depth += 1;
         }
     }
 
-    fn partition(&self, files: &Range<usize>, is_before: impl Fn(&Leaf) -> bool) -> usize {
+    fn partition(&self, files: &Range<usize>, is_before: impl Fn(&FileRecord) -> bool) -> usize {
         files.start + self.leaves[files.clone()].partition_point(is_before)
     }
 
-    /// The folder `depth` steps above a file's name; the one it lies in is the first.
-    fn folder_above(&self, leaf: &Leaf, depth: usize) -> Option<&Folder> {
+    /// The folder `depth` steps above a file's name; 1 is its own folder.
+    fn folder_above(&self, leaf: &FileRecord, depth: usize) -> Option<&Folder> {
         let mut folder = self.folders.get(leaf.folder as usize)?;
         for _ in 1..depth {
             folder = self.folders.get(folder.above as usize)?;
@@ -195,8 +196,8 @@ impl FileIndex {
         Some(folder)
     }
 
-    /// With how many parts, from the name on, a file's path ends exactly like one with these.
-    pub(super) fn exact_depth(&self, file: usize, mut from_name: impl Iterator<Item = Part>) -> usize {
+    /// Number of path parts, from the name on, that a file has in common with these, case-sensitively.
+    pub(super) fn exact_depth(&self, file: usize, mut from_name: impl Iterator<Item = PathPart>) -> usize {
         let leaf = &self.leaves[file];
         if from_name.next().is_none_or(|name| name.spelling != leaf.spelling) {
             return 0;
@@ -213,12 +214,12 @@ impl FileIndex {
         depth
     }
 
-    /// Whether a file's path goes on above so many parts.
+    /// Whether a file's path has more parts than `depth`.
     pub(super) fn goes_on(&self, file: usize, depth: usize) -> bool {
         self.folder_above(&self.leaves[file], depth).is_some()
     }
 
-    /// Whether two files, by their place, have one path.
+    /// Whether two files, by their index, have the same path.
     pub(super) fn is_one_path(&self, one: usize, other: usize) -> bool {
         let path = |file: usize| (self.leaves[file].folder, self.leaves[file].spelling);
         path(one) == path(other)

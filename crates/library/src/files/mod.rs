@@ -1,45 +1,45 @@
-//! Which item a file belongs to: verdicts that may say no, also where two programs see the same folder under different
-//! roots.
+//! Finds the item a file belongs to, even if two programs see the same folder under different roots. A lookup
+//! may find nothing.
 //!
-//! | room | is |
+//! | module | content |
 //! |---|---|
-//! | `path` | what a path says, however it is written |
-//! | [`maps`] | rules that turn one program's paths into another's; `around`: and back |
-//! | [`index`] | the files of a library, in the order of their endings |
-//! | [`find`] | from a path to a verdict |
+//! | `path` | parses paths of any system |
+//! | [`path_map`] | rules that map one program's paths to another's; `reverse_rule`: their inverses |
+//! | [`index`] | the files of a library, sorted by path from the end |
+//! | [`lookup`] | matches a path to an item |
 //!
-//! A path is surely an item's file if all of it is equal (through a path map or as it is), or if the end of it, with at
-//! least one folder, is the end of this file's path only. A name alone is no proof: `A/scene.mp4` is not
-//! `B/scene.mp4`, however large both are.
+//! A path certainly belongs to an item if the whole path is equal (with or without a path map), or if a
+//! suffix of it, with at least one folder, is a suffix of this file's path only. A name alone is no proof:
+//! `A/scene.mp4` is not `B/scene.mp4`, however large both are.
 
-mod around;
-pub mod find;
 pub mod index;
-pub mod maps;
+pub mod lookup;
 mod path;
+pub mod path_map;
+mod reverse_rule;
 #[cfg(test)]
 mod tests;
 
 use unicode_normalization::UnicodeNormalization;
 
-pub use find::{Asked, Candidate, Case, Confidence, Reason, Verdict};
 pub use index::{FileIndex, FileIndexBuilder};
-pub use maps::{MapError, PathMaps, Rule};
+pub use lookup::{CaseSensitivity, FileCandidate, FileMatchConfidence, FileMatchReason, FileMatchResult, FileQuery};
+pub use path_map::{PathMapError, PathMaps, PathRule};
 
-/// The one spelling of a path, whatever system wrote it: its folders and its name, with slashes between. Case counts.
-/// `None` if it names nothing, or is longer than any path.
+/// The canonical form of a path from any system: its folders and its name, separated by slashes.
+/// Case-sensitive. `None` if it is empty or too long.
 pub fn canonical(path: &str) -> Option<String> {
     let plain = path::plain(path);
     let parts = path::parts(&plain).filter(|parts| !parts.is_empty())?;
     Some(parts.join("/").nfc().collect())
 }
 
-/// Whether two paths are the same as they are spelled, whatever system wrote them.
+/// Whether two paths from any system are the same, case-sensitively.
 pub fn is_same_path(one: &str, other: &str) -> bool {
-    let parts = |path: &str| -> Option<Vec<path::Part>> {
+    let parts = |path: &str| -> Option<Vec<path::PathPart>> {
         let plain = path::plain(path);
         let parts = path::parts(&plain).filter(|parts| !parts.is_empty())?;
-        Some(parts.into_iter().map(path::Part::of).collect())
+        Some(parts.into_iter().map(path::PathPart::new).collect())
     };
     parts(one).is_some_and(|one| parts(other).is_some_and(|other| one == other))
 }

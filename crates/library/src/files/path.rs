@@ -1,28 +1,28 @@
-//! What a path says, however it is written: its folders and its name, from any system, as text or as a `file:` address.
+//! Parses paths of any system, given as text or as a `file:` URL, into folders and name.
 
 use std::borrow::Cow;
 
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Longest path that is understood; systems allow no longer ones.
+/// Longest path in bytes; systems allow no longer ones.
 pub(crate) const MAX_PATH_BYTES: usize = 4096;
-/// Most folders and names of one path.
+/// Max parts of a path.
 pub(crate) const MAX_PARTS: usize = 128;
-/// A part of at most so many bytes is folded without asking for memory.
+/// Parts up to this size in bytes are folded without an allocation.
 const SHORT_PART_BYTES: usize = 256;
 
-/// One folder or name of a path, as far as it is compared.
+/// One folder or name of a path, as hashes for comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Part {
-    /// Equal where the parts are equal but for case.
+pub(crate) struct PathPart {
+    /// Equal for parts that are equal ignoring case.
     pub(crate) folded: u64,
-    /// Of two parts that are equal but for case: equal where they are spelled the same.
+    /// Among parts that are equal ignoring case: equal for the same spelling.
     pub(crate) spelling: u32,
 }
 
-impl Part {
-    pub(crate) fn of(text: &str) -> Self {
+impl PathPart {
+    pub(crate) fn new(text: &str) -> Self {
         if text.is_ascii() { Self::of_ascii(text) } else { Self::of_any(text) }
     }
 
@@ -44,7 +44,7 @@ impl Part {
         Self { folded, spelling: short(exact) }
     }
 
-    /// One letter may be written as one sign or as two (NFC, NFD): systems differ, the file is the same.
+    /// Normalises to NFC, because systems write the same letter as one or two characters (NFC, NFD).
     fn of_any(text: &str) -> Self {
         let composed: Cow<'_, str> = match is_nfc_quick(text.chars()) {
             IsNormalized::Yes => Cow::Borrowed(text),
@@ -59,7 +59,7 @@ fn short(hash: u64) -> u32 {
     u32::try_from(hash >> 32).unwrap_or(u32::MAX)
 }
 
-/// A path as text: what stands in a `file:` address is decoded.
+/// A path as text; a `file:` URL is decoded.
 pub(crate) fn plain(path: &str) -> Cow<'_, str> {
     let path = path.trim_matches(['\r', '\n']);
     let head = path.get(..5).unwrap_or_default();
@@ -69,7 +69,7 @@ pub(crate) fn plain(path: &str) -> Cow<'_, str> {
     Cow::Owned(decoded(rest))
 }
 
-/// The text that percent signs stand for.
+/// Decodes percent escapes.
 fn decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -87,13 +87,13 @@ fn decoded(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// The folders and the name of a path, from its root on; `None` if it is too long or too deep. Empty if it names
-/// nothing.
+/// The folders and the name of a path, from its root on; `None` if it is too long or too deep. Empty for an
+/// empty path.
 pub(crate) fn parts(plain: &str) -> Option<Vec<&str>> {
     if plain.len() > MAX_PATH_BYTES {
         return None;
     }
-    // How Windows asks for a path as it is: \\?\C:\…, \\?\UNC\server\….
+    // Windows prefixes for verbatim paths: \\?\C:\…, \\?\UNC\server\….
     let plain = plain.strip_prefix(r"\\?\").map_or(plain, |rest| rest.strip_prefix(r"UNC\").unwrap_or(rest));
     let mut parts = Vec::with_capacity(12);
     for part in plain.split(['/', '\\']) {
@@ -109,7 +109,7 @@ pub(crate) fn parts(plain: &str) -> Option<Vec<&str>> {
     Some(parts)
 }
 
-/// Whether a folder's name says nothing about what is in it: many things have one of the same name.
+/// Whether a folder's name is generic and says nothing about its contents.
 pub(crate) fn is_common_folder(name: &str) -> bool {
     const ALONE: [&str; 14] = [
         "specials",
@@ -146,8 +146,7 @@ pub(crate) fn is_common_folder(name: &str) -> bool {
         "s",
     ];
     let name = name.trim().to_lowercase();
-    let word = name
-        .trim_matches(|letter: char| letter.is_numeric() || matches!(letter, ' ' | '.' | '-' | '_' | '#'));
+    let word = name.trim_matches(|letter: char| letter.is_numeric() || matches!(letter, ' ' | '.' | '-' | '_' | '#'));
     let is_numbered = word.len() < name.len();
     word.is_empty() || ALONE.contains(&name.as_str()) || (is_numbered && NUMBERED.contains(&word))
 }
@@ -197,31 +196,21 @@ mod tests {
 
     #[test]
     fn a_part_is_folded_by_case_and_its_letters_are_composed() {
-        assert_eq!(Part::of("Amélie.mkv"), Part::of("Ame\u{301}lie.mkv"));
-        let (upper, lower) = (Part::of("AMÉLIE.mkv"), Part::of("Amélie.mkv"));
+        assert_eq!(PathPart::new("Amélie.mkv"), PathPart::new("Ame\u{301}lie.mkv"));
+        let (upper, lower) = (PathPart::new("AMÉLIE.mkv"), PathPart::new("Amélie.mkv"));
         assert_eq!(upper.folded, lower.folded);
         assert_ne!(upper.spelling, lower.spelling);
-        assert_eq!(Part::of("Film").folded, Part::of("film").folded);
-        assert_ne!(Part::of("Film").spelling, Part::of("film").spelling);
+        assert_eq!(PathPart::new("Film").folded, PathPart::new("film").folded);
+        assert_ne!(PathPart::new("Film").spelling, PathPart::new("film").spelling);
         let long = "A".repeat(SHORT_PART_BYTES + 1);
-        assert_eq!(Part::of(&long).folded, Part::of(&long.to_lowercase()).folded);
-        assert_ne!(Part::of("a").folded, Part::of("b").folded);
+        assert_eq!(PathPart::new(&long).folded, PathPart::new(&long.to_lowercase()).folded);
+        assert_ne!(PathPart::new("a").folded, PathPart::new("b").folded);
     }
 
     #[test]
     fn some_folders_say_nothing() {
-        for name in [
-            "Season 01",
-            "season 1",
-            "S01",
-            "CD1",
-            "Disc 2",
-            "Specials",
-            "VIDEO_TS",
-            "2020",
-            "01",
-            "Staffel 3",
-        ] {
+        for name in ["Season 01", "season 1", "S01", "CD1", "Disc 2", "Specials", "VIDEO_TS", "2020", "01", "Staffel 3"]
+        {
             assert!(is_common_folder(name), "{name}");
         }
         for name in ["A", "Heat (1995)", "Season", "S", "Disc World", "24 Hours", "Vol"] {

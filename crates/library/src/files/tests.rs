@@ -1,10 +1,10 @@
-//! The verdicts, one by one, and beside a scan that reads every path.
+//! Match results one by one, and compared with a scan that reads every path.
 
 use proptest::prelude::*;
 
 use super::*;
 
-/// Files as `path`, or `path|size`, or `path|size|seconds`; their rows are their places.
+/// Files as `path`, or `path|size`, or `path|size|seconds`; the row is the index in the list.
 fn index(files: &[&str]) -> FileIndex {
     let mut builder = FileIndexBuilder::default();
     for (row, file) in files.iter().enumerate() {
@@ -18,28 +18,28 @@ fn index(files: &[&str]) -> FileIndex {
     builder.build()
 }
 
-fn asked(asked: &str) -> Asked<'_> {
+fn asked(asked: &str) -> FileQuery<'_> {
     let mut fields = asked.split('|');
-    Asked {
+    FileQuery {
         path: fields.next().expect("a path"),
         size_bytes: fields.next().and_then(|size| size.parse().ok()),
         duration_s: fields.next().and_then(|seconds| seconds.parse().ok()),
     }
 }
 
-fn find(files: &[&str], path: &str) -> Verdict {
-    index(files).find(&asked(path), &PathMaps::default(), Case::Exact)
+fn find(files: &[&str], path: &str) -> FileMatchResult {
+    index(files).find(&asked(path), &PathMaps::default(), CaseSensitivity::Exact)
 }
 
-/// In one line: how sure, which rows, why.
-fn told(verdict: &Verdict) -> String {
+/// A result in one line: confidence, rows, reasons.
+fn told(verdict: &FileMatchResult) -> String {
     let word = match verdict.confidence {
-        Confidence::High => "high",
-        Confidence::Low => "low",
-        Confidence::None => "none",
+        FileMatchConfidence::High => "high",
+        FileMatchConfidence::Low => "low",
+        FileMatchConfidence::None => "none",
     };
     let candidates: Vec<u32> = verdict.candidates.iter().map(|candidate| candidate.row).collect();
-    let rows = if verdict.confidence == Confidence::High { &verdict.rows } else { &candidates };
+    let rows = if verdict.confidence == FileMatchConfidence::High { &verdict.rows } else { &candidates };
     let reasons: Vec<String> = verdict.reasons.iter().map(ToString::to_string).collect();
     format!("{word} {rows:?} {}", reasons.join(" "))
 }
@@ -84,9 +84,9 @@ fn the_same_name_in_another_folder_is_never_sure() {
         ("/data/B/scene.mp4", "/data/scene.mp4"),
     ] {
         let verdict = find(&[file], path);
-        assert_eq!(verdict.confidence, Confidence::Low, "{path}: {}", told(&verdict));
+        assert_eq!(verdict.confidence, FileMatchConfidence::Low, "{path}: {}", told(&verdict));
         assert_eq!(verdict.candidates[0].row, 0, "it is shown all the same");
-        assert!(verdict.reasons.contains(&Reason::FolderDiffers));
+        assert!(verdict.reasons.contains(&FileMatchReason::FolderDiffers));
     }
 }
 
@@ -148,7 +148,7 @@ fn case_alone_is_no_proof_unless_it_does_not_count() {
     check(&files, "/data/a/scene.mp4|11", "low [0] full_path case_differs size_differs");
     check(&files, "/x/a/scene.mp4", "low [0] suffix=2 case_differs");
     let ignoring = |files: &[&str], path: &str| {
-        told(&index(files).find(&asked(path), &PathMaps::default(), Case::Ignore))
+        told(&index(files).find(&asked(path), &PathMaps::default(), CaseSensitivity::Ignore))
     };
     assert_eq!(ignoring(&files, "/DATA/a/scene.MP4"), "high [0] full_path case_differs");
     assert_eq!(ignoring(&files, "/x/a/scene.MP4"), "high [0] suffix=2 case_differs");
@@ -170,13 +170,13 @@ fn folders_that_are_called_so_everywhere_are_no_proof() {
 #[test]
 fn a_path_map_makes_the_whole_path_equal_in_both_directions() {
     let files = index(&["/media/tv/A/s.mp4", "/media/old/A/s.mp4"]);
-    let maps = |from: &str, to: &str| PathMaps::new([Rule { from, to }]).expect("it is right");
+    let maps = |from: &str, to: &str| PathMaps::new([PathRule { from, to }]).expect("it is right");
     let there = maps(r"^[A-Z]:\\tv\\(.*)$", "/media/tv/$1");
-    let verdict = files.find(&asked(r"D:\tv\A\s.mp4"), &there, Case::Exact);
+    let verdict = files.find(&asked(r"D:\tv\A\s.mp4"), &there, CaseSensitivity::Exact);
     assert_eq!(told(&verdict), "high [0] mapped_path");
     let back = maps("^/media/old/(.*)$", "/app/$1");
-    assert_eq!(told(&files.find(&asked("/app/A/s.mp4"), &back, Case::Exact)), "high [1] mapped_path");
-    let neither = files.find(&asked("/app/A/s.mp4"), &there, Case::Exact);
+    assert_eq!(told(&files.find(&asked("/app/A/s.mp4"), &back, CaseSensitivity::Exact)), "high [1] mapped_path");
+    let neither = files.find(&asked("/app/A/s.mp4"), &there, CaseSensitivity::Exact);
     assert_eq!(told(&neither), "low [0, 1] suffix=2 several");
 }
 
@@ -185,15 +185,17 @@ fn what_names_nothing_finds_nothing() {
     let files = index(&["/a/x.mp4", "", "/", &"b/".repeat(200)]);
     assert_eq!((files.len(), files.passed_over()), (1, 3));
     for path in ["", "/", "..", &"a".repeat(5000)] {
-        assert_eq!(told(&files.find(&asked(path), &PathMaps::default(), Case::Ignore)), "none [] no_path");
+        assert_eq!(told(&files.find(&asked(path), &PathMaps::default(), CaseSensitivity::Ignore)), "none [] no_path");
     }
-    assert_eq!(told(&FileIndex::default().find(&asked("/a"), &PathMaps::default(), Case::Exact)), "none [] ");
+    assert_eq!(
+        told(&FileIndex::default().find(&asked("/a"), &PathMaps::default(), CaseSensitivity::Exact)),
+        "none [] "
+    );
 }
 
-/// What the index says, found by reading every path: whether it is sure, and of which rows.
-fn scan(files: &[String], path: &str) -> (Confidence, Vec<u32>) {
-    let split =
-        |path: &str| path.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect::<Vec<_>>();
+/// The expected result, found by reading every path: the confidence and the rows.
+fn scan(files: &[String], path: &str) -> (FileMatchConfidence, Vec<u32>) {
+    let split = |path: &str| path.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect::<Vec<_>>();
     let fold = |parts: &[String]| parts.iter().map(|part| part.to_lowercase()).collect::<Vec<_>>();
     let wanted = split(path);
     let rows = |fits: &dyn Fn(&[String]) -> bool| -> Vec<u32> {
@@ -211,23 +213,23 @@ fn scan(files: &[String], path: &str) -> (Confidence, Vec<u32>) {
     };
     let whole = rows(&|file| file == wanted);
     if !whole.is_empty() {
-        return (Confidence::High, whole);
+        return (FileMatchConfidence::High, whole);
     }
     if !rows(&|file| fold(file) == fold(&wanted)).is_empty() {
-        return (Confidence::Low, Vec::new());
+        return (FileMatchConfidence::Low, Vec::new());
     }
     let folded = fold(&wanted);
     let depth = files.iter().map(|file| common(&fold(&split(file)), &folded)).max().unwrap_or(0);
     if depth == 0 {
-        return (Confidence::None, Vec::new());
+        return (FileMatchConfidence::None, Vec::new());
     }
     let ending = rows(&|file| common(&fold(file), &folded) == depth);
     let enough = if paths(&ending) == 1 { 2 } else { depth };
     let spelled = rows(&|file| common(&fold(file), &folded) == depth && common(file, &wanted) >= enough);
     if depth >= 2 && paths(&spelled) == 1 {
-        (Confidence::High, spelled)
+        (FileMatchConfidence::High, spelled)
     } else {
-        (Confidence::Low, Vec::new())
+        (FileMatchConfidence::Low, Vec::new())
     }
 }
 
@@ -242,10 +244,10 @@ proptest! {
         let texts: Vec<&str> = files.iter().map(String::as_str).collect();
         let index = index(&texts);
         for path in paths.iter().chain(&files) {
-            let verdict = index.find(&asked(path), &PathMaps::default(), Case::Exact);
+            let verdict = index.find(&asked(path), &PathMaps::default(), CaseSensitivity::Exact);
             prop_assert_eq!((verdict.confidence, verdict.rows.clone()), scan(&files, path), "{} in {:?}: {}", path, files, told(&verdict));
-            prop_assert!(verdict.candidates.len() <= find::MAX_CANDIDATES);
-            prop_assert_eq!(verdict.candidates.is_empty(), verdict.confidence != Confidence::Low);
+            prop_assert!(verdict.candidates.len() <= lookup::MAX_CANDIDATES);
+            prop_assert_eq!(verdict.candidates.is_empty(), verdict.confidence != FileMatchConfidence::Low);
         }
     }
 
@@ -257,8 +259,8 @@ proptest! {
         let texts: Vec<&str> = files.iter().map(String::as_str).collect();
         let turned: Vec<&str> = texts.iter().rev().copied().collect();
         let last = u32::try_from(files.len() - 1).expect("few");
-        let one = index(&texts).find(&asked(&path), &PathMaps::default(), Case::Exact);
-        let other = index(&turned).find(&asked(&path), &PathMaps::default(), Case::Exact);
+        let one = index(&texts).find(&asked(&path), &PathMaps::default(), CaseSensitivity::Exact);
+        let other = index(&turned).find(&asked(&path), &PathMaps::default(), CaseSensitivity::Exact);
         let mut rows: Vec<u32> = other.rows.iter().map(|row| last - row).collect();
         rows.sort_unstable();
         prop_assert_eq!((one.confidence, one.rows, one.reasons), (other.confidence, rows, other.reasons));
@@ -267,8 +269,8 @@ proptest! {
     #[test]
     fn nothing_is_too_odd(files in proptest::collection::vec("\\PC{0,20}", 0..8), path in "\\PC{0,24}", size: Option<u64>) {
         let texts: Vec<&str> = files.iter().map(String::as_str).collect();
-        let asked = Asked { path: &path, size_bytes: size, duration_s: Some(u32::MAX) };
-        let verdict = index(&texts).find(&asked, &PathMaps::default(), Case::Ignore);
-        prop_assert!(verdict.rows.is_empty() || verdict.confidence == Confidence::High);
+        let asked = FileQuery { path: &path, size_bytes: size, duration_s: Some(u32::MAX) };
+        let verdict = index(&texts).find(&asked, &PathMaps::default(), CaseSensitivity::Ignore);
+        prop_assert!(verdict.rows.is_empty() || verdict.confidence == FileMatchConfidence::High);
     }
 }

@@ -1,17 +1,17 @@
-//! The columns of a table, recognised by what they are called in the tables people export.
+//! Columns of a table, recognised by the names that common export tools give them.
 
-use super::length::Unit;
-use super::{Fault, Row, ids, length};
+use super::duration::DurationUnit;
+use super::{PlaylistRow, RowErrorKind, duration, ids};
 
-/// What a column holds.
+/// Content of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Holds {
+enum ColumnKind {
     Title,
     Artist,
     AlbumArtist,
     Artists,
     Album,
-    Length(Unit),
+    Length(DurationUnit),
     Isrc,
     Recording,
     Spotify,
@@ -19,10 +19,10 @@ enum Holds {
     Path,
 }
 
-/// Names in small letters, without anything but letters and digits. The earlier of two columns that hold the same wins.
-const NAMES: [(Holds, &[&str]); 13] = [
+/// Names in lower case, letters and digits only. The first of two columns with the same content wins.
+const NAMES: [(ColumnKind, &[&str]); 13] = [
     (
-        Holds::Title,
+        ColumnKind::Title,
         &[
             "title",
             "trackname",
@@ -37,74 +37,48 @@ const NAMES: [(Holds, &[&str]); 13] = [
         ],
     ),
     (
-        Holds::Artist,
-        &[
-            "artist",
-            "artistname",
-            "artistnames",
-            "trackartist",
-            "artistsnames",
-            "creator",
-            "performer",
-            "artistcredit",
-        ],
+        ColumnKind::Artist,
+        &["artist", "artistname", "artistnames", "trackartist", "artistsnames", "creator", "performer", "artistcredit"],
     ),
-    (Holds::Artists, &["artists"]),
-    (Holds::AlbumArtist, &["albumartist", "albumartists", "albumartistname", "albumartistnames"]),
-    (Holds::Album, &["album", "albumname", "albumtitle", "release", "releasename", "record"]),
+    (ColumnKind::Artists, &["artists"]),
+    (ColumnKind::AlbumArtist, &["albumartist", "albumartists", "albumartistname", "albumartistnames"]),
+    (ColumnKind::Album, &["album", "albumname", "albumtitle", "release", "releasename", "record"]),
     (
-        Holds::Length(Unit::Milliseconds),
+        ColumnKind::Length(DurationUnit::Milliseconds),
         &["durationms", "trackdurationms", "lengthms", "milliseconds", "durationmilliseconds"],
     ),
     (
-        Holds::Length(Unit::Seconds),
-        &[
-            "durations",
-            "durationsec",
-            "durationseconds",
-            "lengths",
-            "lengthseconds",
-            "seconds",
-            "tracklengthseconds",
-        ],
+        ColumnKind::Length(DurationUnit::Seconds),
+        &["durations", "durationsec", "durationseconds", "lengths", "lengthseconds", "seconds", "tracklengthseconds"],
     ),
-    (Holds::Length(Unit::Unsaid), &["duration", "length", "time", "trackduration", "tracklength"]),
-    (Holds::Isrc, &["isrc", "isrccode", "isrcs"]),
+    (ColumnKind::Length(DurationUnit::Unsaid), &["duration", "length", "time", "trackduration", "tracklength"]),
+    (ColumnKind::Isrc, &["isrc", "isrccode", "isrcs"]),
     (
-        Holds::Recording,
+        ColumnKind::Recording,
         &["mbid", "recordingmbid", "musicbrainzid", "musicbrainzrecordingid", "musicbrainztrackid"],
     ),
     (
-        Holds::Spotify,
-        &[
-            "spotifyid",
-            "spotifyuri",
-            "trackuri",
-            "spotifytrackid",
-            "trackid",
-            "spotifytrackuri",
-            "spotifyurl",
-        ],
+        ColumnKind::Spotify,
+        &["spotifyid", "spotifyuri", "trackuri", "spotifytrackid", "trackid", "spotifytrackuri", "spotifyurl"],
     ),
-    (Holds::Ids, &["ids", "identifier", "identifiers", "uri", "url", "link"]),
-    (Holds::Path, &["path", "file", "filepath", "filename", "location"]),
+    (ColumnKind::Ids, &["ids", "identifier", "identifiers", "uri", "url", "link"]),
+    (ColumnKind::Path, &["path", "file", "filepath", "filename", "location"]),
 ];
 
-/// Where each thing stands.
+/// Index of each column.
 #[derive(Debug, Default)]
 pub(super) struct Columns {
-    held: Vec<(usize, Holds)>,
+    held: Vec<(usize, ColumnKind)>,
 }
 
 impl Columns {
-    /// The columns of this heading.
-    pub(super) fn of(heading: &[String]) -> Self {
-        let mut held: Vec<(usize, Holds)> = Vec::new();
+    /// Recognises the columns of a heading.
+    pub(super) fn from_header(heading: &[String]) -> Self {
+        let mut held: Vec<(usize, ColumnKind)> = Vec::new();
         for (at, name) in heading.iter().enumerate() {
             let plain: String =
                 name.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect();
-            let found =
-                NAMES.iter().find(|(_, names)| names.contains(&plain.as_str())).map(|(holds, _)| *holds);
+            let found = NAMES.iter().find(|(_, names)| names.contains(&plain.as_str())).map(|(holds, _)| *holds);
             if let Some(holds) = found.filter(|holds| !held.iter().any(|(_, other)| other == holds)) {
                 held.push((at, holds));
             }
@@ -112,62 +86,67 @@ impl Columns {
         Self { held }
     }
 
-    fn has(&self, wanted: impl Fn(Holds) -> bool) -> bool {
+    fn has(&self, wanted: impl Fn(ColumnKind) -> bool) -> bool {
         self.held.iter().any(|(_, holds)| wanted(*holds))
     }
 
-    /// Whether rows below say enough to be looked for.
-    pub(super) fn are_enough(&self) -> bool {
-        let names = self.has(|holds| holds == Holds::Title)
-            && self.has(|holds| matches!(holds, Holds::Artist | Holds::Artists | Holds::AlbumArtist));
+    /// Whether the rows can be matched with these columns.
+    pub(super) fn has_required_columns(&self) -> bool {
+        let names = self.has(|holds| holds == ColumnKind::Title)
+            && self.has(|holds| matches!(holds, ColumnKind::Artist | ColumnKind::Artists | ColumnKind::AlbumArtist));
         names
             || self.has(|holds| {
-                matches!(holds, Holds::Isrc | Holds::Recording | Holds::Spotify | Holds::Ids | Holds::Path)
+                matches!(
+                    holds,
+                    ColumnKind::Isrc | ColumnKind::Recording | ColumnKind::Spotify | ColumnKind::Ids | ColumnKind::Path
+                )
             })
     }
 
-    /// Whether any of them is known.
-    pub(super) fn know_some(&self) -> bool {
+    /// Whether any column is known.
+    pub(super) fn has_known_column(&self) -> bool {
         !self.held.is_empty()
     }
 
-    /// What a row says.
-    pub(super) fn row(&self, cells: &[String]) -> Result<Row, Fault> {
-        let mut row = Row::default();
+    /// Parses a row.
+    pub(super) fn row(&self, cells: &[String]) -> Result<PlaylistRow, RowErrorKind> {
+        let mut row = PlaylistRow::default();
         let mut album_artist = "";
-        let has_list = self.has(|holds| holds == Holds::Artists);
+        let has_list = self.has(|holds| holds == ColumnKind::Artists);
         let mut seen = 0;
         for (at, holds) in &self.held {
             let Some(cell) = cells.get(*at).map(|cell| cell.trim()) else { continue };
             seen += 1;
             match holds {
-                Holds::Title => cell.clone_into(&mut row.title),
-                // Beside a list of artists the credit is what it is.
-                Holds::Artist if has_list => cell.clone_into(&mut row.artist),
-                Holds::Artist | Holds::Artists => credit(&mut row, cell),
-                Holds::AlbumArtist => album_artist = cell,
-                Holds::Album => cell.clone_into(&mut row.album),
-                Holds::Length(unit) => {
-                    row.duration_s = row.duration_s.or_else(|| length::of_text(cell, *unit));
+                ColumnKind::Title => cell.clone_into(&mut row.title),
+                // With a list of artists beside it, the credit is left as it is.
+                ColumnKind::Artist if has_list => cell.clone_into(&mut row.artist),
+                ColumnKind::Artist | ColumnKind::Artists => credit(&mut row, cell),
+                ColumnKind::AlbumArtist => album_artist = cell,
+                ColumnKind::Album => cell.clone_into(&mut row.album),
+                ColumnKind::Length(unit) => {
+                    row.duration_s = row.duration_s.or_else(|| duration::seconds_from_text(cell, *unit));
                 }
-                Holds::Isrc => several(cell).for_each(|id| ids::add(&mut row.ids, ids::isrc(id))),
-                Holds::Recording => several(cell).for_each(|id| ids::add(&mut row.ids, ids::recording(id))),
-                Holds::Spotify => {
+                ColumnKind::Isrc => several(cell).for_each(|id| ids::add(&mut row.ids, ids::isrc(id))),
+                ColumnKind::Recording => {
+                    several(cell).for_each(|id| ids::add(&mut row.ids, ids::recording(id)));
+                }
+                ColumnKind::Spotify => {
                     ids::add(&mut row.ids, ids::spotify(cell).or_else(|| ids::spotify_bare(cell)));
                 }
-                Holds::Ids => several(cell).for_each(|id| ids::add(&mut row.ids, ids::of(id))),
-                Holds::Path => row.path = Some(cell.to_owned()).filter(|path| !path.is_empty()),
+                ColumnKind::Ids => several(cell).for_each(|id| ids::add(&mut row.ids, ids::parse_any(id))),
+                ColumnKind::Path => row.path = Some(cell.to_owned()).filter(|path| !path.is_empty()),
             }
         }
         if row.artist.is_empty() {
             credit(&mut row, album_artist);
         }
-        if row.is_empty() && seen < self.held.len() { Err(Fault::TooFewColumns) } else { Ok(row) }
+        if row.is_empty() && seen < self.held.len() { Err(RowErrorKind::TooFewColumns) } else { Ok(row) }
     }
 }
 
-/// `A;B` are several, `A, B` may be one.
-fn credit(row: &mut Row, cell: &str) {
+/// `A;B` are several artists, `A, B` may be one.
+fn credit(row: &mut PlaylistRow, cell: &str) {
     let names: Vec<String> = several(cell).map(str::to_owned).collect();
     if names.is_empty() {
         return;

@@ -1,22 +1,21 @@
-//! Tables: cells between commas, semicolons or tabs, some of them in quotes.
+//! Parses tables: cells separated by commas, semicolons or tabs, some of them in quotes.
 //!
-//! Read by hand and not with a library for CSV: those take all that follows a quote that is never closed as one cell, and
-//! end at bytes that are no UTF-8, where here one line is bad and told by its number.
+//! Written by hand, because CSV libraries read everything after an unclosed quote as one cell and stop at
+//! bytes that are no UTF-8. Here only the affected line is bad, and reported with its number.
 
 use super::columns::Columns;
-use super::text::{Line, Text};
-use super::{Fault, Format, Playlist, Unreadable, format};
+use super::text::{DecodedText, TextLine};
+use super::{Playlist, PlaylistFormat, PlaylistParseError, RowErrorKind, format};
 
-/// What may stand between cells.
+/// Possible separators.
 const DELIMITERS: [char; 4] = [',', ';', '\t', '|'];
-/// A quoted cell may hold ends of lines, but no more than this many: a quote that is never closed must not take all the
-/// rows behind it along.
+/// Max lines of a quoted cell, so that an unclosed quote does not swallow all rows after it.
 const MAX_LINES_OF_A_ROW: usize = 20;
 
-/// What stands between the cells of a heading: that which gives it most.
+/// The separator that splits the heading into the most cells.
 pub(super) fn delimiter(heading: &str) -> char {
     let count = |delimiter: &char| cells(heading, *delimiter).len();
-    // Of equals the first: `max_by_key` takes the last.
+    // Of equals the first: `max_by_key` returns the last.
     DELIMITERS.iter().rev().copied().max_by_key(count).unwrap_or(',')
 }
 
@@ -25,7 +24,7 @@ pub(super) fn cells(row: &str, delimiter: char) -> Vec<String> {
     scan(row, delimiter).0
 }
 
-/// The cells of one row, and whether a quote of it is not closed.
+/// The cells of one row, and whether it has an unclosed quote.
 fn scan(row: &str, delimiter: char) -> (Vec<String>, bool) {
     let mut cells = Vec::new();
     let mut cell = String::new();
@@ -50,25 +49,25 @@ fn scan(row: &str, delimiter: char) -> (Vec<String>, bool) {
     (cells, quoted)
 }
 
-/// Reads one.
-pub(super) fn read(text: &Text<'_>, delimiter: char) -> Result<Playlist, Unreadable> {
-    let mut playlist = Playlist::new(Format::Csv(delimiter));
+/// Parses a table.
+pub(super) fn read(text: &DecodedText<'_>, delimiter: char) -> Result<Playlist, PlaylistParseError> {
+    let mut playlist = Playlist::new(PlaylistFormat::Csv(delimiter));
     let mut lines = text.lines();
     let heading = loop {
         match lines.next() {
             Some((_, line)) if line.lossy().trim().is_empty() => {}
-            Some((number, line)) => break line.utf8().ok_or(Unreadable::Encoding(number))?,
-            None => return Err(Unreadable::Nothing),
+            Some((number, line)) => break line.utf8().ok_or(PlaylistParseError::Encoding(number))?,
+            None => return Err(PlaylistParseError::Empty),
         }
     };
     let heading = cells(heading, delimiter);
-    let columns = Columns::of(&heading);
-    if !columns.are_enough() {
-        return Err(Unreadable::Columns(format::shown(&heading)));
+    let columns = Columns::from_header(&heading);
+    if !columns.has_required_columns() {
+        return Err(PlaylistParseError::Columns(format::shown(&heading)));
     }
     while let Some((number, line)) = lines.next() {
         let Some(first) = line.utf8() else {
-            playlist.take(number, Err(Fault::Encoding))?;
+            playlist.push_result(number, Err(RowErrorKind::Encoding))?;
             continue;
         };
         if first.trim().is_empty() {
@@ -79,16 +78,16 @@ pub(super) fn read(text: &Text<'_>, delimiter: char) -> Result<Playlist, Unreada
             (_, true) => closed(first, lines.clone(), delimiter),
         };
         lines.by_ref().take(taken).for_each(drop);
-        playlist.take(number, whole.ok_or(Fault::OpenQuote).and_then(|cells| columns.row(&cells)))?;
+        playlist.push_result(number, whole.ok_or(RowErrorKind::OpenQuote).and_then(|cells| columns.row(&cells)))?;
     }
     Ok(playlist)
 }
 
-/// The rest of a quoted cell may stand on the next lines: the cells, and how many lines those are. If its end is
-/// nowhere near, the row alone is bad.
+/// Completes a quoted cell from the next lines: returns the cells and the number of lines used. If the
+/// closing quote is too far away, the row alone is bad.
 fn closed<'a>(
     first: &str,
-    ahead: impl Iterator<Item = (u32, Line<'a>)>,
+    ahead: impl Iterator<Item = (u32, TextLine<'a>)>,
     delimiter: char,
 ) -> (Option<Vec<String>>, usize) {
     let mut whole = first.to_owned();

@@ -1,14 +1,14 @@
-//! Rows out again: CSV with a heading, JSPF. Both are read back by this room as they were.
+//! Exports rows as CSV with a heading or as JSPF. This module's parsers read both back unchanged.
 
 use serde_json::{Value, json};
 
-use super::Row;
+use super::PlaylistRow;
 
-/// The heading of a table of rows.
+/// Heading of an exported table.
 pub const HEADING: [&str; 8] = ["line", "title", "artist", "artists", "album", "duration_s", "ids", "path"];
 
-/// Rows as a table.
-pub fn csv<'a>(rows: impl IntoIterator<Item = &'a Row>) -> String {
+/// Formats rows as a table.
+pub fn csv<'a>(rows: impl IntoIterator<Item = &'a PlaylistRow>) -> String {
     let mut out = HEADING.join(",");
     out.push_str("\r\n");
     for row in rows {
@@ -27,15 +27,15 @@ pub fn csv<'a>(rows: impl IntoIterator<Item = &'a Row>) -> String {
     out
 }
 
-/// One line of a table.
+/// Formats one line of a table.
 pub fn line(cells: &[impl AsRef<str>]) -> String {
     let mut out = cells.iter().map(|cell| quoted(cell.as_ref())).collect::<Vec<_>>().join(",");
     out.push_str("\r\n");
     out
 }
 
-/// A cell; in quotes where it must be. What a spreadsheet would take for a formula is kept apart by a blank, which
-/// every reader of ours takes off again.
+/// A cell, quoted if necessary. A leading blank keeps spreadsheets from reading the cell as a formula; the
+/// parsers here remove it.
 fn quoted(cell: &str) -> String {
     let is_formula = cell.starts_with(['=', '+', '-', '@']);
     let guarded = if is_formula { format!(" {cell}") } else { cell.to_owned() };
@@ -44,9 +44,9 @@ fn quoted(cell: &str) -> String {
     if is_plain && is_tight { guarded } else { format!("\"{}\"", guarded.replace('"', "\"\"")) }
 }
 
-/// Rows as JSPF.
-pub fn jspf<'a>(name: &str, rows: impl IntoIterator<Item = &'a Row>) -> Value {
-    let track = |row: &Row| {
+/// Formats rows as JSPF.
+pub fn jspf<'a>(name: &str, rows: impl IntoIterator<Item = &'a PlaylistRow>) -> Value {
+    let track = |row: &PlaylistRow| {
         let mut track = json!({
             "title": row.title,
             "creator": row.artist,

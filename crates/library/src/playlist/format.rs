@@ -1,27 +1,27 @@
-//! Which format a playlist is in, told from its content.
+//! Detects a playlist's format from its content.
 
 use std::fmt;
 
-use super::text::Text;
-use super::{Unreadable, columns, csv};
+use super::text::DecodedText;
+use super::{PlaylistParseError, columns, csv};
 
-/// The formats.
+/// Formats of playlists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Format {
-    /// JSPF, as it is or wrapped in `{"playlist": …}`.
+pub enum PlaylistFormat {
+    /// JSPF, bare or wrapped in `{"playlist": …}`.
     Jspf,
-    /// Listens, recommendations or feedback of ListenBrainz.
+    /// Listens, recommendations or feedback from ListenBrainz.
     ListenBrainz,
     /// Any other JSON.
     Json,
     /// M3U and M3U8.
     M3u,
-    /// A table with a heading; what stands between its columns.
+    /// A table with a heading; the separator of its columns.
     Csv(char),
 }
 
-impl Format {
-    /// The word for it.
+impl PlaylistFormat {
+    /// Name used in the API.
     pub fn word(self) -> &'static str {
         match self {
             Self::Jspf => "jspf",
@@ -33,7 +33,7 @@ impl Format {
     }
 }
 
-impl fmt::Display for Format {
+impl fmt::Display for PlaylistFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Jspf => "JSPF",
@@ -45,52 +45,49 @@ impl fmt::Display for Format {
     }
 }
 
-/// Lines that are looked at to find out.
+/// Max lines examined for detection.
 const MAX_LOOKED_AT: usize = 50;
-/// Columns that are repeated to whoever gave others.
+/// Max unknown columns shown in an error.
 const MAX_SHOWN: usize = 12;
-/// Letters of each.
+/// Max characters of each.
 const MAX_SHOWN_CHARS: usize = 32;
-/// Files with these endings are music.
-const MUSIC: [&str; 14] = [
-    ".mp3", ".flac", ".m4a", ".ogg", ".opus", ".wav", ".wma", ".aac", ".aif", ".aiff", ".ape", ".wv", ".mka",
-    ".alac",
-];
+/// Extensions of music files.
+const MUSIC: [&str; 14] =
+    [".mp3", ".flac", ".m4a", ".ogg", ".opus", ".wav", ".wma", ".aac", ".aif", ".aiff", ".ape", ".wv", ".mka", ".alac"];
 
-/// The format of a text. JSON of any kind is told apart when it is read.
-pub(super) fn detect(text: &Text, hint: &str) -> Result<Format, Unreadable> {
+/// Detects the format of a text. Kinds of JSON are distinguished by the JSON parser.
+pub(super) fn detect(text: &DecodedText, hint: &str) -> Result<PlaylistFormat, PlaylistParseError> {
     let mut lines = text.lines().take(MAX_LOOKED_AT).map(|(_, line)| line.lossy());
-    let first = lines.find(|line| !line.trim().is_empty()).ok_or(Unreadable::Nothing)?;
+    let first = lines.find(|line| !line.trim().is_empty()).ok_or(PlaylistParseError::Empty)?;
     let start = first.trim_start();
     if let Some(what) = foreign(start) {
-        return Err(Unreadable::Foreign(what));
+        return Err(PlaylistParseError::Foreign(what));
     }
     if start.starts_with(['{', '[']) {
-        return Ok(Format::Json);
+        return Ok(PlaylistFormat::Json);
     }
     let rest: Vec<String> = lines.map(String::from).collect();
     if rest.iter().any(|line| line.starts_with("#EXT-X-")) {
-        return Err(Unreadable::Foreign("the list of a stream's pieces (HLS)"));
+        return Err(PlaylistParseError::Foreign("the list of a stream's pieces (HLS)"));
     }
-    let is_m3u_line =
-        |line: &str| line.trim_start().starts_with("#EXTM3U") || line.trim_start().starts_with("#EXTINF");
+    let is_m3u_line = |line: &str| line.trim_start().starts_with("#EXTM3U") || line.trim_start().starts_with("#EXTINF");
     if is_m3u_line(start) || rest.iter().any(|line| is_m3u_line(line)) {
-        return Ok(Format::M3u);
+        return Ok(PlaylistFormat::M3u);
     }
     let delimiter = csv::delimiter(&first);
     let heading = csv::cells(&first, delimiter);
-    let columns = columns::Columns::of(&heading);
-    if columns.are_enough() {
-        return Ok(Format::Csv(delimiter));
+    let columns = columns::Columns::from_header(&heading);
+    if columns.has_required_columns() {
+        return Ok(PlaylistFormat::Csv(delimiter));
     }
     let hint = hint.to_ascii_lowercase();
     let ending = hint.rsplit_once('.').map_or("", |(_, ending)| ending);
     let names_m3u = matches!(ending, "m3u" | "m3u8") || hint.contains("mpegurl");
     if names_m3u || std::iter::once(first.as_ref()).chain(rest.iter().map(String::as_str)).any(is_file) {
-        return Ok(Format::M3u);
+        return Ok(PlaylistFormat::M3u);
     }
-    let is_table = heading.len() > 1 || columns.know_some() || ending == "csv" || hint.contains("text/csv");
-    if is_table { Err(Unreadable::Columns(shown(&heading))) } else { Err(Unreadable::Unknown) }
+    let is_table = heading.len() > 1 || columns.has_known_column() || ending == "csv" || hint.contains("text/csv");
+    if is_table { Err(PlaylistParseError::Columns(shown(&heading))) } else { Err(PlaylistParseError::Unknown) }
 }
 
 fn foreign(start: &str) -> Option<&'static str> {
@@ -111,7 +108,7 @@ fn is_file(line: &str) -> bool {
     !line.starts_with('#') && MUSIC.iter().any(|ending| line.ends_with(ending))
 }
 
-/// Names that somebody gave, short enough to be repeated.
+/// Shortens names from the input for an error message.
 pub(super) fn shown(names: &[impl AsRef<str>]) -> Vec<String> {
     let one = |name: &str| {
         let plain = name.chars().filter(|letter| !letter.is_control());

@@ -1,21 +1,16 @@
-//! The names by which others know a track, out of the many ways they are written, in one spelling:
-//! `mbid://…`, `isrc://…`, `spotify://…`.
+//! Parses external ids of tracks in many notations to one form: `mbid://…`, `isrc://…`, `spotify://…`.
 
-/// Everything one text names, wherever it stands: a MusicBrainz recording's address or id, an ISRC, a Spotify track.
-pub(super) fn of(text: &str) -> Option<String> {
+/// The id in a text of any kind: a MusicBrainz recording's URL or id, an ISRC, a Spotify track.
+pub(super) fn parse_any(text: &str) -> Option<String> {
     let text = text.trim();
     spotify(text).or_else(|| recording(text)).or_else(|| isrc(text))
 }
 
-/// A MusicBrainz recording: its address, `mbid://…`, or the bare id.
+/// A MusicBrainz recording: its URL, `mbid://…`, or the bare id.
 pub(super) fn recording(text: &str) -> Option<String> {
     let text = text.trim().trim_end_matches('/');
     let id = match text.rsplit_once('/') {
-        Some((before, id))
-            if before.ends_with("/recording") || before.ends_with("/track") || before == "mbid:/" =>
-        {
-            id
-        }
+        Some((before, id)) if before.ends_with("/recording") || before.ends_with("/track") || before == "mbid:/" => id,
         Some(_) => return None,
         None => text.strip_prefix("mbid:").unwrap_or(text),
     };
@@ -35,7 +30,7 @@ pub(super) fn isrc(text: &str) -> Option<String> {
     fits.then(|| format!("isrc://{}", bare.to_ascii_uppercase()))
 }
 
-/// A Spotify track: its URI, its address, or `spotify://…`.
+/// A Spotify track: its URI, its URL, or `spotify://…`.
 pub(super) fn spotify(text: &str) -> Option<String> {
     let text = text.trim();
     let rest = text.strip_prefix("spotify:").or_else(|| {
@@ -68,7 +63,7 @@ fn is_uuid(text: &str) -> bool {
         })
 }
 
-/// Adds an id that is not there yet.
+/// Adds an id unless it is already there.
 pub(super) fn add(ids: &mut Vec<String>, id: Option<String>) {
     if let Some(id) = id
         && ids.len() < super::MAX_NAMES

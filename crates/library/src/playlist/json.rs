@@ -1,62 +1,63 @@
-//! Playlists in JSON: JSPF, what ListenBrainz gives out, and lists of objects or texts with the usual names.
+//! Parses playlists in JSON: JSPF, ListenBrainz exports, and lists of objects or texts with common field
+//! names.
 //!
-//! The document is walked, not kept: each element of a list of tracks becomes a row as soon as it is read.
+//! The document is streamed: each element of a list of tracks becomes a row as soon as it is read.
 
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::length::{Unit, of_number, of_text};
-use super::{Fault, Format, Playlist, Row, Unreadable, format, ids, title};
+use super::duration::{DurationUnit, seconds_from_number, seconds_from_text};
+use super::{Playlist, PlaylistFormat, PlaylistParseError, PlaylistRow, RowErrorKind, combined_title, format, ids};
 
-/// Keys under which a list of tracks stands, with what such a list is.
-const LISTS: [(&str, Format); 10] = [
-    ("track", Format::Jspf),
-    ("trackList", Format::Jspf),
-    ("tracks", Format::Json),
-    ("items", Format::Json),
-    ("rows", Format::Json),
-    ("songs", Format::Json),
-    ("listens", Format::ListenBrainz),
-    ("mbids", Format::ListenBrainz),
-    ("feedback", Format::ListenBrainz),
-    ("recordings", Format::ListenBrainz),
+/// Keys of lists of tracks, with the format each one indicates.
+const LISTS: [(&str, PlaylistFormat); 10] = [
+    ("track", PlaylistFormat::Jspf),
+    ("trackList", PlaylistFormat::Jspf),
+    ("tracks", PlaylistFormat::Json),
+    ("items", PlaylistFormat::Json),
+    ("rows", PlaylistFormat::Json),
+    ("songs", PlaylistFormat::Json),
+    ("listens", PlaylistFormat::ListenBrainz),
+    ("mbids", PlaylistFormat::ListenBrainz),
+    ("feedback", PlaylistFormat::ListenBrainz),
+    ("recordings", PlaylistFormat::ListenBrainz),
 ];
-/// Keys behind which the document goes on.
+/// Keys of wrapper objects.
 const WRAPPERS: [&str; 3] = ["playlist", "payload", "jspf"];
-/// Objects within objects that are gone through.
+/// Max nesting of objects that is searched.
 const MAX_DEPTH: usize = 4;
 
-/// What came of walking through a document.
-struct Walk {
+/// State of the parser.
+struct JsonReadState {
     playlist: Playlist,
-    /// A list of tracks was there.
+    /// Whether a list of tracks was found.
     has_list: bool,
-    /// What stopped it, beside bad JSON.
-    stop: Option<Unreadable>,
-    /// The keys that were not known.
+    /// An error other than invalid JSON.
+    stop: Option<PlaylistParseError>,
+    /// Unknown keys.
     keys: Vec<String>,
 }
 
-/// Reads one.
-pub(super) fn read(text: &str) -> Result<Playlist, Unreadable> {
+/// Parses a playlist.
+pub(super) fn read(text: &str) -> Result<Playlist, PlaylistParseError> {
     let mut walk =
-        Walk { playlist: Playlist::new(Format::Json), has_list: false, stop: None, keys: Vec::new() };
+        JsonReadState { playlist: Playlist::new(PlaylistFormat::Json), has_list: false, stop: None, keys: Vec::new() };
     let mut source = serde_json::Deserializer::from_str(text);
-    let walked = Document { walk: &mut walk, depth: 0 }.deserialize(&mut source).and_then(|()| source.end());
+    let walked = DocumentVisitor { walk: &mut walk, depth: 0 }.deserialize(&mut source).and_then(|()| source.end());
     if let Some(stop) = walk.stop {
         return Err(stop);
     }
     match walked {
         Ok(()) if walk.has_list => Ok(walk.playlist),
         _ if is_in_lines(text) => read_lines(text),
-        Ok(()) => Err(Unreadable::NoList(format::shown(&walk.keys))),
-        Err(error) => Err(Unreadable::BrokenJson { line: error.line(), column: error.column() }),
+        Ok(()) => Err(PlaylistParseError::NoList(format::shown(&walk.keys))),
+        Err(error) => Err(PlaylistParseError::BrokenJson { line: error.line(), column: error.column() }),
     }
 }
 
-/// Whether each line is an object of its own, as exports of listens are.
+/// Whether each line is an object of its own, as in exports of listens.
 fn is_in_lines(text: &str) -> bool {
     let mut lines = text.lines().filter(|line| !line.trim().is_empty());
     lines.next().is_some_and(|line| {
@@ -64,19 +65,19 @@ fn is_in_lines(text: &str) -> bool {
     })
 }
 
-fn read_lines(text: &str) -> Result<Playlist, Unreadable> {
-    let mut playlist = Playlist::new(Format::Json);
+fn read_lines(text: &str) -> Result<Playlist, PlaylistParseError> {
+    let mut playlist = Playlist::new(PlaylistFormat::Json);
     for (number, line) in (1..).zip(text.lines()) {
         if line.trim().is_empty() {
             continue;
         }
-        let value: Result<Value, Fault> = serde_json::from_str(line).map_err(|_| Fault::BrokenJson);
-        playlist.take(number, value.and_then(|value| element(&value)))?;
+        let value: Result<Value, RowErrorKind> = serde_json::from_str(line).map_err(|_| RowErrorKind::BrokenJson);
+        playlist.push_result(number, value.and_then(|value| element(&value)))?;
     }
     Ok(playlist)
 }
 
-/// Passes over what is neither a list nor an object.
+/// Skips scalars.
 macro_rules! passed_over {
     () => {
         fn visit_str<E: Error>(self, _: &str) -> Result<(), E> {
@@ -105,13 +106,13 @@ macro_rules! passed_over {
     };
 }
 
-/// An object that may hold a list of tracks, or such a list itself.
-struct Document<'w> {
-    walk: &'w mut Walk,
+/// An object that may contain a list of tracks, or such a list itself.
+struct DocumentVisitor<'w> {
+    walk: &'w mut JsonReadState,
     depth: usize,
 }
 
-impl<'de> DeserializeSeed<'de> for Document<'_> {
+impl<'de> DeserializeSeed<'de> for DocumentVisitor<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -119,7 +120,7 @@ impl<'de> DeserializeSeed<'de> for Document<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Document<'_> {
+impl<'de> Visitor<'de> for DocumentVisitor<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -132,14 +133,14 @@ impl<'de> Visitor<'de> for Document<'_> {
         while let Some(key) = map.next_key::<String>()? {
             let list = LISTS.iter().find(|(name, _)| *name == key).map(|(_, format)| *format);
             if let Some(format) = list {
-                map.next_value_seed(Tracks { walk: self.walk, format })?;
+                map.next_value_seed(TrackListVisitor { walk: self.walk, format })?;
             } else if WRAPPERS.contains(&key.as_str()) && self.depth < MAX_DEPTH {
-                map.next_value_seed(Document { walk: self.walk, depth: self.depth + 1 })?;
+                map.next_value_seed(DocumentVisitor { walk: self.walk, depth: self.depth + 1 })?;
             } else if key == "playlists" && self.depth == 0 {
-                map.next_value_seed(Playlists { walk: self.walk })?;
+                map.next_value_seed(PlaylistListVisitor { walk: self.walk })?;
             } else if matches!(key.as_str(), "title" | "name") {
                 if let Value::String(said) = map.next_value()? {
-                    name = Some(title::clean(&said)).filter(|name| !name.is_empty());
+                    name = Some(combined_title::clean(&said)).filter(|name| !name.is_empty());
                 }
             } else {
                 map.next_value::<IgnoredAny>()?;
@@ -148,7 +149,7 @@ impl<'de> Visitor<'de> for Document<'_> {
                 }
             }
         }
-        // The name is that of what holds the rows, the innermost that has one.
+        // The name is that of the innermost named object around the rows.
         if self.walk.playlist.rows.len() > before && self.walk.playlist.name.is_none() {
             self.walk.playlist.name = name;
         }
@@ -156,18 +157,18 @@ impl<'de> Visitor<'de> for Document<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<(), A::Error> {
-        Tracks { walk: self.walk, format: Format::Json }.visit_seq(seq)
+        TrackListVisitor { walk: self.walk, format: PlaylistFormat::Json }.visit_seq(seq)
     }
 
     passed_over!();
 }
 
-/// A list of playlists: fine if only one of them has tracks.
-struct Playlists<'w> {
-    walk: &'w mut Walk,
+/// A list of playlists, of which only one may have tracks.
+struct PlaylistListVisitor<'w> {
+    walk: &'w mut JsonReadState,
 }
 
-impl<'de> DeserializeSeed<'de> for Playlists<'_> {
+impl<'de> DeserializeSeed<'de> for PlaylistListVisitor<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -175,7 +176,7 @@ impl<'de> DeserializeSeed<'de> for Playlists<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Playlists<'_> {
+impl<'de> Visitor<'de> for PlaylistListVisitor<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -186,12 +187,12 @@ impl<'de> Visitor<'de> for Playlists<'_> {
         let mut filled = 0;
         loop {
             let before = self.walk.playlist.rows.len();
-            if seq.next_element_seed(Document { walk: self.walk, depth: 1 })?.is_none() {
+            if seq.next_element_seed(DocumentVisitor { walk: self.walk, depth: 1 })?.is_none() {
                 return Ok(());
             }
             filled += usize::from(self.walk.playlist.rows.len() > before);
             if filled > 1 {
-                self.walk.stop = Some(Unreadable::Several);
+                self.walk.stop = Some(PlaylistParseError::Several);
                 return Err(A::Error::custom("several"));
             }
         }
@@ -199,12 +200,12 @@ impl<'de> Visitor<'de> for Playlists<'_> {
 }
 
 /// A list of tracks.
-struct Tracks<'w> {
-    walk: &'w mut Walk,
-    format: Format,
+struct TrackListVisitor<'w> {
+    walk: &'w mut JsonReadState,
+    format: PlaylistFormat,
 }
 
-impl<'de> DeserializeSeed<'de> for Tracks<'_> {
+impl<'de> DeserializeSeed<'de> for TrackListVisitor<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -212,7 +213,7 @@ impl<'de> DeserializeSeed<'de> for Tracks<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Tracks<'_> {
+impl<'de> Visitor<'de> for TrackListVisitor<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -228,7 +229,7 @@ impl<'de> Visitor<'de> for Tracks<'_> {
         while let Some(value) = seq.next_element::<Value>()? {
             place = place.saturating_add(1);
             let row = element_in(&value, self.format);
-            if let Err(stop) = self.walk.playlist.take(place, row) {
+            if let Err(stop) = self.walk.playlist.push_result(place, row) {
                 self.walk.stop = Some(stop);
                 return Err(A::Error::custom("too many"));
             }
@@ -236,47 +237,43 @@ impl<'de> Visitor<'de> for Tracks<'_> {
         Ok(())
     }
 
-    /// `"track": "Title"`, as an object that is a track itself says it, or `"tracks": {"items": […]}`.
+    /// `"track": "Title"` in an object that is a track itself, or `"tracks": {"items": […]}`.
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
-        Document { walk: self.walk, depth: MAX_DEPTH }.visit_map(map)
+        DocumentVisitor { walk: self.walk, depth: MAX_DEPTH }.visit_map(map)
     }
 
     passed_over!();
 }
 
-fn element_in(value: &Value, format: Format) -> Result<Row, Fault> {
+fn element_in(value: &Value, format: PlaylistFormat) -> Result<PlaylistRow, RowErrorKind> {
     let mut row = element(value)?;
-    // JSPF counts in milliseconds, whatever the number looks like.
-    if format == Format::Jspf
+    // JSPF always uses milliseconds.
+    if format == PlaylistFormat::Jspf
         && let Some(ms) = value.get("duration").and_then(Value::as_f64)
     {
-        row.duration_s = of_number(ms, Unit::Milliseconds);
+        row.duration_s = seconds_from_number(ms, DurationUnit::Milliseconds);
     }
     Ok(row)
 }
 
-fn element(value: &Value) -> Result<Row, Fault> {
+fn element(value: &Value) -> Result<PlaylistRow, RowErrorKind> {
     match value {
-        Value::String(text) => {
-            Ok(ids::of(text).map_or_else(|| title::split(text), |id| Row { ids: vec![id], ..Row::default() }))
-        }
+        Value::String(text) => Ok(ids::parse_any(text)
+            .map_or_else(|| combined_title::split(text), |id| PlaylistRow { ids: vec![id], ..PlaylistRow::default() })),
         Value::Object(object) => Ok(row_of(object)),
-        _ => Err(Fault::NotATrack),
+        _ => Err(RowErrorKind::NotATrack),
     }
 }
 
-/// What an object says. `track` and `track_metadata` may hold the track, and the object more about it.
-fn row_of(object: &Map<String, Value>) -> Row {
-    let mut row = Row::default();
-    let inner =
-        ["track_metadata", "track", "recording"].into_iter().filter_map(|key| object.get(key)?.as_object());
+/// Parses an object. `track` and `track_metadata` may contain the track, and the object further fields.
+fn row_of(object: &Map<String, Value>) -> PlaylistRow {
+    let mut row = PlaylistRow::default();
+    let inner = ["track_metadata", "track", "recording"].into_iter().filter_map(|key| object.get(key)?.as_object());
     let extension = object.get("extension").and_then(Value::as_object).into_iter();
     let further = extension.flat_map(Map::values).filter_map(Value::as_object);
     for part in std::iter::once(object).chain(inner).chain(further) {
         fill(&mut row, part);
-        for key in
-            ["additional_info", "additional_metadata", "mbid_mapping", "external_ids", "external_identifiers"]
-        {
+        for key in ["additional_info", "additional_metadata", "mbid_mapping", "external_ids", "external_identifiers"] {
             if let Some(more) = part.get(key).and_then(Value::as_object) {
                 fill(&mut row, more);
             }
@@ -285,17 +282,16 @@ fn row_of(object: &Map<String, Value>) -> Row {
     row
 }
 
-/// Fills what is still empty.
-fn fill(row: &mut Row, object: &Map<String, Value>) {
+/// Fills the fields that are still empty.
+fn fill(row: &mut PlaylistRow, object: &Map<String, Value>) {
     let text = |keys: &[&str]| keys.iter().find_map(|key| named(object.get(*key)?));
     if row.title.is_empty() {
-        row.title = text(&["title", "track_name", "trackName", "recording_name", "name", "song", "track"])
-            .unwrap_or_default();
+        row.title =
+            text(&["title", "track_name", "trackName", "recording_name", "name", "song", "track"]).unwrap_or_default();
     }
     if row.artist.is_empty() {
-        row.artist =
-            text(&["creator", "artist", "artist_name", "artistName", "artist_credit_name", "artist_credit"])
-                .unwrap_or_default();
+        row.artist = text(&["creator", "artist", "artist_name", "artistName", "artist_credit_name", "artist_credit"])
+            .unwrap_or_default();
     }
     if row.artists.is_empty()
         && let Some(Value::Array(names)) = object.get("artists").or_else(|| object.get("artist_names"))
@@ -305,8 +301,8 @@ fn fill(row: &mut Row, object: &Map<String, Value>) {
         row.artist = text(&["artists"]).unwrap_or_default();
     }
     if row.album.is_empty() {
-        row.album = text(&["album", "release_name", "releaseName", "album_name", "albumName", "release"])
-            .unwrap_or_default();
+        row.album =
+            text(&["album", "release_name", "releaseName", "album_name", "albumName", "release"]).unwrap_or_default();
     }
     row.duration_s = row.duration_s.or_else(|| duration(object));
     for (key, read) in IDS {
@@ -320,16 +316,16 @@ fn fill(row: &mut Row, object: &Map<String, Value>) {
     }
 }
 
-/// How an id is read out of a text.
-type ReadId = fn(&str) -> Option<String>;
+/// Parser for an id.
+type IdParser = fn(&str) -> Option<String>;
 
-/// Keys that name a track to others.
-const IDS: &[(&str, ReadId)] = &[
+/// Keys of external ids.
+const IDS: &[(&str, IdParser)] = &[
     ("recording_mbid", ids::recording),
     ("recordingMbid", ids::recording),
     ("mbid", ids::recording),
-    ("identifier", ids::of),
-    ("ids", ids::of),
+    ("identifier", ids::parse_any),
+    ("ids", ids::parse_any),
     ("isrc", ids::isrc),
     ("isrcs", ids::isrc),
     ("spotify_id", spotify),
@@ -355,7 +351,7 @@ fn named(value: &Value) -> Option<String> {
     Some(text.trim()).filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
-/// A value, or each of a list.
+/// The value, or each member of a list.
 fn each(value: &Value) -> impl Iterator<Item = &Value> {
     let (one, list) = match value {
         Value::Array(list) => (None, list.as_slice()),
@@ -366,15 +362,15 @@ fn each(value: &Value) -> impl Iterator<Item = &Value> {
 
 fn duration(object: &Map<String, Value>) -> Option<u32> {
     let keys = [
-        ("duration_ms", Unit::Milliseconds),
-        ("durationMs", Unit::Milliseconds),
-        ("duration_s", Unit::Seconds),
-        ("duration", Unit::Unsaid),
-        ("length", Unit::Unsaid),
+        ("duration_ms", DurationUnit::Milliseconds),
+        ("durationMs", DurationUnit::Milliseconds),
+        ("duration_s", DurationUnit::Seconds),
+        ("duration", DurationUnit::Unsaid),
+        ("length", DurationUnit::Unsaid),
     ];
     keys.into_iter().find_map(|(key, unit)| match object.get(key)? {
-        Value::Number(number) => of_number(number.as_f64()?, unit),
-        Value::String(text) => of_text(text, unit),
+        Value::Number(number) => seconds_from_number(number.as_f64()?, unit),
+        Value::String(text) => seconds_from_text(text, unit),
         _ => None,
     })
 }

@@ -1,12 +1,12 @@
-//! M3U and M3U8: paths, each with a line before it that may say what it is.
+//! Parses M3U and M3U8: paths, each optionally preceded by a line with its title.
 
-use super::text::Text;
-use super::{Fault, Format, Playlist, Row, Unreadable, length, title};
+use super::text::DecodedText;
+use super::{Playlist, PlaylistFormat, PlaylistParseError, PlaylistRow, RowErrorKind, combined_title, duration};
 
-/// Reads one. Lines that are no UTF-8 are taken for the code page old players write.
-pub(super) fn read(text: &Text<'_>) -> Result<Playlist, Unreadable> {
-    let mut playlist = Playlist::new(Format::M3u);
-    let mut said = Row::default();
+/// Parses a playlist. Lines that are no UTF-8 are decoded as Windows-1252, which old players write.
+pub(super) fn read(text: &DecodedText<'_>) -> Result<Playlist, PlaylistParseError> {
+    let mut playlist = Playlist::new(PlaylistFormat::M3u);
+    let mut said = PlaylistRow::default();
     for (number, line) in text.lines() {
         let line = line.western();
         let line = line.trim_matches(['\u{1a}', ' ', '\t']);
@@ -14,29 +14,29 @@ pub(super) fn read(text: &Text<'_>) -> Result<Playlist, Unreadable> {
             continue;
         }
         if let Some(comment) = line.strip_prefix('#') {
-            heed(comment, &mut said, &mut playlist.name);
+            parse_comment(comment, &mut said, &mut playlist.name);
             continue;
         }
         let row = with_path(std::mem::take(&mut said), line);
-        playlist.take(number, row)?;
+        playlist.push_result(number, row)?;
     }
     Ok(playlist)
 }
 
-/// What a comment says of the next path, or of the whole.
-fn heed(comment: &str, said: &mut Row, name: &mut Option<String>) {
+/// Parses a comment, which describes the next path or the whole playlist.
+fn parse_comment(comment: &str, said: &mut PlaylistRow, name: &mut Option<String>) {
     let Some((word, rest)) = comment.split_once(':') else { return };
     match word.to_ascii_uppercase().as_str() {
         "EXTINF" => *said = info(rest, said),
         "EXTALB" => rest.clone_into(&mut said.album),
         "EXTART" => rest.clone_into(&mut said.artist),
-        "PLAYLIST" => *name = Some(title::clean(rest)).filter(|name| !name.is_empty()),
+        "PLAYLIST" => *name = Some(combined_title::clean(rest)).filter(|name| !name.is_empty()),
         _ => {}
     }
 }
 
-/// `123,Artist - Title`, with attributes such as `tvg-id="…"` between the length and the comma.
-fn info(rest: &str, before: &Row) -> Row {
+/// `123,Artist - Title`, with attributes such as `tvg-id="…"` between the duration and the comma.
+fn info(rest: &str, before: &PlaylistRow) -> PlaylistRow {
     let mut quoted = false;
     let comma = rest.char_indices().find(|(_, letter)| {
         quoted ^= *letter == '"';
@@ -44,34 +44,34 @@ fn info(rest: &str, before: &Row) -> Row {
     });
     let (head, text) = comma.map_or((rest, ""), |(at, _)| (&rest[..at], &rest[at + 1..]));
     let seconds = head.split_whitespace().next().unwrap_or_default();
-    let told = title::split(text);
+    let told = combined_title::split(text);
     let artist = if told.artist.is_empty() { before.artist.clone() } else { told.artist };
-    let duration_s = length::of_text(seconds, length::Unit::Seconds);
-    Row { artist, duration_s, album: before.album.clone(), title: told.title, ..Row::default() }
+    let duration_s = duration::seconds_from_text(seconds, duration::DurationUnit::Seconds);
+    PlaylistRow { artist, duration_s, album: before.album.clone(), title: told.title, ..PlaylistRow::default() }
 }
 
-fn with_path(said: Row, line: &str) -> Result<Row, Fault> {
+fn with_path(said: PlaylistRow, line: &str) -> Result<PlaylistRow, RowErrorKind> {
     if line.len() > super::MAX_FIELD_BYTES {
-        return Err(Fault::TooLong);
+        return Err(RowErrorKind::TooLong);
     }
-    let path = title::file_of(line);
-    let told = title::of_path(path.as_deref().unwrap_or(line));
+    let path = combined_title::file_path(line);
+    let told = combined_title::parse_path(path.as_deref().unwrap_or(line));
     let or = |said: String, told: String| if said.trim().is_empty() { told } else { said };
     let names_artist = !said.artist.trim().is_empty();
-    Ok(Row {
+    Ok(PlaylistRow {
         title: or(said.title, told.title),
-        // A title that was said without an artist is not mixed with what the folders are called.
+        // A stated title without an artist is not combined with folder names.
         artist: said.artist,
         album: said.album,
         duration_s: said.duration_s,
         path,
-        ..Row::default()
+        ..PlaylistRow::default()
     })
     .map(|row| {
         if names_artist {
             row
         } else {
-            Row { artist: told.artist, album: or(row.album.clone(), told.album), ..row }
+            PlaylistRow { artist: told.artist, album: or(row.album.clone(), told.album), ..row }
         }
     })
 }

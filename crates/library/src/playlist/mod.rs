@@ -1,67 +1,67 @@
-//! Playlists from elsewhere: any bytes in, rows to look for out.
+//! Parses playlists from elsewhere: any bytes in, rows to match out.
 //!
-//! The format is told from the content; a file's name only helps where the content says nothing. One bad row never
-//! loses the others: it is reported with its place. What is no playlist at all is refused in a sentence that says what
-//! was found and what was expected.
+//! The format is detected from the content; a file name only helps if the content is ambiguous. A bad row
+//! never costs the others: it is reported with its line. Input that is no playlist is rejected with a
+//! sentence that says what was found and what was expected.
 //!
-//! Rooms: [`format`](mod@format) (which one it is), `text` (bytes to text), `json` (JSPF, ListenBrainz, plain JSON), `m3u`, `csv` with
-//! `columns`, `title` (what is said in one line: `Artist - Title`), `ids`, `length`; [`unreadable`] (why not);
-//! [`export`] (rows out again).
+//! Modules: [`format`](mod@format) (format detection), `text` (bytes to text), `json` (JSPF, ListenBrainz,
+//! plain JSON), `m3u`, `csv` with `columns`, `combined_title` (`Artist - Title`), `ids`, `duration`;
+//! [`error`] (errors); [`export`] (formats rows).
 
 mod columns;
+mod combined_title;
 mod csv;
+mod duration;
+pub mod error;
 pub mod export;
 pub mod format;
 mod ids;
 mod json;
-mod length;
 mod m3u;
 mod text;
-mod title;
-pub mod unreadable;
 
-pub use format::Format;
-pub use unreadable::{Fault, Unreadable};
+pub use error::{PlaylistParseError, RowErrorKind};
+pub use format::PlaylistFormat;
 
-/// Longest playlist that is read.
+/// Largest playlist in bytes.
 pub const MAX_BYTES: usize = 16 * 1024 * 1024;
-/// Most rows of one playlist.
+/// Max rows of a playlist.
 pub const MAX_ROWS: usize = 20_000;
-/// Longest field of a row, in bytes: a path may have 4,096.
+/// Longest field of a row in bytes; a path may have 4,096.
 pub const MAX_FIELD_BYTES: usize = 4096;
-/// Most names by which a row is known, and most artists it is credited to.
+/// Max external ids and max artists of a row.
 pub const MAX_NAMES: usize = 32;
-/// Bad rows that are told one by one; more are only counted.
-pub const MAX_TOLD: usize = 1000;
+/// Max bad rows listed one by one; further ones are only counted.
+pub const MAX_ROW_ERRORS: usize = 1000;
 
-/// One row: a track somebody wants.
+/// One row: a requested track.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Row {
-    /// Where it stands in the source, from 1: the line, or in JSON the place in the list.
+pub struct PlaylistRow {
+    /// Position in the source, from 1: the line, or in JSON the index in the list.
     pub line: u32,
     /// Its title.
     pub title: String,
     /// The whole credit.
     pub artist: String,
-    /// Who is credited, one by one, where the source says so.
+    /// Credited artists one by one, if the source separates them.
     pub artists: Vec<String>,
     /// Its album.
     pub album: String,
-    /// Length in seconds.
+    /// Duration in seconds.
     pub duration_s: Option<u32>,
-    /// Names by which others know it: `mbid://…`, `isrc://…`, `spotify://…`.
+    /// External ids: `mbid://…`, `isrc://…`, `spotify://…`.
     pub ids: Vec<String>,
-    /// Its file, as the source names it.
+    /// Path of its file in the source.
     pub path: Option<String>,
 }
 
-impl Row {
-    /// Whether there is anything to look for.
+impl PlaylistRow {
+    /// Whether there is nothing to match.
     pub fn is_empty(&self) -> bool {
         self.title.is_empty() && self.ids.is_empty() && self.path.is_none()
     }
 
-    /// `Artist - Title`, or what else is known of it.
+    /// `Artist - Title`, or what else is known of it, for display.
     pub fn label(&self) -> String {
         match (self.artist.as_str(), self.title.as_str()) {
             ("", "") => self.path.clone().or_else(|| self.ids.first().cloned()).unwrap_or_default(),
@@ -71,52 +71,52 @@ impl Row {
     }
 }
 
-/// A row that says nothing that can be looked for.
+/// A row that cannot be matched.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BadRow {
-    /// Where it stands, as in [`Row::line`].
+pub struct PlaylistRowError {
+    /// Its position, as in [`PlaylistRow::line`].
     pub line: u32,
-    /// What is wrong with it.
-    pub fault: Fault,
+    /// The error.
+    pub kind: RowErrorKind,
 }
 
-/// A playlist, read.
+/// A parsed playlist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Playlist {
-    /// In which format it was.
-    pub format: Format,
-    /// What it calls itself.
+    /// Its format.
+    pub format: PlaylistFormat,
+    /// Its name.
     pub name: Option<String>,
     /// Its rows, in order.
-    pub rows: Vec<Row>,
-    /// Rows that could not be read, [`MAX_TOLD`] at the most.
-    pub bad: Vec<BadRow>,
-    /// How many could not.
-    pub bad_count: usize,
+    pub rows: Vec<PlaylistRow>,
+    /// Bad rows, at most [`MAX_ROW_ERRORS`].
+    pub row_errors: Vec<PlaylistRowError>,
+    /// Number of all bad rows.
+    pub row_error_count: usize,
 }
 
 impl Playlist {
-    fn new(format: Format) -> Self {
-        Self { format, name: None, rows: Vec::new(), bad: Vec::new(), bad_count: 0 }
+    fn new(format: PlaylistFormat) -> Self {
+        Self { format, name: None, rows: Vec::new(), row_errors: Vec::new(), row_error_count: 0 }
     }
 
-    /// One of rows that were had elsewhere.
-    pub fn of_rows(name: Option<String>, rows: Vec<Row>) -> Self {
-        Self { name, rows, ..Self::new(Format::Json) }
+    /// A playlist of rows from another source.
+    pub fn from_rows(name: Option<String>, rows: Vec<PlaylistRow>) -> Self {
+        Self { name, rows, ..Self::new(PlaylistFormat::Json) }
     }
 
-    /// Adds what was read of one row, tidied.
-    fn take(&mut self, line: u32, row: Result<Row, Fault>) -> Result<(), Unreadable> {
-        match row.and_then(|row| tidied(Row { line, ..row })) {
+    /// Adds one parsed and validated row, or its error.
+    fn push_result(&mut self, line: u32, row: Result<PlaylistRow, RowErrorKind>) -> Result<(), PlaylistParseError> {
+        match row.and_then(|row| validated(PlaylistRow { line, ..row })) {
             Ok(row) if self.rows.len() < MAX_ROWS => self.rows.push(row),
-            Ok(_) => return Err(Unreadable::TooManyRows),
+            Ok(_) => return Err(PlaylistParseError::TooManyRows),
             Err(fault) => {
-                self.bad_count += 1;
-                if self.bad_count > MAX_ROWS {
-                    return Err(Unreadable::TooManyRows);
+                self.row_error_count += 1;
+                if self.row_error_count > MAX_ROWS {
+                    return Err(PlaylistParseError::TooManyRows);
                 }
-                if self.bad.len() < MAX_TOLD {
-                    self.bad.push(BadRow { line, fault });
+                if self.row_errors.len() < MAX_ROW_ERRORS {
+                    self.row_errors.push(PlaylistRowError { line, kind: fault });
                 }
             }
         }
@@ -124,15 +124,15 @@ impl Playlist {
     }
 }
 
-/// A row without blanks around its fields; one that says nothing, or too much, is bad.
-fn tidied(mut row: Row) -> Result<Row, Fault> {
+/// Trims the fields of a row; a row without content or with an overlong field is an error.
+fn validated(mut row: PlaylistRow) -> Result<PlaylistRow, RowErrorKind> {
     for field in [&mut row.title, &mut row.artist, &mut row.album] {
-        *field = title::clean(field);
+        *field = combined_title::clean(field);
     }
-    row.artists = row.artists.iter().map(|name| title::clean(name)).filter(|name| !name.is_empty()).collect();
-    row.path = row.path.and_then(|path| title::file_of(path.trim()));
+    row.artists = row.artists.iter().map(|name| combined_title::clean(name)).filter(|name| !name.is_empty()).collect();
+    row.path = row.path.and_then(|path| combined_title::file_path(path.trim()));
     if row.artist.is_empty() && row.artists.is_empty() {
-        let told = title::split(&row.title);
+        let told = combined_title::split(&row.title);
         (row.artist, row.title) = (told.artist, told.title);
     }
     row.duration_s = row.duration_s.filter(|seconds| *seconds > 0);
@@ -142,33 +142,33 @@ fn tidied(mut row: Row) -> Result<Row, Fault> {
     row.artists.truncate(MAX_NAMES);
     row.ids.truncate(MAX_NAMES);
     if row.is_empty() {
-        return Err(Fault::Empty);
+        return Err(RowErrorKind::Empty);
     }
     let texts = [&row.title, &row.artist, &row.album].into_iter().chain(&row.artists).chain(&row.ids);
     let longest = texts.chain(&row.path).map(String::len).max().unwrap_or(0);
-    if longest > MAX_FIELD_BYTES { Err(Fault::TooLong) } else { Ok(row) }
+    if longest > MAX_FIELD_BYTES { Err(RowErrorKind::TooLong) } else { Ok(row) }
 }
 
-/// Reads a playlist. `hint` is a file's name or a media type, where there is one.
+/// Parses a playlist. `hint` is a file name or a media type, if known.
 ///
 /// # Errors
-/// If it is none, or nothing in it can be looked for.
-pub fn read(bytes: &[u8], hint: &str) -> Result<Playlist, Unreadable> {
+/// If it is no playlist, or has no row that can be matched.
+pub fn read(bytes: &[u8], hint: &str) -> Result<Playlist, PlaylistParseError> {
     if bytes.len() > MAX_BYTES {
-        return Err(Unreadable::TooLong);
+        return Err(PlaylistParseError::TooLong);
     }
     let text = text::decode(bytes)?;
     let playlist = match format::detect(&text, hint)? {
-        Format::Json => json::read(text.whole()?)?,
-        Format::M3u => m3u::read(&text)?,
-        Format::Csv(delimiter) => csv::read(&text, delimiter)?,
-        Format::Jspf | Format::ListenBrainz => return Err(Unreadable::Unknown),
+        PlaylistFormat::Json => json::read(text.as_str()?)?,
+        PlaylistFormat::M3u => m3u::read(&text)?,
+        PlaylistFormat::Csv(delimiter) => csv::read(&text, delimiter)?,
+        PlaylistFormat::Jspf | PlaylistFormat::ListenBrainz => return Err(PlaylistParseError::Unknown),
     };
     if playlist.rows.is_empty() {
-        let first = playlist.bad.first().cloned();
-        return Err(first.map_or(Unreadable::NoRows(playlist.format), |bad| Unreadable::OnlyBadRows {
+        let first = playlist.row_errors.first().cloned();
+        return Err(first.map_or(PlaylistParseError::NoRows(playlist.format), |bad| PlaylistParseError::OnlyBadRows {
             format: playlist.format,
-            rows: playlist.bad_count,
+            rows: playlist.row_error_count,
             first: bad,
         }));
     }

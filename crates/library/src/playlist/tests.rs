@@ -1,10 +1,10 @@
-//! Every form a playlist comes in, read and written again.
+//! Every playlist format, parsed and exported again.
 
 use proptest::prelude::*;
 
 use super::*;
 
-fn rows(bytes: impl AsRef<[u8]>) -> Vec<Row> {
+fn rows(bytes: impl AsRef<[u8]>) -> Vec<PlaylistRow> {
     read(bytes.as_ref(), "").expect("it is a playlist").rows
 }
 
@@ -21,14 +21,17 @@ fn jspf_is_read_bare_and_wrapped_with_identifiers_as_text_or_list() {
          "extension":{"https://musicbrainz.org/doc/jspf#track":{"additional_metadata":{"artists":[{"artist_credit_name":"Beyoncé"}]}}}},
         7, {"title":""}]}}"#;
     let playlist = read(bare.as_bytes(), "").expect("JSPF");
-    assert_eq!((playlist.format, playlist.name.as_deref()), (Format::Jspf, Some("Weekly")));
+    assert_eq!((playlist.format, playlist.name.as_deref()), (PlaylistFormat::Jspf, Some("Weekly")));
     let [zombie, halo] = &playlist.rows[..] else { panic!("{:?}", playlist.rows) };
     assert_eq!((zombie.line, zombie.artist.as_str(), zombie.duration_s), (1, "The Cranberries", Some(306)));
     assert_eq!(zombie.ids, ["mbid://2dc93bac-0cd5-46e0-8ab0-2e7b5fe8a1f3"]);
     assert_eq!((halo.artists.as_slice(), halo.ids.len()), (&["Beyoncé".to_owned()][..], 1));
     assert_eq!(
-        playlist.bad,
-        [BadRow { line: 3, fault: Fault::NotATrack }, BadRow { line: 4, fault: Fault::Empty }]
+        playlist.row_errors,
+        [
+            PlaylistRowError { line: 3, kind: RowErrorKind::NotATrack },
+            PlaylistRowError { line: 4, kind: RowErrorKind::Empty }
+        ]
     );
     let within = r#"{"track":[{"title":"Zombie","creator":"The Cranberries","duration":9000}]}"#;
     assert_eq!(rows(within)[0].duration_s, Some(9), "JSPF counts in milliseconds");
@@ -41,21 +44,14 @@ fn what_listenbrainz_gives_out_is_read() {
         "isrc":"IE-ABC-94-00001","spotify_id":"https://open.spotify.com/track/7EZC6E7UjZe63f1jRmkWxt"},
         "mbid_mapping":{"recording_mbid":"2dc93bac-0cd5-46e0-8ab0-2e7b5fe8a1f3"}}}]}}"#;
     let playlist = read(listens.as_bytes(), "").expect("listens");
-    assert_eq!(playlist.format, Format::ListenBrainz);
+    assert_eq!(playlist.format, PlaylistFormat::ListenBrainz);
     let row = &playlist.rows[0];
-    assert_eq!(
-        (row.title.as_str(), row.album.as_str(), row.duration_s),
-        ("Zombie", "No Need to Argue", Some(306))
-    );
+    assert_eq!((row.title.as_str(), row.album.as_str(), row.duration_s), ("Zombie", "No Need to Argue", Some(306)));
     let mut ids = row.ids.clone();
     ids.sort();
     assert_eq!(
         ids,
-        [
-            "isrc://IEABC9400001",
-            "mbid://2dc93bac-0cd5-46e0-8ab0-2e7b5fe8a1f3",
-            "spotify://7EZC6E7UjZe63f1jRmkWxt"
-        ]
+        ["isrc://IEABC9400001", "mbid://2dc93bac-0cd5-46e0-8ab0-2e7b5fe8a1f3", "spotify://7EZC6E7UjZe63f1jRmkWxt"]
     );
     let recommended =
         r#"{"payload":{"mbids":[{"recording_mbid":"2dc93bac-0cd5-46e0-8ab0-2e7b5fe8a1f3","score":0.9}]}}"#;
@@ -63,7 +59,7 @@ fn what_listenbrainz_gives_out_is_read() {
     let lines = "{\"track_metadata\":{\"track_name\":\"A\",\"artist_name\":\"B\"}}\n{oops\n{\"track_metadata\":{\"track_name\":\"C\",\"artist_name\":\"D\"}}\n";
     let playlist = read(lines.as_bytes(), "").expect("lines");
     assert_eq!(playlist.rows.len(), 2);
-    assert_eq!(playlist.bad, [BadRow { line: 2, fault: Fault::BrokenJson }]);
+    assert_eq!(playlist.row_errors, [PlaylistRowError { line: 2, kind: RowErrorKind::BrokenJson }]);
 }
 
 #[test]
@@ -78,10 +74,7 @@ fn plain_json_is_read_in_its_usual_shapes() {
         rows(r#"{"name":"x","tracks":{"items":[{"track":{"name":"T","artists":[{"name":"A"}]}}]}}"#)[0].title,
         "T"
     );
-    assert_eq!(
-        rows(r#"[{"artist":"A","track":"T","uri":"spotify:track:7EZC6E7UjZe63f1jRmkWxt"}]"#)[0].title,
-        "T"
-    );
+    assert_eq!(rows(r#"[{"artist":"A","track":"T","uri":"spotify:track:7EZC6E7UjZe63f1jRmkWxt"}]"#)[0].title, "T");
 }
 
 #[test]
@@ -101,12 +94,9 @@ fn m3u_is_read_with_what_stands_before_each_path() {
                 #EXTINF:-1 tvg-id=\"a,b\",Halo\r\nfile:///music/Beyonc%C3%A9/I%20Am/02%20-%20Halo.flac\r\n\
                 Nirvana/Nevermind/01 - Lithium.mp3\r\n";
     let playlist = read(text.as_bytes(), "").expect("M3U");
-    assert_eq!((playlist.format, playlist.name.as_deref()), (Format::M3u, Some("Road")));
+    assert_eq!((playlist.format, playlist.name.as_deref()), (PlaylistFormat::M3u, Some("Road")));
     let [zombie, halo, lithium] = &playlist.rows[..] else { panic!("{:?}", playlist.rows) };
-    assert_eq!(
-        (zombie.line, zombie.artist.as_str(), zombie.title.as_str()),
-        (4, "The Cranberries", "Zombie")
-    );
+    assert_eq!((zombie.line, zombie.artist.as_str(), zombie.title.as_str()), (4, "The Cranberries", "Zombie"));
     assert_eq!((zombie.duration_s, zombie.path.as_deref()), (Some(306), Some("/music/a/b.mp3")));
     assert_eq!((halo.artist.as_str(), halo.title.as_str(), halo.duration_s), ("Beyoncé", "Halo", None));
     assert_eq!(halo.path.as_deref(), Some("/music/Beyoncé/I Am/02 - Halo.flac"));
@@ -119,12 +109,8 @@ fn m3u_is_read_with_what_stands_before_each_path() {
 #[test]
 fn an_old_m3u_may_be_in_the_code_page_of_windows() {
     let playlist = read(b"#EXTM3U\n#EXTINF:1,Beyonc\xe9 - Halo \x96 Live\nx.mp3\n", "").expect("M3U");
-    assert_eq!(
-        (playlist.rows[0].artist.as_str(), playlist.rows[0].title.as_str()),
-        ("Beyoncé", "Halo – Live")
-    );
-    let utf16: Vec<u8> =
-        "\u{feff}#EXTM3U\nBjörk - Jóga.mp3\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert_eq!((playlist.rows[0].artist.as_str(), playlist.rows[0].title.as_str()), ("Beyoncé", "Halo – Live"));
+    let utf16: Vec<u8> = "\u{feff}#EXTM3U\nBjörk - Jóga.mp3\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
     assert_eq!(rows(utf16)[0].artist, "Björk");
     assert!(refused("#EXTM3U\n#EXT-X-VERSION:3\n#EXTINF:4,\na.ts\n").contains("stream"));
 }
@@ -132,7 +118,7 @@ fn an_old_m3u_may_be_in_the_code_page_of_windows() {
 #[test]
 fn titles_are_told_from_file_names() {
     let of = |path: &str| {
-        let row = title::of_path(path);
+        let row = combined_title::parse_path(path);
         (row.artist, row.title)
     };
     let told = |artist: &str, title: &str| (artist.to_owned(), title.to_owned());
@@ -153,7 +139,8 @@ fn tables_are_read_whatever_stands_between_and_whatever_they_call_their_columns(
     assert_eq!((rows(semicolon)[0].artist.as_str(), rows(semicolon)[0].duration_s), ("A", Some(185)));
     let tab = "Track name\tArtist name\tAlbum\tISRC\nT\tA\tL\tIEABC9400001\n";
     assert_eq!(rows(tab)[0].album, "L");
-    let tune_my_music = "Track name,Artist name,Album,Playlist name,Type,ISRC,Spotify - id\nT,A,L,P,Playlist,,7EZC6E7UjZe63f1jRmkWxt\n";
+    let tune_my_music =
+        "Track name,Artist name,Album,Playlist name,Type,ISRC,Spotify - id\nT,A,L,P,Playlist,,7EZC6E7UjZe63f1jRmkWxt\n";
     assert_eq!(rows(tune_my_music)[0].ids, ["spotify://7EZC6E7UjZe63f1jRmkWxt"]);
     assert_eq!(rows("title,artist\n\"two\nlines\",A\n")[0].title, "two lines");
 }
@@ -163,8 +150,8 @@ fn one_bad_row_of_a_table_loses_no_other() {
     let text = b"title,artist\nT1,A\n\xff\xfe,A\n\"open,A\nT2,A\n,\nT3,A\n";
     let playlist = read(text, "").expect("a table");
     assert_eq!(playlist.rows.iter().map(|row| row.title.as_str()).collect::<Vec<_>>(), ["T1", "T2", "T3"]);
-    let bad: Vec<_> = playlist.bad.iter().map(|bad| (bad.line, bad.fault)).collect();
-    assert_eq!(bad, [(3, Fault::Encoding), (4, Fault::OpenQuote), (6, Fault::Empty)]);
+    let bad: Vec<_> = playlist.row_errors.iter().map(|bad| (bad.line, bad.kind)).collect();
+    assert_eq!(bad, [(3, RowErrorKind::Encoding), (4, RowErrorKind::OpenQuote), (6, RowErrorKind::Empty)]);
 }
 
 #[test]
@@ -179,23 +166,23 @@ fn what_is_no_playlist_is_refused_in_a_sentence() {
     assert!(refused("title,artist\n").contains("no rows"));
     assert!(refused(b"title,artist\n\xff,\xff\n\xfe,\xfe\n").contains("none of the 2 rows of this CSV"));
     assert!(refused("just a word").contains("nothing tells"));
-    assert_eq!(read(&vec![b'a'; MAX_BYTES + 1], ""), Err(Unreadable::TooLong));
+    assert_eq!(read(&vec![b'a'; MAX_BYTES + 1], ""), Err(PlaylistParseError::TooLong));
 }
 
 #[test]
 fn rows_and_fields_are_bounded() {
     let many = format!("title,artist\n{}", "T,A\n".repeat(MAX_ROWS + 1));
-    assert_eq!(read(many.as_bytes(), ""), Err(Unreadable::TooManyRows));
+    assert_eq!(read(many.as_bytes(), ""), Err(PlaylistParseError::TooManyRows));
     let many = format!("[{}7]", "{\"title\":\"T\"},".repeat(MAX_ROWS + 1));
-    assert_eq!(read(many.as_bytes(), ""), Err(Unreadable::TooManyRows));
+    assert_eq!(read(many.as_bytes(), ""), Err(PlaylistParseError::TooManyRows));
     let many = format!("title,artist\n{}", ",\n".repeat(MAX_ROWS + 1));
-    assert_eq!(read(many.as_bytes(), ""), Err(Unreadable::TooManyRows), "bad rows are bounded too");
+    assert_eq!(read(many.as_bytes(), ""), Err(PlaylistParseError::TooManyRows), "bad rows are bounded too");
     let long = format!("title,artist\nT,A\n{},A\n", "x".repeat(MAX_FIELD_BYTES + 1));
     let playlist = read(long.as_bytes(), "").expect("a table");
-    assert_eq!((playlist.rows.len(), playlist.bad[0].fault), (1, Fault::TooLong));
+    assert_eq!((playlist.rows.len(), playlist.row_errors[0].kind), (1, RowErrorKind::TooLong));
 }
 
-fn any_row() -> impl Strategy<Value = Row> {
+fn any_row() -> impl Strategy<Value = PlaylistRow> {
     let text = "[a-zA-Z0-9 ,;\"'éß–|\t=+@-]{0,12}";
     let names = prop::collection::vec("[a-zA-Z ,\"é]{1,8}", 0..3);
     let uuid = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
@@ -208,7 +195,7 @@ fn any_row() -> impl Strategy<Value = Row> {
         prop::option::of(uuid),
         prop::option::of("/[a-z/ é]{1,9}"),
     )
-        .prop_map(|(title, artist, artists, album, duration_s, id, path)| Row {
+        .prop_map(|(title, artist, artists, album, duration_s, id, path)| PlaylistRow {
             line: 0,
             title: format!("t{title}"),
             artist: format!("a{artist}"),
@@ -220,9 +207,9 @@ fn any_row() -> impl Strategy<Value = Row> {
         })
 }
 
-/// As it is kept: what was written by hand may hold more blanks.
-fn kept(row: &Row) -> Row {
-    tidied(row.clone()).expect("it says something")
+/// A row as the parser returns it: the original may have more blanks.
+fn kept(row: &PlaylistRow) -> PlaylistRow {
+    validated(row.clone()).expect("it says something")
 }
 
 proptest! {
@@ -238,19 +225,19 @@ proptest! {
     fn any_text_is_read_or_refused(head in "(#EXTM3U\n|title,artist\n|\\[|\\{\"track\":|)", text in "[\\PC\n\r\t]{0,200}") {
         let whole = format!("{head}{text}");
         if let Ok(playlist) = read(whole.as_bytes(), "x.m3u") {
-            prop_assert!(playlist.rows.len() + playlist.bad_count <= whole.len());
+            prop_assert!(playlist.rows.len() + playlist.row_error_count <= whole.len());
         }
     }
 
     #[test]
     fn what_is_written_is_read_back(wanted in prop::collection::vec(any_row(), 1..6)) {
-        let wanted: Vec<Row> = wanted.iter().map(kept).collect();
+        let wanted: Vec<PlaylistRow> = wanted.iter().map(kept).collect();
         let jspf = read(export::jspf("n", &wanted).to_string().as_bytes(), "").expect("JSPF").rows;
-        let unnumbered = |rows: Vec<Row>| rows.into_iter().map(|row| Row { line: 0, ..row }).collect::<Vec<_>>();
+        let unnumbered = |rows: Vec<PlaylistRow>| rows.into_iter().map(|row| PlaylistRow { line: 0, ..row }).collect::<Vec<_>>();
         prop_assert_eq!(unnumbered(jspf), wanted.clone());
         let table = read(export::csv(&wanted).as_bytes(), "").expect("CSV").rows;
-        // A table says of a credit to one no more than that one.
-        let told = |row: &Row| (row.title.clone(), row.artist.clone(), row.album.clone(), row.duration_s, row.ids.clone(), row.path.clone());
+        // A table cannot tell a list of one artist from a credit.
+        let told = |row: &PlaylistRow| (row.title.clone(), row.artist.clone(), row.album.clone(), row.duration_s, row.ids.clone(), row.path.clone());
         prop_assert_eq!(table.iter().map(told).collect::<Vec<_>>(), wanted.iter().map(told).collect::<Vec<_>>());
     }
 }
@@ -258,14 +245,8 @@ proptest! {
 #[test]
 fn the_title_is_that_of_what_holds_the_rows() {
     for (json, title) in [
-        (
-            r#"{"playlists": [{"title": "Full", "track": [{"title": "A"}]}, {"title": "Empty", "track": []}]}"#,
-            "Full",
-        ),
-        (
-            r#"{"playlists": [{"title": "Empty", "track": []}, {"title": "Full", "track": [{"title": "A"}]}]}"#,
-            "Full",
-        ),
+        (r#"{"playlists": [{"title": "Full", "track": [{"title": "A"}]}, {"title": "Empty", "track": []}]}"#, "Full"),
+        (r#"{"playlists": [{"title": "Empty", "track": []}, {"title": "Full", "track": [{"title": "A"}]}]}"#, "Full"),
         (r#"{"playlist": {"title": "Inner", "track": [{"title": "A"}]}, "name": "Outer"}"#, "Inner"),
         (r#"{"name": "Outer", "playlist": {"track": [{"title": "A"}]}}"#, "Outer"),
     ] {

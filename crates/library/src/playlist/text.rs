@@ -1,10 +1,11 @@
-//! Bytes to lines of text: UTF-8 with or without a mark, UTF-16 with one, and what is neither.
+//! Decodes bytes to lines of text: UTF-8 with or without a byte order mark, UTF-16 with one, and mixed
+//! encodings.
 
 use std::borrow::Cow;
 
-use super::Unreadable;
+use super::PlaylistParseError;
 
-/// What the bytes of other things begin with.
+/// Magic numbers of other file types.
 const HEADS: [(&[u8], &str); 12] = [
     (b"PK\x03\x04", "a ZIP archive (or a spreadsheet)"),
     (b"\x1f\x8b", "a gzip archive"),
@@ -20,20 +21,20 @@ const HEADS: [(&[u8], &str); 12] = [
     (b"\xd0\xcf\x11\xe0", "an old Office document"),
 ];
 
-/// A text has at least so many bytes for each that is in no text.
+/// Min bytes of a text for each control character in it.
 const LEAST_BYTES_OF_AN_ODD_ONE: usize = 10;
 
 /// A text of which some lines may not be UTF-8.
-pub(super) struct Text<'a>(Cow<'a, [u8]>);
+pub(super) struct DecodedText<'a>(Cow<'a, [u8]>);
 
 /// One line, without its end.
 #[derive(Clone, Copy)]
-pub(super) struct Line<'a>(&'a [u8]);
+pub(super) struct TextLine<'a>(&'a [u8]);
 
-/// Reads the mark at the beginning, if there is one, and tells what is no text.
-pub(super) fn decode(bytes: &[u8]) -> Result<Text<'_>, Unreadable> {
+/// Decodes the byte order mark, if there is one, and rejects binary files.
+pub(super) fn decode(bytes: &[u8]) -> Result<DecodedText<'_>, PlaylistParseError> {
     if let Some((_, what)) = HEADS.iter().find(|(head, _)| bytes.starts_with(head)) {
-        return Err(Unreadable::Binary(Some(what)));
+        return Err(PlaylistParseError::Binary(Some(what)));
     }
     let whole = match bytes {
         [0xef, 0xbb, 0xbf, rest @ ..] => Cow::Borrowed(rest),
@@ -42,34 +43,31 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Text<'_>, Unreadable> {
         _ => Cow::Borrowed(bytes),
     };
     let is_odd = |byte: &&u8| **byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c | 0x1a);
-    // A stray one must not cost the whole file; a zero is in no text.
+    // A stray control character must not cost the whole file; a NUL is in no text.
     let odd = whole.iter().filter(is_odd).count();
     if whole.contains(&0) || odd.saturating_mul(LEAST_BYTES_OF_AN_ODD_ONE) > whole.len() {
-        return Err(Unreadable::Binary(None));
+        return Err(PlaylistParseError::Binary(None));
     }
     if whole.iter().all(u8::is_ascii_whitespace) {
-        return Err(Unreadable::Nothing);
+        return Err(PlaylistParseError::Empty);
     }
-    Ok(Text(whole))
+    Ok(DecodedText(whole))
 }
 
 fn utf16(bytes: &[u8], unit: impl Fn([u8; 2]) -> u16) -> Vec<u8> {
     let units = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
-    char::decode_utf16(units)
-        .map(|letter| letter.unwrap_or(char::REPLACEMENT_CHARACTER))
-        .collect::<String>()
-        .into()
+    char::decode_utf16(units).map(|letter| letter.unwrap_or(char::REPLACEMENT_CHARACTER)).collect::<String>().into()
 }
 
-impl Text<'_> {
-    /// All of it, which has to be UTF-8.
-    pub(super) fn whole(&self) -> Result<&str, Unreadable> {
+impl DecodedText<'_> {
+    /// The whole text, which must be UTF-8.
+    pub(super) fn as_str(&self) -> Result<&str, PlaylistParseError> {
         std::str::from_utf8(&self.0)
-            .map_err(|error| Unreadable::Encoding(line_at(&self.0, error.valid_up_to())))
+            .map_err(|error| PlaylistParseError::Encoding(line_at(&self.0, error.valid_up_to())))
     }
 
-    /// Its lines with their numbers, whatever their ends are (`\n`, `\r\n`, `\r`).
-    pub(super) fn lines(&self) -> impl Iterator<Item = (u32, Line<'_>)> + Clone {
+    /// Its lines with their numbers, with any line ends (`\n`, `\r\n`, `\r`).
+    pub(super) fn lines(&self) -> impl Iterator<Item = (u32, TextLine<'_>)> + Clone {
         let mut rest = Some(self.0.as_ref());
         let mut number = 0_u32;
         std::iter::from_fn(move || {
@@ -78,45 +76,42 @@ impl Text<'_> {
             let end = bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
             let Some(end) = end else {
                 rest = None;
-                return Some((number, Line(bytes)));
+                return Some((number, TextLine(bytes)));
             };
             let skip = if bytes[end..].starts_with(b"\r\n") { 2 } else { 1 };
             rest = Some(&bytes[end + skip..]);
-            Some((number, Line(&bytes[..end])))
+            Some((number, TextLine(&bytes[..end])))
         })
     }
 }
 
-impl<'a> Line<'a> {
-    /// As UTF-8, if it is.
+impl<'a> TextLine<'a> {
+    /// As UTF-8, if valid.
     pub(super) fn utf8(self) -> Option<&'a str> {
         std::str::from_utf8(self.0).ok()
     }
 
-    /// Something to look at, whatever it is.
+    /// As UTF-8 with replacement characters.
     pub(super) fn lossy(self) -> Cow<'a, str> {
         String::from_utf8_lossy(self.0)
     }
 
-    /// As UTF-8, or else in the code page of Western Windows, which old players write.
+    /// As UTF-8, or else as Windows-1252, which old players write.
     pub(super) fn western(self) -> Cow<'a, str> {
-        self.utf8().map_or_else(
-            || Cow::Owned(self.0.iter().map(|byte| windows_1252(*byte)).collect()),
-            Cow::Borrowed,
-        )
+        self.utf8().map_or_else(|| Cow::Owned(self.0.iter().map(|byte| windows_1252(*byte)).collect()), Cow::Borrowed)
     }
 }
 
-/// The line a place is in, counted from 1.
+/// The line of an offset, from 1.
 pub(super) fn line_at(bytes: &[u8], at: usize) -> u32 {
     let ends = bytes[..at.min(bytes.len())].iter().filter(|byte| **byte == b'\n').count();
     u32::try_from(ends).unwrap_or(u32::MAX).saturating_add(1)
 }
 
-/// Where this code page differs from Latin-1; what is not assigned stays a control character.
+/// Characters in which Windows-1252 differs from Latin-1; unassigned bytes stay control characters.
 const UPPER: [char; 32] = [
-    '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}',
-    '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
+    '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}', '‘', '’',
+    '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
 ];
 
 fn windows_1252(byte: u8) -> char {

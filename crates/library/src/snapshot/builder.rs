@@ -1,52 +1,52 @@
-//! Collects the items of a snapshot, packed as they come: a crawl of a million tracks must not take more memory than what
-//! comes of it.
+//! Builds snapshots. Items are compressed as they arrive, because a crawl of a million tracks must not take
+//! more memory than its result.
 //!
-//! The result does not depend on the order in which items came. They are put into the order of their keys by their rank:
-//! first spread over stretches of the order that fit into memory unpacked, then stretch by stretch.
+//! The result does not depend on the order of arrival. Items are sorted by key in two passes: first they are
+//! distributed over ranges of the order that fit into memory uncompressed, then each range is sorted.
 
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Snapshot;
-use super::key::Key;
-use super::pack::{self, Block, MAX_ROW_BYTES, Packer};
+use super::block::{self, Block, BlockWriter, MAX_ROW_BYTES};
+use super::key::ItemKey;
 use super::row;
-use super::rows::Rows;
+use super::rows::SortedRows;
 use crate::item::Item;
 
-/// Rows of a stretch.
+/// Rows of a range.
 const STRETCH: usize = 16_384;
 
-/// How many rows of a stretch are packed together before it is its turn.
+/// Rows of a range that are compressed together until the range is sorted.
 const ROWS_PER_PARCEL: usize = 256;
 
 /// Collects the items of a snapshot.
 #[derive(Debug, Default)]
 pub struct SnapshotBuilder {
-    /// What a patch starts from.
-    base: Arc<Rows>,
-    /// What of that is not to be kept.
-    gone: HashSet<Key>,
-    /// What came, and in which place of all that came it stands.
-    came: HashMap<Key, u32>,
-    packer: Packer,
+    /// The snapshot to be patched.
+    base: Arc<SortedRows>,
+    /// Keys of its items that are removed.
+    gone: HashSet<ItemKey>,
+    /// Keys of added items, with their positions in order of arrival.
+    came: HashMap<ItemKey, u32>,
+    packer: BlockWriter,
     arrivals: u32,
 }
 
 impl From<&Snapshot> for SnapshotBuilder {
-    /// Everything that is in a snapshot, to be patched.
+    /// Starts a patch of a snapshot.
     fn from(snapshot: &Snapshot) -> Self {
         Self { base: Arc::clone(&snapshot.rows), ..Self::default() }
     }
 }
 
 impl SnapshotBuilder {
-    /// Adds an item. One with a key that is there already is passed over, since pages overlap, and so is one that is
-    /// absurdly large. Returns whether it was taken.
+    /// Adds an item. Items with a known key are skipped, because pages overlap, and so are oversized ones.
+    /// Returns whether it was added.
     #[expect(clippy::needless_pass_by_value, reason = "nobody has a use for what was taken")]
     pub fn push(&mut self, item: Item) -> bool {
-        let key = Key::of(&item.key);
+        let key = ItemKey::parse(&item.key);
         if self.holds(&key) {
             return false;
         }
@@ -61,37 +61,37 @@ impl SnapshotBuilder {
         true
     }
 
-    /// Takes the item with this key out. Returns whether it was there.
+    /// Removes the item with this key. Returns whether it existed.
     pub fn remove(&mut self, key: &str) -> bool {
-        let key = Key::of(key);
+        let key = ItemKey::parse(key);
         if self.came.remove(&key).is_some() {
             return true;
         }
         self.base.row_of(&key).is_some() && self.gone.insert(key)
     }
 
-    /// Whether an item with this key is there.
+    /// Whether there is an item with this key.
     pub fn contains(&self, key: &str) -> bool {
-        self.holds(&Key::of(key))
+        self.holds(&ItemKey::parse(key))
     }
 
-    /// How many there are.
+    /// Number of items.
     pub fn len(&self) -> usize {
         self.base.len() - self.gone.len() + self.came.len()
     }
 
-    /// Whether there are none.
+    /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// About what it takes, without the snapshot it started from.
+    /// Approximate memory use in bytes, without the base snapshot.
     pub fn memory_bytes(&self) -> usize {
-        let entry = size_of::<(Key, u32)>() + 1;
+        let entry = size_of::<(ItemKey, u32)>() + 1;
         self.packer.memory_bytes() + (self.came.capacity() + self.gone.capacity()) * entry
     }
 
-    /// The snapshot with all its indexes. Takes seconds for a million items.
+    /// Builds the snapshot with all its indexes. Takes seconds for a million items.
     pub fn build(self) -> Snapshot {
         let Self { base, gone, came, packer, arrivals } = self;
         let sorted = in_order(packer.finish(), came, arrivals);
@@ -100,17 +100,16 @@ impl SnapshotBuilder {
         Snapshot::read(blocks).expect("the rows were written here, in order")
     }
 
-    fn holds(&self, key: &Key) -> bool {
+    fn holds(&self, key: &ItemKey) -> bool {
         self.came.contains_key(key) || (self.base.row_of(key).is_some() && !self.gone.contains(key))
     }
 }
 
-/// What came, in the order of its keys.
-fn in_order(blocks: Vec<Block>, came: HashMap<Key, u32>, arrivals: u32) -> Vec<Block> {
-    let mut sorted: Vec<(Key, u32)> = came.into_iter().collect();
+/// The added items, sorted by key.
+fn in_order(blocks: Vec<Block>, came: HashMap<ItemKey, u32>, arrivals: u32) -> Vec<Block> {
+    let mut sorted: Vec<(ItemKey, u32)> = came.into_iter().collect();
     sorted.sort_unstable();
-    let is_in_order =
-        sorted.len() == arrivals as usize && sorted.iter().map(|(_, arrival)| *arrival).is_sorted();
+    let is_in_order = sorted.len() == arrivals as usize && sorted.iter().map(|(_, arrival)| *arrival).is_sorted();
     if is_in_order {
         return blocks;
     }
@@ -119,14 +118,14 @@ fn in_order(blocks: Vec<Block>, came: HashMap<Key, u32>, arrivals: u32) -> Vec<B
         ranks[*arrival as usize] = Some(rank);
     }
     drop(sorted);
-    let mut packer = Packer::default();
+    let mut packer = BlockWriter::default();
     for stretch in spread(blocks, &ranks) {
         let unpacked: Vec<Vec<u8>> =
             stretch.iter().map(|parcel| parcel.unpacked().expect("it was packed here")).collect();
         let mut rows: Vec<(u64, &[u8])> = Vec::with_capacity(STRETCH);
         for parcel in &unpacked {
-            for row in pack::rows(parcel) {
-                let mut from = row::Reader(row.expect("it was written here"));
+            for row in block::rows(parcel) {
+                let mut from = row::RowReader(row.expect("it was written here"));
                 rows.push((from.number().expect("its rank was written before it"), from.0));
             }
         }
@@ -138,16 +137,16 @@ fn in_order(blocks: Vec<Block>, came: HashMap<Key, u32>, arrivals: u32) -> Vec<B
     packer.finish()
 }
 
-/// Rows with their ranks before them, those of each stretch of the order together.
+/// Distributes rows, each preceded by its rank, over the ranges of the order.
 fn spread(blocks: Vec<Block>, ranks: &[Option<u32>]) -> Vec<Vec<Block>> {
     let count = ranks.iter().flatten().count();
-    let mut stretches: Vec<Packer> =
-        (0..count.div_ceil(STRETCH)).map(|_| Packer::of(ROWS_PER_PARCEL)).collect();
+    let mut stretches: Vec<BlockWriter> =
+        (0..count.div_ceil(STRETCH)).map(|_| BlockWriter::with_rows_per_block(ROWS_PER_PARCEL)).collect();
     let mut ranks = ranks.iter();
     let mut ranked = Vec::new();
     for block in blocks {
         let unpacked = block.unpacked().expect("it was packed here");
-        for (row, rank) in pack::rows(&unpacked).zip(&mut ranks) {
+        for (row, rank) in block::rows(&unpacked).zip(&mut ranks) {
             let Some(rank) = rank else { continue };
             ranked.clear();
             row::number(u64::from(*rank), &mut ranked);
@@ -155,14 +154,14 @@ fn spread(blocks: Vec<Block>, ranks: &[Option<u32>]) -> Vec<Vec<Block>> {
             stretches[*rank as usize / STRETCH].push(&ranked);
         }
     }
-    stretches.into_iter().map(Packer::finish).collect()
+    stretches.into_iter().map(BlockWriter::finish).collect()
 }
 
-/// What is left of the base, with what came.
-fn merged(base: &Rows, gone: &HashSet<Key>, came: Vec<Block>) -> Vec<Block> {
-    let came = Rows::read(came, |_, _| {}).expect("the rows were written here, in order");
-    let mut packer = Packer::default();
-    let (mut old, mut new) = (base.walk(), came.walk());
+/// Merges the remaining base with the added items.
+fn merged(base: &SortedRows, gone: &HashSet<ItemKey>, came: Vec<Block>) -> Vec<Block> {
+    let came = SortedRows::read(came, |_, _| {}).expect("the rows were written here, in order");
+    let mut packer = BlockWriter::default();
+    let (mut old, mut new) = (base.iter_rows(), came.iter_rows());
     let (mut old_row, mut new_row) = (0, 0);
     loop {
         let next = match (base.key_at(old_row), came.key_at(new_row)) {
@@ -171,7 +170,7 @@ fn merged(base: &Rows, gone: &HashSet<Key>, came: Vec<Block>) -> Vec<Block> {
             (None, Some(_)) => Ordering::Greater,
             (Some(old), Some(new)) => old.cmp(&new),
         };
-        // What came under a key of the base comes after it: there the base's own is gone.
+        // An added item with a key of the base comes after it; the base's own is in `gone`.
         if next == Ordering::Greater {
             packer.push(new.next().expect("there is a row for each key"));
             new_row += 1;

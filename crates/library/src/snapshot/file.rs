@@ -1,7 +1,7 @@
-//! A snapshot as a file: what it is and of which version, how much follows, the blocks, and a digest of all that.
+//! File format of a snapshot: a magic number, the version, the length, the blocks, and a digest of all that.
 //!
-//! It is read whole or not at all. Whatever was cut off, overwritten or flipped is noticed by the digest; what is sound
-//! and yet no snapshot is noticed when its rows are read, each of them, before anything is handed out.
+//! It is read whole or not at all. The digest detects truncated and changed files; reading every row before
+//! the snapshot is returned detects intact files that are no valid snapshot.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -9,31 +9,32 @@ use std::io::{self, Write};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::Snapshot;
-use super::pack::{Block, MAX_BLOCK_BYTES};
+use super::block::{Block, MAX_BLOCK_BYTES};
 
-/// What such a file begins with.
+/// Magic number at the beginning of a file.
 const MARK: &[u8; 16] = b"greenroom shelf\n";
 
-/// The layout that is written, and the only one that is read: another is built anew from the server.
+/// Version of the layout, the only one that is read: a snapshot of another version is rebuilt from the
+/// server.
 const VERSION: u32 = 1;
 
-/// Bytes of the digest at the end.
+/// Size of the digest at the end, in bytes.
 const DIGEST_BYTES: usize = 8;
 
-/// Why a file is not read.
+/// Reason for not reading a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Damaged {
-    /// It is none of ours.
+pub enum SnapshotDecodeError {
+    /// It is no snapshot file.
     Foreign,
-    /// It is of another version.
+    /// It has another version.
     Version(u32),
-    /// Something in it is not what was written: it was cut off or changed.
+    /// The digest does not match: the file was truncated or changed.
     Digest,
-    /// It is as it was written, and that is no snapshot.
+    /// The digest matches, but the content is no valid snapshot.
     Rows,
 }
 
-impl fmt::Display for Damaged {
+impl fmt::Display for SnapshotDecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Foreign => f.write_str("it is no snapshot of a library"),
@@ -44,12 +45,12 @@ impl fmt::Display for Damaged {
     }
 }
 
-impl std::error::Error for Damaged {}
+impl std::error::Error for SnapshotDecodeError {}
 
 impl Snapshot {
-    /// Writes it as a file. The same items make the same bytes.
+    /// Writes the snapshot as a file. The same items give the same bytes.
     pub fn encode(&self, to: &mut impl Write) -> io::Result<()> {
-        let mut to = Digesting { to, digest: Xxh3::new() };
+        let mut to = DigestWriter { to, digest: Xxh3::new() };
         to.write_all(MARK)?;
         to.write_all(&VERSION.to_le_bytes())?;
         let blocks = self.rows.blocks();
@@ -63,26 +64,26 @@ impl Snapshot {
         to.to.write_all(&digest.to_le_bytes())
     }
 
-    /// Reads a whole file and makes all indexes anew.
-    pub fn decode(file: &[u8]) -> Result<Self, Damaged> {
-        let rest = file.strip_prefix(MARK).ok_or(Damaged::Foreign)?;
-        let (version, rest) = rest.split_first_chunk().ok_or(Damaged::Digest)?;
+    /// Reads a whole file and rebuilds all indexes.
+    pub fn decode(file: &[u8]) -> Result<Self, SnapshotDecodeError> {
+        let rest = file.strip_prefix(MARK).ok_or(SnapshotDecodeError::Foreign)?;
+        let (version, rest) = rest.split_first_chunk().ok_or(SnapshotDecodeError::Digest)?;
         let version = u32::from_le_bytes(*version);
         if version != VERSION {
-            return Err(Damaged::Version(version));
+            return Err(SnapshotDecodeError::Version(version));
         }
-        let (rest, digest) = rest.split_last_chunk::<DIGEST_BYTES>().ok_or(Damaged::Digest)?;
+        let (rest, digest) = rest.split_last_chunk::<DIGEST_BYTES>().ok_or(SnapshotDecodeError::Digest)?;
         if xxh3_64(&file[..file.len() - DIGEST_BYTES]) != u64::from_le_bytes(*digest) {
-            return Err(Damaged::Digest);
+            return Err(SnapshotDecodeError::Digest);
         }
-        let blocks = blocks(rest).ok_or(Damaged::Rows)?;
-        Self::read(blocks).map_err(|_| Damaged::Rows)
+        let blocks = blocks(rest).ok_or(SnapshotDecodeError::Rows)?;
+        Self::read(blocks).map_err(|_| SnapshotDecodeError::Rows)
     }
 }
 
 fn blocks(mut rest: &[u8]) -> Option<Vec<Block>> {
     let count = u64::from_le_bytes(*taken(&mut rest)?);
-    // No more is reserved than there can be.
+    // Reserves no more than the file can hold.
     let mut blocks = Vec::with_capacity(usize::try_from(count).ok()?.min(rest.len() / 12));
     for _ in 0..count {
         let unpacked_bytes = u32::from_le_bytes(*taken(&mut rest)?);
@@ -103,13 +104,13 @@ fn taken<'a, const N: usize>(rest: &mut &'a [u8]) -> Option<&'a [u8; N]> {
     Some(first)
 }
 
-/// Writes on, and digests what it writes.
-struct Digesting<'w, W> {
+/// Writer that digests all bytes written.
+struct DigestWriter<'w, W> {
     to: &'w mut W,
     digest: Xxh3,
 }
 
-impl<W: Write> Write for Digesting<'_, W> {
+impl<W: Write> Write for DigestWriter<'_, W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.to.write(bytes)?;
         self.digest.update(&bytes[..written]);

@@ -1,28 +1,27 @@
-//! Keys, as small as they can be kept without mixing two of them up, and the sorted list of all keys of a snapshot.
+//! Compact item keys without collisions, and the sorted list of all keys of a snapshot.
 
 use std::fmt;
 
 /// Digits of a Jellyfin id.
 const HEX_DIGITS: usize = 32;
 
-/// A server's id of an item. Decimal numbers sort by value, before hexadecimal ids, before anything else.
+/// A server's key of an item. Decimal numbers sort by value, before hexadecimal ids, before any other text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Key {
+pub(super) enum ItemKey {
     /// A rating key.
     Number(u64),
-    /// 32 hexadecimal digits, as two halves: so a key takes 24 bytes and not 32.
+    /// 32 hexadecimal digits as two halves, so that a key takes 24 bytes instead of 32.
     Hex(u64, u64),
-    /// In a form of its own.
+    /// Any other form.
     Text(Box<str>),
 }
 
-impl Key {
-    /// The key that is written like this. Two texts are the same key only if they are the same text.
-    pub(super) fn of(text: &str) -> Self {
+impl ItemKey {
+    /// Parses a key. Only equal texts give equal keys.
+    pub(super) fn parse(text: &str) -> Self {
         let digits = text.as_bytes();
-        let is_plain = !digits.is_empty()
-            && digits.iter().all(u8::is_ascii_digit)
-            && (digits[0] != b'0' || digits.len() == 1);
+        let is_plain =
+            !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) && (digits[0] != b'0' || digits.len() == 1);
         if is_plain && let Ok(number) = text.parse() {
             return Self::Number(number);
         }
@@ -37,7 +36,7 @@ impl Key {
     }
 }
 
-impl fmt::Display for Key {
+impl fmt::Display for ItemKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Number(number) => write!(f, "{number}"),
@@ -47,74 +46,72 @@ impl fmt::Display for Key {
     }
 }
 
-/// All keys of a snapshot in their order; the row of a key is its place in it.
+/// All keys of a snapshot, sorted; the row of a key is its index.
 #[derive(Debug, Default)]
-pub(super) struct Keys {
+pub(super) struct SortedKeys {
     numbers: Vec<u64>,
     hexes: Vec<(u64, u64)>,
     texts: Vec<Box<str>>,
 }
 
-impl Keys {
-    /// Adds the next one. `false` if it is not greater than the last.
-    pub(super) fn push(&mut self, key: Key) -> bool {
+impl SortedKeys {
+    /// Appends a key. `false` if it is not greater than the last.
+    pub(super) fn push(&mut self, key: ItemKey) -> bool {
         let follows = match &key {
-            Key::Number(number) => {
-                self.hexes.is_empty()
-                    && self.texts.is_empty()
-                    && self.numbers.last().is_none_or(|last| last < number)
+            ItemKey::Number(number) => {
+                self.hexes.is_empty() && self.texts.is_empty() && self.numbers.last().is_none_or(|last| last < number)
             }
-            Key::Hex(high, low) => {
+            ItemKey::Hex(high, low) => {
                 self.texts.is_empty() && self.hexes.last().is_none_or(|last| *last < (*high, *low))
             }
-            Key::Text(text) => self.texts.last().is_none_or(|last| last < text),
+            ItemKey::Text(text) => self.texts.last().is_none_or(|last| last < text),
         };
         if follows {
             match key {
-                Key::Number(number) => self.numbers.push(number),
-                Key::Hex(high, low) => self.hexes.push((high, low)),
-                Key::Text(text) => self.texts.push(text),
+                ItemKey::Number(number) => self.numbers.push(number),
+                ItemKey::Hex(high, low) => self.hexes.push((high, low)),
+                ItemKey::Text(text) => self.texts.push(text),
             }
         }
         follows
     }
 
-    /// How many there are.
+    /// Number of keys.
     pub(super) fn len(&self) -> usize {
         self.numbers.len() + self.hexes.len() + self.texts.len()
     }
 
-    /// The place of a key.
-    pub(super) fn row_of(&self, key: &Key) -> Option<u32> {
+    /// The row of a key.
+    pub(super) fn row_of(&self, key: &ItemKey) -> Option<u32> {
         let (before, found) = match key {
-            Key::Number(number) => (0, self.numbers.binary_search(number)),
-            Key::Hex(high, low) => (self.numbers.len(), self.hexes.binary_search(&(*high, *low))),
-            Key::Text(text) => (self.numbers.len() + self.hexes.len(), self.texts.binary_search(text)),
+            ItemKey::Number(number) => (0, self.numbers.binary_search(number)),
+            ItemKey::Hex(high, low) => (self.numbers.len(), self.hexes.binary_search(&(*high, *low))),
+            ItemKey::Text(text) => (self.numbers.len() + self.hexes.len(), self.texts.binary_search(text)),
         };
         u32::try_from(before + found.ok()?).ok()
     }
 
-    /// The key at a place.
-    pub(super) fn at(&self, row: u32) -> Option<Key> {
+    /// The key of a row.
+    pub(super) fn at(&self, row: u32) -> Option<ItemKey> {
         let row = row as usize;
         if let Some(number) = self.numbers.get(row) {
-            return Some(Key::Number(*number));
+            return Some(ItemKey::Number(*number));
         }
         let row = row - self.numbers.len();
         if let Some((high, low)) = self.hexes.get(row) {
-            return Some(Key::Hex(*high, *low));
+            return Some(ItemKey::Hex(*high, *low));
         }
-        self.texts.get(row - self.hexes.len()).cloned().map(Key::Text)
+        self.texts.get(row - self.hexes.len()).cloned().map(ItemKey::Text)
     }
 
-    /// Gives back what was reserved and is not used.
+    /// Releases unused capacity.
     pub(super) fn shrink(&mut self) {
         self.numbers.shrink_to_fit();
         self.hexes.shrink_to_fit();
         self.texts.shrink_to_fit();
     }
 
-    /// What they take.
+    /// Memory use in bytes.
     pub(super) fn memory_bytes(&self) -> usize {
         let texts: usize = self.texts.iter().map(|text| text.len() + size_of::<Box<str>>()).sum();
         self.numbers.capacity() * 8 + self.hexes.capacity() * 16 + texts
@@ -129,33 +126,33 @@ mod tests {
 
     #[test]
     fn keys_of_either_server_take_no_memory_of_their_own() {
-        assert_eq!(Key::of("583"), Key::Number(583));
+        assert_eq!(ItemKey::parse("583"), ItemKey::Number(583));
         assert_eq!(
-            Key::of("08ca909f6d1044aa9930be392943948f"),
-            Key::Hex(0x08ca_909f_6d10_44aa, 0x9930_be39_2943_948f)
+            ItemKey::parse("08ca909f6d1044aa9930be392943948f"),
+            ItemKey::Hex(0x08ca_909f_6d10_44aa, 0x9930_be39_2943_948f)
         );
-        assert_eq!(size_of::<Key>(), 24);
+        assert_eq!(size_of::<ItemKey>(), 24);
     }
 
     #[test]
     fn what_is_written_in_another_way_is_another_key() {
         for text in ["", "0583", "+583", "08CA909F6D1044AA9930BE392943948F", "18446744073709551616", "５"] {
-            assert_eq!(Key::of(text), Key::Text(text.into()));
+            assert_eq!(ItemKey::parse(text), ItemKey::Text(text.into()));
         }
     }
 
     proptest! {
         #[test]
         fn a_key_is_written_as_it_was_read(text in "[0-9]{0,22}|[0-9a-f]{32}|\\PC{0,10}") {
-            prop_assert_eq!(Key::of(&text).to_string(), text);
+            prop_assert_eq!(ItemKey::parse(&text).to_string(), text);
         }
 
         #[test]
         fn each_key_is_found_at_its_place(texts in prop::collection::btree_set("[0-9]{0,3}|[0-9a-f]{32}|[a-z]{0,2}", 0..40)) {
-            let mut sorted: Vec<Key> = texts.iter().map(|text| Key::of(text)).collect();
+            let mut sorted: Vec<ItemKey> = texts.iter().map(|text| ItemKey::parse(text)).collect();
             let count = u32::try_from(sorted.len()).expect("it is small");
             sorted.sort();
-            let mut keys = Keys::default();
+            let mut keys = SortedKeys::default();
             for key in &sorted {
                 prop_assert!(keys.push(key.clone()));
                 prop_assert!(!keys.push(key.clone()), "no key comes twice");
@@ -165,7 +162,7 @@ mod tests {
                 prop_assert_eq!(keys.at(at), Some(key.clone()));
             }
             prop_assert_eq!(keys.at(count), None);
-            prop_assert_eq!(keys.row_of(&Key::of("~")), None);
+            prop_assert_eq!(keys.row_of(&ItemKey::parse("~")), None);
         }
     }
 }

@@ -1,32 +1,34 @@
-//! All rows of a library in the order of their keys: what a snapshot is made of, and what its file holds.
+//! All rows of a library, sorted by key: the content of a snapshot and of its file.
 
-use super::key::{Key, Keys};
-use super::pack::{self, Block};
-use super::row::{self, Broken};
+use super::block::{self, Block};
+use super::key::{ItemKey, SortedKeys};
+use super::row::{self, InvalidRow};
 use crate::item::Item;
 
-/// Packed rows, sorted by key.
+/// Compressed rows, sorted by key.
 #[derive(Debug, Default)]
-pub(super) struct Rows {
+pub(super) struct SortedRows {
     blocks: Vec<Block>,
-    /// The row each block begins with.
+    /// The first row of each block.
     starts: Vec<u32>,
-    keys: Keys,
+    keys: SortedKeys,
 }
 
-impl Rows {
-    /// Reads blocks once from end to end; `each` sees every item with its row. [`Broken`] if they are not sorted, if a
-    /// key comes twice, or if something is not a row.
-    pub(super) fn read(blocks: Vec<Block>, mut each: impl FnMut(u32, &Item)) -> Result<Self, Broken> {
-        let mut rows = Self { starts: Vec::with_capacity(blocks.len()), blocks, keys: Keys::default() };
+impl SortedRows {
+    /// Reads blocks once from end to end and calls `each` with every item and its row.
+    ///
+    /// # Errors
+    /// [`InvalidRow`] if rows are not sorted, a key occurs twice, or a row is invalid.
+    pub(super) fn read(blocks: Vec<Block>, mut each: impl FnMut(u32, &Item)) -> Result<Self, InvalidRow> {
+        let mut rows = Self { starts: Vec::with_capacity(blocks.len()), blocks, keys: SortedKeys::default() };
         for block in &rows.blocks {
-            let start = u32::try_from(rows.keys.len()).map_err(|_| Broken)?;
+            let start = u32::try_from(rows.keys.len()).map_err(|_| InvalidRow)?;
             rows.starts.push(start);
             let unpacked = block.unpacked()?;
-            for (row, bytes) in (start..=u32::MAX).zip(pack::rows(&unpacked)) {
+            for (row, bytes) in (start..=u32::MAX).zip(block::rows(&unpacked)) {
                 let item = row::read(bytes?)?;
-                if !rows.keys.push(Key::of(&item.key)) {
-                    return Err(Broken);
+                if !rows.keys.push(ItemKey::parse(&item.key)) {
+                    return Err(InvalidRow);
                 }
                 each(row, &item);
             }
@@ -35,23 +37,23 @@ impl Rows {
         Ok(rows)
     }
 
-    /// How many there are.
+    /// Number of rows.
     pub(super) fn len(&self) -> usize {
         self.keys.len()
     }
 
-    /// The blocks they are packed in.
+    /// The compressed blocks.
     pub(super) fn blocks(&self) -> &[Block] {
         &self.blocks
     }
 
-    /// Where the item with this key is.
-    pub(super) fn row_of(&self, key: &Key) -> Option<u32> {
+    /// The row of the item with this key.
+    pub(super) fn row_of(&self, key: &ItemKey) -> Option<u32> {
         self.keys.row_of(key)
     }
 
     /// The key of a row.
-    pub(super) fn key_at(&self, row: u32) -> Option<Key> {
+    pub(super) fn key_at(&self, row: u32) -> Option<ItemKey> {
         self.keys.at(row)
     }
 
@@ -59,12 +61,12 @@ impl Rows {
     pub(super) fn item(&self, row: u32) -> Option<Item> {
         let block = self.starts.partition_point(|start| *start <= row).checked_sub(1)?;
         let unpacked = self.blocks[block].unpacked().ok()?;
-        let bytes = pack::rows(&unpacked).nth((row - self.starts[block]) as usize)?.ok()?;
+        let bytes = block::rows(&unpacked).nth((row - self.starts[block]) as usize)?.ok()?;
         row::read(bytes).ok()
     }
 
-    /// The items of some rows, which are sorted and come once each. A block is unpacked once, however many of its rows
-    /// are wanted.
+    /// Calls `each` with the items of some rows, which must be sorted and unique. Each block is decompressed
+    /// once, however many of its rows are requested.
     pub(super) fn items_at(&self, rows: &[u32], mut each: impl FnMut(u32, Item)) {
         let mut rest = rows;
         while let Some(first) = rest.first() {
@@ -76,7 +78,7 @@ impl Rows {
             rest = further;
             let Ok(unpacked) = self.blocks[block].unpacked() else { continue };
             let mut wanted = here.iter().peekable();
-            for (row, bytes) in (self.starts[block]..end).zip(pack::rows(&unpacked)) {
+            for (row, bytes) in (self.starts[block]..end).zip(block::rows(&unpacked)) {
                 if wanted.next_if_eq(&&row).is_some()
                     && let Ok(item) = bytes.and_then(row::read)
                 {
@@ -86,32 +88,32 @@ impl Rows {
         }
     }
 
-    /// Every row's bytes, in order.
-    pub(super) fn walk(&self) -> Walk<'_> {
-        Walk { blocks: self.blocks.iter(), unpacked: Vec::new(), at: 0 }
+    /// The bytes of every row, in order.
+    pub(super) fn iter_rows(&self) -> RowIter<'_> {
+        RowIter { blocks: self.blocks.iter(), unpacked: Vec::new(), at: 0 }
     }
 
-    /// What they take.
+    /// Memory use in bytes.
     pub(super) fn memory_bytes(&self) -> usize {
-        pack::memory_bytes(&self.blocks) + self.starts.capacity() * 4 + self.keys.memory_bytes()
+        block::memory_bytes(&self.blocks) + self.starts.capacity() * 4 + self.keys.memory_bytes()
     }
 }
 
-/// Goes through rows, unpacking each block once.
-pub(super) struct Walk<'a> {
+/// Iterates over rows and decompresses each block once.
+pub(super) struct RowIter<'a> {
     blocks: std::slice::Iter<'a, Block>,
     unpacked: Vec<u8>,
     at: usize,
 }
 
-impl Walk<'_> {
-    /// The bytes of the next row. They were read before, so they are whole.
+impl RowIter<'_> {
+    /// The bytes of the next row, validated before.
     pub(super) fn next(&mut self) -> Option<&[u8]> {
         while self.at == self.unpacked.len() {
             self.unpacked = self.blocks.next()?.unpacked().ok()?;
             self.at = 0;
         }
-        let mut from = row::Reader(&self.unpacked[self.at..]);
+        let mut from = row::RowReader(&self.unpacked[self.at..]);
         let length = from.number().ok()?;
         let row = from.bytes(length).ok()?;
         self.at = self.unpacked.len() - from.0.len();

@@ -1,12 +1,12 @@
-//! What holds of every snapshot, whatever is put into it.
+//! Properties of every snapshot, whatever its content.
 
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::diff::{Counts, Diff, Field, between};
-use super::{Damaged, Snapshot, SnapshotBuilder};
-use crate::item::{File, Item, ItemKind};
+use super::diff::{DiffCounts, ItemField, SnapshotDiff, between};
+use super::{Snapshot, SnapshotBuilder, SnapshotDecodeError};
+use crate::item::{Item, ItemKind, MediaFile};
 
 fn items() -> impl Strategy<Value = Item> {
     let key = prop_oneof!["[0-9]{1,3}", "0[0-9]", "[0-9a-f]{32}", "[a-zé]{0,2}"];
@@ -21,13 +21,9 @@ fn items() -> impl Strategy<Value = Item> {
     let above = (prop::option::of(text()), prop::option::of(text()), prop::option::of(text()));
     let numbers = (any::<Option<u32>>(), any::<Option<u32>>(), any::<Option<u16>>(), any::<Option<u32>>());
     let times = (prop::option::of(0..u64::MAX), prop::option::of(0..u64::MAX));
-    let file =
-        (text(), prop::option::of(0..u64::MAX)).prop_map(|(path, size_bytes)| File { path, size_bytes });
-    let lists = (
-        prop::collection::vec(text(), 0..3),
-        prop::collection::vec(text(), 0..3),
-        prop::collection::vec(file, 0..3),
-    );
+    let file = (text(), prop::option::of(0..u64::MAX)).prop_map(|(path, size_bytes)| MediaFile { path, size_bytes });
+    let lists =
+        (prop::collection::vec(text(), 0..3), prop::collection::vec(text(), 0..3), prop::collection::vec(file, 0..3));
     (key, kind, text(), above, numbers, times, lists).prop_map(
         |(key, kind, title, above, numbers, times, (artists, guids, files))| Item {
             parent_key: above.0.clone(),
@@ -52,7 +48,7 @@ fn items() -> impl Strategy<Value = Item> {
 enum Step {
     Push(Box<Item>),
     Remove(String),
-    /// Build, and go on from what was built.
+    /// Builds, and continues from the result.
     Patch,
 }
 
@@ -160,7 +156,7 @@ proptest! {
         prop_assert!(Snapshot::decode(&file[..at.index(file.len())]).is_err());
     }
 
-    /// What is sound by its digest and odd within: somebody else's rows, or a program that wrote them wrongly.
+    /// Files with a valid digest and odd content: rows of another program, or wrongly written ones.
     #[test]
     fn odd_rows_in_a_sound_file_are_refused_or_read_as_they_are(
         items in prop::collection::vec(items(), 0..4),
@@ -194,7 +190,7 @@ proptest! {
     #[test]
     fn a_snapshot_differs_from_itself_in_nothing(items in prop::collection::vec(items(), 0..40)) {
         let snapshot = built(items);
-        prop_assert_eq!(between(&snapshot, &snapshot), Diff::default());
+        prop_assert_eq!(between(&snapshot, &snapshot), SnapshotDiff::default());
     }
 
     #[test]
@@ -207,7 +203,7 @@ proptest! {
     }
 }
 
-/// More rows than fit into one stretch, so that they are spread before they are sorted.
+/// More rows than fit into one range, so that they are distributed before they are sorted.
 #[test]
 fn many_rows_in_any_order_come_out_sorted() {
     let item = |number: u64| {
@@ -221,7 +217,7 @@ fn many_rows_in_any_order_come_out_sorted() {
     let keys: Vec<Box<str>> = one.items().map(|item| item.key).collect();
     assert!(keys.is_sorted());
     assert_eq!(one.item(one.row_of(&item(777).key).expect("it is there")), Some(item(777)));
-    // Of some blocks several rows, of others none, and rows that there are not.
+    // Several rows of some blocks, none of others, and rows that do not exist.
     let rows: Vec<u32> = [0, 1, 63, 64, 700, 39_999, 40_000, u32::MAX].into();
     let mut at = Vec::new();
     one.items_at(&rows, |row, item| at.push((row, Some(item))));
@@ -231,18 +227,18 @@ fn many_rows_in_any_order_come_out_sorted() {
 #[test]
 fn a_foreign_file_says_what_it_is() {
     let read = |file: &[u8]| Snapshot::decode(file).map(|_| ()).expect_err("it is none");
-    assert_eq!(read(b""), Damaged::Foreign);
-    assert_eq!(read(b"SQLite format 3\0and so on"), Damaged::Foreign);
+    assert_eq!(read(b""), SnapshotDecodeError::Foreign);
+    assert_eq!(read(b"SQLite format 3\0and so on"), SnapshotDecodeError::Foreign);
     let mut newer = encoded(&built([]));
     newer[16] = 9;
-    assert_eq!(read(&newer), Damaged::Version(9));
-    assert_eq!(read(b"greenroom shelf\n"), Damaged::Digest);
-    // Sound, and yet no snapshot: more blocks are promised than follow.
+    assert_eq!(read(&newer), SnapshotDecodeError::Version(9));
+    assert_eq!(read(b"greenroom shelf\n"), SnapshotDecodeError::Digest);
+    // Valid digest but no valid snapshot: more blocks are promised than follow.
     let mut lying = b"greenroom shelf\n\x01\0\0\0".to_vec();
     lying.extend(u64::MAX.to_le_bytes());
     let digest = xxhash_rust::xxh3::xxh3_64(&lying);
     lying.extend(digest.to_le_bytes());
-    assert_eq!(read(&lying), Damaged::Rows);
+    assert_eq!(read(&lying), SnapshotDecodeError::Rows);
 }
 
 #[test]
@@ -267,7 +263,7 @@ fn what_lies_in_an_album_or_of_an_artist_is_found() {
 
 fn track(key: &str, title: &str, path: &str, guid: &str) -> Item {
     Item {
-        files: vec![File { path: path.into(), size_bytes: None }],
+        files: vec![MediaFile { path: path.into(), size_bytes: None }],
         guids: vec![guid.into()],
         ..Item::new(ItemKind::Track, key, title)
     }
@@ -294,13 +290,13 @@ fn each_sort_of_difference_is_told_as_what_it_is() {
         track("9", "comes", "/9", "plex://9"),
     ]);
     let diff = between(&old, &new);
-    assert_eq!(diff.counts, Counts { added: 2, removed: 2, retagged: 1, moved: 1, rekeyed: 2 });
+    assert_eq!(diff.counts, DiffCounts { added: 2, removed: 2, retagged: 1, moved: 1, rekeyed: 2 });
     let keys =
-        |things: &[super::diff::Thing]| things.iter().map(|thing| thing.key.to_string()).collect::<Vec<_>>();
+        |things: &[super::diff::ItemSummary]| things.iter().map(|thing| thing.key.to_string()).collect::<Vec<_>>();
     assert_eq!(keys(&diff.added), ["7", "9"], "a key that was given to another thing is a new thing");
     assert_eq!(keys(&diff.removed), ["2", "7"]);
-    let fields: Vec<Field> = diff.retagged[0].fields.iter().map(|retag| retag.field).collect();
-    assert_eq!(fields, [Field::Title, Field::Year]);
+    let fields: Vec<ItemField> = diff.retagged[0].fields.iter().map(|retag| retag.field).collect();
+    assert_eq!(fields, [ItemField::Title, ItemField::Year]);
     assert_eq!((diff.moved[0].from.as_deref(), diff.moved[0].to.as_deref()), (Some("/4"), Some("/four")));
     assert_eq!((&*diff.rekeyed[0].from, &*diff.rekeyed[0].thing.key), ("5", "50"));
     assert_eq!((&*diff.rekeyed[1].from, &*diff.rekeyed[1].thing.key), ("6", "60"));
@@ -323,21 +319,21 @@ fn each_sort_of_difference_is_told_as_what_it_is() {
 fn a_key_that_went_to_the_thing_beside_it_is_two_other_keys() {
     let old = built([track("1", "a", "/a", "plex://a"), track("2", "b", "/b", "plex://b")]);
     let new = built([track("1", "b", "/b", "plex://b"), track("2", "a", "/a", "plex://a")]);
-    assert_eq!(between(&old, &new).counts, Counts { rekeyed: 2, ..Counts::default() });
+    assert_eq!(between(&old, &new).counts, DiffCounts { rekeyed: 2, ..DiffCounts::default() });
 }
 
 #[test]
 fn two_copies_with_one_name_are_not_taken_for_one_another() {
     let old = built([track("1", "a", "/a", "plex://a"), track("2", "a", "/a2", "plex://a")]);
     let new = built([track("8", "a", "/x", "plex://a"), track("9", "a", "/y", "plex://a")]);
-    assert_eq!(between(&old, &new).counts, Counts { added: 2, removed: 2, ..Counts::default() });
+    assert_eq!(between(&old, &new).counts, DiffCounts { added: 2, removed: 2, ..DiffCounts::default() });
 }
 
 #[test]
 fn a_long_difference_is_counted_and_told_in_part() {
     let item = |number: u32| Item::new(ItemKind::Film, &number.to_string(), "line\nbreak");
     let diff = between(&built([]), &built((0..500).map(item)));
-    assert_eq!((diff.counts.added, diff.added.len()), (500, super::diff::MAX_TOLD));
+    assert_eq!((diff.counts.added, diff.added.len()), (500, super::diff::MAX_LISTED));
     let told = diff.to_string();
     assert!(told.ends_with("  … and 400 more\n"), "{told}");
     assert_eq!(told.lines().count(), 1 + 100 + 1, "no title adds a line");

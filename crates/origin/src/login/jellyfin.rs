@@ -1,63 +1,73 @@
-//! Logging in at a Jellyfin: by a code, or by name and password where codes are switched off.
+//! Login at Jellyfin: by Quick Connect code, or by name and password where codes are disabled.
 
-use greenroom_dialect::ask::Kind;
 use greenroom_dialect::credential::Secret;
 use greenroom_dialect::login::jellyfin;
-use greenroom_dialect::login::jellyfin::{Code, Grant, LIFETIME_S};
+use greenroom_dialect::login::jellyfin::{LIFETIME_S, LoginGrant, QuickConnectCode};
+use greenroom_dialect::request::ServerKind;
 use greenroom_dialect::server_identity::ServerIdentity;
 
-use super::{Desk, Trouble};
-use greenroom_config::Place;
+use super::{LoginClient, LoginError};
+use greenroom_config::Endpoint;
 
-/// Makes sure that a Jellyfin answers, before anybody is asked for a code or a password.
+/// Checks that a Jellyfin answers, before a person is asked for a code or a password.
 ///
 /// # Errors
-/// [`Trouble::NotJellyfin`] if something else answers; [`Trouble::Silent`] if nothing does.
-pub async fn recognise(desk: &Desk, place: &Place) -> Result<(), Trouble> {
-    let identified = desk.enquirer.identify(Kind::Jellyfin, place).await;
-    match identified.map_err(|silence| Trouble::Silent(place.url(), silence))? {
+/// [`LoginError::NotJellyfin`] if another server answers; [`LoginError::NoResponse`] if none does.
+pub async fn verify_server(desk: &LoginClient, place: &Endpoint) -> Result<(), LoginError> {
+    let identified = desk.probe_client.identify(ServerKind::Jellyfin, place).await;
+    match identified.map_err(|silence| LoginError::NoResponse(place.url(), silence))? {
         ServerIdentity::Expected(_) => Ok(()),
-        other => Err(Trouble::NotJellyfin(place.url(), other)),
+        other => Err(LoginError::NotJellyfin(place.url(), other)),
     }
 }
 
-/// Gets a code.
+/// Requests a code.
 ///
 /// # Errors
-/// [`Trouble::CodesOff`] if the server gives none; what else may go wrong.
-pub async fn begin(desk: &Desk, place: &Place) -> Result<Code, Trouble> {
-    let heard = desk.ask(place, jellyfin::enabled(&desk.device)).await?;
-    match jellyfin::is_enabled(heard.status, &heard.body) {
+/// [`LoginError::CodesOff`] if the server issues none; other login errors.
+pub async fn begin(desk: &LoginClient, place: &Endpoint) -> Result<QuickConnectCode, LoginError> {
+    let heard = desk.ask(place, jellyfin::enabled_request(&desk.device)).await?;
+    match jellyfin::parse_enabled(heard.status, &heard.body) {
         Some(true) => {}
-        Some(false) => return Err(Trouble::CodesOff),
-        None => return Err(Trouble::NotUnderstood(heard.status)),
+        Some(false) => return Err(LoginError::CodesOff),
+        None => return Err(LoginError::UnexpectedResponse(heard.status)),
     }
-    let heard = desk.ask(place, jellyfin::begin(&desk.device)).await?;
-    jellyfin::begun(heard.status, &heard.body).ok_or(Trouble::NoCode(heard.status))
+    let heard = desk.ask(place, jellyfin::code_request(&desk.device)).await?;
+    jellyfin::parse_code(heard.status, &heard.body).ok_or(LoginError::NoCode(heard.status))
 }
 
-/// Waits until somebody agreed, then takes the token. `tick` is told how many seconds are left.
+/// Waits until the code is approved, then gets the token. `tick` receives the seconds left.
 ///
 /// # Errors
-/// If nobody does in time, or nobody can be asked.
-pub async fn wait(desk: &Desk, place: &Place, code: &Code, tick: impl FnMut(u64)) -> Result<Grant, Trouble> {
+/// The code is not approved in time, or the server does not answer.
+pub async fn wait(
+    desk: &LoginClient,
+    place: &Endpoint,
+    code: &QuickConnectCode,
+    tick: impl FnMut(u64),
+) -> Result<LoginGrant, LoginError> {
     desk.wait(LIFETIME_S, tick, async || {
-        let heard = desk.ask(place, jellyfin::look(&desk.device, code)).await?;
-        Ok(jellyfin::looked(heard.status, &heard.body))
+        let heard = desk.ask(place, jellyfin::status_request(&desk.device, code)).await?;
+        Ok(jellyfin::parse_status(heard.status, &heard.body))
     })
     .await?;
-    let heard = desk.ask(place, jellyfin::redeem(&desk.device, code)).await?;
-    jellyfin::granted(heard.status, &heard.body).ok_or(Trouble::NotUnderstood(heard.status))
+    let heard = desk.ask(place, jellyfin::redeem_request(&desk.device, code)).await?;
+    jellyfin::parse_grant(heard.status, &heard.body).ok_or(LoginError::UnexpectedResponse(heard.status))
 }
 
-/// Takes a token for a name and a password.
+/// Gets a token for a name and a password.
 ///
 /// # Errors
-/// If the server does not accept them.
-pub async fn by_name(desk: &Desk, place: &Place, name: &str, password: &Secret) -> Result<Grant, Trouble> {
-    let heard = desk.ask(place, jellyfin::by_name(&desk.device, name, password)).await?;
+/// The server does not accept them.
+pub async fn by_name(
+    desk: &LoginClient,
+    place: &Endpoint,
+    name: &str,
+    password: &Secret,
+) -> Result<LoginGrant, LoginError> {
+    let heard = desk.ask(place, jellyfin::password_request(&desk.device, name, password)).await?;
     match heard.status {
-        401 | 403 => Err(Trouble::WrongPassword),
-        status => jellyfin::granted(status, &heard.body).ok_or(Trouble::NotUnderstood(status)),
+        401 | 403 => Err(LoginError::WrongPassword),
+        status => jellyfin::parse_grant(status, &heard.body).ok_or(LoginError::UnexpectedResponse(status)),
     }
 }

@@ -1,80 +1,80 @@
-//! Getting a token of the owner, without a hand on any token: a code is shown, a person agrees to it in a browser,
-//! and what comes back goes straight into a file that only this user may read.
+//! Gets an owner token without handling one: it shows a code, a person approves it in a browser, and the token goes
+//! straight into a file that only this user may read.
 //!
-//! Rooms: [`plex`], [`jellyfin`] (what is asked, in which order), [`trouble`] (what may go wrong, and what to do).
+//! Modules: [`plex`], [`jellyfin`] (the requests and their order), [`error`] (errors and remedies).
 
+pub mod error;
 pub mod jellyfin;
 pub mod plex;
-pub mod trouble;
 
 use std::time::Duration;
 
 use greenroom_cache::Clock;
-use greenroom_dialect::ask::Kind;
 use greenroom_dialect::credential::Secret;
-use greenroom_dialect::login::{Device, Look, question};
-use greenroom_dialect::rights::{Inquiry, Rights};
+use greenroom_dialect::login::{LoginDevice, LoginStatus, authenticated_get};
+use greenroom_dialect::permissions::{PermissionProbe, Permissions};
+use greenroom_dialect::request::ServerKind;
 
-use crate::probe_client::{Enquirer, Heard, Silence, Trust};
-use greenroom_config::Place;
-pub use trouble::Trouble;
+use crate::probe_client::{ProbeClient, ProbeError, ProbeResponse, ProbeTrust};
+pub use error::LoginError;
+use greenroom_config::Endpoint;
 
-/// How often it is asked whether somebody agreed.
+/// Interval of polls for the approval.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Looks that may fail in a row: a network that hiccups does not end a login.
+/// Max consecutive failed polls: a brief network failure does not end a login.
 const MAX_ODD_LOOKS: u32 = 5;
-/// How long one question may take, and how long its answer may be.
+/// Timeout of one request, and max bytes of its response.
 const PATIENCE: Duration = Duration::from_secs(15);
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 
-/// What a login needs to ask: who asks, and how.
+/// Client of a login.
 #[derive(Debug)]
-pub struct Desk {
-    /// Asks.
-    pub enquirer: Enquirer,
-    /// What is said of this device.
-    pub device: Device,
-    /// What time it is.
+pub struct LoginClient {
+    /// Sends the requests.
+    pub probe_client: ProbeClient,
+    /// Describes this device.
+    pub device: LoginDevice,
+    /// The clock.
     pub clock: Clock,
 }
 
-impl Desk {
-    /// A desk for this device, which believes whom the system believes.
-    pub fn new(device: Device) -> Self {
+impl LoginClient {
+    /// A client for this device, with the system's trusted authorities.
+    pub fn new(device: LoginDevice) -> Self {
         let clock = Clock::system();
-        Self { enquirer: Enquirer::new(Trust::system(), clock.clone(), PATIENCE, MAX_BYTES), device, clock }
+        Self { probe_client: ProbeClient::new(ProbeTrust::system(), clock.clone(), PATIENCE, MAX_BYTES), device, clock }
     }
 
-    async fn ask(&self, place: &Place, request: http::Request<bytes::Bytes>) -> Result<Heard, Trouble> {
-        self.enquirer.ask(place, request).await.map_err(|silence| Trouble::Silent(place.url(), silence))
+    async fn ask(&self, place: &Endpoint, request: http::Request<bytes::Bytes>) -> Result<ProbeResponse, LoginError> {
+        self.probe_client.send(place, request).await.map_err(|silence| LoginError::NoResponse(place.url(), silence))
     }
 
-    /// Looks every second until somebody agreed or the time is over. `tick` is told how many seconds are left.
+    /// Polls every second until the code is approved or expires. `tick` receives the seconds left.
     async fn wait<T>(
         &self,
         lifetime_s: u64,
         mut tick: impl FnMut(u64),
-        mut look: impl AsyncFnMut() -> Result<Look<T>, Trouble>,
-    ) -> Result<T, Trouble> {
+        mut look: impl AsyncFnMut() -> Result<LoginStatus<T>, LoginError>,
+    ) -> Result<T, LoginError> {
         let ends_ms = self.clock.now_ms().saturating_add(lifetime_s.saturating_mul(1_000));
         let mut odd = 0;
         loop {
             let left_ms = ends_ms.saturating_sub(self.clock.now_ms());
             if left_ms == 0 {
-                return Err(Trouble::Expired);
+                return Err(LoginError::Expired);
             }
             tick(left_ms / 1_000);
             match look().await {
-                Ok(Look::Agreed(given)) => return Ok(given),
-                Ok(Look::Waiting) => odd = 0,
-                Ok(Look::Gone) => return Err(Trouble::Expired),
+                Ok(LoginStatus::Approved(given)) => return Ok(given),
+                Ok(LoginStatus::Pending) => odd = 0,
+                Ok(LoginStatus::Expired) => return Err(LoginError::Expired),
                 failed => {
                     odd += 1;
                     if odd >= MAX_ODD_LOOKS {
                         return Err(match failed {
                             Err(trouble) => trouble,
-                            Ok(Look::Odd(status)) => Trouble::NotUnderstood(status),
-                            Ok(_) => Trouble::Expired,
+                            Ok(LoginStatus::Unexpected(status)) => LoginError::UnexpectedResponse(status),
+                            Ok(_) => LoginError::Expired,
                         });
                     }
                 }
@@ -84,23 +84,23 @@ impl Desk {
     }
 }
 
-/// What a token may do at a server.
+/// Permissions of a token at a server.
 ///
 /// # Errors
-/// If the server does not answer.
-pub async fn rights(
-    enquirer: &Enquirer,
-    kind: Kind,
-    place: &Place,
+/// The server does not answer.
+pub async fn permissions(
+    enquirer: &ProbeClient,
+    kind: ServerKind,
+    place: &Endpoint,
     token: &Secret,
-) -> Result<Rights, Silence> {
-    let mut heard: Vec<Heard> = Vec::new();
+) -> Result<Permissions, ProbeError> {
+    let mut heard: Vec<ProbeResponse> = Vec::new();
     loop {
         let answers: Vec<(u16, &[u8])> = heard.iter().map(|one| (one.status, one.body.as_ref())).collect();
-        match kind.rights(&answers) {
-            Inquiry::Known(rights) => return Ok(rights),
-            Inquiry::Ask(target) => {
-                heard.push(enquirer.ask(place, question(kind, target, Some(token.clone()))).await?);
+        match kind.permission_probe(&answers) {
+            PermissionProbe::Done(rights) => return Ok(rights),
+            PermissionProbe::Request(target) => {
+                heard.push(enquirer.send(place, authenticated_get(kind, target, Some(token.clone()))).await?);
             }
         }
     }
@@ -112,11 +112,11 @@ mod tests {
 
     use super::*;
 
-    fn desk() -> Desk {
-        let device = Device { identifier: "d".into(), name: "n".into(), version: "0".into() };
+    fn desk() -> LoginClient {
+        let device = LoginDevice { identifier: "d".into(), name: "n".into(), version: "0".into() };
         let clock = Clock::system();
-        let trust = Trust::system();
-        Desk { enquirer: Enquirer::new(trust, clock.clone(), PATIENCE, MAX_BYTES), device, clock }
+        let trust = ProbeTrust::system();
+        LoginClient { probe_client: ProbeClient::new(trust, clock.clone(), PATIENCE, MAX_BYTES), device, clock }
     }
 
     #[tokio::test(start_paused = true)]
@@ -128,11 +128,11 @@ mod tests {
                 |left_s| ticks.borrow_mut().push(left_s),
                 async || {
                     *looks.borrow_mut() += 1;
-                    Ok(Look::<()>::Waiting)
+                    Ok(LoginStatus::<()>::Pending)
                 },
             )
             .await;
-        assert_eq!(waited, Err(Trouble::Expired));
+        assert_eq!(waited, Err(LoginError::Expired));
         assert_eq!(*looks.borrow(), 5);
         assert_eq!(*ticks.borrow(), [5, 4, 3, 2, 1]);
     }
@@ -147,17 +147,17 @@ mod tests {
                 async || {
                     *looks.borrow_mut() += 1;
                     match *looks.borrow() {
-                        1..4 => Err(Trouble::Silent("x".into(), Silence::BrokeOff)),
-                        4 => Ok(Look::Odd(502)),
-                        _ => Ok(Look::Agreed(7)),
+                        1..4 => Err(LoginError::NoResponse("x".into(), ProbeError::BrokeOff)),
+                        4 => Ok(LoginStatus::Unexpected(502)),
+                        _ => Ok(LoginStatus::Approved(7)),
                     }
                 },
             )
             .await;
         assert_eq!(hiccup, Ok(7));
-        let lasting = desk().wait(60, |_| (), async || Ok(Look::<()>::Odd(502))).await;
-        assert_eq!(lasting, Err(Trouble::NotUnderstood(502)));
-        let gone = desk().wait(60, |_| (), async || Ok(Look::<()>::Gone)).await;
-        assert_eq!(gone, Err(Trouble::Expired));
+        let lasting = desk().wait(60, |_| (), async || Ok(LoginStatus::<()>::Unexpected(502))).await;
+        assert_eq!(lasting, Err(LoginError::UnexpectedResponse(502)));
+        let gone = desk().wait(60, |_| (), async || Ok(LoginStatus::<()>::Expired)).await;
+        assert_eq!(gone, Err(LoginError::Expired));
     }
 }

@@ -1,79 +1,75 @@
-//! Logging in at plex.tv, then finding the servers of the account.
+//! Login at plex.tv, and search for the account's servers.
 
-use greenroom_dialect::ask::Kind;
 use greenroom_dialect::credential::Secret;
 use greenroom_dialect::login::plex;
-use greenroom_dialect::login::plex::{AccountServer, Form, Pin};
+use greenroom_dialect::login::plex::{AccountServer, LoginPin, PinFormat};
+use greenroom_dialect::request::ServerKind;
 use greenroom_dialect::server_identity::ServerIdentity;
 
-use super::{Desk, Trouble};
-use greenroom_config::Place;
+use super::{LoginClient, LoginError};
+use greenroom_config::Endpoint;
 
-/// A code a person is to agree to.
+/// A code to be approved by a person.
 #[derive(Debug)]
-pub struct Begun {
-    pin: Pin,
-    /// What to type, if it is to be typed.
+pub struct PendingLogin {
+    pin: LoginPin,
+    /// The code to type, where it has to be typed.
     pub code: String,
-    /// Where.
+    /// The address to open.
     pub address: String,
-    /// How long it is good for.
+    /// Seconds until the code expires.
     pub lifetime_s: u64,
 }
 
-/// Gets a code.
+/// Requests a code.
 ///
 /// # Errors
-/// If there is none to be had.
-pub async fn begin(desk: &Desk, account: &Place, form: Form) -> Result<Begun, Trouble> {
-    let heard = desk.ask(account, plex::begin(&desk.device, form)).await?;
-    let pin = plex::begun(heard.status, &heard.body).ok_or(Trouble::NoCode(heard.status))?;
-    Ok(Begun {
-        address: plex::address(&desk.device, &pin, form),
+/// No code is issued.
+pub async fn begin(desk: &LoginClient, account: &Endpoint, form: PinFormat) -> Result<PendingLogin, LoginError> {
+    let heard = desk.ask(account, plex::pin_request(&desk.device, form)).await?;
+    let pin = plex::parse_pin(heard.status, &heard.body).ok_or(LoginError::NoCode(heard.status))?;
+    Ok(PendingLogin {
+        address: plex::approval_url(&desk.device, &pin, form),
         code: pin.code.clone(),
         lifetime_s: pin.lifetime_s,
         pin,
     })
 }
 
-/// Waits until somebody agreed; the token of the account. `tick` is told how many seconds are left.
+/// Waits until the code is approved; returns the account's token. `tick` receives the seconds left.
 ///
 /// # Errors
-/// If nobody does in time, or nobody can be asked.
+/// The code is not approved in time, or plex.tv does not answer.
 pub async fn wait(
-    desk: &Desk,
-    account: &Place,
-    begun: &Begun,
+    desk: &LoginClient,
+    account: &Endpoint,
+    begun: &PendingLogin,
     tick: impl FnMut(u64),
-) -> Result<Secret, Trouble> {
+) -> Result<Secret, LoginError> {
     desk.wait(begun.lifetime_s, tick, async || {
-        let heard = desk.ask(account, plex::look(&desk.device, &begun.pin)).await?;
-        Ok(plex::looked(heard.status, &heard.body))
+        let heard = desk.ask(account, plex::status_request(&desk.device, &begun.pin)).await?;
+        Ok(plex::parse_status(heard.status, &heard.body))
     })
     .await
 }
 
-/// The servers of the account, its own first.
+/// The account's servers, its own first.
 ///
 /// # Errors
-/// If they are not told.
-pub async fn servers(desk: &Desk, account: &Place, token: &Secret) -> Result<Vec<AccountServer>, Trouble> {
-    let heard = desk.ask(account, plex::servers(&desk.device, token)).await?;
-    plex::servers_of(heard.status, &heard.body).ok_or(Trouble::NotUnderstood(heard.status))
+/// plex.tv does not list them.
+pub async fn servers(desk: &LoginClient, account: &Endpoint, token: &Secret) -> Result<Vec<AccountServer>, LoginError> {
+    let heard = desk.ask(account, plex::servers_request(&desk.device, token)).await?;
+    plex::parse_servers(heard.status, &heard.body).ok_or(LoginError::UnexpectedResponse(heard.status))
 }
 
-/// Which server answers at an address, if anything does.
-pub async fn identity(desk: &Desk, place: &Place) -> Option<ServerIdentity> {
-    desk.enquirer.identify(Kind::Plex, place).await.ok()
+/// Identity of the server at an address, if one answers.
+pub async fn identity(desk: &LoginClient, place: &Endpoint) -> Option<ServerIdentity> {
+    desk.probe_client.identify(ServerKind::Plex, place).await.ok()
 }
 
-/// The server at an address: the one that says it is, whatever the address is called; where none answers, the one
-/// that has this address for the account.
-pub fn at<'a>(
-    servers: &'a [AccountServer],
-    place: &Place,
-    identifier: Option<&str>,
-) -> Option<&'a AccountServer> {
+/// The server at an address: by its identity, whatever the address; without an identity, the one the account lists at
+/// this address.
+pub fn at<'a>(servers: &'a [AccountServer], place: &Endpoint, identifier: Option<&str>) -> Option<&'a AccountServer> {
     match identifier {
         Some(identifier) => servers.iter().find(|server| server.identifier == identifier),
         None => servers.iter().find(|server| is_at(server, place)),
@@ -86,35 +82,35 @@ pub fn only_owned(servers: &[AccountServer]) -> Option<&AccountServer> {
     owned.next().filter(|_| owned.next().is_none())
 }
 
-fn is_at(server: &AccountServer, place: &Place) -> bool {
+fn is_at(server: &AccountServer, place: &Endpoint) -> bool {
     server.addresses.iter().any(|address| {
-        let by_name = Place::parse(&address.url).is_some_and(|other| other.host() == place.host());
+        let by_name = Endpoint::parse(&address.url).is_some_and(|other| other.host() == place.host());
         address.port == place.port() && (address.host == place.host() || by_name)
     })
 }
 
-/// The address to configure: at home without encryption, unless the server demands it.
+/// The URL to configure: in the local network without encryption, unless the server requires it.
 pub fn url_of(server: &AccountServer) -> Option<String> {
     let nearest = server.addresses.first()?;
     if server.https_required {
         return Some(nearest.url.clone());
     }
     let host = if nearest.host.contains(':') { format!("[{}]", nearest.host) } else { nearest.host.clone() };
-    match nearest.reach {
-        plex::Reach::Home => Some(format!("http://{host}:{}", nearest.port)),
-        plex::Reach::Public | plex::Reach::Relay => Some(nearest.url.clone()),
+    match nearest.scope {
+        plex::AddressScope::Home => Some(format!("http://{host}:{}", nearest.port)),
+        plex::AddressScope::Public | plex::AddressScope::Relay => Some(nearest.url.clone()),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use greenroom_dialect::login::plex::{Address, Reach};
+    use greenroom_dialect::login::plex::{AddressScope, ServerAddress};
 
     use super::*;
 
     fn server(name: &str, host: &str, owned: bool, https_required: bool) -> AccountServer {
         let url = format!("https://{}.abc.plex.direct:32400", host.replace('.', "-"));
-        let address = Address { host: host.into(), port: 32400, url, reach: Reach::Home };
+        let address = ServerAddress { host: host.into(), port: 32400, url, scope: AddressScope::Home };
         AccountServer {
             identifier: format!("id-{name}"),
             name: name.into(),
@@ -130,7 +126,7 @@ mod tests {
     fn the_server_is_the_one_that_answers_at_the_address_or_has_it_or_the_only_owned_one() {
         let servers = [server("a", "10.0.0.1", true, false), server("b", "10.0.0.2", false, false)];
         assert_eq!(only_owned(&servers).map(|one| one.name.as_str()), Some("a"));
-        let place = |text| Place::parse(text).expect("an address");
+        let place = |text| Endpoint::parse(text).expect("an address");
         let named = |text, says| super::at(&servers, &place(text), says).map(|one| one.name.as_str());
         let at = |text| named(text, None);
         assert_eq!(named("http://nas.lan:32400", Some("id-b")), Some("b"));

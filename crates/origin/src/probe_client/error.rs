@@ -1,56 +1,56 @@
-//! Why there is no answer: a closed list, so that whoever tells a person what to do has thought of each.
+//! Reasons why there is no response: a closed list, so that callers have a remedy for each.
 
 use std::error::Error;
 use std::fmt;
 use std::io::{self, ErrorKind};
 
-use crate::certificate_error::Distrust;
+use crate::certificate_error::CertificateRejection;
 
-/// Why there is no answer.
+/// Reason why there is no response.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Silence {
-    /// Nobody knows the name.
+pub enum ProbeError {
+    /// The host name does not resolve.
     NoSuchName(String),
-    /// The machine is there, and nothing listens on that port.
+    /// The host is up, but nothing listens on the port.
     Refused,
-    /// There is no way to that address.
+    /// There is no route to the address.
     Unreachable,
-    /// A step took too long.
-    TimedOut(Stage),
-    /// The certificate is not believed.
-    Certificate(Distrust),
-    /// It does not encrypt.
+    /// A step timed out.
+    TimedOut(ProbeStage),
+    /// The certificate was rejected.
+    Certificate(CertificateRejection),
+    /// The server does not use TLS.
     NotEncrypted,
-    /// Encryption failed otherwise.
+    /// Another TLS error.
     Encryption(String),
-    /// It speaks something else than HTTP.
+    /// The server does not speak HTTP.
     NotHttp,
-    /// The connection ended before the answer did.
+    /// The connection ended before the response did.
     BrokeOff,
-    /// The answer is longer than is read.
+    /// The response exceeds the limit.
     TooLong,
-    /// Something else.
+    /// Another error.
     Other(String),
 }
 
-/// The steps of a question.
+/// Step of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
-    /// Finding the address of a name.
+pub enum ProbeStage {
+    /// Resolving the host name.
     Resolving,
-    /// Connecting to it.
+    /// Connecting.
     Connecting,
-    /// Agreeing on encryption.
+    /// TLS handshake.
     Encrypting,
-    /// Waiting for the whole answer.
+    /// Waiting for the complete response.
     Answering,
 }
 
-impl Silence {
-    pub(super) fn of_connecting(error: &io::Error) -> Self {
+impl ProbeError {
+    pub(super) fn from_connect_error(error: &io::Error) -> Self {
         match error.kind() {
             ErrorKind::ConnectionRefused => Self::Refused,
-            ErrorKind::TimedOut => Self::TimedOut(Stage::Connecting),
+            ErrorKind::TimedOut => Self::TimedOut(ProbeStage::Connecting),
             ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable | ErrorKind::AddrNotAvailable => {
                 Self::Unreachable
             }
@@ -59,7 +59,7 @@ impl Silence {
         }
     }
 
-    pub(super) fn of_http(error: &hyper::Error) -> Self {
+    pub(super) fn from_hyper(error: &hyper::Error) -> Self {
         if error.is_parse() {
             return Self::NotHttp;
         }
@@ -79,7 +79,7 @@ impl Silence {
     }
 }
 
-impl fmt::Display for Silence {
+impl fmt::Display for ProbeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoSuchName(name) => write!(f, "the name {name} is not known here"),
@@ -97,7 +97,7 @@ impl fmt::Display for Silence {
     }
 }
 
-impl fmt::Display for Stage {
+impl fmt::Display for ProbeStage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Resolving => "looking up the name",

@@ -1,39 +1,51 @@
-//! Which server answers at an address, by as many questions as it takes.
+//! Identifies the server at an address, with as many requests as needed.
 
-use greenroom_dialect::ask::Kind;
-use greenroom_dialect::login::question;
-use greenroom_dialect::server_identity::{Answer, Inquiry, ServerIdentity, inquire, recognise};
+use greenroom_dialect::login::authenticated_get;
+use greenroom_dialect::request::ServerKind;
+use greenroom_dialect::server_identity::{
+    IdentityProbe, IdentityProbeResponse, ServerIdentity, identify_server, next_probe,
+};
 
-use super::{Enquirer, Heard, Place, Silence};
+use super::{Endpoint, ProbeClient, ProbeError, ProbeResponse};
 
-impl Heard {
-    /// The server that gave this answer to the identity path of any kind.
-    pub fn server_identity(&self, expected: Kind) -> ServerIdentity {
-        recognise(expected, &Answer { status: self.status, headers: &self.headers, body: &self.body })
+impl ProbeResponse {
+    /// The identity of the server that sent this response to the identity path of any kind.
+    pub fn server_identity(&self, expected: ServerKind) -> ServerIdentity {
+        identify_server(
+            expected,
+            &IdentityProbeResponse { status: self.status, headers: &self.headers, body: &self.body },
+        )
     }
 }
 
-impl Enquirer {
-    /// Which server answers at `place`.
+impl ProbeClient {
+    /// Identity of the server at `place`.
     ///
     /// # Errors
-    /// If the first question is not answered.
-    pub async fn identify(&self, expected: Kind, place: &Place) -> Result<ServerIdentity, Silence> {
-        let first = self.ask(place, question(expected, expected.identity_path(), None)).await?;
+    /// The first request is not answered.
+    pub async fn identify(&self, expected: ServerKind, place: &Endpoint) -> Result<ServerIdentity, ProbeError> {
+        let first = self.send(place, authenticated_get(expected, expected.identity_path(), None)).await?;
         Ok(self.identify_after(expected, place, &first).await)
     }
 
-    /// The same, with the answer to the first question at hand.
-    pub async fn identify_after(&self, expected: Kind, place: &Place, first: &Heard) -> ServerIdentity {
+    /// The same, with the response to the first request at hand.
+    pub async fn identify_after(
+        &self,
+        expected: ServerKind,
+        place: &Endpoint,
+        first: &ProbeResponse,
+    ) -> ServerIdentity {
         let mut heard = vec![first.server_identity(expected)];
         loop {
-            match inquire(expected, &heard) {
-                Inquiry::Known(identity) => return identity,
-                Inquiry::Ask(path) => match self.ask(place, question(expected, path, None)).await {
-                    Ok(answer) => heard.push(answer.server_identity(expected)),
-                    // A server that answers only some of the questions is judged by the first.
-                    Err(_) => return heard.swap_remove(0),
-                },
+            match next_probe(expected, &heard) {
+                IdentityProbe::Done(identity) => return identity,
+                IdentityProbe::Request(path) => {
+                    match self.send(place, authenticated_get(expected, path, None)).await {
+                        Ok(answer) => heard.push(answer.server_identity(expected)),
+                        // If only some requests are answered, the first decides.
+                        Err(_) => return heard.swap_remove(0),
+                    }
+                }
             }
         }
     }

@@ -1,5 +1,5 @@
-//! Whose certificate is believed: whoever vouches for the server in the configuration, else whoever the system
-//! believes. A certificate that is refused is told with its fingerprint; it is never accepted for that.
+//! Certificate trust: as configured for the server, else the system's authorities. A rejected certificate is reported
+//! with its fingerprint, but never accepted because of it.
 
 use std::io;
 use std::sync::Arc;
@@ -11,92 +11,92 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, Error};
 
-use crate::certificate_error::Distrust;
+use crate::certificate_error::CertificateRejection;
 use crate::certificate_verifier::client_config;
-use crate::probe_client::error::Silence;
+use crate::probe_client::error::ProbeError;
 use greenroom_config::Fingerprint;
-use greenroom_config::certificate_files::{Files, certificates};
-use greenroom_state::file_lane::FileLane;
+use greenroom_config::certificate_files::{CertificateFiles, certificates};
+use greenroom_state::file_work_queue::FileWorkQueue;
 
-/// Whose certificate is believed, and for which name.
+/// Which certificates are accepted, and for which name.
 #[derive(Debug, Clone)]
-pub struct Trust {
-    whom: greenroom_config::Trust,
-    /// The name the certificate is for, where that is not the one that is asked.
+pub struct ProbeTrust {
+    trust: greenroom_config::CertificateTrust,
+    /// Name in the certificate, if it differs from the requested one.
     name: Option<ServerName<'static>>,
-    authorities: Authorities,
+    authorities: SystemAuthorities,
 }
 
-/// What the system believes lies in many files. They are read once, when the first connection needs them, and not on the
-/// thread that makes it. Clones are the same.
+/// The system's authorities, spread over many files. They are read once, for the first connection, off its thread.
+/// Clones share them.
 #[derive(Debug, Clone, Default)]
-struct Authorities {
-    lane: FileLane,
+struct SystemAuthorities {
+    lane: FileWorkQueue,
     config: Arc<OnceCell<Arc<ClientConfig>>>,
 }
 
-impl Authorities {
-    async fn config(&self, whom: &greenroom_config::Trust) -> Result<Arc<ClientConfig>, Silence> {
+impl SystemAuthorities {
+    async fn config(&self, whom: &greenroom_config::CertificateTrust) -> Result<Arc<ClientConfig>, ProbeError> {
         let (lane, whom) = (self.lane.clone(), whom.clone());
         let read = || async move {
             let config = lane.run(move || client_config(&whom)).await;
             config.unwrap_or_else(|undone| Err(undone.to_string())).map(Arc::new)
         };
-        self.config.get_or_try_init(read).await.cloned().map_err(Silence::Encryption)
+        self.config.get_or_try_init(read).await.cloned().map_err(ProbeError::Encryption)
     }
 }
 
-impl Trust {
-    fn of(whom: greenroom_config::Trust, name: Option<ServerName<'static>>) -> Self {
-        Self { whom, name, authorities: Authorities::default() }
+impl ProbeTrust {
+    fn new(whom: greenroom_config::CertificateTrust, name: Option<ServerName<'static>>) -> Self {
+        Self { trust: whom, name, authorities: SystemAuthorities::default() }
     }
 
-    /// Whoever the system believes.
+    /// Trusts the system's authorities.
     pub fn system() -> Self {
-        Self::of(greenroom_config::Trust::System, None)
+        Self::new(greenroom_config::CertificateTrust::System, None)
     }
 
-    /// Whoever is configured to be believed for this server.
-    pub fn of_server(server: &greenroom_config::Server) -> Self {
-        Self::of(server.tls.trust.clone(), server.tls.server_name.clone())
+    /// Trusts what is configured for this server.
+    pub fn for_server(server: &greenroom_config::ServerSettings) -> Self {
+        Self::new(server.tls.trust.clone(), server.tls.server_name.clone())
     }
 
-    /// Who shows the certificate of these files, whatever name that is for: a listener of this very configuration.
-    /// Where they cannot be read, whoever the system believes.
-    pub fn of_shown(files: &Files) -> Self {
+    /// Trusts the certificate of these files, for any name: that of a listener of this configuration. If they cannot be
+    /// read, trusts the system's authorities.
+    pub fn for_listener(files: &CertificateFiles) -> Self {
         let chain = certificates(&files.certificate).unwrap_or_default();
-        let whom = chain.first().map_or(greenroom_config::Trust::System, |own| {
-            greenroom_config::Trust::Pin(Fingerprint::of(own))
+        let whom = chain.first().map_or(greenroom_config::CertificateTrust::System, |own| {
+            greenroom_config::CertificateTrust::Pin(Fingerprint::sha256(own))
         });
-        Self::of(whom, None)
+        Self::new(whom, None)
     }
 
     pub(super) async fn shake_hands<W: AsyncRead + AsyncWrite + Unpin>(
         &self,
         host: &str,
         wire: W,
-    ) -> Result<TlsStream<W>, Silence> {
+    ) -> Result<TlsStream<W>, ProbeError> {
         let name = match &self.name {
             Some(name) => name.clone(),
             None => ServerName::try_from(host.to_owned())
-                .map_err(|_| Silence::Encryption(format!("{host} is no name a certificate can be for")))?,
+                .map_err(|_| ProbeError::Encryption(format!("{host} is no name a certificate can be for")))?,
         };
-        let config = self.authorities.config(&self.whom).await?;
+        let config = self.authorities.config(&self.trust).await?;
         TlsConnector::from(config).connect(name, wire).await.map_err(|error| explain(&error))
     }
 }
 
-fn explain(error: &io::Error) -> Silence {
-    if let Some(distrust) = Distrust::within(error) {
-        return Silence::Certificate(distrust.clone());
+fn explain(error: &io::Error) -> ProbeError {
+    if let Some(distrust) = CertificateRejection::find_in(error) {
+        return ProbeError::Certificate(distrust.clone());
     }
     match error.get_ref().and_then(|cause| cause.downcast_ref::<Error>()) {
-        Some(Error::InvalidMessage(_)) => Silence::NotEncrypted,
-        Some(other) => Silence::Encryption(other.to_string()),
+        Some(Error::InvalidMessage(_)) => ProbeError::NotEncrypted,
+        Some(other) => ProbeError::Encryption(other.to_string()),
         None if matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset) => {
-            Silence::BrokeOff
+            ProbeError::BrokeOff
         }
-        None => Silence::Encryption(error.to_string()),
+        None => ProbeError::Encryption(error.to_string()),
     }
 }
 
@@ -110,9 +110,9 @@ mod tests {
     use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
     use super::*;
-    use crate::certificate_error::Fault;
+    use crate::certificate_error::CertificateFault;
 
-    /// A side that shows a certificate that signed itself, for `nas.example`.
+    /// A server with a self-signed certificate for `nas.example`.
     fn own() -> (TlsAcceptor, CertificateDer<'static>) {
         let key = KeyPair::generate().expect("a key");
         let params = CertificateParams::new(vec!["nas.example".into()]).expect("a name");
@@ -127,7 +127,7 @@ mod tests {
         (TlsAcceptor::from(Arc::new(config)), certificate)
     }
 
-    async fn shaken(trust: &Trust, host: &str, acceptor: &TlsAcceptor) -> Result<(), Silence> {
+    async fn shaken(trust: &ProbeTrust, host: &str, acceptor: &TlsAcceptor) -> Result<(), ProbeError> {
         let (ours, theirs) = duplex(64 * 1024);
         let (shaken, _) = tokio::join!(trust.shake_hands(host, ours), acceptor.accept(theirs));
         shaken.map(drop)
@@ -136,17 +136,17 @@ mod tests {
     #[tokio::test]
     async fn who_vouches_for_a_server_is_who_is_believed() {
         let (acceptor, certificate) = own();
-        let trusting = |whom| Trust::of(whom, None);
-        let pinned = trusting(greenroom_config::Trust::Pin(Fingerprint::of(&certificate)));
+        let trusting = |whom| ProbeTrust::new(whom, None);
+        let pinned = trusting(greenroom_config::CertificateTrust::Pin(Fingerprint::sha256(&certificate)));
         assert_eq!(shaken(&pinned, "10.0.0.1", &acceptor).await, Ok(()));
-        let vouched = trusting(greenroom_config::Trust::Authorities(vec![certificate.clone()]));
+        let vouched = trusting(greenroom_config::CertificateTrust::Authorities(vec![certificate.clone()]));
         assert_eq!(shaken(&vouched, "nas.example", &acceptor).await, Ok(()));
-        let named = Trust { name: ServerName::try_from("nas.example").ok(), ..vouched.clone() };
+        let named = ProbeTrust { name: ServerName::try_from("nas.example").ok(), ..vouched.clone() };
         assert_eq!(shaken(&named, "10.0.0.1", &acceptor).await, Ok(()));
         match shaken(&vouched, "other.example", &acceptor).await {
-            Err(Silence::Certificate(distrust)) => {
-                assert_eq!(distrust.fault, Fault::OtherName(vec!["nas.example".into()]));
-                assert_eq!(distrust.certificate, Fingerprint::of(&certificate));
+            Err(ProbeError::Certificate(distrust)) => {
+                assert_eq!(distrust.fault, CertificateFault::OtherName(vec!["nas.example".into()]));
+                assert_eq!(distrust.certificate, Fingerprint::sha256(&certificate));
             }
             other => panic!("{other:?}"),
         }
@@ -156,11 +156,11 @@ mod tests {
     async fn a_certificate_nobody_vouches_for_is_told_with_its_fingerprint() {
         let (acceptor, certificate) = own();
         let (_, stranger) = own();
-        let trust = Trust::of(greenroom_config::Trust::Authorities(vec![stranger]), None);
+        let trust = ProbeTrust::new(greenroom_config::CertificateTrust::Authorities(vec![stranger]), None);
         match shaken(&trust, "nas.example", &acceptor).await {
-            Err(Silence::Certificate(distrust)) => {
-                assert_eq!(distrust.fault, Fault::UnknownIssuer);
-                assert_eq!(distrust.certificate, Fingerprint::of(&certificate));
+            Err(ProbeError::Certificate(distrust)) => {
+                assert_eq!(distrust.fault, CertificateFault::UnknownIssuer);
+                assert_eq!(distrust.certificate, Fingerprint::sha256(&certificate));
             }
             other => panic!("{other:?}"),
         }
@@ -168,17 +168,17 @@ mod tests {
 
     #[tokio::test]
     async fn a_side_that_does_not_speak_tls_is_told_from_one_that_hangs_up() {
-        let trust = Trust::of(greenroom_config::Trust::Pin(Fingerprint::of(b"")), None);
+        let trust = ProbeTrust::new(greenroom_config::CertificateTrust::Pin(Fingerprint::sha256(b"")), None);
         let (ours, mut theirs) = duplex(64 * 1024);
         let plain = async {
             drop(theirs.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await);
             theirs
         };
         let (shaken, _) = tokio::join!(trust.shake_hands("nas.example", ours), plain);
-        assert_eq!(shaken.map(drop), Err(Silence::NotEncrypted));
+        assert_eq!(shaken.map(drop), Err(ProbeError::NotEncrypted));
         let (ours, theirs) = duplex(64 * 1024);
         drop(theirs);
         let shaken = trust.shake_hands("nas.example", ours).await.map(drop);
-        assert!(matches!(shaken, Err(Silence::BrokeOff | Silence::Encryption(_))), "{shaken:?}");
+        assert!(matches!(shaken, Err(ProbeError::BrokeOff | ProbeError::Encryption(_))), "{shaken:?}");
     }
 }

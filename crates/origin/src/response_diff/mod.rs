@@ -1,4 +1,4 @@
-//! Two answers in, the places at which they differ out.
+//! Compares two responses and lists the places where they differ.
 
 mod volatile;
 mod xml;
@@ -10,35 +10,35 @@ use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use serde_json::Value;
 
-use crate::probe_client::Heard;
+use crate::probe_client::ProbeResponse;
 use volatile::{ESSENTIAL_HEADERS, reason_for};
 
-/// Places of one answer that are told.
+/// Max places reported per response.
 const MAX_PLACES: usize = 5;
-/// Deepest place that is looked at.
+/// Max nesting depth compared.
 const MAX_DEPTH: usize = 64;
 
-/// Where two answers differ.
+/// Differences of two responses.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Differences {
+pub struct ResponseDiff {
     /// Places no rule explains.
     places: BTreeSet<String>,
-    /// Why other places differ.
+    /// Explanations of the other places.
     explained: BTreeSet<&'static str>,
 }
 
-impl Differences {
-    /// Whether nothing differs that is not explained.
+impl ResponseDiff {
+    /// Whether all differences are explained.
     pub fn is_empty(&self) -> bool {
         self.places.is_empty()
     }
 
-    /// Why what differs may differ.
+    /// Why the explained differences are expected.
     pub fn explanation(&self) -> Option<&'static str> {
         self.explained.first().copied()
     }
 
-    /// Adds others.
+    /// Adds the differences of another pair.
     pub fn merge(&mut self, other: Self) {
         self.places.extend(other.places);
         self.explained.extend(other.explained);
@@ -55,15 +55,15 @@ impl Differences {
     }
 }
 
-/// Where `through` differs from `direct`; the target says which rules hold.
-pub fn differences(target: &str, direct: &Heard, through: &Heard) -> Differences {
-    let mut found = Differences::default();
+/// Differences between `direct` and `through`; the target selects the rules.
+pub fn differences(target: &str, direct: &ProbeResponse, through: &ProbeResponse) -> ResponseDiff {
+    let mut found = ResponseDiff::default();
     if direct.status != through.status {
         found.places.insert(format!("status {} became {}", direct.status, through.status));
         return found;
     }
     if direct.status >= 400 {
-        // The words of a refusal may be ours; that it is one is what counts, and it is counted as one.
+        // Texts of errors may be ours; only the status counts, and it was compared.
         return found;
     }
     for name in ESSENTIAL_HEADERS {
@@ -75,18 +75,18 @@ pub fn differences(target: &str, direct: &Heard, through: &Heard) -> Differences
     found
 }
 
-fn bodies(target: &str, direct: &Heard, through: &Heard, found: &mut Differences) {
+fn bodies(target: &str, direct: &ProbeResponse, through: &ProbeResponse, found: &mut ResponseDiff) {
     if direct.body == through.body {
         return;
     }
-    let parsed = |heard: &Heard| match header(&heard.headers, CONTENT_TYPE.as_str()) {
+    let parsed = |heard: &ProbeResponse| match header(&heard.headers, CONTENT_TYPE.as_str()) {
         Some(said) if said.contains("json") => serde_json::from_slice(&heard.body).ok(),
         Some(said) if said.contains("xml") => xml::value(&heard.body),
         _ => None,
     };
     match (parsed(direct), parsed(through)) {
         (Some(direct), Some(through)) => {
-            let mut walk = Walk { target, found };
+            let mut walk = ValueComparison { target, found };
             walk.values(&mut String::new(), "", &direct, &through, 0);
         }
         _ => {
@@ -95,18 +95,18 @@ fn bodies(target: &str, direct: &Heard, through: &Heard, found: &mut Differences
     }
 }
 
-/// A header as it matters: in lower case, without spaces.
+/// A header in lower case, without spaces.
 fn header(headers: &HeaderMap, name: &str) -> Option<String> {
     let value = headers.get(name)?.to_str().ok()?;
     Some(value.chars().filter(|letter| !letter.is_whitespace()).flat_map(char::to_lowercase).collect())
 }
 
-struct Walk<'a> {
+struct ValueComparison<'a> {
     target: &'a str,
-    found: &'a mut Differences,
+    found: &'a mut ResponseDiff,
 }
 
-impl Walk<'_> {
+impl ValueComparison<'_> {
     fn values(&mut self, path: &mut String, field: &str, direct: &Value, through: &Value, depth: usize) {
         if direct == through || depth > MAX_DEPTH {
             return;
@@ -162,12 +162,12 @@ mod tests {
 
     use super::*;
 
-    fn heard(status: u16, content_type: &'static str, body: &'static str) -> Heard {
+    fn heard(status: u16, content_type: &'static str, body: &'static str) -> ProbeResponse {
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);
-        Heard { status, headers, body: Bytes::from_static(body.as_bytes()) }
+        ProbeResponse { status, headers, body: Bytes::from_static(body.as_bytes()) }
     }
 
-    fn json(body: &'static str) -> Heard {
+    fn json(body: &'static str) -> ProbeResponse {
         heard(200, "application/json", body)
     }
 
@@ -199,14 +199,8 @@ mod tests {
 
     #[test]
     fn status_type_and_pictures_count() {
-        assert_eq!(
-            differences("/x", &json("{}"), &heard(503, "text/plain", "")).places(),
-            ["status 200 became 503"]
-        );
-        assert_eq!(
-            differences("/x", &json("{}"), &heard(200, "text/html", "{}")).places(),
-            ["header content-type"]
-        );
+        assert_eq!(differences("/x", &json("{}"), &heard(503, "text/plain", "")).places(), ["status 200 became 503"]);
+        assert_eq!(differences("/x", &json("{}"), &heard(200, "text/html", "{}")).places(), ["header content-type"]);
         let (one, other) = (heard(200, "image/jpeg", "a"), heard(200, "image/jpeg", "b"));
         assert_eq!(differences("/x", &one, &other).places(), ["body"]);
         assert!(differences("/x", &heard(404, "text/html", "a"), &heard(404, "text/plain", "b")).is_empty());

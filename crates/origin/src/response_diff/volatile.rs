@@ -1,6 +1,6 @@
-//! What may differ between an answer of the server and the same answer through the gateway. Nothing else may.
+//! Fields that may differ between the server's own response and the one through the gateway. No others may.
 
-/// Headers that must be the same. All others are of one connection, of one answer, or ours on purpose.
+/// Headers that must be equal. All others belong to one connection or response, or are ours on purpose.
 pub(super) const ESSENTIAL_HEADERS: [&str; 7] = [
     "content-type",
     "content-range",
@@ -12,20 +12,20 @@ pub(super) const ESSENTIAL_HEADERS: [&str; 7] = [
 ];
 
 /// A field that may differ.
-struct Volatile {
-    /// In answers to paths that begin with this, in lower case.
+struct VolatileField {
+    /// Prefix of the paths it applies to, in lower case.
     path: &'static str,
-    /// Its name; with an asterisk at its end, all that begin so.
+    /// Its name; a trailing asterisk matches all with this prefix.
     field: &'static str,
-    /// Why.
+    /// The reason.
     reason: &'static str,
 }
 
-const fn volatile(path: &'static str, field: &'static str, reason: &'static str) -> Volatile {
-    Volatile { path, field, reason }
+const fn volatile(path: &'static str, field: &'static str, reason: &'static str) -> VolatileField {
+    VolatileField { path, field, reason }
 }
 
-const VOLATILE: [Volatile; 18] = [
+const VOLATILE: [VolatileField; 18] = [
     volatile("/system/info", "LocalAddress", ADDRESS),
     volatile("/sessions", "LastActivityDate", ASKING),
     volatile("/sessions", "LastPlaybackCheckIn", PLAYING),
@@ -51,10 +51,10 @@ const ASKING: &str = "asking is itself an activity";
 const PLAYING: &str = "playback gets on";
 const MACHINE: &str = "the load of the server at this moment";
 
-/// Why this field may differ in the answer to this target, if it may.
+/// Why this field may differ in a response to this target; `None` if it may not.
 pub(super) fn reason_for(target: &str, field: &str) -> Option<&'static str> {
     let path = target.split('?').next().unwrap_or_default().to_ascii_lowercase();
-    let fits = |rule: &&Volatile| {
+    let fits = |rule: &&VolatileField| {
         let named = match rule.field.strip_suffix('*') {
             Some(start) => field.to_ascii_lowercase().starts_with(&start.to_ascii_lowercase()),
             None => field.eq_ignore_ascii_case(rule.field),

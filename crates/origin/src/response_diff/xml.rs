@@ -1,13 +1,13 @@
-//! A document as a value: attributes are fields, children are lists under their element's name.
+//! Converts an XML document to a JSON value: attributes are fields, children are lists under their element's name.
 
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 use serde_json::{Map, Value};
 
-/// Deepest element that is read.
+/// Max depth of elements.
 const MAX_DEPTH: usize = 64;
 
-/// The document, if it is one.
+/// The document's value; `None` if it is not XML.
 pub(super) fn value(body: &[u8]) -> Option<Value> {
     let mut reader = Reader::from_str(std::str::from_utf8(body).ok()?);
     let mut open: Vec<(String, Map<String, Value>)> = vec![(String::new(), Map::new())];
@@ -31,7 +31,7 @@ pub(super) fn value(body: &[u8]) -> Option<Value> {
         }
     }
     let (_, root) = open.pop().filter(|_| open.is_empty())?;
-    // A document has one element at its root: no list there.
+    // The root is a single element, not a list.
     let (name, elements) = root.into_iter().next()?;
     let first = elements.as_array()?.first()?.clone();
     Some(Value::Object(Map::from_iter([(name, first)])))

@@ -1,7 +1,7 @@
-//! The one queue of a media server: at most so many requests at a time, and who waits gets a place in good order.
+//! Request queue of one media server: limits concurrent requests, and grants permits by priority and fairly by app.
 //!
-//! Rooms: [`priority`] (how urgent a read is), [`slots`] (who is next: the rules, without waiting). Here is only the
-//! waiting: who has no place sleeps until exactly this one is woken with it. Streams and sockets need no place.
+//! Modules: [`mod@priority`] (priority of a read), [`slots`] (the rules of who is next, without waiting). This module
+//! only waits: a request without a permit sleeps until it alone is woken with one. Streams and sockets need no permit.
 
 pub mod priority;
 pub mod slots;
@@ -19,203 +19,203 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::client_apps::App;
-use priority::{Facts, Rank, rank};
-use slots::{Claim, Entrance, Held, Leaving, Limits, Places, Tally, Ticket};
+use crate::client_apps::ClientApp;
+use priority::{Priority, PriorityInput, priority};
+use slots::{Admission, CancelReason, HeldSlot, PriorityCounters, SlotLimits, SlotRequest, Slots, WaiterId};
 
-/// What a place is needed for.
+/// A request for a permit.
 #[derive(Debug, Clone)]
-pub struct Errand {
-    rank: Rank,
+pub struct QueueRequest {
+    priority: Priority,
     class: Option<Class>,
-    app: Option<Arc<App>>,
+    app: Option<Arc<ClientApp>>,
 }
 
-impl Errand {
+impl QueueRequest {
     /// A write of an app.
-    pub fn write(app: &Arc<App>) -> Self {
-        Self { rank: Rank::Write, class: None, app: Some(Arc::clone(app)) }
+    pub fn write(app: &Arc<ClientApp>) -> Self {
+        Self { priority: Priority::Write, class: None, app: Some(Arc::clone(app)) }
     }
 
-    /// A read that an app waits for. Its app is known a little better afterwards.
-    pub fn read(app: &Arc<App>, class: Class, key: &str, now_ms: u64) -> Self {
+    /// A read that an app waits for. Updates the app's read pattern.
+    pub fn read(app: &Arc<ClientApp>, class: Class, key: &str, now_ms: u64) -> Self {
         let waiting = app.waiting.load(Ordering::Relaxed);
-        let habit = app.habits.lock().note(xxh3_64(key.as_bytes()), waiting, now_ms);
-        let rank = rank(Facts { is_own: false, class, habit });
-        Self { rank, class: Some(class), app: Some(Arc::clone(app)) }
+        let habit = app.recent_reads.lock().record(xxh3_64(key.as_bytes()), waiting, now_ms);
+        let rank = priority(PriorityInput { is_own: false, class, pattern: habit });
+        Self { priority: rank, class: Some(class), app: Some(Arc::clone(app)) }
     }
 
-    /// A read of our own, on behalf of an app that does not wait for it, or of nobody.
-    pub fn own(app: Option<&Arc<App>>, class: Class) -> Self {
-        Self { rank: Rank::Own, class: Some(class), app: app.cloned() }
+    /// An own read, for an app that does not wait for it or for none.
+    pub fn background(app: Option<&Arc<ClientApp>>, class: Class) -> Self {
+        Self { priority: Priority::Own, class: Some(class), app: app.cloned() }
     }
 
-    fn claim(&self) -> Claim {
+    fn slot_request(&self) -> SlotRequest {
         let app = self.app.as_ref().map_or(0, |app| app.number);
-        Claim { rank: self.rank, class: self.class, app }
+        SlotRequest { rank: self.priority, class: self.class, app }
     }
 }
 
-/// Why there is no place.
+/// Reason why there is no permit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoPlace {
-    /// Too many wait already.
-    Refused,
+pub enum QueueError {
+    /// Too many requests wait already.
+    Full,
     /// None became free in time.
-    InVain,
+    TimedOut,
 }
 
-/// The queue of one server.
+/// The request queue of one server.
 #[derive(Debug)]
-pub struct Queue {
-    state: Mutex<State>,
-    /// How long anybody waits.
+pub struct RequestQueue {
+    state: Mutex<RequestQueueState>,
+    /// Max wait for a permit.
     patience: Duration,
     clock: Clock,
 }
 
 #[derive(Debug)]
-struct State {
-    places: Places,
-    /// Requests that go on without a place, because their time was over.
-    overdue: usize,
-    /// Requests that were given up instead.
+struct RequestQueueState {
+    slots: Slots,
+    /// Running requests that timed out and gave their permit back.
+    detached: usize,
+    /// Timed-out requests that were aborted instead.
     abandoned: u64,
-    /// Whom to wake, by the number under which he waits.
-    bells: HashMap<Ticket, oneshot::Sender<Result<Place, NoPlace>>>,
+    /// Wakers by waiter id.
+    wakers: HashMap<WaiterId, oneshot::Sender<Result<QueuePermit, QueueError>>>,
 }
 
-/// A place in the queue. Dropping it gives it back.
+/// A permit. Dropping it frees the slot.
 #[derive(Debug)]
-pub struct Place {
-    queue: Arc<Queue>,
-    /// `None` once it is given back.
-    held: Option<Held>,
+pub struct QueuePermit {
+    queue: Arc<RequestQueue>,
+    /// `None` once freed.
+    held: Option<HeldSlot>,
 }
 
-/// A request that goes on without a place. There are at most as many as there are places.
+/// A timed-out request that runs on without a permit. Their number is limited to the number of slots.
 #[derive(Debug)]
-pub struct Overdue(Arc<Queue>);
+pub struct DetachedPermit(Arc<RequestQueue>);
 
-/// What the queue looks like at one moment.
+/// State of the queue at one moment.
 #[derive(Debug, Clone, Copy)]
-pub struct Sight {
+pub struct QueueSnapshot {
     /// The limits.
-    pub limits: Limits,
-    /// What was counted, in the order of [`Rank::EVERY`].
-    pub tallies: [Tally; Rank::EVERY.len()],
-    /// Requests that go on without a place, because their time was over.
-    pub overdue: usize,
-    /// Requests given up because there were too many of those.
+    pub limits: SlotLimits,
+    /// Counters, in the order of [`Priority::EVERY`].
+    pub priorities: [PriorityCounters; Priority::EVERY.len()],
+    /// Running requests that timed out and gave their permit back.
+    pub detached: usize,
+    /// Requests aborted because there were too many of those.
     pub abandoned: u64,
 }
 
-impl Queue {
-    /// A queue in which nobody waits longer than `patience`.
-    pub fn new(limits: Limits, patience: Duration, clock: Clock) -> Arc<Self> {
-        let state = State { places: Places::new(limits), overdue: 0, abandoned: 0, bells: HashMap::new() };
+impl RequestQueue {
+    /// A queue in which requests wait at most `patience`.
+    pub fn new(limits: SlotLimits, patience: Duration, clock: Clock) -> Arc<Self> {
+        let state = RequestQueueState { slots: Slots::new(limits), detached: 0, abandoned: 0, wakers: HashMap::new() };
         Arc::new(Self { state: Mutex::new(state), patience, clock })
     }
 
-    /// Waits for a place.
+    /// Waits for a permit.
     ///
     /// # Errors
-    /// If too many wait already, or none becomes free in time.
-    pub async fn place(self: &Arc<Self>, errand: Errand) -> Result<Place, NoPlace> {
+    /// Too many requests wait already, or no permit becomes free in time.
+    pub async fn acquire(self: &Arc<Self>, errand: QueueRequest) -> Result<QueuePermit, QueueError> {
         let (mut waiter, bell) = match self.enter(errand)? {
-            Entered::Placed(place) => return Ok(place),
-            Entered::Waits(waiter, bell) => (waiter, bell),
+            EnterResult::Granted(place) => return Ok(place),
+            EnterResult::Waits(waiter, bell) => (waiter, bell),
         };
         match self.clock.timeout(self.patience, bell).await {
             Ok(Ok(word)) => word,
-            // Nobody drops a bell without ringing it.
-            Ok(Err(_)) => Err(NoPlace::Refused),
+            // A sender is never dropped without a message.
+            Ok(Err(_)) => Err(QueueError::Full),
             Err(_) => {
-                waiter.leaving = Leaving::InVain;
-                Err(NoPlace::InVain)
+                waiter.leaving = CancelReason::TimedOut;
+                Err(QueueError::TimedOut)
             }
         }
     }
 
-    /// A place that nobody waits for, if after it another is still free for whoever comes next.
-    pub fn place_to_spare(self: &Arc<Self>, errand: &Errand) -> Option<Place> {
-        let held = self.state.lock().places.enter_to_spare(errand.claim())?;
-        Some(Place::new(self, held))
+    /// A permit without waiting, if another slot then remains free for the next request.
+    pub fn try_acquire_spare(self: &Arc<Self>, errand: &QueueRequest) -> Option<QueuePermit> {
+        let held = self.state.lock().slots.try_request_spare(errand.slot_request())?;
+        Some(QueuePermit::new(self, held))
     }
 
-    /// What the queue looks like now.
-    pub fn sight(&self) -> Sight {
+    /// State of the queue now.
+    pub fn snapshot(&self) -> QueueSnapshot {
         let state = self.state.lock();
-        Sight {
-            limits: state.places.limits(),
-            tallies: state.places.tallies(),
-            overdue: state.overdue,
+        QueueSnapshot {
+            limits: state.slots.limits(),
+            priorities: state.slots.tallies(),
+            detached: state.detached,
             abandoned: state.abandoned,
         }
     }
 
-    /// For measuring how long anybody waits: no moment, for it does not leap over what the machine slept.
+    /// For measuring waits only, not as a timestamp: it excludes system suspend.
     fn measured_ms(&self) -> u64 {
         self.clock.now_us() / 1000
     }
 
-    fn enter(self: &Arc<Self>, errand: Errand) -> Result<Entered, NoPlace> {
+    fn enter(self: &Arc<Self>, errand: QueueRequest) -> Result<EnterResult, QueueError> {
         let now_ms = self.measured_ms();
         let mut state = self.state.lock();
-        let (ticket, instead_of) = match state.places.enter(errand.claim(), now_ms) {
-            Entrance::Placed(held) => return Ok(Entered::Placed(Place::new(self, held))),
-            Entrance::Refused => return Err(NoPlace::Refused),
-            Entrance::Waits { ticket, instead_of } => (ticket, instead_of),
+        let (ticket, instead_of) = match state.slots.request(errand.slot_request(), now_ms) {
+            Admission::Granted(held) => return Ok(EnterResult::Granted(QueuePermit::new(self, held))),
+            Admission::Refused => return Err(QueueError::Full),
+            Admission::Waits { ticket, instead_of } => (ticket, instead_of),
         };
         let (sender, bell) = oneshot::channel();
-        state.bells.insert(ticket, sender);
-        let refused = instead_of.and_then(|ticket| state.bells.remove(&ticket));
+        state.wakers.insert(ticket, sender);
+        let refused = instead_of.and_then(|ticket| state.wakers.remove(&ticket));
         drop(state);
         if let Some(refused) = refused {
-            // Who has left already needs no word.
-            drop(refused.send(Err(NoPlace::Refused)));
+            // The waiter may already be gone.
+            drop(refused.send(Err(QueueError::Full)));
         }
-        Ok(Entered::Waits(Waiter::new(self, ticket, errand, now_ms), bell))
+        Ok(EnterResult::Waits(Waiter::new(self, ticket, errand, now_ms), bell))
     }
 
-    /// Gives a place back, and wakes the one who gets it.
-    fn release(self: &Arc<Self>, held: Held) {
+    /// Frees a slot, and wakes the waiter that gets it.
+    fn release(self: &Arc<Self>, held: HeldSlot) {
         let now_ms = self.measured_ms();
         let mut state = self.state.lock();
-        let Some((ticket, held)) = state.places.release(held, now_ms) else { return };
-        let bell = state.bells.remove(&ticket);
+        let Some((ticket, held)) = state.slots.release(held, now_ms) else { return };
+        let bell = state.wakers.remove(&ticket);
         drop(state);
-        let place = Place::new(self, held);
+        let place = QueuePermit::new(self, held);
         if let Some(bell) = bell {
-            // If he left at this very moment, the place comes back in the error and is given back once more.
+            // If the waiter is gone by now, the permit comes back in the error, and its drop frees the slot again.
             drop(bell.send(Ok(place)));
         }
     }
 }
 
-enum Entered {
-    Placed(Place),
-    Waits(Waiter, oneshot::Receiver<Result<Place, NoPlace>>),
+enum EnterResult {
+    Granted(QueuePermit),
+    Waits(Waiter, oneshot::Receiver<Result<QueuePermit, QueueError>>),
 }
 
-/// Somebody who waits. Dropping it is leaving: nothing of him stays behind.
+/// A waiting request. Dropping it removes it completely.
 #[derive(Debug)]
 struct Waiter {
-    queue: Arc<Queue>,
-    ticket: Ticket,
-    /// Who has it on his account; our own work is on nobody's.
-    app: Option<Arc<App>>,
+    queue: Arc<RequestQueue>,
+    ticket: WaiterId,
+    /// The app charged for it; none for own requests.
+    app: Option<Arc<ClientApp>>,
     since_ms: u64,
-    leaving: Leaving,
+    leaving: CancelReason,
 }
 
 impl Waiter {
-    fn new(queue: &Arc<Queue>, ticket: Ticket, errand: Errand, since_ms: u64) -> Self {
-        let app = errand.app.filter(|_| errand.rank != Rank::Own);
+    fn new(queue: &Arc<RequestQueue>, ticket: WaiterId, errand: QueueRequest, since_ms: u64) -> Self {
+        let app = errand.app.filter(|_| errand.priority != Priority::Own);
         if let Some(app) = &app {
             app.waiting.fetch_add(1, Ordering::Relaxed);
         }
-        Self { queue: Arc::clone(queue), ticket, app, since_ms, leaving: Leaving::Gone }
+        Self { queue: Arc::clone(queue), ticket, app, since_ms, leaving: CancelReason::Dropped }
     }
 }
 
@@ -223,8 +223,8 @@ impl Drop for Waiter {
     fn drop(&mut self) {
         let now_ms = self.queue.measured_ms();
         let mut state = self.queue.state.lock();
-        state.places.leave(self.ticket, self.leaving, now_ms);
-        let bell = state.bells.remove(&self.ticket);
+        state.slots.cancel(self.ticket, self.leaving, now_ms);
+        let bell = state.wakers.remove(&self.ticket);
         drop((state, bell));
         if let Some(app) = &self.app {
             app.waiting.fetch_sub(1, Ordering::Relaxed);
@@ -233,38 +233,38 @@ impl Drop for Waiter {
     }
 }
 
-impl Place {
-    fn new(queue: &Arc<Queue>, held: Held) -> Self {
+impl QueuePermit {
+    fn new(queue: &Arc<RequestQueue>, held: HeldSlot) -> Self {
         Self { queue: Arc::clone(queue), held: Some(held) }
     }
 }
 
-impl Place {
-    /// Gives the place back although the request goes on, if not too many do. Otherwise the place stays with it until
-    /// it is given up.
+impl QueuePermit {
+    /// Gives the permit back although the request runs on, unless too many do. Then it keeps the permit until it is
+    /// aborted.
     ///
     /// # Errors
-    /// If too many go on already.
-    pub fn overdue(self) -> Result<Overdue, Self> {
+    /// Too many such requests run already.
+    pub fn detach(self) -> Result<DetachedPermit, Self> {
         let mut state = self.queue.state.lock();
-        if state.overdue >= state.places.limits().places {
+        if state.detached >= state.slots.limits().slots {
             state.abandoned += 1;
             drop(state);
             return Err(self);
         }
-        state.overdue += 1;
+        state.detached += 1;
         drop(state);
-        Ok(Overdue(Arc::clone(&self.queue)))
+        Ok(DetachedPermit(Arc::clone(&self.queue)))
     }
 }
 
-impl Drop for Overdue {
+impl Drop for DetachedPermit {
     fn drop(&mut self) {
-        self.0.state.lock().overdue -= 1;
+        self.0.state.lock().detached -= 1;
     }
 }
 
-impl Drop for Place {
+impl Drop for QueuePermit {
     fn drop(&mut self) {
         if let Some(held) = self.held.take() {
             self.queue.release(held);

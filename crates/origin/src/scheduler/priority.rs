@@ -1,29 +1,29 @@
-//! How urgent a request is: the order in which waiting requests get a place.
+//! Priority of a request: the order in which waiting requests get a permit.
 
 use greenroom_dialect::class::Class;
 
-use crate::client_pattern::Habit;
+use crate::client_pattern::AccessPattern;
 
-/// How urgent a request is, the most urgent first.
+/// Priority of a request, most urgent first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Rank {
-    /// Somebody changed something, and waits for it to be true.
+pub enum Priority {
+    /// A write: a person waits for it to take effect.
     Write,
-    /// Somebody looks at a screen.
+    /// A person waits at a screen.
     Interactive,
-    /// A dashboard or a poller; it comes again by itself.
+    /// A dashboard or a poller, which reads again on its own.
     Widget,
-    /// An app that reads so much that it cannot be in a hurry for any single answer.
+    /// An app with so many reads that none of them is urgent.
     Bulk,
-    /// We ourselves: refreshes, warming, polls. Nobody waits.
+    /// Own requests: refreshes, warming, polls. No client waits.
     Own,
 }
 
-impl Rank {
-    /// Every rank, the most urgent first.
+impl Priority {
+    /// Every priority, most urgent first.
     pub const EVERY: [Self; 5] = [Self::Write, Self::Interactive, Self::Widget, Self::Bulk, Self::Own];
 
-    /// The word for it.
+    /// Its name in API and metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::Write => "write",
@@ -35,30 +35,30 @@ impl Rank {
     }
 }
 
-/// What is known of a read when it needs the server.
+/// What decides the priority of a read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Facts {
+pub struct PriorityInput {
     /// No client waits for it.
     pub is_own: bool,
-    /// What it is about.
+    /// Its request type.
     pub class: Class,
-    /// How its app has been reading lately.
-    pub habit: Habit,
+    /// Recent read pattern of its app.
+    pub pattern: AccessPattern,
 }
 
-/// How urgent a read is. What is polled stays a widget's even if its app reads a lot besides: a poll is one small
-/// read, and whoever watches it would see it stop.
-pub fn rank(facts: Facts) -> Rank {
+/// The priority of a read. A polled read stays a widget's even if its app reads much else: a poll is one small read,
+/// and a delay would be visible.
+pub fn priority(facts: PriorityInput) -> Priority {
     match facts {
-        Facts { is_own: true, .. } => Rank::Own,
-        Facts { class, .. } if is_live(class) => Rank::Widget,
-        Facts { habit: Habit::Polls, .. } => Rank::Widget,
-        Facts { habit: Habit::Floods, .. } => Rank::Bulk,
-        Facts { habit: Habit::Browses, .. } => Rank::Interactive,
+        PriorityInput { is_own: true, .. } => Priority::Own,
+        PriorityInput { class, .. } if is_live(class) => Priority::Widget,
+        PriorityInput { pattern: AccessPattern::Polls, .. } => Priority::Widget,
+        PriorityInput { pattern: AccessPattern::Floods, .. } => Priority::Bulk,
+        PriorityInput { pattern: AccessPattern::Browses, .. } => Priority::Interactive,
     }
 }
 
-/// Classes that only make sense when they are asked again and again.
+/// Request types that only make sense when polled.
 fn is_live(class: Class) -> bool {
     matches!(
         class,
@@ -77,27 +77,31 @@ mod tests {
 
     #[test]
     fn ranks_of_reads() {
-        use Habit::{Browses, Floods, Polls};
+        use AccessPattern::{Browses, Floods, Polls};
         for (is_own, class, habit, wanted) in [
-            (false, Class::Item, Browses, Rank::Interactive),
-            (false, Class::Images, Browses, Rank::Interactive),
-            (false, Class::Item, Floods, Rank::Bulk),
-            (false, Class::Lists, Floods, Rank::Bulk),
-            (false, Class::Recent, Polls, Rank::Widget),
-            (false, Class::Sessions, Browses, Rank::Widget),
-            (false, Class::Sessions, Floods, Rank::Widget),
-            (false, Class::Counts, Browses, Rank::Widget),
-            (true, Class::Item, Browses, Rank::Own),
-            (true, Class::Sessions, Polls, Rank::Own),
-            (true, Class::Lists, Floods, Rank::Own),
+            (false, Class::Item, Browses, Priority::Interactive),
+            (false, Class::Images, Browses, Priority::Interactive),
+            (false, Class::Item, Floods, Priority::Bulk),
+            (false, Class::Lists, Floods, Priority::Bulk),
+            (false, Class::Recent, Polls, Priority::Widget),
+            (false, Class::Sessions, Browses, Priority::Widget),
+            (false, Class::Sessions, Floods, Priority::Widget),
+            (false, Class::Counts, Browses, Priority::Widget),
+            (true, Class::Item, Browses, Priority::Own),
+            (true, Class::Sessions, Polls, Priority::Own),
+            (true, Class::Lists, Floods, Priority::Own),
         ] {
-            assert_eq!(rank(Facts { is_own, class, habit }), wanted, "{is_own} {class:?} {habit:?}");
+            assert_eq!(
+                priority(PriorityInput { is_own, class, pattern: habit }),
+                wanted,
+                "{is_own} {class:?} {habit:?}"
+            );
         }
     }
 
     #[test]
     fn the_order_is_the_order_of_the_list() {
-        assert!(Rank::EVERY.is_sorted());
-        assert!(Rank::EVERY.iter().enumerate().all(|(at, rank)| *rank as usize == at));
+        assert!(Priority::EVERY.is_sorted());
+        assert!(Priority::EVERY.iter().enumerate().all(|(at, rank)| *rank as usize == at));
     }
 }

@@ -1,6 +1,5 @@
-//! The client's own request sent to the server as it is, and the answer opened as it comes: what streams, writes and
-//! reads past the cache have in common. [`sse`] reads event streams while they pass, [`outage`] answers while the server
-//! is down.
+//! Forwards the client's request unchanged and opens the response as a stream: shared by pass-through, writes and
+//! bypassed reads. [`sse`] reads event streams as they pass, [`outage`] answers while the server is down.
 
 pub mod outage;
 pub mod sse;
@@ -14,24 +13,24 @@ use http::{HeaderMap, Request, Response, StatusCode, request};
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 
-use crate::http::connection_limit::{Full, Seat};
-use crate::http::limits::Bound;
+use crate::http::concurrency_limit::{ConcurrencyLimitError, ConcurrencyPermit};
+use crate::http::limits::LimitKind;
+use crate::proxy_request::ProxyRequest;
 use crate::request::headers;
 use crate::response;
 use crate::response::base_url;
-use crate::visit::Visit;
 use greenroom_origin::body::Body;
 use greenroom_origin::breaker;
-use greenroom_origin::client::{Cause, Lane};
-use sse::EventTap;
+use greenroom_origin::client::{UpstreamErrorStage, UpstreamRequestKind};
+use sse::SseTap;
 
-/// How long the server may take to begin an answer; a transcode may need a while to start.
+/// Timeout for the response head; a transcode may need a while to start.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(180);
 
-/// Sends the client's request as it is, once, and waits for the head of the answer.
+/// Sends the client's request once, unchanged, and waits for the response head.
 pub async fn send(
-    visit: &Visit,
-    lane: Lane,
+    visit: &ProxyRequest,
+    lane: UpstreamRequestKind,
     target: &str,
     parts: &request::Parts,
     body: Incoming,
@@ -40,50 +39,44 @@ pub async fn send(
         return Err(response::problem(visit, StatusCode::BAD_REQUEST, "the request cannot be forwarded"));
     };
     let key = breaker::key_of(request.uri().path());
-    match visit.server.origin.clock.timeout(HEAD_TIMEOUT, visit.server.origin.send(request, lane, key)).await
-    {
+    match visit.server.origin.clock.timeout(HEAD_TIMEOUT, visit.server.origin.send(request, lane, key)).await {
         Ok(Ok(mut response)) => {
-            visit.server.origin.note_success();
+            visit.server.origin.record_success();
             base_url::redirect(&visit.server, response.headers_mut());
             Ok(response)
         }
-        Ok(Err(error)) if error.cause == Cause::Request => {
+        Ok(Err(error)) if error.stage == UpstreamErrorStage::Request => {
             Err(response::problem(visit, StatusCode::BAD_REQUEST, "the body broke off"))
         }
         Ok(Err(error)) => {
-            visit.server.origin.note_failure();
+            visit.server.origin.record_failure();
             tracing::debug!(server = visit.server.name(), reason = error.message, "nothing to pass through");
-            let unreachable = || {
-                response::problem(
-                    visit,
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "the media server cannot be reached",
-                )
-            };
-            Err(outage::sign_of_life(visit, target, &parts.method).unwrap_or_else(unreachable))
+            let unreachable =
+                || response::problem(visit, StatusCode::SERVICE_UNAVAILABLE, "the media server cannot be reached");
+            Err(outage::liveness_response(visit, target, &parts.method).unwrap_or_else(unreachable))
         }
         Err(_) => {
-            visit.server.origin.note_silence(key);
-            visit.server.origin.note_failure();
+            visit.server.origin.record_timeout(key);
+            visit.server.origin.record_failure();
             let message = "the media server does not begin to answer";
             Err(response::problem(visit, StatusCode::GATEWAY_TIMEOUT, message))
         }
     }
 }
 
-/// The answer as it comes; a stream of events is read while it passes.
-pub fn open(visit: &Visit, response: Response<Incoming>) -> Response<Body> {
+/// Passes the response on; an event stream is read as it passes.
+pub fn open(visit: &ProxyRequest, response: Response<Incoming>) -> Response<Body> {
     if !is_event_stream(&response) {
         return response.map(Body::Stream);
     }
-    match take_socket_seat(visit) {
-        Ok(seat) => tapped(visit, response, seat),
+    match acquire_socket_permit(visit) {
+        Ok(seat) => with_sse_tap(visit, response, seat),
         Err(refusal) => *refusal,
     }
 }
 
 fn rebuild(
-    visit: &Visit,
+    visit: &ProxyRequest,
     target: &str,
     parts: &request::Parts,
     body: Incoming,
@@ -94,10 +87,10 @@ fn rebuild(
     Ok(request)
 }
 
-/// The client's headers as the server gets them.
-pub fn headers_for_server(visit: &Visit, client: &HeaderMap) -> HeaderMap {
+/// The client's headers in the form sent to the server.
+pub fn headers_for_server(visit: &ProxyRequest, client: &HeaderMap) -> HeaderMap {
     let settings = &visit.server.origin.settings;
-    let sender = headers::Sender {
+    let sender = headers::ForwardContext {
         kind: settings.kind,
         credential: &visit.credential,
         translate_legacy: settings.translate_legacy_auth,
@@ -106,7 +99,7 @@ pub fn headers_for_server(visit: &Visit, client: &HeaderMap) -> HeaderMap {
     headers::for_server(client, sender)
 }
 
-/// Whether the answer is a stream of events, which has no end.
+/// Whether the response is an event stream, which has no end.
 pub fn is_event_stream(response: &Response<Incoming>) -> bool {
     response
         .headers()
@@ -115,21 +108,27 @@ pub fn is_event_stream(response: &Response<Incoming>) -> bool {
         .is_some_and(|value| value.starts_with("text/event-stream"))
 }
 
-fn tapped(visit: &Visit, response: Response<Incoming>, seat: Seat<Partition>) -> Response<Body> {
+fn with_sse_tap(
+    visit: &ProxyRequest,
+    response: Response<Incoming>,
+    seat: ConcurrencyPermit<Partition>,
+) -> Response<Body> {
     response.map(|body| {
-        let tap = EventTap::new(Arc::clone(&visit.server), Arc::clone(&visit.identity), body, seat);
+        let tap = SseTap::new(Arc::clone(&visit.server), Arc::clone(&visit.identity), body, seat);
         Body::Boxed(UnsyncBoxBody::new(tap))
     })
 }
 
-/// A seat for a notification socket or an event stream, or what the client hears if there is none.
-pub fn take_socket_seat(visit: &Visit) -> Result<Seat<Partition>, Box<Response<Body>>> {
-    visit.server.limits.sockets.take(Some(visit.identity.partition().clone())).map_err(|full| {
+/// Acquires a permit for a notification socket or an event stream.
+pub fn acquire_socket_permit(visit: &ProxyRequest) -> Result<ConcurrencyPermit<Partition>, Box<Response<Body>>> {
+    visit.server.limits.sockets.try_acquire(Some(visit.identity.partition().clone())).map_err(|full| {
         let (bound, message) = match full {
-            Full::All => (Bound::Sockets, "there are too many notification sockets"),
-            Full::Guest => (Bound::SocketsPerIdentity, "this token has too many notification sockets"),
+            ConcurrencyLimitError::Total => (LimitKind::Sockets, "there are too many notification sockets"),
+            ConcurrencyLimitError::PerClient => {
+                (LimitKind::SocketsPerIdentity, "this token has too many notification sockets")
+            }
         };
-        visit.server.limits.bounds.note(bound);
+        visit.server.limits.counters.record(bound);
         Box::new(response::problem(visit, StatusCode::SERVICE_UNAVAILABLE, message))
     })
 }

@@ -1,5 +1,5 @@
-//! Notification sockets and event streams are read while they pass: what a frame makes stale is stale before the
-//! client has the frame, so a client that refetches on it sees the new state.
+//! Reads notification sockets and event streams as they pass. A frame's invalidations apply before the client gets the
+//! frame, so a client that refetches because of it sees the new state.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -8,54 +8,54 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
 use greenroom_cache::Partition;
-use greenroom_dialect::ask::Kind;
-use greenroom_dialect::signal::Signal;
+use greenroom_dialect::request::ServerKind;
+use greenroom_dialect::server_event::ServerEvent;
 use greenroom_origin::body::BodyError;
 use http_body::{Body as HttpBody, Frame};
 use hyper::body::Incoming;
+use tokio_util::sync::WaitForCancellationFutureOwned;
 
-use crate::http::connection_limit::Seat;
+use crate::http::concurrency_limit::ConcurrencyPermit;
 use crate::identity::Identity;
 use crate::invalidate;
-use crate::invalidate::By;
+use crate::invalidate::InvalidationSource;
 use crate::server::Server;
 
-/// Longest event that is still read as one; what is longer passes unread, and everything counts as stale.
+/// Longest event that is parsed. A longer one passes unread and invalidates everything.
 const MAX_EVENT_BYTES: usize = 1024 * 1024;
 
-/// Applies what a frame says.
-pub fn hear(server: &Server, frame: &[u8], by: By<'_>) {
+/// Applies the invalidations of a frame.
+pub fn apply_frame(server: &Server, frame: &[u8], by: InvalidationSource<'_>) {
     let watcher = by.identity();
-    for signal in server.origin.settings.kind.frame(frame) {
+    for signal in server.origin.settings.kind.parse_frame(frame) {
         match signal {
-            Signal::Stale(stalings) => invalidate::apply(server, &stalings, by),
-            Signal::Playing { session, item, state } => {
-                if server.invalidation.players.changed(watcher, &session, &item, state) {
-                    invalidate::apply(server, &server.origin.settings.kind.playing(&item, state), by);
+            ServerEvent::Stale(stalings) => invalidate::apply(server, &stalings, by),
+            ServerEvent::Playback { session, item, state } => {
+                if server.invalidation.player_states.changed(watcher, &session, &item, state) {
+                    invalidate::apply(server, &server.origin.settings.kind.playback_invalidations(&item, state), by);
                 }
             }
-            Signal::Restarting => {
-                server.origin.breaker.note_trouble(server.origin.clock.now_ms());
-                invalidate::everything(server);
+            ServerEvent::Restarting => {
+                server.origin.breaker.record_restart_sign(server.origin.clock.now_ms());
+                invalidate::invalidate_all(server);
             }
         }
     }
 }
 
-/// A live signal of an identity as long as its socket lives. When the last one ends, what was kept for longer because
-/// of it is to be asked again.
+/// Marks an identity as having a live signal while its socket is open. When the last socket closes, entries with a
+/// longer fresh time because of it are invalidated.
 #[derive(Debug)]
-pub struct Watching {
+pub struct LiveSignalGuard {
     server: Arc<Server>,
     identity: Arc<Identity>,
 }
 
-impl Watching {
-    /// From now on this identity has a live signal, if its socket is one: Jellyfin tells every user what changes for
-    /// them. Plex does not tell what somebody else marked as watched, and a Jellyfin key without a user hears
-    /// nothing.
-    pub fn begin(server: &Arc<Server>, identity: &Arc<Identity>) -> Option<Self> {
-        if server.origin.settings.kind != Kind::Jellyfin || identity.account().is_none() {
+impl LiveSignalGuard {
+    /// Starts a live signal if the socket is one: Jellyfin tells every user what changes for them. Plex does not report
+    /// what others marked as watched, and a Jellyfin API key without a user gets no events.
+    pub fn start(server: &Arc<Server>, identity: &Arc<Identity>) -> Option<Self> {
+        if server.origin.settings.kind != ServerKind::Jellyfin || identity.account().is_none() {
             return None;
         }
         identity.socket_opened(server.origin.clock.now_ms());
@@ -63,50 +63,58 @@ impl Watching {
     }
 }
 
-impl Drop for Watching {
+impl Drop for LiveSignalGuard {
     fn drop(&mut self) {
         if self.identity.socket_closed() {
-            invalidate::lost_signal(&self.server, &self.identity);
+            invalidate::invalidate_after_signal_loss(&self.server, &self.identity);
         }
     }
 }
 
 /// A stream of server-sent events on its way to a client.
 #[derive(Debug)]
-pub struct EventTap {
+pub struct SseTap {
     server: Arc<Server>,
     identity: Arc<Identity>,
     body: Incoming,
-    /// What came of an event that is not complete yet.
+    /// Bytes of an incomplete event.
     partial: BytesMut,
-    /// What may leave.
+    /// Chunks ready to be sent.
     ready: VecDeque<Bytes>,
     ended: bool,
-    _seat: Seat<Partition>,
+    /// Ends the stream when the process shuts down, because it has no end of its own; clients reconnect.
+    stopped: Pin<Box<WaitForCancellationFutureOwned>>,
+    _seat: ConcurrencyPermit<Partition>,
 }
 
-impl EventTap {
-    /// Reads `body`, which belongs to `identity`, while it passes.
-    pub fn new(server: Arc<Server>, identity: Arc<Identity>, body: Incoming, seat: Seat<Partition>) -> Self {
+impl SseTap {
+    /// Reads `body`, which belongs to `identity`, as it passes.
+    pub fn new(
+        server: Arc<Server>,
+        identity: Arc<Identity>,
+        body: Incoming,
+        seat: ConcurrencyPermit<Partition>,
+    ) -> Self {
         let (partial, ready) = (BytesMut::new(), VecDeque::new());
-        Self { server, identity, body, partial, ready, ended: false, _seat: seat }
+        let stopped = Box::pin(server.origin.stop.clone().cancelled_owned());
+        Self { server, identity, body, partial, ready, ended: false, stopped, _seat: seat }
     }
 
-    fn take(&mut self, data: &[u8]) {
+    fn feed(&mut self, data: &[u8]) {
         self.partial.extend_from_slice(data);
         while let Some(end) = end_of_event(&self.partial) {
             let event = self.partial.split_to(end).freeze();
-            hear(&self.server, &data_of(&event), By::Client(&self.identity));
+            apply_frame(&self.server, &event_data(&event), InvalidationSource::ClientEvent(&self.identity));
             self.ready.push_back(event);
         }
         if self.partial.len() > MAX_EVENT_BYTES {
-            invalidate::everything(&self.server);
+            invalidate::invalidate_all(&self.server);
             self.ready.push_back(self.partial.split().freeze());
         }
     }
 }
 
-impl HttpBody for EventTap {
+impl HttpBody for SseTap {
     type Data = Bytes;
     type Error = BodyError;
 
@@ -121,10 +129,13 @@ impl HttpBody for EventTap {
             if self.ended {
                 return Poll::Ready(None);
             }
+            if self.stopped.as_mut().poll(context).is_ready() {
+                return Poll::Ready(None);
+            }
             match ready!(Pin::new(&mut self.body).poll_frame(context)) {
                 Some(Ok(frame)) => {
                     if let Ok(data) = frame.into_data() {
-                        self.take(&data);
+                        self.feed(&data);
                     }
                 }
                 Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
@@ -140,7 +151,7 @@ impl HttpBody for EventTap {
     }
 }
 
-/// Where the first complete event ends: after an empty line, whichever way its lines end.
+/// End of the first complete event: after an empty line, with any line ending.
 pub fn end_of_event(bytes: &[u8]) -> Option<usize> {
     let mut ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
     ends.find_map(|end| match bytes[end..] {
@@ -150,8 +161,8 @@ pub fn end_of_event(bytes: &[u8]) -> Option<usize> {
     })
 }
 
-/// The `data:` lines of an event, joined by line feeds as the format says.
-pub fn data_of(event: &[u8]) -> Vec<u8> {
+/// The `data:` lines of an event, joined by line feeds as the format requires.
+pub fn event_data(event: &[u8]) -> Vec<u8> {
     let mut data = Vec::with_capacity(event.len());
     let mut is_first = true;
     for line in event.split(|byte| *byte == b'\n') {
@@ -179,7 +190,7 @@ mod tests {
 
     #[test]
     fn data_lines_are_joined() {
-        assert_eq!(data_of(b"event: x\ndata: {\r\ndata:}\r\n\r\n"), b"{\n}");
-        assert_eq!(data_of(b"data:\ndata: x\n\n"), b"\nx", "an empty line is one too");
+        assert_eq!(event_data(b"event: x\ndata: {\r\ndata:}\r\n\r\n"), b"{\n}");
+        assert_eq!(event_data(b"data:\ndata: x\n\n"), b"\nx", "an empty line is one too");
     }
 }

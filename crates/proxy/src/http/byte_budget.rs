@@ -1,8 +1,8 @@
-//! Limits on the bytes of request bodies held in memory: per client address, for all tokens the server has never
-//! accepted, per server, and for the whole process.
+//! Limits the bytes of request bodies held in memory: per client address, for all tokens the server has never accepted
+//! (and for those of one address), per server, and for the whole process.
 //!
-//! A [`Hold`] grows while a body is read and gives its bytes back when it is dropped. Nothing waits here: a body that
-//! does not fit is refused or passed on unbuffered by the caller.
+//! A [`ByteReservation`] grows while a body is read and releases its bytes when dropped. Nothing waits here: the caller
+//! rejects a body that does not fit, or passes it on unbuffered.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -12,17 +12,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use crate::http::limits::Bound;
-use greenroom_config::bodies::HeldBytes;
+use crate::http::limits::LimitKind;
+use greenroom_config::body_limits::BodyMemoryLimits;
 
-/// Bytes that may be held at a time.
+/// A pool of bytes with a limit.
 #[derive(Debug)]
-pub struct Pool {
+pub struct BytePool {
     limit: u64,
     held: AtomicU64,
 }
 
-impl Pool {
+impl BytePool {
     /// An empty pool of `limit` bytes.
     pub fn new(limit: u64) -> Self {
         Self { limit, held: AtomicU64::new(0) }
@@ -33,59 +33,72 @@ impl Pool {
         self.held.load(Ordering::Acquire)
     }
 
-    fn take(&self, bytes: u64) -> bool {
+    fn try_acquire(&self, bytes: u64) -> bool {
         let fits = |held: u64| held.checked_add(bytes).filter(|sum| *sum <= self.limit);
         self.held.fetch_update(Ordering::AcqRel, Ordering::Acquire, fits).is_ok()
     }
 
-    fn give_back(&self, bytes: u64) {
+    fn release(&self, bytes: u64) {
         self.held.fetch_sub(bytes, Ordering::AcqRel);
     }
 }
 
 /// The limit that was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exhausted {
-    /// The process holds as much as it may.
+pub enum ByteBudgetError {
+    /// Limit of the process.
     Process,
-    /// The server's clients hold as much as they may.
+    /// Limit of the server.
     Server,
-    /// This address holds as much as it may.
+    /// Limit of the client address.
     Peer,
-    /// Tokens that were never accepted hold as much as they may.
+    /// Limit for tokens that were never accepted.
     Unproven,
+    /// Limit for tokens of this address that were never accepted.
+    UnprovenPeer,
 }
 
-impl Exhausted {
-    /// The word under which it is counted.
-    pub fn bound(self) -> Bound {
+impl ByteBudgetError {
+    /// The limit's kind in the counters.
+    pub fn limit_kind(self) -> LimitKind {
         match self {
-            Self::Process => Bound::HeldBytesOfProcess,
-            Self::Server => Bound::HeldBytes,
-            Self::Peer => Bound::HeldBytesPerPeer,
-            Self::Unproven => Bound::HeldBytesUnproven,
+            Self::Process => LimitKind::HeldBytesOfProcess,
+            Self::Server => LimitKind::HeldBytes,
+            Self::Peer => LimitKind::HeldBytesPerPeer,
+            Self::Unproven => LimitKind::HeldBytesUnproven,
+            Self::UnprovenPeer => LimitKind::HeldBytesUnprovenPerPeer,
         }
     }
 }
 
-/// The budget of one server, which is a part of the process's.
+/// Byte budget of one server, a part of the process's pool.
 #[derive(Debug)]
 pub struct ByteBudget {
-    process: Arc<Pool>,
-    server: Pool,
-    unproven: Pool,
+    process: Arc<BytePool>,
+    server: BytePool,
+    unproven: BytePool,
     per_peer: u64,
-    peers: Mutex<HashMap<IpAddr, u64>>,
+    unproven_per_peer: u64,
+    peers: Mutex<HashMap<IpAddr, OfPeer>>,
+}
+
+/// Bytes held for one address.
+#[derive(Debug, Clone, Copy, Default)]
+struct OfPeer {
+    all: u64,
+    /// Of those, bytes for tokens that were never accepted.
+    unproven: u64,
 }
 
 impl ByteBudget {
     /// A budget within `process`.
-    pub fn new(process: Arc<Pool>, limits: HeldBytes) -> Self {
+    pub fn new(process: Arc<BytePool>, limits: BodyMemoryLimits) -> Self {
         Self {
             process,
-            server: Pool::new(limits.server),
-            unproven: Pool::new(limits.unproven),
+            server: BytePool::new(limits.server),
+            unproven: BytePool::new(limits.unproven),
             per_peer: limits.peer,
+            unproven_per_peer: limits.unproven_peer,
             peers: Mutex::default(),
         }
     }
@@ -95,94 +108,99 @@ impl ByteBudget {
         self.server.held()
     }
 
-    /// A hold of nothing yet. `is_proven`: the server has accepted the token before.
-    pub fn hold(self: &Arc<Self>, peer: IpAddr, is_proven: bool) -> Hold {
-        Hold { budget: Arc::clone(self), peer, is_proven, bytes: 0 }
+    /// An empty reservation. `is_proven`: the server has accepted the token before.
+    pub fn reserve(self: &Arc<Self>, peer: IpAddr, is_proven: bool) -> ByteReservation {
+        ByteReservation { budget: Arc::clone(self), peer, is_proven, bytes: 0 }
     }
 
-    fn take(&self, peer: IpAddr, is_proven: bool, bytes: u64) -> Result<(), Exhausted> {
+    fn try_acquire(&self, peer: IpAddr, is_proven: bool, bytes: u64) -> Result<(), ByteBudgetError> {
         let mut peers = self.peers.lock();
-        let of_peer = peers.get(&peer).copied().unwrap_or(0);
-        if of_peer.saturating_add(bytes) > self.per_peer {
-            return Err(Exhausted::Peer);
+        let mut of_peer = peers.get(&peer).copied().unwrap_or_default();
+        of_peer.all = of_peer.all.saturating_add(bytes);
+        if of_peer.all > self.per_peer {
+            return Err(ByteBudgetError::Peer);
         }
-        if !is_proven && !self.unproven.take(bytes) {
-            return Err(Exhausted::Unproven);
+        of_peer.unproven = of_peer.unproven.saturating_add(if is_proven { 0 } else { bytes });
+        if !is_proven && !self.unproven.try_acquire(bytes) {
+            return Err(ByteBudgetError::Unproven);
         }
-        let above = if !self.server.take(bytes) {
-            Err(Exhausted::Server)
-        } else if !self.process.take(bytes) {
-            self.server.give_back(bytes);
-            Err(Exhausted::Process)
+        let above = if !is_proven && of_peer.unproven > self.unproven_per_peer {
+            Err(ByteBudgetError::UnprovenPeer)
+        } else if !self.server.try_acquire(bytes) {
+            Err(ByteBudgetError::Server)
+        } else if !self.process.try_acquire(bytes) {
+            self.server.release(bytes);
+            Err(ByteBudgetError::Process)
         } else {
             Ok(())
         };
         match above {
             Ok(()) => {
-                peers.insert(peer, of_peer + bytes);
+                peers.insert(peer, of_peer);
             }
             Err(_) if is_proven => {}
-            Err(_) => self.unproven.give_back(bytes),
+            Err(_) => self.unproven.release(bytes),
         }
         above
     }
 
-    fn give_back(&self, peer: IpAddr, is_proven: bool, bytes: u64) {
+    fn release(&self, peer: IpAddr, is_proven: bool, bytes: u64) {
         let mut peers = self.peers.lock();
         if let Some(of_peer) = peers.get_mut(&peer) {
-            *of_peer = of_peer.saturating_sub(bytes);
-            if *of_peer == 0 {
+            of_peer.all = of_peer.all.saturating_sub(bytes);
+            of_peer.unproven = of_peer.unproven.saturating_sub(if is_proven { 0 } else { bytes });
+            if of_peer.all == 0 {
                 peers.remove(&peer);
             }
         }
         if !is_proven {
-            self.unproven.give_back(bytes);
+            self.unproven.release(bytes);
         }
-        self.server.give_back(bytes);
-        self.process.give_back(bytes);
+        self.server.release(bytes);
+        self.process.release(bytes);
     }
 }
 
-/// Bytes of one body. Dropping it gives them back.
+/// Bytes reserved for one body, released on drop.
 #[derive(Debug)]
-pub struct Hold {
+pub struct ByteReservation {
     budget: Arc<ByteBudget>,
     peer: IpAddr,
     is_proven: bool,
     bytes: u64,
 }
 
-impl Hold {
-    /// Takes more bytes.
+impl ByteReservation {
+    /// Reserves more bytes.
     ///
     /// # Errors
-    /// If a limit is reached; what was taken before stays taken.
-    pub fn grow(&mut self, bytes: u64) -> Result<(), Exhausted> {
-        self.budget.take(self.peer, self.is_proven, bytes)?;
+    /// If a limit is reached; earlier bytes stay reserved.
+    pub fn grow(&mut self, bytes: u64) -> Result<(), ByteBudgetError> {
+        self.budget.try_acquire(self.peer, self.is_proven, bytes)?;
         self.bytes += bytes;
         Ok(())
     }
 
-    /// The body that this was taken for. The bytes are given back when the last copy of it is gone.
-    pub fn around(self, body: Vec<u8>) -> Bytes {
-        if body.is_empty() { Bytes::new() } else { Bytes::from_owner(Held { body, _hold: self }) }
+    /// Binds the reservation to its body. The bytes are released with the body's last copy.
+    pub fn attach_to(self, body: Vec<u8>) -> Bytes {
+        if body.is_empty() { Bytes::new() } else { Bytes::from_owner(ReservedBody { body, _hold: self }) }
     }
 }
 
-impl Drop for Hold {
+impl Drop for ByteReservation {
     fn drop(&mut self) {
         if self.bytes > 0 {
-            self.budget.give_back(self.peer, self.is_proven, self.bytes);
+            self.budget.release(self.peer, self.is_proven, self.bytes);
         }
     }
 }
 
-struct Held {
+struct ReservedBody {
     body: Vec<u8>,
-    _hold: Hold,
+    _hold: ByteReservation,
 }
 
-impl AsRef<[u8]> for Held {
+impl AsRef<[u8]> for ReservedBody {
     fn as_ref(&self) -> &[u8] {
         &self.body
     }
@@ -195,25 +213,28 @@ mod tests {
     const ANN: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 168, 1, 7));
     const BEN: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 168, 1, 8));
 
-    fn budget(process: u64, limits: HeldBytes) -> (Arc<Pool>, Arc<ByteBudget>) {
-        let process = Arc::new(Pool::new(process));
+    fn budget(process: u64, limits: BodyMemoryLimits) -> (Arc<BytePool>, Arc<ByteBudget>) {
+        let process = Arc::new(BytePool::new(process));
         (Arc::clone(&process), Arc::new(ByteBudget::new(process, limits)))
     }
 
     #[test]
     fn every_limit_refuses_what_exceeds_it_and_keeps_nothing_of_it() {
-        let (process, first) = budget(100, HeldBytes { server: 80, peer: 50, unproven: 20 });
-        let second = ByteBudget::new(Arc::clone(&process), HeldBytes { server: 80, peer: 80, unproven: 80 });
-        let mut ann = first.hold(ANN, true);
-        assert_eq!(ann.grow(51), Err(Exhausted::Peer));
+        let (process, first) = budget(100, BodyMemoryLimits { server: 80, peer: 50, unproven: 20, unproven_peer: 20 });
+        let second = ByteBudget::new(
+            Arc::clone(&process),
+            BodyMemoryLimits { server: 80, peer: 80, unproven: 80, unproven_peer: 80 },
+        );
+        let mut ann = first.reserve(ANN, true);
+        assert_eq!(ann.grow(51), Err(ByteBudgetError::Peer));
         assert_eq!(ann.grow(50), Ok(()));
-        let mut stranger = first.hold(BEN, false);
-        assert_eq!(stranger.grow(21), Err(Exhausted::Unproven));
+        let mut stranger = first.reserve(BEN, false);
+        assert_eq!(stranger.grow(21), Err(ByteBudgetError::Unproven));
         assert_eq!(stranger.grow(20), Ok(()));
-        let mut ben = first.hold(BEN, true);
-        assert_eq!(ben.grow(11), Err(Exhausted::Server));
-        let mut other = Arc::new(second).hold(BEN, true);
-        assert_eq!(other.grow(31), Err(Exhausted::Process));
+        let mut ben = first.reserve(BEN, true);
+        assert_eq!(ben.grow(11), Err(ByteBudgetError::Server));
+        let mut other = Arc::new(second).reserve(BEN, true);
+        assert_eq!(other.grow(31), Err(ByteBudgetError::Process));
         assert_eq!(other.grow(30), Ok(()));
         assert_eq!((first.held(), process.held()), (70, 100));
         drop((ann, stranger, ben, other));
@@ -222,11 +243,29 @@ mod tests {
     }
 
     #[test]
+    fn one_address_with_tokens_that_were_never_accepted_cannot_take_the_room_of_others() {
+        let limits = BodyMemoryLimits { server: 100, peer: 100, unproven: 40, unproven_peer: 10 };
+        let (process, budget) = budget(100, limits);
+        let mut stranger = budget.reserve(ANN, false);
+        assert_eq!(stranger.grow(10), Ok(()));
+        assert_eq!(budget.reserve(ANN, false).grow(1), Err(ByteBudgetError::UnprovenPeer));
+        let mut known = budget.reserve(ANN, true);
+        assert_eq!(known.grow(50), Ok(()), "an accepted token of the same address has its own room");
+        assert_eq!(budget.reserve(BEN, false).grow(10), Ok(()), "and so have others");
+        drop(stranger);
+        assert_eq!(budget.reserve(ANN, false).grow(10), Ok(()));
+        drop(known);
+        assert_eq!((process.held(), budget.unproven.held()), (0, 0));
+        assert!(budget.peers.lock().is_empty());
+    }
+
+    #[test]
     fn bytes_are_given_back_with_the_last_copy_of_the_body() {
-        let (process, budget) = budget(100, HeldBytes { server: 100, peer: 100, unproven: 100 });
-        let mut hold = budget.hold(ANN, true);
+        let (process, budget) =
+            budget(100, BodyMemoryLimits { server: 100, peer: 100, unproven: 100, unproven_peer: 100 });
+        let mut hold = budget.reserve(ANN, true);
         hold.grow(5).expect("it fits");
-        let body = hold.around(b"hello".to_vec());
+        let body = hold.attach_to(b"hello".to_vec());
         let part = body.slice(1..3);
         drop(body);
         assert_eq!((&part[..], process.held()), (&b"el"[..], 5));

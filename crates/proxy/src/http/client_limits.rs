@@ -1,43 +1,47 @@
-//! What the clients of one server may take of it at a time.
+//! Concurrency and byte limits for the clients of one server.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use greenroom_cache::Partition;
-use greenroom_config::Hygiene;
+use greenroom_config::ListenerLimits;
 
-use super::byte_budget::{ByteBudget, Pool};
-use super::connection_limit::Seats;
-use super::limits::Bounds;
+use super::byte_budget::{ByteBudget, BytePool};
+use super::concurrency_limit::ConcurrencyLimiter;
+use super::limits::LimitCounters;
+use super::passing::PassThroughCount;
 
-/// The limits of one server's clients.
+/// Limits for the clients of one server.
 #[derive(Debug)]
 pub struct ClientLimits {
-    /// Clients' connections, by address.
-    pub connections: Seats<IpAddr>,
-    /// Clients' notification sockets and event streams, by identity.
-    pub sockets: Seats<Partition>,
-    /// Bytes of request bodies held for its clients.
+    /// Client connections, by address.
+    pub connections: ConcurrencyLimiter<IpAddr>,
+    /// Notification sockets and event streams, by identity.
+    pub sockets: ConcurrencyLimiter<Partition>,
+    /// Bytes of request bodies held in memory.
     pub bodies: Arc<ByteBudget>,
-    /// Bodies of writes that are passed on while they arrive, by address.
-    pub uploads: Seats<IpAddr>,
-    /// Those of tokens that it has never accepted.
-    pub unproven_uploads: Seats<IpAddr>,
-    /// Which bounds clients ran into.
-    pub bounds: Bounds,
+    /// Write bodies that are passed on while they arrive, by address.
+    pub uploads: ConcurrencyLimiter<IpAddr>,
+    /// Of those, the ones with tokens that the server has never accepted.
+    pub unproven_uploads: ConcurrencyLimiter<IpAddr>,
+    /// Count of rejections per limit.
+    pub counters: LimitCounters,
+    /// Responses of which only the body is still being sent.
+    pub passing: PassThroughCount,
 }
 
 impl ClientLimits {
-    /// What the settings say, with nothing taken.
-    pub fn new(hygiene: &Hygiene) -> Self {
+    /// The configured limits, with nothing in use.
+    pub fn new(hygiene: &ListenerLimits) -> Self {
         let bodies = hygiene.bodies;
         Self {
-            connections: Seats::new(hygiene.max_connections, hygiene.max_connections_per_peer),
-            sockets: Seats::new(hygiene.max_sockets, hygiene.max_sockets_per_identity),
-            bodies: Arc::new(ByteBudget::new(Arc::new(Pool::new(bodies.held.server)), bodies.held)),
-            uploads: Seats::new(bodies.max_uploads, bodies.max_uploads_per_peer),
-            unproven_uploads: Seats::new(bodies.max_uploads_unproven, bodies.max_uploads_unproven),
-            bounds: Bounds::default(),
+            connections: ConcurrencyLimiter::new(hygiene.max_connections, hygiene.max_connections_per_peer),
+            sockets: ConcurrencyLimiter::new(hygiene.max_sockets, hygiene.max_sockets_per_identity),
+            bodies: Arc::new(ByteBudget::new(Arc::new(BytePool::new(bodies.held.server)), bodies.held)),
+            uploads: ConcurrencyLimiter::new(bodies.max_uploads, bodies.max_uploads_per_peer),
+            unproven_uploads: ConcurrencyLimiter::new(bodies.max_uploads_unproven, bodies.max_uploads_unproven),
+            counters: LimitCounters::default(),
+            passing: PassThroughCount::default(),
         }
     }
 }

@@ -1,47 +1,49 @@
-//! The bounds that clients run into, and how often each was reached.
+//! Limits for clients, and how often each was reached.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A bound on what clients may take of us.
+/// A limit for clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Bound {
-    /// Connections at a time.
+pub enum LimitKind {
+    /// Concurrent connections.
     Connections,
-    /// Connections at a time from one address.
+    /// Concurrent connections from one address.
     ConnectionsPerPeer,
-    /// Notification sockets and event streams at a time.
+    /// Concurrent notification sockets and event streams.
     Sockets,
-    /// Notification sockets and event streams of one identity at a time.
+    /// Concurrent notification sockets and event streams of one identity.
     SocketsPerIdentity,
-    /// Time to send the head of a request.
+    /// Time to send the request head.
     SlowHead,
-    /// Time without taking a byte of an answer.
+    /// Time without reading a byte of the response.
     SlowReader,
     /// Time to send the body of a write.
     SlowBody,
-    /// Bytes of the body of a write.
+    /// Length of a write's body.
     BodyLength,
-    /// Bytes of a body that has to be read whole, with a token that the server has never accepted.
+    /// Length of a body that must be read whole, with a token that the server has never accepted.
     BodyLengthUnproven,
     /// Bytes of bodies held in memory for all servers.
     HeldBytesOfProcess,
-    /// Bytes of bodies held in memory.
+    /// Bytes of bodies held in memory for this server.
     HeldBytes,
     /// Bytes of bodies held in memory for one address.
     HeldBytesPerPeer,
     /// Bytes of bodies held in memory for tokens that the server has never accepted.
     HeldBytesUnproven,
-    /// Bodies passed on while they arrive at a time.
+    /// The same, for one address.
+    HeldBytesUnprovenPerPeer,
+    /// Concurrent streamed uploads.
     Uploads,
-    /// Bodies passed on while they arrive at a time from one address.
+    /// Concurrent streamed uploads from one address.
     UploadsPerPeer,
-    /// Bodies passed on while they arrive at a time with tokens that the server has never accepted.
+    /// Concurrent streamed uploads with tokens that the server has never accepted.
     UploadsUnproven,
 }
 
-impl Bound {
-    /// Every bound, in the order they are shown.
-    pub const EVERY: [Self; 16] = [
+impl LimitKind {
+    /// Every limit, in display order.
+    pub const EVERY: [Self; 17] = [
         Self::Connections,
         Self::ConnectionsPerPeer,
         Self::Sockets,
@@ -55,12 +57,13 @@ impl Bound {
         Self::HeldBytes,
         Self::HeldBytesPerPeer,
         Self::HeldBytesUnproven,
+        Self::HeldBytesUnprovenPerPeer,
         Self::Uploads,
         Self::UploadsPerPeer,
         Self::UploadsUnproven,
     ];
 
-    /// The word for it in metrics and on the page.
+    /// Name in metrics and on the page.
     pub fn name(self) -> &'static str {
         match self {
             Self::Connections => "connections",
@@ -76,6 +79,7 @@ impl Bound {
             Self::HeldBytes => "held-bytes",
             Self::HeldBytesPerPeer => "held-bytes-per-peer",
             Self::HeldBytesUnproven => "held-bytes-unproven",
+            Self::HeldBytesUnprovenPerPeer => "held-bytes-unproven-per-peer",
             Self::Uploads => "uploads",
             Self::UploadsPerPeer => "uploads-per-peer",
             Self::UploadsUnproven => "uploads-unproven",
@@ -83,19 +87,19 @@ impl Bound {
     }
 }
 
-/// How often each bound was reached.
+/// How often each limit was reached.
 #[derive(Debug, Default)]
-pub struct Bounds([AtomicU64; Bound::EVERY.len()]);
+pub struct LimitCounters([AtomicU64; LimitKind::EVERY.len()]);
 
-impl Bounds {
-    /// A client ran into one.
-    pub fn note(&self, bound: Bound) {
+impl LimitCounters {
+    /// Records that a client reached a limit.
+    pub fn record(&self, bound: LimitKind) {
         self.0[bound as usize].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Every bound with how often it was reached.
-    pub fn reached(&self) -> Vec<(&'static str, u64)> {
-        Bound::EVERY.map(|bound| (bound.name(), self.0[bound as usize].load(Ordering::Relaxed))).to_vec()
+    /// Every limit with its count.
+    pub fn counts(&self) -> Vec<(&'static str, u64)> {
+        LimitKind::EVERY.map(|bound| (bound.name(), self.0[bound as usize].load(Ordering::Relaxed))).to_vec()
     }
 }
 
@@ -105,11 +109,11 @@ mod tests {
 
     #[test]
     fn every_bound_counts_for_itself() {
-        let bounds = Bounds::default();
-        bounds.note(Bound::Sockets);
-        bounds.note(Bound::SlowReader);
-        bounds.note(Bound::SlowReader);
-        let reached: Vec<_> = bounds.reached().into_iter().filter(|(_, count)| *count > 0).collect();
+        let bounds = LimitCounters::default();
+        bounds.record(LimitKind::Sockets);
+        bounds.record(LimitKind::SlowReader);
+        bounds.record(LimitKind::SlowReader);
+        let reached: Vec<_> = bounds.counts().into_iter().filter(|(_, count)| *count > 0).collect();
         assert_eq!(reached, [("sockets", 1), ("slow-reader", 2)]);
     }
 }

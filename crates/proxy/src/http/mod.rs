@@ -1,10 +1,11 @@
-//! A client's connection: how many there may be, how its bytes are watched, and what happens when a response has left.
+//! A client's connection: its limits, the bytes on it, and tasks to run once a response is sent.
 
 pub mod byte_budget;
 pub mod client_limits;
+pub mod concurrency_limit;
 pub mod connection;
-pub mod connection_limit;
 pub mod limits;
 pub mod on_sent;
+pub mod passing;
 pub mod server_certificate;
 pub mod write_timeout;

@@ -1,5 +1,5 @@
-//! What waits until an answer has left: until the system has taken its last byte. Nothing that is done for later
-//! competes with an answer that somebody waits for now.
+//! Tasks to run once a response is sent: once the system has accepted its last byte. So later work never competes with
+//! a response that a client waits for.
 
 use std::fmt;
 use std::pin::Pin;
@@ -12,47 +12,46 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 use parking_lot::Mutex;
 
-use crate::http::connection::Conversation;
+use crate::http::connection::ClientConnection;
 use greenroom_origin::body::{Body, BodyError};
 
-/// Something to do.
-pub type Task = Box<dyn FnOnce() + Send>;
+/// A task.
+pub type OnSentTask = Box<dyn FnOnce() + Send>;
 
-/// What waits for one answer, on its way there.
+/// Tasks of one response, in its extensions.
 #[derive(Clone, Default)]
-struct Waiting(Arc<Mutex<Vec<Task>>>);
+struct PendingTasks(Arc<Mutex<Vec<OnSentTask>>>);
 
-/// Does this when the answer has left. If its client goes away before, it is dropped undone.
-pub fn after(response: &mut Response<Body>, task: impl FnOnce() + Send + 'static) {
-    let waiting: &mut Waiting = response.extensions_mut().get_or_insert_default();
+/// Runs the task once the response is sent. If the client disconnects first, the task is dropped.
+pub fn run_after(response: &mut Response<Body>, task: impl FnOnce() + Send + 'static) {
+    let waiting: &mut PendingTasks = response.extensions_mut().get_or_insert_default();
     waiting.0.lock().push(Box::new(task));
 }
 
-/// Binds what waits for this answer to the connection it leaves on.
-pub fn bind(mut response: Response<Body>, conversation: Option<&Arc<Conversation>>) -> Response<Body> {
-    let (Some(waiting), Some(conversation)) = (response.extensions_mut().remove::<Waiting>(), conversation)
-    else {
+/// Binds the response's tasks to its connection.
+pub fn bind(mut response: Response<Body>, conversation: Option<&Arc<ClientConnection>>) -> Response<Body> {
+    let (Some(waiting), Some(conversation)) = (response.extensions_mut().remove::<PendingTasks>(), conversation) else {
         return response;
     };
     let tasks = std::mem::take(&mut *waiting.0.lock());
     let conversation = Arc::clone(conversation);
-    response.map(|body| Body::Boxed(UnsyncBoxBody::new(Departing { body, tasks, conversation })))
+    response.map(|body| Body::Boxed(UnsyncBoxBody::new(OnSentBody { body, tasks, connection: conversation })))
 }
 
-/// A body for whose end something waits.
-pub struct Departing {
+/// A body with tasks to run at its end.
+pub struct OnSentBody {
     body: Body,
-    tasks: Vec<Task>,
-    conversation: Arc<Conversation>,
+    tasks: Vec<OnSentTask>,
+    connection: Arc<ClientConnection>,
 }
 
-impl fmt::Debug for Departing {
+impl fmt::Debug for OnSentBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Departing").field("body", &self.body).finish_non_exhaustive()
     }
 }
 
-impl HttpBody for Departing {
+impl HttpBody for OnSentBody {
     type Data = Bytes;
     type Error = BodyError;
 
@@ -72,11 +71,11 @@ impl HttpBody for Departing {
     }
 }
 
-/// All of it was taken over to be sent: what is flushed next, it is flushed with.
-impl Drop for Departing {
+/// The whole body was handed over to be sent: the next flush covers it.
+impl Drop for OnSentBody {
     fn drop(&mut self) {
         if self.body.is_end_stream() {
-            self.conversation.departs(std::mem::take(&mut self.tasks));
+            self.connection.run_when_sent(std::mem::take(&mut self.tasks));
         }
     }
 }

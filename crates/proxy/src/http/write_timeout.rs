@@ -1,4 +1,4 @@
-//! A connection whose other end must take what it is told: one that takes nothing ends, and its place with it.
+//! A stream with a write timeout: it fails when the peer stops reading, which frees its permit.
 
 use std::future::pending;
 use std::io;
@@ -9,56 +9,52 @@ use std::time::Duration;
 use greenroom_cache::Clock;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A stream that fails when nothing of what is written is taken for a while.
-pub struct Taking<S> {
+/// A stream that fails when the peer accepts no byte for a while.
+pub struct WriteTimeoutStream<S> {
     stream: S,
     clock: Clock,
-    patience: Duration,
-    /// Runs while the other end takes nothing.
-    running_out: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
-    has_lost_patience: bool,
+    timeout: Duration,
+    /// Runs while the peer accepts nothing.
+    timer: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    has_timed_out: bool,
 }
 
-impl<S> Taking<S> {
-    /// Nothing may be taken for so long while something is to be said. What the machine sleeps meanwhile does not count.
+impl<S> WriteTimeoutStream<S> {
+    /// Wraps `stream`; `patience` is the write timeout. System suspend does not count.
     pub fn new(stream: S, clock: Clock, patience: Duration) -> Self {
-        Self { stream, clock, patience, running_out: None, has_lost_patience: false }
+        Self { stream, clock, timeout: patience, timer: None, has_timed_out: false }
     }
 
-    /// The next time nothing is taken, it may be for so long.
-    pub fn bear(&mut self, patience: Duration) {
-        self.patience = patience;
+    /// Sets the timeout for the next stall.
+    pub fn set_timeout(&mut self, patience: Duration) {
+        self.timeout = patience;
     }
 
-    /// Whether the other end took nothing for too long.
-    pub fn has_lost_patience(&self) -> bool {
-        self.has_lost_patience
+    /// Whether the write timed out.
+    pub fn has_timed_out(&self) -> bool {
+        self.has_timed_out
     }
 
-    /// What becomes of an attempt to say something: one that succeeds begins the patience anew.
-    fn attempted<T>(
-        &mut self,
-        context: &mut Context<'_>,
-        outcome: Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
+    /// Checks the result of one write; a successful one restarts the timeout.
+    fn check_progress<T>(&mut self, context: &mut Context<'_>, outcome: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if outcome.is_ready() {
-            self.running_out = None;
+            self.timer = None;
             return outcome;
         }
-        let (clock, patience) = (&self.clock, self.patience);
-        let running_out = self.running_out.get_or_insert_with(|| {
+        let (clock, patience) = (&self.clock, self.timeout);
+        let running_out = self.timer.get_or_insert_with(|| {
             let clock = clock.clone();
             Box::pin(async move { drop(clock.timeout(patience, pending::<()>()).await) })
         });
         if running_out.as_mut().poll(context).is_pending() {
             return Poll::Pending;
         }
-        self.has_lost_patience = true;
+        self.has_timed_out = true;
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the other end takes nothing")))
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Taking<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for WriteTimeoutStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -68,24 +64,20 @@ impl<S: AsyncRead + Unpin> AsyncRead for Taking<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Taking<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimeoutStream<S> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.attempted(context, outcome)
+        self.check_progress(context, outcome)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let outcome = Pin::new(&mut self.stream).poll_flush(context);
-        self.attempted(context, outcome)
+        self.check_progress(context, outcome)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let outcome = Pin::new(&mut self.stream).poll_shutdown(context);
-        self.attempted(context, outcome)
+        self.check_progress(context, outcome)
     }
 
     fn poll_write_vectored(
@@ -94,7 +86,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Taking<S> {
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
-        self.attempted(context, outcome)
+        self.check_progress(context, outcome)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -107,7 +99,7 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    use greenroom_cache::Witness;
+    use greenroom_cache::SuspendDetector;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
     use super::*;
@@ -117,7 +109,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_takes_nothing_is_told_nothing_more() {
         let (near, far) = duplex(16);
-        let mut near = Taking::new(near, Clock::system(), PATIENCE);
+        let mut near = WriteTimeoutStream::new(near, Clock::system(), PATIENCE);
         let mut telling = std::pin::pin!(near.write_all(&[0; 64]));
         let early = tokio::time::timeout(PATIENCE / 2, telling.as_mut()).await;
         assert!(early.is_err(), "it is waited for");
@@ -130,9 +122,10 @@ mod tests {
     async fn while_the_machine_sleeps_nobody_takes_too_long() {
         let slept_ms = Arc::new(AtomicU64::new(0));
         let told_ms = Arc::clone(&slept_ms);
-        let clock = Clock::system().beside(Witness::counting(move || told_ms.load(Ordering::Relaxed)));
+        let clock =
+            Clock::system().with_suspend_detector(SuspendDetector::counting(move || told_ms.load(Ordering::Relaxed)));
         let (near, far) = duplex(16);
-        let mut near = Taking::new(near, clock.clone(), PATIENCE);
+        let mut near = WriteTimeoutStream::new(near, clock.clone(), PATIENCE);
         let began_us = clock.now_us();
         let telling = async {
             let falls_asleep = async {
@@ -145,7 +138,7 @@ mod tests {
             never = clock.follow(drop) => match never {},
             said = telling => assert!(said.is_err(), "nobody reads"),
         }
-        assert!(clock.landed_ms() > 0);
+        assert!(clock.last_leap_ms() > 0);
         assert_eq!(clock.since(began_us).as_secs(), PATIENCE.as_secs());
         drop(far);
     }
@@ -153,7 +146,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_takes_slowly_is_told_all() {
         let (near, mut far) = duplex(16);
-        let mut near = Taking::new(near, Clock::system(), PATIENCE);
+        let mut near = WriteTimeoutStream::new(near, Clock::system(), PATIENCE);
         let reading = async {
             let mut part = [0; 16];
             for _ in 0..4 {

@@ -1,16 +1,16 @@
-//! Where answers are kept that belong to nobody alone.
+//! Partitions that identities share.
 
 use greenroom_cache::Partition;
-use greenroom_dialect::verdict::{Read, Sharing};
+use greenroom_dialect::classification::{Read, SharingScope};
 
 use super::Identity;
 
-/// The partitions that identities share.
+/// The shared partitions of one server.
 #[derive(Debug)]
 pub struct SharedPartitions {
-    /// Where answers are kept that everybody may see.
+    /// Responses that every client may see.
     pub public: Partition,
-    /// Where images are kept.
+    /// Images.
     pub images: Partition,
 }
 
@@ -21,12 +21,12 @@ impl Default for SharedPartitions {
 }
 
 impl SharedPartitions {
-    /// Where the answer of a read is kept that this identity asks for.
-    pub fn of<'a>(&'a self, identity: &'a Identity, read: &Read) -> &'a Partition {
+    /// The partition for this identity's read.
+    pub fn partition_for<'a>(&'a self, identity: &'a Identity, read: &Read) -> &'a Partition {
         match read.sharing {
-            Sharing::Identity => identity.partition(),
-            Sharing::Public => &self.public,
-            Sharing::Image(_) => &self.images,
+            SharingScope::Identity => identity.partition(),
+            SharingScope::Public => &self.public,
+            SharingScope::Image(_) => &self.images,
         }
     }
 }

@@ -1,9 +1,9 @@
-//! The key that hides tokens, and what becomes of a token under it.
+//! Keyed hashes of tokens and accounts.
 
-use crate::record::User;
+use crate::record::UserHash;
 use greenroom_state::secrets::HashKey;
 
-/// What stands for a token of this server.
+/// Hash that stands for a token of this server.
 pub(super) fn token_hash(key: &HashKey, server: &str, token: &str) -> [u8; 16] {
     let mut hasher = blake3::Hasher::new_keyed(&key.0);
     hasher.update(server.as_bytes());
@@ -14,17 +14,17 @@ pub(super) fn token_hash(key: &HashKey, server: &str, token: &str) -> [u8; 16] {
     hash
 }
 
-/// Who an account of this server is in statistics.
-pub(super) fn user_of(key: &HashKey, server: &str, account: &str) -> User {
+/// User hash of an account in statistics.
+pub(super) fn user_of(key: &HashKey, server: &str, account: &str) -> UserHash {
     let mut hasher = blake3::Hasher::new_keyed(&key.0);
     for part in ["user", server, account] {
         hasher.update(part.as_bytes()).update(&[0]);
     }
     let [one, two, three, four, ..] = *hasher.finalize().as_bytes();
-    User::new([one, two, three, four])
+    UserHash::new([one, two, three, four])
 }
 
-/// Bytes as digits.
+/// Bytes as hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     bytes
         .iter()
@@ -33,7 +33,7 @@ pub fn hex(bytes: &[u8]) -> String {
         .collect()
 }
 
-/// The hash that was written as digits.
+/// Parses a hash from hexadecimal digits.
 pub(super) fn unhex(text: &str) -> Option<[u8; 16]> {
     let is_hash = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_hash.then(|| u128::from_str_radix(text, 16).ok().map(u128::to_be_bytes)).flatten()

@@ -1,5 +1,4 @@
-//! What we ask a server of our own accord, past the cache: in our own rank, counted as our own work, never while it is
-//! down.
+//! Own requests to a server, past the cache: at their own priority, counted as own requests, never during an outage.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -9,84 +8,87 @@ use bytes::Bytes;
 use greenroom_dialect::class::Class;
 
 use crate::server::Server;
-use greenroom_config::Mode;
-use greenroom_origin::own_read::NoAnswer;
-use greenroom_origin::scheduler::Errand;
+use greenroom_config::CacheMode;
+use greenroom_origin::own_read::OwnReadError;
+use greenroom_origin::scheduler::QueueRequest;
 
-/// How long the server may take.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// Longest answer that is read.
+/// Timeout for the response.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// Longest response that is read.
 const MAX_BYTES: u64 = 16 * 1024 * 1024;
 
-/// Why there is no answer.
+/// Reason why there is no response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trouble {
+pub enum InternalFetchError {
     /// No token is configured.
     NoToken,
-    /// It is only observed, or bypassed: nothing is asked that no app asks.
+    /// The server is observed or bypassed: no own requests are made.
     Observed,
-    /// The server is down, or there is no place in its queue.
-    Away,
-    /// It does not answer in time, or breaks off.
-    Silent,
-    /// It does not let the configured token do this.
+    /// The server is down, or its queue is full.
+    Unavailable,
+    /// The server timed out or broke off.
+    TimedOut,
+    /// The server denies this to the configured token.
     Refused,
-    /// It has no such thing.
+    /// Not found.
     Missing,
-    /// It answers with something else.
-    Unfit,
+    /// Any other status.
+    UnexpectedResponse,
 }
 
-impl Trouble {
-    /// What to tell a person.
-    pub fn sentence(self) -> &'static str {
+impl InternalFetchError {
+    /// Message for a person.
+    pub fn message(self) -> &'static str {
         match self {
             Self::NoToken => "no token is configured for the server",
-            Self::Observed => {
-                "the server is only observed or bypassed now, and is asked nothing but what apps ask"
-            }
-            Self::Away => "the server is down or too busy",
-            Self::Silent => "the server did not answer",
+            Self::Observed => "the server is only observed or bypassed now, and is asked nothing but what apps ask",
+            Self::Unavailable => "the server is down or too busy",
+            Self::TimedOut => "the server did not answer",
             Self::Refused => "the server refuses the configured token: it needs the owner's",
             Self::Missing => "the server does not offer this",
-            Self::Unfit => "the server answered with something else than was asked for",
+            Self::UnexpectedResponse => "the server answered with something else than was asked for",
         }
     }
 }
 
-impl From<NoAnswer> for Trouble {
-    fn from(none: NoAnswer) -> Self {
+impl From<OwnReadError> for InternalFetchError {
+    fn from(none: OwnReadError) -> Self {
         match none {
-            NoAnswer::Away => Self::Away,
-            NoAnswer::Silent => Self::Silent,
-            NoAnswer::Refused => Self::Refused,
-            NoAnswer::Missing => Self::Missing,
-            NoAnswer::Unfit => Self::Unfit,
+            OwnReadError::Unavailable => Self::Unavailable,
+            OwnReadError::NoResponse => Self::TimedOut,
+            OwnReadError::Forbidden => Self::Refused,
+            OwnReadError::NotFound => Self::Missing,
+            OwnReadError::UnusableResponse => Self::UnexpectedResponse,
         }
     }
 }
 
-/// Asks once, with the configured token.
+/// Sends one request with the configured token.
 ///
 /// # Errors
-/// Why there is no answer.
-pub async fn run(server: &Arc<Server>, target: &str, class: Class) -> Result<Bytes, Trouble> {
-    if server.mode() != Mode::Cache {
-        return Err(Trouble::Observed);
+/// The reason why there is no response.
+pub async fn run(server: &Arc<Server>, target: &str, class: Class) -> Result<Bytes, InternalFetchError> {
+    if server.mode() != CacheMode::Cache {
+        return Err(InternalFetchError::Observed);
     }
-    if !server.origin.breaker.admits() {
-        return Err(Trouble::Away);
+    if !server.origin.breaker.allows_requests() {
+        return Err(InternalFetchError::Unavailable);
     }
-    let place = server.origin.queue.place(Errand::own(None, class)).await.map_err(|_| Trouble::Away)?;
+    let place = server
+        .origin
+        .queue
+        .acquire(QueueRequest::background(None, class))
+        .await
+        .map_err(|_| InternalFetchError::Unavailable)?;
     server.origin.counters.own.fetch_add(1, Ordering::Relaxed);
-    let answered = server.origin.clock.timeout(PATIENCE, exchange(server, target)).await;
+    let answered = server.origin.clock.timeout(TIMEOUT, exchange(server, target)).await;
     drop(place);
-    answered.map_err(|_| Trouble::Silent)?
+    answered.map_err(|_| InternalFetchError::TimedOut)?
 }
 
-async fn exchange(server: &Server, target: &str) -> Result<Bytes, Trouble> {
-    let credential = server.origin.own_credential().ok_or(Trouble::NoToken)?;
+async fn exchange(server: &Server, target: &str) -> Result<Bytes, InternalFetchError> {
+    let credential = server.origin.own_credential().ok_or(InternalFetchError::NoToken)?;
     let (_, body) = server.origin.read_own(target, &credential, MAX_BYTES).await?;
-    server.origin.note_success();
+    server.origin.record_success();
     Ok(body)
 }

@@ -1,11 +1,11 @@
-//! Reads of our own: what a dashboard wants to know of a server, asked with the configured token through the same
-//! function and the same engine that apps' reads go through. So it has the same key and partition as what the owner's
-//! apps ask, joins their loads, and is answered from what is kept while the server is down.
+//! Internal reads: dashboards' reads of a server with the configured token, through the same function and engine as
+//! apps' reads. So they share key and partition with the owner's apps, join their loads, and are answered from the
+//! cache during an outage.
 //!
-//! A read that a dashboard causes counts as a request of that dashboard, not as our own work. While somebody asked
-//! [`recent`], what he asked is kept warm; that is our own work and counts as nobody's question.
+//! A read that a dashboard causes counts as its request, not as an own request. Keys that dashboards read lately
+//! ([`recent`]) are kept warm; those loads are own requests and count for no app.
 //!
-//! Rooms: [`recent`] (who is expected again), [`fetch`] (what is asked past the cache, as our own work).
+//! Modules: [`recent`] (keys expected again), [`fetch`] (own requests past the cache).
 
 pub mod fetch;
 mod recent;
@@ -15,100 +15,100 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use greenroom_cache::{Answer, Entry, FailureKind, Reason, Served, Value};
-use greenroom_dialect::ask::Ask;
-use greenroom_dialect::verdict::{Read, Sharing, Verdict};
+use greenroom_cache::{CacheResponse, CacheStatus, CacheStatusReason, Entry, LoadErrorKind, Value};
+use greenroom_dialect::classification::{Classification, Read, SharingScope};
+use greenroom_dialect::request::RequestView;
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Method};
 use tokio_util::sync::CancellationToken;
 
+use crate::proxy_request::{ProxyRequest, classify};
 use crate::read::internal;
-use crate::request::meaning::Meaning;
+use crate::request::classified_request::ClassifiedRequest;
 use crate::server::Server;
-use crate::visit::{Visit, classify};
 use crate::{read, response};
-use greenroom_config::Mode;
-use recent::Lately;
+use greenroom_config::CacheMode;
+use recent::RecentRequests;
 
-/// How often it is looked whether something that was asked lately is due: often enough that what lives five seconds is
-/// refreshed before it ends.
+/// Interval of the check for due keys: short enough that an entry with a TTL of five seconds is refreshed before it
+/// ends.
 const TICK: Duration = Duration::from_millis(250);
 
-/// The way in for dashboards.
+/// Entry point for dashboards.
 #[derive(Debug, Default)]
-pub struct Inside {
+pub struct InternalClient {
     servers: Vec<Arc<Server>>,
-    lately: Lately,
+    recent: RecentRequests,
 }
 
-/// Who wants to know. What pages say of caches is not heeded: many say with every poll that they want nothing kept.
+/// The caller of an internal read. Cache directives of pages are ignored: many send `no-cache` with every poll.
 #[derive(Debug, Clone, Copy)]
-pub struct Asker<'a> {
-    /// The headers that say which app it is.
-    said: &'a HeaderMap,
-    /// Whether nothing will do that is kept.
-    is_insistent: bool,
+pub struct InternalCaller<'a> {
+    /// Headers that name the app.
+    headers: &'a HeaderMap,
+    /// Whether a cached response is not acceptable.
+    requires_fresh: bool,
 }
 
-impl<'a> Asker<'a> {
-    /// Somebody who is content with what is kept.
-    pub fn of(said: &'a HeaderMap) -> Self {
-        Self { said, is_insistent: false }
+impl<'a> InternalCaller<'a> {
+    /// A caller that accepts cached responses.
+    pub fn new(said: &'a HeaderMap) -> Self {
+        Self { headers: said, requires_fresh: false }
     }
 
-    /// Somebody who wants the server to be asked.
-    pub fn insistent(said: &'a HeaderMap) -> Self {
-        Self { said, is_insistent: true }
+    /// A caller that wants the server to be asked.
+    pub fn requiring_fresh(said: &'a HeaderMap) -> Self {
+        Self { headers: said, requires_fresh: true }
     }
 }
 
-/// What came of a read.
+/// Response to an internal read.
 #[derive(Debug, Clone)]
-pub struct Found {
-    /// The answer.
+pub struct InternalResponse {
+    /// Body.
     pub body: Bytes,
-    /// What it says to be.
+    /// Content type.
     pub content_type: Option<HeaderValue>,
-    /// How old it can be.
+    /// Upper bound of its age.
     pub age: Duration,
     /// When it was loaded, in milliseconds since 1970.
     pub at_ms: u64,
-    /// Whether it was kept, and not loaded for this read.
+    /// Whether it came from the cache, not from a load of this read.
     pub is_cached: bool,
-    /// Whether it is older than it should be.
+    /// Whether it is older than its fresh time.
     pub is_stale: bool,
-    /// Why.
+    /// Reason of the result.
     pub reason: Option<&'static str>,
 }
 
-/// Why there is nothing.
+/// Reason why there is no response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Missing {
+pub enum InternalReadError {
     /// No token is configured for the server.
     NoToken,
-    /// It is nothing that may be kept.
-    NoRead,
-    /// The server did not say it, and nothing is kept.
-    Failed(FailureKind),
+    /// The target is no cacheable read.
+    NotARead,
+    /// The load failed, and nothing usable is cached.
+    Failed(LoadErrorKind),
 }
 
-impl Missing {
-    /// The word for it.
+impl InternalReadError {
+    /// Name in the API.
     pub fn name(self) -> &'static str {
         match self {
             Self::NoToken => "no-token",
-            Self::NoRead => "not-cacheable",
+            Self::NotARead => "not-cacheable",
             Self::Failed(kind) => kind.name(),
         }
     }
 
-    /// What to tell a person.
-    pub fn sentence(self) -> &'static str {
+    /// Message for a person.
+    pub fn message(self) -> &'static str {
         match self {
             Self::NoToken => "no token is configured for this server",
-            Self::NoRead => "this cannot be kept",
-            Self::Failed(FailureKind::Denied) => "the server refuses the configured token",
-            Self::Failed(FailureKind::Offline | FailureKind::Unreachable) => {
+            Self::NotARead => "this cannot be kept",
+            Self::Failed(LoadErrorKind::Denied) => "the server refuses the configured token",
+            Self::Failed(LoadErrorKind::Offline | LoadErrorKind::Unreachable) => {
                 "the server cannot be reached, and nothing was kept of this"
             }
             Self::Failed(_) => "the server gave no usable answer, and nothing was kept of this",
@@ -116,97 +116,107 @@ impl Missing {
     }
 }
 
-impl Inside {
-    /// The way to these servers.
-    pub fn of(servers: Vec<Arc<Server>>) -> Self {
-        Self { servers, lately: Lately::default() }
+impl InternalClient {
+    /// A client for these servers.
+    pub fn new(servers: Vec<Arc<Server>>) -> Self {
+        Self { servers, recent: RecentRequests::default() }
     }
 
-    /// The servers there are.
+    /// All servers.
     pub fn servers(&self) -> &[Arc<Server>] {
         &self.servers
     }
 
-    /// The server of this name.
+    /// The server with this name.
     pub fn server(&self, name: &str) -> Option<&Arc<Server>> {
         self.servers.iter().find(|server| server.name() == name)
     }
 
-    /// Asks as an app would, with the configured token, on behalf of who wants to know.
+    /// Reads as an app would, with the configured token, on behalf of the caller.
     ///
     /// # Errors
-    /// If there is neither an answer nor anything kept.
-    pub async fn ask(&self, server: &Arc<Server>, target: &str, asker: Asker<'_>) -> Result<Found, Missing> {
+    /// If the load fails and nothing usable is cached.
+    pub async fn ask(
+        &self,
+        server: &Arc<Server>,
+        target: &str,
+        asker: InternalCaller<'_>,
+    ) -> Result<InternalResponse, InternalReadError> {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let (visit, read) = visit(server, target, &headers, Some(asker.said))?;
-        let is_kept = server.manner(read.class, &visit.app) == Mode::Cache;
-        // Past the cache goes who reads what is bypassed or only observed, dashboards too.
-        if asker.is_insistent || !is_kept {
+        let (visit, read) = proxy_request(server, target, &headers, Some(asker.headers))?;
+        let is_kept = server.read_mode(read.class, &visit.app) == CacheMode::Cache;
+        // Bypassed and observed reads skip the cache, for dashboards too.
+        if asker.requires_fresh || !is_kept {
             headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         }
         let now_ms = server.origin.clock.now_ms();
         let outcome = internal::answer(&visit, &read, &headers).await;
-        if is_kept && read.sharing == Sharing::Identity {
-            self.lately.note(server, read::key(&visit, &read), now_ms);
+        if is_kept && read.sharing == SharingScope::Identity {
+            self.recent.record(server, read::key(&visit, &read), now_ms);
         }
         match outcome {
-            Ok(answer) => Found::of(answer, now_ms),
+            Ok(answer) => InternalResponse::from_answer(answer, now_ms),
             Err(failure) => {
-                if !failure.kind.serves_old() {
-                    self.lately.forget(&read::key(&visit, &read));
+                if !failure.kind.allows_stale() {
+                    self.recent.forget(&read::key(&visit, &read));
                 }
-                Err(Missing::Failed(failure.kind))
+                Err(InternalReadError::Failed(failure.kind))
             }
         }
     }
 
-    /// Asks of our own accord: kept, and joined with who asks the same, as an app's read is, but nobody's question. What
-    /// it costs the server is our own work. Nothing is asked of a server that is bypassed or only observed.
+    /// Reads on Greenroom's own behalf: cached and joined like an app's read, but counted for no app. Its loads are own
+    /// requests. Bypassed and observed servers are not asked.
     ///
     /// # Errors
-    /// If there is neither an answer nor anything kept.
-    pub async fn ask_ourselves(&self, server: &Arc<Server>, target: &str) -> Result<Found, Missing> {
+    /// If the load fails and nothing usable is cached.
+    pub async fn ask_as_self(&self, server: &Arc<Server>, target: &str) -> Result<InternalResponse, InternalReadError> {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let (visit, read) = visit(server, target, &headers, None)?;
-        if server.manner(read.class, &visit.app) != Mode::Cache {
-            return Err(Missing::NoRead);
+        let (visit, read) = proxy_request(server, target, &headers, None)?;
+        if server.read_mode(read.class, &visit.app) != CacheMode::Cache {
+            return Err(InternalReadError::NotARead);
         }
         let now_ms = server.origin.clock.now_ms();
-        match internal::answer_ourselves(&visit, &read, &headers).await {
-            Ok(answer) => Found::of(answer, now_ms),
-            Err(failure) => Err(Missing::Failed(failure.kind)),
+        match internal::answer_as_self(&visit, &read, &headers).await {
+            Ok(answer) => InternalResponse::from_answer(answer, now_ms),
+            Err(failure) => Err(InternalReadError::Failed(failure.kind)),
         }
     }
 
-    /// What is kept of a read, of whatever age. Leaves no trace, and asks nobody.
-    pub fn peek(&self, server: &Arc<Server>, target: &str) -> Option<Found> {
+    /// The cached response to a read, of any age. Changes nothing and never asks the server.
+    pub fn peek(&self, server: &Arc<Server>, target: &str) -> Option<InternalResponse> {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         let credential = server.origin.own_credential()?;
-        let identity = server.identities.known(&credential)?;
-        let ask = Ask { method: &Method::GET, target, headers: &headers, body: &[] };
+        let identity = server.identities.lookup(&credential)?;
+        let ask = RequestView { method: &Method::GET, target, headers: &headers, body: &[] };
         let account = identity.account();
-        let Verdict::Read(read) = server.origin.settings.kind.classify(&ask, account.as_deref()) else {
+        let Classification::Read(read) = server.origin.settings.kind.classify(&ask, account.as_deref()) else {
             return None;
         };
         let partition = server.partition_of(&identity, &read);
         let entry = server.cache.peek(&greenroom_cache::Key::new(server.name(), partition, &read.key))?;
         let now_ms = server.origin.clock.now_ms();
         let age = Duration::from_millis(now_ms.saturating_sub(entry.created_ms()));
-        let is_fresh = now_ms < entry.horizons().fresh_until_ms;
-        Some(Found::kept(&entry, age, if is_fresh { Served::Hit } else { Served::Stale }, None))
+        let is_fresh = now_ms < entry.deadlines().fresh_until_ms;
+        Some(InternalResponse::from_entry(
+            &entry,
+            age,
+            if is_fresh { CacheStatus::Hit } else { CacheStatus::Stale },
+            None,
+        ))
     }
 
-    /// Keeps warm what somebody asked lately, until the process stops. It sleeps while nobody asks.
+    /// Refreshes lately read keys until the process stops. Sleeps while there are none.
     pub async fn keep_warm(self: Arc<Self>, stop: CancellationToken) {
         let Some(clock) = self.servers.first().map(|server| server.origin.clock.clone()) else { return };
         loop {
-            let expected = self.lately.expected(clock.now_ms());
+            let expected = self.recent.expected(clock.now_ms());
             let rest = async {
                 if expected.is_empty() {
-                    self.lately.asked().await;
+                    self.recent.wait_for_request().await;
                 } else {
                     clock.sleep(TICK).await;
                 }
@@ -216,7 +226,7 @@ impl Inside {
                 () = rest => {}
             }
             for (server, key) in expected {
-                if server.mode() == Mode::Cache && server.origin.breaker.admits() {
+                if server.mode() == CacheMode::Cache && server.origin.breaker.allows_requests() {
                     server.cache.refresh_due(&key);
                 }
             }
@@ -224,25 +234,24 @@ impl Inside {
     }
 }
 
-/// Who asks for what, as if an app with the configured token did. `said` are the headers that say which app it is; without
-/// it is ourselves.
-fn visit(
+/// A request as if by an app with the configured token. `headers` name the app; without them it is Greenroom itself.
+fn proxy_request(
     server: &Arc<Server>,
     target: &str,
     headers: &HeaderMap,
     said: Option<&HeaderMap>,
-) -> Result<(Visit, Arc<Read>), Missing> {
-    let credential = server.origin.own_credential().ok_or(Missing::NoToken)?;
+) -> Result<(ProxyRequest, Arc<Read>), InternalReadError> {
+    let credential = server.origin.own_credential().ok_or(InternalReadError::NoToken)?;
     if server.origin.is_emby() {
-        return Err(Missing::NoRead);
+        return Err(InternalReadError::NotARead);
     }
-    let ask = Ask { method: &Method::GET, target, headers, body: &[] };
-    let meaning: Meaning = classify::inside(server, &ask, credential, said);
-    let Verdict::Read(read) = &meaning.verdict else { return Err(Missing::NoRead) };
+    let ask = RequestView { method: &Method::GET, target, headers, body: &[] };
+    let meaning: ClassifiedRequest = classify::classify_internal(server, &ask, credential, said);
+    let Classification::Read(read) = &meaning.classification else { return Err(InternalReadError::NotARead) };
     let read = Arc::clone(read);
-    let visit = Visit {
+    let visit = ProxyRequest {
         server: Arc::clone(server),
-        meaning: Arc::new(meaning),
+        classified: Arc::new(meaning),
         client: IpAddr::V4(Ipv4Addr::LOCALHOST),
         is_encrypted: false,
         origin: None,
@@ -250,34 +259,34 @@ fn visit(
     Ok((visit, read))
 }
 
-impl Found {
-    fn of<P>(answer: Answer<P>, now_ms: u64) -> Result<Self, Missing> {
+impl InternalResponse {
+    fn from_answer<P>(answer: CacheResponse<P>, now_ms: u64) -> Result<Self, InternalReadError> {
         match answer {
-            Answer::Kept { entry, served, age, reason, leaving, .. } => {
-                // The answer is on its way: what was loaded may be written down.
+            CacheResponse::Cached { entry, served, age, reason, leaving, .. } => {
+                // The response is on its way, so loaded values may be written to disk.
                 drop(leaving);
-                Ok(Self::kept(&entry, age, served, reason))
+                Ok(Self::from_entry(&entry, age, served, reason))
             }
-            Answer::Shared { value, .. } => Ok(Self::fresh(&value, now_ms)),
-            Answer::Passed(_) => Err(Missing::NoRead),
+            CacheResponse::Shared { value, .. } => Ok(Self::from_value(&value, now_ms)),
+            CacheResponse::Passed(_) => Err(InternalReadError::NotARead),
         }
     }
 
-    fn kept(entry: &Entry, age: Duration, served: Served, reason: Option<Reason>) -> Self {
-        let (_, headers) = response::head_of(entry.meta());
+    fn from_entry(entry: &Entry, age: Duration, served: CacheStatus, reason: Option<CacheStatusReason>) -> Self {
+        let (_, headers) = response::parse_head(entry.meta());
         Self {
             body: entry.body().clone(),
             content_type: headers.get(CONTENT_TYPE).cloned(),
             age,
             at_ms: entry.created_ms(),
-            is_cached: matches!(served, Served::Hit | Served::Stale | Served::StaleOnError),
-            is_stale: matches!(served, Served::Stale | Served::StaleOnError),
-            reason: reason.map(Reason::name),
+            is_cached: matches!(served, CacheStatus::Hit | CacheStatus::Stale | CacheStatus::StaleOnError),
+            is_stale: matches!(served, CacheStatus::Stale | CacheStatus::StaleOnError),
+            reason: reason.map(CacheStatusReason::name),
         }
     }
 
-    fn fresh(value: &Value, now_ms: u64) -> Self {
-        let (_, headers) = response::head_of(&value.meta);
+    fn from_value(value: &Value, now_ms: u64) -> Self {
+        let (_, headers) = response::parse_head(&value.meta);
         Self {
             body: value.body.clone(),
             content_type: headers.get(CONTENT_TYPE).cloned(),

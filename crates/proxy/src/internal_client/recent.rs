@@ -1,5 +1,4 @@
-//! What dashboards asked lately: a reader of it is to be expected again, so it is worth keeping warm, in whatever rhythm
-//! it was asked.
+//! Keys that dashboards read lately: a repeat is likely, so they are kept warm whatever their rhythm.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,22 +9,22 @@ use tokio::sync::Notify;
 
 use crate::server::Server;
 
-/// For so long after a question another one is expected.
+/// A repeat is expected within this time.
 const EXPECTED_MS: u64 = 60_000;
-/// What is remembered at a time.
+/// Max remembered keys.
 const MAX_KEYS: usize = 256;
 
-/// What was asked lately.
+/// Recently read keys.
 #[derive(Debug, Default)]
-pub(super) struct Lately {
+pub(super) struct RecentRequests {
     keys: Mutex<HashMap<Key, (Arc<Server>, u64)>>,
-    /// Wakes whoever waits for a first question.
+    /// Wakes the task that waits for a first read.
     asked: Notify,
 }
 
-impl Lately {
-    /// Somebody asked.
-    pub(super) fn note(&self, server: &Arc<Server>, key: Key, now_ms: u64) {
+impl RecentRequests {
+    /// Records a read.
+    pub(super) fn record(&self, server: &Arc<Server>, key: Key, now_ms: u64) {
         let mut keys = self.keys.lock();
         if keys.is_empty() {
             self.asked.notify_one();
@@ -39,17 +38,17 @@ impl Lately {
         keys.insert(key, (Arc::clone(server), now_ms));
     }
 
-    /// The server has said no: nobody is expected to be told anything else.
+    /// Forgets a key whose read the server denied.
     pub(super) fn forget(&self, key: &Key) {
         self.keys.lock().remove(key);
     }
 
-    /// Waits until somebody asks, where nothing is expected.
-    pub(super) async fn asked(&self) {
+    /// Waits for a read, if none is expected.
+    pub(super) async fn wait_for_request(&self) {
         self.asked.notified().await;
     }
 
-    /// What may be asked again soon.
+    /// Keys likely to be read again soon.
     pub(super) fn expected(&self, now_ms: u64) -> Vec<(Arc<Server>, Key)> {
         let mut keys = self.keys.lock();
         keys.retain(|_, (_, asked_ms)| is_expected(*asked_ms, now_ms));

@@ -1,4 +1,4 @@
-//! Sends spans to a collector, many at a time.
+//! Sends spans to a collector, in batches.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,27 +10,27 @@ use http::{Method, Request};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::span::{Span, batch};
-use super::{On, Traces};
-use greenroom_origin::probe_client::{Enquirer, Trust};
+use super::span::{OtlpSpan, batch};
+use super::{ExporterState, OtlpExporter};
+use greenroom_origin::probe_client::{ProbeClient, ProbeTrust};
 
-/// Spans of one request to the collector.
+/// Max spans per request to the collector.
 const MAX_BATCH: usize = 512;
-/// How long the first of them waits for others.
-const WAIT: Duration = Duration::from_secs(2);
-/// How long the collector may take, and how much of its answer is read.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Max wait of a batch's first span.
+const BATCH_DELAY: Duration = Duration::from_secs(2);
+/// Timeout for the collector's response.
+const COLLECTOR_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
-/// How long the last batch may take when the process ends.
-const LAST_WORDS: Duration = Duration::from_secs(3);
+/// Timeout for the last batch at shutdown.
+const FINAL_FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Sends spans until the process ends.
-pub(super) async fn keep(traces: Arc<Traces>, stop: CancellationToken) {
+pub(super) async fn run(traces: Arc<OtlpExporter>, stop: CancellationToken) {
     let Some(on) = &traces.0 else { return };
-    let Some(mut heard) = on.heard.lock().take() else { return };
-    let enquirer = Enquirer::new(Trust::system(), on.clock.clone(), PATIENCE, MAX_ANSWER_BYTES);
+    let Some(mut heard) = on.receiver.lock().take() else { return };
+    let enquirer = ProbeClient::new(ProbeTrust::system(), on.clock.clone(), COLLECTOR_TIMEOUT, MAX_ANSWER_BYTES);
     let mut was_taken = true;
-    let mut spans: Vec<Span> = Vec::new();
+    let mut spans: Vec<OtlpSpan> = Vec::new();
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
@@ -39,7 +39,7 @@ pub(super) async fn keep(traces: Arc<Traces>, stop: CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => break,
             () = fill(&mut heard, &mut spans) => {}
-            () = on.clock.sleep(WAIT) => {}
+            () = on.clock.sleep(BATCH_DELAY) => {}
         }
         let is_taken = send(on, &enquirer, &spans).await;
         spans.clear();
@@ -52,12 +52,12 @@ pub(super) async fn keep(traces: Arc<Traces>, stop: CancellationToken) {
         spans.push(span);
     }
     if !spans.is_empty() {
-        drop(on.clock.timeout(LAST_WORDS, send(on, &enquirer, &spans)).await);
+        drop(on.clock.timeout(FINAL_FLUSH_TIMEOUT, send(on, &enquirer, &spans)).await);
     }
 }
 
-/// Ends as soon as a batch is full, or nothing more can come. What is received by then stays if nobody waits for the rest.
-async fn fill(heard: &mut mpsc::Receiver<Span>, spans: &mut Vec<Span>) {
+/// Ends when the batch is full or the queue is closed. Cancel-safe: received spans stay in the batch.
+async fn fill(heard: &mut mpsc::Receiver<OtlpSpan>, spans: &mut Vec<OtlpSpan>) {
     while spans.len() < MAX_BATCH {
         let room = MAX_BATCH - spans.len();
         if heard.recv_many(spans, room).await == 0 {
@@ -66,8 +66,8 @@ async fn fill(heard: &mut mpsc::Receiver<Span>, spans: &mut Vec<Span>) {
     }
 }
 
-/// Returns whether they were taken. They are not sent twice: a trace is not worth holding others up.
-async fn send(on: &On, enquirer: &Enquirer, spans: &[Span]) -> bool {
+/// Returns whether the collector accepted them. Never retried: a trace is not worth delaying others.
+async fn send(on: &ExporterState, enquirer: &ProbeClient, spans: &[OtlpSpan]) -> bool {
     let mut request = Request::new(Bytes::from(batch(spans).to_string()));
     *request.method_mut() = Method::POST;
     let target = on.settings.address.target.expose().trim_end_matches('/');
@@ -78,7 +78,7 @@ async fn send(on: &On, enquirer: &Enquirer, spans: &[Span]) -> bool {
         said.set_sensitive(true);
         request.headers_mut().insert(AUTHORIZATION, said);
     }
-    let answer = enquirer.ask(&on.settings.address.place, request).await;
+    let answer = enquirer.send(&on.settings.address.endpoint, request).await;
     let is_taken = answer.is_ok_and(|heard| (200..300).contains(&heard.status));
     let counter = if is_taken { &on.sent } else { &on.failed };
     counter.fetch_add(spans.len() as u64, Ordering::Relaxed);

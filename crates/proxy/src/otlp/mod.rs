@@ -1,9 +1,9 @@
-//! Traces, for who has a collector: one span for each sampled request, sent as OTLP over HTTP in JSON.
+//! Traces for a collector: one span per sampled request, sent as OTLP over HTTP in JSON.
 //!
-//! A span says which server was asked, for which class of reads, and how it was answered. It holds no path, no query, no
-//! token and no user. [`traceparent`] understands what a client says of its own trace; nothing of it is passed on to a media
-//! server. [`span`] is what is sent, [`exporter`] sends it, in batches, from a bounded queue: when that is full, spans are
-//! dropped and counted, and no request ever waits. Turned off, a request pays for one look at an `Option`.
+//! A span names the server, the class of reads and the result. It holds no path, no query, no token and no user.
+//! [`traceparent`] parses the client's trace context; nothing of it is sent to a media server. [`span`] is the data
+//! sent, [`exporter`] sends it in batches from a bounded queue: when that is full, spans are dropped and counted, and
+//! no request ever waits. Turned off, it costs a request one check of an `Option`.
 
 mod exporter;
 mod span;
@@ -21,39 +21,39 @@ use tokio_util::task::TaskTracker;
 
 use crate::record::Decision;
 use greenroom_origin::Origin;
-use span::Span;
-use traceparent::Parent;
+use span::OtlpSpan;
+use traceparent::TraceParent;
 
-/// Spans that wait to be sent.
+/// Max queued spans.
 const MAX_WAITING: usize = 4_096;
 
-/// Where spans go, if anywhere.
+/// Exports spans, if a collector is configured.
 #[derive(Debug, Default)]
-pub struct Traces(Option<On>);
+pub struct OtlpExporter(Option<ExporterState>);
 
 #[derive(Debug)]
-struct On {
-    settings: greenroom_config::Tracing,
+struct ExporterState {
+    settings: greenroom_config::TracingSettings,
     clock: Clock,
-    asked: AtomicU64,
-    spans: mpsc::Sender<Span>,
-    heard: Mutex<Option<mpsc::Receiver<Span>>>,
+    requests: AtomicU64,
+    spans: mpsc::Sender<OtlpSpan>,
+    receiver: Mutex<Option<mpsc::Receiver<OtlpSpan>>>,
     sent: AtomicU64,
     failed: AtomicU64,
     dropped: AtomicU64,
 }
 
-impl Traces {
-    /// Sends spans to where the settings say.
-    pub fn new(settings: Option<greenroom_config::Tracing>, clock: &Clock) -> Self {
+impl OtlpExporter {
+    /// An exporter with these settings.
+    pub fn new(settings: Option<greenroom_config::TracingSettings>, clock: &Clock) -> Self {
         Self(settings.map(|settings| {
             let (spans, heard) = mpsc::channel(MAX_WAITING);
-            On {
+            ExporterState {
                 settings,
                 clock: clock.clone(),
-                asked: AtomicU64::new(0),
+                requests: AtomicU64::new(0),
                 spans,
-                heard: Mutex::new(Some(heard)),
+                receiver: Mutex::new(Some(heard)),
                 sent: AtomicU64::new(0),
                 failed: AtomicU64::new(0),
                 dropped: AtomicU64::new(0),
@@ -61,28 +61,28 @@ impl Traces {
         }))
     }
 
-    /// Sends what is noted, until the process ends.
-    pub fn begin(self: &Arc<Self>, tasks: &TaskTracker, stop: &CancellationToken) {
+    /// Starts sending recorded spans, until the process ends.
+    pub fn start(self: &Arc<Self>, tasks: &TaskTracker, stop: &CancellationToken) {
         if self.0.is_some() {
-            tasks.spawn(exporter::keep(Arc::clone(self), stop.clone()));
+            tasks.spawn(exporter::run(Arc::clone(self), stop.clone()));
         }
     }
 
-    /// What a client says of its own trace, if anybody wants to know.
+    /// The client's trace context, if the exporter is on.
     #[inline]
-    pub fn parent(&self, headers: &HeaderMap) -> Option<Parent> {
-        self.0.as_ref().and_then(|_| Parent::of(headers))
+    pub fn parent(&self, headers: &HeaderMap) -> Option<TraceParent> {
+        self.0.as_ref().and_then(|_| TraceParent::from_headers(headers))
     }
 
-    /// A request was answered.
+    /// Records the span of a finished request.
     #[inline]
-    pub fn note(&self, origin: &Origin, decision: &Decision, parent: Option<Parent>) {
+    pub fn record(&self, origin: &Origin, decision: &Decision, parent: Option<TraceParent>) {
         if let Some(on) = &self.0 {
-            on.note(origin, decision, parent);
+            on.record(origin, decision, parent);
         }
     }
 
-    /// Spans that were sent, could not be sent, and were dropped because too many waited; `None` if it is off.
+    /// Number of spans that were sent, failed, and were dropped because the queue was full; `None` if off.
     pub fn counts(&self) -> Option<[(&'static str, u64); 3]> {
         let on = self.0.as_ref()?;
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -90,13 +90,13 @@ impl Traces {
     }
 }
 
-impl On {
-    fn note(&self, origin: &Origin, decision: &Decision, parent: Option<Parent>) {
-        let number = self.asked.fetch_add(1, Ordering::Relaxed);
+impl ExporterState {
+    fn record(&self, origin: &Origin, decision: &Decision, parent: Option<TraceParent>) {
+        let number = self.requests.fetch_add(1, Ordering::Relaxed);
         if !number.is_multiple_of(self.settings.sample_one_in) {
             return;
         }
-        let Some(span) = Span::of(origin, decision, parent) else { return };
+        let Some(span) = OtlpSpan::from_decision(origin, decision, parent) else { return };
         if self.spans.try_send(span).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }

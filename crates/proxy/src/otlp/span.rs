@@ -1,20 +1,20 @@
-//! One request as a collector sees it.
+//! The span of one request, as sent to a collector.
 
 use serde_json::{Value, json};
 
 use crate::identity::hex;
-use crate::otlp::traceparent::Parent;
+use crate::otlp::traceparent::TraceParent;
 use crate::record::Decision;
 use greenroom_origin::Origin;
 
-/// The kind of a span: this is the side that is asked.
+/// Span kind: server.
 const KIND_SERVER: u8 = 2;
-/// The status of a span: it failed.
+/// Span status: error.
 const STATUS_ERROR: u8 = 2;
 
-/// One request.
+/// Span of one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Span {
+pub(super) struct OtlpSpan {
     trace: [u8; 16],
     own: [u8; 8],
     parent: Option<[u8; 8]>,
@@ -24,36 +24,36 @@ pub(super) struct Span {
     verdict: &'static str,
     reason: Option<&'static str>,
     status: u16,
-    began_us: u64,
+    started_us: u64,
     ended_us: u64,
 }
 
-impl Span {
-    /// What is said of a request; nothing if no number can be drawn for it.
-    pub(super) fn of(origin: &Origin, decision: &Decision, parent: Option<Parent>) -> Option<Self> {
+impl OtlpSpan {
+    /// Span of a decision; `None` if no random id is available.
+    pub(super) fn from_decision(origin: &Origin, decision: &Decision, parent: Option<TraceParent>) -> Option<Self> {
         let (mut trace, mut own) = ([0; 16], [0; 8]);
         getrandom::fill(&mut own).ok()?;
         match parent {
             Some(parent) => trace = parent.trace,
             None => getrandom::fill(&mut trace).ok()?,
         }
-        let ended_us = origin.clock.moment_us(origin.clock.now_us());
+        let ended_us = origin.clock.wall_us(origin.clock.now_us());
         Some(Self {
             trace,
             own,
             parent: parent.map(|parent| parent.span),
             server: origin.name().to_owned(),
             kind: origin.settings.kind.name(),
-            class: decision.subject.name(),
-            verdict: decision.outcome.verdict.name(),
-            reason: decision.outcome.why.map(crate::record::Why::name),
+            class: decision.category.name(),
+            verdict: decision.outcome.result.name(),
+            reason: decision.outcome.reason.map(crate::record::DecisionReason::name),
             status: decision.status,
-            began_us: ended_us.saturating_sub(decision.elapsed_us),
+            started_us: ended_us.saturating_sub(decision.elapsed_us),
             ended_us,
         })
     }
 
-    fn written(&self) -> Value {
+    fn to_json(&self) -> Value {
         let text = |key: &str, value: &str| json!({"key": key, "value": {"stringValue": value}});
         let mut attributes = vec![
             text("greenroom.server", &self.server),
@@ -68,7 +68,7 @@ impl Span {
             "spanId": hex(&self.own),
             "name": format!("{} {}", self.class, self.verdict),
             "kind": KIND_SERVER,
-            "startTimeUnixNano": nanos(self.began_us),
+            "startTimeUnixNano": nanos(self.started_us),
             "endTimeUnixNano": nanos(self.ended_us),
             "attributes": attributes,
         });
@@ -82,16 +82,16 @@ impl Span {
     }
 }
 
-/// All of these as one request to a collector.
-pub(super) fn batch(spans: &[Span]) -> Value {
+/// All spans as one request to a collector.
+pub(super) fn batch(spans: &[OtlpSpan]) -> Value {
     let text = |key: &str, value: &str| json!({"key": key, "value": {"stringValue": value}});
     let resource = [text("service.name", "greenroom"), text("service.version", env!("CARGO_PKG_VERSION"))];
-    let spans: Vec<Value> = spans.iter().map(Span::written).collect();
+    let spans: Vec<Value> = spans.iter().map(OtlpSpan::to_json).collect();
     let scope = json!({"scope": {"name": "greenroom"}, "spans": spans});
     json!({"resourceSpans": [{"resource": {"attributes": resource}, "scopeSpans": [scope]}]})
 }
 
-/// Numbers of 64 bits are texts there.
+/// OTLP's JSON has 64-bit numbers as strings.
 fn nanos(us: u64) -> String {
     format!("{us}000")
 }

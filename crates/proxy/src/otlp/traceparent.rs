@@ -1,26 +1,26 @@
-//! What a client says of its own trace: the header `traceparent` of W3C Trace Context.
+//! Trace context of a client: the header `traceparent` of W3C Trace Context.
 
 use http::HeaderMap;
 
-/// A span of somebody else, in which a request was made.
+/// The client's span in which a request was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Parent {
-    /// The trace.
+pub struct TraceParent {
+    /// Trace id.
     pub trace: [u8; 16],
-    /// The span in it.
+    /// Span id.
     pub span: [u8; 8],
 }
 
-impl Parent {
-    /// What the header says; nothing if it says something else than it may.
-    pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
+impl TraceParent {
+    /// Parses the header; `None` if it is malformed.
+    pub(super) fn from_headers(headers: &HeaderMap) -> Option<Self> {
         let mut said = headers.get_all("traceparent").iter();
         let (Some(one), None) = (said.next(), said.next()) else { return None };
         let mut parts = one.to_str().ok()?.split('-');
         let version = bytes::<1>(parts.next()?)?;
         let (trace, span) = (bytes(parts.next()?)?, bytes(parts.next()?)?);
         bytes::<1>(parts.next()?)?;
-        // A later version may say more; this one may not, and the last does not exist.
+        // A later version may have more fields; version 0 may not, and 255 is invalid.
         let is_known = version != [0xff] && (version != [0] || parts.next().is_none());
         (is_known && trace != [0; 16] && span != [0; 8]).then_some(Self { trace, span })
     }
@@ -43,12 +43,12 @@ fn bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
 mod tests {
     use super::*;
 
-    fn read(said: &[&str]) -> Option<Parent> {
+    fn read(said: &[&str]) -> Option<TraceParent> {
         let mut headers = HeaderMap::new();
         for one in said {
             headers.append("traceparent", one.parse().expect("a value"));
         }
-        Parent::of(&headers)
+        TraceParent::from_headers(&headers)
     }
 
     #[test]
@@ -56,10 +56,7 @@ mod tests {
         let parent = read(&["00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"]).expect("a parent");
         assert_eq!((parent.trace[0], parent.trace[15]), (0x4b, 0x36));
         assert_eq!(parent.span, [0x00, 0xf0, 0x67, 0xaa, 0x0b, 0xa9, 0x02, 0xb7]);
-        assert!(
-            read(&["cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more"]).is_some(),
-            "a later version"
-        );
+        assert!(read(&["cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more"]).is_some(), "a later version");
     }
 
     #[test]

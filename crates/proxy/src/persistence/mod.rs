@@ -1,5 +1,5 @@
-//! Keeps what is proven of tokens in the state: one thread writes what changed since the last time, and at once what
-//! must not be lost. At the start it gives every server what was kept of it.
+//! Persists grants in the state. One thread writes changes from time to time, and revocations at once. At the start it
+//! restores each server's stored grants.
 
 #[cfg(test)]
 mod tests;
@@ -17,56 +17,56 @@ use parking_lot::Mutex;
 
 use crate::known_tokens::KnownTokens;
 use crate::server::Server;
-use greenroom_state::db::{Book, FILE};
-use greenroom_state::error::{Failing, Trouble};
-use greenroom_state::flush_signal::Bell;
-use greenroom_state::grants::{Kept, MAX_IDENTITIES};
+use greenroom_state::db::{FILE, StateDb};
+use greenroom_state::error::{StateError, StateErrorKind};
+use greenroom_state::flush_signal::FlushSignal;
+use greenroom_state::grants::{MAX_IDENTITIES, StoredGrants};
 use greenroom_state::warnings::{Severity, Warning, Warnings};
-use writer::{Keeper, Member};
+use writer::{ServerEntry, StateWriter};
 
-/// How long writing what is left may take at the end.
+/// Timeout for the last write at shutdown.
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// The state of one data directory.
+/// Persistence of one data directory's state.
 #[derive(Debug, Default)]
-pub struct State {
-    shared: Arc<Shared>,
-    /// Until the keeper takes it.
-    opened: Mutex<Option<Opened>>,
-    keeper: Mutex<Option<JoinHandle<()>>>,
+pub struct StatePersistence {
+    shared: Arc<SharedState>,
+    /// Until the writer takes it.
+    opened: Mutex<Option<OpenedDb>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
 }
 
 #[derive(Debug)]
-struct Opened {
+struct OpenedDb {
     dir: PathBuf,
-    book: Option<Book>,
+    db: Option<StateDb>,
 }
 
-/// What the keeper shares with everybody.
+/// State shared with the writer.
 #[derive(Debug, Default)]
-struct Shared {
-    bell: Arc<Bell>,
+struct SharedState {
+    flush_signal: Arc<FlushSignal>,
     known_tokens: Arc<KnownTokens>,
-    /// Whether somebody keeps.
-    is_kept: AtomicBool,
-    trouble: Mutex<Option<Trouble>>,
+    /// Whether a writer runs.
+    has_writer: AtomicBool,
+    error: Mutex<Option<StateErrorKind>>,
     warnings: Arc<Warnings>,
 }
 
-impl Shared {
-    fn trouble(&self) -> Option<Trouble> {
-        *self.trouble.lock()
+impl SharedState {
+    fn error(&self) -> Option<StateErrorKind> {
+        *self.error.lock()
     }
 
     /// Whether nothing is written any more.
     fn is_off(&self) -> bool {
-        self.trouble().is_some_and(Trouble::is_final)
+        self.error().is_some_and(StateErrorKind::is_final)
     }
 
-    /// Says what is wrong, once.
-    fn fail(&self, data_dir: &Path, failing: &Failing) {
-        *self.trouble.lock() = Some(failing.trouble);
-        let warning = failing.trouble.warning();
+    /// Reports an error, once.
+    fn fail(&self, data_dir: &Path, failing: &StateError) {
+        *self.error.lock() = Some(failing.kind);
+        let warning = failing.kind.warning();
         if self.warnings.raise(warning.clone()) {
             tracing::error!(
                 file = %data_dir.join(FILE).display(),
@@ -78,117 +78,117 @@ impl Shared {
         }
     }
 
-    /// It works.
+    /// Clears the error.
     fn recover(&self, data_dir: &Path) {
-        if let Some(before) = self.trouble.lock().take() {
+        if let Some(before) = self.error.lock().take() {
             self.warnings.lower(before.warning().code);
             tracing::info!(file = %data_dir.join(FILE).display(), "the state is kept again");
         }
     }
 }
 
-impl State {
-    /// Opens the state of this directory. Whatever is wrong with it, it can be worked with: then nothing is kept.
+impl StatePersistence {
+    /// Opens the state of this directory. Any error is tolerated: then nothing is persisted.
     pub fn open(data_dir: &Path, warnings: &Arc<Warnings>) -> Self {
         if let Some(kind) = network_file_system(data_dir) {
-            let warning = remote(&kind);
+            let warning = remote_filesystem_warning(&kind);
             tracing::warn!(dir = %data_dir.display(), remedy = %warning.remedy, "{}", warning.text);
             warnings.raise(warning);
         }
-        let shared = Shared { warnings: Arc::clone(warnings), ..Shared::default() };
+        let shared = SharedState { warnings: Arc::clone(warnings), ..SharedState::default() };
         let (opened, keeper) = (Mutex::default(), Mutex::default());
-        let state = Self { shared: Arc::new(shared), opened, keeper };
-        let book = Book::open(data_dir).map_err(|failing| {
+        let state = Self { shared: Arc::new(shared), opened, writer: keeper };
+        let book = StateDb::open(data_dir).map_err(|failing| {
             state.shared.fail(data_dir, &failing);
             state.shared.known_tokens.set_incomplete();
         });
-        *state.opened.lock() = Some(Opened { dir: data_dir.to_owned(), book: book.ok() });
+        *state.opened.lock() = Some(OpenedDb { dir: data_dir.to_owned(), db: book.ok() });
         state
     }
 
-    /// Gives a server what was kept of it. It must not have been asked anything yet. `has_store` says that an earlier
-    /// process left answers on disk.
+    /// Restores a server's stored grants, before its first request. `has_store`: an earlier process left entries on
+    /// disk.
     pub fn restore(&self, server: &Server, has_store: bool) {
         let mut opened = self.opened.lock();
         let Some(opened) = opened.as_mut() else { return };
-        let Some(book) = &opened.book else { return };
-        let Kept { hearing, is_stranger, identities, images, warm } =
+        let Some(book) = &opened.db else { return };
+        let StoredGrants { last_contact: hearing, is_new: is_stranger, identities, images, warm } =
             match book.read(server.name(), server.origin.clock.now_ms()) {
                 Ok(kept) => kept,
                 Err(failing) => {
                     self.shared.fail(&opened.dir, &failing);
                     self.shared.known_tokens.set_incomplete();
-                    opened.book = None;
+                    opened.db = None;
                     return;
                 }
             };
         if identities.len() >= MAX_IDENTITIES {
-            // There may be more of them in the file.
+            // The file may hold more than were read.
             self.shared.known_tokens.set_incomplete();
         }
         server.identities.restore(&identities, &images);
-        *server.warm.resumed.lock() = warm;
-        // What lies on disk, and in no file of ours, is from processes of which nothing is known.
-        if hearing.is_choosy || (is_stranger && has_store) {
-            server.invalidation.choosiness.note_kept();
+        *server.warm_keys.resumed.lock() = warm;
+        // Entries on disk without a row in the state come from processes about which nothing is known.
+        if hearing.is_partially_invalidated || (is_stranger && has_store) {
+            server.invalidation.partial_invalidation.set_persisted();
         }
-        server.origin.breaker.restore(hearing.heard_ms, hearing.down_since_ms);
-        if let Some(introduction) = hearing.introduction {
-            server.origin.note_introduction(&introduction.into());
+        server.origin.breaker.restore(hearing.last_response_ms, hearing.down_since_ms);
+        if let Some(introduction) = hearing.identity_response {
+            server.origin.record_identity(&introduction.into());
         }
     }
 
-    /// From now on keeps what is proven about these servers. Answers that refuse wait for that for `settle` at most.
+    /// Starts persisting the grants of these servers. Responses that revoke a token wait for the write, for `settle` at
+    /// most.
     ///
     /// # Errors
-    /// If there is no thread to be had.
-    pub fn keep(&self, servers: &[Arc<Server>], clock: &Clock, settle: Duration) -> Result<(), String> {
-        let Some(Opened { dir, book }) = self.opened.lock().take() else { return Ok(()) };
+    /// If no thread can be started.
+    pub fn start_writer(&self, servers: &[Arc<Server>], clock: &Clock, settle: Duration) -> Result<(), String> {
+        let Some(OpenedDb { dir, db: book }) = self.opened.lock().take() else { return Ok(()) };
         for server in servers {
-            server.identities.refused().attend(&self.shared.bell, &server.cache, settle);
-            server.origin.tasks.spawn(tell_of_outages(Arc::clone(server), Arc::clone(&self.shared.bell)));
+            server.identities.revocations().connect_writer(&self.shared.flush_signal, &server.cache, settle);
+            server.origin.tasks.spawn(notify_outages(Arc::clone(server), Arc::clone(&self.shared.flush_signal)));
         }
-        let keeper = Keeper {
+        let keeper = StateWriter {
             dir,
             shared: Arc::clone(&self.shared),
             clock: clock.clone(),
             is_behind: book.is_none(),
             is_read: book.is_some(),
-            book,
-            members: servers.iter().map(Member::of).collect(),
+            db: book,
+            servers: servers.iter().map(ServerEntry::new).collect(),
             swept_ms: 0,
         };
         let thread = std::thread::Builder::new().name("greenroom-state".into()).spawn(move || keeper.run());
-        *self.keeper.lock() =
-            Some(thread.map_err(|error| format!("no thread to keep the state with: {error}"))?);
-        self.shared.is_kept.store(true, Ordering::Release);
+        *self.writer.lock() = Some(thread.map_err(|error| format!("no thread to keep the state with: {error}"))?);
+        self.shared.has_writer.store(true, Ordering::Release);
         Ok(())
     }
 
-    /// Whether every token that may be kept on this directory is known.
+    /// Whether every token with entries in this directory is known.
     pub fn known_tokens(&self) -> Arc<KnownTokens> {
         Arc::clone(&self.shared.known_tokens)
     }
 
-    /// What is wrong with the file.
-    pub fn trouble(&self) -> Option<Trouble> {
-        self.shared.trouble()
+    /// Current error of the file.
+    pub fn error(&self) -> Option<StateErrorKind> {
+        self.shared.error()
     }
 
-    /// Waits until everything that is proven so far is written, or cannot be; true if it was within five seconds.
+    /// Waits until all current grants are written or have failed; true if that took less than five seconds.
     pub async fn flush(&self) -> bool {
-        if !self.shared.is_kept.load(Ordering::Acquire) {
+        if !self.shared.has_writer.load(Ordering::Acquire) {
             return true;
         }
-        let ticket = self.shared.bell.ring();
-        tokio::time::timeout(DRAIN, self.shared.bell.is_done(ticket)).await.is_ok()
+        let ticket = self.shared.flush_signal.request_flush();
+        tokio::time::timeout(DRAIN, self.shared.flush_signal.wait_done(ticket)).await.is_ok()
     }
 
-    /// Writes what is left and ends the keeper. True if that was within five seconds.
+    /// Writes the rest and ends the writer. True if that took less than five seconds.
     pub async fn close(&self) -> bool {
-        let Some(keeper) = self.keeper.lock().take() else { return true };
-        self.shared.bell.close();
-        let is_done = tokio::time::timeout(DRAIN, self.shared.bell.is_done(u64::MAX)).await.is_ok();
+        let Some(keeper) = self.writer.lock().take() else { return true };
+        self.shared.flush_signal.close();
+        let is_done = tokio::time::timeout(DRAIN, self.shared.flush_signal.wait_done(u64::MAX)).await.is_ok();
         if is_done {
             drop(keeper.join());
         }
@@ -196,15 +196,15 @@ impl State {
     }
 }
 
-/// Tells the keeper when a server goes down and when it is back, until the process is told to stop.
-async fn tell_of_outages(server: Arc<Server>, bell: Arc<Bell>) {
+/// Notifies the writer of outages and recoveries, until shutdown.
+async fn notify_outages(server: Arc<Server>, bell: Arc<FlushSignal>) {
     let (breaker, stop) = (&server.origin.breaker, &server.origin.stop);
     let telling = async {
         loop {
-            breaker.down().await;
-            bell.note_news();
-            breaker.back().await;
-            bell.note_news();
+            breaker.wait_down().await;
+            bell.mark_dirty();
+            breaker.wait_back().await;
+            bell.mark_dirty();
         }
     };
     tokio::select! {
@@ -213,8 +213,8 @@ async fn tell_of_outages(server: Arc<Server>, bell: Arc<Bell>) {
     }
 }
 
-/// Where the file lies, locks do not hold.
-fn remote(kind: &str) -> Warning {
+/// File locks do not work on this filesystem.
+fn remote_filesystem_warning(kind: &str) -> Warning {
     Warning {
         code: "state-remote",
         severity: Severity::Notice,
@@ -225,8 +225,8 @@ fn remote(kind: &str) -> Warning {
     }
 }
 
-impl Drop for State {
+impl Drop for StatePersistence {
     fn drop(&mut self) {
-        self.shared.bell.close();
+        self.shared.flush_signal.close();
     }
 }

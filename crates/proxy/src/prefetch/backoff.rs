@@ -1,33 +1,33 @@
-//! When it is tried again after the server failed.
+//! Backoff after the server failed.
 
 const FIRST_MS: u64 = 30_000;
 const LONGEST_MS: u64 = 10 * 60_000;
 
-/// A pause, twice as long with every failure in a row.
+/// A pause that doubles with every failure in a row.
 #[derive(Debug, Default)]
-pub struct Pause {
+pub struct PrefetchBackoff {
     until_ms: u64,
     failures: u32,
 }
 
-impl Pause {
-    /// Whether it is still to be waited.
-    pub fn is_on(&self, now_ms: u64) -> bool {
+impl PrefetchBackoff {
+    /// Whether the pause lasts.
+    pub fn is_active(&self, now_ms: u64) -> bool {
         now_ms < self.until_ms
     }
 
-    /// A load failed. Those that were under way with it are the same failure.
-    pub fn failed(&mut self, now_ms: u64) {
-        if !self.is_on(now_ms) {
+    /// Records a failed load. Concurrent loads count as the same failure.
+    pub fn record_failure(&mut self, now_ms: u64) {
+        if !self.is_active(now_ms) {
             let wait_ms = FIRST_MS.checked_shl(self.failures).unwrap_or(LONGEST_MS).min(LONGEST_MS);
             self.until_ms = now_ms.saturating_add(wait_ms);
             self.failures = self.failures.saturating_add(1).min(16);
         }
     }
 
-    /// A load succeeded.
-    pub fn succeeded(&mut self, now_ms: u64) {
-        if !self.is_on(now_ms) {
+    /// Records a successful load.
+    pub fn record_success(&mut self, now_ms: u64) {
+        if !self.is_active(now_ms) {
             self.failures = 0;
         }
     }
@@ -39,25 +39,25 @@ mod tests {
 
     #[test]
     fn it_doubles_up_to_a_limit_and_ends_with_a_success() {
-        let mut pause = Pause::default();
+        let mut pause = PrefetchBackoff::default();
         let mut now_ms = 1_000;
         for wanted_s in [30, 60, 120, 240, 480, 600, 600] {
-            assert!(!pause.is_on(now_ms));
-            pause.failed(now_ms);
-            pause.failed(now_ms);
-            assert!(pause.is_on(now_ms + wanted_s * 1000 - 1), "{wanted_s}");
+            assert!(!pause.is_active(now_ms));
+            pause.record_failure(now_ms);
+            pause.record_failure(now_ms);
+            assert!(pause.is_active(now_ms + wanted_s * 1000 - 1), "{wanted_s}");
             now_ms += wanted_s * 1000;
         }
-        pause.succeeded(now_ms);
-        pause.failed(now_ms);
-        assert!(!pause.is_on(now_ms + FIRST_MS));
+        pause.record_success(now_ms);
+        pause.record_failure(now_ms);
+        assert!(!pause.is_active(now_ms + FIRST_MS));
     }
 
     #[test]
     fn a_load_that_was_under_way_does_not_end_it() {
-        let mut pause = Pause::default();
-        pause.failed(1_000);
-        pause.succeeded(1_001);
-        assert!(pause.is_on(1_002));
+        let mut pause = PrefetchBackoff::default();
+        pause.record_failure(1_000);
+        pause.record_success(1_001);
+        assert!(pause.is_active(1_002));
     }
 }

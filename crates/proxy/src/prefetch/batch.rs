@@ -1,26 +1,26 @@
-//! What is likely to be asked after one answer.
+//! Predicted requests after one response.
 
 use std::sync::Arc;
 
-use greenroom_dialect::sequel::habits::Expected;
+use greenroom_dialect::prediction::model::Prediction;
 
-use crate::prefetch::clients::Guest;
-use crate::request::meaning::Meaning;
+use crate::prefetch::clients::ClientId;
+use crate::request::classified_request::ClassifiedRequest;
 
-/// What is likely to be asked after one answer.
-pub struct Round {
-    /// Whose it is.
-    pub(crate) guest: Guest,
-    /// On whose behalf, with the credential that was shown.
-    pub(crate) meaning: Arc<Meaning>,
-    /// What is expected, the most likely first.
-    pub(crate) expected: Vec<Expected>,
-    /// When the answer left.
+/// Predicted requests after one response.
+pub struct PrefetchBatch {
+    /// The client.
+    pub(crate) client: ClientId,
+    /// The client's request, with its credential.
+    pub(crate) classified: Arc<ClassifiedRequest>,
+    /// Predictions, the most likely first.
+    pub(crate) predictions: Vec<Prediction>,
+    /// When the response was sent.
     pub(crate) at_ms: u64,
 }
 
-impl std::fmt::Debug for Round {
+impl std::fmt::Debug for PrefetchBatch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Round({})", self.expected.len())
+        write!(f, "Round({})", self.predictions.len())
     }
 }

@@ -1,24 +1,24 @@
-//! How many loads a server may be asked for in a minute.
+//! Limits the prefetch loads per minute.
 
 use std::collections::VecDeque;
 
 const MINUTE_MS: u64 = 60_000;
 
-/// So many in any minute.
+/// Loads allowed in any minute.
 #[derive(Debug)]
-pub struct Budget {
+pub struct PrefetchBudget {
     per_minute: usize,
     spent_ms: VecDeque<u64>,
 }
 
-impl Budget {
-    /// So many in any minute.
+impl PrefetchBudget {
+    /// A budget of this many loads per minute.
     pub fn new(per_minute: usize) -> Self {
         Self { per_minute, spent_ms: VecDeque::new() }
     }
 
-    /// Spends one, if there is one left in the minute that ends now.
-    pub fn spend(&mut self, now_ms: u64) -> bool {
+    /// Spends one load, if the last minute has one left.
+    pub fn try_acquire(&mut self, now_ms: u64) -> bool {
         while self.spent_ms.front().is_some_and(|spent_ms| spent_ms.saturating_add(MINUTE_MS) <= now_ms) {
             self.spent_ms.pop_front();
         }
@@ -36,9 +36,9 @@ mod tests {
 
     #[test]
     fn it_holds_in_every_minute_and_is_not_saved_up() {
-        let mut budget = Budget::new(5);
-        let spent = |budget: &mut Budget, from_s: u64, to_s: u64| {
-            (from_s..to_s).filter(|at_s| budget.spend(at_s * 1000)).count()
+        let mut budget = PrefetchBudget::new(5);
+        let spent = |budget: &mut PrefetchBudget, from_s: u64, to_s: u64| {
+            (from_s..to_s).filter(|at_s| budget.try_acquire(at_s * 1000)).count()
         };
         assert_eq!(spent(&mut budget, 0, 60), 5);
         assert_eq!(spent(&mut budget, 60, 120), 5);
@@ -48,6 +48,6 @@ mod tests {
 
     #[test]
     fn without_a_budget_there_is_nothing_to_spend() {
-        assert!(!Budget::new(0).spend(1));
+        assert!(!PrefetchBudget::new(0).try_acquire(1));
     }
 }

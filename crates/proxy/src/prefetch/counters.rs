@@ -1,56 +1,56 @@
-//! What was counted. Whether a prefetched answer was useful the engine counts, where the answer is kept.
+//! Counters. The engine counts whether a prefetched response was useful, with its entry.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::prefetch::policy::Skip;
+use crate::prefetch::policy::SkipReason;
 
-/// The counters of one server.
+/// Counters of one server.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub struct PrefetchCounters {
     started: AtomicU64,
     failed: AtomicU64,
-    unheard: AtomicU64,
-    skipped: [AtomicU64; Skip::EVERY.len()],
+    overflowed: AtomicU64,
+    skipped: [AtomicU64; SkipReason::EVERY.len()],
 }
 
-/// What was counted until now.
+/// Values of the counters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Counted {
-    /// Loads that were started.
+pub struct PrefetchSnapshot {
+    /// Started loads.
     pub started: u64,
-    /// Loads that failed.
+    /// Failed loads.
     pub failed: u64,
-    /// Answers that were not looked at because too many left at once.
-    pub unheard: u64,
-    /// Likely requests that were not loaded, by reason, in the order of [`Skip::EVERY`].
+    /// Responses dropped unread because too many were sent at once.
+    pub overflowed: u64,
+    /// Predictions that were not loaded, by reason, in the order of [`SkipReason::EVERY`].
     pub skipped: Vec<(&'static str, u64)>,
 }
 
-impl Tally {
-    pub(crate) fn start(&self) {
+impl PrefetchCounters {
+    pub(crate) fn record_started(&self) {
         self.started.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn fail(&self) {
+    pub(crate) fn record_failed(&self) {
         self.failed.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn unheard(&self) {
-        self.unheard.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn record_overflowed(&self) {
+        self.overflowed.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn skip(&self, why: Skip, count: usize) {
+    pub(crate) fn record_skipped(&self, why: SkipReason, count: usize) {
         self.skipped[why as usize].fetch_add(count as u64, Ordering::Relaxed);
     }
 
-    /// What was counted until now.
-    pub fn counted(&self) -> Counted {
+    /// Current values.
+    pub fn snapshot(&self) -> PrefetchSnapshot {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Counted {
+        PrefetchSnapshot {
             started: read(&self.started),
             failed: read(&self.failed),
-            unheard: read(&self.unheard),
-            skipped: Skip::EVERY
+            overflowed: read(&self.overflowed),
+            skipped: SkipReason::EVERY
                 .iter()
                 .zip(&self.skipped)
                 .map(|(why, count)| (why.name(), read(count)))

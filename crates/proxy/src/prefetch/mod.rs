@@ -1,14 +1,14 @@
-//! Prefetch: after an answer has left, what its client is likely to ask next is loaded, if nothing speaks against it.
+//! Prefetch: after a response is sent, loads what its client is likely to request next, if conditions allow.
 //!
-//! Here is what a server knows of it: [`queue`] (what waits, boundedly), [`clients`] (what was learnt of whom), [`batch`]
-//! (what is likely after one answer), [`policy`] (whether it may be loaded, and why not), [`budget`] and [`backoff`] (how
-//! many, and when again), [`counters`] (what was counted). That an answer has left is noticed by
-//! [`crate::read::prefetch_trigger`]; the loads are made by [`crate::prefetch_worker`].
+//! State of one server: [`queue`] (bounded queues), [`clients`] (models by client), [`batch`] (predictions after one
+//! response), [`policy`] (whether one may be loaded, and why not), [`budget`] and [`backoff`] (rate and pauses),
+//! [`counters`]. [`crate::read::prefetch_trigger`] notices that a response is sent; [`crate::prefetch_worker`] makes
+//! the loads.
 //!
-//! What is likely the dialects say: [`greenroom_dialect::sequel`]. Nothing here delays an answer or a client's load:
-//! answers are looked at after their last byte, by a task of the server's own; a load starts only on a place in the
-//! queue that nobody waits for, and leaves one free. It is the client's own load in every other respect: its token,
-//! its partition, its proof. The credential is held for the round only.
+//! The dialects make the predictions: [`greenroom_dialect::prediction`]. Nothing here delays a response or a client's
+//! load: a task of the server reads responses after their last byte is sent; a load starts only with a spare permit of
+//! the request queue, and leaves one free. In every other respect it is the client's own load: its token, its
+//! partition, its grant. The credential is held for the batch only.
 
 pub mod backoff;
 pub mod batch;
@@ -21,47 +21,47 @@ pub mod queue;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use greenroom_dialect::verdict::Read;
+use greenroom_dialect::classification::Read;
 use parking_lot::Mutex;
 
-use crate::request::meaning::Meaning;
-use backoff::Pause;
-use batch::Round;
-use budget::Budget;
-use clients::Guests;
-use counters::Tally;
-use queue::Line;
+use crate::request::classified_request::ClassifiedRequest;
+use backoff::PrefetchBackoff;
+use batch::PrefetchBatch;
+use budget::PrefetchBudget;
+use clients::ClientTable;
+use counters::PrefetchCounters;
+use queue::BoundedQueue;
 
-/// Answers that may wait to be looked at; beyond, the oldest is forgotten.
-const MAX_HEARD: usize = 64;
-/// Rounds that may wait; beyond, the oldest is dropped.
-const MAX_ROUNDS: usize = 8;
+/// Max queued responses; beyond it the oldest is dropped.
+const MAX_SENT_RESPONSES: usize = 64;
+/// Max queued batches; beyond it the oldest is dropped.
+const MAX_BATCHES: usize = 8;
 
-/// The prefetch of one server.
+/// Prefetch state of one server.
 #[derive(Debug)]
 pub struct Prefetch {
-    pub(crate) heard: Line<Heard>,
-    pub(crate) rounds: Line<Round>,
-    pub(crate) guests: Guests,
-    pub(crate) budget: Mutex<Budget>,
-    pub(crate) pause: Mutex<Pause>,
-    /// What was counted.
-    pub tally: Tally,
+    pub(crate) sent_responses: BoundedQueue<SentResponse>,
+    pub(crate) batches: BoundedQueue<PrefetchBatch>,
+    pub(crate) clients: ClientTable,
+    pub(crate) budget: Mutex<PrefetchBudget>,
+    pub(crate) backoff: Mutex<PrefetchBackoff>,
+    /// Counters.
+    pub counters: PrefetchCounters,
 }
 
-/// An answer that has left.
-pub struct Heard {
-    /// Who was answered, with which app.
-    pub meaning: Arc<Meaning>,
-    /// What was asked.
+/// A response that was sent.
+pub struct SentResponse {
+    /// The classified request.
+    pub classified: Arc<ClassifiedRequest>,
+    /// The read.
     pub read: Arc<Read>,
-    /// The answer.
+    /// The response body.
     pub body: Bytes,
-    /// When it left.
+    /// When it was sent.
     pub at_ms: u64,
 }
 
-impl std::fmt::Debug for Heard {
+impl std::fmt::Debug for SentResponse {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Heard({})", self.read.class.name())
     }
@@ -69,27 +69,27 @@ impl std::fmt::Debug for Heard {
 
 impl Prefetch {
     /// For a server with these settings.
-    pub fn new(settings: &greenroom_config::Prefetch) -> Self {
+    pub fn new(settings: &greenroom_config::PrefetchSettings) -> Self {
         Self {
-            heard: Line::new(MAX_HEARD),
-            rounds: Line::new(MAX_ROUNDS),
-            guests: Guests::default(),
-            budget: Mutex::new(Budget::new(settings.budget_per_minute)),
-            pause: Mutex::default(),
-            tally: Tally::default(),
+            sent_responses: BoundedQueue::new(MAX_SENT_RESPONSES),
+            batches: BoundedQueue::new(MAX_BATCHES),
+            clients: ClientTable::default(),
+            budget: Mutex::new(PrefetchBudget::new(settings.budget_per_minute)),
+            backoff: Mutex::default(),
+            counters: PrefetchCounters::default(),
         }
     }
 
-    /// Answers that wait to be looked at.
+    /// Number of queued responses.
     #[cfg(test)]
     pub(crate) fn waiting(&self) -> usize {
-        self.heard.len()
+        self.sent_responses.len()
     }
 
-    /// An answer has left.
-    pub fn hear(&self, heard: Heard) {
-        if self.heard.push(heard).is_some() {
-            self.tally.unheard();
+    /// Queues a response that was sent.
+    pub fn push_sent(&self, heard: SentResponse) {
+        if self.sent_responses.push(heard).is_some() {
+            self.counters.record_overflowed();
         }
     }
 }

@@ -1,17 +1,17 @@
-//! Whether a load that is likely to be useful may be made, and why not.
+//! Decides whether a predicted request may be loaded.
 
-use greenroom_config::Mode;
+use greenroom_config::CacheMode;
 
-/// Why something likely is not loaded.
+/// Reason why a prediction is not loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Skip {
-    /// It would be answered at once.
-    Kept,
-    /// Somebody loads it already.
-    UnderWay,
-    /// A load of it failed or could not be kept a moment ago, or a limit of the engine is reached.
+pub enum SkipReason {
+    /// It would be a hit.
+    AlreadyCached,
+    /// A load of it is in flight.
+    InFlight,
+    /// A load of it failed or was not cacheable a moment ago, or a limit of the engine is reached.
     Withheld,
-    /// Somebody waits for the server, or would have to.
+    /// A request waits for the server, or would have to.
     Busy,
     /// The minute's budget is spent.
     Budget,
@@ -21,21 +21,21 @@ pub enum Skip {
     Down,
     /// Reads are not answered from the cache.
     Bypassed,
-    /// The token is not valid any more.
+    /// The token is revoked.
     Refused,
-    /// The app reads so much that it has no use for more.
+    /// The app reads in bulk and has no use for prefetch.
     Bulk,
     /// The client has moved on.
-    Overtaken,
-    /// A load of the same round failed.
+    Superseded,
+    /// A load of the same batch failed.
     Stopped,
 }
 
-impl Skip {
+impl SkipReason {
     /// Every reason.
     pub const EVERY: [Self; 12] = [
-        Self::Kept,
-        Self::UnderWay,
+        Self::AlreadyCached,
+        Self::InFlight,
         Self::Withheld,
         Self::Busy,
         Self::Budget,
@@ -44,15 +44,15 @@ impl Skip {
         Self::Bypassed,
         Self::Refused,
         Self::Bulk,
-        Self::Overtaken,
+        Self::Superseded,
         Self::Stopped,
     ];
 
-    /// The word for it.
+    /// Name in metrics.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Kept => "kept",
-            Self::UnderWay => "under-way",
+            Self::AlreadyCached => "kept",
+            Self::InFlight => "under-way",
             Self::Withheld => "withheld",
             Self::Busy => "busy",
             Self::Budget => "budget",
@@ -61,42 +61,42 @@ impl Skip {
             Self::Bypassed => "bypassed",
             Self::Refused => "refused",
             Self::Bulk => "bulk",
-            Self::Overtaken => "overtaken",
+            Self::Superseded => "overtaken",
             Self::Stopped => "stopped",
         }
     }
 }
 
-/// What is known before it is looked whether the answer is kept.
+/// Conditions known before the cache lookup.
 #[derive(Debug, Clone, Copy)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and any mixture occurs")]
-pub struct Facts {
-    /// How the client's reads of this class are answered.
-    pub mode: Mode,
+pub struct PrefetchConditions {
+    /// Mode of the client's reads of this class.
+    pub mode: CacheMode,
     /// The breaker lets loads pass.
     pub is_up: bool,
-    /// Since the last failure too little time has passed.
+    /// Backoff after a failure.
     pub is_paused: bool,
-    /// The token was refused since the answer left.
+    /// The token was revoked since the response was sent.
     pub is_refused: bool,
-    /// The app reads very much.
+    /// The app reads in bulk.
     pub is_bulk: bool,
-    /// How long ago the answer left, in milliseconds.
+    /// Time since the response was sent, in milliseconds.
     pub age_ms: u64,
 }
 
-/// An answer that left longer ago is not on the screen any more.
+/// An older response is not on the screen any more.
 const MAX_AGE_MS: u64 = 30_000;
 
-/// Whether it may be; if not, why.
-pub fn judge(facts: Facts) -> Result<(), Skip> {
+/// Checks the conditions; returns the reason to skip, if any.
+pub fn check(facts: PrefetchConditions) -> Result<(), SkipReason> {
     match facts {
-        Facts { mode: Mode::Observe | Mode::Bypass, .. } => Err(Skip::Bypassed),
-        Facts { is_refused: true, .. } => Err(Skip::Refused),
-        Facts { is_up: false, .. } => Err(Skip::Down),
-        Facts { is_paused: true, .. } => Err(Skip::Paused),
-        Facts { is_bulk: true, .. } => Err(Skip::Bulk),
-        Facts { age_ms, .. } if age_ms > MAX_AGE_MS => Err(Skip::Overtaken),
+        PrefetchConditions { mode: CacheMode::Observe | CacheMode::Bypass, .. } => Err(SkipReason::Bypassed),
+        PrefetchConditions { is_refused: true, .. } => Err(SkipReason::Refused),
+        PrefetchConditions { is_up: false, .. } => Err(SkipReason::Down),
+        PrefetchConditions { is_paused: true, .. } => Err(SkipReason::Paused),
+        PrefetchConditions { is_bulk: true, .. } => Err(SkipReason::Bulk),
+        PrefetchConditions { age_ms, .. } if age_ms > MAX_AGE_MS => Err(SkipReason::Superseded),
         _ => Ok(()),
     }
 }
@@ -105,8 +105,8 @@ pub fn judge(facts: Facts) -> Result<(), Skip> {
 mod tests {
     use super::*;
 
-    const FINE: Facts = Facts {
-        mode: Mode::Cache,
+    const FINE: PrefetchConditions = PrefetchConditions {
+        mode: CacheMode::Cache,
         is_up: true,
         is_paused: false,
         is_refused: false,
@@ -116,24 +116,24 @@ mod tests {
 
     #[test]
     fn each_fact_alone_speaks_against_it() {
-        assert_eq!(judge(FINE), Ok(()));
+        assert_eq!(check(FINE), Ok(()));
         for (facts, wanted) in [
-            (Facts { mode: Mode::Observe, ..FINE }, Skip::Bypassed),
-            (Facts { mode: Mode::Bypass, ..FINE }, Skip::Bypassed),
-            (Facts { is_up: false, ..FINE }, Skip::Down),
-            (Facts { is_paused: true, ..FINE }, Skip::Paused),
-            (Facts { is_refused: true, ..FINE }, Skip::Refused),
-            (Facts { is_bulk: true, ..FINE }, Skip::Bulk),
-            (Facts { age_ms: MAX_AGE_MS + 1, ..FINE }, Skip::Overtaken),
+            (PrefetchConditions { mode: CacheMode::Observe, ..FINE }, SkipReason::Bypassed),
+            (PrefetchConditions { mode: CacheMode::Bypass, ..FINE }, SkipReason::Bypassed),
+            (PrefetchConditions { is_up: false, ..FINE }, SkipReason::Down),
+            (PrefetchConditions { is_paused: true, ..FINE }, SkipReason::Paused),
+            (PrefetchConditions { is_refused: true, ..FINE }, SkipReason::Refused),
+            (PrefetchConditions { is_bulk: true, ..FINE }, SkipReason::Bulk),
+            (PrefetchConditions { age_ms: MAX_AGE_MS + 1, ..FINE }, SkipReason::Superseded),
         ] {
-            assert_eq!(judge(facts), Err(wanted));
+            assert_eq!(check(facts), Err(wanted));
         }
     }
 
     #[test]
     fn every_reason_has_a_word_and_a_place_of_its_own() {
-        let words: std::collections::BTreeSet<_> = Skip::EVERY.iter().map(|skip| skip.name()).collect();
-        assert_eq!(words.len(), Skip::EVERY.len());
-        assert!(Skip::EVERY.iter().enumerate().all(|(at, skip)| *skip as usize == at));
+        let words: std::collections::BTreeSet<_> = SkipReason::EVERY.iter().map(|skip| skip.name()).collect();
+        assert_eq!(words.len(), SkipReason::EVERY.len());
+        assert!(SkipReason::EVERY.iter().enumerate().all(|(at, skip)| *skip as usize == at));
     }
 }

@@ -1,88 +1,92 @@
-//! One load ahead: as the client itself would cause it, only that nobody waits for it.
+//! One prefetch load: as the client itself would cause it, but without a waiting client.
 
 use std::fmt;
 use std::sync::Arc;
 
-use greenroom_cache::{Ahead, Entry, Failure, FailureKind, Key, Load, LoadReason, Loader, Policy};
-use greenroom_dialect::verdict::{Read, Sharing};
+use greenroom_cache::{Entry, Key, LoadError, LoadErrorKind, LoadReason, LoadResult, Loader, Policy, PrefetchResult};
+use greenroom_dialect::classification::{Read, SharingScope};
 use http::Response;
 use parking_lot::Mutex;
 
-use crate::prefetch::policy::{Facts, Skip, judge};
+use crate::prefetch::policy::{PrefetchConditions, SkipReason, check};
 use crate::read::image::ImageLoader;
 use crate::read::origin_loader::ReadLoader;
-use crate::read::{Proof, prove};
-use crate::request::meaning::Meaning;
+use crate::read::{AuthorizationStatus, check_authorization};
+use crate::request::classified_request::ClassifiedRequest;
 use crate::server::Server;
 use greenroom_origin::body::Body;
-use greenroom_origin::scheduler::{Errand, Place};
+use greenroom_origin::scheduler::{QueuePermit, QueueRequest};
 
-/// What came of it.
+/// Result of one prefetch load.
 #[derive(Debug)]
-pub(super) enum Outcome {
+pub(super) enum PrefetchLoadResult {
     /// The server answered.
     Loaded,
     /// The server was not asked.
-    Skipped(Skip),
+    Skipped(SkipReason),
     /// The server failed.
-    Failed(FailureKind),
+    Failed(LoadErrorKind),
 }
 
-/// Loads what a client is likely to ask, unless something speaks against it. `at_ms` is when the answer left that
-/// leads to it.
-pub(super) async fn load(server: &Arc<Server>, meaning: &Meaning, read: &Arc<Read>, at_ms: u64) -> Outcome {
+/// Loads a prediction, if conditions allow. `at_ms` is when the response that led to it was sent.
+pub(super) async fn load(
+    server: &Arc<Server>,
+    meaning: &ClassifiedRequest,
+    read: &Arc<Read>,
+    at_ms: u64,
+) -> PrefetchLoadResult {
     match attempt(server, meaning, read, at_ms).await {
         Ok(Ok(ahead)) => match ahead {
-            Ahead::Loaded(_) | Ahead::Passed(_) => Outcome::Loaded,
-            Ahead::Kept => Outcome::Skipped(Skip::Kept),
-            Ahead::UnderWay => Outcome::Skipped(Skip::UnderWay),
-            Ahead::Withheld => Outcome::Skipped(Skip::Withheld),
+            PrefetchResult::Loaded(_) | PrefetchResult::Passed(_) => PrefetchLoadResult::Loaded,
+            PrefetchResult::AlreadyCached => PrefetchLoadResult::Skipped(SkipReason::AlreadyCached),
+            PrefetchResult::InFlight => PrefetchLoadResult::Skipped(SkipReason::InFlight),
+            PrefetchResult::Skipped => PrefetchLoadResult::Skipped(SkipReason::Withheld),
         },
-        Ok(Err(failure)) => Outcome::Failed(failure.kind),
-        Err(why) => Outcome::Skipped(why),
+        Ok(Err(failure)) => PrefetchLoadResult::Failed(failure.kind),
+        Err(why) => PrefetchLoadResult::Skipped(why),
     }
 }
 
 async fn attempt(
     server: &Arc<Server>,
-    meaning: &Meaning,
+    meaning: &ClassifiedRequest,
     read: &Arc<Read>,
     at_ms: u64,
-) -> Result<Result<Ahead<Response<Body>>, Failure>, Skip> {
+) -> Result<Result<PrefetchResult<Response<Body>>, LoadError>, SkipReason> {
     let now_ms = server.origin.clock.now_ms();
-    judge(Facts {
-        mode: server.manner(read.class, &meaning.app),
-        is_up: server.origin.breaker.admits(),
-        is_paused: server.prefetch.pause.lock().is_on(now_ms),
+    check(PrefetchConditions {
+        mode: server.read_mode(read.class, &meaning.app),
+        is_up: server.origin.breaker.allows_requests(),
+        is_paused: server.prefetch.backoff.lock().is_active(now_ms),
         is_refused: meaning.identity.is_forgotten() || meaning.identity.is_refused(),
-        is_bulk: meaning.app.habits.lock().is_flood(now_ms),
+        is_bulk: meaning.app.recent_reads.lock().is_flood(now_ms),
         age_ms: now_ms.saturating_sub(at_ms),
     })?;
     let identity = &meaning.identity;
     let policy = Policy { warm: false, ..server.policy(read, identity) };
     let kept = Key::new(server.name(), server.partition_of(identity, read), &read.key);
-    // A picture that is kept for others has still to be shown to this token.
-    let is_image = matches!(read.sharing, Sharing::Image(_));
-    let is_known = !is_image || prove(server, identity, read, now_ms) == Proof::Holds;
-    if is_known && server.cache.is_kept(&kept, &policy).await {
-        return Err(Skip::Kept);
+    // An image cached for others still needs this token's grant.
+    let is_image = matches!(read.sharing, SharingScope::Image(_));
+    let is_known = !is_image || check_authorization(server, identity, read, now_ms) == AuthorizationStatus::Valid;
+    if is_known && server.cache.is_cached(&kept, &policy).await {
+        return Err(SkipReason::AlreadyCached);
     }
-    let errand = Errand::own(Some(&meaning.app), read.class);
-    let Some(place) = server.origin.queue.place_to_spare(&errand) else { return Err(Skip::Busy) };
-    if !server.prefetch.budget.lock().spend(now_ms) {
-        return Err(Skip::Budget);
+    let errand = QueueRequest::background(Some(&meaning.app), read.class);
+    let Some(place) = server.origin.queue.try_acquire_spare(&errand) else { return Err(SkipReason::Busy) };
+    if !server.prefetch.budget.lock().try_acquire(now_ms) {
+        return Err(SkipReason::Budget);
     }
-    server.prefetch.tally.start();
-    let loader = || Placed { inner: loader(server, meaning, read), place: Arc::new(Mutex::new(Some(place))) };
+    server.prefetch.counters.record_started();
+    let loader = || PermitLoader { inner: loader(server, meaning, read), permit: Arc::new(Mutex::new(Some(place))) };
     if !is_image {
-        return Ok(server.cache.load_ahead(&kept, &policy, loader).await);
+        return Ok(server.cache.prefetch(&kept, &policy, loader).await);
     }
     let own = Key::new(server.name(), identity.partition(), &read.key);
     let fill = || ImageLoader { inner: loader(), cache: server.cache.clone(), shared: kept, policy };
-    Ok(server.cache.load_ahead(&own, &policy, fill).await)
+    Ok(server.cache.prefetch(&own, &policy, fill).await)
 }
 
-fn loader(server: &Arc<Server>, meaning: &Meaning, read: &Arc<Read>) -> ReadLoader {
+fn loader(server: &Arc<Server>, meaning: &ClassifiedRequest, read: &Arc<Read>) -> ReadLoader {
     let settings = &server.origin.settings;
     let credential = settings.kind.credential_headers(&meaning.credential, settings.translate_legacy_auth);
     ReadLoader {
@@ -94,26 +98,26 @@ fn loader(server: &Arc<Server>, meaning: &Meaning, read: &Arc<Read>) -> ReadLoad
     }
 }
 
-/// A loader that has its place in the queue already: a client that joins its load does not wait in a line of ours.
+/// A loader with its permit of the request queue: a client that joins the load does not wait in the queue for it.
 #[derive(Clone)]
-struct Placed {
+struct PermitLoader {
     inner: ReadLoader,
-    place: Arc<Mutex<Option<Place>>>,
+    permit: Arc<Mutex<Option<QueuePermit>>>,
 }
 
-impl fmt::Debug for Placed {
+impl fmt::Debug for PermitLoader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Placed").finish_non_exhaustive()
     }
 }
 
-impl Loader for Placed {
+impl Loader for PermitLoader {
     type Pass = Response<Body>;
 
-    async fn load(&self, why: LoadReason, old: Option<Arc<Entry>>) -> Result<Load<Self::Pass>, Failure> {
-        let Some(place) = self.place.lock().take() else {
-            return Err(Failure::new(FailureKind::Overloaded, "this place was used already"));
+    async fn load(&self, why: LoadReason, old: Option<Arc<Entry>>) -> Result<LoadResult<Self::Pass>, LoadError> {
+        let Some(place) = self.permit.lock().take() else {
+            return Err(LoadError::new(LoadErrorKind::Overloaded, "this place was used already"));
         };
-        self.inner.load_at(place, why, old).await
+        self.inner.load_with_permit(place, why, old).await
     }
 }

@@ -1,40 +1,40 @@
-//! A read as if Greenroom were not there: asked in the client's own words, answered as the server answers. For what is
-//! bypassed, and for what is only observed.
+//! A read as if there were no cache: the client's own request, the server's own response. For bypassed and observed
+//! reads.
 
 use std::sync::atomic::Ordering;
 
-use greenroom_dialect::verdict::Read;
+use greenroom_dialect::classification::Read;
 use http::header::{ACCEPT_ENCODING, HeaderValue};
 use http::{Response, request};
 use hyper::body::Incoming;
 
 use crate::forward;
 use crate::forward::outage;
+use crate::proxy_request::ProxyRequest;
 use crate::read::origin_loader;
-use crate::visit::Visit;
 use crate::{access_log, response};
-use greenroom_config::Mode;
+use greenroom_config::CacheMode;
 use greenroom_origin::body::Body;
-use greenroom_origin::client::Lane;
+use greenroom_origin::client::UpstreamRequestKind;
 
-/// Passes a read through and its answer back.
+/// Passes a read and its response through.
 pub async fn pass(
-    visit: &Visit,
+    visit: &ProxyRequest,
     read: &Read,
     target: &str,
     parts: request::Parts,
     body: Incoming,
 ) -> Response<Body> {
     match ask(visit, read, target, parts, body).await {
-        Ok(response) => response::passed(forward::open(visit, response), Mode::Bypass.name()),
+        Ok(response) => response::forwarded(forward::open(visit, response), CacheMode::Bypass.name()),
         Err(problem) => problem,
     }
 }
 
-/// Asks the server, once, and waits for the head of its answer. What it says about the token holds as in any mode:
-/// what was kept for a token that is refused now must not come back when the cache answers again.
+/// Sends the request once and waits for the response head. A rejected token is revoked as in any mode: its entries must
+/// not come back when the cache answers again.
 pub async fn ask(
-    visit: &Visit,
+    visit: &ProxyRequest,
     read: &Read,
     target: &str,
     mut parts: request::Parts,
@@ -44,11 +44,11 @@ pub async fn ask(
         return Err(outage::stream(visit, target, &parts.method));
     }
     visit.server.counters.bypassed.fetch_add(1, Ordering::Relaxed);
-    visit.app.reached.fetch_add(1, Ordering::Relaxed);
-    access_log::reached(visit);
-    // The one header that is not the client's own: here as with the cache, answers of ours are not compressed.
+    visit.app.upstream_requests.fetch_add(1, Ordering::Relaxed);
+    access_log::record_reached(visit);
+    // The one header that is not the client's own: as with the cache, responses are not compressed.
     parts.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    let response = forward::send(visit, Lane::Read, target, &parts, body).await?;
-    origin_loader::heed(&visit.server, &visit.identity, read, response.status());
+    let response = forward::send(visit, UpstreamRequestKind::Read, target, &parts, body).await?;
+    origin_loader::apply_refusal(&visit.server, &visit.identity, read, response.status());
     Ok(response)
 }

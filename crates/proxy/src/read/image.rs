@@ -1,42 +1,43 @@
-//! Loading an image: by each identity for itself, into bytes that all share.
+//! Loads an image for one identity, and stores its bytes for all.
 
 use std::sync::Arc;
 
 use greenroom_cache::{
-    Ahead, Answer, Cache, Demand, Entry, Failure, FailureKind, Key, Load, LoadReason, Loader, Policy,
+    Cache, CacheDirective, CacheResponse, Entry, Key, LoadError, LoadErrorKind, LoadReason, LoadResult, Loader, Policy,
+    PrefetchResult,
 };
 
-/// Loads an image on behalf of one identity, and fills with it what all share.
+/// Loads an image for one identity, and fills the shared entry.
 #[derive(Debug, Clone)]
 pub struct ImageLoader<L> {
     /// Asks the server.
     pub inner: L,
-    /// The engine that keeps the bytes.
+    /// The engine with the shared entry.
     pub cache: Cache,
-    /// Where they are kept for all.
+    /// Key of the shared entry.
     pub shared: Key,
-    /// How long they live.
+    /// TTL policy of the shared entry.
     pub policy: Policy,
 }
 
 impl<L: Loader + Clone> Loader for ImageLoader<L> {
     type Pass = L::Pass;
 
-    async fn load(&self, why: LoadReason, _old: Option<Arc<Entry>>) -> Result<Load<Self::Pass>, Failure> {
+    async fn load(&self, why: LoadReason, _old: Option<Arc<Entry>>) -> Result<LoadResult<Self::Pass>, LoadError> {
         let inner = || self.inner.clone();
-        if why == LoadReason::Ahead {
-            return match self.cache.load_ahead_alone(&self.shared, &self.policy, inner).await? {
-                Ahead::Loaded(value) => Ok(Load::Share(value)),
-                Ahead::Passed(response) => Ok(Load::Pass(response)),
-                Ahead::Kept | Ahead::UnderWay | Ahead::Withheld => {
-                    Err(Failure::new(FailureKind::Overloaded, "too many loads are under way"))
+        if why == LoadReason::Prefetch {
+            return match self.cache.prefetch_unshared(&self.shared, &self.policy, inner).await? {
+                PrefetchResult::Loaded(value) => Ok(LoadResult::Share(value)),
+                PrefetchResult::Passed(response) => Ok(LoadResult::Pass(response)),
+                PrefetchResult::AlreadyCached | PrefetchResult::InFlight | PrefetchResult::Skipped => {
+                    Err(LoadError::new(LoadErrorKind::Overloaded, "too many loads are under way"))
                 }
             };
         }
-        Ok(match self.cache.get_or_load(&self.shared, &self.policy, Demand::Own, inner).await? {
-            Answer::Kept { entry, .. } => Load::Share(entry.value().clone()),
-            Answer::Shared { value, .. } => Load::Share(value),
-            Answer::Passed(response) => Load::Pass(response),
+        Ok(match self.cache.get_or_load(&self.shared, &self.policy, CacheDirective::LoadUnshared, inner).await? {
+            CacheResponse::Cached { entry, .. } => LoadResult::Share(entry.value().clone()),
+            CacheResponse::Shared { value, .. } => LoadResult::Share(value),
+            CacheResponse::Passed(response) => LoadResult::Pass(response),
         })
     }
 }

@@ -1,94 +1,97 @@
-//! A read of our own: for a dashboard, answered and counted as any app's, or for ourselves, counted as nobody's. It is
-//! handed over as it is kept.
+//! Internal reads: for a dashboard, answered and counted like an app's, or for Greenroom itself, counted for no app.
+//! Returns the stored value as it is.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use greenroom_cache::{Answer, Entry, Failure, Load, LoadReason, Loader};
-use greenroom_dialect::verdict::Read;
+use greenroom_cache::{CacheResponse, Entry, LoadError, LoadReason, LoadResult, Loader};
+use greenroom_dialect::classification::Read;
 use http::{HeaderMap, Response, StatusCode};
 
 use super::offline;
-use crate::read::miss_reason::Cause;
+use crate::proxy_request::ProxyRequest;
+use crate::read::miss_reason::MissReason;
 use crate::read::origin_loader::ReadLoader;
-use crate::visit::Visit;
 use crate::{access_log, read, response};
 use greenroom_origin::body::Body;
 
-/// Answers it for a dashboard.
+/// Answers a dashboard's read.
 ///
 /// # Errors
-/// If there is neither an answer nor anything kept that may stand in.
+/// If the load fails and nothing usable is cached.
 pub async fn answer(
-    visit: &Visit,
+    visit: &ProxyRequest,
     read: &Arc<Read>,
     headers: &HeaderMap,
-) -> Result<Answer<Response<Body>>, Failure> {
+) -> Result<CacheResponse<Response<Body>>, LoadError> {
     let server = &visit.server;
     let began_us = server.origin.clock.now_us();
-    server.counters.asked.fetch_add(1, Ordering::Relaxed);
+    server.counters.requests.fetch_add(1, Ordering::Relaxed);
     let now_ms = server.origin.clock.now_ms();
-    server.counters.last_asked_ms.store(now_ms, Ordering::Relaxed);
-    visit.app.asked.fetch_add(1, Ordering::Relaxed);
-    visit.app.see(now_ms);
+    server.counters.last_request_ms.store(now_ms, Ordering::Relaxed);
+    visit.app.requests.fetch_add(1, Ordering::Relaxed);
+    visit.app.record_seen(now_ms);
     visit.app.first_asked.get_or_init(|| read.class.name());
-    let waiting =
-        access_log::Waiting::new(server, &visit.meaning, access_log::Asked { began_us, parent: None });
-    let cause = Cause::default();
-    let asking = || cause.noting(read::loader(visit, read));
+    let waiting = access_log::InFlightRequest::new(
+        server,
+        &visit.classified,
+        access_log::RequestStart { started_us: began_us, parent: None },
+    );
+    let cause = MissReason::default();
+    let asking = || cause.wrap(read::loader(visit, read));
     let answered = match server.origin.breaker.outage() {
         Some(outage) => offline::consult(&server.cache, visit, read, &outage, asking).await,
         None => read::consult(&server.cache, visit, read, headers, asking).await,
     };
     let (status, bytes) = match &answered {
-        Ok(Answer::Kept { entry, served, reason, .. }) => {
-            access_log::note_saved(visit, *served, *reason);
-            (response::head_of(entry.meta()).0, entry.body().len() as u64)
+        Ok(CacheResponse::Cached { entry, served, reason, .. }) => {
+            access_log::record_saved(visit, *served, *reason);
+            (response::parse_head(entry.meta()).0, entry.body().len() as u64)
         }
-        Ok(Answer::Shared { value, served }) => {
-            access_log::note_saved(visit, *served, None);
-            (response::head_of(&value.meta).0, value.body.len() as u64)
+        Ok(CacheResponse::Shared { value, served }) => {
+            access_log::record_saved(visit, *served, None);
+            (response::parse_head(&value.meta).0, value.body.len() as u64)
         }
-        Ok(Answer::Passed(response)) => (response.status(), 0),
+        Ok(CacheResponse::Passed(response)) => (response.status(), 0),
         Err(_) => {
             visit.app.failed.fetch_add(1, Ordering::Relaxed);
             (StatusCode::SERVICE_UNAVAILABLE, 0)
         }
     };
     if answered.is_ok() {
-        // Who may ask here was asked already, and the configured token is as good as its answer.
-        visit.identity.note_member();
-        access_log::admit(server, &visit.meaning);
+        // The caller was authorised already, and the configured token is as valid as the server's response to it.
+        visit.identity.mark_member();
+        access_log::admit_app(server, &visit.classified);
     }
-    waiting.answered_within(read::outcome_of(&answered, &cause), status, bytes);
+    waiting.finish_internal(read::outcome_from(&answered, &cause), status, bytes);
     answered
 }
 
-/// Answers it for ourselves.
+/// Answers an own read.
 ///
 /// # Errors
-/// If there is neither an answer nor anything kept that may stand in.
-pub async fn answer_ourselves(
-    visit: &Visit,
+/// If the load fails and nothing usable is cached.
+pub async fn answer_as_self(
+    visit: &ProxyRequest,
     read: &Arc<Read>,
     headers: &HeaderMap,
-) -> Result<Answer<Response<Body>>, Failure> {
+) -> Result<CacheResponse<Response<Body>>, LoadError> {
     let server = &visit.server;
-    let asking = || Unasked(read::loader(visit, read));
+    let asking = || OwnWorkLoader(read::loader(visit, read));
     match server.origin.breaker.outage() {
         Some(outage) => offline::consult(&server.cache, visit, read, &outage, asking).await,
         None => read::consult(&server.cache, visit, read, headers, asking).await,
     }
 }
 
-/// A loader of what no app asked for: whatever the engine loads it for, it is our own work.
+/// A loader whose loads all count as own requests, whatever the engine's reason for them.
 #[derive(Debug, Clone)]
-struct Unasked(ReadLoader);
+struct OwnWorkLoader(ReadLoader);
 
-impl Loader for Unasked {
+impl Loader for OwnWorkLoader {
     type Pass = Response<Body>;
 
-    async fn load(&self, _: LoadReason, old: Option<Arc<Entry>>) -> Result<Load<Self::Pass>, Failure> {
-        self.0.load(LoadReason::Ahead, old).await
+    async fn load(&self, _: LoadReason, old: Option<Arc<Entry>>) -> Result<LoadResult<Self::Pass>, LoadError> {
+        self.0.load(LoadReason::Prefetch, old).await
     }
 }

@@ -1,41 +1,41 @@
-//! Why a load was made, for the one whose request caused it: the engine tells the loader, and nobody else.
+//! Reports the reason of a load to the request that caused it: the engine tells only the loader.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use greenroom_cache::{Entry, Failure, Load, LoadReason, Loader};
+use greenroom_cache::{Entry, LoadError, LoadReason, LoadResult, Loader};
 
-/// Why the load of one request was made. Takes memory only if there is one.
+/// Reason of one request's load. Allocates only if there is one.
 #[derive(Debug, Default)]
-pub(super) struct Cause(OnceLock<Arc<AtomicU8>>);
+pub(super) struct MissReason(OnceLock<Arc<AtomicU8>>);
 
-/// A loader that notes why it is asked.
+/// A loader that records its reason.
 #[derive(Debug, Clone)]
-pub(super) struct Noting<L> {
+pub(super) struct RecordingLoader<L> {
     inner: L,
-    /// The place in [`LoadReason::EVERY`], from 1; zero before it was asked.
+    /// Index in [`LoadReason::EVERY`], from 1; zero before the load.
     why: Arc<AtomicU8>,
 }
 
-impl Cause {
-    /// The loader, so that it is known why it was asked.
-    pub(super) fn noting<L>(&self, inner: L) -> Noting<L> {
-        Noting { inner, why: Arc::clone(self.0.get_or_init(Arc::default)) }
+impl MissReason {
+    /// Wraps a loader, to record its reason.
+    pub(super) fn wrap<L>(&self, inner: L) -> RecordingLoader<L> {
+        RecordingLoader { inner, why: Arc::clone(self.0.get_or_init(Arc::default)) }
     }
 
-    /// Why it was asked, if it was.
-    pub(super) fn why(&self) -> Option<LoadReason> {
+    /// The reason, if there was a load.
+    pub(super) fn reason(&self) -> Option<LoadReason> {
         let place = usize::from(self.0.get()?.load(Ordering::Acquire));
         LoadReason::EVERY.get(place.checked_sub(1)?).copied()
     }
 }
 
-impl<L: Loader> Loader for Noting<L> {
+impl<L: Loader> Loader for RecordingLoader<L> {
     type Pass = L::Pass;
 
-    async fn load(&self, why: LoadReason, old: Option<Arc<Entry>>) -> Result<Load<Self::Pass>, Failure> {
+    async fn load(&self, why: LoadReason, old: Option<Arc<Entry>>) -> Result<LoadResult<Self::Pass>, LoadError> {
         let place = LoadReason::EVERY.iter().position(|reason| *reason == why).map_or(0, |place| place + 1);
-        // The first word counts: a warm key's loader is asked again later.
+        // The first reason counts: a warm key's loader runs again later.
         let (set, load) = (Ordering::AcqRel, Ordering::Relaxed);
         let _ = self.why.compare_exchange(0, u8::try_from(place).unwrap_or(0), set, load);
         self.inner.load(why, old).await
@@ -44,32 +44,32 @@ impl<L: Loader> Loader for Noting<L> {
 
 #[cfg(test)]
 mod tests {
-    use greenroom_cache::{FailureKind, Fill, Value};
+    use greenroom_cache::{LoadErrorKind, LoadedValue, Value};
 
     use super::*;
 
     #[derive(Clone)]
-    struct Source;
+    struct StubLoader;
 
-    impl Loader for Source {
+    impl Loader for StubLoader {
         type Pass = ();
 
-        async fn load(&self, why: LoadReason, _: Option<Arc<Entry>>) -> Result<Load<()>, Failure> {
+        async fn load(&self, why: LoadReason, _: Option<Arc<Entry>>) -> Result<LoadResult<()>, LoadError> {
             match why {
-                LoadReason::Absent => Ok(Load::Store(Fill::new(Value::new("x")))),
-                _ => Err(Failure::new(FailureKind::Refused, "no")),
+                LoadReason::Absent => Ok(LoadResult::Store(LoadedValue::new(Value::new("x")))),
+                _ => Err(LoadError::new(LoadErrorKind::Refused, "no")),
             }
         }
     }
 
     #[tokio::test]
     async fn the_first_reason_is_the_one() {
-        let cause = Cause::default();
-        assert_eq!(cause.why(), None);
-        let loader = cause.noting(Source);
-        assert_eq!(cause.why(), None, "it was not asked yet");
+        let cause = MissReason::default();
+        assert_eq!(cause.reason(), None);
+        let loader = cause.wrap(StubLoader);
+        assert_eq!(cause.reason(), None, "it was not asked yet");
         assert!(loader.load(LoadReason::Absent, None).await.is_ok());
         assert!(loader.load(LoadReason::Warm, None).await.is_err(), "the inner one was asked");
-        assert_eq!(cause.why(), Some(LoadReason::Absent));
+        assert_eq!(cause.reason(), Some(LoadReason::Absent));
     }
 }

@@ -1,4 +1,4 @@
-//! A read: answered from the cache where that is allowed, else loaded once for all who ask alike.
+//! Reads: answered from the cache where allowed, else loaded once for all identical requests.
 
 pub mod bypass_read;
 pub mod image;
@@ -14,67 +14,62 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use greenroom_cache::{
-    Answer, Cache, Demand, Entry, Failure, FailureKind, Key, LoadReason, Loader, Policy, Reason, Served,
+    Cache, CacheDirective, CacheResponse, CacheStatus, CacheStatusReason, Entry, Key, LoadError, LoadErrorKind,
+    LoadReason, Loader, Policy,
 };
 use greenroom_dialect::class::Class;
-use greenroom_dialect::verdict::{Read, Sharing};
+use greenroom_dialect::classification::{Read, SharingScope};
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, Response, request};
 
-use crate::access_log::{note_saved, saves};
+use crate::access_log::{is_saved, record_saved};
 use crate::http::on_sent;
 use crate::identity::Identity;
+use crate::proxy_request::ProxyRequest;
 use crate::read::image::ImageLoader;
-use crate::read::miss_reason::Cause;
+use crate::read::miss_reason::MissReason;
 use crate::read::origin_loader::ReadLoader;
-use crate::record::{Outcome, Passage, Verdict as Decided, Why};
+use crate::record::{CacheResult as Decided, DecisionOutcome, DecisionReason, PassReason};
 use crate::response;
 use crate::response::base_url;
-use crate::response::server_timing::Stopwatch;
-use crate::response::{History, Wanted};
+use crate::response::server_timing::ReadStopwatch;
+use crate::response::{CacheHitDetails, ResponseOptions};
 use crate::server::Server;
-use crate::visit::Visit;
 use greenroom_origin::body::Body;
-use greenroom_state::grants::IMAGE_PROOF_TTL;
+use greenroom_state::grants::IMAGE_GRANT_TTL;
 
 /// Answers a read.
-pub async fn answer(visit: Visit, read: Arc<Read>, parts: &request::Parts) -> (Response<Body>, Outcome) {
+pub async fn answer(visit: ProxyRequest, read: Arc<Read>, parts: &request::Parts) -> (Response<Body>, DecisionOutcome) {
     if let Some(outage) = visit.server.origin.breaker.outage() {
         return offline::read(&visit, &read, parts, &outage).await;
     }
-    let watch = Stopwatch::start(&visit);
-    let cause = Cause::default();
-    let asking = || cause.noting(loader(&visit, &read));
+    let watch = ReadStopwatch::start(&visit);
+    let cause = MissReason::default();
+    let asking = || cause.wrap(loader(&visit, &read));
     let answered = consult(&visit.server.cache, &visit, &read, &parts.headers, asking).await;
-    let fetched = watch.map(Stopwatch::fetched);
-    let wanted = wanted(&visit, &read, parts);
-    let outcome = outcome_of(&answered, &cause);
+    let fetched = watch.map(ReadStopwatch::mark_fetched);
+    let wanted = response_options(&visit, &read, parts);
+    let outcome = outcome_from(&answered, &cause);
     let response = match answered {
-        Ok(Answer::Kept { entry, served, tier, age, left_ms, reason, leaving }) => {
-            let history = History { served, tier, age, left_ms, reason };
-            spot_check::after(&visit, &read, &entry, history, parts);
-            let mut response = answer_kept(&visit, &read, &entry, history, wanted);
+        Ok(CacheResponse::Cached { entry, served, tier, age, left_ms, reason, leaving }) => {
+            let history = CacheHitDetails { served, tier, age, left_ms, reason };
+            spot_check::schedule(&visit, &read, &entry, history, parts);
+            let mut response = cached_response(&visit, &read, &entry, history, wanted);
             if let Some(leaving) = leaving {
-                on_sent::after(&mut response, move || drop(leaving));
+                on_sent::run_after(&mut response, move || drop(leaving));
             }
             if let Some(fetched) = fetched {
-                fetched.tell_after(&mut response, &visit, &read, &entry, history);
+                fetched.log_after_sent(&mut response, &visit, &read, &entry, history);
             }
-            prefetch_trigger::watch(
-                &visit,
-                &read,
-                (Some(entry.created()), entry.value()),
-                &parts.method,
-                response,
-            )
+            prefetch_trigger::watch(&visit, &read, (Some(entry.created()), entry.value()), &parts.method, response)
         }
-        Ok(Answer::Shared { value, served }) => {
-            note_saved(&visit, served, None);
-            // A picture that was just loaded comes like this.
+        Ok(CacheResponse::Shared { value, served }) => {
+            record_saved(&visit, served, None);
+            // An image that was just loaded is shared like this.
             let response = response::shared(&value, wanted);
             prefetch_trigger::watch(&visit, &read, (None, &value), &parts.method, response)
         }
-        Ok(Answer::Passed(response)) => response::passed(response, "uncacheable"),
+        Ok(CacheResponse::Passed(response)) => response::forwarded(response, "uncacheable"),
         Err(failure) => {
             tracing::debug!(server = visit.server.name(), class = read.class.name(), %failure, "no answer");
             response::failed(&visit, &failure, wanted)
@@ -83,50 +78,70 @@ pub async fn answer(visit: Visit, read: Arc<Read>, parts: &request::Parts) -> (R
     (response, outcome)
 }
 
-/// How a read was answered, in the words of the statistics.
-fn outcome_of<P>(answered: &Result<Answer<P>, Failure>, cause: &Cause) -> Outcome {
+/// Result of a read for the statistics.
+fn outcome_from<P>(answered: &Result<CacheResponse<P>, LoadError>, cause: &MissReason) -> DecisionOutcome {
     match answered {
-        Ok(Answer::Kept { served, age, reason, .. }) => of_kept(*served, *age, *reason, cause.why()),
-        Ok(Answer::Shared { served, .. }) => {
-            let (why, is_saved) = (cause.why().map(Why::Missed), saves(*served, None));
-            Outcome { why, is_saved, ..Outcome::bare(Decided::Shared) }
+        Ok(CacheResponse::Cached { served, age, reason, .. }) => {
+            outcome_from_cached(*served, *age, *reason, cause.reason())
         }
-        Ok(Answer::Passed(_)) => Outcome::new(Decided::Passed, Why::Passed(Passage::Forbidden)),
-        Err(failure) => Outcome::new(Decided::Failed, Why::Failed(failure.kind)),
+        Ok(CacheResponse::Shared { served, .. }) => {
+            let (why, is_saved) = (cause.reason().map(DecisionReason::Missed), is_saved(*served, None));
+            DecisionOutcome { reason: why, is_saved, ..DecisionOutcome::without_reason(Decided::Shared) }
+        }
+        Ok(CacheResponse::Passed(_)) => {
+            DecisionOutcome::new(Decided::Passed, DecisionReason::Passed(PassReason::Forbidden))
+        }
+        Err(failure) => DecisionOutcome::new(Decided::Failed, DecisionReason::Failed(failure.kind)),
     }
 }
 
-/// How a kept answer was served.
-fn of_kept(served: Served, age: Duration, reason: Option<Reason>, cause: Option<LoadReason>) -> Outcome {
+/// Result of a read from the cache.
+fn outcome_from_cached(
+    served: CacheStatus,
+    age: Duration,
+    reason: Option<CacheStatusReason>,
+    cause: Option<LoadReason>,
+) -> DecisionOutcome {
     let why = match served {
-        Served::Loaded | Served::Refreshed => cause.map(Why::Missed),
-        Served::Hit | Served::Stale | Served::Joined | Served::StaleOnError => reason.map(Why::Judged),
+        CacheStatus::Loaded | CacheStatus::Refreshed => cause.map(DecisionReason::Missed),
+        CacheStatus::Hit | CacheStatus::Stale | CacheStatus::Joined | CacheStatus::StaleOnError => {
+            reason.map(DecisionReason::Cache)
+        }
     };
     let age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
-    Outcome { verdict: Decided::of(served), why, age_ms: Some(age_ms), is_saved: saves(served, reason) }
+    DecisionOutcome {
+        result: Decided::from_served(served),
+        reason: why,
+        age_ms: Some(age_ms),
+        is_saved: is_saved(served, reason),
+    }
 }
 
-/// Asks an engine for what this visit may have. What it does not keep comes through `loader`.
+/// Asks an engine for this request's response. A miss is loaded through `loader`.
 pub(crate) async fn consult<L: Loader + Clone>(
     cache: &Cache,
-    visit: &Visit,
+    visit: &ProxyRequest,
     read: &Arc<Read>,
     headers: &HeaderMap,
     loader: impl Fn() -> L,
-) -> Result<Answer<L::Pass>, Failure> {
-    let prove = || prove(&visit.server, &visit.identity, read, visit.server.origin.clock.now_ms());
+) -> Result<CacheResponse<L::Pass>, LoadError> {
+    let prove = || check_authorization(&visit.server, &visit.identity, read, visit.server.origin.clock.now_ms());
     let proof = prove();
     let mut policy = visit.server.policy(read, &visit.identity);
-    if proof != Proof::Holds {
-        // Without proof an older answer may stand in only for a server that cannot be asked, not for a slow one.
+    if proof != AuthorizationStatus::Valid {
+        // Without a grant, an expired entry may be served only if the server fails, not if it is slow.
         policy.soft_timeout = policy.hard_timeout;
     }
-    let outcome = if let Sharing::Image(_) = read.sharing {
+    let outcome = if let SharingScope::Image(_) = read.sharing {
         image(cache, visit, read, &policy, proof, headers, loader).await
     } else {
-        let demand = if proof == Proof::Holds { asked_for(headers) } else { Demand::Ask };
-        if proof == Proof::Holds && read.sharing == Sharing::Identity {
-            visit.identity.let_in(
+        let demand = if proof == AuthorizationStatus::Valid {
+            requested_freshness(headers)
+        } else {
+            CacheDirective::ReloadStrict
+        };
+        if proof == AuthorizationStatus::Valid && read.sharing == SharingScope::Identity {
+            visit.identity.mark_authorized(
                 read.class,
                 visit.server.origin.clock.now_ms(),
                 visit.server.origin.settings.auth_ttl,
@@ -134,56 +149,58 @@ pub(crate) async fn consult<L: Loader + Clone>(
         }
         let key = key(visit, read);
         match cache.get_or_load(&key, &policy, demand, &loader).await {
-            // What was loaded a moment ago stands for a load, but not if an earlier process loaded it: the server may
-            // have said no to that one since.
-            Ok(Answer::Kept { served: Served::Hit, entry, .. })
-                if demand == Demand::Ask
-                    && entry.created_ms() < visit.server.origin.began_ms
-                    && prove() != Proof::Holds =>
+            // An entry loaded a moment ago counts as a load, unless an earlier process loaded it: the server may have
+            // revoked the token since.
+            Ok(CacheResponse::Cached { served: CacheStatus::Hit, entry, .. })
+                if demand == CacheDirective::ReloadStrict
+                    && entry.created_ms() < visit.server.origin.started_ms
+                    && prove() != AuthorizationStatus::Valid =>
             {
-                cache.get_or_load(&key, &policy, Demand::Own, loader).await
+                cache.get_or_load(&key, &policy, CacheDirective::LoadUnshared, loader).await
             }
             outcome => outcome,
         }
     };
     match outcome {
-        // By an answer that was not believed the server may have said yes to this token after all.
-        Ok(Answer::Kept { served: Served::StaleOnError, .. }) if prove() == Proof::Missing => {
-            Err(Failure::new(FailureKind::Unreachable, "no proof for this token while offline"))
+        // The server may have accepted this token in a response that the shrink guard rejected.
+        Ok(CacheResponse::Cached { served: CacheStatus::StaleOnError, .. })
+            if prove() == AuthorizationStatus::Missing =>
+        {
+            Err(LoadError::new(LoadErrorKind::Unreachable, "no proof for this token while offline"))
         }
         outcome => outcome,
     }
 }
 
-/// Under which key the answer is kept.
-pub fn key(visit: &Visit, read: &Read) -> Key {
+/// Cache key of a read.
+pub fn key(visit: &ProxyRequest, read: &Read) -> Key {
     let made = || Key::new(visit.server.name(), visit.server.partition_of(&visit.identity, read), &read.key);
     visit.key.clone().unwrap_or_else(made)
 }
 
-/// What is asked of the answer beyond its content.
-fn wanted<'a>(visit: &'a Visit, read: &Read, parts: &'a request::Parts) -> Wanted<'a> {
+/// What the response depends on beyond its content.
+fn response_options<'a>(visit: &'a ProxyRequest, read: &Read, parts: &'a request::Parts) -> ResponseOptions<'a> {
     let is_api = !matches!(read.class, Class::Images | Class::Assets);
-    Wanted { headers: &parts.headers, method: &parts.method, is_api, letterhead: &visit.letterhead }
+    ResponseOptions { headers: &parts.headers, method: &parts.method, is_api, cached_headers: &visit.cached_headers }
 }
 
-/// A kept answer, with the address in it that the client used.
-fn answer_kept(
-    visit: &Visit,
+/// A cached response, with the base URL that the client used.
+fn cached_response(
+    visit: &ProxyRequest,
     read: &Read,
     entry: &Entry,
-    history: History,
-    wanted: Wanted<'_>,
+    history: CacheHitDetails,
+    wanted: ResponseOptions<'_>,
 ) -> Response<Body> {
-    note_saved(visit, history.served, history.reason);
+    record_saved(visit, history.served, history.reason);
     match base_url::rewrite(visit, read, wanted.headers, entry.value()) {
-        Some(rewritten) => response::kept(&rewritten, None, history, wanted),
-        None => response::kept(entry.value(), Some(entry.created()), history, wanted),
+        Some(rewritten) => response::cached(&rewritten, None, history, wanted),
+        None => response::cached(entry.value(), Some(entry.created()), history, wanted),
     }
 }
 
-/// Asks the server on behalf of this visit.
-pub(crate) fn loader(visit: &Visit, read: &Arc<Read>) -> ReadLoader {
+/// The loader for this request.
+pub(crate) fn loader(visit: &ProxyRequest, read: &Arc<Read>) -> ReadLoader {
     let settings = &visit.server.origin.settings;
     let credential = settings.kind.credential_headers(&visit.credential, settings.translate_legacy_auth);
     ReadLoader {
@@ -195,22 +212,23 @@ pub(crate) fn loader(visit: &Visit, read: &Arc<Read>) -> ReadLoader {
     }
 }
 
-/// An image: its bytes are shared, but what one identity is told when it asks for them says nothing about what
-/// another would be told. So a load is each identity's own flight, which fills what is shared.
+/// An image: its bytes are shared, but the server's response to one identity says nothing about another. So each
+/// identity has its own flight, which fills the shared entry.
 async fn image<L: Loader + Clone>(
     cache: &Cache,
-    visit: &Visit,
+    visit: &ProxyRequest,
     read: &Arc<Read>,
     policy: &Policy,
-    proof: Proof,
+    proof: AuthorizationStatus,
     headers: &HeaderMap,
     loader: impl Fn() -> L,
-) -> Result<Answer<L::Pass>, Failure> {
+) -> Result<CacheResponse<L::Pass>, LoadError> {
     let shared = key(visit, read);
-    if proof == Proof::Holds && asked_for(headers) != Demand::Reload {
-        let kept = cache.get_or_load(&shared, policy, Demand::OnlyIfCached, &loader).await;
+    if proof == AuthorizationStatus::Valid && requested_freshness(headers) != CacheDirective::Reload {
+        let kept = cache.get_or_load(&shared, policy, CacheDirective::OnlyIfCached, &loader).await;
         match kept {
-            Err(failure) if failure.kind == FailureKind::NotCached && asked_for(headers) == Demand::Any => {}
+            Err(failure)
+                if failure.kind == LoadErrorKind::NotCached && requested_freshness(headers) == CacheDirective::Any => {}
             outcome => return outcome,
         }
     }
@@ -220,67 +238,67 @@ async fn image<L: Loader + Clone>(
         let policy = visit.server.policy(read, &visit.identity);
         ImageLoader { inner: loader(), cache: cache.clone(), shared: shared.clone(), policy }
     };
-    let outcome = cache.get_or_load(&own, &own_policy, Demand::Reload, fill).await;
-    if let Ok(Answer::Shared { served: Served::Joined, .. }) = &outcome {
-        cache.note_read(&shared);
+    let outcome = cache.get_or_load(&own, &own_policy, CacheDirective::Reload, fill).await;
+    if let Ok(CacheResponse::Shared { served: CacheStatus::Joined, .. }) = &outcome {
+        cache.record_read(&shared);
     }
     outcome
 }
 
-/// What is known of this token's right to what is kept.
+/// Whether this token may have the cached response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Proof {
-    /// The server said yes lately, or the answer is everybody's.
-    Holds,
-    /// It said yes within `offline_auth_ttl`: good enough only while it cannot be asked.
+pub enum AuthorizationStatus {
+    /// Valid grant, or a public response.
+    Valid,
+    /// Grant within `offline_auth_ttl`: sufficient only during an outage.
     Expired,
-    /// It never said yes, or too long ago.
+    /// No grant, or one too old.
     Missing,
 }
 
-/// What was known at `at_ms`.
-pub fn prove(server: &Server, identity: &Identity, read: &Read, at_ms: u64) -> Proof {
+/// The status at `at_ms`.
+pub fn check_authorization(server: &Server, identity: &Identity, read: &Read, at_ms: u64) -> AuthorizationStatus {
     if needs_no_proof(server, identity, read) {
-        return Proof::Holds;
+        return AuthorizationStatus::Valid;
     }
     let accepted = |ttl| match &read.sharing {
-        Sharing::Public => true,
-        Sharing::Identity => identity.is_accepted(read.class, at_ms, ttl),
-        Sharing::Image(item) => server.identities.is_image_accepted(identity, item, at_ms, ttl),
+        SharingScope::Public => true,
+        SharingScope::Identity => identity.is_accepted(read.class, at_ms, ttl),
+        SharingScope::Image(item) => server.identities.is_image_accepted(identity, item, at_ms, ttl),
     };
     let ttl = match &read.sharing {
-        Sharing::Image(_) => IMAGE_PROOF_TTL,
+        SharingScope::Image(_) => IMAGE_GRANT_TTL,
         _ => server.origin.settings.auth_ttl,
     };
     if accepted(ttl) {
-        Proof::Holds
+        AuthorizationStatus::Valid
     } else if accepted(server.origin.settings.offline_auth_ttl) {
-        Proof::Expired
+        AuthorizationStatus::Expired
     } else {
-        Proof::Missing
+        AuthorizationStatus::Missing
     }
 }
 
-/// Whether the answer is everybody's.
+/// Whether the response is public.
 fn needs_no_proof(server: &Server, identity: &Identity, read: &Read) -> bool {
     match read.sharing {
-        Sharing::Public => true,
-        Sharing::Identity => false,
-        Sharing::Image(_) => identity.is_anonymous() && server.origin.settings.hygiene.public_images,
+        SharingScope::Public => true,
+        SharingScope::Identity => false,
+        SharingScope::Image(_) => identity.is_anonymous() && server.origin.settings.listener_limits.public_images,
     }
 }
 
-/// How much the client insists.
-fn asked_for(headers: &HeaderMap) -> Demand {
+/// The client's demand for freshness.
+fn requested_freshness(headers: &HeaderMap) -> CacheDirective {
     let Some(said) = headers.get(CACHE_CONTROL).and_then(|value| value.to_str().ok()) else {
-        return Demand::Any;
+        return CacheDirective::Any;
     };
     let mut directives = said.split(',').map(|directive| directive.trim().to_ascii_lowercase());
     if directives.clone().any(|directive| directive == "only-if-cached") {
-        Demand::OnlyIfCached
+        CacheDirective::OnlyIfCached
     } else if directives.any(|directive| directive == "no-cache" || directive == "max-age=0") {
-        Demand::Reload
+        CacheDirective::Reload
     } else {
-        Demand::Any
+        CacheDirective::Any
     }
 }

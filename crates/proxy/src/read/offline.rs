@@ -1,99 +1,113 @@
-//! Answers while the server is down: from the cache at once, or a quick no. Nothing here asks the server.
+//! Offline responses to reads: from the cache at once, or a quick error. Nothing here asks the server.
 
 use std::sync::Arc;
 
-use greenroom_cache::{Answer, Cache, Demand, Failure, FailureKind, Loader, Reason};
+use greenroom_cache::{Cache, CacheDirective, CacheResponse, CacheStatusReason, LoadError, LoadErrorKind, Loader};
 use greenroom_dialect::class::Class;
-use greenroom_dialect::verdict::{Read, Sharing};
+use greenroom_dialect::classification::{Read, SharingScope};
 use http::header::{CACHE_CONTROL, HeaderValue};
 use http::{Response, StatusCode, request};
 
-use crate::forward::outage::{in_its_absence, may_listen, refuse};
+use crate::forward::outage::{may_open_socket, record_offline_response, refuse};
 use crate::identity::within;
-use crate::read::Proof;
-use crate::record::{Outcome, Verdict, Why};
-use crate::response::whole;
-use crate::visit::Visit;
+use crate::proxy_request::ProxyRequest;
+use crate::read::AuthorizationStatus;
+use crate::record::{CacheResult, DecisionOutcome, DecisionReason};
+use crate::response::complete;
 use crate::{read, response};
 use greenroom_origin::body::Body;
 use greenroom_origin::breaker::Outage;
 
-/// A read: what is kept, however old, for who had the right to it when the server was last heard of.
+/// Answers a read with a usable entry of any age, for tokens that were authorised at the last contact with the server.
 pub async fn read(
-    visit: &Visit,
+    visit: &ProxyRequest,
     read: &Arc<Read>,
     parts: &request::Parts,
     outage: &Outage,
-) -> (Response<Body>, Outcome) {
+) -> (Response<Body>, DecisionOutcome) {
     match consult(&visit.server.cache, visit, read, outage, || read::loader(visit, read)).await {
-        Ok(Answer::Kept { entry, served, tier, age, left_ms, reason, .. }) => {
-            let history = response::History { served, tier, age, left_ms, reason };
-            let response = read::answer_kept(visit, read, &entry, history, read::wanted(visit, read, parts));
-            (response, read::of_kept(served, age, reason, None))
+        Ok(CacheResponse::Cached { entry, served, tier, age, left_ms, reason, .. }) => {
+            let history = response::CacheHitDetails { served, tier, age, left_ms, reason };
+            let response =
+                read::cached_response(visit, read, &entry, history, read::response_options(visit, read, parts));
+            (response, read::outcome_from_cached(served, age, reason, None))
         }
-        Err(failure) if failure.kind == FailureKind::Denied => {
+        Err(failure) if failure.kind == LoadErrorKind::Denied => {
             let message = "the media server is down, and cannot say whether this token may have this";
-            (refuse(visit, message), Outcome::new(Verdict::Failed, Why::Failed(FailureKind::Denied)))
+            (
+                refuse(visit, message),
+                DecisionOutcome::new(CacheResult::Failed, DecisionReason::Failed(LoadErrorKind::Denied)),
+            )
         }
         _ => {
-            let introduced = introduction(visit, read).map(|response| {
+            let introduced = identity_response(visit, read).map(|response| {
                 let is_saved = true;
                 (
-                    in_its_absence(visit, response),
-                    Outcome { is_saved, ..Outcome::new(Verdict::StaleOnError, Why::Judged(Reason::Offline)) },
+                    record_offline_response(visit, response),
+                    DecisionOutcome {
+                        is_saved,
+                        ..DecisionOutcome::new(
+                            CacheResult::StaleOnError,
+                            DecisionReason::Cache(CacheStatusReason::Offline),
+                        )
+                    },
                 )
             });
             introduced.unwrap_or_else(|| {
                 let message = "the media server is down, and this answer is not kept";
-                (refuse(visit, message), Outcome::new(Verdict::Failed, Why::Failed(FailureKind::Offline)))
+                (
+                    refuse(visit, message),
+                    DecisionOutcome::new(CacheResult::Failed, DecisionReason::Failed(LoadErrorKind::Offline)),
+                )
             })
         }
     }
 }
 
-/// Who the server is, for a client that begins now and asks in a form in which nobody asked before.
-fn introduction(visit: &Visit, read: &Read) -> Option<Response<Body>> {
-    if read.class != Class::Identity || read.sharing != Sharing::Public {
+/// The server's identity, for a client that starts now with a request that is not cached in its form.
+fn identity_response(visit: &ProxyRequest, read: &Read) -> Option<Response<Body>> {
+    if read.class != Class::Identity || read.sharing != SharingScope::Public {
         return None;
     }
-    let (content_type, body) = visit.server.origin.introduction(read.representation)?;
-    let mut response = whole(StatusCode::OK, content_type, body);
+    let (content_type, body) = visit.server.origin.identity_response_as(read.representation)?;
+    let mut response = complete(StatusCode::OK, content_type, body);
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Some(response)
 }
 
-/// Asks an engine for what this visit may have while the server is down.
+/// Asks an engine for this request's offline response.
 pub(crate) async fn consult<L: Loader>(
     cache: &Cache,
-    visit: &Visit,
+    visit: &ProxyRequest,
     read: &Read,
     outage: &Outage,
     loader: impl FnOnce() -> L,
-) -> Result<Answer<L::Pass>, Failure> {
+) -> Result<CacheResponse<L::Pass>, LoadError> {
     if !may_have(visit, read, outage) {
-        return Err(Failure::new(FailureKind::Denied, "no proof for this token while the server is down"));
+        return Err(LoadError::new(LoadErrorKind::Denied, "no proof for this token while the server is down"));
     }
     let key = read::key(visit, read);
     let policy = visit.server.policy(read, &visit.identity);
-    cache.get_or_load(&key, &policy, Demand::Offline, loader).await
+    cache.get_or_load(&key, &policy, CacheDirective::Offline, loader).await
 }
 
-fn may_have(visit: &Visit, read: &Read, outage: &Outage) -> bool {
+fn may_have(visit: &ProxyRequest, read: &Read, outage: &Outage) -> bool {
     if read::needs_no_proof(&visit.server, &visit.identity, read) {
         return true;
     }
     let offline_ttl = visit.server.origin.settings.offline_auth_ttl;
-    let is_lately_gone = || within(outage.heard_ms, visit.server.origin.clock.now_ms(), offline_ttl);
+    let is_lately_gone = || within(outage.last_response_ms, visit.server.origin.clock.now_ms(), offline_ttl);
     match &read.sharing {
-        // What was proven when the server was last heard of holds on.
-        Sharing::Public | Sharing::Image(_) => {
-            read::prove(&visit.server, &visit.identity, read, outage.heard_ms) == Proof::Holds
+        // Grants of the last contact stay valid.
+        SharingScope::Public | SharingScope::Image(_) => {
+            read::check_authorization(&visit.server, &visit.identity, read, outage.last_response_ms)
+                == AuthorizationStatus::Valid
                 && is_lately_gone()
         }
-        // A class that is read less often than `auth_ttl` is hardly ever proven; that the token is stands in for it.
-        Sharing::Identity => {
-            visit.identity.is_accepted(read.class, outage.heard_ms, offline_ttl)
-                && if visit.identity.is_anonymous() { is_lately_gone() } else { may_listen(visit, outage) }
+        // A class read less often than `auth_ttl` rarely has a grant; proof of the token itself suffices.
+        SharingScope::Identity => {
+            visit.identity.is_accepted(read.class, outage.last_response_ms, offline_ttl)
+                && if visit.identity.is_anonymous() { is_lately_gone() } else { may_open_socket(visit, outage) }
         }
     }
 }

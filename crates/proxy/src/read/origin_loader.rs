@@ -1,7 +1,7 @@
-//! Asking the server for an answer that may be kept.
+//! Loads a response from the server for the cache.
 //!
-//! The request is rebuilt from what the dialect said plus the caller's credential; nothing else of the client's
-//! request reaches the server, so nothing that is not in the key can change the answer.
+//! The upstream request is built from the canonical request plus the client's credential. Nothing else of the client's
+//! request reaches the server, so nothing outside the key can change the response.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -9,79 +9,81 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use greenroom_cache::{Entry, Failure, FailureKind, Fill, Load, LoadReason, Loader, Policy, Tag, Value};
+use greenroom_cache::{
+    Entry, LoadError, LoadErrorKind, LoadReason, LoadResult, LoadedValue, Loader, Policy, Tag, Value,
+};
 use greenroom_dialect::class::Class;
-use greenroom_dialect::facts::{Facts, Unfit};
-use greenroom_dialect::verdict::{Read, Sharing};
+use greenroom_dialect::classification::{Read, SharingScope};
+use greenroom_dialect::response_facts::{ResponseFacts, UnusableResponse};
 use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, HeaderValue, SET_COOKIE, USER_AGENT};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
 use crate::identity::Identity;
-use crate::record::Subject;
-use crate::record::minute_bucket::Cause;
+use crate::record::RequestCategory;
+use crate::record::minute_bucket::RequestSource;
 use crate::server::Server;
 use crate::shrink_guard;
-use crate::shrink_guard::Belief;
+use crate::shrink_guard::ShrinkDecision;
 use crate::{access_log, response};
-use greenroom_origin::body::{Body, Collected, collect};
+use greenroom_origin::body::{Body, CollectedBody, collect};
 use greenroom_origin::breaker;
-use greenroom_origin::client::Lane;
-use greenroom_origin::client_apps::App;
-use greenroom_origin::scheduler::{Errand, Place};
+use greenroom_origin::client::UpstreamRequestKind;
+use greenroom_origin::client_apps::ClientApp;
+use greenroom_origin::scheduler::{QueuePermit, QueueRequest};
 
-/// Loads one read on behalf of one caller.
+/// Loads one read for one client.
 #[derive(Debug, Clone)]
 pub struct ReadLoader {
     /// The server to ask.
     pub server: Arc<Server>,
-    /// On whose behalf.
+    /// The client's identity.
     pub identity: Arc<Identity>,
-    /// The headers that carry the caller's credential.
+    /// Headers with the client's credential.
     pub credential: Arc<Vec<(http::HeaderName, HeaderValue)>>,
-    /// Which app caused it.
-    pub app: Arc<App>,
-    /// What to ask for.
+    /// The app that caused the load.
+    pub app: Arc<ClientApp>,
+    /// The read.
     pub read: Arc<Read>,
 }
 
 impl Loader for ReadLoader {
     type Pass = Response<Body>;
 
-    async fn load(&self, why: LoadReason, old: Option<Arc<Entry>>) -> Result<Load<Self::Pass>, Failure> {
-        if !self.server.origin.breaker.admits() {
+    async fn load(&self, why: LoadReason, old: Option<Arc<Entry>>) -> Result<LoadResult<Self::Pass>, LoadError> {
+        if !self.server.origin.breaker.allows_requests() {
             return Err(offline());
         }
         if self.server.own_partition().as_ref() == Some(self.identity.partition())
             && self.server.policy(&self.read, &self.identity).warm
         {
-            self.server.warm.own_reads.note(&self.read);
+            self.server.warm_keys.own_reads.record(&self.read);
         }
-        let Ok(place) = self.server.origin.queue.place(self.errand(why)).await else {
-            return Err(Failure::new(FailureKind::Overloaded, "too many requests wait for the server"));
+        let Ok(place) = self.server.origin.queue.acquire(self.queue_request(why)).await else {
+            return Err(LoadError::new(LoadErrorKind::Overloaded, "too many requests wait for the server"));
         };
-        self.load_at(place, why, old).await
+        self.load_with_permit(place, why, old).await
     }
 }
 
 impl ReadLoader {
-    /// Loads on a place that was given already.
-    pub(crate) async fn load_at(
+    /// Loads with a permit that was granted already.
+    pub(crate) async fn load_with_permit(
         &self,
-        place: Place,
+        place: QueuePermit,
         why: LoadReason,
         old: Option<Arc<Entry>>,
-    ) -> Result<Load<Response<Body>>, Failure> {
-        if !self.server.origin.breaker.admits() {
+    ) -> Result<LoadResult<Response<Body>>, LoadError> {
+        if !self.server.origin.breaker.allows_requests() {
             return Err(offline());
         }
         match why {
-            LoadReason::Refresh | LoadReason::Warm | LoadReason::Ahead => {
+            LoadReason::Refresh | LoadReason::Warm | LoadReason::Prefetch => {
                 self.server.origin.counters.own.fetch_add(1, Ordering::Relaxed);
             }
             _ => {
-                self.app.reached.fetch_add(1, Ordering::Relaxed);
-                self.note_reached();
+                self.app.upstream_requests.fetch_add(1, Ordering::Relaxed);
+                self.record_reached();
             }
         }
         let is_told = AtomicBool::new(false);
@@ -90,111 +92,116 @@ impl ReadLoader {
         if let Ok(outcome) = self.server.origin.clock.timeout(limit, asking.as_mut()).await {
             return outcome;
         }
-        // A slow answer may still be kept when it comes, but others do not wait for it …
-        match place.overdue() {
+        // Slow responses are still cached, but waiters are released …
+        match place.detach() {
             Ok(_overdue) => asking.await,
-            // … and a server that owes too many already is not asked to remember this one.
+            // … unless too many permits are detached already.
             Err(_place) => {
                 drop(asking);
-                self.tell_silence(&is_told);
-                Err(Failure::new(FailureKind::TimedOut, "the load takes too long, as too many do"))
+                self.report_timeout(&is_told);
+                Err(LoadError::new(LoadErrorKind::TimedOut, "the load takes too long, as too many do"))
             }
         }
     }
 
-    fn note_reached(&self) {
-        let subject = Subject::Read(self.read.class);
+    fn record_reached(&self) {
+        let subject = RequestCategory::Read(self.read.class);
         let user = self.server.identities.user_of(&self.identity);
-        access_log::reached_by(&self.server, &self.identity, Cause { subject, app: &self.app, user });
+        access_log::record_reached_by(
+            &self.server,
+            &self.identity,
+            RequestSource { category: subject, app: &self.app, user },
+        );
     }
 
-    /// The same as [`Self::ask_and_read`]; what it took is what a hit saves.
+    /// Like [`Self::ask_and_read`]; records the duration, which is what a hit saves.
     async fn ask_and_time(
         &self,
         old: Option<Arc<Entry>>,
         is_told: &AtomicBool,
-    ) -> Result<Load<Response<Body>>, Failure> {
+    ) -> Result<LoadResult<Response<Body>>, LoadError> {
         let began_us = self.server.origin.clock.now_us();
         let outcome = self.ask_and_read(old, is_told).await;
-        if matches!(outcome, Ok(Load::Store(_) | Load::Share(_) | Load::Gone(_))) {
+        if matches!(outcome, Ok(LoadResult::Store(_) | LoadResult::Share(_) | LoadResult::NotFound(_))) {
             let took_us = self.server.origin.clock.now_us().saturating_sub(began_us);
-            self.server.record.ledger.note_load(Subject::Read(self.read.class), took_us);
+            self.server.recorders.requests.record_load(RequestCategory::Read(self.read.class), took_us);
         }
         outcome
     }
 
-    fn errand(&self, why: LoadReason) -> Errand {
+    fn queue_request(&self, why: LoadReason) -> QueueRequest {
         match why {
-            LoadReason::Refresh | LoadReason::Warm | LoadReason::Ahead => {
-                Errand::own(Some(&self.app), self.read.class)
+            LoadReason::Refresh | LoadReason::Warm | LoadReason::Prefetch => {
+                QueueRequest::background(Some(&self.app), self.read.class)
             }
-            _ => Errand::read(&self.app, self.read.class, &self.read.key, self.server.origin.clock.now_ms()),
+            _ => QueueRequest::read(&self.app, self.read.class, &self.read.key, self.server.origin.clock.now_ms()),
         }
     }
 
-    /// `is_told` is set when the breaker needs not be told of a silence any more.
+    /// `is_told` is set once the breaker need not be told of a timeout any more.
     async fn ask_and_read(
         &self,
         old: Option<Arc<Entry>>,
         is_told: &AtomicBool,
-    ) -> Result<Load<Response<Body>>, Failure> {
+    ) -> Result<LoadResult<Response<Body>>, LoadError> {
         let generation = self.identity.generation();
         let response = self.ask(is_told).await?;
         let (parts, body) = response.into_parts();
-        if !may_be_kept(parts.status, &parts.headers) {
+        if !is_cacheable(parts.status, &parts.headers) {
             if parts.status.is_client_error() || parts.status.is_server_error() {
                 let body = match collect(body, self.server.origin.settings.max_body_bytes).await {
-                    // What was packed unasked is not unpacked, and without a word on how it is nobody can read it.
-                    Collected::Whole(bytes) if is_plain(&parts.headers) => bytes,
-                    Collected::Whole(_) | Collected::TooLong(..) | Collected::Broken(_) => Bytes::new(),
+                    // A response compressed unasked is not decompressed, and without its `Content-Encoding` no client
+                    // can read it.
+                    CollectedBody::Whole(bytes) if is_plain(&parts.headers) => bytes,
+                    CollectedBody::Whole(_) | CollectedBody::TooLong(..) | CollectedBody::Broken(_) => Bytes::new(),
                 };
-                return self.refuse(parts.status, &parts.headers, body);
+                return self.handle_error_status(parts.status, &parts.headers, body);
             }
-            return Ok(Load::Pass(Response::from_parts(parts, Body::Stream(body))));
+            return Ok(LoadResult::Pass(Response::from_parts(parts, Body::Stream(body))));
         }
         match collect(body, self.server.origin.settings.max_body_bytes).await {
-            Collected::Whole(bytes) => self.keep(&parts.headers, bytes, generation, old.as_deref()),
-            Collected::TooLong(read, rest) => {
-                Ok(Load::Pass(Response::from_parts(parts, Body::Resumed { read, rest })))
+            CollectedBody::Whole(bytes) => self.store(&parts.headers, bytes, generation, old.as_deref()),
+            CollectedBody::TooLong(read, rest) => {
+                Ok(LoadResult::Pass(Response::from_parts(parts, Body::Resumed { read, rest })))
             }
-            Collected::Broken(_) => {
-                self.server.origin.note_failure();
-                Err(Failure::new(FailureKind::Malformed, "the server's answer broke off"))
+            CollectedBody::Broken(_) => {
+                self.server.origin.record_failure();
+                Err(LoadError::new(LoadErrorKind::Malformed, "the server's answer broke off"))
             }
         }
     }
 
     /// The first byte did not come in time.
-    fn tell_silence(&self, is_told: &AtomicBool) {
+    fn report_timeout(&self, is_told: &AtomicBool) {
         if !is_told.swap(true, Ordering::Relaxed) {
-            self.server.origin.note_silence(breaker::key_of(&self.read.key));
+            self.server.origin.record_timeout(breaker::key_of(&self.read.key));
         }
     }
 
-    /// Asks the server as a load would. `is_told` is set when the breaker needs not be told of a silence any more.
-    pub async fn ask(&self, is_told: &AtomicBool) -> Result<Response<Incoming>, Failure> {
-        let request = self.request().map_err(|_| {
-            Failure::new(FailureKind::Refused, "the request cannot be written down for the server")
-        })?;
+    /// Sends the request of a load. `is_told` is set once the breaker need not be told of a timeout any more.
+    pub async fn ask(&self, is_told: &AtomicBool) -> Result<Response<Incoming>, LoadError> {
+        let request = self
+            .request()
+            .map_err(|_| LoadError::new(LoadErrorKind::Refused, "the request cannot be written down for the server"))?;
         let key = breaker::key_of(&self.read.key);
         let answer = async {
-            let mut sending = pin!(self.server.origin.send(request, Lane::Read, key));
+            let mut sending = pin!(self.server.origin.send(request, UpstreamRequestKind::Read, key));
             let limit = self.server.origin.settings.load_timeout;
             if let Ok(answer) = self.server.origin.clock.timeout(limit, sending.as_mut()).await {
                 return answer;
             }
-            self.tell_silence(is_told);
+            self.report_timeout(is_told);
             sending.await
         };
         let answer = tokio::select! {
-            // Whoever waits is told at once when the server turns out to be down.
-            () = self.server.origin.breaker.down() => return Err(offline()),
+            // Waiters are released at once when the server goes down.
+            () = self.server.origin.breaker.wait_down() => return Err(offline()),
             answer = answer => answer,
         };
         is_told.store(true, Ordering::Relaxed);
         answer.map_err(|error| {
-            self.server.origin.note_failure();
-            Failure::new(FailureKind::Unreachable, error.message)
+            self.server.origin.record_failure();
+            LoadError::new(LoadErrorKind::Unreachable, error.message)
         })
     }
 
@@ -203,12 +210,11 @@ impl ReadLoader {
         let mut request = Request::builder().method(Method::GET).uri(uri).body(Body::empty())?;
         let headers = request.headers_mut();
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        headers
-            .insert(USER_AGENT, HeaderValue::from_static(concat!("Greenroom/", env!("CARGO_PKG_VERSION"))));
+        headers.insert(USER_AGENT, HeaderValue::from_static(concat!("Greenroom/", env!("CARGO_PKG_VERSION"))));
         for (name, value) in &self.read.headers {
             headers.append(name.clone(), value.clone());
         }
-        if self.read.sharing != Sharing::Public {
+        if self.read.sharing != SharingScope::Public {
             for (name, value) in self.credential.iter() {
                 headers.insert(name.clone(), value.clone());
             }
@@ -216,136 +222,133 @@ impl ReadLoader {
         Ok(request)
     }
 
-    /// An answer with status 200, complete.
-    pub(super) fn keep(
+    /// Stores a complete response with status 200.
+    pub(super) fn store(
         &self,
         headers: &HeaderMap,
         body: Bytes,
         generation: u64,
         old: Option<&Entry>,
-    ) -> Result<Load<Response<Body>>, Failure> {
+    ) -> Result<LoadResult<Response<Body>>, LoadError> {
         match self.server.origin.settings.kind.inspect(&self.read, headers, &body) {
             Ok(facts) => {
-                self.server.origin.note_success();
+                self.server.origin.record_success();
                 self.learn(&facts, generation);
-                if self.is_doubtful(&facts, old) {
-                    let value = response::value(StatusCode::OK, headers, body);
-                    return Err(refusal(FailureKind::Doubted, "the list is far shorter than it was", value));
+                if self.is_suspiciously_short(&facts, old) {
+                    let value = response::to_cached_value(StatusCode::OK, headers, body);
+                    return Err(refusal(LoadErrorKind::Implausible, "the list is far shorter than it was", value));
                 }
-                Ok(Load::Store(self.fill(headers, body, &facts)))
+                Ok(LoadResult::Store(self.fill(headers, body, &facts)))
             }
             Err(unfit) => {
                 let kind = match unfit {
-                    Unfit::Starting => FailureKind::Starting,
-                    Unfit::Malformed | Unfit::ContentType => FailureKind::Malformed,
+                    UnusableResponse::Starting => LoadErrorKind::Starting,
+                    UnusableResponse::Malformed | UnusableResponse::ContentType => LoadErrorKind::Malformed,
                 };
-                self.server.origin.note_failure();
-                if unfit == Unfit::Starting {
-                    self.server.origin.breaker.note_trouble(self.server.origin.clock.now_ms());
+                self.server.origin.record_failure();
+                if unfit == UnusableResponse::Starting {
+                    self.server.origin.breaker.record_restart_sign(self.server.origin.clock.now_ms());
                 }
-                let mut failure =
-                    Failure::new(kind, format!("the server's answer is unfit: {}", unfit.name()));
-                failure.answer = Some(response::value(StatusCode::OK, headers, body));
+                let mut failure = LoadError::new(kind, format!("the server's answer is unfit: {}", unfit.name()));
+                failure.response = Some(response::to_cached_value(StatusCode::OK, headers, body));
                 Err(failure)
             }
         }
     }
 
-    /// Whether a list is so much shorter than the one kept that the server may not have found itself yet.
-    fn is_doubtful(&self, facts: &Facts, old: Option<&Entry>) -> bool {
+    /// Whether a list is so much shorter than the stored one that the server may not be settled yet.
+    fn is_suspiciously_short(&self, facts: &ResponseFacts, old: Option<&Entry>) -> bool {
         let Some(came) = facts.total else { return false };
         let (server, now_ms) = (&self.server, self.server.origin.clock.now_ms());
-        let (doubts, partition) = (&server.doubts, self.identity.partition());
-        let is_settled = doubts.is_settled(server.origin.breaker.troubled_ms(), now_ms);
-        let earlier = doubts.earlier(partition, &self.read.key);
+        let (doubts, partition) = (&server.shrink_guard, self.identity.partition());
+        let is_settled = doubts.is_settled(server.origin.breaker.last_restart_sign_ms(), now_ms);
+        let earlier = doubts.suspect(partition, &self.read.key);
         if is_settled && earlier.is_none() {
             return false;
         }
-        let kept =
-            old.filter(|old| now_ms < old.horizons().error_until_ms).and_then(|old| self.total_of(old));
-        let belief = shrink_guard::judge(kept.unwrap_or(0), came, is_settled, earlier, now_ms);
+        let kept = old.filter(|old| now_ms < old.deadlines().error_until_ms).and_then(|old| self.total_of(old));
+        let belief = shrink_guard::decide(kept.unwrap_or(0), came, is_settled, earlier, now_ms);
         match belief {
-            Belief::Doubted => doubts.note(partition, &self.read.key, came, now_ms),
-            Belief::Believed => doubts.forget(partition, &self.read.key),
+            ShrinkDecision::Reject => doubts.record(partition, &self.read.key, came, now_ms),
+            ShrinkDecision::Accept => doubts.forget(partition, &self.read.key),
         }
-        belief == Belief::Doubted
+        belief == ShrinkDecision::Reject
     }
 
-    /// How many rows the kept list says it has.
+    /// Number of rows of the stored list.
     fn total_of(&self, kept: &Entry) -> Option<u64> {
-        let (_, headers) = response::head_of(kept.meta());
+        let (_, headers) = response::parse_head(kept.meta());
         self.server.origin.settings.kind.inspect(&self.read, &headers, kept.body()).ok()?.total
     }
 
-    /// `generation` is the identity's when the server was asked: what it said to a token that was refused since
-    /// proves nothing any more.
-    fn learn(&self, facts: &Facts, generation: u64) {
+    /// `generation` is the identity's at the time of the request: the response grants nothing to a token revoked since.
+    fn learn(&self, facts: &ResponseFacts, generation: u64) {
         let now_ms = self.server.origin.clock.now_ms();
         match &self.read.sharing {
-            Sharing::Identity => self.identity.accept(self.read.class, now_ms, generation),
-            Sharing::Image(item) => {
+            SharingScope::Identity => self.identity.accept(self.read.class, now_ms, generation),
+            SharingScope::Image(item) => {
                 self.server.identities.accept_image(&self.identity, item, now_ms, generation);
             }
-            Sharing::Public => {}
+            SharingScope::Public => {}
         }
         if let Some(is_scanning) = facts.scanning {
-            self.server.doubts.note_scanning(is_scanning, now_ms);
+            self.server.shrink_guard.set_scanning(is_scanning, now_ms);
         }
         if let Some(user) = &facts.own_user {
-            self.identity.prove_account(user);
+            self.identity.set_account(user);
         }
         if !facts.parents.is_empty() {
             let mut lineage = self.server.invalidation.lineage.lock();
             for (item, parent) in &facts.parents {
-                lineage.learn(item, parent.as_deref());
+                lineage.record_parent(item, parent.as_deref());
             }
         }
     }
 
-    fn fill(&self, headers: &HeaderMap, body: Bytes, facts: &Facts) -> Fill {
+    fn fill(&self, headers: &HeaderMap, body: Bytes, facts: &ResponseFacts) -> LoadedValue {
         let told = self.read.tags.iter().chain(&facts.tags).map(|tag| tag.as_str().into());
         let tags = told.chain([class_tag(self.read.class)]).collect();
-        // Else the policy that it is read with: what is configured shorter after a restart applies at once.
+        // Else the policy at the time of the read, so that a TTL shortened before a restart applies at once.
         let policy = facts.max_fresh_s.map(|most_s| {
             let policy = self.server.policy(&self.read, &self.identity);
             Policy { fresh: policy.fresh.min(Duration::from_secs(most_s.into())), ..policy }
         });
-        Fill { value: response::value(StatusCode::OK, headers, body), tags, policy }
+        LoadedValue { value: response::to_cached_value(StatusCode::OK, headers, body), tags, policy }
     }
 
-    /// An answer that says no, or that the server is in trouble.
-    pub(super) fn refuse(
+    /// Handles a denial or a server error.
+    pub(super) fn handle_error_status(
         &self,
         status: StatusCode,
         headers: &HeaderMap,
         body: Bytes,
-    ) -> Result<Load<Response<Body>>, Failure> {
-        let value = response::value(status, headers, body);
-        heed(&self.server, &self.identity, &self.read, status);
+    ) -> Result<LoadResult<Response<Body>>, LoadError> {
+        let value = response::to_cached_value(status, headers, body);
+        apply_refusal(&self.server, &self.identity, &self.read, status);
         match status.as_u16() {
             401 | 403 | 498 => {
-                self.server.origin.note_success();
-                Err(refusal(FailureKind::Denied, "the server refuses this token", value))
+                self.server.origin.record_success();
+                Err(refusal(LoadErrorKind::Denied, "the server refuses this token", value))
             }
             404 | 410 => {
-                self.server.origin.note_success();
-                Ok(Load::Gone(value))
+                self.server.origin.record_success();
+                Ok(LoadResult::NotFound(value))
             }
             500.. => {
-                self.server.origin.note_failure();
-                Err(refusal(FailureKind::ServerError, "the server answered with an error", value))
+                self.server.origin.record_failure();
+                Err(refusal(LoadErrorKind::ServerError, "the server answered with an error", value))
             }
-            _ => Err(refusal(FailureKind::Refused, "the server refuses this request", value)),
+            _ => Err(refusal(LoadErrorKind::Refused, "the server refuses this request", value)),
         }
     }
 }
 
-/// Takes back every proof of a token that the server refuses, and what was kept for it. A no to what was never
-/// allowed (sessions, to who is not the owner) is no news; a no to what was allowed before is a right that ended, and
-/// so is any no to the token itself.
-pub fn heed(server: &Server, identity: &Arc<Identity>, read: &Read, status: StatusCode) {
-    // What it was not shown in one size it would not be shown in another.
-    if let (401 | 403 | 404 | 410 | 498, Sharing::Image(item)) = (status.as_u16(), &read.sharing) {
+/// Revokes a rejected token's grants and purges its entries. A denial of what was never allowed (sessions, to other
+/// users than the owner) changes nothing. A denial of what was allowed before ends that right, and any rejection of the
+/// token itself ends all.
+pub fn apply_refusal(server: &Server, identity: &Arc<Identity>, read: &Read, status: StatusCode) {
+    // An image denied in one size would be denied in every other.
+    if let (401 | 403 | 404 | 410 | 498, SharingScope::Image(item)) = (status.as_u16(), &read.sharing) {
         server.identities.refuse_image(identity, item);
     }
     let has_ended = match status.as_u16() {
@@ -354,7 +357,7 @@ pub fn heed(server: &Server, identity: &Arc<Identity>, read: &Read, status: Stat
         _ => false,
     };
     if matches!(status.as_u16(), 401 | 498) {
-        server.note_refused(identity);
+        server.record_refused(identity);
     }
     if has_ended {
         identity.refuse();
@@ -364,23 +367,23 @@ pub fn heed(server: &Server, identity: &Arc<Identity>, read: &Read, status: Stat
     }
 }
 
-/// The tag of all answers of a class.
+/// Tag of all responses of a class.
 pub fn class_tag(class: Class) -> Tag {
     Tag::new(format!("class:{}", class.name()))
 }
 
-fn offline() -> Failure {
-    Failure::new(FailureKind::Offline, "the server is down")
+fn offline() -> LoadError {
+    LoadError::new(LoadErrorKind::Offline, "the server is down")
 }
 
-fn refusal(kind: FailureKind, message: &str, value: Value) -> Failure {
-    let mut failure = Failure::new(kind, message);
-    failure.answer = Some(value);
+fn refusal(kind: LoadErrorKind, message: &str, value: Value) -> LoadError {
+    let mut failure = LoadError::new(kind, message);
+    failure.response = Some(value);
     failure
 }
 
-/// Only a plain, whole 200 is kept; only `no-store`, a cookie, or an encoding that was not asked for forbid it.
-pub(super) fn may_be_kept(status: StatusCode, headers: &HeaderMap) -> bool {
+/// Only a plain, whole 200 is cached, unless it has `no-store`, a cookie, or an encoding that was not requested.
+pub(super) fn is_cacheable(status: StatusCode, headers: &HeaderMap) -> bool {
     let no_store = headers
         .get_all(CACHE_CONTROL)
         .iter()
@@ -388,7 +391,7 @@ pub(super) fn may_be_kept(status: StatusCode, headers: &HeaderMap) -> bool {
     status == StatusCode::OK && !no_store && !headers.contains_key(SET_COOKIE) && is_plain(headers)
 }
 
-/// Whether the body is not packed; that is what was asked for.
+/// Whether the body is not compressed, as requested.
 fn is_plain(headers: &HeaderMap) -> bool {
     headers.get_all(CONTENT_ENCODING).iter().all(|encoding| encoding == "identity")
 }

@@ -1,49 +1,50 @@
-//! Notices that an answer has left. A client that hangs up before is not looked after.
+//! Notices that a response was sent. If the client disconnects before, nothing is prefetched for it.
 
 use std::sync::Arc;
 
-use greenroom_cache::{Stamp, Value};
-use greenroom_dialect::sequel::{self, MAX_BODY_BYTES};
-use greenroom_dialect::verdict::Read;
+use greenroom_cache::{HybridTimestamp, Value};
+use greenroom_dialect::classification::Read;
+use greenroom_dialect::prediction::{self, MAX_BODY_BYTES};
 use http::{Method, Response, StatusCode};
 
 use crate::http::on_sent;
-use crate::prefetch::Heard;
-use crate::request::meaning::Meaning;
+use crate::prefetch::SentResponse;
+use crate::proxy_request::ProxyRequest;
+use crate::request::classified_request::ClassifiedRequest;
 use crate::server::Server;
-use crate::visit::Visit;
 use greenroom_origin::body::Body;
 
-/// The response with this value, so that it is noticed when it has left, where that is of interest. `created` is the
-/// stamp of a value that is kept under the key of this request.
+/// Queues the value for prefetch once the response is sent, where prefetch applies. `created` is the stamp of a value
+/// cached under this request's key.
 pub fn watch(
-    visit: &Visit,
+    visit: &ProxyRequest,
     read: &Arc<Read>,
-    (created, value): (Option<Stamp>, &Value),
+    (created, value): (Option<HybridTimestamp>, &Value),
     method: &Method,
     mut response: Response<Body>,
 ) -> Response<Body> {
     let server = &visit.server;
     let is_whole = method == Method::GET && response.status() == StatusCode::OK;
-    // What is not looked at shall not be held either.
+    // A body that is not read must not be held either.
     let is_screen = value.body.len() <= MAX_BODY_BYTES;
-    let is_news = || created.is_none_or(|created| visit.told.is_news(created, server.origin.clock.now_ms()));
-    if is_whole && is_screen && concerns(server, &visit.meaning, read) && is_news() {
-        let (server, meaning, read) = (Arc::clone(server), Arc::clone(&visit.meaning), Arc::clone(read));
+    let is_news =
+        || created.is_none_or(|created| visit.last_seen_response.mark_if_new(created, server.origin.clock.now_ms()));
+    if is_whole && is_screen && concerns(server, &visit.classified, read) && is_news() {
+        let (server, meaning, read) = (Arc::clone(server), Arc::clone(&visit.classified), Arc::clone(read));
         let body = value.body.clone();
-        on_sent::after(&mut response, move || {
+        on_sent::run_after(&mut response, move || {
             let at_ms = server.origin.clock.now_ms();
-            server.prefetch.hear(Heard { meaning, read, body, at_ms });
+            server.prefetch.push_sent(SentResponse { classified: meaning, read, body, at_ms });
         });
     }
     response
 }
 
-/// Whether answers to this read are looked at.
-fn concerns(server: &Server, meaning: &Meaning, read: &Read) -> bool {
+/// Whether prefetch reads responses to this read.
+fn concerns(server: &Server, meaning: &ClassifiedRequest, read: &Read) -> bool {
     server.origin.settings.prefetch.enabled
         && !meaning.identity.is_anonymous()
-        && sequel::concerns(read.class)
+        && prediction::is_predictable(read.class)
 }
 
 #[cfg(test)]
@@ -51,10 +52,10 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
     use bytes::Bytes;
-    use greenroom_cache::{Cache, Clock, Settings as EngineSettings};
-    use greenroom_dialect::ask::Ask;
+    use greenroom_cache::{Cache, CacheSettings as EngineSettings, Clock};
+    use greenroom_dialect::classification::Classification;
     use greenroom_dialect::credential::Secret;
-    use greenroom_dialect::verdict::Verdict;
+    use greenroom_dialect::request::RequestView;
     use http::{HeaderMap, HeaderValue};
     use hyper::service::service_fn;
     use hyper_util::rt::TokioIo;
@@ -63,17 +64,17 @@ mod tests {
     use tokio_util::task::TaskTracker;
 
     use super::*;
-    use crate::http::connection::{Conversation, Patient};
-    use crate::visit::classify;
-    use greenroom_config::{Settings, Tree};
+    use crate::http::connection::{ClientConnection, ClientStream};
+    use crate::proxy_request::classify;
+    use greenroom_config::{ConfigSource, Settings};
     use greenroom_state::secrets::HashKey;
 
     const BODY: &[u8] = &[b' '; 1000];
-    /// What lies between the two ends of the connection.
+    /// Buffer size of the test connection.
     const BUFFER: usize = 64;
 
     fn server() -> Arc<Server> {
-        let mut tree = Tree::default();
+        let mut tree = ConfigSource::default();
         let home = "[[server]]\nname = \"home\"\nkind = \"plex\"\nurl = \"http://127.0.0.1:9\"\n";
         tree.add_toml("g.toml", &format!("{home}[server.prefetch]\nenabled = true\n"));
         let settings = Settings::read(tree).expect("it is valid").servers.remove(0);
@@ -84,33 +85,33 @@ mod tests {
         Arc::new(server.expect("it can be had"))
     }
 
-    /// An answer that is watched.
+    /// A watched response.
     fn answer(server: &Arc<Server>) -> Response<Body> {
         let mut headers = HeaderMap::new();
         headers.insert("x-plex-token", HeaderValue::from_static("token-of-anna"));
-        let ask = Ask { method: &Method::GET, target: "/library/metadata/1", headers: &headers, body: &[] };
-        let meaning = classify::of(server, &ask, 1);
-        let Verdict::Read(read) = meaning.verdict.clone() else { panic!("it is a read") };
+        let ask = RequestView { method: &Method::GET, target: "/library/metadata/1", headers: &headers, body: &[] };
+        let meaning = classify::classify(server, &ask, 1);
+        let Classification::Read(read) = meaning.classification.clone() else { panic!("it is a read") };
         let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let visit = Visit { server: Arc::clone(server), meaning, client, is_encrypted: false, origin: None };
+        let visit =
+            ProxyRequest { server: Arc::clone(server), classified: meaning, client, is_encrypted: false, origin: None };
         let response = Response::new(Body::from(Bytes::from_static(BODY)));
         watch(&visit, &read, (None, &Value::new(BODY)), &Method::GET, response)
     }
 
-    /// As long as more of it is unread than lies between the two ends, some of it has not left.
+    /// While more bytes are unread than the buffer holds, some are not sent.
     #[tokio::test]
     async fn it_is_told_after_the_last_byte_has_left_and_not_before() {
         let server = server();
         let (mut client, gateway) = tokio::io::duplex(BUFFER);
-        let conversation = Arc::new(Conversation::new());
-        let stream = Patient::new(gateway, server.origin.clock.clone(), Arc::clone(&conversation));
+        let conversation = Arc::new(ClientConnection::new());
+        let stream = ClientStream::new(gateway, server.origin.clock.clone(), Arc::clone(&conversation));
         let owner = Arc::clone(&server);
         let service = service_fn(move |_| {
             let response = on_sent::bind(answer(&owner), Some(&conversation));
             async move { Ok::<_, std::convert::Infallible>(response) }
         });
-        let connection =
-            hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+        let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
         let connection = server.origin.tasks.spawn(connection);
         client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("it is taken");
         let mut taken = Vec::new();
@@ -126,9 +127,14 @@ mod tests {
         }
         assert_eq!(server.prefetch.waiting(), 0, "some of it has not left");
         client.read_exact(&mut [0; BUFFER + 1]).await.expect("the rest");
-        while server.prefetch.waiting() == 0 {
-            tokio::task::yield_now().await;
-        }
+        let told = async {
+            while server.prefetch.waiting() == 0 {
+                tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_mins(1), told)
+            .await
+            .expect("it is told when all of it has left");
         drop(client);
         drop(connection.await);
         assert_eq!(server.prefetch.waiting(), 1);
@@ -137,7 +143,7 @@ mod tests {
     #[test]
     fn an_answer_that_never_leaves_is_not_told() {
         let server = server();
-        drop(on_sent::bind(answer(&server), Some(&Arc::new(Conversation::new()))));
+        drop(on_sent::bind(answer(&server), Some(&Arc::new(ClientConnection::new()))));
         assert_eq!(server.prefetch.waiting(), 0);
     }
 }

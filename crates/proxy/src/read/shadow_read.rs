@@ -1,14 +1,15 @@
-//! A read while the cache only watches: the server answers, and beside that the engine that nobody is answered from is
-//! asked the same at the same moment. What it would load, it overhears.
+//! Reads in observe mode: the server answers, and at the same time the shadow engine gets the same request. Its loads
+//! use the response that passes to the client.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use greenroom_cache::{
-    Answer, Entry, Failure, FailureKind, Fill, Load, LoadReason, Loader, Reason, Served, Verdict, judge,
+    CacheResponse, CacheStatus, CacheStatusReason, Entry, Freshness, LoadError, LoadErrorKind, LoadReason, LoadResult,
+    LoadedValue, Loader, evaluate_freshness,
 };
-use greenroom_dialect::verdict::Read;
+use greenroom_dialect::classification::Read;
 use http::header::{ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, Method, Response, StatusCode, request};
 use hyper::body::Incoming;
@@ -16,25 +17,25 @@ use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
 
 use super::offline;
-use crate::access_log::saves;
+use crate::access_log::is_saved;
 use crate::forward;
+use crate::proxy_request::ProxyRequest;
 use crate::read::bypass_read;
 use crate::read::origin_loader;
 use crate::read::origin_loader::ReadLoader;
 use crate::read::{consult, loader};
 use crate::response;
-use crate::shadow::comparison::{Kept, Real, compare};
-use crate::shadow::{Comparison, Observation, Prediction};
-use crate::visit::Visit;
-use greenroom_config::Mode;
-use greenroom_origin::body::{Body, Collected, collect};
+use crate::shadow::comparison::{ActualResponse, PredictedResponse, compare};
+use crate::shadow::{PredictedOutcome, ResponseComparison, ShadowRun};
+use greenroom_config::CacheMode;
+use greenroom_origin::body::{Body, CollectedBody, collect};
 
-/// How long an answer may take to come in whole. A client that waits for it waits as long as without Greenroom.
-const PATIENCE: Duration = Duration::from_secs(180);
-/// Under this name the words of the question are remembered beside an answer that was overheard.
+/// Timeout for a whole body. A client that waits for it waits as long as without Greenroom.
+const BODY_TIMEOUT: Duration = Duration::from_secs(180);
+/// Header under which a shadow entry stores the hash of its request.
 const QUESTION: &str = "x-greenroom-question";
-/// Headers that differ from request to request without changing the answer, or that say who asks.
-const IDLE_WORDS: [&str; 14] = [
+/// Headers that vary without changing the response, or that name the client.
+const IGNORED_HEADERS: [&str; 14] = [
     "accept-encoding",
     "authorization",
     "cache-control",
@@ -51,138 +52,137 @@ const IDLE_WORDS: [&str; 14] = [
     "x-plex-token",
 ];
 
-/// Passes a read through, and judges what the cache would have answered.
+/// Passes a read through, and compares it with the cache's response.
 pub async fn answer(
-    visit: Visit,
+    visit: ProxyRequest,
     read: Arc<Read>,
-    observation: Arc<Observation>,
+    observation: Arc<ShadowRun>,
     target: &str,
     parts: request::Parts,
     body: Incoming,
 ) -> Response<Body> {
     let (speaker, heard) = watch::channel(None);
-    let asked = Asked {
+    let asked = ShadowRequest {
         question: question(target, &forward::headers_for_server(&visit, &parts.headers)),
         headers: parts.headers.clone(),
         has_body: parts.method != Method::HEAD,
         generation: visit.identity.generation(),
-        heard,
+        response: heard,
     };
-    let judge = Judge { visit: visit.clone(), read: Arc::clone(&read), observation, asked: Arc::new(asked) };
+    let judge = ComparisonTask {
+        visit: visit.clone(),
+        read: Arc::clone(&read),
+        shadow_run: observation,
+        request: Arc::new(asked),
+    };
     let (reply, replied) = oneshot::channel();
     let (owner, target) = (visit.clone(), target.to_owned());
     let tasks = visit.server.origin.tasks.clone();
-    tasks.spawn(judge.judge());
-    // A task of its own, as a load would have: the client's hang-up changes nothing for who asked the same.
+    tasks.spawn(judge.run());
+    // A task of its own, like a load: the client's disconnect changes nothing for joined requests.
     tasks.spawn(async move {
         let response = pass(&owner, &read, &target, parts, body, &speaker).await;
-        // The client may have hung up: then nobody takes it.
+        // The client may have disconnected.
         drop(reply.send(response));
     });
     match replied.await {
         Ok(response) => response,
-        Err(_) => {
-            response::problem(&visit, StatusCode::INTERNAL_SERVER_ERROR, "Greenroom failed; see its log")
-        }
+        Err(_) => response::problem(&visit, StatusCode::INTERNAL_SERVER_ERROR, "Greenroom failed; see its log"),
     }
 }
 
-/// What the server said, as far as it was overheard.
+/// The server's response, as far as it was read.
 #[derive(Debug)]
-enum Said {
-    /// All of it.
+enum OverheardResponse {
+    /// Whole.
     Whole(StatusCode, HeaderMap, Bytes),
-    /// More than is kept, or something without an end.
-    Beyond(StatusCode),
-    /// Nothing, or it broke off.
+    /// Longer than the cache's limit, or endless.
+    TooLong(StatusCode),
+    /// None, or an incomplete one.
     Nothing,
 }
 
-/// Asks the server, tells what it said to whoever listens, and makes the client's answer of it.
+/// Sends the request, publishes the response to the shadow loader, and returns the client's response.
 async fn pass(
-    visit: &Visit,
+    visit: &ProxyRequest,
     read: &Read,
     target: &str,
     parts: request::Parts,
     body: Incoming,
-    speaker: &watch::Sender<Option<Arc<Said>>>,
+    speaker: &watch::Sender<Option<Arc<OverheardResponse>>>,
 ) -> Response<Body> {
     let tell = |said| drop(speaker.send_replace(Some(Arc::new(said))));
     let response = match bypass_read::ask(visit, read, target, parts, body).await {
         Ok(response) => response,
         Err(problem) => {
-            tell(Said::Nothing);
+            tell(OverheardResponse::Nothing);
             return problem;
         }
     };
     let status = response.status();
     if forward::is_event_stream(&response) {
-        tell(Said::Beyond(status));
-        return response::passed(forward::open(visit, response), Mode::Observe.name());
+        tell(OverheardResponse::TooLong(status));
+        return response::forwarded(forward::open(visit, response), CacheMode::Observe.name());
     }
     let (head, body) = response.into_parts();
     let collected = collect(body, visit.server.origin.settings.max_body_bytes);
-    let body = match visit.server.origin.clock.timeout(PATIENCE, collected).await {
-        Ok(Collected::Whole(bytes)) => {
-            tell(Said::Whole(status, head.headers.clone(), bytes.clone()));
+    let body = match visit.server.origin.clock.timeout(BODY_TIMEOUT, collected).await {
+        Ok(CollectedBody::Whole(bytes)) => {
+            tell(OverheardResponse::Whole(status, head.headers.clone(), bytes.clone()));
             bytes.into()
         }
-        Ok(Collected::TooLong(read, rest)) => {
-            tell(Said::Beyond(status));
+        Ok(CollectedBody::TooLong(read, rest)) => {
+            tell(OverheardResponse::TooLong(status));
             Body::Resumed { read, rest }
         }
-        Ok(Collected::Broken(_)) => {
-            tell(Said::Nothing);
+        Ok(CollectedBody::Broken(_)) => {
+            tell(OverheardResponse::Nothing);
             return response::problem(visit, StatusCode::BAD_GATEWAY, "the media server's answer broke off");
         }
         Err(_) => {
-            tell(Said::Nothing);
-            return response::problem(
-                visit,
-                StatusCode::GATEWAY_TIMEOUT,
-                "the media server's answer does not end",
-            );
+            tell(OverheardResponse::Nothing);
+            return response::problem(visit, StatusCode::GATEWAY_TIMEOUT, "the media server's answer does not end");
         }
     };
-    response::passed(Response::from_parts(head, body), Mode::Observe.name())
+    response::forwarded(Response::from_parts(head, body), CacheMode::Observe.name())
 }
 
-/// What a client asked, and where the server's answer to it can be heard.
+/// A client's request, with a channel for the server's response.
 #[derive(Debug)]
-struct Asked {
+struct ShadowRequest {
     question: u64,
     headers: HeaderMap,
     has_body: bool,
     generation: u64,
-    heard: watch::Receiver<Option<Arc<Said>>>,
+    response: watch::Receiver<Option<Arc<OverheardResponse>>>,
 }
 
-impl Asked {
-    /// Waits for the server's answer.
-    async fn said(&self) -> Arc<Said> {
-        let mut heard = self.heard.clone();
+impl ShadowRequest {
+    /// Waits for the server's response.
+    async fn wait_for_response(&self) -> Arc<OverheardResponse> {
+        let mut heard = self.response.clone();
         match heard.wait_for(Option::is_some).await {
-            Ok(said) => said.clone().unwrap_or_else(|| Arc::new(Said::Nothing)),
-            Err(_) => Arc::new(Said::Nothing),
+            Ok(said) => said.clone().unwrap_or_else(|| Arc::new(OverheardResponse::Nothing)),
+            Err(_) => Arc::new(OverheardResponse::Nothing),
         }
     }
 }
 
-/// Who judges one read.
-struct Judge {
-    visit: Visit,
+/// Compares one read.
+struct ComparisonTask {
+    visit: ProxyRequest,
     read: Arc<Read>,
-    observation: Arc<Observation>,
-    asked: Arc<Asked>,
+    shadow_run: Arc<ShadowRun>,
+    request: Arc<ShadowRequest>,
 }
 
-impl Judge {
-    async fn judge(self) {
-        let Self { visit, read, observation, asked } = &self;
-        let overhearing = || Overhearing {
+impl ComparisonTask {
+    async fn run(self) {
+        let Self { visit, read, shadow_run: observation, request: asked } = &self;
+        let overhearing = || ShadowLoader {
             inner: loader(visit, read),
-            observation: Arc::clone(observation),
-            asked: Arc::new(Mutex::new(Some(Arc::clone(asked)))),
+            shadow_run: Arc::clone(observation),
+            request: Arc::new(Mutex::new(Some(Arc::clone(asked)))),
         };
         let answer = match visit.server.origin.breaker.outage() {
             Some(outage) => offline::consult(&observation.cache, visit, read, &outage, overhearing).await,
@@ -190,10 +190,10 @@ impl Judge {
         };
         let (prediction, kept) = self.predicted(&answer);
         let comparison = match kept {
-            Some(kept) => Some(compare(read.class, &kept, &self.real().await)),
+            Some(kept) => Some(compare(read.class, &kept, &self.actual_response().await)),
             None => None,
         };
-        if comparison.is_some_and(Comparison::is_unexplained) {
+        if comparison.is_some_and(ResponseComparison::is_unexplained) {
             tracing::info!(
                 server = visit.server.name(),
                 class = read.class.name(),
@@ -202,163 +202,171 @@ impl Judge {
                 "the cache would have answered otherwise than the server, and no rule explains it"
             );
         }
-        observation.tally.judged(read.class.name(), &visit.app.name, prediction, comparison);
+        observation.stats.record_read(read.class.name(), &visit.app.name, prediction, comparison);
     }
 
-    /// What the cache would have done, and the answer it would have given without asking the server.
-    fn predicted(&self, answer: &Result<Answer<()>, Failure>) -> (Prediction, Option<Kept>) {
+    /// The outcome the cache would have had, and the response it would have served without asking the server.
+    fn predicted(
+        &self,
+        answer: &Result<CacheResponse<()>, LoadError>,
+    ) -> (PredictedOutcome, Option<PredictedResponse>) {
         match answer {
-            Ok(Answer::Kept { entry, served, reason, .. }) if saves(*served, *reason) => {
-                (prediction(*served), Some(self.kept(entry, *served)))
+            Ok(CacheResponse::Cached { entry, served, reason, .. }) if is_saved(*served, *reason) => {
+                (prediction(*served), Some(self.predicted_response(entry, *served)))
             }
-            Ok(Answer::Shared { served: Served::Joined, .. }) => (Prediction::Joined, None),
-            Ok(Answer::Kept { served: Served::StaleOnError, .. }) | Err(_) => (Prediction::Failed, None),
-            Ok(Answer::Kept { reason: Some(Reason::NotStored(_)), .. } | Answer::Passed(())) => {
-                (Prediction::Uncacheable, None)
+            Ok(CacheResponse::Shared { served: CacheStatus::Joined, .. }) => (PredictedOutcome::Joined, None),
+            Ok(CacheResponse::Cached { served: CacheStatus::StaleOnError, .. }) | Err(_) => {
+                (PredictedOutcome::Failed, None)
             }
-            Ok(_) => (Prediction::Miss, None),
+            Ok(
+                CacheResponse::Cached { reason: Some(CacheStatusReason::NotStored(_)), .. } | CacheResponse::Passed(()),
+            ) => (PredictedOutcome::Uncacheable, None),
+            Ok(_) => (PredictedOutcome::Miss, None),
         }
     }
 
-    fn kept(&self, entry: &Entry, served: Served) -> Kept {
-        let (status, headers) = response::head_of(entry.meta());
-        let is_known = status == StatusCode::OK && entry.why() != LoadReason::Warm;
+    fn predicted_response(&self, entry: &Entry, served: CacheStatus) -> PredictedResponse {
+        let (status, headers) = response::parse_head(entry.meta());
+        let is_known = status == StatusCode::OK && entry.load_reason() != LoadReason::Warm;
         let policy = self.visit.server.policy(&self.read, &self.visit.identity);
         let now_ms = self.visit.server.origin.clock.now_ms();
-        let verdict = judge(entry, &policy, now_ms, greenroom_cache::Marking::Clear);
-        Kept {
+        let verdict = evaluate_freshness(entry, &policy, now_ms, greenroom_cache::Validity::Valid);
+        PredictedResponse {
             body: is_known.then(|| entry.body().clone()),
-            question: headers.get(QUESTION).and_then(|value| value.to_str().ok()?.parse().ok()),
-            is_in_time: served == Served::Joined || matches!(verdict, Verdict::Fresh { .. } | Verdict::Stale),
+            request_hash: headers.get(QUESTION).and_then(|value| value.to_str().ok()?.parse().ok()),
+            is_in_time: served == CacheStatus::Joined || matches!(verdict, Freshness::Fresh { .. } | Freshness::Stale),
         }
     }
 
-    async fn real(&self) -> Real {
-        let said = self.asked.said().await;
+    async fn actual_response(&self) -> ActualResponse {
+        let said = self.request.wait_for_response().await;
         let (status, body) = match &*said {
-            Said::Whole(status, _, body) => (Some(*status), self.asked.has_body.then(|| body.clone())),
-            Said::Beyond(status) => (Some(*status), None),
-            Said::Nothing => (None, None),
+            OverheardResponse::Whole(status, _, body) => (Some(*status), self.request.has_body.then(|| body.clone())),
+            OverheardResponse::TooLong(status) => (Some(*status), None),
+            OverheardResponse::Nothing => (None, None),
         };
-        Real { status, body, question: self.asked.question }
+        ActualResponse { status, body, request_hash: self.request.question }
     }
 }
 
-fn prediction(served: Served) -> Prediction {
+fn prediction(served: CacheStatus) -> PredictedOutcome {
     match served {
-        Served::Hit => Prediction::Hit,
-        Served::Stale => Prediction::Stale,
-        Served::Joined => Prediction::Joined,
-        Served::Loaded | Served::Refreshed => Prediction::Miss,
-        Served::StaleOnError => Prediction::Failed,
+        CacheStatus::Hit => PredictedOutcome::Hit,
+        CacheStatus::Stale => PredictedOutcome::Stale,
+        CacheStatus::Joined => PredictedOutcome::Joined,
+        CacheStatus::Loaded | CacheStatus::Refreshed => PredictedOutcome::Miss,
+        CacheStatus::StaleOnError => PredictedOutcome::Failed,
     }
 }
 
-/// A loader that asks nothing: it listens to what passes to the client.
+/// A loader that sends no request: it uses the response that passes to the client.
 #[derive(Clone)]
-struct Overhearing {
+struct ShadowLoader {
     inner: ReadLoader,
-    observation: Arc<Observation>,
-    /// Taken by the one load a read causes. The engine keeps loaders for warming, and nothing passes then.
-    asked: Arc<Mutex<Option<Arc<Asked>>>>,
+    shadow_run: Arc<ShadowRun>,
+    /// Taken by the one load that a read causes. The engine keeps loaders for warming, when no response passes.
+    request: Arc<Mutex<Option<Arc<ShadowRequest>>>>,
 }
 
-impl Loader for Overhearing {
+impl Loader for ShadowLoader {
     type Pass = ();
 
-    async fn load(&self, why: LoadReason, old: Option<Arc<Entry>>) -> Result<Load<()>, Failure> {
-        let is_own = matches!(why, LoadReason::Refresh | LoadReason::Warm | LoadReason::Ahead);
+    async fn load(&self, why: LoadReason, old: Option<Arc<Entry>>) -> Result<LoadResult<()>, LoadError> {
+        let is_own = matches!(why, LoadReason::Refresh | LoadReason::Warm | LoadReason::Prefetch);
         let (class, app) = (self.inner.read.class.name(), &self.inner.app.name);
-        self.observation.tally.would_ask(class, app, is_own);
-        let asked = self.asked.lock().take();
+        self.shadow_run.stats.record_upstream_request(class, app, is_own);
+        let asked = self.request.lock().take();
         match asked {
             Some(asked) => {
-                let said = asked.said().await;
-                self.understand(&asked, &said, old.as_deref())
+                let said = asked.wait_for_response().await;
+                self.load_from_overheard(&asked, &said, old.as_deref())
             }
             None => self.assume(old.as_deref()),
         }
     }
 }
 
-impl Overhearing {
-    /// What the load would have come to.
-    fn understand(&self, asked: &Asked, said: &Said, old: Option<&Entry>) -> Result<Load<()>, Failure> {
+impl ShadowLoader {
+    /// Result that the load would have had.
+    fn load_from_overheard(
+        &self,
+        asked: &ShadowRequest,
+        said: &OverheardResponse,
+        old: Option<&Entry>,
+    ) -> Result<LoadResult<()>, LoadError> {
         let (status, headers, body) = match said {
-            Said::Whole(status, headers, body) => (*status, headers, body),
-            Said::Beyond(_) => return Ok(Load::Pass(())),
-            Said::Nothing => {
-                return Err(Failure::new(FailureKind::Unreachable, "the server gave no answer"));
+            OverheardResponse::Whole(status, headers, body) => (*status, headers, body),
+            OverheardResponse::TooLong(_) => return Ok(LoadResult::Pass(())),
+            OverheardResponse::Nothing => {
+                return Err(LoadError::new(LoadErrorKind::Unreachable, "the server gave no answer"));
             }
         };
         let load = match status {
             StatusCode::NOT_MODIFIED => self.unread(asked, headers, old),
             StatusCode::OK if !asked.has_body => self.unread(asked, headers, old),
-            _ if origin_loader::may_be_kept(status, headers) => {
-                self.inner.keep(headers, body.clone(), asked.generation, old)
+            _ if origin_loader::is_cacheable(status, headers) => {
+                self.inner.store(headers, body.clone(), asked.generation, old)
             }
             _ if status.is_client_error() || status.is_server_error() => {
-                self.inner.refuse(status, headers, body.clone())
+                self.inner.handle_error_status(status, headers, body.clone())
             }
-            _ => return Ok(Load::Pass(())),
+            _ => return Ok(LoadResult::Pass(())),
         };
         Ok(match load? {
-            Load::Store(fill) => Load::Store(with_question(fill, asked.question)),
-            Load::Share(value) => Load::Share(value),
-            Load::Gone(value) => Load::Gone(value),
-            Load::Pass(_) => Load::Pass(()),
+            LoadResult::Store(fill) => LoadResult::Store(with_question(fill, asked.question)),
+            LoadResult::Share(value) => LoadResult::Share(value),
+            LoadResult::NotFound(value) => LoadResult::NotFound(value),
+            LoadResult::Pass(_) => LoadResult::Pass(()),
         })
     }
 
-    /// The cache would have got the bytes that did not pass: the client has them, or wanted none.
+    /// The body did not pass, because the client has it or wanted none; the cache would have loaded it.
     fn unread(
         &self,
-        asked: &Asked,
+        asked: &ShadowRequest,
         headers: &HeaderMap,
         old: Option<&Entry>,
-    ) -> Result<Load<Response<Body>>, Failure> {
+    ) -> Result<LoadResult<Response<Body>>, LoadError> {
         if let Some(old) = old.filter(|old| is_known_to_client(old, &asked.headers)) {
-            let (_, headers) = response::head_of(old.meta());
-            return self.inner.keep(&headers, old.body().clone(), asked.generation, Some(old));
+            let (_, headers) = response::parse_head(old.meta());
+            return self.inner.store(&headers, old.body().clone(), asked.generation, Some(old));
         }
         let tags = self.inner.read.tags.iter().map(|tag| tag.as_str().into()).collect();
-        let value = response::value(StatusCode::NOT_MODIFIED, headers, Bytes::new());
+        let value = response::to_cached_value(StatusCode::NOT_MODIFIED, headers, Bytes::new());
         let policy = self.inner.server.policy(&self.inner.read, &self.inner.identity);
-        Ok(Load::Store(Fill { value, tags, policy: Some(policy) }))
+        Ok(LoadResult::Store(LoadedValue { value, tags, policy: Some(policy) }))
     }
 
-    /// Greenroom would have asked by itself, and nothing passes: what is kept lives on, as if asked again.
-    fn assume(&self, old: Option<&Entry>) -> Result<Load<()>, Failure> {
+    /// Greenroom would have loaded this by itself, and no response passes: renews the entry as if loaded again.
+    fn assume(&self, old: Option<&Entry>) -> Result<LoadResult<()>, LoadError> {
         let Some(old) = old else {
-            return Err(Failure::new(FailureKind::NotCached, "nothing is kept that could live on"));
+            return Err(LoadError::new(LoadErrorKind::NotCached, "nothing is kept that could live on"));
         };
         let policy = self.inner.server.policy(&self.inner.read, &self.inner.identity);
-        let fill = Fill { value: old.value().clone(), tags: old.tags().to_vec(), policy: Some(policy) };
-        Ok(Load::Store(fill))
+        let fill = LoadedValue { value: old.value().clone(), tags: old.tags().to_vec(), policy: Some(policy) };
+        Ok(LoadResult::Store(fill))
     }
 }
 
-/// Whether the client's copy, which the server just called unchanged, is the one that is kept.
+/// Whether the client's copy, which the server just called unchanged, is the cached one.
 fn is_known_to_client(old: &Entry, asked: &HeaderMap) -> bool {
-    let (status, kept) = response::head_of(old.meta());
+    let (status, kept) = response::parse_head(old.meta());
     let own = kept.get(ETAG);
-    status == StatusCode::OK
-        && own.is_some()
-        && asked.get_all(IF_NONE_MATCH).iter().any(|tag| Some(tag) == own)
+    status == StatusCode::OK && own.is_some() && asked.get_all(IF_NONE_MATCH).iter().any(|tag| Some(tag) == own)
 }
 
-fn with_question(mut fill: Fill, question: u64) -> Fill {
+fn with_question(mut fill: LoadedValue, question: u64) -> LoadedValue {
     let mut meta = fill.value.meta.to_vec();
     meta.extend_from_slice(format!("\n{QUESTION}: {question}").as_bytes());
     fill.value.meta = meta.into();
     fill
 }
 
-/// The words of a question, by hash: everything the server gets that may change its answer.
+/// Hash of a request: everything sent to the server that may change its response.
 fn question(target: &str, headers: &HeaderMap) -> u64 {
     let mut words: Vec<String> = headers
         .iter()
-        .filter(|(name, _)| !IDLE_WORDS.contains(&name.as_str()))
+        .filter(|(name, _)| !IGNORED_HEADERS.contains(&name.as_str()))
         .map(|(name, value)| format!("{name}: {}", String::from_utf8_lossy(value.as_bytes())))
         .collect();
     words.sort_unstable();

@@ -1,75 +1,74 @@
-//! What is counted of some requests. Rows add up: an hour is the sum of its minutes, exactly.
+//! Counts of a set of requests. Rows add up: an hour is exactly the sum of its minutes.
 
 use greenroom_cache::LoadReason;
 
-use super::decision::{Decision, Outcome, Verdict, Why};
+use super::decision::{CacheResult, Decision, DecisionOutcome, DecisionReason};
 use super::histogram::Histogram;
-use crate::record::pass_reason::Passage;
+use crate::record::pass_reason::PassReason;
 
-/// One thing that is counted, beside passages, which are counted by what they are. Its number is how it is kept on disk:
-/// new ones go to the end.
+/// One counter, besides those of pass-through requests by reason. Its number is its format on disk: append new ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Count {
-    /// Requests that were answered, in whatever way: the sum of the six that follow.
+pub enum RequestCounter {
+    /// All requests: the sum of the next six.
     Asked,
-    /// Answered from the cache, fresh.
+    /// Served from the cache, fresh.
     Hits,
-    /// Answered from the cache, older than fresh.
+    /// Served from the cache, stale.
     Stale,
-    /// Answered by waiting for somebody else's question.
+    /// Joined another request's load.
     Joined,
-    /// Answered by asking the server, for keeping.
+    /// Loaded from the server.
     Missed,
-    /// Answered with an error, or refused.
+    /// Failed or rejected.
     Failed,
     /// Answered by the server, past the cache.
     Passed,
-    /// Requests to the server that these caused.
+    /// Requests to the server caused by these.
     Reached,
-    /// Answered without asking the server.
+    /// Served without asking the server.
     Saved,
-    /// What asking would have taken, all together.
+    /// Total time that asking would have taken.
     SavedMs,
-    /// Bytes of the answers.
+    /// Bytes of the responses.
     Bytes,
-    /// Of our own loads, those whose answer was read.
+    /// Own loads whose response was read.
     RefreshesUseful,
-    /// Of our own loads, those whose answer nobody read.
+    /// Own loads whose response was never read.
     RefreshesUseless,
-    /// Misses because nothing was kept.
+    /// Misses without an entry.
     Absent,
-    /// Misses because what was kept was too old.
+    /// Misses with an expired entry.
     Expired,
-    /// Misses because what was kept had been invalidated.
+    /// Misses with an invalidated entry.
     Invalidated,
-    /// Misses because the client wanted a new answer, or its token had to be proven again.
+    /// Misses because the client demanded a new response, or its token needed a new grant.
     Demanded,
-    /// Misses of which nobody says why.
+    /// Misses without a known reason.
     Unexplained,
-    /// Spot checks that found the same bytes.
+    /// Spot checks with the same bytes.
     SpotSame,
-    /// … of a class that moves by itself.
+    /// … of a class that changes by itself.
     SpotMoved,
-    /// … that found a change on the server, within the age its answers may have.
+    /// … with a change on the server, within the allowed age.
     SpotChanged,
-    /// … that found an answer which nothing explains.
+    /// … with a difference that nothing explains.
     SpotWrong,
-    /// Spot checks that were due and not made.
+    /// Spot checks that were due but skipped.
     SpotSkipped,
-    /// Requests that were refused for want of a token.
+    /// Requests rejected because they had no token.
     Unauthorised = 34,
 }
 
-/// Where the counts of passages begin among the others.
-const FIRST_PASSAGE: usize = Count::SpotSkipped as usize + 1;
-/// How many counts there are, those of passages included.
-const PLACES: usize = Count::EVERY.len() + Passage::EVERY.len();
+/// Index of the first pass-through counter.
+const FIRST_PASSAGE: usize = RequestCounter::SpotSkipped as usize + 1;
+/// Number of counters, including those of pass-through requests.
+const PLACES: usize = RequestCounter::EVERY.len() + PassReason::EVERY.len();
 
-impl Count {
-    /// What is answered in the cache's way.
+impl RequestCounter {
+    /// Requests answered by way of the cache.
     pub(super) const JUDGED: [Self; 4] = [Self::Hits, Self::Stale, Self::Joined, Self::Missed];
 
-    /// Every one, in the order in which they are kept.
+    /// Every counter, in the order on disk.
     pub const EVERY: [Self; 24] = [
         Self::Asked,
         Self::Hits,
@@ -106,45 +105,45 @@ impl Count {
         ("unexplained", Self::Unexplained),
     ];
 
-    fn of_miss(why: Option<Why>) -> Self {
+    fn for_miss(why: Option<DecisionReason>) -> Self {
         match why {
-            Some(Why::Missed(LoadReason::Absent)) => Self::Absent,
-            Some(Why::Missed(LoadReason::Expired)) => Self::Expired,
-            Some(Why::Missed(LoadReason::Invalidated)) => Self::Invalidated,
-            Some(Why::Missed(LoadReason::Demanded)) => Self::Demanded,
+            Some(DecisionReason::Missed(LoadReason::Absent)) => Self::Absent,
+            Some(DecisionReason::Missed(LoadReason::Expired)) => Self::Expired,
+            Some(DecisionReason::Missed(LoadReason::Invalidated)) => Self::Invalidated,
+            Some(DecisionReason::Missed(LoadReason::Demanded)) => Self::Demanded,
             _ => Self::Unexplained,
         }
     }
 
-    /// Under which of the six an answer counts.
-    pub(super) fn of_outcome(outcome: &Outcome) -> Self {
-        match outcome.verdict {
-            Verdict::Hit => Self::Hits,
-            Verdict::Stale | Verdict::StaleOnError => Self::Stale,
-            Verdict::Joined => Self::Joined,
-            Verdict::Shared if outcome.is_saved => Self::Joined,
-            Verdict::Shared | Verdict::Loaded | Verdict::Refreshed => Self::Missed,
-            Verdict::Passed | Verdict::Write => Self::Passed,
-            Verdict::Failed | Verdict::Refused => Self::Failed,
+    /// Counter for a result, one of the six.
+    pub(super) fn for_outcome(outcome: &DecisionOutcome) -> Self {
+        match outcome.result {
+            CacheResult::Hit => Self::Hits,
+            CacheResult::Stale | CacheResult::StaleOnError => Self::Stale,
+            CacheResult::Joined => Self::Joined,
+            CacheResult::Shared if outcome.is_saved => Self::Joined,
+            CacheResult::Shared | CacheResult::Loaded | CacheResult::Refreshed => Self::Missed,
+            CacheResult::Passed | CacheResult::Write => Self::Passed,
+            CacheResult::Failed | CacheResult::Refused => Self::Failed,
         }
     }
 }
 
-/// What was counted of some requests.
+/// Counts of a set of requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Counts {
+pub struct RequestCounts {
     pub(super) counted: [u64; PLACES],
-    /// How old answers were that had been kept, in milliseconds.
+    /// Ages of responses from the cache, in milliseconds.
     pub ages: Histogram,
-    /// How long answers took, in microseconds.
+    /// Latencies, in microseconds.
     pub latencies: Histogram,
-    /// The oldest of them.
+    /// Age of the oldest response, in milliseconds.
     pub oldest_ms: u64,
-    /// When the last one was given.
+    /// Time of the last request.
     pub last_ms: u64,
 }
 
-impl Default for Counts {
+impl Default for RequestCounts {
     fn default() -> Self {
         Self {
             counted: [0; PLACES],
@@ -156,25 +155,25 @@ impl Default for Counts {
     }
 }
 
-impl Counts {
-    /// So many of these.
-    pub fn of(&self, count: Count) -> u64 {
+impl RequestCounts {
+    /// Value of a counter.
+    pub fn get(&self, count: RequestCounter) -> u64 {
         self.counted[count as usize]
     }
 
-    /// So many more of these.
-    pub fn add(&mut self, count: Count, more: u64) {
+    /// Adds to a counter.
+    pub fn add(&mut self, count: RequestCounter, more: u64) {
         self.add_at(count as usize, more);
     }
 
-    /// So many passed for this reason.
-    pub fn passed(&self, passage: Passage) -> u64 {
-        self.counted[place_of(passage)]
+    /// Pass-through requests with this reason.
+    pub fn passed(&self, passage: PassReason) -> u64 {
+        self.counted[index_of(passage)]
     }
 
-    /// So many more passed for this reason.
-    pub fn add_passed(&mut self, passage: Passage, more: u64) {
-        self.add_at(place_of(passage), more);
+    /// Adds pass-through requests with this reason.
+    pub fn add_passed(&mut self, passage: PassReason, more: u64) {
+        self.add_at(index_of(passage), more);
     }
 
     fn add_at(&mut self, place: usize, more: u64) {
@@ -182,7 +181,7 @@ impl Counts {
         *counted = counted.saturating_add(more);
     }
 
-    /// All that the other counted, too.
+    /// Adds all counts of `other`.
     pub fn merge(&mut self, other: &Self) {
         for (place, more) in other.counted.iter().enumerate() {
             self.add_at(place, *more);
@@ -193,58 +192,58 @@ impl Counts {
         self.last_ms = self.last_ms.max(other.last_ms);
     }
 
-    /// Whether nothing was counted.
+    /// Whether all counters are zero.
     pub fn is_empty(&self) -> bool {
         self.counted.iter().all(|count| *count == 0)
     }
 
-    /// One answer more. Asking the server would have taken `load_ms`.
-    pub fn note(&mut self, decision: &Decision, load_ms: u64) {
+    /// Adds one request. Asking the server would have taken `load_ms`.
+    pub fn record(&mut self, decision: &Decision, load_ms: u64) {
         let outcome = &decision.outcome;
-        let kind = Count::of_outcome(outcome);
-        self.add(Count::Asked, 1);
+        let kind = RequestCounter::for_outcome(outcome);
+        self.add(RequestCounter::Asked, 1);
         self.add(kind, 1);
-        self.add(Count::Bytes, decision.bytes);
+        self.add(RequestCounter::Bytes, decision.bytes);
         if outcome.is_saved {
-            self.add(Count::Saved, 1);
-            self.add(Count::SavedMs, load_ms);
+            self.add(RequestCounter::Saved, 1);
+            self.add(RequestCounter::SavedMs, load_ms);
         }
-        if kind == Count::Missed {
-            self.add(Count::of_miss(outcome.why), 1);
+        if kind == RequestCounter::Missed {
+            self.add(RequestCounter::for_miss(outcome.reason), 1);
         }
-        match outcome.why {
-            Some(Why::Passed(passage)) => self.add_passed(passage, 1),
-            Some(Why::NoToken) => self.add(Count::Unauthorised, 1),
+        match outcome.reason {
+            Some(DecisionReason::Passed(passage)) => self.add_passed(passage, 1),
+            Some(DecisionReason::NoToken) => self.add(RequestCounter::Unauthorised, 1),
             _ => {}
         }
         if let Some(age_ms) = outcome.age_ms {
-            self.ages.note(age_ms);
-            if decision.subject.ages() {
+            self.ages.record(age_ms);
+            if decision.category.has_meaningful_age() {
                 self.oldest_ms = self.oldest_ms.max(age_ms);
             }
         }
-        self.latencies.note(decision.elapsed_us);
+        self.latencies.record(decision.elapsed_us);
         self.last_ms = self.last_ms.max(decision.at_ms);
     }
 
-    /// Why most of these were not answered from the cache, if that is so.
+    /// Reason why most of these were not answered from the cache, if most were not.
     pub fn not_cacheable(&self) -> Option<&'static str> {
-        let kept = [Count::Hits, Count::Stale, Count::Joined, Count::Missed];
-        let kept: u64 = kept.into_iter().map(|count| self.of(count)).sum();
-        let past = self.of(Count::Passed) + self.of(Count::Unauthorised);
+        let kept = [RequestCounter::Hits, RequestCounter::Stale, RequestCounter::Joined, RequestCounter::Missed];
+        let kept: u64 = kept.into_iter().map(|count| self.get(count)).sum();
+        let past = self.get(RequestCounter::Passed) + self.get(RequestCounter::Unauthorised);
         if past <= kept {
             return None;
         }
-        let commonest = Passage::EVERY.into_iter().max_by_key(|passage| self.passed(*passage))?;
-        if self.of(Count::Unauthorised) > self.passed(commonest) {
+        let commonest = PassReason::EVERY.into_iter().max_by_key(|passage| self.passed(*passage))?;
+        if self.get(RequestCounter::Unauthorised) > self.passed(commonest) {
             return Some("it shows no token where one is needed");
         }
-        Some(commonest.sentence())
+        Some(commonest.explanation())
     }
 }
 
-/// Where passages of this kind are counted.
-fn place_of(passage: Passage) -> usize {
+/// Index of a pass-through reason's counter.
+fn index_of(passage: PassReason) -> usize {
     FIRST_PASSAGE + passage as usize
 }
 
@@ -256,17 +255,17 @@ pub(super) mod tests {
 
     use super::*;
 
-    pub(in crate::record) fn counts() -> impl Strategy<Value = Counts> {
+    pub(in crate::record) fn counts() -> impl Strategy<Value = RequestCounts> {
         let sizes = || proptest::collection::vec(0_u64..1 << 40, 0..20);
         (proptest::collection::vec(0_u64..1 << 50, PLACES), sizes(), sizes(), any::<u32>()).prop_map(
             |(counted, ages, latencies, last)| {
-                let mut counts = Counts { last_ms: last.into(), oldest_ms: 7, ..Counts::default() };
+                let mut counts = RequestCounts { last_ms: last.into(), oldest_ms: 7, ..RequestCounts::default() };
                 counted.into_iter().enumerate().for_each(|(place, more)| counts.add_at(place, more));
                 for age in ages {
-                    counts.ages.note(age);
+                    counts.ages.record(age);
                 }
                 for latency in latencies {
-                    counts.latencies.note(latency);
+                    counts.latencies.record(latency);
                 }
                 counts
             },
@@ -280,10 +279,10 @@ pub(super) mod tests {
             sum.merge(&other);
             turned.merge(&one);
             prop_assert_eq!(&sum, &turned);
-            for count in Count::EVERY {
-                prop_assert_eq!(sum.of(count), one.of(count) + other.of(count));
+            for count in RequestCounter::EVERY {
+                prop_assert_eq!(sum.get(count), one.get(count) + other.get(count));
             }
-            for passage in Passage::EVERY {
+            for passage in PassReason::EVERY {
                 prop_assert_eq!(sum.passed(passage), one.passed(passage) + other.passed(passage));
             }
         }
@@ -291,26 +290,26 @@ pub(super) mod tests {
 
     #[test]
     fn every_count_stands_at_its_own_place() {
-        let counts = Count::EVERY.into_iter().map(|count| count as usize);
-        let passages = Passage::EVERY.into_iter().map(place_of);
+        let counts = RequestCounter::EVERY.into_iter().map(|count| count as usize);
+        let passages = PassReason::EVERY.into_iter().map(index_of);
         let places: BTreeSet<usize> = counts.chain(passages).collect();
         assert_eq!(places, (0..PLACES).collect(), "each has one, and none is left out");
-        // What lies on disk is read by these.
-        let kept = (Count::SpotSkipped as usize, place_of(Passage::Bypassed));
-        assert_eq!((kept, Count::Unauthorised as usize), ((22, 33), 34));
+        // Rows on disk depend on these numbers.
+        let kept = (RequestCounter::SpotSkipped as usize, index_of(PassReason::Bypassed));
+        assert_eq!((kept, RequestCounter::Unauthorised as usize), ((22, 33), 34));
     }
 
     #[test]
     fn an_app_is_told_why_most_of_what_it_asks_passes() {
-        let mut counts = Counts::default();
-        counts.add(Count::Hits, 5);
-        counts.add(Count::Passed, 5);
-        counts.add_passed(Passage::Media, 5);
+        let mut counts = RequestCounts::default();
+        counts.add(RequestCounter::Hits, 5);
+        counts.add(RequestCounter::Passed, 5);
+        counts.add_passed(PassReason::Media, 5);
         assert_eq!(counts.not_cacheable(), None, "half of it is");
-        counts.add(Count::Passed, 9);
-        counts.add_passed(Passage::TwoTokens, 9);
-        assert_eq!(counts.not_cacheable(), Some(Passage::TwoTokens.sentence()));
-        counts.add(Count::Unauthorised, 10);
+        counts.add(RequestCounter::Passed, 9);
+        counts.add_passed(PassReason::TwoTokens, 9);
+        assert_eq!(counts.not_cacheable(), Some(PassReason::TwoTokens.explanation()));
+        counts.add(RequestCounter::Unauthorised, 10);
         assert!(counts.not_cacheable().expect("a reason").contains("no token"));
     }
 }

@@ -1,44 +1,44 @@
-//! How one request was answered. Nothing of what it asked for is in it: no path, no query, no token.
+//! Result of one request. Holds nothing of its target: no path, no query, no token.
 
 use std::fmt;
 use std::sync::Arc;
 
-use greenroom_cache::{FailureKind, LoadReason, Reason, Served};
+use greenroom_cache::{CacheStatus, CacheStatusReason, LoadErrorKind, LoadReason};
 use greenroom_dialect::class::Class;
-use greenroom_dialect::verdict;
+use greenroom_dialect::classification;
 use serde::Serialize;
 
-use crate::record::pass_reason::Passage;
-use greenroom_origin::client_apps::App;
+use crate::record::pass_reason::PassReason;
+use greenroom_origin::client_apps::ClientApp;
 
-/// What was asked for, as far as it is counted.
+/// Category in which a request is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Subject {
+pub enum RequestCategory {
     /// A read of this class.
     Read(Class),
     /// A write.
     Write,
-    /// What passes through.
+    /// Pass-through.
     Stream,
-    /// What is not forwarded at all.
+    /// Rejected.
     Refused,
 }
 
-impl Subject {
-    /// How many there are.
+impl RequestCategory {
+    /// Number of categories.
     pub const COUNT: usize = Class::EVERY.len() + 3;
 
-    /// What this request is.
-    pub fn of(verdict: &verdict::Verdict) -> Self {
+    /// Category of a request.
+    pub fn from_classification(verdict: &classification::Classification) -> Self {
         match verdict {
-            verdict::Verdict::Read(read) => Self::Read(read.class),
-            verdict::Verdict::Write(_) => Self::Write,
-            verdict::Verdict::Stream(_) => Self::Stream,
-            verdict::Verdict::Refuse(_) => Self::Refused,
+            classification::Classification::Read(read) => Self::Read(read.class),
+            classification::Classification::Write(_) => Self::Write,
+            classification::Classification::Stream(_) => Self::Stream,
+            classification::Classification::Refuse(_) => Self::Refused,
         }
     }
 
-    /// The word for it, beside the classes' own.
+    /// Name, beside those of the classes.
     pub fn name(self) -> &'static str {
         match self {
             Self::Read(class) => class.name(),
@@ -48,13 +48,13 @@ impl Subject {
         }
     }
 
-    /// Every one, in the order of [`Subject::place`].
+    /// Every category, in the order of [`RequestCategory::index`].
     pub fn every() -> impl Iterator<Item = Self> {
         let others = [Self::Write, Self::Stream, Self::Refused];
         Class::EVERY.into_iter().map(Self::Read).chain(others)
     }
 
-    pub(super) fn place(self) -> usize {
+    pub(super) fn index(self) -> usize {
         match self {
             Self::Read(class) => class as usize,
             Self::Write => Class::EVERY.len(),
@@ -63,41 +63,41 @@ impl Subject {
         }
     }
 
-    /// Whether the age of its answers says anything about the library: pictures and files are meant to be old.
-    pub(super) fn ages(self) -> bool {
+    /// Whether the age of its responses says anything about the library: images and files are meant to be old.
+    pub(super) fn has_meaningful_age(self) -> bool {
         !matches!(self, Self::Read(Class::Images | Class::Assets))
     }
 }
 
-/// In which way a request was answered.
+/// Result of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Verdict {
+pub enum CacheResult {
     /// From the cache, fresh.
     Hit,
-    /// From the cache, with one refresh behind.
+    /// From the cache, with one background refresh.
     Stale,
-    /// By asking the server.
+    /// Loaded from the server.
     Loaded,
-    /// By waiting for a question of somebody else.
+    /// Joined another request's load.
     Joined,
-    /// By asking the server, in place of something that was kept.
+    /// Loaded from the server, replacing an entry.
     Refreshed,
-    /// From the cache although too old, because the server did not answer.
+    /// From the cache although expired, because the server failed.
     StaleOnError,
-    /// With what was loaded for all who asked, and is not kept.
+    /// Loaded once for all waiting requests, but not stored.
     Shared,
-    /// By the server: it passed through.
+    /// Passed through.
     Passed,
-    /// By the server: a write.
+    /// Write, answered by the server.
     Write,
-    /// With an error.
+    /// Error.
     Failed,
-    /// Not at all.
+    /// Rejected.
     Refused,
 }
 
-impl Verdict {
-    /// Every one.
+impl CacheResult {
+    /// Every result.
     pub const EVERY: [Self; 11] = [
         Self::Hit,
         Self::Stale,
@@ -112,15 +112,15 @@ impl Verdict {
         Self::Refused,
     ];
 
-    /// The word for it; where the engine has one, that.
+    /// Name; the engine's where it has one.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Hit => Served::Hit.name(),
-            Self::Stale => Served::Stale.name(),
-            Self::Loaded => Served::Loaded.name(),
-            Self::Joined => Served::Joined.name(),
-            Self::Refreshed => Served::Refreshed.name(),
-            Self::StaleOnError => Served::StaleOnError.name(),
+            Self::Hit => CacheStatus::Hit.name(),
+            Self::Stale => CacheStatus::Stale.name(),
+            Self::Loaded => CacheStatus::Loaded.name(),
+            Self::Joined => CacheStatus::Joined.name(),
+            Self::Refreshed => CacheStatus::Refreshed.name(),
+            Self::StaleOnError => CacheStatus::StaleOnError.name(),
             Self::Shared => "shared",
             Self::Passed => "passed",
             Self::Write => "write",
@@ -129,46 +129,46 @@ impl Verdict {
         }
     }
 
-    /// What was kept was served so.
-    pub fn of(served: Served) -> Self {
+    /// Result for an entry served in this way.
+    pub fn from_served(served: CacheStatus) -> Self {
         match served {
-            Served::Hit => Self::Hit,
-            Served::Stale => Self::Stale,
-            Served::Loaded => Self::Loaded,
-            Served::Joined => Self::Joined,
-            Served::Refreshed => Self::Refreshed,
-            Served::StaleOnError => Self::StaleOnError,
+            CacheStatus::Hit => Self::Hit,
+            CacheStatus::Stale => Self::Stale,
+            CacheStatus::Loaded => Self::Loaded,
+            CacheStatus::Joined => Self::Joined,
+            CacheStatus::Refreshed => Self::Refreshed,
+            CacheStatus::StaleOnError => Self::StaleOnError,
         }
     }
 }
 
-/// Why a request was answered in this way.
+/// Reason of a result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Why {
-    /// The load was made for this reason.
+pub enum DecisionReason {
+    /// Reason of the load.
     Missed(LoadReason),
-    /// What the engine says of what was kept.
-    Judged(Reason),
-    /// There was no answer.
-    Failed(FailureKind),
-    /// It went past the cache.
-    Passed(Passage),
-    /// A token is needed, and there was none.
+    /// The engine's reason for serving an entry.
+    Cache(CacheStatusReason),
+    /// The load failed.
+    Failed(LoadErrorKind),
+    /// It bypassed the cache.
+    Passed(PassReason),
+    /// A token is required, and there was none.
     NoToken,
-    /// It is nothing that is forwarded.
+    /// Not forwarded.
     Inadmissible,
-    /// The error is ours: the server did not answer, or the request was not whole.
+    /// An error of Greenroom's own: the server did not answer, or the request was incomplete.
     Unanswered,
-    /// The client left before the answer came.
+    /// The client disconnected before the response.
     Left,
 }
 
-impl Why {
-    /// The word for it.
+impl DecisionReason {
+    /// Name in the API.
     pub fn name(self) -> &'static str {
         match self {
             Self::Missed(why) => why.name(),
-            Self::Judged(reason) => reason.name(),
+            Self::Cache(reason) => reason.name(),
             Self::Failed(kind) => kind.name(),
             Self::Passed(passage) => passage.name(),
             Self::NoToken => "no-token",
@@ -179,78 +179,78 @@ impl Why {
     }
 }
 
-/// What only the one who answers knows of an answer.
+/// Result of a request, known to its handler only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Outcome {
-    /// In which way it was answered.
-    pub verdict: Verdict,
-    /// Why.
-    pub why: Option<Why>,
-    /// How old the answer may be, if it was kept.
+pub struct DecisionOutcome {
+    /// The result.
+    pub result: CacheResult,
+    /// Its reason.
+    pub reason: Option<DecisionReason>,
+    /// Upper bound of the response's age, if it came from the cache.
     pub age_ms: Option<u64>,
     /// Whether the server was not asked.
     pub is_saved: bool,
 }
 
-impl Outcome {
-    /// An answer that was not kept.
-    pub fn new(verdict: Verdict, why: Why) -> Self {
-        Self { why: Some(why), ..Self::bare(verdict) }
+impl DecisionOutcome {
+    /// Outcome of a response that did not come from the cache.
+    pub fn new(verdict: CacheResult, why: DecisionReason) -> Self {
+        Self { reason: Some(why), ..Self::without_reason(verdict) }
     }
 
-    /// The same, and nobody says why.
-    pub fn bare(verdict: Verdict) -> Self {
-        Self { verdict, why: None, age_ms: None, is_saved: false }
+    /// The same, without a reason.
+    pub fn without_reason(verdict: CacheResult) -> Self {
+        Self { result: verdict, reason: None, age_ms: None, is_saved: false }
     }
 }
 
-/// Somebody, without saying who: the beginning of a keyed hash.
+/// A user: the beginning of a keyed hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct User(u32);
+pub struct UserHash(u32);
 
-impl User {
-    /// Somebody by the first bytes of a keyed hash.
+impl UserHash {
+    /// User with these first bytes of the hash.
     pub fn new(hash: [u8; 4]) -> Self {
         Self(u32::from_be_bytes(hash))
     }
 
-    /// Somebody by a keyed hash in hexadecimal; `None` if it is none.
-    pub fn of_hash(text: &str) -> Option<Self> {
+    /// Parses a keyed hash in hexadecimal; `None` if it is none.
+    pub fn parse(text: &str) -> Option<Self> {
         u32::from_str_radix(text.get(..8)?, 16).ok().map(Self)
     }
 }
 
-impl fmt::Display for User {
+impl fmt::Display for UserHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:08x}", self.0)
     }
 }
 
-impl Serialize for User {
+impl Serialize for UserHash {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
-/// One request, answered.
+/// One finished request.
 #[derive(Debug, Clone)]
 pub struct Decision {
-    /// When it was answered.
+    /// Time of the response.
     pub at_ms: u64,
-    /// What it asked for.
-    pub subject: Subject,
-    /// Which app asked.
-    pub app: Arc<App>,
-    /// Who asked, if the server is known to accept that token.
-    pub user: Option<User>,
-    /// Which question it was, by hash, if it is one whose answer may be kept.
-    pub question: Option<u64>,
-    /// How it was answered.
-    pub outcome: Outcome,
-    /// The status of the answer.
+    /// Category.
+    pub category: RequestCategory,
+    /// The app.
+    pub app: Arc<ClientApp>,
+    /// The user, if the server is known to accept the token.
+    pub user: Option<UserHash>,
+    /// Hash of the request, if its response is cacheable.
+    pub request_hash: Option<u64>,
+    /// Result, with its reason.
+    pub outcome: DecisionOutcome,
+    /// Status of the response.
     pub status: u16,
-    /// How long it took until the answer began.
+    /// Time until the response began.
     pub elapsed_us: u64,
-    /// The length of its body, as far as it is known when it begins.
+    /// Length of the body, as far as known when it begins.
     pub bytes: u64,
 }

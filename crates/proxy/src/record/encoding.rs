@@ -1,9 +1,9 @@
-//! Rows as they are kept on disk: what is not zero, each with its place, as numbers of as many bytes as they need.
+//! Encodes rows for the disk: nonzero counters with their index, as variable-length numbers.
 
-use super::counts::Counts;
+use super::counts::RequestCounts;
 
-impl Counts {
-    /// As it is kept: what is not zero, each with its place.
+impl RequestCounts {
+    /// Encodes the nonzero counters with their index.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut bytes = vec![FORMAT];
         let counted = || self.counted.iter().enumerate().filter(|(_, count)| **count > 0);
@@ -24,7 +24,7 @@ impl Counts {
         bytes
     }
 
-    /// What was kept; `None` if it is not what we wrote. What a newer version counted beside is passed over.
+    /// Decodes a row; `None` if malformed. Unknown counters of a newer version are skipped.
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         let (format, mut rest) = bytes.split_first()?;
         if *format != FORMAT {
@@ -51,10 +51,10 @@ impl Counts {
     }
 }
 
-/// How rows are written down.
+/// Version of the format.
 const FORMAT: u8 = 1;
 
-/// Seven bits a byte, the lowest first; the highest bit says that more follow.
+/// Seven bits a byte, lowest first; the highest bit says that more follow.
 fn push(bytes: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         bytes.push(lowest(number) | 0x80);
@@ -90,14 +90,14 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_kept_comes_back(counts in counts()) {
-            prop_assert_eq!(Counts::decode(&counts.encode()), Some(counts));
+            prop_assert_eq!(RequestCounts::decode(&counts.encode()), Some(counts));
         }
 
         #[test]
         fn no_bytes_break_it(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
-            // Whatever comes of it, it comes to an end.
-            if let Some(counts) = Counts::decode(&bytes) {
-                prop_assert!(Counts::decode(&counts.encode()).is_some());
+            // Any result will do, as long as it ends.
+            if let Some(counts) = RequestCounts::decode(&bytes) {
+                prop_assert!(RequestCounts::decode(&counts.encode()).is_some());
             }
         }
     }

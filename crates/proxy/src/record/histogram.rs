@@ -1,43 +1,44 @@
-//! A compact histogram: how often each size came, at most a quarter too high, and never too low. Empty it takes no memory, and two add up exactly.
+//! A compact histogram. It overestimates a size by at most a quarter, and never underestimates. Empty it takes no
+//! memory, and two add up exactly.
 
 /// Buckets per doubling.
 const STEPS: u64 = 4;
-/// Sizes beyond fall into the last bucket.
+/// Larger sizes fall into the last bucket.
 const MAX_BUCKET: u8 = 160;
 
-/// How often each size came.
+/// Number of values per bucket.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Histogram(Vec<(u8, u64)>);
 
 impl Histogram {
-    /// One more of this size.
-    pub fn note(&mut self, size: u64) {
+    /// Adds one value.
+    pub fn record(&mut self, size: u64) {
         self.add_to(bucket_of(size), 1);
     }
 
-    /// All that the other has, too.
+    /// Adds all values of `other`.
     pub fn add(&mut self, other: &Self) {
         for (bucket, count) in &other.0 {
             self.add_to(*bucket, *count);
         }
     }
 
-    /// How many there are.
+    /// Number of values.
     pub fn count(&self) -> u64 {
         self.0.iter().map(|(_, count)| count).sum()
     }
 
-    /// The size that so many of a hundred do not exceed; `None` if there are none.
+    /// The size that this percentage of values does not exceed; `None` if empty.
     pub fn percentile(&self, percent: u64) -> Option<u64> {
         let wanted = self.count().saturating_mul(percent).div_ceil(100).max(1);
         let mut seen = 0;
         self.0.iter().find_map(|(bucket, count)| {
             seen += count;
-            (seen >= wanted).then(|| most_of(*bucket))
+            (seen >= wanted).then(|| upper_bound(*bucket))
         })
     }
 
-    /// Which buckets hold how many, in their order.
+    /// Buckets and their counts, in order.
     pub(super) fn buckets(&self) -> &[(u8, u64)] {
         &self.0
     }
@@ -51,7 +52,7 @@ impl Histogram {
     }
 }
 
-/// Sizes below eight have a bucket each; then there are four to every doubling.
+/// Sizes below eight have a bucket each; above, each doubling has four.
 fn bucket_of(size: u64) -> u8 {
     if size < 2 * STEPS {
         return u8::try_from(size).unwrap_or(MAX_BUCKET);
@@ -61,8 +62,8 @@ fn bucket_of(size: u64) -> u8 {
     u8::try_from(doublings * STEPS + step + STEPS).unwrap_or(MAX_BUCKET).min(MAX_BUCKET)
 }
 
-/// The largest size in a bucket.
-fn most_of(bucket: u8) -> u64 {
+/// Largest size in a bucket.
+fn upper_bound(bucket: u8) -> u64 {
     let bucket = u64::from(bucket);
     if bucket < 2 * STEPS {
         return bucket;
@@ -85,7 +86,7 @@ mod tests {
         ) {
             let mut histogram = Histogram::default();
             for size in &sizes {
-                histogram.note(*size);
+                histogram.record(*size);
             }
             sizes.sort_unstable();
             let place = (sizes.len() * usize::try_from(percent).expect("it is small")).div_ceil(100) - 1;
@@ -101,7 +102,7 @@ mod tests {
             let of = |sizes: &[u64]| {
                 let mut histogram = Histogram::default();
                 for size in sizes {
-                    histogram.note(*size);
+                    histogram.record(*size);
                 }
                 histogram
             };
@@ -115,7 +116,7 @@ mod tests {
     fn nothing_has_no_percentile_and_the_longest_has_a_bucket() {
         assert_eq!(Histogram::default().percentile(50), None);
         let mut histogram = Histogram::default();
-        histogram.note(u64::MAX);
+        histogram.record(u64::MAX);
         assert!(histogram.percentile(50).is_some());
     }
 }

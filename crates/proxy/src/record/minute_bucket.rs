@@ -1,67 +1,67 @@
-//! What was counted in one minute: a row for each class, app and user.
+//! Counts of one minute: a row for each class, app and user.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::counts::{Count, Counts};
-use super::decision::{Subject, User};
-use greenroom_origin::client_apps::App;
+use super::counts::{RequestCounter, RequestCounts};
+use super::decision::{RequestCategory, UserHash};
+use greenroom_origin::client_apps::ClientApp;
 use greenroom_origin::client_apps::OTHERS;
 
-/// Users counted one by one in a minute; the rest are "others".
+/// Max users with a row of their own per minute; the rest are "others".
 pub const MAX_USERS: usize = 500;
 
-/// By what rows are told apart.
+/// Kind of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum By {
-    /// A class of reads, or what is no read.
+pub enum RowKind {
+    /// A class of reads, or another category.
     Class,
     /// An app.
     App,
     /// A user.
     User,
-    /// Ourselves: what we asked without a client.
+    /// Own requests.
     Own,
 }
 
-impl By {
-    /// Every one, by the number under which it is kept.
+impl RowKind {
+    /// Every kind; the index is its number on disk.
     pub const EVERY: [Self; 4] = [Self::Class, Self::App, Self::User, Self::Own];
 }
 
-/// Who caused something, and what it is.
+/// Category, app and user of a request.
 #[derive(Debug, Clone, Copy)]
-pub struct Cause<'a> {
-    /// What was asked for.
-    pub subject: Subject,
-    /// The app that asked.
-    pub app: &'a Arc<App>,
-    /// Who asked.
-    pub user: Option<User>,
+pub struct RequestSource<'a> {
+    /// Category.
+    pub category: RequestCategory,
+    /// The app.
+    pub app: &'a Arc<ClientApp>,
+    /// The user.
+    pub user: Option<UserHash>,
 }
 
-/// The rows of one minute.
+/// Rows of one minute.
 #[derive(Debug, Clone, Default)]
-pub struct Page {
-    /// When the minute begins.
+pub struct MinuteBucket {
+    /// Start of the minute.
     pub minute_ms: u64,
-    subjects: [Option<Box<Counts>>; Subject::COUNT],
-    /// By the number of the app.
-    apps: Vec<Option<(Arc<App>, Box<Counts>)>>,
-    users: HashMap<User, Box<Counts>>,
-    others: Counts,
-    own: Counts,
+    categories: [Option<Box<RequestCounts>>; RequestCategory::COUNT],
+    /// Indexed by the app's number.
+    apps: Vec<Option<(Arc<ClientApp>, Box<RequestCounts>)>>,
+    users: HashMap<UserHash, Box<RequestCounts>>,
+    others: RequestCounts,
+    own: RequestCounts,
 }
 
-impl Page {
-    /// An empty one.
+impl MinuteBucket {
+    /// An empty bucket.
     pub fn new(minute_ms: u64) -> Self {
         Self { minute_ms, ..Self::default() }
     }
 
-    /// Changes every row that something belongs to.
-    pub fn change(&mut self, cause: Cause<'_>, change: impl Fn(&mut Counts)) {
-        change(self.subject(cause.subject));
+    /// Changes every row of this source.
+    pub fn update(&mut self, cause: RequestSource<'_>, change: impl Fn(&mut RequestCounts)) {
+        change(self.category(cause.category));
         let place = cause.app.number;
         if self.apps.len() <= place {
             self.apps.resize_with(place + 1, Option::default);
@@ -72,65 +72,62 @@ impl Page {
         }
     }
 
-    /// The row of a user; that of the others when there are too many.
-    pub fn user(&mut self, user: User) -> &mut Counts {
+    /// Row of a user; that of the others when there are too many.
+    pub fn user(&mut self, user: UserHash) -> &mut RequestCounts {
         if self.users.len() >= MAX_USERS && !self.users.contains_key(&user) {
             return &mut self.others;
         }
         self.users.entry(user).or_default()
     }
 
-    /// The row of a subject.
-    pub fn subject(&mut self, subject: Subject) -> &mut Counts {
-        self.subjects[subject.place()].get_or_insert_default()
+    /// Row of a category.
+    pub fn category(&mut self, subject: RequestCategory) -> &mut RequestCounts {
+        self.categories[subject.index()].get_or_insert_default()
     }
 
-    /// So many more requests of our own.
-    pub fn note_own(&mut self, more: u64) {
-        self.own.add(Count::Reached, more);
+    /// Adds own requests.
+    pub fn add_own(&mut self, more: u64) {
+        self.own.add(RequestCounter::Reached, more);
     }
 
-    /// Whether nothing was counted.
+    /// Whether all rows are empty.
     pub fn is_empty(&self) -> bool {
-        self.subjects.iter().flatten().all(|counts| counts.is_empty())
+        self.categories.iter().flatten().all(|counts| counts.is_empty())
             && self.own.is_empty()
             && self.apps.iter().flatten().all(|(_, counts)| counts.is_empty())
     }
 
-    /// Whether nothing was counted but what we asked for ourselves.
+    /// Whether only own requests were counted.
     pub fn is_own_only(&self) -> bool {
-        self.subjects.iter().flatten().all(|counts| counts.is_empty())
+        self.categories.iter().flatten().all(|counts| counts.is_empty())
             && self.apps.iter().flatten().all(|(_, counts)| counts.is_empty())
             && self.users.values().all(|counts| counts.is_empty())
             && self.others.is_empty()
     }
 
-    /// The rows of one kind that are not empty, each with its name.
-    pub fn rows(&self, by: By) -> Vec<(String, &Counts)> {
-        let mut rows: Vec<(String, &Counts)> = match by {
-            By::Class => Subject::every()
-                .zip(&self.subjects)
+    /// Nonempty rows of one kind, with their names.
+    pub fn rows(&self, by: RowKind) -> Vec<(String, &RequestCounts)> {
+        let mut rows: Vec<(String, &RequestCounts)> = match by {
+            RowKind::Class => RequestCategory::every()
+                .zip(&self.categories)
                 .filter_map(|(subject, counts)| Some((subject.name().to_owned(), counts.as_deref()?)))
                 .collect(),
-            By::App => self
-                .apps
-                .iter()
-                .flatten()
-                .map(|(app, counts)| (app.counted_as().to_owned(), &**counts))
-                .collect(),
-            By::User => {
+            RowKind::App => {
+                self.apps.iter().flatten().map(|(app, counts)| (app.statistics_name().to_owned(), &**counts)).collect()
+            }
+            RowKind::User => {
                 let users = self.users.iter().map(|(user, counts)| (user.to_string(), &**counts));
                 users.chain([(OTHERS.to_owned(), &self.others)]).collect()
             }
-            By::Own => vec![(String::new(), &self.own)],
+            RowKind::Own => vec![(String::new(), &self.own)],
         };
         rows.retain(|(_, counts)| !counts.is_empty());
         rows
     }
 
-    /// All that the other counted, too; it stays of its own minute.
+    /// Adds all counts of `other`, keeping its own minute.
     pub fn merge(&mut self, other: &Self) {
-        for (own, other) in self.subjects.iter_mut().zip(&other.subjects) {
+        for (own, other) in self.categories.iter_mut().zip(&other.categories) {
             if let Some(other) = other {
                 own.get_or_insert_default().merge(other);
             }

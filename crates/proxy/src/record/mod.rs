@@ -1,21 +1,20 @@
-//! What one server records of its requests: how each was answered, why, and what that adds up to.
+//! Records the requests of one server: result and reason of each, and their sums.
 //!
-//! | file | is |
+//! | module | content |
 //! |---|---|
-//! | [`decision`] | how one request was answered |
-//! | [`pass_reason`] | why a request goes past the cache |
-//! | [`counts`] and `encoding` | what is counted of some requests; rows add up, and are kept |
-//! | [`histogram`] | how often each size came |
-//! | [`recorder`] | what one server was asked, as it happens |
+//! | [`decision`] | the result of one request |
+//! | [`pass_reason`] | reasons to bypass the cache |
+//! | [`counts`] and `encoding` | counters that add up, and their encoding on disk |
+//! | [`histogram`] | distribution of sizes |
+//! | [`recorder`] | records the requests of one server |
 //! | [`minute_bucket`] | the rows of one minute |
 //! | [`time_series`] | sums by minute, hour and day |
 //! | [`recent_decisions`] | the last decisions |
-//! | [`reuse_sample`] | which questions came again, and when |
+//! | [`reuse_sample`] | times of repeated requests, for replay |
 //!
-//! Every request that a client makes counts once, under the way in which it was answered. What Greenroom asks for itself
-//! (refreshes, warming, loads ahead, events, spot checks) is counted apart and is never a hit. Nothing here knows a
-//! path, a query or a token; users are the beginnings of keyed hashes. What is told of all servers together, and what is
-//! kept over a restart, is the business of [`crate::statistics`].
+//! Every request of a client counts once, under its result. Own requests (refreshes, warming, prefetch, events, spot
+//! checks) are counted apart and are never hits. Nothing here holds a path, a query or a token; users are prefixes of
+//! keyed hashes. [`crate::statistics`] reports all servers together and persists the counts.
 
 pub mod counts;
 pub mod decision;
@@ -28,6 +27,6 @@ pub mod recorder;
 pub mod reuse_sample;
 pub mod time_series;
 
-pub use decision::{Decision, Outcome, Subject, User, Verdict, Why};
-pub use pass_reason::Passage;
-pub use recorder::Ledger;
+pub use decision::{CacheResult, Decision, DecisionOutcome, DecisionReason, RequestCategory, UserHash};
+pub use pass_reason::PassReason;
+pub use recorder::RequestRecorder;

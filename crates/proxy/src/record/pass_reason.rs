@@ -1,36 +1,36 @@
-//! Why a request goes past the cache, in words for people.
+//! Reasons why a request bypasses the cache, with explanations for people.
 
-use greenroom_dialect::verdict::StreamReason;
+use greenroom_dialect::classification::StreamReason;
 
-/// Why the server answers a request itself. How many of each there were is kept on disk in this order.
+/// Reason why the server answers a request itself. The order is the format of the counters on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Passage {
-    /// Two tokens that are not the same.
+pub enum PassReason {
+    /// Two different tokens.
     TwoTokens,
-    /// No token, on a path that may be asked without one but is not kept then.
+    /// No token, on a path that allows that but is not cached then.
     NoToken,
     /// It changes something.
     Write,
     /// Media, transcodes, downloads.
     Media,
-    /// A notification socket or a stream of events.
+    /// A notification socket or an event stream.
     Events,
     /// Accounts and tokens.
     Account,
-    /// An answer for this moment only.
+    /// A response for this moment only.
     Moment,
-    /// The request is odd.
+    /// A malformed request.
     Odd,
-    /// A path that no table knows.
+    /// A path in no table.
     Unknown,
-    /// The server forbids keeping its answer.
+    /// The server forbids caching.
     Forbidden,
-    /// Somebody turned the cache off for it, or it only watches.
+    /// Bypassed or observed.
     Bypassed,
 }
 
-impl Passage {
-    /// Every one.
+impl PassReason {
+    /// Every reason.
     pub const EVERY: [Self; 11] = [
         Self::TwoTokens,
         Self::NoToken,
@@ -45,8 +45,8 @@ impl Passage {
         Self::Bypassed,
     ];
 
-    /// What passes through for this reason.
-    pub fn of(reason: StreamReason) -> Self {
+    /// Reason of a pass-through request.
+    pub fn from_stream_reason(reason: StreamReason) -> Self {
         match reason {
             StreamReason::Media => Self::Media,
             StreamReason::Socket | StreamReason::Events => Self::Events,
@@ -57,7 +57,7 @@ impl Passage {
         }
     }
 
-    /// The word for it.
+    /// Name in the API.
     pub fn name(self) -> &'static str {
         match self {
             Self::TwoTokens => "two-tokens",
@@ -74,8 +74,8 @@ impl Passage {
         }
     }
 
-    /// Why most of what an app asks is not answered from the cache, as the end of "not cacheable because …".
-    pub fn sentence(self) -> &'static str {
+    /// Explains why most of an app's requests are not answered from the cache, as the end of "not cacheable because …".
+    pub fn explanation(self) -> &'static str {
         match self {
             Self::TwoTokens => "its requests carry two tokens that are not the same",
             Self::NoToken => "it shows no token",

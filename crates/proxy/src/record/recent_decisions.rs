@@ -1,52 +1,52 @@
-//! The last decisions, for whoever watches. Bounded: the oldest goes for each that comes.
+//! The last decisions, for the request log. Bounded: each new one drops the oldest.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::decision::Decision;
 
-/// Decisions kept of each server, and shown of all together.
+/// Max decisions, per server in memory and of all servers in a response.
 pub const MAX_DECISIONS: usize = 500;
 
-/// Numbers begin at the time of the first decision, so that those after a restart are greater than those before: a
-/// process would have to decide a million times a second to catch up. Scripts still count them exactly.
+/// Numbers begin at the time of the first decision, so that they grow over a restart: a process would need a million
+/// decisions a second to catch up. They stay exact in JavaScript.
 const NUMBERS_PER_MS: u64 = 1000;
 
-/// Decisions of all servers are numbered in one row, so that whoever watches knows what is new.
+/// All servers share one sequence of numbers, so that a reader knows which are new.
 static NUMBERED: AtomicU64 = AtomicU64::new(0);
 
 /// A decision with its number.
 #[derive(Debug, Clone)]
-pub struct Told {
-    /// Greater than that of every earlier one, also of the process before.
+pub struct NumberedDecision {
+    /// Greater than every earlier number, also of earlier processes.
     pub number: u64,
-    /// What was decided.
+    /// The decision.
     pub decision: Decision,
 }
 
-/// The next number of a row that may not have begun.
+/// Next number of a sequence, starting it if needed.
 fn next_number(numbered: &AtomicU64, at_ms: u64) -> u64 {
     let begin = at_ms.saturating_mul(NUMBERS_PER_MS);
-    // Whoever comes second finds that it has begun.
+    // A concurrent caller may have started it.
     let _begun = numbered.compare_exchange(0, begin, Ordering::Relaxed, Ordering::Relaxed);
     numbered.fetch_add(1, Ordering::Relaxed) + 1
 }
 
 /// The last decisions of one server.
 #[derive(Debug, Default)]
-pub(super) struct Ring(VecDeque<Told>);
+pub(super) struct RecentDecisions(VecDeque<NumberedDecision>);
 
-impl Ring {
+impl RecentDecisions {
     pub(super) fn push(&mut self, decision: Decision) {
         if self.0.len() >= MAX_DECISIONS {
             self.0.pop_front();
         }
         let number = next_number(&NUMBERED, decision.at_ms);
-        self.0.push_back(Told { number, decision });
+        self.0.push_back(NumberedDecision { number, decision });
     }
 
-    /// Those with a greater number, the newest first.
-    pub(super) fn after(&self, number: u64) -> impl Iterator<Item = &Told> {
+    /// Decisions with a greater number, newest first.
+    pub(super) fn after(&self, number: u64) -> impl Iterator<Item = &NumberedDecision> {
         self.0.iter().rev().take_while(move |told| told.number > number)
     }
 }

@@ -1,50 +1,48 @@
-//! When the same questions were asked again: of a bounded sample of questions all times within a day, so that they can be
-//! played once more under other lifetimes.
+//! Samples the times of repeated requests within a day, so that they can be replayed under other TTLs.
 //!
-//! A question is in the sample by its hash. When there are too many times, every second question leaves it, with all of
-//! its times; those that stay are complete. A day later the crowd that was too much is forgotten: if little is left then,
-//! questions that had to leave may come again.
+//! A request is in the sample by its hash. With too many times, every second request leaves with all its times; the
+//! rest are complete. A day later the peak is over: if little is left, requests that had to leave may return.
 
 use std::collections::{HashMap, VecDeque};
 
 use crate::record::time_series::{DAY_MS, MINUTE_MS};
 
-/// Times kept of one class.
+/// Max times of one class.
 pub const MAX_TIMES: usize = 2_048;
-/// If fewer than one time in so many would stay when every second question leaves, older times go instead.
+/// If fewer than one time in this many would stay when every second request leaves, older times go instead.
 const LEAST_LEFT: usize = 8;
-/// One question in two to the power of this is the fewest there are in it.
+/// Max level: at least one request in two to this power is in the sample.
 const MAX_LEVEL: u32 = 62;
-/// With fewer times than this, a day after questions had to leave, some may come again.
+/// With fewer times than this, a day after requests had to leave, some may return.
 const FEW_TIMES: usize = MAX_TIMES / 4;
-/// So often that is looked at, and what is too old goes.
+/// Interval of the sweep of old times.
 const SWEEP_MS: u64 = 10 * MINUTE_MS;
 
-/// The sample of one class.
+/// Sample of one class.
 #[derive(Debug, Default)]
-pub struct Sample {
+pub struct ReuseSample {
     times_ms: HashMap<u64, VecDeque<u64>>,
     count: usize,
-    /// One question in two to the power of this is in it.
+    /// One request in two to this power is sampled.
     level: u32,
-    /// When that was changed last.
+    /// Time of the last change of the level.
     level_since_ms: u64,
     since_ms: u64,
     swept_ms: u64,
 }
 
-/// What was sampled, to be played again.
+/// A sample, for replay.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Recorded {
-    /// Since when there is a sample. A question that came to it later is complete since its first time.
+pub struct RecordedTrace {
+    /// Start of the sample. A request that entered later is complete since its first time.
     pub since_ms: u64,
-    /// The times of each question, in their order.
-    pub questions: Vec<Vec<u64>>,
+    /// Times of each request, in order.
+    pub requests: Vec<Vec<u64>>,
 }
 
-impl Sample {
-    /// A question was asked.
-    pub fn note(&mut self, question: u64, now_ms: u64) {
+impl ReuseSample {
+    /// Records a request.
+    pub fn record(&mut self, question: u64, now_ms: u64) {
         if self.since_ms == 0 {
             self.since_ms = now_ms;
         }
@@ -69,7 +67,7 @@ impl Sample {
                 self.times_ms.retain(|question, _| question & mask == 0);
                 self.count = left;
             } else {
-                // A few questions asked so often that they alone are too much: the older half of all times goes.
+                // A few requests are so frequent that they alone are too much: the older half of all times goes.
                 let mut times_ms: Vec<u64> = self.times_ms.values().flatten().copied().collect();
                 times_ms.sort_unstable();
                 self.since_ms = times_ms.get(times_ms.len() / 2).map_or(now_ms, |time_ms| time_ms + 1);
@@ -78,16 +76,16 @@ impl Sample {
         }
     }
 
-    /// What is known of the last day.
-    pub fn recorded(&mut self, now_ms: u64) -> Recorded {
+    /// Sample of the last day.
+    pub fn trace(&mut self, now_ms: u64) -> RecordedTrace {
         let oldest_ms = now_ms.saturating_sub(DAY_MS);
         self.forget_before(oldest_ms);
         let questions = self.times_ms.values().map(|times| times.iter().copied().collect()).collect();
-        Recorded { since_ms: self.since_ms.max(oldest_ms).min(now_ms), questions }
+        RecordedTrace { since_ms: self.since_ms.max(oldest_ms).min(now_ms), requests: questions }
     }
 
-    /// Forgets what is too old. What was too much a day ago may be little by now: then as many questions may come again
-    /// as fill half of the room, if they are asked as often as those that stayed.
+    /// Drops old times. A day after a peak little may be left: then requests return until half the capacity is used, if
+    /// they are as frequent as those that stayed.
     fn sweep(&mut self, now_ms: u64) {
         self.swept_ms = now_ms;
         self.forget_before(now_ms.saturating_sub(DAY_MS));
@@ -127,89 +125,89 @@ mod tests {
 
     #[test]
     fn it_is_bounded_and_the_questions_in_it_are_complete() {
-        let mut sample = Sample::default();
+        let mut sample = ReuseSample::default();
         let rounds = 20;
         for round in 0..rounds {
             for number in 0..10_000 {
-                sample.note(question(number), 1_000_000 + round * 1_000);
+                sample.record(question(number), 1_000_000 + round * 1_000);
             }
         }
-        let recorded = sample.recorded(2_000_000);
-        let times: usize = recorded.questions.iter().map(Vec::len).sum();
+        let recorded = sample.trace(2_000_000);
+        let times: usize = recorded.requests.iter().map(Vec::len).sum();
         assert!((MAX_TIMES / 4..=MAX_TIMES).contains(&times), "{times}");
-        assert!(recorded.questions.iter().all(|times| times.len() as u64 == rounds), "{recorded:?}");
+        assert!(recorded.requests.iter().all(|times| times.len() as u64 == rounds), "{recorded:?}");
     }
 
     #[test]
     fn what_is_older_than_a_day_is_forgotten() {
-        let mut sample = Sample::default();
-        sample.note(question(1), 1);
-        sample.note(question(1), DAY_MS + 5);
-        let recorded = sample.recorded(DAY_MS + 6);
-        assert_eq!(recorded.questions, [[DAY_MS + 5]]);
+        let mut sample = ReuseSample::default();
+        sample.record(question(1), 1);
+        sample.record(question(1), DAY_MS + 5);
+        let recorded = sample.trace(DAY_MS + 6);
+        assert_eq!(recorded.requests, [[DAY_MS + 5]]);
         assert_eq!(recorded.since_ms, 6);
     }
 
     #[test]
     fn a_few_hot_questions_stay_in_it_whatever_their_hashes() {
-        let mut sample = Sample::default();
+        let mut sample = ReuseSample::default();
         for time_ms in 1..100_000 {
-            sample.note(1 + 2 * (time_ms % 2), time_ms);
+            sample.record(1 + 2 * (time_ms % 2), time_ms);
         }
-        let recorded = sample.recorded(100_000);
-        assert_eq!(recorded.questions.len(), 2, "both are still there");
+        let recorded = sample.trace(100_000);
+        assert_eq!(recorded.requests.len(), 2, "both are still there");
         assert!(sample.count <= MAX_TIMES && sample.count >= MAX_TIMES / 4, "{}", sample.count);
     }
 
-    /// A crowd of questions that nobody asks again, from `at_ms` on.
-    fn crowd(sample: &mut Sample, at_ms: u64) {
+    /// Many requests that never repeat, from `at_ms` on.
+    fn crowd(sample: &mut ReuseSample, at_ms: u64) {
         for number in 0..200_000 {
-            sample.note(question(number), at_ms + number / 100);
+            sample.record(question(number), at_ms + number / 100);
         }
     }
 
-    /// Questions with odd hashes, which leave first, each asked every ten minutes for a day.
-    fn hot(sample: &mut Sample, questions: &[u64], from_ms: u64) {
+    /// Requests with odd hashes, which leave first, each repeated every ten minutes for a day.
+    fn hot(sample: &mut ReuseSample, questions: &[u64], from_ms: u64) {
         for round in 0..144 {
             for question in questions {
                 assert_eq!(question % 2, 1);
-                sample.note(*question, from_ms + round * 10 * MINUTE_MS);
+                sample.record(*question, from_ms + round * 10 * MINUTE_MS);
             }
         }
     }
 
     #[test]
     fn two_hot_questions_that_had_to_leave_for_a_crowd_come_again_when_it_is_forgotten() {
-        let mut sample = Sample::default();
+        let mut sample = ReuseSample::default();
         crowd(&mut sample, 1_000_000);
         assert!(sample.level >= 5, "it was too much: {}", sample.level);
-        sample.note(1, 1_900_000);
+        sample.record(1, 1_900_000);
         assert!(!sample.times_ms.contains_key(&1), "the crowd has their place");
         hot(&mut sample, &[1, 3], 2_000_000);
         hot(&mut sample, &[1, 3], 2_000_000 + DAY_MS);
-        let recorded = sample.recorded(2_000_000 + 2 * DAY_MS);
-        let asked: Vec<usize> = recorded.questions.iter().map(Vec::len).collect();
+        let recorded = sample.trace(2_000_000 + 2 * DAY_MS);
+        let asked: Vec<usize> = recorded.requests.iter().map(Vec::len).collect();
         assert_eq!((asked.len(), sample.level), (2, 0));
         assert!(asked.iter().all(|asked| *asked >= 140), "{asked:?}");
     }
 
     #[test]
     fn after_a_burst_no_more_questions_come_again_than_there_is_room_for() {
-        let mut sample = Sample::default();
+        let mut sample = ReuseSample::default();
         let mut day = |day: u64, burst: bool| {
             let began_ms = 1_000_000 + day * DAY_MS;
             if burst {
                 crowd(&mut sample, began_ms);
             }
-            // What is usual: 300 questions, each asked six times.
+            // Usual traffic: 300 requests, each repeated six times.
             for round in 0..6 {
                 for number in 0..300 {
-                    sample.note(question(1_000_000 + number), began_ms + (1 + round * 3) * 60 * MINUTE_MS);
+                    sample.record(question(1_000_000 + number), began_ms + (1 + round * 3) * 60 * MINUTE_MS);
                 }
             }
-            let recorded = sample.recorded(began_ms + DAY_MS - 1);
-            let usual = recorded.questions.iter().filter(|times| times.len() > 1).count();
-            let times: usize = recorded.questions.iter().map(Vec::len).sum();
+            let recorded = sample.trace(began_ms + DAY_MS - 1);
+            let usual = recorded.requests.iter().filter(|times| times.len() > 1).count();
+            let times: usize = recorded.requests.iter().map(Vec::len).sum();
             assert!(times <= MAX_TIMES, "{times} on day {day}");
             usual
         };
@@ -220,12 +218,12 @@ mod tests {
 
     #[test]
     fn one_question_alone_cannot_fill_it() {
-        let mut sample = Sample::default();
+        let mut sample = ReuseSample::default();
         for time_ms in 1..100_000 {
-            sample.note(0, time_ms);
+            sample.record(0, time_ms);
         }
         assert!(sample.count <= MAX_TIMES && sample.count >= MAX_TIMES / 2, "{}", sample.count);
-        let recorded = sample.recorded(100_000);
-        assert_eq!(recorded.questions[0].first(), Some(&recorded.since_ms));
+        let recorded = sample.trace(100_000);
+        assert_eq!(recorded.requests[0].first(), Some(&recorded.since_ms));
     }
 }

@@ -1,33 +1,33 @@
-//! What one server was asked, as a row of points in time: by minute, hour and day, each a sum of the finer ones. Kept in
-//! memory, so that a page is answered at once: some 300 KiB for each server at most.
+//! Requests of one server over time: by minute, hour and day, each a sum of the finer ones. Held in memory for quick
+//! responses: at most some 300 KiB per server.
 
 use std::collections::VecDeque;
 
-use super::counts::{Count, Counts};
+use super::counts::{RequestCounter, RequestCounts};
 
-/// Milliseconds of a minute, an hour, a day.
+/// Milliseconds of a minute.
 pub const MINUTE_MS: u64 = 60_000;
-/// See [`MINUTE_MS`].
+/// Milliseconds of an hour.
 pub const HOUR_MS: u64 = 60 * MINUTE_MS;
-/// See [`MINUTE_MS`].
+/// Milliseconds of a day.
 pub const DAY_MS: u64 = 24 * HOUR_MS;
 
-/// How fine something is kept, and for how long. Hours and days are those of UTC.
+/// Step of a series, with its retention. Hours and days are those of UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Step {
-    /// For 48 hours.
+pub enum TimeStep {
+    /// Retained for 48 hours.
     Minute,
-    /// For 35 days.
+    /// Retained for 35 days.
     Hour,
-    /// For two years.
+    /// Retained for two years.
     Day,
 }
 
-impl Step {
-    /// Every one, the finest first.
+impl TimeStep {
+    /// Every step, finest first.
     pub const EVERY: [Self; 3] = [Self::Minute, Self::Hour, Self::Day];
 
-    /// How long one is.
+    /// Length of a step.
     pub fn ms(self) -> u64 {
         match self {
             Self::Minute => MINUTE_MS,
@@ -36,8 +36,8 @@ impl Step {
         }
     }
 
-    /// How many are kept.
-    pub fn kept(self) -> u64 {
+    /// Number of retained points.
+    pub fn retained(self) -> u64 {
         match self {
             Self::Minute => 48 * 60,
             Self::Hour => 35 * 24,
@@ -45,62 +45,67 @@ impl Step {
         }
     }
 
-    /// Where the one begins in which this moment lies.
+    /// Start of the step that contains this moment.
     pub fn floor(self, at_ms: u64) -> u64 {
         at_ms - at_ms % self.ms()
     }
 }
 
-/// What one server was asked in one step of time.
+/// Requests of one server in one step.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Point {
-    /// When it begins.
+pub struct SeriesPoint {
+    /// Start of the step.
     pub at_ms: u64,
-    /// See [`Count::Asked`].
+    /// See [`RequestCounter::Asked`].
     pub asked: u64,
-    /// See [`Count::Reached`].
+    /// See [`RequestCounter::Reached`].
     pub reached: u64,
-    /// Requests that we made for ourselves.
+    /// Own requests.
     pub own: u64,
-    /// See [`Count::Saved`].
+    /// See [`RequestCounter::Saved`].
     pub saved: u64,
-    /// See [`Count::SavedMs`].
+    /// See [`RequestCounter::SavedMs`].
     pub saved_ms: u64,
-    /// See [`Count::Failed`].
+    /// See [`RequestCounter::Failed`].
     pub failed: u64,
-    /// See [`Count::Stale`].
+    /// See [`RequestCounter::Stale`].
     pub stale: u64,
-    /// Answers of the cache's way, fresh or not, waited for or not: what may be stale at all.
+    /// Requests answered by way of the cache, fresh, stale, joined or missed: the base of the stale share.
     pub judged: u64,
-    /// The oldest answer that was given.
+    /// Age of the oldest response.
     pub oldest_ms: u64,
-    /// Spot checks that were made.
+    /// Spot checks made.
     pub spots: u64,
-    /// Of these, the ones that nothing explains.
+    /// Of these, the ones with an unexplained difference.
     pub spots_wrong: u64,
 }
 
-impl Point {
-    /// What these requests add.
-    pub fn of(counts: &Counts) -> Self {
-        let spots = [Count::SpotSame, Count::SpotMoved, Count::SpotChanged, Count::SpotWrong];
+impl SeriesPoint {
+    /// A point with these counts.
+    pub fn from_counts(counts: &RequestCounts) -> Self {
+        let spots = [
+            RequestCounter::SpotSame,
+            RequestCounter::SpotMoved,
+            RequestCounter::SpotChanged,
+            RequestCounter::SpotWrong,
+        ];
         Self {
             at_ms: 0,
-            asked: counts.of(Count::Asked),
-            reached: counts.of(Count::Reached),
+            asked: counts.get(RequestCounter::Asked),
+            reached: counts.get(RequestCounter::Reached),
             own: 0,
-            saved: counts.of(Count::Saved),
-            saved_ms: counts.of(Count::SavedMs),
-            failed: counts.of(Count::Failed),
-            stale: counts.of(Count::Stale),
-            judged: Count::JUDGED.into_iter().map(|count| counts.of(count)).sum(),
+            saved: counts.get(RequestCounter::Saved),
+            saved_ms: counts.get(RequestCounter::SavedMs),
+            failed: counts.get(RequestCounter::Failed),
+            stale: counts.get(RequestCounter::Stale),
+            judged: RequestCounter::JUDGED.into_iter().map(|count| counts.get(count)).sum(),
             oldest_ms: counts.oldest_ms,
-            spots: spots.into_iter().map(|spot| counts.of(spot)).sum(),
-            spots_wrong: counts.of(Count::SpotWrong),
+            spots: spots.into_iter().map(|spot| counts.get(spot)).sum(),
+            spots_wrong: counts.get(RequestCounter::SpotWrong),
         }
     }
 
-    /// All of the other, too.
+    /// Adds `other`.
     pub fn add(&mut self, other: &Self) {
         self.asked += other.asked;
         self.reached += other.reached;
@@ -116,26 +121,26 @@ impl Point {
     }
 }
 
-/// The points of one server.
+/// Points of one server.
 #[derive(Debug, Default)]
-pub struct Points([VecDeque<Point>; Step::EVERY.len()]);
+pub struct TimeSeries([VecDeque<SeriesPoint>; TimeStep::EVERY.len()]);
 
-impl Points {
-    /// Adds to the point of each step in which this moment lies. Time only goes on: what comes late is added to the
-    /// newest.
-    pub fn add(&mut self, at_ms: u64, more: &Point) {
-        for step in Step::EVERY {
+impl TimeSeries {
+    /// Adds to the point of each step that contains this moment. Time never goes back: late requests count in the
+    /// newest point.
+    pub fn add(&mut self, at_ms: u64, more: &SeriesPoint) {
+        for step in TimeStep::EVERY {
             self.add_to(step, at_ms, more);
         }
     }
 
-    /// Adds to the points of one step only, as what was kept is put back, the oldest first.
-    pub fn add_to(&mut self, step: Step, at_ms: u64, more: &Point) {
+    /// Adds to the points of one step only, to restore stored ones, oldest first.
+    pub fn add_to(&mut self, step: TimeStep, at_ms: u64, more: &SeriesPoint) {
         let points = &mut self.0[step as usize];
         let at_ms = step.floor(at_ms);
         if points.back().is_none_or(|newest| newest.at_ms < at_ms) {
-            points.push_back(Point { at_ms, ..Point::default() });
-            let oldest_ms = at_ms.saturating_sub(step.kept().saturating_mul(step.ms()));
+            points.push_back(SeriesPoint { at_ms, ..SeriesPoint::default() });
+            let oldest_ms = at_ms.saturating_sub(step.retained().saturating_mul(step.ms()));
             while points.front().is_some_and(|oldest| oldest.at_ms <= oldest_ms) {
                 points.pop_front();
             }
@@ -145,17 +150,17 @@ impl Points {
         }
     }
 
-    /// The points of a step that begin at this moment or later, the oldest first.
-    pub fn since(&self, step: Step, since_ms: u64) -> impl Iterator<Item = &Point> {
+    /// Points of a step that begin at this moment or later, oldest first.
+    pub fn since(&self, step: TimeStep, since_ms: u64) -> impl Iterator<Item = &SeriesPoint> {
         let points = &self.0[step as usize];
         let from = points.partition_point(|point| point.at_ms < since_ms);
         points.range(from..)
     }
 
-    /// All since this moment together.
-    pub fn sum(&self, since_ms: u64) -> Point {
-        let mut sum = Point { at_ms: since_ms, ..Point::default() };
-        self.since(Step::Minute, since_ms).for_each(|point| sum.add(point));
+    /// Sum since this moment.
+    pub fn sum(&self, since_ms: u64) -> SeriesPoint {
+        let mut sum = SeriesPoint { at_ms: since_ms, ..SeriesPoint::default() };
+        self.since(TimeStep::Minute, since_ms).for_each(|point| sum.add(point));
         sum
     }
 }
@@ -171,15 +176,15 @@ mod tests {
         fn an_hour_is_the_sum_of_its_minutes_and_a_day_of_its_hours(
             asked in proptest::collection::vec((0_u64..120_000, 1_u64..9), 1..400),
         ) {
-            let mut points = Points::default();
+            let mut points = TimeSeries::default();
             let mut at_ms = 20_000 * DAY_MS;
             for (later, asked) in asked {
                 at_ms += later;
-                points.add(at_ms, &Point { asked, saved: asked / 2, ..Point::default() });
+                points.add(at_ms, &SeriesPoint { asked, saved: asked / 2, ..SeriesPoint::default() });
             }
-            for (fine, coarse) in [(Step::Minute, Step::Hour), (Step::Hour, Step::Day)] {
+            for (fine, coarse) in [(TimeStep::Minute, TimeStep::Hour), (TimeStep::Hour, TimeStep::Day)] {
                 for whole in points.since(coarse, 0) {
-                    let mut sum = Point { at_ms: whole.at_ms, ..Point::default() };
+                    let mut sum = SeriesPoint { at_ms: whole.at_ms, ..SeriesPoint::default() };
                     let parts = points.since(fine, whole.at_ms);
                     parts.take_while(|part| part.at_ms < whole.at_ms + coarse.ms()).for_each(|part| sum.add(part));
                     prop_assert_eq!(&sum, whole);
@@ -190,21 +195,24 @@ mod tests {
 
     #[test]
     fn no_more_points_are_kept_than_may_be() {
-        let mut points = Points::default();
+        let mut points = TimeSeries::default();
         for minute in 0..200_000 {
-            points.add(minute * MINUTE_MS, &Point { asked: 1, ..Point::default() });
+            points.add(minute * MINUTE_MS, &SeriesPoint { asked: 1, ..SeriesPoint::default() });
         }
         let counted = |step| points.since(step, 0).count() as u64;
-        assert_eq!((counted(Step::Minute), counted(Step::Hour)), (Step::Minute.kept(), Step::Hour.kept()));
+        assert_eq!(
+            (counted(TimeStep::Minute), counted(TimeStep::Hour)),
+            (TimeStep::Minute.retained(), TimeStep::Hour.retained())
+        );
     }
 
     #[test]
     fn what_comes_late_counts_with_the_newest() {
-        let mut points = Points::default();
-        let one = Point { asked: 1, ..Point::default() };
+        let mut points = TimeSeries::default();
+        let one = SeriesPoint { asked: 1, ..SeriesPoint::default() };
         points.add(10 * MINUTE_MS, &one);
         points.add(9 * MINUTE_MS, &one);
-        let all: Vec<_> = points.since(Step::Minute, 0).map(|point| (point.at_ms, point.asked)).collect();
+        let all: Vec<_> = points.since(TimeStep::Minute, 0).map(|point| (point.at_ms, point.asked)).collect();
         assert_eq!(all, [(10 * MINUTE_MS, 2)]);
     }
 }

@@ -1,4 +1,4 @@
-//! Where a request comes from: the other end of its connection, or whom a trusted proxy there names.
+//! Address of the client: the connection's peer, or the address that a trusted proxy there names.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -6,15 +6,14 @@ use http::HeaderMap;
 
 use greenroom_config::Networks;
 
-/// The only header in which a proxy may name addresses: each hop appends the one it heard from.
+/// The only header in which a proxy may name addresses: each hop appends its peer's.
 const FORWARDED_FOR: &str = "x-forwarded-for";
-/// Where it says how the client reached it.
+/// Header with the scheme of the client's connection to the proxy.
 const FORWARDED_PROTO: &str = "x-forwarded-proto";
-/// More hops than this are no chain of proxies.
+/// Longer chains are ignored.
 const MAX_HOPS: usize = 32;
 
-/// The client: the nearest address on the way here that is no trusted proxy. What somebody writes further left is
-/// only that somebody's word.
+/// The client: the nearest address on the way here that is no trusted proxy. Entries further left are unverified.
 pub fn client(peer: IpAddr, headers: &HeaderMap, trusted: &Networks) -> IpAddr {
     let mut nearest = peer.to_canonical();
     if !trusted.contain(nearest) {
@@ -33,37 +32,34 @@ pub fn client(peer: IpAddr, headers: &HeaderMap, trusted: &Networks) -> IpAddr {
     nearest
 }
 
-/// Whose address it is: of the new addresses everybody has 2^64.
-pub fn household(peer: IpAddr) -> IpAddr {
+/// The client's network: with IPv6 each client has 2^64 addresses.
+pub fn client_network(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V4(v4) => IpAddr::V4(v4),
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
     }
 }
 
-/// Whether a trusted proxy says that the client's connection to it is encrypted.
-pub fn is_said_encrypted(peer: IpAddr, headers: &HeaderMap, trusted: &Networks) -> bool {
-    let said =
-        headers.get(FORWARDED_PROTO).is_some_and(|scheme| scheme.as_bytes().eq_ignore_ascii_case(b"https"));
+/// Whether a trusted proxy reports that the client's connection to it is encrypted.
+pub fn is_forwarded_https(peer: IpAddr, headers: &HeaderMap, trusted: &Networks) -> bool {
+    let said = headers.get(FORWARDED_PROTO).is_some_and(|scheme| scheme.as_bytes().eq_ignore_ascii_case(b"https"));
     said && trusted.contain(peer)
 }
 
-/// Whether an address is of this machine or of a network that is not the Internet: what media servers trust.
-pub fn is_near(address: IpAddr) -> bool {
+/// Whether an address is of this machine or of a private network, which media servers trust.
+pub fn is_local(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
         IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
     }
 }
 
-/// An address as proxies write it: bare, with a port, or in brackets.
+/// Parses an address as proxies write it: bare, with a port, or in brackets.
 fn address(text: &str) -> Option<IpAddr> {
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-    let address = bare
-        .unwrap_or(text)
-        .parse::<IpAddr>()
-        .or_else(|_| text.parse::<SocketAddr>().map(|address| address.ip()));
-    // "Nowhere" is nobody's address.
+    let address =
+        bare.unwrap_or(text).parse::<IpAddr>().or_else(|_| text.parse::<SocketAddr>().map(|address| address.ip()));
+    // The unspecified address is no client's.
     address.ok().map(|address| address.to_canonical()).filter(|address| *address != Ipv4Addr::UNSPECIFIED)
 }
 
@@ -81,7 +77,7 @@ mod tests {
                 http::HeaderName::from_static(FORWARDED_PROTO),
                 HeaderValue::from_static(scheme),
             )]);
-            is_said_encrypted(peer.parse().expect("an address"), &headers, &trusted)
+            is_forwarded_https(peer.parse().expect("an address"), &headers, &trusted)
         };
         assert!(said("127.0.0.1", "https") && said("::ffff:127.0.0.1", "HTTPS"));
         assert!(!said("127.0.0.1", "http") && !said("192.168.1.9", "https"));
@@ -148,12 +144,10 @@ mod tests {
             "fe80::1",
             "::ffff:10.0.0.1",
         ] {
-            assert!(is_near(near.parse().expect("an address")), "{near}");
+            assert!(is_local(near.parse().expect("an address")), "{near}");
         }
-        for far in
-            ["203.0.113.9", "172.32.0.1", "100.64.0.1", "8.8.8.8", "2001:db8::1", "::ffff:8.8.8.8", "0.0.0.0"]
-        {
-            assert!(!is_near(far.parse().expect("an address")), "{far}");
+        for far in ["203.0.113.9", "172.32.0.1", "100.64.0.1", "8.8.8.8", "2001:db8::1", "::ffff:8.8.8.8", "0.0.0.0"] {
+            assert!(!is_local(far.parse().expect("an address")), "{far}");
         }
     }
 }

@@ -1,9 +1,8 @@
-//! What a request says: its head with the meaning remembered for it, the address it comes from, the headers that may
-//! pass, the base path it begins with.
+//! The request: its classified head, client address, filtered headers and base path.
 
 pub mod base_path;
+pub mod cached_headers;
+pub mod classified_request;
 pub mod client_ip;
 pub mod headers;
-pub mod last_look;
-pub mod letterhead;
-pub mod meaning;
+pub mod last_seen_response;

@@ -1,27 +1,27 @@
-//! The server's own address in its answers. Clients that believed it would go past us from then on.
+//! Rewrites the server's own address in responses. Clients that used it would bypass Greenroom from then on.
 //!
-//! The list of what is rewritten is closed: in a body the address by which a Jellyfin tells clients to reach it, in a
-//! head the place a redirect leads to.
+//! The list of rewritten fields is closed: in a body the address by which a Jellyfin server tells clients to reach it,
+//! in a head the `Location` of a redirect.
 
 use greenroom_cache::Value;
-use greenroom_dialect::ask::Kind;
+use greenroom_dialect::classification::Read;
 use greenroom_dialect::jellyfin::public_info_address;
-use greenroom_dialect::verdict::Read;
+use greenroom_dialect::request::ServerKind;
 use http::HeaderMap;
 use http::header::{HOST, LOCATION};
 
-use crate::request::base_path::below;
+use crate::proxy_request::ProxyRequest;
+use crate::request::base_path::strip_base;
 use crate::response;
 use crate::server::Server;
-use crate::visit::Visit;
 
 /// Longest host that is written into a body.
 const MAX_HOST: usize = 255;
 
-/// The value with the address that the client used in place of the server's own; `None` if there is none in it.
-pub fn rewrite(visit: &Visit, read: &Read, headers: &HeaderMap, value: &Value) -> Option<Value> {
+/// The value with the client's base URL in place of the server's; `None` if it holds none.
+pub fn rewrite(visit: &ProxyRequest, read: &Read, headers: &HeaderMap, value: &Value) -> Option<Value> {
     let settings = &visit.server.origin.settings;
-    if settings.kind != Kind::Jellyfin || !is_system_info(&read.target) {
+    if settings.kind != ServerKind::Jellyfin || !is_system_info(&read.target) {
         return None;
     }
     let address = address(settings, headers, visit.is_encrypted)?;
@@ -29,8 +29,8 @@ pub fn rewrite(visit: &Visit, read: &Read, headers: &HeaderMap, value: &Value) -
     Some(response::with_body(value, body.into()))
 }
 
-/// Where clients find the server: as configured, else as this one found it.
-fn address(settings: &greenroom_config::Server, headers: &HeaderMap, is_encrypted: bool) -> Option<String> {
+/// Base URL for clients: as configured, else the one this client used.
+fn address(settings: &greenroom_config::ServerSettings, headers: &HeaderMap, is_encrypted: bool) -> Option<String> {
     if let Some(public) = &settings.public_url {
         return Some(public.clone());
     }
@@ -44,36 +44,34 @@ fn is_system_info(target: &str) -> bool {
     path.eq_ignore_ascii_case("/System/Info/Public") || path.eq_ignore_ascii_case("/System/Info")
 }
 
-/// Makes a redirect that leads to the server lead to us.
+/// Rewrites a redirect to the server to point to Greenroom.
 pub fn redirect(server: &Server, headers: &mut HeaderMap) {
     let ours = headers
         .get(LOCATION)
         .and_then(|to| to.to_str().ok())
-        .and_then(|to| led_to_us(to, &server.origin.settings))
+        .and_then(|to| rewrite_location(to, &server.origin.settings))
         .and_then(|to| to.parse().ok());
     if let Some(ours) = ours {
         headers.insert(LOCATION, ours);
     }
 }
 
-/// The place as clients find it; `None` if it is relative or somebody else's, and stays as it is.
-fn led_to_us(to: &str, settings: &greenroom_config::Server) -> Option<String> {
+/// The rewritten location; `None` to leave it: relative, or on another host.
+fn rewrite_location(to: &str, settings: &greenroom_config::ServerSettings) -> Option<String> {
     let origin = settings.origin.to_string();
     let origin = origin.trim_end_matches('/');
-    let path =
-        to.strip_prefix(origin).filter(|path| path.is_empty() || path.starts_with(['/', '?'])).unwrap_or(to);
+    let path = to.strip_prefix(origin).filter(|path| path.is_empty() || path.starts_with(['/', '?'])).unwrap_or(to);
     let is_path = path.is_empty() || path.starts_with(['/', '?']) && !path.starts_with("//");
     if !is_path {
         return None;
     }
-    let below = below(path, &settings.base_path).unwrap_or_else(|| path.to_owned());
+    let below = strip_base(path, &settings.base_path).unwrap_or_else(|| path.to_owned());
     Some(format!("{}{below}", settings.listen_base_path))
 }
 
-/// Name or address, with or without a port: what is not that is not repeated.
+/// Whether it is a name or an address, with or without a port; anything else is not repeated.
 fn is_host(host: &str) -> bool {
-    let fits =
-        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b':' | b'[' | b']' | b'_');
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b':' | b'[' | b']' | b'_');
     !host.is_empty() && host.len() <= MAX_HOST && host.bytes().all(fits)
 }
 
@@ -92,9 +90,8 @@ mod tests {
     #[test]
     fn a_redirect_to_the_server_leads_to_us_and_no_other_does() {
         let settings = |more: &str| {
-            let mut tree = greenroom_config::Tree::default();
-            let text =
-                "[[server]]\nname = \"a\"\nkind = \"jellyfin\"\nurl = \"http://10.0.0.1:8096/media\"\n";
+            let mut tree = greenroom_config::ConfigSource::default();
+            let text = "[[server]]\nname = \"a\"\nkind = \"jellyfin\"\nurl = \"http://10.0.0.1:8096/media\"\n";
             tree.add_toml("g.toml", &format!("{text}{more}"));
             greenroom_config::Settings::read(tree).expect("it is valid").servers.remove(0)
         };
@@ -108,9 +105,9 @@ mod tests {
             ("//evil.example/x", None),
             ("web/index.html", None),
         ] {
-            assert_eq!(led_to_us(to, &elsewhere).as_deref(), expected, "{to}");
+            assert_eq!(rewrite_location(to, &elsewhere).as_deref(), expected, "{to}");
         }
-        assert_eq!(led_to_us("/media/web/", &settings("")).as_deref(), Some("/media/web/"));
+        assert_eq!(rewrite_location("/media/web/", &settings("")).as_deref(), Some("/media/web/"));
     }
 
     #[test]
@@ -124,9 +121,9 @@ mod tests {
             ("/Items", None),
         ];
         for (target, expected) in cases {
-            assert_eq!(below(target, "/jellyfin").as_deref(), expected, "{target}");
+            assert_eq!(strip_base(target, "/jellyfin").as_deref(), expected, "{target}");
         }
-        assert_eq!(below("/Items", ""), None);
+        assert_eq!(strip_base("/Items", ""), None);
     }
 
     #[test]

@@ -1,64 +1,63 @@
-//! How long the parts of an answer take, as log events for who wants to know: `GREENROOM_LOG=greenroom::timing=debug`.
-//! What is written behind the answer says so itself, as `greenroom::timing` too, from the disk tier.
+//! Logs the durations of a response's parts: `GREENROOM_LOG=greenroom::timing=debug`. The disk tier logs its writes
+//! after the response under the same target.
 
 use greenroom_cache::{Clock, Entry, Tier};
-use greenroom_dialect::verdict::Read;
+use greenroom_dialect::classification::Read;
 use http::Response;
 
 use crate::http::on_sent;
-use crate::response::History;
-use crate::visit::Visit;
+use crate::proxy_request::ProxyRequest;
+use crate::response::CacheHitDetails;
 use greenroom_origin::body::Body;
 
-/// The name under which the events are chosen.
+/// Log target of the events.
 const TARGET: &str = "greenroom::timing";
 
-/// Runs from the arrival of a read, if anybody listens.
+/// Runs from the arrival of a read, if the target is enabled.
 #[derive(Debug)]
-pub struct Stopwatch {
+pub struct ReadStopwatch {
     clock: Clock,
-    began_us: u64,
+    started_us: u64,
 }
 
-/// The same, after the answer was found or loaded.
+/// The same, after the lookup or load.
 #[derive(Debug)]
-pub struct Fetched {
-    watch: Stopwatch,
+pub struct FetchTiming {
+    watch: ReadStopwatch,
     fetched_us: u64,
 }
 
-impl Stopwatch {
-    /// Starts, if anybody listens.
-    pub fn start(visit: &Visit) -> Option<Self> {
+impl ReadStopwatch {
+    /// Starts, if the target is enabled.
+    pub fn start(visit: &ProxyRequest) -> Option<Self> {
         tracing::enabled!(target: TARGET, tracing::Level::DEBUG).then(|| {
             let clock = visit.server.origin.clock.clone();
-            Self { began_us: clock.now_us(), clock }
+            Self { started_us: clock.now_us(), clock }
         })
     }
 
-    /// The answer is here.
-    pub fn fetched(self) -> Fetched {
-        Fetched { fetched_us: self.clock.now_us(), watch: self }
+    /// Records the end of the lookup or load.
+    pub fn mark_fetched(self) -> FetchTiming {
+        FetchTiming { fetched_us: self.clock.now_us(), watch: self }
     }
 }
 
-impl Fetched {
-    /// Tells how long it took, when the answer has left.
-    pub fn tell_after(
+impl FetchTiming {
+    /// Logs the durations once the response is sent.
+    pub fn log_after_sent(
         self,
         response: &mut Response<Body>,
-        visit: &Visit,
+        visit: &ProxyRequest,
         read: &Read,
         entry: &Entry,
-        history: History,
+        history: CacheHitDetails,
     ) {
         let (visit, class) = (visit.clone(), read.class.name());
         let (items, bytes) = (items(entry), entry.body().len());
         let write = if history.tier == Tier::Source { "deferred" } else { "none" };
-        on_sent::after(response, move || {
+        on_sent::run_after(response, move || {
             let Self { watch, fetched_us } = self;
-            let (total_ms, render_ms) =
-                (watch.clock.since_ms(watch.began_us), watch.clock.since_ms(fetched_us));
+            let (total_ms, render_ms) = (watch.clock.since_ms(watch.started_us), watch.clock.since_ms(fetched_us));
             tracing::debug!(
                 target: TARGET,
                 server = visit.server.name(),
@@ -68,7 +67,7 @@ impl Fetched {
                 tier = history.tier.name(),
                 items,
                 bytes,
-                fetch_ms = fetched_us.saturating_sub(watch.began_us) / 1000,
+                fetch_ms = fetched_us.saturating_sub(watch.started_us) / 1000,
                 render_ms,
                 total_ms,
                 cache_write = write,
@@ -78,7 +77,7 @@ impl Fetched {
     }
 }
 
-/// Items in an answer, as far as they are known: each is a tag.
+/// Number of items in a response, as far as known: each is a tag.
 fn items(entry: &Entry) -> usize {
     entry.tags().iter().filter(|tag| tag.as_str().starts_with("item:")).count()
 }

@@ -1,28 +1,28 @@
-//! What is counted of a server beside what the engine counts.
+//! Counters of a server, besides those of the engine.
 
 use std::sync::atomic::AtomicU64;
 
-/// What is counted per server beside what the engine counts.
+/// Counters of a server, besides those of the engine.
 #[derive(Debug, Default)]
-pub struct Counters {
-    /// Requests that clients made.
-    pub asked: AtomicU64,
-    /// Requests that were answered from the cache without asking the server.
+pub struct ServerCounters {
+    /// Requests of clients.
+    pub requests: AtomicU64,
+    /// Requests served without asking the server.
     pub saved: AtomicU64,
-    /// Writes forwarded.
+    /// Forwarded writes.
     pub writes: AtomicU64,
     /// Requests passed through.
     pub streams: AtomicU64,
-    /// Reads passed through although their answers could be kept: observed or bypassed.
+    /// Cacheable reads that were observed or bypassed.
     pub bypassed: AtomicU64,
     /// Requests without a token where one is needed.
     pub unauthorised: AtomicU64,
-    /// Requests refused for what they are.
+    /// Rejected requests.
     pub refused: AtomicU64,
-    /// Requests refused because the server is down.
+    /// Requests rejected because the server is down.
     pub offline: AtomicU64,
-    /// Requests of our own that stand in the ledger.
-    pub own_settled: AtomicU64,
-    /// When a client last asked anything, in milliseconds.
-    pub last_asked_ms: AtomicU64,
+    /// Own requests already recorded in the statistics.
+    pub own_recorded: AtomicU64,
+    /// Time of the last client request, in milliseconds.
+    pub last_request_ms: AtomicU64,
 }

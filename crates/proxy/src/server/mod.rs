@@ -1,138 +1,141 @@
-//! One media server with everything that is kept about it.
+//! One media server with all of its state.
 
 mod counters;
-mod recording;
+mod recorders;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use greenroom_cache::{Cache, Clock, Earlier, Invalidation, Partition, Policy, Scope};
+use greenroom_cache::{Cache, Clock, FreshnessBound, Invalidation, Partition, Policy, Scope};
 use greenroom_dialect::class::{Class, Lifetime};
+use greenroom_dialect::classification::Read;
 use greenroom_dialect::credential::{Credential, Secret};
-use greenroom_dialect::verdict::Read;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::change_feed::{ChangeFeed, Events};
-use crate::http::byte_budget::{ByteBudget, Pool};
+use crate::change_feed::{ChangeFeed, EventStreamState};
+use crate::http::byte_budget::{ByteBudget, BytePool};
 use crate::http::client_limits::ClientLimits;
-use crate::identity::{Identities, Identity, SharedPartitions};
+use crate::identity::{Identity, IdentityRegistry, SharedPartitions};
 use crate::invalidation_state::InvalidationState;
 use crate::known_tokens::KnownTokens;
-use crate::mode::Modes;
+use crate::mode::ModeState;
 use crate::prefetch::Prefetch;
-use crate::request::meaning::Meanings;
-use crate::shadow::{Observation, Report};
-use crate::shrink_guard::Doubts;
-use crate::trusted_proxies::Heard;
-use crate::ttl_overrides::Lifetimes;
+use crate::request::classified_request::ClassificationCache;
+use crate::shadow::{ShadowReport, ShadowRun};
+use crate::shrink_guard::ShrinkGuard;
+use crate::trusted_proxies::ProxyTrustState;
+use crate::ttl_overrides::TtlOverrides;
 use crate::warm_keys::WarmKeys;
-pub use counters::Counters;
-use greenroom_config::Mode;
+pub use counters::ServerCounters;
+use greenroom_config::CacheMode;
 use greenroom_origin::Origin;
-use greenroom_origin::client_apps::{App, Apps};
-use greenroom_origin::fact::FactListener;
-use greenroom_state::grants::WarmRead;
+use greenroom_origin::client_apps::{ClientApp, ClientApps};
+use greenroom_origin::system_event::SystemEventListener;
+use greenroom_state::grants::StoredWarmKey;
 use greenroom_state::secrets::HashKey;
-pub use recording::Recording;
+pub use recorders::RequestRecorders;
 
-/// After this long an older answer is served instead of waiting on.
+/// After this time an expired entry is served instead of waiting on.
 const SOFT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// One configured media server.
 #[derive(Debug)]
 pub struct Server {
-    /// The way to it.
+    /// Client of the media server.
     pub origin: Arc<Origin>,
     /// The engine, shared by all servers; this one's namespace is its name.
     pub cache: Cache,
-    /// Lists that came back so short that they are not believed yet.
-    pub doubts: Doubts,
-    /// Who was seen.
-    pub identities: Identities,
-    /// Where answers are kept that are nobody's alone.
+    /// Suspiciously short lists, held back.
+    pub shrink_guard: ShrinkGuard,
+    /// Known identities.
+    pub identities: IdentityRegistry,
+    /// Partitions shared by identities.
     pub partitions: SharedPartitions,
-    /// What their requests mean.
-    pub meanings: Meanings,
-    /// What its own events say, and whether they reach us.
+    /// Memoised classifications.
+    pub classifications: ClassificationCache,
+    /// The server's own events.
     pub change_feed: ChangeFeed,
-    /// Which apps were seen.
-    pub apps: Apps,
-    /// Stands for ourselves, where no app asks.
-    pub own_app: Arc<App>,
-    /// What is loaded before it is asked for.
+    /// Known apps.
+    pub apps: ClientApps,
+    /// The app of own requests.
+    pub own_app: Arc<ClientApp>,
+    /// Prefetch.
     pub prefetch: Prefetch,
-    /// What is remembered so that it is known what goes stale.
+    /// State that decides what is invalidated.
     pub invalidation: InvalidationState,
-    /// What was counted.
-    pub counters: Counters,
-    /// How its requests were answered.
-    pub record: Recording,
-    /// What its clients may take at a time.
+    /// Counters.
+    pub counters: ServerCounters,
+    /// Recorders of its requests.
+    pub recorders: RequestRecorders,
+    /// Limits for its clients.
     pub limits: ClientLimits,
-    /// Which proxies it trusts, as it said last.
-    pub proxies: Heard,
-    /// The secret part of the address that webhooks are sent to.
-    pub hook_secret: Secret,
-    /// How its reads are answered, and what is bypassed.
-    pub modes: Modes,
-    /// What is kept warm for the configured token.
-    pub warm: WarmKeys,
-    /// How long its answers live, as far as that was said while the process runs.
-    pub lifetimes: Lifetimes,
-    /// Whether every token that the state holds something of is known.
+    /// Proxies it trusts, according to its last answer.
+    pub proxy_trust: ProxyTrustState,
+    /// Secret part of the webhook URL.
+    pub webhook_secret: Secret,
+    /// Cache mode and bypasses.
+    pub modes: ModeState,
+    /// Warm keys of the configured token.
+    pub warm_keys: WarmKeys,
+    /// TTL overrides set at run time.
+    pub ttl_overrides: TtlOverrides,
+    /// Whether every token in the state is known.
     pub known_tokens: Arc<KnownTokens>,
 }
 
 impl Server {
-    /// A server nothing is known about yet. `secrets` are the key that hides identities and the secret part of the
-    /// webhook address.
+    /// A server without state. `secrets` are the key that hides identities and the secret part of the webhook URL.
     ///
     /// # Errors
     /// See [`Origin::new`].
     pub fn new(
-        settings: greenroom_config::Server,
+        settings: greenroom_config::ServerSettings,
         cache: Cache,
         clock: Clock,
         tasks: TaskTracker,
         stop: CancellationToken,
         secrets: (HashKey, Secret),
     ) -> Result<Self, String> {
-        Ok(Self::before(Origin::new(settings, clock, tasks, stop, FactListener::default())?, cache, secrets))
+        Ok(Self::with_origin(
+            Origin::new(settings, clock, tasks, stop, SystemEventListener::default())?,
+            cache,
+            secrets,
+        ))
     }
 
-    /// What stands before this origin, with nothing known yet.
-    pub fn before(origin: Origin, cache: Cache, secrets: (HashKey, Secret)) -> Self {
+    /// A server for this origin, without state.
+    pub fn with_origin(origin: Origin, cache: Cache, secrets: (HashKey, Secret)) -> Self {
         let settings = &origin.settings;
         Self {
-            doubts: Doubts::default(),
-            identities: Identities::new(&settings.name, secrets.0),
+            shrink_guard: ShrinkGuard::default(),
+            identities: IdentityRegistry::new(&settings.name, secrets.0),
             partitions: SharedPartitions::default(),
-            meanings: Meanings::default(),
+            classifications: ClassificationCache::default(),
             change_feed: ChangeFeed::default(),
-            apps: Apps::default(),
+            apps: ClientApps::default(),
             own_app: Arc::default(),
             prefetch: Prefetch::new(&settings.prefetch),
             invalidation: InvalidationState::default(),
-            counters: Counters::default(),
-            record: Recording::default(),
-            limits: ClientLimits::new(&settings.hygiene),
-            proxies: Heard::default(),
-            hook_secret: secrets.1,
-            modes: Modes::default(),
-            warm: WarmKeys::default(),
-            lifetimes: Lifetimes::default(),
+            counters: ServerCounters::default(),
+            recorders: RequestRecorders::default(),
+            limits: ClientLimits::new(&settings.listener_limits),
+            proxy_trust: ProxyTrustState::default(),
+            webhook_secret: secrets.1,
+            modes: ModeState::default(),
+            warm_keys: WarmKeys::default(),
+            ttl_overrides: TtlOverrides::default(),
             known_tokens: Arc::default(),
             cache,
             origin: Arc::new(origin),
         }
     }
 
-    /// Request bodies held for its clients count for this pool of the process as well.
-    pub fn share_bodies(&mut self, process: &Arc<Pool>) {
+    /// Counts request bodies held for its clients in this pool of the process as well.
+    pub fn share_bodies(&mut self, process: &Arc<BytePool>) {
         self.limits.bodies =
-            Arc::new(ByteBudget::new(Arc::clone(process), self.origin.settings.hygiene.bodies.held));
+            Arc::new(ByteBudget::new(Arc::clone(process), self.origin.settings.listener_limits.bodies.held));
     }
 
     /// Its name, which is also its namespace in the engine.
@@ -140,67 +143,67 @@ impl Server {
         self.origin.name()
     }
 
-    /// How a read of this class and app is answered now.
-    pub fn manner(&self, class: Class, app: &App) -> Mode {
-        self.modes.manner(self.name(), class, &app.name)
+    /// Mode of a read of this class and app.
+    pub fn read_mode(&self, class: Class, app: &ClientApp) -> CacheMode {
+        self.modes.read_mode(self.name(), class, &app.name)
     }
 
-    /// How its reads are answered, those aside that are bypassed one by one.
-    pub fn mode(&self) -> Mode {
+    /// Mode of the server, without bypasses of single classes or apps.
+    pub fn mode(&self) -> CacheMode {
         self.modes.mode(self.name())
     }
 
-    /// Answers reads in this mode from now on. Returns whether that is another than before.
-    pub fn turn_to(&self, mode: Mode) -> bool {
+    /// Sets the mode. Returns whether it changed.
+    pub fn set_mode(&self, mode: CacheMode) -> bool {
         let own = self.origin.counters.own.load(Ordering::Relaxed);
         self.modes
             .switch
-            .turn(mode, own, self.origin.clock.now_ms(), || Observation::begin(&self.origin, &self.cache))
+            .set_mode(mode, own, self.origin.clock.now_ms(), || ShadowRun::start(&self.origin, &self.cache))
     }
 
-    /// What the cache would have done: of what is observed now, or of the last time.
-    pub fn observed(&self) -> Option<Report> {
+    /// Report of the current observation, or of the last one.
+    pub fn shadow_report(&self) -> Option<ShadowReport> {
         self.modes.switch.report(self.origin.counters.own.load(Ordering::Relaxed), self.origin.clock.now_ms())
     }
 
-    /// Something passes that the cache has no part in.
-    pub fn note_passing(&self, what: &'static str, app: &App) {
-        if let Some(observation) = self.modes.switch.observation() {
-            observation.tally.passed(what, &app.name);
+    /// Records a request that passes through, for the observation.
+    pub fn record_passed(&self, what: &'static str, app: &ClientApp) {
+        if let Some(observation) = self.modes.switch.shadow_run() {
+            observation.stats.record_passed(what, &app.name);
         }
     }
 
-    /// Writes into the ledger what we asked without a client since the last time.
-    pub fn settle_own(&self, now_ms: u64) {
+    /// Records own requests since the last call in the statistics.
+    pub fn record_own_requests(&self, now_ms: u64) {
         let own = self.origin.counters.own.load(Ordering::Relaxed);
-        let settled = self.counters.own_settled.fetch_max(own, Ordering::AcqRel);
-        self.record.ledger.note_own(own.saturating_sub(settled), now_ms);
+        let settled = self.counters.own_recorded.fetch_max(own, Ordering::AcqRel);
+        self.recorders.requests.record_own(own.saturating_sub(settled), now_ms);
     }
 
-    /// Invalidates in the cache, and in what is observed.
+    /// Invalidates in the cache, and in the shadow cache.
     pub fn invalidate(&self, scope: &Scope, how: &Invalidation) {
         self.cache.invalidate(scope, how);
-        if let Some(observation) = self.modes.switch.observation() {
+        if let Some(observation) = self.modes.switch.shadow_run() {
             observation.invalidate(scope, how);
         }
     }
 
-    /// Drops everything of an identity, beyond recall.
+    /// Purges an identity's partition.
     pub fn purge_partition(&self, identity: &Identity) {
-        self.meanings.forget(identity);
-        let scope =
-            Scope::Partition { namespace: self.name().into(), partition: identity.partition().clone() };
-        let how = Invalidation { mode: greenroom_cache::Mode::Purge, settle: None, unstorable_for: None };
+        self.classifications.forget(identity);
+        let scope = Scope::Partition { namespace: self.name().into(), partition: identity.partition().clone() };
+        let how =
+            Invalidation { mode: greenroom_cache::InvalidationMode::Purge, grace_period: None, unstorable_for: None };
         self.invalidate(&scope, &how);
     }
 
-    /// A lifetime with what was configured laid over it, and what was said since over that.
+    /// TTL policy of a class: `otherwise`, overridden by the configuration, then by the TTL override.
     pub fn lifetime(&self, class: Class, otherwise: Lifetime) -> Lifetime {
         let rule = self.origin.settings.lifetime(class, class.lifetime(self.origin.settings.kind));
-        self.lifetimes.said(class).over(self.origin.settings.lifetime(class, otherwise), rule)
+        self.ttl_overrides.get(class).apply_to(self.origin.settings.lifetime(class, otherwise), rule)
     }
 
-    /// The policy for what was asked, before the answer is known.
+    /// TTL policy of a read, before the response is known.
     pub fn policy(&self, read: &Read, identity: &Identity) -> Policy {
         let lifetime = self.lifetime(read.class, read.lifetime);
         let unsignalled = Duration::from_secs(lifetime.fresh_s.into());
@@ -209,11 +212,12 @@ impl Server {
         Policy {
             class: read.class.name(),
             fresh: if since_ms.is_some() { signalled } else { unsignalled },
-            earlier: since_ms.map(|than_ms| Earlier { than_ms, fresh: unsignalled }),
+            freshness_bound: since_ms
+                .map(|than_ms| FreshnessBound { loaded_before_ms: than_ms, max_fresh: unsignalled }),
             stale: Duration::from_secs(lifetime.stale_s.into()),
             stale_on_error: Duration::from_secs(lifetime.stale_on_error_s.into()),
-            // With a stale window the read that finds an answer too old is answered at once and refreshes behind;
-            // refreshing ahead as well would only ask the server more often.
+            // With a stale window, the read that finds a stale entry is served at once and starts a refresh;
+            // refresh-ahead as well would only add requests to the server.
             refresh_ahead: lifetime.stale_s == 0,
             warm: lifetime.warm,
             soft_timeout: SOFT_TIMEOUT,
@@ -221,52 +225,52 @@ impl Server {
         }
     }
 
-    /// Who shows this credential. An identity that had to be forgotten loses what was kept for it, and so does one
-    /// that nobody knew of while things went stale for those who were known, in this process or an earlier one: on
-    /// disk there may be something of it.
+    /// The identity of this credential. Purges the partition of an identity that is evicted for it. Also purges that of
+    /// a new identity if an invalidation covered only known partitions, in this process or an earlier one, because the
+    /// disk may hold entries of it.
     pub fn identify(&self, credential: &Credential) -> Arc<Identity> {
         let (identity, forgotten) = self.identities.resolve(credential, self.origin.clock.now_ms());
         if let Some(forgotten) = forgotten {
             self.purge_partition(&forgotten);
         }
-        let is_new = !identity.is_anonymous() && identity.take_newness();
-        if is_new && self.invalidation.choosiness.is_kept() && self.cache.disk_stats().is_some() {
+        let is_new = !identity.is_anonymous() && identity.take_is_new();
+        if is_new && self.invalidation.partial_invalidation.is_persisted() && self.cache.disk_stats().is_some() {
             self.purge_partition(&identity);
         }
         identity
     }
 
-    /// Whether its events reach us.
-    pub fn events(&self) -> Events {
-        self.change_feed.events()
+    /// Whether its events arrive.
+    pub fn events_state(&self) -> EventStreamState {
+        self.change_feed.events_state()
     }
 
-    /// This became of asking for its events.
-    pub fn note_events(&self, events: Events) {
-        self.change_feed.note_events(events);
+    /// Sets the result of the last event subscription.
+    pub fn set_events_state(&self, events: EventStreamState) {
+        self.change_feed.set_events_state(events);
     }
 
-    /// The server refused the token of this identity; it may be the configured one.
-    pub fn note_refused(&self, identity: &Identity) {
+    /// Records that the server rejected this identity's token; it may be the configured one.
+    pub fn record_refused(&self, identity: &Identity) {
         if self.own_partition().is_some_and(|own| own == *identity.partition()) {
-            self.origin.note_own_token(false);
+            self.origin.record_own_token(false);
         }
     }
 
-    /// Where answers to the configured token are kept.
+    /// Partition of the configured token.
     pub fn own_partition(&self) -> Option<Partition> {
         let token = self.origin.settings.token.as_ref();
         token.map(|token| self.identities.partition_of(token.expose()))
     }
 
-    /// Where the answer of a read is kept that this identity asks for.
+    /// The partition for this identity's read.
     pub fn partition_of<'a>(&'a self, identity: &'a Identity, read: &Read) -> &'a Partition {
-        self.partitions.of(identity, read)
+        self.partitions.partition_for(identity, read)
     }
 
-    /// What is kept warm for the configured token now, in order of its keys.
-    pub fn warm_reads(&self) -> Vec<WarmRead> {
+    /// Current warm keys of the configured token, in order of their keys.
+    pub fn warm_reads(&self) -> Vec<StoredWarmKey> {
         let Some(own) = self.own_partition() else { return Vec::new() };
-        self.warm.own_reads.warm(&self.cache, self.name(), &own)
+        self.warm_keys.own_reads.warm_reads(&self.cache, self.name(), &own)
     }
 }

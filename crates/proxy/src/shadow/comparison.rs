@@ -1,95 +1,93 @@
-//! Whether the answer the cache would have given was the right one, and if not, which rule explains that.
+//! Compares a cached response with the server's, and finds the rule that explains a difference.
 
 use bytes::Bytes;
 use greenroom_dialect::class::Class;
 use http::StatusCode;
 
-/// What came of comparing.
+/// Result of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Comparison {
+pub enum ResponseComparison {
     /// Byte for byte the same.
     Same,
-    /// The real answer, or the one that was kept, passed without a body: there is nothing to compare.
+    /// Not comparable: one of the two passed without a body.
     Unread,
     /// The server failed; the cache would have answered.
     Rescued,
     /// They differ.
-    Differs(Rule),
+    Differs(DifferenceReason),
 }
 
-impl Comparison {
-    /// Whether they differ for a reason nobody knows.
+impl ResponseComparison {
+    /// Whether they differ without an explanation.
     pub fn is_unexplained(self) -> bool {
-        self == Self::Differs(Rule::Unexplained)
+        self == Self::Differs(DifferenceReason::Unexplained)
     }
 }
 
-/// What explains a difference. The list is closed.
+/// Explanation of a difference. The list is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Rule {
-    /// What the class tells moves by itself from second to second; its lifetime says how far behind it may be.
+pub enum DifferenceReason {
+    /// Responses of the class change by themselves from second to second; the TTL bounds their age.
     Moves,
-    /// The same question was asked, and the server answers it otherwise now: something changed there, within the age
-    /// that answers of this class may have.
+    /// The server answers the same request differently now: a change within the allowed age of the class.
     Changed,
-    /// The server refuses the token by now; its yes still held.
+    /// The server rejects the token now; its grant was still valid.
     RightEnded,
-    /// The question was asked in other words, which the key takes for the same ones; or the answer is older than it
-    /// may be.
+    /// The request differs although the key is the same, or the response is older than allowed.
     Unexplained,
 }
 
-/// The answer the cache would have given.
+/// The response that the cache would have served.
 #[derive(Debug, Clone)]
-pub struct Kept {
-    /// Its bytes; `None` if they never passed.
+pub struct PredictedResponse {
+    /// Its body; `None` if it never passed.
     pub body: Option<Bytes>,
-    /// The words of the question that brought it.
-    pub question: Option<u64>,
-    /// Whether its age was allowed when it would have been given.
+    /// Hash of the request that loaded it.
+    pub request_hash: Option<u64>,
+    /// Whether its age was allowed when it would have been served.
     pub is_in_time: bool,
 }
 
-/// The real answer.
+/// The server's response.
 #[derive(Debug, Clone)]
-pub struct Real {
-    /// Its status; `None` if the server gave none.
+pub struct ActualResponse {
+    /// Its status; `None` if there was none.
     pub status: Option<StatusCode>,
-    /// Its bytes; `None` if none passed.
+    /// Its body; `None` if none passed.
     pub body: Option<Bytes>,
-    /// The words of the question.
-    pub question: u64,
+    /// Hash of the request.
+    pub request_hash: u64,
 }
 
 /// Compares. Pure.
-pub fn compare(class: Class, kept: &Kept, real: &Real) -> Comparison {
+pub fn compare(class: Class, kept: &PredictedResponse, real: &ActualResponse) -> ResponseComparison {
     match real.status.map(|status| status.as_u16()) {
-        None | Some(500..) => return Comparison::Rescued,
-        Some(401 | 403 | 498) => return Comparison::Differs(Rule::RightEnded),
+        None | Some(500..) => return ResponseComparison::Rescued,
+        Some(401 | 403 | 498) => return ResponseComparison::Differs(DifferenceReason::RightEnded),
         Some(200) => {}
-        Some(304) => return Comparison::Unread,
-        Some(_) => return Comparison::Differs(explain(class, kept, real)),
+        Some(304) => return ResponseComparison::Unread,
+        Some(_) => return ResponseComparison::Differs(explain(class, kept, real)),
     }
     match (&kept.body, &real.body) {
-        (Some(kept), Some(real)) if kept == real => Comparison::Same,
-        (Some(_), Some(_)) => Comparison::Differs(explain(class, kept, real)),
-        _ => Comparison::Unread,
+        (Some(kept), Some(real)) if kept == real => ResponseComparison::Same,
+        (Some(_), Some(_)) => ResponseComparison::Differs(explain(class, kept, real)),
+        _ => ResponseComparison::Unread,
     }
 }
 
-fn explain(class: Class, kept: &Kept, real: &Real) -> Rule {
+fn explain(class: Class, kept: &PredictedResponse, real: &ActualResponse) -> DifferenceReason {
     if !kept.is_in_time {
-        Rule::Unexplained
+        DifferenceReason::Unexplained
     } else if moves_by_itself(class) {
-        Rule::Moves
-    } else if kept.question == Some(real.question) {
-        Rule::Changed
+        DifferenceReason::Moves
+    } else if kept.request_hash == Some(real.request_hash) {
+        DifferenceReason::Changed
     } else {
-        Rule::Unexplained
+        DifferenceReason::Unexplained
     }
 }
 
-/// Whether answers of this class change while nobody does anything: positions, loads, times of last activity.
+/// Whether responses of this class change without any action: positions, loads, times of last activity.
 fn moves_by_itself(class: Class) -> bool {
     matches!(
         class,
@@ -101,58 +99,54 @@ fn moves_by_itself(class: Class) -> bool {
 mod tests {
     use super::*;
 
-    fn kept(body: &'static str) -> Kept {
-        Kept { body: Some(Bytes::from_static(body.as_bytes())), question: Some(1), is_in_time: true }
+    fn kept(body: &'static str) -> PredictedResponse {
+        PredictedResponse { body: Some(Bytes::from_static(body.as_bytes())), request_hash: Some(1), is_in_time: true }
     }
 
-    fn real(status: u16, body: &'static str) -> Real {
-        Real {
+    fn real(status: u16, body: &'static str) -> ActualResponse {
+        ActualResponse {
             status: StatusCode::from_u16(status).ok(),
             body: Some(Bytes::from_static(body.as_bytes())),
-            question: 1,
+            request_hash: 1,
         }
     }
 
     #[test]
     fn the_same_bytes_are_the_same_whatever_was_asked() {
-        let otherwise = Real { question: 2, ..real(200, "a") };
-        assert_eq!(compare(Class::Lists, &kept("a"), &otherwise), Comparison::Same);
+        let otherwise = ActualResponse { request_hash: 2, ..real(200, "a") };
+        assert_eq!(compare(Class::Lists, &kept("a"), &otherwise), ResponseComparison::Same);
     }
 
     #[test]
     fn every_difference_has_a_rule() {
-        let late = Kept { is_in_time: false, ..kept("a") };
-        let otherwise = Real { question: 2, ..real(200, "b") };
+        let late = PredictedResponse { is_in_time: false, ..kept("a") };
+        let otherwise = ActualResponse { request_hash: 2, ..real(200, "b") };
         for (class, kept, real, rule) in [
-            (Class::Sessions, kept("a"), real(200, "b"), Rule::Moves),
-            (Class::Sessions, late.clone(), real(200, "b"), Rule::Unexplained),
-            (Class::Lists, kept("a"), real(200, "b"), Rule::Changed),
-            (Class::Lists, late, real(200, "b"), Rule::Unexplained),
-            (Class::Lists, kept("a"), otherwise, Rule::Unexplained),
-            (Class::Item, kept("a"), real(404, ""), Rule::Changed),
-            (Class::Item, kept("a"), real(401, ""), Rule::RightEnded),
+            (Class::Sessions, kept("a"), real(200, "b"), DifferenceReason::Moves),
+            (Class::Sessions, late.clone(), real(200, "b"), DifferenceReason::Unexplained),
+            (Class::Lists, kept("a"), real(200, "b"), DifferenceReason::Changed),
+            (Class::Lists, late, real(200, "b"), DifferenceReason::Unexplained),
+            (Class::Lists, kept("a"), otherwise, DifferenceReason::Unexplained),
+            (Class::Item, kept("a"), real(404, ""), DifferenceReason::Changed),
+            (Class::Item, kept("a"), real(401, ""), DifferenceReason::RightEnded),
         ] {
-            assert_eq!(
-                compare(class, &kept, &real),
-                Comparison::Differs(rule),
-                "{class:?} {kept:?} {real:?}"
-            );
+            assert_eq!(compare(class, &kept, &real), ResponseComparison::Differs(rule), "{class:?} {kept:?} {real:?}");
         }
     }
 
     #[test]
     fn what_passed_without_a_body_is_not_judged() {
-        let unread = Kept { body: None, ..kept("") };
-        assert_eq!(compare(Class::Images, &unread, &real(200, "b")), Comparison::Unread);
-        assert_eq!(compare(Class::Images, &kept("a"), &real(304, "")), Comparison::Unread);
-        let head = Real { body: None, ..real(200, "") };
-        assert_eq!(compare(Class::Images, &kept("a"), &head), Comparison::Unread);
+        let unread = PredictedResponse { body: None, ..kept("") };
+        assert_eq!(compare(Class::Images, &unread, &real(200, "b")), ResponseComparison::Unread);
+        assert_eq!(compare(Class::Images, &kept("a"), &real(304, "")), ResponseComparison::Unread);
+        let head = ActualResponse { body: None, ..real(200, "") };
+        assert_eq!(compare(Class::Images, &kept("a"), &head), ResponseComparison::Unread);
     }
 
     #[test]
     fn a_server_that_fails_differs_from_nothing() {
-        assert_eq!(compare(Class::Lists, &kept("a"), &real(503, "")), Comparison::Rescued);
-        let silent = Real { status: None, ..real(200, "") };
-        assert_eq!(compare(Class::Lists, &kept("a"), &silent), Comparison::Rescued);
+        assert_eq!(compare(Class::Lists, &kept("a"), &real(503, "")), ResponseComparison::Rescued);
+        let silent = ActualResponse { status: None, ..real(200, "") };
+        assert_eq!(compare(Class::Lists, &kept("a"), &silent), ResponseComparison::Rescued);
     }
 }

@@ -1,4 +1,4 @@
-//! The verdict on what was observed: one sentence a person understands, and the rows it is made from.
+//! Report of an observation: one sentence for people, and the rows behind it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -6,51 +6,50 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::tally::{Counts, Line};
+use super::stats::{ShadowCounts, ShadowStatsRow};
 
-/// The outcome of an observation.
+/// Report of an observation.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = Observation)]
-pub struct Report {
+pub struct ShadowReport {
     /// The server.
     pub server: String,
     /// The sentence.
     pub verdict: String,
-    /// Since when, and until when, in milliseconds.
+    /// Start of the observation, in milliseconds.
     pub since_ms: u64,
-    /// See [`Report::since_ms`].
+    /// End of the observation, in milliseconds.
     pub until_ms: u64,
-    /// What Greenroom asked for itself meanwhile, beside refreshes: events, probes. Part of what would have reached
-    /// the server.
+    /// Own requests meanwhile, besides refreshes: events, probes. Part of what would have reached the server.
     pub events: u64,
-    /// Percentage of the requests that would not have reached the server, all that Greenroom asks itself set against
-    /// it. Negative if there would have been more.
+    /// Percentage of requests that would not have reached the server, less all own requests. Negative if there would
+    /// have been more.
     pub saved_percent: f64,
-    /// All rows together.
-    pub totals: Counts,
-    /// By class, the busiest first.
-    pub classes: Vec<Row>,
-    /// By app, the busiest first.
-    pub apps: Vec<Row>,
+    /// Sum of all rows.
+    pub totals: ShadowCounts,
+    /// By class, busiest first.
+    pub classes: Vec<ShadowReportRow>,
+    /// By app, busiest first.
+    pub apps: Vec<ShadowReportRow>,
 }
 
-/// What was counted of one class or app.
+/// Counts of one class or app.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = ObservedRow)]
-pub struct Row {
+pub struct ShadowReportRow {
     /// The class or the app.
     pub name: String,
     /// Percentage of its requests that would not have reached the server.
     pub saved_percent: f64,
-    /// What was counted.
+    /// The counts.
     #[serde(flatten)]
-    pub counts: Counts,
+    pub counts: ShadowCounts,
 }
 
-impl Report {
-    /// Puts the lines together.
-    pub fn new(server: &str, (since_ms, until_ms): (u64, u64), events: u64, lines: &[Line]) -> Self {
-        let mut totals = Counts::default();
+impl ShadowReport {
+    /// Builds the report from the rows.
+    pub fn new(server: &str, (since_ms, until_ms): (u64, u64), events: u64, lines: &[ShadowStatsRow]) -> Self {
+        let mut totals = ShadowCounts::default();
         for line in lines {
             totals += line.counts;
         }
@@ -69,32 +68,32 @@ impl Report {
     }
 }
 
-fn sums(lines: &[Line], name: impl Fn(&Line) -> &str) -> Vec<Row> {
-    let mut sums: BTreeMap<&str, Counts> = BTreeMap::new();
+fn sums(lines: &[ShadowStatsRow], name: impl Fn(&ShadowStatsRow) -> &str) -> Vec<ShadowReportRow> {
+    let mut sums: BTreeMap<&str, ShadowCounts> = BTreeMap::new();
     for line in lines {
         *sums.entry(name(line)).or_default() += line.counts;
     }
-    let row = |(name, counts): (&str, Counts)| Row {
+    let row = |(name, counts): (&str, ShadowCounts)| ShadowReportRow {
         name: name.to_owned(),
         saved_percent: saved_percent(counts.asked, counts.reached),
         counts,
     };
-    let mut rows: Vec<Row> = sums.into_iter().map(row).collect();
+    let mut rows: Vec<ShadowReportRow> = sums.into_iter().map(row).collect();
     rows.sort_by_key(|row| std::cmp::Reverse(row.counts.asked));
     rows
 }
 
-/// How many of a hundred requests would not have reached the server.
+/// Percentage of requests that would not have reached the server.
 fn saved_percent(asked: u64, reached: u64) -> f64 {
     if asked == 0 { 0.0 } else { (1.0 - reached as f64 / asked as f64) * 100.0 }
 }
 
-/// The sentence: what would have been saved, what would have differed, and what no more than an allowed age explains.
-fn verdict(saved_percent: f64, totals: &Counts) -> String {
+/// The sentence: requests saved, differences, and those explained by an allowed age.
+fn verdict(saved_percent: f64, totals: &ShadowCounts) -> String {
     if totals.asked == 0 {
         return "Nothing was asked yet".to_owned();
     }
-    let asked = grouped(totals.asked);
+    let asked = format_thousands(totals.asked);
     let requests = if totals.asked == 1 { "request" } else { "requests" };
     let mut text = if saved_percent < 0.0 {
         format!("Would have made {:.0} % more than {asked} {requests}", -saved_percent)
@@ -102,20 +101,19 @@ fn verdict(saved_percent: f64, totals: &Counts) -> String {
         format!("Would have saved {saved_percent:.0} % of {asked} {requests}")
     };
     // Writing to a String cannot fail.
-    let _ = write!(text, "; {} would have differed", grouped(totals.differed));
+    let _ = write!(text, "; {} would have differed", format_thousands(totals.differed));
     let behind = totals.moved + totals.changed + totals.right_ended;
     if behind > 0 {
-        let _ = write!(text, ", and {} would have been a little behind, as they may be", grouped(behind));
+        let _ = write!(text, ", and {} would have been a little behind, as they may be", format_thousands(behind));
     }
     if totals.rescued > 0 {
-        let _ =
-            write!(text, "; {} would have been answered while the server failed", grouped(totals.rescued));
+        let _ = write!(text, "; {} would have been answered while the server failed", format_thousands(totals.rescued));
     }
     text
 }
 
-/// A count with its thousands set apart.
-pub fn grouped(count: u64) -> String {
+/// Formats a count with thousands separators.
+pub fn format_thousands(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
@@ -131,51 +129,44 @@ pub fn grouped(count: u64) -> String {
 mod tests {
     use super::*;
 
-    fn line(class: &'static str, app: &str, counts: Counts) -> Line {
-        Line { class, app: app.to_owned(), counts }
+    fn line(class: &'static str, app: &str, counts: ShadowCounts) -> ShadowStatsRow {
+        ShadowStatsRow { class, app: app.to_owned(), counts }
     }
 
-    fn counts(asked: u64, reached: u64) -> Counts {
-        Counts { asked, reached, ..Counts::default() }
+    fn counts(asked: u64, reached: u64) -> ShadowCounts {
+        ShadowCounts { asked, reached, ..ShadowCounts::default() }
     }
 
     #[test]
     fn the_verdict_is_a_sentence() {
-        let differed = Counts { differed: 2, ..counts(3_204, 929) };
-        let report = Report::new("home", (0, 1), 0, &[line("lists", "a", differed)]);
+        let differed = ShadowCounts { differed: 2, ..counts(3_204, 929) };
+        let report = ShadowReport::new("home", (0, 1), 0, &[line("lists", "a", differed)]);
         assert_eq!(report.verdict, "Would have saved 71 % of 3,204 requests; 2 would have differed");
-        let more = Counts { moved: 3, changed: 1, rescued: 1, ..counts(10, 5) };
-        let report = Report::new("home", (0, 1), 0, &[line("lists", "a", more)]);
+        let more = ShadowCounts { moved: 3, changed: 1, rescued: 1, ..counts(10, 5) };
+        let report = ShadowReport::new("home", (0, 1), 0, &[line("lists", "a", more)]);
         assert_eq!(
             report.verdict,
             "Would have saved 50 % of 10 requests; 0 would have differed, and 4 would have been a little behind, as \
              they may be; 1 would have been answered while the server failed"
         );
-        assert_eq!(Report::new("home", (0, 1), 3, &[]).verdict, "Nothing was asked yet");
+        assert_eq!(ShadowReport::new("home", (0, 1), 3, &[]).verdict, "Nothing was asked yet");
     }
 
     #[test]
     fn what_greenroom_asks_itself_is_set_against_what_is_saved() {
-        let report = Report::new("home", (0, 1), 5, &[line("lists", "a", counts(10, 3))]);
+        let report = ShadowReport::new("home", (0, 1), 5, &[line("lists", "a", counts(10, 3))]);
         assert!((report.saved_percent - 20.0).abs() < 1e-9);
-        let report = Report::new("home", (0, 1), 10, &[line("lists", "a", counts(10, 3))]);
-        assert!(
-            report.verdict.starts_with("Would have made 30 % more than 10 requests"),
-            "{}",
-            report.verdict
-        );
+        let report = ShadowReport::new("home", (0, 1), 10, &[line("lists", "a", counts(10, 3))]);
+        assert!(report.verdict.starts_with("Would have made 30 % more than 10 requests"), "{}", report.verdict);
     }
 
     #[test]
     fn rows_are_summed_by_class_and_by_app_the_busiest_first() {
-        let rows = [
-            line("item", "a", counts(1, 1)),
-            line("lists", "a", counts(2, 1)),
-            line("lists", "b", counts(4, 2)),
-        ];
-        let report = Report::new("home", (0, 1), 0, &rows);
+        let rows =
+            [line("item", "a", counts(1, 1)), line("lists", "a", counts(2, 1)), line("lists", "b", counts(4, 2))];
+        let report = ShadowReport::new("home", (0, 1), 0, &rows);
         let named =
-            |rows: &[Row]| rows.iter().map(|row| (row.name.clone(), row.counts.asked)).collect::<Vec<_>>();
+            |rows: &[ShadowReportRow]| rows.iter().map(|row| (row.name.clone(), row.counts.asked)).collect::<Vec<_>>();
         assert_eq!(named(&report.classes), [("lists".to_owned(), 6), ("item".to_owned(), 1)]);
         assert_eq!(named(&report.apps), [("b".to_owned(), 4), ("a".to_owned(), 3)]);
         assert_eq!(report.totals.asked, 7);
@@ -184,7 +175,7 @@ mod tests {
     #[test]
     fn thousands_are_set_apart() {
         for (count, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
-            assert_eq!(grouped(count), text);
+            assert_eq!(format_thousands(count), text);
         }
     }
 }

@@ -1,8 +1,9 @@
-//! Spot checks: now and then, behind an answer from the cache, the server is asked the same, and the two are compared.
-//! When one is due, and what it found, are decided here; asking is the proxy's business.
+//! Spot checks: for some hits, the server gets the same request, and both responses are compared. Decides here when one
+//! is due and how it ended; the proxy sends the requests.
 //!
-//! The server is asked in the client's own words first. If it says something else, it is asked in ours: were these to
-//! bring what was kept, nothing has changed, and the client's words hold something that the key leaves out.
+//! The client's own request is sent first. If the response differs, the cache's canonical request is sent: if that
+//! returns the cached response, nothing has changed on the server, and the client's request holds something that the
+//! key leaves out.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -12,33 +13,33 @@ use http::StatusCode;
 use parking_lot::Mutex;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::record::counts::Count;
+use crate::record::counts::RequestCounter;
 use crate::record::time_series::MINUTE_MS;
-use crate::shadow::comparison::{Comparison, Kept, Real, Rule, compare};
+use crate::shadow::comparison::{ActualResponse, DifferenceReason, PredictedResponse, ResponseComparison, compare};
 
-/// What was loaded a moment ago needs no second look.
+/// Younger entries are not checked.
 const LEAST_AGE_MS: u64 = 1_000;
 
-/// What a spot check found.
+/// Result of a spot check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Finding {
+pub enum SpotCheckResult {
     /// The same bytes.
     Same,
-    /// Others, of a class that moves by itself.
+    /// Different, in a class that changes by itself.
     Moved,
-    /// Others, because something changed on the server within the age its answers may have.
+    /// Different, because of a change on the server within the allowed age.
     Changed,
-    /// Others, and nothing explains it.
+    /// Different, without an explanation.
     Wrong,
-    /// Nothing: the server was busy, or did not answer, or the budget was spent.
+    /// None: the server was busy or failed, or the budget was spent.
     Skipped,
 }
 
-impl Finding {
-    /// Every one.
+impl SpotCheckResult {
+    /// Every result.
     pub const EVERY: [Self; 5] = [Self::Same, Self::Moved, Self::Changed, Self::Wrong, Self::Skipped];
 
-    /// The word for it.
+    /// Name in the API.
     pub fn name(self) -> &'static str {
         match self {
             Self::Same => "same",
@@ -49,97 +50,104 @@ impl Finding {
         }
     }
 
-    /// What counts it.
-    pub fn count(self) -> Count {
+    /// Counter of the result.
+    pub fn counter(self) -> RequestCounter {
         match self {
-            Self::Same => Count::SpotSame,
-            Self::Moved => Count::SpotMoved,
-            Self::Changed => Count::SpotChanged,
-            Self::Wrong => Count::SpotWrong,
-            Self::Skipped => Count::SpotSkipped,
+            Self::Same => RequestCounter::SpotSame,
+            Self::Moved => RequestCounter::SpotMoved,
+            Self::Changed => RequestCounter::SpotChanged,
+            Self::Wrong => RequestCounter::SpotWrong,
+            Self::Skipped => RequestCounter::SpotSkipped,
         }
     }
 }
 
-/// What the server said.
+/// The server's response.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Said {
-    /// The status.
+pub struct OriginResponse {
+    /// Status.
     pub status: StatusCode,
-    /// All of its body.
+    /// Whole body.
     pub body: Bytes,
 }
 
-/// Judges what was found. `again` is what the server said in our words; it is asked for only where it matters.
-pub fn judge(class: Class, kept: &Bytes, is_in_time: bool, said: &Said, again: Option<&Said>) -> Finding {
-    // Where our words bring what was kept and the client's do not, these are another question.
-    let is_another_question =
-        again.is_some_and(|again| again.status == StatusCode::OK && again.body == *kept);
-    let kept = Kept { body: Some(kept.clone()), question: Some(0), is_in_time };
+/// Classifies a comparison. `again` is the response to the canonical request, sent only where it matters.
+pub fn classify(
+    class: Class,
+    kept: &Bytes,
+    is_in_time: bool,
+    said: &OriginResponse,
+    again: Option<&OriginResponse>,
+) -> SpotCheckResult {
+    // If the canonical request returns the cached response and the client's does not, they are different requests.
+    let is_another_question = again.is_some_and(|again| again.status == StatusCode::OK && again.body == *kept);
+    let kept = PredictedResponse { body: Some(kept.clone()), request_hash: Some(0), is_in_time };
     let question = u64::from(is_another_question);
-    let real = Real { status: Some(said.status), body: Some(said.body.clone()), question };
+    let real = ActualResponse { status: Some(said.status), body: Some(said.body.clone()), request_hash: question };
     match compare(class, &kept, &real) {
-        Comparison::Same => Finding::Same,
-        Comparison::Unread | Comparison::Rescued => Finding::Skipped,
-        Comparison::Differs(Rule::Moves) => Finding::Moved,
-        Comparison::Differs(Rule::Changed | Rule::RightEnded) => Finding::Changed,
-        Comparison::Differs(Rule::Unexplained) => Finding::Wrong,
+        ResponseComparison::Same => SpotCheckResult::Same,
+        ResponseComparison::Unread | ResponseComparison::Rescued => SpotCheckResult::Skipped,
+        ResponseComparison::Differs(DifferenceReason::Moves) => SpotCheckResult::Moved,
+        ResponseComparison::Differs(DifferenceReason::Changed | DifferenceReason::RightEnded) => {
+            SpotCheckResult::Changed
+        }
+        ResponseComparison::Differs(DifferenceReason::Unexplained) => SpotCheckResult::Wrong,
     }
 }
 
 /// Whether a spot check is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Due {
-    /// It is.
+pub enum SpotCheckDecision {
+    /// Due.
     Now,
-    /// It would be, and there were enough in this minute.
+    /// Due, but this minute's budget is spent.
     TooMany,
-    /// It is not.
+    /// Not due.
     No,
 }
 
-/// The spot checks of one server.
+/// Spot checks of one server.
 #[derive(Debug, Default)]
-pub struct Spots {
+pub struct SpotChecker {
     one_in: u64,
     per_minute: u64,
     is_enabled: AtomicBool,
     hits: AtomicU64,
-    /// The minute, and how many were made in it.
+    /// The minute, and the number of checks in it.
     spent: Mutex<(u64, u64)>,
-    found: [AtomicU64; Finding::EVERY.len()],
+    results: [AtomicU64; SpotCheckResult::EVERY.len()],
 }
 
-impl Spots {
-    /// One hit in so many is checked, and so many in a minute at most. Zero is never.
+impl SpotChecker {
+    /// Checks one hit in `one_in`, at most `per_minute` a minute. Zero disables.
     pub fn new(one_in: u64, per_minute: u64) -> Self {
         Self { one_in, per_minute, is_enabled: AtomicBool::new(one_in > 0), ..Self::default() }
     }
 
-    /// One hit in so many is checked.
+    /// One hit in this many is checked.
     pub fn one_in(&self) -> u64 {
         self.one_in
     }
 
-    /// Whether any are made.
+    /// Whether spot checks are enabled.
     pub fn is_enabled(&self) -> bool {
         self.is_enabled.load(Ordering::Relaxed)
     }
 
-    /// Makes some from now on, or none.
+    /// Enables or disables spot checks.
     pub fn enable(&self, is_enabled: bool) {
         self.is_enabled.store(is_enabled && self.one_in > 0, Ordering::Relaxed);
     }
 
-    /// Whether the answer that was just given from the cache is to be checked. Who is told so has spent one.
-    pub fn due(&self, class: Class, age_ms: u64, now_ms: u64) -> Due {
+    /// Whether to check this hit. A positive decision spends budget.
+    pub fn decide(&self, class: Class, age_ms: u64, now_ms: u64) -> SpotCheckDecision {
         if !self.is_enabled() || age_ms < LEAST_AGE_MS || matches!(class, Class::Images | Class::Assets) {
-            return Due::No;
+            return SpotCheckDecision::No;
         }
-        // Scattered, so that an app which asks the same in turn is not always checked at the same place.
+        // Scattered, so that an app with a cycle of requests is not always checked at the same one.
         let number = self.hits.fetch_add(1, Ordering::Relaxed);
         if !xxh3_64(&number.to_le_bytes()).is_multiple_of(self.one_in) {
-            return Due::No;
+            return SpotCheckDecision::No;
         }
         let mut spent = self.spent.lock();
         let minute = now_ms / MINUTE_MS;
@@ -147,22 +155,22 @@ impl Spots {
             *spent = (minute, 0);
         }
         if spent.1 >= self.per_minute {
-            return Due::TooMany;
+            return SpotCheckDecision::TooMany;
         }
         spent.1 += 1;
-        Due::Now
+        SpotCheckDecision::Now
     }
 
-    /// Counts what was found.
-    pub fn note(&self, finding: Finding) {
-        self.found[finding as usize].fetch_add(1, Ordering::Relaxed);
+    /// Counts a result.
+    pub fn record(&self, finding: SpotCheckResult) {
+        self.results[finding as usize].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// What was found since the process began.
-    pub fn found(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        Finding::EVERY
+    /// Results since the process began.
+    pub fn results(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        SpotCheckResult::EVERY
             .iter()
-            .map(|finding| (finding.name(), self.found[*finding as usize].load(Ordering::Relaxed)))
+            .map(|finding| (finding.name(), self.results[*finding as usize].load(Ordering::Relaxed)))
     }
 }
 
@@ -170,8 +178,8 @@ impl Spots {
 mod tests {
     use super::*;
 
-    fn said(status: u16, body: &'static str) -> Said {
-        Said {
+    fn said(status: u16, body: &'static str) -> OriginResponse {
+        OriginResponse {
             status: StatusCode::from_u16(status).expect("a status"),
             body: Bytes::from_static(body.as_bytes()),
         }
@@ -181,40 +189,40 @@ mod tests {
     fn every_difference_has_a_name() {
         let kept = Bytes::from_static(b"a");
         for (class, is_in_time, first, again, finding) in [
-            (Class::Lists, true, said(200, "a"), None, Finding::Same),
-            (Class::Lists, true, said(200, "b"), Some(said(200, "b")), Finding::Changed),
-            (Class::Lists, true, said(200, "b"), Some(said(200, "c")), Finding::Changed),
-            (Class::Lists, true, said(200, "b"), Some(said(200, "a")), Finding::Wrong),
-            (Class::Lists, false, said(200, "b"), Some(said(200, "b")), Finding::Wrong),
-            (Class::Sessions, true, said(200, "b"), None, Finding::Moved),
-            (Class::Sessions, false, said(200, "b"), None, Finding::Wrong),
-            (Class::Item, true, said(404, ""), Some(said(404, "")), Finding::Changed),
-            (Class::Item, true, said(401, ""), None, Finding::Changed),
-            (Class::Lists, true, said(503, "b"), None, Finding::Skipped),
+            (Class::Lists, true, said(200, "a"), None, SpotCheckResult::Same),
+            (Class::Lists, true, said(200, "b"), Some(said(200, "b")), SpotCheckResult::Changed),
+            (Class::Lists, true, said(200, "b"), Some(said(200, "c")), SpotCheckResult::Changed),
+            (Class::Lists, true, said(200, "b"), Some(said(200, "a")), SpotCheckResult::Wrong),
+            (Class::Lists, false, said(200, "b"), Some(said(200, "b")), SpotCheckResult::Wrong),
+            (Class::Sessions, true, said(200, "b"), None, SpotCheckResult::Moved),
+            (Class::Sessions, false, said(200, "b"), None, SpotCheckResult::Wrong),
+            (Class::Item, true, said(404, ""), Some(said(404, "")), SpotCheckResult::Changed),
+            (Class::Item, true, said(401, ""), None, SpotCheckResult::Changed),
+            (Class::Lists, true, said(503, "b"), None, SpotCheckResult::Skipped),
         ] {
-            let found = judge(class, &kept, is_in_time, &first, again.as_ref());
+            let found = classify(class, &kept, is_in_time, &first, again.as_ref());
             assert_eq!(found, finding, "{class:?} {is_in_time} {first:?} {again:?}");
         }
     }
 
     #[test]
     fn one_hit_in_so_many_is_due_and_so_many_in_a_minute_at_most() {
-        let spots = Spots::new(20, 1_000);
-        let due = |spots: &Spots, class, age_ms| {
-            (0..10_000).filter(|_| spots.due(class, age_ms, 60_000) == Due::Now).count()
+        let spots = SpotChecker::new(20, 1_000);
+        let due = |spots: &SpotChecker, class, age_ms| {
+            (0..10_000).filter(|_| spots.decide(class, age_ms, 60_000) == SpotCheckDecision::Now).count()
         };
         let many = due(&spots, Class::Lists, 5_000);
         assert!((300..700).contains(&many), "{many} of 10000");
         assert_eq!(due(&spots, Class::Images, 5_000), 0);
         assert_eq!(due(&spots, Class::Lists, 999), 0, "it was loaded a moment ago");
-        let few = Spots::new(1, 6);
+        let few = SpotChecker::new(1, 6);
         assert_eq!(due(&few, Class::Lists, 5_000), 6);
-        assert_eq!(few.due(Class::Lists, 5_000, 60_001), Due::TooMany);
-        assert_eq!(few.due(Class::Lists, 5_000, 120_000), Due::Now);
+        assert_eq!(few.decide(Class::Lists, 5_000, 60_001), SpotCheckDecision::TooMany);
+        assert_eq!(few.decide(Class::Lists, 5_000, 120_000), SpotCheckDecision::Now);
         few.enable(false);
-        assert_eq!(few.due(Class::Lists, 5_000, 180_000), Due::No);
-        let never = Spots::new(0, 6);
+        assert_eq!(few.decide(Class::Lists, 5_000, 180_000), SpotCheckDecision::No);
+        let never = SpotChecker::new(0, 6);
         never.enable(true);
-        assert_eq!(never.due(Class::Lists, 5_000, 0), Due::No);
+        assert_eq!(never.decide(Class::Lists, 5_000, 0), SpotCheckDecision::No);
     }
 }

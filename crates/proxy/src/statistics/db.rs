@@ -1,9 +1,9 @@
-//! What is kept of statistics over a restart: tables of `state.db`, over a connection of their own. Every call blocks:
-//! nobody on the async threads makes one.
+//! Stored statistics: tables of `state.db`, over their own connection. Every call blocks, so none is made on an async
+//! thread.
 //!
-//! A row is what was counted of one class, app or user of a server in one minute, hour or day. A minute is added to all
-//! three in one transaction, so that an hour is the sum of its minutes, exactly. What is too old goes; and if all
-//! together grow beyond what was allowed, the oldest minutes go first, then hours, then days.
+//! A row holds the counts of one class, app or user of a server in one minute, hour or day. A minute is added to all
+//! three in one transaction, so that an hour is exactly the sum of its minutes. Rows past their retention are deleted;
+//! if all together exceed the size limit, the oldest minutes are deleted first, then hours, then days.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -13,174 +13,168 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use crate::record::counts::{Count, Counts};
-use crate::record::minute_bucket::{By, Page};
-use crate::record::time_series::{DAY_MS, Point, Points, Step};
-use crate::statistics::labels::Names;
-use crate::statistics::retention::Aging;
+use crate::record::counts::{RequestCounter, RequestCounts};
+use crate::record::minute_bucket::{MinuteBucket, RowKind};
+use crate::record::time_series::{DAY_MS, SeriesPoint, TimeSeries, TimeStep};
+use crate::statistics::labels::LabelTable;
+use crate::statistics::retention::Retention;
 use greenroom_state::db::FILE;
-use greenroom_state::error::{Failing, Trouble};
+use greenroom_state::error::{StateError, StateErrorKind};
 use greenroom_state::migrations;
 use greenroom_state::migrations::STATISTICS_TABLES;
 
-/// How long another connection that writes is waited for.
+/// Timeout for another connection's write.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
-/// What a row takes in the file beside what was counted, its share of half-empty pages aside.
+/// Bytes of a row in the file besides its counts, without its share of half-empty pages.
 const ROW_BYTES: u64 = 24;
-/// What goes at once when there is too much: as many steps of time.
+/// Number of steps deleted at once when the limit is exceeded.
 const STEPS_AT_ONCE: u64 = 60;
-/// Names that nothing is kept under any more go so often.
+/// Interval of deleting unused labels.
 const SWEEP_MS: u64 = 3_600_000;
 
-/// The statistics of one data directory.
+/// Statistics of one data directory.
 #[derive(Debug)]
-pub struct Book {
+pub struct StatisticsDb {
     db: Connection,
-    /// Where the file is, and which one it is: another may lie there by now.
-    place: Option<(PathBuf, u64)>,
-    names: Names,
-    /// What all rows take, about.
+    /// Path and inode of the file, which may have been replaced since.
+    file: Option<(PathBuf, u64)>,
+    labels: LabelTable,
+    /// Approximate bytes of all rows.
     bytes: u64,
     max_bytes: u64,
-    aging: Aging,
+    retention: Retention,
     swept_ms: u64,
-    /// Rows that went although they were not too old.
+    /// Rows deleted before the end of their retention.
     dropped: u64,
 }
 
-/// One row as it is asked for.
+/// Result row of a query.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
+pub struct StatisticsDbRow {
     /// The server.
     pub server: String,
     /// The class, the app or the user.
     pub name: String,
-    /// What was counted.
-    pub counts: Counts,
+    /// The counts.
+    pub counts: RequestCounts,
 }
 
-/// Which rows are meant.
+/// Range of rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Range {
-    /// How fine they are.
-    pub step: Step,
-    /// From here …
+pub struct TimeRange {
+    /// Their step.
+    pub step: TimeStep,
+    /// Start, inclusive.
     pub since_ms: u64,
-    /// … until before this.
+    /// End, exclusive.
     pub until_ms: u64,
 }
 
-impl Book {
-    /// Opens the file, which has to be there in its newest layout.
+impl StatisticsDb {
+    /// Opens the file, which must exist with the current schema.
     ///
     /// # Errors
-    /// What is wrong with it.
-    pub fn open(data_dir: &Path, max_bytes: u64) -> Result<Self, Failing> {
+    /// If the file cannot be opened.
+    pub fn open(data_dir: &Path, max_bytes: u64) -> Result<Self, StateError> {
         let path = data_dir.join(FILE);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(&path, flags)?;
         db.busy_timeout(BUSY_TIMEOUT)?;
-        if migrations::of(&db)? != migrations::newest() {
-            return Err(Failing::new(Trouble::Newer, "another version of Greenroom changed its layout"));
+        if migrations::schema_version(&db)? != migrations::latest_version() {
+            return Err(StateError::new(StateErrorKind::Newer, "another version of Greenroom changed its layout"));
         }
         let inode = std::fs::metadata(&path)?.ino();
-        Self::over(db, Some((path, inode)), max_bytes)
+        Self::from_connection(db, Some((path, inode)), max_bytes)
     }
 
-    /// One that is gone when the process ends, where there is no file to be had.
+    /// A database in memory, where no file is usable.
     ///
     /// # Errors
-    /// If there is no memory for it.
-    pub fn in_memory(max_bytes: u64) -> Result<Self, Failing> {
+    /// If it cannot be created.
+    pub fn in_memory(max_bytes: u64) -> Result<Self, StateError> {
         let db = Connection::open_in_memory()?;
         db.execute_batch(STATISTICS_TABLES)?;
-        Self::over(db, None, max_bytes)
+        Self::from_connection(db, None, max_bytes)
     }
 
-    fn over(db: Connection, place: Option<(PathBuf, u64)>, max_bytes: u64) -> Result<Self, Failing> {
+    fn from_connection(db: Connection, place: Option<(PathBuf, u64)>, max_bytes: u64) -> Result<Self, StateError> {
         let mut book = Self {
             db,
-            place,
-            names: Names::default(),
+            file: place,
+            labels: LabelTable::default(),
             bytes: 0,
             max_bytes,
-            aging: Aging::default(),
+            retention: Retention::default(),
             swept_ms: 0,
             dropped: 0,
         };
-        let (rows, bytes): (i64, i64) = book.db.query_row(
-            "SELECT count(*), coalesce(sum(length(counts)), 0) FROM statistics_row",
-            [],
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        )?;
+        let (rows, bytes): (i64, i64) =
+            book.db.query_row("SELECT count(*), coalesce(sum(length(counts)), 0) FROM statistics_row", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
         book.bytes = size(unsigned(rows), unsigned(bytes));
-        book.names.read(&book.db)?;
+        book.labels.read(&book.db)?;
         Ok(book)
     }
 
-    /// Whether the file at its place is still the one that was opened.
-    pub fn is_in_place(&self) -> bool {
-        self.place
-            .as_ref()
-            .is_none_or(|(path, inode)| std::fs::metadata(path).is_ok_and(|there| there.ino() == *inode))
+    /// Whether the file at the path is still the opened one.
+    pub fn is_same_file(&self) -> bool {
+        self.file.as_ref().is_none_or(|(path, inode)| std::fs::metadata(path).is_ok_and(|there| there.ino() == *inode))
     }
 
-    /// Whether it outlives the process.
-    pub fn is_kept(&self) -> bool {
-        self.place.is_some()
+    /// Whether it survives the process.
+    pub fn is_persistent(&self) -> bool {
+        self.file.is_some()
     }
 
-    /// What all rows take, about.
+    /// Approximate bytes of all rows.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Rows that went although they were not too old: there was no room, or they were of another time.
+    /// Rows deleted before the end of their retention, because of the size limit or a timestamp in the future.
     pub fn dropped(&self) -> u64 {
         self.dropped
     }
 
-    /// Adds pages, all or none, each of one server; how many rows they have.
+    /// Adds buckets, each of one server, all or none. Returns the number of rows.
     ///
     /// # Errors
-    /// Why they could not be added.
-    pub fn write(&mut self, pages: &[(&str, &Page)], now_ms: u64) -> Result<usize, Failing> {
+    /// If they could not be added; then none is.
+    pub fn write(&mut self, pages: &[(&str, &MinuteBucket)], now_ms: u64) -> Result<usize, StateError> {
         let (bytes, dropped) = (self.bytes, self.dropped);
         let outcome = self.attempt(pages, now_ms);
         if outcome.is_err() {
             (self.bytes, self.dropped) = (bytes, dropped);
-            // Names that were given in vain are not there, and those that left are.
-            self.names.read(&self.db)?;
+            // The rollback removed the labels added by the transaction and restored the evicted ones.
+            self.labels.read(&self.db)?;
         }
         outcome
     }
 
-    fn attempt(&mut self, pages: &[(&str, &Page)], now_ms: u64) -> Result<usize, Failing> {
-        let Self { db, names, bytes, .. } = self;
+    fn attempt(&mut self, pages: &[(&str, &MinuteBucket)], now_ms: u64) -> Result<usize, StateError> {
+        let Self { db, labels: names, bytes, .. } = self;
         let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         names.read(&change)?;
         let mut written = 0;
         for (server, page) in pages {
-            for by in By::EVERY {
+            for by in RowKind::EVERY {
                 for (name, counts) in page.rows(by) {
-                    let kept = names.number(&change, (server, by, &name), page.minute_ms)?;
-                    if let Some(leaving) = kept.leaving {
-                        *bytes = hand_over(&change, leaving, *bytes)?;
+                    let kept = names.assign(&change, (server, by, &name), page.minute_ms)?;
+                    if let Some(leaving) = kept.merged {
+                        *bytes = merge_rows(&change, leaving, *bytes)?;
                     }
-                    for step in Step::EVERY {
+                    for step in TimeStep::EVERY {
                         *bytes = add(&change, (step, page.minute_ms, kept.id), counts, *bytes)?;
                     }
                     written += 1;
                 }
             }
         }
-        let moments_ms = (now_ms, self.aging.moment_ms(now_ms));
+        let moments_ms = (now_ms, self.retention.cutoff_ms(now_ms));
         self.dropped += sweep(&change, moments_ms, (bytes, self.max_bytes))?;
         if now_ms.saturating_sub(self.swept_ms) >= SWEEP_MS {
-            change.execute(
-                "DELETE FROM statistics_name WHERE id NOT IN (SELECT name FROM statistics_row)",
-                [],
-            )?;
+            change.execute("DELETE FROM statistics_name WHERE id NOT IN (SELECT name FROM statistics_row)", [])?;
             names.read(&change)?;
         }
         change.commit()?;
@@ -190,81 +184,79 @@ impl Book {
         Ok(written)
     }
 
-    /// What is kept of a range, summed up by name.
-    pub fn rows(&self, only: Option<&str>, by: By, range: &Range) -> Result<Vec<Row>, Failing> {
+    /// Stored rows of a range, summed by name.
+    pub fn rows(&self, only: Option<&str>, by: RowKind, range: &TimeRange) -> Result<Vec<StatisticsDbRow>, StateError> {
         let mut select = self.db.prepare_cached(
             "SELECT statistics_name.id, counts, server, statistics_name.name FROM statistics_row
              JOIN statistics_name ON statistics_name.id = statistics_row.name
              WHERE step = ?1 AND at_ms >= ?2 AND at_ms < ?3 AND by_what = ?4 AND (?5 IS NULL OR server = ?5)",
         )?;
         let asked = params![range.step as i64, int(range.since_ms), int(range.until_ms), by as i64, only];
-        // A number is another name's once it was given back: names are those of this reading.
-        let mut sums: HashMap<i64, Row> = HashMap::new();
+        // A freed label id is reused, so ids hold within this read only.
+        let mut sums: HashMap<i64, StatisticsDbRow> = HashMap::new();
         let mut rows = select.query(asked)?;
         while let Some(row) = rows.next()? {
-            // What is not what we wrote counts nothing.
-            let Some(counts) = Counts::decode(row.get_ref(1)?.as_blob().unwrap_or_default()) else {
+            // A malformed row counts as zero.
+            let Some(counts) = RequestCounts::decode(row.get_ref(1)?.as_blob().unwrap_or_default()) else {
                 continue;
             };
             match sums.entry(row.get(0)?) {
                 Entry::Occupied(mut sum) => sum.get_mut().counts.merge(&counts),
                 Entry::Vacant(place) => {
-                    place.insert(Row { server: row.get(2)?, name: row.get(3)?, counts });
+                    place.insert(StatisticsDbRow { server: row.get(2)?, name: row.get(3)?, counts });
                 }
             }
         }
         Ok(sums.into_values().collect())
     }
 
-    /// The points of a server as they were kept, but for what lies in the future: the clock was set back since.
-    pub fn points(&self, server: &str, now_ms: u64) -> Result<Points, Failing> {
-        let mut points = Points::default();
+    /// Stored points of a server, without those in the future, which exist if the clock was set back.
+    pub fn points(&self, server: &str, now_ms: u64) -> Result<TimeSeries, StateError> {
+        let mut points = TimeSeries::default();
         let mut select = self.db.prepare_cached(
             "SELECT at_ms, by_what, counts FROM statistics_row
              JOIN statistics_name ON statistics_name.id = statistics_row.name
              WHERE step = ?1 AND at_ms <= ?2 AND by_what IN (?3, ?4) AND server = ?5 ORDER BY at_ms",
         )?;
-        for step in Step::EVERY {
-            let asked = params![step as i64, int(now_ms), By::Class as i64, By::Own as i64, server];
+        for step in TimeStep::EVERY {
+            let asked = params![step as i64, int(now_ms), RowKind::Class as i64, RowKind::Own as i64, server];
             let mut rows = select.query(asked)?;
             while let Some(row) = rows.next()? {
                 let at_ms = unsigned(row.get(0)?);
-                let is_own = row.get::<_, i64>(1)? == By::Own as i64;
-                let Some(counts) = Counts::decode(row.get_ref(2)?.as_blob().unwrap_or_default()) else {
+                let is_own = row.get::<_, i64>(1)? == RowKind::Own as i64;
+                let Some(counts) = RequestCounts::decode(row.get_ref(2)?.as_blob().unwrap_or_default()) else {
                     continue;
                 };
-                let own = Point { own: counts.of(Count::Reached), ..Point::default() };
-                points.add_to(step, at_ms, &if is_own { own } else { Point::of(&counts) });
+                let own = SeriesPoint { own: counts.get(RequestCounter::Reached), ..SeriesPoint::default() };
+                points.add_to(step, at_ms, &if is_own { own } else { SeriesPoint::from_counts(&counts) });
             }
         }
         Ok(points)
     }
 
-    /// What somebody chose, if anybody did.
-    pub fn choice(&self, name: &str) -> Result<Option<i64>, Failing> {
+    /// A stored setting, if there is one.
+    pub fn setting(&self, name: &str) -> Result<Option<i64>, StateError> {
         let mut select = self.db.prepare_cached("SELECT value FROM statistics_choice WHERE name = ?1")?;
         Ok(select.query_row([name], |row| row.get(0)).optional()?)
     }
 
-    /// Remembers what somebody chose.
-    pub fn choose(&self, name: &str, value: i64) -> Result<(), Failing> {
-        let text =
-            "INSERT INTO statistics_choice VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2";
+    /// Stores a setting.
+    pub fn set_setting(&self, name: &str, value: i64) -> Result<(), StateError> {
+        let text = "INSERT INTO statistics_choice VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2";
         self.db.execute(text, params![name, value])?;
         Ok(())
     }
 }
 
-/// Adds all rows of one name to those of another; what all of them take then.
-fn hand_over(change: &Transaction<'_>, (from, to): (i64, i64), bytes: u64) -> Result<u64, Failing> {
-    let mut select =
-        change.prepare_cached("SELECT step, at_ms, counts FROM statistics_row WHERE name = ?1")?;
+/// Adds all rows of one label to those of another; returns the bytes of all rows.
+fn merge_rows(change: &Transaction<'_>, (from, to): (i64, i64), bytes: u64) -> Result<u64, StateError> {
+    let mut select = change.prepare_cached("SELECT step, at_ms, counts FROM statistics_row WHERE name = ?1")?;
     let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
     let rows: Vec<(i64, i64, Vec<u8>)> = select.query_map([from], read)?.collect::<Result<_, _>>()?;
     let mut bytes = bytes;
     for (number, at_ms, kept) in rows {
-        let step = Step::EVERY.into_iter().find(|step| *step as i64 == number);
-        if let (Some(step), Some(counts)) = (step, Counts::decode(&kept)) {
+        let step = TimeStep::EVERY.into_iter().find(|step| *step as i64 == number);
+        if let (Some(step), Some(counts)) = (step, RequestCounts::decode(&kept)) {
             bytes = add(change, (step, unsigned(at_ms), to), &counts, bytes)?;
         }
         bytes = bytes.saturating_sub(size(1, kept.len() as u64));
@@ -273,65 +265,63 @@ fn hand_over(change: &Transaction<'_>, (from, to): (i64, i64), bytes: u64) -> Re
     Ok(bytes)
 }
 
-/// Adds to one row; what all of them take then.
+/// Adds to one row; returns the bytes of all rows.
 fn add(
     change: &Transaction<'_>,
-    (step, minute_ms, id): (Step, u64, i64),
-    counts: &Counts,
+    (step, minute_ms, id): (TimeStep, u64, i64),
+    counts: &RequestCounts,
     bytes: u64,
-) -> Result<u64, Failing> {
+) -> Result<u64, StateError> {
     let at_ms = int(step.floor(minute_ms));
-    let mut select = change
-        .prepare_cached("SELECT counts FROM statistics_row WHERE step = ?1 AND at_ms = ?2 AND name = ?3")?;
+    let mut select =
+        change.prepare_cached("SELECT counts FROM statistics_row WHERE step = ?1 AND at_ms = ?2 AND name = ?3")?;
     let place = params![step as i64, at_ms, id];
     let kept: Option<Vec<u8>> = select.query_row(place, |row| row.get(0)).optional()?;
     let mut sum = counts.clone();
-    if let Some(kept) = kept.as_deref().and_then(Counts::decode) {
+    if let Some(kept) = kept.as_deref().and_then(RequestCounts::decode) {
         sum.merge(&kept);
     }
     let written = sum.encode();
-    let mut insert =
-        change.prepare_cached("INSERT OR REPLACE INTO statistics_row VALUES (?1, ?2, ?3, ?4)")?;
+    let mut insert = change.prepare_cached("INSERT OR REPLACE INTO statistics_row VALUES (?1, ?2, ?3, ?4)")?;
     insert.execute(params![step as i64, at_ms, id, written])?;
     let before = kept.map_or(0, |kept| size(1, kept.len() as u64));
     Ok((bytes + size(1, written.len() as u64)).saturating_sub(before))
 }
 
-/// Takes out what is too old, what is of another time, and, while there is too much, the oldest of the finest. How much
-/// of it might have stayed.
+/// Deletes rows past their retention or in the future, and, above the size limit, the oldest of the finest step.
+/// Returns the number deleted before the end of their retention.
 fn sweep(
     change: &Transaction<'_>,
     (now_ms, aging_ms): (u64, u64),
     (bytes, max_bytes): (&mut u64, u64),
-) -> Result<u64, Failing> {
+) -> Result<u64, StateError> {
     let mut dropped = 0;
-    for step in Step::EVERY {
-        let oldest_ms = step.floor(aging_ms).saturating_sub((step.kept() - 1) * step.ms());
-        take_out(change, step, (0, oldest_ms), bytes)?;
+    for step in TimeStep::EVERY {
+        let oldest_ms = step.floor(aging_ms).saturating_sub((step.retained() - 1) * step.ms());
+        delete_rows(change, step, (0, oldest_ms), bytes)?;
         // Written while the clock was wrong.
-        dropped += take_out(change, step, (now_ms + DAY_MS + step.ms(), u64::MAX), bytes)?;
+        dropped += delete_rows(change, step, (now_ms + DAY_MS + step.ms(), u64::MAX), bytes)?;
     }
-    for step in Step::EVERY {
+    for step in TimeStep::EVERY {
         while *bytes > max_bytes {
-            let mut select =
-                change.prepare_cached("SELECT min(at_ms) FROM statistics_row WHERE step = ?1")?;
+            let mut select = change.prepare_cached("SELECT min(at_ms) FROM statistics_row WHERE step = ?1")?;
             let Some(oldest_ms) = select.query_row([step as i64], |row| row.get::<_, Option<i64>>(0))? else {
                 break;
             };
             let until_ms = unsigned(oldest_ms) + STEPS_AT_ONCE * step.ms();
-            dropped += take_out(change, step, (0, until_ms), bytes)?;
+            dropped += delete_rows(change, step, (0, until_ms), bytes)?;
         }
     }
     Ok(dropped)
 }
 
-/// Takes out the rows of a step that begin within these bounds; how many there were.
-fn take_out(
+/// Deletes the rows of a step that begin within these bounds; returns their number.
+fn delete_rows(
     change: &Transaction<'_>,
-    step: Step,
+    step: TimeStep,
     (since_ms, until_ms): (u64, u64),
     bytes: &mut u64,
-) -> Result<u64, Failing> {
+) -> Result<u64, StateError> {
     let bounds = params![step as i64, int(since_ms), int(until_ms)];
     let mut select = change.prepare_cached(
         "SELECT count(*), coalesce(sum(length(counts)), 0) FROM statistics_row
@@ -347,7 +337,7 @@ fn take_out(
     Ok(unsigned(rows))
 }
 
-/// What rows take in the file: pages are three quarters full or more.
+/// Size of rows in the file: pages are at least three quarters full.
 fn size(rows: u64, bytes: u64) -> u64 {
     (rows * ROW_BYTES + bytes) * 4 / 3
 }

@@ -1,48 +1,48 @@
-//! Where the book stands: opened when it is needed, opened anew when another file lies at its place, and replaced by one
-//! in memory where the file is nothing that can be written to. Everything here blocks.
+//! Handle of the statistics database: opens it lazily, reopens it when the file was replaced, and uses one in memory
+//! where the file is not writable. Everything here blocks.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::record::minute_bucket::Page;
+use crate::record::minute_bucket::MinuteBucket;
 use crate::server::Server;
-use crate::statistics::db::Book;
-use greenroom_state::error::Failing;
+use crate::statistics::db::StatisticsDb;
+use greenroom_state::error::StateError;
 use greenroom_state::warnings::{Warning, Warnings};
 
-/// What is kept in memory where there is no file, at most.
+/// Size limit of a database in memory.
 const MEMORY_BYTES: u64 = 8 * 1024 * 1024;
-/// While nothing is counted, what is too old is taken out this often.
+/// Interval of deleting old rows while nothing is counted.
 const IDLE_SWEEP_MS: u64 = 3_600_000;
-/// The word for what is wrong with it.
+/// Code of the warning.
 const UNWRITTEN: &str = "statistics-unwritten";
 
-/// The book, or how it is to be had.
+/// The database, or how to open it.
 #[derive(Debug)]
-pub(super) struct Shelf {
-    /// Where the file is; none: in memory.
+pub(super) struct LazyDb {
+    /// Directory of the file; `None`: in memory.
     dir: Option<PathBuf>,
     max_bytes: u64,
-    book: Option<Book>,
-    /// Whether what earlier processes kept was taken up.
+    db: Option<StatisticsDb>,
+    /// Whether the stored rows of earlier processes were restored.
     pub(super) is_restored: bool,
-    /// What books that were closed since had dropped.
+    /// Rows dropped by databases closed since.
     dropped_before: u64,
-    /// What the engine had counted of refreshes when it was asked last: useful and useless, by server and class.
+    /// The engine's last counts of refreshes: useful and useless, by server and class.
     pub(super) refreshes: HashMap<(String, &'static str), (u64, u64)>,
-    /// When pages were written last, or what is too old was taken out.
+    /// Time of the last write or deletion.
     written_ms: u64,
     warnings: Arc<Warnings>,
 }
 
-impl Shelf {
-    /// Nothing is opened yet.
+impl LazyDb {
+    /// A handle; opens nothing yet.
     pub(super) fn new(dir: Option<PathBuf>, max_bytes: u64, warnings: Arc<Warnings>) -> Self {
         Self {
             dir,
             max_bytes,
-            book: None,
+            db: None,
             is_restored: false,
             dropped_before: 0,
             written_ms: 0,
@@ -51,66 +51,64 @@ impl Shelf {
         }
     }
 
-    /// The book, opened if need be.
-    pub(super) fn book(&mut self) -> Result<&mut Book, Failing> {
-        let book = match self.book.take().filter(Book::is_in_place) {
+    /// The database, opened if needed.
+    pub(super) fn db(&mut self) -> Result<&mut StatisticsDb, StateError> {
+        let book = match self.db.take().filter(StatisticsDb::is_same_file) {
             Some(book) => book,
             None => self.open()?,
         };
-        Ok(self.book.insert(book))
+        Ok(self.db.insert(book))
     }
 
-    fn open(&mut self) -> Result<Book, Failing> {
-        let Some(dir) = &self.dir else { return Book::in_memory(self.max_bytes.min(MEMORY_BYTES)) };
-        match Book::open(dir, self.max_bytes) {
+    fn open(&mut self) -> Result<StatisticsDb, StateError> {
+        let Some(dir) = &self.dir else { return StatisticsDb::in_memory(self.max_bytes.min(MEMORY_BYTES)) };
+        match StatisticsDb::open(dir, self.max_bytes) {
             Ok(book) => Ok(book),
-            Err(failing) if failing.trouble.is_final() => {
+            Err(failing) if failing.kind.is_final() => {
                 self.warn(&failing, "Until then they are counted in memory, and forgotten by a restart.");
                 self.dir = None;
-                Book::in_memory(self.max_bytes.min(MEMORY_BYTES))
+                StatisticsDb::in_memory(self.max_bytes.min(MEMORY_BYTES))
             }
             Err(failing) => Err(failing),
         }
     }
 
-    /// Writes the pages, all or none; how many rows there were.
+    /// Writes the buckets, all or none; returns the number of rows.
     pub(super) fn write(
         &mut self,
-        taken: &[(Arc<Server>, Vec<Arc<Page>>)],
+        taken: &[(Arc<Server>, Vec<Arc<MinuteBucket>>)],
         now_ms: u64,
-    ) -> Result<usize, Failing> {
-        let pages: Vec<(&str, &Page)> = taken
-            .iter()
-            .flat_map(|(server, pages)| pages.iter().map(|page| (server.name(), &**page)))
-            .collect();
-        // What is too old goes with what is written. While nothing is counted, once an hour will do.
+    ) -> Result<usize, StateError> {
+        let pages: Vec<(&str, &MinuteBucket)> =
+            taken.iter().flat_map(|(server, pages)| pages.iter().map(|page| (server.name(), &**page))).collect();
+        // Old rows are deleted with each write; while nothing is counted, once an hour is enough.
         let is_idle = pages.is_empty() && now_ms.saturating_sub(self.written_ms) < IDLE_SWEEP_MS;
-        let outcome = self.book().and_then(|book| if is_idle { Ok(0) } else { book.write(&pages, now_ms) });
+        let outcome = self.db().and_then(|book| if is_idle { Ok(0) } else { book.write(&pages, now_ms) });
         if outcome.is_ok() && !is_idle {
             self.written_ms = now_ms;
         }
         match &outcome {
             Ok(_) if self.dir.is_some() => self.warnings.lower(UNWRITTEN),
             Ok(_) => {}
-            Err(failing) => self.give_up(failing),
+            Err(failing) => self.close_after_error(failing),
         }
         outcome
     }
 
-    /// The file could not be used: next time it is opened anew.
-    pub(super) fn give_up(&mut self, failing: &Failing) {
+    /// Closes a failed file, so that the next use reopens it.
+    pub(super) fn close_after_error(&mut self, failing: &StateError) {
         self.warn(failing, "They wait in memory; it is tried again by itself.");
-        if let Some(book) = self.book.take() {
+        if let Some(book) = self.db.take() {
             self.dropped_before += book.dropped();
         }
     }
 
-    /// Rows that went although they were not too old.
+    /// Rows deleted before the end of their retention.
     pub(super) fn dropped(&self) -> u64 {
-        self.dropped_before + self.book.as_ref().map_or(0, Book::dropped)
+        self.dropped_before + self.db.as_ref().map_or(0, StatisticsDb::dropped)
     }
 
-    fn warn(&self, failing: &Failing, meanwhile: &str) {
+    fn warn(&self, failing: &StateError, meanwhile: &str) {
         let warning = Warning::notice(
             UNWRITTEN,
             format!("Statistics cannot be written to state.db. {meanwhile}"),
@@ -125,9 +123,9 @@ impl Shelf {
 
 #[cfg(test)]
 mod tests {
-    use super::super::time_series::{DAY_MS, MINUTE_MS, Step};
+    use super::super::time_series::{DAY_MS, MINUTE_MS, TimeStep};
     use super::*;
-    use greenroom_state::db::{Book as StateBook, FILE};
+    use greenroom_state::db::{FILE, StateDb as StateBook};
 
     const NOW_MS: u64 = 1_700_000_000_000 / DAY_MS * DAY_MS;
 
@@ -135,25 +133,24 @@ mod tests {
     fn while_nothing_is_counted_what_is_too_old_goes_once_an_hour_and_nothing_else_is_written() {
         let folder = tempfile::tempdir().expect("a folder");
         drop(StateBook::open(folder.path()).expect("it can be made"));
-        let mut shelf = Shelf::new(Some(folder.path().to_owned()), 1 << 30, Arc::default());
+        let mut shelf = LazyDb::new(Some(folder.path().to_owned()), 1 << 30, Arc::default());
         let mut write = |minute: u64, is_busy: bool| {
             let now_ms = NOW_MS + minute * MINUTE_MS;
-            let mut page = Page::new(now_ms);
-            page.note_own(1);
+            let mut page = MinuteBucket::new(now_ms);
+            page.add_own(1);
             if is_busy {
-                shelf.book().and_then(|book| book.write(&[("home", &page)], now_ms)).expect("it is written");
+                shelf.db().and_then(|book| book.write(&[("home", &page)], now_ms)).expect("it is written");
             } else {
                 shelf.write(&[], now_ms).expect("there is nothing to write");
             }
         };
         (0..180).for_each(|minute| write(minute, true));
         let other = rusqlite::Connection::open(folder.path().join(FILE)).expect("it opens");
-        let version = || -> i64 {
-            other.pragma_query_value(None, "data_version", |row| row.get(0)).expect("it is told")
-        };
-        // From here on a minute grows too old with each that passes.
-        let old = Step::Minute.kept() + 2;
-        // In steps that are no leap of the clock.
+        let version =
+            || -> i64 { other.pragma_query_value(None, "data_version", |row| row.get(0)).expect("it is told") };
+        // From here on each minute that passes ends the retention of one.
+        let old = TimeStep::Minute.retained() + 2;
+        // In steps too small to count as a clock jump.
         (180..old).step_by(600).for_each(|minute| write(minute, false));
         let mut changes = 0;
         for minute in old..old + 120 {

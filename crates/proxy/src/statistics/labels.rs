@@ -1,43 +1,42 @@
-//! Under which names rows are kept: so many of a kind and server. When there are as many and another one comes, the one
-//! that was not seen for the longest time goes, and its rows become those of the others: sums stay what they are.
+//! Labels of rows, limited per kind and server. When the limit is reached and a new one comes, the one unused for
+//! longest is evicted and its rows are added to those of the others: sums stay the same.
 
 use std::collections::HashMap;
 
 use rusqlite::{Connection, params};
 
-use crate::record::minute_bucket::{By, MAX_USERS};
+use crate::record::minute_bucket::{MAX_USERS, RowKind};
 use greenroom_origin::client_apps::{MAX_APPS, OTHERS, STRANGERS};
-use greenroom_state::error::Failing;
+use greenroom_state::error::StateError;
 
-/// Names that make room for others in one transaction; each takes a look at all rows. Who comes beyond is among the
-/// others until there is time.
+/// Max evictions per transaction, because each scans all rows. Further new labels count as the others until the next
+/// one.
 const MAX_LEAVING: usize = 10;
 
-/// A name of a server, by its kind.
-type Place = (String, u8, String);
+/// Server, kind and name.
+type LabelKey = (String, u8, String);
 
-/// The numbers of names.
+/// Ids of labels.
 #[derive(Debug, Default)]
-pub(super) struct Names {
-    ids: HashMap<Place, i64>,
-    /// When each was last counted, as far as it matters: in this transaction, and, once a name had to make room in it, by
-    /// anybody.
+pub(super) struct LabelTable {
+    ids: HashMap<LabelKey, i64>,
+    /// Last use of each label, as far as needed: in this transaction, and, after an eviction in it, in all rows.
     seen_ms: HashMap<i64, u64>,
     left: usize,
 }
 
-/// Under which number something is kept.
+/// The id assigned to a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Kept {
-    /// The number of its name, or of the others.
+pub(super) struct LabelAssignment {
+    /// Id of its label, or of the others.
     pub(super) id: i64,
-    /// Whose rows become whose first, by number.
-    pub(super) leaving: Option<(i64, i64)>,
+    /// Rows to merge first: from one id into another.
+    pub(super) merged: Option<(i64, i64)>,
 }
 
-impl Names {
-    /// Reads all names, before anything is written: another process may have given or taken some.
-    pub(super) fn read(&mut self, db: &Connection) -> Result<(), Failing> {
+impl LabelTable {
+    /// Reads all labels before a write: another process may have added or evicted some.
+    pub(super) fn read(&mut self, db: &Connection) -> Result<(), StateError> {
         self.ids.clear();
         self.seen_ms.clear();
         self.left = 0;
@@ -49,44 +48,44 @@ impl Names {
         Ok(())
     }
 
-    /// The number of a name that was counted at this moment.
-    pub(super) fn number(
+    /// Id of a label counted at this moment.
+    pub(super) fn assign(
         &mut self,
         db: &Connection,
-        (server, by, name): (&str, By, &str),
+        (server, by, name): (&str, RowKind, &str),
         at_ms: u64,
-    ) -> Result<Kept, Failing> {
+    ) -> Result<LabelAssignment, StateError> {
         let place = (server.to_owned(), by as u8, name.to_owned());
         let known = self.ids.get(&place).copied();
         let mut leaving = None;
         let id = match known {
             Some(id) => id,
-            None if is_for_all(name) || !self.is_full(server, by) => self.give(db, place)?,
-            None if self.left >= MAX_LEAVING => self.give(db, others(server, by))?,
+            None if is_for_all(name) || !self.is_full(server, by) => self.insert(db, place)?,
+            None if self.left >= MAX_LEAVING => self.insert(db, others(server, by))?,
             None => {
-                let others = self.give(db, others(server, by))?;
-                leaving = self.take_oldest(db, (server, by))?.map(|oldest| (oldest, others));
-                self.give(db, place)?
+                let others = self.insert(db, others(server, by))?;
+                leaving = self.evict_oldest(db, (server, by))?.map(|oldest| (oldest, others));
+                self.insert(db, place)?
             }
         };
         let seen_ms = self.seen_ms.entry(id).or_default();
         *seen_ms = at_ms.max(*seen_ms);
-        Ok(Kept { id, leaving })
+        Ok(LabelAssignment { id, merged: leaving })
     }
 
-    /// Whether there are as many names of a kind as are kept one by one.
-    fn is_full(&self, server: &str, by: By) -> bool {
-        let most = if by == By::App { MAX_APPS } else { MAX_USERS };
+    /// Whether the limit of this kind is reached.
+    fn is_full(&self, server: &str, by: RowKind) -> bool {
+        let most = if by == RowKind::App { MAX_APPS } else { MAX_USERS };
         self.own_names(server, by).count() >= most
     }
 
-    fn own_names<'a>(&'a self, server: &'a str, by: By) -> impl Iterator<Item = (&'a Place, i64)> {
-        let is_meant = move |(of, kind, name): &Place| of == server && *kind == by as u8 && !is_for_all(name);
+    fn own_names<'a>(&'a self, server: &'a str, by: RowKind) -> impl Iterator<Item = (&'a LabelKey, i64)> {
+        let is_meant = move |(of, kind, name): &LabelKey| of == server && *kind == by as u8 && !is_for_all(name);
         self.ids.iter().filter(move |(place, _)| is_meant(place)).map(|(place, id)| (place, *id))
     }
 
-    /// Reads when each name was last counted, also by another process. Looks at all rows.
-    fn read_seen(&mut self, db: &Connection) -> Result<(), Failing> {
+    /// Reads the last use of each label, also by another process. Scans all rows.
+    fn read_seen(&mut self, db: &Connection) -> Result<(), StateError> {
         let mut select = db.prepare_cached("SELECT name, max(at_ms) FROM statistics_row GROUP BY name")?;
         let mut rows = select.query([])?;
         while let Some(row) = rows.next()? {
@@ -96,8 +95,8 @@ impl Names {
         Ok(())
     }
 
-    /// Takes out the name that was not seen for the longest time; its number.
-    fn take_oldest(&mut self, db: &Connection, (server, by): (&str, By)) -> Result<Option<i64>, Failing> {
+    /// Evicts the label unused for longest; returns its id.
+    fn evict_oldest(&mut self, db: &Connection, (server, by): (&str, RowKind)) -> Result<Option<i64>, StateError> {
         if self.left == 0 {
             self.read_seen(db)?;
         }
@@ -111,24 +110,23 @@ impl Names {
         Ok(Some(id))
     }
 
-    fn give(&mut self, db: &Connection, place: Place) -> Result<i64, Failing> {
+    fn insert(&mut self, db: &Connection, place: LabelKey) -> Result<i64, StateError> {
         if let Some(id) = self.ids.get(&place) {
             return Ok(*id);
         }
         let insert = "INSERT INTO statistics_name (server, by_what, name) VALUES (?1, ?2, ?3) RETURNING id";
-        let id =
-            db.prepare_cached(insert)?.query_row(params![place.0, place.1, place.2], |row| row.get(0))?;
+        let id = db.prepare_cached(insert)?.query_row(params![place.0, place.1, place.2], |row| row.get(0))?;
         self.ids.insert(place, id);
         Ok(id)
     }
 }
 
-/// Names that stand for any number of apps or users are always kept.
+/// Labels that stand for several apps or users are never evicted.
 fn is_for_all(name: &str) -> bool {
     name == OTHERS || name == STRANGERS
 }
 
-fn others(server: &str, by: By) -> Place {
+fn others(server: &str, by: RowKind) -> LabelKey {
     (server.to_owned(), by as u8, OTHERS.to_owned())
 }
 
@@ -142,30 +140,30 @@ mod tests {
 
     use super::super::tests::{NOW_MS, asked, decision, folder, newest};
     use super::*;
-    use crate::record::counts::Count;
-    use crate::record::time_series::{DAY_MS, MINUTE_MS, Step};
-    use crate::record::{Ledger, Verdict};
-    use crate::statistics::db::{Book, Range};
-    use greenroom_origin::client_apps::{App, Apps};
+    use crate::record::counts::RequestCounter;
+    use crate::record::time_series::{DAY_MS, MINUTE_MS, TimeStep};
+    use crate::record::{CacheResult, RequestRecorder};
+    use crate::statistics::db::{StatisticsDb, TimeRange};
+    use greenroom_origin::client_apps::{ClientApp, ClientApps};
 
-    /// What each name of a kind was asked, by the day.
-    fn by_name(book: &Book, by: By) -> BTreeMap<String, u64> {
-        let range = Range { step: Step::Day, since_ms: 0, until_ms: u64::MAX };
+    /// Requests of each label of a kind, by day.
+    fn by_name(book: &StatisticsDb, by: RowKind) -> BTreeMap<String, u64> {
+        let range = TimeRange { step: TimeStep::Day, since_ms: 0, until_ms: u64::MAX };
         let rows = book.rows(None, by, &range).expect("it can be read");
-        rows.into_iter().map(|row| (row.name, row.counts.of(Count::Asked))).collect()
+        rows.into_iter().map(|row| (row.name, row.counts.get(RequestCounter::Asked))).collect()
     }
 
     #[test]
     fn when_there_is_no_place_for_a_name_the_longest_unseen_is_among_the_others() {
         let folder = folder();
-        let mut book = Book::open(folder.path(), 1 << 30).expect("it opens");
-        let write = |book: &mut Book, minute: u64, number: u32| {
-            let ledger = Ledger::default();
-            let named = Arc::new(App::new(format!("app{number}"), 1));
-            ledger.record(decision(NOW_MS + minute * MINUTE_MS, &named, number, Verdict::Hit));
+        let mut book = StatisticsDb::open(folder.path(), 1 << 30).expect("it opens");
+        let write = |book: &mut StatisticsDb, minute: u64, number: u32| {
+            let ledger = RequestRecorder::default();
+            let named = Arc::new(ClientApp::new(format!("app{number}"), 1));
+            ledger.record(decision(NOW_MS + minute * MINUTE_MS, &named, number, CacheResult::Hit));
             book.write(&[("home", &newest(&ledger))], NOW_MS + minute * MINUTE_MS).expect("it is written");
         };
-        // As many as there may be of users, the first of them a hundred apps; then the first comes again.
+        // As many users as the limit, each with its own app (limit 100); then two earlier ones return.
         for number in 0..500 {
             write(&mut book, u64::from(number), number);
         }
@@ -174,32 +172,32 @@ mod tests {
         for number in 1_000..1_003 {
             write(&mut book, 502 + u64::from(number - 1_000), number);
         }
-        let (apps, users) = (by_name(&book, By::App), by_name(&book, By::User));
+        let (apps, users) = (by_name(&book, RowKind::App), by_name(&book, RowKind::User));
         assert_eq!((apps.len(), users.len()), (101, 501));
         assert_eq!((apps.values().sum::<u64>(), users.values().sum::<u64>()), (505, 505), "nothing is lost");
         let kept = ["app0", "app400", "app1000", "app1002"].map(|name| apps.get(name).copied());
         assert_eq!(kept, [Some(1), Some(2), Some(1), Some(1)], "who was seen lately has a place: {apps:?}");
         assert_eq!((apps.get("app401"), users.get("00000001")), (None, None), "who was not seen has none");
         assert_eq!((users.get("00000000"), users.get("others")), (Some(&2), Some(&3)));
-        for (step, since_ms) in [(Step::Minute, NOW_MS), (Step::Hour, NOW_MS), (Step::Day, NOW_MS)] {
+        for (step, since_ms) in [(TimeStep::Minute, NOW_MS), (TimeStep::Hour, NOW_MS), (TimeStep::Day, NOW_MS)] {
             assert_eq!(asked(&book, step, since_ms, NOW_MS + DAY_MS), 505, "{step:?}");
         }
         let bytes = book.bytes();
         drop(book);
-        let reopened = Book::open(folder.path(), 1 << 30).expect("it opens");
-        assert_eq!(by_name(&reopened, By::App), apps);
+        let reopened = StatisticsDb::open(folder.path(), 1 << 30).expect("it opens");
+        assert_eq!(by_name(&reopened, RowKind::App), apps);
         assert!(reopened.bytes().abs_diff(bytes) < bytes / 50, "{bytes}, in truth {}", reopened.bytes());
     }
 
     #[test]
     fn what_another_gateway_counts_is_read_under_its_name_and_does_not_make_room_first() {
         let folder = folder();
-        let open = || Book::open(folder.path(), 1 << 30).expect("it opens");
+        let open = || StatisticsDb::open(folder.path(), 1 << 30).expect("it opens");
         let (mut one, mut other) = (open(), open());
-        let write = |book: &mut Book, minute: u64, name: &str| {
-            let ledger = Ledger::default();
-            let app = Arc::new(App::new(name.to_owned(), 1));
-            ledger.record(decision(NOW_MS + minute * MINUTE_MS, &app, 1, Verdict::Hit));
+        let write = |book: &mut StatisticsDb, minute: u64, name: &str| {
+            let ledger = RequestRecorder::default();
+            let app = Arc::new(ClientApp::new(name.to_owned(), 1));
+            ledger.record(decision(NOW_MS + minute * MINUTE_MS, &app, 1, CacheResult::Hit));
             book.write(&[("home", &newest(&ledger))], NOW_MS + minute * MINUTE_MS).expect("it is written");
         };
         for number in 0..99 {
@@ -207,32 +205,32 @@ mod tests {
         }
         write(&mut other, 200, "new");
         write(&mut other, 201, "app0");
-        assert_eq!(by_name(&one, By::App).get("new"), Some(&1), "before it writes anything itself");
+        assert_eq!(by_name(&one, RowKind::App).get("new"), Some(&1), "before it writes anything itself");
         write(&mut one, 202, "newest");
-        let kept = by_name(&one, By::App);
+        let kept = by_name(&one, RowKind::App);
         let told = ["new", "app0", "newest", "app1", "others"].map(|name| kept.get(name).copied());
         assert_eq!(told, [Some(1), Some(2), Some(1), None, Some(1)], "{kept:?}");
-        // A number that was given back goes to the next name.
+        // A freed id goes to the next label.
         write(&mut other, 203, "newer");
-        assert_eq!(by_name(&one, By::App), by_name(&open(), By::App));
+        assert_eq!(by_name(&one, RowKind::App), by_name(&open(), RowKind::App));
     }
 
     #[test]
     fn apps_that_were_never_let_in_are_one_in_the_book() {
-        let (apps, ledger) = (Apps::default(), Ledger::default());
+        let (apps, ledger) = (ClientApps::default(), RequestRecorder::default());
         let of = |name: String| {
             let named = Credential { product: Some(name), ..Credential::default() };
-            apps.of(&named, &HeaderMap::new(), false, NOW_MS)
+            apps.get_or_insert(&named, &HeaderMap::new(), false, NOW_MS)
         };
         let kometa = of("Kometa".to_owned());
         for number in 0..1_000 {
-            ledger.record(decision(NOW_MS, &of(format!("app{number}")), 1, Verdict::Refused));
+            ledger.record(decision(NOW_MS, &of(format!("app{number}")), 1, CacheResult::Refused));
         }
-        ledger.record(decision(NOW_MS, &kometa, 1, Verdict::Loaded));
-        apps.admit(&kometa, None);
-        let mut book = Book::in_memory(1 << 30).expect("it can be had");
+        ledger.record(decision(NOW_MS, &kometa, 1, CacheResult::Loaded));
+        apps.mark_authorized(&kometa, None);
+        let mut book = StatisticsDb::in_memory(1 << 30).expect("it can be had");
         book.write(&[("home", &newest(&ledger))], NOW_MS).expect("it is written");
-        let told = by_name(&book, By::App);
+        let told = by_name(&book, RowKind::App);
         assert_eq!(told.into_iter().collect::<Vec<_>>(), [("Kometa".into(), 1), ("strangers".into(), 1_000)]);
     }
 }

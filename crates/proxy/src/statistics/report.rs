@@ -1,23 +1,23 @@
-//! What was counted, in the shape the API and the page show it.
+//! Reports of the statistics, in the form of the API and the page.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::what_if::Choice;
-use crate::record::counts::{Count, Counts};
-use crate::record::minute_bucket::By;
-use crate::record::time_series::{Point, Step};
-use crate::statistics::db::{Range as Rows, Row};
+use super::what_if::TriedTtl;
+use crate::record::counts::{RequestCounter, RequestCounts};
+use crate::record::minute_bucket::RowKind;
+use crate::record::time_series::{SeriesPoint, TimeStep};
+use crate::statistics::db::{StatisticsDbRow, TimeRange as Rows};
 
-/// By what rows are told apart.
+/// Grouping of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Grouping {
-    /// All of a server together.
+pub enum StatisticsGrouping {
+    /// The whole server.
     Server,
-    /// A class of reads, or what is no read.
+    /// A class of reads, or another category.
     Class,
     /// An app.
     App,
@@ -25,21 +25,21 @@ pub enum Grouping {
     User,
 }
 
-impl Grouping {
-    /// Which rows are asked for.
-    pub fn by(self) -> By {
+impl StatisticsGrouping {
+    /// Kind of the rows to sum.
+    pub fn row_kind(self) -> RowKind {
         match self {
-            Self::Server | Self::Class => By::Class,
-            Self::App => By::App,
-            Self::User => By::User,
+            Self::Server | Self::Class => RowKind::Class,
+            Self::App => RowKind::App,
+            Self::User => RowKind::User,
         }
     }
 }
 
-/// How far back.
+/// Time span until now.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Span {
+pub enum TimeSpan {
     /// 60 minutes.
     Hour,
     /// 24 hours.
@@ -53,266 +53,266 @@ pub enum Span {
     Year,
 }
 
-impl Span {
-    /// The rows that are summed up, the step under way included.
+impl TimeSpan {
+    /// Range of the rows to sum, including the current step.
     pub fn rows(self, now_ms: u64) -> Rows {
         let (step, steps) = match self {
-            Self::Hour => (Step::Minute, 60),
-            Self::Day => (Step::Hour, 24),
-            Self::Week => (Step::Hour, 7 * 24),
-            Self::Month => (Step::Day, 30),
-            Self::Year => (Step::Day, 365),
+            Self::Hour => (TimeStep::Minute, 60),
+            Self::Day => (TimeStep::Hour, 24),
+            Self::Week => (TimeStep::Hour, 7 * 24),
+            Self::Month => (TimeStep::Day, 30),
+            Self::Year => (TimeStep::Day, 365),
         };
         let until_ms = step.floor(now_ms) + step.ms();
         Rows { step, since_ms: until_ms.saturating_sub(steps * step.ms()), until_ms }
     }
 
-    /// Of which points a curve is made, how long each is, and since when.
-    pub fn curve(self, now_ms: u64) -> (Step, u64, u64) {
+    /// Step of the points, length of a curve's step, and start.
+    pub fn curve(self, now_ms: u64) -> (TimeStep, u64, u64) {
         let (step, each_ms, count) = match self {
-            Self::Hour => (Step::Minute, Step::Minute.ms(), 60),
-            Self::Day => (Step::Minute, 10 * Step::Minute.ms(), 144),
-            Self::Week => (Step::Hour, Step::Hour.ms(), 7 * 24),
-            Self::Month => (Step::Day, Step::Day.ms(), 30),
-            Self::Year => (Step::Day, Step::Day.ms(), 365),
+            Self::Hour => (TimeStep::Minute, TimeStep::Minute.ms(), 60),
+            Self::Day => (TimeStep::Minute, 10 * TimeStep::Minute.ms(), 144),
+            Self::Week => (TimeStep::Hour, TimeStep::Hour.ms(), 7 * 24),
+            Self::Month => (TimeStep::Day, TimeStep::Day.ms(), 30),
+            Self::Year => (TimeStep::Day, TimeStep::Day.ms(), 365),
         };
         let newest_ms = now_ms - now_ms % each_ms;
         (step, each_ms, newest_ms.saturating_sub((count - 1) * each_ms))
     }
 }
 
-/// What was counted.
+/// Counts.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub struct Sums {
-    /// Requests that were answered, in whatever way: hits, stale, joined, missed, failed and passed together.
+    /// All requests: hits, stale, joined, missed, failed and passed together.
     pub asked: u64,
-    /// Answered from the cache, fresh.
+    /// Served from the cache, fresh.
     pub hits: u64,
-    /// Answered from the cache, older than fresh.
+    /// Served from the cache, stale.
     pub stale: u64,
-    /// Answered by waiting for somebody else's question.
+    /// Joined another request's load.
     pub joined: u64,
-    /// Answered by asking the server, for keeping.
+    /// Loaded from the server.
     pub missed: u64,
-    /// Answered with an error, or refused.
+    /// Failed or rejected.
     pub failed: u64,
-    /// Answered by the server past the cache: streams, writes, what is bypassed.
+    /// Answered by the server past the cache: streams, writes, bypassed reads.
     pub passed: u64,
-    /// Requests to the server that these caused.
+    /// Requests to the server caused by these.
     pub reached: u64,
-    /// Answered without asking the server.
+    /// Served without asking the server.
     pub saved: u64,
-    /// What asking would have taken, by how long loads of the class took on average at that time.
+    /// Time that asking would have taken, by the average load of the class at that time.
     pub seconds_saved: u64,
-    /// Bytes of the answers, as far as their length was known when they began.
+    /// Bytes of the responses, as far as their length was known when they began.
     pub bytes: u64,
-    /// What was missed, by reason.
+    /// Misses, by reason.
     pub misses: BTreeMap<&'static str, u64>,
-    /// Of our own loads, those whose answer was read. Counted by class only.
+    /// Own loads whose response was read. Counted by class only.
     pub refreshes_useful: u64,
-    /// Of our own loads, those whose answer nobody read. Counted by class only.
+    /// Own loads whose response was never read. Counted by class only.
     pub refreshes_useless: u64,
 }
 
 impl Sums {
-    /// In this shape.
-    pub fn of(counts: &Counts) -> Self {
-        let misses = Count::MISSES.into_iter().map(|(word, count)| (word, counts.of(count)));
+    /// Converts the counts.
+    pub fn from_counts(counts: &RequestCounts) -> Self {
+        let misses = RequestCounter::MISSES.into_iter().map(|(word, count)| (word, counts.get(count)));
         Self {
-            asked: counts.of(Count::Asked),
-            hits: counts.of(Count::Hits),
-            stale: counts.of(Count::Stale),
-            joined: counts.of(Count::Joined),
-            missed: counts.of(Count::Missed),
-            failed: counts.of(Count::Failed),
-            passed: counts.of(Count::Passed),
-            reached: counts.of(Count::Reached),
-            saved: counts.of(Count::Saved),
-            seconds_saved: counts.of(Count::SavedMs) / 1000,
-            bytes: counts.of(Count::Bytes),
+            asked: counts.get(RequestCounter::Asked),
+            hits: counts.get(RequestCounter::Hits),
+            stale: counts.get(RequestCounter::Stale),
+            joined: counts.get(RequestCounter::Joined),
+            missed: counts.get(RequestCounter::Missed),
+            failed: counts.get(RequestCounter::Failed),
+            passed: counts.get(RequestCounter::Passed),
+            reached: counts.get(RequestCounter::Reached),
+            saved: counts.get(RequestCounter::Saved),
+            seconds_saved: counts.get(RequestCounter::SavedMs) / 1000,
+            bytes: counts.get(RequestCounter::Bytes),
             misses: misses.filter(|(_, count)| *count > 0).collect(),
-            refreshes_useful: counts.of(Count::RefreshesUseful),
-            refreshes_useless: counts.of(Count::RefreshesUseless),
+            refreshes_useful: counts.get(RequestCounter::RefreshesUseful),
+            refreshes_useless: counts.get(RequestCounter::RefreshesUseless),
         }
     }
 }
 
-/// How old answers were that had been kept.
+/// Ages of responses from the cache.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Ages {
-    /// Half of them were no older.
+pub struct AgeSummary {
+    /// Median.
     pub p50_s: Option<u64>,
-    /// 95 of a hundred were no older.
+    /// 95th percentile.
     pub p95_s: Option<u64>,
-    /// The oldest; pictures and the web client's own files aside.
+    /// Maximum, without images and the web client's own files.
     pub max_s: u64,
 }
 
-/// How long answers took until they began.
+/// Latency until the response began.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, ToSchema)]
-pub struct Latencies {
-    /// Half of them were no slower.
+pub struct LatencySummary {
+    /// Median.
     pub p50_ms: Option<f64>,
-    /// 95 of a hundred were no slower.
+    /// 95th percentile.
     pub p95_ms: Option<f64>,
 }
 
 /// One class, app or user of a server.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct Line {
+pub struct StatisticsRow {
     /// The server.
     pub server: String,
-    /// The class, the app or the user; the server itself where all of it is asked for.
+    /// The class, the app or the user; the server itself if grouped by server.
     pub name: String,
-    /// What was counted.
+    /// Counts.
     #[serde(flatten)]
     pub sums: Sums,
-    /// How old its answers were.
-    pub age: Ages,
-    /// How long they took.
-    pub latency: Latencies,
-    /// When the last one was given.
+    /// Ages of its responses from the cache.
+    pub age: AgeSummary,
+    /// Latencies.
+    pub latency: LatencySummary,
+    /// Time of the last request.
     pub last_ms: Option<u64>,
-    /// Why most of what an app asks is not answered from the cache, if that is so.
+    /// Reason why most of an app's requests are not answered from the cache, if most are not.
     pub not_cacheable: Option<&'static str>,
 }
 
-impl Line {
-    /// In this shape.
-    pub fn of(row: Row, grouping: Grouping) -> Self {
+impl StatisticsRow {
+    /// Converts a row.
+    pub fn from_row(row: StatisticsDbRow, grouping: StatisticsGrouping) -> Self {
         let counts = &row.counts;
         let age = |percent| counts.ages.percentile(percent).map(|age_ms| age_ms / 1000);
         let latency = |percent| counts.latencies.percentile(percent).map(|took_us| took_us as f64 / 1000.0);
         Self {
-            sums: Sums::of(counts),
-            age: Ages { p50_s: age(50), p95_s: age(95), max_s: counts.oldest_ms / 1000 },
-            latency: Latencies { p50_ms: latency(50), p95_ms: latency(95) },
+            sums: Sums::from_counts(counts),
+            age: AgeSummary { p50_s: age(50), p95_s: age(95), max_s: counts.oldest_ms / 1000 },
+            latency: LatencySummary { p50_ms: latency(50), p95_ms: latency(95) },
             last_ms: Some(counts.last_ms).filter(|last_ms| *last_ms > 0),
-            not_cacheable: counts.not_cacheable().filter(|_| grouping == Grouping::App),
+            not_cacheable: counts.not_cacheable().filter(|_| grouping == StatisticsGrouping::App),
             server: row.server,
             name: row.name,
         }
     }
 }
 
-/// What was counted in a span of time.
+/// Statistics of a time span.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct Table {
-    /// By what rows are told apart.
-    pub by: Grouping,
-    /// From here …
+pub struct StatisticsTable {
+    /// Grouping of the rows.
+    pub by: StatisticsGrouping,
+    /// Start of the span.
     pub since_ms: u64,
-    /// … until now.
+    /// End of the span: now.
     pub until_ms: u64,
-    /// The busiest first.
-    pub rows: Vec<Line>,
-    /// What we asked for ourselves: refreshes, warming, loads ahead, events, spot checks. In no row.
+    /// Rows, busiest first.
+    pub rows: Vec<StatisticsRow>,
+    /// Own requests: refreshes, warming, prefetch, events, spot checks. In no row.
     pub own: Sums,
 }
 
-/// A curve of what was asked.
+/// Requests over time.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Curve {
-    /// How long each point is.
+    /// Length of a step.
     pub step_s: u64,
-    /// One for each step, those in which nothing was asked included, the oldest first.
+    /// One point per step, including empty ones, oldest first.
     pub points: Vec<CurvePoint>,
 }
 
-/// What was asked in one step.
+/// Requests of one step.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct CurvePoint {
-    /// When it begins.
+    /// Start of the step.
     pub at_ms: u64,
-    /// Requests that apps made.
+    /// Requests of apps.
     pub asked: u64,
-    /// Requests to the server that these caused.
+    /// Requests to the server caused by these.
     pub reached: u64,
-    /// Requests that we made for ourselves.
+    /// Own requests.
     pub own: u64,
-    /// Requests that were answered without asking the server.
+    /// Requests served without asking the server.
     pub saved: u64,
-    /// Requests that were answered with an error.
+    /// Requests that failed.
     pub failed: u64,
-    /// What asking would have taken.
+    /// Time that asking would have taken.
     pub seconds_saved: u64,
 }
 
-/// What happened since midnight, where this machine is.
+/// Summary since local midnight.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
-pub struct Today {
-    /// When the day began.
+pub struct TodaySummary {
+    /// Start of the day.
     pub since_ms: u64,
-    /// Requests that apps made.
+    /// Requests of apps.
     pub asked: u64,
-    /// Requests to the servers that these caused.
+    /// Requests to the servers caused by these.
     pub reached: u64,
-    /// Requests that we made for ourselves.
+    /// Own requests.
     pub own: u64,
-    /// Requests that were answered without asking the server.
+    /// Requests served without asking the server.
     pub saved: u64,
-    /// What asking would have taken, all together, by how long loads of each class took on average.
+    /// Total time that asking would have taken, by the average load of each class.
     pub seconds_saved: u64,
-    /// Answers that were older than fresh.
+    /// Stale responses.
     pub stale: u64,
-    /// The same as a share of what the cache answered, fresh or not, waited for or not; `null` before it did.
+    /// Their share of the requests answered by way of the cache (fresh, stale, joined or missed); `null` without any.
     pub stale_share: Option<f64>,
-    /// The oldest answer that was given, pictures and the web client's own files aside.
+    /// Age of the oldest response, without images and the web client's own files.
     pub oldest_s: u64,
-    /// Answers that were compared with what the server said at that moment.
-    pub spot_checks: SpotSum,
+    /// Spot checks: cached responses compared with the server's.
+    pub spot_checks: SpotCheckSummary,
 }
 
-/// How spot checks came out.
+/// Results of spot checks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
-pub struct SpotSum {
-    /// How many were made.
+pub struct SpotCheckSummary {
+    /// Checks made.
     pub made: u64,
-    /// Those that found an answer which nothing explains.
+    /// Checks with an unexplained difference.
     pub wrong: u64,
 }
 
-/// What other lifetimes of a class would have saved.
+/// What other TTLs of a class would have saved.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct WhatIf {
+pub struct WhatIfReport {
     /// The server.
     pub server: String,
     /// The class.
     pub class: &'static str,
-    /// Which number of its lifetime holds at the moment, and is played: `fresh_s`, or `fresh_with_signal_s` where the
-    /// server's events are followed.
+    /// The number of the TTL policy that applies now and is replayed: `fresh_s`, or `fresh_with_signal_s` where the
+    /// server's events arrive.
     pub window: &'static str,
-    /// How long its answers are fresh by it.
+    /// Its value in seconds.
     pub fresh_s: u64,
-    /// What was sampled.
-    pub recorded: Sampled,
-    /// Other lifetimes, the shortest first; none before anybody asked.
-    pub options: Vec<Choice>,
+    /// The sample.
+    pub recorded: SampledTraffic,
+    /// Other TTLs, shortest first; empty without requests.
+    pub options: Vec<TriedTtl>,
 }
 
-/// Traffic that was sampled in the last day, and how much of it reaches the server under the lifetime of now.
+/// Sampled traffic of the last day, and how much of it reaches the server under the current TTL.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Sampled {
-    /// Since when.
+pub struct SampledTraffic {
+    /// Start of the sample.
     pub since_ms: u64,
-    /// Questions in the sample.
+    /// Requests in the sample.
     pub asked: u64,
-    /// Of these, the ones that have the server asked.
+    /// Of these, the ones that cause a request to the server.
     pub reached: u64,
 }
 
-/// Puts points together to a curve, from `since_ms` until now.
-pub fn curve(points: &[Point], (each_ms, since_ms): (u64, u64), now_ms: u64) -> Curve {
+/// Merges points into a curve from `since_ms` until now.
+pub fn curve(points: &[SeriesPoint], (each_ms, since_ms): (u64, u64), now_ms: u64) -> Curve {
     let count = now_ms.saturating_sub(since_ms) / each_ms + 1;
-    let mut sums: Vec<Point> =
-        (0..count).map(|step| Point { at_ms: since_ms + step * each_ms, ..Point::default() }).collect();
+    let mut sums: Vec<SeriesPoint> =
+        (0..count).map(|step| SeriesPoint { at_ms: since_ms + step * each_ms, ..SeriesPoint::default() }).collect();
     for point in points {
         let place = usize::try_from(point.at_ms.saturating_sub(since_ms) / each_ms).unwrap_or(usize::MAX);
         if let Some(sum) = sums.get_mut(place) {
             sum.add(point);
         }
     }
-    let shown = |point: Point| CurvePoint {
+    let shown = |point: SeriesPoint| CurvePoint {
         at_ms: point.at_ms,
         asked: point.asked,
         reached: point.reached,
@@ -330,13 +330,13 @@ mod tests {
 
     #[test]
     fn a_curve_has_a_point_for_every_step_and_adds_up_to_what_was_asked() {
-        let now_ms = 1_000 * Step::Day.ms() + 12_345_678;
-        for span in [Span::Hour, Span::Day, Span::Week, Span::Month, Span::Year] {
+        let now_ms = 1_000 * TimeStep::Day.ms() + 12_345_678;
+        for span in [TimeSpan::Hour, TimeSpan::Day, TimeSpan::Week, TimeSpan::Month, TimeSpan::Year] {
             let (step, each_ms, since_ms) = span.curve(now_ms);
-            let points = [since_ms, now_ms].map(|at_ms| Point {
+            let points = [since_ms, now_ms].map(|at_ms| SeriesPoint {
                 at_ms: step.floor(at_ms),
                 asked: 1,
-                ..Point::default()
+                ..SeriesPoint::default()
             });
             let curve = curve(&points, (each_ms, since_ms), now_ms);
             let asked: Vec<_> = curve.points.iter().map(|point| point.asked).collect();
@@ -346,9 +346,9 @@ mod tests {
 
     #[test]
     fn a_span_holds_now_and_is_as_long_as_it_says() {
-        let now_ms = 1_000 * Step::Day.ms() + 12_345_678;
-        let rows = Span::Day.rows(now_ms);
+        let now_ms = 1_000 * TimeStep::Day.ms() + 12_345_678;
+        let rows = TimeSpan::Day.rows(now_ms);
         assert!(rows.since_ms <= now_ms && now_ms < rows.until_ms);
-        assert_eq!(rows.until_ms - rows.since_ms, Step::Day.ms());
+        assert_eq!(rows.until_ms - rows.since_ms, TimeStep::Day.ms());
     }
 }

@@ -1,29 +1,29 @@
-//! By which moment rows are too old.
+//! Cutoff of the retention.
 
 use crate::record::time_series::DAY_MS;
 
-/// Rows age with the clock. But after it leapt by more than a day nothing gets too old for another day: if the clock
-/// is wrong, somebody may see it and start again before years are gone.
+/// Rows age with the clock. After a jump of more than a day, the cutoff stays for another day: a wrong clock can be
+/// noticed and corrected before years of rows are deleted.
 #[derive(Debug, Default)]
-pub(super) struct Aging {
+pub(super) struct Retention {
     seen_ms: Option<u64>,
-    rest: Option<Rest>,
+    rest: Option<RetentionPause>,
 }
 
 #[derive(Debug)]
-struct Rest {
-    /// Before the leap.
+struct RetentionPause {
+    /// Time before the jump.
     at_ms: u64,
     until_ms: u64,
 }
 
-impl Aging {
-    /// By which moment rows are too old now.
-    pub(super) fn moment_ms(&mut self, now_ms: u64) -> u64 {
+impl Retention {
+    /// Current cutoff: older rows are deleted.
+    pub(super) fn cutoff_ms(&mut self, now_ms: u64) -> u64 {
         let seen_ms = self.seen_ms.replace(now_ms).unwrap_or(now_ms);
         if now_ms > seen_ms + DAY_MS {
             let at_ms = self.rest.as_ref().map_or(seen_ms, |rest| rest.at_ms);
-            self.rest = Some(Rest { at_ms, until_ms: now_ms + DAY_MS });
+            self.rest = Some(RetentionPause { at_ms, until_ms: now_ms + DAY_MS });
         }
         self.rest = self.rest.take().filter(|rest| now_ms < rest.until_ms);
         self.rest.as_ref().map_or(now_ms, |rest| rest.at_ms)
@@ -38,8 +38,8 @@ mod tests {
 
     #[test]
     fn after_a_leap_nothing_gets_too_old_for_a_day() {
-        let mut aging = Aging::default();
-        let mut moment_ms = |now_ms| aging.moment_ms(now_ms);
+        let mut aging = Retention::default();
+        let mut moment_ms = |now_ms| aging.cutoff_ms(now_ms);
         assert_eq!(moment_ms(NOW_MS), NOW_MS);
         assert_eq!(moment_ms(NOW_MS + DAY_MS), NOW_MS + DAY_MS, "a quiet day is no leap");
         let (before_ms, leapt_ms) = (NOW_MS + DAY_MS, NOW_MS + 9 * DAY_MS);

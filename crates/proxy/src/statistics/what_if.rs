@@ -1,55 +1,54 @@
-//! What other lifetimes would have saved: recorded traffic, played again. Pure.
+//! What other TTLs would have saved: replays sampled traffic. Pure.
 //!
-//! An answer is given as it is while it is fresh; in the stale window it is given and loaded anew behind; after that it is
-//! loaded anew. What went stale by events and writes is left out, and so is warming: both cost the same whatever the
-//! lifetime is.
+//! A fresh response is served; a stale one is served and refreshed; after that a load is waited for. Invalidations and
+//! warming are left out, because they cost the same under any TTL.
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::record::reuse_sample::Recorded;
+use crate::record::reuse_sample::RecordedTrace;
 
-/// Lifetimes that are tried, as parts of ten of the one that holds.
+/// TTLs to try, in tenths of the current one.
 const TENTHS: [u64; 5] = [5, 15, 20, 30, 60];
 
-/// How long answers of a class live.
+/// TTL of a class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Windows {
-    /// Given as they are.
+pub struct TtlWindows {
+    /// Served as fresh for this time.
     pub fresh_ms: u64,
-    /// Then given while a new one is loaded.
+    /// Then served stale with a refresh for this time.
     pub stale_ms: u64,
 }
 
-/// What came of playing it.
+/// Result of a replay.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Played {
-    /// Questions.
+pub struct ReplayResult {
+    /// Requests.
     pub asked: u64,
-    /// Of these, the ones that had the server asked.
+    /// Of these, the ones that caused a request to the server.
     pub reached: u64,
-    /// How old the answers were, all together.
+    /// Total age of the responses.
     pub age_ms: u64,
 }
 
-/// One lifetime that was tried.
+/// Result of one TTL.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct Choice {
-    /// How long answers would be fresh.
+pub struct TriedTtl {
+    /// Fresh time.
     pub fresh_s: u64,
-    /// How many of the sampled questions would have reached the server.
+    /// Sampled requests that would have reached the server.
     pub reached: u64,
-    /// The share of the requests to the server that would not have been made; negative if there would be more.
+    /// Share of the requests to the server that would have been saved; negative if there would be more.
     pub saved_share: f64,
-    /// How much older the answers would have been on average.
+    /// Average additional age of the responses.
     pub added_age_s: f64,
     /// The same as a sentence.
     pub text: String,
 }
 
-/// Plays one question's times under these windows.
-pub fn play(times_ms: &[u64], windows: Windows) -> Played {
-    let mut played = Played::default();
+/// Replays the times of one key under these windows.
+pub fn replay(times_ms: &[u64], windows: TtlWindows) -> ReplayResult {
+    let mut played = ReplayResult::default();
     let mut loaded_ms = None;
     for time_ms in times_ms {
         played.asked += 1;
@@ -70,11 +69,11 @@ pub fn play(times_ms: &[u64], windows: Windows) -> Played {
     played
 }
 
-/// Plays all of it under these windows.
-pub fn play_all(recorded: &Recorded, windows: Windows) -> Played {
-    let mut all = Played::default();
-    for times_ms in &recorded.questions {
-        let played = play(times_ms, windows);
+/// Replays all keys under these windows.
+pub fn replay_all(recorded: &RecordedTrace, windows: TtlWindows) -> ReplayResult {
+    let mut all = ReplayResult::default();
+    for times_ms in &recorded.requests {
+        let played = replay(times_ms, windows);
         all.asked += played.asked;
         all.reached += played.reached;
         all.age_ms += played.age_ms;
@@ -82,9 +81,9 @@ pub fn play_all(recorded: &Recorded, windows: Windows) -> Played {
     all
 }
 
-/// What other lifetimes would have come to, the shortest first.
-pub fn choices(class: &str, recorded: &Recorded, now: Windows) -> Vec<Choice> {
-    let base = play_all(recorded, now);
+/// Results of other TTLs, shortest first.
+pub fn choices(class: &str, recorded: &RecordedTrace, now: TtlWindows) -> Vec<TriedTtl> {
+    let base = replay_all(recorded, now);
     if base.asked == 0 {
         return Vec::new();
     }
@@ -92,26 +91,23 @@ pub fn choices(class: &str, recorded: &Recorded, now: Windows) -> Vec<Choice> {
     let mut tried: Vec<u64> = TENTHS.iter().map(|tenths| now_s.max(2) * tenths / 10).collect();
     tried.retain(|fresh_s| *fresh_s != now_s);
     tried.dedup();
-    let mean_s = |played: Played| played.age_ms as f64 / 1000.0 / played.asked as f64;
+    let mean_s = |played: ReplayResult| played.age_ms as f64 / 1000.0 / played.asked as f64;
     let choice = |fresh_s: u64| {
-        let played = play_all(recorded, Windows { fresh_ms: fresh_s * 1000, ..now });
+        let played = replay_all(recorded, TtlWindows { fresh_ms: fresh_s * 1000, ..now });
         let saved_share = 1.0 - played.reached as f64 / base.reached as f64;
         let added_age_s = mean_s(played) - mean_s(base);
         let text = sentence(class, (now_s, fresh_s), saved_share, added_age_s);
-        Choice { fresh_s, reached: played.reached, saved_share, added_age_s, text }
+        TriedTtl { fresh_s, reached: played.reached, saved_share, added_age_s, text }
     };
     tried.into_iter().map(choice).collect()
 }
 
 fn sentence(class: &str, (now_s, fresh_s): (u64, u64), saved_share: f64, added_age_s: f64) -> String {
     let percent = (saved_share * 100.0).round();
-    // Minus zero is zero for people.
+    // Turns minus zero into zero.
     let age_s = added_age_s.round() + 0.0;
-    let what = if percent < 0.0 {
-        format!("would ask {:.0} % more", -percent)
-    } else {
-        format!("would save {percent:.0} %")
-    };
+    let what =
+        if percent < 0.0 { format!("would ask {:.0} % more", -percent) } else { format!("would save {percent:.0} %") };
     format!("{class} {now_s} → {fresh_s} s {what} at {age_s:+.0} s age")
 }
 
@@ -123,15 +119,15 @@ mod tests {
 
     use super::*;
 
-    /// All questions in one row, as they came, and an answer for each as a cache would keep it.
-    fn naively(recorded: &Recorded, windows: Windows) -> Played {
+    /// Reference implementation: all requests in order, with an entry for each key as in a cache.
+    fn naively(recorded: &RecordedTrace, windows: TtlWindows) -> ReplayResult {
         let mut row: Vec<(u64, usize)> = Vec::new();
-        for (question, times_ms) in recorded.questions.iter().enumerate() {
+        for (question, times_ms) in recorded.requests.iter().enumerate() {
             row.extend(times_ms.iter().map(|time_ms| (*time_ms, question)));
         }
         row.sort_unstable();
         let mut kept: HashMap<usize, (u64, u64)> = HashMap::new();
-        let mut played = Played::default();
+        let mut played = ReplayResult::default();
         for (time_ms, question) in row {
             played.asked += 1;
             let until = (time_ms + windows.fresh_ms, time_ms + windows.fresh_ms + windows.stale_ms);
@@ -160,25 +156,25 @@ mod tests {
             fresh_ms in 0_u64..20_000,
             stale_ms in 0_u64..20_000,
         ) {
-            let mut questions = questions;
-            for times in &mut questions {
+            let mut requests = questions;
+            for times in &mut requests {
                 times.sort_unstable();
             }
-            let recorded = Recorded { since_ms: 0, questions };
-            let windows = Windows { fresh_ms, stale_ms };
-            prop_assert_eq!(play_all(&recorded, windows), naively(&recorded, windows));
+            let recorded = RecordedTrace { since_ms: 0, requests };
+            let windows = TtlWindows { fresh_ms, stale_ms };
+            prop_assert_eq!(replay_all(&recorded, windows), naively(&recorded, windows));
         }
     }
 
     #[test]
     fn a_poller_is_told_what_longer_lifetimes_save() {
         let polls = (0..1000).map(|poll| poll * 6_000).collect();
-        let recorded = Recorded { since_ms: 0, questions: vec![polls] };
-        let now = Windows { fresh_ms: 10_000, stale_ms: 0 };
+        let recorded = RecordedTrace { since_ms: 0, requests: vec![polls] };
+        let now = TtlWindows { fresh_ms: 10_000, stale_ms: 0 };
         let choices = choices("sessions", &recorded, now);
         let of = |fresh_s| choices.iter().find(|choice| choice.fresh_s == fresh_s).expect("it was tried");
         // Every second poll is a load now; with 15 s every third.
-        assert_eq!(play_all(&recorded, now).reached, 500);
+        assert_eq!(replay_all(&recorded, now).reached, 500);
         assert_eq!(of(15).reached, 334);
         assert_eq!(of(15).text, "sessions 10 → 15 s would save 33 % at +3 s age");
         assert_eq!(of(5).text, "sessions 10 → 5 s would ask 100 % more at -3 s age");
@@ -186,7 +182,7 @@ mod tests {
 
     #[test]
     fn where_nothing_was_asked_nothing_is_said() {
-        let now = Windows { fresh_ms: 10_000, stale_ms: 0 };
-        assert!(choices("sessions", &Recorded::default(), now).is_empty());
+        let now = TtlWindows { fresh_ms: 10_000, stale_ms: 0 };
+        assert!(choices("sessions", &RecordedTrace::default(), now).is_empty());
     }
 }

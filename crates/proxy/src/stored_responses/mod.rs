@@ -1,52 +1,51 @@
-//! What is stored on disk, gathered for the API and for commands that work alone: lists, single responses, totals, checks.
-//! It reads through a connection of its own, for the process that owns the directory.
+//! Inspects the disk tier for the API and for commands without a running process: lists, single responses, totals,
+//! checks. Uses its own connection, in the process that owns the directory.
 
-pub mod words;
+pub mod dto;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use greenroom_cache::disk::inspect::{Covering, Damage, Inspection, Listed};
+use greenroom_cache::disk::inspect::{CoveringInvalidation, EntrySummary, Inspection, StoreDamage};
 use greenroom_cache::{Partition, Scope, Tag};
 
-use crate::response::head_of;
-pub use words::{
-    ClassTotals, Damaged, Marker, Query, Response, Responses, ShowQuery, Totals, Vacuumed, Verified,
-    VerifyQuery,
+use crate::response::parse_head;
+pub use dto::{
+    StoredClassTotals, StoredDamage, StoredInvalidation, StoredQuery, StoredResponse, StoredResponses, StoredShowQuery,
+    StoredTotals, StoredVacuumResult, StoredVerifyQuery, StoredVerifyResult,
 };
 
-/// Responses that are shown at most.
+/// Max responses to show.
 const MAX_SHOWN: usize = 20;
 
-/// Where state and cache are.
+/// Paths of state and cache.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct StorePaths {
     /// The data directory.
     pub data: PathBuf,
     /// The directory of the disk tier, if there is one.
     pub cache: Option<PathBuf>,
 }
 
-/// Opens the store in a directory; that there is none is said.
+/// Opens the disk tier in a directory, which must exist.
 ///
 /// # Errors
-/// One line that says what is wrong.
+/// A message in one line.
 pub fn open(cache_dir: &Path) -> Result<Inspection, String> {
-    Inspection::open(cache_dir)?.ok_or_else(|| {
-        format!("{}: nothing is kept there; --data-dir names another place", cache_dir.display())
-    })
+    Inspection::open(cache_dir)?
+        .ok_or_else(|| format!("{}: nothing is kept there; --data-dir names another place", cache_dir.display()))
 }
 
 /// Lists responses.
 ///
 /// # Errors
-/// One line that says what is wrong.
-pub fn list(cache_dir: &Path, query: &Query, now_ms: u64) -> Result<Responses, String> {
+/// A message in one line.
+pub fn list(cache_dir: &Path, query: &StoredQuery, now_ms: u64) -> Result<StoredResponses, String> {
     let store = open(cache_dir)?;
     let mut rows = Vec::new();
-    store.each(|row| {
-        if fits(&row, query.server.as_deref(), query.class.as_deref())
+    store.for_each_entry(|row| {
+        if matches(&row, query.server.as_deref(), query.class.as_deref())
             && (!query.expired || is_expired(&row, now_ms))
         {
             rows.push(row);
@@ -59,21 +58,21 @@ pub fn list(cache_dir: &Path, query: &Query, now_ms: u64) -> Result<Responses, S
         rows.truncate(query.limit);
     }
     let more = (found - rows.len()) as u64;
-    Ok(Responses { items: rows.iter().map(|row| response(row, now_ms)).collect(), more })
+    Ok(StoredResponses { items: rows.iter().map(|row| response(row, now_ms)).collect(), more })
 }
 
-/// Shows all that is known of responses.
+/// Shows responses with all details.
 ///
 /// # Errors
-/// One line that says what is wrong.
-pub fn show(cache_dir: &Path, query: &ShowQuery, now_ms: u64) -> Result<Responses, String> {
+/// A message in one line.
+pub fn show(cache_dir: &Path, query: &StoredShowQuery, now_ms: u64) -> Result<StoredResponses, String> {
     let store = open(cache_dir)?;
     let wanted = path_of(&query.what);
     let (mut rows, mut more) = (Vec::new(), 0);
-    store.each(|row| {
-        let is_it = [row.key.whole(), row.key.text()].contains(&query.what.as_str())
-            || path_of(row.key.text()) == wanted;
-        if is_it && fits(&row, query.server.as_deref(), None) {
+    store.for_each_entry(|row| {
+        let is_it =
+            [row.key.encoded(), row.key.text()].contains(&query.what.as_str()) || path_of(row.key.text()) == wanted;
+        if is_it && matches(&row, query.server.as_deref(), None) {
             if rows.len() < MAX_SHOWN { rows.push(row) } else { more += 1 }
         }
         ControlFlow::Continue(())
@@ -81,29 +80,29 @@ pub fn show(cache_dir: &Path, query: &ShowQuery, now_ms: u64) -> Result<Response
     let mut items = Vec::new();
     for row in &rows {
         let value = store.value(row)?;
-        let kind = value.as_ref().map(|value| head_of(&value.meta).1);
+        let kind = value.as_ref().map(|value| parse_head(&value.meta).1);
         let kind = kind.and_then(|headers| Some(headers.get("content-type")?.to_str().ok()?.to_owned()));
         let body = value.as_ref().filter(|_| query.body).map(|value| hex(&value.body));
-        items.push(Response {
-            markers: Some(store.covering(row)?.iter().map(marker).collect()),
+        items.push(StoredResponse {
+            markers: Some(store.covering_invalidations(row)?.iter().map(marker).collect()),
             content_type: kind,
             is_whole: Some(value.is_some()),
             body_hex: body,
             ..response(row, now_ms)
         });
     }
-    Ok(Responses { items, more })
+    Ok(StoredResponses { items, more })
 }
 
 /// Counts everything.
 ///
 /// # Errors
-/// One line that says what is wrong.
-pub fn totals(cache_dir: &Path, now_ms: u64) -> Result<Totals, String> {
+/// A message in one line.
+pub fn totals(cache_dir: &Path, now_ms: u64) -> Result<StoredTotals, String> {
     let store = open(cache_dir)?;
     let totals = store.totals()?;
     let mut classes: BTreeMap<(String, String), [u64; 4]> = BTreeMap::new();
-    store.each(|row| {
+    store.for_each_entry(|row| {
         let name = (row.key.namespace().to_owned(), class_of(&row).to_owned());
         let [count, bytes, expired, files] = classes.entry(name).or_default();
         *count += 1;
@@ -113,7 +112,7 @@ pub fn totals(cache_dir: &Path, now_ms: u64) -> Result<Totals, String> {
         ControlFlow::Continue(())
     })?;
     let sum = |at: usize| classes.values().map(|row| row[at]).sum::<u64>();
-    Ok(Totals {
+    Ok(StoredTotals {
         dir: cache_dir.display().to_string(),
         answers: sum(0),
         bytes: sum(1),
@@ -125,7 +124,7 @@ pub fn totals(cache_dir: &Path, now_ms: u64) -> Result<Totals, String> {
         markers: totals.markers,
         classes: classes
             .into_iter()
-            .map(|((server, class), [answers, bytes, expired, files])| ClassTotals {
+            .map(|((server, class), [answers, bytes, expired, files])| StoredClassTotals {
                 server,
                 class,
                 answers,
@@ -137,20 +136,20 @@ pub fn totals(cache_dir: &Path, now_ms: u64) -> Result<Totals, String> {
     })
 }
 
-/// Checks every response, beside a running cache (`others`) or without one. `progress` hears how many of how many are
-/// done.
+/// Checks every response, beside a running cache (`others`) or without one. `progress` gets the number done and the
+/// total.
 ///
 /// # Errors
-/// One line that says what is wrong.
+/// A message in one line.
 pub fn verify(
     cache_dir: &Path,
-    query: &VerifyQuery,
+    query: &StoredVerifyQuery,
     others: bool,
     now_ms: u64,
     progress: impl FnMut(u64, u64),
-) -> Result<Verified, String> {
+) -> Result<StoredVerifyResult, String> {
     let found = open(cache_dir)?.verify(query.repair, others, now_ms, progress)?;
-    Ok(Verified {
+    Ok(StoredVerifyResult {
         answers: found.rows,
         bytes: found.bytes,
         damage: found.damage.into_iter().map(damaged).collect(),
@@ -159,33 +158,32 @@ pub fn verify(
     })
 }
 
-/// Gives free room back, beside a running cache (`others`) or without one.
+/// Returns free space to the file system, beside a running cache (`others`) or without one.
 ///
 /// # Errors
-/// One line that says what is in the way.
-pub fn vacuum(cache_dir: &Path, others: bool) -> Result<Vacuumed, String> {
+/// A message in one line.
+pub fn vacuum(cache_dir: &Path, others: bool) -> Result<StoredVacuumResult, String> {
     let room = open(cache_dir)?.vacuum(others)?;
-    Ok(Vacuumed { before_bytes: room.before_bytes, after_bytes: room.after_bytes })
+    Ok(StoredVacuumResult { before_bytes: room.before_bytes, after_bytes: room.after_bytes })
 }
 
-/// The class of a response, as its tags say.
-pub fn class_of(row: &Listed) -> &str {
+/// Class of a response, according to its tags.
+pub fn class_of(row: &EntrySummary) -> &str {
     row.tags.iter().find_map(|tag| tag.as_str().strip_prefix("class:")).unwrap_or_default()
 }
 
-/// Whether it is one of this server and this class.
-pub fn fits(row: &Listed, server: Option<&str>, class: Option<&str>) -> bool {
-    server.is_none_or(|server| row.key.namespace() == server)
-        && class.is_none_or(|class| class_of(row) == class)
+/// Whether it has this server and this class.
+pub fn matches(row: &EntrySummary, server: Option<&str>, class: Option<&str>) -> bool {
+    server.is_none_or(|server| row.key.namespace() == server) && class.is_none_or(|class| class_of(row) == class)
 }
 
-/// The path in an address or a key, whatever is asked of it.
+/// Path of a URL or a key, without the query.
 pub fn path_of(text: &str) -> &str {
     let path = text.split_once("://").map_or(text, |(_, rest)| rest.find('/').map_or("/", |at| &rest[at..]));
     path.split(['?', ' ']).next().unwrap_or(path)
 }
 
-/// The bytes that hexadecimal digits stand for.
+/// Parses hexadecimal digits.
 pub fn unhex(digits: &str) -> Option<Vec<u8>> {
     let pairs = digits.as_bytes().chunks(2);
     pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
@@ -196,24 +194,24 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
-fn is_expired(row: &Listed, now_ms: u64) -> bool {
-    row.horizons.fresh_until_ms.max(row.horizons.stale_until_ms) <= now_ms
+fn is_expired(row: &EntrySummary, now_ms: u64) -> bool {
+    row.deadlines.fresh_until_ms.max(row.deadlines.stale_until_ms) <= now_ms
 }
 
-fn state(row: &Listed, now_ms: u64) -> &'static str {
-    if now_ms < row.horizons.fresh_until_ms {
+fn state(row: &EntrySummary, now_ms: u64) -> &'static str {
+    if now_ms < row.deadlines.fresh_until_ms {
         "fresh"
-    } else if now_ms < row.horizons.stale_until_ms {
+    } else if now_ms < row.deadlines.stale_until_ms {
         "stale"
-    } else if now_ms < row.horizons.error_until_ms {
+    } else if now_ms < row.deadlines.error_until_ms {
         "for outages"
     } else {
         "over"
     }
 }
 
-fn response(row: &Listed, now_ms: u64) -> Response {
-    Response {
+fn response(row: &EntrySummary, now_ms: u64) -> StoredResponse {
+    StoredResponse {
         key: row.key.text().to_owned(),
         server: row.key.namespace().to_owned(),
         partition: row.key.partition().as_str().to_owned(),
@@ -226,9 +224,9 @@ fn response(row: &Listed, now_ms: u64) -> Response {
         created_ms: row.created_ms,
         stored_ms: row.stored_ms,
         used_ms: row.used_ms,
-        fresh_until_ms: row.horizons.fresh_until_ms,
-        stale_until_ms: row.horizons.stale_until_ms,
-        stale_on_error_until_ms: row.horizons.error_until_ms,
+        fresh_until_ms: row.deadlines.fresh_until_ms,
+        stale_until_ms: row.deadlines.stale_until_ms,
+        stale_on_error_until_ms: row.deadlines.error_until_ms,
         state: state(row, now_ms).to_owned(),
         markers: None,
         content_type: None,
@@ -237,20 +235,20 @@ fn response(row: &Listed, now_ms: u64) -> Response {
     }
 }
 
-fn marker(covering: &Covering) -> Marker {
-    Marker { by: spelled(covering), purges: covering.purges, is_newer: covering.is_newer }
+fn marker(covering: &CoveringInvalidation) -> StoredInvalidation {
+    StoredInvalidation { by: spelled(covering), purges: covering.purges, is_newer: covering.is_newer }
 }
 
-fn damaged(damage: Damage) -> Damaged {
-    let of = |what: &str, key, message| Damaged { what: what.to_owned(), key, message };
+fn damaged(damage: StoreDamage) -> StoredDamage {
+    let of = |what: &str, key, message| StoredDamage { what: what.to_owned(), key, message };
     match damage {
-        Damage::Torn(key) => of("torn", Some(key), None),
-        Damage::NoBody(key) => of("no-body", Some(key), None),
-        Damage::Database(word) => of("database", None, Some(word)),
+        StoreDamage::CorruptRow(key) => of("torn", Some(key), None),
+        StoreDamage::MissingBody(key) => of("no-body", Some(key), None),
+        StoreDamage::Database(word) => of("database", None, Some(word)),
     }
 }
 
-fn spelled(marker: &Covering) -> String {
+fn spelled(marker: &CoveringInvalidation) -> String {
     let of = |partition: &Option<Partition>| match partition {
         Some(partition) => format!(" of partition {}", partition.as_str()),
         None => String::new(),

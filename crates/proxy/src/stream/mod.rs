@@ -1,4 +1,4 @@
-//! What passes through as it comes: media, downloads, log-ins, everything no table knows.
+//! Pass-through requests: media, downloads, log-ins, unknown paths.
 
 pub mod webhook;
 pub mod websocket;
@@ -6,22 +6,22 @@ pub mod websocket;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use greenroom_dialect::verdict::StreamReason;
+use greenroom_dialect::classification::StreamReason;
 use http::{Response, request};
 use hyper::body::Incoming;
 
-use crate::forward::{open, outage, send};
-use crate::http::connection::Conversation;
+use crate::forward::{is_event_stream, open, outage, send};
+use crate::http::connection::ClientConnection;
 use crate::invalidate;
-use crate::shadow::tally;
-use crate::visit::Visit;
+use crate::proxy_request::ProxyRequest;
+use crate::shadow::stats;
 use crate::{access_log, response};
 use greenroom_origin::body::Body;
-use greenroom_origin::client::Lane;
+use greenroom_origin::client::UpstreamRequestKind;
 
-/// Passes a request through and its answer back, neither buffered nor kept. The client's hang-up ends it.
+/// Passes a request and its response through, neither buffered nor cached. Ends when the client disconnects.
 pub async fn pass(
-    visit: &Visit,
+    visit: &ProxyRequest,
     reason: StreamReason,
     target: &str,
     parts: request::Parts,
@@ -31,22 +31,24 @@ pub async fn pass(
         return outage::stream(visit, target, &parts.method);
     }
     visit.server.counters.streams.fetch_add(1, Ordering::Relaxed);
-    visit.app.reached.fetch_add(1, Ordering::Relaxed);
-    access_log::reached(visit);
-    visit.server.note_passing(tally::STREAMS, &visit.app);
-    if reason == StreamReason::Media
-        && let Some(conversation) = parts.extensions.get::<Arc<Conversation>>()
-    {
-        conversation.is_for_a_player();
+    visit.app.upstream_requests.fetch_add(1, Ordering::Relaxed);
+    access_log::record_reached(visit);
+    visit.server.record_passed(stats::STREAMS, &visit.app);
+    let conversation = parts.extensions.get::<Arc<ClientConnection>>();
+    if let Some(conversation) = conversation.filter(|_| reason == StreamReason::Media) {
+        conversation.set_streams_media();
     }
-    let lane = if parts.method.is_safe() { Lane::Read } else { Lane::Write };
+    let lane = if parts.method.is_safe() { UpstreamRequestKind::Read } else { UpstreamRequestKind::Write };
     match send(visit, lane, target, &parts, body).await {
         Ok(response) => {
-            // A no to a log-in is one to the password, not to the token beside it.
+            // A rejected log-in concerns the password, not the token beside it.
             if reason != StreamReason::Account {
-                invalidate::heed_refusal(visit, response.status());
+                invalidate::apply_refusal(visit, response.status());
             }
-            response::passed(open(visit, response), reason.name())
+            if let Some(conversation) = conversation.filter(|_| !is_event_stream(&response)) {
+                conversation.passes(&visit.server.limits.passing);
+            }
+            response::forwarded(open(visit, response), reason.name())
         }
         Err(problem) => problem,
     }

@@ -1,7 +1,7 @@
-//! Webhooks of Plex: what its account service sends when something is played, rated or added.
+//! Plex webhooks: messages of its account service about playback, ratings and additions.
 //!
-//! They arrive at `/hooks/plex/<secret>` on the server's listener, are read up to a limit, and only ever make reads
-//! stale: whoever guesses the secret can cost us requests, nothing else.
+//! They arrive at `/hooks/plex/<secret>` on the server's listener, are read up to a limit, and can only invalidate: a
+//! guessed secret costs requests to the server, nothing else.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -17,20 +17,20 @@ use hyper::body::Incoming;
 use subtle::ConstantTimeEq;
 
 use crate::invalidate;
-use crate::invalidate::By;
-use crate::request::client_ip::household;
-use crate::response::whole;
+use crate::invalidate::InvalidationSource;
+use crate::request::client_ip::client_network;
+use crate::response::complete;
 use crate::server::Server;
-use greenroom_origin::body::{Body, Collected, collect};
+use greenroom_origin::body::{Body, CollectedBody, collect};
 
-/// Where webhooks arrive; the secret follows.
+/// Path of webhooks; the secret follows.
 pub const PREFIX: &str = "/hooks/plex/";
-/// Longest webhook: a payload of some kilobytes and a small picture.
+/// Longest webhook: a payload of some kilobytes and a small image.
 const MAX_HOOK_BYTES: u64 = 2 * 1024 * 1024;
-/// How long it may take to arrive.
+/// Timeout for the body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Takes a webhook in. Without the right secret there is nothing here.
+/// Receives a webhook. Without the right secret the response is 404.
 pub async fn receive(
     server: Arc<Server>,
     peer: IpAddr,
@@ -39,19 +39,19 @@ pub async fn receive(
     body: Incoming,
 ) -> Response<Body> {
     let shown = target.strip_prefix(PREFIX).unwrap_or_default();
-    let is_right = bool::from(shown.as_bytes().ct_eq(server.hook_secret.expose().as_bytes()));
+    let is_right = bool::from(shown.as_bytes().ct_eq(server.webhook_secret.expose().as_bytes()));
     if !is_right || parts.method != Method::POST {
         server.counters.refused.fetch_add(1, Ordering::Relaxed);
         return plain(StatusCode::NOT_FOUND, "not found\n");
     }
-    let mut hold = server.limits.bodies.hold(household(peer), true);
+    let mut hold = server.limits.bodies.reserve(client_network(peer), true);
     let length = body.size_hint().exact().unwrap_or(MAX_HOOK_BYTES).min(MAX_HOOK_BYTES);
     if let Err(exhausted) = hold.grow(length) {
-        server.limits.bounds.note(exhausted.bound());
+        server.limits.counters.record(exhausted.limit_kind());
         return plain(StatusCode::SERVICE_UNAVAILABLE, "too many request bodies are held in memory\n");
     }
     let body = server.origin.clock.timeout(BODY_TIMEOUT, collect(body, MAX_HOOK_BYTES)).await;
-    let Ok(Collected::Whole(bytes)) = body else {
+    let Ok(CollectedBody::Whole(bytes)) = body else {
         server.counters.refused.fetch_add(1, Ordering::Relaxed);
         return plain(StatusCode::PAYLOAD_TOO_LARGE, "longer or slower than a webhook is\n");
     };
@@ -60,8 +60,8 @@ pub async fn receive(
         return plain(StatusCode::BAD_REQUEST, "there is no payload in this form\n");
     };
     let stalings = webhook(&payload);
-    invalidate::apply(&server, &stalings, By::Follower(server.identities.anonymous()));
-    server.cache.settled().await;
+    invalidate::apply(&server, &stalings, InvalidationSource::ServerEvent(server.identities.anonymous()));
+    server.cache.flush_invalidations().await;
     plain(StatusCode::OK, "ok\n")
 }
 
@@ -82,5 +82,5 @@ pub async fn payload(content_type: &str, body: Bytes) -> Option<Bytes> {
 }
 
 fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
-    whole(status, "text/plain; charset=utf-8", Bytes::from_static(text.as_bytes()))
+    complete(status, "text/plain; charset=utf-8", Bytes::from_static(text.as_bytes()))
 }

@@ -1,39 +1,39 @@
-//! What is done with the body of a write: read whole before the write is sent, passed on while it arrives, or refused.
+//! Decides whether a write's body is read whole before it is sent, streamed, or rejected.
 
-use greenroom_dialect::ask::BodyUse;
+use greenroom_dialect::request::BodyUse;
 
-use greenroom_config::bodies::Lengths;
+use greenroom_config::body_limits::BodyLengthLimits;
 
-/// What is known of a body, before it is read or while it is.
+/// Facts known of a body, before or while it is read.
 #[derive(Debug, Clone, Copy)]
-pub struct Facts {
-    /// How long it says to be, if it does.
+pub struct BodyFacts {
+    /// Its declared length, if any.
     pub declared: Option<u64>,
     /// Bytes that have arrived.
     pub arrived: u64,
-    /// Whether the dialect reads it to say what the write makes stale.
+    /// Whether the dialect needs the body to find what the write invalidates.
     pub body_use: BodyUse,
     /// Whether the server has accepted the token before.
     pub is_proven: bool,
 }
 
-/// What is done with a body.
+/// How to handle a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyPlan {
-    /// There is none.
+    /// No body.
     Nothing,
-    /// Read whole, then sent: a sender that goes away has written nothing.
+    /// Read whole, then sent: a client that disconnects has written nothing.
     Whole,
-    /// Sent while it arrives. Where the dialect reads it, its first bytes are held back until they are there.
+    /// Sent while it arrives. Where the dialect needs it, its first bytes are held back until complete.
     Streamed,
     /// Longer than any body may be.
     TooLong,
-    /// Needed to say what goes stale, and longer than a token that was never accepted may have held.
+    /// Needed to find what is invalidated, and too long to be held for a token that was never accepted.
     TooLongUnproven,
 }
 
-/// Decides. Asked again whenever more has arrived than was declared.
-pub fn plan(facts: Facts, lengths: Lengths) -> BodyPlan {
+/// Decides. Called again whenever more than the declared length has arrived.
+pub fn plan(facts: BodyFacts, lengths: BodyLengthLimits) -> BodyPlan {
     let length = facts.declared.unwrap_or(0).max(facts.arrived);
     let whole = if facts.is_proven { lengths.whole } else { lengths.whole_unproven };
     match facts.body_use {
@@ -49,10 +49,10 @@ pub fn plan(facts: Facts, lengths: Lengths) -> BodyPlan {
 mod tests {
     use super::*;
 
-    const LENGTHS: Lengths = Lengths { longest: 1000, whole: 100, whole_unproven: 10 };
+    const LENGTHS: BodyLengthLimits = BodyLengthLimits { longest: 1000, whole: 100, whole_unproven: 10 };
 
     fn of(declared: Option<u64>, arrived: u64, body_use: BodyUse, is_proven: bool) -> BodyPlan {
-        plan(Facts { declared, arrived, body_use, is_proven }, LENGTHS)
+        plan(BodyFacts { declared, arrived, body_use, is_proven }, LENGTHS)
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! The body of a write on its way in: read whole within the byte budget, or passed on while it arrives.
+//! Receives a write's body: whole within the byte budget, or streamed.
 //!
-//! What is done with it is decided by [`body_plan`](super::body_plan). A body that is passed on takes no place in the
-//! server's queue, so a slow sender holds up nobody; how many are under way is limited instead.
+//! [`body_plan`](super::body_plan) decides which. A streamed body takes no permit of the request queue, so a slow
+//! client delays no other request; the number of concurrent uploads is limited instead.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -13,130 +13,128 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use greenroom_cache::Clock;
-use greenroom_dialect::ask::BodyUse;
+use greenroom_dialect::request::{BodyUse, MAX_BODY_READ};
 use http::{Response, StatusCode};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 
-use super::body_plan::{BodyPlan, Facts, plan};
-use crate::http::byte_budget::{Exhausted, Hold};
-use crate::http::connection_limit::{Full, Seat};
-use crate::http::limits::Bound;
+use super::body_plan::{BodyFacts, BodyPlan, plan};
+use crate::http::byte_budget::{ByteBudgetError, ByteReservation};
+use crate::http::concurrency_limit::{ConcurrencyLimitError, ConcurrencyPermit};
+use crate::http::limits::LimitKind;
+use crate::proxy_request::ProxyRequest;
 use crate::request::client_ip;
 use crate::response;
-use crate::visit::Visit;
 use greenroom_origin::body::{Body, BodyError};
 
-/// How long a client may take to send a write's body.
+/// Timeout for a write's body.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(60);
-/// How much of the body the dialect gets to see.
-const MAX_LOOKED_AT: usize = 64 * 1024;
-/// A body of unknown length gets room in steps of so many bytes.
+/// Step in which a body of unknown length reserves bytes.
 const STEP_BYTES: u64 = 16 * 1024;
 
-/// A body that may be sent on.
+/// A body that may be sent.
 #[derive(Debug)]
-pub enum Received {
+pub enum ReceivedBody {
     /// All of it.
     Whole(Bytes),
-    /// The rest is still on its way.
+    /// The rest is still arriving.
     Streamed(Box<Upload>),
 }
 
-impl Received {
-    /// Its first bytes, as far as the dialect reads them.
+impl ReceivedBody {
+    /// Its first bytes, as far as the dialect needs them.
     pub fn beginning(&self) -> &[u8] {
         let first = match self {
             Self::Whole(bytes) => bytes.as_ref(),
             Self::Streamed(upload) => upload.read.front().map_or(&[][..], AsRef::as_ref),
         };
-        &first[..first.len().min(MAX_LOOKED_AT)]
+        &first[..first.len().min(MAX_BODY_READ)]
     }
 
-    /// The body for the server, and how it ended if it is passed on while it arrives.
-    pub fn into_body(self) -> (Body, Option<Passing>) {
+    /// The upstream body, and a handle to its result if it is streamed.
+    pub fn into_body(self) -> (Body, Option<UploadHandle>) {
         match self {
             Self::Whole(bytes) => (bytes.into(), None),
             Self::Streamed(upload) => {
-                let passing = Passing(Arc::clone(&upload.ended));
+                let passing = UploadHandle(Arc::clone(&upload.ended));
                 (Body::Boxed(UnsyncBoxBody::new(*upload)), Some(passing))
             }
         }
     }
 }
 
-/// How a body that was passed on ended.
+/// Result of a streamed body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
-    /// All of it was handed over.
+pub enum UploadResult {
+    /// Complete.
     Whole,
-    /// Its sender went away.
+    /// The client disconnected.
     Broken,
-    /// It is longer than bodies may be.
+    /// Longer than allowed.
     TooLong,
-    /// Its sender took too long.
+    /// The client was too slow.
     TooSlow,
 }
 
-/// Tells how a body that is passed on ended.
+/// Result of a streamed body, when it has ended.
 #[derive(Debug)]
-pub struct Passing(Arc<OnceLock<End>>);
+pub struct UploadHandle(Arc<OnceLock<UploadResult>>);
 
-impl Passing {
-    /// How it ended, if it did.
-    pub fn end(&self) -> Option<End> {
+impl UploadHandle {
+    /// The result, if it has ended.
+    pub fn result(&self) -> Option<UploadResult> {
         self.0.get().copied()
     }
 }
 
-/// Why a body is not taken.
+/// Reason why a body is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Refusal {
+enum UploadError {
     Broken,
     TooSlow,
     TooLong,
     TooLongUnproven,
-    NoRoom(Exhausted),
-    NoSeat(Bound),
+    NoRoom(ByteBudgetError),
+    LimitReached(LimitKind),
 }
 
-/// Takes the body of a write in. The error is what its sender is answered.
+/// Receives a write's body. The error is the response to the client.
 pub async fn receive(
-    visit: &Visit,
+    visit: &ProxyRequest,
     body_use: BodyUse,
     body: Incoming,
-) -> Result<Received, Box<Response<Body>>> {
+) -> Result<ReceivedBody, Box<Response<Body>>> {
     let received = visit.server.origin.clock.timeout(BODY_TIMEOUT, read(visit, body_use, body)).await;
-    received.unwrap_or(Err(Refusal::TooSlow)).map_err(|refusal| Box::new(refuse(visit, refusal)))
+    received.unwrap_or(Err(UploadError::TooSlow)).map_err(|refusal| Box::new(refuse(visit, refusal)))
 }
 
-/// What the sender of a body hears that did not come to its end while it was passed on.
-pub fn cut_off(visit: &Visit, end: End) -> Response<Body> {
+/// Response to a client whose streamed body did not complete.
+pub fn interrupted_response(visit: &ProxyRequest, end: UploadResult) -> Response<Body> {
     let refusal = match end {
-        End::Whole | End::Broken => Refusal::Broken,
-        End::TooLong => Refusal::TooLong,
-        End::TooSlow => Refusal::TooSlow,
+        UploadResult::Whole | UploadResult::Broken => UploadError::Broken,
+        UploadResult::TooLong => UploadError::TooLong,
+        UploadResult::TooSlow => UploadError::TooSlow,
     };
     refuse(visit, refusal)
 }
 
-async fn read(visit: &Visit, body_use: BodyUse, mut body: Incoming) -> Result<Received, Refusal> {
-    let (server, is_proven) = (&visit.server, visit.identity.was_let_in());
-    let lengths = server.origin.settings.hygiene.bodies.lengths;
+async fn read(visit: &ProxyRequest, body_use: BodyUse, mut body: Incoming) -> Result<ReceivedBody, UploadError> {
+    let (server, is_proven) = (&visit.server, visit.identity.was_authorized());
+    let lengths = server.origin.settings.listener_limits.bodies.lengths;
     let began_us = server.origin.clock.now_us();
-    let mut facts = Facts { declared: body.size_hint().exact(), arrived: 0, body_use, is_proven };
-    let mut gathered = Gathered {
-        hold: server.limits.bodies.hold(client_ip::household(visit.client), is_proven),
+    let mut facts = BodyFacts { declared: body.size_hint().exact(), arrived: 0, body_use, is_proven };
+    let mut gathered = BodyBuffer {
+        reservation: server.limits.bodies.reserve(client_ip::client_network(visit.client), is_proven),
         bytes: Vec::new(),
         room: 0,
     };
     let pass_on = |read, arrived, rest| {
         let left = lengths.longest.saturating_sub(arrived);
         let patience = BODY_TIMEOUT.saturating_sub(server.origin.clock.since(began_us));
-        let seats = seats(visit, is_proven).map_err(Refusal::NoSeat)?;
-        Ok(Received::Streamed(Box::new(Upload::new(
+        let seats = acquire_permits(visit, is_proven).map_err(UploadError::LimitReached)?;
+        Ok(ReceivedBody::Streamed(Box::new(Upload::new(
             server.origin.clock.clone(),
             (read, rest),
             (left, patience),
@@ -145,23 +143,23 @@ async fn read(visit: &Visit, body_use: BodyUse, mut body: Incoming) -> Result<Re
     };
     loop {
         let wanted = match plan(facts, lengths) {
-            BodyPlan::Nothing => return Ok(Received::Whole(Bytes::new())),
-            BodyPlan::TooLong => return Err(Refusal::TooLong),
-            BodyPlan::TooLongUnproven => return Err(Refusal::TooLongUnproven),
+            BodyPlan::Nothing => return Ok(ReceivedBody::Whole(Bytes::new())),
+            BodyPlan::TooLong => return Err(UploadError::TooLong),
+            BodyPlan::TooLongUnproven => return Err(UploadError::TooLongUnproven),
             BodyPlan::Whole => facts.declared.unwrap_or(0),
-            BodyPlan::Streamed if body_use == BodyUse::Read && gathered.bytes.len() < MAX_LOOKED_AT => {
-                facts.declared.unwrap_or(0).min(MAX_LOOKED_AT as u64)
+            BodyPlan::Streamed if body_use == BodyUse::Read && gathered.bytes.len() < MAX_BODY_READ => {
+                facts.declared.unwrap_or(0).min(MAX_BODY_READ as u64)
             }
             BodyPlan::Streamed => return pass_on(gathered.parts(), facts.arrived, body),
         };
-        // What is declared is taken at once, so that a body that does not fit is refused before it is sent.
+        // The declared length is reserved at once, so that a body that does not fit is rejected before it is sent.
         match gathered.make_room(wanted) {
             Ok(()) => {}
             Err(_) if body_use == BodyUse::Unread => return pass_on(gathered.parts(), facts.arrived, body),
-            Err(exhausted) => return Err(Refusal::NoRoom(exhausted)),
+            Err(exhausted) => return Err(UploadError::NoRoom(exhausted)),
         }
-        let Some(frame) = body.frame().await else { return Ok(Received::Whole(gathered.whole())) };
-        let Ok(data) = frame.map_err(|_| Refusal::Broken)?.into_data() else { continue };
+        let Some(frame) = body.frame().await else { return Ok(ReceivedBody::Whole(gathered.whole())) };
+        let Ok(data) = frame.map_err(|_| UploadError::Broken)?.into_data() else { continue };
         facts.arrived += data.len() as u64;
         let is_declared = facts.declared.is_some();
         let room = if is_declared { facts.arrived } else { facts.arrived.next_multiple_of(STEP_BYTES) };
@@ -172,22 +170,22 @@ async fn read(visit: &Visit, body_use: BodyUse, mut body: Incoming) -> Result<Re
                 parts.push_back(data);
                 return pass_on(parts, facts.arrived, body);
             }
-            Err(exhausted) => return Err(Refusal::NoRoom(exhausted)),
+            Err(exhausted) => return Err(UploadError::NoRoom(exhausted)),
         }
     }
 }
 
-/// What was read of a body, within the budget.
-struct Gathered {
-    hold: Hold,
+/// Bytes of a body, within the budget.
+struct BodyBuffer {
+    reservation: ByteReservation,
     bytes: Vec<u8>,
     room: u64,
 }
 
-impl Gathered {
-    fn make_room(&mut self, bytes: u64) -> Result<(), Exhausted> {
+impl BodyBuffer {
+    fn make_room(&mut self, bytes: u64) -> Result<(), ByteBudgetError> {
         if let Some(more) = bytes.checked_sub(self.room).filter(|more| *more > 0) {
-            self.hold.grow(more)?;
+            self.reservation.grow(more)?;
             self.room = bytes;
             let free = usize::try_from(bytes).unwrap_or(0).saturating_sub(self.bytes.len());
             self.bytes.reserve_exact(free);
@@ -196,7 +194,7 @@ impl Gathered {
     }
 
     fn whole(self) -> Bytes {
-        self.hold.around(self.bytes)
+        self.reservation.attach_to(self.bytes)
     }
 
     fn parts(self) -> VecDeque<Bytes> {
@@ -204,57 +202,58 @@ impl Gathered {
     }
 }
 
-/// What an upload holds while it is under way: a seat among all, and one among those with tokens that were never
-/// accepted if it is one of them.
-type Seats = (Seat<IpAddr>, Option<Seat<IpAddr>>);
+/// Permits of an upload: one among all, and one among tokens that were never accepted, if it has such a token.
+type UploadPermits = (ConcurrencyPermit<IpAddr>, Option<ConcurrencyPermit<IpAddr>>);
 
-fn seats(visit: &Visit, is_proven: bool) -> Result<Seats, Bound> {
+fn acquire_permits(visit: &ProxyRequest, is_proven: bool) -> Result<UploadPermits, LimitKind> {
     let server = &visit.server;
-    let unproven = (!is_proven).then(|| server.limits.unproven_uploads.take(None)).transpose();
-    let unproven = unproven.map_err(|_| Bound::UploadsUnproven)?;
+    let unproven = (!is_proven).then(|| server.limits.unproven_uploads.try_acquire(None)).transpose();
+    let unproven = unproven.map_err(|_| LimitKind::UploadsUnproven)?;
     let seat =
-        server.limits.uploads.take(Some(client_ip::household(visit.client))).map_err(|full| match full {
-            Full::All => Bound::Uploads,
-            Full::Guest => Bound::UploadsPerPeer,
-        })?;
+        server.limits.uploads.try_acquire(Some(client_ip::client_network(visit.client))).map_err(
+            |full| match full {
+                ConcurrencyLimitError::Total => LimitKind::Uploads,
+                ConcurrencyLimitError::PerClient => LimitKind::UploadsPerPeer,
+            },
+        )?;
     Ok((seat, unproven))
 }
 
-fn refuse(visit: &Visit, refusal: Refusal) -> Response<Body> {
+fn refuse(visit: &ProxyRequest, refusal: UploadError) -> Response<Body> {
     let busy = StatusCode::SERVICE_UNAVAILABLE;
     let (bound, status, message) = match refusal {
-        Refusal::Broken => {
+        UploadError::Broken => {
             return response::problem(visit, StatusCode::BAD_REQUEST, "the body broke off");
         }
-        Refusal::TooSlow => (Bound::SlowBody, StatusCode::REQUEST_TIMEOUT, "the body came too slowly"),
-        Refusal::TooLong => (
-            Bound::BodyLength,
+        UploadError::TooSlow => (LimitKind::SlowBody, StatusCode::REQUEST_TIMEOUT, "the body came too slowly"),
+        UploadError::TooLong => (
+            LimitKind::BodyLength,
             StatusCode::PAYLOAD_TOO_LARGE,
             "the body is longer than max_request_body_bytes allows",
         ),
-        Refusal::TooLongUnproven => (
-            Bound::BodyLengthUnproven,
+        UploadError::TooLongUnproven => (
+            LimitKind::BodyLengthUnproven,
             StatusCode::PAYLOAD_TOO_LARGE,
             "the body is too long for a token that the server has not accepted yet; read something first",
         ),
-        Refusal::NoRoom(exhausted) => (exhausted.bound(), busy, "too many request bodies are held in memory"),
-        Refusal::NoSeat(bound) => (bound, busy, "too many long request bodies are under way"),
+        UploadError::NoRoom(exhausted) => (exhausted.limit_kind(), busy, "too many request bodies are held in memory"),
+        UploadError::LimitReached(bound) => (bound, busy, "too many long request bodies are under way"),
     };
-    visit.server.limits.bounds.note(bound);
+    visit.server.limits.counters.record(bound);
     tracing::debug!(server = visit.server.name(), bound = bound.name(), "the body of a write was refused");
     response::problem(visit, status, message)
 }
 
-/// A body that is passed on while it arrives. It ends in an error, never early, if its sender goes away, takes too long
-/// or sends too much: what the server has of it then is no whole request.
+/// A streamed body. If the client disconnects, is too slow or sends too much, it ends in an error, never early, so that
+/// the server gets no complete request.
 pub struct Upload {
     read: VecDeque<Bytes>,
     rest: Incoming,
     /// Bytes that may still arrive.
     left: u64,
     deadline: Pin<Box<dyn Future<Output = ()> + Send>>,
-    ended: Arc<OnceLock<End>>,
-    _seats: Seats,
+    ended: Arc<OnceLock<UploadResult>>,
+    _permits: UploadPermits,
 }
 
 impl fmt::Debug for Upload {
@@ -268,19 +267,19 @@ impl Upload {
         clock: Clock,
         (read, rest): (VecDeque<Bytes>, Incoming),
         (left, patience): (u64, Duration),
-        seats: Seats,
+        seats: UploadPermits,
     ) -> Self {
         let deadline = Box::pin(async move { clock.sleep(patience).await });
-        Self { read, rest, left, deadline, ended: Arc::default(), _seats: seats }
+        Self { read, rest, left, deadline, ended: Arc::default(), _permits: seats }
     }
 
-    fn stop(&self, end: End) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        self.note(end);
+    fn stop(&self, end: UploadResult) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        self.record_result(end);
         stopped()
     }
 
-    fn note(&self, end: End) {
-        // The first end is the one that counts.
+    fn record_result(&self, end: UploadResult) {
+        // The first end counts.
         let _ = self.ended.set(end);
     }
 }
@@ -299,24 +298,26 @@ impl HttpBody for Upload {
         loop {
             match self.ended.get() {
                 None => {}
-                Some(End::Whole) => return Poll::Ready(None),
-                Some(End::Broken | End::TooLong | End::TooSlow) => return stopped(),
+                Some(UploadResult::Whole) => return Poll::Ready(None),
+                Some(UploadResult::Broken | UploadResult::TooLong | UploadResult::TooSlow) => {
+                    return stopped();
+                }
             }
             if self.deadline.as_mut().poll(context).is_ready() {
-                return self.stop(End::TooSlow);
+                return self.stop(UploadResult::TooSlow);
             }
             match ready!(Pin::new(&mut self.rest).poll_frame(context)) {
-                None => self.note(End::Whole),
-                Some(Err(_)) => return self.stop(End::Broken),
+                None => self.record_result(UploadResult::Whole),
+                Some(Err(_)) => return self.stop(UploadResult::Broken),
                 Some(Ok(frame)) => {
-                    // What follows a body (trailers) is not passed on.
+                    // Trailers are not forwarded.
                     let Ok(data) = frame.into_data() else { continue };
                     let Some(left) = self.left.checked_sub(data.len() as u64) else {
-                        return self.stop(End::TooLong);
+                        return self.stop(UploadResult::TooLong);
                     };
                     self.left = left;
                     if self.rest.is_end_stream() {
-                        self.note(End::Whole);
+                        self.record_result(UploadResult::Whole);
                     }
                     return Poll::Ready(Some(Ok(Frame::data(data))));
                 }

@@ -1,14 +1,14 @@
 //! Titles and names, each computed from its number.
 
 use super::words::{DEEDS, ENDINGS, FIRST_NAMES, QUALITIES, SYLLABLES, THINGS};
-use crate::chance::Chance;
+use crate::rng::SeededRng;
 
-/// A prime that is larger than the number of syllable pairs and endings, so that multiplying by it visits every
-/// family name once before it repeats.
+/// A prime larger than the number of syllable pairs and endings, so that multiplying by it visits every family name
+/// once before it repeats.
 const FAMILY_STRIDE: u64 = 2_147_483_647;
 
 /// The title of a film or a show.
-pub(super) fn story(chance: Chance, stream: &str, number: u64) -> String {
+pub(super) fn story(chance: SeededRng, stream: &str, number: u64) -> String {
     let quality = chance.pick(&format!("{stream}/quality"), number, QUALITIES);
     let thing = chance.pick(&format!("{stream}/thing"), number, THINGS);
     let other = chance.pick(&format!("{stream}/other"), number, THINGS);
@@ -24,7 +24,7 @@ pub(super) fn story(chance: Chance, stream: &str, number: u64) -> String {
 }
 
 /// The title of a track. Some carry a version or a guest, as real ones do.
-pub(super) fn song(chance: Chance, number: u64) -> String {
+pub(super) fn song(chance: SeededRng, number: u64) -> String {
     let quality = chance.pick("song/quality", number, QUALITIES);
     let thing = chance.pick("song/thing", number, THINGS);
     let deed = chance.pick("song/deed", number, DEEDS);
@@ -46,7 +46,7 @@ pub(super) fn song(chance: Chance, number: u64) -> String {
 }
 
 /// The title of an album.
-pub(super) fn album(chance: Chance, number: u64) -> String {
+pub(super) fn album(chance: SeededRng, number: u64) -> String {
     let quality = chance.pick("album/quality", number, QUALITIES);
     let thing = chance.pick("album/thing", number, THINGS);
     match chance.below("album/form", number, 5) {
@@ -58,8 +58,8 @@ pub(super) fn album(chance: Chance, number: u64) -> String {
     }
 }
 
-/// The name of an artist: no two alike within one catalogue.
-pub(super) fn artist(chance: Chance, number: u64) -> String {
+/// The name of an artist, unique within a catalogue.
+pub(super) fn artist(chance: SeededRng, number: u64) -> String {
     let family = family(number);
     match chance.below("artist/form", number, 5) {
         0 => format!("The {family}s"),
@@ -70,7 +70,7 @@ pub(super) fn artist(chance: Chance, number: u64) -> String {
 }
 
 /// The name of a person.
-pub(super) fn person(chance: Chance, number: u64) -> String {
+pub(super) fn person(chance: SeededRng, number: u64) -> String {
     format!("{} {}", chance.pick("person/first", number, FIRST_NAMES), family(number.wrapping_mul(7)))
 }
 
@@ -115,12 +115,12 @@ mod tests {
 
     #[test]
     fn no_two_artists_share_a_name() {
-        let names: HashSet<String> = (0..20_000).map(|n| artist(Chance::new(1), n)).collect();
+        let names: HashSet<String> = (0..20_000).map(|n| artist(SeededRng::new(1), n)).collect();
         assert!(names.len() >= 19_990, "only {} names", names.len());
     }
 
     fn distinct_songs(count: u64) -> usize {
-        (0..count).map(|number| song(Chance::new(1), number)).collect::<HashSet<String>>().len()
+        (0..count).map(|number| song(SeededRng::new(1), number)).collect::<HashSet<String>>().len()
     }
 
     #[test]

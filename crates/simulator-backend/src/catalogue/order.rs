@@ -1,16 +1,16 @@
-//! The orders lists come in, computed once per kind when first asked for and then kept.
+//! Sort orders of lists, computed once per kind on first use and cached.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::{Catalogue, ItemId, Kind, Record};
+use super::{Catalogue, ItemId, ItemRecord, MediaKind};
 
-/// Orders of this many (kind, key) pairs are kept; then all are dropped. Each takes 4 bytes per item.
+/// Max cached orders, by (kind, key); above it all are dropped. Each takes 4 bytes per item.
 const MAX_KEPT: usize = 48;
 
-/// What the catalogue itself can be ordered by. Orders by user state are made over these.
+/// Sort keys of the catalogue itself. Orders by user state are built on these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SortKey {
     /// By id.
@@ -29,15 +29,15 @@ pub enum SortKey {
     Duration,
     /// By critics' rating.
     Rating,
-    /// By audience's rating.
+    /// By audience rating.
     AudienceRating,
     /// By age rating.
     ContentRating,
-    /// By height of the picture.
+    /// By video height.
     Height,
     /// By bitrate.
     Bitrate,
-    /// By what it lies in, then by number.
+    /// By parent, then by number.
     Place,
 }
 
@@ -48,20 +48,20 @@ pub enum SortValue {
     Number(u64),
     /// A text in lower case.
     Text(String),
-    /// Titles and numbers from the top down.
+    /// Titles and numbers from the top-level parent down.
     Path(Vec<(String, u32)>),
 }
 
 impl SortKey {
     /// The value of `record` for this order.
-    pub fn value(self, record: &Record) -> SortValue {
+    pub fn value(self, record: &ItemRecord) -> SortValue {
         match self {
             Self::Id => SortValue::Number(u64::from(record.id.0)),
             Self::Title => SortValue::Text(record.title_sort.to_lowercase()),
             Self::Added => SortValue::Number(record.added_at),
             Self::Updated => SortValue::Number(record.updated_at),
             Self::Year => SortValue::Number(u64::from(record.year.unwrap_or(0))),
-            Self::Released => SortValue::Text(record.released.map(super::Day::iso).unwrap_or_default()),
+            Self::Released => SortValue::Text(record.released.map(super::CalendarDate::iso).unwrap_or_default()),
             Self::Duration => SortValue::Number(record.duration_ms.unwrap_or(0)),
             Self::Rating => SortValue::Number(u64::from(record.rating.unwrap_or(0))),
             Self::AudienceRating => SortValue::Number(u64::from(record.audience_rating.unwrap_or(0))),
@@ -70,9 +70,7 @@ impl SortKey {
                 let video = record.file.as_ref().and_then(|file| file.video);
                 SortValue::Number(u64::from(video.map_or(0, |video| video.height)))
             }
-            Self::Bitrate => {
-                SortValue::Number(u64::from(record.file.as_ref().map_or(0, |file| file.bitrate)))
-            }
+            Self::Bitrate => SortValue::Number(u64::from(record.file.as_ref().map_or(0, |file| file.bitrate))),
             Self::Place => SortValue::Path(
                 [record.grandparent.as_ref(), record.parent.as_ref()]
                     .into_iter()
@@ -85,18 +83,18 @@ impl SortKey {
     }
 }
 
-/// A whole order.
-pub type Order = Arc<Vec<ItemId>>;
+/// A complete order.
+pub type SortedIds = Arc<Vec<ItemId>>;
 
-/// The orders that were asked for.
+/// Cached orders.
 #[derive(Debug, Default)]
-pub struct Orders {
-    kept: Mutex<HashMap<(Kind, SortKey), Order>>,
+pub struct SortIndex {
+    kept: Mutex<HashMap<(MediaKind, SortKey), SortedIds>>,
 }
 
-impl Orders {
+impl SortIndex {
     /// All ids of `kind` in ascending order of `key`; equal ones in order of id.
-    pub fn of(&self, catalogue: &Catalogue, kind: Kind, key: SortKey) -> Order {
+    pub fn get(&self, catalogue: &Catalogue, kind: MediaKind, key: SortKey) -> SortedIds {
         if let Some(order) = self.kept.lock().get(&(kind, key)) {
             return Arc::clone(order);
         }
@@ -110,7 +108,7 @@ impl Orders {
     }
 }
 
-fn sorted(catalogue: &Catalogue, kind: Kind, key: SortKey) -> Vec<ItemId> {
+fn sorted(catalogue: &Catalogue, kind: MediaKind, key: SortKey) -> Vec<ItemId> {
     match key {
         SortKey::Id | SortKey::Added => catalogue.ids(kind).collect(),
         SortKey::Title => by_title(catalogue, kind),
@@ -125,9 +123,9 @@ fn sorted(catalogue: &Catalogue, kind: Kind, key: SortKey) -> Vec<ItemId> {
     }
 }
 
-/// By title, without holding every title of a large catalogue: the first bytes decide, equal ones are compared
-/// whole.
-fn by_title(catalogue: &Catalogue, kind: Kind) -> Vec<ItemId> {
+/// By title, without holding every title of a large catalogue: sorts by the first bytes, and compares equal ones in
+/// full.
+fn by_title(catalogue: &Catalogue, kind: MediaKind) -> Vec<ItemId> {
     let title = |id: ItemId| super::sortable(&catalogue.title(id).unwrap_or_default()).to_lowercase();
     let mut rows: Vec<([u8; 16], ItemId)> = catalogue
         .ids(kind)
@@ -156,12 +154,9 @@ mod tests {
     #[test]
     fn the_order_by_title_is_the_order_of_whole_titles() {
         let catalogue = Catalogue::new(3, CatalogueSize::with_tracks(3_000), 1_760_000_000);
-        let order = Orders::default().of(&catalogue, Kind::Track, SortKey::Title);
-        let titles: Vec<SortValue> = order
-            .iter()
-            .filter_map(|id| catalogue.record(*id))
-            .map(|record| SortKey::Title.value(&record))
-            .collect();
+        let order = SortIndex::default().get(&catalogue, MediaKind::Track, SortKey::Title);
+        let titles: Vec<SortValue> =
+            order.iter().filter_map(|id| catalogue.record(*id)).map(|record| SortKey::Title.value(&record)).collect();
         assert_eq!(titles.len(), 3_000);
         assert!(titles.is_sorted());
     }
@@ -169,9 +164,9 @@ mod tests {
     #[test]
     fn the_order_by_addition_is_true_to_the_records() {
         let catalogue = Catalogue::new(3, CatalogueSize::tiny(), 1_760_000_000);
-        let orders = Orders::default();
-        for kind in [Kind::Film, Kind::Show, Kind::Album] {
-            let order = orders.of(&catalogue, kind, SortKey::Added);
+        let orders = SortIndex::default();
+        for kind in [MediaKind::Film, MediaKind::Show, MediaKind::Album] {
+            let order = orders.get(&catalogue, kind, SortKey::Added);
             let added: Vec<u64> = order.iter().map(|id| catalogue.added_at(*id)).collect();
             assert!(added.is_sorted(), "{kind:?}");
         }

@@ -1,43 +1,43 @@
-//! One item with everything a server tells about it, in no dialect.
+//! An item with all its metadata, independent of a dialect.
 
-use super::place::{ItemId, Kind, Section};
+use super::item_id::{ItemId, MediaKind, Section};
 
-/// An item as the library knows it. Counts of what lies below and the state of users are asked elsewhere.
+/// An item of the library. Child counts and user state are kept elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
+pub struct ItemRecord {
     /// Its id.
     pub id: ItemId,
-    /// What it is.
-    pub kind: Kind,
-    /// Where it is.
+    /// Its kind.
+    pub kind: MediaKind,
+    /// Its section.
     pub section: Section,
     /// Its title.
     pub title: String,
-    /// The title without a leading article: what lists are ordered by.
+    /// Title without a leading article, for sorting.
     pub title_sort: String,
-    /// A sentence or two.
+    /// A summary of one or two sentences.
     pub summary: String,
-    /// One line that advertises it.
+    /// Tagline.
     pub tagline: Option<String>,
-    /// The year it came out.
+    /// Release year.
     pub year: Option<u16>,
-    /// The day it came out.
-    pub released: Option<Day>,
+    /// Release date.
+    pub released: Option<CalendarDate>,
     /// Its number within its parent, from 1.
     pub index: Option<u32>,
-    /// What it lies in.
-    pub parent: Option<Above>,
-    /// What that lies in.
-    pub grandparent: Option<Above>,
-    /// How long it plays.
+    /// Its parent.
+    pub parent: Option<AncestorItem>,
+    /// Parent of its parent.
+    pub grandparent: Option<AncestorItem>,
+    /// Duration, in milliseconds.
     pub duration_ms: Option<u64>,
     /// Studio, network or label.
     pub studio: Option<String>,
-    /// The age rating.
+    /// Age rating.
     pub content_rating: Option<String>,
-    /// The critics' rating in tenths, from 0 to 100.
+    /// Critics' rating in tenths, from 0 to 100.
     pub rating: Option<u16>,
-    /// The audience's rating in tenths, from 0 to 100.
+    /// Audience rating in tenths, from 0 to 100.
     pub audience_rating: Option<u16>,
     /// Genres.
     pub genres: Vec<String>,
@@ -47,29 +47,29 @@ pub struct Record {
     pub directors: Vec<String>,
     /// Writers.
     pub writers: Vec<String>,
-    /// Who acts in it, and as whom.
-    pub cast: Vec<Role>,
-    /// Labels somebody put on it.
+    /// Actors and their roles.
+    pub cast: Vec<CastRole>,
+    /// Labels set by users.
     pub labels: Vec<String>,
-    /// Names of the collections it is in beyond the catalogue's own.
+    /// Names of its collections beyond the catalogue's own.
     pub collections: Vec<String>,
     /// 24 hexadecimal digits that identify it beyond this server.
     pub guid: String,
-    /// Its ids elsewhere, such as (`imdb`, `tt0012345`).
-    pub external: Vec<External>,
-    /// Fields that were edited by hand and are kept as they are.
+    /// Its external ids, such as (`imdb`, `tt0012345`).
+    pub external: Vec<ProviderId>,
+    /// Fields that were edited by hand and are not refreshed.
     pub locks: Vec<String>,
-    /// When it was added, in seconds since 1970.
+    /// Time of addition, in seconds since 1970.
     pub added_at: u64,
-    /// When its metadata last changed, in seconds since 1970.
+    /// Time of the last metadata change, in seconds since 1970.
     pub updated_at: u64,
-    /// The file it plays from.
-    pub file: Option<File>,
+    /// Its media file.
+    pub file: Option<CatalogueFile>,
 }
 
-/// A day.
+/// A date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Day {
+pub struct CalendarDate {
     /// Year.
     pub year: u16,
     /// Month, from 1.
@@ -78,16 +78,16 @@ pub struct Day {
     pub day: u8,
 }
 
-impl Day {
+impl CalendarDate {
     /// `2021-04-09`
     pub fn iso(self) -> String {
         format!("{:04}-{:02}-{:02}", self.year, self.month, self.day)
     }
 }
 
-/// An item above another.
+/// A parent or grandparent of an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Above {
+pub struct AncestorItem {
     /// Its id.
     pub id: ItemId,
     /// Its title.
@@ -96,58 +96,58 @@ pub struct Above {
     pub index: Option<u32>,
     /// Its 24 hexadecimal digits.
     pub guid: String,
-    /// The year it came out.
+    /// Release year.
     pub year: Option<u16>,
     /// Studio, network or label.
     pub studio: Option<String>,
-    /// When its metadata last changed.
+    /// Time of its last metadata change.
     pub updated_at: u64,
 }
 
-/// A part in a film or an episode.
+/// A role in a film or an episode.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Role {
-    /// Who acts.
+pub struct CastRole {
+    /// Actor.
     pub actor: String,
-    /// As whom.
+    /// Character.
     pub character: String,
 }
 
-/// An id elsewhere.
+/// An external id.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct External {
-    /// Where: `imdb`, `tmdb`, `tvdb`, `mbid`.
+pub struct ProviderId {
+    /// Provider: `imdb`, `tmdb`, `tvdb`, `mbid`.
     pub source: &'static str,
-    /// The id there.
+    /// Id at the provider.
     pub id: String,
 }
 
 /// A file on the server's disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct File {
+pub struct CatalogueFile {
     /// Its path.
     pub path: String,
-    /// Its length.
+    /// Size in bytes.
     pub bytes: u64,
-    /// Kilobits per second.
+    /// Bitrate in kilobits per second.
     pub bitrate: u32,
-    /// `mkv`, `mp4`, `flac`, `mp3`.
+    /// Container format: `mkv`, `mp4`, `flac`, `mp3`.
     pub container: &'static str,
-    /// Codec and measures of the picture, if there is one.
-    pub video: Option<Video>,
-    /// Codec of the sound.
+    /// Video stream, if there is one.
+    pub video: Option<VideoStream>,
+    /// Audio codec.
     pub audio_codec: &'static str,
-    /// Channels of the sound.
+    /// Number of audio channels.
     pub audio_channels: u8,
 }
 
-/// The picture of a file.
+/// Video stream of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Video {
-    /// `h264`, `hevc`.
+pub struct VideoStream {
+    /// Codec: `h264`, `hevc`.
     pub codec: &'static str,
-    /// Pixels across.
+    /// Width in pixels.
     pub width: u32,
-    /// Pixels down.
+    /// Height in pixels.
     pub height: u32,
 }

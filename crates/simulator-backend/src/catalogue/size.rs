@@ -1,6 +1,6 @@
-//! How much a catalogue holds.
+//! Size of a catalogue.
 
-/// The numbers a catalogue is made of. Any size costs nothing until it is read.
+/// Numbers of items in a catalogue. Any size costs nothing until it is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CatalogueSize {
     /// Films.
@@ -56,8 +56,8 @@ impl CatalogueSize {
         Self { tracks, ..Self::default() }
     }
 
-    /// The same, with every divisor at least 1.
-    pub(crate) fn sane(self) -> Self {
+    /// Raises every divisor to at least 1.
+    pub(crate) fn clamped(self) -> Self {
         Self {
             tracks_per_album: self.tracks_per_album.max(1),
             albums_per_artist: self.albums_per_artist.max(1),

@@ -1,4 +1,4 @@
-//! The words titles and names are made of. All made up or everyday words; none is taken from a real library.
+//! Words for titles and names. All invented or everyday words; none is taken from a real library.
 
 pub(super) const QUALITIES: &[&str] = &[
     "Amber",
@@ -233,32 +233,29 @@ pub(super) const THINGS: &[&str] = &[
 ];
 
 pub(super) const DEEDS: &[&str] = &[
-    "Answer", "Borrow", "Break", "Build", "Carry", "Catch", "Chase", "Climb", "Close", "Count", "Cross",
-    "Draw", "Find", "Follow", "Forget", "Hold", "Keep", "Leave", "Lift", "Light", "Lose", "Mend", "Name",
-    "Open", "Paint", "Pass", "Remember", "Save", "See", "Sell", "Share", "Sing", "Steal", "Trade", "Turn",
-    "Wake", "Watch",
+    "Answer", "Borrow", "Break", "Build", "Carry", "Catch", "Chase", "Climb", "Close", "Count", "Cross", "Draw",
+    "Find", "Follow", "Forget", "Hold", "Keep", "Leave", "Lift", "Light", "Lose", "Mend", "Name", "Open", "Paint",
+    "Pass", "Remember", "Save", "See", "Sell", "Share", "Sing", "Steal", "Trade", "Turn", "Wake", "Watch",
 ];
 
 pub(super) const SYLLABLES: &[&str] = &[
-    "ba", "bel", "bor", "bra", "cal", "cor", "da", "del", "dor", "dra", "el", "en", "fa", "fen", "fol",
-    "gal", "gar", "gil", "ha", "hal", "hem", "il", "jan", "jor", "ka", "kel", "kor", "la", "len", "lor",
-    "ma", "mel", "mir", "mo", "na", "nel", "nor", "o", "or", "pa", "pel", "quin", "ra", "ren", "ro", "sa",
-    "sel", "sor", "ta", "tel", "tor", "u", "va", "vel", "vor", "wa", "wen", "wil", "ya", "yor", "za", "zel",
-    "zor",
+    "ba", "bel", "bor", "bra", "cal", "cor", "da", "del", "dor", "dra", "el", "en", "fa", "fen", "fol", "gal", "gar",
+    "gil", "ha", "hal", "hem", "il", "jan", "jor", "ka", "kel", "kor", "la", "len", "lor", "ma", "mel", "mir", "mo",
+    "na", "nel", "nor", "o", "or", "pa", "pel", "quin", "ra", "ren", "ro", "sa", "sel", "sor", "ta", "tel", "tor", "u",
+    "va", "vel", "vor", "wa", "wen", "wil", "ya", "yor", "za", "zel", "zor",
 ];
 
 pub(super) const ENDINGS: &[&str] =
     &["by", "den", "ford", "gate", "holm", "land", "ley", "man", "mere", "son", "ton", "wick"];
 
 pub(super) const FIRST_NAMES: &[&str] = &[
-    "Ada", "Alma", "Anton", "Bela", "Bruno", "Cara", "Clara", "Dario", "Dora", "Edda", "Emil", "Esra", "Fay",
-    "Felix", "Gita", "Greta", "Hugo", "Ida", "Ines", "Ivo", "Jana", "Jonas", "Kaja", "Karl", "Lena", "Leo",
-    "Lina", "Malik", "Mara", "Milo", "Nadia", "Nils", "Noor", "Olaf", "Olga", "Oscar", "Paula", "Petra",
-    "Quinn", "Rafael", "Rosa", "Sami", "Sofia", "Tara", "Theo", "Ulla", "Uri", "Vera", "Viktor", "Wanda",
-    "Wim", "Yara", "Yusuf", "Zoe",
+    "Ada", "Alma", "Anton", "Bela", "Bruno", "Cara", "Clara", "Dario", "Dora", "Edda", "Emil", "Esra", "Fay", "Felix",
+    "Gita", "Greta", "Hugo", "Ida", "Ines", "Ivo", "Jana", "Jonas", "Kaja", "Karl", "Lena", "Leo", "Lina", "Malik",
+    "Mara", "Milo", "Nadia", "Nils", "Noor", "Olaf", "Olga", "Oscar", "Paula", "Petra", "Quinn", "Rafael", "Rosa",
+    "Sami", "Sofia", "Tara", "Theo", "Ulla", "Uri", "Vera", "Viktor", "Wanda", "Wim", "Yara", "Yusuf", "Zoe",
 ];
 
-/// The genres of films; others use them as words to search for.
+/// Genres of films; also used as search words.
 pub const FILM_GENRES: &[&str] = &[
     "Action",
     "Adventure",
@@ -297,10 +294,8 @@ pub(super) const MUSIC_GENRES: &[&str] = &[
     "Soul",
 ];
 
-pub(super) const COUNTRIES: &[&str] = &[
-    "Austria", "Brazil", "Canada", "Denmark", "France", "Germany", "India", "Japan", "Kenya", "Mexico",
-    "Norway",
-];
+pub(super) const COUNTRIES: &[&str] =
+    &["Austria", "Brazil", "Canada", "Denmark", "France", "Germany", "India", "Japan", "Kenya", "Mexico", "Norway"];
 
 pub(super) const RATINGS: &[&str] = &["G", "PG", "PG-13", "R", "NR"];
 pub(super) const SHOW_RATINGS: &[&str] = &["TV-G", "TV-PG", "TV-14", "TV-MA"];

@@ -1,9 +1,9 @@
-//! The server itself: connections, faults, latency and the count, around whichever dialect answers.
+//! The server itself: connections, faults, latency and the request log, around a dialect.
 
-mod answer;
-mod asked;
-mod doubling;
+mod duplicate_length;
 mod own_pages;
+mod request;
+mod response;
 pub mod socket;
 
 use std::collections::HashSet;
@@ -23,49 +23,54 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use answer::{Answer, Body};
-pub use asked::{Asked, decoded};
+pub use request::{SimulatedRequest, decoded};
+pub use response::{ResponseBody, SimulatedResponse};
 
-use doubling::Doubling;
+use duplicate_length::DuplicateLengthStream;
 
-use crate::class::Class;
-use crate::clock::Clock;
-use crate::faults::{Fault, Faults};
-use crate::latency::Latency;
-use crate::ledger::{Ledger, Seen};
-use crate::state::State;
-use crate::users::Token;
+use crate::class::RequestClass;
+use crate::clock::SimulatedClock;
+use crate::faults::{Fault, FaultInjector};
+use crate::latency::LatencyProfile;
+use crate::request_log::{LoggedRequest, RequestLog};
+use crate::state::SimulatedState;
+use crate::users::UserToken;
 
-/// Bodies of requests beyond this are refused with 413.
+/// Larger request bodies are rejected with 413.
 const MAX_REQUEST_BYTES: usize = 32 * 1024 * 1024;
-/// How long the accept loop rests after the system refused it a connection.
+/// Pause of the accept loop after an error.
 const REST_AFTER_ACCEPT_ERROR: Duration = Duration::from_millis(50);
 
-/// A language a server answers in.
+/// API of a kind of media server.
 pub trait Dialect: Send + Sync + 'static {
-    /// Which class a request is of.
-    fn class(&self, asked: &Asked) -> Class;
+    /// Class of a request.
+    fn class(&self, asked: &SimulatedRequest) -> RequestClass;
 
-    /// The token a request carries, wherever the dialect looks for it.
-    fn secret(&self, asked: &Asked) -> Option<String>;
+    /// The token of a request, from all places the dialect knows.
+    fn secret(&self, asked: &SimulatedRequest) -> Option<String>;
 
-    /// The answer. Must not wait; what goes on longer is a task on `ground` or a streamed body.
-    fn answer(&self, asked: Asked, ground: &Arc<Ground>) -> Answer;
+    /// The response. Must not wait; longer work is a task on `ground` or a streamed body.
+    fn answer(&self, asked: SimulatedRequest, ground: &Arc<SimulatorContext>) -> SimulatedResponse;
 
-    /// The answer to a page of the simulator's own that only this dialect has: logging in.
-    fn own_page(&self, _asked: &Asked, _page: &str, _ground: &Ground) -> Option<Answer> {
+    /// The response to a page of the simulator's own that only this dialect has: logging in.
+    fn own_page(
+        &self,
+        _asked: &SimulatedRequest,
+        _page: &str,
+        _ground: &SimulatorContext,
+    ) -> Option<SimulatedResponse> {
         None
     }
 
-    /// What the server says while it starts.
-    fn start_page(&self) -> Answer;
+    /// The response of a starting server.
+    fn start_page(&self) -> SimulatedResponse;
 
     /// Whether a request is answered even then.
-    fn answers_while_starting(&self, _asked: &Asked) -> bool {
+    fn answers_while_starting(&self, _asked: &SimulatedRequest) -> bool {
         false
     }
 
-    /// What the ledger calls a token that was given out while the server ran.
+    /// Label of a token that was issued while the server ran.
     fn label(&self, _secret: &str) -> Option<String> {
         None
     }
@@ -76,17 +81,17 @@ pub trait Dialect: Send + Sync + 'static {
     }
 }
 
-/// What all requests of a server stand on.
+/// Shared context of all requests of a server.
 #[derive(Debug)]
-pub struct Ground {
+pub struct SimulatorContext {
     /// The state.
-    pub state: State,
-    /// The count.
-    pub ledger: Ledger,
-    /// What is wrong.
-    pub faults: Faults,
-    /// How long answers take.
-    pub latency: Mutex<Latency>,
+    pub state: SimulatedState,
+    /// Request log.
+    pub request_log: RequestLog,
+    /// Fault injection.
+    pub faults: FaultInjector,
+    /// Response latency.
+    pub latency: Mutex<LatencyProfile>,
     pub(crate) revoked: Mutex<HashSet<String>>,
     pub(crate) cancel: CancellationToken,
     pub(crate) own: TaskTracker,
@@ -94,7 +99,7 @@ pub struct Ground {
     pub(crate) address: SocketAddr,
 }
 
-impl Ground {
+impl SimulatorContext {
     /// Runs a task until the server stops.
     pub fn spawn(self: &Arc<Self>, task: impl Future<Output = ()> + Send + 'static) {
         let cancel = self.cancel.clone();
@@ -108,7 +113,7 @@ impl Ground {
     }
 
     /// The token with this secret, unless there is none or it was revoked.
-    pub fn token(&self, secret: &str) -> Option<&Token> {
+    pub fn token(&self, secret: &str) -> Option<&UserToken> {
         let token = self.state.users().token(secret)?;
         (!self.is_revoked(&token.label)).then_some(token)
     }
@@ -118,19 +123,19 @@ impl Ground {
         self.revoked.lock().contains(label)
     }
 
-    /// The address the server listens at.
+    /// The listening address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 }
 
 /// Accepts connections until the server stops.
-pub(crate) async fn accept<D: Dialect>(mut listener: TcpListener, dialect: Arc<D>, ground: Arc<Ground>) {
+pub(crate) async fn accept<D: Dialect>(mut listener: TcpListener, dialect: Arc<D>, ground: Arc<SimulatorContext>) {
     loop {
         let accepted = tokio::select! {
-            () = ground.faults.listening(false) => {
+            () = ground.faults.wait_for_listening(false) => {
                 drop(listener);
-                ground.faults.listening(true).await;
+                ground.faults.wait_for_listening(true).await;
                 listener = listen_again(ground.address).await;
                 continue;
             }
@@ -141,17 +146,17 @@ pub(crate) async fn accept<D: Dialect>(mut listener: TcpListener, dialect: Arc<D
                 refuse(stream, peer);
             }
             Ok((stream, peer)) => {
-                ground.ledger.connected();
+                ground.request_log.record_connection();
                 let connection = converse(stream, peer, Arc::clone(&dialect), Arc::clone(&ground));
                 ground.spawn(connection);
             }
-            // Out of file descriptors, most likely: those who hold them need a moment.
+            // Out of file descriptors, most likely: their holders need a moment.
             Err(_) => tokio::time::sleep(REST_AFTER_ACCEPT_ERROR).await,
         }
     }
 }
 
-/// Listens where the server listened before, as soon as the system lets it.
+/// Listens at the same address again, as soon as the system allows it.
 async fn listen_again(address: SocketAddr) -> TcpListener {
     loop {
         match TcpListener::bind(address).await {
@@ -163,23 +168,22 @@ async fn listen_again(address: SocketAddr) -> TcpListener {
 
 /// Resets a connection.
 fn refuse(stream: TcpStream, _peer: SocketAddr) {
-    // If the reset cannot be asked for, an orderly end says as much.
+    // If the reset fails, an orderly close is good enough.
     let _ = stream.set_zero_linger();
     drop(stream);
 }
 
-async fn converse<D: Dialect>(stream: TcpStream, peer: SocketAddr, dialect: Arc<D>, ground: Arc<Ground>) {
-    // Small answers must not wait for the client's acknowledgement; if it cannot be set they are only slower.
+async fn converse<D: Dialect>(stream: TcpStream, peer: SocketAddr, dialect: Arc<D>, ground: Arc<SimulatorContext>) {
+    // Small responses must not wait for the client's acknowledgement; if the option fails they are only slower.
     let _ = stream.set_nodelay(true);
     let service = service_fn(|request| respond(request, peer, &dialect, &ground));
-    let stream = Doubling::new(stream, dialect.doubles_content_length());
-    let connection = hyper::server::conn::http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
+    let stream = DuplicateLengthStream::new(stream, dialect.doubles_content_length());
+    let connection =
+        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades();
     tokio::select! {
-        // How a connection ends is its client's business.
+        // The end of a connection is its client's business.
         _ = connection => {}
-        () = ground.faults.cut() => {}
+        () = ground.faults.wait_for_cut() => {}
     }
 }
 
@@ -187,18 +191,20 @@ async fn respond<D: Dialect>(
     request: Request<Incoming>,
     peer: SocketAddr,
     dialect: &Arc<D>,
-    ground: &Arc<Ground>,
-) -> Result<http::Response<Body>, io::Error> {
+    ground: &Arc<SimulatorContext>,
+) -> Result<http::Response<ResponseBody>, io::Error> {
     let asked = match taken(request, peer).await {
         Ok(asked) => asked,
-        Err(TooLarge) => return Ok(Answer::text(413, "text/plain", "too large").into_response()),
+        Err(BodyTooLarge) => {
+            return Ok(SimulatedResponse::text(413, "text/plain", "too large").into_response());
+        }
     };
-    if own_pages::are_asked(&asked) {
+    if own_pages::is_own_page(&asked) {
         return Ok(own_pages::answer(&asked, dialect.as_ref(), ground).into_response());
     }
     let class = dialect.class(&asked);
-    let number = ground.ledger.total();
-    let in_flight = ground.ledger.arrived(Seen {
+    let number = ground.request_log.total();
+    let in_flight = ground.request_log.record_request(LoggedRequest {
         method: asked.method.to_string(),
         target: asked.target_without_tokens(ground.state.users()),
         token: label(dialect.as_ref(), &asked, ground),
@@ -207,55 +213,60 @@ async fn respond<D: Dialect>(
     let answer = answer(asked, class, number, dialect, ground).await;
     drop(in_flight);
     if let Ok(answer) = &answer {
-        ground.ledger.answered(answer.status().as_u16());
+        ground.request_log.record_status(answer.status().as_u16());
     }
-    answer.map(Answer::into_response)
+    answer.map(SimulatedResponse::into_response)
 }
 
 async fn answer<D: Dialect>(
-    mut asked: Asked,
-    class: Class,
+    mut asked: SimulatedRequest,
+    class: RequestClass,
     number: u64,
     dialect: &Arc<D>,
-    ground: &Arc<Ground>,
-) -> Result<Answer, io::Error> {
+    ground: &Arc<SimulatorContext>,
+) -> Result<SimulatedResponse, io::Error> {
     let clock = ground.state.clock();
-    let rows = asked.rows_wanted();
-    let latency = ground.latency.lock().of(class, rows, ground.state.catalogue().chance(), number);
-    let struck = ground.faults.strike(&asked.path);
+    let rows = asked.requested_rows();
+    let latency = ground.latency.lock().for_request(class, rows, ground.state.catalogue().rng(), number);
+    let struck = ground.faults.inject(&asked.path);
     let fault = struck.fault;
     match fault {
         Fault::Down | Fault::Gone => return Err(cut()),
-        Fault::Hang => struck.lifted().await,
+        Fault::Hang => struck.wait_until_lifted().await,
         Fault::StartPage503 if dialect.answers_while_starting(&asked) => {}
         Fault::StartPage503 => return Ok(dialect.start_page()),
-        Fault::HtmlInsteadOfJson => return Ok(Answer::text(200, "text/html; charset=utf-8", FOREIGN_PAGE)),
+        Fault::HtmlInsteadOfJson => {
+            return Ok(SimulatedResponse::text(200, "text/html; charset=utf-8", FOREIGN_PAGE));
+        }
         Fault::Slow(by_ms) => clock.sleep(Duration::from_millis(by_ms)).await,
         Fault::EmptyWhileStarting => asked.starting = true,
-        Fault::EncryptedOnly => return Ok(Answer::text(400, "text/plain; charset=utf-8", ENCRYPTED_ONLY)),
+        Fault::EncryptedOnly => {
+            return Ok(SimulatedResponse::text(400, "text/plain; charset=utf-8", ENCRYPTED_ONLY));
+        }
         Fault::None | Fault::Truncated | Fault::AnswerLost | Fault::WrongClock(_) => {}
     }
-    let began = clock.moment();
-    // The state is read half-way: what is written in the second half, a slow answer does not know.
+    let began = clock.instant();
+    // The state is read half-way: a slow response misses writes of the second half.
     clock.wait(began, latency / 2).await;
     let answer = dialect.answer(asked, ground);
     clock.wait(began, latency).await;
     match fault {
         Fault::Truncated => Ok(answer.truncated()),
         Fault::AnswerLost => Err(cut()),
-        Fault::WrongClock(by_s) => Ok(answer.with(DATE, &date_off_by(by_s))),
+        Fault::WrongClock(by_s) => Ok(answer.with_header(DATE, &date_off_by(by_s))),
         _ => Ok(answer),
     }
 }
 
-/// What a network that wants a log-in first puts in place of the answer.
-const FOREIGN_PAGE: &str = "<!DOCTYPE html><html><head><title>Welcome</title></head><body><form><input name=\"room\"></form></body></html>";
+/// Page of a captive portal, in place of the response.
+const FOREIGN_PAGE: &str =
+    "<!DOCTYPE html><html><head><title>Welcome</title></head><body><form><input name=\"room\"></form></body></html>";
 
-/// What servers that speak only TLS say to a request that is not encrypted.
+/// Response of TLS-only servers to an unencrypted request.
 const ENCRYPTED_ONLY: &str = "Client sent an HTTP request to an HTTPS server.\n";
 
 fn date_off_by(seconds: i64) -> String {
-    let now = UNIX_EPOCH + Duration::from_secs(Clock::system(1.0).now_s());
+    let now = UNIX_EPOCH + Duration::from_secs(SimulatedClock::system(1.0).now_s());
     let by = Duration::from_secs(seconds.unsigned_abs());
     httpdate::fmt_http_date(if seconds < 0 { now - by } else { now + by })
 }
@@ -264,18 +275,17 @@ fn cut() -> io::Error {
     io::Error::new(io::ErrorKind::ConnectionReset, "cut by a fault")
 }
 
-fn label<D: Dialect>(dialect: &D, asked: &Asked, ground: &Ground) -> String {
+fn label<D: Dialect>(dialect: &D, asked: &SimulatedRequest, ground: &SimulatorContext) -> String {
     let Some(secret) = dialect.secret(asked) else { return "none".into() };
     let known = ground.state.users().token(&secret).map(|token| token.label.clone());
     known.or_else(|| dialect.label(&secret)).unwrap_or_else(|| "unknown".into())
 }
 
-struct TooLarge;
+struct BodyTooLarge;
 
-async fn taken(mut request: Request<Incoming>, peer: SocketAddr) -> Result<Asked, TooLarge> {
-    let upgrade =
-        request.headers().contains_key(http::header::UPGRADE).then(|| hyper::upgrade::on(&mut request));
+async fn taken(mut request: Request<Incoming>, peer: SocketAddr) -> Result<SimulatedRequest, BodyTooLarge> {
+    let upgrade = request.headers().contains_key(http::header::UPGRADE).then(|| hyper::upgrade::on(&mut request));
     let (parts, body) = request.into_parts();
-    let body = Limited::new(body, MAX_REQUEST_BYTES).collect().await.map_err(|_| TooLarge)?.to_bytes();
-    Ok(Asked::new(parts, body, upgrade, peer))
+    let body = Limited::new(body, MAX_REQUEST_BYTES).collect().await.map_err(|_| BodyTooLarge)?.to_bytes();
+    Ok(SimulatedRequest::new(parts, body, upgrade, peer))
 }

@@ -1,48 +1,49 @@
-//! The simulator's own pages: what it counted, the switchboard of faults, and letting a device in. Neither counted nor ever at fault.
+//! The simulator's own pages: request counts, fault injection, and authorization of a device. Neither counted nor ever
+//! at fault.
 
 use http::Method;
 
-use super::{Answer, Asked, Dialect, Ground};
-use crate::faults::Rule;
+use super::{Dialect, SimulatedRequest, SimulatedResponse, SimulatorContext};
+use crate::faults::FaultRule;
 
 const PREFIX: &str = "/__simulator/";
 
-pub(super) fn are_asked(asked: &Asked) -> bool {
+pub(super) fn is_own_page(asked: &SimulatedRequest) -> bool {
     asked.path.starts_with(PREFIX)
 }
 
-pub(super) fn answer(asked: &Asked, dialect: &impl Dialect, ground: &Ground) -> Answer {
+pub(super) fn answer(asked: &SimulatedRequest, dialect: &impl Dialect, ground: &SimulatorContext) -> SimulatedResponse {
     let page = asked.path.strip_prefix(PREFIX).unwrap_or("");
     match (&asked.method, page) {
         (&Method::GET, "ledger") => json(&ledger(ground)),
         (&Method::DELETE, "ledger") => {
-            ground.ledger.reset();
-            Answer::empty(204)
+            ground.request_log.reset();
+            SimulatedResponse::empty(204)
         }
-        (&Method::GET, "requests") => json(&serde_json::json!(ground.ledger.requests())),
+        (&Method::GET, "requests") => json(&serde_json::json!(ground.request_log.requests())),
         (&Method::GET, "faults") => json(&serde_json::json!(ground.faults.rule())),
-        (&Method::PUT, "faults") => match serde_json::from_slice::<Rule>(&asked.body) {
+        (&Method::PUT, "faults") => match serde_json::from_slice::<FaultRule>(&asked.body) {
             Ok(rule) => {
                 ground.faults.set_rule(rule);
-                Answer::empty(204)
+                SimulatedResponse::empty(204)
             }
             Err(_) => {
-                Answer::text(400, "text/plain", "a rule is {\"fault\": …, \"path_prefix\"?, \"times\"?}")
+                SimulatedResponse::text(400, "text/plain", "a rule is {\"fault\": …, \"path_prefix\"?, \"times\"?}")
             }
         },
         (&Method::DELETE, "faults") => {
             ground.faults.clear();
-            Answer::empty(204)
+            SimulatedResponse::empty(204)
         }
         _ => dialect
             .own_page(asked, page, ground)
-            .unwrap_or_else(|| Answer::text(404, "text/plain", "ledger, requests, faults or link")),
+            .unwrap_or_else(|| SimulatedResponse::text(404, "text/plain", "ledger, requests, faults or link")),
     }
 }
 
-fn ledger(ground: &Ground) -> serde_json::Value {
-    let ledger = &ground.ledger;
-    let mut page = serde_json::json!(ledger.figures());
+fn ledger(ground: &SimulatorContext) -> serde_json::Value {
+    let ledger = &ground.request_log;
+    let mut page = serde_json::json!(ledger.stats());
     page["in_flight"] = ledger.in_flight().into();
     page["max_in_flight"] = ledger.max_in_flight().into();
     page["connections"] = ledger.connections().into();
@@ -52,6 +53,6 @@ fn ledger(ground: &Ground) -> serde_json::Value {
     page
 }
 
-fn json(value: &serde_json::Value) -> Answer {
-    Answer::new(200, "application/json", value.to_string())
+fn json(value: &serde_json::Value) -> SimulatedResponse {
+    SimulatedResponse::new(200, "application/json", value.to_string())
 }

@@ -1,117 +1,117 @@
-//! What followers are told when something changes.
+//! Change notifications to followers.
 
-use super::watch::Progress;
-use crate::catalogue::{ItemId, Kind, Section};
+use super::watch::PlayerState;
+use crate::catalogue::{ItemId, MediaKind, Section};
 use crate::users::UserId;
 
-/// A change, told to every follower in the order it was made.
+/// A change, sent to every follower in order.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Change {
+pub enum StateChange {
     /// An item was added.
-    Added(Moved),
+    Added(ItemChange),
     /// An item's metadata was edited or refreshed.
-    Edited(Moved),
+    Edited(ItemChange),
     /// An item was deleted.
-    Deleted(Moved),
+    Deleted(ItemChange),
     /// The state of a user on an item changed.
     Watched {
-        /// Whose state.
+        /// User whose state changed.
         user: UserId,
-        /// On what.
+        /// Item.
         item: ItemId,
-        /// By what.
-        cause: Cause,
+        /// Cause of the change.
+        cause: WatchChangeCause,
     },
     /// A playlist was made, changed or deleted.
     Playlist {
-        /// Whose it is.
+        /// Its owner.
         owner: UserId,
         /// Its id.
         playlist: ItemId,
         /// Its title.
         title: String,
-        /// Whether it is gone.
+        /// Whether it was deleted.
         deleted: bool,
-        /// What came to it.
+        /// Added items.
         added: Vec<ItemId>,
     },
-    /// A player did something.
+    /// A player's state changed.
     Playing {
-        /// Which session.
+        /// Key of the session.
         session: String,
-        /// Who plays.
+        /// User.
         user: UserId,
-        /// What plays.
+        /// Played item.
         item: ItemId,
-        /// What the player does.
-        progress: Progress,
-        /// Where it is.
+        /// State of the player.
+        progress: PlayerState,
+        /// Position in milliseconds.
         offset_ms: u64,
         /// Identifier of the device.
         client: String,
     },
-    /// The server started, continued or ended to do something.
-    Activity(Activity),
+    /// An activity of the server started, continued or ended.
+    Activity(SimulatedActivity),
     /// A scan of a section ended.
     Scanned(Section),
     /// The server's settings, users or devices changed.
     Server,
-    /// The server is about to go away.
+    /// The server is about to shut down.
     ShuttingDown,
 }
 
-/// What made a user's state on an item change.
+/// Cause of a change of a user's state on an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
+pub enum WatchChangeCause {
     /// It was marked as played.
     Played,
     /// It was marked as unplayed.
     Unplayed,
     /// It was rated.
     Rated,
-    /// It became or ceased to be a favourite.
+    /// It was added to the favourites, or removed.
     Favourite,
-    /// The position moved while it played.
+    /// The position advanced during playback.
     Progress,
 }
 
-/// An item that came, changed or went, with what stands above it.
+/// An added, changed or deleted item, with its parents.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Moved {
+pub struct ItemChange {
     /// The item.
     pub item: ItemId,
-    /// What it is.
-    pub kind: Kind,
-    /// Where it is.
+    /// Its kind.
+    pub kind: MediaKind,
+    /// Its section.
     pub section: Section,
     /// Its title.
     pub title: String,
-    /// What it lies in.
+    /// Its parent.
     pub parent: Option<ItemId>,
-    /// What that lies in.
+    /// Parent of its parent.
     pub grandparent: Option<ItemId>,
-    /// When.
+    /// Time of the change.
     pub at: u64,
 }
 
-/// Something the server is busy with.
+/// An activity of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Activity {
+pub struct SimulatedActivity {
     /// Its identifier.
     pub uuid: String,
-    /// What it is, in the words of the dialect's own follower: `library.update.section`, `library.refresh.items`.
+    /// Its type, in Plex's words: `library.update.section`, `library.refresh.items`.
     pub kind: String,
     /// `started`, `updated`, `ended`.
     pub event: &'static str,
-    /// What people read.
+    /// Title for people.
     pub title: String,
-    /// More of it.
+    /// Subtitle for people.
     pub subtitle: String,
-    /// Percent.
+    /// Progress in percent.
     pub progress: u8,
-    /// The section it is about.
+    /// Section it concerns.
     pub section: Option<Section>,
-    /// The item it is about.
+    /// Item it concerns.
     pub item: Option<ItemId>,
     /// Whether it changed anything.
     pub refreshed: bool,

@@ -1,11 +1,11 @@
-//! Everything that changes while the server runs: what users watched, playlists, who plays what, and what was
-//! added, edited and deleted. One lock, one write sequence: a reader sees one moment, and its number.
+//! Mutable state of a server: watch states, playlists, sessions, and additions, edits and deletions. One lock, one
+//! write sequence: a reader sees one moment, and its number.
 
 mod change;
 mod inner;
+mod overlay;
 mod playlist;
 mod seeded;
-mod shelf;
 mod view;
 mod watch;
 mod write;
@@ -15,67 +15,72 @@ use std::sync::Arc;
 use parking_lot::{RwLock, RwLockReadGuard};
 use tokio::sync::broadcast;
 
-pub use change::{Activity, Cause, Change, Moved};
-pub use playlist::{Entry, Playlist};
-pub use view::{Stamps, View, Watched};
-pub use watch::{Device, Play, Playing, Progress, Session, Watch};
-pub use write::Write;
+pub use change::{ItemChange, SimulatedActivity, StateChange, WatchChangeCause};
+pub use playlist::{PlaylistEntryRecord, PlaylistRecord};
+pub use view::{SectionTimestamps, StateView, WatchSummary};
+pub use watch::{PlayRecord, PlaybackUpdate, PlayerDevice, PlayerState, SimulatedSession, WatchState};
+pub use write::StateWrite;
 
-use crate::catalogue::{Catalogue, Orders};
-use crate::clock::Clock;
-use crate::users::{UserId, Users};
-use inner::Inner;
+use crate::catalogue::{Catalogue, SortIndex};
+use crate::clock::SimulatedClock;
+use crate::users::{UserId, UserRegistry};
+use inner::StateData;
 
-/// Changes a slow follower may be behind before it misses some.
+/// Changes that a slow follower may lag behind before it misses some.
 const CHANGES_KEPT: usize = 4_096;
 
 /// The state of a server.
 #[derive(Debug)]
-pub struct State {
+pub struct SimulatedState {
     catalogue: Arc<Catalogue>,
-    users: Arc<Users>,
-    orders: Orders,
-    clock: Clock,
-    inner: RwLock<Inner>,
-    changes: broadcast::Sender<Change>,
+    users: Arc<UserRegistry>,
+    orders: SortIndex,
+    clock: SimulatedClock,
+    inner: RwLock<StateData>,
+    changes: broadcast::Sender<StateChange>,
 }
 
-impl State {
-    /// The state of a server that has just been started, with `plays_per_user` plays in each user's past.
-    pub fn new(catalogue: Arc<Catalogue>, users: Arc<Users>, clock: Clock, plays_per_user: u32) -> Self {
-        let inner = RwLock::new(seeded::begin(&catalogue, &users, plays_per_user));
+impl SimulatedState {
+    /// The state of a freshly started server, with `plays_per_user` plays in each user's history.
+    pub fn new(
+        catalogue: Arc<Catalogue>,
+        users: Arc<UserRegistry>,
+        clock: SimulatedClock,
+        plays_per_user: u32,
+    ) -> Self {
+        let inner = RwLock::new(seeded::seed_state(&catalogue, &users, plays_per_user));
         let (changes, _) = broadcast::channel(CHANGES_KEPT);
-        Self { catalogue, users, orders: Orders::default(), clock, inner, changes }
+        Self { catalogue, users, orders: SortIndex::default(), clock, inner, changes }
     }
 
-    /// What it is about.
+    /// The catalogue below it.
     pub fn catalogue(&self) -> &Catalogue {
         &self.catalogue
     }
 
-    /// Who may ask.
-    pub fn users(&self) -> &Users {
+    /// Users and tokens.
+    pub fn users(&self) -> &UserRegistry {
         &self.users
     }
 
-    /// What time it is.
-    pub fn clock(&self) -> Clock {
+    /// Simulated clock.
+    pub fn clock(&self) -> SimulatedClock {
         self.clock
     }
 
-    /// One moment of it. Writes wait while the view lives, so it must not be kept over an `await`.
-    pub fn view(&self) -> View<'_> {
-        let inner: RwLockReadGuard<'_, Inner> = self.inner.read();
-        View::new(self, inner)
+    /// A view of one moment. Writes wait while the view lives, so it must not be held over an `await`.
+    pub fn view(&self) -> StateView<'_> {
+        let inner: RwLockReadGuard<'_, StateData> = self.inner.read();
+        StateView::new(self, inner)
     }
 
-    /// Changes it on behalf of `user`, in one step with one number. The changes are announced in order.
-    pub fn write<T>(&self, user: UserId, change: impl FnOnce(&mut Write<'_>) -> T) -> T {
+    /// Changes the state on behalf of `user`, in one step with one number. The changes are announced in order.
+    pub fn write<T>(&self, user: UserId, change: impl FnOnce(&mut StateWrite<'_>) -> T) -> T {
         let mut inner = self.inner.write();
-        let mut write = Write::new(self, &mut inner, user);
+        let mut write = StateWrite::new(self, &mut inner, user);
         let made = change(&mut write);
         for announced in write.finish() {
-            // Nobody listening is no failure.
+            // It is no failure to have no listeners.
             let _ = self.changes.send(announced);
         }
         made
@@ -91,13 +96,13 @@ impl State {
         self.inner.read().user_seq(user)
     }
 
-    /// Every change from now on.
-    pub fn follow(&self) -> broadcast::Receiver<Change> {
+    /// Receives every change from now on.
+    pub fn subscribe(&self) -> broadcast::Receiver<StateChange> {
         self.changes.subscribe()
     }
 
-    /// Tells followers something that changes no answer (an activity, a scan).
-    pub fn announce(&self, change: Change) {
+    /// Notifies followers of something that changes no response (an activity, a scan).
+    pub fn announce(&self, change: StateChange) {
         let _ = self.changes.send(change);
     }
 }

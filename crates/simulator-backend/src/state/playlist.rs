@@ -5,43 +5,43 @@ use crate::users::UserId;
 
 /// A playlist of one user.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Playlist {
+pub struct PlaylistRecord {
     /// Its id, from the same numbers as items.
     pub id: ItemId,
-    /// Whose it is.
+    /// Its owner.
     pub owner: UserId,
-    /// Who else may see it.
+    /// Users with whom it is shared.
     pub shared_with: Vec<UserId>,
-    /// Whether everybody may see it.
+    /// Whether all users may see it.
     pub public: bool,
     /// Its title.
     pub title: String,
-    /// A text about it.
+    /// Description.
     pub summary: String,
     /// `audio` or `video`.
     pub medium: &'static str,
-    /// What is in it, in order.
-    pub entries: Vec<Entry>,
-    /// When it was made.
+    /// Its entries, in order.
+    pub entries: Vec<PlaylistEntryRecord>,
+    /// Time of creation.
     pub added_at: u64,
-    /// When it last changed.
+    /// Time of the last change.
     pub updated_at: u64,
-    /// A query it is made of, if it is smart.
+    /// Its query, if it is smart.
     pub smart: Option<String>,
 }
 
 /// An item in a playlist. The same item may be in it several times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Entry {
+pub struct PlaylistEntryRecord {
     /// The id of the entry.
     pub id: u64,
     /// The item.
     pub item: ItemId,
 }
 
-impl Playlist {
+impl PlaylistRecord {
     /// Whether `user` may see it.
-    pub fn seen_by(&self, user: UserId) -> bool {
+    pub fn is_visible_to(&self, user: UserId) -> bool {
         self.public || self.owner == user || self.shared_with.contains(&user)
     }
 }

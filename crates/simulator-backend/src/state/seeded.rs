@@ -1,27 +1,27 @@
-//! The state a server starts with: every user has a past, so that dashboards have something to show.
+//! Initial state of a server: every user has a history, so that dashboards have content.
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::inner::{Inner, Stamps};
-use super::playlist::{Entry, Playlist};
-use super::shelf::Shelf;
-use super::watch::{Device, Play, Watch};
-use crate::catalogue::{Catalogue, ItemId, Kind, Section};
-use crate::users::{User, Users};
+use super::inner::{SectionTimestamps, StateData};
+use super::overlay::CatalogueOverlay;
+use super::playlist::{PlaylistEntryRecord, PlaylistRecord};
+use super::watch::{PlayRecord, PlayerDevice, WatchState};
+use crate::catalogue::{Catalogue, ItemId, MediaKind, Section};
+use crate::users::{SimulatedUser, UserRegistry};
 
-/// Plays of a user lie this far apart on average: about four a day.
+/// Average time between two plays of a user: about four a day.
 const BETWEEN_PLAYS_S: u64 = 21_600;
-/// Items a user left in the middle.
+/// Partly played items per user.
 const LEFT_IN_THE_MIDDLE: u64 = 8;
-/// Items in each playlist a user starts with.
+/// Entries of each initial playlist.
 const PLAYLIST_ENTRIES: u64 = 25;
-/// The change counter a server starts with: it has lived for a while.
+/// Initial change counter: that of a server with some history.
 const COUNTER_AT_START: u64 = 100_000;
 /// Ids of playlists and additions start at a multiple of this behind the catalogue.
 const ID_GAP: u32 = 1_000;
 
-pub(super) fn begin(catalogue: &Catalogue, users: &Users, plays_per_user: u32) -> Inner {
-    let mut inner = Inner {
+pub(super) fn seed_state(catalogue: &Catalogue, users: &UserRegistry, plays_per_user: u32) -> StateData {
+    let mut inner = StateData {
         seq: 0,
         by_user: HashMap::new(),
         counter: COUNTER_AT_START,
@@ -32,7 +32,7 @@ pub(super) fn begin(catalogue: &Catalogue, users: &Users, plays_per_user: u32) -
         sessions: Vec::new(),
         devices: Vec::new(),
         settings: BTreeMap::new(),
-        shelf: Shelf::default(),
+        overlay: CatalogueOverlay::default(),
         next_item: (catalogue.end().0 / ID_GAP + 1) * ID_GAP,
         next_entry: 0,
         next_play: 0,
@@ -44,7 +44,7 @@ pub(super) fn begin(catalogue: &Catalogue, users: &Users, plays_per_user: u32) -
         let times = catalogue.newest_at();
         inner.stamps.insert(
             section,
-            Stamps {
+            SectionTimestamps {
                 moved: counter,
                 touched: counter,
                 updated_at: times,
@@ -67,10 +67,10 @@ pub(super) fn begin(catalogue: &Catalogue, users: &Users, plays_per_user: u32) -
     inner
 }
 
-fn device(inner: &mut Inner, catalogue: &Catalogue, user: &User) {
-    inner.devices.push(Device {
+fn device(inner: &mut StateData, catalogue: &Catalogue, user: &SimulatedUser) {
+    inner.devices.push(PlayerDevice {
         id: user.id.0,
-        client: catalogue.chance().hex("device", u64::from(user.id.0), 24),
+        client: catalogue.rng().hex("device", u64::from(user.id.0), 24),
         name: format!("{}'s television", user.name),
         product: "Living Room Player".into(),
         version: "3.1.4".into(),
@@ -80,8 +80,8 @@ fn device(inner: &mut Inner, catalogue: &Catalogue, user: &User) {
     });
 }
 
-fn plays(inner: &mut Inner, catalogue: &Catalogue, user: &User, count: u32) {
-    let chance = catalogue.chance();
+fn plays(inner: &mut StateData, catalogue: &Catalogue, user: &SimulatedUser, count: u32) {
+    let chance = catalogue.rng();
     for number in 0..u64::from(count) {
         let draw = u64::from(user.id.0) * 1_000_003 + number;
         let Some(item) = any_item(catalogue, user, "play", draw) else { continue };
@@ -90,29 +90,29 @@ fn plays(inner: &mut Inner, catalogue: &Catalogue, user: &User, count: u32) {
         let watch = inner.watch_mut(user.id, item);
         watch.views += 1;
         watch.last_viewed_at = Some(watch.last_viewed_at.unwrap_or(0).max(viewed_at));
-        inner.plays.push(Play { id: 0, item, user: user.id, viewed_at, device: user.id.0 });
+        inner.plays.push(PlayRecord { id: 0, item, user: user.id, viewed_at, device: user.id.0 });
     }
 }
 
-fn left_in_the_middle(inner: &mut Inner, catalogue: &Catalogue, user: &User) {
+fn left_in_the_middle(inner: &mut StateData, catalogue: &Catalogue, user: &SimulatedUser) {
     for number in 0..LEFT_IN_THE_MIDDLE {
         let draw = u64::from(user.id.0) * 7_919 + number;
-        let kinds: Vec<Kind> =
-            [Kind::Film, Kind::Episode].into_iter().filter(|kind| user.sees(kind.section())).collect();
+        let kinds: Vec<MediaKind> =
+            [MediaKind::Film, MediaKind::Episode].into_iter().filter(|kind| user.sees(kind.section())).collect();
         let Some(item) = item_of(catalogue, &kinds, "left", draw) else { continue };
         let duration = catalogue.record(item).and_then(|record| record.duration_ms).unwrap_or(0);
         let seen_at = catalogue.newest_at().saturating_sub(number * 40_000);
-        let watch: &mut Watch = inner.watch_mut(user.id, item);
-        watch.offset_ms = duration / 100 * catalogue.chance().between("left/at", draw, 10, 80);
+        let watch: &mut WatchState = inner.watch_mut(user.id, item);
+        watch.offset_ms = duration / 100 * catalogue.rng().between("left/at", draw, 10, 80);
         watch.last_viewed_at = Some(watch.last_viewed_at.unwrap_or(0).max(seen_at));
     }
 }
 
-fn playlists(inner: &mut Inner, catalogue: &Catalogue, user: &User) {
+fn playlists(inner: &mut StateData, catalogue: &Catalogue, user: &SimulatedUser) {
     let wanted = [
-        ("Sunday Morning", "audio", Kind::Track),
-        ("Running", "audio", Kind::Track),
-        ("To Watch", "video", Kind::Film),
+        ("Sunday Morning", "audio", MediaKind::Track),
+        ("Running", "audio", MediaKind::Track),
+        ("To Watch", "video", MediaKind::Film),
     ];
     for (number, (title, medium, kind)) in wanted.into_iter().enumerate() {
         if catalogue.count(kind) == 0 || !user.sees(kind.section()) {
@@ -122,12 +122,12 @@ fn playlists(inner: &mut Inner, catalogue: &Catalogue, user: &User) {
         let base = u64::from(user.id.0) * 10_007 + number as u64 * 101;
         let entries = (0..PLAYLIST_ENTRIES)
             .filter_map(|draw| item_of(catalogue, &[kind], "entry", base + draw))
-            .map(|item| Entry { id: inner.new_entry(), item })
+            .map(|item| PlaylistEntryRecord { id: inner.new_entry(), item })
             .collect();
         let added_at = catalogue.newest_at().saturating_sub(90 * 86_400 - number as u64 * 1_000);
         inner.playlists.insert(
             id,
-            Playlist {
+            PlaylistRecord {
                 id,
                 owner: user.id,
                 shared_with: Vec::new(),
@@ -144,20 +144,21 @@ fn playlists(inner: &mut Inner, catalogue: &Catalogue, user: &User) {
     }
 }
 
-fn any_item(catalogue: &Catalogue, user: &User, stream: &str, draw: u64) -> Option<ItemId> {
-    let kinds: Vec<Kind> = [Kind::Track, Kind::Episode, Kind::Episode, Kind::Film, Kind::Track]
-        .into_iter()
-        .filter(|kind| user.sees(kind.section()))
-        .collect();
+fn any_item(catalogue: &Catalogue, user: &SimulatedUser, stream: &str, draw: u64) -> Option<ItemId> {
+    let kinds: Vec<MediaKind> =
+        [MediaKind::Track, MediaKind::Episode, MediaKind::Episode, MediaKind::Film, MediaKind::Track]
+            .into_iter()
+            .filter(|kind| user.sees(kind.section()))
+            .collect();
     item_of(catalogue, &kinds, stream, draw)
 }
 
-fn item_of(catalogue: &Catalogue, kinds: &[Kind], stream: &str, draw: u64) -> Option<ItemId> {
-    let kinds: Vec<Kind> = kinds.iter().copied().filter(|kind| catalogue.count(*kind) > 0).collect();
+fn item_of(catalogue: &Catalogue, kinds: &[MediaKind], stream: &str, draw: u64) -> Option<ItemId> {
+    let kinds: Vec<MediaKind> = kinds.iter().copied().filter(|kind| catalogue.count(*kind) > 0).collect();
     if kinds.is_empty() {
         return None;
     }
-    let chance = catalogue.chance();
+    let chance = catalogue.rng();
     let kind = chance.pick(stream, draw, &kinds);
     let number = chance.below("which", draw.wrapping_mul(31), u64::from(catalogue.count(kind)));
     Some(catalogue.id(kind, u32::try_from(number).ok()?))
@@ -172,11 +173,11 @@ mod tests {
     #[test]
     fn everyone_has_a_past_and_only_of_what_they_may_see() {
         let catalogue = Catalogue::new(5, CatalogueSize::tiny(), 1_760_000_000);
-        let users = Users::standard("t");
-        let inner = begin(&catalogue, &users, 40);
+        let users = UserRegistry::standard("t");
+        let inner = seed_state(&catalogue, &users, 40);
         let kim = users.user(UserId(3)).expect("kim");
         for play in inner.plays.iter().filter(|play| play.user == kim.id) {
-            let place = catalogue.place(play.item).expect("a play of an item");
+            let place = catalogue.item_position(play.item).expect("a play of an item");
             assert!(kim.sees(place.kind.section()));
         }
         assert_eq!(inner.plays.len(), 120);
@@ -186,7 +187,7 @@ mod tests {
     #[test]
     fn watch_counts_agree_with_the_plays() {
         let catalogue = Catalogue::new(5, CatalogueSize::tiny(), 1_760_000_000);
-        let inner = begin(&catalogue, &Users::standard("t"), 40);
+        let inner = seed_state(&catalogue, &UserRegistry::standard("t"), 40);
         let views: u32 = inner.watch.values().flat_map(HashMap::values).map(|watch| watch.views).sum();
         assert_eq!(views as usize, inner.plays.len());
     }

@@ -1,4 +1,4 @@
-//! One moment of the state, to make an answer from.
+//! Read access to the state at one moment.
 
 use std::collections::HashMap;
 use std::ops::Deref;
@@ -6,30 +6,30 @@ use std::sync::Arc;
 
 use parking_lot::RwLockReadGuard;
 
-use super::State;
-use super::inner::Inner;
-use super::playlist::Playlist;
-use super::watch::{Device, Play, Session, Watch};
-use crate::catalogue::{Catalogue, ItemId, Kind, Order, Record, Section, SortKey};
-use crate::users::{User, UserId};
+use super::SimulatedState;
+use super::inner::StateData;
+use super::playlist::PlaylistRecord;
+use super::watch::{PlayRecord, PlayerDevice, SimulatedSession, WatchState};
+use crate::catalogue::{Catalogue, ItemId, ItemRecord, MediaKind, Section, SortKey, SortedIds};
+use crate::users::{SimulatedUser, UserId};
 
-pub use super::inner::Stamps;
+pub use super::inner::SectionTimestamps;
 
-/// One moment of the state.
-pub struct View<'a> {
-    state: &'a State,
-    inner: Hold<'a>,
+/// The state at one moment.
+pub struct StateView<'a> {
+    state: &'a SimulatedState,
+    inner: StateGuard<'a>,
 }
 
-enum Hold<'a> {
-    Shared(RwLockReadGuard<'a, Inner>),
-    Own(&'a Inner),
+enum StateGuard<'a> {
+    Shared(RwLockReadGuard<'a, StateData>),
+    Own(&'a StateData),
 }
 
-impl Deref for Hold<'_> {
-    type Target = Inner;
+impl Deref for StateGuard<'_> {
+    type Target = StateData;
 
-    fn deref(&self) -> &Inner {
+    fn deref(&self) -> &StateData {
         match self {
             Self::Shared(guard) => guard,
             Self::Own(inner) => inner,
@@ -37,26 +37,26 @@ impl Deref for Hold<'_> {
     }
 }
 
-/// What a user watched of everything below an item.
+/// Sum of a user's watch states below an item.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Watched {
-    /// How much there is to play below it.
+pub struct WatchSummary {
+    /// Playable items below it.
     pub leaves: u32,
-    /// How much of it was played.
+    /// Played items among them.
     pub viewed: u32,
-    /// How often all of it was played together.
+    /// Sum of their play counts.
     pub views: u32,
-    /// When some of it was last played.
+    /// Time of the last play of any of them.
     pub last_viewed_at: Option<u64>,
 }
 
-impl<'a> View<'a> {
-    pub(super) fn new(state: &'a State, inner: RwLockReadGuard<'a, Inner>) -> Self {
-        Self { state, inner: Hold::Shared(inner) }
+impl<'a> StateView<'a> {
+    pub(super) fn new(state: &'a SimulatedState, inner: RwLockReadGuard<'a, StateData>) -> Self {
+        Self { state, inner: StateGuard::Shared(inner) }
     }
 
-    pub(super) fn within(state: &'a State, inner: &'a Inner) -> Self {
-        Self { state, inner: Hold::Own(inner) }
+    pub(super) fn within(state: &'a SimulatedState, inner: &'a StateData) -> Self {
+        Self { state, inner: StateGuard::Own(inner) }
     }
 
     /// The catalogue below it.
@@ -65,12 +65,12 @@ impl<'a> View<'a> {
     }
 
     /// The user with this number.
-    pub fn user(&self, id: UserId) -> Option<&'a User> {
+    pub fn user(&self, id: UserId) -> Option<&'a SimulatedUser> {
         self.state.users().user(id)
     }
 
     /// Every user.
-    pub fn users(&self) -> &'a [User] {
+    pub fn users(&self) -> &'a [SimulatedUser] {
         &self.state.users().users
     }
 
@@ -84,12 +84,12 @@ impl<'a> View<'a> {
         self.inner.user_seq(user)
     }
 
-    /// When a section last changed.
-    pub fn stamps(&self, section: Section) -> Stamps {
+    /// Last changes of a section.
+    pub fn stamps(&self, section: Section) -> SectionTimestamps {
         self.inner.stamps.get(&section).copied().unwrap_or_default()
     }
 
-    /// Settings that were changed.
+    /// A changed setting.
     pub fn setting(&self, name: &str) -> Option<&str> {
         self.inner.settings.get(name).map(String::as_str)
     }
@@ -99,18 +99,18 @@ impl<'a> View<'a> {
         self.kind(id).is_some()
     }
 
-    /// What the item with this id is.
-    pub fn kind(&self, id: ItemId) -> Option<Kind> {
-        if self.inner.shelf.deleted.contains(&id) {
+    /// The kind of the item with this id.
+    pub fn kind(&self, id: ItemId) -> Option<MediaKind> {
+        if self.inner.overlay.deleted.contains(&id) {
             return None;
         }
-        let shelved = self.inner.shelf.records.get(&id).map(|record| record.kind);
-        shelved.or_else(|| self.catalogue().place(id).map(|place| place.kind))
+        let shelved = self.inner.overlay.records.get(&id).map(|record| record.kind);
+        shelved.or_else(|| self.catalogue().item_position(id).map(|place| place.kind))
     }
 
     /// The item with this id.
-    pub fn record(&self, id: ItemId) -> Option<Record> {
-        let stock = &self.inner.shelf;
+    pub fn record(&self, id: ItemId) -> Option<ItemRecord> {
+        let stock = &self.inner.overlay;
         if stock.deleted.contains(&id) {
             return None;
         }
@@ -129,22 +129,21 @@ impl<'a> View<'a> {
 
     /// Whether an item was added or edited while the server ran.
     pub fn is_touched(&self, id: ItemId) -> bool {
-        self.inner.shelf.records.contains_key(&id)
+        self.inner.overlay.records.contains_key(&id)
     }
 
-    /// What was added or edited of a kind while the server ran, in order of id.
-    pub fn touched(&self, kind: Kind) -> Vec<ItemId> {
-        let stock = &self.inner.shelf;
+    /// Items of a kind that were added or edited while the server ran, in order of id.
+    pub fn touched(&self, kind: MediaKind) -> Vec<ItemId> {
+        let stock = &self.inner.overlay;
         let of_kind = stock.records.values().filter(|record| record.kind == kind);
-        let mut ids: Vec<ItemId> =
-            of_kind.map(|record| record.id).filter(|id| !stock.deleted.contains(id)).collect();
+        let mut ids: Vec<ItemId> = of_kind.map(|record| record.id).filter(|id| !stock.deleted.contains(id)).collect();
         ids.sort_unstable();
         ids
     }
 
-    /// When an item was added and when its metadata last changed: cheaper than its whole record.
+    /// Times of an item's addition and last metadata change: cheaper than its whole record.
     pub fn times(&self, id: ItemId) -> Option<(u64, u64)> {
-        if let Some(record) = self.inner.shelf.records.get(&id) {
+        if let Some(record) = self.inner.overlay.records.get(&id) {
             return Some((record.added_at, record.updated_at));
         }
         let catalogue = self.catalogue();
@@ -153,23 +152,23 @@ impl<'a> View<'a> {
 
     /// The title of an item.
     pub fn title(&self, id: ItemId) -> Option<String> {
-        match self.inner.shelf.records.get(&id) {
+        match self.inner.overlay.records.get(&id) {
             Some(record) => Some(record.title.clone()),
             None => self.catalogue().title(id),
         }
     }
 
-    /// What an item lies in.
+    /// Parent of an item.
     pub fn parent(&self, id: ItemId) -> Option<ItemId> {
-        match self.inner.shelf.records.get(&id) {
+        match self.inner.overlay.records.get(&id) {
             Some(record) => record.parent.as_ref().map(|above| above.id),
             None => self.catalogue().parent(id),
         }
     }
 
-    /// What lies directly in an item, in its order.
+    /// Direct children of an item, in order.
     pub fn children(&self, id: ItemId) -> Vec<ItemId> {
-        let stock = &self.inner.shelf;
+        let stock = &self.inner.overlay;
         let mut ids = match stock.members.get(&id) {
             Some(members) => members.clone(),
             None => self.catalogue().children(id),
@@ -185,19 +184,19 @@ impl<'a> View<'a> {
         ids
     }
 
-    /// Everything below an item that can be played; the item itself if it can.
+    /// All playable items below an item; the item itself if it is playable.
     pub fn leaves(&self, id: ItemId) -> Vec<ItemId> {
         match self.kind(id) {
             None => Vec::new(),
-            Some(kind) if kind.plays() => vec![id],
+            Some(kind) if kind.is_playable() => vec![id],
             Some(_) => self.children(id).into_iter().flat_map(|child| self.leaves(child)).collect(),
         }
     }
 
     /// All items of a kind in ascending order of `key`, equal ones in order of id.
-    pub fn list(&self, kind: Kind, key: SortKey) -> Order {
-        let base = self.state.orders.of(self.catalogue(), kind, key);
-        if self.inner.shelf.is_empty() {
+    pub fn list(&self, kind: MediaKind, key: SortKey) -> SortedIds {
+        let base = self.state.orders.get(self.catalogue(), kind, key);
+        if self.inner.overlay.is_empty() {
             return base;
         }
         if let Some(order) = self.inner.merged.lock().get(&(kind, key)) {
@@ -208,9 +207,9 @@ impl<'a> View<'a> {
         order
     }
 
-    /// `base` without what was deleted or edited, with what was added or edited put in its place.
-    fn merge(&self, base: &[ItemId], kind: Kind, key: SortKey) -> Vec<ItemId> {
-        let stock = &self.inner.shelf;
+    /// `base` without deleted and edited items, with added and edited ones inserted in order.
+    fn merge(&self, base: &[ItemId], kind: MediaKind, key: SortKey) -> Vec<ItemId> {
+        let stock = &self.inner.overlay;
         let touched = |id: &ItemId| stock.deleted.contains(id) || stock.records.contains_key(id);
         let order: Vec<ItemId> = base.iter().copied().filter(|id| !touched(id)).collect();
         let mut changed: Vec<_> = stock
@@ -234,39 +233,33 @@ impl<'a> View<'a> {
         merged
     }
 
-    /// How many items of a kind there are.
-    pub fn count(&self, kind: Kind) -> usize {
-        let stock = &self.inner.shelf;
-        if stock.is_empty() {
-            self.catalogue().count(kind) as usize
-        } else {
-            self.list(kind, SortKey::Added).len()
-        }
+    /// Number of items of a kind.
+    pub fn count(&self, kind: MediaKind) -> usize {
+        let stock = &self.inner.overlay;
+        if stock.is_empty() { self.catalogue().count(kind) as usize } else { self.list(kind, SortKey::Added).len() }
     }
 
     /// The state of a user on an item.
-    pub fn watch(&self, user: UserId, item: ItemId) -> Watch {
+    pub fn watch(&self, user: UserId, item: ItemId) -> WatchState {
         self.inner.watch.get(&user).and_then(|of_user| of_user.get(&item)).copied().unwrap_or_default()
     }
 
-    /// Every item a user has some state on, in order of id.
-    pub fn watches(&self, user: UserId) -> Vec<(ItemId, Watch)> {
-        let mut all: Vec<(ItemId, Watch)> = self
+    /// Every item with a state of this user, in order of id.
+    pub fn watches(&self, user: UserId) -> Vec<(ItemId, WatchState)> {
+        let mut all: Vec<(ItemId, WatchState)> = self
             .inner
             .watch
             .get(&user)
-            .map(|of_user: &HashMap<ItemId, Watch>| {
-                of_user.iter().map(|(item, watch)| (*item, *watch)).collect()
-            })
+            .map(|of_user: &HashMap<ItemId, WatchState>| of_user.iter().map(|(item, watch)| (*item, *watch)).collect())
             .unwrap_or_default();
         all.retain(|(item, _)| self.exists(*item));
         all.sort_unstable_by_key(|(item, _)| *item);
         all
     }
 
-    /// What a user watched of everything below an item.
-    pub fn watched(&self, user: UserId, item: ItemId) -> Watched {
-        let mut sum = Watched::default();
+    /// Sum of a user's watch states below an item.
+    pub fn watched(&self, user: UserId, item: ItemId) -> WatchSummary {
+        let mut sum = WatchSummary::default();
         for leaf in self.leaves(item) {
             let watch = self.watch(user, leaf);
             sum.leaves += 1;
@@ -278,33 +271,33 @@ impl<'a> View<'a> {
     }
 
     /// The playlists a user may see, in order of id.
-    pub fn playlists(&self, user: UserId) -> Vec<&Playlist> {
-        self.inner.playlists.values().filter(|playlist| playlist.seen_by(user)).collect()
+    pub fn playlists(&self, user: UserId) -> Vec<&PlaylistRecord> {
+        self.inner.playlists.values().filter(|playlist| playlist.is_visible_to(user)).collect()
     }
 
-    /// A playlist, whoever's it is.
-    pub fn playlist(&self, id: ItemId) -> Option<&Playlist> {
+    /// A playlist of any owner.
+    pub fn playlist(&self, id: ItemId) -> Option<&PlaylistRecord> {
         self.inner.playlists.get(&id)
     }
 
-    /// What is being played.
-    pub fn sessions(&self) -> &[Session] {
+    /// Current sessions.
+    pub fn sessions(&self) -> &[SimulatedSession] {
         &self.inner.sessions
     }
 
-    /// What was played, oldest first.
-    pub fn plays(&self) -> &[Play] {
+    /// Playback history, oldest first.
+    pub fn plays(&self) -> &[PlayRecord] {
         &self.inner.plays
     }
 
-    /// Every device that was seen.
-    pub fn devices(&self) -> &[Device] {
+    /// Every known device.
+    pub fn devices(&self) -> &[PlayerDevice] {
         &self.inner.devices
     }
 
     /// Whether `user` may see an item.
     pub fn may_see(&self, user: UserId, item: ItemId) -> bool {
-        let section = self.kind(item).map(Kind::section);
+        let section = self.kind(item).map(MediaKind::section);
         section.is_some_and(|section| self.user(user).is_some_and(|user| user.sees(section)))
     }
 }

@@ -1,54 +1,54 @@
-//! What users watched, and what they are watching.
+//! Watch states, playback history and sessions.
 
 use crate::catalogue::ItemId;
 use crate::users::UserId;
 
 /// The state of one user on one item.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Watch {
-    /// How often it was played to the end.
+pub struct WatchState {
+    /// Number of complete plays.
     pub views: u32,
-    /// Where playback was left, 0 if nowhere.
+    /// Playback position in milliseconds, 0 if none.
     pub offset_ms: u64,
-    /// When it was last played.
+    /// Time of the last play.
     pub last_viewed_at: Option<u64>,
     /// The user's rating in tenths, from 0 to 100.
     pub rating: Option<u16>,
-    /// When it was rated.
+    /// Time of the rating.
     pub rated_at: Option<u64>,
     /// Whether it is a favourite.
     pub favourite: bool,
-    /// How often it was skipped.
+    /// Number of skips.
     pub skips: u32,
-    /// Whether the user took it off the list of what to continue with.
+    /// Whether the user removed it from the list of items to continue.
     pub hidden_from_resume: bool,
 }
 
-impl Watch {
-    /// Whether it was played to the end at least once.
+impl WatchState {
+    /// Whether it was played completely at least once.
     pub fn played(&self) -> bool {
         self.views > 0
     }
 }
 
-/// A play in a user's past.
+/// An entry of the playback history.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Play {
+pub struct PlayRecord {
     /// Its id.
     pub id: u64,
-    /// What was played.
+    /// Played item.
     pub item: ItemId,
-    /// By whom.
+    /// User.
     pub user: UserId,
-    /// When, in seconds since 1970.
+    /// Time of the play, in seconds since 1970.
     pub viewed_at: u64,
-    /// On which device.
+    /// Device.
     pub device: u32,
 }
 
-/// What a player does.
+/// State of a player.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
+pub enum PlayerState {
     /// It plays.
     Playing,
     /// It fills its buffer.
@@ -59,8 +59,8 @@ pub enum Progress {
     Stopped,
 }
 
-impl Progress {
-    /// The word for it.
+impl PlayerState {
+    /// Name of the state.
     pub fn word(self) -> &'static str {
         match self {
             Self::Playing => "playing",
@@ -70,7 +70,7 @@ impl Progress {
         }
     }
 
-    /// What the word means.
+    /// Parses a state's name.
     pub fn from_word(word: &str) -> Option<Self> {
         [Self::Playing, Self::Buffering, Self::Paused, Self::Stopped].into_iter().find(|it| it.word() == word)
     }
@@ -78,14 +78,14 @@ impl Progress {
 
 /// A device that reported itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Device {
+pub struct PlayerDevice {
     /// Its number, from 1.
     pub id: u32,
     /// Its own identifier.
     pub client: String,
     /// Its name.
     pub name: String,
-    /// The product that runs on it.
+    /// Product that runs on it.
     pub product: String,
     /// The product's version.
     pub version: String,
@@ -93,40 +93,40 @@ pub struct Device {
     pub platform: String,
     /// The address it reported from.
     pub address: String,
-    /// When it was first seen.
+    /// Time of the first report.
     pub created_at: u64,
 }
 
-/// What a player reports.
+/// Report of a player.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Playing {
-    /// What it plays.
+pub struct PlaybackUpdate {
+    /// Played item.
     pub item: ItemId,
-    /// What it does.
-    pub progress: Progress,
-    /// Where it is.
+    /// State of the player.
+    pub progress: PlayerState,
+    /// Position in milliseconds.
     pub offset_ms: u64,
-    /// On which device.
-    pub device: Device,
+    /// Device.
+    pub device: PlayerDevice,
 }
 
-/// A playback that goes on.
+/// A running playback.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Session {
+pub struct SimulatedSession {
     /// Its key: a number as text.
     pub key: String,
     /// Its identifier.
     pub id: String,
-    /// Who plays.
+    /// User.
     pub user: UserId,
-    /// What plays.
+    /// Played item.
     pub item: ItemId,
-    /// What the player does.
-    pub progress: Progress,
-    /// Where it is.
+    /// State of the player.
+    pub progress: PlayerState,
+    /// Position in milliseconds.
     pub offset_ms: u64,
-    /// On which device.
-    pub device: Device,
-    /// Since when.
+    /// Device.
+    pub device: PlayerDevice,
+    /// Time of the start.
     pub started_at: u64,
 }

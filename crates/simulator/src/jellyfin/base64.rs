@@ -1,6 +1,6 @@
-//! Base 64, as clients send images in.
+//! Base64 decoding, for uploaded images.
 
-/// Reads base 64, with or without padding and line ends. Anything else is `None`.
+/// Decodes base64, with or without padding and line ends. Anything else is `None`.
 pub(crate) fn read(text: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(text.len() / 4 * 3);
     let (mut held, mut bits) = (0_u32, 0_u32);
@@ -34,9 +34,7 @@ mod tests {
 
     #[test]
     fn the_known_examples_read_back() {
-        for (text, bytes) in
-            [("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9v\nYmFy", "foobar")]
-        {
+        for (text, bytes) in [("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9v\nYmFy", "foobar")] {
             assert_eq!(read(text.as_bytes()).as_deref(), Some(bytes.as_bytes()));
         }
     }

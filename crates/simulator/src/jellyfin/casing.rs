@@ -1,4 +1,4 @@
-//! The two ways the server spells property names, and how a client asks for one of them.
+//! The two casings of property names, and their negotiation.
 //!
 //! Names of properties change with the profile; keys of dictionaries (provider ids, image tags) are data and do not.
 
@@ -12,20 +12,20 @@ const DICTIONARIES: &[&str] = &["ProviderIds", "ImageTags", "CustomPrefs", "Requ
 /// A dictionary of dictionaries: the keys of two levels are data.
 const NESTED_DICTIONARIES: &[&str] = &["ImageBlurHashes"];
 
-/// How property names are spelled, and with which content type.
+/// Casing of property names, and its content type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Casing {
-    /// Nothing was asked: Pascal case without a profile.
+pub(crate) enum PropertyCasing {
+    /// No profile requested: Pascal case without a profile.
     Plain,
-    /// `profile="PascalCase"` was asked for.
+    /// `profile="PascalCase"` was requested.
     Pascal,
-    /// `profile="CamelCase"` was asked for.
+    /// `profile="CamelCase"` was requested.
     Camel,
 }
 
-impl Casing {
-    /// What the `Accept` headers ask for: the first JSON range with a known profile.
-    pub(crate) fn asked(headers: &HeaderMap) -> Self {
+impl PropertyCasing {
+    /// Casing from the `Accept` headers: the first JSON range with a known profile.
+    pub(crate) fn negotiate(headers: &HeaderMap) -> Self {
         headers
             .get_all(ACCEPT)
             .iter()
@@ -36,7 +36,7 @@ impl Casing {
             .unwrap_or(Self::Plain)
     }
 
-    /// The content type of the answer.
+    /// Content type of the response.
     pub(crate) fn content_type(self) -> &'static str {
         match self {
             Self::Plain => "application/json; charset=utf-8",
@@ -45,29 +45,29 @@ impl Casing {
         }
     }
 
-    /// Respells `value`, which is in Pascal case.
+    /// Converts `value`, which is in Pascal case.
     pub(crate) fn apply(self, value: Value) -> Value {
         if self == Self::Camel { camel(value, 0) } else { value }
     }
 }
 
-fn profile(range: &str) -> Option<Casing> {
+fn profile(range: &str) -> Option<PropertyCasing> {
     let range = range.to_ascii_lowercase();
     let (_, rest) = range.split_once("profile=")?;
     match rest.trim_start_matches('"').split(['"', ';']).next()?.trim() {
-        "camelcase" => Some(Casing::Camel),
-        "pascalcase" => Some(Casing::Pascal),
+        "camelcase" => Some(PropertyCasing::Camel),
+        "pascalcase" => Some(PropertyCasing::Pascal),
         _ => None,
     }
 }
 
-/// `data_levels` is how many levels of keys from here on are data.
+/// `data_levels` is the number of key levels from here on that are data.
 fn camel(value: Value, data_levels: usize) -> Value {
     match value {
         Value::Array(rows) => Value::Array(rows.into_iter().map(|row| camel(row, data_levels)).collect()),
-        Value::Object(fields) => Value::Object(
-            fields.into_iter().map(|field| camel_field(field, data_levels)).collect::<Map<_, _>>(),
-        ),
+        Value::Object(fields) => {
+            Value::Object(fields.into_iter().map(|field| camel_field(field, data_levels)).collect::<Map<_, _>>())
+        }
         plain => plain,
     }
 }
@@ -107,16 +107,16 @@ mod tests {
 
     use super::*;
 
-    fn asked(accept: &'static str) -> Casing {
-        Casing::asked(&HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]))
+    fn asked(accept: &'static str) -> PropertyCasing {
+        PropertyCasing::negotiate(&HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]))
     }
 
     #[test]
     fn the_profile_is_read_from_accept() {
-        assert_eq!(asked("application/json"), Casing::Plain);
-        assert_eq!(asked("*/*"), Casing::Plain);
-        assert_eq!(asked("application/json; profile=\"CamelCase\""), Casing::Camel);
-        assert_eq!(asked("text/html, application/json;profile=PascalCase;q=0.9"), Casing::Pascal);
+        assert_eq!(asked("application/json"), PropertyCasing::Plain);
+        assert_eq!(asked("*/*"), PropertyCasing::Plain);
+        assert_eq!(asked("application/json; profile=\"CamelCase\""), PropertyCasing::Camel);
+        assert_eq!(asked("text/html, application/json;profile=PascalCase;q=0.9"), PropertyCasing::Pascal);
     }
 
     #[test]
@@ -130,11 +130,9 @@ mod tests {
 
     #[test]
     fn keys_that_are_data_keep_their_case() {
-        let pascal =
-            json!({"Items": [{"ProviderIds": {"Imdb": "tt1"}, "ImageBlurHashes": {"Primary": {"Ab": "x"}}}]});
-        let camel =
-            json!({"items": [{"providerIds": {"Imdb": "tt1"}, "imageBlurHashes": {"Primary": {"Ab": "x"}}}]});
-        assert_eq!(Casing::Camel.apply(pascal.clone()), camel);
-        assert_eq!(Casing::Pascal.apply(pascal.clone()), pascal);
+        let pascal = json!({"Items": [{"ProviderIds": {"Imdb": "tt1"}, "ImageBlurHashes": {"Primary": {"Ab": "x"}}}]});
+        let camel = json!({"items": [{"providerIds": {"Imdb": "tt1"}, "imageBlurHashes": {"Primary": {"Ab": "x"}}}]});
+        assert_eq!(PropertyCasing::Camel.apply(pascal.clone()), camel);
+        assert_eq!(PropertyCasing::Pascal.apply(pascal.clone()), pascal);
     }
 }

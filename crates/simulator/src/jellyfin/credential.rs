@@ -1,18 +1,18 @@
-//! Where a client may put its token, and which one counts when there are several.
+//! Places of a client's token, and their precedence.
 //!
-//! The header of the `MediaBrowser` scheme comes first, then the two token headers, then the two query names. All
-//! but that header and `ApiKey` are legacy forms, which a newer server ignores.
+//! The header of the `MediaBrowser` scheme comes first, then the two token headers, then the two query names. All but
+//! that header and `ApiKey` are legacy forms, which a newer server ignores.
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use percent_encoding::percent_decode_str;
 
-use super::params::Params;
+use super::params::JellyfinParams;
 
-/// What a request says about who sends it.
+/// Identification of the client in a request.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub(crate) struct Credential {
-    /// The token that counts.
+pub(crate) struct ClientCredential {
+    /// The token with the highest precedence.
     pub(crate) token: Option<String>,
     /// `Client="…"`
     pub(crate) client: Option<String>,
@@ -24,18 +24,15 @@ pub(crate) struct Credential {
     pub(crate) version: Option<String>,
 }
 
-impl std::fmt::Debug for Credential {
+impl std::fmt::Debug for ClientCredential {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Credential")
-            .field("client", &self.client)
-            .field("device", &self.device)
-            .finish_non_exhaustive()
+        f.debug_struct("Credential").field("client", &self.client).field("device", &self.device).finish_non_exhaustive()
     }
 }
 
-impl Credential {
-    /// Looks in every place, by precedence; `legacy` says whether the legacy forms count.
-    pub(crate) fn of(headers: &HeaderMap, params: &Params, legacy: bool) -> Self {
+impl ClientCredential {
+    /// Reads every place, by precedence; `legacy` says whether the legacy forms count.
+    pub(crate) fn from_request(headers: &HeaderMap, params: &JellyfinParams, legacy: bool) -> Self {
         let mut found = Self::from_header(headers, legacy);
         let later = [
             (legacy, header(headers, "x-emby-token")),
@@ -44,11 +41,8 @@ impl Credential {
             (legacy, params.text("api_key")),
         ];
         if found.token.is_none() {
-            found.token = later
-                .into_iter()
-                .filter(|(counts, _)| *counts)
-                .find_map(|(_, token)| token)
-                .map(str::to_owned);
+            found.token =
+                later.into_iter().filter(|(counts, _)| *counts).find_map(|(_, token)| token).map(str::to_owned);
         }
         found
     }
@@ -59,8 +53,7 @@ impl Credential {
         let Some((scheme, rest)) = line.and_then(|line| line.split_once(' ')) else {
             return Self::default();
         };
-        let known =
-            scheme.eq_ignore_ascii_case("MediaBrowser") || (legacy && scheme.eq_ignore_ascii_case("Emby"));
+        let known = scheme.eq_ignore_ascii_case("MediaBrowser") || (legacy && scheme.eq_ignore_ascii_case("Emby"));
         if !known {
             return Self::default();
         }
@@ -124,10 +117,9 @@ mod tests {
     use super::*;
 
     fn token(headers: &[(&'static str, &'static str)], query: &str, legacy: bool) -> Option<String> {
-        let headers = headers
-            .iter()
-            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
-        Credential::of(&headers.collect(), &Params::parse(query), legacy).token
+        let headers =
+            headers.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+        ClientCredential::from_request(&headers.collect(), &JellyfinParams::parse(query), legacy).token
     }
 
     const ALL: &[(&str, &str)] = &[
@@ -158,10 +150,7 @@ mod tests {
 
     #[test]
     fn the_legacy_authorization_header_wins_over_the_plain_one() {
-        let both = [
-            ("authorization", "MediaBrowser Token=\"plain\""),
-            ("x-emby-authorization", "Emby Token=legacy"),
-        ];
+        let both = [("authorization", "MediaBrowser Token=\"plain\""), ("x-emby-authorization", "Emby Token=legacy")];
         assert_eq!(token(&both, "", true).as_deref(), Some("legacy"));
     }
 
@@ -175,7 +164,7 @@ mod tests {
     fn quotes_hold_commas_and_values_are_decoded() {
         let line = r#"MediaBrowser Client="A, B", Device="caf%C3%A9", DeviceId="q\"q", Token=abc"#;
         let headers = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static(line))]);
-        let found = Credential::of(&headers, &Params::default(), true);
+        let found = ClientCredential::from_request(&headers, &JellyfinParams::default(), true);
         assert_eq!(found.client.as_deref(), Some("A, B"));
         assert_eq!(found.device.as_deref(), Some("café"));
         assert_eq!(found.device_id.as_deref(), Some("q\"q"));
@@ -184,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_credential_never_prints_its_token() {
-        let found = Credential { token: Some("secret-token".into()), ..Credential::default() };
+        let found = ClientCredential { token: Some("secret-token".into()), ..ClientCredential::default() };
         assert!(!format!("{found:?}").contains("secret-token"));
     }
 }

@@ -1,12 +1,12 @@
-//! Ids as this server writes them: 32 hexadecimal digits that look random, say nothing, and can be read back without
-//! a table. Dashes and capitals are accepted in requests, never written.
+//! Ids of this server: 32 hexadecimal digits that look random, and can be decoded without a table. Dashes and capitals
+//! are accepted in requests, never written.
 
-/// What kind of thing an id names.
+/// Kind of thing that an id names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Space {
-    /// A thing of the catalogue or a playlist.
+pub(crate) enum IdNamespace {
+    /// An item of the catalogue or a playlist.
     Item,
-    /// A library, which is also the view of it.
+    /// A library, which is also its view.
     Library,
     /// A user.
     User,
@@ -14,35 +14,35 @@ pub(crate) enum Space {
     Genre,
     /// A studio.
     Studio,
-    /// A person of the cast or crew.
+    /// A member of the cast or crew.
     Person,
     /// A year of production.
     Year,
     /// An entry of a playlist.
     Entry,
-    /// One of the folders above all libraries.
+    /// A folder above all libraries.
     Root,
     /// A scheduled task.
     Task,
     /// A session.
     Session,
-    /// Messages, secrets and other things that are only ever compared.
+    /// Messages, secrets and other values that are only compared.
     Once,
 }
 
-const SPACES: [Space; 12] = [
-    Space::Item,
-    Space::Library,
-    Space::User,
-    Space::Genre,
-    Space::Studio,
-    Space::Person,
-    Space::Year,
-    Space::Entry,
-    Space::Root,
-    Space::Task,
-    Space::Session,
-    Space::Once,
+const SPACES: [IdNamespace; 12] = [
+    IdNamespace::Item,
+    IdNamespace::Library,
+    IdNamespace::User,
+    IdNamespace::Genre,
+    IdNamespace::Studio,
+    IdNamespace::Person,
+    IdNamespace::Year,
+    IdNamespace::Entry,
+    IdNamespace::Root,
+    IdNamespace::Task,
+    IdNamespace::Session,
+    IdNamespace::Once,
 ];
 
 const NUMBER_BITS: u32 = 56;
@@ -51,24 +51,24 @@ const ROUND_KEYS: [u32; 4] = [0x9e37_79b9, 0x85eb_ca6b, 0xc2b2_ae35, 0x27d4_eb2f
 
 /// An id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Ident {
-    /// What kind of thing it names.
-    pub(crate) space: Space,
-    /// Which one of its kind.
+pub(crate) struct JellyfinId {
+    /// Kind of the thing.
+    pub(crate) space: IdNamespace,
+    /// Number within its kind.
     pub(crate) number: u64,
 }
 
-impl Ident {
-    /// The id of nothing: what well-formed ids of other servers read as.
-    pub(crate) const NOTHING: Self = Self { space: Space::Once, number: 0 };
+impl JellyfinId {
+    /// The id of nothing: result of parsing well-formed ids of other servers.
+    pub(crate) const NOTHING: Self = Self { space: IdNamespace::Once, number: 0 };
 
-    /// The id of thing `number` of `space`.
-    pub(crate) fn new(space: Space, number: impl Into<u64>) -> Self {
+    /// The id of thing `number` in `space`.
+    pub(crate) fn new(space: IdNamespace, number: impl Into<u64>) -> Self {
         Self { space, number: number.into() & ((1 << NUMBER_BITS) - 1) }
     }
 
-    /// Reads an id of this server, with or without dashes. Any other text is `None`.
-    pub(crate) fn read(text: &str) -> Option<Self> {
+    /// Parses an id of this server, with or without dashes. Any other text is `None`.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let (high, low) = halves(text)?;
         let packed = unscramble(high);
         let space = *SPACES.get(usize::try_from(packed >> NUMBER_BITS).ok()?)?;
@@ -76,7 +76,7 @@ impl Ident {
     }
 
     /// The number, if this is an id of `space`.
-    pub(crate) fn within(self, space: Space) -> Option<u64> {
+    pub(crate) fn within(self, space: IdNamespace) -> Option<u64> {
         (self.space == space).then_some(self.number)
     }
 
@@ -87,12 +87,12 @@ impl Ident {
     }
 }
 
-/// Whether `text` has the form of an id, whatever it names.
+/// Whether `text` has the form of an id.
 pub(crate) fn is_well_formed(text: &str) -> bool {
     halves(text).is_some()
 }
 
-/// 32 digits that stand for `parts` and nothing else: tags of images, etags, message ids.
+/// 32 digits computed from `parts`: for image tags, ETags, message ids.
 pub(crate) fn digest(parts: &[u64]) -> String {
     let fold = |seed: u64| parts.iter().fold(seed, |sum, part| scramble(sum.rotate_left(17) ^ part));
     format!("{:016x}{:016x}", fold(CHECK), fold(!CHECK))
@@ -106,11 +106,10 @@ fn halves(text: &str) -> Option<(u64, u64)> {
     Some((u64::from_str_radix(&digits[..16], 16).ok()?, u64::from_str_radix(&digits[16..], 16).ok()?))
 }
 
-/// A small Feistel network: mixes well enough for the eye and runs backwards.
+/// A small Feistel network: looks random and is reversible.
 fn scramble(value: u64) -> u64 {
     let (left, right) = split(value);
-    let (left, right) =
-        ROUND_KEYS.iter().fold((left, right), |(left, right), key| (right, left ^ round(right, *key)));
+    let (left, right) = ROUND_KEYS.iter().fold((left, right), |(left, right), key| (right, left ^ round(right, *key)));
     join(left, right)
 }
 
@@ -143,33 +142,33 @@ mod tests {
     fn an_id_reads_back_in_every_space() {
         for space in SPACES {
             for number in [0_u64, 1, 77, 1_000_000, (1 << NUMBER_BITS) - 1] {
-                let id = Ident::new(space, number);
-                assert_eq!(Ident::read(&id.hex()), Some(id));
+                let id = JellyfinId::new(space, number);
+                assert_eq!(JellyfinId::parse(&id.hex()), Some(id));
             }
         }
     }
 
     #[test]
     fn dashes_and_capitals_are_accepted() {
-        let id = Ident::new(Space::User, 2_u64);
+        let id = JellyfinId::new(IdNamespace::User, 2_u64);
         let hex = id.hex().to_uppercase();
-        let dashed =
-            format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]);
-        assert_eq!(Ident::read(&dashed), Some(id));
+        let dashed = format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]);
+        assert_eq!(JellyfinId::parse(&dashed), Some(id));
     }
 
     #[test]
     fn foreign_ids_are_well_formed_but_name_nothing() {
         let foreign = "0123456789abcdef0123456789abcdef";
         assert!(is_well_formed(foreign));
-        assert_eq!(Ident::read(foreign), None);
+        assert_eq!(JellyfinId::parse(foreign), None);
         assert!(!is_well_formed("0123456789abcdef"));
         assert!(!is_well_formed("zz23456789abcdef0123456789abcdef"));
     }
 
     #[test]
     fn neighbours_do_not_look_alike() {
-        let (one, two) = (Ident::new(Space::Item, 1_u64).hex(), Ident::new(Space::Item, 2_u64).hex());
+        let (one, two) =
+            (JellyfinId::new(IdNamespace::Item, 1_u64).hex(), JellyfinId::new(IdNamespace::Item, 2_u64).hex());
         let same = one.bytes().zip(two.bytes()).filter(|(left, right)| left == right).count();
         assert!(same < 12, "{one} and {two} share {same} digits");
     }

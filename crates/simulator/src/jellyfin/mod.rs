@@ -1,36 +1,36 @@
-//! A simulated Jellyfin: both route families, every form of authorization, one user's state apart from another's,
-//! and the socket that says what changed.
+//! A simulated Jellyfin: both route families, every form of authorization, a separate state per user, and the socket
+//! for changes.
 //!
-//! A request goes through the [`gate`], which finds out who asks and what for, to one of the [`rooms`]. A room reads
-//! one moment of the shared state through a [`scene`] (whose eyes, which switches) and writes items with [`dto`];
-//! lists are found by [`find`]. The [`reply`] is marked with the number of writes it includes, spelled in the case
-//! the client asked for, and compressed on the way out. The [`socket`] follows the changes of the state.
+//! A request goes through the [`dialect`], which authenticates and routes it, to one of the [`routes`]. A route reads
+//! one moment of the shared state through a [`response_context`] (user and switches) and writes items with [`dto`];
+//! lists are found by [`find`]. The [`response`] is marked with the number of writes it includes, converted to the
+//! requested casing, and compressed. The [`socket`] follows the changes of the state.
 //!
-//! Points on which versions differ, or that nobody verified, are [`Switches`].
+//! Behaviour that differs between versions, or is not verified, is in [`JellyfinSwitches`].
 //!
-//! What is deliberately absent: transcoding, live television, plugins, passwords that protect anything, and Emby.
+//! Deliberately absent: transcoding, live television, plugins, passwords that protect anything, and Emby.
 
-mod ask;
+mod activity_log;
 mod base64;
+mod by_name;
 mod casing;
 mod credential;
+mod dialect;
 mod dto;
+mod error;
 mod find;
-mod gate;
-mod house;
+mod fixtures;
 mod ident;
-mod journal;
 mod library;
-mod named;
 mod options;
 mod params;
 mod picture;
 mod quick_connect;
-mod refusal;
-mod reply;
-mod rooms;
-mod scene;
-mod settled;
+mod request;
+mod response;
+mod response_context;
+mod routes;
+mod server;
 mod socket;
 mod tasks;
 mod tokens;
@@ -42,42 +42,42 @@ use std::sync::Arc;
 use tokio_util::task::TaskTracker;
 
 use crate::catalogue::ItemId;
-use crate::running::Running;
-use crate::users::{UserId, Users};
-use gate::Gate;
-use house::House;
-use ident::{Ident, Space, digest};
-pub use options::Switches;
+use crate::simulated_server::SimulatedServer;
+use crate::users::{UserId, UserRegistry};
+use dialect::JellyfinDialect;
+use ident::{IdNamespace, JellyfinId, digest};
+pub use options::JellyfinSwitches;
+use server::JellyfinServer;
 
-/// How a simulated Jellyfin is set up.
-pub type Options = crate::options::Options<Switches>;
+/// Options of a simulated Jellyfin.
+pub type JellyfinOptions = crate::options::SimulatorOptions<JellyfinSwitches>;
 
 /// A simulated Jellyfin that has not been started.
 #[derive(Debug, Clone)]
 pub struct Jellyfin {
-    options: Options,
+    options: JellyfinOptions,
 }
 
 impl Jellyfin {
     /// A Jellyfin with these options.
-    pub fn new(options: Options) -> Self {
+    pub fn new(options: JellyfinOptions) -> Self {
         Self { options }
     }
 
     /// Starts it. Its tasks run on `tracker`.
-    pub async fn start(self, address: SocketAddr, tracker: &TaskTracker) -> io::Result<Running> {
+    pub async fn start(self, address: SocketAddr, tracker: &TaskTracker) -> io::Result<SimulatedServer> {
         let users = self.options.users.clone().unwrap_or_else(|| standard_users(self.options.seed));
         let (seed, switches) = (self.options.seed, self.options.switches.clone());
-        let make = move |ground: &crate::serve::Ground| {
-            Gate::new(Arc::new(House::new(&ground.state, seed, switches)))
+        let make = move |ground: &crate::serve::SimulatorContext| {
+            JellyfinDialect::new(Arc::new(JellyfinServer::new(&ground.state, seed, switches)))
         };
-        Running::start(&self.options, users, address, tracker, make).await
+        SimulatedServer::start(&self.options, users, address, tracker, make).await
     }
 }
 
-/// The usual users, with tokens of the form this server gives out: 32 hexadecimal digits that follow from the seed.
-pub fn standard_users(seed: u64) -> Users {
-    let mut users = Users::standard("jellyfin");
+/// The standard users, with tokens of this server's form: 32 hexadecimal digits computed from the seed.
+pub fn standard_users(seed: u64) -> UserRegistry {
+    let mut users = UserRegistry::standard("jellyfin");
     for (number, token) in users.tokens.iter_mut().enumerate() {
         token.secret = digest(&[seed, 0x746f_6b65, number as u64]);
     }
@@ -86,20 +86,20 @@ pub fn standard_users(seed: u64) -> Users {
 
 /// The id of an item, or of a playlist, as this server writes it.
 pub fn item_id(item: ItemId) -> String {
-    Ident::new(Space::Item, item.0).hex()
+    JellyfinId::new(IdNamespace::Item, item.0).hex()
 }
 
-/// The item or playlist a written id names.
-pub fn item_of(id: &str) -> Option<ItemId> {
-    Ident::read(id).and_then(scene::item_of)
+/// The item or playlist with a written id.
+pub fn parse_item_id(id: &str) -> Option<ItemId> {
+    JellyfinId::parse(id).and_then(response_context::item_id_of)
 }
 
 /// The id of a user as this server writes it.
 pub fn user_id(user: UserId) -> String {
-    Ident::new(Space::User, user.0).hex()
+    JellyfinId::new(IdNamespace::User, user.0).hex()
 }
 
 /// The id of a library as this server writes it.
 pub fn library_id(section: crate::catalogue::Section) -> String {
-    library::Library::Of(section).id().hex()
+    library::JellyfinLibrary::Section(section).id().hex()
 }

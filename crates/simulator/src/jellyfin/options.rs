@@ -1,15 +1,15 @@
-//! How a simulated Jellyfin is set up.
+//! Options of a simulated Jellyfin.
 
 use std::time::Duration;
 
-/// How the server behaves where versions differ or nobody knows for sure. Every position of every switch is a
-/// server that may exist.
+/// Behaviour that differs between versions or is not known for sure. Every combination of switches is a server that may
+/// exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
-pub struct Switches {
+pub struct JellyfinSwitches {
     /// Only `Authorization: MediaBrowser …` and `ApiKey` carry a token.
     pub reject_legacy_auth: bool,
-    /// Answers are compressed for clients that accept it.
+    /// Responses are compressed for clients that accept it.
     pub compress: bool,
     /// The routes below `/Users/{id}/` are still served.
     pub legacy_routes: bool,
@@ -33,19 +33,19 @@ pub struct Switches {
     pub denied_library_is_401: bool,
     /// Logging in by code is possible.
     pub quick_connect: bool,
-    /// Bodies say for whom they were made and after how many writes; real servers' do not.
+    /// Bodies contain the user and the number of writes; real servers' do not.
     pub marks: bool,
-    /// The path everything is served below, such as `/jellyfin`; empty for none.
+    /// Base path of everything, such as `/jellyfin`; empty for none.
     pub base_url: String,
-    /// How long the library must be quiet before its changes are announced.
+    /// Quiet time before changes of the library are announced.
     pub library_changed_delay: Duration,
-    /// How long user data must be quiet before its changes are announced.
+    /// Quiet time before changes of user data are announced.
     pub user_data_changed_delay: Duration,
-    /// How long a socket may be silent.
+    /// Time that a socket may be silent.
     pub keep_alive: Duration,
 }
 
-impl Default for Switches {
+impl Default for JellyfinSwitches {
     fn default() -> Self {
         Self {
             reject_legacy_auth: false,

@@ -1,14 +1,14 @@
-//! The query of a request as Jellyfin reads it: names without regard to case, lists joined by commas, repeated, or
-//! both, and values that are not what they should be refused with 400.
+//! Query parameters as Jellyfin parses them: case-insensitive names, lists joined by commas, repeated, or both, and
+//! invalid values rejected with 400.
 
-use super::refusal::Refusal;
+use super::error::JellyfinError;
 
-/// The pairs of a query, in the order sent. Names are kept in lower case.
+/// Pairs of a query, in the order sent. Names are in lower case.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Params(Vec<(String, String)>);
+pub(crate) struct JellyfinParams(Vec<(String, String)>);
 
-impl Params {
-    /// Reads a raw query string.
+impl JellyfinParams {
+    /// Parses a raw query string.
     pub(crate) fn parse(raw: &str) -> Self {
         Self(
             form_urlencoded::parse(raw.as_bytes())
@@ -17,7 +17,7 @@ impl Params {
         )
     }
 
-    /// Adds what a legacy route says in its path: it wins over the same name in the query.
+    /// Adds a parameter from the path of a legacy route: it wins over the same name in the query.
     pub(crate) fn put_first(&mut self, name: &str, value: &str) {
         self.0.retain(|(known, _)| known != name);
         self.0.insert(0, (name.to_owned(), value.to_owned()));
@@ -40,25 +40,25 @@ impl Params {
         if commas_too { piped.into_iter().flat_map(|part| pieces(part, ',')).collect() } else { piped }
     }
 
-    /// A yes or no.
-    pub(crate) fn flag(&self, name: &str) -> Result<Option<bool>, Refusal> {
+    /// A boolean.
+    pub(crate) fn flag(&self, name: &str) -> Result<Option<bool>, JellyfinError> {
         self.text(name)
             .map(|value| match value {
                 _ if value.eq_ignore_ascii_case("true") => Ok(true),
                 _ if value.eq_ignore_ascii_case("false") => Ok(false),
-                _ => Err(Refusal::invalid(name)),
+                _ => Err(JellyfinError::invalid(name)),
             })
             .transpose()
     }
 
-    /// A number that counts something.
-    pub(crate) fn count(&self, name: &str) -> Result<Option<usize>, Refusal> {
-        self.text(name).map(|value| value.parse().map_err(|_| Refusal::invalid(name))).transpose()
+    /// An unsigned number.
+    pub(crate) fn count(&self, name: &str) -> Result<Option<usize>, JellyfinError> {
+        self.text(name).map(|value| value.parse().map_err(|_| JellyfinError::invalid(name))).transpose()
     }
 
     /// A number.
-    pub(crate) fn number(&self, name: &str) -> Result<Option<f64>, Refusal> {
-        self.text(name).map(|value| value.parse().map_err(|_| Refusal::invalid(name))).transpose()
+    pub(crate) fn number(&self, name: &str) -> Result<Option<f64>, JellyfinError> {
+        self.text(name).map(|value| value.parse().map_err(|_| JellyfinError::invalid(name))).transpose()
     }
 
     fn all(&self, name: &str) -> impl Iterator<Item = &str> {
@@ -80,35 +80,35 @@ mod tests {
 
     #[test]
     fn names_of_parameters_have_no_case() {
-        assert_eq!(Params::parse("IncludeItemTypes=Audio").text("includeitemtypes"), Some("Audio"));
+        assert_eq!(JellyfinParams::parse("IncludeItemTypes=Audio").text("includeitemtypes"), Some("Audio"));
     }
 
     #[test]
     fn repeated_and_comma_joined_lists_are_the_same_list() {
-        let joined = Params::parse("fields=Path,Genres");
-        let repeated = Params::parse("Fields=Path&fields=Genres");
+        let joined = JellyfinParams::parse("fields=Path,Genres");
+        let repeated = JellyfinParams::parse("Fields=Path&fields=Genres");
         assert_eq!(joined.list("fields"), repeated.list("fields"));
         assert_eq!(joined.list("fields"), ["Path", "Genres"]);
     }
 
     #[test]
     fn a_genre_may_contain_a_comma_unless_told_otherwise() {
-        let params = Params::parse("genres=Folk%2C+World%7CRock");
+        let params = JellyfinParams::parse("genres=Folk%2C+World%7CRock");
         assert_eq!(params.names("genres", false), ["Folk, World", "Rock"]);
         assert_eq!(params.names("genres", true), ["Folk", "World", "Rock"]);
     }
 
     #[test]
     fn a_flag_that_is_no_flag_is_refused() {
-        assert_eq!(Params::parse("recursive=True").flag("recursive").ok(), Some(Some(true)));
-        assert!(Params::parse("recursive=yes").flag("recursive").is_err());
-        assert!(Params::parse("limit=ten").count("limit").is_err());
-        assert!(Params::parse("limit=-1").count("limit").is_err());
+        assert_eq!(JellyfinParams::parse("recursive=True").flag("recursive").ok(), Some(Some(true)));
+        assert!(JellyfinParams::parse("recursive=yes").flag("recursive").is_err());
+        assert!(JellyfinParams::parse("limit=ten").count("limit").is_err());
+        assert!(JellyfinParams::parse("limit=-1").count("limit").is_err());
     }
 
     #[test]
     fn the_path_wins_over_the_query() {
-        let mut params = Params::parse("userId=a&UserId=b");
+        let mut params = JellyfinParams::parse("userId=a&UserId=b");
         params.put_first("userid", "c");
         assert_eq!(params.list("userid"), ["c"]);
     }

@@ -1,28 +1,28 @@
-//! The tokens this server has given out, each bound to a device, and the API keys, which are nobody's.
+//! Tokens issued by this server, each bound to a device, and the API keys, which have no user.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::RwLock;
 
-use super::credential::Credential;
+use super::credential::ClientCredential;
 use super::ident::digest;
-use crate::users::{UserId, Users};
+use crate::users::{UserId, UserRegistry};
 
-/// A device counts as seen again only after this long.
+/// Minimum interval between two updates of a device's last use.
 const SEEN_EVERY_MS: u64 = 180_000;
 
-/// Tokens that are given out at the most: the oldest that was issued here makes room.
+/// Max issued tokens: beyond it the oldest issued one is dropped.
 const MAX_TOKENS: usize = 4_096;
 
-/// A token and the device it was given to.
+/// A token and its device.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Grant {
-    /// What the client sends.
+pub(crate) struct TokenGrant {
+    /// The token as clients send it.
     pub(crate) secret: String,
-    /// What the ledger calls it.
+    /// Label in the request log.
     pub(crate) label: String,
-    /// Whose it is; an API key is nobody's.
+    /// Its user; an API key has none.
     pub(crate) user: Option<UserId>,
     /// The product.
     pub(crate) client: String,
@@ -32,34 +32,34 @@ pub(crate) struct Grant {
     pub(crate) device_id: String,
     /// Version of the product.
     pub(crate) version: String,
-    /// When it was given out, in milliseconds.
+    /// Time of issue, in milliseconds.
     pub(crate) created_ms: u64,
-    /// When its device was last noted as seen, in milliseconds.
+    /// Time of the device's last recorded use, in milliseconds.
     pub(crate) seen_ms: u64,
-    /// When it was last used, in milliseconds; 0 if never.
+    /// Time of its last use, in milliseconds; 0 if never.
     pub(crate) active_ms: u64,
-    /// Where it was last used from.
+    /// Address of its last use.
     pub(crate) peer: String,
 }
 
-impl fmt::Debug for Grant {
+impl fmt::Debug for TokenGrant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Grant").field("label", &self.label).field("user", &self.user).finish_non_exhaustive()
     }
 }
 
-/// All tokens that are valid now.
+/// All valid tokens.
 #[derive(Debug, Default)]
-pub(crate) struct Tokens {
-    held: RwLock<Vec<Grant>>,
+pub(crate) struct TokenTable {
+    held: RwLock<Vec<TokenGrant>>,
     issued: AtomicU64,
     seed: u64,
 }
 
-impl Tokens {
-    /// The tokens `users` begin with.
-    pub(crate) fn of(users: &Users, seed: u64, now_ms: u64) -> Self {
-        let grant = |token: &crate::users::Token| Grant {
+impl TokenTable {
+    /// Initial tokens of `users`.
+    pub(crate) fn new(users: &UserRegistry, seed: u64, now_ms: u64) -> Self {
+        let grant = |token: &crate::users::UserToken| TokenGrant {
             secret: token.secret.clone(),
             label: token.label.clone(),
             user: token.user,
@@ -77,13 +77,13 @@ impl Tokens {
     }
 
     /// The grant of this token, if it is valid.
-    pub(crate) fn find(&self, secret: &str) -> Option<Grant> {
+    pub(crate) fn find(&self, secret: &str) -> Option<TokenGrant> {
         self.held.read().iter().find(|grant| grant.secret == secret).cloned()
     }
 
-    /// Notes that the device of `secret` was seen, and what it says about itself now. Says whether anything that
-    /// others can read has changed.
-    pub(crate) fn seen(&self, secret: &str, says: &Credential, peer: &str, now_ms: u64) -> bool {
+    /// Records a use of the device of `secret`, and its current identification. Returns whether anything that others
+    /// can read has changed.
+    pub(crate) fn record_use(&self, secret: &str, says: &ClientCredential, peer: &str, now_ms: u64) -> bool {
         let mut held = self.held.write();
         let Some(grant) = held.iter_mut().find(|grant| grant.secret == secret) else { return false };
         let mut changed = grant.active_ms == 0;
@@ -102,12 +102,12 @@ impl Tokens {
         changed
     }
 
-    /// Gives a token to `user` on the device described by `says`. The device's earlier token ends.
-    pub(crate) fn issue(&self, user: UserId, says: &Credential, now_ms: u64) -> Grant {
+    /// Issues a token to `user` on the device described by `says`. Revokes the device's earlier token.
+    pub(crate) fn issue(&self, user: UserId, says: &ClientCredential, now_ms: u64) -> TokenGrant {
         let number = self.issued.fetch_add(1, Ordering::Relaxed) + 1;
         let word = |word: &Option<String>, other: &str| word.clone().unwrap_or_else(|| other.to_owned());
         let device_id = says.device_id.clone().unwrap_or_else(|| digest(&[self.seed, number, 1]));
-        let grant = Grant {
+        let grant = TokenGrant {
             secret: digest(&[self.seed, number, u64::from(user.0), now_ms]),
             label: format!("issued-{number}"),
             user: Some(user),
@@ -131,22 +131,22 @@ impl Tokens {
         grant
     }
 
-    /// Ends a token. Says whether there was one.
+    /// Revokes a token. False if there was none.
     pub(crate) fn revoke(&self, secret: &str) -> bool {
         self.end(|grant| grant.secret == secret)
     }
 
-    /// Ends all tokens of a device. Says whether there were any.
+    /// Revokes all tokens of a device. False if there were none.
     pub(crate) fn revoke_device(&self, device_id: &str) -> bool {
         self.end(|grant| grant.user.is_some() && grant.device_id == device_id)
     }
 
-    /// All that are valid now, oldest first.
-    pub(crate) fn all(&self) -> Vec<Grant> {
+    /// All valid tokens, oldest first.
+    pub(crate) fn all(&self) -> Vec<TokenGrant> {
         self.held.read().clone()
     }
 
-    fn end(&self, ends: impl Fn(&Grant) -> bool) -> bool {
+    fn end(&self, ends: impl Fn(&TokenGrant) -> bool) -> bool {
         let mut held = self.held.write();
         let before = held.len();
         held.retain(|grant| !ends(grant));
@@ -158,13 +158,13 @@ impl Tokens {
 mod tests {
     use super::*;
 
-    fn says(device_id: &str) -> Credential {
-        Credential { device_id: Some(device_id.into()), ..Credential::default() }
+    fn says(device_id: &str) -> ClientCredential {
+        ClientCredential { device_id: Some(device_id.into()), ..ClientCredential::default() }
     }
 
     #[test]
     fn a_new_login_on_a_device_ends_its_old_token() {
-        let tokens = Tokens::of(&Users::standard("t"), 1, 0);
+        let tokens = TokenTable::new(&UserRegistry::standard("t"), 1, 0);
         let first = tokens.issue(UserId(2), &says("phone"), 5);
         let other = tokens.issue(UserId(3), &says("phone"), 6);
         let second = tokens.issue(UserId(2), &says("phone"), 7);
@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_revoked_token_is_not_found() {
-        let tokens = Tokens::of(&Users::standard("t"), 1, 0);
+        let tokens = TokenTable::new(&UserRegistry::standard("t"), 1, 0);
         let grant = tokens.issue(UserId(2), &says("tv"), 5);
         assert!(tokens.revoke_device("tv"));
         assert!(tokens.find(&grant.secret).is_none());
@@ -185,16 +185,16 @@ mod tests {
 
     #[test]
     fn a_device_is_seen_again_only_after_a_while_or_when_it_says_something_new() {
-        let tokens = Tokens::of(&Users::standard("t"), 1, 0);
-        let named = Credential { device: Some("Lamp".into()), ..Credential::default() };
-        assert!(tokens.seen("t-sam", &named, "::1", 1));
-        assert!(!tokens.seen("t-sam", &named, "::1", SEEN_EVERY_MS));
-        assert!(tokens.seen("t-sam", &named, "::1", SEEN_EVERY_MS + 1));
+        let tokens = TokenTable::new(&UserRegistry::standard("t"), 1, 0);
+        let named = ClientCredential { device: Some("Lamp".into()), ..ClientCredential::default() };
+        assert!(tokens.record_use("t-sam", &named, "::1", 1));
+        assert!(!tokens.record_use("t-sam", &named, "::1", SEEN_EVERY_MS));
+        assert!(tokens.record_use("t-sam", &named, "::1", SEEN_EVERY_MS + 1));
     }
 
     #[test]
     fn a_grant_never_prints_its_token() {
-        let tokens = Tokens::of(&Users::standard("secret-prefix"), 1, 0);
+        let tokens = TokenTable::new(&UserRegistry::standard("secret-prefix"), 1, 0);
         assert!(!format!("{tokens:?}").contains("secret-prefix"));
     }
 }

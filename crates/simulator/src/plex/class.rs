@@ -1,10 +1,10 @@
-//! Which class a request is of, and whether it writes. The method does not say: several writes are GETs.
+//! Class of a request, and whether it is a write. The method does not tell: several writes are GETs.
 
 use http::Method;
 
-use crate::class::Class;
+use crate::class::RequestClass;
 
-/// Whether a request changes something.
+/// Whether a request is a write.
 pub(super) fn writes(method: &Method, path: &[&str]) -> bool {
     if !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
         return true;
@@ -18,50 +18,44 @@ pub(super) fn writes(method: &Method, path: &[&str]) -> bool {
     )
 }
 
-/// Whether a request wants to be told of changes.
-pub(super) fn follows(path: &[&str]) -> bool {
+/// Whether a request subscribes to notifications.
+pub(super) fn is_subscription(path: &[&str]) -> bool {
     matches!(path, [":", "websockets" | "websocket" | "eventsource", "notifications"])
 }
 
 /// The class of a request.
-pub(super) fn of(method: &Method, path: &[&str], searches: bool) -> Class {
-    if follows(path) {
-        return Class::Socket;
+pub(super) fn classify(method: &Method, path: &[&str], searches: bool) -> RequestClass {
+    if is_subscription(path) {
+        return RequestClass::Socket;
     }
     if writes(method, path) {
-        return Class::Write;
+        return RequestClass::Write;
     }
     match path {
-        ["identity"] => Class::Identity,
+        ["identity"] => RequestClass::Identity,
         []
         | ["library" | "accounts" | "devices" | "clients" | "servers" | "butler"]
         | ["updater" | "media" | "system", ..]
-        | [":", "prefs"] => Class::Server,
-        ["library", "sections"] | ["library", "sections", "all" | _] => Class::Sections,
-        [
-            "library",
-            "metadata" | "collections",
-            _,
-            "thumb" | "art" | "composite" | "banner" | "theme",
-            ..,
-        ]
+        | [":", "prefs"] => RequestClass::Server,
+        ["library", "sections"] | ["library", "sections", "all" | _] => RequestClass::Sections,
+        ["library", "metadata" | "collections", _, "thumb" | "art" | "composite" | "banner" | "theme", ..]
         | ["library", "sections", _, "composite" | "thumb" | "art", ..]
         | ["playlists", _, "composite", ..]
         | ["photo", ..]
         | [":", "resources", _]
-        | ["accounts", _, "thumb"] => Class::Image,
-        ["library", "parts", ..] => Class::Media,
-        ["library", "metadata", ..] => Class::Metadata,
-        ["library" | "hubs", "search"] | ["search"] | ["library", "sections", _, "search"] => Class::Search,
-        ["library", "onDeck"] | ["library", "sections", _, "onDeck"] | ["hubs", ..] => Class::Hubs,
-        ["library", "sections", _, "all"] | ["library", "all"] if searches => Class::Search,
-        ["library", ..] => Class::List,
-        ["playlists", ..] => Class::Playlists,
-        ["status", "sessions", "history", ..] => Class::History,
-        ["status", "sessions", ..] | ["transcode", "sessions"] => Class::Sessions,
-        ["activities"] => Class::Activities,
-        ["statistics", ..] => Class::Statistics,
-        _ => Class::Other,
+        | ["accounts", _, "thumb"] => RequestClass::Image,
+        ["library", "parts", ..] => RequestClass::Media,
+        ["library", "metadata", ..] => RequestClass::Metadata,
+        ["library" | "hubs", "search"] | ["search"] | ["library", "sections", _, "search"] => RequestClass::Search,
+        ["library", "onDeck"] | ["library", "sections", _, "onDeck"] | ["hubs", ..] => RequestClass::Hubs,
+        ["library", "sections", _, "all"] | ["library", "all"] if searches => RequestClass::Search,
+        ["library", ..] => RequestClass::List,
+        ["playlists", ..] => RequestClass::Playlists,
+        ["status", "sessions", "history", ..] => RequestClass::History,
+        ["status", "sessions", ..] | ["transcode", "sessions"] => RequestClass::Sessions,
+        ["activities"] => RequestClass::Activities,
+        ["statistics", ..] => RequestClass::Statistics,
+        _ => RequestClass::Other,
     }
 }
 
@@ -71,14 +65,12 @@ mod tests {
 
     #[test]
     fn writes_by_get_are_writes() {
-        for path in [
-            &[":", "scrobble"][..],
-            &["library", "sections", "1", "refresh"],
-            &["status", "sessions", "terminate"],
-        ] {
-            assert_eq!(of(&Method::GET, path, false), Class::Write, "{path:?}");
+        for path in
+            [&[":", "scrobble"][..], &["library", "sections", "1", "refresh"], &["status", "sessions", "terminate"]]
+        {
+            assert_eq!(classify(&Method::GET, path, false), RequestClass::Write, "{path:?}");
         }
-        assert_eq!(of(&Method::GET, &["library", "sections", "1", "all"], false), Class::List);
-        assert_eq!(of(&Method::PUT, &["library", "sections", "1", "all"], false), Class::Write);
+        assert_eq!(classify(&Method::GET, &["library", "sections", "1", "all"], false), RequestClass::List);
+        assert_eq!(classify(&Method::PUT, &["library", "sections", "1", "all"], false), RequestClass::Write);
     }
 }

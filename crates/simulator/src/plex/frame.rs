@@ -1,76 +1,80 @@
-//! The frames of notifications, one for each thing that happened.
+//! Notification frames, one per event.
 
 use serde_json::{Value, json};
 
 use super::kind;
 use super::server::LIBRARY;
-use super::switches::Switches;
+use super::switches::PlexSwitches;
 use crate::catalogue::{ItemId, Section};
-use crate::state::{Activity, Cause, Change, Moved, Session};
-use crate::users::User;
+use crate::state::{ItemChange, SimulatedActivity, SimulatedSession, StateChange, WatchChangeCause};
+use crate::users::SimulatedUser;
 
-/// A frame before it is written.
+/// A frame before encoding.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Frame {
+pub(super) struct NotificationFrame {
     /// Its type, which is also the name of the event.
     pub(super) kind: &'static str,
     /// The name of its list.
     pub(super) list: &'static str,
-    /// What is in the list.
+    /// Elements of the list.
     pub(super) rows: Vec<Value>,
 }
 
-/// States of an item on its way into the library.
+/// States of an item that is being added to the library.
 const CREATED: u32 = 0;
 const PROCESSED: u32 = 5;
 const DELETED: u32 = 9;
 
-impl Frame {
+impl NotificationFrame {
     fn one(kind: &'static str, list: &'static str, row: Value) -> Self {
         Self { kind, list, rows: vec![row] }
     }
 
-    /// The text the socket sends.
+    /// The frame with its envelope, for the socket.
     pub(super) fn enveloped(&self) -> String {
         json!({ "NotificationContainer": { "type": self.kind, "size": self.rows.len(), self.list: self.rows } })
             .to_string()
     }
 }
 
-/// What `user` is told of a change.
-pub(super) fn of(change: &Change, user: &User, switches: &Switches) -> Vec<Frame> {
+/// Notifications of a change for `user`.
+pub(super) fn frames_for(
+    change: &StateChange,
+    user: &SimulatedUser,
+    switches: &PlexSwitches,
+) -> Vec<NotificationFrame> {
     match change {
-        Change::Added(moved) if user.sees(moved.section) => {
+        StateChange::Added(moved) if user.sees(moved.section) => {
             vec![timeline(moved, CREATED, "created"), timeline(moved, PROCESSED, "")]
         }
-        Change::Edited(moved) if user.sees(moved.section) => vec![timeline(moved, PROCESSED, "")],
-        Change::Deleted(moved) if user.sees(moved.section) => vec![timeline(moved, DELETED, "deleted")],
-        Change::Playlist { owner, playlist, title, deleted, .. } if *owner == user.id => {
+        StateChange::Edited(moved) if user.sees(moved.section) => vec![timeline(moved, PROCESSED, "")],
+        StateChange::Deleted(moved) if user.sees(moved.section) => vec![timeline(moved, DELETED, "deleted")],
+        StateChange::Playlist { owner, playlist, title, deleted, .. } if *owner == user.id => {
             let state = if *deleted { DELETED } else { PROCESSED };
             vec![playlist_entry(*playlist, title, state)]
         }
-        Change::Playing { session, user: player, item, progress, offset_ms, client }
+        StateChange::Playing { session, user: player, item, progress, offset_ms, client }
             if user.admin || *player == user.id =>
         {
             vec![playing(session, *item, progress.word(), *offset_ms, client)]
         }
-        Change::Watched { user: watcher, item, cause }
+        StateChange::Watched { user: watcher, item, cause }
             if switches.scrobble_announced
                 && (user.admin || *watcher == user.id)
-                && *cause != Cause::Progress =>
+                && *cause != WatchChangeCause::Progress =>
         {
             vec![watched(*item)]
         }
-        Change::Activity(done) if user.admin => vec![activity(done)],
-        Change::Scanned(section) if user.admin => vec![scanned(*section)],
-        Change::Server if user.admin => {
-            vec![Frame::one("preference", "Setting", json!({ "id": "FriendlyName", "group": "general" }))]
+        StateChange::Activity(done) if user.admin => vec![activity(done)],
+        StateChange::Scanned(section) if user.admin => vec![scanned(*section)],
+        StateChange::Server if user.admin => {
+            vec![NotificationFrame::one("preference", "Setting", json!({ "id": "FriendlyName", "group": "general" }))]
         }
         _ => Vec::new(),
     }
 }
 
-fn timeline(moved: &Moved, state: u32, metadata_state: &str) -> Frame {
+fn timeline(moved: &ItemChange, state: u32, metadata_state: &str) -> NotificationFrame {
     let root = moved.grandparent.or(moved.parent).unwrap_or(moved.item);
     let mut row = json!({
         "identifier": LIBRARY,
@@ -86,10 +90,10 @@ fn timeline(moved: &Moved, state: u32, metadata_state: &str) -> Frame {
     if !metadata_state.is_empty() {
         row["metadataState"] = metadata_state.into();
     }
-    Frame::one("timeline", "TimelineEntry", row)
+    NotificationFrame::one("timeline", "TimelineEntry", row)
 }
 
-fn playlist_entry(playlist: ItemId, title: &str, state: u32) -> Frame {
+fn playlist_entry(playlist: ItemId, title: &str, state: u32) -> NotificationFrame {
     let mut row = json!({
         "identifier": LIBRARY,
         "sectionID": -1,
@@ -101,16 +105,16 @@ fn playlist_entry(playlist: ItemId, title: &str, state: u32) -> Frame {
     if state == DELETED {
         row["metadataState"] = "deleted".into();
     }
-    Frame::one("timeline", "TimelineEntry", row)
+    NotificationFrame::one("timeline", "TimelineEntry", row)
 }
 
-fn watched(item: ItemId) -> Frame {
+fn watched(item: ItemId) -> NotificationFrame {
     let row = json!({ "identifier": LIBRARY, "itemID": item.0, "title": "", "state": PROCESSED });
-    Frame::one("timeline", "TimelineEntry", row)
+    NotificationFrame::one("timeline", "TimelineEntry", row)
 }
 
-fn playing(session: &str, item: ItemId, state: &str, offset_ms: u64, client: &str) -> Frame {
-    Frame::one(
+fn playing(session: &str, item: ItemId, state: &str, offset_ms: u64, client: &str) -> NotificationFrame {
+    NotificationFrame::one(
         "playing",
         "PlaySessionStateNotification",
         json!({
@@ -128,12 +132,12 @@ fn playing(session: &str, item: ItemId, state: &str, offset_ms: u64, client: &st
     )
 }
 
-/// What is told of a session every second.
-pub(super) fn playing_now(session: &Session) -> Frame {
+/// Notification of a session, sent every second.
+pub(super) fn playing_now(session: &SimulatedSession) -> NotificationFrame {
     playing(&session.key, session.item, session.progress.word(), session.offset_ms, &session.device.client)
 }
 
-fn activity(done: &Activity) -> Frame {
+fn activity(done: &SimulatedActivity) -> NotificationFrame {
     let mut row = json!({
         "event": done.event,
         "uuid": done.uuid,
@@ -159,11 +163,11 @@ fn activity(done: &Activity) -> Frame {
             "analyzed": false,
         });
     }
-    Frame::one("activity", "ActivityNotification", row)
+    NotificationFrame::one("activity", "ActivityNotification", row)
 }
 
-fn scanned(section: Section) -> Frame {
-    Frame::one(
+fn scanned(section: Section) -> NotificationFrame {
+    NotificationFrame::one(
         "status",
         "StatusNotification",
         json!({

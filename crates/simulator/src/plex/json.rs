@@ -1,8 +1,8 @@
-//! The tree as JSON.
+//! Encodes the tree as JSON.
 
 use std::fmt::Write;
 
-use super::node::{Node, Value};
+use super::node::{Node, NodeValue};
 
 /// The document with `root`.
 pub(super) fn write(root: &Node) -> String {
@@ -22,10 +22,10 @@ fn object(node: &Node, text: &mut String) {
         quoted(name, text);
         text.push(':');
         match value {
-            Value::Text(value) => quoted(value, text),
-            Value::Number(number) => write!(text, "{number}").expect("a String takes everything"),
-            Value::Decimal(decimal) => write!(text, "{decimal:?}").expect("a String takes everything"),
-            Value::Flag(flag) => text.push_str(if *flag { "true" } else { "false" }),
+            NodeValue::Text(value) => quoted(value, text),
+            NodeValue::Number(number) => write!(text, "{number}").expect("a String takes everything"),
+            NodeValue::Decimal(decimal) => write!(text, "{decimal:?}").expect("a String takes everything"),
+            NodeValue::Flag(flag) => text.push_str(if *flag { "true" } else { "false" }),
         }
     }
     // Lists come in the order of their first elements, each once, whatever lies between.

@@ -1,82 +1,84 @@
-//! What Plex calls the kinds of items and the sections.
+//! Plex's names of item kinds and sections.
 
-use crate::catalogue::{Kind, Section};
+use crate::catalogue::{MediaKind, Section};
 
 /// The number of a kind in `type=`.
-pub(super) fn number(kind: Kind) -> u32 {
+pub(super) fn number(kind: MediaKind) -> u32 {
     match kind {
-        Kind::Film => 1,
-        Kind::Show => 2,
-        Kind::Season => 3,
-        Kind::Episode => 4,
-        Kind::Artist => 8,
-        Kind::Album => 9,
-        Kind::Track => 10,
-        Kind::Collection => 18,
+        MediaKind::Film => 1,
+        MediaKind::Show => 2,
+        MediaKind::Season => 3,
+        MediaKind::Episode => 4,
+        MediaKind::Artist => 8,
+        MediaKind::Album => 9,
+        MediaKind::Track => 10,
+        MediaKind::Collection => 18,
     }
 }
 
 /// The number of playlists.
 pub(super) const PLAYLIST: u32 = 15;
 
-/// The kind with this number, or this word.
-pub(super) fn named(text: &str) -> Option<Kind> {
-    Kind::EVERY.into_iter().find(|kind| word(*kind) == text || text.parse() == Ok(number(*kind)))
+/// The kind with this number or word.
+pub(super) fn named(text: &str) -> Option<MediaKind> {
+    MediaKind::EVERY.into_iter().find(|kind| word(*kind) == text || text.parse() == Ok(number(*kind)))
 }
 
 /// The word for a kind.
-pub(super) fn word(kind: Kind) -> &'static str {
+pub(super) fn word(kind: MediaKind) -> &'static str {
     match kind {
-        Kind::Film => "movie",
-        Kind::Show => "show",
-        Kind::Season => "season",
-        Kind::Episode => "episode",
-        Kind::Artist => "artist",
-        Kind::Album => "album",
-        Kind::Track => "track",
-        Kind::Collection => "collection",
+        MediaKind::Film => "movie",
+        MediaKind::Show => "show",
+        MediaKind::Season => "season",
+        MediaKind::Episode => "episode",
+        MediaKind::Artist => "artist",
+        MediaKind::Album => "album",
+        MediaKind::Track => "track",
+        MediaKind::Collection => "collection",
     }
 }
 
 /// The title of a list of a kind.
-pub(super) fn plural(kind: Kind) -> &'static str {
+pub(super) fn plural(kind: MediaKind) -> &'static str {
     match kind {
-        Kind::Film => "Movies",
-        Kind::Show => "TV Shows",
-        Kind::Season => "Seasons",
-        Kind::Episode => "Episodes",
-        Kind::Artist => "Artists",
-        Kind::Album => "Albums",
-        Kind::Track => "Tracks",
-        Kind::Collection => "Collections",
+        MediaKind::Film => "Movies",
+        MediaKind::Show => "TV Shows",
+        MediaKind::Season => "Seasons",
+        MediaKind::Episode => "Episodes",
+        MediaKind::Artist => "Artists",
+        MediaKind::Album => "Albums",
+        MediaKind::Track => "Tracks",
+        MediaKind::Collection => "Collections",
     }
 }
 
 /// The element a kind has in XML.
-pub(super) fn element(kind: Kind) -> &'static str {
+pub(super) fn element(kind: MediaKind) -> &'static str {
     match kind {
-        Kind::Film | Kind::Episode => "Video",
-        Kind::Track => "Track",
-        Kind::Show | Kind::Season | Kind::Artist | Kind::Album | Kind::Collection => "Directory",
+        MediaKind::Film | MediaKind::Episode => "Video",
+        MediaKind::Track => "Track",
+        MediaKind::Show | MediaKind::Season | MediaKind::Artist | MediaKind::Album | MediaKind::Collection => {
+            "Directory"
+        }
     }
 }
 
-/// The kinds a section has, from the top down.
-pub(super) fn of_section(section: Section) -> &'static [Kind] {
+/// Kinds of a section, from the top down.
+pub(super) fn kinds_in(section: Section) -> &'static [MediaKind] {
     match section {
-        Section::Films => &[Kind::Film],
-        Section::Shows => &[Kind::Show, Kind::Season, Kind::Episode],
-        Section::Music => &[Kind::Artist, Kind::Album, Kind::Track],
+        Section::Films => &[MediaKind::Film],
+        Section::Shows => &[MediaKind::Show, MediaKind::Season, MediaKind::Episode],
+        Section::Music => &[MediaKind::Artist, MediaKind::Album, MediaKind::Track],
     }
 }
 
 /// The kinds above a kind, nearest first.
-pub(super) fn above(kind: Kind) -> &'static [Kind] {
+pub(super) fn above(kind: MediaKind) -> &'static [MediaKind] {
     match kind {
-        Kind::Season => &[Kind::Show],
-        Kind::Episode => &[Kind::Season, Kind::Show],
-        Kind::Album => &[Kind::Artist],
-        Kind::Track => &[Kind::Album, Kind::Artist],
-        Kind::Film | Kind::Show | Kind::Artist | Kind::Collection => &[],
+        MediaKind::Season => &[MediaKind::Show],
+        MediaKind::Episode => &[MediaKind::Season, MediaKind::Show],
+        MediaKind::Album => &[MediaKind::Artist],
+        MediaKind::Track => &[MediaKind::Album, MediaKind::Artist],
+        MediaKind::Film | MediaKind::Show | MediaKind::Artist | MediaKind::Collection => &[],
     }
 }

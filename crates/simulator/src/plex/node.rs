@@ -1,11 +1,11 @@
-//! The one tree both representations are written from. What differs between XML and JSON is decided here: the name
-//! of an element, the list it is in, and whether it is a list at all.
+//! The tree from which both representations are encoded. Differences between XML and JSON are decided here: the name of
+//! an element, its list, and whether it is in a list at all.
 
 use std::borrow::Cow;
 
 /// The value of a field.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Value {
+pub(super) enum NodeValue {
     /// Text in both.
     Text(Cow<'static, str>),
     /// Digits in XML, a number in JSON.
@@ -16,67 +16,67 @@ pub(super) enum Value {
     Flag(bool),
 }
 
-impl From<&'static str> for Value {
+impl From<&'static str> for NodeValue {
     fn from(text: &'static str) -> Self {
         Self::Text(text.into())
     }
 }
 
-impl From<String> for Value {
+impl From<String> for NodeValue {
     fn from(text: String) -> Self {
         Self::Text(text.into())
     }
 }
 
-impl From<&String> for Value {
+impl From<&String> for NodeValue {
     fn from(text: &String) -> Self {
         Self::Text(text.clone().into())
     }
 }
 
-impl From<bool> for Value {
+impl From<bool> for NodeValue {
     fn from(flag: bool) -> Self {
         Self::Flag(flag)
     }
 }
 
-impl From<f64> for Value {
+impl From<f64> for NodeValue {
     fn from(decimal: f64) -> Self {
         Self::Decimal(decimal)
     }
 }
 
-impl From<i64> for Value {
+impl From<i64> for NodeValue {
     fn from(number: i64) -> Self {
         Self::Number(number)
     }
 }
 
-impl From<u64> for Value {
+impl From<u64> for NodeValue {
     fn from(number: u64) -> Self {
         Self::Number(i64::try_from(number).unwrap_or(i64::MAX))
     }
 }
 
-impl From<u32> for Value {
+impl From<u32> for NodeValue {
     fn from(number: u32) -> Self {
         Self::Number(i64::from(number))
     }
 }
 
-impl From<u16> for Value {
+impl From<u16> for NodeValue {
     fn from(number: u16) -> Self {
         Self::Number(i64::from(number))
     }
 }
 
-impl From<i32> for Value {
+impl From<i32> for NodeValue {
     fn from(number: i32) -> Self {
         Self::Number(i64::from(number))
     }
 }
 
-impl From<usize> for Value {
+impl From<usize> for NodeValue {
     fn from(number: usize) -> Self {
         Self::Number(i64::try_from(number).unwrap_or(i64::MAX))
     }
@@ -87,18 +87,18 @@ impl From<usize> for Value {
 pub(super) struct Node {
     /// Its name in XML.
     pub(super) element: &'static str,
-    /// The name of the list it is in, in JSON.
+    /// Name of its list, in JSON.
     pub(super) list: &'static str,
     /// Whether JSON has it as an object of its own instead of in a list.
     pub(super) single: bool,
     /// Its fields, in order.
-    pub(super) fields: Vec<(&'static str, Value)>,
-    /// What is in it.
+    pub(super) fields: Vec<(&'static str, NodeValue)>,
+    /// Its children.
     pub(super) children: Vec<Node>,
 }
 
 impl Node {
-    /// An element that is in a list of its own name.
+    /// An element in a list of its own name.
     pub(super) fn new(element: &'static str) -> Self {
         Self { element, list: element, single: false, fields: Vec::new(), children: Vec::new() }
     }
@@ -108,32 +108,32 @@ impl Node {
         Self { list: "Metadata", ..Self::new(element) }
     }
 
-    /// An element of which there is only one.
+    /// An element that occurs once.
     pub(super) fn single(element: &'static str) -> Self {
         Self { single: true, ..Self::new(element) }
     }
 
-    /// The same with this field.
-    pub(super) fn set(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+    /// Adds a field.
+    pub(super) fn set(mut self, name: &'static str, value: impl Into<NodeValue>) -> Self {
         self.fields.push((name, value.into()));
         self
     }
 
-    /// The same with this field if there is a value.
-    pub(super) fn maybe(self, name: &'static str, value: Option<impl Into<Value>>) -> Self {
+    /// Adds a field if there is a value.
+    pub(super) fn maybe(self, name: &'static str, value: Option<impl Into<NodeValue>>) -> Self {
         match value {
             Some(value) => self.set(name, value),
             None => self,
         }
     }
 
-    /// The same with this in it.
+    /// Adds a child.
     pub(super) fn with(mut self, child: Self) -> Self {
         self.children.push(child);
         self
     }
 
-    /// The same with these in it.
+    /// Adds children.
     pub(super) fn with_all(mut self, children: impl IntoIterator<Item = Self>) -> Self {
         self.children.extend(children);
         self

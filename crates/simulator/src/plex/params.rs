@@ -1,4 +1,4 @@
-//! The parameters of a request: in the query or, for `X-Plex-…`, in a header of the same name.
+//! Parameters of a request: in the query or, for `X-Plex-…`, in a header of the same name.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use percent_encoding::percent_decode_str;
 
 /// A pair of the query.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Pair {
+pub(super) struct DecodedPair {
     /// The name, operator characters included: `addedAt>>` for `addedAt>>=5`, `title=` for `title==x`.
     pub(super) name: String,
     /// The value.
@@ -16,35 +16,35 @@ pub(super) struct Pair {
 
 /// The parameters of a request.
 #[derive(Debug)]
-pub(super) struct Params<'a> {
-    pairs: Vec<Pair>,
+pub(super) struct PlexParams<'a> {
+    pairs: Vec<DecodedPair>,
     headers: Cow<'a, HeaderMap>,
 }
 
-/// Which rows of a list are wanted.
+/// Requested rows of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Page {
-    /// From this one on.
+pub(super) struct PageRequest {
+    /// First row.
     pub(super) start: usize,
-    /// This many, all if absent.
+    /// Number of rows, all if absent.
     pub(super) size: Option<usize>,
-    /// Whether anything was asked at all.
+    /// Whether the request has paging parameters at all.
     pub(super) asked: bool,
 }
 
-impl<'a> Params<'a> {
+impl<'a> PlexParams<'a> {
     /// The parameters of `query` and `headers`.
     pub(super) fn new(query: &str, headers: &'a HeaderMap) -> Self {
         Self { pairs: pairs(query), headers: Cow::Borrowed(headers) }
     }
 
-    /// The parameters of a query that came without headers, such as that of a smart playlist.
-    pub(super) fn of_query(query: &str) -> Params<'static> {
-        Params { pairs: pairs(query), headers: Cow::Owned(HeaderMap::new()) }
+    /// Parameters of a query without headers, such as that of a smart playlist.
+    pub(super) fn from_query(query: &str) -> PlexParams<'static> {
+        PlexParams { pairs: pairs(query), headers: Cow::Owned(HeaderMap::new()) }
     }
 
     /// All pairs of the query, in order.
-    pub(super) fn pairs(&self) -> &[Pair] {
+    pub(super) fn pairs(&self) -> &[DecodedPair] {
         &self.pairs
     }
 
@@ -58,7 +58,7 @@ impl<'a> Params<'a> {
         self.get(name).and_then(|value| value.trim().parse().ok())
     }
 
-    /// Whether it is there and not 0.
+    /// Whether it is present and not 0.
     pub(super) fn flag(&self, name: &str) -> bool {
         self.get(name).is_some_and(|value| !matches!(value, "" | "0" | "false"))
     }
@@ -68,23 +68,23 @@ impl<'a> Params<'a> {
         self.get(name).or_else(|| self.headers.get(name).and_then(|value| value.to_str().ok()))
     }
 
-    /// The rows that are wanted.
-    pub(super) fn page(&self) -> Page {
+    /// The requested rows.
+    pub(super) fn page(&self) -> PageRequest {
         let number = |name| self.plex(name).and_then(|value: &str| value.trim().parse::<usize>().ok());
         let (start, size) = (number("X-Plex-Container-Start"), number("X-Plex-Container-Size"));
-        Page { start: start.unwrap_or(0), size, asked: start.is_some() || size.is_some() }
+        PageRequest { start: start.unwrap_or(0), size, asked: start.is_some() || size.is_some() }
     }
 }
 
 /// The pairs of a raw query. A pair is split at its first `=`; if another follows at once, that one is an operator.
-pub(super) fn pairs(query: &str) -> Vec<Pair> {
+pub(super) fn pairs(query: &str) -> Vec<DecodedPair> {
     let split = |pair: &str| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let (operator, value) = match value.strip_prefix('=') {
             Some(rest) => ("=", rest),
             None => ("", value),
         };
-        Pair { name: format!("{}{operator}", decoded(name)), value: decoded(value) }
+        DecodedPair { name: format!("{}{operator}", decoded(name)), value: decoded(value) }
     };
     query.split('&').filter(|pair| !pair.is_empty()).map(split).collect()
 }
@@ -114,7 +114,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("x-plex-container-start", "20".parse().expect("a value"));
         headers.insert("x-plex-container-size", "10".parse().expect("a value"));
-        let page = Params::new("X-Plex-Container-Start=5", &headers).page();
-        assert_eq!(page, Page { start: 5, size: Some(10), asked: true });
+        let page = PlexParams::new("X-Plex-Container-Start=5", &headers).page();
+        assert_eq!(page, PageRequest { start: 5, size: Some(10), asked: true });
     }
 }

@@ -1,73 +1,73 @@
-//! The server itself: its name and identifiers, and what it is busy with.
+//! The server itself: its name, identifiers and activities.
 
 use parking_lot::Mutex;
 
-use super::account::Pins;
-use super::switches::Switches;
-use crate::chance::Chance;
-use crate::clock::Clock;
-use crate::state::Activity;
+use super::account::LinkPins;
+use super::switches::PlexSwitches;
+use crate::clock::SimulatedClock;
+use crate::rng::SeededRng;
+use crate::state::SimulatedActivity;
 
-/// The version every simulated server says it has.
+/// Reported version.
 pub(super) const VERSION: &str = "1.43.0.10000-5a1d00000";
-/// The version of its interface.
+/// Version of its API.
 pub(super) const API_VERSION: &str = "1.2.2";
-/// What list containers say about the flags of media.
+/// Path prefix of media flags, reported in list containers.
 pub(super) const MEDIA_TAG_PREFIX: &str = "/system/bundle/media/flags/";
 /// The version of those flags.
 pub(super) const MEDIA_TAG_VERSION: u64 = 1_750_000_000;
-/// Who answers about the library.
+/// Identifier of the library provider.
 pub(super) const LIBRARY: &str = "com.plexapp.plugins.library";
 
 /// A simulated server.
 #[derive(Debug)]
-pub(super) struct Server {
-    pub(super) switches: Switches,
-    /// What identifies it.
+pub(super) struct PlexServer {
+    pub(super) switches: PlexSwitches,
+    /// Machine identifier.
     pub(super) machine: String,
-    /// What people call it.
+    /// Friendly name.
     pub(super) name: String,
-    /// When it was started, in seconds since 1970.
+    /// Start time, in seconds since 1970.
     pub(super) started_at: u64,
     /// The port it listens at.
     pub(super) port: u16,
-    /// The codes by which devices are let in.
-    pub(super) pins: Pins,
-    clock: Clock,
-    activities: Mutex<Vec<Activity>>,
+    /// Codes that authorize devices.
+    pub(super) pins: LinkPins,
+    clock: SimulatedClock,
+    activities: Mutex<Vec<SimulatedActivity>>,
 }
 
-impl Server {
-    pub(super) fn new(switches: Switches, chance: Chance, clock: Clock, port: u16) -> Self {
+impl PlexServer {
+    pub(super) fn new(switches: PlexSwitches, chance: SeededRng, clock: SimulatedClock, port: u16) -> Self {
         Self {
             switches,
             machine: chance.hex("machine", 1, 40),
             name: "Simulated Plex".into(),
             started_at: clock.now_s(),
             port,
-            pins: Pins::new(chance),
+            pins: LinkPins::new(chance),
             clock,
             activities: Mutex::default(),
         }
     }
 
-    /// What time it is.
+    /// Current time.
     pub(super) fn now_s(&self) -> u64 {
         self.clock.now_s()
     }
 
-    /// What it is busy with.
-    pub(super) fn activities(&self) -> Vec<Activity> {
+    /// Current activities.
+    pub(super) fn activities(&self) -> Vec<SimulatedActivity> {
         self.activities.lock().clone()
     }
 
-    /// From now on it is busy with this.
-    pub(super) fn begin(&self, activity: Activity) {
+    /// Begins an activity.
+    pub(super) fn begin(&self, activity: SimulatedActivity) {
         self.activities.lock().push(activity);
     }
 
-    /// It is not busy with this any more. `None` if it was not.
-    pub(super) fn end(&self, uuid: &str) -> Option<Activity> {
+    /// Ends an activity. `None` if it was not running.
+    pub(super) fn end(&self, uuid: &str) -> Option<SimulatedActivity> {
         let mut activities = self.activities.lock();
         let at = activities.iter().position(|activity| activity.uuid == uuid)?;
         Some(activities.remove(at))

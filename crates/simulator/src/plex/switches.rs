@@ -1,10 +1,10 @@
-//! Points on which real servers differ, or are not known to anybody.
+//! Behaviour that differs between real servers, or is not known.
 
 use std::time::Duration;
 
-/// What a user who is not the owner gets when asking who plays what.
+/// Response to a request for sessions by a user who is not the owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum SharedSessions {
+pub enum SharedSessionsPolicy {
     /// 403.
     #[default]
     Forbidden,
@@ -15,13 +15,13 @@ pub enum SharedSessions {
 /// The switches of a simulated Plex.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
-pub struct Switches {
+pub struct PlexSwitches {
     /// Marking something as played or unplayed sends a timeline frame.
     pub scrobble_announced: bool,
     /// Edits move `contentChangedAt`, not only additions and deletions.
     pub content_changed_by_edits: bool,
-    /// What users other than the owner see of the sessions.
-    pub shared_sessions: SharedSessions,
+    /// Sessions visible to users other than the owner.
+    pub shared_sessions: SharedSessionsPolicy,
     /// Only the owner may open notification sockets.
     pub sockets_for_owner_only: bool,
     /// While something plays, a `playing` frame is sent every second.
@@ -34,7 +34,7 @@ pub struct Switches {
     pub vary: bool,
     /// Scaled images carry an `ETag`.
     pub etag_on_images: bool,
-    /// A filter field the server does not know is answered 400 instead of being ignored.
+    /// An unknown filter field is answered with 400 instead of being ignored.
     pub unknown_filter_refused: bool,
     /// Adding to a playlist takes only the first of several items.
     pub playlist_takes_one: bool,
@@ -42,22 +42,22 @@ pub struct Switches {
     pub hubs_differ_by_client: bool,
     /// Sessions show the address a client claims in `X-Forwarded-For`.
     pub trusts_forwarded_for: bool,
-    /// Bodies say for whom they were made and after how many writes; real servers' do not.
+    /// Bodies contain the user and the number of writes; real servers' do not.
     pub marks: bool,
-    /// It belongs to an account.
+    /// The server belongs to an account.
     pub claimed: bool,
-    /// Whoever sends no token is taken for the owner, as on a network that is allowed in without one.
+    /// Requests without a token count as the owner's, as on a network that is allowed without authentication.
     pub trusts_neighbours: bool,
-    /// How long a scan of a section takes.
+    /// Duration of a section's scan.
     pub scan_takes: Duration,
 }
 
-impl Default for Switches {
+impl Default for PlexSwitches {
     fn default() -> Self {
         Self {
             scrobble_announced: false,
             content_changed_by_edits: false,
-            shared_sessions: SharedSessions::Forbidden,
+            shared_sessions: SharedSessionsPolicy::Forbidden,
             sockets_for_owner_only: false,
             playing_every_second: false,
             gzip: false,

@@ -1,8 +1,8 @@
-//! The tree as XML.
+//! Encodes the tree as XML.
 
 use std::fmt::Write;
 
-use super::node::{Node, Value};
+use super::node::{Node, NodeValue};
 
 /// The document with `root`.
 pub(super) fn write(root: &Node) -> String {
@@ -19,10 +19,10 @@ fn element(node: &Node, text: &mut String) {
         text.push_str(name);
         text.push_str("=\"");
         match value {
-            Value::Text(value) => escape(value, text),
-            Value::Number(number) => write!(text, "{number}").expect("a String takes everything"),
-            Value::Decimal(decimal) => write!(text, "{decimal:?}").expect("a String takes everything"),
-            Value::Flag(flag) => text.push(if *flag { '1' } else { '0' }),
+            NodeValue::Text(value) => escape(value, text),
+            NodeValue::Number(number) => write!(text, "{number}").expect("a String takes everything"),
+            NodeValue::Decimal(decimal) => write!(text, "{decimal:?}").expect("a String takes everything"),
+            NodeValue::Flag(flag) => text.push(if *flag { '1' } else { '0' }),
         }
         text.push('"');
     }
@@ -50,7 +50,7 @@ fn escape(value: &str, text: &mut String) {
             '\n' => text.push_str("&#10;"),
             '\t' => text.push_str("&#9;"),
             '\r' => text.push_str("&#13;"),
-            // XML 1.0 has no way to write the other control characters.
+            // XML 1.0 cannot represent the other control characters.
             c if c < ' ' => {}
             c => text.push(c),
         }
@@ -63,8 +63,7 @@ mod tests {
 
     #[test]
     fn flags_are_digits_and_text_is_escaped() {
-        let node =
-            Node::new("Media").set("a", true).set("b", "x & \"y\"\n").set("c", 7.0).with(Node::new("Part"));
+        let node = Node::new("Media").set("a", true).set("b", "x & \"y\"\n").set("c", 7.0).with(Node::new("Part"));
         assert_eq!(
             write(&node),
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Media a=\"1\" b=\"x &amp; &quot;y&quot;&#10;\" \

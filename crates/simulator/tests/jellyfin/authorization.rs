@@ -1,16 +1,16 @@
 //! Every place a token may stand in, which counts, and what each kind of caller may do.
 
-use greenroom_simulator::catalogue::Kind;
+use greenroom_simulator::catalogue::MediaKind;
 use greenroom_simulator::jellyfin::user_id;
 use greenroom_simulator::users::UserId;
 
-use crate::server::Server;
+use crate::server::JellyfinFixture;
 
 const LEGACY_HEADERS: [&str; 2] = ["x-emby-token", "x-mediabrowser-token"];
 
 #[tokio::test]
 async fn every_form_of_a_token_is_understood() {
-    let server = Server::start().await;
+    let server = JellyfinFixture::start().await;
     let sam = server.token("sam");
     let me = |target: &str| server.get(target);
     for name in LEGACY_HEADERS {
@@ -25,8 +25,7 @@ async fn every_form_of_a_token_is_understood() {
         ("x-emby-authorization", "MediaBrowser"),
         ("x-emby-authorization", "Emby"),
     ] {
-        let line =
-            format!("{scheme} Client=\"A, B\", Device=\"d\", DeviceId=\"i\", Version=\"1\", Token=\"{sam}\"");
+        let line = format!("{scheme} Client=\"A, B\", Device=\"d\", DeviceId=\"i\", Version=\"1\", Token=\"{sam}\"");
         assert_eq!(me("/Users/Me").header(header, &line).value().await["Name"], "sam");
     }
     server.leave().await;
@@ -34,7 +33,7 @@ async fn every_form_of_a_token_is_understood() {
 
 #[tokio::test]
 async fn the_header_wins_over_the_query() {
-    let server = Server::start().await;
+    let server = JellyfinFixture::start().await;
     let target = format!("/Users/Me?api_key={}", server.token("kim"));
     assert_eq!(server.get(&target).by("sam").value().await["Name"], "sam");
     server.leave().await;
@@ -42,7 +41,7 @@ async fn the_header_wins_over_the_query() {
 
 #[tokio::test]
 async fn without_the_legacy_forms_only_two_are_left() {
-    let server = Server::with(|switches| switches.reject_legacy_auth = true).await;
+    let server = JellyfinFixture::with(|switches| switches.reject_legacy_auth = true).await;
     let sam = server.token("sam");
     server.get("/Users/Me").by("sam").expect(200).await;
     server.get(&format!("/Users/Me?ApiKey={sam}")).expect(200).await;
@@ -58,30 +57,25 @@ async fn without_the_legacy_forms_only_two_are_left() {
 
 #[tokio::test]
 async fn no_token_and_a_wrong_one_are_refused_without_a_word() {
-    let server = Server::start().await;
-    for asking in [
-        server.get("/Items"),
-        server.get("/Items").header("x-emby-token", "0123456789abcdef0123456789abcdef"),
-    ] {
+    let server = JellyfinFixture::start().await;
+    for asking in
+        [server.get("/Items"), server.get("/Items").header("x-emby-token", "0123456789abcdef0123456789abcdef")]
+    {
         let got = asking.expect(401).await;
         assert!(got.body.is_empty());
     }
-    assert_eq!(server.running().ledger().by_token()["unknown"], 1);
-    assert_eq!(server.running().ledger().by_token()["none"], 1);
+    assert_eq!(server.running().request_log().by_token()["unknown"], 1);
+    assert_eq!(server.running().request_log().by_token()["none"], 1);
     server.leave().await;
 }
 
 #[tokio::test]
 async fn the_open_list_needs_no_token() {
-    let server = Server::start().await;
-    let film = server.first(Kind::Film);
-    for target in [
-        "/System/Info/Public",
-        "/System/Ping",
-        "/Users/Public",
-        "/Branding/Configuration",
-        "/QuickConnect/Enabled",
-    ] {
+    let server = JellyfinFixture::start().await;
+    let film = server.first(MediaKind::Film);
+    for target in
+        ["/System/Info/Public", "/System/Ping", "/Users/Public", "/Branding/Configuration", "/QuickConnect/Enabled"]
+    {
         server.get(target).expect(200).await;
     }
     server.get(&format!("/Items/{film}/Images/Primary")).expect(200).await;
@@ -94,7 +88,7 @@ async fn the_open_list_needs_no_token() {
 
 #[tokio::test]
 async fn administrators_and_keys_may_what_others_may_not() {
-    let server = Server::start().await;
+    let server = JellyfinFixture::start().await;
     for target in ["/ScheduledTasks", "/Devices", "/Library/VirtualFolders", "/System/ActivityLog/Entries"] {
         server.get(target).by("owner-a").expect(200).await;
         server.get(target).by("key").expect(200).await;
@@ -106,7 +100,7 @@ async fn administrators_and_keys_may_what_others_may_not() {
 
 #[tokio::test]
 async fn another_user_may_be_named_only_by_those_who_may() {
-    let server = Server::start().await;
+    let server = JellyfinFixture::start().await;
     let target = format!("/UserViews?userId={}", user_id(UserId(2)));
     assert_eq!(server.get(&target).by("owner-b").value().await["GreenroomShown"], "sam");
     assert_eq!(server.get(&target).by("key").value().await["GreenroomUser"], "key");
@@ -118,7 +112,7 @@ async fn another_user_may_be_named_only_by_those_who_may() {
 
 #[tokio::test]
 async fn a_token_that_logged_out_is_worth_nothing() {
-    let server = Server::start().await;
+    let server = JellyfinFixture::start().await;
     server.post("/Sessions/Logout").by("owner-b").expect(204).await;
     server.get("/Users/Me").by("owner-b").expect(401).await;
     server.get("/Users/Me").by("owner-a").expect(200).await;
@@ -127,7 +121,7 @@ async fn a_token_that_logged_out_is_worth_nothing() {
 
 #[tokio::test]
 async fn a_revoked_token_is_refused_until_it_is_restored() {
-    let server = Server::start().await;
+    let server = JellyfinFixture::start().await;
     server.running().revoke_token("sam");
     server.get("/Users/Me").by("sam").expect(401).await;
     server.running().restore_token("sam");

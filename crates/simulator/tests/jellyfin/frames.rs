@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use greenroom_simulator::catalogue::Kind;
+use greenroom_simulator::catalogue::MediaKind;
 use greenroom_simulator::jellyfin::{item_id, user_id};
 use greenroom_simulator::users::UserId;
 use serde_json::{Value, json};
@@ -12,13 +12,13 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use crate::server::Server;
+use crate::server::{JellyfinFixture, patiently};
 
-struct Line(WebSocketStream<MaybeTlsStream<TcpStream>>);
+struct FrameClient(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
-impl Line {
+impl FrameClient {
     /// Opens a socket with the token of `label` in the query, past the greeting.
-    async fn open(server: &Server, label: &str) -> Self {
+    async fn open(server: &JellyfinFixture, label: &str) -> Self {
         let address = server.running().address();
         let url = format!("ws://{address}/socket?api_key={}&deviceId=test", server.token(label));
         let (socket, _) = connect_async(url).await.expect("a socket");
@@ -33,33 +33,42 @@ impl Line {
     }
 
     async fn next(&mut self) -> Value {
-        loop {
-            if let Message::Text(text) = self.0.next().await.expect("an open socket").expect("a frame") {
-                return serde_json::from_str(&text).expect("JSON");
+        let text = async {
+            loop {
+                if let Message::Text(text) = self.0.next().await.expect("an open socket").expect("a frame") {
+                    return serde_json::from_str(&text).expect("JSON");
+                }
             }
-        }
+        };
+        patiently("a frame", text).await
     }
 
     /// Every frame that was on its way: what comes before the echo of a keep-alive.
     async fn rest(&mut self) -> Vec<Value> {
         self.say(&json!({"MessageType": "KeepAlive"})).await;
-        let mut frames = Vec::new();
-        loop {
-            let frame = self.next().await;
-            if frame["MessageType"] == "KeepAlive" {
-                return frames;
+        let before = async {
+            let mut frames = Vec::new();
+            loop {
+                let frame = self.next().await;
+                if frame["MessageType"] == "KeepAlive" {
+                    return frames;
+                }
+                frames.push(frame);
             }
-            frames.push(frame);
-        }
+        };
+        patiently("the echo of a keep-alive", before).await
     }
 
     async fn until(&mut self, kind: &str) -> Value {
-        loop {
-            let frame = self.next().await;
-            if frame["MessageType"] == kind {
-                return frame;
+        let frame = async {
+            loop {
+                let frame = self.next().await;
+                if frame["MessageType"] == kind {
+                    return frame;
+                }
             }
-        }
+        };
+        patiently(kind, frame).await
     }
 }
 
@@ -69,12 +78,12 @@ fn types(frames: &[Value]) -> Vec<&str> {
 
 #[tokio::test]
 async fn user_data_goes_to_all_sessions_of_that_user_and_to_nobody_else() {
-    let server = Server::start().await;
-    let mut one = Line::open(&server, "owner-a").await;
-    let mut two = Line::open(&server, "owner-b").await;
-    let mut sam = Line::open(&server, "sam").await;
-    let mut key = Line::open(&server, "key").await;
-    let episode = server.items(Kind::Episode)[0];
+    let server = JellyfinFixture::start().await;
+    let mut one = FrameClient::open(&server, "owner-a").await;
+    let mut two = FrameClient::open(&server, "owner-b").await;
+    let mut sam = FrameClient::open(&server, "sam").await;
+    let mut key = FrameClient::open(&server, "key").await;
+    let episode = server.items(MediaKind::Episode)[0];
     let season = server.state().view().parent(episode).expect("a season");
     server.post(&format!("/UserPlayedItems/{}", item_id(episode))).by("owner-a").expect(200).await;
     for line in [&mut one, &mut two] {
@@ -96,9 +105,9 @@ async fn user_data_goes_to_all_sessions_of_that_user_and_to_nobody_else() {
 
 #[tokio::test]
 async fn progress_is_silent_and_a_stop_is_told() {
-    let server = Server::start().await;
-    let mut line = Line::open(&server, "sam").await;
-    let film = server.first(Kind::Film);
+    let server = JellyfinFixture::start().await;
+    let mut line = FrameClient::open(&server, "sam").await;
+    let film = server.first(MediaKind::Film);
     let report = |path: &str| {
         let body = json!({"ItemId": film, "PositionTicks": 90_000_000});
         server.post(&format!("/Sessions/Playing{path}")).by("sam").json(&body)
@@ -113,11 +122,11 @@ async fn progress_is_silent_and_a_stop_is_told() {
 
 #[tokio::test]
 async fn the_library_is_told_to_those_who_see_it() {
-    let server = Server::start().await;
-    let mut sam = Line::open(&server, "sam").await;
-    let mut kim = Line::open(&server, "kim").await;
-    let mut key = Line::open(&server, "key").await;
-    let season = server.items(Kind::Season)[0];
+    let server = JellyfinFixture::start().await;
+    let mut sam = FrameClient::open(&server, "sam").await;
+    let mut kim = FrameClient::open(&server, "kim").await;
+    let mut key = FrameClient::open(&server, "key").await;
+    let season = server.items(MediaKind::Season)[0];
     let episode = server.running().add_episode(season, "One More").expect("a season");
     let frame = sam.next().await;
     assert_eq!(
@@ -130,7 +139,7 @@ async fn the_library_is_told_to_those_who_see_it() {
     );
     assert!(kim.rest().await.is_empty(), "kim does not see the shows");
     assert!(key.rest().await.is_empty(), "a key is no user");
-    let film = server.items(Kind::Film)[0];
+    let film = server.items(MediaKind::Film)[0];
     server.running().delete_item(film);
     assert_eq!(kim.next().await["Data"]["ItemsRemoved"], json!([item_id(film)]));
     server.leave().await;
@@ -138,9 +147,9 @@ async fn the_library_is_told_to_those_who_see_it() {
 
 #[tokio::test(start_paused = true)]
 async fn changes_are_gathered_until_it_is_quiet() {
-    let server = Server::with(|switches| switches.library_changed_delay = Duration::from_secs(5)).await;
-    let mut line = Line::open(&server, "sam").await;
-    let films = server.items(Kind::Film);
+    let server = JellyfinFixture::with(|switches| switches.library_changed_delay = Duration::from_secs(5)).await;
+    let mut line = FrameClient::open(&server, "sam").await;
+    let films = server.items(MediaKind::Film);
     server.running().edit_item(films[0], |record| record.title = "One".into());
     server.running().edit_item(films[1], |record| record.title = "Two".into());
     let frame = line.until("LibraryChanged").await;
@@ -150,9 +159,9 @@ async fn changes_are_gathered_until_it_is_quiet() {
 
 #[tokio::test]
 async fn a_private_playlist_is_told_to_its_owner_alone() {
-    let server = Server::start().await;
-    let mut sam = Line::open(&server, "sam").await;
-    let mut kim = Line::open(&server, "kim").await;
+    let server = JellyfinFixture::start().await;
+    let mut sam = FrameClient::open(&server, "sam").await;
+    let mut kim = FrameClient::open(&server, "kim").await;
     let body = json!({"Name": "Mine", "Ids": [], "IsPublic": false});
     let made = server.post("/Playlists").by("sam").json(&body).value().await;
     assert_eq!(sam.next().await["Data"]["ItemsUpdated"], json!([made["Id"]]));
@@ -162,9 +171,9 @@ async fn a_private_playlist_is_told_to_its_owner_alone() {
 
 #[tokio::test]
 async fn administrators_may_subscribe_and_others_may_not() {
-    let server = Server::start().await;
-    let mut owner = Line::open(&server, "owner-a").await;
-    let mut sam = Line::open(&server, "sam").await;
+    let server = JellyfinFixture::start().await;
+    let mut owner = FrameClient::open(&server, "owner-a").await;
+    let mut sam = FrameClient::open(&server, "sam").await;
     for topic in ["Sessions", "ScheduledTasksInfo"] {
         let start = json!({"MessageType": format!("{topic}Start"), "Data": "0,60000"});
         owner.say(&start).await;
@@ -180,8 +189,8 @@ async fn administrators_may_subscribe_and_others_may_not() {
 #[tokio::test]
 async fn a_key_may_subscribe_only_where_the_switch_says_so() {
     for allowed in [false, true] {
-        let server = Server::with(|switches| switches.keys_may_subscribe = allowed).await;
-        let mut key = Line::open(&server, "key").await;
+        let server = JellyfinFixture::with(|switches| switches.keys_may_subscribe = allowed).await;
+        let mut key = FrameClient::open(&server, "key").await;
         key.say(&json!({"MessageType": "SessionsStart", "Data": "0,60000"})).await;
         let frames = key.rest().await;
         assert_eq!(types(&frames).contains(&"Sessions"), allowed);
@@ -191,10 +200,10 @@ async fn a_key_may_subscribe_only_where_the_switch_says_so() {
 
 #[tokio::test]
 async fn a_refresh_and_the_end_of_a_task_are_told_to_administrators() {
-    let server = Server::start().await;
-    let mut owner = Line::open(&server, "owner-a").await;
-    let mut sam = Line::open(&server, "sam").await;
-    let film = server.first(Kind::Film);
+    let server = JellyfinFixture::start().await;
+    let mut owner = FrameClient::open(&server, "owner-a").await;
+    let mut sam = FrameClient::open(&server, "sam").await;
+    let film = server.first(MediaKind::Film);
     server.post(&format!("/Items/{film}/Refresh")).by("owner-a").expect(204).await;
     assert_eq!(owner.until("RefreshProgress").await["Data"], json!({"ItemId": film, "Progress": "0"}));
     assert!(!types(&sam.rest().await).contains(&"RefreshProgress"));
@@ -203,26 +212,23 @@ async fn a_refresh_and_the_end_of_a_task_are_told_to_administrators() {
 
 #[tokio::test(start_paused = true)]
 async fn the_end_of_a_scan_is_told() {
-    let server = Server::start().await;
-    let mut owner = Line::open(&server, "owner-a").await;
+    let server = JellyfinFixture::start().await;
+    let mut owner = FrameClient::open(&server, "owner-a").await;
     server.post("/Library/Refresh").by("owner-a").expect(204).await;
     let ended = owner.until("ScheduledTaskEnded").await;
-    assert_eq!(
-        (&ended["Data"]["Key"], &ended["Data"]["Status"]),
-        (&json!("RefreshLibrary"), &json!("Completed"))
-    );
+    assert_eq!((&ended["Data"]["Key"], &ended["Data"]["Status"]), (&json!("RefreshLibrary"), &json!("Completed")));
     server.leave().await;
 }
 
 #[tokio::test]
 async fn the_header_opens_a_socket_too_and_a_wrong_token_does_not() {
-    let server = Server::start().await;
+    let server = JellyfinFixture::start().await;
     let address = server.running().address();
     let mut request = format!("ws://{address}/socket").into_client_request().expect("a request");
     let line = format!("MediaBrowser DeviceId=\"x\", Token=\"{}\"", server.token("sam"));
     request.headers_mut().insert("authorization", line.parse().expect("a header"));
     let (socket, _) = connect_async(request).await.expect("a socket");
-    assert_eq!(Line(socket).next().await["MessageType"], "ForceKeepAlive");
+    assert_eq!(FrameClient(socket).next().await["MessageType"], "ForceKeepAlive");
     assert!(connect_async(format!("ws://{address}/socket?api_key=wrong")).await.is_err());
     assert!(connect_async(format!("ws://{address}/socket")).await.is_err());
     server.leave().await;
@@ -230,8 +236,8 @@ async fn the_header_opens_a_socket_too_and_a_wrong_token_does_not() {
 
 #[tokio::test]
 async fn a_socket_ends_with_its_token() {
-    let server = Server::start().await;
-    let mut line = Line::open(&server, "sam").await;
+    let server = JellyfinFixture::start().await;
+    let mut line = FrameClient::open(&server, "sam").await;
     server.post("/Sessions/Logout").by("sam").expect(204).await;
     let end = line.0.next().await;
     assert!(matches!(end, None | Some(Ok(Message::Close(_)) | Err(_))), "{end:?}");
@@ -240,8 +246,8 @@ async fn a_socket_ends_with_its_token() {
 
 #[tokio::test(start_paused = true)]
 async fn a_silent_client_is_reminded_and_then_gone() {
-    let server = Server::start().await;
-    let mut line = Line::open(&server, "sam").await;
+    let server = JellyfinFixture::start().await;
+    let mut line = FrameClient::open(&server, "sam").await;
     assert_eq!(line.next().await["MessageType"], "ForceKeepAlive");
     let end = line.0.next().await;
     assert!(matches!(end, None | Some(Ok(Message::Close(_)) | Err(_))), "{end:?}");

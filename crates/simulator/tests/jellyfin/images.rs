@@ -1,18 +1,18 @@
 //! Images: tags, forms, conditions, replacement.
 
-use greenroom_simulator::catalogue::Kind;
+use greenroom_simulator::catalogue::MediaKind;
 
-use crate::server::Server;
+use crate::server::JellyfinFixture;
 
-async fn tag(server: &Server, item: &str) -> String {
+async fn tag(server: &JellyfinFixture, item: &str) -> String {
     let read = server.get(&format!("/Items/{item}")).by("sam").value().await;
     read["ImageTags"]["Primary"].as_str().expect("a tag").to_owned()
 }
 
 #[tokio::test]
 async fn with_its_tag_an_image_is_kept_for_ever() {
-    let server = Server::start().await;
-    let film = server.first(Kind::Film);
+    let server = JellyfinFixture::start().await;
+    let film = server.first(MediaKind::Film);
     let tag = tag(&server, &film).await;
     let tagged = server.get(&format!("/Items/{film}/Images/Primary?tag={tag}&maxWidth=100")).send().await;
     assert_eq!(tagged.header("cache-control"), "public, max-age=31536000, immutable");
@@ -21,19 +21,17 @@ async fn with_its_tag_an_image_is_kept_for_ever() {
     assert!(!tagged.header("last-modified").is_empty());
     let plain = server.get(&format!("/Items/{film}/Images/Primary")).send().await;
     assert_eq!(plain.header("cache-control"), "public");
-    let fresh =
-        server.get(&format!("/Items/{film}/Images/Primary")).header("cache-control", "no-cache").send().await;
+    let fresh = server.get(&format!("/Items/{film}/Images/Primary")).header("cache-control", "no-cache").send().await;
     assert_eq!(fresh.header("cache-control"), "no-store");
     server.leave().await;
 }
 
 #[tokio::test]
 async fn an_image_that_is_known_is_not_sent_again() {
-    let server = Server::start().await;
-    let film = server.first(Kind::Film);
+    let server = JellyfinFixture::start().await;
+    let film = server.first(MediaKind::Film);
     let first = server.get(&format!("/Items/{film}/Images/Primary/0")).send().await;
-    let again =
-        |name: &str, value: &str| server.get(&format!("/Items/{film}/Images/Primary/0")).header(name, value);
+    let again = |name: &str, value: &str| server.get(&format!("/Items/{film}/Images/Primary/0")).header(name, value);
     let same = again("if-none-match", first.header("etag")).expect(304).await;
     assert!(same.body.is_empty());
     again("if-modified-since", first.header("last-modified")).expect(304).await;
@@ -44,16 +42,13 @@ async fn an_image_that_is_known_is_not_sent_again() {
 
 #[tokio::test]
 async fn the_form_follows_what_is_accepted_or_asked_for() {
-    let server = Server::start().await;
-    let film = server.first(Kind::Film);
+    let server = JellyfinFixture::start().await;
+    let film = server.first(MediaKind::Film);
     let target = format!("/Items/{film}/Images/Primary");
     let jpeg = server.get(&target).send().await;
     let webp = server.get(&target).header("accept", "image/avif,image/webp,*/*").send().await;
     let png = server.get(&format!("{target}?format=Png")).send().await;
-    assert_eq!(
-        [&jpeg, &webp, &png].map(|got| got.header("content-type")),
-        ["image/jpeg", "image/webp", "image/png"]
-    );
+    assert_eq!([&jpeg, &webp, &png].map(|got| got.header("content-type")), ["image/jpeg", "image/webp", "image/png"]);
     assert_ne!(jpeg.body, webp.body);
     let small = server.get(&format!("{target}?fillWidth=40")).send().await;
     assert!(small.body.len() < jpeg.body.len());
@@ -62,8 +57,8 @@ async fn the_form_follows_what_is_accepted_or_asked_for() {
 
 #[tokio::test]
 async fn a_replaced_image_has_another_tag_and_another_body() {
-    let server = Server::start().await;
-    let film = server.first(Kind::Film);
+    let server = JellyfinFixture::start().await;
+    let film = server.first(MediaKind::Film);
     let before = tag(&server, &film).await;
     let upload = |label: &str| {
         server
@@ -84,8 +79,8 @@ async fn a_replaced_image_has_another_tag_and_another_body() {
 
 #[tokio::test]
 async fn a_full_refresh_renews_every_tag() {
-    let server = Server::start().await;
-    let film = server.first(Kind::Film);
+    let server = JellyfinFixture::start().await;
+    let film = server.first(MediaKind::Film);
     let before = tag(&server, &film).await;
     server.post(&format!("/Items/{film}/Refresh")).by("owner-a").expect(204).await;
     assert_eq!(tag(&server, &film).await, before);
@@ -96,8 +91,8 @@ async fn a_full_refresh_renews_every_tag() {
 
 #[tokio::test]
 async fn what_has_no_image_is_not_found() {
-    let server = Server::start().await;
-    let track = server.first(Kind::Track);
+    let server = JellyfinFixture::start().await;
+    let track = server.first(MediaKind::Track);
     server.get(&format!("/Items/{track}/Images/Backdrop")).expect(404).await;
     server.get("/Items/0123456789abcdef0123456789abcdef/Images/Primary").expect(404).await;
     server.get(&format!("/Items/{track}/Images/Nonsense")).expect(400).await;

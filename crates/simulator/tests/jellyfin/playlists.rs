@@ -1,20 +1,20 @@
 //! Playlists: made, filled, ordered, shared, renamed, deleted.
 
-use greenroom_simulator::catalogue::Kind;
+use greenroom_simulator::catalogue::MediaKind;
 use greenroom_simulator::jellyfin::{item_id, user_id};
 use greenroom_simulator::users::UserId;
 use serde_json::{Value, json};
 
-use crate::server::{Server, ids};
+use crate::server::{JellyfinFixture, ids};
 
-async fn make(server: &Server, tracks: &[String], public: bool) -> String {
+async fn make(server: &JellyfinFixture, tracks: &[String], public: bool) -> String {
     let body = json!({"Name": "Mine", "Ids": tracks, "MediaType": "Audio", "IsPublic": public});
     let made = server.post("/Playlists").by("sam").json(&body).value().await;
     made["Id"].as_str().expect("an id").to_owned()
 }
 
-fn tracks(server: &Server, count: usize) -> Vec<String> {
-    server.items(Kind::Track).into_iter().take(count).map(item_id).collect()
+fn tracks(server: &JellyfinFixture, count: usize) -> Vec<String> {
+    server.items(MediaKind::Track).into_iter().take(count).map(item_id).collect()
 }
 
 fn entries(list: &Value) -> Vec<String> {
@@ -24,7 +24,7 @@ fn entries(list: &Value) -> Vec<String> {
 
 #[tokio::test]
 async fn a_playlist_keeps_its_order_and_takes_an_item_twice() {
-    let server = Server::start().await;
+    let server = JellyfinFixture::start().await;
     let tracks = tracks(&server, 3);
     let id = make(&server, &tracks, false).await;
     let items = || server.get(&format!("/Playlists/{id}/Items")).by("sam");
@@ -43,7 +43,7 @@ async fn a_playlist_keeps_its_order_and_takes_an_item_twice() {
 
 #[tokio::test]
 async fn several_are_added_at_once() {
-    let server = Server::start().await;
+    let server = JellyfinFixture::start().await;
     let tracks = tracks(&server, 60);
     let id = make(&server, &tracks[..1], false).await;
     let more = tracks[1..].join(",");
@@ -54,8 +54,8 @@ async fn several_are_added_at_once() {
 
 #[tokio::test]
 async fn an_album_stands_for_its_tracks() {
-    let server = Server::start().await;
-    let album = server.first(Kind::Album);
+    let server = JellyfinFixture::start().await;
+    let album = server.first(MediaKind::Album);
     let id = make(&server, &[album], false).await;
     assert_eq!(
         server.get(&format!("/Playlists/{id}")).by("sam").value().await["ItemIds"].as_array().map(Vec::len),
@@ -66,7 +66,7 @@ async fn an_album_stands_for_its_tracks() {
 
 #[tokio::test]
 async fn a_private_playlist_is_nobody_elses_until_it_is_shared() {
-    let server = Server::start().await;
+    let server = JellyfinFixture::start().await;
     let id = make(&server, &tracks(&server, 1), false).await;
     server.get(&format!("/Playlists/{id}/Items")).by("kim").expect(404).await;
     let listed = |label: &'static str| {
@@ -75,17 +75,9 @@ async fn a_private_playlist_is_nobody_elses_until_it_is_shared() {
     };
     assert!(listed("sam").await.contains(&id) && !listed("kim").await.contains(&id));
     let kim = user_id(UserId(3));
-    server
-        .post(&format!("/Playlists/{id}/Users/{kim}"))
-        .by("sam")
-        .json(&json!({"CanEdit": true}))
-        .expect(204)
-        .await;
+    server.post(&format!("/Playlists/{id}/Users/{kim}")).by("sam").json(&json!({"CanEdit": true})).expect(204).await;
     assert!(listed("kim").await.contains(&id));
-    assert_eq!(
-        server.get(&format!("/Playlists/{id}")).by("sam").value().await["Shares"][0]["UserId"],
-        kim.as_str()
-    );
+    assert_eq!(server.get(&format!("/Playlists/{id}")).by("sam").value().await["Shares"][0]["UserId"], kim.as_str());
     server.delete(&format!("/Playlists/{id}/Users/{kim}")).by("sam").expect(204).await;
     assert!(!listed("kim").await.contains(&id));
     server.leave().await;
@@ -93,7 +85,7 @@ async fn a_private_playlist_is_nobody_elses_until_it_is_shared() {
 
 #[tokio::test]
 async fn a_public_playlist_is_read_by_all_and_changed_by_its_owner() {
-    let server = Server::start().await;
+    let server = JellyfinFixture::start().await;
     let track = tracks(&server, 1);
     let id = make(&server, &track, true).await;
     server.get(&format!("/Playlists/{id}/Items")).by("kim").expect(200).await;
@@ -104,7 +96,7 @@ async fn a_public_playlist_is_read_by_all_and_changed_by_its_owner() {
 
 #[tokio::test]
 async fn a_playlist_is_renamed_refilled_and_deleted() {
-    let server = Server::start().await;
+    let server = JellyfinFixture::start().await;
     let tracks = tracks(&server, 4);
     let id = make(&server, &tracks[..2], false).await;
     let body = json!({"Name": "Ours", "Ids": &tracks[2..]});
@@ -118,7 +110,7 @@ async fn a_playlist_is_renamed_refilled_and_deleted() {
 
 #[tokio::test]
 async fn the_old_form_names_everything_in_the_query() {
-    let server = Server::start().await;
+    let server = JellyfinFixture::start().await;
     let (track, sam) = (tracks(&server, 1), user_id(UserId(2)));
     let made = server
         .post(&format!("/Playlists?name=Old&ids={}&userId={sam}&mediaType=Audio", track[0]))
@@ -126,9 +118,6 @@ async fn the_old_form_names_everything_in_the_query() {
         .value()
         .await;
     let id = made["Id"].as_str().expect("an id");
-    assert_eq!(
-        ids(&server.get(&format!("/Playlists/{id}/Items?userId={sam}")).by("key").value().await),
-        track
-    );
+    assert_eq!(ids(&server.get(&format!("/Playlists/{id}/Items?userId={sam}")).by("key").value().await), track);
     server.leave().await;
 }

@@ -1,9 +1,12 @@
 //! The harness: a running server, and a client that speaks as one of its users.
 
-use greenroom_simulator::catalogue::{CatalogueSize, ItemId, Kind, SortKey};
-use greenroom_simulator::jellyfin::{Jellyfin, Options, Switches, item_id, item_of};
-use greenroom_simulator::running::Running;
-use greenroom_simulator::state::State;
+use std::panic::Location;
+use std::time::Duration;
+
+use greenroom_simulator::catalogue::{CatalogueSize, ItemId, MediaKind, SortKey};
+use greenroom_simulator::jellyfin::{Jellyfin, JellyfinOptions, JellyfinSwitches, item_id, parse_item_id};
+use greenroom_simulator::simulated_server::SimulatedServer;
+use greenroom_simulator::state::SimulatedState;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
@@ -12,15 +15,30 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio_util::task::TaskTracker;
 
-/// A running server. Ends with [`Server::leave`], which fails if something was left behind.
-pub(crate) struct Server {
-    running: Option<Running>,
+/// Nothing here takes as long, also not on a busy machine: this ends what hangs.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// Waits for what comes in the end; fails with `what`, and the line that waits, if it does not.
+#[track_caller]
+pub(crate) fn patiently<F: Future>(what: &str, awaited: F) -> impl Future<Output = F::Output> {
+    let line = Location::caller();
+    async move {
+        let Ok(output) = tokio::time::timeout(PATIENCE, awaited).await else {
+            panic!("after {PATIENCE:?} still not there: {what} ({line})");
+        };
+        output
+    }
+}
+
+/// A running server. Ends with [`JellyfinFixture::leave`], which fails if something was left behind.
+pub(crate) struct JellyfinFixture {
+    running: Option<SimulatedServer>,
     tracker: TaskTracker,
 }
 
 /// A request in the making.
-pub(crate) struct Asking<'a> {
-    server: &'a Server,
+pub(crate) struct JellyfinRequestBuilder<'a> {
+    server: &'a JellyfinFixture,
     method: Method,
     target: String,
     headers: Vec<(String, String)>,
@@ -28,31 +46,31 @@ pub(crate) struct Asking<'a> {
 }
 
 /// What came back.
-pub(crate) struct Got {
+pub(crate) struct JellyfinTestResponse {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
 
-impl Server {
+impl JellyfinFixture {
     /// A small one, as it is.
     pub(crate) async fn start() -> Self {
         Self::with(|_| ()).await
     }
 
     /// A small one with some switches set.
-    pub(crate) async fn with(set: impl FnOnce(&mut Switches)) -> Self {
-        Self::made(|options| set(&mut options.switches)).await
+    pub(crate) async fn with(set: impl FnOnce(&mut JellyfinSwitches)) -> Self {
+        Self::with_options(|options| set(&mut options.switches)).await
     }
 
     /// One of this size.
     pub(crate) async fn sized(size: CatalogueSize) -> Self {
-        Self::made(|options| options.size = size).await
+        Self::with_options(|options| options.size = size).await
     }
 
-    async fn made(set: impl FnOnce(&mut Options)) -> Self {
-        let mut options = Options::quick();
-        options.switches.library_changed_delay = std::time::Duration::ZERO;
+    async fn with_options(set: impl FnOnce(&mut JellyfinOptions)) -> Self {
+        let mut options = JellyfinOptions::quick();
+        options.switches.library_changed_delay = Duration::ZERO;
         set(&mut options);
         let tracker = TaskTracker::new();
         let address = "127.0.0.1:0".parse().expect("an address");
@@ -60,11 +78,11 @@ impl Server {
         Self { running: Some(running), tracker }
     }
 
-    pub(crate) fn running(&self) -> &Running {
+    pub(crate) fn running(&self) -> &SimulatedServer {
         self.running.as_ref().expect("a server that runs")
     }
 
-    pub(crate) fn state(&self) -> &State {
+    pub(crate) fn state(&self) -> &SimulatedState {
         self.running().state()
     }
 
@@ -73,29 +91,35 @@ impl Server {
     }
 
     /// The first items of a kind, in order of title.
-    pub(crate) fn items(&self, kind: Kind) -> Vec<ItemId> {
+    pub(crate) fn items(&self, kind: MediaKind) -> Vec<ItemId> {
         self.state().view().list(kind, SortKey::Title).to_vec()
     }
 
     /// The id on the wire of the first item of a kind.
-    pub(crate) fn first(&self, kind: Kind) -> String {
+    pub(crate) fn first(&self, kind: MediaKind) -> String {
         item_id(self.items(kind)[0])
     }
 
-    pub(crate) fn get(&self, target: &str) -> Asking<'_> {
+    pub(crate) fn get(&self, target: &str) -> JellyfinRequestBuilder<'_> {
         self.ask(Method::GET, target)
     }
 
-    pub(crate) fn post(&self, target: &str) -> Asking<'_> {
+    pub(crate) fn post(&self, target: &str) -> JellyfinRequestBuilder<'_> {
         self.ask(Method::POST, target)
     }
 
-    pub(crate) fn delete(&self, target: &str) -> Asking<'_> {
+    pub(crate) fn delete(&self, target: &str) -> JellyfinRequestBuilder<'_> {
         self.ask(Method::DELETE, target)
     }
 
-    pub(crate) fn ask(&self, method: Method, target: &str) -> Asking<'_> {
-        Asking { server: self, method, target: target.to_owned(), headers: Vec::new(), body: Vec::new() }
+    pub(crate) fn ask(&self, method: Method, target: &str) -> JellyfinRequestBuilder<'_> {
+        JellyfinRequestBuilder {
+            server: self,
+            method,
+            target: target.to_owned(),
+            headers: Vec::new(),
+            body: Vec::new(),
+        }
     }
 
     /// Stops the server and checks that none of its tasks goes on.
@@ -108,13 +132,13 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for JellyfinFixture {
     fn drop(&mut self) {
         assert!(self.running.is_none() || std::thread::panicking(), "a test must end with leave()");
     }
 }
 
-impl Asking<'_> {
+impl JellyfinRequestBuilder<'_> {
     /// With the token of `label`, in the header of today.
     pub(crate) fn by(self, label: &str) -> Self {
         let line = format!("MediaBrowser Token=\"{}\"", self.server.token(label));
@@ -137,14 +161,12 @@ impl Asking<'_> {
     }
 
     /// Sends it; `Err` if the connection broke before the whole answer was there.
-    pub(crate) async fn try_send(self) -> Result<Got, String> {
+    pub(crate) async fn try_send(self) -> Result<JellyfinTestResponse, String> {
         let address = self.server.running().address();
         let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| error.to_string())?;
-        let mut request =
-            Request::builder().method(self.method).uri(&self.target).header("host", address.to_string());
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
+        let mut request = Request::builder().method(self.method).uri(&self.target).header("host", address.to_string());
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
@@ -153,7 +175,7 @@ impl Asking<'_> {
             let response = sender.send_request(request).await.map_err(|error| error.to_string())?;
             let (parts, body) = response.into_parts();
             let body = body.collect().await.map_err(|error| error.to_string())?.to_bytes();
-            Ok(Got { status: parts.status, headers: parts.headers, body })
+            Ok(JellyfinTestResponse { status: parts.status, headers: parts.headers, body })
         };
         tokio::select! {
             got = exchange => got,
@@ -161,7 +183,7 @@ impl Asking<'_> {
         }
     }
 
-    pub(crate) async fn send(self) -> Got {
+    pub(crate) async fn send(self) -> JellyfinTestResponse {
         self.try_send().await.expect("an answer")
     }
 
@@ -174,7 +196,7 @@ impl Asking<'_> {
     }
 
     /// Sends it and expects this status.
-    pub(crate) async fn expect(self, status: u16) -> Got {
+    pub(crate) async fn expect(self, status: u16) -> JellyfinTestResponse {
         let target = self.target.clone();
         let got = self.send().await;
         assert_eq!(got.status.as_u16(), status, "{target}: {}", String::from_utf8_lossy(&got.body));
@@ -182,7 +204,7 @@ impl Asking<'_> {
     }
 }
 
-impl Got {
+impl JellyfinTestResponse {
     pub(crate) fn value(&self) -> Value {
         serde_json::from_slice(&self.body).expect("JSON")
     }
@@ -199,8 +221,8 @@ pub(crate) fn ids(list: &Value) -> Vec<String> {
 }
 
 /// The kinds of the items of a list.
-pub(crate) fn kinds(server: &Server, list: &Value) -> Vec<Option<Kind>> {
-    ids(list).iter().map(|id| item_of(id).and_then(|item| server.state().view().kind(item))).collect()
+pub(crate) fn kinds(server: &JellyfinFixture, list: &Value) -> Vec<Option<MediaKind>> {
+    ids(list).iter().map(|id| parse_item_id(id).and_then(|item| server.state().view().kind(item))).collect()
 }
 
 /// The answer without what differs from one moment to the next.

@@ -1,18 +1,18 @@
 //! Sessions, playback reports, devices and the journal.
 
-use greenroom_simulator::catalogue::Kind;
+use greenroom_simulator::catalogue::MediaKind;
 use greenroom_simulator::jellyfin::item_id;
 use serde_json::{Value, json};
 
-use crate::server::Server;
+use crate::server::JellyfinFixture;
 
-async fn sessions(server: &Server, label: &str) -> Vec<Value> {
+async fn sessions(server: &JellyfinFixture, label: &str) -> Vec<Value> {
     server.get("/Sessions").by(label).value().await.as_array().expect("an array").clone()
 }
 
 #[tokio::test]
 async fn administrators_see_all_sessions_others_their_own() {
-    let server = Server::start().await;
+    let server = JellyfinFixture::start().await;
     for label in ["owner-a", "owner-b", "sam", "kim"] {
         server.get("/Users/Me").by(label).expect(200).await;
     }
@@ -25,8 +25,8 @@ async fn administrators_see_all_sessions_others_their_own() {
 
 #[tokio::test]
 async fn a_player_is_followed_from_start_to_stop() {
-    let server = Server::start().await;
-    let film = item_id(server.items(Kind::Film)[4]);
+    let server = JellyfinFixture::start().await;
+    let film = item_id(server.items(MediaKind::Film)[4]);
     let report = |path: &str, position_s: u64, paused: bool| {
         let ticks = position_s * 10_000_000;
         let body = json!({"ItemId": film, "PositionTicks": ticks, "IsPaused": paused, "MediaSourceId": film});
@@ -58,13 +58,11 @@ async fn a_player_is_followed_from_start_to_stop() {
 
 #[tokio::test]
 async fn stopping_near_the_end_is_having_played_it() {
-    let server = Server::start().await;
-    let track = server.items(Kind::Track)[8];
-    let duration_ms =
-        server.state().view().record(track).and_then(|record| record.duration_ms).expect("a length");
+    let server = JellyfinFixture::start().await;
+    let track = server.items(MediaKind::Track)[8];
+    let duration_ms = server.state().view().record(track).and_then(|record| record.duration_ms).expect("a length");
     let before =
-        server.get(&format!("/UserItems/{}/UserData", item_id(track))).by("kim").value().await["PlayCount"]
-            .clone();
+        server.get(&format!("/UserItems/{}/UserData", item_id(track))).by("kim").value().await["PlayCount"].clone();
     let body = json!({"ItemId": item_id(track), "PositionTicks": duration_ms * 9_900});
     server.post("/Sessions/Playing/Stopped").by("kim").json(&body).expect(204).await;
     let data = server.get(&format!("/UserItems/{}/UserData", item_id(track))).by("kim").value().await;
@@ -75,8 +73,8 @@ async fn stopping_near_the_end_is_having_played_it() {
 
 #[tokio::test]
 async fn the_old_form_of_reports_works_too() {
-    let server = Server::start().await;
-    let film = server.first(Kind::Film);
+    let server = JellyfinFixture::start().await;
+    let film = server.first(MediaKind::Film);
     server.post(&format!("/PlayingItems/{film}")).by("sam").expect(204).await;
     server.post(&format!("/PlayingItems/{film}/Progress?positionTicks=50000000")).by("sam").expect(204).await;
     assert_eq!(sessions(&server, "sam").await[0]["PlayState"]["PositionTicks"], 50_000_000);
@@ -87,7 +85,7 @@ async fn the_old_form_of_reports_works_too() {
 
 #[tokio::test]
 async fn devices_say_who_they_are_and_can_be_shut_out() {
-    let server = Server::start().await;
+    let server = JellyfinFixture::start().await;
     let line = format!("MediaBrowser Device=\"Lamp\", Version=\"7\", Token=\"{}\"", server.token("kim"));
     server.get("/Users/Me").header("authorization", &line).expect(200).await;
     let devices = server.get("/Devices").by("owner-a").value().await;
@@ -108,22 +106,18 @@ async fn devices_say_who_they_are_and_can_be_shut_out() {
 
 #[tokio::test]
 async fn capabilities_are_shown_with_the_session() {
-    let server = Server::start().await;
-    let body =
-        json!({"PlayableMediaTypes": ["Audio"], "SupportedCommands": ["Play"], "SupportsMediaControl": true});
+    let server = JellyfinFixture::start().await;
+    let body = json!({"PlayableMediaTypes": ["Audio"], "SupportedCommands": ["Play"], "SupportsMediaControl": true});
     server.post("/Sessions/Capabilities/Full").by("sam").json(&body).expect(204).await;
     let session = sessions(&server, "sam").await.remove(0);
-    assert_eq!(
-        (&session["PlayableMediaTypes"], &session["SupportsMediaControl"]),
-        (&json!(["Audio"]), &json!(true))
-    );
+    assert_eq!((&session["PlayableMediaTypes"], &session["SupportsMediaControl"]), (&json!(["Audio"]), &json!(true)));
     server.leave().await;
 }
 
 #[tokio::test]
 async fn playback_info_opens_a_new_playback_each_time() {
-    let server = Server::start().await;
-    let film = server.first(Kind::Film);
+    let server = JellyfinFixture::start().await;
+    let film = server.first(MediaKind::Film);
     let ask = || server.post(&format!("/Items/{film}/PlaybackInfo")).by("sam").json(&json!({}));
     let (one, other) = (ask().value().await, ask().value().await);
     assert_eq!(one["MediaSources"][0]["Id"], film.as_str());

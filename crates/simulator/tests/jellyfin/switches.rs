@@ -1,17 +1,17 @@
 //! Every switch in both positions.
 
-use greenroom_simulator::catalogue::{Kind, Section};
-use greenroom_simulator::jellyfin::{Switches, item_id, library_id, user_id};
+use greenroom_simulator::catalogue::{MediaKind, Section};
+use greenroom_simulator::jellyfin::{JellyfinSwitches, item_id, library_id, user_id};
 use greenroom_simulator::users::UserId;
 use serde_json::{Value, json};
 
-use crate::server::Server;
+use crate::server::JellyfinFixture;
 
 /// Asks the same of two servers that differ in one switch.
-async fn both(set: impl Fn(&mut Switches, bool), ask: impl AsyncFn(&Server) -> Value) -> [Value; 2] {
+async fn both(set: impl Fn(&mut JellyfinSwitches, bool), ask: impl AsyncFn(&JellyfinFixture) -> Value) -> [Value; 2] {
     let mut said = [Value::Null, Value::Null];
     for (on, said) in [false, true].into_iter().zip(&mut said) {
-        let server = Server::with(|switches| set(switches, on)).await;
+        let server = JellyfinFixture::with(|switches| set(switches, on)).await;
         *said = ask(&server).await;
         server.leave().await;
     }
@@ -57,8 +57,7 @@ async fn names_follow_the_language_only_if_switched_on() {
     let said = both(
         |switches, on| switches.localized_names = on,
         async |server| {
-            let views =
-                server.get("/UserViews").by("sam").header("accept-language", "de-DE,de;q=0.9").value().await;
+            let views = server.get("/UserViews").by("sam").header("accept-language", "de-DE,de;q=0.9").value().await;
             views["Items"][0]["Name"].clone()
         },
     );
@@ -70,7 +69,7 @@ async fn a_null_channel_is_written_only_if_switched_on() {
     let said = both(
         |switches, on| switches.channel_id_null = on,
         async |server| {
-            let item = server.get(&format!("/Items/{}", server.first(Kind::Film))).by("sam").value().await;
+            let item = server.get(&format!("/Items/{}", server.first(MediaKind::Film))).by("sam").value().await;
             json!(item.as_object().is_some_and(|fields| fields.contains_key("ChannelId")))
         },
     );
@@ -82,14 +81,10 @@ async fn user_data_in_lists_has_no_id_if_switched_on() {
     let said = both(
         |switches, on| switches.zero_user_data_ids = on,
         async |server| {
-            let film = server.first(Kind::Film);
+            let film = server.first(MediaKind::Film);
             let listed = server.get(&format!("/Items?ids={film}")).by("sam").value().await;
             let single = server.get(&format!("/Items/{film}")).by("sam").value().await;
-            assert_eq!(
-                single["UserData"]["ItemId"],
-                film.as_str(),
-                "a single item has its id in both positions"
-            );
+            assert_eq!(single["UserData"]["ItemId"], film.as_str(), "a single item has its id in both positions");
             json!(listed["Items"][0]["UserData"]["ItemId"] == film.as_str())
         },
     );
@@ -113,7 +108,7 @@ async fn user_data_for_another_user_goes_where_the_switch_says() {
     let said = both(
         |switches, on| switches.user_data_to_caller = on,
         async |server| {
-            let film = server.first(Kind::Film);
+            let film = server.first(MediaKind::Film);
             let target = format!("/UserItems/{film}/UserData?userId={}", user_id(UserId(2)));
             server.post(&target).by("owner-a").json(&json!({"IsFavorite": true})).expect(200).await;
             server.get(&format!("/UserItems/{film}/UserData")).by("sam").value().await["IsFavorite"].clone()
@@ -127,7 +122,7 @@ async fn a_name_with_a_comma_is_one_or_two() {
     let said = both(
         |switches, on| switches.split_names_at_commas = on,
         async |server| {
-            let film = server.items(Kind::Film)[0];
+            let film = server.items(MediaKind::Film)[0];
             server.running().edit_item(film, |record| record.genres = vec!["Noir, French".into()]);
             let target = "/Items?recursive=true&genres=Noir%2C%20French";
             server.get(target).by("sam").value().await["TotalRecordCount"].clone()
@@ -162,10 +157,10 @@ async fn codes_work_only_if_switched_on() {
 
 #[tokio::test]
 async fn seeds_give_the_same_ids_and_tokens() {
-    let (one, other) = (Server::start().await, Server::start().await);
+    let (one, other) = (JellyfinFixture::start().await, JellyfinFixture::start().await);
     assert_eq!(one.token("sam"), other.token("sam"));
     assert_eq!(one.token("sam").len(), 32);
-    assert_eq!(item_id(one.items(Kind::Film)[0]), item_id(other.items(Kind::Film)[0]));
+    assert_eq!(item_id(one.items(MediaKind::Film)[0]), item_id(other.items(MediaKind::Film)[0]));
     one.leave().await;
     other.leave().await;
 }

@@ -1,13 +1,13 @@
 //! What happens to a library while tools look away, and what they can find out about it.
 
-use greenroom_simulator::catalogue::{CatalogueSize, ItemId, Kind, Section, SortKey};
+use greenroom_simulator::catalogue::{CatalogueSize, ItemId, MediaKind, Section, SortKey};
 use greenroom_simulator::jellyfin::{item_id, library_id};
 use serde_json::Value;
 
-use crate::server::{Server, ids};
+use crate::server::{JellyfinFixture, ids};
 
-fn tracks(server: &Server, count: usize) -> Vec<ItemId> {
-    server.state().view().list(Kind::Track, SortKey::Id).iter().copied().take(count).collect()
+fn tracks(server: &JellyfinFixture, count: usize) -> Vec<ItemId> {
+    server.state().view().list(MediaKind::Track, SortKey::Id).iter().copied().take(count).collect()
 }
 
 fn listed(more: &str) -> String {
@@ -17,7 +17,7 @@ fn listed(more: &str) -> String {
 
 #[tokio::test]
 async fn what_changed_since_a_moment_can_be_asked_for() {
-    let server = Server::start().await;
+    let server = JellyfinFixture::start().await;
     let all = tracks(&server, 3);
     let since = listed("&minDateLastSaved=2025-10-09T09:00:00Z&sortBy=DateCreated,SortName");
     assert_eq!(ids(&server.get(&since).by("owner-a").value().await), Vec::<String>::new());
@@ -33,7 +33,7 @@ async fn what_changed_since_a_moment_can_be_asked_for() {
 
 #[tokio::test]
 async fn a_page_of_the_whole_library_is_the_page_of_the_sorted_list() {
-    let server = Server::start().await;
+    let server = JellyfinFixture::start().await;
     server.running().change(|write| write.edit(ItemId(200), |record| record.title = "Aaa".into()));
     for order in [
         "",
@@ -60,8 +60,8 @@ async fn a_page_of_the_whole_library_is_the_page_of_the_sorted_list() {
 
 #[tokio::test]
 async fn all_that_is_by_an_artist_can_be_asked_for() {
-    let server = Server::start().await;
-    let artist = server.first(Kind::Artist);
+    let server = JellyfinFixture::start().await;
+    let artist = server.first(MediaKind::Artist);
     let target = format!("/Items?recursive=true&includeItemTypes=Audio&albumArtistIds={artist}");
     let told = server.get(&target).by("owner-a").value().await;
     let rows = told["Items"].as_array().expect("a list");
@@ -74,7 +74,7 @@ async fn all_that_is_by_an_artist_can_be_asked_for() {
 #[tokio::test]
 #[ignore = "a figure, and long in a debug build"]
 async fn a_whole_crawl_of_a_million_tracks() {
-    let server = Server::sized(CatalogueSize::with_tracks(1_000_000)).await;
+    let server = JellyfinFixture::sized(CatalogueSize::with_tracks(1_000_000)).await;
     for start in (0..1_000_000).step_by(1_000) {
         let page = format!(
             "&enableUserData=false&enableImages=false&sortBy=DateCreated,SortName&startIndex={start}&limit=1000"

@@ -1,20 +1,20 @@
 //! What is written is read at once, by those it concerns, and every answer says how many writes it includes.
 
-use greenroom_simulator::catalogue::Kind;
+use greenroom_simulator::catalogue::MediaKind;
 use greenroom_simulator::jellyfin::{item_id, user_id};
 use greenroom_simulator::users::UserId;
 use serde_json::{Value, json};
 
-use crate::server::{Server, ids};
+use crate::server::{JellyfinFixture, ids};
 
-async fn user_data(server: &Server, item: &str, label: &str) -> Value {
+async fn user_data(server: &JellyfinFixture, item: &str, label: &str) -> Value {
     server.get(&format!("/Items/{item}")).by(label).value().await["UserData"].clone()
 }
 
 #[tokio::test]
 async fn played_in_either_form_is_read_back_and_taken_back() {
-    let server = Server::start().await;
-    let item = item_id(server.items(Kind::Film)[9]);
+    let server = JellyfinFixture::start().await;
+    let item = item_id(server.items(MediaKind::Film)[9]);
     let sam = user_id(UserId(2));
     for path in [format!("/UserPlayedItems/{item}"), format!("/Users/{sam}/PlayedItems/{item}")] {
         server.delete(&path).by("sam").expect(200).await;
@@ -31,8 +31,8 @@ async fn played_in_either_form_is_read_back_and_taken_back() {
 
 #[tokio::test]
 async fn a_played_season_plays_its_episodes_and_counts_upwards() {
-    let server = Server::start().await;
-    let show = server.items(Kind::Show)[0];
+    let server = JellyfinFixture::start().await;
+    let show = server.items(MediaKind::Show)[0];
     let season = server.state().view().children(show)[0];
     server.state().write(UserId(2), |write| write.mark_unplayed(show));
     server.post(&format!("/UserPlayedItems/{}", item_id(season))).by("sam").expect(200).await;
@@ -44,22 +44,16 @@ async fn a_played_season_plays_its_episodes_and_counts_upwards() {
 
 #[tokio::test]
 async fn favourites_and_ratings_are_read_back_in_lists() {
-    let server = Server::start().await;
-    let item = item_id(server.items(Kind::Album)[2]);
+    let server = JellyfinFixture::start().await;
+    let item = item_id(server.items(MediaKind::Album)[2]);
     let sam = user_id(UserId(2));
     server.post(&format!("/Users/{sam}/FavoriteItems/{item}")).by("sam").expect(200).await;
-    let favourites = server
-        .get("/Items?recursive=true&filters=IsFavorite&includeItemTypes=MusicAlbum")
-        .by("sam")
-        .value()
-        .await;
+    let favourites =
+        server.get("/Items?recursive=true&filters=IsFavorite&includeItemTypes=MusicAlbum").by("sam").value().await;
     assert_eq!(ids(&favourites), std::slice::from_ref(&item));
     server.delete(&format!("/UserFavoriteItems/{item}")).by("sam").expect(200).await;
-    let favourites = server
-        .get("/Items?recursive=true&isFavorite=true&includeItemTypes=MusicAlbum")
-        .by("sam")
-        .value()
-        .await;
+    let favourites =
+        server.get("/Items?recursive=true&isFavorite=true&includeItemTypes=MusicAlbum").by("sam").value().await;
     assert_eq!(favourites["TotalRecordCount"], 0);
     let rated = server.post(&format!("/UserItems/{item}/Rating?likes=true")).by("sam").value().await;
     assert_eq!(rated["Likes"], true);
@@ -69,24 +63,20 @@ async fn favourites_and_ratings_are_read_back_in_lists() {
 
 #[tokio::test]
 async fn user_data_is_written_as_a_whole() {
-    let server = Server::start().await;
-    let item = item_id(server.items(Kind::Film)[1]);
-    let body =
-        json!({"PlaybackPositionTicks": 600_000_000, "PlayCount": 4, "IsFavorite": true, "Rating": 7.5});
+    let server = JellyfinFixture::start().await;
+    let item = item_id(server.items(MediaKind::Film)[1]);
+    let body = json!({"PlaybackPositionTicks": 600_000_000, "PlayCount": 4, "IsFavorite": true, "Rating": 7.5});
     server.post(&format!("/UserItems/{item}/UserData")).by("sam").json(&body).expect(200).await;
     let data = user_data(&server, &item, "sam").await;
     assert_eq!(data["PlaybackPositionTicks"], 600_000_000);
-    assert_eq!(
-        (&data["PlayCount"], &data["IsFavorite"], &data["Rating"]),
-        (&4.into(), &true.into(), &7.5.into())
-    );
+    assert_eq!((&data["PlayCount"], &data["IsFavorite"], &data["Rating"]), (&4.into(), &true.into(), &7.5.into()));
     server.leave().await;
 }
 
 #[tokio::test]
 async fn every_answer_counts_the_writes_it_includes() {
-    let server = Server::start().await;
-    let item = server.first(Kind::Film);
+    let server = JellyfinFixture::start().await;
+    let item = server.first(MediaKind::Film);
     let marks = |value: &Value| {
         ["GreenroomUser", "GreenroomSeq", "GreenroomUserSeq"].map(|name| value[name].to_string()).join(" ")
     };
@@ -106,8 +96,8 @@ async fn every_answer_counts_the_writes_it_includes() {
 
 #[tokio::test]
 async fn an_edit_is_seen_by_all_and_made_by_the_administrator() {
-    let server = Server::start().await;
-    let item = server.first(Kind::Film);
+    let server = JellyfinFixture::start().await;
+    let item = server.first(MediaKind::Film);
     let mut body = server.get(&format!("/Items/{item}")).by("owner-a").value().await;
     let etag = body["Etag"].clone();
     body["Name"] = json!("Quite Another Title");
@@ -124,8 +114,8 @@ async fn an_edit_is_seen_by_all_and_made_by_the_administrator() {
 
 #[tokio::test]
 async fn what_is_deleted_is_gone_from_lists_and_counts() {
-    let server = Server::start().await;
-    let item = server.first(Kind::Film);
+    let server = JellyfinFixture::start().await;
+    let item = server.first(MediaKind::Film);
     server.delete(&format!("/Items/{item}")).by("sam").expect(401).await;
     server.delete(&format!("/Items/{item}")).by("owner-a").expect(204).await;
     server.get(&format!("/Items/{item}")).by("sam").expect(404).await;
@@ -135,7 +125,7 @@ async fn what_is_deleted_is_gone_from_lists_and_counts() {
 
 #[tokio::test]
 async fn what_is_added_is_the_latest() {
-    let server = Server::start().await;
+    let server = JellyfinFixture::start().await;
     let film = item_id(server.running().add_film("Fresh From the Press", 2025));
     let latest = server.get("/Items/Latest").by("sam").value().await;
     assert_eq!(ids(&latest)[0], film);
@@ -150,8 +140,8 @@ async fn what_is_added_is_the_latest() {
 
 #[tokio::test]
 async fn collections_are_made_and_changed() {
-    let server = Server::start().await;
-    let films: Vec<String> = server.items(Kind::Film).into_iter().take(2).map(item_id).collect();
+    let server = JellyfinFixture::start().await;
+    let films: Vec<String> = server.items(MediaKind::Film).into_iter().take(2).map(item_id).collect();
     let made = server.post(&format!("/Collections?name=Best&ids={}", films[0])).by("owner-a").value().await;
     let id = made["Id"].as_str().expect("an id");
     server.post(&format!("/Collections/{id}/Items?ids={}", films[1])).by("owner-a").expect(204).await;
@@ -165,7 +155,7 @@ async fn collections_are_made_and_changed() {
 
 #[tokio::test]
 async fn preferences_are_kept_for_one_user_and_program() {
-    let server = Server::start().await;
+    let server = JellyfinFixture::start().await;
     let target = "/DisplayPreferences/userSettings?client=web";
     let mut kept = server.get(target).by("sam").value().await;
     assert_eq!(kept["Id"], "userSettings");

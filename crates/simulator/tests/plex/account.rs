@@ -1,12 +1,12 @@
 //! Logging in by a code, and the servers of an account.
 
-use crate::harness::Server;
+use crate::harness::PlexFixture;
 
 const CLIENT: &str = "X-Plex-Client-Identifier=c1&X-Plex-Product=Test";
 
 #[tokio::test]
 async fn a_device_gets_a_token_after_somebody_agreed_to_its_code() {
-    let server = Server::quick().await;
+    let server = PlexFixture::quick().await;
     let begun = server.post(&format!("/api/v2/pins?strong=true&{CLIENT}")).token(None).send().await;
     assert_eq!(begun.status, 201);
     let pin = begun.json();
@@ -23,7 +23,7 @@ async fn a_device_gets_a_token_after_somebody_agreed_to_its_code() {
 
 #[tokio::test]
 async fn a_code_is_shown_only_to_the_device_that_began_it() {
-    let server = Server::quick().await;
+    let server = PlexFixture::quick().await;
     let pin = server.post(&format!("/api/v2/pins?{CLIENT}")).token(None).send().await.json();
     assert_eq!(pin["code"].as_str().map(str::len), Some(4));
     let id = &pin["id"];
@@ -36,7 +36,7 @@ async fn a_code_is_shown_only_to_the_device_that_began_it() {
 
 #[tokio::test]
 async fn an_account_is_told_its_servers_and_whether_they_are_its_own() {
-    let server = Server::quick().await;
+    let server = PlexFixture::quick().await;
     let target = format!("/api/v2/resources?includeHttps=1&{CLIENT}");
     assert_eq!(server.get(&target).token(None).status().await, 401);
     for (who, owned) in [("owner-a", true), ("sam", false)] {
@@ -50,7 +50,7 @@ async fn an_account_is_told_its_servers_and_whether_they_are_its_own() {
 
 #[tokio::test]
 async fn a_server_that_trusts_its_neighbours_takes_them_for_the_owner() {
-    let server = Server::with(|options| options.switches.trusts_neighbours = true).await;
+    let server = PlexFixture::with(|options| options.switches.trusts_neighbours = true).await;
     assert_eq!(server.get("/library/sections").token(None).status().await, 200);
     assert_eq!(server.get("/library/sections").token(Some("wrong")).status().await, 401);
     server.done().await;
@@ -58,7 +58,7 @@ async fn a_server_that_trusts_its_neighbours_takes_them_for_the_owner() {
 
 #[tokio::test]
 async fn a_server_without_an_account_says_so() {
-    let server = Server::with(|options| options.switches.claimed = false).await;
+    let server = PlexFixture::with(|options| options.switches.claimed = false).await;
     assert_eq!(server.json("/identity").await["claimed"], false);
     server.done().await;
 }

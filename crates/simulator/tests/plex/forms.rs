@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::harness::{Element, Server, rows};
+use crate::harness::{PlexFixture, XmlElement, rows};
 
 const PATHS: [&str; 22] = [
     "/",
@@ -30,12 +30,12 @@ const PATHS: [&str; 22] = [
 ];
 
 /// Everything JSON says, XML says in its way, and the other way round.
-fn same(path: &str, json: &Value, xml: &Element) {
+fn same(path: &str, json: &Value, xml: &XmlElement) {
     let fields = json.as_object().expect("an object");
     for (name, value) in fields {
         let told = match value {
             Value::Array(list) => {
-                let elements: Vec<&Element> = of_list(xml, name);
+                let elements: Vec<&XmlElement> = of_list(xml, name);
                 assert_eq!(elements.len(), list.len(), "{path}: {name}");
                 for (value, element) in list.iter().zip(elements) {
                     same(path, value, element);
@@ -60,22 +60,19 @@ fn same(path: &str, json: &Value, xml: &Element) {
 }
 
 /// The elements that JSON has in the list `name`.
-fn of_list<'a>(xml: &'a Element, name: &str) -> Vec<&'a Element> {
-    let is_item = |child: &&Element| {
-        child.get("ratingKey").is_some()
-            && matches!(child.name.as_str(), "Video" | "Directory" | "Track" | "Playlist")
+fn of_list<'a>(xml: &'a XmlElement, name: &str) -> Vec<&'a XmlElement> {
+    let is_item = |child: &&XmlElement| {
+        child.get("ratingKey").is_some() && matches!(child.name.as_str(), "Video" | "Directory" | "Track" | "Playlist")
     };
     xml.children
         .iter()
-        .filter(
-            |child| if name == "Metadata" { is_item(child) } else { child.name == name && !is_item(child) },
-        )
+        .filter(|child| if name == "Metadata" { is_item(child) } else { child.name == name && !is_item(child) })
         .collect()
 }
 
 #[tokio::test]
 async fn both_forms_tell_the_same() {
-    let server = Server::quick().await;
+    let server = PlexFixture::quick().await;
     for path in PATHS {
         let json = server.json(path).await;
         let xml = server.get(path).xml().await;
@@ -87,7 +84,7 @@ async fn both_forms_tell_the_same() {
 
 #[tokio::test]
 async fn the_butler_has_a_root_of_its_own() {
-    let server = Server::quick().await;
+    let server = PlexFixture::quick().await;
     assert_eq!(server.get("/butler").xml().await.name, "ButlerTasks");
     let json = server.json("/butler").await;
     assert!(json["ButlerTasks"]["ButlerTask"].as_array().is_some_and(|tasks| !tasks.is_empty()));
@@ -97,7 +94,7 @@ async fn the_butler_has_a_root_of_its_own() {
 
 #[tokio::test]
 async fn each_kind_has_its_element_and_all_meet_in_one_list() {
-    let server = Server::quick().await;
+    let server = PlexFixture::quick().await;
     for (section, number, element, word) in [
         (1, 1, "Video", "movie"),
         (2, 2, "Directory", "show"),
@@ -118,23 +115,19 @@ async fn each_kind_has_its_element_and_all_meet_in_one_list() {
 
 #[tokio::test]
 async fn types_of_json_are_those_of_the_real_server() {
-    let server = Server::quick().await;
+    let server = PlexFixture::quick().await;
     let film = &rows(&server.json("/library/metadata/1").await)[0].clone();
     assert!(film["ratingKey"].is_string() && film["librarySectionID"].is_u64() && film["year"].is_u64());
     assert!(film["rating"].is_f64() && film["addedAt"].is_u64() && film["duration"].is_u64());
     assert!(film["Media"][0]["Part"][0]["Stream"][0]["default"].is_boolean());
     let section = &server.json("/library/sections").await["Directory"][0].clone();
-    assert!(
-        section["key"].is_string()
-            && section["refreshing"].is_boolean()
-            && section["contentChangedAt"].is_u64()
-    );
+    assert!(section["key"].is_string() && section["refreshing"].is_boolean() && section["contentChangedAt"].is_u64());
     server.done().await;
 }
 
 #[tokio::test]
 async fn only_the_seasons_of_a_show_have_a_row_for_all_episodes() {
-    let server = Server::quick().await;
+    let server = PlexFixture::quick().await;
     let seasons = server.json("/library/metadata/31/children").await;
     assert_eq!(seasons["Directory"][0]["key"], "/library/metadata/31/allLeaves");
     assert_eq!((seasons["size"].as_u64(), rows(&seasons).len()), (Some(3), 2));
@@ -149,7 +142,7 @@ async fn only_the_seasons_of_a_show_have_a_row_for_all_episodes() {
 
 #[tokio::test]
 async fn answers_forbid_caching_and_carry_no_validator() {
-    let server = Server::quick().await;
+    let server = PlexFixture::quick().await;
     for path in ["/", "/library/sections/1/all", "/library/metadata/1", "/identity"] {
         let told = server.get(path).send().await;
         assert_eq!(told.header("cache-control"), "no-cache", "{path}");
@@ -162,7 +155,7 @@ async fn answers_forbid_caching_and_carry_no_validator() {
 #[tokio::test]
 async fn the_same_seed_tells_the_same_and_another_does_not() {
     let (one, same, other) =
-        (Server::quick().await, Server::quick().await, Server::with(|options| options.seed = 2).await);
+        (PlexFixture::quick().await, PlexFixture::quick().await, PlexFixture::with(|options| options.seed = 2).await);
     let path = "/library/sections/3/all?type=10&includeGuids=1";
     assert_eq!(one.get(path).send().await.body, same.get(path).send().await.body);
     assert_ne!(one.get(path).send().await.body, other.get(path).send().await.body);

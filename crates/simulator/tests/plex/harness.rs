@@ -1,11 +1,14 @@
-//! A simulated Plex and a plain client for it. A test ends with [`Server::done`], which fails it if the server leaves
+//! A simulated Plex and a plain client for it. A test ends with [`PlexFixture::done`], which fails it if the server leaves
 //! a request unanswered or a task behind.
 
 #![allow(dead_code, reason = "each test binary uses its own part of the harness")]
 
+use std::panic::Location;
+use std::time::Duration;
+
 use bytes::Bytes;
-use greenroom_simulator::plex::{Options, Plex};
-use greenroom_simulator::running::Running;
+use greenroom_simulator::plex::{Plex, PlexOptions};
+use greenroom_simulator::simulated_server::SimulatedServer;
 use http::{HeaderMap, Method, Request};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
@@ -14,21 +17,36 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 use tokio_util::task::TaskTracker;
 
-pub(crate) struct Server {
-    pub(crate) running: Running,
+/// Nothing here takes as long, also not on a busy machine: this ends what hangs.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// Waits for what comes in the end; fails with `what`, and the line that waits, if it does not.
+#[track_caller]
+pub(crate) fn patiently<F: Future>(what: &str, awaited: F) -> impl Future<Output = F::Output> {
+    let line = Location::caller();
+    async move {
+        let Ok(output) = tokio::time::timeout(PATIENCE, awaited).await else {
+            panic!("after {PATIENCE:?} still not there: {what} ({line})");
+        };
+        output
+    }
+}
+
+pub(crate) struct PlexFixture {
+    pub(crate) running: SimulatedServer,
     tracker: TaskTracker,
     client: Client<HttpConnector, Full<Bytes>>,
 }
 
-impl Server {
+impl PlexFixture {
     /// A tiny library without latency.
     pub(crate) async fn quick() -> Self {
         Self::with(|_| {}).await
     }
 
     /// The same, set up otherwise.
-    pub(crate) async fn with(change: impl FnOnce(&mut Options)) -> Self {
-        let mut options = Options::quick();
+    pub(crate) async fn with(change: impl FnOnce(&mut PlexOptions)) -> Self {
+        let mut options = PlexOptions::quick();
         change(&mut options);
         let tracker = TaskTracker::new();
         let running = Plex::new(options).start("127.0.0.1:0".parse().unwrap(), &tracker).await.unwrap();
@@ -36,25 +54,25 @@ impl Server {
     }
 
     /// A request as the owner.
-    pub(crate) fn get(&self, target: &str) -> Ask<'_> {
+    pub(crate) fn get(&self, target: &str) -> PlexRequestBuilder<'_> {
         self.ask(Method::GET, target)
     }
 
-    pub(crate) fn put(&self, target: &str) -> Ask<'_> {
+    pub(crate) fn put(&self, target: &str) -> PlexRequestBuilder<'_> {
         self.ask(Method::PUT, target)
     }
 
-    pub(crate) fn post(&self, target: &str) -> Ask<'_> {
+    pub(crate) fn post(&self, target: &str) -> PlexRequestBuilder<'_> {
         self.ask(Method::POST, target)
     }
 
-    pub(crate) fn delete(&self, target: &str) -> Ask<'_> {
+    pub(crate) fn delete(&self, target: &str) -> PlexRequestBuilder<'_> {
         self.ask(Method::DELETE, target)
     }
 
-    pub(crate) fn ask(&self, method: Method, target: &str) -> Ask<'_> {
+    pub(crate) fn ask(&self, method: Method, target: &str) -> PlexRequestBuilder<'_> {
         let token = Some(self.running.tokens().owner_a().to_owned());
-        Ask {
+        PlexRequestBuilder {
             server: self,
             method,
             // Clients write these two in this way: an address must not hold them as they are.
@@ -72,15 +90,15 @@ impl Server {
 
     /// Stops the server and looks whether it left anything behind.
     pub(crate) async fn done(self) {
-        assert_eq!(self.running.ledger().in_flight(), 0, "a request was left unanswered");
+        assert_eq!(self.running.request_log().in_flight(), 0, "a request was left unanswered");
         self.running.stop().await;
         self.tracker.close();
         assert!(self.tracker.is_empty(), "a task outlived the server");
     }
 }
 
-pub(crate) struct Ask<'a> {
-    server: &'a Server,
+pub(crate) struct PlexRequestBuilder<'a> {
+    server: &'a PlexFixture,
     method: Method,
     target: String,
     headers: HeaderMap,
@@ -88,13 +106,13 @@ pub(crate) struct Ask<'a> {
     body: Bytes,
 }
 
-pub(crate) struct Told {
+pub(crate) struct PlexTestResponse {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
 
-impl Ask<'_> {
+impl PlexRequestBuilder<'_> {
     /// With the token of this label.
     pub(crate) fn by(mut self, label: &str) -> Self {
         self.token = Some(self.server.running.tokens().secret(label).to_owned());
@@ -117,7 +135,7 @@ impl Ask<'_> {
         self
     }
 
-    pub(crate) async fn try_send(self) -> Result<Told, String> {
+    pub(crate) async fn try_send(self) -> Result<PlexTestResponse, String> {
         let mut request = Request::builder()
             .method(self.method)
             .uri(format!("{}{}", self.server.running.url(), self.target))
@@ -130,10 +148,10 @@ impl Ask<'_> {
         let response = self.server.client.request(request).await.map_err(|error| error.to_string())?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = response.into_body().collect().await.map_err(|error| error.to_string())?.to_bytes();
-        Ok(Told { status, headers, body })
+        Ok(PlexTestResponse { status, headers, body })
     }
 
-    pub(crate) async fn send(self) -> Told {
+    pub(crate) async fn send(self) -> PlexTestResponse {
         self.try_send().await.unwrap()
     }
 
@@ -150,15 +168,15 @@ impl Ask<'_> {
     }
 
     /// The body as XML.
-    pub(crate) async fn xml(self) -> Element {
+    pub(crate) async fn xml(self) -> XmlElement {
         let told = self.send().await;
         assert_eq!(told.status, 200);
         assert_eq!(told.header("content-type"), "text/xml;charset=utf-8");
-        Element::parse(&told.body)
+        XmlElement::parse(&told.body)
     }
 }
 
-impl Told {
+impl PlexTestResponse {
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
@@ -178,21 +196,21 @@ impl Told {
 
 /// An XML element.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(crate) struct Element {
+pub(crate) struct XmlElement {
     pub(crate) name: String,
     pub(crate) fields: Vec<(String, String)>,
-    pub(crate) children: Vec<Element>,
+    pub(crate) children: Vec<XmlElement>,
 }
 
-impl Element {
+impl XmlElement {
     pub(crate) fn parse(body: &[u8]) -> Self {
         use quick_xml::events::Event;
         let mut reader = quick_xml::Reader::from_reader(body);
         let mut open = vec![Self::default()];
         loop {
             match reader.read_event().unwrap() {
-                Event::Start(start) => open.push(Self::of(&start)),
-                Event::Empty(start) => open.last_mut().unwrap().children.push(Self::of(&start)),
+                Event::Start(start) => open.push(Self::from_start(&start)),
+                Event::Empty(start) => open.last_mut().unwrap().children.push(Self::from_start(&start)),
                 Event::End(_) => {
                     let closed = open.pop().unwrap();
                     open.last_mut().unwrap().children.push(closed);
@@ -205,7 +223,7 @@ impl Element {
         open.pop().unwrap().children.pop().expect("a root")
     }
 
-    fn of(start: &quick_xml::events::BytesStart<'_>) -> Self {
+    fn from_start(start: &quick_xml::events::BytesStart<'_>) -> Self {
         let name = start.name().as_ref().to_owned();
         let fields = start.attributes().map(|attribute| {
             let attribute = attribute.unwrap();

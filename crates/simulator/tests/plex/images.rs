@@ -1,10 +1,10 @@
 //! Pictures.
 
-use crate::harness::{Server, rows};
+use crate::harness::{PlexFixture, rows};
 
 #[tokio::test]
 async fn an_item_has_its_own_picture_which_changes_with_it() {
-    let server = Server::quick().await;
+    let server = PlexFixture::quick().await;
     let row = rows(&server.json("/library/metadata/1").await)[0].clone();
     let told = server.get(row["thumb"].as_str().unwrap()).send().await;
     assert_eq!((told.status, told.header("content-type")), (200, "image/png"));
@@ -20,17 +20,15 @@ async fn an_item_has_its_own_picture_which_changes_with_it() {
 
 #[tokio::test]
 async fn a_scaled_picture_is_found_through_relative_and_loopback_addresses() {
-    let server = Server::quick().await;
+    let server = PlexFixture::quick().await;
     let scaled = |url: &str| {
         let url: String = form_urlencoded::byte_serialize(url.as_bytes()).collect();
         format!("/photo/:/transcode?width=200&height=300&minSize=1&url={url}")
     };
     let plain = server.get(&scaled("/library/metadata/1/thumb/5")).send().await;
     assert_eq!(plain.status, 200);
-    for url in [
-        "http://127.0.0.1:32400/library/metadata/1/thumb/5",
-        "/library/metadata/1/thumb/5?X-Plex-Token=plx-sam",
-    ] {
+    for url in ["http://127.0.0.1:32400/library/metadata/1/thumb/5", "/library/metadata/1/thumb/5?X-Plex-Token=plx-sam"]
+    {
         assert_eq!(server.get(&scaled(url)).send().await.body, plain.body, "{url}");
     }
     let inner = scaled("http://localhost:32400/library/metadata/1/thumb/5?X-Plex-Token=plx-owner-a");

@@ -11,11 +11,11 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use crate::harness::Server;
+use crate::harness::{PlexFixture, patiently};
 
-pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub(crate) type ClientSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-pub(crate) async fn follow(server: &Server, label: &str) -> Socket {
+pub(crate) async fn follow(server: &PlexFixture, label: &str) -> ClientSocket {
     let token = server.running.tokens().secret(label);
     let address = server.running.address();
     let url = format!("ws://{address}/:/websockets/notifications?X-Plex-Token={token}");
@@ -23,18 +23,21 @@ pub(crate) async fn follow(server: &Server, label: &str) -> Socket {
 }
 
 /// The next frame, its envelope taken off.
-pub(crate) async fn next(socket: &mut Socket) -> Value {
-    loop {
-        if let Message::Text(text) = socket.next().await.unwrap().unwrap() {
-            let frame: Value = serde_json::from_str(&text).unwrap();
-            return frame["NotificationContainer"].clone();
+pub(crate) async fn next(socket: &mut ClientSocket) -> Value {
+    let text = async {
+        loop {
+            if let Message::Text(text) = socket.next().await.unwrap().unwrap() {
+                return text;
+            }
         }
-    }
+    };
+    let frame: Value = serde_json::from_str(&patiently("a frame", text).await).unwrap();
+    frame["NotificationContainer"].clone()
 }
 
 #[tokio::test]
 async fn a_player_is_heard_in_the_frame_of_the_real_server() {
-    let server = Server::quick().await;
+    let server = PlexFixture::quick().await;
     let mut socket = follow(&server, "owner-a").await;
     let target = "/:/timeline?ratingKey=1&state=playing&time=2119067";
     server.get(target).header("x-plex-client-identifier", "tv").send().await;
@@ -51,11 +54,7 @@ async fn a_player_is_heard_in_the_frame_of_the_real_server() {
             }],
         })
     );
-    server
-        .get("/:/timeline?ratingKey=1&state=stopped&time=1")
-        .header("x-plex-client-identifier", "tv")
-        .send()
-        .await;
+    server.get("/:/timeline?ratingKey=1&state=stopped&time=1").header("x-plex-client-identifier", "tv").send().await;
     assert_eq!(next(&mut socket).await["PlaySessionStateNotification"][0]["state"], "stopped");
     drop(socket);
     server.done().await;
@@ -63,7 +62,7 @@ async fn a_player_is_heard_in_the_frame_of_the_real_server() {
 
 #[tokio::test]
 async fn additions_edits_and_deletions_are_heard_in_order() {
-    let server = Server::quick().await;
+    let server = PlexFixture::quick().await;
     let mut socket = follow(&server, "owner-a").await;
     let id = server.running.add_film("Heard", 2_000);
     server.put(&format!("/library/metadata/{id}?title.value=Heard%20Again")).send().await;
@@ -88,7 +87,7 @@ async fn additions_edits_and_deletions_are_heard_in_order() {
 
 #[tokio::test]
 async fn playlists_are_heard_by_their_owner_alone() {
-    let server = Server::quick().await;
+    let server = PlexFixture::quick().await;
     let (mut owner, mut sam) = (follow(&server, "owner-b").await, follow(&server, "sam").await);
     let uri = "server%3A%2F%2Fx%2Fcom.plexapp.plugins.library%2Flibrary%2Fmetadata%2F1";
     server.post(&format!("/playlists?type=video&title=P&smart=0&uri={uri}")).send().await;
@@ -102,7 +101,7 @@ async fn playlists_are_heard_by_their_owner_alone() {
 
 #[tokio::test]
 async fn a_scan_is_heard_from_its_start_to_its_end() {
-    let server = Server::with(|options| options.switches.scan_takes = std::time::Duration::ZERO).await;
+    let server = PlexFixture::with(|options| options.switches.scan_takes = std::time::Duration::ZERO).await;
     let mut socket = follow(&server, "owner-a").await;
     server.get("/library/sections/1/refresh").send().await;
     let started = next(&mut socket).await;
@@ -118,7 +117,7 @@ async fn a_scan_is_heard_from_its_start_to_its_end() {
 
 #[tokio::test]
 async fn who_may_not_see_a_section_does_not_hear_of_it() {
-    let server = Server::quick().await;
+    let server = PlexFixture::quick().await;
     let mut kim = follow(&server, "kim").await;
     server.put("/library/metadata/31?title.value=x").send().await;
     server.put("/library/metadata/1?title.value=x").send().await;
@@ -129,21 +128,21 @@ async fn who_may_not_see_a_section_does_not_hear_of_it() {
 
 #[tokio::test]
 async fn the_event_stream_tells_one_thing_at_a_time() {
-    let server = Server::quick().await;
+    let server = PlexFixture::quick().await;
     let client: Client<_, Empty<bytes::Bytes>> = Client::builder(TokioExecutor::new()).build_http();
-    let uri = format!(
-        "{}/:/eventsource/notifications?filters=playing&X-Plex-Token=plx-owner-a",
-        server.running.url()
-    );
+    let uri = format!("{}/:/eventsource/notifications?filters=playing&X-Plex-Token=plx-owner-a", server.running.url());
     let mut response = client.request(Request::get(uri).body(Empty::new()).unwrap()).await.unwrap();
     assert_eq!(response.headers()["content-type"], "text/event-stream");
     server.running.add_film("Filtered Out", 2_000);
     server.get("/:/timeline?ratingKey=1&state=paused&time=5").send().await;
     let mut text = String::new();
-    while !text.contains("paused") {
-        let frame = response.body_mut().frame().await.unwrap().unwrap();
-        text.push_str(std::str::from_utf8(frame.data_ref().unwrap()).unwrap());
-    }
+    let told = async {
+        while !text.contains("paused") {
+            let frame = response.body_mut().frame().await.unwrap().unwrap();
+            text.push_str(std::str::from_utf8(frame.data_ref().unwrap()).unwrap());
+        }
+    };
+    patiently("what is paused", told).await;
     assert!(!text.contains("timeline"));
     let data = text.lines().skip_while(|line| *line != "event: playing").nth(1).unwrap();
     let data: Value = serde_json::from_str(data.strip_prefix("data: ").unwrap()).unwrap();
@@ -154,23 +153,23 @@ async fn the_event_stream_tells_one_thing_at_a_time() {
 
 #[tokio::test]
 async fn sockets_are_counted_and_cut_when_the_server_goes_down() {
-    let server = Server::quick().await;
+    let server = PlexFixture::quick().await;
     let mut socket = follow(&server, "owner-a").await;
-    assert_eq!((server.running.ledger().sockets_opened(), server.running.ledger().sockets_open()), (1, 1));
+    assert_eq!((server.running.request_log().sockets_opened(), server.running.request_log().sockets_open()), (1, 1));
     server.running.faults().set(Fault::Down);
     while let Some(Ok(_)) = socket.next().await {}
     server.running.faults().clear();
     let mut again = follow(&server, "owner-a").await;
     server.running.add_film("Back", 2_000);
     assert_eq!(next(&mut again).await["type"], "timeline");
-    assert_eq!(server.running.ledger().sockets_opened(), 2);
+    assert_eq!(server.running.request_log().sockets_opened(), 2);
     drop(again);
     server.done().await;
 }
 
 #[tokio::test]
 async fn a_stranger_cannot_follow() {
-    let server = Server::quick().await;
+    let server = PlexFixture::quick().await;
     let url = format!("ws://{}/:/websockets/notifications?X-Plex-Token=wrong", server.running.address());
     assert!(connect_async(url).await.is_err());
     server.done().await;

@@ -1,6 +1,6 @@
 //! Pages: by header, by query, and what is said about them.
 
-use crate::harness::{Server, keys, rows};
+use crate::harness::{PlexFixture, keys, rows};
 
 const LISTS: [&str; 10] = [
     "/library/sections/1/all?type=1",
@@ -17,12 +17,11 @@ const LISTS: [&str; 10] = [
 
 #[tokio::test]
 async fn a_page_asked_by_header_is_the_page_asked_by_query() {
-    let server = Server::quick().await;
+    let server = PlexFixture::quick().await;
     for list in LISTS {
         for (start, size) in [(0, 0), (0, 5), (3, 4), (25, 100), (1_000, 5)] {
-            let by_query = server
-                .json(&format!("{list}&X-Plex-Container-Start={start}&X-Plex-Container-Size={size}"))
-                .await;
+            let by_query =
+                server.json(&format!("{list}&X-Plex-Container-Start={start}&X-Plex-Container-Size={size}")).await;
             let by_header = server
                 .get(list)
                 .header("x-plex-container-start", &start.to_string())
@@ -37,14 +36,13 @@ async fn a_page_asked_by_header_is_the_page_asked_by_query() {
 
 #[tokio::test]
 async fn pages_put_together_are_the_whole() {
-    let server = Server::quick().await;
+    let server = PlexFixture::quick().await;
     let list = "/library/sections/3/all?type=10";
     let whole = keys(&server.json(list).await);
     assert_eq!(whole.len(), 60);
     let mut together = Vec::new();
     for start in (0..60).step_by(7) {
-        let page =
-            server.json(&format!("{list}&X-Plex-Container-Start={start}&X-Plex-Container-Size=7")).await;
+        let page = server.json(&format!("{list}&X-Plex-Container-Start={start}&X-Plex-Container-Size=7")).await;
         assert_eq!(page["totalSize"], 60);
         assert_eq!(page["offset"], start);
         assert_eq!(page["size"], rows(&page).len());
@@ -56,7 +54,7 @@ async fn pages_put_together_are_the_whole() {
 
 #[tokio::test]
 async fn size_zero_only_counts_and_says_so_in_the_headers() {
-    let server = Server::quick().await;
+    let server = PlexFixture::quick().await;
     let told = server
         .get("/library/sections/1/all")
         .header("x-plex-container-size", "0")
@@ -73,7 +71,7 @@ async fn size_zero_only_counts_and_says_so_in_the_headers() {
 
 #[tokio::test]
 async fn a_whole_list_says_nothing_of_pages() {
-    let server = Server::quick().await;
+    let server = PlexFixture::quick().await;
     let told = server.get("/library/sections/1/all").header("accept", "application/json").send().await;
     assert!(!told.headers.contains_key("x-plex-container-start"));
     assert!(told.json().get("totalSize").is_none());
@@ -82,17 +80,15 @@ async fn a_whole_list_says_nothing_of_pages() {
 
 #[tokio::test]
 async fn a_limit_hides_how_many_there_are() {
-    let server = Server::quick().await;
-    let page = server
-        .json("/library/sections/1/all?limit=4&X-Plex-Container-Start=0&X-Plex-Container-Size=50")
-        .await;
+    let server = PlexFixture::quick().await;
+    let page = server.json("/library/sections/1/all?limit=4&X-Plex-Container-Start=0&X-Plex-Container-Size=50").await;
     assert_eq!((page["size"].as_u64(), page["totalSize"].as_u64()), (Some(4), Some(4)));
     server.done().await;
 }
 
 #[tokio::test]
 async fn head_tells_the_total_without_a_body() {
-    let server = Server::quick().await;
+    let server = PlexFixture::quick().await;
     let told = server
         .ask(http::Method::HEAD, "/library/sections/2/all?type=4")
         .header("x-plex-container-size", "0")

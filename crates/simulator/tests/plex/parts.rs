@@ -2,10 +2,10 @@
 
 use http::Method;
 
-use crate::harness::{Server, rows};
+use crate::harness::{PlexFixture, rows};
 
 /// The path of the file of the first film, and its length.
-async fn part(server: &Server) -> (String, u64) {
+async fn part(server: &PlexFixture) -> (String, u64) {
     let row = rows(&server.json("/library/metadata/1").await)[0].clone();
     let part = row["Media"][0]["Part"][0].clone();
     (part["key"].as_str().unwrap().to_owned(), part["size"].as_u64().unwrap())
@@ -13,7 +13,7 @@ async fn part(server: &Server) -> (String, u64) {
 
 #[tokio::test]
 async fn ranges_are_parts_of_one_file() {
-    let server = Server::quick().await;
+    let server = PlexFixture::quick().await;
     let (path, length) = part(&server).await;
     assert!(length > 1 << 30, "a large file");
     let range = |text: &str| server.get(&path).header("range", text);
@@ -32,7 +32,7 @@ async fn ranges_are_parts_of_one_file() {
 
 #[tokio::test]
 async fn the_whole_length_is_told_before_a_byte_is_made() {
-    let server = Server::quick().await;
+    let server = PlexFixture::quick().await;
     let (path, length) = part(&server).await;
     let told = server.ask(Method::HEAD, &path).send().await;
     assert_eq!((told.status, told.header("content-length")), (200, &*length.to_string()));

@@ -2,15 +2,12 @@
 
 use serde_json::Value;
 
-use crate::harness::{Server, keys, rows};
+use crate::harness::{PlexFixture, keys, rows};
 
 /// Makes a playlist of these items and returns its id.
-async fn made(server: &Server, title: &str, items: &str) -> String {
+async fn create_playlist(server: &PlexFixture, title: &str, items: &str) -> String {
     let uri = format!("server://abc/com.plexapp.plugins.library/library/metadata/{items}");
-    let told = server
-        .post(&format!("/playlists?type=audio&title={title}&smart=0&uri={}", encoded(&uri)))
-        .json()
-        .await;
+    let told = server.post(&format!("/playlists?type=audio&title={title}&smart=0&uri={}", encoded(&uri))).json().await;
     rows(&told)[0]["ratingKey"].as_str().unwrap().to_owned()
 }
 
@@ -18,20 +15,20 @@ fn encoded(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
-async fn items(server: &Server, id: &str) -> Value {
+async fn items(server: &PlexFixture, id: &str) -> Value {
     server.json(&format!("/playlists/{id}/items")).await
 }
 
 /// The first tracks, as ids.
-async fn tracks(server: &Server, count: usize) -> Vec<String> {
+async fn tracks(server: &PlexFixture, count: usize) -> Vec<String> {
     keys(&server.json("/library/sections/3/all?type=10&sort=id").await).into_iter().take(count).collect()
 }
 
 #[tokio::test]
 async fn a_new_playlist_is_in_the_list_at_once_and_only_in_its_owners() {
-    let server = Server::quick().await;
+    let server = PlexFixture::quick().await;
     let tracks = tracks(&server, 3).await;
-    let id = made(&server, "New", &tracks.join(",")).await;
+    let id = create_playlist(&server, "New", &tracks.join(",")).await;
     let list = server.json("/playlists").await;
     let row = rows(&list).iter().find(|row| row["ratingKey"] == id.as_str()).unwrap();
     assert_eq!((row["title"].as_str(), row["leafCount"].as_u64()), (Some("New"), Some(3)));
@@ -47,9 +44,9 @@ async fn a_new_playlist_is_in_the_list_at_once_and_only_in_its_owners() {
 
 #[tokio::test]
 async fn items_are_added_moved_and_removed() {
-    let server = Server::quick().await;
+    let server = PlexFixture::quick().await;
     let all = tracks(&server, 4).await;
-    let id = made(&server, "Order", &all[..2].join(",")).await;
+    let id = create_playlist(&server, "Order", &all[..2].join(",")).await;
     let uri = encoded(&format!("library://gate:1/item/%2Flibrary%2Fmetadata%2F{}", all[2]));
     let told = server.put(&format!("/playlists/{id}/items?uri={uri}")).json().await;
     assert_eq!(told["leafCountAdded"], 1);
@@ -71,13 +68,10 @@ async fn items_are_added_moved_and_removed() {
 #[tokio::test]
 async fn several_are_added_at_once_unless_the_server_takes_one_alone() {
     for takes_one in [false, true] {
-        let server = Server::with(|options| options.switches.playlist_takes_one = takes_one).await;
+        let server = PlexFixture::with(|options| options.switches.playlist_takes_one = takes_one).await;
         let all = tracks(&server, 60).await;
-        let id = made(&server, "Many", &all[0]).await;
-        let uri = encoded(&format!(
-            "server://x/com.plexapp.plugins.library/library/metadata/{}",
-            all[1..].join(",")
-        ));
+        let id = create_playlist(&server, "Many", &all[0]).await;
+        let uri = encoded(&format!("server://x/com.plexapp.plugins.library/library/metadata/{}", all[1..].join(",")));
         let told = server.put(&format!("/playlists/{id}/items?uri={uri}")).json().await;
         let added = if takes_one { 1 } else { 59 };
         assert_eq!(told["leafCountAdded"], added);
@@ -88,17 +82,17 @@ async fn several_are_added_at_once_unless_the_server_takes_one_alone() {
 
 #[tokio::test]
 async fn adding_an_album_adds_its_tracks() {
-    let server = Server::quick().await;
+    let server = PlexFixture::quick().await;
     let album = server.json("/library/sections/3/all?type=9&sort=id").await;
-    let id = made(&server, "Albums", rows(&album)[0]["ratingKey"].as_str().unwrap()).await;
+    let id = create_playlist(&server, "Albums", rows(&album)[0]["ratingKey"].as_str().unwrap()).await;
     assert_eq!(items(&server, &id).await["size"], 6);
     server.done().await;
 }
 
 #[tokio::test]
 async fn titles_and_texts_are_edited_in_both_forms() {
-    let server = Server::quick().await;
-    let id = made(&server, "Before", "1").await;
+    let server = PlexFixture::quick().await;
+    let id = create_playlist(&server, "Before", "1").await;
     server.put(&format!("/playlists/{id}?title=After&summary=Why")).send().await;
     let row = server.json(&format!("/playlists/{id}")).await["Metadata"][0].clone();
     assert_eq!((row["title"].as_str(), row["summary"].as_str()), (Some("After"), Some("Why")));
@@ -114,7 +108,7 @@ async fn titles_and_texts_are_edited_in_both_forms() {
 
 #[tokio::test]
 async fn lists_of_playlists_are_filtered_and_ordered() {
-    let server = Server::quick().await;
+    let server = PlexFixture::quick().await;
     let audio = server.json("/playlists?playlistType=audio").await;
     assert_eq!(rows(&audio).len(), 2);
     let named = server.json("/playlists?title=sunday").await;
@@ -130,7 +124,7 @@ async fn lists_of_playlists_are_filtered_and_ordered() {
 
 #[tokio::test]
 async fn a_smart_playlist_follows_the_library() {
-    let server = Server::quick().await;
+    let server = PlexFixture::quick().await;
     let query = encoded("server://abc/com.plexapp.plugins.library/library/sections/1/all?type=1&title=zz");
     let told = server.post(&format!("/playlists?type=video&title=Smart&smart=1&uri={query}")).json().await;
     let id = rows(&told)[0]["ratingKey"].as_str().unwrap().to_owned();
@@ -144,8 +138,8 @@ async fn a_smart_playlist_follows_the_library() {
 
 #[tokio::test]
 async fn a_deleted_item_leaves_every_playlist() {
-    let server = Server::quick().await;
-    let id = made(&server, "Films", "1,2").await;
+    let server = PlexFixture::quick().await;
+    let id = create_playlist(&server, "Films", "1,2").await;
     server.delete("/library/metadata/1").send().await;
     assert_eq!(keys(&items(&server, &id).await), ["2"]);
     server.done().await;
@@ -153,12 +147,10 @@ async fn a_deleted_item_leaves_every_playlist() {
 
 #[tokio::test]
 async fn a_collection_is_made_filled_and_deleted() {
-    let server = Server::quick().await;
+    let server = PlexFixture::quick().await;
     let uri = encoded("server://abc/com.plexapp.plugins.library/library/metadata/1,2");
-    let told = server
-        .post(&format!("/library/collections?type=1&title=Shelf&smart=0&sectionId=1&uri={uri}"))
-        .json()
-        .await;
+    let told =
+        server.post(&format!("/library/collections?type=1&title=Shelf&smart=0&sectionId=1&uri={uri}")).json().await;
     let id = rows(&told)[0]["ratingKey"].as_str().unwrap().to_owned();
     assert_eq!(rows(&told)[0]["type"], "collection");
     let of = |list: Value| keys(&list);

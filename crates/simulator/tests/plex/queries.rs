@@ -2,18 +2,18 @@
 
 use serde_json::Value;
 
-use crate::harness::{Server, keys, rows};
+use crate::harness::{PlexFixture, keys, rows};
 
 /// A library large enough for every filter to find something.
-async fn library() -> Server {
-    Server::with(|options| {
+async fn library() -> PlexFixture {
+    PlexFixture::with(|options| {
         options.size.films = 400;
         options.size.tracks = 600;
     })
     .await
 }
 
-async fn films(server: &Server, query: &str) -> Vec<Value> {
+async fn films(server: &PlexFixture, query: &str) -> Vec<Value> {
     rows(&server.json(&format!("/library/sections/1/all?type=1&{query}")).await).to_vec()
 }
 
@@ -26,13 +26,10 @@ fn has_genre(row: &Value, genre: &str) -> bool {
 }
 
 /// That `query` finds exactly the films that `fits`, some but not all.
-async fn finds(server: &Server, query: &str, fits: impl Fn(&Value) -> bool) {
+async fn finds(server: &PlexFixture, query: &str, fits: impl Fn(&Value) -> bool) {
     let all = films(server, "").await;
     let wanted: Vec<&Value> = all.iter().filter(|row| fits(row)).collect();
-    assert!(
-        !wanted.is_empty() && wanted.len() < all.len(),
-        "{query} must part the library to prove anything"
-    );
+    assert!(!wanted.is_empty() && wanted.len() < all.len(), "{query} must part the library to prove anything");
     let found = films(server, query).await;
     assert_eq!(found.iter().collect::<Vec<_>>(), wanted, "{query}");
 }
@@ -68,10 +65,7 @@ async fn numbers_and_times_are_compared_by_every_operator() {
     finds(&server, &format!("addedAt>>={at}"), |row| row["addedAt"].as_u64().unwrap() > at).await;
     let last_year = 1_760_003_600 - 365 * 86_400;
     finds(&server, "addedAt>>=-1y", |row| row["addedAt"].as_u64().unwrap() > last_year).await;
-    finds(&server, "originallyAvailableAt<<=2000-01-01", |row| {
-        text(row, "originallyAvailableAt") < "2000-01-01"
-    })
-    .await;
+    finds(&server, "originallyAvailableAt<<=2000-01-01", |row| text(row, "originallyAvailableAt") < "2000-01-01").await;
     server.done().await;
 }
 
@@ -92,8 +86,7 @@ async fn tags_are_found_by_number_and_by_text() {
 #[tokio::test]
 async fn conditions_are_joined_by_and_or_and_groups() {
     let server = library().await;
-    let (drama, new) =
-        (|row: &Value| has_genre(row, "Drama"), |row: &Value| row["year"].as_u64() > Some(2_015));
+    let (drama, new) = (|row: &Value| has_genre(row, "Drama"), |row: &Value| row["year"].as_u64() > Some(2_015));
     let comedy = |row: &Value| has_genre(row, "Comedy");
     finds(&server, "genre=Drama&year>>=2015", |row| drama(row) && new(row)).await;
     finds(&server, "genre=Drama&or=1&year>>=2015", |row| drama(row) || new(row)).await;
@@ -126,8 +119,7 @@ async fn user_state_is_a_filter_of_whoever_asks() {
 #[tokio::test]
 async fn conditions_reach_up_and_down() {
     let server = library().await;
-    let show =
-        server.json("/library/metadata/401").await["Metadata"][0]["title"].as_str().unwrap().to_owned();
+    let show = server.json("/library/metadata/401").await["Metadata"][0]["title"].as_str().unwrap().to_owned();
     let name: String = form_urlencoded::byte_serialize(show.as_bytes()).collect();
     let episodes = server.json(&format!("/library/sections/2/all?type=4&show.title=={name}")).await;
     assert!(rows(&episodes).iter().all(|row| row["grandparentTitle"] == show.as_str()));
@@ -144,13 +136,11 @@ async fn lists_come_in_the_order_that_is_asked_for() {
     let number = |name: &'static str| move |row: &Value| row[name].as_f64().unwrap_or(0.0);
     for name in ["year", "addedAt", "updatedAt", "duration", "rating", "audienceRating"] {
         let up: Vec<f64> = films(&server, &format!("sort={name}")).await.iter().map(number(name)).collect();
-        let down: Vec<f64> =
-            films(&server, &format!("sort={name}:desc")).await.iter().map(number(name)).collect();
+        let down: Vec<f64> = films(&server, &format!("sort={name}:desc")).await.iter().map(number(name)).collect();
         assert!(up.is_sorted(), "{name}");
         assert!(down.is_sorted_by(|a, b| a >= b), "{name}");
     }
-    let viewed: Vec<f64> =
-        films(&server, "sort=lastViewedAt:desc").await.iter().map(number("lastViewedAt")).collect();
+    let viewed: Vec<f64> = films(&server, "sort=lastViewedAt:desc").await.iter().map(number("lastViewedAt")).collect();
     assert!(viewed[0] > 0.0 && viewed.is_sorted_by(|a, b| a >= b));
     let titles: Vec<String> = films(&server, "").await.iter().map(sort_title).collect();
     assert!(titles.is_sorted());
@@ -183,9 +173,8 @@ async fn tracks_are_ordered_by_artist_album_and_number() {
 #[tokio::test]
 async fn a_section_describes_its_filters_fields_and_orders() {
     let server = library().await;
-    let list = server
-        .json("/library/sections/3/all?includeMeta=1&X-Plex-Container-Start=0&X-Plex-Container-Size=0")
-        .await;
+    let list =
+        server.json("/library/sections/3/all?includeMeta=1&X-Plex-Container-Start=0&X-Plex-Container-Size=0").await;
     let types = list["Meta"]["Type"].as_array().unwrap();
     let words: Vec<&str> = types.iter().map(|kind| text(kind, "type")).collect();
     assert_eq!(words, ["artist", "album", "track"]);
@@ -194,9 +183,7 @@ async fn a_section_describes_its_filters_fields_and_orders() {
             let choices = server.json(text(filter, "key")).await;
             assert_eq!(choices["librarySectionID"], 3, "{}", text(filter, "key"));
         }
-        assert!(
-            kind["Sort"].as_array().is_some_and(|sorts| sorts.iter().any(|sort| sort["key"] == "titleSort"))
-        );
+        assert!(kind["Sort"].as_array().is_some_and(|sorts| sorts.iter().any(|sort| sort["key"] == "titleSort")));
         let fields = kind["Field"].as_array().unwrap();
         let field_types: Vec<&str> =
             list["Meta"]["FieldType"].as_array().unwrap().iter().map(|one| text(one, "type")).collect();
@@ -210,11 +197,9 @@ async fn history_is_filtered_by_time_item_and_section() {
     let server = library().await;
     let all = server.json("/status/sessions/history/all?sort=viewedAt:desc").await;
     let middle = rows(&all)[50]["viewedAt"].as_u64().unwrap();
-    let since =
-        server.json(&format!("/status/sessions/history/all?sort=viewedAt:desc&viewedAt>={middle}")).await;
+    let since = server.json(&format!("/status/sessions/history/all?sort=viewedAt:desc&viewedAt>={middle}")).await;
     assert_eq!(rows(&since), &rows(&all)[..51]);
-    let encoded =
-        server.json(&format!("/status/sessions/history/all?sort=viewedAt:desc&viewedAt%3E={middle}")).await;
+    let encoded = server.json(&format!("/status/sessions/history/all?sort=viewedAt:desc&viewedAt%3E={middle}")).await;
     assert_eq!(since, encoded);
     let of = server.json("/status/sessions/history/all?librarySectionID=1").await;
     assert!(!rows(&of).is_empty() && rows(&of).iter().all(|row| row["librarySectionID"] == "1"));

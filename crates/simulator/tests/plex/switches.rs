@@ -4,31 +4,30 @@ use std::io::Read;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use greenroom_simulator::plex::{SharedSessions, Switches};
+use greenroom_simulator::plex::{PlexSwitches, SharedSessionsPolicy};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::connect_async;
 
-use crate::harness::{Server, keys, rows};
+use crate::harness::{PlexFixture, keys, rows};
 
-async fn switched(change: impl Fn(&mut Switches)) -> [Server; 2] {
-    [Server::quick().await, Server::with(|options| change(&mut options.switches)).await]
+async fn switched(change: impl Fn(&mut PlexSwitches)) -> [PlexFixture; 2] {
+    [PlexFixture::quick().await, PlexFixture::with(|options| change(&mut options.switches)).await]
 }
 
-async fn end(servers: [Server; 2]) {
+async fn end(servers: [PlexFixture; 2]) {
     for server in servers {
         server.done().await;
     }
 }
 
-async fn counter(server: &Server) -> u64 {
+async fn counter(server: &PlexFixture) -> u64 {
     server.json("/library/sections").await["Directory"][0]["contentChangedAt"].as_u64().unwrap()
 }
 
 /// The text of the first frame after this write and an addition.
-async fn first_frame(server: &Server, write: &str) -> String {
-    let url =
-        format!("ws://{}/:/websockets/notifications?X-Plex-Token=plx-owner-a", server.running.address());
+async fn first_frame(server: &PlexFixture, write: &str) -> String {
+    let url = format!("ws://{}/:/websockets/notifications?X-Plex-Token=plx-owner-a", server.running.address());
     let mut socket = connect_async(url).await.unwrap().0;
     server.get(write).send().await;
     server.running.add_film("Marker", 2_000);
@@ -56,7 +55,7 @@ async fn edits_move_the_change_counter_or_do_not() {
 
 #[tokio::test]
 async fn shared_users_are_refused_the_sessions_or_see_their_own() {
-    let servers = switched(|switches| switches.shared_sessions = SharedSessions::OwnOnly).await;
+    let servers = switched(|switches| switches.shared_sessions = SharedSessionsPolicy::OwnOnly).await;
     for server in &servers {
         for (user, client) in [("owner-a", "one"), ("sam", "two")] {
             let report = server.get("/:/timeline?ratingKey=1&state=playing&time=1").by(user);
@@ -74,8 +73,7 @@ async fn shared_users_are_refused_the_sessions_or_see_their_own() {
 async fn sockets_are_for_all_or_for_the_owner() {
     let servers = switched(|switches| switches.sockets_for_owner_only = true).await;
     for (server, open) in servers.iter().zip([true, false]) {
-        let url =
-            format!("ws://{}/:/websockets/notifications?X-Plex-Token=plx-sam", server.running.address());
+        let url = format!("ws://{}/:/websockets/notifications?X-Plex-Token=plx-sam", server.running.address());
         assert_eq!(connect_async(url).await.is_ok(), open);
     }
     end(servers).await;
@@ -85,8 +83,7 @@ async fn sockets_are_for_all_or_for_the_owner() {
 async fn what_plays_is_told_every_second_or_once() {
     let servers = switched(|switches| switches.playing_every_second = true).await;
     for (server, again) in servers.iter().zip([false, true]) {
-        let url =
-            format!("ws://{}/:/websockets/notifications?X-Plex-Token=plx-owner-a", server.running.address());
+        let url = format!("ws://{}/:/websockets/notifications?X-Plex-Token=plx-owner-a", server.running.address());
         let mut socket = connect_async(url).await.unwrap().0;
         server.get("/:/timeline?ratingKey=1&state=playing&time=7").send().await;
         let first = socket.next().await.unwrap().unwrap().into_text().unwrap();
@@ -155,8 +152,7 @@ async fn unknown_filters_are_ignored_or_refused() {
     let path = "/library/sections/1/all?grumpiness=5";
     assert_eq!(keys(&servers[0].json(path).await).len(), 30);
     assert_eq!(servers[1].get(path).status().await, 400);
-    let usual =
-        "/library/sections/1/all?includeGuids=1&X-Plex-Platform=x&checkFiles=0&sort=year&type=1&limit=5";
+    let usual = "/library/sections/1/all?includeGuids=1&X-Plex-Platform=x&checkFiles=0&sort=year&type=1&limit=5";
     assert_eq!(servers[1].get(usual).status().await, 200);
     end(servers).await;
 }

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use greenroom_simulator::latency::Latency;
+use greenroom_simulator::latency::LatencyProfile;
 
-use crate::harness::Server;
+use crate::harness::PlexFixture;
 
 #[tokio::test(start_paused = true)]
 async fn each_class_takes_its_own_time() {
-    let server = Server::with(|options| {
+    let server = PlexFixture::with(|options| {
         options.latency =
-            Latency { search: Duration::from_secs(7), write: Duration::from_secs(3), ..Latency::none() };
+            LatencyProfile { search: Duration::from_secs(7), write: Duration::from_secs(3), ..LatencyProfile::none() };
     })
     .await;
     let now = || server.running.state().clock().now_ms();
@@ -24,7 +24,7 @@ async fn each_class_takes_its_own_time() {
         server.get(path).send().await;
         assert_eq!((now() - before) / 1_000, seconds, "{path}");
     }
-    server.running.set_latency(Latency::even(Duration::from_secs(1)));
+    server.running.set_latency(LatencyProfile::uniform(Duration::from_secs(1)));
     let before = now();
     server.get("/identity").send().await;
     assert_eq!((now() - before) / 1_000, 1);
@@ -33,8 +33,8 @@ async fn each_class_takes_its_own_time() {
 
 #[tokio::test(start_paused = true)]
 async fn a_factor_divides_what_is_waited_for() {
-    let server = Server::with(|options| {
-        options.latency = Latency::even(Duration::from_mins(1));
+    let server = PlexFixture::with(|options| {
+        options.latency = LatencyProfile::uniform(Duration::from_mins(1));
         options.time_factor = 60.0;
     })
     .await;

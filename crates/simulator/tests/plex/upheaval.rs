@@ -1,35 +1,35 @@
 //! What happens to a library while tools look away, and what they can find out about it.
 
-use greenroom_simulator::catalogue::{CatalogueSize, ItemId, Kind, Section, SortKey};
-use greenroom_simulator::faults::{Fault, Rule};
+use greenroom_simulator::catalogue::{CatalogueSize, ItemId, MediaKind, Section, SortKey};
+use greenroom_simulator::faults::{Fault, FaultRule};
 use serde_json::Value;
 
-use crate::harness::{Server, rows};
+use crate::harness::{PlexFixture, rows};
 use crate::notifications::{follow, next};
 
 const TRACKS: &str = "/library/sections/3/all?type=10&sort=id&includeGuids=1";
 
-async fn stamp(server: &Server) -> u64 {
+async fn stamp(server: &PlexFixture) -> u64 {
     let sections = server.json("/library/sections").await;
     sections["Directory"][2]["contentChangedAt"].as_u64().unwrap()
 }
 
-fn tracks(server: &Server, count: usize) -> Vec<ItemId> {
-    server.running.state().view().list(Kind::Track, SortKey::Id).iter().copied().take(count).collect()
+fn tracks(server: &PlexFixture, count: usize) -> Vec<ItemId> {
+    server.running.state().view().list(MediaKind::Track, SortKey::Id).iter().copied().take(count).collect()
 }
 
-async fn total(server: &Server) -> u64 {
+async fn total(server: &PlexFixture) -> u64 {
     let none = format!("{TRACKS}&X-Plex-Container-Start=0&X-Plex-Container-Size=0");
     server.json(&none).await["totalSize"].as_u64().unwrap()
 }
 
-async fn one(server: &Server, id: ItemId) -> Value {
+async fn one(server: &PlexFixture, id: ItemId) -> Value {
     rows(&server.json(&format!("/library/metadata/{id}")).await)[0].clone()
 }
 
 #[tokio::test]
 async fn a_new_key_keeps_file_and_names() {
-    let server = Server::quick().await;
+    let server = PlexFixture::quick().await;
     let (id, before) = (tracks(&server, 1)[0], stamp(&server).await);
     let old = one(&server, id).await;
     let mut socket = follow(&server, "owner-a").await;
@@ -51,7 +51,7 @@ async fn a_new_key_keeps_file_and_names() {
 
 #[tokio::test]
 async fn a_key_can_be_given_to_another_thing() {
-    let server = Server::quick().await;
+    let server = PlexFixture::quick().await;
     let id = tracks(&server, 1)[0];
     let old = one(&server, id).await;
     assert!(server.running.change(|write| write.replace(id, "Quite Another")));
@@ -65,11 +65,11 @@ async fn a_key_can_be_given_to_another_thing() {
 
 #[tokio::test]
 async fn a_film_moves_with_all_it_is_called() {
-    let server = Server::quick().await;
+    let server = PlexFixture::quick().await;
     assert!(server.running.change(|write| write.move_file(ItemId(1), "/elsewhere/a.mkv")));
     let now = one(&server, ItemId(1)).await;
     assert_eq!(now["Media"][0]["Part"][0]["file"], "/elsewhere/a.mkv");
-    let show = server.running.state().view().list(Kind::Show, SortKey::Id)[0];
+    let show = server.running.state().view().list(MediaKind::Show, SortKey::Id)[0];
     assert!(!server.running.change(|write| write.move_file(show, "/x")), "a show is no file");
     server.done().await;
 }
@@ -77,7 +77,7 @@ async fn a_film_moves_with_all_it_is_called() {
 #[tokio::test]
 async fn edits_move_the_counter_only_where_they_do_and_deletions_always() {
     for by_edits in [false, true] {
-        let server = Server::with(|options| options.switches.content_changed_by_edits = by_edits).await;
+        let server = PlexFixture::with(|options| options.switches.content_changed_by_edits = by_edits).await;
         let ids = tracks(&server, 20);
         let first = stamp(&server).await;
         server.running.change(|write| {
@@ -96,7 +96,7 @@ async fn edits_move_the_counter_only_where_they_do_and_deletions_always() {
 
 #[tokio::test]
 async fn a_change_that_nobody_is_told_of_is_a_change() {
-    let server = Server::quick().await;
+    let server = PlexFixture::quick().await;
     let (ids, before) = (tracks(&server, 2), stamp(&server).await);
     let mut socket = follow(&server, "owner-a").await;
     server.running.change_quietly(|write| write.delete(ids[0]));
@@ -110,7 +110,7 @@ async fn a_change_that_nobody_is_told_of_is_a_change() {
 
 #[tokio::test]
 async fn a_scan_is_told_when_it_begins_and_when_it_ends() {
-    let server = Server::quick().await;
+    let server = PlexFixture::quick().await;
     let mut socket = follow(&server, "owner-a").await;
     server.running.scan(Section::Music, true);
     let begun = next(&mut socket).await;
@@ -131,7 +131,7 @@ async fn a_scan_is_told_when_it_begins_and_when_it_ends() {
 
 #[tokio::test]
 async fn what_changed_since_a_moment_can_be_asked_for() {
-    let server = Server::quick().await;
+    let server = PlexFixture::quick().await;
     let ids = tracks(&server, 3);
     let newest = server.running.state().catalogue().newest_at();
     let changed = format!("{TRACKS}&push=1&addedAt>>={newest}&or=1&updatedAt>>={newest}&pop=1");
@@ -149,7 +149,7 @@ async fn what_changed_since_a_moment_can_be_asked_for() {
     let older = format!("{TRACKS}&updatedAt>>={}", newest - 1);
     let by_hand = {
         let view = server.running.state().view();
-        let all = view.list(Kind::Track, SortKey::Id);
+        let all = view.list(MediaKind::Track, SortKey::Id);
         all.iter().filter(|id| view.record(**id).unwrap().updated_at > newest - 1).count()
     };
     assert_eq!(server.json(&older).await["size"], by_hand);
@@ -158,15 +158,15 @@ async fn what_changed_since_a_moment_can_be_asked_for() {
 
 #[tokio::test]
 async fn the_nth_page_of_a_crawl_can_fail_in_each_way() {
-    let server = Server::quick().await;
+    let server = PlexFixture::quick().await;
     let page = |start: u32| format!("{TRACKS}&X-Plex-Container-Start={start}&X-Plex-Container-Size=10");
     for fault in [Fault::StartPage503, Fault::Truncated, Fault::HtmlInsteadOfJson, Fault::AnswerLost] {
         let path_prefix = Some("/library/sections/3/all".to_owned());
-        server.running.faults().set_rule(Rule { fault, path_prefix, spare: 2, times: Some(1) });
+        server.running.faults().set_rule(FaultRule { fault, path_prefix, spare: 2, times: Some(1) });
         let mut whole = Vec::new();
         for start in [0, 10, 20, 30] {
             let told = server.get(&page(start)).header("accept", "application/json").try_send().await;
-            let is_page = |told: &crate::harness::Told| {
+            let is_page = |told: &crate::harness::PlexTestResponse| {
                 told.status == 200 && serde_json::from_slice::<Value>(&told.body).is_ok()
             };
             whole.push(told.as_ref().is_ok_and(is_page));
@@ -179,7 +179,7 @@ async fn the_nth_page_of_a_crawl_can_fail_in_each_way() {
 /// Pages of a large library are cut out of an order that is known, whatever changed meanwhile.
 #[tokio::test]
 async fn pages_of_a_million_tracks_do_not_go_through_all_of_them() {
-    let server = Server::with(|options| options.size = CatalogueSize::with_tracks(1_000_000)).await;
+    let server = PlexFixture::with(|options| options.size = CatalogueSize::with_tracks(1_000_000)).await;
     let page = |start: u32| format!("{TRACKS}&X-Plex-Container-Start={start}&X-Plex-Container-Size=2");
     let first = server.json(&page(0)).await;
     let second = server.json(&page(1)).await;
@@ -199,7 +199,7 @@ async fn pages_of_a_million_tracks_do_not_go_through_all_of_them() {
 #[tokio::test]
 #[ignore = "a figure, and long in a debug build"]
 async fn a_whole_crawl_of_a_million_tracks() {
-    let server = Server::with(|options| options.size = CatalogueSize::with_tracks(1_000_000)).await;
+    let server = PlexFixture::with(|options| options.size = CatalogueSize::with_tracks(1_000_000)).await;
     for start in (0..1_000_000).step_by(1_000) {
         let page = format!("{TRACKS}&X-Plex-Container-Start={start}&X-Plex-Container-Size=1000");
         let told = server.get(&page).header("accept", "application/json").send().await;

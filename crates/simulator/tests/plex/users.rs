@@ -1,13 +1,11 @@
 //! Who may ask, and what each is told.
 
-use crate::harness::{Server, keys, rows};
+use crate::harness::{PlexFixture, keys, rows};
 
 #[tokio::test]
 async fn without_a_good_token_only_the_identity_is_told() {
-    let server = Server::quick().await;
-    for (token, status) in
-        [(None, 401), (Some("wrong"), 401), (Some("plx-key"), 401), (Some("plx-expired"), 498)]
-    {
+    let server = PlexFixture::quick().await;
+    for (token, status) in [(None, 401), (Some("wrong"), 401), (Some("plx-key"), 401), (Some("plx-expired"), 498)] {
         assert_eq!(server.get("/identity").token(token).status().await, 200);
         for path in ["/", "/library/sections", "/library/metadata/1/thumb/1", "/nowhere"] {
             assert_eq!(server.get(path).token(token).status().await, status, "{path}");
@@ -21,7 +19,7 @@ async fn without_a_good_token_only_the_identity_is_told() {
 
 #[tokio::test]
 async fn a_token_counts_in_the_query_as_in_the_header() {
-    let server = Server::quick().await;
+    let server = PlexFixture::quick().await;
     for name in ["X-Plex-Token", "x-plex-token"] {
         let told = server.get(&format!("/library/sections?{name}=plx-sam")).token(None).json().await;
         assert_eq!(told["greenroomUser"], "sam");
@@ -31,7 +29,7 @@ async fn a_token_counts_in_the_query_as_in_the_header() {
 
 #[tokio::test]
 async fn a_revoked_token_is_refused_until_it_is_restored() {
-    let server = Server::quick().await;
+    let server = PlexFixture::quick().await;
     server.running.revoke_token("sam");
     assert_eq!(server.get("/library/sections").by("sam").status().await, 401);
     assert_eq!(server.get("/library/sections").status().await, 200);
@@ -42,11 +40,10 @@ async fn a_revoked_token_is_refused_until_it_is_restored() {
 
 #[tokio::test]
 async fn both_tokens_of_an_account_are_told_the_same() {
-    let server = Server::quick().await;
+    let server = PlexFixture::quick().await;
     assert_eq!(server.put("/:/scrobble?key=1&identifier=x").by("owner-b").status().await, 200);
     for path in ["/library/metadata/1", "/playlists", "/library/onDeck", "/status/sessions"] {
-        let (one, two) =
-            (server.get(path).by("owner-a").json().await, server.get(path).by("owner-b").json().await);
+        let (one, two) = (server.get(path).by("owner-a").json().await, server.get(path).by("owner-b").json().await);
         assert_eq!(one, two, "{path}");
     }
     server.done().await;
@@ -54,7 +51,7 @@ async fn both_tokens_of_an_account_are_told_the_same() {
 
 #[tokio::test]
 async fn a_body_says_for_whom_it_was_made_and_after_how_many_writes() {
-    let server = Server::quick().await;
+    let server = PlexFixture::quick().await;
     let stamp = |body: &serde_json::Value| {
         (
             body["greenroomUser"].as_str().unwrap().to_owned(),
@@ -74,7 +71,7 @@ async fn a_body_says_for_whom_it_was_made_and_after_how_many_writes() {
 
 #[tokio::test]
 async fn who_may_not_see_a_section_sees_nothing_of_it_anywhere() {
-    let server = Server::quick().await;
+    let server = PlexFixture::quick().await;
     let sections = server.get("/library/sections").by("kim").json().await;
     let shown: Vec<&str> =
         sections["Directory"].as_array().unwrap().iter().map(|row| row["key"].as_str().unwrap()).collect();
@@ -112,14 +109,12 @@ async fn who_may_not_see_a_section_sees_nothing_of_it_anywhere() {
 
 #[tokio::test]
 async fn only_the_owner_changes_the_server() {
-    let server = Server::quick().await;
+    let server = PlexFixture::quick().await;
     for path in ["/butler", "/devices", "/:/prefs", "/hubs/sections/1/manage"] {
         assert_eq!(server.get(path).by("sam").status().await, 403, "{path}");
         assert_eq!(server.get(path).status().await, 200, "{path}");
     }
-    for path in
-        ["/library/metadata/1?title.value=x", "/library/sections/1/all?id=1&title.value=x", "/:/prefs?a=b"]
-    {
+    for path in ["/library/metadata/1?title.value=x", "/library/sections/1/all?id=1&title.value=x", "/:/prefs?a=b"] {
         assert_eq!(server.put(path).by("sam").status().await, 403, "{path}");
     }
     assert_eq!(server.get("/library/sections/1/refresh").by("sam").status().await, 403);
@@ -130,7 +125,7 @@ async fn only_the_owner_changes_the_server() {
 
 #[tokio::test]
 async fn users_know_their_own_history_and_the_owner_everybodys() {
-    let server = Server::quick().await;
+    let server = PlexFixture::quick().await;
     let all = server.json("/status/sessions/history/all").await;
     let own = server.get("/status/sessions/history/all").by("sam").json().await;
     assert_eq!((rows(&all).len(), rows(&own).len()), (120, 40));
@@ -142,14 +137,10 @@ async fn users_know_their_own_history_and_the_owner_everybodys() {
 
 #[tokio::test]
 async fn what_is_not_there_is_404_and_what_makes_no_sense_400() {
-    let server = Server::quick().await;
-    for path in [
-        "/nowhere",
-        "/library/metadata/999999",
-        "/library/sections/9/all",
-        "/library//sections",
-        "/playlists/5",
-    ] {
+    let server = PlexFixture::quick().await;
+    for path in
+        ["/nowhere", "/library/metadata/999999", "/library/sections/9/all", "/library//sections", "/playlists/5"]
+    {
         let told = server.get(path).send().await;
         assert_eq!((told.status, told.body.len()), (404, 0), "{path}");
     }

@@ -7,9 +7,9 @@ use serde_json::Value;
 const OWN_PREFIX: &str = "Greenroom";
 
 /// An API description.
-pub(crate) struct Description(Value);
+pub(crate) struct ApiSchema(Value);
 
-impl Description {
+impl ApiSchema {
     /// Reads a description from its JSON text.
     pub(crate) fn parse(text: &str) -> Self {
         Self(serde_json::from_str(text).expect("the description is JSON"))
@@ -153,7 +153,7 @@ mod tests {
                 "When": {"type": "string", "format": "date-time"},
                 "Ids": {"type": "object", "additionalProperties": {"type": "string"}},
                 "Below": {"type": "array", "items": {"$ref": "#/components/schemas/Item"}}}}}}}"##;
-        let description = Description::parse(text);
+        let description = ApiSchema::parse(text);
         description.faults(description.named("Item"), value)
     }
 

@@ -1,100 +1,100 @@
-//! One build: pages until all are there, then what changed meanwhile, then the indexes, then one step from the old
-//! generation to the new one. Whatever fails on the way is borne for a while; what was fetched is kept for the next
-//! attempt, and the old generation stays.
+//! One build: pages until all are there, then the changes made meanwhile, then the indexes, then one step from the old
+//! generation to the new one. Failures are retried for a while; the pages fetched so far are kept for the next attempt,
+//! and the old generation stays.
 
 use std::time::Duration;
 
-use greenroom_dialect::crawl::{Page, Shelf};
+use greenroom_dialect::crawl::{CrawlPage, LibraryInfo};
 use greenroom_library::item::ItemKind;
 use greenroom_library::snapshot::Snapshot;
 
-use super::build_deadline::Patience;
-use super::crawl::{Count, Crawl, Odd, Step};
+use super::build_deadline::BuildDeadline;
+use super::crawl::{Crawl, KindCount, NextPage, PageError};
 use super::libraries::{INDEX_BYTES, memory_bytes};
-use super::progress::{Phase, left_ms};
-use super::publish::Ready;
-use super::report::word_of;
-use super::store::About;
-use super::{Failure, News};
-use crate::index::client::Question;
-use crate::index::scheduler::{Attempt, Keeper};
-use crate::index::status::Begun;
-use greenroom_origin::own_read::NoAnswer;
+use super::progress::{BuildPhase, left_ms};
+use super::publish::PreparedGeneration;
+use super::report::kind_name;
+use super::store::SnapshotMetadata;
+use super::{IndexError, ItemChanges};
+use crate::index::client::LibraryRequest;
+use crate::index::scheduler::{AttemptKind, LibraryWorker};
+use crate::index::status::BuildHandle;
+use greenroom_origin::own_read::OwnReadError;
 
-/// So often in a row a request may come to nothing.
+/// Max consecutive failed requests.
 const MAX_FAILURES: u32 = 10;
-/// So often in a row the server may not show the library.
-const MISSING: u32 = 4;
-/// So often in a row the server may let nobody in: one that starts does that for a moment.
-const REFUSED: u32 = 3;
-/// So often a list that is far too short is counted again.
-const AGAIN: u32 = 3;
-/// First and longest pause after one that did.
+/// Max consecutive polls in which the server does not list the library.
+const MAX_MISSING: u32 = 4;
+/// Max consecutive refusals of the token: a starting server refuses everyone for a moment.
+const MAX_REFUSED: u32 = 3;
+/// Max recounts of a list that is far too short.
+const MAX_RECOUNTS: u32 = 3;
+/// First and longest pause after a failed request.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
-/// So often it is read again what changed while pages were read.
+/// Max rounds of reading what changed while pages were read.
 const MAX_PASSES: u32 = 3;
-/// Clocks may differ by so much, in seconds; what changed in that time is read once more.
+/// Tolerated clock difference in seconds; changes of that time are read once more.
 pub(super) const OVERLAP_S: u64 = 120;
-/// From so many items on it can be said what all of them will take.
-const ENOUGH_TO_TELL: u64 = 2_000;
+/// Items needed before the memory of the whole library can be estimated.
+const MIN_ITEMS_FOR_ETA: u64 = 2_000;
 
-impl Keeper {
-    /// Builds it, and says what came of it.
-    pub(super) async fn build(&self, begun: Begun) {
+impl LibraryWorker {
+    /// Builds the library and records the result.
+    pub(super) async fn build(&self, begun: BuildHandle) {
         let library = &self.library;
         let clock = &library.server.origin.clock;
-        let (began_us, asked) = (clock.now_us(), self.source.asked());
+        let (began_us, asked) = (clock.now_us(), self.source.request_count());
         let mut slot = {
-            let mut facts = library.facts.lock();
+            let mut facts = library.status.lock();
             let unfinished = facts.unfinished.take();
             unfinished.filter(|_| !facts.has_force)
         };
-        let mut heard = News::default();
+        let mut heard = ItemChanges::default();
         let timeout = library.server.origin.settings.library.timeout;
         let spent = slot.as_ref().map_or(Duration::ZERO, |crawl| crawl.spent);
-        let mut patience = Patience::of(timeout.saturating_sub(spent));
+        let mut patience = BuildDeadline::new(timeout.saturating_sub(spent));
         let outcome = tokio::select! {
             biased;
-            () = begun.cancel.cancelled() => Err(Failure::Cancelled),
-            () = patience.ends(&library.server) => Err(Failure::TimedOut { minutes: timeout.as_secs() / 60 }),
+            () = begun.cancel.cancelled() => Err(IndexError::Cancelled),
+            () = patience.expired(&library.server) => Err(IndexError::TimedOut { minutes: timeout.as_secs() / 60 }),
             outcome = self.attempt(&mut slot, &mut heard) => outcome,
         };
-        let requests = self.source.asked() - asked + slot.as_ref().map_or(0, |crawl| crawl.requests);
+        let requests = self.source.request_count() - asked + slot.as_ref().map_or(0, |crawl| crawl.requests);
         let outcome = match outcome {
-            // Too late to be ended: what is written to disk is published, too.
-            Ok(ready) if library.facts.lock().cancel.take().is_some() => {
+            // Too late to cancel: a snapshot that is on disk is published, too.
+            Ok(ready) if library.status.lock().cancel.take().is_some() => {
                 let is_published = self.publish(ready, &begun).await;
-                if is_published { Ok(()) } else { Err(Failure::Cancelled) }
+                if is_published { Ok(()) } else { Err(IndexError::Cancelled) }
             }
-            Ok(_) => Err(Failure::Cancelled),
+            Ok(_) => Err(IndexError::Cancelled),
             Err(failure) => Err(failure),
         };
-        let word = outcome.as_ref().err().map_or("done", Failure::word);
+        let word = outcome.as_ref().err().map_or("done", IndexError::name);
         let (is_of_use, was_forced) = {
-            let mut facts = library.facts.lock();
+            let mut facts = library.status.lock();
             facts.cancel = None;
             facts.building_bytes = 0;
             let was_forced = std::mem::take(&mut facts.has_force);
             *facts.builds.entry(word).or_default() += 1;
-            facts.cost.requests = self.source.asked();
+            facts.cost.requests = self.source.request_count();
             if outcome.is_ok() {
-                self.succeed(&mut facts, Attempt::Build);
+                self.succeed(&mut facts, AttemptKind::Build);
             } else {
                 facts.cost.build_requests = requests;
                 facts.cost.build_ms = clock.since_ms(began_us);
             }
-            // What was begun before it was turned off says nothing of how it does since.
+            // A build begun before the library was turned off says nothing about its state since.
             let is_of_use = facts.turned_off == begun.turned_off;
-            // Where rows are missing although all pages were read, only reading them again helps.
+            // If rows are missing although all pages were read, only a new crawl helps.
             let may_go_on = |crawl: &Crawl| match &outcome {
-                Err(Failure::Unreachable | Failure::Unfit) => true,
-                Err(Failure::Changing) => crawl.is_complete(),
+                Err(IndexError::Unreachable | IndexError::Unfit) => true,
+                Err(IndexError::Changing) => crawl.is_complete(),
                 _ => false,
             };
             if is_of_use && slot.as_deref().is_some_and(may_go_on) {
                 facts.unfinished = slot.map(|mut crawl| {
                     crawl.requests = requests;
-                    crawl.spent = timeout.saturating_sub(patience.left_now(clock));
+                    crawl.spent = timeout.saturating_sub(patience.remaining(clock));
                     crawl
                 });
             }
@@ -103,122 +103,126 @@ impl Keeper {
         if let Err(failure) = outcome
             && is_of_use
         {
-            let mut wishes = library.wishes.lock();
-            // What was heard is not in what is kept.
-            wishes.news = heard.followed_by(std::mem::take(&mut wishes.news));
-            if was_forced && matches!(failure, Failure::Shrunk { .. }) {
-                // Whoever wants that believed came when it was judged already.
+            let mut wishes = library.pending.lock();
+            // The current generation lacks these changes.
+            wishes.changes = heard.merge(std::mem::take(&mut wishes.changes));
+            if was_forced && matches!(failure, IndexError::Shrunk { .. }) {
+                // The request for a forced result came after this one was rejected.
                 wishes.build.get_or_insert_default().has_force = true;
             }
             drop(wishes);
-            self.fail(failure, Attempt::Build);
+            self.fail(failure, AttemptKind::Build);
         }
     }
 
-    /// One attempt. What was fetched lies in `slot` and what was heard in `heard`, also when it comes to nothing.
-    async fn attempt(&self, slot: &mut Option<Box<Crawl>>, heard: &mut News) -> Result<Ready, Failure> {
+    /// One attempt. Fetched pages stay in `slot` and received events in `heard`, also when it fails.
+    async fn attempt(
+        &self,
+        slot: &mut Option<Box<Crawl>>,
+        heard: &mut ItemChanges,
+    ) -> Result<PreparedGeneration, IndexError> {
         let clock = &self.library.server.origin.clock;
-        let (began_us, asked) = (clock.now_us(), self.source.asked());
-        let (shelf, server_s) = self.look().await?;
+        let (began_us, asked) = (clock.now_us(), self.source.request_count());
+        let (shelf, server_s) = self.fetch_library().await?;
         let crawl = slot.get_or_insert_with(|| {
             let own_s = clock.now_ms() / 1000;
             let began_s = server_s.map_or(own_s, |server_s| server_s.min(own_s));
-            // What was said until now is in the pages.
-            *heard = std::mem::take(&mut self.library.wishes.lock().news);
-            Box::new(Crawl::begin(shelf, clock.now_us(), began_s))
+            // The pages contain all changes reported until now.
+            *heard = std::mem::take(&mut self.library.pending.lock().changes);
+            Box::new(Crawl::new(shelf, clock.now_us(), began_s))
         });
-        crawl.asked_before = asked;
+        crawl.requests_before = asked;
         self.pages(crawl).await?;
-        if !self.settle(crawl, heard).await? {
+        if !self.catch_up(crawl, heard).await? {
             *slot = None;
-            return Err(Failure::Changing);
+            return Err(IndexError::Changing);
         }
-        let has_force = self.library.facts.lock().has_force;
+        let has_force = self.library.status.lock().has_force;
         if !has_force {
-            self.believe(crawl.len() as u64, crawl.shelf.is_scanning)?;
+            self.check_shrink(crawl.len() as u64, crawl.library.is_scanning)?;
         }
-        let Some(crawl) = slot.take() else { return Err(Failure::Changing) };
-        let requests = crawl.requests + self.source.asked() - asked;
-        let build_ms = clock.since_ms(began_us.min(crawl.began_us));
+        let Some(crawl) = slot.take() else { return Err(IndexError::Changing) };
+        let requests = crawl.requests + self.source.request_count() - asked;
+        let build_ms = clock.since_ms(began_us.min(crawl.started_us));
         self.finish(*crawl, requests, build_ms).await
     }
 
-    /// The library as the server shows it now, and what time it is there.
-    pub(super) async fn look(&self) -> Result<(Shelf, Option<u64>), Failure> {
+    /// The library as the server lists it now, and the server's time.
+    pub(super) async fn fetch_library(&self) -> Result<(LibraryInfo, Option<u64>), IndexError> {
         let (mut failures, mut missing) = (0, 0);
         loop {
-            match self.source.shelves().await {
+            match self.source.libraries().await {
                 Ok(answer) => {
                     let key = &self.library.id.key;
-                    if let Some(shelf) = answer.of.into_iter().find(|shelf| shelf.key == *key) {
+                    if let Some(shelf) = answer.value.into_iter().find(|shelf| shelf.key == *key) {
                         return Ok((shelf, answer.server_s));
                     }
-                    // A server that starts shows none at first.
+                    // A starting server lists none at first.
                     missing += 1;
-                    if missing >= MISSING {
-                        return Err(Failure::Gone);
+                    if missing >= MAX_MISSING {
+                        return Err(IndexError::Gone);
                     }
-                    self.bear(NoAnswer::Unfit, &mut failures).await?;
+                    self.wait_before_retry(OwnReadError::UnusableResponse, &mut failures).await?;
                 }
-                Err(none) => drop(self.bear(none, &mut failures).await?),
+                Err(none) => drop(self.wait_before_retry(none, &mut failures).await?),
             }
         }
     }
 
-    async fn pages(&self, crawl: &mut Crawl) -> Result<(), Failure> {
+    async fn pages(&self, crawl: &mut Crawl) -> Result<(), IndexError> {
         let clock = &self.library.server.origin.clock;
         let (began_us, before) = (clock.now_us(), crawl.len() as u64);
         let mut failures = 0;
-        while let Step::Page { kind, start, size } = crawl.step() {
-            self.tell(Phase::Crawling, crawl, began_us, before);
-            let answer = self.source.page(&crawl.shelf, kind, start, size).await;
+        while let NextPage::Page { kind, start, size } = crawl.next_page() {
+            self.set_progress(BuildPhase::Crawling, crawl, began_us, before);
+            let answer = self.source.page(&crawl.library, kind, start, size).await;
             if let Ok(answer) = &answer
                 && start == 0
-                && !self.is_plausible(&crawl.shelf, kind, answer.of.total).await?
+                && !self.is_plausible(&crawl.library, kind, answer.value.total).await?
             {
                 self.count_failure();
                 continue;
             }
             let rest = match answer {
-                Ok(answer) => match crawl.take(kind, start, answer.of) {
+                Ok(answer) => match crawl.add_page(kind, start, answer.value) {
                     Ok(()) => {
                         failures = 0;
-                        crawl.pace.came(answer.took)
+                        crawl.page_size.record_success(answer.took)
                     }
-                    Err(Odd::Unsteady) => return Err(Failure::Changing),
-                    Err(Odd::Wrong) => {
+                    Err(PageError::Unsteady) => return Err(IndexError::Changing),
+                    Err(PageError::Wrong) => {
                         self.count_failure();
-                        self.bear(NoAnswer::Unfit, &mut failures).await?;
+                        self.wait_before_retry(OwnReadError::UnusableResponse, &mut failures).await?;
                         continue;
                     }
                 },
                 Err(none) => {
                     self.count_failure();
-                    let is_away = self.bear(none, &mut failures).await?;
+                    let is_away = self.wait_before_retry(none, &mut failures).await?;
                     if is_away {
-                        crawl.pace.forgiven();
+                        crawl.page_size.ignore_failure();
                     } else {
-                        crawl.pace.failed();
+                        crawl.page_size.record_failure();
                     }
                     continue;
                 }
             };
             self.check_memory(crawl)?;
-            if crawl.step() != Step::Whole {
+            if crawl.next_page() != NextPage::Done {
                 clock.sleep(rest).await;
             }
         }
-        self.tell(Phase::CatchingUp, crawl, began_us, before);
+        self.set_progress(BuildPhase::CatchingUp, crawl, began_us, before);
         Ok(())
     }
 
-    /// Whether a list is to be believed that has less than half of what is kept. A server that starts shows an empty one
-    /// for a moment; what it says again and again is so, or is for [`Keeper::believe`] to judge.
-    async fn is_plausible(&self, shelf: &Shelf, kind: ItemKind, total: Option<u64>) -> Result<bool, Failure> {
+    /// Whether to accept a list with less than half of the items of the current generation. A starting server shows an
+    /// empty one for a moment; a count that the server repeats is real, or is for [`Keeper::check_shrink`] to judge.
+    async fn is_plausible(&self, shelf: &LibraryInfo, kind: ItemKind, total: Option<u64>) -> Result<bool, IndexError> {
         let held = self.library.generation();
         let kept = held.map_or(0, |held| held.snapshot.count(kind) as u64);
         let Some(total) = total.filter(|total| total.saturating_mul(2) < kept) else { return Ok(true) };
-        for again in 0..AGAIN {
+        for again in 0..MAX_RECOUNTS {
             self.library.server.origin.clock.sleep(PAUSE.0 * (1 << again)).await;
             if self.count(shelf, kind).await? != total {
                 return Ok(false);
@@ -227,16 +231,16 @@ impl Keeper {
         Ok(true)
     }
 
-    /// What changed while pages were read is read again, until the server says that nothing moved. False if so much
-    /// changed that only reading all of it again helps.
-    async fn settle(&self, crawl: &mut Crawl, heard: &mut News) -> Result<bool, Failure> {
+    /// Reads what changed while pages were read, until the server reports no change. False if so much changed that only
+    /// a new crawl helps.
+    async fn catch_up(&self, crawl: &mut Crawl, heard: &mut ItemChanges) -> Result<bool, IndexError> {
         for pass in 0..=MAX_PASSES {
-            let (shelf, _) = self.look().await?;
-            let news = std::mem::take(&mut self.library.wishes.lock().news);
-            *heard = std::mem::take(heard).followed_by(news.clone());
-            let has_moved = shelf.stamp != crawl.shelf.stamp || !news.is_empty();
+            let (shelf, _) = self.fetch_library().await?;
+            let news = std::mem::take(&mut self.library.pending.lock().changes);
+            *heard = std::mem::take(heard).merge(news.clone());
+            let has_moved = shelf.stamp != crawl.library.stamp || !news.is_empty();
             if !has_moved && shelf.stamp.is_none() {
-                // Nothing but the counts tells.
+                // Only the counts tell.
                 for kind in crawl.kinds() {
                     crawl.recount(*kind, self.count(&shelf, *kind).await?);
                 }
@@ -247,117 +251,123 @@ impl Keeper {
             if pass == MAX_PASSES {
                 break;
             }
-            let since_s = crawl.began_s.saturating_sub(OVERLAP_S);
+            let since_s = crawl.started_s.saturating_sub(OVERLAP_S);
             let known = crawl.len() as u64;
-            let Some(gathered) = self.gather(&shelf, &news, true, since_s, known).await? else {
+            let Some(gathered) = self.fetch_delta(&shelf, &news, true, since_s, known).await? else {
                 return Ok(false);
             };
-            gathered.gone.iter().chain(&news.removed).for_each(|key| crawl.remove(key));
+            gathered.removed.iter().chain(&news.removed).for_each(|key| crawl.remove(key));
             gathered.items.into_values().for_each(|item| crawl.replace(item));
             gathered.totals.into_iter().for_each(|(kind, total)| crawl.recount(kind, total));
-            // Not before: what moved and was not read must be seen to have moved by the next attempt as well.
-            crawl.shelf = shelf;
+            // Not earlier: the next attempt must also notice changes that were not read.
+            crawl.library = shelf;
         }
-        Err(Failure::Changing)
+        Err(IndexError::Changing)
     }
 
-    async fn finish(&self, crawl: Crawl, requests: u64, build_ms: u64) -> Result<Ready, Failure> {
+    async fn finish(&self, crawl: Crawl, requests: u64, build_ms: u64) -> Result<PreparedGeneration, IndexError> {
         let library = &self.library;
-        library.turn(|progress| progress.phase = Phase::Indexing);
+        library.update_progress(|progress| progress.phase = BuildPhase::Indexing);
         let now_ms = library.server.origin.clock.now_ms();
-        let shelf = crawl.shelf.clone();
-        let (began_s, counts) = (crawl.began_s, crawl.counts().clone());
+        let shelf = crawl.library.clone();
+        let (began_s, counts) = (crawl.started_s, crawl.counts().clone());
         let built = self.index(crawl.into_builder()).await?;
-        let about = About {
+        let about = SnapshotMetadata {
             whole_at_ms: now_ms,
             synced_s: began_s,
             build_requests: requests,
             build_ms,
-            ..self.about(&shelf)
+            ..self.metadata(&shelf)
         };
         {
-            let mut facts = library.facts.lock();
+            let mut facts = library.status.lock();
             facts.cost.build_requests = requests;
             facts.cost.build_ms = build_ms;
-            facts.doubted_at_ms = None;
+            facts.compare_at_ms = None;
         }
         let items = built.snapshot.len();
-        let counts = counts.into_iter().map(|(kind, Count { total, skipped, .. })| {
+        let counts = counts.into_iter().map(|(kind, KindCount { total, skipped, .. })| {
             let kept = built.snapshot.count(kind) as u64;
-            (word_of(kind).to_owned(), (kept, total, skipped))
+            (kind_name(kind).to_owned(), (kept, total, skipped))
         });
-        let about = About { counts: counts.collect(), ..about };
+        let about = SnapshotMetadata { counts: counts.collect(), ..about };
         tracing::info!(library = %library.id, items, requests, "the library is indexed");
-        Ok(Ready { about, built, taken_at_ms: now_ms })
+        Ok(PreparedGeneration { metadata: about, built, taken_at_ms: now_ms })
     }
 
-    /// Asks again and again, for a while.
-    pub(super) async fn patiently(&self, shelf: &Shelf, question: Question<'_>) -> Result<Page, Failure> {
+    /// Retries a request for a while.
+    pub(super) async fn ask_with_retry(
+        &self,
+        shelf: &LibraryInfo,
+        question: LibraryRequest<'_>,
+    ) -> Result<CrawlPage, IndexError> {
         let mut failures = 0;
         loop {
             match self.source.ask(shelf, question).await {
                 Ok(page) => return Ok(page),
-                Err(none) => drop(self.bear(none, &mut failures).await?),
+                Err(none) => drop(self.wait_before_retry(none, &mut failures).await?),
             }
         }
     }
 
-    /// How many items of a kind the server has.
-    pub(super) async fn count(&self, shelf: &Shelf, kind: ItemKind) -> Result<u64, Failure> {
-        self.patiently(shelf, Question::Count(kind)).await?.total.ok_or(Failure::Unfit)
+    /// Number of items of a kind on the server.
+    pub(super) async fn count(&self, shelf: &LibraryInfo, kind: ItemKind) -> Result<u64, IndexError> {
+        self.ask_with_retry(shelf, LibraryRequest::Count(kind)).await?.total.ok_or(IndexError::Unfit)
     }
 
-    /// Waits until it is worth to ask again. Returns whether the server was away as a whole.
-    async fn bear(&self, none: NoAnswer, failures: &mut u32) -> Result<bool, Failure> {
+    /// Waits until a retry makes sense. Returns whether the whole server was down.
+    async fn wait_before_retry(&self, none: OwnReadError, failures: &mut u32) -> Result<bool, IndexError> {
         let server = &self.library.server;
-        if none == NoAnswer::Refused && *failures >= REFUSED {
-            return Err(Failure::Refused);
+        if none == OwnReadError::Forbidden && *failures >= MAX_REFUSED {
+            return Err(IndexError::Refused);
         }
-        if !server.origin.breaker.admits() {
+        if !server.origin.breaker.allows_requests() {
             let phase = self.library.progress.borrow().phase;
-            self.library.turn(|progress| progress.phase = Phase::Waiting);
-            server.origin.breaker.there().await;
-            self.library.turn(|progress| progress.phase = phase);
+            self.library.update_progress(|progress| progress.phase = BuildPhase::Waiting);
+            server.origin.breaker.wait_available().await;
+            self.library.update_progress(|progress| progress.phase = phase);
             return Ok(true);
         }
         *failures += 1;
         if *failures > MAX_FAILURES {
             return Err(match none {
-                NoAnswer::Away | NoAnswer::Silent | NoAnswer::Refused => Failure::Unreachable,
-                NoAnswer::Missing | NoAnswer::Unfit => Failure::Unfit,
+                OwnReadError::Unavailable | OwnReadError::NoResponse | OwnReadError::Forbidden => {
+                    IndexError::Unreachable
+                }
+                OwnReadError::NotFound | OwnReadError::UnusableResponse => IndexError::Unfit,
             });
         }
         let pause = PAUSE.0.saturating_mul(1 << (*failures - 1).min(10)).min(PAUSE.1);
         server.origin.clock.sleep(pause).await;
-        Ok(none == NoAnswer::Away)
+        Ok(none == OwnReadError::Unavailable)
     }
 
     fn count_failure(&self) {
-        self.library.turn(|progress| progress.failures += 1);
+        self.library.update_progress(|progress| progress.failures += 1);
     }
 
-    /// Says how far it is.
-    fn tell(&self, phase: Phase, crawl: &Crawl, began_us: u64, before: u64) {
+    /// Reports the progress.
+    fn set_progress(&self, phase: BuildPhase, crawl: &Crawl, began_us: u64, before: u64) {
         let clock = &self.library.server.origin.clock;
         let (items, expected) = (crawl.len() as u64, crawl.expected());
         let elapsed_ms = clock.since_ms(began_us);
         let left_ms = left_ms(items - before.min(items), expected.saturating_sub(before), elapsed_ms);
-        let requests = crawl.requests + self.source.asked() - crawl.asked_before;
-        self.library.turn(|progress| {
+        let requests = crawl.requests + self.source.request_count() - crawl.requests_before;
+        self.library.update_progress(|progress| {
             progress.phase = phase;
             progress.items = items;
             progress.expected = expected;
             progress.requests = requests;
-            progress.elapsed_ms = clock.since_ms(crawl.began_us);
+            progress.elapsed_ms = clock.since_ms(crawl.started_us);
             progress.left_ms = left_ms;
         });
     }
 
-    /// Whether there is room for all of it.
-    fn check_memory(&self, crawl: &Crawl) -> Result<(), Failure> {
+    /// Whether the whole library fits into memory.
+    fn check_memory(&self, crawl: &Crawl) -> Result<(), IndexError> {
         let (here, expected) = (crawl.len() as u64, crawl.expected().max(crawl.len() as u64));
         let packed = crawl.memory_bytes();
-        let projected = if here >= ENOUGH_TO_TELL.min(expected) && here > 0 {
+        let projected = if here >= MIN_ITEMS_FOR_ETA.min(expected) && here > 0 {
             let all = u128::from(packed) * u128::from(expected) / u128::from(here);
             u64::try_from(all).unwrap_or(u64::MAX)
         } else {
@@ -367,19 +377,19 @@ impl Keeper {
         self.check_room(own)
     }
 
-    /// Whether there is room for so much more, beside all that is kept and being built. While the new one is built the old
-    /// one is in use.
-    pub(super) fn check_room(&self, bytes: u64) -> Result<(), Failure> {
-        self.library.facts.lock().building_bytes = bytes;
+    /// Whether this many bytes fit beside all snapshots and builds. The old snapshot stays in use while the new one is
+    /// built.
+    pub(super) fn check_room(&self, bytes: u64) -> Result<(), IndexError> {
+        self.library.status.lock().building_bytes = bytes;
         let (needed, limit) = (self.libraries.used_bytes(), self.libraries.memory_limit_bytes);
         if needed <= limit {
             return Ok(());
         }
-        Err(Failure::too_large(needed, limit))
+        Err(IndexError::too_large(needed, limit))
     }
 
-    /// Whether there is room for what is kept with a few changes in it.
-    pub(super) fn check_patch(&self, held: &Snapshot) -> Result<(), Failure> {
+    /// Whether a patched copy of the snapshot fits.
+    pub(super) fn check_patch(&self, held: &Snapshot) -> Result<(), IndexError> {
         self.check_room(memory_bytes(held))
     }
 }

@@ -1,4 +1,4 @@
-//! The time a build has left.
+//! Deadline of a build.
 
 use std::time::Duration;
 
@@ -6,33 +6,33 @@ use greenroom_cache::Clock;
 
 use greenroom_proxy::server::Server;
 
-/// The time a build has left: only what passes while the server can be asked counts.
-pub(super) struct Patience {
+/// The time a build has left; time counts only while the server is up.
+pub(super) struct BuildDeadline {
     left: Duration,
-    /// Since when it counts, in microseconds as they are measured.
+    /// Start of the current count, in microseconds of the monotonic clock.
     since_us: Option<u64>,
 }
 
-impl Patience {
-    /// So much is left.
-    pub(super) fn of(left: Duration) -> Self {
+impl BuildDeadline {
+    /// A deadline with this much time left.
+    pub(super) fn new(left: Duration) -> Self {
         Self { left, since_us: None }
     }
 
-    /// Waits until nothing is left.
-    pub(super) async fn ends(&mut self, server: &Server) {
+    /// Waits until no time is left.
+    pub(super) async fn expired(&mut self, server: &Server) {
         loop {
-            server.origin.breaker.there().await;
+            server.origin.breaker.wait_available().await;
             self.since_us = Some(server.origin.clock.now_us());
-            if server.origin.clock.timeout(self.left, server.origin.breaker.down()).await.is_err() {
+            if server.origin.clock.timeout(self.left, server.origin.breaker.wait_down()).await.is_err() {
                 return;
             }
-            self.left = self.left_now(&server.origin.clock);
+            self.left = self.remaining(&server.origin.clock);
             self.since_us = None;
         }
     }
 
-    pub(super) fn left_now(&self, clock: &Clock) -> Duration {
+    pub(super) fn remaining(&self, clock: &Clock) -> Duration {
         self.left.saturating_sub(self.since_us.map_or(Duration::ZERO, |since_us| clock.since(since_us)))
     }
 }

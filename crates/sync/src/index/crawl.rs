@@ -1,136 +1,136 @@
-//! What a build has fetched so far: page after page, each beginning with the last row of the one before, so that a list
-//! that shifts meanwhile is noticed. Knows nothing of the network; whoever asks the server hands the pages in.
+//! Pages fetched by a build so far. Each page begins with the last row of the one before, which shows whether the list
+//! shifted meanwhile. Does no I/O; the caller hands the pages in.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use greenroom_dialect::crawl::{Page, Shelf};
+use greenroom_dialect::crawl::{CrawlPage, LibraryInfo};
 use greenroom_library::item::{Item, ItemKind};
 use greenroom_library::snapshot::SnapshotBuilder;
 
-use crate::index::page_size::Pace;
+use crate::index::page_size::AdaptivePageSize;
 
-/// So often a crawl goes back a page because rows slipped through; beyond, the library changes too fast.
+/// Max steps back to an earlier page because rows slipped through; beyond, the library changes too fast.
 const MAX_STEPS_BACK: u32 = 16;
 
-/// A crawl under way. It outlives the failures of the server.
+/// A crawl in progress. It survives failures of the server.
 #[derive(Debug)]
 pub(super) struct Crawl {
-    /// The library as it was seen when its state was compared last.
-    pub(super) shelf: Shelf,
-    /// When it began, in microseconds as they are measured.
-    pub(super) began_us: u64,
-    /// When it began by the earlier one of the server's clock and ours, in seconds.
-    pub(super) began_s: u64,
-    /// How much is asked for at a time.
-    pub(super) pace: Pace,
-    /// Of the time a build may take, so much went by in earlier attempts.
+    /// The library as listed when its state was last compared.
+    pub(super) library: LibraryInfo,
+    /// Start in microseconds of the monotonic clock.
+    pub(super) started_us: u64,
+    /// Start in seconds, by the earlier of the server's clock and ours.
+    pub(super) started_s: u64,
+    /// Size of the next page.
+    pub(super) page_size: AdaptivePageSize,
+    /// Share of the build's time that earlier attempts used.
     pub(super) spent: Duration,
-    /// Requests that earlier attempts took.
+    /// Requests of earlier attempts.
     pub(super) requests: u64,
-    /// Requests that had been made when this attempt began.
-    pub(super) asked_before: u64,
+    /// The request counter at the start of this attempt.
+    pub(super) requests_before: u64,
     builder: SnapshotBuilder,
     kinds: &'static [ItemKind],
-    /// Which kind it is at.
+    /// Position of the current kind.
     at: usize,
-    /// Where the next page begins.
+    /// First row of the next page.
     next: u64,
-    /// The key that page must begin with.
+    /// Key of the item that the next page must begin with.
     overlap: Option<Box<str>>,
-    counts: BTreeMap<ItemKind, Count>,
+    counts: BTreeMap<ItemKind, KindCount>,
     steps_back: u32,
 }
 
-/// What the server says of how many items of a kind there are.
+/// The server's count of one kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Count {
+pub(super) struct KindCount {
     /// All of them.
     pub(super) total: u64,
-    /// Rows that cannot be kept.
+    /// Rows that cannot be indexed.
     pub(super) skipped: u64,
-    /// Rows before this one were looked at: pages overlap, and each row counts once.
+    /// Rows before this one were processed; pages overlap, and each row counts once.
     seen: u64,
 }
 
-/// What is to be asked for next.
+/// The next page to fetch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum NextPage {
     /// This page.
     Page {
-        /// Of items of this kind.
+        /// Kind of its items.
         kind: ItemKind,
-        /// From this row on.
+        /// Its first row.
         start: u64,
-        /// So many rows.
+        /// Number of rows.
         size: u64,
     },
-    /// Nothing: all pages are there.
-    Whole,
+    /// None: all pages are there.
+    Done,
 }
 
-/// Why a page cannot be taken.
+/// Reason to reject a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Odd {
-    /// It is not the one that was asked for, or empty where rows must be: to be asked for again.
+pub(super) enum PageError {
+    /// Not the requested page, or empty where rows must be: request it again.
     Wrong,
     /// Rows slip through again and again.
     Unsteady,
 }
 
 impl Crawl {
-    /// One of which nothing is fetched yet.
-    pub(super) fn begin(shelf: Shelf, began_us: u64, began_s: u64) -> Self {
+    /// A crawl without any page.
+    pub(super) fn new(shelf: LibraryInfo, began_us: u64, began_s: u64) -> Self {
         let kinds = shelf.contents.kinds();
         Self {
-            shelf,
-            began_us,
-            began_s,
-            pace: Pace::default(),
+            library: shelf,
+            started_us: began_us,
+            started_s: began_s,
+            page_size: AdaptivePageSize::default(),
             spent: Duration::ZERO,
             requests: 0,
-            asked_before: 0,
+            requests_before: 0,
             builder: SnapshotBuilder::default(),
             kinds,
             at: 0,
             next: 0,
             overlap: None,
-            counts: kinds.iter().map(|kind| (*kind, Count::default())).collect(),
+            counts: kinds.iter().map(|kind| (*kind, KindCount::default())).collect(),
             steps_back: 0,
         }
     }
 
-    /// What is to be asked for next.
-    pub(super) fn step(&self) -> Step {
+    /// The next page to fetch.
+    pub(super) fn next_page(&self) -> NextPage {
         match self.kinds.get(self.at) {
             // A page of one row would be the overlap alone.
-            Some(kind) => Step::Page { kind: *kind, start: self.next, size: self.pace.size().max(2) },
-            None => Step::Whole,
+            Some(kind) => NextPage::Page { kind: *kind, start: self.next, size: self.page_size.size().max(2) },
+            None => NextPage::Done,
         }
     }
 
-    /// The page that was asked for is there.
-    pub(super) fn take(&mut self, kind: ItemKind, start: u64, page: Page) -> Result<(), Odd> {
+    /// Adds the page that was requested.
+    pub(super) fn add_page(&mut self, kind: ItemKind, start: u64, page: CrawlPage) -> Result<(), PageError> {
         if page.offset.is_some_and(|offset| offset != start) {
-            return Err(Odd::Wrong);
+            return Err(PageError::Wrong);
         }
         let end = start + page.rows;
         let is_last = page.total.map_or(page.rows == 0, |total| end >= total);
         if page.rows == 0 && !is_last {
-            return Err(Odd::Wrong);
+            return Err(PageError::Wrong);
         }
         let first = page.items.first().map(|item| item.key.clone());
         let last = page.items.last().map(|item| item.key.clone());
         let is_exact = page.skipped == 0;
-        // Rows before this page came or went. Only those that went leave a gap.
+        // Rows before this page were added or removed. Only removals leave a gap.
         let has_gap = is_exact
             && self.overlap.is_some()
             && self.overlap != first
             && first.as_ref().is_some_and(|key| !self.builder.contains(key));
         let count = self.counts.entry(kind).or_default();
         if page.total.is_some_and(|total| total.saturating_mul(2) < count.total) {
-            // A server that starts shows less and less.
-            return Err(Odd::Wrong);
+            // A starting server lists fewer and fewer.
+            return Err(PageError::Wrong);
         }
         count.total = page.total.unwrap_or_else(|| count.total.max(end));
         let unseen = |at: &u64| start + at >= count.seen;
@@ -149,9 +149,9 @@ impl Crawl {
         if has_gap {
             self.steps_back += 1;
             if self.steps_back > MAX_STEPS_BACK {
-                return Err(Odd::Unsteady);
+                return Err(PageError::Unsteady);
             }
-            self.next = start.saturating_sub(self.pace.size());
+            self.next = start.saturating_sub(self.page_size.size());
             self.overlap = None;
         } else if is_last {
             self.at += 1;
@@ -167,30 +167,30 @@ impl Crawl {
         Ok(())
     }
 
-    /// This item is so now, whatever was fetched before.
+    /// Sets the current state of an item, over what was fetched before.
     pub(super) fn replace(&mut self, item: Item) {
         self.builder.remove(&item.key);
         self.builder.push(item);
     }
 
-    /// There is no such item.
+    /// Removes an item.
     pub(super) fn remove(&mut self, key: &str) {
         self.builder.remove(key);
     }
 
-    /// The server says how many there are of a kind.
+    /// Sets the server's count of a kind.
     pub(super) fn recount(&mut self, kind: ItemKind, total: u64) {
         self.counts.entry(kind).or_default().total = total;
     }
 
-    /// Whether as many items are here as the server says, but for rows that cannot be kept.
+    /// Whether the number of items matches the server's, apart from rows that cannot be indexed.
     pub(super) fn is_complete(&self) -> bool {
         let skipped: u64 = self.counts.values().map(|count| count.skipped).sum();
         is_complete(self.len() as u64, self.expected(), skipped)
     }
 
-    /// By kind, how many there are.
-    pub(super) fn counts(&self) -> &BTreeMap<ItemKind, Count> {
+    /// Counts by kind.
+    pub(super) fn counts(&self) -> &BTreeMap<ItemKind, KindCount> {
         &self.counts
     }
 
@@ -204,64 +204,64 @@ impl Crawl {
         self.builder.len()
     }
 
-    /// Items there will be, as far as that is known: of kinds that were not asked for yet nothing is.
+    /// Items expected, as far as known: kinds not yet requested count nothing.
     pub(super) fn expected(&self) -> u64 {
         self.counts.values().map(|count| count.total).sum()
     }
 
-    /// Bytes that what was fetched so far takes.
+    /// Bytes of what was fetched so far.
     pub(super) fn memory_bytes(&self) -> u64 {
         self.builder.memory_bytes() as u64
     }
 
-    /// All that was fetched.
+    /// All fetched items.
     pub(super) fn into_builder(self) -> SnapshotBuilder {
         self.builder
     }
 }
 
-/// Whether that many kept items are all there are, where just so many rows cannot be kept.
+/// Whether this many indexed items are all, given the rows that cannot be indexed.
 pub(super) fn is_complete(kept: u64, total: u64, skipped: u64) -> bool {
     kept.checked_add(skipped) == Some(total)
 }
 
 #[cfg(test)]
 mod tests {
-    use greenroom_dialect::crawl::Contents;
+    use greenroom_dialect::crawl::LibraryContents;
 
     use super::*;
 
-    fn shelf() -> Shelf {
-        Shelf {
+    fn shelf() -> LibraryInfo {
+        LibraryInfo {
             key: "3".into(),
             title: "Music".into(),
-            contents: Contents::Music,
+            contents: LibraryContents::Music,
             stamp: None,
             is_scanning: false,
         }
     }
 
-    /// What a server with these tracks answers.
-    fn page_of(tracks: &[u32], start: u64, size: u64) -> Page {
+    /// The page a server with these tracks sends.
+    fn page_of(tracks: &[u32], start: u64, size: u64) -> CrawlPage {
         let rows = tracks.iter().skip(usize::try_from(start).expect("small"));
         let rows: Vec<&u32> = rows.take(usize::try_from(size).expect("small")).collect();
-        Page {
+        CrawlPage {
             items: rows.iter().map(|key| Item::new(ItemKind::Track, &key.to_string(), "A title")).collect(),
             rows: rows.len() as u64,
             offset: Some(start),
             total: Some(tracks.len() as u64),
-            ..Page::default()
+            ..CrawlPage::default()
         }
     }
 
     /// Crawls, and changes the list after each page.
     fn crawl(mut tracks: Vec<u32>, mut change: impl FnMut(u32, &mut Vec<u32>)) -> (Crawl, Vec<u32>, u32) {
-        let mut crawl = Crawl::begin(shelf(), 0, 0);
+        let mut crawl = Crawl::new(shelf(), 0, 0);
         let mut pages = 0;
-        while let Step::Page { kind, start, size } = crawl.step() {
+        while let NextPage::Page { kind, start, size } = crawl.next_page() {
             let page = page_of(&tracks, start, size);
-            crawl.take(kind, start, page).expect("it is the page that was asked for");
-            crawl.pace.came(std::time::Duration::ZERO);
+            crawl.add_page(kind, start, page).expect("it is the page that was asked for");
+            crawl.page_size.record_success(std::time::Duration::ZERO);
             pages += 1;
             change(pages, &mut tracks);
         }
@@ -304,24 +304,24 @@ mod tests {
     #[test]
     fn a_list_that_never_holds_still_is_given_up() {
         let mut tracks: Vec<u32> = (0..100_000).collect();
-        let mut crawl = Crawl::begin(shelf(), 0, 0);
+        let mut crawl = Crawl::new(shelf(), 0, 0);
         let odd = loop {
-            let Step::Page { kind, start, size } = crawl.step() else { panic!("it was crawled") };
+            let NextPage::Page { kind, start, size } = crawl.next_page() else { panic!("it was crawled") };
             tracks.drain(..10);
-            if let Err(odd) = crawl.take(kind, start, page_of(&tracks, start, size)) {
+            if let Err(odd) = crawl.add_page(kind, start, page_of(&tracks, start, size)) {
                 break odd;
             }
         };
-        assert_eq!(odd, Odd::Unsteady);
+        assert_eq!(odd, PageError::Unsteady);
     }
 
     #[test]
     fn a_page_that_was_not_asked_for_is_not_taken() {
-        let mut crawl = Crawl::begin(shelf(), 0, 0);
-        let wrong = Page { offset: Some(7), ..page_of(&[1, 2, 3], 0, 3) };
-        assert_eq!(crawl.take(ItemKind::Track, 0, wrong), Err(Odd::Wrong));
-        let empty = Page { items: Vec::new(), rows: 0, ..page_of(&[1, 2, 3], 0, 3) };
-        assert_eq!(crawl.take(ItemKind::Track, 0, empty), Err(Odd::Wrong), "a server that starts");
+        let mut crawl = Crawl::new(shelf(), 0, 0);
+        let wrong = CrawlPage { offset: Some(7), ..page_of(&[1, 2, 3], 0, 3) };
+        assert_eq!(crawl.add_page(ItemKind::Track, 0, wrong), Err(PageError::Wrong));
+        let empty = CrawlPage { items: Vec::new(), rows: 0, ..page_of(&[1, 2, 3], 0, 3) };
+        assert_eq!(crawl.add_page(ItemKind::Track, 0, empty), Err(PageError::Wrong), "a server that starts");
         assert_eq!(crawl.len(), 0);
     }
 
@@ -334,27 +334,27 @@ mod tests {
 
     #[test]
     fn rows_that_cannot_be_kept_are_not_missed() {
-        let mut crawl = Crawl::begin(shelf(), 0, 0);
+        let mut crawl = Crawl::new(shelf(), 0, 0);
         let mut page = page_of(&[1, 2, 3], 0, 250);
         page.items.remove(1);
-        let page = Page { skipped: 1, skipped_at: vec![1], ..page };
-        crawl.take(ItemKind::Track, 0, page).expect("it is the page");
-        assert!(crawl.is_complete() && crawl.step() == Step::Whole);
+        let page = CrawlPage { skipped: 1, skipped_at: vec![1], ..page };
+        crawl.add_page(ItemKind::Track, 0, page).expect("it is the page");
+        assert!(crawl.is_complete() && crawl.next_page() == NextPage::Done);
         crawl.remove("1");
         assert!(!crawl.is_complete());
     }
 
     #[test]
     fn a_row_that_cannot_be_kept_excuses_no_other_one_that_is_missing() {
-        let mut crawl = Crawl::begin(shelf(), 0, 0);
+        let mut crawl = Crawl::new(shelf(), 0, 0);
         let tracks: Vec<u32> = (0..300).collect();
-        while let Step::Page { kind, start, size } = crawl.step() {
+        while let NextPage::Page { kind, start, size } = crawl.next_page() {
             let mut page = page_of(&tracks, start, size);
-            // The last row of the first page, which the second begins with.
+            // The last row of the first page, with which the second begins.
             let at = page.items.iter().position(|item| &*item.key == "249").expect("it is in both pages");
             page.items.remove(at);
             page.skipped_at.push(at as u64);
-            crawl.take(kind, start, Page { skipped: 1, ..page }).expect("it is the page");
+            crawl.add_page(kind, start, CrawlPage { skipped: 1, ..page }).expect("it is the page");
         }
         assert_eq!(crawl.counts()[&ItemKind::Track].skipped, 1, "it is one row");
         assert!(crawl.is_complete());

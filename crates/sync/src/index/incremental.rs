@@ -1,185 +1,185 @@
-//! One round of following: what the server's events name, and what it says to have come or changed since it was followed
-//! last, is read, and the snapshot is patched with it. Then the counts are compared: what is not told (deletions while
-//! nobody listened) shows there, and is found by comparing all of it.
+//! One incremental round: reads the items that events name and those the server lists as added or changed since the
+//! last round, and patches the snapshot. Then it compares counts: deletions that no event reported show there, and lead
+//! to a full comparison.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-use greenroom_dialect::crawl::{Branch, Page, Shelf};
+use greenroom_dialect::crawl::{CrawlPage, ItemContainer, LibraryInfo};
 use greenroom_library::item::{Item, ItemKind};
-use greenroom_library::snapshot::diff::Diff;
+use greenroom_library::snapshot::diff::SnapshotDiff;
 use greenroom_library::snapshot::{Snapshot, SnapshotBuilder};
 
 use super::build::OVERLAP_S;
 use super::crawl::is_complete;
-use super::publish::Ready;
-use super::report::word_of;
-use super::store::About;
-use super::{Failure, Generation, News};
-use crate::index::client::Question;
-use crate::index::scheduler::{Attempt, Keeper};
-use crate::index::status::Begun;
+use super::publish::PreparedGeneration;
+use super::report::kind_name;
+use super::store::SnapshotMetadata;
+use super::{Generation, IndexError, ItemChanges};
+use crate::index::client::LibraryRequest;
+use crate::index::scheduler::{AttemptKind, LibraryWorker};
+use crate::index::status::BuildHandle;
 
-/// Rows of a page of what changed.
+/// Rows of a page of changes.
 const PAGE: u64 = 1_000;
-/// Items asked for by their keys at once.
+/// Items requested by key at once.
 const BATCH: usize = 100;
-/// Up to so many changes are always read one by one.
+/// This many changes are always read one by one.
 const FEW: u64 = 2_000;
-/// Of more, so many in a hundred of the library at most; beyond, reading all of it is as cheap.
+/// Beyond, at most this percentage of the library; above it, a full crawl is as cheap.
 const SHARE: u64 = 20;
-/// Albums and artists that are opened in one round.
+/// Max albums and artists opened in one round.
 const MAX_BRANCHES: usize = 300;
 
-/// What was read.
+/// The items read in one round.
 #[derive(Debug, Default)]
-pub(super) struct Gathered {
-    /// Items as they are now.
+pub(super) struct ItemDelta {
+    /// Current state of items.
     pub(super) items: HashMap<Box<str>, Item>,
-    /// Keys that were asked for and are not there.
-    pub(super) gone: HashSet<String>,
-    /// Items there are, by kind.
+    /// Requested keys that the server does not have.
+    pub(super) removed: HashSet<String>,
+    /// Number of items by kind.
     pub(super) totals: BTreeMap<ItemKind, u64>,
 }
 
-/// What a patch leads to.
-enum Patched {
-    /// Nothing of it is different.
-    Same,
-    New(Box<SnapshotBuilder>),
+/// Result of a patch.
+enum PatchResult {
+    /// Nothing differs.
+    Unchanged,
+    Changed(Box<SnapshotBuilder>),
 }
 
-impl Keeper {
-    /// Follows what changed.
-    pub(super) async fn follow(&self, begun: Begun) {
+impl LibraryWorker {
+    /// Runs one incremental round.
+    pub(super) async fn follow_changes(&self, begun: BuildHandle) {
         let library = &self.library;
-        let asked = self.source.asked();
-        let news = std::mem::take(&mut library.wishes.lock().news);
+        let asked = self.source.request_count();
+        let news = std::mem::take(&mut library.pending.lock().changes);
         let outcome = tokio::select! {
             biased;
-            () = begun.cancel.cancelled() => Err(Failure::Cancelled),
-            outcome = self.round(&news, &begun) => outcome,
+            () = begun.cancel.cancelled() => Err(IndexError::Cancelled),
+            outcome = self.follow_once(&news, &begun) => outcome,
         };
         {
-            let mut facts = library.facts.lock();
+            let mut facts = library.status.lock();
             (facts.cancel, facts.building_bytes) = (None, 0);
-            facts.cost.following_requests = self.source.asked() - asked;
+            facts.cost.following_requests = self.source.request_count() - asked;
             facts.cost.following_rounds += 1;
-            facts.cost.requests = self.source.asked();
+            facts.cost.requests = self.source.request_count();
             if let Ok(items) = outcome {
                 facts.cost.following_items = items;
             }
         }
         match outcome {
-            // It was turned off: nothing is to be said of it.
-            Ok(_) | Err(Failure::Cancelled) => {}
+            // The library was turned off, so its state does not change.
+            Ok(_) | Err(IndexError::Cancelled) => {}
             Err(failure) => {
-                // What is read again is what changed since the last good round.
-                let mut wishes = library.wishes.lock();
-                wishes.news.removed.extend(news.removed);
-                wishes.news.has_moved = true;
-                wishes.news.note(library.server.origin.clock.now_ms());
+                // The next round reads again what changed since the last good one.
+                let mut wishes = library.pending.lock();
+                wishes.changes.removed.extend(news.removed);
+                wishes.changes.has_unnamed_changes = true;
+                wishes.changes.mark_changed(library.server.origin.clock.now_ms());
                 drop(wishes);
-                self.fail(failure, Attempt::Follow);
+                self.fail(failure, AttemptKind::Follow);
             }
         }
-        library.turn(|_| {});
+        library.update_progress(|_| {});
     }
 
-    async fn round(&self, news: &News, begun: &Begun) -> Result<u64, Failure> {
+    async fn follow_once(&self, news: &ItemChanges, begun: &BuildHandle) -> Result<u64, IndexError> {
         let library = &self.library;
         let Some(held) = library.generation() else { return Ok(0) };
         let now_ms = library.server.origin.clock.now_ms();
-        let (shelf, server_s) = self.look().await?;
+        let (shelf, server_s) = self.fetch_library().await?;
         let (before, is_confirmed) = {
-            let mut facts = library.facts.lock();
-            facts.shelf = Some(shelf.clone());
-            (facts.about.clone(), facts.is_confirmed)
+            let mut facts = library.status.lock();
+            facts.info = Some(shelf.clone());
+            (facts.metadata.clone(), facts.is_confirmed)
         };
-        let is_told = !news.has_moved && is_confirmed && news.changed.is_empty();
+        let is_told = !news.has_unnamed_changes && is_confirmed && news.changed.is_empty();
         let since_s = before.synced_s.saturating_sub(OVERLAP_S);
         let known = held.snapshot.len() as u64;
-        let gathered = self.gather(&shelf, news, !is_told, since_s, known).await?;
+        let gathered = self.fetch_delta(&shelf, news, !is_told, since_s, known).await?;
         let gathered = match gathered {
-            Some(gathered) => self.look_below(&shelf, &held, news, gathered).await?,
+            Some(gathered) => self.fetch_children(&shelf, &held, news, gathered).await?,
             None => None,
         };
         let Some(gathered) = gathered else {
-            self.doubt();
-            self.succeed(&mut library.facts.lock(), Attempt::Follow);
+            self.schedule_compare();
+            self.succeed(&mut library.status.lock(), AttemptKind::Follow);
             return Ok(0);
         };
         let totals = gathered.totals.clone();
-        let removed: Vec<String> = gathered.gone.iter().chain(&news.removed).cloned().collect();
+        let removed: Vec<String> = gathered.removed.iter().chain(&news.removed).cloned().collect();
         let items: Vec<Item> = gathered.items.into_values().collect();
         let snapshot = Arc::clone(&held);
         let work = move || patch(&snapshot.snapshot, items, &removed);
-        let patched = library.server.origin.tasks.spawn_blocking(work).await.map_err(|_| Failure::Unfit)?;
+        let patched = library.server.origin.tasks.spawn_blocking(work).await.map_err(|_| IndexError::Unfit)?;
         let own_s = now_ms / 1000;
         let synced_s = server_s.map_or(own_s, |server_s| server_s.min(own_s));
         let about = if is_told {
-            // It was not asked what else changed: that is still to come.
-            About { stamp: before.stamp.clone(), ..self.about(&shelf) }
+            // This round did not ask for other changes: they are still to come.
+            SnapshotMetadata { stamp: before.stamp.clone(), ..self.metadata(&shelf) }
         } else {
-            About { synced_s, ..self.about(&shelf) }
+            SnapshotMetadata { synced_s, ..self.metadata(&shelf) }
         };
         let patched = match patched {
-            Patched::Same => None,
-            Patched::New(builder) => {
-                self.believe(builder.len() as u64, shelf.is_scanning)?;
+            PatchResult::Unchanged => None,
+            PatchResult::Changed(builder) => {
+                self.check_shrink(builder.len() as u64, shelf.is_scanning)?;
                 self.check_patch(&held.snapshot)?;
                 Some(self.index(*builder).await?)
             }
         };
         let snapshot = patched.as_ref().map_or(&held.snapshot, |built| &built.snapshot);
-        let (about, is_complete) = counted(about, snapshot, &totals);
+        let (about, is_complete) = with_counts(about, snapshot, &totals);
         let changed = patched.as_ref().and_then(|built| built.diff.as_ref()).map_or(0, changed_items);
         if !is_complete {
-            // Before it is published: it is never shown as what the server has.
-            self.doubt();
+            // Before publishing: the snapshot never appears as confirmed.
+            self.schedule_compare();
         }
         if let Some(built) = patched {
-            if self.publish(Ready { about, built, taken_at_ms: now_ms }, begun).await {
-                self.succeed(&mut library.facts.lock(), Attempt::Follow);
+            if self.publish(PreparedGeneration { metadata: about, built, taken_at_ms: now_ms }, begun).await {
+                self.succeed(&mut library.status.lock(), AttemptKind::Follow);
             }
             return Ok(changed);
         }
         if !is_confirmed {
             self.save(about.clone(), held).await;
         }
-        let mut facts = library.facts.lock();
+        let mut facts = library.status.lock();
         if facts.turned_off == begun.turned_off {
-            facts.about = about;
-            self.succeed(&mut facts, Attempt::Follow);
+            facts.metadata = about;
+            self.succeed(&mut facts, AttemptKind::Follow);
         }
         Ok(changed)
     }
 
-    /// Reads what `news` names, and (`asks_since`) what came or changed since then, and counts. Nothing, if so much
-    /// changed that reading all of it is as cheap.
-    pub(super) async fn gather(
+    /// Reads the items `news` names, with `asks_since` also those added or changed since then, and counts. `None` if so
+    /// much changed that a full crawl is as cheap.
+    pub(super) async fn fetch_delta(
         &self,
-        shelf: &Shelf,
-        news: &News,
+        shelf: &LibraryInfo,
+        news: &ItemChanges,
         asks_since: bool,
         since_s: u64,
         known: u64,
-    ) -> Result<Option<Gathered>, Failure> {
-        let most = most(known);
-        let mut gathered = Gathered::default();
+    ) -> Result<Option<ItemDelta>, IndexError> {
+        let most = max_changes(known);
+        let mut gathered = ItemDelta::default();
         if asks_since {
             for kind in shelf.contents.kinds() {
                 let mut start = 0;
                 loop {
-                    let question = Question::Changed { of: *kind, since_s, start, size: PAGE };
-                    let page = self.patiently(shelf, question).await?;
+                    let question = LibraryRequest::Changed { of: *kind, since_s, start, size: PAGE };
+                    let page = self.ask_with_retry(shelf, question).await?;
                     let total = page.total.unwrap_or(page.rows);
                     if total > most {
                         return Ok(None);
                     }
                     start += page.rows;
                     let is_last = page.rows == 0 || start >= total;
-                    gathered.take(page);
+                    gathered.add_page(page);
                     if is_last {
                         break;
                     }
@@ -193,12 +193,12 @@ impl Keeper {
         }
         let mut branches = VecDeque::new();
         for keys in left.chunks(BATCH) {
-            let page = self.patiently(shelf, Question::Items(keys)).await?;
-            gathered.miss(keys, &page);
-            branches.extend(page.branches.iter().cloned());
-            gathered.take(page);
+            let page = self.ask_with_retry(shelf, LibraryRequest::Items(keys)).await?;
+            gathered.record_missing(keys, &page);
+            branches.extend(page.containers.iter().cloned());
+            gathered.add_page(page);
         }
-        if !self.open(shelf, branches, &mut gathered).await? {
+        if !self.fetch_branches(shelf, branches, &mut gathered).await? {
             return Ok(None);
         }
         gathered.items.retain(|_, item| shelf.contents.kinds().contains(&item.kind));
@@ -208,22 +208,18 @@ impl Keeper {
         Ok(Some(gathered))
     }
 
-    /// Reads again what is kept of what lies in things that went, and in shows and seasons that are called otherwise now: it
-    /// may lie elsewhere, and episodes bear the name of their show. Nothing, if that is too much.
-    async fn look_below(
+    /// Reads again the known children of removed containers, and of renamed shows and seasons: children may have moved,
+    /// and episodes carry the name of their show. `None` if there are too many.
+    async fn fetch_children(
         &self,
-        shelf: &Shelf,
+        shelf: &LibraryInfo,
         held: &Arc<Generation>,
-        news: &News,
-        mut gathered: Gathered,
-    ) -> Result<Option<Gathered>, Failure> {
-        let mut above: HashSet<String> = gathered.gone.iter().chain(&news.removed).cloned().collect();
+        news: &ItemChanges,
+        mut gathered: ItemDelta,
+    ) -> Result<Option<ItemDelta>, IndexError> {
+        let mut above: HashSet<String> = gathered.removed.iter().chain(&news.removed).cloned().collect();
         above.extend(
-            gathered
-                .items
-                .values()
-                .filter(|item| is_renamed(&held.snapshot, item))
-                .map(|item| item.key.to_string()),
+            gathered.items.values().filter(|item| is_renamed(&held.snapshot, item)).map(|item| item.key.to_string()),
         );
         if above.is_empty() {
             return Ok(Some(gathered));
@@ -233,33 +229,30 @@ impl Keeper {
             let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
             snapshot.snapshot.keys_below(&keys)
         };
-        let below =
-            self.library.server.origin.tasks.spawn_blocking(work).await.map_err(|_| Failure::Unfit)?;
+        let below = self.library.server.origin.tasks.spawn_blocking(work).await.map_err(|_| IndexError::Unfit)?;
         let is_open = |key: &&str| {
-            !gathered.items.contains_key(*key)
-                && !gathered.gone.contains(*key)
-                && !news.removed.contains(*key)
+            !gathered.items.contains_key(*key) && !gathered.removed.contains(*key) && !news.removed.contains(*key)
         };
         let below: Vec<&str> = below.iter().map(|key| &**key).filter(is_open).collect();
-        if below.len() as u64 > most(held.snapshot.len() as u64) {
+        if below.len() as u64 > max_changes(held.snapshot.len() as u64) {
             return Ok(None);
         }
         for keys in below.chunks(BATCH) {
-            let page = self.patiently(shelf, Question::Items(keys)).await?;
-            gathered.miss(keys, &page);
-            gathered.take(page);
+            let page = self.ask_with_retry(shelf, LibraryRequest::Items(keys)).await?;
+            gathered.record_missing(keys, &page);
+            gathered.add_page(page);
         }
         gathered.items.retain(|_, item| shelf.contents.kinds().contains(&item.kind));
         Ok(Some(gathered))
     }
 
-    /// Reads what lies in albums and artists. False if there are too many.
-    async fn open(
+    /// Reads the children of albums and artists. False if there are too many.
+    async fn fetch_branches(
         &self,
-        shelf: &Shelf,
-        mut branches: VecDeque<Branch>,
-        gathered: &mut Gathered,
-    ) -> Result<bool, Failure> {
+        shelf: &LibraryInfo,
+        mut branches: VecDeque<ItemContainer>,
+        gathered: &mut ItemDelta,
+    ) -> Result<bool, IndexError> {
         let mut opened: HashSet<Box<str>> = HashSet::new();
         while let Some(branch) = branches.pop_front() {
             if !opened.insert(branch.key.clone()) {
@@ -270,12 +263,12 @@ impl Keeper {
             }
             let mut start = 0;
             loop {
-                let question = Question::Branch { branch: &branch, start, size: PAGE };
-                let page = self.patiently(shelf, question).await?;
+                let question = LibraryRequest::Branch { branch: &branch, start, size: PAGE };
+                let page = self.ask_with_retry(shelf, question).await?;
                 start += page.rows;
                 let is_last = page.rows == 0 || page.total.is_none_or(|total| start >= total);
-                branches.extend(page.branches.iter().cloned());
-                gathered.take(page);
+                branches.extend(page.containers.iter().cloned());
+                gathered.add_page(page);
                 if is_last {
                     break;
                 }
@@ -285,36 +278,35 @@ impl Keeper {
     }
 }
 
-impl Gathered {
-    /// Which of these keys, that were asked for, are not there.
-    fn miss(&mut self, keys: &[&str], page: &Page) {
+impl ItemDelta {
+    /// Records which of the requested keys are missing.
+    fn record_missing(&mut self, keys: &[&str], page: &CrawlPage) {
         let mut there: BTreeSet<&str> = page.items.iter().map(|item| &*item.key).collect();
-        there.extend(page.branches.iter().map(|branch| &*branch.key));
-        // A row that cannot be kept does not say which it is.
+        there.extend(page.containers.iter().map(|branch| &*branch.key));
+        // A row that cannot be indexed does not say which key it has.
         if page.skipped == 0 {
-            self.gone.extend(keys.iter().filter(|key| !there.contains(*key)).map(ToString::to_string));
+            self.removed.extend(keys.iter().filter(|key| !there.contains(*key)).map(ToString::to_string));
         }
     }
 
-    fn take(&mut self, page: Page) {
+    fn add_page(&mut self, page: CrawlPage) {
         self.items.extend(page.items.into_iter().map(|item| (item.key.clone(), item)));
     }
 }
 
-/// So many changes are read one by one where so many items are known.
-fn most(known: u64) -> u64 {
+/// Max changes read one by one in a library of this many items.
+fn max_changes(known: u64) -> u64 {
     FEW.max(known.saturating_mul(SHARE) / 100)
 }
 
-/// Whether others bear the name of this item, and it has a new one.
+/// Whether the item has a new name that other items carry.
 fn is_renamed(held: &Snapshot, item: &Item) -> bool {
     let before = || held.item(held.row_of(&item.key)?);
-    matches!(item.kind, ItemKind::Show | ItemKind::Season)
-        && before().is_some_and(|before| before.title != item.title)
+    matches!(item.kind, ItemKind::Show | ItemKind::Season) && before().is_some_and(|before| before.title != item.title)
 }
 
-/// A snapshot without what was removed and all that lies in it, and with these items as they are now.
-fn patch(held: &Snapshot, items: Vec<Item>, removed: &[String]) -> Patched {
+/// The snapshot without the removed items and their children, and with these items as they are now.
+fn patch(held: &Snapshot, items: Vec<Item>, removed: &[String]) -> PatchResult {
     let mut builder = SnapshotBuilder::from(held);
     let mut is_same = true;
     if !removed.is_empty() {
@@ -325,41 +317,43 @@ fn patch(held: &Snapshot, items: Vec<Item>, removed: &[String]) -> Patched {
     }
     for item in items {
         let row = held.row_of(&item.key);
-        if row.and_then(|row| held.item(row)).is_some_and(|before| before == item)
-            && builder.contains(&item.key)
-        {
+        if row.and_then(|row| held.item(row)).is_some_and(|before| before == item) && builder.contains(&item.key) {
             continue;
         }
         builder.remove(&item.key);
         is_same &= !builder.push(item);
     }
-    if is_same { Patched::Same } else { Patched::New(Box::new(builder)) }
+    if is_same { PatchResult::Unchanged } else { PatchResult::Changed(Box::new(builder)) }
 }
 
-/// What is known of a snapshot with the server's counts in it, and whether they fit.
-fn counted(mut about: About, snapshot: &Snapshot, totals: &BTreeMap<ItemKind, u64>) -> (About, bool) {
+/// The snapshot's metadata with the server's counts, and whether they match.
+fn with_counts(
+    mut about: SnapshotMetadata,
+    snapshot: &Snapshot,
+    totals: &BTreeMap<ItemKind, u64>,
+) -> (SnapshotMetadata, bool) {
     let mut is_right = true;
     for (kind, total) in totals {
         let kept = snapshot.count(*kind) as u64;
-        let count = about.counts.entry(word_of(*kind).to_owned()).or_default();
+        let count = about.counts.entry(kind_name(*kind).to_owned()).or_default();
         *count = (kept, *total, count.2);
         is_right &= is_complete(kept, *total, count.2);
     }
     (about, is_right)
 }
 
-/// Items that are different in any way.
-fn changed_items(diff: &Diff) -> u64 {
+/// Number of items that differ in any way.
+fn changed_items(diff: &SnapshotDiff) -> u64 {
     diff.changed_rows.len() as u64 + diff.counts.removed
 }
 
-/// Keys of items that came or are different in any way.
-pub(super) fn changed_keys(diff: &Diff, snapshot: &Snapshot) -> Vec<Box<str>> {
+/// Keys of items that are new or differ in any way.
+pub(super) fn changed_keys(diff: &SnapshotDiff, snapshot: &Snapshot) -> Vec<Box<str>> {
     diff.changed_rows.iter().filter_map(|row| snapshot.key_of(*row)).map(Into::into).collect()
 }
 
-/// A diff as it is shown.
-pub(super) fn shown(diff: &Diff) -> serde_json::Value {
+/// A diff as the API shows it.
+pub(super) fn diff_json(diff: &SnapshotDiff) -> serde_json::Value {
     serde_json::to_value(diff).unwrap_or_default()
 }
 
@@ -382,8 +376,8 @@ mod tests {
     fn patched(items: Vec<Item>, removed: &[&str]) -> Option<Snapshot> {
         let removed: Vec<String> = removed.iter().map(ToString::to_string).collect();
         match patch(&snapshot(), items, &removed) {
-            Patched::Same => None,
-            Patched::New(builder) => Some(builder.build()),
+            PatchResult::Unchanged => None,
+            PatchResult::Changed(builder) => Some(builder.build()),
         }
     }
 
@@ -411,8 +405,9 @@ mod tests {
 
     #[test]
     fn counts_that_do_not_fit_are_noticed() {
-        let of =
-            |total| counted(About::default(), &snapshot(), &BTreeMap::from([(ItemKind::Track, total)])).1;
+        let of = |total| {
+            with_counts(SnapshotMetadata::default(), &snapshot(), &BTreeMap::from([(ItemKind::Track, total)])).1
+        };
         assert!(of(10) && !of(9) && !of(11));
     }
 }

@@ -4,18 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use greenroom_library::choice::{self, Candidate};
+use greenroom_library::default_library::{self, LibraryCandidate};
 use greenroom_library::snapshot::Snapshot;
 use parking_lot::{Mutex, RwLock};
 
 use super::{Library, LibraryId};
-use crate::index::settings::Choices;
-use greenroom_state::file_lane::FileLane;
+use crate::index::settings::LibraryOverrides;
+use greenroom_state::file_work_queue::FileWorkQueue;
 
-/// About what the indexes take for each item.
+/// Approximate bytes of the indexes per item.
 pub(super) const INDEX_BYTES: u64 = 300;
 
-/// About what a snapshot takes with all its indexes.
+/// Approximate bytes of a snapshot with all its indexes.
 pub(super) fn memory_bytes(snapshot: &Snapshot) -> u64 {
     snapshot.memory_bytes() as u64 + snapshot.len() as u64 * INDEX_BYTES
 }
@@ -25,11 +25,11 @@ pub(super) fn memory_bytes(snapshot: &Snapshot) -> u64 {
 pub struct Libraries {
     pub(super) known: RwLock<BTreeMap<LibraryId, Arc<Library>>>,
     pub(super) data_dir: Option<PathBuf>,
-    choices: Option<Choices>,
-    pub(super) said: Mutex<BTreeMap<LibraryId, bool>>,
-    /// Servers that said which libraries they have.
+    overrides: Option<LibraryOverrides>,
+    pub(super) enabled_overrides: Mutex<BTreeMap<LibraryId, bool>>,
+    /// Servers whose libraries were listed since the start.
     listed: RwLock<BTreeSet<String>>,
-    /// What all snapshots together may take.
+    /// Memory limit of all snapshots together, in bytes.
     pub(super) memory_limit_bytes: u64,
 }
 
@@ -38,8 +38,8 @@ impl Default for Libraries {
         Self {
             known: RwLock::default(),
             data_dir: None,
-            choices: None,
-            said: Mutex::default(),
+            overrides: None,
+            enabled_overrides: Mutex::default(),
             listed: RwLock::default(),
             memory_limit_bytes: u64::MAX,
         }
@@ -47,17 +47,17 @@ impl Default for Libraries {
 }
 
 impl Libraries {
-    /// Those that are kept in this data directory, in so much memory at most.
+    /// The libraries of this data directory, within this memory limit.
     pub fn open(data_dir: &Path, memory_limit_bytes: u64) -> Self {
-        let choices = Choices::of(data_dir);
+        let choices = LibraryOverrides::new(data_dir);
         let said = choices.read().unwrap_or_else(|reason| {
             tracing::warn!(reason, "what was said of single libraries cannot be read");
             BTreeMap::new()
         });
         Self {
             data_dir: Some(data_dir.to_owned()),
-            choices: Some(choices),
-            said: Mutex::new(said),
+            overrides: Some(choices),
+            enabled_overrides: Mutex::new(said),
             memory_limit_bytes,
             ..Self::default()
         }
@@ -68,67 +68,67 @@ impl Libraries {
         self.known.read().get(id).cloned()
     }
 
-    /// Every library there is.
+    /// All libraries.
     pub fn all(&self) -> Vec<Arc<Library>> {
         self.known.read().values().cloned().collect()
     }
 
-    /// Whether this server said since the start which libraries it has.
+    /// Whether this server's libraries were listed since the start.
     pub fn is_listed(&self, server: &str) -> bool {
         self.listed.read().contains(server)
     }
 
-    /// This server said which libraries it has.
-    pub(super) fn note_listed(&self, server: &str) {
+    /// Marks this server's libraries as listed.
+    pub(super) fn mark_listed(&self, server: &str) {
         if !self.is_listed(server) {
             self.listed.write().insert(server.to_owned());
         }
     }
 
-    /// Adds one.
+    /// Adds a library.
     pub fn add(&self, library: Arc<Library>) {
         self.known.write().insert(library.id.clone(), library);
     }
 
-    /// The music library that is meant where none is named.
-    pub fn music_of(&self, server: &str) -> Option<Arc<Library>> {
+    /// The music library that is the default.
+    pub fn music_library(&self, server: &str) -> Option<Arc<Library>> {
         let mut all = self.all();
         all.retain(|library| library.id.server == server && library.may_hold_music());
         let titles: Vec<String> = all.iter().map(|library| library.title.lock().clone()).collect();
         let candidates = all.iter().zip(&titles);
-        let candidates = candidates.map(|(library, title)| Candidate { key: &library.id.key, title });
-        let candidates: Vec<Candidate<'_>> = candidates.collect();
+        let candidates = candidates.map(|(library, title)| LibraryCandidate { key: &library.id.key, title });
+        let candidates: Vec<LibraryCandidate<'_>> = candidates.collect();
         let named = all.first().and_then(|library| library.server.origin.settings.library.music.as_deref());
-        let meant = choice::music(&candidates, named)?.key;
+        let meant = default_library::select_music_library(&candidates, named)?.key;
         all.iter().find(|library| library.id.key == meant).cloned()
     }
 
-    /// The user says whether a library is kept. That outlives the process.
+    /// Turns the index of a library on or off, beyond the life of the process.
     ///
     /// # Errors
-    /// If it cannot be kept: then nothing has changed.
-    pub async fn choose(&self, library: &Arc<Library>, is_enabled: bool) -> Result<(), String> {
-        if let Some(choices) = self.choices.clone() {
+    /// The choice cannot be saved; then nothing has changed.
+    pub async fn set_enabled(&self, library: &Arc<Library>, is_enabled: bool) -> Result<(), String> {
+        if let Some(choices) = self.overrides.clone() {
             let (id, lane) = (library.id.clone(), choices.lane.clone());
             let kept = lane.run(move || choices.write(&id, is_enabled)).await;
             kept.map_err(|undone| undone.to_string())??;
         }
-        self.said.lock().insert(library.id.clone(), is_enabled);
-        library.choose(is_enabled);
+        self.enabled_overrides.lock().insert(library.id.clone(), is_enabled);
+        library.set_enabled(is_enabled);
         self.warn(&library.server);
         Ok(())
     }
 
-    /// Where what the user says of libraries is written; nothing where it is not kept.
-    pub fn lane(&self) -> Option<&FileLane> {
-        self.choices.as_ref().map(|choices| &choices.lane)
+    /// The queue on which the user's choices are written; `None` if they are not stored.
+    pub fn lane(&self) -> Option<&FileWorkQueue> {
+        self.overrides.as_ref().map(|choices| &choices.lane)
     }
 
-    /// Bytes that all snapshots take, those being built included.
+    /// Bytes of all snapshots, including those being built.
     pub(super) fn used_bytes(&self) -> u64 {
         let of = |library: &Arc<Library>| {
             let kept = library.generation().map_or(0, |generation| memory_bytes(&generation.snapshot));
-            let facts = library.facts.lock();
+            let facts = library.status.lock();
             let unfinished = facts.unfinished.as_ref().map_or(0, |crawl| crawl.memory_bytes());
             kept.saturating_add(unfinished).saturating_add(facts.building_bytes)
         };

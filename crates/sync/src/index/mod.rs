@@ -1,15 +1,16 @@
-//! The libraries of the configured servers: kept whole, and found by their ids.
+//! Indexes of the libraries of the configured servers, searchable by track, path and external id.
 //!
-//! For each server with a configured token a task looks which libraries there are ([`discovery`]); for each library one
-//! task keeps it ([`scheduler`]): whatever asks for a build (a person, the schedule, an event, the first lookup) only leaves
-//! a wish, so there is never a second build beside the first. A build ([`build`]) fetches pages ([`crawl`], [`page_size`])
-//! from the server ([`client`]) until all are there and the server says that nothing moved meanwhile; then the indexes
-//! are built and the new generation takes the place of the old one in one step. What fails changes nothing but the state
-//! ([`state`], [`publish`]). From then on events (`tidings`) and change counters lead to small rounds ([`incremental`]), and a
-//! whole comparison follows on schedule and on doubt.
+//! For each server with a configured token, a task polls the list of libraries ([`discovery`]); each library has one
+//! worker task ([`scheduler`]). Every trigger of a build (a person, the schedule, an event, the first lookup) only
+//! leaves a request, so two builds of one library never run at the same time. A build ([`build`]) fetches pages
+//! ([`crawl`], [`page_size`]) from the server ([`client`]) until all are there and the server reports no change
+//! meanwhile; then the indexes are built and the new generation replaces the old one in one step. A failed build
+//! changes only the state ([`state`], [`publish`]). After that, events and change counters trigger incremental rounds
+//! ([`incremental`]), and a full comparison follows on schedule or on a mismatch.
 //!
-//! Further rooms: [`build_deadline`], [`libraries`] (all of them), [`status`] (what is known of one), [`store`] (snapshots on disk), [`settings`] (what the user turned off), [`progress`], [`report`] (what is
-//! shown), [`schedule`] (when it is compared as a whole), [`notify`] (what somebody is told at once).
+//! Further modules: [`build_deadline`], [`libraries`] (all of them), [`status`] (what is known of one), [`store`]
+//! (snapshots on disk), [`settings`] (libraries the user turned off), [`progress`], [`report`] (for API and page),
+//! [`schedule`] (times of full comparisons), [`notify`] (notifications).
 
 mod build;
 mod build_deadline;
@@ -35,30 +36,30 @@ mod tests;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use greenroom_dialect::crawl::Contents;
+use greenroom_dialect::crawl::LibraryContents;
 use greenroom_library::snapshot::Snapshot;
-use greenroom_library::snapshot::diff::Diff;
+use greenroom_library::snapshot::diff::SnapshotDiff;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use greenroom_proxy::server::Server;
 
-pub use discovery::keep;
+pub use discovery::run;
 pub use libraries::Libraries;
-pub use progress::{Phase, Progress};
-pub use report::{Cost, GenerationReport, Report};
-pub use schedule::Rounds;
-pub use state::{Failure, State};
+pub use progress::{BuildPhase, BuildProgress};
+pub use report::{GenerationReport, LibraryCost, LibraryReport};
+pub use schedule::CompareSchedule;
+pub use state::{IndexError, LibraryState};
 
-use scheduler::Attempt;
-use state::{Signs, state_of};
-use status::{Begun, Facts, News, Wishes};
+use scheduler::AttemptKind;
+use state::{StateInputs, state_of};
+use status::{BuildHandle, ItemChanges, LibraryStatus, PendingWork};
 
-/// The warning that an index is off while playlists need it. It ends when the index is turned on.
+/// Code of the warning that an index is off while playlists need it. It ends when the index is turned on.
 pub const SYNC_WITHOUT_INDEX: &str = "sync-without-index";
 
-/// Which library: the server's name and the library's own key there, written `home:3`.
+/// Identifies a library by server name and the server's own library key, written `home:3`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LibraryId {
     /// Name of the server.
@@ -85,13 +86,13 @@ impl std::str::FromStr for LibraryId {
     }
 }
 
-/// A published snapshot with what is known about it.
+/// A published snapshot with its number and time.
 #[derive(Debug)]
 pub struct Generation {
-    /// Counts up with every one that is published; never repeats for one library, also over restarts. The first one has
-    /// the time as its number, so that it is larger than those of a library that was kept before and is lost.
+    /// Increases with every published generation; never repeats for one library, also over restarts. The first number
+    /// is the current time, so that it exceeds those of an earlier index that was lost.
     pub number: u64,
-    /// When its crawl ended, in milliseconds since 1970.
+    /// End of its crawl, in milliseconds since 1970.
     pub taken_at_ms: u64,
     /// All items.
     pub snapshot: Snapshot,
@@ -100,41 +101,41 @@ pub struct Generation {
 /// One library of one server.
 #[derive(Debug)]
 pub struct Library {
-    /// Which one.
+    /// Its id.
     pub id: LibraryId,
-    /// What it is called.
+    /// Its title on the server.
     pub title: Mutex<String>,
     /// The media server.
     pub server: Arc<Server>,
     generation: RwLock<Option<Arc<Generation>>>,
-    facts: Mutex<Facts>,
-    wishes: Mutex<Wishes>,
-    bell: Notify,
-    progress: watch::Sender<Progress>,
+    status: Mutex<LibraryStatus>,
+    pending: Mutex<PendingWork>,
+    wake: Notify,
+    progress: watch::Sender<BuildProgress>,
 }
 
-/// What became of asking for a build.
+/// Result of requesting a build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asked {
-    /// One begins.
-    Begun,
-    /// One was under way or waiting: it is the same.
+pub enum BuildRequestResult {
+    /// A new build was requested.
+    Started,
+    /// A build was already running or waiting; the request joined it.
     Joined,
     /// The library is turned off.
     Off,
 }
 
-/// Why there is no snapshot to wait for.
+/// Reason why no snapshot can be waited for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NotReady {
+pub enum IndexNotReadyError {
     /// The library is turned off.
     Off,
-    /// The build came to nothing.
-    Failed(Failure),
+    /// The build failed.
+    Failed(IndexError),
 }
 
 impl Library {
-    /// A library of which nothing is known yet.
+    /// A library without a snapshot yet.
     pub fn new(id: LibraryId, title: &str, server: Arc<Server>) -> Self {
         let known_ms = server.origin.clock.now_ms();
         Self {
@@ -142,14 +143,14 @@ impl Library {
             title: Mutex::new(title.to_owned()),
             server,
             generation: RwLock::default(),
-            facts: Mutex::new(Facts { known_ms, ..Facts::default() }),
-            wishes: Mutex::default(),
-            bell: Notify::new(),
-            progress: watch::Sender::new(Progress::default()),
+            status: Mutex::new(LibraryStatus { known_ms, ..LibraryStatus::default() }),
+            pending: Mutex::default(),
+            wake: Notify::new(),
+            progress: watch::Sender::new(BuildProgress::default()),
         }
     }
 
-    /// The newest whole snapshot, if there is one and the library is not turned off.
+    /// The newest complete snapshot; `None` if there is none or the library is turned off.
     pub fn generation(&self) -> Option<Arc<Generation>> {
         self.generation.read().clone()
     }
@@ -157,22 +158,22 @@ impl Library {
     /// Replaces the snapshot.
     pub fn publish(&self, snapshot: Snapshot, taken_at_ms: u64) {
         let number = self.next_number(taken_at_ms);
-        self.facts.lock().changes.clear();
-        self.put(Generation { number, taken_at_ms, snapshot });
+        self.status.lock().changes.clear();
+        self.set_generation(Generation { number, taken_at_ms, snapshot });
     }
 
-    /// Replaces the snapshot, of which these items came or changed.
+    /// Replaces the snapshot and names the items that were added or changed.
     #[cfg(test)]
     pub(crate) fn publish_changed(&self, snapshot: Snapshot, taken_at_ms: u64, changed: &[&str]) {
         let number = self.next_number(taken_at_ms);
-        self.facts.lock().note_changes(number, changed.iter().map(|key| (*key).into()).collect());
-        self.put(Generation { number, taken_at_ms, snapshot });
+        self.status.lock().record_changes(number, changed.iter().map(|key| (*key).into()).collect());
+        self.set_generation(Generation { number, taken_at_ms, snapshot });
     }
 
-    /// Rows of the newest generation whose items came or changed since the generation of this number; `None` if that is
-    /// not known any more (then all may have).
+    /// Rows of the newest generation that were added or changed since the generation of this number; `None` if that is
+    /// no longer known (then any row may have changed).
     pub fn changed_since(&self, number: u64) -> Option<Vec<u32>> {
-        let facts = self.facts.lock();
+        let facts = self.status.lock();
         let generation = self.generation()?;
         if generation.number == number {
             return Some(Vec::new());
@@ -186,23 +187,23 @@ impl Library {
         Some(rows.into_iter().collect())
     }
 
-    /// What it holds.
-    pub fn contents(&self) -> Contents {
-        self.facts.lock().shelf.as_ref().map_or(Contents::Other, |shelf| shelf.contents)
+    /// What kind of items it holds.
+    pub fn contents(&self) -> LibraryContents {
+        self.status.lock().info.as_ref().map_or(LibraryContents::Other, |shelf| shelf.contents)
     }
 
-    /// What was never shown by a server may hold anything.
+    /// True also for a library that the server has not listed yet, because it may hold anything.
     pub fn may_hold_music(&self) -> bool {
-        self.facts.lock().shelf.as_ref().is_none_or(|shelf| shelf.contents == Contents::Music)
+        self.status.lock().info.as_ref().is_none_or(|shelf| shelf.contents == LibraryContents::Music)
     }
 
-    /// How it does.
-    pub fn state(&self) -> State {
-        self.state_with(&self.facts.lock())
+    /// State of the index.
+    pub fn state(&self) -> LibraryState {
+        self.state_with(&self.status.lock())
     }
 
-    fn state_with(&self, facts: &Facts) -> State {
-        state_of(Signs {
+    fn state_with(&self, facts: &LibraryStatus) -> LibraryState {
+        state_of(StateInputs {
             is_on: self.is_on(facts),
             is_kept: self.generation.read().is_some(),
             is_confirmed: facts.is_confirmed,
@@ -211,75 +212,77 @@ impl Library {
         })
     }
 
-    /// Why the last attempt to build or follow it came to nothing, and since when it is so, in milliseconds.
-    pub fn failure(&self) -> Option<(Failure, u64)> {
-        self.facts.lock().failure.clone()
+    /// Error of the last build or incremental round, and since when it stands, in milliseconds since 1970.
+    pub fn failure(&self) -> Option<(IndexError, u64)> {
+        self.status.lock().failure.clone()
     }
 
-    /// What changed with the newest generation.
-    pub fn diff(&self) -> Option<Arc<Diff>> {
-        self.facts.lock().diff.clone()
+    /// Changes from the previous generation to the newest.
+    pub fn diff(&self) -> Option<Arc<SnapshotDiff>> {
+        self.status.lock().diff.clone()
     }
 
-    /// How far a build is, now and whenever that changes.
-    pub fn progress(&self) -> watch::Receiver<Progress> {
+    /// Watches the progress of builds.
+    pub fn progress(&self) -> watch::Receiver<BuildProgress> {
         self.progress.subscribe()
     }
 
-    /// Somebody looks something up: what is not indexed yet is from now on.
-    pub fn look_up(&self) {
+    /// Records a lookup: starts indexing on the first one, or warns if the index is off.
+    pub fn record_lookup(&self) {
         if !self.is_looked_up() {
-            let warning = scheduler::off(&[self.named()]).with(Some(scheduler::turn_on(self)));
+            let warning = scheduler::index_off_warning(&[self.display_name()]).with(Some(scheduler::turn_on(self)));
             self.server.origin.warnings.raise(warning);
         }
     }
 
-    /// Whether it is kept; either way it is remembered that somebody asked.
+    /// Whether the index is enabled; records the lookup in any case.
     fn is_looked_up(&self) -> bool {
-        let mut facts = self.facts.lock();
+        let mut facts = self.status.lock();
         if !self.is_on(&facts) {
-            if !std::mem::replace(&mut facts.is_missed, true) {
-                self.bell.notify_one();
+            if !std::mem::replace(&mut facts.was_requested_while_off, true) {
+                self.wake.notify_one();
             }
             return false;
         }
-        if !std::mem::replace(&mut facts.is_wanted, true) {
-            self.bell.notify_one();
+        if !std::mem::replace(&mut facts.is_auto_indexed, true) {
+            self.wake.notify_one();
         }
         true
     }
 
-    /// Waits for a snapshot: of a build that is under way or has to begin for it.
-    pub async fn ready(&self) -> Result<Arc<Generation>, NotReady> {
+    /// Waits for a snapshot: from the build that is running, or from a new one.
+    pub async fn ready(&self) -> Result<Arc<Generation>, IndexNotReadyError> {
         let mut progress = self.progress();
-        self.look_up();
-        if self.state() == State::Failed {
-            // Whoever waits is reason enough to try it once more.
+        self.record_lookup();
+        if self.state() == LibraryState::Failed {
+            // A waiting caller is reason enough for another attempt.
             self.build(false);
         }
         loop {
-            let is_building = progress.borrow_and_update().is_building() || self.is_asked();
+            let is_building = progress.borrow_and_update().is_building() || self.is_build_requested();
             if let Some(generation) = self.generation() {
                 return Ok(generation);
             }
             match (self.state(), self.failure()) {
-                (State::Off, _) => return Err(NotReady::Off),
-                (State::Failed, Some((failure, _))) if !is_building => return Err(NotReady::Failed(failure)),
+                (LibraryState::Off, _) => return Err(IndexNotReadyError::Off),
+                (LibraryState::Failed, Some((failure, _))) if !is_building => {
+                    return Err(IndexNotReadyError::Failed(failure));
+                }
                 _ => {}
             }
             if progress.changed().await.is_err() {
-                return Err(NotReady::Off);
+                return Err(IndexNotReadyError::Off);
             }
         }
     }
 
-    /// Asks for a build. `has_force` begins anew where one was broken off, and believes what comes however short it is.
-    pub fn build(&self, has_force: bool) -> Asked {
-        let mut facts = self.facts.lock();
+    /// Requests a build. `has_force` discards the interrupted crawl and accepts the result however short it is.
+    pub fn build(&self, has_force: bool) -> BuildRequestResult {
+        let mut facts = self.status.lock();
         if !self.is_on(&facts) {
-            return Asked::Off;
+            return BuildRequestResult::Off;
         }
-        let mut wishes = self.wishes.lock();
+        let mut wishes = self.pending.lock();
         let is_building = self.progress.borrow().is_building();
         let is_joined = wishes.build.is_some() || is_building;
         if is_building {
@@ -288,94 +291,95 @@ impl Library {
             wishes.build.get_or_insert_default().has_force |= has_force;
         }
         drop((wishes, facts));
-        self.bell.notify_one();
-        if is_joined { Asked::Joined } else { Asked::Begun }
+        self.wake.notify_one();
+        if is_joined { BuildRequestResult::Joined } else { BuildRequestResult::Started }
     }
 
-    /// Whether a build was asked for that has not begun yet.
-    pub fn is_asked(&self) -> bool {
-        self.wishes.lock().build.is_some()
+    /// Whether a build was requested that has not begun yet.
+    pub fn is_build_requested(&self) -> bool {
+        self.pending.lock().build.is_some()
     }
 
-    /// Ends a build that is under way or waiting. Returns whether there was one.
+    /// Cancels a running or waiting build. Returns whether there was one.
     pub fn cancel(&self) -> bool {
         let was_there = {
-            let mut facts = self.facts.lock();
-            let had_wish = self.wishes.lock().build.take().is_some();
-            let under_way = facts.cancel.take_if(|(attempt, _)| *attempt == Attempt::Build);
+            let mut facts = self.status.lock();
+            let had_wish = self.pending.lock().build.take().is_some();
+            let under_way = facts.cancel.take_if(|(attempt, _)| *attempt == AttemptKind::Build);
             if let Some((_, cancel)) = &under_way {
                 cancel.cancel();
             }
             had_wish || under_way.is_some()
         };
         if was_there {
-            // Whoever waits for what was only wished looks again.
-            self.turn(|_| {});
+            // Wakes callers that wait for a build that was only requested.
+            self.update_progress(|_| {});
         }
         was_there
     }
 
-    /// Begins what is due, and takes the wish for it: from here on it can be ended. `None` if the library was turned off.
-    fn begin(&self, attempt: Attempt) -> Option<Begun> {
-        let mut facts = self.facts.lock();
+    /// Takes the pending request and starts its work, which can be cancelled from here on. `None` if the library was
+    /// turned off.
+    fn begin(&self, attempt: AttemptKind) -> Option<BuildHandle> {
+        let mut facts = self.status.lock();
         if !self.is_on(&facts) {
             return None;
         }
         let cancel = CancellationToken::new();
         facts.cancel = Some((attempt, cancel.clone()));
-        if attempt == Attempt::Build {
-            facts.has_force |= self.wishes.lock().build.take().is_some_and(|wish| wish.has_force);
+        if attempt == AttemptKind::Build {
+            facts.has_force |= self.pending.lock().build.take().is_some_and(|wish| wish.has_force);
         }
-        Some(Begun { cancel, turned_off: facts.turned_off })
+        Some(BuildHandle { cancel, turned_off: facts.turned_off })
     }
 
-    /// Ends whatever is wished or under way.
-    fn give_up(&self, facts: &mut Facts) {
-        self.wishes.lock().build = None;
+    /// Cancels whatever is requested or running.
+    fn cancel_all(&self, facts: &mut LibraryStatus) {
+        self.pending.lock().build = None;
         if let Some((_, cancel)) = facts.cancel.take() {
             cancel.cancel();
         }
     }
 
-    fn is_on(&self, facts: &Facts) -> bool {
-        facts.choice.unwrap_or(self.server.origin.settings.library.enabled)
+    fn is_on(&self, facts: &LibraryStatus) -> bool {
+        facts.enabled_override.unwrap_or(self.server.origin.settings.library.enabled)
     }
 
-    /// The user says whether it is kept.
-    fn choose(&self, is_enabled: bool) {
+    /// Applies the user's choice whether the library is indexed.
+    fn set_enabled(&self, is_enabled: bool) {
         {
-            let mut facts = self.facts.lock();
-            facts.choice = Some(is_enabled);
-            facts.is_wanted |= is_enabled;
-            facts.is_missed &= !is_enabled;
+            let mut facts = self.status.lock();
+            facts.enabled_override = Some(is_enabled);
+            facts.is_auto_indexed |= is_enabled;
+            facts.was_requested_while_off &= !is_enabled;
             (facts.build_at_ms, facts.follow_at_ms) = (0, 0);
             if !is_enabled {
                 facts.turned_off += 1;
-                self.give_up(&mut facts);
+                self.cancel_all(&mut facts);
                 *self.generation.write() = None;
                 (facts.is_confirmed, facts.failure, facts.unfinished, facts.diff) = (false, None, None, None);
-                (facts.shrunk, facts.settled_items, facts.doubted_at_ms) = (None, 0, None);
+                (facts.suspect, facts.stable_items, facts.compare_at_ms) = (None, 0, None);
                 (facts.has_force, facts.attempts) = (false, 0);
                 facts.changes.clear();
             }
         }
-        self.turn(|_| {});
-        self.bell.notify_one();
+        self.update_progress(|_| {});
+        self.wake.notify_one();
     }
 
-    fn put(&self, generation: Generation) {
+    fn set_generation(&self, generation: Generation) {
         *self.generation.write() = Some(Arc::new(generation));
-        self.turn(|_| {});
+        self.update_progress(|_| {});
     }
 
     fn next_number(&self, now_ms: u64) -> u64 {
         let last = self.generation.read().as_ref().map_or(0, |held| held.number);
-        let last = last.max(self.facts.lock().about.number);
+        let last = last.max(self.status.lock().metadata.number);
         if last == 0 { (now_ms / 1000).max(1) } else { last + 1 }
     }
 
-    /// Something became of it: whoever waits looks again.
-    fn turn(&self, change: impl FnOnce(&mut Progress)) {
+    /// Changes the progress and wakes all waiters.
+    fn update_progress(&self, change: impl FnOnce(&mut BuildProgress)) {
         self.progress.send_modify(|progress| {
             change(progress);
             progress.turns += 1;

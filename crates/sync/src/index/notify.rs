@@ -1,66 +1,66 @@
-//! What of a library somebody is to be told at once.
+//! Notifications about library indexes.
 
 use super::Library;
-use crate::index::scheduler::Attempt;
-use crate::index::state::Failure;
-use greenroom_origin::fact::Fact;
+use crate::index::scheduler::AttemptKind;
+use crate::index::state::IndexError;
+use greenroom_origin::system_event::SystemEvent;
 
-/// What came to nothing, as it is told.
+/// Notification for a failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Telling {
+enum FailureNotification {
     /// The library seems to have lost most of its items.
     Shrank { was: u64, came: u64 },
-    /// The configured token is refused.
+    /// The server refuses the configured token.
     Refused,
-    /// It could not be built.
+    /// The build failed.
     Failed,
-    /// It is told otherwise, or nobody has to know.
+    /// No notification, or another one covers it.
     Nothing,
 }
 
-/// Decides.
-fn telling(failure: &Failure, attempt: Attempt, is_down: bool) -> Telling {
+/// Chooses the notification.
+fn notification_for(failure: &IndexError, attempt: AttemptKind, is_down: bool) -> FailureNotification {
     match failure {
-        Failure::Shrunk { was, came } => Telling::Shrank { was: *was, came: *came },
-        Failure::Refused => Telling::Refused,
-        // That the server is down is told by itself; somebody cancelled it; a doubt leads to a build.
-        Failure::Unreachable if is_down => Telling::Nothing,
-        Failure::Cancelled | Failure::Gone | Failure::Differs => Telling::Nothing,
-        _ if attempt == Attempt::Follow => Telling::Nothing,
-        Failure::Unreachable
-        | Failure::Unfit
-        | Failure::Changing
-        | Failure::TooLarge { .. }
-        | Failure::TimedOut { .. } => Telling::Failed,
+        IndexError::Shrunk { was, came } => FailureNotification::Shrank { was: *was, came: *came },
+        IndexError::Refused => FailureNotification::Refused,
+        // An outage has its own notification, a cancellation needs none, and a mismatch leads to a build.
+        IndexError::Unreachable if is_down => FailureNotification::Nothing,
+        IndexError::Cancelled | IndexError::Gone | IndexError::Differs => FailureNotification::Nothing,
+        _ if attempt == AttemptKind::Follow => FailureNotification::Nothing,
+        IndexError::Unreachable
+        | IndexError::Unfit
+        | IndexError::Changing
+        | IndexError::TooLarge { .. }
+        | IndexError::TimedOut { .. } => FailureNotification::Failed,
     }
 }
 
 impl Library {
-    /// It came to nothing.
-    pub(super) fn tell_of_failure(&self, failure: &Failure, attempt: Attempt) {
+    /// Notifies of a failure.
+    pub(super) fn notify_failure(&self, failure: &IndexError, attempt: AttemptKind) {
         let (server, library) = (&self.server, self.id.to_string());
-        match telling(failure, attempt, !server.origin.breaker.admits()) {
-            Telling::Shrank { was, came } => {
-                server.origin.facts.tell(&Fact::LibraryShrank { library, was, came, is_believed: false });
+        match notification_for(failure, attempt, !server.origin.breaker.allows_requests()) {
+            FailureNotification::Shrank { was, came } => {
+                server.origin.events.notify(&SystemEvent::LibraryShrank { library, was, came, is_believed: false });
             }
-            Telling::Refused => server.origin.note_own_token(false),
-            Telling::Failed => {
-                server.origin.facts.tell(&Fact::BuildFailed { library, reason: failure.to_string() });
+            FailureNotification::Refused => server.origin.record_own_token(false),
+            FailureNotification::Failed => {
+                server.origin.events.notify(&SystemEvent::BuildFailed { library, reason: failure.to_string() });
             }
-            Telling::Nothing => {}
+            FailureNotification::Nothing => {}
         }
     }
 
-    /// So many items are believed to be all of them now.
-    pub(super) fn tell_of_loss(&self, was: u64, came: u64) {
+    /// Notifies that this shorter library is now accepted as complete.
+    pub(super) fn notify_loss(&self, was: u64, came: u64) {
         let library = self.id.to_string();
-        self.server.origin.facts.tell(&Fact::LibraryShrank { library, was, came, is_believed: true });
+        self.server.origin.events.notify(&SystemEvent::LibraryShrank { library, was, came, is_believed: true });
     }
 
-    /// All of it was read.
-    pub(super) fn tell_of_success(&self) {
-        self.server.origin.note_own_token(true);
-        self.server.origin.facts.tell(&Fact::BuildDone { library: self.id.to_string() });
+    /// Notifies that a full build succeeded.
+    pub(super) fn notify_success(&self) {
+        self.server.origin.record_own_token(true);
+        self.server.origin.events.notify(&SystemEvent::BuildDone { library: self.id.to_string() });
     }
 }
 
@@ -70,24 +70,24 @@ mod tests {
 
     #[test]
     fn an_outage_is_told_once_and_not_by_every_library() {
-        assert_eq!(telling(&Failure::Unreachable, Attempt::Build, true), Telling::Nothing);
-        assert_eq!(telling(&Failure::Unreachable, Attempt::Build, false), Telling::Failed);
+        assert_eq!(notification_for(&IndexError::Unreachable, AttemptKind::Build, true), FailureNotification::Nothing);
+        assert_eq!(notification_for(&IndexError::Unreachable, AttemptKind::Build, false), FailureNotification::Failed);
     }
 
     #[test]
     fn what_is_told_of_a_failure_depends_on_what_failed() {
-        let shrunk = Failure::Shrunk { was: 100, came: 3 };
+        let shrunk = IndexError::Shrunk { was: 100, came: 3 };
         for (failure, attempt, wanted) in [
-            (shrunk.clone(), Attempt::Build, Telling::Shrank { was: 100, came: 3 }),
-            (shrunk, Attempt::Follow, Telling::Shrank { was: 100, came: 3 }),
-            (Failure::Refused, Attempt::Follow, Telling::Refused),
-            (Failure::Unfit, Attempt::Build, Telling::Failed),
-            (Failure::Unfit, Attempt::Follow, Telling::Nothing),
-            (Failure::TimedOut { minutes: 180 }, Attempt::Build, Telling::Failed),
-            (Failure::Cancelled, Attempt::Build, Telling::Nothing),
-            (Failure::Differs, Attempt::Build, Telling::Nothing),
+            (shrunk.clone(), AttemptKind::Build, FailureNotification::Shrank { was: 100, came: 3 }),
+            (shrunk, AttemptKind::Follow, FailureNotification::Shrank { was: 100, came: 3 }),
+            (IndexError::Refused, AttemptKind::Follow, FailureNotification::Refused),
+            (IndexError::Unfit, AttemptKind::Build, FailureNotification::Failed),
+            (IndexError::Unfit, AttemptKind::Follow, FailureNotification::Nothing),
+            (IndexError::TimedOut { minutes: 180 }, AttemptKind::Build, FailureNotification::Failed),
+            (IndexError::Cancelled, AttemptKind::Build, FailureNotification::Nothing),
+            (IndexError::Differs, AttemptKind::Build, FailureNotification::Nothing),
         ] {
-            assert_eq!(telling(&failure, attempt, false), wanted, "{failure:?} {attempt:?}");
+            assert_eq!(notification_for(&failure, attempt, false), wanted, "{failure:?} {attempt:?}");
         }
     }
 }

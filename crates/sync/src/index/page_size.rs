@@ -1,47 +1,47 @@
-//! How much a crawl asks for at a time, and how long it rests in between: as much as the server gives in time, and less
-//! where it struggles.
+//! Adapts the page size of a crawl and the rest between pages: as large as the server answers in time, smaller where
+//! requests fail.
 
 use std::time::Duration;
 
-/// Rows of the first page. Slow servers get no smaller ones: the time of an answer is then not in its rows.
+/// Rows of the first page. Slow servers get no smaller one, because their time is not spent on rows.
 const FIRST: u64 = 250;
-/// Most rows of a page.
+/// Max rows of a page.
 const MOST: u64 = 1_000;
-/// Least rows of a page, where larger ones fail.
+/// Min rows of a page, where larger ones fail.
 const LEAST: u64 = 32;
-/// A page that comes within so long may be followed by a larger one.
+/// A page within this time may be followed by a larger one.
 const IN_TIME: Duration = Duration::from_secs(2);
-/// After so many pages in time a size that was too slow is tried again.
+/// Pages in time before a size that was too slow is tried again.
 const FORGIVE_SLOW: u32 = 30;
-/// The same for one that failed: mostly it was not the size.
+/// The same for a size that failed: mostly the size was not the cause.
 const FORGIVE_FAILED: u32 = 3;
-/// Shortest and longest rest between pages; between them it is a quarter of what the last page took.
+/// Shortest and longest rest between pages; the rest is a quarter of the last page's time.
 const REST: (Duration, Duration) = (Duration::from_millis(2), Duration::from_secs(2));
 
-/// The pace of one crawl.
+/// Page size of one crawl.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Pace {
+pub(super) struct AdaptivePageSize {
     size: u64,
-    /// What was too much lies above.
+    /// Larger pages were too slow or failed.
     ceiling: u64,
     in_time: u32,
     forgive: u32,
 }
 
-impl Default for Pace {
+impl Default for AdaptivePageSize {
     fn default() -> Self {
         Self { size: FIRST, ceiling: MOST, in_time: 0, forgive: FORGIVE_SLOW }
     }
 }
 
-impl Pace {
+impl AdaptivePageSize {
     /// Rows of the next page.
     pub(super) fn size(self) -> u64 {
         self.size
     }
 
-    /// A page came. Returns how long to rest.
-    pub(super) fn came(&mut self, took: Duration) -> Duration {
+    /// Records a page. Returns how long to rest.
+    pub(super) fn record_success(&mut self, took: Duration) -> Duration {
         if took > IN_TIME {
             (self.in_time, self.forgive) = (0, FORGIVE_SLOW);
             self.size = (self.size / 2).max(FIRST.min(self.size));
@@ -57,15 +57,15 @@ impl Pace {
         (took / 4).clamp(REST.0, REST.1)
     }
 
-    /// A page failed: the next one is smaller.
-    pub(super) fn failed(&mut self) {
+    /// Records a failed page: the next one is smaller.
+    pub(super) fn record_failure(&mut self) {
         (self.in_time, self.forgive) = (0, FORGIVE_FAILED);
         self.size = (self.size / 2).max(LEAST);
         self.ceiling = self.size;
     }
 
-    /// The failure had nothing to do with the size: the server was away as a whole.
-    pub(super) fn forgiven(&mut self) {
+    /// Reverts a failure that had nothing to do with the size, because the whole server was down.
+    pub(super) fn ignore_failure(&mut self) {
         *self = Self { size: FIRST.max(self.size), ..Self::default() };
     }
 }
@@ -79,11 +79,11 @@ mod tests {
 
     #[test]
     fn it_grows_to_a_thousand_while_pages_come_in_time() {
-        let mut pace = Pace::default();
+        let mut pace = AdaptivePageSize::default();
         let sizes: Vec<u64> = (0..4)
             .map(|_| {
                 let size = pace.size();
-                pace.came(QUICK);
+                pace.record_success(QUICK);
                 size
             })
             .collect();
@@ -92,13 +92,13 @@ mod tests {
 
     #[test]
     fn slow_pages_are_halved_but_never_below_the_first_size() {
-        let mut pace = Pace::default();
+        let mut pace = AdaptivePageSize::default();
         for _ in 0..3 {
-            pace.came(QUICK);
+            pace.record_success(QUICK);
         }
         let sizes: Vec<u64> = (0..4)
             .map(|_| {
-                pace.came(SLOW);
+                pace.record_success(SLOW);
                 pace.size()
             })
             .collect();
@@ -107,39 +107,39 @@ mod tests {
 
     #[test]
     fn what_was_too_much_is_not_tried_again_at_once_but_in_the_end() {
-        let mut pace = Pace::default();
-        pace.came(QUICK);
-        pace.came(QUICK);
-        pace.came(SLOW);
-        pace.came(QUICK);
+        let mut pace = AdaptivePageSize::default();
+        pace.record_success(QUICK);
+        pace.record_success(QUICK);
+        pace.record_success(SLOW);
+        pace.record_success(QUICK);
         assert_eq!(pace.size(), 500);
         for _ in 0..FORGIVE_SLOW {
-            pace.came(QUICK);
+            pace.record_success(QUICK);
         }
         assert_eq!(pace.size(), 1_000);
     }
 
     #[test]
     fn failed_pages_are_halved_down_to_the_least() {
-        let mut pace = Pace::default();
+        let mut pace = AdaptivePageSize::default();
         for _ in 0..10 {
-            pace.failed();
+            pace.record_failure();
         }
         assert_eq!(pace.size(), LEAST);
-        pace.came(QUICK);
+        pace.record_success(QUICK);
         assert_eq!(pace.size(), LEAST, "what failed is not doubled at once");
-        pace.came(QUICK);
-        pace.came(QUICK);
+        pace.record_success(QUICK);
+        pace.record_success(QUICK);
         assert_eq!(pace.size(), 2 * LEAST);
-        pace.forgiven();
+        pace.ignore_failure();
         assert_eq!(pace.size(), FIRST);
     }
 
     #[test]
     fn the_rest_follows_the_latency_within_bounds() {
-        let mut pace = Pace::default();
-        assert_eq!(pace.came(Duration::from_millis(400)), Duration::from_millis(100));
-        assert_eq!(pace.came(Duration::ZERO), REST.0);
-        assert_eq!(pace.came(Duration::from_secs(60)), REST.1);
+        let mut pace = AdaptivePageSize::default();
+        assert_eq!(pace.record_success(Duration::from_millis(400)), Duration::from_millis(100));
+        assert_eq!(pace.record_success(Duration::ZERO), REST.0);
+        assert_eq!(pace.record_success(Duration::from_secs(60)), REST.1);
     }
 }

@@ -1,65 +1,65 @@
-//! How far a build is.
+//! Progress of a build.
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// What a library's keeper is at.
+/// Phase of a library's worker.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schema(as = BuildPhase)]
-pub enum Phase {
-    /// Nothing.
+pub enum BuildPhase {
+    /// Idle.
     #[default]
     Idle,
-    /// A build waits until the server is there.
+    /// A build waits for the server.
     Waiting,
-    /// Pages are read.
+    /// Fetching pages.
     Crawling,
-    /// What changed while pages were read is read again.
+    /// Reading what changed while pages were fetched.
     CatchingUp,
-    /// The indexes are built.
+    /// Building the indexes.
     Indexing,
-    /// What was built is written to disk.
+    /// Writing the snapshot to disk.
     Saving,
 }
 
-/// How far a build is.
+/// Progress of a build.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = BuildProgress)]
-pub struct Progress {
-    /// What is done now.
+pub struct BuildProgress {
+    /// Current phase.
     #[serde(skip)]
-    pub phase: Phase,
+    pub phase: BuildPhase,
     /// Items read so far.
     pub items: u64,
-    /// Items there will be, as far as that is known.
+    /// Items expected, as far as known.
     pub expected: u64,
-    /// Requests this build made so far.
+    /// Requests of this build so far.
     pub requests: u64,
-    /// Pages that failed and were asked for again.
+    /// Failed pages that were requested again.
     pub failures: u64,
-    /// For so long it has been running, in milliseconds.
+    /// Time since its start, in milliseconds.
     pub elapsed_ms: u64,
-    /// So long the pages will still take, in milliseconds; `None` while that cannot be said.
+    /// Estimated time for the remaining pages, in milliseconds; `None` while unknown.
     pub left_ms: Option<u64>,
-    /// Counts up with whatever becomes of the library.
+    /// Increases with every change of the library.
     #[serde(skip)]
     pub(super) turns: u64,
 }
 
-impl Progress {
-    /// Whether a build is under way.
+impl BuildProgress {
+    /// Whether a build is in progress.
     pub fn is_building(&self) -> bool {
-        self.phase != Phase::Idle
+        self.phase != BuildPhase::Idle
     }
 
-    /// How much of the pages is read.
+    /// Percentage of items read.
     pub fn percent(&self) -> Option<u64> {
         (self.expected > 0).then(|| (self.items.saturating_mul(100) / self.expected).min(100))
     }
 }
 
-/// How long the rest takes if it comes as fast as what came.
+/// Remaining time at the rate so far.
 pub(super) fn left_ms(items: u64, expected: u64, elapsed_ms: u64) -> Option<u64> {
     let left = expected.saturating_sub(items);
     (items > 0 && expected > 0).then(|| {
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_percentage_never_passes_a_hundred() {
-        let at = |items, expected| Progress { items, expected, ..Progress::default() }.percent();
+        let at = |items, expected| BuildProgress { items, expected, ..BuildProgress::default() }.percent();
         assert_eq!((at(0, 0), at(1, 3), at(7, 5)), (None, Some(33), Some(100)));
     }
 }

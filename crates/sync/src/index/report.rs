@@ -1,4 +1,4 @@
-//! What is shown of a library.
+//! Report of a library for API and page.
 
 use std::collections::BTreeMap;
 
@@ -6,46 +6,46 @@ use greenroom_library::item::ItemKind;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::progress::{Phase, Progress};
-use super::{Library, State};
+use super::progress::{BuildPhase, BuildProgress};
+use super::{Library, LibraryState};
 
-/// What building and following cost the server.
+/// Requests spent on building and following a library.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = LibraryCost)]
-pub struct Cost {
-    /// Requests of the last build, also of one that came to nothing.
+pub struct LibraryCost {
+    /// Requests of the last build, also of a failed one.
     pub build_requests: u64,
-    /// How long it took, in milliseconds.
+    /// Its duration in milliseconds.
     pub build_ms: u64,
-    /// Requests of the last round of following.
+    /// Requests of the last incremental round.
     pub following_requests: u64,
-    /// Items it changed.
+    /// Items changed by it.
     pub following_items: u64,
-    /// Rounds of following so far.
+    /// Incremental rounds so far.
     pub following_rounds: u64,
     /// All requests since start.
     pub requests: u64,
 }
 
-/// What is shown of a library.
+/// Report of a library.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = Library)]
-pub struct Report {
+pub struct LibraryReport {
     /// Its id.
     pub id: String,
     /// The server's name.
     pub server: String,
-    /// What it is called.
+    /// Its title on the server.
     pub title: String,
-    /// What it holds.
+    /// What kind of items it holds.
     pub contents: &'static str,
-    /// How it does.
+    /// State of the index.
     pub state: &'static str,
-    /// Whether it is kept at all.
+    /// Whether it is indexed.
     pub enabled: bool,
-    /// Why the last attempt came to nothing.
+    /// The last attempt's error.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub failure: Option<FailureReport>,
+    pub failure: Option<LibraryFailureReport>,
     /// Items, by kind.
     pub items: BTreeMap<&'static str, u64>,
     /// The newest snapshot.
@@ -54,26 +54,26 @@ pub struct Report {
     /// What changed with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_diff: Option<serde_json::Value>,
-    /// What it costs the server.
-    pub cost: Cost,
-    /// By outcome, how many builds there were.
+    /// Requests spent on it.
+    pub cost: LibraryCost,
+    /// Number of builds by outcome.
     pub builds: BTreeMap<&'static str, u64>,
-    /// How far a build is.
+    /// Progress of the current build.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub progress: Option<ProgressReport>,
 }
 
-/// Why an attempt came to nothing.
+/// Error of the last attempt.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = LibraryFailure)]
-pub struct FailureReport {
-    /// The word for it.
+pub struct LibraryFailureReport {
+    /// Its code.
     pub reason: &'static str,
-    /// A sentence.
+    /// The error in one sentence.
     pub text: String,
-    /// What to do.
+    /// What to do about it.
     pub remedy: &'static str,
-    /// Since when it is so, in milliseconds since 1970.
+    /// Since when it stands, in milliseconds since 1970.
     pub since_ms: u64,
 }
 
@@ -83,42 +83,42 @@ pub struct FailureReport {
 pub struct GenerationReport {
     /// Its number.
     pub number: u64,
-    /// When it was taken, in milliseconds since 1970.
+    /// End of its crawl, in milliseconds since 1970.
     pub taken_at_ms: u64,
-    /// How long ago that was, or the server last confirmed it.
+    /// Seconds since then, or since the server last confirmed it.
     pub age_s: u64,
     /// Items in it.
     pub items: u64,
-    /// Bytes of memory it takes.
+    /// Bytes of memory.
     pub memory_bytes: u64,
 }
 
-/// How far a build is.
+/// Progress of a build.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = LibraryProgress)]
 pub struct ProgressReport {
-    phase: Phase,
+    phase: BuildPhase,
     #[serde(flatten)]
-    progress: Progress,
-    /// How much of the pages is read.
+    progress: BuildProgress,
+    /// Percentage of items read.
     percent: Option<u64>,
 }
 
-impl From<Progress> for ProgressReport {
-    fn from(progress: Progress) -> Self {
+impl From<BuildProgress> for ProgressReport {
+    fn from(progress: BuildProgress) -> Self {
         Self { phase: progress.phase, percent: progress.percent(), progress }
     }
 }
 
 impl Library {
-    /// What is shown of it. `with_diff` also what changed last.
-    pub fn report(&self, with_diff: bool) -> Report {
+    /// The report; `with_diff` adds the last changes.
+    pub fn report(&self, with_diff: bool) -> LibraryReport {
         let title = self.title.lock().clone();
-        let facts = self.facts.lock();
+        let facts = self.status.lock();
         let state = self.state_with(&facts);
         let now_ms = self.server.origin.clock.now_ms();
         let generation = self.generation().map(|generation| {
-            let confirmed_ms = generation.taken_at_ms.max(facts.about.synced_s.saturating_mul(1000));
+            let confirmed_ms = generation.taken_at_ms.max(facts.metadata.synced_s.saturating_mul(1000));
             GenerationReport {
                 number: generation.number,
                 taken_at_ms: generation.taken_at_ms,
@@ -128,31 +128,31 @@ impl Library {
             }
         });
         let kept = |kind: &ItemKind| {
-            let count = facts.about.counts.get(word_of(*kind)).map_or(0, |count| count.0);
-            (word_of(*kind), count)
+            let count = facts.metadata.counts.get(kind_name(*kind)).map_or(0, |count| count.0);
+            (kind_name(*kind), count)
         };
-        let contents = facts.shelf.as_ref().map(|shelf| shelf.contents);
+        let contents = facts.info.as_ref().map(|shelf| shelf.contents);
         let kinds = contents.map_or(&[][..], |contents| contents.kinds());
         let items = if generation.is_some() { kinds.iter().map(kept).collect() } else { BTreeMap::new() };
-        let failure = facts.failure.as_ref().map(|(failure, since_ms)| FailureReport {
-            reason: failure.word(),
+        let failure = facts.failure.as_ref().map(|(failure, since_ms)| LibraryFailureReport {
+            reason: failure.name(),
             text: failure.to_string(),
             remedy: failure.remedy(),
             since_ms: *since_ms,
         });
         let progress = self.progress.borrow().clone();
         let diff = facts.diff.as_ref().filter(|_| with_diff);
-        Report {
+        LibraryReport {
             id: self.id.to_string(),
             server: self.id.server.clone(),
             title,
-            contents: contents.map_or("other", |contents| contents.word()),
-            state: state.word(),
-            enabled: state != State::Off,
+            contents: contents.map_or("other", |contents| contents.name()),
+            state: state.name(),
+            enabled: state != LibraryState::Off,
             failure,
             items,
             generation,
-            last_diff: diff.map(|diff| crate::index::incremental::shown(diff)),
+            last_diff: diff.map(|diff| crate::index::incremental::diff_json(diff)),
             cost: facts.cost.clone(),
             builds: facts.builds.clone(),
             progress: progress.is_building().then(|| progress.into()),
@@ -160,8 +160,8 @@ impl Library {
     }
 }
 
-/// The word for a kind.
-pub(super) fn word_of(kind: ItemKind) -> &'static str {
+/// Name of a kind in API and metrics.
+pub(super) fn kind_name(kind: ItemKind) -> &'static str {
     match kind {
         ItemKind::Film => "films",
         ItemKind::Show => "shows",

@@ -1,43 +1,43 @@
-//! When a library was compared with its server as a whole, and when it will be.
+//! Times of full comparisons of a library with its server.
 
-use greenroom_dialect::crawl::Contents;
+use greenroom_dialect::crawl::LibraryContents;
 
-use super::{Failure, Library};
+use super::{IndexError, Library};
 use crate::index::scheduler::scheduled_ms;
 
-/// When a library was compared as a whole, and when it will be.
+/// Last and next full comparison of a library.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Rounds {
-    /// How often that is to be, in seconds; `None` if never by itself.
+pub struct CompareSchedule {
+    /// Interval in seconds; `None` if there is no schedule.
     pub every_s: Option<u64>,
-    /// When it was done last, in milliseconds since 1970; `None` if never.
+    /// Time of the last one, in milliseconds since 1970; `None` if there was none.
     pub whole_at_ms: Option<u64>,
-    /// How long that took.
+    /// Its duration in milliseconds.
     pub took_ms: u64,
-    /// When it is due next.
+    /// Time of the next one, in milliseconds since 1970.
     pub next_ms: Option<u64>,
-    /// What the last attempt came to, if to nothing, and since when it is so.
-    pub failure: Option<(Failure, u64)>,
-    /// Items in it now.
+    /// Error of the last attempt, and since when it stands.
+    pub failure: Option<(IndexError, u64)>,
+    /// Current number of items.
     pub items: u64,
 }
 
 impl Library {
-    /// When it was compared as a whole, and when it will be; `None` where it is not kept.
-    pub fn rounds(&self) -> Option<Rounds> {
-        let facts = self.facts.lock();
-        let is_of_use = facts.shelf.as_ref().is_none_or(|shelf| shelf.contents != Contents::Other);
+    /// Last and next full comparison; `None` if the library is not indexed.
+    pub fn compare_schedule(&self) -> Option<CompareSchedule> {
+        let facts = self.status.lock();
+        let is_of_use = facts.info.as_ref().is_none_or(|shelf| shelf.contents != LibraryContents::Other);
         if !self.is_on(&facts) || !is_of_use {
             return None;
         }
         let generation = self.generation();
         let every = self.server.origin.settings.library.schedule;
-        let whole_at_ms = Some(facts.about.whole_at_ms).filter(|at_ms| *at_ms > 0 && generation.is_some());
+        let whole_at_ms = Some(facts.metadata.whole_at_ms).filter(|at_ms| *at_ms > 0 && generation.is_some());
         let next_ms = scheduled_ms(every, &facts, generation.is_some());
-        Some(Rounds {
+        Some(CompareSchedule {
             every_s: every.map(|every| every.as_secs()),
             whole_at_ms,
-            took_ms: facts.about.build_ms,
+            took_ms: facts.metadata.build_ms,
             next_ms: next_ms.map(|at_ms| at_ms.max(facts.build_at_ms)).filter(|at_ms| *at_ms < u64::MAX),
             failure: facts.failure.clone(),
             items: generation.map_or(0, |generation| generation.snapshot.len() as u64),

@@ -1,5 +1,4 @@
-//! What the user said of single libraries: whether they are kept. It lies in `state.db` with what else cannot be had
-//! again by asking; said seldom, so each time the file is opened anew.
+//! The user's choices which libraries to index, in `state.db`. They are rare, so the file is opened for each.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,37 +7,36 @@ use rusqlite::params;
 
 use super::LibraryId;
 use greenroom_state::db::FILE;
-use greenroom_state::file_lane::FileLane;
+use greenroom_state::file_work_queue::FileWorkQueue;
 use greenroom_state::reader;
 
-/// What was said, in one data directory.
+/// The choices of one data directory.
 #[derive(Debug, Clone)]
-pub(super) struct Choices {
+pub(super) struct LibraryOverrides {
     path: PathBuf,
-    /// Where it is written while the process runs.
-    pub(super) lane: FileLane,
+    /// The queue of their writes.
+    pub(super) lane: FileWorkQueue,
 }
 
-impl Choices {
-    /// Those of this directory.
-    pub(super) fn of(data_dir: &Path) -> Self {
-        Self { path: data_dir.join(FILE), lane: FileLane::default() }
+impl LibraryOverrides {
+    /// The choices of this directory.
+    pub(super) fn new(data_dir: &Path) -> Self {
+        Self { path: data_dir.join(FILE), lane: FileWorkQueue::default() }
     }
 
-    /// All that was said.
+    /// All choices.
     pub(super) fn read(&self) -> Result<BTreeMap<LibraryId, bool>, String> {
         let read = || -> rusqlite::Result<BTreeMap<LibraryId, bool>> {
             let db = reader::open(&self.path)?;
             let mut rows = db.prepare("SELECT server, key, is_enabled FROM library")?;
-            let rows = rows.query_map([], |row| {
-                Ok((LibraryId { server: row.get(0)?, key: row.get(1)? }, row.get(2)?))
-            })?;
+            let rows =
+                rows.query_map([], |row| Ok((LibraryId { server: row.get(0)?, key: row.get(1)? }, row.get(2)?)))?;
             rows.collect()
         };
         read().map_err(|error| error.to_string())
     }
 
-    /// The user says whether a library is kept.
+    /// Saves whether a library is indexed.
     pub(super) fn write(&self, id: &LibraryId, is_enabled: bool) -> Result<(), String> {
         let write = || {
             reader::open(&self.path)?.execute(
@@ -54,19 +52,19 @@ impl Choices {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use greenroom_state::db::Book;
+    use greenroom_state::db::StateDb;
 
     #[test]
     fn what_was_said_last_is_kept() {
         let folder = tempfile::tempdir().expect("a folder");
-        let choices = Choices::of(folder.path());
+        let choices = LibraryOverrides::new(folder.path());
         assert!(choices.read().is_err(), "it makes no file of its own");
-        Book::open(folder.path()).expect("it can be made");
+        StateDb::open(folder.path()).expect("it can be made");
         let id = LibraryId { server: "home".into(), key: "3".into() };
         assert!(choices.read().expect("it is there").is_empty());
         choices.write(&id, false).expect("it can be kept");
         choices.write(&id, true).expect("it can be kept");
         choices.write(&id, false).expect("it can be kept");
-        assert_eq!(Choices::of(folder.path()).read(), Ok(BTreeMap::from([(id, false)])));
+        assert_eq!(LibraryOverrides::new(folder.path()).read(), Ok(BTreeMap::from([(id, false)])));
     }
 }

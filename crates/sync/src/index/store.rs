@@ -1,8 +1,8 @@
-//! Snapshots on disk: one file for each library, written beside its place and then moved there. Filed under the hash of
-//! the configured token, so that another token never finds what this one was shown.
+//! Snapshots on disk: one file per library, written beside its place and then renamed. The folder is named by the hash
+//! of the configured token, so that another token never finds what this one was shown.
 //!
-//! A file is four parts: a line that says what it is, the length of the second, what is known about the snapshot as
-//! JSON, the snapshot as [`greenroom_library::snapshot`] writes it; and a checksum over all of it.
+//! A file has four parts: a line with the format, the length of the metadata, the metadata as JSON, the snapshot as
+//! [`greenroom_library::snapshot`] writes it; and a checksum over all of it.
 
 use std::collections::BTreeMap;
 use std::fs::{DirBuilder, File, OpenOptions};
@@ -20,77 +20,77 @@ use super::LibraryId;
 use greenroom_state::secrets::LIBRARIES_FOLDER;
 use greenroom_state::secrets::give_to_owner;
 
-/// What files end with.
+/// Suffix of snapshot files.
 const ENDING: &str = ".library";
-/// What a file that could not be read is set aside with; only the last one of each library is kept.
+/// Suffix of unreadable files that were set aside; only the last one of each library stays.
 const ASIDE: &str = ".damaged";
-/// What files end with while they are written.
+/// Suffix of files being written.
 const BESIDE: &str = ".new";
-/// One that was never finished is taken out after so long.
+/// Age at which an unfinished file is deleted.
 const UNFINISHED: Duration = Duration::from_secs(24 * 3600);
-/// Files of other tokens that are looked at in one sweep.
+/// Files of other tokens checked in one sweep.
 const MAX_SWEPT: usize = 1_000;
 /// Files written by this process.
 static WRITTEN: AtomicU64 = AtomicU64::new(0);
-/// How a file begins.
+/// First bytes of a file.
 const MARK: &[u8] = b"greenroom library 1\n";
-/// Longest JSON.
+/// Max bytes of the JSON.
 const MAX_ABOUT_BYTES: usize = 64 * 1024;
 const CHECK_BYTES: usize = 32;
-/// What was kept for another token is taken out after so long.
+/// Age at which files of another token are deleted.
 const UNUSED: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// What is known about a snapshot beside its items.
+/// Metadata of a snapshot.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct About {
-    /// The library.
+pub(super) struct SnapshotMetadata {
+    /// Name of the server.
     pub(super) server: String,
     pub(super) key: String,
     pub(super) title: String,
-    /// The word for what it holds.
+    /// Name of what it holds.
     pub(super) contents: String,
-    /// The number of its generation.
+    /// Number of its generation.
     pub(super) number: u64,
     pub(super) taken_at_ms: u64,
-    /// When it was compared as a whole last.
+    /// Time of the last full comparison.
     pub(super) whole_at_ms: u64,
-    /// Changes before this second are in it, by the earlier one of the server's clock and ours.
+    /// Changes before this second are included, by the earlier of the server's clock and ours.
     pub(super) synced_s: u64,
-    /// The server's word for its state.
+    /// The server's own change stamp.
     pub(super) stamp: Option<String>,
-    /// By kind: kept, as the server says, could not be kept.
+    /// By kind: indexed, the server's count, not indexable.
     pub(super) counts: BTreeMap<String, (u64, u64, u64)>,
-    /// Requests that its last build took.
+    /// Requests of its last build.
     pub(super) build_requests: u64,
     pub(super) build_ms: u64,
 }
 
-/// What a file says, with the items if they are wanted.
-pub(super) type Kept = (About, Option<Snapshot>);
+/// Contents of a file, with the items if requested.
+pub(super) type StoredSnapshot = (SnapshotMetadata, Option<Snapshot>);
 
 /// The folder of one server and token.
 #[derive(Debug, Clone)]
-pub(super) struct Store {
+pub(super) struct SnapshotStore {
     folder: PathBuf,
     server: String,
 }
 
-impl Store {
-    /// Where the libraries of this server are kept for this token.
-    pub(super) fn of(data_dir: &Path, partition: &Partition, server: &str) -> Self {
+impl SnapshotStore {
+    /// The folder of this server's libraries for this token.
+    pub(super) fn new(data_dir: &Path, partition: &Partition, server: &str) -> Self {
         let hash = blake3::hash(partition.as_str().as_bytes()).to_hex();
         Self { folder: data_dir.join(LIBRARIES_FOLDER).join(&hash[..32]), server: server.to_owned() }
     }
 
-    /// Writes one whole, in place of what was there.
-    pub(super) fn save(&self, about: &About, snapshot: &Snapshot) -> io::Result<()> {
+    /// Writes one snapshot in place of the previous one.
+    pub(super) fn save(&self, about: &SnapshotMetadata, snapshot: &Snapshot) -> io::Result<()> {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
-        // The outer one first: each is given to the owner of what holds it.
+        // The outer one first: each gets the owner of its parent.
         for folder in [self.folder.parent(), Some(self.folder.as_path())].into_iter().flatten() {
             give_to_owner(folder);
         }
         let path = self.path_of(&about.key);
-        // Of its own: another process, or a task that is about to end, may be writing the same one.
+        // A name of its own, because another process or an ending task may be writing the same snapshot.
         let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
         let beside = path.with_extension(format!("{}-{number}{BESIDE}", std::process::id()));
         let written = write(&beside, about, snapshot);
@@ -103,8 +103,9 @@ impl Store {
         File::open(&self.folder)?.sync_all()
     }
 
-    /// What is kept, of libraries with these keys without their items. What cannot be read is set aside, and named.
-    pub(super) fn load(&self, now_ms: u64, is_off: impl Fn(&str) -> bool) -> (Vec<Kept>, Vec<PathBuf>) {
+    /// Reads all snapshots, those of libraries with these keys without their items. Unreadable files are set aside and
+    /// named.
+    pub(super) fn load(&self, now_ms: u64, is_off: impl Fn(&str) -> bool) -> (Vec<StoredSnapshot>, Vec<PathBuf>) {
         let (mut loaded, mut damaged) = (Vec::new(), Vec::new());
         let Ok(entries) = std::fs::read_dir(&self.folder) else { return (loaded, damaged) };
         let start = format!("{}-", self.server);
@@ -114,10 +115,10 @@ impl Store {
                 continue;
             }
             match read(&path, &is_off) {
-                // Names of servers may begin alike.
+                // Another server's name may begin with this one's.
                 Some((about, _)) if about.server != self.server => {}
                 Some((about, snapshot)) if self.path_of(&about.key) == path => {
-                    loaded.push((about.until(now_ms), snapshot));
+                    loaded.push((about.clamp_times(now_ms), snapshot));
                 }
                 _ => {
                     drop(std::fs::rename(&path, path.with_extension(&ASIDE[1..])));
@@ -128,14 +129,12 @@ impl Store {
         (loaded, damaged)
     }
 
-    /// Takes out what was kept of this server for tokens that nobody used for long: they will hardly come back.
+    /// Deletes files of this server for tokens that have not been used for long.
     pub(super) fn sweep(&self, now_ms: u64) {
         let Some(all) = self.folder.parent() else { return };
         let now = UNIX_EPOCH + Duration::from_millis(now_ms);
         let start = format!("{}-", self.server);
-        for folder in
-            std::fs::read_dir(all).into_iter().flatten().flatten().map(|entry| entry.path()).take(MAX_SWEPT)
-        {
+        for folder in std::fs::read_dir(all).into_iter().flatten().flatten().map(|entry| entry.path()).take(MAX_SWEPT) {
             let is_own = folder == self.folder;
             for file in std::fs::read_dir(&folder).into_iter().flatten().flatten().take(MAX_SWEPT) {
                 let written = file.metadata().and_then(|file| file.modified());
@@ -150,37 +149,33 @@ impl Store {
                     drop(std::fs::remove_file(file.path()));
                 }
             }
-            // Only an empty one goes.
+            // Removes only an empty folder.
             if !is_own {
                 drop(std::fs::remove_dir(&folder));
             }
         }
     }
 
-    /// Nothing is kept of this library any more.
+    /// Deletes the files of this library.
     pub(super) fn remove(&self, key: &str) {
         drop(std::fs::remove_file(self.path_of(key)));
     }
 
     fn path_of(&self, key: &str) -> PathBuf {
         let is_plain = key.len() <= 40 && key.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        let name = if is_plain {
-            key.to_owned()
-        } else {
-            format!("_{}", &blake3::hash(key.as_bytes()).to_hex()[..32])
-        };
+        let name = if is_plain { key.to_owned() } else { format!("_{}", &blake3::hash(key.as_bytes()).to_hex()[..32]) };
         self.folder.join(format!("{}-{name}{ENDING}", self.server))
     }
 }
 
-impl About {
-    /// Which library it is about.
+impl SnapshotMetadata {
+    /// The id of its library.
     pub(super) fn id(&self) -> LibraryId {
         LibraryId { server: self.server.clone(), key: self.key.clone() }
     }
 
-    /// No time in it lies after this one: of a clock that was wrong nothing is kept.
-    fn until(self, now_ms: u64) -> Self {
+    /// Limits all times to now, in case an earlier clock was wrong.
+    fn clamp_times(self, now_ms: u64) -> Self {
         Self {
             taken_at_ms: self.taken_at_ms.min(now_ms),
             whole_at_ms: self.whole_at_ms.min(now_ms),
@@ -190,11 +185,11 @@ impl About {
     }
 }
 
-fn write(path: &Path, about: &About, snapshot: &Snapshot) -> io::Result<()> {
+fn write(path: &Path, about: &SnapshotMetadata, snapshot: &Snapshot) -> io::Result<()> {
     let about = serde_json::to_vec(about)?;
     let length = u32::try_from(about.len()).map_err(io::Error::other)?;
     let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-    let mut out = Checked { out: io::BufWriter::new(file), check: blake3::Hasher::new() };
+    let mut out = ChecksumWriter { out: io::BufWriter::new(file), check: blake3::Hasher::new() };
     out.write_all(MARK)?;
     out.write_all(&length.to_le_bytes())?;
     out.write_all(&about)?;
@@ -205,7 +200,7 @@ fn write(path: &Path, about: &About, snapshot: &Snapshot) -> io::Result<()> {
     file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
 }
 
-fn read(path: &Path, is_off: impl Fn(&str) -> bool) -> Option<Kept> {
+fn read(path: &Path, is_off: impl Fn(&str) -> bool) -> Option<StoredSnapshot> {
     let mut bytes = Vec::new();
     File::open(path).ok()?.read_to_end(&mut bytes).ok()?;
     let (bytes, check) = bytes.split_at_checked(bytes.len().checked_sub(CHECK_BYTES)?)?;
@@ -219,18 +214,18 @@ fn read(path: &Path, is_off: impl Fn(&str) -> bool) -> Option<Kept> {
         return None;
     }
     let (about, snapshot) = rest.split_at_checked(length)?;
-    let about: About = serde_json::from_slice(about).ok()?;
+    let about: SnapshotMetadata = serde_json::from_slice(about).ok()?;
     let snapshot = if is_off(&about.key) { None } else { Some(Snapshot::decode(snapshot).ok()?) };
     Some((about, snapshot))
 }
 
-/// A file whose checksum is made while it is written.
-struct Checked {
+/// A writer that computes the checksum.
+struct ChecksumWriter {
     out: io::BufWriter<File>,
     check: blake3::Hasher,
 }
 
-impl Write for Checked {
+impl Write for ChecksumWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.out.write(bytes)?;
         self.check.update(&bytes[..written]);
@@ -259,14 +254,14 @@ mod tests {
         builder.build()
     }
 
-    fn about(server: &str, key: &str) -> About {
-        About { server: server.into(), key: key.into(), number: 7, ..About::default() }
+    fn about(server: &str, key: &str) -> SnapshotMetadata {
+        SnapshotMetadata { server: server.into(), key: key.into(), number: 7, ..SnapshotMetadata::default() }
     }
 
     #[test]
     fn what_was_saved_is_loaded_for_the_same_token_only() {
         let folder = tempfile::tempdir().expect("a folder");
-        let store = Store::of(folder.path(), &Partition::new("one"), "home");
+        let store = SnapshotStore::new(folder.path(), &Partition::new("one"), "home");
         store.save(&about("home", "3"), &snapshot(100)).expect("it can be saved");
         store.save(&about("home", "odd/../key"), &snapshot(2)).expect("it can be saved");
         let (mut loaded, damaged) = store.load(u64::MAX, |_| false);
@@ -278,10 +273,10 @@ mod tests {
         );
         assert_eq!(loaded[0].0, about("home", "3"));
         assert!(
-            Store::of(folder.path(), &Partition::new("other"), "home").load(u64::MAX, |_| false).0.is_empty()
+            SnapshotStore::new(folder.path(), &Partition::new("other"), "home").load(u64::MAX, |_| false).0.is_empty()
         );
         assert!(
-            Store::of(folder.path(), &Partition::new("one"), "den").load(u64::MAX, |_| false).0.is_empty()
+            SnapshotStore::new(folder.path(), &Partition::new("one"), "den").load(u64::MAX, |_| false).0.is_empty()
         );
         store.remove("3");
         assert_eq!(store.load(u64::MAX, |_| false).0.len(), 1);
@@ -290,7 +285,7 @@ mod tests {
     #[test]
     fn files_are_the_owners_alone() {
         let folder = tempfile::tempdir().expect("a folder");
-        let store = Store::of(folder.path(), &Partition::new("one"), "home");
+        let store = SnapshotStore::new(folder.path(), &Partition::new("one"), "home");
         store.save(&about("home", "3"), &snapshot(1)).expect("it can be saved");
         let mode = |path: &Path| std::fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
         assert_eq!(mode(&store.path_of("3")), 0o600);
@@ -300,7 +295,7 @@ mod tests {
     #[test]
     fn any_byte_that_is_not_what_was_written_sets_the_file_aside() {
         let folder = tempfile::tempdir().expect("a folder");
-        let store = Store::of(folder.path(), &Partition::new("one"), "home");
+        let store = SnapshotStore::new(folder.path(), &Partition::new("one"), "home");
         store.save(&about("home", "3"), &snapshot(3)).expect("it can be saved");
         let path = store.path_of("3");
         let whole = std::fs::read(&path).expect("it is there");
@@ -323,13 +318,14 @@ mod tests {
     fn what_was_kept_for_a_token_that_is_not_used_any_more_goes_after_a_month() {
         let folder = tempfile::tempdir().expect("a folder");
         let (own, other) = (Partition::new("one"), Partition::new("other"));
-        let (own, other) = (Store::of(folder.path(), &own, "home"), Store::of(folder.path(), &other, "home"));
+        let (own, other) =
+            (SnapshotStore::new(folder.path(), &own, "home"), SnapshotStore::new(folder.path(), &other, "home"));
         own.save(&about("home", "3"), &snapshot(1)).expect("it can be saved");
         other.save(&about("home", "3"), &snapshot(1)).expect("it can be saved");
         let written = std::fs::metadata(other.path_of("3")).and_then(|file| file.modified()).expect("a time");
         let written = written.duration_since(UNIX_EPOCH).expect("it is later").as_secs() * 1000;
         let month_ms = 31 * 24 * 3_600_000;
-        Store::of(folder.path(), &Partition::new("one"), "den").sweep(written + month_ms);
+        SnapshotStore::new(folder.path(), &Partition::new("one"), "den").sweep(written + month_ms);
         own.sweep(written + month_ms / 2);
         assert_eq!(
             (own.load(u64::MAX, |_| false).0.len(), other.load(u64::MAX, |_| false).0.len()),
@@ -343,7 +339,7 @@ mod tests {
     #[test]
     fn what_is_half_written_is_not_there() {
         let folder = tempfile::tempdir().expect("a folder");
-        let store = Store::of(folder.path(), &Partition::new("one"), "home");
+        let store = SnapshotStore::new(folder.path(), &Partition::new("one"), "home");
         store.save(&about("home", "3"), &snapshot(3)).expect("it can be saved");
         std::fs::write(store.path_of("4").with_extension("new"), b"half").expect("written");
         assert_eq!(store.load(u64::MAX, |_| false).0.len(), 1);
@@ -352,7 +348,7 @@ mod tests {
     #[test]
     fn of_a_library_that_is_off_only_what_is_known_about_it_is_read() {
         let folder = tempfile::tempdir().expect("a folder");
-        let store = Store::of(folder.path(), &Partition::new("one"), "home");
+        let store = SnapshotStore::new(folder.path(), &Partition::new("one"), "home");
         for key in ["3", "4"] {
             store.save(&about("home", key), &snapshot(5)).expect("it can be saved");
         }
@@ -367,18 +363,18 @@ mod tests {
     #[test]
     fn times_that_are_still_to_come_were_those_of_a_wrong_clock() {
         let folder = tempfile::tempdir().expect("a folder");
-        let store = Store::of(folder.path(), &Partition::new("one"), "home");
-        let wrong = About { taken_at_ms: 9_000, whole_at_ms: 8_000, synced_s: 9, ..about("home", "3") };
+        let store = SnapshotStore::new(folder.path(), &Partition::new("one"), "home");
+        let wrong = SnapshotMetadata { taken_at_ms: 9_000, whole_at_ms: 8_000, synced_s: 9, ..about("home", "3") };
         store.save(&wrong, &snapshot(1)).expect("it can be saved");
         let read = |now_ms| store.load(now_ms, |_| false).0.remove(0).0;
         assert_eq!(read(10_000), wrong);
-        assert_eq!(read(5_000), About { taken_at_ms: 5_000, whole_at_ms: 5_000, synced_s: 5, ..wrong });
+        assert_eq!(read(5_000), SnapshotMetadata { taken_at_ms: 5_000, whole_at_ms: 5_000, synced_s: 5, ..wrong });
     }
 
     #[test]
     fn two_that_write_the_same_library_do_not_mix() {
         let folder = tempfile::tempdir().expect("a folder");
-        let store = Store::of(folder.path(), &Partition::new("one"), "home");
+        let store = SnapshotStore::new(folder.path(), &Partition::new("one"), "home");
         std::thread::scope(|scope| {
             for count in 1..=8 {
                 let store = &store;
@@ -398,7 +394,7 @@ mod tests {
     #[test]
     fn what_was_never_finished_goes_after_a_day() {
         let folder = tempfile::tempdir().expect("a folder");
-        let store = Store::of(folder.path(), &Partition::new("one"), "home");
+        let store = SnapshotStore::new(folder.path(), &Partition::new("one"), "home");
         store.save(&about("home", "3"), &snapshot(1)).expect("it can be saved");
         let half = store.folder.join("home-3.1-1.new");
         std::fs::write(&half, b"half").expect("written");

@@ -1,54 +1,54 @@
-//! What resolving did, counted.
+//! Counters of the matcher.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What is counted.
+/// A counted event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Count {
-    /// Tracks that were asked for.
-    Asked,
-    /// The whole index was asked.
+pub enum MatchCounter {
+    /// A track was requested.
+    Requested,
+    /// The whole index was searched.
     WholeIndex,
-    /// Only what came since was asked.
-    NewsOnly,
-    /// It was known that it is not there.
+    /// Only the items added since were searched.
+    DeltaOnly,
+    /// The negative cache knew the track is missing.
     KnownMiss,
-    /// A pin said so.
+    /// A pin decided.
     Pinned,
-    /// It was confirmed before.
+    /// A confirmed match decided.
     Confirmed,
     /// An item was found again under another key.
     Rekeyed,
-    /// What was confirmed is not in the library any more.
+    /// A confirmed match was deleted because its item is gone.
     Dropped,
-    /// A pinned item is not in the library at the moment.
+    /// A pinned item is currently not in the library.
     PinLost,
-    /// A candidate was left out because somebody said so.
+    /// A candidate was left out because of a rejection.
     Rejected,
     /// A candidate was left out because the server does not have it.
-    Disowned,
-    /// The server was searched.
+    MissingOnServer,
+    /// A live search ran.
     LiveAsked,
-    /// It was found there.
+    /// A live search found a match.
     LiveFound,
-    /// A search had to be left because the budget was used up.
+    /// A live search was skipped because the budget was used up.
     LiveRefused,
-    /// A search failed, or the server could not be asked.
+    /// A live search failed, or the server was not available.
     LiveFailed,
-    /// Paths that were looked up.
+    /// A path was looked up.
     Paths,
-    /// Names that were looked up.
+    /// An id was looked up.
     Ids,
-    /// A decision could not be kept.
-    NotKept,
+    /// An override could not be saved.
+    NotSaved,
 }
 
-impl Count {
-    /// All of them.
+impl MatchCounter {
+    /// All events.
     pub const EVERY: [Self; 18] = [
-        Self::Asked,
+        Self::Requested,
         Self::WholeIndex,
-        Self::NewsOnly,
+        Self::DeltaOnly,
         Self::KnownMiss,
         Self::Pinned,
         Self::Confirmed,
@@ -56,22 +56,22 @@ impl Count {
         Self::Dropped,
         Self::PinLost,
         Self::Rejected,
-        Self::Disowned,
+        Self::MissingOnServer,
         Self::LiveAsked,
         Self::LiveFound,
         Self::LiveRefused,
         Self::LiveFailed,
         Self::Paths,
         Self::Ids,
-        Self::NotKept,
+        Self::NotSaved,
     ];
 
-    /// The word for it.
-    pub fn word(self) -> &'static str {
+    /// Its name in API and metrics.
+    pub fn name(self) -> &'static str {
         match self {
-            Self::Asked => "asked",
+            Self::Requested => "asked",
             Self::WholeIndex => "whole_index",
-            Self::NewsOnly => "news_only",
+            Self::DeltaOnly => "news_only",
             Self::KnownMiss => "known_miss",
             Self::Pinned => "pinned",
             Self::Confirmed => "confirmed",
@@ -79,36 +79,36 @@ impl Count {
             Self::Dropped => "dropped",
             Self::PinLost => "pin_lost",
             Self::Rejected => "rejected",
-            Self::Disowned => "disowned",
+            Self::MissingOnServer => "disowned",
             Self::LiveAsked => "live_asked",
             Self::LiveFound => "live_found",
             Self::LiveRefused => "live_refused",
             Self::LiveFailed => "live_failed",
             Self::Paths => "paths",
             Self::Ids => "ids",
-            Self::NotKept => "not_kept",
+            Self::NotSaved => "not_kept",
         }
     }
 }
 
 /// The counters.
 #[derive(Debug, Default)]
-pub struct Tally {
-    counts: [AtomicU64; Count::EVERY.len()],
+pub struct MatchCounters {
+    counts: [AtomicU64; MatchCounter::EVERY.len()],
 }
 
-impl Tally {
-    pub(super) fn note(&self, what: Count) {
+impl MatchCounters {
+    pub(super) fn increment(&self, what: MatchCounter) {
         self.add(what, 1);
     }
 
-    pub(super) fn add(&self, what: Count, times: usize) {
+    pub(super) fn add(&self, what: MatchCounter, times: usize) {
         let times = u64::try_from(times).unwrap_or(u64::MAX);
         self.counts[what as usize].fetch_add(times, Ordering::Relaxed);
     }
 
-    /// How often it happened.
-    pub fn of(&self, what: Count) -> u64 {
+    /// The count of one event.
+    pub fn get(&self, what: MatchCounter) -> u64 {
         self.counts[what as usize].load(Ordering::Relaxed)
     }
 }
@@ -119,10 +119,10 @@ mod tests {
 
     #[test]
     fn every_count_has_its_place_and_its_word() {
-        for (place, count) in Count::EVERY.into_iter().enumerate() {
+        for (place, count) in MatchCounter::EVERY.into_iter().enumerate() {
             assert_eq!(count as usize, place);
         }
-        let words: std::collections::BTreeSet<_> = Count::EVERY.map(Count::word).into();
-        assert_eq!(words.len(), Count::EVERY.len());
+        let words: std::collections::BTreeSet<_> = MatchCounter::EVERY.map(MatchCounter::name).into();
+        assert_eq!(words.len(), MatchCounter::EVERY.len());
     }
 }

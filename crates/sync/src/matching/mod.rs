@@ -1,33 +1,33 @@
-//! Which item of a library is meant, with what was decided before.
+//! Finds the library item that a track means, with stored match overrides taken first.
 //!
-//! | room | is |
+//! | module | content |
 //! |---|---|
-//! | [`query`] | a track somebody looks for, and the keys of decisions about it |
-//! | [`identity`] | what an item is beyond its key |
-//! | [`pin`] | one decision: a pin, a rejection, or what was confirmed by use |
-//! | [`store`] | where they are kept; `decisions`: making them, listing them, taking them back |
-//! | `resolving` | one track after the other: decisions, known misses, the index |
-//! | `finder` | items by their files and names; [`path_lookup`]: paths and names looked up for others |
-//! | `misses`, `disowned` | what is not there, as far as is known |
-//! | `live` | searching the server, within a budget |
-//! | [`counters`] | what is counted |
+//! | [`query`] | the track to find, and the keys of its overrides |
+//! | [`identity`] | what identifies an item beyond its key |
+//! | [`overrides`] | one override: a pin, a rejection, or a confirmed match |
+//! | [`overrides_store`] | overrides in `state.db`; `overrides_service`: creating, listing and removing them |
+//! | `session` | resolves tracks in turn: overrides, known misses, the index |
+//! | `item_locator` | items by their files and names; [`path_lookup`]: lookups of paths and ids |
+//! | `negative_cache`, `missing_on_server` | tracks and items known to be missing |
+//! | `live` | searches on the server, within a budget |
+//! | [`counters`] | counters |
 //!
-//! A decision names an item by the key it had and by what it is. The key is believed only if the item under it is still
-//! that one; otherwise the item is looked for by its files and names, and the decision follows it. What was confirmed
-//! and is gone is forgotten; a pin stays, says so, and counts again when the item is back.
+//! An override names an item by its key and its identity. The key counts only if the item under it still has that
+//! identity; otherwise the item is searched by its files and names, and the override follows it. A confirmed match
+//! whose item is gone is deleted; a pin stays, is reported as missing, and applies again when the item is back.
 
 pub mod counters;
-mod decisions;
 pub mod identity;
 mod item_locator;
 mod live;
 mod missing_on_server;
 mod negative_cache;
+pub mod overrides;
+mod overrides_service;
+pub mod overrides_store;
 pub mod path_lookup;
-pub mod pin;
 pub mod query;
 mod session;
-pub mod store;
 #[cfg(test)]
 mod tests;
 
@@ -37,61 +37,61 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use greenroom_library::item::Item;
-use greenroom_library::tracks::{Decision, Policy, Reason};
+use greenroom_library::matching::{MatchDecision, MatchPolicy, TrackMatchReason};
 use serde::Serialize;
 use tokio::sync::Semaphore;
 use utoipa::ToSchema;
 
 use crate::index::{Generation, Library};
-use counters::{Count, Tally};
-use greenroom_state::error::{Failing, Trouble};
-use greenroom_state::file_lane::FileLane;
-use item_locator::Finders;
-use missing_on_server::Disowned;
-use negative_cache::{Misses, Question, Searched};
-use pin::Ruling;
-use query::Keys;
-use session::Session;
-use store::{NotKept, Store};
+use counters::{MatchCounter, MatchCounters};
+use greenroom_state::error::{StateError, StateErrorKind};
+use greenroom_state::file_work_queue::FileWorkQueue;
+use item_locator::ItemLocators;
+use missing_on_server::MissingOnServer;
+use negative_cache::{LiveSearchResult, MatchNegativeCache, MissKey};
+use overrides::MatchOverride;
+use overrides_store::{OverrideStore, OverrideStoreError};
+use query::OverrideKeys;
+use session::MatchSession;
 
-pub use query::Wanted;
+pub use query::TrackQuery;
 
-/// Batches that are worked on at a time: each takes a processor.
-const AT_ONCE: usize = 2;
-/// Tracks that one thread resolves before others have their turn.
+/// Batches that run at a time; each occupies one processor.
+const MAX_CONCURRENT_BATCHES: usize = 2;
+/// Tracks that one thread resolves before it lets other batches run.
 const CHUNK: usize = 500;
 
-/// An item that may be the one.
+/// An item that may match the track.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Found {
-    /// The item, as the snapshot has it.
+pub struct MatchCandidate {
+    /// The item from the snapshot.
     pub item: Item,
-    /// From 0 to 1.1.
+    /// Score from 0 to 1.1.
     pub score: f32,
-    /// What speaks for and against it.
-    pub reasons: Vec<Reason>,
+    /// Reasons for and against the match.
+    pub reasons: Vec<TrackMatchReason>,
 }
 
-/// Where a verdict comes from.
+/// Source of a match result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = MatchSource)]
-pub enum Source {
-    /// Somebody decided so.
+pub enum MatchSource {
+    /// A pin.
     Pin,
-    /// It was confirmed before.
+    /// A confirmed match.
     Confirmed,
     /// The index.
     Index,
-    /// It was not there, and nothing came since that could be it.
+    /// The negative cache: it was missing, and no item was added since that could match.
     Miss,
-    /// The server was searched.
+    /// A live search on the server.
     Live,
 }
 
-impl Source {
-    /// The word for it.
-    pub fn word(self) -> &'static str {
+impl MatchSource {
+    /// Its name in API and metrics.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Pin => "pin",
             Self::Confirmed => "confirmed",
@@ -101,7 +101,7 @@ impl Source {
         }
     }
 
-    /// What a verdict rests on that needed no judging: a word for it, and a sentence for people.
+    /// Reason of a result that needed no scoring: a code, and a sentence for people.
     pub fn reason(self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::Pin => Some(("pinned", "somebody said that it is this one")),
@@ -111,110 +111,110 @@ impl Source {
     }
 }
 
-/// What came of one track.
+/// Match result of one track.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Resolved {
-    /// What is to be done.
-    pub decision: Decision,
-    /// Where that comes from.
-    pub source: Source,
-    /// How far the first is before the next that is another recording.
+pub struct TrackResolution {
+    /// Accept, review or reject.
+    pub decision: MatchDecision,
+    /// Source of that decision.
+    pub source: MatchSource,
+    /// Score difference between the first candidate and the next one that is another recording.
     pub margin: f32,
-    /// At most five, the best first; if accepted, the first is the one.
-    pub found: Vec<Found>,
-    /// Whether the server was searched for it just now, whatever came of that.
+    /// At most five candidates, best first; if accepted, the first is the match.
+    pub candidates: Vec<MatchCandidate>,
+    /// Whether this call searched the server for it, with any result.
     pub is_searched: bool,
 }
 
-impl Resolved {
+impl TrackResolution {
     /// The item that was accepted.
     pub fn accepted(&self) -> Option<&Item> {
-        (self.decision == Decision::Accept).then(|| self.found.first().map(|found| &found.item)).flatten()
+        (self.decision == MatchDecision::Accept).then(|| self.candidates.first().map(|found| &found.item)).flatten()
     }
 
-    fn decided(source: Source, item: Item) -> Self {
-        let found = vec![Found { item, score: 1.0, reasons: Vec::new() }];
-        Self { decision: Decision::Accept, source, margin: 1.0, found, is_searched: false }
+    fn from_override(source: MatchSource, item: Item) -> Self {
+        let found = vec![MatchCandidate { item, score: 1.0, reasons: Vec::new() }];
+        Self { decision: MatchDecision::Accept, source, margin: 1.0, candidates: found, is_searched: false }
     }
 
-    fn live(decision: Decision, found: Vec<Found>) -> Self {
-        let margin = if decision == Decision::Accept { 1.0 } else { 0.0 };
-        Self { decision, source: Source::Live, margin, found, is_searched: false }
+    fn from_live_search(decision: MatchDecision, found: Vec<MatchCandidate>) -> Self {
+        let margin = if decision == MatchDecision::Accept { 1.0 } else { 0.0 };
+        Self { decision, source: MatchSource::Live, margin, candidates: found, is_searched: false }
     }
 
-    fn nothing() -> Self {
-        let (decision, source) = (Decision::Reject, Source::Index);
-        Self { decision, source, margin: 0.0, found: Vec::new(), is_searched: false }
+    fn no_match() -> Self {
+        let (decision, source) = (MatchDecision::Reject, MatchSource::Index);
+        Self { decision, source, margin: 0.0, candidates: Vec::new(), is_searched: false }
     }
 }
 
-/// Whether the server may be searched for what is not there.
+/// Whether the server may be searched for tracks missing from the index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Live {
-    /// It is not.
+pub enum LiveSearch {
+    /// No live search.
     #[default]
     Off,
-    /// With so many requests at most, and no more than are configured.
+    /// At most this many requests, and no more than configured.
     UpTo(usize),
 }
 
-/// Why a decision is not made.
+/// Error of setting a match override.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refused {
+pub enum OverrideError {
     /// There is no snapshot of the library yet.
     NoSnapshot,
     /// The library has no item with this key.
     UnknownItem,
-    /// Nothing is said about what it is for.
-    Nothing,
-    /// It cannot be kept.
-    NotKept(NotKept),
-    /// Decisions are not kept at all.
+    /// The query is empty.
+    EmptyQuery,
+    /// The override cannot be saved.
+    NotSaved(OverrideStoreError),
+    /// There is no override store.
     NoStore,
 }
 
-/// Resolves tracks, and remembers what was decided.
+/// Resolves tracks to items and stores match overrides.
 #[derive(Debug, Default)]
-pub struct Matching {
-    shared: Arc<Shared>,
+pub struct Matcher {
+    shared: Arc<MatcherState>,
 }
 
-/// What threads that resolve share.
+/// State shared by the resolving threads.
 #[derive(Debug)]
-struct Shared {
-    store: Option<Store>,
-    settings: greenroom_config::Matching,
-    finders: Finders,
-    misses: Misses,
-    disowned: Disowned,
-    tally: Tally,
-    budget: live::Budget,
-    turns: Arc<Semaphore>,
-    lane: FileLane,
-    /// Whether it was said that decisions cannot be read.
-    has_complained: AtomicBool,
+struct MatcherState {
+    store: Option<OverrideStore>,
+    settings: greenroom_config::MatchingSettings,
+    locators: ItemLocators,
+    negative_cache: MatchNegativeCache,
+    missing_on_server: MissingOnServer,
+    counters: MatchCounters,
+    budget: live::LiveSearchBudget,
+    permits: Arc<Semaphore>,
+    lane: FileWorkQueue,
+    /// Whether it was logged that overrides cannot be read.
+    has_warned: AtomicBool,
 }
 
-impl Default for Shared {
+impl Default for MatcherState {
     fn default() -> Self {
         Self {
             store: None,
-            settings: greenroom_config::Matching::default(),
-            finders: Finders::default(),
-            misses: Misses::default(),
-            disowned: Disowned::default(),
-            tally: Tally::default(),
-            budget: live::Budget::default(),
-            turns: Arc::new(Semaphore::new(AT_ONCE)),
-            lane: FileLane::default(),
-            has_complained: AtomicBool::new(false),
+            settings: greenroom_config::MatchingSettings::default(),
+            locators: ItemLocators::default(),
+            negative_cache: MatchNegativeCache::default(),
+            missing_on_server: MissingOnServer::default(),
+            counters: MatchCounters::default(),
+            budget: live::LiveSearchBudget::default(),
+            permits: Arc::new(Semaphore::new(MAX_CONCURRENT_BATCHES)),
+            lane: FileWorkQueue::default(),
+            has_warned: AtomicBool::new(false),
         }
     }
 }
 
-impl Shared {
-    /// Decisions under these keys. Where they cannot be read there are none, which is said once.
-    fn rulings(&self, keys: &Keys) -> Vec<(usize, Ruling)> {
+impl MatcherState {
+    /// Overrides under these keys. A read error yields none and is logged once.
+    fn overrides(&self, keys: &OverrideKeys) -> Vec<(usize, MatchOverride)> {
         let mut rulings = Vec::new();
         self.with_store(|store| {
             rulings = store.find(keys)?;
@@ -223,176 +223,156 @@ impl Shared {
         rulings
     }
 
-    /// All keys of pins and rejections; none where they cannot be read.
-    fn keys_by_hand(&self) -> Arc<HashSet<i64>> {
+    /// All keys of pins and rejections; none if they cannot be read.
+    fn override_keys(&self) -> Arc<HashSet<i64>> {
         let mut keys = Arc::default();
         self.with_store(|store| {
-            keys = store.by_hand()?;
+            keys = store.override_keys()?;
             Ok(())
         });
         keys
     }
 
-    fn with_store(&self, work: impl FnOnce(&Store) -> Result<(), Failing>) {
+    fn with_store(&self, work: impl FnOnce(&OverrideStore) -> Result<(), StateError>) {
         let Some(store) = &self.store else { return };
         match work(store) {
-            Ok(()) => self.has_complained.store(false, Ordering::Relaxed),
+            Ok(()) => self.has_warned.store(false, Ordering::Relaxed),
             Err(failing) => {
-                self.tally.note(Count::NotKept);
-                if !self.has_complained.swap(true, Ordering::Relaxed) {
+                self.counters.increment(MatchCounter::NotSaved);
+                if !self.has_warned.swap(true, Ordering::Relaxed) {
                     tracing::warn!(reason = %failing, "decisions on matches cannot be read or written; pins do not count");
                 }
             }
         }
     }
 
-    fn put(&self, rulings: Vec<Ruling>) -> Result<Vec<i64>, Refused> {
-        let store = self.store.as_ref().ok_or(Refused::NoStore)?;
-        let keyed: Vec<(Ruling, Keys)> = rulings
+    fn put(&self, rulings: Vec<MatchOverride>) -> Result<Vec<i64>, OverrideError> {
+        let store = self.store.as_ref().ok_or(OverrideError::NoStore)?;
+        let keyed: Vec<(MatchOverride, OverrideKeys)> = rulings
             .into_iter()
             .map(|ruling| {
-                let keys = Keys::of(&ruling.library, &ruling.wanted);
+                let keys = OverrideKeys::new(&ruling.library, &ruling.query);
                 (ruling, keys)
             })
             .collect();
         store.put(&keyed).map_err(|reason| {
-            self.tally.note(Count::NotKept);
-            Refused::NotKept(reason)
+            self.counters.increment(MatchCounter::NotSaved);
+            OverrideError::NotSaved(reason)
         })
     }
 }
 
-impl Matching {
-    /// With the decisions of a data directory, whose state was opened before. Where that failed, none are kept.
-    pub fn open(data_dir: &Path, trouble: Option<Trouble>, settings: greenroom_config::Matching) -> Self {
+impl Matcher {
+    /// Opens the override store in the data directory, whose state was opened before. If that fails, overrides are not
+    /// stored.
+    pub fn open(
+        data_dir: &Path,
+        trouble: Option<StateErrorKind>,
+        settings: greenroom_config::MatchingSettings,
+    ) -> Self {
         let opened = match trouble {
-            None => Store::open(data_dir, settings.max_decisions),
-            Some(trouble) => Err(Failing::new(trouble, "the state cannot be used")),
+            None => OverrideStore::open(data_dir, settings.max_decisions),
+            Some(trouble) => Err(StateError::new(trouble, "the state cannot be used")),
         };
         let store = opened
             .inspect_err(|failing| {
                 tracing::warn!(reason = %failing, "decisions on matches are neither known nor kept");
             })
             .ok();
-        Self { shared: Arc::new(Shared { store, settings, ..Shared::default() }) }
+        Self { shared: Arc::new(MatcherState { store, settings, ..MatcherState::default() }) }
     }
 
-    /// What was counted.
-    pub fn tally(&self) -> &Tally {
-        &self.shared.tally
+    /// Its counters.
+    pub fn counters(&self) -> &MatchCounters {
+        &self.shared.counters
     }
 
-    /// How many tracks are known not to be there, and how many bytes the indexes of files take.
-    pub fn held(&self) -> (usize, usize) {
-        (self.shared.misses.len(), self.shared.finders.bytes())
+    /// Number of known misses, and bytes of the file indexes.
+    pub fn sizes(&self) -> (usize, usize) {
+        (self.shared.negative_cache.len(), self.shared.locators.bytes())
     }
 
-    /// Which items of this library are meant, one for each that is wanted and in their order. Without a snapshot
-    /// nothing is found: ask the library first.
-    pub async fn resolve(&self, library: &Arc<Library>, wanted: &[Wanted], policy: Policy) -> Vec<Resolved> {
-        self.resolve_with(library, wanted, policy, Live::Off).await.1
+    /// Resolves each track to an item of this library, in the order given. Without a snapshot nothing is found: request
+    /// a build first.
+    pub async fn resolve(
+        &self,
+        library: &Arc<Library>,
+        wanted: &[TrackQuery],
+        policy: MatchPolicy,
+    ) -> Vec<TrackResolution> {
+        self.resolve_with(library, wanted, policy, LiveSearch::Off).await.1
     }
 
-    /// The same; what is not there is searched for on the server, if that is wanted. Tells which generation it was
-    /// resolved against.
+    /// Like `resolve`, but searches the server for missing tracks if allowed. Also returns the generation used.
     pub async fn resolve_with(
         &self,
         library: &Arc<Library>,
-        wanted: &[Wanted],
-        policy: Policy,
-        live: Live,
-    ) -> (Option<Arc<Generation>>, Vec<Resolved>) {
+        wanted: &[TrackQuery],
+        policy: MatchPolicy,
+        live: LiveSearch,
+    ) -> (Option<Arc<Generation>>, Vec<TrackResolution>) {
         let Some(generation) = library.generation() else {
-            return (None, vec![Resolved::nothing(); wanted.len()]);
+            return (None, vec![TrackResolution::no_match(); wanted.len()]);
         };
         let mut resolved = Vec::with_capacity(wanted.len());
         for chunk in wanted.chunks(CHUNK) {
             let chunk = chunk.to_vec();
             let work =
-                move |session: &Session<'_>| chunk.iter().map(|one| session.resolve(one)).collect::<Vec<_>>();
+                move |session: &MatchSession<'_>| chunk.iter().map(|one| session.resolve(one)).collect::<Vec<_>>();
             resolved.extend(self.in_session(library, &generation, policy, work).await);
         }
-        if let Live::UpTo(most) = live {
+        if let LiveSearch::UpTo(most) = live {
             self.search(library, &generation, (wanted, &mut resolved), policy, most).await;
         }
         (Some(generation), resolved)
     }
 
-    /// Searches the server for what is not there, within the budget.
+    /// Searches the server for missing tracks, within the budget.
     async fn search(
         &self,
         library: &Arc<Library>,
         generation: &Arc<Generation>,
-        (wanted, resolved): (&[Wanted], &mut [Resolved]),
-        policy: Policy,
+        (wanted, resolved): (&[TrackQuery], &mut [TrackResolution]),
+        policy: MatchPolicy,
         most: usize,
     ) {
         let settings = &self.shared.settings;
         let mut left = most.min(settings.live_per_call);
         for (wanted, resolved) in wanted.iter().zip(resolved) {
-            if resolved.decision != Decision::Reject {
+            if resolved.decision != MatchDecision::Reject {
                 continue;
             }
-            let question = Question::of(&library.id, wanted, policy);
-            let known = self.shared.misses.of(&question);
+            let question = MissKey::new(&library.id, wanted, policy);
+            let known = self.shared.negative_cache.get(&question);
             let is_searched = known.is_some_and(|known| {
-                known.number == generation.number && !matches!(known.searched, Searched::No)
+                known.number == generation.number && !matches!(known.live_result, LiveSearchResult::NotSearched)
             });
             let Some(title) = live::searchable(&wanted.title).filter(|_| !is_searched) else { continue };
-            if !live::may_ask(library) {
-                self.shared.tally.note(Count::LiveFailed);
+            if !live::is_available(library) {
+                self.shared.counters.increment(MatchCounter::LiveFailed);
                 continue;
             }
             let now_ms = library.server.origin.clock.now_ms();
             let may =
-                left > 0 && self.shared.budget.take(library.server.name(), settings.live_per_minute, now_ms);
+                left > 0 && self.shared.budget.try_acquire(library.server.name(), settings.live_per_minute, now_ms);
             if !may {
-                self.shared.tally.note(Count::LiveRefused);
+                self.shared.counters.increment(MatchCounter::LiveRefused);
                 continue;
             }
             left -= 1;
             resolved.is_searched = true;
-            self.shared.tally.note(Count::LiveAsked);
+            self.shared.counters.increment(MatchCounter::LiveAsked);
             let Some(items) = live::search(library, title).await else {
-                self.shared.tally.note(Count::LiveFailed);
+                self.shared.counters.increment(MatchCounter::LiveFailed);
                 continue;
             };
             let asked = wanted.clone();
-            let work = move |session: &Session<'_>| session.judge_live(&asked, items);
+            let work = move |session: &MatchSession<'_>| session.judge_live(&asked, items);
             let judged = self.in_session(library, generation, policy, work).await;
-            if judged.decision != Decision::Reject {
-                self.shared.tally.note(Count::LiveFound);
-                *resolved = Resolved { is_searched: true, ..judged };
+            if judged.decision != MatchDecision::Reject {
+                self.shared.counters.increment(MatchCounter::LiveFound);
+                *resolved = TrackResolution { is_searched: true, ..judged };
             }
         }
-    }
-
-    /// Works on a thread that may block, when it is its turn.
-    async fn in_session<R: Send + 'static>(
-        &self,
-        library: &Arc<Library>,
-        generation: &Arc<Generation>,
-        policy: Policy,
-        work: impl FnOnce(&Session<'_>) -> R + Send + 'static,
-    ) -> R {
-        let (generation, owned) = (Arc::clone(generation), Arc::clone(library));
-        self.on_a_thread(library, move |shared| {
-            let lazy = shared.finders.of(&owned.id, &generation);
-            work(&Session { shared, library: &owned, generation: &generation, lazy, policy })
-        })
-        .await
-    }
-
-    async fn on_a_thread<R: Send + 'static>(
-        &self,
-        library: &Library,
-        work: impl FnOnce(&Shared) -> R + Send + 'static,
-    ) -> R {
-        let turn = Arc::clone(&self.shared.turns).acquire_owned().await;
-        let shared = Arc::clone(&self.shared);
-        // The turn lasts as long as the work, also where its caller has gone.
-        let work = move || (work(&shared), turn).0;
-        let done = library.server.origin.tasks.spawn_blocking(work).await;
-        done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
     }
 }

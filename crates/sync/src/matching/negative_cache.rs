@@ -1,33 +1,33 @@
-//! What was not there, and when: it is not looked for again before something came that could be it.
+//! Tracks known to be missing: not searched again before an item is added that could match.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use greenroom_library::item::Item;
+use greenroom_library::matching::{MatchDecision, MatchPolicy, TrackIndex, TrackIndexBuilder, TrackMatchReason};
 use greenroom_library::snapshot::push_track;
-use greenroom_library::tracks::{Decision, Policy, Reason, TrackIndex, TrackIndexBuilder};
 use parking_lot::Mutex;
 
-use super::{Found, Wanted};
+use super::{MatchCandidate, TrackQuery};
 use crate::index::{Generation, Library, LibraryId};
 
-/// So many are remembered; the oldest go first.
+/// Max entries; the oldest are evicted first.
 const MAX_MISSES: usize = 50_000;
-/// So many indexes of what came are held.
-const MAX_NEWS: usize = 8;
-/// Where more than this came, everything is looked through again.
-const MAX_CAME: usize = 20_000;
+/// Max indexes of added items.
+const MAX_DELTAS: usize = 8;
+/// With more added items the whole index is searched.
+const MAX_DELTA_ITEMS: usize = 20_000;
 
-/// What is asked, in one library under one policy.
+/// A query in one library under one policy.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Question {
+pub(super) struct MissKey {
     library: LibraryId,
     policy: u8,
     asked: [u64; 2],
 }
 
-impl Question {
-    pub(super) fn of(library: &LibraryId, wanted: &Wanted, policy: Policy) -> Self {
+impl MissKey {
+    pub(super) fn new(library: &LibraryId, wanted: &TrackQuery, policy: MatchPolicy) -> Self {
         let text = serde_json::to_string(wanted).unwrap_or_default();
         let hash = xxhash_rust::xxh3::xxh3_128(text.as_bytes());
         let halves = [hash >> 64, hash & u128::from(u64::MAX)];
@@ -39,130 +39,130 @@ impl Question {
     }
 }
 
-/// A candidate that was not good enough, by the key of its item.
+/// A candidate with too low a score, by its item's key.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Lesser {
+pub(super) struct RejectedCandidate {
     pub(super) key: Box<str>,
     pub(super) score: f32,
-    pub(super) reasons: Vec<Reason>,
+    pub(super) reasons: Vec<TrackMatchReason>,
 }
 
-/// What is known of a question.
+/// A cached miss.
 #[derive(Debug, Clone)]
-pub(super) struct Known {
-    /// Up to which generation it is.
+pub(super) struct CachedMiss {
+    /// The newest generation it covers.
     pub(super) number: u64,
-    /// What came closest.
-    pub(super) lesser: Vec<Lesser>,
-    /// What the server answered when it was searched at that time.
-    pub(super) searched: Searched,
+    /// The closest candidates.
+    pub(super) rejected: Vec<RejectedCandidate>,
+    /// Result of the live search at that time.
+    pub(super) live_result: LiveSearchResult,
 }
 
-/// What came of searching the server.
+/// Result of a live search.
 #[derive(Debug, Clone)]
-pub(super) enum Searched {
-    /// It was not.
-    No,
-    /// Nothing that is meant.
-    InVain,
-    /// These items, which no snapshot has yet, and what they are worth.
-    Shown(Decision, Vec<Found>),
+pub(super) enum LiveSearchResult {
+    /// None ran.
+    NotSearched,
+    /// No match.
+    NoMatch,
+    /// These items, which no snapshot has yet, and their match result.
+    Candidates(MatchDecision, Vec<MatchCandidate>),
 }
 
 #[derive(Debug, Default)]
-struct Held {
-    known: HashMap<Question, Known>,
-    order: VecDeque<Question>,
-    news: VecDeque<Arc<News>>,
+struct NegativeCacheState {
+    misses: HashMap<MissKey, CachedMiss>,
+    order: VecDeque<MissKey>,
+    deltas: VecDeque<Arc<IndexDelta>>,
 }
 
-/// What was not there.
+/// The matcher's negative cache.
 #[derive(Debug, Default)]
-pub(super) struct Misses {
-    held: Mutex<Held>,
+pub(super) struct MatchNegativeCache {
+    state: Mutex<NegativeCacheState>,
 }
 
-/// What came between two generations of a library.
+/// Items added between two generations of a library.
 #[derive(Debug)]
-pub(super) struct News {
+pub(super) struct IndexDelta {
     library: LibraryId,
     since: u64,
     until: u64,
-    /// An index over it; `None` if that is not known, or too much.
+    /// An index over them; `None` if they are unknown or too many.
     pub(super) tracks: Option<TrackIndex>,
 }
 
-impl Misses {
-    pub(super) fn of(&self, question: &Question) -> Option<Known> {
-        self.held.lock().known.get(question).cloned()
+impl MatchNegativeCache {
+    pub(super) fn get(&self, question: &MissKey) -> Option<CachedMiss> {
+        self.state.lock().misses.get(question).cloned()
     }
 
-    pub(super) fn remember(&self, question: Question, known: Known) {
-        let mut held = self.held.lock();
-        if held.known.insert(question.clone(), known).is_none() {
+    pub(super) fn insert(&self, question: MissKey, known: CachedMiss) {
+        let mut held = self.state.lock();
+        if held.misses.insert(question.clone(), known).is_none() {
             held.order.push_back(question);
         }
-        while held.known.len() > MAX_MISSES {
+        while held.misses.len() > MAX_MISSES {
             let Some(oldest) = held.order.pop_front() else { return };
-            held.known.remove(&oldest);
+            held.misses.remove(&oldest);
         }
-        // What was forgotten one by one still stands in the order.
+        // The order still contains entries that were removed one by one.
         if held.order.len() > 2 * MAX_MISSES {
-            let Held { known, order, .. } = &mut *held;
+            let NegativeCacheState { misses: known, order, .. } = &mut *held;
             order.retain(|question| known.contains_key(question));
         }
     }
 
-    pub(super) fn forget(&self, question: &Question) {
-        self.held.lock().known.remove(question);
+    pub(super) fn remove(&self, question: &MissKey) {
+        self.state.lock().misses.remove(question);
     }
 
-    /// Somebody decided something: what is known of this library may be wrong.
-    pub(super) fn forget_all_of(&self, library: &LibraryId) {
-        let mut held = self.held.lock();
-        held.known.retain(|question, _| question.library != *library);
-        let Held { known, order, .. } = &mut *held;
+    /// Clears a library's entries, because an override may contradict them.
+    pub(super) fn clear_library(&self, library: &LibraryId) {
+        let mut held = self.state.lock();
+        held.misses.retain(|question, _| question.library != *library);
+        let NegativeCacheState { misses: known, order, .. } = &mut *held;
         order.retain(|question| known.contains_key(question));
     }
 
-    /// Somebody decided something, and it is not known about which library.
-    pub(super) fn forget_everything(&self) {
-        let mut held = self.held.lock();
-        held.known.clear();
+    /// Clears all entries, because an override of an unknown library may contradict them.
+    pub(super) fn clear(&self) {
+        let mut held = self.state.lock();
+        held.misses.clear();
         held.order.clear();
     }
 
     pub(super) fn len(&self) -> usize {
-        self.held.lock().known.len()
+        self.state.lock().misses.len()
     }
 
-    /// What came to a library since a generation. It is indexed once for all who ask.
-    pub(super) fn news(&self, library: &Library, since: u64, generation: &Generation) -> Arc<News> {
-        let is_it = |news: &Arc<News>| {
+    /// Items added to a library since a generation, indexed once for all callers.
+    pub(super) fn delta(&self, library: &Library, since: u64, generation: &Generation) -> Arc<IndexDelta> {
+        let is_it = |news: &Arc<IndexDelta>| {
             news.library == library.id && news.since == since && news.until == generation.number
         };
-        if let Some(news) = self.held.lock().news.iter().find(|news| is_it(news)) {
+        if let Some(news) = self.state.lock().deltas.iter().find(|news| is_it(news)) {
             return Arc::clone(news);
         }
         let rows = library.changed_since(since);
-        // The rows are those of the newest generation, which another one may have become meanwhile.
+        // The rows belong to the newest generation, which may have changed meanwhile.
         let is_newest = library.generation().is_some_and(|newest| newest.number == generation.number);
-        let rows = rows.filter(|rows| is_newest && rows.len() <= MAX_CAME);
+        let rows = rows.filter(|rows| is_newest && rows.len() <= MAX_DELTA_ITEMS);
         let tracks = rows.map(|rows| {
             let items: Vec<Item> = rows.iter().filter_map(|row| generation.snapshot.item(*row)).collect();
             index_of(&items)
         });
-        let news = Arc::new(News { library: library.id.clone(), since, until: generation.number, tracks });
-        let mut held = self.held.lock();
-        if held.news.len() == MAX_NEWS {
-            held.news.pop_front();
+        let news = Arc::new(IndexDelta { library: library.id.clone(), since, until: generation.number, tracks });
+        let mut held = self.state.lock();
+        if held.deltas.len() == MAX_DELTAS {
+            held.deltas.pop_front();
         }
-        held.news.push_back(Arc::clone(&news));
+        held.deltas.push_back(Arc::clone(&news));
         news
     }
 }
 
-/// An index over a few items; its rows are their places.
+/// An index over a few items; its rows are their positions.
 pub(super) fn index_of(items: &[Item]) -> TrackIndex {
     let mut builder = TrackIndexBuilder::default();
     for item in items {

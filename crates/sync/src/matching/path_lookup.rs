@@ -1,135 +1,136 @@
-//! Paths and names looked up for others: which items they belong to, in all libraries that are asked. What somebody
-//! decided about one counts before the index.
+//! Looks up paths and external ids in all requested libraries. Overrides win over the index.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use greenroom_library::files::{Asked, Case, Confidence, PathMaps, Reason, Verdict};
-use greenroom_library::guid;
+use greenroom_library::external_id;
+use greenroom_library::files::{
+    CaseSensitivity, FileMatchConfidence, FileMatchReason, FileMatchResult, FileQuery, PathMaps,
+};
 use greenroom_library::item::Item;
-use greenroom_library::tracks::Policy;
+use greenroom_library::matching::MatchPolicy;
 
-use super::{Matching, Shared, Wanted};
+use super::{Matcher, MatcherState, TrackQuery};
 use crate::index::{Generation, Library, LibraryId};
-use crate::matching::counters::Count;
-use crate::matching::item_locator::Lazy;
-use crate::matching::pin::{Ruling, RulingKind};
-use crate::matching::query::Keys;
-use crate::matching::session::Session;
+use crate::matching::counters::MatchCounter;
+use crate::matching::item_locator::LazyLocator;
+use crate::matching::overrides::{MatchOverride, MatchOverrideKind};
+use crate::matching::query::OverrideKeys;
+use crate::matching::session::MatchSession;
 
-/// Paths or names that one thread looks up before others have their turn.
+/// Paths or ids that one thread looks up before it lets other batches run.
 const CHUNK: usize = 5_000;
-/// So many items are shown for one name or path.
+/// Max items shown per id or path.
 pub const MAX_SHOWN: usize = 5;
 
-/// A file somebody looks for.
+/// A file to look up.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct PathAsked {
-    /// Its path, as whoever asks sees it.
+pub struct PathLookupQuery {
+    /// Its path as the app sees it.
     pub path: String,
-    /// Its length in bytes.
+    /// Its size in bytes.
     pub size_bytes: Option<u64>,
-    /// Its length in seconds.
+    /// Its duration in seconds.
     pub duration_s: Option<u32>,
 }
 
-/// An item in a library.
+/// An item of a library.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Placed {
-    /// Of which library.
+pub struct LocatedItem {
+    /// Its library.
     pub library: LibraryId,
     /// The item.
     pub item: Item,
-    /// What speaks for and against it.
-    pub reasons: Vec<Reason>,
+    /// Reasons for and against it.
+    pub reasons: Vec<FileMatchReason>,
 }
 
-/// What came of one path.
+/// Result of one path.
 #[derive(Debug, Clone, PartialEq)]
-pub struct PathFound {
-    /// How sure it is.
-    pub confidence: Confidence,
-    /// Why.
-    pub reasons: Vec<Reason>,
-    /// The items it is, if it is sure.
-    pub items: Vec<Placed>,
-    /// Those that it may be, if it is not.
-    pub candidates: Vec<Placed>,
-    /// What counted beside the index.
-    pub ruled: Vec<Ruled>,
+pub struct PathLookupResult {
+    /// Confidence.
+    pub confidence: FileMatchConfidence,
+    /// Reasons.
+    pub reasons: Vec<FileMatchReason>,
+    /// The matching items, if the confidence is high.
+    pub items: Vec<LocatedItem>,
+    /// Possible items, if it is not.
+    pub candidates: Vec<LocatedItem>,
+    /// Overrides that applied.
+    pub overrides: Vec<AppliedOverride>,
 }
 
-/// What came of one name.
+/// Result of one id.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct IdFound {
-    /// The items that have it, at most [`MAX_SHOWN`].
-    pub items: Vec<Placed>,
-    /// What counted beside the index.
-    pub ruled: Vec<Ruled>,
+pub struct IdLookupResult {
+    /// Items with this id, at most [`MAX_SHOWN`].
+    pub items: Vec<LocatedItem>,
+    /// Overrides that applied.
+    pub overrides: Vec<AppliedOverride>,
 }
 
-/// What counts beside the index.
+/// An override that applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ruled {
-    /// Somebody said that it is this one.
+pub enum AppliedOverride {
+    /// The item is pinned.
     Pinned,
-    /// One was left out: somebody said that it is never that one.
+    /// A rejected item was left out.
     Rejected,
-    /// One was left out: the server does not have it.
-    Disowned,
+    /// An item missing on the server was left out.
+    MissingOnServer,
 }
 
-impl Ruled {
-    /// The word for it.
-    pub fn word(self) -> &'static str {
+impl AppliedOverride {
+    /// Its name in the API.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Pinned => "pinned",
             Self::Rejected => "rejected",
-            Self::Disowned => "disowned",
+            Self::MissingOnServer => "disowned",
         }
     }
 }
 
-/// A library with its generation and what finds things in it.
-struct Place {
+/// A library with its generation and locator.
+struct LookupTarget {
     library: Arc<Library>,
     generation: Arc<Generation>,
-    lazy: Arc<Lazy>,
-    /// Items that were read for the paths at hand, by row.
+    locator: Arc<LazyLocator>,
+    /// Items read for the current paths, by row.
     read: HashMap<u32, Item>,
 }
 
-/// All that is asked for one batch.
-struct Places {
-    of: Vec<Place>,
-    /// Keys of what somebody decided.
-    by_hand: Arc<HashSet<i64>>,
+/// All libraries of one batch.
+struct LookupTargets {
+    targets: Vec<LookupTarget>,
+    /// Keys of pins and rejections.
+    override_keys: Arc<HashSet<i64>>,
 }
 
-impl Places {
-    /// Those libraries that have a snapshot.
-    fn of(shared: &Shared, libraries: &[Arc<Library>]) -> Self {
+impl LookupTargets {
+    /// The libraries that have a snapshot.
+    fn new(shared: &MatcherState, libraries: &[Arc<Library>]) -> Self {
         let place = |library: &Arc<Library>| {
             let generation = library.generation()?;
-            let lazy = shared.finders.of(&library.id, &generation);
-            Some(Place { library: Arc::clone(library), generation, lazy, read: HashMap::new() })
+            let lazy = shared.locators.for_generation(&library.id, &generation);
+            Some(LookupTarget { library: Arc::clone(library), generation, locator: lazy, read: HashMap::new() })
         };
-        Self { of: libraries.iter().filter_map(place).collect(), by_hand: shared.keys_by_hand() }
+        Self { targets: libraries.iter().filter_map(place).collect(), override_keys: shared.override_keys() }
     }
 }
 
-impl Place {
-    fn find(&self, asked: &PathAsked, maps: &PathMaps, case: Case) -> Verdict {
-        let asked = Asked { path: &asked.path, size_bytes: asked.size_bytes, duration_s: asked.duration_s };
-        self.lazy.of(&self.generation.snapshot).files.find(&asked, maps, case)
+impl LookupTarget {
+    fn find(&self, asked: &PathLookupQuery, maps: &PathMaps, case: CaseSensitivity) -> FileMatchResult {
+        let asked = FileQuery { path: &asked.path, size_bytes: asked.size_bytes, duration_s: asked.duration_s };
+        self.locator.get(&self.generation.snapshot).files.find(&asked, maps, case)
     }
 
-    fn placed(&self, item: Item, reasons: &[Reason]) -> Placed {
-        Placed { library: self.library.id.clone(), item, reasons: reasons.to_vec() }
+    fn located_item(&self, item: Item, reasons: &[FileMatchReason]) -> LocatedItem {
+        LocatedItem { library: self.library.id.clone(), item, reasons: reasons.to_vec() }
     }
 
-    /// Reads the items that verdicts name, in the order they lie in: rows are packed together.
-    fn read<'v>(&mut self, verdicts: impl Iterator<Item = &'v Verdict>) {
+    /// Reads the items that results name, in the order of their rows, because rows are packed together.
+    fn read<'v>(&mut self, verdicts: impl Iterator<Item = &'v FileMatchResult>) {
         let rows = verdicts.flat_map(|verdict| {
             let sure = verdict.rows.iter().take(MAX_SHOWN).copied();
             sure.chain(verdict.candidates.iter().map(|candidate| candidate.row))
@@ -143,191 +144,190 @@ impl Place {
         });
     }
 
-    fn session<'a>(&'a self, shared: &'a Shared) -> Session<'a> {
-        let (library, generation, lazy) = (&self.library, &self.generation, Arc::clone(&self.lazy));
-        Session { shared, library, generation, lazy, policy: Policy::Strict }
+    fn session<'a>(&'a self, shared: &'a MatcherState) -> MatchSession<'a> {
+        let (library, generation, lazy) = (&self.library, &self.generation, Arc::clone(&self.locator));
+        MatchSession { shared, library, generation, locator: lazy, policy: MatchPolicy::Strict }
     }
 }
 
-/// What was decided about one path or name, in each of the libraries that are asked.
-struct Rulings<'a> {
-    shared: &'a Shared,
-    of: Vec<Vec<Ruling>>,
-    ruled: Vec<Ruled>,
+/// Overrides of one path or id in each of the libraries.
+struct OverrideSet<'a> {
+    shared: &'a MatcherState,
+    by_target: Vec<Vec<MatchOverride>>,
+    applied: Vec<AppliedOverride>,
 }
 
-impl<'a> Rulings<'a> {
-    /// `named` makes what it may be kept under; that is needed only if there are decisions at all.
-    fn of(shared: &'a Shared, places: &Places, named: impl FnOnce() -> Vec<Wanted>) -> Self {
+impl<'a> OverrideSet<'a> {
+    /// `named` builds the possible keys; it is called only if there are overrides at all.
+    fn load(shared: &'a MatcherState, places: &LookupTargets, named: impl FnOnce() -> Vec<TrackQuery>) -> Self {
         let mut of = Vec::new();
-        if !places.by_hand.is_empty() {
+        if !places.override_keys.is_empty() {
             let named = named();
-            let in_place = |place: &Place| {
-                let keys = named.iter().map(|wanted| Keys::of(&place.library.id, wanted));
-                let may_be = |keys: &Keys| keys.asked().any(|key| places.by_hand.contains(&key));
-                let rulings = keys.filter(may_be).flat_map(|keys| shared.rulings(&keys));
+            let in_place = |place: &LookupTarget| {
+                let keys = named.iter().map(|wanted| OverrideKeys::new(&place.library.id, wanted));
+                let may_be = |keys: &OverrideKeys| keys.lookup_keys().any(|key| places.override_keys.contains(&key));
+                let rulings = keys.filter(may_be).flat_map(|keys| shared.overrides(&keys));
                 let rulings = rulings.map(|(_, ruling)| ruling);
-                rulings.filter(|ruling| ruling.kind != RulingKind::Confirmed).collect()
+                rulings.filter(|ruling| ruling.kind != MatchOverrideKind::Confirmed).collect()
             };
-            of = places.of.iter().map(in_place).collect();
+            of = places.targets.iter().map(in_place).collect();
         }
-        Self { shared, of, ruled: Vec::new() }
+        Self { shared, by_target: of, applied: Vec::new() }
     }
 
-    /// The item it is pinned to, in the first library where it is.
-    fn pinned(&self, places: &Places) -> Option<Placed> {
-        self.of.iter().zip(&places.of).find_map(|(rulings, place)| {
+    /// The pinned item, from the first library that has it.
+    fn pinned(&self, places: &LookupTargets) -> Option<LocatedItem> {
+        self.by_target.iter().zip(&places.targets).find_map(|(rulings, place)| {
             let item = place.session(self.shared).pinned(rulings.iter())?;
-            Some(place.placed(item, &[]))
+            Some(place.located_item(item, &[]))
         })
     }
 
-    /// Whether an item of one of the places may be shown. What may not be is noted.
-    fn admits(&mut self, at: usize, place: &Place, item: &Item) -> bool {
-        let is_never = |ruling: &Ruling| ruling.kind == RulingKind::Rejection && is_that(ruling, item);
-        let (why, count) = if self.of.get(at).is_some_and(|rulings| rulings.iter().any(is_never)) {
-            (Ruled::Rejected, Count::Rejected)
-        } else if place.session(self.shared).is_disowned(item) {
-            (Ruled::Disowned, Count::Disowned)
+    /// Whether an item of one of the libraries may be shown; records why not.
+    fn may_show(&mut self, at: usize, place: &LookupTarget, item: &Item) -> bool {
+        let is_never = |ruling: &MatchOverride| ruling.kind == MatchOverrideKind::Rejection && is_about(ruling, item);
+        let (why, count) = if self.by_target.get(at).is_some_and(|rulings| rulings.iter().any(is_never)) {
+            (AppliedOverride::Rejected, MatchCounter::Rejected)
+        } else if place.session(self.shared).is_missing_on_server(item) {
+            (AppliedOverride::MissingOnServer, MatchCounter::MissingOnServer)
         } else {
             return true;
         };
-        self.shared.tally.note(count);
-        if !self.ruled.contains(&why) {
-            self.ruled.push(why);
+        self.shared.counters.increment(count);
+        if !self.applied.contains(&why) {
+            self.applied.push(why);
         }
         false
     }
 }
 
-impl Matching {
-    /// Which items files belong to, one answer for each path in their order.
+impl Matcher {
+    /// Looks up the items of files: one result per path, in order.
     pub async fn find_paths(
         &self,
         libraries: &[Arc<Library>],
-        asked: Vec<PathAsked>,
+        asked: Vec<PathLookupQuery>,
         maps: Arc<PathMaps>,
-        case: Case,
-    ) -> Vec<PathFound> {
+        case: CaseSensitivity,
+    ) -> Vec<PathLookupResult> {
         let (Some(first), all) = (libraries.first(), libraries.to_vec()) else { return Vec::new() };
-        self.shared.tally.add(Count::Paths, asked.len());
+        self.shared.counters.add(MatchCounter::Paths, asked.len());
         let mut found = Vec::with_capacity(asked.len());
         for chunk in asked.chunks(CHUNK) {
             let (chunk, all, maps) = (chunk.to_vec(), all.clone(), Arc::clone(&maps));
-            let work = move |shared: &Shared| -> Vec<PathFound> {
-                let mut places = Places::of(shared, &all);
-                let mut verdicts: Vec<Vec<Verdict>> = Vec::with_capacity(places.of.len());
-                for place in &mut places.of {
-                    let of_place: Vec<Verdict> =
+            let work = move |shared: &MatcherState| -> Vec<PathLookupResult> {
+                let mut places = LookupTargets::new(shared, &all);
+                let mut verdicts: Vec<Vec<FileMatchResult>> = Vec::with_capacity(places.targets.len());
+                for place in &mut places.targets {
+                    let of_place: Vec<FileMatchResult> =
                         chunk.iter().map(|asked| place.find(asked, &maps, case)).collect();
                     place.read(of_place.iter());
                     verdicts.push(of_place);
                 }
-                let one = |(at, asked): (usize, &PathAsked)| {
+                let one = |(at, asked): (usize, &PathLookupQuery)| {
                     let verdicts = verdicts.iter().map(|of_place| &of_place[at]);
                     find_path(shared, &places, (asked, &maps), verdicts)
                 };
                 chunk.iter().enumerate().map(one).collect()
             };
-            found.extend(self.on_a_thread(first, work).await);
+            found.extend(self.run_blocking(first, work).await);
         }
         found
     }
 
-    /// Items that have these names, in their order; none for what is no name.
-    pub async fn find_ids(&self, libraries: &[Arc<Library>], ids: Vec<String>) -> Vec<IdFound> {
+    /// Looks up items by id, in order; an invalid id has none.
+    pub async fn find_ids(&self, libraries: &[Arc<Library>], ids: Vec<String>) -> Vec<IdLookupResult> {
         let (Some(first), all) = (libraries.first(), libraries.to_vec()) else { return Vec::new() };
-        self.shared.tally.add(Count::Ids, ids.len());
+        self.shared.counters.add(MatchCounter::Ids, ids.len());
         let mut found = Vec::with_capacity(ids.len());
         for chunk in ids.chunks(CHUNK) {
             let (chunk, all) = (chunk.to_vec(), all.clone());
-            let work = move |shared: &Shared| -> Vec<IdFound> {
-                let places = Places::of(shared, &all);
+            let work = move |shared: &MatcherState| -> Vec<IdLookupResult> {
+                let places = LookupTargets::new(shared, &all);
                 chunk.iter().map(|id| find_id(shared, &places, id)).collect()
             };
-            found.extend(self.on_a_thread(first, work).await);
+            found.extend(self.run_blocking(first, work).await);
         }
         found
     }
 }
 
-/// Whether a rejection is about this item. Editions of one film have one name, and only one of them is rejected: where
-/// its files are known, they count.
-fn is_that(ruling: &Ruling, item: &Item) -> bool {
+/// Whether a rejection applies to this item. Editions of a film share one id and only one is rejected, so known files
+/// decide.
+fn is_about(ruling: &MatchOverride, item: &Item) -> bool {
     let has_key = ruling.item_key == *item.key || ruling.identity.paths.is_empty();
-    ruling.identity.has_file_of(item) || (has_key && ruling.identity.is_of(item))
+    ruling.identity.has_file_of(item) || (has_key && ruling.identity.matches(item))
 }
 
-/// What a path may be kept under: as the rules make it, and as it stands.
-fn spellings(path: &str, maps: &PathMaps) -> Vec<Wanted> {
-    maps.there(path).as_deref().into_iter().chain([path]).map(Wanted::file).collect()
+/// Possible keys of a path: as mapped, and as given.
+fn spellings(path: &str, maps: &PathMaps) -> Vec<TrackQuery> {
+    maps.map(path).as_deref().into_iter().chain([path]).map(TrackQuery::from_path).collect()
 }
 
-/// The surest verdict of all libraries. A file may lie in several of them.
+/// The result with the highest confidence of all libraries. A file may be in several of them.
 fn find_path<'v>(
-    shared: &Shared,
-    places: &Places,
-    (asked, maps): (&PathAsked, &PathMaps),
-    verdicts: impl Iterator<Item = &'v Verdict>,
-) -> PathFound {
-    let mut best = PathFound {
-        confidence: Confidence::None,
+    shared: &MatcherState,
+    places: &LookupTargets,
+    (asked, maps): (&PathLookupQuery, &PathMaps),
+    verdicts: impl Iterator<Item = &'v FileMatchResult>,
+) -> PathLookupResult {
+    let mut best = PathLookupResult {
+        confidence: FileMatchConfidence::None,
         reasons: Vec::new(),
         items: Vec::new(),
         candidates: Vec::new(),
-        ruled: Vec::new(),
+        overrides: Vec::new(),
     };
-    let mut rulings = Rulings::of(shared, places, || spellings(&asked.path, maps));
+    let mut rulings = OverrideSet::load(shared, places, || spellings(&asked.path, maps));
     if let Some(placed) = rulings.pinned(places) {
-        return PathFound {
-            confidence: Confidence::High,
+        return PathLookupResult {
+            confidence: FileMatchConfidence::High,
             items: vec![placed],
-            ruled: vec![Ruled::Pinned],
+            overrides: vec![AppliedOverride::Pinned],
             ..best
         };
     }
-    for ((at, place), verdict) in places.of.iter().enumerate().zip(verdicts) {
+    for ((at, place), verdict) in places.targets.iter().enumerate().zip(verdicts) {
         if verdict.confidence < best.confidence {
             continue;
         }
-        let mut admitted = |rows: &mut dyn Iterator<Item = (u32, &[Reason])>| -> Vec<Placed> {
+        let mut admitted = |rows: &mut dyn Iterator<Item = (u32, &[FileMatchReason])>| -> Vec<LocatedItem> {
             let read = rows.filter_map(|(row, reasons)| Some((place.read.get(&row)?, reasons)));
-            let read = read.filter(|(item, _)| rulings.admits(at, place, item));
-            read.map(|(item, reasons)| place.placed(item.clone(), reasons)).collect()
+            let read = read.filter(|(item, _)| rulings.may_show(at, place, item));
+            read.map(|(item, reasons)| place.located_item(item.clone(), reasons)).collect()
         };
         let rows = verdict.rows.iter().take(MAX_SHOWN).map(|row| (*row, verdict.reasons.as_slice()));
         let items = admitted(&mut rows.into_iter());
         let few = verdict.candidates.iter().map(|candidate| (candidate.row, candidate.reasons.as_slice()));
         let candidates = admitted(&mut few.into_iter());
-        // Whatever it was, it may not be.
+        // All items were left out.
         let is_left_out = items.is_empty() && candidates.is_empty();
-        let confidence = if is_left_out { Confidence::None } else { verdict.confidence };
+        let confidence = if is_left_out { FileMatchConfidence::None } else { verdict.confidence };
         if confidence < best.confidence {
             continue;
         }
         if confidence > best.confidence {
             let reasons = verdict.reasons.clone();
-            best = PathFound { confidence, reasons, items, candidates, ruled: Vec::new() };
+            best = PathLookupResult { confidence, reasons, items, candidates, overrides: Vec::new() };
             continue;
         }
-        if best.confidence == Confidence::None {
+        if best.confidence == FileMatchConfidence::None {
             best.reasons.clone_from(&verdict.reasons);
         }
         best.items.extend(items);
         best.candidates.extend(candidates);
     }
-    best.ruled = rulings.ruled;
-    let is_whole = |placed: &Placed| {
-        placed.reasons.contains(&Reason::FullPath) || placed.reasons.contains(&Reason::MappedPath)
+    best.overrides = rulings.applied;
+    let is_whole = |placed: &LocatedItem| {
+        placed.reasons.contains(&FileMatchReason::FullPath) || placed.reasons.contains(&FileMatchReason::MappedPath)
     };
-    // Two libraries may share a file; but two ends of paths that are alike are two files.
-    let libraries =
-        best.items.iter().map(|placed| &placed.library).collect::<std::collections::BTreeSet<_>>().len();
+    // Two libraries may share a file; but two similar path ends are two files.
+    let libraries = best.items.iter().map(|placed| &placed.library).collect::<std::collections::BTreeSet<_>>().len();
     if libraries > 1 && best.items.iter().any(is_whole) {
         best.items.retain(is_whole);
     } else if libraries > 1 {
-        best.confidence = Confidence::Low;
-        best.reasons.push(Reason::Several);
+        best.confidence = FileMatchConfidence::Low;
+        best.reasons.push(FileMatchReason::Several);
         best.candidates = std::mem::take(&mut best.items);
     }
     best.items.truncate(MAX_SHOWN);
@@ -335,19 +335,18 @@ fn find_path<'v>(
     best
 }
 
-fn find_id(shared: &Shared, places: &Places, id: &str) -> IdFound {
-    let Some(name) = guid::canonical(id) else { return IdFound::default() };
-    let mut rulings = Rulings::of(shared, places, || vec![Wanted::named(&name)]);
+fn find_id(shared: &MatcherState, places: &LookupTargets, id: &str) -> IdLookupResult {
+    let Some(name) = external_id::canonical(id) else { return IdLookupResult::default() };
+    let mut rulings = OverrideSet::load(shared, places, || vec![TrackQuery::from_id(&name)]);
     if let Some(placed) = rulings.pinned(places) {
-        return IdFound { items: vec![placed], ruled: vec![Ruled::Pinned] };
+        return IdLookupResult { items: vec![placed], overrides: vec![AppliedOverride::Pinned] };
     }
     let mut items = Vec::new();
-    for (at, place) in places.of.iter().enumerate() {
+    for (at, place) in places.targets.iter().enumerate() {
         let snapshot = &place.generation.snapshot;
-        let named = place.lazy.of(snapshot).named(snapshot, &name).into_iter();
-        items
-            .extend(named.filter(|item| rulings.admits(at, place, item)).map(|item| place.placed(item, &[])));
+        let named = place.locator.get(snapshot).find_by_id(snapshot, &name).into_iter();
+        items.extend(named.filter(|item| rulings.may_show(at, place, item)).map(|item| place.located_item(item, &[])));
     }
     items.truncate(MAX_SHOWN);
-    IdFound { items, ruled: rulings.ruled }
+    IdLookupResult { items, overrides: rulings.applied }
 }

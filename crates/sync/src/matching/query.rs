@@ -1,49 +1,49 @@
-//! A track somebody looks for, and the keys by which decisions about it are found again.
+//! A track to find, and the keys under which its overrides are stored.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use xxhash_rust::xxh3::Xxh3;
 
-use greenroom_library::tracks::Track;
-use greenroom_library::{files, guid};
+use greenroom_library::matching::Track;
+use greenroom_library::{external_id, files};
 
 use crate::index::LibraryId;
 
-/// A track somebody looks for.
+/// A track to find.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schema(as = DecisionTrack)]
-pub struct Wanted {
-    /// Its title.
+pub struct TrackQuery {
+    /// Title of the track.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub title: String,
-    /// The whole credit.
+    /// The complete artist credit.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub artist: String,
-    /// Who is credited, one by one, where that is known.
+    /// Credited artists one by one, where known.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub artists: Vec<String>,
-    /// Its album.
+    /// Album title.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub album: String,
-    /// Length in seconds.
+    /// Duration in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_s: Option<u32>,
-    /// Names by which others know it: `mbid://…`, `isrc://…`, `spotify://…`.
+    /// External ids: `mbid://…`, `isrc://…`, `spotify://…`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ids: Vec<String>,
-    /// The path of a file, as the server would call it, where a file is looked for and no track.
+    /// Path of a file in the server's terms, if a file is looked up instead of a track.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub path: String,
 }
 
-impl Wanted {
-    /// The name that stands for what a source calls a track, where that is no name others know.
+impl TrackQuery {
+    /// The id for a source's own track id, where that is not an external id.
     pub fn source_name(source_id: &str) -> String {
-        guid::canonical(source_id).unwrap_or_else(|| format!("source://{source_id}"))
+        external_id::canonical(source_id).unwrap_or_else(|| format!("source://{source_id}"))
     }
 
-    /// As the index is asked for it.
+    /// The query as the index takes it.
     pub(super) fn with_track<R>(&self, use_it: impl FnOnce(&Track<'_>) -> R) -> R {
         let artists: Vec<&str> = self.artists.iter().map(String::as_str).collect();
         let ids: Vec<&str> = self.ids.iter().map(String::as_str).collect();
@@ -58,36 +58,36 @@ impl Wanted {
         })
     }
 
-    /// What a file stands for in decisions about its path.
-    pub fn file(path: &str) -> Self {
+    /// The query under which overrides of this path are stored.
+    pub fn from_path(path: &str) -> Self {
         Self { path: path.to_owned(), ..Self::default() }
     }
 
-    /// What a name stands for in decisions about it.
-    pub fn named(id: &str) -> Self {
+    /// The query under which overrides of this id are stored.
+    pub fn from_id(id: &str) -> Self {
         Self { ids: vec![id.to_owned()], ..Self::default() }
     }
 
-    /// Whether anything is said that could be looked for.
+    /// Whether there is nothing to search for.
     pub fn is_empty(&self) -> bool {
         self.title.trim().is_empty()
-            && self.ids.iter().all(|id| guid::canonical(id).is_none())
+            && self.ids.iter().all(|id| external_id::canonical(id).is_none())
             && files::canonical(&self.path).is_none()
     }
 }
 
-/// The keys of a track in one library.
+/// Keys of a track's overrides in one library.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Keys {
-    /// By the names others know it by, and by its path. A recording's ISRC is given to others too, so it is none.
+pub(super) struct OverrideKeys {
+    /// By external ids and path. An ISRC is shared by several recordings, so it is no key.
     pub(super) ids: Vec<i64>,
-    /// By what it is called: all that is said first, then without what others may not have said.
+    /// By its texts: all of them first, then without those that other sources may omit.
     pub(super) words: Vec<i64>,
 }
 
-impl Keys {
-    pub(super) fn of(library: &LibraryId, wanted: &Wanted) -> Self {
-        let names = wanted.ids.iter().filter_map(|id| guid::canonical(id));
+impl OverrideKeys {
+    pub(super) fn new(library: &LibraryId, wanted: &TrackQuery) -> Self {
+        let names = wanted.ids.iter().filter_map(|id| external_id::canonical(id));
         let names = names.filter(|name| !name.starts_with("isrc://"));
         let mut ids: Vec<i64> = names.map(|name| key(library, &["id", &name])).collect();
         ids.extend(files::canonical(&wanted.path).map(|path| key(library, &["path", &path])));
@@ -101,8 +101,7 @@ impl Keys {
             });
             let album = folded(&wanted.album);
             let length = wanted.duration_s.map_or_else(String::new, |seconds| seconds.to_string());
-            let tiers =
-                [(album.as_str(), length.as_str()), (album.as_str(), ""), ("", length.as_str()), ("", "")];
+            let tiers = [(album.as_str(), length.as_str()), (album.as_str(), ""), ("", length.as_str()), ("", "")];
             for (album, length) in tiers {
                 let key = key(library, &["words", &artist, &title, album, length]);
                 if !words.contains(&key) {
@@ -113,13 +112,13 @@ impl Keys {
         Self { ids, words }
     }
 
-    /// Those that a decision about it is kept under.
-    pub(super) fn kept(&self) -> impl Iterator<Item = i64> + '_ {
+    /// Keys under which an override is stored.
+    pub(super) fn storage_keys(&self) -> impl Iterator<Item = i64> + '_ {
         self.ids.iter().copied().chain(self.words.first().copied())
     }
 
-    /// Those that a decision about it may be found under.
-    pub(super) fn asked(&self) -> impl Iterator<Item = i64> + '_ {
+    /// Keys under which an override may be found.
+    pub(super) fn lookup_keys(&self) -> impl Iterator<Item = i64> + '_ {
         self.ids.iter().chain(&self.words).copied()
     }
 }
@@ -133,7 +132,7 @@ fn key(library: &LibraryId, parts: &[&str]) -> i64 {
     hash.digest().cast_signed()
 }
 
-/// In small letters, with single spaces.
+/// The text in lower case, with single spaces.
 fn folded(text: &str) -> String {
     text.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>().join(" ")
 }
@@ -146,36 +145,37 @@ mod tests {
         "home:3".parse().expect("an id")
     }
 
-    fn wanted(artist: &str, title: &str, album: &str, duration_s: Option<u32>) -> Wanted {
-        Wanted {
+    fn wanted(artist: &str, title: &str, album: &str, duration_s: Option<u32>) -> TrackQuery {
+        TrackQuery {
             title: title.into(),
             artist: artist.into(),
             album: album.into(),
             duration_s,
-            ..Wanted::default()
+            ..TrackQuery::default()
         }
     }
 
     #[test]
     fn what_is_said_less_exactly_is_found_under_what_is_said_more_exactly() {
-        let exact = Keys::of(&library(), &wanted("Queen", " Bohemian  rhapsody", "Opera", Some(355)));
-        let short = Keys::of(&library(), &wanted("queen", "Bohemian Rhapsody", "", None));
+        let exact = OverrideKeys::new(&library(), &wanted("Queen", " Bohemian  rhapsody", "Opera", Some(355)));
+        let short = OverrideKeys::new(&library(), &wanted("queen", "Bohemian Rhapsody", "", None));
         assert_eq!(short.words.len(), 1);
         assert_eq!(exact.words.len(), 4);
         assert!(exact.words.contains(&short.words[0]));
         assert!(!short.words.contains(&exact.words[0]));
         let other =
-            Keys::of(&"home:4".parse().expect("an id"), &wanted("Queen", "Bohemian rhapsody", "", None));
+            OverrideKeys::new(&"home:4".parse().expect("an id"), &wanted("Queen", "Bohemian rhapsody", "", None));
         assert_ne!(other.words, short.words, "of another library");
     }
 
     #[test]
     fn a_name_is_a_key_however_it_is_spelled_but_a_recordings_code_is_none() {
-        let with = |id: &str| Keys::of(&library(), &Wanted { ids: vec![id.into()], ..Wanted::default() }).ids;
+        let with =
+            |id: &str| OverrideKeys::new(&library(), &TrackQuery { ids: vec![id.into()], ..TrackQuery::default() }).ids;
         assert_eq!(with("spotify:track:6rqhFgbbKwnb9MLmUQDhG6"), with("spotify://6rqhFgbbKwnb9MLmUQDhG6"));
         assert_eq!(with("USUM71703861"), [0; 0]);
         assert_eq!(with("local://5"), [0; 0]);
-        assert_eq!(with(&Wanted::source_name("row 17")).len(), 1);
-        assert_eq!(Wanted::source_name("tt0111161"), "imdb://tt0111161");
+        assert_eq!(with(&TrackQuery::source_name("row 17")).len(), 1);
+        assert_eq!(TrackQuery::source_name("tt0111161"), "imdb://tt0111161");
     }
 }

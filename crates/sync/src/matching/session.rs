@@ -1,104 +1,118 @@
-//! One track after the other, on a thread that may block: what was decided first, then what is known not to be there,
-//! then the index.
+//! Resolves tracks one by one on a blocking thread: overrides first, then the negative cache, then the index.
 
 use std::sync::Arc;
 
 use greenroom_library::item::{Item, ItemKind};
-use greenroom_library::tracks::{Decision, Policy, Verdict};
+use greenroom_library::matching::{MatchDecision, MatchPolicy, MatchResult};
 
-use super::{Found, Resolved, Shared, Source, Wanted};
+use super::{MatchCandidate, MatchSource, Matcher, MatcherState, TrackQuery, TrackResolution};
 use crate::index::{Generation, Library};
-use crate::matching::counters::Count;
-use crate::matching::item_locator::{Finder, Lazy};
-use crate::matching::negative_cache::{Known, Lesser, Question, Searched, index_of};
-use crate::matching::pin::{Ruling, RulingKind};
-use crate::matching::query::Keys;
+use crate::matching::counters::MatchCounter;
+use crate::matching::item_locator::{ItemLocator, LazyLocator};
+use crate::matching::negative_cache::{CachedMiss, LiveSearchResult, MissKey, RejectedCandidate, index_of};
+use crate::matching::overrides::{MatchOverride, MatchOverrideKind};
+use crate::matching::query::OverrideKeys;
 
-/// What a decision is worth now.
-enum Standing {
+/// Validity of an override now.
+enum OverrideStatus {
     /// Its item is there, perhaps under another key.
-    Holds(Box<Item>),
-    /// The server showed it, and no snapshot has it yet; or the server does not show it at the moment.
+    Valid(Box<Item>),
+    /// A live search found it and no snapshot has it yet; or the server currently lacks it.
     Unknown,
-    /// It is not in the library any more.
+    /// It is no longer in the library.
     Gone,
 }
 
-/// What is left of a verdict.
-struct Allowed {
-    decision: Decision,
-    found: Vec<Found>,
-    /// Whether something was left out that the server does not have at the moment.
-    lacks_disowned: bool,
+/// A result after filtering.
+struct FilteredCandidates {
+    decision: MatchDecision,
+    candidates: Vec<MatchCandidate>,
+    /// Whether an item was left out that the server currently lacks.
+    lacks_missing_items: bool,
 }
 
-/// One library at one generation, asked under one policy.
-pub(super) struct Session<'a> {
-    pub(super) shared: &'a Shared,
+/// One library at one generation under one policy.
+pub(super) struct MatchSession<'a> {
+    pub(super) shared: &'a MatcherState,
     pub(super) library: &'a Arc<Library>,
     pub(super) generation: &'a Arc<Generation>,
-    pub(super) lazy: Arc<Lazy>,
-    pub(super) policy: Policy,
+    pub(super) locator: Arc<LazyLocator>,
+    pub(super) policy: MatchPolicy,
 }
 
-impl Session<'_> {
-    pub(super) fn resolve(&self, wanted: &Wanted) -> Resolved {
-        self.shared.tally.note(Count::Asked);
-        let keys = Keys::of(&self.library.id, wanted);
-        let rulings = self.shared.rulings(&keys);
+impl MatchSession<'_> {
+    pub(super) fn resolve(&self, wanted: &TrackQuery) -> TrackResolution {
+        self.shared.counters.increment(MatchCounter::Requested);
+        let keys = OverrideKeys::new(&self.library.id, wanted);
+        let rulings = self.shared.overrides(&keys);
         let never = rejections(&rulings);
-        if let Some(decided) = self.decided(&keys, &rulings, &never) {
+        if let Some(decided) = self.resolve_from_overrides(&keys, &rulings, &never) {
             return decided;
         }
-        let question = Question::of(&self.library.id, wanted, self.policy);
-        if let Some(known) = self.known(&question, wanted) {
+        let question = MissKey::new(&self.library.id, wanted, self.policy);
+        if let Some(known) = self.resolve_from_negative_cache(&question, wanted) {
             return known;
         }
-        self.shared.tally.note(Count::WholeIndex);
-        let verdict =
-            wanted.with_track(|track| self.generation.snapshot.tracks().resolve(track, self.policy));
-        let Allowed { decision, found, lacks_disowned } = self.allowed(wanted, &verdict, &never);
-        if decision == Decision::Reject && !lacks_disowned {
-            let lesser = |found: &Found| Lesser {
+        self.shared.counters.increment(MatchCounter::WholeIndex);
+        let verdict = wanted.with_track(|track| self.generation.snapshot.tracks().resolve(track, self.policy));
+        let FilteredCandidates { decision, candidates: found, lacks_missing_items: lacks_disowned } =
+            self.filter_candidates(wanted, &verdict, &never);
+        if decision == MatchDecision::Reject && !lacks_disowned {
+            let lesser = |found: &MatchCandidate| RejectedCandidate {
                 key: found.item.key.clone(),
                 score: found.score,
                 reasons: found.reasons.clone(),
             };
             let lesser = found.iter().map(lesser).collect();
-            let known = Known { number: self.generation.number, lesser, searched: Searched::No };
-            self.shared.misses.remember(question, known);
+            let known = CachedMiss {
+                number: self.generation.number,
+                rejected: lesser,
+                live_result: LiveSearchResult::NotSearched,
+            };
+            self.shared.negative_cache.insert(question, known);
         } else {
-            self.shared.misses.forget(&question);
+            self.shared.negative_cache.remove(&question);
         }
-        Resolved { decision, source: Source::Index, margin: verdict.margin, found, is_searched: false }
+        TrackResolution {
+            decision,
+            source: MatchSource::Index,
+            margin: verdict.margin,
+            candidates: found,
+            is_searched: false,
+        }
     }
 
-    /// What was decided about it, if that still holds.
-    fn decided(&self, keys: &Keys, rulings: &[(usize, Ruling)], never: &[&Ruling]) -> Option<Resolved> {
+    /// The result of the track's overrides that still hold.
+    fn resolve_from_overrides(
+        &self,
+        keys: &OverrideKeys,
+        rulings: &[(usize, MatchOverride)],
+        never: &[&MatchOverride],
+    ) -> Option<TrackResolution> {
         if let Some(item) = self.pinned(rulings.iter().map(|(_, ruling)| ruling)) {
-            return Some(Resolved::decided(Source::Pin, item));
+            return Some(TrackResolution::from_override(MatchSource::Pin, item));
         }
-        if self.policy == Policy::IdsOnly {
+        if self.policy == MatchPolicy::IdsOnly {
             return None;
         }
-        // Of what was confirmed only the very same question counts: the album or the length may be another.
+        // A confirmed match holds only for the exact query: album or duration may differ.
         let exact = |place: usize| place <= keys.ids.len();
         let confirmed =
-            rulings.iter().filter(|(place, ruling)| ruling.kind == RulingKind::Confirmed && exact(*place));
+            rulings.iter().filter(|(place, ruling)| ruling.kind == MatchOverrideKind::Confirmed && exact(*place));
         for (_, ruling) in confirmed {
-            // Another version is never taken for granted: the very recording may have come since.
+            // Another version is searched again each time, because the exact recording may have been added.
             if !ruling.is_strict {
                 continue;
             }
-            match self.standing(ruling) {
-                Standing::Holds(item) if is_never(never, &item) => {}
-                Standing::Holds(item) => {
-                    self.shared.tally.note(Count::Confirmed);
-                    return Some(Resolved::decided(Source::Confirmed, *item));
+            match self.override_status(ruling) {
+                OverrideStatus::Valid(item) if is_rejected(never, &item) => {}
+                OverrideStatus::Valid(item) => {
+                    self.shared.counters.increment(MatchCounter::Confirmed);
+                    return Some(TrackResolution::from_override(MatchSource::Confirmed, *item));
                 }
-                Standing::Unknown => {}
-                Standing::Gone => {
-                    self.shared.tally.note(Count::Dropped);
+                OverrideStatus::Unknown => {}
+                OverrideStatus::Gone => {
+                    self.shared.counters.increment(MatchCounter::Dropped);
                     tracing::info!(
                         library = %self.library.id,
                         key = ruling.item_key,
@@ -111,16 +125,16 @@ impl Session<'_> {
         None
     }
 
-    /// The item of the first pin that holds.
-    pub(super) fn pinned<'r>(&self, rulings: impl Iterator<Item = &'r Ruling>) -> Option<Item> {
-        for pin in rulings.filter(|ruling| ruling.kind == RulingKind::Pin) {
-            match self.standing(pin) {
-                Standing::Holds(item) => {
-                    self.shared.tally.note(Count::Pinned);
+    /// The item of the first valid pin.
+    pub(super) fn pinned<'r>(&self, rulings: impl Iterator<Item = &'r MatchOverride>) -> Option<Item> {
+        for pin in rulings.filter(|ruling| ruling.kind == MatchOverrideKind::Pin) {
+            match self.override_status(pin) {
+                OverrideStatus::Valid(item) => {
+                    self.shared.counters.increment(MatchCounter::Pinned);
                     return Some(*item);
                 }
-                Standing::Unknown | Standing::Gone => {
-                    self.shared.tally.note(Count::PinLost);
+                OverrideStatus::Unknown | OverrideStatus::Gone => {
+                    self.shared.counters.increment(MatchCounter::PinLost);
                     tracing::info!(
                         library = %self.library.id,
                         pin = pin.id,
@@ -133,17 +147,21 @@ impl Session<'_> {
         None
     }
 
-    /// Looks whether the item of a decision is still what it was, and finds it again where it is not.
-    fn standing(&self, ruling: &Ruling) -> Standing {
+    /// Checks whether an override's item still has its identity, and finds it again if not.
+    fn override_status(&self, ruling: &MatchOverride) -> OverrideStatus {
         let snapshot = &self.generation.snapshot;
         let there = snapshot.row_of(&ruling.item_key).and_then(|row| snapshot.item(row));
-        if let Some(item) = there.filter(|item| ruling.identity.is_of(item)) {
-            return if self.is_disowned(&item) { Standing::Unknown } else { Standing::Holds(Box::new(item)) };
+        if let Some(item) = there.filter(|item| ruling.identity.matches(item)) {
+            return if self.is_missing_on_server(&item) {
+                OverrideStatus::Unknown
+            } else {
+                OverrideStatus::Valid(Box::new(item))
+            };
         }
-        match self.finder().item_of(snapshot, &ruling.identity) {
-            Some(item) if self.is_disowned(&item) => Standing::Unknown,
+        match self.item_locator().find(snapshot, &ruling.identity) {
+            Some(item) if self.is_missing_on_server(&item) => OverrideStatus::Unknown,
             Some(item) => {
-                self.shared.tally.note(Count::Rekeyed);
+                self.shared.counters.increment(MatchCounter::Rekeyed);
                 tracing::info!(
                     library = %self.library.id,
                     from = ruling.item_key,
@@ -151,141 +169,177 @@ impl Session<'_> {
                     "an item that was decided on has another key now"
                 );
                 self.shared.with_store(|store| store.rekey(ruling.id, &item.key));
-                Standing::Holds(Box::new(item))
+                OverrideStatus::Valid(Box::new(item))
             }
-            None if ruling.seen_in >= self.generation.number => Standing::Unknown,
-            None => Standing::Gone,
+            None if ruling.seen_in >= self.generation.number => OverrideStatus::Unknown,
+            None => OverrideStatus::Gone,
         }
     }
 
-    fn finder(&self) -> &Finder {
-        self.lazy.of(&self.generation.snapshot)
+    fn item_locator(&self) -> &ItemLocator {
+        self.locator.get(&self.generation.snapshot)
     }
 
-    pub(super) fn is_disowned(&self, item: &Item) -> bool {
-        self.shared.disowned.is(&self.library.id, &item.key, self.generation.number)
+    pub(super) fn is_missing_on_server(&self, item: &Item) -> bool {
+        self.shared.missing_on_server.contains(&self.library.id, &item.key, self.generation.number)
     }
 
-    /// What is known of a question, if nothing came that could change it.
-    fn known(&self, question: &Question, wanted: &Wanted) -> Option<Resolved> {
-        let known = self.shared.misses.of(question)?;
+    /// The cached result, if no added item could change it.
+    fn resolve_from_negative_cache(&self, question: &MissKey, wanted: &TrackQuery) -> Option<TrackResolution> {
+        let known = self.shared.negative_cache.get(question)?;
         if known.number != self.generation.number {
-            let news = self.shared.misses.news(self.library, known.number, self.generation);
+            let news = self.shared.negative_cache.delta(self.library, known.number, self.generation);
             let tracks = news.tracks.as_ref()?;
-            self.shared.tally.note(Count::NewsOnly);
+            self.shared.counters.increment(MatchCounter::DeltaOnly);
             let verdict = wanted.with_track(|track| tracks.resolve(track, self.policy));
             if !verdict.candidates.is_empty() {
                 return None;
             }
-            // What the server showed then, the snapshot has by now, or it is gone.
-            let searched = match known.searched {
-                Searched::InVain => Searched::InVain,
-                Searched::No | Searched::Shown(..) => Searched::No,
+            // Items of that live search are in the snapshot by now, or gone.
+            let searched = match known.live_result {
+                LiveSearchResult::NoMatch => LiveSearchResult::NoMatch,
+                LiveSearchResult::NotSearched | LiveSearchResult::Candidates(..) => LiveSearchResult::NotSearched,
             };
-            let known = Known { number: self.generation.number, searched, lesser: known.lesser.clone() };
-            self.shared.misses.remember(question.clone(), known);
+            let known =
+                CachedMiss { number: self.generation.number, live_result: searched, rejected: known.rejected.clone() };
+            self.shared.negative_cache.insert(question.clone(), known);
         }
-        self.shared.tally.note(Count::KnownMiss);
-        if let Searched::Shown(decision, shown) = &known.searched
+        self.shared.counters.increment(MatchCounter::KnownMiss);
+        if let LiveSearchResult::Candidates(decision, shown) = &known.live_result
             && known.number == self.generation.number
-            && !shown.iter().any(|found| self.is_disowned(&found.item))
+            && !shown.iter().any(|found| self.is_missing_on_server(&found.item))
         {
-            return Some(Resolved::live(*decision, shown.clone()));
+            return Some(TrackResolution::from_live_search(*decision, shown.clone()));
         }
         let snapshot = &self.generation.snapshot;
-        let found = known.lesser.iter().filter_map(|lesser| {
+        let found = known.rejected.iter().filter_map(|lesser| {
             let item = snapshot.item(snapshot.row_of(&lesser.key)?)?;
-            Some(Found { item, score: lesser.score, reasons: lesser.reasons.clone() })
+            Some(MatchCandidate { item, score: lesser.score, reasons: lesser.reasons.clone() })
         });
         let found = found.collect();
-        Some(Resolved { source: Source::Miss, found, ..Resolved::nothing() })
+        Some(TrackResolution { source: MatchSource::Miss, candidates: found, ..TrackResolution::no_match() })
     }
 
-    /// A verdict without what may not be: what somebody rejected, and what the server said it does not have. Where
-    /// something is left out, the others are judged anew among themselves.
-    fn allowed(&self, wanted: &Wanted, verdict: &Verdict, never: &[&Ruling]) -> Allowed {
+    /// Leaves out rejected items and those missing on the server. If any were left out, the others are scored again.
+    fn filter_candidates(
+        &self,
+        wanted: &TrackQuery,
+        verdict: &MatchResult,
+        never: &[&MatchOverride],
+    ) -> FilteredCandidates {
         let snapshot = &self.generation.snapshot;
         let (mut is_whole, mut lacks_disowned) = (true, false);
         let mut found = Vec::with_capacity(verdict.candidates.len());
         for candidate in &verdict.candidates {
             let row = snapshot.row_of_track(candidate.row);
             let Some(item) = row.and_then(|row| snapshot.item(row)) else { continue };
-            let out = if is_never(never, &item) {
-                Some(Count::Rejected)
-            } else if self.is_disowned(&item) {
-                Some(Count::Disowned)
+            let out = if is_rejected(never, &item) {
+                Some(MatchCounter::Rejected)
+            } else if self.is_missing_on_server(&item) {
+                Some(MatchCounter::MissingOnServer)
             } else {
                 None
             };
             if let Some(why) = out {
-                self.shared.tally.note(why);
+                self.shared.counters.increment(why);
                 is_whole = false;
-                lacks_disowned |= why == Count::Disowned;
+                lacks_disowned |= why == MatchCounter::MissingOnServer;
                 continue;
             }
-            found.push(Found { item, score: candidate.score, reasons: candidate.reasons.clone() });
+            found.push(MatchCandidate { item, score: candidate.score, reasons: candidate.reasons.clone() });
         }
-        let (decision, found) =
-            if is_whole { (verdict.decision, found) } else { judge(wanted, found, self.policy) };
-        Allowed { decision, found, lacks_disowned }
+        let (decision, found) = if is_whole { (verdict.decision, found) } else { judge(wanted, found, self.policy) };
+        FilteredCandidates { decision, candidates: found, lacks_missing_items: lacks_disowned }
     }
 
-    /// Judges what the server showed when it was searched, by the same rules.
-    pub(super) fn judge_live(&self, wanted: &Wanted, items: Vec<Item>) -> Resolved {
-        let keys = Keys::of(&self.library.id, wanted);
-        let rulings = self.shared.rulings(&keys);
+    /// Scores the items of a live search by the same rules.
+    pub(super) fn judge_live(&self, wanted: &TrackQuery, items: Vec<Item>) -> TrackResolution {
+        let keys = OverrideKeys::new(&self.library.id, wanted);
+        let rulings = self.shared.overrides(&keys);
         let never = rejections(&rulings);
         let (disowned, others): (Vec<Item>, Vec<Item>) =
-            items.into_iter().partition(|item| self.is_disowned(item));
-        let may_be = |item: &Item| item.kind == ItemKind::Track && !is_never(&never, item);
-        let unjudged = |item: Item| Found { item, score: 0.0, reasons: Vec::new() };
-        let found: Vec<Found> = others.into_iter().filter(may_be).map(unjudged).collect();
+            items.into_iter().partition(|item| self.is_missing_on_server(item));
+        let may_be = |item: &Item| item.kind == ItemKind::Track && !is_rejected(&never, item);
+        let unjudged = |item: Item| MatchCandidate { item, score: 0.0, reasons: Vec::new() };
+        let found: Vec<MatchCandidate> = others.into_iter().filter(may_be).map(unjudged).collect();
         let (decision, found) = judge(wanted, found, self.policy);
-        let question = Question::of(&self.library.id, wanted, self.policy);
+        let question = MissKey::new(&self.library.id, wanted, self.policy);
         let searched = match decision {
             // The server may have it again by the next time.
-            Decision::Reject if !disowned.is_empty() => Searched::No,
-            Decision::Reject => Searched::InVain,
-            Decision::Accept => Searched::Shown(decision, found.iter().take(1).cloned().collect()),
-            Decision::Review => Searched::Shown(decision, found.clone()),
+            MatchDecision::Reject if !disowned.is_empty() => LiveSearchResult::NotSearched,
+            MatchDecision::Reject => LiveSearchResult::NoMatch,
+            MatchDecision::Accept => LiveSearchResult::Candidates(decision, found.iter().take(1).cloned().collect()),
+            MatchDecision::Review => LiveSearchResult::Candidates(decision, found.clone()),
         };
-        // What the index may have missed only because something is disowned is no miss to be remembered.
-        if let Some(known) = self.shared.misses.of(&question) {
-            let known = Known { number: self.generation.number, searched, ..known };
-            self.shared.misses.remember(question, known);
+        // A miss caused only by items missing on the server is not cached.
+        if let Some(known) = self.shared.negative_cache.get(&question) {
+            let known = CachedMiss { number: self.generation.number, live_result: searched, ..known };
+            self.shared.negative_cache.insert(question, known);
         }
-        Resolved::live(decision, found)
+        TrackResolution::from_live_search(decision, found)
     }
 }
 
-/// Those of these decisions that say no.
-fn rejections(rulings: &[(usize, Ruling)]) -> Vec<&Ruling> {
-    rulings.iter().map(|(_, ruling)| ruling).filter(|ruling| ruling.kind == RulingKind::Rejection).collect()
+/// The rejections among these overrides.
+fn rejections(rulings: &[(usize, MatchOverride)]) -> Vec<&MatchOverride> {
+    rulings.iter().map(|(_, ruling)| ruling).filter(|ruling| ruling.kind == MatchOverrideKind::Rejection).collect()
 }
 
-fn is_never(never: &[&Ruling], item: &Item) -> bool {
-    never.iter().any(|ruling| ruling.identity.is_of(item))
+fn is_rejected(never: &[&MatchOverride], item: &Item) -> bool {
+    never.iter().any(|ruling| ruling.identity.matches(item))
 }
 
-/// Which of these few is meant.
-fn judge(wanted: &Wanted, few: Vec<Found>, policy: Policy) -> (Decision, Vec<Found>) {
+/// Scores these few items.
+fn judge(wanted: &TrackQuery, few: Vec<MatchCandidate>, policy: MatchPolicy) -> (MatchDecision, Vec<MatchCandidate>) {
     let items: Vec<Item> = few.into_iter().map(|found| found.item).collect();
     let verdict = wanted.with_track(|track| index_of(&items).resolve(track, policy));
     let found = verdict.candidates.iter().filter_map(|candidate| {
         let item = items.get(candidate.row as usize)?.clone();
-        Some(Found { item, score: candidate.score, reasons: candidate.reasons.clone() })
+        Some(MatchCandidate { item, score: candidate.score, reasons: candidate.reasons.clone() })
     });
     (verdict.decision, found.collect())
 }
 
-/// Whether this very recording is meant, by the rules of the strict policy.
-pub(super) fn is_strictly(wanted: &Wanted, item: &Item, generation: Option<&Generation>) -> bool {
+/// Whether it is this very recording, by the rules of the strict policy.
+pub(super) fn is_exact_recording(wanted: &TrackQuery, item: &Item, generation: Option<&Generation>) -> bool {
     if let Some(snapshot) = generation.map(|generation| &generation.snapshot)
         && let Some(row) = snapshot.row_of(&item.key)
     {
-        let verdict = wanted.with_track(|track| snapshot.tracks().resolve(track, Policy::Strict));
+        let verdict = wanted.with_track(|track| snapshot.tracks().resolve(track, MatchPolicy::Strict));
         return verdict.accepted().and_then(|track| snapshot.row_of_track(track)) == Some(row);
     }
     let items = std::slice::from_ref(item);
-    wanted.with_track(|track| index_of(items).resolve(track, Policy::Strict)).accepted().is_some()
+    wanted.with_track(|track| index_of(items).resolve(track, MatchPolicy::Strict)).accepted().is_some()
+}
+
+impl Matcher {
+    /// Resolves tracks against one generation, on a thread.
+    pub(super) async fn in_session<R: Send + 'static>(
+        &self,
+        library: &Arc<Library>,
+        generation: &Arc<Generation>,
+        policy: MatchPolicy,
+        work: impl FnOnce(&MatchSession<'_>) -> R + Send + 'static,
+    ) -> R {
+        let (generation, owned) = (Arc::clone(generation), Arc::clone(library));
+        self.run_blocking(library, move |shared| {
+            let lazy = shared.locators.for_generation(&owned.id, &generation);
+            work(&MatchSession { shared, library: &owned, generation: &generation, locator: lazy, policy })
+        })
+        .await
+    }
+
+    /// Runs blocking work on a thread, within the batch limit.
+    pub(super) async fn run_blocking<R: Send + 'static>(
+        &self,
+        library: &Library,
+        work: impl FnOnce(&MatcherState) -> R + Send + 'static,
+    ) -> R {
+        let turn = Arc::clone(&self.shared.permits).acquire_owned().await;
+        let shared = Arc::clone(&self.shared);
+        // The permit is held until the work ends, even if the caller is gone.
+        let work = move || (work(&shared), turn).0;
+        let done = library.server.origin.tasks.spawn_blocking(work).await;
+        done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+    }
 }

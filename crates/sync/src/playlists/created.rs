@@ -1,4 +1,5 @@
-//! Which playlists were made here. Where a server does not tell whose a playlist is, only these are ours.
+//! Record of playlists created by Greenroom. Where a server does not report a playlist's owner, only these count as
+//! ours.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -7,56 +8,55 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use greenroom_state::file_lane::FileLane;
+use greenroom_state::file_work_queue::FileWorkQueue;
 
-/// The file in the data directory: a line of JSON for each.
+/// File in the data directory with one JSON line per playlist.
 const FILE: &str = "playlists-made.jsonl";
-/// It is not longer than this; then the older half is forgotten.
+/// Max size; beyond, the older half is dropped.
 const MAX_BYTES: usize = 1024 * 1024;
 
-/// One of them.
+/// A created playlist.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct One {
+pub struct CreatedPlaylist {
     /// The server's name.
     pub server: String,
-    /// The user's id there.
+    /// The user's id on the server.
     pub user: String,
-    /// The playlist's id there.
+    /// The playlist's id on the server.
     pub playlist: String,
 }
 
-/// All of them. The file is asked each time: another gateway on the same directory may add to it.
+/// All created playlists. Each lookup reads the file, because another gateway on the same directory may add to it.
 #[derive(Debug, Clone, Default)]
-pub struct Made {
+pub struct CreatedPlaylists {
     path: Option<PathBuf>,
-    /// Where the file is read and written.
-    pub lane: FileLane,
+    /// The queue of its file operations.
+    pub lane: FileWorkQueue,
 }
 
-impl Made {
+impl CreatedPlaylists {
     /// Those of this data directory.
-    pub fn within(data_dir: &Path) -> Self {
-        Self { path: Some(data_dir.join(FILE)), lane: FileLane::default() }
+    pub fn open(data_dir: &Path) -> Self {
+        Self { path: Some(data_dir.join(FILE)), lane: FileWorkQueue::default() }
     }
 
-    /// The same, with the file read and written in this lane.
+    /// Uses this queue for file operations.
     #[must_use]
-    pub fn working_in(self, lane: FileLane) -> Self {
+    pub fn with_lane(self, lane: FileWorkQueue) -> Self {
         Self { lane, ..self }
     }
 
-    /// Whether this one was made here. It reads a file: it blocks.
-    pub fn holds(&self, one: &One) -> bool {
-        let lines =
-            self.path.as_ref().and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
-        lines.lines().any(|line| serde_json::from_str::<One>(line).is_ok_and(|held| held == *one))
+    /// Whether this playlist was created by Greenroom. Blocks on a file.
+    pub fn contains(&self, one: &CreatedPlaylist) -> bool {
+        let lines = self.path.as_ref().and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
+        lines.lines().any(|line| serde_json::from_str::<CreatedPlaylist>(line).is_ok_and(|held| held == *one))
     }
 
-    /// This one was made here.
+    /// Records a created playlist.
     ///
     /// # Errors
-    /// If it cannot be written down.
-    pub fn note(&self, one: &One) -> io::Result<()> {
+    /// The file cannot be written.
+    pub fn record(&self, one: &CreatedPlaylist) -> io::Result<()> {
         let Some(path) = &self.path else { return Ok(()) };
         let line = serde_json::to_string(one)? + "\n";
         let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
@@ -80,19 +80,19 @@ mod tests {
     #[test]
     fn what_was_made_is_known_and_its_file_stays_within_bounds() {
         let folder = tempfile::tempdir().expect("a folder");
-        let made = Made::within(folder.path());
-        let one = |number: usize| One {
+        let made = CreatedPlaylists::open(folder.path());
+        let one = |number: usize| CreatedPlaylist {
             server: "home".into(),
             user: "u".repeat(2000),
             playlist: format!("{number}"),
         };
-        assert!(!made.holds(&one(0)));
+        assert!(!made.contains(&one(0)));
         for number in 0..600 {
-            made.note(&one(number)).expect("written");
+            made.record(&one(number)).expect("written");
         }
         let bytes = std::fs::metadata(folder.path().join(FILE)).expect("it is there").len();
         assert!(bytes <= MAX_BYTES as u64, "{bytes}");
-        assert!(made.holds(&one(599)) && !made.holds(&one(0)) && !made.holds(&one(600)));
-        assert!(!Made::default().holds(&one(1)));
+        assert!(made.contains(&one(599)) && !made.contains(&one(0)) && !made.contains(&one(600)));
+        assert!(!CreatedPlaylists::default().contains(&one(1)));
     }
 }

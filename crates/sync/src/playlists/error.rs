@@ -1,27 +1,27 @@
-//! What keeps a playlist from being read or written: a closed list, each with what to do about it.
+//! Errors of reading and writing playlists: a closed list, each with a remedy.
 
 use std::fmt;
 
-use greenroom_dialect::facts::Unfit;
+use greenroom_dialect::response_facts::UnusableResponse;
 use serde::Serialize;
 
-/// What goes wrong with one account, or with a source on a server.
+/// Error with one account, or with a source on a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Trouble {
+pub enum PlaylistError {
     /// The server is down.
     Down,
-    /// Too much waits for it.
+    /// The request queue is full.
     Busy,
     /// It does not answer.
     Unreachable,
-    /// It takes too long.
+    /// The request timed out.
     Slow,
-    /// It says no.
+    /// The server refused it with this status.
     Refused(u16),
-    /// Its answer is not what it should be.
+    /// Its response cannot be parsed.
     Foreign,
-    /// A list is longer than what is read.
+    /// A list exceeds the limit.
     TooLong,
     /// There is no token.
     NoToken,
@@ -29,29 +29,29 @@ pub enum Trouble {
     NoUser,
     /// No such account is configured.
     UnknownAccount,
-    /// No playlist is called so.
+    /// No playlist has this name.
     NoPlaylist,
-    /// Several are.
+    /// Several playlists have this name.
     SeveralPlaylists,
-    /// It is made of a query.
+    /// It is a smart playlist, made of a query.
     Smart,
-    /// One is there already, with something else in it.
+    /// A playlist of this name exists with other content.
     Exists,
-    /// What was written is not what is read after many attempts.
+    /// After many attempts the content still differs from what was written.
     Unsteady,
-    /// Nobody knows whether the playlist was made.
+    /// It is unknown whether the playlist was created.
     Unknown,
-    /// The server does not tell whose the one of this name is.
+    /// The server does not tell who owns the playlist of this name.
     NotOurs,
 }
 
-impl From<Unfit> for Trouble {
-    fn from(_: Unfit) -> Self {
+impl From<UnusableResponse> for PlaylistError {
+    fn from(_: UnusableResponse) -> Self {
         Self::Foreign
     }
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for PlaylistError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Down => "the media server is down; run it again when it is back",

@@ -1,79 +1,87 @@
-//! Which playlists of a name are the account's own, so that a stranger's is never written.
+//! Finds the user's own playlists of a name, so that those of others are never written.
 
-use greenroom_dialect::playlists::Listed;
+use greenroom_dialect::playlists::PlaylistInfo;
 
-use crate::playlists::client::Courier;
-use crate::playlists::created::{Made, One};
-use crate::playlists::error::Trouble;
+use crate::playlists::client::PlaylistClient;
+use crate::playlists::created::{CreatedPlaylist, CreatedPlaylists};
+use crate::playlists::error::PlaylistError;
 
-/// Whose a playlist is.
-enum Owner {
-    /// The account's.
+/// Owner of a playlist.
+enum PlaylistOwner {
+    /// The user.
     Account,
-    /// Somebody else's.
+    /// Another user.
     Other,
-    /// The server does not tell.
-    Untold,
+    /// The server does not report it.
+    Unknown,
 }
 
-impl Courier {
-    /// Every playlist of this name that the account may write.
+impl PlaylistClient {
+    /// All playlists of this name that the user may write.
     ///
     /// # Errors
-    /// If the list cannot be had whole, or there is one of which nobody can tell whose it is.
-    pub async fn playlists_named(&self, name: &str, made: &Made) -> Result<Vec<Listed>, Trouble> {
+    /// The list cannot be read completely, or contains one with an unknown owner.
+    pub async fn playlists_named(
+        &self,
+        name: &str,
+        made: &CreatedPlaylists,
+    ) -> Result<Vec<PlaylistInfo>, PlaylistError> {
         let mut named = self.playlists().await?;
         named.retain(|listed| listed.title.trim() == name.trim());
         let mut own = Vec::new();
         let mut is_untold = false;
         for listed in named {
             match self.owner_of(&listed, made).await? {
-                Owner::Account => own.push(listed),
-                Owner::Other => {}
-                Owner::Untold => is_untold = true,
+                PlaylistOwner::Account => own.push(listed),
+                PlaylistOwner::Other => {}
+                PlaylistOwner::Unknown => is_untold = true,
             }
         }
-        if own.is_empty() && is_untold { Err(Trouble::NotOurs) } else { Ok(own) }
+        if own.is_empty() && is_untold { Err(PlaylistError::NotOurs) } else { Ok(own) }
     }
 
-    /// Others' playlists that everybody may see are no place to write to.
-    async fn owner_of(&self, listed: &Listed, made: &Made) -> Result<Owner, Trouble> {
-        // The server answers a question of ownership to the user alone; for others it says who may delete, which an
-        // administrator always may.
+    /// Public playlists of other users must not be written.
+    async fn owner_of(&self, listed: &PlaylistInfo, made: &CreatedPlaylists) -> Result<PlaylistOwner, PlaylistError> {
+        // The server reports ownership only to the user; to others it reports delete permission, which an administrator
+        // always has.
         if self.is_on_behalf {
             return Ok(match listed.may_delete {
-                Some(true) if !self.is_for_admin || self.has_made(&listed.id, made).await => Owner::Account,
-                Some(true) | None => Owner::Untold,
-                Some(false) => Owner::Other,
+                Some(true) if !self.is_for_admin || self.was_created_here(&listed.id, made).await => {
+                    PlaylistOwner::Account
+                }
+                Some(true) | None => PlaylistOwner::Unknown,
+                Some(false) => PlaylistOwner::Other,
             });
         }
-        let Some(target) = self.kind().ownership_target(&listed.id) else { return Ok(Owner::Account) };
+        let Some(target) = self.kind().ownership_target(&listed.id) else {
+            return Ok(PlaylistOwner::Account);
+        };
         match self.get(&target).await {
-            Ok(_) => Ok(Owner::Account),
-            Err(Trouble::Refused(403 | 404)) => Ok(Owner::Other),
+            Ok(_) => Ok(PlaylistOwner::Account),
+            Err(PlaylistError::Refused(403 | 404)) => Ok(PlaylistOwner::Other),
             Err(trouble) => Err(trouble),
         }
     }
 
-    fn made_one(&self, playlist: &str) -> One {
-        let (server, user) = (self.server.name().to_owned(), self.holder.user.clone());
-        One { server, user, playlist: playlist.to_owned() }
+    fn created_playlist(&self, playlist: &str) -> CreatedPlaylist {
+        let (server, user) = (self.server.name().to_owned(), self.account.user.clone());
+        CreatedPlaylist { server, user, playlist: playlist.to_owned() }
     }
 
-    async fn has_made(&self, playlist: &str, made: &Made) -> bool {
-        let (one, made) = (self.made_one(playlist), made.clone());
+    async fn was_created_here(&self, playlist: &str, made: &CreatedPlaylists) -> bool {
+        let (one, made) = (self.created_playlist(playlist), made.clone());
         let lane = made.lane.clone();
-        lane.run(move || made.holds(&one)).await.unwrap_or(false)
+        lane.run(move || made.contains(&one)).await.unwrap_or(false)
     }
 
-    /// This playlist was made here; remembered where the server would not tell.
-    pub async fn note_made(&self, playlist: &str, made: &Made) {
+    /// Records a created playlist where the server would not report its owner.
+    pub async fn record_created(&self, playlist: &str, made: &CreatedPlaylists) {
         if !(self.is_on_behalf && self.is_for_admin) {
             return;
         }
-        let (one, made) = (self.made_one(playlist), made.clone());
+        let (one, made) = (self.created_playlist(playlist), made.clone());
         let lane = made.lane.clone();
-        let noted = lane.run(move || made.note(&one).map_err(|error| error.to_string())).await;
+        let noted = lane.run(move || made.record(&one).map_err(|error| error.to_string())).await;
         if let Err(error) = noted.unwrap_or_else(|undone| Err(undone.to_string())) {
             tracing::warn!(error, "it cannot be remembered that a playlist was made here");
         }

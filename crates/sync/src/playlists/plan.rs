@@ -1,94 +1,92 @@
-//! How a playlist becomes what it should be: the next phase, decided from what is in it. Pure.
+//! Plans the next step from a playlist's current content to its target. Pure.
 //!
-//! What is added is added before anything leaves, and nothing leaves while something that belongs there is not seen to
-//! be there. So a playlist is never emptied on the way, wherever it stops.
+//! Additions come before removals, and nothing is removed until all its target tracks are seen in it. So an
+//! interruption never leaves the playlist empty.
 
 use std::collections::{HashMap, HashSet};
 
-/// A place in a playlist.
+/// An entry of a playlist.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Held {
-    /// The id of the place.
+pub struct CurrentEntry {
+    /// The entry's id.
     pub entry: String,
-    /// The item.
+    /// Key of its item.
     pub key: String,
 }
 
-/// What requests can do here.
+/// What one request can do on this server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Costs {
-    /// Items that one request adds.
+pub struct BatchLimits {
+    /// Items added per request.
     pub add: usize,
-    /// Entries that one request takes out.
+    /// Entries removed per request.
     pub remove: usize,
-    /// One request can say all that is to be in it.
+    /// Whether one request can set the whole content.
     pub can_set: bool,
 }
 
-/// An entry that goes elsewhere.
+/// A move of one entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shift {
-    /// Which.
+pub struct EntryMove {
+    /// The entry's id.
     pub entry: String,
-    /// Behind which; `None`: to the top.
+    /// Id of the entry before it; `None`: to the top.
     pub after: Option<String>,
-    /// Where it is then, counted from 0.
+    /// Its new position, counted from 0.
     pub index: usize,
 }
 
-/// What is to be done next; then the playlist is read again.
+/// The next step, after which the playlist is read again.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Phase {
-    /// It is as it should be.
+pub enum PlanStep {
+    /// Nothing: the content is as wanted.
     Done,
-    /// These items go to the end, in this order.
+    /// Append these items in this order.
     Add(Vec<String>),
-    /// These entries leave.
+    /// Remove these entries.
     Remove(Vec<String>),
-    /// These entries move, one after the other.
-    Arrange(Vec<Shift>),
-    /// All is said at once.
+    /// Move these entries one by one.
+    Arrange(Vec<EntryMove>),
+    /// Set the whole content.
     Set,
 }
 
-/// What is next on the way from `current` to exactly `wanted`, whose keys differ from each other, with as few requests
-/// as possible.
-pub fn next(current: &[Held], wanted: &[String], costs: Costs) -> Phase {
+/// The next step from `current` to exactly `wanted`, whose keys are distinct, with as few requests as possible.
+pub fn next_step(current: &[CurrentEntry], wanted: &[String], costs: BatchLimits) -> PlanStep {
     if current.iter().map(|held| &held.key).eq(wanted) {
-        return Phase::Done;
+        return PlanStep::Done;
     }
-    let renewed = Renewed::of(current, wanted);
-    let mended = Mended::of(current, wanted);
+    let renewed = AppendPlan::new(current, wanted);
+    let mended = EditPlan::new(current, wanted);
     let (renew, mend) = (renewed.requests(costs), mended.requests(costs));
     if costs.can_set && renew.min(mend) > 1 {
-        return Phase::Set;
+        return PlanStep::Set;
     }
     if mend <= renew { mended.phase(current, wanted) } else { renewed.phase() }
 }
 
-/// Whether nothing is to leave before somebody says that this is meant: most of it would, or few rows were found.
+/// Whether removals need permission, because most entries would go or few rows matched.
 pub fn is_held_back(before: usize, leaving: usize, is_doubtful: bool) -> bool {
     leaving > 0 && (is_doubtful || leaving * 2 > before)
 }
 
-/// How many requests it takes in all.
-pub fn requests(current: &[Held], wanted: &[String], costs: Costs) -> usize {
+/// Number of requests in total.
+pub fn requests(current: &[CurrentEntry], wanted: &[String], costs: BatchLimits) -> usize {
     if current.iter().map(|held| &held.key).eq(wanted) {
         return 0;
     }
-    let fewest =
-        Renewed::of(current, wanted).requests(costs).min(Mended::of(current, wanted).requests(costs));
+    let fewest = AppendPlan::new(current, wanted).requests(costs).min(EditPlan::new(current, wanted).requests(costs));
     if costs.can_set { fewest.min(1) } else { fewest }
 }
 
-/// One way: what is in order at the beginning stays, the rest is added anew and the old rest leaves.
-struct Renewed {
+/// First way: keep the prefix that is in order, append the rest and remove the old rest.
+struct AppendPlan {
     add: Vec<String>,
     remove: Vec<String>,
 }
 
-impl Renewed {
-    fn of(current: &[Held], wanted: &[String]) -> Self {
+impl AppendPlan {
+    fn new(current: &[CurrentEntry], wanted: &[String]) -> Self {
         let mut kept = 0;
         let mut remove = Vec::new();
         for held in current {
@@ -101,26 +99,25 @@ impl Renewed {
         Self { add: wanted[kept..].to_vec(), remove }
     }
 
-    fn requests(&self, costs: Costs) -> usize {
+    fn requests(&self, costs: BatchLimits) -> usize {
         self.add.len().div_ceil(costs.add.max(1)) + self.remove.len().div_ceil(costs.remove.max(1))
     }
 
-    fn phase(self) -> Phase {
-        if self.add.is_empty() { Phase::Remove(self.remove) } else { Phase::Add(self.add) }
+    fn phase(self) -> PlanStep {
+        if self.add.is_empty() { PlanStep::Remove(self.remove) } else { PlanStep::Add(self.add) }
     }
 }
 
-/// The other way: what is missing is added, what does not belong leaves, and what stands wrong moves.
-struct Mended {
+/// Second way: add what is missing, remove what does not belong, and move what is out of order.
+struct EditPlan {
     add: Vec<String>,
     remove: Vec<String>,
     moves: usize,
 }
 
-impl Mended {
-    fn of(current: &[Held], wanted: &[String]) -> Self {
-        let places: HashMap<&str, usize> =
-            wanted.iter().enumerate().map(|(at, key)| (key.as_str(), at)).collect();
+impl EditPlan {
+    fn new(current: &[CurrentEntry], wanted: &[String]) -> Self {
+        let places: HashMap<&str, usize> = wanted.iter().enumerate().map(|(at, key)| (key.as_str(), at)).collect();
         let mut seen = HashSet::new();
         let (mut order, mut remove) = (Vec::new(), Vec::new());
         for held in current {
@@ -136,39 +133,32 @@ impl Mended {
         Self { add, remove, moves }
     }
 
-    fn requests(&self, costs: Costs) -> usize {
-        self.add.len().div_ceil(costs.add.max(1))
-            + self.remove.len().div_ceil(costs.remove.max(1))
-            + self.moves
+    fn requests(&self, costs: BatchLimits) -> usize {
+        self.add.len().div_ceil(costs.add.max(1)) + self.remove.len().div_ceil(costs.remove.max(1)) + self.moves
     }
 
-    fn phase(self, current: &[Held], wanted: &[String]) -> Phase {
+    fn phase(self, current: &[CurrentEntry], wanted: &[String]) -> PlanStep {
         if !self.add.is_empty() {
-            Phase::Add(self.add)
+            PlanStep::Add(self.add)
         } else if !self.remove.is_empty() {
-            Phase::Remove(self.remove)
+            PlanStep::Remove(self.remove)
         } else {
-            Phase::Arrange(shifts(current, wanted))
+            PlanStep::Arrange(entry_moves(current, wanted))
         }
     }
 }
 
-/// The moves that bring entries into order; as few as possible.
-fn shifts(current: &[Held], wanted: &[String]) -> Vec<Shift> {
-    let places: HashMap<&str, usize> =
-        wanted.iter().enumerate().map(|(at, key)| (key.as_str(), at)).collect();
-    let order: Vec<usize> =
-        current.iter().filter_map(|held| places.get(held.key.as_str()).copied()).collect();
+/// The fewest moves that bring the entries into order.
+fn entry_moves(current: &[CurrentEntry], wanted: &[String]) -> Vec<EntryMove> {
+    let places: HashMap<&str, usize> = wanted.iter().enumerate().map(|(at, key)| (key.as_str(), at)).collect();
+    let order: Vec<usize> = current.iter().filter_map(|held| places.get(held.key.as_str()).copied()).collect();
     let stood: HashMap<usize, usize> = order.iter().enumerate().map(|(at, place)| (*place, at)).collect();
-    let entries: HashMap<&str, &str> =
-        current.iter().map(|held| (held.key.as_str(), held.entry.as_str())).collect();
-    let entry = |place: usize| {
-        entries.get(wanted[place].as_str()).map(|entry| (*entry).to_owned()).unwrap_or_default()
-    };
+    let entries: HashMap<&str, &str> = current.iter().map(|held| (held.key.as_str(), held.entry.as_str())).collect();
+    let entry = |place: usize| entries.get(wanted[place].as_str()).map(|entry| (*entry).to_owned()).unwrap_or_default();
     let stay: HashSet<usize> = longest_rising(&order).into_iter().collect();
-    let mut unmoved = Counted::ones(order.len());
+    let mut unmoved = FenwickTree::with_ones(order.len());
     let mut shifts = Vec::new();
-    // What stays rises, so all that has moved so far stands before the next one, behind the last one that stays.
+    // Unmoved entries are in order, so all entries moved so far precede the next one, behind the last unmoved one.
     let mut behind = 0;
     for place in 0..wanted.len() {
         let Some(at) = stood.get(&place).copied() else { continue };
@@ -176,23 +166,23 @@ fn shifts(current: &[Held], wanted: &[String]) -> Vec<Shift> {
             behind = at + 1;
             continue;
         }
-        unmoved.take(at);
-        let index = unmoved.before(behind) + shifts.len();
-        shifts.push(Shift { entry: entry(place), after: place.checked_sub(1).map(entry), index });
+        unmoved.remove(at);
+        let index = unmoved.prefix_sum(behind) + shifts.len();
+        shifts.push(EntryMove { entry: entry(place), after: place.checked_sub(1).map(entry), index });
     }
     shifts
 }
 
-/// Which of so many things are still there, and how many of the first ones are, both in logarithmic time.
-struct Counted(Vec<usize>);
+/// Tracks which elements remain and counts those before a position, both in logarithmic time.
+struct FenwickTree(Vec<usize>);
 
-impl Counted {
-    fn ones(length: usize) -> Self {
-        // Each place counts as many as its lowest bit says.
+impl FenwickTree {
+    fn with_ones(length: usize) -> Self {
+        // Each node counts as many elements as its lowest bit says.
         Self((0..=length).map(|at| at & at.wrapping_neg()).collect())
     }
 
-    fn take(&mut self, at: usize) {
+    fn remove(&mut self, at: usize) {
         let mut at = at + 1;
         while let Some(count) = self.0.get_mut(at) {
             *count -= 1;
@@ -200,7 +190,7 @@ impl Counted {
         }
     }
 
-    fn before(&self, end: usize) -> usize {
+    fn prefix_sum(&self, end: usize) -> usize {
         let (mut at, mut sum) = (end, 0);
         while at > 0 {
             sum += self.0[at];
@@ -210,9 +200,9 @@ impl Counted {
     }
 }
 
-/// The longest part of a sequence that rises, gaps allowed.
+/// The longest increasing subsequence.
 fn longest_rising(sequence: &[usize]) -> Vec<usize> {
-    // For each length the place of the smallest last one, and for each place the one before it.
+    // `ends`: for each length the position of the smallest last element; for each position its predecessor.
     let mut ends: Vec<usize> = Vec::new();
     let mut before: Vec<Option<usize>> = Vec::with_capacity(sequence.len());
     for (at, value) in sequence.iter().enumerate() {
@@ -236,14 +226,14 @@ mod tests {
 
     use super::*;
 
-    /// A playlist as a server keeps it.
-    struct List {
-        held: Vec<Held>,
+    /// A playlist as a server stores it.
+    struct FakePlaylist {
+        held: Vec<CurrentEntry>,
         entries: usize,
         requests: usize,
     }
 
-    impl List {
+    impl FakePlaylist {
         fn of(keys: &[String]) -> Self {
             let mut list = Self { held: Vec::new(), entries: 0, requests: 0 };
             list.append(keys);
@@ -253,7 +243,7 @@ mod tests {
         fn append(&mut self, keys: &[String]) {
             for key in keys {
                 self.entries += 1;
-                self.held.push(Held { entry: format!("e{}", self.entries), key: key.clone() });
+                self.held.push(CurrentEntry { entry: format!("e{}", self.entries), key: key.clone() });
             }
         }
 
@@ -261,27 +251,26 @@ mod tests {
             self.held.iter().map(|held| held.key.clone()).collect()
         }
 
-        fn apply(&mut self, phase: Phase, wanted: &[String], costs: Costs) {
+        fn apply(&mut self, phase: PlanStep, wanted: &[String], costs: BatchLimits) {
             match phase {
-                Phase::Done => {}
-                Phase::Add(keys) => {
+                PlanStep::Done => {}
+                PlanStep::Add(keys) => {
                     for batch in keys.chunks(costs.add) {
                         self.requests += 1;
                         self.append(batch);
                     }
                 }
-                Phase::Remove(entries) => {
+                PlanStep::Remove(entries) => {
                     for batch in entries.chunks(costs.remove) {
                         self.requests += 1;
                         self.held.retain(|held| !batch.contains(&held.entry));
                         assert!(!self.held.is_empty(), "it is never emptied");
                     }
                 }
-                Phase::Arrange(shifts) => {
+                PlanStep::Arrange(shifts) => {
                     for shift in shifts {
                         self.requests += 1;
-                        let at =
-                            self.held.iter().position(|held| held.entry == shift.entry).expect("it is there");
+                        let at = self.held.iter().position(|held| held.entry == shift.entry).expect("it is there");
                         let held = self.held.remove(at);
                         let behind = |after: &String| {
                             self.held.iter().position(|held| held.entry == *after).expect("it is there") + 1
@@ -290,7 +279,7 @@ mod tests {
                         self.held.insert(shift.index, held);
                     }
                 }
-                Phase::Set => {
+                PlanStep::Set => {
                     self.requests += 1;
                     self.held.clear();
                     self.append(wanted);
@@ -303,28 +292,28 @@ mod tests {
         numbers.iter().map(u8::to_string).collect()
     }
 
-    const PLEX: Costs = Costs { add: 3, remove: 1, can_set: false };
+    const PLEX: BatchLimits = BatchLimits { add: 3, remove: 1, can_set: false };
 
     #[test]
     fn one_track_in_the_middle_is_added_and_moved() {
-        let list = List::of(&keys(&[1, 2, 3, 4, 5, 6, 7, 8]));
+        let list = FakePlaylist::of(&keys(&[1, 2, 3, 4, 5, 6, 7, 8]));
         let wanted = keys(&[1, 2, 9, 3, 4, 5, 6, 7, 8]);
-        assert_eq!(next(&list.held, &wanted, PLEX), Phase::Add(keys(&[9])));
+        assert_eq!(next_step(&list.held, &wanted, PLEX), PlanStep::Add(keys(&[9])));
         assert_eq!(requests(&list.held, &wanted, PLEX), 2);
     }
 
     #[test]
     fn what_is_as_it_should_be_is_left_alone() {
-        assert_eq!(next(&List::of(&keys(&[1, 2])).held, &keys(&[1, 2]), PLEX), Phase::Done);
-        assert_eq!(next(&[], &[], PLEX), Phase::Done);
+        assert_eq!(next_step(&FakePlaylist::of(&keys(&[1, 2])).held, &keys(&[1, 2]), PLEX), PlanStep::Done);
+        assert_eq!(next_step(&[], &[], PLEX), PlanStep::Done);
     }
 
     #[test]
     fn all_at_once_only_where_that_is_fewer() {
-        let costs = Costs { add: 50, remove: 50, can_set: true };
-        let list = List::of(&keys(&[1, 2, 3]));
-        assert_eq!(next(&list.held, &keys(&[1, 2, 3, 4]), costs), Phase::Add(keys(&[4])));
-        assert_eq!(next(&list.held, &keys(&[7, 8, 9]), costs), Phase::Set);
+        let costs = BatchLimits { add: 50, remove: 50, can_set: true };
+        let list = FakePlaylist::of(&keys(&[1, 2, 3]));
+        assert_eq!(next_step(&list.held, &keys(&[1, 2, 3, 4]), costs), PlanStep::Add(keys(&[4])));
+        assert_eq!(next_step(&list.held, &keys(&[7, 8, 9]), costs), PlanStep::Set);
     }
 
     proptest! {
@@ -334,14 +323,14 @@ mod tests {
             after in prop::collection::hash_set(0_u8..12, 1..12).prop_map(|set| set.into_iter().collect::<Vec<_>>()),
             add in 1_usize..5, remove in 1_usize..5, can_set in any::<bool>(),
         ) {
-            let (costs, wanted) = (Costs { add, remove, can_set }, keys(&after));
-            let mut list = List::of(&keys(&before));
+            let (costs, wanted) = (BatchLimits { add, remove, can_set }, keys(&after));
+            let mut list = FakePlaylist::of(&keys(&before));
             list.requests = 0;
             let told = requests(&list.held, &wanted, costs);
             let mut rounds = 0;
             loop {
-                let phase = next(&list.held, &wanted, costs);
-                if phase == Phase::Done {
+                let phase = next_step(&list.held, &wanted, costs);
+                if phase == PlanStep::Done {
                     break;
                 }
                 list.apply(phase, &wanted, costs);

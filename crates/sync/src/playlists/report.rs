@@ -1,251 +1,250 @@
-//! What came of a wish: every row, every account, and what it took.
+//! Report of a run: every row, every account, and its cost.
 
 use greenroom_library::item::Item;
-use greenroom_library::playlist::{BadRow, Row, export};
-use greenroom_library::tracks::{Decision, Reason};
+use greenroom_library::matching::{MatchDecision, TrackMatchReason};
+use greenroom_library::playlist::{PlaylistRow, PlaylistRowError, export};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::matching::{Found, Resolved, Source};
-use crate::playlists::error::Trouble;
+use crate::matching::{MatchCandidate, MatchSource, TrackResolution};
+use crate::playlists::error::PlaylistError;
 
-/// Below this share of rows found, somebody should look whether it is the right library, or whether it is up to date.
+/// Below this match rate a person should check whether it is the right library, and up to date.
 pub const DOUBTFUL_RATE: f64 = 0.6;
 
-/// What came of one row.
+/// Outcome of one row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schema(as = RowOutcome)]
-pub enum Outcome {
+pub enum RowOutcome {
     /// It is in the library.
     Found,
-    /// Another version of it is, and was taken.
+    /// Another version of it is in the library, and was accepted.
     Version,
-    /// It may be one of several, or only another version is there: somebody should look.
+    /// Several items may match, or only another version is there: it needs review.
     Ambiguous,
     /// It is not in the library.
     Missing,
-    /// An earlier row is the same item.
+    /// An earlier row matched the same item.
     Duplicate,
 }
 
-/// An item a row may mean.
+/// An item that may match a row.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = RowCandidate)]
-pub struct Candidate {
-    /// The server's own id.
+pub struct RowCandidate {
+    /// Key on the server.
     pub key: String,
-    /// Its title.
+    /// Title of the item.
     pub title: String,
-    /// Who is credited.
+    /// Credited artist.
     pub artist: String,
-    /// Its album.
+    /// Album title.
     pub album: String,
-    /// How well it fits, from 0 to 1.1.
+    /// Score from 0 to 1.1.
     pub score: f32,
-    /// What speaks for and against it, in words for people.
+    /// Reasons for and against it, in words for people.
     pub reasons: Vec<String>,
 }
 
-/// One row and what came of it.
+/// One row with its outcome.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = Row)]
 pub struct RowReport {
-    /// Where it stands in the source.
+    /// Its line in the source.
     pub line: u32,
-    /// Its title.
+    /// Title of the track.
     pub title: String,
-    /// The whole credit.
+    /// Its complete artist credit.
     pub artist: String,
-    /// Its album.
+    /// Album title.
     pub album: String,
-    /// What came of it.
-    pub outcome: Outcome,
-    /// Where that comes from: the index, a pin, what was confirmed before, a search.
+    /// Its outcome.
+    pub outcome: RowOutcome,
+    /// Source of the match: index, pin, confirmed match, or search.
     pub source: &'static str,
-    /// The item, if there is one.
-    pub item: Option<Candidate>,
-    /// What else it may be.
+    /// The matched item.
+    pub item: Option<RowCandidate>,
+    /// Other candidates.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub candidates: Vec<Candidate>,
+    pub candidates: Vec<RowCandidate>,
 }
 
-/// How many of which.
+/// Number of rows by outcome.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = RowCounts)]
-pub struct Counts {
-    /// Rows that could be read.
+pub struct RowCounts {
+    /// Rows that were parsed.
     pub rows: usize,
     /// In the library.
     pub found: usize,
-    /// In the library as another version, which was taken.
+    /// In the library as another version, which was accepted.
     pub version: usize,
-    /// Somebody should look.
+    /// Need review.
     pub ambiguous: usize,
     /// Not in the library.
     pub missing: usize,
     /// The same item as an earlier row.
     pub duplicate: usize,
-    /// Rows that could not be read.
+    /// Rows that could not be parsed.
     pub bad: usize,
 }
 
-/// Where one account's playlist stands.
+/// Result for one user's playlist.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schema(as = PlaylistStanding)]
-pub enum Standing {
-    /// It was written, and read back as it should be.
+pub enum PlaylistSyncStatus {
+    /// Written and verified.
     Written,
-    /// It was as it should be.
+    /// Already as wanted.
     #[default]
     Unchanged,
-    /// It would be written.
+    /// Would be written (dry run).
     Planned,
-    /// Nothing was found, so nothing was touched.
+    /// No row matched, so nothing was written.
     NothingFound,
-    /// It was told to stop.
+    /// Cancelled.
     Cancelled,
-    /// It failed; what was written stays.
+    /// Failed; completed writes stay.
     Failed,
 }
 
-/// One account's playlist.
+/// Report of one user's playlist.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = PlaylistAccount)]
 pub struct AccountReport {
     /// The account; `None` is the owner's token.
     pub account: Option<String>,
-    /// Where it stands.
-    pub standing: Standing,
+    /// Result.
+    pub standing: PlaylistSyncStatus,
     /// The playlist's id.
     pub playlist: Option<String>,
-    /// Whether it was made (or would be).
+    /// Whether it was created (or would be).
     pub is_new: bool,
-    /// Tracks that were added, or would be.
+    /// Tracks added, or to be added.
     pub added: usize,
-    /// Entries that were taken out, or would be.
+    /// Entries removed, or to be removed.
     pub removed: usize,
-    /// Entries that would have been taken out, and were kept: too many would have left for nobody having said so.
+    /// Entries not removed, because too many would have gone without permission.
     pub held_back: usize,
-    /// Tracks that were there already.
+    /// Tracks that were there before.
     pub already: usize,
-    /// Tracks the account cannot see, or the server did not take.
+    /// Tracks the user cannot see, or the server did not accept.
     pub not_visible: Vec<String>,
-    /// Tracks that are in it now.
+    /// Tracks in it now.
     pub length: usize,
-    /// What would be done, in a dry run.
+    /// Changes of a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub diff: Option<Diff>,
-    /// What went wrong.
+    pub diff: Option<PlaylistDiff>,
+    /// What failed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<Failure>,
+    pub error: Option<PlaylistFailure>,
 }
 
-/// What would be done.
+/// Changes of a dry run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = PlaylistDiff)]
-pub struct Diff {
-    /// Keys that would be added.
+pub struct PlaylistDiff {
+    /// Keys to be added.
     pub add: Vec<String>,
-    /// Keys that would be taken out.
+    /// Keys to be removed.
     pub remove: Vec<String>,
-    /// The order would change.
+    /// Whether the order would change.
     pub reorder: bool,
-    /// Writes that would take.
+    /// Write requests needed.
     pub writes: usize,
 }
 
-/// What went wrong, as a word and a sentence.
+/// An error as code and sentence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = PlaylistFailure)]
-pub struct Failure {
-    /// The word.
+pub struct PlaylistFailure {
+    /// Its code.
     pub code: String,
-    /// The sentence, with what to do.
+    /// The sentence, with a remedy.
     pub message: String,
 }
 
-impl Failure {
-    /// A failure in these words.
+impl PlaylistFailure {
+    /// An error with this code and message.
     pub fn new(code: &str, message: impl Into<String>) -> Self {
         Self { code: code.to_owned(), message: message.into() }
     }
 }
 
-impl From<Trouble> for Failure {
-    fn from(trouble: Trouble) -> Self {
+impl From<PlaylistError> for PlaylistFailure {
+    fn from(trouble: PlaylistError) -> Self {
         let code = match trouble {
-            Trouble::Refused(_) => "refused".to_owned(),
-            other => serde_json::to_value(other)
-                .ok()
-                .and_then(|word| word.as_str().map(str::to_owned))
-                .unwrap_or_default(),
+            PlaylistError::Refused(_) => "refused".to_owned(),
+            other => {
+                serde_json::to_value(other).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
+            }
         };
         Self { code, message: trouble.to_string() }
     }
 }
 
-/// A row that could not be read.
+/// A row that could not be parsed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = PlaylistBadRow)]
-pub struct BadLine {
-    /// Where it stands in the source.
+pub struct BadRowReport {
+    /// Its line in the source.
     pub line: u32,
-    /// What is wrong, as a word.
+    /// The error's code.
     pub code: String,
-    /// The same as a sentence.
+    /// The error as a sentence.
     pub message: String,
 }
 
-/// Everything that came of one wish.
+/// Report of a run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 #[schema(as = PlaylistReport)]
-pub struct Report {
-    /// What the playlist is called.
+pub struct PlaylistReport {
+    /// Name of the playlist.
     pub name: String,
-    /// The server it was written to.
+    /// The target server.
     pub server: String,
-    /// The library its tracks are from.
+    /// The library of its tracks.
     pub library: String,
-    /// How old what is known of that library is, in seconds.
+    /// Age of that library's snapshot in seconds.
     pub library_age_s: u64,
-    /// What might happen to a playlist that was there.
+    /// Changes allowed to an existing playlist.
     pub mode: &'static str,
-    /// What counted as found.
+    /// Match policy.
     pub policy: &'static str,
-    /// Nothing was written.
+    /// Whether nothing was written.
     pub dry_run: bool,
-    /// The source's format.
+    /// Format of the source.
     pub format: &'static str,
-    /// How many of which.
-    pub counts: Counts,
-    /// The share of rows that were found, from 0 to 1.
+    /// Rows by outcome.
+    pub counts: RowCounts,
+    /// Share of rows matched, from 0 to 1.
     pub match_rate: f64,
-    /// What somebody should look at.
+    /// Remarks that need a person's attention.
     pub warnings: Vec<String>,
-    /// Every row that could be read.
+    /// All parsed rows.
     pub rows: Vec<RowReport>,
-    /// Rows that could not, as far as they are told one by one.
-    pub bad: Vec<BadLine>,
-    /// Every account.
+    /// Rows that could not be parsed, up to a limit.
+    pub bad: Vec<BadRowReport>,
+    /// All accounts.
     pub accounts: Vec<AccountReport>,
-    /// Reads that were made.
+    /// Read requests.
     pub reads: u64,
-    /// Writes that were made.
+    /// Write requests.
     pub writes: u64,
-    /// How long it took, in milliseconds.
+    /// Duration in milliseconds.
     pub took_ms: u64,
-    /// The rows that are not in the library, in full.
+    /// Rows missing in the library, in full.
     #[serde(skip)]
-    pub missing: Vec<Row>,
+    pub missing: Vec<PlaylistRow>,
 }
 
-impl Report {
-    /// About how many bytes it takes.
-    pub fn weight(&self) -> usize {
-        let candidate = |one: &Candidate| {
+impl PlaylistReport {
+    /// Approximate size in bytes.
+    pub fn approx_bytes(&self) -> usize {
+        let candidate = |one: &RowCandidate| {
             let reasons: usize = one.reasons.iter().map(|reason| reason.len() + 32).sum();
             one.key.len() + one.title.len() + one.artist.len() + one.album.len() + reasons + 160
         };
@@ -253,7 +252,7 @@ impl Report {
             let named: usize = row.item.iter().chain(&row.candidates).map(candidate).sum();
             row.title.len() + row.artist.len() + row.album.len() + named + 320
         };
-        let missing = |row: &Row| {
+        let missing = |row: &PlaylistRow| {
             let lists = row.artists.iter().chain(&row.ids).chain(&row.path).map(|text| text.len() + 32);
             row.title.len() + row.artist.len() + row.album.len() + lists.sum::<usize>() + 200
         };
@@ -267,24 +266,26 @@ impl Report {
             + self.bad.len() * 300
     }
 
-    /// Whether every row was found, and every account has them.
-    pub fn is_whole(&self) -> bool {
+    /// Whether every row matched, and every account has all of them.
+    pub fn is_complete(&self) -> bool {
         let counts = &self.counts;
         let well = |account: &AccountReport| {
-            matches!(account.standing, Standing::Written | Standing::Unchanged | Standing::Planned)
-                && account.not_visible.is_empty()
+            matches!(
+                account.standing,
+                PlaylistSyncStatus::Written | PlaylistSyncStatus::Unchanged | PlaylistSyncStatus::Planned
+            ) && account.not_visible.is_empty()
         };
         counts.missing + counts.ambiguous + counts.bad == 0 && self.accounts.iter().all(well)
     }
 
     /// Whether any account failed.
     pub fn has_failed(&self) -> bool {
-        self.accounts.iter().any(|account| account.standing == Standing::Failed)
+        self.accounts.iter().any(|account| account.standing == PlaylistSyncStatus::Failed)
     }
 
-    /// Whether it was told to stop before every account had its turn.
+    /// Whether it was cancelled before all accounts were written.
     pub fn was_cancelled(&self) -> bool {
-        self.accounts.iter().any(|account| account.standing == Standing::Cancelled)
+        self.accounts.iter().any(|account| account.standing == PlaylistSyncStatus::Cancelled)
     }
 
     /// The missing rows as a table.
@@ -298,28 +299,28 @@ impl Report {
     }
 }
 
-/// What is told of a bad row.
-pub fn bad_row(bad: &BadRow) -> BadLine {
-    BadLine { line: bad.line, code: bad.fault.word().to_owned(), message: bad.fault.to_string() }
+/// Report of a row that could not be parsed.
+pub fn bad_row_report(bad: &PlaylistRowError) -> BadRowReport {
+    BadRowReport { line: bad.line, code: bad.kind.word().to_owned(), message: bad.kind.to_string() }
 }
 
-/// What came of a row, duplicates aside.
-pub fn judge(row: &Row, resolved: &Resolved) -> RowReport {
+/// Report of a row, duplicates aside.
+pub fn report_row(row: &PlaylistRow, resolved: &TrackResolution) -> RowReport {
     let outcome = match resolved.decision {
-        Decision::Accept if resolved.found.is_empty() => Outcome::Missing,
-        Decision::Accept if resolved.found[0].reasons.iter().any(is_version) => Outcome::Version,
-        Decision::Accept => Outcome::Found,
-        Decision::Review => Outcome::Ambiguous,
-        Decision::Reject => Outcome::Missing,
+        MatchDecision::Accept if resolved.candidates.is_empty() => RowOutcome::Missing,
+        MatchDecision::Accept if resolved.candidates[0].reasons.iter().any(is_version) => RowOutcome::Version,
+        MatchDecision::Accept => RowOutcome::Found,
+        MatchDecision::Review => RowOutcome::Ambiguous,
+        MatchDecision::Reject => RowOutcome::Missing,
     };
-    let is_taken = matches!(outcome, Outcome::Found | Outcome::Version);
-    let mut candidates: Vec<Candidate> = resolved.found.iter().map(candidate).collect();
+    let is_taken = matches!(outcome, RowOutcome::Found | RowOutcome::Version);
+    let mut candidates: Vec<RowCandidate> = resolved.candidates.iter().map(candidate).collect();
     let mut item = if is_taken { Some(candidates.remove(0)) } else { None };
     if let (Some(item), Some(why)) = (&mut item, decided_by(resolved.source)) {
         item.reasons.push(why.to_owned());
     }
     if is_taken {
-        // What was not taken is of interest only where somebody has to choose.
+        // Rejected candidates matter only for a review.
         candidates.clear();
     }
     RowReport {
@@ -328,49 +329,49 @@ pub fn judge(row: &Row, resolved: &Resolved) -> RowReport {
         artist: row.artist.clone(),
         album: row.album.clone(),
         outcome,
-        source: resolved.source.word(),
+        source: resolved.source.name(),
         item,
         candidates,
     }
 }
 
-/// Why something was not looked for, in words for people.
-fn decided_by(source: Source) -> Option<&'static str> {
+/// Why a row was not searched, in words for people.
+fn decided_by(source: MatchSource) -> Option<&'static str> {
     match source {
-        Source::Pin => Some("somebody pinned it"),
-        Source::Confirmed => Some("found, written and read back before"),
-        Source::Index | Source::Miss | Source::Live => None,
+        MatchSource::Pin => Some("somebody pinned it"),
+        MatchSource::Confirmed => Some("found, written and read back before"),
+        MatchSource::Index | MatchSource::Miss | MatchSource::Live => None,
     }
 }
 
-/// What is told of a row whose file the library has.
-pub fn of_file(row: &Row, item: &Item) -> RowReport {
-    let found = Found { item: item.clone(), score: 1.0, reasons: Vec::new() };
-    let item = Candidate { reasons: vec!["the same file".into()], ..candidate(&found) };
+/// Report of a row whose file is in the library.
+pub fn report_file_row(row: &PlaylistRow, item: &Item) -> RowReport {
+    let found = MatchCandidate { item: item.clone(), score: 1.0, reasons: Vec::new() };
+    let item = RowCandidate { reasons: vec!["the same file".into()], ..candidate(&found) };
     RowReport {
         line: row.line,
         title: row.title.clone(),
         artist: row.artist.clone(),
         album: row.album.clone(),
-        outcome: Outcome::Found,
+        outcome: RowOutcome::Found,
         source: "file",
         item: Some(item),
         candidates: Vec::new(),
     }
 }
 
-fn candidate(found: &Found) -> Candidate {
-    Candidate {
+fn candidate(found: &MatchCandidate) -> RowCandidate {
+    RowCandidate {
         key: found.item.key.to_string(),
         title: found.item.title.to_string(),
         artist: credit(&found.item),
         album: found.item.parent_title.as_deref().unwrap_or_default().to_owned(),
         score: found.score,
-        reasons: found.reasons.iter().map(Reason::to_string).collect(),
+        reasons: found.reasons.iter().map(TrackMatchReason::to_string).collect(),
     }
 }
 
-/// Who an item is credited to.
+/// Credited artist of an item.
 pub fn credit(item: &Item) -> String {
     if item.artists.is_empty() {
         item.grandparent_title.as_deref().unwrap_or_default().to_owned()
@@ -379,7 +380,7 @@ pub fn credit(item: &Item) -> String {
     }
 }
 
-/// Whether this is another version of what was asked for.
-fn is_version(reason: &Reason) -> bool {
-    reason.is_against() || matches!(reason, Reason::AnyVersion)
+/// Whether the reason says that this is another version.
+fn is_version(reason: &TrackMatchReason) -> bool {
+    reason.is_against() || matches!(reason, TrackMatchReason::AnyVersion)
 }

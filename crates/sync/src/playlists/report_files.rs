@@ -1,18 +1,19 @@
-//! What came of a playlist that is kept in step, written down beside its file.
+//! Writes the report of a scheduled sync beside its file.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::report::Failure;
-use super::run::Ending;
+use super::report::PlaylistFailure;
+use super::run::RunResult;
 use crate::playlists::watch;
 use crate::playlists::watch::{MISSING, REPORT};
-use greenroom_config::playlists::Standing;
+use greenroom_config::playlists::ScheduledPlaylist;
 
-/// Where results go, and what they are called: by the whole name, for two files may differ in their endings alone.
-pub(super) fn place_of(standing: &Standing, file: Option<&Path>) -> Option<(PathBuf, String)> {
+/// Folder and name of a report. The name contains the whole file name, because two files may differ only in their
+/// extensions.
+pub(super) fn report_path(standing: &ScheduledPlaylist, file: Option<&Path>) -> Option<(PathBuf, String)> {
     let name = match file {
         Some(path) => path.file_name()?.to_string_lossy().into_owned(),
         None => standing.title.clone(),
@@ -21,21 +22,21 @@ pub(super) fn place_of(standing: &Standing, file: Option<&Path>) -> Option<(Path
     Some((standing.results.clone().or(beside)?, name))
 }
 
-/// How it ended, in a word.
-pub(super) fn word(ended: &Result<Ending, Failure>) -> &'static str {
-    ended.as_ref().map_or("failed", Ending::word)
+/// Name of the result.
+pub(super) fn result_name(ended: &Result<RunResult, PlaylistFailure>) -> &'static str {
+    ended.as_ref().map_or("failed", RunResult::name)
 }
 
-/// Writes it down.
-pub(super) fn write_down(folder: &Path, name: &str, ended: &Result<Ending, Failure>) -> io::Result<()> {
-    let state = word(ended);
+/// Writes the report.
+pub(super) fn write(folder: &Path, name: &str, ended: &Result<RunResult, PlaylistFailure>) -> io::Result<()> {
+    let state = result_name(ended);
     let (told, missing) = match ended {
-        Ok(Ending::Done(report)) => {
+        Ok(RunResult::Done(report)) => {
             let missing = (!report.missing.is_empty()).then(|| report.missing_csv());
             (json!({"state": state, "report": **report}), missing)
         }
-        Ok(Ending::Failed(failure)) | Err(failure) => (json!({"state": state, "error": failure}), None),
-        Ok(Ending::Cancelled) => (json!({"state": state}), None),
+        Ok(RunResult::Failed(failure)) | Err(failure) => (json!({"state": state, "error": failure}), None),
+        Ok(RunResult::Cancelled) => (json!({"state": state}), None),
     };
     std::fs::create_dir_all(folder)?;
     watch::replace(&folder.join(format!("{name}{REPORT}")), &pretty(&told))?;
@@ -57,15 +58,15 @@ fn pretty(told: &Value) -> String {
 mod tests {
     use std::sync::Arc;
 
-    use super::super::report::{AccountReport, Report, Standing};
+    use super::super::report::{AccountReport, PlaylistReport, PlaylistSyncStatus};
     use super::*;
 
     #[test]
     fn a_run_that_was_cancelled_says_so() {
         let folder = tempfile::tempdir().expect("a folder");
-        let cancelled = AccountReport { standing: Standing::Cancelled, ..AccountReport::default() };
-        let report = Report { accounts: vec![cancelled], ..Report::default() };
-        write_down(folder.path(), "Road.csv", &Ok(Ending::Done(Arc::new(report)))).expect("written");
+        let cancelled = AccountReport { standing: PlaylistSyncStatus::Cancelled, ..AccountReport::default() };
+        let report = PlaylistReport { accounts: vec![cancelled], ..PlaylistReport::default() };
+        write(folder.path(), "Road.csv", &Ok(RunResult::Done(Arc::new(report)))).expect("written");
         let told = std::fs::read(folder.path().join("Road.csv.report.json")).expect("it is there");
         let told: Value = serde_json::from_slice(&told).expect("JSON");
         assert_eq!(told["state"], "cancelled");
@@ -81,20 +82,20 @@ mod tests {
     }
 
     fn path_of(file: &Path) -> PathBuf {
-        let standing = greenroom_config::playlists::Standing {
+        let standing = greenroom_config::playlists::ScheduledPlaylist {
             title: "drop".into(),
-            origin: greenroom_config::playlists::Origin::File(file.to_owned()),
+            origin: greenroom_config::playlists::ScheduledPlaylistSource::File(file.to_owned()),
             server: "home".into(),
             library: None,
             name: None,
-            mode: greenroom_config::playlist_mode::Mode::Replace,
+            mode: greenroom_config::playlist_mode::PlaylistMode::Replace,
             shrink: false,
             accounts: Vec::new(),
-            policy: greenroom_library::tracks::Policy::Strict,
+            policy: greenroom_library::matching::MatchPolicy::Strict,
             every_hours: 24,
             results: None,
         };
-        let (folder, name) = place_of(&standing, Some(file)).expect("it has a folder");
+        let (folder, name) = report_path(&standing, Some(file)).expect("it has a folder");
         folder.join(name)
     }
 }

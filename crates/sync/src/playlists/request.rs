@@ -1,48 +1,48 @@
-//! What somebody wants done with a playlist.
+//! A request to sync a playlist.
 
+use greenroom_library::matching::MatchPolicy;
 use greenroom_library::playlist;
-use greenroom_library::tracks::Policy;
 
-use greenroom_config::playlist_mode::Mode;
+use greenroom_config::playlist_mode::PlaylistMode;
 
-/// Where the rows come from.
+/// Source of the rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
-    /// They were handed in.
+pub enum SyncSource {
+    /// Rows sent with the request.
     Rows(Box<playlist::Playlist>),
     /// A playlist of a configured server.
     Server {
         /// The server's name.
         server: String,
-        /// The playlist's name or id.
+        /// Name or id of the playlist.
         playlist: String,
-        /// Whose; the owner's if nobody's.
+        /// Its account; the owner's if `None`.
         account: Option<String>,
     },
 }
 
-/// One wish.
+/// A request to sync a playlist.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wish {
-    /// Where the rows come from.
-    pub source: Source,
-    /// The server it is written to.
+pub struct SyncRequest {
+    /// Source of the rows.
+    pub source: SyncSource,
+    /// The target server.
     pub server: String,
-    /// The library: its key or title, or `SERVER:KEY`; the music library if not said.
+    /// The library by key, title or `SERVER:KEY`; the music library if `None`.
     pub library: Option<String>,
-    /// What it is called there; as it calls itself if not said.
+    /// Name of the target playlist; the source's own name if `None`.
     pub name: Option<String>,
-    /// What may happen to one that is there.
-    pub mode: Mode,
-    /// Whether one that is replaced may lose most of what is in it, or lose anything where few rows were found.
+    /// Changes allowed to an existing playlist.
+    pub mode: PlaylistMode,
+    /// Whether a replaced playlist may lose most entries, or any entry if few rows matched.
     pub shrink: bool,
-    /// For whom; the owner's token if for nobody.
+    /// Target accounts; the owner's if empty.
     pub accounts: Vec<String>,
-    /// What counts as found.
-    pub policy: Policy,
-    /// Only tell what would be done.
+    /// Policy that decides which matches are accepted.
+    pub policy: MatchPolicy,
+    /// Only report the changes.
     pub dry_run: bool,
-    /// Requests that may be spent on looking for what is missing.
+    /// Max live searches for missing rows.
     pub live: u32,
     /// Wait for the library's first build.
     pub wait: bool,

@@ -1,83 +1,83 @@
-//! The rows of a source, each looked for once, whoever they are written for.
+//! Matches the rows of a source, each once for all accounts.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use greenroom_library::files::{Case, Confidence};
+use greenroom_library::files::{CaseSensitivity, FileMatchConfidence};
 use greenroom_library::item::{Item, ItemKind};
-use greenroom_library::playlist::{Playlist, Row};
-use greenroom_library::tracks::Policy;
+use greenroom_library::matching::MatchPolicy;
+use greenroom_library::playlist::{Playlist, PlaylistRow};
 
-use super::Playlists;
-use super::report::{self, Counts, Outcome, RowReport};
-use super::run::{Progress, Run};
-use super::sync::Stop;
+use super::PlaylistService;
+use super::report::{self, RowCounts, RowOutcome, RowReport};
+use super::run::{PlaylistProgress, SyncRun};
+use super::sync::SyncError;
 use crate::index::Library;
-use crate::matching::path_lookup::PathAsked;
-use crate::matching::{Live, Resolved, Wanted};
-use crate::playlists::apply::Pick;
+use crate::matching::path_lookup::PathLookupQuery;
+use crate::matching::{LiveSearch, TrackQuery, TrackResolution};
+use crate::playlists::apply::TargetTrack;
 
-/// Rows that are looked for at a time, so that progress can be told and somebody can cancel.
+/// Rows matched between two checks for progress and cancellation.
 const ROWS_AT_ONCE: usize = 500;
 
-/// What came of the rows of a source.
-pub(super) struct Found {
+/// Matched rows of a source.
+pub(super) struct ResolvedRows {
     pub(super) rows: Vec<RowReport>,
-    pub(super) picks: Vec<Pick>,
+    pub(super) tracks: Vec<TargetTrack>,
     pub(super) items: HashMap<String, Item>,
-    pub(super) missing: Vec<Row>,
-    pub(super) counts: Counts,
-    /// Items that are other versions of what was asked for.
+    pub(super) missing: Vec<PlaylistRow>,
+    pub(super) counts: RowCounts,
+    /// Items accepted as other versions.
     versions: HashSet<String>,
 }
 
-/// Every row is looked for once, whoever it is written for.
+/// Matches every row once for all accounts.
 pub(super) async fn resolve(
-    playlists: &Playlists,
-    run: &Run,
+    playlists: &PlaylistService,
+    run: &SyncRun,
     library: &Arc<Library>,
     source: &Playlist,
-    (policy, live): (Policy, u32),
-) -> Result<Found, Stop> {
+    (policy, live): (MatchPolicy, u32),
+) -> Result<ResolvedRows, SyncError> {
     let mut live_left = usize::try_from(live).unwrap_or(usize::MAX);
     let total = source.rows.len();
-    let mut found = Found {
+    let mut found = ResolvedRows {
         rows: Vec::with_capacity(total),
-        picks: Vec::new(),
+        tracks: Vec::new(),
         items: HashMap::new(),
         missing: Vec::new(),
         versions: HashSet::new(),
-        counts: Counts { rows: total, bad: source.bad_count, ..Counts::default() },
+        counts: RowCounts { rows: total, bad: source.row_error_count, ..RowCounts::default() },
     };
     for batch in source.rows.chunks(ROWS_AT_ONCE) {
         if run.cancel.is_cancelled() {
-            return Err(Stop::Cancelled);
+            return Err(SyncError::Cancelled);
         }
-        run.tell(Progress::Resolving { done: found.rows.len(), total });
-        let files = of_files(playlists, library, batch).await;
-        let wanted: Vec<Wanted> = batch.iter().map(wanted).collect();
-        let may = if live_left == 0 { Live::Off } else { Live::UpTo(live_left) };
+        run.set_progress(PlaylistProgress::Resolving { done: found.rows.len(), total });
+        let files = resolve_files(playlists, library, batch).await;
+        let wanted: Vec<TrackQuery> = batch.iter().map(track_query).collect();
+        let may = if live_left == 0 { LiveSearch::Off } else { LiveSearch::UpTo(live_left) };
         let (_, resolved) = playlists.matching.resolve_with(library, &wanted, policy, may).await;
-        // Who was searched for and not found costs as much as who was.
+        // A live search without a result costs as much as one with.
         live_left = live_left.saturating_sub(resolved.iter().filter(|one| one.is_searched).count());
         for (((row, wanted), resolved), file) in batch.iter().zip(wanted).zip(&resolved).zip(files) {
             match file {
-                Some(item) => found.take_file(row, wanted, &item),
-                None => found.take(row, wanted, resolved),
+                Some(item) => found.add_file_row(row, wanted, &item),
+                None => found.add_row(row, wanted, resolved),
             }
         }
     }
     Ok(found)
 }
 
-/// The tracks whose files the rows name, where that is certain: no title is as sure as the file itself.
-async fn of_files(playlists: &Playlists, library: &Arc<Library>, rows: &[Row]) -> Vec<Option<Item>> {
+/// Tracks whose files the rows name, where that is certain: a file path is a better proof than any title.
+async fn resolve_files(playlists: &PlaylistService, library: &Arc<Library>, rows: &[PlaylistRow]) -> Vec<Option<Item>> {
     let mut files = vec![None; rows.len()];
-    let named: Vec<(usize, &Row)> = rows.iter().enumerate().filter(|(_, row)| row.path.is_some()).collect();
+    let named: Vec<(usize, &PlaylistRow)> = rows.iter().enumerate().filter(|(_, row)| row.path.is_some()).collect();
     if named.is_empty() {
         return files;
     }
-    let asked = |(_, row): &(usize, &Row)| PathAsked {
+    let asked = |(_, row): &(usize, &PlaylistRow)| PathLookupQuery {
         path: row.path.clone().unwrap_or_default(),
         size_bytes: None,
         duration_s: row.duration_s,
@@ -85,82 +85,81 @@ async fn of_files(playlists: &Playlists, library: &Arc<Library>, rows: &[Row]) -
     let maps = Arc::new(library.server.origin.settings.path_maps.clone());
     let libraries = std::slice::from_ref(library);
     let asked = named.iter().map(asked).collect();
-    let found = playlists.matching.find_paths(libraries, asked, maps, Case::Exact).await;
+    let found = playlists.matching.find_paths(libraries, asked, maps, CaseSensitivity::Exact).await;
     for ((at, _), mut found) in named.into_iter().zip(found) {
-        if found.confidence == Confidence::High && found.items.len() == 1 {
-            files[at] =
-                found.items.pop().map(|placed| placed.item).filter(|item| item.kind == ItemKind::Track);
+        if found.confidence == FileMatchConfidence::High && found.items.len() == 1 {
+            files[at] = found.items.pop().map(|placed| placed.item).filter(|item| item.kind == ItemKind::Track);
         }
     }
     files
 }
 
-impl Found {
-    /// What was found, written and read back was right; another version is looked for anew each time.
+impl ResolvedRows {
+    /// Confirms matches that were written and verified; other versions are matched again each time.
     pub(super) async fn confirm(
         &self,
-        playlists: &Playlists,
+        playlists: &PlaylistService,
         library: &Arc<Library>,
         held: &[String],
         confirmed: &mut HashSet<String>,
     ) {
         let held: HashSet<&str> = held.iter().map(String::as_str).collect();
-        let mut is_news = |pick: &&Pick| {
+        let mut is_news = |pick: &&TargetTrack| {
             let is_sure = held.contains(pick.key.as_str()) && !self.versions.contains(&pick.key);
             is_sure && confirmed.insert(pick.key.clone())
         };
-        let used = self.picks.iter().filter(&mut is_news);
-        let used: Vec<(Wanted, Item)> =
-            used.filter_map(|pick| Some((pick.wanted.clone(), self.items.get(&pick.key)?.clone()))).collect();
+        let used = self.tracks.iter().filter(&mut is_news);
+        let used: Vec<(TrackQuery, Item)> =
+            used.filter_map(|pick| Some((pick.query.clone(), self.items.get(&pick.key)?.clone()))).collect();
         if !used.is_empty() {
             playlists.matching.confirm_all(library, used).await;
         }
     }
 
-    fn take(&mut self, row: &Row, wanted: Wanted, resolved: &Resolved) {
-        self.count(row, wanted, report::judge(row, resolved), resolved.accepted());
+    fn add_row(&mut self, row: &PlaylistRow, wanted: TrackQuery, resolved: &TrackResolution) {
+        self.count(row, wanted, report::report_row(row, resolved), resolved.accepted());
     }
 
-    fn take_file(&mut self, row: &Row, wanted: Wanted, item: &Item) {
-        self.count(row, wanted, report::of_file(row, item), Some(item));
+    fn add_file_row(&mut self, row: &PlaylistRow, wanted: TrackQuery, item: &Item) {
+        self.count(row, wanted, report::report_file_row(row, item), Some(item));
     }
 
-    fn count(&mut self, row: &Row, wanted: Wanted, mut told: RowReport, accepted: Option<&Item>) {
+    fn count(&mut self, row: &PlaylistRow, wanted: TrackQuery, mut told: RowReport, accepted: Option<&Item>) {
         if let Some(item) = accepted {
             let key = item.key.to_string();
             if self.items.contains_key(&key) {
-                told.outcome = Outcome::Duplicate;
+                told.outcome = RowOutcome::Duplicate;
             } else {
-                if told.outcome == Outcome::Version {
+                if told.outcome == RowOutcome::Version {
                     self.versions.insert(key.clone());
                 }
-                self.picks.push(Pick { key: key.clone(), label: row.label(), wanted });
+                self.tracks.push(TargetTrack { key: key.clone(), label: row.label(), query: wanted });
                 self.items.insert(key, item.clone());
             }
         }
         let counts = &mut self.counts;
         match told.outcome {
-            Outcome::Found => counts.found += 1,
-            Outcome::Version => counts.version += 1,
-            Outcome::Ambiguous => counts.ambiguous += 1,
-            Outcome::Missing => counts.missing += 1,
-            Outcome::Duplicate => counts.duplicate += 1,
+            RowOutcome::Found => counts.found += 1,
+            RowOutcome::Version => counts.version += 1,
+            RowOutcome::Ambiguous => counts.ambiguous += 1,
+            RowOutcome::Missing => counts.missing += 1,
+            RowOutcome::Duplicate => counts.duplicate += 1,
         }
-        if matches!(told.outcome, Outcome::Missing | Outcome::Ambiguous) {
+        if matches!(told.outcome, RowOutcome::Missing | RowOutcome::Ambiguous) {
             self.missing.push(row.clone());
         }
         self.rows.push(told);
     }
 }
 
-fn wanted(row: &Row) -> Wanted {
-    Wanted {
+fn track_query(row: &PlaylistRow) -> TrackQuery {
+    TrackQuery {
         title: row.title.clone(),
         artist: row.artist.clone(),
         artists: row.artists.clone(),
         album: row.album.clone(),
         duration_s: row.duration_s,
         ids: row.ids.clone(),
-        ..Wanted::default()
+        ..TrackQuery::default()
     }
 }

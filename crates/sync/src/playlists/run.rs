@@ -1,4 +1,4 @@
-//! One wish being carried out: how far it is, and what came of it.
+//! A run: its progress and its result.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,58 +9,58 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 
-use super::report::{Failure, Report};
+use super::report::{PlaylistFailure, PlaylistReport};
 
-/// How far a run is.
+/// Progress of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case", tag = "stage")]
 #[schema(as = PlaylistProgress)]
-pub enum Progress {
-    /// It has its turn soon.
+pub enum PlaylistProgress {
+    /// It waits to start.
     Queued,
-    /// It waits for what is known of the library to be whole.
+    /// It waits for the library's first build.
     WaitingForLibrary {
-        /// How much of it is read.
+        /// Percentage of the library read.
         percent: Option<u64>,
-        /// How long the rest will take, in milliseconds.
+        /// Estimated remaining time, in milliseconds.
         left_ms: Option<u64>,
     },
-    /// It reads the playlist it comes from.
+    /// It reads the source playlist.
     ReadingSource,
-    /// It looks for its rows in the library.
+    /// It matches rows.
     Resolving {
-        /// Rows that are done.
+        /// Rows done.
         done: usize,
-        /// Rows in all.
+        /// All rows.
         total: usize,
     },
     /// It writes an account's playlist.
     Writing {
         /// The account; `None` is the owner's token.
         account: Option<String>,
-        /// Tracks that were sent.
+        /// Tracks sent.
         done: usize,
-        /// Tracks to be sent, as far as is known.
+        /// Tracks to be sent, as far as known.
         total: usize,
     },
     /// It ended.
     Ended,
 }
 
-/// How a run ended.
+/// Result of a run.
 #[derive(Debug, Clone)]
-pub enum Ending {
-    /// There is a report.
-    Done(Arc<Report>),
-    /// It could not begin to write.
-    Failed(Failure),
-    /// It was told to stop before anything was written.
+pub enum RunResult {
+    /// It completed with a report.
+    Done(Arc<PlaylistReport>),
+    /// It failed before writing anything.
+    Failed(PlaylistFailure),
+    /// It was cancelled before writing anything.
     Cancelled,
 }
 
-impl Ending {
-    /// The word for it.
-    pub fn word(&self) -> &'static str {
+impl RunResult {
+    /// Its name in API and metrics.
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Done(report) if report.has_failed() => "failed",
             Self::Done(report) if report.was_cancelled() => "cancelled",
@@ -71,88 +71,88 @@ impl Ending {
     }
 }
 
-/// One run.
+/// A run.
 #[derive(Debug)]
-pub struct Run {
-    /// Its number, for people and programs.
+pub struct SyncRun {
+    /// Its id.
     pub id: String,
-    /// What was wished, in short.
+    /// Name of the target server.
     pub server: String,
-    /// The playlist's name as far as it is known.
+    /// The playlist's name as far as known.
     pub name: Mutex<String>,
-    /// When it began, in milliseconds since 1970.
-    pub begun_ms: u64,
-    /// Told to stop between two writes.
+    /// Start, in milliseconds since 1970.
+    pub started_ms: u64,
+    /// Cancels it between two writes.
     pub cancel: CancellationToken,
-    progress: watch::Sender<Progress>,
-    ending: Mutex<Option<Ending>>,
+    progress: watch::Sender<PlaylistProgress>,
+    result: Mutex<Option<RunResult>>,
     weight: AtomicUsize,
 }
 
-impl Run {
-    /// One that begins now.
+impl SyncRun {
+    /// A run that starts now.
     pub fn new(id: String, server: &str, name: &str, begun_ms: u64, cancel: CancellationToken) -> Self {
         Self {
             id,
             server: server.to_owned(),
             name: Mutex::new(name.to_owned()),
-            begun_ms,
+            started_ms: begun_ms,
             cancel,
-            progress: watch::Sender::new(Progress::Queued),
-            ending: Mutex::default(),
+            progress: watch::Sender::new(PlaylistProgress::Queued),
+            result: Mutex::default(),
             weight: AtomicUsize::new(0),
         }
     }
 
-    /// Whether it writes a playlist of this name on this server, as far as is known.
-    pub fn is_of(&self, server: &str, name: &str) -> bool {
+    /// Whether it writes a playlist of this name on this server, as far as known.
+    pub fn writes_to(&self, server: &str, name: &str) -> bool {
         let name = name.trim();
         self.server == server && !name.is_empty() && self.name.lock().trim() == name
     }
 
-    /// It is this far.
-    pub fn tell(&self, progress: Progress) {
+    /// Sets the progress.
+    pub fn set_progress(&self, progress: PlaylistProgress) {
         self.progress.send_replace(progress);
     }
 
-    /// How far it is, and whenever that changes.
-    pub fn watch(&self) -> watch::Receiver<Progress> {
+    /// Watches the progress.
+    pub fn subscribe(&self) -> watch::Receiver<PlaylistProgress> {
         self.progress.subscribe()
     }
 
-    /// It ended.
-    pub fn end(&self, ending: Ending) {
-        if let Ending::Done(report) = &ending {
-            self.weight.store(report.weight(), Ordering::Relaxed);
+    /// Ends the run.
+    pub fn finish(&self, ending: RunResult) {
+        if let RunResult::Done(report) = &ending {
+            self.weight.store(report.approx_bytes(), Ordering::Relaxed);
         }
-        *self.ending.lock() = Some(ending);
-        self.tell(Progress::Ended);
+        *self.result.lock() = Some(ending);
+        self.set_progress(PlaylistProgress::Ended);
     }
 
-    /// How it ended, if it did.
-    pub fn ending(&self) -> Option<Ending> {
-        self.ending.lock().clone()
+    /// The result, once it has ended.
+    pub fn result(&self) -> Option<RunResult> {
+        self.result.lock().clone()
     }
 
-    /// About how many bytes its report takes.
-    pub fn weight(&self) -> usize {
+    /// Approximate size of its report in bytes.
+    pub fn approx_bytes(&self) -> usize {
         self.weight.load(Ordering::Relaxed)
     }
 
     /// Waits until it ends.
-    pub async fn ended(&self) -> Ending {
-        let mut progress = self.watch();
+    pub async fn wait(&self) -> RunResult {
+        let mut progress = self.subscribe();
         loop {
-            if let Some(ending) = self.ending() {
+            if let Some(ending) = self.result() {
                 return ending;
             }
-            // The sender lives as long as we do.
+            // The sender lives as long as `self`.
             drop(progress.changed().await);
         }
     }
 
-    /// How it stands, in a word.
-    pub fn word(&self) -> &'static str {
-        self.ending().map_or("running", |ending| ending.word())
+    /// Name of its state.
+    pub fn status_name(&self) -> &'static str {
+        self.result().map_or("running", |ending| ending.name())
     }
 }

@@ -1,41 +1,41 @@
-//! When a playlist that is kept in step is taken. Pure.
+//! Decides when a scheduled playlist is synced. Pure.
 
-use crate::playlists::sync_status::Last;
-use crate::playlists::watch::Look;
+use crate::playlists::sync_status::LastSync;
+use crate::playlists::watch::FileStat;
 
-/// After a failure that may pass it is tried again so much later, each further time twice as late …
+/// First retry delay after a transient failure; it doubles with each further one …
 const RETRY_MS: u64 = 5 * 60_000;
-/// … but no later than this.
+/// … up to this.
 const MAX_RETRY_MS: u64 = 6 * HOUR_MS;
 pub(super) const HOUR_MS: u64 = 3_600_000;
 
-/// What is known of one playlist.
+/// State of one scheduled playlist.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Known {
-    /// How it looked the last time; `None` for what is no file.
-    pub(super) seen: Option<Look>,
-    /// How it looked when it was taken last, and when that was, in milliseconds.
-    pub(super) taken: Option<(Option<Look>, u64)>,
-    /// When it is to be tried again, after a failure that may pass.
+pub(super) struct ScheduleState {
+    /// File attributes at the last poll; `None` if it is not a file.
+    pub(super) seen: Option<FileStat>,
+    /// File attributes at the last sync, and its time in milliseconds.
+    pub(super) last_run: Option<(Option<FileStat>, u64)>,
+    /// Time of a retry after a transient failure.
     pub(super) retry_at_ms: Option<u64>,
-    /// Such failures in a row.
+    /// Consecutive transient failures.
     pub(super) failures: u32,
-    /// What came of it.
-    pub(super) last: Option<Last>,
+    /// Result of the last sync.
+    pub(super) last_sync: Option<LastSync>,
 }
 
-/// Whether a playlist is to be taken now.
-pub(super) fn is_due(known: Option<&Known>, look: Option<Look>, now_ms: u64, every_ms: u64) -> bool {
-    // A file that is seen for the first time may still be written; a playlist of a server is whole.
+/// Whether a playlist is due now.
+pub(super) fn is_due(known: Option<&ScheduleState>, look: Option<FileStat>, now_ms: u64, every_ms: u64) -> bool {
+    // A new file may still be in writing; a server's playlist is complete.
     let Some(known) = known else { return look.is_none() };
     let is_still = look == known.seen;
-    let is_new = known.taken.is_none_or(|(taken, _)| taken != look);
-    let is_old = known.taken.is_some_and(|(_, at_ms)| now_ms.saturating_sub(at_ms) >= every_ms);
+    let is_new = known.last_run.is_none_or(|(taken, _)| taken != look);
+    let is_old = known.last_run.is_some_and(|(_, at_ms)| now_ms.saturating_sub(at_ms) >= every_ms);
     let is_again = known.retry_at_ms.is_some_and(|at_ms| now_ms >= at_ms);
     is_still && (is_new || is_old || is_again)
 }
 
-/// How long after so many failures in a row it is tried again.
+/// Retry delay after this many consecutive failures.
 pub(super) fn retry_after_ms(failures: u32) -> u64 {
     RETRY_MS.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(MAX_RETRY_MS)
 }
@@ -46,21 +46,21 @@ mod tests {
 
     const EVERY: u64 = 24 * HOUR_MS;
 
-    const EARLY: Option<Look> = Some(Look { modified_ms: 1, bytes: 9 });
-    const LATE: Option<Look> = Some(Look { modified_ms: 2, bytes: 9 });
+    const EARLY: Option<FileStat> = Some(FileStat { modified_ms: 1, bytes: 9 });
+    const LATE: Option<FileStat> = Some(FileStat { modified_ms: 2, bytes: 9 });
 
     #[test]
     fn a_file_is_taken_when_it_looks_the_same_twice() {
         assert!(!is_due(None, EARLY, 0, EVERY), "it may still be written");
-        let seen = Known { seen: EARLY, ..Known::default() };
+        let seen = ScheduleState { seen: EARLY, ..ScheduleState::default() };
         assert!(is_due(Some(&seen), EARLY, 30_000, EVERY));
         assert!(!is_due(Some(&seen), LATE, 30_000, EVERY), "it is being written");
-        let taken = Known { taken: Some((EARLY, 30_000)), ..seen };
+        let taken = ScheduleState { last_run: Some((EARLY, 30_000)), ..seen };
         assert!(!is_due(Some(&taken), EARLY, 60_000, EVERY), "and not again");
         assert!(is_due(Some(&taken), EARLY, 30_000 + EVERY, EVERY), "but now and then");
-        let changed = Known { seen: LATE, ..taken.clone() };
+        let changed = ScheduleState { seen: LATE, ..taken.clone() };
         assert!(is_due(Some(&changed), LATE, 60_000, EVERY), "it has changed");
-        let failed = Known { retry_at_ms: Some(90_000), ..taken };
+        let failed = ScheduleState { retry_at_ms: Some(90_000), ..taken };
         assert!(!is_due(Some(&failed), EARLY, 60_000, EVERY));
         assert!(is_due(Some(&failed), EARLY, 90_000, EVERY));
     }
@@ -68,7 +68,7 @@ mod tests {
     #[test]
     fn a_playlist_of_a_server_is_taken_at_once_and_then_on_schedule() {
         assert!(is_due(None, None, 0, EVERY));
-        let taken = Known { taken: Some((None, 5)), ..Known::default() };
+        let taken = ScheduleState { last_run: Some((None, 5)), ..ScheduleState::default() };
         assert!(!is_due(Some(&taken), None, EVERY, EVERY));
         assert!(is_due(Some(&taken), None, EVERY + 5, EVERY));
     }

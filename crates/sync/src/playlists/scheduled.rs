@@ -1,8 +1,8 @@
-//! What is kept in step by itself: files and folders that are looked at now and then, and playlists of other servers.
+//! Scheduled syncs: polled files and folders, and playlists of other servers.
 //!
-//! Nothing tells of a change on a network drive, so the folders are looked at. A file is taken when it looks the same
-//! twice in a row: whoever writes it has ended by then. What came of it is written beside it, under names that are
-//! never taken for playlists. Of several gateways on one data directory one does all this.
+//! Network drives report no changes, so folders are polled. A file is synced once two polls find it unchanged, because
+//! its writer has finished then. The report is written beside it, under a name that is never read as a playlist. Of
+//! several gateways on one data directory, one does all this.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -12,38 +12,38 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::Playlists;
-use super::report::Failure;
+use super::PlaylistService;
+use super::report::PlaylistFailure;
 use super::report_files;
-use super::run::Ending;
-use crate::index::State;
-use crate::playlists::request::{Source, Wish};
-use crate::playlists::schedule::{HOUR_MS, Known, is_due, retry_after_ms};
-use crate::playlists::sync_status::{Entry, Kept, Last};
+use super::run::RunResult;
+use crate::index::LibraryState;
+use crate::playlists::request::{SyncRequest, SyncSource};
+use crate::playlists::schedule::{HOUR_MS, ScheduleState, is_due, retry_after_ms};
+use crate::playlists::sync_status::{LastSync, ScheduledSyncStatus, SyncedPlaylistStatus};
 use crate::playlists::watch;
-use crate::playlists::watch::{Look, Looked};
-use greenroom_config::playlists::{Origin, Standing};
+use crate::playlists::watch::{FileStat, WatchScan};
+use greenroom_config::playlists::{ScheduledPlaylist, ScheduledPlaylistSource};
 use greenroom_state::warnings::{Severity, Warning};
 
-/// How often it is looked whether something has changed.
-const LOOK: Duration = Duration::from_secs(30);
-/// One playlist may take so long; the others wait for it.
+/// Poll interval.
+const POLL_INTERVAL: Duration = Duration::from_secs(30);
+/// Timeout of one sync; the others wait for it.
 const LONGEST_RUN: Duration = Duration::from_secs(3600);
-/// A drive may take so long to tell what is on it, or to give a file.
-const DRIVE_PATIENCE: Duration = Duration::from_secs(60);
-/// A server may take so long to tell which libraries it has.
-const LIBRARIES_PATIENCE_MS: u64 = 10 * 60_000;
-/// The warning that something that is to be kept in step cannot be read.
+/// Timeout of listing a drive or reading a file.
+const FILE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Max wait for a server's list of libraries.
+const LIBRARIES_TIMEOUT_MS: u64 = 10 * 60_000;
+/// Code of the warning that a source cannot be read.
 const UNREADABLE: &str = "playlist-unreadable";
 
-/// One of the things that are kept in step.
+/// Location of a source.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Place {
+enum SourceLocation {
     File(PathBuf),
     Server,
 }
 
-impl Place {
+impl SourceLocation {
     fn file(&self) -> Option<&Path> {
         match self {
             Self::File(path) => Some(path),
@@ -52,12 +52,12 @@ impl Place {
     }
 }
 
-/// Keeps all of them in step until the process stops.
-pub async fn keep(playlists: Arc<Playlists>, standing: Vec<Standing>, stop: CancellationToken) {
+/// Runs all scheduled syncs until the process stops.
+pub async fn run_scheduler(playlists: Arc<PlaylistService>, standing: Vec<ScheduledPlaylist>, stop: CancellationToken) {
     for one in &standing {
-        playlists.keeping.tell(entry_of(one));
+        playlists.scheduled.set(entry_of(one));
     }
-    let mut keeper = Keeper {
+    let mut keeper = ScheduledSyncRunner {
         began_ms: playlists.clock.now_ms(),
         playlists,
         known: HashMap::new(),
@@ -66,10 +66,10 @@ pub async fn keep(playlists: Arc<Playlists>, standing: Vec<Standing>, stop: Canc
     };
     let keeps = async {
         loop {
-            keeper.look(&standing).await;
+            keeper.poll(&standing).await;
             tokio::select! {
-                () = keeper.playlists.clock.sleep(LOOK) => {}
-                () = keeper.playlists.keeping.wake.notified() => {}
+                () = keeper.playlists.clock.sleep(POLL_INTERVAL) => {}
+                () = keeper.playlists.scheduled.wake.notified() => {}
             }
         }
     };
@@ -79,91 +79,91 @@ pub async fn keep(playlists: Arc<Playlists>, standing: Vec<Standing>, stop: Canc
     }
 }
 
-fn entry_of(standing: &Standing) -> Entry {
+fn entry_of(standing: &ScheduledPlaylist) -> ScheduledSyncStatus {
     let from = match &standing.origin {
-        Origin::File(path) | Origin::Folder(path) => path.display().to_string(),
-        Origin::Server { server, playlist } => format!("{server}/{playlist}"),
+        ScheduledPlaylistSource::File(path) | ScheduledPlaylistSource::Folder(path) => path.display().to_string(),
+        ScheduledPlaylistSource::Server { server, playlist } => format!("{server}/{playlist}"),
     };
     let (name, server, every_hours) = (standing.title.clone(), standing.server.clone(), standing.every_hours);
-    Entry { name, server, from, every_hours, ..Entry::default() }
+    ScheduledSyncStatus { name, server, from, every_hours, ..ScheduledSyncStatus::default() }
 }
 
-/// What it keeps them with.
-struct Keeper {
-    playlists: Arc<Playlists>,
+/// State of the runner.
+struct ScheduledSyncRunner {
+    playlists: Arc<PlaylistService>,
     began_ms: u64,
-    known: HashMap<(usize, Place), Known>,
-    /// What a person should change, by the server that shows it.
+    known: HashMap<(usize, SourceLocation), ScheduleState>,
+    /// Problems for a person to fix, by the server that shows them.
     problems: HashMap<String, Vec<String>>,
     /// Drives that have not answered yet.
-    hanging: HashMap<usize, JoinHandle<Option<Looked>>>,
+    hanging: HashMap<usize, JoinHandle<Option<WatchScan>>>,
 }
 
-impl Keeper {
-    /// Looks at all of them once, and takes those that are due, one after the other.
-    async fn look(&mut self, standing: &[Standing]) {
+impl ScheduledSyncRunner {
+    /// Polls all sources once, and syncs those that are due one by one.
+    async fn poll(&mut self, standing: &[ScheduledPlaylist]) {
         let mut there = HashSet::new();
         let mut problems: HashMap<String, Vec<String>> = HashMap::new();
         for (number, one) in standing.iter().enumerate() {
-            let (places, wrong) = self.places(number, one).await;
+            let (places, wrong) = self.list_sources(number, one).await;
             if self.hanging.contains_key(&number) {
-                // What is there is not known at the moment, and nothing of it has gone for that.
+                // The content is unknown at the moment, so none of it counts as removed.
                 there.extend(self.known.keys().filter(|(of, _)| *of == number).cloned());
             }
-            let is_asked = self.playlists.keeping.take_asked(&one.title);
-            let mut entry = Entry { problems: wrong.clone(), ..entry_of(one) };
+            let is_asked = self.playlists.scheduled.take_request(&one.title);
+            let mut entry = ScheduledSyncStatus { problems: wrong.clone(), ..entry_of(one) };
             problems.entry(one.server.clone()).or_default().extend(wrong);
             for (place, look) in places {
                 let key = (number, place);
                 there.insert(key.clone());
-                let kept = self.look_at(one, &key, look, is_asked).await;
+                let kept = self.poll_source(one, &key, look, is_asked).await;
                 entry.playlists.push(kept);
             }
-            self.playlists.keeping.tell(entry);
+            self.playlists.scheduled.set(entry);
         }
         self.known.retain(|key, _| there.contains(key));
         self.warn(problems);
     }
 
-    /// What there is to be looked at, how it looks, and what is wrong with it.
-    async fn places(
+    /// Sources to poll, with their attributes and problems.
+    async fn list_sources(
         &mut self,
         number: usize,
-        standing: &Standing,
-    ) -> (Vec<(Place, Option<Look>)>, Vec<String>) {
+        standing: &ScheduledPlaylist,
+    ) -> (Vec<(SourceLocation, Option<FileStat>)>, Vec<String>) {
         let silent = || vec![format!("{}: it does not answer", entry_of(standing).from)];
-        // One that hangs is not asked a second time meanwhile: each question holds a thread.
+        // A hanging drive is not asked again meanwhile, because each request occupies a thread.
         if self.hanging.get(&number).is_some_and(|asked| !asked.is_finished()) {
             return (Vec::new(), silent());
         }
         self.hanging.remove(&number);
         let origin = standing.origin.clone();
         let mut looking = self.playlists.tasks.spawn_blocking(move || match origin {
-            Origin::Server { .. } => None,
-            Origin::File(path) => Some(watch::look_at_file(&path)),
-            Origin::Folder(folder) => Some(watch::look_at_folder(&folder)),
+            ScheduledPlaylistSource::Server { .. } => None,
+            ScheduledPlaylistSource::File(path) => Some(watch::scan_file(&path)),
+            ScheduledPlaylistSource::Folder(folder) => Some(watch::scan_folder(&folder)),
         });
-        let Ok(looked) = self.playlists.clock.timeout(DRIVE_PATIENCE, &mut looking).await else {
+        let Ok(looked) = self.playlists.clock.timeout(FILE_TIMEOUT, &mut looking).await else {
             self.hanging.insert(number, looking);
             return (Vec::new(), silent());
         };
         match looked.unwrap_or_default() {
-            None => (vec![(Place::Server, None)], Vec::new()),
+            None => (vec![(SourceLocation::Server, None)], Vec::new()),
             Some(looked) => {
-                let places = looked.files.into_iter().map(|(path, look)| (Place::File(path), Some(look)));
+                let places = looked.files.into_iter().map(|(path, look)| (SourceLocation::File(path), Some(look)));
                 (places.collect(), looked.problems)
             }
         }
     }
 
-    /// Looks at one, and takes it if it is due.
-    async fn look_at(
+    /// Polls one source, and syncs it if it is due.
+    async fn poll_source(
         &mut self,
-        one: &Standing,
-        key: &(usize, Place),
-        look: Option<Look>,
+        one: &ScheduledPlaylist,
+        key: &(usize, SourceLocation),
+        look: Option<FileStat>,
         is_asked: bool,
-    ) -> Kept {
+    ) -> SyncedPlaylistStatus {
         let playlists = Arc::clone(&self.playlists);
         let every_ms = one.every_hours.saturating_mul(HOUR_MS);
         let is_due = is_asked || is_due(self.known.get(key), look, playlists.clock.now_ms(), every_ms);
@@ -171,39 +171,39 @@ impl Keeper {
         let held = self.known.entry(key.clone()).or_default();
         held.seen = look;
         if is_due && !awaits_library {
-            playlists.keeping.take(Some(&one.title));
-            let (last, may_pass) = take(&playlists, one, &key.1).await;
-            playlists.keeping.take(None);
+            playlists.scheduled.set_running(Some(&one.title));
+            let (last, may_pass) = sync_source(&playlists, one, &key.1).await;
+            playlists.scheduled.set_running(None);
             let now_ms = last.at_ms;
-            held.taken = Some((look, now_ms));
+            held.last_run = Some((look, now_ms));
             held.failures = if may_pass { held.failures.saturating_add(1) } else { 0 };
             held.retry_at_ms = may_pass.then(|| now_ms.saturating_add(retry_after_ms(held.failures)));
-            held.last = Some(last);
+            held.last_sync = Some(last);
         }
-        let regular_ms = held.taken.map(|(_, at_ms)| at_ms.saturating_add(every_ms));
-        Kept {
+        let regular_ms = held.last_run.map(|(_, at_ms)| at_ms.saturating_add(every_ms));
+        SyncedPlaylistStatus {
             file: key.1.file().map(|path| path.display().to_string()),
             awaits_library,
-            last: held.last.clone(),
+            last: held.last_sync.clone(),
             next_ms: held.retry_at_ms.into_iter().chain(regular_ms).min(),
         }
     }
 
-    /// Whether the library is not known yet and will be: then it is taken later, and the others do not wait for it.
-    fn awaits_library(&self, one: &Standing) -> bool {
+    /// Whether the library has no snapshot yet but will get one: the sync is postponed, and the others do not wait.
+    fn awaits_library(&self, one: &ScheduledPlaylist) -> bool {
         let Ok(server) = self.playlists.server(&one.server) else { return false };
         let Some(library) = self.playlists.library(&server, one.library.as_deref()) else {
             let age_ms = self.playlists.clock.now_ms().saturating_sub(self.began_ms);
-            return server.origin.settings.token.is_some() && age_ms < LIBRARIES_PATIENCE_MS;
+            return server.origin.settings.token.is_some() && age_ms < LIBRARIES_TIMEOUT_MS;
         };
-        if library.generation().is_some() || matches!(library.state(), State::Off | State::Failed) {
+        if library.generation().is_some() || matches!(library.state(), LibraryState::Off | LibraryState::Failed) {
             return false;
         }
-        library.look_up();
+        library.record_lookup();
         true
     }
 
-    /// What cannot be read is shown as long as it is so, and said once.
+    /// Shows unreadable sources as warnings while they last, and logs each once.
     fn warn(&mut self, problems: HashMap<String, Vec<String>>) {
         for (name, problems) in problems {
             if self.problems.get(&name).map_or(&[][..], Vec::as_slice) == problems.as_slice() {
@@ -227,12 +227,10 @@ impl Keeper {
                         severity: Severity::Notice,
                         action: None,
                         subject: None,
-                        text: format!("A playlist that is to be kept in step cannot be: {first}{more}.")
-                            .into(),
-                        remedy:
-                            "Put the file there and let Greenroom read it, or take [playlist.*] out of the \
+                        text: format!("A playlist that is to be kept in step cannot be: {first}{more}.").into(),
+                        remedy: "Put the file there and let Greenroom read it, or take [playlist.*] out of the \
                                  configuration; GET /api/v1/playlists/standing lists all of them."
-                                .into(),
+                            .into(),
                     });
                 }
             }
@@ -241,68 +239,72 @@ impl Keeper {
     }
 }
 
-/// Takes one, and writes down what came of it. Returns also whether it failed in a way that may pass.
-async fn take(playlists: &Arc<Playlists>, standing: &Standing, place: &Place) -> (Last, bool) {
+/// Syncs one source and writes its report. Also returns whether it failed transiently.
+async fn sync_source(
+    playlists: &Arc<PlaylistService>,
+    standing: &ScheduledPlaylist,
+    place: &SourceLocation,
+) -> (LastSync, bool) {
     let ended = attempt(playlists, standing, place).await;
     let may_pass = match &ended {
-        Ok(Ending::Done(report)) => report.has_failed(),
-        Ok(Ending::Failed(failure)) | Err(failure) => !matches!(
+        Ok(RunResult::Done(report)) => report.has_failed(),
+        Ok(RunResult::Failed(failure)) | Err(failure) => !matches!(
             failure.code.as_str(),
             "unreadable" | "no-rows" | "no-name" | "unknown-account" | "unknown-library" | "no-playlist"
         ),
-        // Somebody did not want it.
-        Ok(Ending::Cancelled) => false,
+        // Cancelled by a person.
+        Ok(RunResult::Cancelled) => false,
     };
-    let last = Last {
+    let last = LastSync {
         at_ms: playlists.clock.now_ms(),
-        state: report_files::word(&ended),
+        state: report_files::result_name(&ended),
         counts: match &ended {
-            Ok(Ending::Done(report)) => Some(report.counts),
+            Ok(RunResult::Done(report)) => Some(report.counts),
             _ => None,
         },
         error: match &ended {
-            Ok(Ending::Done(report)) => report.accounts.iter().find_map(|account| account.error.clone()),
-            Ok(Ending::Failed(failure)) | Err(failure) => Some(failure.clone()),
-            Ok(Ending::Cancelled) => None,
+            Ok(RunResult::Done(report)) => report.accounts.iter().find_map(|account| account.error.clone()),
+            Ok(RunResult::Failed(failure)) | Err(failure) => Some(failure.clone()),
+            Ok(RunResult::Cancelled) => None,
         },
     };
-    let Some((folder, name)) = report_files::place_of(standing, place.file()) else {
+    let Some((folder, name)) = report_files::report_path(standing, place.file()) else {
         return (last, may_pass);
     };
     let title = standing.title.clone();
-    let written = playlists.tasks.spawn_blocking(move || report_files::write_down(&folder, &name, &ended));
+    let written = playlists.tasks.spawn_blocking(move || report_files::write(&folder, &name, &ended));
     if let Ok(Err(error)) = written.await {
         tracing::warn!(playlist = title, %error, "what came of a playlist cannot be written beside it");
     }
     (last, may_pass)
 }
 
-async fn attempt(playlists: &Arc<Playlists>, standing: &Standing, place: &Place) -> Result<Ending, Failure> {
+async fn attempt(
+    playlists: &Arc<PlaylistService>,
+    standing: &ScheduledPlaylist,
+    place: &SourceLocation,
+) -> Result<RunResult, PlaylistFailure> {
     let (source, stem) = match (place, &standing.origin) {
-        (Place::File(path), _) => {
+        (SourceLocation::File(path), _) => {
             let opened = path.clone();
             let reading = playlists.tasks.spawn_blocking(move || watch::read(&opened));
-            let read = playlists.clock.timeout(DRIVE_PATIENCE, reading).await;
-            let read =
-                read.map_err(|_| Failure::new("slow-file", "the file is not given within a minute"))?;
-            let broke_off = |_| Failure::new("unreadable", "reading it broke off");
-            let playlist = read.map_err(broke_off)?.map_err(|message| Failure::new("unreadable", message))?;
-            (
-                Source::Rows(Box::new(playlist)),
-                path.file_stem().map(|stem| stem.to_string_lossy().into_owned()),
-            )
+            let read = playlists.clock.timeout(FILE_TIMEOUT, reading).await;
+            let read = read.map_err(|_| PlaylistFailure::new("slow-file", "the file is not given within a minute"))?;
+            let broke_off = |_| PlaylistFailure::new("unreadable", "reading it broke off");
+            let playlist = read.map_err(broke_off)?.map_err(|message| PlaylistFailure::new("unreadable", message))?;
+            (SyncSource::Rows(Box::new(playlist)), path.file_stem().map(|stem| stem.to_string_lossy().into_owned()))
         }
-        (Place::Server, Origin::Server { server, playlist }) => {
+        (SourceLocation::Server, ScheduledPlaylistSource::Server { server, playlist }) => {
             let (server, playlist) = (server.clone(), playlist.clone());
-            (Source::Server { server, playlist, account: None }, None)
+            (SyncSource::Server { server, playlist, account: None }, None)
         }
-        (Place::Server, _) => return Err(Failure::new("no-rows", "there is no playlist")),
+        (SourceLocation::Server, _) => return Err(PlaylistFailure::new("no-rows", "there is no playlist")),
     };
     let own_name = match &source {
-        Source::Rows(playlist) => playlist.name.clone(),
-        Source::Server { .. } => None,
+        SyncSource::Rows(playlist) => playlist.name.clone(),
+        SyncSource::Server { .. } => None,
     };
-    let wish = Wish {
+    let wish = SyncRequest {
         source,
         server: standing.server.clone(),
         library: standing.library.clone(),
@@ -315,11 +317,11 @@ async fn attempt(playlists: &Arc<Playlists>, standing: &Standing, place: &Place)
         live: 0,
         wait: false,
     };
-    let run = playlists.begin(wish)?;
-    let ended = playlists.clock.timeout(LONGEST_RUN, run.ended()).await;
+    let run = playlists.start(wish)?;
+    let ended = playlists.clock.timeout(LONGEST_RUN, run.wait()).await;
     ended.map_err(|_| {
         run.cancel.cancel();
-        Failure::new(
+        PlaylistFailure::new(
             "too-slow",
             "it took longer than an hour and was told to stop; the next run goes on from there",
         )

@@ -1,51 +1,51 @@
-//! A wish carried out: the library found, the rows resolved once, each account's playlist written and read back.
+//! Executes a request: finds the library, matches the rows once, writes and verifies each user's playlist.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use greenroom_library::playlist::{Playlist, Row};
+use greenroom_library::playlist::{Playlist, PlaylistRow};
 use tokio::sync::OwnedMutexGuard;
 
-use super::Playlists;
-use super::report::{self, AccountReport, DOUBTFUL_RATE, Failure, Report, Standing};
-use super::run::{Ending, Progress, Run};
+use super::PlaylistService;
+use super::report::{self, AccountReport, DOUBTFUL_RATE, PlaylistFailure, PlaylistReport, PlaylistSyncStatus};
+use super::run::{PlaylistProgress, RunResult, SyncRun};
 use crate::index::Library;
-use crate::playlists::apply::{Desk, Habits};
-use crate::playlists::client::{Courier, Tally};
-use crate::playlists::error::Trouble;
-use crate::playlists::request::{Source, Wish};
-use crate::playlists::resolve::{Found, resolve};
-use crate::playlists::wait_for_index::{await_library, not_known_yet};
+use crate::playlists::apply::{PlaylistWriter, ServerQuirks};
+use crate::playlists::client::{PlaylistClient, PlaylistRequestCounters};
+use crate::playlists::error::PlaylistError;
+use crate::playlists::request::{SyncRequest, SyncSource};
+use crate::playlists::resolve::{ResolvedRows, resolve};
+use crate::playlists::wait_for_index::{not_known_yet, wait_for_library};
 use greenroom_config::playlist_mode::policy_word;
 use greenroom_proxy::server::Server;
 
-/// How long another run that writes the same playlist is waited for.
+/// Max wait for another run that writes the same playlist.
 const LONGEST_TURN: Duration = Duration::from_secs(600);
 
-/// Why there is no report.
-pub(super) enum Stop {
-    Failure(Failure),
+/// Reason why there is no report.
+pub(super) enum SyncError {
+    Failure(PlaylistFailure),
     Cancelled,
 }
 
-impl From<Failure> for Stop {
-    fn from(failure: Failure) -> Self {
+impl From<PlaylistFailure> for SyncError {
+    fn from(failure: PlaylistFailure) -> Self {
         Self::Failure(failure)
     }
 }
 
-/// Carries out a wish.
-pub async fn carry_out(playlists: &Playlists, run: &Run, wish: Wish) {
+/// Executes a request.
+pub async fn run_sync(playlists: &PlaylistService, run: &SyncRun, wish: SyncRequest) {
     let began_us = playlists.clock.now_us();
     let ending = match attempt(playlists, run, wish, began_us).await {
-        Ok(report) => Ending::Done(Arc::new(report)),
-        Err(Stop::Failure(failure)) => Ending::Failed(failure),
-        Err(Stop::Cancelled) => Ending::Cancelled,
+        Ok(report) => RunResult::Done(Arc::new(report)),
+        Err(SyncError::Failure(failure)) => RunResult::Failed(failure),
+        Err(SyncError::Cancelled) => RunResult::Cancelled,
     };
     match &ending {
-        Ending::Done(report) => {
+        RunResult::Done(report) => {
             let counts = report.counts;
             tracing::info!(
                 run = run.id,
@@ -57,42 +57,41 @@ pub async fn carry_out(playlists: &Playlists, run: &Run, wish: Wish) {
                 "a playlist was synchronised"
             );
         }
-        Ending::Failed(failure) => {
+        RunResult::Failed(failure) => {
             tracing::warn!(run = run.id, reason = failure.code, "a playlist was not synchronised");
         }
-        Ending::Cancelled => tracing::info!(run = run.id, "synchronising a playlist was cancelled"),
+        RunResult::Cancelled => tracing::info!(run = run.id, "synchronising a playlist was cancelled"),
     }
-    playlists.end(run, ending);
+    playlists.finish(run, ending);
 }
 
-/// What every account of a wish is written with.
-struct Task<'a> {
-    playlists: &'a Playlists,
-    run: &'a Run,
+/// State shared by all accounts of a request.
+struct AccountSync<'a> {
+    playlists: &'a PlaylistService,
+    run: &'a SyncRun,
     library: &'a Arc<Library>,
     server: &'a Arc<Server>,
-    wish: &'a Wish,
+    request: &'a SyncRequest,
     name: &'a str,
-    tally: &'a Arc<Tally>,
-    habits: &'a Habits,
+    counters: &'a Arc<PlaylistRequestCounters>,
+    quirks: &'a ServerQuirks,
     is_doubtful: bool,
 }
 
-impl Task<'_> {
-    /// Writes for one account after the other.
-    async fn write_all(&self, found: &Found) -> Vec<AccountReport> {
-        let named = self.wish.accounts.iter().map(|name| Some(name.as_str()));
-        let chosen: Vec<Option<&str>> =
-            if self.wish.accounts.is_empty() { vec![None] } else { named.collect() };
+impl AccountSync<'_> {
+    /// Writes for all accounts in turn.
+    async fn write_all(&self, found: &ResolvedRows) -> Vec<AccountReport> {
+        let named = self.request.accounts.iter().map(|name| Some(name.as_str()));
+        let chosen: Vec<Option<&str>> = if self.request.accounts.is_empty() { vec![None] } else { named.collect() };
         let mut accounts = Vec::new();
         let mut confirmed = HashSet::new();
         for account in chosen {
-            let total = found.picks.len();
-            self.run.tell(Progress::Writing { account: account.map(str::to_owned), done: 0, total });
+            let total = found.tracks.len();
+            self.run.set_progress(PlaylistProgress::Writing { account: account.map(str::to_owned), done: 0, total });
             let (report, held) = self.write(account, found).await;
-            let is_cancelled = report.standing == Standing::Cancelled;
+            let is_cancelled = report.standing == PlaylistSyncStatus::Cancelled;
             accounts.push(report);
-            if !self.wish.dry_run {
+            if !self.request.dry_run {
                 found.confirm(self.playlists, self.library, &held, &mut confirmed).await;
             }
             if is_cancelled {
@@ -102,42 +101,47 @@ impl Task<'_> {
         accounts
     }
 
-    /// Writes for one account. Tells also what is in its playlist then.
-    async fn write(&self, account: Option<&str>, found: &Found) -> (AccountReport, Vec<String>) {
-        let courier = match Courier::open(self.server, account, Arc::clone(self.tally)).await {
+    /// Writes for one account. Also returns the playlist's content afterwards.
+    async fn write(&self, account: Option<&str>, found: &ResolvedRows) -> (AccountReport, Vec<String>) {
+        let courier = match PlaylistClient::open(self.server, account, Arc::clone(self.counters)).await {
             Ok(courier) => courier,
             Err(trouble) => return (failed(account, trouble), Vec::new()),
         };
-        let desk = Desk {
-            courier: &courier,
-            habits: self.habits,
+        let desk = PlaylistWriter {
+            client: &courier,
+            quirks: self.quirks,
             run: self.run,
             clock: &self.playlists.clock,
             library: self.library,
             matching: &self.playlists.matching,
-            policy: self.wish.policy,
+            policy: self.request.policy,
             name: self.name,
-            mode: self.wish.mode,
-            may_shrink: self.wish.shrink,
+            mode: self.request.mode,
+            may_shrink: self.request.shrink,
             is_doubtful: self.is_doubtful,
-            made: &self.playlists.made,
-            dry_run: self.wish.dry_run,
+            created: &self.playlists.created,
+            dry_run: self.request.dry_run,
             account,
         };
-        desk.write(&found.picks).await
+        desk.write(&found.tracks).await
     }
 }
 
-async fn attempt(playlists: &Playlists, run: &Run, wish: Wish, began_us: u64) -> Result<Report, Stop> {
+async fn attempt(
+    playlists: &PlaylistService,
+    run: &SyncRun,
+    wish: SyncRequest,
+    began_us: u64,
+) -> Result<PlaylistReport, SyncError> {
     let server = playlists.server(&wish.server)?;
-    let tally = Arc::new(Tally::default());
-    let library = await_library(playlists, run, &wish, &server).await?;
+    let tally = Arc::new(PlaylistRequestCounters::default());
+    let library = wait_for_library(playlists, run, &wish, &server).await?;
     let source = read_source(playlists, run, &wish.source, &tally).await?;
     let name = wish.name.clone().or_else(|| source.name.clone()).filter(|name| !name.trim().is_empty());
-    let name = name.ok_or_else(|| Failure::new("no-name", "say what the playlist is to be called: name"))?;
+    let name = name.ok_or_else(|| PlaylistFailure::new("no-name", "say what the playlist is to be called: name"))?;
     let name = name.trim().to_owned();
-    playlists.claim(run, &name)?;
-    let _turn = if wish.dry_run { None } else { Some(await_turn(playlists, run, &name).await?) };
+    playlists.reserve_name(run, &name)?;
+    let _turn = if wish.dry_run { None } else { Some(lock_playlist(playlists, run, &name).await?) };
     let generation = library.generation().ok_or_else(|| not_known_yet(&library))?;
     let library_age_s = playlists.clock.now_ms().saturating_sub(generation.taken_at_ms) / 1000;
     drop(generation);
@@ -148,15 +152,15 @@ async fn attempt(playlists: &Playlists, run: &Run, wish: Wish, began_us: u64) ->
     } else {
         (counts.rows - counts.missing - counts.ambiguous) as f64 / counts.rows as f64
     };
-    let task = Task {
+    let task = AccountSync {
         playlists,
         run,
         library: &library,
         server: &server,
-        wish: &wish,
+        request: &wish,
         name: &name,
-        tally: &tally,
-        habits: &Habits::default(),
+        counters: &tally,
+        quirks: &ServerQuirks::default(),
         is_doubtful: match_rate < DOUBTFUL_RATE,
     };
     let accounts = task.write_all(&found).await;
@@ -169,14 +173,14 @@ async fn attempt(playlists: &Playlists, run: &Run, wish: Wish, began_us: u64) ->
         ));
     }
     if match_rate < DOUBTFUL_RATE {
-        Playlists::doubt(&library, library_age_s);
+        PlaylistService::request_compare(&library, library_age_s);
         warnings.push(format!(
             "Only {:.0} % of the rows were found. Is it the right library, and is it up to date? It was last read {} ago.",
             match_rate * 100.0,
             age(library_age_s)
         ));
     }
-    Ok(Report {
+    Ok(PlaylistReport {
         name,
         server: server.name().to_owned(),
         library: library.id.to_string(),
@@ -189,7 +193,7 @@ async fn attempt(playlists: &Playlists, run: &Run, wish: Wish, began_us: u64) ->
         match_rate,
         warnings,
         rows: found.rows,
-        bad: source.bad.iter().map(report::bad_row).collect(),
+        bad: source.row_errors.iter().map(report::bad_row_report).collect(),
         accounts,
         reads: tally.reads.load(Ordering::Relaxed),
         writes: tally.writes.load(Ordering::Relaxed),
@@ -198,22 +202,26 @@ async fn attempt(playlists: &Playlists, run: &Run, wish: Wish, began_us: u64) ->
     })
 }
 
-/// Waits while another run writes such a playlist.
-async fn await_turn(playlists: &Playlists, run: &Run, name: &str) -> Result<OwnedMutexGuard<()>, Stop> {
-    let turn = playlists.turns.to_write(&run.server, name);
+/// Waits while another run writes the same playlist.
+async fn lock_playlist(
+    playlists: &PlaylistService,
+    run: &SyncRun,
+    name: &str,
+) -> Result<OwnedMutexGuard<()>, SyncError> {
+    let turn = playlists.locks.lock(&run.server, name);
     tokio::select! {
-        () = run.cancel.cancelled() => Err(Stop::Cancelled),
+        () = run.cancel.cancelled() => Err(SyncError::Cancelled),
         turn = playlists.clock.timeout(LONGEST_TURN, turn) => turn.map_err(|_| {
             let message = "another run is writing this playlist; run it again later";
-            Failure::new("already-running", message).into()
+            PlaylistFailure::new("already-running", message).into()
         }),
     }
 }
 
-fn failed(account: Option<&str>, trouble: Trouble) -> AccountReport {
+fn failed(account: Option<&str>, trouble: PlaylistError) -> AccountReport {
     AccountReport {
         account: account.map(str::to_owned),
-        standing: Standing::Failed,
+        standing: PlaylistSyncStatus::Failed,
         error: Some(trouble.into()),
         ..AccountReport::default()
     }
@@ -228,28 +236,28 @@ fn age(seconds: u64) -> String {
 }
 
 async fn read_source(
-    playlists: &Playlists,
-    run: &Run,
-    source: &Source,
-    tally: &Arc<Tally>,
-) -> Result<Playlist, Stop> {
+    playlists: &PlaylistService,
+    run: &SyncRun,
+    source: &SyncSource,
+    tally: &Arc<PlaylistRequestCounters>,
+) -> Result<Playlist, SyncError> {
     let (server, word, account) = match source {
-        Source::Rows(playlist) => return Ok(Playlist::clone(playlist)),
-        Source::Server { server, playlist, account } => (server, playlist, account),
+        SyncSource::Rows(playlist) => return Ok(Playlist::clone(playlist)),
+        SyncSource::Server { server, playlist, account } => (server, playlist, account),
     };
-    run.tell(Progress::ReadingSource);
+    run.set_progress(PlaylistProgress::ReadingSource);
     let server = playlists.server(server)?;
     let read = async {
-        let courier = Courier::open(&server, account.as_deref(), Arc::clone(tally)).await?;
-        let listed = courier.playlist_meant(word).await?;
+        let courier = PlaylistClient::open(&server, account.as_deref(), Arc::clone(tally)).await?;
+        let listed = courier.find_playlist(word).await?;
         let entries = courier.entries(&listed.id).await?;
-        Ok::<_, Trouble>((listed.title, entries))
+        Ok::<_, PlaylistError>((listed.title, entries))
     };
     let (title, entries) = read.await.map_err(|trouble| {
-        let failure = Failure::from(trouble);
-        Failure { message: format!("the playlist it comes from: {}", failure.message), ..failure }
+        let failure = PlaylistFailure::from(trouble);
+        PlaylistFailure { message: format!("the playlist it comes from: {}", failure.message), ..failure }
     })?;
-    let row = |(line, entry): (u32, greenroom_dialect::playlists::Entry)| Row {
+    let row = |(line, entry): (u32, greenroom_dialect::playlists::PlaylistEntry)| PlaylistRow {
         line,
         title: entry.title,
         artist: entry.artists.join(", "),
@@ -259,11 +267,9 @@ async fn read_source(
         ids: entry.ids,
         path: None,
     };
-    let rows: Vec<Row> = (1..).zip(entries).map(row).filter(|row| !row.is_empty()).collect();
+    let rows: Vec<PlaylistRow> = (1..).zip(entries).map(row).filter(|row| !row.is_empty()).collect();
     if rows.is_empty() {
-        return Err(
-            Failure::new("no-rows", "the playlist it comes from is empty; nothing was changed").into()
-        );
+        return Err(PlaylistFailure::new("no-rows", "the playlist it comes from is empty; nothing was changed").into());
     }
-    Ok(Playlist::of_rows(Some(title), rows))
+    Ok(Playlist::from_rows(Some(title), rows))
 }

@@ -1,4 +1,4 @@
-//! What is known of everything that is kept in step, for whoever asks; and who asks for it to be taken now.
+//! Status of scheduled syncs, and requests to run one now.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -7,107 +7,107 @@ use serde::Serialize;
 use tokio::sync::Notify;
 use utoipa::ToSchema;
 
-use super::report::{Counts, Failure};
+use super::report::{PlaylistFailure, RowCounts};
 
-/// What came of one playlist the last time.
+/// Result of the last sync of one playlist.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = PlaylistLast)]
-pub struct Last {
-    /// When it ended, in milliseconds since 1970.
+pub struct LastSync {
+    /// Its end, in milliseconds since 1970.
     pub at_ms: u64,
-    /// How: `done`, `failed`, `cancelled`.
+    /// Its result: `done`, `failed`, `cancelled`.
     pub state: &'static str,
-    /// How many rows were found, if it came to that.
+    /// Rows by outcome, if any were matched.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub counts: Option<Counts>,
-    /// What went wrong.
+    pub counts: Option<RowCounts>,
+    /// What failed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<Failure>,
+    pub error: Option<PlaylistFailure>,
 }
 
-/// One playlist.
+/// Status of one playlist.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 #[schema(as = PlaylistKept)]
-pub struct Kept {
-    /// Its file; nothing for a playlist of a server.
+pub struct SyncedPlaylistStatus {
+    /// Its file; `None` for a server's playlist.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
     /// It waits for the library's first build.
     pub awaits_library: bool,
-    /// What came of it.
-    pub last: Option<Last>,
-    /// When it is taken next if nothing changes, in milliseconds since 1970.
+    /// Result of the last sync.
+    pub last: Option<LastSync>,
+    /// Next sync if nothing changes, in milliseconds since 1970.
     pub next_ms: Option<u64>,
 }
 
-/// One entry of the configuration.
+/// Status of one entry of the configuration.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 #[schema(as = PlaylistEntry)]
-pub struct Entry {
-    /// What the configuration calls it.
+pub struct ScheduledSyncStatus {
+    /// Its name in the configuration.
     pub name: String,
-    /// The server it is written to.
+    /// The target server.
     pub server: String,
-    /// Where it comes from.
+    /// Its source.
     pub from: String,
-    /// How often it is taken even if nothing changed, in hours.
+    /// Interval of syncs without a change, in hours.
     #[serde(skip)]
     pub every_hours: u64,
-    /// What a person should change.
+    /// Problems for a person to fix.
     pub problems: Vec<String>,
     /// Its playlists.
-    pub playlists: Vec<Kept>,
+    pub playlists: Vec<SyncedPlaylistStatus>,
 }
 
-/// All of them.
+/// Status of all scheduled syncs.
 #[derive(Debug, Default)]
-pub struct Keeping {
-    entries: Mutex<BTreeMap<String, Entry>>,
-    asked: Mutex<HashSet<String>>,
-    /// The one that is being taken.
-    taking: Mutex<Option<String>>,
-    /// Somebody asked.
+pub struct ScheduledSyncs {
+    entries: Mutex<BTreeMap<String, ScheduledSyncStatus>>,
+    requested: Mutex<HashSet<String>>,
+    /// The entry being synced.
+    running: Mutex<Option<String>>,
+    /// Notified on a request.
     pub(super) wake: Notify,
 }
 
-impl Keeping {
-    /// What is known.
-    pub fn all(&self) -> Vec<Entry> {
+impl ScheduledSyncs {
+    /// Status of all entries.
+    pub fn all(&self) -> Vec<ScheduledSyncStatus> {
         self.entries.lock().values().cloned().collect()
     }
 
-    /// Whether there is such an entry; then all its playlists are taken as soon as may be.
-    pub fn ask(&self, name: &str) -> bool {
+    /// Requests a sync of all the entry's playlists as soon as possible; false if there is no such entry.
+    pub fn request_now(&self, name: &str) -> bool {
         if !self.entries.lock().contains_key(name) {
             return false;
         }
-        self.asked.lock().insert(name.to_owned());
+        self.requested.lock().insert(name.to_owned());
         self.wake.notify_one();
         true
     }
 
-    /// Whether this entry is being taken.
-    pub fn is_taking(&self, name: &str) -> bool {
-        self.taking.lock().as_deref() == Some(name)
+    /// Whether this entry is being synced.
+    pub fn is_running(&self, name: &str) -> bool {
+        self.running.lock().as_deref() == Some(name)
     }
 
-    /// Whether somebody asked for this entry, and it was not its turn yet.
-    pub fn is_asked(&self, name: &str) -> bool {
-        self.asked.lock().contains(name)
+    /// Whether a sync of this entry was requested and has not begun.
+    pub fn is_requested(&self, name: &str) -> bool {
+        self.requested.lock().contains(name)
     }
 
-    /// This one is being taken now, or none.
-    pub(super) fn take(&self, name: Option<&str>) {
-        *self.taking.lock() = name.map(str::to_owned);
+    /// Sets the entry being synced.
+    pub(super) fn set_running(&self, name: Option<&str>) {
+        *self.running.lock() = name.map(str::to_owned);
     }
 
-    /// Whether somebody has asked for this entry since.
-    pub(super) fn take_asked(&self, name: &str) -> bool {
-        self.asked.lock().remove(name)
+    /// Takes a pending request for this entry; returns whether there was one.
+    pub(super) fn take_request(&self, name: &str) -> bool {
+        self.requested.lock().remove(name)
     }
 
-    /// This is so now.
-    pub fn tell(&self, entry: Entry) {
+    /// Sets the status of an entry.
+    pub fn set(&self, entry: ScheduledSyncStatus) {
         self.entries.lock().insert(entry.name.clone(), entry);
     }
 }

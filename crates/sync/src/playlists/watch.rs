@@ -1,5 +1,5 @@
-//! Files that others put somewhere, and ours beside them: only what is a file itself is read, and nothing is written
-//! through a link, for whoever may write into the folder shall not choose what else this process reads or overwrites.
+//! Reads playlist files and writes reports beside them. Reads only regular files and never writes through a link, so
+//! that whoever can write to the folder cannot choose what else this process reads or overwrites.
 
 use std::fs::{File, Permissions};
 use std::io::{self, Read, Write};
@@ -10,49 +10,49 @@ use std::time::UNIX_EPOCH;
 use greenroom_library::playlist;
 use rustix::fs::{Mode, OFlags};
 
-/// Files of one folder that are looked at.
+/// Max files per folder.
 pub(super) const MAX_FILES: usize = 500;
-/// Files with these endings may be playlists.
+/// Extensions of playlists.
 const ENDINGS: [&str; 7] = ["m3u", "m3u8", "csv", "tsv", "json", "jspf", "jsonl"];
-/// What our own files end with.
+/// Suffix of reports.
 pub(super) const REPORT: &str = ".report.json";
 pub(super) const MISSING: &str = ".missing.csv";
 
-/// How a file looked.
+/// Attributes of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Look {
+pub(super) struct FileStat {
     pub(super) modified_ms: u128,
     pub(super) bytes: u64,
 }
 
-/// What there is, and what is wrong with it.
+/// Files found, and problems.
 #[derive(Debug, Default)]
-pub(super) struct Looked {
-    pub(super) files: Vec<(PathBuf, Look)>,
-    /// A sentence for each thing a person should change.
+pub(super) struct WatchScan {
+    pub(super) files: Vec<(PathBuf, FileStat)>,
+    /// One sentence per problem for a person to fix.
     pub(super) problems: Vec<String>,
 }
 
-/// Looks at one file.
-pub(super) fn look_at_file(path: &Path) -> Looked {
-    match look(path) {
-        Ok(look) => Looked { files: vec![(path.to_owned(), look)], problems: Vec::new() },
-        Err(error) => Looked { files: Vec::new(), problems: vec![format!("{}: {error}", path.display())] },
+/// Scans one file.
+pub(super) fn scan_file(path: &Path) -> WatchScan {
+    match stat(path) {
+        Ok(look) => WatchScan { files: vec![(path.to_owned(), look)], problems: Vec::new() },
+        Err(error) => WatchScan { files: Vec::new(), problems: vec![format!("{}: {error}", path.display())] },
     }
 }
 
-/// Looks at every playlist in a folder.
-pub(super) fn look_at_folder(folder: &Path) -> Looked {
+/// Scans all playlists in a folder.
+pub(super) fn scan_folder(folder: &Path) -> WatchScan {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) => {
-            return Looked { files: Vec::new(), problems: vec![format!("{}: {error}", folder.display())] };
+            return WatchScan { files: Vec::new(), problems: vec![format!("{}: {error}", folder.display())] };
         }
     };
     let mut paths: Vec<PathBuf> =
         entries.filter_map(Result::ok).map(|entry| entry.path()).filter(|path| is_playlist(path)).collect();
     paths.sort();
-    let mut looked = Looked::default();
+    let mut looked = WatchScan::default();
     if paths.len() > MAX_FILES {
         looked.problems.push(format!(
             "{}: {} playlists are beyond the {MAX_FILES} that are looked at",
@@ -62,9 +62,9 @@ pub(super) fn look_at_folder(folder: &Path) -> Looked {
         paths.truncate(MAX_FILES);
     }
     for path in paths {
-        match look(&path) {
+        match stat(&path) {
             Ok(look) => looked.files.push((path, look)),
-            // It has gone since.
+            // It was deleted since the listing.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => looked.problems.push(format!("{}: {error}", path.display())),
         }
@@ -72,20 +72,20 @@ pub(super) fn look_at_folder(folder: &Path) -> Looked {
     looked
 }
 
-fn look(path: &Path) -> io::Result<Look> {
+fn stat(path: &Path) -> io::Result<FileStat> {
     let about = std::fs::symlink_metadata(path)?;
     if !about.is_file() {
         return Err(no_file());
     }
     let modified = about.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
-    Ok(Look { modified_ms: modified.as_millis(), bytes: about.len() })
+    Ok(FileStat { modified_ms: modified.as_millis(), bytes: about.len() })
 }
 
 fn no_file() -> io::Error {
     io::Error::other("it is a link, a folder or a device, and no file itself")
 }
 
-/// Whether a file in a folder may be a playlist, and is none of ours.
+/// Whether a file may be a playlist and is not a report.
 fn is_playlist(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_ascii_lowercase();
     let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
@@ -96,7 +96,7 @@ fn is_playlist(path: &Path) -> bool {
 pub(super) fn read(path: &Path) -> Result<playlist::Playlist, String> {
     let cannot = |error: io::Error| format!("it cannot be read: {error}");
     let most = playlist::MAX_BYTES as u64;
-    // It may have become something else since it was looked at; a pipe nobody writes to would be waited for.
+    // It may have been replaced since the scan; opening a pipe without a writer would block.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let opened = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| cannot(error.into()))?;
     let file = File::from(opened);
@@ -105,7 +105,7 @@ pub(super) fn read(path: &Path) -> Result<playlist::Playlist, String> {
         return Err(cannot(no_file()));
     }
     if about.len() > most {
-        return Err(playlist::Unreadable::TooLong.to_string());
+        return Err(playlist::PlaylistParseError::TooLong.to_string());
     }
     let bytes = whole(file, most).map_err(cannot)?;
     let hint = path.file_name().unwrap_or_default().to_string_lossy();
@@ -118,10 +118,10 @@ fn whole(file: File, most: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Whoever reads the file has the old one or the new one, whole.
+/// Replaces a file atomically: readers get the old one or the new one, complete.
 pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    // Made anew under a name nobody can foresee; what takes the place of a link is not written through it.
+    // A new file with an unpredictable name; renaming it replaces a link instead of writing through it.
     let mut beside = tempfile::Builder::new()
         .prefix(".greenroom-")
         .permissions(Permissions::from_mode(0o644))
@@ -138,9 +138,7 @@ mod tests {
 
     #[test]
     fn our_own_files_are_never_taken_for_playlists() {
-        for name in
-            ["a.csv.report.json", "a.csv.missing.csv", ".greenroom-1a.csv", ".hidden.csv", "notes.txt", "a"]
-        {
+        for name in ["a.csv.report.json", "a.csv.missing.csv", ".greenroom-1a.csv", ".hidden.csv", "notes.txt", "a"] {
             assert!(!is_playlist(Path::new(name)), "{name}");
         }
         for name in ["a.m3u8", "A.CSV", "list.jspf", "report.json"] {
@@ -155,10 +153,8 @@ mod tests {
         std::fs::write(at("secret"), "title,artist\nA,B\n").expect("written");
         symlink(at("secret"), at("link.csv")).expect("made");
         std::fs::write(at("own.csv"), "title,artist\nA,B\n").expect("written");
-        assert!(
-            std::process::Command::new("mkfifo").arg(at("pipe.csv")).status().expect("it runs").success()
-        );
-        let looked = look_at_folder(folder.path());
+        assert!(std::process::Command::new("mkfifo").arg(at("pipe.csv")).status().expect("it runs").success());
+        let looked = scan_folder(folder.path());
         assert_eq!(looked.files.len(), 1, "{looked:?}");
         assert_eq!(looked.problems.len(), 2, "{looked:?}");
         assert!(read(&at("own.csv")).is_ok());
@@ -174,12 +170,12 @@ mod tests {
     #[test]
     fn what_is_missing_and_what_is_beyond_the_limit_is_said() {
         let folder = tempfile::tempdir().expect("a folder");
-        assert_eq!(look_at_file(&folder.path().join("none.csv")).problems.len(), 1);
-        assert_eq!(look_at_folder(&folder.path().join("none")).problems.len(), 1);
+        assert_eq!(scan_file(&folder.path().join("none.csv")).problems.len(), 1);
+        assert_eq!(scan_folder(&folder.path().join("none")).problems.len(), 1);
         for number in 0..MAX_FILES + 3 {
             std::fs::write(folder.path().join(format!("{number:04}.csv")), "").expect("written");
         }
-        let looked = look_at_folder(folder.path());
+        let looked = scan_folder(folder.path());
         assert_eq!(looked.files.len(), MAX_FILES);
         assert!(looked.problems[0].contains("3 playlists are beyond"), "{looked:?}");
     }

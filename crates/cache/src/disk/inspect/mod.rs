@@ -1,8 +1,8 @@
-//! Looking at a store beside the cache that has it open, or in place of one: what lies there, what of it is good, and
-//! giving room back. It is for the process that owns the directory (see [`super::lock`]).
+//! Inspecting a store, with or without a cache that has it open: listing its entries, checking them, and shrinking it.
+//! For the process that owns the directory (see [`super::lock`]).
 //!
-//! Beside a cache every look is short: rows come in chunks, each with a read of its own, so that the log is never kept
-//! from ending. Only without one the database is checked as a whole as well.
+//! Beside a cache every access is short: rows are read in chunks, each in its own transaction, so that the log can
+//! always be truncated. Only without a cache is the database also checked as a whole.
 
 mod verify;
 
@@ -12,49 +12,49 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
 
-pub use self::verify::{Damage, Verified};
+pub use self::verify::{StoreDamage, VerifyReport};
 
-use super::batch::Batch;
-use super::bodies::Bodies;
-use super::layout::{APPLICATION, FORMAT};
-use super::parcel;
-use super::row::{COLUMNS, Raw, Torn};
-use super::spelling;
-use super::store::{FILE, Store};
-use super::trouble::{Failing, Trouble};
+use super::blobs::BlobStore;
+use super::codec;
+use super::error::{StorageError, StorageErrorKind};
+use super::row::{COLUMNS, CorruptRow, RawRow};
+use super::schema::{APPLICATION, FORMAT};
+use super::scope_codec;
+use super::store::{DiskStore, FILE};
+use super::write_batch::WriteBatch;
 use crate::key::{Key, Partition, Tag};
-use crate::policy::Horizons;
-use crate::reach::{Reach, Target};
+use crate::policy::EntryDeadlines;
 use crate::scope::Scope;
+use crate::scope_hash::{ScopeHash, ScopeHashes};
 use crate::value::Value;
 
-/// Rows that are read in one go without their bodies.
+/// Rows read at a time without their bodies.
 const CHUNK: i64 = 500;
-/// How long another connection that writes is waited for.
+/// Max wait for another connection that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Pages that are given back in one go.
+/// Pages freed at a time.
 const PAGES: u32 = 256;
-/// The number of an incremental vacuum among SQLite's settings.
+/// SQLite's number for incremental `auto_vacuum`.
 const INCREMENTAL: i64 = 2;
 
-/// A store, seen from outside.
+/// A store opened for inspection.
 #[derive(Debug)]
 pub struct Inspection {
     db: Connection,
-    bodies: Bodies,
+    bodies: BlobStore,
     dir: PathBuf,
 }
 
-/// What a row says of its value, without the value.
+/// A row without its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
-    /// Under which key it lies.
+pub struct EntrySummary {
+    /// The cache key.
     pub key: Key,
     /// Its tags.
     pub tags: Vec<Tag>,
-    /// Bytes of the value as it is answered.
+    /// Bytes of the value as served.
     pub length: u64,
-    /// Bytes it takes on disk.
+    /// Bytes on disk.
     pub size: u64,
     /// Whether its body is a file.
     pub has_file: bool,
@@ -62,101 +62,97 @@ pub struct Listed {
     pub compressed: bool,
     /// When its load began, in milliseconds.
     pub created_ms: u64,
-    /// When it was stored.
+    /// When it was stored, in milliseconds.
     pub stored_ms: u64,
-    /// When it was last noted as read: exact to the hour.
+    /// Last recorded read, in milliseconds: accurate to the hour.
     pub used_ms: u64,
-    /// How long it lives.
-    pub horizons: Horizons,
-    /// Markers up to this one were known when its load began.
-    pub seen: u64,
-    /// Where the row is found, and of which load it is.
+    /// When it stops being fresh, stale and usable.
+    pub deadlines: EntryDeadlines,
+    /// The newest invalidation known when its load began.
+    pub known_sequence: u64,
+    /// Hash of the key, which identifies the row, and the timestamp of the load.
     hash: i64,
     created: i64,
 }
 
-/// What is on disk, in numbers.
+/// Sizes of a store.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Totals {
+pub struct StoreTotals {
     /// Bytes of the database.
     pub database_bytes: u64,
-    /// Of these, bytes that are free.
+    /// Of these, free bytes.
     pub free_bytes: u64,
     /// Bytes of the write-ahead log.
     pub log_bytes: u64,
-    /// Markers that are kept.
+    /// Stored invalidations.
     pub markers: u64,
 }
 
-/// A marker that covers a value.
+/// An invalidation that covers a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Covering {
-    /// Its place in the order of all markers.
+pub struct CoveringInvalidation {
+    /// Its sequence number.
     pub seq: u64,
     /// What it covers.
     pub scope: Scope,
-    /// Whether the value may not even stand in for a failure.
+    /// Whether it is a purge: the value may not even replace a failed load.
     pub purges: bool,
-    /// Whether it is newer than what was known when the value's load began: the value is not used.
+    /// Whether it is newer than those known when the value's load began, so that the value is invalid.
     pub is_newer: bool,
 }
 
-/// What giving room back did.
+/// Result of a vacuum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Vacuumed {
+pub struct VacuumReport {
     /// Bytes of database and log before.
     pub before_bytes: u64,
-    /// And after.
+    /// Bytes of database and log after.
     pub after_bytes: u64,
 }
 
-/// Why room cannot be given back, or anything else be done.
-pub type Reason = String;
+/// Why an inspection failed, in one line.
+pub type InspectError = String;
 
 impl Inspection {
     /// Opens the store in a directory; `None` if there is none.
     ///
     /// # Errors
     /// One line that says what is wrong with it.
-    pub fn open(dir: &Path) -> Result<Option<Self>, Reason> {
+    pub fn open(dir: &Path) -> Result<Option<Self>, InspectError> {
         let path = dir.join(FILE);
         if !path.exists() {
             return Ok(None);
         }
-        let open = || -> Result<Self, Failing> {
+        let open = || -> Result<Self, StorageError> {
             let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
             let db = Connection::open_with_flags(&path, flags)?;
             db.busy_timeout(BUSY_TIMEOUT)?;
             let number = |pragma: &str| db.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
             if number("application_id")? != APPLICATION {
-                return Err(Failing::new(Trouble::Damaged, "it is no cache of ours"));
+                return Err(StorageError::new(StorageErrorKind::Damaged, "it is no cache of ours"));
             }
             let format = number("user_version")?;
             if format != FORMAT {
                 let message = format!("its format is {format}, and this version reads format {FORMAT}");
-                return Err(Failing::new(Trouble::Format, message));
+                return Err(StorageError::new(StorageErrorKind::Format, message));
             }
-            Ok(Self { db, bodies: Bodies::new(dir), dir: dir.to_owned() })
+            Ok(Self { db, bodies: BlobStore::new(dir), dir: dir.to_owned() })
         };
-        open().map(Some).map_err(|failing| told(&path, &failing))
+        open().map(Some).map_err(|failing| describe_error(&path, &failing))
     }
 
-    /// What is on disk in all.
+    /// Sizes of the store.
     ///
     /// # Errors
     /// One line that says what is wrong.
-    pub fn totals(&self) -> Result<Totals, Reason> {
+    pub fn totals(&self) -> Result<StoreTotals, InspectError> {
         self.try_to(|| {
-            let number = |pragma: &str| -> Result<u64, Failing> {
-                Ok(self
-                    .db
-                    .pragma_query_value(None, pragma, |row| row.get::<_, i64>(0))?
-                    .max(0)
-                    .cast_unsigned())
+            let number = |pragma: &str| -> Result<u64, StorageError> {
+                Ok(self.db.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0))?.max(0).cast_unsigned())
             };
             let page = number("page_size")?;
             let markers: i64 = self.db.query_row("SELECT count(*) FROM marker", [], |row| row.get(0))?;
-            Ok(Totals {
+            Ok(StoreTotals {
                 database_bytes: number("page_count")? * page,
                 free_bytes: number("freelist_count")? * page,
                 log_bytes: self.log_bytes(),
@@ -165,12 +161,11 @@ impl Inspection {
         })
     }
 
-    /// Shows every row, until `visit` has seen enough. Rows that cannot be read are passed over: see
-    /// [`Self::verify`].
+    /// Visits every row until `visit` stops. Unreadable rows are skipped: see [`Self::verify`].
     ///
     /// # Errors
     /// One line that says what is wrong.
-    pub fn each(&self, mut visit: impl FnMut(Listed) -> ControlFlow<()>) -> Result<(), Reason> {
+    pub fn for_each_entry(&self, mut visit: impl FnMut(EntrySummary) -> ControlFlow<()>) -> Result<(), InspectError> {
         let sql = "SELECT id, key, tags, length, size, file IS NOT NULL, compressed, created_ms, stored_ms, used_ms,
                 fresh_until_ms, stale_until_ms, error_until_ms, refresh_at_ms, seen, hash, created
             FROM entry WHERE id > ?1 ORDER BY id LIMIT ?2";
@@ -178,9 +173,8 @@ impl Inspection {
         loop {
             let rows = self.try_to(|| {
                 let mut select = self.db.prepare_cached(sql)?;
-                let rows = select.query_map([after, CHUNK], |row| {
-                    Ok((row.get::<_, i64>(0)?, listed(row).ok().flatten()))
-                })?;
+                let rows = select
+                    .query_map([after, CHUNK], |row| Ok((row.get::<_, i64>(0)?, read_summary(row).ok().flatten())))?;
                 Ok(rows.collect::<Result<Vec<_>, _>>()?)
             })?;
             let Some((last, _)) = rows.last() else { return Ok(()) };
@@ -193,62 +187,65 @@ impl Inspection {
         }
     }
 
-    /// The value of a row, if all of it is what was written.
+    /// The value of a row, if it is intact.
     ///
     /// # Errors
     /// One line that says what is wrong.
-    pub fn value(&self, listed: &Listed) -> Result<Option<Value>, Reason> {
+    pub fn value(&self, listed: &EntrySummary) -> Result<Option<Value>, InspectError> {
         self.try_to(|| {
-            let mut select =
-                self.db.prepare_cached(&format!("SELECT {COLUMNS} FROM entry WHERE hash = ?1"))?;
-            let raw = select.query_row([listed.hash], Raw::read).optional()?;
+            let mut select = self.db.prepare_cached(&format!("SELECT {COLUMNS} FROM entry WHERE hash = ?1"))?;
+            let raw = select.query_row([listed.hash], RawRow::read).optional()?;
             Ok(raw.and_then(|raw| raw.check(&listed.key, &self.bodies)).map(|found| found.value))
         })
     }
 
-    /// The markers that cover a value, newest first.
+    /// The invalidations that cover a value, newest first.
     ///
     /// # Errors
     /// One line that says what is wrong.
-    pub fn covering(&self, listed: &Listed) -> Result<Vec<Covering>, Reason> {
+    pub fn covering_invalidations(&self, listed: &EntrySummary) -> Result<Vec<CoveringInvalidation>, InspectError> {
         self.try_to(|| {
-            let reach = Reach::new(&listed.key, &listed.tags);
-            let mut select =
-                self.db.prepare_cached("SELECT seq, scope, purges FROM marker ORDER BY seq DESC")?;
+            let reach = ScopeHashes::new(&listed.key, &listed.tags);
+            let mut select = self.db.prepare_cached("SELECT seq, scope, purges FROM marker ORDER BY seq DESC")?;
             let mut rows = select.query([])?;
             let mut covering = Vec::new();
             while let Some(row) = rows.next()? {
                 let (seq, line): (i64, String) = (row.get(0)?, row.get(1)?);
-                let scope = spelling::read(&line).unwrap_or(Scope::All);
-                let target = Target::of(&scope).scope;
+                let scope = scope_codec::decode(&line).unwrap_or(Scope::All);
+                let target = ScopeHash::from_scope(&scope).scope;
                 if reach.any(|scope| scope == target) {
                     let seq = seq.cast_unsigned();
-                    covering.push(Covering { seq, scope, purges: row.get(2)?, is_newer: seq > listed.seen });
+                    covering.push(CoveringInvalidation {
+                        seq,
+                        scope,
+                        purges: row.get(2)?,
+                        is_newer: seq > listed.known_sequence,
+                    });
                 }
             }
             Ok(covering)
         })
     }
 
-    /// Gives free pages back to the file system. With `others` a cache has the store open: then pages go
-    /// in small steps, each of which lets others write between; else the whole file is written anew, which takes as
-    /// much room again while it lasts.
+    /// Returns free pages to the file system. With `others`, a cache has the store open: pages are freed in small
+    /// steps, and others can write in between. Otherwise the whole file is rewritten, which temporarily needs as much
+    /// space again.
     ///
     /// # Errors
     /// One line that says what is in the way.
-    pub fn vacuum(self, others: bool) -> Result<Vacuumed, Reason> {
+    pub fn vacuum(self, others: bool) -> Result<VacuumReport, InspectError> {
         let before_bytes = self.file_bytes();
         let path = self.dir.join(FILE);
         let Self { db, bodies, dir } = self;
         drop(db);
-        let work = || -> Result<Self, Failing> {
+        let work = || -> Result<Self, StorageError> {
             let db = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
             db.busy_timeout(BUSY_TIMEOUT)?;
             let number = |pragma: &str| db.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
             if others {
                 if number("auto_vacuum")? != INCREMENTAL {
                     let message = "a gateway has it open, and this file can only be written anew as a whole; stop the gateway first";
-                    return Err(Failing::new(Trouble::Locked, message));
+                    return Err(StorageError::new(StorageErrorKind::Locked, message));
                 }
                 let mut free = number("freelist_count")?;
                 while free > 0 {
@@ -265,32 +262,32 @@ impl Inspection {
             db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
             Ok(Self { db, bodies, dir })
         };
-        let done = work().map_err(|failing| told(&path, &failing))?;
-        Ok(Vacuumed { before_bytes, after_bytes: done.file_bytes() })
+        let done = work().map_err(|failing| describe_error(&path, &failing))?;
+        Ok(VacuumReport { before_bytes, after_bytes: done.file_bytes() })
     }
 
-    /// Takes out every value that `chosen` says yes to. Gives how many.
+    /// Removes every value that `chosen` selects. Returns their number.
     ///
     /// # Errors
     /// One line that says what is in the way.
-    pub fn remove(&self, now_ms: u64, mut chosen: impl FnMut(&Listed) -> bool) -> Result<u64, Reason> {
+    pub fn remove(&self, now_ms: u64, mut chosen: impl FnMut(&EntrySummary) -> bool) -> Result<u64, InspectError> {
         let mut rows = Vec::new();
-        self.each(|listed| {
+        self.for_each_entry(|listed| {
             if chosen(&listed) {
-                rows.push(Torn { hash: listed.hash, created: listed.created.into() });
+                rows.push(CorruptRow { hash: listed.hash, created: listed.created.into() });
             }
             ControlFlow::Continue(())
         })?;
         for chunk in rows.chunks(usize::try_from(CHUNK).unwrap_or(usize::MAX)) {
-            self.take_out(chunk, now_ms)?;
+            self.delete_rows(chunk, now_ms)?;
         }
         Ok(rows.len() as u64)
     }
 
-    fn take_out(&self, rows: &[Torn], now_ms: u64) -> Result<(), Reason> {
+    fn delete_rows(&self, rows: &[CorruptRow], now_ms: u64) -> Result<(), InspectError> {
         self.try_to(|| {
-            let mut store = Store::open(&self.dir, usize::MAX)?;
-            let batch = Batch { torn: rows.to_vec(), ..Batch::default() };
+            let mut store = DiskStore::open(&self.dir, usize::MAX)?;
+            let batch = WriteBatch { corrupt: rows.to_vec(), ..WriteBatch::default() };
             store.write(&batch, 0, now_ms).map(|_| ())
         })
     }
@@ -304,16 +301,16 @@ impl Inspection {
         std::fs::metadata(self.dir.join(FILE)).map_or(0, |file| file.len()) + self.log_bytes()
     }
 
-    fn try_to<T>(&self, work: impl FnOnce() -> Result<T, Failing>) -> Result<T, Reason> {
-        work().map_err(|failing| told(&self.dir.join(FILE), &failing))
+    fn try_to<T>(&self, work: impl FnOnce() -> Result<T, StorageError>) -> Result<T, InspectError> {
+        work().map_err(|failing| describe_error(&self.dir.join(FILE), &failing))
     }
 }
 
-fn listed(row: &Row<'_>) -> rusqlite::Result<Option<Listed>> {
+fn read_summary(row: &Row<'_>) -> rusqlite::Result<Option<EntrySummary>> {
     let (whole, tags): (String, Vec<u8>) = (row.get(1)?, row.get(2)?);
-    let (Some(key), Some(tags)) = (key_of(&whole), parcel::split_tags(&tags)) else { return Ok(None) };
+    let (Some(key), Some(tags)) = (key_of(&whole), codec::split_tags(&tags)) else { return Ok(None) };
     let number = |at: usize| row.get::<_, i64>(at).map(|number| number.max(0).cast_unsigned());
-    Ok(Some(Listed {
+    Ok(Some(EntrySummary {
         key,
         tags,
         length: number(3)?,
@@ -323,19 +320,19 @@ fn listed(row: &Row<'_>) -> rusqlite::Result<Option<Listed>> {
         created_ms: number(7)?,
         stored_ms: number(8)?,
         used_ms: number(9)?,
-        horizons: Horizons {
+        deadlines: EntryDeadlines {
             fresh_until_ms: number(10)?,
             stale_until_ms: number(11)?,
             error_until_ms: number(12)?,
             refresh_at_ms: number(13)?,
         },
-        seen: number(14)?,
+        known_sequence: number(14)?,
         hash: row.get(15)?,
         created: row.get(16)?,
     }))
 }
 
-/// Reads a key back from how it is written.
+/// Decodes an encoded key.
 fn key_of(whole: &str) -> Option<Key> {
     let mut parts = whole.splitn(3, '|');
     let (namespace, partition, text) = (parts.next()?, parts.next()?, parts.next()?);
@@ -343,6 +340,6 @@ fn key_of(whole: &str) -> Option<Key> {
     Some(Key::new(&plain(namespace), &Partition::new(plain(partition)), text))
 }
 
-fn told(path: &Path, failing: &Failing) -> Reason {
+fn describe_error(path: &Path, failing: &StorageError) -> InspectError {
     format!("{}: {}", path.display(), failing.message)
 }

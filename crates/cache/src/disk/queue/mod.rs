@@ -1,85 +1,85 @@
-//! What waits to be written: newest wins, in the order it came, and readable while it waits.
+//! The write queue: per key the newest value wins, in order of arrival, and readable while it waits.
 //!
-//! An offer never waits: it takes one lock that nobody holds across a system call. When there is too much, the
-//! oldest offer is dropped and counted; markers never are. An offer is held back while answers that waited for its
-//! value are on their way to their clients, unless somebody waits for it to be written.
+//! Queueing never waits: it takes one lock that is never held across a system call. When the queue is full, the oldest
+//! write is dropped and counted; invalidations never are. A write is held back while responses that waited for its
+//! value are being delivered, unless a flush waits for it.
 
-mod waiting;
+mod queue_state;
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::batch::{Batch, Offer};
-use super::rewrite::{Candidate, Rewrites, Rule};
-use super::row::Torn;
+use super::rewrite::{RewriteHistory, RewriteRule, WriteCandidate};
+use super::row::CorruptRow;
+use super::write_batch::{PendingWrite, WriteBatch};
 use crate::clock::Clock;
+use crate::hybrid_timestamp::HybridTimestamp;
 use crate::key::Key;
-use crate::memo::Memo;
-use crate::stamp::Stamp;
-use crate::stored_marker::Mark;
+use crate::negative::NegativeEntry;
+use crate::stored_invalidation::PendingInvalidation;
 use crate::value::Entry;
-use waiting::{Awaits, Slot, Waiting};
-pub(crate) use waiting::{Delivery, Progress};
+pub(crate) use queue_state::{BatchDelivery, WriteProgress};
+use queue_state::{QueueState, QueuedWrite, WakeCondition};
 
-/// Reads, memos and torn rows that wait to be noted; more are forgotten, which only makes the order of eviction coarser.
+/// Max pending reads, negative entries and corrupt rows. More are dropped, which only makes the eviction order coarser.
 const MAX_NOTES: usize = 4096;
 
-/// How often it is looked whether an offer that is held back has been held for long enough.
+/// Interval for checking whether a held-back write was held for long enough.
 const HELD_LOOK: Duration = Duration::from_secs(1);
 
 /// The queue between the cache and the writer.
 #[derive(Debug)]
-pub(crate) struct Queue {
-    waiting: Mutex<Waiting>,
+pub(crate) struct WriteQueue {
+    waiting: Mutex<QueueState>,
     bell: Condvar,
     max_bytes: u64,
 }
 
-/// How full the queue is.
+/// Fill level of the queue.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Depth {
-    pub(crate) offers: u64,
+pub(crate) struct QueueDepth {
+    pub(crate) writes: u64,
     pub(crate) bytes: u64,
     pub(crate) dropped: u64,
-    pub(crate) marks_lost: u64,
+    pub(crate) invalidations_lost: u64,
 }
 
-impl Queue {
-    /// One through which every value is written.
+impl WriteQueue {
+    /// A queue through which every value is written.
     #[cfg(test)]
     pub(crate) fn new(max_bytes: u64) -> Self {
-        Self::sparing(max_bytes, Rule::EVERY_VALUE)
+        Self::with_rewrite_rule(max_bytes, RewriteRule::EVERY_VALUE)
     }
 
-    /// One through which short-lived and unchanged values are written as seldom as the rule says.
-    pub(crate) fn sparing(max_bytes: u64, rule: Rule) -> Self {
-        let waiting = Waiting { rewrites: Rewrites::new(rule), ..Waiting::default() };
+    /// A queue that writes short-lived and unchanged values as rarely as the rule says.
+    pub(crate) fn with_rewrite_rule(max_bytes: u64, rule: RewriteRule) -> Self {
+        let waiting = QueueState { rewrites: RewriteHistory::new(rule), ..QueueState::default() };
         Self { waiting: Mutex::new(waiting), bell: Condvar::new(), max_bytes }
     }
 
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+    fn lock_state(&self) -> MutexGuard<'_, QueueState> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes an entry in that is to be written with the next batch.
+    /// Queues an entry for the next batch.
     #[cfg(test)]
-    pub(crate) fn offer(&self, offer: Offer, era: u64) {
-        let candidate = Candidate::of(&offer.entry, crate::older_copy::OlderCopy::Void);
-        self.offer_at(offer, era, candidate, 0);
+    pub(crate) fn push_test(&self, offer: PendingWrite, era: u64) {
+        let candidate = WriteCandidate::new(&offer.entry, crate::older_copy::OlderCopy::Void);
+        self.push(offer, era, candidate, 0);
     }
 
-    /// Takes an entry in, if it says what it knew in the numbers of this era. It never waits.
-    pub(crate) fn offer_at(&self, offer: Offer, era: u64, candidate: Candidate, now_ms: u64) {
+    /// Queues an entry if its known sequence is of this era. Never waits.
+    pub(crate) fn push(&self, offer: PendingWrite, era: u64, candidate: WriteCandidate, now_ms: u64) {
         let weight = offer.entry.weight();
-        let mut waiting = self.waiting();
+        let mut waiting = self.lock_state();
         if waiting.is_closing || era != waiting.era || weight > self.max_bytes {
             waiting.dropped += 1;
             return;
         }
-        let is_resting = waiting.take_in(offer, weight, candidate, now_ms);
-        // What rests leaves room for what does not, and is never dropped for it.
+        let is_resting = waiting.insert(offer, weight, candidate, now_ms);
+        // Deferred values make room for the others, and are never dropped for it.
         let mut is_woken = false;
-        while waiting.resting_bytes > self.max_bytes / 2 && waiting.wake_first() {
+        while waiting.deferred_bytes > self.max_bytes / 2 && waiting.wake_first() {
             is_woken = true;
         }
         while waiting.bytes > self.max_bytes && waiting.drop_oldest() {}
@@ -88,85 +88,86 @@ impl Queue {
         }
     }
 
-    /// Wakes the writer if this may be what it waits for. Ringing where nobody listens would cost a system call.
-    fn wake(&self, mut waiting: MutexGuard<'_, Waiting>) {
-        let wakes = match waiting.awaits {
-            Awaits::Nothing => false,
-            Awaits::Anything => true,
-            Awaits::Batch => waiting.may_be_due(),
+    /// Wakes the writer if this may be what it waits for. Notifying without a waiter would cost a system call.
+    fn wake(&self, mut waiting: MutexGuard<'_, QueueState>) {
+        let wakes = match waiting.wake_condition {
+            WakeCondition::Nothing => false,
+            WakeCondition::Anything => true,
+            WakeCondition::Batch => waiting.may_be_due(),
         };
         if wakes {
-            waiting.awaits = Awaits::Nothing;
+            waiting.wake_condition = WakeCondition::Nothing;
             drop(waiting);
             self.bell.notify_one();
         }
     }
 
-    /// Takes a marker in, which is written without delay. Gives the ticket by which to know when it is.
-    pub(crate) fn mark(&self, mark: Mark) -> u64 {
-        let mut waiting = self.waiting();
-        let ticket = waiting.draw();
-        waiting.orders.mark(mark, ticket);
+    /// Queues an invalidation, which is written immediately. Returns the ticket to wait for.
+    pub(crate) fn push_invalidation(&self, mark: PendingInvalidation) -> u64 {
+        let mut waiting = self.lock_state();
+        let ticket = waiting.next_ticket();
+        waiting.invalidations.push_invalidation(mark, ticket);
         self.wake(waiting);
         ticket
     }
 
-    /// Takes in that a key's value is gone, if it is not from a later load than this.
-    pub(crate) fn remove(&self, key: &Key, than: Stamp) {
-        let mut waiting = self.waiting();
-        if waiting.offers.get(key).is_some_and(|slot| slot.entry.created() <= than) {
+    /// Queues the removal of a key's value, unless it comes from a later load than this.
+    pub(crate) fn push_removal(&self, key: &Key, than: HybridTimestamp) {
+        let mut waiting = self.lock_state();
+        if waiting.writes.get(key).is_some_and(|slot| slot.entry.created() <= than) {
             waiting.forget(key);
         }
         waiting.rewrites.forget(key);
-        let ticket = waiting.draw();
-        waiting.orders.remove(key, than, ticket);
+        let ticket = waiting.next_ticket();
+        waiting.invalidations.push_removal(key, than, ticket);
         self.wake(waiting);
     }
 
-    /// What is to be asked before a look, for [`Self::is_gone`] after it.
-    pub(crate) fn forgotten(&self) -> u64 {
-        self.waiting().orders.forgotten()
+    /// Current removal epoch. Read it before a lookup and pass it to [`Self::is_removed`] after it.
+    pub(crate) fn removal_epoch(&self) -> u64 {
+        self.lock_state().invalidations.removal_epoch()
     }
 
-    /// Whether a look that began at `forgotten` may have found what was removed meanwhile, or is about to be.
-    pub(crate) fn is_gone(&self, key: &Key, created: Stamp, forgotten: u64) -> bool {
-        self.waiting().orders.is_gone(key, created, forgotten)
+    /// Whether a lookup that began at epoch `forgotten` may have found a value that was removed meanwhile, or soon will
+    /// be.
+    pub(crate) fn is_removed(&self, key: &Key, created: HybridTimestamp, forgotten: u64) -> bool {
+        self.lock_state().invalidations.is_removed(key, created, forgotten)
     }
 
-    /// Takes in what is remembered of a key beside its value.
-    pub(crate) fn remember(&self, key: &Key, memo: &Arc<Memo>) {
-        let mut waiting = self.waiting();
-        if !waiting.is_closing && (waiting.memos.len() < MAX_NOTES || waiting.memos.contains_key(key)) {
-            waiting.memos.insert(key.clone(), Arc::clone(memo));
+    /// Queues a negative entry.
+    pub(crate) fn push_negative(&self, key: &Key, memo: &Arc<NegativeEntry>) {
+        let mut waiting = self.lock_state();
+        if !waiting.is_closing && (waiting.negative.len() < MAX_NOTES || waiting.negative.contains_key(key)) {
+            waiting.negative.insert(key.clone(), Arc::clone(memo));
         }
         self.wake(waiting);
     }
 
-    /// Notes that a row was read.
-    pub(crate) fn note_used(&self, hash: i64) {
-        let mut waiting = self.waiting();
+    /// Records that a row was read.
+    pub(crate) fn record_used(&self, hash: i64) {
+        let mut waiting = self.lock_state();
         if waiting.used.len() < MAX_NOTES {
             waiting.used.push(hash);
         }
     }
 
-    /// Notes that a row was torn.
-    pub(crate) fn note_torn(&self, torn: Torn) {
-        let mut waiting = self.waiting();
-        if waiting.torn.len() < MAX_NOTES {
-            waiting.torn.push(torn);
+    /// Records a corrupt row.
+    pub(crate) fn record_corrupt(&self, torn: CorruptRow) {
+        let mut waiting = self.lock_state();
+        if waiting.corrupt.len() < MAX_NOTES {
+            waiting.corrupt.push(torn);
         }
     }
 
-    /// What waits, or is being written, under a key.
+    /// The entry that waits or is being written under a key.
     pub(crate) fn find(&self, key: &Key) -> Option<Arc<Entry>> {
-        let waiting = self.waiting();
-        waiting.offers.get(key).map(|slot| Arc::clone(&slot.entry))
+        let waiting = self.lock_state();
+        waiting.writes.get(key).map(|slot| Arc::clone(&slot.entry))
     }
 
-    /// The ticket of the last that came: a barrier waits for it. What waits is written at once.
-    pub(crate) fn hurry(&self) -> u64 {
-        let mut waiting = self.waiting();
+    /// The newest ticket, for a barrier to wait for. Everything queued is written at once.
+    pub(crate) fn flush_ticket(&self) -> u64 {
+        let mut waiting = self.lock_state();
         waiting.is_urgent = true;
         waiting.wake_all();
         let ticket = waiting.ticket;
@@ -174,144 +175,142 @@ impl Queue {
         ticket
     }
 
-    /// Wakes the writer: something may be ready by now.
-    pub(crate) fn ring(&self) {
-        let mut waiting = self.waiting();
-        if std::mem::take(&mut waiting.awaits) != Awaits::Nothing {
+    /// Wakes the writer, because a write may be ready.
+    pub(crate) fn notify_writer(&self) {
+        let mut waiting = self.lock_state();
+        if std::mem::take(&mut waiting.wake_condition) != WakeCondition::Nothing {
             drop(waiting);
             self.bell.notify_one();
         }
     }
 
-    /// The ticket of the last that came.
+    /// The newest ticket.
     pub(crate) fn newest(&self) -> u64 {
-        self.waiting().ticket
+        self.lock_state().ticket
     }
 
-    /// Takes nothing more in.
+    /// Accepts nothing more.
     pub(crate) fn close(&self) {
-        let mut waiting = self.waiting();
+        let mut waiting = self.lock_state();
         waiting.is_closing = true;
         self.wake(waiting);
     }
 
-    /// Takes nothing more in, and nobody waits any longer for what is left. Gives how many markers are lost with it.
+    /// Accepts nothing more, and stops retrying. Returns the number of invalidations lost.
     pub(crate) fn give_up(&self) -> u64 {
-        let mut waiting = self.waiting();
-        let lost = (waiting.orders.marks() + waiting.marks_leaving) as u64;
-        waiting.marks_left.get_or_insert(lost);
+        let mut waiting = self.lock_state();
+        let lost = (waiting.invalidations.invalidation_count() + waiting.invalidations_in_flight) as u64;
+        waiting.invalidations_left.get_or_insert(lost);
         waiting.is_closing = true;
         self.wake(waiting);
         lost
     }
 
-    /// Whether what cannot be written is to be left.
+    /// Whether writes that fail are no longer retried.
     pub(crate) fn is_given_up(&self) -> bool {
-        self.waiting().marks_left.is_some()
+        self.lock_state().invalidations_left.is_some()
     }
 
-    /// Forgets what waits, and takes nothing more in.
+    /// Drops everything queued, and accepts nothing more.
     #[cfg(test)]
     pub(crate) fn abandon(&self) {
-        let mut waiting = self.waiting();
-        *waiting =
-            Waiting { awaits: waiting.awaits, is_closing: true, marks_left: Some(0), ..Waiting::default() };
+        let mut waiting = self.lock_state();
+        *waiting = QueueState {
+            wake_condition: waiting.wake_condition,
+            is_closing: true,
+            invalidations_left: Some(0),
+            ..QueueState::default()
+        };
         self.wake(waiting);
     }
 
-    /// How full it is.
-    pub(crate) fn depth(&self) -> Depth {
-        let waiting = self.waiting();
-        Depth {
-            offers: waiting.offers.len() as u64,
+    /// Fill level.
+    pub(crate) fn depth(&self) -> QueueDepth {
+        let waiting = self.lock_state();
+        QueueDepth {
+            writes: waiting.writes.len() as u64,
             bytes: waiting.bytes,
             dropped: waiting.dropped,
-            marks_lost: waiting.orders.lost() + waiting.marks_left.unwrap_or(0),
+            invalidations_lost: waiting.invalidations.lost_removals() + waiting.invalidations_left.unwrap_or(0),
         }
     }
 
-    /// Waits until there is something to write, and a moment longer in case more comes; all in all no longer than
-    /// for `idle`.
-    pub(crate) fn next(&self, linger: Duration, idle: Duration, clock: &Clock) -> Delivery {
+    /// Waits until there is something to write, and `linger` longer for more; at most `idle` in total.
+    pub(crate) fn next_batch(&self, linger: Duration, idle: Duration, clock: &Clock) -> BatchDelivery {
         let began_ms = clock.now_ms();
-        let mut waiting = self.waiting();
-        // Who holds an offer back may never ring.
+        let mut waiting = self.lock_state();
+        // A delivery guard that holds a write back may never be dropped.
         let idle = if waiting.order.is_empty() { idle } else { idle.min(HELD_LOOK) };
         if !waiting.has_work(began_ms) && !waiting.is_closing {
-            waiting.awaits = Awaits::Anything;
+            waiting.wake_condition = WakeCondition::Anything;
             let until_due = Duration::from_millis(waiting.until_due_ms(began_ms));
             let nap = idle.min(clock.real(until_due));
             waiting = self.bell.wait_timeout(waiting, nap).unwrap_or_else(PoisonError::into_inner).0;
         }
         waiting.wake_due(clock.now_ms());
         if waiting.has_work(clock.now_ms()) && !waiting.is_due(clock.now_ms()) {
-            let is_short = |waiting: &mut Waiting| {
-                waiting.awaits = Awaits::Batch;
+            let is_short = |waiting: &mut QueueState| {
+                waiting.wake_condition = WakeCondition::Batch;
                 !waiting.is_due(clock.now_ms())
             };
             let waited = Duration::from_millis(clock.now_ms().saturating_sub(began_ms));
             let linger = linger.min(idle.saturating_sub(clock.real(waited)));
-            waiting = self
-                .bell
-                .wait_timeout_while(waiting, linger, is_short)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            waiting = self.bell.wait_timeout_while(waiting, linger, is_short).unwrap_or_else(PoisonError::into_inner).0;
         }
-        waiting.awaits = Awaits::Nothing;
-        waiting.deliver(clock.now_ms())
+        waiting.wake_condition = WakeCondition::Nothing;
+        waiting.take_batch(clock.now_ms())
     }
 
-    /// A batch could not be written, but may be later: all of it (`offers` too, or its markers only) goes back to
-    /// where it came from.
-    pub(crate) fn put_back(&self, mut batch: Batch, with_offers: bool) {
-        let offers = if with_offers { std::mem::take(&mut batch.offers) } else { Vec::new() };
-        let mut waiting = self.waiting();
-        waiting.orders.put_back(&mut batch);
+    /// Returns a batch that may be written later to the queue: all of it, or without `with_offers` its invalidations
+    /// only.
+    pub(crate) fn put_back(&self, mut batch: WriteBatch, with_offers: bool) {
+        let offers = if with_offers { std::mem::take(&mut batch.writes) } else { Vec::new() };
+        let mut waiting = self.lock_state();
+        waiting.invalidations.put_back(&mut batch);
         for offer in &offers {
-            waiting.not_written(&offer.key);
+            waiting.record_failed(&offer.key);
         }
         for offer in offers.into_iter().rev() {
-            if let Some(slot) = waiting.offers.get_mut(&offer.key).filter(|slot| slot.is_leaving) {
-                slot.is_leaving = false;
+            if let Some(slot) = waiting.writes.get_mut(&offer.key).filter(|slot| slot.is_in_flight) {
+                slot.is_in_flight = false;
                 waiting.order.push_front((offer.key, 0));
             }
         }
         drop(waiting);
-        self.done(&batch);
+        self.complete(&batch);
     }
 
-    /// These could not be written, and are lost: what lies on disk under their keys is older than was believed.
-    pub(crate) fn not_written(&self, offers: &[Offer]) {
-        let mut waiting = self.waiting();
+    /// Records lost writes: the rows on disk under their keys are older than assumed.
+    pub(crate) fn discard_failed(&self, offers: &[PendingWrite]) {
+        let mut waiting = self.lock_state();
         for offer in offers {
-            waiting.not_written(&offer.key);
+            waiting.record_failed(&offer.key);
         }
     }
 
-    /// Drops all offers: what they say of markers they knew counts no more. Those to come say it in the numbers of
-    /// that era.
-    pub(crate) fn drop_offers(&self, era: u64) {
-        let mut waiting = self.waiting();
+    /// Drops all writes, because their known sequences belong to another store. New ones must use this era.
+    pub(crate) fn drop_writes(&self, era: u64) {
+        let mut waiting = self.lock_state();
         waiting.era = era;
-        waiting.dropped += waiting.offers.len() as u64;
-        waiting.offers.clear();
+        waiting.dropped += waiting.writes.len() as u64;
+        waiting.writes.clear();
         waiting.order.clear();
-        waiting.resting.clear();
+        waiting.deferred.clear();
         waiting.rewrites.clear();
-        (waiting.bytes, waiting.resting_bytes) = (0, 0);
+        (waiting.bytes, waiting.deferred_bytes) = (0, 0);
     }
 
-    /// A batch was written, or cannot be: what was in it leaves the queue, unless something newer took its place.
-    pub(crate) fn done(&self, batch: &Batch) {
-        let mut waiting = self.waiting();
-        waiting.marks_leaving = 0;
-        for offer in &batch.offers {
-            let is_same = |slot: &Slot| slot.is_leaving && slot.entry.created() == offer.entry.created();
-            if waiting.offers.get(&offer.key).is_some_and(is_same) {
+    /// Removes a written or lost batch from the queue, except for what was replaced by something newer.
+    pub(crate) fn complete(&self, batch: &WriteBatch) {
+        let mut waiting = self.lock_state();
+        waiting.invalidations_in_flight = 0;
+        for offer in &batch.writes {
+            let is_same = |slot: &QueuedWrite| slot.is_in_flight && slot.entry.created() == offer.entry.created();
+            if waiting.writes.get(&offer.key).is_some_and(is_same) {
                 waiting.forget(&offer.key);
             }
         }
-        waiting.orders.done(batch);
+        waiting.invalidations.complete(batch);
     }
 }
 
@@ -319,26 +318,26 @@ impl Queue {
 mod resting_tests;
 #[cfg(test)]
 mod tests {
-    use super::waiting::BATCH_OFFERS;
+    use super::queue_state::BATCH_OFFERS;
     use super::*;
     use crate::disk::tests::markers::entry_of;
     use crate::key::Partition;
 
-    fn offer_all(queue: &Queue, created: u64) {
+    fn offer_all(queue: &WriteQueue, created: u64) {
         for at in 0..1000 {
             let key = Key::new("home", &Partition::new("anna"), &format!("/{at}"));
-            let entry = entry_of(&key, Vec::new(), Stamp::end_of(created), b"value");
-            queue.offer(Offer { key, entry, seen: 0 }, 0);
+            let entry = entry_of(&key, Vec::new(), HybridTimestamp::end_of(created), b"value");
+            queue.push_test(PendingWrite { key, entry, known_sequence: 0 }, 0);
         }
     }
 
-    /// Takes everything out; gives how many batches it was.
-    fn empty(queue: &Queue) -> usize {
+    /// Takes everything out; returns the number of batches.
+    fn empty(queue: &WriteQueue) -> usize {
         let mut batches = 0;
-        while queue.depth().offers > 0 {
-            let delivery = queue.next(Duration::ZERO, Duration::ZERO, &Clock::system());
-            assert!(delivery.batch.offers.len() <= BATCH_OFFERS);
-            queue.done(&delivery.batch);
+        while queue.depth().writes > 0 {
+            let delivery = queue.next_batch(Duration::ZERO, Duration::ZERO, &Clock::system());
+            assert!(delivery.batch.writes.len() <= BATCH_OFFERS);
+            queue.complete(&delivery.batch);
             batches += 1;
         }
         batches
@@ -346,10 +345,10 @@ mod tests {
 
     #[test]
     fn a_queue_that_has_been_as_full_before_allocates_nothing() {
-        let queue = Queue::new(u64::MAX);
+        let queue = WriteQueue::new(u64::MAX);
         let places = || {
-            let waiting = queue.waiting();
-            (waiting.offers.capacity(), waiting.order.capacity())
+            let waiting = queue.lock_state();
+            (waiting.writes.capacity(), waiting.order.capacity())
         };
         offer_all(&queue, 1);
         let before = places();
@@ -357,26 +356,26 @@ mod tests {
             assert_eq!(empty(&queue), 4);
             offer_all(&queue, created * 2);
             offer_all(&queue, created * 2 + 1);
-            assert_eq!(queue.waiting().order.len(), 1000, "who is replaced gives his place");
+            assert_eq!(queue.lock_state().order.len(), 1000, "who is replaced gives his place");
             assert_eq!(places(), before);
         }
     }
 
     #[test]
     fn orders_go_alone_and_first_and_keep_no_offer_waiting_for_ever() {
-        let queue = Queue::new(u64::MAX);
+        let queue = WriteQueue::new(u64::MAX);
         let key = Key::new("home", &Partition::new("anna"), "/x");
         let mark = || {
-            queue.mark(super::super::renewal::purge_of_all(Stamp::end_of(1)));
+            queue.push_invalidation(super::super::recovery::purge_of_all(HybridTimestamp::end_of(1)));
         };
         let next = || {
-            let batch = queue.next(Duration::ZERO, Duration::ZERO, &Clock::system()).batch;
-            queue.done(&batch);
-            (batch.marks.len() + batch.removals.len(), batch.offers.len())
+            let batch = queue.next_batch(Duration::ZERO, Duration::ZERO, &Clock::system()).batch;
+            queue.complete(&batch);
+            (batch.invalidations.len() + batch.removals.len(), batch.writes.len())
         };
         offer_all(&queue, 1);
         mark();
-        queue.remove(&key, Stamp::ZERO);
+        queue.push_removal(&key, HybridTimestamp::ZERO);
         assert_eq!(next(), (2, 0), "what came last goes first");
         mark();
         assert_eq!(next(), (0, BATCH_OFFERS), "but not twice in a row");
@@ -390,45 +389,50 @@ mod tests {
 
     #[test]
     fn nobody_lingers_longer_than_he_may_sleep() {
-        let queue = Queue::new(u64::MAX);
+        let queue = WriteQueue::new(u64::MAX);
         let key = Key::new("home", &Partition::new("anna"), "/x");
-        let entry = entry_of(&key, Vec::new(), Stamp::ZERO, b"");
-        queue.offer(Offer { key, entry, seen: 0 }, 0);
+        let entry = entry_of(&key, Vec::new(), HybridTimestamp::ZERO, b"");
+        queue.push_test(PendingWrite { key, entry, known_sequence: 0 }, 0);
         let (hour, moment) = (Duration::from_hours(1), Duration::from_millis(5));
-        assert_eq!(queue.next(hour, moment, &Clock::system()).batch.offers.len(), 1);
+        assert_eq!(queue.next_batch(hour, moment, &Clock::system()).batch.writes.len(), 1);
     }
 
     #[test]
     fn what_was_known_in_the_numbers_of_another_store_is_not_taken_in() {
-        let queue = Queue::new(u64::MAX);
+        let queue = WriteQueue::new(u64::MAX);
         let key = Key::new("home", &Partition::new("anna"), "/x");
-        let entry = entry_of(&key, Vec::new(), Stamp::ZERO, b"");
-        let offer = |era| queue.offer(Offer { key: key.clone(), entry: Arc::clone(&entry), seen: 9 }, era);
-        queue.drop_offers(1);
+        let entry = entry_of(&key, Vec::new(), HybridTimestamp::ZERO, b"");
+        let offer = |era| {
+            queue.push_test(PendingWrite { key: key.clone(), entry: Arc::clone(&entry), known_sequence: 9 }, era);
+        };
+        queue.drop_writes(1);
         offer(0);
-        assert_eq!((queue.depth().offers, queue.depth().dropped), (0, 1), "computed before, offered after");
+        assert_eq!((queue.depth().writes, queue.depth().dropped), (0, 1), "computed before, offered after");
         offer(1);
-        assert_eq!(queue.depth().offers, 1);
+        assert_eq!(queue.depth().writes, 1);
     }
 
     #[test]
     fn who_sleeps_is_woken_for_what_he_waits_for_and_for_nothing_less() {
-        let queue = Queue::new(u64::MAX);
-        let awaits = |awaits| queue.waiting().awaits = awaits;
+        let queue = WriteQueue::new(u64::MAX);
+        let awaits = |awaits| queue.lock_state().wake_condition = awaits;
         let key = Key::new("home", &Partition::new("anna"), "/x");
-        let offer =
-            || Offer { key: key.clone(), entry: entry_of(&key, Vec::new(), Stamp::ZERO, b""), seen: 0 };
-        awaits(Awaits::Anything);
-        queue.offer(offer(), 0);
-        assert_eq!(queue.waiting().awaits, Awaits::Nothing, "woken for the first");
-        awaits(Awaits::Batch);
-        queue.offer(offer(), 0);
-        assert_eq!(queue.waiting().awaits, Awaits::Batch, "one is not enough");
-        queue.hurry();
-        assert_eq!(queue.waiting().awaits, Awaits::Nothing, "somebody is in a hurry");
+        let offer = || PendingWrite {
+            key: key.clone(),
+            entry: entry_of(&key, Vec::new(), HybridTimestamp::ZERO, b""),
+            known_sequence: 0,
+        };
+        awaits(WakeCondition::Anything);
+        queue.push_test(offer(), 0);
+        assert_eq!(queue.lock_state().wake_condition, WakeCondition::Nothing, "woken for the first");
+        awaits(WakeCondition::Batch);
+        queue.push_test(offer(), 0);
+        assert_eq!(queue.lock_state().wake_condition, WakeCondition::Batch, "one is not enough");
+        queue.flush_ticket();
+        assert_eq!(queue.lock_state().wake_condition, WakeCondition::Nothing, "somebody is in a hurry");
         empty(&queue);
-        awaits(Awaits::Batch);
+        awaits(WakeCondition::Batch);
         offer_all(&queue, 1);
-        assert_eq!(queue.waiting().awaits, Awaits::Nothing, "a batch is full");
+        assert_eq!(queue.lock_state().wake_condition, WakeCondition::Nothing, "a batch is full");
     }
 }

@@ -1,4 +1,4 @@
-//! How often values are written that a poll brings, hour by hour, under a paused clock.
+//! How often a polled value is written, hour by hour, under a paused clock.
 
 use super::*;
 use crate::disk::DiskSettings;
@@ -13,33 +13,33 @@ fn key(at: u64) -> Key {
     Key::new("home", &Partition::new("anna"), &format!("/{at}"))
 }
 
-/// A queue under the default rule, with a clock that stands still unless it is moved.
-struct Stage {
-    queue: Queue,
+/// A queue under the default rule, with a clock that stands still unless moved.
+struct QueueFixture {
+    queue: WriteQueue,
     clock: Clock,
     transactions: usize,
     written: Vec<(Key, Arc<Entry>)>,
 }
 
-impl Stage {
+impl QueueFixture {
     fn new() -> Self {
-        let queue = Queue::sparing(1 << 20, Rule::of(&DiskSettings::new("/nowhere")));
+        let queue = WriteQueue::with_rewrite_rule(1 << 20, RewriteRule::from_settings(&DiskSettings::new("/nowhere")));
         Self { queue, clock: Clock::system(), transactions: 0, written: Vec::new() }
     }
 
     fn offer(&self, at: u64, version: u64, life_ms: u64, digest: u64) {
-        let entry = entry_of(&key(at), Vec::new(), Stamp::end_of(version), version.to_string().as_bytes());
-        let candidate = Candidate { life_ms, digest, older: OlderCopy::Usable };
-        self.queue.offer_at(Offer { key: key(at), entry, seen: 0 }, 0, candidate, self.clock.now_ms());
+        let entry = entry_of(&key(at), Vec::new(), HybridTimestamp::end_of(version), version.to_string().as_bytes());
+        let candidate = WriteCandidate { life_ms, digest, older: OlderCopy::Usable };
+        self.queue.push(PendingWrite { key: key(at), entry, known_sequence: 0 }, 0, candidate, self.clock.now_ms());
     }
 
-    /// What the writer does.
+    /// Does what the writer does.
     fn write(&mut self) -> usize {
-        let batch = self.queue.next(Duration::ZERO, Duration::ZERO, &self.clock).batch;
+        let batch = self.queue.next_batch(Duration::ZERO, Duration::ZERO, &self.clock).batch;
         self.transactions += usize::from(!batch.is_empty());
-        self.queue.done(&batch);
-        let count = batch.offers.len();
-        self.written.extend(batch.offers.into_iter().map(|offer| (offer.key, offer.entry)));
+        self.queue.complete(&batch);
+        let count = batch.writes.len();
+        self.written.extend(batch.writes.into_iter().map(|offer| (offer.key, offer.entry)));
         count
     }
 
@@ -54,7 +54,7 @@ impl Stage {
 
 #[tokio::test(start_paused = true)]
 async fn a_key_polled_every_five_seconds_for_an_hour_is_written_six_times() {
-    let mut stage = Stage::new();
+    let mut stage = QueueFixture::new();
     for version in 1..=POLLS_PER_HOUR {
         for at in 0..4 {
             // Their phases differ, as those of widgets do.
@@ -72,7 +72,7 @@ async fn a_key_polled_every_five_seconds_for_an_hour_is_written_six_times() {
 
 #[tokio::test(start_paused = true)]
 async fn a_long_lived_value_is_written_each_time_it_changes_and_seldom_while_it_does_not() {
-    let mut stage = Stage::new();
+    let mut stage = QueueFixture::new();
     for version in 1..=60 {
         stage.offer(0, version, 300_000, version);
         stage.offer(1, version, 300_000, 7);
@@ -84,7 +84,7 @@ async fn a_long_lived_value_is_written_each_time_it_changes_and_seldom_while_it_
 
 #[tokio::test(start_paused = true)]
 async fn an_idle_hour_is_without_a_transaction() {
-    let mut stage = Stage::new();
+    let mut stage = QueueFixture::new();
     for version in 1..=3 {
         stage.offer(0, version, 5_000, version);
         stage.write();
@@ -101,17 +101,17 @@ async fn an_idle_hour_is_without_a_transaction() {
 
 #[tokio::test(start_paused = true)]
 async fn what_could_not_be_written_is_tried_with_the_next_value() {
-    let mut stage = Stage::new();
+    let mut stage = QueueFixture::new();
     stage.offer(0, 1, 5_000, 1);
-    let batch = stage.queue.next(Duration::ZERO, Duration::ZERO, &stage.clock).batch;
+    let batch = stage.queue.next_batch(Duration::ZERO, Duration::ZERO, &stage.clock).batch;
     stage.offer(0, 2, 5_000, 2);
     assert_eq!(stage.write(), 0, "the one before is being written");
-    stage.queue.not_written(&batch.offers);
-    stage.queue.done(&batch);
+    stage.queue.discard_failed(&batch.writes);
+    stage.queue.complete(&batch);
     assert_eq!(stage.write(), 1, "it was not, so the next takes its turn");
     stage.offer(0, 3, 5_000, 3);
     assert_eq!(stage.write(), 0);
-    stage.queue.remove(&key(0), Stamp::end_of(3));
+    stage.queue.push_removal(&key(0), HybridTimestamp::end_of(3));
     stage.write();
     stage.offer(0, 4, 5_000, 4);
     assert_eq!(stage.write(), 1, "nothing lies on disk any more");
@@ -119,7 +119,7 @@ async fn what_could_not_be_written_is_tried_with_the_next_value() {
 
 #[tokio::test(start_paused = true)]
 async fn what_rests_takes_half_of_the_queue_at_most_and_is_written_early_rather_than_dropped() {
-    let mut stage = Stage::new();
+    let mut stage = QueueFixture::new();
     for version in 1..=2 {
         for at in 0..3_000 {
             stage.offer(at, version, 5_000, version);
@@ -129,7 +129,7 @@ async fn what_rests_takes_half_of_the_queue_at_most_and_is_written_early_rather_
     let depth = stage.queue.depth();
     assert!(depth.bytes <= 1 << 19, "{depth:?}");
     assert_eq!(depth.dropped, 0);
-    stage.queue.hurry();
+    stage.queue.flush_ticket();
     while stage.write() > 0 {}
-    assert_eq!((stage.queue.depth().offers, stage.written.len()), (0, 6_000), "a flush writes what rests");
+    assert_eq!((stage.queue.depth().writes, stage.written.len()), (0, 6_000), "a flush writes what rests");
 }

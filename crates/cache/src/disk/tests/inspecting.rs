@@ -1,21 +1,21 @@
-//! A store seen from outside: all of it is listed, damage is found and taken out, room is given back.
+//! Inspecting a store: everything is listed, damage is found and removed, space is returned.
 
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use super::super::inspect::{Damage, Inspection, Listed};
+use super::super::inspect::{EntrySummary, Inspection, StoreDamage};
 use super::super::store::FILE;
-use super::{LONG, Source, key, open, read, tag};
+use super::{CountingLoader, LONG, key, open, read, tag};
 use crate::*;
 
 fn look(dir: &Path) -> Inspection {
     Inspection::open(dir).expect("it opens").expect("there is one")
 }
 
-fn rows(store: &Inspection) -> Vec<Listed> {
+fn rows(store: &Inspection) -> Vec<EntrySummary> {
     let mut rows = Vec::new();
     store
-        .each(|row| {
+        .for_each_entry(|row| {
             rows.push(row);
             ControlFlow::Continue(())
         })
@@ -24,15 +24,15 @@ fn rows(store: &Inspection) -> Vec<Listed> {
     rows
 }
 
-/// A large body, of which no part can be left out.
+/// A large body that does not compress.
 fn large() -> Vec<u8> {
     (0..200_000u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect()
 }
 
 async fn fill(dir: &Path) -> Cache {
     let cache = open(dir);
-    read(&cache, "/a", &Source::tagged("small", "red")).await.expect("it loads");
-    read(&cache, "/b", &Source::of(large())).await.expect("it loads");
+    read(&cache, "/a", &CountingLoader::tagged("small", "red")).await.expect("it loads");
+    read(&cache, "/b", &CountingLoader::of(large())).await.expect("it loads");
     assert!(cache.flush(LONG).await);
     cache
 }
@@ -45,19 +45,16 @@ async fn everything_is_listed_beside_a_running_cache_and_shown_whole() {
     let store = look(folder.path());
     let found = rows(&store);
     assert_eq!(found.iter().map(|row| row.key.clone()).collect::<Vec<_>>(), [key("/a"), key("/b")]);
-    assert_eq!(
-        (found[0].tags.as_slice(), found[0].length, found[0].has_file),
-        (&[Tag::new("red")][..], 5, false)
-    );
+    assert_eq!((found[0].tags.as_slice(), found[0].length, found[0].has_file), (&[Tag::new("red")][..], 5, false));
     assert!(found[1].has_file && found[1].length == 200_000);
     assert_eq!(store.value(&found[1]).expect("it is read").expect("it is whole").body, large());
-    assert!(store.covering(&found[0]).expect("they are read").is_empty());
+    assert!(store.covering_invalidations(&found[0]).expect("they are read").is_empty());
     cache.invalidate(&tag("red"), &Invalidation::purge());
-    assert!(cache.settled().await);
-    let covering = store.covering(&found[0]).expect("they are read");
+    assert!(cache.flush_invalidations().await);
+    let covering = store.covering_invalidations(&found[0]).expect("they are read");
     assert!(covering.len() == 1 && covering[0].is_newer && covering[0].purges, "{covering:?}");
     assert_eq!(covering[0].scope, tag("red"));
-    assert!(store.covering(&found[1]).expect("they are read").is_empty());
+    assert!(store.covering_invalidations(&found[1]).expect("they are read").is_empty());
     let totals = store.totals().expect("they are read");
     assert!(totals.markers == 1 && totals.database_bytes > 0 && totals.log_bytes > 0, "{totals:?}");
     cache.close_disk().await;
@@ -67,8 +64,8 @@ async fn everything_is_listed_beside_a_running_cache_and_shown_whole() {
 async fn damage_is_found_and_taken_out() {
     let folder = tempfile::tempdir().expect("a folder");
     let cache = fill(folder.path()).await;
-    read(&cache, "/c", &Source::of("whole")).await.expect("it loads");
-    read(&cache, "/d", &Source::of(large())).await.expect("it loads");
+    read(&cache, "/c", &CountingLoader::of("whole")).await.expect("it loads");
+    read(&cache, "/d", &CountingLoader::of(large())).await.expect("it loads");
     cache.close_disk().await;
     let store = look(folder.path());
     let mut steps = Vec::new();
@@ -77,8 +74,7 @@ async fn damage_is_found_and_taken_out() {
     assert_eq!(steps.last(), Some(&(4, 4)));
 
     let db = rusqlite::Connection::open(folder.path().join(FILE)).expect("it opens");
-    db.execute("UPDATE entry SET body = 'smalL' WHERE length = 5 AND key LIKE '%/a'", [])
-        .expect("it is changed");
+    db.execute("UPDATE entry SET body = 'smalL' WHERE length = 5 AND key LIKE '%/a'", []).expect("it is changed");
     let file: String =
         db.query_row("SELECT file FROM entry WHERE key LIKE '%/d'", [], |row| row.get(0)).expect("a file");
     drop(db);
@@ -86,10 +82,10 @@ async fn damage_is_found_and_taken_out() {
     std::fs::rename(bodies.join(&file), bodies.join(format!("{}.new", &file))).expect("it was there");
 
     let found = store.verify(false, false, u64::MAX, |_, _| {}).expect("it is read");
-    let key = |text: &str| key(text).whole().to_owned();
+    let key = |text: &str| key(text).encoded().to_owned();
     let mut damage = found.damage.clone();
     damage.sort_by_key(|damage| format!("{damage:?}"));
-    assert_eq!(damage, [Damage::NoBody(key("/d")), Damage::Torn(key("/a"))]);
+    assert_eq!(damage, [StoreDamage::CorruptRow(key("/a")), StoreDamage::MissingBody(key("/d"))]);
     assert_eq!((found.rows, found.orphans, found.repaired), (4, 1, 0));
     let mended = store.verify(true, false, u64::MAX, |_, _| {}).expect("it is read");
     assert_eq!(mended.repaired, 2);
@@ -104,7 +100,7 @@ async fn what_is_removed_is_gone_and_its_room_is_given_back() {
     for index in 0..300 {
         let mut body = large();
         body.truncate(8_000);
-        read(&cache, &format!("/{index}"), &Source::of(body)).await.expect("it loads");
+        read(&cache, &format!("/{index}"), &CountingLoader::of(body)).await.expect("it loads");
     }
     cache.close_disk().await;
     let store = look(folder.path());
@@ -113,7 +109,7 @@ async fn what_is_removed_is_gone_and_its_room_is_given_back() {
     let room = store.vacuum(false).expect("nobody is in the way");
     assert!(room.after_bytes * 4 < room.before_bytes, "{room:?}");
     let cache = open(folder.path());
-    assert_eq!(super::served(&cache, "/7", &Source::down()).await.0, Served::Hit);
+    assert_eq!(super::served(&cache, "/7", &CountingLoader::down()).await.0, CacheStatus::Hit);
     cache.close_disk().await;
 }
 

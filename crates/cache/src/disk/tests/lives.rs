@@ -1,6 +1,6 @@
-//! Random lives of a store: loads, invalidations and restarts, clean ones and such as after a crash, beside a list of all
-//! that happened: what was invalidated never comes back, what was purged not even in place of a failure, and what
-//! was flushed is never lost.
+//! Random histories of a store: loads, invalidations, and restarts, clean or after a crash, compared with a full record
+//! of events. An invalidated value never comes back, a purged one not even in place of a failure, and a flushed one is
+//! never lost.
 
 use proptest::prelude::*;
 
@@ -11,7 +11,7 @@ const TAGS: usize = 3;
 
 #[derive(Debug, Clone)]
 enum Step {
-    /// A load, whatever is kept.
+    /// A load, whatever is cached.
     Load {
         key: usize,
         tags: u8,
@@ -45,24 +45,24 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// A value that was loaded once.
 #[derive(Debug, Clone, Copy)]
-struct Loaded {
+struct LoadedVersion {
     version: usize,
     tags: u8,
-    marking: Marking,
+    marking: Validity,
     is_flushed: bool,
 }
 
-/// All that happened to one key, in order.
+/// Everything that happened to one key, in order.
 #[derive(Debug, Default)]
-struct Past {
-    loads: Vec<Loaded>,
-    /// So many of the last loads may have been lost.
+struct KeyHistory {
+    loads: Vec<LoadedVersion>,
+    /// Number of the last loads that may have been lost.
     doubtful: usize,
 }
 
-impl Past {
-    /// What may be answered: the last load that is certain, and those after it that may have been lost.
-    fn candidates(&self) -> &[Loaded] {
+impl KeyHistory {
+    /// The values that may be served: the last certain load, and later ones that may have been lost.
+    fn candidates(&self) -> &[LoadedVersion] {
         let certain = self.loads.len() - self.doubtful;
         &self.loads[certain.saturating_sub(1)..]
     }
@@ -71,12 +71,12 @@ impl Past {
         self.doubtful == 0 && !self.loads.is_empty()
     }
 
-    fn invalidate(&mut self, covers: impl Fn(&Loaded) -> bool, purges: bool) {
+    fn invalidate(&mut self, covers: impl Fn(&LoadedVersion) -> bool, purges: bool) {
         for loaded in self.loads.iter_mut().filter(|loaded| covers(loaded)) {
             if purges {
-                loaded.marking = Marking::Purged;
-            } else if loaded.marking == Marking::Clear {
-                loaded.marking = Marking::Marked;
+                loaded.marking = Validity::Purged;
+            } else if loaded.marking == Validity::Valid {
+                loaded.marking = Validity::Invalidated;
             }
         }
     }
@@ -92,17 +92,17 @@ impl Past {
     }
 }
 
-struct Play {
+struct RandomRun {
     dir: tempfile::TempDir,
     cache: Cache,
-    pasts: [Past; KEYS],
+    pasts: [KeyHistory; KEYS],
     versions: usize,
 }
 
-impl Play {
+impl RandomRun {
     fn open(dir: &Path) -> Cache {
         // Room for two or three entries: most reads go to the disk.
-        let memory = Settings { max_bytes: 16 << 10, max_entry_bytes: 8 << 10, ..Settings::default() };
+        let memory = CacheSettings { max_bytes: 16 << 10, max_entry_bytes: 8 << 10, ..CacheSettings::default() };
         Cache::with_disk(memory, settings(dir), Clock::system(), TaskTracker::new()).expect("it opens")
     }
 
@@ -111,35 +111,35 @@ impl Play {
             Step::Load { key, tags } => self.load(*key, *tags).await,
             Step::Invalidate { tag: at, purges } => {
                 let scope = at.map_or(Scope::All, |at| tag(&format!("t{at}")));
-                let covers = |loaded: &Loaded| at.is_none_or(|at| loaded.tags & (1 << at) != 0);
+                let covers = |loaded: &LoadedVersion| at.is_none_or(|at| loaded.tags & (1 << at) != 0);
                 self.pasts.iter_mut().for_each(|past| past.invalidate(covers, *purges));
-                let how = if *purges { Invalidation::purge() } else { Invalidation::mark() };
+                let how = if *purges { Invalidation::purge() } else { Invalidation::mark_stale() };
                 self.cache.invalidate(&scope, &how);
-                assert!(self.cache.settled().await);
+                assert!(self.cache.flush_invalidations().await);
             }
             Step::Purge { key: at } => {
                 self.pasts[*at].invalidate(|_| true, true);
                 self.cache.invalidate(&Scope::Key(key(&format!("/{at}"))), &Invalidation::purge());
-                assert!(self.cache.settled().await);
+                assert!(self.cache.flush_invalidations().await);
             }
             Step::Flush => {
                 assert!(self.cache.flush(LONG).await);
-                self.pasts.iter_mut().for_each(Past::flush);
+                self.pasts.iter_mut().for_each(KeyHistory::flush);
             }
             Step::Sweep => {
-                // Markers are swept an hour from now: what was loaded before has been written by then.
+                // Invalidations are swept an hour from now: everything loaded before has been written by then.
                 assert!(self.cache.flush(LONG).await);
-                self.pasts.iter_mut().for_each(Past::flush);
-                let mut store = Store::open(self.dir.path(), 65_536).expect("it opens");
-                while store.sweep(Clock::system().now_ms() + 3_600_000, u64::MAX).expect("swept") {}
+                self.pasts.iter_mut().for_each(KeyHistory::flush);
+                let mut store = DiskStore::open(self.dir.path(), 65_536).expect("it opens");
+                while store.evict(Clock::system().now_ms() + 3_600_000, u64::MAX).expect("swept") {}
             }
             Step::Restart => {
                 assert_eq!(self.cache.close_disk().await, 0);
-                self.pasts.iter_mut().for_each(Past::flush);
+                self.pasts.iter_mut().for_each(KeyHistory::flush);
                 self.cache = Self::open(self.dir.path());
             }
             Step::Crash => {
-                self.pasts.iter_mut().for_each(Past::crash);
+                self.pasts.iter_mut().for_each(KeyHistory::crash);
                 self.cache.crash_disk().await;
                 self.cache = Self::open(self.dir.path());
             }
@@ -152,31 +152,32 @@ impl Play {
         let mut body = format!("{version} ").into_bytes();
         body.resize(3000 + version * 700 % 4000, b'x');
         let names = (0..TAGS).filter(|tag| tags & (1 << tag) != 0).map(|tag| Tag::new(format!("t{tag}")));
-        let source = Source { tags: names.collect(), ..Source::of(body) };
+        let source = CountingLoader { tags: names.collect(), ..CountingLoader::of(body) };
         let loader = || source;
-        let answer = self.cache.get_or_load(&key(&format!("/{at}")), &POLICY, Demand::Own, loader).await;
+        let answer =
+            self.cache.get_or_load(&key(&format!("/{at}")), &POLICY, CacheDirective::LoadUnshared, loader).await;
         assert!(answer.is_ok());
         let past = &mut self.pasts[at];
-        // From here on only this one counts, until it is in doubt itself.
-        past.loads.push(Loaded { version, tags, marking: Marking::Clear, is_flushed: false });
+        // From here on only this one counts, until it is uncertain itself.
+        past.loads.push(LoadedVersion { version, tags, marking: Validity::Valid, is_flushed: false });
         past.doubtful = 0;
     }
 
-    async fn answered(&self, at: usize, demand: Demand) -> Option<usize> {
-        let loader = || Source::down();
+    async fn answered(&self, at: usize, demand: CacheDirective) -> Option<usize> {
+        let loader = || CountingLoader::down();
         let answer = self.cache.get_or_load(&key(&format!("/{at}")), &POLICY, demand, loader).await;
-        let Ok(Answer::Kept { entry, .. }) = answer else { return None };
+        let Ok(CacheResponse::Cached { entry, .. }) = answer else { return None };
         let text = String::from_utf8(entry.body().to_vec()).expect("a text");
         Some(text.split(' ').next().and_then(|number| number.parse().ok()).expect("a version"))
     }
 
-    /// What is answered now is what may be answered.
+    /// Checks that every response is one of the candidates.
     async fn compare(&self) {
         for (at, past) in self.pasts.iter().enumerate() {
             for (demand, worst) in
-                [(Demand::OnlyIfCached, Marking::Clear), (Demand::Offline, Marking::Marked)]
+                [(CacheDirective::OnlyIfCached, Validity::Valid), (CacheDirective::Offline, Validity::Invalidated)]
             {
-                let may = |loaded: &&Loaded| loaded.marking == Marking::Clear || loaded.marking == worst;
+                let may = |loaded: &&LoadedVersion| loaded.marking == Validity::Valid || loaded.marking == worst;
                 let answered = self.answered(at, demand).await;
                 let candidates = past.candidates();
                 if let Some(version) = answered {
@@ -199,8 +200,8 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
             let dir = tempfile::tempdir().expect("a folder");
-            let cache = Play::open(dir.path());
-            let mut play = Play { dir, cache, pasts: Default::default(), versions: 0 };
+            let cache = RandomRun::open(dir.path());
+            let mut play = RandomRun { dir, cache, pasts: Default::default(), versions: 0 };
             for step in &steps {
                 play.play(step).await;
                 play.compare().await;

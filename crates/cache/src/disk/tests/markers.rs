@@ -1,31 +1,31 @@
-//! Markers on disk beside a list of all there ever were: however they are folded and swept, what the list says is
-//! invalid never passes for valid; and as long as nothing is folded, what it says is valid stays.
+//! Stored invalidations compared with a full list of them: however they are folded and swept, an entry that the list
+//! calls invalid is never valid; and while nothing is folded, a valid one stays valid.
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::disk::batch::{Batch, Offer};
-use crate::disk::sight::Sight;
-use crate::disk::spelling;
-use crate::marker::Markers;
-use crate::policy::Horizons;
-use crate::reach::{Reach, Target};
-use crate::stored_marker::Mark;
-use crate::value::Draft;
+use crate::disk::lookup::StoreLookup;
+use crate::disk::scope_codec;
+use crate::disk::write_batch::{PendingWrite, WriteBatch};
+use crate::invalidation_index::InvalidationIndex;
+use crate::policy::EntryDeadlines;
+use crate::scope_hash::{ScopeHash, ScopeHashes};
+use crate::stored_invalidation::PendingInvalidation;
+use crate::value::EntryParts;
 
 const KEYS: usize = 6;
 const TAGS: usize = 5;
 const NAMESPACES: [&str; 2] = ["home", "away"];
-/// Long after every marker: old enough to be swept.
+/// Long after every invalidation: old enough to be swept.
 const LATER_MS: u64 = 1_000_000_000;
 
 #[derive(Debug, Clone)]
 enum Step {
     Mark {
-        scope: Covers,
+        scope: TestScope,
         purges: bool,
     },
-    /// An entry whose load knew all markers but the newest few.
+    /// An entry whose load knew all invalidations but the newest few.
     Put {
         key: usize,
         tags: u8,
@@ -36,14 +36,14 @@ enum Step {
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Covers {
+enum TestScope {
     Tag(usize, usize),
     Key(usize),
     Namespace(usize),
     All,
 }
 
-impl Covers {
+impl TestScope {
     fn scope(self) -> Scope {
         match self {
             Self::Tag(namespace, tag) => {
@@ -76,10 +76,10 @@ fn tags_of(tags: u8) -> Vec<Tag> {
 
 fn step() -> impl Strategy<Value = Step> {
     let covers = prop_oneof![
-        12 => (0..2usize, 0..TAGS).prop_map(|(namespace, tag)| Covers::Tag(namespace, tag)),
-        4 => (0..KEYS).prop_map(Covers::Key),
-        1 => (0..2usize).prop_map(Covers::Namespace),
-        1 => Just(Covers::All),
+        12 => (0..2usize, 0..TAGS).prop_map(|(namespace, tag)| TestScope::Tag(namespace, tag)),
+        4 => (0..KEYS).prop_map(TestScope::Key),
+        1 => (0..2usize).prop_map(TestScope::Namespace),
+        1 => Just(TestScope::All),
     ];
     let missed = prop_oneof![4 => Just(0u64), 1 => 1..4u64];
     prop_oneof![
@@ -91,92 +91,92 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 /// An entry that lives for ever.
-pub(in crate::disk) fn entry_of(key: &Key, tags: Vec<Tag>, created: Stamp, body: &[u8]) -> Arc<Entry> {
-    let reach = Reach::new(key, &tags);
-    let never = Horizons {
+pub(in crate::disk) fn entry_of(key: &Key, tags: Vec<Tag>, created: HybridTimestamp, body: &[u8]) -> Arc<Entry> {
+    let reach = ScopeHashes::new(key, &tags);
+    let never = EntryDeadlines {
         fresh_until_ms: u64::MAX,
         stale_until_ms: u64::MAX,
         error_until_ms: u64::MAX,
         refresh_at_ms: u64::MAX,
     };
-    Arc::new(Entry::new(Draft {
+    Arc::new(Entry::new(EntryParts {
         key,
         value: Value::new(body.to_vec()),
         tags,
         created,
         created_ms: 0,
         stored_ms: 0,
-        horizons: never,
+        deadlines: never,
         adapted: false,
-        why: LoadReason::Absent,
-        reach,
-        cell: Arc::default(),
+        load_reason: LoadReason::Absent,
+        scope_hashes: reach,
+        counters: Arc::default(),
         quota: Arc::default(),
-        warmth: None,
+        access_rhythm: None,
         epoch: 0,
     }))
 }
 
-/// All that ever happened.
+/// Everything that ever happened.
 #[derive(Default)]
-struct History {
-    marks: Vec<(Covers, bool)>,
-    /// The newest entry of each key: its tags, how many of the markers its load knew, and its stamp.
-    kept: [Option<(u8, usize, Stamp)>; KEYS],
+struct MarkerHistory {
+    marks: Vec<(TestScope, bool)>,
+    /// The newest entry of each key: its tags, how many invalidations its load knew, and its timestamp.
+    kept: [Option<(u8, usize, HybridTimestamp)>; KEYS],
 }
 
-impl History {
-    fn marking(&self, key: usize) -> Marking {
-        let Some((tags, knew, _)) = self.kept[key] else { return Marking::Purged };
+impl MarkerHistory {
+    fn marking(&self, key: usize) -> Validity {
+        let Some((tags, knew, _)) = self.kept[key] else { return Validity::Purged };
         let since = self.marks[knew..].iter().filter(|(covers, _)| covers.covers(key, tags));
-        since.fold(Marking::Clear, |marking, (_, purges)| match (marking, purges) {
-            (Marking::Purged, _) | (_, true) => Marking::Purged,
-            _ => Marking::Marked,
+        since.fold(Validity::Valid, |marking, (_, purges)| match (marking, purges) {
+            (Validity::Purged, _) | (_, true) => Validity::Purged,
+            _ => Validity::Invalidated,
         })
     }
 }
 
-/// What a process that opens the store now is told of a key.
-fn told(store: &Store, key: usize) -> Option<(Marking, Stamp)> {
-    let markers = Markers::new(1000);
-    for placed in store.marks_after(0).expect("read") {
-        let target = Target::of(&spelling::read(&placed.mark.scope).expect("it can be read"));
-        markers.place(target, || placed.mark.stamp, &placed, 0);
+/// What a process that opens the store now learns about a key.
+fn told(store: &DiskStore, key: usize) -> Option<(Validity, HybridTimestamp)> {
+    let markers = InvalidationIndex::new(1000);
+    for placed in store.invalidations_after(0).expect("read") {
+        let target = ScopeHash::from_scope(&scope_codec::decode(&placed.invalidation.scope).expect("it can be read"));
+        markers.insert_stored(target, || placed.invalidation.stamp, &placed, 0);
     }
-    match store.look(&key_at(key)).expect("looked") {
-        Sight::Found(found) => {
-            let reach = Reach::new(&key_at(key), &found.tags);
-            Some((markers.marking_of_stored(&reach, found.seen).0, found.created))
+    match store.get(&key_at(key)).expect("looked") {
+        StoreLookup::Found(found) => {
+            let reach = ScopeHashes::new(&key_at(key), &found.tags);
+            Some((markers.validity_of_stored(&reach, found.known_sequence).0, found.created))
         }
-        Sight::Nothing => None,
-        Sight::Torn(_) => panic!("it is whole"),
+        StoreLookup::Miss => None,
+        StoreLookup::Corrupt(_) => panic!("it is whole"),
     }
 }
 
-/// Plays steps to a store that holds at most `max_markers`, and compares after each.
+/// Applies steps to a store that holds at most `max_markers`, and compares after each.
 fn play(steps: &[Step], max_markers: u64) {
     let dir = tempfile::tempdir().expect("a folder");
     let open = || {
-        let mut store = Store::open(dir.path(), 65_536).expect("it opens");
+        let mut store = DiskStore::open(dir.path(), 65_536).expect("it opens");
         store.max_markers = max_markers;
         store
     };
-    let (mut store, mut history, mut clock) = (open(), History::default(), 0u64);
+    let (mut store, mut history, mut clock) = (open(), MarkerHistory::default(), 0u64);
     for step in steps {
         clock += 1;
-        let stamp = Stamp::end_of(clock);
-        let mut batch = Batch::default();
+        let stamp = HybridTimestamp::end_of(clock);
+        let mut batch = WriteBatch::default();
         match step {
             Step::Mark { scope, purges } => {
-                let (settle_until_ms, settle_fresh_ms, hold_until) = (0, 0, Stamp::ZERO);
-                let scope_line = spelling::spell(&scope.scope());
-                batch.marks.push(Mark {
+                let (settle_until_ms, settle_fresh_ms, hold_until) = (0, 0, HybridTimestamp::ZERO);
+                let scope_line = scope_codec::encode(&scope.scope());
+                batch.invalidations.push(PendingInvalidation {
                     scope: scope_line,
                     purges: *purges,
                     stamp,
                     hold_until,
-                    settle_until_ms,
-                    settle_fresh_ms,
+                    grace_until_ms: settle_until_ms,
+                    grace_fresh_ms: settle_fresh_ms,
                 });
                 history.marks.push((*scope, *purges));
             }
@@ -184,30 +184,30 @@ fn play(steps: &[Step], max_markers: u64) {
                 let newest = history.marks.len() as u64;
                 let seen = newest.saturating_sub(*missed);
                 let entry = entry_of(&key_at(*key), tags_of(*tags), stamp, b"value");
-                batch.offers.push(Offer { key: key_at(*key), entry, seen });
+                batch.writes.push(PendingWrite { key: key_at(*key), entry, known_sequence: seen });
                 history.kept[*key] = Some((*tags, usize::try_from(seen).expect("small"), stamp));
             }
-            Step::Sweep => drop(store.sweep(LATER_MS, u64::MAX).expect("swept")),
+            Step::Sweep => drop(store.evict(LATER_MS, u64::MAX).expect("swept")),
             Step::Reopen => store = open(),
         }
         store.write(&batch, 7, clock).expect("written");
-        assert_eq!(store.newest_mark().expect("told"), history.marks.len() as u64);
-        let placed = store.marks_after(0).expect("read").len() as u64;
+        assert_eq!(store.newest_sequence().expect("told"), history.marks.len() as u64);
+        let placed = store.invalidations_after(0).expect("read").len() as u64;
         assert!(placed <= max_markers.max(2), "{placed} markers");
         for key in 0..KEYS {
             let wanted = history.marking(key);
             let (got, created) = match told(&store, key) {
                 Some((got, created)) => (got, Some(created)),
-                None => (Marking::Purged, None),
+                None => (Validity::Purged, None),
             };
             let is_newest = history.kept[key].is_some_and(|(.., stamp)| created == Some(stamp));
-            if wanted == Marking::Purged && is_newest {
-                assert_eq!(got, Marking::Purged, "key {key}: purged, and told to be {got:?}");
+            if wanted == Validity::Purged && is_newest {
+                assert_eq!(got, Validity::Purged, "key {key}: purged, and told to be {got:?}");
             }
-            assert!(wanted == Marking::Clear || got != Marking::Clear || !is_newest, "key {key} is invalid");
-            // Only who had missed a marker may be turned away.
+            assert!(wanted == Validity::Valid || got != Validity::Valid || !is_newest, "key {key} is invalid");
+            // Only an entry that had missed an invalidation may be rejected.
             let knew_all = history.kept[key].is_some_and(|(_, knew, _)| knew == history.marks.len());
-            assert!(!knew_all || (is_newest && got == Marking::Clear), "key {key} knew all markers");
+            assert!(!knew_all || (is_newest && got == Validity::Valid), "key {key} knew all markers");
             if max_markers > 100 && is_newest {
                 assert_eq!(got, wanted, "key {key}: nothing was folded");
             }
@@ -232,62 +232,62 @@ proptest! {
 #[test]
 fn a_marker_that_holds_or_settles_outlives_what_it_covers() {
     let dir = tempfile::tempdir().expect("a folder");
-    let mut store = Store::open(dir.path(), 65_536).expect("it opens");
-    let mark = |name: &str, hold_until, settle_until_ms| Mark {
-        scope: spelling::spell(&tag(name)),
+    let mut store = DiskStore::open(dir.path(), 65_536).expect("it opens");
+    let mark = |name: &str, hold_until, settle_until_ms| PendingInvalidation {
+        scope: scope_codec::encode(&tag(name)),
         purges: false,
-        stamp: Stamp::end_of(1),
+        stamp: HybridTimestamp::end_of(1),
         hold_until,
-        settle_until_ms,
-        settle_fresh_ms: 1000,
+        grace_until_ms: settle_until_ms,
+        grace_fresh_ms: 1000,
     };
     let marks = vec![
-        mark("plain", Stamp::ZERO, 0),
-        mark("held", Stamp::end_of(LATER_MS + 1), 0),
-        mark("settling", Stamp::ZERO, LATER_MS + 1),
+        mark("plain", HybridTimestamp::ZERO, 0),
+        mark("held", HybridTimestamp::end_of(LATER_MS + 1), 0),
+        mark("settling", HybridTimestamp::ZERO, LATER_MS + 1),
     ];
-    store.write(&Batch { marks, ..Batch::default() }, 7, 1).expect("written");
-    store.sweep(LATER_MS, u64::MAX).expect("swept");
-    assert_eq!(store.marks_after(0).expect("read").len(), 2);
-    store.sweep(LATER_MS + 1, u64::MAX).expect("swept");
-    assert_eq!(store.marks_after(0).expect("read").len(), 0);
+    store.write(&WriteBatch { invalidations: marks, ..WriteBatch::default() }, 7, 1).expect("written");
+    store.evict(LATER_MS, u64::MAX).expect("swept");
+    assert_eq!(store.invalidations_after(0).expect("read").len(), 2);
+    store.evict(LATER_MS + 1, u64::MAX).expect("swept");
+    assert_eq!(store.invalidations_after(0).expect("read").len(), 0);
 }
 
 #[tokio::test]
 async fn loads_after_a_restart_know_markers_that_were_swept_before_it() {
     let dir = tempfile::tempdir().expect("a folder");
     let cache = open(dir.path());
-    cache.invalidate(&tag("a"), &Invalidation::mark());
-    assert!(cache.settled().await);
+    cache.invalidate(&tag("a"), &Invalidation::mark_stale());
+    assert!(cache.flush_invalidations().await);
     cache.close_disk().await;
-    let mut store = Store::open(dir.path(), 65_536).expect("it opens");
-    store.sweep(Clock::system().now_ms() + LATER_MS, u64::MAX).expect("swept");
-    assert_eq!(store.marks_after(0).expect("read").len(), 0);
+    let mut store = DiskStore::open(dir.path(), 65_536).expect("it opens");
+    store.evict(Clock::system().now_ms() + LATER_MS, u64::MAX).expect("swept");
+    assert_eq!(store.invalidations_after(0).expect("read").len(), 0);
     drop(store);
     let cache = open(dir.path());
-    served(&cache, "/x", &Source::tagged("value", "a")).await;
+    served(&cache, "/x", &CountingLoader::tagged("value", "a")).await;
     cache.close_disk().await;
     let cache = open(dir.path());
-    assert_eq!(served(&cache, "/x", &Source::of("no")).await.0, Served::Hit);
+    assert_eq!(served(&cache, "/x", &CountingLoader::of("no")).await.0, CacheStatus::Hit);
 }
 
 #[tokio::test]
 async fn an_opening_reads_no_more_markers_than_a_store_may_hold() {
     let dir = tempfile::tempdir().expect("a folder");
-    let mut store = Store::open(dir.path(), 65_536).expect("it opens");
+    let mut store = DiskStore::open(dir.path(), 65_536).expect("it opens");
     store.max_markers = 100;
-    let marks = (0..1000u64).map(|at| Mark {
-        scope: spelling::spell(&tag(&format!("t{at}"))),
+    let marks = (0..1000u64).map(|at| PendingInvalidation {
+        scope: scope_codec::encode(&tag(&format!("t{at}"))),
         purges: false,
-        stamp: Stamp::end_of(at),
-        hold_until: Stamp::ZERO,
-        settle_until_ms: 0,
-        settle_fresh_ms: 0,
+        stamp: HybridTimestamp::end_of(at),
+        hold_until: HybridTimestamp::ZERO,
+        grace_until_ms: 0,
+        grace_fresh_ms: 0,
     });
-    store.write(&Batch { marks: marks.collect(), ..Batch::default() }, 7, 1).expect("written");
-    let placed = store.marks_after(0).expect("read");
+    store.write(&WriteBatch { invalidations: marks.collect(), ..WriteBatch::default() }, 7, 1).expect("written");
+    let placed = store.invalidations_after(0).expect("read");
     assert!(placed.len() <= 100, "{}", placed.len());
     let folded = placed.first().expect("the broad one comes first");
-    assert_eq!(folded.mark.scope, "namespace|home||");
+    assert_eq!(folded.invalidation.scope, "namespace|home||");
     assert!(folded.seq > 800 && folded.seq < 1000, "as new as the newest in it: {}", folded.seq);
 }

@@ -1,38 +1,32 @@
-//! What is known beside values comes back after a restart, for as long as it lives.
+//! Negative entries and grace periods survive a restart, for as long as they live.
 
 use super::*;
 
-/// A source that does not answer with a value.
-struct Bad(Arc<AtomicU64>, Option<FailureKind>);
+/// A source that responds without a value.
+struct FailingLoader(Arc<AtomicU64>, Option<LoadErrorKind>);
 
-impl Loader for Bad {
+impl Loader for FailingLoader {
     type Pass = ();
 
-    async fn load(&self, _why: LoadReason, _old: Option<Arc<Entry>>) -> Result<Load<()>, Failure> {
+    async fn load(&self, _why: LoadReason, _old: Option<Arc<Entry>>) -> Result<LoadResult<()>, LoadError> {
         self.0.fetch_add(1, Ordering::Relaxed);
         let answer = Some(Value { body: "no".into(), meta: "403".into() });
         match self.1 {
-            Some(kind) => Err(Failure { kind, message: "said no".into(), answer }),
-            None => Ok(Load::Pass(())),
+            Some(kind) => Err(LoadError { kind, message: "said no".into(), response: answer }),
+            None => Ok(LoadResult::Pass(())),
         }
     }
 }
 
-async fn ask(
-    cache: &Cache,
-    text: &str,
-    asked: &Arc<AtomicU64>,
-    kind: Option<FailureKind>,
-) -> Option<Failure> {
-    let loader = || Bad(Arc::clone(asked), kind);
-    cache.get_or_load(&key(text), &POLICY, Demand::Any, loader).await.err()
+async fn ask(cache: &Cache, text: &str, asked: &Arc<AtomicU64>, kind: Option<LoadErrorKind>) -> Option<LoadError> {
+    let loader = || FailingLoader(Arc::clone(asked), kind);
+    cache.get_or_load(&key(text), &POLICY, CacheDirective::Any, loader).await.err()
 }
 
-/// Settings under which what is remembered outlives a slow test.
+/// Settings under which negative entries outlive a slow test.
 fn open_remembering(dir: &Path) -> Cache {
     let long = Duration::from_mins(1);
-    let memory =
-        Settings { error_memory: long, denied_memory: long, uncacheable_for: long, ..Settings::default() };
+    let memory = CacheSettings { error_ttl: long, denied_ttl: long, uncacheable_for: long, ..CacheSettings::default() };
     Cache::with_disk(memory, settings(dir), Clock::system(), TaskTracker::new()).expect("it opens")
 }
 
@@ -41,7 +35,7 @@ async fn failures_are_remembered_over_a_restart_but_not_that_nobody_answered() {
     let dir = tempfile::tempdir().expect("a folder");
     let asked = Arc::default();
     let kinds =
-        [FailureKind::Denied, FailureKind::ServerError, FailureKind::Unreachable, FailureKind::TimedOut];
+        [LoadErrorKind::Denied, LoadErrorKind::ServerError, LoadErrorKind::Unreachable, LoadErrorKind::TimedOut];
     let cache = open_remembering(dir.path());
     for kind in kinds {
         ask(&cache, kind.name(), &asked, Some(kind)).await.expect("it fails");
@@ -53,7 +47,7 @@ async fn failures_are_remembered_over_a_restart_but_not_that_nobody_answered() {
         let failure = ask(&cache, kind.name(), &asked, Some(kind)).await.expect("it fails");
         assert_eq!(asked.load(Ordering::Relaxed) == before, is_remembered, "{kind:?}");
         assert_eq!((failure.kind, &*failure.message), (kind, "said no"));
-        assert_eq!(failure.answer, Some(Value { body: "no".into(), meta: "403".into() }));
+        assert_eq!(failure.response, Some(Value { body: "no".into(), meta: "403".into() }));
     }
 }
 
@@ -63,16 +57,16 @@ async fn a_failure_remembered_over_a_restart_ends_with_an_invalidation_before_or
         let dir = tempfile::tempdir().expect("a folder");
         let asked = Arc::default();
         let cache = open_remembering(dir.path());
-        ask(&cache, "/x", &asked, Some(FailureKind::Denied)).await.expect("it fails");
+        ask(&cache, "/x", &asked, Some(LoadErrorKind::Denied)).await.expect("it fails");
         if is_before {
-            cache.invalidate(&tag("any"), &Invalidation::mark());
+            cache.invalidate(&tag("any"), &Invalidation::mark_stale());
         }
         cache.close_disk().await;
         let cache = open_remembering(dir.path());
         if !is_before {
-            cache.invalidate(&tag("any"), &Invalidation::mark());
+            cache.invalidate(&tag("any"), &Invalidation::mark_stale());
         }
-        ask(&cache, "/x", &asked, Some(FailureKind::Denied)).await.expect("it fails");
+        ask(&cache, "/x", &asked, Some(LoadErrorKind::Denied)).await.expect("it fails");
         assert_eq!(asked.load(Ordering::Relaxed), 2, "asked again");
     }
 }
@@ -84,8 +78,8 @@ async fn that_a_key_is_not_for_keeping_is_remembered_over_a_restart_unless_it_wa
     let cache = open_remembering(dir.path());
     ask(&cache, "/never", &asked, None).await;
     ask(&cache, "/once", &asked, None).await;
-    served(&cache, "/once", &Source::of("value")).await;
-    cache.invalidate(&Scope::Key(key("/once")), &Invalidation::mark());
+    served(&cache, "/once", &CountingLoader::of("value")).await;
+    cache.invalidate(&Scope::Key(key("/once")), &Invalidation::mark_stale());
     cache.close_disk().await;
     let cache = open_remembering(dir.path());
     assert!(cache.diagnose(&key("/never")).uncacheable);
@@ -98,33 +92,33 @@ async fn what_is_remembered_lives_no_longer_for_a_clock_set_back_and_is_swept_wh
     let cache = open_remembering(dir.path());
     ask(&cache, "/x", &Arc::default(), None).await;
     cache.close_disk().await;
-    let mut store = Store::open(dir.path(), 65_536).expect("it opens");
-    let (_, memo) = store.memos(1000).expect("read").pop().expect("it is there");
+    let mut store = DiskStore::open(dir.path(), 65_536).expect("it opens");
+    let (_, memo) = store.negative_entries(1000).expect("read").pop().expect("it is there");
     assert_eq!(memo.until_ms(), 61_000);
     let now_ms = Clock::system().now_ms() + 120_000;
-    assert!(store.memos(now_ms).expect("read").is_empty());
-    store.sweep(now_ms, u64::MAX).expect("swept");
-    assert!(store.memos(0).expect("read").is_empty());
+    assert!(store.negative_entries(now_ms).expect("read").is_empty());
+    store.evict(now_ms, u64::MAX).expect("swept");
+    assert!(store.negative_entries(0).expect("read").is_empty());
 }
 
 #[tokio::test]
 async fn a_source_that_settles_and_a_write_nobody_knows_of_count_after_a_restart() {
     let dir = tempfile::tempdir().expect("a folder");
-    let settle = Settle { lasting: Duration::from_hours(1), max_fresh: Duration::from_millis(700) };
-    let settling = Invalidation { settle: Some(settle), ..Invalidation::mark() };
-    let unknown = Invalidation { unstorable_for: Some(Duration::from_hours(1)), ..Invalidation::mark() };
+    let settle = GracePeriod { duration: Duration::from_hours(1), max_fresh: Duration::from_millis(700) };
+    let settling = Invalidation { grace_period: Some(settle), ..Invalidation::mark_stale() };
+    let unknown = Invalidation { unstorable_for: Some(Duration::from_hours(1)), ..Invalidation::mark_stale() };
     let cache = open(dir.path());
     cache.invalidate(&tag("settling"), &settling);
     cache.invalidate(&tag("unknown"), &unknown);
-    // A later one that says nothing of it ends neither.
-    cache.invalidate(&tag("settling"), &Invalidation::mark());
-    cache.invalidate(&tag("unknown"), &Invalidation::mark());
-    assert!(cache.settled().await);
+    // A later invalidation without them ends neither.
+    cache.invalidate(&tag("settling"), &Invalidation::mark_stale());
+    cache.invalidate(&tag("unknown"), &Invalidation::mark_stale());
+    assert!(cache.flush_invalidations().await);
     cache.crash_disk().await;
     let cache = open(dir.path());
-    served(&cache, "/settling", &Source::tagged("value", "settling")).await;
+    served(&cache, "/settling", &CountingLoader::tagged("value", "settling")).await;
     let entry = cache.peek(&key("/settling")).expect("kept");
-    assert_eq!(entry.horizons().fresh_until_ms - entry.stored_ms(), 700);
-    served(&cache, "/unknown", &Source::tagged("value", "unknown")).await;
+    assert_eq!(entry.deadlines().fresh_until_ms - entry.stored_ms(), 700);
+    served(&cache, "/unknown", &CountingLoader::tagged("value", "unknown")).await;
     assert!(cache.peek(&key("/unknown")).is_none());
 }

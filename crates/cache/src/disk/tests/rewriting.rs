@@ -1,26 +1,26 @@
-//! Short-lived values are written seldom: what that leaves after a restart, and that it brings nothing back.
+//! Short-lived values are written rarely: what that leaves after a restart, and that it revives nothing.
 
 use super::*;
-use crate::disk::batch::{Batch, Offer};
 use crate::disk::tests::markers::entry_of;
+use crate::disk::write_batch::{PendingWrite, WriteBatch};
 
-/// Of answers that are asked for anew with every read.
+/// For responses that are loaded at every read.
 const SHORT: Policy = Policy { fresh: Duration::ZERO, ..POLICY };
 
-async fn load(cache: &Cache, body: &str) -> (Served, Vec<u8>) {
-    ask(cache, &Source::tagged(body, "a")).await.expect("an answer")
+async fn load(cache: &Cache, body: &str) -> (CacheStatus, Vec<u8>) {
+    ask(cache, &CountingLoader::tagged(body, "a")).await.expect("an answer")
 }
 
-async fn ask(cache: &Cache, source: &Source) -> Result<(Served, Vec<u8>), Failure> {
-    match cache.get_or_load(&key("/x"), &SHORT, Demand::Any, || source.clone()).await? {
-        Answer::Kept { entry, served, .. } => Ok((served, entry.body().to_vec())),
+async fn ask(cache: &Cache, source: &CountingLoader) -> Result<(CacheStatus, Vec<u8>), LoadError> {
+    match cache.get_or_load(&key("/x"), &SHORT, CacheDirective::Any, || source.clone()).await? {
+        CacheResponse::Cached { entry, served, .. } => Ok((served, entry.body().to_vec())),
         _ => panic!("not kept"),
     }
 }
 
-/// Waits until everything is written that does not rest, without asking for it.
+/// Waits until everything that is not deferred is written, without forcing it.
 async fn written(cache: &Cache) {
-    let disk = &cache.0.desk.below.as_ref().expect("there is a disk").disk;
+    let disk = &cache.0.coordinator.disk_tier.as_ref().expect("there is a disk").disk;
     assert!(disk.written(LONG).await);
 }
 
@@ -42,17 +42,17 @@ async fn after_a_restart_during_an_outage_an_older_copy_of_a_short_lived_value_s
     written(&cache).await;
     for round in 0..20 {
         load(&cache, &format!("{round}")).await;
-        // What else is written takes it not along.
-        served(&cache, &format!("/other/{round}"), &Source::of("long-lived")).await;
-        cache.invalidate(&tag("other"), &Invalidation::mark());
-        assert!(cache.settled().await);
+        // Other writes do not take it along.
+        served(&cache, &format!("/other/{round}"), &CountingLoader::of("long-lived")).await;
+        cache.invalidate(&tag("other"), &Invalidation::mark_stale());
+        assert!(cache.flush_invalidations().await);
     }
     written(&cache).await;
     assert_eq!(count(&cache), 21, "each other one, and the first of this");
     assert_eq!(load(&cache, "newest").await.1, b"newest");
     let cache = after_a_crash(dir.path(), cache).await;
-    let stood_in = ask(&cache, &Source::down()).await.expect("the older copy");
-    assert_eq!(stood_in, (Served::StaleOnError, b"first".to_vec()));
+    let stood_in = ask(&cache, &CountingLoader::down()).await.expect("the older copy");
+    assert_eq!(stood_in, (CacheStatus::StaleOnError, b"first".to_vec()));
 }
 
 #[tokio::test]
@@ -72,8 +72,8 @@ async fn a_clean_end_and_a_flush_write_the_newest_value() {
             assert!(cache.flush(LONG).await);
             after_a_crash(dir.path(), cache).await
         };
-        let stood_in = ask(&cache, &Source::down()).await.expect("the newest copy");
-        assert_eq!(stood_in, (Served::StaleOnError, b"newest".to_vec()));
+        let stood_in = ask(&cache, &CountingLoader::down()).await.expect("the newest copy");
+        assert_eq!(stood_in, (CacheStatus::StaleOnError, b"newest".to_vec()));
     }
 }
 
@@ -86,15 +86,15 @@ async fn an_invalidated_short_lived_value_does_not_come_back_after_a_restart() {
         written(&cache).await;
         load(&cache, "resting").await;
         cache.invalidate(&tag("a"), &Invalidation::purge());
-        assert!(cache.settled().await);
+        assert!(cache.flush_invalidations().await);
         let cache = if is_clean {
             cache.close_disk().await;
             open(dir.path())
         } else {
             after_a_crash(dir.path(), cache).await
         };
-        let refused = ask(&cache, &Source::down()).await.expect_err("neither copy may be served");
-        assert_eq!(refused.kind, FailureKind::Unreachable, "clean: {is_clean}");
+        let refused = ask(&cache, &CountingLoader::down()).await.expect_err("neither copy may be served");
+        assert_eq!(refused.kind, LoadErrorKind::Unreachable, "clean: {is_clean}");
         cache.close_disk().await;
     }
 }
@@ -106,40 +106,40 @@ async fn the_first_value_after_a_purge_is_written_at_once() {
     load(&cache, "before").await;
     written(&cache).await;
     cache.invalidate(&tag("a"), &Invalidation::purge());
-    assert!(cache.settled().await);
+    assert!(cache.flush_invalidations().await);
     load(&cache, "after").await;
     written(&cache).await;
     let cache = after_a_crash(dir.path(), cache).await;
-    let stood_in = ask(&cache, &Source::down()).await.expect("it is on disk");
-    assert_eq!(stood_in, (Served::StaleOnError, b"after".to_vec()));
+    let stood_in = ask(&cache, &CountingLoader::down()).await.expect("it is on disk");
+    assert_eq!(stood_in, (CacheStatus::StaleOnError, b"after".to_vec()));
 }
 
 #[tokio::test]
 async fn a_value_that_rests_is_found_when_memory_has_no_room_for_it() {
     let dir = tempfile::tempdir().expect("a folder");
-    let memory = Settings { max_bytes: 1 << 20, max_entry_bytes: 8 << 10, ..Settings::default() };
+    let memory = CacheSettings { max_bytes: 1 << 20, max_entry_bytes: 8 << 10, ..CacheSettings::default() };
     let disk = settings(dir.path());
     let cache = Cache::with_disk(memory, disk, Clock::system(), TaskTracker::new()).expect("it opens");
     load(&cache, "first").await;
     written(&cache).await;
     load(&cache, "newest").await;
     for at in 0..300 {
-        served(&cache, &format!("/{at}"), &Source::of(vec![1; 7000])).await;
+        served(&cache, &format!("/{at}"), &CountingLoader::of(vec![1; 7000])).await;
     }
-    let found = ask(&cache, &Source::down()).await.expect("it waits to be written");
-    assert_eq!(found, (Served::StaleOnError, b"newest".to_vec()));
+    let found = ask(&cache, &CountingLoader::down()).await.expect("it waits to be written");
+    assert_eq!(found, (CacheStatus::StaleOnError, b"newest".to_vec()));
 }
 
 #[test]
 fn an_idle_hour_of_sweeps_writes_nothing() {
     let dir = tempfile::tempdir().expect("a folder");
-    let mut store = Store::open(dir.path(), 65_536).expect("it opens");
-    let entry = entry_of(&key("/x"), Vec::new(), Stamp::end_of(1), b"value");
-    let offers = vec![Offer { key: key("/x"), entry, seen: 0 }];
-    store.write(&Batch { offers, ..Batch::default() }, 7, 1).expect("written");
+    let mut store = DiskStore::open(dir.path(), 65_536).expect("it opens");
+    let entry = entry_of(&key("/x"), Vec::new(), HybridTimestamp::end_of(1), b"value");
+    let offers = vec![PendingWrite { key: key("/x"), entry, known_sequence: 0 }];
+    store.write(&WriteBatch { writes: offers, ..WriteBatch::default() }, 7, 1).expect("written");
     let logged = store.wal_bytes();
     for round in 0..120 {
-        store.sweep(round * 30_000, u64::MAX).expect("swept");
+        store.evict(round * 30_000, u64::MAX).expect("swept");
     }
     assert_eq!(store.wal_bytes(), logged);
 }

@@ -1,13 +1,13 @@
-//! How much the store holds, what makes room in it, and what is written of a value that did not change.
+//! Size of the store, eviction, and rewriting of unchanged values.
 
 use std::os::unix::fs::MetadataExt;
 
 use super::*;
-use crate::disk::batch::{Batch, Offer};
+use crate::disk::write_batch::{PendingWrite, WriteBatch};
 
 const KIB: usize = 1024;
 
-/// Bytes that do not get smaller.
+/// Incompressible bytes.
 fn noise(seed: u32, length: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(1);
     let mut next = || {
@@ -19,7 +19,7 @@ fn noise(seed: u32, length: usize) -> Vec<u8> {
     (0..length).map(|_| next()).collect()
 }
 
-/// All bytes of a folder's files.
+/// Total bytes of a folder's files.
 fn on_disk(dir: &Path) -> u64 {
     let entries = std::fs::read_dir(dir).expect("listed").flatten();
     entries
@@ -34,7 +34,7 @@ fn on_disk(dir: &Path) -> u64 {
 async fn filled(dir: &Path, lengths: impl Iterator<Item = usize>) {
     let cache = open(dir);
     for (at, length) in lengths.enumerate() {
-        served(&cache, &format!("/{at}"), &Source::of(noise(u32::try_from(at).expect("few"), length))).await;
+        served(&cache, &format!("/{at}"), &CountingLoader::of(noise(u32::try_from(at).expect("few"), length))).await;
     }
     assert_eq!(cache.close_disk().await, 0);
 }
@@ -44,13 +44,13 @@ async fn a_store_takes_no_more_of_the_disk_than_it_may_whatever_lies_in_it() {
     for (length, count) in [(200, 8000), (2500, 1500), (20 * KIB, 200), (150 * KIB, 40)] {
         let dir = tempfile::tempdir().expect("a folder");
         filled(dir.path(), std::iter::repeat_n(length, count)).await;
-        let mut store = Store::open(dir.path(), 64 * KIB).expect("it opens");
+        let mut store = DiskStore::open(dir.path(), 64 * KIB).expect("it opens");
         let before = on_disk(dir.path());
         let told = store.bytes().expect("told");
         assert!(told <= before && told > before - before / 10, "{length}: {told} of {before}");
         let max_bytes = told / 3;
         let now_ms = Clock::system().now_ms();
-        while store.sweep(now_ms, max_bytes).expect("swept") {}
+        while store.evict(now_ms, max_bytes).expect("swept") {}
         store.truncate_wal().expect("cut");
         let db = rusqlite::Connection::open(dir.path().join(FILE)).expect("open");
         let number = |sql: &str| -> i64 { db.query_row(sql, [], |row| row.get(0)).expect("told") };
@@ -61,13 +61,10 @@ async fn a_store_takes_no_more_of_the_disk_than_it_may_whatever_lies_in_it() {
         drop(db);
         let (told, after) = (store.bytes().expect("told"), on_disk(dir.path()));
         assert!(told <= max_bytes, "{length}: {told} of {max_bytes}");
-        // A few free pages are kept, for what comes.
+        // A few free pages are kept for reuse.
         assert!(after <= max_bytes + max_bytes / 3 + 64 * 16 * 1024, "{length}: {after} for {max_bytes}");
         let entries = store.count().expect("counted").entries;
-        assert!(
-            entries > count as u64 / 6,
-            "{length}: {entries} of {count} are left, in {told} of {max_bytes}"
-        );
+        assert!(entries > count as u64 / 6, "{length}: {entries} of {count} are left, in {told} of {max_bytes}");
     }
 }
 
@@ -79,14 +76,14 @@ async fn what_was_cleared_gives_its_room_back_and_nothing_else_goes() {
         let cache = cache.clone();
         async move {
             let key = Key::new(namespace, &Partition::new("anna"), &text);
-            let source = Source::of(noise(seed, 20 * KIB));
-            drop(cache.get_or_load(&key, &POLICY, Demand::Any, || source.clone()).await.expect("loaded"));
+            let source = CountingLoader::of(noise(seed, 20 * KIB));
+            drop(cache.get_or_load(&key, &POLICY, CacheDirective::Any, || source.clone()).await.expect("loaded"));
         }
     };
     for at in 0..600 {
         keep("home", format!("/{at}"), at).await;
     }
-    // One name begins with the other, and needs an escape.
+    // One name is a prefix of the other, and needs an escape.
     keep("home|attic", "/0".into(), 1_000).await;
     assert!(cache.flush(LONG).await);
     cache.invalidate(&Scope::Namespace("home".into()), &Invalidation::purge());
@@ -94,16 +91,16 @@ async fn what_was_cleared_gives_its_room_back_and_nothing_else_goes() {
     keep("home", "/new".into(), 1_001).await;
     assert!(cache.flush(LONG).await);
     assert_eq!(cache.close_disk().await, 0);
-    let mut store = Store::open(dir.path(), 64 * KIB).expect("it opens");
+    let mut store = DiskStore::open(dir.path(), 64 * KIB).expect("it opens");
     let now_ms = Clock::system().now_ms();
-    while store.sweep(now_ms, u64::MAX).expect("swept") {}
+    while store.evict(now_ms, u64::MAX).expect("swept") {}
     assert_eq!(store.count().expect("counted").entries, 2, "the other server's, and what came since");
     store.truncate_wal().expect("cut");
     let left = on_disk(dir.path());
     assert!(left < 4 << 20, "{left} bytes of 12 MiB are left");
-    let other = Store::open(dir.path(), 64 * KIB).expect("it opens");
+    let other = DiskStore::open(dir.path(), 64 * KIB).expect("it opens");
     let before = other.version().expect("told");
-    assert!(!store.sweep(now_ms, u64::MAX).expect("swept"));
+    assert!(!store.evict(now_ms, u64::MAX).expect("swept"));
     assert_eq!(other.version().expect("told"), before, "what is done is not done again");
 }
 
@@ -114,24 +111,24 @@ async fn what_was_cleared_is_looked_for_once_among_what_was_not_and_in_short_ste
     let cache = open(dir.path());
     for at in 0..OTHERS {
         let key = Key::new("attic", &Partition::new("anna"), &format!("/{at}"));
-        let load = || Source::of(noise(1, 10));
-        drop(cache.get_or_load(&key, &POLICY, Demand::Any, load).await.expect("loaded"));
+        let load = || CountingLoader::of(noise(1, 10));
+        drop(cache.get_or_load(&key, &POLICY, CacheDirective::Any, load).await.expect("loaded"));
         if at % 500 == 0 {
             assert!(cache.flush(LONG).await);
         }
     }
     assert!(cache.flush(LONG).await);
-    served(&cache, "/last", &Source::of(noise(2, 10))).await;
+    served(&cache, "/last", &CountingLoader::of(noise(2, 10))).await;
     assert!(cache.flush(LONG).await);
     cache.invalidate(&Scope::Namespace("home".into()), &Invalidation::purge());
     assert!(cache.flush(LONG).await);
     assert_eq!(cache.close_disk().await, 0);
-    let mut store = Store::open(dir.path(), 64 * KIB).expect("it opens");
+    let mut store = DiskStore::open(dir.path(), 64 * KIB).expect("it opens");
     let before = store.count().expect("counted").entries;
     let now_ms = Clock::system().now_ms();
-    let mut rows = vec![store.walk.row];
-    while store.sweep(now_ms, u64::MAX).expect("swept") {
-        rows.push(store.walk.row);
+    let mut rows = vec![store.purge_cursor.row];
+    while store.evict(now_ms, u64::MAX).expect("swept") {
+        rows.push(store.purge_cursor.row);
         assert!(rows.is_sorted_by(|one, next| one < next), "it goes on where it stood: {rows:?}");
     }
     assert!(rows.len() >= 3 && rows.windows(2).all(|step| step[1] - step[0] <= 2_100), "{rows:?}");
@@ -142,8 +139,8 @@ async fn what_was_cleared_is_looked_for_once_among_what_was_not_and_in_short_ste
 async fn a_bound_that_nothing_can_keep_empties_the_store_and_ends() {
     let dir = tempfile::tempdir().expect("a folder");
     filled(dir.path(), std::iter::repeat_n(3000, 50)).await;
-    let mut store = Store::open(dir.path(), 64 * KIB).expect("it opens");
-    while store.sweep(Clock::system().now_ms(), 1).expect("swept") {}
+    let mut store = DiskStore::open(dir.path(), 64 * KIB).expect("it opens");
+    while store.evict(Clock::system().now_ms(), 1).expect("swept") {}
     assert_eq!(store.count().expect("counted").entries, 0);
 }
 
@@ -151,10 +148,10 @@ async fn a_bound_that_nothing_can_keep_empties_the_store_and_ends() {
 async fn a_sweep_with_nothing_to_do_writes_nothing() {
     let dir = tempfile::tempdir().expect("a folder");
     filled(dir.path(), std::iter::repeat_n(3000, 50)).await;
-    let mut store = Store::open(dir.path(), 64 * KIB).expect("it opens");
-    let other = Store::open(dir.path(), 64 * KIB).expect("it opens");
+    let mut store = DiskStore::open(dir.path(), 64 * KIB).expect("it opens");
+    let other = DiskStore::open(dir.path(), 64 * KIB).expect("it opens");
     let before = other.version().expect("told");
-    assert!(!store.sweep(Clock::system().now_ms(), u64::MAX).expect("swept"));
+    assert!(!store.evict(Clock::system().now_ms(), u64::MAX).expect("swept"));
     assert_eq!(other.version().expect("told"), before);
 }
 
@@ -163,12 +160,12 @@ async fn what_is_read_from_memory_counts_as_read_on_disk() {
     let dir = tempfile::tempdir().expect("a folder");
     // An hour in 36 ms.
     let clock = Clock::scaled(100_000.0);
-    let cache = Cache::with_disk(Settings::default(), settings(dir.path()), clock, TaskTracker::new());
+    let cache = Cache::with_disk(CacheSettings::default(), settings(dir.path()), clock, TaskTracker::new());
     let cache = cache.expect("it opens");
     let long = Policy { fresh: Duration::from_hours(100_000), ..POLICY };
     let get = async |text: &str| {
-        let loader = || Source::of("value");
-        let answer = cache.get_or_load(&key(text), &long, Demand::Any, loader).await.expect("an answer");
+        let loader = || CountingLoader::of("value");
+        let answer = cache.get_or_load(&key(text), &long, CacheDirective::Any, loader).await.expect("an answer");
         answer.served()
     };
     get("/hot").await;
@@ -181,28 +178,28 @@ async fn what_is_read_from_memory_counts_as_read_on_disk() {
     };
     let (hot, cold) = (used("/hot"), used("/cold"));
     while used("/hot") < hot + 2 * 3_600_000 {
-        assert_eq!(get("/hot").await, Some(Served::Hit));
+        assert_eq!(get("/hot").await, Some(CacheStatus::Hit));
     }
     assert_eq!(used("/cold"), cold);
     assert_eq!(cache.disk_stats().expect("a disk").hits, 0, "all of it came from memory");
 }
 
-/// Offers one body under one key at a time, to the store itself.
-struct Rewrites {
-    store: Store,
+/// Writes one body at a time under one key, directly to the store.
+struct RewriteFixture {
+    store: DiskStore,
     at: u64,
 }
 
-impl Rewrites {
+impl RewriteFixture {
     fn write(&mut self, body: &[u8]) {
-        self.write_with(body, Batch::default());
+        self.write_with(body, WriteBatch::default());
     }
 
-    fn write_with(&mut self, body: &[u8], others: Batch) {
+    fn write_with(&mut self, body: &[u8], others: WriteBatch) {
         self.at += 1;
         let name = key("/x");
-        let entry = super::markers::entry_of(&name, Vec::new(), Stamp::end_of(self.at), body);
-        let batch = Batch { offers: vec![Offer { key: name, entry, seen: 0 }], ..others };
+        let entry = super::markers::entry_of(&name, Vec::new(), HybridTimestamp::end_of(self.at), body);
+        let batch = WriteBatch { writes: vec![PendingWrite { key: name, entry, known_sequence: 0 }], ..others };
         assert_eq!(self.store.write(&batch, 7, self.at).expect("written").stored, 1);
     }
 }
@@ -210,15 +207,15 @@ impl Rewrites {
 #[test]
 fn a_large_body_that_did_not_change_is_not_written_again() {
     let dir = tempfile::tempdir().expect("a folder");
-    let mut rewrites = Rewrites { store: Store::open(dir.path(), 64 * KIB).expect("it opens"), at: 0 };
+    let mut rewrites = RewriteFixture { store: DiskStore::open(dir.path(), 64 * KIB).expect("it opens"), at: 0 };
     let files = || {
         let bodies = dir.path().join("bodies");
         let folders = std::fs::read_dir(bodies).expect("listed").flatten();
         let files = folders.flat_map(|folder| std::fs::read_dir(folder.path()).expect("listed").flatten());
         files.map(|file| file.metadata().expect("known").ino()).collect::<Vec<_>>()
     };
-    let found = |store: &Store| match store.look(&key("/x")).expect("looked") {
-        crate::disk::sight::Sight::Found(found) => found,
+    let found = |store: &DiskStore| match store.get(&key("/x")).expect("looked") {
+        crate::disk::lookup::StoreLookup::Found(found) => found,
         other => panic!("{other:?}"),
     };
     let (one, two) = (noise(1, 100_000), noise(2, 100_000));
@@ -227,7 +224,7 @@ fn a_large_body_that_did_not_change_is_not_written_again() {
     let held = rewrites.store.bytes().expect("told");
     rewrites.write(&one);
     assert_eq!(files(), before);
-    assert_eq!(found(&rewrites.store).created, Stamp::end_of(2), "the row is the new one");
+    assert_eq!(found(&rewrites.store).created, HybridTimestamp::end_of(2), "the row is the new one");
     assert_eq!(found(&rewrites.store).value.body, one);
     rewrites.write(&two);
     assert_ne!(files(), before);
@@ -238,22 +235,22 @@ fn a_large_body_that_did_not_change_is_not_written_again() {
 #[test]
 fn a_large_body_is_written_again_where_its_file_goes_or_is_gone() {
     let dir = tempfile::tempdir().expect("a folder");
-    let mut rewrites = Rewrites { store: Store::open(dir.path(), 64 * KIB).expect("it opens"), at: 0 };
+    let mut rewrites = RewriteFixture { store: DiskStore::open(dir.path(), 64 * KIB).expect("it opens"), at: 0 };
     let body = noise(1, 100_000);
-    let is_there = |store: &Store| match store.look(&key("/x")).expect("looked") {
-        crate::disk::sight::Sight::Found(found) => found.value.body == body,
+    let is_there = |store: &DiskStore| match store.get(&key("/x")).expect("looked") {
+        crate::disk::lookup::StoreLookup::Found(found) => found.value.body == body,
         _ => false,
     };
     rewrites.write(&body);
-    let removals = vec![(key("/x"), Stamp::end_of(1))];
-    rewrites.write_with(&body, Batch { removals, ..Batch::default() });
+    let removals = vec![(key("/x"), HybridTimestamp::end_of(1))];
+    rewrites.write_with(&body, WriteBatch { removals, ..WriteBatch::default() });
     assert!(is_there(&rewrites.store), "purged, and loaded again at once");
     let hash = rewrites.store.hash(&key("/x"));
-    let crate::disk::sight::Sight::Found(found) = rewrites.store.look(&key("/x")).expect("looked") else {
+    let crate::disk::lookup::StoreLookup::Found(found) = rewrites.store.get(&key("/x")).expect("looked") else {
         panic!("it is there")
     };
-    let torn = vec![crate::disk::row::Torn { hash, created: found.created.raw().cast_signed().into() }];
-    rewrites.write_with(&body, Batch { torn, ..Batch::default() });
+    let torn = vec![crate::disk::row::CorruptRow { hash, created: found.created.raw().cast_signed().into() }];
+    rewrites.write_with(&body, WriteBatch { corrupt: torn, ..WriteBatch::default() });
     assert!(is_there(&rewrites.store), "found torn, and loaded again at once");
     std::fs::remove_dir_all(dir.path().join("bodies")).expect("the files are gone");
     rewrites.write(&body);

@@ -1,16 +1,16 @@
-//! What becomes of what cannot be written, or is found damaged, or lies there in another version's words.
+//! Entries that cannot be written, are found damaged, or were written by another version.
 
 use rusqlite::Connection;
 
 use super::*;
 use crate::clock::millis;
 use crate::disk::DiskStats;
-use crate::disk::batch::{Batch, Offer};
-use crate::disk::bodies::Bodies;
-use crate::disk::sight::Sight;
+use crate::disk::blobs::BlobStore;
+use crate::disk::error::StorageErrorKind;
+use crate::disk::lookup::StoreLookup;
 use crate::disk::store;
 use crate::disk::tests::markers::entry_of;
-use crate::disk::trouble::Trouble;
+use crate::disk::write_batch::{PendingWrite, WriteBatch};
 
 fn stats(cache: &Cache) -> DiskStats {
     cache.disk_stats().expect("a disk")
@@ -20,47 +20,41 @@ fn database(dir: &Path) -> Connection {
     Connection::open(dir.join(FILE)).expect("open")
 }
 
-async fn until(mut is_so: impl FnMut() -> bool) {
-    while !is_so() {
-        tokio::task::yield_now().await;
-    }
-}
-
-/// A body that cannot be made shorter, another one each time.
+/// An incompressible body, different each time.
 fn noise(round: u32) -> Vec<u8> {
     (0..2000u32).map(|at| ((at + 7000 * round).wrapping_mul(2_654_435_761) >> 24) as u8).collect()
 }
 
-/// An offer of a body that is long enough to get a file.
-fn offer(text: &str, created: u64) -> Offer {
+/// A write of a body long enough to get a file.
+fn offer(text: &str, created: u64) -> PendingWrite {
     let key = key(text);
     let body = noise(u32::try_from(created).expect("a small number"));
-    let entry = entry_of(&key, Vec::new(), Stamp::end_of(created), &body);
-    Offer { key, entry, seen: 0 }
+    let entry = entry_of(&key, Vec::new(), HybridTimestamp::end_of(created), &body);
+    PendingWrite { key, entry, known_sequence: 0 }
 }
 
-fn offers(offers: Vec<Offer>) -> Batch {
-    Batch { offers, ..Batch::default() }
+fn offers(offers: Vec<PendingWrite>) -> WriteBatch {
+    WriteBatch { writes: offers, ..WriteBatch::default() }
 }
 
-fn open_store(dir: &Path) -> Store {
-    Store::open(dir, 100).expect("it opens")
+fn open_store(dir: &Path) -> DiskStore {
+    DiskStore::open(dir, 100).expect("it opens")
 }
 
-/// Files of bodies, in whatever state.
+/// Number of body files, finished or not.
 fn files(dir: &Path) -> usize {
-    (0..=u8::MAX).map(|folder| Bodies::new(dir).in_folder(folder).len()).sum()
+    (0..=u8::MAX).map(|folder| BlobStore::new(dir).list_folder(folder).len()).sum()
 }
 
 #[test]
 fn whoever_opens_the_store_does_not_wait_for_who_writes() {
     let dir = tempfile::tempdir().expect("a folder");
-    drop(Store::open(dir.path(), 65_536).expect("it opens"));
+    drop(DiskStore::open(dir.path(), 65_536).expect("it opens"));
     let writing = Connection::open(dir.path().join(FILE)).expect("open");
     let vacuum: i64 = writing.pragma_query_value(None, "auto_vacuum", |row| row.get(0)).expect("told");
     assert_eq!(vacuum, 2, "free pages can be given back");
     writing.execute_batch("BEGIN IMMEDIATE").expect("nobody else can write");
-    assert!(Store::open(dir.path(), 65_536).is_ok());
+    assert!(DiskStore::open(dir.path(), 65_536).is_ok());
 }
 
 #[test]
@@ -79,15 +73,15 @@ fn a_row_found_torn_takes_no_newer_one_with_it() {
     let (mut writer, reader) = (open_store(dir.path()), open_store(dir.path()));
     for round in 1..5 {
         writer.write(&offers(vec![offer("/x", round)]), 7, 1).expect("written");
-        let mut looks = reader.looks().expect("a read begins");
-        assert!(matches!(looks.look(&key("/x")), Ok(Sight::Found(_))));
+        let mut looks = reader.read_snapshot().expect("a read begins");
+        assert!(matches!(looks.get(&key("/x")), Ok(StoreLookup::Found(_))));
         writer.write(&offers(vec![offer("/x", round + 10)]), 7, 1).expect("written");
-        let Ok(Sight::Torn(torn)) = looks.look(&key("/x")) else { panic!("its file is gone") };
+        let Ok(StoreLookup::Corrupt(torn)) = looks.get(&key("/x")) else { panic!("its file is gone") };
         drop(looks);
-        let batch = Batch { torn: vec![torn], ..Batch::default() };
+        let batch = WriteBatch { corrupt: vec![torn], ..WriteBatch::default() };
         writer.write(&batch, 7, 1).expect("written");
-        assert!(matches!(reader.look(&key("/x")), Ok(Sight::Found(_))), "the newer one is whole");
-        let than = Batch { removals: vec![(key("/x"), Stamp::end_of(100))], ..Batch::default() };
+        assert!(matches!(reader.get(&key("/x")), Ok(StoreLookup::Found(_))), "the newer one is whole");
+        let than = WriteBatch { removals: vec![(key("/x"), HybridTimestamp::end_of(100))], ..WriteBatch::default() };
         writer.write(&than, 7, 1).expect("removed");
     }
     assert_eq!(files(dir.path()), 0);
@@ -117,11 +111,11 @@ fn files_that_never_came_to_their_place_are_swept() {
     let dir = tempfile::tempdir().expect("a folder");
     let mut store = open_store(dir.path());
     store.write(&offers(vec![offer("/x", 1)]), 7, 1).expect("written");
-    let name = Bodies::name(0x0102, Stamp::from_raw(9));
+    let name = BlobStore::name(0x0102, HybridTimestamp::from_raw(9));
     let begun = dir.path().join("bodies").join(format!("{name}.new"));
     std::fs::create_dir_all(begun.parent().expect("a folder")).expect("made");
     std::fs::write(&begun, "half").expect("written");
-    let sweep = |now_ms| (0..=u8::MAX).map(|folder| store.sweep_folder(folder, now_ms).expect("swept")).sum();
+    let sweep = |now_ms| (0..=u8::MAX).map(|folder| store.remove_orphans(folder, now_ms).expect("swept")).sum();
     let young: u64 = sweep(Clock::system().now_ms());
     assert!(young == 0 && begun.exists(), "somebody may be writing it");
     let old: u64 = sweep(u64::MAX);
@@ -134,11 +128,11 @@ fn who_reads_for_long_is_not_waited_for_when_the_log_is_cut() {
     let dir = tempfile::tempdir().expect("a folder");
     let (mut writer, reader) = (open_store(dir.path()), open_store(dir.path()));
     writer.write(&offers(vec![offer("/x", 1)]), 7, 1).expect("written");
-    let mut looks = reader.looks().expect("a read begins");
-    assert!(matches!(looks.look(&key("/x")), Ok(Sight::Found(_))));
+    let mut looks = reader.read_snapshot().expect("a read begins");
+    assert!(matches!(looks.get(&key("/x")), Ok(StoreLookup::Found(_))));
     writer.write(&offers(vec![offer("/y", 1)]), 7, 1).expect("written");
     let clock = Clock::system();
-    // The database itself waits on the wall's time. A machine may stop for a moment, but not in each of three.
+    // The database itself waits in real time. A machine may stall for a moment, but not in each of three tries.
     let quickest_ms = (0..3).map(|_| {
         let began_ms = clock.now_ms();
         assert!(!writer.truncate_wal().expect("tried"), "a reader is in the way");
@@ -155,14 +149,13 @@ async fn a_flush_says_whether_all_of_it_was_written() {
     let dir = tempfile::tempdir().expect("a folder");
     let cache = open(dir.path());
     let db = database(dir.path());
-    db.execute_batch("CREATE TRIGGER no BEFORE INSERT ON entry BEGIN SELECT RAISE(ABORT, 'no'); END")
-        .expect("made");
-    // As long as its answer is on its way nobody writes it unasked.
-    let answer = read(&cache, "/a", &Source::of("a")).await;
+    db.execute_batch("CREATE TRIGGER no BEFORE INSERT ON entry BEGIN SELECT RAISE(ABORT, 'no'); END").expect("made");
+    // While its response is being delivered, only a flush writes it.
+    let answer = read(&cache, "/a", &CountingLoader::of("a")).await;
     assert!(!cache.flush(LONG).await, "it could not be written");
     drop(answer);
     db.execute_batch("DROP TRIGGER no").expect("gone");
-    served(&cache, "/b", &Source::of("b")).await;
+    served(&cache, "/b", &CountingLoader::of("b")).await;
     assert!(cache.flush(LONG).await);
 }
 
@@ -170,14 +163,13 @@ async fn a_flush_says_whether_all_of_it_was_written() {
 async fn a_removal_that_cannot_be_written_is_tried_until_it_is() {
     let dir = tempfile::tempdir().expect("a folder");
     let cache = open(dir.path());
-    served(&cache, "/x", &Source::of("value")).await;
+    served(&cache, "/x", &CountingLoader::of("value")).await;
     assert!(cache.flush(LONG).await);
     let db = database(dir.path());
-    db.execute_batch("CREATE TRIGGER no BEFORE DELETE ON entry BEGIN SELECT RAISE(ABORT, 'no'); END")
-        .expect("made");
-    let disk = &cache.0.desk.below.as_ref().expect("there is a disk").disk;
-    disk.remove(&key("/x"), Stamp::end_of(Clock::system().now_ms()));
-    until(|| cache.disk_trouble() == Some(Trouble::Failing)).await;
+    db.execute_batch("CREATE TRIGGER no BEFORE DELETE ON entry BEGIN SELECT RAISE(ABORT, 'no'); END").expect("made");
+    let disk = &cache.0.coordinator.disk_tier.as_ref().expect("there is a disk").disk;
+    disk.enqueue_removal(&key("/x"), HybridTimestamp::end_of(Clock::system().now_ms()));
+    until(|| cache.disk_error() == Some(StorageErrorKind::Io)).await;
     db.execute_batch("DROP TRIGGER no").expect("gone");
     assert!(cache.flush(LONG).await);
     assert_eq!(open_store(dir.path()).count().expect("counted").entries, 0);
@@ -189,14 +181,14 @@ async fn what_is_locked_at_the_end_is_tried_until_it_is_not() {
     let cache = open(dir.path());
     let lock = database(dir.path());
     lock.execute_batch("BEGIN IMMEDIATE").expect("nobody else can write");
-    cache.invalidate(&tag("a"), &Invalidation::mark());
+    cache.invalidate(&tag("a"), &Invalidation::mark_stale());
     let unlock = async {
-        until(|| cache.disk_trouble() == Some(Trouble::Locked)).await;
+        until(|| cache.disk_error() == Some(StorageErrorKind::Locked)).await;
         lock.execute_batch("ROLLBACK").expect("ended");
     };
     tokio::join!(cache.close_disk(), unlock);
-    assert_eq!(open_store(dir.path()).newest_mark().expect("told"), 1);
-    assert_eq!(stats(&cache).marks_lost, 0);
+    assert_eq!(open_store(dir.path()).newest_sequence().expect("told"), 1);
+    assert_eq!(stats(&cache).invalidations_lost, 0);
 }
 
 #[tokio::test]
@@ -206,9 +198,9 @@ async fn markers_that_are_left_at_the_end_are_counted() {
     let cache = open_with(disk);
     let lock = database(dir.path());
     lock.execute_batch("BEGIN IMMEDIATE").expect("nobody else can write");
-    cache.invalidate(&tag("a"), &Invalidation::mark());
+    cache.invalidate(&tag("a"), &Invalidation::mark_stale());
     cache.close_disk().await;
-    assert_eq!(stats(&cache).marks_lost, 1);
+    assert_eq!(stats(&cache).invalidations_lost, 1);
 }
 
 fn set_format(dir: &Path, format: i64) {
@@ -221,8 +213,8 @@ async fn a_cache_of_another_version_is_set_aside_at_the_start() {
     drop(open_store(dir.path()));
     set_format(dir.path(), 99);
     let cache = open(dir.path());
-    assert_eq!((cache.disk_trouble(), stats(&cache).set_aside), (None, 1));
-    served(&cache, "/y", &Source::of("value")).await;
+    assert_eq!((cache.disk_error(), stats(&cache).set_aside), (None, 1));
+    served(&cache, "/y", &CountingLoader::of("value")).await;
     assert!(cache.flush(LONG).await);
 }
 
@@ -239,11 +231,10 @@ async fn who_meets_another_format_while_he_runs_goes_without() {
         std::fs::remove_file(dir.path().join(format!("{FILE}{tail}"))).expect("of the one before");
     }
     std::fs::rename(dir.path().join("theirs"), dir.path().join(FILE)).expect("put in its place");
-    served(&cache, "/w", &Source::of("value")).await;
-    until(|| cache.disk_trouble() == Some(Trouble::Format)).await;
-    assert_eq!(served(&cache, "/x", &Source::of("value")).await.2, b"value");
+    served(&cache, "/w", &CountingLoader::of("value")).await;
+    until(|| cache.disk_error() == Some(StorageErrorKind::Format)).await;
+    assert_eq!(served(&cache, "/x", &CountingLoader::of("value")).await.2, b"value");
     assert_eq!(stats(&cache).set_aside, 0);
-    let format: i64 =
-        database(dir.path()).pragma_query_value(None, "user_version", |row| row.get(0)).expect("told");
+    let format: i64 = database(dir.path()).pragma_query_value(None, "user_version", |row| row.get(0)).expect("told");
     assert_eq!(format, 99);
 }

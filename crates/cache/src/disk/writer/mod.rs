@@ -1,5 +1,5 @@
-//! The one thread that writes. It also sweeps, cuts the log, and sees to damage: a file that is not ours or not whole
-//! is set aside, and a new one begun. It sleeps until there is something to write, or to sweep.
+//! The one thread that writes. It also evicts, truncates the log, and handles damage: a file that is foreign or corrupt
+//! is set aside, and a new one created. It sleeps until there is something to write or to evict.
 
 mod maintenance;
 
@@ -9,84 +9,87 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use self::maintenance::USES_EVERY_MS;
-use super::Shared;
-use super::batch::{Batch, News};
-use super::ledger::Ledger;
+use super::DiskSharedState;
+use super::error::{StorageError, StorageErrorKind};
+use super::invalidation_replay::InvalidationReplay;
 use super::lock::{DirectoryLock, LockError};
-use super::queue::{Delivery, Progress};
-use super::renewal;
-use super::store::Store;
-use super::trouble::{Failing, Trouble};
-use super::witness::Witness;
+use super::queue::{BatchDelivery, WriteProgress};
+use super::recovery;
+use super::sequence_file::SequenceFile;
+use super::store::DiskStore;
+use super::write_batch::{InvalidationDelta, WriteBatch};
 use crate::key::Key;
-use crate::memory::Memory;
-use crate::stored_marker::{Mark, Placed};
+use crate::memory_tier::MemoryTier;
+use crate::stored_invalidation::{NumberedInvalidation, PendingInvalidation};
 
-/// The origin of a marker that stands for some that were swept.
+/// Origin of an invalidation that stands for swept ones.
 const NOBODY: i64 = 0;
-/// Pauses before what could not be written is tried again: because somebody else writes, or for another reason.
+/// Pauses before a failed write is retried: because another connection writes, or for another reason.
 const LOCKED_PAUSE: Duration = Duration::from_millis(20);
 const FAILING_PAUSE: Duration = Duration::from_millis(500);
 
-/// What became of a batch.
+/// Result of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outcome {
-    /// It is written, or never will be.
+enum BatchOutcome {
+    /// Written, or lost.
     Done,
-    /// Its markers, and its offers too or not, are to be tried again.
+    /// To be retried: its invalidations, and with `with_offers` its writes too.
     Again { with_offers: bool },
 }
 
-/// What a store that is opened is to the one before.
+/// Relation of an opened store to the previous one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kinship {
+enum StoreRelation {
     /// There was none, and nothing was loaded yet.
     First,
-    /// There was none, but the cache has been at work already.
+    /// There was none, but the cache has already been working.
     Late,
-    /// It is the same.
+    /// The same store.
     Same,
-    /// It is another, or an older state of the same.
+    /// Another store, or an older state of the same one.
     Other,
 }
 
-/// The writer.
+/// The writer thread.
 pub(crate) struct Writer {
-    pub(super) shared: Arc<Shared>,
-    pub(super) ledger: Ledger,
-    pub(super) store: Option<Store>,
-    pub(super) witness: Option<Witness>,
-    memory: Arc<Memory>,
-    /// What was read from memory, and is yet to be noted in the store; and when to ask for more.
+    pub(super) shared: Arc<DiskSharedState>,
+    pub(super) invalidation_replay: InvalidationReplay,
+    pub(super) store: Option<DiskStore>,
+    pub(super) sequence_file: Option<SequenceFile>,
+    memory: Arc<MemoryTier>,
+    /// Reads from memory still to be recorded in the store, and when to collect more.
     uses: Vec<Key>,
     uses_at_ms: u64,
-    /// Markers of ours that are committed, while their numbers are not known yet.
-    committed: Vec<Mark>,
-    /// Which process this is, among all that ever wrote here.
+    /// Own invalidations that are committed, but whose numbers are not known yet.
+    committed: Vec<PendingInvalidation>,
+    /// Identifies this process among all that ever wrote to the store.
     pub(super) origin: i64,
-    /// The store that was opened last, and up to which of its markers all are known.
+    /// The store opened last, and the number up to which its invalidations are known.
     seed: Option<u64>,
     known: u64,
     sweep_at_ms: u64,
-    /// When the log may be cut again.
+    /// When the log may be truncated again.
     cut_at_ms: u64,
-    /// When to see whether the file is in its place.
+    /// When to check that the file is in its place.
     look_at_ms: u64,
     /// When the file may be set aside again.
     pub(super) renew_at_ms: u64,
-    /// Keeps other processes from the directory.
+    /// Keeps other processes out of the directory.
     pub(super) lock: Option<DirectoryLock>,
-    /// The next of 256 folders to look for files that no row names.
+    /// The next of 256 folders to search for files that no row references.
     folder: u8,
 }
 
 impl Writer {
-    /// Opens the store, if that is possible now; one that is damaged is set aside first. What was invalidated before
-    /// is told.
+    /// Opens the store, if that is possible now; a damaged one is set aside first. Stored invalidations are replayed.
     ///
     /// # Errors
     /// If another process uses the directory.
-    pub(crate) fn open(shared: Arc<Shared>, ledger: Ledger, memory: Arc<Memory>) -> Result<Self, String> {
+    pub(crate) fn open(
+        shared: Arc<DiskSharedState>,
+        ledger: InvalidationReplay,
+        memory: Arc<MemoryTier>,
+    ) -> Result<Self, String> {
         let mut writer = Self {
             origin: (i64::from(std::process::id()) << 32)
                 ^ shared.clock.now_ms().cast_signed()
@@ -95,7 +98,7 @@ impl Writer {
             committed: Vec::new(),
             uses_at_ms: shared.clock.now_ms() + USES_EVERY_MS,
             store: None,
-            witness: None,
+            sequence_file: None,
             seed: None,
             known: 0,
             sweep_at_ms: 0,
@@ -105,10 +108,10 @@ impl Writer {
             folder: 0,
             lock: None,
             shared,
-            ledger,
+            invalidation_replay: ledger,
             memory,
         };
-        if let Err(LockError::Held(holder)) = writer.own() {
+        if let Err(LockError::Held(holder)) = writer.lock_directory() {
             return Err(format!("{} is in use by {holder}", writer.shared.settings.dir.display()));
         }
         writer.start();
@@ -119,216 +122,222 @@ impl Writer {
     pub(crate) fn run(mut self) {
         loop {
             let settings = &self.shared.settings;
-            let delivery =
-                self.shared.queue.next(settings.write_linger, self.until_due(), &self.shared.clock);
-            let (is_last, reach) = (delivery.is_last, delivery.reach);
+            let delivery = self.shared.queue.next_batch(settings.write_linger, self.until_due(), &self.shared.clock);
+            let (is_last, reach) = (delivery.is_last, delivery.progress);
             let outcome = self.deliver(delivery);
-            self.hear();
-            self.look_after();
+            self.read_new_invalidations();
+            self.check_store();
             match outcome {
-                Outcome::Done => self.tell(reach),
-                Outcome::Again { .. } if self.shared.queue.is_given_up() => break,
-                Outcome::Again { with_offers: true } => std::thread::park_timeout(LOCKED_PAUSE),
-                Outcome::Again { with_offers: false } => std::thread::park_timeout(FAILING_PAUSE),
+                BatchOutcome::Done => self.report_progress(reach),
+                BatchOutcome::Again { .. } if self.shared.queue.is_given_up() => break,
+                BatchOutcome::Again { with_offers: true } => std::thread::park_timeout(LOCKED_PAUSE),
+                BatchOutcome::Again { with_offers: false } => std::thread::park_timeout(FAILING_PAUSE),
             }
-            if is_last && outcome == Outcome::Done {
+            if is_last && outcome == BatchOutcome::Done {
                 break;
             }
-            self.tidy();
+            self.evict();
         }
         if let Some(store) = &self.store {
             drop(store.truncate_wal());
         }
         self.store = None;
         self.lock = None;
-        self.shared.done.send_replace(Progress::END);
+        self.shared.done.send_replace(WriteProgress::END);
     }
 
     /// Whether this process had a store open before.
-    pub(super) fn had_one(&self) -> bool {
+    pub(super) fn had_store(&self) -> bool {
         self.seed.is_some()
     }
 
-    pub(super) fn begin(&mut self, is_start: bool) -> Result<(), Failing> {
+    pub(super) fn begin(&mut self, is_start: bool) -> Result<(), StorageError> {
         let settings = &self.shared.settings;
-        let store = Store::open(&settings.dir, settings.file_above_bytes)?;
-        let witness = Witness::open(&settings.dir, store.seed())?;
-        let saw = witness.saw();
-        let (placed, newest) = store.all_marks()?;
+        let store = DiskStore::open(&settings.dir, settings.file_above_bytes)?;
+        let witness = SequenceFile::open(&settings.dir, store.seed())?;
+        let saw = witness.read_sequence();
+        let (placed, newest) = store.all_invalidations()?;
         let newest_stamp = store.newest_stamp()?;
         let kinship = match self.seed {
-            None if is_start => Kinship::First,
-            None => Kinship::Late,
-            Some(seed) if seed == store.seed() && newest >= self.known => Kinship::Same,
-            Some(_) => Kinship::Other,
+            None if is_start => StoreRelation::First,
+            None => StoreRelation::Late,
+            Some(seed) if seed == store.seed() && newest >= self.known => StoreRelation::Same,
+            Some(_) => StoreRelation::Other,
         };
         match kinship {
-            Kinship::First | Kinship::Other => {
-                self.ledger.begin(&placed, newest, newest_stamp, self.origin, is_start);
+            StoreRelation::First | StoreRelation::Other => {
+                self.invalidation_replay.begin(&placed, newest, newest_stamp, self.origin, is_start);
             }
-            Kinship::Late | Kinship::Same => {
-                let news = self.with_swept(store.news_after(self.known)?);
-                self.ledger.resume(&news, newest, newest_stamp, self.origin);
+            StoreRelation::Late | StoreRelation::Same => {
+                let news = self.with_evicted(store.invalidation_delta(self.known)?);
+                self.invalidation_replay.resume(&news, newest, newest_stamp, self.origin);
             }
         }
         if is_start {
-            self.ledger.remember(store.memos(self.shared.clock.now_ms())?);
+            self.invalidation_replay.restore_negative(store.negative_entries(self.shared.clock.now_ms())?);
         }
         self.shared.counters.bytes.store(store.bytes()?, Ordering::Relaxed);
         let is_short = saw > newest;
         (self.known, self.seed) = (newest, Some(store.seed()));
-        (self.store, self.witness) = (Some(store), Some(witness));
+        (self.store, self.sequence_file) = (Some(store), Some(witness));
         match kinship {
             _ if is_short => self.distrust("its log is damaged, and invalidations are lost with it"),
-            Kinship::Other => self.distrust("it came in place of another"),
+            StoreRelation::Other => self.distrust("it came in place of another"),
             _ => Ok(()),
         }
     }
 
-    /// Writes what came.
-    fn deliver(&mut self, mut delivery: Delivery) -> Outcome {
+    /// Writes one delivery.
+    fn deliver(&mut self, mut delivery: BatchDelivery) -> BatchOutcome {
         let now_ms = self.shared.clock.now_ms();
-        let era = self.ledger.known.era();
-        if let Some(failing) = self.shared.take_alarm() {
-            self.failed(&failing, now_ms);
+        let era = self.invalidation_replay.sequence_map.era();
+        if let Some(failing) = self.shared.take_pending_error() {
+            self.handle_error(&failing, now_ms);
         }
-        if era != self.ledger.known.era() {
-            // Which markers they knew was said in the numbers of the store before.
-            let lost = std::mem::take(&mut delivery.batch.offers).len() as u64;
+        if era != self.invalidation_replay.sequence_map.era() {
+            // Their known sequences belong to the previous store.
+            let lost = std::mem::take(&mut delivery.batch.writes).len() as u64;
             self.shared.counters.failed.fetch_add(lost, Ordering::Relaxed);
         }
         if delivery.batch.is_empty() {
-            return Outcome::Done;
+            return BatchOutcome::Done;
         }
         let outcome = self.write(&mut delivery.batch, now_ms);
         match outcome {
-            Outcome::Done => {
+            BatchOutcome::Done => {
                 self.shared.commits.fetch_add(1, Ordering::Release);
-                self.shared.queue.done(&delivery.batch);
-                // Whoever clears wants the room.
-                if delivery.batch.marks.iter().any(Mark::clears) {
+                self.shared.queue.complete(&delivery.batch);
+                // A bulk purge wants the space.
+                if delivery.batch.invalidations.iter().any(PendingInvalidation::is_bulk_purge) {
                     self.sweep_at_ms = now_ms;
                 }
-                self.committed.append(&mut delivery.batch.marks);
+                self.committed.append(&mut delivery.batch.invalidations);
             }
-            Outcome::Again { with_offers } => self.shared.queue.put_back(delivery.batch, with_offers),
+            BatchOutcome::Again { with_offers } => self.shared.queue.put_back(delivery.batch, with_offers),
         }
         outcome
     }
 
-    /// Tells who waits how far the work is done: after the numbers of new markers are known, so that what is loaded
-    /// from then on knows them.
-    fn tell(&self, reach: Progress) {
+    /// Publishes progress to waiters. This comes after the numbers of new invalidations are known, so that later loads
+    /// know them.
+    fn report_progress(&self, reach: WriteProgress) {
         self.shared.done.send_if_modified(|done| {
-            let further = Progress { all: done.all.max(reach.all), orders: done.orders.max(reach.orders) };
+            let further = WriteProgress {
+                all: done.all.max(reach.all),
+                invalidations: done.invalidations.max(reach.invalidations),
+            };
             std::mem::replace(done, further) != further
         });
     }
 
-    fn write(&mut self, batch: &mut Batch, now_ms: u64) -> Outcome {
+    fn write(&mut self, batch: &mut WriteBatch, now_ms: u64) -> BatchOutcome {
         let began_us = self.shared.clock.now_us();
         let counters = &self.shared.counters;
-        let mut lost = batch.offers.len() as u64;
-        // Orders are always tried: it is they that must not be lost.
-        let has_orders = !batch.marks.is_empty() || !batch.removals.is_empty();
+        let mut lost = batch.writes.len() as u64;
+        // Invalidations and removals are always tried: they must not be lost.
+        let has_orders = !batch.invalidations.is_empty() || !batch.removals.is_empty();
         if !has_orders && !self.shared.health.may_write(now_ms) {
             counters.failed.fetch_add(lost, Ordering::Relaxed);
-            self.shared.queue.not_written(&batch.offers);
-            return Outcome::Done;
+            self.shared.queue.discard_failed(&batch.writes);
+            return BatchOutcome::Done;
         }
-        if !self.store.as_ref().is_some_and(Store::is_in_place) {
+        if !self.store.as_ref().is_some_and(DiskStore::is_in_place) {
             match self.store {
-                Some(_) => self.failed(&Failing::new(Trouble::Gone, "it is not there any more"), now_ms),
+                Some(_) => {
+                    self.handle_error(&StorageError::new(StorageErrorKind::Gone, "it is not there any more"), now_ms);
+                }
                 None => self.reopen(now_ms),
             }
-            self.shared.queue.not_written(&batch.offers);
-            // Which markers they knew was said in the numbers of the store before.
-            batch.offers.clear();
+            self.shared.queue.discard_failed(&batch.writes);
+            // Their known sequences belong to the previous store.
+            batch.writes.clear();
             self.shared.counters.failed.fetch_add(std::mem::take(&mut lost), Ordering::Relaxed);
         }
         let origin = self.origin;
         let written = match &mut self.store {
             Some(store) => store.write(batch, origin, now_ms),
-            // Why not was said when it was tried.
-            None if has_orders => return Outcome::Again { with_offers: false },
-            None => return Outcome::Done,
+            // The reason was logged when opening failed.
+            None if has_orders => return BatchOutcome::Again { with_offers: false },
+            None => return BatchOutcome::Done,
         };
         match written {
             Ok(written) => {
-                tell_time(batch, self.shared.clock.since_ms(began_us));
+                log_write_time(batch, self.shared.clock.since_ms(began_us));
                 let counters = &self.shared.counters;
                 counters.written.fetch_add(written.stored, Ordering::Relaxed);
                 counters.failed.fetch_add(written.failed, Ordering::Relaxed);
                 if written.failed > 0 {
-                    self.shared.queue.not_written(&batch.offers);
+                    self.shared.queue.discard_failed(&batch.writes);
                 }
-                if self.shared.health.wrote() {
+                if self.shared.health.record_write() {
                     tracing::info!(dir = %self.shared.settings.dir.display(), "writing to disk works again");
                 }
                 self.cut_log();
-                Outcome::Done
+                BatchOutcome::Done
             }
-            // Another connection writes: it ends, and then it is our turn.
-            Err(failing) if failing.trouble == Trouble::Locked => {
-                self.failed(&failing, now_ms);
-                Outcome::Again { with_offers: true }
+            // Another connection writes; retry once it is done.
+            Err(failing) if failing.kind == StorageErrorKind::Locked => {
+                self.handle_error(&failing, now_ms);
+                BatchOutcome::Again { with_offers: true }
             }
             Err(failing) => {
                 self.shared.counters.failed.fetch_add(lost, Ordering::Relaxed);
-                self.shared.queue.not_written(&batch.offers);
-                if failing.trouble == Trouble::Full && batch.marks.iter().any(Mark::clears_all) {
+                self.shared.queue.discard_failed(&batch.writes);
+                if failing.kind == StorageErrorKind::Full
+                    && batch.invalidations.iter().any(PendingInvalidation::is_full_purge)
+                {
                     self.make_room(&failing, now_ms);
                 } else {
-                    self.failed(&failing, now_ms);
+                    self.handle_error(&failing, now_ms);
                 }
-                if has_orders { Outcome::Again { with_offers: false } } else { Outcome::Done }
+                if has_orders { BatchOutcome::Again { with_offers: false } } else { BatchOutcome::Done }
             }
         }
     }
 
-    /// Learns the numbers of markers that were committed.
-    fn hear(&mut self) {
+    /// Reads the numbers of committed invalidations.
+    fn read_new_invalidations(&mut self) {
         if self.committed.is_empty() {
             return;
         }
-        match self.listen() {
-            Ok(()) => self.ledger.committed(&std::mem::take(&mut self.committed)),
-            Err(failing) => self.failed(&failing, self.shared.clock.now_ms()),
+        match self.read_invalidations() {
+            Ok(()) => self.invalidation_replay.committed(&std::mem::take(&mut self.committed)),
+            Err(failing) => self.handle_error(&failing, self.shared.clock.now_ms()),
         }
     }
 
-    /// What came, with a marker over everything if some was swept before it was known.
-    fn with_swept(&self, news: News) -> Vec<Placed> {
-        let News { mut placed, floor } = news;
+    /// The new invalidations, with one over everything if some were swept before they were known.
+    fn with_evicted(&self, news: InvalidationDelta) -> Vec<NumberedInvalidation> {
+        let InvalidationDelta { invalidations: mut placed, floor } = news;
         if floor > self.known {
-            let mark = renewal::purge_of_all(self.ledger.sequence.next(self.shared.clock.now_ms()));
-            placed.push(Placed { seq: floor, origin: NOBODY, mark });
+            let mark = recovery::purge_of_all(self.invalidation_replay.sequence.next(self.shared.clock.now_ms()));
+            placed.push(NumberedInvalidation { seq: floor, origin: NOBODY, invalidation: mark });
             placed.sort_by_key(|one| one.seq);
         }
         placed
     }
 
-    pub(super) fn listen(&mut self) -> Result<(), Failing> {
+    pub(super) fn read_invalidations(&mut self) -> Result<(), StorageError> {
         let Some(store) = &self.store else { return Ok(()) };
-        let placed = store.news_after(self.known)?.placed;
+        let placed = store.invalidation_delta(self.known)?.invalidations;
         if let Some(last) = placed.last() {
             self.known = last.seq;
-            self.ledger.heard(&placed, self.origin);
-            if let Some(witness) = &self.witness {
-                witness.see(last.seq)?;
+            self.invalidation_replay.apply(&placed, self.origin);
+            if let Some(witness) = &self.sequence_file {
+                witness.write_sequence(last.seq)?;
             }
         }
         Ok(())
     }
 }
 
-/// How long it took to write what answers did not wait for.
-fn tell_time(batch: &Batch, took_ms: u64) {
-    if !batch.offers.is_empty() {
-        let bytes: u64 = batch.offers.iter().map(|offer| offer.entry.weight()).sum();
+/// Logs how long a write took that no response waited for.
+fn log_write_time(batch: &WriteBatch, took_ms: u64) {
+    if !batch.writes.is_empty() {
+        let bytes: u64 = batch.writes.iter().map(|offer| offer.entry.weight()).sum();
         tracing::debug!(
             target: "greenroom::timing",
-            items = batch.offers.len(),
+            items = batch.writes.len(),
             bytes,
             write_ms = took_ms,
             "written behind"

@@ -1,13 +1,13 @@
-//! A naive cache: the same promises with none of the machinery. No hashes, no epochs, no shared tasks, no bounds:
-//! it keeps every invalidation there ever was and goes through all of them for every question.
+//! A naive cache: the same promises without the machinery. No hashes, no epochs, no shared tasks, no limits: it keeps
+//! every invalidation ever made and checks all of them for every request.
 
 mod read;
 
-use super::stage::Says;
-use crate::{Demand, FailureKind, Mode, Served, Settings};
+use super::fixture::LoadScript;
+use crate::{CacheDirective, CacheSettings, CacheStatus, InvalidationMode, LoadErrorKind};
 
 /// (partition, key), by index into [`PARTITIONS`] and [`TEXTS`].
-pub(crate) type Who = (usize, usize);
+pub(crate) type KeyIndex = (usize, usize);
 
 pub(crate) const PARTITIONS: [&str; 2] = ["anna", "bert"];
 pub(crate) const TEXTS: [&str; 3] = ["/a/x", "/a/y", "/b"];
@@ -15,10 +15,10 @@ pub(crate) const SETTLE_MS: u64 = 3000;
 pub(crate) const SETTLE_FRESH_MS: u64 = 1000;
 pub(crate) const HOLD_MS: u64 = 30_000;
 
-/// What an invalidation covers, in plain words.
+/// What an invalidation covers, spelled out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Reach {
-    Key(Who),
+pub(crate) enum NaiveScope {
+    Key(KeyIndex),
     Tag(Option<usize>, u8),
     Prefix(Option<usize>, &'static str),
     Partition(usize),
@@ -26,36 +26,35 @@ pub(crate) enum Reach {
 }
 
 #[derive(Debug, Clone)]
-pub(crate) struct Invalidated {
-    pub(crate) reach: Reach,
-    pub(crate) mode: Mode,
+pub(crate) struct NaiveInvalidation {
+    pub(crate) reach: NaiveScope,
+    pub(crate) mode: InvalidationMode,
     pub(crate) settles: bool,
     pub(crate) holds: bool,
     order: u64,
     at_ms: u64,
 }
 
-impl Invalidated {
-    pub(crate) fn new(reach: Reach, mode: Mode, settles: bool, holds: bool) -> Self {
+impl NaiveInvalidation {
+    pub(crate) fn new(reach: NaiveScope, mode: InvalidationMode, settles: bool, holds: bool) -> Self {
         Self { reach, mode, settles, holds, order: 0, at_ms: 0 }
     }
 
-    /// Whether it covers a value of that key with these tags; `None` for tags that are not known, which it then
-    /// may cover.
-    fn covers(&self, who: Who, tags: Option<u8>) -> bool {
+    /// Whether it covers a value of that key with these tags; `None` for unknown tags, any of which it may cover.
+    fn covers(&self, who: KeyIndex, tags: Option<u8>) -> bool {
         match self.reach {
-            Reach::Key(key) => key == who,
-            Reach::Tag(_, _) if tags.is_none() => true,
-            Reach::Tag(partition, tag) => {
+            NaiveScope::Key(key) => key == who,
+            NaiveScope::Tag(_, _) if tags.is_none() => true,
+            NaiveScope::Tag(partition, tag) => {
                 partition.is_none_or(|partition| partition == who.0) && tags.unwrap_or(0) & (1 << tag) != 0
             }
-            Reach::Prefix(partition, prefix) => {
+            NaiveScope::Prefix(partition, prefix) => {
                 let text = TEXTS[who.1];
                 let below = text == prefix || text.starts_with(&format!("{prefix}/"));
                 partition.is_none_or(|partition| partition == who.0) && below
             }
-            Reach::Partition(partition) => partition == who.0,
-            Reach::Everything => true,
+            NaiveScope::Partition(partition) => partition == who.0,
+            NaiveScope::Everything => true,
         }
     }
 
@@ -65,18 +64,18 @@ impl Invalidated {
     }
 }
 
-/// What the source says about a key.
+/// The source's response for a key.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Script {
-    pub(crate) says: Says,
+pub(crate) struct NaiveScript {
+    pub(crate) says: LoadScript,
     pub(crate) version: u64,
     pub(crate) takes_ms: u64,
     pub(crate) tags: u8,
 }
 
 #[derive(Debug, Clone)]
-struct Kept {
-    who: Who,
+struct NaiveEntry {
+    who: KeyIndex,
     version: u64,
     tags: u8,
     order: u64,
@@ -87,91 +86,91 @@ struct Kept {
 }
 
 #[derive(Debug, Clone)]
-struct Flight {
-    who: Who,
+struct NaiveFlight {
+    who: KeyIndex,
     order: u64,
     began_ms: u64,
     due_ms: u64,
-    script: Script,
-    /// Others can join it.
+    script: NaiveScript,
+    /// Other callers can join it.
     open: bool,
-    /// Nobody ever could: what it fails at is its caller's affair.
+    /// Unshared from the start: its failure concerns only its caller.
     alone: bool,
-    /// The order of the entry it refreshes.
+    /// Order number of the entry it refreshes.
     refreshes: Option<u64>,
 }
 
 #[derive(Debug, Clone)]
-enum Memo {
-    Failed { who: Who, kind: FailureKind, order: u64, began_ms: u64, until_ms: u64 },
-    Uncacheable { who: Who, until_ms: u64 },
+enum NaiveNegativeEntry {
+    Failed { who: KeyIndex, kind: LoadErrorKind, order: u64, began_ms: u64, until_ms: u64 },
+    Uncacheable { who: KeyIndex, until_ms: u64 },
 }
 
-impl Memo {
-    fn who(&self) -> Who {
+impl NaiveNegativeEntry {
+    fn who(&self) -> KeyIndex {
         match self {
             Self::Failed { who, .. } | Self::Uncacheable { who, .. } => *who,
         }
     }
 }
 
-/// What the naive cache answers.
+/// The naive cache's response.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Expected {
-    Value(Served, String),
+pub(crate) enum ExpectedResponse {
+    Value(CacheStatus, String),
     Passed(u64),
-    Failed(FailureKind),
+    Failed(LoadErrorKind),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mark {
+enum NaiveValidity {
     Clear,
     Marked,
     Purged,
 }
 
-/// A read under way.
+/// A read in progress.
 #[derive(Debug, Clone)]
 struct Caller {
-    who: Who,
-    demand: Demand,
+    who: KeyIndex,
+    demand: CacheDirective,
     order: u64,
     arrived_ms: u64,
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Naive {
+pub(crate) struct NaiveCache {
     pub(crate) now_ms: u64,
     order: u64,
-    pub(crate) scripts: [Script; 3],
-    kept: Vec<Kept>,
-    invalidations: Vec<Invalidated>,
-    flights: Vec<Flight>,
-    memos: Vec<Memo>,
-    /// An invalidation that happens while somebody waits.
-    pub(crate) coming: Option<(u64, Invalidated)>,
+    pub(crate) scripts: [NaiveScript; 3],
+    kept: Vec<NaiveEntry>,
+    invalidations: Vec<NaiveInvalidation>,
+    flights: Vec<NaiveFlight>,
+    memos: Vec<NaiveNegativeEntry>,
+    /// An invalidation that happens while a caller waits.
+    pub(crate) coming: Option<(u64, NaiveInvalidation)>,
     pub(crate) loads: usize,
-    /// Two things fell into one millisecond that come out differently by who is first: nobody promises that, so
-    /// the history ends here.
+    /// Two events in one millisecond have different results depending on their order, which is not specified, so the
+    /// history ends here.
     pub(crate) tied: bool,
 }
 
-impl Naive {
+impl NaiveCache {
     fn next(&mut self) -> u64 {
         self.order += 1;
         self.order
     }
 
-    pub(crate) fn invalidate(&mut self, mut invalidated: Invalidated) {
+    pub(crate) fn invalidate(&mut self, mut invalidated: NaiveInvalidation) {
         (invalidated.order, invalidated.at_ms) = (self.next(), self.now_ms);
-        if let (Reach::Key(key), Mode::Purge) = (&invalidated.reach, invalidated.mode) {
+        if let (NaiveScope::Key(key), InvalidationMode::Purge) = (&invalidated.reach, invalidated.mode) {
             self.kept.retain(|kept| kept.who != *key);
         }
         self.invalidations.push(invalidated);
     }
 
-    /// Lets time pass until then, or until that flight landed; says whether it did.
-    fn run(&mut self, until_ms: u64, flight: Option<u64>) -> Option<Flight> {
+    /// Lets time pass until then, or until that flight completes; returns the flight if it did.
+    fn run(&mut self, until_ms: u64, flight: Option<u64>) -> Option<NaiveFlight> {
         loop {
             let next = self.flights.iter().min_by_key(|flight| (flight.due_ms, flight.order)).cloned();
             let coming_ms = self.coming.as_ref().map(|(at_ms, _)| *at_ms);
@@ -180,9 +179,7 @@ impl Naive {
             self.tied |= flight.is_some() && (coming_ms == Some(until_ms) || due_ms == Some(until_ms));
             self.tied |= next.as_ref().is_some_and(|next| self.meets_another(next));
             match (next, coming_ms) {
-                (next, Some(at_ms))
-                    if at_ms <= until_ms && next.as_ref().is_none_or(|next| at_ms <= next.due_ms) =>
-                {
+                (next, Some(at_ms)) if at_ms <= until_ms && next.as_ref().is_none_or(|next| at_ms <= next.due_ms) => {
                     self.now_ms = at_ms;
                     let (_, invalidated) = self.coming.take().unwrap();
                     self.invalidate(invalidated);
@@ -203,9 +200,9 @@ impl Naive {
         }
     }
 
-    /// Whether another load of its key lands in the same millisecond.
-    fn meets_another(&self, flight: &Flight) -> bool {
-        let meets = |other: &&Flight| {
+    /// Whether another load of its key completes in the same millisecond.
+    fn meets_another(&self, flight: &NaiveFlight) -> bool {
+        let meets = |other: &&NaiveFlight| {
             other.order != flight.order && (other.who, other.due_ms) == (flight.who, flight.due_ms)
         };
         flight.due_ms > self.now_ms && self.flights.iter().any(|other| meets(&other))
@@ -215,30 +212,31 @@ impl Naive {
         self.run(self.now_ms + millis, None);
     }
 
-    fn land(&mut self, flight: &Flight) {
+    fn land(&mut self, flight: &NaiveFlight) {
         let who = flight.who;
         match flight.script.says {
-            Says::Value => self.store(flight),
+            LoadScript::Value => self.store(flight),
             _ if flight.alone => {}
-            Says::Gone => self.kept.retain(|kept| kept.who != who || kept.order > flight.order),
-            Says::Pass => self.remember(Memo::Uncacheable { who, until_ms: self.now_ms + 60_000 }),
-            Says::Fail(kind) => {
-                let lasting = u64::try_from(kind.remembered_for(&Settings::default()).as_millis()).unwrap();
+            LoadScript::Gone => self.kept.retain(|kept| kept.who != who || kept.order > flight.order),
+            LoadScript::Pass => {
+                self.remember(NaiveNegativeEntry::Uncacheable { who, until_ms: self.now_ms + 60_000 });
+            }
+            LoadScript::Fail(kind) => {
+                let lasting = u64::try_from(kind.negative_ttl(&CacheSettings::default()).as_millis()).unwrap();
                 if lasting > 0 {
                     let (order, began_ms, until_ms) = (flight.order, flight.began_ms, self.now_ms + lasting);
-                    self.remember(Memo::Failed { who, kind, order, began_ms, until_ms });
+                    self.remember(NaiveNegativeEntry::Failed { who, kind, order, began_ms, until_ms });
                 }
             }
-            Says::Share | Says::Panic => {}
+            LoadScript::Share | LoadScript::Panic => {}
         }
     }
 
-    fn store(&mut self, flight: &Flight) {
+    fn store(&mut self, flight: &NaiveFlight) {
         let (who, tags) = (flight.who, flight.script.tags);
         let covering: Vec<_> = self.invalidations.iter().filter(|one| one.covers(who, Some(tags))).collect();
         let overtaken = covering.iter().any(|one| one.order > flight.order);
-        let held =
-            covering.iter().any(|one| one.hold_until_ms().is_some_and(|until| flight.began_ms <= until));
+        let held = covering.iter().any(|one| one.hold_until_ms().is_some_and(|until| flight.began_ms <= until));
         let settling = covering.iter().any(|one| one.settles && flight.began_ms < one.at_ms + SETTLE_MS);
         let newer = self.kept.iter().any(|kept| kept.who == who && kept.order > flight.order);
         if overtaken || held || newer {
@@ -247,7 +245,7 @@ impl Naive {
         let (fresh_ms, stale_ms) = if settling { (SETTLE_FRESH_MS, 0) } else { (100_000, 50_000) };
         self.kept.retain(|kept| kept.who != who);
         self.memos.retain(|memo| memo.who() != who);
-        self.kept.push(Kept {
+        self.kept.push(NaiveEntry {
             who,
             version: flight.script.version,
             tags,
@@ -259,49 +257,49 @@ impl Naive {
         });
     }
 
-    fn remember(&mut self, memo: Memo) {
+    fn remember(&mut self, memo: NaiveNegativeEntry) {
         self.memos.retain(|other| other.who() != memo.who());
         self.memos.push(memo);
     }
 
-    fn mark(&self, kept: &Kept) -> Mark {
-        let after = |one: &&Invalidated| one.order > kept.order && one.covers(kept.who, Some(kept.tags));
+    fn mark(&self, kept: &NaiveEntry) -> NaiveValidity {
+        let after = |one: &&NaiveInvalidation| one.order > kept.order && one.covers(kept.who, Some(kept.tags));
         let mut after = self.invalidations.iter().filter(after);
         match after.clone().next() {
-            None => Mark::Clear,
-            Some(_) if after.any(|one| one.mode == Mode::Purge) => Mark::Purged,
-            Some(_) => Mark::Marked,
+            None => NaiveValidity::Clear,
+            Some(_) if after.any(|one| one.mode == InvalidationMode::Purge) => NaiveValidity::Purged,
+            Some(_) => NaiveValidity::Marked,
         }
     }
 
-    fn look(&self, who: Who) -> Option<(Kept, Mark)> {
+    fn look(&self, who: KeyIndex) -> Option<(NaiveEntry, NaiveValidity)> {
         let kept = self.kept.iter().find(|kept| kept.who == who)?;
         Some((kept.clone(), self.mark(kept)))
     }
 
-    fn recall(&self, who: Who) -> Option<Memo> {
+    fn recall(&self, who: KeyIndex) -> Option<NaiveNegativeEntry> {
         let memo = self.memos.iter().find(|memo| memo.who() == who)?;
         let holds = match memo {
-            Memo::Failed { order, began_ms, until_ms, .. } => {
+            NaiveNegativeEntry::Failed { order, began_ms, until_ms, .. } => {
                 let overtaken = self.invalidations.iter().any(|one| {
                     let held = one.hold_until_ms().is_some_and(|until| *began_ms <= until);
                     one.covers(who, None) && (one.order > *order || held)
                 });
                 self.now_ms < *until_ms && !overtaken
             }
-            Memo::Uncacheable { until_ms, .. } => self.now_ms < *until_ms,
+            NaiveNegativeEntry::Uncacheable { until_ms, .. } => self.now_ms < *until_ms,
         };
         holds.then(|| memo.clone())
     }
 
-    fn start(&mut self, who: Who, open: bool, refreshes: Option<u64>) -> Flight {
+    fn start(&mut self, who: KeyIndex, open: bool, refreshes: Option<u64>) -> NaiveFlight {
         let script = self.scripts[who.1].clone();
         let (order, began_ms) = (self.next(), self.now_ms);
         self.loads += 1;
         if open {
             self.flights.iter_mut().filter(|flight| flight.who == who).for_each(|flight| flight.open = false);
         }
-        let flight = Flight {
+        let flight = NaiveFlight {
             who,
             order,
             began_ms,
@@ -315,40 +313,38 @@ impl Naive {
         flight
     }
 
-    /// The flight a caller may join who found this kept. If he found nothing, any tag may be one of the value's.
-    fn joinable(&self, who: Who, seen: Option<&Kept>) -> Option<Flight> {
+    /// The flight that a caller with this entry may join. Without an entry, any tag may be one of the value's.
+    fn joinable(&self, who: KeyIndex, seen: Option<&NaiveEntry>) -> Option<NaiveFlight> {
         let flight = self.flights.iter().find(|flight| flight.who == who && flight.open)?;
         let overtaken = self.invalidations.iter().any(|one| {
-            let held =
-                one.hold_until_ms().is_some_and(|until| flight.began_ms <= until && until < self.now_ms);
+            let held = one.hold_until_ms().is_some_and(|until| flight.began_ms <= until && until < self.now_ms);
             one.covers(who, seen.map(|kept| kept.tags)) && (one.order > flight.order || held)
         });
         (!overtaken).then(|| flight.clone())
     }
 
-    /// Whether what a flight brought is for that caller.
-    fn serves(&self, flight: &Flight, caller: &Caller) -> bool {
-        let tags = matches!(flight.script.says, Says::Value).then_some(flight.script.tags);
+    /// Whether a flight's result is valid for that caller.
+    fn serves(&self, flight: &NaiveFlight, caller: &Caller) -> bool {
+        let tags = matches!(flight.script.says, LoadScript::Value).then_some(flight.script.tags);
         caller.order < flight.order
             || !self.invalidations.iter().any(|one| {
                 let between = flight.order < one.order && one.order < caller.order;
-                let held = one
-                    .hold_until_ms()
-                    .is_some_and(|until| flight.began_ms <= until && until < caller.arrived_ms);
+                let held =
+                    one.hold_until_ms().is_some_and(|until| flight.began_ms <= until && until < caller.arrived_ms);
                 one.covers(flight.who, tags) && (between || held)
             })
     }
 
-    fn good_for_anything(&self, kept: &Kept, mark: Mark) -> bool {
-        mark != Mark::Purged && self.now_ms < kept.error_until_ms
+    fn good_for_anything(&self, kept: &NaiveEntry, mark: NaiveValidity) -> bool {
+        mark != NaiveValidity::Purged && self.now_ms < kept.error_until_ms
     }
 
-    fn text(kept: &Kept) -> String {
+    fn text(kept: &NaiveEntry) -> String {
         format!("{} v{}", PARTITIONS[kept.who.0], kept.version)
     }
 
-    /// What is kept of a key: its version.
-    pub(crate) fn keeps(&self, who: Who) -> Option<String> {
+    /// The cached version of a key.
+    pub(crate) fn keeps(&self, who: KeyIndex) -> Option<String> {
         self.look(who).map(|(kept, _)| Self::text(&kept))
     }
 }

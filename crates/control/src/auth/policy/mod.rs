@@ -1,11 +1,12 @@
-//! Who may do what: a pure decision over what is known of a request.
+//! Access policy: a pure decision over the facts of a request.
 //!
-//! - Whatever changes something needs the control token, shown as such or through the session of the page, and
-//!   must not come from somebody else's page.
-//! - Figures may be read without it only on this very machine: peer and host are loopback, nobody forwarded the
-//!   request, and no other page's script asks.
-//! - A path that was opened to a network may be read from there, by whoever asks for itself.
-//! - The host is always checked: a name that somebody else's DNS points here is not ours, unless it was configured.
+//! - Changes need the control token, sent as such or through a page session, and must not come from a page of another
+//!   origin.
+//! - Statistics can be read without it only on this machine: peer and host are loopback, the request was not forwarded,
+//!   and no script of another origin sends it.
+//! - A path opened to a network can be read from there by direct callers.
+//! - The host is always checked: a foreign DNS name that points here (DNS rebinding) is rejected unless it is
+//!   configured.
 
 #[cfg(test)]
 mod tests;
@@ -15,127 +16,127 @@ use http::{Method, StatusCode};
 use crate::error::Problem;
 use crate::web;
 
-/// What anybody may read beside the page: it holds no figures. A link to a picture is its own permission.
+/// Public paths beside the page: they hold no statistics. An image link carries its own permission.
 const OPEN: [&str; 3] = ["/healthz", "/readyz", "/api/plex/image"];
 
-/// What is only read although it is asked with POST: the question is too long for an address.
+/// Reads that use POST, because their input is too long for a URL.
 const READ_BY_POST: [&str; 3] = ["/api/v1/match/tracks", "/api/v1/match/paths", "/api/v1/match/ids"];
 
-/// What a request wants, as far as its permission goes.
+/// Permission a request needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Route {
-    /// Holds no figures: the bare page, health. For everybody.
+pub(crate) enum RouteAccess {
+    /// No statistics: the bare page, health. Public.
     Open,
-    /// Asks what it may. For everybody, but a token that is shown there is a guess like any other.
+    /// Returns the caller's permissions. Public, but a wrong token counts as a failed guess.
     Whoami,
-    /// Reads figures.
+    /// Reads statistics.
     Read,
-    /// Shows the token to get a session.
+    /// Opens a session with the token.
     Login,
     /// Changes something.
     Change,
 }
 
-/// What the request calls this process.
+/// The name by which the request addresses this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Host {
-    /// `localhost`, or an address of this machine's loopback.
+pub(crate) enum HostKind {
+    /// `localhost` or a loopback address of this machine.
     Loopback,
-    /// A name or an address that was configured.
+    /// A configured name or address.
     Named,
-    /// Another address, written as numbers.
+    /// Another IP address.
     Address,
-    /// A name, or nothing that can be understood, or several.
+    /// Another name, several, or an unreadable one.
     Foreign,
 }
 
-/// Whose page asks, by the `Origin` header.
+/// Origin of the sending page, from the `Origin` header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Origin {
-    /// It does not say: no browser, or nothing that a page does.
+pub(crate) enum OriginHeader {
+    /// Absent: not a browser, or not a script.
     Absent,
-    /// Ours.
+    /// This origin.
     Own,
-    /// Somebody else's, or hidden.
+    /// Another origin, or an opaque one.
     Foreign,
 }
 
-/// Whose page asks, by the `Sec-Fetch-Site` header.
+/// Site of the sending page, from the `Sec-Fetch-Site` header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Site {
-    /// It does not say.
+pub(crate) enum FetchSite {
+    /// Absent.
     Absent,
-    /// Ours, or the user typed the address.
+    /// Same origin, or typed by the user.
     Own,
-    /// The user followed a link on somebody else's page.
+    /// The user followed a link on another site.
     Followed,
-    /// Somebody else's page asks by itself.
+    /// A script or subresource of another site.
     Foreign,
 }
 
-/// What the request shows for itself.
+/// The credential of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Proof {
-    /// Nothing, or a session that has ended.
+pub(crate) enum PresentedCredential {
+    /// None, or an expired session.
     Absent,
     /// The control token.
     Token,
-    /// The token that only reads.
+    /// The read-only token.
     ReadToken,
-    /// A session that was opened with it.
+    /// A session opened with the control token.
     Session,
-    /// A token that is not ours.
+    /// An unknown token.
     Wrong,
 }
 
-/// Everything the decision hangs on.
+/// All inputs of the decision.
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and any mixture occurs")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Facts {
-    /// What is wanted.
-    pub(crate) route: Route,
-    /// What the request calls us.
-    pub(crate) host: Host,
-    /// Whether we can be reached from other machines.
+pub(crate) struct AccessInput {
+    /// The permission needed.
+    pub(crate) route: RouteAccess,
+    /// The host of the request.
+    pub(crate) host: HostKind,
+    /// True if the control plane listens beyond loopback.
     pub(crate) listens_beyond_loopback: bool,
-    /// Whether the connection comes from this machine.
+    /// True if the connection comes from this machine.
     pub(crate) peer_is_loopback: bool,
-    /// Whether something says that it passed a proxy.
+    /// True if a header shows that the request passed a proxy.
     pub(crate) is_forwarded: bool,
-    /// Whether this path was opened to the network the connection comes from.
+    /// True if this path is open to the peer's network.
     pub(crate) is_open_read: bool,
-    /// See [`Origin`].
-    pub(crate) origin: Origin,
-    /// See [`Site`].
-    pub(crate) site: Site,
-    /// See [`Proof`].
-    pub(crate) proof: Proof,
-    /// Whether this peer showed too many wrong tokens lately.
+    /// See [`OriginHeader`].
+    pub(crate) origin: OriginHeader,
+    /// See [`FetchSite`].
+    pub(crate) site: FetchSite,
+    /// See [`PresentedCredential`].
+    pub(crate) credential: PresentedCredential,
+    /// True if this peer sent too many wrong tokens lately.
     pub(crate) is_throttled: bool,
 }
 
-/// What comes of it.
+/// Result of the access decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Decision {
-    /// It may.
+pub(crate) enum AccessDecision {
+    /// Allowed.
     Allow,
     /// The host is not one of ours.
     Misdirected,
-    /// Somebody else's page wants to change something.
+    /// A page of another origin tries to change something.
     ForeignPage,
-    /// The token is needed, and was not shown.
+    /// The token is required and missing.
     TokenMissing,
-    /// What was shown is no token of ours.
+    /// The token or session is unknown.
     TokenWrong,
-    /// What was shown only reads, and something is to be changed.
+    /// The token is read-only, and the request changes something.
     TokenOnlyReads,
-    /// Too many wrong tokens: no further one is looked at for a while.
+    /// Too many wrong tokens: further ones are not checked for a while.
     Throttled,
 }
 
-impl Route {
-    /// What a method on a path wants. What is not listed is closed.
-    pub(crate) fn of(method: &Method, path: &str) -> Self {
+impl RouteAccess {
+    /// The permission that a method on a path needs. Unlisted paths are closed.
+    pub(crate) fn classify(method: &Method, path: &str) -> Self {
         let reads = method == Method::GET || method == Method::HEAD;
         match path {
             _ if reads && (OPEN.contains(&path) || web::holds(path)) => Self::Open,
@@ -148,54 +149,60 @@ impl Route {
     }
 }
 
-/// Decides.
-pub(crate) fn decide(facts: &Facts) -> Decision {
+pub(crate) fn decide(facts: &AccessInput) -> AccessDecision {
     let is_called_rightly = match facts.host {
-        Host::Loopback | Host::Named => true,
-        Host::Address => facts.listens_beyond_loopback,
-        Host::Foreign => false,
+        HostKind::Loopback | HostKind::Named => true,
+        HostKind::Address => facts.listens_beyond_loopback,
+        HostKind::Foreign => false,
     };
     if !is_called_rightly {
-        return Decision::Misdirected;
+        return AccessDecision::Misdirected;
     }
-    let changes = matches!(facts.route, Route::Login | Route::Change);
+    let changes = matches!(facts.route, RouteAccess::Login | RouteAccess::Change);
     let is_own_page =
-        facts.origin != Origin::Foreign && !matches!(facts.site, Site::Foreign | Site::Followed);
+        facts.origin != OriginHeader::Foreign && !matches!(facts.site, FetchSite::Foreign | FetchSite::Followed);
     if changes && !is_own_page {
-        return Decision::ForeignPage;
+        return AccessDecision::ForeignPage;
     }
-    match (facts.route, facts.proof) {
-        (Route::Open, _)
-        | (Route::Whoami, Proof::Absent)
-        | (Route::Whoami | Route::Read | Route::Change, Proof::Session) => Decision::Allow,
-        (Route::Login, _) | (_, Proof::Token | Proof::ReadToken | Proof::Wrong) if facts.is_throttled => {
-            Decision::Throttled
+    match (facts.route, facts.credential) {
+        (RouteAccess::Open, _)
+        | (RouteAccess::Whoami, PresentedCredential::Absent)
+        | (RouteAccess::Whoami | RouteAccess::Read | RouteAccess::Change, PresentedCredential::Session) => {
+            AccessDecision::Allow
         }
-        (Route::Login, _) | (_, Proof::Token) | (Route::Whoami | Route::Read, Proof::ReadToken) => {
-            Decision::Allow
+        (RouteAccess::Login, _)
+        | (_, PresentedCredential::Token | PresentedCredential::ReadToken | PresentedCredential::Wrong)
+            if facts.is_throttled =>
+        {
+            AccessDecision::Throttled
         }
-        (Route::Change, Proof::ReadToken) => Decision::TokenOnlyReads,
-        (_, Proof::Wrong) => Decision::TokenWrong,
-        (Route::Read, Proof::Absent) if is_local(facts) || is_opened(facts) => Decision::Allow,
-        (_, Proof::Absent) => Decision::TokenMissing,
+        (RouteAccess::Login, _)
+        | (_, PresentedCredential::Token)
+        | (RouteAccess::Whoami | RouteAccess::Read, PresentedCredential::ReadToken) => AccessDecision::Allow,
+        (RouteAccess::Change, PresentedCredential::ReadToken) => AccessDecision::TokenOnlyReads,
+        (_, PresentedCredential::Wrong) => AccessDecision::TokenWrong,
+        (RouteAccess::Read, PresentedCredential::Absent) if is_local(facts) || is_opened(facts) => {
+            AccessDecision::Allow
+        }
+        (_, PresentedCredential::Absent) => AccessDecision::TokenMissing,
     }
 }
 
-fn is_local(facts: &Facts) -> bool {
-    facts.peer_is_loopback && facts.host == Host::Loopback && is_direct(facts)
+fn is_local(facts: &AccessInput) -> bool {
+    facts.peer_is_loopback && facts.host == HostKind::Loopback && is_direct(facts)
 }
 
-fn is_opened(facts: &Facts) -> bool {
+fn is_opened(facts: &AccessInput) -> bool {
     facts.is_open_read && is_direct(facts)
 }
 
-/// Whoever is connected asks for itself: not for somebody behind it, and not for another page.
-fn is_direct(facts: &Facts) -> bool {
-    !facts.is_forwarded && facts.origin != Origin::Foreign && facts.site != Site::Foreign
+/// True if the peer is the caller itself: not forwarded, and not a page of another origin.
+fn is_direct(facts: &AccessInput) -> bool {
+    !facts.is_forwarded && facts.origin != OriginHeader::Foreign && facts.site != FetchSite::Foreign
 }
 
-impl Decision {
-    /// Every way to say no.
+impl AccessDecision {
+    /// All denials.
     pub(crate) const REFUSALS: [Self; 6] = [
         Self::Misdirected,
         Self::ForeignPage,
@@ -205,7 +212,7 @@ impl Decision {
         Self::Throttled,
     ];
 
-    /// The word for it in metrics and problems.
+    /// Name in metrics and problems.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Allow => "allowed",
@@ -218,7 +225,7 @@ impl Decision {
         }
     }
 
-    /// What the caller is told; `None` if it may.
+    /// The problem for the client; `None` if allowed.
     pub(crate) fn problem(self) -> Option<Problem> {
         let (status, title, detail) = match self {
             Self::Allow => return None,

@@ -1,26 +1,26 @@
-//! The order of the gate, case by case.
+//! Decisions of the access policy, case by case.
 
 use super::*;
 
-/// A program on this machine that shows nothing.
-const LOCAL: Facts = Facts {
-    route: Route::Read,
-    host: Host::Loopback,
+/// A program on this machine without a credential.
+const LOCAL: AccessInput = AccessInput {
+    route: RouteAccess::Read,
+    host: HostKind::Loopback,
     listens_beyond_loopback: false,
     peer_is_loopback: true,
     is_forwarded: false,
     is_open_read: false,
-    origin: Origin::Absent,
-    site: Site::Absent,
-    proof: Proof::Absent,
+    origin: OriginHeader::Absent,
+    site: FetchSite::Absent,
+    credential: PresentedCredential::Absent,
     is_throttled: false,
 };
 
-/// A program on another machine that shows nothing.
-const REMOTE: Facts =
-    Facts { host: Host::Address, listens_beyond_loopback: true, peer_is_loopback: false, ..LOCAL };
+/// A program on another machine without a credential.
+const REMOTE: AccessInput =
+    AccessInput { host: HostKind::Address, listens_beyond_loopback: true, peer_is_loopback: false, ..LOCAL };
 
-fn check(cases: &[(&str, Facts, Decision)]) {
+fn check(cases: &[(&str, AccessInput, AccessDecision)]) {
     for (what, facts, expected) in cases {
         assert_eq!(decide(facts), *expected, "{what}");
     }
@@ -29,104 +29,122 @@ fn check(cases: &[(&str, Facts, Decision)]) {
 #[test]
 fn figures_are_read_without_a_token_only_on_this_machine() {
     check(&[
-        ("local", LOCAL, Decision::Allow),
-        ("typed", Facts { site: Site::Own, ..LOCAL }, Decision::Allow),
-        ("a link to the figures", Facts { site: Site::Followed, ..LOCAL }, Decision::Allow),
-        ("remote", REMOTE, Decision::TokenMissing),
-        ("remote that says localhost", Facts { host: Host::Loopback, ..REMOTE }, Decision::TokenMissing),
-        ("forwarded", Facts { is_forwarded: true, ..LOCAL }, Decision::TokenMissing),
-        ("another page's script", Facts { site: Site::Foreign, ..LOCAL }, Decision::TokenMissing),
-        ("another page's origin", Facts { origin: Origin::Foreign, ..LOCAL }, Decision::TokenMissing),
+        ("local", LOCAL, AccessDecision::Allow),
+        ("typed", AccessInput { site: FetchSite::Own, ..LOCAL }, AccessDecision::Allow),
+        ("a link to the figures", AccessInput { site: FetchSite::Followed, ..LOCAL }, AccessDecision::Allow),
+        ("remote", REMOTE, AccessDecision::TokenMissing),
+        (
+            "remote that says localhost",
+            AccessInput { host: HostKind::Loopback, ..REMOTE },
+            AccessDecision::TokenMissing,
+        ),
+        ("forwarded", AccessInput { is_forwarded: true, ..LOCAL }, AccessDecision::TokenMissing),
+        ("another page's script", AccessInput { site: FetchSite::Foreign, ..LOCAL }, AccessDecision::TokenMissing),
+        ("another page's origin", AccessInput { origin: OriginHeader::Foreign, ..LOCAL }, AccessDecision::TokenMissing),
         (
             "local through the outer address",
-            Facts { host: Host::Address, listens_beyond_loopback: true, ..LOCAL },
-            Decision::TokenMissing,
+            AccessInput { host: HostKind::Address, listens_beyond_loopback: true, ..LOCAL },
+            AccessDecision::TokenMissing,
         ),
     ]);
 }
 
 #[test]
 fn figures_are_read_from_anywhere_with_the_token_or_a_session() {
-    for facts in [LOCAL, REMOTE, Facts { is_forwarded: true, ..LOCAL }] {
-        assert_eq!(decide(&Facts { proof: Proof::Token, ..facts }), Decision::Allow);
-        assert_eq!(decide(&Facts { proof: Proof::Session, ..facts }), Decision::Allow);
-        assert_eq!(decide(&Facts { proof: Proof::Wrong, ..facts }), Decision::TokenWrong);
+    for facts in [LOCAL, REMOTE, AccessInput { is_forwarded: true, ..LOCAL }] {
+        assert_eq!(decide(&AccessInput { credential: PresentedCredential::Token, ..facts }), AccessDecision::Allow);
+        assert_eq!(decide(&AccessInput { credential: PresentedCredential::Session, ..facts }), AccessDecision::Allow);
+        assert_eq!(
+            decide(&AccessInput { credential: PresentedCredential::Wrong, ..facts }),
+            AccessDecision::TokenWrong
+        );
     }
 }
 
 #[test]
 fn the_token_that_only_reads_reads_from_anywhere_and_does_nothing_else() {
-    for facts in [LOCAL, REMOTE, Facts { is_forwarded: true, ..LOCAL }] {
-        let reading = Facts { proof: Proof::ReadToken, ..facts };
+    for facts in [LOCAL, REMOTE, AccessInput { is_forwarded: true, ..LOCAL }] {
+        let reading = AccessInput { credential: PresentedCredential::ReadToken, ..facts };
         check(&[
-            ("read", reading, Decision::Allow),
-            ("the bare page", Facts { route: Route::Open, ..reading }, Decision::Allow),
-            ("change", Facts { route: Route::Change, ..reading }, Decision::TokenOnlyReads),
+            ("read", reading, AccessDecision::Allow),
+            ("the bare page", AccessInput { route: RouteAccess::Open, ..reading }, AccessDecision::Allow),
+            ("change", AccessInput { route: RouteAccess::Change, ..reading }, AccessDecision::TokenOnlyReads),
             (
                 "change from another page",
-                Facts { route: Route::Change, origin: Origin::Foreign, ..reading },
-                Decision::ForeignPage,
+                AccessInput { route: RouteAccess::Change, origin: OriginHeader::Foreign, ..reading },
+                AccessDecision::ForeignPage,
             ),
-            ("after guessing", Facts { is_throttled: true, ..reading }, Decision::Throttled),
+            ("after guessing", AccessInput { is_throttled: true, ..reading }, AccessDecision::Throttled),
         ]);
     }
 }
 
 #[test]
 fn what_was_opened_to_a_network_is_read_from_there_and_nothing_else_is_done() {
-    let opened = Facts { is_open_read: true, ..REMOTE };
+    let opened = AccessInput { is_open_read: true, ..REMOTE };
     check(&[
-        ("opened", opened, Decision::Allow),
-        ("by a configured name", Facts { host: Host::Named, ..opened }, Decision::Allow),
-        ("forwarded for somebody", Facts { is_forwarded: true, ..opened }, Decision::TokenMissing),
-        ("another page's script", Facts { site: Site::Foreign, ..opened }, Decision::TokenMissing),
-        ("a wrong token", Facts { proof: Proof::Wrong, ..opened }, Decision::TokenWrong),
-        ("a change", Facts { route: Route::Change, ..opened }, Decision::TokenMissing),
-        ("another name", Facts { host: Host::Foreign, ..opened }, Decision::Misdirected),
+        ("opened", opened, AccessDecision::Allow),
+        ("by a configured name", AccessInput { host: HostKind::Named, ..opened }, AccessDecision::Allow),
+        ("forwarded for somebody", AccessInput { is_forwarded: true, ..opened }, AccessDecision::TokenMissing),
+        ("another page's script", AccessInput { site: FetchSite::Foreign, ..opened }, AccessDecision::TokenMissing),
+        ("a wrong token", AccessInput { credential: PresentedCredential::Wrong, ..opened }, AccessDecision::TokenWrong),
+        ("a change", AccessInput { route: RouteAccess::Change, ..opened }, AccessDecision::TokenMissing),
+        ("another name", AccessInput { host: HostKind::Foreign, ..opened }, AccessDecision::Misdirected),
     ]);
 }
 
 #[test]
 fn a_configured_name_is_no_local_one() {
     for listens_beyond_loopback in [false, true] {
-        let named = Facts { host: Host::Named, listens_beyond_loopback, ..LOCAL };
+        let named = AccessInput { host: HostKind::Named, listens_beyond_loopback, ..LOCAL };
         check(&[
-            ("read", named, Decision::TokenMissing),
-            ("page", Facts { route: Route::Open, ..named }, Decision::Allow),
-            ("token", Facts { proof: Proof::Token, ..named }, Decision::Allow),
+            ("read", named, AccessDecision::TokenMissing),
+            ("page", AccessInput { route: RouteAccess::Open, ..named }, AccessDecision::Allow),
+            ("token", AccessInput { credential: PresentedCredential::Token, ..named }, AccessDecision::Allow),
         ]);
     }
 }
 
 #[test]
 fn a_change_needs_the_token_even_on_this_machine() {
-    let local = Facts { route: Route::Change, ..LOCAL };
+    let local = AccessInput { route: RouteAccess::Change, ..LOCAL };
     check(&[
-        ("nothing shown", local, Decision::TokenMissing),
-        ("wrong", Facts { proof: Proof::Wrong, ..local }, Decision::TokenWrong),
-        ("token", Facts { proof: Proof::Token, ..local }, Decision::Allow),
-        ("session", Facts { proof: Proof::Session, ..local }, Decision::Allow),
+        ("nothing shown", local, AccessDecision::TokenMissing),
+        ("wrong", AccessInput { credential: PresentedCredential::Wrong, ..local }, AccessDecision::TokenWrong),
+        ("token", AccessInput { credential: PresentedCredential::Token, ..local }, AccessDecision::Allow),
+        ("session", AccessInput { credential: PresentedCredential::Session, ..local }, AccessDecision::Allow),
         (
             "our page",
-            Facts { proof: Proof::Session, origin: Origin::Own, site: Site::Own, ..local },
-            Decision::Allow,
+            AccessInput {
+                credential: PresentedCredential::Session,
+                origin: OriginHeader::Own,
+                site: FetchSite::Own,
+                ..local
+            },
+            AccessDecision::Allow,
         ),
     ]);
 }
 
 #[test]
 fn another_page_changes_nothing_whatever_it_shows() {
-    for route in [Route::Change, Route::Login] {
-        for proof in [Proof::Absent, Proof::Token, Proof::ReadToken, Proof::Session, Proof::Wrong] {
+    for route in [RouteAccess::Change, RouteAccess::Login] {
+        for proof in [
+            PresentedCredential::Absent,
+            PresentedCredential::Token,
+            PresentedCredential::ReadToken,
+            PresentedCredential::Session,
+            PresentedCredential::Wrong,
+        ] {
             for (origin, site) in [
-                (Origin::Foreign, Site::Absent),
-                (Origin::Own, Site::Foreign),
-                (Origin::Absent, Site::Foreign),
-                (Origin::Absent, Site::Followed),
-                (Origin::Foreign, Site::Own),
+                (OriginHeader::Foreign, FetchSite::Absent),
+                (OriginHeader::Own, FetchSite::Foreign),
+                (OriginHeader::Absent, FetchSite::Foreign),
+                (OriginHeader::Absent, FetchSite::Followed),
+                (OriginHeader::Foreign, FetchSite::Own),
             ] {
-                let facts = Facts { route, origin, site, proof, ..LOCAL };
-                assert_eq!(decide(&facts), Decision::ForeignPage, "{facts:?}");
+                let facts = AccessInput { route, origin, site, credential: proof, ..LOCAL };
+                assert_eq!(decide(&facts), AccessDecision::ForeignPage, "{facts:?}");
             }
         }
     }
@@ -134,86 +152,97 @@ fn another_page_changes_nothing_whatever_it_shows() {
 
 #[test]
 fn the_host_is_checked_on_every_route_with_every_proof() {
-    for route in [Route::Open, Route::Whoami, Route::Read, Route::Login, Route::Change] {
-        for proof in [Proof::Absent, Proof::Token, Proof::ReadToken, Proof::Session, Proof::Wrong] {
+    for route in [RouteAccess::Open, RouteAccess::Whoami, RouteAccess::Read, RouteAccess::Login, RouteAccess::Change] {
+        for proof in [
+            PresentedCredential::Absent,
+            PresentedCredential::Token,
+            PresentedCredential::ReadToken,
+            PresentedCredential::Session,
+            PresentedCredential::Wrong,
+        ] {
             for listens_beyond_loopback in [false, true] {
-                let facts = Facts { route, proof, host: Host::Foreign, listens_beyond_loopback, ..LOCAL };
-                assert_eq!(decide(&facts), Decision::Misdirected, "{facts:?}");
+                let facts =
+                    AccessInput { route, credential: proof, host: HostKind::Foreign, listens_beyond_loopback, ..LOCAL };
+                assert_eq!(decide(&facts), AccessDecision::Misdirected, "{facts:?}");
             }
-            let facts = Facts { route, proof, host: Host::Address, ..LOCAL };
-            assert_eq!(decide(&facts), Decision::Misdirected, "an address while on loopback: {facts:?}");
+            let facts = AccessInput { route, credential: proof, host: HostKind::Address, ..LOCAL };
+            assert_eq!(decide(&facts), AccessDecision::Misdirected, "an address while on loopback: {facts:?}");
         }
     }
 }
 
 #[test]
 fn health_and_the_bare_page_are_open_to_everybody() {
-    for facts in [LOCAL, REMOTE, Facts { proof: Proof::Wrong, is_throttled: true, ..REMOTE }] {
-        assert_eq!(decide(&Facts { route: Route::Open, ..facts }), Decision::Allow);
+    for facts in [LOCAL, REMOTE, AccessInput { credential: PresentedCredential::Wrong, is_throttled: true, ..REMOTE }] {
+        assert_eq!(decide(&AccessInput { route: RouteAccess::Open, ..facts }), AccessDecision::Allow);
     }
 }
 
 #[test]
 fn who_guesses_is_not_even_told_when_the_guess_is_right() {
-    let guessing = Facts { is_throttled: true, ..LOCAL };
+    let guessing = AccessInput { is_throttled: true, ..LOCAL };
     check(&[
-        ("right", Facts { proof: Proof::Token, ..guessing }, Decision::Throttled),
-        ("wrong", Facts { proof: Proof::Wrong, ..guessing }, Decision::Throttled),
-        ("login", Facts { route: Route::Login, ..guessing }, Decision::Throttled),
+        ("right", AccessInput { credential: PresentedCredential::Token, ..guessing }, AccessDecision::Throttled),
+        ("wrong", AccessInput { credential: PresentedCredential::Wrong, ..guessing }, AccessDecision::Throttled),
+        ("login", AccessInput { route: RouteAccess::Login, ..guessing }, AccessDecision::Throttled),
         (
             "a right token, asking what it may",
-            Facts { route: Route::Whoami, proof: Proof::Token, ..guessing },
-            Decision::Throttled,
+            AccessInput { route: RouteAccess::Whoami, credential: PresentedCredential::Token, ..guessing },
+            AccessDecision::Throttled,
         ),
         (
             "a wrong token, asking what it may",
-            Facts { route: Route::Whoami, proof: Proof::Wrong, ..guessing },
-            Decision::Throttled,
+            AccessInput { route: RouteAccess::Whoami, credential: PresentedCredential::Wrong, ..guessing },
+            AccessDecision::Throttled,
         ),
-        ("the page asks what it may", Facts { route: Route::Whoami, ..guessing }, Decision::Allow),
-        ("a session is not guessed", Facts { proof: Proof::Session, ..guessing }, Decision::Allow),
-        ("reading without a token goes on", guessing, Decision::Allow),
+        ("the page asks what it may", AccessInput { route: RouteAccess::Whoami, ..guessing }, AccessDecision::Allow),
+        (
+            "a session is not guessed",
+            AccessInput { credential: PresentedCredential::Session, ..guessing },
+            AccessDecision::Allow,
+        ),
+        ("reading without a token goes on", guessing, AccessDecision::Allow),
     ]);
 }
 
 #[test]
 fn what_is_not_listed_as_open_is_closed() {
     let cases = [
-        (Method::GET, "/", Route::Open),
-        (Method::HEAD, "/healthz", Route::Open),
-        (Method::GET, "/api/v1/session", Route::Whoami),
-        (Method::HEAD, "/api/v1/session", Route::Whoami),
-        (Method::POST, "/api/v1/session", Route::Login),
-        (Method::DELETE, "/api/v1/session", Route::Change),
-        (Method::GET, "/metrics", Route::Read),
-        (Method::GET, "/api/v1/events", Route::Read),
-        (Method::GET, "/nowhere", Route::Read),
-        (Method::POST, "/", Route::Change),
-        (Method::OPTIONS, "/api/v1/cache/stats", Route::Change),
-        (Method::POST, "/api/v1/cache/clear", Route::Change),
-        (Method::PUT, "/api/v1/mode", Route::Change),
-        (Method::DELETE, "/api/v1/bypass", Route::Change),
-        (Method::GET, "/api/v1/bypass", Route::Read),
-        (Method::POST, "/api/v1/why", Route::Change),
-        (Method::POST, "/api/v1/match/tracks", Route::Read),
-        (Method::POST, "/api/v1/match/paths", Route::Read),
-        (Method::PUT, "/api/v1/match/paths", Route::Change),
-        (Method::PUT, "/api/v1/match/pins", Route::Change),
-        (Method::POST, "/api/v1/match/decisions", Route::Change),
-        (Method::GET, "/api/v1/playlists/standing", Route::Read),
-        (Method::POST, "/api/v1/playlists/standing/weekly/run", Route::Change),
-        (Method::POST, "/api/v1/match/disown", Route::Change),
+        (Method::GET, "/", RouteAccess::Open),
+        (Method::HEAD, "/healthz", RouteAccess::Open),
+        (Method::GET, "/api/v1/session", RouteAccess::Whoami),
+        (Method::HEAD, "/api/v1/session", RouteAccess::Whoami),
+        (Method::POST, "/api/v1/session", RouteAccess::Login),
+        (Method::DELETE, "/api/v1/session", RouteAccess::Change),
+        (Method::GET, "/metrics", RouteAccess::Read),
+        (Method::GET, "/api/v1/events", RouteAccess::Read),
+        (Method::GET, "/nowhere", RouteAccess::Read),
+        (Method::POST, "/", RouteAccess::Change),
+        (Method::OPTIONS, "/api/v1/cache/stats", RouteAccess::Change),
+        (Method::POST, "/api/v1/cache/clear", RouteAccess::Change),
+        (Method::PUT, "/api/v1/mode", RouteAccess::Change),
+        (Method::DELETE, "/api/v1/bypass", RouteAccess::Change),
+        (Method::GET, "/api/v1/bypass", RouteAccess::Read),
+        (Method::POST, "/api/v1/why", RouteAccess::Change),
+        (Method::POST, "/api/v1/match/tracks", RouteAccess::Read),
+        (Method::POST, "/api/v1/match/paths", RouteAccess::Read),
+        (Method::PUT, "/api/v1/match/paths", RouteAccess::Change),
+        (Method::PUT, "/api/v1/match/pins", RouteAccess::Change),
+        (Method::POST, "/api/v1/match/decisions", RouteAccess::Change),
+        (Method::GET, "/api/v1/playlists/standing", RouteAccess::Read),
+        (Method::POST, "/api/v1/playlists/standing/weekly/run", RouteAccess::Change),
+        (Method::POST, "/api/v1/match/disown", RouteAccess::Change),
     ];
     for (method, path, expected) in cases {
-        assert_eq!(Route::of(&method, path), expected, "{method} {path}");
+        assert_eq!(RouteAccess::classify(&method, path), expected, "{method} {path}");
     }
 }
 
 #[test]
 fn every_refusal_says_what_to_do() {
-    for refusal in Decision::REFUSALS {
+    for refusal in AccessDecision::REFUSALS {
         let problem = refusal.problem().expect("a refusal is a problem");
         assert!(problem.status.is_client_error() && problem.detail.len() > 20, "{refusal:?}");
     }
-    assert!(Decision::Allow.problem().is_none());
+    assert!(AccessDecision::Allow.problem().is_none());
 }

@@ -1,7 +1,8 @@
-//! Somebody in front of a television: the start page with what to go on with, a show, its seasons, the episodes of
-//! one, and the pictures of all that. Half a minute later they are back at the start and go the same way again.
+//! A user of a television menu: the start page with items to continue, a show, its seasons, the episodes of one, and
+//! the images of all these. Half a minute later the user returns to the start and takes the same way again.
 //!
-//! Like the add-ons that do this, it holds a notification socket open while it is switched on, until the end of the evening.
+//! Like the add-ons that do this, it holds a notification socket open while it is switched on, until the end of the
+//! evening.
 
 use std::time::Duration;
 
@@ -9,32 +10,32 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-use super::super::evening::Evening;
-use super::super::visitor::Visitor;
+use super::super::app_client::AppClient;
+use super::super::workload::Workload;
 
-/// What the first visit is called in the comparison.
+/// Name of the first visit in the comparison.
 pub(super) const FIRST_VISIT: &str = "kodi menus, first visit";
-/// What the second visit is called in the comparison.
+/// Name of the second visit in the comparison.
 pub(crate) const SECOND_VISIT: &str = "kodi menus, second visit";
 
 const BETWEEN_VISITS: Duration = Duration::from_secs(30);
-/// How often the add-on shows that it is still there.
+/// Interval of the add-on's keep-alives.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 const FIELDS: &str = "fields=DateCreated%2COverview%2CGenres%2CMediaStreams%2CPath";
-/// Pictures of one list that fit on the screen.
+/// Images of one list that fit on the screen.
 const PICTURES: usize = 12;
 
-pub(super) async fn play(mut visitor: Visitor, evening: &Evening) {
-    visitor.pace.until(evening.at(35)).await;
+pub(super) async fn play(mut visitor: AppClient, evening: &Workload) {
+    visitor.clock.sleep_until(evening.at(35)).await;
     let listening = visitor.clone();
     let visits = async {
         let capabilities = json!({"PlayableMediaTypes": ["Audio", "Video"], "SupportsMediaControl": true});
         visitor.post("/Sessions/Capabilities/Full", &capabilities).await;
         wander(&visitor).await;
-        visitor.pace.rest(BETWEEN_VISITS).await;
-        visitor.turn_the_page(SECOND_VISIT);
+        visitor.clock.sleep(BETWEEN_VISITS).await;
+        visitor.start_record(SECOND_VISIT);
         wander(&visitor).await;
-        visitor.pace.until(evening.length).await;
+        visitor.clock.sleep_until(evening.length).await;
     };
     tokio::select! {
         () = visits => {}
@@ -42,26 +43,24 @@ pub(super) async fn play(mut visitor: Visitor, evening: &Evening) {
     }
 }
 
-/// The same way once more, step by step, whatever the answers are.
-pub(super) async fn retrace(visitor: &Visitor, steps: &[String]) {
+/// Repeats the same requests step by step, whatever the responses are.
+pub(super) async fn retrace(visitor: &AppClient, steps: &[String]) {
     for step in steps {
         visitor.get(step).await;
     }
 }
 
 /// One visit.
-async fn wander(visitor: &Visitor) {
+async fn wander(visitor: &AppClient) {
     let me = visitor.get("/Users/Me").await.json();
     let Some(user) = me["Id"].as_str() else { return };
     let user = format!("userId={user}");
     visitor.get(&format!("/UserViews?{user}")).await;
-    let resume = visitor
-        .get(&format!("/UserItems/Resume?{user}&limit=20&mediaTypes=Video&recursive=true&{FIELDS}"))
-        .await;
+    let resume =
+        visitor.get(&format!("/UserItems/Resume?{user}&limit=20&mediaTypes=Video&recursive=true&{FIELDS}")).await;
     let next = visitor.get(&format!("/Shows/NextUp?{user}&limit=24&{FIELDS}")).await;
-    let latest = visitor
-        .get(&format!("/Items/Latest?{user}&includeItemTypes=Episode&limit=20&groupItems=true&{FIELDS}"))
-        .await;
+    let latest =
+        visitor.get(&format!("/Items/Latest?{user}&includeItemTypes=Episode&limit=20&groupItems=true&{FIELDS}")).await;
     for list in [resume.json(), next.json(), latest.json()] {
         pictures(visitor, &list).await;
     }
@@ -75,16 +74,14 @@ async fn wander(visitor: &Visitor) {
     };
     let seasons = visitor.get(&format!("/Shows/{show}/Seasons?{user}&{FIELDS}")).await.json();
     pictures(visitor, &seasons).await;
-    let Some(season) = items(&seasons).first().and_then(|season| season["Id"].as_str()).map(str::to_owned)
-    else {
+    let Some(season) = items(&seasons).first().and_then(|season| season["Id"].as_str()).map(str::to_owned) else {
         return;
     };
-    let episodes =
-        visitor.get(&format!("/Shows/{show}/Episodes?{user}&seasonId={season}&{FIELDS}")).await.json();
+    let episodes = visitor.get(&format!("/Shows/{show}/Episodes?{user}&seasonId={season}&{FIELDS}")).await.json();
     pictures(visitor, &episodes).await;
 }
 
-async fn pictures(visitor: &Visitor, list: &Value) {
+async fn pictures(visitor: &AppClient, list: &Value) {
     for item in items(list).iter().take(PICTURES) {
         let (Some(id), Some(tag)) = (item["Id"].as_str(), item["ImageTags"]["Primary"].as_str()) else {
             continue;
@@ -93,18 +90,18 @@ async fn pictures(visitor: &Visitor, list: &Value) {
     }
 }
 
-/// The items of a list, which some answers wrap.
+/// Items of a list, which some responses wrap.
 fn items(list: &Value) -> &[Value] {
     list["Items"].as_array().or_else(|| list.as_array()).map_or(&[], Vec::as_slice)
 }
 
-/// Holds the socket open and shows signs of life. Never ends: a client without a socket goes on all the same.
-async fn listen(visitor: &Visitor) {
+/// Holds the socket open and sends keep-alives. Never ends: a client without a socket goes on all the same.
+async fn listen(visitor: &AppClient) {
     let target = format!("/socket?api_key={}&deviceId=kodi", visitor.token());
     if let Some(mut socket) = visitor.socket(&target).await {
         loop {
             tokio::select! {
-                () = visitor.pace.rest(KEEP_ALIVE) => {
+                () = visitor.clock.sleep(KEEP_ALIVE) => {
                     if socket.send(Message::text(r#"{"MessageType":"KeepAlive"}"#)).await.is_err() {
                         break;
                     }

@@ -1,40 +1,40 @@
-//! A metadata manager: twice in the evening it pages through all films, looks at some of them closely and edits
-//! those. It speaks XML, and pages with headers, as the Python library does that such tools are built on.
+//! A metadata manager: twice in the evening it pages through all films, reads some of them in detail and edits those.
+//! It requests XML, and pages with headers, as the Python library does that such tools are built on.
 
 use std::time::Duration;
 
-use super::super::evening::Evening;
-use super::super::visitor::Visitor;
+use super::super::app_client::AppClient;
+use super::super::workload::Workload;
 use super::{FILMS, encoded};
 
 const PAGE: usize = 100;
-/// Films it looks at closely in one run, and edits.
+/// Films read in detail and edited in one run.
 const LOOKED_AT: usize = 40;
 const EDITED: usize = 25;
-/// Pages are not asked for beyond this, whatever the server says.
+/// Max pages, whatever the server says.
 const MAX_PAGES: usize = 1_000;
-/// Between two edits, so that the server can do other things.
+/// Pause between two edits, so that the server can do other work.
 const BETWEEN_EDITS: Duration = Duration::from_millis(100);
 
-/// What the library asks for when it reloads an item.
+/// Query with which that library reloads an item.
 const CLOSELY: &str = "checkFiles=0&includeAllConcerts=0&includeBandwidths=1&includeChapters=1&includeChildren=0\
 &includeConcerts=0&includeExtras=0&includeFields=thumbBlurHash%2CartBlurHash&includeGeolocation=1&includeLoudnessRamps=1\
 &includeMarkers=1&includeOnDeck=0&includePopularLeaves=0&includePreferences=0&includeRelated=0&includeRelatedCount=0\
 &includeReviews=0&includeStations=0";
 
-pub(super) async fn play(visitor: &Visitor, evening: &Evening) {
+pub(super) async fn play(visitor: &AppClient, evening: &Workload) {
     for (run, percent) in [10, 60].into_iter().enumerate() {
-        visitor.pace.until(evening.at(percent)).await;
+        visitor.clock.sleep_until(evening.at(percent)).await;
         once(visitor, run).await;
     }
 }
 
-async fn once(visitor: &Visitor, run: usize) {
+async fn once(visitor: &AppClient, run: usize) {
     visitor.get("/").await;
     visitor.get("/library").await;
     visitor.get("/library/sections").await;
     let films = page_through(visitor).await;
-    // Every run has its eyes on other films, spread over the library.
+    // Every run chooses other films, spread over the library.
     let chosen: Vec<&String> =
         films.iter().skip(run * 3).step_by((films.len() / LOOKED_AT).max(1)).take(LOOKED_AT).collect();
     for film in &chosen {
@@ -44,20 +44,17 @@ async fn once(visitor: &Visitor, run: usize) {
         let summary = encoded(&format!("Edited in run {run}."));
         let edit = format!("type=1&id={film}&summary.value={summary}&summary.locked=1");
         visitor.put(&format!("/library/sections/{FILMS}/all?{edit}")).await;
-        visitor.pace.rest(BETWEEN_EDITS).await;
+        visitor.clock.sleep(BETWEEN_EDITS).await;
     }
 }
 
-/// The keys of all films.
-async fn page_through(visitor: &Visitor) -> Vec<String> {
+/// Keys of all films.
+async fn page_through(visitor: &AppClient) -> Vec<String> {
     let mut films = Vec::new();
     for page in 0..MAX_PAGES {
-        let window = [
-            ("x-plex-container-start", (page * PAGE).to_string()),
-            ("x-plex-container-size", PAGE.to_string()),
-        ];
-        let reply =
-            visitor.get_with(&format!("/library/sections/{FILMS}/all?includeGuids=1&type=1"), &window).await;
+        let window =
+            [("x-plex-container-start", (page * PAGE).to_string()), ("x-plex-container-size", PAGE.to_string())];
+        let reply = visitor.get_with(&format!("/library/sections/{FILMS}/all?includeGuids=1&type=1"), &window).await;
         let found = keys(&reply.text());
         let is_last = found.len() < PAGE;
         films.extend(found);
@@ -68,7 +65,7 @@ async fn page_through(visitor: &Visitor) -> Vec<String> {
     films
 }
 
-/// The keys of the items in an XML list, each once, in their order.
+/// Keys of the items in an XML list, each once, in their order.
 fn keys(xml: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for item in xml.split("<Video ").skip(1) {

@@ -1,7 +1,7 @@
-//! The companion apps of the evening, each with the requests that apps of its kind really make.
+//! Companion apps of the evening, each with the requests that real apps of its kind send.
 //!
-//! They are clients like any other: they write requests for Plex and Jellyfin and read the answers, which nothing
-//! else in this crate does. They know nothing of Greenroom; they are only pointed at another address.
+//! They are clients like any other: they write requests for Plex and Jellyfin and read the responses, which nothing
+//! else in this crate does. They know nothing of Greenroom; only the address they use changes.
 
 mod dashboard;
 mod jellyfin_player;
@@ -16,39 +16,39 @@ mod widget;
 use std::sync::Arc;
 use std::time::Duration;
 
-use greenroom_dialect::ask::Kind;
+use greenroom_dialect::request::ServerKind;
 use http::HeaderMap;
 use http::header::{ACCEPT, AUTHORIZATION, HeaderName, HeaderValue, USER_AGENT};
 
-use super::evening::Evening;
-use super::visitor::Visitor;
+use super::app_client::AppClient;
+use super::workload::Workload;
 
 pub(super) use menus::SECOND_VISIT;
 
-/// The sections of the simulated Plex.
+/// Sections of the simulated Plex.
 const FILMS: u32 = 1;
 const SHOWS: u32 = 2;
 const MUSIC: u32 = 3;
 
-/// The owner, and who shares the libraries.
+/// The owner, and the users with whom the libraries are shared.
 const OWNER: u32 = 1;
 const SAM: u32 = 2;
 const KIM: u32 = 3;
 
-/// An app.
+/// A companion app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum App {
-    /// A dashboard that is open three times.
+pub(super) enum DemoApp {
+    /// A dashboard open in three tabs.
     Dashboard,
-    /// A small sign of who plays what, on a start page.
+    /// A sessions badge on a start page.
     Widget,
     /// A tool that reads a whole library and edits parts of it.
     Metadata,
-    /// A tool that wants to know what was added.
+    /// A tool that polls for new items.
     Requests,
-    /// A tool that makes a playlist out of titles.
+    /// A tool that creates a playlist from titles.
     Playlists,
-    /// Somebody who wanders through the menus of a television.
+    /// A user browsing the menus of a television.
     Menus,
     /// A film on Plex.
     PlexPlayer,
@@ -58,7 +58,7 @@ pub(super) enum App {
     Statistics,
 }
 
-impl App {
+impl DemoApp {
     /// Every app, in the order they join the evening.
     pub(super) const EVERY: [Self; 9] = [
         Self::Dashboard,
@@ -72,7 +72,7 @@ impl App {
         Self::Menus,
     ];
 
-    /// What it is called in the comparison.
+    /// Name in the comparison.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Dashboard => "dashboard in three tabs",
@@ -87,12 +87,12 @@ impl App {
         }
     }
 
-    /// What it is called where all that it does is one.
+    /// Name of the app as a whole, where its parts are not listed.
     pub(super) fn whole_name(self) -> &'static str {
         if self == Self::Menus { "kodi menus" } else { self.name() }
     }
 
-    /// The label of its token.
+    /// Label of its token.
     pub(super) fn label(self) -> &'static str {
         match self {
             Self::Dashboard => "dashboard",
@@ -107,20 +107,17 @@ impl App {
         }
     }
 
-    /// What it speaks.
-    pub(super) fn server(self) -> Kind {
+    /// Its kind of server.
+    pub(super) fn server(self) -> ServerKind {
         match self {
-            Self::Dashboard
-            | Self::Widget
-            | Self::Metadata
-            | Self::Requests
-            | Self::Playlists
-            | Self::PlexPlayer => Kind::Plex,
-            Self::Menus | Self::JellyfinPlayer | Self::Statistics => Kind::Jellyfin,
+            Self::Dashboard | Self::Widget | Self::Metadata | Self::Requests | Self::Playlists | Self::PlexPlayer => {
+                ServerKind::Plex
+            }
+            Self::Menus | Self::JellyfinPlayer | Self::Statistics => ServerKind::Jellyfin,
         }
     }
 
-    /// Whose token it has; an API key is nobody's.
+    /// User of its token; an API key has none.
     pub(super) fn user(self) -> Option<u32> {
         match self {
             Self::Dashboard | Self::Widget | Self::Metadata | Self::Requests | Self::Playlists => Some(OWNER),
@@ -130,7 +127,7 @@ impl App {
         }
     }
 
-    /// The headers that are on every request of it.
+    /// Headers of its every request.
     pub(super) fn headers(self, token: &str) -> HeaderMap {
         match self {
             Self::Dashboard => plex("Komandorr", Some(token), JSON),
@@ -150,8 +147,8 @@ impl App {
         }
     }
 
-    /// Takes part in the evening.
-    pub(super) async fn play(self, visitor: Visitor, evening: Evening) {
+    /// Plays its part of the evening.
+    pub(super) async fn play(self, visitor: AppClient, evening: Workload) {
         match self {
             Self::Dashboard => Box::pin(dashboard::play(&visitor, Duration::ZERO, evening.length)).await,
             Self::Widget => widget::play(&visitor, Duration::ZERO, evening.length).await,
@@ -165,10 +162,10 @@ impl App {
         }
     }
 
-    /// Goes on with what it reads all the time, for a minute after the evening; of the menus, the second visit is
-    /// repeated, `visit` being what it read. Apps that have nothing to read in that minute do nothing.
-    pub(super) async fn read_on(self, visitor: Visitor, evening: Evening, visit: Arc<[String]>) {
-        let end = evening.length + super::evening::LATER;
+    /// Continues its regular reads for a minute after the evening; the menus repeat the second visit, whose paths are
+    /// `visit`. Apps without such reads do nothing.
+    pub(super) async fn repeat_reads(self, visitor: AppClient, evening: Workload, visit: Arc<[String]>) {
+        let end = evening.length + super::workload::LATER;
         match self {
             Self::Dashboard => Box::pin(dashboard::play(&visitor, evening.length, end)).await,
             Self::Widget => widget::play(&visitor, evening.length, end).await,
@@ -181,7 +178,7 @@ impl App {
 
 const JSON: &str = "application/json";
 
-/// How Plex apps introduce themselves.
+/// Headers by which Plex apps identify themselves.
 fn plex(product: &str, token: Option<&str>, accept: &str) -> HeaderMap {
     let mut headers = HeaderMap::new();
     let identifier = product.to_ascii_lowercase().replace(' ', "-");
@@ -198,14 +195,13 @@ fn plex(product: &str, token: Option<&str>, accept: &str) -> HeaderMap {
     headers
 }
 
-/// How Jellyfin apps introduce themselves.
+/// Headers by which Jellyfin apps identify themselves.
 fn jellyfin(client: &str, device: &str, token: Option<&str>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     let identifier = client.to_ascii_lowercase().replace(' ', "-");
     let token = token.map(|token| format!(r#", Token="{token}""#)).unwrap_or_default();
-    let line = format!(
-        r#"MediaBrowser Client="{client}", Device="{device}", DeviceId="{identifier}", Version="1.0"{token}"#
-    );
+    let line =
+        format!(r#"MediaBrowser Client="{client}", Device="{device}", DeviceId="{identifier}", Version="1.0"{token}"#);
     insert(&mut headers, AUTHORIZATION, &line);
     insert(&mut headers, USER_AGENT, client);
     insert(&mut headers, ACCEPT, JSON);
@@ -218,7 +214,7 @@ fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     }
 }
 
-/// The rows of a Plex answer, whatever they are called in it.
+/// Rows of a Plex response, whatever their name in it.
 fn rows(reply: &serde_json::Value) -> Vec<serde_json::Value> {
     let container = &reply["MediaContainer"];
     ["Metadata", "Directory", "Video", "Track"]
@@ -238,17 +234,16 @@ mod tests {
 
     #[test]
     fn apps_are_told_apart_by_name_and_token() {
-        for one in App::EVERY {
-            let same = App::EVERY
-                .into_iter()
-                .filter(|other| other.name() == one.name() || other.label() == one.label());
+        for one in DemoApp::EVERY {
+            let same =
+                DemoApp::EVERY.into_iter().filter(|other| other.name() == one.name() || other.label() == one.label());
             assert_eq!(same.count(), 1, "{one:?}");
         }
     }
 
     #[test]
     fn a_statistics_collector_shows_its_key_in_the_old_form_only() {
-        let headers = App::Statistics.headers("key");
+        let headers = DemoApp::Statistics.headers("key");
         assert!(!headers.contains_key(AUTHORIZATION));
         assert_eq!(headers["x-mediabrowser-token"], "key");
     }

@@ -1,8 +1,8 @@
-//! A tool that keeps a playlist like one from elsewhere: it searches every title, in fewer and fewer words until
-//! something fits, makes the playlist, and adds the tracks one by one, as this server wants it. Its schedule has it do
-//! the same again later; then the playlist is there, and only what is missing is added. It sends its token in the query.
+//! A tool that keeps a playlist equal to one from elsewhere: it searches every title, in fewer and fewer words until
+//! something fits, creates the playlist, and adds the tracks one by one, as this server requires. A later scheduled run
+//! finds the playlist and adds only missing tracks. The tool sends its token in the query.
 //!
-//! Where Greenroom keeps playlists, the list is handed to it, and it does all that with what it knows of the library.
+//! Where Greenroom syncs playlists, the tool hands it the list, and Greenroom uses its library index.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -10,38 +10,38 @@ use std::time::Duration;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::super::evening::{Evening, Wanted};
-use super::super::figures::{Kept, tenths};
+use super::super::app_client::{AppClient, AppResponse, PlaylistEndpoint};
+use super::super::comparison::{PlaylistResult, tenths};
 use super::super::gateway::PLAYLIST_ACCOUNT;
-use super::super::measure::Stopwatch;
-use super::super::visitor::{ListKeeper, Reply, Visitor};
+use super::super::measure::ScaledStopwatch;
+use super::super::workload::{SourceTrack, Workload};
 use super::{MUSIC, encoded, rows};
 
 const NAME: &str = "Songs from elsewhere";
-/// How long it waits before it expects a playlist that it made in the list.
+/// Wait before a created playlist is expected in the list.
 const SETTLING: Duration = Duration::from_secs(2);
-/// How long it waits before it looks again how far its playlist is.
+/// Interval between two checks of a sync's progress.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
-/// Rows of a search.
+/// Max rows of a search.
 const FOUND: &str = "500";
 
-pub(super) async fn play(visitor: &Visitor, evening: &Evening) {
+pub(super) async fn play(visitor: &AppClient, evening: &Workload) {
     for percent in [20, 70] {
-        visitor.pace.until(evening.at(percent)).await;
-        let watch = Stopwatch::start(visitor.pace.factor());
-        let tracks = match &visitor.list_keeper {
-            Some(keeper) => hand_over(visitor, keeper, &evening.wanted).await,
-            None => sync(visitor, &evening.wanted).await,
+        visitor.clock.sleep_until(evening.at(percent)).await;
+        let watch = ScaledStopwatch::start(visitor.clock.factor());
+        let tracks = match &visitor.playlist_endpoint {
+            Some(keeper) => hand_over(visitor, keeper, &evening.playlist_tracks).await,
+            None => sync(visitor, &evening.playlist_tracks).await,
         };
         if let Some(tracks) = tracks {
-            visitor.note_kept(Kept { tracks, took_s: tenths(watch.ms() / 1_000.0) });
+            visitor.record_playlist(PlaylistResult { tracks, took_s: tenths(watch.ms() / 1_000.0) });
         }
     }
 }
 
-/// Has the playlist kept by Greenroom; how many tracks are in it then.
-async fn hand_over(visitor: &Visitor, keeper: &ListKeeper, wanted: &[Wanted]) -> Option<u64> {
-    let track = |wanted: &Wanted| {
+/// Lets Greenroom sync the playlist; returns the number of tracks in it.
+async fn hand_over(visitor: &AppClient, keeper: &PlaylistEndpoint, wanted: &[SourceTrack]) -> Option<u64> {
+    let track = |wanted: &SourceTrack| {
         json!({
             "title": wanted.title, "artist": wanted.artist, "album": wanted.album,
             "duration_ms": wanted.duration_s * 1_000,
@@ -52,19 +52,18 @@ async fn hand_over(visitor: &Visitor, keeper: &ListKeeper, wanted: &[Wanted]) ->
         "source": {"tracks": tracks}, "server": "plex", "name": NAME, "mode": "replace",
         "accounts": [PLAYLIST_ACCOUNT], "wait": true,
     });
-    let mut told = visitor.ask(keeper, Method::POST, "/api/v1/playlists/sync", &wish).await.json();
+    let mut told = visitor.call_playlist_api(keeper, Method::POST, "/api/v1/playlists/sync", &wish).await.json();
     while told["report"].is_null() && told["error"].is_null() {
         let path = format!("/api/v1/playlists/runs/{}", told["run"].as_str()?);
-        visitor.pace.rest(LOOK_AGAIN).await;
-        told = visitor.ask(keeper, Method::GET, &path, &Value::Null).await.json();
+        visitor.clock.sleep(LOOK_AGAIN).await;
+        told = visitor.call_playlist_api(keeper, Method::GET, &path, &Value::Null).await.json();
     }
     told["report"]["accounts"][0]["length"].as_u64()
 }
 
-/// Keeps the playlist by searching the server; how many tracks are in it then.
-async fn sync(visitor: &Visitor, wanted: &[Wanted]) -> Option<u64> {
-    let machine =
-        get(visitor, "/").await.json()["MediaContainer"]["machineIdentifier"].as_str().map(str::to_owned);
+/// Syncs the playlist by searching the server; returns the number of tracks in it.
+async fn sync(visitor: &AppClient, wanted: &[SourceTrack]) -> Option<u64> {
+    let machine = get(visitor, "/").await.json()["MediaContainer"]["machineIdentifier"].as_str().map(str::to_owned);
     let machine = machine.unwrap_or_default();
     get(visitor, "/library/sections").await;
     let mut tracks = Vec::new();
@@ -78,14 +77,11 @@ async fn sync(visitor: &Visitor, wanted: &[Wanted]) -> Option<u64> {
     }
 }
 
-/// Asks the server in fewer and fewer words until a row has the artist and a title that is the wanted one, its edition
-/// aside.
-async fn find(visitor: &Visitor, wanted: &Wanted) -> Option<String> {
+/// Searches in fewer and fewer words until a row has the artist and the wanted title, its edition aside.
+async fn find(visitor: &AppClient, wanted: &SourceTrack) -> Option<String> {
     for words in phrasings(&wanted.title) {
-        let target = format!(
-            "/library/sections/{MUSIC}/all?type=10&title={}&X-Plex-Container-Size={FOUND}",
-            encoded(&words)
-        );
+        let target =
+            format!("/library/sections/{MUSIC}/all?type=10&title={}&X-Plex-Container-Size={FOUND}", encoded(&words));
         let found = get(visitor, &target).await.json();
         let fits = |row: &Value| {
             let said = |field: &str| row[field].as_str().unwrap_or_default();
@@ -115,16 +111,16 @@ fn without_edition(title: &str) -> &str {
     title.split_once(" - Remaster").map_or(title, |(title, _)| title)
 }
 
-async fn create(visitor: &Visitor, machine: &str, first: &str, rest: &[String]) -> Option<u64> {
+async fn create(visitor: &AppClient, machine: &str, first: &str, rest: &[String]) -> Option<u64> {
     let uri = encoded(&item_uri(machine, first));
     let target = format!("/playlists?type=audio&title={}&smart=0&uri={uri}", encoded(NAME));
     send(visitor, Method::POST, &target).await;
-    visitor.pace.rest(SETTLING).await;
+    visitor.clock.sleep(SETTLING).await;
     let made = playlist(visitor).await?;
     Some(add(visitor, machine, &made, rest).await)
 }
 
-async fn add_missing(visitor: &Visitor, machine: &str, playlist: &str, tracks: &[String]) -> u64 {
+async fn add_missing(visitor: &AppClient, machine: &str, playlist: &str, tracks: &[String]) -> u64 {
     let held = get(visitor, &format!("/playlists/{playlist}/items")).await.json();
     let held: HashSet<String> =
         rows(&held).iter().filter_map(|row| row["ratingKey"].as_str().map(str::to_owned)).collect();
@@ -132,7 +128,7 @@ async fn add_missing(visitor: &Visitor, machine: &str, playlist: &str, tracks: &
     add(visitor, machine, playlist, &missing).await
 }
 
-async fn add(visitor: &Visitor, machine: &str, playlist: &str, tracks: &[String]) -> u64 {
+async fn add(visitor: &AppClient, machine: &str, playlist: &str, tracks: &[String]) -> u64 {
     for track in tracks {
         let uri = encoded(&item_uri(machine, track));
         send(visitor, Method::PUT, &format!("/playlists/{playlist}/items?uri={uri}")).await;
@@ -140,8 +136,8 @@ async fn add(visitor: &Visitor, machine: &str, playlist: &str, tracks: &[String]
     rows(&get(visitor, &format!("/playlists/{playlist}/items")).await.json()).len() as u64
 }
 
-/// The key of the playlist, if it is there.
-async fn playlist(visitor: &Visitor) -> Option<String> {
+/// Key of the playlist, if it exists.
+async fn playlist(visitor: &AppClient) -> Option<String> {
     let all = get(visitor, "/playlists").await.json();
     let found = rows(&all).into_iter().find(|row| row["title"].as_str() == Some(NAME))?;
     found["ratingKey"].as_str().map(str::to_owned)
@@ -151,11 +147,11 @@ fn item_uri(machine: &str, track: &str) -> String {
     format!("server://{machine}/com.plexapp.plugins.library/library/metadata/{track}")
 }
 
-async fn get(visitor: &Visitor, target: &str) -> Reply {
+async fn get(visitor: &AppClient, target: &str) -> AppResponse {
     send(visitor, Method::GET, target).await
 }
 
-async fn send(visitor: &Visitor, method: Method, target: &str) -> Reply {
+async fn send(visitor: &AppClient, method: Method, target: &str) -> AppResponse {
     let glue = if target.contains('?') { '&' } else { '?' };
     let target = format!("{target}{glue}X-Plex-Token={}", visitor.token());
     visitor.send(method, &target, &[], bytes::Bytes::new()).await

@@ -1,9 +1,9 @@
-//! The demo's page: a listener of its own on this machine, and nothing that another machine or another page could use.
+//! The demo's page: a listener of its own on this machine, useless to other machines and other pages.
 //!
-//! - `gate`: who may ask here. `answers`: what is answered. The document, its style and its script lie beside them.
+//! - `auth`: access check. `routes`: responses. The document, its style and its script lie beside them.
 
-mod answers;
-mod gate;
+mod auth;
+mod routes;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -17,44 +17,44 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::board::Board;
+use super::live_view::LiveView;
 
-/// Connections at a time. One more waits to be accepted.
+/// Max concurrent connections. One more waits to be accepted.
 const MAX_CONNECTIONS: usize = 64;
-/// How long a client may take to send the head of a request; an idle connection ends after it.
+/// Timeout for the head of a request and for idle connections.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
-/// Longest head of a request.
+/// Longest head of a request, in bytes.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
-/// After a connection could not be accepted (no file descriptors left), wait so long.
+/// Pause after a connection could not be accepted (no file descriptors left).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// The page, as long as it is open.
+/// The open page.
 #[derive(Debug)]
-pub(super) struct Page {
+pub(super) struct DemoPage {
     address: SocketAddr,
     stop: CancellationToken,
     door: JoinHandle<()>,
 }
 
-impl Page {
+impl DemoPage {
     /// Opens it on a free port of this machine.
-    pub(super) async fn open(board: &Arc<Board>, tasks: &TaskTracker) -> Result<Self, String> {
+    pub(super) async fn open(board: &Arc<LiveView>, tasks: &TaskTracker) -> Result<Self, String> {
         let failed = |error: &dyn std::fmt::Display| format!("the demo's page cannot be opened: {error}");
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(|error| failed(&error))?;
         let address = listener.local_addr().map_err(|error| failed(&error))?;
         let stop = CancellationToken::new();
-        let pass = gate::Pass::new(address.port()).map_err(|error| failed(&error))?;
-        let router = answers::router(Arc::clone(board), pass, stop.clone());
+        let pass = auth::PageToken::new(address.port()).map_err(|error| failed(&error))?;
+        let router = routes::router(Arc::clone(board), pass, stop.clone());
         let door = tasks.spawn(serve(listener, router, stop.clone()));
         Ok(Self { address, stop, door })
     }
 
-    /// Where it is found.
+    /// Listening address.
     pub(super) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Closes it. Nobody looks at the board any more when this returns.
+    /// Closes it. No viewer is left when this returns.
     pub(super) async fn close(self) {
         self.stop.cancel();
         if let Err(error) = self.door.await {
@@ -83,7 +83,7 @@ async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
 }
 
 async fn converse(stream: TcpStream, router: Router, stop: CancellationToken) {
-    // Without this a small answer waits for the client's delayed acknowledgement.
+    // Without this a small response waits for the client's delayed acknowledgement.
     drop(stream.set_nodelay(true));
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -102,33 +102,31 @@ async fn converse(stream: TcpStream, router: Router, stop: CancellationToken) {
 mod tests {
     use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 
-    use super::super::Plan;
+    use super::super::DemoPlan;
     use super::*;
 
-    struct Stand {
-        board: Arc<Board>,
-        page: Page,
+    struct PageFixture {
+        board: Arc<LiveView>,
+        page: DemoPage,
         tasks: TaskTracker,
     }
 
-    impl Stand {
+    impl PageFixture {
         async fn open() -> Self {
-            let (board, tasks) = (Arc::new(Board::new(&Plan::SMALLEST)), TaskTracker::new());
-            let page = Page::open(&board, &tasks).await.expect("there are free ports");
+            let (board, tasks) = (Arc::new(LiveView::new(&DemoPlan::SMALLEST)), TaskTracker::new());
+            let page = DemoPage::open(&board, &tasks).await.expect("there are free ports");
             Self { board, page, tasks }
         }
 
         async fn begin(&self, head: &str, body: &str) -> TcpStream {
             let mut stream = TcpStream::connect(self.page.address()).await.expect("it listens");
             let (host, length) = (self.page.address(), body.len());
-            let text = format!(
-                "{head}\r\nhost: {host}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
-            );
+            let text = format!("{head}\r\nhost: {host}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}");
             stream.write_all(text.as_bytes()).await.expect("it takes the request");
             stream
         }
 
-        /// The whole answer, head and body.
+        /// The whole response, head and body.
         async fn ask(&self, head: &str, body: &str) -> String {
             let mut answer = String::new();
             self.begin(head, body).await.read_to_string(&mut answer).await.expect("it answers in text");
@@ -137,40 +135,39 @@ mod tests {
 
         async fn token(&self) -> String {
             let document = self.ask("GET / HTTP/1.1", "").await;
-            let (_, rest) =
-                document.split_once("name=\"demo-token\" content=\"").expect("the page has its token");
+            let (_, rest) = document.split_once("name=\"demo-token\" content=\"").expect("the page has its token");
             rest.split('"').next().unwrap_or_default().to_owned()
         }
     }
 
     #[tokio::test]
     async fn the_page_moves_the_plug_with_its_token_and_nobody_without() {
-        let stand = Stand::open().await;
+        let stand = PageFixture::open().await;
         let token = stand.token().await;
         let json = "content-type: application/json";
         let post = format!("POST /plug HTTP/1.1\r\n{json}");
         let refused = stand.ask(&post, r#"{"pulled":true}"#).await;
         assert!(refused.starts_with("HTTP/1.1 403"), "{refused}");
-        assert!(stand.board.plug_is_in());
+        assert!(stand.board.are_servers_up());
         let foreign = format!("{post}\r\nx-demo-token: {token}\r\norigin: http://evil.example");
         assert!(stand.ask(&foreign, r#"{"pulled":true}"#).await.starts_with("HTTP/1.1 403"));
-        assert!(stand.board.plug_is_in());
+        assert!(stand.board.are_servers_up());
         let own = format!("{post}\r\nx-demo-token: {token}");
         let moved = stand.ask(&own, r#"{"pulled":true}"#).await;
         assert!(moved.starts_with("HTTP/1.1 200") && moved.contains(r#""state":"pulled""#), "{moved}");
-        assert!(!stand.board.plug_is_in());
+        assert!(!stand.board.are_servers_up());
         assert!(stand.ask(&own, r#"{"pulled":false}"#).await.starts_with("HTTP/1.1 200"));
-        assert!(stand.board.plug_is_in());
-        // A look changes nothing, whatever it says.
+        assert!(stand.board.are_servers_up());
+        // A GET changes nothing, whatever it contains.
         let get = format!("GET /plug HTTP/1.1\r\nx-demo-token: {token}");
         assert!(stand.ask(&get, "").await.starts_with("HTTP/1.1 405"));
     }
 
     #[tokio::test]
     async fn a_plug_that_is_held_says_so() {
-        let stand = Stand::open().await;
+        let stand = PageFixture::open().await;
         let token = stand.token().await;
-        stand.board.hold_plug(super::super::phase::Phase::DirectOutage);
+        stand.board.begin_measured_outage(super::super::phase::DemoPhase::DirectOutage);
         let own = format!("POST /plug HTTP/1.1\r\ncontent-type: application/json\r\nx-demo-token: {token}");
         let answer = stand.ask(&own, r#"{"pulled":false}"#).await;
         assert!(answer.starts_with("HTTP/1.1 409") && answer.contains("holds the plug"), "{answer}");
@@ -178,9 +175,8 @@ mod tests {
 
     #[tokio::test]
     async fn every_answer_keeps_a_browser_from_doing_harm() {
-        let stand = Stand::open().await;
-        for head in ["GET / HTTP/1.1", "GET /board HTTP/1.1", "POST /plug HTTP/1.1", "GET /nowhere HTTP/1.1"]
-        {
+        let stand = PageFixture::open().await;
+        for head in ["GET / HTTP/1.1", "GET /board HTTP/1.1", "POST /plug HTTP/1.1", "GET /nowhere HTTP/1.1"] {
             let answer = stand.ask(head, "").await;
             for line in ["content-security-policy: default-src 'none'", "x-content-type-options: nosniff"] {
                 assert!(answer.contains(line), "{head}: {answer}");
@@ -190,19 +186,22 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_comes_late_sees_all_of_it_and_is_let_go_when_the_page_closes() {
-        let stand = Stand::open().await;
-        stand.board.conclude("It is over.".into());
+        let stand = PageFixture::open().await;
+        stand.board.finish("It is over.".into());
         let stream = stand.begin("GET /events HTTP/1.1", "").await;
         let mut lines = BufReader::new(stream).lines();
-        let frame = loop {
-            let line = lines.next_line().await.expect("it sends").expect("it goes on");
-            if let Some(frame) = line.strip_prefix("data: ") {
-                break frame.to_owned();
+        let first = async {
+            loop {
+                let line = lines.next_line().await.expect("it sends").expect("it goes on");
+                if let Some(frame) = line.strip_prefix("data: ") {
+                    break frame.to_owned();
+                }
             }
         };
+        let frame = tokio::time::timeout(Duration::from_mins(1), first).await.expect("a frame comes");
         assert!(frame.contains("It is over.") && frame.contains(r#""phase":"afterwards""#), "{frame}");
-        stand.board.somebody_looks().await;
-        let Stand { page, tasks, board } = stand;
+        stand.board.wait_for_viewer().await;
+        let PageFixture { page, tasks, board } = stand;
         page.close().await;
         tasks.close();
         tasks.wait().await;

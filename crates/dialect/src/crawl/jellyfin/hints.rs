@@ -1,8 +1,8 @@
-//! What a Jellyfin's frames say about items.
+//! Change hints from Jellyfin's socket frames.
 
 use serde::Deserialize;
 
-use crate::crawl::Hint;
+use crate::crawl::ChangeHint;
 use crate::jellyfin::guid;
 
 #[derive(Deserialize)]
@@ -27,31 +27,30 @@ struct Task {
     key: Option<String>,
 }
 
-pub(in crate::crawl) fn hints(frame: &[u8]) -> Vec<Hint> {
+pub(in crate::crawl) fn hints(frame: &[u8]) -> Vec<ChangeHint> {
     match serde_json::from_slice(frame) {
         Ok(Message::LibraryChanged(changes)) => changed(&changes),
         Ok(Message::ScheduledTaskEnded(task)) if task.key.as_deref() == Some(crate::jellyfin::SCAN_TASK) => {
-            vec![Hint::ScanEnded { shelf: None }]
+            vec![ChangeHint::ScanEnded { shelf: None }]
         }
         _ => Vec::new(),
     }
 }
 
-/// Items are not told by library: it is certain only where one library alone changed.
-fn changed(changes: &Changes) -> Vec<Hint> {
-    let shelves: Vec<String> =
-        changes.collection_folders.iter().map(|id| guid::normal(id).into_owned()).collect();
+/// Frames do not assign items to libraries: the library is certain only if exactly one library changed.
+fn changed(changes: &Changes) -> Vec<ChangeHint> {
+    let shelves: Vec<String> = changes.collection_folders.iter().map(|id| guid::normalize(id).into_owned()).collect();
     let shelf = match &shelves[..] {
         [only] => Some(only.clone()),
         _ => None,
     };
-    let key = |id: &String| guid::normal(id).into_owned();
-    let removed = changes.items_removed.iter().map(|id| Hint::Removed { shelf: shelf.clone(), key: key(id) });
+    let key = |id: &String| guid::normalize(id).into_owned();
+    let removed = changes.items_removed.iter().map(|id| ChangeHint::Removed { shelf: shelf.clone(), key: key(id) });
     let moved = changes.items_added.iter().chain(&changes.items_updated);
-    let moved = moved.map(|id| Hint::Changed { shelf: shelf.clone(), key: key(id) });
-    let items: Vec<Hint> = removed.chain(moved).collect();
+    let moved = moved.map(|id| ChangeHint::Changed { shelf: shelf.clone(), key: key(id) });
+    let items: Vec<ChangeHint> = removed.chain(moved).collect();
     if items.is_empty() {
-        return shelves.into_iter().map(|shelf| Hint::ShelfChanged { shelf }).collect();
+        return shelves.into_iter().map(|shelf| ChangeHint::LibraryChanged { shelf }).collect();
     }
     items
 }

@@ -1,7 +1,6 @@
-//! How a library of a Jellyfin is read.
+//! Targets for crawling a Jellyfin library.
 //!
-//! Lists are sorted by the time their items came, so that what is new comes last; the name decides among those that came
-//! together.
+//! Lists are sorted by date added, so that new items come last; the name decides between equal dates.
 
 mod hints;
 mod rows;
@@ -11,36 +10,30 @@ use std::fmt::Write as _;
 use greenroom_library::item::ItemKind;
 
 use super::target::{joined, quoted};
-use super::{Branch, Shelf, instant};
+use super::{ItemContainer, LibraryInfo, timestamp};
 
 pub(super) use hints::hints;
-pub(super) use rows::{is_scanning, page, shelves};
+pub(super) use rows::{is_scanning, libraries, page};
 
-/// Where the server tells which of its tasks run.
+/// Lists the server's tasks and their state.
 pub(super) const SCAN_TARGET: &str = "/ScheduledTasks";
 
-/// What is left out of every row.
+/// Parameters that leave unneeded fields out of every row.
 const LEAN: &str = "enableUserData=false&enableImages=false&imageTypeLimit=0";
 
-pub(super) fn shelves_target(user: Option<&str>) -> String {
+pub(super) fn libraries_target(user: Option<&str>) -> String {
     match user {
         Some(user) => format!("/UserViews?userId={}", quoted(user)),
         None => "/Library/MediaFolders".to_owned(),
     }
 }
 
-pub(super) fn page_target(
-    shelf: &Shelf,
-    kind: ItemKind,
-    start: u64,
-    size: u64,
-    user: Option<&str>,
-) -> String {
+pub(super) fn page_target(shelf: &LibraryInfo, kind: ItemKind, start: u64, size: u64, user: Option<&str>) -> String {
     below(&shelf.key, kind, start, size, user)
 }
 
 pub(super) fn changed_target(
-    shelf: &Shelf,
+    shelf: &LibraryInfo,
     kind: ItemKind,
     since_s: u64,
     start: u64,
@@ -48,24 +41,17 @@ pub(super) fn changed_target(
     user: Option<&str>,
 ) -> String {
     let mut target = below(&shelf.key, kind, start, size, user);
-    write!(target, "&minDateLastSaved={}", quoted(&instant::written(since_s)))
-        .expect("a String takes everything");
+    write!(target, "&minDateLastSaved={}", quoted(&timestamp::format(since_s))).expect("a String takes everything");
     target
 }
 
-pub(super) fn count_target(shelf: &Shelf, kind: ItemKind, user: Option<&str>) -> String {
+pub(super) fn count_target(shelf: &LibraryInfo, kind: ItemKind, user: Option<&str>) -> String {
     let parent = quoted(&shelf.key);
     let which = format!("parentId={parent}&recursive=true&includeItemTypes={}{}", name(kind), there(kind));
     format!("/Items?{which}&{LEAN}&startIndex=0&limit=0{}", of_user(user))
 }
 
-pub(super) fn search_target(
-    shelf: &Shelf,
-    kind: ItemKind,
-    title: &str,
-    size: u64,
-    user: Option<&str>,
-) -> String {
+pub(super) fn search_target(shelf: &LibraryInfo, kind: ItemKind, title: &str, size: u64, user: Option<&str>) -> String {
     let which = format!("parentId={}&searchTerm={}", quoted(&shelf.key), quoted(title));
     listed(&which, kind, 0, size, user)
 }
@@ -82,11 +68,11 @@ pub(super) fn leaves_target(key: &str, kind: ItemKind, start: u64, size: u64, us
     below(key, leaves, start, size, user)
 }
 
-pub(super) fn branch_target(branch: &Branch, start: u64, size: u64, user: Option<&str>) -> String {
+pub(super) fn container_target(branch: &ItemContainer, start: u64, size: u64, user: Option<&str>) -> String {
     if branch.is_direct {
         return below(&branch.key, branch.leaves, start, size, user);
     }
-    // An artist is no folder: what is theirs is found by their name.
+    // An artist is no folder: its tracks are found by the artist's id.
     listed(&format!("albumArtistIds={}", quoted(&branch.key)), branch.leaves, start, size, user)
 }
 
@@ -104,13 +90,13 @@ fn listed(whose: &str, kind: ItemKind, start: u64, size: u64, user: Option<&str>
     )
 }
 
-/// What is asked for beyond what is always told. Sources tell the sizes of files and all of them, but cost the server
-/// more than the rest of a row: tracks are found by their path alone.
+/// Fields requested beyond the default ones. Media sources give all files and their sizes, but cost the
+/// server more than the rest of a row: tracks are matched by path alone.
 fn fields(with_sources: bool) -> &'static str {
     if with_sources { "Path,ProviderIds,DateCreated,MediaSources" } else { "Path,ProviderIds,DateCreated" }
 }
 
-/// Of shows the server also knows what is not there.
+/// Excludes missing episodes, which the server lists too.
 fn there(kind: ItemKind) -> &'static str {
     match kind {
         ItemKind::Season | ItemKind::Episode => "&isMissing=false",
@@ -122,7 +108,6 @@ fn of_user(user: Option<&str>) -> String {
     user.map(|user| format!("&userId={}", quoted(user))).unwrap_or_default()
 }
 
-/// The name of a kind.
 fn name(kind: ItemKind) -> &'static str {
     match kind {
         ItemKind::Film => "Movie",

@@ -1,17 +1,17 @@
-//! What lists of a Jellyfin say.
+//! Rows of Jellyfin's lists.
 
 use std::collections::BTreeMap;
 
-use greenroom_library::item::{File, Item, ItemKind};
+use greenroom_library::item::{Item, ItemKind, MediaFile};
 use serde::Deserialize;
 
-use crate::crawl::rows::{self, Rows};
-use crate::crawl::scalar::{Number, Several, Text};
-use crate::crawl::{Branch, Contents, Page, Read, Shelf, instant, is_key, unfit};
-use crate::facts::Unfit;
+use crate::crawl::lenient::{LenientString, LenientU64, OneOrMany};
+use crate::crawl::rows::{self, CrawlRows};
+use crate::crawl::{CrawlPage, ItemContainer, LibraryContents, LibraryInfo, RowResult, is_key, timestamp, unusable};
 use crate::jellyfin::guid;
+use crate::response_facts::UnusableResponse;
 
-/// A tick is a tenth of a microsecond.
+/// A tick is 0.1 µs.
 const TICKS_PER_MS: u64 = 10_000;
 
 #[derive(Deserialize)]
@@ -25,29 +25,29 @@ struct Views<'a> {
 #[serde(rename_all = "PascalCase", default)]
 struct View<'a> {
     #[serde(borrow)]
-    id: Text<'a>,
+    id: LenientString<'a>,
     #[serde(borrow)]
-    name: Text<'a>,
+    name: LenientString<'a>,
     #[serde(borrow)]
-    collection_type: Text<'a>,
+    collection_type: LenientString<'a>,
     #[serde(borrow)]
-    etag: Text<'a>,
+    etag: LenientString<'a>,
 }
 
-pub(in crate::crawl) fn shelves(body: &[u8]) -> Result<Vec<Shelf>, Unfit> {
-    let views: Views<'_> = serde_json::from_slice(body).map_err(|_| unfit(body))?;
-    Ok(views.items.iter().filter_map(shelf).collect())
+pub(in crate::crawl) fn libraries(body: &[u8]) -> Result<Vec<LibraryInfo>, UnusableResponse> {
+    let views: Views<'_> = serde_json::from_slice(body).map_err(|_| unusable(body))?;
+    Ok(views.items.iter().filter_map(library_info).collect())
 }
 
-fn shelf(view: &View<'_>) -> Option<Shelf> {
-    let key = guid::normal(view.id.get().filter(|key| is_key(key))?).into_owned();
-    Some(Shelf {
+fn library_info(view: &View<'_>) -> Option<LibraryInfo> {
+    let key = guid::normalize(view.id.get().filter(|key| is_key(key))?).into_owned();
+    Some(LibraryInfo {
         title: view.name.get().unwrap_or(&key).to_owned(),
         contents: match view.collection_type.get() {
-            Some("music") => Contents::Music,
-            Some("movies") => Contents::Films,
-            Some("tvshows") => Contents::Shows,
-            _ => Contents::Other,
+            Some("music") => LibraryContents::Music,
+            Some("movies") => LibraryContents::Films,
+            Some("tvshows") => LibraryContents::Shows,
+            _ => LibraryContents::Other,
         },
         stamp: view.etag.get().map(str::to_owned),
         is_scanning: false,
@@ -59,16 +59,15 @@ fn shelf(view: &View<'_>) -> Option<Shelf> {
 #[serde(rename_all = "PascalCase", default)]
 struct Task<'a> {
     #[serde(borrow)]
-    key: Text<'a>,
+    key: LenientString<'a>,
     #[serde(borrow)]
-    state: Text<'a>,
+    state: LenientString<'a>,
 }
 
-pub(in crate::crawl) fn is_scanning(body: &[u8]) -> Result<bool, Unfit> {
-    let tasks: Vec<Task<'_>> = serde_json::from_slice(body).map_err(|_| unfit(body))?;
+pub(in crate::crawl) fn is_scanning(body: &[u8]) -> Result<bool, UnusableResponse> {
+    let tasks: Vec<Task<'_>> = serde_json::from_slice(body).map_err(|_| unusable(body))?;
     let scans = |task: &Task<'_>| {
-        task.key.get() == Some(crate::jellyfin::SCAN_TASK)
-            && matches!(task.state.get(), Some("Running" | "Cancelling"))
+        task.key.get() == Some(crate::jellyfin::SCAN_TASK) && matches!(task.state.get(), Some("Running" | "Cancelling"))
     };
     Ok(tasks.iter().any(scans))
 }
@@ -77,16 +76,16 @@ pub(in crate::crawl) fn is_scanning(body: &[u8]) -> Result<bool, Unfit> {
 #[serde(rename_all = "PascalCase")]
 struct List<'a> {
     #[serde(borrow)]
-    items: Rows<Row<'a>>,
+    items: CrawlRows<Row<'a>>,
     #[serde(default)]
-    total_record_count: Number,
+    total_record_count: LenientU64,
     #[serde(default)]
-    start_index: Number,
+    start_index: LenientU64,
 }
 
-pub(in crate::crawl) fn page(kind: Option<ItemKind>, body: &[u8]) -> Result<Page, Unfit> {
-    let list: List<'_> = serde_json::from_slice(body).map_err(|_| unfit(body))?;
-    let mut page = Page { offset: list.start_index.0, total: list.total_record_count.0, ..Page::default() };
+pub(in crate::crawl) fn page(kind: Option<ItemKind>, body: &[u8]) -> Result<CrawlPage, UnusableResponse> {
+    let list: List<'_> = serde_json::from_slice(body).map_err(|_| unusable(body))?;
+    let mut page = CrawlPage { offset: list.start_index.0, total: list.total_record_count.0, ..CrawlPage::default() };
     list.items.add_to(&mut page, kind);
     Ok(page)
 }
@@ -95,66 +94,66 @@ pub(in crate::crawl) fn page(kind: Option<ItemKind>, body: &[u8]) -> Result<Page
 #[serde(rename_all = "PascalCase", default)]
 struct Row<'a> {
     #[serde(borrow)]
-    id: Text<'a>,
+    id: LenientString<'a>,
     #[serde(rename = "Type", borrow)]
-    kind: Text<'a>,
+    kind: LenientString<'a>,
     #[serde(borrow)]
-    name: Text<'a>,
+    name: LenientString<'a>,
     #[serde(borrow)]
-    location_type: Text<'a>,
+    location_type: LenientString<'a>,
     #[serde(borrow)]
-    album_id: Text<'a>,
+    album_id: LenientString<'a>,
     #[serde(borrow)]
-    album: Text<'a>,
+    album: LenientString<'a>,
     #[serde(borrow)]
-    album_artist: Text<'a>,
+    album_artist: LenientString<'a>,
     #[serde(borrow)]
-    album_artists: Several<Named<'a>>,
+    album_artists: OneOrMany<ArtistRef<'a>>,
     #[serde(borrow)]
-    artists: Several<Text<'a>>,
+    artists: OneOrMany<LenientString<'a>>,
     #[serde(borrow)]
-    season_id: Text<'a>,
+    season_id: LenientString<'a>,
     #[serde(borrow)]
-    season_name: Text<'a>,
+    season_name: LenientString<'a>,
     #[serde(borrow)]
-    series_id: Text<'a>,
+    series_id: LenientString<'a>,
     #[serde(borrow)]
-    series_name: Text<'a>,
-    index_number: Number,
-    parent_index_number: Number,
-    production_year: Number,
-    run_time_ticks: Number,
+    series_name: LenientString<'a>,
+    index_number: LenientU64,
+    parent_index_number: LenientU64,
+    production_year: LenientU64,
+    run_time_ticks: LenientU64,
     #[serde(borrow)]
-    date_created: Text<'a>,
+    date_created: LenientString<'a>,
     #[serde(borrow)]
-    path: Text<'a>,
+    path: LenientString<'a>,
     #[serde(borrow)]
-    provider_ids: Option<BTreeMap<Text<'a>, Text<'a>>>,
+    provider_ids: Option<BTreeMap<LenientString<'a>, LenientString<'a>>>,
     #[serde(borrow)]
-    media_sources: Several<Source<'a>>,
+    media_sources: OneOrMany<MediaSource<'a>>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
-struct Named<'a> {
+struct ArtistRef<'a> {
     #[serde(borrow)]
-    id: Text<'a>,
+    id: LenientString<'a>,
     #[serde(borrow)]
-    name: Text<'a>,
+    name: LenientString<'a>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
-struct Source<'a> {
+struct MediaSource<'a> {
     #[serde(borrow)]
-    path: Text<'a>,
-    size: Number,
+    path: LenientString<'a>,
+    size: LenientU64,
 }
 
 /// Key and title.
-type Above = (Option<Box<str>>, Option<Box<str>>);
+type ParentRef = (Option<Box<str>>, Option<Box<str>>);
 
-impl rows::Row for Row<'_> {
+impl rows::CrawlRow for Row<'_> {
     fn kind(&self) -> Option<ItemKind> {
         match self.kind.get()? {
             "Movie" => Some(ItemKind::Film),
@@ -166,19 +165,18 @@ impl rows::Row for Row<'_> {
         }
     }
 
-    fn read(&self) -> Read {
-        let Some(key) = self.id.get().filter(|key| is_key(key)) else { return Read::Nothing };
-        let key = guid::normal(key);
-        // Episodes that are known to exist and are not there are listed for who wants to see what is missing.
-        let is_missing =
-            self.kind() == Some(ItemKind::Episode) && self.location_type.get() == Some("Virtual");
-        let branch = |is_direct| Branch { key: (*key).into(), leaves: ItemKind::Track, is_direct };
+    fn read(&self) -> RowResult {
+        let Some(key) = self.id.get().filter(|key| is_key(key)) else { return RowResult::Nothing };
+        let key = guid::normalize(key);
+        // Some servers list missing episodes for users who want to see them.
+        let is_missing = self.kind() == Some(ItemKind::Episode) && self.location_type.get() == Some("Virtual");
+        let branch = |is_direct| ItemContainer { key: (*key).into(), leaves: ItemKind::Track, is_direct };
         match (self.kind(), self.kind.get()) {
-            _ if is_missing => Read::Nothing,
-            (Some(kind), _) => self.item(kind, &key).map_or(Read::Nothing, |item| Read::Item(Box::new(item))),
-            (None, Some("MusicAlbum")) => Read::Branch(branch(true)),
-            (None, Some("MusicArtist")) => Read::Branch(branch(false)),
-            (None, _) => Read::Nothing,
+            _ if is_missing => RowResult::Nothing,
+            (Some(kind), _) => self.item(kind, &key).map_or(RowResult::Nothing, |item| RowResult::Item(Box::new(item))),
+            (None, Some("MusicAlbum")) => RowResult::Container(branch(true)),
+            (None, Some("MusicArtist")) => RowResult::Container(branch(false)),
+            (None, _) => RowResult::Nothing,
         }
     }
 }
@@ -198,64 +196,58 @@ impl Row<'_> {
             duration_ms: self.run_time_ticks.0.and_then(|ticks| u32::try_from(ticks / TICKS_PER_MS).ok()),
             guids: self.guids(kind),
             files: self.files(kind),
-            added_at_s: self.date_created.get().and_then(instant::read),
+            added_at_s: self.date_created.get().and_then(timestamp::parse),
             ..Item::new(kind, key, self.name.get()?)
         })
     }
 
-    /// What is above, and what is above that.
-    fn above(&self, kind: ItemKind) -> [Above; 2] {
-        let key = |id: &Text<'_>| id.get().map(|id| guid::normal(id).as_ref().into());
+    /// Parent and grandparent.
+    fn above(&self, kind: ItemKind) -> [ParentRef; 2] {
+        let key = |id: &LenientString<'_>| id.get().map(|id| guid::normalize(id).as_ref().into());
         match kind {
             ItemKind::Film | ItemKind::Show => Default::default(),
-            ItemKind::Season => [(key(&self.series_id), self.series_name.kept()), (None, None)],
+            ItemKind::Season => [(key(&self.series_id), self.series_name.to_boxed()), (None, None)],
             ItemKind::Episode => [
-                (key(&self.season_id), self.season_name.kept()),
-                (key(&self.series_id), self.series_name.kept()),
+                (key(&self.season_id), self.season_name.to_boxed()),
+                (key(&self.series_id), self.series_name.to_boxed()),
             ],
             ItemKind::Track => {
                 let first = self.album_artists.0.first();
-                let title = self.album_artist.kept().or_else(|| first?.name.kept());
-                [(key(&self.album_id), self.album.kept()), (first.and_then(|first| key(&first.id)), title)]
+                let title = self.album_artist.to_boxed().or_else(|| first?.name.to_boxed());
+                [(key(&self.album_id), self.album.to_boxed()), (first.and_then(|first| key(&first.id)), title)]
             }
         }
     }
 
     fn credit(&self, kind: ItemKind) -> Vec<Box<str>> {
-        let names = self.artists.0.iter().filter_map(Text::kept);
+        let names = self.artists.0.iter().filter_map(LenientString::to_boxed);
         let names: Vec<Box<str>> = names.filter(|_| kind == ItemKind::Track).collect();
-        if matches!(&names[..], [one] if Some(&**one) == self.album_artist.get()) {
-            Vec::new()
-        } else {
-            names
-        }
+        if matches!(&names[..], [one] if Some(&**one) == self.album_artist.get()) { Vec::new() } else { names }
     }
 
     fn guids(&self, kind: ItemKind) -> Vec<Box<str>> {
         let ids = self.provider_ids.iter().flatten();
-        ids.filter_map(|(source, id)| {
-            Some(format!("{}://{}", scheme(kind, source.get()?)?, id.get()?).into())
-        })
-        .collect()
+        ids.filter_map(|(source, id)| Some(format!("{}://{}", scheme(kind, source.get()?)?, id.get()?).into()))
+            .collect()
     }
 
-    fn files(&self, kind: ItemKind) -> Vec<File> {
+    fn files(&self, kind: ItemKind) -> Vec<MediaFile> {
         if matches!(kind, ItemKind::Show | ItemKind::Season) {
             return Vec::new();
         }
         let sources = self.media_sources.0.iter();
-        let mut files: Vec<File> = sources
-            .filter_map(|source| Some(File { path: source.path.kept()?, size_bytes: source.size.0 }))
+        let mut files: Vec<MediaFile> = sources
+            .filter_map(|source| Some(MediaFile { path: source.path.to_boxed()?, size_bytes: source.size.0 }))
             .collect();
         if files.is_empty() {
-            files.extend(self.path.kept().map(|path| File { path, size_bytes: None }));
+            files.extend(self.path.to_boxed().map(|path| MediaFile { path, size_bytes: None }));
         }
         files
     }
 }
 
-/// The scheme of what a source gives ids of, if they name this very thing: a track is sent with the ids of its album and
-/// artists as well.
+/// Scheme of the ids a provider gives, if they identify this very item: a track also comes with the ids of
+/// its album and artists.
 fn scheme(kind: ItemKind, source: &str) -> Option<&'static str> {
     let is_track = kind == ItemKind::Track;
     match source.to_ascii_lowercase().as_str() {

@@ -1,18 +1,18 @@
-//! What a Plex's notifications say about items.
+//! Change hints from Plex notifications.
 
 use serde_json::{Map, Value};
 
-use crate::crawl::Hint;
+use crate::crawl::ChangeHint;
 use crate::plex::notification::{each, is_deleted, is_positive, text};
 use crate::plex::params::item_ids;
 
-/// Whose entries are about the library; those of the programme guide use ids of their own.
+/// Identifier of library entries; entries of the programme guide use ids of their own.
 const LIBRARY: &str = "com.plexapp.plugins.library";
 
-/// The kinds that are kept, or hold what is kept: films, shows, seasons, episodes, artists, albums, tracks.
+/// Types of items and containers in the index: films, shows, seasons, episodes, artists, albums, tracks.
 const KEPT: [&str; 7] = ["1", "2", "3", "4", "8", "9", "10"];
 
-pub(in crate::crawl) fn hints(frame: &[u8]) -> Vec<Hint> {
+pub(in crate::crawl) fn hints(frame: &[u8]) -> Vec<ChangeHint> {
     let Ok(Value::Object(frame)) = serde_json::from_slice::<Value>(frame) else { return Vec::new() };
     let news = match frame.get("NotificationContainer") {
         Some(Value::Object(news)) => news,
@@ -24,7 +24,7 @@ pub(in crate::crawl) fn hints(frame: &[u8]) -> Vec<Hint> {
     entries.chain(activities).chain(status).collect()
 }
 
-fn timeline(entry: &Map<String, Value>) -> Option<Hint> {
+fn timeline(entry: &Map<String, Value>) -> Option<ChangeHint> {
     if text(entry, "identifier").is_some_and(|whose| whose != LIBRARY) {
         return None;
     }
@@ -35,14 +35,14 @@ fn timeline(entry: &Map<String, Value>) -> Option<Hint> {
         return None;
     }
     match text(entry, "state")?.as_str() {
-        _ if is_deleted(entry) => Some(Hint::Removed { shelf, key }),
-        "9" => Some(Hint::Removed { shelf, key }),
-        "0" | "5" => Some(Hint::Changed { shelf, key }),
+        _ if is_deleted(entry) => Some(ChangeHint::Removed { shelf, key }),
+        "9" => Some(ChangeHint::Removed { shelf, key }),
+        "0" | "5" => Some(ChangeHint::Changed { shelf, key }),
         _ => None,
     }
 }
 
-fn activity(entry: &Map<String, Value>) -> Vec<Hint> {
+fn activity(entry: &Map<String, Value>) -> Vec<ChangeHint> {
     let (Some("ended"), Some(what)) =
         (entry.get("event").and_then(Value::as_str), entry.get("Activity").and_then(Value::as_object))
     else {
@@ -52,19 +52,19 @@ fn activity(entry: &Map<String, Value>) -> Vec<Hint> {
     let context = what.get("Context").and_then(Value::as_object).unwrap_or(&empty);
     let shelf = text(context, "librarySectionID").filter(|id| is_positive(id));
     match text(what, "type").unwrap_or_default().as_str() {
-        "library.update.section" => vec![Hint::ScanEnded { shelf }],
-        // Browsing makes the server look at items; mostly it finds that nothing changed.
+        "library.update.section" => vec![ChangeHint::ScanEnded { shelf }],
+        // Browsing triggers refreshes of items, which mostly find no change.
         "library.refresh.items" | "library.update.item.metadata"
             if context.get("refreshed") != Some(&Value::Bool(false)) =>
         {
             let ids = text(context, "key").map(|key| item_ids(&key)).unwrap_or_default();
-            ids.into_iter().map(|key| Hint::Changed { shelf: shelf.clone(), key }).collect()
+            ids.into_iter().map(|key| ChangeHint::Changed { shelf: shelf.clone(), key }).collect()
         }
         _ => Vec::new(),
     }
 }
 
-fn status(entry: &Map<String, Value>) -> Option<Hint> {
+fn status(entry: &Map<String, Value>) -> Option<ChangeHint> {
     let name = text(entry, "notificationName")?;
-    (name == "LIBRARY_UPDATE").then_some(Hint::ScanEnded { shelf: None })
+    (name == "LIBRARY_UPDATE").then_some(ChangeHint::ScanEnded { shelf: None })
 }

@@ -1,7 +1,8 @@
-//! How a library of a Plex is read.
+//! Targets for crawling a Plex library.
 //!
-//! A list has to be asked for with a size, or some servers answer less than they have. `sort=id` lists by rating key, and
-//! new things have higher ones; a sort by title would move what was read already when something is added or renamed.
+//! A list needs an explicit size, because some servers return incomplete lists otherwise. `sort=id` sorts by
+//! rating key, and new items have higher ones; sorting by title would shift rows already read when an item is
+//! added or renamed.
 
 mod hints;
 mod rows;
@@ -10,28 +11,29 @@ use std::fmt::Write as _;
 
 use greenroom_library::item::ItemKind;
 
-use super::Shelf;
+use super::LibraryInfo;
 use super::target::{joined, quoted};
 
 pub(super) use hints::hints;
-pub(super) use rows::{page, shelves};
+pub(super) use rows::{libraries, page};
 
-pub(super) fn shelves_target() -> String {
+pub(super) fn libraries_target() -> String {
     "/library/sections".to_owned()
 }
 
-pub(super) fn page_target(shelf: &Shelf, kind: ItemKind, start: u64, size: u64) -> String {
+pub(super) fn page_target(shelf: &LibraryInfo, kind: ItemKind, start: u64, size: u64) -> String {
     list(shelf, kind, "", start, size)
 }
 
-pub(super) fn changed_target(shelf: &Shelf, kind: ItemKind, since_s: u64, start: u64, size: u64) -> String {
-    // The operator means later, not as late. What was never refreshed has no time of change, so both are asked for.
+pub(super) fn changed_target(shelf: &LibraryInfo, kind: ItemKind, since_s: u64, start: u64, size: u64) -> String {
+    // The operator is "later than", hence one second less. Items that were never refreshed have no change
+    // time, so both fields are queried.
     let after_s = since_s.saturating_sub(1);
     let changed = format!("&push=1&addedAt%3E%3E={after_s}&or=1&updatedAt%3E%3E={after_s}&pop=1");
     list(shelf, kind, &changed, start, size)
 }
 
-pub(super) fn search_target(shelf: &Shelf, kind: ItemKind, title: &str, size: u64) -> String {
+pub(super) fn search_target(shelf: &LibraryInfo, kind: ItemKind, title: &str, size: u64) -> String {
     list(shelf, kind, &format!("&title={}", quoted(title)), 0, size)
 }
 
@@ -39,7 +41,7 @@ pub(super) fn items_target(keys: &[&str]) -> String {
     format!("/library/metadata/{}?includeGuids=1&checkFiles=0", joined(keys))
 }
 
-/// Below an album or a season are its children; some servers show no leaves of them.
+/// An album or a season is read by its children, because some servers list no leaves of them.
 pub(super) fn leaves_target(key: &str, is_direct: bool, start: u64, size: u64) -> String {
     let below = if is_direct { "children" } else { "allLeaves" };
     let mut target = format!("/library/metadata/{}/{below}?includeGuids=1", quoted(key));
@@ -47,7 +49,7 @@ pub(super) fn leaves_target(key: &str, is_direct: bool, start: u64, size: u64) -
     target
 }
 
-fn list(shelf: &Shelf, kind: ItemKind, which: &str, start: u64, size: u64) -> String {
+fn list(shelf: &LibraryInfo, kind: ItemKind, which: &str, start: u64, size: u64) -> String {
     let number = number(kind);
     let mut target =
         format!("/library/sections/{}/all?type={number}&sort=id&includeGuids=1{which}", quoted(&shelf.key));
@@ -56,11 +58,10 @@ fn list(shelf: &Shelf, kind: ItemKind, which: &str, start: u64, size: u64) -> St
 }
 
 fn window(target: &mut String, start: u64, size: u64) {
-    write!(target, "&X-Plex-Container-Start={start}&X-Plex-Container-Size={size}")
-        .expect("a String takes everything");
+    write!(target, "&X-Plex-Container-Start={start}&X-Plex-Container-Size={size}").expect("a String takes everything");
 }
 
-/// The number of a kind.
+/// Plex's type number of a kind.
 fn number(kind: ItemKind) -> u8 {
     match kind {
         ItemKind::Film => 1,

@@ -1,13 +1,13 @@
-//! What lists of a Plex say.
+//! Rows of Plex's lists.
 
-use greenroom_library::item::{File, Item, ItemKind};
+use greenroom_library::item::{Item, ItemKind, MediaFile};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::crawl::rows::{self, Rows};
-use crate::crawl::scalar::{Flag, Number, Several, Text};
-use crate::crawl::{Branch, Contents, Page, Read, Shelf, is_key, unfit};
-use crate::facts::Unfit;
+use crate::crawl::lenient::{LenientBool, LenientString, LenientU64, OneOrMany};
+use crate::crawl::rows::{self, CrawlRows};
+use crate::crawl::{CrawlPage, ItemContainer, LibraryContents, LibraryInfo, RowResult, is_key, unusable};
+use crate::response_facts::UnusableResponse;
 
 #[derive(Deserialize)]
 struct Envelope<T> {
@@ -20,7 +20,7 @@ struct Sections<'a> {
     #[serde(rename = "startState")]
     start_state: Option<IgnoredAny>,
     #[serde(rename = "Directory", borrow, default)]
-    sections: Several<Section<'a>>,
+    sections: OneOrMany<Section<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -28,68 +28,68 @@ struct Sections<'a> {
 #[derive(Default)]
 struct Section<'a> {
     #[serde(borrow)]
-    key: Text<'a>,
+    key: LenientString<'a>,
     #[serde(borrow)]
-    title: Text<'a>,
+    title: LenientString<'a>,
     #[serde(rename = "type", borrow)]
-    kind: Text<'a>,
+    kind: LenientString<'a>,
     #[serde(borrow)]
-    content_changed_at: Text<'a>,
-    refreshing: Flag,
+    content_changed_at: LenientString<'a>,
+    refreshing: LenientBool,
 }
 
-pub(in crate::crawl) fn shelves(body: &[u8]) -> Result<Vec<Shelf>, Unfit> {
-    let envelope: Envelope<Sections<'_>> = serde_json::from_slice(body).map_err(|_| unfit(body))?;
+pub(in crate::crawl) fn libraries(body: &[u8]) -> Result<Vec<LibraryInfo>, UnusableResponse> {
+    let envelope: Envelope<Sections<'_>> = serde_json::from_slice(body).map_err(|_| unusable(body))?;
     if envelope.container.start_state.is_some() {
-        return Err(Unfit::Starting);
+        return Err(UnusableResponse::Starting);
     }
-    Ok(envelope.container.sections.0.iter().filter_map(shelf).collect())
+    Ok(envelope.container.sections.0.iter().filter_map(library_info).collect())
 }
 
-fn shelf(section: &Section<'_>) -> Option<Shelf> {
+fn library_info(section: &Section<'_>) -> Option<LibraryInfo> {
     let key = section.key.get().filter(|key| is_key(key))?;
-    Some(Shelf {
+    Some(LibraryInfo {
         key: key.to_owned(),
         title: section.title.get().unwrap_or(key).to_owned(),
         contents: match section.kind.get() {
-            Some("artist") => Contents::Music,
-            Some("movie") => Contents::Films,
-            Some("show") => Contents::Shows,
-            _ => Contents::Other,
+            Some("artist") => LibraryContents::Music,
+            Some("movie") => LibraryContents::Films,
+            Some("show") => LibraryContents::Shows,
+            _ => LibraryContents::Other,
         },
         stamp: section.content_changed_at.get().map(str::to_owned),
         is_scanning: section.refreshing.0,
     })
 }
 
-/// What a list tells beside its rows. Rows come as `Metadata`; some lists have them as `Directory`.
+/// A list's fields beside its rows. Rows come as `Metadata`; some lists have them as `Directory`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct List<'a> {
     start_state: Option<IgnoredAny>,
     #[serde(default)]
-    size: Number,
+    size: LenientU64,
     #[serde(default)]
-    total_size: Number,
+    total_size: LenientU64,
     #[serde(default)]
-    offset: Number,
+    offset: LenientU64,
     #[serde(rename = "Metadata", borrow, default)]
-    rows: Rows<Row<'a>>,
+    rows: CrawlRows<Row<'a>>,
     #[serde(rename = "Directory", borrow, default)]
-    directories: Rows<Row<'a>>,
+    directories: CrawlRows<Row<'a>>,
 }
 
-pub(in crate::crawl) fn page(kind: Option<ItemKind>, body: &[u8]) -> Result<Page, Unfit> {
-    let envelope: Envelope<List<'_>> = serde_json::from_slice(body).map_err(|_| unfit(body))?;
+pub(in crate::crawl) fn page(kind: Option<ItemKind>, body: &[u8]) -> Result<CrawlPage, UnusableResponse> {
+    let envelope: Envelope<List<'_>> = serde_json::from_slice(body).map_err(|_| unusable(body))?;
     let list = envelope.container;
     if list.start_state.is_some() {
-        return Err(Unfit::Starting);
+        return Err(UnusableResponse::Starting);
     }
-    // Both numbers missing: this is no list. The size is that of the page, and says nothing of the whole.
+    // Both numbers missing: this is no list. The size is that of the page and says nothing about the whole.
     if list.total_size.0.or(list.size.0).is_none() {
-        return Err(Unfit::Malformed);
+        return Err(UnusableResponse::Malformed);
     }
-    let mut page = Page { offset: list.offset.0, total: list.total_size.0, ..Page::default() };
+    let mut page = CrawlPage { offset: list.offset.0, total: list.total_size.0, ..CrawlPage::default() };
     list.rows.add_to(&mut page, kind);
     list.directories.add_to(&mut page, kind);
     Ok(page)
@@ -99,59 +99,59 @@ pub(in crate::crawl) fn page(kind: Option<ItemKind>, body: &[u8]) -> Result<Page
 #[serde(rename_all = "camelCase", default)]
 struct Row<'a> {
     #[serde(borrow)]
-    rating_key: Text<'a>,
+    rating_key: LenientString<'a>,
     #[serde(rename = "type", borrow)]
-    kind: Text<'a>,
+    kind: LenientString<'a>,
     #[serde(borrow)]
-    title: Text<'a>,
+    title: LenientString<'a>,
     #[serde(borrow)]
-    original_title: Text<'a>,
+    original_title: LenientString<'a>,
     #[serde(borrow)]
-    parent_rating_key: Text<'a>,
+    parent_rating_key: LenientString<'a>,
     #[serde(borrow)]
-    parent_title: Text<'a>,
+    parent_title: LenientString<'a>,
     #[serde(borrow)]
-    grandparent_rating_key: Text<'a>,
+    grandparent_rating_key: LenientString<'a>,
     #[serde(borrow)]
-    grandparent_title: Text<'a>,
-    index: Number,
-    parent_index: Number,
-    year: Number,
-    parent_year: Number,
-    duration: Number,
-    added_at: Number,
-    updated_at: Number,
+    grandparent_title: LenientString<'a>,
+    index: LenientU64,
+    parent_index: LenientU64,
+    year: LenientU64,
+    parent_year: LenientU64,
+    duration: LenientU64,
+    added_at: LenientU64,
+    updated_at: LenientU64,
     #[serde(borrow)]
-    guid: Text<'a>,
+    guid: LenientString<'a>,
     #[serde(rename = "Guid", borrow)]
-    guids: Several<Guid<'a>>,
+    guids: OneOrMany<Guid<'a>>,
     #[serde(rename = "Media", borrow)]
-    media: Several<Media<'a>>,
+    media: OneOrMany<Media<'a>>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Guid<'a> {
     #[serde(borrow)]
-    id: Text<'a>,
+    id: LenientString<'a>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Media<'a> {
     #[serde(rename = "Part", borrow)]
-    parts: Several<Part<'a>>,
+    parts: OneOrMany<Part<'a>>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Part<'a> {
     #[serde(borrow)]
-    file: Text<'a>,
-    size: Number,
+    file: LenientString<'a>,
+    size: LenientU64,
 }
 
-impl rows::Row for Row<'_> {
+impl rows::CrawlRow for Row<'_> {
     fn kind(&self) -> Option<ItemKind> {
         match self.kind.get()? {
             "movie" => Some(ItemKind::Film),
@@ -163,14 +163,14 @@ impl rows::Row for Row<'_> {
         }
     }
 
-    fn read(&self) -> Read {
-        let Some(key) = self.rating_key.get().filter(|key| is_key(key)) else { return Read::Nothing };
-        let branch = |is_direct| Branch { key: key.into(), leaves: ItemKind::Track, is_direct };
+    fn read(&self) -> RowResult {
+        let Some(key) = self.rating_key.get().filter(|key| is_key(key)) else { return RowResult::Nothing };
+        let branch = |is_direct| ItemContainer { key: key.into(), leaves: ItemKind::Track, is_direct };
         match (self.kind(), self.kind.get()) {
-            (Some(kind), _) => self.item(kind, key).map_or(Read::Nothing, |item| Read::Item(Box::new(item))),
-            (None, Some("album")) => Read::Branch(branch(true)),
-            (None, Some("artist")) => Read::Branch(branch(false)),
-            (None, _) => Read::Nothing,
+            (Some(kind), _) => self.item(kind, key).map_or(RowResult::Nothing, |item| RowResult::Item(Box::new(item))),
+            (None, Some("album")) => RowResult::Container(branch(true)),
+            (None, Some("artist")) => RowResult::Container(branch(false)),
+            (None, _) => RowResult::Nothing,
         }
     }
 }
@@ -181,16 +181,14 @@ impl Row<'_> {
         let guids = own.chain(self.guids.0.iter().filter_map(|guid| guid.id.get()));
         let parts = self.media.0.iter().flat_map(|media| &media.parts.0);
         let is_track = kind == ItemKind::Track;
-        // The title an episode or film has in its own language comes under the name a track's credit has.
-        let credit = self
-            .original_title
-            .get()
-            .filter(|credit| is_track && Some(*credit) != self.grandparent_title.get());
+        // The original title of an episode or film comes in the field that holds a track's artist credit.
+        let credit =
+            self.original_title.get().filter(|credit| is_track && Some(*credit) != self.grandparent_title.get());
         Some(Item {
-            parent_key: self.parent_rating_key.kept(),
-            parent_title: self.parent_title.kept(),
-            grandparent_key: self.grandparent_rating_key.kept(),
-            grandparent_title: self.grandparent_title.kept(),
+            parent_key: self.parent_rating_key.to_boxed(),
+            parent_title: self.parent_title.to_boxed(),
+            grandparent_key: self.grandparent_rating_key.to_boxed(),
+            grandparent_title: self.grandparent_title.to_boxed(),
             artists: credit.into_iter().map(Into::into).collect(),
             index: self.index.fitting(),
             parent_index: self.parent_index.fitting(),
@@ -206,7 +204,7 @@ impl Row<'_> {
 }
 
 impl Part<'_> {
-    fn file(&self) -> Option<File> {
-        Some(File { path: self.file.kept()?, size_bytes: self.size.0 })
+    fn file(&self) -> Option<MediaFile> {
+        Some(MediaFile { path: self.file.to_boxed()?, size_bytes: self.size.0 })
     }
 }

@@ -1,8 +1,8 @@
-//! Reads about items: lists of them, one of them, what belongs to one, their images.
+//! Reads about items: lists, single items, their children and images.
 
 use std::borrow::Cow;
 
-use super::{Asks, Body, Route};
+use super::{AllowedParams, JellyfinRoute, RouteBody};
 use crate::class::Class;
 use crate::jellyfin::guid;
 use crate::tag::Tag;
@@ -24,7 +24,7 @@ const KINDS: [&str; 13] = [
     "Profile",
 ];
 
-pub(super) fn find(low: &[&str], raw: &[&str]) -> Option<Route> {
+pub(super) fn find(low: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
     match low {
         ["items", rest @ ..] => of_items(rest, &raw[1..]),
         ["useritems", "resume"] => Some(resume()),
@@ -32,26 +32,26 @@ pub(super) fn find(low: &[&str], raw: &[&str]) -> Option<Route> {
         ["playlists", id] => Some(playlist(id, &[])),
         ["playlists", id, "items"] => Some(playlist(id, &["Items"]).personal()),
         ["playlists", id, "users"] => Some(playlist(id, &["Users"])),
-        ["playlists", id, "users", user] => Some(playlist(id, &["Users", &guid::normal(user)])),
+        ["playlists", id, "users", user] => Some(playlist(id, &["Users", &guid::normalize(user)])),
         ["mediasegments", id] => Some(item(&["MediaSegments"], id, &[])),
         ["audio", id, "lyrics"] => Some(item(&["Audio"], id, &["Lyrics"])),
         _ => None,
     }
 }
 
-/// What follows `/Items`, or, in the old routes, `/Users/{user}/Items`.
-pub(super) fn of_items(low: &[&str], raw: &[&str]) -> Option<Route> {
+/// Routes below `/Items`, or below the legacy `/Users/{user}/Items`.
+pub(super) fn of_items(low: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
     Some(match low {
-        [] => Route::at(&["Items"], Class::Lists).personal().asking(Asks::Listing),
+        [] => JellyfinRoute::new(&["Items"], Class::Lists).personal().with_params(AllowedParams::Listing),
         ["latest"] => composed(&["Items", "Latest"], Class::Recent),
         ["suggestions"] => composed(&["Items", "Suggestions"], Class::Hubs),
-        ["counts"] => Route::at(&["Items", "Counts"], Class::Counts).for_user().tagged([Tag::libraries()]),
+        ["counts"] => JellyfinRoute::new(&["Items", "Counts"], Class::Counts).for_user().with_tags([Tag::libraries()]),
         ["filters"] => filters("Filters"),
         ["filters2"] => filters("Filters2"),
-        ["root"] => Route::at(&["Items", "Root"], Class::Item).personal().tagged([Tag::libraries()]),
+        ["root"] => JellyfinRoute::new(&["Items", "Root"], Class::Item).personal().with_tags([Tag::libraries()]),
         [id] => item(&["Items"], id, &[]).personal(),
-        [id, "images"] => item(&["Items"], id, &["Images"]).tagged([Tag::image(&guid::normal(id))]),
-        [id, "images", ..] => image(&["Items", &guid::normal(id)], &guid::normal(id), &raw[1..])?,
+        [id, "images"] => item(&["Items"], id, &["Images"]).with_tags([Tag::image(&guid::normalize(id))]),
+        [id, "images", ..] => image(&["Items", &guid::normalize(id)], &guid::normalize(id), &raw[1..])?,
         [id, "ancestors"] => item(&["Items"], id, &["Ancestors"]).personal(),
         [id, "similar"] => similar(id),
         [id, "themesongs"] => item(&["Items"], id, &["ThemeSongs"]).personal(),
@@ -65,30 +65,30 @@ pub(super) fn of_items(low: &[&str], raw: &[&str]) -> Option<Route> {
     })
 }
 
-/// What the user has begun.
-pub(super) fn resume() -> Route {
+/// Items the user has started.
+pub(super) fn resume() -> JellyfinRoute {
     composed(&["UserItems", "Resume"], Class::Resume)
 }
 
-/// What the user did with one item. The answer does not say what the item lies under, and a mark above it may be a
-/// mark of it.
-pub(super) fn user_data(id: &str) -> Route {
-    item(&["UserItems"], id, &["UserData"]).personal().tagged([Tag::many_items()])
+/// User state of one item. The response does not name the item's ancestors, and marking one of them may mark
+/// the item.
+pub(super) fn user_data(id: &str) -> JellyfinRoute {
+    item(&["UserItems"], id, &["UserData"]).personal().with_tags([Tag::many_items()])
 }
 
 /// A list the server composes for a user.
-pub(super) fn composed(segments: &[&str], class: Class) -> Route {
-    Route::at(segments, class).personal().tagged([Tag::libraries(), Tag::watch_lists()])
+pub(super) fn composed(segments: &[&str], class: Class) -> JellyfinRoute {
+    JellyfinRoute::new(segments, class).personal().with_tags([Tag::libraries(), Tag::watch_lists()])
 }
 
-/// What resembles an item: the same under every kind's own path.
-pub(super) fn similar(id: &str) -> Route {
-    item(&["Items"], id, &["Similar"]).personal().tagged([Tag::libraries()])
+/// Items similar to an item: the same under the path of every kind.
+pub(super) fn similar(id: &str) -> JellyfinRoute {
+    item(&["Items"], id, &["Similar"]).personal().with_tags([Tag::libraries()])
 }
 
-/// An image under `owner`: what follows is `Images/{kind}`, perhaps with an index, perhaps with everything else.
-/// `of` names what is shown.
-pub(super) fn image(owner: &[&str], of: &str, images: &[&str]) -> Option<Route> {
+/// An image of `owner`, at `Images/{kind}`, optionally with an index or all parameters in the path. `of`
+/// names the subject of the image.
+pub(super) fn image(owner: &[&str], of: &str, images: &[&str]) -> Option<JellyfinRoute> {
     let [_, kind, rest @ ..] = images else { return None };
     if !matches!(rest.len(), 0 | 1 | 7) || !rest.first().is_none_or(|index| is_number(index)) {
         return None;
@@ -96,9 +96,9 @@ pub(super) fn image(owner: &[&str], of: &str, images: &[&str]) -> Option<Route> 
     let kind = KINDS.into_iter().find(|known| known.eq_ignore_ascii_case(kind))?;
     let segments = [owner, &["Images", kind], rest].concat();
     Some(
-        Route::at(&segments, Class::Images)
-            .with_body(Body::Image(Some(of.to_owned())))
-            .tagged([Tag::image(of)]),
+        JellyfinRoute::new(&segments, Class::Images)
+            .with_body(RouteBody::Image(Some(of.to_owned())))
+            .with_tags([Tag::image(of)]),
     )
 }
 
@@ -106,18 +106,18 @@ fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn item(before: &[&str], id: &str, after: &[&str]) -> Route {
-    let id: Cow<'_, str> = guid::normal(id);
+fn item(before: &[&str], id: &str, after: &[&str]) -> JellyfinRoute {
+    let id: Cow<'_, str> = guid::normalize(id);
     let segments = [before, &[&*id], after].concat();
-    Route::at(&segments, Class::Item).tagged([Tag::item(&id)])
+    JellyfinRoute::new(&segments, Class::Item).with_tags([Tag::item(&id)])
 }
 
-fn playlist(id: &str, after: &[&str]) -> Route {
-    let id = guid::normal(id);
+fn playlist(id: &str, after: &[&str]) -> JellyfinRoute {
+    let id = guid::normalize(id);
     let segments = [&["Playlists", &*id], after].concat();
-    Route::at(&segments, Class::Playlists).tagged([Tag::playlist(&id), Tag::item(&id)])
+    JellyfinRoute::new(&segments, Class::Playlists).with_tags([Tag::playlist(&id), Tag::item(&id)])
 }
 
-fn filters(name: &str) -> Route {
-    Route::at(&["Items", name], Class::Lists).for_user().tagged([Tag::libraries()])
+fn filters(name: &str) -> JellyfinRoute {
+    JellyfinRoute::new(&["Items", name], Class::Lists).for_user().with_tags([Tag::libraries()])
 }

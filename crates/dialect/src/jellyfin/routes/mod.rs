@@ -1,7 +1,7 @@
-//! The allow-list of reads. A path that is not here is never kept.
+//! The allow-list of reads. Any other path is never cached.
 //!
-//! Old routes lead to the new ones, so that both meet in one key; an old route without an exact successor keeps
-//! its own path. One room per family: `items`, `names` (what is asked for by name), `people`, `server`.
+//! Legacy routes map to the current ones, so that both share a key; a legacy route without an exact successor
+//! keeps its own path. One module per family: `items`, `names` (lookups by name), `people`, `server`.
 
 mod items;
 mod names;
@@ -16,110 +16,110 @@ use crate::tag::Tag;
 
 use super::guid;
 
-/// A read the server is known to have.
+/// A known read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Route {
-    /// The path in its canonical spelling.
+pub(super) struct JellyfinRoute {
+    /// Canonical path.
     pub(super) path: String,
-    /// The class of its answers, unless the query tells another one.
+    /// Request type, unless the query changes it.
     pub(super) class: Class,
-    /// What the path tells of its answers' tags.
+    /// Tags derived from the path.
     pub(super) tags: Vec<Tag>,
-    /// Whether the route takes a `userId`, the caller's own by default.
+    /// Whether the route has a `userId`, which defaults to the client's own.
     pub(super) takes_user: bool,
-    /// The user an old path names.
+    /// The user named in a legacy path.
     pub(super) user: Option<String>,
-    /// What the answer's body is.
-    pub(super) body: Body,
-    /// Whether the body carries what the user did, unless the query forbids it.
+    /// Type of the response body.
+    pub(super) body: RouteBody,
+    /// Whether the body carries user state, unless the query turns it off.
     pub(super) user_state: bool,
-    /// Which parameters count.
-    pub(super) asks: Asks,
+    /// Parameters that matter.
+    pub(super) params: AllowedParams,
 }
 
-/// What an answer's body is.
+/// Type of a response body.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Body {
+pub(super) enum RouteBody {
     /// JSON.
     Json,
-    /// An image of what the text names; for a user's image the query may still have to name the user.
+    /// An image of the named subject; for a user's image the query may still have to name the user.
     Image(Option<String>),
     /// Anything else.
     Opaque,
 }
 
-/// Which parameters count.
+/// Parameters that matter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asks {
-    /// Those of a list over the whole library: they tell class and tags.
+pub(super) enum AllowedParams {
+    /// Those of a list over the whole library: they determine class and tags.
     Listing,
-    /// All; those that name a place give tags.
+    /// All; those that name an ancestor give tags.
     All,
-    /// All, and `deviceId` chooses rows.
+    /// All, and `deviceId` filters rows.
     Devices,
-    /// None, and the answer is everybody's.
+    /// None, and the response is public.
     Nothing,
 }
 
-impl Route {
-    /// A read of JSON at a path of these segments.
-    fn at(segments: &[&str], class: Class) -> Self {
+impl JellyfinRoute {
+    /// A JSON read at a path of these segments.
+    fn new(segments: &[&str], class: Class) -> Self {
         Self {
             path: path::canonical(segments),
             class,
             tags: Vec::new(),
             takes_user: false,
             user: None,
-            body: Body::Json,
+            body: RouteBody::Json,
             user_state: false,
-            asks: Asks::All,
+            params: AllowedParams::All,
         }
     }
 
-    /// An answer with these tags.
-    fn tagged(mut self, tags: impl IntoIterator<Item = Tag>) -> Self {
+    /// Adds tags.
+    fn with_tags(mut self, tags: impl IntoIterator<Item = Tag>) -> Self {
         self.tags.extend(tags);
         self
     }
 
-    /// An answer for a user, the caller's own by default.
+    /// Makes the response depend on a user, by default the client's own.
     fn for_user(mut self) -> Self {
         self.takes_user = true;
         self
     }
 
-    /// An answer for a user that carries what that user did.
+    /// The same, with user state in the body.
     fn personal(mut self) -> Self {
         self.user_state = true;
         self.for_user()
     }
 
-    /// The user an old path names.
-    fn of(mut self, user: &str) -> Self {
-        self.user = Some(guid::normal(user).into_owned());
+    /// Sets the user named in a legacy path.
+    fn with_user(mut self, user: &str) -> Self {
+        self.user = Some(guid::normalize(user).into_owned());
         self
     }
 
-    /// An answer that is not JSON.
-    fn with_body(mut self, body: Body) -> Self {
+    /// Sets the body type.
+    fn with_body(mut self, body: RouteBody) -> Self {
         self.body = body;
         self
     }
 
-    /// Which parameters count.
-    fn asking(mut self, asks: Asks) -> Self {
-        self.asks = asks;
+    /// Sets the parameters that matter.
+    fn with_params(mut self, asks: AllowedParams) -> Self {
+        self.params = asks;
         self
     }
 }
 
 /// The read at this path, if there is one. `low` and `raw` are the same segments, in lower case and as sent.
-pub(super) fn find(low: &[&str], raw: &[&str]) -> Option<Route> {
+pub(super) fn find(low: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
     match *low.first()? {
         "items" | "useritems" | "playlists" | "mediasegments" | "audio" => items::find(low, raw),
         "users" | "userviews" | "userimage" | "displaypreferences" => people::find(low, raw),
-        "artists" | "genres" | "musicgenres" | "studios" | "persons" | "years" | "search" | "trailers"
-        | "shows" | "movies" | "albums" => names::find(low, raw),
+        "artists" | "genres" | "musicgenres" | "studios" | "persons" | "years" | "search" | "trailers" | "shows"
+        | "movies" | "albums" => names::find(low, raw),
         _ => server::find(low, raw),
     }
 }

@@ -1,12 +1,12 @@
-//! Reads of what is asked for by name or by kind: artists, genres, shows, search.
+//! Reads by name or kind: artists, genres, shows, search.
 
 use super::items::{composed, image, similar};
-use super::{Asks, Route};
+use super::{AllowedParams, JellyfinRoute};
 use crate::class::Class;
 use crate::jellyfin::guid;
 use crate::tag::Tag;
 
-pub(super) fn find(low: &[&str], raw: &[&str]) -> Option<Route> {
+pub(super) fn find(low: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
     Some(match low {
         ["artists" | "albums" | "movies" | "shows" | "trailers", id, "similar"] => similar(id),
         ["shows", "nextup"] => composed(&["Shows", "NextUp"], Class::Hubs),
@@ -15,9 +15,9 @@ pub(super) fn find(low: &[&str], raw: &[&str]) -> Option<Route> {
         ["shows", id, "episodes"] => of_show(id, "Episodes"),
         ["movies", "recommendations"] => composed(&["Movies", "Recommendations"], Class::Hubs),
         ["search", "hints"] => {
-            Route::at(&["Search", "Hints"], Class::Search).for_user().tagged([Tag::libraries()])
+            JellyfinRoute::new(&["Search", "Hints"], Class::Search).for_user().with_tags([Tag::libraries()])
         }
-        ["trailers"] => Route::at(&["Trailers"], Class::Lists).personal().asking(Asks::Listing),
+        ["trailers"] => JellyfinRoute::new(&["Trailers"], Class::Lists).personal().with_params(AllowedParams::Listing),
         ["artists", "albumartists"] => listed(&["Artists", "AlbumArtists"]),
         ["artists"] => listed(&["Artists"]),
         ["artists", rest @ ..] => named("Artists", rest, &raw[1..])?,
@@ -30,19 +30,19 @@ pub(super) fn find(low: &[&str], raw: &[&str]) -> Option<Route> {
         ["persons"] => listed(&["Persons"]),
         ["persons", rest @ ..] => named("Persons", rest, &raw[1..])?,
         ["years"] => listed(&["Years"]),
-        ["years", year] => Route::at(&["Years", year], Class::Item).personal().tagged([Tag::libraries()]),
+        ["years", year] => JellyfinRoute::new(&["Years", year], Class::Item).personal().with_tags([Tag::libraries()]),
         _ => return None,
     })
 }
 
-fn listed(segments: &[&str]) -> Route {
-    Route::at(segments, Class::Lists).personal().tagged([Tag::libraries()])
+fn listed(segments: &[&str]) -> JellyfinRoute {
+    JellyfinRoute::new(segments, Class::Lists).personal().with_tags([Tag::libraries()])
 }
 
-/// Something asked for by its name, which keeps its case: the server may repeat it in its answer.
-fn named(family: &str, low: &[&str], raw: &[&str]) -> Option<Route> {
+/// A lookup by name. The name keeps its case, because the server may repeat it in its response.
+fn named(family: &str, low: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
     match low {
-        [_] => Some(Route::at(&[family, raw[0]], Class::Item).personal().tagged([Tag::libraries()])),
+        [_] => Some(JellyfinRoute::new(&[family, raw[0]], Class::Item).personal().with_tags([Tag::libraries()])),
         [_, "images", ..] => {
             let of = format!("{}/{}", family.to_ascii_lowercase(), raw[0]);
             image(&[family, raw[0]], &of, &raw[1..])
@@ -51,9 +51,9 @@ fn named(family: &str, low: &[&str], raw: &[&str]) -> Option<Route> {
     }
 }
 
-fn of_show(id: &str, what: &str) -> Route {
-    let id = guid::normal(id);
-    Route::at(&["Shows", &id, what], Class::Lists).personal().tagged([
+fn of_show(id: &str, what: &str) -> JellyfinRoute {
+    let id = guid::normalize(id);
+    JellyfinRoute::new(&["Shows", &id, what], Class::Lists).personal().with_tags([
         Tag::libraries(),
         Tag::item(&id),
         Tag::section(&id),

@@ -1,37 +1,37 @@
-//! Reads about users, and the old routes that lie under a user.
+//! Reads about users, and the legacy routes below a user.
 
 use super::items::{composed, image, of_items, resume, user_data};
-use super::{Body, Route};
+use super::{JellyfinRoute, RouteBody};
 use crate::class::Class;
 use crate::jellyfin::guid;
 use crate::tag::Tag;
 
-pub(super) fn find(low: &[&str], raw: &[&str]) -> Option<Route> {
+pub(super) fn find(low: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
     Some(match low {
         ["users"] => users(&["Users"]),
         ["users", "me"] => users(&["Users", "Me"]),
-        ["users", user] => users(&["Users", &guid::normal(user)]),
+        ["users", user] => users(&["Users", &guid::normalize(user)]),
         ["users", user, "images", ..] => {
-            let user = guid::normal(user);
+            let user = guid::normalize(user);
             image(&["Users", &user], &user_image(&user), &raw[2..])?
         }
-        ["users", user, rest @ ..] => under_user(rest, &raw[2..])?.of(user),
+        ["users", user, rest @ ..] => under_user(rest, &raw[2..])?.with_user(user),
         ["userviews"] => views(),
         ["userviews", "groupingoptions"] => groupings(),
-        ["userimage"] => Route::at(&["UserImage"], Class::Images).with_body(Body::Image(None)),
+        ["userimage"] => JellyfinRoute::new(&["UserImage"], Class::Images).with_body(RouteBody::Image(None)),
         ["displaypreferences", _] => {
-            Route::at(&["DisplayPreferences", raw[1]], Class::Users).for_user().tagged([Tag::users()])
+            JellyfinRoute::new(&["DisplayPreferences", raw[1]], Class::Users).for_user().with_tags([Tag::users()])
         }
         _ => return None,
     })
 }
 
-/// How the image of a user is named.
+/// Name of a user's image.
 pub(in crate::jellyfin) fn user_image(user: &str) -> String {
     format!("users/{user}")
 }
 
-fn under_user(low: &[&str], raw: &[&str]) -> Option<Route> {
+fn under_user(low: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
     match low {
         ["views"] => Some(views()),
         ["groupingoptions"] => Some(groupings()),
@@ -39,20 +39,18 @@ fn under_user(low: &[&str], raw: &[&str]) -> Option<Route> {
         ["items", "resume"] => Some(resume()),
         ["items", "counts" | "filters" | "filters2" | "suggestions"] => None,
         ["items", id, "userdata"] => Some(user_data(id)),
-        ["items", _, "localtrailers" | "specialfeatures"] | ["items"] | ["items", _] => {
-            of_items(&low[1..], &raw[1..])
-        }
+        ["items", _, "localtrailers" | "specialfeatures"] | ["items"] | ["items", _] => of_items(&low[1..], &raw[1..]),
         _ => None,
     }
 }
 
-fn users(segments: &[&str]) -> Route {
-    Route::at(segments, Class::Users).tagged([Tag::users()])
+fn users(segments: &[&str]) -> JellyfinRoute {
+    JellyfinRoute::new(segments, Class::Users).with_tags([Tag::users()])
 }
 
-/// The first playlist and the first collection bring a view of their own.
-fn views() -> Route {
-    Route::at(&["UserViews"], Class::Sections).personal().tagged([
+/// Views change with playlists and collections, because the first of each adds a view.
+fn views() -> JellyfinRoute {
+    JellyfinRoute::new(&["UserViews"], Class::Sections).personal().with_tags([
         Tag::libraries(),
         Tag::users(),
         Tag::playlists(),
@@ -60,8 +58,8 @@ fn views() -> Route {
     ])
 }
 
-fn groupings() -> Route {
-    Route::at(&["UserViews", "GroupingOptions"], Class::Sections)
+fn groupings() -> JellyfinRoute {
+    JellyfinRoute::new(&["UserViews", "GroupingOptions"], Class::Sections)
         .for_user()
-        .tagged([Tag::libraries(), Tag::users()])
+        .with_tags([Tag::libraries(), Tag::users()])
 }

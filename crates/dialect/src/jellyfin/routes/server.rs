@@ -1,11 +1,11 @@
-//! Reads about the server itself: its information, sessions, tasks, log, libraries and looks.
+//! Reads about the server itself: information, sessions, tasks, log, libraries and branding.
 
-use super::{Asks, Body, Route};
+use super::{AllowedParams, JellyfinRoute, RouteBody};
 use crate::class::Class;
 use crate::jellyfin::guid;
 use crate::tag::Tag;
 
-/// Reports of the playback statistics plugin that only read.
+/// Read-only reports of the playback statistics plugin.
 const REPORTS: [&str; 8] = [
     "playactivity",
     "hourlyreport",
@@ -17,30 +17,28 @@ const REPORTS: [&str; 8] = [
     "type_filter_list",
 ];
 
-pub(super) fn find(low: &[&str], raw: &[&str]) -> Option<Route> {
+pub(super) fn find(low: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
     Some(match low {
         ["system", "info", "public"] => {
-            server(&["System", "Info", "Public"], Class::Identity).asking(Asks::Nothing)
+            server(&["System", "Info", "Public"], Class::Identity).with_params(AllowedParams::Nothing)
         }
         ["system", "info"] => server(&["System", "Info"], Class::Server),
         ["system", "info", "storage"] => server(&["System", "Info", "Storage"], Class::Statistics),
         ["system", "activitylog", "entries"] => {
-            Route::at(&["System", "ActivityLog", "Entries"], Class::ActivityLog).tagged([Tag::history()])
+            JellyfinRoute::new(&["System", "ActivityLog", "Entries"], Class::ActivityLog).with_tags([Tag::history()])
         }
-        ["sessions"] => {
-            Route::at(&["Sessions"], Class::Sessions).asking(Asks::Devices).tagged([Tag::sessions()])
-        }
+        ["sessions"] => JellyfinRoute::new(&["Sessions"], Class::Sessions)
+            .with_params(AllowedParams::Devices)
+            .with_tags([Tag::sessions()]),
         ["scheduledtasks"] => tasks(&["ScheduledTasks"]),
-        ["scheduledtasks", id] => tasks(&["ScheduledTasks", &guid::normal(id)]),
+        ["scheduledtasks", id] => tasks(&["ScheduledTasks", &guid::normalize(id)]),
         ["library", "virtualfolders"] => folders("VirtualFolders"),
         ["library", "mediafolders"] => folders("MediaFolders"),
         ["library", "physicalpaths"] => folders("PhysicalPaths"),
         ["branding", "configuration"] => server(&["Branding", "Configuration"], Class::Assets),
-        ["branding", "css" | "css.css"] => {
-            server(&["Branding", "Css"], Class::Assets).with_body(Body::Opaque)
-        }
+        ["branding", "css" | "css.css"] => server(&["Branding", "Css"], Class::Assets).with_body(RouteBody::Opaque),
         ["branding", "splashscreen"] => {
-            server(&["Branding", "Splashscreen"], Class::Assets).with_body(Body::Opaque)
+            server(&["Branding", "Splashscreen"], Class::Assets).with_body(RouteBody::Opaque)
         }
         ["localization", what] => localization(what)?,
         ["user_usage_stats", ..] => usage(low, raw)?,
@@ -48,31 +46,31 @@ pub(super) fn find(low: &[&str], raw: &[&str]) -> Option<Route> {
     })
 }
 
-fn server(segments: &[&str], class: Class) -> Route {
-    Route::at(segments, class).tagged([Tag::server()])
+fn server(segments: &[&str], class: Class) -> JellyfinRoute {
+    JellyfinRoute::new(segments, class).with_tags([Tag::server()])
 }
 
-fn tasks(segments: &[&str]) -> Route {
-    Route::at(segments, Class::Activities).tagged([Tag::activities()])
+fn tasks(segments: &[&str]) -> JellyfinRoute {
+    JellyfinRoute::new(segments, Class::Activities).with_tags([Tag::activities()])
 }
 
-fn folders(what: &str) -> Route {
-    Route::at(&["Library", what], Class::Sections).tagged([Tag::libraries(), Tag::server()])
+fn folders(what: &str) -> JellyfinRoute {
+    JellyfinRoute::new(&["Library", what], Class::Sections).with_tags([Tag::libraries(), Tag::server()])
 }
 
-fn localization(what: &str) -> Option<Route> {
+fn localization(what: &str) -> Option<JellyfinRoute> {
     ["Countries", "Cultures", "Options", "ParentalRatings"]
         .into_iter()
         .find(|known| known.eq_ignore_ascii_case(what))
         .map(|known| server(&["Localization", known], Class::Assets))
 }
 
-/// The plugin spells some of its paths in its own way, so they are kept as they came.
-fn usage(low: &[&str], raw: &[&str]) -> Option<Route> {
+/// Paths of the plugin keep their case, because the plugin spells some of them its own way.
+fn usage(low: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
     let reads = match low {
         [_, report] => REPORTS.contains(report),
         [_, _, "breakdownreport"] | [_, _, _, "getitems"] => true,
         _ => false,
     };
-    reads.then(|| Route::at(raw, Class::Statistics).tagged([Tag::history()]))
+    reads.then(|| JellyfinRoute::new(raw, Class::Statistics).with_tags([Tag::history()]))
 }

@@ -1,4 +1,4 @@
-//! `greenroom cache ls|show|stats`: what lies there.
+//! `greenroom cache ls|show|stats`: shows the cache's content.
 
 use std::io::Write;
 
@@ -7,22 +7,22 @@ use serde_json::{Value, json};
 
 use super::super::why::duration;
 use super::super::{DONE, FAILED};
-use super::{Filter, Folder, size, told};
+use super::{CacheDirArgs, FilterArgs, ask_or_run_offline, size};
 use greenroom_demo::scenario::table::align;
-use greenroom_proxy::shadow::report::grouped;
+use greenroom_proxy::shadow::report::format_thousands;
 use greenroom_proxy::stored_responses as stored;
 use greenroom_proxy::stored_responses::{
-    Marker, Query, Response, Responses, ShowQuery, Totals, path_of, unhex,
+    StoredInvalidation, StoredQuery, StoredResponse, StoredResponses, StoredShowQuery, StoredTotals, path_of, unhex,
 };
 
-/// Letters of a key that are printed in a list; all of them with --json.
+/// Characters of a key that a list prints; --json prints all of them.
 const MAX_LETTERS: usize = 80;
 
 /// `greenroom cache ls`.
 #[derive(Debug, Args)]
-pub(super) struct Ls {
+pub(super) struct ListArgs {
     #[command(flatten)]
-    filter: Filter,
+    filter: FilterArgs,
     /// Only answers that are too old to be given without asking the server
     #[arg(long)]
     expired: bool,
@@ -33,12 +33,12 @@ pub(super) struct Ls {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    folder: Folder,
+    folder: CacheDirArgs,
 }
 
 /// `greenroom cache show`.
 #[derive(Debug, Args)]
-pub(super) struct Show {
+pub(super) struct ShowArgs {
     /// The key as `ls` prints it, or an address or path such as /library/sections
     #[arg(value_name = "KEY|URL")]
     what: String,
@@ -52,25 +52,26 @@ pub(super) struct Show {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    folder: Folder,
+    folder: CacheDirArgs,
 }
 
 /// `greenroom cache stats`.
 #[derive(Debug, Args)]
-pub(super) struct Stats {
+pub(super) struct StoredStatsArgs {
     /// Print JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    folder: Folder,
+    folder: CacheDirArgs,
 }
 
-pub(super) fn ls(options: &Ls, now_ms: u64) -> Result<u8, String> {
+pub(super) fn ls(options: &ListArgs, now_ms: u64) -> Result<u8, String> {
     let folders = options.folder.folders()?;
-    let Filter { server, class } = options.filter.clone();
-    let query = Query { server, class, expired: options.expired, limit: options.limit };
-    let Responses { items, more } =
-        told(&folders, "api/v1/cache/disk/list", &query, || stored::list(&folders.cache, &query, now_ms))?;
+    let FilterArgs { server, class } = options.filter.clone();
+    let query = StoredQuery { server, class, expired: options.expired, limit: options.limit };
+    let StoredResponses { items, more } = ask_or_run_offline(&folders, "api/v1/cache/disk/list", &query, || {
+        stored::list(&folders.cache, &query, now_ms)
+    })?;
     if options.json {
         println!("{}", json!(items));
         return Ok(DONE);
@@ -82,17 +83,18 @@ pub(super) fn ls(options: &Ls, now_ms: u64) -> Result<u8, String> {
     }));
     print!("{}", left_aligned(&lines));
     if more > 0 {
-        println!("{} more; --limit 0 shows all", grouped(more));
+        println!("{} more; --limit 0 shows all", format_thousands(more));
     }
     Ok(DONE)
 }
 
-pub(super) fn show(options: &Show, now_ms: u64) -> Result<u8, String> {
+pub(super) fn show(options: &ShowArgs, now_ms: u64) -> Result<u8, String> {
     let folders = options.folder.folders()?;
     let (what, server) = (options.what.clone(), options.server.clone());
-    let query = ShowQuery { what, server, body: options.body && !options.json };
-    let Responses { items, more } =
-        told(&folders, "api/v1/cache/disk/show", &query, || stored::show(&folders.cache, &query, now_ms))?;
+    let query = StoredShowQuery { what, server, body: options.body && !options.json };
+    let StoredResponses { items, more } = ask_or_run_offline(&folders, "api/v1/cache/disk/show", &query, || {
+        stored::show(&folders.cache, &query, now_ms)
+    })?;
     if items.is_empty() {
         let wanted = path_of(&options.what);
         eprintln!("greenroom: nothing is kept for {wanted}; `greenroom cache ls` lists what is");
@@ -103,7 +105,7 @@ pub(super) fn show(options: &Show, now_ms: u64) -> Result<u8, String> {
         return Ok(DONE);
     }
     for row in &items {
-        tell(row, now_ms)?;
+        print_entry(row, now_ms)?;
     }
     if more > 0 {
         println!("{more} more answer to it");
@@ -111,7 +113,7 @@ pub(super) fn show(options: &Show, now_ms: u64) -> Result<u8, String> {
     Ok(DONE)
 }
 
-fn tell(row: &Response, now_ms: u64) -> Result<(), String> {
+fn print_entry(row: &StoredResponse, now_ms: u64) -> Result<(), String> {
     let left = |until_ms: u64| match until_ms {
         u64::MAX => "for good".to_owned(),
         until_ms if until_ms > now_ms => format!("for {}", duration(until_ms - now_ms)),
@@ -128,7 +130,7 @@ fn tell(row: &Response, now_ms: u64) -> Result<(), String> {
     println!("server     {}, in partition {}", row.server, row.partition);
     println!("class      {}", row.class);
     let kind = row.content_type.as_deref().unwrap_or("unknown type");
-    println!("content    {} bytes of {kind}, {form}", grouped(row.length));
+    println!("content    {} bytes of {kind}, {form}", format_thousands(row.length));
     println!("stored     {}; asked for {}", ago(row.stored_ms), ago(row.created_ms));
     println!("read       {} (exact to the hour)", ago(row.used_ms));
     println!(
@@ -139,16 +141,16 @@ fn tell(row: &Response, now_ms: u64) -> Result<(), String> {
     );
     println!("tags       {}", row.tags.join(", "));
     match row.markers.iter().flatten().find(|marker| marker.is_newer) {
-        Some(Marker { by, purges: true, .. }) => {
+        Some(StoredInvalidation { by, purges: true, .. }) => {
             println!("invalid    purged by {by}: it is not used any more");
         }
-        Some(Marker { by, .. }) => println!("invalid    by {by}: it may only stand in for a failure"),
+        Some(StoredInvalidation { by, .. }) => {
+            println!("invalid    by {by}: it may only stand in for a failure");
+        }
         None => println!("invalid    no"),
     }
     if row.is_whole == Some(false) {
-        println!(
-            "damaged    its content is not what was written; `greenroom cache verify --repair` takes it out"
-        );
+        println!("damaged    its content is not what was written; `greenroom cache verify --repair` takes it out");
     }
     if let Some(body) = row.body_hex.as_deref().and_then(unhex) {
         println!();
@@ -159,10 +161,11 @@ fn tell(row: &Response, now_ms: u64) -> Result<(), String> {
     Ok(())
 }
 
-pub(super) fn stats(options: &Stats, now_ms: u64) -> Result<u8, String> {
+pub(super) fn stats(options: &StoredStatsArgs, now_ms: u64) -> Result<u8, String> {
     let folders = options.folder.folders()?;
-    let totals: Totals =
-        told(&folders, "api/v1/cache/disk/stats", &Value::Null, || stored::totals(&folders.cache, now_ms))?;
+    let totals: StoredTotals = ask_or_run_offline(&folders, "api/v1/cache/disk/stats", &Value::Null, || {
+        stored::totals(&folders.cache, now_ms)
+    })?;
     if options.json {
         println!("{}", json!(totals));
         return Ok(DONE);
@@ -170,17 +173,23 @@ pub(super) fn stats(options: &Stats, now_ms: u64) -> Result<u8, String> {
     println!(
         "{}: {} answers, {}; the database takes {} ({} of it free), its log {}; {} markers",
         totals.dir,
-        grouped(totals.answers),
+        format_thousands(totals.answers),
         size(totals.bytes),
         size(totals.database_bytes),
         size(totals.free_bytes),
         size(totals.log_bytes),
-        grouped(totals.markers)
+        format_thousands(totals.markers)
     );
     let mut rows = vec![["class", "answers", "expired", "in files", "size"].map(str::to_owned).to_vec()];
     rows.extend(totals.classes.iter().map(|one| {
         let name = format!("{}: {}", one.server, one.class);
-        vec![name, grouped(one.answers), grouped(one.expired), grouped(one.files), size(one.bytes)]
+        vec![
+            name,
+            format_thousands(one.answers),
+            format_thousands(one.expired),
+            format_thousands(one.files),
+            size(one.bytes),
+        ]
     }));
     print!("{}", align(&rows));
     Ok(DONE)
@@ -195,13 +204,12 @@ fn shortened(text: &str) -> String {
     short
 }
 
-/// Rows of words as lines, each column as wide as it has to be.
+/// Rows as lines, with columns as wide as needed.
 fn left_aligned(rows: &[Vec<String>]) -> String {
     let width = |at: usize| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..rows[0].len()).map(width).collect();
     let line = |row: &Vec<String>| {
-        let cells: Vec<String> =
-            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
         format!("{}\n", cells.join("  ").trim_end())
     };
     rows.iter().map(line).collect()

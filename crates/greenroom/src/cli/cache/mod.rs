@@ -1,23 +1,24 @@
-//! `greenroom cache`: what lies on disk. The gateway that owns the directory is asked; without one the work is done here.
+//! `greenroom cache`: entries on disk. The gateway that owns the directory does the work; without one it is done here.
 
-mod keep;
 mod list;
+mod maintenance;
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use greenroom_cache::Clock;
 use greenroom_cache::disk::lock::{self, DirectoryLock, LockError};
-use http::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::remote::{Place, Remote};
+use super::api_client::{ApiClient, GatewayArgs};
 use super::{FAILED, wait_for};
-use greenroom_config::Tree;
+use greenroom_config::ConfigSource;
 use greenroom_config::disk::FOLDER;
 use greenroom_config::settings::default_data_dir;
 use greenroom_state::ownership;
+use greenroom_state::ownership::Ownership;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -34,31 +35,31 @@ All of them ask the gateway that runs on the data directory, or work alone if no
 /// `greenroom cache`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Options {
+pub(super) struct CacheArgs {
     #[command(subcommand)]
-    command: Command,
+    command: CacheCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum CacheCommand {
     /// List answers, what was read last first
-    Ls(list::Ls),
+    Ls(list::ListArgs),
     /// Show all that is known of an answer
-    Show(list::Show),
+    Show(list::ShowArgs),
     /// Show sizes and counts by server and class
-    Stats(list::Stats),
+    Stats(list::StoredStatsArgs),
     /// Check every answer against its checksum; exit code 1 if something is damaged
-    Verify(keep::Verify),
+    Verify(maintenance::VerifyArgs),
     /// Give free room back to the disk. Without a gateway the file is written anew, which takes as much room again
     /// while it lasts; beside a running one it goes in small steps
-    Vacuum(keep::Vacuum),
+    Vacuum(maintenance::VacuumArgs),
     /// Forget answers: through the gateway if one runs, else on disk
-    Clear(keep::Clear),
+    Clear(maintenance::ClearStoredArgs),
 }
 
 /// Whose directory.
 #[derive(Debug, Args, Default)]
-struct Folder {
+struct CacheDirArgs {
     /// Configuration file that names the data directory
     #[arg(long, short, value_name = "FILE", env = "GREENROOM_CONFIG")]
     config: Option<PathBuf>,
@@ -69,7 +70,7 @@ struct Folder {
 
 /// Which answers.
 #[derive(Debug, Clone, Args, Default)]
-struct Filter {
+struct FilterArgs {
     /// Only answers of this server
     #[arg(long, value_name = "NAME")]
     server: Option<String>,
@@ -78,24 +79,24 @@ struct Filter {
     class: Option<String>,
 }
 
-/// Where state and cache are.
-struct Folders {
+/// Directories of state and cache.
+struct DataDirs {
     data: PathBuf,
     cache: PathBuf,
 }
 
-pub(super) fn run(options: &Options) -> u8 {
+pub(super) fn run(options: &CacheArgs) -> u8 {
     let now_ms = Clock::system().now_ms();
     let done = match &options.command {
-        Command::Ls(ls) => list::ls(ls, now_ms),
-        Command::Show(show) => list::show(show, now_ms),
-        Command::Stats(stats) => list::stats(stats, now_ms),
-        Command::Verify(verify) => keep::verify(verify, now_ms),
-        Command::Vacuum(vacuum) => keep::vacuum(vacuum),
-        Command::Clear(clear) => keep::clear(clear, now_ms),
+        CacheCommand::Ls(ls) => list::ls(ls, now_ms),
+        CacheCommand::Show(show) => list::show(show, now_ms),
+        CacheCommand::Stats(stats) => list::stats(stats, now_ms),
+        CacheCommand::Verify(verify) => maintenance::verify(verify, now_ms),
+        CacheCommand::Vacuum(vacuum) => maintenance::vacuum(vacuum),
+        CacheCommand::Clear(clear) => maintenance::clear(clear, now_ms),
     };
     done.unwrap_or_else(|reason| {
-        // What a gateway said against it was printed.
+        // The gateway's problem was printed.
         if !reason.is_empty() {
             eprintln!("greenroom: {reason}");
         }
@@ -103,43 +104,44 @@ pub(super) fn run(options: &Options) -> u8 {
     })
 }
 
-/// Asks the gateway that owns the directory. If there is none, does the work here, while the directory is locked.
-fn told<T: DeserializeOwned>(
-    folders: &Folders,
+/// Asks the gateway that owns the directory. Without one, locks the directory and does the work here.
+fn ask_or_run_offline<T: DeserializeOwned>(
+    folders: &DataDirs,
     path: &str,
     asked: &impl Serialize,
     alone: impl FnOnce() -> Result<T, String>,
 ) -> Result<T, String> {
     let Some(holder) = ownership::holder(&folders.data) else {
-        let _alone = Alone::enter(folders)?;
+        let _alone = ExclusiveLock::acquire(folders)?;
         return alone();
     };
-    let remote = Remote::of(&holder, &folders.data)?;
+    let remote = ApiClient::for_lock_holder(&holder, &folders.data)?;
     let asked = serde_json::to_value(asked).map_err(|error| error.to_string())?;
-    let answer = wait_for(remote.ask(Method::POST, path, Some(&asked))).ok_or_else(String::new)?;
+    let is_at_a_terminal = std::io::stderr().is_terminal();
+    let answer = wait_for(remote.work(path, &asked, is_at_a_terminal)).ok_or_else(String::new)?;
     serde_json::from_value(answer).map_err(|_| format!("{holder} answers as another version does"))
 }
 
-/// The directories are ours while this lives.
-struct Alone {
-    _data: Option<DirectoryLock>,
+/// Holds the directories' locks while it lives.
+struct ExclusiveLock {
+    _data: Option<Ownership>,
     cache: Option<DirectoryLock>,
 }
 
-impl Alone {
-    fn enter(folders: &Folders) -> Result<Self, String> {
-        // A directory that is not there is not made for a look.
-        let data = folders.data.exists().then(|| ownership::take_now(&folders.data)).transpose()?;
+impl ExclusiveLock {
+    fn acquire(folders: &DataDirs) -> Result<Self, String> {
+        // A directory that does not exist is not created for reading.
+        let data = folders.data.exists().then(|| ownership::try_lock_data_dir(&folders.data)).transpose()?;
         let mut alone = Self { _data: data, cache: None };
         alone.lock_cache(folders)?;
         Ok(alone)
     }
 
-    fn lock_cache(&mut self, folders: &Folders) -> Result<(), String> {
+    fn lock_cache(&mut self, folders: &DataDirs) -> Result<(), String> {
         if !folders.cache.exists() {
             return Ok(());
         }
-        match DirectoryLock::take(&folders.cache, lock::FILE, ownership::PATIENCE) {
+        match DirectoryLock::acquire(&folders.cache, lock::FILE, ownership::PATIENCE) {
             Ok(lock) => self.cache = Some(lock),
             Err(LockError::Held(holder)) => {
                 return Err(format!("{} is in use by {holder}; stop it first", folders.cache.display()));
@@ -151,18 +153,18 @@ impl Alone {
     }
 }
 
-impl Folder {
-    fn folders(&self) -> Result<Folders, String> {
+impl CacheDirArgs {
+    fn folders(&self) -> Result<DataDirs, String> {
         folders(self.config.as_ref(), self.data_dir.as_ref())
     }
 }
 
-fn folders_of(place: &Place) -> Result<Folders, String> {
+fn folders_of(place: &GatewayArgs) -> Result<DataDirs, String> {
     folders(place.config.as_ref(), place.data_dir.as_ref())
 }
 
-fn folders(config: Option<&PathBuf>, data_dir: Option<&PathBuf>) -> Result<Folders, String> {
-    let mut tree = Tree::default();
+fn folders(config: Option<&PathBuf>, data_dir: Option<&PathBuf>) -> Result<DataDirs, String> {
+    let mut tree = ConfigSource::default();
     if let Some(path) = config {
         let text = std::fs::read_to_string(path);
         let text = text.map_err(|error| format!("{}: cannot be read: {error}", path.display()))?;
@@ -172,10 +174,10 @@ fn folders(config: Option<&PathBuf>, data_dir: Option<&PathBuf>) -> Result<Folde
     let mut said = |key: &str| tree.take(key).map(|leaf| PathBuf::from(leaf.text));
     let data = data_dir.cloned().or_else(|| said("data_dir")).unwrap_or_else(default_data_dir);
     let cache = said("disk.dir").unwrap_or_else(|| data.join(FOLDER));
-    Ok(Folders { data, cache })
+    Ok(DataDirs { data, cache })
 }
 
-/// Bytes in the unit that says it best.
+/// Bytes in a readable unit.
 fn size(bytes: u64) -> String {
     let mut amount = bytes as f64;
     for unit in ["B", "KiB", "MiB", "GiB"] {

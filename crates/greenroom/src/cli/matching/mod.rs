@@ -1,4 +1,5 @@
-//! `greenroom match`: which tracks of a library are meant. With two files it needs no server and no configuration.
+//! `greenroom match`: finds the tracks of a library that queries refer to. With two files it needs no server and no
+//! configuration.
 
 mod summary;
 
@@ -8,23 +9,23 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use greenroom_library::tracks::{
-    Candidate, Decision, Policy, Reason, Track, TrackIndex, TrackIndexBuilder, Verdict,
+use greenroom_library::matching::{
+    MatchDecision, MatchPolicy, MatchResult, Track, TrackCandidate, TrackIndex, TrackIndexBuilder, TrackMatchReason,
 };
 
-use super::{DONE, FAILED, MISUSED, resolving};
-use crate::cli::matching::summary::Summary;
-use greenroom_proxy::shadow::report::grouped;
-use greenroom_sync::track_table::{Row, Table, Unfit};
+use super::{DONE, FAILED, MISUSED, online_match};
+use crate::cli::matching::summary::MatchSummary;
+use greenroom_proxy::shadow::report::format_thousands;
+use greenroom_sync::track_table::{TrackTable, TrackTableError, TrackTableRow};
 
-/// So many bad rows are told one by one; all are counted.
+/// Bad rows that are reported one by one; all are counted.
 const MOST_TOLD: u64 = 20;
-/// Progress is shown after every so many rows.
+/// Rows between two progress lines.
 const STEP: u64 = 1_000;
 
 /// What was typed.
 #[derive(Debug, Args)]
-pub(super) struct Options {
+pub(super) struct MatchArgs {
     /// With --queries, a CSV file with the tracks there are: lib_id, title, artist, and if known artists, album_artist,
     /// album, duration_s. Else the library of the running gateway that is asked, such as home:3
     #[arg(long, value_name = "FILE|ID")]
@@ -36,27 +37,27 @@ pub(super) struct Options {
     #[arg(long, value_name = "FILE", requires = "queries")]
     output: Option<PathBuf>,
     /// What may count as found
-    #[arg(long, value_enum, default_value_t = Choice::Strict)]
-    policy: Choice,
+    #[arg(long, value_enum, default_value_t = MatchPolicyArg::Strict)]
+    policy: MatchPolicyArg,
     /// Print JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    online: resolving::Online,
+    online: online_match::OnlineMatchArgs,
 }
 
-/// Two files and a third to write.
+/// Two input files and an output file.
 #[derive(Debug)]
-struct Files<'a> {
+struct MatchFiles<'a> {
     library: &'a Path,
     queries: &'a Path,
     output: &'a Path,
-    policy: Choice,
+    policy: MatchPolicyArg,
 }
 
 /// A policy as it is typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Choice {
+enum MatchPolicyArg {
     /// Only this recording
     Strict,
     /// Another version of the same song, if this one is not there
@@ -65,8 +66,7 @@ enum Choice {
     IdsOnly,
 }
 
-impl Choice {
-    /// The word for it.
+impl MatchPolicyArg {
     fn word(self) -> &'static str {
         match self {
             Self::Strict => "strict",
@@ -76,27 +76,26 @@ impl Choice {
     }
 }
 
-impl From<Choice> for Policy {
-    fn from(choice: Choice) -> Self {
+impl From<MatchPolicyArg> for MatchPolicy {
+    fn from(choice: MatchPolicyArg) -> Self {
         match choice {
-            Choice::Strict => Self::Strict,
-            Choice::PreferVersionElseAny => Self::PreferVersionElseAny,
-            Choice::IdsOnly => Self::IdsOnly,
+            MatchPolicyArg::Strict => Self::Strict,
+            MatchPolicyArg::PreferVersionElseAny => Self::PreferVersionElseAny,
+            MatchPolicyArg::IdsOnly => Self::IdsOnly,
         }
     }
 }
 
 /// Matches two files.
-pub(super) fn run(options: &Options) -> u8 {
-    let (Some(library), Some(queries), Some(output)) = (&options.library, &options.queries, &options.output)
-    else {
+pub(super) fn run(options: &MatchArgs) -> u8 {
+    let (Some(library), Some(queries), Some(output)) = (&options.library, &options.queries, &options.output) else {
         let library = options.library.as_ref().map(|library| library.to_string_lossy());
-        return resolving::run(&options.online, library.as_deref(), options.policy.word(), options.json);
+        return online_match::run(&options.online, library.as_deref(), options.policy.word(), options.json);
     };
-    match match_files(&Files { library, queries, output, policy: options.policy }) {
+    match match_files(&MatchFiles { library, queries, output, policy: options.policy }) {
         Ok(summary) => {
-            summary.tell(options.json);
-            // What is missing from the library, or was not asked, may have been the point.
+            summary.print(options.json);
+            // Rows missing from the library or the queries may have been the important ones.
             if summary.bad_tracks + summary.bad_queries == 0 { DONE } else { FAILED }
         }
         Err(failure) => {
@@ -106,21 +105,21 @@ pub(super) fn run(options: &Options) -> u8 {
     }
 }
 
-/// Why nothing came of it.
+/// Why a match failed.
 #[derive(Debug)]
-struct Failure {
+struct FileMatchError {
     message: String,
     code: u8,
 }
 
-impl std::fmt::Display for Failure {
+impl std::fmt::Display for FileMatchError {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.write_str(&self.message)
     }
 }
 
-impl Failure {
-    fn of(path: &Path, unfit: &Unfit) -> Self {
+impl FileMatchError {
+    fn from_unfit(path: &Path, unfit: &TrackTableError) -> Self {
         Self { message: format!("{}: {unfit}", path.display()), code: MISUSED }
     }
 
@@ -129,14 +128,14 @@ impl Failure {
     }
 }
 
-fn match_files(options: &Files<'_>) -> Result<Summary, Failure> {
+fn match_files(options: &MatchFiles<'_>) -> Result<MatchSummary, FileMatchError> {
     for read in [options.library, options.queries] {
         if is_same_file(read, options.output) {
             let message = format!("{}: is read, so it cannot be written", options.output.display());
-            return Err(Failure { message, code: MISUSED });
+            return Err(FileMatchError { message, code: MISUSED });
         }
     }
-    let mut summary = Summary::default();
+    let mut summary = MatchSummary::default();
     let (index, keys) = read_library(options.library, &mut summary)?;
     let beside = beside(options.output);
     let answered = answer(options, &beside, &index, &keys, &mut summary);
@@ -145,7 +144,7 @@ fn match_files(options: &Files<'_>) -> Result<Summary, Failure> {
     }
     let renamed = answered.and_then(|()| {
         let output = std::fs::canonicalize(options.output).unwrap_or_else(|_| options.output.to_owned());
-        std::fs::rename(&beside, output).map_err(|error| Failure::writing(options.output, &error))
+        std::fs::rename(&beside, output).map_err(|error| FileMatchError::writing(options.output, &error))
     });
     if renamed.is_err() {
         drop(std::fs::remove_file(&beside));
@@ -153,33 +152,33 @@ fn match_files(options: &Files<'_>) -> Result<Summary, Failure> {
     renamed.map(|()| summary)
 }
 
-/// Whether two paths lead to one file, whatever they are called.
+/// Whether two paths lead to the same file.
 fn is_same_file(one: &Path, other: &Path) -> bool {
     let id = |path: &Path| std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
     id(one).is_some_and(|file| Some(file) == id(other))
 }
 
-/// Where the answers are written until they are complete: beside the file, unless it is a pipe or a device.
+/// Temporary file for the incomplete output: beside the file, unless it is a pipe or a device.
 fn beside(output: &Path) -> PathBuf {
     let is_file = std::fs::metadata(output).map_or(true, |there| there.is_file());
     if !is_file {
         return output.to_owned();
     }
-    // What a link leads to is replaced, not the link.
+    // The target of a link is replaced, not the link.
     let output = std::fs::canonicalize(output).unwrap_or_else(|_| output.to_owned());
     let mut name = output.into_os_string();
     name.push(format!(".{}.part", std::process::id()));
     PathBuf::from(name)
 }
 
-fn read_library(path: &Path, summary: &mut Summary) -> Result<(TrackIndex, Vec<Box<str>>), Failure> {
-    let unfit = |unfit: Unfit| Failure::of(path, &unfit);
-    let mut table = Table::open(path, "lib_id").map_err(unfit)?;
+fn read_library(path: &Path, summary: &mut MatchSummary) -> Result<(TrackIndex, Vec<Box<str>>), FileMatchError> {
+    let unfit = |unfit: TrackTableError| FileMatchError::from_unfit(path, &unfit);
+    let mut table = TrackTable::open(path, "lib_id").map_err(unfit)?;
     let mut builder = TrackIndexBuilder::default();
     let mut keys = Vec::new();
     while let Some(row) = table.next_row().map_err(unfit)? {
         match row {
-            Row::Good(fields) => {
+            TrackTableRow::Good(fields) => {
                 summary.tracks += 1;
                 let artists = fields.artists();
                 builder.push(&Track {
@@ -194,9 +193,9 @@ fn read_library(path: &Path, summary: &mut Summary) -> Result<(TrackIndex, Vec<B
                 keys.push(fields.key.into_boxed_str());
                 progress("library", summary.tracks);
             }
-            Row::Bad { line, why, .. } => {
+            TrackTableRow::Bad { line, why, .. } => {
                 summary.bad_tracks += 1;
-                tell_bad(path, line, why, summary.bad_tracks);
+                print_bad_row(path, line, why, summary.bad_tracks);
             }
         }
     }
@@ -205,21 +204,21 @@ fn read_library(path: &Path, summary: &mut Summary) -> Result<(TrackIndex, Vec<B
 }
 
 fn answer(
-    options: &Files<'_>,
+    options: &MatchFiles<'_>,
     beside: &Path,
     index: &TrackIndex,
     keys: &[Box<str>],
-    summary: &mut Summary,
-) -> Result<(), Failure> {
-    let unfit = |unfit: Unfit| Failure::of(options.queries, &unfit);
-    let unwritten = |error: csv::Error| Failure::writing(options.output, &error);
-    let mut table = Table::open(options.queries, "qid").map_err(unfit)?;
-    let file = File::create(beside).map_err(|error| Failure::writing(options.output, &error))?;
+    summary: &mut MatchSummary,
+) -> Result<(), FileMatchError> {
+    let unfit = |unfit: TrackTableError| FileMatchError::from_unfit(options.queries, &unfit);
+    let unwritten = |error: csv::Error| FileMatchError::writing(options.output, &error);
+    let mut table = TrackTable::open(options.queries, "qid").map_err(unfit)?;
+    let file = File::create(beside).map_err(|error| FileMatchError::writing(options.output, &error))?;
     let mut output = csv::Writer::from_writer(std::io::BufWriter::new(file));
     output.write_record(["qid", "decision", "lib_id", "score", "reasons"]).map_err(unwritten)?;
     while let Some(row) = table.next_row().map_err(unfit)? {
         match row {
-            Row::Good(fields) => {
+            TrackTableRow::Good(fields) => {
                 summary.queries += 1;
                 let artists = fields.artists();
                 let wanted = Track {
@@ -236,25 +235,23 @@ fn answer(
                 output.write_record(written(&fields.key, &verdict, keys)).map_err(unwritten)?;
                 progress("queries", summary.queries);
             }
-            Row::Bad { line, why, key } => {
+            TrackTableRow::Bad { line, why, key } => {
                 summary.bad_queries += 1;
-                tell_bad(options.queries, line, why, summary.bad_queries);
+                print_bad_row(options.queries, line, why, summary.bad_queries);
                 if let Some(key) = key {
-                    output
-                        .write_record([key.as_str(), "reject", "", "0.000", "unreadable"])
-                        .map_err(unwritten)?;
+                    output.write_record([key.as_str(), "reject", "", "0.000", "unreadable"]).map_err(unwritten)?;
                 }
             }
         }
     }
     progress_ends();
-    output.flush().map_err(|error| Failure::writing(options.output, &error))
+    output.flush().map_err(|error| FileMatchError::writing(options.output, &error))
 }
 
-fn written(key: &str, verdict: &Verdict, keys: &[Box<str>]) -> [String; 5] {
+fn written(key: &str, verdict: &MatchResult, keys: &[Box<str>]) -> [String; 5] {
     let accepted = verdict.accepted().and_then(|row| keys.get(row as usize)).map_or("", AsRef::as_ref);
     let best = verdict.candidates.first();
-    let words = |best: &Candidate| best.reasons.iter().map(Reason::word).collect::<Vec<_>>().join(";");
+    let words = |best: &TrackCandidate| best.reasons.iter().map(TrackMatchReason::word).collect::<Vec<_>>().join(";");
     [
         key.to_owned(),
         word(verdict.decision).to_owned(),
@@ -264,15 +261,15 @@ fn written(key: &str, verdict: &Verdict, keys: &[Box<str>]) -> [String; 5] {
     ]
 }
 
-fn word(decision: Decision) -> &'static str {
+fn word(decision: MatchDecision) -> &'static str {
     match decision {
-        Decision::Accept => "accept",
-        Decision::Review => "review",
-        Decision::Reject => "reject",
+        MatchDecision::Accept => "accept",
+        MatchDecision::Review => "review",
+        MatchDecision::Reject => "reject",
     }
 }
 
-fn tell_bad(path: &Path, line: u64, why: &str, count: u64) {
+fn print_bad_row(path: &Path, line: u64, why: &str, count: u64) {
     match count {
         ..=MOST_TOLD => eprintln!("{}: line {line}: {why}", path.display()),
         count if count == MOST_TOLD + 1 => eprintln!("{}: further bad rows are only counted", path.display()),
@@ -282,7 +279,7 @@ fn tell_bad(path: &Path, line: u64, why: &str, count: u64) {
 
 fn progress(what: &str, rows: u64) {
     if rows.is_multiple_of(STEP) && std::io::stderr().is_terminal() {
-        eprint!("\r{what}: {}", grouped(rows));
+        eprint!("\r{what}: {}", format_thousands(rows));
         drop(std::io::stderr().flush());
     }
 }
@@ -295,7 +292,7 @@ fn progress_ends() {
 
 #[cfg(test)]
 mod tests {
-    use super::{Choice, Files, match_files};
+    use super::{MatchFiles, MatchPolicyArg, match_files};
 
     const LIBRARY: &[u8] = b"\xef\xbb\xbflib_id,Title,artist,style,duration_s\n\
         L1,Our Way,Someone,x,200\n\
@@ -303,14 +300,14 @@ mod tests {
         L3,too few\n\
         L4,\xff\xfe,Someone,x,1\n";
 
-    /// What is written, or what is said instead.
-    fn matched(library: &[u8], queries: &[u8], policy: Choice) -> Result<(String, [u64; 3]), String> {
+    /// The output, or a message instead.
+    fn matched(library: &[u8], queries: &[u8], policy: MatchPolicyArg) -> Result<(String, [u64; 3]), String> {
         let folder = tempfile::tempdir().expect("a folder");
         let path = |name: &str| folder.path().join(name);
         std::fs::write(path("library.csv"), library).expect("written");
         std::fs::write(path("queries.csv"), queries).expect("written");
         let (library, queries, output) = (path("library.csv"), path("queries.csv"), path("output.csv"));
-        let files = Files { library: &library, queries: &queries, output: &output, policy };
+        let files = MatchFiles { library: &library, queries: &queries, output: &output, policy };
         let summary = match_files(&files).map_err(|failure| failure.to_string())?;
         let written = std::fs::read_to_string(&output).expect("written by us");
         Ok((written, [summary.tracks, summary.bad_tracks, summary.bad_queries]))
@@ -321,7 +318,7 @@ mod tests {
         let queries = b"qid,title,artist,album,duration_s\n\
             Q2,our way - 2011 remaster,SOMEONE,,201\nQ1,Other Song,Someone,,\nQ3,\xff,Someone,,\nQ4,short\n\
             Q5,Our Way (Acoustic),Someone,,\n";
-        let (written, counts) = matched(LIBRARY, queries, Choice::Strict).expect("matched");
+        let (written, counts) = matched(LIBRARY, queries, MatchPolicyArg::Strict).expect("matched");
         let lines: Vec<&str> = written.lines().collect();
         assert_eq!(lines[0], "qid,decision,lib_id,score,reasons");
         assert_eq!(lines[1], "Q2,accept,L1,1.030,title_exact;artist_exact;duration_match");
@@ -334,25 +331,24 @@ mod tests {
     #[test]
     fn a_policy_is_heeded() {
         let queries = b"qid,title,artist\nQ1,Our Way (Acoustic),Someone\n";
-        let (written, _) = matched(LIBRARY, queries, Choice::PreferVersionElseAny).expect("matched");
+        let (written, _) = matched(LIBRARY, queries, MatchPolicyArg::PreferVersionElseAny).expect("matched");
         assert!(written.contains("Q1,accept,L"), "{written}");
         let (written, _) =
-            matched(LIBRARY, b"qid,title,artist\nQ1,Our Way,Someone\n", Choice::IdsOnly).expect("matched");
+            matched(LIBRARY, b"qid,title,artist\nQ1,Our Way,Someone\n", MatchPolicyArg::IdsOnly).expect("matched");
         assert!(written.contains("Q1,reject,,"), "{written}");
     }
 
     #[test]
     fn a_table_without_its_columns_is_refused_with_those_it_has() {
-        let said = matched(b"id,name\n1,2\n", b"qid,title,artist\n", Choice::Strict)
-            .expect_err("columns are missing");
+        let said =
+            matched(b"id,name\n1,2\n", b"qid,title,artist\n", MatchPolicyArg::Strict).expect_err("columns are missing");
         assert!(said.contains("lacks the column lib_id, title, artist; found: id, name"), "{said}");
-        let said = matched(LIBRARY, b"", Choice::Strict).expect_err("it is empty");
+        let said = matched(LIBRARY, b"", MatchPolicyArg::Strict).expect_err("it is empty");
         assert!(said.contains("is empty"), "{said}");
         let binary: Vec<u8> = (0..=255).cycle().take(9_000).collect();
-        assert!(matched(&binary, b"qid,title,artist\n", Choice::Strict).is_err());
+        assert!(matched(&binary, b"qid,title,artist\n", MatchPolicyArg::Strict).is_err());
         let unclosed = [b"lib_id,title,artist\nL1,\"".as_slice(), &vec![b'x'; 100_000]].concat();
-        let (_, counts) =
-            matched(&unclosed, b"qid,title,artist\n", Choice::Strict).expect("told as a bad row");
+        let (_, counts) = matched(&unclosed, b"qid,title,artist\n", MatchPolicyArg::Strict).expect("told as a bad row");
         assert_eq!(counts[..2], [0, 1]);
     }
 
@@ -364,7 +360,7 @@ mod tests {
         }
         library.extend_from_slice(b"L2000,\"Two\nLines\",\"Some \"\"One\"\"\"\nL2001,Last \"Way\",Someone");
         let queries = b"qid,title,artist\r\nQ1,Our Way 7,Someone\r\n\r\nQ2,Two Lines,\"Some \"\"One\"\"\"\r\nQ3,Last Way,Someone\r\n";
-        let (written, counts) = matched(&library, queries, Choice::Strict).expect("matched");
+        let (written, counts) = matched(&library, queries, MatchPolicyArg::Strict).expect("matched");
         assert_eq!(counts, [2_001, 1, 0]);
         for found in ["Q1,accept,L7,", "Q2,accept,L2000,", "Q3,accept,L2001,"] {
             assert!(written.contains(found), "{written}");
@@ -383,7 +379,7 @@ mod tests {
         for output in ["library.csv", "queries.csv", "link.csv", "other.csv"] {
             let output = path(output);
             let files =
-                Files { library: &library, queries: &queries, output: &output, policy: Choice::Strict };
+                MatchFiles { library: &library, queries: &queries, output: &output, policy: MatchPolicyArg::Strict };
             let failure = match_files(&files).expect_err("refused");
             assert!(failure.to_string().contains("is read, so it cannot be written"), "{failure}");
         }
@@ -391,13 +387,9 @@ mod tests {
         std::fs::write(path("bad.csv"), b"nothing").expect("written");
         std::fs::write(path("found.csv"), b"before").expect("written");
         let (bad, output) = (path("bad.csv"), path("found.csv"));
-        let files = Files { library: &library, queries: &bad, output: &output, policy: Choice::Strict };
+        let files = MatchFiles { library: &library, queries: &bad, output: &output, policy: MatchPolicyArg::Strict };
         match_files(&files).expect_err("no queries");
-        assert_eq!(
-            std::fs::read(&output).expect("there"),
-            b"before",
-            "what was there stays until there is more"
-        );
+        assert_eq!(std::fs::read(&output).expect("there"), b"before", "what was there stays until there is more");
         let left = std::fs::read_dir(folder.path()).expect("there").count();
         assert_eq!(left, 6, "nothing is left beside it");
     }

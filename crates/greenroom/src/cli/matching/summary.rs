@@ -1,13 +1,13 @@
-//! What came of all queries, and how that is said.
+//! Summary of all queries, as text or JSON.
 
-use greenroom_library::tracks::Decision;
+use greenroom_library::matching::MatchDecision;
 use serde_json::json;
 
-use greenroom_proxy::shadow::report::grouped;
+use greenroom_proxy::shadow::report::format_thousands;
 
-/// What came of all queries.
+/// Result counts of all queries.
 #[derive(Debug, Default)]
-pub(super) struct Summary {
+pub(super) struct MatchSummary {
     pub(super) tracks: u64,
     pub(super) queries: u64,
     pub(super) accepted: u64,
@@ -17,18 +17,17 @@ pub(super) struct Summary {
     pub(super) bad_queries: u64,
 }
 
-impl Summary {
-    pub(super) fn count(&mut self, decision: Decision) {
+impl MatchSummary {
+    pub(super) fn count(&mut self, decision: MatchDecision) {
         match decision {
-            Decision::Accept => self.accepted += 1,
-            Decision::Review => self.review += 1,
-            Decision::Reject => self.rejected += 1,
+            MatchDecision::Accept => self.accepted += 1,
+            MatchDecision::Review => self.review += 1,
+            MatchDecision::Reject => self.rejected += 1,
         }
     }
 
-    /// Prints it.
-    pub(super) fn tell(&self, as_json: bool) {
-        let Summary { tracks, queries, accepted, review, rejected, bad_tracks, bad_queries } = self;
+    pub(super) fn print(&self, as_json: bool) {
+        let MatchSummary { tracks, queries, accepted, review, rejected, bad_tracks, bad_queries } = self;
         if as_json {
             let summary = json!({
                 "tracks": tracks, "queries": queries, "accept": accepted, "review": review, "reject": rejected,
@@ -37,17 +36,15 @@ impl Summary {
             println!("{summary}");
             return;
         }
-        println!("{} queries against {} tracks", grouped(*queries), grouped(*tracks));
+        println!("{} queries against {} tracks", format_thousands(*queries), format_thousands(*tracks));
         println!(
             "accepted {}, to be reviewed {}, rejected {}",
-            grouped(*accepted),
-            grouped(*review),
-            grouped(*rejected)
+            format_thousands(*accepted),
+            format_thousands(*review),
+            format_thousands(*rejected)
         );
         if bad_tracks + bad_queries > 0 {
-            println!(
-                "rows that could not be read: {bad_tracks} of the library, {bad_queries} of the queries"
-            );
+            println!("rows that could not be read: {bad_tracks} of the library, {bad_queries} of the queries");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `greenroom sync`: a playlist of elsewhere onto a media server, by the gateway that runs.
+//! `greenroom sync`: imports a playlist into a media server through the running gateway.
 
 mod summary;
 
@@ -12,12 +12,12 @@ use greenroom_library::playlist;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::modes::with;
-use super::remote::{Place, Remote};
-use super::{FAILED, MISUSED, told_to_stop};
+use super::api_client::{ApiClient, GatewayArgs};
+use super::modes::with_gateway;
+use super::{FAILED, MISUSED, stop_signal};
 use crate::cli::sync::summary::{code, summary};
 
-/// How often it is asked how far the run is.
+/// Interval between progress requests.
 const PERIOD: Duration = Duration::from_millis(300);
 
 const EXAMPLES: &str = "\
@@ -35,7 +35,7 @@ It ends with 0 when all is there, with 3 when rows are missing from the library 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a word somebody may say")]
-pub(super) struct Options {
+pub(super) struct SyncArgs {
     /// The playlist: JSPF, ListenBrainz or plain JSON, M3U, CSV; - reads it from standard input
     #[arg(value_name = "FILE", required_unless_present = "from", conflicts_with = "from")]
     file: Option<PathBuf>,
@@ -52,8 +52,8 @@ pub(super) struct Options {
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// What may happen to one that is there
-    #[arg(long, value_enum, default_value_t = Mode::Create)]
-    mode: Mode,
+    #[arg(long, value_enum, default_value_t = SyncModeArg::Create)]
+    mode: SyncModeArg,
     /// Let a replaced playlist lose most of its tracks, or lose any where few rows were found
     #[arg(long)]
     allow_shrink: bool,
@@ -64,8 +64,8 @@ pub(super) struct Options {
     #[arg(long)]
     dry_run: bool,
     /// What may count as found
-    #[arg(long, value_enum, default_value_t = Policy::Strict)]
-    policy: Policy,
+    #[arg(long, value_enum, default_value_t = SyncPolicyArg::Strict)]
+    policy: SyncPolicyArg,
     /// Search the server for what is not found, with so many requests at most
     #[arg(long, value_name = "N", default_value_t = 0)]
     live: u32,
@@ -79,12 +79,12 @@ pub(super) struct Options {
     #[arg(long, value_name = "FILE")]
     missing: Option<PathBuf>,
     #[command(flatten)]
-    place: Place,
+    gateway: GatewayArgs,
 }
 
 /// What may happen to a playlist that is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Mode {
+enum SyncModeArg {
     /// It is left alone, unless it was begun from the same rows
     Create,
     /// It holds exactly these tracks in this order
@@ -95,7 +95,7 @@ enum Mode {
 
 /// What may count as found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Policy {
+enum SyncPolicyArg {
     /// Only this recording
     Strict,
     /// Another version of the same song, if this one is not there
@@ -104,8 +104,8 @@ enum Policy {
     IdsOnly,
 }
 
-/// Brings it there.
-pub(super) fn run(options: &Options) -> u8 {
+/// Runs a sync.
+pub(super) fn run(options: &SyncArgs) -> u8 {
     let prepared = match prepare(options) {
         Ok(prepared) => prepared,
         Err((code, problem)) => {
@@ -113,31 +113,29 @@ pub(super) fn run(options: &Options) -> u8 {
             return code;
         }
     };
-    with(&options.place, async |remote| {
+    with_gateway(&options.gateway, async |remote| {
         let begun = match prepared {
-            Prepared::Wish(wish) => remote.ask(Method::POST, "api/v1/playlists/sync", Some(&wish)).await?,
-            Prepared::File(path, bytes) => remote.hand_in(&path, "application/octet-stream", bytes).await?,
+            SyncInput::Request(wish) => remote.ask(Method::POST, "api/v1/playlists/sync", Some(&wish)).await?,
+            SyncInput::File(path, bytes) => remote.upload(&path, "application/octet-stream", bytes).await?,
         };
         let ended = follow(&remote, options, begun).await?;
         finish(&remote, options, &ended).await
     })
 }
 
-/// What the gateway is asked with.
-enum Prepared {
-    Wish(Value),
+/// Input of a sync.
+enum SyncInput {
+    Request(Value),
     File(String, Vec<u8>),
 }
 
-fn prepare(options: &Options) -> Result<Prepared, (u8, String)> {
-    let word = |value: &dyn ValueWord| value.word();
+fn prepare(options: &SyncArgs) -> Result<SyncInput, (u8, String)> {
+    let word = |value: &dyn ValueName| value.value_name();
     let mut said: Vec<(&str, String)> =
         vec![("mode", word(&options.mode)), ("policy", word(&options.policy)), ("detach", "true".into())];
     said.extend(options.to.clone().map(|to| ("server", to)));
     said.extend(options.library.clone().map(|library| ("library", library)));
-    for (name, is_said) in
-        [("dry_run", options.dry_run), ("wait", options.wait), ("shrink", options.allow_shrink)]
-    {
+    for (name, is_said) in [("dry_run", options.dry_run), ("wait", options.wait), ("shrink", options.allow_shrink)] {
         said.extend(is_said.then(|| (name, "true".to_owned())));
     }
     if options.live > 0 {
@@ -153,20 +151,18 @@ fn prepare(options: &Options) -> Result<Prepared, (u8, String)> {
             "policy": word(&options.policy), "dry_run": options.dry_run, "live": options.live, "wait": options.wait,
             "shrink": options.allow_shrink, "detach": true,
         });
-        for (key, value) in [("server", &options.to), ("library", &options.library), ("name", &options.name)]
-        {
+        for (key, value) in [("server", &options.to), ("library", &options.library), ("name", &options.name)] {
             if let Some(value) = value {
                 wish[key] = json!(value);
             }
         }
-        return Ok(Prepared::Wish(wish));
+        return Ok(SyncInput::Request(wish));
     }
     let path = options.file.as_deref().unwrap_or(Path::new("-"));
     let bytes = read(path).map_err(|problem| (FAILED, problem))?;
     let shown = path.display().to_string();
     let hint = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let read =
-        playlist::read(&bytes, &hint).map_err(|unreadable| (FAILED, format!("{shown}: {unreadable}")))?;
+    let read = playlist::read(&bytes, &hint).map_err(|unreadable| (FAILED, format!("{shown}: {unreadable}")))?;
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).filter(|stem| stem != "-");
     let name = options.name.clone().or(read.name).or(stem);
     let name = name.ok_or((MISUSED, "--name: say what the playlist is to be called".to_owned()))?;
@@ -176,24 +172,24 @@ fn prepare(options: &Options) -> Result<Prepared, (u8, String)> {
         said.push(("accounts", options.account.join(",")));
     }
     let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(said).finish();
-    Ok(Prepared::File(format!("api/v1/playlists/sync?{query}"), bytes))
+    Ok(SyncInput::File(format!("api/v1/playlists/sync?{query}"), bytes))
 }
 
-/// The word for a value that was typed.
-trait ValueWord {
-    fn word(&self) -> String;
+/// Name of a value as typed.
+trait ValueName {
+    fn value_name(&self) -> String;
 }
 
-impl<T: ValueEnum> ValueWord for T {
-    fn word(&self) -> String {
+impl<T: ValueEnum> ValueName for T {
+    fn value_name(&self) -> String {
         self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
     }
 }
 
-/// What is in a file, if it is no longer than a playlist may be; one that is longer is not read.
+/// Reads a file, unless it is larger than a playlist may be.
 fn read(path: &Path) -> Result<Vec<u8>, String> {
     let shown = path.display();
-    let too_long = || format!("{shown}: {}", playlist::Unreadable::TooLong);
+    let too_long = || format!("{shown}: {}", playlist::PlaylistParseError::TooLong);
     let cannot = |error: std::io::Error| format!("{shown}: cannot be read: {error}");
     let most = playlist::MAX_BYTES as u64;
     let mut bytes = Vec::new();
@@ -203,9 +199,7 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
         let file = File::open(path).map_err(cannot)?;
         let about = file.metadata().map_err(cannot)?;
         if about.is_dir() {
-            return Err(format!(
-                "{shown}: is a folder; give one file (folders are watched by configuration)"
-            ));
+            return Err(format!("{shown}: is a folder; give one file (folders are watched by configuration)"));
         }
         if about.len() > most {
             return Err(too_long());
@@ -215,13 +209,13 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
     if bytes.len() > playlist::MAX_BYTES { Err(too_long()) } else { Ok(bytes) }
 }
 
-/// Asks how far it is until it has ended. Who interrupts cancels it, and hears what was done.
-async fn follow(remote: &Remote, options: &Options, begun: Value) -> Result<Value, u8> {
+/// Polls the run until it has ended. An interrupt cancels it and prints what was done.
+async fn follow(remote: &ApiClient, options: &SyncArgs, begun: Value) -> Result<Value, u8> {
     let shows = std::io::stderr().is_terminal() && !options.json;
     let id = begun["run"].as_str().unwrap_or_default().to_owned();
     let path = format!("api/v1/playlists/runs/{id}");
     let mut told = begun;
-    let mut stop = std::pin::pin!(told_to_stop());
+    let mut stop = std::pin::pin!(stop_signal());
     let mut is_cancelled = false;
     while told["state"] == "running" {
         if shows {
@@ -260,14 +254,13 @@ fn progress(told: &Value) -> String {
     }
 }
 
-async fn finish(remote: &Remote, options: &Options, ended: &Value) -> Result<u8, u8> {
+async fn finish(remote: &ApiClient, options: &SyncArgs, ended: &Value) -> Result<u8, u8> {
     if options.json {
         println!("{ended}");
     }
     let report = &ended["report"];
     if !report.is_object() {
-        let why =
-            ended["error"]["message"].as_str().unwrap_or("it was cancelled before anything was written");
+        let why = ended["error"]["message"].as_str().unwrap_or("it was cancelled before anything was written");
         eprintln!("greenroom: {why}");
         return Ok(FAILED);
     }
@@ -279,8 +272,7 @@ async fn finish(remote: &Remote, options: &Options, ended: &Value) -> Result<u8,
         let is_json = ending.is_some_and(|ending| ending == "json" || ending == "jspf");
         let format = if is_json { "json" } else { "csv" };
         let id = ended["run"].as_str().unwrap_or_default();
-        let document =
-            remote.document(&format!("api/v1/playlists/runs/{id}/missing?format={format}")).await?;
+        let document = remote.document(&format!("api/v1/playlists/runs/{id}/missing?format={format}")).await?;
         if let Err(error) = std::fs::write(path, &document) {
             eprintln!("greenroom: {}: cannot be written: {error}", path.display());
             return Ok(FAILED);
@@ -297,7 +289,7 @@ mod tests {
     fn a_file_that_is_too_long_is_not_read() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("huge.csv");
-        // A gigabyte of nothing takes no room.
+        // A sparse file takes no space.
         File::create(&path).and_then(|file| file.set_len(1 << 30)).expect("it can be made");
         let problem = read(&path).expect_err("it is too long");
         assert!(problem.contains("longer than 16 MiB"), "{problem}");

@@ -1,13 +1,13 @@
-//! What came of a sync, in words and in an exit code.
+//! Result of a sync, as text and exit code.
 
 use serde_json::Value;
 
 use super::super::{DONE, FAILED};
 
-/// Not every row is in the library, or not every account has all tracks.
+/// Some rows are missing from the library, or some accounts lack tracks.
 const INCOMPLETE: u8 = 3;
 
-/// How it ended, for scripts.
+/// Exit code for scripts.
 pub(super) fn code(report: &Value) -> u8 {
     let count = |name: &str| report["counts"][name].as_u64().unwrap_or(0);
     let accounts = report["accounts"].as_array().cloned().unwrap_or_default();
@@ -24,7 +24,7 @@ pub(super) fn code(report: &Value) -> u8 {
     if is_whole { DONE } else { INCOMPLETE }
 }
 
-/// What came of it, with every row that is missing.
+/// Result with every missing row.
 pub(super) fn summary(report: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let count = |name: &str| report["counts"][name].as_u64().unwrap_or(0);
@@ -64,7 +64,7 @@ pub(super) fn summary(report: &Value) -> String {
     lines.join("\n") + "\n"
 }
 
-/// A row that was not found, with what comes nearest.
+/// A row that was not found, with the nearest candidate.
 fn row_line(row: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let (outcome, artist, title) = (text(&row["outcome"]), text(&row["artist"]), text(&row["title"]));
@@ -81,8 +81,7 @@ fn row_line(row: &Value) -> String {
 fn account_line(account: &Value) -> String {
     let whose = account["account"].as_str().unwrap_or("owner");
     let number = |name: &str| account[name].as_u64().unwrap_or(0);
-    let changes =
-        format!("{} added, {} removed, {} were there", number("added"), number("removed"), number("already"));
+    let changes = format!("{} added, {} removed, {} were there", number("added"), number("removed"), number("already"));
     let lost = account["not_visible"].as_array().map_or(0, Vec::len);
     let lost = if lost > 0 { format!("; {lost} are not visible to this account") } else { String::new() };
     match account["standing"].as_str().unwrap_or_default() {

@@ -7,9 +7,11 @@ use crate::doctor::finding::Finding;
 
 const CHECK: &str = "account";
 
-/// A server that was never claimed takes everybody near it for its owner.
+/// Warns of an unclaimed server: it treats every client in its network as its owner.
 pub fn check(facts: &ServerFacts) -> Option<Finding> {
-    let ServerIdentity::Expected(server) = &facts.said.as_ref().ok()?.identity else { return None };
+    let ServerIdentity::Expected(server) = &facts.identity_response.as_ref().ok()?.identity else {
+        return None;
+    };
     if server.claimed != Some(false) {
         return None;
     }
@@ -18,31 +20,31 @@ pub fn check(facts: &ServerFacts) -> Option<Finding> {
         "the server belongs to no account: everybody near it is let in, and no token means anything",
         format!(
             "claim it: open {}/web on the server's own machine, sign in, and follow its questions",
-            facts.place.url()
+            facts.endpoint.url()
         ),
     ))
 }
 
 #[cfg(test)]
 mod tests {
-    use greenroom_dialect::ask::Kind;
+    use greenroom_dialect::request::ServerKind;
 
     use super::*;
-    use crate::doctor::checks::sample::{assert_says, server};
-    use crate::doctor::finding::Level;
+    use crate::doctor::checks::fixtures::{assert_says, server};
+    use crate::doctor::finding::FindingLevel;
 
     #[test]
     fn an_unclaimed_server_is_to_be_claimed() {
-        let mut facts = server(Kind::Plex, "http://nas:32400");
+        let mut facts = server(ServerKind::Plex, "http://nas:32400");
         assert_eq!(check(&facts), None);
-        if let Ok(said) = &mut facts.said
+        if let Ok(said) = &mut facts.identity_response
             && let ServerIdentity::Expected(server) = &mut said.identity
         {
             server.claimed = Some(false);
         }
         assert_says(
             check(&facts),
-            Level::Problem,
+            FindingLevel::Problem,
             &["belongs to no account", "http://nas:32400/web", "sign in"],
         );
     }

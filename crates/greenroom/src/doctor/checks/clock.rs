@@ -1,15 +1,15 @@
-//! Whether both clocks tell the same time.
+//! Whether both clocks agree.
 
 use crate::doctor::facts::ServerFacts;
 use crate::doctor::finding::Finding;
 
 const CHECK: &str = "clock";
-/// Differences up to this come from the way there, and from dates that know only seconds.
+/// Tolerance, in seconds: network latency, and dates with a resolution of one second.
 const LARGEST_S: u64 = 30;
 
-/// Clocks that differ make certificates and tokens invalid before their time, and histories odd.
+/// Warns of clocks that differ: certificates and tokens become invalid early, and histories odd.
 pub fn check(facts: &ServerFacts) -> Option<Finding> {
-    let ahead_s = facts.said.as_ref().ok()?.clock_ahead_s?;
+    let ahead_s = facts.identity_response.as_ref().ok()?.clock_ahead_s?;
     if ahead_s.unsigned_abs() <= LARGEST_S {
         return Some(Finding::ok(CHECK, "the server's clock agrees with this machine's"));
     }
@@ -31,15 +31,15 @@ fn lasting(seconds: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use greenroom_dialect::ask::Kind;
+    use greenroom_dialect::request::ServerKind;
 
     use super::*;
-    use crate::doctor::checks::sample::{assert_says, server};
-    use crate::doctor::finding::Level;
+    use crate::doctor::checks::fixtures::{assert_says, server};
+    use crate::doctor::finding::FindingLevel;
 
     fn ahead(seconds: Option<i64>) -> Option<Finding> {
-        let mut facts = server(Kind::Plex, "http://nas:1");
-        if let Ok(said) = &mut facts.said {
+        let mut facts = server(ServerKind::Plex, "http://nas:1");
+        if let Ok(said) = &mut facts.identity_response {
             said.clock_ahead_s = seconds;
         }
         check(&facts)
@@ -48,9 +48,9 @@ mod tests {
     #[test]
     fn a_clock_that_is_off_is_told_with_how_much() {
         assert_eq!(ahead(None), None);
-        assert_says(ahead(Some(-30)), Level::Ok, &["agrees"]);
-        assert_says(ahead(Some(31)), Level::Warning, &["31 s ahead of", "timedatectl set-ntp true"]);
-        assert_says(ahead(Some(-7_205)), Level::Warning, &["2 h behind"]);
-        assert_says(ahead(Some(300)), Level::Warning, &["5 min ahead"]);
+        assert_says(ahead(Some(-30)), FindingLevel::Ok, &["agrees"]);
+        assert_says(ahead(Some(31)), FindingLevel::Warning, &["31 s ahead of", "timedatectl set-ntp true"]);
+        assert_says(ahead(Some(-7_205)), FindingLevel::Warning, &["2 h behind"]);
+        assert_says(ahead(Some(300)), FindingLevel::Warning, &["5 min ahead"]);
     }
 }

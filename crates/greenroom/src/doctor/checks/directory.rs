@@ -1,25 +1,24 @@
-//! Whether state can be kept.
+//! Whether state can be stored.
 
-use crate::doctor::facts::{Contents, DirectoryFacts, DirectoryState, MachineFacts};
+use crate::doctor::facts::{DirectoryContents, DirectoryFacts, DirectoryState, MachineFacts};
 use crate::doctor::finding::Finding;
 use crate::shell_quote::quoted;
 
 const CHECK: &str = "data directory";
 const ELSEWHERE: &str = "or name another with --data-dir or GREENROOM_DATA_DIR";
 
-/// A data directory that cannot be written, and the command that mends it.
+/// Reports a data directory that cannot be written, with the command that repairs it.
 pub fn check(facts: &MachineFacts) -> Vec<Finding> {
-    vec![judge(&facts.directory, facts.container)]
+    vec![check_directory(&facts.directory, facts.container)]
 }
 
-fn judge(facts: &DirectoryFacts, container: bool) -> Finding {
+fn check_directory(facts: &DirectoryFacts, container: bool) -> Finding {
     let path = facts.path.display();
     let word = facts.path.to_string_lossy();
     let word = quoted(&word);
-    let (uid, gid) = facts.us;
+    let (uid, gid) = facts.own_ids;
     let here = where_to(container);
-    if let (DirectoryState::Writable | DirectoryState::CanBeMade, Some(kind)) = (&facts.state, &facts.remote)
-    {
+    if let (DirectoryState::Writable | DirectoryState::CanBeMade, Some(kind)) = (&facts.state, &facts.remote) {
         return Finding::warning(
             CHECK,
             format!("{path} lies on a network file system ({kind}), where locks do not hold"),
@@ -46,41 +45,35 @@ fn judge(facts: &DirectoryFacts, container: bool) -> Finding {
         ),
         DirectoryState::Denied { uid: owner, user, gid: group, mode, contents } => Finding::problem(
             CHECK,
-            format!(
-                "{path} belongs to {owner}:{group} with mode {mode:04o}, and user {uid}:{gid} may not write there"
-            ),
+            format!("{path} belongs to {owner}:{group} with mode {mode:04o}, and user {uid}:{gid} may not write there"),
             denied(facts, (*owner, *group), user.as_deref(), *contents, container),
         ),
-        DirectoryState::Full => Finding::problem(
-            CHECK,
-            format!("no space is left at {path}"),
-            format!("make room there, {ELSEWHERE}"),
-        ),
-        DirectoryState::Other(reason) => Finding::problem(
-            CHECK,
-            format!("{path} cannot be used: {reason}"),
-            format!("check it, {ELSEWHERE}"),
-        ),
+        DirectoryState::Full => {
+            Finding::problem(CHECK, format!("no space is left at {path}"), format!("make room there, {ELSEWHERE}"))
+        }
+        DirectoryState::Other(reason) => {
+            Finding::problem(CHECK, format!("{path} cannot be used: {reason}"), format!("check it, {ELSEWHERE}"))
+        }
     }
 }
 
-/// Where a command is to be run. In a container the folder is one of the machine's, mounted; commands inside it are
-/// often not possible.
+/// Where to run a command. In a container the folder is mounted from the host; commands inside it are often not
+/// possible.
 fn where_to(container: bool) -> &'static str {
     if container { "on the machine, for the folder that is mounted there: " } else { "" }
 }
 
-/// What lets us write in a directory of another user, or of our own.
+/// Command that makes a directory of another user, or our own, writable.
 fn denied(
     facts: &DirectoryFacts,
     (owner, group): (u32, u32),
     user: Option<&str>,
-    contents: Contents,
+    contents: DirectoryContents,
     container: bool,
 ) -> String {
     let word = facts.path.to_string_lossy();
     let word = quoted(&word);
-    let (uid, gid) = facts.us;
+    let (uid, gid) = facts.own_ids;
     let here = where_to(container);
     match (owner, contents) {
         (owner, _) if owner == uid => format!("{here}chmod u+rwx {word}; {ELSEWHERE}"),
@@ -91,9 +84,11 @@ fn denied(
             let owner = user.map_or_else(|| format!("#{owner}"), str::to_owned);
             format!("run the doctor as that user: sudo -u {} greenroom doctor; {ELSEWHERE}", quoted(&owner))
         }
-        // What belongs to others stays theirs: a whole tree changes hands only if it is ours already.
-        (0, Contents::OursAtMost) => format!("{here}sudo chown -R {uid}:{gid} {word}; {ELSEWHERE}"),
-        (0, Contents::OfOthers) => {
+        // Files of others stay theirs: `chown -R` only on a tree that is ours already.
+        (0, DirectoryContents::OnlyOwnFiles) => {
+            format!("{here}sudo chown -R {uid}:{gid} {word}; {ELSEWHERE}")
+        }
+        (0, DirectoryContents::ForeignFiles) => {
             let below = facts.path.join("greenroom");
             let below = below.to_string_lossy();
             let below = quoted(&below);
@@ -102,7 +97,7 @@ fn denied(
                  {below}; then --data-dir {below}"
             )
         }
-        (0, Contents::Unseen) => {
+        (0, DirectoryContents::Unreadable) => {
             format!("look what is in it: {here}sudo ls -la {word}; {ELSEWHERE}")
         }
     }
@@ -111,14 +106,14 @@ fn denied(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::checks::sample::assert_says;
-    use crate::doctor::finding::Level;
+    use crate::doctor::checks::fixtures::assert_says;
+    use crate::doctor::finding::FindingLevel;
 
     fn found(state: DirectoryState, container: bool) -> Finding {
-        judge(&DirectoryFacts { path: "/data".into(), us: (1000, 1001), remote: None, state }, container)
+        check_directory(&DirectoryFacts { path: "/data".into(), own_ids: (1000, 1001), remote: None, state }, container)
     }
 
-    fn denied(uid: u32, contents: Contents) -> DirectoryState {
+    fn denied(uid: u32, contents: DirectoryContents) -> DirectoryState {
         let user = (uid == 7).then(|| "olga".to_owned());
         DirectoryState::Denied { uid, user, gid: uid, mode: 0o755, contents }
     }
@@ -126,24 +121,30 @@ mod tests {
     #[test]
     fn a_directory_of_the_administrator_is_given_to_us_only_if_nothing_of_others_is_in_it() {
         let words = ["belongs to 0:0 with mode 0755", "user 1000:1001", "sudo chown -R 1000:1001 /data"];
-        assert_says(found(denied(0, Contents::OursAtMost), false), Level::Problem, &words);
+        assert_says(found(denied(0, DirectoryContents::OnlyOwnFiles), false), FindingLevel::Problem, &words);
         assert_says(
-            found(denied(0, Contents::OursAtMost), true),
-            Level::Problem,
+            found(denied(0, DirectoryContents::OnlyOwnFiles), true),
+            FindingLevel::Problem,
             &["on the machine, for the folder that is mounted"],
         );
-        for contents in [Contents::OfOthers, Contents::Unseen] {
+        for contents in [DirectoryContents::ForeignFiles, DirectoryContents::Unreadable] {
             let remedy = found(denied(0, contents), false).remedy.expect("a remedy");
             assert!(!remedy.contains("chown"), "{remedy}");
         }
         let words = ["sudo install -d -o 1000 -g 1001 -m 0700 /data/greenroom", "--data-dir /data/greenroom"];
-        assert_says(found(denied(0, Contents::OfOthers), false), Level::Problem, &words);
-        assert_says(found(denied(0, Contents::Unseen), false), Level::Problem, &["sudo ls -la /data"]);
+        assert_says(found(denied(0, DirectoryContents::ForeignFiles), false), FindingLevel::Problem, &words);
+        assert_says(
+            found(denied(0, DirectoryContents::Unreadable), false),
+            FindingLevel::Problem,
+            &["sudo ls -la /data"],
+        );
     }
 
     #[test]
     fn what_belongs_to_another_user_stays_theirs() {
-        for contents in [Contents::OursAtMost, Contents::OfOthers, Contents::Unseen] {
+        for contents in
+            [DirectoryContents::OnlyOwnFiles, DirectoryContents::ForeignFiles, DirectoryContents::Unreadable]
+        {
             for (owner, container, words) in [
                 (7, false, "run the doctor as that user: sudo -u olga greenroom doctor"),
                 (8, false, "sudo -u '#8' greenroom doctor"),
@@ -158,22 +159,22 @@ mod tests {
 
     #[test]
     fn ones_own_directory_is_mended_by_chmod() {
-        for contents in [Contents::OursAtMost, Contents::OfOthers] {
-            assert_says(found(denied(1000, contents), false), Level::Problem, &["chmod u+rwx /data"]);
+        for contents in [DirectoryContents::OnlyOwnFiles, DirectoryContents::ForeignFiles] {
+            assert_says(found(denied(1000, contents), false), FindingLevel::Problem, &["chmod u+rwx /data"]);
         }
     }
 
     #[test]
     fn a_path_is_one_word_in_every_command() {
         for state in [
-            denied(0, Contents::OursAtMost),
-            denied(0, Contents::OfOthers),
-            denied(0, Contents::Unseen),
-            denied(1000, Contents::OfOthers),
+            denied(0, DirectoryContents::OnlyOwnFiles),
+            denied(0, DirectoryContents::ForeignFiles),
+            denied(0, DirectoryContents::Unreadable),
+            denied(1000, DirectoryContents::ForeignFiles),
             DirectoryState::CannotBeMade("/".into()),
         ] {
-            let facts = DirectoryFacts { path: "/my data;x".into(), us: (1000, 1001), remote: None, state };
-            let remedy = judge(&facts, false).remedy.expect("a remedy");
+            let facts = DirectoryFacts { path: "/my data;x".into(), own_ids: (1000, 1001), remote: None, state };
+            let remedy = check_directory(&facts, false).remedy.expect("a remedy");
             assert!(remedy.contains("'/my data;x"), "{remedy}");
             assert!(!remedy.replace("'/my data;x", "").contains("/my data"), "{remedy}");
         }
@@ -183,10 +184,10 @@ mod tests {
     fn a_network_file_system_is_warned_of() {
         let us = (1000, 1001);
         let remote = Some("nfs4".to_owned());
-        let facts = DirectoryFacts { path: "/data".into(), us, remote, state: DirectoryState::Writable };
-        assert_says(judge(&facts, false), Level::Warning, &["nfs4", "--data-dir"]);
+        let facts = DirectoryFacts { path: "/data".into(), own_ids: us, remote, state: DirectoryState::Writable };
+        assert_says(check_directory(&facts, false), FindingLevel::Warning, &["nfs4", "--data-dir"]);
         let facts = DirectoryFacts { state: DirectoryState::ReadOnly, ..facts };
-        assert_says(judge(&facts, false), Level::Problem, &["read-only"]);
+        assert_says(check_directory(&facts, false), FindingLevel::Problem, &["read-only"]);
     }
 
     #[test]
@@ -198,9 +199,9 @@ mod tests {
             (DirectoryState::Full, "make room there"),
             (DirectoryState::Other("odd".into()), "odd"),
         ] {
-            assert_says(found(state, false), Level::Problem, &[words]);
+            assert_says(found(state, false), FindingLevel::Problem, &[words]);
         }
-        assert_says(found(DirectoryState::Writable, false), Level::Ok, &["can be written"]);
-        assert_says(found(DirectoryState::CanBeMade, false), Level::Ok, &["can be made"]);
+        assert_says(found(DirectoryState::Writable, false), FindingLevel::Ok, &["can be written"]);
+        assert_says(found(DirectoryState::CanBeMade, false), FindingLevel::Ok, &["can be made"]);
     }
 }

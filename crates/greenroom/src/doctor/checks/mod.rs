@@ -1,35 +1,34 @@
-//! The decisions: facts in, a finding out or nothing. One file per subject, in the order in which a request would
-//! meet them.
+//! Checks: facts in, a finding out or nothing. One file per subject, in the order in which a request would meet them.
 
+pub mod anonymous_access;
 pub mod claim;
 pub mod clock;
+pub mod connectivity;
 pub mod directory;
 pub mod encryption;
-pub mod greeting;
-pub mod name;
-pub mod openness;
-pub mod port;
-pub mod rights;
 #[cfg(test)]
-pub(crate) mod sample;
+pub(crate) mod fixtures;
+pub mod identity;
+pub mod name;
+pub mod permissions;
+pub mod port;
 pub mod version;
-pub mod way;
 
 use super::facts::{MachineFacts, ServerFacts};
 use super::finding::Finding;
 
-/// What is checked of every media server.
+/// Checks of every media server.
 pub const SERVER: &[fn(&ServerFacts) -> Option<Finding>] = &[
     name::check,
-    way::check,
+    connectivity::check,
     encryption::check,
-    greeting::check,
+    identity::check,
     version::check,
     claim::check,
-    openness::check,
-    rights::check,
+    anonymous_access::check,
+    permissions::check,
     clock::check,
 ];
 
-/// What is checked of this machine.
+/// Checks of this machine.
 pub const MACHINE: &[fn(&MachineFacts) -> Vec<Finding>] = &[directory::check, port::check];

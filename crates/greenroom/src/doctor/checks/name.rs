@@ -1,18 +1,18 @@
-//! Whether the server's name leads to it.
+//! Whether the server's name resolves to it.
 
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::doctor::facts::ServerFacts;
 use crate::doctor::finding::Finding;
-use greenroom_origin::probe_client::Silence;
+use greenroom_origin::probe_client::ProbeError;
 
 const CHECK: &str = "name";
-/// Names that the makers of Plex give to addresses, so that a certificate can be for them.
+/// Domain of names that Plex gives to addresses, so that a certificate can be for them.
 const PLEX_DIRECT: &str = ".plex.direct";
 
-/// A name that is not known, or that a router bends.
+/// Reports a name that does not resolve, or that a router rewrites.
 pub fn check(facts: &ServerFacts) -> Option<Finding> {
-    let host = facts.place.host();
+    let host = facts.endpoint.host();
     if host.parse::<IpAddr>().is_ok() {
         return None;
     }
@@ -28,10 +28,8 @@ pub fn check(facts: &ServerFacts) -> Option<Finding> {
                 _ => Some(Finding::ok(CHECK, format!("{host} leads to {found}"))),
             }
         }
-        Err(Silence::NoSuchName(_)) => Some(match meant {
-            Some(meant) => {
-                rebinding(facts, meant, &format!("{host} leads nowhere, although it is a good name"))
-            }
+        Err(ProbeError::NoSuchName(_)) => Some(match meant {
+            Some(meant) => rebinding(facts, meant, &format!("{host} leads nowhere, although it is a good name")),
             None => unknown(facts, host),
         }),
         Err(silence) => Some(Finding::problem(
@@ -42,7 +40,7 @@ pub fn check(facts: &ServerFacts) -> Option<Finding> {
     }
 }
 
-/// `192-168-1-10.abc.plex.direct` names the address it leads to.
+/// The address in a name: `192-168-1-10.abc.plex.direct`.
 fn address_in(host: &str) -> Option<Ipv4Addr> {
     let rest = host.strip_suffix(PLEX_DIRECT)?;
     let (address, _) = rest.split_once('.')?;
@@ -50,12 +48,10 @@ fn address_in(host: &str) -> Option<Ipv4Addr> {
 }
 
 fn rebinding(facts: &ServerFacts, meant: Ipv4Addr, what: &str) -> Finding {
-    let (host, port) = (facts.place.host(), facts.place.port());
+    let (host, port) = (facts.endpoint.host(), facts.endpoint.port());
     Finding::problem(
         CHECK,
-        format!(
-            "{what}: the router or name server protects against DNS rebinding, and drops names that lead home"
-        ),
+        format!("{what}: the router or name server protects against DNS rebinding, and drops names that lead home"),
         format!(
             "let plex.direct through: in dnsmasq `rebind-domain-ok=/plex.direct/`, in unbound `private-domain: \
              \"plex.direct\"`, in a router under \"DNS rebind protection\", exceptions; or configure \
@@ -80,24 +76,24 @@ fn unknown(facts: &ServerFacts, host: &str) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use greenroom_dialect::ask::Kind;
+    use greenroom_dialect::request::ServerKind;
 
     use super::*;
-    use crate::doctor::checks::sample::{assert_says, server};
-    use crate::doctor::finding::Level;
+    use crate::doctor::checks::fixtures::{assert_says, server};
+    use crate::doctor::finding::FindingLevel;
 
     const DIRECT: &str = "https://192-168-1-10.abc.plex.direct:32400";
 
     fn unknown_name(url: &str) -> ServerFacts {
-        let mut facts = server(Kind::Plex, url);
-        facts.addresses = Err(Silence::NoSuchName(facts.place.host().to_owned()));
+        let mut facts = server(ServerKind::Plex, url);
+        facts.addresses = Err(ProbeError::NoSuchName(facts.endpoint.host().to_owned()));
         facts
     }
 
     #[test]
     fn an_address_needs_no_name_and_a_good_name_is_told() {
-        assert_eq!(check(&server(Kind::Plex, "http://192.168.1.10:32400")), None);
-        assert_says(check(&server(Kind::Plex, DIRECT)), Level::Ok, &["leads to 192.168.1.10"]);
+        assert_eq!(check(&server(ServerKind::Plex, "http://192.168.1.10:32400")), None);
+        assert_says(check(&server(ServerKind::Plex, DIRECT)), FindingLevel::Ok, &["leads to 192.168.1.10"]);
     }
 
     #[test]
@@ -109,21 +105,21 @@ mod tests {
             "url = \"https://192.168.1.10:32400\"",
             "tls.server_name = \"192-168-1-10.abc.plex.direct\"",
         ];
-        assert_says(check(&unknown_name(DIRECT)), Level::Problem, &words);
-        let mut bent = server(Kind::Plex, DIRECT);
+        assert_says(check(&unknown_name(DIRECT)), FindingLevel::Problem, &words);
+        let mut bent = server(ServerKind::Plex, DIRECT);
         bent.addresses = Ok(vec!["0.0.0.0:32400".parse().expect("an address")]);
-        assert_says(check(&bent), Level::Problem, &words);
+        assert_says(check(&bent), FindingLevel::Problem, &words);
     }
 
     #[test]
     fn an_unknown_name_has_a_remedy_for_where_it_is_looked_up() {
-        assert_says(check(&unknown_name("http://nas.lan:1")), Level::Problem, &["getent hosts NAME"]);
-        assert_says(check(&unknown_name("http://nas.local:1")), Level::Problem, &["mDNS", "address in url"]);
+        assert_says(check(&unknown_name("http://nas.lan:1")), FindingLevel::Problem, &["getent hosts NAME"]);
+        assert_says(check(&unknown_name("http://nas.local:1")), FindingLevel::Problem, &["mDNS", "address in url"]);
         let mut boxed = unknown_name("http://plex:32400");
         boxed.container = true;
-        assert_says(check(&boxed), Level::Problem, &["put both on one network"]);
-        let mut slow = server(Kind::Plex, "http://nas.lan:1");
-        slow.addresses = Err(Silence::TimedOut(greenroom_origin::probe_client::Stage::Resolving));
-        assert_says(check(&slow), Level::Problem, &["/etc/resolv.conf"]);
+        assert_says(check(&boxed), FindingLevel::Problem, &["put both on one network"]);
+        let mut slow = server(ServerKind::Plex, "http://nas.lan:1");
+        slow.addresses = Err(ProbeError::TimedOut(greenroom_origin::probe_client::ProbeStage::Resolving));
+        assert_says(check(&slow), FindingLevel::Problem, &["/etc/resolv.conf"]);
     }
 }

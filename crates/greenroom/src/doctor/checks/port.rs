@@ -1,37 +1,35 @@
-//! Whether the ports can be had.
+//! Whether the ports are free.
 
 use crate::doctor::facts::{MachineFacts, PortFacts, PortState};
 use crate::doctor::finding::Finding;
 
 const CHECK: &str = "port";
 
-/// Ports that another program has, and which.
+/// Reports ports that another program uses, and which program.
 pub fn check(facts: &MachineFacts) -> Vec<Finding> {
-    facts.ports.iter().map(|port| judge(port, facts.runs_already)).collect()
+    facts.ports.iter().map(|port| check_port(port, facts.runs_already)).collect()
 }
 
-fn judge(port: &PortFacts, runs_already: bool) -> Finding {
-    let PortFacts { whose, setting, address, state } = port;
+fn check_port(port: &PortFacts, runs_already: bool) -> Finding {
+    let PortFacts { purpose: whose, setting, address, state } = port;
     let number = address.port();
     match state {
         PortState::Free => Finding::ok(CHECK, format!("{address} is free for {whose}")),
-        PortState::Taken(Some(holder)) if holder.is_greenroom => {
+        PortState::InUse(Some(holder)) if holder.is_greenroom => {
             Finding::ok(CHECK, format!("{address} is held by the Greenroom that runs already, for {whose}"))
         }
-        PortState::Taken(None) if runs_already => {
+        PortState::InUse(None) if runs_already => {
             Finding::ok(CHECK, format!("{address} is taken, it seems by the Greenroom that runs already"))
         }
-        PortState::Taken(Some(holder)) => Finding::problem(
+        PortState::InUse(Some(holder)) => Finding::problem(
             CHECK,
             format!("{address}, meant for {whose}, is taken by {} (process {})", holder.name, holder.pid),
             format!("stop that program, or choose another port with {setting}"),
         ),
-        PortState::Taken(None) => Finding::problem(
+        PortState::InUse(None) => Finding::problem(
             CHECK,
             format!("{address}, meant for {whose}, is taken, and this user may not see by which program"),
-            format!(
-                "ask which: sudo ss -tanp 'sport = :{number}'; stop it, or choose another port with {setting}"
-            ),
+            format!("ask which: sudo ss -tanp 'sport = :{number}'; stop it, or choose another port with {setting}"),
         ),
         PortState::Denied => Finding::problem(
             CHECK,
@@ -54,40 +52,40 @@ fn judge(port: &PortFacts, runs_already: bool) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::checks::sample::assert_says;
-    use crate::doctor::facts::Holder;
-    use crate::doctor::finding::Level;
+    use crate::doctor::checks::fixtures::assert_says;
+    use crate::doctor::facts::PortHolder;
+    use crate::doctor::finding::FindingLevel;
 
     fn found(state: PortState, runs_already: bool) -> Finding {
         let address = "127.0.0.1:32500".parse().expect("an address");
-        let port = PortFacts { whose: "apps of \"home\"".into(), setting: "listen", address, state };
-        judge(&port, runs_already)
+        let port = PortFacts { purpose: "apps of \"home\"".into(), setting: "listen", address, state };
+        check_port(&port, runs_already)
     }
 
     fn by(name: &str) -> PortState {
-        PortState::Taken(Some(Holder { pid: 7, name: name.into(), is_greenroom: name == "greenroom" }))
+        PortState::InUse(Some(PortHolder { pid: 7, name: name.into(), is_greenroom: name == "greenroom" }))
     }
 
     #[test]
     fn a_taken_port_names_who_has_it_or_how_to_find_out() {
         let words = ["taken by nginx (process 7)", "another port with listen"];
-        assert_says(found(by("nginx"), false), Level::Problem, &words);
+        assert_says(found(by("nginx"), false), FindingLevel::Problem, &words);
         let words = ["may not see by which program", "sudo ss -tanp 'sport = :32500'"];
-        assert_says(found(PortState::Taken(None), false), Level::Problem, &words);
+        assert_says(found(PortState::InUse(None), false), FindingLevel::Problem, &words);
     }
 
     #[test]
     fn a_greenroom_that_runs_is_no_problem() {
-        assert_says(found(by("greenroom"), false), Level::Ok, &["runs already"]);
-        assert_says(found(PortState::Taken(None), true), Level::Ok, &["it seems"]);
-        assert_says(found(PortState::Free, false), Level::Ok, &["is free"]);
+        assert_says(found(by("greenroom"), false), FindingLevel::Ok, &["runs already"]);
+        assert_says(found(PortState::InUse(None), true), FindingLevel::Ok, &["it seems"]);
+        assert_says(found(PortState::Free, false), FindingLevel::Ok, &["is free"]);
     }
 
     #[test]
     fn what_cannot_be_had_is_told_with_what_can() {
-        assert_says(found(PortState::Denied, false), Level::Problem, &["above 1023"]);
+        assert_says(found(PortState::Denied, false), FindingLevel::Problem, &["above 1023"]);
         let none = PortState::NoSuchAddress("10.9.9.9".parse().expect("an address"));
-        assert_says(found(none, false), Level::Problem, &["no address 10.9.9.9", "ip -brief address"]);
-        assert_says(found(PortState::Other("odd".into()), false), Level::Problem, &["odd"]);
+        assert_says(found(none, false), FindingLevel::Problem, &["no address 10.9.9.9", "ip -brief address"]);
+        assert_says(found(PortState::Other("odd".into()), false), FindingLevel::Problem, &["odd"]);
     }
 }

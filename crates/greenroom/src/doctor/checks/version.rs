@@ -7,9 +7,11 @@ use crate::doctor::finding::Finding;
 
 const CHECK: &str = "version";
 
-/// A server that is older than what its answers are asked for by.
+/// Warns of a server older than the API version that requests use.
 pub fn check(facts: &ServerFacts) -> Option<Finding> {
-    let ServerIdentity::Expected(server) = &facts.said.as_ref().ok()?.identity else { return None };
+    let ServerIdentity::Expected(server) = &facts.identity_response.as_ref().ok()?.identity else {
+        return None;
+    };
     let (kind, version) = (server.kind, &server.version);
     let oldest = kind.is_too_old(version)?;
     Some(Finding::problem(
@@ -21,29 +23,29 @@ pub fn check(facts: &ServerFacts) -> Option<Finding> {
 
 #[cfg(test)]
 mod tests {
-    use greenroom_dialect::ask::Kind;
+    use greenroom_dialect::request::ServerKind;
     use greenroom_dialect::server_identity::MediaServer;
 
     use super::*;
-    use crate::doctor::checks::sample::{assert_says, server};
-    use crate::doctor::facts::Said;
-    use crate::doctor::finding::Level;
+    use crate::doctor::checks::fixtures::{assert_says, server};
+    use crate::doctor::facts::IdentityResponse;
+    use crate::doctor::finding::FindingLevel;
 
     #[test]
     fn an_old_server_is_to_be_updated() {
-        let mut facts = server(Kind::Jellyfin, "http://nas:8096");
+        let mut facts = server(ServerKind::Jellyfin, "http://nas:8096");
         assert_eq!(check(&facts), None);
         let identity = ServerIdentity::Expected(MediaServer {
-            kind: Kind::Jellyfin,
+            kind: ServerKind::Jellyfin,
             name: None,
             version: "10.8.13".into(),
             id: None,
             claimed: None,
         });
-        facts.said = Ok(Said { identity, took_ms: 1, clock_ahead_s: None });
+        facts.identity_response = Ok(IdentityResponse { identity, took_ms: 1, clock_ahead_s: None });
         assert_says(
             check(&facts),
-            Level::Problem,
+            FindingLevel::Problem,
             &["jellyfin 10.8.13 is too old", "update the server to 10.9"],
         );
     }

@@ -1,85 +1,90 @@
-//! `doctor --compare`: what the server says itself, beside what it says through the gateway.
+//! `doctor --compare`: compares the server's own responses with those through the gateway.
 //!
-//! Each read is made through the gateway, directly, and through the gateway again: so an answer that was loaded and
-//! one that was kept are both looked at. A difference is looked into before it is called one: some fields differ by
-//! their nature (`volatile`), some answers change on the server itself meanwhile, and some were kept a while ago,
-//! as they may be. What no rule explains is a difference. Values are never shown, only where they stand.
+//! Each read is sent through the gateway, directly, and through the gateway again, so that both a loaded and a cached
+//! response are compared. A difference is investigated before it is reported: some fields always change (`volatile`),
+//! some responses change on the server meanwhile, and some were cached a while ago, within their TTL. What no rule
+//! explains is a difference. Values are never shown, only their paths.
 //!
-//! Rooms: `difference` (two answers in, places out), `xml` (a document as a value), `volatile`, [`tally`] (the
+//! Modules: `difference` (two responses in, paths out), `xml` (a document as a value), `volatile`, [`report`] (the
 //! report).
 
-pub mod tally;
+pub mod report;
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use greenroom_cache::Clock;
-use greenroom_dialect::ask::{Ask, Kind};
+use greenroom_dialect::classification::{self as classified, SharingScope};
 use greenroom_dialect::credential::Secret;
-use greenroom_dialect::login::question;
-use greenroom_dialect::rights::Rights;
-use greenroom_dialect::survey::{Probe, Survey};
-use greenroom_dialect::verdict::{self as classified, Sharing};
+use greenroom_dialect::login::authenticated_get;
+use greenroom_dialect::permissions::Permissions;
+use greenroom_dialect::probe_set::{ProbeSet, ReadProbe};
+use greenroom_dialect::request::{RequestView, ServerKind};
 use http::header::{ACCEPT, AGE, CACHE_CONTROL, HeaderValue};
 use http::{Method, Request};
 
-use greenroom_config::Place;
+use greenroom_config::Endpoint;
 use greenroom_origin::login;
-use greenroom_origin::probe_client::{Enquirer, Heard, Silence};
+use greenroom_origin::probe_client::{ProbeClient, ProbeError, ProbeResponse};
 use greenroom_origin::response_diff::differences;
-use greenroom_proxy::request::meaning::word_of;
-use tally::{Tally, Verdict};
+use greenroom_proxy::request::classified_request::category_name;
+use report::{ComparisonReport, ComparisonResult};
 
-/// How long all of it may take.
+/// Time limit of the whole comparison.
 const PATIENCE: Duration = Duration::from_secs(1_800);
-/// Reads in a row that may go unanswered before it is given up.
+/// Max consecutive failed reads.
 const MAX_UNANSWERED: usize = 10;
 
-/// The two ways to one server.
+/// Direct and proxied access to one server.
 #[derive(Debug)]
-pub struct TwoWays<'a> {
-    /// Asks the server.
-    pub enquirer: &'a Enquirer,
-    /// Asks the gateway.
-    pub enquirer_through: &'a Enquirer,
-    /// What the server speaks.
-    pub kind: Kind,
-    /// The server itself.
-    pub direct: &'a Place,
-    /// The gateway in front of it.
-    pub through: &'a Place,
-    /// Who asks.
+pub struct ProxyComparison<'a> {
+    /// Client of the server.
+    pub direct_client: &'a ProbeClient,
+    /// Client of the gateway.
+    pub proxied_client: &'a ProbeClient,
+    /// Kind of server.
+    pub kind: ServerKind,
+    /// Address of the server.
+    pub direct: &'a Endpoint,
+    /// Address of the gateway in front of it.
+    pub proxied: &'a Endpoint,
+    /// Token that both requests use.
     pub token: Option<&'a Secret>,
-    /// What time it is.
+    /// Clock.
     pub clock: Clock,
 }
 
 /// Why nothing was compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Failed {
+pub enum ComparisonError {
     /// The server does not answer.
-    Direct(Silence),
-    /// The gateway does not.
-    Through(Silence),
+    Direct(ProbeError),
+    /// The gateway does not answer.
+    Proxied(ProbeError),
 }
 
-impl TwoWays<'_> {
-    /// Compares up to `limit` reads. `tick` is told how many are done and how many are planned.
+impl ProxyComparison<'_> {
+    /// Compares up to `limit` reads. `tick` receives the number done and the number planned.
     ///
     /// # Errors
     /// If one of the two does not answer at all.
-    pub async fn compare(&self, limit: usize, mut tick: impl FnMut(usize, usize)) -> Result<Tally, Failed> {
-        let mut survey = Survey::new(self.kind, limit);
-        let mut tally = Tally { token_refused: self.is_token_refused().await, ..Tally::default() };
+    pub async fn compare(
+        &self,
+        limit: usize,
+        mut tick: impl FnMut(usize, usize),
+    ) -> Result<ComparisonReport, ComparisonError> {
+        let mut survey = ProbeSet::new(self.kind, limit);
+        let mut tally =
+            ComparisonReport { token_refused: self.is_token_refused().await, ..ComparisonReport::default() };
         let (mut done, mut unanswered) = (0, 0);
         let began_ms = self.clock.now_ms();
-        while let Some(probe) = survey.take() {
+        while let Some(probe) = survey.pop() {
             let passed = Duration::from_millis(self.clock.now_ms().saturating_sub(began_ms));
             if passed > PATIENCE {
                 tally.cut_short = true;
                 break;
             }
-            let verdict = match self.look(&probe, &mut survey).await {
+            let verdict = match self.compare_probe(&probe, &mut survey).await {
                 Ok(verdict) => {
                     unanswered = 0;
                     verdict
@@ -89,11 +94,11 @@ impl TwoWays<'_> {
                     if done == 0 || unanswered >= MAX_UNANSWERED {
                         return Err(failed);
                     }
-                    Verdict::Unanswered
+                    ComparisonResult::Unanswered
                 }
             };
             done += 1;
-            tally.note(self.class(&probe), &probe.target, verdict);
+            tally.record(self.class(&probe), &probe.target, verdict);
             tick(done, done + survey.planned());
         }
         Ok(tally)
@@ -102,71 +107,74 @@ impl TwoWays<'_> {
     async fn is_token_refused(&self) -> bool {
         let Some(token) = self.token else { return false };
         // If it does not answer, the first read will say so.
-        login::rights(self.enquirer, self.kind, self.direct, token).await == Ok(Rights::Refused)
+        login::permissions(self.direct_client, self.kind, self.direct, token).await == Ok(Permissions::Refused)
     }
 
-    async fn look(&self, probe: &Probe, survey: &mut Survey) -> Result<Verdict, Failed> {
-        let first = self.through(probe, false).await?;
-        let direct = self.direct(probe).await?;
-        let again = self.through(probe, false).await?;
+    async fn compare_probe(
+        &self,
+        probe: &ReadProbe,
+        survey: &mut ProbeSet,
+    ) -> Result<ComparisonResult, ComparisonError> {
+        let first = self.fetch_proxied(probe, false).await?;
+        let direct = self.fetch_direct(probe).await?;
+        let again = self.fetch_proxied(probe, false).await?;
         survey.learn(probe, &direct.body);
-        let places = |other: &Heard| differences(&probe.target, &direct, other);
+        let places = |other: &ProbeResponse| differences(&probe.target, &direct, other);
         let (mut found, kept_s) = (places(&first), age_s(&again));
         found.merge(places(&again));
         if found.is_empty() {
-            return Ok(Verdict::of_same(direct.status, &found));
+            return Ok(ComparisonResult::from_equal(direct.status, &found));
         }
-        // Perhaps the server itself says something else by now.
-        let direct_again = self.direct(probe).await?;
+        // The server's response may have changed by now.
+        let direct_again = self.fetch_direct(probe).await?;
         let moved = differences(&probe.target, &direct, &direct_again);
         if !moved.is_empty() && found.is_within(&moved) {
-            return Ok(Verdict::Explained("the server itself changed it meanwhile"));
+            return Ok(ComparisonResult::Explained("the server itself changed it meanwhile"));
         }
-        // Perhaps what was kept is older, as it may be.
-        let fresh = self.through(probe, true).await?;
-        if kept_s.or(age_s(&first)).is_some() && differences(&probe.target, &direct_again, &fresh).is_empty()
-        {
-            return Ok(Verdict::Explained("kept before it changed, within its lifetime"));
+        // The cached response may be older, within its TTL.
+        let fresh = self.fetch_proxied(probe, true).await?;
+        if kept_s.or(age_s(&first)).is_some() && differences(&probe.target, &direct_again, &fresh).is_empty() {
+            return Ok(ComparisonResult::Explained("kept before it changed, within its lifetime"));
         }
-        Ok(Verdict::Different(found.places()))
+        Ok(ComparisonResult::Different(found.places()))
     }
 
-    async fn direct(&self, probe: &Probe) -> Result<Heard, Failed> {
+    async fn fetch_direct(&self, probe: &ReadProbe) -> Result<ProbeResponse, ComparisonError> {
         let token = self.token.filter(|_| !self.is_public(probe));
-        self.enquirer.ask(self.direct, self.request(probe, token, false)).await.map_err(Failed::Direct)
+        self.direct_client.send(self.direct, self.request(probe, token, false)).await.map_err(ComparisonError::Direct)
     }
 
-    async fn through(&self, probe: &Probe, fresh: bool) -> Result<Heard, Failed> {
+    async fn fetch_proxied(&self, probe: &ReadProbe, fresh: bool) -> Result<ProbeResponse, ComparisonError> {
         let request = self.request(probe, self.token, fresh);
-        self.enquirer_through.ask(self.through, request).await.map_err(Failed::Through)
+        self.proxied_client.send(self.proxied, request).await.map_err(ComparisonError::Proxied)
     }
 
-    fn request(&self, probe: &Probe, token: Option<&Secret>, fresh: bool) -> Request<Bytes> {
-        let mut request = question(self.kind, &probe.target, token.cloned());
-        request.headers_mut().insert(ACCEPT, HeaderValue::from_static(probe.form.accept()));
+    fn request(&self, probe: &ReadProbe, token: Option<&Secret>, fresh: bool) -> Request<Bytes> {
+        let mut request = authenticated_get(self.kind, &probe.target, token.cloned());
+        request.headers_mut().insert(ACCEPT, HeaderValue::from_static(probe.format.accept()));
         if fresh {
             request.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         }
         request
     }
 
-    fn class(&self, probe: &Probe) -> &'static str {
-        word_of(&self.classified(probe))
+    fn class(&self, probe: &ReadProbe) -> &'static str {
+        category_name(&self.classified(probe))
     }
 
-    /// What is public the gateway asks for in nobody's name, and so it is to be compared.
-    fn is_public(&self, probe: &Probe) -> bool {
-        matches!(self.classified(probe), classified::Verdict::Read(read) if read.sharing == Sharing::Public)
+    /// Whether the gateway loads this read without a token, so that both must be compared without one.
+    fn is_public(&self, probe: &ReadProbe) -> bool {
+        matches!(self.classified(probe), classified::Classification::Read(read) if read.sharing == SharingScope::Public)
     }
 
-    fn classified(&self, probe: &Probe) -> classified::Verdict {
+    fn classified(&self, probe: &ReadProbe) -> classified::Classification {
         let request = self.request(probe, self.token, false);
-        let ask = Ask { method: &Method::GET, target: &probe.target, headers: request.headers(), body: &[] };
+        let ask = RequestView { method: &Method::GET, target: &probe.target, headers: request.headers(), body: &[] };
         self.kind.classify(&ask, None)
     }
 }
 
-/// How long an answer was kept, if it was.
-fn age_s(heard: &Heard) -> Option<u64> {
+/// Age of a cached response.
+fn age_s(heard: &ProbeResponse) -> Option<u64> {
     heard.headers.get(AGE)?.to_str().ok()?.parse().ok()
 }

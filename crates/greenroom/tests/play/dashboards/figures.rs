@@ -1,75 +1,71 @@
-//! Figures that lie ready: right, and answered without asking anybody.
+//! Precomputed figures: correct, and returned without upstream requests.
 
 use futures_util::future::join_all;
-use greenroom_simulator::catalogue::{Kind, SortKey};
+use greenroom_simulator::catalogue::{MediaKind, SortKey};
 use greenroom_simulator::faults::Fault;
 use serde_json::Value;
 
-use super::House;
+use super::DashboardFixture;
+use crate::fixture::waiting::long_moment;
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn the_figures_are_what_the_server_has_and_nobody_who_looks_causes_a_request() {
-    let house = House::plex(30.0).await;
-    let is_counted = |said: &Value| {
-        said["libraries"]["tracks"].as_u64() > Some(0) && said["libraries"]["episodes"].as_u64() > Some(0)
-    };
+    let house = DashboardFixture::plex().await;
+    let is_counted =
+        |said: &Value| ["films", "episodes", "tracks"].iter().all(|name| said["libraries"][name].as_u64() > Some(0));
     let said = house.until("/api/v1/dashboard", |answer| is_counted(&answer.json())).await.json();
     let count = |kind| house.server.state().view().list(kind, SortKey::Id).len();
     for (name, kind) in [
-        ("films", Kind::Film),
-        ("shows", Kind::Show),
-        ("seasons", Kind::Season),
-        ("episodes", Kind::Episode),
-        ("artists", Kind::Artist),
-        ("albums", Kind::Album),
-        ("tracks", Kind::Track),
+        ("films", MediaKind::Film),
+        ("shows", MediaKind::Show),
+        ("seasons", MediaKind::Season),
+        ("episodes", MediaKind::Episode),
+        ("artists", MediaKind::Artist),
+        ("albums", MediaKind::Album),
+        ("tracks", MediaKind::Track),
     ] {
         assert_eq!(said["libraries"][name], count(kind), "{name}: {said}");
     }
     assert_eq!((&said["services"]["total"], &said["services"]["online"]), (&1.into(), &1.into()));
-    assert_eq!(
-        (&said["servers"][0]["health"], &said["servers"][0]["kind"]),
-        (&"online".into(), &"plex".into())
-    );
+    assert_eq!((&said["servers"][0]["health"], &said["servers"][0]["kind"]), (&"online".into(), &"plex".into()));
     let playing = &said["sessions"]["list"][0];
     assert_eq!((&said["sessions"]["active"], &playing["player"]), (&1.into(), &"Telly".into()));
-    let asked = house.gateway().counters.asked.load(std::sync::atomic::Ordering::Relaxed);
+    let asked = house.gateway().counters.requests.load(std::sync::atomic::Ordering::Relaxed);
     for _ in 0..200 {
         assert_eq!(house.get("/api/v1/dashboard").await.status, 200);
         assert_eq!(house.get("/api/plex/stats/dashboard").await.status, 200);
     }
-    assert_eq!(house.gateway().counters.asked.load(std::sync::atomic::Ordering::Relaxed), asked);
+    assert_eq!(house.gateway().counters.requests.load(std::sync::atomic::Ordering::Relaxed), asked);
     house.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn the_picture_of_what_plays_is_a_link_that_needs_no_token() {
-    let house = House::plex(30.0).await;
+    let house = DashboardFixture::plex().await;
     let is_playing = |said: &Value| said["sessions"]["active"] == 1;
     let said = house.until("/api/v1/dashboard", |answer| is_playing(&answer.json())).await.json();
     let link = said["sessions"]["list"][0]["picture"].as_str().expect("it has one");
     assert!(link.contains("signature=") && !link.contains("Token"), "{link}");
-    let asked = house.gateway().counters.asked.load(std::sync::atomic::Ordering::Relaxed);
+    let asked = house.gateway().counters.requests.load(std::sync::atomic::Ordering::Relaxed);
     let picture = house.get(link).await;
     assert_eq!(picture.status, 200);
     assert!(picture.headers["content-type"].to_str().expect("text").starts_with("image/"));
     let changed = link.replace("viewer=own-page", "viewer=app");
     assert_eq!((changed == link, house.get(&changed).await.status.as_u16()), (false, 403), "it is signed");
-    let now = house.gateway().counters.asked.load(std::sync::atomic::Ordering::Relaxed);
+    let now = house.gateway().counters.requests.load(std::sync::atomic::Ordering::Relaxed);
     assert_eq!(now, asked, "whoever looks at the page is no app");
     let seen = house.get("/api/v1/cache/stats").await.json()["dashboard_ms"].as_u64();
     assert!(seen >= said["as_of_ms"].as_u64(), "whoever hears the figures hears when to look again");
     house.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_picture_for_our_own_page_is_asked_for_once_by_however_many_and_is_there_while_the_server_is_down()
-{
-    let house = House::plex(1.0).await;
+#[tokio::test(start_paused = true)]
+async fn a_picture_for_our_own_page_is_asked_for_once_by_however_many_and_is_there_while_the_server_is_down() {
+    let house = DashboardFixture::plex().await;
     let is_playing = |said: &Value| said["sessions"]["active"] == 1;
     let said = house.until("/api/v1/dashboard", |answer| is_playing(&answer.json())).await.json();
     let link = said["sessions"]["list"][0]["picture"].as_str().expect("it has one").to_owned();
-    let pictures = || house.server.ledger().count(|seen| seen.target.contains("/thumb"));
+    let pictures = || house.server.request_log().count(|seen| seen.target.contains("/thumb"));
     assert_eq!(pictures(), 0);
     house.server.faults().set(Fault::Slow(300));
     let page = house.stage.control();
@@ -79,16 +75,15 @@ async fn a_picture_for_our_own_page_is_asked_for_once_by_however_many_and_is_the
     assert_eq!(pictures(), 1, "one load is enough for all");
     house.server.faults().set(Fault::Down);
     assert_eq!(house.get(&link).await.status, 200, "it was kept");
-    let apps = house.gateway().apps.figures();
-    assert!(apps.iter().all(|(_, counted)| counted.reached == 0), "nobody's request: {apps:?}");
+    let apps = house.gateway().apps.counters();
+    assert!(apps.iter().all(|(_, counted)| counted.upstream_requests == 0), "nobody's request: {apps:?}");
     house.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn the_summary_is_flat_and_short_and_there_while_the_server_is_down() {
-    let house = House::plex(30.0).await;
-    let is_known =
-        |said: &Value| said["films"].as_u64() > Some(0) && said["active_sessions"].as_u64() == Some(1);
+    let house = DashboardFixture::plex().await;
+    let is_known = |said: &Value| said["films"].as_u64() > Some(0) && said["active_sessions"].as_u64() == Some(1);
     house.until("/api/v1/summary", |answer| is_known(&answer.json())).await;
     house.server.faults().set(Fault::Down);
     let down_ms = house.clock.now_ms();
@@ -99,6 +94,7 @@ async fn the_summary_is_flat_and_short_and_there_while_the_server_is_down() {
             knock.get("/api/plex/activities").await;
             knock.get("/api/plex/sessions").await;
             knock.get("/api/plex/media/recent").await;
+            long_moment().await;
         }
     };
     let said = tokio::select! {
@@ -114,9 +110,9 @@ async fn the_summary_is_flat_and_short_and_there_while_the_server_is_down() {
     house.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn of_a_server_that_was_never_heard_nothing_is_known_and_nothing_is_nought() {
-    let house = House::never_heard().await;
+    let house = DashboardFixture::never_heard().await;
     for path in ["/api/plex/stats", "/api/plex/stats/live", "/api/plex/stats/dashboard"] {
         let answer = house.get(path).await;
         assert_eq!(answer.status, 503, "{path}: {}", answer.text());
@@ -130,10 +126,7 @@ async fn of_a_server_that_was_never_heard_nothing_is_known_and_nothing_is_nought
     assert_eq!((&said["libraries"], &said["sessions"]["active"]), (&Value::Null, &Value::Null), "{said}");
     assert_eq!((&said["sessions"]["stale"], &said["services"]["total"]), (&true.into(), &1.into()));
     let warmed = house.stage.control().send(http::Method::POST, "/api/plex/cache/warm", "").await.json();
-    assert_eq!(
-        (&warmed["warmed"], &warmed["unavailable"]),
-        (&serde_json::json!([]), &serde_json::json!(["home"]))
-    );
+    assert_eq!((&warmed["warmed"], &warmed["unavailable"]), (&serde_json::json!([]), &serde_json::json!(["home"])));
     let stats = house.get("/api/plex/cache/stats").await.json();
     assert!(stats["caches"].as_array().expect("a list").iter().all(|row| row["cached"] == false), "{stats}");
     house.server.faults().clear();
@@ -141,9 +134,9 @@ async fn of_a_server_that_was_never_heard_nothing_is_known_and_nothing_is_nought
     house.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn the_age_of_counts_is_that_of_what_the_server_said() {
-    let house = House::plex(60.0).await;
+    let house = DashboardFixture::plex().await;
     house.until("/api/plex/stats/live", |answer| answer.json()["total_movies"].as_u64() > Some(0)).await;
     house.server.faults().set(Fault::Down);
     let is_old = |said: &Value| said["cache_age"].as_f64() > Some(200.0);

@@ -1,31 +1,13 @@
-//! What was played, mirrored: all of it, what is new, and without what the server forgot.
+//! The mirrored playback history: complete, updated, and without entries that the server deleted.
 
-use http::Method;
-use serde_json::Value;
+use super::DashboardFixture;
 
-use super::House;
-use crate::stage::waiting::patiently;
-
-/// Brings the mirror up; if that is done at the moment, once more.
-async fn sync(house: &House) -> Value {
-    let syncing = async {
-        loop {
-            let answer = house.stage.control().send(Method::POST, "/api/v1/history/sync", "").await;
-            if answer.status != 202 {
-                assert_eq!(answer.status, 200, "{}", answer.text());
-                return answer.json();
-            }
-        }
-    };
-    patiently("a mirror that is up to date", syncing).await
-}
-
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn the_first_sync_takes_every_page_and_the_next_one_only_what_is_new() {
-    let house = House::with(100.0, 450, "").await;
+    let house = DashboardFixture::with(450, "").await;
     let there = house.server.state().view().plays().len() as u64;
     assert!(there > 1_000, "several pages: {there}");
-    sync(&house).await;
+    house.sync().await;
     let page = house.get("/api/v1/history?limit=500").await.json();
     assert_eq!((&page["total"], page["items"].as_array().map(Vec::len)), (&there.into(), Some(500)));
     let last = house.get(&format!("/api/v1/history?offset={}", there - 1)).await.json();
@@ -33,16 +15,16 @@ async fn the_first_sync_takes_every_page_and_the_next_one_only_what_is_new() {
     let newest = &page["items"][0];
     assert!(newest["at_ms"].as_u64() >= page["items"][1]["at_ms"].as_u64());
     assert!(newest["user"].is_string() && newest["title"].is_string() && newest["server"] == "home");
-    house.server.ledger().reset();
-    assert_eq!(sync(&house).await["message"], "Nothing new.");
+    house.server.request_log().reset();
+    assert_eq!(house.sync().await["message"], "Nothing new.");
     assert!(house.reached("/status/sessions/history/all") <= 2, "not all of it again");
     house.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_page_is_of_whom_it_is_asked_for_and_a_bad_question_is_refused() {
-    let house = House::plex(100.0).await;
-    sync(&house).await;
+    let house = DashboardFixture::plex().await;
+    house.sync().await;
     let all = house.get("/api/v1/history?limit=500").await.json();
     let user = all["items"][0]["user"].as_str().expect("a name").to_owned();
     let own = house.get(&format!("/api/v1/history?limit=500&user={user}")).await.json();
@@ -63,35 +45,31 @@ async fn a_page_is_of_whom_it_is_asked_for_and_a_bad_question_is_refused() {
     house.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn what_the_server_forgot_is_forgotten_by_a_whole_comparison() {
-    let house = House::plex(100.0).await;
-    sync(&house).await;
+    let house = DashboardFixture::plex().await;
+    house.sync().await;
     let before = house.get("/api/v1/history").await.json()["total"].as_u64().expect("a number");
     let oldest = house.server.state().view().plays()[0].id;
     house.server.change(|write| assert!(write.delete_play(oldest), "it was there"));
-    sync(&house).await;
-    assert_eq!(
-        house.get("/api/v1/history").await.json()["total"],
-        before,
-        "that is not looked at every time"
-    );
-    // The last whole comparison was long ago.
+    house.sync().await;
+    assert_eq!(house.get("/api/v1/history").await.json()["total"], before, "that is not looked at every time");
+    // The last full comparison was long ago.
     let file = rusqlite::Connection::open(house.stage.folder().join("state.db")).expect("it is there");
     file.execute("UPDATE played_sync SET full_ms = 1", []).expect("written");
-    sync(&house).await;
+    house.sync().await;
     assert_eq!(house.get("/api/v1/history").await.json()["total"], before - 1);
     house.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn what_was_played_on_a_jellyfin_comes_from_its_log_with_names() {
-    let house = House::jellyfin(100.0).await;
-    sync(&house).await;
+    let house = DashboardFixture::jellyfin().await;
+    house.sync().await;
     let page = house.get("/api/v1/history?limit=500").await.json();
     assert!(page["total"].as_u64() > Some(10), "{page}");
     let row = &page["items"][0];
     assert!(!row["title"].as_str().expect("a title").contains("has finished playing"), "{row}");
-    assert_eq!(sync(&house).await["message"], "Nothing new.");
+    assert_eq!(house.sync().await["message"], "Nothing new.");
     house.end().await;
 }

@@ -1,29 +1,28 @@
-//! Figures over a restart: there at once, with the age they have, also while the server is down.
+//! Figures over a restart: available at once, with their real age, also while the server is down.
 
 use greenroom_simulator::faults::Fault;
-use greenroom_simulator::options::Options;
+use greenroom_simulator::options::SimulatorOptions;
 use greenroom_simulator::plex::Plex;
 use serde_json::Value;
 use tokio_util::task::TaskTracker;
 
 use super::play;
 use crate::binary::folder;
-use crate::kept::Program;
-use crate::stage::Client;
-use crate::stage::waiting::until_told;
+use crate::fixture::TestClient;
+use crate::fixture::waiting::until_async;
+use crate::kept::RestartableProgram;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_counted_of_libraries_that_are_not_indexed_and_the_peak_outlive_a_kill() {
     let (home, tasks) = (folder(), TaskTracker::new());
-    let server = Plex::new(Options { now: None, ..Options::quick() });
+    let server = Plex::new(SimulatorOptions { now: None, ..SimulatorOptions::quick() });
     let server = server.start("127.0.0.1:0".parse().expect("an address"), &tasks).await.expect("it starts");
     play(&server);
     let token = server.tokens().owner_a().to_owned();
-    let environment =
-        [("GREENROOM_SERVER_PLEX_TOKEN", token.as_str()), ("AUTO_ENABLE_LIBRARY_CACHE", "false")];
-    let until = async |control: &Client, path: &str, is_so: fn(&Value) -> bool| {
+    let environment = [("GREENROOM_SERVER_PLEX_TOKEN", token.as_str()), ("AUTO_ENABLE_LIBRARY_CACHE", "false")];
+    let until = async |control: &TestClient, path: &str, is_so: fn(&Value) -> bool| {
         let mut said = Value::Null;
-        until_told(async || {
+        until_async(async || {
             let answer = control.get(path).await;
             said = if answer.status == 200 { answer.json() } else { Value::Null };
             !said.is_null() && is_so(&said)
@@ -31,9 +30,9 @@ async fn what_was_counted_of_libraries_that_are_not_indexed_and_the_peak_outlive
         .await;
         said
     };
-    let mut program = Program::start_with(&home, &server.url(), &environment);
+    let mut program = RestartableProgram::start_with(&home, &server.url(), &environment);
     let (_, address) = program.client_and_control(&token).await;
-    let control = Client::new(address.parse().expect("an address"));
+    let control = TestClient::new(address.parse().expect("an address"));
     let before = until(&control, "/api/v1/dashboard", |said| {
         said["libraries"]["tracks"].as_u64() > Some(0) && said["libraries"]["episodes"].as_u64() > Some(0)
     });
@@ -42,9 +41,9 @@ async fn what_was_counted_of_libraries_that_are_not_indexed_and_the_peak_outlive
     program.kill().await;
 
     server.faults().set(Fault::Down);
-    let mut program = Program::start_with(&home, &server.url(), &environment);
+    let mut program = RestartableProgram::start_with(&home, &server.url(), &environment);
     let (_, address) = program.client_and_control(&token).await;
-    let control = Client::new(address.parse().expect("an address"));
+    let control = TestClient::new(address.parse().expect("an address"));
     let after = until(&control, "/api/v1/dashboard", |said| !said["libraries"].is_null()).await;
     assert_eq!(after["libraries"], before, "the same, and as old as it is");
     until(&control, "/api/plex/stats", |said| said["peak_concurrent"] == 1).await;

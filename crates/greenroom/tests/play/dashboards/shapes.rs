@@ -1,17 +1,18 @@
-//! The fields and types that clients of these dashboards read, as they were recorded.
+//! The fields and types that clients of these dashboards read, as recorded.
 
 use http::Method;
 use serde_json::Value;
 
-use super::House;
+use super::DashboardFixture;
+use crate::fixture::waiting::until_async;
 
-/// Every field with its type; of a list, what its first row has.
+/// Every field with its type; of a list, those of its first row.
 fn shape(value: &Value) -> Vec<String> {
     fn walk(at: &str, value: &Value, into: &mut Vec<String>) {
         match value {
             Value::Object(fields) => {
                 for (name, value) in fields {
-                    // What the server said is the server's.
+                    // The media server's own data is not compared.
                     if name == "raw_data" {
                         into.push(format!("{at}.{name}: object"));
                     } else {
@@ -35,7 +36,7 @@ fn shape(value: &Value) -> Vec<String> {
     lines
 }
 
-/// Everything that is expected is there, in its type; more may be.
+/// Asserts that every expected field exists with its type; more may exist.
 fn assert_has(path: &str, answer: &Value, expected: &[&str]) {
     let shape = shape(answer);
     for line in expected {
@@ -219,9 +220,14 @@ const FIELDS: [(&str, &[&str]); 11] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_path_has_the_fields_its_readers_know() {
-    let house = House::plex(1.0).await;
-    house.stage.control().send(Method::POST, "/api/plex/watch-history/sync", "").await;
-    house.until("/api/plex/stats/live", |answer| answer.json()["total_movies"].as_u64() > Some(0)).await;
+    let house = DashboardFixture::plex().await;
+    house.sync().await;
+    // They are counted one library after the other.
+    let is_counted = |said: &Value| {
+        let mut counts = ["total_movies", "total_tv_shows", "total_episodes"].iter();
+        counts.all(|name| said[name].as_u64() > Some(0))
+    };
+    house.until("/api/plex/stats/live", |answer| is_counted(&answer.json())).await;
     for (path, expected) in FIELDS {
         let answer = house.get(path).await;
         assert_eq!(answer.status, 200, "{path}: {}", answer.text());
@@ -233,7 +239,7 @@ async fn every_path_has_the_fields_its_readers_know() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_asked_to_be_done_is_answered_as_its_callers_expect() {
-    let house = House::plex(1.0).await;
+    let house = DashboardFixture::plex().await;
     let control = house.stage.control();
     let post = async |path: &str, body: &str| {
         let answer = control.send(Method::POST, path, body).await;
@@ -252,17 +258,23 @@ async fn what_is_asked_to_be_done_is_answered_as_its_callers_expect() {
         rows.find(|row| row["name"] == name).expect("it is listed").clone()
     };
     assert_eq!(row("plex_recent_media")["cached"], true, "{stats}");
-    assert_eq!(
-        (&row("plex_activities")["ttl_seconds"], &row("plex_sessions")["ttl_seconds"]),
-        (&5.into(), &10.into())
-    );
+    assert_eq!((&row("plex_activities")["ttl_seconds"], &row("plex_sessions")["ttl_seconds"]), (&5.into(), &10.into()));
     let keys = ["activities", "sessions", "stats_live", "stats", "recent_media", "watch_history"];
     assert_eq!(stats["redis_keys_expected"], serde_json::json!(keys.map(|key| format!("plex:{key}"))));
     let cleared = post("/api/plex/cache/clear", "").await;
     assert_eq!((&cleared["success"], &cleared["redis_cleared"]), (&Value::Bool(true), &Value::Bool(false)));
     assert!(cleared["message"].is_string());
-    let synced = post("/api/plex/watch-history/sync", "").await;
-    assert_eq!(synced["success"], true, "{synced}");
+    // A scheduled sync may be running at this moment, and then the response comes before its end.
+    let mut answer = control.send(Method::POST, "/api/plex/watch-history/sync", "").await;
+    until_async(async || {
+        if answer.status == 202 {
+            answer = control.send(Method::POST, "/api/plex/watch-history/sync", "").await;
+        }
+        answer.status != 202
+    })
+    .await;
+    let (status, synced) = (answer.status, answer.json());
+    assert_eq!((status.as_u16(), &synced["success"]), (200, &Value::Bool(true)), "{synced}");
     assert!(post("/api/status/cache/reset", "").await["message"].is_string());
     house.until("/api/status/cache", |answer| answer.json()["plex"]["status"] == "Available").await;
     let order = r#"{"target":"plex","force_rebuild":true}"#;
@@ -278,11 +290,11 @@ async fn what_is_asked_to_be_done_is_answered_as_its_callers_expect() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn libraries_that_are_kept_are_counted_and_a_build_is_said() {
-    let house = House::plex(1.0).await;
+    let house = DashboardFixture::plex().await;
     house.until("/api/status/cache", |answer| answer.json()["plex"]["status"] == "Available").await;
     let tracks = {
-        use greenroom_simulator::catalogue::{Kind, SortKey};
-        house.server.state().view().list(Kind::Track, SortKey::Id).len()
+        use greenroom_simulator::catalogue::{MediaKind, SortKey};
+        house.server.state().view().list(MediaKind::Track, SortKey::Id).len()
     };
     let status = house.get("/api/status/cache?target=plex").await.json();
     assert_eq!(status["object_count"], tracks);
@@ -296,8 +308,8 @@ async fn libraries_that_are_kept_are_counted_and_a_build_is_said() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_body_holds_a_token_and_pictures_are_links_that_nobody_can_change() {
-    let house = House::plex(1.0).await;
-    house.stage.control().send(Method::POST, "/api/plex/watch-history/sync", "").await;
+    let house = DashboardFixture::plex().await;
+    house.sync().await;
     let mut links = Vec::new();
     for path in [
         "/api/plex/activities",
@@ -323,7 +335,7 @@ async fn no_body_holds_a_token_and_pictures_are_links_that_nobody_can_change() {
         links.extend(pictures(&said));
     }
     assert!(links.len() > 3, "{links:?}");
-    let stranger = crate::stage::Client::new(house.stage.process.control);
+    let stranger = crate::fixture::TestClient::new(house.stage.process.control);
     let link = links.first().expect("there is one");
     let picture = stranger.get(link).await;
     assert_eq!(picture.status, 200, "{}", picture.text());
@@ -346,7 +358,7 @@ async fn no_body_holds_a_token_and_pictures_are_links_that_nobody_can_change() {
     house.end().await;
 }
 
-/// Links to pictures anywhere in it.
+/// Links to images anywhere in it.
 fn pictures(said: &Value) -> Vec<String> {
     match said {
         Value::String(text) if text.starts_with("/api/plex/image?") => vec![text.clone()],

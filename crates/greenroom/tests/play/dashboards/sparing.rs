@@ -1,5 +1,5 @@
-//! What dashboards cost the server: one request for a crowd, none for who comes after a pause, and while it is down the
-//! last good answer, marked, with its age.
+//! Cost of dashboards for the server: one request for a crowd, none for a client after a pause, and during an outage
+//! the last good response, marked, with its age.
 
 use std::time::Duration;
 
@@ -8,15 +8,15 @@ use greenroom_simulator::faults::Fault;
 use http::Method;
 use serde_json::Value;
 
-use super::House;
+use super::DashboardFixture;
 
 const ACTIVITIES: &str = "/api/plex/activities";
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_cold_herd_of_fifty_costs_one_request_of_each_kind() {
-    let house = House::plex(1.0).await;
+    let house = DashboardFixture::plex().await;
     house.stage.control().send(Method::POST, "/api/plex/cache/clear", "").await;
-    house.server.ledger().reset();
+    house.server.request_log().reset();
     let dashboard = house.dashboard();
     let answers = join_all((0..50).map(|_| dashboard.get(ACTIVITIES))).await;
     for answer in &answers {
@@ -25,45 +25,40 @@ async fn a_cold_herd_of_fifty_costs_one_request_of_each_kind() {
         assert_eq!(said["activities"].as_array().expect("a list").len(), 2, "{said}");
     }
     assert_eq!(house.reached("/activities"), 1);
-    // The figures ask who plays what as well, past the cache: what the crowd caused is what its app reached.
-    let figures = house.gateway().apps.figures();
+    // The figures load sessions as well, past the cache: the crowd's cost is what its app reached.
+    let figures = house.gateway().apps.counters();
     let (_, app) = figures.iter().find(|(name, _)| name == "Tableau").expect("it is an app like any other");
-    assert_eq!((app.asked, app.reached), (100, 2));
+    assert_eq!((app.requests, app.upstream_requests), (100, 2));
     house.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_dashboard_and_the_owners_app_share_what_is_kept() {
-    let house = House::plex(1.0).await;
+    let house = DashboardFixture::plex().await;
     let app = house.stage.client().with("accept", "application/json");
     let app = app.with("x-plex-token", house.server.tokens().owner_a());
     assert_eq!(app.get("/activities").await.status, 200);
-    house.server.ledger().reset();
+    house.server.request_log().reset();
     let said = house.get(ACTIVITIES).await.json();
     assert_eq!(said["error"], false);
     assert_eq!(house.reached("/activities"), 0, "it was asked a moment ago");
     house.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn while_the_server_is_down_there_is_the_last_good_answer_with_its_age() {
-    let house = House::plex(30.0).await;
+    let house = DashboardFixture::plex().await;
     let good = house.get(ACTIVITIES).await.json();
     let sessions = house.get("/api/plex/sessions").await.json();
     assert_eq!((good["activities"].as_array().map(Vec::len), &sessions["total"]), (Some(2), &Value::from(1)));
     house.server.faults().set(Fault::Down);
     let old = house.until(ACTIVITIES, |answer| answer.json()["cache_age"].as_f64() > Some(60.0)).await.json();
-    assert_eq!(
-        (&old["error"], &old["stale"], &old["cached"]),
-        (&false.into(), &true.into(), &true.into()),
-        "{old}"
-    );
+    assert_eq!((&old["error"], &old["stale"], &old["cached"]), (&false.into(), &true.into(), &true.into()), "{old}");
     assert_eq!(old["activities"], good["activities"]);
     assert_ne!(old["timestamp"], Value::Null);
     let old = house.get("/api/plex/sessions").await.json();
     assert_eq!((&old["stale"], &old["total"]), (&true.into(), &1.into()));
-    let figures =
-        house.until("/api/v1/dashboard", |answer| answer.json()["sessions"]["stale"] == true).await.json();
+    let figures = house.until("/api/v1/dashboard", |answer| answer.json()["sessions"]["stale"] == true).await.json();
     assert_eq!(figures["sessions"]["active"], 1, "what is known stays");
     let warmed = house.stage.control().send(Method::POST, "/api/plex/cache/warm", "").await.json();
     assert_eq!(warmed["success"], false, "nothing was warmed: {warmed}");
@@ -74,9 +69,9 @@ async fn while_the_server_is_down_there_is_the_last_good_answer_with_its_age() {
     house.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn what_was_never_had_is_an_error_and_never_an_empty_success() {
-    let house = House::plex(30.0).await;
+    let house = DashboardFixture::plex().await;
     house.server.faults().set(Fault::Down);
     let said = house.get(ACTIVITIES).await.json();
     assert_eq!(said["error"], true, "{said}");
@@ -89,20 +84,20 @@ async fn what_was_never_had_is_an_error_and_never_an_empty_success() {
     house.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn who_comes_after_twenty_idle_seconds_is_answered_from_the_warmed_entry() {
-    let house = House::plex(5.0).await;
+    let house = DashboardFixture::plex().await;
     house.get(ACTIVITIES).await;
-    let asked = house.gateway().counters.asked.load(std::sync::atomic::Ordering::Relaxed);
+    let asked = house.gateway().counters.requests.load(std::sync::atomic::Ordering::Relaxed);
     house.clock.sleep(Duration::from_secs(20)).await;
-    let by_us = house.gateway().counters.asked.load(std::sync::atomic::Ordering::Relaxed) - asked;
+    let by_us = house.gateway().counters.requests.load(std::sync::atomic::Ordering::Relaxed) - asked;
     assert_eq!(by_us, 0, "what we load of our own accord is nobody's question");
     let said = house.get(ACTIVITIES).await.json();
     assert_eq!((&said["cached"], &said["stale"]), (&true.into(), &false.into()), "{said}");
     assert!(said["cache_age"].as_f64() < Some(12.0), "{said}");
-    let figures = house.gateway().apps.figures();
+    let figures = house.gateway().apps.counters();
     let (_, app) = figures.iter().find(|(name, _)| name == "Tableau").expect("it is an app like any other");
-    assert_eq!((app.asked, app.reached), (4, 2), "only the first question reached the server");
+    assert_eq!((app.requests, app.upstream_requests), (4, 2), "only the first question reached the server");
     let stats = house.get("/api/plex/cache/stats").await.json();
     let of = stats["caches"].as_array().expect("a list").iter().find(|row| row["name"] == "plex_activities");
     let of = of.expect("it is listed");
@@ -110,12 +105,12 @@ async fn who_comes_after_twenty_idle_seconds_is_answered_from_the_warmed_entry()
     house.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn what_nobody_asks_for_any_more_is_not_kept_warm() {
-    let house = House::plex(30.0).await;
+    let house = DashboardFixture::plex().await;
     house.get(ACTIVITIES).await;
     house.clock.sleep(Duration::from_secs(70)).await;
-    house.server.ledger().reset();
+    house.server.request_log().reset();
     house.clock.sleep(Duration::from_secs(60)).await;
     assert_eq!(house.reached("/activities"), 0);
     house.end().await;
@@ -123,13 +118,13 @@ async fn what_nobody_asks_for_any_more_is_not_kept_warm() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_jellyfin_alone_is_shown_in_the_same_shapes() {
-    let house = House::jellyfin(1.0).await;
+    let house = DashboardFixture::jellyfin().await;
     let said = house.get("/api/plex/sessions").await.json();
     assert_eq!((&said["error"], &said["total"]), (&false.into(), &1.into()), "{said}");
     assert_eq!(said["sessions"][0]["device"]["name"], "Telly");
     let thumb = said["sessions"][0]["media"]["thumb"].as_str();
     if let Some(link) = thumb {
-        let picture = crate::stage::Client::new(house.stage.process.control).get(link).await;
+        let picture = crate::fixture::TestClient::new(house.stage.process.control).get(link).await;
         assert_eq!(picture.status, 200, "{}", picture.text());
     }
     house.end().await;

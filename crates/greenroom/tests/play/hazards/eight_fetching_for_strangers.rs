@@ -1,34 +1,34 @@
-//! 8. Fetching for strangers: the gateway fetches no address that a request names, follows no redirect, and lets the
-//!    server fetch foreign addresses with the asker's own rights only, for the asker only.
+//! 8. Fetching for strangers: the gateway requests no address that a request names, follows no redirect, and lets the
+//!    server fetch foreign addresses only with the caller's own rights, for the caller only.
 
-use greenroom_dialect::ask::Kind;
+use greenroom_dialect::request::ServerKind;
 use http::Method;
 
 use super::{TOKEN, client, echo, end, play};
-use crate::stage::scripted::{Arrived, Reply};
+use crate::fixture::scripted::{ReceivedRequest, ScriptedReply};
 
-/// The token of the gateway itself: whoever sees a request with it has found ours.
+/// The gateway's own token: it must not appear in a request caused by a client.
 const OURS: &str = "OWNERtoken0123456789";
 
-/// Requests that name an address somebody else chose.
-const FOREIGN: [(Kind, &str); 14] = [
-    (Kind::Plex, "/photo/:/transcode?width=1&height=1&url=http://evil.example/a.png"),
-    (Kind::Plex, "/photo/:/transcode?width=1&height=1&url=http%3A%2F%2F169.254.169.254%2Flatest"),
+/// Requests that name an address chosen by an attacker.
+const FOREIGN: [(ServerKind, &str); 14] = [
+    (ServerKind::Plex, "/photo/:/transcode?width=1&height=1&url=http://evil.example/a.png"),
+    (ServerKind::Plex, "/photo/:/transcode?width=1&height=1&url=http%3A%2F%2F169.254.169.254%2Flatest"),
     (
-        Kind::Plex,
+        ServerKind::Plex,
         "/photo/:/transcode?width=1&height=1&url=http://127.0.0.1@evil.example/library/metadata/1/thumb/2",
     ),
-    (Kind::Plex, "/photo/:/transcode?width=1&height=1&url=//evil.example/library/metadata/1/thumb/2"),
-    (Kind::Plex, "/photo/:/transcode?width=1&height=1&url=file:///etc/passwd"),
-    (Kind::Plex, "/photo/:/transcode?width=1&height=1&url=/myplex/account"),
-    (Kind::Plex, "/photo/:/transcode?width=1&height=1&url=/a&url=/library/metadata/1/thumb/2"),
-    (Kind::Plex, "/services/ultrablur/colors?url=http://evil.example/a.png"),
-    (Kind::Plex, "/services/ultrablur/image?url=/library/metadata/1/thumb/2"),
-    (Kind::Plex, "/library/file?url=http://evil.example/a.mp4"),
-    (Kind::Plex, "/library/metadata/1/file?url=upload://posters/abc"),
-    (Kind::Jellyfin, "/Images/Remote?imageUrl=http://evil.example/a.png"),
-    (Kind::Jellyfin, "/Items/1/RemoteImages?type=Primary"),
-    (Kind::Jellyfin, "/Items/RemoteSearch/Image?imageUrl=http://evil.example/a.png&providerName=x"),
+    (ServerKind::Plex, "/photo/:/transcode?width=1&height=1&url=//evil.example/library/metadata/1/thumb/2"),
+    (ServerKind::Plex, "/photo/:/transcode?width=1&height=1&url=file:///etc/passwd"),
+    (ServerKind::Plex, "/photo/:/transcode?width=1&height=1&url=/myplex/account"),
+    (ServerKind::Plex, "/photo/:/transcode?width=1&height=1&url=/a&url=/library/metadata/1/thumb/2"),
+    (ServerKind::Plex, "/services/ultrablur/colors?url=http://evil.example/a.png"),
+    (ServerKind::Plex, "/services/ultrablur/image?url=/library/metadata/1/thumb/2"),
+    (ServerKind::Plex, "/library/file?url=http://evil.example/a.mp4"),
+    (ServerKind::Plex, "/library/metadata/1/file?url=upload://posters/abc"),
+    (ServerKind::Jellyfin, "/Images/Remote?imageUrl=http://evil.example/a.png"),
+    (ServerKind::Jellyfin, "/Items/1/RemoteImages?type=Primary"),
+    (ServerKind::Jellyfin, "/Items/RemoteSearch/Image?imageUrl=http://evil.example/a.png&providerName=x"),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -44,15 +44,11 @@ async fn eight_a_foreign_address_is_the_askers_own_affair() {
         assert!(!other.get(target).await.was_hit(), "{target}");
         assert_eq!(stage.client().get(target).await.status, 401, "{target}: without a token");
         let path = target.split('?').next().unwrap_or_default();
-        let arrived: Vec<Arrived> =
-            server.take().into_iter().filter(|request| request.target.starts_with(path)).collect();
+        let arrived: Vec<ReceivedRequest> =
+            server.drain().into_iter().filter(|request| request.target.starts_with(path)).collect();
         assert_eq!(arrived.len(), 3, "{target}: each asks for itself");
         for (request, token) in arrived.iter().zip([TOKEN, TOKEN, "token-of-somebody-else"]) {
-            assert!(
-                request.head.contains(token) && !request.head.contains(OURS),
-                "{target}: {}",
-                request.head
-            );
+            assert!(request.head.contains(token) && !request.head.contains(OURS), "{target}: {}", request.head);
         }
         end(server, stage).await;
     }
@@ -61,14 +57,14 @@ async fn eight_a_foreign_address_is_the_askers_own_affair() {
 #[tokio::test(flavor = "multi_thread")]
 async fn eight_writes_that_name_an_address_go_once_with_the_writers_own_token() {
     for (kind, target) in [
-        (Kind::Plex, "/library/metadata/1/posters?url=http://evil.example/a.png"),
-        (Kind::Plex, "/library/metadata/1/arts?url=http://evil.example/a.png"),
-        (Kind::Jellyfin, "/Items/1/RemoteImages/Download?type=Primary&imageUrl=http://evil.example/a.png"),
+        (ServerKind::Plex, "/library/metadata/1/posters?url=http://evil.example/a.png"),
+        (ServerKind::Plex, "/library/metadata/1/arts?url=http://evil.example/a.png"),
+        (ServerKind::Jellyfin, "/Items/1/RemoteImages/Download?type=Primary&imageUrl=http://evil.example/a.png"),
     ] {
         let (server, stage) = play(kind, &format!("token = \"{OURS}\""), echo(kind)).await;
         assert_eq!(client(&stage, kind, TOKEN).send(Method::POST, target, "").await.status, 200);
         assert_eq!(server.count("POST", "/"), 1, "{target}");
-        let arrived = server.take();
+        let arrived = server.drain();
         let request = arrived.iter().find(|request| request.method == "POST").expect("it arrived");
         assert_eq!(request.target, target);
         assert!(request.head.contains(TOKEN) && !request.head.contains(OURS));
@@ -78,8 +74,8 @@ async fn eight_writes_that_name_an_address_go_once_with_the_writers_own_token() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn eight_the_servers_own_pictures_are_asked_for_by_path_alone() {
-    let (server, stage) = play(Kind::Plex, "", echo(Kind::Plex)).await;
-    let client = client(&stage, Kind::Plex, TOKEN);
+    let (server, stage) = play(ServerKind::Plex, "", echo(ServerKind::Plex)).await;
+    let client = client(&stage, ServerKind::Plex, TOKEN);
     for own in [
         "/library/metadata/1/thumb/2",
         "http://127.0.0.1:32400/library/metadata/1/thumb/2",
@@ -88,7 +84,7 @@ async fn eight_the_servers_own_pictures_are_asked_for_by_path_alone() {
         let answer = client.get(&format!("/photo/:/transcode?width=1&height=1&url={own}")).await;
         assert_eq!(answer.status, 200, "{own}");
     }
-    let arrived = server.take();
+    let arrived = server.drain();
     assert_eq!(arrived.len(), 1, "three spellings of one picture");
     assert_eq!(arrived[0].target, "/photo/:/transcode?height=1&url=/library/metadata/1/thumb/2&width=1");
     assert_eq!(arrived[0].header("x-plex-token"), [TOKEN]);
@@ -98,29 +94,25 @@ async fn eight_the_servers_own_pictures_are_asked_for_by_path_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn eight_a_redirect_is_handed_on_and_not_followed() {
     for target in ["/library/sections", "/library/parts/1/2/a.mp4", "/library/metadata/1/thumb/2"] {
-        let (server, stage) = play(Kind::Plex, "", |_: &Arrived| {
+        let (server, stage) = play(ServerKind::Plex, "", |_: &ReceivedRequest| {
             let head = "HTTP/1.1 302 Found\r\nLocation: /myplex/account\r\nContent-Length: 0\r\n\r\n";
-            Reply::Bytes(head.as_bytes().to_vec())
+            ScriptedReply::Bytes(head.as_bytes().to_vec())
         })
         .await;
         for _ in 0..2 {
-            let answer = client(&stage, Kind::Plex, TOKEN).get(target).await;
-            assert_eq!(
-                (answer.status.as_u16(), answer.header("location")),
-                (302, "/myplex/account"),
-                "{target}"
-            );
+            let answer = client(&stage, ServerKind::Plex, TOKEN).get(target).await;
+            assert_eq!((answer.status.as_u16(), answer.header("location")), (302, "/myplex/account"), "{target}");
             assert!(!answer.was_hit());
         }
-        assert!(server.arrived().iter().all(|request| request.target == target), "{target}");
+        assert!(server.received().iter().all(|request| request.target == target), "{target}");
         end(server, stage).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn eight_a_request_cannot_name_another_server() {
-    let (elsewhere, stage_of_elsewhere) = play(Kind::Plex, "", echo(Kind::Plex)).await;
-    let (server, stage) = play(Kind::Plex, "", echo(Kind::Plex)).await;
+    let (elsewhere, stage_of_elsewhere) = play(ServerKind::Plex, "", echo(ServerKind::Plex)).await;
+    let (server, stage) = play(ServerKind::Plex, "", echo(ServerKind::Plex)).await;
     let other = elsewhere.address;
     for line in [
         format!("GET http://{other}/library/sections HTTP/1.1\r\nHost: {other}"),
@@ -134,8 +126,8 @@ async fn eight_a_request_cannot_name_another_server() {
         let answer = stage.raw().await.ask(format!("{line}\r\nX-Plex-Token: {TOKEN}\r\n\r\n")).await;
         assert!(answer.is_some_and(|answer| answer.status() < 500), "{line}");
     }
-    assert_eq!(elsewhere.arrived().len(), 0);
-    for request in server.take() {
+    assert_eq!(elsewhere.received().len(), 0);
+    for request in server.drain() {
         assert_eq!(request.header("host"), [server.address.to_string()]);
     }
     end(server, stage).await;

@@ -1,37 +1,37 @@
-//! 15. Account and token pages: what CVE-2025-69414 and its like went through is never kept, never shared, never
-//!     joined, and never asked for by the gateway itself.
+//! 15. Account and token pages: endpoints like those of CVE-2025-69414 are never cached, never shared, never joined,
+//!     and never requested by the gateway itself.
 
 use futures_util::future::join_all;
-use greenroom_dialect::ask::Kind;
+use greenroom_dialect::request::ServerKind;
 
 use super::{TOKEN, asked_for, client, echo, end, play};
 
-const ACCOUNT_PAGES: [(Kind, &str); 25] = [
-    (Kind::Plex, "/myplex/account"),
-    (Kind::Plex, "/myplex/account?includeProviders=1"),
-    (Kind::Plex, "/security/token?type=delegation&scope=all"),
-    (Kind::Plex, "/security/resources?source=server://x"),
-    (Kind::Plex, "/api/v2/server/access_tokens"),
-    (Kind::Plex, "/api/v2/resources"),
-    (Kind::Plex, "/devices.xml"),
-    (Kind::Plex, "/users"),
-    (Kind::Plex, "/users/account.json"),
-    (Kind::Plex, "/user"),
-    (Kind::Plex, "/pins/5"),
-    (Kind::Plex, "/pins.xml"),
-    (Kind::Plex, "/home/users"),
-    (Kind::Plex, "/resources"),
-    (Kind::Plex, "/log"),
-    (Kind::Plex, "/diagnostics/databases"),
-    (Kind::Jellyfin, "/Auth/Keys"),
-    (Kind::Jellyfin, "/Devices"),
-    (Kind::Jellyfin, "/Devices/Info?id=x"),
-    (Kind::Jellyfin, "/QuickConnect/Connect?secret=x"),
-    (Kind::Jellyfin, "/System/Logs"),
-    (Kind::Jellyfin, "/System/Logs/Log?name=x"),
-    (Kind::Jellyfin, "/System/Configuration"),
-    (Kind::Jellyfin, "/Plugins/x/Configuration"),
-    (Kind::Jellyfin, "/Users/Public"),
+const ACCOUNT_PAGES: [(ServerKind, &str); 25] = [
+    (ServerKind::Plex, "/myplex/account"),
+    (ServerKind::Plex, "/myplex/account?includeProviders=1"),
+    (ServerKind::Plex, "/security/token?type=delegation&scope=all"),
+    (ServerKind::Plex, "/security/resources?source=server://x"),
+    (ServerKind::Plex, "/api/v2/server/access_tokens"),
+    (ServerKind::Plex, "/api/v2/resources"),
+    (ServerKind::Plex, "/devices.xml"),
+    (ServerKind::Plex, "/users"),
+    (ServerKind::Plex, "/users/account.json"),
+    (ServerKind::Plex, "/user"),
+    (ServerKind::Plex, "/pins/5"),
+    (ServerKind::Plex, "/pins.xml"),
+    (ServerKind::Plex, "/home/users"),
+    (ServerKind::Plex, "/resources"),
+    (ServerKind::Plex, "/log"),
+    (ServerKind::Plex, "/diagnostics/databases"),
+    (ServerKind::Jellyfin, "/Auth/Keys"),
+    (ServerKind::Jellyfin, "/Devices"),
+    (ServerKind::Jellyfin, "/Devices/Info?id=x"),
+    (ServerKind::Jellyfin, "/QuickConnect/Connect?secret=x"),
+    (ServerKind::Jellyfin, "/System/Logs"),
+    (ServerKind::Jellyfin, "/System/Logs/Log?name=x"),
+    (ServerKind::Jellyfin, "/System/Configuration"),
+    (ServerKind::Jellyfin, "/Plugins/x/Configuration"),
+    (ServerKind::Jellyfin, "/Users/Public"),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -48,7 +48,7 @@ async fn fifteen_account_pages_are_asked_for_anew_by_everybody_every_time() {
             let expected = if index < 2 { TOKEN } else { "token-of-another" };
             assert!(asked_for(&answer).contains(expected), "{target}");
         }
-        assert_eq!(server.arrived().len(), 4, "{target}");
+        assert_eq!(server.received().len(), 4, "{target}");
         let kept: u64 = stage.process.cache.stats().classes.iter().map(|class| class.bytes).sum();
         assert_eq!(kept, 0, "{target}");
         end(server, stage).await;
@@ -57,12 +57,12 @@ async fn fifteen_account_pages_are_asked_for_anew_by_everybody_every_time() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fifteen_the_gateway_itself_never_asks_for_one() {
-    let (server, stage) = play(Kind::Plex, &format!("token = \"{TOKEN}\""), echo(Kind::Plex)).await;
-    stage.process.watch_openness();
-    client(&stage, Kind::Plex, TOKEN).get("/library/sections").await;
-    server.until(|server| server.arrived().len() >= 3).await;
+    let (server, stage) = play(ServerKind::Plex, &format!("token = \"{TOKEN}\""), echo(ServerKind::Plex)).await;
+    stage.process.watch_anonymous_access();
+    client(&stage, ServerKind::Plex, TOKEN).get("/library/sections").await;
+    server.until(|server| server.received().len() >= 3).await;
     let pages = ["/myplex", "/security", "/api/", "/users", "/pins", "/resources"];
-    for request in server.take() {
+    for request in server.drain() {
         assert!(pages.iter().all(|page| !request.target.starts_with(page)), "{}", request.target);
     }
     end(server, stage).await;

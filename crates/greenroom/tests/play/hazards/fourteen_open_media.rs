@@ -1,32 +1,32 @@
-//! 14. Media that the server shows to everybody: images of a Jellyfin pass without a token as they do there, but the
-//!     gateway shows nothing that the server would not show now or was not asked for within a day.
+//! 14. Media without authentication: images of a Jellyfin pass without a token as they do there, but the gateway serves
+//!     nothing that the server would not serve now or was not asked for within a day.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use greenroom_cache::Clock;
-use greenroom_dialect::ask::Kind;
+use greenroom_dialect::request::ServerKind;
 use tokio_util::task::TaskTracker;
 
 use super::{TOKEN, client, echo, end, play};
-use crate::stage::scripted::{Arrived, Reply, Scripted, answer};
-use crate::stage::{Script, Stage};
+use crate::fixture::scripted::{ReceivedRequest, ScriptedReply, ScriptedServer, answer};
+use crate::fixture::{GatewayConfigBuilder, GatewayFixture};
 
 const PICTURE: &str = "/Items/0123456789abcdef0123456789abcdef/Images/Primary?tag=abc";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fourteen_a_picture_that_the_server_shows_to_users_only_is_shown_to_users_only() {
-    let echo = echo(Kind::Jellyfin);
-    let (server, stage) = play(Kind::Jellyfin, "", move |request: &Arrived| {
+    let echo = echo(ServerKind::Jellyfin);
+    let (server, stage) = play(ServerKind::Jellyfin, "", move |request: &ReceivedRequest| {
         if request.header("authorization").is_empty() {
-            Reply::Bytes(answer("401 Unauthorized", "text/plain", "no"))
+            ScriptedReply::Bytes(answer("401 Unauthorized", "text/plain", "no"))
         } else {
             echo(request)
         }
     })
     .await;
-    let user = client(&stage, Kind::Jellyfin, TOKEN);
+    let user = client(&stage, ServerKind::Jellyfin, TOKEN);
     assert_eq!(user.get(PICTURE).await.status, 200);
     assert!(user.get(PICTURE).await.was_hit());
     for _ in 0..2 {
@@ -36,26 +36,25 @@ async fn fourteen_a_picture_that_the_server_shows_to_users_only_is_shown_to_user
     end(server, stage).await;
 }
 
-/// A server that shows pictures to everybody, until it is gone.
-async fn open_until_gone(more: &str) -> (Arc<AtomicBool>, Scripted, Stage) {
+/// A server that serves images without a token, until it is gone.
+async fn open_until_gone(more: &str) -> (Arc<AtomicBool>, ScriptedServer, GatewayFixture) {
     let gone = Arc::new(AtomicBool::new(false));
-    let (is_gone, echo) = (Arc::clone(&gone), echo(Kind::Jellyfin));
-    let server = Scripted::start(&TaskTracker::new(), move |request: &Arrived| {
-        if is_gone.load(Ordering::SeqCst) { Reply::Close } else { echo(request) }
+    let (is_gone, echo) = (Arc::clone(&gone), echo(ServerKind::Jellyfin));
+    let server = ScriptedServer::start(&TaskTracker::new(), move |request: &ReceivedRequest| {
+        if is_gone.load(Ordering::SeqCst) { ScriptedReply::Close } else { echo(request) }
     })
     .await;
     let url = format!("http://{}", server.address);
-    let stage = Script::new().server("den", "jellyfin", &url, more).start_at(Clock::system()).await;
+    let stage = GatewayConfigBuilder::new().server("den", "jellyfin", &url, more).start_at(Clock::system()).await;
     (gone, server, stage)
 }
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
-/// So much of an hour is lived through moment by moment: whatever looks at the server every few seconds does so.
+/// Part of each hour that passes in small steps, so that periodic checks of the server run.
 const LIVED: Duration = Duration::from_secs(30);
 
-/// Lets hours pass. Time leaps over most of each: to wake in every moment of two days whoever waits for the next one
-/// takes minutes.
-async fn pass(stage: &Stage, hours: u32) {
+/// Lets hours pass. Time leaps over most of each, because waking at every timer of two days takes minutes.
+async fn pass(stage: &GatewayFixture, hours: u32) {
     for _ in 0..hours {
         tokio::time::advance(HOUR.saturating_sub(LIVED)).await;
         stage.process.clock.sleep(LIVED).await;
@@ -78,19 +77,19 @@ async fn fourteen_without_a_token_a_kept_picture_is_shown_for_a_day_and_no_longe
 #[tokio::test(start_paused = true)]
 async fn fourteen_pictures_are_everybodys_for_good_only_where_somebody_says_so() {
     let (gone, server, stage) = open_until_gone("public_images = true").await;
-    assert_eq!(client(&stage, Kind::Jellyfin, TOKEN).get(PICTURE).await.status, 200);
+    assert_eq!(client(&stage, ServerKind::Jellyfin, TOKEN).get(PICTURE).await.status, 200);
     gone.store(true, Ordering::SeqCst);
     pass(&stage, 48).await;
     let nobody = stage.client();
     assert!(nobody.get(PICTURE).await.was_hit());
-    let users = client(&stage, Kind::Jellyfin, "never-seen-before");
+    let users = client(&stage, ServerKind::Jellyfin, "never-seen-before");
     assert_eq!(users.get(PICTURE).await.status, 503, "a token that is shown has to be a right one");
     end(server, stage).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fourteen_nothing_but_pictures_and_public_words_is_open() {
-    let (server, stage) = play(Kind::Jellyfin, "public_images = true", echo(Kind::Jellyfin)).await;
+    let (server, stage) = play(ServerKind::Jellyfin, "public_images = true", echo(ServerKind::Jellyfin)).await;
     for target in [
         "/Videos/1/stream",
         "/Videos/1/1/Subtitles/0/Stream.srt",
@@ -105,15 +104,15 @@ async fn fourteen_nothing_but_pictures_and_public_words_is_open() {
     ] {
         assert_eq!(stage.client().get(target).await.status, 401, "{target}");
     }
-    assert_eq!(server.arrived().len(), 0);
+    assert_eq!(server.received().len(), 0);
     end(server, stage).await;
-    let (server, stage) = play(Kind::Plex, "public_images = true", echo(Kind::Plex)).await;
+    let (server, stage) = play(ServerKind::Plex, "public_images = true", echo(ServerKind::Plex)).await;
     for target in [
         "/library/metadata/1/thumb/2",
         "/photo/:/transcode?url=/library/metadata/1/thumb/2",
         "/library/parts/1/2/a.mp4",
     ] {
-        client(&stage, Kind::Plex, TOKEN).get(target).await;
+        client(&stage, ServerKind::Plex, TOKEN).get(target).await;
         assert_eq!(stage.client().get(target).await.status, 401, "{target}: a Plex shows it to no stranger");
     }
     end(server, stage).await;

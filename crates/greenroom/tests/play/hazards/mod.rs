@@ -1,7 +1,8 @@
-//! What a gateway in front of a media server can be hurt with, or hurt others with: fifteen hazards, a file for each.
+//! Ways in which a gateway in front of a media server can be attacked, or used for attacks: fifteen hazards, a file for
+//! each.
 //!
-//! Each plays through the whole process. The media server behind it is scripted down to the byte, and most often
-//! repeats in its answer what it was asked, so that whatever crossed over shows.
+//! Each plays through the whole process. The media server behind it is scripted down to the byte, and mostly echoes the
+//! request in its response, so that anything that crossed over shows.
 
 mod eight_fetching_for_strangers;
 mod eleven_managed_users;
@@ -22,47 +23,47 @@ mod twelve_control_surface;
 mod two_revocation;
 
 use greenroom_cache::Clock;
-use greenroom_dialect::ask::Kind;
+use greenroom_dialect::request::ServerKind;
 use tokio_util::task::TaskTracker;
 
-use crate::stage::scripted::{Arrived, Reply, Scripted};
-use crate::stage::{Answer, Client, Script, Stage};
+use crate::fixture::scripted::{ReceivedRequest, ScriptedReply, ScriptedServer};
+use crate::fixture::{GatewayConfigBuilder, GatewayFixture, TestClient, TestResponse};
 
-/// A token that is easy to find wherever it should not be.
+/// A token that is easy to find in places where it must not be.
 const TOKEN: &str = "SECRETtoken0123456789abcdef";
 
 /// A scripted server and the process in front of it.
 async fn play(
-    kind: Kind,
+    kind: ServerKind,
     more: &str,
-    script: impl Fn(&Arrived) -> Reply + Send + Sync + 'static,
-) -> (Scripted, Stage) {
+    script: impl Fn(&ReceivedRequest) -> ScriptedReply + Send + Sync + 'static,
+) -> (ScriptedServer, GatewayFixture) {
     play_at(Clock::system(), kind, more, script).await
 }
 
 /// The same on another clock.
 async fn play_at(
     clock: Clock,
-    kind: Kind,
+    kind: ServerKind,
     more: &str,
-    script: impl Fn(&Arrived) -> Reply + Send + Sync + 'static,
-) -> (Scripted, Stage) {
-    let server = Scripted::start(&TaskTracker::new(), script).await;
+    script: impl Fn(&ReceivedRequest) -> ScriptedReply + Send + Sync + 'static,
+) -> (ScriptedServer, GatewayFixture) {
+    let server = ScriptedServer::start(&TaskTracker::new(), script).await;
     let url = format!("http://{}", server.address);
-    let stage = Script::new().server("home", kind.name(), &url, more).start_at(clock).await;
+    let stage = GatewayConfigBuilder::new().server("home", kind.name(), &url, more).start_at(clock).await;
     (server, stage)
 }
 
-async fn end(server: Scripted, stage: Stage) {
+async fn end(server: ScriptedServer, stage: GatewayFixture) {
     server.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 /// A client of this dialect with a token.
-fn client(stage: &Stage, kind: Kind, token: &str) -> Client {
+fn client(stage: &GatewayFixture, kind: ServerKind, token: &str) -> TestClient {
     match kind {
-        Kind::Plex => stage.client().with("x-plex-token", token).with("accept", "application/json"),
-        Kind::Jellyfin => stage.client().with("authorization", &media_browser(token)),
+        ServerKind::Plex => stage.client().with("x-plex-token", token).with("accept", "application/json"),
+        ServerKind::Jellyfin => stage.client().with("authorization", &media_browser(token)),
     }
 }
 
@@ -70,8 +71,8 @@ fn media_browser(token: &str) -> String {
     format!("MediaBrowser Client=\"T\", Device=\"T\", DeviceId=\"t\", Version=\"1\", Token=\"{token}\"")
 }
 
-/// Answers with what was asked, in the form that was asked for.
-fn echo(kind: Kind) -> impl Fn(&Arrived) -> Reply + Send + Sync + 'static {
+/// Echoes the request, in the requested format.
+fn echo(kind: ServerKind) -> impl Fn(&ReceivedRequest) -> ScriptedReply + Send + Sync + 'static {
     move |request| {
         let asked = request.head.bytes().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
         let path = request.target.split('?').next().unwrap_or_default();
@@ -82,29 +83,28 @@ fn echo(kind: Kind) -> impl Fn(&Arrived) -> Reply + Send + Sync + 'static {
         let wants_json = request.header("accept").iter().any(|accept| accept.contains("json"));
         let (content_type, body) = match kind {
             _ if is_picture => ("image/gif", format!("GIF89a asked={asked} ;")),
-            Kind::Plex if path.starts_with("/web/") => ("text/javascript", format!("// asked={asked} ")),
-            Kind::Plex if wants_json => {
+            ServerKind::Plex if path.starts_with("/web/") => ("text/javascript", format!("// asked={asked} ")),
+            ServerKind::Plex if wants_json => {
                 ("application/json", format!(r#"{{"MediaContainer":{{"size":0,"echo":"asked={asked} "}}}}"#))
             }
-            Kind::Plex => ("text/xml", format!(r#"<MediaContainer size="0" echo="asked={asked} "/>"#)),
-            Kind::Jellyfin if path.to_ascii_lowercase().contains("css") => {
+            ServerKind::Plex => ("text/xml", format!(r#"<MediaContainer size="0" echo="asked={asked} "/>"#)),
+            ServerKind::Jellyfin if path.to_ascii_lowercase().contains("css") => {
                 ("text/css", format!("/* asked={asked} */"))
             }
-            Kind::Jellyfin => (
+            ServerKind::Jellyfin => (
                 "application/json",
                 format!(r#"{{"Items":[],"TotalRecordCount":0,"StartIndex":0,"Echo":"asked={asked} "}}"#),
             ),
         };
-        Reply::Bytes(crate::stage::scripted::answer("200 OK", content_type, &body))
+        ScriptedReply::Bytes(crate::fixture::scripted::answer("200 OK", content_type, &body))
     }
 }
 
-/// What the server was asked when it gave this answer.
-fn asked_for(answer: &Answer) -> String {
+/// The request that the server answered with this response.
+fn asked_for(answer: &TestResponse) -> String {
     let text = answer.text();
     let Some((_, rest)) = text.split_once("asked=") else { return String::new() };
     let digits: Vec<u8> = rest.bytes().take_while(u8::is_ascii_hexdigit).collect();
-    let byte =
-        |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).expect("digits"), 16).expect("a byte");
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).expect("digits"), 16).expect("a byte");
     String::from_utf8_lossy(&digits.chunks(2).map(byte).collect::<Vec<_>>()).into_owned()
 }

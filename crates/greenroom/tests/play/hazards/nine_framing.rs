@@ -1,14 +1,14 @@
-//! 9. Request smuggling, from clients: one reading of where a request begins and ends, or none at all.
+//! 9. Request smuggling, from clients: one interpretation of where a request begins and ends, or a rejection.
 
 use std::sync::Arc;
 
-use greenroom_dialect::ask::Kind;
+use greenroom_dialect::request::ServerKind;
 use tokio::sync::Notify;
 
 use super::{TOKEN, echo, end, play};
-use crate::stage::scripted::{Arrived, Reply, answer};
+use crate::fixture::scripted::{ReceivedRequest, ScriptedReply, answer};
 
-/// What would be smuggled in.
+/// The smuggled request.
 const SMUGGLED: &str = "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n";
 
 fn post(headers: &str, body: &str) -> String {
@@ -17,31 +17,19 @@ fn post(headers: &str, body: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nine_a_request_that_can_be_read_in_two_ways_is_refused_and_nothing_is_smuggled() {
-    let (server, stage) = play(Kind::Plex, "", echo(Kind::Plex)).await;
+    let (server, stage) = play(ServerKind::Plex, "", echo(ServerKind::Plex)).await;
     let length = SMUGGLED.len();
     let chunks = format!("0\r\n\r\n{SMUGGLED}");
     for (what, request) in [
-        (
-            "a length, then chunks",
-            post(&format!("Content-Length: {length}\r\nTransfer-Encoding: chunked"), &chunks),
-        ),
-        (
-            "chunks, then a length",
-            post(&format!("Transfer-Encoding: chunked\r\nContent-Length: {length}"), &chunks),
-        ),
+        ("a length, then chunks", post(&format!("Content-Length: {length}\r\nTransfer-Encoding: chunked"), &chunks)),
+        ("chunks, then a length", post(&format!("Transfer-Encoding: chunked\r\nContent-Length: {length}"), &chunks)),
         ("a length in other letters", post("Transfer-Encoding: chunked\r\ncONTENT-lENGTH: 3", &chunks)),
-        (
-            "two lengths that differ",
-            post(&format!("Content-Length: 0\r\nContent-Length: {length}"), SMUGGLED),
-        ),
+        ("two lengths that differ", post(&format!("Content-Length: 0\r\nContent-Length: {length}"), SMUGGLED)),
         ("a list of lengths", post(&format!("Content-Length: 0, {length}"), SMUGGLED)),
         ("a signed length", post("Content-Length: +4", "abcd")),
         ("a length in hexadecimal", post("Content-Length: 0x4", "abcd")),
         ("a length that overflows", post("Content-Length: 18446744073709551620", "abcd")),
-        (
-            "a length with a space in front of the colon",
-            post(&format!("Content-Length : {length}"), SMUGGLED),
-        ),
+        ("a length with a space in front of the colon", post(&format!("Content-Length : {length}"), SMUGGLED)),
         ("an empty length", post("Content-Length:", SMUGGLED)),
         ("an unknown encoding", post("Transfer-Encoding: xchunked", &chunks)),
         ("an encoding that ends otherwise", post("Transfer-Encoding: chunked, identity", &chunks)),
@@ -49,9 +37,7 @@ async fn nine_a_request_that_can_be_read_in_two_ways_is_refused_and_nothing_is_s
         ("an encoding with a tab before it", post("Transfer-Encoding:\u{b}chunked", &chunks)),
         (
             "chunks in an old version",
-            format!(
-                "POST /playlists HTTP/1.0\r\nX-Plex-Token: {TOKEN}\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}"
-            ),
+            format!("POST /playlists HTTP/1.0\r\nX-Plex-Token: {TOKEN}\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}"),
         ),
         ("a folded header", post("X-A: 1\r\n Content-Length: 4", "abcd")),
         ("a folded encoding", post("Transfer-Encoding:\r\n chunked", &chunks)),
@@ -72,7 +58,7 @@ async fn nine_a_request_that_can_be_read_in_two_ways_is_refused_and_nothing_is_s
         let said = raw.rest_or_answer().await;
         let status = said.split(' ').nth(1).unwrap_or_default();
         assert!(said.is_empty() || status.starts_with('4'), "{what}: {said}");
-        let arrived = server.take();
+        let arrived = server.drain();
         assert!(arrived.iter().all(|request| request.target != "/smuggled"), "{what}");
         assert!(arrived.is_empty(), "{what} went on to the server as {:?}", arrived[0].head);
     }
@@ -81,7 +67,7 @@ async fn nine_a_request_that_can_be_read_in_two_ways_is_refused_and_nothing_is_s
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nine_bad_chunks_end_the_request_and_the_connection() {
-    let (server, stage) = play(Kind::Plex, "", echo(Kind::Plex)).await;
+    let (server, stage) = play(ServerKind::Plex, "", echo(ServerKind::Plex)).await;
     for chunks in [
         "zz\r\nab\r\n0\r\n\r\n",
         "-1\r\nab\r\n0\r\n\r\n",
@@ -96,22 +82,18 @@ async fn nine_bad_chunks_end_the_request_and_the_connection() {
         raw.send(post("Transfer-Encoding: chunked", &format!("{chunks}{SMUGGLED}"))).await;
         let said = raw.rest_or_answer().await;
         assert!(said.is_empty() || said.starts_with("HTTP/1.1 4"), "{chunks:?}: {said}");
-        assert!(server.take().is_empty(), "{chunks:?}");
+        assert!(server.drain().is_empty(), "{chunks:?}");
     }
     end(server, stage).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nine_what_can_be_read_in_one_way_is_served() {
-    let (server, stage) = play(Kind::Plex, "", echo(Kind::Plex)).await;
+    let (server, stage) = play(ServerKind::Plex, "", echo(ServerKind::Plex)).await;
     for (what, request, body) in [
         ("one length twice", post("Content-Length: 4\r\nContent-Length: 4", "abcd"), "abcd"),
         ("chunks", post("Transfer-Encoding: chunked", "2\r\nab\r\n2;x=y\r\ncd\r\n0\r\n\r\n"), "abcd"),
-        (
-            "chunks with a trailer",
-            post("Transfer-Encoding: chunked", "4\r\nabcd\r\n0\r\nX-T: 9\r\n\r\n"),
-            "abcd",
-        ),
+        ("chunks with a trailer", post("Transfer-Encoding: chunked", "4\r\nabcd\r\n0\r\nX-T: 9\r\n\r\n"), "abcd"),
         (
             "a word of lengths elsewhere",
             post("Transfer-Encoding: chunked\r\nX-A: content-length: 4", "4\r\nabcd\r\n0\r\n\r\n"),
@@ -126,7 +108,7 @@ async fn nine_what_can_be_read_in_one_way_is_served() {
     ] {
         let answer = stage.raw().await.ask(request).await.unwrap_or_else(|| panic!("{what}: no answer"));
         assert_eq!(answer.status(), 200, "{what}: {}", answer.head);
-        let arrived = server.take().pop().expect("it arrived");
+        let arrived = server.drain().pop().expect("it arrived");
         assert_eq!(String::from_utf8_lossy(&arrived.body), body, "{what}");
         assert_eq!(arrived.header("content-length"), [body.len().to_string()], "{what}: framing is ours");
         for name in ["transfer-encoding", "trailer", "connection", "te"] {
@@ -138,22 +120,22 @@ async fn nine_what_can_be_read_in_one_way_is_served() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nine_requests_on_one_connection_are_answered_each_for_itself() {
-    let (server, stage) = play(Kind::Plex, "", echo(Kind::Plex)).await;
+    let (server, stage) = play(ServerKind::Plex, "", echo(ServerKind::Plex)).await;
     let chunked = "Transfer-Encoding: chunked";
     let mut raw = stage.raw().await;
     for body in ["one", "two", "three"] {
         let chunks = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
         assert_eq!(raw.ask(post(chunked, &chunks)).await.expect("an answer").status(), 200, "{body}");
-        assert_eq!(server.take().pop().expect("it arrived").body, body.as_bytes());
+        assert_eq!(server.drain().pop().expect("it arrived").body, body.as_bytes());
     }
-    // Sent at once, answered in order.
+    // Pipelined, and answered in order.
     let reads = ["/library/sections", "/unknown", "/library/sections/1/all"];
     let ask = |target| format!("GET {target} HTTP/1.1\r\nHost: x\r\nX-Plex-Token: {TOKEN}\r\n\r\n");
     raw.send(reads.map(ask).concat()).await;
     for target in reads {
         assert_eq!(raw.answer().await.expect("an answer").status(), 200, "{target}");
     }
-    let arrived: Vec<String> = server.take().into_iter().map(|request| request.target).collect();
+    let arrived: Vec<String> = server.drain().into_iter().map(|request| request.target).collect();
     assert_eq!(arrived, reads);
     end(server, stage).await;
 }
@@ -162,9 +144,9 @@ async fn nine_requests_on_one_connection_are_answered_each_for_itself() {
 async fn nine_a_head_in_two_pieces_around_an_answer_is_looked_at_as_a_whole() {
     let go = Arc::new(Notify::new());
     let held = Arc::clone(&go);
-    let (server, stage) = play(Kind::Plex, "", move |request: &Arrived| match request.target.as_str() {
-        "/slow" => Reply::Held(Arc::clone(&held), answer("200 OK", "text/plain", "slow")),
-        _ => Reply::Bytes(answer("200 OK", "text/plain", "")),
+    let (server, stage) = play(ServerKind::Plex, "", move |request: &ReceivedRequest| match request.target.as_str() {
+        "/slow" => ScriptedReply::Held(Arc::clone(&held), answer("200 OK", "text/plain", "slow")),
+        _ => ScriptedReply::Bytes(answer("200 OK", "text/plain", "")),
     })
     .await;
     let slow = format!("GET /slow HTTP/1.1\r\nHost: x\r\nX-Plex-Token: {TOKEN}\r\n\r\n");
@@ -177,7 +159,7 @@ async fn nine_a_head_in_two_pieces_around_an_answer_is_looked_at_as_a_whole() {
             server.until(|server| server.count("GET", "/slow") == 1).await;
             if !at_once {
                 raw.send(first).await;
-                // It is read ahead while the answer is awaited.
+                // It is read ahead while the response is awaited.
                 for _ in 0..100 {
                     tokio::task::yield_now().await;
                 }
@@ -187,7 +169,7 @@ async fn nine_a_head_in_two_pieces_around_an_answer_is_looked_at_as_a_whole() {
             let said = raw.ask(second).await.expect("an answer");
             assert_eq!(said.status(), expected, "{line}, at once: {at_once}");
             assert_eq!(said.header("connection") == ["close"], expected == 400, "{}", said.head);
-            server.take();
+            server.drain();
         }
     }
     end(server, stage).await;
@@ -195,7 +177,7 @@ async fn nine_a_head_in_two_pieces_around_an_answer_is_looked_at_as_a_whole() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nine_heads_beyond_all_measure_are_refused() {
-    let (server, stage) = play(Kind::Plex, "", echo(Kind::Plex)).await;
+    let (server, stage) = play(ServerKind::Plex, "", echo(ServerKind::Plex)).await;
     for request in [
         format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "a".repeat(200_000)),
         format!("GET / HTTP/1.1\r\nHost: x\r\nX-Long: {}\r\n\r\n", "a".repeat(200_000)),
@@ -206,20 +188,19 @@ async fn nine_heads_beyond_all_measure_are_refused() {
         let said = raw.rest_or_answer().await;
         assert!(said.is_empty() || said.starts_with("HTTP/1.1 4"), "{said}");
     }
-    assert_eq!(server.arrived().len(), 0);
+    assert_eq!(server.received().len(), 0);
     end(server, stage).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nine_an_upgrade_that_the_server_refuses_opens_no_tunnel() {
-    let (server, stage) = play(Kind::Jellyfin, "", |request: &Arrived| match request.target.as_str() {
-        "/socket" => Reply::Bytes(answer("426 Upgrade Required", "text/plain", "no")),
-        _ => Reply::Bytes(answer("200 OK", "application/json", "{}")),
+    let (server, stage) = play(ServerKind::Jellyfin, "", |request: &ReceivedRequest| match request.target.as_str() {
+        "/socket" => ScriptedReply::Bytes(answer("426 Upgrade Required", "text/plain", "no")),
+        _ => ScriptedReply::Bytes(answer("200 OK", "application/json", "{}")),
     })
     .await;
     let token = format!("X-Emby-Token: {TOKEN}\r\n");
-    let upgrade =
-        "Connection: Upgrade\r\nSec-WebSocket-Version: 9\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
+    let upgrade = "Connection: Upgrade\r\nSec-WebSocket-Version: 9\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
     for (what, more, body) in [
         ("a version nobody speaks", "Upgrade: websocket\r\n".to_owned(), String::new()),
         (
@@ -227,25 +208,18 @@ async fn nine_an_upgrade_that_the_server_refuses_opens_no_tunnel() {
             format!("Upgrade: websocket\r\nContent-Length: {}\r\n", SMUGGLED.len()),
             SMUGGLED.to_owned(),
         ),
-        (
-            "another protocol",
-            "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n".to_owned(),
-            String::new(),
-        ),
+        ("another protocol", "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n".to_owned(), String::new()),
     ] {
         let mut raw = stage.raw().await;
         let request = format!("GET /socket HTTP/1.1\r\nHost: x\r\n{token}{upgrade}{more}\r\n{body}");
         let refused = raw.ask(request).await.expect("an answer");
         assert_eq!(refused.status(), 426, "{what}");
-        // What follows is read as a request, with nothing of the first one's rights.
+        // The rest is read as a request, without the rights of the first one.
         if let Some(answer) = raw.ask(SMUGGLED).await {
             assert_eq!(answer.status(), 401, "{what}");
         }
-        let arrived = server.take();
-        assert!(
-            arrived.iter().all(|request| request.target == "/socket" && request.body.is_empty()),
-            "{what}"
-        );
+        let arrived = server.drain();
+        assert!(arrived.iter().all(|request| request.target == "/socket" && request.body.is_empty()), "{what}");
         assert!(arrived.iter().all(|request| request.header("http2-settings").is_empty()), "{what}");
     }
     end(server, stage).await;
@@ -253,12 +227,12 @@ async fn nine_an_upgrade_that_the_server_refuses_opens_no_tunnel() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nine_a_packed_body_is_refused() {
-    let (server, stage) = play(Kind::Plex, "", echo(Kind::Plex)).await;
+    let (server, stage) = play(ServerKind::Plex, "", echo(ServerKind::Plex)).await;
     for encoding in ["gzip", "br", "deflate", "identity, gzip", "x-bomb"] {
         let request = post(&format!("Content-Encoding: {encoding}\r\nContent-Length: 4"), "abcd");
         assert_eq!(stage.raw().await.ask(request).await.expect("an answer").status(), 415, "{encoding}");
     }
-    assert_eq!(server.arrived().len(), 0);
+    assert_eq!(server.received().len(), 0);
     let plain = post("Content-Encoding: identity\r\nContent-Length: 4", "abcd");
     assert_eq!(stage.raw().await.ask(plain).await.expect("an answer").status(), 200);
     end(server, stage).await;

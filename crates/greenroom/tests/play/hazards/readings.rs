@@ -1,10 +1,10 @@
-//! At least one read of every class of both dialects; a class without one fails the suites that go over them.
+//! At least one read of every request type of both dialects; a type without one fails the suites that go over them.
 
 use std::collections::BTreeSet;
 
-use greenroom_dialect::ask::{Ask, Kind};
 use greenroom_dialect::class::Class;
-use greenroom_dialect::verdict::{Read, Verdict};
+use greenroom_dialect::classification::{Classification, Read};
+use greenroom_dialect::request::{RequestView, ServerKind};
 use http::{HeaderMap, Method};
 
 pub const PLEX: [&str; 48] = [
@@ -106,37 +106,37 @@ pub const JELLYFIN: [&str; 45] = [
     "/user_usage_stats/PlayActivity?days=3",
 ];
 
-/// Classes that a dialect has no read of.
-fn has(kind: Kind, class: Class) -> bool {
+/// Whether a dialect has reads of this request type.
+fn has(kind: ServerKind, class: Class) -> bool {
     match kind {
-        Kind::Plex => !matches!(class, Class::Users | Class::ActivityLog),
-        Kind::Jellyfin => !matches!(class, Class::LiveStatistics | Class::History),
+        ServerKind::Plex => !matches!(class, Class::Users | Class::ActivityLog),
+        ServerKind::Jellyfin => !matches!(class, Class::LiveStatistics | Class::History),
     }
 }
 
 /// Every target of a dialect.
-pub fn of(kind: Kind) -> &'static [&'static str] {
+pub fn targets(kind: ServerKind) -> &'static [&'static str] {
     match kind {
-        Kind::Plex => &PLEX,
-        Kind::Jellyfin => &JELLYFIN,
+        ServerKind::Plex => &PLEX,
+        ServerKind::Jellyfin => &JELLYFIN,
     }
 }
 
-/// The read that a request is, if it is one.
-pub fn read(kind: Kind, target: &str, headers: &HeaderMap) -> Option<Read> {
-    match kind.classify(&Ask { method: &Method::GET, target, headers, body: &[] }, None) {
-        Verdict::Read(read) => Some(std::sync::Arc::unwrap_or_clone(read)),
+/// The classified read, if the request is one.
+pub fn read(kind: ServerKind, target: &str, headers: &HeaderMap) -> Option<Read> {
+    match kind.classify(&RequestView { method: &Method::GET, target, headers, body: &[] }, None) {
+        Classification::Read(read) => Some(std::sync::Arc::unwrap_or_clone(read)),
         _ => None,
     }
 }
 
 #[test]
 fn every_class_has_a_read() {
-    for kind in [Kind::Plex, Kind::Jellyfin] {
+    for kind in [ServerKind::Plex, ServerKind::Jellyfin] {
         let read = |target: &&str| {
             read(kind, target, &HeaderMap::new()).unwrap_or_else(|| panic!("{target} is no read")).class
         };
-        let seen: BTreeSet<Class> = of(kind).iter().map(read).collect();
+        let seen: BTreeSet<Class> = targets(kind).iter().map(read).collect();
         let wanted: BTreeSet<Class> = Class::EVERY.into_iter().filter(|class| has(kind, *class)).collect();
         assert_eq!(seen, wanted, "{kind:?}");
     }

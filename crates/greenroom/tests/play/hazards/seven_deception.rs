@@ -1,20 +1,20 @@
-//! 7. Cache deception: no disguise of a path makes a private page look like a public or a lasting one, for any class
-//!    and for what must never be kept.
+//! 7. Cache deception: no disguise of a path makes a private page look public or static, for any request type and for
+//!    paths that must never be cached.
 
 use std::collections::BTreeSet;
 
-use greenroom_dialect::ask::Kind;
-use greenroom_dialect::verdict::Sharing;
+use greenroom_dialect::classification::SharingScope;
+use greenroom_dialect::request::ServerKind;
 use http::HeaderMap;
 
 use super::{asked_for, client, echo, end, play, readings};
 
-/// What somebody would follow a link to.
+/// The victim, who follows a link.
 const ONE: &str = "token-of-who-was-deceived";
-/// Who sent the link.
+/// The attacker, who sent the link.
 const OTHER: &str = "token-of-who-deceives";
 
-/// A path in disguises that some server or proxy reads as the path itself, as something static, or as both.
+/// A path in disguises that some server or proxy reads as the path itself, as a static file, or as both.
 fn disguises(path: &str) -> Vec<String> {
     let slash_at = path.rfind('/').expect("a path has one");
     let (before, last) = path.split_at(slash_at);
@@ -60,7 +60,7 @@ fn disguises(path: &str) -> Vec<String> {
     disguises
 }
 
-/// What must never be kept, in either dialect.
+/// Paths that must never be cached, in either dialect.
 const PRIVATE: [&str; 12] = [
     "/myplex/account",
     "/users",
@@ -78,16 +78,17 @@ const PRIVATE: [&str; 12] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn seven_no_disguise_shows_one_what_another_was_shown() {
-    for kind in [Kind::Plex, Kind::Jellyfin] {
+    for kind in [ServerKind::Plex, ServerKind::Jellyfin] {
         let (server, stage) = play(kind, "", echo(kind)).await;
         let (one, other, nobody) = (client(&stage, kind, ONE), client(&stage, kind, OTHER), stage.client());
         let paths: BTreeSet<&str> =
-            readings::of(kind).iter().map(|target| target.split('?').next().unwrap_or("/")).collect();
+            readings::targets(kind).iter().map(|target| target.split('?').next().unwrap_or("/")).collect();
         for path in paths.into_iter().chain(PRIVATE).filter(|path| path.len() > 1) {
-            // Bytes of pictures are shared with who was shown the item's: see the first and the fourteenth hazard.
+            // Image bytes are shared with users to whom the server showed the item's image: see the first and the
+            // fourteenth hazard.
             let is_picture = |disguise: &String| {
                 let read = readings::read(kind, disguise, &HeaderMap::new());
-                read.is_some_and(|read| matches!(read.sharing, Sharing::Image(_)))
+                read.is_some_and(|read| matches!(read.sharing, SharingScope::Image(_)))
             };
             for disguise in disguises(path).into_iter().filter(|disguise| !is_picture(disguise)) {
                 let Ok(_) = one.try_send(http::Method::GET, &disguise, "").await else { continue };
@@ -111,12 +112,12 @@ async fn seven_no_disguise_shows_one_what_another_was_shown() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn seven_what_may_be_read_in_two_ways_is_never_kept() {
-    for kind in [Kind::Plex, Kind::Jellyfin] {
+    for kind in [ServerKind::Plex, ServerKind::Jellyfin] {
         let (server, stage) = play(kind, "", echo(kind)).await;
         let one = client(&stage, kind, ONE);
-        let list = if kind == Kind::Plex { "/library/sections/1/all" } else { "/Items/Latest" };
+        let list = if kind == ServerKind::Plex { "/library/sections/1/all" } else { "/Items/Latest" };
         one.get(list).await;
-        // The others are other paths, read in one way only.
+        // The others are other paths, with one interpretation only.
         let is_odd = |path: &String| {
             ["%2e", ".css", "%20", "/x.css", "?url="].iter().all(|plain| !path.contains(plain))
                 || [";", "%3b", "%5c", "%2f", "%25", "//", "\\"].iter().any(|odd| path.contains(odd))
@@ -134,7 +135,7 @@ async fn seven_what_may_be_read_in_two_ways_is_never_kept() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn seven_paths_that_no_honest_client_sends_go_nowhere() {
-    let (server, stage) = play(Kind::Plex, "", echo(Kind::Plex)).await;
+    let (server, stage) = play(ServerKind::Plex, "", echo(ServerKind::Plex)).await;
     for path in [
         "/library/../myplex/account",
         "/library/%2e%2e/myplex/account",
@@ -150,6 +151,6 @@ async fn seven_paths_that_no_honest_client_sends_go_nowhere() {
         let answer = stage.raw().await.ask(request).await.expect("an answer");
         assert_eq!(answer.status(), 400, "{path}");
     }
-    assert_eq!(server.arrived().len(), 0);
+    assert_eq!(server.received().len(), 0);
     end(server, stage).await;
 }

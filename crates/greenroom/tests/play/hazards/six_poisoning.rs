@@ -1,20 +1,20 @@
-//! 6. Cache poisoning: nothing reaches the server that the key does not hold, so nobody can fill the cache with an
-//!    answer to another question. The suite goes over every class of both dialects, with every header and parameter
+//! 6. Cache poisoning: nothing outside the key reaches the server, so that no request can store a response under
+//!    another request's key. The suite goes over every request type of both dialects, with every header and parameter
 //!    that was ever used for it.
 
-use greenroom_cache::{Invalidation, Mode, Scope};
-use greenroom_dialect::ask::Kind;
-use greenroom_dialect::verdict::{Read, Sharing};
+use greenroom_cache::{Invalidation, InvalidationMode, Scope};
+use greenroom_dialect::classification::{Read, SharingScope};
+use greenroom_dialect::request::ServerKind;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{TOKEN, asked_for, client, echo, end, media_browser, play, readings};
-use crate::stage::scripted::Arrived;
-use crate::stage::{Client, Stage};
+use crate::fixture::scripted::ReceivedRequest;
+use crate::fixture::{GatewayFixture, TestClient};
 
-/// What no clean answer may hold.
+/// Must not appear in a clean response.
 const POISON: &str = "poison7f3a";
 
-/// Headers that proxies, frameworks, servers or browsers act by, and that no key holds.
+/// Headers that influence proxies, frameworks, servers or browsers, and that no key contains.
 const HEADERS: [&str; 52] = [
     "accept-charset",
     "accept-encoding",
@@ -70,10 +70,10 @@ const HEADERS: [&str; 52] = [
     "x-rewrite-url",
 ];
 
-/// Parameters that no key holds, or that only a key of their own may hold.
-fn parameters(kind: Kind) -> &'static [&'static str] {
+/// Parameters that no key contains, or only a key of their own.
+fn parameters(kind: ServerKind) -> &'static [&'static str] {
     match kind {
-        Kind::Plex => &[
+        ServerKind::Plex => &[
             "_=poison7f3a",
             "X-Plex-Custom=poison7f3a",
             "X-Plex-Session-Identifier=poison7f3a",
@@ -87,7 +87,7 @@ fn parameters(kind: Kind) -> &'static [&'static str] {
             "poison7f3a=%0d%0a",
             "a;b=poison7f3a",
         ],
-        Kind::Jellyfin => &[
+        ServerKind::Jellyfin => &[
             "_=poison7f3a",
             "deviceId=poison7f3a",
             "utm_source=poison7f3a",
@@ -107,20 +107,21 @@ fn with_parameter(target: &str, parameter: &str) -> String {
     format!("{target}{mark}{parameter}")
 }
 
-fn forget(stage: &Stage) {
-    let everything = Invalidation { mode: Mode::Purge, settle: None, unstorable_for: None };
+fn forget(stage: &GatewayFixture) {
+    let everything = Invalidation { mode: InvalidationMode::Purge, grace_period: None, unstorable_for: None };
     stage.process.cache.invalidate(&Scope::All, &everything);
 }
 
-/// What arrived is the read that was asked for, the caller's credential, and what we always say: not a byte more.
-fn check(kind: Kind, read: &Read, arrived: &Arrived, what: &str) {
+/// Asserts that the server received the requested read, the caller's credential, and our constant headers: not a byte
+/// more.
+fn check(kind: ServerKind, read: &Read, arrived: &ReceivedRequest, what: &str) {
     assert_eq!(arrived.target, read.target, "{what}");
     let fixed = ["accept-encoding", "host", "user-agent"].map(str::to_owned);
     let own = read.headers.iter().map(|(name, _)| name.as_str().to_owned());
     let credential = match kind {
-        _ if read.sharing == Sharing::Public => None,
-        Kind::Plex => Some("x-plex-token".to_owned()),
-        Kind::Jellyfin => Some("authorization".to_owned()),
+        _ if read.sharing == SharingScope::Public => None,
+        ServerKind::Plex => Some("x-plex-token".to_owned()),
+        ServerKind::Jellyfin => Some("authorization".to_owned()),
     };
     let mut allowed: Vec<String> = fixed.into_iter().chain(own).chain(credential).collect();
     allowed.sort();
@@ -133,28 +134,24 @@ fn check(kind: Kind, read: &Read, arrived: &Arrived, what: &str) {
     assert!(arrived.body.is_empty(), "{what}");
 }
 
-/// Sends something poisonous first, then asks cleanly: the clean answer must be the answer to the clean question.
+/// Sends a poisonous request first, then a clean one: the clean response must be the one for the clean request.
 async fn try_poison(
-    kind: Kind,
+    kind: ServerKind,
     (target, clean): (&str, &Read),
-    (attacker, victim): (&Client, &Client),
-    (server, stage): (&crate::stage::scripted::Scripted, &Stage),
+    (attacker, victim): (&TestClient, &TestClient),
+    (server, stage): (&crate::fixture::scripted::ScriptedServer, &GatewayFixture),
     (poisoned, headers): (&str, &HeaderMap),
 ) {
     let what = format!("{kind:?} {poisoned} {headers:?}, then {target}");
     forget(stage);
-    server.take();
+    server.drain();
     let answer = attacker.get(poisoned).await;
-    let arrived = server.take();
+    let arrived = server.drain();
     if let Some(read) = readings::read(kind, poisoned, headers)
         && answer.header("cache-status").contains("stored")
     {
         check(kind, &read, arrived.last().expect("it was asked"), &what);
-        assert_eq!(
-            read.key == clean.key,
-            read.target == clean.target && read.headers == clean.headers,
-            "{what}"
-        );
+        assert_eq!(read.key == clean.key, read.target == clean.target && read.headers == clean.headers, "{what}");
     }
     for _ in 0..2 {
         let answer = victim.get(target).await;
@@ -164,27 +161,27 @@ async fn try_poison(
         assert_eq!(asked.split(' ').nth(1), Some(clean.target.as_str()), "{what}");
         assert!(!format!("{:?}", answer.headers).contains(POISON), "{what}");
     }
-    for arrived in server.take() {
+    for arrived in server.drain() {
         check(kind, clean, &arrived, &what);
     }
 }
 
-async fn poison_all(kind: Kind) {
+async fn poison_all(kind: ServerKind) {
     let (server, stage) = play(kind, "", echo(kind)).await;
     let victim = client(&stage, kind, TOKEN).with("user-agent", "Victim/1");
-    // Without a clean question's headers nothing can be compared.
+    // Without a clean request's headers nothing can be compared.
     let mut clean_headers = HeaderMap::new();
     match kind {
-        Kind::Plex => {
+        ServerKind::Plex => {
             clean_headers.insert("accept", HeaderValue::from_static("application/json"));
             clean_headers.insert("x-plex-token", HeaderValue::from_static(TOKEN));
         }
-        Kind::Jellyfin => {
+        ServerKind::Jellyfin => {
             clean_headers.insert("authorization", media_browser(TOKEN).parse().expect("a value"));
         }
     }
     let mut tried = 0;
-    for target in readings::of(kind) {
+    for target in readings::targets(kind) {
         let clean = readings::read(kind, target, &clean_headers).expect("it is a read");
         for name in HEADERS {
             let mut headers = clean_headers.clone();
@@ -201,32 +198,32 @@ async fn poison_all(kind: Kind) {
             tried += 1;
         }
     }
-    assert_eq!(tried, readings::of(kind).len() * (HEADERS.len() + parameters(kind).len()));
+    assert_eq!(tried, readings::targets(kind).len() * (HEADERS.len() + parameters(kind).len()));
     end(server, stage).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn six_no_header_and_no_parameter_poisons_any_class_of_plex() {
-    poison_all(Kind::Plex).await;
+    poison_all(ServerKind::Plex).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn six_no_header_and_no_parameter_poisons_any_class_of_jellyfin() {
-    poison_all(Kind::Jellyfin).await;
+    poison_all(ServerKind::Jellyfin).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn six_what_passes_through_carries_only_what_is_on_the_list() {
     for (kind, target) in [
-        (Kind::Plex, "/library/parts/1/2/a.mp4"),
-        (Kind::Plex, "/playQueues/5"),
-        (Kind::Plex, "/:/rate?key=1&rating=2"),
-        (Kind::Jellyfin, "/Videos/1/stream"),
-        (Kind::Jellyfin, "/UserPlayedItems/0123456789abcdef0123456789abcdef"),
+        (ServerKind::Plex, "/library/parts/1/2/a.mp4"),
+        (ServerKind::Plex, "/playQueues/5"),
+        (ServerKind::Plex, "/:/rate?key=1&rating=2"),
+        (ServerKind::Jellyfin, "/Videos/1/stream"),
+        (ServerKind::Jellyfin, "/UserPlayedItems/0123456789abcdef0123456789abcdef"),
     ] {
         let (server, stage) = play(kind, "", echo(kind)).await;
         let mut attacker = client(&stage, kind, TOKEN);
-        // What a player or a browser says is sent on; what speaks of other hosts, paths and methods is not.
+        // Headers of players and browsers are forwarded; those that name other hosts, paths and methods are not.
         let sent = ["accept-encoding", "if-match", "if-unmodified-since", "origin", "user-agent"];
         for name in HEADERS.into_iter().filter(|name| !sent.contains(name) && !name.starts_with("x-plex-")) {
             attacker = attacker.with(name, POISON);
@@ -234,15 +231,11 @@ async fn six_what_passes_through_carries_only_what_is_on_the_list() {
         for method in [http::Method::GET, http::Method::PUT, http::Method::POST] {
             attacker.send(method, target, "").await;
         }
-        let arrived = server.take();
+        let arrived = server.drain();
         assert_eq!(arrived.len(), 3, "{target}");
         for request in arrived {
             assert!(!request.head.contains(POISON), "{}", request.head);
-            assert_eq!(
-                request.header("host"),
-                [server.address.to_string()],
-                "the host is the configured one"
-            );
+            assert_eq!(request.header("host"), [server.address.to_string()], "the host is the configured one");
         }
         end(server, stage).await;
     }
@@ -251,21 +244,18 @@ async fn six_what_passes_through_carries_only_what_is_on_the_list() {
 #[tokio::test(flavor = "multi_thread")]
 async fn six_the_host_a_stranger_names_is_told_to_nobody_else() {
     let info = r#"{"LocalAddress":"http://10.0.0.1:8096","ServerName":"den","Version":"10.11.0","Id":"a"}"#;
-    let (server, stage) = play(Kind::Jellyfin, "", move |_: &Arrived| {
-        crate::stage::scripted::Reply::Bytes(crate::stage::scripted::answer(
+    let (server, stage) = play(ServerKind::Jellyfin, "", move |_: &ReceivedRequest| {
+        crate::fixture::scripted::ScriptedReply::Bytes(crate::fixture::scripted::answer(
             "200 OK",
             "application/json",
             info,
         ))
     })
     .await;
-    let local = |client: Client| async move {
+    let local = |client: TestClient| async move {
         client.get("/System/Info/Public").await.json()["LocalAddress"].as_str().map(str::to_owned)
     };
-    assert_eq!(
-        local(stage.client().with("host", "evil.example")).await.as_deref(),
-        Some("http://evil.example")
-    );
+    assert_eq!(local(stage.client().with("host", "evil.example")).await.as_deref(), Some("http://evil.example"));
     let expected = format!("http://{}", stage.address(0));
     assert_eq!(local(stage.client()).await.as_deref(), Some(expected.as_str()));
     assert_eq!(local(stage.client().with("x-forwarded-host", "evil.example")).await, Some(expected));
@@ -274,7 +264,7 @@ async fn six_the_host_a_stranger_names_is_told_to_nobody_else() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn six_a_read_with_a_body_is_not_kept() {
-    let (server, stage) = play(Kind::Plex, "", echo(Kind::Plex)).await;
+    let (server, stage) = play(ServerKind::Plex, "", echo(ServerKind::Plex)).await;
     let mut fat = stage.raw().await;
     let request = format!(
         "GET /library/sections HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\nX-Plex-Token: {TOKEN}\r\n\
@@ -283,7 +273,7 @@ async fn six_a_read_with_a_body_is_not_kept() {
     for _ in 0..2 {
         assert_eq!(fat.ask(&request).await.expect("an answer").status(), 200);
     }
-    let answer = client(&stage, Kind::Plex, TOKEN).get("/library/sections").await;
+    let answer = client(&stage, ServerKind::Plex, TOKEN).get("/library/sections").await;
     assert!(!answer.was_hit(), "what a body may have changed is no answer for who sends none");
     end(server, stage).await;
 }

@@ -1,11 +1,11 @@
-//! 10. Secrets in the open: no token, wherever it stood and however it was packed, shows in the log at its loudest,
-//!     in metrics, figures, the page, errors, or what is printed of our own types.
+//! 10. Exposed secrets: no token, wherever it was sent and however it was encoded, shows in the log at its lowest
+//!     level, in metrics, figures, the page, errors, or the `Debug` output of our types.
 
 use std::path::Path;
 use std::process::Stdio;
 
-use greenroom_dialect::ask::{Ask, Kind};
 use greenroom_dialect::redact;
+use greenroom_dialect::request::{RequestView, ServerKind};
 use http::{HeaderMap, Method};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
@@ -13,24 +13,23 @@ use tokio::process::{Child, Command};
 use tokio_util::task::TaskTracker;
 
 use super::{TOKEN, client, echo, end, media_browser, play};
-use crate::stage::scripted::{Arrived, Reply, Scripted, answer};
-use crate::stage::{Client, Raw};
+use crate::fixture::scripted::{ReceivedRequest, ScriptedReply, ScriptedServer, answer};
+use crate::fixture::{RawClient, TestClient};
 
 fn packed(text: &str, times: usize) -> String {
     (0..times).fold(text.to_owned(), |inner, _| utf8_percent_encode(&inner, NON_ALPHANUMERIC).to_string())
 }
 
-/// Every place in which clients of a dialect put tokens, and the odd ones in which attackers do.
-fn requests(kind: Kind) -> Vec<String> {
+/// Every place in which clients of a dialect send tokens, and unusual ones that attackers use.
+fn requests(kind: ServerKind) -> Vec<String> {
     let mut requests = Vec::new();
     let mut add = |method: &str, target: &str, headers: &str| {
         requests.push(format!("{method} {target} HTTP/1.1\r\nHost: x\r\n{headers}\r\n"));
     };
-    let nested = |times| {
-        packed(&format!("http://127.0.0.1:32400/library/metadata/1/thumb/2?X-Plex-Token={TOKEN}"), times)
-    };
+    let nested =
+        |times| packed(&format!("http://127.0.0.1:32400/library/metadata/1/thumb/2?X-Plex-Token={TOKEN}"), times);
     match kind {
-        Kind::Plex => {
+        ServerKind::Plex => {
             let header = format!("X-Plex-Token: {TOKEN}\r\nReferer: http://h/?X-Plex-Token={TOKEN}\r\n");
             for target in [
                 "/library/sections",
@@ -53,7 +52,7 @@ fn requests(kind: Kind) -> Vec<String> {
             add("GET", &format!("/{TOKEN}/x"), &header);
             add("POST", &format!("/hooks/plex/{TOKEN}"), "Content-Length: 0\r\n");
         }
-        Kind::Jellyfin => {
+        ServerKind::Jellyfin => {
             let said = media_browser(TOKEN);
             for target in ["/Items", "/unknown", "/Users/Me", "/Videos/1/stream", "/fails", "/socket"] {
                 add("GET", target, &format!("Authorization: {said}\r\n"));
@@ -64,11 +63,7 @@ fn requests(kind: Kind) -> Vec<String> {
                 add("GET", &format!("{target}?ApiKey={}", packed(TOKEN, 1)), "");
             }
             add("DELETE", &format!("/Auth/Keys/{TOKEN}"), &format!("X-Emby-Token: {TOKEN}\r\n"));
-            add(
-                "GET",
-                &format!("/Images/Remote?imageUrl={}", nested(2)),
-                &format!("X-Emby-Token: {TOKEN}\r\n"),
-            );
+            add("GET", &format!("/Images/Remote?imageUrl={}", nested(2)), &format!("X-Emby-Token: {TOKEN}\r\n"));
             let login = format!("{{\"Username\":\"a\",\"Pw\":\"{TOKEN}\"}}");
             let length = format!("Content-Length: {}\r\n\r\n{login}", login.len());
             add("POST", "/Users/AuthenticateByName", &length);
@@ -77,33 +72,31 @@ fn requests(kind: Kind) -> Vec<String> {
     requests
 }
 
-/// Speaks of the token in whatever it answers, as careless servers do.
-fn careless(kind: Kind) -> impl Fn(&Arrived) -> Reply + Send + Sync + 'static {
+/// Repeats the token in every response, as careless servers do.
+fn careless(kind: ServerKind) -> impl Fn(&ReceivedRequest) -> ScriptedReply + Send + Sync + 'static {
     let echo = echo(kind);
     move |request| match request.target.split('?').next().unwrap_or_default() {
-        "/fails" => Reply::Bytes(answer("500 Oops", "text/plain", &request.head)),
-        "/identity" | "/System/Info/Public" => Reply::Bytes(answer("401 Unauthorized", "text/html", TOKEN)),
-        "/unknown" if request.before % 2 == 1 => {
-            Reply::Bytes(format!("HTTP/1.1 {TOKEN}\r\n\r\n").into_bytes())
-        }
+        "/fails" => ScriptedReply::Bytes(answer("500 Oops", "text/plain", &request.head)),
+        "/identity" | "/System/Info/Public" => ScriptedReply::Bytes(answer("401 Unauthorized", "text/html", TOKEN)),
+        "/unknown" if request.before % 2 == 1 => ScriptedReply::Bytes(format!("HTTP/1.1 {TOKEN}\r\n\r\n").into_bytes()),
         _ => echo(request),
     }
 }
 
-/// Whether it shows, or anything it can be unpacked to.
+/// Whether the text contains the token or an encoded form of it.
 fn shows(text: &str) -> bool {
-    redact::shows(text, TOKEN) || text.to_ascii_lowercase().contains(&TOKEN.to_ascii_lowercase())
+    redact::contains_secret(text, TOKEN) || text.to_ascii_lowercase().contains(&TOKEN.to_ascii_lowercase())
 }
 
-/// The program, which has the token in every place a secret may be, and says all it can.
-fn loudest(kind: Kind, server: &Scripted, folder: &Path) -> Child {
+/// The program with the token in every place for secrets, and at its most verbose.
+fn loudest(kind: ServerKind, server: &ScriptedServer, folder: &Path) -> Child {
     let token_file = folder.join("token");
     std::fs::write(&token_file, format!("{TOKEN}\n")).expect("it can be written");
     Command::new(env!("CARGO_BIN_EXE_greenroom"))
         .env_clear()
         .env("HOME", folder)
         .env("GREENROOM_LOG", "trace")
-        .env("GREENROOM_LOG_FORMAT", if kind == Kind::Plex { "text" } else { "json" })
+        .env("GREENROOM_LOG_FORMAT", if kind == ServerKind::Plex { "text" } else { "json" })
         .env("GREENROOM_NOTICE_PHONE_URL", format!("http://{}/unknown/{TOKEN}?token={TOKEN}", server.address))
         .env("GREENROOM_NOTICE_PHONE_TOKEN", TOKEN)
         .env("GREENROOM_NOTICE_PHONE_SECRET", TOKEN)
@@ -125,8 +118,8 @@ fn loudest(kind: Kind, server: &Scripted, folder: &Path) -> Child {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_no_token_shows_in_the_loudest_log_the_metrics_the_figures_or_the_page() {
-    for kind in [Kind::Plex, Kind::Jellyfin] {
-        let server = Scripted::start(&TaskTracker::new(), careless(kind)).await;
+    for kind in [ServerKind::Plex, ServerKind::Jellyfin] {
+        let server = ScriptedServer::start(&TaskTracker::new(), careless(kind)).await;
         let folder = tempfile::tempdir().expect("a folder");
         let mut program = loudest(kind, &server, folder.path());
         let mut lines = BufReader::new(program.stdout.take().expect("it has an output")).lines();
@@ -140,22 +133,15 @@ async fn ten_no_token_shows_in_the_loudest_log_the_metrics_the_figures_or_the_pa
         }
         let apps = apps.expect("it says where").parse().expect("an address");
         for request in requests(kind) {
-            // Some of these break off, some become sockets: what is said of them is what counts.
-            drop(Raw::connect(apps).await.ask(request).await);
+            // Some of these are cut off, some become sockets: only the output counts.
+            drop(RawClient::connect(apps).await.ask(request).await);
         }
-        let control = Client::new(control.expect("it says where").parse().expect("an address"));
-        for path in
-            ["/metrics", "/api/v1/cache/stats", "/api/v1/servers", "/readyz", "/", "/api/v1/nothing?token=x"]
-        {
+        let control = TestClient::new(control.expect("it says where").parse().expect("an address"));
+        for path in ["/metrics", "/api/v1/cache/stats", "/api/v1/servers", "/readyz", "/", "/api/v1/nothing?token=x"] {
             let shown = control.get(path).await;
-            assert!(
-                !shows(&shown.text()) && !shows(&format!("{:?}", shown.headers)),
-                "{path}: {}",
-                shown.text()
-            );
+            assert!(!shows(&shown.text()) && !shows(&format!("{:?}", shown.headers)), "{path}: {}", shown.text());
         }
-        let own = std::fs::read_to_string(folder.path().join(".local/state/greenroom/control.token"))
-            .expect("a token");
+        let own = std::fs::read_to_string(folder.path().join(".local/state/greenroom/control.token")).expect("a token");
         let owner = control.with("authorization", &format!("Bearer {}", own.trim()));
         let tried = owner.send(Method::POST, "/api/v1/notices/test", "").await;
         assert_eq!(tried.status, 200);
@@ -169,12 +155,9 @@ async fn ten_no_token_shows_in_the_loudest_log_the_metrics_the_figures_or_the_pa
         for line in log.lines().chain([said.as_str()]) {
             assert!(!shows(line), "{kind:?}: {line}");
         }
-        if kind == Kind::Jellyfin {
+        if kind == ServerKind::Jellyfin {
             let lines: Vec<&str> = log.lines().filter(|line| !line.starts_with("greenroom: ")).collect();
-            assert!(
-                lines.iter().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()),
-                "{log}"
-            );
+            assert!(lines.iter().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "{log}");
         }
         server.stop();
     }
@@ -182,16 +165,11 @@ async fn ten_no_token_shows_in_the_loudest_log_the_metrics_the_figures_or_the_pa
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_no_error_of_ours_repeats_what_the_client_sent() {
-    for kind in [Kind::Plex, Kind::Jellyfin] {
-        let (server, stage) = play(kind, "", |_: &Arrived| Reply::Close).await;
+    for kind in [ServerKind::Plex, ServerKind::Jellyfin] {
+        let (server, stage) = play(kind, "", |_: &ReceivedRequest| ScriptedReply::Close).await;
         for request in requests(kind) {
             let Some(answer) = stage.raw().await.ask(&request).await else { continue };
-            assert!(
-                !shows(&answer.head) && !shows(&answer.text()),
-                "{request} got {}{}",
-                answer.head,
-                answer.text()
-            );
+            assert!(!shows(&answer.head) && !shows(&answer.text()), "{request} got {}{}", answer.head, answer.text());
         }
         end(server, stage).await;
     }
@@ -199,7 +177,7 @@ async fn ten_no_error_of_ours_repeats_what_the_client_sent() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_nothing_of_ours_prints_a_token() {
-    for kind in [Kind::Plex, Kind::Jellyfin] {
+    for kind in [ServerKind::Plex, ServerKind::Jellyfin] {
         let (server, stage) = play(kind, &format!("token = \"{TOKEN}\""), echo(kind)).await;
         client(&stage, kind, TOKEN).get("/unknown").await;
         assert!(!shows(&format!("{:?}", stage.process)), "the whole process");
@@ -215,11 +193,11 @@ async fn ten_nothing_of_ours_prints_a_token() {
                 }
             }
             let method: Method = method.parse().expect("a method");
-            let ask = Ask { method: &method, target, headers: &headers, body: &[] };
+            let ask = RequestView { method: &method, target, headers: &headers, body: &[] };
             let credential = kind.credential(&ask);
             assert!(!shows(&format!("{credential:?}")), "{request}");
             assert!(!shows(&format!("{:?}", kind.credential_headers(&credential, true))), "{request}");
-            // A token in the path is no token to anybody but who put it there.
+            // A token in the path is no token to Greenroom.
             if !target.split('?').next().unwrap_or_default().contains(TOKEN) {
                 assert!(!shows(&format!("{:?}", kind.classify(&ask, None))), "{request}");
             }

@@ -1,9 +1,9 @@
-//! 3. Storage at rest: files are the owner's alone, and no token of anybody stands in them.
+//! 3. Storage at rest: files are readable by the owner only, and contain no token.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use greenroom_dialect::ask::Kind;
+use greenroom_dialect::request::ServerKind;
 use http::Method;
 
 use super::{TOKEN, client, echo, end, play};
@@ -23,16 +23,12 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn three_files_are_the_owners_alone_and_hold_no_token() {
-    let (server, stage) = play(Kind::Plex, &format!("token = \"{TOKEN}-owner\""), echo(Kind::Plex)).await;
-    let client = client(&stage, Kind::Plex, TOKEN);
-    for target in
-        ["/library/sections", "/library/metadata/1/thumb/2", "/myplex/account", "/security/token?type=x"]
-    {
+    let (server, stage) = play(ServerKind::Plex, &format!("token = \"{TOKEN}-owner\""), echo(ServerKind::Plex)).await;
+    let client = client(&stage, ServerKind::Plex, TOKEN);
+    for target in ["/library/sections", "/library/metadata/1/thumb/2", "/myplex/account", "/security/token?type=x"] {
         client.get(target).await;
     }
-    client
-        .get(&format!("/photo/:/transcode?width=1&url=/library/metadata/1/thumb/2%3FX-Plex-Token%3D{TOKEN}"))
-        .await;
+    client.get(&format!("/photo/:/transcode?width=1&url=/library/metadata/1/thumb/2%3FX-Plex-Token%3D{TOKEN}")).await;
     client.send(Method::PUT, "/:/rate?key=1&rating=2", "").await;
     let files = files_below(stage.folder());
     assert!(files.len() >= 3, "{files:?}");

@@ -1,18 +1,18 @@
-//! 12. The gateway's own surface: elsewhere than the media server's, with a secret of its own, local by default, and
-//!     unmoved by what proxies say, trusted or not.
+//! 12. The control plane: on a listener apart from the media server's, with a token of its own, local by default, and
+//!     unaffected by proxy headers, trusted or not.
 
-use greenroom_dialect::ask::Kind;
+use greenroom_dialect::request::ServerKind;
 use http::Method;
 use tokio_util::task::TaskTracker;
 
 use super::{TOKEN, client, echo, end, play};
-use crate::stage::scripted::Scripted;
-use crate::stage::{Client, Script};
+use crate::fixture::scripted::ScriptedServer;
+use crate::fixture::{GatewayConfigBuilder, TestClient};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn twelve_the_listener_of_a_server_knows_nothing_of_control() {
-    let (server, stage) = play(Kind::Plex, "", echo(Kind::Plex)).await;
-    let client = client(&stage, Kind::Plex, TOKEN);
+    let (server, stage) = play(ServerKind::Plex, "", echo(ServerKind::Plex)).await;
+    let client = client(&stage, ServerKind::Plex, TOKEN);
     client.get("/library/sections").await;
     for (method, target) in [
         (Method::POST, "/api/v1/cache/clear"),
@@ -29,11 +29,11 @@ async fn twelve_the_listener_of_a_server_knows_nothing_of_control() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn twelve_a_trusted_proxy_of_the_apps_opens_nothing_of_control() {
-    let server = Scripted::start(&TaskTracker::new(), echo(Kind::Plex)).await;
+    let server = ScriptedServer::start(&TaskTracker::new(), echo(ServerKind::Plex)).await;
     let url = format!("http://{}", server.address);
-    let script = Script::new().top("trusted_proxies = [\"127.0.0.0/8\", \"::1\"]");
+    let script = GatewayConfigBuilder::new().top("trusted_proxies = [\"127.0.0.0/8\", \"::1\"]");
     let stage = script.server("home", "plex", &url, "").start().await;
-    let control = Client::new(stage.process.control);
+    let control = TestClient::new(stage.process.control);
     assert_eq!(control.get("/api/v1/cache/stats").await.status, 200, "this machine may read");
     for (name, value) in [
         ("x-forwarded-for", "127.0.0.1"),
@@ -54,9 +54,9 @@ async fn twelve_a_trusted_proxy_of_the_apps_opens_nothing_of_control() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn twelve_nothing_changes_by_get_and_nothing_by_anothers_page() {
-    let (server, stage) = play(Kind::Plex, "", echo(Kind::Plex)).await;
+    let (server, stage) = play(ServerKind::Plex, "", echo(ServerKind::Plex)).await;
     let bearer = format!("Bearer {}", stage.process.token.secret.expose());
-    let control = Client::new(stage.process.control);
+    let control = TestClient::new(stage.process.control);
     for path in ["/api/v1/cache/clear", "/api/v1/cache/warm"] {
         assert_eq!(control.with("authorization", &bearer).get(path).await.status, 405, "{path}");
         assert_eq!(control.send(Method::POST, path, "").await.status, 401, "{path}: without the token");

@@ -1,33 +1,32 @@
-//! 2. Revocation: a token that ends takes everything along that was kept by it, at once, and an outage does not
-//!    bring it back.
+//! 2. Revocation: a revoked token loses all its cached responses at once, and an outage does not restore them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::future::join_all;
 use greenroom_cache::Clock;
-use greenroom_dialect::ask::Kind;
+use greenroom_dialect::request::ServerKind;
 use http::Method;
 use tokio::sync::Notify;
 
 use super::{client, echo, end, play, play_at};
-use crate::stage::scripted::{Arrived, Reply, answer};
+use crate::fixture::scripted::{ReceivedRequest, ScriptedReply, answer};
 
-/// Answers until the token has ended, then says so with this status; then nothing.
+/// Answers until the token is revoked, then with this status; then nothing.
 fn until_ended(
-    kind: Kind,
+    kind: ServerKind,
     status: &'static str,
     ended: &Arc<AtomicBool>,
-) -> impl Fn(&Arrived) -> Reply + Send + Sync + 'static {
+) -> impl Fn(&ReceivedRequest) -> ScriptedReply + Send + Sync + 'static {
     let (echo, ended) = (echo(kind), Arc::clone(ended));
     move |request| {
         let is_concerned = request.head.contains("token-that-ends");
         if is_concerned && ended.load(Ordering::SeqCst) {
-            Reply::Bytes(answer(status, "text/html", "<h1>no</h1>"))
+            ScriptedReply::Bytes(answer(status, "text/html", "<h1>no</h1>"))
         } else if request.method == "GET" {
             echo(request)
         } else {
-            Reply::Bytes(answer("204 No Content", "text/plain", ""))
+            ScriptedReply::Bytes(answer("204 No Content", "text/plain", ""))
         }
     }
 }
@@ -38,9 +37,9 @@ const JELLYFIN: [&str; 3] = ["/UserViews", "/Items?recursive=true", "/Items/1/Im
 #[tokio::test(flavor = "multi_thread")]
 async fn two_a_401_or_an_expired_token_ends_all_that_was_kept() {
     for (kind, status, targets, news) in [
-        (Kind::Plex, "401 Unauthorized", PLEX, "/accounts"),
-        (Kind::Plex, "498 Invalid Token", PLEX, "/accounts"),
-        (Kind::Jellyfin, "401 Unauthorized", JELLYFIN, "/System/Info"),
+        (ServerKind::Plex, "401 Unauthorized", PLEX, "/accounts"),
+        (ServerKind::Plex, "498 Invalid Token", PLEX, "/accounts"),
+        (ServerKind::Jellyfin, "401 Unauthorized", JELLYFIN, "/System/Info"),
     ] {
         let ended = Arc::new(AtomicBool::new(false));
         let (server, stage) = play(kind, "", until_ended(kind, status, &ended)).await;
@@ -59,13 +58,13 @@ async fn two_a_401_or_an_expired_token_ends_all_that_was_kept() {
             assert_eq!((refused.status.as_u16(), refused.was_hit()), (code, false), "{kind:?} {target}");
             assert!(other.get(target).await.was_hit(), "{target}: others lose nothing");
         }
-        // From here on nobody answers; what the ended token had is not there to stand in.
+        // The server is down from here on; the revoked token's responses must not be served offline.
         server.stop();
         for target in targets {
             let status = concerned.get(target).await.status;
             assert!(status.is_server_error() || status.as_u16() == code, "{target}: {status}");
         }
-        stage.down().await;
+        stage.stop().await;
     }
 }
 
@@ -73,8 +72,8 @@ async fn two_a_401_or_an_expired_token_ends_all_that_was_kept() {
 async fn two_logging_out_ends_all_that_was_kept_before_it_is_answered() {
     let ended = Arc::new(AtomicBool::new(false));
     let (server, stage) =
-        play(Kind::Jellyfin, "", until_ended(Kind::Jellyfin, "401 Unauthorized", &ended)).await;
-    let concerned = client(&stage, Kind::Jellyfin, "token-that-ends");
+        play(ServerKind::Jellyfin, "", until_ended(ServerKind::Jellyfin, "401 Unauthorized", &ended)).await;
+    let concerned = client(&stage, ServerKind::Jellyfin, "token-that-ends");
     for target in JELLYFIN {
         concerned.get(target).await;
         assert!(concerned.get(target).await.was_hit(), "{target}");
@@ -98,9 +97,9 @@ async fn two_taking_a_device_a_key_or_a_right_away_makes_everybody_prove_themsel
     ] {
         let ended = Arc::new(AtomicBool::new(false));
         let (server, stage) =
-            play(Kind::Jellyfin, "", until_ended(Kind::Jellyfin, "401 Unauthorized", &ended)).await;
-        let concerned = client(&stage, Kind::Jellyfin, "token-that-ends");
-        let admin = client(&stage, Kind::Jellyfin, "token-of-admin");
+            play(ServerKind::Jellyfin, "", until_ended(ServerKind::Jellyfin, "401 Unauthorized", &ended)).await;
+        let concerned = client(&stage, ServerKind::Jellyfin, "token-that-ends");
+        let admin = client(&stage, ServerKind::Jellyfin, "token-of-admin");
         for asked in JELLYFIN {
             concerned.get(asked).await;
             assert!(concerned.get(asked).await.was_hit(), "{asked}");
@@ -117,19 +116,17 @@ async fn two_taking_a_device_a_key_or_a_right_away_makes_everybody_prove_themsel
 #[tokio::test(flavor = "multi_thread")]
 async fn two_what_was_under_way_when_the_token_ended_is_not_kept() {
     let go = Arc::new(Notify::new());
-    let (held, echo) = (Arc::clone(&go), echo(Kind::Plex));
-    let (server, stage) = play(Kind::Plex, "", move |request: &Arrived| match request.target.as_str() {
+    let (held, echo) = (Arc::clone(&go), echo(ServerKind::Plex));
+    let (server, stage) = play(ServerKind::Plex, "", move |request: &ReceivedRequest| match request.target.as_str() {
         "/library/sections/1/all" if request.before == 0 => {
-            let Reply::Bytes(bytes) = echo(request) else { return Reply::Close };
-            Reply::Held(Arc::clone(&held), bytes)
+            let ScriptedReply::Bytes(bytes) = echo(request) else { return ScriptedReply::Close };
+            ScriptedReply::Held(Arc::clone(&held), bytes)
         }
-        "/accounts" | "/library/sections/1/all" => {
-            Reply::Bytes(answer("401 Unauthorized", "text/html", "no"))
-        }
+        "/accounts" | "/library/sections/1/all" => ScriptedReply::Bytes(answer("401 Unauthorized", "text/html", "no")),
         _ => echo(request),
     })
     .await;
-    let client = client(&stage, Kind::Plex, "token-that-ends");
+    let client = client(&stage, ServerKind::Plex, "token-that-ends");
     let waiting = join_all((0..5).map(|_| client.get("/library/sections/1/all")));
     let ending = async {
         server.until(|server| server.count("GET", "/library/sections/1/all") == 1).await;
@@ -144,21 +141,20 @@ async fn two_what_was_under_way_when_the_token_ended_is_not_kept() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_a_picture_refused_in_one_size_is_refused_in_another() {
     for status in ["401 Unauthorized", "403 Forbidden", "404 Not Found", "410 Gone"] {
-        let echo = echo(Kind::Jellyfin);
+        let echo = echo(ServerKind::Jellyfin);
         let ended = Arc::new(AtomicBool::new(false));
         let is_ended = Arc::clone(&ended);
-        let (server, stage) = play(Kind::Jellyfin, "", move |request: &Arrived| {
+        let (server, stage) = play(ServerKind::Jellyfin, "", move |request: &ReceivedRequest| {
             if request.head.contains("token-that-ends") && is_ended.load(Ordering::SeqCst) {
-                Reply::Bytes(answer(status, "text/plain", "no"))
+                ScriptedReply::Bytes(answer(status, "text/plain", "no"))
             } else {
                 echo(request)
             }
         })
         .await;
-        let concerned = client(&stage, Kind::Jellyfin, "token-that-ends");
-        let other = client(&stage, Kind::Jellyfin, "token-that-stays");
-        let [small, large] =
-            [100, 900].map(|width| format!("/Items/1/Images/Primary?tag=1&maxWidth={width}"));
+        let concerned = client(&stage, ServerKind::Jellyfin, "token-that-ends");
+        let other = client(&stage, ServerKind::Jellyfin, "token-that-stays");
+        let [small, large] = [100, 900].map(|width| format!("/Items/1/Images/Primary?tag=1&maxWidth={width}"));
         for client in [&concerned, &other] {
             assert_eq!(client.get(&small).await.status, 200);
             assert!(client.get(&small).await.was_hit());
@@ -180,17 +176,17 @@ async fn two_an_expired_proof_counts_only_while_the_server_says_nothing() {
         (Some(answer("400 Bad Request", "text/plain", "what")), 400),
         (None, 200),
     ] {
-        let (fails, echo) = (Arc::new(AtomicBool::new(false)), echo(Kind::Plex));
+        let (fails, echo) = (Arc::new(AtomicBool::new(false)), echo(ServerKind::Plex));
         let is_failing = Arc::clone(&fails);
-        let (server, stage) = play_at(Clock::system(), Kind::Plex, "", move |request: &Arrived| {
+        let (server, stage) = play_at(Clock::system(), ServerKind::Plex, "", move |request: &ReceivedRequest| {
             match (is_failing.load(Ordering::SeqCst), reply.clone()) {
                 (false, _) => echo(request),
-                (true, Some(bytes)) => Reply::Bytes(bytes),
-                (true, None) => Reply::Close,
+                (true, Some(bytes)) => ScriptedReply::Bytes(bytes),
+                (true, None) => ScriptedReply::Close,
             }
         })
         .await;
-        let client = client(&stage, Kind::Plex, "token");
+        let client = client(&stage, ServerKind::Plex, "token");
         assert_eq!(client.get("/library/sections").await.status, 200);
         fails.store(true, Ordering::SeqCst);
         stage.process.clock.sleep(std::time::Duration::from_secs(301)).await;

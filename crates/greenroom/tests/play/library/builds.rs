@@ -1,15 +1,16 @@
-//! Builds: by themselves, whole, and at a small cost.
+//! Index builds: automatic, complete, and cheap.
 
 use std::time::Duration;
 
-use greenroom_simulator::latency::Latency;
-use greenroom_sync::index::{Asked, NotReady, State};
+use greenroom_cache::Clock;
+use greenroom_simulator::latency::LatencyProfile;
+use greenroom_sync::index::{BuildRequestResult, IndexNotReadyError, LibraryState};
 
-use super::{FACTOR, House, SLOW, music, report, until};
+use super::{LibraryFixture, music, report, until};
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn the_music_of_a_plex_is_indexed_by_itself_and_cheaply() {
-    let house = House::plex_with(music(3_000), "", SLOW).await;
+    let house = LibraryFixture::plex_with(music(3_000), "").await;
     let library = house.current().await;
     let report = report(&library);
     assert_eq!(report.items["tracks"], 3_000, "{report:#?}");
@@ -18,9 +19,9 @@ async fn the_music_of_a_plex_is_indexed_by_itself_and_cheaply() {
     house.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn the_music_of_a_jellyfin_is_indexed_by_itself_and_cheaply() {
-    let house = House::jellyfin(music(3_000), SLOW).await;
+    let house = LibraryFixture::jellyfin(music(3_000)).await;
     let library = house.current().await;
     let report = report(&library);
     assert_eq!(report.items["tracks"], 3_000, "{report:#?}");
@@ -29,26 +30,25 @@ async fn the_music_of_a_jellyfin_is_indexed_by_itself_and_cheaply() {
     house.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn video_is_indexed_at_its_first_lookup() {
-    let house = House::plex(music(300)).await;
+    let house = LibraryFixture::plex(music(300)).await;
     house.current().await;
     let shows = house.stage.process.libraries.all();
-    let shows =
-        shows.into_iter().find(|library| report(library).contents == "shows").expect("there are shows");
-    assert_eq!(shows.state(), State::Idle);
-    shows.look_up();
-    until(&shows, |shows| shows.state() == State::Current).await;
+    let shows = shows.into_iter().find(|library| report(library).contents == "shows").expect("there are shows");
+    assert_eq!(shows.state(), LibraryState::Idle);
+    shows.record_lookup();
+    until(&shows, |shows| shows.state() == LibraryState::Current).await;
     let report = report(&shows);
     assert!(report.items["shows"] > 0 && report.items["episodes"] > report.items["seasons"], "{report:#?}");
     house.end().await;
 }
 
-/// `cargo nextest run -p greenroom --run-ignored only a_hundred_thousand` prints what it costs.
-#[tokio::test(flavor = "multi_thread")]
+/// `cargo nextest run -p greenroom --run-ignored only a_hundred_thousand` prints the cost.
+#[tokio::test(start_paused = true)]
 #[ignore = "takes half a minute; prints a figure"]
 async fn a_hundred_thousand_tracks_cost_a_hundred_and_ten_requests_at_most() {
-    let house = House::plex_with(music(100_000), "", SLOW).await;
+    let house = LibraryFixture::plex_with(music(100_000), "").await;
     let library = house.current().await;
     let report = report(&library);
     println!("{:?}, {:?}", report.cost, report.generation);
@@ -57,43 +57,44 @@ async fn a_hundred_thousand_tracks_cost_a_hundred_and_ten_requests_at_most() {
     house.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn whoever_waits_for_a_library_gets_its_first_whole_snapshot() {
-    let house = House::plex(music(600)).await;
+    let house = LibraryFixture::plex(music(600)).await;
     let library = house.music().await;
     let generation = library.ready().await.expect("it is built");
     assert_eq!(generation.snapshot.len(), 600);
     house.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn nothing_is_indexed_by_itself_while_the_cache_only_observes() {
-    let house = House::plex_with(music(300), "mode = \"observe\"\n", FACTOR).await;
+    let house = LibraryFixture::plex_with(music(300), "mode = \"observe\"\n").await;
     let library = house.music().await;
-    assert_eq!(library.state(), State::Idle);
+    assert_eq!(library.state(), LibraryState::Idle);
     assert_eq!(house.pages(), 0);
-    assert_eq!(library.build(false), Asked::Begun, "but it is when somebody asks");
+    assert_eq!(library.build(false), BuildRequestResult::Started, "but it is when somebody asks");
     house.current().await;
     house.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn what_is_turned_off_by_configuration_is_not_built_and_a_lookup_says_so() {
-    let house = House::plex_with(music(300), "[server.library]\nenabled = false\n", FACTOR).await;
+    let house = LibraryFixture::plex_with(music(300), "[server.library]\nenabled = false\n").await;
     let library = house.music().await;
-    assert_eq!(library.state(), State::Off);
-    assert_eq!(library.ready().await.err(), Some(NotReady::Off));
-    let warnings = house.stage.process.servers[0].0.origin.warnings.holding();
+    assert_eq!(library.state(), LibraryState::Off);
+    assert_eq!(library.ready().await.err(), Some(IndexNotReadyError::Off));
+    let warnings = house.stage.process.servers[0].0.origin.warnings.active();
     assert!(warnings.iter().any(|warning| warning.code == "library-off"), "{warnings:?}");
-    assert_eq!((house.pages(), library.build(true)), (0, Asked::Off));
+    assert_eq!((house.pages(), library.build(true)), (0, BuildRequestResult::Off));
     house.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_build_is_watched_from_the_command_line_and_over_the_api_until_it_ends() {
-    let house = House::plex(music(3_000)).await;
+    // The command line is another process, whose time is not paused.
+    let house = LibraryFixture::plex_at(Clock::scaled(100.0), music(3_000)).await;
     let library = house.current().await;
-    house.server.set_latency(Latency::even(Duration::from_millis(20)));
+    house.server.set_latency(LatencyProfile::uniform(Duration::from_millis(20)));
     library.build(false);
     let control = house.stage.control().with("accept", "text/event-stream");
     let events = control.get(&format!("/api/v1/libraries/{}/progress", library.id)).await.text();
@@ -107,11 +108,7 @@ async fn a_build_is_watched_from_the_command_line_and_over_the_api_until_it_ends
     };
     let done = build(&["music", "--json"]).await.expect("it runs");
     let said: serde_json::Value = serde_json::from_slice(&done.stdout).expect("it prints JSON");
-    assert_eq!(
-        (done.status.code(), &said["libraries"][0]["state"]),
-        (Some(0), &"current".into()),
-        "{done:?}"
-    );
+    assert_eq!((done.status.code(), &said["libraries"][0]["state"]), (Some(0), &"current".into()), "{done:?}");
     assert_eq!(build(&["nowhere"]).await.expect("it runs").status.code(), Some(2));
     let listed = build(&["--list"]).await.expect("it runs");
     let listed = String::from_utf8(listed.stdout).expect("it prints text");
@@ -119,11 +116,7 @@ async fn a_build_is_watched_from_the_command_line_and_over_the_api_until_it_ends
     for (word, state) in [("--off", "off"), ("--on", "current")] {
         let done = build(&["music", word, "--json"]).await.expect("it runs");
         let said: serde_json::Value = serde_json::from_slice(&done.stdout).expect("it prints JSON");
-        assert_eq!(
-            (done.status.code(), &said["libraries"][0]["state"]),
-            (Some(0), &state.into()),
-            "{done:?}"
-        );
+        assert_eq!((done.status.code(), &said["libraries"][0]["state"]), (Some(0), &state.into()), "{done:?}");
     }
     assert_eq!(build(&["--off"]).await.expect("it runs").status.code(), Some(2), "one is named");
     house.end().await;

@@ -1,30 +1,28 @@
-//! Following: additions, deletions, retags, new keys; told by events, or found by comparing.
+//! Index updates: additions, deletions, retags, new keys; from events, or found by comparison.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use greenroom_library::item::{Item, ItemKind};
-use greenroom_simulator::catalogue::{ItemId, Kind, Section, SortKey};
-use greenroom_simulator::state::Write;
-use greenroom_sync::index::{Library, State};
+use greenroom_simulator::catalogue::{ItemId, MediaKind, Section, SortKey};
+use greenroom_simulator::state::StateWrite;
+use greenroom_sync::index::{Library, LibraryState};
 use http::Method;
 
-use super::{FACTOR, House, music, report, until};
-use crate::stage::waiting::{self, PATIENCE};
+use super::{LibraryFixture, Told, music, report, until};
+use crate::fixture::waiting;
 
 const CHANGED: usize = 500;
 const REKEYED: usize = 50;
-/// A second of the server's is a tenth of one here: all events of one change fall into one round.
-const CALM: f64 = 10.0;
 
-/// What a library must hold: by its file, what each track is called.
-type Tracks = BTreeSet<(String, String)>;
+/// Expected content of a library: file and title of each track.
+type TrackTitles = BTreeSet<(String, String)>;
 
 /// Deletes 500 tracks, adds 500, renames 500, and gives 50 a new key.
-fn change(house: &House, is_told: bool) -> Tracks {
-    let work = |write: &mut Write<'_>| {
-        let tracks: Vec<ItemId> = write.view().catalogue().ids(Kind::Track).collect();
+fn change(house: &LibraryFixture, is_told: bool) -> TrackTitles {
+    let work = |write: &mut StateWrite<'_>| {
+        let tracks: Vec<ItemId> = write.view().catalogue().ids(MediaKind::Track).collect();
         let album = write.view().parent(tracks[tracks.len() - 1]).expect("it lies in an album");
         let (deleted, rest) = tracks.split_at(CHANGED);
         let (retagged, rest) = rest.split_at(CHANGED);
@@ -47,41 +45,39 @@ fn change(house: &House, is_told: bool) -> Tracks {
         house.server.change_quietly(work);
     }
     let view = house.server.state().view();
-    let all = view.list(Kind::Track, SortKey::Id);
+    let all = view.list(MediaKind::Track, SortKey::Id);
     let told = all.iter().filter_map(|id| view.record(*id));
     told.map(|record| (record.file.expect("a track has a file").path, record.title)).collect()
 }
 
-/// What a library holds.
-fn held(library: &Arc<Library>) -> Tracks {
+/// Indexed content of a library.
+fn library_tracks(library: &Arc<Library>) -> TrackTitles {
     let generation = library.generation().expect("something is kept");
     let path = |item: &Item| item.files.first().map_or_else(String::new, |file| file.path.to_string());
     generation.snapshot.items().map(|item| (path(&item), item.title.to_string())).collect()
 }
 
-fn is_as_expected(library: &Arc<Library>, expected: &Tracks) -> bool {
-    held(library) == *expected
+fn is_as_expected(library: &Arc<Library>, expected: &TrackTitles) -> bool {
+    library_tracks(library) == *expected
 }
 
-/// Events are heard.
-async fn followed(house: &House) -> Arc<Library> {
+/// Waits until the event stream is connected.
+async fn followed(house: &LibraryFixture) -> Arc<Library> {
     let library = house.current().await;
-    waiting::until(|| house.server.ledger().sockets_open() > 0).await;
+    waiting::until(|| house.server.request_log().sockets_open() > 0).await;
     library
 }
 
-async fn all_is_seen_by_events(house: House) {
+async fn all_is_seen_by_events(house: LibraryFixture) {
     let library = followed(&house).await;
     let before = library.generation().expect("something is kept").number;
     let builds = report(&library).builds["done"];
-    house.server.ledger().reset();
+    house.server.request_log().reset();
     let expected = change(&house, true);
     until(&library, |library| is_as_expected(library, &expected)).await;
-    until(&library, |library| {
-        library.state() == State::Current && report(library).cost.following_requests > 0
-    })
-    .await;
-    let (shown, asked) = (report(&library), house.server.ledger().total());
+    until(&library, |library| library.state() == LibraryState::Current && report(library).cost.following_requests > 0)
+        .await;
+    let (shown, asked) = (report(&library), house.server.request_log().total());
     println!("events: {} rounds, {asked} requests", shown.cost.following_rounds);
     assert_eq!(shown.builds["done"], builds, "no crawl: {shown:#?}");
     assert!(asked <= 30, "{asked} requests: {shown:#?}");
@@ -90,19 +86,19 @@ async fn all_is_seen_by_events(house: House) {
     house.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn one_event_round_sees_all_that_changed_in_a_plex() {
-    all_is_seen_by_events(House::plex_with(music(4_000), "", CALM).await).await;
+    all_is_seen_by_events(LibraryFixture::plex_with(music(4_000), "").await).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn one_event_round_sees_all_that_changed_in_a_jellyfin() {
-    all_is_seen_by_events(House::jellyfin(music(4_000), CALM).await).await;
+    all_is_seen_by_events(LibraryFixture::jellyfin(music(4_000)).await).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn one_comparison_sees_all_that_nobody_told() {
-    let house = House::plex(music(4_000)).await;
+    let house = LibraryFixture::plex(music(4_000)).await;
     let library = followed(&house).await;
     let before = library.generation().expect("something is kept").number;
     let expected = change(&house, false);
@@ -121,9 +117,9 @@ async fn one_comparison_sees_all_that_nobody_told() {
     house.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn what_nobody_told_is_found_by_the_counts_when_a_client_comes() {
-    let house = House::plex(music(4_000)).await;
+    let house = LibraryFixture::plex(music(4_000)).await;
     let library = followed(&house).await;
     let expected = change(&house, false);
     let client = house.stage.client().with("x-plex-token", house.server.tokens().owner_a());
@@ -133,39 +129,37 @@ async fn what_nobody_told_is_found_by_the_counts_when_a_client_comes() {
             house.stage.process.clock.sleep(Duration::from_secs(5)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, asked).await.unwrap_or_else(|_| panic!("{:#?}", report(&library)));
+    waiting::with_deadline(Told(&library), asked).await;
     house.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_key_that_names_another_thing_is_seen() {
-    let house = House::plex(music(600)).await;
+    let house = LibraryFixture::plex(music(600)).await;
     let library = followed(&house).await;
-    let track = house.server.state().view().catalogue().ids(Kind::Track).next().expect("a track");
+    let track = house.server.state().view().catalogue().ids(MediaKind::Track).next().expect("a track");
     house.server.change(|write| assert!(write.replace(track, "Quite Another Song")));
     until(&library, |library| {
         let generation = library.generation().expect("something is kept");
-        let item =
-            generation.snapshot.row_of(&track.to_string()).and_then(|row| generation.snapshot.item(row));
+        let item = generation.snapshot.row_of(&track.to_string()).and_then(|row| generation.snapshot.item(row));
         item.is_some_and(|item| &*item.title == "Quite Another Song")
     })
     .await;
     house.end().await;
 }
 
-/// Whether it is stale because so much is missing. What was counted while it changed is another reason, for a moment.
+/// Whether it is stale because of a shrink. A count that changed meanwhile is another, momentary reason.
 fn is_doubted(library: &Arc<Library>) -> bool {
-    library.state() == State::Stale
-        && report(library).failure.is_some_and(|failure| failure.reason == "shrunk")
+    library.state() == LibraryState::Stale && report(library).failure.is_some_and(|failure| failure.reason == "shrunk")
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_library_that_loses_most_while_the_server_scans_is_not_believed_at_once() {
-    let house = House::plex(music(1_000)).await;
+    let house = LibraryFixture::plex(music(1_000)).await;
     let library = followed(&house).await;
     house.server.scan(Section::Music, true);
     house.server.change(|write| {
-        let tracks: Vec<ItemId> = write.view().catalogue().ids(Kind::Track).collect();
+        let tracks: Vec<ItemId> = write.view().catalogue().ids(MediaKind::Track).collect();
         for track in &tracks[100..] {
             assert!(write.delete(*track));
         }
@@ -175,21 +169,20 @@ async fn a_library_that_loses_most_while_the_server_scans_is_not_believed_at_onc
     assert!(kept >= 500, "{kept} are left: small losses add up to a large one");
     house.server.scan(Section::Music, false);
     until(&library, |library| library.generation().is_some_and(|held| held.snapshot.len() == 100)).await;
-    until(&library, |library| library.state() == State::Current).await;
-    // It recovers, and a second loss is doubted like the first: whatever was settled then is not settled now.
+    until(&library, |library| library.state() == LibraryState::Current).await;
+    // It recovers, and a second loss is held back like the first: the earlier confirmation no longer counts.
     house.server.change(|write| {
-        let track = write.view().catalogue().ids(Kind::Track).next().expect("a track");
+        let track = write.view().catalogue().ids(MediaKind::Track).next().expect("a track");
         let album = write.view().parent(track).expect("it lies in an album");
         for number in 0..900 {
             write.add_track(album, &format!("Back Again {number}")).expect("it is there");
         }
     });
     until(&library, |library| library.generation().is_some_and(|held| held.snapshot.len() == 1_000)).await;
-    until(&library, |library| library.state() == State::Current).await;
+    until(&library, |library| library.state() == LibraryState::Current).await;
     house.server.scan(Section::Music, true);
     house.server.change(|write| {
-        let tracks: Vec<ItemId> =
-            write.view().list(Kind::Track, SortKey::Id).iter().copied().skip(100).collect();
+        let tracks: Vec<ItemId> = write.view().list(MediaKind::Track, SortKey::Id).iter().copied().skip(100).collect();
         for track in tracks {
             assert!(write.delete(track));
         }
@@ -199,24 +192,20 @@ async fn a_library_that_loses_most_while_the_server_scans_is_not_believed_at_onc
     house.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn episodes_bear_the_new_name_of_their_show() {
-    for house in [House::plex(music(100)).await, House::jellyfin(music(100), FACTOR).await] {
+    for house in [LibraryFixture::plex(music(100)).await, LibraryFixture::jellyfin(music(100)).await] {
         followed(&house).await;
         let all = house.stage.process.libraries.all();
-        let shows =
-            all.into_iter().find(|library| report(library).contents == "shows").expect("there are shows");
-        shows.look_up();
-        until(&shows, |shows| shows.state() == State::Current).await;
-        let show = house.server.state().view().catalogue().ids(Kind::Show).next().expect("a show");
-        house
-            .server
-            .change(|write| assert!(write.edit(show, |record| record.title = "Quite Another Show".into())));
+        let shows = all.into_iter().find(|library| report(library).contents == "shows").expect("there are shows");
+        shows.record_lookup();
+        until(&shows, |shows| shows.state() == LibraryState::Current).await;
+        let show = house.server.state().view().catalogue().ids(MediaKind::Show).next().expect("a show");
+        house.server.change(|write| assert!(write.edit(show, |record| record.title = "Quite Another Show".into())));
         let named = |shows: &Arc<Library>| {
             let generation = shows.generation().expect("something is kept");
             let is_of = |item: &Item| {
-                item.kind == ItemKind::Episode
-                    && item.grandparent_title.as_deref() == Some("Quite Another Show")
+                item.kind == ItemKind::Episode && item.grandparent_title.as_deref() == Some("Quite Another Show")
             };
             generation.snapshot.items().filter(is_of).count()
         };

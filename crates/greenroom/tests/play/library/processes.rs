@@ -1,39 +1,37 @@
-//! From one process to the next: what was kept is used at once and confirmed cheaply, what was turned off stays so, and
-//! nothing is kept for a token that did not build it.
+//! Library indexes over restarts: a stored index is used at once and confirmed cheaply, a disabled one stays so, and no
+//! index is used for a token that did not build it.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use greenroom_cache::Clock;
 use greenroom_simulator::faults::Fault;
-use greenroom_sync::index::{Asked, State};
+use greenroom_sync::index::{BuildRequestResult, LibraryState};
 use http::Method;
 
-use super::{House, keys, music, report, until};
-use crate::stage::waiting;
+use super::{LibraryFixture, keys, music, report, until};
+use crate::fixture::waiting;
 
-/// The files of snapshots.
-fn files(house: &House) -> Vec<PathBuf> {
+/// Files of snapshots.
+fn files(house: &LibraryFixture) -> Vec<PathBuf> {
     let folders = std::fs::read_dir(house.data().join("libraries")).expect("there are some").flatten();
     let files = folders.flat_map(|folder| std::fs::read_dir(folder.path()).expect("a folder").flatten());
-    files
-        .map(|file| file.path())
-        .filter(|path| path.extension().is_some_and(|ending| ending == "library"))
-        .collect()
+    files.map(|file| file.path()).filter(|path| path.extension().is_some_and(|ending| ending == "library")).collect()
 }
 
-/// Waits until what is kept is on disk too.
-async fn saved(house: &House) {
+/// Waits until the index is on disk too.
+async fn saved(house: &LibraryFixture) {
     let library = house.current().await;
     until(&library, |library| !library.progress().borrow().is_building()).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_restart_uses_what_was_kept_and_confirms_it_without_a_crawl() {
-    let house = House::plex(music(3_000)).await;
+    let house = LibraryFixture::plex(music(3_000)).await;
     saved(&house).await;
     let before = house.music().await.generation().expect("something is kept").number;
-    house.server.ledger().reset();
-    let house = house.restarted("").await;
+    house.server.request_log().reset();
+    let house = house.restart("").await;
     let library = house.current().await;
     assert_eq!(library.generation().expect("something is kept").number, before, "it is the same");
     let pages = house.pages();
@@ -43,15 +41,15 @@ async fn a_restart_uses_what_was_kept_and_confirms_it_without_a_crawl() {
     house.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn what_was_kept_is_used_while_the_server_is_away_and_says_so() {
-    let house = House::plex(music(600)).await;
+    let house = LibraryFixture::plex(music(600)).await;
     saved(&house).await;
     house.server.faults().set(Fault::Gone);
-    let house = house.restarted("").await;
+    let house = house.restart("").await;
     let library = house.music().await;
     until(&library, |library| library.generation().is_some()).await;
-    assert_eq!(library.state(), State::Unconfirmed);
+    assert_eq!(library.state(), LibraryState::Unconfirmed);
     assert_eq!(keys(&library).len(), 600);
     house.server.faults().clear();
     house.current().await;
@@ -60,7 +58,8 @@ async fn what_was_kept_is_used_while_the_server_is_away_and_says_so() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_file_is_set_aside_and_the_library_is_built_anew() {
-    let house = House::plex(music(600)).await;
+    // Generation numbers come from the clock: it has to advance between two processes.
+    let house = LibraryFixture::plex_at(Clock::scaled(100.0), music(600)).await;
     saved(&house).await;
     let before = house.music().await.generation().expect("something is kept").number;
     let file = files(&house).pop().expect("a file");
@@ -68,7 +67,7 @@ async fn a_damaged_file_is_set_aside_and_the_library_is_built_anew() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     std::fs::write(&file, bytes).expect("written");
-    let house = house.restarted("").await;
+    let house = house.restart("").await;
     let library = house.current().await;
     let after = library.generation().expect("something is kept");
     assert!(after.number > before, "numbers do not repeat");
@@ -77,24 +76,21 @@ async fn a_damaged_file_is_set_aside_and_the_library_is_built_anew() {
     house.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn what_was_turned_off_stays_off_over_a_restart() {
-    let house = House::plex(music(600)).await;
+    let house = LibraryFixture::plex(music(600)).await;
     saved(&house).await;
     let library = house.current().await;
     let path = format!("/api/v1/libraries/{}", library.id);
     let control = house.stage.control();
     let off = control.send(Method::PUT, &path, r#"{"enabled":false}"#).await;
-    assert_eq!(
-        (off.status.as_u16(), off.json()["state"].as_str().map(str::to_owned)),
-        (200, Some("off".into()))
-    );
+    assert_eq!((off.status.as_u16(), off.json()["state"].as_str().map(str::to_owned)), (200, Some("off".into())));
     assert!(library.generation().is_none());
     assert_eq!(control.send(Method::POST, &format!("{path}/build"), "").await.status, 409);
-    house.server.ledger().reset();
-    let house = house.restarted("").await;
+    house.server.request_log().reset();
+    let house = house.restart("").await;
     let library = house.music().await;
-    assert_eq!(library.state(), State::Off);
+    assert_eq!(library.state(), LibraryState::Off);
     assert_eq!(house.pages(), 0, "nothing is asked of it");
     let on = house.stage.control().send(Method::PUT, &path, r#"{"enabled":true}"#).await;
     assert_eq!(on.status, 200);
@@ -102,48 +98,45 @@ async fn what_was_turned_off_stays_off_over_a_restart() {
     house.end().await;
 }
 
-/// Nothing is indexed by itself: what is there was there before.
+/// Nothing is indexed automatically: any index existed before.
 const OBSERVE: &str = "mode = \"observe\"\n";
 
-/// What files of snapshots hold.
-fn kept(house: &House) -> BTreeMap<PathBuf, Vec<u8>> {
-    files(house)
-        .into_iter()
-        .map(|path| (path.clone(), std::fs::read(path).expect("it can be read")))
-        .collect()
+/// Content of the snapshot files.
+fn stored_files(house: &LibraryFixture) -> BTreeMap<PathBuf, Vec<u8>> {
+    files(house).into_iter().map(|path| (path.clone(), std::fs::read(path).expect("it can be read"))).collect()
 }
 
-/// Waits until the server was asked which libraries it has, which is after those on disk were loaded.
-async fn looked(house: &House) {
+/// Waits until the server was asked for its libraries, after those on disk were loaded.
+async fn looked(house: &LibraryFixture) {
     waiting::until(|| !house.stage.process.libraries.all().is_empty()).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn another_token_is_not_shown_what_this_one_was() {
-    let house = House::plex(music(600)).await;
+    let house = LibraryFixture::plex(music(600)).await;
     saved(&house).await;
-    let before = kept(&house);
+    let before = stored_files(&house);
     let (owner, sam) = (house.server.tokens().owner_a().to_owned(), house.server.tokens().sam().to_owned());
-    let house = house.reopened(&sam, OBSERVE).await;
+    let house = house.reopen(&sam, OBSERVE).await;
     looked(&house).await;
     let library = house.music().await;
-    assert_eq!(library.state(), State::Idle, "it is another's");
+    assert_eq!(library.state(), LibraryState::Idle, "it is another's");
     assert!(library.generation().is_none());
-    assert_eq!(library.build(false), Asked::Begun);
+    assert_eq!(library.build(false), BuildRequestResult::Started);
     house.current().await;
     assert_eq!(files(&house).len(), 2, "each has one of his own");
     assert!(before.iter().all(|(path, bytes)| std::fs::read(path).as_ref().is_ok_and(|now| now == bytes)));
-    let house = house.reopened(&owner, OBSERVE).await;
+    let house = house.reopen(&owner, OBSERVE).await;
     looked(&house).await;
     assert_eq!(keys(&house.music().await).len(), 600, "the owner's is still there");
     house.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_server_without_a_token_says_what_to_do() {
-    let house = House::plex(music(300)).await;
+    let house = LibraryFixture::plex(music(300)).await;
     saved(&house).await;
-    let house = house.restarted_as("").await;
+    let house = house.restart_as("").await;
     let shown = house.stage.control().get("/api/v1/libraries").await.json();
     assert_eq!(shown["libraries"].as_array().map(Vec::len), Some(0));
     assert_eq!(shown["servers"][0]["state"], "no-token");
@@ -151,30 +144,30 @@ async fn a_server_without_a_token_says_what_to_do() {
     house.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_restricted_users_token_neither_sees_nor_replaces_the_owners_snapshot() {
-    let house = House::with_kim_who_sees_films_only(music(600)).await;
+    let house = LibraryFixture::with_films_only_user(music(600)).await;
     saved(&house).await;
-    let before = kept(&house);
+    let before = stored_files(&house);
     let (owner, kim) = (house.server.tokens().owner_a().to_owned(), house.server.tokens().kim().to_owned());
-    let house = house.reopened(&kim, "[server.library]\nindex_at_start = true\n").await;
+    let house = house.reopen(&kim, "[server.library]\nindex_at_start = true\n").await;
     looked(&house).await;
     let all = house.stage.process.libraries.all();
     assert!(all.iter().all(|library| report(library).contents == "films"), "{all:?}");
     for library in &all {
-        until(library, |library| library.state() == State::Current).await;
+        until(library, |library| library.state() == LibraryState::Current).await;
         until(library, |library| !library.progress().borrow().is_building()).await;
     }
     assert!(before.iter().all(|(path, bytes)| std::fs::read(path).as_ref().is_ok_and(|now| now == bytes)));
-    let house = house.reopened(&owner, OBSERVE).await;
+    let house = house.reopen(&owner, OBSERVE).await;
     looked(&house).await;
     assert_eq!(keys(&house.music().await).len(), 600, "the owner's is still there");
     house.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn the_api_shows_a_library_and_its_progress() {
-    let house = House::plex(music(600)).await;
+    let house = LibraryFixture::plex(music(600)).await;
     saved(&house).await;
     let control = house.stage.control();
     let all = control.get("/api/v1/libraries").await.json();

@@ -1,24 +1,23 @@
-//! A playlist into a library of a hundred thousand tracks, counted at the server.
+//! A playlist sync into a library of a hundred thousand tracks, counted at the server.
 
 use greenroom_cache::Clock;
-use greenroom_dialect::ask::Kind;
+use greenroom_dialect::request::ServerKind;
 use serde_json::json;
 use tokio_util::task::TaskTracker;
 
-use super::house::{BOTH, House, server_with};
-use crate::library::SLOW;
+use super::fixture::{BOTH, PlaylistFixture, server_with};
 
 const LIBRARY: u32 = 100_000;
 const PLAYLIST: usize = 238;
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn no_request_is_made_to_find_tracks_and_few_to_know_the_library() {
     for kind in BOTH {
         let tasks = TaskTracker::new();
         let running = server_with(kind, LIBRARY, false, &tasks).await;
         let url = running.url();
-        let house = House::before(kind, running, &url, tasks, Clock::scaled(SLOW)).await;
-        let built = house.stage.process.libraries.music_of("home").expect("it is there").report(false);
+        let house = PlaylistFixture::before(kind, running, &url, tasks, Clock::system()).await;
+        let built = house.stage.process.libraries.music_library("home").expect("it is there").report(false);
         assert_eq!(built.items["tracks"], u64::from(LIBRARY));
         assert!(built.cost.build_requests <= u64::from(LIBRARY) / 1_000 + 10, "{built:#?}");
         println!("{}: {} requests to know the library", kind.name(), built.cost.build_requests);
@@ -28,17 +27,17 @@ async fn no_request_is_made_to_find_tracks_and_few_to_know_the_library() {
         let report = house.sync(house.rows(wanted.clone()), json!({})).await;
         assert_eq!(report["counts"]["found"], PLAYLIST, "{}", report["counts"]);
         assert_eq!(searches(&house), asked_before, "nothing is asked to find tracks");
-        assert_eq!(house.held("ann", "Weekly"), Some(house.keys(wanted)), "in order");
+        assert_eq!(house.playlist_keys("ann", "Weekly"), Some(house.keys(wanted)), "in order");
         assert!(house.writes() <= 23, "{} writes for {PLAYLIST} tracks", house.writes());
         house.close().await;
     }
 }
 
-/// Lists of tracks that the server was asked for, and searches.
-fn searches(house: &House) -> usize {
+/// Lists of tracks and searches requested from the server.
+fn searches(house: &PlaylistFixture) -> usize {
     let is_list = |target: String| match house.kind {
-        Kind::Plex => target.contains("/all?") || target.contains("/search"),
-        Kind::Jellyfin => target.contains("includeitemtypes=audio") || target.contains("searchterm"),
+        ServerKind::Plex => target.contains("/all?") || target.contains("/search"),
+        ServerKind::Jellyfin => target.contains("includeitemtypes=audio") || target.contains("searchterm"),
     };
-    house.running.ledger().count(|seen| is_list(seen.target.to_ascii_lowercase()))
+    house.running.request_log().count(|seen| is_list(seen.target.to_ascii_lowercase()))
 }

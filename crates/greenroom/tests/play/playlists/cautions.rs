@@ -1,20 +1,20 @@
-//! What is held back, what is left alone, and what is not taken for granted.
+//! Syncs that are held back, playlists that are left alone, and preconditions that are checked.
 
-use greenroom_dialect::ask::Kind;
-use greenroom_simulator::catalogue::Kind as What;
+use greenroom_dialect::request::ServerKind;
+use greenroom_simulator::catalogue::MediaKind as What;
 use greenroom_simulator::faults::Fault;
 use http::Method;
 use serde_json::{Value, json};
 use tokio_util::task::TaskTracker;
 
-use super::house::{BOTH, House, server};
+use super::fixture::{BOTH, PlaylistFixture, server};
 use greenroom_cache::Clock;
 
 const SYNC: &str = "/api/v1/playlists/sync";
 
 #[tokio::test]
 async fn a_dry_run_said_in_the_query_of_a_wish_writes_nothing() {
-    let house = House::open(Kind::Plex).await;
+    let house = PlaylistFixture::open(ServerKind::Plex).await;
     let control = house.stage.control();
     let wish = json!({"source": house.rows(0..3), "server": "home", "name": "Weekly"}).to_string();
     let planned = control.send(Method::POST, &format!("{SYNC}?dry_run=true"), &wish).await;
@@ -28,13 +28,13 @@ async fn a_dry_run_said_in_the_query_of_a_wish_writes_nothing() {
     let doubled = json!({"source": house.rows(0..3), "server": "home", "policy": "strict"}).to_string();
     let refused = control.send(Method::POST, &format!("{SYNC}?policy=ids-only"), &doubled).await;
     assert_eq!(refused.status, 400, "{}", refused.text());
-    assert_eq!((house.writes(), house.held("ann", "Weekly")), (0, None));
+    assert_eq!((house.writes(), house.playlist_keys("ann", "Weekly")), (0, None));
     house.close().await;
 }
 
 #[tokio::test]
 async fn a_server_that_refuses_to_make_a_playlist_is_not_asked_once_for_every_track() {
-    let house = House::open(Kind::Jellyfin).await;
+    let house = PlaylistFixture::open(ServerKind::Jellyfin).await;
     house.running.faults().set_for("/Playlists", Fault::EncryptedOnly);
     let report = house.sync(house.rows(0..200), json!({})).await;
     let account = &report["accounts"][0];
@@ -47,7 +47,7 @@ async fn a_server_that_refuses_to_make_a_playlist_is_not_asked_once_for_every_tr
 #[tokio::test]
 async fn another_version_is_told_each_time_and_never_taken_for_granted() {
     let tasks = TaskTracker::new();
-    let running = server(Kind::Plex, false, &tasks).await;
+    let running = server(ServerKind::Plex, false, &tasks).await;
     let (id, artist) = {
         let view = running.state().view();
         let id = view.catalogue().ids(What::Track).next().expect("a track");
@@ -55,20 +55,20 @@ async fn another_version_is_told_each_time_and_never_taken_for_granted() {
     };
     assert!(running.edit_item(id, |record| record.title = "Quiet Harbour Lights (Live)".into()));
     let url = running.url();
-    let house = House::before(Kind::Plex, running, &url, tasks, Clock::system()).await;
+    let house = PlaylistFixture::before(ServerKind::Plex, running, &url, tasks, Clock::system()).await;
     for time in ["first", "second"] {
         let rows = json!([{"title": "Quiet Harbour Lights", "artist": artist}]);
         let report = house.sync(rows, json!({"policy": "prefer-version-else-any", "mode": "replace"})).await;
         let row = &report["rows"][0];
         assert_eq!((&row["outcome"], &row["source"]), (&json!("version"), &json!("index")), "{time}: {row}");
     }
-    assert_eq!(house.held("ann", "Weekly"), Some(vec![id.to_string()]));
+    assert_eq!(house.playlist_keys("ann", "Weekly"), Some(vec![id.to_string()]));
     house.close().await;
 }
 
 #[tokio::test]
 async fn what_was_decided_before_says_why() {
-    let house = House::open(Kind::Plex).await;
+    let house = PlaylistFixture::open(ServerKind::Plex).await;
     house.sync(house.rows(0..2), json!({})).await;
     let again = house.sync(house.rows(0..2), json!({"mode": "replace"})).await;
     let row = &again["rows"][0];
@@ -80,35 +80,35 @@ async fn what_was_decided_before_says_why() {
 #[tokio::test]
 async fn a_playlist_keeps_what_it_has_where_most_of_it_would_leave() {
     for kind in BOTH {
-        let house = House::open(kind).await;
+        let house = PlaylistFixture::open(kind).await;
         house.sync(house.rows(0..10), json!({})).await;
         let planned = house.sync(house.rows(8..14), json!({"mode": "replace", "dry_run": true})).await;
         assert_eq!(planned["accounts"][0]["diff"]["remove"], json!([]), "{planned}");
         let report = house.sync(house.rows(8..14), json!({"mode": "replace"})).await;
-        assert_eq!(house.held("ann", "Weekly"), Some(house.keys(0..14)), "what is new is added");
+        assert_eq!(house.playlist_keys("ann", "Weekly"), Some(house.keys(0..14)), "what is new is added");
         assert_eq!(report["accounts"][0]["held_back"], 8);
         assert!(report["warnings"][0].as_str().is_some_and(|told| told.contains("8 entries")), "{report}");
         house.sync(house.rows(8..14), json!({"mode": "replace", "shrink": true})).await;
-        assert_eq!(house.held("ann", "Weekly"), Some(house.keys(8..14)));
+        assert_eq!(house.playlist_keys("ann", "Weekly"), Some(house.keys(8..14)));
         house.close().await;
     }
 }
 
 #[tokio::test]
 async fn where_few_rows_are_found_nothing_leaves() {
-    let house = House::open(Kind::Plex).await;
+    let house = PlaylistFixture::open(ServerKind::Plex).await;
     house.sync(house.rows(0..5), json!({})).await;
     let mut rows = house.rows(0..4);
     let list = rows.as_array_mut().expect("a list");
     list.extend((0..6).map(|number| json!({"title": format!("Nobody {number}"), "artist": "No One"})));
     let report = house.sync(rows, json!({"mode": "replace"})).await;
-    assert_eq!(house.held("ann", "Weekly"), Some(house.keys(0..5)), "{}", report["counts"]);
+    assert_eq!(house.playlist_keys("ann", "Weekly"), Some(house.keys(0..5)), "{}", report["counts"]);
     assert_eq!(report["accounts"][0]["held_back"], 1);
     house.close().await;
 }
 
-/// Makes all of ben's playlists of this name visible to everybody.
-fn publish(house: &House, name: &str) {
+/// Makes all of ben's playlists of this name public.
+fn publish(house: &PlaylistFixture, name: &str) {
     let ben = house.running.tokens().tokens[1].user.expect("ben");
     house.running.state().write(ben, |write| {
         let lists: Vec<_> = write.view().playlists(ben).into_iter().cloned().collect();
@@ -120,7 +120,7 @@ fn publish(house: &House, name: &str) {
 
 #[tokio::test]
 async fn an_administrators_key_never_writes_over_a_strangers_playlist() {
-    let house = House::open(Kind::Jellyfin).await;
+    let house = PlaylistFixture::open(ServerKind::Jellyfin).await;
     let boss = json!({"accounts": ["boss"], "mode": "replace", "shrink": true});
     let named = |name: &str| {
         let mut wish = boss.clone();
@@ -132,24 +132,24 @@ async fn an_administrators_key_never_writes_over_a_strangers_playlist() {
     let report = house.sync(house.rows(5..7), named("Weekly")).await;
     let account: &Value = &report["accounts"][0];
     assert_eq!((&account["standing"], &account["error"]["code"]), (&json!("failed"), &json!("not-ours")));
-    assert_eq!(house.held("ben", "Weekly"), Some(house.keys(0..3)));
-    // What was made here is known again, also beside a stranger's of the same name.
+    assert_eq!(house.playlist_keys("ben", "Weekly"), Some(house.keys(0..3)));
+    // A playlist created here is recognised, also beside a foreign one of the same name.
     house.sync(house.rows(0..3), named("Mine")).await;
-    assert_eq!(house.held("ann", "Mine"), Some(house.keys(0..3)));
+    assert_eq!(house.playlist_keys("ann", "Mine"), Some(house.keys(0..3)));
     house.sync(house.rows(8..9), json!({"accounts": ["ben"], "name": "Mine"})).await;
     publish(&house, "Mine");
     house.sync(house.rows(4..6), named("Mine")).await;
-    assert_eq!(house.held("ann", "Mine"), Some(house.keys(4..6)));
-    assert_eq!(house.held("ben", "Mine"), Some(house.keys(8..9)));
+    assert_eq!(house.playlist_keys("ann", "Mine"), Some(house.keys(4..6)));
+    assert_eq!(house.playlist_keys("ben", "Mine"), Some(house.keys(8..9)));
     house.close().await;
 }
 
 #[tokio::test]
 async fn of_two_tracks_the_second_is_sent_alone_where_only_the_first_was_taken() {
-    let house = House::open_with(Kind::Plex, true, Clock::system()).await;
+    let house = PlaylistFixture::open_with(ServerKind::Plex, true, Clock::system()).await;
     house.sync(house.rows([0]), json!({})).await;
     let report = house.sync(house.rows(0..3), json!({"mode": "append"})).await;
-    assert_eq!(house.held("ann", "Weekly"), Some(house.keys(0..3)), "{report}");
+    assert_eq!(house.playlist_keys("ann", "Weekly"), Some(house.keys(0..3)), "{report}");
     assert_eq!(report["accounts"][0]["not_visible"], json!([]));
     house.close().await;
 }

@@ -1,16 +1,16 @@
-//! What is handed in: in every form, and broken in every way.
+//! Playlist inputs: every format, and every kind of damage.
 
-use greenroom_dialect::ask::Kind;
+use greenroom_dialect::request::ServerKind;
 use http::Method;
 use serde_json::json;
 
-use super::house::House;
+use super::fixture::PlaylistFixture;
 
 const SYNC: &str = "/api/v1/playlists/sync";
 
 #[tokio::test]
 async fn a_playlist_may_be_the_body_itself() {
-    let house = House::open(Kind::Plex).await;
+    let house = PlaylistFixture::open(ServerKind::Plex).await;
     let track = &house.tracks[0];
     let control = house.stage.control();
     let bodies = [
@@ -24,25 +24,21 @@ async fn a_playlist_may_be_the_body_itself() {
     for (at, (media_type, body)) in bodies.iter().enumerate() {
         let target = format!("{SYNC}?name=List%20{at}&accounts=ann-is-none");
         let refused = control.with("content-type", media_type).send(Method::POST, &target, body).await;
-        assert_eq!(
-            (refused.status.as_u16(), refused.json()["code"].as_str()),
-            (404, Some("unknown-account"))
-        );
+        assert_eq!((refused.status.as_u16(), refused.json()["code"].as_str()), (404, Some("unknown-account")));
         let target = format!("{SYNC}?name=List%20{at}&accounts=ben");
         let done = control.with("content-type", media_type).send(Method::POST, &target, body).await;
         assert_eq!(done.json()["report"]["counts"]["found"], 1, "{media_type}: {}", done.text());
-        assert_eq!(house.held("ben", &format!("List {at}")), Some(house.keys([0])));
+        assert_eq!(house.playlist_keys("ben", &format!("List {at}")), Some(house.keys([0])));
     }
     house.close().await;
 }
 
 #[tokio::test]
 async fn a_file_is_surer_than_what_is_said_of_it() {
-    let house = House::open(Kind::Plex).await;
+    let house = PlaylistFixture::open(ServerKind::Plex).await;
     let key = &house.tracks[4].key;
     let listed = house.client("ann").get(&format!("/library/metadata/{key}")).await.json();
-    let file =
-        listed["MediaContainer"]["Metadata"][0]["Media"][0]["Part"][0]["file"].as_str().expect("a file");
+    let file = listed["MediaContainer"]["Metadata"][0]["Media"][0]["Part"][0]["file"].as_str().expect("a file");
     let list = format!("#EXTM3U\n#EXTINF:3,Nobody - Whatever\n{file}\n");
     let report = house.sync(json!(list), json!({})).await;
     assert_eq!(
@@ -50,13 +46,13 @@ async fn a_file_is_surer_than_what_is_said_of_it() {
         (Some("found"), Some("file")),
         "{report}"
     );
-    assert_eq!(house.held("ann", "Weekly"), Some(house.keys([4])));
+    assert_eq!(house.playlist_keys("ann", "Weekly"), Some(house.keys([4])));
     house.close().await;
 }
 
 #[tokio::test]
 async fn broken_playlists_are_refused_in_a_sentence_and_write_nothing() {
-    let house = House::open(Kind::Plex).await;
+    let house = PlaylistFixture::open(ServerKind::Plex).await;
     let cases = [
         (json!("colour,taste\nred,sweet\n"), 422, "the columns are colour, taste"),
         (json!(""), 422, "the playlist is empty"),
@@ -84,7 +80,7 @@ async fn broken_playlists_are_refused_in_a_sentence_and_write_nothing() {
     }
     let latin = [b"title,artist\n\xe9,\xe9\n".as_slice()].concat();
     let token = house.stage.process.token.secret.expose().to_owned();
-    let mut raw = crate::stage::Raw::connect(house.stage.process.control).await;
+    let mut raw = crate::fixture::RawClient::connect(house.stage.process.control).await;
     let head = format!(
         "POST {SYNC}?name=x HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {token}\r\ncontent-type: text/csv\r\n\
          content-length: {}\r\n\r\n",
@@ -99,9 +95,9 @@ async fn broken_playlists_are_refused_in_a_sentence_and_write_nothing() {
 
 #[tokio::test]
 async fn a_gigabyte_is_refused_without_being_read() {
-    let house = House::open(Kind::Plex).await;
+    let house = PlaylistFixture::open(ServerKind::Plex).await;
     let token = house.stage.process.token.secret.expose().to_owned();
-    let mut raw = crate::stage::Raw::connect(house.stage.process.control).await;
+    let mut raw = crate::fixture::RawClient::connect(house.stage.process.control).await;
     let head = format!(
         "POST {SYNC}?name=x HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {token}\r\ncontent-type: text/csv\r\n\
          content-length: 1073741824\r\n\r\ntitle,artist\n"
@@ -114,7 +110,7 @@ async fn a_gigabyte_is_refused_without_being_read() {
 
 #[tokio::test]
 async fn without_the_token_nothing_is_written() {
-    let house = House::open(Kind::Plex).await;
+    let house = PlaylistFixture::open(ServerKind::Plex).await;
     let stranger = house.stage.control().without("authorization");
     let wish = json!({"source": house.rows(0..1), "server": "home", "name": "x"}).to_string();
     assert_eq!(stranger.send(Method::POST, SYNC, &wish).await.status, 401);

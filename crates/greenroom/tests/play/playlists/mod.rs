@@ -1,8 +1,8 @@
-//! Playlists from elsewhere, through the whole process, against both simulated servers.
+//! Playlist sync through the whole process, against both simulated servers.
 
 mod at_size;
 mod cautions;
-pub mod house;
+pub mod fixture;
 mod inputs;
 mod killed;
 mod mishaps;

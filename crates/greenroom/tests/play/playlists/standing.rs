@@ -1,30 +1,30 @@
-//! What is kept in step by itself: files, folders, and what came of them.
+//! Scheduled syncs: files, folders, and their results.
 
 use std::path::Path;
 use std::time::Duration;
 
-use greenroom_cache::Clock;
-use greenroom_dialect::ask::Kind;
+use greenroom_dialect::request::ServerKind;
 use serde_json::Value;
 use tokio_util::task::TaskTracker;
 
-use super::house::{House, indexed, server, tokens, tracks_of};
-use crate::stage::Script;
-use crate::stage::waiting::{until, until_told};
+use super::fixture::{PlaylistFixture, indexed, server, tokens, tracks_of};
+use crate::fixture::GatewayConfigBuilder;
+use crate::fixture::waiting::{until, until_async};
 
-/// A house whose process keeps this table in step.
-async fn open(table: &str) -> House {
+/// A process with this scheduled sync.
+async fn open(table: &str) -> PlaylistFixture {
     let tasks = TaskTracker::new();
-    let running = server(Kind::Plex, false, &tasks).await;
-    let script =
-        Script::new().server("home", "plex", &running.url(), &tokens(&running, Kind::Plex)).table(table);
-    let stage = script.start_at(Clock::scaled(100.0)).await;
-    let tracks = tracks_of(&running, Kind::Plex);
+    let running = server(ServerKind::Plex, false, &tasks).await;
+    let script = GatewayConfigBuilder::new()
+        .server("home", "plex", &running.url(), &tokens(&running, ServerKind::Plex))
+        .table(table);
+    let stage = script.start().await;
+    let tracks = tracks_of(&running, ServerKind::Plex);
     indexed(&stage, "home").await;
-    House { kind: Kind::Plex, running, stage, tracks, tasks }
+    PlaylistFixture { kind: ServerKind::Plex, running, stage, tracks, tasks }
 }
 
-fn write(path: &Path, house: &House, wanted: impl IntoIterator<Item = usize>, more: &str) {
+fn write(path: &Path, house: &PlaylistFixture, wanted: impl IntoIterator<Item = usize>, more: &str) {
     let row = |at: usize| {
         let track = &house.tracks[at];
         format!("\"{}\",\"{}\",\"{}\"\n", track.title, track.artist, track.album)
@@ -37,7 +37,7 @@ fn report(path: &Path) -> Option<Value> {
     serde_json::from_slice(&std::fs::read(path).ok()?).ok()
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_watched_folder_is_kept_in_step_and_its_reports_lie_beside_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let table = format!(
@@ -49,20 +49,17 @@ async fn a_watched_folder_is_kept_in_step_and_its_reports_lie_beside_it() {
     std::fs::write(folder.path().join("broken.csv"), "colour,taste\nred,sweet\n").expect("written");
     let reports = [folder.path().join("Road.csv.report.json"), folder.path().join("broken.csv.report.json")];
     until(|| reports.iter().all(|path| report(path).is_some())).await;
-    assert_eq!(house.held("ben", "Road"), Some(house.keys(0..5)));
+    assert_eq!(house.playlist_keys("ben", "Road"), Some(house.keys(0..5)));
     let road = report(&reports[0]).expect("a report");
-    assert_eq!(
-        (road["state"].as_str(), road["report"]["counts"]["missing"].as_u64()),
-        (Some("done"), Some(1))
-    );
+    assert_eq!((road["state"].as_str(), road["report"]["counts"]["missing"].as_u64()), (Some("done"), Some(1)));
     let missing = folder.path().join("Road.csv.missing.csv");
     assert!(std::fs::read_to_string(&missing).expect("a table").contains("Nobody,No One"));
     let broken = report(&reports[1]).expect("a report");
     assert!(broken["error"]["message"].as_str().expect("a sentence").contains("colour, taste"), "{broken}");
     let writes = house.writes();
-    // It has changed: taken again, and replaced.
+    // It has changed: read again, and replaced.
     write(&folder.path().join("Road.csv"), &house, [4, 3, 7], "");
-    until(|| house.held("ben", "Road") == Some(house.keys([4, 3, 7]))).await;
+    until(|| house.playlist_keys("ben", "Road") == Some(house.keys([4, 3, 7]))).await;
     until(|| !missing.exists()).await;
     assert!(house.writes() > writes);
     let names: Vec<String> = std::fs::read_dir(folder.path())
@@ -73,7 +70,7 @@ async fn a_watched_folder_is_kept_in_step_and_its_reports_lie_beside_it() {
     house.close().await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_file_that_does_not_change_is_not_written_again() {
     let folder = tempfile::tempdir().expect("a folder");
     let (file, results) = (folder.path().join("weekly.csv"), folder.path().join("results"));
@@ -86,17 +83,17 @@ async fn a_file_that_does_not_change_is_not_written_again() {
     write(&file, &house, 0..3, "");
     let path = results.join("weekly.csv.report.json");
     until(|| report(&path).is_some()).await;
-    assert_eq!(house.held("ann", "Weekly"), Some(house.keys(0..3)));
+    assert_eq!(house.playlist_keys("ann", "Weekly"), Some(house.keys(0..3)));
     let writes = house.writes();
     std::fs::remove_file(&path).expect("it can be removed");
-    // Many looks later nothing has come of it again.
+    // Many checks later nothing has happened again.
     house.stage.process.clock.sleep(Duration::from_secs(300)).await;
     assert!(!path.exists());
     assert_eq!(house.writes(), writes);
     house.close().await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_is_kept_in_step_is_listed_and_taken_at_once_where_somebody_asks() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("weekly.csv");
@@ -108,14 +105,14 @@ async fn what_is_kept_in_step_is_listed_and_taken_at_once_where_somebody_asks() 
     );
     let house = open(&table).await;
     write(&file, &house, 0..3, "");
-    until(|| house.held("ann", "Weekly").is_some_and(|held| held.len() == 3)).await;
+    until(|| house.playlist_keys("ann", "Weekly").is_some_and(|held| held.len() == 3)).await;
     let control = house.stage.control();
     let entry = async |name: &str| {
         let told = control.get("/api/v1/playlists/standing").await.json();
         let all = told["standing"].as_array().expect("a list").clone();
         all.into_iter().find(|entry| entry["name"] == name).expect("it is listed")
     };
-    until_told(async || entry("weekly").await["playlists"][0]["last"]["state"] == "done").await;
+    until_async(async || entry("weekly").await["playlists"][0]["last"]["state"] == "done").await;
     let weekly = entry("weekly").await;
     let playlist = &weekly["playlists"][0];
     let first_ms = playlist["last"]["at_ms"].as_u64().expect("a time");
@@ -128,7 +125,6 @@ async fn what_is_kept_in_step_is_listed_and_taken_at_once_where_somebody_asks() 
     };
     assert_eq!(run("none").await, 404);
     assert_eq!(run("weekly").await, 202);
-    until_told(async || entry("weekly").await["playlists"][0]["last"]["at_ms"].as_u64() != Some(first_ms))
-        .await;
+    until_async(async || entry("weekly").await["playlists"][0]["last"]["at_ms"].as_u64() != Some(first_ms)).await;
     house.close().await;
 }

@@ -2,12 +2,12 @@
 
 use std::process::Output;
 
-use greenroom_dialect::ask::Kind;
+use greenroom_dialect::request::ServerKind;
 use tokio::process::Command;
 
-use super::house::House;
+use super::fixture::PlaylistFixture;
 
-async fn typed(house: &House, arguments: &[&str]) -> Output {
+async fn typed(house: &PlaylistFixture, arguments: &[&str]) -> Output {
     let token = house.stage.folder().join("typed.token");
     std::fs::write(&token, house.stage.process.token.secret.expose()).expect("written");
     let mut command = Command::new(env!("CARGO_BIN_EXE_greenroom"));
@@ -18,7 +18,7 @@ async fn typed(house: &House, arguments: &[&str]) -> Output {
 
 #[tokio::test]
 async fn scripts_are_told_by_the_exit_code_and_people_in_words() {
-    let house = House::open(Kind::Plex).await;
+    let house = PlaylistFixture::open(ServerKind::Plex).await;
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("Road Trip.csv");
     let track = &house.tracks[0];
@@ -35,13 +35,10 @@ async fn scripts_are_told_by_the_exit_code_and_people_in_words() {
     let done = typed(&house, &[&path, "--to", "home", "--account", "ben", "--missing", &written]).await;
     let text = String::from_utf8_lossy(&done.stdout);
     assert_eq!(done.status.code(), Some(3), "{text}{}", String::from_utf8_lossy(&done.stderr));
-    assert!(
-        text.starts_with("Road Trip on home: 1 of 2 rows found, 1 missing\n  ben: written, 1 added"),
-        "{text}"
-    );
+    assert!(text.starts_with("Road Trip on home: 1 of 2 rows found, 1 missing\n  ben: written, 1 added"), "{text}");
     assert!(text.contains("missing: row 3: No One - Nobody"), "{text}");
     assert!(std::fs::read_to_string(&missing).expect("a table").contains("Nobody,No One"));
-    assert_eq!(house.held("ben", "Road Trip"), Some(house.keys([0])));
+    assert_eq!(house.playlist_keys("ben", "Road Trip"), Some(house.keys([0])));
     std::fs::write(&file, format!("title,artist,album\n{row}")).expect("written");
     let whole = typed(&house, &[&path, "--name", "Whole", "--json"]).await;
     assert_eq!(whole.status.code(), Some(0));
@@ -49,13 +46,13 @@ async fn scripts_are_told_by_the_exit_code_and_people_in_words() {
     assert_eq!(json["report"]["counts"]["found"], 1);
     let copied = typed(&house, &["--from", "home/Whole", "--to", "home", "--name", "Copy"]).await;
     assert_eq!(copied.status.code(), Some(0), "{}", String::from_utf8_lossy(&copied.stderr));
-    assert_eq!(house.held("ann", "Copy"), Some(house.keys([0])));
+    assert_eq!(house.playlist_keys("ann", "Copy"), Some(house.keys([0])));
     house.close().await;
 }
 
 #[tokio::test]
 async fn what_was_typed_wrongly_is_said() {
-    let house = House::open(Kind::Plex).await;
+    let house = PlaylistFixture::open(ServerKind::Plex).await;
     let folder = tempfile::tempdir().expect("a folder");
     let huge = folder.path().join("huge.csv");
     std::fs::File::create(&huge).and_then(|file| file.set_len(1 << 30)).expect("it takes no room");

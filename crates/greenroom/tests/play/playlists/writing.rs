@@ -1,22 +1,22 @@
-//! What is written, and what is not.
+//! Writes of a sync, and writes that it avoids.
 
 use greenroom_cache::Clock;
-use greenroom_dialect::ask::Kind;
+use greenroom_dialect::request::ServerKind;
 use serde_json::{Value, json};
 
-use super::house::{BOTH, House, indexed, server, tokens, tracks_of};
-use crate::stage::Script;
+use super::fixture::{BOTH, PlaylistFixture, indexed, server, tokens, tracks_of};
+use crate::fixture::GatewayConfigBuilder;
 
 #[tokio::test]
 async fn two_hundred_tracks_are_created_with_few_writes_and_none_the_second_time() {
     for kind in BOTH {
-        let house = House::open(kind).await;
+        let house = PlaylistFixture::open(kind).await;
         assert!(house.tracks.len() >= 238, "{}", house.tracks.len());
         let report = house.sync(house.rows(0..238), json!({})).await;
         assert_eq!(report["counts"]["found"], 238);
         assert_eq!(report["accounts"][0]["standing"], "written");
         assert_eq!(report["accounts"][0]["length"], 238);
-        assert_eq!(house.held("ann", "Weekly"), Some(house.keys(0..238)), "in order");
+        assert_eq!(house.playlist_keys("ann", "Weekly"), Some(house.keys(0..238)), "in order");
         assert_eq!(report["writes"], house.writes());
         assert!(house.writes() <= 23, "{} writes", house.writes());
         assert!(report["reads"].as_u64() < Some(10), "nothing is asked to find tracks: {}", report["reads"]);
@@ -34,11 +34,11 @@ async fn two_hundred_tracks_are_created_with_few_writes_and_none_the_second_time
 #[tokio::test]
 async fn a_replaced_playlist_holds_exactly_these_tracks_in_this_order() {
     for kind in BOTH {
-        let house = House::open(kind).await;
+        let house = PlaylistFixture::open(kind).await;
         house.sync(house.rows(0..20), json!({})).await;
         let wanted: Vec<usize> = [25].into_iter().chain((0..12).rev()).chain(13..19).collect();
         let report = house.sync(house.rows(wanted.clone()), json!({"mode": "replace"})).await;
-        assert_eq!(house.held("ann", "Weekly"), Some(house.keys(wanted)));
+        assert_eq!(house.playlist_keys("ann", "Weekly"), Some(house.keys(wanted)));
         let account = &report["accounts"][0];
         assert_eq!((account["added"].as_u64(), account["removed"].as_u64()), (Some(1), Some(2)), "{account}");
         assert_eq!(account["already"], 18);
@@ -49,11 +49,11 @@ async fn a_replaced_playlist_holds_exactly_these_tracks_in_this_order() {
 #[tokio::test]
 async fn appending_adds_what_is_missing_and_touches_nothing_else() {
     for kind in BOTH {
-        let house = House::open(kind).await;
+        let house = PlaylistFixture::open(kind).await;
         house.sync(house.rows([5, 3, 9]), json!({})).await;
         let before = house.writes();
         house.sync(house.rows([1, 3, 2]), json!({"mode": "append"})).await;
-        assert_eq!(house.held("ann", "Weekly"), Some(house.keys([5, 3, 9, 1, 2])));
+        assert_eq!(house.playlist_keys("ann", "Weekly"), Some(house.keys([5, 3, 9, 1, 2])));
         assert_eq!(house.writes() - before, 1);
         house.close().await;
     }
@@ -62,7 +62,7 @@ async fn appending_adds_what_is_missing_and_touches_nothing_else() {
 #[tokio::test]
 async fn a_playlist_that_is_there_with_other_tracks_is_not_created_over() {
     for kind in BOTH {
-        let house = House::open(kind).await;
+        let house = PlaylistFixture::open(kind).await;
         house.sync(house.rows([5, 3, 9]), json!({})).await;
         let before = house.writes();
         let report = house.sync(house.rows([1, 2]), json!({})).await;
@@ -76,18 +76,17 @@ async fn a_playlist_that_is_there_with_other_tracks_is_not_created_over() {
 #[tokio::test]
 async fn a_dry_run_tells_and_writes_nothing() {
     for kind in BOTH {
-        let house = House::open(kind).await;
+        let house = PlaylistFixture::open(kind).await;
         let report = house.sync(house.rows(0..5), json!({"dry_run": true})).await;
         assert_eq!(
             (report["accounts"][0]["standing"].as_str(), report["accounts"][0]["is_new"].as_bool()),
             (Some("planned"), Some(true))
         );
-        assert_eq!((house.writes(), house.held("ann", "Weekly")), (0, None));
+        assert_eq!((house.writes(), house.playlist_keys("ann", "Weekly")), (0, None));
         house.sync(house.rows(0..5), json!({})).await;
         let before = house.writes();
-        let report = house
-            .sync(house.rows([1, 0, 7]), json!({"dry_run": true, "mode": "replace", "shrink": true}))
-            .await;
+        let report =
+            house.sync(house.rows([1, 0, 7]), json!({"dry_run": true, "mode": "replace", "shrink": true})).await;
         let diff = &report["accounts"][0]["diff"];
         assert_eq!(diff["add"], json!(house.keys([7])));
         assert_eq!(diff["remove"], json!(house.keys([2, 3, 4])));
@@ -102,10 +101,10 @@ async fn a_dry_run_tells_and_writes_nothing() {
 
 #[tokio::test]
 async fn a_server_that_takes_one_item_a_request_is_noticed() {
-    let house = House::open_with(Kind::Plex, true, Clock::system()).await;
+    let house = PlaylistFixture::open_with(ServerKind::Plex, true, Clock::system()).await;
     house.sync(house.rows([0]), json!({})).await;
     let report = house.sync(house.rows(0..12), json!({"mode": "append"})).await;
-    assert_eq!(house.held("ann", "Weekly"), Some(house.keys(0..12)));
+    assert_eq!(house.playlist_keys("ann", "Weekly"), Some(house.keys(0..12)));
     assert_eq!(report["writes"], 11, "one each, and none in vain");
     assert_eq!(report["accounts"][0]["not_visible"], json!([]));
     house.close().await;
@@ -114,10 +113,10 @@ async fn a_server_that_takes_one_item_a_request_is_noticed() {
 #[tokio::test]
 async fn a_playlist_is_resolved_once_and_written_for_every_account() {
     for kind in BOTH {
-        let house = House::open(kind).await;
+        let house = PlaylistFixture::open(kind).await;
         let report = house.sync(house.rows(0..30), json!({"accounts": ["ben", "cleo"]})).await;
-        assert_eq!(house.held("ben", "Weekly"), Some(house.keys(0..30)));
-        assert_eq!((house.held("ann", "Weekly"), house.held("cleo", "Weekly")), (None, None));
+        assert_eq!(house.playlist_keys("ben", "Weekly"), Some(house.keys(0..30)));
+        assert_eq!((house.playlist_keys("ann", "Weekly"), house.playlist_keys("cleo", "Weekly")), (None, None));
         let cleo = &report["accounts"][1];
         assert_eq!(cleo["standing"], "nothing-found", "{cleo}");
         assert_eq!(cleo["not_visible"].as_array().map(Vec::len), Some(30), "cleo sees no music");
@@ -130,20 +129,20 @@ async fn a_playlist_is_resolved_once_and_written_for_every_account() {
 
 #[tokio::test]
 async fn a_key_that_is_nobodys_writes_for_the_user_it_is_told() {
-    let house = House::open(Kind::Jellyfin).await;
+    let house = PlaylistFixture::open(ServerKind::Jellyfin).await;
     for (account, wanted) in [("key", 0..4), ("behalf", 0..6)] {
         house.sync(house.rows(wanted.clone()), json!({"accounts": [account], "mode": "append"})).await;
-        assert_eq!(house.held("ben", "Weekly"), Some(house.keys(wanted.clone())), "{account}");
+        assert_eq!(house.playlist_keys("ben", "Weekly"), Some(house.keys(wanted.clone())), "{account}");
         let again = house.sync(house.rows(wanted), json!({"accounts": [account], "mode": "replace"})).await;
         assert_eq!(again["writes"], 0, "{account}: it is found again");
     }
-    assert_eq!(house.held("ann", "Weekly"), None);
+    assert_eq!(house.playlist_keys("ann", "Weekly"), None);
     house.close().await;
 }
 
 #[tokio::test]
 async fn somebody_elses_playlist_of_that_name_is_left_alone() {
-    let house = House::open(Kind::Jellyfin).await;
+    let house = PlaylistFixture::open(ServerKind::Jellyfin).await;
     house.sync(house.rows(0..3), json!({"accounts": ["ben"]})).await;
     let user = house.running.tokens().tokens[1].user.expect("ben");
     house.running.state().write(user, |write| {
@@ -159,14 +158,14 @@ async fn somebody_elses_playlist_of_that_name_is_left_alone() {
         }
     });
     house.sync(house.rows(5..7), json!({"mode": "replace"})).await;
-    assert_eq!(house.held("ben", "Weekly"), Some(house.keys(0..3)));
-    assert_eq!(house.held("ann", "Weekly"), Some(house.keys(5..7)));
+    assert_eq!(house.playlist_keys("ben", "Weekly"), Some(house.keys(0..3)));
+    assert_eq!(house.playlist_keys("ann", "Weekly"), Some(house.keys(5..7)));
     house.close().await;
 }
 
 #[tokio::test]
 async fn what_an_app_reads_through_the_gateway_shows_the_new_state_at_once() {
-    let house = House::open(Kind::Plex).await;
+    let house = PlaylistFixture::open(ServerKind::Plex).await;
     let client = house.client("ann");
     let titles = async || {
         let list = client.get("/playlists").await;
@@ -182,7 +181,7 @@ async fn what_an_app_reads_through_the_gateway_shows_the_new_state_at_once() {
 
 #[tokio::test]
 async fn every_row_is_told_and_the_missing_can_be_had_as_tables_and_as_playlists() {
-    let house = House::open(Kind::Plex).await;
+    let house = PlaylistFixture::open(ServerKind::Plex).await;
     let mut rows = house.rows([0, 1, 0]);
     let list = rows.as_array_mut().expect("a list");
     list.push(json!({"title": "Nobody, ever", "artist": "=No One"}));
@@ -193,15 +192,11 @@ async fn every_row_is_told_and_the_missing_can_be_had_as_tables_and_as_playlists
         *counts,
         json!({"rows": 4, "found": 2, "version": 0, "ambiguous": 0, "missing": 1, "duplicate": 1, "bad": 1})
     );
-    let outcomes: Vec<&str> = answer["report"]["rows"]
-        .as_array()
-        .expect("rows")
-        .iter()
-        .filter_map(|row| row["outcome"].as_str())
-        .collect();
+    let outcomes: Vec<&str> =
+        answer["report"]["rows"].as_array().expect("rows").iter().filter_map(|row| row["outcome"].as_str()).collect();
     assert_eq!(outcomes, ["found", "found", "duplicate", "missing"]);
     assert_eq!(answer["report"]["bad"][0]["line"], 5);
-    assert_eq!(house.held("ann", "Weekly"), Some(house.keys([0, 1])));
+    assert_eq!(house.playlist_keys("ann", "Weekly"), Some(house.keys([0, 1])));
     let run = answer["run"].as_str().expect("an id");
     let control = house.stage.control();
     let table = control.get(&format!("/api/v1/playlists/runs/{run}/missing?format=csv")).await;
@@ -214,22 +209,19 @@ async fn every_row_is_told_and_the_missing_can_be_had_as_tables_and_as_playlists
     assert_eq!(part["items"].as_array().map(Vec::len), Some(1));
     assert_eq!(part["items"][0]["outcome"], "duplicate");
     let runs = control.get("/api/v1/playlists/runs?limit=1").await.json();
-    assert_eq!(
-        (runs["runs"][0]["run"].as_str(), runs["runs"][0]["state"].as_str()),
-        (Some(run), Some("done"))
-    );
+    assert_eq!((runs["runs"][0]["run"].as_str(), runs["runs"][0]["state"].as_str()), (Some(run), Some("done")));
     house.close().await;
 }
 
 #[tokio::test]
 async fn few_found_is_said_and_a_playlist_is_never_emptied_by_finding_nothing() {
     for kind in BOTH {
-        let house = House::open(kind).await;
+        let house = PlaylistFixture::open(kind).await;
         house.sync(house.rows(0..4), json!({})).await;
         let nothing = json!([{"title": "Nobody", "artist": "No One"}]);
         let report = house.sync(nothing, json!({"mode": "replace"})).await;
         assert_eq!(report["accounts"][0]["standing"], "nothing-found");
-        assert_eq!(house.held("ann", "Weekly"), Some(house.keys(0..4)));
+        assert_eq!(house.playlist_keys("ann", "Weekly"), Some(house.keys(0..4)));
         assert!(report["warnings"][0].as_str().expect("a warning").contains("Only 0 %"), "{report}");
         house.close().await;
     }
@@ -239,12 +231,12 @@ async fn few_found_is_said_and_a_playlist_is_never_emptied_by_finding_nothing() 
 async fn a_playlist_of_another_server_is_taken_over() {
     let tasks = tokio_util::task::TaskTracker::new();
     let (attic, home) =
-        (server(Kind::Jellyfin, false, &tasks).await, server(Kind::Plex, false, &tasks).await);
-    let script = Script::new()
-        .server("attic", "jellyfin", &attic.url(), &tokens(&attic, Kind::Jellyfin))
-        .server("home", "plex", &home.url(), &tokens(&home, Kind::Plex));
+        (server(ServerKind::Jellyfin, false, &tasks).await, server(ServerKind::Plex, false, &tasks).await);
+    let script = GatewayConfigBuilder::new()
+        .server("attic", "jellyfin", &attic.url(), &tokens(&attic, ServerKind::Jellyfin))
+        .server("home", "plex", &home.url(), &tokens(&home, ServerKind::Plex));
     let stage = script.start().await;
-    let from = tracks_of(&attic, Kind::Jellyfin);
+    let from = tracks_of(&attic, ServerKind::Jellyfin);
     indexed(&stage, "attic").await;
     indexed(&stage, "home").await;
     let control = stage.control();
@@ -256,8 +248,7 @@ async fn a_playlist_of_another_server_is_taken_over() {
     };
     let made = ask(json!({"source": rows, "server": "attic", "name": "Road"})).await;
     assert_eq!(made.json()["report"]["accounts"][0]["length"], 8, "{}", made.text());
-    let taken =
-        ask(json!({"source": {"server": "attic", "playlist": "road"}, "server": "home"})).await.json();
+    let taken = ask(json!({"source": {"server": "attic", "playlist": "road"}, "server": "home"})).await.json();
     assert_eq!(
         (taken["report"]["name"].as_str(), taken["report"]["counts"]["found"].as_u64()),
         (Some("Road"), Some(8)),
@@ -265,7 +256,7 @@ async fn a_playlist_of_another_server_is_taken_over() {
     );
     let none = ask(json!({"source": {"server": "attic", "playlist": "rail"}, "server": "home"})).await;
     assert_eq!((none.status.as_u16(), none.json()["code"].as_str()), (404, Some("no-playlist")));
-    stage.down().await;
+    stage.stop().await;
     attic.stop().await;
     home.stop().await;
 }

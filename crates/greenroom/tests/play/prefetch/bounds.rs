@@ -1,36 +1,36 @@
-//! When nothing is loaded ahead: switched off, left out, busy, failed, spent, past the cache.
+//! Conditions without prefetch: disabled, excluded, busy, failed, budget spent, bypass.
 
 use std::sync::Arc;
 
 use super::{ON, app, children, loaded, plex, server, skipped, stage, teach, until, useful};
 use crate::deferred::PATIENT;
-use crate::stage::Script;
-use crate::stage::scripted::{Reply, Scripted, answer};
+use crate::fixture::GatewayConfigBuilder;
+use crate::fixture::scripted::{ScriptedReply, ScriptedServer, answer};
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn off_means_off() {
     let tasks = TaskTracker::new();
-    let upstream = Scripted::start(&tasks, |request| Reply::Bytes(plex(request))).await;
+    let upstream = ScriptedServer::start(&tasks, |request| ScriptedReply::Bytes(plex(request))).await;
     let stage = stage(&upstream, "[server.prefetch]\nenabled = false\n").await;
     let client = app(&stage, "token-of-anna");
     teach(&client).await;
     for show in 2..9 {
         client.get(&children(show)).await;
     }
-    assert_eq!(upstream.arrived().len(), 9);
+    assert_eq!(upstream.received().len(), 9);
     assert_eq!(server(&stage).origin.counters.own.load(std::sync::atomic::Ordering::Relaxed), 0);
-    // All that was started has to have ended; then nothing can come any more.
-    stage.down().await;
-    assert_eq!(upstream.arrived().len(), 9, "as many as the app made");
+    // Everything that was started must have ended; then nothing can follow.
+    stage.stop().await;
+    assert_eq!(upstream.received().len(), 9, "as many as the app made");
     upstream.stop();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_class_that_is_left_out_is_not_loaded() {
     let tasks = TaskTracker::new();
-    let upstream = Scripted::start(&tasks, |request| Reply::Bytes(plex(request))).await;
+    let upstream = ScriptedServer::start(&tasks, |request| ScriptedReply::Bytes(plex(request))).await;
     let stage = stage(&upstream, "[server.prefetch]\nenabled = true\nclasses = [\"images\"]\n").await;
     let client = app(&stage, "token-of-anna");
     teach(&client).await;
@@ -45,7 +45,7 @@ async fn a_class_that_is_left_out_is_not_loaded() {
     }
     assert_eq!(useful(&server(&stage)), 2);
     upstream.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -53,11 +53,11 @@ async fn a_server_that_somebody_waits_for_is_left_alone() {
     let tasks = TaskTracker::new();
     let go = Arc::new(Notify::new());
     let held = Arc::clone(&go);
-    let upstream = Scripted::start(&tasks, move |request| {
+    let upstream = ScriptedServer::start(&tasks, move |request| {
         if request.target.starts_with("/hubs") {
-            return Reply::Held(Arc::clone(&held), plex(request));
+            return ScriptedReply::Held(Arc::clone(&held), plex(request));
         }
-        Reply::Bytes(plex(request))
+        ScriptedReply::Bytes(plex(request))
     })
     .await;
     let stage = stage(&upstream, &format!("upstream_concurrency = 8\n{ON}")).await;
@@ -65,14 +65,14 @@ async fn a_server_that_somebody_waits_for_is_left_alone() {
     teach(&client).await;
     client.get(&children(2)).await;
     until(&stage, |server| loaded(server) == 1).await;
-    // Hubs may hold four places; the fifth waits.
+    // Hubs may hold four permits; the fifth waits.
     let waiting: Vec<_> = (1..6)
         .map(|section| {
             let client = client.clone();
             tasks.spawn(async move { client.get(&format!("/hubs/sections/{section}")).await.status })
         })
         .collect();
-    until(&stage, |server| server.origin.queue.sight().tallies.iter().any(|tally| tally.waiting == 1)).await;
+    until(&stage, |server| server.origin.queue.snapshot().priorities.iter().any(|tally| tally.waiting == 1)).await;
     client.get(&children(3)).await;
     until(&stage, |server| skipped(server, "busy") == 1).await;
     assert_eq!(upstream.count("GET", &children(30)), 0);
@@ -95,7 +95,7 @@ async fn a_server_that_somebody_waits_for_is_left_alone() {
     until(&stage, |server| loaded(server) == 2).await;
     assert_eq!(upstream.count("GET", &children(40)), 1, "and afterwards it goes on");
     upstream.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -103,13 +103,13 @@ async fn the_first_error_stops_the_round_and_makes_a_pause() {
     let tasks = TaskTracker::new();
     let go = Arc::new(Notify::new());
     let held = Arc::clone(&go);
-    let upstream = Scripted::start(&tasks, move |request| {
+    let upstream = ScriptedServer::start(&tasks, move |request| {
         if request.target == children(20) {
-            Reply::Bytes(answer("500 Internal Server Error", "text/plain", "no"))
+            ScriptedReply::Bytes(answer("500 Internal Server Error", "text/plain", "no"))
         } else if request.target == children(21) {
-            Reply::Held(Arc::clone(&held), plex(request))
+            ScriptedReply::Held(Arc::clone(&held), plex(request))
         } else {
-            Reply::Bytes(plex(request))
+            ScriptedReply::Bytes(plex(request))
         }
     })
     .await;
@@ -120,7 +120,7 @@ async fn the_first_error_stops_the_round_and_makes_a_pause() {
         client.get(&children(season)).await;
     }
     client.get(&children(2)).await;
-    until(&stage, |server| server.prefetch.tally.counted().failed == 1).await;
+    until(&stage, |server| server.prefetch.counters.snapshot().failed == 1).await;
     upstream.until(|upstream| upstream.count("GET", &children(21)) == 1).await;
     go.notify_one();
     until(&stage, |server| skipped(server, "stopped") == 1).await;
@@ -131,13 +131,13 @@ async fn the_first_error_stops_the_round_and_makes_a_pause() {
     let opened = client.get(&children(30)).await;
     assert_eq!((opened.status.as_u16(), opened.was_hit()), (200, false), "clients are not paused");
     upstream.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_budget_and_a_count_bound_it() {
     let tasks = TaskTracker::new();
-    let upstream = Scripted::start(&tasks, |request| Reply::Bytes(plex(request))).await;
+    let upstream = ScriptedServer::start(&tasks, |request| ScriptedReply::Bytes(plex(request))).await;
     let more = "[server.prefetch]\nenabled = true\nmax_per_answer = 2\nbudget_per_minute = 3\n";
     let stage = stage(&upstream, more).await;
     let client = app(&stage, "token-of-anna");
@@ -149,54 +149,54 @@ async fn a_budget_and_a_count_bound_it() {
     until(&stage, |server| loaded(server) == 2).await;
     client.get(&children(3)).await;
     until(&stage, |server| loaded(server) == 3 && skipped(server, "budget") == 1).await;
-    assert_eq!(server(&stage).prefetch.tally.counted().started, 3);
-    assert_eq!(upstream.arrived().len(), 1 + 3 + 2 + 3);
+    assert_eq!(server(&stage).prefetch.counters.snapshot().started, 3);
+    assert_eq!(upstream.received().len(), 1 + 3 + 2 + 3);
     upstream.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_loaded_ahead_while_reads_go_past_the_cache() {
     let tasks = TaskTracker::new();
-    let upstream = Scripted::start(&tasks, |request| Reply::Bytes(plex(request))).await;
+    let upstream = ScriptedServer::start(&tasks, |request| ScriptedReply::Bytes(plex(request))).await;
     let stage = stage(&upstream, ON).await;
     let client = app(&stage, "token-of-anna");
     teach(&client).await;
-    for mode in [greenroom_config::Mode::Observe, greenroom_config::Mode::Bypass] {
-        server(&stage).turn_to(mode);
+    for mode in [greenroom_config::CacheMode::Observe, greenroom_config::CacheMode::Bypass] {
+        server(&stage).set_mode(mode);
         client.get(&children(2)).await;
     }
-    server(&stage).turn_to(greenroom_config::Mode::Cache);
+    server(&stage).set_mode(greenroom_config::CacheMode::Cache);
     client.get(&children(3)).await;
     until(&stage, |server| loaded(server) == 1).await;
     assert_eq!(upstream.count("GET", &children(20)), 0);
     assert_eq!(upstream.count("GET", &children(30)), 1);
     upstream.stop();
-    stage.down().await;
+    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_lies_on_disk_since_before_a_restart_is_not_loaded_again() {
     let tasks = TaskTracker::new();
-    let upstream = Scripted::start(&tasks, |request| Reply::Bytes(plex(request))).await;
+    let upstream = ScriptedServer::start(&tasks, |request| ScriptedReply::Bytes(plex(request))).await;
     let folder = tempfile::tempdir().expect("a folder");
     let begin = || {
         let url = format!("http://{}", upstream.address);
-        Script::new().table(PATIENT).server("home", "plex", &url, ON).data_dir(folder.path()).start()
+        GatewayConfigBuilder::new().table(PATIENT).server("home", "plex", &url, ON).data_dir(folder.path()).start()
     };
     let stage = begin().await;
     let client = app(&stage, "token-of-anna");
     teach(&client).await;
     client.get(&children(2)).await;
     client.get(&children(20)).await;
-    stage.down().await;
+    stage.stop().await;
     let stage = begin().await;
     let client = app(&stage, "token-of-anna");
     teach(&client).await;
     client.get(&children(2)).await;
     until(&stage, |server| skipped(server, "kept") == 1).await;
-    assert_eq!(server(&stage).prefetch.tally.counted().started, 0);
+    assert_eq!(server(&stage).prefetch.counters.snapshot().started, 0);
     assert_eq!(upstream.count("GET", &children(20)), 1);
     upstream.stop();
-    stage.down().await;
+    stage.stop().await;
 }

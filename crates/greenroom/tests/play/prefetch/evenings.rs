@@ -1,21 +1,19 @@
-//! Evenings with simulated servers: what is asked next is there, and no request is made that would not have been.
+//! Evenings with simulated servers: the next response is ready, and prefetch adds no request.
 
 use super::{ON, loaded, server, until, useful};
-use crate::stage::Script;
+use crate::fixture::GatewayConfigBuilder;
 use greenroom_simulator::jellyfin::{self, Jellyfin};
 use greenroom_simulator::plex::{self, Plex};
 use tokio_util::task::TaskTracker;
 
-/// The simulated Plex in XML: seasons, episodes and scaled pictures, as an add-on for a television asks for them.
+/// The simulated Plex in XML: seasons, episodes and scaled images, as a television add-on requests them.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plex_evening_costs_no_request_more_and_the_second_show_is_there() {
     let tasks = TaskTracker::new();
-    let upstream =
-        Plex::new(plex::Options::quick()).start("127.0.0.1:0".parse().expect("it is"), &tasks).await;
+    let upstream = Plex::new(plex::PlexOptions::quick()).start("127.0.0.1:0".parse().expect("it is"), &tasks).await;
     let upstream = upstream.expect("it starts");
-    let stage = Script::new().server("home", "plex", &upstream.url(), ON).start().await;
-    let client =
-        stage.client().with("x-plex-token", upstream.tokens().owner_a()).with("x-plex-product", "Kodi");
+    let stage = GatewayConfigBuilder::new().server("home", "plex", &upstream.url(), ON).start().await;
+    let client = stage.client().with("x-plex-token", upstream.tokens().owner_a()).with("x-plex-product", "Kodi");
     let ids = |body: &str| -> Vec<String> {
         let rows = body.split("ratingKey=\"").skip(1);
         let mut ids: Vec<String> = rows.filter_map(|row| row.split('"').next().map(str::to_owned)).collect();
@@ -35,24 +33,23 @@ async fn a_plex_evening_costs_no_request_more_and_the_second_show_is_there() {
         hits.push(episodes.was_hit());
     }
     assert_eq!(hits, [false, true]);
-    stage.down().await;
-    let asked = upstream.ledger().total();
+    stage.stop().await;
+    let asked = upstream.request_log().total();
     assert_eq!(asked, 5, "{asked}: a list, two times seasons, two times episodes");
     upstream.stop().await;
 }
 
-/// The simulated Jellyfin: seasons, episodes and their pictures.
+/// The simulated Jellyfin: seasons, episodes and their images.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_jellyfin_evening_finds_episodes_and_pictures_of_the_second_show() {
     let tasks = TaskTracker::new();
-    let options = jellyfin::Options::quick();
+    let options = jellyfin::JellyfinOptions::quick();
     let upstream = Jellyfin::new(options).start("127.0.0.1:0".parse().expect("it is"), &tasks).await;
     let upstream = upstream.expect("it starts");
-    let stage = Script::new().server("den", "jellyfin", &upstream.url(), ON).start().await;
+    let stage = GatewayConfigBuilder::new().server("den", "jellyfin", &upstream.url(), ON).start().await;
     let token = upstream.tokens().owner_a();
-    let authorization = format!(
-        "MediaBrowser Client=\"Kodi\", Device=\"tv\", DeviceId=\"1\", Version=\"1\", Token=\"{token}\""
-    );
+    let authorization =
+        format!("MediaBrowser Client=\"Kodi\", Device=\"tv\", DeviceId=\"1\", Version=\"1\", Token=\"{token}\"");
     let client = stage.client().with("authorization", &authorization);
     let me = client.get("/Users/Me").await.json()["Id"].as_str().expect("an id").to_owned();
     let shows = format!("/Items?userId={me}&includeItemTypes=Series&recursive=true&sortBy=SortName&limit=50");
@@ -66,14 +63,13 @@ async fn a_jellyfin_evening_finds_episodes_and_pictures_of_the_second_show() {
         }
         let season = &seasons["Items"][0];
         let (id, tag) = (season["Id"].as_str().expect("an id"), season["ImageTags"]["Primary"].as_str());
-        let picture =
-            format!("/Items/{id}/Images/Primary?maxWidth=400&quality=90&tag={}", tag.expect("a tag"));
+        let picture = format!("/Items/{id}/Images/Primary?maxWidth=400&quality=90&tag={}", tag.expect("a tag"));
         hits.push(client.get(&picture).await.was_hit());
         let episodes = format!("/Shows/{show}/Episodes?userId={me}&seasonId={id}&fields=Overview");
         hits.push(client.get(&episodes).await.was_hit());
     }
     assert_eq!(hits, [false, false, true, true]);
     assert_eq!(useful(&server(&stage)), 2);
-    stage.down().await;
+    stage.stop().await;
     upstream.stop().await;
 }

@@ -1,42 +1,39 @@
-//! Which rooms know which, and whether one knows itself by way of others.
+//! Dependencies between the modules of a crate, and cycles among them.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::source::{Mention, Source};
+use super::source::{CratePath, SourceFile};
 
-/// The root of a crate, as a room.
+/// The root of a crate, as a module.
 const ROOT: &str = "lib.rs";
 
-/// For each room the rooms it knows, and one place that shows it.
-type Edges = BTreeMap<String, BTreeMap<String, String>>;
+/// Dependencies of each module, with one place that shows each.
+type ModuleEdges = BTreeMap<String, BTreeMap<String, String>>;
 
-/// The shortest way from a room back to itself, a line for each step; none if there is no cycle.
-pub fn shortest(sources: &[Source]) -> Option<String> {
+/// The shortest cycle, a line for each step; none if there is no cycle.
+pub fn shortest(sources: &[SourceFile]) -> Option<String> {
     let edges = edges(sources);
     let circles = edges.keys().filter_map(|room| circle(&edges, room));
     let rooms = circles.min_by_key(Vec::len)?;
-    let lines = rooms
-        .windows(2)
-        .map(|step| format!("  {} -> {}   ({})\n", step[0], step[1], edges[&step[0]][&step[1]]));
+    let lines =
+        rooms.windows(2).map(|step| format!("  {} -> {}   ({})\n", step[0], step[1], edges[&step[0]][&step[1]]));
     Some(lines.collect())
 }
 
-/// Who knows whom among the rooms. A path to something that the root only shows leads to the room it is from.
-fn edges(sources: &[Source]) -> Edges {
-    let rooms: BTreeSet<&str> =
-        sources.iter().filter_map(|source| Some(source.module.first()?.as_str())).collect();
-    let mentions =
-        || sources.iter().flat_map(|source| source.mentions.iter().map(move |mention| (source, mention)));
+/// Dependencies between modules. A path to a re-export of the root leads to the module it is from.
+fn edges(sources: &[SourceFile]) -> ModuleEdges {
+    let rooms: BTreeSet<&str> = sources.iter().filter_map(|source| Some(source.module.first()?.as_str())).collect();
+    let mentions = || sources.iter().flat_map(|source| source.crate_paths.iter().map(move |mention| (source, mention)));
     let shown: BTreeMap<&str, &str> = mentions()
-        .filter_map(|(_, mention)| Some((mention.shown_as.as_deref()?, mention.path.first()?.as_str())))
+        .filter_map(|(_, mention)| Some((mention.reexported_as.as_deref()?, mention.path.first()?.as_str())))
         .collect();
-    let target = |mention: &Mention| {
+    let target = |mention: &CratePath| {
         let first = mention.path.first()?.as_str();
         let first = if rooms.contains(first) { first } else { shown.get(first).copied().unwrap_or(ROOT) };
         Some(first.to_owned())
     };
-    let mut edges = Edges::new();
-    for (source, mention) in mentions().filter(|(_, mention)| mention.shown_as.is_none()) {
+    let mut edges = ModuleEdges::new();
+    for (source, mention) in mentions().filter(|(_, mention)| mention.reexported_as.is_none()) {
         let from = source.module.first().map_or(ROOT, String::as_str);
         let Some(to) = target(mention).filter(|to| to != from) else { continue };
         let place = format!("{}: crate::{}", source.file.display(), mention.path.join("::"));
@@ -46,7 +43,7 @@ fn edges(sources: &[Source]) -> Edges {
 }
 
 /// The shortest way from `start` back to it.
-fn circle(edges: &Edges, start: &str) -> Option<Vec<String>> {
+fn circle(edges: &ModuleEdges, start: &str) -> Option<Vec<String>> {
     let mut came_from: BTreeMap<&str, &str> = BTreeMap::new();
     let mut waiting = VecDeque::from([start]);
     while let Some(room) = waiting.pop_front() {
@@ -69,18 +66,18 @@ fn circle(edges: &Edges, start: &str) -> Option<Vec<String>> {
 
 #[test]
 fn the_shortest_cycle_is_told_with_a_place_for_each_step() {
-    let source = |file: &str, module: &[&str], paths: &[(&str, Option<&str>)]| Source {
+    let source = |file: &str, module: &[&str], paths: &[(&str, Option<&str>)]| SourceFile {
         file: file.into(),
         module: module.iter().map(|&name| name.to_owned()).collect(),
         lines: 1,
-        mentions: paths
+        crate_paths: paths
             .iter()
-            .map(|(path, shown_as)| Mention {
+            .map(|(path, shown_as)| CratePath {
                 path: path.split("::").map(str::to_owned).collect(),
-                shown_as: shown_as.map(str::to_owned),
+                reexported_as: shown_as.map(str::to_owned),
             })
             .collect(),
-        excuses_long_functions: false,
+        allows_long_functions: false,
     };
     let mut sources = vec![
         source("lib.rs", &[], &[("c::Shown", Some("Shown"))]),
@@ -90,8 +87,7 @@ fn the_shortest_cycle_is_told_with_a_place_for_each_step() {
         source("d.rs", &["d"], &[]),
     ];
     assert_eq!(shortest(&sources), None);
-    sources[4].mentions = source("", &[], &[("a::A", None), ("b::B", None)]).mentions;
-    let wanted =
-        "  b -> c   (b.rs: crate::Shown)\n  c -> d   (c.rs: crate::d)\n  d -> b   (d.rs: crate::b::B)\n";
+    sources[4].crate_paths = source("", &[], &[("a::A", None), ("b::B", None)]).crate_paths;
+    let wanted = "  b -> c   (b.rs: crate::Shown)\n  c -> d   (c.rs: crate::d)\n  d -> b   (d.rs: crate::b::B)\n";
     assert_eq!(shortest(&sources).unwrap(), wanted);
 }

@@ -1,5 +1,4 @@
-//! A crate's source as the tests of rooms see it: without comments, without tests, and with every path that begins at
-//! the crate's root.
+//! A crate's source for the module tests: without comments, without tests, and with every path from the crate's root.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -7,29 +6,28 @@ use std::path::{Path, PathBuf};
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
 /// A file under `src`, without the tests in it.
-pub struct Source {
+pub struct SourceFile {
     /// Relative to `src`.
     pub file: PathBuf,
-    /// The module that the file is; empty for the root of the crate.
+    /// Module of the file; empty for the root of the crate.
     pub module: Vec<String>,
     /// Lines outside of tests.
     pub lines: usize,
-    /// The paths in it that lead into this crate.
-    pub mentions: Vec<Mention>,
-    /// Whether it takes exception to the lint against long functions.
-    pub excuses_long_functions: bool,
+    /// Paths in it that lead into this crate.
+    pub crate_paths: Vec<CratePath>,
+    /// Whether it allows long functions.
+    pub allows_long_functions: bool,
 }
 
 /// A path that begins at the root of the crate.
-pub struct Mention {
-    /// Its segments.
+pub struct CratePath {
     pub path: Vec<String>,
-    /// The name by which the root shows it to others, if this is a `pub use` of the root.
-    pub shown_as: Option<String>,
+    /// Name under which the root re-exports it, if this is a `pub use` of the root.
+    pub reexported_as: Option<String>,
 }
 
 /// All source files of a crate that are not tests, in the order of their names.
-pub fn of_crate(src: &Path) -> Vec<Source> {
+pub fn read_crate(src: &Path) -> Vec<SourceFile> {
     let mut files = Vec::new();
     collect(src, &mut files);
     files.sort();
@@ -39,19 +37,18 @@ pub fn of_crate(src: &Path) -> Vec<Source> {
         let text = std::fs::read_to_string(&path).expect("a source file can be read");
         let tokens: TokenStream = text.parse().expect("a source file is made of tokens");
         let module = module_of(&file);
-        let mut reading = Reading::default();
+        let mut reading = FileScan::default();
         reading.walk(&trees(tokens), &module);
         tests.extend(reading.test_modules);
-        sources.push(Source {
+        sources.push(SourceFile {
             file,
             module,
             lines: text.lines().count() - reading.test_lines,
-            mentions: reading.mentions,
-            excuses_long_functions: text.contains("clippy::too_many_lines"),
+            crate_paths: reading.mentions,
+            allows_long_functions: text.contains("clippy::too_many_lines"),
         });
     }
-    let is_test =
-        |source: &Source| (1..=source.module.len()).any(|end| tests.contains(&source.module[..end]));
+    let is_test = |source: &SourceFile| (1..=source.module.len()).any(|end| tests.contains(&source.module[..end]));
     sources.retain(|source| !is_test(source));
     sources
 }
@@ -77,15 +74,15 @@ fn module_of(file: &Path) -> Vec<String> {
     module
 }
 
-/// What one file says.
+/// Scan result of one file.
 #[derive(Default)]
-struct Reading {
+struct FileScan {
     test_lines: usize,
     test_modules: Vec<Vec<String>>,
-    mentions: Vec<Mention>,
+    mentions: Vec<CratePath>,
 }
 
-impl Reading {
+impl FileScan {
     fn walk(&mut self, tokens: &[TokenTree], module: &[String]) {
         let mut at = 0;
         while at < tokens.len() {
@@ -93,7 +90,7 @@ impl Reading {
         }
     }
 
-    /// Reads what begins at `at` and says where the next begins.
+    /// Reads the item at `at` and returns the position of the next one.
     fn step(&mut self, tokens: &[TokenTree], at: usize, module: &[String]) -> usize {
         match (&tokens[at], tokens.get(at + 1)) {
             (TokenTree::Punct(mark), Some(TokenTree::Group(attribute)))
@@ -130,7 +127,7 @@ impl Reading {
         }
     }
 
-    /// Leaves out the item that the attribute at `at` is on.
+    /// Skips the item with the attribute at `at`.
     fn skip_test(&mut self, tokens: &[TokenTree], at: usize, module: &[String]) -> usize {
         let mut begin = at;
         while is_mark(&tokens[begin], '#') {
@@ -146,7 +143,7 @@ impl Reading {
         end + 1
     }
 
-    /// Adds every path of the tree of a `use`.
+    /// Adds every path of a `use` tree.
     fn imports(&mut self, tree: &[TokenTree], prefix: &mut Vec<String>, module: &[String], is_shown: bool) {
         for branch in tree.split(|token| is_mark(token, ',')).filter(|branch| !branch.is_empty()) {
             let depth = prefix.len();
@@ -181,11 +178,11 @@ impl Reading {
             _ if module.is_empty() => path.to_vec(),
             _ => return,
         };
-        self.mentions.push(Mention { path, shown_as });
+        self.mentions.push(CratePath { path, reexported_as: shown_as });
     }
 }
 
-/// `a::b::c` from `at` on, and where it ends.
+/// Path `a::b::c` at `at`, and its end.
 fn path_at(tokens: &[TokenTree], at: usize) -> (Vec<String>, usize) {
     let mut path = vec![tokens[at].to_string()];
     let mut end = at + 1;
@@ -199,7 +196,7 @@ fn path_at(tokens: &[TokenTree], at: usize) -> (Vec<String>, usize) {
     (path, end)
 }
 
-/// Whether `pub` or `pub(…)` stands before what comes next.
+/// Whether `pub` or `pub(…)` precedes.
 fn is_visible(before: &[TokenTree]) -> bool {
     match before {
         [.., mark, TokenTree::Group(_)] if is_word(mark, "pub") => true,
@@ -223,7 +220,7 @@ fn is_for_tests(attribute: &Group) -> bool {
         }
 }
 
-/// The last token of an item, a field or a statement that begins at `begin`.
+/// Last token of the item, field or statement that begins at `begin`.
 fn end_of_item(tokens: &[TokenTree], begin: usize) -> usize {
     let words = tokens[begin..].iter().map_while(|token| match token {
         TokenTree::Ident(word) => Some(word.to_string()),
@@ -234,17 +231,7 @@ fn end_of_item(tokens: &[TokenTree], begin: usize) -> usize {
     let begins_with = |known: &[&str]| words.first().is_some_and(|word| known.contains(&word.as_str()));
     let is_function = words.iter().any(|word| word == "fn");
     let has_body = is_function
-        || begins_with(&[
-            "mod",
-            "impl",
-            "struct",
-            "enum",
-            "trait",
-            "unsafe",
-            "macro_rules",
-            "extern",
-            "union",
-        ]);
+        || begins_with(&["mod", "impl", "struct", "enum", "trait", "unsafe", "macro_rules", "extern", "union"]);
     let is_long = !is_function && begins_with(&["use", "const", "static", "type", "let"]);
     let ends = |token: &TokenTree| match token {
         TokenTree::Group(body) => !is_long && body.delimiter() == Delimiter::Brace,
@@ -274,7 +261,7 @@ fn what_is_only_for_tests_is_left_out_and_paths_are_found_wherever_they_stand() 
         fn f() { g!(crate::d::e, super::h::i()) }\n\
         #[cfg(test)]\n#[expect(dead_code)]\nmod inline {\n    use crate::unseen;\n}\n\
         mod inner { use super::super::j::K; use self::own; }\n";
-    let mut reading = Reading::default();
+    let mut reading = FileScan::default();
     reading.walk(&trees(text.parse().unwrap()), &["x".into(), "y".into()]);
     let found: Vec<String> = reading.mentions.iter().map(|mention| mention.path.join("::")).collect();
     let wanted = ["a::B", "a::self", "c", "d::e", "x::h::i", "x::j::K", "x::y::inner::own"];

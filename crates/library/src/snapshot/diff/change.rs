@@ -1,16 +1,17 @@
-//! What is different about one item.
+//! Differences between two states of one item.
 
 use serde::Serialize;
 
-use crate::item::{File, Item};
+use crate::item::{Item, MediaFile};
 
-/// What of an item is compared. When the server touched it is not: it does so without changing anything.
+/// Fields that are compared. The time of the server's last change is not, because it moves without any other
+/// change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Field {
+pub enum ItemField {
     /// Its title.
     Title,
-    /// Who it is credited to.
+    /// The credited artists.
     Artists,
     /// The album, the season, or the show of a season.
     Parent,
@@ -22,25 +23,25 @@ pub enum Field {
     ParentIndex,
     /// Its year.
     Year,
-    /// Its length.
+    /// Its duration.
     Duration,
-    /// The names others know it by.
+    /// Its external ids.
     Guids,
 }
 
-/// One thing that is different.
+/// A changed field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Retag {
-    /// What.
-    pub field: Field,
-    /// What it was; empty if it was not known.
+pub struct FieldChange {
+    /// The field.
+    pub field: ItemField,
+    /// The old value; empty if unknown.
     pub from: String,
-    /// What it is.
+    /// The new value.
     pub to: String,
 }
 
-impl Field {
-    /// The word for it.
+impl ItemField {
+    /// Name used in the API.
     pub fn word(self) -> &'static str {
         match self {
             Self::Title => "title",
@@ -56,37 +57,37 @@ impl Field {
     }
 }
 
-/// Everything that is called otherwise.
-pub(super) fn retags(was: &Item, is: &Item) -> Vec<Retag> {
-    let fields: [(Field, String, String); 9] = [
-        both(Field::Title, was, is, |item| item.title.to_string()),
-        both(Field::Artists, was, is, |item| item.artists.join(", ")),
-        both(Field::Parent, was, is, |item| text(item.parent_title.as_deref())),
-        both(Field::Grandparent, was, is, |item| text(item.grandparent_title.as_deref())),
-        both(Field::Index, was, is, |item| number(item.index)),
-        both(Field::ParentIndex, was, is, |item| number(item.parent_index)),
-        both(Field::Year, was, is, |item| number(item.year)),
-        both(Field::Duration, was, is, |item| number(item.duration_ms)),
-        both(Field::Guids, was, is, |item| item.guids.join(" ")),
+/// All changed fields.
+pub(super) fn retags(was: &Item, is: &Item) -> Vec<FieldChange> {
+    let fields: [(ItemField, String, String); 9] = [
+        both(ItemField::Title, was, is, |item| item.title.to_string()),
+        both(ItemField::Artists, was, is, |item| item.artists.join(", ")),
+        both(ItemField::Parent, was, is, |item| text(item.parent_title.as_deref())),
+        both(ItemField::Grandparent, was, is, |item| text(item.grandparent_title.as_deref())),
+        both(ItemField::Index, was, is, |item| number(item.index)),
+        both(ItemField::ParentIndex, was, is, |item| number(item.parent_index)),
+        both(ItemField::Year, was, is, |item| number(item.year)),
+        both(ItemField::Duration, was, is, |item| number(item.duration_ms)),
+        both(ItemField::Guids, was, is, |item| item.guids.join(" ")),
     ];
     let different = fields.into_iter().filter(|(_, from, to)| from != to);
-    different.map(|(field, from, to)| Retag { field, from, to }).collect()
+    different.map(|(field, from, to)| FieldChange { field, from, to }).collect()
 }
 
-/// Where a file was and where it is; `None` if there is one more or one less.
-pub(super) type Way = (Option<Box<str>>, Option<Box<str>>);
+/// Old and new path of a file; `None` for an added or a removed file.
+pub(super) type PathChange = (Option<Box<str>>, Option<Box<str>>);
 
-/// The way a file went, if one did. Of several the first that differ are told.
-pub(super) fn moved(was: &Item, is: &Item) -> Option<Way> {
-    let only = |these: &[File], others: &[File]| {
-        let missing = |file: &&File| !others.iter().any(|other| other.path == file.path);
+/// The change of a file's path, if there is one. Of several, the first.
+pub(super) fn moved(was: &Item, is: &Item) -> Option<PathChange> {
+    let only = |these: &[MediaFile], others: &[MediaFile]| {
+        let missing = |file: &&MediaFile| !others.iter().any(|other| other.path == file.path);
         these.iter().find(missing).map(|file| file.path.clone())
     };
     let (from, to) = (only(&was.files, &is.files), only(&is.files, &was.files));
     (from.is_some() || to.is_some()).then_some((from, to))
 }
 
-fn both(field: Field, was: &Item, is: &Item, value: impl Fn(&Item) -> String) -> (Field, String, String) {
+fn both(field: ItemField, was: &Item, is: &Item, value: impl Fn(&Item) -> String) -> (ItemField, String, String) {
     (field, value(was), value(is))
 }
 

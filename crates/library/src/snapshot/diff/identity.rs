@@ -1,24 +1,24 @@
-//! Which of what went is which of what came: the same file, or the same name outside the server.
+//! Finds items that got a new key, by their files and external ids.
 
 use std::collections::HashSet;
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::guid::canonical;
+use crate::external_id::canonical;
 use crate::item::Item;
 
-/// What went, or what came, with the digests of what it is known by.
+/// Removed or added items with the hashes that identify them.
 #[derive(Debug, Default)]
-pub(super) struct Identities {
+pub(super) struct ItemFingerprints {
     /// Their rows, in order.
     pub(super) rows: Vec<u32>,
     paths: Vec<(u64, u32)>,
     guids: Vec<(u64, u32)>,
 }
 
-impl Identities {
-    /// Takes one; `compares` says whether it is needed what it is known by.
-    pub(super) fn take(&mut self, row: u32, item: &Item, compares: bool) {
+impl ItemFingerprints {
+    /// Adds an item; `compares` tells whether its hashes are needed.
+    pub(super) fn push(&mut self, row: u32, item: &Item, compares: bool) {
         self.rows.push(row);
         if !compares {
             return;
@@ -29,28 +29,28 @@ impl Identities {
     }
 }
 
-/// What is the same thing under another key.
+/// Items with a new key.
 #[derive(Debug, Default)]
-pub(super) struct Pairs {
-    /// The row it had, the row it has.
+pub(super) struct RekeyedPairs {
+    /// Old row and new row.
     pub(super) found: Vec<(u32, u32)>,
-    /// The rows they had.
+    /// The old rows.
     pub(super) gone: HashSet<u32>,
-    /// The rows they have.
+    /// The new rows.
     pub(super) came: HashSet<u32>,
 }
 
-/// Files first: of one film there may be two copies, which have the same names.
-pub(super) fn pairs(gone: &Identities, came: &Identities) -> Pairs {
-    let mut pairs = Pairs::default();
+/// Files are compared first, because two copies of one film have the same ids.
+pub(super) fn pairs(gone: &ItemFingerprints, came: &ItemFingerprints) -> RekeyedPairs {
+    let mut pairs = RekeyedPairs::default();
     pairs.find(gone.paths.clone(), came.paths.clone());
     pairs.find(gone.guids.clone(), came.guids.clone());
     pairs.found.sort_unstable_by_key(|(_, to)| *to);
     pairs
 }
 
-impl Pairs {
-    /// Pairs what has a digest that nothing else on its side has.
+impl RekeyedPairs {
+    /// Pairs items whose hash is unique on both sides.
     fn find(&mut self, gone: Vec<(u64, u32)>, came: Vec<(u64, u32)>) {
         let (gone, came) = (alone(gone, &self.gone), alone(came, &self.came));
         let mut rest = came.as_slice();
@@ -67,7 +67,7 @@ impl Pairs {
     }
 }
 
-/// Those whose digest is nobody else's, sorted.
+/// Items with a unique hash, sorted.
 fn alone(mut all: Vec<(u64, u32)>, taken: &HashSet<u32>) -> Vec<(u64, u32)> {
     all.retain(|(_, row)| !taken.contains(row));
     all.sort_unstable();
@@ -76,14 +76,13 @@ fn alone(mut all: Vec<(u64, u32)>, taken: &HashSet<u32>) -> Vec<(u64, u32)> {
     runs.filter_map(|run| if let [only] = run { Some(*only) } else { None }).collect()
 }
 
-/// Whether this key now stands for another thing: nothing by which either is known is shared.
+/// Whether a key now belongs to another item: no file and no external id is shared.
 pub(super) fn is_reused(was: &Item, is: &Item) -> bool {
     if was.kind != is.kind {
         return true;
     }
     let shares_file = was.files.iter().any(|file| is.files.iter().any(|other| other.path == file.path));
-    let names =
-        |item: &Item| item.guids.iter().filter_map(|guid| canonical(guid)).collect::<HashSet<String>>();
+    let names = |item: &Item| item.guids.iter().filter_map(|guid| canonical(guid)).collect::<HashSet<String>>();
     let (old, new) = (names(was), names(is));
     let can_tell = !(was.files.is_empty() || is.files.is_empty()) || !(old.is_empty() || new.is_empty());
     can_tell && !shares_file && old.is_disjoint(&new) && was.title != is.title

@@ -1,115 +1,115 @@
-//! What is different between two snapshots of one library, as people would say it: what came, what went, what is called
-//! otherwise, what lies elsewhere, and what is the same thing under another key.
+//! Differences between two snapshots of one library: items that were added, removed, retagged, moved, or got
+//! a new key.
 //!
-//! Rooms: `change`: what is different about one item; `identity`: which of what went is which of what came; `telling`:
-//! how it is written for people.
+//! Modules: `change`: differences of one item; `identity`: items that got a new key; `display`: formatting
+//! for people.
 
 mod change;
+mod display;
 mod identity;
-mod telling;
 
 use std::cmp::Ordering;
 
 use serde::Serialize;
 
-pub use change::{Field, Retag};
+pub use change::{FieldChange, ItemField};
 
 use super::Snapshot;
 use super::row;
 use crate::item::{Item, ItemKind};
-use identity::Identities;
+use identity::ItemFingerprints;
 
-/// So many of each sort are told one by one; the others are counted.
-pub const MAX_TOLD: usize = 100;
+/// Max items listed per category; further ones are only counted.
+pub const MAX_LISTED: usize = 100;
 
-/// What is different.
+/// The differences.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Diff {
-    /// How many of each sort there are.
-    pub counts: Counts,
-    /// The first that came.
-    pub added: Vec<Thing>,
-    /// The first that went.
-    pub removed: Vec<Thing>,
-    /// The first that are called otherwise.
-    pub retagged: Vec<Retagged>,
-    /// The first whose file lies elsewhere.
-    pub moved: Vec<Moved>,
-    /// The first that are known under another key.
-    pub rekeyed: Vec<Rekeyed>,
-    /// Rows of the newer snapshot that came or are different in any way, also those that are not told.
+pub struct SnapshotDiff {
+    /// Number of items per category.
+    pub counts: DiffCounts,
+    /// The first added items.
+    pub added: Vec<ItemSummary>,
+    /// The first removed items.
+    pub removed: Vec<ItemSummary>,
+    /// The first retagged items.
+    pub retagged: Vec<RetaggedItem>,
+    /// The first items whose file moved.
+    pub moved: Vec<MovedItem>,
+    /// The first items with a new key.
+    pub rekeyed: Vec<RekeyedItem>,
+    /// Rows of the newer snapshot that were added or changed in any way, including unlisted ones.
     #[serde(skip)]
     pub changed_rows: Vec<u32>,
 }
 
-/// How many of each sort there are. One item may be retagged and moved.
+/// Number of items per category. One item may be both retagged and moved.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Counts {
-    /// Came.
+pub struct DiffCounts {
+    /// Added.
     pub added: u64,
-    /// Went.
+    /// Removed.
     pub removed: u64,
-    /// Are called otherwise.
+    /// Retagged.
     pub retagged: u64,
-    /// Lie elsewhere.
+    /// Moved.
     pub moved: u64,
-    /// Have another key.
+    /// Got a new key.
     pub rekeyed: u64,
 }
 
-/// An item, as it is told.
+/// An item as it is listed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Thing {
-    /// What it is.
+pub struct ItemSummary {
+    /// Kind of the item.
     pub kind: &'static str,
     /// Its key.
     pub key: Box<str>,
     /// Its title.
     pub title: Box<str>,
-    /// Who it is by, or of what it is a part.
+    /// Its artist, show or other parent.
     pub of: Option<Box<str>>,
 }
 
-/// An item that is called otherwise.
+/// An item with changed fields.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Retagged {
-    /// The item, as it is called now.
-    pub thing: Thing,
-    /// What is different about it.
-    pub fields: Vec<Retag>,
+pub struct RetaggedItem {
+    /// The item in its new state.
+    pub thing: ItemSummary,
+    /// The changed fields.
+    pub fields: Vec<FieldChange>,
 }
 
-/// An item whose file lies elsewhere.
+/// An item whose file moved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Moved {
+pub struct MovedItem {
     /// The item.
-    pub thing: Thing,
-    /// Where its file was; `None` if it is one more.
+    pub thing: ItemSummary,
+    /// The old path; `None` for an added file.
     pub from: Option<Box<str>>,
-    /// Where it is; `None` if it is one less.
+    /// The new path; `None` for a removed file.
     pub to: Option<Box<str>>,
 }
 
-/// An item that is known under another key.
+/// An item with a new key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Rekeyed {
-    /// The item, with the key it has now.
-    pub thing: Thing,
-    /// The key it had.
+pub struct RekeyedItem {
+    /// The item with its new key.
+    pub thing: ItemSummary,
+    /// The old key.
     pub from: Box<str>,
 }
 
-impl Diff {
-    /// Whether nothing is different that could be told.
+impl SnapshotDiff {
+    /// Whether there is no difference to list.
     pub fn is_empty(&self) -> bool {
-        self.counts == Counts::default()
+        self.counts == DiffCounts::default()
     }
 }
 
-/// What is different in `new`.
-pub fn between(old: &Snapshot, new: &Snapshot) -> Diff {
-    let mut looking = Looking { compares: !old.is_empty() && !new.is_empty(), ..Looking::default() };
-    let (mut before, mut after) = (old.rows.walk(), new.rows.walk());
+/// Compares `new` with `old`.
+pub fn between(old: &Snapshot, new: &Snapshot) -> SnapshotDiff {
+    let mut looking = DiffBuilder { compares: !old.is_empty() && !new.is_empty(), ..DiffBuilder::default() };
+    let (mut before, mut after) = (old.rows.iter_rows(), new.rows.iter_rows());
     let (mut from, mut to) = (0, 0);
     loop {
         let order = match (old.rows.key_at(from), new.rows.key_at(to)) {
@@ -118,12 +118,12 @@ pub fn between(old: &Snapshot, new: &Snapshot) -> Diff {
             (None, Some(_)) => Ordering::Greater,
             (Some(old), Some(new)) => old.cmp(&new),
         };
-        // Rows were read when their snapshot was made, so none is missing or broken.
+        // Rows were validated when their snapshot was built, so none is missing or corrupt.
         let was = if order == Ordering::Greater { None } else { before.next() };
         let is = if order == Ordering::Less { None } else { after.next() };
         if was != is {
             let read = |bytes: Option<&[u8]>| bytes.and_then(|bytes| row::read(bytes).ok());
-            looking.take((from, read(was)), (to, read(is)));
+            looking.compare_rows((from, read(was)), (to, read(is)));
         }
         from += u32::from(order != Ordering::Greater);
         to += u32::from(order != Ordering::Less);
@@ -132,16 +132,16 @@ pub fn between(old: &Snapshot, new: &Snapshot) -> Diff {
 }
 
 #[derive(Default)]
-struct Looking {
-    diff: Diff,
-    /// Whether what went can have come back: not if one of the two is empty.
+struct DiffBuilder {
+    diff: SnapshotDiff,
+    /// Whether to look for items with a new key: not if one side is empty.
     compares: bool,
-    gone: Identities,
-    came: Identities,
+    gone: ItemFingerprints,
+    came: ItemFingerprints,
 }
 
-impl Looking {
-    fn take(&mut self, (from, was): (u32, Option<Item>), (to, is): (u32, Option<Item>)) {
+impl DiffBuilder {
+    fn compare_rows(&mut self, (from, was): (u32, Option<Item>), (to, is): (u32, Option<Item>)) {
         if is.is_some() {
             self.diff.changed_rows.push(to);
         }
@@ -152,10 +152,10 @@ impl Looking {
             return;
         }
         if let Some(was) = was {
-            self.gone.take(from, &was, self.compares);
+            self.gone.push(from, &was, self.compares);
         }
         if let Some(is) = is {
-            self.came.take(to, &is, self.compares);
+            self.came.push(to, &is, self.compares);
         }
     }
 
@@ -163,46 +163,46 @@ impl Looking {
         let fields = change::retags(was, is);
         if !fields.is_empty() {
             self.diff.counts.retagged += 1;
-            told(&mut self.diff.retagged, || Retagged { thing: Thing::of(is), fields });
+            push_listed(&mut self.diff.retagged, || RetaggedItem { thing: ItemSummary::from_item(is), fields });
         }
         if let Some((from, to)) = change::moved(was, is) {
             self.diff.counts.moved += 1;
-            told(&mut self.diff.moved, || Moved { thing: Thing::of(is), from, to });
+            push_listed(&mut self.diff.moved, || MovedItem { thing: ItemSummary::from_item(is), from, to });
         }
     }
 
-    /// Tells apart what only has another key. What is told is read again, which is little.
-    fn finish(self, old: &Snapshot, new: &Snapshot) -> Diff {
+    /// Separates items with a new key. Listed items are read again, which is cheap.
+    fn finish(self, old: &Snapshot, new: &Snapshot) -> SnapshotDiff {
         let Self { mut diff, gone, came, .. } = self;
         let pairs = identity::pairs(&gone, &came);
         for (from, to) in &pairs.found {
             diff.counts.rekeyed += 1;
-            told(&mut diff.rekeyed, || {
+            push_listed(&mut diff.rekeyed, || {
                 let from = old.key_of(*from).unwrap_or_default().into();
-                Some(Rekeyed { thing: Thing::of(&new.item(*to)?), from })
+                Some(RekeyedItem { thing: ItemSummary::from_item(&new.item(*to)?), from })
             });
         }
         for row in came.rows.iter().filter(|row| !pairs.came.contains(row)) {
             diff.counts.added += 1;
-            told(&mut diff.added, || new.item(*row).as_ref().map(Thing::of));
+            push_listed(&mut diff.added, || new.item(*row).as_ref().map(ItemSummary::from_item));
         }
         for row in gone.rows.iter().filter(|row| !pairs.gone.contains(row)) {
             diff.counts.removed += 1;
-            told(&mut diff.removed, || old.item(*row).as_ref().map(Thing::of));
+            push_listed(&mut diff.removed, || old.item(*row).as_ref().map(ItemSummary::from_item));
         }
         diff
     }
 }
 
-/// Adds one to those that are told, if there is room.
-fn told<T, O: Into<Option<T>>>(list: &mut Vec<T>, one: impl FnOnce() -> O) {
-    if list.len() < MAX_TOLD {
+/// Appends an item to a list that is not full.
+fn push_listed<T, O: Into<Option<T>>>(list: &mut Vec<T>, one: impl FnOnce() -> O) {
+    if list.len() < MAX_LISTED {
         list.extend(one().into());
     }
 }
 
-impl Thing {
-    fn of(item: &Item) -> Self {
+impl ItemSummary {
+    fn from_item(item: &Item) -> Self {
         let credit = (!item.artists.is_empty()).then(|| item.artists.join(", ").into());
         Self {
             kind: word(item.kind),

@@ -1,4 +1,4 @@
-//! With tasks: exactly one is woken per place, and nobody who leaves takes a place along.
+//! With tasks: each permit wakes exactly one waiter, and no cancelled waiter keeps a permit.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -12,57 +12,57 @@ use greenroom_cache::Clock;
 use greenroom_dialect::class::Class;
 use tokio_util::task::TaskTracker;
 
-use super::super::{Errand, NoPlace, Place, Queue};
-use crate::client_apps::App;
-use crate::scheduler::priority::Rank;
-use crate::scheduler::slots::{Limits, Tally};
+use super::super::{QueueError, QueuePermit, QueueRequest, RequestQueue};
+use crate::client_apps::ClientApp;
+use crate::scheduler::priority::Priority;
+use crate::scheduler::slots::{PriorityCounters, SlotLimits};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-fn queue(places: usize, max_waiting: usize) -> Arc<Queue> {
-    Queue::new(Limits::new(places, max_waiting), PATIENCE, Clock::system())
+fn queue(places: usize, max_waiting: usize) -> Arc<RequestQueue> {
+    RequestQueue::new(SlotLimits::new(places, max_waiting), PATIENCE, Clock::system())
 }
 
-fn errand(app: &Arc<App>) -> Errand {
-    Errand { rank: Rank::Interactive, class: Some(Class::Item), app: Some(Arc::clone(app)) }
+fn errand(app: &Arc<ClientApp>) -> QueueRequest {
+    QueueRequest { priority: Priority::Interactive, class: Some(Class::Item), app: Some(Arc::clone(app)) }
 }
 
-fn busy(queue: &Queue) -> (usize, usize) {
-    let tallies = queue.sight().tallies;
-    let sum = |pick: fn(&Tally) -> usize| tallies.iter().map(pick).sum();
+fn busy(queue: &RequestQueue) -> (usize, usize) {
+    let tallies = queue.snapshot().priorities;
+    let sum = |pick: fn(&PriorityCounters) -> usize| tallies.iter().map(pick).sum();
     (sum(|tally| tally.in_flight), sum(|tally| tally.waiting))
 }
 
 #[derive(Default)]
-struct Bell(AtomicUsize);
+struct CountingWaker(AtomicUsize);
 
-impl Wake for Bell {
+impl Wake for CountingWaker {
     fn wake(self: Arc<Self>) {
         self.0.fetch_add(1, Ordering::SeqCst);
     }
 }
 
-type Waiting = Pin<Box<dyn Future<Output = Result<Place, NoPlace>>>>;
+type PendingAcquire = Pin<Box<dyn Future<Output = Result<QueuePermit, QueueError>>>>;
 
-/// Waits, up to where it can go no further by itself.
-fn begin(queue: &Arc<Queue>, app: &Arc<App>, bell: &Arc<Bell>) -> Waiting {
+/// Polls up to where it must wait.
+fn begin(queue: &Arc<RequestQueue>, app: &Arc<ClientApp>, bell: &Arc<CountingWaker>) -> PendingAcquire {
     let queue = Arc::clone(queue);
     let errand = errand(app);
-    let mut waiting: Waiting = Box::pin(async move { queue.place(errand).await });
+    let mut waiting: PendingAcquire = Box::pin(async move { queue.acquire(errand).await });
     assert!(poll(&mut waiting, bell).is_pending());
     waiting
 }
 
-fn poll(waiting: &mut Waiting, bell: &Arc<Bell>) -> Poll<Result<Place, NoPlace>> {
+fn poll(waiting: &mut PendingAcquire, bell: &Arc<CountingWaker>) -> Poll<Result<QueuePermit, QueueError>> {
     waiting.as_mut().poll(&mut Context::from_waker(&Waker::from(Arc::clone(bell))))
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_place_that_is_given_back_wakes_exactly_one() {
-    let (queue, app) = (queue(2, 100), Arc::new(App::default()));
-    let mut place = queue.place(errand(&app)).await.expect("it is free");
-    let bells: Vec<Arc<Bell>> = (0..10).map(|_| Arc::default()).collect();
-    let mut waiting: Vec<Waiting> = bells.iter().map(|bell| begin(&queue, &app, bell)).collect();
+    let (queue, app) = (queue(2, 100), Arc::new(ClientApp::default()));
+    let mut place = queue.acquire(errand(&app)).await.expect("it is free");
+    let bells: Vec<Arc<CountingWaker>> = (0..10).map(|_| Arc::default()).collect();
+    let mut waiting: Vec<PendingAcquire> = bells.iter().map(|bell| begin(&queue, &app, bell)).collect();
     for turn in 0..bells.len() {
         drop(place);
         let rung: usize = bells.iter().map(|bell| bell.0.load(Ordering::SeqCst)).sum();
@@ -76,8 +76,8 @@ async fn a_place_that_is_given_back_wakes_exactly_one() {
 
 #[tokio::test(start_paused = true)]
 async fn who_leaves_while_waiting_leaves_no_trace() {
-    let (queue, app, bell) = (queue(2, 100), Arc::new(App::default()), Arc::default());
-    let place = queue.place(errand(&app)).await.expect("it is free");
+    let (queue, app, bell) = (queue(2, 100), Arc::new(ClientApp::default()), Arc::default());
+    let place = queue.acquire(errand(&app)).await.expect("it is free");
     let (first, mut second) = (begin(&queue, &app, &bell), begin(&queue, &app, &bell));
     assert_eq!((busy(&queue), app.waiting.load(Ordering::SeqCst)), ((1, 2), 2));
     drop(first);
@@ -86,13 +86,13 @@ async fn who_leaves_while_waiting_leaves_no_trace() {
     assert!(poll(&mut second, &bell).is_ready(), "the place passed by who left");
     drop(second);
     assert_eq!((busy(&queue), app.waiting.load(Ordering::SeqCst)), ((0, 0), 0));
-    assert!(queue.state.lock().bells.is_empty());
+    assert!(queue.state.lock().wakers.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_leaves_with_a_place_not_yet_taken_passes_it_on() {
-    let (queue, app, bell) = (queue(2, 100), Arc::new(App::default()), Arc::default());
-    let place = queue.place(errand(&app)).await.expect("it is free");
+    let (queue, app, bell) = (queue(2, 100), Arc::new(ClientApp::default()), Arc::default());
+    let place = queue.acquire(errand(&app)).await.expect("it is free");
     let (first, mut second) = (begin(&queue, &app, &bell), begin(&queue, &app, &bell));
     drop(place);
     assert_eq!(busy(&queue), (1, 1), "it is the first one's, who has not looked yet");
@@ -104,20 +104,20 @@ async fn who_leaves_with_a_place_not_yet_taken_passes_it_on() {
 
 #[tokio::test(start_paused = true)]
 async fn who_was_never_asked_to_wait_has_taken_nothing() {
-    let (queue, app) = (queue(2, 100), Arc::new(App::default()));
-    drop(queue.place(errand(&app)));
+    let (queue, app) = (queue(2, 100), Arc::new(ClientApp::default()));
+    drop(queue.acquire(errand(&app)));
     assert_eq!(busy(&queue), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_waits_too_long_goes_and_is_counted() {
-    let (queue, app) = (queue(2, 100), Arc::new(App::default()));
-    let place = queue.place(errand(&app)).await.expect("it is free");
+    let (queue, app) = (queue(2, 100), Arc::new(ClientApp::default()));
+    let place = queue.acquire(errand(&app)).await.expect("it is free");
     let before_ms = queue.clock.now_ms();
-    assert_eq!(queue.place(errand(&app)).await.err(), Some(NoPlace::InVain));
+    assert_eq!(queue.acquire(errand(&app)).await.err(), Some(QueueError::TimedOut));
     assert_eq!(Duration::from_millis(queue.clock.now_ms() - before_ms), PATIENCE);
-    let tally = queue.sight().tallies[Rank::Interactive as usize];
-    assert_eq!((tally.waiting, tally.in_vain, tally.waited_ms), (0, 1, 30_000));
+    let tally = queue.snapshot().priorities[Priority::Interactive as usize];
+    assert_eq!((tally.waiting, tally.timed_out, tally.waited_ms), (0, 1, 30_000));
     assert_eq!(app.waited_ms.load(Ordering::SeqCst), 30_000);
     drop(place);
     assert_eq!(busy(&queue), (0, 0));
@@ -125,27 +125,27 @@ async fn who_waits_too_long_goes_and_is_counted() {
 
 #[tokio::test(start_paused = true)]
 async fn who_has_to_make_room_is_told_at_once() {
-    let (queue, app, bell) = (queue(2, 1), Arc::new(App::default()), Arc::default());
-    let _place = queue.place(errand(&app)).await.expect("it is free");
-    let own = Errand::own(Some(&app), Class::Item);
-    let mut waiting: Waiting = Box::pin({
+    let (queue, app, bell) = (queue(2, 1), Arc::new(ClientApp::default()), Arc::default());
+    let _place = queue.acquire(errand(&app)).await.expect("it is free");
+    let own = QueueRequest::background(Some(&app), Class::Item);
+    let mut waiting: PendingAcquire = Box::pin({
         let queue = Arc::clone(&queue);
-        async move { queue.place(own).await }
+        async move { queue.acquire(own).await }
     });
     assert!(poll(&mut waiting, &bell).is_pending());
     assert_eq!(app.waiting.load(Ordering::SeqCst), 0, "our own work is on nobody's account");
     let urgent = begin(&queue, &app, &bell);
-    assert!(matches!(poll(&mut waiting, &bell), Poll::Ready(Err(NoPlace::Refused))));
-    assert_eq!(queue.place(errand(&app)).await.err(), Some(NoPlace::Refused), "it is the newest of its rank");
+    assert!(matches!(poll(&mut waiting, &bell), Poll::Ready(Err(QueueError::Full))));
+    assert_eq!(queue.acquire(errand(&app)).await.err(), Some(QueueError::Full), "it is the newest of its rank");
     drop(urgent);
     assert_eq!(busy(&queue), (1, 0));
 }
 
-/// Tasks on several threads that come, hold, and leave whenever chance says.
+/// Tasks on several threads that request, hold and cancel at random.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn however_they_come_and_go_never_too_many_and_nothing_stays() {
     let (queue, tasks) = (queue(5, 40), TaskTracker::new());
-    let apps: Vec<Arc<App>> = (0..3).map(|number| Arc::new(App::new("", number))).collect();
+    let apps: Vec<Arc<ClientApp>> = (0..3).map(|number| Arc::new(ClientApp::new("", number))).collect();
     let inside = Arc::new(AtomicUsize::new(0));
     let visits = (0..64_u64).map(|seed| {
         let (queue, app) = (Arc::clone(&queue), Arc::clone(&apps[usize::try_from(seed % 3).expect("small")]));
@@ -153,25 +153,24 @@ async fn however_they_come_and_go_never_too_many_and_nothing_stays() {
         tasks.spawn(async move {
             let mut chance = seed;
             for _ in 0..200 {
-                chance =
-                    chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                let rank = Rank::EVERY[usize::try_from(chance >> 33).expect("31 bits") % Rank::EVERY.len()];
-                let class = (rank != Rank::Write).then_some(Class::Item);
+                chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                let priority = Priority::EVERY[usize::try_from(chance >> 33).expect("31 bits") % Priority::EVERY.len()];
+                let class = (priority != Priority::Write).then_some(Class::Item);
                 let patience = usize::try_from(chance >> 60).expect("4 bits");
-                visit(&queue, Errand { rank, class, app: Some(Arc::clone(&app)) }, patience, &inside).await;
+                visit(&queue, QueueRequest { priority, class, app: Some(Arc::clone(&app)) }, patience, &inside).await;
             }
         })
     });
     let visits: Vec<_> = visits.collect();
     assert!(join_all(visits).await.iter().all(Result::is_ok));
     assert_eq!(busy(&queue), (0, 0));
-    assert!(queue.state.lock().bells.is_empty());
+    assert!(queue.state.lock().wakers.is_empty());
     assert!(apps.iter().all(|app| app.waiting.load(Ordering::SeqCst) == 0));
 }
 
-/// Waits for so many turns of the scheduler, then leaves if there is no place yet.
-async fn visit(queue: &Arc<Queue>, errand: Errand, patience: usize, inside: &AtomicUsize) {
-    let mut waiting = pin!(queue.place(errand));
+/// Waits for this many polls, then cancels if there is no permit yet.
+async fn visit(queue: &Arc<RequestQueue>, errand: QueueRequest, patience: usize, inside: &AtomicUsize) {
+    let mut waiting = pin!(queue.acquire(errand));
     let mut turns = 0;
     let outcome = std::future::poll_fn(|context| {
         turns += 1;

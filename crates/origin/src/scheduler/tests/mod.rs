@@ -1,4 +1,4 @@
-//! The queue against a naive model, by its promises, and with people who leave at every moment.
+//! The queue against a naive model, by its guarantees, and with cancellation at every moment.
 
 mod leaving;
 mod naive;
@@ -7,31 +7,31 @@ mod sparing;
 
 use greenroom_dialect::class::Class;
 
-use crate::scheduler::priority::Rank;
-use crate::scheduler::slots::{Claim, Entrance, Held, Limits, Places, Ticket};
+use crate::scheduler::priority::Priority;
+use crate::scheduler::slots::{Admission, HeldSlot, SlotLimits, SlotRequest, Slots, WaiterId};
 
-fn read(rank: Rank, class: Class, app: usize) -> Claim {
-    Claim { rank, class: Some(class), app }
+fn read(rank: Priority, class: Class, app: usize) -> SlotRequest {
+    SlotRequest { rank, class: Some(class), app }
 }
 
-fn write(app: usize) -> Claim {
-    Claim { rank: Rank::Write, class: None, app }
+fn write(app: usize) -> SlotRequest {
+    SlotRequest { rank: Priority::Write, class: None, app }
 }
 
-fn placed(places: &mut Places, claim: Claim) -> Held {
-    match places.enter(claim, 0) {
-        Entrance::Placed(held) => held,
+fn placed(places: &mut Slots, claim: SlotRequest) -> HeldSlot {
+    match places.request(claim, 0) {
+        Admission::Granted(held) => held,
         other => panic!("no place for {claim:?}: {other:?}"),
     }
 }
 
-fn waits(places: &mut Places, claim: Claim) -> Ticket {
-    match places.enter(claim, 0) {
-        Entrance::Waits { ticket, instead_of: None } => ticket,
+fn waits(places: &mut Slots, claim: SlotRequest) -> WaiterId {
+    match places.request(claim, 0) {
+        Admission::Waits { ticket, instead_of: None } => ticket,
         other => panic!("{claim:?} does not wait: {other:?}"),
     }
 }
 
-fn limits(places: usize) -> Limits {
-    Limits::new(places, 1000)
+fn limits(places: usize) -> SlotLimits {
+    SlotLimits::new(places, 1000)
 }

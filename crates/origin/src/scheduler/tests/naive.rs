@@ -1,65 +1,64 @@
-//! The rules once more, as plainly as they can be put: one list, searched from the front every time.
+//! The rules once more, as simply as possible: one list, always searched from the front.
 
 use proptest::prelude::*;
 
-use crate::scheduler::priority::Rank;
-use crate::scheduler::slots::{Claim, Entrance, Held, Leaving, Limits, Places, SHARE, Ticket};
+use crate::scheduler::priority::Priority;
+use crate::scheduler::slots::{Admission, CancelReason, HeldSlot, SHARE, SlotLimits, SlotRequest, Slots, WaiterId};
 use greenroom_dialect::class::Class;
 
 const CLASSES: [Class; 3] = [Class::Item, Class::Images, Class::Sessions];
 const APPS: usize = 3;
 
-/// Somebody in the model, waiting or seated.
+/// A request of the model, waiting or granted.
 #[derive(Debug, Clone)]
-struct Person {
-    claim: Claim,
-    ticket: Option<Ticket>,
+struct ModelRequest {
+    claim: SlotRequest,
+    ticket: Option<WaiterId>,
 }
 
-struct Model {
-    limits: Limits,
-    waiting: Vec<Person>,
-    seated: Vec<Person>,
-    /// Everybody who was ever seated: rank and app, in order.
-    history: Vec<(Rank, usize)>,
+struct SchedulerModel {
+    limits: SlotLimits,
+    waiting: Vec<ModelRequest>,
+    seated: Vec<ModelRequest>,
+    /// All grants: priority and app, in order.
+    history: Vec<(Priority, usize)>,
     called: u32,
 }
 
-impl Model {
-    fn fits(&self, claim: Claim) -> bool {
-        let seated =
-            |fits: &dyn Fn(&Claim) -> bool| self.seated.iter().filter(|one| fits(&one.claim)).count();
-        seated(&|_| true) < self.limits.places
+impl SchedulerModel {
+    fn fits(&self, claim: SlotRequest) -> bool {
+        let seated = |fits: &dyn Fn(&SlotRequest) -> bool| self.seated.iter().filter(|one| fits(&one.claim)).count();
+        seated(&|_| true) < self.limits.slots
             && (claim.class.is_none() || seated(&|one| one.class.is_some()) < self.limits.reads)
             && seated(&|one| one.class == claim.class) < self.limits.per_class
     }
 
-    fn last_turn(&self, is: impl Fn(&(Rank, usize)) -> bool) -> Option<usize> {
+    fn last_turn(&self, is: impl Fn(&(Priority, usize)) -> bool) -> Option<usize> {
         self.history.iter().rposition(is)
     }
 
-    fn seat(&mut self, person: Person) {
+    fn seat(&mut self, person: ModelRequest) {
         self.history.push((person.claim.rank, person.claim.app));
         self.seated.push(person);
     }
 
-    /// Who is next, as a position among those who wait.
+    /// The next one, as a position among the waiting.
     fn next(&self) -> Option<usize> {
         let fitting = self.waiting.iter().enumerate().filter(|(_, one)| self.fits(one.claim));
         let by_age = (self.called + 1).is_multiple_of(SHARE);
-        let urgency = |(at, one): &(usize, &Person)| {
-            let Claim { rank, app, .. } = one.claim;
+        let urgency = |(at, one): &(usize, &ModelRequest)| {
+            let SlotRequest { rank, app, .. } = one.claim;
             let of_rank = if by_age { self.last_turn(|turn| turn.0 == rank) } else { None };
             (of_rank, rank, self.last_turn(|turn| *turn == (rank, app)), *at)
         };
         fitting.min_by_key(urgency).map(|(at, _)| at)
     }
 
-    /// Who has to go if `claim` is to wait: a position, or `None` for the claim itself.
-    fn victim(&self, claim: Claim) -> Option<usize> {
+    /// The request refused so that `claim` can wait: a position, or `None` for the claim itself.
+    fn victim(&self, claim: SlotRequest) -> Option<usize> {
         let ranks = self.waiting.iter().map(|one| one.claim.rank);
         let lowest = ranks.chain([claim.rank]).max().expect("there is one");
-        let mut all: Vec<Claim> = self.waiting.iter().map(|one| one.claim).collect();
+        let mut all: Vec<SlotRequest> = self.waiting.iter().map(|one| one.claim).collect();
         all.push(claim);
         let length = |app| all.iter().filter(|one| (one.rank, one.app) == (lowest, app)).count();
         let lowest = all.iter().enumerate().filter(|(_, one)| one.rank == lowest);
@@ -68,21 +67,21 @@ impl Model {
     }
 }
 
-/// What happens.
+/// An event.
 #[derive(Debug, Clone, Copy)]
 enum Event {
-    Enter(Claim),
+    Enter(SlotRequest),
     Leave(usize),
     Release(usize),
 }
 
-fn claims() -> impl Strategy<Value = Claim> {
-    let reads = (1..Rank::EVERY.len(), 0..CLASSES.len(), 0..APPS).prop_map(|(rank, class, app)| Claim {
-        rank: Rank::EVERY[rank],
+fn claims() -> impl Strategy<Value = SlotRequest> {
+    let reads = (1..Priority::EVERY.len(), 0..CLASSES.len(), 0..APPS).prop_map(|(rank, class, app)| SlotRequest {
+        rank: Priority::EVERY[rank],
         class: Some(CLASSES[class]),
         app,
     });
-    let writes = (0..APPS).prop_map(|app| Claim { rank: Rank::Write, class: None, app });
+    let writes = (0..APPS).prop_map(|app| SlotRequest { rank: Priority::Write, class: None, app });
     prop_oneof![4 => reads, 1 => writes]
 }
 
@@ -95,37 +94,37 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     prop::collection::vec(event, 0..200)
 }
 
-/// Both, side by side.
-struct Both {
-    places: Places,
-    model: Model,
-    /// What the seated of the model hold, in the same order.
-    held: Vec<Held>,
+/// Model and queue side by side.
+struct ModelComparison {
+    places: Slots,
+    model: SchedulerModel,
+    /// Slots of the model's granted requests, in the same order.
+    held: Vec<HeldSlot>,
 }
 
-impl Both {
-    fn new(limits: Limits) -> Self {
-        let model = Model { limits, waiting: Vec::new(), seated: Vec::new(), history: Vec::new(), called: 0 };
-        Self { places: Places::new(limits), model, held: Vec::new() }
+impl ModelComparison {
+    fn new(limits: SlotLimits) -> Self {
+        let model = SchedulerModel { limits, waiting: Vec::new(), seated: Vec::new(), history: Vec::new(), called: 0 };
+        Self { places: Slots::new(limits), model, held: Vec::new() }
     }
 
-    fn enter(&mut self, claim: Claim) {
+    fn enter(&mut self, claim: SlotRequest) {
         let model = &mut self.model;
-        match self.places.enter(claim, 0) {
-            Entrance::Placed(held) => {
+        match self.places.request(claim, 0) {
+            Admission::Granted(held) => {
                 assert!(model.fits(claim), "{claim:?} had to wait");
-                model.seat(Person { claim, ticket: None });
+                model.seat(ModelRequest { claim, ticket: None });
                 self.held.push(held);
             }
-            Entrance::Waits { ticket, instead_of } => {
+            Admission::Waits { ticket, instead_of } => {
                 assert!(!model.fits(claim), "{claim:?} could have had a place");
                 let is_full = model.waiting.len() == model.limits.max_waiting;
                 let victim = is_full.then(|| model.victim(claim).expect("somebody else"));
                 let victim = victim.map(|at| model.waiting.remove(at).ticket.expect("he waited"));
                 assert_eq!(instead_of, victim);
-                model.waiting.push(Person { claim, ticket: Some(ticket) });
+                model.waiting.push(ModelRequest { claim, ticket: Some(ticket) });
             }
-            Entrance::Refused => {
+            Admission::Refused => {
                 assert!(!model.fits(claim));
                 assert_eq!(model.waiting.len(), model.limits.max_waiting);
                 assert_eq!(model.victim(claim), None);
@@ -138,7 +137,7 @@ impl Both {
             return;
         }
         let gone = self.model.waiting.remove(which % self.model.waiting.len());
-        self.places.leave(gone.ticket.expect("he waited"), Leaving::Gone, 0);
+        self.places.cancel(gone.ticket.expect("he waited"), CancelReason::Dropped, 0);
     }
 
     fn release(&mut self, which: usize) {
@@ -158,7 +157,7 @@ impl Both {
     }
 
     fn check(&self) {
-        let Limits { places, reads, per_class, max_waiting } = self.model.limits;
+        let SlotLimits { slots: places, reads, per_class, max_waiting } = self.model.limits;
         let seated = &self.model.seated;
         assert!(seated.len() <= places);
         assert!(seated.iter().filter(|one| one.claim.class.is_some()).count() <= reads);
@@ -167,8 +166,8 @@ impl Both {
         }
         assert!(self.model.waiting.len() <= max_waiting);
         assert_eq!(self.model.next(), None, "somebody waits in front of a free place");
-        for (rank, tally) in Rank::EVERY.into_iter().zip(self.places.tallies()) {
-            let of_rank = |people: &[Person]| people.iter().filter(|one| one.claim.rank == rank).count();
+        for (rank, tally) in Priority::EVERY.into_iter().zip(self.places.tallies()) {
+            let of_rank = |people: &[ModelRequest]| people.iter().filter(|one| one.claim.rank == rank).count();
             assert_eq!(tally.in_flight, of_rank(seated));
             assert_eq!(tally.waiting, of_rank(&self.model.waiting));
         }
@@ -184,7 +183,7 @@ proptest! {
         max_waiting in 1_usize..20,
         events in events(),
     ) {
-        let mut both = Both::new(Limits::new(places, max_waiting));
+        let mut both = ModelComparison::new(SlotLimits::new(places, max_waiting));
         for event in events {
             match event {
                 Event::Enter(claim) => both.enter(claim),
@@ -193,7 +192,7 @@ proptest! {
             }
             both.check();
         }
-        // In the end everybody was served or left, and nothing is held.
+        // In the end every request was granted or cancelled, and no slot is in use.
         while !both.held.is_empty() {
             both.release(0);
             both.check();

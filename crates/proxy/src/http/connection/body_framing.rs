@@ -1,63 +1,63 @@
-//! The body of a request: how much of it is still to come.
+//! Framing of a request body: the rest that is still to come.
 
 use http::HeaderMap;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 
-/// How much of a body is still to come.
+/// Rest of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Extent {
+pub enum BodyFraming {
     /// Nothing.
     #[default]
     Nothing,
-    /// So many bytes.
+    /// This many bytes.
     Bytes(u64),
-    /// Chunks, as far as they are.
-    Chunks(Chunks),
+    /// Chunks, with the parser's position.
+    Chunks(ChunkedState),
 }
 
-/// Where in a body of chunks one is. What is not well-formed the parser refuses, and the connection ends.
+/// Position within a chunked body. Malformed chunks are rejected by the HTTP parser, which ends the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Chunks {
-    /// In the digits of a chunk's size, which is this so far.
+pub enum ChunkedState {
+    /// In the digits of a chunk's size; the value so far.
     Size(u64),
-    /// Behind them, up to the end of the line.
+    /// After the digits, before the end of the line.
     Extension(u64),
-    /// In a chunk; so many bytes and the end of its line are left.
+    /// In a chunk; bytes left, including the end of its line.
     Data(u64),
-    /// In a line behind the last chunk.
+    /// In a line after the last chunk.
     Trailer,
-    /// At the beginning of one; an empty one is the end.
+    /// At the beginning of one; an empty line is the end.
     TrailerStart,
     /// In the line feed of such a line; a line feed alone ends none.
     TrailerEnd,
-    /// In the line feed of the empty one.
+    /// In the line feed of the empty line.
     End,
 }
 
-impl Extent {
-    /// What a head says of its body.
-    pub fn of(headers: &HeaderMap) -> Self {
+impl BodyFraming {
+    /// Framing according to the head.
+    pub fn from_headers(headers: &HeaderMap) -> Self {
         if headers.contains_key(TRANSFER_ENCODING) {
-            return Self::Chunks(Chunks::Size(0));
+            return Self::Chunks(ChunkedState::Size(0));
         }
         let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.trim().parse().ok());
         length.map_or(Self::Nothing, Self::Bytes)
     }
 
-    /// How many of these bytes belong to the body.
-    pub(super) fn take(&mut self, bytes: &[u8]) -> usize {
+    /// Number of these bytes that belong to the body.
+    pub(super) fn consume(&mut self, bytes: &[u8]) -> usize {
         let mut taken = 0;
         while taken < bytes.len() {
             taken += match self {
                 Self::Nothing | Self::Bytes(0) => break,
                 Self::Bytes(left) => skip(left, bytes.len() - taken),
-                Self::Chunks(Chunks::Data(left)) if *left > 0 => skip(left, bytes.len() - taken),
-                Self::Chunks(Chunks::End) => {
+                Self::Chunks(ChunkedState::Data(left)) if *left > 0 => skip(left, bytes.len() - taken),
+                Self::Chunks(ChunkedState::End) => {
                     *self = Self::Nothing;
                     1
                 }
                 Self::Chunks(chunks) => {
-                    *chunks = chunks.after(bytes[taken]);
+                    *chunks = chunks.next(bytes[taken]);
                     1
                 }
             };
@@ -66,8 +66,8 @@ impl Extent {
     }
 }
 
-impl Chunks {
-    fn after(self, byte: u8) -> Self {
+impl ChunkedState {
+    fn next(self, byte: u8) -> Self {
         match (self, byte) {
             (Self::Size(0) | Self::Extension(0), b'\n') | (Self::TrailerEnd, _) => Self::TrailerStart,
             (Self::Size(size) | Self::Extension(size), b'\n') => Self::Data(size),
@@ -85,7 +85,7 @@ impl Chunks {
     }
 }
 
-/// As many as are left, or as there are.
+/// Skips at most `there` bytes of `left`.
 fn skip(left: &mut u64, there: usize) -> usize {
     let skipped = usize::try_from(*left).unwrap_or(usize::MAX).min(there);
     *left -= skipped as u64;

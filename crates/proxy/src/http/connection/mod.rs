@@ -1,10 +1,9 @@
-//! One client's connection: how long it is waited for, and what its latest head looked like.
+//! One client connection: its timeouts, and the raw head of its latest request.
 //!
-//! The parser reads heads; this watches the bytes that go in and out. A client that takes no byte of its answer for
-//! a while is hung up on. And of a request with chunks the raw head is looked at once more: the parser takes the
-//! chunks' word and drops a length that came with them before anybody sees it, but two lengths are one too many. For
-//! that every byte is known for what it is: a body is counted or its chunks are followed, and the rest are heads,
-//! however they come in pieces and ahead of their time.
+//! The HTTP parser reads heads; this module watches the bytes in both directions. It closes connections whose client
+//! stops reading. It also checks the raw head of each chunked request: the parser follows the chunks and drops a
+//! `Content-Length` beside them, but a request with both must be rejected. So every byte is classified: bodies are
+//! counted or their chunks followed, and the rest are heads, even if fragmented or pipelined.
 
 mod body_framing;
 mod request_head;
@@ -16,133 +15,166 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::http::on_sent::Task;
-pub use body_framing::Extent;
-use request_head::Heard;
-pub use stream::Patient;
+use crate::http::on_sent::OnSentTask;
+use crate::http::passing::{PassThroughCount, PassThroughGuard};
+pub use body_framing::BodyFraming;
+use request_head::HeadSniffer;
+pub use stream::ClientStream;
 
-/// A client that takes no byte for so long is hung up on …
-const PATIENCE: Duration = Duration::from_secs(60);
-/// … but a player may be paused for so long in the middle of a film.
-const PATIENCE_WITH_PLAYERS: Duration = Duration::from_secs(60 * 60);
+/// Write timeout: closes a connection whose client reads nothing for this time …
+const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
+/// … but a player may be paused this long in the middle of a film.
+const WRITE_TIMEOUT_FOR_PLAYERS: Duration = Duration::from_secs(60 * 60);
 
-/// What is known of a connection, shared by its stream and by whoever answers its requests. Shows nothing of what was
-/// said on it: that holds tokens.
+/// State of one connection, shared by its stream and its request handlers. `Debug` shows no bytes of it, because they
+/// contain tokens.
 #[derive(Default)]
-pub struct Conversation {
-    heard: Mutex<Heard>,
-    /// Bytes came since the last request was understood or the last answer began.
-    in_a_head: AtomicBool,
-    plays: AtomicBool,
-    was_too_slow: AtomicBool,
-    /// What waits for the answer that leaves now.
-    departing: Mutex<Vec<Task>>,
-    /// Whether anything does.
-    is_awaited: AtomicBool,
+pub struct ClientConnection {
+    head_sniffer: Mutex<HeadSniffer>,
+    /// Bytes arrived since the last request was parsed or the last response began.
+    is_reading_head: AtomicBool,
+    streams_media: AtomicBool,
+    has_write_timed_out: AtomicBool,
+    /// Tasks to run once the current response is sent.
+    on_sent_tasks: Mutex<Vec<OnSentTask>>,
+    /// Whether there are such tasks.
+    has_on_sent_tasks: AtomicBool,
+    /// Only the body of the current response is still being sent.
+    is_passing: AtomicBool,
+    last: Mutex<Last>,
 }
 
-impl fmt::Debug for Conversation {
+/// Whether the current response is the connection's last, and its count among those of which only the body is left.
+#[derive(Default)]
+struct Last {
+    is_last: bool,
+    counted: Option<PassThroughGuard>,
+}
+
+impl fmt::Debug for ClientConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Conversation(…)")
     }
 }
 
-impl Conversation {
-    /// A connection on which nothing was said yet.
+impl ClientConnection {
+    /// A new connection.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A request was understood; `body` is what its head says of its body. Whether that comes in chunks although the
-    /// head names a length too, or was not heard so that nobody can tell.
-    pub fn has_two_lengths(&self, body: Extent) -> bool {
-        self.in_a_head.store(false, Ordering::Relaxed);
-        self.plays.store(false, Ordering::Relaxed);
-        self.heard.lock().understand(body)
+    /// Records a parsed request; `body` is the framing its head declares. Returns whether the body is chunked although
+    /// the head has a length too, or had a head that was not seen.
+    pub fn has_conflicting_length(&self, body: BodyFraming) -> bool {
+        self.is_reading_head.store(false, Ordering::Relaxed);
+        self.streams_media.store(false, Ordering::Relaxed);
+        if self.is_passing.load(Ordering::Relaxed) {
+            self.is_passing.store(false, Ordering::Relaxed);
+            self.last.lock().counted = None;
+        }
+        self.head_sniffer.lock().take_head(body)
     }
 
-    /// What comes from now on is no request: the connection was handed over.
-    pub fn is_handed_over(&self) {
-        self.heard.lock().lose();
+    /// Stops looking for heads: the connection was upgraded.
+    pub fn set_upgraded(&self) {
+        self.head_sniffer.lock().stop();
     }
 
-    /// The answer is for a player, who may pause.
-    pub fn is_for_a_player(&self) {
-        self.plays.store(true, Ordering::Relaxed);
+    /// Allows the long write timeout: the response is for a player, which may pause.
+    pub fn set_streams_media(&self) {
+        self.streams_media.store(true, Ordering::Relaxed);
     }
 
-    /// Whether a head was begun and never ended.
-    pub fn is_in_a_head(&self) -> bool {
-        self.in_a_head.load(Ordering::Relaxed)
+    /// Only the body of the response is left. It is counted once no request can follow on this connection.
+    pub fn passes(&self, passing: &PassThroughCount) {
+        let mut last = self.last.lock();
+        self.is_passing.store(true, Ordering::Relaxed);
+        if last.is_last {
+            last.counted.get_or_insert_with(|| passing.begin());
+        }
     }
 
-    /// Whether the client was hung up on because it took nothing.
-    pub fn was_too_slow(&self) -> bool {
-        self.was_too_slow.load(Ordering::Relaxed)
+    /// No request follows the current one.
+    pub fn is_at_its_last(&self, passing: &PassThroughCount) {
+        let mut last = self.last.lock();
+        last.is_last = true;
+        if self.is_passing.load(Ordering::Relaxed) {
+            last.counted.get_or_insert_with(|| passing.begin());
+        }
     }
 
-    /// These wait for what was said so far to be taken.
-    pub fn departs(&self, tasks: Vec<Task>) {
-        self.departing.lock().extend(tasks);
-        self.is_awaited.store(true, Ordering::Release);
+    /// Whether a head is incomplete.
+    pub fn is_reading_head(&self) -> bool {
+        self.is_reading_head.load(Ordering::Relaxed)
     }
 
-    /// Everything that was said is taken.
-    fn has_departed(&self) {
-        if self.is_awaited.swap(false, Ordering::AcqRel) {
-            let tasks = std::mem::take(&mut *self.departing.lock());
+    /// Whether the connection was closed because the client stopped reading.
+    pub fn has_write_timed_out(&self) -> bool {
+        self.has_write_timed_out.load(Ordering::Relaxed)
+    }
+
+    /// Runs these tasks once everything written so far is sent.
+    pub fn run_when_sent(&self, tasks: Vec<OnSentTask>) {
+        self.on_sent_tasks.lock().extend(tasks);
+        self.has_on_sent_tasks.store(true, Ordering::Release);
+    }
+
+    /// Everything written so far is sent.
+    fn run_sent_tasks(&self) {
+        if self.has_on_sent_tasks.swap(false, Ordering::AcqRel) {
+            let tasks = std::mem::take(&mut *self.on_sent_tasks.lock());
             for task in tasks {
                 task();
             }
         }
     }
 
-    fn hear(&self, bytes: &[u8]) {
-        self.in_a_head.store(true, Ordering::Relaxed);
-        self.heard.lock().hear(bytes);
+    fn record_read(&self, bytes: &[u8]) {
+        self.is_reading_head.store(true, Ordering::Relaxed);
+        self.head_sniffer.lock().feed(bytes);
     }
 
-    /// Something was said to the client: what comes next may be a head.
-    fn say(&self) {
-        self.in_a_head.store(false, Ordering::Relaxed);
+    /// Records a write to the client: what it sends next may be a head.
+    fn record_write(&self) {
+        self.is_reading_head.store(false, Ordering::Relaxed);
     }
 
-    fn patience(&self) -> Duration {
-        if self.plays.load(Ordering::Relaxed) { PATIENCE_WITH_PLAYERS } else { PATIENCE }
+    fn write_timeout(&self) -> Duration {
+        if self.streams_media.load(Ordering::Relaxed) { WRITE_TIMEOUT_FOR_PLAYERS } else { WRITE_TIMEOUT }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::connection::body_framing::Chunks;
-    use crate::http::connection::request_head::MAX_HEARD;
+    use crate::http::connection::body_framing::ChunkedState;
+    use crate::http::connection::request_head::MAX_BUFFERED;
 
     const BOTH: &[u8] = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nCONTENT-length: 4\r\n\r\n";
     const CHUNKED: &[u8] = b"POST /Content-Length HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
 
-    const ANY_CHUNKS: Extent = Extent::Chunks(Chunks::Size(0));
+    const ANY_CHUNKS: BodyFraming = BodyFraming::Chunks(ChunkedState::Size(0));
     const GET: &[u8] = b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n";
 
     #[test]
     fn a_length_beside_chunks_is_seen_and_one_alone_is_not() {
         for (heard, body, expected) in [
             (BOTH, ANY_CHUNKS, true),
-            (BOTH, Extent::Bytes(4), false),
+            (BOTH, BodyFraming::Bytes(4), false),
             (CHUNKED, ANY_CHUNKS, false),
             (b"".as_slice(), ANY_CHUNKS, true),
         ] {
-            let conversation = Conversation::new();
-            conversation.hear(heard);
-            assert_eq!(conversation.has_two_lengths(body), expected, "{heard:?}");
+            let conversation = ClientConnection::new();
+            conversation.record_read(heard);
+            assert_eq!(conversation.has_conflicting_length(body), expected, "{heard:?}");
         }
     }
 
     #[test]
     fn each_request_is_looked_at_for_itself() {
-        let bodies: [(&[u8], Extent, &[u8]); 5] = [
-            (GET, Extent::Nothing, b""),
-            (BOTH, Extent::Bytes(20), b"content-length: 4\r\n\n"),
+        let bodies: [(&[u8], BodyFraming, &[u8]); 5] = [
+            (GET, BodyFraming::Nothing, b""),
+            (BOTH, BodyFraming::Bytes(20), b"content-length: 4\r\n\n"),
             (CHUNKED, ANY_CHUNKS, b"4\r\nbody\r\n0\r\n\r\n"),
             (CHUNKED, ANY_CHUNKS, b"14;x=1\r\n\r\ncontent-length: 1\n\r\n1\r\nx\r\n000\r\n\r\n"),
             (CHUNKED, ANY_CHUNKS, b"0\r\nContent-Length: 9\n\r\nX: 1\r\n\r\n"),
@@ -151,15 +183,15 @@ mod tests {
             for (next, expected) in [(BOTH, true), (CHUNKED, false)] {
                 let all = [head, body, next].concat();
                 for cut in 0..=next.len() + body.len() {
-                    let conversation = Conversation::new();
+                    let conversation = ClientConnection::new();
                     let cut = head.len() + cut;
-                    conversation.hear(&all[..cut]);
-                    conversation.has_two_lengths(extent);
-                    conversation.hear(&all[cut..cut + (all.len() - cut) / 2]);
-                    conversation.say();
-                    conversation.hear(&all[cut + (all.len() - cut) / 2..]);
-                    assert_eq!(conversation.has_two_lengths(ANY_CHUNKS), expected, "{extent:?} cut at {cut}");
-                    assert!(conversation.heard.lock().heads.is_empty());
+                    conversation.record_read(&all[..cut]);
+                    conversation.has_conflicting_length(extent);
+                    conversation.record_read(&all[cut..cut + (all.len() - cut) / 2]);
+                    conversation.record_write();
+                    conversation.record_read(&all[cut + (all.len() - cut) / 2..]);
+                    assert_eq!(conversation.has_conflicting_length(ANY_CHUNKS), expected, "{extent:?} cut at {cut}");
+                    assert!(conversation.head_sniffer.lock().heads.is_empty());
                 }
             }
         }
@@ -167,23 +199,43 @@ mod tests {
 
     #[test]
     fn what_is_longer_than_a_head_or_no_request_is_not_remembered() {
-        let conversation = Conversation::new();
-        conversation.hear(&vec![b'a'; MAX_HEARD]);
-        conversation.hear(CHUNKED);
-        assert!(conversation.heard.lock().heads.is_empty());
-        assert!(conversation.has_two_lengths(ANY_CHUNKS));
-        let conversation = Conversation::new();
-        conversation.hear(GET);
-        conversation.has_two_lengths(Extent::Nothing);
-        conversation.is_handed_over();
-        conversation.hear(CHUNKED);
-        assert!(conversation.heard.lock().heads.is_empty());
+        let conversation = ClientConnection::new();
+        conversation.record_read(&vec![b'a'; MAX_BUFFERED]);
+        conversation.record_read(CHUNKED);
+        assert!(conversation.head_sniffer.lock().heads.is_empty());
+        assert!(conversation.has_conflicting_length(ANY_CHUNKS));
+        let conversation = ClientConnection::new();
+        conversation.record_read(GET);
+        conversation.has_conflicting_length(BodyFraming::Nothing);
+        conversation.set_upgraded();
+        conversation.record_read(CHUNKED);
+        assert!(conversation.head_sniffer.lock().heads.is_empty());
+    }
+
+    #[test]
+    fn an_answer_that_only_passes_is_counted_when_no_request_can_follow_it() {
+        let (conversation, passing) = (ClientConnection::new(), PassThroughCount::default());
+        conversation.has_conflicting_length(BodyFraming::Nothing);
+        conversation.passes(&passing);
+        assert_eq!(passing.count(), 0, "a request may follow");
+        conversation.has_conflicting_length(BodyFraming::Nothing);
+        conversation.is_at_its_last(&passing);
+        assert_eq!(passing.count(), 0, "nobody knows yet what this one is");
+        conversation.passes(&passing);
+        conversation.is_at_its_last(&passing);
+        assert_eq!(passing.count(), 1);
+        drop(conversation);
+        assert_eq!(passing.count(), 0);
+        let conversation = ClientConnection::new();
+        conversation.passes(&passing);
+        conversation.is_at_its_last(&passing);
+        assert_eq!(passing.count(), 1, "it began before");
     }
 
     #[test]
     fn what_was_said_is_not_printed() {
-        let conversation = Conversation::new();
-        conversation.hear(BOTH);
+        let conversation = ClientConnection::new();
+        conversation.record_read(BOTH);
         assert_eq!(format!("{conversation:?}"), "Conversation(…)");
     }
 }

@@ -1,49 +1,49 @@
-//! What was heard on a connection: which of its bytes are a head.
+//! Finds request heads among the bytes of a connection.
 
 use memchr::memchr_iter;
 
-use crate::http::connection::body_framing::Extent;
+use crate::http::connection::body_framing::BodyFraming;
 
-/// Bytes that are remembered of what was heard: more than the parser reads ahead.
-pub(super) const MAX_HEARD: usize = 128 * 1024;
-/// A memory that grew beyond this is given back after the request.
+/// Max buffered bytes: more than the HTTP parser reads ahead.
+pub(super) const MAX_BUFFERED: usize = 128 * 1024;
+/// A larger buffer is freed after the request.
 const KEPT_CAPACITY: usize = 8 * 1024;
 
-/// What was heard and not understood yet: what remains of a body, then heads.
+/// Received bytes not yet classified: the rest of a body, then heads.
 #[derive(Default)]
-pub(super) struct Heard {
-    body: Extent,
+pub(super) struct HeadSniffer {
+    body: BodyFraming,
     pub(super) heads: Vec<u8>,
-    /// It is not known any more which byte is what, or nobody needs to know.
-    is_lost: bool,
+    /// The position in the stream is unknown, or not needed any more.
+    is_stopped: bool,
 }
 
-impl Heard {
-    /// Bytes came.
-    pub(super) fn hear(&mut self, bytes: &[u8]) {
-        if self.is_lost {
+impl HeadSniffer {
+    /// Adds received bytes.
+    pub(super) fn feed(&mut self, bytes: &[u8]) {
+        if self.is_stopped {
             return;
         }
-        let rest = &bytes[self.body.take(bytes)..];
-        if self.heads.len() + rest.len() <= MAX_HEARD {
+        let rest = &bytes[self.body.consume(bytes)..];
+        if self.heads.len() + rest.len() <= MAX_BUFFERED {
             self.heads.extend_from_slice(rest);
         } else {
-            // Longer than any head: it is not one, and what cannot be looked at is not trusted.
-            self.lose();
+            // Longer than any head, so it is none, and what cannot be checked is not trusted.
+            self.stop();
         }
     }
 
-    /// What comes from now on is not looked at.
-    pub(super) fn lose(&mut self) {
-        *self = Self { is_lost: true, ..Self::default() };
+    /// Ignores all further bytes.
+    pub(super) fn stop(&mut self) {
+        *self = Self { is_stopped: true, ..Self::default() };
     }
 
-    /// Takes the first head out, and what is here of its body. Whether it has chunks and yet may have named a length:
-    /// its head did, or was not heard.
-    pub(super) fn understand(&mut self, body: Extent) -> bool {
-        let has_chunks = matches!(body, Extent::Chunks(_));
+    /// Removes the first head and the received part of its body. Returns whether the body is chunked and the head has a
+    /// length too, or was not seen.
+    pub(super) fn take_head(&mut self, body: BodyFraming) -> bool {
+        let has_chunks = matches!(body, BodyFraming::Chunks(_));
         let Some(end) = end_of_head(&self.heads) else {
-            self.lose();
+            self.stop();
             return has_chunks;
         };
         let has_two = has_chunks && names_a_length(&self.heads[..end]);
@@ -53,12 +53,12 @@ impl Heard {
         }
         self.heads.clear();
         self.body = body;
-        self.hear(&rest);
+        self.feed(&rest);
         has_two
     }
 }
 
-/// Where the first head ends: behind its first empty line. Empty lines before it count for nothing.
+/// End of the first head: after its first empty line. Leading empty lines are skipped.
 fn end_of_head(heard: &[u8]) -> Option<usize> {
     let start = heard.iter().position(|byte| !matches!(byte, b'\r' | b'\n'))?;
     memchr_iter(b'\n', &heard[start..]).find_map(|at| match heard[start + at + 1..] {

@@ -1,4 +1,4 @@
-//! A client's stream that is watched, and not waited for forever.
+//! A client's stream that reports its bytes to [`ClientConnection`] and has a write timeout.
 
 use std::io;
 use std::pin::Pin;
@@ -9,38 +9,38 @@ use std::task::{Context, Poll};
 use greenroom_cache::Clock;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::Conversation;
-use crate::http::write_timeout::Taking;
+use super::ClientConnection;
+use crate::http::write_timeout::WriteTimeoutStream;
 
-/// A client's stream that is not waited for forever.
-pub struct Patient<S> {
-    stream: Taking<S>,
-    conversation: Arc<Conversation>,
+/// A client's stream with a write timeout.
+pub struct ClientStream<S> {
+    stream: WriteTimeoutStream<S>,
+    connection: Arc<ClientConnection>,
 }
 
-impl<S> Patient<S> {
-    /// Watches `stream`.
-    pub fn new(stream: S, clock: Clock, conversation: Arc<Conversation>) -> Self {
-        Self { stream: Taking::new(stream, clock, conversation.patience()), conversation }
+impl<S> ClientStream<S> {
+    /// Wraps `stream`.
+    pub fn new(stream: S, clock: Clock, conversation: Arc<ClientConnection>) -> Self {
+        Self { stream: WriteTimeoutStream::new(stream, clock, conversation.write_timeout()), connection: conversation }
     }
 
-    /// An answer may have become one for a player, or be one no more.
-    fn bear(&mut self) -> Pin<&mut Taking<S>>
+    /// Sets the timeout anew, because the response may or may not be for a player.
+    fn with_current_timeout(&mut self) -> Pin<&mut WriteTimeoutStream<S>>
     where
         S: Unpin,
     {
-        self.stream.bear(self.conversation.patience());
+        self.stream.set_timeout(self.connection.write_timeout());
         Pin::new(&mut self.stream)
     }
 
-    fn note_patience(&self) {
-        if self.stream.has_lost_patience() {
-            self.conversation.was_too_slow.store(true, Ordering::Relaxed);
+    fn update_timeout(&self) {
+        if self.stream.has_timed_out() {
+            self.connection.has_write_timed_out.store(true, Ordering::Relaxed);
         }
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for ClientStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -50,36 +50,32 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
         let outcome = Pin::new(&mut self.stream).poll_read(context, buffer);
         let heard = &buffer.filled()[before..];
         if !heard.is_empty() {
-            self.conversation.hear(heard);
+            self.connection.record_read(heard);
         }
         outcome
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.conversation.say();
-        let outcome = self.bear().poll_write(context, bytes);
-        self.note_patience();
+impl<S: AsyncWrite + Unpin> AsyncWrite for ClientStream<S> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.connection.record_write();
+        let outcome = self.with_current_timeout().poll_write(context, bytes);
+        self.update_timeout();
         outcome
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let outcome = self.bear().poll_flush(context);
+        let outcome = self.with_current_timeout().poll_flush(context);
         if matches!(outcome, Poll::Ready(Ok(()))) {
-            self.conversation.has_departed();
+            self.connection.run_sent_tasks();
         }
-        self.note_patience();
+        self.update_timeout();
         outcome
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let outcome = self.bear().poll_shutdown(context);
-        self.note_patience();
+        let outcome = self.with_current_timeout().poll_shutdown(context);
+        self.update_timeout();
         outcome
     }
 
@@ -88,9 +84,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
         context: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.conversation.say();
-        let outcome = self.bear().poll_write_vectored(context, parts);
-        self.note_patience();
+        self.connection.record_write();
+        let outcome = self.with_current_timeout().poll_write_vectored(context, parts);
+        self.update_timeout();
         outcome
     }
 
@@ -105,13 +101,13 @@ mod tests {
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
-    use super::super::PATIENCE;
+    use super::super::WRITE_TIMEOUT;
     use super::*;
 
-    async fn is_hung_up_on(conversation: Arc<Conversation>, quiet: Duration) -> bool {
+    async fn is_hung_up_on(conversation: Arc<ClientConnection>, quiet: Duration) -> bool {
         let (stream, mut client) = duplex(16);
         let clock = Clock::system();
-        let mut patient = Patient::new(stream, clock.clone(), conversation);
+        let mut patient = ClientStream::new(stream, clock.clone(), conversation);
         let taking = async {
             clock.sleep(quiet).await;
             let mut taken = [0; 64];
@@ -123,14 +119,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_takes_nothing_is_hung_up_on_and_who_pauses_a_film_is_not() {
-        let slow = Arc::new(Conversation::new());
-        assert!(is_hung_up_on(Arc::clone(&slow), PATIENCE + Duration::from_secs(1)).await);
-        assert!(slow.was_too_slow());
-        let quick = Arc::new(Conversation::new());
-        assert!(!is_hung_up_on(Arc::clone(&quick), PATIENCE / 2).await);
-        assert!(!quick.was_too_slow());
-        let player = Arc::new(Conversation::new());
-        player.is_for_a_player();
-        assert!(!is_hung_up_on(player, PATIENCE * 10).await);
+        let slow = Arc::new(ClientConnection::new());
+        assert!(is_hung_up_on(Arc::clone(&slow), WRITE_TIMEOUT + Duration::from_secs(1)).await);
+        assert!(slow.has_write_timed_out());
+        let quick = Arc::new(ClientConnection::new());
+        assert!(!is_hung_up_on(Arc::clone(&quick), WRITE_TIMEOUT / 2).await);
+        assert!(!quick.has_write_timed_out());
+        let player = Arc::new(ClientConnection::new());
+        player.set_streams_media();
+        assert!(!is_hung_up_on(player, WRITE_TIMEOUT * 10).await);
     }
 }

@@ -1,10 +1,9 @@
-//! A client's notification socket: passed through message by message, each applied before it is passed on.
+//! A client's notification socket: messages pass through, and each is applied before it is passed on.
 //!
-//! When the server goes away the client keeps its socket: many tools listen on one that nothing opens again once it
-//! is closed. Nothing comes over it meanwhile; pings are answered here. When the server is back, a new socket to it
-//! takes the lost one's place, opened with the client's own handshake, and everything kept for that identity is to be
-//! asked again, because nobody tells what was missed. For the same reason a client may open a socket while the server
-//! is down, if its token was good when the server was last heard of.
+//! During an outage the client keeps its socket, because many tools never reopen a closed one. Only pings are answered
+//! meanwhile. When the server is back, a new upstream socket is opened with the client's own handshake, and the
+//! identity's entries are invalidated, because events were missed. For the same reason a client may open a socket
+//! during an outage, if its token was valid at the last contact with the server.
 
 mod idle_timeout;
 mod reconnects;
@@ -13,8 +12,7 @@ mod relay;
 use std::sync::atomic::Ordering;
 
 use http::header::{
-    CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
-    UPGRADE,
+    CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, UPGRADE,
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, request};
 use hyper::body::Incoming;
@@ -24,17 +22,17 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
-use crate::forward::{headers_for_server, outage, take_socket_seat};
+use crate::forward::{acquire_socket_permit, headers_for_server, outage};
 use crate::invalidate;
+use crate::proxy_request::ProxyRequest;
 use crate::request::headers;
 use crate::server::Server;
-use crate::shadow::tally;
-use crate::visit::Visit;
+use crate::shadow::stats;
 use crate::{access_log, forward, response};
 use greenroom_origin::body::Body;
 use greenroom_origin::breaker;
-use greenroom_origin::client::Lane;
-use relay::{Attached, Relay};
+use greenroom_origin::client::UpstreamRequestKind;
+use relay::{Relay, UpstreamSocket};
 
 /// Longest message in either direction.
 const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
@@ -42,27 +40,25 @@ const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
 /// Passes a socket through.
-pub async fn pass(visit: Visit, target: &str, mut parts: request::Parts, _body: Incoming) -> Response<Body> {
+pub async fn pass(visit: ProxyRequest, target: &str, mut parts: request::Parts, _body: Incoming) -> Response<Body> {
     let client_upgrade = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
     let client_upgrade = client_upgrade.filter(|_| parts.method == Method::GET);
-    let handshake = Handshake {
-        target: visit.target_for_server(target).into_owned(),
-        headers: handshake_headers(&visit, &parts),
-    };
+    let handshake =
+        Handshake { target: visit.target_for_server(target).into_owned(), headers: handshake_headers(&visit, &parts) };
     let (Some(client_upgrade), Ok(request)) = (client_upgrade, handshake.request(&visit.server)) else {
         return response::problem(&visit, StatusCode::BAD_REQUEST, "this is not a WebSocket request");
     };
-    let seat = match take_socket_seat(&visit) {
+    let seat = match acquire_socket_permit(&visit) {
         Ok(seat) => seat,
         Err(refusal) => return *refusal,
     };
     visit.server.counters.streams.fetch_add(1, Ordering::Relaxed);
     if let Some(outage) = visit.server.origin.breaker.outage() {
-        let accepted = outage::may_listen(&visit, &outage).then(|| accept(&parts.headers)).flatten();
+        let accepted = outage::may_open_socket(&visit, &outage).then(|| accept(&parts.headers)).flatten();
         let Some(response) = accepted else {
             return outage::refuse(&visit, "the media server is down, and no socket can be opened");
         };
-        let response = outage::in_its_absence(&visit, response);
+        let response = outage::record_offline_response(&visit, response);
         let owner = Relay::new(visit, handshake, seat);
         owner.visit.server.origin.tasks.clone().spawn(async move {
             if let Ok(client) = client_upgrade.await {
@@ -71,21 +67,21 @@ pub async fn pass(visit: Visit, target: &str, mut parts: request::Parts, _body: 
         });
         return response;
     }
-    visit.app.reached.fetch_add(1, Ordering::Relaxed);
-    access_log::reached(&visit);
-    visit.server.note_passing(tally::STREAMS, &visit.app);
+    visit.app.upstream_requests.fetch_add(1, Ordering::Relaxed);
+    access_log::record_reached(&visit);
+    visit.server.record_passed(stats::STREAMS, &visit.app);
     let generation = visit.identity.generation();
-    let asked = visit.server.origin.send(request, Lane::Read, handshake.key());
+    let asked = visit.server.origin.send(request, UpstreamRequestKind::Read, handshake.key());
     let Ok(Ok(mut response)) =
         visit.server.origin.clock.timeout(visit.server.origin.settings.load_timeout, asked).await
     else {
-        visit.server.origin.note_failure();
+        visit.server.origin.record_failure();
         let message = "the media server cannot be reached";
         return response::problem(&visit, StatusCode::SERVICE_UNAVAILABLE, message);
     };
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        invalidate::heed_refusal(&visit, response.status());
-        return response::passed(forward::open(&visit, response), "socket");
+        invalidate::apply_refusal(&visit, response.status());
+        return response::forwarded(forward::open(&visit, response), "socket");
     }
     let server_upgrade = hyper::upgrade::on(&mut response);
     let owner = Relay::new(visit, handshake, seat);
@@ -93,13 +89,13 @@ pub async fn pass(visit: Visit, target: &str, mut parts: request::Parts, _body: 
         if let (Ok(client), Ok(server)) = (client_upgrade.await, server_upgrade.await) {
             let client = open(client, Role::Server).await;
             let socket = open(server, Role::Client).await;
-            owner.run(client, Some(Attached { socket, generation })).await;
+            owner.run(client, Some(UpstreamSocket { socket, generation })).await;
         }
     });
     switch(&response)
 }
 
-/// What the client opened its socket with: enough to open another one for it.
+/// The client's handshake, for opening further upstream sockets.
 struct Handshake {
     target: String,
     headers: HeaderMap,
@@ -107,8 +103,7 @@ struct Handshake {
 
 impl Handshake {
     fn request(&self, server: &Server) -> Result<Request<Body>, http::Error> {
-        let mut request =
-            Request::builder().uri(server.origin.client.uri(&self.target)?).body(Body::empty())?;
+        let mut request = Request::builder().uri(server.origin.client.uri(&self.target)?).body(Body::empty())?;
         *request.headers_mut() = self.headers.clone();
         Ok(request)
     }
@@ -119,16 +114,15 @@ impl Handshake {
 }
 
 async fn open(upgraded: Upgraded, role: Role) -> Socket {
-    let config = WebSocketConfig::default()
-        .max_message_size(Some(MAX_MESSAGE_BYTES))
-        .max_frame_size(Some(MAX_MESSAGE_BYTES));
+    let config =
+        WebSocketConfig::default().max_message_size(Some(MAX_MESSAGE_BYTES)).max_frame_size(Some(MAX_MESSAGE_BYTES));
     WebSocketStream::from_raw_socket(TokioIo::new(upgraded), role, Some(config)).await
 }
 
-/// The client's handshake as the server gets it; compression is not offered, so that frames can be read.
-fn handshake_headers(visit: &Visit, parts: &request::Parts) -> HeaderMap {
+/// The handshake as sent to the server; compression is not offered, so that frames can be read.
+fn handshake_headers(visit: &ProxyRequest, parts: &request::Parts) -> HeaderMap {
     let mut headers = headers_for_server(visit, &parts.headers);
-    headers.extend(headers::of_handshake(&parts.headers));
+    headers.extend(headers::websocket_handshake(&parts.headers));
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     headers
@@ -138,7 +132,8 @@ fn switch(from_server: &Response<Incoming>) -> Response<Body> {
     switching(headers::for_client(from_server.headers()))
 }
 
-/// Our own yes to a client's handshake; `None` if it is none, or wants a protocol that only the server can choose.
+/// Greenroom's own response to a handshake; `None` if it is invalid, or requests a protocol that only the server can
+/// choose.
 fn accept(asked: &HeaderMap) -> Option<Response<Body>> {
     let key = asked.get(SEC_WEBSOCKET_KEY).filter(|_| !asked.contains_key(SEC_WEBSOCKET_PROTOCOL))?;
     let mut headers = HeaderMap::new();

@@ -1,5 +1,7 @@
-//! One client's socket, and the server's: messages pass both ways until one side is gone, and a new one takes the place of
-//! the server's.
+//! Relays messages between a client's socket and an upstream socket until one closes, and reconnects a lost upstream
+//! socket.
+
+use std::time::Duration;
 
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
@@ -10,89 +12,92 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
 
 use super::{Handshake, Socket, open};
-use crate::forward::sse::{Watching, hear};
-use crate::http::connection_limit::Seat;
+use crate::forward::sse::{LiveSignalGuard, apply_frame};
+use crate::http::concurrency_limit::ConcurrencyPermit;
 use crate::invalidate;
-use crate::invalidate::By;
-use crate::stream::websocket::idle_timeout::Quiet;
-use crate::stream::websocket::reconnects::{Losses, PAUSE};
-use crate::visit::Visit;
-use greenroom_origin::breaker::Attaching;
-use greenroom_origin::client::Lane;
+use crate::invalidate::InvalidationSource;
+use crate::proxy_request::ProxyRequest;
+use crate::stream::websocket::idle_timeout::IdleTimer;
+use crate::stream::websocket::reconnects::{PAUSE, ReconnectHistory};
+use greenroom_origin::breaker::ReattachGuard;
+use greenroom_origin::client::UpstreamRequestKind;
 
-/// What a client subscribed to is repeated to the server's new socket: so many subscriptions at most.
+/// Max subscriptions of a client that are repeated to a new upstream socket.
 const MAX_SUBSCRIPTIONS: usize = 16;
+/// Timeout for the client to read the last message.
+const GOODBYE: Duration = Duration::from_secs(1);
 
-/// Why messages no longer pass.
+/// Reason why relaying ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Ended {
-    /// The client is gone, or the server closed its socket in order: it means this client.
+enum RelayEnd {
+    /// The client left, or the server closed the socket properly and means this client.
     Done,
-    /// The server is gone.
+    /// The upstream socket was lost.
     ServerLost,
 }
 
-/// A socket to the server, and how often it had refused the token when the socket was asked for.
-pub(super) struct Attached {
+/// An upstream socket, and the token's generation at the time of the request.
+pub(super) struct UpstreamSocket {
     pub(super) socket: Socket,
     pub(super) generation: u64,
 }
 
-/// One client's socket.
+/// Relay of one client's socket.
 pub(super) struct Relay {
-    pub(super) visit: Visit,
+    pub(super) visit: ProxyRequest,
     handshake: Handshake,
-    quiet: Quiet,
-    /// Its place among all sockets, free again when this is dropped.
-    _seat: Seat<Partition>,
+    idle_timer: IdleTimer,
+    /// Permit of the socket, released on drop.
+    _permit: ConcurrencyPermit<Partition>,
 }
 
 /// The client's side.
-struct Client {
+struct ClientSide {
     to: SplitSink<Socket, Message>,
     from: SplitStream<Socket>,
-    /// What it subscribed to, in its own words, by what it is called.
+    /// Its subscription messages, by name.
     subscriptions: Vec<(String, Message)>,
 }
 
 impl Relay {
-    /// For a client that came with this handshake and has a seat.
-    pub(super) fn new(visit: Visit, handshake: Handshake, seat: Seat<Partition>) -> Self {
-        let quiet = Quiet::begin(visit.server.origin.clock.clone());
-        Self { visit, handshake, quiet, _seat: seat }
+    /// A relay for a client with this handshake and permit.
+    pub(super) fn new(visit: ProxyRequest, handshake: Handshake, seat: ConcurrencyPermit<Partition>) -> Self {
+        let quiet = IdleTimer::start(visit.server.origin.clock.clone());
+        Self { visit, handshake, idle_timer: quiet, _permit: seat }
     }
 
-    /// Passes messages both ways until the client leaves, the server ends it, or nobody says anything any more.
-    pub(super) async fn run(self, client: Socket, server: Option<Attached>) {
+    /// Relays until the client leaves, the server ends it, or the socket is idle for too long.
+    pub(super) async fn run(self, client: Socket, server: Option<UpstreamSocket>) {
         let (to, from) = client.split();
-        let mut client = Client { to, from, subscriptions: Vec::new() };
+        let mut client = ClientSide { to, from, subscriptions: Vec::new() };
         tokio::select! {
-            () = self.converse(&mut client, server) => {}
-            () = self.quiet.is_too_long() => {}
+            () = self.relay(&mut client, server) => {}
+            () = self.idle_timer.expired() => {}
             () = self.visit.server.origin.stop.cancelled() => {}
         }
-        drop(client.to.close().await);
+        // A client that stops reading must not delay shutdown.
+        drop(self.visit.server.origin.clock.timeout(GOODBYE, client.to.close()).await);
     }
 
-    async fn converse(&self, client: &mut Client, mut server: Option<Attached>) {
-        let mut losses = Losses::default();
+    async fn relay(&self, client: &mut ClientSide, mut server: Option<UpstreamSocket>) {
+        let mut losses = ReconnectHistory::default();
         let mut has_repeated = false;
         loop {
             if let Some(server) = server.take() {
                 let attached_us = self.visit.server.origin.clock.now_us();
-                if self.pass_on(client, server).await == Ended::Done {
+                if self.pass_on(client, server).await == RelayEnd::Done {
                     return;
                 }
-                losses.note(self.visit.server.origin.clock.since_ms(attached_us), has_repeated);
+                losses.record(self.visit.server.origin.clock.since_ms(attached_us), has_repeated);
             }
-            if losses.looks_like_trouble() {
-                self.visit.server.origin.breaker.note_trouble(self.now_ms());
+            if losses.suggests_outage() {
+                self.visit.server.origin.breaker.record_restart_sign(self.now_ms());
             }
             let Some(mut attached) = self.attach(client, &mut losses).await else { return };
-            has_repeated = !losses.by_repeating && !client.subscriptions.is_empty();
+            has_repeated = !losses.failed_after_resubscribe && !client.subscriptions.is_empty();
             if has_repeated {
                 for (_, subscription) in &client.subscriptions {
-                    // If it is lost again, that is noticed at the next message.
+                    // If this socket is lost too, the next message shows it.
                     drop(attached.socket.send(subscription.clone()).await);
                 }
             }
@@ -100,154 +105,155 @@ impl Relay {
         }
     }
 
-    /// Passes messages both ways as long as both sides are there.
-    async fn pass_on(&self, client: &mut Client, server: Attached) -> Ended {
+    /// Relays while both sides are connected.
+    async fn pass_on(&self, client: &mut ClientSide, server: UpstreamSocket) -> RelayEnd {
         let visit = &self.visit;
-        let Attached { socket, generation } = server;
-        self.prove(generation);
-        let watching = Watching::begin(&visit.server, &visit.identity);
+        let UpstreamSocket { socket, generation } = server;
+        self.mark_proven(generation);
+        let watching = LiveSignalGuard::start(&visit.server, &visit.identity);
         let (mut to_server, mut from_server) = socket.split();
-        let mut down = std::pin::pin!(visit.server.origin.breaker.down());
+        let mut down = std::pin::pin!(visit.server.origin.breaker.wait_down());
         let ended = loop {
             tokio::select! {
-                // What the server says comes first: a client that goes is not in a hurry.
+                // The server's messages come first: a client that leaves can wait.
                 biased;
                 message = from_server.next() => match message {
                     Some(Ok(Message::Close(frame))) if is_for_this_client(frame.as_ref()) => {
                         drop(client.to.send(Message::Close(frame)).await);
-                        break Ended::Done;
+                        break RelayEnd::Done;
                     }
-                    Some(Ok(Message::Close(_)) | Err(_)) | None => break Ended::ServerLost,
+                    Some(Ok(Message::Close(_)) | Err(_)) | None => break RelayEnd::ServerLost,
                     Some(Ok(message)) => {
-                        self.quiet.heard();
+                        self.idle_timer.reset();
                         self.apply(&message);
                         if client.to.send(message).await.is_err() {
-                            break Ended::Done;
+                            break RelayEnd::Done;
                         }
                     }
                 },
-                // A server that vanishes may leave the connection as it is, and say nothing over it for good.
-                () = down.as_mut() => break Ended::ServerLost,
+                // A server that vanishes may leave the connection open and silent for good.
+                () = down.as_mut() => break RelayEnd::ServerLost,
                 message = client.from.next() => match message {
                     Some(Ok(message)) => {
-                        self.quiet.heard();
-                        self.note_subscription(client, &message);
+                        self.idle_timer.reset();
+                        self.record_subscription(client, &message);
                         if to_server.send(message).await.is_err() {
-                            break Ended::ServerLost;
+                            break RelayEnd::ServerLost;
                         }
                     }
-                    Some(Err(_)) | None => break Ended::Done,
+                    Some(Err(_)) | None => break RelayEnd::Done,
                 },
             }
         };
-        if ended == Ended::Done {
+        if ended == RelayEnd::Done {
             drop(to_server.close().await);
         }
-        // As long as it was open the server kept to its yes.
-        self.prove(generation);
+        // While the socket was open, the server accepted the token.
+        self.mark_proven(generation);
         drop(watching);
         ended
     }
 
-    /// The server has a socket of this token, unless it refused the token since: a refusal is the later word.
-    fn prove(&self, generation: u64) {
-        self.visit.identity.prove(self.now_ms(), generation);
+    /// Proves the token by its open socket, unless it was revoked since, because a later revocation wins.
+    fn mark_proven(&self, generation: u64) {
+        self.visit.identity.mark_proven(self.now_ms(), generation);
     }
 
     fn apply(&self, message: &Message) {
-        let (server, by) = (&self.visit.server, By::Client(&self.visit.identity));
+        let (server, by) = (&self.visit.server, InvalidationSource::ClientEvent(&self.visit.identity));
         match message {
-            Message::Text(text) => hear(server, text.as_bytes(), by),
-            Message::Binary(bytes) => hear(server, bytes, by),
+            Message::Text(text) => apply_frame(server, text.as_bytes(), by),
+            Message::Binary(bytes) => apply_frame(server, bytes, by),
             _ => {}
         }
     }
 
-    /// A new socket to the server in place of the lost one; `None` if the client left, or the server does not want
-    /// this one any more.
-    async fn attach(&self, client: &mut Client, losses: &mut Losses) -> Option<Attached> {
+    /// Opens a new upstream socket; `None` if the client left, or the server rejects it.
+    async fn attach(&self, client: &mut ClientSide, losses: &mut ReconnectHistory) -> Option<UpstreamSocket> {
         let server = &self.visit.server;
-        let mut attaching: Option<Attaching<'_>> = Some(server.origin.breaker.attaching());
-        if let Some(pause) = losses.pause() {
+        let mut attaching: Option<ReattachGuard<'_>> = Some(server.origin.breaker.begin_reattach());
+        if let Some(pause) = losses.retry_delay() {
             let wait = async {
                 tokio::select! {
                     () = server.origin.clock.sleep(pause) => false,
-                    () = server.origin.breaker.down() => true,
+                    () = server.origin.breaker.wait_down() => true,
                 }
             };
             if self.unless_gone(client, wait).await? {
-                // All sockets were lost with the server: it is attached to as soon as it is back.
+                // An outage lost all sockets, so there is no delay once the server is back.
                 losses.short = 0;
             }
         }
         loop {
-            self.unless_gone(client, server.origin.breaker.back()).await?;
-            match self.unless_gone(client, self.knock()).await? {
-                Knock::Open(attached) => {
-                    invalidate::missed(server, &self.visit.identity);
+            self.unless_gone(client, server.origin.breaker.wait_back()).await?;
+            match self.unless_gone(client, self.try_attach()).await? {
+                AttachResult::Open(attached) => {
+                    invalidate::invalidate_missed(server, &self.visit.identity);
                     drop(attaching.take());
                     tracing::debug!(server = server.name(), "a client's socket is attached again");
                     return Some(*attached);
                 }
-                Knock::Refused => {
+                AttachResult::Refused => {
                     let code = CloseCode::Policy;
                     let frame = CloseFrame { code, reason: "the media server refuses this socket".into() };
                     drop(client.to.send(Message::Close(Some(frame))).await);
                     return None;
                 }
-                Knock::Nobody => self.unless_gone(client, server.origin.clock.sleep(PAUSE.0)).await?,
+                AttachResult::Unreachable => {
+                    self.unless_gone(client, server.origin.clock.sleep(PAUSE.0)).await?;
+                }
             }
         }
     }
 
-    /// Does something while the client is alone: its pings are answered, nothing else is.
-    async fn unless_gone<T>(&self, client: &mut Client, doing: impl Future<Output = T>) -> Option<T> {
+    /// Runs a future while the client has no upstream socket: only its pings are answered.
+    async fn unless_gone<T>(&self, client: &mut ClientSide, doing: impl Future<Output = T>) -> Option<T> {
         let mut doing = std::pin::pin!(doing);
         loop {
             tokio::select! {
                 done = doing.as_mut() => return Some(done),
                 message = client.from.next() => {
-                    // A ping is answered by the protocol itself; it leaves with the next flush.
+                    // The protocol itself answers a ping, with the next flush.
                     let message = message?.ok()?;
-                    self.quiet.heard();
-                    self.note_subscription(client, &message);
+                    self.idle_timer.reset();
+                    self.record_subscription(client, &message);
                     client.to.flush().await.ok()?;
                 }
             }
         }
     }
 
-    async fn knock(&self) -> Knock {
+    async fn try_attach(&self) -> AttachResult {
         let server = &self.visit.server;
-        let Ok(request) = self.handshake.request(server) else { return Knock::Refused };
+        let Ok(request) = self.handshake.request(server) else { return AttachResult::Refused };
         let generation = self.visit.identity.generation();
-        let asked = server.origin.send(request, Lane::Write, self.handshake.key());
-        let Ok(Ok(mut response)) =
-            server.origin.clock.timeout(server.origin.settings.load_timeout, asked).await
-        else {
-            return Knock::Nobody;
+        let asked = server.origin.send(request, UpstreamRequestKind::Write, self.handshake.key());
+        let Ok(Ok(mut response)) = server.origin.clock.timeout(server.origin.settings.load_timeout, asked).await else {
+            return AttachResult::Unreachable;
         };
         match response.status() {
             StatusCode::SWITCHING_PROTOCOLS => match hyper::upgrade::on(&mut response).await {
                 Ok(upgraded) => {
                     let socket = open(upgraded, Role::Client).await;
-                    Knock::Open(Box::new(Attached { socket, generation }))
+                    AttachResult::Open(Box::new(UpstreamSocket { socket, generation }))
                 }
-                Err(_) => Knock::Nobody,
+                Err(_) => AttachResult::Unreachable,
             },
-            status if status.is_server_error() => Knock::Nobody,
+            status if status.is_server_error() => AttachResult::Unreachable,
             status => {
-                invalidate::heed_refusal(&self.visit, status);
-                Knock::Refused
+                invalidate::apply_refusal(&self.visit, status);
+                AttachResult::Refused
             }
         }
     }
 
-    fn note_subscription(&self, client: &mut Client, message: &Message) {
+    fn record_subscription(&self, client: &mut ClientSide, message: &Message) {
         let Message::Text(text) = message else { return };
-        let Some(said) = self.visit.server.origin.settings.kind.subscription(text.as_bytes()) else { return };
+        let Some(said) = self.visit.server.origin.settings.kind.parse_subscription(text.as_bytes()) else {
+            return;
+        };
         client.subscriptions.retain(|(name, _)| *name != said.name);
-        if said.begins && client.subscriptions.len() < MAX_SUBSCRIPTIONS {
+        if said.is_start && client.subscriptions.len() < MAX_SUBSCRIPTIONS {
             client.subscriptions.push((said.name, message.clone()));
         }
     }
@@ -257,15 +263,15 @@ impl Relay {
     }
 }
 
-/// Who opens when the server is asked for a socket again.
-enum Knock {
-    Open(Box<Attached>),
-    /// It says no to this client.
+/// Result of an attempt to reconnect.
+enum AttachResult {
+    Open(Box<UpstreamSocket>),
+    /// The server rejects this client.
     Refused,
-    Nobody,
+    Unreachable,
 }
 
-/// Whether a close means this client, and not that the server itself goes away or starts again.
+/// Whether a close is meant for this client, not a shutdown or restart of the server.
 fn is_for_this_client(frame: Option<&CloseFrame>) -> bool {
     let code = frame.map(|frame| frame.code);
     !matches!(code, Some(CloseCode::Away | CloseCode::Restart | CloseCode::Again))

@@ -1,56 +1,56 @@
 //! Changes to the library itself.
 
-use super::Write;
-use crate::catalogue::{Above, ItemId, Kind, Record, Section, sortable};
-use crate::state::Change;
+use super::StateWrite;
+use crate::catalogue::{AncestorItem, ItemId, ItemRecord, MediaKind, Section, sortable};
+use crate::state::StateChange;
 
-/// What an added item is made of.
+/// Fields of an added item.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct New<'a> {
-    kind: Kind,
+struct NewItem<'a> {
+    kind: MediaKind,
     title: &'a str,
     parent: Option<ItemId>,
 }
 
-impl Write<'_> {
+impl StateWrite<'_> {
     /// Adds a film.
     pub fn add_film(&mut self, title: &str, year: u16) -> ItemId {
-        let id = self.add(&New { kind: Kind::Film, title, parent: None }).unwrap_or(ItemId(0));
+        let id = self.add(&NewItem { kind: MediaKind::Film, title, parent: None }).unwrap_or(ItemId(0));
         self.edit_quietly(id, |record| record.year = Some(year));
         id
     }
 
     /// Adds an episode to a season, if there is such a season.
     pub fn add_episode(&mut self, season: ItemId, title: &str) -> Option<ItemId> {
-        self.add_below(season, Kind::Season, title)
+        self.add_below(season, MediaKind::Season, title)
     }
 
     /// Adds a track to an album, if there is such an album.
     pub fn add_track(&mut self, album: ItemId, title: &str) -> Option<ItemId> {
-        self.add_below(album, Kind::Album, title)
+        self.add_below(album, MediaKind::Album, title)
     }
 
-    /// Makes a collection of films.
+    /// Creates a collection of films.
     pub fn add_collection(&mut self, title: &str, members: &[ItemId]) -> ItemId {
-        let id = self.add(&New { kind: Kind::Collection, title, parent: None }).unwrap_or(ItemId(0));
-        self.inner.shelf.members.insert(id, members.to_vec());
+        let id = self.add(&NewItem { kind: MediaKind::Collection, title, parent: None }).unwrap_or(ItemId(0));
+        self.inner.overlay.members.insert(id, members.to_vec());
         id
     }
 
-    /// Changes what is in a collection.
+    /// Sets the members of a collection.
     pub fn set_members(&mut self, collection: ItemId, members: Vec<ItemId>) {
-        self.inner.shelf.members.insert(collection, members);
+        self.inner.overlay.members.insert(collection, members);
         self.edit(collection, |_| {});
     }
 
     /// Edits an item. False if there is none.
-    pub fn edit(&mut self, id: ItemId, change: impl FnOnce(&mut Record)) -> bool {
+    pub fn edit(&mut self, id: ItemId, change: impl FnOnce(&mut ItemRecord)) -> bool {
         if !self.edit_quietly(id, change) {
             return false;
         }
         let Some(moved) = self.moved(id) else { return false };
         self.touched(moved.section, false);
-        self.changes.push(Change::Edited(moved));
+        self.changes.push(StateChange::Edited(moved));
         true
     }
 
@@ -58,20 +58,20 @@ impl Write<'_> {
     pub fn delete(&mut self, id: ItemId) -> bool {
         let Some(moved) = self.moved(id) else { return false };
         let mut gone = Vec::new();
-        if moved.kind == Kind::Collection {
+        if moved.kind == MediaKind::Collection {
             gone.push(id);
         } else {
             self.with_all_below(id, &mut gone);
         }
         for item in &gone {
-            self.inner.shelf.deleted.insert(*item);
+            self.inner.overlay.deleted.insert(*item);
         }
         for playlist in self.inner.playlists.values_mut() {
             playlist.entries.retain(|entry| !gone.contains(&entry.item));
         }
         self.inner.sessions.retain(|session| !gone.contains(&session.item));
         self.touched(moved.section, true);
-        self.changes.push(Change::Deleted(moved));
+        self.changes.push(StateChange::Deleted(moved));
         true
     }
 
@@ -82,21 +82,20 @@ impl Write<'_> {
         }
     }
 
-    fn add_below(&mut self, parent: ItemId, wanted: Kind, title: &str) -> Option<ItemId> {
+    fn add_below(&mut self, parent: ItemId, wanted: MediaKind, title: &str) -> Option<ItemId> {
         if self.view().kind(parent) != Some(wanted) {
             return None;
         }
-        self.add(&New { kind: wanted.below()?, title, parent: Some(parent) })
+        self.add(&NewItem { kind: wanted.below()?, title, parent: Some(parent) })
     }
 
-    fn add(&mut self, new: &New<'_>) -> Option<ItemId> {
+    fn add(&mut self, new: &NewItem<'_>) -> Option<ItemId> {
         let now = self.now_s();
         let id = self.inner.new_item();
         let template = self.template(new)?;
-        let index =
-            new.parent.map(|parent| u32::try_from(self.view().children(parent).len() + 1).unwrap_or(1));
+        let index = new.parent.map(|parent| u32::try_from(self.view().children(parent).len() + 1).unwrap_or(1));
         let parent = new.parent.and_then(|parent| self.view().record(parent));
-        let record = Record {
+        let record = ItemRecord {
             id,
             title: new.title.into(),
             title_sort: sortable(new.title),
@@ -105,7 +104,7 @@ impl Write<'_> {
             parent: parent.as_ref().map(above),
             added_at: now,
             updated_at: now,
-            guid: self.state.catalogue().chance().hex("added", u64::from(id.0), 24),
+            guid: self.state.catalogue().rng().hex("added", u64::from(id.0), 24),
             external: Vec::new(),
             file: template.file.map(|mut file| {
                 file.path = format!("{}/added/{id}.{}", new.kind.section().folder(), file.container);
@@ -113,17 +112,18 @@ impl Write<'_> {
             }),
             ..template
         };
-        self.inner.shelf.records.insert(id, record);
-        self.inner.shelf.added.insert(id);
+        self.inner.overlay.records.insert(id, record);
+        self.inner.overlay.added.insert(id);
         self.touched(new.kind.section(), true);
         if let Some(moved) = self.moved(id) {
-            self.changes.push(Change::Added(moved));
+            self.changes.push(StateChange::Added(moved));
         }
         Some(id)
     }
 
-    /// An item of the same kind to take the rest from: the first of the catalogue, or of one that has some.
-    fn template(&self, new: &New<'_>) -> Option<Record> {
+    /// An item of the same kind from which the other fields are copied: the first of the catalogue, or of one that has
+    /// some.
+    fn template(&self, new: &NewItem<'_>) -> Option<ItemRecord> {
         let catalogue = self.state.catalogue();
         let own = catalogue.ids(new.kind).next().and_then(|id| catalogue.record(id));
         own.or_else(|| {
@@ -133,7 +133,7 @@ impl Write<'_> {
         })
     }
 
-    pub(super) fn edit_quietly(&mut self, id: ItemId, change: impl FnOnce(&mut Record)) -> bool {
+    pub(super) fn edit_quietly(&mut self, id: ItemId, change: impl FnOnce(&mut ItemRecord)) -> bool {
         let Some(mut record) = self.view().record(id) else { return false };
         let title = record.title.clone();
         change(&mut record);
@@ -141,7 +141,7 @@ impl Write<'_> {
             record.title_sort = sortable(&record.title);
         }
         record.updated_at = self.now_s().max(record.updated_at + 1);
-        self.inner.shelf.records.insert(id, record);
+        self.inner.overlay.records.insert(id, record);
         self.inner.merged.lock().clear();
         true
     }
@@ -160,8 +160,8 @@ impl Write<'_> {
     }
 }
 
-fn above(record: &Record) -> Above {
-    Above {
+fn above(record: &ItemRecord) -> AncestorItem {
+    AncestorItem {
         id: record.id,
         title: record.title.clone(),
         index: record.index,

@@ -1,10 +1,10 @@
-//! What happens to libraries while tools look away: files move, things get new keys, keys get new things.
+//! Changes that clients must detect by themselves: files move, items get new keys, keys get new items.
 
-use super::Write;
+use super::StateWrite;
 use crate::catalogue::{ItemId, Section, sortable};
-use crate::state::{Activity, Change};
+use crate::state::{SimulatedActivity, StateChange};
 
-impl Write<'_> {
+impl StateWrite<'_> {
     /// Moves the file of an item to another path. False if it has none.
     pub fn move_file(&mut self, id: ItemId, path: &str) -> bool {
         let has_file = self.view().record(id).is_some_and(|record| record.file.is_some());
@@ -16,28 +16,28 @@ impl Write<'_> {
             })
     }
 
-    /// Gives something that plays a new key, as servers do that matched it anew or found its file again: the old one is
+    /// Gives a playable item a new key, as servers do that matched it again or found its file again: the old key is
     /// gone, file and names stay.
     pub fn rekey(&mut self, id: ItemId) -> Option<ItemId> {
-        let mut record = self.view().record(id).filter(|record| record.kind.plays())?;
+        let mut record = self.view().record(id).filter(|record| record.kind.is_playable())?;
         self.delete(id);
         let now = self.now_s();
         record.id = self.inner.new_item();
         (record.added_at, record.updated_at) = (now, now);
         let (id, section) = (record.id, record.section);
-        self.inner.shelf.records.insert(id, record);
-        self.inner.shelf.added.insert(id);
+        self.inner.overlay.records.insert(id, record);
+        self.inner.overlay.added.insert(id);
         self.touched(section, true);
         let moved = self.moved(id)?;
-        self.changes.push(Change::Added(moved));
+        self.changes.push(StateChange::Added(moved));
         Some(id)
     }
 
-    /// Puts another thing of the same kind, with a file and names of its own, under a key that was in use. False if it was
-    /// not, or if it is nothing that plays.
+    /// Puts another item of the same kind, with a file and names of its own, under a key that was in use. False if it
+    /// was not, or if the item is not playable.
     pub fn replace(&mut self, id: ItemId, title: &str) -> bool {
-        let Some(gone) = self.moved(id).filter(|moved| moved.kind.plays()) else { return false };
-        let (now, chance) = (self.now_s(), self.state.catalogue().chance());
+        let Some(gone) = self.moved(id).filter(|moved| moved.kind.is_playable()) else { return false };
+        let (now, chance) = (self.now_s(), self.state.catalogue().rng());
         let draw = u64::from(id.0) ^ (self.inner.counter << 32);
         self.edit_quietly(id, |record| {
             title.clone_into(&mut record.title);
@@ -52,19 +52,19 @@ impl Write<'_> {
             }
         });
         self.touched(gone.section, true);
-        self.changes.push(Change::Deleted(gone));
+        self.changes.push(StateChange::Deleted(gone));
         if let Some(moved) = self.moved(id) {
-            self.changes.push(Change::Added(moved));
+            self.changes.push(StateChange::Added(moved));
         }
         true
     }
 
-    /// Begins a scan of a section, or ends it, and says so in the server's activities.
-    pub fn scan_told(&mut self, section: Section, running: bool) {
-        self.scan(section, running);
+    /// Begins a scan of a section, or ends it, and reports it in the server's activities.
+    pub fn scan_with_activity(&mut self, section: Section, running: bool) {
+        self.set_scanning(section, running);
         let number = u64::from(section.number());
-        let activity = Activity {
-            uuid: self.state.catalogue().chance().uuid("scan told", number),
+        let activity = SimulatedActivity {
+            uuid: self.state.catalogue().rng().uuid("scan told", number),
             kind: "library.update.section".into(),
             event: if running { "started" } else { "ended" },
             title: format!("Scanning {}", section.title()),
@@ -74,6 +74,6 @@ impl Write<'_> {
             item: None,
             refreshed: true,
         };
-        self.changes.push(Change::Activity(activity));
+        self.changes.push(StateChange::Activity(activity));
     }
 }

@@ -1,16 +1,17 @@
 //! Changes to playlists.
 
-use super::Write;
+use super::StateWrite;
 use crate::catalogue::ItemId;
-use crate::state::{Change, Entry, Playlist};
+use crate::state::{PlaylistEntryRecord, PlaylistRecord, StateChange};
 
-impl Write<'_> {
-    /// Makes a playlist of the writer's. `medium` is `audio` or `video`.
+impl StateWrite<'_> {
+    /// Creates a playlist of this write's user. `medium` is `audio` or `video`.
     pub fn create_playlist(&mut self, title: &str, medium: &'static str, items: &[ItemId]) -> ItemId {
         let now = self.now_s();
         let id = self.inner.new_item();
-        let entries = items.iter().map(|item| Entry { id: self.inner.new_entry(), item: *item }).collect();
-        let playlist = Playlist {
+        let entries =
+            items.iter().map(|item| PlaylistEntryRecord { id: self.inner.new_entry(), item: *item }).collect();
+        let playlist = PlaylistRecord {
             id,
             owner: self.user,
             shared_with: Vec::new(),
@@ -34,10 +35,10 @@ impl Write<'_> {
         self.insert_into_playlist(id, end, items)
     }
 
-    /// Puts items into a playlist before the entry at `at`. False if there is none.
+    /// Inserts items into a playlist before the entry at `at`. False if there is none.
     pub fn insert_into_playlist(&mut self, id: ItemId, at: usize, items: &[ItemId]) -> bool {
-        let entries: Vec<Entry> =
-            items.iter().map(|item| Entry { id: self.inner.new_entry(), item: *item }).collect();
+        let entries: Vec<PlaylistEntryRecord> =
+            items.iter().map(|item| PlaylistEntryRecord { id: self.inner.new_entry(), item: *item }).collect();
         self.change_playlist(id, items.to_vec(), |playlist| {
             let at = at.min(playlist.entries.len());
             playlist.entries.splice(at..at, entries);
@@ -45,7 +46,7 @@ impl Write<'_> {
         })
     }
 
-    /// Takes entries out of a playlist. False if none was in it.
+    /// Removes entries from a playlist. False if none was in it.
     pub fn remove_from_playlist(&mut self, id: ItemId, entries: &[u64]) -> bool {
         self.change_playlist(id, Vec::new(), |playlist| {
             let before = playlist.entries.len();
@@ -54,7 +55,7 @@ impl Write<'_> {
         })
     }
 
-    /// Takes everything out of a playlist. False if there is none.
+    /// Removes all entries of a playlist. False if there is none.
     pub fn empty_playlist(&mut self, id: ItemId) -> bool {
         self.change_playlist(id, Vec::new(), |playlist| {
             playlist.entries.clear();
@@ -72,8 +73,8 @@ impl Write<'_> {
         })
     }
 
-    /// Changes title, text or sharing of a playlist. False if there is none.
-    pub fn edit_playlist(&mut self, id: ItemId, change: impl FnOnce(&mut Playlist)) -> bool {
+    /// Changes title, description or sharing of a playlist. False if there is none.
+    pub fn edit_playlist(&mut self, id: ItemId, change: impl FnOnce(&mut PlaylistRecord)) -> bool {
         self.change_playlist(id, Vec::new(), |playlist| {
             change(playlist);
             true
@@ -83,7 +84,7 @@ impl Write<'_> {
     /// Deletes a playlist. False if there is none.
     pub fn delete_playlist(&mut self, id: ItemId) -> bool {
         let Some(playlist) = self.inner.playlists.remove(&id) else { return false };
-        self.changes.push(Change::Playlist {
+        self.changes.push(StateChange::Playlist {
             owner: playlist.owner,
             playlist: id,
             title: playlist.title,
@@ -97,7 +98,7 @@ impl Write<'_> {
         &mut self,
         id: ItemId,
         added: Vec<ItemId>,
-        change: impl FnOnce(&mut Playlist) -> bool,
+        change: impl FnOnce(&mut PlaylistRecord) -> bool,
     ) -> bool {
         let now = self.now_s();
         let Some(playlist) = self.inner.playlists.get_mut(&id) else { return false };
@@ -111,7 +112,7 @@ impl Write<'_> {
 
     fn playlist_changed(&mut self, id: ItemId, added: Vec<ItemId>) {
         if let Some(playlist) = self.inner.playlists.get(&id) {
-            self.changes.push(Change::Playlist {
+            self.changes.push(StateChange::Playlist {
                 owner: playlist.owner,
                 playlist: id,
                 title: playlist.title.clone(),

@@ -1,25 +1,30 @@
-//! Folders that are no items of the catalogue: libraries, playlists, and the root above them.
+//! Folders outside the catalogue: libraries, playlists, and the root above them.
 
 use serde_json::{Value, json};
 
 use super::user_data::plain;
-use super::{Fields, Shape, put};
+use super::{FieldSelection, JsonFields, put};
 use crate::catalogue::ItemId;
-use crate::jellyfin::ident::{Ident, Space, digest};
-use crate::jellyfin::library::Library;
-use crate::jellyfin::scene::Scene;
-use crate::state::Playlist;
+use crate::jellyfin::ident::{IdNamespace, JellyfinId, digest};
+use crate::jellyfin::library::JellyfinLibrary;
+use crate::jellyfin::response_context::ResponseContext;
+use crate::state::PlaylistRecord;
 use crate::timestamp::{TICKS_PER_MS, written_s};
 
-/// A library, as the view of it.
-pub(crate) fn library(scene: &Scene<'_>, library: Library, name: &str, shape: &Shape) -> Fields {
+/// A library, as its view.
+pub(crate) fn library(
+    scene: &ResponseContext<'_>,
+    library: JellyfinLibrary,
+    name: &str,
+    shape: &FieldSelection,
+) -> JsonFields {
     let id = library.id();
     let mut fields = folder(scene, name, &id.hex(), "CollectionFolder");
     put(&mut fields, "CollectionType", library.collection_type());
     let stamp = library.section().map_or(0, |section| scene.view.stamps(section).updated_at);
     optional(&mut fields, shape, &id.hex(), stamp);
     if shape.has("ParentId") {
-        put(&mut fields, "ParentId", Ident::new(Space::Root, 1_u64).hex());
+        put(&mut fields, "ParentId", JellyfinId::new(IdNamespace::Root, 1_u64).hex());
     }
     if shape.has("Path") {
         put(&mut fields, "Path", format!("/config/root/default/{}", library.name()));
@@ -27,7 +32,7 @@ pub(crate) fn library(scene: &Scene<'_>, library: Library, name: &str, shape: &S
     if shape.has("ChildCount") {
         put(&mut fields, "ChildCount", library.top_count(scene));
     }
-    scene.art.describe(&mut fields, id, None, shape);
+    scene.images.describe(&mut fields, id, None, shape);
     if scene.user.is_some() && shape.user_data {
         put(&mut fields, "UserData", untouched(&id.hex()));
     }
@@ -35,17 +40,17 @@ pub(crate) fn library(scene: &Scene<'_>, library: Library, name: &str, shape: &S
 }
 
 /// The folder above all libraries.
-pub(crate) fn root(scene: &Scene<'_>, shape: &Shape) -> Fields {
-    let id = Ident::new(Space::Root, 1_u64);
+pub(crate) fn root(scene: &ResponseContext<'_>, shape: &FieldSelection) -> JsonFields {
+    let id = JellyfinId::new(IdNamespace::Root, 1_u64);
     let mut fields = folder(scene, "Media Folders", &id.hex(), "UserRootFolder");
     optional(&mut fields, shape, &id.hex(), 0);
-    scene.art.describe(&mut fields, id, None, shape);
+    scene.images.describe(&mut fields, id, None, shape);
     fields
 }
 
 /// A playlist.
-pub(crate) fn playlist(scene: &Scene<'_>, playlist: &Playlist, shape: &Shape) -> Fields {
-    let id = Ident::new(Space::Item, playlist.id.0);
+pub(crate) fn playlist(scene: &ResponseContext<'_>, playlist: &PlaylistRecord, shape: &FieldSelection) -> JsonFields {
+    let id = JellyfinId::new(IdNamespace::Item, playlist.id.0);
     let mut fields = folder(scene, &playlist.title, &id.hex(), "Playlist");
     put(&mut fields, "MediaType", if playlist.medium == "video" { "Video" } else { "Audio" });
     let duration = |item: ItemId| scene.view.record(item).and_then(|record| record.duration_ms).unwrap_or(0);
@@ -60,7 +65,7 @@ pub(crate) fn playlist(scene: &Scene<'_>, playlist: &Playlist, shape: &Shape) ->
         put(&mut fields, "Overview", playlist.summary.as_str());
     }
     if shape.has("ParentId") {
-        put(&mut fields, "ParentId", Library::Playlists.id().hex());
+        put(&mut fields, "ParentId", JellyfinLibrary::Playlists.id().hex());
     }
     if shape.has("CanDelete") {
         put(
@@ -72,15 +77,15 @@ pub(crate) fn playlist(scene: &Scene<'_>, playlist: &Playlist, shape: &Shape) ->
             }),
         );
     }
-    scene.art.describe(&mut fields, id, None, shape);
+    scene.images.describe(&mut fields, id, None, shape);
     if let Some(user) = scene.user.filter(|_| shape.user_data) {
         put(&mut fields, "UserData", plain(scene.view, user, playlist.id));
     }
     fields
 }
 
-fn folder(scene: &Scene<'_>, name: &str, id: &str, kind: &str) -> Fields {
-    let mut fields = Fields::new();
+fn folder(scene: &ResponseContext<'_>, name: &str, id: &str, kind: &str) -> JsonFields {
+    let mut fields = JsonFields::new();
     put(&mut fields, "Name", name);
     put(&mut fields, "ServerId", scene.server_id);
     put(&mut fields, "Id", id);
@@ -94,7 +99,7 @@ fn folder(scene: &Scene<'_>, name: &str, id: &str, kind: &str) -> Fields {
     fields
 }
 
-fn optional(fields: &mut Fields, shape: &Shape, id: &str, stamp: u64) {
+fn optional(fields: &mut JsonFields, shape: &FieldSelection, id: &str, stamp: u64) {
     let name = fields.get("Name").and_then(Value::as_str).unwrap_or_default().to_lowercase();
     let mut when = |field: &str, value: Value| {
         if shape.has(field) {
@@ -114,7 +119,7 @@ fn optional(fields: &mut Fields, shape: &Shape, id: &str, stamp: u64) {
     when("DisplayPreferencesId", json!(digest(&[id.bytes().map(u64::from).sum(), 3])));
 }
 
-/// The user data of something nobody can play or mark.
+/// User data of a folder without any state.
 fn untouched(id: &str) -> Value {
     json!({
         "PlaybackPositionTicks": 0,

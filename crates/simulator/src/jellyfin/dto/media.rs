@@ -1,35 +1,35 @@
-//! The file behind an item: its source and the streams in it.
+//! Media source of an item, and its streams.
 
 use serde_json::{Value, json};
 
-use crate::catalogue::{File, Record};
-use crate::jellyfin::ident::{Ident, Space, digest};
+use crate::catalogue::{CatalogueFile, ItemRecord};
+use crate::jellyfin::ident::{IdNamespace, JellyfinId, digest};
 use crate::timestamp::TICKS_PER_MS;
 
-/// The languages the soundtracks of video files are in.
+/// Languages of the audio streams of video files.
 const LANGUAGES: [(&str, &str); 3] = [("eng", "English"), ("deu", "German"), ("fra", "French")];
 
-/// The one source of a playable item, with its streams; nothing for folders.
-pub(crate) fn sources(record: &Record) -> Vec<Value> {
+/// The media source of a playable item, with its streams; empty for folders.
+pub(crate) fn sources(record: &ItemRecord) -> Vec<Value> {
     record.file.iter().map(|file| source(record, file)).collect()
 }
 
 /// The streams of a playable item.
-pub(crate) fn streams(record: &Record) -> Vec<Value> {
+pub(crate) fn streams(record: &ItemRecord) -> Vec<Value> {
     record.file.as_ref().map(|file| file_streams(record, file)).unwrap_or_default()
 }
 
 /// `mov,mp4,m4a` for a container that has many names, else the container.
-pub(crate) fn container(file: &File) -> &'static str {
+pub(crate) fn container(file: &CatalogueFile) -> &'static str {
     if file.container == "mp4" { "mov,mp4,m4a,3gp,3g2,mj2" } else { file.container }
 }
 
-fn source(record: &Record, file: &File) -> Value {
+fn source(record: &ItemRecord, file: &CatalogueFile) -> Value {
     let name = file.path.rsplit('/').next().unwrap_or(&file.path);
     let name = name.strip_suffix(&format!(".{}", file.container)).unwrap_or(name);
     json!({
         "Protocol": "File",
-        "Id": Ident::new(Space::Item, record.id.0).hex(),
+        "Id": JellyfinId::new(IdNamespace::Item, record.id.0).hex(),
         "Path": file.path,
         "Type": "Default",
         "Container": file.container,
@@ -62,7 +62,7 @@ fn source(record: &Record, file: &File) -> Value {
     })
 }
 
-fn file_streams(record: &Record, file: &File) -> Vec<Value> {
+fn file_streams(record: &ItemRecord, file: &CatalogueFile) -> Vec<Value> {
     let mut streams = Vec::new();
     if let Some(video) = file.video {
         let mut fields = plain_stream("Video", 0, video.codec);
@@ -83,7 +83,7 @@ fn file_streams(record: &Record, file: &File) -> Vec<Value> {
     streams
 }
 
-fn sound(record: &Record, file: &File, index: usize) -> Value {
+fn sound(record: &ItemRecord, file: &CatalogueFile, index: usize) -> Value {
     let mut fields = plain_stream("Audio", index, file.audio_codec);
     let layout = if file.audio_channels > 2 { "5.1" } else { "stereo" };
     fields["ChannelLayout"] = json!(layout);
@@ -123,7 +123,7 @@ fn plain_stream(kind: &str, index: usize, codec: &str) -> Value {
     })
 }
 
-/// How long it plays, in ticks of 100 ns.
-pub(crate) fn ticks(record: &Record) -> Option<u64> {
+/// Duration, in ticks of 100 ns.
+pub(crate) fn ticks(record: &ItemRecord) -> Option<u64> {
     record.duration_ms.map(|ms| ms * TICKS_PER_MS)
 }

@@ -1,26 +1,26 @@
-//! What one user did with an item.
+//! State of one user on an item.
 
 use serde_json::{Value, json};
 
-use super::{Fields, put};
-use crate::catalogue::{ItemId, Kind, Record};
-use crate::jellyfin::ident::{Ident, Space};
-use crate::state::{View, Watched};
+use super::{JsonFields, put};
+use crate::catalogue::{ItemId, ItemRecord, MediaKind};
+use crate::jellyfin::ident::{IdNamespace, JellyfinId};
+use crate::state::{StateView, WatchSummary};
 use crate::timestamp::{TICKS_PER_MS, written_s};
 use crate::users::UserId;
 
-/// An id of zeroes: what some versions write where an id is not known.
+/// An id of zeroes: some versions write it where an id is not known.
 const NO_ID: &str = "00000000000000000000000000000000";
 
 /// The user data of an item. With `zero_id` its own id is written as zeroes, as some versions do in lists.
-pub(crate) fn user_data(view: &View<'_>, user: UserId, record: &Record, zero_id: bool) -> Value {
+pub(crate) fn user_data(view: &StateView<'_>, user: UserId, record: &ItemRecord, zero_id: bool) -> Value {
     let watch = view.watch(user, record.id);
-    let id = Ident::new(Space::Item, record.id.0).hex();
-    let mut fields = Fields::new();
+    let id = JellyfinId::new(IdNamespace::Item, record.id.0).hex();
+    let mut fields = JsonFields::new();
     put(&mut fields, "Rating", watch.rating.map(|tenths| f64::from(tenths) / 10.0));
     put(&mut fields, "Likes", watch.rating.map(|tenths| tenths >= 65));
     fields.insert("IsFavorite".into(), json!(watch.favourite));
-    if record.kind.plays() {
+    if record.kind.is_playable() {
         put(&mut fields, "PlayedPercentage", percentage(watch.offset_ms, record.duration_ms));
         put(&mut fields, "LastPlayedDate", watch.last_viewed_at.map(written_s));
         fields.insert("PlaybackPositionTicks".into(), json!(watch.offset_ms * TICKS_PER_MS));
@@ -35,8 +35,8 @@ pub(crate) fn user_data(view: &View<'_>, user: UserId, record: &Record, zero_id:
 }
 
 /// The user data of something that is neither item nor folder of items (a playlist).
-pub(crate) fn plain(view: &View<'_>, user: UserId, item: ItemId) -> Value {
-    let id = Ident::new(Space::Item, item.0).hex();
+pub(crate) fn plain(view: &StateView<'_>, user: UserId, item: ItemId) -> Value {
+    let id = JellyfinId::new(IdNamespace::Item, item.0).hex();
     let watch = view.watch(user, item);
     json!({
         "PlaybackPositionTicks": 0,
@@ -48,11 +48,11 @@ pub(crate) fn plain(view: &View<'_>, user: UserId, item: ItemId) -> Value {
     })
 }
 
-/// Folders sum up what lies below them; those of music only say whether all of it was played.
-fn below(fields: &mut Fields, view: &View<'_>, user: UserId, record: &Record) {
-    let counts = matches!(record.kind, Kind::Show | Kind::Season | Kind::Collection);
+/// Adds the sums of a folder; music folders only say whether everything was played.
+fn below(fields: &mut JsonFields, view: &StateView<'_>, user: UserId, record: &ItemRecord) {
+    let counts = matches!(record.kind, MediaKind::Show | MediaKind::Season | MediaKind::Collection);
     let watched =
-        if counts || record.kind == Kind::Album { view.watched(user, record.id) } else { Watched::default() };
+        if counts || record.kind == MediaKind::Album { view.watched(user, record.id) } else { WatchSummary::default() };
     let all = watched.leaves > 0 && watched.viewed == watched.leaves;
     if counts {
         fields.insert("UnplayedItemCount".into(), json!(watched.leaves - watched.viewed));
@@ -70,6 +70,6 @@ fn percentage(offset_ms: u64, duration_ms: Option<u64>) -> Option<f64> {
     (offset_ms > 0).then(|| offset_ms as f64 * 100.0 / duration_ms as f64)
 }
 
-fn key(record: &Record, id: &str) -> String {
+fn key(record: &ItemRecord, id: &str) -> String {
     record.external.first().map_or_else(|| id.to_owned(), |external| external.id.clone())
 }

@@ -1,60 +1,60 @@
-//! Lists: what a client asks for, which things are candidates, which of them fit, and in which order they come.
+//! Lists: query, candidates, filters, and order.
 
-mod asked;
+mod candidates;
+mod filter;
+mod item_query;
 mod order;
-mod pool;
-mod sieve;
 
-pub(crate) use asked::{Asked, Type};
-pub(crate) use order::Order;
-pub(crate) use pool::thing_of;
+pub(crate) use candidates::thing_of;
+pub(crate) use item_query::{ItemQuery, ItemType};
+pub(crate) use order::SortDirection;
 
-use super::dto::{self, Fields, Shape};
-use super::library::Library;
-use super::scene::Scene;
+use super::dto::{self, FieldSelection, JsonFields};
+use super::library::JellyfinLibrary;
+use super::response_context::ResponseContext;
 use crate::catalogue::ItemId;
-use crate::state::Playlist;
+use crate::state::PlaylistRecord;
 
-/// Something a list can hold.
+/// An element of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Thing {
+pub(crate) enum ListItem {
     /// An item of the catalogue.
     Item(ItemId),
     /// A playlist.
     Playlist(ItemId),
     /// A library.
-    Library(Library),
+    Library(JellyfinLibrary),
 }
 
 /// A page of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Found {
+pub(crate) struct ItemPage {
     /// The things on the page.
-    pub(crate) things: Vec<Thing>,
-    /// How many there are on all pages.
+    pub(crate) things: Vec<ListItem>,
+    /// Number of things on all pages.
     pub(crate) total: usize,
 }
 
-/// The page that `asked` wants.
-pub(crate) fn find(scene: &Scene<'_>, asked: &Asked) -> Found {
-    if let Some(whole) = pool::whole(scene, asked) {
-        return Found { total: whole.ids.len(), things: order::page_of_whole(scene, asked, &whole) };
+/// The page that `item_query` requests.
+pub(crate) fn find(scene: &ResponseContext<'_>, asked: &ItemQuery) -> ItemPage {
+    if let Some(whole) = candidates::whole(scene, asked) {
+        return ItemPage { total: whole.ids.len(), things: order::page_of_sorted(scene, asked, &whole) };
     }
-    let mut pool = pool::gather(scene, asked);
-    pool.things.retain(|thing| sieve::fits(scene, asked, *thing));
+    let mut pool = candidates::gather(scene, asked);
+    pool.things.retain(|thing| filter::fits(scene, asked, *thing));
     let total = pool.things.len();
     let things = order::page(scene, asked, pool);
-    Found { things, total }
+    ItemPage { things, total }
 }
 
 /// Writes a thing.
-pub(crate) fn write(scene: &Scene<'_>, thing: Thing, shape: &Shape) -> Option<Fields> {
+pub(crate) fn write(scene: &ResponseContext<'_>, thing: ListItem, shape: &FieldSelection) -> Option<JsonFields> {
     match thing {
-        Thing::Item(id) => scene.record(id).map(|record| dto::item(scene, &record, shape)),
-        Thing::Playlist(id) => {
-            let playlist: &Playlist = scene.view.playlist(id)?;
+        ListItem::Item(id) => scene.record(id).map(|record| dto::item(scene, &record, shape)),
+        ListItem::Playlist(id) => {
+            let playlist: &PlaylistRecord = scene.view.playlist(id)?;
             Some(dto::playlist(scene, playlist, shape))
         }
-        Thing::Library(library) => Some(dto::library(scene, library, library.name(), shape)),
+        ListItem::Library(library) => Some(dto::library(scene, library, library.name(), shape)),
     }
 }

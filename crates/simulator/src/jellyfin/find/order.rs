@@ -1,17 +1,17 @@
-//! The order of a list, and the page cut out of it.
+//! Sorting of a list, and its paging.
 
 use std::cmp::Reverse;
 
-use super::asked::Asked;
-use super::pool::{Pool, Whole};
-use super::{Thing, sieve};
-use crate::catalogue::{Day, ItemId, Kind, Record, SortKey};
+use super::candidates::{CandidatePool, SortedCandidates};
+use super::item_query::ItemQuery;
+use super::{ListItem, filter};
+use crate::catalogue::{CalendarDate, ItemId, ItemRecord, MediaKind, SortKey};
 use crate::jellyfin::ident::digest;
-use crate::jellyfin::scene::Scene;
+use crate::jellyfin::response_context::ResponseContext;
 
-/// A direction.
+/// Sort direction.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Order {
+pub(crate) enum SortDirection {
     /// Smallest first.
     #[default]
     Ascending,
@@ -19,9 +19,9 @@ pub(crate) enum Order {
     Descending,
 }
 
-impl Order {
+impl SortDirection {
     /// The direction with this name.
-    pub(crate) fn named(name: &str) -> Option<Self> {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         match name.to_ascii_lowercase().as_str() {
             "ascending" => Some(Self::Ascending),
             "descending" => Some(Self::Descending),
@@ -30,7 +30,7 @@ impl Order {
     }
 }
 
-/// What lists can be ordered by.
+/// Sort keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SortBy {
     Added,
@@ -60,7 +60,7 @@ pub(crate) enum SortBy {
 
 impl SortBy {
     /// The key with this name; unknown names are dropped, as the server does.
-    pub(crate) fn named(name: &str) -> Option<Self> {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         Some(match name.to_ascii_lowercase().as_str() {
             "default" | "sortname" | "name" => Self::Name,
             "datecreated" | "datelastcontentadded" => Self::Added,
@@ -90,8 +90,8 @@ impl SortBy {
     }
 }
 
-/// The catalogue's own order of a key, where it has one.
-pub(super) fn of_catalogue(by: SortBy) -> Option<SortKey> {
+/// The catalogue's own order of a key, if there is one.
+pub(super) fn catalogue_key(by: SortBy) -> Option<SortKey> {
     match by {
         SortBy::Name => Some(SortKey::Title),
         SortBy::Added => Some(SortKey::Added),
@@ -108,32 +108,30 @@ pub(super) fn of_catalogue(by: SortBy) -> Option<SortKey> {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Value {
+enum SortKeyValue {
     Number(u64),
     Text(String),
     Place(Vec<(String, u32)>),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Directed {
-    Up(Value),
-    Down(Reverse<Value>),
+enum DirectedValue {
+    Up(SortKeyValue),
+    Down(Reverse<SortKeyValue>),
 }
 
-/// The page of `pool` that `asked` wants, in its order.
-pub(super) fn page(scene: &Scene<'_>, asked: &Asked, mut pool: Pool) -> Vec<Thing> {
+/// The page of `candidates` that `item_query` requests, in its order.
+pub(super) fn page(scene: &ResponseContext<'_>, asked: &ItemQuery, mut pool: CandidatePool) -> Vec<ListItem> {
     let limit = asked.limit.unwrap_or(usize::MAX);
-    let window = |things: Vec<Thing>| things.into_iter().skip(asked.start).take(limit).collect();
-    if limit == 0
-        || (asked.sort.is_empty() && (asked.ids.is_some() || asked.parent.is_some() || !asked.recursive))
-    {
+    let window = |things: Vec<ListItem>| things.into_iter().skip(asked.start).take(limit).collect();
+    if limit == 0 || (asked.sort.is_empty() && (asked.ids.is_some() || asked.parent.is_some() || !asked.recursive)) {
         return window(pool.things);
     }
     if pool.ordered_by.is_none() {
         sort(scene, asked, &mut pool.things);
         return window(pool.things);
     }
-    if asked.sort.first().is_some_and(|(_, order)| *order == Order::Descending) {
+    if asked.sort.first().is_some_and(|(_, order)| *order == SortDirection::Descending) {
         pool.things.reverse();
     }
     let end = asked.start.saturating_add(limit).min(pool.things.len());
@@ -142,123 +140,123 @@ pub(super) fn page(scene: &Scene<'_>, asked: &Asked, mut pool: Pool) -> Vec<Thin
     pool.things[start..end].to_vec()
 }
 
-/// The page of a whole kind that `asked` wants: it is cut out as far as the first key ties at its ends, then ordered by
-/// all keys.
-pub(super) fn page_of_whole(scene: &Scene<'_>, asked: &Asked, whole: &Whole) -> Vec<Thing> {
+/// The page of a whole kind that `item_query` requests: it is cut out including ties of the first key at its ends, then
+/// sorted by all keys.
+pub(super) fn page_of_sorted(
+    scene: &ResponseContext<'_>,
+    asked: &ItemQuery,
+    whole: &SortedCandidates,
+) -> Vec<ListItem> {
     let ids = &whole.ids;
-    let (by, order) = asked.sort.first().copied().unwrap_or((SortBy::Name, Order::Ascending));
+    let (by, order) = asked.sort.first().copied().unwrap_or((SortBy::Name, SortDirection::Ascending));
     let thing = |at: usize| {
-        let at = if order == Order::Descending { ids.len() - 1 - at } else { at };
-        Thing::Item(ids[at])
+        let at = if order == SortDirection::Descending { ids.len() - 1 - at } else { at };
+        ListItem::Item(ids[at])
     };
     let end = asked.start.saturating_add(asked.limit.unwrap_or(usize::MAX)).min(ids.len());
     let start = asked.start.min(end);
     if start == end {
         return Vec::new();
     }
-    let value = |at: usize| value(scene, by, &Row::of(scene, thing(at)));
+    let value = |at: usize| value(scene, by, &Row::new(scene, thing(at)));
     let (low, high) = (value(start), value(end - 1));
     let from = (0..start).rev().take_while(|at| value(*at) == low).last().unwrap_or(start);
     let to = (end..ids.len()).take_while(|at| value(*at) == high).last().map_or(end, |last| last + 1);
-    let mut things: Vec<Thing> = (from..to).map(thing).collect();
+    let mut things: Vec<ListItem> = (from..to).map(thing).collect();
     sort(scene, asked, &mut things);
     things[start - from..end - from].to_vec()
 }
 
-/// Within `start..end` and as far around it as the first key ties, orders by all keys.
-fn settle_ties(scene: &Scene<'_>, asked: &Asked, things: &mut [Thing], start: usize, end: usize) {
+/// Sorts `start..end` by all keys, extended by ties of the first key.
+fn settle_ties(scene: &ResponseContext<'_>, asked: &ItemQuery, things: &mut [ListItem], start: usize, end: usize) {
     if start == end {
         return;
     }
     let first = asked.sort.first().map_or(SortBy::Name, |(by, _)| *by);
-    let value = |thing: Thing| value(scene, first, &Row::of(scene, thing));
+    let value = |thing: ListItem| value(scene, first, &Row::new(scene, thing));
     let (low, high) = (value(things[start]), value(things[end - 1]));
     let from = (0..start).rev().take_while(|at| value(things[*at]) == low).last().unwrap_or(start);
-    let to =
-        (end..things.len()).take_while(|at| value(things[*at]) == high).last().map_or(end, |last| last + 1);
+    let to = (end..things.len()).take_while(|at| value(things[*at]) == high).last().map_or(end, |last| last + 1);
     sort(scene, asked, &mut things[from..to]);
 }
 
-/// Orders by all keys, equal ones by id.
-fn sort(scene: &Scene<'_>, asked: &Asked, things: &mut [Thing]) {
-    let by_name = [(SortBy::Name, Order::Ascending)];
+/// Sorts by all keys, equal ones by id.
+fn sort(scene: &ResponseContext<'_>, asked: &ItemQuery, things: &mut [ListItem]) {
+    let by_name = [(SortBy::Name, SortDirection::Ascending)];
     let keys = if asked.sort.is_empty() { &by_name[..] } else { &asked.sort };
     things.sort_by_cached_key(|thing| {
-        let row = Row::of(scene, *thing);
-        let values: Vec<Directed> = keys
+        let row = Row::new(scene, *thing);
+        let values: Vec<DirectedValue> = keys
             .iter()
             .map(|(by, order)| match order {
-                Order::Ascending => Directed::Up(value(scene, *by, &row)),
-                Order::Descending => Directed::Down(Reverse(value(scene, *by, &row))),
+                SortDirection::Ascending => DirectedValue::Up(value(scene, *by, &row)),
+                SortDirection::Descending => DirectedValue::Down(Reverse(value(scene, *by, &row))),
             })
             .collect();
         (values, row.id)
     });
 }
 
-/// What a thing is ordered by: its record, or the little a folder has.
+/// Sort input of a thing: its record, or the few fields of a folder.
 struct Row {
     id: ItemId,
     name: String,
-    record: Option<Record>,
+    record: Option<ItemRecord>,
 }
 
 impl Row {
-    fn of(scene: &Scene<'_>, thing: Thing) -> Self {
+    fn new(scene: &ResponseContext<'_>, thing: ListItem) -> Self {
         match thing {
-            Thing::Item(id) => {
+            ListItem::Item(id) => {
                 let record = scene.view.record(id);
                 let name = record.as_ref().map(|record| record.title_sort.to_lowercase()).unwrap_or_default();
                 Self { id, name, record }
             }
-            Thing::Playlist(id) => {
-                let name =
-                    scene.view.playlist(id).map(|playlist| playlist.title.to_lowercase()).unwrap_or_default();
+            ListItem::Playlist(id) => {
+                let name = scene.view.playlist(id).map(|playlist| playlist.title.to_lowercase()).unwrap_or_default();
                 Self { id, name, record: None }
             }
-            Thing::Library(library) => {
-                Self { id: ItemId(0), name: library.name().to_lowercase(), record: None }
-            }
+            ListItem::Library(library) => Self { id: ItemId(0), name: library.name().to_lowercase(), record: None },
         }
     }
 }
 
-fn value(scene: &Scene<'_>, by: SortBy, row: &Row) -> Value {
-    let text = |text: Option<String>| Value::Text(text.unwrap_or_default().to_lowercase());
-    let Some(record) = &row.record else { return Value::Text(row.name.clone()) };
-    let number = |number: Option<u64>| Value::Number(number.unwrap_or(0));
+fn value(scene: &ResponseContext<'_>, by: SortBy, row: &Row) -> SortKeyValue {
+    let text = |text: Option<String>| SortKeyValue::Text(text.unwrap_or_default().to_lowercase());
+    let Some(record) = &row.record else { return SortKeyValue::Text(row.name.clone()) };
+    let number = |number: Option<u64>| SortKeyValue::Number(number.unwrap_or(0));
     match by {
-        SortBy::Name => Value::Text(row.name.clone()),
-        SortBy::Added => Value::Number(record.added_at),
-        SortBy::Album => text(
-            record.parent.as_ref().filter(|_| record.kind == Kind::Track).map(|above| above.title.clone()),
-        ),
-        SortBy::Artist => text(sieve::artist(record).map(|above| above.title.clone())),
+        SortBy::Name => SortKeyValue::Text(row.name.clone()),
+        SortBy::Added => SortKeyValue::Number(record.added_at),
+        SortBy::Album => {
+            text(record.parent.as_ref().filter(|_| record.kind == MediaKind::Track).map(|above| above.title.clone()))
+        }
+        SortBy::Artist => text(filter::artist(record).map(|above| above.title.clone())),
         SortBy::AgeRating => text(record.content_rating.clone()),
         SortBy::Community => number(record.audience_rating.map(u64::from)),
         SortBy::Critic => number(record.rating.map(u64::from)),
         SortBy::Duration => number(record.duration_ms),
-        SortBy::Folder => Value::Number(u64::from(record.kind.plays())),
+        SortBy::Folder => SortKeyValue::Number(u64::from(record.kind.is_playable())),
         SortBy::Index => number(record.index.map(u64::from)),
-        SortBy::ParentIndex => number(sieve::parent_index(record).map(u64::from)),
-        SortBy::Place => Value::Place(place(record)),
-        SortBy::Premiere => text(record.released.map(Day::iso)),
-        SortBy::Random => Value::Text(digest(&[scene.view.seq(), scene.moment_ms, u64::from(record.id.0)])),
-        SortBy::Series => text(Some(sieve::series(record).to_owned())),
+        SortBy::ParentIndex => number(filter::parent_index(record).map(u64::from)),
+        SortBy::Place => SortKeyValue::Place(sort_position(record)),
+        SortBy::Premiere => text(record.released.map(CalendarDate::iso)),
+        SortBy::Random => SortKeyValue::Text(digest(&[scene.view.seq(), scene.now_ms, u64::from(record.id.0)])),
+        SortBy::Series => text(Some(filter::series(record).to_owned())),
         SortBy::Studio => text(record.studio.clone()),
         SortBy::Bitrate => number(record.file.as_ref().map(|file| u64::from(file.bitrate))),
         SortBy::Year => number(record.year.map(u64::from)),
         SortBy::Favourite | SortBy::LastPlayed | SortBy::PlayCount | SortBy::Played | SortBy::Unplayed => {
-            Value::Number(of_user(scene, by, record))
+            SortKeyValue::Number(user_value(scene, by, record))
         }
     }
 }
 
-fn of_user(scene: &Scene<'_>, by: SortBy, record: &Record) -> u64 {
+fn user_value(scene: &ResponseContext<'_>, by: SortBy, record: &ItemRecord) -> u64 {
     let Some(user) = scene.user else { return 0 };
     let watch = scene.view.watch(user, record.id);
     let last = || {
-        if record.kind.plays() {
+        if record.kind.is_playable() {
             watch.last_viewed_at
         } else {
             scene.view.watched(user, record.id).last_viewed_at
@@ -268,12 +266,12 @@ fn of_user(scene: &Scene<'_>, by: SortBy, record: &Record) -> u64 {
         SortBy::Favourite => u64::from(!watch.favourite),
         SortBy::LastPlayed => last().unwrap_or(0),
         SortBy::PlayCount => u64::from(watch.views),
-        SortBy::Played => u64::from(!sieve::played(scene, record)),
-        _ => u64::from(sieve::played(scene, record)),
+        SortBy::Played => u64::from(!filter::played(scene, record)),
+        _ => u64::from(filter::played(scene, record)),
     }
 }
 
-fn place(record: &Record) -> Vec<(String, u32)> {
+fn sort_position(record: &ItemRecord) -> Vec<(String, u32)> {
     [record.grandparent.as_ref(), record.parent.as_ref()]
         .into_iter()
         .flatten()

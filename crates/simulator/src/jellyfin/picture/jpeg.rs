@@ -41,7 +41,7 @@ fn components(colour: Colour) -> [i32; 3] {
 }
 
 fn scan(blocks: u32, components: [i32; 3]) -> Vec<u8> {
-    let mut bits = Bits::default();
+    let mut bits = BitWriter::default();
     for value in components {
         let size = 32 - value.unsigned_abs().leading_zeros();
         bits.put(size, 4);
@@ -56,13 +56,13 @@ fn scan(blocks: u32, components: [i32; 3]) -> Vec<u8> {
 }
 
 #[derive(Default)]
-struct Bits {
+struct BitWriter {
     out: Vec<u8>,
     held: u32,
     count: u32,
 }
 
-impl Bits {
+impl BitWriter {
     fn put(&mut self, value: u32, bits: u32) {
         for at in (0..bits).rev() {
             self.held = (self.held << 1) | ((value >> at) & 1);

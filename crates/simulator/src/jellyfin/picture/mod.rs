@@ -1,26 +1,26 @@
-//! Pictures: real ones that every program can decode, of a single colour, so that they cost nothing to keep.
+//! Images of a single colour that every program can decode, so that they cost no storage.
 
 mod jpeg;
 mod png;
 mod webp;
 
-/// The widest and highest picture that is made.
+/// Maximum width and height of an image.
 pub(crate) const MAX_EDGE: u32 = 2_000;
 
-/// In which form a picture is sent.
+/// Image format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
-    /// JPEG, the form of posters.
+pub(crate) enum ImageFormat {
+    /// JPEG, for posters.
     Jpeg,
-    /// PNG, the form of logos, or on request.
+    /// PNG, for logos, or on request.
     Png,
-    /// WebP, for clients that say they accept it.
+    /// WebP, for clients that accept it.
     Webp,
 }
 
-impl Form {
-    /// The form called `name` in a query.
-    pub(crate) fn named(name: &str) -> Option<Self> {
+impl ImageFormat {
+    /// The format called `name` in a query.
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         match name.to_ascii_lowercase().as_str() {
             "jpg" | "jpeg" => Some(Self::Jpeg),
             "png" => Some(Self::Png),
@@ -51,21 +51,21 @@ pub(crate) struct Colour {
 }
 
 impl Colour {
-    /// A colour that follows from `number`, neither very dark nor very bright.
-    pub(crate) fn of(number: u64) -> Self {
+    /// A colour computed from `number`, neither very dark nor very bright.
+    pub(crate) fn from_number(number: u64) -> Self {
         let [red, green, blue, ..] = number.to_le_bytes();
         let soften = |value: u8| 48 + value / 2;
         Self { red: soften(red), green: soften(green), blue: soften(blue) }
     }
 }
 
-/// A picture of `width` by `height` in `colour`.
-pub(crate) fn painted(form: Form, width: u32, height: u32, colour: Colour) -> Vec<u8> {
+/// An image of `width` by `height` in `colour`.
+pub(crate) fn painted(form: ImageFormat, width: u32, height: u32, colour: Colour) -> Vec<u8> {
     let (width, height) = (within(width), within(height));
     match form {
-        Form::Jpeg => jpeg::painted(width, height, colour),
-        Form::Png => png::painted(width, height, colour),
-        Form::Webp => webp::painted(width, height, colour),
+        ImageFormat::Jpeg => jpeg::painted(width, height, colour),
+        ImageFormat::Png => png::painted(width, height, colour),
+        ImageFormat::Webp => webp::painted(width, height, colour),
     }
 }
 
@@ -81,21 +81,21 @@ mod tests {
 
     #[test]
     fn every_form_begins_with_its_mark() {
-        assert!(painted(Form::Jpeg, 40, 60, SAMPLE).starts_with(&[0xff, 0xd8, 0xff]));
-        assert!(painted(Form::Png, 40, 60, SAMPLE).starts_with(b"\x89PNG\r\n\x1a\n"));
-        let webp = painted(Form::Webp, 40, 60, SAMPLE);
+        assert!(painted(ImageFormat::Jpeg, 40, 60, SAMPLE).starts_with(&[0xff, 0xd8, 0xff]));
+        assert!(painted(ImageFormat::Png, 40, 60, SAMPLE).starts_with(b"\x89PNG\r\n\x1a\n"));
+        let webp = painted(ImageFormat::Webp, 40, 60, SAMPLE);
         assert_eq!((&webp[..4], &webp[8..12]), (&b"RIFF"[..], &b"WEBP"[..]));
     }
 
     #[test]
     fn two_colours_make_two_bodies() {
-        for form in [Form::Jpeg, Form::Png, Form::Webp] {
+        for form in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::Webp] {
             assert_ne!(painted(form, 8, 8, SAMPLE), painted(form, 8, 8, Colour { red: 0, ..SAMPLE }));
         }
     }
 
     #[test]
     fn a_picture_never_grows_beyond_its_bound() {
-        assert_eq!(painted(Form::Webp, u32::MAX, 1, SAMPLE), painted(Form::Webp, MAX_EDGE, 1, SAMPLE));
+        assert_eq!(painted(ImageFormat::Webp, u32::MAX, 1, SAMPLE), painted(ImageFormat::Webp, MAX_EDGE, 1, SAMPLE));
     }
 }

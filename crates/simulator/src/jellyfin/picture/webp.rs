@@ -4,7 +4,7 @@ use super::Colour;
 
 /// The whole file.
 pub(super) fn painted(width: u16, height: u16, colour: Colour) -> Vec<u8> {
-    let mut bits = Bits::default();
+    let mut bits = BitWriter::default();
     bits.put(0x2f, 8);
     bits.put(u32::from(width - 1), 14);
     bits.put(u32::from(height - 1), 14);
@@ -27,13 +27,13 @@ pub(super) fn painted(width: u16, height: u16, colour: Colour) -> Vec<u8> {
 }
 
 #[derive(Default)]
-struct Bits {
+struct BitWriter {
     out: Vec<u8>,
     used: u32,
 }
 
-impl Bits {
-    /// Lowest bit first.
+impl BitWriter {
+    /// Appends bits, lowest bit first.
     fn put(&mut self, value: u32, bits: u32) {
         for at in 0..bits {
             if self.used == 0 {

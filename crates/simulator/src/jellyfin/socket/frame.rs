@@ -1,4 +1,4 @@
-//! Frames: their envelope, and what clients say in them.
+//! Frames: their envelope, and messages of clients.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::jellyfin::ident::digest;
 
-/// A frame with a type and, where there is something to say, data.
+/// A frame with a type and optional data.
 pub(super) fn written(kind: &str, number: u64, seed: u64, data: Option<Value>) -> String {
     let mut frame = json!({"MessageType": kind, "MessageId": digest(&[seed, number])});
     if let Some(data) = data {
@@ -15,22 +15,21 @@ pub(super) fn written(kind: &str, number: u64, seed: u64, data: Option<Value>) -
     frame.to_string()
 }
 
-/// What a client can subscribe to.
+/// Topic of a subscription.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Topic {
-    /// Who plays what.
+    /// Sessions.
     Sessions,
     /// Scheduled tasks.
     Tasks,
-    /// The journal.
+    /// Activity log.
     Journal,
 }
 
 impl Topic {
-    /// All of them.
     pub(super) const EVERY: [Self; 3] = [Self::Sessions, Self::Tasks, Self::Journal];
 
-    /// The type of its frames, which is also how its subscription begins.
+    /// Type of its frames, and prefix of its subscription message.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Sessions => "Sessions",
@@ -40,37 +39,36 @@ impl Topic {
     }
 }
 
-/// What a client says.
+/// Message of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Said {
-    /// That it is still there.
+pub(super) enum ClientMessage {
+    /// Keep-alive.
     KeepAlive,
-    /// That it wants to hear about something, first after one time, then every other.
+    /// Subscribes to a topic: delay of the first frame, interval of the others.
     Start(Topic, Duration, Duration),
-    /// That it has heard enough of it.
+    /// Unsubscribes from a topic.
     Stop(Topic),
 }
 
-/// Reads what a client says; anything else is nothing.
-pub(super) fn read(text: &str) -> Option<Said> {
+/// Parses a message; `None` if it is unknown.
+pub(super) fn read(text: &str) -> Option<ClientMessage> {
     let frame: Value = serde_json::from_str(text).ok()?;
     let kind = frame["MessageType"].as_str()?;
     if kind == "KeepAlive" {
-        return Some(Said::KeepAlive);
+        return Some(ClientMessage::KeepAlive);
     }
     let topic = Topic::EVERY.into_iter().find(|topic| kind.starts_with(topic.name()))?;
     match &kind[topic.name().len()..] {
         "Start" => {
             let (first, then) = times(frame["Data"].as_str().unwrap_or_default());
-            Some(Said::Start(topic, first, then))
+            Some(ClientMessage::Start(topic, first, then))
         }
-        "Stop" => Some(Said::Stop(topic)),
+        "Stop" => Some(ClientMessage::Stop(topic)),
         _ => None,
     }
 }
 
-/// `"0,1500"`: milliseconds until the first frame and between the others, neither shorter than a tenth of a second
-/// apart.
+/// `"0,1500"`: milliseconds until the first frame and between the others, at least 100 each.
 fn times(data: &str) -> (Duration, Duration) {
     let mut parts = data.split(',').map(|part| part.trim().parse::<u64>().unwrap_or(0));
     let first = parts.next().unwrap_or(0);
@@ -85,9 +83,9 @@ mod tests {
     #[test]
     fn a_subscription_names_its_times_in_one_text() {
         let said = read(r#"{"MessageType":"SessionsStart","Data":"0,1500"}"#);
-        assert_eq!(said, Some(Said::Start(Topic::Sessions, Duration::ZERO, Duration::from_millis(1_500))));
-        assert_eq!(read(r#"{"MessageType":"ScheduledTasksInfoStop"}"#), Some(Said::Stop(Topic::Tasks)));
-        assert_eq!(read(r#"{"MessageType":"KeepAlive"}"#), Some(Said::KeepAlive));
+        assert_eq!(said, Some(ClientMessage::Start(Topic::Sessions, Duration::ZERO, Duration::from_millis(1_500))));
+        assert_eq!(read(r#"{"MessageType":"ScheduledTasksInfoStop"}"#), Some(ClientMessage::Stop(Topic::Tasks)));
+        assert_eq!(read(r#"{"MessageType":"KeepAlive"}"#), Some(ClientMessage::KeepAlive));
     }
 
     #[test]

@@ -1,16 +1,16 @@
-//! Changes of the library, gathered until it is quiet.
+//! Library changes, collected until it is quiet.
 
 use serde_json::{Value, json};
 
 use crate::catalogue::Section;
-use crate::jellyfin::library::Library;
-use crate::jellyfin::scene::Scene;
-use crate::state::{Change, Moved, View};
+use crate::jellyfin::library::JellyfinLibrary;
+use crate::jellyfin::response_context::ResponseContext;
+use crate::state::{ItemChange, StateChange, StateView};
 use crate::users::UserId;
 
-/// What changed since the last frame, as far as one user may know.
+/// Changes since the last frame that one user may see.
 #[derive(Debug, Default)]
-pub(super) struct Gathered {
+pub(super) struct SocketLibraryChanges {
     added: Vec<String>,
     updated: Vec<String>,
     removed: Vec<String>,
@@ -19,40 +19,40 @@ pub(super) struct Gathered {
     libraries: Vec<String>,
 }
 
-impl Gathered {
-    /// Takes a change in, if `user` may know of it. Says whether it did.
-    pub(super) fn take(&mut self, view: &View<'_>, user: UserId, change: &Change) -> bool {
+impl SocketLibraryChanges {
+    /// Adds a change, if `user` may see it. Returns whether it did.
+    pub(super) fn record(&mut self, view: &StateView<'_>, user: UserId, change: &StateChange) -> bool {
         match change {
-            Change::Added(moved) if sees(view, user, moved.section) => {
-                note(&mut self.added, Scene::hex(moved.item));
-                note(&mut self.added_to, above(moved));
-                note(&mut self.libraries, Library::Of(moved.section).id().hex());
+            StateChange::Added(moved) if sees(view, user, moved.section) => {
+                push_unique(&mut self.added, ResponseContext::hex(moved.item));
+                push_unique(&mut self.added_to, above(moved));
+                push_unique(&mut self.libraries, JellyfinLibrary::Section(moved.section).id().hex());
             }
-            Change::Edited(moved) if sees(view, user, moved.section) => {
-                note(&mut self.updated, Scene::hex(moved.item));
-                note(&mut self.libraries, Library::Of(moved.section).id().hex());
+            StateChange::Edited(moved) if sees(view, user, moved.section) => {
+                push_unique(&mut self.updated, ResponseContext::hex(moved.item));
+                push_unique(&mut self.libraries, JellyfinLibrary::Section(moved.section).id().hex());
             }
-            Change::Deleted(moved) if sees(view, user, moved.section) => {
-                note(&mut self.removed, Scene::hex(moved.item));
-                note(&mut self.removed_from, above(moved));
-                note(&mut self.libraries, Library::Of(moved.section).id().hex());
+            StateChange::Deleted(moved) if sees(view, user, moved.section) => {
+                push_unique(&mut self.removed, ResponseContext::hex(moved.item));
+                push_unique(&mut self.removed_from, above(moved));
+                push_unique(&mut self.libraries, JellyfinLibrary::Section(moved.section).id().hex());
             }
-            Change::Playlist { owner, playlist, deleted, .. } => {
-                let shared = view.playlist(*playlist).is_some_and(|playlist| playlist.seen_by(user));
+            StateChange::Playlist { owner, playlist, deleted, .. } => {
+                let shared = view.playlist(*playlist).is_some_and(|playlist| playlist.is_visible_to(user));
                 if *owner != user && !shared {
                     return false;
                 }
                 let list = if *deleted { &mut self.removed } else { &mut self.updated };
-                note(list, Scene::hex(*playlist));
-                note(&mut self.libraries, Library::Playlists.id().hex());
+                push_unique(list, ResponseContext::hex(*playlist));
+                push_unique(&mut self.libraries, JellyfinLibrary::Playlists.id().hex());
             }
             _ => return false,
         }
         true
     }
 
-    /// The data of the frame; nothing is gathered afterwards.
-    pub(super) fn written(&mut self) -> Value {
+    /// Data of the frame; clears the collected changes.
+    pub(super) fn drain_json(&mut self) -> Value {
         let taken = std::mem::take(self);
         let empty = taken.added.is_empty() && taken.updated.is_empty() && taken.removed.is_empty();
         json!({
@@ -67,16 +67,16 @@ impl Gathered {
     }
 }
 
-fn note(list: &mut Vec<String>, id: String) {
+fn push_unique(list: &mut Vec<String>, id: String) {
     if !list.contains(&id) {
         list.push(id);
     }
 }
 
-fn sees(view: &View<'_>, user: UserId, section: Section) -> bool {
+fn sees(view: &StateView<'_>, user: UserId, section: Section) -> bool {
     view.user(user).is_some_and(|user| user.sees(section))
 }
 
-fn above(moved: &Moved) -> String {
-    moved.parent.map_or_else(|| Library::Of(moved.section).id().hex(), Scene::hex)
+fn above(moved: &ItemChange) -> String {
+    moved.parent.map_or_else(|| JellyfinLibrary::Section(moved.section).id().hex(), ResponseContext::hex)
 }

@@ -1,7 +1,7 @@
-//! What the account service (plex.tv) says: codes by which a device is let in, and the servers of an account.
+//! The account service (plex.tv): codes that authorize a device, and the servers of an account.
 //!
-//! Real servers leave this to a machine of the vendor. Here the same address answers both, so that one simulated
-//! server is enough to log in against. Only JSON is spoken, as the vendor's documentation does.
+//! Real servers leave this to a machine of the vendor. Here the same address answers both, so that one simulated server
+//! is enough to log in against. JSON only, as in the vendor's documentation.
 
 mod pins;
 mod resources;
@@ -9,50 +9,47 @@ mod resources;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::server::Server;
-use crate::serve::{Answer, Asked, Ground};
+use super::server::PlexServer;
+use crate::serve::{SimulatedRequest, SimulatedResponse, SimulatorContext};
 use crate::timestamp::written;
-pub(super) use pins::Pins;
+pub(super) use pins::LinkPins;
 
-/// Below this the account service answers.
+/// Path prefix of the account service.
 const PREFIX: &[&str] = &["api", "v2"];
 
 /// Whether a path belongs to the account service.
-pub(super) fn is_asked(path: &[&str]) -> bool {
+pub(super) fn is_account_path(path: &[&str]) -> bool {
     path.starts_with(PREFIX)
 }
 
-/// The answer to a request to the account service; `secret` is the token it carries.
+/// Response of the account service; `secret` is the token of the request.
 pub(super) fn answer(
-    asked: &Asked,
+    asked: &SimulatedRequest,
     path: &[&str],
     secret: Option<&str>,
-    server: &Server,
-    ground: &Ground,
-) -> Answer {
-    let Some(client) = says(asked, "X-Plex-Client-Identifier") else {
+    server: &PlexServer,
+    ground: &SimulatorContext,
+) -> SimulatedResponse {
+    let Some(client) = client_field(asked, "X-Plex-Client-Identifier") else {
         return refused(400, 1000, "X-Plex-Client-Identifier is missing");
     };
     match (&asked.method, &path[PREFIX.len()..]) {
         (&Method::POST, ["pins"]) => {
             let strong = asked.param("strong").is_some_and(|word| matches!(word.as_str(), "true" | "1"));
-            let product = says(asked, "X-Plex-Product").unwrap_or_default();
+            let product = client_field(asked, "X-Plex-Product").unwrap_or_default();
             let pin = server.pins.begin(&client, &product, strong, ground.state.clock().now_ms());
             json(201, &pin.written(ground.state.clock().now_ms()))
         }
         (&Method::GET, ["pins", id]) => {
             let now_ms = ground.state.clock().now_ms();
-            let pin = id.parse().ok().and_then(|id| server.pins.look(id, &client, now_ms));
-            pin.map_or_else(
-                || refused(404, 1020, "Code not found or expired"),
-                |pin| json(200, &pin.written(now_ms)),
-            )
+            let pin = id.parse().ok().and_then(|id| server.pins.get(id, &client, now_ms));
+            pin.map_or_else(|| refused(404, 1020, "Code not found or expired"), |pin| json(200, &pin.written(now_ms)))
         }
         (&Method::GET, ["resources"]) => {
             let token = secret.and_then(|secret| ground.token(secret));
             let user = token.and_then(|token| ground.state.users().user(token.user?));
             match (token, user) {
-                (Some(token), Some(user)) => json(200, &resources::of(user, token, server)),
+                (Some(token), Some(user)) => json(200, &resources::list(user, token, server)),
                 _ => refused(401, 1001, "User could not be authenticated"),
             }
         }
@@ -60,36 +57,36 @@ pub(super) fn answer(
     }
 }
 
-/// `POST /__simulator/link?code=CODE&token=LABEL`: what a person does in a browser, as the owner if no token is named.
-pub(super) fn link(asked: &Asked, server: &Server, ground: &Ground) -> Answer {
+/// `POST /__simulator/link?code=CODE&token=LABEL`: simulates a person in a browser, as the owner if no token is named.
+pub(super) fn link(asked: &SimulatedRequest, server: &PlexServer, ground: &SimulatorContext) -> SimulatedResponse {
     let label = asked.param("token").unwrap_or_else(|| "owner-a".into());
     let token = ground.state.users().tokens.iter().find(|token| token.label == label);
     let code = asked.param("code").unwrap_or_default();
     match token {
         Some(token) if server.pins.link(&code, &token.secret, ground.state.clock().now_ms()) => {
-            Answer::empty(204)
+            SimulatedResponse::empty(204)
         }
-        Some(_) => Answer::text(404, "text/plain", "no such code waits"),
-        None => Answer::text(404, "text/plain", "no such token"),
+        Some(_) => SimulatedResponse::text(404, "text/plain", "no such code waits"),
+        None => SimulatedResponse::text(404, "text/plain", "no such token"),
     }
 }
 
-/// What a client says about itself, in a header or in the query.
-fn says(asked: &Asked, name: &str) -> Option<String> {
+/// Client identification, from a header or the query.
+fn client_field(asked: &SimulatedRequest, name: &str) -> Option<String> {
     let header = asked.header(name).map(str::to_owned);
     header.or_else(|| asked.param(name)).filter(|word| !word.is_empty())
 }
 
-fn json(status: u16, value: &Value) -> Answer {
-    Answer::new(status, "application/json; charset=utf-8", value.to_string())
+fn json(status: u16, value: &Value) -> SimulatedResponse {
+    SimulatedResponse::new(status, "application/json; charset=utf-8", value.to_string())
 }
 
-/// A moment as the service writes it.
+/// A timestamp as the service writes it.
 fn instant(ms: u64) -> String {
     let whole = written(ms);
     whole.split_once('.').map_or_else(|| whole.clone(), |(seconds, _)| format!("{seconds}Z"))
 }
 
-fn refused(status: u16, code: u32, message: &str) -> Answer {
+fn refused(status: u16, code: u32, message: &str) -> SimulatedResponse {
     json(status, &json!({"errors": [{"code": code, "message": message, "status": status}]}))
 }

@@ -1,4 +1,4 @@
-//! Codes that a person types, or follows, to let a device in.
+//! Codes that a person types, or follows as a link, to authorize a device.
 
 use std::fmt;
 
@@ -6,24 +6,24 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::instant;
-use crate::chance::Chance;
+use crate::rng::SeededRng;
 
-/// A code that is followed as a link is good for so long.
+/// Lifetime of a code that is followed as a link, in seconds.
 const STRONG_LASTS_S: u64 = 1_800;
-/// One that is typed.
+/// Lifetime of a typed code, in seconds.
 const SHORT_LASTS_S: u64 = 900;
-/// Letters of a code that is followed.
+/// Length of a code that is followed.
 const STRONG_LENGTH: u32 = 25;
-/// Letters of a code that is typed.
+/// Length of a typed code.
 const SHORT_LENGTH: u32 = 4;
-/// Letters that are not mistaken for each other.
+/// Characters that are not mistaken for each other.
 const LETTERS: &[u8] = b"abcdefghjkmnpqrstuvwxyz23456789";
-/// Codes that wait at the most: the oldest makes room.
+/// Max pending codes: beyond it the oldest is dropped.
 const MAX_WAITING: usize = 256;
 
-/// A device that waits to be let in.
+/// A device waiting for authorization.
 #[derive(Clone)]
-pub(super) struct Pin {
+pub(super) struct LinkPin {
     id: u64,
     code: String,
     client: String,
@@ -33,20 +33,20 @@ pub(super) struct Pin {
     token: Option<String>,
 }
 
-impl fmt::Debug for Pin {
+impl fmt::Debug for LinkPin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pin").field("id", &self.id).finish_non_exhaustive()
     }
 }
 
-/// All devices that wait.
+/// All waiting devices.
 #[derive(Debug)]
-pub(in crate::plex) struct Pins {
-    waiting: Mutex<(u64, Vec<Pin>)>,
-    chance: Chance,
+pub(in crate::plex) struct LinkPins {
+    waiting: Mutex<(u64, Vec<LinkPin>)>,
+    rng: SeededRng,
 }
 
-impl Pin {
+impl LinkPin {
     fn ends_ms(&self) -> u64 {
         self.begun_ms + self.lasts_s * 1_000
     }
@@ -69,20 +69,18 @@ impl Pin {
     }
 }
 
-impl Pins {
-    /// Nobody waits yet.
-    pub(in crate::plex) fn new(chance: Chance) -> Self {
-        Self { waiting: Mutex::default(), chance }
+impl LinkPins {
+    pub(in crate::plex) fn new(chance: SeededRng) -> Self {
+        Self { waiting: Mutex::default(), rng: chance }
     }
 
-    /// A device begins to wait.
-    pub(super) fn begin(&self, client: &str, product: &str, strong: bool, now_ms: u64) -> Pin {
+    /// Adds a waiting device.
+    pub(super) fn begin(&self, client: &str, product: &str, strong: bool, now_ms: u64) -> LinkPin {
         let mut held = self.waiting.lock();
         let (count, waiting) = &mut *held;
         *count += 1;
-        let (length, lasts_s) =
-            if strong { (STRONG_LENGTH, STRONG_LASTS_S) } else { (SHORT_LENGTH, SHORT_LASTS_S) };
-        let pin = Pin {
+        let (length, lasts_s) = if strong { (STRONG_LENGTH, STRONG_LASTS_S) } else { (SHORT_LENGTH, SHORT_LASTS_S) };
+        let pin = LinkPin {
             id: 500_000_000 + *count,
             code: (0..length).map(|place| self.letter(*count, place)).collect(),
             client: client.to_owned(),
@@ -99,23 +97,22 @@ impl Pins {
         pin
     }
 
-    /// How it stands with a code. Only the device that began it may look, and only while it lasts.
-    pub(super) fn look(&self, id: u64, client: &str, now_ms: u64) -> Option<Pin> {
+    /// State of a code. Only the device that requested it may read it, and only during its lifetime.
+    pub(super) fn get(&self, id: u64, client: &str, now_ms: u64) -> Option<LinkPin> {
         let held = self.waiting.lock();
         held.1.iter().find(|pin| pin.id == id && pin.client == client && now_ms < pin.ends_ms()).cloned()
     }
 
-    /// Somebody lets the device with this code in. Says whether there is one.
+    /// Authorizes the device with this code. False if there is none.
     pub(super) fn link(&self, code: &str, token: &str, now_ms: u64) -> bool {
         let mut held = self.waiting.lock();
-        let fits = |pin: &&mut Pin| {
-            pin.code.eq_ignore_ascii_case(code) && pin.token.is_none() && now_ms < pin.ends_ms()
-        };
+        let fits =
+            |pin: &&mut LinkPin| pin.code.eq_ignore_ascii_case(code) && pin.token.is_none() && now_ms < pin.ends_ms();
         held.1.iter_mut().find(fits).map(|pin| pin.token = Some(token.to_owned())).is_some()
     }
 
     fn letter(&self, count: u64, place: u32) -> char {
-        let at = self.chance.below("pin", count << 8 | u64::from(place), LETTERS.len() as u64);
+        let at = self.rng.below("pin", count << 8 | u64::from(place), LETTERS.len() as u64);
         usize::try_from(at).ok().and_then(|at| LETTERS.get(at)).map_or('a', |letter| char::from(*letter))
     }
 }
@@ -124,8 +121,8 @@ impl Pins {
 mod tests {
     use super::*;
 
-    fn pins() -> Pins {
-        Pins::new(Chance::new(3))
+    fn pins() -> LinkPins {
+        LinkPins::new(SeededRng::new(3))
     }
 
     #[test]
@@ -133,9 +130,9 @@ mod tests {
         let pins = pins();
         let pin = pins.begin("c", "Test", true, 1_000);
         assert_eq!(pin.code.len(), 25);
-        assert!(pins.look(pin.id, "c", 1_001).is_some_and(|pin| pin.token.is_none()));
+        assert!(pins.get(pin.id, "c", 1_001).is_some_and(|pin| pin.token.is_none()));
         assert!(pins.link(&pin.code, "t", 1_002));
-        assert_eq!(pins.look(pin.id, "c", 1_003).and_then(|pin| pin.token).as_deref(), Some("t"));
+        assert_eq!(pins.get(pin.id, "c", 1_003).and_then(|pin| pin.token).as_deref(), Some("t"));
     }
 
     #[test]
@@ -143,9 +140,9 @@ mod tests {
         let pins = pins();
         let pin = pins.begin("c", "Test", false, 0);
         assert_eq!(pin.code.len(), 4);
-        assert!(pins.look(pin.id, "d", 1).is_none());
-        assert!(pins.look(pin.id, "c", SHORT_LASTS_S * 1_000 - 1).is_some());
-        assert!(pins.look(pin.id, "c", SHORT_LASTS_S * 1_000).is_none());
+        assert!(pins.get(pin.id, "d", 1).is_none());
+        assert!(pins.get(pin.id, "c", SHORT_LASTS_S * 1_000 - 1).is_some());
+        assert!(pins.get(pin.id, "c", SHORT_LASTS_S * 1_000).is_none());
         assert!(!pins.link(&pin.code, "t", SHORT_LASTS_S * 1_000));
     }
 

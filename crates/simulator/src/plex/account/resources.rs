@@ -1,13 +1,13 @@
-//! The servers an account may use, with the addresses they can be reached at.
+//! The servers of an account, with their addresses.
 
 use serde_json::{Value, json};
 
 use super::instant;
-use crate::plex::server::{Server, VERSION};
-use crate::users::{Token, User};
+use crate::plex::server::{PlexServer, VERSION};
+use crate::users::{SimulatedUser, UserToken};
 
-/// What the service says to `user`, whose token is `token`: this server, and a player that is none.
-pub(super) fn of(user: &User, token: &Token, server: &Server) -> Value {
+/// The list for `user`, whose token is `token`: this server, and a player that is no server.
+pub(super) fn list(user: &SimulatedUser, token: &UserToken, server: &PlexServer) -> Value {
     let machine = &server.machine;
     let secure = |address: &str, local: bool, relay: bool, port: u16| {
         json!({

@@ -1,16 +1,16 @@
-//! The values a filter can take: `/library/sections/1/genre`.
+//! Values of a filter: `/library/sections/1/genre`.
 
 use std::collections::BTreeMap;
 
-use super::field::{self, Field};
-use crate::catalogue::{Kind, Section, SortKey};
-use crate::plex::call::Call;
+use super::field::{self, FilterField};
+use crate::catalogue::{MediaKind, Section, SortKey};
 use crate::plex::kind;
 use crate::plex::node::Node;
+use crate::plex::request::PlexReadRequest;
 use crate::plex::rows::tag;
 
-/// A value a filter can take.
-struct Choice {
+/// A value of a filter.
+struct FilterChoice {
     key: String,
     title: String,
     count: u32,
@@ -18,12 +18,12 @@ struct Choice {
 
 /// The values of a field over all items of a kind, as rows; `None` if there is no such field.
 pub(in crate::plex) fn rows(
-    call: &Call<'_>,
+    call: &PlexReadRequest<'_>,
     section: Section,
-    listed: Kind,
+    listed: MediaKind,
     name: &str,
 ) -> Option<Vec<Node>> {
-    let field = Field::named(name)?;
+    let field = FilterField::named(name)?;
     let base = format!("/library/sections/{}/all", section.number());
     let number = kind::number(listed);
     let rows = choices(call, listed, field).into_iter().map(|choice| {
@@ -40,14 +40,14 @@ fn escaped(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
 }
 
-/// All tags of a kind with how often each is there: `/library/tags?type=1`.
-pub(in crate::plex) fn tags(call: &Call<'_>, wanted: u32) -> Vec<Node> {
+/// All tags of a kind with their number of uses: `/library/tags?type=1`.
+pub(in crate::plex) fn tags(call: &PlexReadRequest<'_>, wanted: u32) -> Vec<Node> {
     let Some((name, _, number)) = tag::KINDS.into_iter().find(|(.., number)| *number == wanted) else {
         return Vec::new();
     };
     let mut rows = Vec::new();
     for section in call.sections() {
-        for choice in choices(call, section.top(), Field::Tag(name)) {
+        for choice in choices(call, section.top(), FilterField::Tag(name)) {
             let filter = format!("{name}={}", choice.key);
             rows.push(
                 Node::new("Directory")
@@ -66,18 +66,18 @@ pub(in crate::plex) fn tags(call: &Call<'_>, wanted: u32) -> Vec<Node> {
     rows
 }
 
-fn choices(call: &Call<'_>, listed: Kind, field: Field) -> Vec<Choice> {
+fn choices(call: &PlexReadRequest<'_>, listed: MediaKind, field: FilterField) -> Vec<FilterChoice> {
     match field {
-        Field::Flag(_) => vec![
-            Choice { key: "0".into(), title: "No".into(), count: 0 },
-            Choice { key: "1".into(), title: "Yes".into(), count: 0 },
+        FilterField::Flag(_) => vec![
+            FilterChoice { key: "0".into(), title: "No".into(), count: 0 },
+            FilterChoice { key: "1".into(), title: "Yes".into(), count: 0 },
         ],
-        Field::Tag("collection") => call
+        FilterField::Tag("collection") => call
             .view
-            .list(Kind::Collection, SortKey::Title)
+            .list(MediaKind::Collection, SortKey::Title)
             .iter()
-            .filter(|_| listed == Kind::Film)
-            .map(|id| Choice {
+            .filter(|_| listed == MediaKind::Film)
+            .map(|id| FilterChoice {
                 key: id.to_string(),
                 title: call.view.title(*id).unwrap_or_default(),
                 count: u32::try_from(call.view.children(*id).len()).unwrap_or(0),
@@ -87,25 +87,25 @@ fn choices(call: &Call<'_>, listed: Kind, field: Field) -> Vec<Choice> {
     }
 }
 
-fn counted(call: &Call<'_>, listed: Kind, field: Field) -> Vec<Choice> {
+fn counted(call: &PlexReadRequest<'_>, listed: MediaKind, field: FilterField) -> Vec<FilterChoice> {
     let mut counts: BTreeMap<String, u32> = BTreeMap::new();
     for id in call.view.list(listed, SortKey::Added).iter() {
         let Some(record) = call.view.record(*id) else { continue };
         let values: Vec<String> = match field {
-            Field::Tag(name) => tag::texts(&record, name).into_iter().map(str::to_owned).collect(),
-            Field::Text(name) | Field::Exact(name) => field::texts(&record, name),
-            Field::Number(name) | Field::Time(name) => {
+            FilterField::Tag(name) => tag::texts(&record, name).into_iter().map(str::to_owned).collect(),
+            FilterField::Text(name) | FilterField::Exact(name) => field::texts(&record, name),
+            FilterField::Number(name) | FilterField::Time(name) => {
                 field::number(call, &record, name).map(|number| format!("{number:.0}")).into_iter().collect()
             }
-            Field::Flag(_) => Vec::new(),
+            FilterField::Flag(_) => Vec::new(),
         };
         for value in values {
             *counts.entry(value).or_default() += 1;
         }
     }
     let key = |title: &str| match field {
-        Field::Tag(name) => tag::id(name, title).to_string(),
+        FilterField::Tag(name) => tag::id(name, title).to_string(),
         _ => title.to_owned(),
     };
-    counts.into_iter().map(|(title, count)| Choice { key: key(&title), title, count }).collect()
+    counts.into_iter().map(|(title, count)| FilterChoice { key: key(&title), title, count }).collect()
 }

@@ -1,30 +1,30 @@
-//! Conditions and how they are joined: `push=1&genre=5&or=1&year>>=2000&pop=1&unwatched=1`.
+//! Conditions and their combination: `push=1&genre=5&or=1&year>>=2000&pop=1&unwatched=1`.
 
-use super::field::{self, Field};
-use crate::catalogue::{ItemId, Kind, Record};
-use crate::plex::call::{BAD_REQUEST, Call, No};
+use super::field::{self, FilterField};
+use crate::catalogue::{ItemId, ItemRecord, MediaKind};
 use crate::plex::kind;
-use crate::plex::params::{Pair, Params};
+use crate::plex::params::{DecodedPair, PlexParams};
+use crate::plex::request::{BAD_REQUEST, PlexError, PlexReadRequest};
 
-/// What is asked of an item.
+/// Condition on an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Condition {
-    /// Any of these groups, of each all.
-    Any(Vec<Vec<Condition>>),
+pub(super) enum FilterCondition {
+    /// Any of these groups; all conditions of a group.
+    Any(Vec<Vec<FilterCondition>>),
     /// One comparison.
-    Compares { scope: Option<Kind>, field: Field, operator: Operator, values: Vec<String> },
+    Compares { scope: Option<MediaKind>, field: FilterField, operator: FilterOperator, values: Vec<String> },
 }
 
-/// How a value is compared. What it means depends on the kind of field.
+/// Comparison operator. Its meaning depends on the type of field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Operator {
-    /// `=`: contains, or is.
+pub(super) enum FilterOperator {
+    /// `=`: contains, or equals.
     Like,
-    /// `!=`: does not contain, or is not.
+    /// `!=`: does not contain, or does not equal.
     Unlike,
-    /// `==`: is.
+    /// `==`: equals.
     Is,
-    /// `!==`: is not.
+    /// `!==`: does not equal.
     IsNot,
     /// `<=`: begins with, or is at most.
     Begins,
@@ -36,7 +36,7 @@ pub(super) enum Operator {
     More,
 }
 
-/// Names that shape an answer but choose no items.
+/// Parameters that shape a response but filter no items.
 const SHAPES: [&str; 12] = [
     "type",
     "sort",
@@ -52,21 +52,24 @@ const SHAPES: [&str; 12] = [
     "parent",
 ];
 
-/// The condition a query puts on items. `None` if it puts none.
-pub(super) fn of(call: &Call<'_>, params: &Params<'_>) -> Result<Option<Condition>, No> {
+/// The condition in a query. `None` if there is none.
+pub(super) fn parse(call: &PlexReadRequest<'_>, params: &PlexParams<'_>) -> Result<Option<FilterCondition>, PlexError> {
     let mut pairs = params.pairs().iter();
     let groups = group(call, &mut pairs)?;
-    let groups: Vec<Vec<Condition>> = groups.into_iter().filter(|group| !group.is_empty()).collect();
-    Ok((!groups.is_empty()).then_some(Condition::Any(groups)))
+    let groups: Vec<Vec<FilterCondition>> = groups.into_iter().filter(|group| !group.is_empty()).collect();
+    Ok((!groups.is_empty()).then_some(FilterCondition::Any(groups)))
 }
 
-fn group<'p>(call: &Call<'_>, pairs: &mut impl Iterator<Item = &'p Pair>) -> Result<Vec<Vec<Condition>>, No> {
-    let mut groups: Vec<Vec<Condition>> = vec![Vec::new()];
+fn group<'p>(
+    call: &PlexReadRequest<'_>,
+    pairs: &mut impl Iterator<Item = &'p DecodedPair>,
+) -> Result<Vec<Vec<FilterCondition>>, PlexError> {
+    let mut groups: Vec<Vec<FilterCondition>> = vec![Vec::new()];
     while let Some(pair) = pairs.next() {
         match pair.name.as_str() {
             "push" => {
                 let inner = group(call, pairs)?;
-                push(&mut groups, Condition::Any(inner));
+                push(&mut groups, FilterCondition::Any(inner));
             }
             "pop" => break,
             "or" => groups.push(Vec::new()),
@@ -81,56 +84,50 @@ fn group<'p>(call: &Call<'_>, pairs: &mut impl Iterator<Item = &'p Pair>) -> Res
     Ok(groups)
 }
 
-fn push(groups: &mut [Vec<Condition>], condition: Condition) {
+fn push(groups: &mut [Vec<FilterCondition>], condition: FilterCondition) {
     if let Some(last) = groups.last_mut() {
         last.push(condition);
     }
 }
 
-fn comparison(call: &Call<'_>, pair: &Pair) -> Result<Option<Condition>, No> {
+fn comparison(call: &PlexReadRequest<'_>, pair: &DecodedPair) -> Result<Option<FilterCondition>, PlexError> {
     let name = pair.name.trim_end_matches(['!', '<', '>', '=']);
     let operator = match &pair.name[name.len()..] {
-        "" => Operator::Like,
-        "!" => Operator::Unlike,
-        "=" => Operator::Is,
-        "!=" => Operator::IsNot,
-        "<" => Operator::Begins,
-        ">" => Operator::Ends,
-        "<<" => Operator::Less,
-        ">>" => Operator::More,
+        "" => FilterOperator::Like,
+        "!" => FilterOperator::Unlike,
+        "=" => FilterOperator::Is,
+        "!=" => FilterOperator::IsNot,
+        "<" => FilterOperator::Begins,
+        ">" => FilterOperator::Ends,
+        "<<" => FilterOperator::Less,
+        ">>" => FilterOperator::More,
         _ => return Err(BAD_REQUEST),
     };
     let (scope, plain) = match name.split_once('.') {
         Some((scope, plain)) => (kind::named(scope), plain),
         None => (None, name),
     };
-    let Some(field) = Field::named(plain) else {
+    let Some(field) = FilterField::named(plain) else {
         let shape = SHAPES.contains(&plain)
-            || ["include", "exclude", "X-Plex-", "async", "skip"]
-                .iter()
-                .any(|start| plain.starts_with(start));
+            || ["include", "exclude", "X-Plex-", "async", "skip"].iter().any(|start| plain.starts_with(start));
         return if shape || !call.switches().unknown_filter_refused { Ok(None) } else { Err(BAD_REQUEST) };
     };
-    let whole = matches!(field, Field::Text(_));
-    let values =
-        if whole { vec![pair.value.clone()] } else { pair.value.split(',').map(str::to_owned).collect() };
-    Ok(Some(Condition::Compares { scope, field, operator, values }))
+    let whole = matches!(field, FilterField::Text(_));
+    let values = if whole { vec![pair.value.clone()] } else { pair.value.split(',').map(str::to_owned).collect() };
+    Ok(Some(FilterCondition::Compares { scope, field, operator, values }))
 }
 
-impl Condition {
-    /// Whether nothing can meet it that was not added or edited while the server ran: all else is older than what is
-    /// asked for.
-    pub(super) fn asks_for_touched(&self, call: &Call<'_>) -> bool {
+impl FilterCondition {
+    /// Whether only items that were added or edited while the server ran can match: all others are too old.
+    pub(super) fn asks_for_touched(&self, call: &PlexReadRequest<'_>) -> bool {
         let newest = call.catalogue().newest_at() as f64;
         match self {
-            Self::Any(groups) => {
-                groups.iter().all(|all| all.iter().any(|condition| condition.asks_for_touched(call)))
-            }
-            Self::Compares { scope: None, field: Field::Time("addedAt" | "updatedAt"), operator, values } => {
+            Self::Any(groups) => groups.iter().all(|all| all.iter().any(|condition| condition.asks_for_touched(call))),
+            Self::Compares { scope: None, field: FilterField::Time("addedAt" | "updatedAt"), operator, values } => {
                 let mut wanted = moments(call, values);
                 match operator {
-                    Operator::More => wanted.all(|value| value >= newest),
-                    Operator::Ends => wanted.all(|value| value > newest),
+                    FilterOperator::More => wanted.all(|value| value >= newest),
+                    FilterOperator::Ends => wanted.all(|value| value > newest),
                     _ => false,
                 }
             }
@@ -138,17 +135,17 @@ impl Condition {
         }
     }
 
-    /// Whether an item of the listed kind meets it.
-    pub(super) fn met(&self, call: &Call<'_>, id: ItemId, listed: Kind) -> bool {
+    /// Whether an item of the listed kind matches.
+    pub(super) fn matches(&self, call: &PlexReadRequest<'_>, id: ItemId, listed: MediaKind) -> bool {
         match self {
-            Self::Any(groups) => groups.iter().any(|all| all.iter().all(|one| one.met(call, id, listed))),
-            Self::Compares { scope: None, field: Field::Text("title"), operator, values } => {
+            Self::Any(groups) => groups.iter().any(|all| all.iter().all(|one| one.matches(call, id, listed))),
+            Self::Compares { scope: None, field: FilterField::Text("title"), operator, values } => {
                 let title = call.view.title(id).unwrap_or_default();
                 values.iter().any(|value| text_fits(&title, *operator, value))
             }
             Self::Compares {
                 scope: None,
-                field: Field::Time(name @ ("addedAt" | "updatedAt")),
+                field: FilterField::Time(name @ ("addedAt" | "updatedAt")),
                 operator,
                 values,
             } => {
@@ -159,7 +156,7 @@ impl Condition {
             Self::Compares { scope, field, operator, values } => {
                 let targets = targets(call, id, listed, scope.unwrap_or(listed));
                 let records = targets.into_iter().filter_map(|target| call.view.record(target));
-                if matches!(operator, Operator::Unlike | Operator::IsNot) {
+                if matches!(operator, FilterOperator::Unlike | FilterOperator::IsNot) {
                     records.into_iter().all(|record| fits(call, &record, *field, *operator, values))
                 } else {
                     records.into_iter().any(|record| fits(call, &record, *field, *operator, values))
@@ -169,8 +166,8 @@ impl Condition {
     }
 }
 
-/// The items a condition with a scope looks at: the item itself, what it lies in, or what lies in it.
-pub(super) fn targets(call: &Call<'_>, id: ItemId, listed: Kind, scope: Kind) -> Vec<ItemId> {
+/// Items to which a condition with a scope applies: the item itself, its parents, or its children.
+pub(super) fn targets(call: &PlexReadRequest<'_>, id: ItemId, listed: MediaKind, scope: MediaKind) -> Vec<ItemId> {
     if scope == listed {
         return vec![id];
     }
@@ -190,70 +187,76 @@ pub(super) fn targets(call: &Call<'_>, id: ItemId, listed: Kind, scope: Kind) ->
     Vec::new()
 }
 
-fn descend(call: &Call<'_>, id: ItemId, scope: Kind) -> Vec<ItemId> {
+fn descend(call: &PlexReadRequest<'_>, id: ItemId, scope: MediaKind) -> Vec<ItemId> {
     if call.view.kind(id) == Some(scope) {
         return vec![id];
     }
     call.view.children(id).into_iter().flat_map(|child| descend(call, child, scope)).collect()
 }
 
-fn fits(call: &Call<'_>, record: &Record, field: Field, operator: Operator, values: &[String]) -> bool {
-    let negative = matches!(operator, Operator::Unlike | Operator::IsNot);
+fn fits(
+    call: &PlexReadRequest<'_>,
+    record: &ItemRecord,
+    field: FilterField,
+    operator: FilterOperator,
+    values: &[String],
+) -> bool {
+    let negative = matches!(operator, FilterOperator::Unlike | FilterOperator::IsNot);
     match field {
-        Field::Text(name) => {
+        FilterField::Text(name) => {
             let texts = field::texts(record, name);
             values.iter().any(|value| texts.iter().any(|text| text_fits(text, operator, value)))
         }
-        Field::Exact(name) => {
+        FilterField::Exact(name) => {
             let texts = field::texts(record, name);
             let one = |value: &String| texts.iter().any(|text| text.eq_ignore_ascii_case(value));
             values.iter().any(one) != negative
         }
-        Field::Tag(name) => values.iter().any(|value| field::has_tag(call, record, name, value)) != negative,
-        Field::Flag(name) => {
+        FilterField::Tag(name) => values.iter().any(|value| field::has_tag(call, record, name, value)) != negative,
+        FilterField::Flag(name) => {
             let wanted = values.iter().any(|value| value != "0") != negative;
             field::flag(call, record, name) == wanted
         }
-        Field::Number(name) => {
+        FilterField::Number(name) => {
             let wanted = values.iter().filter_map(|value| value.parse::<f64>().ok());
             number_fits(field::number(call, record, name), operator, wanted)
         }
-        Field::Time(name) => number_fits(field::number(call, record, name), operator, moments(call, values)),
+        FilterField::Time(name) => number_fits(field::number(call, record, name), operator, moments(call, values)),
     }
 }
 
-fn moments<'v>(call: &Call<'_>, values: &'v [String]) -> impl Iterator<Item = f64> + use<'v> {
+fn moments<'v>(call: &PlexReadRequest<'_>, values: &'v [String]) -> impl Iterator<Item = f64> + use<'v> {
     let now = call.server.now_s();
     values.iter().filter_map(move |value| field::moment(value, now)).map(|at| at as f64)
 }
 
-fn text_fits(text: &str, operator: Operator, value: &str) -> bool {
+fn text_fits(text: &str, operator: FilterOperator, value: &str) -> bool {
     let (text, value) = (text.to_lowercase(), value.to_lowercase());
     match operator {
-        Operator::Like => text.contains(&value),
-        Operator::Unlike => !text.contains(&value),
-        Operator::Is => text == value,
-        Operator::IsNot => text != value,
-        Operator::Begins => text.starts_with(&value),
-        Operator::Ends => text.ends_with(&value),
-        Operator::Less => text < value,
-        Operator::More => text > value,
+        FilterOperator::Like => text.contains(&value),
+        FilterOperator::Unlike => !text.contains(&value),
+        FilterOperator::Is => text == value,
+        FilterOperator::IsNot => text != value,
+        FilterOperator::Begins => text.starts_with(&value),
+        FilterOperator::Ends => text.ends_with(&value),
+        FilterOperator::Less => text < value,
+        FilterOperator::More => text > value,
     }
 }
 
-/// Numbers are compared to tenths at the finest, so equal ones are closer than this.
+/// Numbers have a resolution of tenths, so equal ones are closer than this.
 const CLOSE: f64 = 0.001;
 
-fn number_fits(has: Option<f64>, operator: Operator, mut wanted: impl Iterator<Item = f64>) -> bool {
+fn number_fits(has: Option<f64>, operator: FilterOperator, mut wanted: impl Iterator<Item = f64>) -> bool {
     let Some(has) = has else {
-        return matches!(operator, Operator::Unlike | Operator::IsNot);
+        return matches!(operator, FilterOperator::Unlike | FilterOperator::IsNot);
     };
     match operator {
-        Operator::Like | Operator::Is => wanted.any(|value| (has - value).abs() < CLOSE),
-        Operator::Unlike | Operator::IsNot => wanted.all(|value| (has - value).abs() >= CLOSE),
-        Operator::Begins => wanted.any(|value| has <= value),
-        Operator::Ends => wanted.any(|value| has >= value),
-        Operator::Less => wanted.any(|value| has < value),
-        Operator::More => wanted.any(|value| has > value),
+        FilterOperator::Like | FilterOperator::Is => wanted.any(|value| (has - value).abs() < CLOSE),
+        FilterOperator::Unlike | FilterOperator::IsNot => wanted.all(|value| (has - value).abs() >= CLOSE),
+        FilterOperator::Begins => wanted.any(|value| has <= value),
+        FilterOperator::Ends => wanted.any(|value| has >= value),
+        FilterOperator::Less => wanted.any(|value| has < value),
+        FilterOperator::More => wanted.any(|value| has > value),
     }
 }

@@ -1,13 +1,13 @@
-//! The fields items can be filtered by.
+//! Fields by which items can be filtered.
 
-use crate::catalogue::{Day, ItemId, Kind, Record};
-use crate::plex::call::Call;
+use crate::catalogue::{CalendarDate, ItemId, ItemRecord, MediaKind};
+use crate::plex::request::PlexReadRequest;
 use crate::plex::rows::{media, tag};
 
-/// A field items can be filtered by.
+/// A field by which items can be filtered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::plex) enum Field {
-    /// A text: parts of it can be looked for.
+pub(in crate::plex) enum FilterField {
+    /// A text, searched for substrings.
     Text(&'static str),
     /// One of a few texts, compared whole.
     Exact(&'static str),
@@ -17,13 +17,12 @@ pub(in crate::plex) enum Field {
     Number(&'static str),
     /// A time in seconds since 1970.
     Time(&'static str),
-    /// Yes or no.
+    /// A boolean.
     Flag(&'static str),
 }
 
 const TEXTS: [&str; 6] = ["title", "titleSort", "studio", "summary", "file", "originalTitle"];
-const EXACT: [&str; 6] =
-    ["contentRating", "resolution", "guid", "audioLanguage", "subtitleLanguage", "network"];
+const EXACT: [&str; 6] = ["contentRating", "resolution", "guid", "audioLanguage", "subtitleLanguage", "network"];
 const TAGS: [&str; 10] =
     ["genre", "country", "director", "writer", "actor", "collection", "label", "producer", "mood", "style"];
 const NUMBERS: [&str; 13] = [
@@ -42,10 +41,9 @@ const NUMBERS: [&str; 13] = [
     "bitrate",
 ];
 const TIMES: [&str; 5] = ["addedAt", "updatedAt", "lastViewedAt", "lastRatedAt", "originallyAvailableAt"];
-const FLAGS: [&str; 7] =
-    ["unwatched", "unwatchedLeaves", "inProgress", "unmatched", "duplicate", "hdr", "dovi"];
+const FLAGS: [&str; 7] = ["unwatched", "unwatchedLeaves", "inProgress", "unmatched", "duplicate", "hdr", "dovi"];
 
-impl Field {
+impl FilterField {
     /// The field with this name.
     pub(in crate::plex) fn named(name: &str) -> Option<Self> {
         let found = |list: &[&'static str]| list.iter().copied().find(|known| *known == name);
@@ -58,7 +56,7 @@ impl Field {
             .or_else(|| found(&FLAGS).map(Self::Flag))
     }
 
-    /// What kind of field it is, in the words of the server's own description of it.
+    /// Type of the field, in the words of the server's own description of it.
     pub(in crate::plex) fn type_word(self) -> &'static str {
         match self {
             Self::Text(_) => "string",
@@ -74,7 +72,7 @@ impl Field {
 }
 
 /// The texts of a text or exact field.
-pub(super) fn texts(record: &Record, name: &str) -> Vec<String> {
+pub(super) fn texts(record: &ItemRecord, name: &str) -> Vec<String> {
     let one = |text: &str| vec![text.to_owned()];
     match name {
         "title" => one(&record.title),
@@ -90,8 +88,7 @@ pub(super) fn texts(record: &Record, name: &str) -> Vec<String> {
         "audioLanguage" => record.file.iter().map(|_| "en".to_owned()).collect(),
         "guid" => {
             let own = format!("plex://{}/{}", crate::plex::kind::word(record.kind), record.guid);
-            let elsewhere =
-                record.external.iter().map(|external| format!("{}://{}", external.source, external.id));
+            let elsewhere = record.external.iter().map(|external| format!("{}://{}", external.source, external.id));
             std::iter::once(own).chain(elsewhere).collect()
         }
         _ => Vec::new(),
@@ -99,18 +96,18 @@ pub(super) fn texts(record: &Record, name: &str) -> Vec<String> {
 }
 
 /// Whether a record has a tag, given by number or text.
-pub(super) fn has_tag(call: &Call<'_>, record: &Record, name: &str, wanted: &str) -> bool {
+pub(super) fn has_tag(call: &PlexReadRequest<'_>, record: &ItemRecord, name: &str, wanted: &str) -> bool {
     let own = tag::texts(record, name);
     let fits = |text: &str| text.eq_ignore_ascii_case(wanted) || tag::id(name, text).to_string() == wanted;
     if own.into_iter().any(fits) {
         return true;
     }
-    // A collection of the catalogue is known by its number or title, and is not told by its members.
+    // A collection of the catalogue is known by its number or title, and its members do not name it.
     name == "collection" && in_collection(call, record.id, wanted)
 }
 
-fn in_collection(call: &Call<'_>, member: ItemId, wanted: &str) -> bool {
-    let collections = call.view.list(Kind::Collection, crate::catalogue::SortKey::Added);
+fn in_collection(call: &PlexReadRequest<'_>, member: ItemId, wanted: &str) -> bool {
+    let collections = call.view.list(MediaKind::Collection, crate::catalogue::SortKey::Added);
     collections.iter().any(|collection| {
         let named = collection.to_string() == wanted
             || call.view.title(*collection).is_some_and(|title| title.eq_ignore_ascii_case(wanted));
@@ -119,7 +116,7 @@ fn in_collection(call: &Call<'_>, member: ItemId, wanted: &str) -> bool {
 }
 
 /// The number of a number or time field, if the record has one.
-pub(super) fn number(call: &Call<'_>, record: &Record, name: &str) -> Option<f64> {
+pub(super) fn number(call: &PlexReadRequest<'_>, record: &ItemRecord, name: &str) -> Option<f64> {
     let watch = call.view.watch(call.user.id, record.id);
     let below = || call.view.watched(call.user.id, record.id);
     let whole = |number: u64| number as f64;
@@ -133,7 +130,7 @@ pub(super) fn number(call: &Call<'_>, record: &Record, name: &str) -> Option<f64
         "rating" => record.rating.map(tenths),
         "audienceRating" => record.audience_rating.map(tenths),
         "userRating" => watch.rating.map(tenths),
-        "viewCount" if record.kind.plays() => Some(f64::from(watch.views)),
+        "viewCount" if record.kind.is_playable() => Some(f64::from(watch.views)),
         "viewCount" => Some(f64::from(below().views)),
         "viewOffset" => Some(whole(watch.offset_ms)),
         "unviewedLeafCount" => Some(f64::from(below().leaves - below().viewed)),
@@ -141,7 +138,7 @@ pub(super) fn number(call: &Call<'_>, record: &Record, name: &str) -> Option<f64
         "bitrate" => record.file.as_ref().map(|file| f64::from(file.bitrate)),
         "addedAt" => Some(whole(record.added_at)),
         "updatedAt" => Some(whole(record.updated_at)),
-        "lastViewedAt" if record.kind.plays() => watch.last_viewed_at.map(whole),
+        "lastViewedAt" if record.kind.is_playable() => watch.last_viewed_at.map(whole),
         "lastViewedAt" => below().last_viewed_at.map(whole),
         "lastRatedAt" => watch.rated_at.map(whole),
         "originallyAvailableAt" => record.released.map(|day| whole(seconds(day))),
@@ -149,10 +146,10 @@ pub(super) fn number(call: &Call<'_>, record: &Record, name: &str) -> Option<f64
     }
 }
 
-/// Whether a flag is up.
-pub(super) fn flag(call: &Call<'_>, record: &Record, name: &str) -> bool {
+/// Value of a boolean field.
+pub(super) fn flag(call: &PlexReadRequest<'_>, record: &ItemRecord, name: &str) -> bool {
     match name {
-        "unwatched" | "unwatchedLeaves" if record.kind.plays() => {
+        "unwatched" | "unwatchedLeaves" if record.kind.is_playable() => {
             !call.view.watch(call.user.id, record.id).played()
         }
         "unwatched" | "unwatchedLeaves" => {
@@ -167,8 +164,8 @@ pub(super) fn flag(call: &Call<'_>, record: &Record, name: &str) -> bool {
     }
 }
 
-/// The midnight a day begins with, in seconds since 1970. Days before 1970 count as 1970.
-pub(super) fn seconds(day: Day) -> u64 {
+/// Midnight at the start of a day, in seconds since 1970. Days before 1970 count as 1970.
+pub(super) fn seconds(day: CalendarDate) -> u64 {
     days(i64::from(day.year), i64::from(day.month), i64::from(day.day)) * 86_400
 }
 
@@ -182,7 +179,7 @@ fn days(year: i64, month: i64, day: i64) -> u64 {
     u64::try_from(era * 146_097 + of_cycle - 719_468).unwrap_or(0)
 }
 
-/// A moment as clients write it: seconds since 1970, a day, or a time ago such as `-30d`.
+/// A time as clients write it: seconds since 1970, a day, or a time ago such as `-30d`.
 pub(super) fn moment(text: &str, now_s: u64) -> Option<u64> {
     if let Some(ago) = text.strip_prefix('-') {
         let digits = ago.trim_end_matches(|c: char| c.is_ascii_alphabetic());
@@ -225,8 +222,7 @@ mod tests {
 
     #[test]
     fn no_name_belongs_to_two_kinds_of_fields() {
-        let all: Vec<&str> =
-            [&TEXTS[..], &EXACT[..], &TAGS[..], &NUMBERS[..], &TIMES[..], &FLAGS[..]].concat();
+        let all: Vec<&str> = [&TEXTS[..], &EXACT[..], &TAGS[..], &NUMBERS[..], &TIMES[..], &FLAGS[..]].concat();
         let distinct: std::collections::HashSet<&&str> = all.iter().collect();
         assert_eq!(distinct.len(), all.len());
     }

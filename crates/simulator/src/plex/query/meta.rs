@@ -1,7 +1,7 @@
-//! What a section says about how its lists can be filtered and ordered.
+//! Description of a section's filters and sort orders.
 
-use super::field::Field;
-use crate::catalogue::{Kind, Section};
+use super::field::FilterField;
+use crate::catalogue::{MediaKind, Section};
 use crate::plex::kind;
 use crate::plex::node::Node;
 
@@ -28,9 +28,9 @@ const OPERATORS: [(&str, &[(&str, &str)]); 8] = [
 ];
 
 /// A filter: field and title.
-type Filter = (&'static str, &'static str);
+type FilterTitle = (&'static str, &'static str);
 
-const FILM_FILTERS: &[Filter] = &[
+const FILM_FILTERS: &[FilterTitle] = &[
     ("genre", "Genre"),
     ("year", "Year"),
     ("decade", "Decade"),
@@ -53,7 +53,7 @@ const FILM_FILTERS: &[Filter] = &[
     ("duplicate", "Duplicates"),
 ];
 
-const SHOW_FILTERS: &[Filter] = &[
+const SHOW_FILTERS: &[FilterTitle] = &[
     ("genre", "Genre"),
     ("year", "Year"),
     ("contentRating", "Content Rating"),
@@ -70,7 +70,7 @@ const SHOW_FILTERS: &[Filter] = &[
     ("label", "Labels"),
 ];
 
-const EPISODE_FILTERS: &[Filter] = &[
+const EPISODE_FILTERS: &[FilterTitle] = &[
     ("year", "Year"),
     ("collection", "Collection"),
     ("resolution", "Resolution"),
@@ -80,7 +80,7 @@ const EPISODE_FILTERS: &[Filter] = &[
     ("unmatched", "Unmatched"),
 ];
 
-const ARTIST_FILTERS: &[Filter] = &[
+const ARTIST_FILTERS: &[FilterTitle] = &[
     ("genre", "Genre"),
     ("mood", "Mood"),
     ("style", "Style"),
@@ -89,7 +89,7 @@ const ARTIST_FILTERS: &[Filter] = &[
     ("unmatched", "Unmatched"),
 ];
 
-const ALBUM_FILTERS: &[Filter] = &[
+const ALBUM_FILTERS: &[FilterTitle] = &[
     ("genre", "Genre"),
     ("year", "Year"),
     ("decade", "Decade"),
@@ -100,53 +100,53 @@ const ALBUM_FILTERS: &[Filter] = &[
     ("label", "Labels"),
 ];
 
-const TRACK_FILTERS: &[Filter] = &[("mood", "Mood"), ("unmatched", "Unmatched"), ("duplicate", "Duplicates")];
+const TRACK_FILTERS: &[FilterTitle] = &[("mood", "Mood"), ("unmatched", "Unmatched"), ("duplicate", "Duplicates")];
 
-const OTHER_FILTERS: &[Filter] = &[("contentRating", "Content Rating"), ("collection", "Collection")];
+const OTHER_FILTERS: &[FilterTitle] = &[("contentRating", "Content Rating"), ("collection", "Collection")];
 
 /// The filters of each kind.
-fn filters(listed: Kind) -> &'static [Filter] {
+fn filters(listed: MediaKind) -> &'static [FilterTitle] {
     match listed {
-        Kind::Film => FILM_FILTERS,
-        Kind::Show => SHOW_FILTERS,
-        Kind::Episode => EPISODE_FILTERS,
-        Kind::Artist => ARTIST_FILTERS,
-        Kind::Album => ALBUM_FILTERS,
-        Kind::Track => TRACK_FILTERS,
-        Kind::Season | Kind::Collection => OTHER_FILTERS,
+        MediaKind::Film => FILM_FILTERS,
+        MediaKind::Show => SHOW_FILTERS,
+        MediaKind::Episode => EPISODE_FILTERS,
+        MediaKind::Artist => ARTIST_FILTERS,
+        MediaKind::Album => ALBUM_FILTERS,
+        MediaKind::Track => TRACK_FILTERS,
+        MediaKind::Season | MediaKind::Collection => OTHER_FILTERS,
     }
 }
 
-/// What each kind can be ordered by: key, title, and whether the largest usually comes first.
-fn sorts(listed: Kind) -> Vec<(&'static str, &'static str, bool)> {
+/// Sort orders of each kind: key, title, and whether the default is descending.
+fn sorts(listed: MediaKind) -> Vec<(&'static str, &'static str, bool)> {
     let mut sorts = match listed {
-        Kind::Season => {
+        MediaKind::Season => {
             vec![("season.index,season.titleSort", "Season", false), ("show.titleSort", "Show", false)]
         }
         _ => vec![("titleSort", "Title", false)],
     };
     match listed {
-        Kind::Episode => sorts.push(("show.titleSort", "Show", false)),
-        Kind::Album | Kind::Track => sorts.push(("artist.titleSort", "Album Artist", false)),
+        MediaKind::Episode => sorts.push(("show.titleSort", "Show", false)),
+        MediaKind::Album | MediaKind::Track => sorts.push(("artist.titleSort", "Album Artist", false)),
         _ => {}
     }
-    if !matches!(listed, Kind::Artist | Kind::Season | Kind::Collection) {
+    if !matches!(listed, MediaKind::Artist | MediaKind::Season | MediaKind::Collection) {
         sorts.push(("year", "Year", true));
         sorts.push(("originallyAvailableAt", "Release Date", true));
     }
-    if matches!(listed, Kind::Film | Kind::Show | Kind::Episode) {
+    if matches!(listed, MediaKind::Film | MediaKind::Show | MediaKind::Episode) {
         sorts.push(("rating", "Critic Rating", true));
         sorts.push(("audienceRating", "Audience Rating", true));
         sorts.push(("contentRating", "Content Rating", true));
     }
-    if listed.plays() {
+    if listed.is_playable() {
         sorts.push(("duration", "Duration", true));
     }
-    if matches!(listed, Kind::Film | Kind::Episode) {
+    if matches!(listed, MediaKind::Film | MediaKind::Episode) {
         sorts.push(("viewOffset", "Progress", true));
         sorts.push(("mediaHeight", "Resolution", true));
     }
-    if listed.plays() || listed == Kind::Film {
+    if listed.is_playable() || listed == MediaKind::Film {
         sorts.push(("mediaBitrate", "Bitrate", true));
     }
     sorts.extend([
@@ -159,7 +159,7 @@ fn sorts(listed: Kind) -> Vec<(&'static str, &'static str, bool)> {
     sorts
 }
 
-/// The fields of each kind that can be compared, beside its filters.
+/// Comparable fields of each kind, beside its filters.
 const FIELDS: [(&str, &str); 9] = [
     ("title", "Title"),
     ("studio", "Studio"),
@@ -172,27 +172,27 @@ const FIELDS: [(&str, &str); 9] = [
     ("year", "Year"),
 ];
 
-/// All of it, for a section whose list shows `active` kinds.
-pub(in crate::plex) fn node(section: Section, active: Kind) -> Node {
-    let kinds: Vec<Kind> =
-        if active == Kind::Collection { vec![active] } else { kind::of_section(section).to_vec() };
+/// The whole description, for a section whose list shows `active` kinds.
+pub(in crate::plex) fn node(section: Section, active: MediaKind) -> Node {
+    let kinds: Vec<MediaKind> =
+        if active == MediaKind::Collection { vec![active] } else { kind::kinds_in(section).to_vec() };
     let types = kinds.into_iter().map(|listed| type_node(section, listed, listed == active));
     let field_types = OPERATORS.iter().map(|(name, operators)| {
-        Node::new("FieldType").set("type", *name).with_all(
-            operators.iter().map(|(key, title)| Node::new("Operator").set("key", *key).set("title", *title)),
-        )
+        Node::new("FieldType")
+            .set("type", *name)
+            .with_all(operators.iter().map(|(key, title)| Node::new("Operator").set("key", *key).set("title", *title)))
     });
     Node::single("Meta").with_all(types).with_all(field_types)
 }
 
-fn type_node(section: Section, listed: Kind, active: bool) -> Node {
+fn type_node(section: Section, listed: MediaKind, active: bool) -> Node {
     let base = format!("/library/sections/{}", section.number());
     let number = kind::number(listed);
     let of_type = |path: &str| if number == 1 { path.to_owned() } else { format!("{path}?type={number}") };
     let filters = filters(listed).iter().map(|(name, title)| {
         Node::new("Filter")
             .set("filter", *name)
-            .set("filterType", Field::named(name).map_or("string", filter_type))
+            .set("filterType", FilterField::named(name).map_or("string", filter_type))
             .set("key", of_type(&format!("{base}/{name}")))
             .set("title", *title)
             .set("type", "filter")
@@ -208,10 +208,7 @@ fn type_node(section: Section, listed: Kind, active: bool) -> Node {
         } else {
             node
         };
-        node.set("defaultDirection", direction)
-            .set("descKey", descending_key(key))
-            .set("key", key)
-            .set("title", title)
+        node.set("defaultDirection", direction).set("descKey", descending_key(key)).set("key", key).set("title", title)
     });
     Node::new("Type")
         .set("key", format!("{base}/all?type={number}"))
@@ -223,10 +220,10 @@ fn type_node(section: Section, listed: Kind, active: bool) -> Node {
         .with_all(fields(listed))
 }
 
-fn filter_type(field: Field) -> &'static str {
+fn filter_type(field: FilterField) -> &'static str {
     match field {
-        Field::Flag(_) => "boolean",
-        Field::Number(_) => "integer",
+        FilterField::Flag(_) => "boolean",
+        FilterField::Number(_) => "integer",
         _ => "string",
     }
 }
@@ -238,8 +235,8 @@ fn descending_key(key: &str) -> String {
     }
 }
 
-fn fields(listed: Kind) -> Vec<Node> {
-    let prefix = if listed == Kind::Film { String::new() } else { format!("{}.", kind::word(listed)) };
+fn fields(listed: MediaKind) -> Vec<Node> {
+    let prefix = if listed == MediaKind::Film { String::new() } else { format!("{}.", kind::word(listed)) };
     let mut names: Vec<(&str, &str)> = FIELDS.to_vec();
     for filter in filters(listed) {
         if !names.iter().any(|(name, _)| *name == filter.0) {
@@ -249,7 +246,7 @@ fn fields(listed: Kind) -> Vec<Node> {
     names
         .into_iter()
         .filter_map(|(name, title)| {
-            let field = Field::named(name)?;
+            let field = FilterField::named(name)?;
             let sub_type = match name {
                 "userRating" => Some("rating"),
                 "year" => Some("year"),

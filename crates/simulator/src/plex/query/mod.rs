@@ -1,4 +1,4 @@
-//! The query language of lists: which items, in which order, and which of them.
+//! Query language of lists: filters, order, and paging.
 
 pub(super) mod choice;
 mod condition;
@@ -7,4 +7,4 @@ pub(super) mod meta;
 mod order;
 mod select;
 
-pub(super) use select::{Selection, select};
+pub(super) use select::{ItemSelection, select};

@@ -1,65 +1,69 @@
-//! A list as a query asks for it.
+//! Selection of a list by a query.
 
 use super::condition;
-use super::order::{Ordered, ordered};
-use crate::catalogue::{ItemId, Kind};
-use crate::plex::call::{Call, No};
-use crate::plex::params::{Page, Params};
-use crate::plex::reply::Window;
+use super::order::{SortedList, ordered};
+use crate::catalogue::{ItemId, MediaKind};
+use crate::plex::params::{PageRequest, PlexParams};
+use crate::plex::request::{PlexError, PlexReadRequest};
+use crate::plex::response::RowWindow;
 
-/// The items a query asks for, in its order.
-pub(in crate::plex) struct Selection {
-    rows: Rows,
+/// Items selected by a query, in its order.
+pub(in crate::plex) struct ItemSelection {
+    rows: SelectedRows,
     limit: Option<usize>,
 }
 
-enum Rows {
-    Whole(Ordered),
+enum SelectedRows {
+    Whole(SortedList),
     Some(Vec<ItemId>),
 }
 
-/// The items of a kind that `params` ask for.
-pub(in crate::plex) fn select(call: &Call<'_>, listed: Kind, params: &Params<'_>) -> Result<Selection, No> {
+/// Items of a kind that match `params`.
+pub(in crate::plex) fn select(
+    call: &PlexReadRequest<'_>,
+    listed: MediaKind,
+    params: &PlexParams<'_>,
+) -> Result<ItemSelection, PlexError> {
     let all = ordered(call, listed, params.get("sort"));
-    let rows = match condition::of(call, params)? {
-        None => Rows::Whole(all),
+    let rows = match condition::parse(call, params)? {
+        None => SelectedRows::Whole(all),
         Some(condition) => {
             let only_touched = condition.asks_for_touched(call);
             let can_fit = |id: &ItemId| !only_touched || call.view.is_touched(*id);
-            Rows::Some(all.iter().filter(can_fit).filter(|id| condition.met(call, *id, listed)).collect())
+            SelectedRows::Some(all.iter().filter(can_fit).filter(|id| condition.matches(call, *id, listed)).collect())
         }
     };
-    Ok(Selection { rows, limit: params.number("limit") })
+    Ok(ItemSelection { rows, limit: params.number("limit") })
 }
 
-impl Selection {
-    /// These items as they are.
-    pub(in crate::plex) fn of(ids: Vec<ItemId>) -> Self {
-        Self { rows: Rows::Some(ids), limit: None }
+impl ItemSelection {
+    /// These items, unfiltered.
+    pub(in crate::plex) fn from_ids(ids: Vec<ItemId>) -> Self {
+        Self { rows: SelectedRows::Some(ids), limit: None }
     }
 
-    /// How many there are.
+    /// Number of items.
     pub(in crate::plex) fn len(&self) -> usize {
         let all = match &self.rows {
-            Rows::Whole(ordered) => ordered.len(),
-            Rows::Some(ids) => ids.len(),
+            SelectedRows::Whole(ordered) => ordered.len(),
+            SelectedRows::Some(ids) => ids.len(),
         };
         self.limit.map_or(all, |limit| all.min(limit))
     }
 
-    /// Those on a page.
-    pub(in crate::plex) fn page(&self, page: Page) -> (Vec<ItemId>, Option<Window>) {
+    /// Items of a page.
+    pub(in crate::plex) fn page(&self, page: PageRequest) -> (Vec<ItemId>, Option<RowWindow>) {
         let total = self.len();
         let size = page.size.unwrap_or(total).min(total.saturating_sub(page.start));
         let ids = match &self.rows {
-            Rows::Whole(ordered) => ordered.iter().take(total).skip(page.start).take(size).collect(),
-            Rows::Some(ids) => ids.iter().copied().take(total).skip(page.start).take(size).collect(),
+            SelectedRows::Whole(ordered) => ordered.iter().take(total).skip(page.start).take(size).collect(),
+            SelectedRows::Some(ids) => ids.iter().copied().take(total).skip(page.start).take(size).collect(),
         };
-        (ids, page.asked.then_some(Window { start: page.start, total }))
+        (ids, page.asked.then_some(RowWindow { start: page.start, total }))
     }
 
-    /// All of them.
+    /// All items.
     pub(in crate::plex) fn all(&self) -> Vec<ItemId> {
-        self.page(Page::default()).0
+        self.page(PageRequest::default()).0
     }
 }

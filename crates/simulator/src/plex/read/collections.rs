@@ -1,23 +1,23 @@
-//! Collections and what is in them.
+//! Collections and their items.
 
 use super::listing::paged;
 use super::{image, metadata, nothing};
-use crate::catalogue::{ItemId, Kind};
-use crate::plex::call::{BAD_REQUEST, Call, NOT_FOUND, Outcome};
-use crate::plex::query::Selection;
+use crate::catalogue::{ItemId, MediaKind};
+use crate::plex::query::ItemSelection;
+use crate::plex::request::{BAD_REQUEST, NOT_FOUND, PlexReadRequest, PlexResult};
 
-pub(super) fn answer(call: &Call<'_>, id: &str, path: &[&str]) -> Outcome {
+pub(super) fn answer(call: &PlexReadRequest<'_>, id: &str, path: &[&str]) -> PlexResult {
     let id = id.parse().map(ItemId).map_err(|_| BAD_REQUEST)?;
     let record = call.record(id)?;
-    if record.kind != Kind::Collection {
+    if record.kind != MediaKind::Collection {
         return Err(NOT_FOUND);
     }
     match path {
         [] => metadata::several(call, &[id]),
         ["children" | "items"] => {
-            paged(call, record.section, Kind::Film, &Selection::of(call.view.children(id)))
+            paged(call, record.section, MediaKind::Film, &ItemSelection::from_ids(call.view.children(id)))
         }
-        ["composite" | "thumb" | "art", ..] => image::of_item(call, &record, path[0]),
+        ["composite" | "thumb" | "art", ..] => image::item_image(call, &record, path[0]),
         _ => nothing(),
     }
 }

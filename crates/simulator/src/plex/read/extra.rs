@@ -1,29 +1,25 @@
-//! What is told of an item only when asked for: chapters, markers, preferences, matches.
+//! Optional parts of an item: chapters, markers, preferences, matches.
 
 use super::container;
-use crate::catalogue::{Kind, Record, SortKey};
-use crate::plex::call::Call;
+use crate::catalogue::{ItemRecord, MediaKind, SortKey};
 use crate::plex::node::Node;
+use crate::plex::request::PlexReadRequest;
 use crate::plex::rows::item::guid;
 
 /// Chapters of a film.
 const CHAPTERS: u64 = 5;
-/// How long an opening and the credits last.
+/// Length of an opening and of the credits, in milliseconds.
 const OPENING_MS: u64 = 45_000;
 const CREDITS_MS: u64 = 60_000;
 
 /// The preferences of each kind: name, label, choices.
-fn preferences_of(kind: Kind) -> &'static [(&'static str, &'static str, &'static str)] {
+fn preferences_of(kind: MediaKind) -> &'static [(&'static str, &'static str, &'static str)] {
     match kind {
-        Kind::Collection => &[
-            (
-                "collectionMode",
-                "Collection mode",
-                "-1:Library default|0:Hide collection|1:Hide items|2:Show items",
-            ),
+        MediaKind::Collection => &[
+            ("collectionMode", "Collection mode", "-1:Library default|0:Hide collection|1:Hide items|2:Show items"),
             ("collectionSort", "Collection sort", "0:Release date|1:Alphabetical|2:Custom"),
         ],
-        Kind::Show => &[
+        MediaKind::Show => &[
             ("episodeSort", "Episode sorting", "-1:Library default|0:Oldest first|1:Newest first"),
             ("flattenSeasons", "Seasons", "-1:Library default|0:Show|1:Hide"),
         ],
@@ -31,13 +27,13 @@ fn preferences_of(kind: Kind) -> &'static [(&'static str, &'static str, &'static
     }
 }
 
-/// The name under which a preference of an item is kept.
+/// Storage key of an item's preference.
 pub(in crate::plex) fn preference_key(item: crate::catalogue::ItemId, name: &str) -> String {
     format!("item/{item}/{name}")
 }
 
 /// The preferences of an item.
-pub(super) fn preferences(call: &Call<'_>, record: &Record) -> Node {
+pub(super) fn preferences(call: &PlexReadRequest<'_>, record: &ItemRecord) -> Node {
     let settings = preferences_of(record.kind).iter().map(|(name, label, choices)| {
         let default = choices.split(':').next().unwrap_or("0");
         let value = call.view.setting(&preference_key(record.id, name)).unwrap_or(default).to_owned();
@@ -57,8 +53,10 @@ pub(super) fn preferences(call: &Call<'_>, record: &Record) -> Node {
 }
 
 /// The chapters of a film.
-pub(super) fn chapters(record: &Record) -> Vec<Node> {
-    let Some(duration) = record.duration_ms.filter(|_| record.kind == Kind::Film) else { return Vec::new() };
+pub(super) fn chapters(record: &ItemRecord) -> Vec<Node> {
+    let Some(duration) = record.duration_ms.filter(|_| record.kind == MediaKind::Film) else {
+        return Vec::new();
+    };
     (0..CHAPTERS)
         .map(|index| {
             Node::new("Chapter")
@@ -72,9 +70,9 @@ pub(super) fn chapters(record: &Record) -> Vec<Node> {
         .collect()
 }
 
-/// Where the opening and the credits of an episode are.
-pub(super) fn markers(record: &Record) -> Vec<Node> {
-    let Some(duration) = record.duration_ms.filter(|_| record.kind == Kind::Episode) else {
+/// Positions of the opening and the credits of an episode.
+pub(super) fn markers(record: &ItemRecord) -> Vec<Node> {
+    let Some(duration) = record.duration_ms.filter(|_| record.kind == MediaKind::Episode) else {
         return Vec::new();
     };
     let marker = |number: u32, word: &'static str, from: u64, to: u64| {
@@ -89,18 +87,15 @@ pub(super) fn markers(record: &Record) -> Vec<Node> {
     vec![marker(0, "intro", 0, OPENING_MS), marker(1, "credits", credits, duration)]
 }
 
-/// Items of the same kind that an agent would take this one for: those named by `title=`, which may be an id
-/// elsewhere (`imdb-tt0012345`), else the item itself.
-pub(super) fn matches(call: &Call<'_>, record: &Record) -> Node {
+/// Match candidates of the same kind: those named by `title=`, which may be an external id (`imdb-tt0012345`), else the
+/// item itself.
+pub(super) fn matches(call: &PlexReadRequest<'_>, record: &ItemRecord) -> Node {
     let found = match call.params.get("title") {
         None | Some("") => vec![record.clone()],
         Some(title) => {
-            let fits = |other: &Record| {
+            let fits = |other: &ItemRecord| {
                 other.title.eq_ignore_ascii_case(title)
-                    || other
-                        .external
-                        .iter()
-                        .any(|external| title == format!("{}-{}", external.source, external.id))
+                    || other.external.iter().any(|external| title == format!("{}-{}", external.source, external.id))
             };
             let all = call.view.list(record.kind, SortKey::Added);
             all.iter().filter_map(|id| call.view.record(*id)).filter(fits).collect()

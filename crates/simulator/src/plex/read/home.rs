@@ -1,11 +1,11 @@
-//! `/`: what the server is and can do.
+//! `/`: identity and capabilities of the server.
 
 use super::container;
-use crate::plex::call::Call;
 use crate::plex::node::Node;
+use crate::plex::request::PlexReadRequest;
 use crate::plex::server::{API_VERSION, VERSION};
 
-/// What lies below the root.
+/// Directories below the root.
 const BRANCHES: [&str; 25] = [
     "actions",
     "activities",
@@ -34,8 +34,8 @@ const BRANCHES: [&str; 25] = [
     "updater",
 ];
 
-/// The root. A server that is still starting says so in it.
-pub(in crate::plex) fn root(call: &Call<'_>, starting: bool) -> Node {
+/// The root. A starting server says so in it.
+pub(in crate::plex) fn root(call: &PlexReadRequest<'_>, starting: bool) -> Node {
     let server = call.server;
     let playing = call.view.sessions().len();
     let mut node = container(BRANCHES.len())
@@ -90,8 +90,6 @@ pub(in crate::plex) fn root(call: &Call<'_>, starting: bool) -> Node {
         .set("version", VERSION)
         .set("voiceSearch", true)
         .with_all(
-            BRANCHES
-                .into_iter()
-                .map(|name| Node::new("Directory").set("count", 1).set("key", name).set("title", name)),
+            BRANCHES.into_iter().map(|name| Node::new("Directory").set("count", 1).set("key", name).set("title", name)),
         )
 }

@@ -1,33 +1,33 @@
-//! Hubs: the shelves of the home screen, of a section, and beside an item.
+//! Hubs: of the home screen, of a section, and beside an item.
 
-use super::listing::{mixed, newest, of_rows};
+use super::listing::{list_of_rows, mixed, newest};
 use super::{container, nothing, search, watching};
-use crate::catalogue::{ItemId, Kind, Record, Section};
-use crate::plex::call::{Call, Outcome, Reply};
+use crate::catalogue::{ItemId, ItemRecord, MediaKind, Section};
 use crate::plex::kind;
 use crate::plex::node::Node;
-use crate::plex::query::Selection;
-use crate::plex::rows::item::{self, Form};
+use crate::plex::query::ItemSelection;
+use crate::plex::request::{PlexReadRequest, PlexResponse, PlexResult};
+use crate::plex::rows::item::{self, RowDetail};
 use crate::plex::rows::section::{making, title, uuid};
 use crate::plex::server::LIBRARY;
 
-/// Rows on each shelf unless `count` says otherwise.
+/// Default rows of each hub; `count` overrides it.
 const ON_A_SHELF: usize = 12;
-/// Of what was added lately no more is ever listed.
+/// Max recently added items listed.
 const RECENT: usize = 200;
 
-pub(super) fn answer(call: &Call<'_>, path: &[&str]) -> Outcome {
+pub(super) fn answer(call: &PlexReadRequest<'_>, path: &[&str]) -> PlexResult {
     match path {
-        [] | ["promoted"] => Reply::tree(home(call, path == ["promoted"])),
+        [] | ["promoted"] => PlexResponse::tree(home(call, path == ["promoted"])),
         ["search"] => search::hubs(call),
-        ["continueWatching"] => Reply::tree(shelves(call, &[continue_watching(call, None)])),
+        ["continueWatching"] => PlexResponse::tree(shelves(call, &[continue_watching(call, None)])),
         ["continueWatching", "items"] | ["home", "continueWatching" | "onDeck"] => {
-            mixed(call, &Selection::of(watching::on_deck(call, None)), "Continue Watching")
+            mixed(call, &ItemSelection::from_ids(watching::on_deck(call, None)), "Continue Watching")
         }
         ["home", "recentlyAdded"] => home_recent(call),
-        ["sections", id, rest @ ..] => of_section(call, call.section(id)?, rest),
+        ["sections", id, rest @ ..] => section_hubs(call, call.section(id)?, rest),
         ["metadata", id, "related"] => {
-            let id = id.parse().map(ItemId).map_err(|_| crate::plex::call::BAD_REQUEST)?;
+            let id = id.parse().map(ItemId).map_err(|_| crate::plex::request::BAD_REQUEST)?;
             let record = call.record(id)?;
             related(call, &record, &[])
         }
@@ -35,8 +35,7 @@ pub(super) fn answer(call: &Call<'_>, path: &[&str]) -> Outcome {
     }
 }
 
-/// A shelf.
-struct Shelf {
+struct Hub {
     identifier: String,
     title: String,
     key: String,
@@ -44,10 +43,10 @@ struct Shelf {
     ids: Vec<ItemId>,
 }
 
-fn shelf(call: &Call<'_>, shelf: &Shelf) -> Node {
+fn shelf(call: &PlexReadRequest<'_>, shelf: &Hub) -> Node {
     let most = call.params.number("count").unwrap_or(ON_A_SHELF);
     let shown = shelf.ids.len().min(most);
-    let rows = item::rows(call, &shelf.ids[..shown], Form::mixed(call));
+    let rows = item::rows(call, &shelf.ids[..shown], RowDetail::mixed(call));
     let keys: Vec<String> = shelf.ids[..shown].iter().map(ItemId::to_string).collect();
     Node::new("Hub")
         .set("hubKey", format!("/library/metadata/{}", keys.join(",")))
@@ -63,16 +62,15 @@ fn shelf(call: &Call<'_>, shelf: &Shelf) -> Node {
         .with_all(rows)
 }
 
-fn shelves(call: &Call<'_>, all: &[Shelf]) -> Node {
+fn shelves(call: &PlexReadRequest<'_>, all: &[Hub]) -> Node {
     let wanted = call.params.get("identifier");
-    let fits =
-        |shelf: &&Shelf| wanted.is_none_or(|wanted| wanted.split(',').any(|one| one == shelf.identifier));
+    let fits = |shelf: &&Hub| wanted.is_none_or(|wanted| wanted.split(',').any(|one| one == shelf.identifier));
     let rows: Vec<Node> =
         all.iter().filter(|shelf| !shelf.ids.is_empty()).filter(fits).map(|one| shelf(call, one)).collect();
     container(rows.len()).set("allowSync", true).set("identifier", LIBRARY).with_all(rows)
 }
 
-fn continue_watching(call: &Call<'_>, section: Option<Section>) -> Shelf {
+fn continue_watching(call: &PlexReadRequest<'_>, section: Option<Section>) -> Hub {
     let (identifier, key) = match section {
         Some(section) => {
             let number = section.number();
@@ -83,7 +81,7 @@ fn continue_watching(call: &Call<'_>, section: Option<Section>) -> Shelf {
         }
         None => ("home.continue".to_owned(), "/hubs/continueWatching/items".to_owned()),
     };
-    Shelf {
+    Hub {
         identifier,
         title: "Continue Watching".into(),
         key,
@@ -92,13 +90,13 @@ fn continue_watching(call: &Call<'_>, section: Option<Section>) -> Shelf {
     }
 }
 
-fn added(call: &Call<'_>, section: Section, identifier: String, path: &str) -> Shelf {
+fn added(call: &PlexReadRequest<'_>, section: Section, identifier: String, path: &str) -> Hub {
     let listed = match section {
-        Section::Films => Kind::Film,
-        Section::Shows => Kind::Episode,
-        Section::Music => Kind::Album,
+        Section::Films => MediaKind::Film,
+        Section::Shows => MediaKind::Episode,
+        Section::Music => MediaKind::Album,
     };
-    Shelf {
+    Hub {
         identifier,
         title: format!("Recently Added {}", kind::plural(listed)),
         key: path.to_owned(),
@@ -107,11 +105,11 @@ fn added(call: &Call<'_>, section: Section, identifier: String, path: &str) -> S
     }
 }
 
-fn home(call: &Call<'_>, promoted: bool) -> Node {
+fn home(call: &PlexReadRequest<'_>, promoted: bool) -> Node {
     let wanted: Option<Vec<&str>> = call.params.get("contentDirectoryID").map(|ids| ids.split(',').collect());
-    let sections = call.sections().filter(|section| {
-        wanted.as_ref().is_none_or(|wanted| wanted.contains(&section.number().to_string().as_str()))
-    });
+    let sections = call
+        .sections()
+        .filter(|section| wanted.as_ref().is_none_or(|wanted| wanted.contains(&section.number().to_string().as_str())));
     let mut all = vec![continue_watching(call, None)];
     for section in sections {
         let word = match section {
@@ -124,31 +122,30 @@ fn home(call: &Call<'_>, promoted: bool) -> Node {
     }
     if promoted && call.switches().hubs_differ_by_client {
         let client = call.params.plex("X-Plex-Client-Identifier").unwrap_or("");
-        let turn =
-            client.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(byte)));
+        let turn = client.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(byte)));
         let by = turn % all.len();
         all.rotate_left(by);
     }
     shelves(call, &all)
 }
 
-fn home_recent(call: &Call<'_>) -> Outcome {
+fn home_recent(call: &PlexReadRequest<'_>) -> PlexResult {
     let listed = match call.params.get("type") {
-        Some(text) => kind::named(text).ok_or(crate::plex::call::BAD_REQUEST)?,
-        None => Kind::Film,
+        Some(text) => kind::named(text).ok_or(crate::plex::request::BAD_REQUEST)?,
+        None => MediaKind::Film,
     };
     if !call.user.sees(listed.section()) {
-        return mixed(call, &Selection::of(Vec::new()), "Recently Added");
+        return mixed(call, &ItemSelection::from_ids(Vec::new()), "Recently Added");
     }
     let of = match listed {
-        Kind::Show => Kind::Season,
-        Kind::Artist => Kind::Album,
+        MediaKind::Show => MediaKind::Season,
+        MediaKind::Artist => MediaKind::Album,
         other => other,
     };
-    mixed(call, &Selection::of(newest(call, of, RECENT)), "Recently Added")
+    mixed(call, &ItemSelection::from_ids(newest(call, of, RECENT)), "Recently Added")
 }
 
-fn of_section(call: &Call<'_>, section: Section, path: &[&str]) -> Outcome {
+fn section_hubs(call: &PlexReadRequest<'_>, section: Section, path: &[&str]) -> PlexResult {
     let number = section.number();
     match path {
         [] => {
@@ -162,7 +159,7 @@ fn of_section(call: &Call<'_>, section: Section, path: &[&str]) -> Outcome {
                     &format!("/library/sections/{number}/recentlyAdded"),
                 ),
             ];
-            all.push(Shelf {
+            all.push(Hub {
                 identifier: format!("{word}.recentlyviewed.{number}"),
                 title: "Recently Viewed".into(),
                 key: format!("/library/sections/{number}/recentlyViewed"),
@@ -170,18 +167,18 @@ fn of_section(call: &Call<'_>, section: Section, path: &[&str]) -> Outcome {
                 ids: watching::recently_viewed(call, section),
             });
             let node = shelves(call, &all);
-            Reply::tree(
+            PlexResponse::tree(
                 node.set("librarySectionID", number)
                     .set("librarySectionTitle", title(call, section))
                     .set("librarySectionUUID", uuid(call, section)),
             )
         }
         ["continueWatching", "items"] => {
-            mixed(call, &Selection::of(watching::on_deck(call, Some(section))), "Continue Watching")
+            mixed(call, &ItemSelection::from_ids(watching::on_deck(call, Some(section))), "Continue Watching")
         }
         ["manage"] => {
             call.owner_only()?;
-            of_rows(call, |node| node, managed(section))
+            list_of_rows(call, |node| node, managed(section))
         }
         _ => nothing(),
     }
@@ -205,14 +202,14 @@ fn managed(section: Section) -> Vec<Node> {
         .collect()
 }
 
-/// What is related to an item.
-pub(super) fn related(call: &Call<'_>, record: &Record, similar: &[ItemId]) -> Outcome {
-    let all = vec![Shelf {
+/// Hubs related to an item.
+pub(super) fn related(call: &PlexReadRequest<'_>, record: &ItemRecord, similar: &[ItemId]) -> PlexResult {
+    let all = vec![Hub {
         identifier: format!("{}.similar", kind::word(record.kind)),
         title: "Related".into(),
         key: format!("/library/metadata/{}/similar", record.id),
         type_word: kind::word(record.kind),
         ids: similar.to_vec(),
     }];
-    Reply::tree(shelves(call, &all))
+    PlexResponse::tree(shelves(call, &all))
 }

@@ -1,53 +1,48 @@
 //! Everything below `/library`.
 
-use super::listing::{listed_kind, mixed, newest, of_rows, of_section, paged};
+use super::listing::{list_of_rows, listed_kind, mixed, newest, paged, section_list};
 use super::{collections, container, image, metadata, nothing, part, search, watching};
-use crate::catalogue::{ItemId, Kind, Section, SortKey};
-use crate::plex::call::{BAD_REQUEST, Call, Outcome, Reply};
+use crate::catalogue::{ItemId, MediaKind, Section, SortKey};
 use crate::plex::kind;
 use crate::plex::node::Node;
-use crate::plex::query::{Selection, choice, meta, select};
+use crate::plex::query::{ItemSelection, choice, meta, select};
+use crate::plex::request::{BAD_REQUEST, PlexReadRequest, PlexResponse, PlexResult};
 use crate::plex::rows::section;
 use crate::plex::server::{LIBRARY, MEDIA_TAG_PREFIX, MEDIA_TAG_VERSION};
 
-/// Lists of what was added lately are this long unless they are paged.
+/// Default length of lists of recent additions.
 const RECENT: usize = 50;
-/// Of what was added lately no more is ever listed.
+/// Max recently added items listed.
 const RECENT_AT_MOST: usize = 1_000;
 
-pub(super) fn answer(call: &Call<'_>, path: &[&str]) -> Outcome {
+pub(super) fn answer(call: &PlexReadRequest<'_>, path: &[&str]) -> PlexResult {
     match path {
-        [] => Reply::tree(root()),
+        [] => PlexResponse::tree(root()),
         ["sections"] | ["sections", "all"] => sections(call),
         ["sections", id, rest @ ..] => in_section(call, call.section(id)?, rest),
         ["all"] => all(call),
         ["recentlyAdded"] => {
-            let mut ids: Vec<ItemId> = call
-                .sections()
-                .flat_map(|section| newest(call, recent_kind(section), RECENT_AT_MOST))
-                .collect();
-            ids.sort_by_key(|id| {
-                std::cmp::Reverse(call.view.record(*id).map_or(0, |record| record.added_at))
-            });
+            let mut ids: Vec<ItemId> =
+                call.sections().flat_map(|section| newest(call, recent_kind(section), RECENT_AT_MOST)).collect();
+            ids.sort_by_key(|id| std::cmp::Reverse(call.view.record(*id).map_or(0, |record| record.added_at)));
             mixed(call, &recent(call, ids), "Recently Added")
         }
-        ["onDeck"] => mixed(call, &Selection::of(watching::on_deck(call, None)), "On Deck"),
+        ["onDeck"] => mixed(call, &ItemSelection::from_ids(watching::on_deck(call, None)), "On Deck"),
         ["search"] => search::library(call),
         ["tags"] => {
             let wanted = call.params.number("type").ok_or(BAD_REQUEST)?;
-            of_rows(call, |node| node.set("identifier", LIBRARY), choice::tags(call, wanted))
+            list_of_rows(call, |node| node.set("identifier", LIBRARY), choice::tags(call, wanted))
         }
         ["metadata", ids, rest @ ..] => metadata::answer(call, ids, rest),
         ["collections", id, rest @ ..] => collections::answer(call, id, rest),
         ["parts", id, rest @ ..] => part::answer(call, id, rest),
-        ["file"] => Err(crate::plex::call::FORBIDDEN),
+        ["file"] => Err(crate::plex::request::FORBIDDEN),
         _ => nothing(),
     }
 }
 
 fn root() -> Node {
-    let entry =
-        |key: &'static str, title: &'static str| Node::new("Directory").set("key", key).set("title", title);
+    let entry = |key: &'static str, title: &'static str| Node::new("Directory").set("key", key).set("title", title);
     container(3)
         .set("allowSync", false)
         .set("art", "/:/resources/library-art.png")
@@ -62,13 +57,13 @@ fn root() -> Node {
         .with(entry("onDeck", "On Deck Content"))
 }
 
-fn sections(call: &Call<'_>) -> Outcome {
+fn sections(call: &PlexReadRequest<'_>) -> PlexResult {
     let rows = call.sections().map(|section| section::row(call, section)).collect();
-    of_rows(call, |node| node.set("allowSync", false).set("title1", "Plex Library"), rows)
+    list_of_rows(call, |node| node.set("allowSync", false).set("title1", "Plex Library"), rows)
 }
 
-fn all(call: &Call<'_>) -> Outcome {
-    let listed: Vec<Kind> = match call.params.get("type") {
+fn all(call: &PlexReadRequest<'_>) -> PlexResult {
+    let listed: Vec<MediaKind> = match call.params.get("type") {
         Some(text) => vec![kind::named(text).ok_or(BAD_REQUEST)?],
         None => call.sections().map(Section::top).collect(),
     };
@@ -76,55 +71,50 @@ fn all(call: &Call<'_>) -> Outcome {
     for listed in listed.into_iter().filter(|listed| call.user.sees(listed.section())) {
         ids.extend(select(call, listed, &call.params)?.all());
     }
-    mixed(call, &Selection::of(ids), "All")
+    mixed(call, &ItemSelection::from_ids(ids), "All")
 }
 
-/// What counts as an addition: albums in music, the rest one by one.
-fn recent_kind(section: Section) -> Kind {
+/// Kind of item that counts as an addition: albums in music, otherwise single items.
+fn recent_kind(section: Section) -> MediaKind {
     match section {
-        Section::Films => Kind::Film,
-        Section::Shows => Kind::Season,
-        Section::Music => Kind::Album,
+        Section::Films => MediaKind::Film,
+        Section::Shows => MediaKind::Season,
+        Section::Music => MediaKind::Album,
     }
 }
 
-fn recent(call: &Call<'_>, mut ids: Vec<ItemId>) -> Selection {
+fn recent(call: &PlexReadRequest<'_>, mut ids: Vec<ItemId>) -> ItemSelection {
     ids.truncate(if call.params.page().asked { RECENT_AT_MOST } else { RECENT });
-    Selection::of(ids)
+    ItemSelection::from_ids(ids)
 }
 
-fn in_section(call: &Call<'_>, section: Section, path: &[&str]) -> Outcome {
+fn in_section(call: &PlexReadRequest<'_>, section: Section, path: &[&str]) -> PlexResult {
     match path {
         [] => one(call, section),
-        ["all"] => of_section(call, section, listed_kind(call, section)?),
-        ["allLeaves"] => {
-            of_section(call, section, kind::of_section(section).last().copied().unwrap_or(section.top()))
-        }
-        ["albums"] if section == Section::Music => of_section(call, section, Kind::Album),
-        ["collections"] => of_section(call, section, Kind::Collection),
-        ["playlists"] => super::playlists::of_section(call, section),
+        ["all"] => section_list(call, section, listed_kind(call, section)?),
+        ["allLeaves"] => section_list(call, section, kind::kinds_in(section).last().copied().unwrap_or(section.top())),
+        ["albums"] if section == Section::Music => section_list(call, section, MediaKind::Album),
+        ["collections"] => section_list(call, section, MediaKind::Collection),
+        ["playlists"] => super::playlists::section_playlists(call, section),
         ["recentlyAdded" | "newest"] => {
-            let listed = if call.params.get("type").is_some() {
-                listed_kind(call, section)?
-            } else {
-                recent_kind(section)
-            };
+            let listed =
+                if call.params.get("type").is_some() { listed_kind(call, section)? } else { recent_kind(section) };
             paged(call, section, listed, &recent(call, newest(call, listed, RECENT_AT_MOST)))
         }
         ["onDeck"] => {
-            paged(call, section, section.top(), &Selection::of(watching::on_deck(call, Some(section))))
+            paged(call, section, section.top(), &ItemSelection::from_ids(watching::on_deck(call, Some(section))))
         }
         ["recentlyViewed"] => {
-            paged(call, section, section.top(), &Selection::of(watching::recently_viewed(call, section)))
+            paged(call, section, section.top(), &ItemSelection::from_ids(watching::recently_viewed(call, section)))
         }
         ["unwatched"] => unwatched(call, section),
         ["search"] => search::in_section(call, section),
-        ["timeline"] => Reply::tree(timeline(call, section)),
-        ["prefs"] => super::prefs::of_section(call),
+        ["timeline"] => PlexResponse::tree(timeline(call, section)),
+        ["prefs"] => super::prefs::section_settings(call),
         ["firstCharacter"] => first_characters(call, section),
         ["folder"] => folder(call, section),
         ["common"] => common(call, section),
-        ["composite" | "thumb" | "art", ..] => image::of_section(call, section),
+        ["composite" | "thumb" | "art", ..] => image::section_image(call, section),
         ["filters"] => meta_rows(call, section, "Filter"),
         ["sorts"] => meta_rows(call, section, "Sort"),
         [field] => choices(call, section, field),
@@ -132,23 +122,21 @@ fn in_section(call: &Call<'_>, section: Section, path: &[&str]) -> Outcome {
     }
 }
 
-fn one(call: &Call<'_>, section: Section) -> Outcome {
-    let names =
-        ["all", "unwatched", "newest", "recentlyAdded", "recentlyViewed", "onDeck", "collection", "genre"];
+fn one(call: &PlexReadRequest<'_>, section: Section) -> PlexResult {
+    let names = ["all", "unwatched", "newest", "recentlyAdded", "recentlyViewed", "onDeck", "collection", "genre"];
     let rows = names.into_iter().map(|name| Node::new("Directory").set("key", name).set("title", name));
     let node = section::heading(call, container(names.len()), section, section.top());
-    let node =
-        if call.params.flag("includeDetails") { node.with(meta::node(section, section.top())) } else { node };
-    Reply::tree(node.with_all(rows))
+    let node = if call.params.flag("includeDetails") { node.with(meta::node(section, section.top())) } else { node };
+    PlexResponse::tree(node.with_all(rows))
 }
 
-fn unwatched(call: &Call<'_>, section: Section) -> Outcome {
-    let params = crate::plex::params::Params::of_query("unwatched=1");
+fn unwatched(call: &PlexReadRequest<'_>, section: Section) -> PlexResult {
+    let params = crate::plex::params::PlexParams::from_query("unwatched=1");
     let selection = select(call, section.top(), &params)?;
     paged(call, section, section.top(), &selection)
 }
 
-fn timeline(call: &Call<'_>, section: Section) -> Node {
+fn timeline(call: &PlexReadRequest<'_>, section: Section) -> Node {
     let stamps = call.view.stamps(section);
     container(call.view.count(section.top()))
         .set("allowSync", true)
@@ -165,7 +153,7 @@ fn timeline(call: &Call<'_>, section: Section) -> Node {
         .set("viewMode", 65_592)
 }
 
-fn first_characters(call: &Call<'_>, section: Section) -> Outcome {
+fn first_characters(call: &PlexReadRequest<'_>, section: Section) -> PlexResult {
     let listed = listed_kind(call, section)?;
     let mut counts: std::collections::BTreeMap<String, u32> = std::collections::BTreeMap::new();
     for id in call.view.list(listed, SortKey::Title).iter() {
@@ -180,14 +168,14 @@ fn first_characters(call: &Call<'_>, section: Section) -> Outcome {
             Node::new("Directory").set("size", count).set("key", key).set("title", letter)
         })
         .collect();
-    of_rows(call, |node| section::heading(call, node, section, listed), rows)
+    list_of_rows(call, |node| section::heading(call, node, section, listed), rows)
 }
 
-/// Folders: one for each item at the top, what lies in it below.
-fn folder(call: &Call<'_>, section: Section) -> Outcome {
+/// Folders: one for each top-level item, with its children below.
+fn folder(call: &PlexReadRequest<'_>, section: Section) -> PlexResult {
     if let Some(parent) = call.params.number("parent").map(ItemId) {
         let record = call.record(parent)?;
-        return paged(call, section, record.kind, &Selection::of(call.view.leaves(parent)));
+        return paged(call, section, record.kind, &ItemSelection::from_ids(call.view.leaves(parent)));
     }
     let base = format!("/library/sections/{}/folder", section.number());
     let (ids, window) = select(call, section.top(), &call.params)?.page(call.params.page());
@@ -201,20 +189,17 @@ fn folder(call: &Call<'_>, section: Section) -> Outcome {
         .collect();
     let node = super::listing::windowed(container(rows.len()), window);
     let node = section::heading(call, node, section, section.top());
-    Ok(Reply::Tree(node.with_all(rows), window))
+    Ok(PlexResponse::Tree(node.with_all(rows), window))
 }
 
-/// What several items have in common.
-fn common(call: &Call<'_>, section: Section) -> Outcome {
+/// Common fields of several items.
+fn common(call: &PlexReadRequest<'_>, section: Section) -> PlexResult {
     let ids = call.params.get("id").ok_or(BAD_REQUEST)?;
     let listed = listed_kind(call, section)?;
-    let records: Vec<_> = ids
-        .split(',')
-        .filter_map(|id| id.parse().ok())
-        .filter_map(|id| call.view.record(ItemId(id)))
-        .collect();
-    let first = records.first().ok_or(crate::plex::call::NOT_FOUND)?;
-    let same = |value: fn(&crate::catalogue::Record) -> Option<String>| {
+    let records: Vec<_> =
+        ids.split(',').filter_map(|id| id.parse().ok()).filter_map(|id| call.view.record(ItemId(id))).collect();
+    let first = records.first().ok_or(crate::plex::request::NOT_FOUND)?;
+    let same = |value: fn(&crate::catalogue::ItemRecord) -> Option<String>| {
         let own = value(first);
         if records.iter().all(|record| value(record) == own) { own } else { None }
     };
@@ -226,10 +211,10 @@ fn common(call: &Call<'_>, section: Section) -> Outcome {
         .maybe("studio", same(|record| record.studio.clone()))
         .maybe("year", same(|record| record.year.map(|year| year.to_string())))
         .with_all(first.genres.iter().map(|genre| Node::new("Genre").set("tag", genre)));
-    Reply::tree(section::heading(call, container(1), section, listed).with(node))
+    PlexResponse::tree(section::heading(call, container(1), section, listed).with(node))
 }
 
-fn meta_rows(call: &Call<'_>, section: Section, element: &str) -> Outcome {
+fn meta_rows(call: &PlexReadRequest<'_>, section: Section, element: &str) -> PlexResult {
     let listed = listed_kind(call, section)?;
     let meta = meta::node(section, listed);
     let types = meta
@@ -242,11 +227,11 @@ fn meta_rows(call: &Call<'_>, section: Section, element: &str) -> Outcome {
         .filter(|node| node.element == element)
         .map(|node| Node { element: "Directory", list: "Directory", ..node })
         .collect();
-    of_rows(call, |node| section::heading(call, node, section, listed), rows)
+    list_of_rows(call, |node| section::heading(call, node, section, listed), rows)
 }
 
-fn choices(call: &Call<'_>, section: Section, field: &str) -> Outcome {
+fn choices(call: &PlexReadRequest<'_>, section: Section, field: &str) -> PlexResult {
     let listed = listed_kind(call, section)?;
-    let rows = choice::rows(call, section, listed, field).ok_or(crate::plex::call::NOT_FOUND)?;
-    of_rows(call, |node| section::heading(call, node, section, listed), rows)
+    let rows = choice::rows(call, section, listed, field).ok_or(crate::plex::request::NOT_FOUND)?;
+    list_of_rows(call, |node| section::heading(call, node, section, listed), rows)
 }

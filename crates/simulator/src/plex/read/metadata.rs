@@ -1,22 +1,22 @@
-//! Single items, and what lies below and beside them.
+//! Single items, their children and related items.
 
 use super::listing::windowed;
 use super::{container, extra, hubs, image, nothing, playlists, watching};
-use crate::catalogue::{ItemId, Kind, Record, SortKey};
-use crate::plex::call::{BAD_REQUEST, Call, NOT_FOUND, No, Outcome, Reply};
+use crate::catalogue::{ItemId, ItemRecord, MediaKind, SortKey};
 use crate::plex::kind;
 use crate::plex::node::Node;
-use crate::plex::query::Selection;
-use crate::plex::rows::item::{self, Form, picture};
+use crate::plex::query::ItemSelection;
+use crate::plex::request::{BAD_REQUEST, NOT_FOUND, PlexError, PlexReadRequest, PlexResponse, PlexResult};
+use crate::plex::rows::item::{self, RowDetail, picture};
 use crate::plex::rows::section::{title, uuid};
 use crate::plex::server::{LIBRARY, MEDIA_TAG_PREFIX, MEDIA_TAG_VERSION};
 
-/// More ids than this in one path are refused.
+/// Max ids in one path.
 const MAX_IDS: usize = 2_000;
-/// How many similar items are told.
+/// Max similar items.
 const SIMILAR: usize = 10;
 
-pub(super) fn answer(call: &Call<'_>, ids: &str, path: &[&str]) -> Outcome {
+pub(super) fn answer(call: &PlexReadRequest<'_>, ids: &str, path: &[&str]) -> PlexResult {
     let ids: Vec<ItemId> = ids
         .split(',')
         .take(MAX_IDS)
@@ -30,19 +30,19 @@ pub(super) fn answer(call: &Call<'_>, ids: &str, path: &[&str]) -> Outcome {
     }
 }
 
-/// One item, or several: those that are not there are left out; if none is, that is 404.
-pub(super) fn several(call: &Call<'_>, ids: &[ItemId]) -> Outcome {
+/// One or several items: missing ones are left out; if all are missing, 404.
+pub(super) fn several(call: &PlexReadRequest<'_>, ids: &[ItemId]) -> PlexResult {
     if let [id] = ids
         && call.view.playlist(*id).is_some()
     {
         return playlists::one(call, *id);
     }
-    let found: Vec<Record> = ids.iter().filter_map(|id| call.record(*id).ok()).collect();
+    let found: Vec<ItemRecord> = ids.iter().filter_map(|id| call.record(*id).ok()).collect();
     let Some(first) = found.first() else { return Err(NOT_FOUND) };
-    let mut rows: Vec<Node> = found.iter().map(|record| item::row(call, record, Form::DETAIL)).collect();
+    let mut rows: Vec<Node> = found.iter().map(|record| item::row(call, record, RowDetail::DETAIL)).collect();
     if call.params.flag("includeChildren") {
         for (row, record) in rows.iter_mut().zip(&found) {
-            let below = item::rows(call, &call.view.children(record.id), Form::listed(call));
+            let below = item::rows(call, &call.view.children(record.id), RowDetail::listed(call));
             row.children.push(Node::single("Children").set("size", below.len()).with_all(below));
         }
     }
@@ -62,11 +62,11 @@ pub(super) fn several(call: &Call<'_>, ids: &[ItemId]) -> Outcome {
             row.children.push(extra::preferences(call, record));
         }
     }
-    Reply::tree(about(call, container(rows.len()), first).with_all(rows))
+    PlexResponse::tree(about(call, container(rows.len()), first).with_all(rows))
 }
 
-/// What is told of the section of an item.
-fn about(call: &Call<'_>, node: Node, record: &Record) -> Node {
+/// Adds the section of an item.
+fn about(call: &PlexReadRequest<'_>, node: Node, record: &ItemRecord) -> Node {
     node.set("allowSync", true)
         .set("identifier", LIBRARY)
         .set("librarySectionID", record.section.number())
@@ -76,41 +76,40 @@ fn about(call: &Call<'_>, node: Node, record: &Record) -> Node {
         .set("mediaTagVersion", MEDIA_TAG_VERSION)
 }
 
-fn beside(call: &Call<'_>, id: ItemId, path: &[&str]) -> Outcome {
+fn beside(call: &PlexReadRequest<'_>, id: ItemId, path: &[&str]) -> PlexResult {
     let record = call.record(id)?;
     match path {
         ["children"] => below(call, &record, call.view.children(id), true),
         ["grandchildren"] => {
-            let ids =
-                call.view.children(id).into_iter().flat_map(|child| call.view.children(child)).collect();
+            let ids = call.view.children(id).into_iter().flat_map(|child| call.view.children(child)).collect();
             below(call, &record, ids, false)
         }
         // A season's own leaves are its children; the server has nothing to add to them.
-        ["allLeaves"] if record.kind == Kind::Season => below(call, &record, Vec::new(), false),
+        ["allLeaves"] if record.kind == MediaKind::Season => below(call, &record, Vec::new(), false),
         ["allLeaves"] => below(call, &record, call.view.leaves(id), false),
         ["similar"] => listed(call, &record, similar(call, &record)),
         ["nearest" | "sonicallySimilar"] => listed(call, &record, nearest(call, &record)),
         ["related"] => hubs::related(call, &record, &similar(call, &record)),
-        ["matches"] => Reply::tree(extra::matches(call, &record)),
-        ["extras" | "reviews" | "tree"] => Reply::tree(about(call, container(0), &record)),
+        ["matches"] => PlexResponse::tree(extra::matches(call, &record)),
+        ["extras" | "reviews" | "tree"] => PlexResponse::tree(about(call, container(0), &record)),
         ["collections"] => listed(call, &record, collections_of(call, id)),
         ["onDeck"] => listed(call, &record, next_up(call, id)),
         ["posters" | "arts" | "themes" | "clearLogos" | "squareArts" | "banners"] => {
-            Reply::tree(about(call, pictures(&record, path[0]), &record))
+            PlexResponse::tree(about(call, pictures(&record, path[0]), &record))
         }
-        ["prefs"] => Reply::tree(container(0)),
+        ["prefs"] => PlexResponse::tree(container(0)),
         ["thumb" | "art" | "banner" | "clearLogo" | "squareArt" | "composite" | "theme", ..] => {
-            image::of_item(call, &record, path[0])
+            image::item_image(call, &record, path[0])
         }
         _ => nothing(),
     }
 }
 
-/// What lies below an item, as a list that tells about the item.
-fn below(call: &Call<'_>, record: &Record, ids: Vec<ItemId>, direct: bool) -> Outcome {
-    let (ids, window) = Selection::of(ids).page(call.params.page());
-    let rows = item::rows(call, &ids, Form::listed(call));
-    let everything = direct && record.kind == Kind::Show && window.is_none_or(|window| window.start == 0);
+/// Children of an item, as a list that describes the item.
+fn below(call: &PlexReadRequest<'_>, record: &ItemRecord, ids: Vec<ItemId>, direct: bool) -> PlexResult {
+    let (ids, window) = ItemSelection::from_ids(ids).page(call.params.page());
+    let rows = item::rows(call, &ids, RowDetail::listed(call));
+    let everything = direct && record.kind == MediaKind::Show && window.is_none_or(|window| window.start == 0);
     let size = rows.len() + usize::from(everything && call.params.page().size != Some(0));
     let mut node = about(call, windowed(container(size), window), record)
         .set("art", picture(record.id, "art", record.updated_at))
@@ -126,7 +125,7 @@ fn below(call: &Call<'_>, record: &Record, ids: Vec<ItemId>, direct: bool) -> Ou
         .set("title2", &record.title)
         .set("viewGroup", record.kind.below().map_or("secondary", kind::word))
         .set("viewMode", 65_593);
-    if record.kind == Kind::Show {
+    if record.kind == MediaKind::Show {
         node = node
             .set("banner", picture(record.id, "banner", record.updated_at))
             .set("theme", picture(record.id, "theme", record.updated_at));
@@ -137,11 +136,11 @@ fn below(call: &Call<'_>, record: &Record, ids: Vec<ItemId>, direct: bool) -> Ou
     if size > rows.len() {
         node = node.with(all_episodes(call, record));
     }
-    Ok(Reply::Tree(node.with_all(rows), window))
+    Ok(PlexResponse::Tree(node.with_all(rows), window))
 }
 
-/// The row that stands before the seasons of a show.
-fn all_episodes(call: &Call<'_>, record: &Record) -> Node {
+/// The row before the seasons of a show.
+fn all_episodes(call: &PlexReadRequest<'_>, record: &ItemRecord) -> Node {
     let watched = call.view.watched(call.user.id, record.id);
     Node::new("Directory")
         .set("leafCount", watched.leaves)
@@ -151,16 +150,16 @@ fn all_episodes(call: &Call<'_>, record: &Record) -> Node {
         .set("title", "All episodes")
 }
 
-fn listed(call: &Call<'_>, record: &Record, ids: Vec<ItemId>) -> Outcome {
-    let (ids, window) = Selection::of(ids).page(call.params.page());
-    let rows = item::rows(call, &ids, Form::mixed(call));
-    Ok(Reply::Tree(about(call, windowed(container(rows.len()), window), record).with_all(rows), window))
+fn listed(call: &PlexReadRequest<'_>, record: &ItemRecord, ids: Vec<ItemId>) -> PlexResult {
+    let (ids, window) = ItemSelection::from_ids(ids).page(call.params.page());
+    let rows = item::rows(call, &ids, RowDetail::mixed(call));
+    Ok(PlexResponse::Tree(about(call, windowed(container(rows.len()), window), record).with_all(rows), window))
 }
 
-/// Items of the same kind and genre, the same ones every time.
-fn similar(call: &Call<'_>, record: &Record) -> Vec<ItemId> {
+/// Items of the same kind and genre, always the same ones.
+fn similar(call: &PlexReadRequest<'_>, record: &ItemRecord) -> Vec<ItemId> {
     let all = call.view.list(record.kind, SortKey::Added);
-    let chance = call.catalogue().chance();
+    let chance = call.catalogue().rng();
     let mut found: Vec<ItemId> = (0..SIMILAR as u64 * 8)
         .filter_map(|draw| {
             let at = chance.below("similar", u64::from(record.id.0) * 97 + draw, all.len() as u64);
@@ -175,12 +174,12 @@ fn similar(call: &Call<'_>, record: &Record) -> Vec<ItemId> {
     found
 }
 
-fn shares_a_genre(one: &Record, other: &Record) -> bool {
+fn shares_a_genre(one: &ItemRecord, other: &ItemRecord) -> bool {
     one.genres.is_empty() || one.genres.iter().any(|genre| other.genres.contains(genre))
 }
 
-/// Tracks (or what else of its kind) that sound alike: its neighbours, and some far away.
-fn nearest(call: &Call<'_>, record: &Record) -> Vec<ItemId> {
+/// Tracks (or other items of its kind) that sound alike: its neighbours, and some far away.
+fn nearest(call: &PlexReadRequest<'_>, record: &ItemRecord) -> Vec<ItemId> {
     let siblings = record.parent.as_ref().map(|above| call.view.children(above.id)).unwrap_or_default();
     let mut found: Vec<ItemId> = siblings.into_iter().filter(|id| *id != record.id).collect();
     found.extend(similar(call, record));
@@ -189,22 +188,22 @@ fn nearest(call: &Call<'_>, record: &Record) -> Vec<ItemId> {
     found
 }
 
-fn collections_of(call: &Call<'_>, id: ItemId) -> Vec<ItemId> {
-    let all = call.view.list(Kind::Collection, SortKey::Title);
+fn collections_of(call: &PlexReadRequest<'_>, id: ItemId) -> Vec<ItemId> {
+    let all = call.view.list(MediaKind::Collection, SortKey::Title);
     all.iter().copied().filter(|collection| call.view.children(*collection).contains(&id)).collect()
 }
 
-fn next_up(call: &Call<'_>, id: ItemId) -> Vec<ItemId> {
+fn next_up(call: &PlexReadRequest<'_>, id: ItemId) -> Vec<ItemId> {
     watching::next_of(call, &call.view.leaves(id)).into_iter().collect()
 }
 
-fn on_deck(call: &Call<'_>, id: ItemId) -> Option<Node> {
+fn on_deck(call: &PlexReadRequest<'_>, id: ItemId) -> Option<Node> {
     let next = next_up(call, id);
-    let rows = item::rows(call, &next, Form::DETAIL);
+    let rows = item::rows(call, &next, RowDetail::DETAIL);
     (!rows.is_empty()).then(|| Node::single("OnDeck").with_all(rows))
 }
 
-fn pictures(record: &Record, what: &str) -> Node {
+fn pictures(record: &ItemRecord, what: &str) -> Node {
     let name = if what == "posters" { "thumb" } else { what.trim_end_matches('s') };
     let key = picture(record.id, name, record.updated_at);
     container(1).with(
@@ -217,8 +216,8 @@ fn pictures(record: &Record, what: &str) -> Node {
     )
 }
 
-/// An item that must be there, as its single row: what writes answer with.
-pub(in crate::plex) fn single(call: &Call<'_>, id: ItemId) -> Result<Node, No> {
+/// An existing item as a single row: the response of writes.
+pub(in crate::plex) fn single(call: &PlexReadRequest<'_>, id: ItemId) -> Result<Node, PlexError> {
     let record = call.record(id)?;
-    Ok(about(call, container(1), &record).with(item::row(call, &record, Form::DETAIL)))
+    Ok(about(call, container(1), &record).with(item::row(call, &record, RowDetail::DETAIL)))
 }

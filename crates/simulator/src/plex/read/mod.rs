@@ -1,4 +1,4 @@
-//! The reads: which path is answered by what.
+//! Reads: dispatch by path.
 
 mod collections;
 mod extra;
@@ -23,17 +23,17 @@ pub(super) use metadata::single;
 pub(super) use playlists::{contents, row as playlist_row};
 pub(super) use server::{identity, is_public};
 
-use super::call::{Call, NOT_FOUND, Outcome};
 use super::node::Node;
+use super::request::{NOT_FOUND, PlexReadRequest, PlexResult};
 
 /// An empty container of `size` rows.
 pub(super) fn container(size: usize) -> Node {
     Node::new("MediaContainer").set("size", size)
 }
 
-/// The answer to a read of `path`.
-pub(super) fn answer(call: &Call<'_>, path: &[&str]) -> Outcome {
-    if call.asked.starting {
+/// Response to a read of `path`.
+pub(super) fn answer(call: &PlexReadRequest<'_>, path: &[&str]) -> PlexResult {
+    if call.request.starting {
         return server::starting(call, path);
     }
     match path {
@@ -51,7 +51,7 @@ pub(super) fn answer(call: &Call<'_>, path: &[&str]) -> Outcome {
     }
 }
 
-/// A missing path.
-pub(super) fn nothing() -> Outcome {
+/// Response to an unknown path.
+pub(super) fn nothing() -> PlexResult {
     Err(NOT_FOUND)
 }

@@ -1,29 +1,28 @@
-//! Parts: the media files themselves, with ranges.
+//! Parts: media files, with ranges.
 
 use http::header::{ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_RANGE, RANGE};
 
 use super::nothing;
-use crate::catalogue::{File, ItemId};
+use crate::catalogue::{CatalogueFile, ItemId};
 use crate::media;
-use crate::plex::call::{Call, NOT_FOUND, Outcome, Reply};
-use crate::serve::Answer;
+use crate::plex::request::{NOT_FOUND, PlexReadRequest, PlexResponse, PlexResult};
+use crate::serve::SimulatedResponse;
 
 /// `/library/parts/1/1700000000/file.mkv`
-pub(super) fn answer(call: &Call<'_>, id: &str, path: &[&str]) -> Outcome {
+pub(super) fn answer(call: &PlexReadRequest<'_>, id: &str, path: &[&str]) -> PlexResult {
     let [_, _] = path else { return nothing() };
     let id = id.parse().map(ItemId).map_err(|_| NOT_FOUND)?;
     let record = call.record(id)?;
     let file = record.file.as_ref().ok_or(NOT_FOUND)?;
-    let range = call.asked.header(RANGE.as_str());
+    let range = call.request.header(RANGE.as_str());
     let mut answer = send(call, id, file, range);
     if call.params.flag("download") {
-        answer =
-            answer.with(CONTENT_DISPOSITION, &format!("attachment; filename=\"{id}.{}\"", file.container));
+        answer = answer.with_header(CONTENT_DISPOSITION, &format!("attachment; filename=\"{id}.{}\"", file.container));
     }
-    Ok(Reply::Raw(answer))
+    Ok(PlexResponse::Raw(answer))
 }
 
-fn send(call: &Call<'_>, id: ItemId, file: &File, range: Option<&str>) -> Answer {
+fn send(call: &PlexReadRequest<'_>, id: ItemId, file: &CatalogueFile, range: Option<&str>) -> SimulatedResponse {
     let kind = match file.container {
         "mp4" => "video/mp4",
         "mkv" => "video/x-matroska",
@@ -31,43 +30,44 @@ fn send(call: &Call<'_>, id: ItemId, file: &File, range: Option<&str>) -> Answer
         _ => "audio/mpeg",
     };
     let number = u64::from(id.0);
-    let chance = call.catalogue().chance();
+    let chance = call.catalogue().rng();
     let bytes = |start, length| media::bytes(chance, "part", number, start, length);
     match range.and_then(parsed) {
-        None => Answer::flow(200, kind, Some(file.bytes), bytes(0, file.bytes)).with(ACCEPT_RANGES, "bytes"),
+        None => SimulatedResponse::stream(200, kind, Some(file.bytes), bytes(0, file.bytes))
+            .with_header(ACCEPT_RANGES, "bytes"),
         Some(range) => match range.within(file.bytes) {
-            None => Answer::empty(416).with(CONTENT_RANGE, &format!("bytes */{}", file.bytes)),
+            None => SimulatedResponse::empty(416).with_header(CONTENT_RANGE, &format!("bytes */{}", file.bytes)),
             Some((first, last)) => {
                 let length = last - first + 1;
-                Answer::flow(206, kind, Some(length), bytes(first, length))
-                    .with(ACCEPT_RANGES, "bytes")
-                    .with(CONTENT_RANGE, &format!("bytes {first}-{last}/{}", file.bytes))
+                SimulatedResponse::stream(206, kind, Some(length), bytes(first, length))
+                    .with_header(ACCEPT_RANGES, "bytes")
+                    .with_header(CONTENT_RANGE, &format!("bytes {first}-{last}/{}", file.bytes))
             }
         },
     }
 }
 
-/// A range of bytes as asked for.
+/// A requested range of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Range {
-    /// From here, to there if it is said.
+enum ByteRange {
+    /// From this byte, to the second one if given.
     From(u64, Option<u64>),
-    /// The last so many.
+    /// The last bytes, by number.
     Last(u64),
 }
 
-/// A single range; anything else is as if none were asked for.
-fn parsed(header: &str) -> Option<Range> {
+/// Parses a single range; anything else counts as no range.
+fn parsed(header: &str) -> Option<ByteRange> {
     let (first, last) = header.strip_prefix("bytes=")?.split_once('-')?;
     match (first.trim(), last.trim()) {
-        ("", last) => last.parse().ok().map(Range::Last),
-        (first, "") => first.parse().ok().map(|first| Range::From(first, None)),
-        (first, last) => Some(Range::From(first.parse().ok()?, Some(last.parse().ok()?))),
+        ("", last) => last.parse().ok().map(ByteRange::Last),
+        (first, "") => first.parse().ok().map(|first| ByteRange::From(first, None)),
+        (first, last) => Some(ByteRange::From(first.parse().ok()?, Some(last.parse().ok()?))),
     }
 }
 
-impl Range {
-    /// First and last byte within a file of `length` bytes; `None` if it lies outside.
+impl ByteRange {
+    /// First and last byte within a file of `length` bytes; `None` if outside.
     fn within(self, length: u64) -> Option<(u64, u64)> {
         let end = length.checked_sub(1)?;
         match self {

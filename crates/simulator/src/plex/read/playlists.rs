@@ -1,18 +1,18 @@
-//! Playlists and what is in them.
+//! Playlists and their items.
 
-use super::listing::{of_rows, windowed};
+use super::listing::{list_of_rows, windowed};
 use super::{container, image, nothing};
 use crate::catalogue::{ItemId, Section};
-use crate::plex::call::{BAD_REQUEST, Call, NOT_FOUND, No, Outcome, Reply};
 use crate::plex::kind;
 use crate::plex::node::Node;
-use crate::plex::params::Params;
-use crate::plex::query::{Selection, select};
-use crate::plex::rows::item::{self, Form};
+use crate::plex::params::PlexParams;
+use crate::plex::query::{ItemSelection, select};
+use crate::plex::request::{BAD_REQUEST, NOT_FOUND, PlexError, PlexReadRequest, PlexResponse, PlexResult};
+use crate::plex::rows::item::{self, RowDetail};
 use crate::plex::rows::playlist;
-use crate::state::{Entry, Playlist};
+use crate::state::{PlaylistEntryRecord, PlaylistRecord};
 
-pub(super) fn answer(call: &Call<'_>, path: &[&str]) -> Outcome {
+pub(super) fn answer(call: &PlexReadRequest<'_>, path: &[&str]) -> PlexResult {
     match path {
         [] | ["all"] => list(call),
         [id, rest @ ..] => {
@@ -20,23 +20,23 @@ pub(super) fn answer(call: &Call<'_>, path: &[&str]) -> Outcome {
             match rest {
                 [] => one(call, id),
                 ["items"] => items(call, own(call, id)?),
-                ["composite" | "thumb" | "art", ..] => image::of_playlist(call, own(call, id)?),
+                ["composite" | "thumb" | "art", ..] => image::playlist_image(call, own(call, id)?),
                 _ => nothing(),
             }
         }
     }
 }
 
-fn own<'a>(call: &'a Call<'_>, id: ItemId) -> Result<&'a Playlist, No> {
-    call.view.playlist(id).filter(|playlist| playlist.seen_by(call.user.id)).ok_or(NOT_FOUND)
+fn own<'a>(call: &'a PlexReadRequest<'_>, id: ItemId) -> Result<&'a PlaylistRecord, PlexError> {
+    call.view.playlist(id).filter(|playlist| playlist.is_visible_to(call.user.id)).ok_or(NOT_FOUND)
 }
 
-fn list(call: &Call<'_>) -> Outcome {
+fn list(call: &PlexReadRequest<'_>) -> PlexResult {
     let medium = call.params.get("playlistType");
     let title = call.params.get("title").map(str::to_lowercase);
     let smart = call.params.get("smart");
     let section = call.params.get("sectionID").and_then(|id| id.parse().ok()).and_then(Section::numbered);
-    let fits = |playlist: &Playlist| {
+    let fits = |playlist: &PlaylistRecord| {
         medium.is_none_or(|medium| medium == playlist.medium)
             && title.as_ref().is_none_or(|title| playlist.title.to_lowercase().contains(title))
             && smart.is_none_or(|smart| (smart == "1") == playlist.smart.is_some())
@@ -46,7 +46,7 @@ fn list(call: &Call<'_>) -> Outcome {
     if let Some(sort) = call.params.get("sort") {
         order(&mut rows, sort);
     }
-    of_rows(call, |node| node, rows)
+    list_of_rows(call, |node| node, rows)
 }
 
 fn order(rows: &mut [Node], sort: &str) {
@@ -54,8 +54,8 @@ fn order(rows: &mut [Node], sort: &str) {
     let value = |node: &Node| {
         let found = node.fields.iter().find(|(field, _)| *field == name);
         found.map(|(_, value)| match value {
-            crate::plex::node::Value::Number(number) => (*number, String::new()),
-            crate::plex::node::Value::Text(text) => (0, text.to_lowercase()),
+            crate::plex::node::NodeValue::Number(number) => (*number, String::new()),
+            crate::plex::node::NodeValue::Text(text) => (0, text.to_lowercase()),
             _ => (0, String::new()),
         })
     };
@@ -65,8 +65,8 @@ fn order(rows: &mut [Node], sort: &str) {
     }
 }
 
-/// The playlists of this user that fit, as rows.
-pub(super) fn rows(call: &Call<'_>, fits: impl Fn(&Playlist) -> bool) -> Vec<Node> {
+/// The user's matching playlists, as rows.
+pub(super) fn rows(call: &PlexReadRequest<'_>, fits: impl Fn(&PlaylistRecord) -> bool) -> Vec<Node> {
     call.view
         .playlists(call.user.id)
         .into_iter()
@@ -76,52 +76,52 @@ pub(super) fn rows(call: &Call<'_>, fits: impl Fn(&Playlist) -> bool) -> Vec<Nod
 }
 
 /// A playlist as a row.
-pub(in crate::plex) fn row(call: &Call<'_>, playlist: &Playlist) -> Node {
+pub(in crate::plex) fn row(call: &PlexReadRequest<'_>, playlist: &PlaylistRecord) -> Node {
     let items: Vec<ItemId> = contents(call, playlist).into_iter().map(|entry| entry.item).collect();
     playlist::row(call, playlist, &items)
 }
 
-/// The playlists that go with a section.
-pub(super) fn of_section(call: &Call<'_>, section: Section) -> Outcome {
+/// Playlists for the content of a section.
+pub(super) fn section_playlists(call: &PlexReadRequest<'_>, section: Section) -> PlexResult {
     let medium = if section == Section::Music { "audio" } else { "video" };
-    of_rows(call, |node| node, rows(call, |playlist| playlist.medium == medium))
+    list_of_rows(call, |node| node, rows(call, |playlist| playlist.medium == medium))
 }
 
 /// `/playlists/500`
-pub(super) fn one(call: &Call<'_>, id: ItemId) -> Outcome {
+pub(super) fn one(call: &PlexReadRequest<'_>, id: ItemId) -> PlexResult {
     let playlist = own(call, id)?;
-    Reply::tree(container(1).with(row(call, playlist)))
+    PlexResponse::tree(container(1).with(row(call, playlist)))
 }
 
-/// What is in a playlist now: its entries, or what its query finds.
-pub(in crate::plex) fn contents(call: &Call<'_>, playlist: &Playlist) -> Vec<Entry> {
+/// Current items of a playlist: its entries, or the result of its query.
+pub(in crate::plex) fn contents(call: &PlexReadRequest<'_>, playlist: &PlaylistRecord) -> Vec<PlaylistEntryRecord> {
     match &playlist.smart {
         None => playlist.entries.iter().copied().filter(|entry| call.view.exists(entry.item)).collect(),
-        Some(query) => found(call, query)
+        Some(query) => run_query(call, query)
             .into_iter()
             .enumerate()
-            .map(|(at, item)| Entry { id: at as u64 + 1, item })
+            .map(|(at, item)| PlaylistEntryRecord { id: at as u64 + 1, item })
             .collect(),
     }
 }
 
-/// What the query of a smart playlist finds: `/library/sections/3/all?type=10&title=x`.
-fn found(call: &Call<'_>, query: &str) -> Vec<ItemId> {
+/// Result of a smart playlist's query: `/library/sections/3/all?type=10&title=x`.
+fn run_query(call: &PlexReadRequest<'_>, query: &str) -> Vec<ItemId> {
     let (path, query) = query.split_once('?').unwrap_or((query, ""));
     let section = path.split('/').filter(|part| !part.is_empty()).nth(2).unwrap_or("");
     let Ok(section) = call.section(section) else { return Vec::new() };
-    let params = Params::of_query(query);
+    let params = PlexParams::from_query(query);
     let listed = params.get("type").and_then(kind::named).unwrap_or(section.top());
     let selected = select(call, listed, &params).map(|selection| selection.all()).unwrap_or_default();
     selected.into_iter().flat_map(|id| call.view.leaves(id)).collect()
 }
 
-fn items(call: &Call<'_>, list: &Playlist) -> Outcome {
+fn items(call: &PlexReadRequest<'_>, list: &PlaylistRecord) -> PlexResult {
     let entries = contents(call, list);
     let all: Vec<ItemId> = entries.iter().map(|entry| entry.item).collect();
-    let (ids, window) = Selection::of(all.clone()).page(call.params.page());
+    let (ids, window) = ItemSelection::from_ids(all.clone()).page(call.params.page());
     let start = window.map_or(0, |window| window.start);
-    let form = Form { section: true, ..Form::listed(call) };
+    let form = RowDetail { section: true, ..RowDetail::listed(call) };
     let rows: Vec<Node> = ids
         .iter()
         .zip(entries.iter().skip(start))
@@ -138,5 +138,5 @@ fn items(call: &Call<'_>, list: &Playlist) -> Outcome {
         .set("ratingKey", list.id.to_string())
         .set("smart", list.smart.is_some())
         .set("title", &list.title);
-    Ok(Reply::Tree(node.with_all(rows), window))
+    Ok(PlexResponse::Tree(node.with_all(rows), window))
 }

@@ -1,8 +1,8 @@
 //! Settings.
 
 use super::container;
-use crate::plex::call::{Call, Outcome, Reply};
-use crate::plex::node::{Node, Value};
+use crate::plex::node::{Node, NodeValue};
+use crate::plex::request::{PlexReadRequest, PlexResponse, PlexResult};
 
 /// A setting of the server.
 struct Setting {
@@ -10,11 +10,11 @@ struct Setting {
     label: &'static str,
     summary: &'static str,
     group: &'static str,
-    default: Default,
+    default: SettingDefault,
     choices: &'static str,
 }
 
-enum Default {
+enum SettingDefault {
     Text(&'static str),
     Number(i64),
     Flag(bool),
@@ -26,7 +26,7 @@ const SETTINGS: [Setting; 10] = [
         label: "Friendly name",
         summary: "What people call this server.",
         group: "general",
-        default: Default::Text(""),
+        default: SettingDefault::Text(""),
         choices: "",
     },
     Setting {
@@ -34,7 +34,7 @@ const SETTINGS: [Setting; 10] = [
         label: "Send crash reports",
         summary: "Tell the makers when something breaks.",
         group: "general",
-        default: Default::Flag(false),
+        default: SettingDefault::Flag(false),
         choices: "",
     },
     Setting {
@@ -42,7 +42,7 @@ const SETTINGS: [Setting; 10] = [
         label: "Scan automatically",
         summary: "Scan a folder when something in it changes.",
         group: "library",
-        default: Default::Flag(true),
+        default: SettingDefault::Flag(true),
         choices: "",
     },
     Setting {
@@ -50,7 +50,7 @@ const SETTINGS: [Setting; 10] = [
         label: "Scan periodically",
         summary: "Scan all folders at an interval.",
         group: "library",
-        default: Default::Flag(false),
+        default: SettingDefault::Flag(false),
         choices: "",
     },
     Setting {
@@ -58,7 +58,7 @@ const SETTINGS: [Setting; 10] = [
         label: "Scan interval",
         summary: "How often all folders are scanned, in seconds.",
         group: "library",
-        default: Default::Number(3_600),
+        default: SettingDefault::Number(3_600),
         choices: "900:every 15 minutes|3600:hourly|86400:daily",
     },
     Setting {
@@ -66,7 +66,7 @@ const SETTINGS: [Setting; 10] = [
         label: "Allow media deletion",
         summary: "The owner may delete files.",
         group: "library",
-        default: Default::Flag(true),
+        default: SettingDefault::Flag(true),
         choices: "",
     },
     Setting {
@@ -74,7 +74,7 @@ const SETTINGS: [Setting; 10] = [
         label: "Weeks to consider for Continue Watching",
         summary: "What was not touched for longer is left out.",
         group: "library",
-        default: Default::Number(16),
+        default: SettingDefault::Number(16),
         choices: "",
     },
     Setting {
@@ -82,7 +82,7 @@ const SETTINGS: [Setting; 10] = [
         label: "Database cache size",
         summary: "In megabytes.",
         group: "library",
-        default: Default::Number(40),
+        default: SettingDefault::Number(40),
         choices: "",
     },
     Setting {
@@ -90,7 +90,7 @@ const SETTINGS: [Setting; 10] = [
         label: "Transcoder quality",
         summary: "Speed against quality.",
         group: "transcoder",
-        default: Default::Number(0),
+        default: SettingDefault::Number(0),
         choices: "0:Automatic|1:Prefer speed|2:Prefer quality",
     },
     Setting {
@@ -98,20 +98,20 @@ const SETTINGS: [Setting; 10] = [
         label: "Time at which tasks start",
         summary: "The hour of the night.",
         group: "butler",
-        default: Default::Number(2),
+        default: SettingDefault::Number(2),
         choices: "",
     },
 ];
 
 /// `/:/prefs`
-pub(super) fn answer(call: &Call<'_>) -> Outcome {
+pub(super) fn answer(call: &PlexReadRequest<'_>) -> PlexResult {
     call.owner_only()?;
     let rows = SETTINGS.iter().map(|setting| row(call, setting));
-    Reply::tree(container(SETTINGS.len()).with_all(rows))
+    PlexResponse::tree(container(SETTINGS.len()).with_all(rows))
 }
 
 /// Settings of a section.
-pub(super) fn of_section(call: &Call<'_>) -> Outcome {
+pub(super) fn section_settings(call: &PlexReadRequest<'_>) -> PlexResult {
     call.owner_only()?;
     let rows = [("enableCinemaTrailers", "Enable trailers"), ("hidden", "Visibility")].map(|(id, label)| {
         Node::new("Setting")
@@ -125,17 +125,17 @@ pub(super) fn of_section(call: &Call<'_>) -> Outcome {
             .set("advanced", false)
             .set("group", "")
     });
-    Reply::tree(container(rows.len()).with_all(rows))
+    PlexResponse::tree(container(rows.len()).with_all(rows))
 }
 
-fn row(call: &Call<'_>, setting: &Setting) -> Node {
+fn row(call: &PlexReadRequest<'_>, setting: &Setting) -> Node {
     let chosen = call.view.setting(setting.id);
-    let (word, default, value): (&str, Value, Value) = match setting.default {
-        Default::Text(text) => ("text", text.into(), chosen.unwrap_or(text).to_owned().into()),
-        Default::Number(number) => {
+    let (word, default, value): (&str, NodeValue, NodeValue) = match setting.default {
+        SettingDefault::Text(text) => ("text", text.into(), chosen.unwrap_or(text).to_owned().into()),
+        SettingDefault::Number(number) => {
             ("int", number.into(), chosen.and_then(|text| text.parse().ok()).unwrap_or(number).into())
         }
-        Default::Flag(flag) => {
+        SettingDefault::Flag(flag) => {
             ("bool", flag.into(), chosen.map_or(flag, |text| matches!(text, "1" | "true")).into())
         }
     };

@@ -1,29 +1,25 @@
-//! `/media/providers`: what apps build their menus from.
+//! `/media/providers`: from which apps build their menus.
 
 use super::container;
 use super::home::root;
-use crate::catalogue::{Kind, Section};
-use crate::plex::call::{Call, Outcome, Reply};
+use crate::catalogue::{MediaKind, Section};
 use crate::plex::kind;
 use crate::plex::node::Node;
+use crate::plex::request::{PlexReadRequest, PlexResponse, PlexResult};
 use crate::plex::rows::section::{self, making, uuid};
 use crate::plex::server::LIBRARY;
 
-/// How much an item of a kind takes on average; the server counts, the simulator estimates.
+/// Average duration of an item; the server sums, the simulator estimates.
 const AVERAGE_MS: u64 = 3_000_000;
 const AVERAGE_BYTES: u64 = 2_000_000_000;
 
-pub(super) fn answer(call: &Call<'_>) -> Outcome {
+pub(super) fn answer(call: &PlexReadRequest<'_>) -> PlexResult {
     let storage = call.params.flag("includeStorage");
     let home = Node::new("Directory").set("hubKey", "/hubs").set("title", "Home");
     let sections = call.sections().map(|section| directory(call, section, storage));
-    let content = Node::new("Feature")
-        .set("key", "/library/sections")
-        .set("type", "content")
-        .with(home)
-        .with_all(sections);
-    let plain =
-        |key: &'static str, word: &'static str| Node::new("Feature").set("key", key).set("type", word);
+    let content =
+        Node::new("Feature").set("key", "/library/sections").set("type", "content").with(home).with_all(sections);
+    let plain = |key: &'static str, word: &'static str| Node::new("Feature").set("key", key).set("type", word);
     let provider = Node::new("MediaProvider")
         .set("identifier", LIBRARY)
         .set("title", "Library")
@@ -44,10 +40,10 @@ pub(super) fn answer(call: &Call<'_>) -> Outcome {
     node.fields.retain(|(name, _)| *name != "size");
     node.children = vec![provider];
     node.fields.splice(0..0, container(1).fields);
-    Reply::tree(node)
+    PlexResponse::tree(node)
 }
 
-fn directory(call: &Call<'_>, section: Section, storage: bool) -> Node {
+fn directory(call: &PlexReadRequest<'_>, section: Section, storage: bool) -> Node {
     let (word, agent, scanner) = making(section);
     let number = section.number();
     let stamps = call.view.stamps(section);
@@ -74,7 +70,7 @@ fn directory(call: &Call<'_>, section: Section, storage: bool) -> Node {
         .set("updatedAt", stamps.updated_at)
         .set("scannedAt", stamps.scanned_at);
     if storage {
-        let items = kind::of_section(section).last().map_or(0, |kind: &Kind| call.view.count(*kind) as u64);
+        let items = kind::kinds_in(section).last().map_or(0, |kind: &MediaKind| call.view.count(*kind) as u64);
         node = node.set("durationTotal", items * AVERAGE_MS).set("storageTotal", items * AVERAGE_BYTES);
     }
     let top = kind::number(section.top());

@@ -2,26 +2,33 @@
 
 use super::listing::{mixed, paged};
 use super::{container, playlists};
-use crate::catalogue::{ItemId, Kind, Section, SortKey};
-use crate::plex::call::{BAD_REQUEST, Call, Outcome, Reply};
+use crate::catalogue::{ItemId, MediaKind, Section, SortKey};
 use crate::plex::kind;
 use crate::plex::node::Node;
-use crate::plex::query::Selection;
-use crate::plex::rows::item::{self, Form};
+use crate::plex::query::ItemSelection;
+use crate::plex::request::{BAD_REQUEST, PlexReadRequest, PlexResponse, PlexResult};
+use crate::plex::rows::item::{self, RowDetail};
 use crate::plex::rows::tag;
 use crate::plex::server::LIBRARY;
 
-/// Results in each hub unless `limit` says otherwise.
+/// Default results of each hub; `limit` overrides it.
 const IN_A_HUB: usize = 3;
-/// A search never lists more than this.
+/// Max results of a search.
 const AT_MOST: usize = 500;
 
-/// The kinds a search looks through, in the order of its hubs.
-const KINDS: [Kind; 7] =
-    [Kind::Film, Kind::Show, Kind::Episode, Kind::Artist, Kind::Album, Kind::Track, Kind::Collection];
+/// Kinds that a search covers, in the order of its hubs.
+const KINDS: [MediaKind; 7] = [
+    MediaKind::Film,
+    MediaKind::Show,
+    MediaKind::Episode,
+    MediaKind::Artist,
+    MediaKind::Album,
+    MediaKind::Track,
+    MediaKind::Collection,
+];
 
 /// Items of a kind whose title contains `needle`, those that begin with it first.
-fn found(call: &Call<'_>, listed: Kind, needle: &str, most: usize) -> Vec<ItemId> {
+fn matching_titles(call: &PlexReadRequest<'_>, listed: MediaKind, needle: &str, most: usize) -> Vec<ItemId> {
     let needle = needle.to_lowercase();
     let mut begins = Vec::new();
     let mut contains = Vec::new();
@@ -41,12 +48,12 @@ fn found(call: &Call<'_>, listed: Kind, needle: &str, most: usize) -> Vec<ItemId
     begins
 }
 
-fn query<'a>(call: &'a Call<'_>) -> Option<&'a str> {
+fn query<'a>(call: &'a PlexReadRequest<'_>) -> Option<&'a str> {
     call.params.get("query").filter(|query| !query.trim().is_empty())
 }
 
 /// `/hubs/search`
-pub(super) fn hubs(call: &Call<'_>) -> Outcome {
+pub(super) fn hubs(call: &PlexReadRequest<'_>) -> PlexResult {
     let query = query(call).ok_or(BAD_REQUEST)?;
     let limit = call.params.number("limit").unwrap_or(IN_A_HUB).min(AT_MOST);
     let section = match call.params.get("sectionId") {
@@ -56,8 +63,8 @@ pub(super) fn hubs(call: &Call<'_>) -> Outcome {
     let in_scope = |of: Section| section.is_none_or(|section| section == of) && call.user.sees(of);
     let mut hubs = Vec::new();
     for listed in KINDS {
-        let ids = if in_scope(listed.section()) { found(call, listed, query, limit) } else { Vec::new() };
-        let rows = item::rows(call, &ids, Form::mixed(call));
+        let ids = if in_scope(listed.section()) { matching_titles(call, listed, query, limit) } else { Vec::new() };
+        let rows = item::rows(call, &ids, RowDetail::mixed(call));
         hubs.push(hub(kind::word(listed), kind::plural(listed), rows));
     }
     if in_scope(Section::Films) {
@@ -66,7 +73,7 @@ pub(super) fn hubs(call: &Call<'_>) -> Outcome {
     let wanted = query.to_lowercase();
     let own = playlists::rows(call, |playlist| playlist.title.to_lowercase().contains(&wanted));
     hubs.push(hub("playlist", "Playlists", own.into_iter().take(limit).collect()));
-    Reply::tree(container(hubs.len()).set("identifier", LIBRARY).with_all(hubs))
+    PlexResponse::tree(container(hubs.len()).set("identifier", LIBRARY).with_all(hubs))
 }
 
 fn hub(word: &'static str, title: &'static str, rows: Vec<Node>) -> Node {
@@ -103,35 +110,35 @@ fn genres(query: &str) -> Vec<Node> {
 }
 
 /// `/library/search`: results with a score each.
-pub(super) fn library(call: &Call<'_>) -> Outcome {
+pub(super) fn library(call: &PlexReadRequest<'_>) -> PlexResult {
     let query = query(call).ok_or(BAD_REQUEST)?;
     let limit = call.params.number("limit").unwrap_or(20).min(AT_MOST);
     let mut results = Vec::new();
     for listed in KINDS.into_iter().filter(|listed| call.user.sees(listed.section())) {
-        for row in item::rows(call, &found(call, listed, query, limit), Form::mixed(call)) {
+        for row in item::rows(call, &matching_titles(call, listed, query, limit), RowDetail::mixed(call)) {
             let whole = row.fields.contains(&("title", query.to_owned().into()));
             let row = Node { single: true, list: "Metadata", ..row };
             results.push(Node::new("SearchResult").set("score", if whole { 1.0 } else { 0.5 }).with(row));
         }
     }
     results.truncate(limit);
-    Reply::tree(container(results.len()).with_all(results))
+    PlexResponse::tree(container(results.len()).with_all(results))
 }
 
 /// `/library/sections/1/search`
-pub(super) fn in_section(call: &Call<'_>, section: Section) -> Outcome {
+pub(super) fn in_section(call: &PlexReadRequest<'_>, section: Section) -> PlexResult {
     let query = query(call).ok_or(BAD_REQUEST)?;
     let listed = super::listing::listed_kind(call, section)?;
-    paged(call, section, listed, &Selection::of(found(call, listed, query, AT_MOST)))
+    paged(call, section, listed, &ItemSelection::from_ids(matching_titles(call, listed, query, AT_MOST)))
 }
 
 /// `/search`
-pub(super) fn plain(call: &Call<'_>) -> Outcome {
+pub(super) fn plain(call: &PlexReadRequest<'_>) -> PlexResult {
     let query = query(call).ok_or(BAD_REQUEST)?;
     let ids = KINDS
         .into_iter()
         .filter(|listed| call.user.sees(listed.section()))
-        .flat_map(|listed| found(call, listed, query, IN_A_HUB * 4))
+        .flat_map(|listed| matching_titles(call, listed, query, IN_A_HUB * 4))
         .collect();
-    mixed(call, &Selection::of(ids), "Search")
+    mixed(call, &ItemSelection::from_ids(ids), "Search")
 }

@@ -1,13 +1,13 @@
-//! The server's own pages: identity, accounts, devices, statistics, the butler.
+//! Server endpoints: identity, accounts, devices, statistics, scheduled tasks (butler).
 
 use super::home::root;
 use super::{container, nothing};
-use crate::plex::call::{Call, Outcome, Reply};
 use crate::plex::node::Node;
-use crate::plex::server::{API_VERSION, Server, VERSION};
-use crate::state::Activity;
+use crate::plex::request::{PlexReadRequest, PlexResponse, PlexResult};
+use crate::plex::server::{API_VERSION, PlexServer, VERSION};
+use crate::state::SimulatedActivity;
 
-/// The periodic tasks: name, days between, whether it is on.
+/// Scheduled tasks: name, interval in days, whether it is enabled.
 const BUTLER: [(&str, u32, bool, &str); 9] = [
     ("BackupDatabase", 3, true, "Backup Database"),
     ("CleanOldBundles", 7, true, "Clean Old Bundles"),
@@ -20,51 +20,51 @@ const BUTLER: [(&str, u32, bool, &str); 9] = [
     ("RefreshPeriodicMetadata", 1, true, "Refresh Metadata Periodically"),
 ];
 
-/// Statistics reach back this many samples.
+/// Max samples of statistics.
 const SAMPLES: u64 = 30;
 
-/// Whether this path is answered without a token.
+/// Whether this path needs no token.
 pub(in crate::plex) fn is_public(path: &[&str]) -> bool {
     matches!(path, ["identity"])
 }
 
-pub(super) fn answer(call: &Call<'_>, path: &[&str]) -> Outcome {
+pub(super) fn answer(call: &PlexReadRequest<'_>, path: &[&str]) -> PlexResult {
     match path {
-        [] => Reply::tree(root(call, false)),
-        ["accounts"] => Reply::tree(accounts(call)),
+        [] => PlexResponse::tree(root(call, false)),
+        ["accounts"] => PlexResponse::tree(accounts(call)),
         ["devices"] => {
             call.owner_only()?;
-            Reply::tree(devices(call))
+            PlexResponse::tree(devices(call))
         }
-        ["servers"] => Reply::tree(container(1).with(me(call))),
-        ["activities"] => Reply::tree(activities(call)),
+        ["servers"] => PlexResponse::tree(container(1).with(me(call))),
+        ["activities"] => PlexResponse::tree(activities(call)),
         ["butler"] => {
             call.owner_only()?;
-            Reply::tree(butler())
+            PlexResponse::tree(butler())
         }
-        ["updater", "status"] => Reply::tree(
+        ["updater", "status"] => PlexResponse::tree(
             container(0).set("canInstall", false).set("checkedAt", call.server.started_at).set("status", 0),
         ),
-        ["statistics", "bandwidth"] => Reply::tree(bandwidth(call)),
-        ["statistics", "resources"] => Reply::tree(resources(call)),
+        ["statistics", "bandwidth"] => PlexResponse::tree(bandwidth(call)),
+        ["statistics", "resources"] => PlexResponse::tree(resources(call)),
         ["clients" | "sync"] | ["transcode", "sessions"] | ["livetv", "dvrs"] | ["channels", "all"] => {
-            Reply::tree(container(0))
+            PlexResponse::tree(container(0))
         }
-        ["system", "agents"] => Reply::tree(agents()),
+        ["system", "agents"] => PlexResponse::tree(agents()),
         _ => nothing(),
     }
 }
 
-/// What a server says before it has loaded its library: 200, and nothing in it.
-pub(super) fn starting(call: &Call<'_>, path: &[&str]) -> Outcome {
+/// Response of a server that has not loaded its library: 200, and empty.
+pub(super) fn starting(call: &PlexReadRequest<'_>, path: &[&str]) -> PlexResult {
     match path {
-        [] => Reply::tree(root(call, true)),
-        _ => Reply::tree(container(0).set("totalSize", 0)),
+        [] => PlexResponse::tree(root(call, true)),
+        _ => PlexResponse::tree(container(0).set("totalSize", 0)),
     }
 }
 
-/// Who the server is: told to everybody.
-pub(in crate::plex) fn identity(server: &Server) -> Node {
+/// Identity of the server; needs no token.
+pub(in crate::plex) fn identity(server: &PlexServer) -> Node {
     container(0)
         .set("apiVersion", API_VERSION)
         .set("claimed", server.switches.claimed)
@@ -72,39 +72,34 @@ pub(in crate::plex) fn identity(server: &Server) -> Node {
         .set("version", VERSION)
 }
 
-fn accounts(call: &Call<'_>) -> Node {
-    let users: Vec<_> =
-        call.view.users().iter().filter(|user| call.user.admin || user.id == call.user.id).collect();
-    container(users.len()).set("identifier", "com.plexapp.system.accounts").with_all(users.into_iter().map(
-        |user| {
-            Node::new("Account")
-                .set("id", user.id.0)
-                .set("key", format!("/accounts/{}", user.id))
-                .set("name", &user.name)
-                .set("defaultAudioLanguage", "en")
-                .set("autoSelectAudio", true)
-                .set("defaultSubtitleLanguage", "en")
-                .set("subtitleMode", 0)
-                .set("thumb", format!("/accounts/{}/thumb", user.id))
-        },
-    ))
+fn accounts(call: &PlexReadRequest<'_>) -> Node {
+    let users: Vec<_> = call.view.users().iter().filter(|user| call.user.admin || user.id == call.user.id).collect();
+    container(users.len()).set("identifier", "com.plexapp.system.accounts").with_all(users.into_iter().map(|user| {
+        Node::new("Account")
+            .set("id", user.id.0)
+            .set("key", format!("/accounts/{}", user.id))
+            .set("name", &user.name)
+            .set("defaultAudioLanguage", "en")
+            .set("autoSelectAudio", true)
+            .set("defaultSubtitleLanguage", "en")
+            .set("subtitleMode", 0)
+            .set("thumb", format!("/accounts/{}/thumb", user.id))
+    }))
 }
 
-fn devices(call: &Call<'_>) -> Node {
+fn devices(call: &PlexReadRequest<'_>) -> Node {
     let devices = call.view.devices();
-    container(devices.len()).set("identifier", "com.plexapp.system.devices").with_all(devices.iter().map(
-        |device| {
-            Node::new("Device")
-                .set("id", device.id)
-                .set("name", &device.name)
-                .set("platform", &device.platform)
-                .set("clientIdentifier", &device.client)
-                .set("createdAt", device.created_at)
-        },
-    ))
+    container(devices.len()).set("identifier", "com.plexapp.system.devices").with_all(devices.iter().map(|device| {
+        Node::new("Device")
+            .set("id", device.id)
+            .set("name", &device.name)
+            .set("platform", &device.platform)
+            .set("clientIdentifier", &device.client)
+            .set("createdAt", device.created_at)
+    }))
 }
 
-fn me(call: &Call<'_>) -> Node {
+fn me(call: &PlexReadRequest<'_>) -> Node {
     Node::new("Server")
         .set("name", &call.server.name)
         .set("host", "127.0.0.1")
@@ -114,13 +109,13 @@ fn me(call: &Call<'_>) -> Node {
         .set("version", VERSION)
 }
 
-fn activities(call: &Call<'_>) -> Node {
+fn activities(call: &PlexReadRequest<'_>) -> Node {
     let running = call.server.activities();
     container(running.len()).with_all(running.iter().map(activity))
 }
 
 /// An activity as a row.
-fn activity(activity: &Activity) -> Node {
+fn activity(activity: &SimulatedActivity) -> Node {
     let node = Node::new("Activity")
         .set("uuid", &activity.uuid)
         .set("type", &activity.kind)
@@ -130,9 +125,7 @@ fn activity(activity: &Activity) -> Node {
         .set("subtitle", &activity.subtitle)
         .set("progress", u32::from(activity.progress));
     match activity.section {
-        Some(section) => {
-            node.with(Node::single("Context").set("librarySectionID", section.number().to_string()))
-        }
+        Some(section) => node.with(Node::single("Context").set("librarySectionID", section.number().to_string())),
         None => node,
     }
 }
@@ -152,11 +145,7 @@ fn butler() -> Node {
 fn agents() -> Node {
     let agents = ["tv.plex.agents.movie", "tv.plex.agents.series", "tv.plex.agents.music"];
     container(agents.len()).with_all(agents.into_iter().map(|name| {
-        Node::new("Agent")
-            .set("hasAttribution", false)
-            .set("hasPrefs", true)
-            .set("identifier", name)
-            .set("name", name)
+        Node::new("Agent").set("hasAttribution", false).set("hasPrefs", true).set("identifier", name).set("name", name)
     }))
 }
 
@@ -171,11 +160,11 @@ fn step(timespan: u32) -> u64 {
     }
 }
 
-fn bandwidth(call: &Call<'_>) -> Node {
+fn bandwidth(call: &PlexReadRequest<'_>) -> Node {
     let timespan = call.params.number("timespan").unwrap_or(3);
     let wanted: Option<u32> = call.params.number("accountID");
     let (now, step) = (call.server.now_s(), step(timespan));
-    let chance = call.catalogue().chance();
+    let chance = call.catalogue().rng();
     let samples: Vec<Node> = call
         .view
         .users()
@@ -201,18 +190,14 @@ fn bandwidth(call: &Call<'_>) -> Node {
             .set("createdAt", device.created_at)
     });
     let accounts = call.view.users().iter().map(|user| {
-        Node::new("Account")
-            .set("id", user.id.0)
-            .set("key", format!("/accounts/{}", user.id))
-            .set("name", &user.name)
+        Node::new("Account").set("id", user.id.0).set("key", format!("/accounts/{}", user.id)).set("name", &user.name)
     });
     container(samples.len()).with_all(devices).with_all(accounts).with_all(samples)
 }
 
-fn resources(call: &Call<'_>) -> Node {
-    let (now, chance) = (call.server.now_s(), call.catalogue().chance());
-    let percent =
-        |stream: &str, at: u64, most: u64| chance.between(stream, at, 10, most * 100) as f64 / 100.0;
+fn resources(call: &PlexReadRequest<'_>) -> Node {
+    let (now, chance) = (call.server.now_s(), call.catalogue().rng());
+    let percent = |stream: &str, at: u64, most: u64| chance.between(stream, at, 10, most * 100) as f64 / 100.0;
     let step = step(6);
     container(usize::try_from(SAMPLES).unwrap_or(0)).with_all((0..SAMPLES).rev().map(|back| {
         let at = (now / step - back) * step;

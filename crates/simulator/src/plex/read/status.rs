@@ -1,34 +1,34 @@
-//! Who plays what, and what was played.
+//! Sessions and playback history.
 
-use super::listing::of_rows;
+use super::listing::list_of_rows;
 use super::{container, nothing};
-use crate::catalogue::{ItemId, Kind, Section};
-use crate::plex::call::{Call, FORBIDDEN, NOT_FOUND, Outcome, Reply};
+use crate::catalogue::{ItemId, MediaKind, Section};
 use crate::plex::node::Node;
-use crate::plex::reply::Window;
+use crate::plex::request::{FORBIDDEN, NOT_FOUND, PlexReadRequest, PlexResponse, PlexResult};
+use crate::plex::response::RowWindow;
 use crate::plex::rows::{play, session};
-use crate::plex::switches::SharedSessions;
-use crate::state::Play;
+use crate::plex::switches::SharedSessionsPolicy;
+use crate::state::PlayRecord;
 
-pub(super) fn answer(call: &Call<'_>, path: &[&str]) -> Outcome {
+pub(super) fn answer(call: &PlexReadRequest<'_>, path: &[&str]) -> PlexResult {
     match path {
         [] => sessions(call),
         ["background"] => {
             call.owner_only()?;
-            Reply::tree(container(0))
+            PlexResponse::tree(container(0))
         }
         ["history", "all"] => history(call),
         ["history", id] => {
             let id: u64 = id.parse().map_err(|_| NOT_FOUND)?;
             let found = call.view.plays().iter().find(|play| play.id == id && may_know(call, play));
-            Reply::tree(container(1).with(play::row(call, found.ok_or(NOT_FOUND)?)))
+            PlexResponse::tree(container(1).with(play::row(call, found.ok_or(NOT_FOUND)?)))
         }
         _ => nothing(),
     }
 }
 
-fn sessions(call: &Call<'_>) -> Outcome {
-    if !call.user.admin && call.switches().shared_sessions == SharedSessions::Forbidden {
+fn sessions(call: &PlexReadRequest<'_>) -> PlexResult {
+    if !call.user.admin && call.switches().shared_sessions == SharedSessionsPolicy::Forbidden {
         return Err(FORBIDDEN);
     }
     let rows: Vec<Node> = call
@@ -38,19 +38,19 @@ fn sessions(call: &Call<'_>) -> Outcome {
         .filter(|session| call.user.admin || session.user == call.user.id)
         .filter_map(|one| session::row(call, one))
         .collect();
-    Reply::tree(container(rows.len()).with_all(rows))
+    PlexResponse::tree(container(rows.len()).with_all(rows))
 }
 
-/// The owner knows everybody's plays, others their own.
-fn may_know(call: &Call<'_>, play: &Play) -> bool {
+/// Whether the user may see a play: the owner all, others their own.
+fn may_know(call: &PlexReadRequest<'_>, play: &PlayRecord) -> bool {
     call.user.admin || play.user == call.user.id
 }
 
-fn history(call: &Call<'_>) -> Outcome {
+fn history(call: &PlexReadRequest<'_>) -> PlexResult {
     let fits = filter(call);
-    let mut plays: Vec<&Play> =
+    let mut plays: Vec<&PlayRecord> =
         call.view.plays().iter().filter(|play| may_know(call, play) && fits(play)).collect();
-    // Stored oldest first, which is also what the server answers without `sort`.
+    // Stored oldest first, which is also the server's order without `sort`.
     if call.params.get("sort").is_some_and(|sort| sort.starts_with("viewedAt") && sort.ends_with(":desc")) {
         plays.reverse();
     }
@@ -62,14 +62,14 @@ fn history(call: &Call<'_>) -> Outcome {
     let shown = plays.into_iter().skip(page.start).take(page.size.unwrap_or(total));
     let rows: Vec<Node> = shown.map(|one| play::row(call, one)).collect();
     if !page.asked {
-        return of_rows(call, |node| node, rows);
+        return list_of_rows(call, |node| node, rows);
     }
-    let window = Window { start: page.start, total };
+    let window = RowWindow { start: page.start, total };
     let node = super::listing::windowed(container(rows.len()), Some(window));
-    Ok(Reply::Tree(node.with_all(rows), Some(window)))
+    Ok(PlexResponse::Tree(node.with_all(rows), Some(window)))
 }
 
-fn filter<'a>(call: &'a Call<'_>) -> impl Fn(&Play) -> bool + use<'a> {
+fn filter<'a>(call: &'a PlexReadRequest<'_>) -> impl Fn(&PlayRecord) -> bool + use<'a> {
     let account: Option<u32> = call.params.number("accountID");
     let device: Option<u32> = call.params.number("deviceID");
     let item: Option<u32> = call.params.number("metadataItemID");
@@ -78,10 +78,10 @@ fn filter<'a>(call: &'a Call<'_>) -> impl Fn(&Play) -> bool + use<'a> {
     let after: Option<u64> = call.params.number("viewedAt>>");
     let until: Option<u64> = call.params.number("viewedAt<");
     let before: Option<u64> = call.params.number("viewedAt<<");
-    let in_section = move |play: &Play, section: u32| {
-        call.view.kind(play.item).map(Kind::section) == Section::numbered(section)
+    let in_section = move |play: &PlayRecord, section: u32| {
+        call.view.kind(play.item).map(MediaKind::section) == Section::numbered(section)
     };
-    let of_item = move |play: &Play, item: u32| {
+    let of_item = move |play: &PlayRecord, item: u32| {
         let mut at = Some(play.item);
         while let Some(here) = at {
             if here == ItemId(item) {

@@ -1,28 +1,27 @@
-//! What a user is in the middle of, and what comes next.
+//! Items to continue, and next episodes.
 
 use std::collections::HashMap;
 
-use crate::catalogue::{ItemId, Kind, Section};
-use crate::plex::call::Call;
+use crate::catalogue::{ItemId, MediaKind, Section};
+use crate::plex::request::PlexReadRequest;
 
-/// What is on deck is at most this many.
+/// Max items on deck.
 const ON_DECK: usize = 40;
 
-/// What was left in the middle, and the next episode of every show that was begun; latest first.
-pub(in crate::plex) fn on_deck(call: &Call<'_>, section: Option<Section>) -> Vec<ItemId> {
+/// Resumable items, and the next episode of every started show; latest first.
+pub(in crate::plex) fn on_deck(call: &PlexReadRequest<'_>, section: Option<Section>) -> Vec<ItemId> {
     let mut films: Vec<(u64, ItemId)> = Vec::new();
     let mut shows: HashMap<ItemId, u64> = HashMap::new();
     for (item, watch) in call.view.watches(call.user.id) {
         let Some(kind) = call.view.kind(item) else { continue };
-        let wanted =
-            section.is_none_or(|section| section == kind.section()) && call.user.sees(kind.section());
+        let wanted = section.is_none_or(|section| section == kind.section()) && call.user.sees(kind.section());
         if !wanted || watch.hidden_from_resume {
             continue;
         }
         let at = watch.last_viewed_at.unwrap_or(0);
         match kind {
-            Kind::Film if watch.offset_ms > 0 => films.push((at, item)),
-            Kind::Episode if watch.offset_ms > 0 || watch.played() => {
+            MediaKind::Film if watch.offset_ms > 0 => films.push((at, item)),
+            MediaKind::Episode if watch.offset_ms > 0 || watch.played() => {
                 if let Some(show) = call.view.parent(item).and_then(|season| call.view.parent(season)) {
                     let latest = shows.entry(show).or_default();
                     *latest = (*latest).max(at);
@@ -38,9 +37,8 @@ pub(in crate::plex) fn on_deck(call: &Call<'_>, section: Option<Section>) -> Vec
     films.into_iter().take(ON_DECK).map(|(_, item)| item).collect()
 }
 
-/// Of these episodes in their order: the one that was left in the middle last, or the first after the last one that
-/// was played.
-pub(in crate::plex) fn next_of(call: &Call<'_>, episodes: &[ItemId]) -> Option<ItemId> {
+/// Of these episodes in order: the last resumable one, or the first after the last one that was played.
+pub(in crate::plex) fn next_of(call: &PlexReadRequest<'_>, episodes: &[ItemId]) -> Option<ItemId> {
     let watch = |id: &ItemId| call.view.watch(call.user.id, *id);
     let begun = episodes.iter().filter(|id| watch(id).offset_ms > 0 && !watch(id).hidden_from_resume);
     if let Some(begun) = begun.max_by_key(|id| watch(id).last_viewed_at) {
@@ -50,15 +48,13 @@ pub(in crate::plex) fn next_of(call: &Call<'_>, episodes: &[ItemId]) -> Option<I
     episodes.get(last + 1).copied()
 }
 
-/// What a user played of a section, latest first.
-pub(in crate::plex) fn recently_viewed(call: &Call<'_>, section: Section) -> Vec<ItemId> {
+/// The user's last played items of a section, latest first.
+pub(in crate::plex) fn recently_viewed(call: &PlexReadRequest<'_>, section: Section) -> Vec<ItemId> {
     let mut seen: Vec<(u64, ItemId)> = call
         .view
         .watches(call.user.id)
         .into_iter()
-        .filter(|(item, watch)| {
-            watch.played() && call.view.kind(*item).is_some_and(|kind| kind.section() == section)
-        })
+        .filter(|(item, watch)| watch.played() && call.view.kind(*item).is_some_and(|kind| kind.section() == section))
         .map(|(item, watch)| (watch.last_viewed_at.unwrap_or(0), item))
         .collect();
     seen.sort_unstable_by_key(|(at, item)| (std::cmp::Reverse(*at), *item));

@@ -1,31 +1,31 @@
 //! Items as rows.
 
-use super::media::{self, Depth};
+use super::media::{self, MediaDetail};
 use super::tag;
-use crate::catalogue::{Above, ItemId, Kind, Record};
-use crate::plex::call::Call;
+use crate::catalogue::{AncestorItem, ItemId, ItemRecord, MediaKind};
 use crate::plex::kind;
 use crate::plex::node::Node;
+use crate::plex::request::PlexReadRequest;
 
-/// How much is told of an item.
+/// Level of detail of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(in crate::plex) struct Form {
-    /// Everything, as for a single item.
+pub(in crate::plex) struct RowDetail {
+    /// All fields, as for a single item.
     pub(in crate::plex) detail: bool,
-    /// Its ids elsewhere.
+    /// Its external ids.
     pub(in crate::plex) guids: bool,
-    /// The section it is in: told where rows of several sections meet.
+    /// Its section: included in lists over several sections.
     pub(in crate::plex) section: bool,
 }
 
-impl Form {
+impl RowDetail {
     /// As in a list of one section.
-    pub(in crate::plex) fn listed(call: &Call<'_>) -> Self {
+    pub(in crate::plex) fn listed(call: &PlexReadRequest<'_>) -> Self {
         Self { guids: call.params.flag("includeGuids"), ..Self::default() }
     }
 
     /// As in a list of several sections.
-    pub(in crate::plex) fn mixed(call: &Call<'_>) -> Self {
+    pub(in crate::plex) fn mixed(call: &PlexReadRequest<'_>) -> Self {
         Self { section: true, ..Self::listed(call) }
     }
 
@@ -33,24 +33,20 @@ impl Form {
     pub(in crate::plex) const DETAIL: Self = Self { detail: true, guids: true, section: true };
 }
 
-/// Rows of items. What was deleted meanwhile is left out.
-pub(in crate::plex) fn rows(call: &Call<'_>, ids: &[ItemId], form: Form) -> Vec<Node> {
+/// Rows of items. Items deleted meanwhile are left out.
+pub(in crate::plex) fn rows(call: &PlexReadRequest<'_>, ids: &[ItemId], form: RowDetail) -> Vec<Node> {
     ids.iter().filter_map(|id| call.view.record(*id)).map(|record| row(call, &record, form)).collect()
 }
 
 /// An item as a row.
-pub(in crate::plex) fn row(call: &Call<'_>, record: &Record, form: Form) -> Node {
-    let mut node = Node::item(kind::element(record.kind))
-        .set("ratingKey", record.id.to_string())
-        .set("key", key(record));
+pub(in crate::plex) fn row(call: &PlexReadRequest<'_>, record: &ItemRecord, form: RowDetail) -> Node {
+    let mut node =
+        Node::item(kind::element(record.kind)).set("ratingKey", record.id.to_string()).set("key", key(record));
     node = ancestors_first(node, record);
     node = node
         .set("guid", guid(record.kind, &record.guid))
         .maybe("parentGuid", record.parent.as_ref().map(|above| guid(parent_kind(record.kind), &above.guid)))
-        .maybe(
-            "grandparentGuid",
-            record.grandparent.as_ref().map(|above| guid(top_kind(record.kind), &above.guid)),
-        )
+        .maybe("grandparentGuid", record.grandparent.as_ref().map(|above| guid(top_kind(record.kind), &above.guid)))
         .maybe("studio", record.studio.as_ref())
         .maybe("parentStudio", record.parent.as_ref().and_then(|above| above.studio.as_ref()))
         .set("type", kind::word(record.kind))
@@ -80,11 +76,11 @@ pub(in crate::plex) fn row(call: &Call<'_>, record: &Record, form: Form) -> Node
         .set("thumb", picture(record.id, "thumb", record.updated_at))
         .set("art", art(record))
         .maybe("duration", record.duration_ms)
-        .maybe("originallyAvailableAt", record.released.map(crate::catalogue::Day::iso))
+        .maybe("originallyAvailableAt", record.released.map(crate::catalogue::CalendarDate::iso))
         .set("addedAt", record.added_at)
         .set("updatedAt", record.updated_at);
     node = by_kind(call, node, record);
-    if let Some(media) = media::node(record, if form.detail { Depth::Streams } else { Depth::Parts }) {
+    if let Some(media) = media::node(record, if form.detail { MediaDetail::Streams } else { MediaDetail::Parts }) {
         node = node.with(media);
     }
     node = node.with_all(tag::nodes(record, form.detail));
@@ -94,69 +90,68 @@ pub(in crate::plex) fn row(call: &Call<'_>, record: &Record, form: Form) -> Node
     if form.detail { details(node, record) } else { node }
 }
 
-fn key(record: &Record) -> String {
+fn key(record: &ItemRecord) -> String {
     match record.kind {
-        Kind::Collection => format!("/library/collections/{}/children", record.id),
-        kind if kind.plays() => format!("/library/metadata/{}", record.id),
+        MediaKind::Collection => format!("/library/collections/{}/children", record.id),
+        kind if kind.is_playable() => format!("/library/metadata/{}", record.id),
         _ => format!("/library/metadata/{}/children", record.id),
     }
 }
 
 /// The identifier of an item beyond this server.
-pub(in crate::plex) fn guid(kind: Kind, hex: &str) -> String {
+pub(in crate::plex) fn guid(kind: MediaKind, hex: &str) -> String {
     match kind {
-        Kind::Collection => format!("collection://{hex}"),
+        MediaKind::Collection => format!("collection://{hex}"),
         _ => format!("plex://{}/{hex}", kind::word(kind)),
     }
 }
 
-fn parent_kind(of: Kind) -> Kind {
+fn parent_kind(of: MediaKind) -> MediaKind {
     kind::above(of).first().copied().unwrap_or(of)
 }
 
-fn top_kind(of: Kind) -> Kind {
+fn top_kind(of: MediaKind) -> MediaKind {
     kind::above(of).last().copied().unwrap_or(of)
 }
 
-fn ancestors_first(node: Node, record: &Record) -> Node {
-    let id = |above: &Above| above.id.to_string();
+fn ancestors_first(node: Node, record: &ItemRecord) -> Node {
+    let id = |above: &AncestorItem| above.id.to_string();
     node.maybe("parentRatingKey", record.parent.as_ref().map(id))
         .maybe("grandparentRatingKey", record.grandparent.as_ref().map(id))
 }
 
-fn ancestors_second(node: Node, record: &Record) -> Node {
-    let key = |above: &Above| format!("/library/metadata/{}", above.id);
+fn ancestors_second(node: Node, record: &ItemRecord) -> Node {
+    let key = |above: &AncestorItem| format!("/library/metadata/{}", above.id);
     let node = node
         .maybe("grandparentKey", record.grandparent.as_ref().map(key))
         .maybe("parentKey", record.parent.as_ref().map(key))
         .maybe("grandparentTitle", record.grandparent.as_ref().map(|above| &above.title))
         .maybe("parentTitle", record.parent.as_ref().map(|above| &above.title));
-    let thumb = |above: &Above| picture(above.id, "thumb", above.updated_at);
-    let art = |above: &Above| picture(above.id, "art", above.updated_at);
-    let theme = |above: &Above| picture(above.id, "theme", above.updated_at);
+    let thumb = |above: &AncestorItem| picture(above.id, "thumb", above.updated_at);
+    let art = |above: &AncestorItem| picture(above.id, "art", above.updated_at);
+    let theme = |above: &AncestorItem| picture(above.id, "theme", above.updated_at);
     let node = node
         .maybe("parentThumb", record.parent.as_ref().map(thumb))
         .maybe("grandparentThumb", record.grandparent.as_ref().map(thumb))
         .maybe("grandparentArt", record.grandparent.as_ref().map(art));
     match record.kind {
-        Kind::Season => node.maybe("parentTheme", record.parent.as_ref().map(theme)),
-        Kind::Episode => node.maybe("grandparentTheme", record.grandparent.as_ref().map(theme)),
+        MediaKind::Season => node.maybe("parentTheme", record.parent.as_ref().map(theme)),
+        MediaKind::Episode => node.maybe("grandparentTheme", record.grandparent.as_ref().map(theme)),
         _ => node,
     }
 }
 
-fn parent_index(record: &Record) -> Option<u32> {
+fn parent_index(record: &ItemRecord) -> Option<u32> {
     match record.kind {
-        // The number of the disc, and the number shows have in their library.
-        Kind::Track | Kind::Season => Some(1),
+        // The number of the disc; shows have their number in the library.
+        MediaKind::Track | MediaKind::Season => Some(1),
         _ => record.parent.as_ref().and_then(|above| above.index),
     }
 }
 
-/// The year of the album of a track; of a show, its seasons and episodes tell it.
-fn parent_year(record: &Record) -> Option<u16> {
-    let above =
-        if record.kind == Kind::Episode { record.grandparent.as_ref() } else { record.parent.as_ref() };
+/// Year of a track's album, or of a show for its seasons and episodes.
+fn parent_year(record: &ItemRecord) -> Option<u16> {
+    let above = if record.kind == MediaKind::Episode { record.grandparent.as_ref() } else { record.parent.as_ref() };
     above.and_then(|above| above.year)
 }
 
@@ -164,12 +159,12 @@ fn tenths(value: u16) -> f64 {
     f64::from(value) / 10.0
 }
 
-/// The path of a picture; it changes with the item.
+/// Path of an image; it changes with the item.
 pub(in crate::plex) fn picture(id: ItemId, what: &str, version: u64) -> String {
     format!("/library/metadata/{id}/{what}/{version}")
 }
 
-fn art(record: &Record) -> String {
+fn art(record: &ItemRecord) -> String {
     let top = record.grandparent.as_ref().or(record.parent.as_ref());
     match top {
         Some(above) => picture(above.id, "art", above.updated_at),
@@ -177,12 +172,11 @@ fn art(record: &Record) -> String {
     }
 }
 
-/// What this user did with it.
-fn user_state(call: &Call<'_>, node: Node, record: &Record) -> Node {
+/// The user's state on it.
+fn user_state(call: &PlexReadRequest<'_>, node: Node, record: &ItemRecord) -> Node {
     let watch = call.view.watch(call.user.id, record.id);
-    let rated =
-        |node: Node| node.maybe("userRating", watch.rating.map(tenths)).maybe("lastRatedAt", watch.rated_at);
-    if record.kind.plays() {
+    let rated = |node: Node| node.maybe("userRating", watch.rating.map(tenths)).maybe("lastRatedAt", watch.rated_at);
+    if record.kind.is_playable() {
         return rated(
             node.maybe("viewOffset", (watch.offset_ms > 0).then_some(watch.offset_ms))
                 .maybe("viewCount", (watch.views > 0).then_some(watch.views))
@@ -190,7 +184,7 @@ fn user_state(call: &Call<'_>, node: Node, record: &Record) -> Node {
                 .maybe("lastViewedAt", watch.last_viewed_at),
         );
     }
-    if record.kind == Kind::Collection {
+    if record.kind == MediaKind::Collection {
         return rated(node);
     }
     let below = call.view.watched(call.user.id, record.id);
@@ -202,25 +196,25 @@ fn user_state(call: &Call<'_>, node: Node, record: &Record) -> Node {
     )
 }
 
-fn by_kind(call: &Call<'_>, node: Node, record: &Record) -> Node {
+fn by_kind(call: &PlexReadRequest<'_>, node: Node, record: &ItemRecord) -> Node {
     let theme = || picture(record.id, "theme", record.updated_at);
     let children = || call.view.children(record.id).len();
     match record.kind {
-        Kind::Film => node
+        MediaKind::Film => node
             .set("audienceRatingImage", "imdb://image.rating")
             .set("chapterSource", "media")
             .set("ratingImage", "imdb://image.rating"),
-        Kind::Episode => {
+        MediaKind::Episode => {
             node.set("audienceRatingImage", "themoviedb://image.rating").set("chapterSource", "media")
         }
-        Kind::Show => node
+        MediaKind::Show => node
             .set("audienceRatingImage", "themoviedb://image.rating")
             .set("theme", theme())
             .set("childCount", children()),
-        Kind::Season | Kind::Artist => node.set("childCount", children()),
-        Kind::Album => node.set("loudnessAnalysisVersion", "2").set("childCount", children()),
-        Kind::Track => node.set("ratingCount", record.id.0 % 100_000).set("musicAnalysisVersion", "1"),
-        Kind::Collection => node
+        MediaKind::Season | MediaKind::Artist => node.set("childCount", children()),
+        MediaKind::Album => node.set("loudnessAnalysisVersion", "2").set("childCount", children()),
+        MediaKind::Track => node.set("ratingCount", record.id.0 % 100_000).set("musicAnalysisVersion", "1"),
+        MediaKind::Collection => node
             .set("subtype", "movie")
             .set("smart", false)
             .set("childCount", children().to_string())
@@ -229,12 +223,12 @@ fn by_kind(call: &Call<'_>, node: Node, record: &Record) -> Node {
     }
 }
 
-fn collection_years(call: &Call<'_>, record: &Record) -> (String, String) {
+fn collection_years(call: &PlexReadRequest<'_>, record: &ItemRecord) -> (String, String) {
     let years = || call.view.children(record.id).into_iter().filter_map(|id| call.view.record(id)?.year);
     (years().min().unwrap_or(0).to_string(), years().max().unwrap_or(0).to_string())
 }
 
-fn external(record: &Record) -> Vec<Node> {
+fn external(record: &ItemRecord) -> Vec<Node> {
     record
         .external
         .iter()
@@ -242,17 +236,14 @@ fn external(record: &Record) -> Vec<Node> {
         .collect()
 }
 
-/// What is told only of a single item.
-fn details(node: Node, record: &Record) -> Node {
+/// Fields of a single item only.
+fn details(node: Node, record: &ItemRecord) -> Node {
     let locks = record.locks.iter().map(|name| Node::new("Field").set("locked", true).set("name", name));
     let mut node = node.with_all(locks);
     for (kind, value) in [("critic", record.rating), ("audience", record.audience_rating)] {
         if let Some(value) = value {
             node = node.with(
-                Node::new("Rating")
-                    .set("image", "imdb://image.rating")
-                    .set("type", kind)
-                    .set("value", tenths(value)),
+                Node::new("Rating").set("image", "imdb://image.rating").set("type", kind).set("value", tenths(value)),
             );
         }
     }
@@ -265,7 +256,7 @@ fn details(node: Node, record: &Record) -> Node {
         );
     }
     match record.kind {
-        Kind::Show | Kind::Artist => {
+        MediaKind::Show | MediaKind::Artist => {
             let folder = format!("{}/{}", record.section.folder(), record.title);
             node.with(Node::new("Location").set("path", folder))
         }

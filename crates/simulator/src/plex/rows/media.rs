@@ -1,11 +1,11 @@
 //! The files of an item: media, parts, streams.
 
-use crate::catalogue::{File, Record, Video};
+use crate::catalogue::{CatalogueFile, ItemRecord, VideoStream};
 use crate::plex::node::Node;
 
-/// What of the media is told.
+/// Level of detail of the media.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::plex) enum Depth {
+pub(in crate::plex) enum MediaDetail {
     /// Lists: media and parts.
     Parts,
     /// One item: streams as well.
@@ -13,7 +13,7 @@ pub(in crate::plex) enum Depth {
 }
 
 /// The media of a record, if it is a file.
-pub(in crate::plex) fn node(record: &Record, depth: Depth) -> Option<Node> {
+pub(in crate::plex) fn node(record: &ItemRecord, depth: MediaDetail) -> Option<Node> {
     let file = record.file.as_ref()?;
     let id = record.id.0;
     let mut media = Node::new("Media")
@@ -39,8 +39,8 @@ pub(in crate::plex) fn node(record: &Record, depth: Depth) -> Option<Node> {
     Some(media.with(part(record, file, depth)))
 }
 
-/// What a picture of this size is called.
-pub(in crate::plex) fn resolution(video: Video) -> &'static str {
+/// Name of a video resolution.
+pub(in crate::plex) fn resolution(video: VideoStream) -> &'static str {
     match video.height {
         2_160.. => "4k",
         1_080.. => "1080",
@@ -49,11 +49,11 @@ pub(in crate::plex) fn resolution(video: Video) -> &'static str {
     }
 }
 
-fn profile(video: Video) -> &'static str {
+fn profile(video: VideoStream) -> &'static str {
     if video.codec == "hevc" { "main 10" } else { "high" }
 }
 
-fn part(record: &Record, file: &File, depth: Depth) -> Node {
+fn part(record: &ItemRecord, file: &CatalogueFile, depth: MediaDetail) -> Node {
     let id = record.id.0;
     let mut part = Node::new("Part")
         .set("id", id)
@@ -71,12 +71,12 @@ fn part(record: &Record, file: &File, depth: Depth) -> Node {
         part = part.set("has64bitOffsets", false).set("optimizedForStreaming", true);
     }
     match depth {
-        Depth::Parts => part,
-        Depth::Streams => part.with_all(streams(id, file)),
+        MediaDetail::Parts => part,
+        MediaDetail::Streams => part.with_all(streams(id, file)),
     }
 }
 
-fn streams(id: u32, file: &File) -> Vec<Node> {
+fn streams(id: u32, file: &CatalogueFile) -> Vec<Node> {
     let mut streams = Vec::new();
     if let Some(video) = file.video {
         let name = format!("{} ({})", resolution(video), video.codec.to_uppercase());

@@ -1,4 +1,4 @@
-//! How things look as rows: items, sections, playlists, sessions, plays.
+//! Rows of responses: items, sections, playlists, sessions, plays.
 
 pub(super) mod item;
 pub(super) mod media;

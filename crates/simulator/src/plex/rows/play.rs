@@ -1,14 +1,14 @@
 //! Plays as rows of the history.
 
 use super::item::picture;
-use crate::catalogue::{Day, Record};
-use crate::plex::call::Call;
+use crate::catalogue::{CalendarDate, ItemRecord};
 use crate::plex::kind;
 use crate::plex::node::Node;
-use crate::state::Play;
+use crate::plex::request::PlexReadRequest;
+use crate::state::PlayRecord;
 
-/// A play as a row. What was played may be gone: then only its title is left.
-pub(in crate::plex) fn row(call: &Call<'_>, play: &Play) -> Node {
+/// A play as a row. If the item was deleted, only its title is left.
+pub(in crate::plex) fn row(call: &PlexReadRequest<'_>, play: &PlayRecord) -> Node {
     let key = format!("/status/sessions/history/{}", play.id);
     let record = call.view.record(play.item);
     let element = record.as_ref().map_or("Video", |record| kind::element(record.kind));
@@ -20,7 +20,7 @@ pub(in crate::plex) fn row(call: &Call<'_>, play: &Play) -> Node {
     node.set("viewedAt", play.viewed_at).set("accountID", play.user.0).set("deviceID", play.device)
 }
 
-fn known(node: Node, record: &Record) -> Node {
+fn known(node: Node, record: &ItemRecord) -> Node {
     let (parent, grandparent) = (record.parent.as_ref(), record.grandparent.as_ref());
     node.set("key", format!("/library/metadata/{}", record.id))
         .set("ratingKey", record.id.to_string())
@@ -36,5 +36,5 @@ fn known(node: Node, record: &Record) -> Node {
         .maybe("grandparentThumb", grandparent.map(|above| picture(above.id, "thumb", above.updated_at)))
         .maybe("index", record.index)
         .maybe("parentIndex", parent.and_then(|above| above.index))
-        .maybe("originallyAvailableAt", record.released.map(Day::iso))
+        .maybe("originallyAvailableAt", record.released.map(CalendarDate::iso))
 }

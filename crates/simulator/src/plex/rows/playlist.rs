@@ -1,12 +1,12 @@
 //! Playlists as rows.
 
 use crate::catalogue::ItemId;
-use crate::plex::call::Call;
 use crate::plex::node::Node;
-use crate::state::Playlist;
+use crate::plex::request::PlexReadRequest;
+use crate::state::PlaylistRecord;
 
-/// A playlist as a row. `items` are what is in it now.
-pub(in crate::plex) fn row(call: &Call<'_>, playlist: &Playlist, items: &[ItemId]) -> Node {
+/// A playlist as a row. `items` are its current items.
+pub(in crate::plex) fn row(call: &PlexReadRequest<'_>, playlist: &PlaylistRecord, items: &[ItemId]) -> Node {
     let id = playlist.id;
     let watch = call.view.watch(call.user.id, id);
     Node::item("Playlist")
@@ -30,18 +30,18 @@ pub(in crate::plex) fn row(call: &Call<'_>, playlist: &Playlist, items: &[ItemId
         .set("updatedAt", playlist.updated_at)
 }
 
-fn guid(call: &Call<'_>, playlist: &Playlist) -> String {
-    let uuid = call.catalogue().chance().uuid("playlist", u64::from(playlist.id.0));
+fn guid(call: &PlexReadRequest<'_>, playlist: &PlaylistRecord) -> String {
+    let uuid = call.catalogue().rng().uuid("playlist", u64::from(playlist.id.0));
     format!("com.plexapp.agents.none://{uuid}")
 }
 
-/// The path of a playlist's picture.
-pub(in crate::plex) fn composite(playlist: &Playlist) -> String {
+/// Path of a playlist's image.
+pub(in crate::plex) fn composite(playlist: &PlaylistRecord) -> String {
     format!("/playlists/{}/composite/{}", playlist.id, playlist.updated_at)
 }
 
-/// How long all of it plays, in whole seconds.
-pub(in crate::plex) fn duration_ms(call: &Call<'_>, items: &[ItemId]) -> u64 {
+/// Total duration, in whole seconds.
+pub(in crate::plex) fn duration_ms(call: &PlexReadRequest<'_>, items: &[ItemId]) -> u64 {
     let all: u64 = items.iter().filter_map(|id| call.view.record(*id)?.duration_ms).sum();
     all / 1_000 * 1_000
 }

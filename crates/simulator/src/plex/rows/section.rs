@@ -1,11 +1,11 @@
 //! Sections as rows.
 
 use crate::catalogue::Section;
-use crate::plex::call::Call;
 use crate::plex::kind;
 use crate::plex::node::Node;
+use crate::plex::request::PlexReadRequest;
 
-/// What a section is made with: type, agent, scanner.
+/// Type, agent and scanner of a section.
 pub(in crate::plex) fn making(section: Section) -> (&'static str, &'static str, &'static str) {
     match section {
         Section::Films => ("movie", "tv.plex.agents.movie", "Plex Movie"),
@@ -15,24 +15,24 @@ pub(in crate::plex) fn making(section: Section) -> (&'static str, &'static str, 
 }
 
 /// The identifier of a section.
-pub(in crate::plex) fn uuid(call: &Call<'_>, section: Section) -> String {
-    call.catalogue().chance().uuid("section", u64::from(section.number()))
+pub(in crate::plex) fn uuid(call: &PlexReadRequest<'_>, section: Section) -> String {
+    call.catalogue().rng().uuid("section", u64::from(section.number()))
 }
 
-/// The counter that says whether the content of a section changed.
-pub(in crate::plex) fn content_changed_at(call: &Call<'_>, section: Section) -> u64 {
+/// The counter of changes of a section's content.
+pub(in crate::plex) fn content_changed_at(call: &PlexReadRequest<'_>, section: Section) -> u64 {
     let stamps = call.view.stamps(section);
     if call.switches().content_changed_by_edits { stamps.touched } else { stamps.moved }
 }
 
-/// The title of a section, as it may have been edited.
-pub(in crate::plex) fn title(call: &Call<'_>, section: Section) -> String {
+/// The title of a section, possibly edited.
+pub(in crate::plex) fn title(call: &PlexReadRequest<'_>, section: Section) -> String {
     let name = format!("section/{}/title", section.number());
     call.view.setting(&name).unwrap_or(section.title()).to_owned()
 }
 
 /// A section as a row.
-pub(in crate::plex) fn row(call: &Call<'_>, section: Section) -> Node {
+pub(in crate::plex) fn row(call: &PlexReadRequest<'_>, section: Section) -> Node {
     let (type_word, agent, scanner) = making(section);
     let stamps = call.view.stamps(section);
     let number = section.number();
@@ -60,12 +60,12 @@ pub(in crate::plex) fn row(call: &Call<'_>, section: Section) -> Node {
         .with(Node::new("Location").set("id", number).set("path", section.folder()))
 }
 
-/// The fields every list of a section carries.
+/// Fields of every list of a section.
 pub(in crate::plex) fn heading(
-    call: &Call<'_>,
+    call: &PlexReadRequest<'_>,
     node: Node,
     section: Section,
-    listed: crate::catalogue::Kind,
+    listed: crate::catalogue::MediaKind,
 ) -> Node {
     let (type_word, ..) = making(section);
     let node = if section == Section::Films { node } else { node.set("nocache", true) };

@@ -1,18 +1,18 @@
-//! Sessions as rows: the item that plays, by whom, on what.
+//! Sessions as rows: item, user and player.
 
-use super::item::{self, Form};
-use crate::plex::call::Call;
+use super::item::{self, RowDetail};
 use crate::plex::node::Node;
-use crate::state::{Progress, Session};
+use crate::plex::request::PlexReadRequest;
+use crate::state::{PlayerState, SimulatedSession};
 
 /// A session as a row, if its item still exists.
-pub(in crate::plex) fn row(call: &Call<'_>, session: &Session) -> Option<Node> {
+pub(in crate::plex) fn row(call: &PlexReadRequest<'_>, session: &SimulatedSession) -> Option<Node> {
     let record = call.view.record(session.item)?;
     let user = call.view.user(session.user)?;
     let device = &session.device;
-    let mut node = item::row(call, &record, Form { detail: true, ..Form::DETAIL });
+    let mut node = item::row(call, &record, RowDetail { detail: true, ..RowDetail::DETAIL });
     node.fields.retain(|(name, _)| *name != "viewOffset");
-    let state = if session.progress == Progress::Buffering { "buffering" } else { session.progress.word() };
+    let state = if session.progress == PlayerState::Buffering { "buffering" } else { session.progress.word() };
     let address = if device.address.is_empty() { "127.0.0.1" } else { &device.address };
     Some(
         node.set("sessionKey", &session.key)

@@ -1,6 +1,6 @@
-//! Tags: genres, people, countries, labels. Each has a number, which filters take.
+//! Tags: genres, people, countries, labels. Each has a number for filters.
 
-use crate::catalogue::Record;
+use crate::catalogue::ItemRecord;
 use crate::plex::node::Node;
 
 use xxhash_rust::xxh3::xxh3_64;
@@ -22,7 +22,7 @@ pub(in crate::plex) fn id(field: &str, text: &str) -> u64 {
 }
 
 /// The texts of a record's tags of one kind.
-pub(in crate::plex) fn texts<'a>(record: &'a Record, field: &str) -> Vec<&'a str> {
+pub(in crate::plex) fn texts<'a>(record: &'a ItemRecord, field: &str) -> Vec<&'a str> {
     let list = match field {
         "genre" => &record.genres,
         "country" => &record.countries,
@@ -36,8 +36,8 @@ pub(in crate::plex) fn texts<'a>(record: &'a Record, field: &str) -> Vec<&'a str
     list.iter().map(String::as_str).collect()
 }
 
-/// A record's tags. Lists tell only the texts, details the numbers as well.
-pub(in crate::plex) fn nodes(record: &Record, detail: bool) -> Vec<Node> {
+/// A record's tags. Lists contain only the texts, details the numbers as well.
+pub(in crate::plex) fn nodes(record: &ItemRecord, detail: bool) -> Vec<Node> {
     let mut nodes = Vec::new();
     for (field, element, _) in KINDS {
         for (at, text) in texts(record, field).into_iter().enumerate() {

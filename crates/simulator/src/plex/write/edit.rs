@@ -3,12 +3,12 @@
 use http::Method;
 
 use super::{done, target};
-use crate::catalogue::{Day, ItemId, Record, Section};
-use crate::plex::call::{BAD_REQUEST, NOT_FOUND, Order, Outcome};
-use crate::plex::params::Pair;
+use crate::catalogue::{CalendarDate, ItemId, ItemRecord, Section};
+use crate::plex::params::DecodedPair;
 use crate::plex::read::preference_key;
+use crate::plex::request::{BAD_REQUEST, NOT_FOUND, PlexResult, PlexWriteRequest};
 
-/// What can be written below an item without changing what it tells, but for the time of the change.
+/// Writes below an item that change nothing but the time of its last change.
 const TOUCHING: [&str; 19] = [
     "analyze",
     "unmatch",
@@ -31,19 +31,19 @@ const TOUCHING: [&str; 19] = [
     "banner",
 ];
 
-/// `PUT /library/metadata/1,2?title.value=x` and what else is written below an item.
-pub(super) fn of_items(order: &Order<'_>, ids: &str, path: &[&str]) -> Outcome {
+/// `PUT /library/metadata/1,2?title.value=x` and other writes below an item.
+pub(super) fn edit_items(order: &PlexWriteRequest<'_>, ids: &str, path: &[&str]) -> PlexResult {
     order.owner_only()?;
     let ids = target::items(ids)?;
     {
         let view = order.state().view();
-        if !ids.iter().all(|id| view.may_see(order.who(), *id)) {
+        if !ids.iter().all(|id| view.may_see(order.user_id(), *id)) {
             return Err(NOT_FOUND);
         }
     }
-    match (&order.asked.method, path) {
+    match (&order.request.method, path) {
         (&Method::DELETE, []) => {
-            order.state().write(order.who(), |write| {
+            order.state().write(order.user_id(), |write| {
                 for id in &ids {
                     write.delete(*id);
                 }
@@ -68,9 +68,9 @@ pub(super) fn of_items(order: &Order<'_>, ids: &str, path: &[&str]) -> Outcome {
     }
 }
 
-/// Nothing to read changes but the time of the change, and with it the version of the pictures.
-fn touch(order: &Order<'_>, ids: &[ItemId]) {
-    order.state().write(order.who(), |write| {
+/// Changes only the time of the last change, and with it the version of the images.
+fn touch(order: &PlexWriteRequest<'_>, ids: &[ItemId]) {
+    order.state().write(order.user_id(), |write| {
         for id in ids {
             write.edit(*id, |_| {});
         }
@@ -78,8 +78,8 @@ fn touch(order: &Order<'_>, ids: &[ItemId]) {
 }
 
 /// Changes preferences of items.
-fn prefer(order: &Order<'_>, ids: &[ItemId]) {
-    order.state().write(order.who(), |write| {
+fn prefer(order: &PlexWriteRequest<'_>, ids: &[ItemId]) {
+    order.state().write(order.user_id(), |write| {
         for id in ids {
             for pair in order.params.pairs().iter().filter(|pair| !pair.name.starts_with("X-Plex-")) {
                 write.set(&preference_key(*id, &pair.name), &pair.value);
@@ -89,9 +89,9 @@ fn prefer(order: &Order<'_>, ids: &[ItemId]) {
     });
 }
 
-/// Splitting an item takes it away and adds it anew, under another id.
-fn split(order: &Order<'_>, ids: &[ItemId]) -> Outcome {
-    order.state().write(order.who(), |write| {
+/// Splitting an item deletes it and adds it again under another id.
+fn split(order: &PlexWriteRequest<'_>, ids: &[ItemId]) -> PlexResult {
+    order.state().write(order.user_id(), |write| {
         for id in ids {
             let film = write.view().record(*id).map(|record| (record.title, record.year));
             if write.delete(*id)
@@ -105,45 +105,42 @@ fn split(order: &Order<'_>, ids: &[ItemId]) -> Outcome {
 }
 
 /// `PUT /library/sections/1?…`, `PUT /library/sections/1/all?id=1,2&title.value=x`, `…/emptyTrash` and their like.
-pub(super) fn of_section(order: &Order<'_>, id: &str, path: &[&str]) -> Outcome {
+pub(super) fn edit_section(order: &PlexWriteRequest<'_>, id: &str, path: &[&str]) -> PlexResult {
     order.owner_only()?;
     let section = id.parse().ok().and_then(Section::numbered).ok_or(NOT_FOUND)?;
-    match (&order.asked.method, path) {
+    match (&order.request.method, path) {
         (&Method::PUT, ["all"]) => match order.params.get("id") {
             Some(ids) => apply(order, &target::items(ids)?),
-            // Locking a field of everything changes nothing that is told in lists.
+            // Locking a field of all items changes nothing in lists.
             None => done(),
         },
         (&Method::PUT, []) => {
             if let Some(name) = order.params.get("name") {
                 let key = format!("section/{}/title", section.number());
-                order.state().write(order.who(), |write| write.set(&key, name));
+                order.state().write(order.user_id(), |write| write.set(&key, name));
             }
             done()
         }
-        (&Method::PUT, ["emptyTrash" | "analyze" | "prefs"]) | (&Method::DELETE, ["indexes" | "refresh"]) => {
-            done()
-        }
+        (&Method::PUT, ["emptyTrash" | "analyze" | "prefs"]) | (&Method::DELETE, ["indexes" | "refresh"]) => done(),
         _ => Err(NOT_FOUND),
     }
 }
 
-fn apply(order: &Order<'_>, ids: &[ItemId]) -> Outcome {
+fn apply(order: &PlexWriteRequest<'_>, ids: &[ItemId]) -> PlexResult {
     let pairs = order.params.pairs();
-    if let Some(odd) =
-        pairs.iter().find(|pair| pair.name == "year.value" && pair.value.parse::<u16>().is_err())
+    if let Some(odd) = pairs.iter().find(|pair| pair.name == "year.value" && pair.value.parse::<u16>().is_err())
         && !odd.value.is_empty()
     {
         return Err(BAD_REQUEST);
     }
-    let edited = order.state().write(order.who(), |write| {
+    let edited = order.state().write(order.user_id(), |write| {
         ids.iter().all(|id| write.edit(*id, |record| pairs.iter().for_each(|pair| one(record, pair))))
     });
     if edited { done() } else { Err(NOT_FOUND) }
 }
 
 /// One edited field: `title.value=x`, `title.locked=1`, `genre[0].tag.tag=x`, `genre[].tag.tag-=x,y`.
-fn one(record: &mut Record, pair: &Pair) {
+fn one(record: &mut ItemRecord, pair: &DecodedPair) {
     let Some((field, rest)) = pair.name.split_once(['.', '[']) else { return };
     let value = pair.value.as_str();
     match rest {
@@ -159,14 +156,14 @@ fn one(record: &mut Record, pair: &Pair) {
     }
 }
 
-fn lock(record: &mut Record, field: &str, locked: bool) {
+fn lock(record: &mut ItemRecord, field: &str, locked: bool) {
     record.locks.retain(|name| name != field);
     if locked {
         record.locks.push(field.to_owned());
     }
 }
 
-fn set(record: &mut Record, field: &str, value: &str) {
+fn set(record: &mut ItemRecord, field: &str, value: &str) {
     let text = || (!value.is_empty()).then(|| value.to_owned());
     match field {
         "title" => value.clone_into(&mut record.title),
@@ -182,16 +179,16 @@ fn set(record: &mut Record, field: &str, value: &str) {
     }
 }
 
-fn day(text: &str) -> Option<Day> {
+fn day(text: &str) -> Option<CalendarDate> {
     let mut parts = text.splitn(3, '-');
-    Some(Day {
+    Some(CalendarDate {
         year: parts.next()?.parse().ok()?,
         month: parts.next()?.parse().ok().filter(|month| (1..=12).contains(month))?,
         day: parts.next()?.parse().ok().filter(|day| (1..=31).contains(day))?,
     })
 }
 
-fn tag(record: &mut Record, field: &str, value: &str, added: bool) {
+fn tag(record: &mut ItemRecord, field: &str, value: &str, added: bool) {
     let list = match field {
         "genre" => &mut record.genres,
         "country" => &mut record.countries,

@@ -1,4 +1,4 @@
-//! The writes: which method and path change what.
+//! Writes: dispatch by method and path.
 
 mod collection;
 mod edit;
@@ -9,12 +9,12 @@ mod watch;
 
 use http::Method;
 
-use super::call::{NOT_FOUND, Order, Outcome, Reply};
-use super::reply;
+use super::request::{NOT_FOUND, PlexResponse, PlexResult, PlexWriteRequest};
+use super::response;
 
 /// Carries out a write to `path`.
-pub(super) fn answer(order: &Order<'_>, path: &[&str]) -> Outcome {
-    let method = &order.asked.method;
+pub(super) fn answer(order: &PlexWriteRequest<'_>, path: &[&str]) -> PlexResult {
+    let method = &order.request.method;
     match path {
         [":", "prefs"] if *method == Method::PUT => prefs(order),
         [":", what] => watch::answer(order, what),
@@ -24,15 +24,15 @@ pub(super) fn answer(order: &Order<'_>, path: &[&str]) -> Outcome {
         ["playlists", rest @ ..] => playlist::answer(order, rest),
         ["library", "collections", rest @ ..] => collection::answer(order, rest),
         ["library", "sections", id, "refresh"] => scan::answer(order, id),
-        ["library", "sections", id, rest @ ..] => edit::of_section(order, id, rest),
-        ["library", "metadata", ids, rest @ ..] => edit::of_items(order, ids, rest),
+        ["library", "sections", id, rest @ ..] => edit::edit_section(order, id, rest),
+        ["library", "metadata", ids, rest @ ..] => edit::edit_items(order, ids, rest),
         ["library", "clean", "bundles"] | ["library", "optimize"] | ["library", "parts", _] => {
             order.owner_only()?;
             done()
         }
         ["butler", ..] => {
             order.owner_only()?;
-            Ok(Reply::Raw(reply::accepted()))
+            Ok(PlexResponse::Raw(response::accepted()))
         }
         ["activities", uuid] if *method == Method::DELETE => {
             order.owner_only()?;
@@ -43,14 +43,14 @@ pub(super) fn answer(order: &Order<'_>, path: &[&str]) -> Outcome {
     }
 }
 
-/// It is done, and there is nothing to say about it.
-fn done() -> Outcome {
-    Ok(Reply::Raw(reply::done()))
+/// An empty response.
+fn done() -> PlexResult {
+    Ok(PlexResponse::Raw(response::done()))
 }
 
-fn prefs(order: &Order<'_>) -> Outcome {
+fn prefs(order: &PlexWriteRequest<'_>) -> PlexResult {
     order.owner_only()?;
-    order.state().write(order.who(), |write| {
+    order.state().write(order.user_id(), |write| {
         for pair in order.params.pairs().iter().filter(|pair| !pair.name.starts_with("X-Plex-")) {
             write.set(&pair.name, &pair.value);
         }

@@ -1,16 +1,16 @@
-//! Playlists: make, fill, order, rename, delete.
+//! Playlists: create, fill, order, rename, delete.
 
 use http::Method;
 
 use super::done;
-use super::target::{self, Target};
+use super::target::{self, WriteTarget};
 use crate::catalogue::ItemId;
-use crate::plex::call::{BAD_REQUEST, NOT_FOUND, No, Order, Outcome, Reply};
 use crate::plex::node::Node;
 use crate::plex::read::{contents, playlist_row};
+use crate::plex::request::{BAD_REQUEST, NOT_FOUND, PlexError, PlexResponse, PlexResult, PlexWriteRequest};
 
-pub(super) fn answer(order: &Order<'_>, path: &[&str]) -> Outcome {
-    let method = &order.asked.method;
+pub(super) fn answer(order: &PlexWriteRequest<'_>, path: &[&str]) -> PlexResult {
+    let method = &order.request.method;
     match path {
         [] if *method == Method::POST => create(order),
         ["upload"] if *method == Method::POST => upload(order),
@@ -19,18 +19,18 @@ pub(super) fn answer(order: &Order<'_>, path: &[&str]) -> Outcome {
             match (method, rest) {
                 (&Method::PUT, []) => edit(order, id),
                 (&Method::DELETE, []) => {
-                    order.state().write(order.who(), |write| write.delete_playlist(id));
+                    order.state().write(order.user_id(), |write| write.delete_playlist(id));
                     done()
                 }
                 (&Method::PUT | &Method::POST, ["items"]) => add(order, id),
                 (&Method::DELETE, ["items"]) => {
-                    order.state().write(order.who(), |write| write.empty_playlist(id));
-                    shown(order, id, None)
+                    order.state().write(order.user_id(), |write| write.empty_playlist(id));
+                    playlist_response(order, id, None)
                 }
                 (&Method::DELETE, ["items", entry]) => remove(order, id, entry),
                 (&Method::PUT, ["items", entry, "move"]) => reorder(order, id, entry),
                 (&Method::POST | &Method::PUT, ["posters" | "arts"]) => {
-                    order.state().write(order.who(), |write| write.edit_playlist(id, |_| {}));
+                    order.state().write(order.user_id(), |write| write.edit_playlist(id, |_| {}));
                     done()
                 }
                 _ => Err(NOT_FOUND),
@@ -41,24 +41,24 @@ pub(super) fn answer(order: &Order<'_>, path: &[&str]) -> Outcome {
 }
 
 /// A playlist of this user's own.
-fn own(order: &Order<'_>, id: &str) -> Result<ItemId, No> {
+fn own(order: &PlexWriteRequest<'_>, id: &str) -> Result<ItemId, PlexError> {
     let id = id.parse().map(ItemId).map_err(|_| BAD_REQUEST)?;
     let view = order.state().view();
-    let owned = view.playlist(id).is_some_and(|playlist| playlist.owner == order.who());
+    let owned = view.playlist(id).is_some_and(|playlist| playlist.owner == order.user_id());
     if owned { Ok(id) } else { Err(NOT_FOUND) }
 }
 
-/// The playlist as its row, which is what most writes to it answer.
-fn shown(order: &Order<'_>, id: ItemId, added: Option<(usize, usize)>) -> Outcome {
+/// The playlist as a row: the response of most writes to it.
+fn playlist_response(order: &PlexWriteRequest<'_>, id: ItemId, added: Option<(usize, usize)>) -> PlexResult {
     let row = order.read(|call| call.view.playlist(id).map(|playlist| playlist_row(call, playlist)));
     let mut node = Node::new("MediaContainer").set("size", 1);
     if let Some((requested, taken)) = added {
         node = node.set("leafCountAdded", taken).set("leafCountRequested", requested);
     }
-    Reply::tree(node.with(row.ok_or(NOT_FOUND)?))
+    PlexResponse::tree(node.with(row.ok_or(NOT_FOUND)?))
 }
 
-fn create(order: &Order<'_>) -> Outcome {
+fn create(order: &PlexWriteRequest<'_>) -> PlexResult {
     let title = order.params.get("title").unwrap_or("New Playlist").to_owned();
     let medium = match order.params.get("type").unwrap_or("audio") {
         "audio" => "audio",
@@ -66,39 +66,39 @@ fn create(order: &Order<'_>) -> Outcome {
         _ => return Err(BAD_REQUEST),
     };
     let target = match order.params.get("uri") {
-        Some(uri) => target::of_uri(uri)?,
-        None => Target::Items(Vec::new()),
+        Some(uri) => target::parse_uri(uri)?,
+        None => WriteTarget::Items(Vec::new()),
     };
     let id = match target {
-        Target::Items(ids) => {
+        WriteTarget::Items(ids) => {
             let items = order.read(|call| target::playable(call, &ids));
             if items.is_empty() && !ids.is_empty() {
                 return Err(BAD_REQUEST);
             }
-            order.state().write(order.who(), |write| write.create_playlist(&title, medium, &items))
+            order.state().write(order.user_id(), |write| write.create_playlist(&title, medium, &items))
         }
-        Target::Query(query) => order.state().write(order.who(), |write| {
+        WriteTarget::Query(query) => order.state().write(order.user_id(), |write| {
             let id = write.create_playlist(&title, medium, &[]);
             write.edit_playlist(id, |playlist| playlist.smart = Some(query));
             id
         }),
     };
-    shown(order, id, None)
+    playlist_response(order, id, None)
 }
 
-/// A list of files that lies on the server's disk: what of it the library holds becomes a playlist.
-fn upload(order: &Order<'_>) -> Outcome {
+/// Imports a list of files on the server's disk: a playlist of those in the library.
+fn upload(order: &PlexWriteRequest<'_>) -> PlexResult {
     let path = order.params.get("path").ok_or(BAD_REQUEST)?;
     let name = path.rsplit('/').next().unwrap_or(path);
     let title = name.rsplit_once('.').map_or(name, |(stem, _)| stem).to_owned();
-    order.state().write(order.who(), |write| write.create_playlist(&title, "audio", &[]));
+    order.state().write(order.user_id(), |write| write.create_playlist(&title, "audio", &[]));
     done()
 }
 
-fn add(order: &Order<'_>, id: ItemId) -> Outcome {
+fn add(order: &PlexWriteRequest<'_>, id: ItemId) -> PlexResult {
     let uri = order.params.get("uri").ok_or(BAD_REQUEST)?;
-    match target::of_uri(uri)? {
-        Target::Items(ids) => {
+    match target::parse_uri(uri)? {
+        WriteTarget::Items(ids) => {
             let mut items = order.read(|call| target::playable(call, &ids));
             let requested = items.len();
             if requested == 0 {
@@ -107,26 +107,26 @@ fn add(order: &Order<'_>, id: ItemId) -> Outcome {
             if order.server.switches.playlist_takes_one {
                 items.truncate(1);
             }
-            order.state().write(order.who(), |write| write.append_to_playlist(id, &items));
-            shown(order, id, Some((requested, items.len())))
+            order.state().write(order.user_id(), |write| write.append_to_playlist(id, &items));
+            playlist_response(order, id, Some((requested, items.len())))
         }
-        Target::Query(query) => {
+        WriteTarget::Query(query) => {
             order
                 .state()
-                .write(order.who(), |write| write.edit_playlist(id, |playlist| playlist.smart = Some(query)));
-            shown(order, id, None)
+                .write(order.user_id(), |write| write.edit_playlist(id, |playlist| playlist.smart = Some(query)));
+            playlist_response(order, id, None)
         }
     }
 }
 
-fn remove(order: &Order<'_>, id: ItemId, entry: &str) -> Outcome {
+fn remove(order: &PlexWriteRequest<'_>, id: ItemId, entry: &str) -> PlexResult {
     let entry = entry.parse().map_err(|_| BAD_REQUEST)?;
-    let removed = order.state().write(order.who(), |write| write.remove_from_playlist(id, &[entry]));
-    if removed { shown(order, id, None) } else { Err(NOT_FOUND) }
+    let removed = order.state().write(order.user_id(), |write| write.remove_from_playlist(id, &[entry]));
+    if removed { playlist_response(order, id, None) } else { Err(NOT_FOUND) }
 }
 
 /// Moves an entry behind another, or to the top.
-fn reorder(order: &Order<'_>, id: ItemId, entry: &str) -> Outcome {
+fn reorder(order: &PlexWriteRequest<'_>, id: ItemId, entry: &str) -> PlexResult {
     let entry: u64 = entry.parse().map_err(|_| BAD_REQUEST)?;
     let after: Option<u64> = order.params.number("after");
     let others: Vec<u64> = order.read(|call| {
@@ -138,17 +138,17 @@ fn reorder(order: &Order<'_>, id: ItemId, entry: &str) -> Outcome {
         None => 0,
         Some(after) => others.iter().position(|held| *held == after).ok_or(NOT_FOUND)? + 1,
     };
-    let moved = order.state().write(order.who(), |write| write.move_in_playlist(id, entry, to));
-    if moved { shown(order, id, None) } else { Err(NOT_FOUND) }
+    let moved = order.state().write(order.user_id(), |write| write.move_in_playlist(id, entry, to));
+    if moved { playlist_response(order, id, None) } else { Err(NOT_FOUND) }
 }
 
-fn edit(order: &Order<'_>, id: ItemId) -> Outcome {
+fn edit(order: &PlexWriteRequest<'_>, id: ItemId) -> PlexResult {
     let said = |name: &str| {
         let params = &order.params;
         params.get(&format!("{name}.value")).or_else(|| params.get(name)).map(str::to_owned)
     };
     let (title, summary) = (said("title"), said("summary"));
-    order.state().write(order.who(), |write| {
+    order.state().write(order.user_id(), |write| {
         write.edit_playlist(id, |playlist| {
             if let Some(title) = title {
                 playlist.title = title;

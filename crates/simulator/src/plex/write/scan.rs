@@ -1,4 +1,4 @@
-//! Scans: they begin at once, last a while, and say so.
+//! Scans: they begin at once, last a while, and are reported as activities.
 
 use std::sync::Arc;
 
@@ -6,20 +6,20 @@ use http::Method;
 
 use super::done;
 use crate::catalogue::{ItemId, Section};
-use crate::plex::call::{NOT_FOUND, Order, Outcome};
-use crate::plex::server::Server;
-use crate::serve::Ground;
-use crate::state::{Activity, Change};
+use crate::plex::request::{NOT_FOUND, PlexResult, PlexWriteRequest};
+use crate::plex::server::PlexServer;
+use crate::serve::SimulatorContext;
+use crate::state::{SimulatedActivity, StateChange};
 use crate::users::UserId;
 
 /// `/library/sections/1/refresh`, and `all` for every section.
-pub(super) fn answer(order: &Order<'_>, id: &str) -> Outcome {
+pub(super) fn answer(order: &PlexWriteRequest<'_>, id: &str) -> PlexResult {
     order.owner_only()?;
     let sections = match id {
         "all" => Section::EVERY.to_vec(),
         id => vec![id.parse().ok().and_then(Section::numbered).ok_or(NOT_FOUND)?],
     };
-    if order.asked.method == Method::DELETE {
+    if order.request.method == Method::DELETE {
         for section in sections {
             cancel(order, section);
         }
@@ -31,14 +31,14 @@ pub(super) fn answer(order: &Order<'_>, id: &str) -> Outcome {
     done()
 }
 
-fn uuid(ground: &Ground, what: &str, number: u64) -> String {
-    ground.state.catalogue().chance().uuid(what, number)
+fn uuid(ground: &SimulatorContext, what: &str, number: u64) -> String {
+    ground.state.catalogue().rng().uuid(what, number)
 }
 
-fn begin(order: &Order<'_>, section: Section) {
+fn begin(order: &PlexWriteRequest<'_>, section: Section) {
     let number = order.state().seq() * 16 + u64::from(section.number());
-    let activity = Activity {
-        uuid: uuid(order.ground, "scan", number),
+    let activity = SimulatedActivity {
+        uuid: uuid(order.context, "scan", number),
         kind: "library.update.section".into(),
         event: "started",
         title: format!("Scanning {}", section.title()),
@@ -48,41 +48,41 @@ fn begin(order: &Order<'_>, section: Section) {
         item: None,
         refreshed: true,
     };
-    order.state().write(order.who(), |write| {
-        write.scan(section, true);
-        write.announce(Change::Activity(activity.clone()));
+    order.state().write(order.user_id(), |write| {
+        write.set_scanning(section, true);
+        write.announce(StateChange::Activity(activity.clone()));
     });
     order.server.begin(activity.clone());
-    let (server, ground) = (Arc::clone(order.server), Arc::clone(order.ground));
-    order.ground.spawn(async move {
+    let (server, ground) = (Arc::clone(order.server), Arc::clone(order.context));
+    order.context.spawn(async move {
         ground.state.clock().sleep(server.switches.scan_takes).await;
         end(&server, &ground, &activity.uuid, section);
     });
 }
 
-fn cancel(order: &Order<'_>, section: Section) {
+fn cancel(order: &PlexWriteRequest<'_>, section: Section) {
     let running = order.server.activities().into_iter().filter(|activity| activity.section == Some(section));
     for activity in running {
-        end(order.server, order.ground, &activity.uuid, section);
+        end(order.server, order.context, &activity.uuid, section);
     }
 }
 
-/// The end of a scan. Whoever comes second finds nothing to end.
-fn end(server: &Server, ground: &Ground, uuid: &str, section: Section) {
+/// Ends a scan. The second caller finds nothing to end.
+fn end(server: &PlexServer, ground: &SimulatorContext, uuid: &str, section: Section) {
     let Some(activity) = server.end(uuid) else { return };
-    let ended = Activity { event: "ended", progress: 100, ..activity };
+    let ended = SimulatedActivity { event: "ended", progress: 100, ..activity };
     ground.state.write(UserId::OWNER, |write| {
-        write.scan(section, false);
-        write.announce(Change::Activity(ended));
+        write.set_scanning(section, false);
+        write.announce(StateChange::Activity(ended));
     });
 }
 
-/// Fetches the metadata of items anew.
-pub(super) fn refresh_items(order: &Order<'_>, ids: &[ItemId]) {
-    order.state().write(order.who(), |write| {
+/// Refreshes the metadata of items.
+pub(super) fn refresh_items(order: &PlexWriteRequest<'_>, ids: &[ItemId]) {
+    order.state().write(order.user_id(), |write| {
         for id in ids {
-            let activity = Activity {
-                uuid: uuid(order.ground, "refresh", write.seq() * 1_000 + u64::from(id.0)),
+            let activity = SimulatedActivity {
+                uuid: uuid(order.context, "refresh", write.seq() * 1_000 + u64::from(id.0)),
                 kind: "library.refresh.items".into(),
                 event: "ended",
                 title: "Refreshing".into(),
@@ -93,7 +93,7 @@ pub(super) fn refresh_items(order: &Order<'_>, ids: &[ItemId]) {
                 refreshed: true,
             };
             write.edit(*id, |_| {});
-            write.announce(Change::Activity(activity));
+            write.announce(StateChange::Activity(activity));
         }
     });
 }

@@ -1,32 +1,32 @@
-//! What users do with items: play, rate, report, hide.
+//! User state on items: play, rate, report, hide.
 
 use super::done;
 use crate::catalogue::ItemId;
-use crate::plex::call::{BAD_REQUEST, NOT_FOUND, No, Order, Outcome, Reply};
 use crate::plex::node::Node;
-use crate::state::{Device, Playing, Progress};
+use crate::plex::request::{BAD_REQUEST, NOT_FOUND, PlexError, PlexResponse, PlexResult, PlexWriteRequest};
+use crate::state::{PlaybackUpdate, PlayerDevice, PlayerState};
 
-/// A rating of 10 is all there is.
+/// Maximum rating.
 const MOST: f64 = 10.0;
 
-/// `/:/scrobble` and its like, by whichever method.
-pub(super) fn answer(order: &Order<'_>, what: &str) -> Outcome {
+/// `/:/scrobble` and the like, by any method.
+pub(super) fn answer(order: &PlexWriteRequest<'_>, what: &str) -> PlexResult {
     match what {
         "scrobble" => {
             let item = item(order)?;
-            order.state().write(order.who(), |write| write.mark_played(item));
+            order.state().write(order.user_id(), |write| write.mark_played(item));
             done()
         }
         "unscrobble" => {
             let item = item(order)?;
-            order.state().write(order.who(), |write| write.mark_unplayed(item));
+            order.state().write(order.user_id(), |write| write.mark_unplayed(item));
             done()
         }
         "rate" => {
             let item = item(order)?;
             let rating: f64 = order.params.number("rating").ok_or(BAD_REQUEST)?;
             let tenths = rated(rating)?;
-            order.state().write(order.who(), |write| write.rate(item, tenths));
+            order.state().write(order.user_id(), |write| write.rate(item, tenths));
             done()
         }
         "progress" => progress(order),
@@ -35,43 +35,43 @@ pub(super) fn answer(order: &Order<'_>, what: &str) -> Outcome {
     }
 }
 
-/// The item a report is about: `ratingKey=5`, `key=5` or `key=/library/metadata/5`.
-fn item(order: &Order<'_>) -> Result<ItemId, No> {
+/// The item of a report: `ratingKey=5`, `key=5` or `key=/library/metadata/5`.
+fn item(order: &PlexWriteRequest<'_>) -> Result<ItemId, PlexError> {
     let key = order.params.get("ratingKey").or_else(|| order.params.get("key")).ok_or(BAD_REQUEST)?;
     let id = key.strip_prefix("/library/metadata/").unwrap_or(key);
     order.item(id.split(['/', '?']).next().unwrap_or(id))
 }
 
-/// A rating in tenths; -1 takes it away.
+/// A rating in tenths; -1 removes it.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 100")]
-fn rated(rating: f64) -> Result<Option<u16>, No> {
+fn rated(rating: f64) -> Result<Option<u16>, PlexError> {
     if rating < 0.0 {
         return Ok(None);
     }
     if rating > MOST { Err(BAD_REQUEST) } else { Ok(Some((rating * 10.0).round() as u16)) }
 }
 
-/// `/:/progress`: where playback was left, without a player.
-fn progress(order: &Order<'_>) -> Outcome {
+/// `/:/progress`: the playback position, without a player.
+fn progress(order: &PlexWriteRequest<'_>) -> PlexResult {
     let item = item(order)?;
     let offset_ms = order.params.number("time").ok_or(BAD_REQUEST)?;
-    let state = order.params.get("state").and_then(Progress::from_word).unwrap_or(Progress::Stopped);
-    if state == Progress::Stopped {
-        order.state().write(order.who(), |write| write.leave_at(item, offset_ms));
+    let state = order.params.get("state").and_then(PlayerState::from_word).unwrap_or(PlayerState::Stopped);
+    if state == PlayerState::Stopped {
+        order.state().write(order.user_id(), |write| write.leave_at(item, offset_ms));
     } else {
         report(order, item, state, offset_ms);
     }
     done()
 }
 
-/// `/:/timeline`: what a player does, every few seconds.
-fn timeline(order: &Order<'_>) -> Outcome {
+/// `/:/timeline`: a player's report, every few seconds.
+fn timeline(order: &PlexWriteRequest<'_>) -> PlexResult {
     let item = item(order)?;
-    let state = order.params.get("state").and_then(Progress::from_word).ok_or(BAD_REQUEST)?;
+    let state = order.params.get("state").and_then(PlayerState::from_word).ok_or(BAD_REQUEST)?;
     let offset_ms = order.params.number("time").unwrap_or(0);
     report(order, item, state, offset_ms);
-    let watch = order.state().view().watch(order.who(), item);
-    Reply::tree(
+    let watch = order.state().view().watch(order.user_id(), item);
+    PlexResponse::tree(
         Node::new("MediaContainer")
             .set("size", 0)
             .set("playbackState", state.word())
@@ -81,47 +81,46 @@ fn timeline(order: &Order<'_>) -> Outcome {
     )
 }
 
-fn report(order: &Order<'_>, item: ItemId, progress: Progress, offset_ms: u64) {
+fn report(order: &PlexWriteRequest<'_>, item: ItemId, progress: PlayerState, offset_ms: u64) {
     let said = |name: &str, otherwise: &str| order.params.plex(name).unwrap_or(otherwise).to_owned();
-    let address = forwarded(order).unwrap_or_else(|| order.asked.peer.ip().to_string());
-    let device = Device {
+    let address = forwarded(order).unwrap_or_else(|| order.request.peer.ip().to_string());
+    let device = PlayerDevice {
         client: said("X-Plex-Client-Identifier", "unnamed"),
         name: said("X-Plex-Device-Name", &said("X-Plex-Device", "Player")),
         product: said("X-Plex-Product", "Player"),
         version: said("X-Plex-Version", "0"),
         platform: said("X-Plex-Platform", "Generic"),
         address,
-        ..Device::default()
+        ..PlayerDevice::default()
     };
-    let playing = Playing { item, progress, offset_ms, device };
-    order.state().write(order.who(), |write| write.report(&playing));
+    let playing = PlaybackUpdate { item, progress, offset_ms, device };
+    order.state().write(order.user_id(), |write| write.report(&playing));
 }
 
-fn forwarded(order: &Order<'_>) -> Option<String> {
-    let claimed =
-        order.asked.header("x-forwarded-for").filter(|_| order.server.switches.trusts_forwarded_for)?;
+fn forwarded(order: &PlexWriteRequest<'_>) -> Option<String> {
+    let claimed = order.request.header("x-forwarded-for").filter(|_| order.server.switches.trusts_forwarded_for)?;
     claimed.split(',').next().map(|first| first.trim().to_owned())
 }
 
 /// `/actions/removeFromContinueWatching`
-pub(super) fn hide(order: &Order<'_>) -> Outcome {
+pub(super) fn hide(order: &PlexWriteRequest<'_>) -> PlexResult {
     let item = item(order)?;
-    order.state().write(order.who(), |write| write.hide_from_resume(item));
+    order.state().write(order.user_id(), |write| write.hide_from_resume(item));
     done()
 }
 
 /// `/status/sessions/terminate`
-pub(super) fn terminate(order: &Order<'_>) -> Outcome {
+pub(super) fn terminate(order: &PlexWriteRequest<'_>) -> PlexResult {
     order.owner_only()?;
     let session = order.params.get("sessionId").ok_or(BAD_REQUEST)?;
-    let ended = order.state().write(order.who(), |write| write.end_session(session));
+    let ended = order.state().write(order.user_id(), |write| write.end_session(session));
     if ended { done() } else { Err(NOT_FOUND) }
 }
 
 /// `DELETE /status/sessions/history/5`
-pub(super) fn forget(order: &Order<'_>, id: &str) -> Outcome {
+pub(super) fn forget(order: &PlexWriteRequest<'_>, id: &str) -> PlexResult {
     order.owner_only()?;
     let id = id.parse().map_err(|_| BAD_REQUEST)?;
-    let gone = order.state().write(order.who(), |write| write.delete_play(id));
+    let gone = order.state().write(order.user_id(), |write| write.delete_play(id));
     if gone { done() } else { Err(NOT_FOUND) }
 }

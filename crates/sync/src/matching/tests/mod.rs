@@ -1,4 +1,4 @@
-//! Decisions, misses and places as a whole, over a library of a server that nobody can reach.
+//! Overrides, misses and path lookups together, over a library of an unreachable server.
 
 mod decisions;
 mod keeping;
@@ -10,30 +10,30 @@ use std::sync::Arc;
 
 use greenroom_cache::{Cache, Clock};
 use greenroom_dialect::credential::Secret;
-use greenroom_library::files::{Case, Confidence, PathMaps};
-use greenroom_library::item::{File, Item, ItemKind};
+use greenroom_library::files::{CaseSensitivity, FileMatchConfidence, PathMaps};
+use greenroom_library::item::{Item, ItemKind, MediaFile};
+use greenroom_library::matching::{MatchDecision, MatchPolicy};
 use greenroom_library::snapshot::SnapshotBuilder;
-use greenroom_library::tracks::{Decision, Policy};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::store::{Filter, NotKept};
-use super::{Live, Matching, Refused, Source, Wanted};
+use super::overrides_store::{OverrideFilter, OverrideStoreError};
+use super::{LiveSearch, MatchSource, Matcher, OverrideError, TrackQuery};
 use crate::index::Library;
-use crate::matching::counters::Count;
-use crate::matching::path_lookup::PathAsked;
-use crate::matching::pin::{RulingKind, Written};
-use greenroom_config::{Settings, Tree};
-use greenroom_proxy::persistence::State;
+use crate::matching::counters::MatchCounter;
+use crate::matching::overrides::{ExportedMatchOverride, MatchOverrideKind};
+use crate::matching::path_lookup::PathLookupQuery;
+use greenroom_config::{ConfigSource, Settings};
+use greenroom_proxy::persistence::StatePersistence;
 use greenroom_proxy::server::Server;
 use greenroom_state::backup;
 
 const TOKEN: &str = "SECRET-token-of-the-owner";
 
-/// A library of a server that nobody can reach, and what was decided about it.
-struct House {
+/// A library of an unreachable server, with its overrides.
+struct MatchingFixture {
     library: Arc<Library>,
-    matching: Matching,
+    matching: Matcher,
     folder: tempfile::TempDir,
 }
 
@@ -42,23 +42,23 @@ fn server() -> Arc<Server> {
 }
 
 fn server_with(token: &str) -> Arc<Server> {
-    let mut tree = Tree::default();
+    let mut tree = ConfigSource::default();
     let file = format!("[[server]]\nname = \"home\"\nkind = \"plex\"\nurl = \"http://127.0.0.1:9\"\n{token}");
     tree.add_toml("g.toml", &file);
     let mut settings = Settings::read(tree).expect("it is valid");
     let (clock, tasks, stop) = (Clock::system(), TaskTracker::new(), CancellationToken::new());
-    let cache = Cache::new(greenroom_cache::Settings::default(), clock.clone(), tasks.clone());
+    let cache = Cache::new(greenroom_cache::CacheSettings::default(), clock.clone(), tasks.clone());
     let secrets = (greenroom_state::secrets::HashKey([1; 32]), Secret::new("hook"));
     let server = Server::new(settings.servers.remove(0), cache, clock, tasks, stop, secrets);
     Arc::new(server.expect("it can be had"))
 }
 
-fn open(folder: &Path) -> Matching {
-    let state = State::open(folder, &Arc::default());
-    Matching::open(folder, state.trouble(), greenroom_config::Matching::default())
+fn open(folder: &Path) -> Matcher {
+    let state = StatePersistence::open(folder, &Arc::default());
+    Matcher::open(folder, state.error(), greenroom_config::MatchingSettings::default())
 }
 
-impl House {
+impl MatchingFixture {
     fn new(items: &[Item]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let library = Library::new("home:3".parse().expect("an id"), "Music", server());
@@ -75,35 +75,35 @@ impl House {
         self.library.publish(builder.build(), 1_000);
     }
 
-    async fn resolve(&self, wanted: &Wanted) -> super::Resolved {
-        self.resolve_as(wanted, Policy::Strict).await
+    async fn resolve(&self, wanted: &TrackQuery) -> super::TrackResolution {
+        self.resolve_as(wanted, MatchPolicy::Strict).await
     }
 
-    async fn resolve_as(&self, wanted: &Wanted, policy: Policy) -> super::Resolved {
+    async fn resolve_as(&self, wanted: &TrackQuery, policy: MatchPolicy) -> super::TrackResolution {
         let mut all = self.matching.resolve(&self.library, std::slice::from_ref(wanted), policy).await;
         all.pop().expect("one for each")
     }
 
-    /// What came of it, in a line.
-    async fn told(&self, wanted: &Wanted) -> String {
+    /// The result in one line.
+    async fn told(&self, wanted: &TrackQuery) -> String {
         let resolved = self.resolve(wanted).await;
         let key = resolved.accepted().map_or("-", |item| &item.key).to_owned();
-        format!("{} {key}", resolved.source.word())
+        format!("{} {key}", resolved.source.name())
     }
 
-    /// What a search of the server that shows one item comes to.
-    async fn judge_live(&self, wanted: &Wanted, shown: Item) -> super::Resolved {
+    /// The result of a live search that finds one item.
+    async fn judge_live(&self, wanted: &TrackQuery, shown: Item) -> super::TrackResolution {
         let (wanted, generation) = (wanted.clone(), self.library.generation().expect("published"));
-        let work = move |session: &super::Session<'_>| session.judge_live(&wanted, vec![shown]);
-        self.matching.in_session(&self.library, &generation, Policy::Strict, work).await
+        let work = move |session: &super::MatchSession<'_>| session.judge_live(&wanted, vec![shown]);
+        self.matching.in_session(&self.library, &generation, MatchPolicy::Strict, work).await
     }
 
-    async fn rule(&self, kind: RulingKind, wanted: &Wanted, key: &str) -> Result<i64, Refused> {
-        self.matching.rule(&self.library, kind, wanted.clone(), key).await.map(|ruling| ruling.id)
+    async fn rule(&self, kind: MatchOverrideKind, wanted: &TrackQuery, key: &str) -> Result<i64, OverrideError> {
+        self.matching.set_override(&self.library, kind, wanted.clone(), key).await.map(|ruling| ruling.id)
     }
 
-    fn count(&self, what: Count) -> u64 {
-        self.matching.tally().of(what)
+    fn count(&self, what: MatchCounter) -> u64 {
+        self.matching.counters().get(what)
     }
 }
 
@@ -112,13 +112,13 @@ fn track(key: &str, artist: &str, title: &str) -> Item {
     item.grandparent_title = Some(artist.into());
     item.parent_title = Some("Album".into());
     item.duration_ms = Some(200_000);
-    item.files = vec![File { path: format!("/music/{artist}/{title}.flac").into(), size_bytes: Some(1) }];
+    item.files = vec![MediaFile { path: format!("/music/{artist}/{title}.flac").into(), size_bytes: Some(1) }];
     item.guids = vec![format!("plex://track/{}", title.to_lowercase().replace(' ', "")).into()];
     item
 }
 
-fn wanted(artist: &str, title: &str) -> Wanted {
-    Wanted { title: title.into(), artist: artist.into(), ..Wanted::default() }
+fn wanted(artist: &str, title: &str) -> TrackQuery {
+    TrackQuery { title: title.into(), artist: artist.into(), ..TrackQuery::default() }
 }
 
 fn three() -> Vec<Item> {

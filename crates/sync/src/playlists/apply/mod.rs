@@ -1,6 +1,6 @@
-//! One account's playlist: what is there, what should be, and the writes between them. Each round reads what is there,
-//! decides one phase, and writes it; so an unknown outcome, a server that takes less than it was given, and a run that
-//! was interrupted are all the same case: the next round sees what is so.
+//! Writes one user's playlist: current content, target content, and the writes between them. Each round reads the
+//! playlist, decides one step, and writes it. So an unknown result, a server that accepts only part of a batch, and an
+//! interrupted run are one case: the next round sees the actual content.
 
 mod execute;
 mod planning;
@@ -11,172 +11,169 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use greenroom_cache::Clock;
-use greenroom_dialect::playlists::{Entry, Listed, MAX_ITEMS, MAX_QUERY_BYTES};
-use greenroom_library::tracks::Policy;
+use greenroom_dialect::playlists::{MAX_ITEMS, MAX_QUERY_BYTES, PlaylistEntry, PlaylistInfo};
+use greenroom_library::matching::MatchPolicy;
 
-use super::plan::{self, Costs, Held, Phase};
-use super::report::{AccountReport, Failure, Standing};
-use super::run::Run;
+use super::plan::{self, BatchLimits, CurrentEntry, PlanStep};
+use super::report::{AccountReport, PlaylistFailure, PlaylistSyncStatus};
+use super::run::SyncRun;
 use crate::index::Library;
-use crate::matching::{Matching, Wanted};
-use crate::playlists::client::Courier;
-use crate::playlists::created::Made;
-use crate::playlists::error::Trouble;
-use greenroom_config::playlist_mode::Mode;
+use crate::matching::{Matcher, TrackQuery};
+use crate::playlists::client::PlaylistClient;
+use crate::playlists::created::CreatedPlaylists;
+use crate::playlists::error::PlaylistError;
+use greenroom_config::playlist_mode::PlaylistMode;
 
-/// Rounds that one playlist takes at the most: four would do if nothing went wrong.
+/// Max rounds for one playlist: four would do without errors.
 const MAX_ROUNDS: usize = 40;
-/// Writes of unknown outcome, and writes that were not sent, that are borne.
-const MAX_MISHAPS: usize = 3;
-/// Requests that the server may refuse while it is found out which of the tracks it does not take.
+/// Max writes that were not sent or whose result is unknown.
+const MAX_ERRORS: usize = 3;
+/// Max refused requests while bisecting for the tracks the server does not accept.
 const MAX_REFUSALS: usize = 50;
-/// After one of them the server is left alone for so long, before it is asked what is so.
+/// Pause after such an error before the playlist is read.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// A track that is to be in the playlist.
+/// A track of the target playlist.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Pick {
-    /// The item.
+pub struct TargetTrack {
+    /// Key of its item.
     pub key: String,
-    /// What it is called in reports.
+    /// Its label in reports.
     pub label: String,
-    /// What was looked for.
-    pub wanted: Wanted,
+    /// Its query.
+    pub query: TrackQuery,
 }
 
-/// What one run has learnt of a server while writing to it.
+/// Quirks of a server, learnt while writing to it.
 #[derive(Debug, Default)]
-pub struct Habits {
-    /// Of several items in one request it takes the first only.
-    takes_one: AtomicBool,
-    /// It does not let all of a playlist be set at once.
-    sets_none: AtomicBool,
+pub struct ServerQuirks {
+    /// It accepts only the first of several items in a request.
+    one_item_per_request: AtomicBool,
+    /// It does not accept the whole playlist in one request.
+    rejects_set: AtomicBool,
 }
 
-/// What one account's playlist is written with.
+/// Writes one user's playlist.
 #[derive(Debug)]
-pub struct Desk<'a> {
-    /// Speaks for the account.
-    pub courier: &'a Courier,
-    /// How the server is.
-    pub habits: &'a Habits,
+pub struct PlaylistWriter<'a> {
+    /// Client with the account's token.
+    pub client: &'a PlaylistClient,
+    /// Known quirks of the server.
+    pub quirks: &'a ServerQuirks,
     /// The run.
-    pub run: &'a Run,
+    pub run: &'a SyncRun,
     /// The clock.
     pub clock: &'a Clock,
-    /// Where the tracks are from.
+    /// Library of the tracks.
     pub library: &'a Arc<Library>,
-    /// Who found them.
-    pub matching: &'a Matching,
-    /// What counts as found.
-    pub policy: Policy,
+    /// Matches tracks again whose items are gone.
+    pub matching: &'a Matcher,
+    /// Policy that decides which matches are accepted.
+    pub policy: MatchPolicy,
     /// The playlist's name.
     pub name: &'a str,
-    /// What may happen to it.
-    pub mode: Mode,
-    /// Whether it may lose most of what is in it, or lose anything where few rows were found.
+    /// Changes allowed to an existing playlist.
+    pub mode: PlaylistMode,
+    /// Whether it may lose most entries, or any entry if few rows matched.
     pub may_shrink: bool,
-    /// Few of the rows were found.
+    /// Few rows matched.
     pub is_doubtful: bool,
-    /// What was made here before.
-    pub made: &'a Made,
-    /// Whether nothing is written.
+    /// Playlists created by Greenroom.
+    pub created: &'a CreatedPlaylists,
+    /// Whether to write nothing.
     pub dry_run: bool,
     /// The account's name.
     pub account: Option<&'a str>,
 }
 
-/// What is known while it is written.
-struct State {
-    picks: Vec<Pick>,
-    /// What may happen: less than was wished where too much would leave.
-    mode: Mode,
-    /// What was in it at first.
+/// State across the rounds of one playlist.
+struct WriteState {
+    tracks: Vec<TargetTrack>,
+    /// Mode in effect: append only, if too much would be removed.
+    mode: PlaylistMode,
+    /// Entries before the first round.
     before: Vec<String>,
-    /// Entries that are known to be in it.
+    /// Entries known to be in it.
     length: usize,
-    /// What was sent without knowing what came of it: it may arrive twice.
-    doubted: HashSet<String>,
-    /// What did not arrive together with others, and is sent alone.
-    alone: HashSet<String>,
-    /// Requests that were refused.
+    /// Tracks sent with an unknown result: they may arrive twice.
+    uncertain: HashSet<String>,
+    /// Tracks not accepted in a batch, to be sent alone.
+    send_alone: HashSet<String>,
+    /// Refused requests.
     refusals: usize,
     report: AccountReport,
-    /// What the account cannot have.
-    lost: HashSet<String>,
-    /// Tracks that were sent and ought to be seen in the next round.
+    /// Tracks the account cannot have.
+    unavailable: HashSet<String>,
+    /// Sent tracks expected in the next round.
     sent: Vec<Vec<String>>,
-    /// Items that were looked for anew once.
-    again: HashSet<String>,
-    mishaps: usize,
-    /// Items of a request at the most, while one that is refused is sought.
-    narrow: Option<usize>,
+    /// Items that were matched again once.
+    retried: HashSet<String>,
+    errors: usize,
+    /// Max items of a request while bisecting.
+    max_batch: Option<usize>,
     checked: HashSet<String>,
     has_written: bool,
 }
 
-/// Why it goes no further.
-enum Stop {
-    Trouble(Trouble),
+/// Reason to stop.
+enum WriteError {
+    Playlist(PlaylistError),
     Cancelled,
 }
 
-impl From<Trouble> for Stop {
-    fn from(trouble: Trouble) -> Self {
-        Self::Trouble(trouble)
+impl From<PlaylistError> for WriteError {
+    fn from(trouble: PlaylistError) -> Self {
+        Self::Playlist(trouble)
     }
 }
 
-impl Desk<'_> {
-    /// Brings the account's playlist to what it should be. Returns also what is in it then, as far as it is known.
-    pub async fn write(&self, picks: &[Pick]) -> (AccountReport, Vec<String>) {
-        let mut state = State {
-            picks: picks.to_vec(),
+impl PlaylistWriter<'_> {
+    /// Writes the user's playlist. Also returns its content afterwards, as far as known.
+    pub async fn write(&self, picks: &[TargetTrack]) -> (AccountReport, Vec<String>) {
+        let mut state = WriteState {
+            tracks: picks.to_vec(),
             mode: self.mode,
             before: Vec::new(),
             length: 0,
-            doubted: HashSet::new(),
-            alone: HashSet::new(),
+            uncertain: HashSet::new(),
+            send_alone: HashSet::new(),
             refusals: 0,
             report: AccountReport {
                 account: self.account.map(str::to_owned),
-                standing: Standing::Unchanged,
+                standing: PlaylistSyncStatus::Unchanged,
                 ..AccountReport::default()
             },
-            lost: HashSet::new(),
+            unavailable: HashSet::new(),
             sent: Vec::new(),
-            again: HashSet::new(),
-            mishaps: 0,
-            narrow: None,
+            retried: HashSet::new(),
+            errors: 0,
+            max_batch: None,
             checked: HashSet::new(),
             has_written: false,
         };
-        let held = match self.bring(&mut state).await {
+        let held = match self.reconcile(&mut state).await {
             Ok(held) => held,
-            Err(Stop::Cancelled) => {
-                state.report.standing = Standing::Cancelled;
+            Err(WriteError::Cancelled) => {
+                state.report.standing = PlaylistSyncStatus::Cancelled;
                 Vec::new()
             }
-            Err(Stop::Trouble(trouble)) => {
-                state.report.standing = Standing::Failed;
-                state.report.error = Some(Failure::from(trouble));
+            Err(WriteError::Playlist(trouble)) => {
+                state.report.standing = PlaylistSyncStatus::Failed;
+                state.report.error = Some(PlaylistFailure::from(trouble));
                 Vec::new()
             }
         };
-        let is_lost = |pick: &&Pick| state.lost.contains(&pick.key);
-        state.report.not_visible =
-            state.picks.iter().filter(is_lost).map(|pick| pick.label.clone()).collect();
+        let is_lost = |pick: &&TargetTrack| state.unavailable.contains(&pick.key);
+        state.report.not_visible = state.tracks.iter().filter(is_lost).map(|pick| pick.label.clone()).collect();
         (state.report, held)
     }
 
-    async fn bring(&self, state: &mut State) -> Result<Vec<String>, Stop> {
-        let listed = self.find_patiently().await?;
-        if state.picks.is_empty() {
-            state.report.standing = Standing::NothingFound;
-            state.report.length = listed
-                .and_then(|listed| listed.length)
-                .and_then(|length| usize::try_from(length).ok())
-                .unwrap_or(0);
+    async fn reconcile(&self, state: &mut WriteState) -> Result<Vec<String>, WriteError> {
+        let listed = self.find_with_retry().await?;
+        if state.tracks.is_empty() {
+            state.report.standing = PlaylistSyncStatus::NothingFound;
+            state.report.length =
+                listed.and_then(|listed| listed.length).and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
             return Ok(Vec::new());
         }
         let (playlist, mut current) = if let Some(listed) = listed {
@@ -187,7 +184,7 @@ impl Desk<'_> {
             state.report.is_new = true;
             self.check_visible(&[], state).await?;
             if goal(state.mode, &[], state).is_empty() {
-                state.report.standing = Standing::NothingFound;
+                state.report.standing = PlaylistSyncStatus::NothingFound;
                 state.report.is_new = false;
                 return Ok(Vec::new());
             }
@@ -199,52 +196,52 @@ impl Desk<'_> {
         };
         state.report.playlist = Some(playlist.clone());
         if !state.report.is_new {
-            let wanted: HashSet<&str> = state.picks.iter().map(|pick| pick.key.as_str()).collect();
+            let wanted: HashSet<&str> = state.tracks.iter().map(|pick| pick.key.as_str()).collect();
             state.report.already = current.iter().filter(|held| wanted.contains(held.key.as_str())).count();
         }
         state.before = if state.report.is_new { Vec::new() } else { keys(&current) };
         for _ in 0..MAX_ROUNDS {
-            self.note_arrivals(&current, state).await?;
+            self.record_arrivals(&current, state).await?;
             self.check_visible(&current, state).await?;
-            self.hold_back(state);
+            self.limit_removals(state);
             if self.dry_run {
                 self.plan(&current, state);
                 return Ok(keys(&current));
             }
             let goal = goal(state.mode, &current, state);
             state.length = current.len();
-            // What cannot be had must not cost what is there.
-            let phase = if goal.is_empty() { Phase::Done } else { self.next(&current, &goal, state) };
-            if phase == Phase::Done {
-                Self::sum_up(&current, state);
+            // Unavailable tracks must not cost existing entries.
+            let phase = if goal.is_empty() { PlanStep::Done } else { self.next(&current, &goal, state) };
+            if phase == PlanStep::Done {
+                Self::summarize(&current, state);
                 return Ok(keys(&current));
             }
-            self.carry_out(&playlist, phase, &goal, state).await?;
+            self.execute(&playlist, phase, &goal, state).await?;
             current = self.read(&playlist).await?;
         }
-        Err(Trouble::Unsteady.into())
+        Err(PlaylistError::Unsteady.into())
     }
 
-    /// The playlist of this name, if there is one.
-    async fn find(&self) -> Result<Option<Listed>, Stop> {
-        let mut named = self.courier.playlists_named(self.name, self.made).await?;
+    /// The playlist of this name, if any.
+    async fn find(&self) -> Result<Option<PlaylistInfo>, WriteError> {
+        let mut named = self.client.playlists_named(self.name, self.created).await?;
         match named.len() {
             0 | 1 => {}
-            _ => return Err(Trouble::SeveralPlaylists.into()),
+            _ => return Err(PlaylistError::SeveralPlaylists.into()),
         }
         match named.pop() {
-            Some(listed) if listed.is_smart => Err(Trouble::Smart.into()),
+            Some(listed) if listed.is_smart => Err(PlaylistError::Smart.into()),
             found => Ok(found),
         }
     }
 
-    async fn read(&self, playlist: &str) -> Result<Vec<Held>, Stop> {
+    async fn read(&self, playlist: &str) -> Result<Vec<CurrentEntry>, WriteError> {
         let mut mishaps = 0;
         loop {
-            match self.courier.entries(playlist).await {
-                Ok(entries) => return Ok(entries.into_iter().filter_map(held).collect()),
-                Err(Trouble::Unreachable | Trouble::Slow | Trouble::Busy | Trouble::Down)
-                    if mishaps < MAX_MISHAPS =>
+            match self.client.entries(playlist).await {
+                Ok(entries) => return Ok(entries.into_iter().filter_map(current_entry).collect()),
+                Err(PlaylistError::Unreachable | PlaylistError::Slow | PlaylistError::Busy | PlaylistError::Down)
+                    if mishaps < MAX_ERRORS =>
                 {
                     mishaps += 1;
                     self.pause().await?;
@@ -254,107 +251,107 @@ impl Desk<'_> {
         }
     }
 
-    /// One that is there may be finished where it was begun from the same rows.
-    fn check_mode(&self, current: &[Held], state: &State) -> Result<(), Stop> {
-        if self.mode != Mode::Create {
+    /// An existing playlist may be completed if it was begun from the same rows.
+    fn check_mode(&self, current: &[CurrentEntry], state: &WriteState) -> Result<(), WriteError> {
+        if self.mode != PlaylistMode::Create {
             return Ok(());
         }
-        let mut picks = state.picks.iter();
+        let mut picks = state.tracks.iter();
         let is_begun = current.iter().all(|held| picks.any(|pick| pick.key == held.key));
-        if is_begun { Ok(()) } else { Err(Trouble::Exists.into()) }
+        if is_begun { Ok(()) } else { Err(PlaylistError::Exists.into()) }
     }
 
-    /// What a restricted account cannot see is not asked for: it would be asked for again in every run.
-    async fn check_visible(&self, current: &[Held], state: &mut State) -> Result<(), Stop> {
-        if self.courier.is_own() {
+    /// Leaves out items a restricted user cannot see: every run would request them again.
+    async fn check_visible(&self, current: &[CurrentEntry], state: &mut WriteState) -> Result<(), WriteError> {
+        if self.client.is_own() {
             return Ok(());
         }
         let there: HashSet<&str> = current.iter().map(|held| held.key.as_str()).collect();
-        let is_open = |pick: &&Pick| {
+        let is_open = |pick: &&TargetTrack| {
             !there.contains(pick.key.as_str())
                 && !state.checked.contains(&pick.key)
-                && !state.lost.contains(&pick.key)
+                && !state.unavailable.contains(&pick.key)
         };
-        let open: Vec<String> = state.picks.iter().filter(is_open).map(|pick| pick.key.clone()).collect();
+        let open: Vec<String> = state.tracks.iter().filter(is_open).map(|pick| pick.key.clone()).collect();
         if open.is_empty() {
             return Ok(());
         }
-        let seen: HashSet<String> = self.courier.seen(&open).await?.into_iter().collect();
+        let seen: HashSet<String> = self.client.visible_items(&open).await?.into_iter().collect();
         for key in open {
             if !seen.contains(&key) {
-                state.lost.insert(key.clone());
+                state.unavailable.insert(key.clone());
             }
             state.checked.insert(key);
         }
         Ok(())
     }
 
-    /// What is next. What is only added to stays as it is otherwise.
-    fn next(&self, current: &[Held], goal: &[String], state: &State) -> Phase {
-        if state.mode != Mode::Append {
-            return plan::next(current, goal, self.costs(state));
+    /// The next step. In append mode the existing entries stay as they are.
+    fn next(&self, current: &[CurrentEntry], goal: &[String], state: &WriteState) -> PlanStep {
+        if state.mode != PlaylistMode::Append {
+            return plan::next_step(current, goal, self.batch_limits(state));
         }
-        // What was sent again because nobody knew of it, and has come twice since.
+        // Tracks sent again after an unknown result may have arrived twice.
         let mut seen = HashSet::new();
-        let is_twice = |held: &&Held| state.doubted.contains(&held.key) && !seen.insert(held.key.clone());
+        let is_twice = |held: &&CurrentEntry| state.uncertain.contains(&held.key) && !seen.insert(held.key.clone());
         let twice: Vec<String> = current.iter().filter(is_twice).map(|held| held.entry.clone()).collect();
         if !twice.is_empty() {
-            return Phase::Remove(twice);
+            return PlanStep::Remove(twice);
         }
         match goal.get(current.len()..) {
-            Some(missing) if !missing.is_empty() => Phase::Add(missing.to_vec()),
-            _ => Phase::Done,
+            Some(missing) if !missing.is_empty() => PlanStep::Add(missing.to_vec()),
+            _ => PlanStep::Done,
         }
     }
 
-    fn sum_up(current: &[Held], state: &mut State) {
+    fn summarize(current: &[CurrentEntry], state: &mut WriteState) {
         let was: HashSet<&str> = state.before.iter().map(String::as_str).collect();
         let report = &mut state.report;
         report.added = current.iter().filter(|held| !was.contains(held.key.as_str())).count();
         report.removed = (state.before.len() + report.added).saturating_sub(current.len());
         report.length = current.len();
-        report.standing = if state.has_written { Standing::Written } else { Standing::Unchanged };
+        report.standing = if state.has_written { PlaylistSyncStatus::Written } else { PlaylistSyncStatus::Unchanged };
     }
 
-    fn costs(&self, state: &State) -> Costs {
-        let kind = self.courier.kind();
-        let sample: Vec<String> = state.picks.iter().map(|pick| pick.key.clone()).collect();
-        let add = if self.habits.takes_one.load(Ordering::Relaxed) {
+    fn batch_limits(&self, state: &WriteState) -> BatchLimits {
+        let kind = self.client.kind();
+        let sample: Vec<String> = state.tracks.iter().map(|pick| pick.key.clone()).collect();
+        let add = if self.quirks.one_item_per_request.load(Ordering::Relaxed) {
             1
         } else {
-            let fit = kind.fitting(&sample, MAX_QUERY_BYTES, MAX_ITEMS).max(1);
-            state.narrow.map_or(fit, |narrow| narrow.min(fit))
+            let fit = kind.max_add_batch(&sample, MAX_QUERY_BYTES, MAX_ITEMS).max(1);
+            state.max_batch.map_or(fit, |narrow| narrow.min(fit))
         };
-        let can_set = state.mode == Mode::Replace
-            && !self.habits.sets_none.load(Ordering::Relaxed)
+        let can_set = state.mode == PlaylistMode::Replace
+            && !self.quirks.rejects_set.load(Ordering::Relaxed)
             && sample.len() <= MAX_ITEMS
             && kind.set_playlist("", &[]).is_some();
-        Costs { add, remove: kind.fitting_out(&sample, MAX_QUERY_BYTES, MAX_ITEMS).max(1), can_set }
+        BatchLimits { add, remove: kind.max_remove_batch(&sample, MAX_QUERY_BYTES, MAX_ITEMS).max(1), can_set }
     }
 }
 
-/// What the playlist is to hold, given what it holds.
-fn goal(mode: Mode, current: &[Held], state: &State) -> Vec<String> {
+/// The target content, given the current one.
+fn goal(mode: PlaylistMode, current: &[CurrentEntry], state: &WriteState) -> Vec<String> {
     let mut seen = HashSet::new();
-    let picks = state.picks.iter().map(|pick| &pick.key).filter(|key| !state.lost.contains(*key));
+    let picks = state.tracks.iter().map(|pick| &pick.key).filter(|key| !state.unavailable.contains(*key));
     let picks: Vec<String> = picks.filter(|key| seen.insert(key.as_str())).cloned().collect();
-    if mode != Mode::Append {
+    if mode != PlaylistMode::Append {
         return picks;
     }
-    // Whatever is there stays as it is, also what is there twice.
+    // All existing entries stay, also duplicates.
     let there: HashSet<&str> = current.iter().map(|held| held.key.as_str()).collect();
     let missing = picks.into_iter().filter(|key| !there.contains(key.as_str()));
     keys(current).into_iter().chain(missing).collect()
 }
 
-fn held(entry: Entry) -> Option<Held> {
-    Some(Held { entry: entry.entry?, key: entry.key })
+fn current_entry(entry: PlaylistEntry) -> Option<CurrentEntry> {
+    Some(CurrentEntry { entry: entry.entry?, key: entry.key })
 }
 
-fn keys(current: &[Held]) -> Vec<String> {
+fn keys(current: &[CurrentEntry]) -> Vec<String> {
     current.iter().map(|held| held.key.clone()).collect()
 }
 
-fn wanted_word(wanted: &Wanted) -> String {
+fn query_text(wanted: &TrackQuery) -> String {
     format!("{}\n{}\n{}\n{:?}", wanted.title, wanted.artist, wanted.album, wanted.ids)
 }

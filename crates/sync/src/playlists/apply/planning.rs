@@ -1,36 +1,36 @@
-//! What would be done, and what is not done because too much would leave.
+//! Dry runs, and the limit on removals.
 
 use std::collections::HashSet;
 
-use super::super::plan::{self, Held};
-use super::super::report::{Diff, Standing};
-use super::{Desk, State, goal};
-use greenroom_config::playlist_mode::Mode;
+use super::super::plan::{self, CurrentEntry};
+use super::super::report::{PlaylistDiff, PlaylistSyncStatus};
+use super::{PlaylistWriter, WriteState, goal};
+use greenroom_config::playlist_mode::PlaylistMode;
 
-impl Desk<'_> {
-    /// Where too much would leave, and nobody said that this is meant, it is only added to.
-    pub(super) fn hold_back(&self, state: &mut State) {
-        if state.mode != Mode::Replace || self.may_shrink {
+impl PlaylistWriter<'_> {
+    /// Falls back to appending only if too much would be removed without permission.
+    pub(super) fn limit_removals(&self, state: &mut WriteState) {
+        if state.mode != PlaylistMode::Replace || self.may_shrink {
             return;
         }
         let wanted = goal(state.mode, &[], state);
         let wanted: HashSet<&str> = wanted.iter().map(String::as_str).collect();
         let leaving = state.before.iter().filter(|key| !wanted.contains(key.as_str())).count();
         if !wanted.is_empty() && plan::is_held_back(state.before.len(), leaving, self.is_doubtful) {
-            state.mode = Mode::Append;
+            state.mode = PlaylistMode::Append;
             state.report.held_back = leaving;
         }
     }
 
-    /// What a dry run would do.
-    pub(super) fn plan(&self, current: &[Held], state: &mut State) {
+    /// What a dry run would change.
+    pub(super) fn plan(&self, current: &[CurrentEntry], state: &mut WriteState) {
         let goal = goal(state.mode, current, state);
         let wanted: HashSet<&str> = goal.iter().map(String::as_str).collect();
         let there: HashSet<&str> = current.iter().map(|held| held.key.as_str()).collect();
         let add: Vec<String> = goal.iter().filter(|key| !there.contains(key.as_str())).cloned().collect();
         let mut seen = HashSet::new();
-        let leaves = |held: &&Held| !wanted.contains(held.key.as_str()) || !seen.insert(held.key.clone());
-        let remove: Vec<String> = if goal.is_empty() || state.mode == Mode::Append {
+        let leaves = |held: &&CurrentEntry| !wanted.contains(held.key.as_str()) || !seen.insert(held.key.clone());
+        let remove: Vec<String> = if goal.is_empty() || state.mode == PlaylistMode::Append {
             Vec::new()
         } else {
             current.iter().filter(leaves).map(|held| held.key.clone()).collect()
@@ -38,16 +38,16 @@ impl Desk<'_> {
         let stays: Vec<&String> =
             current.iter().map(|held| &held.key).filter(|key| wanted.contains(key.as_str())).collect();
         let in_order: Vec<&String> = goal.iter().filter(|key| there.contains(key.as_str())).collect();
-        let costs = self.costs(state);
+        let costs = self.batch_limits(state);
         let writes = match state.mode {
             _ if goal.is_empty() => 0,
-            Mode::Append => add.len().div_ceil(costs.add),
-            Mode::Create | Mode::Replace => plan::requests(current, &goal, costs),
+            PlaylistMode::Append => add.len().div_ceil(costs.add),
+            PlaylistMode::Create | PlaylistMode::Replace => plan::requests(current, &goal, costs),
         };
-        let reorder = state.mode != Mode::Append && stays != in_order;
+        let reorder = state.mode != PlaylistMode::Append && stays != in_order;
         let report = &mut state.report;
         (report.added, report.removed, report.length) = (add.len(), remove.len(), goal.len());
-        report.standing = if writes > 0 { Standing::Planned } else { Standing::Unchanged };
-        report.diff = Some(Diff { add, remove, reorder, writes });
+        report.standing = if writes > 0 { PlaylistSyncStatus::Planned } else { PlaylistSyncStatus::Unchanged };
+        report.diff = Some(PlaylistDiff { add, remove, reorder, writes });
     }
 }

@@ -1,0 +1,271 @@
+//! The coordinator's connection to the disk tier: writes entries behind, forwards invalidations and removals, and
+//! admits entries found on disk. Without a disk tier all of this does nothing.
+
+use std::sync::Arc;
+
+use super::Coordinator;
+use crate::hybrid_timestamp::{EventTime, HybridTimestamp};
+use crate::key::Key;
+use crate::negative::NegativeEntry;
+use crate::older_copy::OlderCopy;
+use crate::scope::{Invalidation, Scope};
+use crate::value::Entry;
+
+#[cfg(feature = "shuttle")]
+impl Coordinator {
+    #[expect(clippy::unused_self, reason = "the model has no tier below")]
+    pub(crate) fn older_copy(&self, _key: &Key) -> OlderCopy {
+        OlderCopy::Void
+    }
+
+    #[expect(clippy::unused_self, reason = "the model has no tier below")]
+    pub(crate) fn write_behind(
+        &self,
+        _key: &Key,
+        _entry: &Arc<Entry>,
+        _older: OlderCopy,
+    ) -> Option<crate::delivery_guard::DeliveryGuard> {
+        None
+    }
+
+    #[expect(clippy::unused_self, reason = "the model has no tier below")]
+    pub(crate) fn remove_from_disk(&self, _key: &Key, _than: HybridTimestamp) {}
+    #[expect(clippy::unused_self, reason = "the model has no tier below")]
+    pub(crate) fn remember_on_disk(&self, _key: &Key, _memo: &Arc<NegativeEntry>) {}
+    #[expect(clippy::unused_self, reason = "the model has no tier below")]
+    pub(crate) fn invalidate_on_disk(&self, _scope: &Scope, _now: EventTime, _how: &Invalidation) {}
+}
+
+#[cfg(not(feature = "shuttle"))]
+pub(crate) use with_disk::DiskTier;
+
+#[cfg(not(feature = "shuttle"))]
+mod with_disk {
+    use super::{
+        Arc, Coordinator, Entry, EventTime, HybridTimestamp, Invalidation, Key, NegativeEntry, OlderCopy, Scope,
+    };
+    use crate::access_rhythm::AccessRhythm;
+    use crate::clock::Clock;
+    use crate::coordinator::LoadContext;
+    use crate::counters::ClassCounters;
+    use crate::delivery_guard::DeliveryGuard;
+    use crate::disk::invalidation_replay::{InvalidationReplay, SequenceMap};
+    use crate::disk::row::StoredEntry;
+    use crate::disk::{Disk, DiskLookup, DiskSettings};
+    use crate::load_reason::LoadReason;
+    use crate::lookup_flights::LookupFlights;
+    use crate::policy::{EntryDeadlines, Validity};
+    use crate::scope_hash::ScopeHashes;
+    use crate::value::EntryParts;
+
+    /// The disk tier.
+    pub(crate) struct DiskTier {
+        pub(crate) disk: Disk,
+        pub(crate) lookups: LookupFlights,
+        sequence_map: Arc<SequenceMap>,
+    }
+
+    /// When a lookup began.
+    #[derive(Debug, Clone, Copy)]
+    struct LookupStart {
+        stamp: HybridTimestamp,
+        now_ms: u64,
+        /// See [`Disk::is_removed`].
+        forgotten: u64,
+    }
+
+    /// A value stored further ahead of the clock than this was stored before the clock was set back.
+    const CLOCK_TOLERANCE_MS: u64 = 2_000;
+
+    impl Coordinator {
+        /// Opens the disk tier.
+        pub(crate) fn open_disk_tier(&mut self, settings: DiskSettings, clock: &Clock) -> Result<(), String> {
+            let known = Arc::new(SequenceMap::default());
+            let (markers, sequence) = (Arc::clone(&self.invalidations), Arc::clone(self.hybrid_clock()));
+            let (memos, clock_too) = (Arc::clone(&self.negative), clock.clone());
+            let ledger = InvalidationReplay {
+                index: markers,
+                negative: memos,
+                sequence,
+                sequence_map: Arc::clone(&known),
+                clock: clock_too,
+            };
+            let disk = Disk::open(settings, clock.clone(), ledger, Arc::clone(&self.memory))?;
+            self.disk_tier = Some(DiskTier { disk, lookups: LookupFlights::default(), sequence_map: known });
+            Ok(())
+        }
+
+        /// Writes a newly stored entry later, once the waiting responses are delivered.
+        pub(crate) fn write_behind(&self, key: &Key, entry: &Arc<Entry>, older: OlderCopy) -> Option<DeliveryGuard> {
+            let below = self.disk_tier.as_ref()?;
+            let leaving = DeliveryGuard::begin(entry, below.disk.delivery_observer());
+            below.disk.enqueue_write(key, entry, below.sequence_map.sequence_at(entry.created()), older);
+            Some(leaving)
+        }
+
+        /// Whether the key's copy on disk is still usable. Call this before memory holds the new value.
+        pub(crate) fn older_copy(&self, key: &Key) -> OlderCopy {
+            match self.memory.peek(key) {
+                Some(older) if self.validity(&older) != Validity::Purged => OlderCopy::Usable,
+                _ => OlderCopy::Void,
+            }
+        }
+
+        pub(crate) fn remove_from_disk(&self, key: &Key, than: HybridTimestamp) {
+            if let Some(below) = &self.disk_tier {
+                below.disk.enqueue_removal(key, than);
+            }
+        }
+
+        /// Queues a negative entry for writing, if it is worth it.
+        pub(crate) fn remember_on_disk(&self, key: &Key, memo: &Arc<NegativeEntry>) {
+            if let Some(below) = &self.disk_tier {
+                below.disk.enqueue_negative(key, memo);
+            }
+        }
+
+        pub(crate) fn invalidate_on_disk(&self, scope: &Scope, now: EventTime, how: &Invalidation) {
+            if let Some(below) = &self.disk_tier {
+                below.disk.enqueue_invalidation(scope, now, how);
+            }
+        }
+
+        /// Loads a key's entry from disk. It is returned even if memory has no room for it.
+        pub(crate) async fn load_from_disk(
+            &self,
+            key: &Key,
+            cell: &Arc<ClassCounters>,
+            now_ms: u64,
+            is_last_resort: bool,
+        ) -> Option<Arc<Entry>> {
+            let (below, since) = self.begin_lookup(now_ms)?;
+            let look = below.disk.lookup(key, is_last_resort).await;
+            self.accept_lookup(look, since, key, cell, None)
+        }
+
+        /// The same for a key that is kept warm.
+        pub(crate) async fn load_warm_from_disk(&self, booking: &LoadContext, now_ms: u64) -> Option<Arc<Entry>> {
+            let LoadContext { key, counters: cell, access_rhythm: warmth, .. } = booking;
+            let (below, since) = self.begin_lookup(now_ms)?;
+            let look = below.disk.lookup(key, false).await;
+            self.accept_lookup(look, since, key, cell, warmth.clone())
+        }
+
+        fn begin_lookup(&self, now_ms: u64) -> Option<(&DiskTier, LookupStart)> {
+            let below = self.disk_tier.as_ref()?;
+            let forgotten = below.disk.removal_epoch();
+            Some((below, LookupStart { stamp: self.hybrid_clock().next(now_ms), now_ms, forgotten }))
+        }
+
+        /// Whether an entry was removed since the lookup began. Checked under the key's lock, as removals are.
+        fn is_removed(&self, key: &Key, created: HybridTimestamp, since: LookupStart) -> bool {
+            self.disk_tier.as_ref().is_some_and(|below| below.disk.is_removed(key, created, since.forgotten))
+        }
+
+        fn accept_lookup(
+            &self,
+            look: DiskLookup,
+            since: LookupStart,
+            key: &Key,
+            cell: &Arc<ClassCounters>,
+            warmth: Option<Arc<AccessRhythm>>,
+        ) -> Option<Arc<Entry>> {
+            match look {
+                DiskLookup::Miss => None,
+                DiskLookup::Queued(entry) => {
+                    let _commit = self.memory.commit_lock(key);
+                    if self.is_removed(key, entry.created(), since) {
+                        return None;
+                    }
+                    // Served whether or not memory admits it.
+                    let _refusal = self.memory.put(key, &entry);
+                    Some(entry)
+                }
+                DiskLookup::Stored(found) => self.admit(key, *found, since, cell, warmth),
+            }
+        }
+
+        /// Admits an entry from the store into memory, with its validity.
+        fn admit(
+            &self,
+            key: &Key,
+            found: StoredEntry,
+            since: LookupStart,
+            cell: &Arc<ClassCounters>,
+            warmth: Option<Arc<AccessRhythm>>,
+        ) -> Option<Arc<Entry>> {
+            let (now, now_ms) = (since.stamp, since.now_ms);
+            let reach = ScopeHashes::new(key, &found.tags);
+            // Loads from here on replace it, whatever clock it was loaded under.
+            self.hybrid_clock().observe(found.created);
+            let _commit = self.memory.commit_lock(key);
+            if self.is_removed(key, found.created, since) {
+                return None;
+            }
+            let created = match self.invalidations.validity_of_stored(&reach, found.known_sequence) {
+                (Validity::Purged, _) => return None,
+                (Validity::Invalidated, stamp) => found.created.min(stamp),
+                // It is newer than the records it was compared with, whatever clock it was loaded under.
+                (Validity::Valid, stamp) if stamp < now => found.created.max(stamp.next()),
+                (Validity::Valid, _) => found.created,
+            };
+            // Any invalidation since the lookup began is newer than the entry.
+            let created = created.min(now);
+            let entry = Arc::new(Entry::new(EntryParts {
+                key,
+                deadlines: cap_deadlines(found.deadlines, found.stored_ms, now_ms),
+                value: found.value,
+                tags: found.tags,
+                created,
+                created_ms: found.created_ms.min(now_ms),
+                stored_ms: found.stored_ms.min(now_ms),
+                adapted: found.adapted,
+                load_reason: LoadReason::Absent,
+                quota: self.memory.quota(reach.partition),
+                scope_hashes: reach,
+                counters: Arc::clone(cell),
+                access_rhythm: warmth,
+                epoch: 0,
+            }));
+            if self.validity(&entry) == Validity::Purged {
+                return None;
+            }
+            // Served whether or not memory admits it.
+            let _refusal = self.memory.put(key, &entry);
+            Some(entry)
+        }
+    }
+
+    /// The deadlines of a value stored before the clock was set back. Its age is unknown, so it is no longer fresh, and
+    /// the following windows count from now.
+    fn cap_deadlines(horizons: EntryDeadlines, stored_ms: u64, now_ms: u64) -> EntryDeadlines {
+        if stored_ms <= now_ms.saturating_add(CLOCK_TOLERANCE_MS) {
+            return horizons;
+        }
+        let after_fresh = |until_ms: u64| now_ms.saturating_add(until_ms.saturating_sub(horizons.fresh_until_ms));
+        EntryDeadlines {
+            fresh_until_ms: now_ms,
+            stale_until_ms: after_fresh(horizons.stale_until_ms),
+            error_until_ms: after_fresh(horizons.error_until_ms),
+            refresh_at_ms: horizons.refresh_at_ms.min(now_ms),
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn a_clock_set_back_makes_nothing_live_longer() {
+            let horizons = EntryDeadlines {
+                fresh_until_ms: 1_060_000,
+                stale_until_ms: 1_120_000,
+                error_until_ms: 2_000_000,
+                refresh_at_ms: u64::MAX,
+            };
+            assert_eq!(cap_deadlines(horizons, 1_000_000, 1_010_000), horizons);
+            let now = cap_deadlines(horizons, 1_000_000, 100_000);
+            assert_eq!((now.fresh_until_ms, now.stale_until_ms, now.error_until_ms), (100_000, 160_000, 1_040_000));
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Size of the store: used pages and files are measured, sizes of rows are estimated and summed, and free pages are
+//! returned in small steps.
+
+use rusqlite::{Connection, params};
+
+use super::error::StorageError;
+use super::schema::about;
+
+/// Free pages returned at a time, and the share of all pages kept for reuse.
+const FREE_PAGES: u64 = 64;
+const FREE_SHARE: u64 = 4;
+
+/// Size of rows.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct RowSize {
+    /// Approximate total.
+    pub(super) bytes: i64,
+    /// Exact size of body files.
+    pub(super) file_bytes: i64,
+}
+
+impl std::ops::Sub for RowSize {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        Self { bytes: self.bytes - other.bytes, file_bytes: self.file_bytes - other.file_bytes }
+    }
+}
+
+impl std::ops::AddAssign for RowSize {
+    fn add_assign(&mut self, other: Self) {
+        self.bytes += other.bytes;
+        self.file_bytes += other.file_bytes;
+    }
+}
+
+impl std::ops::SubAssign for RowSize {
+    fn sub_assign(&mut self, other: Self) {
+        *self = *self - other;
+    }
+}
+
+/// Adds to the totals.
+pub(super) fn add_usage(db: &Connection, by: RowSize) -> Result<(), StorageError> {
+    for (name, bytes) in [("bytes", by.bytes), ("file_bytes", by.file_bytes)] {
+        if bytes != 0 {
+            db.prepare_cached("UPDATE about SET value = value + ?1 WHERE name = ?2")?.execute(params![bytes, name])?;
+        }
+    }
+    Ok(())
+}
+
+/// How much of the `booked` total to remove until the `held` bytes are within `max_bytes`.
+pub(super) fn excess(held: u64, max_bytes: u64, booked: i64) -> i64 {
+    let (over, booked) = (held.saturating_sub(max_bytes), booked.max(0).cast_unsigned());
+    let excess = u128::from(over) * u128::from(booked) / u128::from(held.max(1));
+    i64::try_from(excess).unwrap_or(i64::MAX).saturating_add(i64::from(over > 0))
+}
+
+/// Bytes of used pages and body files.
+pub(super) fn used_bytes(db: &Connection) -> Result<u64, StorageError> {
+    let used = pages(db, "page_count")?.saturating_sub(pages(db, "freelist_count")?);
+    Ok(used * pages(db, "page_size")? + about(db, "file_bytes")?.max(0).cast_unsigned())
+}
+
+/// Whether the file has no page yet.
+pub(super) fn is_empty(db: &Connection) -> Result<bool, StorageError> {
+    Ok(pages(db, "page_count")? == 0)
+}
+
+fn pages(db: &Connection, which: &str) -> Result<u64, StorageError> {
+    Ok(db.pragma_query_value(None, which, |row| row.get::<_, i64>(0))?.max(0).cast_unsigned())
+}
+
+/// Returns some free pages to the file system, if there are many. True if there still are.
+pub(super) fn vacuum_step(db: &Connection) -> Result<bool, StorageError> {
+    let (all, free) = (pages(db, "page_count")?, pages(db, "freelist_count")?);
+    if free < FREE_PAGES || free < all / FREE_SHARE {
+        return Ok(false);
+    }
+    db.execute_batch(&format!("PRAGMA incremental_vacuum({FREE_PAGES})"))?;
+    Ok(pages(db, "freelist_count")? < free)
+}

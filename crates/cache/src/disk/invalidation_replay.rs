@@ -1,0 +1,191 @@
+//! Replays stored invalidations into the index in memory: their sequence numbers, and the newest one known when a load
+//! began.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::scope_codec;
+use crate::clock::Clock;
+use crate::hybrid_timestamp::{HybridClock, HybridTimestamp};
+use crate::invalidation_index::InvalidationIndex;
+use crate::key::Key;
+use crate::negative::{NegativeCache, NegativeEntry};
+use crate::scope::Scope;
+use crate::scope_hash::ScopeHash;
+use crate::stored_invalidation::{NumberedInvalidation, PendingInvalidation};
+
+/// Max steps remembered. A load that began before the oldest counts as having known no invalidation.
+const MAX_STEPS: usize = 4096;
+
+/// The newest invalidation known at each timestamp.
+#[derive(Debug, Default)]
+pub(crate) struct SequenceMap(Mutex<Steps>);
+
+#[derive(Debug, Default)]
+struct Steps {
+    /// The store whose numbers these are: grows with each new store.
+    era: u64,
+    steps: VecDeque<(HybridTimestamp, u64)>,
+}
+
+/// The newest invalidation known when a load began, in the numbers of one store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct KnownSequence {
+    pub(crate) seq: u64,
+    pub(crate) era: u64,
+}
+
+impl SequenceMap {
+    /// From `stamp` on, invalidations up to `seq` are known.
+    fn step(&self, stamp: HybridTimestamp, seq: u64) {
+        let steps = &mut self.lock().steps;
+        if steps.len() >= MAX_STEPS {
+            steps.pop_front();
+        }
+        steps.push_back((stamp, seq));
+    }
+
+    /// From here on, numbers belong to another store.
+    fn forget(&self) {
+        let mut known = self.lock();
+        known.era += 1;
+        known.steps.clear();
+    }
+
+    /// The store whose numbers are in use.
+    pub(crate) fn era(&self) -> u64 {
+        self.lock().era
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Steps> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The newest invalidation known before a load that began at `created`.
+    pub(crate) fn sequence_at(&self, created: HybridTimestamp) -> KnownSequence {
+        let known = self.lock();
+        let after = known.steps.partition_point(|(stamp, _)| *stamp < created);
+        KnownSequence { seq: after.checked_sub(1).map_or(0, |at| known.steps[at].1), era: known.era }
+    }
+}
+
+/// Applies stored invalidations and negative entries to memory.
+pub(crate) struct InvalidationReplay {
+    pub(crate) index: Arc<InvalidationIndex>,
+    pub(crate) negative: Arc<NegativeCache>,
+    pub(crate) sequence: Arc<HybridClock>,
+    pub(crate) sequence_map: Arc<SequenceMap>,
+    pub(crate) clock: Clock,
+}
+
+impl InvalidationReplay {
+    /// Applies the invalidations of a newly opened store, with the highest number ever assigned. Numbers of another
+    /// store are discarded. `is_start` says that nothing was loaded yet, so that their own timestamps apply.
+    pub(crate) fn begin(
+        &self,
+        placed: &[NumberedInvalidation],
+        newest_seq: u64,
+        newest: HybridTimestamp,
+        ours: i64,
+        is_start: bool,
+    ) {
+        self.sequence.observe(newest);
+        self.sequence_map.forget();
+        self.index.clear_sequences();
+        for one in placed {
+            if is_start { self.mark(one, || one.invalidation.stamp) } else { self.apply_one(one, ours) }
+        }
+        self.step(newest_seq);
+    }
+
+    /// Applies the invalidations of the same store that arrived while it could not be read.
+    pub(crate) fn resume(&self, placed: &[NumberedInvalidation], newest_seq: u64, newest: HybridTimestamp, ours: i64) {
+        self.sequence.observe(newest);
+        for one in placed {
+            self.apply_one(one, ours);
+        }
+        self.step(newest_seq);
+    }
+
+    /// Own invalidations that were committed before the last read.
+    pub(crate) fn committed(&self, marks: &[PendingInvalidation]) {
+        for mark in marks {
+            self.index.committed(decode_scope(&mark.scope), mark.stamp);
+        }
+    }
+
+    /// Restores negative entries after a restart.
+    pub(crate) fn restore_negative(&self, memos: Vec<(Key, NegativeEntry)>) {
+        for (key, memo) in memos {
+            self.negative.set(&key, Arc::new(memo));
+        }
+    }
+
+    /// Applies new invalidations.
+    pub(crate) fn apply(&self, placed: &[NumberedInvalidation], ours: i64) {
+        for one in placed {
+            self.apply_one(one, ours);
+        }
+        self.step(placed.last().map_or(0, |last| last.seq));
+    }
+
+    /// Our own took effect before they were written, and only get their number. Those of other processes take effect
+    /// now, because their clock is not ours.
+    fn apply_one(&self, one: &NumberedInvalidation, ours: i64) {
+        if one.origin == ours {
+            self.index.set_sequence(target(one), one, one.invalidation.stamp, true);
+        } else {
+            self.mark(one, || self.sequence.next(self.clock.now_ms()));
+        }
+    }
+
+    fn mark(&self, one: &NumberedInvalidation, draw: impl FnOnce() -> HybridTimestamp) {
+        self.index.insert_stored(target(one), draw, one, self.clock.now_ms());
+    }
+
+    fn step(&self, seq: u64) {
+        if seq > 0 {
+            self.sequence_map.step(self.sequence.next(self.clock.now_ms()), seq);
+        }
+    }
+}
+
+fn target(one: &NumberedInvalidation) -> ScopeHash {
+    decode_scope(&one.invalidation.scope)
+}
+
+/// An unreadable line could mean any scope, so it means everything.
+fn decode_scope(scope: &str) -> ScopeHash {
+    ScopeHash::from_scope(&scope_codec::decode(scope).unwrap_or(Scope::All))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_load_knows_the_markers_that_were_known_before_it_began() {
+        let known = SequenceMap::default();
+        let at = |raw| HybridTimestamp::from_raw(raw);
+        assert_eq!(known.sequence_at(at(5)).seq, 0);
+        known.step(at(10), 3);
+        known.step(at(20), 7);
+        assert_eq!([9, 10, 11, 20, 21, 99].map(|raw| known.sequence_at(at(raw)).seq), [0, 0, 3, 3, 7, 7]);
+    }
+
+    #[test]
+    fn what_is_forgotten_counts_as_not_known() {
+        let known = SequenceMap::default();
+        for step in 0..=MAX_STEPS as u64 {
+            known.step(HybridTimestamp::from_raw(step * 10), step + 1);
+        }
+        assert_eq!(known.sequence_at(HybridTimestamp::from_raw(5)).seq, 0, "the first step is forgotten");
+        assert_eq!(known.sequence_at(HybridTimestamp::from_raw(15)).seq, 2);
+        known.forget();
+        assert_eq!(
+            known.sequence_at(HybridTimestamp::from_raw(15)),
+            KnownSequence { seq: 0, era: 1 },
+            "numbers of another store"
+        );
+    }
+}

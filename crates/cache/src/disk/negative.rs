@@ -1,0 +1,114 @@
+//! Negative entries on disk, for a restart within the minute they live. No request waits for them to be written, and
+//! they are dropped when there is no room.
+
+use rusqlite::{Connection, params};
+
+use super::error::StorageError;
+use super::row::int;
+use super::scope_codec;
+use crate::hybrid_timestamp::HybridTimestamp;
+use crate::key::Key;
+use crate::load::{LoadError, LoadErrorKind};
+use crate::negative::NegativeEntry;
+use crate::value::Value;
+
+pub(crate) const SCHEMA: &str = "
+    CREATE TABLE memo (
+        hash INTEGER PRIMARY KEY,
+        key TEXT NOT NULL,
+        created INTEGER NOT NULL,
+        until_ms INTEGER NOT NULL,
+        failure TEXT,
+        message TEXT NOT NULL,
+        body BLOB,
+        meta BLOB
+    );
+";
+/// Max negative entries read when a store is opened: those that live longest.
+const MAX_READ: u64 = 1024;
+/// Max response stored with a failure; with a longer one, the failure is not written either.
+const MAX_ANSWER_BYTES: usize = 64 * 1024;
+/// Max lifetime; a longer one was written before the clock was set back.
+const LONGEST_MS: u64 = 60_000;
+/// Max negative entries removed in one sweep.
+pub(crate) const SWEEP_ROWS: u64 = 500;
+
+/// Whether a failure is worth writing: an unreachable source says nothing after a restart.
+pub(crate) fn is_worth_writing(memo: &NegativeEntry) -> bool {
+    match memo {
+        NegativeEntry::Uncacheable { .. } => true,
+        NegativeEntry::Failed { failure, .. } => {
+            let is_silence = matches!(failure.kind, LoadErrorKind::Unreachable | LoadErrorKind::TimedOut);
+            !is_silence && failure.response.as_ref().map_or(0, Value::len) <= MAX_ANSWER_BYTES
+        }
+    }
+}
+
+pub(crate) fn write(db: &Connection, hash: i64, key: &Key, memo: &NegativeEntry) -> Result<(), StorageError> {
+    let failure = match memo {
+        NegativeEntry::Failed { failure, .. } => Some(failure),
+        NegativeEntry::Uncacheable { .. } => None,
+    };
+    let answer = failure.and_then(|failure| failure.response.as_ref());
+    db.prepare_cached("INSERT OR REPLACE INTO memo VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?.execute(params![
+        hash,
+        key.encoded(),
+        memo.load_started().raw().cast_signed(),
+        int(memo.until_ms()),
+        failure.map(|failure| failure.kind.name()),
+        failure.map_or("", |failure| &*failure.message),
+        answer.map(|answer| &answer.body[..]),
+        answer.map(|answer| &answer.meta[..]),
+    ])?;
+    Ok(())
+}
+
+/// Negative entries that have not expired, and whose keys have no newer value.
+pub(crate) fn read_alive(db: &Connection, now_ms: u64) -> Result<Vec<(Key, NegativeEntry)>, StorageError> {
+    let mut select = db.prepare(
+        "SELECT memo.key, memo.created, memo.until_ms, memo.failure, memo.message, memo.body, memo.meta
+         FROM memo LEFT JOIN entry ON entry.hash = memo.hash AND entry.created >= memo.created
+         WHERE memo.until_ms > ?1 AND entry.hash IS NULL ORDER BY memo.until_ms DESC LIMIT ?2",
+    )?;
+    let rows = select.query_map([int(now_ms), int(MAX_READ)], |row| {
+        Ok(NegativeRow {
+            key: row.get(0)?,
+            began: HybridTimestamp::from_raw(row.get::<_, i64>(1)?.cast_unsigned()),
+            until_ms: row.get::<_, i64>(2)?.cast_unsigned().min(now_ms + LONGEST_MS),
+            failure: row.get(3)?,
+            message: row.get(4)?,
+            answer: row.get::<_, Option<Vec<u8>>>(5)?.zip(row.get::<_, Option<Vec<u8>>>(6)?),
+        })
+    })?;
+    Ok(rows.collect::<Result<Vec<_>, _>>()?.into_iter().filter_map(NegativeRow::read).collect())
+}
+
+/// Removes some expired ones; returns their number.
+pub(crate) fn sweep(db: &Connection, now_ms: u64) -> Result<u64, StorageError> {
+    let sql = "DELETE FROM memo WHERE hash IN (SELECT hash FROM memo WHERE until_ms <= ?1 LIMIT ?2)";
+    Ok(db.prepare_cached(sql)?.execute([int(now_ms), int(SWEEP_ROWS)])? as u64)
+}
+
+/// A row.
+struct NegativeRow {
+    key: String,
+    began: HybridTimestamp,
+    until_ms: u64,
+    failure: Option<String>,
+    message: String,
+    answer: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+impl NegativeRow {
+    fn read(self) -> Option<(Key, NegativeEntry)> {
+        let key = scope_codec::decode_key(&self.key)?;
+        let (began, until_ms) = (self.began, self.until_ms);
+        let Some(name) = self.failure else {
+            return Some((key, NegativeEntry::Uncacheable { began, until_ms }));
+        };
+        let kind = LoadErrorKind::EVERY.into_iter().find(|kind| kind.name() == name)?;
+        let answer = self.answer.map(|(body, meta)| Value { body: body.into(), meta: meta.into() });
+        let failure = LoadError { kind, message: self.message.into(), response: answer };
+        Some((key, NegativeEntry::Failed { failure, began, until_ms }))
+    }
+}

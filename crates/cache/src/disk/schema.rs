@@ -1,0 +1,93 @@
+//! Schema of the database: its tables, and how a file is recognised as ours.
+
+use rusqlite::Connection;
+use rusqlite::types::Value as Field;
+
+use super::error::{StorageError, StorageErrorKind};
+use super::negative;
+
+/// Marks a file as ours: "Grnr".
+pub(super) const APPLICATION: i64 = 0x4772_6e72;
+/// Version of the schema below. A file with another one, newer or older, is set aside, unless it is in use.
+pub(super) const FORMAT: i64 = 1;
+
+const SCHEMA: &str = "
+    CREATE TABLE about (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
+    CREATE TABLE entry (
+        id INTEGER PRIMARY KEY,
+        hash INTEGER NOT NULL,
+        key TEXT NOT NULL,
+        created INTEGER NOT NULL,
+        created_ms INTEGER NOT NULL,
+        stored_ms INTEGER NOT NULL,
+        fresh_until_ms INTEGER NOT NULL,
+        stale_until_ms INTEGER NOT NULL,
+        error_until_ms INTEGER NOT NULL,
+        refresh_at_ms INTEGER NOT NULL,
+        adapted INTEGER NOT NULL,
+        seen INTEGER NOT NULL,
+        used_ms INTEGER NOT NULL,
+        tags BLOB NOT NULL,
+        meta BLOB NOT NULL,
+        compressed INTEGER NOT NULL,
+        body BLOB,
+        file TEXT,
+        file_bytes INTEGER NOT NULL DEFAULT 0,
+        file_hash INTEGER,
+        length INTEGER NOT NULL,
+        size INTEGER NOT NULL,
+        checksum INTEGER NOT NULL
+    );
+    CREATE UNIQUE INDEX entry_hash ON entry (hash);
+    CREATE INDEX entry_end ON entry (error_until_ms);
+    CREATE INDEX entry_used ON entry (used_ms);
+    CREATE INDEX entry_seen ON entry (seen);
+    CREATE TABLE marker (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        scope TEXT NOT NULL,
+        purges INTEGER NOT NULL,
+        stamp INTEGER NOT NULL,
+        hold_until INTEGER NOT NULL,
+        settle_until_ms INTEGER NOT NULL DEFAULT 0,
+        settle_fresh_ms INTEGER NOT NULL DEFAULT 0,
+        origin INTEGER NOT NULL,
+        UNIQUE (scope, purges)
+    );
+";
+
+/// Ensures that the file is ours and has the known schema.
+pub(super) fn prepare(db: &mut Connection) -> Result<(), StorageError> {
+    let number = |db: &Connection, pragma: &str| -> Result<i64, StorageError> {
+        Ok(db.pragma_query_value(None, pragma, |row| row.get(0))?)
+    };
+    if number(db, "application_id")? == 0 && number(db, "schema_version")? == 0 {
+        // Two processes may be here at once: the second finds the work done.
+        let change = db.transaction_with_behavior(rusqlite::TransactionBehavior::Exclusive)?;
+        if number(&change, "schema_version")? == 0 {
+            change.execute_batch(SCHEMA)?;
+            change.execute_batch(negative::SCHEMA)?;
+            change.execute_batch(&format!(
+                "PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT};
+                 INSERT INTO about VALUES ('seed', random()), ('bytes', 0), ('stamp', 0),
+                    ('file_bytes', 0), ('markers', 0), ('digest', 0), ('floor', 0);"
+            ))?;
+        }
+        change.commit()?;
+    }
+    let (application, format) = (number(db, "application_id")?, number(db, "user_version")?);
+    if application != APPLICATION {
+        return Err(StorageError::new(StorageErrorKind::Damaged, "it is a database of another program"));
+    }
+    if format != FORMAT {
+        let message = format!("its format is {format}, and this version of the program reads format {FORMAT}");
+        return Err(StorageError::new(StorageErrorKind::Format, message));
+    }
+    Ok(())
+}
+
+pub(super) fn about(db: &Connection, name: &str) -> Result<i64, StorageError> {
+    let value = db
+        .prepare_cached("SELECT value FROM about WHERE name = ?1")?
+        .query_row([Field::Text(name.into())], |row| row.get(0));
+    Ok(value?)
+}

@@ -1,0 +1,107 @@
+//! Timestamps that order loads and invalidations.
+//!
+//! A timestamp combines wall time and a counter, drawn from one clock that only goes forward. Loads get theirs *before*
+//! they begin, invalidations when they are called. An entry whose timestamp is not newer than an invalidation's is
+//! invalid: equal counts as older.
+
+use crate::sync::atomic::{AtomicU64, Ordering};
+
+/// Bits of the counter below the milliseconds.
+const COUNTER_BITS: u32 = 16;
+
+/// A position in the single order: 48 bits of milliseconds, 16 bits of counter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct HybridTimestamp(pub(crate) u64);
+
+impl HybridTimestamp {
+    /// Before everything.
+    pub const ZERO: Self = Self(0);
+
+    /// Its milliseconds.
+    pub fn ms(self) -> u64 {
+        self.0 >> COUNTER_BITS
+    }
+
+    /// The raw 64 bits, in the same order, for storage.
+    pub fn raw(self) -> u64 {
+        self.0
+    }
+
+    /// A timestamp from its raw bits.
+    pub fn from_raw(raw: u64) -> Self {
+        Self(raw)
+    }
+
+    /// The timestamp right after this one.
+    #[cfg(not(feature = "shuttle"))]
+    pub(crate) fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+
+    /// The last timestamp of that millisecond.
+    pub(crate) fn end_of(ms: u64) -> Self {
+        Self((ms << COUNTER_BITS) | ((1 << COUNTER_BITS) - 1))
+    }
+}
+
+/// A position in the order, and the clock's reading then. After a clock is set back, timestamps run ahead of it until
+/// it catches up, so durations are measured by the clock alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct EventTime {
+    pub(crate) stamp: HybridTimestamp,
+    pub(crate) ms: u64,
+}
+
+/// Source of timestamps.
+#[derive(Debug, Default)]
+pub(crate) struct HybridClock {
+    last: AtomicU64,
+}
+
+impl HybridClock {
+    /// The next timestamp: newer than every one drawn or observed before, and not before `now_ms`.
+    pub(crate) fn next(&self, now_ms: u64) -> HybridTimestamp {
+        let wall = now_ms << COUNTER_BITS;
+        let step = |last: u64| Some((last + 1).max(wall));
+        let last = self.last.fetch_update(Ordering::AcqRel, Ordering::Acquire, step);
+        let last = last.expect("the step always yields a stamp");
+        HybridTimestamp((last + 1).max(wall))
+    }
+
+    /// Continues after `stamp` without drawing one.
+    #[cfg(not(feature = "shuttle"))]
+    pub(crate) fn observe(&self, stamp: HybridTimestamp) {
+        self.last.fetch_max(stamp.0, Ordering::AcqRel);
+    }
+}
+
+#[cfg(test)]
+#[cfg(not(feature = "shuttle"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stamps_go_forward_when_the_wall_clock_steps_back() {
+        let sequence = HybridClock::default();
+        let first = sequence.next(1_000);
+        let second = sequence.next(400);
+        assert!(second > first);
+        assert_eq!(second.ms(), 1_000);
+    }
+
+    #[test]
+    fn more_stamps_than_fit_a_millisecond_borrow_from_the_next() {
+        let sequence = HybridClock::default();
+        let first = sequence.next(7);
+        let last = (0..70_000).map(|_| sequence.next(7)).last().unwrap();
+        assert!(last > first);
+        assert_eq!(last.ms(), 8);
+    }
+
+    #[test]
+    fn the_end_of_a_millisecond_is_not_older_than_any_stamp_in_it() {
+        let sequence = HybridClock::default();
+        assert!(sequence.next(5) <= HybridTimestamp::end_of(5));
+        assert!(sequence.next(6) > HybridTimestamp::end_of(5));
+    }
+}

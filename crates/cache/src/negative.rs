@@ -1,0 +1,90 @@
+//! The negative cache: recent failures, and keys that are not cacheable.
+//!
+//! It never replaces a value, and is bounded: what does not fit is dropped.
+
+use std::sync::Arc;
+
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+
+use crate::hybrid_timestamp::HybridTimestamp;
+use crate::key::Key;
+use crate::load::LoadError;
+
+/// Bytes a negative entry costs beside its texts.
+const MEMO_OVERHEAD: usize = 400;
+/// Expected weight of a negative entry.
+const EXPECTED_BYTES: u64 = 512;
+
+/// Negative entry of one key.
+#[derive(Debug)]
+pub(crate) enum NegativeEntry {
+    /// Its load failed; the same error is served until then, unless the key was invalidated since.
+    Failed { failure: LoadError, began: HybridTimestamp, until_ms: u64 },
+    /// It is not cacheable; until then, callers load without waiting for each other.
+    Uncacheable {
+        #[cfg_attr(feature = "shuttle", expect(dead_code, reason = "only the tier below asks"))]
+        began: HybridTimestamp,
+        until_ms: u64,
+    },
+}
+
+#[cfg(not(feature = "shuttle"))]
+impl NegativeEntry {
+    /// The timestamp of the load it came from.
+    pub(crate) fn load_started(&self) -> HybridTimestamp {
+        match self {
+            Self::Failed { began, .. } | Self::Uncacheable { began, .. } => *began,
+        }
+    }
+
+    pub(crate) fn until_ms(&self) -> u64 {
+        match self {
+            Self::Failed { until_ms, .. } | Self::Uncacheable { until_ms, .. } => *until_ms,
+        }
+    }
+}
+
+/// All negative entries.
+#[derive(Debug)]
+pub(crate) struct NegativeCache {
+    map: Cache<Key, Arc<NegativeEntry>, NegativeEntryWeighter>,
+}
+
+impl NegativeCache {
+    pub(crate) fn new(max_bytes: u64) -> Self {
+        let expected = usize::try_from(max_bytes / EXPECTED_BYTES).unwrap_or(usize::MAX);
+        let map = Cache::with_weighter(expected, max_bytes, NegativeEntryWeighter);
+        Self { map }
+    }
+
+    /// The key's negative entry.
+    pub(crate) fn get(&self, key: &Key) -> Option<Arc<NegativeEntry>> {
+        if self.map.is_empty() { None } else { self.map.get(key) }
+    }
+
+    pub(crate) fn set(&self, key: &Key, memo: Arc<NegativeEntry>) {
+        self.map.insert(key.clone(), memo);
+    }
+
+    pub(crate) fn forget(&self, key: &Key) {
+        if !self.map.is_empty() {
+            self.map.remove(key);
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct NegativeEntryWeighter;
+
+impl Weighter<Key, Arc<NegativeEntry>> for NegativeEntryWeighter {
+    fn weight(&self, key: &Key, memo: &Arc<NegativeEntry>) -> u64 {
+        let memo = match &**memo {
+            NegativeEntry::Failed { failure, .. } => {
+                failure.message.len() + failure.response.as_ref().map_or(0, crate::value::Value::len)
+            }
+            NegativeEntry::Uncacheable { .. } => 0,
+        };
+        (key.bytes() + memo + MEMO_OVERHEAD) as u64
+    }
+}

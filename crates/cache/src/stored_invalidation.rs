@@ -1,0 +1,25 @@
+//! Invalidations in a store, or on their way there.
+
+use crate::hybrid_timestamp::HybridTimestamp;
+
+/// An invalidation to be written to disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PendingInvalidation {
+    /// The scope, encoded.
+    pub(crate) scope: String,
+    pub(crate) purges: bool,
+    pub(crate) stamp: HybridTimestamp,
+    /// Nothing covered may be stored until the end of this clock millisecond; zero without a hold.
+    pub(crate) hold_until: HybridTimestamp,
+    /// Loads of covered values until then are fresh for `grace_fresh_ms` at most; zero without a grace period.
+    pub(crate) grace_until_ms: u64,
+    pub(crate) grace_fresh_ms: u64,
+}
+
+/// An invalidation with its sequence number, in the order of all processes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NumberedInvalidation {
+    pub(crate) seq: u64,
+    pub(crate) origin: i64,
+    pub(crate) invalidation: PendingInvalidation,
+}

@@ -1,0 +1,120 @@
+//! Limits on a listener's clients, and proxies it trusts.
+
+use super::body_limits::BodyLimits;
+use super::networks::Networks;
+use super::source::ConfigSource;
+
+/// Limits on one server's listener.
+#[derive(Debug, Clone)]
+pub struct ListenerLimits {
+    /// Reverse proxies trusted to name the client.
+    pub trusted_proxies: Networks,
+    /// Concurrent client connections.
+    pub max_connections: usize,
+    /// Concurrent connections of one address; trusted proxies may have more.
+    pub max_connections_per_peer: usize,
+    /// Concurrent notification sockets and event streams.
+    pub max_sockets: usize,
+    /// The same for one identity.
+    pub max_sockets_per_identity: usize,
+    /// Limits on the bodies of writes.
+    pub bodies: BodyLimits,
+    /// Jellyfin: its `KnownProxies` contains this machine, so it decides by the client's own address.
+    pub known_proxy: bool,
+    /// Jellyfin: cached images are served without a token, as the server itself does.
+    pub public_images: bool,
+}
+
+/// Reads the trusted proxies, which are the same for all servers.
+pub(super) fn read_trusted_proxies(tree: &mut ConfigSource) -> Networks {
+    tree.parse("trusted_proxies", "networks such as 127.0.0.1 or 172.16.0.0/12").unwrap_or_default()
+}
+
+impl ListenerLimits {
+    /// Reads the limits of one server.
+    pub(super) fn read(tree: &mut ConfigSource, server: &str, trusted_proxies: &Networks) -> Self {
+        let mut count = |key: &str, default: usize| {
+            let least_most = (1, 65_536);
+            let path = format!("server.{server}.{key}");
+            let number = tree.number(&path, least_most.0, least_most.1, default as u64);
+            usize::try_from(number).unwrap_or(default)
+        };
+        let (max_connections, max_connections_per_peer) =
+            (count("max_connections", 1024), count("max_connections_per_peer", 256));
+        let (max_sockets, max_sockets_per_identity) =
+            (count("max_sockets", 256), count("max_sockets_per_identity", 32));
+        let bodies = BodyLimits::read(tree, server);
+        let mut flag = |key: &str| tree.parse(&format!("server.{server}.{key}"), "true or false").unwrap_or(false);
+        Self {
+            trusted_proxies: trusted_proxies.clone(),
+            max_connections,
+            max_connections_per_peer,
+            max_sockets,
+            max_sockets_per_identity,
+            bodies,
+            known_proxy: flag("known_proxy"),
+            public_images: flag("public_images"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{ConfigSource, Settings};
+
+    const HOME: &str = "[[server]]\nname = \"home\"\nkind = \"plex\"\nurl = \"http://192.168.1.10:32400\"\n";
+
+    fn read(text: &str, environment: &[(&str, &str)]) -> Result<Settings, String> {
+        let mut tree = ConfigSource::default();
+        tree.add_toml("g.toml", text);
+        tree.add_environment(environment.iter().map(|(name, value)| ((*name).into(), (*value).into())));
+        Settings::read(tree).map_err(|problems| problems[0].to_string())
+    }
+
+    #[test]
+    fn nobody_is_trusted_unless_named() {
+        let settings = read(HOME, &[]).expect("it is valid");
+        let hygiene = &settings.servers[0].listener_limits;
+        assert!(!hygiene.trusted_proxies.contain("127.0.0.1".parse().expect("an address")));
+        assert!(!hygiene.known_proxy && !hygiene.public_images);
+        assert_eq!((hygiene.max_connections, hygiene.max_connections_per_peer), (1024, 256));
+        assert_eq!((hygiene.max_sockets, hygiene.max_sockets_per_identity), (256, 32));
+    }
+
+    #[test]
+    fn trusted_proxies_are_a_list_or_one_text_or_a_variable() {
+        for (text, environment) in [
+            (format!("trusted_proxies = [\"10.0.0.1\", \"fd00::/8\"]\n{HOME}"), vec![]),
+            (format!("trusted_proxies = \"10.0.0.1, fd00::/8\"\n{HOME}"), vec![]),
+            (HOME.to_owned(), vec![("GREENROOM_TRUSTED_PROXIES", "10.0.0.1,fd00::/8")]),
+        ] {
+            let settings = read(&text, &environment).expect("it is valid");
+            let trusted = &settings.servers[0].listener_limits.trusted_proxies;
+            assert!(trusted.contain("fd00::7".parse().expect("an address")));
+            assert!(!trusted.contain("10.0.0.2".parse().expect("an address")));
+        }
+    }
+
+    #[test]
+    fn a_name_is_no_network() {
+        let problem = read(&format!("trusted_proxies = [\"proxy.lan\"]\n{HOME}"), &[]).expect_err("a name");
+        assert!(problem.starts_with("g.toml:1: trusted_proxies must be networks"), "{problem}");
+    }
+
+    #[test]
+    fn every_bound_is_a_variable() {
+        let variables = [
+            ("GREENROOM_SERVER_HOME_MAX_CONNECTIONS", "3"),
+            ("GREENROOM_SERVER_HOME_MAX_CONNECTIONS_PER_PEER", "2"),
+            ("GREENROOM_SERVER_HOME_MAX_SOCKETS", "5"),
+            ("GREENROOM_SERVER_HOME_MAX_SOCKETS_PER_IDENTITY", "4"),
+            ("GREENROOM_SERVER_HOME_KNOWN_PROXY", "true"),
+            ("GREENROOM_SERVER_HOME_PUBLIC_IMAGES", "true"),
+        ];
+        let settings = read(HOME, &variables).expect("it is valid");
+        let hygiene = &settings.servers[0].listener_limits;
+        assert_eq!((hygiene.max_connections, hygiene.max_connections_per_peer), (3, 2));
+        assert_eq!((hygiene.max_sockets, hygiene.max_sockets_per_identity), (5, 4));
+        assert!(hygiene.known_proxy && hygiene.public_images);
+    }
+}

@@ -1,0 +1,155 @@
+//! `/api/plex/watch-history`: the playback history, from the mirror.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Query, State};
+use axum::response::{AppendHeaders, IntoResponse, Response};
+use http::StatusCode;
+use http::header::AGE;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::iso;
+use super::stats::ErrorDetailResponse;
+use crate::compat_cache_counters::CompatCache;
+use crate::control::ApiState;
+use crate::history::playback::Playback;
+use crate::history::query::HistoryQuery;
+use crate::jobs::{JobOutcome, RunWaitResult};
+
+/// Default and maximum number of rows.
+const USUAL: u64 = 500;
+const MOST: u64 = 10_000;
+
+/// The page of the history.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct CompatHistoryQuery {
+    /// Max rows, newest first.
+    limit: Option<u64>,
+    /// Number of newest rows skipped.
+    offset: Option<u64>,
+}
+
+/// One playback. Fields missing in the server's history are empty.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PlexPlayed)]
+pub(crate) struct CompatHistoryRow {
+    user_id: String,
+    /// The displayed name.
+    email: String,
+    username: String,
+    #[serde(rename = "type")]
+    kind: String,
+    title: String,
+    grandparent_title: Option<String>,
+    parent_index: Option<u64>,
+    index: Option<u64>,
+    viewed_at: String,
+    /// In seconds.
+    duration: Option<u64>,
+    /// In seconds.
+    view_offset: Option<u64>,
+    /// In percent; always complete, because the history lists finished playbacks.
+    progress: f64,
+    view_count: u64,
+    rating: Option<f64>,
+    year: Option<u64>,
+    /// A signed link.
+    thumb: Option<String>,
+    content_rating: Option<String>,
+    studio: Option<String>,
+    summary: Option<String>,
+    genres: Vec<String>,
+}
+
+/// Result of a sync.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CompatSyncResponse {
+    success: bool,
+    message: String,
+}
+
+/// The playback history, newest first: a bare list, as its readers expect; the mirror's age is in `DataAge`.
+#[utoipa::path(get, path = "/api/plex/watch-history", tag = "compatible", params(CompatHistoryQuery), responses(
+    (status = 200, description = "What was played", body = Vec<CompatHistoryRow>),
+    (status = 400, description = "The limit or the offset is no number"),
+    (status = 503, description = "The mirror cannot be read", body = ErrorDetailResponse)))]
+pub(crate) async fn list(
+    State(plane): State<Arc<ApiState>>,
+    Query(wanted): Query<CompatHistoryQuery>,
+) -> Result<Response, (StatusCode, Json<ErrorDetailResponse>)> {
+    let control = &plane.control;
+    let asked = HistoryQuery {
+        servers: plane.compat_servers().iter().map(|server| server.name().to_owned()).collect(),
+        offset: wanted.offset.unwrap_or_default(),
+        limit: wanted.limit.unwrap_or(USUAL).clamp(1, MOST),
+        skips_total: true,
+        ..HistoryQuery::default()
+    };
+    let read = control.history.page(asked).await;
+    let synced_ms = control.history.synced_ms(plane.compat_servers());
+    control.compat_cache_counters.record(CompatCache::History, read.is_ok() && synced_ms.is_some());
+    let page = read.map_err(|_| {
+        let detail = ErrorDetailResponse { detail: "what was played is not kept, or cannot be read" };
+        (StatusCode::SERVICE_UNAVAILABLE, Json(detail))
+    })?;
+    let rows: Vec<CompatHistoryRow> = page.views.into_iter().map(|view| plane.compat_history_row(view)).collect();
+    let age_s = synced_ms.map(|at_ms| control.clock.now_ms().saturating_sub(at_ms) / 1000);
+    let age = age_s.map(|age_s| [(AGE, age_s.to_string())]);
+    Ok(match age {
+        Some(age) => (AppendHeaders(age), Json(rows)).into_response(),
+        None => Json(rows).into_response(),
+    })
+}
+
+/// Syncs the mirror with the servers: runs the job `history` and waits a while for its end.
+#[utoipa::path(post, path = "/api/plex/watch-history/sync", tag = "compatible", responses(
+    (status = 200, description = "What came of it", body = CompatSyncResponse),
+    (status = 202, description = "It goes on, or ran already", body = CompatSyncResponse)))]
+pub(crate) async fn sync(State(plane): State<Arc<ApiState>>) -> (StatusCode, Json<CompatSyncResponse>) {
+    let (status, success, message) = match plane.control.sync_history().await {
+        RunWaitResult::Ended(last) if matches!(last.outcome, JobOutcome::Done | JobOutcome::CaughtUp) => {
+            (StatusCode::OK, true, format!("Watch history sync completed. {}", last.message))
+        }
+        RunWaitResult::Ended(last) => (StatusCode::OK, false, last.message),
+        RunWaitResult::StillRunning => (StatusCode::ACCEPTED, true, "Watch history sync goes on.".to_owned()),
+        RunWaitResult::AlreadyRunning => (StatusCode::ACCEPTED, true, "Watch history sync runs already.".to_owned()),
+        RunWaitResult::Unknown => (StatusCode::OK, false, "The history is not kept.".to_owned()),
+    };
+    (status, Json(CompatSyncResponse { success, message }))
+}
+
+impl ApiState {
+    fn compat_history_row(&self, view: Playback) -> CompatHistoryRow {
+        let control = &self.control;
+        let server = control.internal_client.server(&view.server);
+        let picture = view.details.thumb.as_ref();
+        let thumb = server
+            .zip(picture)
+            .and_then(|(server, path)| control.image_url_signer.sign_url(server, path, control.clock.now_ms()));
+        CompatHistoryRow {
+            user_id: view.details.user_id,
+            email: view.user.clone(),
+            username: view.user,
+            kind: view.kind,
+            title: view.details.own_title,
+            grandparent_title: view.details.grandparent_title,
+            parent_index: view.details.parent_index,
+            index: view.details.index,
+            viewed_at: iso(view.at_ms),
+            duration: view.duration_s,
+            view_offset: view.duration_s,
+            progress: 100.0,
+            view_count: 1,
+            rating: None,
+            year: view.details.year,
+            thumb,
+            content_rating: None,
+            studio: None,
+            summary: None,
+            genres: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Merges the responses of several servers, with their age.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use greenroom_dialect::dashboard::DashboardSession;
+
+use super::{iso, seconds};
+use greenroom_proxy::internal_client::{InternalCaller, InternalClient, InternalReadError, InternalResponse};
+use greenroom_proxy::server::Server;
+
+/// Responses of several servers to the same request.
+#[derive(Debug)]
+pub(super) struct MergedResponses<T> {
+    /// The responses, in the order of the servers.
+    pub(super) responses: Vec<(Arc<Server>, T)>,
+    /// Servers without a response, cached or not.
+    pub(super) unavailable: Vec<String>,
+    /// The first reason for a missing response.
+    pub(super) first_miss: Option<InternalReadError>,
+    /// Age of the merged responses.
+    pub(super) metadata: CacheMetadata,
+}
+
+/// Age of a response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct CacheMetadata {
+    /// True if all of it came from the cache.
+    pub(super) is_cached: bool,
+    /// True if any of it is stale.
+    pub(super) is_stale: bool,
+    /// Age of the oldest part, in milliseconds.
+    pub(super) age_ms: u64,
+    /// When the oldest part was loaded, in milliseconds since 1970.
+    pub(super) at_ms: u64,
+}
+
+impl CacheMetadata {
+    fn from_response(found: &InternalResponse) -> Self {
+        Self {
+            is_cached: found.is_cached,
+            is_stale: found.is_stale,
+            age_ms: u64::try_from(found.age.as_millis()).unwrap_or(u64::MAX),
+            at_ms: found.at_ms,
+        }
+    }
+
+    /// Combines both.
+    #[must_use]
+    pub(super) fn merge(self, other: Self) -> Self {
+        Self {
+            is_cached: self.is_cached && other.is_cached,
+            is_stale: self.is_stale || other.is_stale,
+            age_ms: self.age_ms.max(other.age_ms),
+            at_ms: self.at_ms.min(other.at_ms),
+        }
+    }
+
+    /// Metadata of an empty result.
+    pub(super) fn empty(now_ms: u64) -> Self {
+        Self { is_cached: false, is_stale: false, age_ms: 0, at_ms: now_ms }
+    }
+
+    /// Load time, formatted.
+    pub(super) fn timestamp(&self) -> String {
+        iso(self.at_ms)
+    }
+
+    /// Age, in seconds.
+    pub(super) fn age_s(&self) -> f64 {
+        seconds(self.age_ms)
+    }
+}
+
+/// Requests `target` from every server and parses the responses with `read`.
+pub(super) async fn fetch_all<T>(
+    inside: &InternalClient,
+    servers: &[&Arc<Server>],
+    asker: InternalCaller<'_>,
+    target: impl Fn(&Server) -> String,
+    read: impl Fn(&Server, &[u8]) -> Option<T>,
+) -> MergedResponses<T> {
+    let asked = servers.iter().map(|server| {
+        let target = target(server);
+        async move { inside.ask(server, &target, asker).await }
+    });
+    let answers = join_all(asked).await;
+    let now_ms = servers.first().map_or(0, |server| server.origin.clock.now_ms());
+    let mut merged = MergedResponses {
+        responses: Vec::new(),
+        unavailable: Vec::new(),
+        first_miss: None,
+        metadata: CacheMetadata::empty(now_ms),
+    };
+    for (server, answer) in servers.iter().zip(answers) {
+        let understood = answer.and_then(|found| {
+            let rows = read(server, &found.body).ok_or(InternalReadError::NotARead)?;
+            Ok((rows, CacheMetadata::from_response(&found)))
+        });
+        match understood {
+            Ok((rows, marks)) => {
+                merged.metadata = if merged.responses.is_empty() { marks } else { merged.metadata.merge(marks) };
+                merged.responses.push((Arc::clone(server), rows));
+            }
+            Err(missing) => {
+                merged.unavailable.push(server.name().to_owned());
+                merged.first_miss.get_or_insert(missing);
+            }
+        }
+    }
+    merged
+}
+
+/// Requests the sessions of every server.
+pub(super) async fn ask_sessions(
+    inside: &InternalClient,
+    servers: &[&Arc<Server>],
+    asker: InternalCaller<'_>,
+) -> MergedResponses<Vec<DashboardSession>> {
+    let target = |server: &Server| server.origin.settings.kind.sessions_target().to_owned();
+    fetch_all(inside, servers, asker, target, |server, body| server.origin.settings.kind.sessions(body).ok()).await
+}
+
+impl<T> MergedResponses<T> {
+    /// True if no server responded.
+    pub(super) fn is_error(&self) -> bool {
+        self.responses.is_empty()
+    }
+
+    /// Message for people, if no server responded.
+    pub(super) fn message(&self) -> Option<&'static str> {
+        self.is_error().then(|| self.first_miss.map_or("no media server is configured", InternalReadError::message))
+    }
+}

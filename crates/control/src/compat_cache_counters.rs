@@ -1,0 +1,69 @@
+//! Hits and misses of the caches that other dashboards show, by their names there.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use greenroom_dialect::class::Class;
+
+/// The cache behind one compatibility path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CompatCache {
+    Activities,
+    Sessions,
+    LiveStats,
+    Stats,
+    Recent,
+    History,
+    Background,
+}
+
+impl CompatCache {
+    pub(crate) const EVERY: [Self; 7] =
+        [Self::Activities, Self::Sessions, Self::LiveStats, Self::Stats, Self::Recent, Self::History, Self::Background];
+
+    /// Its name in these dashboards.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Activities => "plex_activities",
+            Self::Sessions => "plex_sessions",
+            Self::LiveStats => "plex_stats_live",
+            Self::Stats => "plex_stats",
+            Self::Recent => "plex_recent_media",
+            Self::History => "watch_history",
+            Self::Background => "background_stats",
+        }
+    }
+
+    /// The request type it consists of, if it is a single one.
+    pub(crate) fn class(self) -> Option<Class> {
+        match self {
+            Self::Activities => Some(Class::Activities),
+            Self::Sessions => Some(Class::Sessions),
+            Self::Recent => Some(Class::Recent),
+            Self::LiveStats | Self::Stats | Self::History | Self::Background => None,
+        }
+    }
+}
+
+/// Hits and misses per cache, since start or the last reset.
+#[derive(Debug, Default)]
+pub(crate) struct CompatCacheCounters([(AtomicU64, AtomicU64); CompatCache::EVERY.len()]);
+
+impl CompatCacheCounters {
+    /// Counts a request.
+    pub(crate) fn record(&self, of: CompatCache, is_hit: bool) {
+        let (hits, misses) = &self.0[of as usize];
+        if is_hit { hits } else { misses }.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn reset(&self) {
+        for (hits, misses) in &self.0 {
+            hits.store(0, Ordering::Relaxed);
+            misses.store(0, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn get(&self, of: CompatCache) -> (u64, u64) {
+        let (hits, misses) = &self.0[of as usize];
+        (hits.load(Ordering::Relaxed), misses.load(Ordering::Relaxed))
+    }
+}

@@ -1,0 +1,87 @@
+//! Statistics since start, and the snapshot that is shown.
+
+use greenroom_proxy::bypass::Bypass;
+use greenroom_proxy::cache_setup;
+
+use super::{ControlPlane, ManagedServer};
+use crate::apps::AppStats;
+use crate::jobs::{JobReport, JobState, indexes, playlists};
+use crate::servers::ServerStats;
+use crate::snapshot::{ServerWarning, StatsSnapshot};
+use crate::stats::CacheEngineStats;
+use crate::stats_baseline::CumulativeStats;
+
+impl ControlPlane {
+    /// The current snapshot.
+    pub(crate) fn snapshot(&self) -> StatsSnapshot {
+        let shown = self.baseline.snapshot_since(self.cumulative_stats(), self.clock.now_ms());
+        let libraries = self.playlists.libraries.all();
+        let libraries = libraries.iter().map(|library| library.report(false)).collect();
+        let today = Some(self.statistics.today(None));
+        let (bypasses, jobs_running) = (self.bypasses(), self.jobs_running());
+        let dashboard_ms = self.dashboard.as_of_ms();
+        StatsSnapshot { bypasses, libraries, jobs_running, today, dashboard_ms, ..shown }
+    }
+
+    /// Counters since start.
+    pub(crate) fn cumulative_stats(&self) -> CumulativeStats {
+        let figures = |shown: &ManagedServer| {
+            ServerStats::from_server(&shown.server, shown.listen.to_string(), &shown.identity_cache.get())
+        };
+        CumulativeStats {
+            servers: self.servers.iter().map(figures).collect(),
+            apps: self.servers.iter().flat_map(|shown| AppStats::from_server(&shown.server)).collect(),
+            engine: CacheEngineStats::from_cache(&self.cache),
+            warnings: self.sorted_warnings(),
+        }
+    }
+
+    /// Warnings about the process itself.
+    pub(crate) fn own_warnings(&self) -> impl Iterator<Item = ServerWarning> {
+        let holding = self.warnings.active().into_iter().chain(cache_setup::disk_warnings(&self.cache));
+        holding.map(|warning| ServerWarning::new(None, warning))
+    }
+
+    /// All warnings, most urgent first.
+    pub(crate) fn sorted_warnings(&self) -> Vec<ServerWarning> {
+        let mut all: Vec<ServerWarning> =
+            self.own_warnings().chain(self.servers.iter().flat_map(ManagedServer::warnings)).collect();
+        all.sort_by_key(|warned| warned.warning.severity);
+        all
+    }
+
+    /// Spot check results by server.
+    pub(crate) fn spot_check_counts(&self) -> Vec<(String, Vec<(&'static str, u64)>)> {
+        let found = |shown: &ManagedServer| {
+            (shown.server.name().to_owned(), shown.server.recorders.spot_checks.results().collect())
+        };
+        self.servers.iter().map(found).collect()
+    }
+
+    /// Active bypasses of all servers.
+    pub(crate) fn bypasses(&self) -> Vec<Bypass> {
+        self.select_servers(None).next().map(|server| server.modes.bypasses.list()).unwrap_or_default()
+    }
+
+    /// All jobs, library indexes and scheduled playlists.
+    pub(crate) fn job_reports(&self) -> Vec<JobReport> {
+        let mut all = self.jobs.reports();
+        all.extend(indexes::reports(&self.playlists.libraries));
+        all.extend(playlists::reports(&self.playlists.scheduled));
+        all
+    }
+
+    /// Number of running jobs.
+    pub(crate) fn jobs_running(&self) -> usize {
+        self.job_reports().iter().filter(|job| job.state == JobState::Running).count()
+    }
+}
+
+impl ManagedServer {
+    /// Warnings about this server.
+    pub(crate) fn warnings(&self) -> impl Iterator<Item = ServerWarning> {
+        let server = self.server.name().to_owned();
+        let holding = self.server.origin.warnings.active().into_iter();
+        holding.map(move |warning| ServerWarning::new(Some(&server), warning))
+    }
+}

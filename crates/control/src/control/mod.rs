@@ -1,0 +1,193 @@
+//! The control plane: the parts it shows and controls, and its own state.
+//!
+//! Every handler borrows an [`ApiState`]. Methods of a single feature live in that feature's module; shared ones live
+//! here. Modules: `figures` (statistics and their snapshot), `plane` (the control plane at its address).
+
+mod figures;
+mod plane;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use greenroom_cache::{Cache, Clock};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::auth::policy::AccessDecision;
+use crate::auth::rate_limit::LoginRateLimiter;
+use crate::auth::session::SessionStore;
+use crate::compat_cache_counters::CompatCacheCounters;
+use crate::dashboard::Dashboard;
+use crate::deps::ControlPlaneDeps;
+use crate::error::Problem;
+use crate::history::PlaybackHistory;
+use crate::image_urls::ImageUrlSigner;
+use crate::jobs::Jobs;
+use crate::live::{LiveStats, MAX_WATCHERS};
+use crate::notifications::Notifier;
+use crate::recommendations::Recommender;
+use crate::server_identity::ServerIdentityCache;
+use crate::stats_baseline::Baseline;
+use greenroom_proxy::internal_client::InternalClient;
+use greenroom_proxy::otlp::OtlpExporter;
+use greenroom_proxy::server::Server;
+use greenroom_proxy::statistics::Statistics;
+use greenroom_proxy::stored_responses::StorePaths;
+use greenroom_proxy::ttl_overrides;
+use greenroom_state::control_tokens::TokenStore;
+use greenroom_state::file_watch::FileReloader;
+use greenroom_state::warnings::Warnings;
+use greenroom_sync::playlists::PlaylistService;
+
+pub(crate) use plane::ApiState;
+
+/// Everything the control plane shows and changes.
+#[derive(Debug)]
+pub struct ControlPlane {
+    pub(crate) servers: Vec<ManagedServer>,
+    pub(crate) cache: Cache,
+    pub(crate) clock: Clock,
+    pub(crate) token: TokenStore,
+    /// Warnings about the process itself.
+    pub(crate) warnings: Arc<Warnings>,
+    /// Playlists, with the libraries and their track matching.
+    pub playlists: Arc<PlaylistService>,
+    /// Sends notifications.
+    pub(crate) notifier: Arc<Notifier>,
+    /// Trace exporter.
+    pub(crate) traces: Arc<OtlpExporter>,
+    pub(crate) jobs: Arc<Jobs>,
+    pub(crate) statistics: Arc<Statistics>,
+    /// Produces recommendations.
+    pub(crate) recommender: Option<Arc<Recommender>>,
+    /// Stores TTL overrides.
+    pub(crate) ttl_overrides: Option<ttl_overrides::TtlOverrideStore>,
+    /// Paths of state and cache.
+    pub(crate) storage_location: Option<StorePaths>,
+    /// Tracks background work of requests.
+    pub(crate) tasks: TaskTracker,
+    /// Permit for work over the whole disk tier: one at a time.
+    pub(crate) long_work: Arc<Semaphore>,
+    pub(crate) sessions: SessionStore,
+    pub(crate) login_rate_limiter: LoginRateLimiter,
+    pub(crate) refusals: [AtomicU64; AccessDecision::REFUSALS.len()],
+    pub(crate) baseline: Baseline,
+    pub(crate) live: LiveStats,
+    /// Limits concurrent watchers of index builds.
+    pub(crate) build_watch_permits: Arc<Semaphore>,
+    pub(crate) internal_client: Arc<InternalClient>,
+    pub(crate) dashboard: Arc<Dashboard>,
+    pub(crate) history: Arc<PlaybackHistory>,
+    pub(crate) image_url_signer: ImageUrlSigner,
+    /// Cache hits of the compatibility endpoints.
+    pub(crate) compat_cache_counters: CompatCacheCounters,
+}
+
+/// One configured server.
+#[derive(Debug)]
+pub(crate) struct ManagedServer {
+    pub(crate) server: Arc<Server>,
+    pub(crate) listen: SocketAddr,
+    pub(crate) identity_cache: Arc<ServerIdentityCache>,
+}
+
+impl ControlPlane {
+    /// Builds the control plane from its parts.
+    pub fn new(parts: ControlPlaneDeps) -> Self {
+        let shown = |(server, listen)| ManagedServer { server, listen, identity_cache: Arc::default() };
+        Self {
+            servers: parts.servers.into_iter().map(shown).collect(),
+            cache: parts.cache,
+            token: parts.token,
+            warnings: parts.warnings,
+            playlists: parts.playlists,
+            notifier: parts.notifier,
+            traces: parts.traces,
+            jobs: parts.jobs,
+            statistics: parts.statistics,
+            recommender: parts.recommender,
+            ttl_overrides: parts.ttl_overrides,
+            storage_location: parts.storage_location,
+            tasks: parts.tasks,
+            long_work: Arc::new(Semaphore::new(1)),
+            sessions: SessionStore::default(),
+            login_rate_limiter: LoginRateLimiter::default(),
+            refusals: [const { AtomicU64::new(0) }; AccessDecision::REFUSALS.len()],
+            baseline: Baseline::new(parts.clock.now_ms()),
+            live: LiveStats::new(),
+            build_watch_permits: Arc::new(Semaphore::new(MAX_WATCHERS)),
+            internal_client: parts.internal_client,
+            dashboard: parts.dashboard,
+            history: parts.history,
+            image_url_signer: parts.image_url_signer,
+            compat_cache_counters: CompatCacheCounters::default(),
+            clock: parts.clock,
+        }
+    }
+
+    /// The server with this name, or all.
+    pub(crate) fn select_servers<'a>(&'a self, only: Option<&'a str>) -> impl Iterator<Item = &'a Arc<Server>> {
+        let servers = self.servers.iter().map(|shown| &shown.server);
+        servers.filter(move |server| only.is_none_or(|only| only == server.name()))
+    }
+
+    /// Resolves a URL to a server: by name, by the port it listens on, by the server's own address, or the only one.
+    pub(crate) fn server_for_url(&self, url: &str, name: Option<&str>) -> Result<Arc<Server>, Problem> {
+        self.check_server(name)?;
+        let authority = url.trim().parse::<http::Uri>().ok().and_then(|uri| uri.authority().cloned());
+        let fits = |shown: &&ManagedServer| match (name, &authority) {
+            (Some(name), _) => shown.server.name() == name,
+            (None, Some(authority)) => {
+                authority == shown.server.origin.client.authority() || authority.port_u16() == Some(shown.listen.port())
+            }
+            (None, None) => self.servers.len() == 1,
+        };
+        let found = self.servers.iter().find(fits);
+        let only = (self.servers.len() == 1).then(|| self.servers.first()).flatten();
+        found.or(only).map(|shown| Arc::clone(&shown.server)).ok_or(Problem::WHICH_SERVER)
+    }
+
+    pub(crate) fn check_server(&self, name: Option<&str>) -> Result<(), Problem> {
+        let is_known = name.is_none_or(|name| self.servers.iter().any(|shown| shown.server.name() == name));
+        if is_known { Ok(()) } else { Err(Problem::UNKNOWN_SERVER) }
+    }
+
+    /// Requests the identity of servers that are not identified yet.
+    pub(crate) fn refresh_identities(&self) {
+        for shown in &self.servers {
+            shown.identity_cache.refresh_if_due(&shown.server);
+        }
+    }
+
+    pub(crate) fn record_refusal(&self, decision: AccessDecision) {
+        if let Some(place) = AccessDecision::REFUSALS.iter().position(|refusal| *refusal == decision) {
+            self.refusals[place].fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn refusal_counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let counts = self.refusals.iter().map(|count| count.load(Ordering::Relaxed));
+        AccessDecision::REFUSALS.iter().map(|refusal| refusal.name()).zip(counts)
+    }
+}
+
+impl FileReloader for ControlPlane {
+    fn files(&self) -> String {
+        format!("the tokens of the control plane in {}", self.token.read_row())
+    }
+
+    fn reload(&self) {
+        if self.token.reload() {
+            self.sessions.close_all();
+            tracing::info!("the control token was renewed; whoever was logged in is logged out");
+        }
+    }
+}
+
+/// Re-reads the token files when a request shows an unknown token, until `stop`.
+pub async fn follow_tokens(control: Arc<ControlPlane>, tasks: TaskTracker, stop: CancellationToken) {
+    let reloading = Arc::clone(&control);
+    control.token.serve_looks(move || reloading.reload(), &tasks, stop).await;
+}

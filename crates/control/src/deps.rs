@@ -1,0 +1,98 @@
+//! The parts of the control plane: everything it shows and controls.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use greenroom_cache::{Cache, Clock};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::dashboard::Dashboard;
+use crate::history::PlaybackHistory;
+use crate::image_urls::ImageUrlSigner;
+use crate::jobs::Jobs;
+use crate::notifications::Notifier;
+use crate::recommendations::Recommender;
+use greenroom_config::jobs::AT_ONCE;
+use greenroom_proxy::internal_client::InternalClient;
+use greenroom_proxy::otlp::OtlpExporter;
+use greenroom_proxy::server::Server;
+use greenroom_proxy::statistics::Statistics;
+use greenroom_proxy::stored_responses::StorePaths;
+use greenroom_proxy::ttl_overrides;
+use greenroom_state::control_tokens::TokenStore;
+use greenroom_state::warnings::Warnings;
+use greenroom_sync::playlists::PlaylistService;
+
+/// The parts that the control plane shows and controls.
+#[derive(Debug)]
+pub struct ControlPlaneDeps {
+    /// The media servers, each with the address at which its clients reach it.
+    pub servers: Vec<(Arc<Server>, SocketAddr)>,
+    /// The cache engine.
+    pub cache: Cache,
+    /// The process clock.
+    pub clock: Clock,
+    /// Tokens of the control plane.
+    pub token: TokenStore,
+    /// Warnings about the process itself.
+    pub warnings: Arc<Warnings>,
+    /// Playlists, with the libraries and their track matching.
+    pub playlists: Arc<PlaylistService>,
+    /// Sends notifications.
+    pub notifier: Arc<Notifier>,
+    /// Trace exporter.
+    pub traces: Arc<OtlpExporter>,
+    /// Scheduled jobs.
+    pub jobs: Arc<Jobs>,
+    /// Request statistics.
+    pub statistics: Arc<Statistics>,
+    /// Own requests for dashboards.
+    pub internal_client: Arc<InternalClient>,
+    /// The dashboard's statistics.
+    pub dashboard: Arc<Dashboard>,
+    /// Playback history.
+    pub history: Arc<PlaybackHistory>,
+    /// Signs image links.
+    pub image_url_signer: ImageUrlSigner,
+    /// Produces recommendations.
+    pub recommender: Option<Arc<Recommender>>,
+    /// Stores TTL overrides.
+    pub ttl_overrides: Option<ttl_overrides::TtlOverrideStore>,
+    /// Paths of state and cache.
+    pub storage_location: Option<StorePaths>,
+    /// Tracks background work of requests.
+    pub tasks: TaskTracker,
+}
+
+impl ControlPlaneDeps {
+    /// No servers, and every other part empty.
+    pub fn empty(cache: Cache, clock: Clock, token: TokenStore) -> Self {
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let jobs = Arc::new(Jobs::new(AT_ONCE, clock.clone(), tasks, stop));
+        let (inside, playlists): (Arc<InternalClient>, Arc<PlaylistService>) = (Arc::default(), Arc::default());
+        let libraries = Arc::clone(&playlists.libraries);
+        let dashboard = Arc::new(Dashboard::new(Arc::clone(&inside), libraries, clock.clone()));
+        let history = Arc::new(PlaybackHistory::disabled(clock.clone()));
+        Self {
+            servers: Vec::new(),
+            statistics: Arc::new(Statistics::new(Vec::new(), clock.clone())),
+            cache,
+            clock,
+            token,
+            warnings: Arc::default(),
+            notifier: Arc::default(),
+            traces: Arc::default(),
+            jobs,
+            playlists,
+            internal_client: inside,
+            dashboard,
+            history,
+            image_url_signer: ImageUrlSigner::default(),
+            recommender: None,
+            ttl_overrides: None,
+            storage_location: None,
+            tasks: TaskTracker::new(),
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! One explained read: its token, its cache entry, and the server's current response.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use greenroom_cache::{Diagnosis, Entry, InvalidationCause, Key, Validity, Value};
+use greenroom_dialect::classification::{Classification, Read, Representation, SharingScope};
+use greenroom_dialect::credential::{Credential, Secret, TokenForm};
+use greenroom_dialect::redact;
+use greenroom_dialect::request::{RequestView, ServerKind};
+use http::header::ACCEPT;
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+
+use super::explanation::{ExplainedCaller, ExplainedEntry, Explanation, KeyParts, LastInvalidation, OriginComparison};
+use super::outcome::{DecisionInputs, ExplainOutcome};
+use super::{ExplainQuery, body_diff};
+use greenroom_config::CacheMode;
+use greenroom_origin::body::{CollectedBody, collect};
+use greenroom_origin::client_apps::ClientApp;
+use greenroom_origin::scheduler::QueueRequest;
+use greenroom_proxy::identity::Identity;
+use greenroom_proxy::read::origin_loader::{ReadLoader, apply_refusal};
+use greenroom_proxy::read::{AuthorizationStatus, check_authorization};
+use greenroom_proxy::response;
+use greenroom_proxy::server::Server;
+
+/// One explained read.
+pub(super) struct ExplainedRead {
+    pub(super) read: Arc<Read>,
+    credential: Credential,
+    token: &'static str,
+    /// The token's identity, if it was seen before.
+    identity: Option<Arc<Identity>>,
+    key: Option<Key>,
+    diagnosis: Option<Diagnosis>,
+}
+
+/// A request that is not a read: kind, request type and handling.
+pub(super) type NotARead = (&'static str, &'static str, String);
+
+/// Classifies the request. If the app's representation is not given, picks one that has a cache entry.
+pub(super) fn inspect(server: &Server, question: &ExplainQuery, target: &str) -> Result<Box<ExplainedRead>, NotARead> {
+    let mut first = None;
+    for headers in ways_to_ask(server.origin.settings.kind, &question.headers) {
+        let case = inspect_with_headers(server, question, target, headers)?;
+        if case.diagnosis.as_ref().is_some_and(|diagnosis| diagnosis.entry.is_some()) {
+            return Ok(case);
+        }
+        first.get_or_insert(case);
+    }
+    first.ok_or_else(|| ("refused", "", "the request could not be looked at".to_owned()))
+}
+
+fn ways_to_ask(kind: ServerKind, said: &HeaderMap) -> Vec<HeaderMap> {
+    if kind == ServerKind::Jellyfin || said.contains_key(ACCEPT) {
+        return vec![said.clone()];
+    }
+    let with = |accept| {
+        let mut headers = said.clone();
+        headers.insert(ACCEPT, HeaderValue::from_static(accept));
+        headers
+    };
+    vec![with("application/json"), with("application/xml")]
+}
+
+/// Classifies the request with these headers.
+pub(super) fn inspect_with_headers(
+    server: &Server,
+    question: &ExplainQuery,
+    target: &str,
+    headers: HeaderMap,
+) -> Result<Box<ExplainedRead>, NotARead> {
+    let kind = server.origin.settings.kind;
+    let method = Method::GET;
+    let bare = kind.credential(&RequestView { method: &method, target, headers: &headers, body: &[] });
+    let (credential, token) = resolve_credential(server, question, bare);
+    let identity = server.identities.lookup(&credential);
+    let account = identity.as_ref().and_then(|identity| identity.account());
+    // The token is no part of the read: it may be in the URL or given apart.
+    let mut headers = headers;
+    headers.extend(kind.credential_headers(&credential, true));
+    let ask = RequestView { method: &method, target, headers: &headers, body: &[] };
+    let read = match kind.classify(&ask, account.as_deref()) {
+        Classification::Read(read) => read,
+        Classification::Write(write) => {
+            let sentence = "It changes something: it is forwarded once and never kept.";
+            return Err(("write", write.name, sentence.to_owned()));
+        }
+        Classification::Stream(reason) => {
+            let sentence = "It passes through as it comes and is never kept.";
+            return Err(("stream", reason.name(), sentence.to_owned()));
+        }
+        Classification::Refuse(refusal) => {
+            return Err(("refused", "", format!("It is not forwarded: {}.", refusal.message())));
+        }
+    };
+    // For an unknown token, only shared entries can exist.
+    let is_known = identity.is_some() || read.sharing != SharingScope::Identity;
+    let asker = identity.as_deref().unwrap_or_else(|| server.identities.anonymous());
+    let key = is_known.then(|| Key::new(server.name(), server.partition_of(asker, &read), &read.key));
+    // In observe mode the shadow cache is inspected.
+    let observation = server.modes.switch.shadow_run();
+    let cache = observation.as_ref().map_or(&server.cache, |observation| &observation.cache);
+    let diagnosis = key.as_ref().map(|key| cache.diagnose(key));
+    Ok(Box::new(ExplainedRead { read, credential, token, identity, key, diagnosis }))
+}
+
+impl ExplainedRead {
+    /// Describes the read, its cache entry, and the response a request gets now.
+    pub(super) fn describe(&self, server: &Server, told: &mut Explanation) {
+        let now_ms = server.origin.clock.now_ms();
+        let proof = match &self.identity {
+            Some(identity) => check_authorization(server, identity, &self.read, server.origin.clock.now_ms()),
+            None if self.read.sharing == SharingScope::Public => AuthorizationStatus::Valid,
+            None => AuthorizationStatus::Missing,
+        };
+        let entry = self.diagnosis.as_ref().and_then(|diagnosis| diagnosis.entry.as_deref());
+        let asker = self.identity.as_deref().unwrap_or_else(|| server.identities.anonymous());
+        let situation = DecisionInputs {
+            proof,
+            diagnosis: self.diagnosis.as_ref(),
+            policy: server.policy(&self.read, asker),
+            now_ms,
+        };
+        let outcome = ExplainOutcome::predict(&situation);
+        told.kind = "read";
+        self.read.class.name().clone_into(&mut told.class);
+        told.outcome = outcome.name();
+        let instead = match server.read_mode(self.read.class, &ClientApp::default()) {
+            CacheMode::Cache => "",
+            CacheMode::Observe => "The server is asked every time: the cache only observes. With the cache: ",
+            CacheMode::Bypass => "The server is asked every time: this is bypassed. Without that: ",
+        };
+        told.sentence = format!("{instead}{}", outcome.sentence());
+        told.identity = Some(ExplainedCaller {
+            token: self.token,
+            known: self.identity.is_some(),
+            proof: proof_word(proof),
+            live_signal: self.identity.as_ref().is_some_and(|identity| identity.has_signal()),
+        });
+        told.key = self.key.as_ref().map(|key| KeyParts {
+            partition: key.partition().as_str().to_owned(),
+            text: redact::target(key.text()),
+            representation: representation_word(self.read.representation),
+        });
+        let warm = self.diagnosis.as_ref().is_some_and(|diagnosis| diagnosis.warm);
+        told.entry = entry.map(|entry| explained_entry(entry, warm, now_ms));
+        told.invalidation = self.diagnosis.as_ref().and_then(|diagnosis| last_invalidation(diagnosis, now_ms));
+    }
+
+    /// Sends one request to the server, as a load would.
+    pub(super) async fn compare_with_origin(&self, server: &Arc<Server>) -> OriginComparison {
+        let began_us = server.origin.clock.now_us();
+        let asked = server.origin.clock.timeout(server.origin.settings.load_timeout, self.ask(server)).await;
+        let took_ms = server.origin.clock.since_ms(began_us);
+        let kept = self.diagnosis.as_ref().and_then(|diagnosis| diagnosis.entry.as_ref());
+        let said = |word, status, detail| OriginComparison { word, status, detail, took_ms };
+        match asked {
+            Err(_) => said("no-answer", None, Some("the server takes too long".to_owned())),
+            Ok(Err(reason)) => said("no-answer", None, Some(reason)),
+            Ok(Ok((status, body))) => {
+                let code = Some(status.as_u16());
+                match kept.map(|entry| response_difference(entry.value(), status, &body)) {
+                    None => said("nothing-kept", code, None),
+                    Some(None) => said("same", code, None),
+                    Some(detail) => said("different", code, detail),
+                }
+            }
+        }
+    }
+
+    async fn ask(&self, server: &Arc<Server>) -> Result<(StatusCode, bytes::Bytes), String> {
+        if !server.origin.breaker.allows_requests() {
+            return Err("the server is down".to_owned());
+        }
+        server.origin.counters.own.fetch_add(1, Ordering::Relaxed);
+        let settings = &server.origin.settings;
+        let identity = self.identity.clone().unwrap_or_else(|| Arc::clone(server.identities.anonymous()));
+        let headers = settings.kind.credential_headers(&self.credential, settings.translate_legacy_auth);
+        let loader = ReadLoader {
+            server: Arc::clone(server),
+            identity: Arc::clone(&identity),
+            credential: Arc::new(headers),
+            app: Arc::default(),
+            read: Arc::clone(&self.read),
+        };
+        let errand = QueueRequest::background(None, self.read.class);
+        let Ok(_place) = server.origin.queue.acquire(errand).await else {
+            return Err("too many requests wait for the server".to_owned());
+        };
+        let response = loader.ask(&AtomicBool::new(false)).await.map_err(|failure| failure.message.to_string())?;
+        let status = response.status();
+        apply_refusal(server, &identity, &self.read, status);
+        match collect(response.into_body(), settings.max_body_bytes).await {
+            CollectedBody::Whole(body) => Ok((status, body)),
+            CollectedBody::TooLong(..) => Err("the answer is longer than what is kept".to_owned()),
+            CollectedBody::Broken(_) => Err("the answer broke off".to_owned()),
+        }
+    }
+}
+
+/// The token of the URL, else the given one, else the configured one.
+fn resolve_credential(server: &Server, question: &ExplainQuery, in_address: Credential) -> (Credential, &'static str) {
+    if in_address.token.is_some() {
+        return (in_address, "address");
+    }
+    let form =
+        if server.origin.settings.kind == ServerKind::Plex { TokenForm::PlexHeader } else { TokenForm::Authorization };
+    let with = |token: &Secret| Credential { token: Some(token.clone()), form, ..in_address.clone() };
+    match (&question.token, &server.origin.settings.token) {
+        (Some(given), _) => (with(given), "given"),
+        (None, Some(configured)) => (with(configured), "configured"),
+        (None, None) => (in_address, "none"),
+    }
+}
+
+/// Where the server's response differs from the cached one; `None` if they are equal.
+fn response_difference(kept: &Value, status: StatusCode, body: &bytes::Bytes) -> Option<String> {
+    let (kept_status, _) = response::parse_head(&kept.meta);
+    if kept_status == status {
+        body_diff::first_difference(&kept.body, body)
+    } else {
+        Some(format!("it answers {} now", status.as_u16()))
+    }
+}
+
+fn explained_entry(entry: &Entry, warm: bool, now_ms: u64) -> ExplainedEntry {
+    let left = |until_ms: u64| {
+        let until = i64::try_from(until_ms).unwrap_or(i64::MAX);
+        until.saturating_sub(i64::try_from(now_ms).unwrap_or(i64::MAX))
+    };
+    let horizons = entry.deadlines();
+    ExplainedEntry {
+        bytes: entry.body().len(),
+        tier: "memory",
+        age_ms: u64::try_from(entry.age(now_ms).as_millis()).unwrap_or(u64::MAX),
+        loaded_because: entry.load_reason().name(),
+        fresh_left_ms: left(horizons.fresh_until_ms),
+        stale_left_ms: left(horizons.stale_until_ms),
+        stale_on_error_left_ms: left(horizons.error_until_ms),
+        warm,
+        tags: entry.tags().iter().map(|tag| tag.as_str().to_owned()).collect(),
+    }
+}
+
+fn last_invalidation(diagnosis: &Diagnosis, now_ms: u64) -> Option<LastInvalidation> {
+    let at_ms = diagnosis.invalidated?.ms();
+    let by = match diagnosis.cause.as_ref()? {
+        InvalidationCause::All => "everything was invalidated".to_owned(),
+        InvalidationCause::Namespace => "everything of this server was".to_owned(),
+        InvalidationCause::Partition => "everything of this token was".to_owned(),
+        InvalidationCause::Key => "this very answer was".to_owned(),
+        InvalidationCause::Prefix => "everything below a path was".to_owned(),
+        InvalidationCause::Tag(tag) => format!("the tag {} was", tag.as_str()),
+    };
+    let effect = match diagnosis.validity {
+        Validity::Valid => "none",
+        Validity::Invalidated => "marked",
+        Validity::Purged => "purged",
+    };
+    Some(LastInvalidation { at_ms, ago_ms: now_ms.saturating_sub(at_ms), by, effect })
+}
+
+fn proof_word(proof: AuthorizationStatus) -> &'static str {
+    match proof {
+        AuthorizationStatus::Valid => "holds",
+        AuthorizationStatus::Expired => "expired",
+        AuthorizationStatus::Missing => "missing",
+    }
+}
+
+fn representation_word(representation: Representation) -> &'static str {
+    match representation {
+        Representation::Xml => "xml",
+        Representation::Json => "json",
+        Representation::JsonCamel => "json-camel",
+        Representation::Opaque => "opaque",
+    }
+}

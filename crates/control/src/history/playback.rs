@@ -1,0 +1,82 @@
+//! One playback as it is stored and shown.
+
+use greenroom_dialect::dashboard::PlayHistoryEntry;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// A playback, as it is shown.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
+pub struct Playback {
+    /// On which server.
+    pub server: String,
+    /// The server's id of the playback.
+    pub id: String,
+    /// When it ended, in milliseconds since 1970.
+    pub at_ms: u64,
+    /// The user's name, or the server's id of the user.
+    pub user: String,
+    /// The show, the artist or the film.
+    pub title: String,
+    /// The episode or the track.
+    pub subtitle: Option<String>,
+    /// `movie`, `episode`, `track`.
+    pub kind: String,
+    /// The player, where the server reports it.
+    pub player: Option<String>,
+    /// Length in seconds, where the server reports it.
+    pub duration_s: Option<u64>,
+    /// Further details.
+    #[serde(skip)]
+    pub details: PlaybackDetails,
+}
+
+/// Details that only the formats of other dashboards show.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PlaybackDetails {
+    /// The server's id of the user.
+    pub user_id: String,
+    /// The server's key of the item.
+    pub item_key: String,
+    /// The item's own title.
+    pub own_title: String,
+    /// The show or the artist.
+    pub grandparent_title: Option<String>,
+    /// The number within its parent.
+    pub index: Option<u64>,
+    /// The number of the parent.
+    pub parent_index: Option<u64>,
+    /// Release year.
+    pub year: Option<u64>,
+    /// The path of the image.
+    pub thumb: Option<String>,
+}
+
+/// Longer texts are cut: no real title is longer.
+const MAX_TEXT_BYTES: usize = 512;
+
+/// Cuts a text to the stored length.
+pub(super) fn truncate(text: &str) -> &str {
+    let mut end = text.len().min(MAX_TEXT_BYTES);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+/// The image of the show, or of the item itself.
+pub(super) fn picture(played: &PlayHistoryEntry) -> Option<&str> {
+    played.item.grandparent_thumb.as_deref().or(played.item.thumb.as_deref())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_between_letters() {
+        let long = "ä".repeat(MAX_TEXT_BYTES);
+        assert_eq!(truncate(&long).len(), MAX_TEXT_BYTES);
+        assert_eq!(truncate("short"), "short");
+        assert_eq!(truncate(&format!("x{long}")).len(), MAX_TEXT_BYTES - 1);
+    }
+}

@@ -1,0 +1,163 @@
+//! Signed image links: neither a page that shows images nor its URLs hold a token. A link names one image of one item
+//! of one server, and its expiry; it grants nothing else, and no part of it can be changed.
+//!
+//! Expiry times are aligned: the same image has the same link for a while, so that browsers cache it.
+
+use form_urlencoded::Serializer;
+use ring::hmac;
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use greenroom_proxy::identity::hex;
+use greenroom_proxy::server::Server;
+use greenroom_state::secrets;
+use greenroom_state::secrets::HashKey;
+
+/// Path of images.
+const PATH: &str = "/api/plex/image";
+/// A link is valid for at least this long …
+const LIFE_MS: u64 = 3_600_000;
+/// … and stays the same for this long.
+const SAME_MS: u64 = 1_800_000;
+/// Derivation context of the signing key: separates it from the key of token hashes.
+const PURPOSE: &[u8] = b"greenroom picture links 1";
+
+/// Signs links and verifies them.
+#[derive(Debug)]
+pub struct ImageUrlSigner(hmac::Key);
+
+impl Default for ImageUrlSigner {
+    /// A random key: links are valid for the life of the process.
+    fn default() -> Self {
+        Self::new(&HashKey(secrets::random()))
+    }
+}
+
+impl ImageUrlSigner {
+    /// A key derived from this secret of the data directory.
+    pub fn new(secret: &HashKey) -> Self {
+        let whole = hmac::Key::new(hmac::HMAC_SHA256, &secret.0);
+        let own = hmac::sign(&whole, PURPOSE);
+        Self(hmac::Key::new(hmac::HMAC_SHA256, own.as_ref()))
+    }
+
+    /// The link to an image of an item, for a dashboard; `None` for any other path.
+    pub(crate) fn sign_url(&self, server: &Server, path: &str, now_ms: u64) -> Option<String> {
+        self.sign_url_for(server, path, ImageRequester::App, now_ms)
+    }
+
+    /// The link to an image, for our own page.
+    pub(crate) fn sign_own_page_url(&self, server: &Server, path: &str, now_ms: u64) -> Option<String> {
+        self.sign_url_for(server, path, ImageRequester::OwnPage, now_ms)
+    }
+
+    fn sign_url_for(&self, server: &Server, path: &str, viewer: ImageRequester, now_ms: u64) -> Option<String> {
+        if !server.origin.settings.kind.is_item_picture(path) {
+            return None;
+        }
+        let until_s = (now_ms / SAME_MS * SAME_MS + SAME_MS + LIFE_MS) / 1000;
+        let signature = hex(hmac::sign(&self.0, &signed(server.name(), path, viewer, until_s)).as_ref());
+        let query = Serializer::new(String::new())
+            .append_pair("server", server.name())
+            .append_pair("path", path)
+            .append_pair("viewer", viewer.name())
+            .append_pair("until", &until_s.to_string())
+            .append_pair("signature", &signature)
+            .finish();
+        Some(format!("{PATH}?{query}"))
+    }
+
+    /// Seconds until the link expires; `None` if it is invalid or expired.
+    pub(crate) fn remaining_s(&self, link: &SignedImageQuery, now_ms: u64) -> Option<u64> {
+        let signature = unhex(&link.signature)?;
+        hmac::verify(&self.0, &signed(&link.server, &link.path, link.viewer, link.until), &signature).ok()?;
+        link.until.checked_sub(now_ms / 1000).filter(|left_s| *left_s > 0)
+    }
+}
+
+/// The parameters of a signed link.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct SignedImageQuery {
+    /// The server's name.
+    pub(crate) server: String,
+    /// The image path on that server.
+    pub(crate) path: String,
+    /// The kind of page that shows it.
+    #[serde(default)]
+    #[param(inline)]
+    pub(crate) viewer: ImageRequester,
+    /// Expiry, in seconds since 1970.
+    until: u64,
+    /// Signature over the other parameters.
+    signature: String,
+}
+
+/// The kind of page that shows an image.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schema(as = PictureViewer)]
+pub(crate) enum ImageRequester {
+    /// A dashboard: it counts as an app.
+    #[default]
+    App,
+    /// Greenroom's own page: not an app, so its images are loaded by own requests.
+    OwnPage,
+}
+
+impl ImageRequester {
+    fn name(self) -> &'static str {
+        match self {
+            Self::App => "app",
+            Self::OwnPage => "own-page",
+        }
+    }
+}
+
+/// The signed bytes, separated by line feeds, which no part can contain.
+fn signed(server: &str, path: &str, viewer: ImageRequester, until_s: u64) -> Vec<u8> {
+    let (server, path) = (server.replace('\n', ""), path.replace('\n', ""));
+    format!("{server}\n{path}\n{}\n{until_s}", viewer.name()).into_bytes()
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    let pairs = (0..text.len()).step_by(2).map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok());
+    pairs.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: u64 = 1_700_000_000_000;
+
+    fn link(links: &ImageUrlSigner, path: &str, until: u64) -> SignedImageQuery {
+        let signature = hex(hmac::sign(&links.0, &signed("home", path, ImageRequester::App, until)).as_ref());
+        SignedImageQuery { server: "home".into(), path: path.into(), viewer: ImageRequester::App, until, signature }
+    }
+
+    #[test]
+    fn a_link_holds_for_what_it_says_until_it_ends() {
+        let links = ImageUrlSigner::new(&HashKey([7; 32]));
+        let path = "/library/metadata/7/thumb/1";
+        let until = NOW / 1000 + 60;
+        assert_eq!(links.remaining_s(&link(&links, path, until), NOW), Some(60));
+        assert_eq!(links.remaining_s(&link(&links, path, until), NOW + 60_000), None, "it has ended");
+        let other = ImageUrlSigner::new(&HashKey([8; 32]));
+        assert_eq!(other.remaining_s(&link(&links, path, until), NOW), None, "somebody else's");
+        for changed in [
+            SignedImageQuery { path: "/library/metadata/8/thumb/1".into(), ..link(&links, path, until) },
+            SignedImageQuery { server: "attic".into(), ..link(&links, path, until) },
+            SignedImageQuery { until: until + 1, ..link(&links, path, until) },
+            SignedImageQuery { viewer: ImageRequester::OwnPage, ..link(&links, path, until) },
+            SignedImageQuery { signature: "00".repeat(32), ..link(&links, path, until) },
+            SignedImageQuery { signature: String::new(), ..link(&links, path, until) },
+            SignedImageQuery { signature: "ä".repeat(32), ..link(&links, path, until) },
+        ] {
+            assert_eq!(links.remaining_s(&changed, NOW), None, "{changed:?}");
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Prefetch statistics of a server: loads, and why other candidates were skipped.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::counters::since;
+use greenroom_proxy::server::Server;
+
+/// Prefetch of one server. Usefulness is counted per request type.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
+pub(super) struct ServerPrefetchStats {
+    /// True if prefetch is enabled.
+    pub(super) enabled: bool,
+    /// Loads that were started.
+    pub(super) started: u64,
+    /// Loads that failed.
+    pub(super) failed: u64,
+    /// Responses not examined because too many were sent at once.
+    pub(super) unheard: u64,
+    /// Likely requests not loaded, by reason.
+    pub(super) skipped: Vec<PrefetchSkipCount>,
+}
+
+/// Likely requests not loaded for one reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = PrefetchSkipped)]
+pub(super) struct PrefetchSkipCount {
+    pub(super) reason: &'static str,
+    pub(super) count: u64,
+}
+
+impl ServerPrefetchStats {
+    /// Counters since start.
+    pub(super) fn from_server(server: &Server) -> Self {
+        let counted = server.prefetch.counters.snapshot();
+        Self {
+            enabled: server.origin.settings.prefetch.enabled,
+            started: counted.started,
+            failed: counted.failed,
+            unheard: counted.overflowed,
+            skipped: counted.skipped.into_iter().map(|(reason, count)| PrefetchSkipCount { reason, count }).collect(),
+        }
+    }
+
+    /// The difference from an earlier snapshot.
+    pub(super) fn since(&self, before: &Self) -> Self {
+        let skipped = self.skipped.iter().zip(&before.skipped).map(|(now, before)| PrefetchSkipCount {
+            reason: now.reason,
+            count: now.count.saturating_sub(before.count),
+        });
+        Self { skipped: skipped.collect(), ..since!(self, before; started failed unheard) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_clearing_it_counts_from_nothing() {
+        let of = |count| ServerPrefetchStats {
+            enabled: true,
+            started: count,
+            failed: count,
+            unheard: count,
+            skipped: vec![PrefetchSkipCount { reason: "kept", count }],
+        };
+        assert_eq!(of(7).since(&of(5)), of(2));
+    }
+}

@@ -1,0 +1,177 @@
+//! Class and tags of item lists, derived from their queries: user state, kinds and parents.
+
+use super::query::CanonicalQuery;
+use crate::class::Class;
+use crate::response_facts::MAX_TAGGED_ROWS;
+use crate::tag::Tag;
+
+/// Parameters that filter rows by user state.
+const PERSONAL: [&str; 5] = ["isplayed", "isfavorite", "isliked", "isdisliked", "mindatelastsavedforuser"];
+
+/// Values of `filters` that ignore user state.
+const IMPERSONAL_FILTERS: [&str; 2] = ["isfolder", "isnotfolder"];
+
+/// Sort orders that depend on user state.
+const PERSONAL_ORDERS: [&str; 6] =
+    ["dateplayed", "playcount", "isunplayed", "isplayed", "isfavoriteorliked", "seriesdateplayed"];
+
+/// Parameters that name an ancestor or a neighbour of the rows.
+const PLACES: [&str; 5] = ["parentid", "seasonid", "seriesid", "adjacentto", "startitemid"];
+
+/// Whether the order is random: the next response must differ.
+pub(super) fn is_shuffled(query: &CanonicalQuery<'_>) -> bool {
+    has(query, "sortby", "random")
+}
+
+/// Whether rows are filtered or sorted by user state.
+pub(super) fn is_personal(query: &CanonicalQuery<'_>) -> bool {
+    PERSONAL.iter().any(|name| query.get(name).is_some())
+        || query.list("filters").any(|filter| !among(&IMPERSONAL_FILTERS, filter))
+        || query.list("sortby").any(|order| among(&PERSONAL_ORDERS, order))
+}
+
+/// The class of `/Items` with this query.
+pub(super) fn class(query: &CanonicalQuery<'_>) -> Class {
+    if query.get("ids").is_some() {
+        return Class::Item;
+    }
+    if query.get("searchterm").is_some() {
+        return Class::Search;
+    }
+    if query.get("limit") == Some("0") {
+        return Class::Counts;
+    }
+    if is_only(query, "playlist") {
+        return Class::Playlists;
+    }
+    if is_only(query, "boxset") {
+        return Class::Collections;
+    }
+    let newest_first = query.list("sortby").next().is_some_and(|order| is(order, "datecreated"))
+        && query.list("sortorder").next().is_some_and(|order| is(order, "descending"));
+    if newest_first { Class::Recent } else { Class::Lists }
+}
+
+/// The tags of `/Items` with this query.
+pub(super) fn tags(query: &CanonicalQuery<'_>) -> Vec<Tag> {
+    let mut tags = places(query);
+    if query.get("ids").is_some() {
+        tags.extend(named(query));
+        return tags;
+    }
+    tags.push(Tag::libraries());
+    if may_hold(query, "playlist") {
+        tags.push(Tag::playlists());
+    }
+    if may_hold(query, "boxset") {
+        tags.push(Tag::collections());
+    }
+    tags
+}
+
+/// Tags of the items named by [`PLACES`] parameters.
+pub(super) fn places(query: &CanonicalQuery<'_>) -> Vec<Tag> {
+    let mut tags = Vec::new();
+    for place in PLACES {
+        if let Some(id) = query.get(place) {
+            tags.push(Tag::item(id));
+        }
+    }
+    if let Some(id) = query.get("parentid") {
+        tags.push(Tag::section(id));
+    }
+    tags
+}
+
+/// Tags of the items that a query lists by id.
+fn named(query: &CanonicalQuery<'_>) -> Vec<Tag> {
+    let ids: Vec<&str> = query.list("ids").take(MAX_TAGGED_ROWS + 1).collect();
+    if ids.len() > MAX_TAGGED_ROWS {
+        return vec![Tag::many_items()];
+    }
+    ids.into_iter().map(Tag::item).collect()
+}
+
+/// Whether rows of this kind may be in the response.
+fn may_hold(query: &CanonicalQuery<'_>, kind: &str) -> bool {
+    let chosen = query.list("includeitemtypes").next().is_none() || has(query, "includeitemtypes", kind);
+    chosen && !has(query, "excludeitemtypes", kind)
+}
+
+fn is_only(query: &CanonicalQuery<'_>, kind: &str) -> bool {
+    let mut kinds = query.list("includeitemtypes");
+    kinds.next().is_some_and(|first| is(first, kind)) && kinds.next().is_none()
+}
+
+fn has(query: &CanonicalQuery<'_>, list: &str, member: &str) -> bool {
+    query.list(list).any(|found| is(found, member))
+}
+
+fn among(members: &[&str], text: &str) -> bool {
+    members.iter().any(|member| is(text, member))
+}
+
+fn is(text: &str, low: &str) -> bool {
+    text.eq_ignore_ascii_case(low)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jellyfin::query::DeviceIdRole;
+
+    fn query(raw: &str) -> CanonicalQuery<'_> {
+        CanonicalQuery::parse(raw, DeviceIdRole::Ignored).unwrap()
+    }
+
+    #[test]
+    fn the_query_tells_the_class_of_a_list() {
+        for (raw, wanted) in [
+            ("", Class::Lists),
+            ("ids=1,2&searchTerm=x", Class::Item),
+            ("searchTerm=x&limit=0", Class::Search),
+            ("limit=0", Class::Counts),
+            ("IncludeItemTypes=Playlist", Class::Playlists),
+            ("IncludeItemTypes=Playlist,Movie", Class::Lists),
+            ("includeItemTypes=BoxSet", Class::Collections),
+            ("sortBy=DateCreated,SortName&sortOrder=Descending", Class::Recent),
+            ("sortBy=DateCreated", Class::Lists),
+        ] {
+            assert_eq!(class(&query(raw)), wanted, "{raw}");
+        }
+    }
+
+    #[test]
+    fn what_the_user_did_makes_a_list_personal() {
+        for raw in [
+            "isPlayed=false",
+            "filters=IsFolder,IsUnplayed",
+            "filters=IsResumable",
+            "isFavorite=true",
+            "sortBy=SortName,DatePlayed",
+            "minDateLastSavedForUser=2026-01-01",
+        ] {
+            assert!(is_personal(&query(raw)), "{raw}");
+        }
+        for raw in ["", "filters=IsFolder", "sortBy=DateCreated", "enableUserData=true"] {
+            assert!(!is_personal(&query(raw)), "{raw}");
+        }
+    }
+
+    #[test]
+    fn a_list_that_may_hold_playlists_goes_stale_with_them() {
+        for raw in ["", "includeItemTypes=Playlist,Movie", "excludeItemTypes=Movie"] {
+            assert!(tags(&query(raw)).contains(&Tag::playlists()), "{raw}");
+        }
+        for raw in ["includeItemTypes=Movie", "excludeItemTypes=Playlist", "ids=1"] {
+            assert!(!tags(&query(raw)).contains(&Tag::playlists()), "{raw}");
+        }
+    }
+
+    #[test]
+    fn many_ids_are_not_tagged_one_by_one() {
+        let ids: Vec<String> = (0..=MAX_TAGGED_ROWS).map(|id| id.to_string()).collect();
+        assert_eq!(tags(&query(&format!("ids={}", ids.join(",")))), [Tag::many_items()]);
+        assert_eq!(tags(&query("ids=1,2")), [Tag::item("1"), Tag::item("2")]);
+    }
+}

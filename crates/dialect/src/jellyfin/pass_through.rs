@@ -1,0 +1,106 @@
+//! Pass-through requests: media, accounts, and responses valid for this moment only.
+
+use http::header::UPGRADE;
+use http::{HeaderMap, Method};
+
+use crate::classification::StreamReason::{self, Account, Media, Moment};
+
+/// Whether this opens a notification socket: the server upgrades on any path, but only for a GET. A request
+/// with another method keeps its meaning whatever upgrade it asks for.
+pub(super) fn is_socket(method: &Method, headers: &HeaderMap, low: &[&str]) -> bool {
+    let upgrades = headers.get_all(UPGRADE).iter().any(|value| {
+        value
+            .to_str()
+            .is_ok_and(|text| text.split(',').any(|protocol| protocol.trim().eq_ignore_ascii_case("websocket")))
+    });
+    *method == Method::GET && (upgrades || matches!(low, ["socket" | "embywebsocket"]))
+}
+
+/// Why a GET or HEAD of this path is never cached, if it is on the list.
+pub(super) fn pass_reason_for_read(low: &[&str]) -> Option<StreamReason> {
+    media(low).or_else(|| account(low)).or_else(|| moment(low))
+}
+
+/// Why a request with another method changes nothing cached: it is a query, a login, or playback.
+pub(super) fn pass_reason_for_write(low: &[&str]) -> Option<StreamReason> {
+    match low {
+        ["users", "authenticatebyname" | "authenticatewithquickconnect" | "forgotpassword"]
+        | ["users", _, "authenticate"]
+        | ["quickconnect", ..] => Some(Account),
+        ["livestreams", ..] => Some(Media),
+        ["clientlog" | "environment" | "syncplay", ..]
+        | ["items", _, "playbackinfo"]
+        | ["livetv", "programs"]
+        | ["sessions", "playing", "ping"]
+        | ["system", "ping"]
+        | ["user_usage_stats", "submit_custom_query"] => Some(Moment),
+        ["items", "remotesearch", kind] if *kind != "apply" => Some(Moment),
+        _ => None,
+    }
+}
+
+fn media(low: &[&str]) -> Option<StreamReason> {
+    match low {
+        ["audio", _, "lyrics"] => None,
+        ["videos" | "audio" | "livestreams" | "fallbackfont", ..]
+        | ["playback", "bitratetest"]
+        | ["livetv", "liverecordings" | "livestreamfiles", ..]
+        | ["items", _, "download" | "file"] => Some(Media),
+        _ => None,
+    }
+}
+
+/// Paths whose responses hold tokens, passwords or administrators' data. Device lists are among them: their
+/// rows have a field for the device's access token.
+fn account(low: &[&str]) -> Option<StreamReason> {
+    match low {
+        ["auth" | "quickconnect" | "backup" | "environment" | "devices", ..]
+        | ["users", "public"]
+        | ["system", "logs" | "configuration", ..]
+        | ["plugins", _, "configuration"]
+        | ["plugins", _, _, "configuration"] => Some(Account),
+        _ => None,
+    }
+}
+
+fn moment(low: &[&str]) -> Option<StreamReason> {
+    match low {
+        ["syncplay" | "livetv" | "getutctime" | "playback" | "clientlog", ..]
+        | ["system", "ping" | "endpoint"]
+        | [
+            "items",
+            _,
+            "playbackinfo" | "intros" | "instantmix" | "remotesearch" | "remoteimages" | "metadataeditor",
+            ..,
+        ]
+        | ["users", _, "items", _, "intros"]
+        | [_, _, "instantmix"]
+        | ["artists" | "musicgenres", "instantmix"] => Some(Moment),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn an_upgrade_to_a_socket_is_one_on_any_path() {
+        let mut headers = HeaderMap::new();
+        let is_socket = |headers: &HeaderMap, low: &[&str]| is_socket(&Method::GET, headers, low);
+        assert!(is_socket(&headers, &["socket"]));
+        assert!(!is_socket(&headers, &["items"]));
+        headers.insert(UPGRADE, HeaderValue::from_static("h2c, WebSocket"));
+        assert!(is_socket(&headers, &["items"]));
+        headers.insert(UPGRADE, HeaderValue::from_static("h2c"));
+        assert!(!is_socket(&headers, &["items"]));
+    }
+
+    #[test]
+    fn lyrics_are_not_media() {
+        assert_eq!(pass_reason_for_read(&["audio", "1", "lyrics"]), None);
+        assert_eq!(pass_reason_for_read(&["audio", "1", "universal"]), Some(Media));
+    }
+}

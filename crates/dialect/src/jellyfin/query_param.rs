@@ -1,0 +1,204 @@
+//! The query parameters the server knows: their spelling and the shape of their values.
+//!
+//! Unknown parameters are kept unchanged, so that a newer server's parameters work too.
+
+use std::cmp::Ordering;
+
+/// How the server reads a parameter's values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ParamShape {
+    /// One text, number or date.
+    Text,
+    /// `true` or `false`.
+    Flag,
+    /// One id.
+    Id,
+    /// Several comma-separated values in any order.
+    Set,
+    /// Several comma-separated ids in any order.
+    IdSet,
+    /// Several comma-separated values whose order matters.
+    Row,
+    /// Several comma-separated ids whose order matters: the response follows it.
+    IdRow,
+    /// Several texts separated by vertical bars, in any order.
+    BarSet,
+}
+
+use ParamShape::{BarSet, Flag, Id, IdRow, IdSet, Row, Set, Text};
+
+/// Spelling and shape of the parameter called `name`, case-insensitively.
+pub(super) fn known(name: &str) -> Option<(&'static str, ParamShape)> {
+    KNOWN.binary_search_by(|(spelled, _)| order(spelled, name)).ok().map(|at| KNOWN[at])
+}
+
+fn order(left: &str, right: &str) -> Ordering {
+    left.bytes().map(|byte| byte.to_ascii_lowercase()).cmp(right.bytes().map(|byte| byte.to_ascii_lowercase()))
+}
+
+/// Sorted by lower-case name.
+const KNOWN: [(&str, ParamShape); 147] = [
+    ("activeWithinSeconds", Text),
+    ("adjacentTo", Id),
+    ("albumArtistIds", IdSet),
+    ("albumIds", IdSet),
+    ("albums", BarSet),
+    ("appearsInItemId", Id),
+    ("artistIds", IdSet),
+    ("artists", BarSet),
+    ("audioLanguages", Set),
+    ("backgroundColor", Text),
+    ("blur", Text),
+    ("categoryLimit", Text),
+    ("channelIds", IdSet),
+    ("client", Text),
+    ("collapseBoxSetItems", Flag),
+    ("contributingArtistIds", IdSet),
+    ("controllableByUserId", Id),
+    ("disableFirstEpisode", Flag),
+    ("enableFavoriteSorting", Flag),
+    ("enableImages", Flag),
+    ("enableImageTypes", Set),
+    ("enableInMainMenu", Flag),
+    ("enableResumable", Flag),
+    ("enableRewatching", Flag),
+    ("enableTotalRecordCount", Flag),
+    ("enableUserData", Flag),
+    ("excludeActiveSessions", Flag),
+    ("excludeArtistIds", IdSet),
+    ("excludeItemIds", IdSet),
+    ("excludeItemTypes", Set),
+    ("excludeLocationTypes", Set),
+    ("excludePersonTypes", Set),
+    ("fields", Set),
+    ("fillHeight", Text),
+    ("fillWidth", Text),
+    ("filters", Set),
+    ("folderId", Id),
+    ("foregroundLayer", Text),
+    ("format", Text),
+    ("genreIds", IdSet),
+    ("genres", BarSet),
+    ("groupId", Id),
+    ("groupItems", Flag),
+    ("hasImdbId", Flag),
+    ("hasOfficialRating", Flag),
+    ("hasOverview", Flag),
+    ("hasParentalRating", Flag),
+    ("hasSpecialFeature", Flag),
+    ("hasSubtitles", Flag),
+    ("hasThemeSong", Flag),
+    ("hasThemeVideo", Flag),
+    ("hasTmdbId", Flag),
+    ("hasTrailer", Flag),
+    ("hasTvdbId", Flag),
+    ("hasUserId", Flag),
+    ("height", Text),
+    ("ids", IdRow),
+    ("imageIndex", Text),
+    ("imageTypeLimit", Text),
+    ("imageTypes", Set),
+    ("includeAllLanguages", Flag),
+    ("includeArtists", Flag),
+    ("includeExternalContent", Flag),
+    ("includeGenres", Flag),
+    ("includeHidden", Flag),
+    ("includeItemTypes", Set),
+    ("includeMedia", Flag),
+    ("includePeople", Flag),
+    ("includeSegmentTypes", Set),
+    ("includeStudios", Flag),
+    ("indexNumber", Text),
+    ("inheritFromParent", Flag),
+    ("is3D", Flag),
+    ("is4K", Flag),
+    ("isDisabled", Flag),
+    ("isDisliked", Flag),
+    ("isEnabled", Flag),
+    ("isFavorite", Flag),
+    ("isFolder", Flag),
+    ("isHd", Flag),
+    ("isHidden", Flag),
+    ("isInProgress", Flag),
+    ("isKids", Flag),
+    ("isLiked", Flag),
+    ("isLocked", Flag),
+    ("isMissing", Flag),
+    ("isMovie", Flag),
+    ("isNews", Flag),
+    ("isPlaceHolder", Flag),
+    ("isPlayed", Flag),
+    ("isSeries", Flag),
+    ("isSpecialSeason", Flag),
+    ("isSports", Flag),
+    ("isUnaired", Flag),
+    ("itemId", Id),
+    ("itemLimit", Text),
+    ("limit", Text),
+    ("locationTypes", Set),
+    ("maxHeight", Text),
+    ("maxOfficialRating", Text),
+    ("maxPremiereDate", Text),
+    ("maxWidth", Text),
+    ("mediaType", Set),
+    ("mediaTypes", Set),
+    ("minCommunityRating", Text),
+    ("minCriticRating", Text),
+    ("minDate", Text),
+    ("minDateLastSaved", Text),
+    ("minDateLastSavedForUser", Text),
+    ("minHeight", Text),
+    ("minOfficialRating", Text),
+    ("minPremiereDate", Text),
+    ("minWidth", Text),
+    ("nameLessThan", Text),
+    ("nameStartsWith", Text),
+    ("nameStartsWithOrGreater", Text),
+    ("nextUpDateCutoff", Text),
+    ("officialRatings", BarSet),
+    ("parentId", Id),
+    ("parentIndexNumber", Text),
+    ("percentPlayed", Text),
+    ("person", Text),
+    ("personIds", IdSet),
+    ("personTypes", Set),
+    ("presetViews", Set),
+    ("quality", Text),
+    ("recursive", Flag),
+    ("searchTerm", Text),
+    ("season", Text),
+    ("seasonId", Id),
+    ("seriesId", Id),
+    ("seriesStatus", Set),
+    ("sortBy", Row),
+    ("sortOrder", Row),
+    ("startIndex", Text),
+    ("startItemId", Id),
+    ("studioIds", IdSet),
+    ("studios", BarSet),
+    ("subtitleLanguages", Set),
+    ("tag", Text),
+    ("tags", BarSet),
+    ("type", Set),
+    ("unplayedCount", Text),
+    ("userId", Id),
+    ("videoTypes", Set),
+    ("width", Text),
+    ("years", Set),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_in_order_and_finds_every_name_in_any_case() {
+        for pair in KNOWN.windows(2) {
+            assert!(pair[0].0.to_ascii_lowercase() < pair[1].0.to_ascii_lowercase(), "{pair:?}");
+        }
+        for (name, shape) in KNOWN {
+            assert_eq!(known(&name.to_ascii_uppercase()), Some((name, shape)));
+        }
+        assert_eq!(known("unheardOf"), None);
+    }
+}

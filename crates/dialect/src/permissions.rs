@@ -1,0 +1,113 @@
+//! Finds out a token's permissions by harmless reads: pure functions of the responses so far.
+
+use serde::Deserialize;
+
+use crate::request::ServerKind;
+
+/// Permissions of a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Permissions {
+    /// Those of the owner or an administrator.
+    Owner,
+    /// Those of a user; events about other users do not reach it.
+    Member,
+    /// An API key: it may administer but has no user, so no user's events reach it.
+    Key,
+    /// None: the server does not know the token, or no longer.
+    Refused,
+    /// Unknown; the status of the last response.
+    Unclear(u16),
+}
+
+/// Next step of the probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PermissionProbe {
+    /// Request this path with the token, then call again with the response.
+    Request(&'static str),
+    /// The permissions are known.
+    Done(Permissions),
+}
+
+#[derive(Deserialize)]
+struct MeResponse {
+    #[serde(rename = "Policy")]
+    policy: Option<UserPolicy>,
+}
+
+#[derive(Deserialize)]
+struct UserPolicy {
+    #[serde(rename = "IsAdministrator", default)]
+    admin: bool,
+}
+
+impl ServerKind {
+    /// The next step after these responses (status and body), in the order they were requested.
+    pub fn permission_probe(self, answers: &[(u16, &[u8])]) -> PermissionProbe {
+        match self {
+            Self::Plex => plex(answers),
+            Self::Jellyfin => jellyfin(answers),
+        }
+    }
+
+    /// A path that needs a token: a server that answers it without one trusts the local network.
+    pub fn authenticated_path(self) -> &'static str {
+        match self {
+            Self::Plex => "/library/sections",
+            Self::Jellyfin => "/System/Info",
+        }
+    }
+}
+
+fn plex(answers: &[(u16, &[u8])]) -> PermissionProbe {
+    match answers {
+        [] => PermissionProbe::Request("/library/sections"),
+        [(200, _)] => PermissionProbe::Request("/butler"),
+        [(401 | 403 | 498, _)] => PermissionProbe::Done(Permissions::Refused),
+        [_, (200, _)] => PermissionProbe::Done(Permissions::Owner),
+        [_, (401 | 403, _)] => PermissionProbe::Done(Permissions::Member),
+        [.., (status, _)] => PermissionProbe::Done(Permissions::Unclear(*status)),
+    }
+}
+
+fn jellyfin(answers: &[(u16, &[u8])]) -> PermissionProbe {
+    match answers {
+        [] => PermissionProbe::Request("/Users/Me"),
+        [(200, body)] => match serde_json::from_slice::<MeResponse>(body).ok().and_then(|me| me.policy) {
+            Some(policy) => PermissionProbe::Done(if policy.admin { Permissions::Owner } else { Permissions::Member }),
+            None => PermissionProbe::Done(Permissions::Unclear(200)),
+        },
+        [(401, _)] | [_, (401 | 403, _)] => PermissionProbe::Done(Permissions::Refused),
+        // An API key has no user, so the first path fails.
+        [(400 | 403 | 404, _)] => PermissionProbe::Request("/System/Info"),
+        [_, (200, _)] => PermissionProbe::Done(Permissions::Key),
+        [.., (status, _)] => PermissionProbe::Done(Permissions::Unclear(*status)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plex_token_is_the_owners_if_it_may_see_the_butler() {
+        let known = |answers: &[(u16, &[u8])]| ServerKind::Plex.permission_probe(answers);
+        assert_eq!(known(&[]), PermissionProbe::Request("/library/sections"));
+        assert_eq!(known(&[(401, b"")]), PermissionProbe::Done(Permissions::Refused));
+        assert_eq!(known(&[(200, b"")]), PermissionProbe::Request("/butler"));
+        assert_eq!(known(&[(200, b""), (200, b"")]), PermissionProbe::Done(Permissions::Owner));
+        assert_eq!(known(&[(200, b""), (403, b"")]), PermissionProbe::Done(Permissions::Member));
+        assert_eq!(known(&[(503, b"")]), PermissionProbe::Done(Permissions::Unclear(503)));
+    }
+
+    #[test]
+    fn a_jellyfin_token_says_whose_it_is_and_a_key_is_nobodys() {
+        let known = |answers: &[(u16, &[u8])]| ServerKind::Jellyfin.permission_probe(answers);
+        let me = |admin| format!(r#"{{"Name":"x","Policy":{{"IsAdministrator":{admin}}}}}"#);
+        assert_eq!(known(&[(200, me(true).as_bytes())]), PermissionProbe::Done(Permissions::Owner));
+        assert_eq!(known(&[(200, me(false).as_bytes())]), PermissionProbe::Done(Permissions::Member));
+        assert_eq!(known(&[(400, b"")]), PermissionProbe::Request("/System/Info"));
+        assert_eq!(known(&[(400, b""), (200, b"{}")]), PermissionProbe::Done(Permissions::Key));
+        assert_eq!(known(&[(401, b"")]), PermissionProbe::Done(Permissions::Refused));
+        assert_eq!(known(&[(200, b"<html>")]), PermissionProbe::Done(Permissions::Unclear(200)));
+    }
+}

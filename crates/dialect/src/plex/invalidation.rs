@@ -1,0 +1,136 @@
+//! Invalidations for each kind of change, shared by writes, notifications and webhooks.
+
+use crate::server_event::PlaybackState;
+use crate::tag::{Tag, TagInvalidation};
+
+/// Invalidations for everyone.
+pub(super) fn everyone<const N: usize>(tags: [Tag; N]) -> Vec<TagInvalidation> {
+    tags.into_iter().map(TagInvalidation::everyone).collect()
+}
+
+/// Invalidations for the writer's account.
+pub(super) fn account<const N: usize>(tags: [Tag; N]) -> Vec<TagInvalidation> {
+    tags.into_iter().map(TagInvalidation::account).collect()
+}
+
+/// Invalidates everything of this server.
+pub(super) fn all() -> Vec<TagInvalidation> {
+    everyone([Tag::all()])
+}
+
+/// User state of these items changed (watched, rated, resumed elsewhere). Without ids, every response with
+/// user state is invalidated.
+pub(super) fn watched(ids: &[String], whose: fn(Tag) -> TagInvalidation) -> Vec<TagInvalidation> {
+    let mut stale = Vec::new();
+    for id in ids {
+        stale.push(whose(Tag::item(id)).with_ancestors());
+        stale.push(whose(Tag::under(id)));
+    }
+    if ids.is_empty() {
+        stale.push(whose(Tag::user_state()));
+    }
+    stale.extend([Tag::many_items(), Tag::watch_lists()].map(whose));
+    // The owner sees the sessions and history of all users.
+    stale.extend(everyone([Tag::sessions(), Tag::history()]));
+    stale
+}
+
+/// These items are playing: invalidates only what changes by the second.
+pub(super) fn plays(ids: &[String], whose: fn(Tag) -> TagInvalidation) -> Vec<TagInvalidation> {
+    let mut stale = everyone([Tag::sessions()]);
+    stale.extend(ids.iter().map(|id| whose(Tag::item(id))));
+    stale
+}
+
+/// Invalidations for a player's change of state from a notification or webhook, whose user is unknown.
+pub(super) fn playback_invalidations(item: &str, state: PlaybackState) -> Vec<TagInvalidation> {
+    let ids = [item.to_owned()];
+    let ids = if item.is_empty() { &[] } else { ids.as_slice() };
+    match state {
+        PlaybackState::Playing => plays(ids, TagInvalidation::everyone),
+        PlaybackState::Paused | PlaybackState::Stopped => watched(ids, TagInvalidation::everyone),
+    }
+}
+
+/// Responses that show titles and pictures of items outside of library lists: history, sessions, and the list
+/// of sections, whose composite images carry the time of the last change.
+fn shown_elsewhere() -> Vec<TagInvalidation> {
+    everyone([Tag::history(), Tag::sessions(), Tag::sections()])
+}
+
+/// Metadata of these items changed: invalidates their rows, their ancestors and descendants, and every list
+/// that may be sorted or filtered by metadata.
+pub(super) fn edited(ids: &[String]) -> Vec<TagInvalidation> {
+    let mut stale = pictured(ids);
+    stale.extend(everyone([Tag::libraries(), Tag::across(), Tag::collections()]));
+    stale
+}
+
+/// Images or detail pages of these items changed, but not their place in lists. Without ids, every response
+/// that shows items is invalidated.
+pub(super) fn pictured(ids: &[String]) -> Vec<TagInvalidation> {
+    let mut stale = Vec::new();
+    for id in ids {
+        stale.push(TagInvalidation::everyone(Tag::item(id)).with_ancestors());
+        stale.extend(everyone([Tag::under(id), Tag::image(id)]));
+    }
+    if ids.is_empty() {
+        stale.push(TagInvalidation::everyone(Tag::user_state()));
+    }
+    stale.push(TagInvalidation::everyone(Tag::many_items()));
+    stale.extend(shown_elsewhere());
+    stale
+}
+
+/// Items were added to, changed in or removed from a section.
+pub(super) fn section_moved(section: Option<&str>) -> Vec<TagInvalidation> {
+    let mut stale = match section {
+        Some(id) => everyone([Tag::section(id), Tag::across(), Tag::sections()]),
+        None => everyone([Tag::libraries(), Tag::across(), Tag::sections()]),
+    };
+    stale.push(TagInvalidation::everyone(Tag::collections()));
+    stale
+}
+
+/// A whole section changed: invalidates its lists and all its items.
+pub(super) fn section_whole(section: &str) -> Vec<TagInvalidation> {
+    let mut stale = section_moved(Some(section));
+    stale.extend(everyone([Tag::inside(section), Tag::many_items(), Tag::image(&format!("section:{section}"))]));
+    stale.extend(shown_elsewhere());
+    stale
+}
+
+/// A playlist changed; without an id, an unknown one. Every user may see it.
+pub(super) fn playlist(id: Option<&str>) -> Vec<TagInvalidation> {
+    let mut stale = everyone([Tag::playlists()]);
+    match id {
+        Some(id) => {
+            stale.extend(everyone([Tag::playlist(id), Tag::item(id), Tag::image(&format!("playlist:{id}"))]));
+        }
+        None => stale.push(TagInvalidation::everyone(Tag::every_playlist())),
+    }
+    stale
+}
+
+/// A collection changed, and with it these members.
+pub(super) fn collection(id: Option<&str>, section: Option<&str>, members: &[String]) -> Vec<TagInvalidation> {
+    let mut stale = everyone([Tag::collections()]);
+    if let Some(id) = id {
+        stale.extend(everyone([Tag::item(id), Tag::image(id)]));
+    }
+    stale.push(TagInvalidation::everyone(section.map_or_else(Tag::libraries, Tag::section)));
+    stale.push(TagInvalidation::everyone(Tag::across()));
+    stale.extend(members.iter().map(|member| TagInvalidation::everyone(Tag::item(member))));
+    if members.is_empty() {
+        // Members name their collections, and the former members are unknown.
+        stale.push(TagInvalidation::everyone(section.map_or_else(Tag::user_state, Tag::inside)));
+    }
+    stale.push(TagInvalidation::everyone(Tag::many_items()));
+    stale.extend(shown_elsewhere());
+    stale
+}
+
+/// The server's own settings, libraries or users changed.
+pub(super) fn server() -> Vec<TagInvalidation> {
+    everyone([Tag::server(), Tag::users(), Tag::sections()])
+}

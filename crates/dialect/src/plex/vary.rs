@@ -1,0 +1,267 @@
+//! Parameters that Plex reads from the query or from a header of the same name: paging, language, API
+//! version, client identity. Those that change a response are extracted from both places; the rest is
+//! dropped.
+
+use http::header::ACCEPT_LANGUAGE;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::plex::query::{AmbiguousQuery, PlexQueryPair};
+
+/// Longest value in bytes; longer ones are ignored.
+const MAX_VALUE_BYTES: usize = 512;
+
+/// The parts of the client's identity on which a class of responses depends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum VaryBy {
+    /// Nothing.
+    Nothing,
+    /// The client's capabilities (`X-Plex-Features`, `X-Plex-Provider-Version`).
+    Abilities,
+    /// The same, and the client's identifier.
+    Client,
+}
+
+/// A parameter to extract: its name, its short name in keys, and the responses that depend on it.
+struct VaryParam {
+    name: HeaderName,
+    word: &'static str,
+    needs: VaryBy,
+    number: bool,
+}
+
+/// In the order of the key. Every other parameter that begins with `X-Plex-` is dropped.
+static VARY_PARAMS: [VaryParam; 8] = [
+    VaryParam {
+        name: HeaderName::from_static("x-plex-container-start"),
+        word: "start",
+        needs: VaryBy::Nothing,
+        number: true,
+    },
+    VaryParam {
+        name: HeaderName::from_static("x-plex-container-size"),
+        word: "size",
+        needs: VaryBy::Nothing,
+        number: true,
+    },
+    VaryParam {
+        name: HeaderName::from_static("x-plex-container-focus-key"),
+        word: "focus",
+        needs: VaryBy::Nothing,
+        number: false,
+    },
+    VaryParam {
+        name: HeaderName::from_static("x-plex-language"),
+        word: "language",
+        needs: VaryBy::Nothing,
+        number: false,
+    },
+    VaryParam {
+        name: HeaderName::from_static("x-plex-pms-api-version"),
+        word: "api",
+        needs: VaryBy::Nothing,
+        number: false,
+    },
+    VaryParam {
+        name: HeaderName::from_static("x-plex-provider-version"),
+        word: "provider",
+        needs: VaryBy::Abilities,
+        number: false,
+    },
+    VaryParam {
+        name: HeaderName::from_static("x-plex-features"),
+        word: "features",
+        needs: VaryBy::Abilities,
+        number: false,
+    },
+    VaryParam {
+        name: HeaderName::from_static("x-plex-client-identifier"),
+        word: "client",
+        needs: VaryBy::Client,
+        number: false,
+    },
+];
+
+/// The extracted values, in the order of the key.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct VaryValues {
+    values: Vec<(HeaderName, &'static str, String)>,
+    size: Option<u64>,
+}
+
+impl VaryValues {
+    /// Extracts the known parameters from `pairs` and `headers` and removes every `X-Plex-` pair from
+    /// `pairs`. A parameter with two different values, or with an operator, is odd.
+    pub(super) fn extract(
+        pairs: &mut Vec<PlexQueryPair>,
+        headers: &HeaderMap,
+        keeps: VaryBy,
+    ) -> Result<Self, AmbiguousQuery> {
+        if pairs.iter().any(|pair| is_plex(pair) && !pair.operator.is_empty()) {
+            return Err(AmbiguousQuery);
+        }
+        let mut lifted = Self::default();
+        for known in VARY_PARAMS.iter().filter(|known| known.needs.within(keeps)) {
+            let Some(mut value) = single(&known.name, pairs, headers)? else { continue };
+            if known.number {
+                let number: u64 = value.parse().map_err(|_| AmbiguousQuery)?;
+                if known.word == "size" {
+                    lifted.size = Some(number);
+                }
+                value = number.to_string();
+            }
+            lifted.values.push((known.name.clone(), known.word, value));
+        }
+        lifted.default_start();
+        if !lifted.values.iter().any(|(_, word, _)| *word == "language")
+            && let Some(value) = from_headers(&ACCEPT_LANGUAGE, headers)?
+            && value != "*"
+        {
+            lifted.values.push((ACCEPT_LANGUAGE, "accept-language", value));
+        }
+        pairs.retain(|pair| !is_plex(pair) && !pair.is("_"));
+        Ok(lifted)
+    }
+
+    /// The requested page size.
+    pub(super) fn size(&self) -> Option<u64> {
+        self.size
+    }
+
+    /// Appends the values to a key.
+    pub(super) fn write_to(&self, key: &mut String) {
+        for (_, word, value) in &self.values {
+            key.push(' ');
+            key.push_str(word);
+            key.push('=');
+            key.extend(utf8_percent_encode(value, NON_ALPHANUMERIC));
+        }
+    }
+
+    /// The headers for the upstream request.
+    pub(super) fn headers(&self) -> Vec<(HeaderName, HeaderValue)> {
+        let header = |(name, _, value): &(HeaderName, _, String)| {
+            HeaderValue::from_str(value).ok().map(|value| (name.clone(), value))
+        };
+        self.values.iter().filter_map(header).collect()
+    }
+
+    /// A page size without a start means the first page.
+    fn default_start(&mut self) {
+        if self.size.is_some() && !self.values.iter().any(|(_, word, _)| *word == "start") {
+            self.values.insert(0, (VARY_PARAMS[0].name.clone(), VARY_PARAMS[0].word, "0".into()));
+        }
+    }
+}
+
+impl VaryBy {
+    fn within(self, kept: Self) -> bool {
+        match self {
+            Self::Nothing => true,
+            Self::Abilities => kept != Self::Nothing,
+            Self::Client => kept == Self::Client,
+        }
+    }
+}
+
+fn is_plex(pair: &PlexQueryPair) -> bool {
+    pair.base.trim().get(..7).is_some_and(|start| start.eq_ignore_ascii_case("x-plex-"))
+}
+
+/// The one value of a parameter, from the query or from a header.
+fn single(name: &HeaderName, pairs: &[PlexQueryPair], headers: &HeaderMap) -> Result<Option<String>, AmbiguousQuery> {
+    let mut value = from_headers(name, headers)?;
+    for pair in pairs.iter().filter(|pair| pair.base.trim().eq_ignore_ascii_case(name.as_str())) {
+        let text = clean(&pair.text())?;
+        if text.is_empty() {
+            continue;
+        }
+        if value.as_ref().is_some_and(|known| *known != text) {
+            return Err(AmbiguousQuery);
+        }
+        value = Some(text);
+    }
+    Ok(value)
+}
+
+fn from_headers(name: &HeaderName, headers: &HeaderMap) -> Result<Option<String>, AmbiguousQuery> {
+    let mut value: Option<String> = None;
+    for line in headers.get_all(name) {
+        let text = clean(line.to_str().map_err(|_| AmbiguousQuery)?)?;
+        if text.is_empty() {
+            continue;
+        }
+        if value.as_ref().is_some_and(|known| *known != text) {
+            return Err(AmbiguousQuery);
+        }
+        value = Some(text);
+    }
+    Ok(value)
+}
+
+/// A value that is valid in a header.
+fn clean(text: &str) -> Result<String, AmbiguousQuery> {
+    let text = text.trim();
+    let fits = text.len() <= MAX_VALUE_BYTES && text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+    if fits { Ok(text.to_owned()) } else { Err(AmbiguousQuery) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plex::query;
+
+    fn lifted(raw: &str, headers: &[(&'static str, &'static str)], keeps: VaryBy) -> Result<String, AmbiguousQuery> {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, HeaderValue::from_static(value));
+        }
+        let mut pairs = query::pairs(raw)?;
+        let lifted = VaryValues::extract(&mut pairs, &map, keeps)?;
+        let mut key = query::join(&pairs);
+        lifted.write_to(&mut key);
+        Ok(key)
+    }
+
+    #[test]
+    fn header_and_query_paging_meet() {
+        let by_query = lifted("X-Plex-Container-Start=0&type=1&x-plex-container-SIZE=050", &[], VaryBy::Nothing);
+        let by_header =
+            lifted("type=1", &[("X-Plex-Container-Start", "0"), ("X-Plex-Container-Size", "50")], VaryBy::Nothing);
+        assert_eq!(by_query.unwrap(), "type=1 start=0 size=50");
+        assert_eq!(by_header.unwrap(), "type=1 start=0 size=50");
+        assert_eq!(lifted("X-Plex-Container-Size=5", &[], VaryBy::Nothing).unwrap(), " start=0 size=5");
+    }
+
+    #[test]
+    fn the_same_value_in_both_places_is_no_conflict_and_another_is() {
+        let header = [("X-Plex-Container-Size", "5")];
+        assert_eq!(lifted("X-Plex-Container-Size=5", &header, VaryBy::Nothing).unwrap(), " start=0 size=5");
+        for raw in [
+            "X-Plex-Container-Size=6",
+            "X-Plex-Container-Size=-1",
+            "X-Plex-Container-Size=x",
+            "X-Plex-Language=en&X-Plex-Language=de",
+            "X-Plex-Token==abc",
+            "X-Plex-Container-Start>=1",
+        ] {
+            assert_eq!(lifted(raw, &header, VaryBy::Nothing), Err(AmbiguousQuery), "{raw}");
+        }
+    }
+
+    #[test]
+    fn identity_is_dropped_where_nothing_depends_on_it() {
+        let raw = "X-Plex-Token=t&X-Plex-Client-Identifier=c&X-Plex-Features=f&X-Plex-Drm=d&_=9&a=1";
+        assert_eq!(lifted(raw, &[], VaryBy::Nothing).unwrap(), "a=1");
+        assert_eq!(lifted(raw, &[], VaryBy::Abilities).unwrap(), "a=1 features=f");
+        assert_eq!(lifted(raw, &[], VaryBy::Client).unwrap(), "a=1 features=f client=c");
+    }
+
+    #[test]
+    fn a_language_comes_from_the_query_then_from_the_headers() {
+        let header = [("X-Plex-Language", "de"), ("Accept-Language", "fr")];
+        assert_eq!(lifted("", &header, VaryBy::Nothing).unwrap(), " language=de");
+        assert_eq!(lifted("", &header[1..], VaryBy::Nothing).unwrap(), " accept-language=fr");
+        assert_eq!(lifted("X-Plex-Language=en", &header[1..], VaryBy::Nothing).unwrap(), " language=en");
+    }
+}

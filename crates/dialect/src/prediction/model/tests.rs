@@ -1,0 +1,300 @@
+//! Learning and prediction, and that no server response can turn a prediction into anything else than a read.
+
+use http::{HeaderMap, HeaderValue, Method};
+use proptest::prelude::*;
+
+use super::*;
+use crate::classification::{Classification, SharingScope};
+use crate::request::RequestView;
+
+const CLASSES: [Class; 3] = [Class::Item, Class::Lists, Class::Images];
+const LIMITS: PredictionLimits<'_> = PredictionLimits { most: 12, classes: &CLASSES };
+const ME: &str = "08ca909f6d1044aa9930be392943948f";
+
+/// A client of a server.
+struct PredictionClient {
+    kind: ServerKind,
+    habits: PredictionModel,
+}
+
+impl PredictionClient {
+    fn at(kind: ServerKind) -> Self {
+        Self { kind, habits: PredictionModel::default() }
+    }
+
+    fn read(&self, target: &str) -> Read {
+        let mut headers = HeaderMap::new();
+        headers.insert("accept", HeaderValue::from_static("application/json"));
+        let ask = RequestView { method: &Method::GET, target, headers: &headers, body: &[] };
+        match self.kind.classify(&ask, Some(ME)) {
+            Classification::Read(read) => std::sync::Arc::unwrap_or_clone(read),
+            other => panic!("{target} is {other:?}"),
+        }
+    }
+
+    /// Requests a target, receives this body, and returns the keys predicted next.
+    fn sees(&mut self, target: &str, body: &str) -> Vec<String> {
+        let read = self.read(target);
+        self.habits.learn(self.kind, &read);
+        let asker = ClientContext { own_user: Some(ME), token: Some("a-token-of-mine") };
+        let expected = self.habits.predict(self.kind, &read, body.as_bytes(), asker, LIMITS);
+        expected.into_iter().map(|expected| expected.read.key).collect()
+    }
+
+    /// The keys of requests to these targets.
+    fn keys(&self, targets: &[String]) -> Vec<String> {
+        targets.iter().map(|target| self.read(target).key).collect()
+    }
+}
+
+fn plex_rows(kind: &str, ids: std::ops::Range<u32>) -> String {
+    let row = |id| format!(r#"{{"ratingKey":"{id}","type":"{kind}","thumb":"/library/metadata/{id}/thumb/9"}}"#);
+    let rows: Vec<String> = ids.map(row).collect();
+    format!(r#"{{"MediaContainer":{{"Metadata":[{}]}}}}"#, rows.join(","))
+}
+
+fn children(ids: &[u32]) -> Vec<String> {
+    ids.iter().map(|id| format!("/library/metadata/{id}/children?excludeAllLeaves=1")).collect()
+}
+
+#[test]
+fn nothing_is_expected_of_a_client_that_has_not_shown_what_it_does() {
+    let mut visit = PredictionClient::at(ServerKind::Plex);
+    assert!(visit.sees("/library/sections/2/all?type=2", &plex_rows("show", 1..9)).is_empty());
+    assert!(visit.sees("/library/metadata/1/children", &plex_rows("season", 20..23)).is_empty());
+}
+
+#[test]
+fn the_next_list_is_expected_to_be_followed_as_far_as_the_last_in_the_clients_own_words() {
+    let mut visit = PredictionClient::at(ServerKind::Plex);
+    visit.sees("/library/metadata/1/children", &plex_rows("season", 20..25));
+    for target in children(&[20, 21]) {
+        assert!(visit.sees(&target, &plex_rows("episode", 100..105)).is_empty());
+    }
+    let expected = visit.sees("/library/metadata/2/children", &plex_rows("season", 30..35));
+    assert_eq!(expected, visit.keys(&children(&[30, 31])));
+    let of_shows = visit.sees("/library/sections/2/all?type=2", &plex_rows("show", 40..45));
+    assert!(of_shows.is_empty(), "rows of another kind: {of_shows:?}");
+}
+
+#[test]
+fn a_list_gone_through_to_its_end_does_not_mean_that_longer_ones_are_left_early() {
+    let mut visit = PredictionClient::at(ServerKind::Plex);
+    let picture = |id: u32| format!("/library/metadata/{id}/thumb/9");
+    visit.sees("/library/sections/1/all?type=1", &plex_rows("movie", 1..40));
+    (1..6).for_each(|id| drop(visit.sees(&picture(id), "")));
+    visit.sees("/library/onDeck", &plex_rows("movie", 50..52));
+    (50..52).for_each(|id| drop(visit.sees(&picture(id), "")));
+    let expected = visit.sees("/library/recentlyAdded", &plex_rows("movie", 60..90));
+    assert_eq!(expected, visit.keys(&(60..65).map(picture).collect::<Vec<_>>()));
+}
+
+#[test]
+fn who_picks_single_rows_is_not_expected_to_take_them_all() {
+    let mut visit = PredictionClient::at(ServerKind::Plex);
+    visit.sees("/library/metadata/1/children", &plex_rows("season", 20..25));
+    visit.sees(&children(&[23])[0], &plex_rows("episode", 100..105));
+    assert!(visit.sees("/library/metadata/2/children", &plex_rows("season", 30..35)).is_empty());
+    visit.sees(&children(&[30])[0], &plex_rows("episode", 100..105));
+    let next = visit.sees("/library/metadata/3/children", &plex_rows("season", 40..45));
+    assert!(next.is_empty(), "once the first is not always the first: {next:?}");
+}
+
+#[test]
+fn looking_at_every_item_of_a_list_does_not_make_the_list_forgotten() {
+    let mut visit = PredictionClient::at(ServerKind::Plex);
+    let item = |id: u32| format!("/library/metadata/{id}?includeChildren=1");
+    visit.sees("/library/recentlyAdded", &plex_rows("movie", 1..40));
+    (1..11).for_each(|id| drop(visit.sees(&item(id), &plex_rows("movie", id..id + 1))));
+    let expected = visit.sees("/library/recentlyAdded", &plex_rows("movie", 60..90));
+    assert_eq!(expected, visit.keys(&(60..70).map(item).collect::<Vec<_>>()));
+}
+
+#[test]
+fn an_expectation_that_is_not_met_twice_is_given_up_until_it_is_done_again() {
+    let mut visit = PredictionClient::at(ServerKind::Plex);
+    let of = |show: u32| format!("/library/metadata/{show}/children");
+    visit.sees(&of(1), &plex_rows("season", 20..25));
+    visit.sees(&children(&[20])[0], &plex_rows("episode", 100..105));
+    let mut expected = Vec::new();
+    for show in 2..10 {
+        let (read, body) = (visit.read(&of(show)), plex_rows("season", 30 * show..30 * show + 3));
+        let next = visit.habits.predict(ServerKind::Plex, &read, body.as_bytes(), ClientContext::default(), LIMITS);
+        for next in &next {
+            visit.habits.record_spent(next.basis);
+        }
+        expected.push(next.len());
+    }
+    let until_it_is_sure = MAX_ANSWERS + usize::from(MAX_UNMET);
+    let wanted: Vec<usize> = (0..8).map(|at| usize::from(at < until_it_is_sure)).collect();
+    assert_eq!(expected, wanted, "it is given time until the answer is forgotten");
+    visit.sees(&children(&[270])[0], &plex_rows("episode", 300..305));
+    assert_eq!(visit.sees(&of(11), &plex_rows("season", 400..405)).len(), 1);
+}
+
+#[test]
+fn an_expectation_that_is_met_at_any_time_is_kept() {
+    let mut visit = PredictionClient::at(ServerKind::Plex);
+    let of = |show: u32| format!("/library/metadata/{show}/children");
+    visit.sees(&of(1), &plex_rows("season", 20..25));
+    visit.sees(&children(&[20])[0], &plex_rows("episode", 100..105));
+    for show in 2..20 {
+        let (read, first) = (visit.read(&of(show)), 30 * show);
+        let body = plex_rows("season", first..first + 3);
+        let next = visit.habits.predict(ServerKind::Plex, &read, body.as_bytes(), ClientContext::default(), LIMITS);
+        assert_eq!(next.len(), 1, "{show}");
+        // The request arrives before the load is recorded, or after.
+        if show % 2 == 0 {
+            visit.sees(&children(&[first])[0], "");
+        }
+        visit.habits.record_spent(next[0].basis);
+        if show % 2 == 1 {
+            visit.sees(&children(&[first])[0], "");
+        }
+    }
+}
+
+#[test]
+fn the_show_of_an_episode_to_go_on_with_is_expected() {
+    let mut visit = PredictionClient::at(ServerKind::Plex);
+    let deck = |id: u32, season: u32, show: u32| {
+        format!(
+            r#"{{"MediaContainer":{{"Metadata":[{{"ratingKey":"{id}","type":"episode","parentRatingKey":"{season}","grandparentRatingKey":"{show}"}}]}}}}"#
+        )
+    };
+    visit.sees("/library/onDeck", &deck(3, 2, 1));
+    visit.sees("/library/metadata/1?includeExtras=1", &plex_rows("show", 1..2));
+    visit.sees("/library/metadata/2/children", &plex_rows("episode", 3..9));
+    let expected = visit.sees("/library/onDeck", &deck(13, 12, 11));
+    let wanted = ["/library/metadata/12/children", "/library/metadata/11?includeExtras=1"];
+    assert_eq!(expected, visit.keys(&wanted.map(str::to_owned)));
+}
+
+#[test]
+fn jellyfin_seasons_episodes_and_pictures_are_expected_under_the_very_keys() {
+    let mut visit = PredictionClient::at(ServerKind::Jellyfin);
+    let id = |number: u32| format!("{number:032x}");
+    let seasons = |show: u32, from: u32| {
+        let row = |season| {
+            format!(
+                r#"{{"Id":"{}","Type":"Season","SeriesId":"{}","ImageTags":{{"Primary":"{season:08x}"}}}}"#,
+                id(season),
+                id(show)
+            )
+        };
+        format!(r#"{{"Items":[{}]}}"#, (from..from + 3).map(row).collect::<Vec<_>>().join(","))
+    };
+    let of = |show: u32| format!("/Shows/{}/Seasons?userId={ME}&Fields=Overview", id(show));
+    let episodes = |show: u32, season: u32| {
+        format!("/Shows/{}/Episodes?SeasonId={}&userId={ME}&fields=Path", id(show), id(season))
+    };
+    let picture =
+        |season: u32| format!("/Items/{}/Images/Primary?tag={season:08x}&maxWidth=400&quality=90", id(season));
+    visit.sees(&of(1), &seasons(1, 10));
+    visit.sees(&picture(10), "");
+    visit.sees(&episodes(1, 10), r#"{"Items":[]}"#);
+    let expected = visit.sees(&of(2), &seasons(2, 20));
+    assert_eq!(expected, visit.keys(&[episodes(2, 20), picture(20)]));
+}
+
+#[test]
+fn classes_and_counts_are_limited() {
+    let mut visit = PredictionClient::at(ServerKind::Plex);
+    visit.sees("/library/metadata/1/children", &plex_rows("season", 20..25));
+    for target in children(&[20, 21, 22]) {
+        visit.sees(&target, "");
+    }
+    let (read, body) = (visit.read("/library/metadata/2/children"), plex_rows("season", 30..35));
+    let mut expect = |limits| {
+        let expected = visit.habits.predict(ServerKind::Plex, &read, body.as_bytes(), ClientContext::default(), limits);
+        expected.len()
+    };
+    assert_eq!(expect(PredictionLimits { most: 2, ..LIMITS }), 2);
+    assert_eq!(expect(PredictionLimits { classes: &[Class::Images], ..LIMITS }), 0);
+    assert_eq!(expect(LIMITS), 3);
+}
+
+#[test]
+fn no_key_shows_the_token_whatever_a_body_names() {
+    let mut visit = PredictionClient::at(ServerKind::Jellyfin);
+    let secret = "5".repeat(32);
+    let body = |id: &str| format!(r#"[{{"Id":"{id}","Type":"Series"}}]"#);
+    visit.sees(&format!("/Items?userId={ME}"), &body(&"1".repeat(32)));
+    visit.sees(&format!("/Shows/{}/Seasons", "1".repeat(32)), "[]");
+    let read = visit.read(&format!("/Items?userId={ME}&limit=3"));
+    let mut expect = |token| {
+        let asker = ClientContext { own_user: Some(ME), token };
+        visit.habits.predict(ServerKind::Jellyfin, &read, body(&secret).as_bytes(), asker, LIMITS).len()
+    };
+    assert_eq!(expect(Some(secret.as_str())), 0);
+    assert_eq!(expect(Some("another")), 1);
+}
+
+#[test]
+fn what_is_remembered_is_bounded() {
+    let mut visit = PredictionClient::at(ServerKind::Plex);
+    for round in 0..200 {
+        visit.sees(&format!("/library/sections/1/all?type=1&year={round}"), &plex_rows("movie", 1..200));
+        visit.sees(&format!("/library/metadata/{}?checkFiles=0&x={round}", round % 60 + 1), &plex_rows("movie", 1..2));
+    }
+    assert!(visit.habits.answers.len() <= 2 * MAX_ANSWERS);
+    assert!(visit.habits.patterns.len() <= MAX_PATTERNS);
+    assert!(visit.habits.answers.iter().all(|shown| shown.rows <= MAX_ROWS));
+}
+
+fn word() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[0-9]{1,3}",
+        "[0-9a-f]{32}",
+        "[0-9]{1,2}/(refresh|children|thumb/[0-9])",
+        "/library/metadata/[0-9]{1,2}/(thumb|art|refresh|theme)/[0-9]{1,3}(\\?X-Plex-Token=a)?",
+        "[.%/?&=#~a-zA-Z0-9 -]{0,24}",
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// Whatever a server writes into its rows, a prediction is a read of a listed class, in the client's own
+    /// partition or an image, in the client's own form, without side effects.
+    #[test]
+    fn a_body_cannot_make_it_anything_but_a_read_in_the_clients_words(
+        words in prop::collection::vec((word(), word(), word()), 1..5),
+        is_plex in any::<bool>(),
+    ) {
+        let mut visit = PredictionClient::at(if is_plex { ServerKind::Plex } else { ServerKind::Jellyfin });
+        let (first, body) = if is_plex {
+            visit.sees("/library/sections/2/all?type=2", &plex_rows("show", 1..9));
+            for id in 1..9 {
+                visit.sees(&format!("/library/metadata/{id}/children?a=b"), "");
+                visit.sees(&format!("/library/metadata/{id}/thumb/9"), "");
+                visit.sees(&format!("/photo/:/transcode?width=1&height=2&url=%2Flibrary%2Fmetadata%2F{id}%2Fthumb%2F9"), "");
+            }
+            let rows: Vec<_> = words.iter().map(|(id, parent, thumb)| serde_json::json!(
+                {"ratingKey": id, "type": "show", "parentRatingKey": parent, "thumb": thumb, "art": thumb})).collect();
+            ("/library/sections/3/all?type=2", serde_json::json!({"MediaContainer": {"Metadata": rows}}))
+        } else {
+            let id = "1".repeat(32);
+            visit.sees("/Items?parentId=00000000000000000000000000000009", &format!(r#"[{{"Id":"{id}","Type":"Series","ImageTags":{{"Primary":"t"}}}}]"#));
+            visit.sees(&format!("/Shows/{id}/Seasons?fields=Path"), "");
+            visit.sees(&format!("/Items/{id}/Images/Primary?tag=t"), "");
+            let rows: Vec<_> = words.iter().map(|(id, parent, tag)| serde_json::json!(
+                {"Id": id, "Type": "Series", "SeriesId": parent, "ImageTags": {"Primary": tag}})).collect();
+            ("/Items?parentId=00000000000000000000000000000008", serde_json::json!(rows))
+        };
+        let read = visit.read(first);
+        let asker = ClientContext { own_user: Some(ME), token: Some("a-token-of-mine") };
+        let expected = visit.habits.predict(visit.kind, &read, body.to_string().as_bytes(), asker, LIMITS);
+        for Prediction { read, .. } in expected {
+            prop_assert!(CLASSES.contains(&read.class), "{}", read.key);
+            prop_assert!(matches!(read.sharing, SharingScope::Identity | SharingScope::Image(_)));
+            let path = read.target.split('?').next().unwrap_or_default();
+            let begins = ["/library/metadata/", "/photo/:/transcode", "/Shows/", "/Items/"];
+            prop_assert!(begins.iter().any(|begin| path.starts_with(begin)), "{}", read.target);
+            prop_assert!(!read.target.contains("refresh") && !read.target.contains(".."), "{}", read.target);
+            let headers: HeaderMap = read.headers.iter().cloned().collect();
+            let ask = RequestView { method: &Method::GET, target: &read.target, headers: &headers, body: &[] };
+            prop_assert_eq!(visit.kind.classify(&ask, Some(ME)), Classification::Read(read.into()));
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Services beside the servers: library indexes, statistics, jobs.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::{ProcessContext, without_addresses};
+use greenroom_config::Settings;
+use greenroom_control::dashboard::Dashboard;
+use greenroom_control::history::PlaybackHistory;
+use greenroom_control::jobs::{self, Jobs};
+use greenroom_control::recommendations::Recommender;
+use greenroom_proxy::internal_client::InternalClient;
+use greenroom_proxy::server::Server;
+use greenroom_proxy::statistics::{self, Statistics};
+use greenroom_sync::index::Libraries;
+use greenroom_sync::matching::Matcher;
+use greenroom_sync::playlists::{self, PlaylistService};
+
+/// Services beside the servers: library indexes, statistics, jobs.
+pub(super) struct ProcessServices {
+    pub(super) libraries: Arc<Libraries>,
+    pub(super) playlists: Arc<PlaylistService>,
+    pub(super) jobs: Arc<Jobs>,
+    pub(super) statistics: Arc<Statistics>,
+    pub(super) internal_client: Arc<InternalClient>,
+    pub(super) dashboard: Arc<Dashboard>,
+    pub(super) history: Arc<PlaybackHistory>,
+    pub(super) recommender: Arc<Recommender>,
+}
+
+impl ProcessContext {
+    /// Opens libraries, playlists, jobs, statistics and the data for dashboards.
+    pub(super) fn open_services(&self, settings: &Settings, servers: &[(Arc<Server>, SocketAddr)]) -> ProcessServices {
+        let (tasks, stop, dir) = (&self.tasks, &self.stop, self.data_dir.path());
+        let trouble = || self.state.error();
+        let libraries = Arc::new(Libraries::open(dir, settings.library_memory_bytes));
+        let matching = Arc::new(Matcher::open(dir, trouble(), settings.matching.clone()));
+        let playlists = PlaylistService::new(
+            Arc::clone(&libraries),
+            matching,
+            without_addresses(servers),
+            self.clock.clone(),
+            tasks.clone(),
+            stop.clone(),
+        );
+        let playlists = Arc::new(playlists.with_data_dir(dir));
+        if !settings.playlists.is_empty() {
+            let standing = settings.playlists.clone();
+            tasks.spawn(playlists::scheduled::run_scheduler(Arc::clone(&playlists), standing, stop.clone()));
+        }
+        let jobs = Jobs::new(settings.jobs_at_once, self.clock.clone(), tasks.clone(), stop.clone());
+        let jobs = Arc::new(jobs.with_data_dir(dir));
+        jobs::warming::add(&jobs, &self.cache);
+        jobs::indexes::add(&jobs, &libraries);
+        let kept = (without_addresses(servers), self.clock.clone());
+        let statistics = Statistics::open(dir, &settings.statistics, kept, Arc::clone(&self.warnings));
+        let statistics = Arc::new(statistics);
+        tasks.spawn(statistics::run_writer(Arc::clone(&statistics), stop.clone()));
+        jobs::statistics::add(&jobs, &statistics);
+        let inside = Arc::new(InternalClient::new(without_addresses(servers)));
+        let dashboard = Dashboard::new(Arc::clone(&inside), Arc::clone(&libraries), self.clock.clone());
+        let dashboard = Arc::new(dashboard.with_statistics(Arc::clone(&statistics)).with_data_dir(dir));
+        let kept = (self.clock.clone(), tasks.clone());
+        let history =
+            PlaybackHistory::open(dir, trouble(), settings.history_max_rows, without_addresses(servers), kept);
+        let history = Arc::new(history);
+        jobs::dashboards::add(&jobs, &dashboard, &history);
+        let disk_dir = settings.disk.as_ref().map(|disk| disk.dir.clone());
+        let dirs = std::iter::once(dir.to_owned()).chain(disk_dir.clone()).collect();
+        let (cache, known) = (self.cache.clone(), Arc::clone(&libraries));
+        let advisor = Recommender::new(without_addresses(servers), cache, known, Arc::clone(&self.warnings), dirs);
+        let advisor = Arc::new(advisor.with_disk_dir(disk_dir));
+        advisor.add(&jobs);
+        ProcessServices {
+            libraries,
+            playlists,
+            jobs,
+            statistics,
+            internal_client: inside,
+            dashboard,
+            history,
+            recommender: advisor,
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! Decides about a query: accept, review or reject.
+
+use std::cmp::Ordering;
+
+use super::alternatives::{self, AlternativeParse};
+use super::candidates::CandidateSearch;
+use super::index::TrackIndex;
+use super::query::MatchQuery;
+use super::reason::TrackMatchReason;
+use super::score::{ACCEPT, FAR_S, REVIEW, ScoredCandidate};
+use super::{MatchDecision, MatchPolicy, MatchResult, Track, TrackCandidate};
+
+/// Max candidates in a result.
+const MOST_CANDIDATES: usize = 5;
+/// Minimum lead of an inexact match over any other recording.
+const MARGIN: f32 = 0.03;
+/// Score added by a shared ISRC that does not decide alone.
+const ISRC: f32 = 0.05;
+
+/// Matches one track.
+pub(super) fn resolve(index: &TrackIndex, track: &Track<'_>, policy: MatchPolicy) -> MatchResult {
+    let question = MatchQuery::new(index, track);
+    if let Some(verdict) = by_id(index, &question) {
+        return verdict;
+    }
+    if policy == MatchPolicy::IdsOnly {
+        return MatchResult::nothing();
+    }
+    let ranked = rank(index, search(index, &question));
+    let verdict = decide(index, ranked, policy);
+    if verdict.decision == MatchDecision::Accept {
+        return verdict;
+    }
+    resolve_alternatives(index, track, policy).unwrap_or(verdict)
+}
+
+fn search(index: &TrackIndex, question: &MatchQuery<'_>) -> Vec<ScoredCandidate> {
+    let mut search = CandidateSearch::new(index, question);
+    search.exact();
+    if !search.is_done() {
+        search.wide();
+    }
+    let mut judged = search.into_scored();
+    for hash in &question.isrcs {
+        for row in rows_of_id(index, *hash) {
+            if let Some(judged) = judged.iter_mut().find(|judged| judged.row == row) {
+                judged.score = (judged.score + ISRC).min(1.1);
+                judged.reasons.insert(0, TrackMatchReason::Isrc);
+            }
+        }
+    }
+    judged
+}
+
+/// The best match of the alternative interpretations, if it is beyond doubt.
+fn resolve_alternatives(index: &TrackIndex, track: &Track<'_>, policy: MatchPolicy) -> Option<MatchResult> {
+    for hypothesis in alternatives::alternatives(track) {
+        let AlternativeParse { title, artist, keeps_artists, penalty, reasons } = hypothesis;
+        let artists = if keeps_artists { track.artists } else { &[] };
+        let read = Track { title: &title, artist: &artist, artists, album_artist: "", ..*track };
+        let question = MatchQuery::new(index, &read);
+        let mut search = CandidateSearch::new(index, &question);
+        search.exact();
+        let mut judged = search.into_scored();
+        judged.retain(|judged| judged.title >= 0.97 && judged.artist >= 0.90);
+        for judged in &mut judged {
+            judged.score -= penalty;
+            judged.reasons.extend(reasons.iter().cloned());
+        }
+        let verdict = decide(index, rank(index, judged), policy);
+        if verdict.decision == MatchDecision::Accept {
+            return Some(verdict);
+        }
+    }
+    None
+}
+
+fn rows_of_id(index: &TrackIndex, hash: u64) -> impl Iterator<Item = u32> + '_ {
+    let start = index.ids.partition_point(|(known, _)| *known < hash);
+    index.ids[start..].iter().take_while(move |(known, _)| *known == hash).map(|(_, row)| *row)
+}
+
+/// Decides by an external id alone.
+fn by_id(index: &TrackIndex, question: &MatchQuery<'_>) -> Option<MatchResult> {
+    let of_hash = |hash: &u64| rows_of_id(index, *hash).min_by_key(|row| (content(index, *row), *row));
+    if let Some(row) = question.ids.iter().find_map(of_hash) {
+        return Some(MatchResult::certain(row, TrackMatchReason::Id));
+    }
+    let core_key = question.heading().core_key;
+    let is_it = |row: &u32| {
+        let have = index.rows[*row as usize];
+        let is_known = have.duration_s > 0 && question.duration_s > 0;
+        let is_as_long = is_known && have.duration_s.abs_diff(question.duration_s) <= 3;
+        let is_same_title = core_key != 0 && index.titles.get(have.title).core_key == core_key;
+        is_as_long || is_same_title
+    };
+    let rows = question.isrcs.iter().flat_map(|hash| rows_of_id(index, *hash)).filter(is_it);
+    let row = rows.min_by_key(|row| (content(index, *row), *row))?;
+    Some(MatchResult::certain(row, TrackMatchReason::Isrc))
+}
+
+/// The content of a row as a sort key, so that order of insertion does not matter.
+fn content(index: &TrackIndex, row: u32) -> (u64, u64, u64, u16) {
+    let row = index.rows[row as usize];
+    let album = index.albums[row.album as usize].text_key;
+    (index.titles.text_key(row.title), index.credits.text_key(row.credit), album, row.duration_s)
+}
+
+/// Sorts the best first. Ties are broken by content, and only then by order of insertion.
+fn rank(index: &TrackIndex, mut judged: Vec<ScoredCandidate>) -> Vec<ScoredCandidate> {
+    judged.sort_by(|one, other| compare(index, one, other));
+    judged
+}
+
+fn compare(index: &TrackIndex, one: &ScoredCandidate, other: &ScoredCandidate) -> Ordering {
+    let steps = |judged: &ScoredCandidate| (judged.score * 200.0).round();
+    steps(other)
+        .total_cmp(&steps(one))
+        .then(other.is_same_album.cmp(&one.is_same_album))
+        .then(one.off_s.unwrap_or(u32::MAX).cmp(&other.off_s.unwrap_or(u32::MAX)))
+        .then(other.artist.total_cmp(&one.artist))
+        .then(one.strangers.cmp(&other.strangers))
+        .then(one.is_collection.cmp(&other.is_collection))
+        .then(other.is_same_text.cmp(&one.is_same_text))
+        .then_with(|| content(index, one.row).cmp(&content(index, other.row)))
+        .then(one.row.cmp(&other.row))
+}
+
+fn decide(index: &TrackIndex, mut ranked: Vec<ScoredCandidate>, policy: MatchPolicy) -> MatchResult {
+    let Some(best) = ranked.first() else { return MatchResult::nothing() };
+    let margin = best.score - rival(index, &ranked).map_or(0.0, |rival| rival.score);
+    let is_far = best.off_s.is_some_and(|off_s| off_s > FAR_S);
+    let is_alone = !has_other_subtitle(index, &ranked) && (best.title >= 0.97 || margin >= MARGIN);
+    let is_sure = is_alone || best.is_same_album;
+    let is_fit = best.score >= ACCEPT && !best.is_against && !best.is_doubtful;
+    let is_another = best.title >= 0.97 && best.artist >= 0.95 && !best.is_doubtful && (best.is_against || is_far);
+    let is_another_song = best
+        .reasons
+        .iter()
+        .any(|reason| matches!(reason, TrackMatchReason::PartMismatch | TrackMatchReason::NumberMismatch));
+    let mut decision = if is_fit && !is_far && is_sure {
+        MatchDecision::Accept
+    } else if best.score >= REVIEW || is_another {
+        MatchDecision::Review
+    } else {
+        MatchDecision::Reject
+    };
+    if is_fit && !is_far && !is_sure {
+        ranked[0].reasons.push(TrackMatchReason::Ambiguous);
+    }
+    if decision == MatchDecision::Review
+        && policy == MatchPolicy::PreferVersionElseAny
+        && is_another
+        && !is_another_song
+    {
+        decision = MatchDecision::Accept;
+        ranked[0].reasons.push(TrackMatchReason::AnyVersion);
+    }
+    ranked.truncate(MOST_CANDIDATES);
+    let told =
+        |judged: ScoredCandidate| TrackCandidate { row: judged.row, score: judged.score, reasons: judged.reasons };
+    MatchResult { decision, candidates: ranked.into_iter().map(told).collect(), margin }
+}
+
+/// The best row that is another recording than the first.
+fn rival<'a>(index: &TrackIndex, ranked: &'a [ScoredCandidate]) -> Option<&'a ScoredCandidate> {
+    let class = |judged: &ScoredCandidate| {
+        let heading = index.titles.get(index.rows[judged.row as usize].title);
+        (heading.core_key, heading.versions)
+    };
+    let best = class(ranked.first()?);
+    // A row with a masked word is no rival of one with the word in full.
+    let is_rival = |judged: &&ScoredCandidate| !judged.is_against && class(judged) != best && judged.title < 1.0;
+    ranked[1..].iter().find(is_rival)
+}
+
+/// Whether the first row has a subtitle missing in the query, and an equally good row has another one.
+fn has_other_subtitle(index: &TrackIndex, ranked: &[ScoredCandidate]) -> bool {
+    let subtitle = |judged: &ScoredCandidate| index.titles.get(index.rows[judged.row as usize].title).subtitle;
+    let is_added =
+        |judged: &ScoredCandidate| judged.reasons.contains(&TrackMatchReason::Subtitle) && !subtitle(judged).is_empty();
+    let Some(best) = ranked.first().filter(|best| is_added(best)) else { return false };
+    ranked[1..].iter().any(|other| {
+        let is_as_good = !other.is_against && !other.is_doubtful && best.score - other.score < MARGIN;
+        is_as_good && is_added(other) && subtitle(other) != subtitle(best)
+    })
+}
+
+impl MatchResult {
+    fn nothing() -> Self {
+        Self { decision: MatchDecision::Reject, candidates: Vec::new(), margin: 0.0 }
+    }
+
+    fn certain(row: u32, reason: TrackMatchReason) -> Self {
+        let candidate = TrackCandidate { row, score: 1.0, reasons: vec![reason] };
+        Self { decision: MatchDecision::Accept, candidates: vec![candidate], margin: 1.0 }
+    }
+}

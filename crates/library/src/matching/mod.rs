@@ -1,0 +1,123 @@
+//! Finds the track of a library that a playlist row means: an index over all tracks, and results that may be
+//! negative.
+//!
+//! Modules:
+//! - Reading text: `mojibake` (encodings, look-alikes), `normalize` (words), `version`, `version_words` and
+//!   `qualifier` (versions), `title_segments` and `parse` (titles), `artist_credit` (credits), `alternatives`
+//!   (other interpretations).
+//! - Storing the library: `vocabulary`, `title_table`, `artist_table`, `postings`, and `index` over them.
+//! - Answering a query: `query`, `candidates` (rows to score), `title_similarity` and `artist_similarity`
+//!   (with `word_forms` and `edit_distance`), `veto` (evidence against a similar row), `score`, `decision`,
+//!   and `reason`.
+
+mod alternatives;
+mod artist_credit;
+mod artist_similarity;
+mod artist_table;
+mod candidates;
+mod decision;
+mod edit_distance;
+mod index;
+mod mojibake;
+mod normalize;
+mod parse;
+mod postings;
+mod qualifier;
+mod query;
+mod reason;
+mod score;
+mod title_segments;
+mod title_similarity;
+mod title_table;
+mod version;
+mod version_words;
+mod veto;
+mod vocabulary;
+mod word_forms;
+
+pub use index::{TrackIndex, TrackIndexBuilder};
+pub use reason::TrackMatchReason;
+pub use version::{TrackVersion, TrackVersions};
+
+/// A track of a library or of a playlist row. Unknown fields are empty.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Track<'a> {
+    /// Its title.
+    pub title: &'a str,
+    /// The whole credit as one text.
+    pub artist: &'a str,
+    /// Credited artists one by one; empty if only the whole credit is known.
+    pub artists: &'a [&'a str],
+    /// Artist of its album.
+    pub album_artist: &'a str,
+    /// Its album.
+    pub album: &'a str,
+    /// Duration in seconds.
+    pub duration_s: Option<u32>,
+    /// External ids: `mbid://…`, `isrc://…`, `plex://…`.
+    pub ids: &'a [&'a str],
+}
+
+/// Which recordings count as a match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MatchPolicy {
+    /// Only the same recording.
+    #[default]
+    Strict,
+    /// Another version of the same song, if the recording itself is not in the library.
+    PreferVersionElseAny,
+    /// Only tracks with the same external id.
+    IdsOnly,
+}
+
+/// Decision about one track.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MatchDecision {
+    /// Matched.
+    Accept,
+    /// Needs a review: a similar track, or only another version, is in the library.
+    Review,
+    /// Not in the library.
+    Reject,
+}
+
+/// A candidate for the track.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrackCandidate {
+    /// Row of the index, from 0 in the order of insertion.
+    pub row: u32,
+    /// From 0 to 1.1.
+    pub score: f32,
+    /// Evidence for and against it.
+    pub reasons: Vec<TrackMatchReason>,
+}
+
+/// Result of matching one track.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MatchResult {
+    /// The decision.
+    pub decision: MatchDecision,
+    /// At most five, best first; with [`MatchDecision::Accept`] the first is the match.
+    pub candidates: Vec<TrackCandidate>,
+    /// Score of the first above that of the next different recording.
+    pub margin: f32,
+}
+
+impl MatchResult {
+    /// Row of the match, if accepted.
+    pub fn accepted(&self) -> Option<u32> {
+        (self.decision == MatchDecision::Accept).then(|| self.candidates.first().map(|best| best.row)).flatten()
+    }
+}
+
+impl TrackIndex {
+    /// Matches one track.
+    pub fn resolve(&self, wanted: &Track<'_>, policy: MatchPolicy) -> MatchResult {
+        decision::resolve(self, wanted, policy)
+    }
+
+    /// Matches several tracks, each independently.
+    pub fn resolve_all(&self, wanted: &[Track<'_>], policy: MatchPolicy) -> Vec<MatchResult> {
+        wanted.iter().map(|wanted| self.resolve(wanted, policy)).collect()
+    }
+}

@@ -1,0 +1,155 @@
+//! Scores a row's similarity to a query.
+
+use super::artist_credit::CreditRole;
+use super::artist_similarity::ArtistAgreement;
+use super::index::{TrackIndex, TrackRow};
+use super::query::MatchQuery;
+use super::reason::TrackMatchReason;
+use super::title_similarity::{SimilarityKind, TitleSimilarity};
+use super::veto::MatchPair;
+
+/// Minimum score for accepting a row, if nothing speaks against it.
+pub(super) const ACCEPT: f32 = 0.90;
+/// Minimum score for a review.
+pub(super) const REVIEW: f32 = 0.60;
+/// Durations further apart than this, in seconds, belong to two recordings.
+pub(super) const FAR_S: u32 = 20;
+/// Weight of the title in the score; the artist has the rest.
+const TITLE: f32 = 0.56;
+/// Max score of a row with evidence against it.
+const AGAINST: f32 = 0.70;
+/// Max score of a row that may be another song.
+const DOUBTFUL: f32 = ACCEPT - 0.01;
+/// Minimum similarity of title and artist.
+const LEAST_TITLE: f32 = 0.55;
+const LEAST_ARTIST: f32 = 0.5;
+
+/// A scored row.
+#[expect(clippy::struct_excessive_bools, reason = "each is one fact of the row, and none follows from another")]
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct ScoredCandidate {
+    pub(super) row: u32,
+    pub(super) score: f32,
+    pub(super) title: f32,
+    pub(super) artist: f32,
+    pub(super) reasons: Vec<TrackMatchReason>,
+    pub(super) is_against: bool,
+    /// Whether it may well be another song or another artist.
+    pub(super) is_doubtful: bool,
+    pub(super) off_s: Option<u32>,
+    pub(super) is_same_album: bool,
+    /// Number of names on one side only.
+    pub(super) strangers: usize,
+    pub(super) is_collection: bool,
+    /// Whether the titles are spelled the same.
+    pub(super) is_same_text: bool,
+}
+
+/// Scores a row with these similarities of title and artist. `None` if it is another song.
+pub(super) fn score_row(
+    index: &TrackIndex,
+    question: &MatchQuery<'_>,
+    row: u32,
+    alike: TitleSimilarity,
+    credited: ArtistAgreement,
+) -> Option<ScoredCandidate> {
+    let artist = credited.similarity;
+    if alike.similarity < LEAST_TITLE || artist < LEAST_ARTIST {
+        return None;
+    }
+    let TrackRow { title, credit, album, duration_s } = index.rows[row as usize];
+    let (wanted, have) = (question.heading(), index.titles.get(title));
+    let album = index.albums[album as usize];
+    let off_s =
+        (question.duration_s > 0 && duration_s > 0).then(|| u32::from(question.duration_s.abs_diff(duration_s)));
+    let mut reasons = likenesses(alike, artist);
+    let mut score = TITLE * alike.similarity + (1.0 - TITLE) * artist;
+    let is_exact = alike.similarity >= 0.97;
+    score += by_duration(off_s, is_exact, &mut reasons);
+    let is_same_album = album.key != 0 && album.key == question.album.key && album.versions == question.album.versions;
+    if is_same_album {
+        score += 0.03;
+        reasons.push(TrackMatchReason::AlbumMatch);
+    }
+    if (wanted.cut != have.cut) && off_s.is_none_or(|off| off > 8) {
+        score -= 0.03;
+        reasons.push(TrackMatchReason::Cut);
+    }
+    if alike.kind == SimilarityKind::Similar && wanted.length.min(have.length) <= 3 {
+        score -= 0.10;
+    }
+    if alike.words_differ {
+        reasons.push(TrackMatchReason::WordsDiffer);
+    }
+    let before = reasons.len();
+    let pair = MatchPair { index, query: question, wanted, have, row: &index.rows[row as usize], off_s };
+    reasons.extend(pair.vetoes(alike));
+    let is_against = reasons.len() > before;
+    if is_against {
+        score = score.min(AGAINST);
+    }
+    let is_doubtful = alike.words_differ || credited.is_doubtful;
+    if is_doubtful {
+        score = score.min(DOUBTFUL);
+    }
+    Some(ScoredCandidate {
+        row,
+        score: score.clamp(0.0, 1.1),
+        title: alike.similarity,
+        artist,
+        reasons,
+        is_against,
+        is_doubtful,
+        off_s,
+        is_same_album,
+        strangers: strangers(index, question, credit, have.guests),
+        is_collection: index.credits.is_compilation(credit)
+            || album.is_collection
+            || !album.versions.without(wanted.versions).is_plain(),
+        is_same_text: index.titles.text_key(title) == question.text_key(),
+    })
+}
+
+fn likenesses(alike: TitleSimilarity, artist: f32) -> Vec<TrackMatchReason> {
+    let title = match alike.kind {
+        SimilarityKind::Exact => TrackMatchReason::TitleExact,
+        SimilarityKind::Subtitle => TrackMatchReason::Subtitle,
+        SimilarityKind::Similar => TrackMatchReason::TitleSimilar,
+        SimilarityKind::CutOff => TrackMatchReason::TitleCutOff,
+    };
+    let artist = if artist >= 0.99 {
+        TrackMatchReason::ArtistExact
+    } else if (artist - 0.95).abs() < 0.001 {
+        TrackMatchReason::ArtistFeature
+    } else {
+        TrackMatchReason::ArtistSimilar
+    };
+    vec![title, artist]
+}
+
+fn by_duration(off_s: Option<u32>, is_exact: bool, reasons: &mut Vec<TrackMatchReason>) -> f32 {
+    let Some(off_s) = off_s else { return 0.0 };
+    reasons.push(if off_s <= 12 {
+        TrackMatchReason::DurationMatch { off_s }
+    } else {
+        TrackMatchReason::DurationFar { off_s }
+    });
+    match (off_s, is_exact) {
+        (0..=3, _) => 0.03,
+        (4..=12, true) => 0.01,
+        (4..=12, false) => -0.01,
+        (13..=30, true) => -0.05,
+        (13..=30, false) => -0.12,
+        (_, true) => -0.09,
+        (_, false) => -0.18,
+    }
+}
+
+/// Number of names on one side only.
+fn strangers(index: &TrackIndex, question: &MatchQuery<'_>, credit: u32, guests: &[u32]) -> usize {
+    let credited = index.credits.names(credit).filter(|(_, role)| *role != CreditRole::Album).map(|(name, _)| name);
+    let of_row: Vec<u64> = credited.chain(guests.iter().copied()).map(|name| index.artists.key(name)).collect();
+    let sought: Vec<u64> = question.names.iter().map(|sought| sought.key).collect();
+    let only = |some: &[u64], others: &[u64]| some.iter().filter(|key| !others.contains(key)).count();
+    only(&of_row, &sought) + only(&sought, &of_row)
+}

@@ -1,0 +1,361 @@
+//! Similarity of titles.
+
+use super::edit_distance;
+use super::index::{MOST_WEIGHT, TrackIndex};
+use super::normalize::is_number;
+use super::qualifier;
+use super::query::MatchQuery;
+use super::title_table::{CUT_OFF, MOST_WORDS, TitleEntry, is_near_by_letters};
+use super::vocabulary::QueryVocabulary;
+use super::word_forms::{is_little, is_other_form, is_other_spelling, is_own_word, may_be_one_word};
+
+/// Kind of similarity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SimilarityKind {
+    /// The same core.
+    Exact,
+    /// Equal except for a subtitle.
+    Subtitle,
+    /// Similar only.
+    Similar,
+    /// One is a prefix of the other.
+    CutOff,
+}
+
+/// Result of comparing two titles.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct TitleSimilarity {
+    /// From 0 to 1.
+    pub(super) similarity: f32,
+    pub(super) kind: SimilarityKind,
+    /// Whether numbers of one are missing in the other.
+    pub(super) numbers_differ: bool,
+    /// Whether distinctive words of one are missing in the other.
+    pub(super) words_differ: bool,
+    /// Whether all letters are equal, including those in brackets.
+    pub(super) is_same_text: bool,
+}
+
+impl TitleSimilarity {
+    pub(super) const NONE: Self = Self {
+        similarity: 0.0,
+        kind: SimilarityKind::Similar,
+        numbers_differ: false,
+        words_differ: true,
+        is_same_text: false,
+    };
+
+    fn exact(likeness: f32, manner: SimilarityKind) -> Self {
+        Self { similarity: likeness, kind: manner, numbers_differ: false, words_differ: false, is_same_text: false }
+    }
+}
+
+/// Max similarity of titles with an unmatched distinctive word.
+const WITH_WORDS_MISSING: f32 = 0.80;
+/// Max words of core and subtitle together.
+const MOST: usize = 2 * MOST_WORDS;
+/// Similarity if only one title has a subtitle.
+const ONE_SUBTITLE: f32 = 0.99;
+/// Similarity if the subtitles differ.
+const OTHER_SUBTITLE: f32 = 0.86;
+/// Minimum similarity of equal subtitles.
+const SAME_SUBTITLE: f32 = 0.6;
+
+/// Compares a query with an indexed title.
+pub(super) fn title_similarity(
+    index: &TrackIndex,
+    question: &MatchQuery<'_>,
+    wanted: &TitleEntry<'_>,
+    have: &TitleEntry<'_>,
+) -> TitleSimilarity {
+    let scale = WordScale { index, words: &question.words };
+    if wanted.full_key == have.full_key && wanted.full_key != 0 {
+        return TitleSimilarity { is_same_text: true, ..TitleSimilarity::exact(1.0, SimilarityKind::Exact) };
+    }
+    if wanted.core_key == have.core_key && wanted.core_key != 0 {
+        return same_core(&scale, wanted, have);
+    }
+    let shares = |word: &u32| have.core.contains(word) || have.subtitle.contains(word);
+    if !wanted.core.iter().chain(wanted.subtitle).any(shares)
+        && !is_near_by_letters((wanted.letters, wanted.length), (have.letters, have.length))
+    {
+        return TitleSimilarity::NONE;
+    }
+    let mut best = TitleSimilarity::NONE;
+    let mut consider = |one: TitleSimilarity| {
+        if one.similarity > best.similarity {
+            best = one;
+        }
+    };
+    let cores = scale.words_alike(wanted.core, have.core);
+    let numbers_differ = scale.numbers(wanted.subtitle) != scale.numbers(have.subtitle);
+    consider(TitleSimilarity { numbers_differ: cores.numbers_differ || numbers_differ, ..cores });
+    if !(wanted.subtitle.is_empty() && have.subtitle.is_empty()) {
+        let whole_wanted = [wanted.core, wanted.subtitle].concat();
+        let whole_have = [have.core, have.subtitle].concat();
+        let mut whole = scale.words_alike(&whole_wanted, &whole_have);
+        if whole.similarity > 0.97 {
+            whole.kind = SimilarityKind::Subtitle;
+        }
+        consider(whole);
+        // A subtitle identifies a song only if no other song has its core as a title.
+        let is_called = is_title(index, wanted.core_key);
+        for (one, other, is_another) in [(wanted.subtitle, have.core, is_called), (wanted.core, have.subtitle, true)] {
+            if !one.is_empty() {
+                let by_subtitle = scale.words_alike(one, other);
+                consider(TitleSimilarity {
+                    similarity: by_subtitle.similarity * 0.93,
+                    kind: SimilarityKind::Subtitle,
+                    words_differ: by_subtitle.words_differ || is_another,
+                    ..by_subtitle
+                });
+            }
+        }
+    }
+    consider(scale.letters_alike(wanted, have));
+    best
+}
+
+/// Whether the library has a song with this core.
+fn is_title(index: &TrackIndex, core_key: u64) -> bool {
+    let titles = index.titles_of_key.get_by_hash(core_key);
+    titles.iter().any(|title| index.titles.get(*title).core_key == core_key)
+}
+
+fn same_core(scale: &WordScale<'_>, wanted: &TitleEntry<'_>, have: &TitleEntry<'_>) -> TitleSimilarity {
+    if wanted.subtitle.is_empty() || have.subtitle.is_empty() {
+        let manner =
+            if wanted.subtitle.len() == have.subtitle.len() { SimilarityKind::Exact } else { SimilarityKind::Subtitle };
+        let numbers_differ = scale.numbers(wanted.subtitle) != scale.numbers(have.subtitle);
+        let likeness = if manner == SimilarityKind::Exact { 1.0 } else { ONE_SUBTITLE };
+        return TitleSimilarity { numbers_differ, ..TitleSimilarity::exact(likeness, manner) };
+    }
+    let subtitles = scale.words_alike(wanted.subtitle, have.subtitle);
+    let together = scale.text(wanted.subtitle) == scale.text(have.subtitle);
+    let whole = WordScale::letters_between(&scale.text(wanted.subtitle), &scale.text(have.subtitle));
+    let is_cut_off = scale.begins(wanted, have) || scale.begins(have, wanted);
+    if is_cut_off && !subtitles.numbers_differ {
+        return TitleSimilarity::exact(1.0, SimilarityKind::CutOff);
+    }
+    if together || subtitles.similarity.max(whole) >= SAME_SUBTITLE {
+        TitleSimilarity {
+            numbers_differ: subtitles.numbers_differ && !together,
+            ..TitleSimilarity::exact(1.0, SimilarityKind::Exact)
+        }
+    } else {
+        TitleSimilarity { words_differ: true, ..TitleSimilarity::exact(OTHER_SUBTITLE, SimilarityKind::Subtitle) }
+    }
+}
+
+/// Weights and texts of words.
+struct WordScale<'a> {
+    index: &'a TrackIndex,
+    words: &'a QueryVocabulary<'a>,
+}
+
+impl WordScale<'_> {
+    fn weight(&self, word: u32) -> f32 {
+        self.index.weights.get(word as usize).copied().unwrap_or(MOST_WEIGHT)
+    }
+
+    /// Whether the subtitle of a truncated title is a prefix of another's.
+    fn begins(&self, short: &TitleEntry<'_>, long: &TitleEntry<'_>) -> bool {
+        short.is_full && self.text(long.subtitle).starts_with(&self.text(short.subtitle))
+    }
+
+    fn numbers(&self, words: &[u32]) -> Vec<&str> {
+        let mut numbers: Vec<&str> =
+            words.iter().map(|word| self.words.text(*word)).filter(|word| is_number(word)).collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
+    fn text(&self, words: &[u32]) -> String {
+        words.iter().map(|word| self.words.text(*word)).collect()
+    }
+
+    /// Compares word by word, weighted on both sides.
+    fn words_alike(&self, wanted: &[u32], have: &[u32]) -> TitleSimilarity {
+        if wanted.is_empty() || have.is_empty() {
+            return TitleSimilarity::NONE;
+        }
+        let (wanted, have) = (&wanted[..wanted.len().min(MOST)], &have[..have.len().min(MOST)]);
+        let (mut partner, mut matched) = ([0.0_f32; MOST], [0.0_f32; MOST]);
+        let (partner, matched) = (&mut partner[..wanted.len()], &mut matched[..have.len()]);
+        let mut are_others = false;
+        for (at, word) in wanted.iter().enumerate() {
+            let free = have.iter().enumerate().position(|(other, same)| same == word && matched[other] == 0.0);
+            if let Some(other) = free {
+                (partner[at], matched[other]) = (1.0, 1.0);
+            }
+        }
+        for at in 0..wanted.len() {
+            if partner[at] > 0.0 {
+                continue;
+            }
+            let mut best = (0.0, None);
+            for other in 0..have.len() {
+                if matched[other] == 0.0 {
+                    let alike = self.word_alike(wanted[at], have[other]);
+                    if alike > best.0 {
+                        best = (alike, Some(other));
+                    }
+                }
+            }
+            if let (alike, Some(other)) = best {
+                (partner[at], matched[other]) = (alike, alike);
+                are_others |= self.are_two_words(wanted[at], have[other]);
+            }
+        }
+        let alike = self.score(wanted, partner, have, matched);
+        TitleSimilarity { words_differ: alike.words_differ || are_others, ..alike }
+    }
+
+    fn score(&self, wanted: &[u32], partner: &[f32], have: &[u32], matched: &[f32]) -> TitleSimilarity {
+        let (mut sum, mut all) = (0.0, 0.0);
+        let mut best = TitleSimilarity::exact(0.0, SimilarityKind::Similar);
+        for (word, alike) in wanted.iter().zip(partner).chain(have.iter().zip(matched)) {
+            let weight = self.weight(*word);
+            sum += weight * alike;
+            all += weight;
+            if *alike == 0.0 {
+                let text = self.words.text(*word);
+                if is_number(text) {
+                    best.numbers_differ = true;
+                } else if !is_little(text) {
+                    best.words_differ = true;
+                }
+            }
+        }
+        best.similarity = if all > 0.0 { sum / all } else { 0.0 };
+        if best.words_differ {
+            best.similarity = best.similarity.min(WITH_WORDS_MISSING);
+        }
+        if partner.iter().chain(matched).all(|alike| *alike >= 1.0) {
+            best.similarity = 0.98;
+        }
+        best
+    }
+
+    /// Whether two similarly spelled words are different words: neither is a typo, a form or another spelling
+    /// of the other.
+    fn are_two_words(&self, one: u32, other: u32) -> bool {
+        let is_slip = !self.words.is_known(one) || !self.words.is_known(other);
+        let (one, other) = (self.words.text(one), self.words.text(other));
+        // Numbers are compared elsewhere.
+        let is_same = one == other
+            || is_number(one) && is_number(other)
+            || is_other_spelling(one, other)
+            || is_other_form(one, other)
+            || is_other_form(other, one)
+            || edit_distance::stands_for(one, other)
+            || edit_distance::stands_for(other, one);
+        !is_same && (!is_slip || is_own_word(one, other))
+    }
+
+    /// Whether similarly spelled titles differ in a word that is no typo.
+    fn differ_in_words(&self, wanted: &[u32], have: &[u32]) -> bool {
+        if wanted.len() == have.len() {
+            return wanted.iter().zip(have).any(|(one, other)| self.are_two_words(*one, *other));
+        }
+        let only = |some: &[u32], others: &[u32]| -> Vec<u32> {
+            let is_word = |word: &&u32| !others.contains(word) && !is_number(self.words.text(**word));
+            some.iter().filter(is_word).copied().collect()
+        };
+        let (of_wanted, of_have) = (only(wanted, have), only(have, wanted));
+        if of_wanted.is_empty() || of_have.is_empty() {
+            let tells = |word: &u32| !is_little(self.words.text(*word));
+            return of_wanted.iter().chain(&of_have).any(tells);
+        }
+        // Joined or split words; with a typo in addition, so that one of them is no known word.
+        let is_known = |some: &[u32]| some.iter().all(|word| self.words.is_known(*word));
+        is_known(&of_wanted) && is_known(&of_have)
+    }
+
+    /// Similarity of two different words.
+    fn word_alike(&self, one: u32, other: u32) -> f32 {
+        // A word unknown to the library is more likely a typo than another word.
+        let (shape, other_shape) = (self.words.shape(one), self.words.shape(other));
+        if !may_be_one_word(shape, other_shape) {
+            return 0.0;
+        }
+        let is_slip = !self.words.is_known(one) || !self.words.is_known(other);
+        let (one, other) = (self.words.text(one), self.words.text(other));
+        if one.contains('*') || other.contains('*') {
+            let stands = edit_distance::stands_for(one, other) || edit_distance::stands_for(other, one);
+            return if stands { 1.0 } else { 0.0 };
+        }
+        if is_other_spelling(one, other) {
+            return 0.95;
+        }
+        let has_digit = |word: &str| word.bytes().any(|byte| byte.is_ascii_digit());
+        if has_digit(one) || has_digit(other) {
+            return 0.0;
+        }
+        if is_other_form(one, other) || is_other_form(other, one) {
+            return 0.93;
+        }
+        let length = one.chars().count().min(other.chars().count());
+        let most = match length {
+            0..=3 => return 0.0,
+            4..=6 => 1,
+            _ => 2,
+        };
+        match (edit_distance::distance(one, other, most), length) {
+            (Some(0), _) => 1.0,
+            (Some(1), 5..) if is_slip => 0.90,
+            (Some(1), 6..) => 0.85,
+            (Some(1), 5) => 0.72,
+            (Some(1), _) => 0.60,
+            (Some(2), _) => 0.78,
+            _ => 0.0,
+        }
+    }
+
+    /// Compares all letters of the cores, regardless of word boundaries.
+    fn letters_alike(&self, wanted: &TitleEntry<'_>, have: &TitleEntry<'_>) -> TitleSimilarity {
+        let (shorter, longer) = (wanted.length.min(have.length), wanted.length.max(have.length));
+        if longer - shorter > (longer / 8).max(1) && shorter < CUT_OFF {
+            return TitleSimilarity::NONE;
+        }
+        let (one, other) = (self.text(wanted.core), self.text(have.core));
+        let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+        let numbers_differ = digits(&one) != digits(&other);
+        let is_cut_off = self.is_cut_off(wanted, have) || self.is_cut_off(have, wanted);
+        if is_cut_off && (wanted.is_full || have.is_full) {
+            return TitleSimilarity::exact(0.93, SimilarityKind::CutOff);
+        }
+        let ratio = Self::letters_between(&one, &other);
+        let length = usize::from(wanted.length.min(have.length));
+        if ratio >= 0.88 && length >= 8 || ratio >= 0.80 && length >= 5 {
+            let likeness = if length >= 8 { 0.97 * ratio } else { 0.92 * ratio };
+            let words_differ = self.differ_in_words(wanted.core, have.core);
+            let alike = TitleSimilarity::exact(likeness.max(0.6), SimilarityKind::Similar);
+            return TitleSimilarity { numbers_differ, words_differ, ..alike };
+        }
+        if is_cut_off { TitleSimilarity::exact(0.93, SimilarityKind::CutOff) } else { TitleSimilarity::NONE }
+    }
+
+    /// Whether a title was truncated by a short field: it ends where such fields end or within a word, and
+    /// the lost text does not distinguish recordings.
+    fn is_cut_off(&self, short: &TitleEntry<'_>, long: &TitleEntry<'_>) -> bool {
+        let Some((last, whole)) = short.core.split_last() else { return false };
+        let rest = long.core.get(whole.len()..).unwrap_or_default();
+        let Some((first, beyond)) = rest.split_first() else { return false };
+        let (last, first) = (self.words.text(*last), self.words.text(*first));
+        let beyond: Vec<&str> = beyond.iter().map(|word| self.words.text(*word)).collect();
+        let is_within_word = last.len() < first.len();
+        let tells = (0..beyond.len()).any(|at| is_number(beyond[at]) || qualifier::may_tell(&beyond[at..]));
+        short.length >= CUT_OFF
+            && long.core.starts_with(whole)
+            && first.starts_with(last)
+            && (is_within_word && !is_other_form(last, first) || short.is_full)
+            && !tells
+    }
+
+    fn letters_between(one: &str, other: &str) -> f32 {
+        let longest = one.chars().count().max(other.chars().count());
+        let most = (longest / 8).max(1);
+        edit_distance::distance(one, other, most).map_or(0.0, |distance| 1.0 - distance as f32 / longest.max(1) as f32)
+    }
+}

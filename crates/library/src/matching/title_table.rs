@@ -1,0 +1,183 @@
+//! Unique titles of the index, as ids of words.
+
+use super::parse::ParsedTitle;
+use super::version::{CutLength, TrackVersions};
+use super::vocabulary::number;
+
+/// A title in the form for comparison.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TitleEntry<'a> {
+    pub(super) core: &'a [u32],
+    pub(super) subtitle: &'a [u32],
+    pub(super) by: &'a [u32],
+    pub(super) event: &'a [u32],
+    pub(super) parts: &'a [u32],
+    /// Ids of names, not of words.
+    pub(super) guests: &'a [u32],
+    pub(super) versions: TrackVersions,
+    pub(super) cut: CutLength,
+    pub(super) core_key: u64,
+    pub(super) full_key: u64,
+    /// Letters of the core as bits.
+    pub(super) letters: u32,
+    /// Number of letters of the core, up to 255.
+    pub(super) length: u8,
+    /// Whether the title is as long as a field that truncates titles.
+    pub(super) is_full: bool,
+    /// A bit for each word of core and subtitle; titles without a common bit share no word.
+    pub(super) sketch: u64,
+}
+
+const LISTS: usize = 6;
+/// Max words of a list; longer ones are cut.
+pub(super) const MOST_WORDS: usize = 32;
+
+/// A title's lists are adjacent in the list of all words.
+#[derive(Debug, Clone, Copy)]
+struct TitleRecord {
+    core_key: u64,
+    full_key: u64,
+    text_key: u64,
+    sketch: u64,
+    start: u32,
+    letters: u32,
+    lengths: [u8; LISTS],
+    versions: TrackVersions,
+    cut: CutLength,
+    length: u8,
+    is_full: bool,
+}
+
+/// All titles.
+#[derive(Debug, Default)]
+pub(super) struct TitleTable {
+    words: Vec<u32>,
+    heads: Vec<TitleRecord>,
+}
+
+impl TitleTable {
+    /// Adds a title; the closures give the ids of words and guests.
+    pub(super) fn add(
+        &mut self,
+        title: &ParsedTitle,
+        mut word: impl FnMut(&str) -> u32,
+        guests: impl IntoIterator<Item = u32>,
+    ) -> u32 {
+        let start = number(self.words.len());
+        let mut lengths = [0; LISTS];
+        let lists = [&title.core, &title.subtitle, &title.by, &title.event, &title.parts];
+        for (list, length) in lists.into_iter().zip(&mut lengths) {
+            for text in list.iter().take(MOST_WORDS) {
+                self.words.push(word(text));
+                *length += 1;
+            }
+        }
+        for guest in guests.into_iter().take(MOST_WORDS) {
+            self.words.push(guest);
+            lengths[LISTS - 1] += 1;
+        }
+        let named = usize::from(lengths[0]) + usize::from(lengths[1]);
+        let sketch = sketch(&self.words[start as usize..][..named]);
+        let (letters, length) = shape(title.core.iter().map(String::as_str));
+        let ParsedTitle { core_key, full_key, text_key, versions, cut, is_full, .. } = *title;
+        self.heads.push(TitleRecord {
+            core_key,
+            full_key,
+            text_key,
+            sketch,
+            start,
+            letters,
+            lengths,
+            versions,
+            cut,
+            length,
+            is_full,
+        });
+        number(self.heads.len() - 1)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.heads.len()
+    }
+
+    pub(super) fn get(&self, title: u32) -> TitleEntry<'_> {
+        let head = &self.heads[title as usize];
+        let mut rest = &self.words[head.start as usize..];
+        let mut lists = [&[][..]; LISTS];
+        for (list, length) in lists.iter_mut().zip(head.lengths) {
+            (*list, rest) = rest.split_at(usize::from(length));
+        }
+        let [core, subtitle, by, event, parts, guests] = lists;
+        let TitleRecord { core_key, full_key, versions, cut, letters, length, is_full, sketch, .. } = *head;
+        TitleEntry {
+            core,
+            subtitle,
+            by,
+            event,
+            parts,
+            guests,
+            versions,
+            cut,
+            core_key,
+            full_key,
+            letters,
+            length,
+            is_full,
+            sketch,
+        }
+    }
+
+    /// Whether a title may be similar to another: by a common word, or by nearly the same letters.
+    pub(super) fn may_be_alike(&self, title: u32, wanted: &TitleEntry<'_>) -> bool {
+        let have = &self.heads[title as usize];
+        if have.sketch & wanted.sketch != 0 || have.core_key == wanted.core_key {
+            return true;
+        }
+        is_near_by_letters((wanted.letters, wanted.length), (have.letters, have.length))
+    }
+
+    /// Hash of a title's spelling.
+    pub(super) fn text_key(&self, title: u32) -> u64 {
+        self.heads[title as usize].text_key
+    }
+
+    /// Hash of all letters of a title.
+    pub(super) fn full_key(&self, title: u32) -> u64 {
+        self.heads[title as usize].full_key
+    }
+
+    pub(super) fn shrink(&mut self) {
+        self.words.shrink_to_fit();
+        self.heads.shrink_to_fit();
+    }
+}
+
+/// Minimum length of a truncated title.
+pub(super) const CUT_OFF: u8 = 20;
+
+/// The bit of a star in [`shape`].
+pub(super) const STAR: u32 = 1 << ('*' as u32 % 32);
+
+/// Whether texts with these letters may be equal except for a typo, stars or truncation.
+pub(super) fn is_near_by_letters(one: (u32, u8), other: (u32, u8)) -> bool {
+    let other_letters = (one.0 ^ other.0).count_ones();
+    let longer_by = one.1.abs_diff(other.1);
+    longer_by <= 3 && (other_letters <= 4 || (one.0 | other.0) & STAR != 0)
+        || (one.1.min(other.1) >= CUT_OFF && other_letters <= 12)
+}
+
+/// A bit for each word.
+fn sketch(words: &[u32]) -> u64 {
+    words.iter().fold(0, |sketch, word| sketch | 1 << (word.wrapping_mul(0x9e37_79b1) >> 26))
+}
+
+/// The letters of words, several letters per bit, and their number.
+pub(super) fn shape<'a>(words: impl Iterator<Item = &'a str>) -> (u32, u8) {
+    let mut letters = 0;
+    let mut length = 0_u8;
+    for c in words.flat_map(str::chars) {
+        letters |= 1 << (u32::from(c) % 32);
+        length = length.saturating_add(1);
+    }
+    (letters, length)
+}

@@ -1,0 +1,161 @@
+//! Errors of playlists and rows: closed sets, each with a sentence.
+
+use std::fmt;
+
+use super::{MAX_BYTES, MAX_FIELD_BYTES, MAX_ROWS, PlaylistFormat, PlaylistRowError};
+
+/// Error of one row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RowErrorKind {
+    /// It has no title, id or path.
+    Empty,
+    /// A field is too long.
+    TooLong,
+    /// Its bytes are no UTF-8.
+    Encoding,
+    /// It has too few columns.
+    TooFewColumns,
+    /// A quote is not closed.
+    OpenQuote,
+    /// It is neither an object nor a text.
+    NotATrack,
+    /// Its line is no JSON.
+    BrokenJson,
+}
+
+impl RowErrorKind {
+    /// Name used in the API.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::TooLong => "too-long",
+            Self::Encoding => "encoding",
+            Self::TooFewColumns => "too-few-columns",
+            Self::OpenQuote => "open-quote",
+            Self::NotATrack => "not-a-track",
+            Self::BrokenJson => "broken-json",
+        }
+    }
+}
+
+impl fmt::Display for RowErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("it has no title, no id and no path"),
+            Self::TooLong => write!(f, "a field is longer than {MAX_FIELD_BYTES} bytes"),
+            Self::Encoding => f.write_str("it is not UTF-8"),
+            Self::TooFewColumns => f.write_str("it has fewer columns than the heading needs"),
+            Self::OpenQuote => f.write_str("a quote that was opened is not closed"),
+            Self::NotATrack => f.write_str("it is neither an object nor a text"),
+            Self::BrokenJson => f.write_str("it is no JSON"),
+        }
+    }
+}
+
+/// Error of a whole playlist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlaylistParseError {
+    /// It is empty.
+    Empty,
+    /// It is longer than [`MAX_BYTES`].
+    TooLong,
+    /// It has more rows than [`MAX_ROWS`].
+    TooManyRows,
+    /// It is no text; the detected file type, if known.
+    Binary(Option<&'static str>),
+    /// It is text in an unsupported encoding; the first line that shows it.
+    Encoding(u32),
+    /// It is in another known format.
+    Foreign(&'static str),
+    /// A table without the required columns; its columns, shortened.
+    Columns(Vec<String>),
+    /// Truncated or invalid JSON.
+    BrokenJson {
+        /// The line.
+        line: usize,
+        /// The column.
+        column: usize,
+    },
+    /// JSON without a list of tracks; its keys, shortened.
+    NoList(Vec<String>),
+    /// JSON with several playlists.
+    Several,
+    /// It has a heading, but no row.
+    NoRows(PlaylistFormat),
+    /// All its rows are bad.
+    OnlyBadRows {
+        /// The detected format.
+        format: PlaylistFormat,
+        /// Number of rows.
+        rows: usize,
+        /// The first bad row.
+        first: PlaylistRowError,
+    },
+    /// The format is unknown.
+    Unknown,
+}
+
+/// Supported formats.
+const EXPECTED: &str = "expected is JSPF, ListenBrainz or plain JSON, M3U, or CSV with a heading such as title,artist";
+
+impl PlaylistParseError {
+    /// Name used in the API.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Empty => "nothing",
+            Self::TooLong => "too-long",
+            Self::TooManyRows => "too-many-rows",
+            Self::Binary(_) => "binary",
+            Self::Encoding(_) => "encoding",
+            Self::Foreign(_) => "foreign",
+            Self::Columns(_) => "columns",
+            Self::BrokenJson { .. } => "broken-json",
+            Self::NoList(_) => "no-list",
+            Self::Several => "several",
+            Self::NoRows(_) => "no-rows",
+            Self::OnlyBadRows { .. } => "only-bad-rows",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for PlaylistParseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => write!(f, "the playlist is empty; {EXPECTED}"),
+            Self::TooLong => write!(f, "the playlist is longer than {} MiB", MAX_BYTES / (1024 * 1024)),
+            Self::TooManyRows => write!(f, "the playlist has more than {MAX_ROWS} rows"),
+            Self::Binary(Some(what)) => write!(f, "this is {what}, no playlist; {EXPECTED}"),
+            Self::Binary(None) => write!(f, "this is no text; {EXPECTED}"),
+            Self::Encoding(line) => {
+                write!(f, "line {line} is not UTF-8, so the encoding is another one; save the file as UTF-8")
+            }
+            Self::Foreign(what) => write!(f, "this is {what}; {EXPECTED}"),
+            Self::Columns(found) => write!(
+                f,
+                "the columns are {}; expected is a heading with title and artist, or with an id (isrc, mbid, \
+                 spotify) or a path",
+                listed(found)
+            ),
+            Self::BrokenJson { line, column } => {
+                write!(f, "the JSON breaks off or is wrong at line {line}, column {column}")
+            }
+            Self::NoList(found) => write!(
+                f,
+                "the JSON has {}, and no list of tracks; expected is a list, or an object with \"track\", \
+                 \"tracks\" or \"playlist\"",
+                listed(found)
+            ),
+            Self::Several => f.write_str("there are several playlists in this file; give one of them alone"),
+            Self::NoRows(format) => write!(f, "this {format} has no rows"),
+            Self::OnlyBadRows { format, rows, first } => {
+                write!(f, "none of the {rows} rows of this {format} can be read; row {}: {}", first.line, first.kind)
+            }
+            Self::Unknown => write!(f, "nothing tells what this is; {EXPECTED}"),
+        }
+    }
+}
+
+fn listed(found: &[String]) -> String {
+    if found.is_empty() { "none".to_owned() } else { found.join(", ") }
+}

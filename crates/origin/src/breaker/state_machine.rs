@@ -1,0 +1,406 @@
+//! State machine of the circuit breaker. Pure: time is an argument.
+//!
+//! ```text
+//! closed ──5 failures on 3 keys──▶ suspecting ──probe fails──▶ open ──2 s──▶ half-open
+//!    ▲  ◀──a response, or the probe succeeds─┘                  ▲ ◀──probe fails──┤
+//!    └──────────────────────────probe succeeds──────────────────┼──────────────────┘
+//! ```
+
+/// Consecutive failed requests …
+pub const FAILURES: u32 = 5;
+/// … for at least this many different keys before the server is suspected. A single failing resource says nothing about
+/// the server.
+pub const KEYS: usize = 3;
+/// Min milliseconds between probes.
+pub const PROBE_EVERY_MS: u64 = 2_000;
+/// Max random delay of the next probe, in milliseconds, so that several gateways do not probe together.
+pub const PROBE_JITTER_MS: u64 = 500;
+
+/// Result of one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UpstreamOutcome {
+    /// The server responded, with any status: a 500 is a response too.
+    Answered,
+    /// The connection failed, or ended before the first byte.
+    Unreachable,
+    /// 502, 503 or 504: a proxy answers for the server, or it is starting.
+    Unavailable,
+    /// The first byte timed out.
+    TimedOut,
+}
+
+impl UpstreamOutcome {
+    /// Name of the failure; `None` for a response.
+    pub fn failure(self) -> Option<&'static str> {
+        match self {
+            Self::Answered => None,
+            Self::Unreachable => Some("unreachable"),
+            Self::Unavailable => Some("unwilling"),
+            Self::TimedOut => Some("silent"),
+        }
+    }
+}
+
+/// State of the breaker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BreakerState {
+    /// Requests are sent to the server.
+    Closed,
+    /// Requests are sent, but enough failed to probe the server.
+    Suspecting,
+    /// The server is down.
+    Open,
+    /// The server is down, and a probe is running.
+    HalfOpen,
+}
+
+impl BreakerState {
+    /// Every state, in the usual order.
+    pub const EVERY: [Self; 4] = [Self::Closed, Self::Suspecting, Self::Open, Self::HalfOpen];
+
+    /// Its name in metrics and on the page.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Suspecting => "suspecting",
+            Self::Open => "open",
+            Self::HalfOpen => "half-open",
+        }
+    }
+
+    /// Whether the server counts as down.
+    pub fn is_down(self) -> bool {
+        matches!(self, Self::Open | Self::HalfOpen)
+    }
+}
+
+/// State change by a probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProbeTransition {
+    /// None worth reporting.
+    None,
+    /// The server is down.
+    Opened,
+    /// The server is back.
+    Closed,
+}
+
+/// A current outage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outage {
+    /// Time of the first failure after the last response.
+    pub since_ms: u64,
+    /// Time of the last response; 0 if there was none.
+    pub last_response_ms: u64,
+    /// Time of the next probe.
+    pub next_probe_ms: u64,
+    /// Failure of the last request before it; `None` if restored from an earlier process.
+    pub cause: Option<UpstreamOutcome>,
+}
+
+/// State machine of the breaker.
+#[derive(Debug)]
+pub struct BreakerStateMachine {
+    state: BreakerState,
+    failures: u32,
+    /// The first few different keys that failed.
+    keys: Vec<u64>,
+    since_ms: u64,
+    last_response_ms: u64,
+    next_probe_ms: u64,
+    cause: Option<UpstreamOutcome>,
+}
+
+impl Default for BreakerStateMachine {
+    fn default() -> Self {
+        let keys = Vec::with_capacity(KEYS);
+        Self {
+            state: BreakerState::Closed,
+            failures: 0,
+            keys,
+            since_ms: 0,
+            last_response_ms: 0,
+            next_probe_ms: 0,
+            cause: None,
+        }
+    }
+}
+
+impl BreakerStateMachine {
+    /// The state.
+    pub fn state(&self) -> BreakerState {
+        self.state
+    }
+
+    /// The current outage.
+    pub fn outage(&self) -> Option<Outage> {
+        let Self { since_ms, last_response_ms: heard_ms, next_probe_ms, cause: why, .. } = *self;
+        self.state.is_down().then_some(Outage { since_ms, last_response_ms: heard_ms, next_probe_ms, cause: why })
+    }
+
+    /// Time of the last response; 0 if there was none.
+    pub fn last_response_ms(&self) -> u64 {
+        self.last_response_ms
+    }
+
+    /// Restores the state from an earlier process: last response, and start of the outage (0 for none). A server that
+    /// was down stays so until it is probed, which is at once.
+    pub fn restore(&mut self, heard_ms: u64, down_since_ms: u64) {
+        self.last_response_ms = heard_ms;
+        if down_since_ms > 0 {
+            self.state = BreakerState::Open;
+            self.since_ms = down_since_ms;
+            self.next_probe_ms = 0;
+        }
+    }
+
+    /// Records the result of a request for `key`. Returns whether it newly requests a probe.
+    pub fn record(&mut self, key: u64, outcome: UpstreamOutcome, now_ms: u64) -> bool {
+        if self.state.is_down() {
+            // A late response to an earlier request: the probe decides.
+            return false;
+        }
+        if outcome == UpstreamOutcome::Answered {
+            self.close(now_ms);
+            return false;
+        }
+        if self.failures == 0 {
+            self.since_ms = now_ms;
+        }
+        self.cause = Some(outcome);
+        self.failures = self.failures.saturating_add(1);
+        if self.keys.len() < KEYS && !self.keys.contains(&key) {
+            self.keys.push(key);
+        }
+        let suspicious = self.failures >= FAILURES && self.keys.len() >= KEYS;
+        if suspicious && self.state == BreakerState::Closed {
+            self.state = BreakerState::Suspecting;
+            return true;
+        }
+        false
+    }
+
+    /// Time of the next probe; `None` if none is requested.
+    pub fn probe_due_ms(&self) -> Option<u64> {
+        matches!(self.state, BreakerState::Suspecting | BreakerState::Open).then_some(self.next_probe_ms)
+    }
+
+    /// Records the start of a probe. `jitter_ms` is any number.
+    pub fn begin_probe(&mut self, now_ms: u64, jitter_ms: u64) {
+        self.next_probe_ms = now_ms.saturating_add(PROBE_EVERY_MS + jitter_ms % (PROBE_JITTER_MS + 1));
+        if self.state == BreakerState::Open {
+            self.state = BreakerState::HalfOpen;
+        }
+    }
+
+    /// Records the result of a probe.
+    pub fn record_probe(&mut self, is_well: bool, now_ms: u64) -> ProbeTransition {
+        match (self.state, is_well) {
+            // A response during the probe settles it.
+            (BreakerState::Closed, _) => ProbeTransition::None,
+            (BreakerState::Suspecting, true) => {
+                self.close(now_ms);
+                ProbeTransition::None
+            }
+            (BreakerState::Suspecting, false) => {
+                self.state = BreakerState::Open;
+                ProbeTransition::Opened
+            }
+            (BreakerState::Open | BreakerState::HalfOpen, true) => {
+                self.close(now_ms);
+                ProbeTransition::Closed
+            }
+            (BreakerState::Open | BreakerState::HalfOpen, false) => {
+                self.state = BreakerState::Open;
+                ProbeTransition::None
+            }
+        }
+    }
+
+    fn close(&mut self, now_ms: u64) {
+        self.state = BreakerState::Closed;
+        self.failures = 0;
+        self.cause = None;
+        self.keys.clear();
+        self.last_response_ms = now_ms;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn fail(machine: &mut BreakerStateMachine, keys: &[u64]) -> bool {
+        keys.iter().fold(false, |_, key| machine.record(*key, UpstreamOutcome::Unreachable, 1_000))
+    }
+
+    fn opened() -> BreakerStateMachine {
+        let mut machine = BreakerStateMachine::default();
+        machine.record(0, UpstreamOutcome::Answered, 500);
+        assert!(fail(&mut machine, &[1, 2, 3, 1, 1]));
+        machine.begin_probe(1_000, 0);
+        assert_eq!(machine.record_probe(false, 1_001), ProbeTransition::Opened);
+        machine
+    }
+
+    #[test]
+    fn five_failures_on_three_keys_without_an_answer_between_are_a_suspicion() {
+        for (keys, suspicious) in [
+            (&[1, 2, 3, 1][..], false),
+            (&[1, 2, 3, 4, 5][..], true),
+            (&[1, 1, 1, 1, 1, 1, 1][..], false),
+            (&[1, 2, 1, 2, 1, 2][..], false),
+            (&[1, 1, 1, 1, 1, 2, 3][..], true),
+        ] {
+            assert_eq!(fail(&mut BreakerStateMachine::default(), keys), suspicious, "{keys:?}");
+        }
+        let mut machine = BreakerStateMachine::default();
+        fail(&mut machine, &[1, 2, 3, 4]);
+        machine.record(9, UpstreamOutcome::Answered, 1_000);
+        assert!(!fail(&mut machine, &[1, 2, 3, 4]), "an answer between starts the count again");
+        assert!(fail(&mut machine, &[5]));
+    }
+
+    #[test]
+    fn one_that_was_down_when_the_process_ended_is_probed_at_once_and_down_until_then() {
+        let mut machine = BreakerStateMachine::default();
+        machine.restore(700, 800);
+        assert_eq!(
+            machine.outage(),
+            Some(Outage { since_ms: 800, last_response_ms: 700, next_probe_ms: 0, cause: None })
+        );
+        assert_eq!(machine.probe_due_ms(), Some(0));
+        machine.begin_probe(5_000, 0);
+        assert_eq!(machine.record_probe(false, 5_001), ProbeTransition::None);
+        assert_eq!(machine.outage().map(|outage| outage.last_response_ms), Some(700));
+        machine.begin_probe(7_000, 0);
+        assert_eq!(machine.record_probe(true, 7_001), ProbeTransition::Closed);
+        let mut well = BreakerStateMachine::default();
+        well.restore(700, 0);
+        assert_eq!((well.state(), well.last_response_ms()), (BreakerState::Closed, 700));
+    }
+
+    #[test]
+    fn every_kind_of_failure_counts() {
+        for outcome in [UpstreamOutcome::Unreachable, UpstreamOutcome::Unavailable, UpstreamOutcome::TimedOut] {
+            let mut machine = BreakerStateMachine::default();
+            let suspicious = (0..5).fold(false, |_, key| machine.record(key, outcome, 1));
+            assert!(suspicious, "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn a_suspicion_ends_with_the_first_answer_or_a_probe_that_succeeds() {
+        let mut machine = BreakerStateMachine::default();
+        fail(&mut machine, &[1, 2, 3, 4, 5]);
+        machine.begin_probe(1_000, 0);
+        assert_eq!(machine.record_probe(true, 1_100), ProbeTransition::None);
+        assert_eq!(machine.state(), BreakerState::Closed);
+        fail(&mut machine, &[1, 2, 3, 4, 5]);
+        machine.begin_probe(3_000, 0);
+        machine.record(1, UpstreamOutcome::Answered, 3_001);
+        assert_eq!(machine.record_probe(false, 3_002), ProbeTransition::None, "the answer settles it");
+        assert_eq!(machine.state(), BreakerState::Closed);
+    }
+
+    #[test]
+    fn an_outage_knows_its_beginning_and_when_the_server_was_heard_last() {
+        let machine = opened();
+        let outage = machine.outage().expect("it is open");
+        let why = Some(UpstreamOutcome::Unreachable);
+        assert_eq!(outage, Outage { since_ms: 1_000, last_response_ms: 500, next_probe_ms: 3_000, cause: why });
+        assert_eq!(BreakerStateMachine::default().outage(), None);
+    }
+
+    #[test]
+    fn an_outage_is_explained_by_the_last_failure_before_it() {
+        let mut machine = BreakerStateMachine::default();
+        fail(&mut machine, &[1, 2, 3, 4]);
+        machine.record(5, UpstreamOutcome::TimedOut, 1_000);
+        machine.begin_probe(1_000, 0);
+        machine.record_probe(false, 1_001);
+        let why = |machine: &BreakerStateMachine| machine.outage().and_then(|outage| outage.cause);
+        assert_eq!(why(&machine), Some(UpstreamOutcome::TimedOut));
+        machine.record(6, UpstreamOutcome::Unavailable, 1_002);
+        assert_eq!(why(&machine), Some(UpstreamOutcome::TimedOut), "what comes late explains nothing");
+    }
+
+    #[test]
+    fn while_it_is_open_only_a_probe_changes_anything() {
+        let mut machine = opened();
+        machine.record(1, UpstreamOutcome::Answered, 1_500);
+        assert_eq!(machine.state(), BreakerState::Open);
+        assert_eq!(machine.probe_due_ms(), Some(3_000));
+        machine.begin_probe(3_000, 700);
+        assert_eq!(machine.state(), BreakerState::HalfOpen);
+        assert_eq!(machine.probe_due_ms(), None, "one probe at a time");
+        assert_eq!(machine.record_probe(false, 3_001), ProbeTransition::None);
+        assert_eq!(machine.probe_due_ms(), Some(3_000 + PROBE_EVERY_MS + 700 % (PROBE_JITTER_MS + 1)));
+        machine.begin_probe(6_000, 0);
+        assert_eq!(machine.record_probe(true, 6_001), ProbeTransition::Closed);
+        assert_eq!(machine.outage(), None);
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Note(u64, UpstreamOutcome),
+        Pass(u64),
+        Probe(bool, u64),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let outcome = prop_oneof![
+            1 => Just(UpstreamOutcome::Answered),
+            3 => Just(UpstreamOutcome::Unreachable),
+            2 => Just(UpstreamOutcome::Unavailable),
+            2 => Just(UpstreamOutcome::TimedOut),
+        ];
+        prop_oneof![
+            6 => (0..5_u64, outcome).prop_map(|(key, outcome)| Step::Note(key, outcome)),
+            2 => (0..3_000_u64).prop_map(Step::Pass),
+            2 => (any::<bool>(), any::<u64>()).prop_map(|(is_well, jitter)| Step::Probe(is_well, jitter)),
+        ]
+    }
+
+    proptest! {
+        /// Against the rules in plain words: it opens only by a failed probe after five consecutive failures on three
+        /// keys, closes only by a successful probe, and probes begin at least two seconds apart.
+        #[test]
+        fn any_history_keeps_the_rule(steps in proptest::collection::vec(step(), 1..200)) {
+            let mut machine = BreakerStateMachine::default();
+            let (mut now_ms, mut last_probe_ms) = (1_000_000, None::<u64>);
+            let mut row: Vec<u64> = Vec::new();
+            for step in steps {
+                let was_down = machine.state().is_down();
+                match step {
+                    Step::Pass(millis) => now_ms += millis,
+                    Step::Note(key, outcome) => {
+                        machine.record(key, outcome, now_ms);
+                        if outcome == UpstreamOutcome::Answered { row.clear() } else { row.push(key) }
+                        prop_assert_eq!(machine.state().is_down(), was_down, "requests decide nothing alone");
+                    }
+                    Step::Probe(is_well, jitter) => {
+                        if machine.probe_due_ms().is_none_or(|due_ms| due_ms > now_ms) {
+                            continue;
+                        }
+                        prop_assert!(last_probe_ms.is_none_or(|last_ms| now_ms - last_ms >= PROBE_EVERY_MS));
+                        last_probe_ms = Some(now_ms);
+                        machine.begin_probe(now_ms, jitter);
+                        let change = machine.record_probe(is_well, now_ms);
+                        let different: std::collections::HashSet<_> = row.iter().collect();
+                        match change {
+                            ProbeTransition::Opened => {
+                                prop_assert!(!is_well && !was_down && row.len() >= 5 && different.len() >= 3);
+                            }
+                            ProbeTransition::Closed => prop_assert!(is_well && was_down),
+                            ProbeTransition::None => prop_assert_eq!(machine.state().is_down(), was_down),
+                        }
+                        if is_well { row.clear() }
+                    }
+                }
+            }
+        }
+    }
+}

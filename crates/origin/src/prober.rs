@@ -1,0 +1,109 @@
+//! Probes of a suspected server: one cheap request without a token, on a new connection, sent when the breaker says it
+//! is due.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use greenroom_dialect::server_identity::{IdentityProbeResponse, ServerIdentity, identify_server};
+use http::header::{ACCEPT, HeaderValue, USER_AGENT};
+use http::{Request, StatusCode};
+
+use crate::body::{Body, CollectedBody, collect};
+use crate::breaker::{Outage, ProbeTransition, key_of};
+use crate::client::UpstreamRequestKind;
+use crate::origin::Origin;
+use crate::system_event::SystemEvent;
+
+/// Timeout of a probe. Longer than any response of a slow server: slow is not down.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// Max bytes of a response.
+const MAX_BYTES: u64 = 64 * 1024;
+
+/// Probes the server whenever the breaker requests it, until the server is stopped.
+pub async fn run(server: Arc<Origin>) {
+    let stop = server.stop.clone();
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = probe_when_due(&server) => {}
+    }
+}
+
+async fn probe_when_due(server: &Origin) {
+    let breaker = &server.breaker;
+    loop {
+        let Some(due_ms) = breaker.probe_due_ms() else {
+            breaker.probe_wanted().await;
+            continue;
+        };
+        let wait_ms = due_ms.saturating_sub(server.clock.now_ms());
+        if wait_ms > 0 {
+            server.clock.sleep(Duration::from_millis(wait_ms)).await;
+            continue;
+        }
+        let now_ms = server.clock.now_ms();
+        breaker.begin_probe(now_ms, jitter(server, now_ms));
+        let is_well = is_well(server).await;
+        let now_ms = server.clock.now_ms();
+        match breaker.probed(is_well, now_ms) {
+            (_, ProbeTransition::None) => {}
+            (_, ProbeTransition::Opened) => open(server),
+            (before, ProbeTransition::Closed) => close(server, before, now_ms).await,
+        }
+        breaker.publish_judged();
+    }
+}
+
+fn open(server: &Origin) {
+    server.breaker.open();
+    tracing::warn!(server = server.name(), "the server is down; reads are answered from the cache");
+    server.events.notify(&SystemEvent::ServerDown { server: server.name().to_owned() });
+}
+
+async fn close(server: &Origin, outage: Option<Outage>, now_ms: u64) {
+    server.breaker.close(outage, &server.clock).await;
+    tracing::info!(server = server.name(), "the server is back");
+    let after_ms = outage.map_or(0, |outage| now_ms.saturating_sub(outage.since_ms));
+    server.events.notify(&SystemEvent::ServerUp { server: server.name().to_owned(), after_ms });
+}
+
+/// A number that differs by server and time.
+fn jitter(server: &Origin, now_ms: u64) -> u64 {
+    key_of(server.name()) ^ key_of(&now_ms.to_string())
+}
+
+/// Whether the server answers the probe.
+async fn is_well(server: &Origin) -> bool {
+    server.counters.own.fetch_add(1, Ordering::Relaxed);
+    let is_well = server.clock.timeout(PATIENCE, ask(server)).await.unwrap_or(false);
+    if is_well {
+        server.record_success();
+    } else {
+        server.record_failure();
+    }
+    is_well
+}
+
+async fn ask(server: &Origin) -> bool {
+    let kind = server.settings.kind;
+    let Ok(uri) = server.client.uri(kind.probe_path()) else { return false };
+    let Ok(mut request) = Request::builder().uri(uri).body(Body::empty()) else { return false };
+    request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
+    let agent = HeaderValue::from_static(concat!("Greenroom/", env!("CARGO_PKG_VERSION")));
+    request.headers_mut().insert(USER_AGENT, agent);
+    // A pooled connection may be dying with the server.
+    let Ok(response) = server.client.send(request, UpstreamRequestKind::Write).await else { return false };
+    let (head, incoming) = response.into_parts();
+    let answers = head.status < StatusCode::INTERNAL_SERVER_ERROR;
+    match collect(incoming, MAX_BYTES).await {
+        CollectedBody::Whole(body) => {
+            if head.status == StatusCode::OK {
+                server.record_identity(&body);
+            }
+            let answer = IdentityProbeResponse { status: head.status.as_u16(), headers: &head.headers, body: &body };
+            answers && !matches!(identify_server(kind, &answer), ServerIdentity::Starting { .. })
+        }
+        CollectedBody::TooLong(..) => answers,
+        CollectedBody::Broken(_) => false,
+    }
+}

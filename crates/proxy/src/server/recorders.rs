@@ -1,0 +1,18 @@
+//! Recorders of a server's requests.
+
+use std::sync::Arc;
+
+use crate::otlp::OtlpExporter;
+use crate::record::RequestRecorder;
+use crate::shadow::spot_checks::SpotChecker;
+
+/// Recorders of a server's requests.
+#[derive(Debug, Default)]
+pub struct RequestRecorders {
+    /// Requests and results over time.
+    pub requests: RequestRecorder,
+    /// Spot checks: compare cached responses with the server's.
+    pub spot_checks: SpotChecker,
+    /// Exporter of traces.
+    pub otlp: Arc<OtlpExporter>,
+}

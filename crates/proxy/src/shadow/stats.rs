@@ -1,0 +1,237 @@
+//! Counters of an observation: one row per class and app.
+
+use std::collections::BTreeMap;
+use std::ops::AddAssign;
+
+use parking_lot::Mutex;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::comparison::{DifferenceReason, ResponseComparison};
+
+/// Row of writes, which pass in every mode.
+pub const WRITES: &str = "writes";
+/// Row of pass-through requests.
+pub const STREAMS: &str = "streams";
+
+/// What the cache would have done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PredictedOutcome {
+    /// Served from the cache, fresh.
+    Hit,
+    /// Served from the cache, with a background refresh.
+    Stale,
+    /// Joined another request's load.
+    Joined,
+    /// Loaded from the server.
+    Miss,
+    /// Asked the server for an uncacheable response.
+    Uncacheable,
+    /// Answered with an error, or an expired entry instead.
+    Failed,
+}
+
+/// Counts of a set of requests. Rows add up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ObservedCounts)]
+pub struct ShadowCounts {
+    /// Requests of apps; all of them reached the server.
+    pub asked: u64,
+    /// Requests that would have reached the server with the cache, including refreshes and warming.
+    pub reached: u64,
+    /// Of these, the ones no app would have waited for.
+    pub own: u64,
+    /// Would have been fresh hits.
+    pub hits: u64,
+    /// Would have been served stale, with a background refresh.
+    pub stale: u64,
+    /// Would have joined another request's load.
+    pub joined: u64,
+    /// Would have been loaded from the server.
+    pub missed: u64,
+    /// Would have been requested each time: not cacheable.
+    pub uncacheable: u64,
+    /// Would have ended in an error, or an expired entry instead.
+    pub failed: u64,
+    /// Responses that would have come from the cache and were compared with the server's.
+    pub compared: u64,
+    /// Of these, the ones with an unexplained difference.
+    pub differed: u64,
+    /// Of these, the ones that differ because their class changes by itself.
+    pub moved: u64,
+    /// Of these, the ones that differ because of a change on the server within the allowed age.
+    pub changed: u64,
+    /// Of these, the ones that the server denied by now, while the token's grant was still valid.
+    pub right_ended: u64,
+    /// Responses that would have come from the cache, while the server's passed without a body.
+    pub unread: u64,
+    /// Responses that would have come from the cache while the server failed.
+    pub rescued: u64,
+}
+
+impl AddAssign for ShadowCounts {
+    fn add_assign(&mut self, other: Self) {
+        let pairs = [
+            (&mut self.asked, other.asked),
+            (&mut self.reached, other.reached),
+            (&mut self.own, other.own),
+            (&mut self.hits, other.hits),
+            (&mut self.stale, other.stale),
+            (&mut self.joined, other.joined),
+            (&mut self.missed, other.missed),
+            (&mut self.uncacheable, other.uncacheable),
+            (&mut self.failed, other.failed),
+            (&mut self.compared, other.compared),
+            (&mut self.differed, other.differed),
+            (&mut self.moved, other.moved),
+            (&mut self.changed, other.changed),
+            (&mut self.right_ended, other.right_ended),
+            (&mut self.unread, other.unread),
+            (&mut self.rescued, other.rescued),
+        ];
+        for (own, more) in pairs {
+            *own += more;
+        }
+    }
+}
+
+impl ShadowCounts {
+    fn predict(&mut self, prediction: PredictedOutcome) {
+        *match prediction {
+            PredictedOutcome::Hit => &mut self.hits,
+            PredictedOutcome::Stale => &mut self.stale,
+            PredictedOutcome::Joined => &mut self.joined,
+            PredictedOutcome::Miss => &mut self.missed,
+            PredictedOutcome::Uncacheable => &mut self.uncacheable,
+            PredictedOutcome::Failed => &mut self.failed,
+        } += 1;
+    }
+
+    fn compare(&mut self, comparison: ResponseComparison) {
+        match comparison {
+            ResponseComparison::Unread => self.unread += 1,
+            ResponseComparison::Rescued => self.rescued += 1,
+            ResponseComparison::Same => self.compared += 1,
+            ResponseComparison::Differs(rule) => {
+                self.compared += 1;
+                *match rule {
+                    DifferenceReason::Moves => &mut self.moved,
+                    DifferenceReason::Changed => &mut self.changed,
+                    DifferenceReason::RightEnded => &mut self.right_ended,
+                    DifferenceReason::Unexplained => &mut self.differed,
+                } += 1;
+            }
+        }
+    }
+}
+
+/// Counts of one class and app.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShadowStatsRow {
+    /// The class; [`WRITES`] or [`STREAMS`] where it is no read.
+    pub class: &'static str,
+    /// The app.
+    pub app: String,
+    /// The counts.
+    pub counts: ShadowCounts,
+}
+
+/// All rows: at most classes times apps, both bounded.
+#[derive(Debug, Default)]
+pub struct ShadowStats(Mutex<BTreeMap<(&'static str, String), ShadowCounts>>);
+
+impl ShadowStats {
+    /// Records a read: the cache's outcome, and the comparison of its response.
+    pub fn record_read(
+        &self,
+        class: &'static str,
+        app: &str,
+        prediction: PredictedOutcome,
+        comparison: Option<ResponseComparison>,
+    ) {
+        self.change(class, app, |row| {
+            row.asked += 1;
+            row.predict(prediction);
+            if let Some(comparison) = comparison {
+                row.compare(comparison);
+            }
+        });
+    }
+
+    /// Records a request that the cache would have sent; `own` if no app would have waited for it.
+    pub fn record_upstream_request(&self, class: &'static str, app: &str, own: bool) {
+        self.change(class, app, |row| {
+            row.reached += 1;
+            row.own += u64::from(own);
+        });
+    }
+
+    /// Records a request that passes through in every mode.
+    pub fn record_passed(&self, what: &'static str, app: &str) {
+        self.change(what, app, |row| {
+            row.asked += 1;
+            row.reached += 1;
+        });
+    }
+
+    /// All rows.
+    pub fn rows(&self) -> Vec<ShadowStatsRow> {
+        let line = |((class, app), counts): (&(&'static str, String), &ShadowCounts)| ShadowStatsRow {
+            class,
+            app: app.clone(),
+            counts: *counts,
+        };
+        self.0.lock().iter().map(line).collect()
+    }
+
+    fn change(&self, class: &'static str, app: &str, change: impl FnOnce(&mut ShadowCounts)) {
+        change(self.0.lock().entry((class, app.to_owned())).or_default());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_prediction_and_every_comparison_is_counted_once() {
+        let tally = ShadowStats::default();
+        tally.record_read("lists", "a", PredictedOutcome::Hit, Some(ResponseComparison::Same));
+        tally.record_read(
+            "lists",
+            "a",
+            PredictedOutcome::Stale,
+            Some(ResponseComparison::Differs(DifferenceReason::Changed)),
+        );
+        tally.record_read(
+            "lists",
+            "a",
+            PredictedOutcome::Joined,
+            Some(ResponseComparison::Differs(DifferenceReason::Unexplained)),
+        );
+        tally.record_read("lists", "a", PredictedOutcome::Miss, None);
+        tally.record_upstream_request("lists", "a", false);
+        tally.record_upstream_request("lists", "a", true);
+        tally.record_passed(WRITES, "b");
+        let lines = tally.rows();
+        let counts = ShadowCounts {
+            asked: 4,
+            reached: 2,
+            own: 1,
+            hits: 1,
+            stale: 1,
+            joined: 1,
+            missed: 1,
+            compared: 3,
+            changed: 1,
+            differed: 1,
+            ..ShadowCounts::default()
+        };
+        let written = ShadowCounts { asked: 1, reached: 1, ..ShadowCounts::default() };
+        let line = |class, app: &str, counts| ShadowStatsRow { class, app: app.to_owned(), counts };
+        assert_eq!(lines, [line("lists", "a", counts), line(WRITES, "b", written)]);
+        let mut sum = counts;
+        sum += written;
+        assert_eq!((sum.asked, sum.reached, sum.changed), (5, 3, 1));
+    }
+}

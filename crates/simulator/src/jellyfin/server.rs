@@ -1,0 +1,144 @@
+//! State of this server beside the shared one: tokens, images, tasks, activity log and its users' settings.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use serde_json::Value;
+use tokio::sync::broadcast;
+
+use super::activity_log::ActivityLog;
+use super::dto::ImageStore;
+use super::ident::digest;
+use super::options::JellyfinSwitches;
+use super::quick_connect::QuickConnect;
+use super::tasks::{self, ScheduledTasks};
+use super::tokens::TokenTable;
+use crate::catalogue::Section;
+use crate::serve::SimulatorContext;
+use crate::state::SimulatedState;
+use crate::users::UserId;
+
+/// Reported version.
+pub(crate) const VERSION: &str = "10.11.0";
+
+/// Max stored settings; further ones are dropped.
+const MAX_PREFERENCES: usize = 4_096;
+
+/// Events that a slow socket may lag behind before it misses some.
+const NOTICES_KEPT: usize = 256;
+
+/// Event for sockets that is no change of the shared state.
+#[derive(Debug, Clone)]
+pub(crate) enum SocketEvent {
+    /// A task ended: its result.
+    TaskEnded(Value),
+    /// An item is being refreshed: its id, and the progress in percent.
+    Refreshing(String, &'static str),
+    /// A token was revoked: its sockets close.
+    Revoked(String),
+}
+
+/// State of this server.
+#[derive(Debug)]
+pub(crate) struct JellyfinServer {
+    /// Its id.
+    pub(crate) server_id: String,
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// Behaviour that differs between versions.
+    pub(crate) switches: JellyfinSwitches,
+    /// Issued tokens.
+    pub(crate) tokens: TokenTable,
+    /// Devices waiting for authorization.
+    pub(crate) quick_connect: QuickConnect,
+    /// Its images.
+    pub(crate) images: ImageStore,
+    /// Its scheduled tasks.
+    pub(crate) tasks: ScheduledTasks,
+    /// Its activity log.
+    pub(crate) activity_log: ActivityLog,
+    /// Events for sockets.
+    pub(crate) events: broadcast::Sender<SocketEvent>,
+    /// Capabilities of devices, by token.
+    pub(crate) capabilities: Mutex<HashMap<String, Value>>,
+    preferences: Mutex<HashMap<(UserId, String, String), Value>>,
+}
+
+impl JellyfinServer {
+    /// A server on `state`.
+    pub(crate) fn new(state: &SimulatedState, seed: u64, switches: JellyfinSwitches) -> Self {
+        let now_ms = state.clock().now_ms();
+        let (notices, _) = broadcast::channel(NOTICES_KEPT);
+        Self {
+            server_id: digest(&[seed, 0x7365_7276]),
+            name: "Green Jellyfin",
+            switches,
+            tokens: TokenTable::new(state.users(), seed, now_ms),
+            quick_connect: QuickConnect::new(seed),
+            images: ImageStore::new(seed),
+            tasks: ScheduledTasks::new(now_ms),
+            activity_log: ActivityLog::with_history(state),
+            events: notices,
+            capabilities: Mutex::default(),
+            preferences: Mutex::default(),
+        }
+    }
+
+    /// Revokes a token, and closes its sockets.
+    pub(crate) fn revoke(&self, secret: &str) -> bool {
+        self.capabilities.lock().remove(secret);
+        let ended = self.tokens.revoke(secret);
+        if ended {
+            self.notify(SocketEvent::Revoked(secret.to_owned()));
+        }
+        ended
+    }
+
+    /// Notifies every socket. It is no failure to have none.
+    pub(crate) fn notify(&self, notice: SocketEvent) {
+        let _ = self.events.send(notice);
+    }
+
+    /// Stored setting of a user's client.
+    pub(crate) fn preference(&self, user: UserId, id: &str, client: &str) -> Option<Value> {
+        self.preferences.lock().get(&(user, id.to_owned(), client.to_owned())).cloned()
+    }
+
+    /// Stores a setting of a user's client.
+    pub(crate) fn set_preference(&self, user: UserId, id: &str, client: &str, value: Value) {
+        let mut held = self.preferences.lock();
+        let key = (user, id.to_owned(), client.to_owned());
+        if held.len() < MAX_PREFERENCES || held.contains_key(&key) {
+            held.insert(key, value);
+        }
+    }
+}
+
+/// Starts a task, unless it runs. At its end the sockets are notified; a scan also marks the sections.
+pub(crate) fn run_task(house: &Arc<JellyfinServer>, ground: &Arc<SimulatorContext>, key: &str, now_ms: u64) {
+    let Some(lasts_ms) = house.tasks.start(key, now_ms) else { return };
+    let scans = key == tasks::SCAN;
+    if scans {
+        mark_sections(&ground.state, true);
+    }
+    let (house, held, key) = (Arc::clone(house), Arc::clone(ground), key.to_owned());
+    ground.spawn(async move {
+        held.state.clock().sleep(Duration::from_millis(lasts_ms)).await;
+        if scans {
+            mark_sections(&held.state, false);
+        }
+        if let Some(result) = house.tasks.result(&key, held.state.clock().now_ms()) {
+            house.notify(SocketEvent::TaskEnded(result));
+        }
+    });
+}
+
+fn mark_sections(state: &SimulatedState, running: bool) {
+    state.write(UserId::OWNER, |write| {
+        for section in Section::EVERY {
+            write.set_scanning(section, running);
+        }
+    });
+}

@@ -1,0 +1,285 @@
+//! One open socket: the events it waits for, and the frames it sends.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+
+use super::frame::{self, ClientMessage, Topic};
+use super::{library, user_data};
+use crate::jellyfin::activity_log::ActivityLogQuery;
+use crate::jellyfin::request::Caller;
+use crate::jellyfin::response_context::ResponseContext;
+use crate::jellyfin::routes::{WantedSessions, sessions};
+use crate::jellyfin::server::{JellyfinServer, SocketEvent};
+use crate::serve::SimulatorContext;
+use crate::serve::socket::{Message, ServerSocket};
+use crate::state::StateChange;
+
+/// Max log entries per frame.
+const MAX_ENTRIES: usize = 50;
+
+type SleepFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
+type Timer = Option<SleepFuture>;
+
+/// A socket session.
+pub(super) struct SocketSession {
+    context: Arc<SimulatorContext>,
+    server: Arc<JellyfinServer>,
+    caller: Caller,
+    changes: Receiver<StateChange>,
+    events: Receiver<SocketEvent>,
+    library: library::SocketLibraryChanges,
+    library_due: Timer,
+    user_data: user_data::SocketUserDataChanges,
+    user_data_due: Timer,
+    heard_from: Timer,
+    warned: bool,
+    subscriptions: Vec<Subscription>,
+    entries_told: usize,
+    sent: u64,
+    seed: u64,
+}
+
+struct Subscription {
+    topic: Topic,
+    every: Duration,
+    due: Timer,
+}
+
+/// Ends a session.
+struct SocketClosed;
+
+impl SocketSession {
+    /// A session that follows changes from now on.
+    pub(super) fn new(ground: Arc<SimulatorContext>, house: Arc<JellyfinServer>, caller: Caller) -> Self {
+        let seed = ground.request_log.sockets_opened() << 32 | ground.request_log.total();
+        Self {
+            changes: ground.state.subscribe(),
+            events: house.events.subscribe(),
+            entries_told: house.activity_log.read(ActivityLogQuery::default()).1,
+            context: ground,
+            server: house,
+            caller,
+            library: library::SocketLibraryChanges::default(),
+            library_due: None,
+            user_data: user_data::SocketUserDataChanges::default(),
+            user_data_due: None,
+            heard_from: None,
+            warned: false,
+            subscriptions: Vec::new(),
+            sent: 0,
+            seed,
+        }
+    }
+
+    /// Runs until the client leaves, its token is revoked, or it is silent for too long.
+    pub(super) async fn run(mut self, mut socket: ServerSocket) {
+        self.listen_again();
+        let greeting = json!(self.server.switches.keep_alive.as_secs());
+        if self.send(&mut socket, "ForceKeepAlive", Some(greeting)).await.is_err() {
+            return;
+        }
+        while self.step(&mut socket).await.is_ok() {}
+        // The client may have left already.
+        let _ = socket.close(None).await;
+    }
+
+    /// Handles the next event. Changes come first, so that all changes of one moment go into one frame.
+    async fn step(&mut self, socket: &mut ServerSocket) -> Result<(), SocketClosed> {
+        tokio::select! {
+            biased;
+            change = self.changes.recv() => self.changed(socket, change).await,
+            notice = self.events.recv() => self.noticed(socket, notice).await,
+            () = due(&mut self.user_data_due) => self.send_user_data(socket).await,
+            () = due(&mut self.library_due) => {
+                let data = self.library.drain_json();
+                self.send(socket, "LibraryChanged", Some(data)).await
+            }
+            at = first_due(&mut self.subscriptions) => self.send_subscription(socket, at).await,
+            message = socket.next() => match message {
+                Some(Ok(message)) => self.handle_message(socket, &message).await,
+                Some(Err(_)) | None => Err(SocketClosed),
+            },
+            () = due(&mut self.heard_from) => self.silent(socket).await,
+        }
+    }
+
+    async fn changed(
+        &mut self,
+        socket: &mut ServerSocket,
+        change: Result<StateChange, RecvError>,
+    ) -> Result<(), SocketClosed> {
+        let change = match change {
+            Ok(change) => change,
+            Err(RecvError::Lagged(_)) => return Ok(()),
+            Err(RecvError::Closed) => return Err(SocketClosed),
+        };
+        if matches!(change, StateChange::ShuttingDown) {
+            return self.send(socket, "ServerShuttingDown", None).await;
+        }
+        let Some(user) = self.caller.grant.user else { return Ok(()) };
+        let (of_library, of_user) = {
+            let view = self.context.state.view();
+            (self.library.record(&view, user, &change), self.user_data.record(&view, user, &change))
+        };
+        // Every change restarts the quiet time.
+        if of_library {
+            self.library_due = Some(self.timer(self.server.switches.library_changed_delay));
+        }
+        if of_user {
+            self.user_data_due = Some(self.timer(self.server.switches.user_data_changed_delay));
+        }
+        Ok(())
+    }
+
+    async fn noticed(
+        &mut self,
+        socket: &mut ServerSocket,
+        notice: Result<SocketEvent, RecvError>,
+    ) -> Result<(), SocketClosed> {
+        let for_admins = self.caller.admin && self.caller.grant.user.is_some();
+        match notice {
+            Ok(SocketEvent::Revoked(secret)) if secret == self.caller.grant.secret => Err(SocketClosed),
+            Ok(SocketEvent::TaskEnded(result)) if for_admins => {
+                self.send(socket, "ScheduledTaskEnded", Some(result)).await
+            }
+            Ok(SocketEvent::Refreshing(item, percent)) if for_admins => {
+                let data = json!({"ItemId": item, "Progress": percent});
+                self.send(socket, "RefreshProgress", Some(data)).await
+            }
+            Ok(_) | Err(RecvError::Lagged(_)) => Ok(()),
+            Err(RecvError::Closed) => Err(SocketClosed),
+        }
+    }
+
+    async fn send_user_data(&mut self, socket: &mut ServerSocket) -> Result<(), SocketClosed> {
+        let Some(user) = self.caller.grant.user else { return Ok(()) };
+        let data = self.user_data.drain_json(&self.context.state.view(), user);
+        self.send(socket, "UserDataChanged", Some(data)).await
+    }
+
+    async fn handle_message(&mut self, socket: &mut ServerSocket, message: &Message) -> Result<(), SocketClosed> {
+        self.listen_again();
+        let text = match message {
+            Message::Text(text) => text.as_str(),
+            Message::Close(_) => return Err(SocketClosed),
+            _ => return Ok(()),
+        };
+        match frame::read(text) {
+            Some(ClientMessage::KeepAlive) => self.send(socket, "KeepAlive", None).await,
+            Some(ClientMessage::Start(topic, first, every)) => {
+                self.subscriptions.retain(|held| held.topic != topic);
+                if self.may_subscribe() {
+                    let due = Some(self.timer(first));
+                    self.subscriptions.push(Subscription { topic, every, due });
+                }
+                Ok(())
+            }
+            Some(ClientMessage::Stop(topic)) => {
+                self.subscriptions.retain(|held| held.topic != topic);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Only administrators, and API keys where the switch says so.
+    fn may_subscribe(&self) -> bool {
+        self.caller.admin && (self.caller.grant.user.is_some() || self.server.switches.keys_may_subscribe)
+    }
+
+    async fn send_subscription(&mut self, socket: &mut ServerSocket, at: usize) -> Result<(), SocketClosed> {
+        let (topic, every) = (self.subscriptions[at].topic, self.subscriptions[at].every);
+        self.subscriptions[at].due = Some(self.timer(every));
+        let now_ms = self.context.state.clock().now_ms();
+        let data = match topic {
+            Topic::Sessions => self.sessions(now_ms),
+            Topic::Tasks => Value::Array(self.server.tasks.written(now_ms)),
+            Topic::Journal => {
+                let newer =
+                    self.server.activity_log.read(ActivityLogQuery::default()).1.saturating_sub(self.entries_told);
+                if newer == 0 {
+                    return Ok(());
+                }
+                self.entries_told += newer;
+                let wanted = ActivityLogQuery { limit: newer.min(MAX_ENTRIES), ..ActivityLogQuery::default() };
+                Value::Array(self.server.activity_log.read(wanted).0)
+            }
+        };
+        self.send(socket, topic.name(), Some(data)).await
+    }
+
+    fn sessions(&self, now_ms: u64) -> Value {
+        let view = self.context.state.view();
+        let scene = ResponseContext {
+            view: &view,
+            user: self.caller.grant.user,
+            now_ms,
+            starting: false,
+            server_id: &self.server.server_id,
+            images: &self.server.images,
+            switches: &self.server.switches,
+        };
+        Value::Array(sessions(&self.server, &scene, &WantedSessions::default()))
+    }
+
+    /// A silent client is reminded once, then disconnected.
+    async fn silent(&mut self, socket: &mut ServerSocket) -> Result<(), SocketClosed> {
+        if self.warned {
+            return Err(SocketClosed);
+        }
+        self.warned = true;
+        let keep_alive = self.server.switches.keep_alive;
+        self.heard_from = Some(self.timer(keep_alive / 4));
+        self.send(socket, "ForceKeepAlive", Some(json!(keep_alive.as_secs()))).await
+    }
+
+    fn listen_again(&mut self) {
+        self.warned = false;
+        self.heard_from = Some(self.timer(self.server.switches.keep_alive * 3 / 4));
+    }
+
+    fn timer(&self, after: Duration) -> SleepFuture {
+        let clock = self.context.state.clock();
+        Box::pin(async move { clock.sleep(after).await })
+    }
+
+    async fn send(&mut self, socket: &mut ServerSocket, kind: &str, data: Option<Value>) -> Result<(), SocketClosed> {
+        self.sent += 1;
+        let text = frame::written(kind, self.sent, self.seed, data);
+        socket.send(Message::text(text)).await.map_err(|_| SocketClosed)
+    }
+}
+
+/// Waits for a timer, for ever if there is none. It fires once.
+async fn due(timer: &mut Timer) {
+    match timer {
+        Some(rings) => {
+            rings.await;
+            *timer = None;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits for the first due subscription.
+async fn first_due(subscriptions: &mut [Subscription]) -> usize {
+    std::future::poll_fn(|context| {
+        let ready = subscriptions
+            .iter_mut()
+            .position(|held| held.due.as_mut().is_some_and(|due| due.as_mut().poll(context).is_ready()));
+        match ready {
+            Some(at) => {
+                subscriptions[at].due = None;
+                std::task::Poll::Ready(at)
+            }
+            None => std::task::Poll::Pending,
+        }
+    })
+    .await
+}
