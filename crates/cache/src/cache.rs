@@ -1,4 +1,4 @@
-//! The cache handle that a program holds.
+//! The public handle of a cache.
 
 use std::fmt;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use crate::stats::CacheStats;
 use crate::value::Entry;
 use crate::warm_set::WarmSet;
 
-/// A cache. Cloning copies a handle to the same one.
+/// A handle to a cache. Clones refer to the same cache.
 #[derive(Clone)]
 pub struct Cache(pub(crate) Arc<CacheEngine>);
 
@@ -36,7 +36,8 @@ impl fmt::Debug for Cache {
 }
 
 impl Cache {
-    /// Creates a cache whose loads run on `tasks`. Contradictory settings are reduced to consistent ones.
+    /// Creates a cache in memory. Its loads run as tasks of `tasks`. Settings that contradict one another are reduced
+    /// to consistent ones.
     pub fn new(settings: CacheSettings, clock: Clock, tasks: TaskTracker) -> Self {
         let tally = CacheCounters::new(settings.max_stat_classes.max(1));
         let (warm, stop) = (WarmSet::default(), CancellationToken::new());
@@ -53,7 +54,7 @@ impl Cache {
     /// Creates a cache that also stores entries on disk, so that they outlive the process.
     ///
     /// # Errors
-    /// One line that says why there can be no store at that place, and what to do.
+    /// If the store cannot be opened. The message is one line with the reason and the remedy.
     #[cfg(not(feature = "shuttle"))]
     pub fn with_disk(
         settings: CacheSettings,
@@ -68,8 +69,8 @@ impl Cache {
         Ok(Self(Arc::new(CacheEngine { coordinator: desk, clock, tasks, counters: tally, warm, stop })))
     }
 
-    /// Waits until every invalidation made so far is durable, at most for the disk's configured timeout. True if all
-    /// are; without a disk there is nothing to wait for.
+    /// Waits until every invalidation made so far is durable, at most for the timeout in the disk's settings. Returns
+    /// whether all are; true without a disk tier.
     #[cfg(not(feature = "shuttle"))]
     pub async fn flush_invalidations(&self) -> bool {
         match &self.0.coordinator.disk_tier {
@@ -78,7 +79,8 @@ impl Cache {
         }
     }
 
-    /// Waits until all entries stored so far are written or lost. True if all were written within `limit`.
+    /// Waits until everything queued so far for the disk tier is written or lost. True if all of it was written within
+    /// `limit`.
     #[cfg(not(feature = "shuttle"))]
     pub async fn flush(&self, limit: std::time::Duration) -> bool {
         match &self.0.coordinator.disk_tier {
@@ -93,19 +95,19 @@ impl Cache {
         self.0.coordinator.disk_tier.as_ref().map(|below| below.disk.stats())
     }
 
-    /// The current disk error, if any, with its remedy.
+    /// The kind of the disk tier's current error, if any. It knows its remedy.
     #[cfg(not(feature = "shuttle"))]
     pub fn disk_error(&self) -> Option<crate::disk::error::StorageErrorKind> {
         self.0.coordinator.disk_tier.as_ref().and_then(|below| below.disk.error_kind())
     }
 
-    /// A watch on whether the disk tier is degraded; `None` without a disk.
+    /// A watch that is true while the disk tier is degraded; `None` without a disk tier.
     #[cfg(not(feature = "shuttle"))]
     pub fn subscribe_disk_health(&self) -> Option<tokio::sync::watch::Receiver<bool>> {
         self.0.coordinator.disk_tier.as_ref().map(|below| below.disk.subscribe_health())
     }
 
-    /// Ends the disk tier as a crash would: pending writes are lost.
+    /// Ends the disk tier as a crash would: queued writes are lost.
     #[cfg(test)]
     #[cfg(not(feature = "shuttle"))]
     pub(crate) async fn crash_disk(&self) {
@@ -123,9 +125,10 @@ impl Cache {
         }
     }
 
-    /// Answers from the cache, or loads. `loader` is called only if this caller starts a load.
+    /// Returns the response from the cache, or loads it. `loader` is called only if this read starts a load, not if it
+    /// joins one.
     ///
-    /// The load runs in its own task: dropping this future neither ends it nor affects other waiters.
+    /// A load runs in its own task: dropping this future neither cancels it nor affects other reads that wait for it.
     pub async fn get_or_load<L: Loader>(
         &self,
         key: &Key,
@@ -140,7 +143,7 @@ impl Cache {
         Box::pin(CacheRead::new(&self.0, key, policy, demand, loader, now_ms).run()).await
     }
 
-    /// The common case: a fresh entry and nothing to refresh. No allocation, no lock but the map's own.
+    /// The common case: a fresh entry in memory that needs no refresh. No allocation, no lock but the map's own.
     #[inline]
     fn hit<P>(&self, key: &Key, policy: &Policy, demand: CacheDirective, now_ms: u64) -> Option<CacheResponse<P>> {
         if !matches!(demand, CacheDirective::Any | CacheDirective::OnlyIfCached) {
@@ -157,7 +160,7 @@ impl Cache {
         }
     }
 
-    /// The entry under a key, whatever its age and validity. For diagnosis: changes no state.
+    /// The entry in memory under a key, whatever its age and validity. For diagnosis: changes no state.
     pub fn peek(&self, key: &Key) -> Option<Arc<Entry>> {
         self.0.coordinator.memory.peek(key)
     }
@@ -167,8 +170,8 @@ impl Cache {
         self.0.diagnose(key)
     }
 
-    /// Invalidates a scope. Once this returns, no later read gets anything whose load began before, except in place of
-    /// a failed load where `how` allows it.
+    /// Invalidates a scope and returns the timestamp of the invalidation. Reads after this call never get an entry of
+    /// that scope whose load began before it, except instead of a failed load where `how` allows that.
     pub fn invalidate(&self, scope: &Scope, how: &Invalidation) -> HybridTimestamp {
         self.0.counters.invalidations.one();
         self.0.coordinator.invalidate(scope, how, self.0.clock.now_ms())
@@ -206,36 +209,37 @@ impl Cache {
         self.0.counters.reset();
     }
 
-    /// Refreshes every warm key of one namespace, or of all, and waits for the loads. Returns their number.
+    /// Refreshes every warm key of one namespace, or of all namespaces, and waits for the loads. Returns their number.
     pub async fn refresh_warm_keys(&self, namespace: Option<&str>) -> usize {
         self.0.warm_all(namespace).await
     }
 
     /// Refreshes a warm key if four fifths of its fresh time have passed, whatever its access rhythm. For callers that
-    /// know that a read is coming. Counted as warming; has a budget of its own. Returns whether a load began.
+    /// know that a read is coming. Counted as warming, but with a budget of its own. Returns whether a load was started
+    /// or joined.
     pub fn refresh_due(&self, key: &Key) -> bool {
         self.0.refresh_due(key)
     }
 
-    /// The warm keys of a partition with their access rhythms, to be saved across a restart.
+    /// The warm keys of a partition with their access rhythms, to be saved for [`Self::resume_warm`].
     pub fn warm_keys(&self, namespace: &str, partition: &Partition) -> Vec<(Key, AccessRhythmSnapshot)> {
         self.0.warm_keys(namespace, partition)
     }
 
-    /// Restores a warm key after a restart with the caller's loader, if the disk has an entry for it. Not counted as a
-    /// read; its loads count as warming.
+    /// Makes a key warm again after a restart, with its saved rhythm and a new loader, if the disk tier has an entry
+    /// for it. Not counted as a read; its loads count as warming.
     #[cfg(not(feature = "shuttle"))]
     pub async fn resume_warm<L: Loader>(&self, key: &Key, policy: &Policy, loader: L, rhythm: AccessRhythmSnapshot) {
         self.0.resume_warm(key, policy, loader, rhythm).await;
     }
 
-    /// Starts the warmer on the tracker. It stops at [`Self::shutdown`].
+    /// Starts the background task that refreshes warm keys. [`Self::shutdown`] stops it.
     pub fn run_warmer(&self) {
         self.0.tasks.spawn(Arc::clone(&self.0).run_warmer());
     }
 
-    /// Stops the warmer, drops its loaders, and starts no more refreshes. Loads in progress end by themselves; wait for
-    /// the tracker.
+    /// Stops the warmer, drops its loaders, and starts no more refreshes. Loads in progress continue: wait for the task
+    /// tracker.
     pub fn shutdown(&self) {
         self.0.stop.cancel();
         self.0.warm.clear();

@@ -1,4 +1,4 @@
-//! The state that all handles of a cache share.
+//! The state shared by all handles of one cache.
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -8,7 +8,7 @@ use crate::coordinator::Coordinator;
 use crate::counters::CacheCounters;
 use crate::warm_set::WarmSet;
 
-/// All parts of a cache.
+/// The parts of a cache. [`crate::Cache`] is a handle to them.
 pub(crate) struct CacheEngine {
     pub(crate) coordinator: Coordinator,
     pub(crate) clock: Clock,

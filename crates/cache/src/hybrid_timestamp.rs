@@ -1,28 +1,29 @@
 //! Timestamps that order loads and invalidations.
 //!
-//! A timestamp combines wall time and a counter, drawn from one clock that only goes forward. Loads get theirs *before*
-//! they begin, invalidations when they are called. An entry whose timestamp is not newer than an invalidation's is
-//! invalid: equal counts as older.
+//! A timestamp combines wall time and a counter (a hybrid logical clock). All come from one `HybridClock`, which only
+//! goes forward. A load gets its timestamp *before* it begins and passes it to its entry; an invalidation gets one when
+//! it is called. An entry is invalid if its timestamp is not newer than that of an invalidation that covers it: equal
+//! counts as older.
 
 use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// Bits of the counter below the milliseconds.
 const COUNTER_BITS: u32 = 16;
 
-/// A position in the single order: 48 bits of milliseconds, 16 bits of counter.
+/// A timestamp: 48 bits of milliseconds since 1970, then 16 bits of counter. All timestamps are totally ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct HybridTimestamp(pub(crate) u64);
 
 impl HybridTimestamp {
-    /// Before everything.
+    /// Older than every timestamp that is drawn.
     pub const ZERO: Self = Self(0);
 
-    /// Its milliseconds.
+    /// Its milliseconds since 1970. They may be ahead of the clock.
     pub fn ms(self) -> u64 {
         self.0 >> COUNTER_BITS
     }
 
-    /// The raw 64 bits, in the same order, for storage.
+    /// Its 64 bits, for storage. They sort as the timestamps do.
     pub fn raw(self) -> u64 {
         self.0
     }
@@ -38,28 +39,28 @@ impl HybridTimestamp {
         Self(self.0.saturating_add(1))
     }
 
-    /// The last timestamp of that millisecond.
+    /// The last timestamp of a millisecond.
     pub(crate) fn end_of(ms: u64) -> Self {
         Self((ms << COUNTER_BITS) | ((1 << COUNTER_BITS) - 1))
     }
 }
 
-/// A position in the order, and the clock's reading then. After a clock is set back, timestamps run ahead of it until
-/// it catches up, so durations are measured by the clock alone.
+/// A timestamp, and the time of the clock when it was drawn. After the clock is set back, timestamps stay ahead of it
+/// until it catches up, so durations are measured by the clock alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct EventTime {
     pub(crate) stamp: HybridTimestamp,
     pub(crate) ms: u64,
 }
 
-/// Source of timestamps.
+/// Source of timestamps. Each is newer than all before it, even if the wall clock is set back.
 #[derive(Debug, Default)]
 pub(crate) struct HybridClock {
     last: AtomicU64,
 }
 
 impl HybridClock {
-    /// The next timestamp: newer than every one drawn or observed before, and not before `now_ms`.
+    /// Draws a timestamp: newer than every one drawn or observed before, and not before `now_ms`.
     pub(crate) fn next(&self, now_ms: u64) -> HybridTimestamp {
         let wall = now_ms << COUNTER_BITS;
         let step = |last: u64| Some((last + 1).max(wall));
@@ -68,7 +69,7 @@ impl HybridClock {
         HybridTimestamp((last + 1).max(wall))
     }
 
-    /// Continues after `stamp` without drawing one.
+    /// Makes all further timestamps newer than `stamp`, which another process drew.
     #[cfg(not(feature = "shuttle"))]
     pub(crate) fn observe(&self, stamp: HybridTimestamp) {
         self.last.fetch_max(stamp.0, Ordering::AcqRel);

@@ -9,13 +9,14 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode
 /// Replacement for a secret.
 pub const REDACTED: &str = "***";
 
-/// Levels of percent-encoding that are decoded one by one.
+/// Max levels of percent-encoding below which a value is redacted piece by piece. A secret nested deeper is replaced
+/// together with the value around it.
 pub const MAX_DEPTH: usize = 3;
 
-/// Levels of percent-encoding beyond which a value is dropped undecoded.
+/// A text with this many levels of percent-encoding is not decoded: it counts as a secret.
 const MAX_LEVELS: usize = 8;
 
-/// Shortest token in bytes that is searched for in a finished key.
+/// Length of the shortest token that is searched for in a cache key, in bytes.
 const MIN_TOKEN_BYTES: usize = 8;
 
 /// Parameter and header names whose values are secret, in lower case.
@@ -47,7 +48,7 @@ const SECRET_NAMES: [&str; 25] = [
     "pw",
 ];
 
-/// One-letter names of the Subsonic family: secret as a query parameter, ordinary letters elsewhere.
+/// One-letter parameter names of the Subsonic API: secret in a query, ordinary letters elsewhere.
 const SECRET_LETTERS: [&str; 4] = ["t", "s", "p", "u"];
 
 /// Redacts a target (path and query) or a URL.
@@ -76,7 +77,7 @@ pub fn text(text: &str) -> String {
             out.push_str(piece);
         } else if awaits_value {
             let scheme = is_scheme(piece);
-            // A secret's name in place of a value: the next word is a secret as well.
+            // If the value is itself a secret's name (`token: password=x`), the next word is a secret as well.
             awaits_value = scheme || ends_with_secret_name(piece, rest);
             out.push_str(if scheme { piece } else { REDACTED });
         } else {
@@ -93,13 +94,13 @@ pub fn is_secret_name(name: &str) -> bool {
     SECRET_NAMES.iter().any(|secret| secret.eq_ignore_ascii_case(name))
 }
 
-/// Whether `text` contains `secret`, at any level of percent-encoding.
+/// Whether `text` contains `secret`, at any level of percent-encoding. Also true if it cannot be decoded fully.
 pub fn contains_secret(text: &str, secret: &str) -> bool {
     text.contains(secret) || decoded_fully(text).is_none_or(|plain| plain.contains(secret))
 }
 
-/// Whether a finished key contains the client's own token. A very short token is not searched for, because it
-/// would be found by chance.
+/// Whether a cache key contains the token of its request. A very short token is not searched for, because it would
+/// be found by chance.
 pub(crate) fn contains_token(key: &str, token: &str) -> bool {
     token.len() >= MIN_TOKEN_BYTES && contains_secret(key, token)
 }
@@ -136,14 +137,14 @@ fn address(text: &str, depth: usize) -> String {
     }
 }
 
-/// Redacts one `name=value` (or `name:value`) piece, or decodes it if it is encoded. A value may contain
-/// pairs of its own (`a=b=X-Plex-Token=…`).
+/// Redacts one `name=value` or `name:value` piece, also if it is encoded. A value may contain pairs of its own
+/// (`a=b=X-Plex-Token=…`).
 fn pair(piece: &str, mut in_query: bool, depth: usize) -> String {
     let mut out = String::with_capacity(piece.len());
     let mut rest = piece;
     while let Some((name, value)) = rest.split_once('=') {
         let known = decoded_fully(name);
-        // A name that cannot be decoded fully counts as a secret's.
+        // A name that cannot be decoded fully counts as the name of a secret.
         let last = known.as_deref().map_or(SECRET_NAMES[0], |name| name.rsplit(['/', ' ']).next().unwrap_or(name));
         let letter = in_query && SECRET_LETTERS.contains(&last.to_ascii_lowercase().as_str());
         if letter || is_secret_name(last) {
@@ -166,7 +167,8 @@ fn pair(piece: &str, mut in_query: bool, depth: usize) -> String {
     keys_in_path(&opened(piece, depth))
 }
 
-/// Decodes one level if there is a secret below it.
+/// Decodes one level of percent-encoding, redacts the text and encodes it again. A text without a secret's name is
+/// returned unchanged; below [`MAX_DEPTH`] levels all of it is replaced.
 fn opened(text: &str, depth: usize) -> String {
     if !text.contains('%') || !has_secret_name(text) {
         return text.to_owned();
@@ -179,7 +181,7 @@ fn opened(text: &str, depth: usize) -> String {
     utf8_percent_encode(&clean, NON_ALPHANUMERIC).to_string()
 }
 
-/// Whether `text` contains a secret's name, or a pair with a secret letter, at any level of encoding.
+/// Whether `text` contains the name of a secret or a pair with one of the secret letters, at any level of encoding.
 fn has_secret_name(text: &str) -> bool {
     let Some(plain) = decoded_fully(text) else { return true };
     let plain = plain.to_ascii_lowercase();
@@ -189,7 +191,7 @@ fn has_secret_name(text: &str) -> bool {
             .any(|letter| ['?', '&', ';'].iter().any(|mark| plain.contains(&format!("{mark}{letter}="))))
 }
 
-/// Decodes until nothing changes; `None` if that takes more than [`MAX_LEVELS`] rounds.
+/// Decodes until nothing changes; `None` if the text has [`MAX_LEVELS`] levels of percent-encoding or more.
 pub(crate) fn decoded_fully(text: &str) -> Option<String> {
     let mut plain = text.to_owned();
     for _ in 0..MAX_LEVELS {
@@ -205,7 +207,7 @@ pub(crate) fn decoded_fully(text: &str) -> Option<String> {
     None
 }
 
-/// Redacts keys in the path itself: the segment after `/Auth/Keys/` or `/hooks/plex/`.
+/// Redacts secrets that are path segments: everything after `/Auth/Keys/` or `/hooks/plex/`.
 fn keys_in_path(path: &str) -> String {
     let lower = path.to_ascii_lowercase();
     for before in ["/auth/keys/", "/hooks/plex/"] {

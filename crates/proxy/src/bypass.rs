@@ -1,7 +1,7 @@
-//! Bypasses: reads that go to the server as if there were no cache, until the bypass is removed.
+//! Bypasses. While one is set, the reads it covers go to the media server as if there were no cache.
 //!
-//! The list is short, is stored in one small file, and survives a restart. Writes still invalidate and events still
-//! apply during a bypass, so entries cached before it are as good afterwards.
+//! The list is short, is stored in one small file, and survives a restart. Writes and events still invalidate during
+//! a bypass, so entries cached before it can be served after it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +16,7 @@ use greenroom_state::secrets::{BYPASS_FILE as FILE, DataDir};
 /// Max number of bypasses; a person sets one or two.
 pub const MAX_BYPASSES: usize = 64;
 
-/// One bypass. It covers the reads that match all fields that are set; with none set, every read.
+/// One bypass. It covers the reads that match every field that is set; if none is set, all reads.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Bypass {
@@ -32,25 +32,25 @@ pub struct Bypass {
 }
 
 impl Bypass {
-    /// Whether it covers a read.
+    /// Whether it covers a read of this server, request type and app.
     pub fn covers(&self, server: &str, class: &str, app: &str) -> bool {
         let fits = |said: &Option<String>, is: &str| said.as_deref().is_none_or(|said| said == is);
         fits(&self.server, server) && fits(&self.class, class) && fits(&self.app, app)
     }
 
-    /// Whether `other` covers everything that this one covers.
+    /// Whether `other` covers every read that this bypass covers.
     pub fn lies_within(&self, other: &Self) -> bool {
         let within = |own: &Option<String>, other: &Option<String>| other.is_none() || own == other;
         within(&self.server, &other.server) && within(&self.class, &other.class) && within(&self.app, &other.app)
     }
 }
 
-/// Reason why the list was not changed.
+/// Reason why a change was rejected; the list is unchanged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BypassError {
     /// [`MAX_BYPASSES`] are set already.
     TooMany,
-    /// The file could not be written, with the reason.
+    /// The file could not be written; the reason is given.
     NotSaved(String),
 }
 
@@ -60,7 +60,7 @@ impl From<String> for BypassError {
     }
 }
 
-/// The file format.
+/// Content of the file.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct BypassFile {
@@ -71,18 +71,18 @@ struct BypassFile {
 #[derive(Debug, Default)]
 pub struct Bypasses {
     list: RwLock<Vec<Bypass>>,
-    /// Whether the list has entries, so that a hit takes no lock while it is empty.
+    /// Whether the list has entries. While it has none, a read takes no lock.
     any: AtomicBool,
-    /// Held from writing the file until the list in memory matches it; lookups never take it.
+    /// Serialises changes, from writing the file until the list in memory matches it. Lookups never take it.
     changing: Mutex<()>,
     /// Directory of the file; `None` in tests.
     data_dir: Option<DataDir>,
-    /// Reads and writes the file while the process runs.
+    /// Queue on which callers of [`Bypasses::add`] and [`Bypasses::remove`] run them, because both block.
     pub lane: FileWorkQueue,
 }
 
 impl Bypasses {
-    /// Opens the list in the data directory. A file that cannot be parsed is logged once and ignored.
+    /// Opens the list in the data directory. A file that cannot be read or parsed is logged and ignored.
     pub fn open(data_dir: &DataDir) -> Arc<Self> {
         let list = read(data_dir).unwrap_or_else(|reason| {
             tracing::warn!(
@@ -120,7 +120,7 @@ impl Bypasses {
         self.list.read().clone()
     }
 
-    /// Adds a bypass and removes those it covers. Returns whether the list changed. Blocks: it writes a file.
+    /// Adds a bypass and removes those that lie within it. Returns whether the list changed. Blocks: it writes a file.
     ///
     /// # Errors
     /// If the list is full or cannot be written; it is unchanged then.

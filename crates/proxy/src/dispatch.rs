@@ -1,5 +1,5 @@
-//! Dispatches a client's request: classifies it, rejects it where it is not allowed, or hands it to the module for its
-//! kind.
+//! Dispatches each client request: classifies it, then rejects it or passes it to the module that answers requests of
+//! its kind.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::server::Server;
 use greenroom_config::CacheMode;
 use greenroom_origin::body::Body;
 
-/// Answers one request. Infallible: every failure becomes a response.
+/// Answers one request and records its result. Infallible: every failure becomes a response.
 pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Incoming>) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let conversation = parts.extensions.get::<Arc<ClientConnection>>().cloned();
@@ -57,7 +57,7 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
     let waiting = crate::access_log::InFlightRequest::new(&server, &meaning, asked);
     let (mut response, outcome) = if has_two_lengths {
         let mut refused = crate::response::problem(&visit, StatusCode::BAD_REQUEST, "the body has two lengths");
-        // Where the next request begins on this connection is unknown.
+        // With two lengths it is unknown where the next request on this connection begins.
         refused.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         (refused, DecisionOutcome::new(record::CacheResult::Refused, DecisionReason::Inadmissible))
     } else if let Some((status, why)) = rejection(&visit, &ask) {
@@ -79,8 +79,8 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
     }
     let refused = meaning.identity.revocations();
     if matches!(status.as_u16(), 401 | 403 | 498) || matches!(status.as_u16(), 404 | 410) && refused.has_pending() {
-        // Flushed first, so that neither the revoked grant nor its entries come back if the process is killed from here
-        // on.
+        // Makes the revocation durable before the response is sent. Otherwise the revoked grant and its entries would
+        // come back if the process were killed now.
         refused.flush().await;
     }
     if matches!(status.as_u16(), 401 | 498) {
@@ -89,7 +89,7 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
     on_sent::bind(response, conversation.as_ref())
 }
 
-/// The response to a well-formed request, and its result.
+/// Answers a request that [`rejection`] allows. Returns the response and the result to record.
 async fn reply(
     visit: ProxyRequest,
     target: &str,
@@ -153,7 +153,7 @@ async fn reply(
     }
 }
 
-/// Reason to reject a request, whatever its target and token.
+/// Reason to reject a request before its classification and token matter, with the status to send.
 fn rejection(visit: &ProxyRequest, ask: &RequestView<'_>) -> Option<(StatusCode, &'static str)> {
     let settings = &visit.server.origin.settings;
     if let Some(why) = crate::request::headers::conflicting_headers(ask.headers) {

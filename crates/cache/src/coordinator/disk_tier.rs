@@ -1,5 +1,5 @@
-//! The coordinator's connection to the disk tier: writes entries behind, forwards invalidations and removals, and
-//! admits entries found on disk. Without a disk tier all of this does nothing.
+//! Connects the coordinator to the disk tier: queues new entries for writing, forwards invalidations and removals, and
+//! admits entries found on disk into memory. Without a disk tier all of this does nothing.
 
 use std::sync::Arc;
 
@@ -58,23 +58,23 @@ mod with_disk {
     use crate::scope_hash::ScopeHashes;
     use crate::value::EntryParts;
 
-    /// The disk tier.
+    /// The disk tier, and what the coordinator needs for lookups in it.
     pub(crate) struct DiskTier {
         pub(crate) disk: Disk,
         pub(crate) lookups: LookupFlights,
         sequence_map: Arc<SequenceMap>,
     }
 
-    /// When a lookup began.
+    /// The state of the cache when a lookup began.
     #[derive(Debug, Clone, Copy)]
     struct LookupStart {
         stamp: HybridTimestamp,
         now_ms: u64,
-        /// See [`Disk::is_removed`].
+        /// The disk's removal epoch, for [`Disk::is_removed`].
         forgotten: u64,
     }
 
-    /// A value stored further ahead of the clock than this was stored before the clock was set back.
+    /// If the time at which a value was stored is further in the future than this, the clock was set back since.
     const CLOCK_TOLERANCE_MS: u64 = 2_000;
 
     impl Coordinator {
@@ -95,7 +95,8 @@ mod with_disk {
             Ok(())
         }
 
-        /// Writes a newly stored entry later, once the waiting responses are delivered.
+        /// Queues a newly stored entry for writing. It is written once the returned guard and its clones are dropped,
+        /// that is when the responses that wait for it are delivered, or after a time limit.
         pub(crate) fn write_behind(&self, key: &Key, entry: &Arc<Entry>, older: OlderCopy) -> Option<DeliveryGuard> {
             let below = self.disk_tier.as_ref()?;
             let leaving = DeliveryGuard::begin(entry, below.disk.delivery_observer());
@@ -103,7 +104,8 @@ mod with_disk {
             Some(leaving)
         }
 
-        /// Whether the key's copy on disk is still usable. Call this before memory holds the new value.
+        /// Whether the key's copy on disk is still usable, judged by the entry in memory. Call this before memory holds
+        /// the new one.
         pub(crate) fn older_copy(&self, key: &Key) -> OlderCopy {
             match self.memory.peek(key) {
                 Some(older) if self.validity(&older) != Validity::Purged => OlderCopy::Usable,
@@ -117,7 +119,7 @@ mod with_disk {
             }
         }
 
-        /// Queues a negative entry for writing, if it is worth it.
+        /// Queues a negative entry for writing, if it still says something after a restart.
         pub(crate) fn remember_on_disk(&self, key: &Key, memo: &Arc<NegativeEntry>) {
             if let Some(below) = &self.disk_tier {
                 below.disk.enqueue_negative(key, memo);
@@ -130,7 +132,8 @@ mod with_disk {
             }
         }
 
-        /// Loads a key's entry from disk. It is returned even if memory has no room for it.
+        /// Looks up a key on disk and admits its entry into memory. The entry is returned even if memory has no room
+        /// for it. As a last resort, during an outage, the lookup may take longer.
         pub(crate) async fn load_from_disk(
             &self,
             key: &Key,
@@ -143,7 +146,7 @@ mod with_disk {
             self.accept_lookup(look, since, key, cell, None)
         }
 
-        /// The same for a key that is kept warm.
+        /// Like [`Self::load_from_disk`], for a warm key: the entry gets the key's access rhythm.
         pub(crate) async fn load_warm_from_disk(&self, booking: &LoadContext, now_ms: u64) -> Option<Arc<Entry>> {
             let LoadContext { key, counters: cell, access_rhythm: warmth, .. } = booking;
             let (below, since) = self.begin_lookup(now_ms)?;
@@ -157,7 +160,7 @@ mod with_disk {
             Some((below, LookupStart { stamp: self.hybrid_clock().next(now_ms), now_ms, forgotten }))
         }
 
-        /// Whether an entry was removed since the lookup began. Checked under the key's lock, as removals are.
+        /// Whether an entry was removed since the lookup began. The caller holds the key's commit lock, as removals do.
         fn is_removed(&self, key: &Key, created: HybridTimestamp, since: LookupStart) -> bool {
             self.disk_tier.as_ref().is_some_and(|below| below.disk.is_removed(key, created, since.forgotten))
         }
@@ -177,7 +180,7 @@ mod with_disk {
                     if self.is_removed(key, entry.created(), since) {
                         return None;
                     }
-                    // Served whether or not memory admits it.
+                    // The entry is served whether or not memory admits it.
                     let _refusal = self.memory.put(key, &entry);
                     Some(entry)
                 }
@@ -185,7 +188,8 @@ mod with_disk {
             }
         }
 
-        /// Admits an entry from the store into memory, with its validity.
+        /// Admits an entry from the store into memory, with a timestamp that reflects its validity. `None` if it was
+        /// removed or purged.
         fn admit(
             &self,
             key: &Key,
@@ -196,7 +200,7 @@ mod with_disk {
         ) -> Option<Arc<Entry>> {
             let (now, now_ms) = (since.stamp, since.now_ms);
             let reach = ScopeHashes::new(key, &found.tags);
-            // Loads from here on replace it, whatever clock it was loaded under.
+            // Later loads get newer timestamps and so replace it, even if it was loaded under a clock that was ahead.
             self.hybrid_clock().observe(found.created);
             let _commit = self.memory.commit_lock(key);
             if self.is_removed(key, found.created, since) {
@@ -205,11 +209,12 @@ mod with_disk {
             let created = match self.invalidations.validity_of_stored(&reach, found.known_sequence) {
                 (Validity::Purged, _) => return None,
                 (Validity::Invalidated, stamp) => found.created.min(stamp),
-                // It is newer than the records it was compared with, whatever clock it was loaded under.
+                // Its load knew the invalidations it was compared with, so its timestamp must be newer than theirs,
+                // even if it was loaded under a clock that was behind.
                 (Validity::Valid, stamp) if stamp < now => found.created.max(stamp.next()),
                 (Validity::Valid, _) => found.created,
             };
-            // Any invalidation since the lookup began is newer than the entry.
+            // Capped, so that any invalidation since the lookup began is newer than the entry.
             let created = created.min(now);
             let entry = Arc::new(Entry::new(EntryParts {
                 key,
@@ -230,14 +235,14 @@ mod with_disk {
             if self.validity(&entry) == Validity::Purged {
                 return None;
             }
-            // Served whether or not memory admits it.
+            // The entry is served whether or not memory admits it.
             let _refusal = self.memory.put(key, &entry);
             Some(entry)
         }
     }
 
-    /// The deadlines of a value stored before the clock was set back. Its age is unknown, so it is no longer fresh, and
-    /// the following windows count from now.
+    /// Shortens the deadlines of a value that was stored before the clock was set back. Its age is unknown, so it is no
+    /// longer fresh, and its stale and error windows count from now. Other deadlines stay as they are.
     fn cap_deadlines(horizons: EntryDeadlines, stored_ms: u64, now_ms: u64) -> EntryDeadlines {
         if stored_ms <= now_ms.saturating_add(CLOCK_TOLERANCE_MS) {
             return horizons;

@@ -1,4 +1,5 @@
-//! One owner per directory: a lock on a file in it. The system releases it when its holder ends, in whatever way.
+//! Lets one process at a time own a directory, by a lock on a file in it. The system releases the lock when the process
+//! ends, even if it crashes.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -6,22 +7,22 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Lock file of a store, in its directory.
+/// Name of the lock file in a store's directory.
 pub const FILE: &str = "cache.lock";
-/// Pause between two attempts.
+/// Pause between two attempts to lock.
 const PAUSE: Duration = Duration::from_millis(10);
 /// Max bytes read from a lock file.
 const MAX_TEXT_BYTES: u64 = 4096;
 
-/// Locks a file without waiting, or returns why not.
+/// Locks a file without waiting.
 pub type TryLock = fn(&File) -> Result<(), TryLockError>;
 
-/// The lock of a directory. Dropping it releases the directory.
+/// The lock on a directory. Dropping it releases the lock.
 #[derive(Debug)]
 pub struct DirectoryLock {
     file: File,
     path: PathBuf,
-    /// Set if the lock excludes no other process, because the file system has no locks.
+    /// The error that says that the file system has no locks. If set, other processes are not excluded.
     unlocked: Option<io::Error>,
 }
 
@@ -39,7 +40,7 @@ pub enum LockError {
 pub struct LockHolder {
     /// Its process id; `None` if not written yet.
     pub pid: Option<u32>,
-    /// Its note, such as the address of its API.
+    /// Further text from the process, such as the address of its API.
     pub note: String,
 }
 
@@ -53,16 +54,18 @@ impl std::fmt::Display for LockHolder {
 }
 
 impl DirectoryLock {
-    /// Locks a directory, creating it if necessary. Waits up to `patience` for a holder that is about to end.
+    /// Locks a directory, creating it if necessary. If another process holds the lock, waits up to `patience` for its
+    /// release.
     ///
     /// # Errors
-    /// If another process holds the lock, or the lock file cannot be opened.
+    /// If another process holds the lock, the directory cannot be created, or the lock file can be neither opened nor
+    /// locked.
     pub fn acquire(dir: &Path, file_name: &str, patience: Duration) -> Result<Self, LockError> {
         Self::take_by(File::try_lock, dir, file_name, patience)
     }
 
-    /// Like [`Self::acquire`], with another way to lock a file. On a file system without locks the directory is used
-    /// unlocked ([`Self::unlocked`]), because refusing it would refuse a working setup.
+    /// Like [`Self::acquire`], with a given function to lock the file. On a file system without locks it succeeds
+    /// without one ([`Self::unlocked`]), because such a setup works if only one process uses the directory.
     ///
     /// # Errors
     /// As with [`Self::acquire`].
@@ -107,14 +110,14 @@ impl DirectoryLock {
         }
     }
 
-    /// Whether the locked file is still the one in the directory.
+    /// Whether the locked file is still the one at its path. It is not if the directory was moved or replaced.
     pub fn is_in_place(&self) -> bool {
         let there = std::fs::metadata(&self.path);
         let ours = self.file.metadata();
         matches!((there, ours), (Ok(there), Ok(ours)) if (there.dev(), there.ino()) == (ours.dev(), ours.ino()))
     }
 
-    /// Why this lock excludes no other process, if so: the file system has no locks.
+    /// The system's error if the file system has no locks, so that other processes are not excluded.
     pub fn unlocked(&self) -> Option<&io::Error> {
         self.unlocked.as_ref()
     }
@@ -124,8 +127,8 @@ impl DirectoryLock {
         &self.path
     }
 
-    /// Writes the process id and `note` into the lock file, for processes that find the directory locked. On a full
-    /// disk only the description is missing; the lock holds.
+    /// Writes the process id and `note` into the lock file, for processes that find the directory locked. Errors are
+    /// ignored: on a full disk the text is missing, but the lock holds.
     pub fn describe(&self, note: &str) {
         let mut file = &self.file;
         let text = format!("{}\n{note}\n", std::process::id());
@@ -135,7 +138,7 @@ impl DirectoryLock {
     }
 }
 
-/// Whether the file system has no locks at all.
+/// Whether a lock failed because the file system has no locks.
 fn has_no_locks(error: &io::Error) -> bool {
     let no_locks = rustix::io::Errno::NOLCK.raw_os_error();
     error.kind() == io::ErrorKind::Unsupported || error.raw_os_error() == Some(no_locks)

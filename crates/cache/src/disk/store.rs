@@ -1,9 +1,10 @@
-//! The store: one SQLite file, a folder of large bodies, and everything read from or written to them. Nothing here
-//! waits except for the disk, and nothing knows about threads: each reader and the writer own one connection.
+//! The store of the disk tier: one SQLite database, a folder of files for large bodies, and the operations on them.
+//! Calls block on the disk and on SQLite's locks, on nothing else. Threads are the caller's matter: the writer and each
+//! reader have a connection of their own.
 //!
-//! Its design was chosen by measurement: a rowid table with a unique index over a 64-bit hash of the key (the key
+//! The design was chosen by measurement: a rowid table with a unique index over a 64-bit hash of the key (the key
 //! itself is compared in the row), a write-ahead log, prepared statements, many writes per transaction. `mmap_size` is
-//! zero, because truncating a mapped file kills the process.
+//! zero, because a process that reads a mapped file is killed if that file is truncated.
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
@@ -32,21 +33,22 @@ use crate::stored_invalidation::NumberedInvalidation;
 
 /// File name of the database in its directory.
 pub(crate) const FILE: &str = "cache.db";
-/// Max wait for another connection that writes.
+/// Max wait for another connection that holds the write lock.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
-/// Max wait for readers before truncating the log: nothing is written meanwhile.
+/// Max wait for readers when the log is truncated. Short, because nothing can be written meanwhile.
 const CUT_PATIENCE: Duration = Duration::from_millis(50);
-/// Larger than SQLite's default: writing a page takes two calls, and happens twice, whatever its length, and four
-/// average rows fit in one.
+/// Larger than SQLite's default, because writing a page takes the same number of system calls whatever its size, in the
+/// log and again in the database. Most rows are at most a quarter of it.
 const PAGE_BYTES: i64 = 16 * 1024;
-/// Page cache of a connection in KiB: for the writing one, and for a reading one.
+/// Page cache of a connection that writes, and of one that only reads, in KiB.
 const PAGES_KEPT_KIB: i64 = 4 * 1024;
 const PAGES_READ_KIB: i64 = 16 * 1024;
-/// Above this size the log is checkpointed: rarely, because a checkpoint waits for the disk twice.
+/// A write-ahead log larger than this is checkpointed. The size is large to make that rare, because each checkpoint
+/// waits twice until the disk has synced.
 const LOG_MOVED_BYTES: i64 = 12 * 1024 * 1024;
-/// Size of the log file kept for reuse: truncating and regrowing it costs more than keeping it.
+/// The log file is not truncated below this size, because growing it again costs more than the space it takes.
 const LOG_KEPT_BYTES: i64 = 16 * 1024 * 1024;
-/// Content of the store.
+/// Entries in the store and their bytes.
 #[cfg(test)]
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct StoreStats {
@@ -60,22 +62,22 @@ pub(crate) struct DiskStore {
     pub(super) db: Connection,
     pub(super) blobs: BlobStore,
     pub(super) path: PathBuf,
-    /// Inode of the opened file: another file may be in its place by now.
+    /// Inode of the opened database file. Another file may have replaced it since.
     pub(super) inode: u64,
     pub(super) seed: u64,
     pub(super) file_above: usize,
     /// Max stored invalidations.
     pub(super) max_markers: u64,
-    /// How far the rows were scanned for purged ones.
+    /// Position of the scan for purged rows.
     pub(super) purge_cursor: PurgeCursor,
 }
 
 impl DiskStore {
-    /// Opens the store in `dir`, creating it if necessary. Bodies longer than `file_above` get a file each.
+    /// Opens the store in `dir`, creating it if necessary. Bodies longer than `file_above` bytes get a file each.
     pub(crate) fn open(dir: &Path, file_above: usize) -> Result<Self, StorageError> {
         let may_write = || OpenOptions::new().write(true).open(dir.join(FILE)).is_ok();
         Self::connect(dir, file_above).map_err(|failing| match failing.kind {
-            // If the system would allow writing, the file is damaged.
+            // SQLite calls the file read-only, but the system allows writing to it: the file is damaged.
             StorageErrorKind::ReadOnly if may_write() => StorageError::new(StorageErrorKind::Damaged, failing.message),
             _ => failing,
         })
@@ -84,7 +86,8 @@ impl DiskStore {
     fn connect(dir: &Path, file_above: usize) -> Result<Self, StorageError> {
         let path = dir.join(FILE);
         DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-        // Created by us, so that no other user can read it; SQLite gives its companion files the same mode.
+        // Created here rather than by SQLite, so that no other user can read it. SQLite gives the log and the shared
+        // memory file the same mode.
         match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error.into()),
             _ => {}
@@ -92,14 +95,14 @@ impl DiskStore {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut db = Connection::open_with_flags(&path, flags)?;
         db.busy_timeout(BUSY_TIMEOUT)?;
-        // Otherwise the last connection to a file that was set aside would remove the log of its replacement.
+        // Otherwise closing the last connection to a file that was set aside would delete the log of its replacement.
         db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         db.set_prepared_statement_cache_capacity(32);
         db.pragma_update(None, "mmap_size", 0)?;
         db.pragma_update(None, "page_size", PAGE_BYTES)?;
         db.pragma_update(None, "cache_size", -PAGES_KEPT_KIB)?;
-        // Must happen before the first page is written. It makes writes about 5 % slower; without it a file that was
-        // large once would never shrink. On a file in use it would wait for the write lock.
+        // Takes effect only before the first page is written; on a file in use it would needlessly wait for the write
+        // lock. Writes become about 5 % slower, but otherwise the file could never shrink.
         if disk_usage::is_empty(&db)? {
             db.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
         }
@@ -131,17 +134,17 @@ impl DiskStore {
         std::fs::metadata(&self.path).is_ok_and(|there| there.ino() == self.inode)
     }
 
-    /// The hash by which a key is found.
+    /// The hash by which a key's row is found.
     pub(crate) fn hash(&self, key: &Key) -> i64 {
         xxh3_64_with_seed(key.encoded().as_bytes(), self.seed).cast_signed()
     }
 
-    /// Begins a read transaction over several lookups; ended with [`Self::end_read`].
+    /// Begins a read transaction for several lookups. [`Self::end_read`] ends it.
     pub(crate) fn begin_read(&self) -> Result<(), StorageError> {
         Ok(self.db.prepare_cached("BEGIN DEFERRED")?.execute([]).map(|_| ())?)
     }
 
-    /// Ends it. Without a transaction it fails, harmlessly.
+    /// Ends the read transaction. Does nothing if there is none.
     pub(crate) fn end_read(&self) {
         let ended = self.db.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
         if ended.is_err() {
@@ -149,7 +152,7 @@ impl DiskStore {
         }
     }
 
-    /// Enlarges the page cache: this connection only reads.
+    /// Enlarges the page cache, for a connection that only reads.
     pub(crate) fn only_read(self) -> Result<Self, StorageError> {
         self.db.pragma_update(None, "cache_size", -PAGES_READ_KIB)?;
         Ok(self)
@@ -173,22 +176,22 @@ impl DiskStore {
         }
     }
 
-    /// The newest timestamp ever written: ours start after it.
+    /// The newest timestamp ever written. Those of this process must be newer.
     pub(crate) fn newest_stamp(&self) -> Result<HybridTimestamp, StorageError> {
         let stamp = about(&self.db, "stamp")?;
-        // Leaves room to count on from any timestamp ever drawn.
+        // A valid timestamp is below 2^63, so later ones always fit. A negative number is damage.
         u64::try_from(stamp)
             .map(HybridTimestamp::from_raw)
             .map_err(|_| StorageError::new(StorageErrorKind::Damaged, "its order has no end"))
     }
 
-    /// All invalidations after `seq`, in order.
+    /// All invalidations with a sequence number above `seq`, in order.
     #[cfg(test)]
     pub(crate) fn invalidations_after(&self, seq: u64) -> Result<Vec<NumberedInvalidation>, StorageError> {
         invalidation_log::after(&self.db, seq)
     }
 
-    /// Everything after the invalidation `seq`, in one snapshot of the store.
+    /// The invalidations with a sequence number above `seq`, and the floor, in one snapshot of the store.
     pub(crate) fn invalidation_delta(&self, seq: u64) -> Result<InvalidationDelta, StorageError> {
         self.begin_read()?;
         let news = invalidation_log::after(&self.db, seq).and_then(|placed| {
@@ -218,7 +221,7 @@ impl DiskStore {
         Ok(self.db.pragma_query_value(None, "data_version", |row| row.get(0))?)
     }
 
-    /// All invalidations in order, and the highest sequence number ever assigned. Fails if one is damaged.
+    /// All invalidations in order, and the highest sequence number ever assigned. Fails if one is damaged or missing.
     pub(crate) fn all_invalidations(&self) -> Result<(Vec<NumberedInvalidation>, u64), StorageError> {
         self.begin_read()?;
         let all = invalidation_log::after(&self.db, 0).and_then(|all| {
@@ -233,23 +236,23 @@ impl DiskStore {
         }
     }
 
-    /// Random number that identifies this store.
+    /// Random number that identifies this store and seeds its hashes.
     pub(crate) fn seed(&self) -> u64 {
         self.seed
     }
 
-    /// Whether it has no entries.
+    /// Whether the store has no entries.
     pub(crate) fn is_empty(&self) -> Result<bool, StorageError> {
         let any = self.db.query_row("SELECT 1 FROM entry LIMIT 1", [], |_| Ok(())).optional()?;
         Ok(any.is_none())
     }
 
-    /// Whether everything was purged, but rows of it remain.
+    /// Whether everything was purged, but some of the purged rows are not deleted yet.
     pub(crate) fn is_cleared(&self) -> Result<bool, StorageError> {
         invalidation_log::is_cleared(&self.db)
     }
 
-    /// Records that rows were read.
+    /// Records when the entries under these keys were last read. Eviction removes the least recently read.
     pub(crate) fn record_used(&mut self, keys: &[Key], now_ms: u64) -> Result<(), StorageError> {
         let hashes: Vec<i64> = keys.iter().map(|key| self.hash(key)).collect();
         let change = self.db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
@@ -260,7 +263,7 @@ impl DiskStore {
         Ok(change.commit()?)
     }
 
-    /// Bytes in use, without counting rows: used pages and body files.
+    /// Bytes of used pages and body files. Fast: no row is counted.
     pub(crate) fn bytes(&self) -> Result<u64, StorageError> {
         disk_usage::used_bytes(&self.db)
     }
@@ -270,7 +273,7 @@ impl DiskStore {
         std::fs::metadata(self.path.with_extension("db-wal")).map_or(0, |wal| wal.len())
     }
 
-    /// Checkpoints and truncates the log. False if another connection blocked it for longer than a moment.
+    /// Checkpoints and truncates the log. False if another connection blocked it for longer than [`CUT_PATIENCE`].
     pub(crate) fn truncate_wal(&self) -> Result<bool, StorageError> {
         self.db.busy_timeout(CUT_PATIENCE)?;
         let cut = self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
@@ -278,7 +281,7 @@ impl DiskStore {
         Ok(cut? == 0)
     }
 
-    /// Counts every row: slow.
+    /// Counts all rows. Slow.
     #[cfg(test)]
     pub(crate) fn count(&self) -> Result<StoreStats, StorageError> {
         let sql = "SELECT count(*), coalesce(sum(size), 0) FROM entry";
@@ -287,13 +290,13 @@ impl DiskStore {
     }
 }
 
-/// Inode of the file in the store's place, if any.
+/// Inode of the database file in `dir`, if there is one.
 pub(crate) fn inode_in(dir: &Path) -> Option<u64> {
     std::fs::metadata(dir.join(FILE)).ok().map(|file| file.ino())
 }
 
-/// Moves the file and its companions aside, replacing those set aside before. Returns the new path; `None` if a file
-/// other than `inode` is there, because another process was faster.
+/// Renames the database file, replacing one set aside before, and deletes its log and shared memory file. Returns the
+/// new path; `None` if the file in `dir` is not `inode`, because another process has replaced it already.
 pub(crate) fn set_aside(dir: &Path, inode: u64) -> Result<Option<PathBuf>, StorageError> {
     if inode_in(dir) != Some(inode) {
         return Ok(None);
@@ -306,13 +309,15 @@ pub(crate) fn set_aside(dir: &Path, inode: u64) -> Result<Option<PathBuf>, Stora
     Ok(Some(aside))
 }
 
-/// Deletes the file, its companions, and those set aside before. `false` if a file other than `inode` is there.
+/// Deletes the database file, its log and shared memory file, a file set aside before, and all bodies. Returns `false`
+/// and deletes nothing if the file in `dir` is not `inode`.
 pub(crate) fn delete_files(dir: &Path, inode: u64) -> Result<bool, StorageError> {
     if inode_in(dir) != Some(inode) {
         return Ok(false);
     }
     let named = |tail: &str| dir.join(format!("{FILE}{tail}"));
-    // Readers keep these two open for a while, and the space is needed now. No process maps them.
+    // Readers keep these two files open for a while, so deleting them does not free their space yet: they are truncated
+    // as well. That is safe because no process maps them.
     let emptied = [named(""), named("-wal")].map(|path| OpenOptions::new().write(true).open(path));
     std::fs::remove_file(named(""))?;
     for tail in ["-wal", "-shm", ".set-aside"] {

@@ -1,19 +1,20 @@
-//! Whether the apps are warm. In an outage Greenroom answers only tokens with a recent grant: an app without requests
-//! for some minutes, because the page had no viewers or the servers were down, is deliberately rejected. So an outage
-//! may begin once every app has sent requests again.
+//! Tracks whether an outage may begin. During an outage Greenroom answers only tokens with a recent grant. An app that
+//! sent no requests for some minutes, because the page had no viewers or the servers were down, has none and is
+//! rejected, as designed. So the demo begins an outage only after every app has sent requests again.
 
 use std::time::Duration;
 
-/// Apps without requests for this long are cold. With the round that follows it is less than a grant's lifetime.
+/// After this time without requests the apps count as asleep. Together with the next round it is shorter than the
+/// lifetime of a grant.
 const ASLEEP_AFTER: Duration = Duration::from_secs(120);
-/// Time after an outage until the servers receive requests again.
+/// Max time from the end of an outage until the servers receive requests again.
 const SETTLING: Duration = Duration::from_secs(30);
 
-/// The apps that read on after the evening, round by round. Times are since the beginning of the demo.
+/// State of the apps, which keep reading in rounds after the simulated evening. Times count from the start of the demo.
 #[derive(Debug, Default)]
 pub(super) struct AppWarmup {
     is_awake: bool,
-    /// Begin of the last round with all servers up.
+    /// Start of the last round during which all servers were up.
     asked: Duration,
     /// End of the last round.
     ended: Duration,
@@ -25,12 +26,13 @@ impl AppWarmup {
         self.is_awake
     }
 
-    /// Begins a round of reads.
+    /// Records the start of a round of reads by all apps.
     pub(super) fn begin_round(&mut self, now: Duration) {
         self.is_awake &= now.saturating_sub(self.ended) <= ASLEEP_AFTER;
     }
 
-    /// Ends the round that began at `began`; the servers are up since `servers_since`, if they are.
+    /// Records the end of the round that began at `began`. All servers are up since `servers_since`; `None` if they are
+    /// down.
     pub(super) fn end_round(&mut self, (began, now): (Duration, Duration), servers_since: Option<Duration>) {
         self.ended = now;
         if servers_since.is_some_and(|since| began >= since + SETTLING) {
@@ -38,7 +40,7 @@ impl AppWarmup {
         }
     }
 
-    /// Notes that the servers are up again.
+    /// Records that the servers are up again.
     pub(super) fn servers_return(&mut self, now: Duration) {
         self.is_awake &= now.saturating_sub(self.asked) <= ASLEEP_AFTER;
     }

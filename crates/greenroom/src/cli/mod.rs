@@ -1,4 +1,4 @@
-//! Command line: parses arguments and runs the command's module.
+//! The command line: parses the arguments and runs the command's module.
 
 mod api_client;
 mod backup;
@@ -33,13 +33,13 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use greenroom_config::{ConfigError, ConfigSource, ControlSettings, Settings};
 
-/// The command succeeded.
+/// Exit code: the command succeeded.
 const DONE: u8 = 0;
-/// It failed; the reason was printed.
+/// Exit code: it failed, and the reason was printed.
 const FAILED: u8 = 1;
-/// The configuration or the command line is wrong.
+/// Exit code: the configuration or the command line is wrong.
 const MISUSED: u8 = 2;
-/// Time that threads at file I/O may take at the end.
+/// Max wait at the end of a command for threads that are blocked on a disk.
 const LAST_WAIT: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Parser)]
@@ -127,7 +127,7 @@ enum Command {
     Openapi,
 }
 
-/// How the configuration is said on the command line. It wins over the environment, which wins over the file.
+/// Settings given on the command line. They override the environment, which overrides the configuration file.
 #[derive(Debug, Args, Default)]
 pub(crate) struct ConfigArgs {
     /// Configuration file
@@ -157,8 +157,8 @@ pub(crate) struct ConfigArgs {
 }
 
 impl ConfigArgs {
-    /// Settings of the control plane and the directory of its token. Of a configuration without servers only these
-    /// matter.
+    /// Settings of the control plane, and the data directory, where its token is. Works without a configured server,
+    /// because commands that only talk to a running gateway need none. `None` if there is a problem, which is printed.
     fn control_plane(&self) -> Option<(ControlSettings, PathBuf)> {
         let mut tree = self.config_source().ok()?;
         if tree.servers().is_empty() {
@@ -168,7 +168,7 @@ impl ConfigArgs {
         Some((read.control, read.data_dir))
     }
 
-    /// Configuration from file, environment and command line.
+    /// The configuration from file, environment and command line, not validated yet.
     fn config_source(&self) -> Result<ConfigSource, u8> {
         let mut tree = ConfigSource::default();
         if let Some(path) = &self.config {
@@ -235,7 +235,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     ExitCode::from(code)
 }
 
-/// Reads the configuration from all its sources. Prints every problem.
+/// Reads and validates the configuration. Prints every problem and every remark.
 fn settings(serve: &ConfigArgs) -> Result<Settings, u8> {
     let settings = Settings::read(serve.config_source()?).map_err(|problems| {
         print_problems(&problems);
@@ -280,12 +280,12 @@ fn add_arguments(tree: &mut ConfigSource, serve: &ConfigArgs) {
     }
 }
 
-/// Runs a future on a new runtime.
+/// Runs a command's future on a new runtime. Returns its exit code.
 fn block_on<F: Future<Output = u8>>(work: F) -> u8 {
     match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => {
             let code = runtime.block_on(work);
-            // Does not wait for threads blocked on a disk that does not answer.
+            // A thread may be blocked forever on a disk that does not answer.
             runtime.shutdown_timeout(LAST_WAIT);
             code
         }
@@ -296,7 +296,7 @@ fn block_on<F: Future<Output = u8>>(work: F) -> u8 {
     }
 }
 
-/// Runs a future outside of a runtime. Prints an error.
+/// Runs a future on a new runtime and returns its value; `None` if it failed. The future prints the reason itself.
 fn wait_for<T>(work: impl Future<Output = Result<T, u8>>) -> Option<T> {
     let mut done = None;
     block_on(async {
@@ -306,7 +306,7 @@ fn wait_for<T>(work: impl Future<Output = Result<T, u8>>) -> Option<T> {
     done
 }
 
-/// Completes on a stop signal. It listens from the moment of the call, not only once it is awaited.
+/// A future that completes on SIGTERM or SIGINT. Signals count from the call on, even before it is awaited.
 fn stop_signal() -> impl Future<Output = ()> {
     let terminate = listen_for(SignalKind::terminate());
     let interrupt = listen_for(SignalKind::interrupt());

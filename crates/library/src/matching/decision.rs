@@ -1,4 +1,4 @@
-//! Decides about a query: accept, review or reject.
+//! Decides the match of a track: accept, review or reject.
 
 use std::cmp::Ordering;
 
@@ -12,12 +12,13 @@ use super::{MatchDecision, MatchPolicy, MatchResult, Track, TrackCandidate};
 
 /// Max candidates in a result.
 const MOST_CANDIDATES: usize = 5;
-/// Minimum lead of an inexact match over any other recording.
+/// A row without an exact title is accepted only if its score leads any other recording by this much. Rows closer
+/// together than this count as equally good.
 const MARGIN: f32 = 0.03;
-/// Score added by a shared ISRC that does not decide alone.
+/// Score added by a shared ISRC where neither title nor duration agrees, so that it does not decide alone.
 const ISRC: f32 = 0.05;
 
-/// Matches one track.
+/// Matches one track: by external ids, then by title and artist, then by alternative interpretations of its fields.
 pub(super) fn resolve(index: &TrackIndex, track: &Track<'_>, policy: MatchPolicy) -> MatchResult {
     let question = MatchQuery::new(index, track);
     if let Some(verdict) = by_id(index, &question) {
@@ -52,7 +53,7 @@ fn search(index: &TrackIndex, question: &MatchQuery<'_>) -> Vec<ScoredCandidate>
     judged
 }
 
-/// The best match of the alternative interpretations, if it is beyond doubt.
+/// The match of the likeliest alternative interpretation that is accepted, if any.
 fn resolve_alternatives(index: &TrackIndex, track: &Track<'_>, policy: MatchPolicy) -> Option<MatchResult> {
     for hypothesis in alternatives::alternatives(track) {
         let AlternativeParse { title, artist, keeps_artists, penalty, reasons } = hypothesis;
@@ -80,7 +81,8 @@ fn rows_of_id(index: &TrackIndex, hash: u64) -> impl Iterator<Item = u32> + '_ {
     index.ids[start..].iter().take_while(move |(known, _)| *known == hash).map(|(_, row)| *row)
 }
 
-/// Decides by an external id alone.
+/// Decides by external ids, if possible. A shared id is enough; a shared ISRC also needs the same title or a duration
+/// within three seconds.
 fn by_id(index: &TrackIndex, question: &MatchQuery<'_>) -> Option<MatchResult> {
     let of_hash = |hash: &u64| rows_of_id(index, *hash).min_by_key(|row| (content(index, *row), *row));
     if let Some(row) = question.ids.iter().find_map(of_hash) {
@@ -99,14 +101,14 @@ fn by_id(index: &TrackIndex, question: &MatchQuery<'_>) -> Option<MatchResult> {
     Some(MatchResult::certain(row, TrackMatchReason::Isrc))
 }
 
-/// The content of a row as a sort key, so that order of insertion does not matter.
+/// Sort key made of a row's content, so that the result does not depend on the order of insertion.
 fn content(index: &TrackIndex, row: u32) -> (u64, u64, u64, u16) {
     let row = index.rows[row as usize];
     let album = index.albums[row.album as usize].text_key;
     (index.titles.text_key(row.title), index.credits.text_key(row.credit), album, row.duration_s)
 }
 
-/// Sorts the best first. Ties are broken by content, and only then by order of insertion.
+/// Sorts the best candidates first. Ties are broken by content, and only then by order of insertion.
 fn rank(index: &TrackIndex, mut judged: Vec<ScoredCandidate>) -> Vec<ScoredCandidate> {
     judged.sort_by(|one, other| compare(index, one, other));
     judged
@@ -162,19 +164,19 @@ fn decide(index: &TrackIndex, mut ranked: Vec<ScoredCandidate>, policy: MatchPol
     MatchResult { decision, candidates: ranked.into_iter().map(told).collect(), margin }
 }
 
-/// The best row that is another recording than the first.
+/// The best candidate that is another recording than the first one.
 fn rival<'a>(index: &TrackIndex, ranked: &'a [ScoredCandidate]) -> Option<&'a ScoredCandidate> {
     let class = |judged: &ScoredCandidate| {
         let heading = index.titles.get(index.rows[judged.row as usize].title);
         (heading.core_key, heading.versions)
     };
     let best = class(ranked.first()?);
-    // A row with a masked word is no rival of one with the word in full.
+    // A title that differs only in masked letters (`f***`) has full similarity: it is the same recording, no rival.
     let is_rival = |judged: &&ScoredCandidate| !judged.is_against && class(judged) != best && judged.title < 1.0;
     ranked[1..].iter().find(is_rival)
 }
 
-/// Whether the first row has a subtitle missing in the query, and an equally good row has another one.
+/// Whether the first candidate has a subtitle that the query lacks, and an equally good one has a different subtitle.
 fn has_other_subtitle(index: &TrackIndex, ranked: &[ScoredCandidate]) -> bool {
     let subtitle = |judged: &ScoredCandidate| index.titles.get(index.rows[judged.row as usize].title).subtitle;
     let is_added =

@@ -1,5 +1,6 @@
-//! Records the requests of one server as they happen. Each takes one short lock, and allocates only if the minute has
-//! no such row yet. All else is done a minute later, while no request waits.
+//! Records the requests to one server as they happen. Recording one takes a single short lock, and allocates only if
+//! the current minute has no row yet for its category, app or user. Everything else happens later in the background,
+//! where no request waits for it.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,18 +16,18 @@ use crate::record::recent_decisions::{NumberedDecision, RecentDecisions};
 use crate::record::reuse_sample::{RecordedTrace, ReuseSample};
 use crate::record::time_series::{SeriesPoint, TimeSeries, TimeStep};
 
-/// Max buckets waiting to be written. Beyond it the two oldest are merged, which loses only the exact minute.
+/// Max buckets waiting to be written. Beyond it the two oldest are merged: no count is lost, only the exact minute.
 const MAX_CLOSED: usize = 60;
-/// The newest load counts for one in this many in the mean.
+/// The newest load contributes one part in this many to the mean duration.
 const LOAD_SHARE: u64 = 8;
 
-/// Requests of one server.
+/// Counts, time series, decisions and samples of the requests to one server.
 #[derive(Debug)]
 pub struct RequestRecorder {
     open: Mutex<RecorderState>,
-    /// Closed buckets. Locked by readers and the writer, for as long as they take.
+    /// Locked by the readers and the writer of statistics for as long as they need, but never while recording.
     unwritten: Mutex<UnwrittenBuckets>,
-    /// Mean duration of loads by category, in microseconds; zero before the first.
+    /// Mean duration of a load by category, in microseconds; zero before the first load.
     load_us: [AtomicU64; RequestCategory::COUNT],
 }
 
@@ -36,17 +37,18 @@ struct RecorderState {
     closed: VecDeque<MinuteBucket>,
     series: TimeSeries,
     recent: RecentDecisions,
-    /// Samples of the classes that have a TTL policy.
+    /// Samples by class, for replay under other TTLs.
     samples: [ReuseSample; Class::EVERY.len()],
-    /// Number of merged buckets.
+    /// How many times two buckets were merged because too many waited.
     merged: u64,
 }
 
-/// Buckets waiting to be written, oldest first. Readers share them, so that recording never waits for a reader.
+/// Closed buckets waiting to be written, oldest first. Readers get shared references to them, so that recording never
+/// waits for a reader.
 #[derive(Debug, Default)]
 struct UnwrittenBuckets {
     buckets: VecDeque<Arc<MinuteBucket>>,
-    /// Number of merged buckets.
+    /// How many times two buckets were merged because too many waited.
     merged: u64,
 }
 
@@ -74,21 +76,21 @@ impl RequestRecorder {
         open.recent.push(decision);
     }
 
-    /// Records a request to the server that a client caused.
+    /// Records an upstream request that a client's request caused.
     pub fn record_reached(&self, cause: RequestSource<'_>, now_ms: u64) {
         let mut open = self.open.lock();
         open.bucket_at(now_ms).update(cause, |counts| counts.add(RequestCounter::Reached, 1));
         open.point(now_ms, &SeriesPoint { reached: 1, ..SeriesPoint::default() });
     }
 
-    /// Attributes requests to the server, counted before their user was known, to this user.
+    /// Adds upstream requests to a user. They were recorded already, before the user was known.
     pub fn attribute_reached(&self, user: UserHash, more: u64, now_ms: u64) {
         if more > 0 {
             self.open.lock().bucket_at(now_ms).user(user).add(RequestCounter::Reached, more);
         }
     }
 
-    /// Records own requests.
+    /// Records upstream requests of Greenroom itself.
     pub fn record_own(&self, more: u64, now_ms: u64) {
         if more > 0 {
             let mut open = self.open.lock();
@@ -97,7 +99,7 @@ impl RequestRecorder {
         }
     }
 
-    /// Adds to a counter of one category.
+    /// Adds to one counter of a category. Spot checks also count in the time series.
     pub fn record_count(&self, subject: RequestCategory, count: RequestCounter, more: u64, now_ms: u64) {
         if more > 0 {
             let mut open = self.open.lock();
@@ -115,51 +117,51 @@ impl RequestRecorder {
         }
     }
 
-    /// Records the duration of a load.
+    /// Updates the mean load duration of a category.
     pub fn record_load(&self, subject: RequestCategory, took_us: u64) {
         let mean = &self.load_us[subject.index()];
         let before = mean.load(Ordering::Relaxed);
         let after = if before == 0 { took_us } else { before - before / LOAD_SHARE + took_us / LOAD_SHARE };
-        // A race may lose one value, which a mean tolerates.
+        // Of two concurrent updates one may be lost, which a mean tolerates.
         mean.store(after.max(1), Ordering::Relaxed);
     }
 
-    /// Retained decisions with a greater number, newest first.
+    /// The newest decisions with a number above `after` for which `is_meant` is true: at most `most`, newest first.
     pub fn decisions(&self, after: u64, most: usize, is_meant: impl Fn(&Decision) -> bool) -> Vec<NumberedDecision> {
         let open = self.open.lock();
         open.recent.after(after).filter(|told| is_meant(&told.decision)).take(most).cloned().collect()
     }
 
-    /// Sum since this moment.
+    /// Sum of the time series since a point in time.
     pub fn sum(&self, since_ms: u64) -> SeriesPoint {
         self.open.lock().series.sum(since_ms)
     }
 
-    /// Sample of a class of the last day.
+    /// The sampled requests of a class in the last day.
     pub fn trace(&self, class: Class, now_ms: u64) -> RecordedTrace {
         self.open.lock().samples[class as usize].trace(now_ms)
     }
 
-    /// Points of a step since this moment.
+    /// Points of the time series since a point in time, one for each step.
     pub fn points(&self, step: TimeStep, since_ms: u64) -> Vec<SeriesPoint> {
         self.open.lock().series.since(step, since_ms).copied().collect()
     }
 
-    /// Drains the buckets since the last call, oldest first.
+    /// Closes the current bucket and removes all buckets, oldest first, in order to write them.
     pub(crate) fn drain_buckets(&self) -> Vec<Arc<MinuteBucket>> {
         let mut waiting = self.unwritten.lock();
         self.close_bucket(&mut waiting);
         waiting.buckets.drain(..).collect()
     }
 
-    /// Buckets not written yet, oldest first.
+    /// Closes the current bucket and returns all buckets not written yet, oldest first.
     pub(crate) fn unwritten_buckets(&self) -> Vec<Arc<MinuteBucket>> {
         let mut waiting = self.unwritten.lock();
         self.close_bucket(&mut waiting);
         waiting.buckets.iter().cloned().collect()
     }
 
-    /// Puts buckets back that could not be written.
+    /// Puts back buckets that were drained but not written.
     pub(crate) fn requeue(&self, pages: Vec<Arc<MinuteBucket>>) {
         let mut waiting = self.unwritten.lock();
         for page in pages.into_iter().rev() {
@@ -168,7 +170,7 @@ impl RequestRecorder {
         waiting.merge_oldest();
     }
 
-    /// Closes the current bucket. Recording waits only for the swap.
+    /// Moves the current bucket and the closed ones to those waiting to be written. Recording waits only for the swap.
     fn close_bucket(&self, waiting: &mut UnwrittenBuckets) {
         let (closed, page) = {
             let mut open = self.open.lock();
@@ -182,13 +184,13 @@ impl RequestRecorder {
         waiting.merge_oldest();
     }
 
-    /// Number of merged buckets.
+    /// How many times two buckets were merged because too many waited.
     pub fn merged(&self) -> u64 {
         let folded = self.open.lock().merged;
         folded + self.unwritten.lock().merged
     }
 
-    /// Restores stored counts of earlier processes, beneath those counted since.
+    /// Restores the time series of earlier processes and adds the points recorded since this one started.
     pub(crate) fn restore(&self, mut kept: TimeSeries) {
         let mut open = self.open.lock();
         for step in TimeStep::EVERY {
@@ -201,7 +203,7 @@ impl RequestRecorder {
 }
 
 impl RecorderState {
-    /// Bucket of this moment. Time never goes back: late requests count in the newest bucket.
+    /// The bucket for a point in time. Buckets never go back: a late request counts in the newest one.
     fn bucket_at(&mut self, at_ms: u64) -> &mut MinuteBucket {
         let minute_ms = TimeStep::Minute.floor(at_ms);
         if minute_ms > self.bucket.minute_ms {
@@ -218,7 +220,7 @@ impl RecorderState {
         self.series.add(at_ms, more);
     }
 
-    /// Samples requests that were, or could have been, answered from the cache.
+    /// Adds a read to its class's sample, if it was answered by way of the cache and the age of its response matters.
     fn sample(&mut self, decision: &Decision) {
         let (RequestCategory::Read(class), Some(question)) = (decision.category, decision.request_hash) else {
             return;
@@ -243,7 +245,8 @@ impl RecorderState {
 }
 
 impl UnwrittenBuckets {
-    /// Merges buckets of the same minute, because reading closes one early.
+    /// Appends a bucket. It is merged into the newest one if that is of the same minute, because reading the statistics
+    /// closes buckets early.
     fn push(&mut self, page: MinuteBucket) {
         match self.buckets.back_mut() {
             Some(newest) if newest.minute_ms == page.minute_ms => Arc::make_mut(newest).merge(&page),
@@ -261,7 +264,7 @@ impl UnwrittenBuckets {
     }
 }
 
-/// What one request adds to the points.
+/// The contribution of one request to the time series.
 fn point_of(decision: &Decision, load_ms: u64) -> SeriesPoint {
     let outcome = &decision.outcome;
     let kind = RequestCounter::for_outcome(outcome);

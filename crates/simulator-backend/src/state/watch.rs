@@ -1,4 +1,4 @@
-//! Watch states, playback history and sessions.
+//! Watch states, playback history and sessions. All times are in seconds since 1970 unless a field says otherwise.
 
 use crate::catalogue::ItemId;
 use crate::users::UserId;
@@ -12,7 +12,7 @@ pub struct WatchState {
     pub offset_ms: u64,
     /// Time of the last play.
     pub last_viewed_at: Option<u64>,
-    /// The user's rating in tenths, from 0 to 100.
+    /// The user's rating in tenths of a point, from 0 to 100.
     pub rating: Option<u16>,
     /// Time of the rating.
     pub rated_at: Option<u64>,
@@ -20,7 +20,7 @@ pub struct WatchState {
     pub favourite: bool,
     /// Number of skips.
     pub skips: u32,
-    /// Whether the user removed it from the list of items to continue.
+    /// Whether the user removed it from the list of items to resume.
     pub hidden_from_resume: bool,
 }
 
@@ -38,11 +38,11 @@ pub struct PlayRecord {
     pub id: u64,
     /// Played item.
     pub item: ItemId,
-    /// User.
+    /// The user who played it.
     pub user: UserId,
-    /// Time of the play, in seconds since 1970.
+    /// Time of the play.
     pub viewed_at: u64,
-    /// Device.
+    /// Number of the device ([`PlayerDevice::id`]).
     pub device: u32,
 }
 
@@ -76,16 +76,16 @@ impl PlayerState {
     }
 }
 
-/// A device that reported itself.
+/// A device with a player, as it reported itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PlayerDevice {
     /// Its number, from 1.
     pub id: u32,
-    /// Its own identifier.
+    /// The identifier that it reports.
     pub client: String,
     /// Its name.
     pub name: String,
-    /// Product that runs on it.
+    /// The product that runs on it.
     pub product: String,
     /// The product's version.
     pub version: String,
@@ -97,7 +97,7 @@ pub struct PlayerDevice {
     pub created_at: u64,
 }
 
-/// Report of a player.
+/// A player's report about its playback.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlaybackUpdate {
     /// Played item.
@@ -113,11 +113,11 @@ pub struct PlaybackUpdate {
 /// A running playback.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SimulatedSession {
-    /// Its key: a number as text.
+    /// Its session key: a number as text.
     pub key: String,
-    /// Its identifier.
+    /// Its session id.
     pub id: String,
-    /// User.
+    /// The user.
     pub user: UserId,
     /// Played item.
     pub item: ItemId,

@@ -1,16 +1,18 @@
 //! Syncs playlists to a media server: parses them, matches their rows once, writes them for one or several users, and
 //! verifies the result.
 //!
-//! Modules: [`request`] (what to sync), [`sync`] (executes a request), `wait_for_index` (waits for its library),
-//! `resolve` (matches its rows), [`plan`] (changes needed on a playlist), [`apply`] (writes one user's playlist),
-//! [`client`] (requests to the server), `ownership` and [`created`] (which playlists Greenroom may write), [`run`]
-//! (progress), [`report`] (result), [`error`], [`scheduled`] (repeated syncs), [`sync_status`] (their status),
-//! `schedule` (when they run), `watch` (their files), `report_files` (reports beside them), `lock` (one run at a time
-//! per playlist).
+//! Modules of one sync: [`request`] (what to sync), [`sync`] (executes a request), `wait_for_index` (waits until the
+//! library has an index), `resolve` (matches the rows), [`plan`] (computes the changes to a playlist), [`apply`]
+//! (writes one user's playlist), [`client`] (requests to the media server), `ownership` and [`created`] (which
+//! playlists Greenroom may write), `lock` (one run at a time per playlist), [`run`] (its progress), [`report`] (its
+//! result) and [`error`].
+//!
+//! Modules of scheduled syncs: [`scheduled`] (runs them), `schedule` (when each is due), `watch` (finds and reads
+//! files), `report_files` (writes reports beside the files) and [`sync_status`] (their status).
 //!
 //! A failure never empties a playlist: additions are made and verified before anything is removed, a source without
-//! rows changes nothing, and if no row matched nothing is touched. There is no journal: the next run reads the playlist
-//! and continues from there.
+//! rows changes nothing, and if no row matched nothing is changed. There is no journal: after a failure the next run
+//! reads the playlist from the server and continues from there.
 
 pub mod apply;
 pub mod client;
@@ -53,7 +55,7 @@ use request::SyncRequest;
 use run::{RunResult, SyncRun};
 use sync_status::ScheduledSyncs;
 
-/// A library compared within this time is not compared again because few rows matched.
+/// If few rows match, the library's index is rebuilt, unless it was read from the server within this time.
 const MIN_COMPARE_AGE_S: u64 = 3600;
 /// Max concurrent runs.
 const MAX_RUNNING: usize = 8;
@@ -62,10 +64,10 @@ const MAX_FINISHED: usize = 50;
 /// … and max bytes of all their reports together; the newest is never evicted.
 const MAX_FINISHED_BYTES: usize = 64 * 1024 * 1024;
 
-/// Outcomes of runs; the last one means it did not start.
+/// Outcomes of runs. A `refused` run was never started.
 const OUTCOMES: [&str; 4] = ["done", "failed", "cancelled", "refused"];
 
-/// Evicts the oldest finished runs until the limits hold.
+/// Evicts the oldest finished runs until [`MAX_FINISHED`] and [`MAX_FINISHED_BYTES`] hold.
 fn evict_oldest(runs: &mut VecDeque<Arc<SyncRun>>) {
     loop {
         let bytes: usize = runs.iter().map(|run| run.approx_bytes()).sum();
@@ -85,7 +87,7 @@ fn already_running(run: &SyncRun) -> PlaylistFailure {
     PlaylistFailure::new("already-running", message)
 }
 
-/// A run in progress. Marks it as failed when dropped without a result.
+/// Marks a run as failed if it is dropped before the run has a result.
 struct RunGuard {
     playlists: Arc<PlaylistService>,
     run: Arc<SyncRun>,
@@ -101,14 +103,14 @@ impl Drop for RunGuard {
     }
 }
 
-/// Runs playlist syncs.
+/// Starts playlist syncs and knows their runs.
 #[derive(Debug)]
 pub struct PlaylistService {
     /// The library indexes.
     pub libraries: Arc<Libraries>,
     /// Matches rows to items.
     pub matching: Arc<Matcher>,
-    /// The clock of the process.
+    /// The process's clock.
     pub clock: Clock,
     servers: Vec<Arc<Server>>,
     tasks: TaskTracker,
@@ -136,7 +138,7 @@ impl Default for PlaylistService {
 }
 
 impl PlaylistService {
-    /// A service for these servers, without a data directory.
+    /// A service for these servers. It stores nothing on disk; see [`Self::with_data_dir`].
     pub fn new(
         libraries: Arc<Libraries>,
         matching: Arc<Matcher>,
@@ -161,7 +163,7 @@ impl PlaylistService {
         }
     }
 
-    /// Stores what outlives the process in this directory.
+    /// Stores the list of playlists that Greenroom created in this directory.
     #[must_use]
     pub fn with_data_dir(mut self, data_dir: &Path) -> Self {
         let lane = FileWorkQueue::new(self.tasks.clone());
@@ -169,11 +171,11 @@ impl PlaylistService {
         self
     }
 
-    /// Starts a run.
+    /// Starts a run in the background.
     ///
     /// # Errors
-    /// The request names an unknown server or library, too many runs are active, or the playlist is being written
-    /// already.
+    /// The request names an unknown server or account, too many runs are active, or another run writes the same
+    /// playlist.
     pub fn start(self: &Arc<Self>, wish: SyncRequest) -> Result<Arc<SyncRun>, PlaylistFailure> {
         let server = self.server(&wish.server)?;
         if let Some(unknown) = wish.accounts.iter().find(|name| !server.origin.settings.accounts.contains_key(*name)) {
@@ -191,7 +193,7 @@ impl PlaylistService {
         let run = self.register(&wish.server, &name.unwrap_or_default())?;
         let (playlists, begun) = (Arc::clone(self), Arc::clone(&run));
         self.tasks.spawn(async move {
-            // If the task panics or is dropped, the guard ends the run.
+            // If the task panics or is dropped, the guard marks the run as failed.
             let underway = RunGuard { playlists, run: begun };
             sync::run_sync(&underway.playlists, &underway.run, wish).await;
         });
@@ -215,7 +217,7 @@ impl PlaylistService {
         }
         let number = self.started.fetch_add(1, Ordering::Relaxed) + 1;
         let now_ms = self.clock.now_ms();
-        // The time keeps ids unique across processes.
+        // The time distinguishes the ids of this process from those of earlier ones.
         let id = format!("{:x}-{number}", now_ms / 1000);
         let run = Arc::new(SyncRun::new(id, server, name, now_ms, self.stop.child_token()));
         runs.push_back(Arc::clone(&run));
@@ -223,7 +225,8 @@ impl PlaylistService {
         Ok(run)
     }
 
-    /// Reserves the playlist's name once it is known: no other run may write one of that name on the same server.
+    /// Sets the name of the run's playlist, once it is known. Fails if another run writes a playlist of that name on
+    /// the same server.
     fn reserve_name(&self, run: &SyncRun, name: &str) -> Result<(), PlaylistFailure> {
         let runs = self.runs.lock();
         let mut others = runs.iter().filter(|other| other.id != run.id && other.result().is_none());
@@ -247,17 +250,17 @@ impl PlaylistService {
         }
     }
 
-    /// Finished runs by outcome.
+    /// Number of runs by outcome, since the process started.
     pub fn outcomes(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
         OUTCOMES.into_iter().zip(self.ended.iter().map(|count| count.load(Ordering::Relaxed)))
     }
 
-    /// The queue on which its files are read and written.
+    /// The queue that reads and writes the list of created playlists.
     pub fn lane(&self) -> &FileWorkQueue {
         &self.created.lane
     }
 
-    /// All known runs, newest first.
+    /// Active runs and those finished that are still in memory, newest first.
     pub fn runs(&self) -> Vec<Arc<SyncRun>> {
         self.runs.lock().iter().rev().cloned().collect()
     }
@@ -279,7 +282,7 @@ impl PlaylistService {
         })
     }
 
-    /// The default server: the only one, if there is just one.
+    /// The only server, which is the default if a request names none; `None` if there are several.
     pub fn only_server(&self) -> Option<&str> {
         match self.servers.as_slice() {
             [only] => Some(only.name()),
@@ -287,7 +290,7 @@ impl PlaylistService {
         }
     }
 
-    /// The library with this key, title, or `SERVER:KEY`; the music library if `None`.
+    /// The server's library that `word` names by its key, its title, or `SERVER:KEY`. Its music library without `word`.
     fn library(&self, server: &Arc<Server>, word: Option<&str>) -> Option<Arc<Library>> {
         let Some(word) = word else { return self.libraries.music_library(server.name()) };
         let named = word.parse::<LibraryId>().ok().filter(|id| id.server == server.name());
@@ -299,7 +302,8 @@ impl PlaylistService {
         })
     }
 
-    /// Requests a full comparison of the library because few rows matched, unless one ran recently.
+    /// Requests a new build of the library's index because few rows matched. `age_s` is the time since the library was
+    /// read from the server; if it is short, only a warning is logged.
     fn request_compare(library: &Library, age_s: u64) {
         if age_s > MIN_COMPARE_AGE_S {
             library.build(false);
@@ -307,7 +311,8 @@ impl PlaylistService {
         tracing::warn!(library = %library.id, age_s, "few rows of a playlist were found; is it the right library?");
     }
 
-    /// Warns of a sync into a library whose index is off: it fails or uses an old snapshot.
+    /// Raises a warning if the library's index is turned off, because syncs then fail or match against an old snapshot.
+    /// Ends the warning otherwise.
     fn warn_if_off(library: &Library) {
         let warnings = &library.server.origin.warnings;
         if library.state() != LibraryState::Off {
@@ -349,7 +354,7 @@ mod tests {
     fn two_runs_that_come_to_the_same_name_do_not_write_at_once() {
         let playlists = PlaylistService::default();
         let first = playlists.register("home", "Weekly").expect("nothing runs");
-        // A run for a playlist given by its id.
+        // A run whose source playlist is given by its id; its name is not known yet.
         let second = playlists.register("home", "4711").expect("another name");
         let refusal = playlists.reserve_name(&second, "Weekly ").expect_err("the first writes it");
         assert_eq!(refusal.code, "already-running");

@@ -1,32 +1,32 @@
-//! Decides when a scheduled playlist is synced. Pure.
+//! Decides when a scheduled playlist is synced. Pure functions.
 
 use crate::playlists::sync_status::LastSync;
 use crate::playlists::watch::FileStat;
 
-/// First retry delay after a transient failure; it doubles with each further one …
+/// Delay of the first retry after a transient failure. It doubles with each further failure …
 const RETRY_MS: u64 = 5 * 60_000;
-/// … up to this.
+/// … up to this maximum.
 const MAX_RETRY_MS: u64 = 6 * HOUR_MS;
 pub(super) const HOUR_MS: u64 = 3_600_000;
 
 /// State of one scheduled playlist.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct ScheduleState {
-    /// File attributes at the last poll; `None` if it is not a file.
+    /// Size and modification time at the last poll; `None` if the source is not a file.
     pub(super) seen: Option<FileStat>,
-    /// File attributes at the last sync, and its time in milliseconds.
+    /// The same at the last sync, and the time of that sync in milliseconds since 1970.
     pub(super) last_run: Option<(Option<FileStat>, u64)>,
-    /// Time of a retry after a transient failure.
+    /// Time of the next retry, if the last sync failed transiently.
     pub(super) retry_at_ms: Option<u64>,
-    /// Consecutive transient failures.
+    /// Number of consecutive transient failures.
     pub(super) failures: u32,
     /// Result of the last sync.
     pub(super) last_sync: Option<LastSync>,
 }
 
-/// Whether a playlist is due now.
+/// Whether a playlist is due for a sync. `look` is its file's current state; `known` is `None` at the first poll.
 pub(super) fn is_due(known: Option<&ScheduleState>, look: Option<FileStat>, now_ms: u64, every_ms: u64) -> bool {
-    // A new file may still be in writing; a server's playlist is complete.
+    // A file seen for the first time may still be being written; a server's playlist is always complete.
     let Some(known) = known else { return look.is_none() };
     let is_still = look == known.seen;
     let is_new = known.last_run.is_none_or(|(taken, _)| taken != look);

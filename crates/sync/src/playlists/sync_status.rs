@@ -1,4 +1,4 @@
-//! Status of scheduled syncs, and requests to run one now.
+//! Status of the scheduled playlist syncs, and pending requests to run one now.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -13,44 +13,44 @@ use super::report::{PlaylistFailure, RowCounts};
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = PlaylistLast)]
 pub struct LastSync {
-    /// Its end, in milliseconds since 1970.
+    /// Time at which it ended, in milliseconds since 1970.
     pub at_ms: u64,
-    /// Its result: `done`, `failed`, `cancelled`.
+    /// How it ended: `done`, `failed` or `cancelled`.
     pub state: &'static str,
-    /// Rows by outcome, if any were matched.
+    /// Number of rows by outcome; `None` if it ended before a report was made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counts: Option<RowCounts>,
-    /// What failed.
+    /// The failure; if only some accounts failed, that of the first of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<PlaylistFailure>,
 }
 
-/// Status of one playlist.
+/// Status of one playlist that is synced on a schedule.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 #[schema(as = PlaylistKept)]
 pub struct SyncedPlaylistStatus {
-    /// Its file; `None` for a server's playlist.
+    /// The file it is read from; `None` if its source is a media server.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
-    /// It waits for the library's first build.
+    /// Whether its sync waits for the first build of the library's index.
     pub awaits_library: bool,
     /// Result of the last sync.
     pub last: Option<LastSync>,
-    /// Next sync if nothing changes, in milliseconds since 1970.
+    /// Time of its next sync unless its file changes before, in milliseconds since 1970.
     pub next_ms: Option<u64>,
 }
 
-/// Status of one entry of the configuration.
+/// Status of one scheduled sync of the configuration. If its source is a folder, it has several playlists.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 #[schema(as = PlaylistEntry)]
 pub struct ScheduledSyncStatus {
     /// Its name in the configuration.
     pub name: String,
-    /// The target server.
+    /// The server it writes to.
     pub server: String,
-    /// Its source.
+    /// Source of its playlists.
     pub from: String,
-    /// Interval of syncs without a change, in hours.
+    /// Hours between two syncs of a playlist that did not change.
     #[serde(skip)]
     pub every_hours: u64,
     /// Problems for a person to fix.
@@ -59,24 +59,24 @@ pub struct ScheduledSyncStatus {
     pub playlists: Vec<SyncedPlaylistStatus>,
 }
 
-/// Status of all scheduled syncs.
+/// Status of all scheduled syncs, by name.
 #[derive(Debug, Default)]
 pub struct ScheduledSyncs {
     entries: Mutex<BTreeMap<String, ScheduledSyncStatus>>,
     requested: Mutex<HashSet<String>>,
-    /// The entry being synced.
+    /// Name of the scheduled sync that runs now.
     running: Mutex<Option<String>>,
-    /// Notified on a request.
+    /// Notified when a sync is requested.
     pub(super) wake: Notify,
 }
 
 impl ScheduledSyncs {
-    /// Status of all entries.
+    /// Status of all scheduled syncs.
     pub fn all(&self) -> Vec<ScheduledSyncStatus> {
         self.entries.lock().values().cloned().collect()
     }
 
-    /// Requests a sync of all the entry's playlists as soon as possible; false if there is no such entry.
+    /// Requests that a scheduled sync runs as soon as possible, for all its playlists. False if it does not exist.
     pub fn request_now(&self, name: &str) -> bool {
         if !self.entries.lock().contains_key(name) {
             return false;
@@ -86,27 +86,27 @@ impl ScheduledSyncs {
         true
     }
 
-    /// Whether this entry is being synced.
+    /// Whether this scheduled sync runs now.
     pub fn is_running(&self, name: &str) -> bool {
         self.running.lock().as_deref() == Some(name)
     }
 
-    /// Whether a sync of this entry was requested and has not begun.
+    /// Whether this scheduled sync was requested and has not begun.
     pub fn is_requested(&self, name: &str) -> bool {
         self.requested.lock().contains(name)
     }
 
-    /// Sets the entry being synced.
+    /// Sets the scheduled sync that runs now.
     pub(super) fn set_running(&self, name: Option<&str>) {
         *self.running.lock() = name.map(str::to_owned);
     }
 
-    /// Takes a pending request for this entry; returns whether there was one.
+    /// Removes the pending request for this scheduled sync. Returns whether there was one.
     pub(super) fn take_request(&self, name: &str) -> bool {
         self.requested.lock().remove(name)
     }
 
-    /// Sets the status of an entry.
+    /// Replaces the status of a scheduled sync.
     pub fn set(&self, entry: ScheduledSyncStatus) {
         self.entries.lock().insert(entry.name.clone(), entry);
     }

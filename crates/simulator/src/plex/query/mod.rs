@@ -1,4 +1,4 @@
-//! Query language of lists: filters, order, and paging.
+//! Query parameters of lists: filters, sort order, and paging.
 
 pub(super) mod choice;
 mod condition;

@@ -5,7 +5,7 @@ use crate::plex::node::Node;
 use crate::plex::request::PlexReadRequest;
 use crate::plex::server::{API_VERSION, VERSION};
 
-/// Directories below the root.
+/// Directories that the root lists.
 const BRANCHES: [&str; 25] = [
     "actions",
     "activities",
@@ -34,7 +34,7 @@ const BRANCHES: [&str; 25] = [
     "updater",
 ];
 
-/// The root. A starting server says so in it.
+/// The response to `/`. While the server starts, it contains `startState`.
 pub(in crate::plex) fn root(call: &PlexReadRequest<'_>, starting: bool) -> Node {
     let server = call.server;
     let playing = call.view.sessions().len();

@@ -1,4 +1,4 @@
-//! Playlists and their items.
+//! `/playlists`: playlists and their items.
 
 use super::listing::{list_of_rows, windowed};
 use super::{container, image, nothing};
@@ -65,7 +65,7 @@ fn order(rows: &mut [Node], sort: &str) {
     }
 }
 
-/// The user's matching playlists, as rows.
+/// Rows of the user's playlists for which `fits` is true.
 pub(super) fn rows(call: &PlexReadRequest<'_>, fits: impl Fn(&PlaylistRecord) -> bool) -> Vec<Node> {
     call.view
         .playlists(call.user.id)
@@ -75,25 +75,25 @@ pub(super) fn rows(call: &PlexReadRequest<'_>, fits: impl Fn(&PlaylistRecord) ->
         .collect()
 }
 
-/// A playlist as a row.
+/// The row of a playlist in a list.
 pub(in crate::plex) fn row(call: &PlexReadRequest<'_>, playlist: &PlaylistRecord) -> Node {
     let items: Vec<ItemId> = contents(call, playlist).into_iter().map(|entry| entry.item).collect();
     playlist::row(call, playlist, &items)
 }
 
-/// Playlists for the content of a section.
+/// The user's playlists with the kind of media that a section contains.
 pub(super) fn section_playlists(call: &PlexReadRequest<'_>, section: Section) -> PlexResult {
     let medium = if section == Section::Music { "audio" } else { "video" };
     list_of_rows(call, |node| node, rows(call, |playlist| playlist.medium == medium))
 }
 
-/// `/playlists/500`
+/// `/playlists/500`: one playlist.
 pub(super) fn one(call: &PlexReadRequest<'_>, id: ItemId) -> PlexResult {
     let playlist = own(call, id)?;
     PlexResponse::tree(container(1).with(row(call, playlist)))
 }
 
-/// Current items of a playlist: its entries, or the result of its query.
+/// Current entries of a playlist; those of a smart playlist are the result of its query.
 pub(in crate::plex) fn contents(call: &PlexReadRequest<'_>, playlist: &PlaylistRecord) -> Vec<PlaylistEntryRecord> {
     match &playlist.smart {
         None => playlist.entries.iter().copied().filter(|entry| call.view.exists(entry.item)).collect(),
@@ -105,7 +105,7 @@ pub(in crate::plex) fn contents(call: &PlexReadRequest<'_>, playlist: &PlaylistR
     }
 }
 
-/// Result of a smart playlist's query: `/library/sections/3/all?type=10&title=x`.
+/// Items that a smart playlist's query selects, such as `/library/sections/3/all?type=10&title=x`.
 fn run_query(call: &PlexReadRequest<'_>, query: &str) -> Vec<ItemId> {
     let (path, query) = query.split_once('?').unwrap_or((query, ""));
     let section = path.split('/').filter(|part| !part.is_empty()).nth(2).unwrap_or("");
