@@ -11,12 +11,12 @@ use crate::policy::Policy;
 use crate::settings::CacheSettings;
 use crate::value::{Entry, Value};
 
-/// Loads one value. A warm key keeps its loader and calls it again, so it may hold what a reload needs.
+/// Loads the value of one key. The loader of a warm key is kept and called again, so it may hold what a reload needs.
 pub trait Loader: Send + Sync + 'static {
-    /// An uncacheable response, for the caller that loaded it.
+    /// An uncacheable response, for the caller that started the load.
     type Pass: Send + 'static;
 
-    /// Loads the value. `old` is the current entry under the key, whatever its age, unless it was purged.
+    /// Loads the value. `old` is the cached entry of the key, whatever its age, unless it was purged.
     fn load(
         &self,
         why: LoadReason,
@@ -29,9 +29,9 @@ pub trait Loader: Send + Sync + 'static {
 pub enum LoadResult<P> {
     /// A cacheable value.
     Store(LoadedValue),
-    /// A value for all waiters, not cacheable; the current entry stays.
+    /// A value for all waiters that is not cached; the current entry stays.
     Share(Value),
-    /// Like [`LoadResult::Share`], but the current entry is dropped, because the source no longer has it.
+    /// Like [`LoadResult::Share`], but the current entry is dropped, because the source says that it does not exist.
     NotFound(Value),
     /// Uncacheable: for the caller that started the load. Waiters are released at once and load for themselves; the key
     /// is remembered as uncacheable for a while.
@@ -45,7 +45,7 @@ pub struct LoadedValue {
     pub value: Value,
     /// The tags by which it is invalidated.
     pub tags: Vec<Tag>,
-    /// Its TTL policy, if it differs from the caller's.
+    /// Its TTL policy, if it is not the caller's.
     pub policy: Option<Policy>,
 }
 
@@ -89,7 +89,7 @@ pub enum LoadErrorKind {
     Unreachable,
     /// The source took too long.
     TimedOut,
-    /// The source reported a failure.
+    /// The source reported a failure of its own.
     ServerError,
     /// The response does not match the request: truncated, or meant for another one.
     Malformed,
@@ -99,7 +99,7 @@ pub enum LoadErrorKind {
     Offline,
     /// The response is complete, but so unlikely at this moment that the cached value is trusted instead.
     Implausible,
-    /// The source does not accept this identity.
+    /// The source does not accept the caller's credentials.
     Denied,
     /// The source rejects the request as wrong.
     Refused,
@@ -107,7 +107,7 @@ pub enum LoadErrorKind {
     Panicked,
     /// A limit of the cache was reached.
     Overloaded,
-    /// The caller wanted a cached value only, and there is none.
+    /// The caller accepts only a cached value, and there is none.
     NotCached,
 }
 
@@ -146,7 +146,8 @@ impl LoadErrorKind {
         }
     }
 
-    /// Whether an old value may be served instead. Not if the source gave a definite answer (denied, refused).
+    /// Whether an old value may be served instead. Not if the source gave a definite answer (denied, refused), nor if
+    /// the cache has no value to serve.
     pub fn allows_stale(self) -> bool {
         match self {
             Self::Unreachable
@@ -162,13 +163,13 @@ impl LoadErrorKind {
         }
     }
 
-    /// Whether an old value may be served even to a strict caller: the source did not respond, or responded with an
-    /// implausible value.
+    /// Whether an old value may be served even to a caller that wants the source's errors passed on
+    /// (`CacheDirective::ReloadStrict`): the source did not respond, or responded with an implausible value.
     pub fn is_unanswered(self) -> bool {
         matches!(self, Self::Unreachable | Self::TimedOut | Self::Offline | Self::Implausible)
     }
 
-    /// How long the failure is served to later callers of the key without another load.
+    /// How long later requests for the key get the same failure without another load.
     pub fn negative_ttl(self, settings: &CacheSettings) -> Duration {
         match self {
             Self::Unreachable | Self::TimedOut | Self::ServerError | Self::Implausible => settings.error_ttl,

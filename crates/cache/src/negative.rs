@@ -1,6 +1,6 @@
 //! The negative cache: recent failures, and keys that are not cacheable.
 //!
-//! It never replaces a value, and is bounded: what does not fit is dropped.
+//! A negative entry never replaces a value. The cache is bounded in bytes, and evicts what does not fit.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::hybrid_timestamp::HybridTimestamp;
 use crate::key::Key;
 use crate::load::LoadError;
 
-/// Bytes a negative entry costs beside its texts.
+/// Bytes a negative entry costs beside its key, message and response.
 const MEMO_OVERHEAD: usize = 400;
 /// Expected weight of a negative entry.
 const EXPECTED_BYTES: u64 = 512;
@@ -19,9 +19,9 @@ const EXPECTED_BYTES: u64 = 512;
 /// Negative entry of one key.
 #[derive(Debug)]
 pub(crate) enum NegativeEntry {
-    /// Its load failed; the same error is served until then, unless the key was invalidated since.
+    /// Its load failed. The same error is served until `until_ms`, unless the key is invalidated before.
     Failed { failure: LoadError, began: HybridTimestamp, until_ms: u64 },
-    /// It is not cacheable; until then, callers load without waiting for each other.
+    /// It is not cacheable. Until `until_ms`, callers load without waiting for each other.
     Uncacheable {
         #[cfg_attr(feature = "shuttle", expect(dead_code, reason = "only the tier below asks"))]
         began: HybridTimestamp,
@@ -31,7 +31,7 @@ pub(crate) enum NegativeEntry {
 
 #[cfg(not(feature = "shuttle"))]
 impl NegativeEntry {
-    /// The timestamp of the load it came from.
+    /// Timestamp of the load that it results from.
     pub(crate) fn load_started(&self) -> HybridTimestamp {
         match self {
             Self::Failed { began, .. } | Self::Uncacheable { began, .. } => *began,
@@ -58,7 +58,7 @@ impl NegativeCache {
         Self { map }
     }
 
-    /// The key's negative entry.
+    /// The key's negative entry, even if it has expired.
     pub(crate) fn get(&self, key: &Key) -> Option<Arc<NegativeEntry>> {
         if self.map.is_empty() { None } else { self.map.get(key) }
     }

@@ -5,12 +5,12 @@
 //! of lifetimes are exact and instant.
 //!
 //! The monotonic clock stops while the machine is suspended. So the clock's owner lets it follow a suspend detector
-//! ([`Clock::follow`]): on a detected suspend the clock advances. It never goes back. On Linux the system counts its
-//! suspended time, and no user can set that count. Elsewhere the detector reads the wall clock, which can be set and
-//! can be wrong for a moment, so it is trusted only after several consistent samples.
+//! ([`Clock::follow`]): on a detected suspend the clock leaps forward. It never goes back. On Linux the system counts
+//! its suspended time, and no user can set that count. Elsewhere the detector reads the wall clock, which can be set
+//! and can be wrong for a moment, so it is trusted only after several consistent samples.
 //!
-//! Modules: `suspend_detector` (where suspends are detected, and when they are trusted), `scaled_time` (accelerated
-//! time).
+//! Modules: `suspend_detector` (detects suspends, and decides when the wall clock is trusted), `scaled_time`
+//! (accelerated time).
 
 mod scaled_time;
 mod suspend_detector;
@@ -30,11 +30,13 @@ use suspend_detector::{SkewSamples, SuspendSource};
 
 /// Interval at which the suspend detector is read.
 const LOOK: Duration = Duration::from_secs(1);
-/// The detector is ahead by this much only after a suspend, or if the wall clock was set.
+/// A detector that is ahead by more than this shows a suspend, or a wall clock that was set.
 const LEAP_MS: u64 = 2_000;
+
 /// A clock that may run faster than real time. Clones are the same clock.
 #[derive(Debug, Clone)]
 pub struct Clock {
+    /// Wall time at creation, in milliseconds since the Unix epoch.
     base_ms: u64,
     start: Instant,
     /// `None` at normal speed.
@@ -48,7 +50,7 @@ pub struct Clock {
 #[derive(Debug, Default)]
 struct ClockLeaps {
     sum_ms: AtomicU64,
-    /// Where the last leap ended.
+    /// Time of this clock at the end of the last leap.
     landed_ms: AtomicU64,
     /// Wakes all sleepers.
     bell: Notify,
@@ -59,7 +61,7 @@ struct ClockLeaps {
 pub enum ClockEvent {
     /// The clock advanced by this much.
     Advanced(Duration),
-    /// The wall clock is ahead by this much, which is not trusted. Reported once.
+    /// The wall clock is ahead by this much, which is too much to be trusted. Reported once.
     Implausible(Duration),
 }
 
@@ -73,13 +75,13 @@ impl Clock {
         Self::started(None).with_suspend_detector(SuspendDetector::system())
     }
 
-    /// A clock that runs `factor` times faster, and not while the machine stalls: for demonstrations. A factor that is
-    /// not a positive number counts as 1. It follows no suspend detector.
+    /// A clock for demonstrations: it runs `factor` times faster than real time, and stops while the machine stalls. A
+    /// factor that is not positive and finite counts as 1. It follows no suspend detector.
     pub fn scaled(factor: f64) -> Self {
         Self::started(Some(if factor.is_finite() && factor > 0.0 { factor } else { 1.0 }))
     }
 
-    /// The same clock, following this detector.
+    /// The same clock with this detector for [`Clock::follow`].
     #[must_use]
     pub fn with_suspend_detector(self, witness: SuspendDetector) -> Self {
         Self { suspend_detector: Some(witness), ..self }
@@ -109,12 +111,13 @@ impl Clock {
         Duration::from_micros(self.now_us().saturating_sub(began_us))
     }
 
-    /// The same in whole milliseconds.
+    /// Whole milliseconds since [`Clock::now_us`] returned `began_us`.
     pub fn since_ms(&self, began_us: u64) -> u64 {
         millis(self.since(began_us))
     }
 
-    /// The moment at which [`Clock::now_us`] returned `measured_us`: microseconds since the Unix epoch.
+    /// Converts a result of [`Clock::now_us`] to microseconds since the Unix epoch. Exact only until the next leap,
+    /// because it adds all leaps so far.
     pub fn wall_us(&self, measured_us: u64) -> u64 {
         measured_us.saturating_add(self.leapt_ms().saturating_mul(1000))
     }
@@ -131,13 +134,15 @@ impl Clock {
         self.leaps.sum_ms.load(Ordering::Relaxed)
     }
 
-    /// End of the last leap; 0 if there was none. Anything due before it that did not run was missed during a suspend.
+    /// Time of this clock at the end of the last leap; 0 if there was none. Anything due before it that did not run was
+    /// missed during a suspend.
     pub fn last_leap_ms(&self) -> u64 {
         self.leaps.landed_ms.load(Ordering::Relaxed)
     }
 
-    /// Follows the suspend detector while this is awaited. The clock advances and `tell` is called within a second
-    /// after the machine wakes; with the wall clock as detector, some seconds later. A wall clock set back is ignored.
+    /// Follows the suspend detector while this is awaited. Within a second after the machine wakes, the clock leaps and
+    /// `tell` is called; with the wall clock as detector it takes some seconds more. A wall clock that is set back is
+    /// ignored. Without a detector nothing happens.
     pub async fn follow(&self, tell: impl Fn(ClockEvent)) -> Infallible {
         let Some(witness) = &self.suspend_detector else { return std::future::pending().await };
         let mut doubt = SkewSamples::default();
@@ -149,7 +154,7 @@ impl Clock {
         }
     }
 
-    /// Reads the detector, and advances if necessary.
+    /// Reads the detector, and lets the clock leap if a suspend is detected.
     fn check_suspend(&self, witness: &SuspendDetector, doubt: &mut SkewSamples) -> Option<ClockEvent> {
         let leapt_ms = self.leapt_ms();
         let ahead_ms = self.behind_ms(witness).checked_sub(leapt_ms).filter(|ahead_ms| *ahead_ms > LEAP_MS);
@@ -158,7 +163,7 @@ impl Clock {
             SuspendSource::Wall(_) => doubt.add_sample(ahead_ms)?,
         };
         if let ClockEvent::Advanced(leap) = noticed {
-            // Concurrent checks all advance to the same time.
+            // Concurrent checks of one suspend count it once.
             self.leaps.sum_ms.fetch_max(leapt_ms + millis(leap), Ordering::Relaxed);
             self.leaps.landed_ms.fetch_max(self.now_ms(), Ordering::Relaxed);
             self.leaps.bell.notify_waiters();
@@ -166,7 +171,7 @@ impl Clock {
         Some(noticed)
     }
 
-    /// How far the clock is behind the detector.
+    /// How far the clock without its leaps is behind the detector.
     fn behind_ms(&self, witness: &SuspendDetector) -> u64 {
         match &witness.0 {
             SuspendSource::Sleep { told_ms, before_ms } => told_ms().saturating_sub(*before_ms),
@@ -180,7 +185,7 @@ impl Clock {
         let end = self.elapsed().saturating_add(duration);
         loop {
             let mut leap = std::pin::pin!(self.leaps.bell.notified());
-            // From here on no leap is missed; earlier ones are checked below.
+            // From here on a leap wakes this sleeper; earlier leaps are added up below.
             leap.as_mut().enable();
             let leapt = Duration::from_millis(self.leapt_ms().saturating_sub(before_ms));
             let left = end.saturating_sub(leapt).saturating_sub(self.elapsed());
@@ -194,7 +199,7 @@ impl Clock {
         }
     }
 
-    /// Sleeps for this much monotonic time.
+    /// Sleeps for `duration` of this clock's time, leaps ignored.
     async fn sleep_monotonic(&self, duration: Duration) {
         match &self.scaled {
             None => tokio::time::sleep(duration).await,

@@ -6,14 +6,15 @@ use rusqlite::{Connection, params};
 use super::error::StorageError;
 use super::schema::about;
 
-/// Free pages returned at a time, and the share of all pages kept for reuse.
+/// Free pages returned to the file system at a time.
 const FREE_PAGES: u64 = 64;
+/// Free pages are kept for reuse while they are fewer than one page in this many.
 const FREE_SHARE: u64 = 4;
 
 /// Size of rows.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RowSize {
-    /// Approximate total.
+    /// Approximate total, body files included.
     pub(super) bytes: i64,
     /// Exact size of body files.
     pub(super) file_bytes: i64,
@@ -40,7 +41,7 @@ impl std::ops::SubAssign for RowSize {
     }
 }
 
-/// Adds to the totals.
+/// Adds to the store's totals of row sizes.
 pub(super) fn add_usage(db: &Connection, by: RowSize) -> Result<(), StorageError> {
     for (name, bytes) in [("bytes", by.bytes), ("file_bytes", by.file_bytes)] {
         if bytes != 0 {
@@ -50,7 +51,8 @@ pub(super) fn add_usage(db: &Connection, by: RowSize) -> Result<(), StorageError
     Ok(())
 }
 
-/// How much of the `booked` total to remove until the `held` bytes are within `max_bytes`.
+/// How many of the `booked` bytes (estimated sizes of all rows) to remove so that the `held` bytes (measured) fall to
+/// `max_bytes`.
 pub(super) fn excess(held: u64, max_bytes: u64, booked: i64) -> i64 {
     let (over, booked) = (held.saturating_sub(max_bytes), booked.max(0).cast_unsigned());
     let excess = u128::from(over) * u128::from(booked) / u128::from(held.max(1));
@@ -72,7 +74,7 @@ fn pages(db: &Connection, which: &str) -> Result<u64, StorageError> {
     Ok(db.pragma_query_value(None, which, |row| row.get::<_, i64>(0))?.max(0).cast_unsigned())
 }
 
-/// Returns some free pages to the file system, if there are many. True if there still are.
+/// Returns some free pages to the file system, if there are many. True if it did, because there may be more to return.
 pub(super) fn vacuum_step(db: &Connection) -> Result<bool, StorageError> {
     let (all, free) = (pages(db, "page_count")?, pages(db, "freelist_count")?);
     if free < FREE_PAGES || free < all / FREE_SHARE {

@@ -1,5 +1,5 @@
-//! Replays stored invalidations into the index in memory: their sequence numbers, and the newest one known when a load
-//! began.
+//! Applies stored invalidations with their sequence numbers to the index in memory, and records when each became known:
+//! so every load has a newest invalidation known when it began, which is stored with its value.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,7 +14,7 @@ use crate::scope::Scope;
 use crate::scope_hash::ScopeHash;
 use crate::stored_invalidation::{NumberedInvalidation, PendingInvalidation};
 
-/// Max steps remembered. A load that began before the oldest counts as having known no invalidation.
+/// Max steps of a [`SequenceMap`]. A load that began before the oldest step counts as having known no invalidation.
 const MAX_STEPS: usize = 4096;
 
 /// The newest invalidation known at each timestamp.
@@ -23,8 +23,9 @@ pub(crate) struct SequenceMap(Mutex<Steps>);
 
 #[derive(Debug, Default)]
 struct Steps {
-    /// The store whose numbers these are: grows with each new store.
+    /// Incremented when another store takes the place of the current one, whose sequence numbers then mean nothing.
     era: u64,
+    /// Timestamps, ascending, each with the newest invalidation known from then on.
     steps: VecDeque<(HybridTimestamp, u64)>,
 }
 
@@ -36,7 +37,7 @@ pub(crate) struct KnownSequence {
 }
 
 impl SequenceMap {
-    /// From `stamp` on, invalidations up to `seq` are known.
+    /// Records that from `stamp` on invalidations up to `seq` are known.
     fn step(&self, stamp: HybridTimestamp, seq: u64) {
         let steps = &mut self.lock().steps;
         if steps.len() >= MAX_STEPS {
@@ -45,14 +46,14 @@ impl SequenceMap {
         steps.push_back((stamp, seq));
     }
 
-    /// From here on, numbers belong to another store.
+    /// Begins a new era, because from here on sequence numbers belong to another store.
     fn forget(&self) {
         let mut known = self.lock();
         known.era += 1;
         known.steps.clear();
     }
 
-    /// The store whose numbers are in use.
+    /// The current era.
     pub(crate) fn era(&self) -> u64 {
         self.lock().era
     }
@@ -61,7 +62,7 @@ impl SequenceMap {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The newest invalidation known before a load that began at `created`.
+    /// The newest invalidation known when the load `created` began.
     pub(crate) fn sequence_at(&self, created: HybridTimestamp) -> KnownSequence {
         let known = self.lock();
         let after = known.steps.partition_point(|(stamp, _)| *stamp < created);
@@ -79,8 +80,10 @@ pub(crate) struct InvalidationReplay {
 }
 
 impl InvalidationReplay {
-    /// Applies the invalidations of a newly opened store, with the highest number ever assigned. Numbers of another
-    /// store are discarded. `is_start` says that nothing was loaded yet, so that their own timestamps apply.
+    /// Applies all invalidations of the first store, or of one that took the place of another, whose numbers are
+    /// discarded. `newest_seq` is the highest number it ever assigned, `newest` the newest timestamp in it, and
+    /// `ours` the origin of this process. With `is_start` nothing was loaded yet, so the invalidations keep their
+    /// timestamps.
     pub(crate) fn begin(
         &self,
         placed: &[NumberedInvalidation],
@@ -98,7 +101,7 @@ impl InvalidationReplay {
         self.step(newest_seq);
     }
 
-    /// Applies the invalidations of the same store that arrived while it could not be read.
+    /// Applies the invalidations of a store that are not known yet, because it could not be read for a while.
     pub(crate) fn resume(&self, placed: &[NumberedInvalidation], newest_seq: u64, newest: HybridTimestamp, ours: i64) {
         self.sequence.observe(newest);
         for one in placed {
@@ -107,7 +110,7 @@ impl InvalidationReplay {
         self.step(newest_seq);
     }
 
-    /// Own invalidations that were committed before the last read.
+    /// Records own invalidations as committed. All numbers assigned up to their commit must have been applied.
     pub(crate) fn committed(&self, marks: &[PendingInvalidation]) {
         for mark in marks {
             self.index.committed(decode_scope(&mark.scope), mark.stamp);
@@ -129,8 +132,8 @@ impl InvalidationReplay {
         self.step(placed.last().map_or(0, |last| last.seq));
     }
 
-    /// Our own took effect before they were written, and only get their number. Those of other processes take effect
-    /// now, because their clock is not ours.
+    /// An invalidation of this process took effect before it was written, and only gets its number. Any other takes
+    /// effect now, with a new timestamp, because it has its timestamp from another clock.
     fn apply_one(&self, one: &NumberedInvalidation, ours: i64) {
         if one.origin == ours {
             self.index.set_sequence(target(one), one, one.invalidation.stamp, true);
@@ -154,7 +157,7 @@ fn target(one: &NumberedInvalidation) -> ScopeHash {
     decode_scope(&one.invalidation.scope)
 }
 
-/// An unreadable line could mean any scope, so it means everything.
+/// A line that cannot be decoded could mean any scope, so it means everything.
 fn decode_scope(scope: &str) -> ScopeHash {
     ScopeHash::from_scope(&scope_codec::decode(scope).unwrap_or(Scope::All))
 }

@@ -1,4 +1,4 @@
-//! The disk tier: entries outlive the process, and no request waits for a write.
+//! The disk tier: entries outlive the process, and no request waits for an entry to be written.
 //!
 //! | module | content |
 //! |---|---|
@@ -12,26 +12,26 @@
 //! | `disk_usage` | bytes in use, and shrinking the file |
 //! | `codec` | encoding of a value: compression, tags, checksum |
 //! | `invalidation_log` | stored invalidations: append, fold, sweep |
-//! | `negative` | stored negative entries |
+//! | `negative` | negative entries in the store |
 //! | `scope_codec` | encoding of a scope as text |
 //! | `invalidation_replay` | applying stored invalidations to the index in memory |
-//! | `queue` | pending writes: newest wins, readable, bounded |
-//! | `rewrite` | whether a value is written now or the copy on disk is good enough for a while |
+//! | `queue` | pending writes: per key the newest wins; readable while they wait; bounded |
+//! | `rewrite` | whether a value is written now, or the copy on disk is good enough for a while |
 //! | `invalidation_queue` | pending invalidations and removals: coalesced, none lost |
 //! | `writer` | the one thread that writes and sweeps |
 //! | `readers` | the threads that read |
-//! | `health` | which services are off, and when they are retried |
+//! | `health` | whether reads or writes are off, and when they are retried |
 //! | `recovery` | how the writer handles a failing store |
-//! | `sequence_file` | detecting a lost log |
+//! | `sequence_file` | detecting that the write-ahead log was lost |
 //! | `error` | kinds of storage failure, and what each means |
 //! | `lock` | one owner per directory |
 //! | `inspect` | inspecting a store from outside |
-//! | `filesystem` | whether a directory is suitable at all |
+//! | `filesystem` | detecting network file systems, on which there can be no store |
 //!
 //! **Two orders.** Within a process, timestamps order loads and invalidations. On disk, which outlives processes and
 //! their clocks, invalidations have a sequence number, assigned by the database at commit. Every entry records the
-//! newest sequence known when its load began (`seen`). An entry is invalid if a newer invalidation covers it. Clocks
-//! play no part.
+//! newest number known when its load began (column `seen`). An entry is invalid if an invalidation with a higher number
+//! covers it. Clocks play no part in this.
 
 mod blobs;
 mod codec;
@@ -93,7 +93,7 @@ use crate::scope::{GracePeriod, Invalidation, InvalidationMode, Scope};
 use crate::stored_invalidation::PendingInvalidation;
 use crate::value::Entry;
 
-/// Max wait for the disk while the source is unreachable: without the disk there is no response at all.
+/// Max wait for the disk while the source cannot be asked: without the disk there is no response at all.
 const LAST_RESORT_TIMEOUT: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
@@ -104,7 +104,7 @@ pub(crate) struct Disk {
 }
 
 impl DeliveryObserver for DiskSharedState {
-    /// Wakes the writer, because a response was delivered.
+    /// Wakes the writer, because the last response that held a write back was delivered.
     fn notify_delivered(&self) {
         self.queue.notify_writer();
     }
@@ -146,7 +146,8 @@ impl Disk {
         Ok(Self { shared, readers, writer: Mutex::new(Some(writer)) })
     }
 
-    /// Looks up a key within the read timeout, or longer if the source cannot be asked.
+    /// Looks up a key within the read timeout; with `is_last_resort`, because the source cannot be asked, it may take
+    /// longer.
     pub(crate) async fn lookup(&self, key: &Key, is_last_resort: bool) -> DiskLookup {
         let shared = &self.shared;
         if let Some(entry) = shared.queue.find(key) {
@@ -190,7 +191,7 @@ impl Disk {
         Arc::<DiskSharedState>::clone(&self.shared)
     }
 
-    /// Queues an invalidation, which is written immediately.
+    /// Queues an invalidation, to be written without delay.
     pub(crate) fn enqueue_invalidation(&self, scope: &Scope, now: EventTime, how: &Invalidation) {
         let hold_until = crate::scope_state::hold_end_ms(now.ms, how).map(HybridTimestamp::end_of).unwrap_or_default();
         let settle_until = |settle: GracePeriod| now.ms.saturating_add(millis(settle.duration));
@@ -211,7 +212,7 @@ impl Disk {
         }
     }
 
-    /// Queues the removal of a key's value.
+    /// Queues the removal of a key's value, unless that comes from a load after `than`.
     pub(crate) fn enqueue_removal(&self, key: &Key, than: HybridTimestamp) {
         self.shared.queue.push_removal(key, than);
     }
@@ -221,8 +222,8 @@ impl Disk {
         self.shared.queue.removal_epoch()
     }
 
-    /// Whether an entry found by a lookup that began at epoch `forgotten` was removed, even if the store does not show
-    /// it yet.
+    /// Whether an entry of the load `created`, found by a lookup that began at epoch `forgotten`, is removed, even if
+    /// the store does not show it yet.
     pub(crate) fn is_removed(&self, key: &Key, created: HybridTimestamp, forgotten: u64) -> bool {
         self.shared.queue.is_removed(key, created, forgotten)
     }
@@ -234,7 +235,7 @@ impl Disk {
         self.wait_progress(|done| done.all >= ticket, limit).await && self.lost() == before
     }
 
-    /// Failed entries, dropped entries, and lost invalidations.
+    /// Numbers of entries that failed, entries that were dropped, and invalidations that were lost.
     fn lost(&self) -> (u64, u64, u64) {
         let depth = self.shared.queue.depth();
         (self.shared.counters.failed.load(Ordering::Relaxed), depth.dropped, depth.invalidations_lost)
@@ -253,10 +254,10 @@ impl Disk {
         tokio::time::timeout(limit, reached).await.is_ok_and(|reached| reached.is_ok())
     }
 
-    /// Waits until every invalidation so far is durable, at most for the configured timeout.
+    /// Waits until every invalidation so far is durable, at most for the configured timeout. True if it is.
     pub(crate) async fn flush_invalidations(&self) -> bool {
         if self.shared.health.writes_are_off() {
-            // It will not be within the timeout.
+            // Writes are off, so it will not be durable in time.
             return false;
         }
         let ticket = self.shared.queue.newest();
@@ -268,7 +269,7 @@ impl Disk {
         self.shared.health.error_kind()
     }
 
-    /// A watch on whether any disk service is off.
+    /// A watch on whether disk reads or writes are off.
     pub(crate) fn subscribe_health(&self) -> tokio::sync::watch::Receiver<bool> {
         self.shared.health.subscribe()
     }
@@ -280,7 +281,8 @@ impl Disk {
         drop(self.shared.done.subscribe().wait_for(|done| *done == WriteProgress::END).await);
     }
 
-    /// Writes what is queued and ends the threads, within the configured deadline. Returns the number of lost entries.
+    /// Writes what is queued and ends the threads, within the configured deadline. Returns the number of entries that
+    /// were not written.
     pub(crate) async fn close(&self) -> u64 {
         self.shared.queue.close();
         let mut done = self.shared.done.subscribe();

@@ -1,5 +1,5 @@
-//! Negative entries on disk, for a restart within the minute they live. No request waits for them to be written, and
-//! they are dropped when there is no room.
+//! Negative entries on disk, so that they survive a restart within their lifetime of at most a minute. No request waits
+//! for them to be written, and those that do not fit in the write queue are dropped.
 
 use rusqlite::{Connection, params};
 
@@ -24,16 +24,16 @@ pub(crate) const SCHEMA: &str = "
         meta BLOB
     );
 ";
-/// Max negative entries read when a store is opened: those that live longest.
+/// Max negative entries read when a store is opened: those that expire last.
 const MAX_READ: u64 = 1024;
-/// Max response stored with a failure; with a longer one, the failure is not written either.
+/// Max bytes of a response written with a failure; a failure with a longer one is not written.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
-/// Max lifetime; a longer one was written before the clock was set back.
+/// Max lifetime in milliseconds; an entry that seems to live longer was written before the clock was set back.
 const LONGEST_MS: u64 = 60_000;
 /// Max negative entries removed in one sweep.
 pub(crate) const SWEEP_ROWS: u64 = 500;
 
-/// Whether a failure is worth writing: an unreachable source says nothing after a restart.
+/// Whether a negative entry is worth writing. That a source could not be reached says nothing after a restart.
 pub(crate) fn is_worth_writing(memo: &NegativeEntry) -> bool {
     match memo {
         NegativeEntry::Uncacheable { .. } => true,
@@ -63,7 +63,7 @@ pub(crate) fn write(db: &Connection, hash: i64, key: &Key, memo: &NegativeEntry)
     Ok(())
 }
 
-/// Negative entries that have not expired, and whose keys have no newer value.
+/// Negative entries that have not expired, and whose keys have no stored entry of the same or a later load.
 pub(crate) fn read_alive(db: &Connection, now_ms: u64) -> Result<Vec<(Key, NegativeEntry)>, StorageError> {
     let mut select = db.prepare(
         "SELECT memo.key, memo.created, memo.until_ms, memo.failure, memo.message, memo.body, memo.meta
@@ -83,13 +83,13 @@ pub(crate) fn read_alive(db: &Connection, now_ms: u64) -> Result<Vec<(Key, Negat
     Ok(rows.collect::<Result<Vec<_>, _>>()?.into_iter().filter_map(NegativeRow::read).collect())
 }
 
-/// Removes some expired ones; returns their number.
+/// Removes some expired negative entries; returns their number.
 pub(crate) fn sweep(db: &Connection, now_ms: u64) -> Result<u64, StorageError> {
     let sql = "DELETE FROM memo WHERE hash IN (SELECT hash FROM memo WHERE until_ms <= ?1 LIMIT ?2)";
     Ok(db.prepare_cached(sql)?.execute([int(now_ms), int(SWEEP_ROWS)])? as u64)
 }
 
-/// A row.
+/// A row of table `memo`.
 struct NegativeRow {
     key: String,
     began: HybridTimestamp,

@@ -1,5 +1,5 @@
 //! The reading threads. Each has its own connection and answers lookups in order of arrival. A read transaction spans
-//! several lookups, and ends once none are waiting.
+//! several lookups, and ends when none is waiting.
 
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -14,7 +14,7 @@ use super::row::StoredEntry;
 use super::store::DiskStore;
 use crate::key::Key;
 
-/// Max lookups in one read transaction: more would keep the log from being truncated.
+/// Max lookups in one read transaction: a longer one would keep the log from being truncated.
 const LOOKS_PER_READ: usize = 64;
 
 type LookupReceiver = oneshot::Receiver<Option<Box<StoredEntry>>>;
@@ -25,7 +25,7 @@ struct LookupRequest {
     answer: oneshot::Sender<Option<Box<StoredEntry>>>,
 }
 
-/// All reading threads.
+/// The queues of all reading threads.
 #[derive(Debug)]
 pub(crate) struct ReaderPool(RwLock<Vec<SyncSender<LookupRequest>>>);
 
@@ -45,7 +45,7 @@ impl ReaderPool {
         Ok(Self(RwLock::new(doors)))
     }
 
-    /// Requests a key; `None` if too many lookups are waiting.
+    /// Queues a lookup; `None` if too many are waiting, or after [`Self::close`].
     pub(crate) fn request(&self, key: &Key) -> Option<LookupReceiver> {
         let doors = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let at = usize::try_from(key.hash64() >> 32).unwrap_or(0).checked_rem(doors.len())?;
@@ -54,7 +54,7 @@ impl ReaderPool {
         Some(answered)
     }
 
-    /// Lets the threads end.
+    /// Lets the threads end once they have answered what is queued.
     pub(crate) fn close(&self) {
         self.0.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
@@ -77,7 +77,7 @@ impl ReaderThread {
         }
     }
 
-    /// Answers a lookup and those that arrive meanwhile. An unanswered lookup is a miss.
+    /// Answers a lookup and those that arrive meanwhile. A lookup that is dropped without an answer is a miss.
     fn serve(&self, first: LookupRequest, asks: &Receiver<LookupRequest>) -> Result<(), StorageError> {
         let Some(store) = &self.store else { return Ok(()) };
         let mut known = self.shared.commits.load(Ordering::Acquire);
@@ -97,8 +97,8 @@ impl ReaderThread {
         Ok(())
     }
 
-    /// Renews the snapshot after a commit, because committed values leave the queue and must be visible here. `known`
-    /// is the commit count at the snapshot.
+    /// Renews the snapshot after a commit, because committed values leave the write queue and must be visible here.
+    /// `known` is the number of commits when the snapshot was taken.
     fn renew_snapshot(&self, looks: &mut ReadSnapshot<'_>, known: &mut u64) -> Result<(), StorageError> {
         let commits = self.shared.commits.load(Ordering::Acquire);
         if commits != *known {
@@ -108,7 +108,8 @@ impl ReaderThread {
         Ok(())
     }
 
-    /// Opens the store at the first lookup, and again when the file was replaced.
+    /// Opens the store at the first lookup, and again after the writer reopened it. Closes it while the writer has none
+    /// open.
     fn open(&mut self) {
         if !self.shared.is_open.load(Ordering::Acquire) {
             self.store = None;
@@ -136,7 +137,7 @@ impl ReaderThread {
     ) -> Result<Option<Box<StoredEntry>>, StorageError> {
         let mut sight = looks.get(key)?;
         if matches!(sight, StoreLookup::Corrupt(_)) {
-            // Its file is removed when a newer row is written, which this snapshot does not show yet.
+            // Its file may be missing because a newer row replaced it, which this snapshot does not show yet.
             looks.renew()?;
             sight = looks.get(key)?;
         }

@@ -1,9 +1,10 @@
 //! Decides whether a value is written now, or the copy on disk is good enough for a while.
 //!
-//! Values that live for seconds are loaded all day, and so are longer-lived ones that never change. Each write costs a
-//! transaction of several pages, twice. It gains little: after a restart such a copy is either too old for a hit, or
-//! equal to the previous one. One slightly older copy is enough while the source is down. Until it is written, the
-//! newest value waits in the queue, where lookups find it, and a clean shutdown writes it.
+//! Values that live for seconds are reloaded all day, and so are longer-lived ones that never change. Each write is a
+//! transaction of several pages, which are written twice: to the log, and from there to the database. It gains little:
+//! after a restart such a copy is either too old for a hit, or equal to the previous one, and while the source is down
+//! a copy some minutes older is good enough. Until it is written, the newest value waits in the queue, where lookups
+//! find it, and a clean shutdown writes it.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -16,8 +17,8 @@ use crate::key::{BuildIdentityHasher, Key};
 use crate::older_copy::OlderCopy;
 use crate::value::Entry;
 
-/// Deferred values are woken early, by up to one part in this many of `rewrite_after`, to share the transaction of
-/// another one that is due.
+/// Deferred values are written up to `rewrite_after / EARLY_SHARE` early, to share the transaction of another one that
+/// is due.
 const EARLY_SHARE: u64 = 10;
 
 /// When values are rewritten.
@@ -25,20 +26,21 @@ const EARLY_SHARE: u64 = 10;
 pub(crate) struct RewriteRule {
     /// Min time between two writes of a short-lived or unchanged value; zero writes every value.
     pub(crate) rewrite_after_ms: u64,
-    /// A value is short-lived if it is served without its source for less than this.
+    /// A value is short-lived if its fresh and stale time together are below this.
     pub(crate) short_life_ms: u64,
-    /// Max keys whose last write is remembered; beyond it, the oldest are dropped and rewritten.
+    /// Max keys whose last write is remembered; beyond it, the oldest are forgotten, and their next value is written at
+    /// once.
     pub(crate) max_keys: usize,
 }
 
 /// The properties of a value that decide when it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct WriteCandidate {
-    /// How long it is served without its source: fresh and stale together.
+    /// Fresh and stale time together: how long no read waits for the source.
     pub(crate) life_ms: u64,
-    /// Hash of everything but its times.
+    /// Hash of the entry without the times of its load.
     pub(crate) digest: u64,
-    /// State of the previous copy.
+    /// State of the copy on disk.
     pub(crate) older: OlderCopy,
 }
 
@@ -87,14 +89,15 @@ impl RewriteRule {
 }
 
 impl WriteCandidate {
-    /// The candidate for an entry, given the state of its previous copy.
+    /// The candidate for an entry, given the state of the copy on disk.
     pub(crate) fn new(entry: &Entry, older: OlderCopy) -> Self {
         let life_ms = entry.deadlines().stale_until_ms.saturating_sub(entry.stored_ms());
         Self { life_ms, digest: digest(entry), older }
     }
 }
 
-/// Decides. A copy that would never be served again is replaced at once.
+/// When a value is written, given the last write under its key. A copy that would never be served again is replaced at
+/// once.
 fn schedule(copy: Option<StoredCopy>, candidate: WriteCandidate, rule: RewriteRule, now_ms: u64) -> WriteSchedule {
     let Some(copy) = copy.filter(|_| candidate.older == OlderCopy::Usable) else { return WriteSchedule::Now };
     let due_ms = copy.written_ms.saturating_add(rule.rewrite_after_ms);
@@ -131,7 +134,7 @@ impl RewriteHistory {
         self.rule
     }
 
-    /// When a value is written.
+    /// When a value is written under this key.
     pub(crate) fn schedule(&self, key: &Key, candidate: WriteCandidate, now_ms: u64) -> WriteSchedule {
         schedule(self.copies.get(key).copied(), candidate, self.rule, now_ms)
     }
@@ -154,7 +157,7 @@ impl RewriteHistory {
         }
     }
 
-    /// Forgets a key whose copy on disk is unknown: its next value is written at once.
+    /// Forgets a key whose copy on disk is no longer known: its next value is written at once.
     pub(crate) fn forget(&mut self, key: &Key) {
         self.copies.remove(key);
     }
@@ -166,7 +169,7 @@ impl RewriteHistory {
     }
 }
 
-/// Defaults of the settings.
+// Defaults of the settings of these names.
 pub(super) const REWRITE_AFTER: Duration = Duration::from_mins(10);
 pub(super) const SHORT_LIFE: Duration = Duration::from_mins(1);
 pub(super) const MAX_REWRITE_KEYS: usize = 16 * 1024;

@@ -13,12 +13,13 @@ use crate::key::{Key, Tag};
 use crate::policy::EntryDeadlines;
 use crate::value::Value;
 
-/// Bytes a row costs beside its content: its numbers, its places in five trees, and unused space in pages.
+/// Bytes a row costs beside its content: its numbers, its share of the table and four indexes, and unused space in
+/// pages.
 const ROW_OVERHEAD: usize = 240;
-/// Precision of the stored time of the last read.
+/// Precision of the stored time of the last read: it is not updated more often.
 const USED_EXACT_MS: u64 = 3_600_000;
 
-/// Columns of [`RawRow`], in its order.
+/// Columns in the order in which [`RawRow::read`] reads them; the first is the key.
 macro_rules! columns {
     () => {
         "key, created, created_ms, stored_ms, fresh_until_ms, stale_until_ms, error_until_ms, refresh_at_ms,
@@ -28,7 +29,7 @@ macro_rules! columns {
 pub(super) const COLUMNS: &str = columns!();
 pub(super) const SELECT: &str = concat!("SELECT ", columns!(), " FROM entry WHERE hash = ?1");
 
-/// A newer load replaces an older one, whichever is written last.
+/// Replaces any row of the same hash: [`put`] checks first that that one does not come from a later load.
 const UPSERT: &str = "
     INSERT INTO entry (hash, key, created, created_ms, stored_ms, fresh_until_ms, stale_until_ms, error_until_ms,
         refresh_at_ms, adapted, seen, used_ms, tags, meta, compressed, body, file, length, size, checksum, file_bytes,
@@ -65,17 +66,18 @@ impl StoredEntry {
     }
 }
 
-/// A corrupt row: this one, and no later one under its key.
+/// Identifies a corrupt row, but no later row of its key.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct CorruptRow {
     /// Hash of its key.
     pub(crate) hash: i64,
-    /// Content of the field for the load's timestamp, which may be damaged too.
+    /// Its column `created`, of any type, because it may be damaged too.
     pub(crate) created: Field,
 }
 
-/// A row before its check.
+/// A row before its checksum is verified.
 pub(super) struct RawRow {
+    /// The columns from `created_ms` to `refresh_at_ms`.
     times: [i64; 6],
     created: i64,
     adapted: bool,
@@ -150,7 +152,7 @@ pub(super) struct RowBuilder {
     pub(super) meta: bytes::Bytes,
     pub(super) body: EncodedBody,
     pub(super) file: Option<String>,
-    /// The file belongs to the row being replaced, and holds the same bytes.
+    /// True if the file is that of the row being replaced, because it holds the same bytes.
     pub(super) is_reused: bool,
     pub(super) file_bytes: i64,
     pub(super) file_hash: Option<i64>,
@@ -203,7 +205,8 @@ impl RowBuilder {
     }
 }
 
-/// Writes a row, unless the current one comes from a later load. Returns the growth of the store.
+/// Writes a row, unless the current one comes from the same or a later load. Returns the growth of the store; `None` if
+/// nothing was written. `replaced` receives the file that is no longer referenced, if any.
 pub(super) fn put(
     db: &Connection,
     row: &RowBuilder,
@@ -255,7 +258,8 @@ pub(super) fn put(
     Ok(Some(row.size() - size_before))
 }
 
-/// Deletes a row; returns its size.
+/// Deletes the row with this hash, unless it comes from a load after `not_after`. Returns its size; `files` receives
+/// its file.
 pub(super) fn delete(
     db: &Connection,
     hash: i64,
@@ -306,7 +310,7 @@ pub(super) fn count(bytes: usize) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
-/// Times that never come are the maximum in both representations.
+/// Inverse of [`int`]: the maximum, which means never, is mapped to the maximum.
 fn unsigned(number: i64) -> u64 {
     if number == i64::MAX { u64::MAX } else { number.max(0).cast_unsigned() }
 }

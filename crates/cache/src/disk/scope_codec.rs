@@ -1,4 +1,4 @@
-//! Encoding of a scope in the store: one line, complete, and readable by programs and people.
+//! Encoding of a scope as one line of text in the store, from which the scope can be decoded.
 
 use crate::key::{Key, Partition, Tag, escape_into};
 use crate::scope::Scope;
@@ -34,14 +34,15 @@ pub(crate) fn decode(line: &str) -> Option<Scope> {
     })
 }
 
-/// Decodes a key's escaped triple.
+/// Decodes the output of [`Key::encoded`].
 pub(crate) fn decode_key(whole: &str) -> Option<Key> {
     let mut parts = whole.splitn(3, '|');
     let (namespace, partition, text) = (parts.next()?, parts.next()?, parts.next()?);
     Some(Key::new(&unescape(namespace), &Partition::new(unescape(partition)), text))
 }
 
-/// Encoding of the next broader scope: the namespace, then everything. A line that cannot be read becomes everything.
+/// Encoding of the next broader scope: for a scope within a namespace the whole namespace, for a namespace everything,
+/// and everything for a line that cannot be decoded, because it could mean any scope.
 pub(crate) fn broader(line: &str) -> String {
     match line.split_once('|') {
         Some((kind, rest)) if kind != "namespace" && decode(line).is_some() => {
@@ -52,13 +53,15 @@ pub(crate) fn broader(line: &str) -> String {
     }
 }
 
-/// Prefix of the keys of a whole namespace, or of everything.
+/// The prefix shared by the encodings of all keys in a scope; `line` is the encoding of a whole namespace or of
+/// everything.
 pub(crate) fn keys_below(line: &str) -> String {
     let namespace = line.strip_prefix("namespace|").and_then(|rest| rest.strip_suffix("||"));
     namespace.map_or_else(String::new, |escaped| format!("{escaped}|"))
 }
 
-/// The first two fields are escaped, so that the text may be anything; `=` marks that there is a partition.
+/// Namespace and partition are escaped and the text comes last, so it may contain anything. `=` tells an empty
+/// partition from none.
 fn line(kind: &str, namespace: &str, partition: Option<&Partition>, text: &str) -> String {
     let mut line = format!("{kind}|");
     escape_into(&mut line, namespace);

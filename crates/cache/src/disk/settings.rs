@@ -20,14 +20,14 @@ pub struct DiskSettings {
     pub file_above_bytes: usize,
     /// Max bytes waiting to be written; beyond it, the oldest writes are dropped and counted.
     pub max_queued_bytes: u64,
-    /// How long an entry waits for others to share its transaction.
+    /// How long the writer waits for further entries before it begins a transaction.
     pub write_linger: Duration,
     /// Min time between two writes of a value that is short-lived, or equal to its copy on disk. Until then the newest
     /// value waits in memory; a flush or clean shutdown writes it. Zero writes every value.
     pub rewrite_after: Duration,
     /// A value is short-lived if its fresh and stale time together are below this.
     pub short_life: Duration,
-    /// Max keys whose last write is remembered; beyond it, the oldest are dropped, and their next value is written at
+    /// Max keys whose last write is remembered; beyond it, the oldest are forgotten, and their next value is written at
     /// once.
     pub max_rewrite_keys: usize,
     /// Max wait for a disk lookup; after that it is a miss.
@@ -38,7 +38,7 @@ pub struct DiskSettings {
     pub max_pending_reads: usize,
     /// The write-ahead log is truncated above this size.
     pub max_wal_bytes: u64,
-    /// Max wait of an invalidation until it is durable.
+    /// Max time that the caller of an invalidation waits for it to be durable.
     pub invalidation_timeout: Duration,
     /// Max time for writing what is queued at shutdown.
     pub drain_timeout: Duration,

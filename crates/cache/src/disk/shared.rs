@@ -21,17 +21,17 @@ pub(super) struct DiskSharedState {
     pub(super) queue: WriteQueue,
     pub(super) health: DiskHealth,
     pub(super) counters: DiskCounters,
-    /// Grows when the file is replaced: readers then reopen it.
+    /// Incremented when the writer reopens the file, which may be another one: readers then reopen it too.
     pub(super) generation: AtomicU64,
-    /// The writer has the file open and has replayed all its invalidations: only then may it be read.
+    /// True while the writer has the file open and has replayed all its invalidations: only then may it be read.
     pub(super) is_open: AtomicBool,
     /// An error that a reader found, for the writer to handle.
     pub(super) pending_error: Mutex<Option<StorageError>>,
-    /// Number of commits: grows before a committed batch leaves the queue.
+    /// Number of commits: grows before a committed batch leaves the queue, so that readers renew their snapshots.
     pub(super) commits: AtomicU64,
-    /// Readers end their transactions at once while the log is being truncated.
+    /// True while the log is being truncated: readers then end their transactions at once.
     pub(super) cutting: AtomicBool,
-    /// Everything up to this ticket is written or lost.
+    /// The tickets up to which everything queued is written or lost.
     pub(super) done: watch::Sender<WriteProgress>,
 }
 
@@ -53,7 +53,7 @@ impl DiskSharedState {
         }
     }
 
-    /// Reports an error in the file of that generation. Ignored if the file was replaced since.
+    /// Reports an error in the file of that generation to the writer. Ignored if the file was reopened since.
     pub(super) fn report_error(&self, failing: StorageError, generation: u64) {
         let mut alarm = self.pending_error.lock().unwrap_or_else(PoisonError::into_inner);
         if self.is_open.load(Ordering::Acquire) && generation == self.generation.load(Ordering::Acquire) {
@@ -63,7 +63,7 @@ impl DiskSharedState {
         }
     }
 
-    /// Takes the reported error, unless the file was replaced since.
+    /// Takes the reported error.
     pub(super) fn take_pending_error(&self) -> Option<StorageError> {
         self.pending_error.lock().unwrap_or_else(PoisonError::into_inner).take()
     }

@@ -1,6 +1,6 @@
-//! Dashboard statistics, precomputed: while a page is viewed they are recomputed every minute in the background, and a
-//! request gets the latest ones. No request waits for a server, and while a server is down its last values stay, with
-//! their age.
+//! Statistics for dashboards, computed in advance: while dashboards request them, they are recomputed every minute in
+//! the background, and a request gets the latest ones. No request waits for a server, and while a server is down its
+//! last values stay, with their age.
 //!
 //! Modules: [`stats`] (the values shown), [`totals`] (media counts), [`traffic`] (requests of apps), `persistence`
 //! (what survives a restart).
@@ -36,16 +36,17 @@ use totals::LibraryCounts;
 
 /// How often the statistics are recomputed.
 pub const EVERY: Duration = Duration::from_mins(1);
-/// After this long without a view, servers are no longer asked; the last values stay and age.
+/// After this many milliseconds without a view (a request for the statistics), servers are no longer asked; the last
+/// values stay and age.
 const LOOKED_MS: u64 = 15 * 60_000;
-/// A cached response of at most this age counts as current.
+/// A response of at most this age counts as just received, and the server is not asked again.
 const FRESH_ENOUGH: Duration = Duration::from_secs(30);
-/// Media and user counts are current for this long.
+/// How long media and user counts are current.
 pub const COUNTS_GOOD: Duration = Duration::from_mins(15);
 const COUNTS_GOOD_MS: u64 = 15 * 60_000;
-/// How often counts are requested: a little sooner than they expire, to allow for a slow server.
+/// How often counts are requested: a little sooner than they become outdated, to allow for a slow server.
 const COUNTS_EVERY_MS: u64 = COUNTS_GOOD_MS - 2 * 60_000;
-/// Sessions are current for this long.
+/// How long sessions are current.
 const SESSIONS_GOOD_MS: u64 = 2 * 60_000;
 /// Max sessions listed.
 const MAX_SESSIONS: usize = 100;
@@ -56,17 +57,18 @@ pub struct Dashboard {
     internal_client: Arc<InternalClient>,
     libraries: Arc<Libraries>,
     clock: Clock,
+    /// The latest statistics.
     ready: RwLock<Arc<DashboardStats>>,
-    /// The servers' last responses. The lock is held while computing; viewers never take it.
+    /// The servers' last responses. The lock is held while computing; a view never takes it.
     state: tokio::sync::Mutex<DashboardState>,
-    /// Last view in milliseconds; 0 if none since start.
+    /// Time of the last view, in milliseconds since 1970; 0 if there was none since start.
     last_viewed_ms: AtomicU64,
-    /// True if known values must not be reused: every server is asked.
+    /// True if the next computation asks every server, however recent the known values are.
     is_doubted: AtomicBool,
-    /// True if another computation follows the current one.
+    /// True while a background computation waits for its start.
     is_awaited: AtomicBool,
     statistics: Arc<Statistics>,
-    /// Persistent store; none in tests.
+    /// Persistent store; `None` in tests, and if it could not be read.
     store: Option<DashboardStore>,
 }
 
@@ -74,11 +76,13 @@ pub struct Dashboard {
 struct DashboardState {
     traffic: (TrafficTotals, Vec<TopApp>),
     sessions: BTreeMap<String, ServerSessions>,
+    /// Number of users by server, and when the server reported it.
     users: BTreeMap<String, (u64, u64)>,
     totals: LibraryCounts,
+    /// Peak of concurrent sessions, and its time.
     peak: u64,
     peak_ms: Option<u64>,
-    /// The last persisted state.
+    /// The state as it was last persisted.
     kept: PersistedDashboard,
     /// Persisted state of servers that are not configured now.
     unseen: PersistedDashboard,
@@ -91,7 +95,7 @@ struct ServerSessions {
     at_ms: u64,
 }
 
-/// True if every value is recent enough to count as just requested.
+/// True if the newest of a server's values is recent enough to count as just requested.
 pub fn is_recent(heard: &DataTimestamps, now_ms: u64) -> bool {
     u128::from(now_ms.saturating_sub(heard.newest_ms)) <= FRESH_ENOUGH.as_millis()
 }
@@ -119,7 +123,8 @@ impl Dashboard {
         Self { statistics, ..self }
     }
 
-    /// Restores the state from this data directory and persists to it.
+    /// Restores the state from this data directory and persists to it. A state that cannot be read is neither restored
+    /// nor overwritten.
     #[must_use]
     pub fn with_data_dir(mut self, data_dir: &Path) -> Self {
         let row = DashboardStore::new(data_dir);
@@ -142,7 +147,7 @@ impl Dashboard {
         self
     }
 
-    /// Persists the servers' responses if they changed.
+    /// Persists counts and peak if they changed.
     async fn persist(&self, known: &mut DashboardState) {
         let Some(row) = self.store.clone() else { return };
         let (libraries, users) = (known.totals.to_persisted(), known.users.clone());
@@ -179,14 +184,15 @@ impl Dashboard {
         self.ready.read().as_of_ms
     }
 
-    /// Starts a recomputation from the servers in the background; the known values stay until it completes.
+    /// Starts a recomputation in the background that asks every server; the known values stay until it completes.
     pub fn request_refresh(self: &Arc<Self>) {
         self.is_doubted.store(true, Ordering::Relaxed);
         self.record_view();
         self.recompute_behind();
     }
 
-    /// Recomputes in the background. A running computation is followed by another, because it may have used old values.
+    /// Recomputes in the background. A running computation is followed by another one, because it may not have asked
+    /// the servers.
     fn recompute_behind(self: &Arc<Self>) {
         let Some(server) = self.internal_client.servers().first() else { return };
         if self.is_awaited.swap(true, Ordering::AcqRel) {
@@ -202,11 +208,11 @@ impl Dashboard {
         });
     }
 
-    /// Recomputes the statistics unless a computation is running. Without views the existing ones stay. Returns a
-    /// summary.
+    /// Recomputes the statistics unless a computation is running. Without recent views existing statistics stay as they
+    /// are. Returns a summary.
     ///
     /// # Errors
-    /// If there are servers to ask, and none ever responded.
+    /// If there are servers to ask, and none of them ever responded.
     pub async fn recompute(&self) -> Result<String, String> {
         let Ok(mut known) = self.state.try_lock() else { return Ok("It runs already.".to_owned()) };
         self.compute(&mut known).await
@@ -238,8 +244,8 @@ impl Dashboard {
             figures.services.online,
             figures.services.total
         );
-        // Servers without a token or in observe mode are never asked: counting them as failures would report one every
-        // minute.
+        // Servers that have no token or are observed or bypassed are never asked: counting them as failures would
+        // report one every minute.
         let may_say =
             |server: &Arc<Server>| server.origin.settings.token.is_some() && server.mode() == CacheMode::Cache;
         let is_nothing =
@@ -274,7 +280,7 @@ impl Dashboard {
         }
     }
 
-    /// Combines the known values. Pure but for the clock and the counters.
+    /// Combines the known values, and raises the peak if it is exceeded. Asks no server.
     fn assemble(&self, known: &mut DashboardState) -> DashboardStats {
         let now_ms = self.clock.now_ms();
         let servers: Vec<ServerHealth> =
@@ -298,7 +304,7 @@ impl Dashboard {
         }
     }
 
-    /// Times of the data of each server.
+    /// Times of the data of each server that ever responded.
     fn data_timestamps(&self, known: &DashboardState) -> BTreeMap<String, DataTimestamps> {
         let of = |server: &Arc<Server>| {
             let name = server.name();

@@ -1,13 +1,14 @@
-//! Limits the prefetch loads per minute.
+//! Limits the prefetch loads of a server per minute.
 
 use std::collections::VecDeque;
 
 const MINUTE_MS: u64 = 60_000;
 
-/// Loads allowed in any minute.
+/// Loads allowed in any period of a minute.
 #[derive(Debug)]
 pub struct PrefetchBudget {
     per_minute: usize,
+    /// Times of the loads of the last minute.
     spent_ms: VecDeque<u64>,
 }
 
@@ -17,7 +18,7 @@ impl PrefetchBudget {
         Self { per_minute, spent_ms: VecDeque::new() }
     }
 
-    /// Spends one load, if the last minute has one left.
+    /// Spends one load. Returns false if the budget of the last minute is used up.
     pub fn try_acquire(&mut self, now_ms: u64) -> bool {
         while self.spent_ms.front().is_some_and(|spent_ms| spent_ms.saturating_add(MINUTE_MS) <= now_ms) {
             self.spent_ms.pop_front();

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use http::HeaderMap;
 use percent_encoding::percent_decode_str;
 
-/// A pair of the query.
+/// A name and its value in the query, both percent-decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct DecodedPair {
     /// The name, operator characters included: `addedAt>>` for `addedAt>>=5`, `title=` for `title==x`.
@@ -53,12 +53,12 @@ impl<'a> PlexParams<'a> {
         self.pairs.iter().find(|pair| pair.name.eq_ignore_ascii_case(name)).map(|pair| pair.value.as_str())
     }
 
-    /// The same as a number.
+    /// The first value with this name in the query as a number; `None` also if it is no number.
     pub(super) fn number<T: std::str::FromStr>(&self, name: &str) -> Option<T> {
         self.get(name).and_then(|value| value.trim().parse().ok())
     }
 
-    /// Whether it is present and not 0.
+    /// Whether the query has this name with a value other than `0`, `false` or an empty one.
     pub(super) fn flag(&self, name: &str) -> bool {
         self.get(name).is_some_and(|value| !matches!(value, "" | "0" | "false"))
     }
@@ -76,7 +76,8 @@ impl<'a> PlexParams<'a> {
     }
 }
 
-/// The pairs of a raw query. A pair is split at its first `=`; if another follows at once, that one is an operator.
+/// The pairs of a raw query. A pair is split at its first `=`. A second `=` directly after it is an operator, and so
+/// part of the name.
 pub(super) fn pairs(query: &str) -> Vec<DecodedPair> {
     let split = |pair: &str| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));

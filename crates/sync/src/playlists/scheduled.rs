@@ -1,8 +1,8 @@
 //! Scheduled syncs: polled files and folders, and playlists of other servers.
 //!
-//! Network drives report no changes, so folders are polled. A file is synced once two polls find it unchanged, because
-//! its writer has finished then. The report is written beside it, under a name that is never read as a playlist. Of
-//! several gateways on one data directory, one does all this.
+//! Network drives report no changes, so folders are polled. A file is synced once two polls in a row find it the same,
+//! because then its writer has finished. The report is written beside it or into the configured folder, under a name
+//! that is never read as a playlist. Only the process that owns the data directory runs the scheduler.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};

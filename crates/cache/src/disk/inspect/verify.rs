@@ -9,14 +9,14 @@ use crate::disk::row::{COLUMNS, CorruptRow, RawRow, hash_in};
 /// Rows read at a time with their bodies.
 const CHUNK_WITH_BODIES: i64 = 50;
 
-/// A damaged part, and why.
+/// Damage in a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreDamage {
-    /// The row is corrupt.
+    /// The row of this encoded key is corrupt.
     CorruptRow(String),
-    /// Its body file is missing.
+    /// The body file of the row of this encoded key is missing.
     MissingBody(String),
-    /// The database is inconsistent.
+    /// The database is inconsistent, as described by SQLite.
     Database(String),
 }
 
@@ -27,7 +27,7 @@ pub struct VerifyReport {
     pub rows: u64,
     /// Bytes of their bodies.
     pub bytes: u64,
-    /// Damaged parts.
+    /// Damage found.
     pub damage: Vec<StoreDamage>,
     /// Files that no row references. Harmless, and removed in time.
     pub orphans: u64,
@@ -49,7 +49,7 @@ impl Inspection {
         mut progress: impl FnMut(u64, u64),
     ) -> Result<VerifyReport, InspectError> {
         let mut verified = VerifyReport::default();
-        // It reads the whole file at once, and the log cannot be truncated meanwhile.
+        // The check reads the whole file in one transaction, during which the log cannot be truncated.
         if !others {
             let word: String =
                 self.try_to(|| Ok(self.db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?))?;
@@ -100,7 +100,8 @@ impl Inspection {
         Ok(verified)
     }
 
-    /// Checks a suspect row again, if it is still there: its file is removed once a newer row replaces it.
+    /// The damage of a suspect row that is still there. A row that was replaced meanwhile may have looked damaged only
+    /// because its file was removed with it.
     fn damage(&self, suspect: &CorruptRow) -> Result<Option<StoreDamage>, InspectError> {
         self.try_to(|| {
             let sql = format!("SELECT {COLUMNS} FROM entry WHERE hash = ?1 AND created IS ?2");

@@ -1,4 +1,5 @@
-//! The writer's maintenance: eviction, recording reads, truncating the log, and checking that the file is in its place.
+//! The writer's work between batches: eviction, recording reads, truncating the log, and checking that the file is in
+//! its place.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -6,28 +7,29 @@ use std::time::Duration;
 use super::Writer;
 use crate::disk::error::{StorageError, StorageErrorKind};
 
-/// Pause between two evictions when there is nothing to remove.
+/// Pause in milliseconds between two eviction steps when there is nothing more to remove.
 const SWEEP_EVERY_MS: u64 = 30_000;
-/// Pause between two steps when there is.
+/// Pause in milliseconds between two eviction steps when there is more to remove.
 const SWEEP_AGAIN_MS: u64 = 20;
-/// Pause after another connection blocked truncating the log.
+/// Pause in milliseconds before the log is truncated again, after another connection prevented it.
 const CUT_AGAIN_MS: u64 = 1_000;
-/// Pause between two checks that the file is in its place.
+/// Pause in milliseconds between two checks that the file is in its place.
 const LOOK_EVERY_MS: u64 = 1_000;
 
-/// Interval at which reads from memory are recorded in the store, and max rows at a time.
+/// Interval in milliseconds at which reads from memory are recorded in the store.
 pub(super) const USES_EVERY_MS: u64 = 3_600_000;
+/// Max reads recorded at a time.
 const USES_AT_A_TIME: usize = 500;
 
 impl Writer {
-    /// How long the writer may sleep without work.
+    /// How long the writer may sleep if nothing is queued.
     pub(super) fn until_due(&self) -> Duration {
         let now_ms = self.shared.clock.now_ms();
         let at_ms = due_at_ms(self.store.is_some(), !self.uses.is_empty(), now_ms, self.sweep_at_ms, self.look_at_ms);
         self.shared.clock.real(Duration::from_millis(at_ms.saturating_sub(now_ms)))
     }
 
-    /// Regularly checks that the file is in its place, and retries opening it if there is none.
+    /// Regularly checks that the file is in its place; without an open store, tries to open one.
     pub(super) fn check_store(&mut self) {
         let now_ms = self.shared.clock.now_ms();
         if now_ms < self.look_at_ms {
@@ -44,7 +46,8 @@ impl Writer {
         }
     }
 
-    /// Regularly records reads from memory. Otherwise an entry read there all day would be evicted here as unread.
+    /// Regularly records in the store which entries were read from memory. Otherwise an entry that is read from memory
+    /// all day would be evicted from disk as unread.
     fn record_uses(&mut self, now_ms: u64) {
         if self.uses.is_empty() && now_ms >= self.uses_at_ms {
             self.uses_at_ms = now_ms + USES_EVERY_MS;
@@ -85,8 +88,8 @@ impl Writer {
         }
     }
 
-    /// Truncates a log that has grown too long: readers in back-to-back transactions would keep it from ever being
-    /// reset.
+    /// Truncates the write-ahead log once it is too long: readers in back-to-back transactions would keep it from ever
+    /// being reset.
     pub(super) fn cut_log(&mut self) {
         let now_ms = self.shared.clock.now_ms();
         let Some(store) = &self.store else { return };

@@ -1,4 +1,4 @@
-//! Library changes, collected until it is quiet.
+//! Library changes, collected for one `LibraryChanged` frame until no more come for a while.
 
 use serde_json::{Value, json};
 
@@ -51,7 +51,7 @@ impl SocketLibraryChanges {
         true
     }
 
-    /// Data of the frame; clears the collected changes.
+    /// Returns the collected changes as data of the frame, and clears them.
     pub(super) fn drain_json(&mut self) -> Value {
         let taken = std::mem::take(self);
         let empty = taken.added.is_empty() && taken.updated.is_empty() && taken.removed.is_empty();

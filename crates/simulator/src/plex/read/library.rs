@@ -10,9 +10,9 @@ use crate::plex::request::{BAD_REQUEST, PlexReadRequest, PlexResponse, PlexResul
 use crate::plex::rows::section;
 use crate::plex::server::{LIBRARY, MEDIA_TAG_PREFIX, MEDIA_TAG_VERSION};
 
-/// Default length of lists of recent additions.
+/// Max recently added items listed for a request without paging.
 const RECENT: usize = 50;
-/// Max recently added items listed.
+/// Max recently added items listed for a request with paging.
 const RECENT_AT_MOST: usize = 1_000;
 
 pub(super) fn answer(call: &PlexReadRequest<'_>, path: &[&str]) -> PlexResult {
@@ -74,7 +74,7 @@ fn all(call: &PlexReadRequest<'_>) -> PlexResult {
     mixed(call, &ItemSelection::from_ids(ids), "All")
 }
 
-/// Kind of item that counts as an addition: albums in music, otherwise single items.
+/// Kind of the items in lists of recent additions.
 fn recent_kind(section: Section) -> MediaKind {
     match section {
         Section::Films => MediaKind::Film,
@@ -171,7 +171,7 @@ fn first_characters(call: &PlexReadRequest<'_>, section: Section) -> PlexResult 
     list_of_rows(call, |node| section::heading(call, node, section, listed), rows)
 }
 
-/// Folders: one for each top-level item, with its children below.
+/// Folders: one for each top-level item. It contains all playable items below it, such as the episodes of a show.
 fn folder(call: &PlexReadRequest<'_>, section: Section) -> PlexResult {
     if let Some(parent) = call.params.number("parent").map(ItemId) {
         let record = call.record(parent)?;
@@ -192,7 +192,7 @@ fn folder(call: &PlexReadRequest<'_>, section: Section) -> PlexResult {
     Ok(PlexResponse::Tree(node.with_all(rows), window))
 }
 
-/// Common fields of several items.
+/// Fields that have the same value in all of the given items, and the genres of the first.
 fn common(call: &PlexReadRequest<'_>, section: Section) -> PlexResult {
     let ids = call.params.get("id").ok_or(BAD_REQUEST)?;
     let listed = listed_kind(call, section)?;
