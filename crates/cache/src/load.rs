@@ -105,7 +105,7 @@ pub enum LoadErrorKind {
     Refused,
     /// The loader panicked, or was dropped before it finished.
     Panicked,
-    /// A limit of the cache was reached.
+    /// A limit of the cache, or the loader's own queue, was reached.
     Overloaded,
     /// The caller accepts only a cached value, and there is none.
     NotCached,

@@ -161,7 +161,7 @@ pub enum Freshness {
     Unusable,
 }
 
-/// Evaluates age only.
+/// Evaluates age and validity. Changes of the TTL are applied to the deadlines before.
 #[inline]
 pub(crate) fn evaluate_deadlines(
     horizons: EntryDeadlines,

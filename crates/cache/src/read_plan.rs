@@ -1,4 +1,4 @@
-//! Decision table of a read; pure.
+//! Decision table of a read before any load; pure. After a failed or slow load, `read::waiting` decides.
 
 use crate::cache_response::{CacheDirective, CacheStatus, CacheStatusReason};
 use crate::load_reason::LoadReason;

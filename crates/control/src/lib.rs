@@ -7,7 +7,7 @@
 //! - Features with their own state: [`dashboard`], [`history`], [`jobs`], [`notifications`], [`recommendations`],
 //!   [`explain`] (why a read gets its response), [`live`] (pages with live updates), [`image_urls`],
 //!   [`compat_cache_counters`].
-//! - [`web`] (the page) and [`auth`] (tokens, sessions and the access policy).
+//! - [`web`] (the page) and [`auth`] (sessions, the access policy, limits on wrong tokens).
 //! - [`deps`] and [`mod@control`]: the parts of the control plane. Every handler borrows it.
 //! - [`middleware`]: checks every request and adds the security headers for browsers.
 //! - Handlers: [`api`] (statistics, purge, sessions, request bodies), [`cache_mode`], [`compat`] (the API paths of

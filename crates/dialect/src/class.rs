@@ -6,6 +6,9 @@
 use crate::request::ServerKind;
 
 /// Request type of a read. Both dialects share the names; a type that only one dialect has says so.
+///
+/// A new type: decide about `SHOWN_TO_ANYONE` (proxy identity) and `is_live` (origin scheduler); neither is a `match`
+/// over all types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Class {
     /// Current work of the server (Plex activities, Jellyfin scheduled tasks).
@@ -61,8 +64,8 @@ pub struct Lifetime {
     pub stale_s: u32,
     /// Then expired: served only if a load fails.
     pub stale_on_error_s: u32,
-    /// Whether the response is warmed: refreshed at 80 % of its fresh time without a read, if it was read
-    /// lately.
+    /// Whether the response is warmed: if it is read at a steady interval longer than its fresh and stale time, it
+    /// is loaded just before the next read.
     pub warm: bool,
     /// Whether the bodies carry state of the requesting user. With a proven live signal for that user, such a
     /// body may be fresh for `fresh_with_signal_s`.

@@ -1,4 +1,5 @@
-//! Rejects a list that came back far shorter than before, until it is confirmed.
+//! While a server is not settled, rejects a list (or, through [`decide`], a library) less than half as long as before,
+//! until it is confirmed.
 //!
 //! A server that has just started, or scans while a disk is missing, reports an empty or half library. Then the stored
 //! list stays, until the server has settled and reports the same again, or reports it for two minutes: half a library

@@ -2,7 +2,7 @@
 //!
 //! Modules: [`request`] (facts gathered from a request), [`policy`] (the decision), [`session`] (logins of the page),
 //! [`rate_limit`] (limits wrong tokens), [`caller`] (the authenticated caller). Tokens are in
-//! [`greenroom_state::control_tokens`].
+//! [`greenroom_state::control_tokens`]; [`crate::middleware`] and, at login, [`crate::api`] compare them.
 
 pub(crate) mod caller;
 pub(crate) mod policy;

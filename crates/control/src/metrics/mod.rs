@@ -1,5 +1,6 @@
 //! Prometheus metrics. They count since start and ignore purges. `docs/metrics.md` describes each; a test keeps both in
-//! agreement.
+//! agreement. Names here lack the prefix `greenroom_` (`write`) and the suffix `_total`; names of the disk tier's
+//! counters are in `crate::disk`.
 
 mod apps;
 mod classes;

@@ -1,4 +1,5 @@
-//! Invalidations of writes. An unknown write invalidates everything for everyone.
+//! Dispatches a write to `playback`, `library_write` and `account`, and extends its invalidations to a named user.
+//! An unknown write invalidates everything for everyone.
 
 use super::address::JellyfinPath;
 use super::query::{CanonicalQuery, DeviceIdRole};

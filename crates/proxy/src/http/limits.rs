@@ -1,4 +1,4 @@
-//! Limits for clients, and how often each was reached.
+//! Names of the limits for clients, and counters. `client_limits` and the timeouts enforce them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

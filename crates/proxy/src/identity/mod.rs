@@ -195,7 +195,8 @@ impl Identity {
         self.accepted_ms[class as usize].load(Ordering::Acquire) > 0
     }
 
-    /// Revokes the token: no grant is valid any more, and none comes back after a crash.
+    /// Revokes the token: no grant is valid any more, and none comes back after a crash. The caller purges the
+    /// partition.
     pub fn refuse(&self) {
         self.clear_proofs();
         self.revocations.record(self.partition.as_str());

@@ -75,7 +75,7 @@ impl IdentityRegistry {
         self.images.lock().merge(images, &self.revocations);
     }
 
-    /// Revokes every token: no grant is valid any more, nor comes back after a crash.
+    /// Revokes every token: no grant is valid any more, nor comes back after a crash. The caller purges the partitions.
     pub fn refuse_all(&self) {
         self.clear_proofs();
         self.revocations.record_all();

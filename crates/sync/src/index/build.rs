@@ -217,7 +217,8 @@ impl LibraryWorker {
     }
 
     /// Whether to accept a list with less than half of the items of the current generation. A starting server shows an
-    /// empty one for a moment; a count that the server repeats is real, or is for [`Keeper::check_shrink`] to judge.
+    /// empty one for a moment; a count that the server repeats is real, or is for [`LibraryWorker::check_shrink`] to
+    /// judge.
     async fn is_plausible(&self, shelf: &LibraryInfo, kind: ItemKind, total: Option<u64>) -> Result<bool, IndexError> {
         let held = self.library.generation();
         let kept = held.map_or(0, |held| held.snapshot.count(kind) as u64);

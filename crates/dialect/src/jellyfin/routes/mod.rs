@@ -1,4 +1,4 @@
-//! The allow-list of reads. Any other path is never cached.
+//! The allow-list of reads. Any other path is never cached; `pass_through` is asked first.
 //!
 //! Legacy routes map to the current ones, so that both share a key; a legacy route without an exact successor
 //! keeps its own path. One module per family: `items`, `names` (lookups by name), `people`, `server`.
