@@ -54,7 +54,7 @@
 //! cache.invalidate(&sky, &Invalidation::mark_stale());
 //! let third = cache.get_or_load(&key, &policy, CacheDirective::Any, || Weather).await?;
 //! assert_eq!(third.served(), Some(CacheStatus::Refreshed));
-//! # Ok::<(), Failure>(())
+//! # Ok::<(), LoadError>(())
 //! # }).unwrap();
 //! ```
 //!

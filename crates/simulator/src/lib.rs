@@ -7,11 +7,11 @@
 //!
 //! ```no_run
 //! # async fn run() -> std::io::Result<()> {
-//! use greenroom_simulator::plex::{Options, Plex};
+//! use greenroom_simulator::plex::{Plex, PlexOptions};
 //! use tokio_util::task::TaskTracker;
 //!
 //! let tracker = TaskTracker::new();
-//! let running = Plex::new(Options::quick()).start("127.0.0.1:0".parse().expect("an address"), &tracker).await?;
+//! let running = Plex::new(PlexOptions::quick()).start("127.0.0.1:0".parse().expect("an address"), &tracker).await?;
 //! println!("{} with token {}", running.url(), running.tokens().owner_a());
 //! running.stop().await;
 //! # Ok(())
