@@ -14,7 +14,7 @@ const REMOVED: [RemovedSetting; 1] = [RemovedSetting {
 }];
 
 /// The remark about a removed setting; `None` if the path never was one.
-pub(super) fn told(path: &str) -> Option<String> {
+pub(super) fn remark(path: &str) -> Option<String> {
     let removed = REMOVED.iter().find(|removed| removed.path == path)?;
     Some(format!("{path} was removed and counts for nothing: {}; take it out", removed.instead))
 }

@@ -256,7 +256,7 @@ impl ConfigSource {
             let name = variable(path);
             let said = self.environment.remove(&name).map(|_| name);
             let written = self.leaves.remove(path).map(|leaf| leaf.place);
-            if let (Some(place), Some(message)) = (said.or(written), removed::told(path)) {
+            if let (Some(place), Some(message)) = (said.or(written), removed::remark(path)) {
                 self.remarks.push(ConfigError { place, message });
             }
         }

@@ -42,7 +42,7 @@ pub(crate) async fn authorize(State(plane): State<Arc<ApiState>>, request: Reque
     let (mut facts, mut pass) = plane.access_input(&parts);
     if decide(&facts) == AccessDecision::TokenWrong {
         // The token may have been issued a moment ago.
-        plane.control.token.look_again().await;
+        plane.control.token.reload_and_wait().await;
         (facts, pass) = plane.access_input(&parts);
     }
     let decision = decide(&facts);

@@ -28,14 +28,14 @@ pub struct TokenStore {
     current: Mutex<CurrentTokens>,
     /// Locked during file access, and never by requests.
     file_times: Mutex<TokenFileTimes>,
-    looks: Looks,
+    reload_requests: ReloadRequests,
 }
 
 /// Reloads requested by requests with an unknown token.
 #[derive(Debug, Default)]
-struct Looks {
+struct ReloadRequests {
     /// Whether a task serves them.
-    are_made: AtomicBool,
+    are_served: AtomicBool,
     wanted: Notify,
     begun: AtomicU64,
     /// Number of the last completed one.
@@ -87,13 +87,23 @@ impl TokenStore {
         let control = IssuedToken::new(dir.control_token()?.secret);
         let reads = Some(IssuedToken::new(dir.read_token()?));
         let held = Mutex::new(CurrentTokens { control, reads });
-        Ok(Self { dir: Some(dir), current: held, file_times: Mutex::new(written), looks: Looks::default() })
+        Ok(Self {
+            dir: Some(dir),
+            current: held,
+            file_times: Mutex::new(written),
+            reload_requests: ReloadRequests::default(),
+        })
     }
 
     /// A control token without a file, and no read-only token.
     pub fn fixed(secret: Secret) -> Self {
         let held = CurrentTokens { control: IssuedToken::new(secret), reads: None };
-        Self { dir: None, current: Mutex::new(held), file_times: Mutex::default(), looks: Looks::default() }
+        Self {
+            dir: None,
+            current: Mutex::new(held),
+            file_times: Mutex::default(),
+            reload_requests: ReloadRequests::default(),
+        }
     }
 
     /// Whether this is the control token.
@@ -122,33 +132,33 @@ impl TokenStore {
     }
 
     /// Waits for a reload that begins from now on, for a limited time. The caller accesses no file.
-    pub async fn look_again(&self) {
-        if !self.looks.are_made.load(Ordering::Acquire) {
+    pub async fn reload_and_wait(&self) {
+        if !self.reload_requests.are_served.load(Ordering::Acquire) {
             return;
         }
-        let begun = self.looks.begun.load(Ordering::Acquire);
-        let mut ended = self.looks.ended.subscribe();
-        self.looks.wanted.notify_one();
+        let begun = self.reload_requests.begun.load(Ordering::Acquire);
+        let mut ended = self.reload_requests.ended.subscribe();
+        self.reload_requests.wanted.notify_one();
         drop(tokio::time::timeout(PATIENCE, ended.wait_for(|ended| *ended > begun)).await);
     }
 
     /// Reloads the files for requests with an unknown token, until `stop`: `reload` runs on a blocking thread of
     /// `tasks`. One at a time: a disk that hangs blocks one thread.
-    pub async fn serve_looks(
+    pub async fn serve_reload_requests(
         &self,
         reload: impl Fn() + Clone + Send + 'static,
         tasks: &TaskTracker,
         stop: CancellationToken,
     ) {
-        let looks = &self.looks;
-        looks.are_made.store(true, Ordering::Release);
+        let requests = &self.reload_requests;
+        requests.are_served.store(true, Ordering::Release);
         loop {
-            let number = looks.begun.load(Ordering::Acquire) + 1;
+            let number = requests.begun.load(Ordering::Acquire) + 1;
             let look = async {
-                looks.wanted.notified().await;
-                looks.begun.store(number, Ordering::Release);
+                requests.wanted.notified().await;
+                requests.begun.store(number, Ordering::Release);
                 drop(tasks.spawn_blocking(reload.clone()).await);
-                looks.ended.send_replace(number);
+                requests.ended.send_replace(number);
                 tokio::time::sleep(PAUSE).await;
             };
             tokio::select! {
@@ -164,7 +174,7 @@ impl TokenStore {
     }
 
     /// Directory of the files, for the log.
-    pub fn read_row(&self) -> String {
+    pub fn directory(&self) -> String {
         self.dir.as_ref().map(|dir| dir.path().display().to_string()).unwrap_or_default()
     }
 

@@ -175,7 +175,7 @@ impl ControlPlane {
 
 impl FileReloader for ControlPlane {
     fn files(&self) -> String {
-        format!("the tokens of the control plane in {}", self.token.read_row())
+        format!("the tokens of the control plane in {}", self.token.directory())
     }
 
     fn reload(&self) {
@@ -189,5 +189,5 @@ impl FileReloader for ControlPlane {
 /// Re-reads the token files when a request shows an unknown token, until `stop`.
 pub async fn follow_tokens(control: Arc<ControlPlane>, tasks: TaskTracker, stop: CancellationToken) {
     let reloading = Arc::clone(&control);
-    control.token.serve_looks(move || reloading.reload(), &tasks, stop).await;
+    control.token.serve_reload_requests(move || reloading.reload(), &tasks, stop).await;
 }

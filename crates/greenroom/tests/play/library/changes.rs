@@ -10,7 +10,7 @@ use greenroom_simulator::state::StateWrite;
 use greenroom_sync::index::{Library, LibraryState};
 use http::Method;
 
-use super::{LibraryFixture, Told, music, report, until};
+use super::{LibraryFixture, ReportText, music, report, until};
 use crate::fixture::waiting;
 
 const CHANGED: usize = 500;
@@ -129,7 +129,7 @@ async fn what_nobody_told_is_found_by_the_counts_when_a_client_comes() {
             house.stage.process.clock.sleep(Duration::from_secs(5)).await;
         }
     };
-    waiting::with_deadline(Told(&library), asked).await;
+    waiting::with_deadline(ReportText(&library), asked).await;
     house.end().await;
 }
 

@@ -205,13 +205,13 @@ pub async fn until(library: &Arc<Library>, is_so: impl Fn(&Arc<Library>) -> bool
             progress.changed().await.expect("it lives");
         }
     };
-    waiting::with_deadline(Told(library), changing).await;
+    waiting::with_deadline(ReportText(library), changing).await;
 }
 
 /// A library's progress, for failures.
-pub struct Told<'a>(pub &'a Arc<Library>);
+pub struct ReportText<'a>(pub &'a Arc<Library>);
 
-impl fmt::Display for Told<'_> {
+impl fmt::Display for ReportText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:#?}", report(self.0))
     }
