@@ -54,7 +54,7 @@ impl NotificationTargetSettings {
     pub(super) fn read_all(tree: &mut ConfigSource) -> Vec<Self> {
         let names = tree.names_below("notice", &KEYS);
         if names.len() > MAX_TARGETS {
-            tree.problem("notice".into(), format!("there may be at most {MAX_TARGETS} of them"));
+            tree.problem(tree.place("notice"), format!("there may be at most {MAX_TARGETS} of them"));
             return Vec::new();
         }
         names.into_iter().filter_map(|name| Self::read(tree, name)).collect()
@@ -62,9 +62,10 @@ impl NotificationTargetSettings {
 
     fn read(tree: &mut ConfigSource, name: String) -> Option<Self> {
         let key = |last: &str| format!("notice.{name}.{last}");
+        let place = [key("url"), key("url_file")].iter().find(|path| tree.has(path)).cloned();
+        let place = tree.place(&place.unwrap_or_else(|| key("url")));
         // The name only identified the target, and is optional.
         drop(tree.take(&key("name")));
-        let place = [key("url"), key("url_file")].iter().find(|path| tree.has(path)).map(|path| tree.place(path));
         let url = read_token(tree, &key("url"), &key("url_file"));
         let token = read_token(tree, &key("token"), &key("token_file"));
         let secret = read_token(tree, &key("secret"), &key("secret_file"));
@@ -73,13 +74,13 @@ impl NotificationTargetSettings {
         let window = Duration::from_secs(tree.number(&key("group_s"), 0, 3600, 30));
         let max_messages = tree.number(&key("max_per_10_minutes"), 1, 600, 6);
         let Some(url) = url else {
-            tree.problem(place.unwrap_or_else(|| key("url")), format!("notice \"{name}\" needs a url or a url_file"));
+            tree.problem(place, format!("notice \"{name}\" needs a url or a url_file"));
             return None;
         };
         let address = match TargetUrl::parse(url.expose()) {
             Ok(address) => address,
             Err(why) => {
-                tree.problem(place.unwrap_or_else(|| key("url")), format!("the url of notice \"{name}\": {why}"));
+                tree.problem(place, format!("the url of notice \"{name}\": {why}"));
                 return None;
             }
         };

@@ -89,7 +89,7 @@ impl ScheduledPlaylist {
     pub(super) fn read_all(tree: &mut ConfigSource, servers: &[ServerSettings]) -> Vec<Self> {
         let names = tree.names_below("playlist", &PLAYLIST_KEYS);
         if names.len() > MAX_SCHEDULED {
-            tree.problem("playlist".into(), format!("there are more than {MAX_SCHEDULED} playlists"));
+            tree.problem(tree.place("playlist"), format!("there are more than {MAX_SCHEDULED} playlists"));
             return Vec::new();
         }
         names.iter().filter_map(|name| Self::read(tree, name, servers)).collect()

@@ -133,9 +133,24 @@ impl ConfigSource {
         self.leaf(path).is_some()
     }
 
-    /// Place of a value; its path, if there is none.
+    /// Place of a value. If it is missing: the place of a value below it, or else beside it, or else its path.
     pub fn place(&self, path: &str) -> String {
-        self.leaf(path).map_or_else(|| path.to_owned(), |leaf| leaf.place)
+        let table = path.rsplit_once('.').map(|(table, _)| table);
+        self.leaf(path)
+            .map(|leaf| leaf.place)
+            .or_else(|| self.place_below(path))
+            .or_else(|| self.place_below(table?))
+            .unwrap_or_else(|| path.to_owned())
+    }
+
+    /// Place of the first value of a table.
+    fn place_below(&self, table: &str) -> Option<String> {
+        let prefix = format!("{}_", variable(table));
+        let set = self.environment.range(prefix.clone()..).next().map(|(name, _)| name);
+        let set = set.filter(|name| name.starts_with(&prefix)).cloned();
+        let prefix = format!("{table}.");
+        let written = || self.leaves.range(prefix.clone()..).next().filter(|(path, _)| path.starts_with(&prefix));
+        set.or_else(|| written().map(|(_, leaf)| leaf.place.clone()))
     }
 
     /// Takes a leaf out, so that the leaves left at the end are unknown keys.
@@ -395,6 +410,17 @@ mod tests {
         let mut tree = ConfigSource::default();
         tree.add_toml("g.toml", "data_dir = \"/d\"\n\n[control]\nlisten = \"x\"\n");
         assert_eq!(tree.take("control.listen").expect("it is there").place, "g.toml:4");
+    }
+
+    #[test]
+    fn the_place_of_a_missing_value_is_that_of_a_value_beside_it() {
+        let mut tree = ConfigSource::default();
+        tree.add_toml("g.toml", "[[notice]]\nname = \"den\"\nevents = \"outage\"\n");
+        assert_eq!(tree.place("notice.den.url"), "g.toml:3");
+        assert_eq!(tree.place("notice"), "g.toml:3", "or below it");
+        assert_eq!(tree.place("notice.study.url"), "notice.study.url", "nothing is known of that one");
+        let tree = environment(&[("GREENROOM_NOTICE_DEN_TOKEN", "t")]);
+        assert_eq!(tree.place("notice.den.url"), "GREENROOM_NOTICE_DEN_TOKEN");
     }
 
     fn environment(variables: &[(&str, &str)]) -> ConfigSource {

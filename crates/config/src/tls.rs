@@ -26,6 +26,7 @@ impl UpstreamTls {
             let place = tree.place(&path);
             tree.problem(place, format!("{path} has no use: the url begins with http://, not with https://"));
         }
+        let place = tree.place(&key("pin_sha256"));
         let pin: Option<Fingerprint> = tree.parse(&key("pin_sha256"), "a SHA-256 of 64 hexadecimal digits");
         let authorities = read_authorities(tree, &key("ca_file"));
         let server_name = read_server_name(tree, &key("server_name"));
@@ -33,7 +34,7 @@ impl UpstreamTls {
             (Some(_), Some(_)) => {
                 let message =
                     "set either tls.pin_sha256 or tls.ca_file: a pinned certificate needs nobody to vouch for it";
-                tree.problem(format!("server.{server}.tls"), message.into());
+                tree.problem(place, message.into());
                 CertificateTrust::System
             }
             (Some(pin), None) => CertificateTrust::Pin(pin),
