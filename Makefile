@@ -52,9 +52,10 @@ SECONDS ?= 600
 fuzz: prepare prepare-fuzz
 	fuzz/run.sh $(SECONDS) $(TARGETS)
 
-# The same for a moment: whether every target still builds, holds for its seeds, and finds nothing near them.
+# The same for a moment and with the same random numbers each time: whether every target still builds, holds for its
+# seeds, and finds nothing near them.
 fuzz-brief: prepare prepare-fuzz
-	fuzz/run.sh 5
+	fuzz/run.sh brief
 
 # Unmodified clients from PyPI through the built program, then its page in Chromium. Pictures of it: target/e2e/browser.
 # With the examples, features of dependencies are those of the tests: what `make tests` built is the program.
