@@ -11,7 +11,7 @@ RUN --mount=type=cache,id=registry,target=/usr/local/cargo/registry \
     --mount=type=cache,id=target-$TARGETARCH,target=/source/target \
     cargo build --release --locked --package greenroom && install -D target/release/greenroom /image/greenroom
 # The release profile strips it; with symbols it would be several times as large.
-RUN test "$(wc -c < /image/greenroom)" -le 41943040
+RUN test "$(wc -c < /image/greenroom)" -le 27262976
 RUN mkdir -p /image/data /image/etc/ssl/certs && cp /etc/ssl/certs/ca-certificates.crt /image/etc/ssl/certs/
 
 FROM scratch

@@ -7,7 +7,7 @@ cargo="${CARGO:-cargo}"
 folder="${CARGO_TARGET_DIR:-$("$cargo" metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')}"
 "$cargo" build --release --locked --package greenroom ${target:+--target "$target"}
 # The release profile strips it; with symbols it would be several times as large.
-test "$(wc -c < "$folder/${target:+$target/}release/greenroom")" -le 41943040
+test "$(wc -c < "$folder/${target:+$target/}release/greenroom")" -le 27262976
 mkdir -p target/package
 "$folder/${target:+$target/}release/greenroom" config init |
   sed 's|^# data_dir = .*|data_dir = "/var/lib/greenroom"|' > target/package/greenroom.toml

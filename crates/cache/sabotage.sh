@@ -38,12 +38,12 @@ while read -r without test; do
         status=1
     fi
 done <<'END'
-fence tests::invalidation::a_load_that_began_before_an_invalidation_is_not_kept_behind_it
-fence tests::regressions::b7_whoever_writes_reads_his_own_write
-fence tests::histories::every_history_is_answered_like_the_naive_cache_answers_it
-join tests::histories::every_history_is_answered_like_the_naive_cache_answers_it
-partition tests::histories::every_history_is_answered_like_the_naive_cache_answers_it
+fence tests::invalidation::a_load_that_began_before_an_invalidation_is_not_stored_after_it
+fence tests::regressions::b7_a_writer_reads_its_own_write
+fence tests::histories::every_history_is_served_as_by_the_naive_cache
+join tests::histories::every_history_is_served_as_by_the_naive_cache
+partition tests::histories::every_history_is_served_as_by_the_naive_cache
 join tests::invalidation::a_caller_after_an_invalidation_never_joins_a_load_from_before
-partition tests::reads::two_partitions_never_share_an_answer
+partition tests::reads::two_partitions_never_share_a_response
 END
 exit "$status"

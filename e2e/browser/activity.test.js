@@ -148,7 +148,7 @@ test("“Sync now” mirrors what was played since, and says what came of it", a
   const [film] = (await scene.servers.home.asOwner("/library/sections/1/all?type=1&X-Plex-Container-Start=0&X-Plex-Container-Size=1")).MediaContainer.Metadata;
   await scene.gateway.app("home", `/:/scrobble?identifier=com.plexapp.plugins.library&key=${film.ratingKey}`);
   await page.getByRole("button", { name: "Sync now" }).click();
-  await page.locator("#notice", { hasText: "1 new view." }).waitFor();
+  await page.locator("#notice", { hasText: "1 new playback." }).waitFor();
   assert.equal((await scene.gateway.api("history")).total, before + 1);
   await until(async () => (await rows(page).first().innerText()).includes(film.title), "it is shown first");
   await page.watched.close();

@@ -70,14 +70,14 @@ test("the cache is warmed, marked as stale, and cleared", async () => {
   await press(page, "Warm");
   await page.locator("#notice").waitFor();
   await press(page, "Mark as stale");
-  await page.locator("#notice", { hasText: "asked for anew" }).waitFor();
+  await page.locator("#notice", { hasText: "Invalidated" }).waitFor();
   await scene.servers.home.forget();
   await isKept();
   await until(async () => (await scene.servers.home.reached()).length > 0, "the server is asked again");
   await until(isKept, "it is kept again");
   await press(page, "Clear…");
   await page.getByRole("dialog").getByRole("button", { name: "Clear", exact: true }).click();
-  await page.locator("#notice", { hasText: "is used any more" }).waitFor();
+  await page.locator("#notice", { hasText: "Cleared" }).waitFor();
   assert.equal(await isKept(), false, "the next read asks the server");
   await page.watched.close();
 });

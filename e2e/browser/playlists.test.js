@@ -82,7 +82,7 @@ test("a row that is not certain is decided by hand, and that can be undone", asy
   await page.getByText("1 decision kept.").waitFor();
   await page.locator(".report").getByRole("button", { name: "Look it up again" }).click();
   await page.locator(".verdict").getByText("4 of 4 rows are in the library (100 %).").waitFor();
-  await row(page, 2).getByText("somebody pinned it").waitFor();
+  await row(page, 2).getByText("pinned by a person").waitFor();
   await page.watched.close();
 });
 

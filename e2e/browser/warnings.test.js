@@ -44,7 +44,7 @@ test("what takes something away asks first, and is thought better of", async () 
   assert.ok(await isKept(), "nothing went");
   await button.click();
   await dialog.getByRole("button", { name: "Clear the cache" }).click();
-  await page.locator("#notice", { hasText: "counting begins anew" }).waitFor();
+  await page.locator("#notice", { hasText: "restarted the statistics" }).waitFor();
   assert.equal(await isKept(), false, "the next read asks the server");
   await page.watched.close();
 });

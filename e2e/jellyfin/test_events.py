@@ -74,7 +74,7 @@ def test_a_list_read_again_on_the_event_shows_the_edit(olga, behind, hear):
 
 def test_a_gateway_with_the_owners_token_notices_without_any_listener(server, request, behind):
     with a_gateway(server, request, "following", owner_token=behind.token) as following:
-        until(lambda: "following the server's events" in following.program.log(), "the gateway follows the events")
+        until(lambda: "subscribed to the server's events" in following.program.log(), "the gateway follows the events")
         olga = Person("olga", following)
         film = olga.listed("Movie")[3]
         look = lambda: olga.api.get_item(film["Id"])["Name"]

@@ -110,7 +110,7 @@ def test_a_stream_of_events_serves_as_well_as_a_socket(olga, behind, films, gate
 
 def test_a_gateway_with_the_owners_token_notices_without_any_listener(server, request, behind):
     with a_gateway(server, request, "following", owner_token="plx-owner-a") as following:
-        until(lambda: "following the server's events" in following.program.log(), "the gateway follows the events")
+        until(lambda: "subscribed to the server's events" in following.program.log(), "the gateway follows the events")
         olga = Person("olga", following)
         film = olga.plex.library.sections()[0].all()[4]
         look = lambda: olga.item(film.ratingKey).title

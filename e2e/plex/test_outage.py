@@ -39,7 +39,7 @@ def test_what_changed_while_the_servers_events_were_lost_is_noticed_when_they_ar
     name = name_of(request)
     first = Server("plex", f"{name}-before")
     with a_gateway(first, request, "following", owner_token="plx-owner-a") as following:
-        follows = lambda: following.program.log().count("following the server's events")
+        follows = lambda: following.program.log().count("subscribed to the server's events")
         until(lambda: follows() == 1, "the gateway follows the events")
         olga = Person("olga", following)
         film = olga.plex.library.sections()[0].all()[0]

@@ -1,8 +1,6 @@
 //! What must hold where two answers are compared: the same is no difference, and only places are told.
 
-use bytes::Bytes;
-use greenroom_origin::probe_client::ProbeResponse;
-use greenroom_origin::response_diff::differences;
+use greenroom_dialect::response_comparison::{ComparedResponse, ComparisonDepth, ResponseComparison, compare};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue};
 
@@ -17,18 +15,18 @@ pub fn check(bytes: &[u8]) {
     let (target, rest) = split_once(bytes, b"\n");
     let (content_type, rest) = split_once(rest, b"\n");
     let (one, other) = split_once(rest, b"\n---\n");
-    let heard = |body: &[u8]| {
-        let content_type = HeaderValue::from_bytes(content_type).ok();
-        let headers = content_type.map(|kind| HeaderMap::from_iter([(CONTENT_TYPE, kind)]));
-        let body = with_secret(&String::from_utf8_lossy(body)).into_bytes();
-        ProbeResponse { status: 200, headers: headers.unwrap_or_default(), body: Bytes::from(body) }
-    };
-    let (one, other) = (heard(one), heard(other));
+    let content_type = HeaderValue::from_bytes(content_type).ok();
+    let headers = HeaderMap::from_iter(content_type.map(|kind| (CONTENT_TYPE, kind)));
+    let bodies = [one, other].map(|body| with_secret(&String::from_utf8_lossy(body)).into_bytes());
+    let [one, other] = [&bodies[0], &bodies[1]]
+        .map(|body| ComparedResponse { headers: Some(&headers), ..ComparedResponse::new(200, body) });
     let target = String::from_utf8_lossy(target);
-    assert!(differences(&target, &one, &one).is_empty(), "an answer differs from itself");
-    let found = differences(&target, &one, &other);
+    let depth = ComparisonDepth::Fields(&target);
+    assert_eq!(compare(&one, &one, depth), ResponseComparison::Same, "an answer differs from itself");
+    let found = compare(&one, &other, depth);
+    assert_eq!(found.is_unexplained(), !found.places().is_empty());
     assert!(found.places().len() <= MAX_PLACES);
-    let is_name = [&one, &other].iter().any(|heard| names_the_secret(&heard.body));
+    let is_name = bodies.iter().any(|body| names_the_secret(body));
     for place in found.places() {
         assert!(is_name || !place.contains(SECRET), "a value is told: {place}");
     }

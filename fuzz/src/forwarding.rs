@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use greenroom_config::Networks;
 use greenroom_dialect::request::ServerKind;
 use greenroom_origin::client_apps::ClientApps;
-use greenroom_origin::response_framing::objection;
+use greenroom_origin::response_framing::framing_error;
 use greenroom_proxy::request::client_ip::client;
 use greenroom_proxy::request::headers::{ForwardContext, conflicting_headers, for_client, for_server};
 use http::header::CONNECTION;
@@ -91,9 +91,9 @@ fn plain_address(text: &str) -> Option<IpAddr> {
     address.map(|address: IpAddr| address.to_canonical())
 }
 
-/// What no objection is raised to has one length, or is chunked and nothing else.
+/// A response without a framing error has one length, or is chunked and nothing else.
 fn an_answer_is_read_in_one_way(headers: &HeaderMap) {
-    if objection(StatusCode::OK, headers, false).is_none() && headers.contains_key("transfer-encoding") {
+    if framing_error(StatusCode::OK, headers, false).is_none() && headers.contains_key("transfer-encoding") {
         let encodings: Vec<_> = headers.get_all("transfer-encoding").iter().collect();
         assert!(encodings.len() == 1 && encodings[0].as_bytes().eq_ignore_ascii_case(b"chunked"));
         assert!(!headers.contains_key("content-length"), "an answer has two lengths");

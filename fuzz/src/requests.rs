@@ -28,8 +28,8 @@ pub fn check(kind: ServerKind, bytes: &[u8]) {
             assert!(matches!(verdict, Classification::Refuse(_)), "a malformed path is refused: {verdict:?}");
             assert_eq!(open, AnonymousAccess::Denied);
         }
-        Ok(path) if path.odd => {
-            assert!(!matches!(verdict, Classification::Read(_)), "what is odd is never kept");
+        Ok(path) if path.is_ambiguous => {
+            assert!(!matches!(verdict, Classification::Read(_)), "an ambiguous path is never cached");
             assert_ne!(open, AnonymousAccess::Cacheable);
         }
         Ok(_) => {}

@@ -45,21 +45,21 @@ struct KilobyteLoader;
 struct BodyWeighter;
 
 impl BodyWeighter {
-    fn of(key: &Key, body: &Arc<[u8]>) -> usize {
+    fn weight_of(key: &Key, body: &Arc<[u8]>) -> usize {
         key.encoded().len() + body.len()
     }
 }
 
 impl quick_cache::Weighter<Key, Arc<[u8]>> for BodyWeighter {
     fn weight(&self, key: &Key, body: &Arc<[u8]>) -> u64 {
-        Self::of(key, body) as u64
+        Self::weight_of(key, body) as u64
     }
 }
 
 impl Loader for KilobyteLoader {
     type Pass = ();
 
-    async fn load(&self, _why: LoadReason, _old: Option<Arc<Entry>>) -> Result<LoadResult<()>, LoadError> {
+    async fn load(&self, _reason: LoadReason, _old: Option<Arc<Entry>>) -> Result<LoadResult<()>, LoadError> {
         let tags = (0..8).map(|tag| Tag::new(format!("item:{tag}"))).collect();
         Ok(LoadResult::Store(LoadedValue { value: Value::new(vec![7; 1024]), tags, policy: None }))
     }
@@ -136,31 +136,31 @@ fn main() {
         runtime.block_on(cache.get_or_load(key, &POLICY, CacheDirective::Any, || KilobyteLoader)).expect("it loads");
     }
 
-    let quick = quick_cache::sync::Cache::with_weighter(KEYS, CAPACITY, BodyWeighter);
+    let quick_cache = quick_cache::sync::Cache::with_weighter(KEYS, CAPACITY, BodyWeighter);
     let moka = moka::sync::Cache::builder()
         .max_capacity(CAPACITY)
-        .weigher(|key, body| u32::try_from(BodyWeighter::of(key, body)).unwrap_or(u32::MAX))
+        .weigher(|key, body| u32::try_from(BodyWeighter::weight_of(key, body)).unwrap_or(u32::MAX))
         .time_to_live(POLICY.fresh)
         .build();
     let mut plain: HashMap<Key, Arc<[u8]>> = HashMap::new();
     let body = || Arc::<[u8]>::from(vec![7; 1024]);
     for key in &keys {
-        quick.insert(key.clone(), body());
+        quick_cache.insert(key.clone(), body());
         moka.insert(key.clone(), body());
         plain.insert(key.clone(), body());
     }
     moka.run_pending_tasks();
     let plain = Mutex::new(plain);
 
-    let ours = |key: &Key| now(cache.get_or_load(key, &POLICY, CacheDirective::Any, || KilobyteLoader)).is_ok();
+    let greenroom = |key: &Key| now(cache.get_or_load(key, &POLICY, CacheDirective::Any, || KilobyteLoader)).is_ok();
     println!("| a hit | ns, one thread | ns, each of two threads |");
     println!("| --- | ---: | ---: |");
     compare(
         &keys,
         &[
-            ("greenroom-cache: judgement, markers, statistics", Box::new(ours)),
+            ("greenroom-cache: judgement, markers, statistics", Box::new(greenroom)),
             ("moka: time to live", Box::new(|key| moka.get(key).is_some())),
-            ("quick_cache", Box::new(|key| quick.get(key).is_some())),
+            ("quick_cache", Box::new(|key| quick_cache.get(key).is_some())),
             ("a map behind a lock", Box::new(|key| plain.lock().expect("it holds").get(key).cloned().is_some())),
         ],
     );
@@ -170,7 +170,7 @@ fn main() {
             let scope = Scope::Tag { namespace: "home".into(), partition: None, tag: elsewhere };
             cache.invalidate(&scope, &Invalidation::mark_stale());
             for key in &keys {
-                black_box(ours(key));
+                black_box(greenroom(key));
             }
         }
     });

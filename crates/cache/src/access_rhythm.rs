@@ -6,13 +6,13 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Reads closer together than this are one visit: a page that requests twice is not polling.
-const VISIT_MS: u64 = 1000;
+const SAME_READ_MS: u64 = 1000;
 /// Max deviation of the last interval from the average, as one part in this many, for a steady rhythm.
-const STEADY_PART: u64 = 5;
+const STEADY_SHARE: u64 = 5;
 
 /// Reads of one warm key. Outlives its entries.
 #[derive(Debug, Default)]
-#[expect(clippy::struct_field_names, reason = "a unit belongs in a name")]
+#[expect(clippy::struct_field_names, reason = "the unit is part of the name")]
 pub(crate) struct AccessRhythm {
     last_read_ms: AtomicU64,
     /// Moving average over the last few intervals; 0 after a single visit.
@@ -53,20 +53,20 @@ impl AccessRhythm {
     /// Records a read. Two concurrent reads may count as one: these are hints, not exact counts.
     pub(crate) fn record_read(&self, now_ms: u64) {
         let last = self.last_read_ms.load(Ordering::Relaxed);
-        let gap = now_ms.saturating_sub(last);
-        if gap == 0 {
+        let interval = now_ms.saturating_sub(last);
+        if interval == 0 {
             return;
         }
         self.last_read_ms.store(now_ms, Ordering::Relaxed);
-        if last == 0 || gap < VISIT_MS {
+        if last == 0 || interval < SAME_READ_MS {
             return;
         }
         let average = self.average_ms.load(Ordering::Relaxed);
         if average == 0 {
-            self.average_ms.store(gap, Ordering::Relaxed);
+            self.average_ms.store(interval, Ordering::Relaxed);
         } else {
-            self.average_ms.store((average * 3 + gap) / 4, Ordering::Relaxed);
-            self.latest_ms.store(gap, Ordering::Relaxed);
+            self.average_ms.store((average * 3 + interval) / 4, Ordering::Relaxed);
+            self.latest_ms.store(interval, Ordering::Relaxed);
         }
     }
 
@@ -78,7 +78,7 @@ impl AccessRhythm {
     fn rhythm_ms(&self) -> Option<u64> {
         let average = self.average_ms.load(Ordering::Relaxed);
         let latest = self.latest_ms.load(Ordering::Relaxed);
-        (latest > 0 && latest.abs_diff(average) <= average / STEADY_PART).then_some(average)
+        (latest > 0 && latest.abs_diff(average) <= average / STEADY_SHARE).then_some(average)
     }
 
     /// Whether a load now would replace the load of the next read. `window_ms`: a read within this time after a load is
@@ -95,30 +95,30 @@ mod tests {
     use super::*;
 
     fn read_at(times_s: &[u64]) -> AccessRhythm {
-        let warmth = AccessRhythm::default();
+        let access_rhythm = AccessRhythm::default();
         for at_s in times_s {
-            warmth.record_read(at_s * 1000);
+            access_rhythm.record_read(at_s * 1000);
         }
-        warmth
+        access_rhythm
     }
 
     #[test]
-    fn one_visit_says_nothing_about_the_next() {
-        let warmth = read_at(&[10]);
-        warmth.record_read(10_300);
-        assert_eq!(warmth.rhythm_ms(), None);
-        assert_eq!(warmth.last_read_ms(), 10_300);
+    fn one_read_predicts_no_other() {
+        let access_rhythm = read_at(&[10]);
+        access_rhythm.record_read(10_300);
+        assert_eq!(access_rhythm.rhythm_ms(), None);
+        assert_eq!(access_rhythm.last_read_ms(), 10_300);
     }
 
     #[test]
-    fn a_poll_is_a_rhythm_and_a_visitor_is_none() {
+    fn polling_is_a_rhythm_and_browsing_is_not() {
         assert_eq!(read_at(&[100, 400, 700]).rhythm_ms(), Some(300_000));
         assert_eq!(read_at(&[100, 400]).rhythm_ms(), None);
         assert_eq!(read_at(&[100, 400, 420, 1700]).rhythm_ms(), None);
     }
 
     #[test]
-    fn a_load_is_worth_it_just_before_a_read_that_would_find_nothing() {
+    fn a_load_pays_just_before_a_read_that_would_miss() {
         let every_300_s = read_at(&[100, 400, 700]);
         let worth = |now_s: u64| every_300_s.is_worth_a_load(now_s * 1000, 120_000, 48_000);
         assert!(!worth(760), "too early: it would be old again when the read comes");
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_read_refreshes_by_itself_is_left_to_the_read() {
+    fn an_entry_that_reads_refresh_is_not_warmed() {
         let every_5_s = read_at(&[5, 10, 15, 20]);
         assert!(!every_5_s.is_worth_a_load(24_000, 20_000, 8_000));
     }

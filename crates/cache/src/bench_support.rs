@@ -18,16 +18,20 @@ pub struct ReaderBench(DiskStore);
 impl ReaderBench {
     /// Opens the store in `dir`.
     pub fn open(dir: &Path) -> Result<Self, String> {
-        DiskStore::open(dir, usize::MAX).and_then(DiskStore::only_read).map(Self).map_err(|failing| failing.to_string())
+        DiskStore::open(dir, usize::MAX)
+            .and_then(DiskStore::with_reader_cache)
+            .map(Self)
+            .map_err(|error| error.to_string())
     }
 
-    /// Looks keys up within one read transaction. Calls `told` with each body's length, or `None` without an entry.
-    pub fn lookup(&self, keys: &[Key], mut told: impl FnMut(Option<usize>)) -> Result<(), String> {
-        let mut looks = self.0.read_snapshot().map_err(|failing| failing.to_string())?;
+    /// Looks keys up within one read transaction. Calls `on_result` with the length of each body, or `None` without an
+    /// entry.
+    pub fn lookup(&self, keys: &[Key], mut on_result: impl FnMut(Option<usize>)) -> Result<(), String> {
+        let mut snapshot = self.0.read_snapshot().map_err(|error| error.to_string())?;
         for key in keys {
-            match looks.get(key).map_err(|failing| failing.to_string())? {
-                StoreLookup::Found(found) => told(Some(found.value.body.len())),
-                StoreLookup::Miss | StoreLookup::Corrupt(_) => told(None),
+            match snapshot.get(key).map_err(|error| error.to_string())? {
+                StoreLookup::Found(found) => on_result(Some(found.value.body.len())),
+                StoreLookup::Miss | StoreLookup::Corrupt(_) => on_result(None),
             }
         }
         Ok(())

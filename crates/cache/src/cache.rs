@@ -39,16 +39,9 @@ impl Cache {
     /// Creates a cache in memory. Its loads run as tasks of `tasks`. Settings that contradict one another are reduced
     /// to consistent ones.
     pub fn new(settings: CacheSettings, clock: Clock, tasks: TaskTracker) -> Self {
-        let tally = CacheCounters::new(settings.max_stat_classes.max(1));
+        let counters = CacheCounters::new(settings.max_stat_classes.max(1));
         let (warm, stop) = (WarmSet::default(), CancellationToken::new());
-        Self(Arc::new(CacheEngine {
-            coordinator: Coordinator::new(settings),
-            clock,
-            tasks,
-            counters: tally,
-            warm,
-            stop,
-        }))
+        Self(Arc::new(CacheEngine { coordinator: Coordinator::new(settings), clock, tasks, counters, warm, stop }))
     }
 
     /// Creates a cache that also stores entries on disk, so that they outlive the process.
@@ -62,11 +55,11 @@ impl Cache {
         clock: Clock,
         tasks: TaskTracker,
     ) -> Result<Self, String> {
-        let tally = CacheCounters::new(settings.max_stat_classes.max(1));
+        let counters = CacheCounters::new(settings.max_stat_classes.max(1));
         let (warm, stop) = (WarmSet::default(), CancellationToken::new());
-        let mut desk = Coordinator::new(settings);
-        desk.open_disk_tier(disk_settings, &clock)?;
-        Ok(Self(Arc::new(CacheEngine { coordinator: desk, clock, tasks, counters: tally, warm, stop })))
+        let mut coordinator = Coordinator::new(settings);
+        coordinator.open_disk_tier(disk_settings, &clock)?;
+        Ok(Self(Arc::new(CacheEngine { coordinator, clock, tasks, counters, warm, stop })))
     }
 
     /// Waits until every invalidation made so far is durable, at most for the timeout in the disk's settings. Returns
@@ -74,7 +67,7 @@ impl Cache {
     #[cfg(not(feature = "shuttle"))]
     pub async fn flush_invalidations(&self) -> bool {
         match &self.0.coordinator.disk_tier {
-            Some(below) => below.disk.flush_invalidations().await,
+            Some(disk_tier) => disk_tier.disk.flush_invalidations().await,
             None => true,
         }
     }
@@ -84,7 +77,7 @@ impl Cache {
     #[cfg(not(feature = "shuttle"))]
     pub async fn flush(&self, limit: std::time::Duration) -> bool {
         match &self.0.coordinator.disk_tier {
-            Some(below) => below.disk.flush(limit).await,
+            Some(disk_tier) => disk_tier.disk.flush(limit).await,
             None => true,
         }
     }
@@ -92,27 +85,27 @@ impl Cache {
     /// Statistics of the disk tier, if there is one.
     #[cfg(not(feature = "shuttle"))]
     pub fn disk_stats(&self) -> Option<crate::disk::DiskStats> {
-        self.0.coordinator.disk_tier.as_ref().map(|below| below.disk.stats())
+        self.0.coordinator.disk_tier.as_ref().map(|disk_tier| disk_tier.disk.stats())
     }
 
     /// The kind of the disk tier's current error, if any. It knows its remedy.
     #[cfg(not(feature = "shuttle"))]
     pub fn disk_error(&self) -> Option<crate::disk::error::StorageErrorKind> {
-        self.0.coordinator.disk_tier.as_ref().and_then(|below| below.disk.error_kind())
+        self.0.coordinator.disk_tier.as_ref().and_then(|disk_tier| disk_tier.disk.error_kind())
     }
 
     /// A watch that is true while the disk tier is degraded; `None` without a disk tier.
     #[cfg(not(feature = "shuttle"))]
     pub fn subscribe_disk_health(&self) -> Option<tokio::sync::watch::Receiver<bool>> {
-        self.0.coordinator.disk_tier.as_ref().map(|below| below.disk.subscribe_health())
+        self.0.coordinator.disk_tier.as_ref().map(|disk_tier| disk_tier.disk.subscribe_health())
     }
 
     /// Ends the disk tier as a crash would: queued writes are lost.
     #[cfg(test)]
     #[cfg(not(feature = "shuttle"))]
     pub(crate) async fn crash_disk(&self) {
-        if let Some(below) = &self.0.coordinator.disk_tier {
-            below.disk.crash().await;
+        if let Some(disk_tier) = &self.0.coordinator.disk_tier {
+            disk_tier.disk.crash().await;
         }
     }
 
@@ -120,7 +113,7 @@ impl Cache {
     #[cfg(not(feature = "shuttle"))]
     pub async fn close_disk(&self) -> u64 {
         match &self.0.coordinator.disk_tier {
-            Some(below) => below.disk.close().await,
+            Some(disk_tier) => disk_tier.disk.close().await,
             None => 0,
         }
     }
@@ -133,24 +126,24 @@ impl Cache {
         &self,
         key: &Key,
         policy: &Policy,
-        demand: CacheDirective,
+        directive: CacheDirective,
         loader: impl FnOnce() -> L,
     ) -> Result<CacheResponse<L::Pass>, LoadError> {
         let now_ms = self.0.clock.now_ms();
-        if let Some(answer) = self.hit(key, policy, demand, now_ms) {
-            return Ok(answer);
+        if let Some(response) = self.hit(key, policy, directive, now_ms) {
+            return Ok(response);
         }
-        Box::pin(CacheRead::new(&self.0, key, policy, demand, loader, now_ms).run()).await
+        Box::pin(CacheRead::new(&self.0, key, policy, directive, loader, now_ms).run()).await
     }
 
     /// The common case: a fresh entry in memory that needs no refresh. No allocation, no lock but the map's own.
     #[inline]
-    fn hit<P>(&self, key: &Key, policy: &Policy, demand: CacheDirective, now_ms: u64) -> Option<CacheResponse<P>> {
-        if !matches!(demand, CacheDirective::Any | CacheDirective::OnlyIfCached) {
+    fn hit<P>(&self, key: &Key, policy: &Policy, directive: CacheDirective, now_ms: u64) -> Option<CacheResponse<P>> {
+        if !matches!(directive, CacheDirective::Any | CacheDirective::OnlyIfCached) {
             return None;
         }
-        let (entry, marking) = self.0.coordinator.get(key)?;
-        match evaluate_freshness(&entry, policy, now_ms, marking) {
+        let (entry, validity) = self.0.coordinator.get(key)?;
+        match evaluate_freshness(&entry, policy, now_ms, validity) {
             Freshness::Fresh { refresh_due } if !refresh_due || !entry.may_refresh(now_ms) => {
                 entry.counters.hits.one();
                 entry.record_read(now_ms);
@@ -171,10 +164,10 @@ impl Cache {
     }
 
     /// Invalidates a scope and returns the timestamp of the invalidation. Reads after this call never get an entry of
-    /// that scope whose load began before it, except instead of a failed load where `how` allows that.
-    pub fn invalidate(&self, scope: &Scope, how: &Invalidation) -> HybridTimestamp {
+    /// that scope whose load began before it, except instead of a failed load where `invalidation` allows that.
+    pub fn invalidate(&self, scope: &Scope, invalidation: &Invalidation) -> HybridTimestamp {
         self.0.counters.invalidations.one();
-        self.0.coordinator.invalidate(scope, how, self.0.clock.now_ms())
+        self.0.coordinator.invalidate(scope, invalidation, self.0.clock.now_ms())
     }
 
     /// The settings in force.
@@ -189,24 +182,19 @@ impl Cache {
 
     /// Statistics at this moment.
     pub fn stats(&self) -> CacheStats {
-        let desk = &self.0.coordinator;
-        let (markers, markers_folded) = desk.invalidations.count();
+        let coordinator = &self.0.coordinator;
+        let (markers, markers_folded) = coordinator.invalidations.count();
         CacheStats {
-            bytes: desk.memory.bytes(),
-            max_bytes: desk.settings.max_bytes,
-            entries: desk.memory.entries(),
-            flights: desk.flights.count() as u64,
+            bytes: coordinator.memory.bytes(),
+            max_bytes: coordinator.settings.max_bytes,
+            entries: coordinator.memory.entries(),
+            flights: coordinator.flights.count() as u64,
             markers: markers as u64,
             markers_folded,
             warm_keys: self.0.warm.len() as u64,
             warm_checked_ms: self.0.warm.checked_ms(),
             ..self.0.counters.snapshot()
         }
-    }
-
-    /// Resets the counters.
-    pub fn reset_stats(&self) {
-        self.0.counters.reset();
     }
 
     /// Refreshes every warm key of one namespace, or of all namespaces, and waits for the loads. Returns their number.

@@ -109,7 +109,7 @@ impl CacheStatusReason {
             Self::SlowLoad => "slow-load",
             Self::Offline => LoadErrorKind::Offline.name(),
             Self::Failed(kind) | Self::FailedRecently(kind) => kind.name(),
-            Self::NotStored(refusal) => refusal.name(),
+            Self::NotStored(reason) => reason.name(),
         }
     }
 }
@@ -133,7 +133,7 @@ pub enum CacheResponse<P> {
         reason: Option<CacheStatusReason>,
         /// Present if the response waited for a load. Hold it until the response is delivered; the value is written
         /// after that.
-        leaving: Option<DeliveryGuard>,
+        delivery_guard: Option<DeliveryGuard>,
     },
     /// A value that is not cacheable, but was shared with every waiter.
     Shared {
@@ -155,14 +155,14 @@ impl<P> CacheResponse<P> {
         reason: Option<CacheStatusReason>,
     ) -> Self {
         let (age, left_ms) = (entry.age(now_ms), entry.fresh_left_ms(now_ms));
-        Self::Cached { age, left_ms, entry, served, tier, reason, leaving: None }
+        Self::Cached { age, left_ms, entry, served, tier, reason, delivery_guard: None }
     }
 
     /// The same response with this delivery guard.
-    pub(crate) fn with_delivery_guard(self, is_leaving: Option<DeliveryGuard>) -> Self {
+    pub(crate) fn with_delivery_guard(self, guard: Option<DeliveryGuard>) -> Self {
         match self {
             Self::Cached { age, left_ms, entry, served, tier, reason, .. } => {
-                Self::Cached { age, left_ms, entry, served, tier, reason, leaving: is_leaving }
+                Self::Cached { age, left_ms, entry, served, tier, reason, delivery_guard: guard }
             }
             other => other,
         }

@@ -11,7 +11,7 @@ use crate::not_stored_reason::NotStoredReason;
 use crate::stats::{CacheStats, ClassStats, LOAD_TIME_BUCKETS_MS, LoadTimes};
 
 /// Namespace and class that count everything beyond the last set.
-const BEYOND: &str = "*";
+const OVERFLOW: &str = "*";
 
 /// A counter that only grows.
 #[derive(Debug, Default)]
@@ -29,10 +29,6 @@ impl Counter {
     pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
-
-    fn reset(&self) {
-        self.0.store(0, Ordering::Relaxed);
-    }
 }
 
 /// Counters of one namespace and class.
@@ -47,7 +43,7 @@ pub(crate) struct ClassCounters {
     pub(crate) loaded: Counter,
     pub(crate) joins: Counter,
     pub(crate) misses: [Counter; LoadReason::EVERY.len()],
-    pub(crate) failed_answers: Counter,
+    pub(crate) failed_reads: Counter,
     pub(crate) loads_ok: Counter,
     pub(crate) loads_shared: Counter,
     pub(crate) loads_passed: Counter,
@@ -67,18 +63,18 @@ pub(crate) struct ClassCounters {
     pub(crate) evictions: Counter,
     pub(crate) eviction_misses: Counter,
     pub(crate) not_stored: [Counter; NotStoredReason::EVERY.len()],
-    /// Gauges: not reset.
+    /// Gauges.
     pub(crate) bytes: AtomicI64,
     pub(crate) entries: AtomicI64,
 }
 
 impl ClassCounters {
-    pub(crate) fn record_miss(&self, why: LoadReason) {
-        self.misses[why as usize].one();
+    pub(crate) fn record_miss(&self, reason: LoadReason) {
+        self.misses[reason as usize].one();
     }
 
-    pub(crate) fn record_not_stored(&self, why: NotStoredReason) {
-        self.not_stored[why as usize].one();
+    pub(crate) fn record_not_stored(&self, reason: NotStoredReason) {
+        self.not_stored[reason as usize].one();
     }
 
     pub(crate) fn record_load_time(&self, ms: u64) {
@@ -89,38 +85,8 @@ impl ClassCounters {
 
     /// Client requests so far, to detect activity.
     pub(crate) fn requests(&self) -> u64 {
-        let missed: u64 = self.misses.iter().map(Counter::get).sum();
-        self.hits.get() + self.stale.get() + missed + self.offline.get()
-    }
-
-    fn counters(&self) -> impl Iterator<Item = &Counter> {
-        let single = [
-            &self.hits,
-            &self.stale,
-            &self.stale_on_error,
-            &self.offline,
-            &self.loaded,
-            &self.joins,
-            &self.failed_answers,
-            &self.loads_ok,
-            &self.loads_shared,
-            &self.loads_passed,
-            &self.loads_failed,
-            &self.loads_timed_out,
-            &self.load_ms,
-            &self.refreshes,
-            &self.refreshes_useful,
-            &self.refreshes_useless,
-            &self.warm_loads,
-            &self.warm_useful,
-            &self.warm_useless,
-            &self.prefetch_loads,
-            &self.prefetch_useful,
-            &self.prefetch_useless,
-            &self.evictions,
-            &self.eviction_misses,
-        ];
-        single.into_iter().chain(&self.misses).chain(&self.load_times).chain(&self.not_stored)
+        let misses: u64 = self.misses.iter().map(Counter::get).sum();
+        self.hits.get() + self.stale.get() + misses + self.offline.get()
     }
 
     fn snapshot(&self) -> ClassStats {
@@ -135,7 +101,7 @@ impl ClassCounters {
             loaded: self.loaded.get(),
             joins: self.joins.get(),
             misses: std::array::from_fn(|i| (LoadReason::EVERY[i], self.misses[i].get())),
-            failed_answers: self.failed_answers.get(),
+            failed_reads: self.failed_reads.get(),
             loads_ok: self.loads_ok.get(),
             loads_shared: self.loads_shared.get(),
             loads_passed: self.loads_passed.get(),
@@ -166,9 +132,9 @@ impl ClassCounters {
 /// All class counters, and the counters of the engine as a whole.
 #[derive(Debug)]
 pub(crate) struct CacheCounters {
-    cells: RwLock<HashMap<&'static str, Vec<Arc<ClassCounters>>>>,
-    beyond: Arc<ClassCounters>,
-    max_cells: usize,
+    by_class: RwLock<HashMap<&'static str, Vec<Arc<ClassCounters>>>>,
+    overflow: Arc<ClassCounters>,
+    max_classes: usize,
     pub(crate) invalidations: Counter,
     pub(crate) flights_refused: Counter,
     pub(crate) waiters_refused: Counter,
@@ -177,11 +143,15 @@ pub(crate) struct CacheCounters {
 }
 
 impl CacheCounters {
-    pub(crate) fn new(max_cells: usize) -> Self {
+    pub(crate) fn new(max_classes: usize) -> Self {
         Self {
-            cells: RwLock::default(),
-            beyond: Arc::new(ClassCounters { namespace: BEYOND.into(), class: BEYOND, ..ClassCounters::default() }),
-            max_cells,
+            by_class: RwLock::default(),
+            overflow: Arc::new(ClassCounters {
+                namespace: OVERFLOW.into(),
+                class: OVERFLOW,
+                ..ClassCounters::default()
+            }),
+            max_classes,
             invalidations: Counter::default(),
             flights_refused: Counter::default(),
             waiters_refused: Counter::default(),
@@ -192,57 +162,43 @@ impl CacheCounters {
 
     /// The counters of this namespace and class.
     pub(crate) fn class_counters(&self, namespace: &str, class: &'static str) -> Arc<ClassCounters> {
-        let find = |cells: &HashMap<&'static str, Vec<Arc<ClassCounters>>>| {
-            cells.get(class)?.iter().find(|cell| cell.namespace == namespace).cloned()
+        let find = |by_class: &HashMap<&'static str, Vec<Arc<ClassCounters>>>| {
+            by_class.get(class)?.iter().find(|counters| counters.namespace == namespace).cloned()
         };
-        if let Some(cell) = find(&self.cells.read().unwrap_or_else(PoisonError::into_inner)) {
-            return cell;
+        if let Some(counters) = find(&self.by_class.read().unwrap_or_else(PoisonError::into_inner)) {
+            return counters;
         }
-        let mut cells = self.cells.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(cell) = find(&cells) {
-            return cell;
+        let mut by_class = self.by_class.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(counters) = find(&by_class) {
+            return counters;
         }
-        if cells.values().map(Vec::len).sum::<usize>() >= self.max_cells {
-            return Arc::clone(&self.beyond);
+        if by_class.values().map(Vec::len).sum::<usize>() >= self.max_classes {
+            return Arc::clone(&self.overflow);
         }
-        let cell = Arc::new(ClassCounters { namespace: namespace.into(), class, ..ClassCounters::default() });
-        cells.entry(class).or_default().push(Arc::clone(&cell));
-        cell
+        let counters = Arc::new(ClassCounters { namespace: namespace.into(), class, ..ClassCounters::default() });
+        by_class.entry(class).or_default().push(Arc::clone(&counters));
+        counters
     }
 
-    fn each(&self, mut visit: impl FnMut(&ClassCounters)) {
-        let cells = self.cells.read().unwrap_or_else(PoisonError::into_inner);
-        cells.values().flatten().for_each(|cell| visit(cell));
-        visit(&self.beyond);
+    fn for_each(&self, mut act: impl FnMut(&ClassCounters)) {
+        let by_class = self.by_class.read().unwrap_or_else(PoisonError::into_inner);
+        by_class.values().flatten().for_each(|counters| act(counters));
+        act(&self.overflow);
     }
 
     /// Client requests so far.
     pub(crate) fn requests(&self) -> u64 {
-        let mut asked = 0;
-        self.each(|cell| asked += cell.requests());
-        asked
-    }
-
-    /// Resets the counters, but not the gauges (bytes, entries).
-    pub(crate) fn reset(&self) {
-        self.each(|cell| cell.counters().for_each(Counter::reset));
-        for counter in [
-            &self.invalidations,
-            &self.flights_refused,
-            &self.waiters_refused,
-            &self.warm_over_budget,
-            &self.warm_keys_refused,
-        ] {
-            counter.reset();
-        }
+        let mut requests = 0;
+        self.for_each(|counters| requests += counters.requests());
+        requests
     }
 
     /// The statistics, without those the engine adds itself.
     pub(crate) fn snapshot(&self) -> CacheStats {
         let mut classes = Vec::new();
-        self.each(|cell| {
-            if cell.class != BEYOND || cell.requests() > 0 {
-                classes.push(cell.snapshot());
+        self.for_each(|counters| {
+            if counters.class != OVERFLOW || counters.requests() > 0 {
+                classes.push(counters.snapshot());
             }
         });
         classes.sort_by(|a, b| (&a.namespace, a.class).cmp(&(&b.namespace, b.class)));

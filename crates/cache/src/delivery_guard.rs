@@ -18,14 +18,14 @@ pub(crate) trait DeliveryObserver: std::fmt::Debug + Send + Sync {
 pub struct DeliveryGuard {
     entry: Arc<Entry>,
     #[cfg(not(feature = "shuttle"))]
-    bell: Arc<dyn DeliveryObserver>,
+    observer: Arc<dyn DeliveryObserver>,
 }
 
 #[cfg(not(feature = "shuttle"))]
 impl DeliveryGuard {
-    pub(crate) fn begin(entry: &Arc<Entry>, bell: Arc<dyn DeliveryObserver>) -> Self {
+    pub(crate) fn begin(entry: &Arc<Entry>, observer: Arc<dyn DeliveryObserver>) -> Self {
         entry.begin_delivery();
-        Self { entry: Arc::clone(entry), bell }
+        Self { entry: Arc::clone(entry), observer }
     }
 }
 
@@ -35,7 +35,7 @@ impl Clone for DeliveryGuard {
         Self {
             entry: Arc::clone(&self.entry),
             #[cfg(not(feature = "shuttle"))]
-            bell: Arc::clone(&self.bell),
+            observer: Arc::clone(&self.observer),
         }
     }
 }
@@ -45,7 +45,7 @@ impl Drop for DeliveryGuard {
         let is_last = self.entry.end_delivery();
         #[cfg(not(feature = "shuttle"))]
         if is_last {
-            self.bell.notify_delivered();
+            self.observer.notify_delivered();
         }
         #[cfg(feature = "shuttle")]
         let _: bool = is_last;

@@ -48,14 +48,14 @@ pub enum InvalidationCause {
 }
 
 impl InvalidationCause {
-    fn from_scope_kind(part: ScopeKind, tags: &[Tag]) -> Self {
-        match part {
+    fn from_scope_kind(kind: ScopeKind, tags: &[Tag]) -> Self {
+        match kind {
             ScopeKind::All => Self::All,
             ScopeKind::Namespace => Self::Namespace,
             ScopeKind::Partition => Self::Partition,
             ScopeKind::Key => Self::Key,
-            ScopeKind::Text { at_end } => {
-                let tag = tags.len().checked_sub(at_end).and_then(|at| tags.get(at));
+            ScopeKind::Text { from_end } => {
+                let tag = tags.len().checked_sub(from_end).and_then(|at| tags.get(at));
                 tag.map_or(Self::Prefix, |tag| Self::Tag(tag.clone()))
             }
         }
@@ -64,22 +64,22 @@ impl InvalidationCause {
 
 impl CacheEngine {
     pub(crate) fn diagnose(&self, key: &Key) -> Diagnosis {
-        let of_key = ScopeHashes::from_key(key);
+        let key_hashes = ScopeHashes::from_key(key);
         let entry = self.coordinator.memory.peek(key);
-        let memo = self.coordinator.negative_entry(key, &of_key, self.clock.now_ms());
-        let reach = entry.as_ref().map_or(&of_key, |entry| &entry.scope_hashes);
+        let negative = self.coordinator.negative_entry(key, &key_hashes, self.clock.now_ms());
+        let scope_hashes = entry.as_ref().map_or(&key_hashes, |entry| &entry.scope_hashes);
         let tags = entry.as_ref().map_or(&[][..], |entry| entry.tags());
-        let newest = self.coordinator.invalidations.newest(reach);
+        let newest = self.coordinator.invalidations.newest(scope_hashes);
         Diagnosis {
             validity: entry.as_ref().map_or(Validity::Valid, |entry| self.coordinator.validity(entry)),
             invalidated: newest.map(|(stamp, _)| stamp),
-            cause: newest.map(|(_, part)| InvalidationCause::from_scope_kind(part, tags)),
-            failed: match memo.as_deref() {
+            cause: newest.map(|(_, kind)| InvalidationCause::from_scope_kind(kind, tags)),
+            failed: match negative.as_deref() {
                 Some(NegativeEntry::Failed { failure, .. }) => Some(failure.kind),
                 _ => None,
             },
-            uncacheable: matches!(memo.as_deref(), Some(NegativeEntry::Uncacheable { .. })),
-            warm: self.warm.has(key),
+            uncacheable: matches!(negative.as_deref(), Some(NegativeEntry::Uncacheable { .. })),
+            warm: self.warm.contains(key),
             entry,
         }
     }

@@ -25,7 +25,7 @@ const SHARDS: usize = 16;
 #[derive(Debug, Clone)]
 pub(crate) enum LoadOutcome {
     /// A cacheable value, and whether it was stored.
-    Cacheable { entry: Arc<Entry>, refusal: Option<NotStoredReason>, leaving: Option<DeliveryGuard> },
+    Cacheable { entry: Arc<Entry>, refusal: Option<NotStoredReason>, delivery_guard: Option<DeliveryGuard> },
     /// A value to share, not cacheable.
     Shared(Value),
     /// A result for the leader only.
@@ -45,64 +45,64 @@ pub(crate) struct Flight {
 
 #[derive(Debug)]
 enum State {
-    Flying { waiters: usize, wakers: Wakers },
-    Landed(LoadOutcome),
+    Running { waiters: usize, wakers: Wakers },
+    Done(LoadOutcome),
 }
 
 /// Wakers of all waiters. Each keeps its slot, so that leaving is cheap however many wait.
 #[derive(Debug, Default)]
 struct Wakers {
-    places: Vec<Option<Waker>>,
+    slots: Vec<Option<Waker>>,
     free: Vec<usize>,
 }
 
 impl Wakers {
     /// Stores a waker in the waiter's slot, or assigns one.
-    fn register(&mut self, place: &mut Option<usize>, waker: &Waker) {
-        let at = *place.get_or_insert_with(|| {
+    fn register(&mut self, slot: &mut Option<usize>, waker: &Waker) {
+        let at = *slot.get_or_insert_with(|| {
             self.free.pop().unwrap_or_else(|| {
-                self.places.push(None);
-                self.places.len() - 1
+                self.slots.push(None);
+                self.slots.len() - 1
             })
         });
-        match &mut self.places[at] {
-            Some(seated) => seated.clone_from(waker),
+        match &mut self.slots[at] {
+            Some(registered) => registered.clone_from(waker),
             empty @ None => *empty = Some(waker.clone()),
         }
     }
 
-    fn remove(&mut self, place: usize) {
-        self.places[place] = None;
-        self.free.push(place);
+    fn remove(&mut self, slot: usize) {
+        self.slots[slot] = None;
+        self.free.push(slot);
     }
 }
 
 impl Flight {
     fn new(created: HybridTimestamp, began_ms: u64) -> Arc<Self> {
-        let state = State::Flying { waiters: 0, wakers: Wakers::default() };
+        let state = State::Running { waiters: 0, wakers: Wakers::default() };
         Arc::new(Self { created, started_ms: began_ms, state: Mutex::new(state) })
     }
 
     /// Joins the flight if fewer than `max_waiters` wait.
     fn follow(self: &Arc<Self>, max_waiters: usize) -> Option<FlightFollower> {
         let mut state = lock(&self.state);
-        if let State::Flying { waiters, .. } = &mut *state {
+        if let State::Running { waiters, .. } = &mut *state {
             if *waiters >= max_waiters {
                 return None;
             }
             *waiters += 1;
         }
         drop(state);
-        Some(FlightFollower { flight: Arc::clone(self), place: None })
+        Some(FlightFollower { flight: Arc::clone(self), slot: None })
     }
 
     fn complete(&self, landed: LoadOutcome) {
         let mut state = lock(&self.state);
-        let State::Flying { wakers, .. } = &mut *state else { return };
+        let State::Running { wakers, .. } = &mut *state else { return };
         let wakers = std::mem::take(wakers);
-        *state = State::Landed(landed);
+        *state = State::Done(landed);
         drop(state);
-        wakers.places.into_iter().flatten().for_each(Waker::wake);
+        wakers.slots.into_iter().flatten().for_each(Waker::wake);
     }
 }
 
@@ -110,7 +110,7 @@ impl Flight {
 #[derive(Debug)]
 pub(crate) struct FlightFollower {
     pub(crate) flight: Arc<Flight>,
-    place: Option<usize>,
+    slot: Option<usize>,
 }
 
 impl Future for FlightFollower {
@@ -120,9 +120,9 @@ impl Future for FlightFollower {
         let flight = Arc::clone(&self.flight);
         let mut state = lock(&flight.state);
         match &mut *state {
-            State::Landed(landed) => Poll::Ready(landed.clone()),
-            State::Flying { wakers, .. } => {
-                wakers.register(&mut self.place, cx.waker());
+            State::Done(landed) => Poll::Ready(landed.clone()),
+            State::Running { wakers, .. } => {
+                wakers.register(&mut self.slot, cx.waker());
                 Poll::Pending
             }
         }
@@ -131,10 +131,10 @@ impl Future for FlightFollower {
 
 impl Drop for FlightFollower {
     fn drop(&mut self) {
-        if let State::Flying { waiters, wakers, .. } = &mut *lock(&self.flight.state) {
+        if let State::Running { waiters, wakers, .. } = &mut *lock(&self.flight.state) {
             *waiters -= 1;
-            if let Some(place) = self.place {
-                wakers.remove(place);
+            if let Some(slot) = self.slot {
+                wakers.remove(slot);
             }
         }
     }
@@ -186,31 +186,31 @@ impl Flights {
         &self.shards[at % SHARDS]
     }
 
-    /// Joins the flight of this key if `joinable` allows it, otherwise starts one in its place. `settled` tells, once
-    /// no flight is found, whether one completed since the caller's lookup. The timestamp is drawn under the lock, so
-    /// of two consecutive flights the second is newer than any invalidation that ruled out the first.
+    /// Joins the flight of this key if `joinable` allows it, otherwise starts one in its place. If there is no flight,
+    /// `is_settled` tells whether one completed since the caller's lookup. The timestamp is drawn under the lock, so of
+    /// two consecutive flights the second is newer than any invalidation that ruled out the first.
     pub(crate) fn join_or_start(
         self: &Arc<Self>,
         key: &Key,
         now_ms: u64,
         stamp: impl FnOnce() -> HybridTimestamp,
         joinable: impl FnOnce(&Flight) -> bool,
-        settled: impl FnOnce() -> bool,
+        is_settled: impl FnOnce() -> bool,
     ) -> JoinOutcome {
         let mut shard = lock(self.shard(key));
         if let Some(flight) = shard.get(key) {
-            let stuck = now_ms.saturating_sub(flight.started_ms) >= self.max_age_ms;
-            if !stuck && joinable(flight) {
+            let is_stuck = now_ms.saturating_sub(flight.started_ms) >= self.max_age_ms;
+            if !is_stuck && joinable(flight) {
                 return self.join(flight);
             }
-        } else if settled() {
+        } else if is_settled() {
             return JoinOutcome::Retry;
         }
-        let Some(lead) = self.start(Some(key.clone()), stamp(), now_ms) else {
+        let Some(leader) = self.start(Some(key.clone()), stamp(), now_ms) else {
             return JoinOutcome::TooManyFlights;
         };
-        shard.insert(key.clone(), Arc::clone(&lead.flight));
-        JoinOutcome::Lead(lead)
+        shard.insert(key.clone(), Arc::clone(&leader.flight));
+        JoinOutcome::Lead(leader)
     }
 
     /// Joins a flight that was started on behalf of this caller too, even if it has already completed.
@@ -230,8 +230,8 @@ impl Flights {
     }
 
     fn start(self: &Arc<Self>, key: Option<Key>, created: HybridTimestamp, now_ms: u64) -> Option<FlightLeader> {
-        let room = |count: usize| (count < self.max).then_some(count + 1);
-        self.count.fetch_update(Ordering::AcqRel, Ordering::Acquire, room).ok()?;
+        let has_room = |count: usize| (count < self.max).then_some(count + 1);
+        self.count.fetch_update(Ordering::AcqRel, Ordering::Acquire, has_room).ok()?;
         Some(FlightLeader { flights: Arc::clone(self), key, flight: Flight::new(created, now_ms), landed: false })
     }
 }
@@ -255,7 +255,7 @@ impl FlightLeader {
 
     /// Waits for the leader's own flight.
     pub(crate) fn follow(&self) -> FlightFollower {
-        self.flight.follow(usize::MAX).expect("there is no limit")
+        self.flight.follow(usize::MAX).expect("a leader's own follower is not limited")
     }
 
     /// Completes the flight. Its value is already stored, so later callers find that.
@@ -299,10 +299,10 @@ impl Flight {
 impl LoadOutcome {
     /// The scope hashes by which a caller that arrived after the load began decides whether the result is still valid
     /// for it, and whether the tags are unknown.
-    pub(crate) fn scope_hashes<'a>(&'a self, of_key: &'a ScopeHashes) -> (&'a ScopeHashes, bool) {
+    pub(crate) fn scope_hashes<'a>(&'a self, key_hashes: &'a ScopeHashes) -> (&'a ScopeHashes, bool) {
         match self {
             Self::Cacheable { entry, .. } => (&entry.scope_hashes, false),
-            Self::Shared(_) | Self::Failed(_) | Self::Uncacheable => (of_key, true),
+            Self::Shared(_) | Self::Failed(_) | Self::Uncacheable => (key_hashes, true),
         }
     }
 }
@@ -313,44 +313,44 @@ mod tests {
     use super::*;
     use crate::key::Partition;
 
-    fn board(flights: &Arc<Flights>, now_ms: u64) -> JoinOutcome {
+    fn join(flights: &Arc<Flights>, now_ms: u64) -> JoinOutcome {
         let key = Key::new("n", &Partition::new("anna"), "/a");
         flights.join_or_start(&key, now_ms, || HybridTimestamp::end_of(now_ms), |_| true, || false)
     }
 
     #[test]
-    fn a_flight_that_is_stuck_is_replaced_and_does_not_take_its_successor_along() {
+    fn a_stuck_flight_is_replaced_and_its_end_does_not_end_its_successor() {
         let flights = Arc::new(Flights::new(10, 10, 1000));
-        let JoinOutcome::Lead(stuck) = board(&flights, 0) else { panic!("the first leads") };
-        assert!(matches!(board(&flights, 999), JoinOutcome::Follow(_)));
-        let JoinOutcome::Lead(next) = board(&flights, 1000) else { panic!("it is stuck") };
+        let JoinOutcome::Lead(is_stuck) = join(&flights, 0) else { panic!("the first caller leads") };
+        assert!(matches!(join(&flights, 999), JoinOutcome::Follow(_)));
+        let JoinOutcome::Lead(next) = join(&flights, 1000) else { panic!("a stuck flight is replaced") };
         assert_eq!(flights.count(), 2);
-        drop(stuck);
-        assert!(matches!(board(&flights, 1500), JoinOutcome::Follow(_)), "the successor can still be joined");
+        drop(is_stuck);
+        assert!(matches!(join(&flights, 1500), JoinOutcome::Follow(_)), "the successor can still be joined");
         next.complete(LoadOutcome::Shared(Value::default()));
         assert_eq!(flights.count(), 0);
-        assert!(matches!(board(&flights, 1500), JoinOutcome::Lead(_)));
+        assert!(matches!(join(&flights, 1500), JoinOutcome::Lead(_)));
     }
 
     #[test]
-    fn places_of_those_who_leave_are_given_to_those_who_come() {
+    fn slots_of_departed_waiters_are_reused() {
         let flights = Arc::new(Flights::new(10, 3, 1000));
-        let JoinOutcome::Lead(lead) = board(&flights, 0) else { panic!("the first leads") };
+        let JoinOutcome::Lead(leader) = join(&flights, 0) else { panic!("the first caller leads") };
         let mut context = Context::from_waker(Waker::noop());
         for _ in 0..100 {
             let mut waiting: Vec<FlightFollower> = (0..3)
-                .map(|_| match board(&flights, 1) {
-                    JoinOutcome::Follow(follow) => follow,
-                    _ => panic!("there is a place"),
+                .map(|_| match join(&flights, 1) {
+                    JoinOutcome::Follow(follower) => follower,
+                    _ => panic!("a waiter's slot is free"),
                 })
                 .collect();
-            assert!(matches!(board(&flights, 1), JoinOutcome::TooManyWaiters));
-            for follow in &mut waiting {
-                assert!(Pin::new(&mut *follow).poll(&mut context).is_pending());
-                assert!(Pin::new(follow).poll(&mut context).is_pending(), "asked again, it keeps its place");
+            assert!(matches!(join(&flights, 1), JoinOutcome::TooManyWaiters));
+            for follower in &mut waiting {
+                assert!(Pin::new(&mut *follower).poll(&mut context).is_pending());
+                assert!(Pin::new(follower).poll(&mut context).is_pending(), "polled again, it keeps its slot");
             }
         }
-        let State::Flying { waiters, wakers } = &*lock(&lead.flight.state) else { panic!("it flies") };
-        assert_eq!((*waiters, wakers.places.len()), (0, 3));
+        let State::Running { waiters, wakers } = &*lock(&leader.flight.state) else { panic!("the flight still runs") };
+        assert_eq!((*waiters, wakers.slots.len()), (0, 3));
     }
 }

@@ -65,11 +65,11 @@ impl HybridClock {
         let wall = now_ms << COUNTER_BITS;
         let step = |last: u64| Some((last + 1).max(wall));
         let last = self.last.fetch_update(Ordering::AcqRel, Ordering::Acquire, step);
-        let last = last.expect("the step always yields a stamp");
+        let last = last.expect("the update always yields a timestamp");
         HybridTimestamp((last + 1).max(wall))
     }
 
-    /// Makes all further timestamps newer than `stamp`, which another process drew.
+    /// Makes all further timestamps newer than `stamp`, which was drawn before the last restart.
     #[cfg(not(feature = "shuttle"))]
     pub(crate) fn observe(&self, stamp: HybridTimestamp) {
         self.last.fetch_max(stamp.0, Ordering::AcqRel);

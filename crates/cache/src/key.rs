@@ -90,18 +90,18 @@ struct Parts {
 impl Key {
     /// The key `text` of `partition` in `namespace`.
     pub fn new(namespace: &str, partition: &Partition, text: &str) -> Self {
-        let mut whole = String::with_capacity(namespace.len() + partition.0.len() + text.len() + 2);
-        escape_into(&mut whole, namespace);
-        whole.push(SEPARATOR);
-        if !sabotage::takes_out("partition") {
-            escape_into(&mut whole, &partition.0);
+        let mut encoded = String::with_capacity(namespace.len() + partition.0.len() + text.len() + 2);
+        escape_into(&mut encoded, namespace);
+        encoded.push(SEPARATOR);
+        if !sabotage::is_disabled("partition") {
+            escape_into(&mut encoded, &partition.0);
         }
-        whole.push(SEPARATOR);
-        let text_at = whole.len();
-        whole.push_str(text);
+        encoded.push(SEPARATOR);
+        let text_at = encoded.len();
+        encoded.push_str(text);
         Self(Arc::new(Parts {
-            hash: hash_text(0, &whole),
-            encoded: whole.into_boxed_str(),
+            hash: hash_text(0, &encoded),
+            encoded: encoded.into_boxed_str(),
             namespace: namespace.into(),
             partition: partition.clone(),
             text_at,
@@ -138,12 +138,12 @@ impl Key {
     }
 }
 
-pub(crate) fn escape_into(whole: &mut String, part: &str) {
+pub(crate) fn escape_into(encoded: &mut String, part: &str) {
     for c in part.chars() {
         match c {
-            SEPARATOR => whole.push_str("%7C"),
-            '%' => whole.push_str("%25"),
-            _ => whole.push(c),
+            SEPARATOR => encoded.push_str("%7C"),
+            '%' => encoded.push_str("%25"),
+            _ => encoded.push(c),
         }
     }
 }

@@ -19,7 +19,7 @@ pub trait Loader: Send + Sync + 'static {
     /// Loads the value. `old` is the cached entry of the key, whatever its age, unless it was purged.
     fn load(
         &self,
-        why: LoadReason,
+        reason: LoadReason,
         old: Option<Arc<Entry>>,
     ) -> impl Future<Output = Result<LoadResult<Self::Pass>, LoadError>> + Send;
 }

@@ -20,77 +20,76 @@ impl CacheEngine {
     /// Runs a load on the tracker. If the caller leaves, the load continues and its result is stored.
     pub(crate) fn launch<L: Loader>(
         self: &Arc<Self>,
-        lead: FlightLeader,
-        booking: LoadContext,
+        leader: FlightLeader,
+        context: LoadContext,
         loader: Arc<L>,
         old: Option<Arc<Entry>>,
-        claim: Option<RefreshPermit>,
+        permit: Option<RefreshPermit>,
     ) -> oneshot::Receiver<L::Pass> {
-        let (pass, passed) = oneshot::channel();
+        let (pass_sender, pass_receiver) = oneshot::channel();
         let engine = Arc::clone(self);
         self.tasks.spawn(async move {
             let began_us = engine.clock.now_us();
-            let why = booking.load_reason;
-            match why {
-                LoadReason::Refresh => booking.counters.refreshes.one(),
-                LoadReason::Warm => booking.counters.warm_loads.one(),
+            let load_reason = context.load_reason;
+            match load_reason {
+                LoadReason::Refresh => context.counters.refreshes.one(),
+                LoadReason::Warm => context.counters.warm_loads.one(),
                 _ => {}
             }
-            let loading = guarded(async { loader.load(why, old).await });
+            let loading = catch_panic(async { loader.load(load_reason, old).await });
             let result = engine.clock.timeout(engine.coordinator.settings.flight_max_age, loading).await;
-            let result =
-                result.unwrap_or_else(|_| Err(LoadError::new(LoadErrorKind::TimedOut, "the load never ended")));
-            booking.counters.record_load_time(engine.clock.since_ms(began_us));
-            engine.land(lead, &booking, result, claim.as_ref(), pass);
+            let result = result
+                .unwrap_or_else(|_| Err(LoadError::new(LoadErrorKind::TimedOut, "the load exceeded its maximum age")));
+            context.counters.record_load_time(engine.clock.since_ms(began_us));
+            engine.finish_load(leader, &context, result, permit.as_ref(), pass_sender);
         });
-        passed
+        pass_receiver
     }
 
     /// Stores, shares or remembers the result, then wakes the waiters.
-    fn land<P>(
+    fn finish_load<P>(
         &self,
-        lead: FlightLeader,
-        booking: &LoadContext,
+        leader: FlightLeader,
+        context: &LoadContext,
         result: Result<LoadResult<P>, LoadError>,
-        claim: Option<&RefreshPermit>,
-        pass: oneshot::Sender<P>,
+        permit: Option<&RefreshPermit>,
+        pass_sender: oneshot::Sender<P>,
     ) {
-        let (key, cell) = (&booking.key, &booking.counters);
+        let (key, counters) = (&context.key, &context.counters);
         let now_ms = self.clock.now_ms();
-        let landed = match result {
-            Ok(LoadResult::Store(fill)) => {
-                cell.loads_ok.one();
-                let (entry, refusal, leaving) = self.coordinator.store(booking, &lead.flight, fill, now_ms);
-                if booking.load_reason == LoadReason::Prefetch && refusal.is_none() {
-                    cell.prefetch_loads.one();
+        let outcome = match result {
+            Ok(LoadResult::Store(loaded)) => {
+                counters.loads_ok.one();
+                let (entry, refusal, delivery_guard) = self.coordinator.store(context, &leader.flight, loaded, now_ms);
+                if context.load_reason == LoadReason::Prefetch && refusal.is_none() {
+                    counters.prefetch_loads.one();
                 }
-                LoadOutcome::Cacheable { entry, refusal, leaving }
+                LoadOutcome::Cacheable { entry, refusal, delivery_guard }
             }
             Ok(LoadResult::Share(value)) => {
-                cell.loads_shared.one();
+                counters.loads_shared.one();
                 LoadOutcome::Shared(value)
             }
             Ok(LoadResult::NotFound(value)) => {
-                cell.loads_shared.one();
-                if !lead.is_unshared() {
-                    self.coordinator.discard(key, lead.flight.created);
+                counters.loads_shared.one();
+                if !leader.is_unshared() {
+                    self.coordinator.discard(key, leader.flight.created);
                 }
                 LoadOutcome::Shared(value)
             }
             Ok(LoadResult::Pass(value)) => {
-                cell.loads_passed.one();
-                if !lead.is_unshared() {
-                    self.coordinator.remember_uncacheable(key, &lead.flight, now_ms);
+                counters.loads_passed.one();
+                if !leader.is_unshared() {
+                    self.coordinator.remember_uncacheable(key, &leader.flight, now_ms);
                 }
-                // No receiver for a refresh, or after the caller left: then it is dropped.
-                drop(pass.send(value));
+                let _ = pass_sender.send(value); // A refresh has no receiver, and a caller may have left.
                 LoadOutcome::Uncacheable
             }
             Err(failure) => {
                 let timed_out = failure.kind == LoadErrorKind::TimedOut;
-                if timed_out { &cell.loads_timed_out } else { &cell.loads_failed }.one();
-                if !lead.is_unshared() {
-                    self.coordinator.remember_failure(key, &lead.flight, &failure, now_ms);
+                if timed_out { &counters.loads_timed_out } else { &counters.loads_failed }.one();
+                if !leader.is_unshared() {
+                    self.coordinator.remember_failure(key, &leader.flight, &failure, now_ms);
                     if failure.kind == LoadErrorKind::Denied {
                         self.warm.forget(key);
                     }
@@ -98,17 +97,17 @@ impl CacheEngine {
                 LoadOutcome::Failed(failure)
             }
         };
-        if let (Some(claim), true) = (claim, leaves_old(&landed)) {
+        if let (Some(permit), true) = (permit, keeps_old(&outcome)) {
             let settings = &self.coordinator.settings;
-            claim.failed(now_ms, settings.refresh_backoff, settings.refresh_backoff_max);
+            permit.failed(now_ms, settings.refresh_backoff, settings.refresh_backoff_max);
         }
-        lead.complete(landed);
+        leader.complete(outcome);
     }
 }
 
 /// Whether the value to be refreshed is still there, and would be due again at once.
-fn leaves_old(landed: &LoadOutcome) -> bool {
-    match landed {
+fn keeps_old(outcome: &LoadOutcome) -> bool {
+    match outcome {
         // The source was not asked; once it is back, nothing should wait.
         LoadOutcome::Failed(failure) if failure.kind == LoadErrorKind::Offline => false,
         LoadOutcome::Cacheable { refusal, .. } => refusal
@@ -118,7 +117,7 @@ fn leaves_old(landed: &LoadOutcome) -> bool {
 }
 
 /// Turns a panic of the loader into a failure, so that it reaches all waiters.
-async fn guarded<P>(
+async fn catch_panic<P>(
     loading: impl Future<Output = Result<LoadResult<P>, LoadError>>,
 ) -> Result<LoadResult<P>, LoadError> {
     let mut loading = pin!(loading);

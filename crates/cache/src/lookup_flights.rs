@@ -33,9 +33,9 @@ pub(crate) enum LookupRole<'a> {
 
 /// The duty to perform a lookup and publish its result. If dropped before, each follower looks up for itself.
 pub(crate) struct LookupLeader<'a> {
-    looks: &'a LookupFlights,
+    flights: &'a LookupFlights,
     key: Key,
-    tell: watch::Sender<Option<LookupResult>>,
+    sender: watch::Sender<Option<LookupResult>>,
 }
 
 impl LookupFlights {
@@ -46,25 +46,25 @@ impl LookupFlights {
     /// Joins the key's lookup in progress, or leads a new one.
     pub(crate) fn join_or_lead(&self, key: &Key) -> LookupRole<'_> {
         let mut map = self.map();
-        if let Some(under_way) = map.get(key) {
-            return LookupRole::Follow(under_way.clone());
+        if let Some(receiver) = map.get(key) {
+            return LookupRole::Follow(receiver.clone());
         }
-        let (tell, told) = watch::channel(None);
-        map.insert(key.clone(), told);
-        LookupRole::Lead(LookupLeader { looks: self, key: key.clone(), tell })
+        let (sender, receiver) = watch::channel(None);
+        map.insert(key.clone(), receiver);
+        LookupRole::Lead(LookupLeader { flights: self, key: key.clone(), sender })
     }
 }
 
 impl LookupLeader<'_> {
     /// Publishes the result to all followers.
-    pub(crate) fn complete(self, seen: LookupResult) {
-        self.tell.send_replace(Some(seen));
+    pub(crate) fn complete(self, result: LookupResult) {
+        self.sender.send_replace(Some(result));
     }
 }
 
 impl Drop for LookupLeader<'_> {
     fn drop(&mut self) {
-        self.looks.map().remove(&self.key);
+        self.flights.map().remove(&self.key);
     }
 }
 
@@ -74,22 +74,22 @@ mod tests {
     use crate::key::Partition;
 
     #[tokio::test]
-    async fn one_looks_and_all_are_told() {
-        let (looks, key) = (LookupFlights::default(), Key::new("n", &Partition::new("anna"), "/a"));
-        let LookupRole::Lead(lead) = looks.join_or_lead(&key) else { panic!("the first looks") };
-        let LookupRole::Follow(mut told) = looks.join_or_lead(&key) else { panic!("the second waits") };
-        lead.complete(LookupResult { entry: None, flight: None });
-        assert!(told.wait_for(Option::is_some).await.is_ok());
-        assert!(matches!(looks.join_or_lead(&key), LookupRole::Lead(_)), "it is over");
+    async fn one_lookup_answers_all_followers() {
+        let (flights, key) = (LookupFlights::default(), Key::new("n", &Partition::new("anna"), "/a"));
+        let LookupRole::Lead(leader) = flights.join_or_lead(&key) else { panic!("the first looks") };
+        let LookupRole::Follow(mut receiver) = flights.join_or_lead(&key) else { panic!("the second waits") };
+        leader.complete(LookupResult { entry: None, flight: None });
+        assert!(receiver.wait_for(Option::is_some).await.is_ok());
+        assert!(matches!(flights.join_or_lead(&key), LookupRole::Lead(_)), "it is over");
     }
 
     #[tokio::test]
-    async fn who_waits_for_one_who_left_is_told_so() {
-        let (looks, key) = (LookupFlights::default(), Key::new("n", &Partition::new("anna"), "/a"));
-        let LookupRole::Lead(lead) = looks.join_or_lead(&key) else { panic!("the first looks") };
-        let LookupRole::Follow(mut told) = looks.join_or_lead(&key) else { panic!("the second waits") };
-        drop(lead);
-        assert!(told.wait_for(Option::is_some).await.is_err());
-        assert!(matches!(looks.join_or_lead(&key), LookupRole::Lead(_)));
+    async fn followers_of_a_departed_leader_are_notified() {
+        let (flights, key) = (LookupFlights::default(), Key::new("n", &Partition::new("anna"), "/a"));
+        let LookupRole::Lead(leader) = flights.join_or_lead(&key) else { panic!("the first looks") };
+        let LookupRole::Follow(mut receiver) = flights.join_or_lead(&key) else { panic!("the second waits") };
+        drop(leader);
+        assert!(receiver.wait_for(Option::is_some).await.is_err());
+        assert!(matches!(flights.join_or_lead(&key), LookupRole::Lead(_)));
     }
 }

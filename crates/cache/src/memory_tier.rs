@@ -24,14 +24,14 @@ const STRIPES: usize = 64;
 /// Expected weight of an entry; sizes the map's memory of recently evicted keys.
 const EXPECTED_ENTRY_BYTES: u64 = 8 * 1024;
 /// Number of remembered keys that were evicted while fresh, 8 bytes each.
-const REMEMBERED: usize = 4096;
+const EVICTED_SLOTS: usize = 4096;
 
 pub(crate) struct MemoryTier {
     map: Cache<Key, Arc<Entry>, EntryWeighter, BuildIdentityHasher, EvictionCollector>,
     stripes: Box<[Mutex<()>]>,
     quotas: Quotas,
     /// Hashes of keys evicted while fresh: the newest of each slot.
-    missed: Box<[AtomicU64]>,
+    evicted_hashes: Box<[AtomicU64]>,
     max_entry_bytes: u64,
     max_partition_bytes: u64,
 }
@@ -46,12 +46,12 @@ impl MemoryTier {
             .estimated_items_capacity(usize::try_from(expected).unwrap_or(usize::MAX))
             .weight_capacity(settings.max_bytes)
             .build()
-            .expect("capacities are given");
+            .expect("both capacities are set");
         Self {
             map: Cache::with_options(options, EntryWeighter, BuildIdentityHasher::default(), EvictionCollector),
             stripes: (0..STRIPES).map(|_| Mutex::new(())).collect(),
             quotas: Quotas::default(),
-            missed: (0..REMEMBERED).map(|_| AtomicU64::new(0)).collect(),
+            evicted_hashes: (0..EVICTED_SLOTS).map(|_| AtomicU64::new(0)).collect(),
             max_entry_bytes: settings.max_entry_bytes,
             max_partition_bytes: settings.max_partition_bytes,
         }
@@ -95,24 +95,24 @@ impl MemoryTier {
         if entry.weight > self.max_partition_bytes {
             return Err(NotStoredReason::PartitionFull);
         }
-        let kept = self.map.peek(key);
-        if kept.as_ref().is_some_and(|kept| kept.created() >= entry.created()) {
+        let current = self.map.peek(key);
+        if current.as_ref().is_some_and(|current| current.created() >= entry.created()) {
             return Err(NotStoredReason::Superseded);
         }
         let now_ms = entry.stored_ms();
-        let freed = kept.as_ref().map_or(0, |kept| kept.weight);
+        let freed = current.as_ref().map_or(0, |current| current.weight);
         self.make_room(&entry.quota, entry.weight.saturating_sub(freed), key, now_ms);
         entry.quota.add_entry(entry.weight);
-        enter(&entry.counters, entry.weight);
-        let mut gone = EvictedEntries::default();
-        self.map.insert_with_lifecycle(key.clone(), Arc::clone(entry), &mut gone);
+        count_entry(&entry.counters, entry.weight);
+        let mut evicted = EvictedEntries::default();
+        self.map.insert_with_lifecycle(key.clone(), Arc::clone(entry), &mut evicted);
         let mut replaced = false;
-        for (other, entry) in gone.0 {
+        for (other, entry) in evicted.0 {
             replaced |= other == *key;
             if other != *key {
-                self.remember(&other, &entry, now_ms);
+                self.record_eviction(&other, &entry, now_ms);
             }
-            leave(&entry, other != *key);
+            uncount_entry(&entry, other != *key);
         }
         if !replaced {
             entry.quota.queue(key.clone(), |key| self.map.contains_key(key));
@@ -120,15 +120,15 @@ impl MemoryTier {
         Ok(())
     }
 
-    /// Drops the entry under the key if its load did not begin after `than`. The caller holds the commit lock.
-    pub(crate) fn remove_older(&self, key: &Key, than: HybridTimestamp) {
-        if let Some((_, entry)) = self.map.remove_if(key, |kept| kept.created() <= than) {
-            leave(&entry, false);
+    /// Drops the entry under the key if its load did not begin after `not_after`. The caller holds the commit lock.
+    pub(crate) fn remove_older(&self, key: &Key, not_after: HybridTimestamp) {
+        if let Some((_, entry)) = self.map.remove_if(key, |current| current.created() <= not_after) {
+            uncount_entry(&entry, false);
         }
     }
 
     /// Remembers an evicted key if its entry was fresh.
-    fn remember(&self, key: &Key, entry: &Entry, now_ms: u64) {
+    fn record_eviction(&self, key: &Key, entry: &Entry, now_ms: u64) {
         if now_ms < entry.deadlines().fresh_until_ms {
             self.slot(key).store(key.hash64(), Ordering::Relaxed);
         }
@@ -141,8 +141,8 @@ impl MemoryTier {
     }
 
     fn slot(&self, key: &Key) -> &AtomicU64 {
-        let number = usize::try_from(key.hash64() >> 16).unwrap_or(0);
-        &self.missed[number % REMEMBERED]
+        let at = usize::try_from(key.hash64() >> 16).unwrap_or(0);
+        &self.evicted_hashes[at % EVICTED_SLOTS]
     }
 
     /// Keys whose entries were read since the last call.
@@ -152,45 +152,45 @@ impl MemoryTier {
     }
 
     /// Evicts a partition's own entries: the oldest first; those read since they were stored get a second chance.
-    fn make_room(&self, quota: &Quota, wanted: u64, keep: &Key, now_ms: u64) {
-        let mut turns = quota.queued().saturating_mul(2);
-        while quota.bytes().saturating_add(wanted) > self.max_partition_bytes && turns > 0 {
-            turns -= 1;
+    fn make_room(&self, quota: &Quota, needed: u64, except: &Key, now_ms: u64) {
+        let mut tries = quota.queued().saturating_mul(2);
+        while quota.bytes().saturating_add(needed) > self.max_partition_bytes && tries > 0 {
+            tries -= 1;
             let Some(key) = quota.first() else { return };
             let Some(entry) = self.map.peek(&key) else { continue };
-            if key == *keep || entry.take_second_chance() {
+            if key == *except || entry.take_second_chance() {
                 quota.requeue(key);
             } else if let Some((key, entry)) = self.map.remove(&key) {
-                self.remember(&key, &entry, now_ms);
-                leave(&entry, true);
+                self.record_eviction(&key, &entry, now_ms);
+                uncount_entry(&entry, true);
             }
         }
     }
 }
 
-fn enter(cell: &ClassCounters, weight: u64) {
+fn count_entry(counters: &ClassCounters, weight: u64) {
     use std::sync::atomic::Ordering::Relaxed;
-    cell.bytes.fetch_add(i64::try_from(weight).unwrap_or(i64::MAX), Relaxed);
-    cell.entries.fetch_add(1, Relaxed);
+    counters.bytes.fetch_add(i64::try_from(weight).unwrap_or(i64::MAX), Relaxed);
+    counters.entries.fetch_add(1, Relaxed);
 }
 
 /// Updates the counters for an entry that left the map.
-fn leave(entry: &Entry, evicted: bool) {
+fn uncount_entry(entry: &Entry, evicted: bool) {
     use std::sync::atomic::Ordering::Relaxed;
     entry.quota.remove_entry(entry.weight);
-    let cell = &entry.counters;
-    cell.bytes.fetch_sub(i64::try_from(entry.weight).unwrap_or(i64::MAX), Relaxed);
-    cell.entries.fetch_sub(1, Relaxed);
+    let counters = &entry.counters;
+    counters.bytes.fetch_sub(i64::try_from(entry.weight).unwrap_or(i64::MAX), Relaxed);
+    counters.entries.fetch_sub(1, Relaxed);
     if evicted {
-        cell.evictions.one();
+        counters.evictions.one();
     }
     match (entry.load_reason, entry.was_read()) {
-        (LoadReason::Refresh, true) => cell.refreshes_useful.one(),
-        (LoadReason::Refresh, false) => cell.refreshes_useless.one(),
-        (LoadReason::Warm, true) => cell.warm_useful.one(),
-        (LoadReason::Warm, false) => cell.warm_useless.one(),
+        (LoadReason::Refresh, true) => counters.refreshes_useful.one(),
+        (LoadReason::Refresh, false) => counters.refreshes_useless.one(),
+        (LoadReason::Warm, true) => counters.warm_useful.one(),
+        (LoadReason::Warm, false) => counters.warm_useless.one(),
         // Usefulness is counted at the first read.
-        (LoadReason::Prefetch, false) => cell.prefetch_useless.one(),
+        (LoadReason::Prefetch, false) => counters.prefetch_useless.one(),
         _ => {}
     }
 }
@@ -216,7 +216,7 @@ struct EvictedEntries(Vec<(Key, Arc<Entry>)>);
 impl Lifecycle<Key, Arc<Entry>> for EvictionCollector {
     type RequestState = EvictedEntries;
 
-    fn on_evict(&self, gone: &mut EvictedEntries, key: Key, entry: Arc<Entry>) {
-        gone.0.push((key, entry));
+    fn on_evict(&self, evicted: &mut EvictedEntries, key: Key, entry: Arc<Entry>) {
+        evicted.0.push((key, entry));
     }
 }

@@ -12,7 +12,7 @@ use crate::key::Key;
 use crate::load::LoadError;
 
 /// Bytes a negative entry costs beside its key, message and response.
-const MEMO_OVERHEAD: usize = 400;
+const ENTRY_OVERHEAD: usize = 400;
 /// Expected weight of a negative entry.
 const EXPECTED_BYTES: u64 = 512;
 
@@ -23,7 +23,7 @@ pub(crate) enum NegativeEntry {
     Failed { failure: LoadError, began: HybridTimestamp, until_ms: u64 },
     /// It is not cacheable. Until `until_ms`, callers load without waiting for each other.
     Uncacheable {
-        #[cfg_attr(feature = "shuttle", expect(dead_code, reason = "only the tier below asks"))]
+        #[cfg_attr(feature = "shuttle", expect(dead_code, reason = "only the disk tier uses it"))]
         began: HybridTimestamp,
         until_ms: u64,
     },
@@ -63,8 +63,8 @@ impl NegativeCache {
         if self.map.is_empty() { None } else { self.map.get(key) }
     }
 
-    pub(crate) fn set(&self, key: &Key, memo: Arc<NegativeEntry>) {
-        self.map.insert(key.clone(), memo);
+    pub(crate) fn set(&self, key: &Key, negative: Arc<NegativeEntry>) {
+        self.map.insert(key.clone(), negative);
     }
 
     pub(crate) fn forget(&self, key: &Key) {
@@ -78,13 +78,13 @@ impl NegativeCache {
 struct NegativeEntryWeighter;
 
 impl Weighter<Key, Arc<NegativeEntry>> for NegativeEntryWeighter {
-    fn weight(&self, key: &Key, memo: &Arc<NegativeEntry>) -> u64 {
-        let memo = match &**memo {
+    fn weight(&self, key: &Key, negative: &Arc<NegativeEntry>) -> u64 {
+        let negative = match &**negative {
             NegativeEntry::Failed { failure, .. } => {
                 failure.message.len() + failure.response.as_ref().map_or(0, crate::value::Value::len)
             }
             NegativeEntry::Uncacheable { .. } => 0,
         };
-        (key.bytes() + memo + MEMO_OVERHEAD) as u64
+        (key.bytes() + negative + ENTRY_OVERHEAD) as u64
     }
 }

@@ -2,7 +2,7 @@
 
 /// Whether the copy on disk would be usable after a restart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "shuttle", expect(dead_code, reason = "the model has no tier below"))]
+#[cfg_attr(feature = "shuttle", expect(dead_code, reason = "the model has no disk tier"))]
 pub(crate) enum OlderCopy {
     /// It may be served while the source is down.
     Usable,

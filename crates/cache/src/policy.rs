@@ -108,15 +108,15 @@ impl EntryDeadlines {
 impl FreshnessBound {
     /// The deadlines of a value with this bound applied. Time cut from the fresh window is not added to the others.
     #[inline]
-    pub(crate) fn bound(self, kept: EntryDeadlines, created_ms: u64, stored_ms: u64) -> EntryDeadlines {
+    pub(crate) fn apply(self, deadlines: EntryDeadlines, created_ms: u64, stored_ms: u64) -> EntryDeadlines {
         if created_ms >= self.loaded_before_ms {
-            return kept;
+            return deadlines;
         }
-        let cut_ms = kept.fresh_until_ms.saturating_sub(stored_ms.saturating_add(millis(self.max_fresh)));
+        let cut_ms = deadlines.fresh_until_ms.saturating_sub(stored_ms.saturating_add(millis(self.max_fresh)));
         EntryDeadlines {
-            fresh_until_ms: kept.fresh_until_ms - cut_ms,
-            stale_until_ms: kept.stale_until_ms - cut_ms,
-            ..kept
+            fresh_until_ms: deadlines.fresh_until_ms - cut_ms,
+            stale_until_ms: deadlines.stale_until_ms - cut_ms,
+            ..deadlines
         }
     }
 }
@@ -164,19 +164,19 @@ pub enum Freshness {
 /// Evaluates age and validity. Changes of the TTL are applied to the deadlines before.
 #[inline]
 pub(crate) fn evaluate_deadlines(
-    horizons: EntryDeadlines,
+    deadlines: EntryDeadlines,
     refresh_ahead: bool,
     now_ms: u64,
-    marking: Validity,
+    validity: Validity,
 ) -> Freshness {
-    let fallback = now_ms < horizons.error_until_ms;
-    match marking {
+    let fallback = now_ms < deadlines.error_until_ms;
+    match validity {
         Validity::Purged => Freshness::Invalidated { fallback: false },
         Validity::Invalidated => Freshness::Invalidated { fallback },
-        Validity::Valid if now_ms < horizons.fresh_until_ms => {
-            Freshness::Fresh { refresh_due: refresh_ahead && now_ms >= horizons.refresh_at_ms }
+        Validity::Valid if now_ms < deadlines.fresh_until_ms => {
+            Freshness::Fresh { refresh_due: refresh_ahead && now_ms >= deadlines.refresh_at_ms }
         }
-        Validity::Valid if now_ms < horizons.stale_until_ms => Freshness::Stale,
+        Validity::Valid if now_ms < deadlines.stale_until_ms => Freshness::Stale,
         Validity::Valid if fallback => Freshness::Expired,
         Validity::Valid => Freshness::Unusable,
     }
@@ -194,15 +194,15 @@ mod tests {
     const SECOND: u64 = 1000;
 
     #[test]
-    fn what_was_loaded_before_changes_were_told_of_is_fresh_for_less_long() {
+    fn an_entry_loaded_before_the_event_stream_began_is_fresh_for_less_time() {
         let earlier = FreshnessBound { loaded_before_ms: 10 * SECOND, max_fresh: Duration::from_secs(30) };
-        let kept = EntryDeadlines::new(&policy(), 11 * SECOND, 50);
-        let bound = earlier.bound(kept, 9 * SECOND, 11 * SECOND);
-        assert_eq!((bound.fresh_until_ms, bound.stale_until_ms), (41 * SECOND, 91 * SECOND));
-        assert_eq!(bound.error_until_ms, kept.error_until_ms);
-        assert_eq!(earlier.bound(kept, 10 * SECOND, 11 * SECOND), kept);
+        let deadlines = EntryDeadlines::new(&policy(), 11 * SECOND, 50);
+        let bounded = earlier.apply(deadlines, 9 * SECOND, 11 * SECOND);
+        assert_eq!((bounded.fresh_until_ms, bounded.stale_until_ms), (41 * SECOND, 91 * SECOND));
+        assert_eq!(bounded.error_until_ms, deadlines.error_until_ms);
+        assert_eq!(earlier.apply(deadlines, 10 * SECOND, 11 * SECOND), deadlines);
         let longer = FreshnessBound { max_fresh: Duration::from_secs(500), ..earlier };
-        assert_eq!(longer.bound(kept, 9 * SECOND, 11 * SECOND), kept, "it only takes away");
+        assert_eq!(longer.apply(deadlines, 9 * SECOND, 11 * SECOND), deadlines, "it only takes away");
     }
 
     fn policy() -> Policy {
@@ -221,7 +221,7 @@ mod tests {
 
     #[test]
     fn the_windows_add_up_and_end_exactly() {
-        let horizons = EntryDeadlines::new(&policy(), 0, 50);
+        let deadlines = EntryDeadlines::new(&policy(), 0, 50);
         let fresh = Freshness::Fresh { refresh_due: false };
         let due = Freshness::Fresh { refresh_due: true };
         for (now_ms, wanted) in [
@@ -236,21 +236,21 @@ mod tests {
             (1150 * SECOND, Freshness::Unusable),
             (u64::MAX, Freshness::Unusable),
         ] {
-            assert_eq!(evaluate_deadlines(horizons, true, now_ms, Validity::Valid), wanted, "at {now_ms} ms");
+            assert_eq!(evaluate_deadlines(deadlines, true, now_ms, Validity::Valid), wanted, "at {now_ms} ms");
         }
     }
 
     #[test]
-    fn a_marked_value_only_stands_in_for_failures_and_a_purged_one_not_even_that() {
-        let horizons = EntryDeadlines::new(&policy(), 0, 0);
+    fn an_invalidated_entry_is_served_on_errors_only_and_a_purged_one_never() {
+        let deadlines = EntryDeadlines::new(&policy(), 0, 0);
         let invalidated = |fallback| Freshness::Invalidated { fallback };
-        for (now_ms, marking, wanted) in [
+        for (now_ms, validity, wanted) in [
             (0, Validity::Invalidated, invalidated(true)),
             (1149 * SECOND, Validity::Invalidated, invalidated(true)),
             (1150 * SECOND, Validity::Invalidated, invalidated(false)),
             (0, Validity::Purged, invalidated(false)),
         ] {
-            assert_eq!(evaluate_deadlines(horizons, true, now_ms, marking), wanted, "at {now_ms} ms, {marking:?}");
+            assert_eq!(evaluate_deadlines(deadlines, true, now_ms, validity), wanted, "at {now_ms} ms, {validity:?}");
         }
     }
 
@@ -264,26 +264,26 @@ mod tests {
 
     #[test]
     fn without_refresh_ahead_a_fresh_value_is_never_due() {
-        let horizons = EntryDeadlines::new(&Policy { refresh_ahead: false, ..policy() }, 0, 0);
-        let verdict = evaluate_deadlines(horizons, false, 99 * SECOND, Validity::Valid);
+        let deadlines = EntryDeadlines::new(&Policy { refresh_ahead: false, ..policy() }, 0, 0);
+        let verdict = evaluate_deadlines(deadlines, false, 99 * SECOND, Validity::Valid);
         assert_eq!(verdict, Freshness::Fresh { refresh_due: false });
     }
 
     #[test]
-    fn a_cap_ends_freshness_and_the_stale_window_but_not_the_fallback() {
-        let horizons = EntryDeadlines::new(&policy(), 0, 50).capped(0, Duration::from_secs(1));
-        assert_eq!((horizons.fresh_until_ms, horizons.stale_until_ms), (SECOND, SECOND));
-        assert_eq!(evaluate_deadlines(horizons, true, SECOND, Validity::Valid), Freshness::Expired);
-        assert_eq!(evaluate_deadlines(horizons, true, 1149 * SECOND, Validity::Valid), Freshness::Expired);
+    fn a_cap_ends_freshness_and_the_stale_window_but_not_use_on_error() {
+        let deadlines = EntryDeadlines::new(&policy(), 0, 50).capped(0, Duration::from_secs(1));
+        assert_eq!((deadlines.fresh_until_ms, deadlines.stale_until_ms), (SECOND, SECOND));
+        assert_eq!(evaluate_deadlines(deadlines, true, SECOND, Validity::Valid), Freshness::Expired);
+        assert_eq!(evaluate_deadlines(deadlines, true, 1149 * SECOND, Validity::Valid), Freshness::Expired);
     }
 
     #[test]
     fn a_policy_shortened_since_applies_at_once_and_a_longer_one_does_not() {
-        let kept = EntryDeadlines::new(&policy(), 0, 50);
+        let deadlines = EntryDeadlines::new(&policy(), 0, 50);
         let short = Policy { fresh: Duration::from_secs(10), stale: Duration::ZERO, ..policy() };
-        assert_eq!(kept.shortened_to(&short, 0).fresh_until_ms, 10 * SECOND);
-        assert_eq!(kept.shortened_to(&short, 0).stale_until_ms, 10 * SECOND);
+        assert_eq!(deadlines.shortened_to(&short, 0).fresh_until_ms, 10 * SECOND);
+        assert_eq!(deadlines.shortened_to(&short, 0).stale_until_ms, 10 * SECOND);
         let long = Policy { fresh: Duration::from_secs(1000), ..policy() };
-        assert_eq!(kept.shortened_to(&long, 0), kept);
+        assert_eq!(deadlines.shortened_to(&long, 0), deadlines);
     }
 }

@@ -34,7 +34,7 @@ impl Cache {
     /// Whether a read of this key would be answered at once, fresh or stale. Changes nothing, except that an entry on
     /// disk may move to memory.
     pub async fn is_cached(&self, key: &Key, policy: &Policy) -> bool {
-        self.0.find_ahead(key, policy).await.is_none()
+        self.0.needs_prefetch(key, policy).await.is_none()
     }
 
     /// Records a client's read of this key that bypassed the cache lookup: the client joined a load that stored the
@@ -56,20 +56,20 @@ impl Cache {
         loader: impl FnOnce() -> L,
     ) -> Result<PrefetchResult<L::Pass>, LoadError> {
         let engine = &self.0;
-        let Some(seen) = engine.find_ahead(key, policy).await else {
+        let Some(cached) = engine.needs_prefetch(key, policy).await else {
             return Ok(PrefetchResult::AlreadyCached);
         };
-        let (reach, now_ms) = (ScopeHashes::from_key(key), engine.clock.now_ms());
-        if engine.stop.is_cancelled() || engine.coordinator.negative_entry(key, &reach, now_ms).is_some() {
+        let (scope_hashes, now_ms) = (ScopeHashes::from_key(key), engine.clock.now_ms());
+        if engine.stop.is_cancelled() || engine.coordinator.negative_entry(key, &scope_hashes, now_ms).is_some() {
             return Ok(PrefetchResult::Skipped);
         }
-        let lead = match engine.coordinator.join_or_start(key, &reach, seen.as_ref(), now_ms) {
-            JoinOutcome::Lead(lead) => lead,
+        let leader = match engine.coordinator.join_or_start(key, &scope_hashes, cached.as_ref(), now_ms) {
+            JoinOutcome::Lead(leader) => leader,
             JoinOutcome::Follow(_) => return Ok(PrefetchResult::InFlight),
             JoinOutcome::Retry => return Ok(PrefetchResult::AlreadyCached),
             JoinOutcome::TooManyFlights | JoinOutcome::TooManyWaiters => return Ok(PrefetchResult::Skipped),
         };
-        engine.fly_ahead(lead, (key, policy), seen, loader()).await
+        engine.run_prefetch(leader, (key, policy), cached, loader()).await
     }
 
     /// Like [`Self::prefetch`], but loads even if an entry is usable, and no read can join.
@@ -84,7 +84,7 @@ impl Cache {
     ) -> Result<PrefetchResult<L::Pass>, LoadError> {
         let engine = &self.0;
         match engine.coordinator.start_unshared(engine.clock.now_ms()) {
-            Some(lead) => engine.fly_ahead(lead, (key, policy), None, loader()).await,
+            Some(leader) => engine.run_prefetch(leader, (key, policy), None, loader()).await,
             None => Ok(PrefetchResult::Skipped),
         }
     }
@@ -92,47 +92,49 @@ impl Cache {
 
 impl CacheEngine {
     /// The entry, if a read could not be answered with it at once; `None` if it could.
-    async fn find_ahead(&self, key: &Key, policy: &Policy) -> Option<Option<Arc<Entry>>> {
+    async fn needs_prefetch(&self, key: &Key, policy: &Policy) -> Option<Option<Arc<Entry>>> {
         let now_ms = self.clock.now_ms();
-        let answers = |entry: &Arc<Entry>| {
-            let verdict = evaluate_freshness(entry, policy, now_ms, self.coordinator.validity(entry));
-            matches!(verdict, Freshness::Fresh { .. } | Freshness::Stale)
+        let is_usable = |entry: &Arc<Entry>| {
+            let freshness = evaluate_freshness(entry, policy, now_ms, self.coordinator.validity(entry));
+            matches!(freshness, Freshness::Fresh { .. } | Freshness::Stale)
         };
-        let kept = self.coordinator.memory.peek(key);
-        if kept.as_ref().is_some_and(answers) {
+        let cached = self.coordinator.memory.peek(key);
+        if cached.as_ref().is_some_and(is_usable) {
             return None;
         }
         #[cfg(not(feature = "shuttle"))]
-        let kept = {
-            let cell = self.counters.class_counters(key.namespace(), policy.class);
-            self.coordinator.load_from_disk(key, &cell, now_ms, false).await.or(kept)
+        let cached = {
+            let counters = self.counters.class_counters(key.namespace(), policy.class);
+            self.coordinator.load_from_disk(key, &counters, now_ms, false).await.or(cached)
         };
-        if kept.as_ref().is_some_and(answers) { None } else { Some(kept) }
+        if cached.as_ref().is_some_and(is_usable) { None } else { Some(cached) }
     }
 
-    async fn fly_ahead<L: Loader>(
+    async fn run_prefetch<L: Loader>(
         self: &Arc<Self>,
-        lead: FlightLeader,
+        leader: FlightLeader,
         (key, policy): (&Key, &Policy),
-        seen: Option<Arc<Entry>>,
+        cached: Option<Arc<Entry>>,
         loader: L,
     ) -> Result<PrefetchResult<L::Pass>, LoadError> {
-        let booking = LoadContext {
+        let context = LoadContext {
             key: key.clone(),
             policy: *policy,
             load_reason: LoadReason::Prefetch,
             counters: self.counters.class_counters(key.namespace(), policy.class),
             access_rhythm: None,
         };
-        let old = seen.filter(|entry| self.coordinator.validity(entry) != Validity::Purged);
-        let follow = lead.follow();
-        let passed = self.launch(lead, booking, Arc::new(loader), old, None);
-        match self.clock.timeout(policy.hard_timeout, follow).await {
+        let old = cached.filter(|entry| self.coordinator.validity(entry) != Validity::Purged);
+        let follower = leader.follow();
+        let pass_receiver = self.launch(leader, context, Arc::new(loader), old, None);
+        match self.clock.timeout(policy.hard_timeout, follower).await {
             Ok(LoadOutcome::Cacheable { entry, .. }) => Ok(PrefetchResult::Loaded(entry.value().clone())),
             Ok(LoadOutcome::Shared(value)) => Ok(PrefetchResult::Loaded(value)),
-            Ok(LoadOutcome::Uncacheable) => Ok(passed.await.map_or(PrefetchResult::Skipped, PrefetchResult::Passed)),
+            Ok(LoadOutcome::Uncacheable) => {
+                Ok(pass_receiver.await.map_or(PrefetchResult::Skipped, PrefetchResult::Passed))
+            }
             Ok(LoadOutcome::Failed(failure)) => Err(failure),
-            Err(_) => Err(LoadError::new(LoadErrorKind::TimedOut, "the load takes too long")),
+            Err(_) => Err(LoadError::new(LoadErrorKind::TimedOut, "the load timed out")),
         }
     }
 }

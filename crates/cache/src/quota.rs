@@ -36,14 +36,14 @@ impl Quota {
         self.entries.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Queues a new key. `lives` tells whether a key still has an entry.
-    pub(crate) fn queue(&self, key: Key, lives: impl Fn(&Key) -> bool) {
+    /// Queues a new key. `is_cached` tells whether a key still has an entry.
+    pub(crate) fn queue(&self, key: Key, is_cached: impl Fn(&Key) -> bool) {
         let mut queue = lock(&self.queue);
         queue.push_back(key);
         let entries = usize::try_from(self.entries.load(Ordering::Relaxed)).unwrap_or(usize::MAX);
         if queue.len() > entries.saturating_mul(2).saturating_add(QUEUE_SLACK) {
             let mut seen = HashSet::with_capacity(entries);
-            queue.retain(|key| lives(key) && seen.insert(key.clone()));
+            queue.retain(|key| is_cached(key) && seen.insert(key.clone()));
         }
     }
 
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_cleaned_keeps_every_key_that_lives_once() {
+    fn a_cleaned_queue_holds_every_cached_key_once() {
         let quota = Quota::default();
         (0..10).for_each(|_| quota.add_entry(1));
         for round in 0..20 {
@@ -116,18 +116,18 @@ mod tests {
         }
         let mut first: Vec<_> = std::iter::from_fn(|| quota.first()).collect();
         first.truncate(10);
-        assert_eq!(first, (0..10).map(key).collect::<Vec<_>>(), "in the order they came");
+        assert_eq!(first, (0..10).map(key).collect::<Vec<_>>(), "in insertion order");
     }
 
     #[test]
-    fn partitions_that_hold_nothing_are_forgotten() {
+    fn empty_partitions_are_dropped() {
         let quotas = Quotas::default();
-        let held = quotas.for_partition(1);
-        held.add_entry(100);
+        let quota = quotas.for_partition(1);
+        quota.add_entry(100);
         for partition in 2..10_000 {
             quotas.for_partition(partition);
         }
         assert!(read(&quotas.map).len() <= 2 * FORGET_ABOVE);
-        assert!(Arc::ptr_eq(&held, &quotas.for_partition(1)));
+        assert!(Arc::ptr_eq(&quota, &quotas.for_partition(1)));
     }
 }

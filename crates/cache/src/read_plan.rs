@@ -10,9 +10,9 @@ pub(crate) enum ReadPlan {
     /// Serve the entry.
     Serve { served: CacheStatus, reason: Option<CacheStatusReason>, refresh: bool },
     /// Load, or join the load in progress. With `soft`, wait only for the soft timeout, then serve the entry.
-    Load { why: LoadReason, soft: bool },
+    Load { load_reason: LoadReason, soft: bool },
     /// Load unshared.
-    LoadAlone { why: LoadReason },
+    LoadAlone { load_reason: LoadReason },
     /// Nothing to serve.
     NotCached,
 }
@@ -25,12 +25,12 @@ pub(crate) struct EntryState {
     pub(crate) just_loaded: bool,
 }
 
-/// Decides. `sight` is `None` without an entry.
-pub(crate) fn plan(demand: CacheDirective, sight: Option<EntryState>) -> ReadPlan {
-    let verdict = sight.map_or(Freshness::Unusable, |sight| sight.freshness);
+/// Decides. `state` is `None` without an entry.
+pub(crate) fn plan(directive: CacheDirective, state: Option<EntryState>) -> ReadPlan {
+    let freshness = state.map_or(Freshness::Unusable, |state| state.freshness);
     let serve = |served, reason, refresh| ReadPlan::Serve { served, reason, refresh };
-    match (demand, verdict) {
-        (CacheDirective::LoadUnshared, _) => ReadPlan::LoadAlone { why: LoadReason::Demanded },
+    match (directive, freshness) {
+        (CacheDirective::LoadUnshared, _) => ReadPlan::LoadAlone { load_reason: LoadReason::Demanded },
         (CacheDirective::Any | CacheDirective::OnlyIfCached, Freshness::Fresh { refresh_due }) => {
             serve(CacheStatus::Hit, None, refresh_due)
         }
@@ -46,22 +46,22 @@ pub(crate) fn plan(demand: CacheDirective, sight: Option<EntryState>) -> ReadPla
         ) => serve(CacheStatus::StaleOnError, Some(CacheStatusReason::Offline), false),
         (CacheDirective::OnlyIfCached | CacheDirective::Offline, _) => ReadPlan::NotCached,
         (CacheDirective::Reload | CacheDirective::ReloadStrict, Freshness::Fresh { .. })
-            if sight.is_some_and(|sight| sight.just_loaded) =>
+            if state.is_some_and(|state| state.just_loaded) =>
         {
             serve(CacheStatus::Hit, None, false)
         }
         (
             CacheDirective::Reload | CacheDirective::ReloadStrict,
             Freshness::Fresh { .. } | Freshness::Stale | Freshness::Expired,
-        ) => ReadPlan::Load { why: LoadReason::Demanded, soft: false },
-        (CacheDirective::Any, Freshness::Expired) => ReadPlan::Load { why: LoadReason::Expired, soft: true },
+        ) => ReadPlan::Load { load_reason: LoadReason::Demanded, soft: false },
+        (CacheDirective::Any, Freshness::Expired) => ReadPlan::Load { load_reason: LoadReason::Expired, soft: true },
         (
             CacheDirective::Any | CacheDirective::Reload | CacheDirective::ReloadStrict,
             Freshness::Invalidated { .. },
-        ) => ReadPlan::Load { why: LoadReason::Invalidated, soft: false },
+        ) => ReadPlan::Load { load_reason: LoadReason::Invalidated, soft: false },
         (CacheDirective::Any | CacheDirective::Reload | CacheDirective::ReloadStrict, Freshness::Unusable) => {
-            let why = if sight.is_some() { LoadReason::Expired } else { LoadReason::Absent };
-            ReadPlan::Load { why, soft: false }
+            let load_reason = if state.is_some() { LoadReason::Expired } else { LoadReason::Absent };
+            ReadPlan::Load { load_reason, soft: false }
         }
     }
 }
@@ -70,20 +70,20 @@ pub(crate) fn plan(demand: CacheDirective, sight: Option<EntryState>) -> ReadPla
 mod tests {
     use super::*;
 
-    fn planned(demand: CacheDirective, verdict: Freshness, just_loaded: bool) -> ReadPlan {
-        plan(demand, Some(EntryState { freshness: verdict, just_loaded }))
+    fn planned(directive: CacheDirective, freshness: Freshness, just_loaded: bool) -> ReadPlan {
+        plan(directive, Some(EntryState { freshness, just_loaded }))
     }
 
-    fn load(why: LoadReason, soft: bool) -> ReadPlan {
-        ReadPlan::Load { why, soft }
+    fn load(load_reason: LoadReason, soft: bool) -> ReadPlan {
+        ReadPlan::Load { load_reason, soft }
     }
 
     #[test]
-    fn whoever_takes_anything_gets_the_five_cases() {
+    fn a_read_that_accepts_anything_has_five_cases() {
         let fresh = |refresh_due| Freshness::Fresh { refresh_due };
         let hit = |refresh| ReadPlan::Serve { served: CacheStatus::Hit, reason: None, refresh };
         let stale = ReadPlan::Serve { served: CacheStatus::Stale, reason: Some(CacheStatusReason::Age), refresh: true };
-        for (verdict, wanted) in [
+        for (freshness, wanted) in [
             (fresh(false), hit(false)),
             (fresh(true), hit(true)),
             (Freshness::Stale, stale),
@@ -92,13 +92,13 @@ mod tests {
             (Freshness::Invalidated { fallback: false }, load(LoadReason::Invalidated, false)),
             (Freshness::Unusable, load(LoadReason::Expired, false)),
         ] {
-            assert_eq!(planned(CacheDirective::Any, verdict, false), wanted, "{verdict:?}");
+            assert_eq!(planned(CacheDirective::Any, freshness, false), wanted, "{freshness:?}");
         }
         assert_eq!(plan(CacheDirective::Any, None), load(LoadReason::Absent, false));
     }
 
     #[test]
-    fn a_reload_takes_only_what_was_loaded_a_moment_ago() {
+    fn a_reload_accepts_only_an_entry_that_was_just_loaded() {
         let fresh = Freshness::Fresh { refresh_due: true };
         assert_eq!(
             planned(CacheDirective::Reload, fresh, true),
@@ -111,16 +111,16 @@ mod tests {
     }
 
     #[test]
-    fn an_own_load_ignores_all_that_is_kept() {
-        let alone = ReadPlan::LoadAlone { why: LoadReason::Demanded };
+    fn an_unshared_load_ignores_the_cache() {
+        let alone = ReadPlan::LoadAlone { load_reason: LoadReason::Demanded };
         assert_eq!(planned(CacheDirective::LoadUnshared, Freshness::Fresh { refresh_due: false }, true), alone);
         assert_eq!(plan(CacheDirective::LoadUnshared, None), alone);
     }
 
     #[test]
-    fn offline_everything_that_may_stand_in_is_served_at_once_and_nothing_is_loaded() {
+    fn offline_every_usable_entry_is_served_at_once_and_nothing_is_loaded() {
         let serve = |served| ReadPlan::Serve { served, reason: Some(CacheStatusReason::Offline), refresh: false };
-        for (verdict, wanted) in [
+        for (freshness, wanted) in [
             (Freshness::Fresh { refresh_due: true }, serve(CacheStatus::Hit)),
             (Freshness::Stale, serve(CacheStatus::StaleOnError)),
             (Freshness::Expired, serve(CacheStatus::StaleOnError)),
@@ -128,15 +128,15 @@ mod tests {
             (Freshness::Invalidated { fallback: false }, ReadPlan::NotCached),
             (Freshness::Unusable, ReadPlan::NotCached),
         ] {
-            assert_eq!(planned(CacheDirective::Offline, verdict, true), wanted, "{verdict:?}");
+            assert_eq!(planned(CacheDirective::Offline, freshness, true), wanted, "{freshness:?}");
         }
         assert_eq!(plan(CacheDirective::Offline, None), ReadPlan::NotCached);
     }
 
     #[test]
-    fn only_if_cached_never_loads_in_front() {
-        for verdict in [Freshness::Expired, Freshness::Unusable, Freshness::Invalidated { fallback: true }] {
-            assert_eq!(planned(CacheDirective::OnlyIfCached, verdict, true), ReadPlan::NotCached);
+    fn only_if_cached_never_waits_for_a_load() {
+        for freshness in [Freshness::Expired, Freshness::Unusable, Freshness::Invalidated { fallback: true }] {
+            assert_eq!(planned(CacheDirective::OnlyIfCached, freshness, true), ReadPlan::NotCached);
         }
         assert_eq!(plan(CacheDirective::OnlyIfCached, None), ReadPlan::NotCached);
     }

@@ -2,14 +2,14 @@
 //! `sabotage.sh` can assert that its tests fail without it. In every other build none can be switched off.
 
 #[cfg(sabotage)]
-pub(crate) fn takes_out(safeguard: &str) -> bool {
+pub(crate) fn is_disabled(safeguard: &str) -> bool {
     use std::sync::LazyLock;
 
-    static NAMED: LazyLock<String> = LazyLock::new(|| std::env::var("GREENROOM_SABOTAGE").unwrap_or_default());
-    *NAMED == safeguard
+    static DISABLED: LazyLock<String> = LazyLock::new(|| std::env::var("GREENROOM_SABOTAGE").unwrap_or_default());
+    *DISABLED == safeguard
 }
 
 #[cfg(not(sabotage))]
-pub(crate) const fn takes_out(_safeguard: &str) -> bool {
+pub(crate) const fn is_disabled(_safeguard: &str) -> bool {
     false
 }

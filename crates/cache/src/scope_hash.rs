@@ -46,24 +46,27 @@ impl ScopeHashes {
         }
     }
 
-    /// Whether any of the scopes satisfies `test`.
-    pub(crate) fn any(&self, mut test: impl FnMut(u64) -> bool) -> bool {
-        test(ALL)
-            || test(self.namespace)
-            || test(self.partition)
-            || test(self.key)
-            || self.texts.iter().any(|text| test(mix(self.namespace, *text)) || test(mix(self.partition, *text)))
+    /// Whether any of the scopes satisfies `predicate`.
+    pub(crate) fn any(&self, mut predicate: impl FnMut(u64) -> bool) -> bool {
+        predicate(ALL)
+            || predicate(self.namespace)
+            || predicate(self.partition)
+            || predicate(self.key)
+            || self
+                .texts
+                .iter()
+                .any(|text| predicate(mix(self.namespace, *text)) || predicate(mix(self.partition, *text)))
     }
 
     /// Visits every scope with its kind.
-    pub(crate) fn each(&self, mut visit: impl FnMut(u64, ScopeKind)) {
-        visit(ALL, ScopeKind::All);
-        visit(self.namespace, ScopeKind::Namespace);
-        visit(self.partition, ScopeKind::Partition);
-        visit(self.key, ScopeKind::Key);
+    pub(crate) fn for_each(&self, mut act: impl FnMut(u64, ScopeKind)) {
+        act(ALL, ScopeKind::All);
+        act(self.namespace, ScopeKind::Namespace);
+        act(self.partition, ScopeKind::Partition);
+        act(self.key, ScopeKind::Key);
         for (at, text) in self.texts.iter().enumerate() {
-            visit(mix(self.namespace, *text), ScopeKind::Text { at_end: self.texts.len() - at });
-            visit(mix(self.partition, *text), ScopeKind::Text { at_end: self.texts.len() - at });
+            act(mix(self.namespace, *text), ScopeKind::Text { from_end: self.texts.len() - at });
+            act(mix(self.partition, *text), ScopeKind::Text { from_end: self.texts.len() - at });
         }
     }
 
@@ -87,7 +90,7 @@ pub(crate) enum ScopeKind {
     Key,
     /// A path prefix or a tag, tags last: the last one is at 1 from the end.
     Text {
-        at_end: usize,
+        from_end: usize,
     },
 }
 
@@ -107,24 +110,24 @@ impl ScopeHash {
     pub(crate) fn from_scope(scope: &Scope) -> Self {
         match scope {
             Scope::All => Self { scope: ALL, namespace: None, is_tag: false },
-            Scope::Namespace(name) => Self::within(name, |namespace| namespace),
+            Scope::Namespace(name) => Self::in_namespace(name, |namespace| namespace),
             Scope::Partition { namespace, partition } => {
-                Self::within(namespace, |namespace| partition_hash(namespace, partition))
+                Self::in_namespace(namespace, |namespace| partition_hash(namespace, partition))
             }
-            Scope::Key(key) => Self::within(key.namespace(), |_| mix(KEY, key.hash64())),
+            Scope::Key(key) => Self::in_namespace(key.namespace(), |_| mix(KEY, key.hash64())),
             Scope::Tag { namespace, partition, tag } => {
                 let text = hash_text(TAG, tag.as_str());
-                let target = Self::within(namespace, |ns| mix(owner(ns, partition.as_ref()), text));
+                let target = Self::in_namespace(namespace, |ns| mix(owner(ns, partition.as_ref()), text));
                 Self { is_tag: true, ..target }
             }
-            Scope::Prefix { namespace, partition, prefix } => Self::within(namespace, |ns| {
+            Scope::Prefix { namespace, partition, prefix } => Self::in_namespace(namespace, |ns| {
                 let owner = owner(ns, partition.as_ref());
                 prefixes(prefix).last().map_or(owner, |prefix| mix(owner, hash_text(PREFIX, prefix)))
             }),
         }
     }
 
-    fn within(namespace: &str, scope: impl FnOnce(u64) -> u64) -> Self {
+    fn in_namespace(namespace: &str, scope: impl FnOnce(u64) -> u64) -> Self {
         let namespace = hash_text(NAMESPACE, namespace);
         Self { scope: scope(namespace), namespace: Some(namespace), is_tag: false }
     }
@@ -145,8 +148,8 @@ fn partition_hash(namespace: u64, partition: &Partition) -> u64 {
 
 /// Binds a hash to its owner's.
 fn mix(owner: u64, hash: u64) -> u64 {
-    let bound = (owner.rotate_left(23) ^ hash).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    bound ^ (bound >> 32)
+    let mixed = (owner.rotate_left(23) ^ hash).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed ^ (mixed >> 32)
 }
 
 /// The first prefixes of a text, shortest first. They end at a `/` of the path, at the end of the path, at the end of
@@ -191,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_covers_what_lies_below_and_no_neighbour() {
+    fn a_prefix_covers_the_paths_below_it_and_no_siblings() {
         let key = |text| Key::new("n", &anna(), text);
         assert!(covers(&prefix("/library/12"), &key("/library/12/children"), &[]));
         assert!(covers(&prefix("library/12/"), &key("/library/12"), &[]));
@@ -221,13 +224,13 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_deeper_than_is_looked_for_covers_more_rather_than_nothing() {
+    fn a_prefix_deeper_than_the_limit_covers_more_rather_than_nothing() {
         let key = Key::new("n", &anna(), "/1/2/3/4/5/6/7/8/9/10/11");
         assert!(covers(&prefix("/1/2/3/4/5/6/7/8/9/10"), &key, &[]));
     }
 
     #[test]
-    fn a_scope_of_one_partition_or_namespace_leaves_the_others_alone() {
+    fn a_scope_of_one_partition_or_namespace_spares_the_others() {
         let (anna, bert) = (anna(), Partition::new("bert"));
         let tag = Tag::new("item:7");
         let of = |partition: Option<&Partition>| Scope::Tag {
@@ -236,14 +239,14 @@ mod tests {
             tag: tag.clone(),
         };
         let tags = [tag.clone()];
-        let (hers, his) = (Key::new("n", &anna, "/x"), Key::new("n", &bert, "/x"));
-        assert!(covers(&of(None), &hers, &tags) && covers(&of(None), &his, &tags));
-        assert!(covers(&of(Some(&anna)), &hers, &tags) && !covers(&of(Some(&anna)), &his, &tags));
+        let (annas, berts) = (Key::new("n", &anna, "/x"), Key::new("n", &bert, "/x"));
+        assert!(covers(&of(None), &annas, &tags) && covers(&of(None), &berts, &tags));
+        assert!(covers(&of(Some(&anna)), &annas, &tags) && !covers(&of(Some(&anna)), &berts, &tags));
         assert!(!covers(&of(None), &Key::new("other", &anna, "/x"), &tags));
-        let all_of_hers = Scope::Partition { namespace: "n".into(), partition: anna.clone() };
-        assert!(covers(&all_of_hers, &hers, &[]) && !covers(&all_of_hers, &his, &[]));
-        assert!(covers(&Scope::Key(hers.clone()), &hers, &[]) && !covers(&Scope::Key(hers), &his, &[]));
-        assert!(covers(&Scope::All, &his, &[]) && covers(&Scope::Namespace("n".into()), &his, &[]));
+        let partition_scope = Scope::Partition { namespace: "n".into(), partition: anna.clone() };
+        assert!(covers(&partition_scope, &annas, &[]) && !covers(&partition_scope, &berts, &[]));
+        assert!(covers(&Scope::Key(annas.clone()), &annas, &[]) && !covers(&Scope::Key(annas), &berts, &[]));
+        assert!(covers(&Scope::All, &berts, &[]) && covers(&Scope::Namespace("n".into()), &berts, &[]));
     }
 
     #[test]

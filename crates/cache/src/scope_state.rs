@@ -32,8 +32,8 @@ pub(crate) struct ScopeState {
     /// The newest numbered invalidation of any process.
     pub(crate) numbered: HybridTimestamp,
     /// The newest invalidation of this process, and the newest numbered one.
-    pub(crate) ours: HybridTimestamp,
-    pub(crate) ours_numbered: HybridTimestamp,
+    pub(crate) own: HybridTimestamp,
+    pub(crate) own_numbered: HybridTimestamp,
 }
 
 /// One or more holds that end between these times, the last of them at the later.
@@ -44,16 +44,16 @@ pub(crate) struct HoldEnd {
 }
 
 impl ScopeState {
-    pub(crate) fn invalidate(&mut self, stamp: HybridTimestamp, how: &Invalidation, now_ms: u64) {
+    pub(crate) fn invalidate(&mut self, stamp: HybridTimestamp, invalidation: &Invalidation, now_ms: u64) {
         self.record_stamp(stamp);
-        if how.mode == InvalidationMode::Purge {
+        if invalidation.mode == InvalidationMode::Purge {
             self.purge = self.purge.max(stamp);
         }
-        if let Some(settle) = how.grace_period {
-            let until_ms = now_ms.saturating_add(millis(settle.duration));
-            self.set_grace_period(until_ms, millis(settle.max_fresh), now_ms);
+        if let Some(grace_period) = invalidation.grace_period {
+            let until_ms = now_ms.saturating_add(millis(grace_period.duration));
+            self.set_grace_period(until_ms, millis(grace_period.max_fresh), now_ms);
         }
-        if let Some(end_ms) = hold_end_ms(now_ms, how) {
+        if let Some(end_ms) = hold_end_ms(now_ms, invalidation) {
             self.add_hold(end_ms);
         }
     }
@@ -88,28 +88,28 @@ impl ScopeState {
     }
 
     /// Whether a hold over a load that began then had ended when a caller arrived.
-    pub(crate) fn hold_ended_between(&self, began_ms: u64, arrived_ms: u64) -> bool {
-        self.holds.iter().any(|end| began_ms <= end.last_ms && end.first_ms < arrived_ms)
+    pub(crate) fn hold_ended_between(&self, began_ms: u64, until_ms: u64) -> bool {
+        self.holds.iter().any(|end| began_ms <= end.last_ms && end.first_ms < until_ms)
     }
 
     pub(crate) fn set_grace_period(&mut self, until_ms: u64, fresh_ms: u64, now_ms: u64) {
-        let running = self.grace_until_ms > now_ms;
-        self.grace_fresh_ms = if running { self.grace_fresh_ms.min(fresh_ms) } else { fresh_ms };
+        let is_running = self.grace_until_ms > now_ms;
+        self.grace_fresh_ms = if is_running { self.grace_fresh_ms.min(fresh_ms) } else { fresh_ms };
         self.grace_until_ms = self.grace_until_ms.max(until_ms);
     }
 
     /// Whether an invalidation of this process has no number yet, so stored entries cannot be compared with it.
     pub(crate) fn is_pending(&self) -> bool {
-        self.ours > self.ours_numbered
+        self.own > self.own_numbered
     }
 
     /// Sets the number a store assigned to the record with this timestamp.
     #[cfg(not(feature = "shuttle"))]
-    pub(crate) fn set_sequence(&mut self, placed: &NumberedInvalidation, stamp: HybridTimestamp) {
-        self.newest_seq = self.newest_seq.max(placed.seq);
+    pub(crate) fn set_sequence(&mut self, numbered_invalidation: &NumberedInvalidation, stamp: HybridTimestamp) {
+        self.newest_seq = self.newest_seq.max(numbered_invalidation.seq);
         self.numbered = self.numbered.max(stamp);
-        if placed.invalidation.purges {
-            self.purge_seq = self.purge_seq.max(placed.seq);
+        if numbered_invalidation.invalidation.purges {
+            self.purge_seq = self.purge_seq.max(numbered_invalidation.seq);
         }
     }
 
@@ -121,10 +121,10 @@ impl ScopeState {
         self.newest_seq = self.newest_seq.max(other.newest_seq);
         self.purge_seq = self.purge_seq.max(other.purge_seq);
         self.numbered = self.numbered.max(other.numbered);
-        let both = [self.ours_numbered, other.ours_numbered];
+        let both = [self.own_numbered, other.own_numbered];
         let is_pending = self.is_pending() || other.is_pending();
-        self.ours = self.ours.max(other.ours);
-        self.ours_numbered = if is_pending { both[0].min(both[1]) } else { both[0].max(both[1]) };
+        self.own = self.own.max(other.own);
+        self.own_numbered = if is_pending { both[0].min(both[1]) } else { both[0].max(both[1]) };
         other.holds.iter().for_each(|end| self.add(*end));
         if other.grace_until_ms > 0 {
             // Whether our own grace period is over does not matter here: the stricter one counts.
@@ -134,6 +134,6 @@ impl ScopeState {
 }
 
 /// End of the time during which an invalidation blocks storing.
-pub(crate) fn hold_end_ms(now_ms: u64, how: &Invalidation) -> Option<u64> {
-    how.unstorable_for.map(|lasting| now_ms.saturating_add(millis(lasting)))
+pub(crate) fn hold_end_ms(now_ms: u64, invalidation: &Invalidation) -> Option<u64> {
+    invalidation.unstorable_for.map(|duration| now_ms.saturating_add(millis(duration)))
 }

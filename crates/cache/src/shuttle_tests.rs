@@ -64,7 +64,7 @@ impl ModelFixture {
         }
     }
 
-    fn booking(&self) -> LoadContext {
+    fn context(&self) -> LoadContext {
         let counters = Arc::new(ClassCounters::default());
         let load_reason = LoadReason::Absent;
         LoadContext { key: self.key.clone(), policy: POLICY, load_reason, counters, access_rhythm: None }
@@ -72,35 +72,40 @@ impl ModelFixture {
 
     /// Loads and completes: the source is read after the flight got its timestamp. The value carries a tag unknown
     /// before.
-    fn fly(&self, lead: FlightLeader) -> u64 {
+    fn run_load(&self, leader: FlightLeader) -> u64 {
         self.loads.fetch_add(1, Ordering::SeqCst);
         let version = self.source.load(Ordering::SeqCst);
         thread::yield_now();
         let value = Value::new(Bytes::from(version.to_string()));
-        let fill = LoadedValue { value, tags: vec![Tag::new("item:1")], policy: None };
-        let (entry, refusal, leaving) = self.coordinator.store(&self.booking(), &lead.flight, fill, NOW_MS);
-        lead.complete(LoadOutcome::Cacheable { entry, refusal, leaving });
+        let loaded = LoadedValue { value, tags: vec![Tag::new("item:1")], policy: None };
+        let (entry, refusal, delivery_guard) = self.coordinator.store(&self.context(), &leader.flight, loaded, NOW_MS);
+        leader.complete(LoadOutcome::Cacheable { entry, refusal, delivery_guard });
         version
     }
 
     /// Reads as a caller that accepts anything: a valid entry, another caller's load, or its own.
     fn read(&self) -> u64 {
         let arrived = self.coordinator.arrival_time(NOW_MS);
-        let reach = ScopeHashes::from_key(&self.key);
+        let scope_hashes = ScopeHashes::from_key(&self.key);
         loop {
-            let seen = self.coordinator.get(&self.key);
-            if let Some((entry, Validity::Valid)) = &seen {
+            let cached = self.coordinator.get(&self.key);
+            if let Some((entry, Validity::Valid)) = &cached {
                 return version(entry.value());
             }
-            match self.coordinator.join_or_start(&self.key, &reach, seen.as_ref().map(|(entry, _)| entry), NOW_MS) {
-                JoinOutcome::Lead(lead) => return self.fly(lead),
-                JoinOutcome::Follow(follow) => {
-                    let flight = Arc::clone(&follow.flight);
-                    let landed = block_on(follow);
-                    let LoadOutcome::Cacheable { entry, .. } = &landed else {
+            match self.coordinator.join_or_start(
+                &self.key,
+                &scope_hashes,
+                cached.as_ref().map(|(entry, _)| entry),
+                NOW_MS,
+            ) {
+                JoinOutcome::Lead(leader) => return self.run_load(leader),
+                JoinOutcome::Follow(follower) => {
+                    let flight = Arc::clone(&follower.flight);
+                    let outcome = block_on(follower);
+                    let LoadOutcome::Cacheable { entry, .. } = &outcome else {
                         panic!("every load here brings a value")
                     };
-                    if self.coordinator.serves(&flight, &landed, &reach, arrived) {
+                    if self.coordinator.serves(&flight, &outcome, &scope_hashes, arrived) {
                         return version(entry.value());
                     }
                 }
@@ -117,9 +122,9 @@ impl ModelFixture {
         version
     }
 
-    fn spawn<T: Send + 'static>(&self, act: impl FnOnce(Self) -> T + Send + 'static) -> thread::JoinHandle<T> {
-        let world = self.clone();
-        thread::spawn(move || act(world))
+    fn spawn<T: Send + 'static>(&self, action: impl FnOnce(Self) -> T + Send + 'static) -> thread::JoinHandle<T> {
+        let fixture = self.clone();
+        thread::spawn(move || action(fixture))
     }
 }
 
@@ -138,16 +143,16 @@ fn by_key() -> Scope {
 /// A read after an invalidation returned sees what was written before it, whatever else loads meanwhile.
 fn never_undone(scope: fn() -> Scope, mode: InvalidationMode) {
     explore(move || {
-        let world = ModelFixture::new();
-        let readers = [world.spawn(|world| world.read()), world.spawn(|world| world.read())];
-        let written = world.write(&scope(), mode);
-        assert!(world.read() >= written, "the writer reads his own write");
+        let fixture = ModelFixture::new();
+        let readers = [fixture.spawn(|fixture| fixture.read()), fixture.spawn(|fixture| fixture.read())];
+        let written = fixture.write(&scope(), mode);
+        assert!(fixture.read() >= written, "the writer reads his own write");
         for reader in readers {
             reader.join().unwrap();
         }
-        assert!(world.read() >= written, "and it stays, whoever finished late");
-        let kept = world.coordinator.memory.peek(&world.key).expect("the last load is kept");
-        assert!(version(kept.value()) >= written);
+        assert!(fixture.read() >= written, "and it stays, whoever finished late");
+        let entry = fixture.coordinator.memory.peek(&fixture.key).expect("the last load is kept");
+        assert!(version(entry.value()) >= written);
     });
 }
 
@@ -169,198 +174,203 @@ fn a_write_is_never_undone_by_purge() {
 #[test]
 fn two_writers_each_read_their_own_write() {
     explore(|| {
-        let world = ModelFixture::new();
-        let writer = |world: ModelFixture| {
-            let written = world.write(&by_tag(), InvalidationMode::MarkStale);
-            assert!(world.read() >= written);
+        let fixture = ModelFixture::new();
+        let writer = |fixture: ModelFixture| {
+            let written = fixture.write(&by_tag(), InvalidationMode::MarkStale);
+            assert!(fixture.read() >= written);
         };
         let threads = [
-            world.spawn(writer),
-            world.spawn(writer),
-            world.spawn(|world| {
-                world.read();
+            fixture.spawn(writer),
+            fixture.spawn(writer),
+            fixture.spawn(|fixture| {
+                fixture.read();
             }),
         ];
         for thread in threads {
             thread.join().unwrap();
         }
-        assert_eq!(world.read(), 2);
+        assert_eq!(fixture.read(), 2);
     });
 }
 
 #[test]
-fn a_crowd_costs_one_load() {
+fn concurrent_reads_share_one_load() {
     explore(|| {
-        let world = ModelFixture::new();
-        let crowd: Vec<_> = (0..4).map(|_| world.spawn(|world| world.read())).collect();
-        for caller in crowd {
+        let fixture = ModelFixture::new();
+        let readers: Vec<_> = (0..4).map(|_| fixture.spawn(|fixture| fixture.read())).collect();
+        for caller in readers {
             assert_eq!(caller.join().unwrap(), 0);
         }
-        assert_eq!(world.loads.load(Ordering::SeqCst), 1);
-        assert_eq!(world.coordinator.flights.count(), 0);
+        assert_eq!(fixture.loads.load(Ordering::SeqCst), 1);
+        assert_eq!(fixture.coordinator.flights.count(), 0);
     });
 }
 
 #[test]
-fn a_crowd_at_a_failing_key_costs_one_load() {
+fn concurrent_reads_of_a_failing_key_share_one_load() {
     explore(|| {
-        let world = ModelFixture::new();
-        let ask = |world: ModelFixture| {
-            let reach = ScopeHashes::from_key(&world.key);
+        let fixture = ModelFixture::new();
+        let read_once = |fixture: ModelFixture| {
+            let scope_hashes = ScopeHashes::from_key(&fixture.key);
             loop {
-                if world.coordinator.negative_entry(&world.key, &reach, NOW_MS).is_some() {
+                if fixture.coordinator.negative_entry(&fixture.key, &scope_hashes, NOW_MS).is_some() {
                     return;
                 }
-                match world.coordinator.join_or_start(&world.key, &reach, None, NOW_MS) {
-                    JoinOutcome::Lead(lead) => {
-                        world.loads.fetch_add(1, Ordering::SeqCst);
+                match fixture.coordinator.join_or_start(&fixture.key, &scope_hashes, None, NOW_MS) {
+                    JoinOutcome::Lead(leader) => {
+                        fixture.loads.fetch_add(1, Ordering::SeqCst);
                         let failure = LoadError::new(LoadErrorKind::Unreachable, "scripted");
-                        world.coordinator.remember_failure(&world.key, &lead.flight, &failure, NOW_MS);
-                        return lead.complete(LoadOutcome::Failed(failure));
+                        fixture.coordinator.remember_failure(&fixture.key, &leader.flight, &failure, NOW_MS);
+                        return leader.complete(LoadOutcome::Failed(failure));
                     }
-                    JoinOutcome::Follow(follow) => return drop(block_on(follow)),
+                    JoinOutcome::Follow(follower) => return drop(block_on(follower)),
                     JoinOutcome::Retry => {}
                     JoinOutcome::TooManyFlights | JoinOutcome::TooManyWaiters => panic!("there is room"),
                 }
             }
         };
-        let crowd: Vec<_> = (0..4).map(|_| world.spawn(ask)).collect();
-        for caller in crowd {
+        let readers: Vec<_> = (0..4).map(|_| fixture.spawn(read_once)).collect();
+        for caller in readers {
             caller.join().unwrap();
         }
-        assert_eq!(world.loads.load(Ordering::SeqCst), 1);
+        assert_eq!(fixture.loads.load(Ordering::SeqCst), 1);
     });
 }
 
 #[test]
-fn an_invalidation_costs_a_crowd_at_most_one_load_more() {
+fn an_invalidation_costs_concurrent_reads_at_most_one_more_load() {
     explore(|| {
-        let world = ModelFixture::new();
-        let crowd: Vec<_> = (0..3).map(|_| world.spawn(|world| world.read())).collect();
-        let written = world.write(&by_tag(), InvalidationMode::MarkStale);
-        assert!(world.read() >= written);
-        for caller in crowd {
+        let fixture = ModelFixture::new();
+        let readers: Vec<_> = (0..3).map(|_| fixture.spawn(|fixture| fixture.read())).collect();
+        let written = fixture.write(&by_tag(), InvalidationMode::MarkStale);
+        assert!(fixture.read() >= written);
+        for caller in readers {
             caller.join().unwrap();
         }
-        assert!(world.loads.load(Ordering::SeqCst) <= 2);
+        assert!(fixture.loads.load(Ordering::SeqCst) <= 2);
     });
 }
 
 #[test]
-fn nobody_joins_a_load_from_before_an_invalidation() {
+fn a_load_from_before_an_invalidation_is_not_joined() {
     explore(|| {
-        let world = ModelFixture::new();
-        let early = world.coordinator.join_or_start(&world.key, &ScopeHashes::from_key(&world.key), None, NOW_MS);
+        let fixture = ModelFixture::new();
+        let early = fixture.coordinator.join_or_start(&fixture.key, &ScopeHashes::from_key(&fixture.key), None, NOW_MS);
         let JoinOutcome::Lead(early) = early else { panic!("the first leads") };
-        let early = world.spawn(move |world| world.fly(early));
-        let written = world.write(&by_tag(), InvalidationMode::MarkStale);
-        let late = world.spawn(|world| world.read());
+        let early = fixture.spawn(move |fixture| fixture.run_load(early));
+        let written = fixture.write(&by_tag(), InvalidationMode::MarkStale);
+        let late = fixture.spawn(|fixture| fixture.read());
         assert!(late.join().unwrap() >= written);
         early.join().unwrap();
     });
 }
 
 #[test]
-fn of_two_loads_the_one_that_began_later_is_kept() {
+fn of_two_loads_the_later_one_is_stored() {
     explore(|| {
-        let world = ModelFixture::new();
-        let older = world.coordinator.start_unshared(NOW_MS).expect("there is room");
-        let newer = world.coordinator.start_unshared(NOW_MS).expect("there is room");
+        let fixture = ModelFixture::new();
+        let older = fixture.coordinator.start_unshared(NOW_MS).expect("there is room");
+        let newer = fixture.coordinator.start_unshared(NOW_MS).expect("there is room");
         let newest = newer.flight.created;
-        let threads = [world.spawn(move |world| world.fly(older)), world.spawn(move |world| world.fly(newer))];
+        let threads = [
+            fixture.spawn(move |fixture| fixture.run_load(older)),
+            fixture.spawn(move |fixture| fixture.run_load(newer)),
+        ];
         for thread in threads {
             thread.join().unwrap();
         }
-        assert_eq!(world.coordinator.memory.peek(&world.key).map(|entry| entry.created()), Some(newest));
-        assert_eq!(world.coordinator.memory.entries(), 1);
+        assert_eq!(fixture.coordinator.memory.peek(&fixture.key).map(|entry| entry.created()), Some(newest));
+        assert_eq!(fixture.coordinator.memory.entries(), 1);
     });
 }
 
 #[test]
-fn what_an_older_load_found_gone_never_drops_what_a_newer_brought() {
+fn a_not_found_of_an_older_load_never_removes_the_value_of_a_newer_one() {
     explore(|| {
-        let world = ModelFixture::new();
-        let older = world.coordinator.start_unshared(NOW_MS).expect("there is room");
-        let newer = world.coordinator.start_unshared(NOW_MS).expect("there is room");
-        let gone = world.spawn(move |world| {
-            world.coordinator.discard(&world.key, older.flight.created);
+        let fixture = ModelFixture::new();
+        let older = fixture.coordinator.start_unshared(NOW_MS).expect("there is room");
+        let newer = fixture.coordinator.start_unshared(NOW_MS).expect("there is room");
+        let removed = fixture.spawn(move |fixture| {
+            fixture.coordinator.discard(&fixture.key, older.flight.created);
             older.complete(LoadOutcome::Shared(Value::default()));
         });
-        let kept = world.spawn(move |world| world.fly(newer));
-        gone.join().unwrap();
-        kept.join().unwrap();
-        assert!(world.coordinator.memory.peek(&world.key).is_some());
+        let entry = fixture.spawn(move |fixture| fixture.run_load(newer));
+        removed.join().unwrap();
+        entry.join().unwrap();
+        assert!(fixture.coordinator.memory.peek(&fixture.key).is_some());
     });
 }
 
 #[test]
-fn a_load_that_vanishes_strands_nobody() {
+fn a_load_that_vanishes_leaves_no_waiter_behind() {
     explore(|| {
-        let world = ModelFixture::new();
-        let reach = ScopeHashes::from_key(&world.key);
-        let JoinOutcome::Lead(lead) = world.coordinator.join_or_start(&world.key, &reach, None, NOW_MS) else {
+        let fixture = ModelFixture::new();
+        let scope_hashes = ScopeHashes::from_key(&fixture.key);
+        let JoinOutcome::Lead(leader) = fixture.coordinator.join_or_start(&fixture.key, &scope_hashes, None, NOW_MS)
+        else {
             panic!()
         };
         let followers: Vec<_> = (0..3)
             .map(|_| {
-                world.spawn(move |world| {
-                    let reach = ScopeHashes::from_key(&world.key);
-                    match world.coordinator.join_or_start(&world.key, &reach, None, NOW_MS) {
-                        JoinOutcome::Follow(follow) => drop(block_on(follow)),
-                        JoinOutcome::Lead(lead) => drop(world.fly(lead)),
+                fixture.spawn(move |fixture| {
+                    let scope_hashes = ScopeHashes::from_key(&fixture.key);
+                    match fixture.coordinator.join_or_start(&fixture.key, &scope_hashes, None, NOW_MS) {
+                        JoinOutcome::Follow(follower) => drop(block_on(follower)),
+                        JoinOutcome::Lead(leader) => drop(fixture.run_load(leader)),
                         _ => {}
                     }
                 })
             })
             .collect();
-        drop(lead);
+        drop(leader);
         for follower in followers {
             follower.join().expect("he is not stranded: that would be a deadlock");
         }
-        assert_eq!(world.coordinator.flights.count(), 0);
+        assert_eq!(fixture.coordinator.flights.count(), 0);
     });
 }
 
 #[test]
-fn whoever_leaves_hurts_nobody() {
+fn a_caller_that_leaves_affects_no_other() {
     explore(|| {
-        let world = ModelFixture::new();
-        let reach = ScopeHashes::from_key(&world.key);
-        let JoinOutcome::Lead(lead) = world.coordinator.join_or_start(&world.key, &reach, None, NOW_MS) else {
+        let fixture = ModelFixture::new();
+        let scope_hashes = ScopeHashes::from_key(&fixture.key);
+        let JoinOutcome::Lead(leader) = fixture.coordinator.join_or_start(&fixture.key, &scope_hashes, None, NOW_MS)
+        else {
             panic!()
         };
-        let (stays, leaves) = (lead.follow(), lead.follow());
-        let guest = thread::spawn(move || {
+        let (still, leaves) = (leader.follow(), leader.follow());
+        let other_thread = thread::spawn(move || {
             let mut leaves = leaves;
             let waker = std::task::Waker::noop();
             let polled = Future::poll(std::pin::Pin::new(&mut leaves), &mut std::task::Context::from_waker(waker));
             drop(leaves);
             polled.is_ready()
         });
-        let host = thread::spawn(move || matches!(block_on(stays), LoadOutcome::Cacheable { .. }));
-        world.fly(lead);
-        guest.join().unwrap();
+        let host = thread::spawn(move || matches!(block_on(still), LoadOutcome::Cacheable { .. }));
+        fixture.run_load(leader);
+        other_thread.join().unwrap();
         assert!(host.join().unwrap());
     });
 }
 
 #[test]
-fn one_of_many_gets_the_refresh() {
+fn one_of_many_readers_gets_the_refresh_permit() {
     explore(|| {
-        let world = ModelFixture::new();
-        world.read();
-        let claims: Vec<_> = (0..3)
+        let fixture = ModelFixture::new();
+        fixture.read();
+        let permits: Vec<_> = (0..3)
             .map(|_| {
-                world.spawn(|world| {
-                    let (entry, _) = world.coordinator.get(&world.key).expect("it is kept");
+                fixture.spawn(|fixture| {
+                    let (entry, _) = fixture.coordinator.get(&fixture.key).expect("it is kept");
                     entry.try_begin_refresh(NOW_MS)
                 })
             })
             .collect();
-        let claims: Vec<_> = claims.into_iter().filter_map(|claim| claim.join().unwrap()).collect();
-        assert_eq!(claims.len(), 1);
-        drop(claims);
-        let (entry, _) = world.coordinator.get(&world.key).expect("it is kept");
+        let permits: Vec<_> = permits.into_iter().filter_map(|permit| permit.join().unwrap()).collect();
+        assert_eq!(permits.len(), 1);
+        drop(permits);
+        let (entry, _) = fixture.coordinator.get(&fixture.key).expect("it is kept");
         assert!(entry.try_begin_refresh(NOW_MS).is_some(), "given back, it can be had again");
     });
 }

@@ -62,7 +62,7 @@ pub struct ClassStats {
     /// Not served from the cache, by reason.
     pub misses: [(LoadReason, u64); LoadReason::EVERY.len()],
     /// Answered with an error.
-    pub failed_answers: u64,
+    pub failed_reads: u64,
     /// Loads that returned a cacheable value, whoever caused them.
     pub loads_ok: u64,
     /// Loads whose value was shared with waiters but not cacheable.
@@ -118,18 +118,19 @@ impl ClassStats {
 
     /// Share of client requests served at once from the cache; `None` without requests.
     pub fn hit_rate(&self) -> Option<f64> {
-        let asked = self.requests();
-        (asked > 0).then(|| (self.hits + self.stale) as f64 / asked as f64)
+        let requests = self.requests();
+        (requests > 0).then(|| (self.hits + self.stale) as f64 / requests as f64)
     }
 
     /// Values not stored for this reason.
-    pub fn not_stored_for(&self, why: NotStoredReason) -> u64 {
-        self.not_stored.iter().find(|(refusal, _)| *refusal == why).map_or(0, |(_, count)| *count)
+    #[cfg(all(test, not(feature = "shuttle")))]
+    pub(crate) fn not_stored_for(&self, reason: NotStoredReason) -> u64 {
+        self.not_stored.iter().find(|(other, _)| *other == reason).map_or(0, |(_, count)| *count)
     }
 
     /// Misses for this reason.
-    pub fn misses_for(&self, why: LoadReason) -> u64 {
-        self.misses.iter().find(|(reason, _)| *reason == why).map_or(0, |(_, count)| *count)
+    pub fn misses_for(&self, reason: LoadReason) -> u64 {
+        self.misses.iter().find(|(other, _)| *other == reason).map_or(0, |(_, count)| *count)
     }
 }
 

@@ -16,7 +16,7 @@ pub(crate) struct PendingInvalidation {
     pub(crate) grace_fresh_ms: u64,
 }
 
-/// An invalidation with its sequence number, in the order of all processes.
+/// An invalidation with its sequence number, in an order that outlives the process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NumberedInvalidation {
     pub(crate) seq: u64,

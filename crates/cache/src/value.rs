@@ -24,7 +24,7 @@ const TAG_OVERHEAD: usize = 56;
 
 const READ: u8 = 1;
 const READ_SINCE_QUEUED: u8 = 2;
-const READ_SINCE_NOTED: u8 = 4;
+const READ_SINCE_RECORDED: u8 = 4;
 
 /// A value: body and metadata, both opaque here.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -103,23 +103,23 @@ pub(crate) struct EntryParts<'a> {
 }
 
 impl Entry {
-    pub(crate) fn new(draft: EntryParts<'_>) -> Self {
-        let tags = draft.tags.into_boxed_slice();
+    pub(crate) fn new(parts: EntryParts<'_>) -> Self {
+        let tags = parts.tags.into_boxed_slice();
         Self {
-            weight: weigh(draft.key, &draft.value, &tags, &draft.scope_hashes),
-            value: draft.value,
+            weight: weigh(parts.key, &parts.value, &tags, &parts.scope_hashes),
+            value: parts.value,
             tags,
-            created: draft.created,
-            created_ms: draft.created_ms,
-            stored_ms: draft.stored_ms,
-            deadlines: draft.deadlines,
-            adapted: draft.adapted,
-            load_reason: draft.load_reason,
-            scope_hashes: draft.scope_hashes,
-            counters: draft.counters,
-            quota: draft.quota,
-            access_rhythm: draft.access_rhythm,
-            valid_at: AtomicU64::new(draft.epoch),
+            created: parts.created,
+            created_ms: parts.created_ms,
+            stored_ms: parts.stored_ms,
+            deadlines: parts.deadlines,
+            adapted: parts.adapted,
+            load_reason: parts.load_reason,
+            scope_hashes: parts.scope_hashes,
+            counters: parts.counters,
+            quota: parts.quota,
+            access_rhythm: parts.access_rhythm,
+            valid_at: AtomicU64::new(parts.epoch),
             reads: AtomicU8::new(0),
             refreshing: AtomicBool::new(false),
             failures: AtomicU32::new(0),
@@ -226,20 +226,20 @@ impl Entry {
     pub(crate) fn record_loaded(&self, now_ms: u64) {
         let before = self.reads.fetch_or(READ, Ordering::Relaxed);
         self.record_first_read(before);
-        if let Some(warmth) = &self.access_rhythm {
-            warmth.record_read(now_ms);
+        if let Some(access_rhythm) = &self.access_rhythm {
+            access_rhythm.record_read(now_ms);
         }
     }
 
     /// Records a client's read.
     pub(crate) fn record_read(&self, now_ms: u64) {
-        const ALL: u8 = READ | READ_SINCE_QUEUED | READ_SINCE_NOTED;
+        const ALL: u8 = READ | READ_SINCE_QUEUED | READ_SINCE_RECORDED;
         if self.reads.load(Ordering::Relaxed) != ALL {
             let before = self.reads.swap(ALL, Ordering::Relaxed);
             self.record_first_read(before);
         }
-        if let Some(warmth) = &self.access_rhythm {
-            warmth.record_read(now_ms);
+        if let Some(access_rhythm) = &self.access_rhythm {
+            access_rhythm.record_read(now_ms);
         }
     }
 
@@ -262,8 +262,8 @@ impl Entry {
     /// Whether it was read since the last call: then the disk tier records the use.
     #[cfg(not(feature = "shuttle"))]
     pub(crate) fn take_unrecorded_use(&self) -> bool {
-        self.reads.load(Ordering::Relaxed) & READ_SINCE_NOTED != 0
-            && self.reads.fetch_and(!READ_SINCE_NOTED, Ordering::Relaxed) & READ_SINCE_NOTED != 0
+        self.reads.load(Ordering::Relaxed) & READ_SINCE_RECORDED != 0
+            && self.reads.fetch_and(!READ_SINCE_RECORDED, Ordering::Relaxed) & READ_SINCE_RECORDED != 0
     }
 
     /// Whether a due refresh may start: none is running, and no backoff is in force.
@@ -277,8 +277,8 @@ impl Entry {
 
     /// Claims the one refresh; `None` if one is running or backing off.
     pub(crate) fn try_begin_refresh(self: &Arc<Self>, now_ms: u64) -> Option<RefreshPermit> {
-        let free = self.may_refresh(now_ms) && !self.refreshing.swap(true, Ordering::AcqRel);
-        free.then(|| RefreshPermit(Arc::clone(self)))
+        let is_free = self.may_refresh(now_ms) && !self.refreshing.swap(true, Ordering::AcqRel);
+        is_free.then(|| RefreshPermit(Arc::clone(self)))
     }
 }
 
@@ -302,7 +302,7 @@ impl Drop for RefreshPermit {
     }
 }
 
-fn weigh(key: &Key, value: &Value, tags: &[Tag], reach: &ScopeHashes) -> u64 {
+fn weigh(key: &Key, value: &Value, tags: &[Tag], scope_hashes: &ScopeHashes) -> u64 {
     let tags: usize = tags.iter().map(|tag| tag.as_str().len() + TAG_OVERHEAD).sum();
-    (value.len() + key.bytes() + tags + reach.bytes() + ENTRY_OVERHEAD) as u64
+    (value.len() + key.bytes() + tags + scope_hashes.bytes() + ENTRY_OVERHEAD) as u64
 }

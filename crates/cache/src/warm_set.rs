@@ -30,7 +30,7 @@ pub(crate) struct WarmSet {
     pub(crate) filled: Notify,
     budgets: Mutex<HashMap<Box<str>, VecDeque<u64>>>,
     /// Separate budget for refreshes of announced reads.
-    pub(crate) announced: Mutex<HashMap<Box<str>, VecDeque<u64>>>,
+    pub(crate) predicted: Mutex<HashMap<Box<str>, VecDeque<u64>>>,
     /// Total requests at the warmer's last round, and when that number last changed.
     activity: Mutex<(u64, u64)>,
     /// When the warmer last ran a round.
@@ -55,8 +55,8 @@ pub(crate) struct ReloadLoader(pub(crate) ReloadFn);
 impl Loader for ReloadLoader {
     type Pass = ();
 
-    async fn load(&self, why: LoadReason, old: Option<Arc<Entry>>) -> Result<LoadResult<()>, LoadError> {
-        (self.0)(why, old).await
+    async fn load(&self, reason: LoadReason, old: Option<Arc<Entry>>) -> Result<LoadResult<()>, LoadError> {
+        (self.0)(reason, old).await
     }
 }
 
@@ -67,9 +67,9 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Wraps a loader for reuse.
 pub(crate) fn reload<L: Loader>(loader: &Arc<L>) -> ReloadFn {
     let loader = Arc::clone(loader);
-    Arc::new(move |why, old| {
+    Arc::new(move |reason, old| {
         let loader = Arc::clone(&loader);
-        Box::pin(async move { loader.load(why, old).await.map(without_pass) })
+        Box::pin(async move { loader.load(reason, old).await.map(without_pass) })
     })
 }
 
@@ -90,7 +90,7 @@ impl WarmSet {
         }
     }
 
-    pub(crate) fn has(&self, key: &Key) -> bool {
+    pub(crate) fn contains(&self, key: &Key) -> bool {
         lock(&self.keys).contains_key(key)
     }
 
@@ -121,27 +121,27 @@ impl WarmSet {
         while spent.front().is_some_and(|at_ms| at_ms + MINUTE_MS <= now_ms) {
             spent.pop_front();
         }
-        let within = spent.len() < usize::try_from(per_minute).unwrap_or(usize::MAX);
-        if within {
+        let is_within = spent.len() < usize::try_from(per_minute).unwrap_or(usize::MAX);
+        if is_within {
             spent.push_back(now_ms);
         }
-        within
+        is_within
     }
 
     /// Time since the last client request, given the total number of requests.
-    pub(crate) fn quiet_ms(&self, asked: u64, now_ms: u64) -> u64 {
+    pub(crate) fn quiet_ms(&self, requests: u64, now_ms: u64) -> u64 {
         let mut activity = lock(&self.activity);
-        if activity.0 != asked || activity.1 == 0 {
-            *activity = (asked, now_ms);
+        if activity.0 != requests || activity.1 == 0 {
+            *activity = (requests, now_ms);
         }
         now_ms.saturating_sub(activity.1)
     }
 }
 
 /// A warm load has no caller, so an uncacheable result is dropped.
-fn without_pass<P>(load: LoadResult<P>) -> LoadResult<()> {
-    match load {
-        LoadResult::Store(fill) => LoadResult::Store(fill),
+fn without_pass<P>(result: LoadResult<P>) -> LoadResult<()> {
+    match result {
+        LoadResult::Store(loaded) => LoadResult::Store(loaded),
         LoadResult::Share(value) => LoadResult::Share(value),
         LoadResult::NotFound(value) => LoadResult::NotFound(value),
         LoadResult::Pass(_) => LoadResult::Pass(()),
@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_budget_holds_in_every_minute_and_budgets_nobody_spends_are_forgotten() {
+    fn a_budget_holds_in_every_minute_and_unused_budgets_are_dropped() {
         let warm = WarmSet::default();
         let granted = (0..600).filter(|second| warm.spend("home", 5, second * 1000)).count();
         assert_eq!(granted, 50, "five a minute");

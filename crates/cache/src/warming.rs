@@ -23,11 +23,11 @@ use crate::value::{Entry, RefreshPermit};
 use crate::warm_set::{ReloadLoader, WarmKey, WarmSet, lock, reload};
 
 /// Share of the fresh time during which a read certainly causes no refresh, in percent: 80 % less jitter.
-const SURELY_FRESH_PERCENT: u64 = 75;
+const CERTAIN_FRESH_PERCENT: u64 = 75;
 /// Refreshes for announced reads, per namespace and minute: a page that polls every five seconds takes fifteen.
-const ANNOUNCED_PER_MINUTE: u32 = 90;
+const PREDICTED_PER_MINUTE: u32 = 90;
 /// Max loads in progress when all keys are warmed on demand.
-const WARM_NOW_AT_A_TIME: usize = 8;
+const MAX_CONCURRENT_LOADS: usize = 8;
 
 impl CacheEngine {
     /// Registers a key and its loader for warming, replacing an earlier registration.
@@ -44,19 +44,20 @@ impl CacheEngine {
         if self.stop.is_cancelled() {
             return None;
         }
-        let full = keys.len() >= self.coordinator.settings.max_warm_keys;
-        if full && !keys.contains_key(key) {
+        let is_full = keys.len() >= self.coordinator.settings.max_warm_keys;
+        if is_full && !keys.contains_key(key) {
             self.counters.warm_keys_refused.one();
             return None;
         }
-        let warmth = keys.get(key).map(|warm| Arc::clone(&warm.access_rhythm)).unwrap_or_default();
-        warmth.record_read(now_ms);
+        let access_rhythm = keys.get(key).map(|warm| Arc::clone(&warm.access_rhythm)).unwrap_or_default();
+        access_rhythm.record_read(now_ms);
         let refused_due_ms = Arc::default();
-        let warm = WarmKey { reload, policy: *policy, access_rhythm: Arc::clone(&warmth), since, refused_due_ms };
+        let warm =
+            WarmKey { reload, policy: *policy, access_rhythm: Arc::clone(&access_rhythm), since, refused_due_ms };
         if keys.insert(key.clone(), warm).is_none() {
             self.warm.filled.notify_one();
         }
-        Some(warmth)
+        Some(access_rhythm)
     }
 
     /// The warm keys of a partition, and their access rhythms.
@@ -80,30 +81,27 @@ impl CacheEngine {
     ) {
         let now_ms = self.clock.now_ms();
         // In the future: the clock was set back since.
-        if rhythm.last_read_ms > now_ms || self.warm.has(key) {
+        if rhythm.last_read_ms > now_ms || self.warm.contains(key) {
             return;
         }
-        let warmth = Arc::new(AccessRhythm::from_snapshot(rhythm));
-        let cell = self.counters.class_counters(key.namespace(), policy.class);
-        let (why, begun) = (LoadReason::Warm, self.coordinator.hybrid_clock().next(now_ms));
-        let booking = LoadContext {
+        let access_rhythm = Arc::new(AccessRhythm::from_snapshot(rhythm));
+        let counters = self.counters.class_counters(key.namespace(), policy.class);
+        let (load_reason, since) = (LoadReason::Warm, self.coordinator.hybrid_clock().next(now_ms));
+        let context = LoadContext {
             key: key.clone(),
             policy: *policy,
-            load_reason: why,
-            counters: cell,
-            access_rhythm: Some(Arc::clone(&warmth)),
+            load_reason,
+            counters,
+            access_rhythm: Some(Arc::clone(&access_rhythm)),
         };
-        if self.coordinator.load_warm_from_disk(&booking, now_ms).await.is_none() {
+        if self.coordinator.load_warm_from_disk(&context, now_ms).await.is_none() {
             return;
         }
         let mut keys = lock(&self.warm.keys);
         let is_full = keys.len() >= self.coordinator.settings.max_warm_keys;
         if !is_full && !self.stop.is_cancelled() && !keys.contains_key(key) {
             let (reload, policy) = (reload(&Arc::new(loader)), *policy);
-            keys.insert(
-                key.clone(),
-                WarmKey { reload, policy, access_rhythm: warmth, since: begun, refused_due_ms: Arc::default() },
-            );
+            keys.insert(key.clone(), WarmKey { reload, policy, access_rhythm, since, refused_due_ms: Arc::default() });
             self.warm.filled.notify_one();
         }
     }
@@ -119,9 +117,9 @@ impl CacheEngine {
             return;
         }
         for (key, warm, entry) in self.due(now_ms) {
-            let Some(claim) = entry.try_begin_refresh(now_ms) else { continue };
+            let Some(permit) = entry.try_begin_refresh(now_ms) else { continue };
             if self.warm.spend(key.namespace(), settings.warm_budget_per_minute, now_ms) {
-                drop(self.warm_one(&key, &warm, Some(&entry), Some(claim)));
+                drop(self.warm_one(&key, &warm, Some(&entry), Some(permit)));
             } else {
                 self.counters.warm_over_budget.one();
             }
@@ -134,26 +132,26 @@ impl CacheEngine {
         let now_ms = self.clock.now_ms();
         let Some(warm) = lock(&self.warm.keys).get(key).cloned() else { return false };
         let Some(entry) = self.coordinator.memory.peek(key) else { return false };
-        let horizons = entry.deadlines();
-        let due_ms = horizons.refresh_at_ms.min(horizons.fresh_until_ms);
+        let deadlines = entry.deadlines();
+        let due_ms = deadlines.refresh_at_ms.min(deadlines.fresh_until_ms);
         if now_ms < due_ms || !entry.may_refresh(now_ms) {
             return false;
         }
-        let Some(claim) = entry.try_begin_refresh(now_ms) else { return false };
-        if !WarmSet::spend_from(&self.warm.announced, key.namespace(), ANNOUNCED_PER_MINUTE, now_ms) {
+        let Some(permit) = entry.try_begin_refresh(now_ms) else { return false };
+        if !WarmSet::spend_from(&self.warm.predicted, key.namespace(), PREDICTED_PER_MINUTE, now_ms) {
             if warm.refused_due_ms.swap(due_ms, Ordering::Relaxed) != due_ms {
                 self.counters.warm_over_budget.one();
             }
             return false;
         }
-        self.warm_one(key, &warm, Some(&entry), Some(claim)).is_some()
+        self.warm_one(key, &warm, Some(&entry), Some(permit)).is_some()
     }
 
     fn forget_idle(&self, now_ms: u64) {
         let idle_ms = millis(self.coordinator.settings.warm_idle_limit);
         lock(&self.warm.keys).retain(|key, warm| {
-            let read_lately = now_ms.saturating_sub(warm.access_rhythm.last_read_ms()) < idle_ms;
-            read_lately
+            let is_recent = now_ms.saturating_sub(warm.access_rhythm.last_read_ms()) < idle_ms;
+            is_recent
                 && self.coordinator.invalidations.validity(&ScopeHashes::from_key(key), warm.since) != Validity::Purged
         });
     }
@@ -166,14 +164,14 @@ impl CacheEngine {
             .iter()
             .filter_map(|(key, warm)| {
                 let entry = self.coordinator.memory.peek(key)?;
-                let horizons = entry.deadlines();
-                let due_ms = horizons.refresh_at_ms.min(horizons.fresh_until_ms);
+                let deadlines = entry.deadlines();
+                let due_ms = deadlines.refresh_at_ms.min(deadlines.fresh_until_ms);
                 let (fresh, window) = (warm.policy.fresh, warm.policy.fresh.saturating_add(warm.policy.stale));
                 // The next refresh is due this much later: a read before that finds the entry fresh and causes no load.
-                let untouched_ms = millis(fresh) / 100 * SURELY_FRESH_PERCENT;
-                let worth = warm.access_rhythm.is_worth_a_load(now_ms, millis(window), untouched_ms);
-                let unread = entry.load_reason == LoadReason::Warm && !entry.was_read();
-                let due = now_ms >= due_ms && entry.may_refresh(now_ms) && worth && !unread;
+                let certain_fresh_ms = millis(fresh) / 100 * CERTAIN_FRESH_PERCENT;
+                let is_worth_it = warm.access_rhythm.is_worth_a_load(now_ms, millis(window), certain_fresh_ms);
+                let is_unread = entry.load_reason == LoadReason::Warm && !entry.was_read();
+                let due = now_ms >= due_ms && entry.may_refresh(now_ms) && is_worth_it && !is_unread;
                 due.then(|| (key.clone(), warm.clone(), entry))
             })
             .collect();
@@ -187,51 +185,51 @@ impl CacheEngine {
         key: &Key,
         warm: &WarmKey,
         entry: Option<&Arc<Entry>>,
-        claim: Option<RefreshPermit>,
+        permit: Option<RefreshPermit>,
     ) -> Option<FlightFollower> {
-        let (reach, now_ms) = (ScopeHashes::from_key(key), self.clock.now_ms());
-        if self.coordinator.negative_entry(key, &reach, now_ms).is_some() {
+        let (scope_hashes, now_ms) = (ScopeHashes::from_key(key), self.clock.now_ms());
+        if self.coordinator.negative_entry(key, &scope_hashes, now_ms).is_some() {
             return None;
         }
-        let lead = match self.coordinator.join_or_start(key, &reach, entry, now_ms) {
-            JoinOutcome::Lead(lead) => lead,
-            JoinOutcome::Follow(follow) => return Some(follow),
+        let leader = match self.coordinator.join_or_start(key, &scope_hashes, entry, now_ms) {
+            JoinOutcome::Lead(leader) => leader,
+            JoinOutcome::Follow(follower) => return Some(follower),
             JoinOutcome::Retry | JoinOutcome::TooManyFlights | JoinOutcome::TooManyWaiters => return None,
         };
-        let booking = LoadContext {
+        let context = LoadContext {
             key: key.clone(),
             policy: warm.policy,
             load_reason: LoadReason::Warm,
             counters: self.counters.class_counters(key.namespace(), warm.policy.class),
             access_rhythm: Some(Arc::clone(&warm.access_rhythm)),
         };
-        let follow = lead.follow();
+        let follower = leader.follow();
         let old = entry.filter(|entry| self.coordinator.validity(entry) != Validity::Purged).cloned();
-        drop(self.launch(lead, booking, Arc::new(ReloadLoader(Arc::clone(&warm.reload))), old, claim));
-        Some(follow)
+        drop(self.launch(leader, context, Arc::new(ReloadLoader(Arc::clone(&warm.reload))), old, permit));
+        Some(follower)
     }
 
     /// Refreshes every warm key of a namespace (or of all), a few at a time. Returns the number of loads started.
     pub(crate) async fn warm_all(self: &Arc<Self>, namespace: Option<&str>) -> usize {
-        let chosen: Vec<(Key, WarmKey)> = lock(&self.warm.keys)
+        let keys: Vec<(Key, WarmKey)> = lock(&self.warm.keys)
             .iter()
             .filter(|(key, _)| namespace.is_none_or(|namespace| key.namespace() == namespace))
             .map(|(key, warm)| (key.clone(), warm.clone()))
             .collect();
-        let mut under_way = JoinSet::new();
-        let mut asked = 0;
-        for (key, warm) in chosen {
-            if under_way.len() >= WARM_NOW_AT_A_TIME {
-                under_way.join_next().await;
+        let mut loads = JoinSet::new();
+        let mut started = 0;
+        for (key, warm) in keys {
+            if loads.len() >= MAX_CONCURRENT_LOADS {
+                loads.join_next().await;
             }
             let entry = self.coordinator.memory.peek(&key);
-            if let Some(follow) = self.warm_one(&key, &warm, entry.as_ref(), None) {
-                asked += 1;
-                under_way.spawn(follow);
+            if let Some(follower) = self.warm_one(&key, &warm, entry.as_ref(), None) {
+                started += 1;
+                loads.spawn(follower);
             }
         }
-        while under_way.join_next().await.is_some() {}
-        asked
+        while loads.join_next().await.is_some() {}
+        started
     }
 
     /// The warmer: runs a round every tick until the engine closes. It sleeps while there are no warm keys.

@@ -41,9 +41,9 @@ struct BodyLoader {
 impl Loader for BodyLoader {
     type Pass = ();
 
-    async fn load(&self, _why: LoadReason, _old: Option<Arc<Entry>>) -> Result<LoadResult<()>, LoadError> {
-        let fill = LoadedValue::new(Value::new(self.body.clone()));
-        Ok(LoadResult::Store(LoadedValue { tags: vec![Tag::new(self.tag.clone())], ..fill }))
+    async fn load(&self, _reason: LoadReason, _old: Option<Arc<Entry>>) -> Result<LoadResult<()>, LoadError> {
+        let loaded = LoadedValue::new(Value::new(self.body.clone()));
+        Ok(LoadResult::Store(LoadedValue { tags: vec![Tag::new(self.tag.clone())], ..loaded }))
     }
 }
 
@@ -52,7 +52,7 @@ struct EmptyLoader;
 impl Loader for EmptyLoader {
     type Pass = ();
 
-    async fn load(&self, _why: LoadReason, _old: Option<Arc<Entry>>) -> Result<LoadResult<()>, LoadError> {
+    async fn load(&self, _reason: LoadReason, _old: Option<Arc<Entry>>) -> Result<LoadResult<()>, LoadError> {
         Err(LoadError::new(LoadErrorKind::Refused, "only what is kept counts"))
     }
 }
@@ -86,23 +86,23 @@ fn victim() {
     runtime.block_on(async {
         let cache = open(Path::new(&dir));
         let mut out = std::io::stdout();
-        let mut say = |line: String| writeln!(out, "{line}").and_then(|()| out.flush()).expect("said");
+        let mut log_line = |caller: String| writeln!(out, "{caller}").and_then(|()| out.flush()).expect("said");
         for number in 0..u64::MAX {
             let name = format!("{victim}-{number}");
             let source = BodyLoader { body: body(&name, number), tag: name.clone() };
             cache.get_or_load(&key(&name), &POLICY, CacheDirective::Any, || source).await.expect("kept");
             if number % 4 == 3 {
                 assert!(cache.flush(LONG).await);
-                say(format!("flushed {number}"));
+                log_line(format!("flushed {number}"));
             }
             if number % 8 == 7 {
-                let gone = format!("{victim}-{}", number - 2);
-                let tag = Tag::new(gone);
+                let killed = format!("{victim}-{}", number - 2);
+                let tag = Tag::new(killed);
                 let scope = Scope::Tag { namespace: "home".into(), partition: None, tag };
-                say(format!("invalidating {}", number - 2));
+                log_line(format!("invalidating {}", number - 2));
                 cache.invalidate(&scope, &Invalidation::mark_stale());
                 assert!(cache.flush_invalidations().await);
-                say(format!("invalidated {}", number - 2));
+                log_line(format!("invalidated {}", number - 2));
             }
         }
     });
@@ -130,12 +130,12 @@ fn start(dir: &Path, number: &str) -> (Child, BufReader<ChildStdout>) {
 
 impl VictimLog {
     /// Reads one line; false at the end.
-    fn hear(&mut self, out: &mut BufReader<ChildStdout>) -> bool {
-        let mut line = String::new();
-        if out.read_line(&mut line).expect("readable") == 0 {
+    fn read_line(&mut self, out: &mut BufReader<ChildStdout>) -> bool {
+        let mut caller = String::new();
+        if out.read_line(&mut caller).expect("readable") == 0 {
             return false;
         }
-        if let Some((verb, number)) = line.trim().split_once(' ')
+        if let Some((verb, number)) = caller.trim().split_once(' ')
             && let Ok(number) = number.parse()
         {
             match verb {
@@ -149,20 +149,20 @@ impl VictimLog {
     }
 }
 
-async fn kept(cache: &Cache, name: &str) -> Option<Vec<u8>> {
+async fn cached_body(cache: &Cache, name: &str) -> Option<Vec<u8>> {
     match cache.get_or_load(&key(name), &POLICY, CacheDirective::OnlyIfCached, || EmptyLoader).await {
         Ok(CacheResponse::Cached { entry, .. }) => Some(entry.body().to_vec()),
         _ => None,
     }
 }
 
-async fn check(cache: &Cache, victim: &str, said: &VictimLog) {
-    for number in 0..=said.flushed.unwrap_or(0) {
+async fn check(cache: &Cache, victim: &str, warnings: &VictimLog) {
+    for number in 0..=warnings.flushed.unwrap_or(0) {
         let name = format!("{victim}-{number}");
-        let found = kept(cache, &name).await;
-        if said.invalidated.contains(&number) {
+        let found = cached_body(cache, &name).await;
+        if warnings.invalidated.contains(&number) {
             assert_eq!(found, None, "{name} was invalidated and came back");
-        } else if said.flushed.is_some() && !said.invalidating.contains(&number) {
+        } else if warnings.flushed.is_some() && !warnings.invalidating.contains(&number) {
             assert_eq!(found.as_ref().map(Vec::len), Some(body(&name, number).len()), "{name} was flushed");
             assert!(found == Some(body(&name, number)), "{name} is torn");
         }
@@ -172,30 +172,30 @@ async fn check(cache: &Cache, victim: &str, said: &VictimLog) {
 }
 
 /// Kills a process after a few lines, and checks what is left, `rounds` times.
-async fn massacre(rounds: u64) {
+async fn kill_and_check(rounds: u64) {
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
     for round in 0..rounds {
         let dir = tempfile::tempdir().expect("a folder");
-        let (name, mut said) = (format!("{round}-0"), VictimLog::default());
+        let (name, mut warnings) = (format!("{round}-0"), VictimLog::default());
         let (mut child, mut out) = start(dir.path(), &name);
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         for _ in 0..4 + (random >> 33) % 40 {
-            assert!(said.hear(&mut out), "the victim died by itself");
+            assert!(warnings.read_line(&mut out), "the victim died by itself");
         }
         let taken = DirectoryLock::holder(dir.path(), lock::FILE).and_then(|holder| holder.pid);
         assert_eq!(taken, Some(child.id()), "the directory is locked");
         child.kill().expect("killed");
         child.wait().expect("dead");
         // Lines not read yet were reported before it died.
-        while said.hear(&mut out) {}
+        while warnings.read_line(&mut out) {}
         assert_eq!(DirectoryLock::holder(dir.path(), lock::FILE), None, "the system freed the lock");
         let cache = open(dir.path());
-        check(&cache, &name, &said).await;
+        check(&cache, &name, &warnings).await;
         cache.close_disk().await;
     }
 }
 
 #[tokio::test]
-async fn a_process_killed_while_it_writes_loses_nothing_it_had_flushed_and_frees_its_directory() {
-    massacre(ROUNDS).await;
+async fn a_process_killed_while_writing_loses_nothing_flushed_and_frees_its_directory() {
+    kill_and_check(ROUNDS).await;
 }

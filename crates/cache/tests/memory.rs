@@ -34,7 +34,7 @@ struct Item(usize);
 impl Loader for Item {
     type Pass = ();
 
-    async fn load(&self, _why: LoadReason, _old: Option<Arc<Entry>>) -> Result<LoadResult<()>, LoadError> {
+    async fn load(&self, _reason: LoadReason, _old: Option<Arc<Entry>>) -> Result<LoadResult<()>, LoadError> {
         match self.0 {
             item if item.is_multiple_of(4) => Err(LoadError::new(LoadErrorKind::Denied, "not for you")),
             item if item.is_multiple_of(9) => Ok(LoadResult::Pass(())),
@@ -50,8 +50,8 @@ impl Loader for Item {
 /// Resident anonymous memory of this process.
 fn resident() -> u64 {
     let status = fs::read_to_string("/proc/self/status").expect("the kernel tells");
-    let line = status.lines().find(|line| line.starts_with("RssAnon:")).expect("a line of that name");
-    line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).expect("a number") * 1024
+    let caller = status.lines().find(|caller| caller.starts_with("RssAnon:")).expect("a line of that name");
+    caller.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).expect("a number") * 1024
 }
 
 #[tokio::test]
@@ -69,8 +69,8 @@ async fn a_scan_of_a_million_keys_stays_within_the_limits() {
     let mut most = 0;
     for item in 0..SCANNED {
         let key = Key::new("home", &partitions[item % 2], &format!("/library/metadata/{item}?children=1"));
-        let answer = cache.get_or_load(&key, &POLICY, CacheDirective::Any, || Item(item)).await;
-        assert_eq!(answer.is_err(), item.is_multiple_of(4));
+        let response = cache.get_or_load(&key, &POLICY, CacheDirective::Any, || Item(item)).await;
+        assert_eq!(response.is_err(), item.is_multiple_of(4));
         if item.is_multiple_of(10) {
             let tag = Tag::new(format!("item:{item}"));
             let scope = Scope::Tag { namespace: "home".into(), partition: None, tag };

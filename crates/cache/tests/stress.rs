@@ -37,7 +37,7 @@ struct FakeOriginLoader(FakeOrigin, usize);
 impl Loader for FakeOriginLoader {
     type Pass = ();
 
-    async fn load(&self, _why: LoadReason, _old: Option<Arc<Entry>>) -> Result<LoadResult<()>, LoadError> {
+    async fn load(&self, _reason: LoadReason, _old: Option<Arc<Entry>>) -> Result<LoadResult<()>, LoadError> {
         let version = self.0.0[self.1].load(Ordering::SeqCst);
         for _ in 0..version % 5 {
             tokio::task::yield_now().await;
@@ -50,13 +50,13 @@ impl Loader for FakeOriginLoader {
 async fn read(cache: &Cache, source: &FakeOrigin, item: usize) -> u64 {
     let key = Key::new("home", &Partition::new("anna"), &format!("/{item}"));
     let loader = || FakeOriginLoader(source.clone(), item);
-    let answer = cache.get_or_load(&key, &POLICY, CacheDirective::Any, loader).await.expect("the source never fails");
-    let CacheResponse::Cached { entry, .. } = answer else { panic!("every value here is for keeping") };
+    let response = cache.get_or_load(&key, &POLICY, CacheDirective::Any, loader).await.expect("the source never fails");
+    let CacheResponse::Cached { entry, .. } = response else { panic!("every value here is for keeping") };
     std::str::from_utf8(entry.body()).expect("a number").parse().expect("a number")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn whoever_writes_reads_his_own_write_whoever_else_reads() {
+async fn a_writer_reads_its_own_write_whatever_others_read() {
     let tasks = TaskTracker::new();
     let cache = Cache::new(CacheSettings::default(), Clock::system(), tasks.clone());
     let source = FakeOrigin::default();

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use greenroom_dialect::credential::Secret;
 use greenroom_dialect::request::ServerKind;
 
+use super::section::Section;
 use super::source::ConfigSource;
-use super::token::read_token;
 
 /// Keys of an account.
 const ACCOUNT_KEYS: [&str; 3] = ["token", "token_file", "user"];
@@ -26,10 +26,11 @@ impl AccountSettings {
         let path = format!("server.{server}.accounts");
         let mut accounts = BTreeMap::new();
         for name in tree.names_below(&path, &ACCOUNT_KEYS) {
-            let key = |last: &str| format!("{path}.{name}.{last}");
-            let place = tree.place(&key("token"));
-            let token = read_token(tree, &key("token"), &key("token_file"));
-            let user = tree.take(&key("user")).map(|leaf| leaf.text.trim().to_owned()).filter(|user| !user.is_empty());
+            let mut own = Section::new(tree, format!("{path}.{name}"));
+            let place = own.tree.place(&own.key("token"));
+            let token = own.token("token");
+            let user =
+                own.tree.take(&own.key("user")).map(|leaf| leaf.text.trim().to_owned()).filter(|user| !user.is_empty());
             if token.is_none() && (user.is_none() || kind == Some(ServerKind::Plex)) && tree.errors.is_empty() {
                 tree.problem(place, format!("account \"{name}\" needs a token or a token_file"));
             }

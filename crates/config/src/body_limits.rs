@@ -1,5 +1,6 @@
 //! Limits on request bodies: their length, and the memory they use.
 
+use super::section::Section;
 use super::source::ConfigSource;
 
 const KIB: u64 = 1024;
@@ -55,9 +56,8 @@ pub(super) fn read_held_by_process(tree: &mut ConfigSource) -> u64 {
 
 impl BodyLimits {
     /// Reads the limits of one server.
-    pub(super) fn read(tree: &mut ConfigSource, server: &str) -> Self {
-        let mut bytes =
-            |key: &str, default: u64| tree.number(&format!("server.{server}.{key}"), KIB, MOST_BYTES, default);
+    pub(super) fn read(own: &mut Section<'_>) -> Self {
+        let mut bytes = |key: &str, default: u64| own.number(key, KIB..=MOST_BYTES, default);
         let lengths = BodyLengthLimits {
             longest: bytes("max_request_body_bytes", 64 * MIB),
             whole: bytes("max_whole_body_bytes", MIB),
@@ -71,16 +71,12 @@ impl BodyLimits {
             unproven,
             unproven_peer: bytes("max_held_body_bytes_unproven_per_peer", share),
         };
-        let mut count = |key: &str, default: usize| {
-            let number = tree.number(&format!("server.{server}.{key}"), 1, 65_536, default as u64);
-            usize::try_from(number).unwrap_or(default)
-        };
         Self {
             lengths,
             held,
-            max_uploads: count("max_uploads", 32),
-            max_uploads_per_peer: count("max_uploads_per_peer", 16),
-            max_uploads_unproven: count("max_uploads_unproven", 8),
+            max_uploads: own.count("max_uploads", 1..=65_536, 32),
+            max_uploads_per_peer: own.count("max_uploads_per_peer", 1..=65_536, 16),
+            max_uploads_unproven: own.count("max_uploads_unproven", 1..=65_536, 8),
         }
     }
 }

@@ -1,45 +1,34 @@
 //! Settings of the disk tier.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use greenroom_cache::disk::DiskSettings;
 
+use super::section::Section;
 use super::source::ConfigSource;
 
 const MIB: u64 = 1024 * 1024;
+/// Upper limit of every size.
+const MOST_BYTES: u64 = 1 << 44;
 /// Folder of the cache in the data directory.
 pub const FOLDER: &str = "cache";
 
 /// Reads the disk tier's settings; `None` if it is off.
 pub(super) fn read(tree: &mut ConfigSource, data_dir: &Path) -> Option<DiskSettings> {
-    let is_on = tree.parse("disk.enabled", "true or false").unwrap_or(true);
-    let dir = tree.take("disk.dir").map_or_else(|| data_dir.join(FOLDER), |leaf| PathBuf::from(leaf.text));
+    let mut own = Section::new(tree, "disk");
+    let is_on = own.flag("enabled", true);
+    let dir = own.tree.take("disk.dir").map_or_else(|| data_dir.join(FOLDER), |leaf| PathBuf::from(leaf.text));
     let usual = DiskSettings::new(dir);
-    let mut bytes = |key: &str, least: u64, usual: u64| tree.number(&format!("disk.{key}"), least, 1 << 44, usual);
-    let max_bytes = bytes("max_bytes", 16 * MIB, usual.max_bytes);
-    let max_queued_bytes = bytes("max_queued_bytes", MIB, usual.max_queued_bytes);
-    let max_wal_bytes = bytes("max_wal_bytes", MIB, usual.max_wal_bytes);
-    let max_rewrite_keys = bytes("max_rewrite_keys", 0, usual.max_rewrite_keys as u64);
-    let mut seconds = |key: &str, usual: Duration| {
-        Duration::from_secs(tree.number(&format!("disk.{key}"), 0, 3_600, usual.as_secs()))
-    };
-    let rewrite_after = seconds("rewrite_after_s", usual.rewrite_after);
-    let short_life = seconds("short_life_s", usual.short_life);
-    let mut pause = |key: &str, least: u64, most: u64, usual: Duration| {
-        let usual = u64::try_from(usual.as_millis()).unwrap_or(most);
-        Duration::from_millis(tree.number(&format!("disk.{key}"), least, most, usual))
-    };
     let settings = DiskSettings {
-        max_bytes,
-        max_queued_bytes,
-        max_wal_bytes,
-        rewrite_after,
-        short_life,
-        max_rewrite_keys: usize::try_from(max_rewrite_keys).unwrap_or(usual.max_rewrite_keys),
-        write_linger: pause("write_linger_ms", 0, 60_000, usual.write_linger),
-        read_timeout: pause("read_timeout_ms", 1, 60_000, usual.read_timeout),
-        drain_timeout: pause("drain_timeout_ms", 0, 600_000, usual.drain_timeout),
+        max_bytes: own.number("max_bytes", 16 * MIB..=MOST_BYTES, usual.max_bytes),
+        max_queued_bytes: own.number("max_queued_bytes", MIB..=MOST_BYTES, usual.max_queued_bytes),
+        max_wal_bytes: own.number("max_wal_bytes", MIB..=MOST_BYTES, usual.max_wal_bytes),
+        max_rewrite_keys: own.count("max_rewrite_keys", 0..=MOST_BYTES, usual.max_rewrite_keys),
+        rewrite_after: own.seconds("rewrite_after_s", 0..=3_600, usual.rewrite_after),
+        short_life: own.seconds("short_life_s", 0..=3_600, usual.short_life),
+        write_linger: own.millis("write_linger_ms", 0..=60_000, usual.write_linger),
+        read_timeout: own.millis("read_timeout_ms", 1..=60_000, usual.read_timeout),
+        drain_timeout: own.millis("drain_timeout_ms", 0..=600_000, usual.drain_timeout),
         ..usual
     };
     is_on.then_some(settings)
@@ -47,6 +36,8 @@ pub(super) fn read(tree: &mut ConfigSource, data_dir: &Path) -> Option<DiskSetti
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::super::Settings;
     use super::*;
 

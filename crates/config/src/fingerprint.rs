@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 
 /// SHA-256 of a certificate or of its public key.
@@ -24,7 +25,7 @@ impl Fingerprint {
 
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&HEXLOWER.encode(&self.0))
     }
 }
 
@@ -33,19 +34,9 @@ impl FromStr for Fingerprint {
 
     /// 64 hexadecimal digits, with or without colons, as browsers and command lines show them.
     fn from_str(text: &str) -> Result<Self, ParseFingerprintError> {
-        let digits: Vec<u32> = text
-            .chars()
-            .filter(|letter| *letter != ':')
-            .map(|letter| letter.to_digit(16).ok_or(ParseFingerprintError))
-            .collect::<Result<_, _>>()?;
-        let mut own = [0; SHA256_OUTPUT_LEN];
-        if digits.len() != 2 * own.len() {
-            return Err(ParseFingerprintError);
-        }
-        for (byte, pair) in own.iter_mut().zip(digits.chunks_exact(2)) {
-            *byte = u8::try_from(pair[0] * 16 + pair[1]).map_err(|_| ParseFingerprintError)?;
-        }
-        Ok(Self(own))
+        let digits = text.replace(':', "");
+        let own = HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).map_err(|_| ParseFingerprintError)?;
+        own.try_into().map(Self).map_err(|_| ParseFingerprintError)
     }
 }
 

@@ -5,11 +5,11 @@
 //! file. All errors are found in one pass and reported together, each with its place; an unknown key is an error too.
 //!
 //! Modules: [`source`] (where values come from), [`settings`] (what they mean), [`server`] (one media server),
-//! [`address`] and `token` (shared parsers), [`control`] (access to the control plane), [`disk`] (disk tier),
-//! [`listener_limits`], [`body_limits`] and [`networks`] (limits on clients), [`prefetch`], [`library`] (library
-//! indexes), [`matching`] (match overrides), [`jobs`], [`notification_targets`], [`playlists`] (scheduled syncs),
-//! [`statistics`], [`takeover`], [`tls`] (trusted and own certificates), [`tracing`], [`template`] (`config init`),
-//! `removed` (settings of earlier versions).
+//! [`address`], `section` and `token` (shared parsers), [`control`] (access to the control plane), [`disk`] (disk
+//! tier), [`listener_limits`], [`body_limits`] and [`networks`] (limits on clients), [`prefetch`], [`library`] (library
+//! indexes), [`matching`] (match overrides), [`notification_targets`], [`playlists`] (scheduled syncs), [`statistics`],
+//! [`takeover`], [`tls`] (trusted and own certificates), [`tracing`], [`template`] (`config init`), `removed` (settings
+//! of earlier versions).
 
 pub mod account;
 pub mod address;
@@ -20,7 +20,6 @@ pub mod control;
 pub mod disk;
 pub mod endpoint;
 pub mod fingerprint;
-pub mod jobs;
 mod library;
 pub mod listener_limits;
 pub mod matching;
@@ -32,6 +31,7 @@ pub mod playlist_mode;
 pub mod playlists;
 pub mod prefetch;
 mod removed;
+mod section;
 pub mod server;
 pub mod settings;
 pub mod source;

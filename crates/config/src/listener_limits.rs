@@ -2,6 +2,7 @@
 
 use super::body_limits::BodyLimits;
 use super::networks::Networks;
+use super::section::Section;
 use super::source::ConfigSource;
 
 /// Limits on one server's listener.
@@ -33,27 +34,16 @@ pub(super) fn read_trusted_proxies(tree: &mut ConfigSource) -> Networks {
 impl ListenerLimits {
     /// Reads the limits of one server.
     pub(super) fn read(tree: &mut ConfigSource, server: &str, trusted_proxies: &Networks) -> Self {
-        let mut count = |key: &str, default: usize| {
-            let least_most = (1, 65_536);
-            let path = format!("server.{server}.{key}");
-            let number = tree.number(&path, least_most.0, least_most.1, default as u64);
-            usize::try_from(number).unwrap_or(default)
-        };
-        let (max_connections, max_connections_per_peer) =
-            (count("max_connections", 1024), count("max_connections_per_peer", 256));
-        let (max_sockets, max_sockets_per_identity) =
-            (count("max_sockets", 256), count("max_sockets_per_identity", 32));
-        let bodies = BodyLimits::read(tree, server);
-        let mut flag = |key: &str| tree.parse(&format!("server.{server}.{key}"), "true or false").unwrap_or(false);
+        let mut own = Section::new(tree, format!("server.{server}"));
         Self {
             trusted_proxies: trusted_proxies.clone(),
-            max_connections,
-            max_connections_per_peer,
-            max_sockets,
-            max_sockets_per_identity,
-            bodies,
-            known_proxy: flag("known_proxy"),
-            public_images: flag("public_images"),
+            max_connections: own.count("max_connections", 1..=65_536, 1024),
+            max_connections_per_peer: own.count("max_connections_per_peer", 1..=65_536, 256),
+            max_sockets: own.count("max_sockets", 1..=65_536, 256),
+            max_sockets_per_identity: own.count("max_sockets_per_identity", 1..=65_536, 32),
+            bodies: BodyLimits::read(&mut own),
+            known_proxy: own.flag("known_proxy", false),
+            public_images: own.flag("public_images", false),
         }
     }
 }

@@ -3,10 +3,8 @@
 use greenroom_library::files::path_map::MAX_RULES;
 use greenroom_library::files::{PathMaps, PathRule};
 
+use super::section::Section;
 use super::source::ConfigSource;
-
-/// Default and max number of match overrides.
-const DECISIONS: (u64, u64) = (100_000, 1_000_000);
 
 /// Settings of matching.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,13 +26,11 @@ impl Default for MatchingSettings {
 impl MatchingSettings {
     /// Reads the settings.
     pub(super) fn read(tree: &mut ConfigSource) -> Self {
-        let mut count = |last: &str, least: u64, most: u64, default: u64| {
-            usize::try_from(tree.number(&format!("matching.{last}"), least, most, default)).unwrap_or_default()
-        };
+        let (mut own, usual) = (Section::new(tree, "matching"), Self::default());
         Self {
-            max_decisions: count("max_decisions", 100, DECISIONS.1, DECISIONS.0),
-            live_per_call: count("live_per_call", 0, 10_000, 50),
-            live_per_minute: count("live_per_minute", 0, 10_000, 60),
+            max_decisions: own.count("max_decisions", 100..=1_000_000, usual.max_decisions),
+            live_per_call: own.count("live_per_call", 0..=10_000, usual.live_per_call),
+            live_per_minute: own.count("live_per_minute", 0..=10_000, usual.live_per_minute),
         }
     }
 }
@@ -88,7 +84,7 @@ mod tests {
         let maps = maps.expect("valid").servers[0].path_maps.clone();
         assert_eq!(maps.map("/data/a,b").as_deref(), Some("/mnt/a,b"));
         let bad = read("[[server.path_map]]\nfrom = '('\nto = ''\n").expect_err("no expression");
-        assert!(bad.starts_with("g.toml:6: rule 1: from is no regular expression"), "{bad}");
+        assert!(bad.starts_with("g.toml:6: rule 1: from is not a valid regular expression"), "{bad}");
         let half = read("[[server.path_map]]\nfrom = 'a'\n").expect_err("half a map");
         assert!(half.contains("needs from and to"), "{half}");
         assert!(read("").expect("valid").servers[0].path_maps.is_empty());

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use greenroom_dialect::credential::Secret;
 
+use super::section::Section;
 use super::source::ConfigSource;
-use super::token::read_token;
 use crate::NotificationEvent;
 use crate::NotificationTemplate;
 use crate::TargetUrl;
@@ -61,18 +61,18 @@ impl NotificationTargetSettings {
     }
 
     fn read(tree: &mut ConfigSource, name: String) -> Option<Self> {
-        let key = |last: &str| format!("notice.{name}.{last}");
-        let place = [key("url"), key("url_file")].iter().find(|path| tree.has(path)).cloned();
-        let place = tree.place(&place.unwrap_or_else(|| key("url")));
+        let mut own = Section::new(tree, format!("notice.{name}"));
+        let place = [own.key("url"), own.key("url_file")].into_iter().find(|path| own.tree.has(path));
+        let place = own.tree.place(&place.unwrap_or_else(|| own.key("url")));
         // The name only identified the target, and is optional.
-        drop(tree.take(&key("name")));
-        let url = read_token(tree, &key("url"), &key("url_file"));
-        let token = read_token(tree, &key("token"), &key("token_file"));
-        let secret = read_token(tree, &key("secret"), &key("secret_file"));
-        let template = read_template(tree, &key("template"));
-        let events = read_events(tree, &key("events"));
-        let window = Duration::from_secs(tree.number(&key("group_s"), 0, 3600, 30));
-        let max_messages = tree.number(&key("max_per_10_minutes"), 1, 600, 6);
+        drop(own.tree.take(&own.key("name")));
+        let url = own.token("url");
+        let token = own.token("token");
+        let secret = own.token("secret");
+        let template = read_template(&mut own);
+        let events = own.names("events", &NotificationEvent::EVERY, NotificationEvent::word);
+        let window = own.seconds("group_s", 0..=3600, Duration::from_secs(30));
+        let max_messages = own.count("max_per_10_minutes", 1..=600, 6);
         let Some(url) = url else {
             tree.problem(place, format!("notice \"{name}\" needs a url or a url_file"));
             return None;
@@ -84,30 +84,19 @@ impl NotificationTargetSettings {
                 return None;
             }
         };
-        let max_messages = usize::try_from(max_messages).unwrap_or(6);
         Some(Self { name, address, template: template?, token, secret, events: events?, window, max_messages })
     }
 }
 
-fn read_template(tree: &mut ConfigSource, path: &str) -> Option<NotificationTemplate> {
-    let Some(leaf) = tree.take(path) else { return Some(NotificationTemplate::Json) };
+fn read_template(own: &mut Section<'_>) -> Option<NotificationTemplate> {
+    let path = own.key("template");
+    let Some(leaf) = own.tree.take(&path) else { return Some(NotificationTemplate::Json) };
     let template = NotificationTemplate::parse(leaf.text.trim());
     if template.is_none() {
         let known = NotificationTemplate::EVERY.map(NotificationTemplate::word).join(", ");
-        tree.problem(leaf.place, format!("{path} must be one of {known}, not \"{}\"", leaf.text));
+        own.tree.problem(leaf.place, format!("{path} must be one of {known}, not \"{}\"", leaf.text));
     }
     template
-}
-
-fn read_events(tree: &mut ConfigSource, path: &str) -> Option<BTreeSet<NotificationEvent>> {
-    let Some(leaf) = tree.take(path) else { return Some(NotificationEvent::EVERY.into()) };
-    let words = leaf.text.split(',').map(str::trim).filter(|word| !word.is_empty());
-    let events: Option<BTreeSet<NotificationEvent>> = words.map(NotificationEvent::parse).collect();
-    if events.is_none() {
-        let known = NotificationEvent::EVERY.map(NotificationEvent::word).join(", ");
-        tree.problem(leaf.place, format!("{path} may list {known}, not \"{}\"", leaf.text));
-    }
-    events
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use greenroom_dialect::class::Class;
 
+use super::section::Section;
 use super::source::ConfigSource;
 
 /// Request types that can be prefetched.
@@ -23,32 +24,18 @@ pub struct PrefetchSettings {
 impl PrefetchSettings {
     /// Reads the settings of one server.
     pub(super) fn read(tree: &mut ConfigSource, server: &str) -> Self {
-        let key = |last: &str| format!("server.{server}.prefetch.{last}");
-        let enabled = tree.parse(&key("enabled"), "true or false").unwrap_or(ENABLED);
-        let mut count = |last: &str, least: u64, most: u64, default: u64| {
-            usize::try_from(tree.number(&key(last), least, most, default)).unwrap_or_default()
-        };
-        let max_per_answer = count("max_per_answer", 1, 64, 12);
-        let budget_per_minute = count("budget_per_minute", 0, 10_000, 120);
-        let classes = read_classes(tree, &key("classes")).unwrap_or_else(|| CLASSES.to_vec());
-        Self { enabled, max_per_answer, budget_per_minute, classes }
+        let mut own = Section::new(tree, format!("server.{server}.prefetch"));
+        Self {
+            enabled: own.flag("enabled", ENABLED),
+            max_per_answer: own.count("max_per_answer", 1..=64, 12),
+            budget_per_minute: own.count("budget_per_minute", 0..=10_000, 120),
+            classes: own.names("classes", &CLASSES, Class::name).unwrap_or_else(|| CLASSES.to_vec()),
+        }
     }
 }
 
 /// Default of `enabled`.
 const ENABLED: bool = false;
-
-fn read_classes(tree: &mut ConfigSource, path: &str) -> Option<Vec<Class>> {
-    let leaf = tree.take(path)?;
-    let words = leaf.text.split(',').map(str::trim).filter(|word| !word.is_empty());
-    let named = |word: &str| Class::parse(word).filter(|class| CLASSES.contains(class));
-    let classes: Option<Vec<Class>> = words.map(named).collect();
-    if classes.is_none() {
-        let known = CLASSES.map(Class::name).join(", ");
-        tree.problem(leaf.place, format!("{path} may list {known}, not \"{}\"", leaf.text));
-    }
-    classes
-}
 
 #[cfg(test)]
 mod tests {

@@ -17,9 +17,9 @@ use super::listener_limits::ListenerLimits;
 use super::matching::read_path_maps;
 use super::networks::Networks;
 use super::prefetch::PrefetchSettings;
+use super::section::Section;
 use super::source::ConfigSource;
 use super::tls::{UpstreamTls, read_certificate_files};
-use super::token::read_token;
 use crate::CacheMode;
 use crate::certificate_files::CertificateFiles;
 
@@ -29,7 +29,8 @@ pub const PLEX_PORT: u16 = 32500;
 pub const JELLYFIN_PORT: u16 = 8196;
 
 const MIB: u64 = 1024 * 1024;
-const YEAR_S: u64 = 365 * 24 * 3600;
+const DAY_S: u64 = 24 * 3600;
+const YEAR_S: u64 = 365 * DAY_S;
 
 /// Settings of one media server.
 #[derive(Debug, Clone)]
@@ -117,57 +118,38 @@ pub(super) fn read_server(
     (trusted, library): (&Networks, &LibrarySettings),
 ) -> Option<ServerSettings> {
     let key = |last: &str| format!("server.{name}.{last}");
-    let kind = read_kind(tree, &key("kind"), name, place);
-    let url = read_url(tree, &key("url"), name, place);
-    let token = read_token(tree, &key("token"), &key("token_file"));
-    let accounts = AccountSettings::read_all(tree, name, kind);
+    let mut own = Section::new(tree, format!("server.{name}"));
+    let kind = read_kind(own.tree, &key("kind"), name, place);
+    let (origin, base_path) = read_url(own.tree, &key("url"), name, place).unzip();
     let port = if kind == Some(ServerKind::Jellyfin) { JELLYFIN_PORT } else { PLEX_PORT };
     let everywhere = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port);
-    let listen = read_listen(tree, &key("listen"), everywhere);
-    let load_timeout = Duration::from_secs(tree.number(&key("load_timeout_s"), 1, 600, 30));
-    let max_body_bytes = tree.number(&key("max_body_bytes"), 64 * 1024, 1 << 32, 32 * MIB);
-    let concurrency = tree.number(&key("upstream_concurrency"), 2, 1000, 8);
-    let max_waiting = tree.number(&key("max_waiting"), 1, 100_000, 1000);
-    let auth_ttl = Duration::from_secs(tree.number(&key("auth_ttl_s"), 1, 24 * 3600, 300));
-    let offline_auth_ttl = Duration::from_secs(tree.number(&key("offline_auth_ttl_s"), 0, 30 * 24 * 3600, 24 * 3600));
-    let translate_legacy_auth = tree.parse(&key("translate_legacy_auth"), "true or false").unwrap_or(true);
-    let mode = read_mode(tree, &key("mode"));
-    let hygiene = ListenerLimits::read(tree, name, trusted);
-    let prefetch = PrefetchSettings::read(tree, name);
-    let library = LibrarySettings::read_for_server(tree, name, kind, library);
-    let is_encrypted = url.as_ref().is_none_or(|(origin, _)| origin.scheme() == Some(&http::uri::Scheme::HTTPS));
-    let tls = UpstreamTls::read(tree, name, is_encrypted);
-    let shown = read_certificate_files(tree, &key("listen_tls"));
-    let path_maps = read_path_maps(tree, name);
-    let lifetimes = read_lifetimes(tree, name);
-    let public_url = read_public_url(tree, &key("public_url"));
-    let listen_base_path = read_base_path(tree, &key("listen_base_path"));
-    let (origin, base_path) = url?;
+    let is_encrypted = origin.as_ref().is_none_or(|origin| origin.scheme() == Some(&http::uri::Scheme::HTTPS));
     Some(ServerSettings {
         name: name.to_owned(),
+        token: own.token("token"),
+        accounts: AccountSettings::read_all(own.tree, name, kind),
+        listen: read_listen(own.tree, &key("listen"), everywhere),
+        load_timeout: own.seconds("load_timeout_s", 1..=600, Duration::from_secs(30)),
+        max_body_bytes: own.number("max_body_bytes", 64 * 1024..=1 << 32, 32 * MIB),
+        upstream_concurrency: own.count("upstream_concurrency", 2..=1000, 8),
+        max_waiting: own.count("max_waiting", 1..=100_000, 1000),
+        auth_ttl: own.seconds("auth_ttl_s", 1..=DAY_S, Duration::from_secs(300)),
+        offline_auth_ttl: own.seconds("offline_auth_ttl_s", 0..=30 * DAY_S, Duration::from_secs(DAY_S)),
+        translate_legacy_auth: own.flag("translate_legacy_auth", true),
+        mode: read_mode(own.tree, &key("mode")),
+        listener_limits: ListenerLimits::read(own.tree, name, trusted),
+        prefetch: PrefetchSettings::read(own.tree, name),
+        library: LibrarySettings::read_for_server(own.tree, name, kind, library),
+        tls: UpstreamTls::read(own.tree, name, is_encrypted),
+        certificate: read_certificate_files(own.tree, &key("listen_tls")),
+        path_maps: read_path_maps(own.tree, name),
+        lifetimes: read_lifetimes(own.tree, name),
+        public_url: read_public_url(own.tree, &key("public_url")),
+        // What may be missing comes last, when all else was read.
+        listen_base_path: read_base_path(own.tree, &key("listen_base_path")).or_else(|| base_path.clone())?,
+        base_path: base_path?,
+        origin: origin?,
         kind: kind?,
-        origin,
-        listen_base_path: listen_base_path.unwrap_or_else(|| base_path.clone()),
-        base_path,
-        public_url,
-        token,
-        accounts,
-        tls,
-        listen,
-        certificate: shown,
-        load_timeout,
-        max_body_bytes,
-        upstream_concurrency: usize::try_from(concurrency).unwrap_or(8),
-        max_waiting: usize::try_from(max_waiting).unwrap_or(1000),
-        auth_ttl,
-        offline_auth_ttl,
-        translate_legacy_auth,
-        mode,
-        listener_limits: hygiene,
-        prefetch,
-        library,
-        path_maps,
-        lifetimes,
     })
 }
 

@@ -6,11 +6,11 @@ use std::time::Duration;
 use greenroom_cache::disk::DiskSettings;
 
 use super::control::ControlSettings;
-use super::jobs::read_at_once;
 use super::library::{self, LibrarySettings};
 use super::matching::MatchingSettings;
 use super::notification_targets::NotificationTargetSettings;
 use super::playlists::ScheduledPlaylist;
+use super::section::Section;
 use super::server::{ServerSettings, read_server};
 use super::source::{ConfigError, ConfigSource};
 use super::statistics::StatisticsSettings;
@@ -19,14 +19,14 @@ use super::tracing::TracingSettings;
 use super::{body_limits, disk, listener_limits};
 
 const MIB: u64 = 1024 * 1024;
-/// Upper limit of `state.settle_ms`.
-const MAX_SETTLE_MS: u64 = 60_000;
 /// Default and upper limit of playbacks in the history mirror.
 const USUAL_HISTORY_ROWS: u64 = 1_000_000;
 const MAX_HISTORY_ROWS: u64 = 100_000_000;
 
 /// Default of `state.settle_ms`: max wait until a response that takes rights away is durable.
 pub const SETTLE: Duration = Duration::from_millis(50);
+/// Default of `jobs.at_once`: max concurrent jobs.
+pub const JOBS_AT_ONCE: usize = 3;
 
 /// All settings of the process.
 #[derive(Debug, Clone)]
@@ -85,65 +85,56 @@ impl Settings {
     /// All errors at once, each with its place.
     pub fn read(mut tree: ConfigSource) -> Result<Self, Vec<ConfigError>> {
         let data_dir = tree.take("data_dir").map_or_else(default_data_dir, |leaf| PathBuf::from(leaf.text));
-        let usual_ms = u64::try_from(SETTLE.as_millis()).unwrap_or(MAX_SETTLE_MS);
-        let settle = Duration::from_millis(tree.number("state.settle_ms", 1, MAX_SETTLE_MS, usual_ms));
+        let settle = Section::new(&mut tree, "state").millis("settle_ms", 1..=60_000, SETTLE);
         let trusted_proxies = listener_limits::read_trusted_proxies(&mut tree);
         let control = ControlSettings::read(&mut tree, &trusted_proxies);
-        let memory = read_memory(&mut tree);
-        let disk = disk::read(&mut tree, &data_dir);
-        let matching = MatchingSettings::read(&mut tree);
-        let jobs_at_once = read_at_once(&mut tree);
-        let takeover = TakeoverSettings::read(&mut tree);
-        let history_max_rows = tree.number("history.max_rows", 0, MAX_HISTORY_ROWS, USUAL_HISTORY_ROWS);
-        let statistics = StatisticsSettings::read(&mut tree);
+        let mut settings = Self {
+            settle,
+            control,
+            memory: read_memory(&mut tree),
+            disk: disk::read(&mut tree, &data_dir),
+            matching: MatchingSettings::read(&mut tree),
+            jobs_at_once: Section::new(&mut tree, "jobs").count("at_once", 1..=32, JOBS_AT_ONCE),
+            takeover: TakeoverSettings::read(&mut tree),
+            history_max_rows: tree.number("history.max_rows", 0, MAX_HISTORY_ROWS, USUAL_HISTORY_ROWS),
+            statistics: StatisticsSettings::read(&mut tree),
+            data_dir,
+            library_memory_bytes: 0,
+            servers: Vec::new(),
+            playlists: Vec::new(),
+            notification_targets: Vec::new(),
+            tracing: None,
+            remarks: Vec::new(),
+        };
         let library = LibrarySettings::read(&mut tree);
-        let library_memory_bytes = library::read_memory_limit(&mut tree);
-        let mut servers = Vec::new();
+        settings.library_memory_bytes = library::read_memory_limit(&mut tree);
         for (name, place) in tree.servers() {
-            servers.extend(read_server(&mut tree, &name, &place, (&trusted_proxies, &library)));
+            settings.servers.extend(read_server(&mut tree, &name, &place, (&trusted_proxies, &library)));
         }
-        check_listeners(&mut tree, &control, &servers);
-        let playlists = ScheduledPlaylist::read_all(&mut tree, &servers);
-        let notices = NotificationTargetSettings::read_all(&mut tree);
-        let tracing = TracingSettings::read(&mut tree);
-        if servers.is_empty() && tree.servers().is_empty() {
+        check_listeners(&mut tree, &settings.control, &settings.servers);
+        settings.playlists = ScheduledPlaylist::read_all(&mut tree, &settings.servers);
+        settings.notification_targets = NotificationTargetSettings::read_all(&mut tree);
+        settings.tracing = TracingSettings::read(&mut tree);
+        if settings.servers.is_empty() && tree.servers().is_empty() {
             tree.problem(
                 "configuration".into(),
                 "no media server: add a [[server]], or start with --plex URL or --jellyfin URL".into(),
             );
         }
         tree.reject_unknown();
-        if tree.errors.is_empty() {
-            Ok(Self {
-                data_dir,
-                settle,
-                control,
-                memory,
-                disk,
-                library_memory_bytes,
-                matching,
-                jobs_at_once,
-                takeover,
-                history_max_rows,
-                statistics,
-                servers,
-                playlists,
-                notification_targets: notices,
-                tracing,
-                remarks: tree.remarks,
-            })
-        } else {
-            Err(tree.errors)
-        }
+        if tree.errors.is_empty() { Ok(Self { remarks: tree.remarks, ..settings }) } else { Err(tree.errors) }
     }
 }
 
 fn read_memory(tree: &mut ConfigSource) -> MemorySettings {
-    let max_bytes = tree.number("memory.max_bytes", MIB, 1 << 40, 256 * MIB);
-    let max_entry_bytes = tree.number("memory.max_entry_bytes", 1024, max_bytes, (max_bytes / 8).min(32 * MIB));
-    let max_partition_bytes = tree.number("memory.max_partition_bytes", 1024, max_bytes, max_bytes / 2);
-    let max_held_body_bytes = body_limits::read_held_by_process(tree);
-    MemorySettings { max_bytes, max_entry_bytes, max_partition_bytes, max_held_body_bytes }
+    let mut own = Section::new(tree, "memory");
+    let max_bytes = own.number("max_bytes", MIB..=1 << 40, 256 * MIB);
+    MemorySettings {
+        max_bytes,
+        max_entry_bytes: own.number("max_entry_bytes", 1024..=max_bytes, (max_bytes / 8).min(32 * MIB)),
+        max_partition_bytes: own.number("max_partition_bytes", 1024..=max_bytes, max_bytes / 2),
+        max_held_body_bytes: body_limits::read_held_by_process(tree),
+    }
 }
 
 fn check_listeners(tree: &mut ConfigSource, control: &ControlSettings, servers: &[ServerSettings]) {

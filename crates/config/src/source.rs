@@ -293,14 +293,9 @@ impl ConfigSource {
             let path = join(prefix, key.get_ref());
             match value.get_ref() {
                 DeValue::Table(inner) => self.add_table(lines, &path, inner),
-                DeValue::Array(rows) if path == "server" => {
+                DeValue::Array(rows) if path == "server" || path == "notice" => {
                     for row in rows {
-                        self.add_server_row(lines, row);
-                    }
-                }
-                DeValue::Array(rows) if path == "notice" => {
-                    for row in rows {
-                        self.add_notice_row(lines, row);
+                        self.add_named_row(lines, &path, row);
                     }
                 }
                 DeValue::Array(rows) if path.ends_with(".path_map") => {
@@ -327,46 +322,34 @@ impl ConfigSource {
         }
     }
 
-    fn add_notice_row(&mut self, lines: &TomlText<'_>, row: &Spanned<DeValue<'_>>) {
-        let place = lines.place(row);
+    /// Adds a row of `[[server]]` or `[[notice]]`, which has a name of its own.
+    fn add_named_row(&mut self, lines: &TomlText<'_>, kind: &str, row: &Spanned<DeValue<'_>>) {
+        let (place, is_server) = (lines.place(row), kind == "server");
         let DeValue::Table(table) = row.get_ref() else {
-            self.problem(place, "notice must be a list of tables: [[notice]]".into());
+            self.problem(place, format!("{kind} must be a list of tables: [[{kind}]]"));
             return;
         };
         let name = table.get("name").and_then(|value| value.get_ref().as_str()).unwrap_or_default();
-        let prefix = format!("notice.{name}");
+        let prefix = format!("{kind}.{name}");
         if !is_server_name(name) {
-            let message = "each [[notice]] needs a name of letters, digits and \"-\", such as name = \"phone\"";
-            self.problem(place, message.into());
+            let example = if is_server { "home" } else { "phone" };
+            let message = "needs a name of letters, digits and \"-\", such as name =";
+            self.problem(place, format!("each [[{kind}]] {message} \"{example}\""));
             return;
         }
-        if self.leaves.keys().any(|path| path.starts_with(&format!("{prefix}."))) {
-            self.problem(place, format!("there are two notices with the name \"{name}\""));
+        let is_known = self.servers.iter().any(|(known, _)| is_server && known == name)
+            || self.leaves.keys().any(|path| !is_server && path.starts_with(&format!("{prefix}.")));
+        if is_known {
+            self.problem(place, format!("there are two {kind}s with the name \"{name}\""));
             return;
+        }
+        if is_server {
+            self.add_server(name, &place);
         }
         self.add_table(lines, &prefix, table);
-    }
-
-    fn add_server_row(&mut self, lines: &TomlText<'_>, row: &Spanned<DeValue<'_>>) {
-        let place = lines.place(row);
-        let DeValue::Table(table) = row.get_ref() else {
-            self.problem(place, "server must be a list of tables: [[server]]".into());
-            return;
-        };
-        let name = table.get("name").and_then(|value| value.get_ref().as_str()).unwrap_or_default();
-        if !is_server_name(name) {
-            let message = "each [[server]] needs a name of letters, digits and \"-\", such as name = \"home\"";
-            self.problem(place, message.into());
-            return;
+        if is_server {
+            self.leaves.remove(&format!("{prefix}.name"));
         }
-        if self.servers.iter().any(|(known, _)| known == name) {
-            self.problem(place, format!("there are two servers with the name \"{name}\""));
-            return;
-        }
-        self.add_server(name, &place);
-        let prefix = format!("server.{name}");
-        self.add_table(lines, &prefix, table);
-        self.leaves.remove(&format!("{prefix}.name"));
     }
 }
 

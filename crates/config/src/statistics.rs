@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::section::Section;
 use super::source::ConfigSource;
 
 const MIB: u64 = 1024 * 1024;
@@ -34,14 +35,12 @@ impl StatisticsSettings {
     /// Reads the settings.
     pub(super) fn read(tree: &mut ConfigSource) -> Self {
         let usual = Self::default();
-        let mut number = |key: &str, least: u64, most: u64, usual: u64| {
-            tree.number(&format!("statistics.{key}"), least, most, usual)
-        };
+        let mut own = Section::new(tree, "statistics");
         Self {
-            max_bytes: number("max_bytes", MIB, 1 << 40, usual.max_bytes),
-            write_every: Duration::from_secs(number("write_every_s", 1, 3600, usual.write_every.as_secs())),
-            spot_check_one_in: number("spot_check_one_in", 0, 1_000_000, usual.spot_check_one_in),
-            spot_checks_per_minute: number("spot_checks_per_minute", 0, 600, usual.spot_checks_per_minute),
+            max_bytes: own.number("max_bytes", MIB..=1 << 40, usual.max_bytes),
+            write_every: own.seconds("write_every_s", 1..=3600, usual.write_every),
+            spot_check_one_in: own.number("spot_check_one_in", 0..=1_000_000, usual.spot_check_one_in),
+            spot_checks_per_minute: own.number("spot_checks_per_minute", 0..=600, usual.spot_checks_per_minute),
         }
     }
 }

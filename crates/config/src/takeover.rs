@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::section::Section;
 use super::source::ConfigSource;
 
 /// What the old process does before it ends.
@@ -15,9 +16,10 @@ pub struct TakeoverSettings {
 
 impl TakeoverSettings {
     pub(super) fn read(tree: &mut ConfigSource) -> Self {
+        let mut own = Section::new(tree, "takeover");
         Self {
-            idle: Duration::from_millis(tree.number("takeover.idle_ms", 0, 60_000, 1_000)),
-            drain: Duration::from_secs(tree.number("takeover.drain_s", 1, 3_600, 10)),
+            idle: own.millis("idle_ms", 0..=60_000, Duration::from_secs(1)),
+            drain: own.seconds("drain_s", 1..=3_600, Duration::from_secs(10)),
         }
     }
 }

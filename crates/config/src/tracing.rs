@@ -2,8 +2,8 @@
 
 use greenroom_dialect::credential::Secret;
 
+use super::section::Section;
 use super::source::ConfigSource;
-use super::token::read_token;
 use crate::TargetUrl;
 
 /// A trace collector.
@@ -20,8 +20,9 @@ pub struct TracingSettings {
 impl TracingSettings {
     /// Reads the settings; `None` without a collector.
     pub(super) fn read(tree: &mut ConfigSource) -> Option<Self> {
-        let sample_one_in = tree.number("tracing.sample_one_in", 1, 1_000_000, 10);
-        let token = read_token(tree, "tracing.token", "tracing.token_file");
+        let mut own = Section::new(tree, "tracing");
+        let sample_one_in = own.number("sample_one_in", 1..=1_000_000, 10);
+        let token = own.token("token");
         let leaf = tree.take("tracing.otlp_url")?;
         match TargetUrl::parse(&leaf.text) {
             Ok(address) if !address.target.expose().contains('?') => Some(Self { address, token, sample_one_in }),

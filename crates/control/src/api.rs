@@ -30,7 +30,7 @@ use greenroom_proxy::read::origin_loader::class_tag;
 /// Maximum size of a request body.
 const MAX_BODY_BYTES: usize = 4096;
 /// Time limit for receiving the body.
-const BODY_PATIENCE: Duration = Duration::from_secs(10);
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Selects one server or all.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -83,14 +83,14 @@ pub(super) struct WhoamiResponse {
 
 /// All statistics.
 #[utoipa::path(get, path = "/api/v1/cache/stats", responses((status = 200, body = StatsSnapshot)))]
-pub(super) async fn stats(State(plane): State<Arc<ApiState>>) -> Json<StatsSnapshot> {
-    Json(plane.control.snapshot())
+pub(super) async fn stats(State(state): State<Arc<ApiState>>) -> Json<StatsSnapshot> {
+    Json(state.control.snapshot())
 }
 
 /// The servers and their state.
 #[utoipa::path(get, path = "/api/v1/servers", responses((status = 200, body = Vec<ServerStats>)))]
-pub(super) async fn servers(State(plane): State<Arc<ApiState>>) -> Json<Vec<ServerStats>> {
-    Json(plane.control.snapshot().servers)
+pub(super) async fn servers(State(state): State<Arc<ApiState>>) -> Json<Vec<ServerStats>> {
+    Json(state.control.snapshot().servers)
 }
 
 /// Purges cached responses. Purging all of them restarts the statistics.
@@ -98,30 +98,30 @@ pub(super) async fn servers(State(plane): State<Arc<ApiState>>) -> Json<Vec<Serv
     post,
     path = "/api/v1/cache/clear",
     request_body = Option<ClearCacheRequest>,
-    responses((status = 200, body = ActionResponse), (status = 404, description = "No such server, or no such class")),
+    responses((status = 200, body = ActionResponse), (status = 404, description = "No such server or request type")),
 )]
 pub(super) async fn clear(
-    State(plane): State<Arc<ApiState>>,
+    State(state): State<Arc<ApiState>>,
     body: JsonBody<ClearCacheRequest>,
 ) -> Result<Json<ActionResponse>, Problem> {
-    let what = body.or_default();
-    let whose = what.server.as_ref().map_or_else(String::new, |name| format!(" for {name}"));
-    let only = what.server.as_deref();
-    if what.class.is_none() && what.tag.is_none() {
-        plane.control.clear(only)?;
-        plane.control.cache.flush_invalidations().await;
-        let message = format!("No answer kept until now{whose} is used any more; counting begins anew.");
+    let request = body.or_default();
+    let for_server = request.server.as_ref().map_or_else(String::new, |name| format!(" for {name}"));
+    let server_name = request.server.as_deref();
+    if request.class.is_none() && request.tag.is_none() {
+        state.control.clear(server_name)?;
+        state.control.cache.flush_invalidations().await;
+        let message = format!("Cleared the cache{for_server} and restarted the statistics.");
         return Ok(Json(ActionResponse::succeeded(message)));
     }
-    check_class(what.class.as_deref())?;
-    if let Some(class) = what.class.as_deref().and_then(Class::parse) {
-        plane.control.clear_tag(only, class_tag(class).as_str())?;
+    check_class(request.class.as_deref())?;
+    if let Some(class) = request.class.as_deref().and_then(Class::parse) {
+        state.control.clear_tag(server_name, class_tag(class).as_str())?;
     }
-    if let Some(tag) = &what.tag {
-        plane.control.clear_tag(only, tag)?;
+    if let Some(tag) = &request.tag {
+        state.control.clear_tag(server_name, tag)?;
     }
-    plane.control.cache.flush_invalidations().await;
-    Ok(Json(ActionResponse::succeeded(format!("No such answer kept until now{whose} is used any more."))))
+    state.control.cache.flush_invalidations().await;
+    Ok(Json(ActionResponse::succeeded(format!("Cleared these cached responses{for_server}."))))
 }
 
 /// Refreshes the warm keys.
@@ -132,16 +132,16 @@ pub(super) async fn clear(
     responses(
         (status = 200, body = ActionResponse),
         (status = 404, description = "No such server"),
-        (status = 409, description = "Somebody else is warming"),
+        (status = 409, description = "A warming run is already in progress"),
     ),
 )]
 pub(super) async fn warm(
-    State(plane): State<Arc<ApiState>>,
+    State(state): State<Arc<ApiState>>,
     body: JsonBody<ServerSelector>,
 ) -> Result<Json<ActionResponse>, Problem> {
-    let which = body.or_default();
-    let warmed = plane.control.warm(which.server.as_deref()).await?;
-    let message = warming::sentence(warmed);
+    let selector = body.or_default();
+    let warmed = state.control.warm(selector.server.as_deref()).await?;
+    let message = warming::summary(warmed);
     Ok(Json(ActionResponse { success: true, message, warmed: Some(warmed) }))
 }
 
@@ -160,76 +160,76 @@ pub(super) async fn whoami(Extension(admitted): Extension<AuthContext>) -> Json<
     post,
     path = "/api/v1/session",
     request_body = LoginRequest,
-    responses((status = 200, body = ActionResponse, headers(("set-cookie" = String, description = "The session")))),
+    responses((status = 200, body = ActionResponse, headers(("set-cookie" = String, description = "The session cookie")))),
 )]
 pub(super) async fn login(
-    State(plane): State<Arc<ApiState>>,
+    State(state): State<Arc<ApiState>>,
     Extension(peer): Extension<ConnectionInfo>,
     headers: HeaderMap,
     body: JsonBody<LoginRequest>,
 ) -> Result<impl IntoResponse, Problem> {
     let login = body.required()?;
-    let control = &plane.control;
+    let control = &state.control;
     if !control.token.is_control(login.token.trim().as_bytes()) {
         control.record_refusal(AccessDecision::TokenWrong);
-        plane.record_wrong_token(peer, &headers);
+        state.record_wrong_token(peer, &headers);
         return Err(AccessDecision::TokenWrong.problem().unwrap_or(Problem::BAD_BODY));
     }
     // Behind a TLS-terminating proxy, the scheme is known only from the page's own origin.
     let is_encrypted =
         peer.is_encrypted || headers.get(ORIGIN).is_some_and(|origin| origin.as_bytes().starts_with(b"https://"));
     let session = control.sessions.open(control.clock.now_ms());
-    let cookie = cookie(&cookie_name(&headers), &session, &plane.settings.base_path, is_encrypted);
-    let done = ActionResponse { success: true, message: "Logged in.".into(), warmed: None };
-    Ok((AppendHeaders([(SET_COOKIE, cookie)]), Json(done)))
+    let cookie = cookie(&cookie_name(&headers), &session, &state.settings.base_path, is_encrypted);
+    let response = ActionResponse { success: true, message: "Logged in.".into(), warmed: None };
+    Ok((AppendHeaders([(SET_COOKIE, cookie)]), Json(response)))
 }
 
 /// Ends the session of this request.
 #[utoipa::path(
     delete,
     path = "/api/v1/session",
-    responses((status = 200, body = ActionResponse, headers(("set-cookie" = String, description = "No session any more")))),
+    responses((status = 200, body = ActionResponse, headers(("set-cookie" = String, description = "Deletes the session cookie")))),
 )]
 pub(super) async fn logout(
-    State(plane): State<Arc<ApiState>>,
+    State(state): State<Arc<ApiState>>,
     Extension(admitted): Extension<AuthContext>,
     headers: HeaderMap,
 ) -> impl IntoResponse {
     if let AuthGrant::Session(session) = admitted.grant {
-        plane.control.sessions.close(session);
+        state.control.sessions.close(session);
     }
-    let done = ActionResponse { success: true, message: "Logged out.".into(), warmed: None };
-    (AppendHeaders([(SET_COOKIE, no_cookie(&cookie_name(&headers), &plane.settings.base_path))]), Json(done))
+    let response = ActionResponse { success: true, message: "Logged out.".into(), warmed: None };
+    (AppendHeaders([(SET_COOKIE, no_cookie(&cookie_name(&headers), &state.settings.base_path))]), Json(response))
 }
 
 impl ControlPlane {
     /// Purges one server's cache or all, and restarts the statistics. Loads in progress are discarded too.
-    fn clear(&self, only: Option<&str>) -> Result<(), Problem> {
-        self.check_server(only)?;
-        for server in self.select_servers(only) {
+    fn clear(&self, server_name: Option<&str>) -> Result<(), Problem> {
+        self.check_server(server_name)?;
+        for server in self.select_servers(server_name) {
             server.invalidate(&Scope::Namespace(server.name().to_owned()), &Invalidation::purge());
         }
-        self.baseline.reset(self.cumulative_stats(), only, self.clock.now_ms());
-        tracing::info!(server = only.unwrap_or("all"), "the cache was cleared");
+        self.baseline.reset(self.cumulative_stats(), server_name, self.clock.now_ms());
+        tracing::info!(server = server_name.unwrap_or("all"), "cache cleared");
         Ok(())
     }
 
     /// Purges entries with a tag, on one server or on all.
-    fn clear_tag(&self, only: Option<&str>, tag: &str) -> Result<(), Problem> {
-        self.check_server(only)?;
-        for server in self.select_servers(only) {
+    fn clear_tag(&self, server_name: Option<&str>, tag: &str) -> Result<(), Problem> {
+        self.check_server(server_name)?;
+        for server in self.select_servers(server_name) {
             let namespace = server.name().to_owned();
             let scope = Scope::Tag { namespace, partition: None, tag: tag.into() };
             server.invalidate(&scope, &Invalidation::purge());
         }
-        tracing::info!(server = only.unwrap_or("all"), "a part of the cache was cleared");
+        tracing::info!(server = server_name.unwrap_or("all"), "part of the cache cleared");
         Ok(())
     }
 
     /// Refreshes the warm keys of one server or of all. Returns how many responses were requested.
-    async fn warm(&self, only: Option<&str>) -> Result<usize, Problem> {
-        self.check_server(only)?;
-        warming::warm(&self.jobs, &self.cache, only).await.ok_or(Problem::ALREADY_WARMING)
+    async fn warm(&self, server_name: Option<&str>) -> Result<usize, Problem> {
+        self.check_server(server_name)?;
+        warming::warm(&self.jobs, &self.cache, server_name).await.ok_or(Problem::ALREADY_WARMING)
     }
 }
 
@@ -261,7 +261,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
 
 /// Parses the body as JSON; `None` if it is empty.
 async fn read_json<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<Option<T>, Problem> {
-    let bytes = read_body(body, MAX_BODY_BYTES, BODY_PATIENCE).await?;
+    let bytes = read_body(body, MAX_BODY_BYTES, BODY_TIMEOUT).await?;
     if bytes.is_empty() {
         return Ok(None);
     }
@@ -271,10 +271,26 @@ async fn read_json<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Resu
     parse_object(&bytes)
 }
 
+/// Runs CPU-bound work on a blocking thread and waits for it.
+pub(super) async fn run_blocking<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> R {
+    let result = tokio::task::spawn_blocking(work).await;
+    result.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+}
+
+/// A response body as JSON.
+pub(super) fn to_json(response: &impl Serialize) -> String {
+    serde_json::to_string(response).expect("a response serializes to JSON")
+}
+
 /// True if the content type is JSON.
 pub(super) fn is_json(headers: &HeaderMap) -> bool {
-    let said = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    said.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
+    has_media_type(headers, "application/json")
+}
+
+/// True if the content type is this media type, with or without parameters.
+pub(super) fn has_media_type(headers: &HeaderMap, media_type: &str) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    content_type.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(media_type)
 }
 
 /// Parses a JSON object; `None` for `null`. Arrays are rejected, although serde would read one as a struct.
@@ -286,14 +302,14 @@ pub(super) fn parse_object<T: DeserializeOwned>(bytes: &[u8]) -> Result<Option<T
     serde_json::from_slice(bytes).map_err(|_| Problem::BAD_BODY)
 }
 
-/// Reads a body of at most `most` bytes within `patience`.
-pub(super) async fn read_body(body: Body, most: usize, patience: Duration) -> Result<Bytes, Problem> {
+/// Reads a body of at most `max_bytes` bytes within `timeout`.
+pub(super) async fn read_body(body: Body, max_bytes: usize, timeout: Duration) -> Result<Bytes, Problem> {
     // A body whose declared length is too long is rejected without reading it.
-    if usize::try_from(body.size_hint().lower()).map_or(true, |length| length > most) {
+    if usize::try_from(body.size_hint().lower()).map_or(true, |length| length > max_bytes) {
         return Err(Problem::TOO_LONG);
     }
-    let came = tokio::time::timeout(patience, to_bytes(body, most)).await.map_err(|_| Problem::TOO_SLOW)?;
-    came.map_err(|error| {
+    let result = tokio::time::timeout(timeout, to_bytes(body, max_bytes)).await.map_err(|_| Problem::TOO_SLOW)?;
+    result.map_err(|error| {
         let is_long = error.into_inner().is::<http_body_util::LengthLimitError>();
         if is_long { Problem::TOO_LONG } else { Problem::BAD_BODY }
     })
@@ -312,35 +328,35 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_is_json_or_nothing() {
+    async fn a_body_is_json_or_empty() {
         let named = read_as("Application/JSON; charset=utf-8", r#"{"server":"home"}"#).await;
-        assert_eq!(named.expect("it is valid").expect("it is there").server.as_deref(), Some("home"));
-        assert!(read_as("text/plain", "").await.expect("nothing is valid").is_none());
+        assert_eq!(named.expect("valid JSON").expect("a body").server.as_deref(), Some("home"));
+        assert!(read_as("text/plain", "").await.expect("an empty body is valid").is_none());
         assert_eq!(read_as("text/plain", r#"{"server":"home"}"#).await.err(), Some(Problem::NOT_JSON));
     }
 
     #[tokio::test]
-    async fn a_body_that_says_more_than_is_understood_is_refused() {
+    async fn a_body_with_unknown_fields_or_too_many_bytes_is_rejected() {
         for body in [r#"{"server":"home","class":"lists"}"#, "[]x", "{", r#"{"server":1}"#, " [null]", "[]"] {
             assert_eq!(read_as("application/json", body).await.err(), Some(Problem::BAD_BODY), "{body}");
         }
         let long = format!(r#"{{"server":"{}"}}"#, "x".repeat(MAX_BODY_BYTES));
         assert_eq!(read_as("application/json", long).await.err(), Some(Problem::TOO_LONG));
-        assert!(read_as("application/json", "null").await.expect("it says nothing").is_none());
+        assert!(read_as("application/json", "null").await.expect("null is valid").is_none());
     }
 
     #[tokio::test]
-    async fn a_body_that_does_not_say_how_long_it_is_is_read_no_further_than_it_may_be() {
+    async fn a_body_of_undeclared_length_is_read_up_to_the_limit() {
         let pieces = (0..64).map(|_| Ok::<_, std::io::Error>(Bytes::from_static(&[b' '; 100])));
         let body = Body::from_stream(futures_util::stream::iter(pieces));
         assert_eq!(read_as("application/json", body).await.err(), Some(Problem::TOO_LONG));
-        let broken = [Err(std::io::Error::other("the connection is gone")), Ok(Bytes::new())];
+        let broken = [Err(std::io::Error::other("connection lost")), Ok(Bytes::new())];
         let body = Body::from_stream(futures_util::stream::iter(broken));
         assert_eq!(read_as("application/json", body).await.err(), Some(Problem::BAD_BODY));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_that_never_ends_is_not_waited_for() {
+    async fn a_body_that_never_ends_times_out() {
         let endless = Body::from_stream(futures_util::stream::pending::<Result<bytes::Bytes, std::io::Error>>());
         assert_eq!(read_as("application/json", endless).await.err(), Some(Problem::TOO_SLOW));
     }

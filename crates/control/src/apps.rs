@@ -34,20 +34,20 @@ pub(super) struct AppStats {
 impl AppStats {
     /// Counters since start of all apps of a server.
     pub(super) fn from_server(server: &Server) -> impl Iterator<Item = Self> {
-        server.apps.counters().into_iter().map(|(name, counted)| Self {
+        server.apps.counters().into_iter().map(|(name, counters)| Self {
             server: server.name().to_owned(),
             name,
-            asked: counted.requests,
-            reached: counted.upstream_requests,
-            saved: counted.saved,
-            failed: counted.failed,
-            waiting: counted.waiting,
-            waited_ms: counted.waited_ms,
-            unauthorised: counted.unauthorised,
-            let_in: counted.authorized,
-            let_in_saved: counted.authorized_saved,
-            first_asked: counted.first_asked,
-            is_stranger: counted.is_stranger,
+            asked: counters.requests,
+            reached: counters.upstream_requests,
+            saved: counters.saved,
+            failed: counters.failed,
+            waiting: counters.waiting,
+            waited_ms: counters.waited_ms,
+            unauthorised: counters.unauthorised,
+            let_in: counters.authorized,
+            let_in_saved: counters.authorized_saved,
+            first_asked: counters.first_asked,
+            is_stranger: counters.is_stranger,
         })
     }
 

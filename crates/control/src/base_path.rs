@@ -16,8 +16,8 @@ pub(super) enum BasePathMatch {
 
 /// Matches a target against a prefix and strips it; an empty prefix is ignored.
 pub(super) fn match_base_path(target: &Uri, prefix: &str) -> BasePathMatch {
-    let whole = target.path_and_query().map_or("/", PathAndQuery::as_str);
-    let Some(rest) = whole.strip_prefix(prefix).filter(|_| !prefix.is_empty()) else {
+    let target = target.path_and_query().map_or("/", PathAndQuery::as_str);
+    let Some(rest) = target.strip_prefix(prefix).filter(|_| !prefix.is_empty()) else {
         return BasePathMatch::Unprefixed;
     };
     match rest.as_bytes().first() {
@@ -32,19 +32,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_whole_prefix_is_taken_off() {
-        let below = |text: &str| BasePathMatch::Prefixed(text.parse().expect("a target"));
+    fn only_a_whole_path_segment_prefix_is_stripped() {
+        let prefixed = |text: &str| BasePathMatch::Prefixed(text.parse().expect("a request target"));
         let cases = [
-            ("/greenroom/", "/greenroom", below("/")),
-            ("/greenroom/metrics?a=b", "/greenroom", below("/metrics?a=b")),
-            ("/greenroom//evil.example/", "/greenroom", below("//evil.example/")),
+            ("/greenroom/", "/greenroom", prefixed("/")),
+            ("/greenroom/metrics?a=b", "/greenroom", prefixed("/metrics?a=b")),
+            ("/greenroom//evil.example/", "/greenroom", prefixed("//evil.example/")),
             ("/greenroom", "/greenroom", BasePathMatch::NeedsSlash),
             ("/greenrooms", "/greenroom", BasePathMatch::Unprefixed),
             ("/metrics", "/greenroom", BasePathMatch::Unprefixed),
             ("/metrics", "", BasePathMatch::Unprefixed),
         ];
         for (target, prefix, expected) in cases {
-            let uri: Uri = target.parse().expect("a target");
+            let uri: Uri = target.parse().expect("a request target");
             assert_eq!(match_base_path(&uri, prefix), expected, "{target}");
         }
     }

@@ -57,13 +57,13 @@ pub(super) struct ObservationResponse {
 
 /// Results of observe mode by server.
 #[utoipa::path(get, path = "/api/v1/observe", responses((status = 200, body = Vec<ObservationResponse>)))]
-pub(super) async fn observations(State(plane): State<Arc<ApiState>>) -> Json<Vec<ObservationResponse>> {
-    let observed = |server: &Arc<Server>| ObservationResponse {
+pub(super) async fn observations(State(state): State<Arc<ApiState>>) -> Json<Vec<ObservationResponse>> {
+    let response = |server: &Arc<Server>| ObservationResponse {
         server: server.name().to_owned(),
         mode: server.mode(),
         report: server.shadow_report(),
     };
-    Json(plane.control.select_servers(None).map(observed).collect())
+    Json(state.control.select_servers(None).map(response).collect())
 }
 
 /// Sets the mode of one server or all.
@@ -74,32 +74,32 @@ pub(super) async fn observations(State(plane): State<Arc<ApiState>>) -> Json<Vec
     responses(
         (status = 200, body = ActionResponse),
         (status = 404, description = "No such server"),
-        (status = 409, description = "Too much is bypassed already"),
-        (status = 507, description = "The change cannot be kept"),
+        (status = 409, description = "The limit of bypasses is reached"),
+        (status = 507, description = "The change cannot be saved"),
     ),
 )]
 pub(super) async fn set_mode(
-    State(plane): State<Arc<ApiState>>,
+    State(state): State<Arc<ApiState>>,
     body: JsonBody<SetModeRequest>,
 ) -> Result<Json<ActionResponse>, Problem> {
-    let turn = body.required()?;
-    plane.control.set_mode(turn.server.as_deref(), turn.mode).await?;
-    let whose = turn.server.as_ref().map_or_else(|| "all servers".to_owned(), |name| format!("server {name}"));
-    let what = match turn.mode {
-        CacheMode::Cache => "are answered from the cache where that is allowed",
-        CacheMode::Observe => "are answered by the server; the cache only observes, from here on",
-        CacheMode::Bypass => "are answered by the server, as without Greenroom",
+    let request = body.required()?;
+    state.control.set_mode(request.server.as_deref(), request.mode).await?;
+    let servers = request.server.as_ref().map_or_else(|| "all servers".to_owned(), |name| format!("server {name}"));
+    let effect = match request.mode {
+        CacheMode::Cache => "are answered from the cache where possible",
+        CacheMode::Observe => "are answered by the server; the cache only observes",
+        CacheMode::Bypass => "are answered by the server; the cache is bypassed",
     };
-    let is_bypassed = turn.mode != CacheMode::Bypass
-        && plane.control.select_servers(turn.server.as_deref()).any(|server| server.mode() == CacheMode::Bypass);
-    let but = if is_bypassed { " But all servers together are still bypassed: take that back first." } else { "" };
-    Ok(Json(ActionResponse::succeeded(format!("Reads of {whose} {what}.{but}"))))
+    let is_bypassed = request.mode != CacheMode::Bypass
+        && state.control.select_servers(request.server.as_deref()).any(|server| server.mode() == CacheMode::Bypass);
+    let warning = if is_bypassed { " The bypass of all servers is still active; remove it first." } else { "" };
+    Ok(Json(ActionResponse::succeeded(format!("Reads of {servers} {effect}.{warning}"))))
 }
 
 /// The active bypasses.
 #[utoipa::path(get, path = "/api/v1/bypass", responses((status = 200, body = BypassesResponse)))]
-pub(super) async fn bypasses(State(plane): State<Arc<ApiState>>) -> Json<BypassesResponse> {
-    Json(BypassesResponse { bypasses: plane.control.bypasses() })
+pub(super) async fn bypasses(State(state): State<Arc<ApiState>>) -> Json<BypassesResponse> {
+    Json(BypassesResponse { bypasses: state.control.bypasses() })
 }
 
 /// Adds a bypass.
@@ -109,18 +109,18 @@ pub(super) async fn bypasses(State(plane): State<Arc<ApiState>>) -> Json<Bypasse
     request_body = Option<Bypass>,
     responses(
         (status = 200, body = BypassesResponse),
-        (status = 404, description = "No such server, or no such class"),
-        (status = 409, description = "Too much is bypassed already"),
-        (status = 507, description = "The change cannot be kept"),
+        (status = 404, description = "No such server or request type"),
+        (status = 409, description = "The limit of bypasses is reached"),
+        (status = 507, description = "The change cannot be saved"),
     ),
 )]
 pub(super) async fn bypass(
-    State(plane): State<Arc<ApiState>>,
+    State(state): State<Arc<ApiState>>,
     body: JsonBody<Bypass>,
 ) -> Result<Json<BypassesResponse>, Problem> {
     let bypass = body.or_default();
-    plane.control.bypass(bypass).await?;
-    Ok(Json(BypassesResponse { bypasses: plane.control.bypasses() }))
+    state.control.bypass(bypass).await?;
+    Ok(Json(BypassesResponse { bypasses: state.control.bypasses() }))
 }
 
 /// Removes bypasses.
@@ -130,17 +130,17 @@ pub(super) async fn bypass(
     request_body = Option<Bypass>,
     responses(
         (status = 200, body = BypassesResponse),
-        (status = 404, description = "No such server, or no such class"),
-        (status = 507, description = "The change cannot be kept"),
+        (status = 404, description = "No such server or request type"),
+        (status = 507, description = "The change cannot be saved"),
     ),
 )]
 pub(super) async fn remove_bypass(
-    State(plane): State<Arc<ApiState>>,
+    State(state): State<Arc<ApiState>>,
     body: JsonBody<Bypass>,
 ) -> Result<Json<BypassesResponse>, Problem> {
     let bypass = body.or_default();
-    plane.control.remove_bypasses_within(bypass).await?;
-    Ok(Json(BypassesResponse { bypasses: plane.control.bypasses() }))
+    state.control.remove_bypasses_within(bypass).await?;
+    Ok(Json(BypassesResponse { bypasses: state.control.bypasses() }))
 }
 
 /// Explains how and why a read is answered.
@@ -151,32 +151,32 @@ pub(super) async fn remove_bypass(
     responses((status = 200, body = Explanation), (status = 404, description = "No such server")),
 )]
 pub(super) async fn explain_read(
-    State(plane): State<Arc<ApiState>>,
+    State(state): State<Arc<ApiState>>,
     body: JsonBody<ExplainRequest>,
 ) -> Result<Json<Explanation>, Problem> {
-    let asked = body.required()?;
-    let server = plane.control.server_for_url(&asked.url, asked.server.as_deref())?;
-    let question = explain::ExplainQuery {
-        url: asked.url,
-        token: asked.token.filter(|token| !token.is_empty()).map(Secret::new),
-        headers: explain::headers(&asked.headers).map_err(|_| Problem::BAD_BODY)?,
+    let request = body.required()?;
+    let server = state.control.server_for_url(&request.url, request.server.as_deref())?;
+    let query = explain::ExplainQuery {
+        url: request.url,
+        token: request.token.filter(|token| !token.is_empty()).map(Secret::new),
+        headers: explain::headers(&request.headers).map_err(|_| Problem::BAD_BODY)?,
     };
-    explain::explain(&server, &question).await.map(Json).map_err(|_| Problem::NO_ADDRESS)
+    explain::explain(&server, &query).await.map(Json).map_err(|_| Problem::NOT_A_URL)
 }
 
 impl ControlPlane {
     /// Sets the mode of one server or all. This ends a bypass of the whole server.
-    async fn set_mode(&self, only: Option<&str>, mode: CacheMode) -> Result<(), Problem> {
-        self.check_server(only)?;
-        let whole = Bypass { server: only.map(str::to_owned), ..Bypass::default() };
+    async fn set_mode(&self, server_name: Option<&str>, mode: CacheMode) -> Result<(), Problem> {
+        self.check_server(server_name)?;
+        let whole_server = Bypass { server: server_name.map(str::to_owned), ..Bypass::default() };
         match mode {
             // A bypass is stored and survives a restart; a mode lasts until the restart.
-            CacheMode::Bypass => return self.bypass(whole).await,
-            CacheMode::Cache | CacheMode::Observe => self.remove_bypass(whole).await?,
+            CacheMode::Bypass => return self.bypass(whole_server).await,
+            CacheMode::Cache | CacheMode::Observe => self.remove_bypass(whole_server).await?,
         }
-        for server in self.select_servers(only) {
+        for server in self.select_servers(server_name) {
             if server.set_mode(mode) {
-                tracing::info!(server = server.name(), mode = mode.name(), "reads are answered in another mode");
+                tracing::info!(server = server.name(), mode = mode.name(), "cache mode changed");
             }
         }
         Ok(())
@@ -191,9 +191,9 @@ impl ControlPlane {
     async fn remove_bypasses_within(&self, bypass: Bypass) -> Result<(), Problem> {
         self.check_bypass(&bypass)?;
         self.remove_bypass(bypass.clone()).await?;
-        let whole = bypass.class.is_none() && bypass.app.is_none();
+        let whole_server = bypass.class.is_none() && bypass.app.is_none();
         for server in self.select_servers(bypass.server.as_deref()) {
-            if whole && server.modes.switch.mode() == CacheMode::Bypass {
+            if whole_server && server.modes.switch.mode() == CacheMode::Bypass {
                 server.set_mode(CacheMode::Cache);
             }
         }
@@ -209,20 +209,20 @@ impl ControlPlane {
         &self,
         change: impl FnOnce(&Bypasses) -> Result<bool, BypassError> + Send + 'static,
     ) -> Result<(), Problem> {
-        let Some(server) = self.servers.first().map(|shown| Arc::clone(&shown.server)) else { return Ok(()) };
+        let Some(server) = self.servers.first().map(|managed| Arc::clone(&managed.server)) else { return Ok(()) };
         let bypasses = Arc::clone(&server.modes.bypasses);
-        let lane = bypasses.lane.clone();
-        let changed = lane.run(move || change(&bypasses)).await;
-        let changed = changed.unwrap_or_else(|undone| Err(BypassError::NotSaved(undone.to_string())));
-        let has_changed = changed.map_err(|unchanged| match unchanged {
+        let file_work = bypasses.file_work.clone();
+        let result = file_work.run(move || change(&bypasses)).await;
+        let result = result.unwrap_or_else(|error| Err(BypassError::NotSaved(error.to_string())));
+        let has_changed = result.map_err(|error| match error {
             BypassError::TooMany => Problem::TOO_MANY_BYPASSES,
             BypassError::NotSaved(reason) => {
-                tracing::warn!(reason, "the list of what is bypassed stays as it was");
-                Problem::NOT_KEPT
+                tracing::warn!(reason, "bypasses not changed: the list cannot be saved");
+                Problem::BYPASS_NOT_SAVED
             }
         })?;
         if has_changed {
-            tracing::info!(bypasses = server.modes.bypasses.list().len(), "what is bypassed has changed");
+            tracing::info!(bypasses = server.modes.bypasses.list().len(), "bypasses changed");
         }
         Ok(())
     }

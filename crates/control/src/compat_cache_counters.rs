@@ -50,8 +50,8 @@ pub(crate) struct CompatCacheCounters([(AtomicU64, AtomicU64); CompatCache::EVER
 
 impl CompatCacheCounters {
     /// Counts a request.
-    pub(crate) fn record(&self, of: CompatCache, is_hit: bool) {
-        let (hits, misses) = &self.0[of as usize];
+    pub(crate) fn record(&self, cache: CompatCache, is_hit: bool) {
+        let (hits, misses) = &self.0[cache as usize];
         if is_hit { hits } else { misses }.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -62,8 +62,8 @@ impl CompatCacheCounters {
         }
     }
 
-    pub(crate) fn get(&self, of: CompatCache) -> (u64, u64) {
-        let (hits, misses) = &self.0[of as usize];
+    pub(crate) fn get(&self, cache: CompatCache) -> (u64, u64) {
+        let (hits, misses) = &self.0[cache as usize];
         (hits.load(Ordering::Relaxed), misses.load(Ordering::Relaxed))
     }
 }

@@ -57,20 +57,20 @@ pub(super) struct SummaryResponse {
 
 /// The dashboard statistics of the last minute.
 #[utoipa::path(get, path = "/api/v1/dashboard", tag = "dashboard",
-    responses((status = 200, description = "The figures of the last minute", body = DashboardResponse)))]
-pub(super) async fn figures(State(plane): State<Arc<ApiState>>) -> Json<DashboardResponse> {
-    let figures = plane.control.dashboard.stats();
-    let age_s = plane.control.clock.now_ms().saturating_sub(figures.as_of_ms) / 1000;
-    let age_s = if figures.as_of_ms == 0 { 0 } else { age_s };
-    let mut figures = (*figures).clone();
+    responses((status = 200, description = "The statistics of the last minute", body = DashboardResponse)))]
+pub(super) async fn figures(State(state): State<Arc<ApiState>>) -> Json<DashboardResponse> {
+    let stats = state.control.dashboard.stats();
+    let age_s = state.control.clock.now_ms().saturating_sub(stats.as_of_ms) / 1000;
+    let age_s = if stats.as_of_ms == 0 { 0 } else { age_s };
+    let mut figures = (*stats).clone();
     for playing in &mut figures.sessions.list {
-        playing.picture = picture_of(&plane.control, playing);
+        playing.picture = image_url(&state.control, playing);
     }
     Json(DashboardResponse { age_s, figures })
 }
 
 /// The link to the image of a playing item.
-fn picture_of(control: &ControlPlane, playing: &PlayingSession) -> Option<String> {
+fn image_url(control: &ControlPlane, playing: &PlayingSession) -> Option<String> {
     let server = control.internal_client.server(&playing.server)?;
     control.image_url_signer.sign_own_page_url(server, playing.thumb.as_ref()?, control.clock.now_ms())
 }
@@ -78,16 +78,16 @@ fn picture_of(control: &ControlPlane, playing: &PlayingSession) -> Option<String
 /// At most fifteen numbers, for a widget.
 #[utoipa::path(get, path = "/api/v1/summary", tag = "dashboard",
     responses((status = 200, description = "At most fifteen numbers", body = SummaryResponse)))]
-pub(super) async fn summary(State(plane): State<Arc<ApiState>>) -> Json<SummaryResponse> {
-    let control = &plane.control;
+pub(super) async fn summary(State(state): State<Arc<ApiState>>) -> Json<SummaryResponse> {
+    let control = &state.control;
     let figures = control.dashboard.stats();
-    let seen = control.servers.iter().flat_map(|shown| shown.server.apps.counters());
-    let apps = seen.filter(|(_, app)| !app.is_stranger).count();
+    let apps = control.servers.iter().flat_map(|managed| managed.server.apps.counters());
+    let apps = apps.filter(|(_, app)| !app.is_stranger).count();
     let amounts = figures.libraries.as_ref().map(|libraries| libraries.all);
     let counted_ms = figures.libraries.as_ref().map(|libraries| libraries.as_of_ms);
     let today = control.statistics.today(None);
-    let warnings =
-        control.own_warnings().count() + control.servers.iter().map(|shown| shown.warnings().count()).sum::<usize>();
+    let warnings = control.own_warnings().count()
+        + control.servers.iter().map(|managed| managed.warnings().count()).sum::<usize>();
     Json(SummaryResponse {
         servers: control.servers.len() as u64,
         servers_online: figures.services.online,
@@ -99,9 +99,9 @@ pub(super) async fn summary(State(plane): State<Arc<ApiState>>) -> Json<SummaryR
         seconds_saved_today: today.seconds_saved,
         stale_share_today: today.stale_share,
         active_sessions: figures.sessions.active.filter(|_| !figures.sessions.stale),
-        films: amounts.map(|of| of.films),
-        episodes: amounts.map(|of| of.episodes),
-        tracks: amounts.map(|of| of.tracks),
+        films: amounts.map(|totals| totals.films),
+        episodes: amounts.map(|totals| totals.episodes),
+        tracks: amounts.map(|totals| totals.tracks),
         warnings: warnings as u64,
         as_of_ms: [figures.sessions.as_of_ms, counted_ms].into_iter().flatten().min(),
     })

@@ -13,9 +13,9 @@ use greenroom_proxy::record::recent_decisions::{MAX_DECISIONS, NumberedDecision}
 use greenroom_proxy::statistics::DecisionFilter;
 
 /// Max log entries per live update.
-const MAX_NEWS: usize = 50;
+const MAX_LIVE_ENTRIES: usize = 50;
 /// Default number of entries.
-const USUAL: usize = 100;
+const DEFAULT_LIMIT: usize = 100;
 
 /// Filters of the request log.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -68,8 +68,8 @@ pub(super) struct DecisionEntry {
 }
 
 impl DecisionEntry {
-    fn from_decision((server, told): (&str, NumberedDecision)) -> Self {
-        let NumberedDecision { number, decision } = told;
+    fn from_decision((server, decisions): (&str, NumberedDecision)) -> Self {
+        let NumberedDecision { number, decision } = decisions;
         Self {
             number,
             at_ms: decision.at_ms,
@@ -95,26 +95,26 @@ impl DecisionEntry {
     responses((status = 200, body = DecisionsResponse), (status = 404, description = "No such server"))
 )]
 pub(super) async fn last(
-    State(plane): State<Arc<ApiState>>,
+    State(state): State<Arc<ApiState>>,
     Query(DecisionsQuery { limit, class, app, server }): Query<DecisionsQuery>,
 ) -> Result<Json<DecisionsResponse>, Problem> {
-    let most = limit.unwrap_or(USUAL);
-    if !(1..=MAX_DECISIONS).contains(&most) {
+    let limit = limit.unwrap_or(DEFAULT_LIMIT);
+    if !(1..=MAX_DECISIONS).contains(&limit) {
         return Err(Problem::BAD_QUERY);
     }
-    plane.control.check_server(server.as_deref())?;
-    Ok(Json(plane.control.recent_decisions(&DecisionFilter { server, class, app }, 0, most)))
+    state.control.check_server(server.as_deref())?;
+    Ok(Json(state.control.recent_decisions(&DecisionFilter { server, class, app }, 0, limit)))
 }
 
 impl ControlPlane {
-    fn recent_decisions(&self, filter: &DecisionFilter, after: u64, most: usize) -> DecisionsResponse {
-        let told = self.statistics.decisions(filter, after, most);
-        DecisionsResponse { items: told.into_iter().map(DecisionEntry::from_decision).collect() }
+    fn recent_decisions(&self, filter: &DecisionFilter, after: u64, limit: usize) -> DecisionsResponse {
+        let decisions = self.statistics.decisions(filter, after, limit);
+        DecisionsResponse { items: decisions.into_iter().map(DecisionEntry::from_decision).collect() }
     }
 
     /// The entries after this number, newest first, as a live frame, with the newest number.
     pub(super) fn decisions_since(&self, after: u64) -> Option<(u64, bytes::Bytes)> {
-        let decisions = self.recent_decisions(&DecisionFilter::default(), after, MAX_NEWS);
+        let decisions = self.recent_decisions(&DecisionFilter::default(), after, MAX_LIVE_ENTRIES);
         let newest = decisions.items.first()?.number;
         let json = serde_json::to_string(&decisions).ok()?;
         Some((newest, bytes::Bytes::from(format!("event: decisions\ndata: {json}\n\n"))))

@@ -13,7 +13,7 @@ use crate::image_urls::ImageUrlSigner;
 use crate::jobs::Jobs;
 use crate::notifications::Notifier;
 use crate::recommendations::Recommender;
-use greenroom_config::jobs::AT_ONCE;
+use greenroom_config::settings::JOBS_AT_ONCE;
 use greenroom_proxy::internal_client::InternalClient;
 use greenroom_proxy::otlp::OtlpExporter;
 use greenroom_proxy::server::Server;
@@ -69,10 +69,11 @@ impl ControlPlaneDeps {
     /// No servers, and every other part empty.
     pub fn empty(cache: Cache, clock: Clock, token: TokenStore) -> Self {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        let jobs = Arc::new(Jobs::new(AT_ONCE, clock.clone(), tasks, stop));
-        let (inside, playlists): (Arc<InternalClient>, Arc<PlaylistService>) = (Arc::default(), Arc::default());
+        let jobs = Arc::new(Jobs::new(JOBS_AT_ONCE, clock.clone(), tasks, stop));
+        let (internal_client, playlists): (Arc<InternalClient>, Arc<PlaylistService>) =
+            (Arc::default(), Arc::default());
         let libraries = Arc::clone(&playlists.libraries);
-        let dashboard = Arc::new(Dashboard::new(Arc::clone(&inside), libraries, clock.clone()));
+        let dashboard = Arc::new(Dashboard::new(Arc::clone(&internal_client), libraries, clock.clone()));
         let history = Arc::new(PlaybackHistory::disabled(clock.clone()));
         Self {
             servers: Vec::new(),
@@ -85,7 +86,7 @@ impl ControlPlaneDeps {
             traces: Arc::default(),
             jobs,
             playlists,
-            internal_client: inside,
+            internal_client,
             dashboard,
             history,
             image_url_signer: ImageUrlSigner::default(),

@@ -61,13 +61,13 @@ impl DiskTierStats {
     /// Name, help and value of every counter.
     pub(super) fn counters(&self) -> [(&'static str, &'static str, u64); 9] {
         [
-            ("disk_hits", "Reads that found their answer on disk", self.hits),
-            ("disk_misses", "Reads that did not find their answer on disk", self.misses),
-            ("disk_slow", "Reads that did not wait for the disk", self.slow),
-            ("disk_written", "Answers written to disk", self.written),
-            ("disk_failed", "Answers that could not be written to disk", self.failed),
-            ("disk_dropped", "Answers dropped because too much waited to be written", self.dropped),
-            ("disk_torn", "Rows on disk that were not what was written", self.torn),
+            ("disk_hits", "Reads found in the disk tier", self.hits),
+            ("disk_misses", "Reads not found in the disk tier", self.misses),
+            ("disk_slow", "Reads that did not wait for a slow disk", self.slow),
+            ("disk_written", "Responses written to disk", self.written),
+            ("disk_failed", "Responses that could not be written to disk", self.failed),
+            ("disk_dropped", "Responses dropped because the write queue was full", self.dropped),
+            ("disk_torn", "Corrupt rows found on disk", self.torn),
             ("disk_invalidations_lost", "Invalidations that could not be made durable", self.marks_lost),
             ("disk_set_aside", "Damaged files set aside", self.set_aside),
         ]

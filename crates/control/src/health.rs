@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::control::{ApiState, ManagedServer};
-use crate::servers::ServerStatus as Wellbeing;
+use crate::servers::ServerStatus;
 
 #[derive(Debug, Serialize, ToSchema)]
 struct Readiness {
@@ -22,7 +22,7 @@ struct Readiness {
 #[schema(as = ServerCondition)]
 struct ServerReadiness {
     name: String,
-    state: Wellbeing,
+    state: ServerStatus,
 }
 
 /// The process runs.
@@ -37,22 +37,22 @@ pub(super) async fn alive() -> &'static str {
     path = "/readyz",
     responses(
         (status = 200, body = Readiness),
-        (status = 503, description = "Every server is unwell", body = Readiness),
+        (status = 503, description = "Every server is down", body = Readiness),
     ),
 )]
-pub(super) async fn ready(State(plane): State<Arc<ApiState>>) -> Response {
-    let condition = |shown: &ManagedServer| ServerReadiness {
-        name: shown.server.name().to_owned(),
-        state: Wellbeing::from_server(&shown.server),
+pub(super) async fn ready(State(state): State<Arc<ApiState>>) -> Response {
+    let readiness = |managed: &ManagedServer| ServerReadiness {
+        name: managed.server.name().to_owned(),
+        state: ServerStatus::from_server(&managed.server),
     };
-    let servers: Vec<ServerReadiness> = plane.control.servers.iter().map(condition).collect();
+    let servers: Vec<ServerReadiness> = state.control.servers.iter().map(readiness).collect();
     let ready = is_ready(servers.iter().map(|server| server.state));
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(Readiness { ready, servers })).into_response()
 }
 
-fn is_ready(mut states: impl ExactSizeIterator<Item = Wellbeing>) -> bool {
-    states.len() == 0 || states.any(|state| state != Wellbeing::Unwell)
+fn is_ready(mut states: impl ExactSizeIterator<Item = ServerStatus>) -> bool {
+    states.len() == 0 || states.any(|state| state != ServerStatus::Unwell)
 }
 
 #[cfg(test)]
@@ -60,9 +60,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_server_that_is_not_known_to_be_bad_is_enough() {
-        use Wellbeing::{Unknown, Unwell, Well};
-        let cases: [(&[Wellbeing], bool); 6] = [
+    fn one_server_that_is_not_known_to_be_down_is_enough() {
+        use ServerStatus::{Unknown, Unwell, Well};
+        let cases: [(&[ServerStatus], bool); 6] = [
             (&[], true),
             (&[Unknown], true),
             (&[Well], true),

@@ -17,34 +17,34 @@ use crate::history::query::HistoryQuery;
 use crate::jobs::{JobOutcome, RunWaitResult};
 
 /// Default and maximum number of rows per page.
-const USUAL: u64 = 100;
-const MOST: u64 = 500;
+const DEFAULT_LIMIT: u64 = 100;
+const MAX_LIMIT: u64 = 500;
 /// Longest search text, in characters; longer ones are rejected.
 const MAX_SEARCH: usize = 200;
 
-const BAD_QUESTION: Problem = Problem {
+const BAD_HISTORY_QUERY: Problem = Problem {
     status: StatusCode::BAD_REQUEST,
     code: "bad-question",
-    title: "The question cannot be understood",
-    detail: "server, user, search, since_ms, offset and limit may be asked for; search is at most 200 characters long, since_ms and offset are numbers, and limit is one from 1 to 500.",
+    title: "Invalid query",
+    detail: "The parameters are server, user, search (at most 200 characters), since_ms and offset (numbers) and limit (1 to 500).",
 };
-const OFF: Problem = Problem {
+const HISTORY_DISABLED: Problem = Problem {
     status: StatusCode::SERVICE_UNAVAILABLE,
     code: "history-off",
-    title: "The history is turned off",
-    detail: "history.max_rows is 0 in the configuration. Say how many playbacks are to be kept, or take the line out, and start again.",
+    title: "The playback history is disabled",
+    detail: "history.max_rows is 0 in the configuration. Set it to the number of playbacks to store, or remove the line, and restart.",
 };
-const NOT_READABLE: Problem = Problem {
+const HISTORY_UNREADABLE: Problem = Problem {
     status: StatusCode::SERVICE_UNAVAILABLE,
     code: "history-not-readable",
-    title: "The history cannot be read",
+    title: "The playback history cannot be read",
     detail: "state.db in the data directory cannot be used; the log says why.",
 };
-const NOT_SYNCED: Problem = Problem {
+const HISTORY_NOT_SYNCED: Problem = Problem {
     status: StatusCode::BAD_GATEWAY,
     code: "history-not-synced",
-    title: "The history could not be mirrored",
-    detail: "A server does not answer, does not offer it, or refuses the configured token. What came until then is kept.",
+    title: "The playback history could not be synced",
+    detail: "A server did not respond, has no history, or rejected the configured token. Playbacks received before that are stored.",
 };
 
 /// Filters of the playback history.
@@ -84,56 +84,56 @@ pub(super) struct HistoryResponse {
 
 /// The playback history.
 #[utoipa::path(get, path = "/api/v1/history", tag = "dashboard", params(HistoryParams), responses(
-    (status = 200, description = "What was played, the newest first", body = HistoryResponse),
-    (status = 400, description = "The question cannot be understood"),
+    (status = 200, description = "The playbacks, newest first", body = HistoryResponse),
+    (status = 400, description = "Invalid query"),
     (status = 404, description = "No such server"),
-    (status = 503, description = "It is turned off, or cannot be read")))]
+    (status = 503, description = "The history is disabled or cannot be read")))]
 pub(super) async fn page(
-    State(plane): State<Arc<ApiState>>,
-    wanted: Result<Query<HistoryParams>, QueryRejection>,
+    State(state): State<Arc<ApiState>>,
+    params: Result<Query<HistoryParams>, QueryRejection>,
 ) -> Result<Json<HistoryResponse>, Problem> {
-    let Query(wanted) = wanted.map_err(|_| BAD_QUESTION)?;
-    let limit = wanted.limit.unwrap_or(USUAL);
-    let is_too_long = wanted.search.as_ref().is_some_and(|search| search.chars().count() > MAX_SEARCH);
-    if !(1..=MOST).contains(&limit) || is_too_long {
-        return Err(BAD_QUESTION);
+    let Query(params) = params.map_err(|_| BAD_HISTORY_QUERY)?;
+    let limit = params.limit.unwrap_or(DEFAULT_LIMIT);
+    let is_too_long = params.search.as_ref().is_some_and(|search| search.chars().count() > MAX_SEARCH);
+    if !(1..=MAX_LIMIT).contains(&limit) || is_too_long {
+        return Err(BAD_HISTORY_QUERY);
     }
-    plane.control.check_server(wanted.server.as_deref())?;
-    if plane.control.history.is_off() {
-        return Err(OFF);
+    state.control.check_server(params.server.as_deref())?;
+    if state.control.history.is_off() {
+        return Err(HISTORY_DISABLED);
     }
-    let only = wanted.server.as_deref();
-    let offset = wanted.offset.unwrap_or_default();
-    let asked = HistoryQuery {
-        servers: plane.control.select_servers(only).map(|server| server.name().to_owned()).collect(),
-        user: wanted.user,
-        search: wanted.search,
-        since_ms: wanted.since_ms,
+    let server_name = params.server.as_deref();
+    let offset = params.offset.unwrap_or_default();
+    let query = HistoryQuery {
+        servers: state.control.select_servers(server_name).map(|server| server.name().to_owned()).collect(),
+        user: params.user,
+        search: params.search,
+        since_ms: params.since_ms,
         offset,
         limit,
         skips_total: false,
     };
-    let page = plane.control.history.page(asked).await.map_err(|reason| {
-        tracing::warn!(reason, "what was played cannot be read");
-        NOT_READABLE
+    let page = state.control.history.page(query).await.map_err(|reason| {
+        tracing::warn!(reason, "playback history cannot be read");
+        HISTORY_UNREADABLE
     })?;
-    let synced_ms = plane.control.history.synced_ms(plane.control.select_servers(only));
-    Ok(Json(HistoryResponse { total: page.total, offset, synced_ms, items: page.views }))
+    let synced_ms = state.control.history.synced_ms(state.control.select_servers(server_name));
+    Ok(Json(HistoryResponse { total: page.total, offset, synced_ms, items: page.playbacks }))
 }
 
 /// Syncs the mirror with the servers: runs the job `history` and waits a while for its end.
 #[utoipa::path(post, path = "/api/v1/history/sync", tag = "dashboard", responses(
-    (status = 200, description = "What came of it", body = ActionResponse),
-    (status = 202, description = "It goes on, or ran already", body = ActionResponse),
-    (status = 502, description = "A server could not be mirrored")))]
-pub(super) async fn sync(State(plane): State<Arc<ApiState>>) -> Result<(StatusCode, Json<ActionResponse>), Problem> {
-    let (status, said) = match plane.control.sync_history().await {
+    (status = 200, description = "Result of the sync", body = ActionResponse),
+    (status = 202, description = "The sync is still running, or was already running", body = ActionResponse),
+    (status = 502, description = "A server could not be synced")))]
+pub(super) async fn sync(State(state): State<Arc<ApiState>>) -> Result<(StatusCode, Json<ActionResponse>), Problem> {
+    let (status, message) = match state.control.sync_history().await {
         RunWaitResult::Ended(last) if matches!(last.outcome, JobOutcome::Done | JobOutcome::CaughtUp) => {
             (StatusCode::OK, last.message)
         }
-        RunWaitResult::StillRunning => (StatusCode::ACCEPTED, "It goes on.".to_owned()),
-        RunWaitResult::AlreadyRunning => (StatusCode::ACCEPTED, "It runs already.".to_owned()),
-        RunWaitResult::Ended(_) | RunWaitResult::Unknown => return Err(NOT_SYNCED),
+        RunWaitResult::StillRunning => (StatusCode::ACCEPTED, "Still running.".to_owned()),
+        RunWaitResult::AlreadyRunning => (StatusCode::ACCEPTED, "Already running.".to_owned()),
+        RunWaitResult::Ended(_) | RunWaitResult::Unknown => return Err(HISTORY_NOT_SYNCED),
     };
-    Ok((status, Json(ActionResponse::succeeded(said))))
+    Ok((status, Json(ActionResponse::succeeded(message))))
 }

@@ -3,12 +3,12 @@
 //!
 //! Expiry times are aligned: the same image has the same link for a while, so that browsers cache it.
 
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use form_urlencoded::Serializer;
 use ring::hmac;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use greenroom_proxy::identity::hex;
 use greenroom_proxy::server::Server;
 use greenroom_state::secrets;
 use greenroom_state::secrets::HashKey;
@@ -16,11 +16,11 @@ use greenroom_state::secrets::HashKey;
 /// Path of images.
 const PATH: &str = "/api/plex/image";
 /// A link is valid for at least this long …
-const LIFE_MS: u64 = 3_600_000;
+const MIN_LIFETIME_MS: u64 = 3_600_000;
 /// … and stays the same for this long.
-const SAME_MS: u64 = 1_800_000;
+const ALIGNMENT_MS: u64 = 1_800_000;
 /// Derivation context of the signing key: separates it from the key of token hashes.
-const PURPOSE: &[u8] = b"greenroom picture links 1";
+const KEY_CONTEXT: &[u8] = b"greenroom picture links 1";
 
 /// Signs links and verifies them.
 #[derive(Debug)]
@@ -36,9 +36,9 @@ impl Default for ImageUrlSigner {
 impl ImageUrlSigner {
     /// A key derived from this secret of the data directory.
     pub fn new(secret: &HashKey) -> Self {
-        let whole = hmac::Key::new(hmac::HMAC_SHA256, &secret.0);
-        let own = hmac::sign(&whole, PURPOSE);
-        Self(hmac::Key::new(hmac::HMAC_SHA256, own.as_ref()))
+        let master_key = hmac::Key::new(hmac::HMAC_SHA256, &secret.0);
+        let derived = hmac::sign(&master_key, KEY_CONTEXT);
+        Self(hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref()))
     }
 
     /// The link to an image of an item, for a dashboard; `None` for any other path.
@@ -55,23 +55,29 @@ impl ImageUrlSigner {
         if !server.origin.settings.kind.is_item_picture(path) {
             return None;
         }
-        let until_s = (now_ms / SAME_MS * SAME_MS + SAME_MS + LIFE_MS) / 1000;
-        let signature = hex(hmac::sign(&self.0, &signed(server.name(), path, viewer, until_s)).as_ref());
+        let expires_s = (now_ms / ALIGNMENT_MS * ALIGNMENT_MS + ALIGNMENT_MS + MIN_LIFETIME_MS) / 1000;
+        let signature =
+            HEXLOWER.encode(hmac::sign(&self.0, &signed_bytes(server.name(), path, viewer, expires_s)).as_ref());
         let query = Serializer::new(String::new())
             .append_pair("server", server.name())
             .append_pair("path", path)
             .append_pair("viewer", viewer.name())
-            .append_pair("until", &until_s.to_string())
+            .append_pair("until", &expires_s.to_string())
             .append_pair("signature", &signature)
             .finish();
         Some(format!("{PATH}?{query}"))
     }
 
     /// Seconds until the link expires; `None` if it is invalid or expired.
-    pub(crate) fn remaining_s(&self, link: &SignedImageQuery, now_ms: u64) -> Option<u64> {
-        let signature = unhex(&link.signature)?;
-        hmac::verify(&self.0, &signed(&link.server, &link.path, link.viewer, link.until), &signature).ok()?;
-        link.until.checked_sub(now_ms / 1000).filter(|left_s| *left_s > 0)
+    pub(crate) fn remaining_s(&self, image_query: &SignedImageQuery, now_ms: u64) -> Option<u64> {
+        let signature = HEXLOWER_PERMISSIVE.decode(image_query.signature.as_bytes()).ok()?;
+        hmac::verify(
+            &self.0,
+            &signed_bytes(&image_query.server, &image_query.path, image_query.viewer, image_query.until),
+            &signature,
+        )
+        .ok()?;
+        image_query.until.checked_sub(now_ms / 1000).filter(|remaining_s| *remaining_s > 0)
     }
 }
 
@@ -115,17 +121,9 @@ impl ImageRequester {
 }
 
 /// The signed bytes, separated by line feeds, which no part can contain.
-fn signed(server: &str, path: &str, viewer: ImageRequester, until_s: u64) -> Vec<u8> {
+fn signed_bytes(server: &str, path: &str, viewer: ImageRequester, expires_s: u64) -> Vec<u8> {
     let (server, path) = (server.replace('\n', ""), path.replace('\n', ""));
-    format!("{server}\n{path}\n{}\n{until_s}", viewer.name()).into_bytes()
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    let pairs = (0..text.len()).step_by(2).map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok());
-    pairs.collect()
+    format!("{server}\n{path}\n{}\n{expires_s}", viewer.name()).into_bytes()
 }
 
 #[cfg(test)]
@@ -134,30 +132,31 @@ mod tests {
 
     const NOW: u64 = 1_700_000_000_000;
 
-    fn link(links: &ImageUrlSigner, path: &str, until: u64) -> SignedImageQuery {
-        let signature = hex(hmac::sign(&links.0, &signed("home", path, ImageRequester::App, until)).as_ref());
+    fn image_query(signer: &ImageUrlSigner, path: &str, until: u64) -> SignedImageQuery {
+        let signature =
+            HEXLOWER.encode(hmac::sign(&signer.0, &signed_bytes("home", path, ImageRequester::App, until)).as_ref());
         SignedImageQuery { server: "home".into(), path: path.into(), viewer: ImageRequester::App, until, signature }
     }
 
     #[test]
-    fn a_link_holds_for_what_it_says_until_it_ends() {
-        let links = ImageUrlSigner::new(&HashKey([7; 32]));
+    fn a_link_is_valid_until_it_expires_and_cannot_be_changed() {
+        let signer = ImageUrlSigner::new(&HashKey([7; 32]));
         let path = "/library/metadata/7/thumb/1";
         let until = NOW / 1000 + 60;
-        assert_eq!(links.remaining_s(&link(&links, path, until), NOW), Some(60));
-        assert_eq!(links.remaining_s(&link(&links, path, until), NOW + 60_000), None, "it has ended");
+        assert_eq!(signer.remaining_s(&image_query(&signer, path, until), NOW), Some(60));
+        assert_eq!(signer.remaining_s(&image_query(&signer, path, until), NOW + 60_000), None, "expired");
         let other = ImageUrlSigner::new(&HashKey([8; 32]));
-        assert_eq!(other.remaining_s(&link(&links, path, until), NOW), None, "somebody else's");
+        assert_eq!(other.remaining_s(&image_query(&signer, path, until), NOW), None, "signed with another key");
         for changed in [
-            SignedImageQuery { path: "/library/metadata/8/thumb/1".into(), ..link(&links, path, until) },
-            SignedImageQuery { server: "attic".into(), ..link(&links, path, until) },
-            SignedImageQuery { until: until + 1, ..link(&links, path, until) },
-            SignedImageQuery { viewer: ImageRequester::OwnPage, ..link(&links, path, until) },
-            SignedImageQuery { signature: "00".repeat(32), ..link(&links, path, until) },
-            SignedImageQuery { signature: String::new(), ..link(&links, path, until) },
-            SignedImageQuery { signature: "ä".repeat(32), ..link(&links, path, until) },
+            SignedImageQuery { path: "/library/metadata/8/thumb/1".into(), ..image_query(&signer, path, until) },
+            SignedImageQuery { server: "attic".into(), ..image_query(&signer, path, until) },
+            SignedImageQuery { until: until + 1, ..image_query(&signer, path, until) },
+            SignedImageQuery { viewer: ImageRequester::OwnPage, ..image_query(&signer, path, until) },
+            SignedImageQuery { signature: "00".repeat(32), ..image_query(&signer, path, until) },
+            SignedImageQuery { signature: String::new(), ..image_query(&signer, path, until) },
+            SignedImageQuery { signature: "ä".repeat(32), ..image_query(&signer, path, until) },
         ] {
-            assert_eq!(links.remaining_s(&changed, NOW), None, "{changed:?}");
+            assert_eq!(signer.remaining_s(&changed, NOW), None, "{changed:?}");
         }
     }
 }

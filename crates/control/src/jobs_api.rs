@@ -16,7 +16,7 @@ use crate::error::Problem;
 use crate::jobs::{self, JobReport, RunRequestResult, indexes, playlists};
 
 /// Requests for one of these runs wait at most this long for its end.
-const SYNC_IS_AWAITED: Duration = Duration::from_secs(20);
+const MAX_WAIT: Duration = Duration::from_secs(20);
 
 /// All jobs.
 #[derive(Debug, Serialize, ToSchema)]
@@ -31,10 +31,10 @@ pub(super) struct JobsResponse {
 /// The state of every job.
 #[utoipa::path(
     get, path = "/api/v1/jobs",
-    responses((status = 200, description = "Every job, with its last run and its next", body = JobsResponse))
+    responses((status = 200, description = "All jobs, each with its last and its next run", body = JobsResponse))
 )]
-pub(super) async fn list(State(plane): State<Arc<ApiState>>) -> Json<JobsResponse> {
-    let control = &plane.control;
+pub(super) async fn list(State(state): State<Arc<ApiState>>) -> Json<JobsResponse> {
+    let control = &state.control;
     let jobs = control.job_reports();
     let running = jobs.iter().filter(|job| job.state == jobs::JobState::Running).count();
     Json(JobsResponse { at_once: control.jobs.at_once(), running, jobs })
@@ -45,17 +45,17 @@ pub(super) async fn list(State(plane): State<Arc<ApiState>>) -> Json<JobsRespons
     post, path = "/api/v1/jobs/{id}/run",
     params(("id" = String, Path, description = "The job, such as history or library:home:3")),
     responses(
-        (status = 202, description = "It begins, or it runs or waits already", body = ActionResponse),
-        (status = 404, description = "There is no such job"),
+        (status = 202, description = "The run starts, or is already running or queued", body = ActionResponse),
+        (status = 404, description = "No such job"),
     )
 )]
-pub(super) async fn run(State(plane): State<Arc<ApiState>>, Path(id): Path<String>) -> Result<Response, Problem> {
-    let said = match plane.control.run_job(&id) {
-        RunRequestResult::Accepted => "It begins as soon as there is a place.",
-        RunRequestResult::NoChange => "It runs already.",
+pub(super) async fn run(State(state): State<Arc<ApiState>>, Path(id): Path<String>) -> Result<Response, Problem> {
+    let message = match state.control.run_job(&id) {
+        RunRequestResult::Accepted => "The run starts as soon as a slot is free.",
+        RunRequestResult::NoChange => "Already running.",
         RunRequestResult::Unknown => return Err(Problem::UNKNOWN_JOB),
     };
-    Ok((StatusCode::ACCEPTED, Json(ActionResponse::succeeded(said.to_owned()))).into_response())
+    Ok((StatusCode::ACCEPTED, Json(ActionResponse::succeeded(message.to_owned()))).into_response())
 }
 
 /// Cancels a run of a job.
@@ -63,31 +63,31 @@ pub(super) async fn run(State(plane): State<Arc<ApiState>>, Path(id): Path<Strin
     post, path = "/api/v1/jobs/{id}/cancel",
     params(("id" = String, Path, description = "The job, such as history or library:home:3")),
     responses(
-        (status = 200, description = "It ends within a few seconds, or nothing was running", body = ActionResponse),
-        (status = 404, description = "There is no such job"),
+        (status = 200, description = "The run ends within a few seconds, or nothing was running", body = ActionResponse),
+        (status = 404, description = "No such job"),
     )
 )]
 pub(super) async fn cancel(
-    State(plane): State<Arc<ApiState>>,
+    State(state): State<Arc<ApiState>>,
     Path(id): Path<String>,
 ) -> Result<Json<ActionResponse>, Problem> {
-    let said = match plane.control.cancel_job(&id) {
-        RunRequestResult::Accepted => "It ends.",
+    let message = match state.control.cancel_job(&id) {
+        RunRequestResult::Accepted => "Cancelling.",
         RunRequestResult::NoChange => "Nothing was running.",
         RunRequestResult::Unknown => return Err(Problem::UNKNOWN_JOB),
     };
-    Ok(Json(ActionResponse::succeeded(said.to_owned())))
+    Ok(Json(ActionResponse::succeeded(message.to_owned())))
 }
 
 impl ControlPlane {
     /// Runs the playback history sync as its job.
     pub(super) async fn sync_history(&self) -> jobs::RunWaitResult {
-        self.jobs.run_and_wait("history", SYNC_IS_AWAITED).await
+        self.jobs.run_and_wait("history", MAX_WAIT).await
     }
 
     /// Waits for the end of a run that begins now or later.
     pub(super) async fn run_fresh_and_wait(&self, id: &str) -> jobs::RunWaitResult {
-        self.jobs.run_fresh_and_wait(id, SYNC_IS_AWAITED).await
+        self.jobs.run_fresh_and_wait(id, MAX_WAIT).await
     }
 
     fn run_job(&self, id: &str) -> RunRequestResult {

@@ -21,7 +21,7 @@ use crate::live::{Frames, event_stream};
 use greenroom_sync::index::{BuildPhase, BuildProgress, BuildRequestResult, Library, LibraryId, LibraryReport};
 
 /// Minimum interval of progress events. Real time, because people read them.
-const PERIOD: Duration = Duration::from_millis(250);
+const MIN_EVENT_INTERVAL: Duration = Duration::from_millis(250);
 
 /// All libraries, and why a server has none.
 #[derive(Debug, Serialize, ToSchema)]
@@ -90,21 +90,22 @@ struct LibraryBuildStatus {
 
 /// All libraries.
 #[utoipa::path(get, path = "/api/v1/libraries", responses((status = 200, body = LibrariesResponse)))]
-pub(super) async fn all(State(plane): State<Arc<ApiState>>) -> Json<LibrariesResponse> {
-    let libraries = plane.control.playlists.libraries.all();
-    let shown = plane.control.select_servers(None).map(|server| {
+pub(super) async fn all(State(state): State<Arc<ApiState>>) -> Json<LibrariesResponse> {
+    let libraries = state.control.playlists.libraries.all();
+    let servers = state.control.select_servers(None).map(|server| {
         let count = libraries.iter().filter(|library| library.id.server == server.name()).count();
         let (state, remedy) = match (server.origin.settings.token.is_some(), count) {
-            (false, _) => {
-                ("no-token", Some("Give it a token of its owner: greenroom login, then token_file in its table."))
-            }
-            (true, 0) => ("looking", Some("The server has not said yet which libraries it has, or has none.")),
+            (false, _) => (
+                "no-token",
+                Some("Configure an owner token: run greenroom login, then set token_file in the server's table."),
+            ),
+            (true, 0) => ("looking", Some("The server has not listed its libraries yet, or has none.")),
             (true, _) => ("known", None),
         };
         let accounts = server.origin.settings.accounts.keys().cloned().collect();
         ServerLibraries { server: server.name().to_owned(), state, remedy, libraries: count, accounts }
     });
-    let servers = shown.collect();
+    let servers = servers.collect();
     Json(LibrariesResponse { libraries: libraries.iter().map(|library| library.report(false)).collect(), servers })
 }
 
@@ -116,10 +117,10 @@ pub(super) async fn all(State(plane): State<Arc<ApiState>>) -> Json<LibrariesRes
     responses((status = 200, body = LibraryReport), (status = 404, description = "No such library")),
 )]
 pub(super) async fn one(
-    State(plane): State<Arc<ApiState>>,
+    State(state): State<Arc<ApiState>>,
     Path(id): Path<String>,
 ) -> Result<Json<LibraryReport>, Problem> {
-    Ok(Json(plane.library(&id)?.report(true)))
+    Ok(Json(state.library(&id)?.report(true)))
 }
 
 /// Requests a build.
@@ -129,25 +130,25 @@ pub(super) async fn one(
     params(("id" = String, Path, description = "Such as home:3")),
     request_body = Option<LibraryBuildRequest>,
     responses(
-        (status = 202, description = "It is being built", body = LibraryBuildResponse),
+        (status = 202, description = "The build was requested", body = LibraryBuildResponse),
         (status = 404, description = "No such library"),
-        (status = 409, description = "It is turned off"),
+        (status = 409, description = "The library index is disabled"),
     ),
 )]
 pub(super) async fn build(
-    State(plane): State<Arc<ApiState>>,
+    State(state): State<Arc<ApiState>>,
     Path(id): Path<String>,
     body: JsonBody<LibraryBuildRequest>,
 ) -> Result<Response, Problem> {
-    let wanted = body.or_default();
-    let library = plane.library(&id)?;
-    let (joined, message) = match library.build(wanted.force) {
-        BuildRequestResult::Started => (false, "It is being built."),
-        BuildRequestResult::Joined => (true, "It was being built already: this is the same build."),
-        BuildRequestResult::Off => return Err(Problem::LIBRARY_OFF),
+    let options = body.or_default();
+    let library = state.library(&id)?;
+    let (joined, message) = match library.build(options.force) {
+        BuildRequestResult::Started => (false, "Build requested."),
+        BuildRequestResult::Joined => (true, "A build was already running; the request joined it."),
+        BuildRequestResult::Off => return Err(Problem::LIBRARY_DISABLED),
     };
-    let begun = LibraryBuildResponse { id: library.id.to_string(), joined, message };
-    Ok((StatusCode::ACCEPTED, Json(begun)).into_response())
+    let response = LibraryBuildResponse { id: library.id.to_string(), joined, message };
+    Ok((StatusCode::ACCEPTED, Json(response)).into_response())
 }
 
 /// Cancels a build.
@@ -158,12 +159,12 @@ pub(super) async fn build(
     responses((status = 200, body = ActionResponse), (status = 404, description = "No such library")),
 )]
 pub(super) async fn cancel(
-    State(plane): State<Arc<ApiState>>,
+    State(state): State<Arc<ApiState>>,
     Path(id): Path<String>,
 ) -> Result<Json<ActionResponse>, Problem> {
-    let was_there = plane.library(&id)?.cancel();
-    let said = if was_there { "It is cancelled; what was kept before is kept on." } else { "Nothing was being built." };
-    Ok(Json(ActionResponse::succeeded(said.to_owned())))
+    let was_building = state.library(&id)?.cancel();
+    let message = if was_building { "Build cancelled; the previous index stays." } else { "No build was running." };
+    Ok(Json(ActionResponse::succeeded(message.to_owned())))
 }
 
 /// Turns a library on or off. The setting survives a restart.
@@ -175,22 +176,22 @@ pub(super) async fn cancel(
     responses(
         (status = 200, body = LibraryReport),
         (status = 404, description = "No such library"),
-        (status = 507, description = "The change cannot be kept"),
+        (status = 507, description = "The change cannot be saved"),
     ),
 )]
 pub(super) async fn set_enabled(
-    State(plane): State<Arc<ApiState>>,
+    State(state): State<Arc<ApiState>>,
     Path(id): Path<String>,
     body: JsonBody<LibraryUpdateRequest>,
 ) -> Result<Json<LibraryReport>, Problem> {
-    let choice = body.required()?;
-    let library = plane.library(&id)?;
-    let chosen = plane.control.playlists.libraries.set_enabled(&library, choice.enabled).await;
-    chosen.map_err(|reason| {
-        tracing::warn!(reason, library = %library.id, "whether it is kept cannot be written down");
-        Problem::CHOICE_NOT_KEPT
+    let update = body.required()?;
+    let library = state.library(&id)?;
+    let result = state.control.playlists.libraries.set_enabled(&library, update.enabled).await;
+    result.map_err(|reason| {
+        tracing::warn!(reason, library = %library.id, "library setting cannot be saved");
+        Problem::CHANGE_NOT_SAVED
     })?;
-    tracing::info!(library = %library.id, enabled = choice.enabled, "somebody said whether it is kept");
+    tracing::info!(library = %library.id, enabled = update.enabled, "library setting changed");
     Ok(Json(library.report(false)))
 }
 
@@ -202,37 +203,37 @@ pub(super) async fn set_enabled(
     responses(
         (status = 200, content((LibraryBuildStatus = "application/json"), (String = "text/event-stream"))),
         (status = 404, description = "No such library"),
-        (status = 503, description = "Too many watch"),
+        (status = 503, description = "Too many open event streams"),
     ),
 )]
 pub(super) async fn progress(
-    State(plane): State<Arc<ApiState>>,
-    Extension(admitted): Extension<AuthContext>,
+    State(state): State<Arc<ApiState>>,
+    Extension(auth): Extension<AuthContext>,
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let library = plane.library(&id)?;
-    let accepted = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-    if !accepted.contains("text/event-stream") {
+    let library = state.library(&id)?;
+    let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    if !accept.contains("text/event-stream") {
         return Ok(Json(build_status(&library)).into_response());
     }
-    let seats = Arc::clone(&plane.control.build_watch_permits);
-    let seat = seats.try_acquire_owned().map_err(|_| Problem::TOO_MANY_VIEWERS)?;
+    let permits = Arc::clone(&state.control.build_watch_permits);
+    let permit = permits.try_acquire_owned().map_err(|_| Problem::TOO_MANY_CLIENTS)?;
     let progress = library.progress();
-    let watcher = BuildSseClient {
-        plane,
+    let client = BuildSseClient {
+        state,
         library,
         progress,
-        grant: admitted.grant,
+        grant: auth.grant,
         last_sent: LastSentEvent::Nothing,
-        _permit: seat,
+        _permit: permit,
     };
-    Ok(event_stream(watcher))
+    Ok(event_stream(client))
 }
 
 /// One client of a build's event stream.
 struct BuildSseClient {
-    plane: Arc<ApiState>,
+    state: Arc<ApiState>,
     library: Arc<Library>,
     progress: watch::Receiver<BuildProgress>,
     grant: AuthGrant,
@@ -256,13 +257,13 @@ impl Frames for BuildSseClient {
             LastSentEvent::Nothing => {}
             LastSentEvent::UnderWay => {
                 tokio::select! {
-                    () = self.plane.stop.cancelled() => return None,
+                    () = self.state.stop.cancelled() => return None,
                     changed = self.progress.changed() => changed.ok()?,
                 }
-                tokio::time::sleep(PERIOD).await;
+                tokio::time::sleep(MIN_EVENT_INTERVAL).await;
             }
         }
-        if !self.plane.is_grant_valid(self.grant) {
+        if !self.state.is_grant_valid(self.grant) {
             return None;
         }
         let is_building = self.progress.borrow_and_update().is_building() || self.library.is_build_requested();

@@ -20,7 +20,7 @@ pub(crate) const MAX_WATCHERS: usize = 32;
 /// Live viewers and the latest frames.
 #[derive(Debug)]
 pub(super) struct LiveStats {
-    pub(crate) figures: watch::Sender<Bytes>,
+    pub(crate) stats: watch::Sender<Bytes>,
     pub(crate) decisions: watch::Sender<Bytes>,
     permits: Arc<Semaphore>,
 }
@@ -28,7 +28,7 @@ pub(super) struct LiveStats {
 impl LiveStats {
     pub(super) fn new() -> Self {
         Self {
-            figures: watch::Sender::new(Bytes::new()),
+            stats: watch::Sender::new(Bytes::new()),
             decisions: watch::Sender::new(Bytes::new()),
             permits: Arc::new(Semaphore::new(MAX_VIEWERS)),
         }
@@ -36,7 +36,7 @@ impl LiveStats {
 
     /// A viewer slot, held by the permit.
     pub(super) fn try_acquire(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        Arc::clone(&self.permits).try_acquire_owned().map_err(|_| Problem::TOO_MANY_VIEWERS)
+        Arc::clone(&self.permits).try_acquire_owned().map_err(|_| Problem::TOO_MANY_CLIENTS)
     }
 
     /// Number of viewers.

@@ -16,39 +16,39 @@ use crate::error::Problem;
 use crate::live::{Frames, event_stream};
 
 /// Interval of log updates. Real time, however fast the process clock runs, because people read them.
-const PERIOD: Duration = Duration::from_secs(1);
+const UPDATE_INTERVAL: Duration = Duration::from_secs(1);
 /// Statistics are sent on every n-th update.
-const FIGURES_EVERY: u64 = 2;
+const STATS_EVERY_NTH: u64 = 2;
 
 /// One viewer.
 struct LiveSseClient {
-    plane: Arc<ApiState>,
+    state: Arc<ApiState>,
     grant: AuthGrant,
-    figures: watch::Receiver<Bytes>,
+    stats: watch::Receiver<Bytes>,
     decisions: watch::Receiver<Bytes>,
     is_new: bool,
     _permit: OwnedSemaphorePermit,
 }
 
 /// Sends the statistics to all viewers until the process stops. Without viewers nothing is gathered.
-pub(super) async fn broadcast_stats(plane: Arc<ApiState>) {
-    let control = &plane.control;
-    let mut told = 0;
-    for round in 1_u64.. {
+pub(super) async fn broadcast_stats(state: Arc<ApiState>) {
+    let control = &state.control;
+    let mut last_number = 0;
+    for update in 1_u64.. {
         tokio::select! {
-            () = plane.stop.cancelled() => return,
-            () = tokio::time::sleep(PERIOD) => {}
+            () = state.stop.cancelled() => return,
+            () = tokio::time::sleep(UPDATE_INTERVAL) => {}
         }
         if control.live.viewers() == 0 {
             continue;
         }
-        if round.is_multiple_of(FIGURES_EVERY) {
+        if update.is_multiple_of(STATS_EVERY_NTH) {
             control.refresh_identities();
-            control.live.figures.send_replace(frame(control));
+            control.live.stats.send_replace(frame(control));
         }
-        if let Some((newest, news)) = control.decisions_since(told) {
-            told = newest;
-            control.live.decisions.send_replace(news);
+        if let Some((newest, entries)) = control.decisions_since(last_number) {
+            last_number = newest;
+            control.live.decisions.send_replace(entries);
         }
     }
 }
@@ -59,49 +59,49 @@ pub(super) async fn broadcast_stats(plane: Arc<ApiState>) {
     path = "/api/v1/events",
     responses(
         (status = 200, body = String, content_type = "text/event-stream"),
-        (status = 503, description = "Too many watch"),
+        (status = 503, description = "Too many open event streams"),
     ),
 )]
 pub(super) async fn watch(
-    State(plane): State<Arc<ApiState>>,
-    Extension(admitted): Extension<AuthContext>,
+    State(state): State<Arc<ApiState>>,
+    Extension(auth): Extension<AuthContext>,
 ) -> Result<Response, Problem> {
-    let live = &plane.control.live;
-    let seat = live.try_acquire()?;
-    plane.control.refresh_identities();
-    let viewer = LiveSseClient {
-        figures: live.figures.subscribe(),
+    let live = &state.control.live;
+    let permit = live.try_acquire()?;
+    state.control.refresh_identities();
+    let client = LiveSseClient {
+        stats: live.stats.subscribe(),
         decisions: live.decisions.subscribe(),
-        grant: admitted.grant,
+        grant: auth.grant,
         is_new: true,
-        _permit: seat,
-        plane: Arc::clone(&plane),
+        _permit: permit,
+        state: Arc::clone(&state),
     };
-    Ok(event_stream(viewer))
+    Ok(event_stream(client))
 }
 
 impl Frames for LiveSseClient {
     /// The next frame; `None` when the process stops or the viewer's credential is revoked.
     async fn next(&mut self) -> Option<Bytes> {
-        let control = &self.plane.control;
+        let control = &self.state.control;
         if self.is_new {
             self.is_new = false;
             return Some(frame(control));
         }
         // Separate channels, so that a frame cannot replace an unsent one of the other kind.
-        let told = tokio::select! {
-            () = self.plane.stop.cancelled() => return None,
-            changed = self.figures.changed() => changed.map(|()| &mut self.figures),
+        let changed_frame = tokio::select! {
+            () = self.state.stop.cancelled() => return None,
+            changed = self.stats.changed() => changed.map(|()| &mut self.stats),
             changed = self.decisions.changed() => changed.map(|()| &mut self.decisions),
         };
-        if !self.plane.is_grant_valid(self.grant) {
+        if !self.state.is_grant_valid(self.grant) {
             return None;
         }
-        Some(told.ok()?.borrow_and_update().clone())
+        Some(changed_frame.ok()?.borrow_and_update().clone())
     }
 }
 
 fn frame(control: &ControlPlane) -> Bytes {
-    let json = serde_json::to_string(&control.snapshot()).expect("figures are always JSON");
+    let json = serde_json::to_string(&control.snapshot()).expect("a snapshot serializes to JSON");
     Bytes::from(format!("event: figures\ndata: {json}\n\n"))
 }

@@ -23,13 +23,13 @@ use crate::error::Problem;
 use greenroom_state::control_tokens::TokenScope;
 
 /// Content security policy: own resources only, nothing inline, no frames, and no text that becomes markup.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
     trusted-types 'none'";
 
 /// Headers of every response.
-const PROTECTION: [(HeaderName, &str); 5] = [
-    (CONTENT_SECURITY_POLICY, POLICY),
+const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
+    (CONTENT_SECURITY_POLICY, CONTENT_POLICY),
     (REFERRER_POLICY, "no-referrer"),
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (X_FRAME_OPTIONS, "DENY"),
@@ -37,26 +37,26 @@ const PROTECTION: [(HeaderName, &str); 5] = [
 ];
 
 /// Passes the request on, or responds with the reason it is denied.
-pub(crate) async fn authorize(State(plane): State<Arc<ApiState>>, request: Request, next: Next) -> Response {
+pub(crate) async fn authorize(State(state): State<Arc<ApiState>>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    let (mut facts, mut pass) = plane.access_input(&parts);
-    if decide(&facts) == AccessDecision::TokenWrong {
+    let (mut input, mut grant) = state.access_input(&parts);
+    if decide(&input) == AccessDecision::TokenWrong {
         // The token may have been issued a moment ago.
-        plane.control.token.reload_and_wait().await;
-        (facts, pass) = plane.access_input(&parts);
+        state.control.token.reload_and_wait().await;
+        (input, grant) = state.access_input(&parts);
     }
-    let decision = decide(&facts);
+    let decision = decide(&input);
     let mut response = if let Some(problem) = decision.problem() {
-        plane.record_refusal(decision, &parts);
-        let mut refused = problem.into_response();
+        state.record_refusal(decision, &parts);
+        let mut denial = problem.into_response();
         if decision == AccessDecision::Throttled {
-            plane.set_retry_after(&parts, refused.headers_mut());
+            state.set_retry_after(&parts, denial.headers_mut());
         }
-        refused
+        denial
     } else {
-        let may = |route| decide(&AccessInput { route, ..facts }) == AccessDecision::Allow;
-        let (may_read, may_change) = (may(RouteAccess::Read), may(RouteAccess::Change));
-        parts.extensions.insert(AuthContext { grant: pass, may_read, may_change });
+        let is_allowed = |route| decide(&AccessInput { route, ..input }) == AccessDecision::Allow;
+        let (may_read, may_change) = (is_allowed(RouteAccess::Read), is_allowed(RouteAccess::Change));
+        parts.extensions.insert(AuthContext { grant, may_read, may_change });
         as_problem_response(next.run(Request::from_parts(parts, body)).await)
     };
     set_security_headers(response.headers_mut());
@@ -70,8 +70,8 @@ fn as_problem_response(response: Response) -> Response {
         let media_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         media_type.is_none_or(|media_type| media_type.starts_with("text/plain"))
     };
-    let unread = [StatusCode::BAD_REQUEST, StatusCode::UNPROCESSABLE_ENTITY].contains(&response.status());
-    if unread && is_plain() { Problem::BAD_QUERY.into_response() } else { response }
+    let is_unreadable = [StatusCode::BAD_REQUEST, StatusCode::UNPROCESSABLE_ENTITY].contains(&response.status());
+    if is_unreadable && is_plain() { Problem::BAD_QUERY.into_response() } else { response }
 }
 
 impl ApiState {
@@ -81,9 +81,9 @@ impl ApiState {
         let peer = connection.map(|peer| peer.address.ip());
         let headers = &parts.headers;
         // Open reads cover plain reads, not lookups sent with a body.
-        let looks = parts.method == Method::GET || parts.method == Method::HEAD;
-        let (proof, pass) = self.presented_credential(headers, now_ms);
-        let facts = AccessInput {
+        let is_read = parts.method == Method::GET || parts.method == Method::HEAD;
+        let (credential, grant) = self.presented_credential(headers, now_ms);
+        let input = AccessInput {
             route: RouteAccess::classify(&parts.method, parts.uri.path()),
             host: request::host(headers, &parts.uri, |name| self.settings.is_called(name)),
             listens_beyond_loopback: !request::is_loopback(self.listen.ip()),
@@ -91,14 +91,14 @@ impl ApiState {
             is_forwarded: request::is_forwarded(headers)
                 // Current browsers and programs use HTTP/1.1; some proxies use 1.0 and add no header.
                 || parts.version == Version::HTTP_10
-                || connection.is_some_and(|peer| peer.came_below_base_path),
-            is_open_read: looks && peer.is_some_and(|peer| self.settings.is_open(parts.uri.path(), peer)),
+                || connection.is_some_and(|peer| peer.is_under_base_path),
+            is_open_read: is_read && peer.is_some_and(|peer| self.settings.is_open(parts.uri.path(), peer)),
             origin: request::origin(headers),
             site: request::site(headers),
-            credential: proof,
+            credential,
             is_throttled: self.retry_after_ms(parts).is_some(),
         };
-        (facts, pass)
+        (input, grant)
     }
 
     fn presented_credential(&self, headers: &HeaderMap, now_ms: u64) -> (PresentedCredential, AuthGrant) {
@@ -106,35 +106,35 @@ impl ApiState {
         if let Some(session) = session {
             return (PresentedCredential::Session, AuthGrant::Session(session));
         }
-        let Some(shown) = request::bearer(headers) else {
+        let Some(token) = request::bearer(headers) else {
             return (PresentedCredential::Absent, AuthGrant::Anonymous);
         };
-        match self.control.token.scope_of(shown) {
-            Some(worth @ TokenScope::Control(_)) => (PresentedCredential::Token, AuthGrant::Token(worth)),
-            Some(worth @ TokenScope::Reads(_)) => (PresentedCredential::ReadToken, AuthGrant::Token(worth)),
+        match self.control.token.scope_of(token) {
+            Some(scope @ TokenScope::Control(_)) => (PresentedCredential::Token, AuthGrant::Token(scope)),
+            Some(scope @ TokenScope::Reads(_)) => (PresentedCredential::ReadToken, AuthGrant::Token(scope)),
             None => (PresentedCredential::Wrong, AuthGrant::Anonymous),
         }
     }
 
     /// True if the credential is still valid: the session is open, the token was not renewed.
-    pub(crate) fn is_grant_valid(&self, pass: AuthGrant) -> bool {
-        match pass {
+    pub(crate) fn is_grant_valid(&self, grant: AuthGrant) -> bool {
+        match grant {
             AuthGrant::Anonymous => true,
             AuthGrant::Session(session) => self.control.sessions.is_open(session, self.control.clock.now_ms()),
-            AuthGrant::Token(worth) => self.control.token.is_valid(worth),
+            AuthGrant::Token(scope) => self.control.token.is_valid(scope),
         }
     }
 
     /// How long tokens of this peer are not checked.
     fn retry_after_ms(&self, parts: &Parts) -> Option<u64> {
         let peer = parts.extensions.get::<ConnectionInfo>()?;
-        let guesser = self.rate_limit_key(*peer, &parts.headers);
-        self.control.login_rate_limiter.retry_after_ms(guesser, self.control.clock.now_ms())
+        let key = self.rate_limit_key(*peer, &parts.headers);
+        self.control.login_rate_limiter.retry_after_ms(key, self.control.clock.now_ms())
     }
 
     fn set_retry_after(&self, parts: &Parts, headers: &mut HeaderMap) {
-        if let Some(waits_ms) = self.retry_after_ms(parts) {
-            headers.insert(RETRY_AFTER, HeaderValue::from(waits_ms.div_ceil(1000)));
+        if let Some(retry_after_ms) = self.retry_after_ms(parts) {
+            headers.insert(RETRY_AFTER, HeaderValue::from(retry_after_ms.div_ceil(1000)));
         }
     }
 
@@ -142,7 +142,7 @@ impl ApiState {
     fn rate_limit_key(&self, peer: ConnectionInfo, headers: &HeaderMap) -> RateLimitKey {
         let address =
             greenroom_proxy::request::client_ip::client(peer.address.ip(), headers, &self.settings.trusted_proxies);
-        RateLimitKey { address, is_forwarded: peer.came_below_base_path || request::is_forwarded(headers) }
+        RateLimitKey { address, is_forwarded: peer.is_under_base_path || request::is_forwarded(headers) }
     }
 
     fn record_refusal(&self, decision: AccessDecision, parts: &Parts) {
@@ -155,15 +155,15 @@ impl ApiState {
 
     /// Records a wrong token.
     pub(crate) fn record_wrong_token(&self, peer: ConnectionInfo, headers: &HeaderMap) {
-        let guesser = self.rate_limit_key(peer, headers);
-        tracing::warn!(peer = %guesser.address, "a wrong control token was shown");
-        self.control.login_rate_limiter.record_failure(guesser, self.control.clock.now_ms());
+        let key = self.rate_limit_key(peer, headers);
+        tracing::warn!(peer = %key.address, "wrong control token");
+        self.control.login_rate_limiter.record_failure(key, self.control.clock.now_ms());
     }
 }
 
 /// Adds the security headers to a response.
 pub fn set_security_headers(headers: &mut HeaderMap) {
-    for (name, value) in PROTECTION {
+    for (name, value) in SECURITY_HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));

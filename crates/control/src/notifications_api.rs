@@ -46,31 +46,32 @@ pub(super) struct TestNotificationResult {
     path = "/api/v1/notices/test",
     request_body = Option<TestNotificationRequest>,
     responses(
-        (status = 200, description = "It was sent; each target says whether it took it", body = TestNotificationResponse),
+        (status = 200, description = "The test message was sent; the result of each target", body = TestNotificationResponse),
         (status = 404, description = "No such target"),
     ),
 )]
 pub(super) async fn test(
-    State(plane): State<Arc<ApiState>>,
+    State(state): State<Arc<ApiState>>,
     body: JsonBody<TestNotificationRequest>,
 ) -> Result<Json<TestNotificationResponse>, Problem> {
-    let whom = body.or_default();
-    let tried = plane.control.notifier.test(whom.target.as_deref()).await.ok_or(Problem::UNKNOWN_TARGET)?;
-    if tried.is_empty() {
+    let request = body.or_default();
+    let results = state.control.notifier.test(request.target.as_deref()).await.ok_or(Problem::UNKNOWN_TARGET)?;
+    if results.is_empty() {
         return Err(Problem::UNKNOWN_TARGET);
     }
-    let of = |(target, outcome): (String, Result<(), crate::notifications::DeliveryError>)| TestNotificationResult {
-        target,
-        delivered: outcome.is_ok(),
-        reason: outcome.err().map(|refusal| refusal.to_string()),
-    };
-    let targets: Vec<TestNotificationResult> = tried.into_iter().map(of).collect();
+    let to_result =
+        |(target, outcome): (String, Result<(), crate::notifications::DeliveryError>)| TestNotificationResult {
+            target,
+            delivered: outcome.is_ok(),
+            reason: outcome.err().map(|error| error.to_string()),
+        };
+    let targets: Vec<TestNotificationResult> = results.into_iter().map(to_result).collect();
     let delivered = targets.iter().filter(|target| target.delivered).count();
     let success = delivered == targets.len();
     let message = match (success, targets.len()) {
-        (true, 1) => "The message was taken.".to_owned(),
-        (true, all) => format!("All {all} targets took the message."),
-        (false, all) => format!("{delivered} of {all} targets took the message."),
+        (true, 1) => "The message was delivered.".to_owned(),
+        (true, count) => format!("Delivered to all {count} targets."),
+        (false, count) => format!("Delivered to {delivered} of {count} targets."),
     };
     Ok(Json(TestNotificationResponse { success, message, targets }))
 }

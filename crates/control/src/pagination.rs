@@ -4,9 +4,9 @@ use serde::{Deserialize, Deserializer};
 use utoipa::IntoParams;
 
 /// Default page size.
-const USUAL: usize = 100;
+const DEFAULT_LIMIT: usize = 100;
 /// Maximum page size.
-const MOST: usize = 500;
+const MAX_LIMIT: usize = 500;
 
 /// A page of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, IntoParams)]
@@ -18,28 +18,28 @@ pub(super) struct PageParams {
     #[param(required = false)]
     pub(super) offset: usize,
     /// Max entries returned.
-    #[serde(default = "usual", deserialize_with = "limit")]
+    #[serde(default = "default_limit", deserialize_with = "limit")]
     #[param(required = false, minimum = 1, maximum = 500)]
     pub(super) limit: usize,
 }
 
 impl PageParams {
     /// The page of a whole list.
-    pub(super) fn slice<T>(self, whole: &[T]) -> &[T] {
-        let begin = self.offset.min(whole.len());
-        let end = begin.saturating_add(self.limit).min(whole.len());
-        &whole[begin..end]
+    pub(super) fn slice<T>(self, entries: &[T]) -> &[T] {
+        let start = self.offset.min(entries.len());
+        let end = start.saturating_add(self.limit).min(entries.len());
+        &entries[start..end]
     }
 }
 
-fn usual() -> usize {
-    USUAL
+fn default_limit() -> usize {
+    DEFAULT_LIMIT
 }
 
-/// Rejects sizes above [`MOST`] rather than cutting them: the caller would take the page for the whole list.
+/// Rejects sizes above [`MAX_LIMIT`] rather than cutting them: the caller would take the page for the whole list.
 pub(super) fn limit<'de, D: Deserializer<'de>>(from: D) -> Result<usize, D::Error> {
     let limit = usize::deserialize(from)?;
-    if (1..=MOST).contains(&limit) { Ok(limit) } else { Err(serde::de::Error::custom("limit is 1 to 500")) }
+    if (1..=MAX_LIMIT).contains(&limit) { Ok(limit) } else { Err(serde::de::Error::custom("limit must be 1 to 500")) }
 }
 
 #[cfg(test)]
@@ -49,22 +49,22 @@ mod tests {
     use super::*;
 
     fn read(query: &str) -> Option<PageParams> {
-        let uri = format!("/?{query}").parse().expect("an address");
-        Query::try_from_uri(&uri).ok().map(|Query(part)| part)
+        let uri = format!("/?{query}").parse().expect("a URI");
+        Query::try_from_uri(&uri).ok().map(|Query(page)| page)
     }
 
     #[test]
-    fn a_part_is_some_entries_after_others() {
-        let whole: Vec<u32> = (0..10).collect();
-        let of = |offset, limit| PageParams { offset, limit }.slice(&whole).to_vec();
-        assert_eq!(of(0, 3), [0, 1, 2]);
-        assert_eq!(of(8, 3), [8, 9]);
-        assert!(of(10, 3).is_empty() && of(usize::MAX, usize::MAX).is_empty());
+    fn a_page_is_a_slice_of_the_list() {
+        let entries: Vec<u32> = (0..10).collect();
+        let slice = |offset, limit| PageParams { offset, limit }.slice(&entries).to_vec();
+        assert_eq!(slice(0, 3), [0, 1, 2]);
+        assert_eq!(slice(8, 3), [8, 9]);
+        assert!(slice(10, 3).is_empty() && slice(usize::MAX, usize::MAX).is_empty());
     }
 
     #[test]
-    fn what_is_no_part_is_refused_rather_than_cut() {
-        assert_eq!(read(""), Some(PageParams { offset: 0, limit: USUAL }));
+    fn invalid_pages_are_rejected_rather_than_cut() {
+        assert_eq!(read(""), Some(PageParams { offset: 0, limit: DEFAULT_LIMIT }));
         assert_eq!(read("offset=7&limit=500"), Some(PageParams { offset: 7, limit: 500 }));
         for query in ["limit=0", "limit=501", "limit=-1", "offset=-1", "limit=x", "page=2", "limit=1&limit=2"] {
             assert_eq!(read(query), None, "{query}");

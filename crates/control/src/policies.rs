@@ -99,7 +99,7 @@ enum PatchValue {
 
 impl<'de> Deserialize<'de> for PatchValue {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        Option::deserialize(from).map(|said| said.map_or(Self::Null, Self::Value))
+        Option::deserialize(from).map(|value| value.map_or(Self::Null, Self::Value))
     }
 }
 
@@ -162,22 +162,22 @@ pub(super) struct InvalidateRequest {
 
 /// TTL policies.
 #[utoipa::path(get, path = "/api/v1/cache/policies", responses((status = 200, body = PoliciesResponse)))]
-pub(super) async fn list(State(plane): State<Arc<ApiState>>) -> Json<PoliciesResponse> {
-    let of = |server: &Arc<Server>| Class::EVERY.map(|class| policy(server, class));
-    Json(PoliciesResponse { items: plane.control.select_servers(None).flat_map(of).collect() })
+pub(super) async fn list(State(state): State<Arc<ApiState>>) -> Json<PoliciesResponse> {
+    let class_policies = |server: &Arc<Server>| Class::EVERY.map(|class| policy(server, class));
+    Json(PoliciesResponse { items: state.control.select_servers(None).flat_map(class_policies).collect() })
 }
 
 fn policy(server: &Server, class: Class) -> ClassPolicy {
-    let usual = class.lifetime(server.origin.settings.kind);
+    let default = class.lifetime(server.origin.settings.kind);
     ClassPolicy {
         server: server.name().to_owned(),
         class: class.name(),
-        windows: server.lifetime(class, usual).into(),
-        default: usual.into(),
+        windows: server.lifetime(class, default).into(),
+        default: default.into(),
         configured: server.origin.settings.lifetimes.contains_key(&class),
         changed: server.ttl_overrides.get(class) != TtlOverride::default(),
-        user_state: usual.user_state,
-        warm: usual.warm,
+        user_state: default.user_state,
+        warm: default.warm,
     }
 }
 
@@ -188,12 +188,12 @@ fn policy(server: &Server, class: Class) -> ClassPolicy {
     request_body = PolicyChangeRequest,
     responses(
         (status = 200, body = ActionResponse),
-        (status = 404, description = "No such server, or no such class"),
-        (status = 507, description = "It cannot be kept; nothing has changed"),
+        (status = 404, description = "No such server or request type"),
+        (status = 507, description = "The change cannot be saved; nothing changed"),
     ),
 )]
 pub(super) async fn change(
-    State(plane): State<Arc<ApiState>>,
+    State(state): State<Arc<ApiState>>,
     body: JsonBody<PolicyChangeRequest>,
 ) -> Result<Json<ActionResponse>, Problem> {
     let change = body.required()?;
@@ -202,9 +202,9 @@ pub(super) async fn change(
         return Err(Problem::OUT_OF_BOUNDS);
     }
     let class = Class::parse(&change.class);
-    let said = format!("Answers of class {} live as long as you said from now on.", change.class);
-    set_overrides(plane, change.server.clone(), class, move |before| change.apply_to(before)).await?;
-    Ok(Json(ActionResponse::succeeded(said)))
+    let message = format!("Request type {}: TTL changed.", change.class);
+    set_overrides(state, change.server.clone(), class, move |before| change.apply_to(before)).await?;
+    Ok(Json(ActionResponse::succeeded(message)))
 }
 
 /// Removes TTL overrides.
@@ -214,24 +214,24 @@ pub(super) async fn change(
     request_body = PolicyResetRequest,
     responses(
         (status = 200, body = ActionResponse),
-        (status = 400, description = "Neither a class is said nor all"),
-        (status = 404, description = "No such server, or no such class"),
-        (status = 507, description = "It cannot be kept; nothing has changed"),
+        (status = 400, description = "Neither a request type nor all is given"),
+        (status = 404, description = "No such server or request type"),
+        (status = 507, description = "The change cannot be saved; nothing changed"),
     ),
 )]
 pub(super) async fn reset(
-    State(plane): State<Arc<ApiState>>,
+    State(state): State<Arc<ApiState>>,
     body: JsonBody<PolicyResetRequest>,
 ) -> Result<Json<ActionResponse>, Problem> {
-    let which = body.required()?;
-    check_class(which.class.as_deref())?;
-    if which.class.is_some() == which.all {
-        return Err(Problem::WHAT_GOES_BACK);
+    let request = body.required()?;
+    check_class(request.class.as_deref())?;
+    if request.class.is_some() == request.all {
+        return Err(Problem::RESET_TARGET_REQUIRED);
     }
-    let class = which.class.as_deref().and_then(Class::parse);
-    set_overrides(plane, which.server, class, |_| TtlOverride::default()).await?;
-    let what = which.class.map_or_else(|| "Answers".to_owned(), |class| format!("Answers of class {class}"));
-    Ok(Json(ActionResponse::succeeded(format!("{what} live as long as is configured again."))))
+    let class = request.class.as_deref().and_then(Class::parse);
+    set_overrides(state, request.server, class, |_| TtlOverride::default()).await?;
+    let subject = request.class.map_or_else(|| "All request types".to_owned(), |class| format!("Request type {class}"));
+    Ok(Json(ActionResponse::succeeded(format!("{subject}: TTL reset to the configuration."))))
 }
 
 /// Invalidates cached responses: they are loaded again, and the old ones serve only while the server is down.
@@ -239,102 +239,103 @@ pub(super) async fn reset(
     post,
     path = "/api/v1/cache/invalidate",
     request_body = InvalidateRequest,
-    responses((status = 200, body = ActionResponse), (status = 404, description = "No such server, or no such class")),
+    responses((status = 200, body = ActionResponse), (status = 404, description = "No such server or request type")),
 )]
 pub(super) async fn invalidate(
-    State(plane): State<Arc<ApiState>>,
+    State(state): State<Arc<ApiState>>,
     body: JsonBody<InvalidateRequest>,
 ) -> Result<Json<ActionResponse>, Problem> {
-    let what = body.required()?;
-    let control = &plane.control;
-    control.check_server(what.server.as_deref())?;
-    check_class(what.class.as_deref())?;
-    let said = [what.tag.is_some(), what.class.is_some(), what.path.is_some(), what.all];
-    if said.into_iter().filter(|is_said| *is_said).count() != 1 {
-        return Err(Problem::WHAT_IS_STALE);
+    let request = body.required()?;
+    let control = &state.control;
+    control.check_server(request.server.as_deref())?;
+    check_class(request.class.as_deref())?;
+    let targets = [request.tag.is_some(), request.class.is_some(), request.path.is_some(), request.all];
+    if targets.into_iter().filter(|is_set| *is_set).count() != 1 {
+        return Err(Problem::INVALIDATION_TARGET_REQUIRED);
     }
-    let server = match &what.path {
-        Some(path) => Some(control.server_for_url(path, what.server.as_deref())?.name().to_owned()),
-        None => what.server.clone(),
+    let server = match &request.path {
+        Some(path) => Some(control.server_for_url(path, request.server.as_deref())?.name().to_owned()),
+        None => request.server.clone(),
     };
     for server in control.select_servers(server.as_deref()) {
-        for scope in scopes(server, &what)? {
+        for scope in scopes(server, &request)? {
             server.invalidate(&scope, &Invalidation::mark_stale());
         }
     }
     control.cache.flush_invalidations().await;
-    tracing::info!(server = server.as_deref().unwrap_or("all"), "somebody made answers stale");
-    Ok(Json(ActionResponse::succeeded("What was kept of it until now is asked for anew.".to_owned())))
+    tracing::info!(server = server.as_deref().unwrap_or("all"), "cached responses invalidated on request");
+    Ok(Json(ActionResponse::succeeded("Invalidated these cached responses.".to_owned())))
 }
 
 /// Resolves the request to cache scopes of one server.
-fn scopes(server: &Server, what: &InvalidateRequest) -> Result<Vec<Scope>, Problem> {
+fn scopes(server: &Server, request: &InvalidateRequest) -> Result<Vec<Scope>, Problem> {
     let namespace = || server.name().to_owned();
-    let tagged = |tag| Scope::Tag { namespace: namespace(), partition: None, tag };
-    if let Some(class) = what.class.as_deref().and_then(Class::parse) {
-        return Ok(vec![tagged(class_tag(class))]);
+    let tag_scope = |tag| Scope::Tag { namespace: namespace(), partition: None, tag };
+    if let Some(class) = request.class.as_deref().and_then(Class::parse) {
+        return Ok(vec![tag_scope(class_tag(class))]);
     }
-    if let Some(tag) = &what.tag {
-        return Ok(vec![tagged(tag.as_str().into())]);
+    if let Some(tag) = &request.tag {
+        return Ok(vec![tag_scope(tag.as_str().into())]);
     }
-    let Some(path) = &what.path else { return Ok(vec![Scope::Namespace(namespace())]) };
-    let keys = explain::cache_keys(server, path).map_err(|_| Problem::NO_ADDRESS)?;
+    let Some(path) = &request.path else { return Ok(vec![Scope::Namespace(namespace())]) };
+    let keys = explain::cache_keys(server, path).map_err(|_| Problem::NOT_A_URL)?;
     if keys.is_empty() {
-        return Err(Problem::NOT_KEPT_AT_ALL);
+        return Err(Problem::NEVER_CACHED);
     }
     // Matches every representation, language and range: the key holds them all, while a person names none.
-    let path_of = |key: &String| key.split(['?', ' ']).next().unwrap_or_default().to_owned();
-    let paths: BTreeSet<String> = keys.iter().map(path_of).collect();
-    let below = |prefix| Scope::Prefix { namespace: namespace(), partition: None, prefix };
-    Ok(paths.into_iter().map(below).collect())
+    let path_in_key = |key: &String| key.split(['?', ' ']).next().unwrap_or_default().to_owned();
+    let paths: BTreeSet<String> = keys.iter().map(path_in_key).collect();
+    let prefix_scope = |prefix| Scope::Prefix { namespace: namespace(), partition: None, prefix };
+    Ok(paths.into_iter().map(prefix_scope).collect())
 }
 
 /// Runs the change in its own task: it must complete even if the caller disconnects, because it is persisted.
 async fn set_overrides(
-    plane: Arc<ApiState>,
-    only: Option<String>,
+    state: Arc<ApiState>,
+    server_name: Option<String>,
     class: Option<Class>,
     change: impl Fn(TtlOverride) -> TtlOverride + Send + Sync + 'static,
 ) -> Result<(), Problem> {
-    let Some(tasks) = plane.control.select_servers(None).next().map(|server| server.origin.tasks.clone()) else {
+    let Some(tasks) = state.control.select_servers(None).next().map(|server| server.origin.tasks.clone()) else {
         return Ok(());
     };
-    let said = tasks.spawn(async move { plane.control.set_overrides(only.as_deref(), class, change).await });
-    said.await.unwrap_or(Err(Problem::LIFETIME_NOT_KEPT))
+    let result = tasks.spawn(async move { state.control.set_overrides(server_name.as_deref(), class, change).await });
+    result.await.unwrap_or(Err(Problem::TTL_NOT_SAVED))
 }
 
 impl ControlPlane {
     /// Overrides one request type or all, on one server or on all. If it cannot be persisted, nothing changes.
     async fn set_overrides(
         &self,
-        only: Option<&str>,
+        server_name: Option<&str>,
         class: Option<Class>,
         change: impl Fn(TtlOverride) -> TtlOverride + Send + Sync + 'static,
     ) -> Result<(), Problem> {
-        self.check_server(only)?;
-        let classes = Class::EVERY.into_iter().filter(|one| class.is_none_or(|class| class == *one));
+        self.check_server(server_name)?;
+        let classes = Class::EVERY.into_iter().filter(|candidate| class.is_none_or(|class| class == *candidate));
         let classes: Vec<Class> = classes.collect();
-        let servers: Vec<Arc<Server>> = self.select_servers(only).cloned().collect();
-        let Some(book) = self.ttl_overrides.clone().filter(|_| !servers.is_empty()) else {
+        let servers: Vec<Arc<Server>> = self.select_servers(server_name).cloned().collect();
+        let Some(store) = self.ttl_overrides.clone().filter(|_| !servers.is_empty()) else {
             for (server, class) in servers.iter().flat_map(|server| classes.iter().map(move |class| (server, *class))) {
                 server.ttl_overrides.set(class, change(server.ttl_overrides.get(class)));
             }
             return Ok(());
         };
         // Serialised, so that the stored overrides match the active ones.
-        let turn = Arc::clone(&book.lock);
-        let _alone = turn.lock().await;
-        let named = |server: &Arc<Server>| classes.iter().map(|class| (server.name().to_owned(), *class)).collect();
-        let which: Vec<(String, Class)> = servers.iter().flat_map::<Vec<_>, _>(named).collect();
-        let lane = book.lane.clone();
-        let kept = lane.run(move || book.change(&which, change)).await;
-        let kept = kept.unwrap_or_else(|undone| Err(undone.to_string())).map_err(|reason| {
-            tracing::warn!(reason, "lifetimes stay as they were: they cannot be written down");
-            Problem::LIFETIME_NOT_KEPT
+        let lock = Arc::clone(&store.lock);
+        let _guard = lock.lock().await;
+        let with_classes =
+            |server: &Arc<Server>| classes.iter().map(|class| (server.name().to_owned(), *class)).collect();
+        let targets: Vec<(String, Class)> = servers.iter().flat_map::<Vec<_>, _>(with_classes).collect();
+        let file_work = store.file_work.clone();
+        let changed = file_work.run(move || store.change(&targets, change)).await;
+        let changed = changed.unwrap_or_else(|error| Err(error.to_string())).map_err(|reason| {
+            tracing::warn!(reason, "TTL policies not changed: they cannot be saved");
+            Problem::TTL_NOT_SAVED
         })?;
-        for (name, class, said) in kept {
+        for (name, class, new) in changed {
             if let Some(server) = servers.iter().find(|server| server.name() == name) {
-                server.ttl_overrides.set(class, said);
+                server.ttl_overrides.set(class, new);
             }
         }
         Ok(())

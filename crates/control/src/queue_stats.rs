@@ -55,9 +55,9 @@ impl QueueStats {
 }
 
 impl PriorityStats {
-    fn new(rank: Priority, tally: PriorityCounters) -> Self {
-        let PriorityCounters { in_flight, waiting, waited, waited_ms, refused, timed_out: in_vain } = tally;
-        Self { rank: rank.name(), in_flight, waiting, waited, waited_ms, refused, waited_in_vain: in_vain }
+    fn new(rank: Priority, counters: PriorityCounters) -> Self {
+        let PriorityCounters { in_flight, waiting, waited, waited_ms, refused, timed_out } = counters;
+        Self { rank: rank.name(), in_flight, waiting, waited, waited_ms, refused, waited_in_vain: timed_out }
     }
 
     fn since(&self, before: &Self) -> Self {
@@ -66,15 +66,15 @@ impl PriorityStats {
 }
 
 impl From<QueueSnapshot> for QueueStats {
-    fn from(sight: QueueSnapshot) -> Self {
-        let ranks = Priority::EVERY.into_iter().zip(sight.priorities);
+    fn from(snapshot: QueueSnapshot) -> Self {
+        let ranks = Priority::EVERY.into_iter().zip(snapshot.priorities);
         Self {
-            places: sight.limits.slots,
-            busy: sight.priorities.iter().map(|tally| tally.in_flight).sum(),
-            waiting: sight.priorities.iter().map(|tally| tally.waiting).sum(),
-            overdue: sight.detached,
-            abandoned: sight.abandoned,
-            ranks: ranks.map(|(rank, tally)| PriorityStats::new(rank, tally)).collect(),
+            places: snapshot.limits.slots,
+            busy: snapshot.priorities.iter().map(|counters| counters.in_flight).sum(),
+            waiting: snapshot.priorities.iter().map(|counters| counters.waiting).sum(),
+            overdue: snapshot.detached,
+            abandoned: snapshot.abandoned,
+            ranks: ranks.map(|(rank, counters)| PriorityStats::new(rank, counters)).collect(),
         }
     }
 }
@@ -85,18 +85,18 @@ mod tests {
     use greenroom_origin::scheduler::slots::SlotLimits;
 
     #[test]
-    fn what_is_now_is_no_counter() {
-        let tally = PriorityCounters { in_flight: 1, waiting: 2, waited: 3, waited_ms: 4, refused: 5, timed_out: 6 };
-        let figures = QueueStats::from(QueueSnapshot {
+    fn current_values_are_not_subtracted() {
+        let counters = PriorityCounters { in_flight: 1, waiting: 2, waited: 3, waited_ms: 4, refused: 5, timed_out: 6 };
+        let stats = QueueStats::from(QueueSnapshot {
             limits: SlotLimits::new(8, 1000),
-            priorities: [tally; 5],
+            priorities: [counters; 5],
             detached: 7,
             abandoned: 8,
         });
-        assert_eq!((figures.places, figures.busy, figures.waiting), (8, 5, 10));
-        let since = figures.since(&figures);
+        assert_eq!((stats.places, stats.busy, stats.waiting), (8, 5, 10));
+        let since = stats.since(&stats);
         assert_eq!((since.busy, since.waiting, since.overdue, since.abandoned), (5, 10, 7, 0));
-        let nothing = PriorityCounters { in_flight: 1, waiting: 2, ..PriorityCounters::default() };
-        assert_eq!(since.ranks[3], PriorityStats::new(Priority::Bulk, nothing));
+        let current_only = PriorityCounters { in_flight: 1, waiting: 2, ..PriorityCounters::default() };
+        assert_eq!(since.ranks[3], PriorityStats::new(Priority::Bulk, current_only));
     }
 }

@@ -36,44 +36,44 @@ const MAX_HEAD_BYTES: usize = 32 * 1024;
 /// Maximum number of request headers.
 const MAX_HEADERS: usize = 100;
 /// Write timeout: closes connections whose client stops reading.
-const PATIENCE: Duration = Duration::from_secs(30);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Pause after a failed accept, such as when no file descriptors are left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves the control plane, over TLS where a certificate is configured, until it is stopped and the requests in
-/// progress have ended. Once `leaving` is set, it accepts no new connections, and each response asks its client to
+/// progress have ended. Once `draining` is set, it accepts no new connections, and each response asks its client to
 /// reconnect.
 pub async fn serve(
     control: Arc<ControlPlane>,
     listener: TcpListener,
     settings: greenroom_config::ControlSettings,
-    shown: Option<Arc<ServerCertificate>>,
-    (stop, leaving): (CancellationToken, CancellationToken),
+    certificate: Option<Arc<ServerCertificate>>,
+    (stop, draining): (CancellationToken, CancellationToken),
 ) {
     let listen = match listener.local_addr() {
         Ok(listen) => listen,
         Err(error) => {
-            tracing::error!(%error, "the control plane has no address, so it cannot check who calls it");
+            tracing::error!(%error, "the control plane's listener has no address, so hosts cannot be checked; the control plane is not served");
             return;
         }
     };
     let base_path: Arc<str> = settings.base_path.as_str().into();
-    let plane = Arc::new(ApiState { control, settings, listen, stop: stop.clone() });
-    let entrance = BasePathRouter { router: router(Arc::clone(&plane)), base_path };
+    let state = Arc::new(ApiState { control, settings, listen, stop: stop.clone() });
+    let routes = BasePathRouter { router: router(Arc::clone(&state)), base_path };
     let mut tasks = JoinSet::new();
-    tasks.spawn(live_api::broadcast_stats(plane));
+    tasks.spawn(live_api::broadcast_stats(state));
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
-            () = leaving.cancelled() => break,
+            () = draining.cancelled() => break,
             Some(ended) = tasks.join_next() => log_task_end(ended),
             accepted = listener.accept(), if tasks.len() <= MAX_CONNECTIONS => match accepted {
                 Ok((stream, peer)) => {
-                    let ends = (stop.clone(), leaving.clone());
-                    tasks.spawn(accept_connection(entrance.clone(), stream, peer, shown.clone(), ends));
+                    let shutdown = (stop.clone(), draining.clone());
+                    tasks.spawn(accept_connection(routes.clone(), stream, peer, certificate.clone(), shutdown));
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "a connection to the control plane could not be accepted");
+                    tracing::warn!(%error, "connection to the control plane not accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },
@@ -95,56 +95,58 @@ struct BasePathRouter {
 
 fn log_task_end(ended: Result<(), tokio::task::JoinError>) {
     if let Err(error) = ended {
-        tracing::error!(%error, "a task of the control plane died");
+        tracing::error!(%error, "a task of the control plane panicked");
     }
 }
 
 async fn accept_connection(
-    entrance: BasePathRouter,
+    router: BasePathRouter,
     stream: TcpStream,
     address: SocketAddr,
-    shown: Option<Arc<ServerCertificate>>,
-    ends: (CancellationToken, CancellationToken),
+    certificate: Option<Arc<ServerCertificate>>,
+    shutdown: (CancellationToken, CancellationToken),
 ) {
-    // Without `TCP_NODELAY` a small response waits for the client's delayed acknowledgement.
-    drop(stream.set_nodelay(true));
-    let Some(shown) = shown else {
-        return serve_connection(entrance, stream, ConnectionInfo::new(address, false), ends).await;
+    let _ = stream.set_nodelay(true); // an optimisation
+    let Some(certificate) = certificate else {
+        return serve_connection(router, stream, ConnectionInfo::new(address, false), shutdown).await;
     };
-    let greeted = tokio::select! {
-        () = ends.0.cancelled() => return,
-        greeted = shown.accept(stream) => greeted,
+    let handshake = tokio::select! {
+        () = shutdown.0.cancelled() => return,
+        handshake = certificate.accept(stream) => handshake,
     };
-    match greeted {
-        Ok(stream) => serve_connection(entrance, stream, ConnectionInfo::new(address, true), ends).await,
-        Err(error) => tracing::debug!(%error, "a caller of the control plane does not agree on encryption"),
+    match handshake {
+        Ok(stream) => serve_connection(router, stream, ConnectionInfo::new(address, true), shutdown).await,
+        Err(error) => tracing::debug!(%error, "TLS handshake with a client of the control plane failed"),
     }
 }
 
 async fn serve_connection<S>(
-    entrance: BasePathRouter,
+    router: BasePathRouter,
     stream: S,
     peer: ConnectionInfo,
-    (stop, leaving): (CancellationToken, CancellationToken),
+    (stop, draining): (CancellationToken, CancellationToken),
 ) where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let service = TowerToHyperService::new(entrance.router);
+    let service = TowerToHyperService::new(router.router);
     let service = service_fn(move |mut request: Request<Incoming>| {
-        let way = base_path::match_base_path(request.uri(), &entrance.base_path);
+        let path_match = base_path::match_base_path(request.uri(), &router.base_path);
         let mut peer = peer;
-        if let BasePathMatch::Prefixed(target) = &way {
+        if let BasePathMatch::Prefixed(target) = &path_match {
             *request.uri_mut() = target.clone();
-            peer.came_below_base_path = true;
+            peer.is_under_base_path = true;
         }
         request.extensions_mut().insert(peer);
-        let (service, base_path) = (service.clone(), Arc::clone(&entrance.base_path));
-        let leaving = leaving.clone();
+        let (service, base_path) = (service.clone(), Arc::clone(&router.base_path));
+        let draining = draining.clone();
         async move {
-            let response =
-                if way == BasePathMatch::NeedsSlash { Ok(with_slash(&base_path)) } else { service.call(request).await };
+            let response = if path_match == BasePathMatch::NeedsSlash {
+                Ok(with_slash(&base_path))
+            } else {
+                service.call(request).await
+            };
             response.map(|mut response| {
-                if leaving.is_cancelled() {
+                if draining.is_cancelled() {
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
                 response
@@ -152,7 +154,7 @@ async fn serve_connection<S>(
         }
     });
     // Browsers live in system time, even where the demo runs on a faster clock.
-    let stream = WriteTimeoutStream::new(stream, Clock::system(), PATIENCE);
+    let stream = WriteTimeoutStream::new(stream, Clock::system(), WRITE_TIMEOUT);
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
@@ -164,14 +166,14 @@ async fn serve_connection<S>(
         _ = connection.as_mut() => return,
         () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
     }
-    drop(connection.await);
+    let _ = connection.await; // the client's errors do not matter at shutdown
 }
 
 /// Redirects to the page itself.
 fn with_slash(base_path: &str) -> Response {
     let mut response = StatusCode::PERMANENT_REDIRECT.into_response();
-    if let Ok(to) = format!("{base_path}/").parse() {
-        response.headers_mut().insert(LOCATION, to);
+    if let Ok(location) = format!("{base_path}/").parse() {
+        response.headers_mut().insert(LOCATION, location);
     }
     response
 }
@@ -185,7 +187,7 @@ pub async fn handle_request(
 ) -> Response {
     request.extensions_mut().insert(ConnectionInfo::new(peer, false));
     let listen = settings.listen;
-    let plane = Arc::new(ApiState { control, settings, listen, stop: CancellationToken::new() });
-    let service = TowerToHyperService::new(router(plane));
+    let state = Arc::new(ApiState { control, settings, listen, stop: CancellationToken::new() });
+    let service = TowerToHyperService::new(router(state));
     service.call(request).await.unwrap_or_else(|never| match never {})
 }

@@ -111,16 +111,16 @@ impl ServerStatus {
 
 /// Whether the server responds, and whether far slower than usual.
 pub(super) fn health_of(server: &Server, now_ms: u64) -> Health {
-    let (origin, is_out) = (&server.origin, server.origin.breaker.outage().is_some());
-    Health::evaluate(is_out, origin.is_responding(), &origin.ttfb.samples(), now_ms)
+    let (origin, is_down) = (&server.origin, server.origin.breaker.outage().is_some());
+    Health::evaluate(is_down, origin.is_responding(), &origin.ttfb.samples(), now_ms)
 }
 
 impl ServerStats {
     /// Counters since start.
-    pub(super) fn from_server(server: &Server, listen: String, introduced: &ServerIdentitySummary) -> Self {
+    pub(super) fn from_server(server: &Server, listen: String, identity: &ServerIdentitySummary) -> Self {
         let counters = &server.counters;
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let moment = |counter: &AtomicU64| Some(read(counter)).filter(|at_ms| *at_ms > 0);
+        let time_ms = |counter: &AtomicU64| Some(read(counter)).filter(|at_ms| *at_ms > 0);
         let state = ServerStatus::from_server(server);
         let breaker = server.origin.breaker.counters();
         let outage = server.origin.breaker.outage();
@@ -140,12 +140,12 @@ impl ServerStats {
                 next_try_ms: outage.next_probe_ms,
                 why: outage.cause.and_then(UpstreamOutcome::failure),
             }),
-            title: introduced.title.clone().or(title),
-            version: introduced.version.clone().or(version),
-            remark: introduced.remark.filter(|_| state != ServerStatus::Well),
-            last_answer_ms: moment(&server.origin.counters.last_success_ms),
-            last_failure_ms: moment(&server.origin.counters.last_failure_ms),
-            last_asked_ms: moment(&counters.last_request_ms),
+            title: identity.title.clone().or(title),
+            version: identity.version.clone().or(version),
+            remark: identity.remark.filter(|_| state != ServerStatus::Well),
+            last_answer_ms: time_ms(&server.origin.counters.last_success_ms),
+            last_failure_ms: time_ms(&server.origin.counters.last_failure_ms),
+            last_asked_ms: time_ms(&counters.last_request_ms),
             asked: read(&counters.requests),
             saved: read(&counters.saved),
             requests_to_server: server.origin.client.requests(),
@@ -171,13 +171,13 @@ impl ServerStats {
 
     /// The difference from an earlier snapshot.
     pub(super) fn since(&self, before: &Self) -> Self {
-        let counted = since!(
+        let stats = since!(
             self, before;
             asked saved requests_to_server own writes streams bypassed unauthorised refused offline outages probes
             unattached doubted
         );
         let (queue, prefetch) = (self.queue.since(&before.queue), self.prefetch.since(&before.prefetch));
-        Self { queue, prefetch, ..counted }
+        Self { queue, prefetch, ..stats }
     }
 }
 
@@ -186,11 +186,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn states_are_words() {
-        for (state, word) in
+    fn server_states_serialize_to_their_names() {
+        for (state, name) in
             [(ServerStatus::Well, "well"), (ServerStatus::Unwell, "unwell"), (ServerStatus::Unknown, "unknown")]
         {
-            assert_eq!(serde_json::to_value(state).expect("a word"), word);
+            assert_eq!(serde_json::to_value(state).expect("a string"), name);
         }
     }
 }

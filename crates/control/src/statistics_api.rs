@@ -218,10 +218,10 @@ pub(super) async fn enable_spot_checks(
     let SetSpotChecksRequest { enabled } = body.required()?;
     let (_, one_in) = plane.control.statistics.spot_checks();
     if enabled && one_in == 0 {
-        return Err(Problem::NO_SPOT_CHECKS);
+        return Err(Problem::SPOT_CHECKS_DISABLED);
     }
     let changed = plane.control.statistics.enable_spot_checks(enabled).await;
-    changed.map_err(|_| Problem::CHOICE_NOT_KEPT)?;
+    changed.map_err(|_| Problem::CHANGE_NOT_SAVED)?;
     let message = if enabled { "Spot checks are made." } else { "No spot checks are made any more." };
     Ok(Json(ActionResponse::succeeded(message.to_owned())))
 }

@@ -123,8 +123,8 @@ impl From<&CacheStats> for CacheEngineStats {
 impl From<&ClassStats> for ClassCacheStats {
     fn from(stats: &ClassStats) -> Self {
         let misses = stats.misses_total() + stats.offline;
-        let by_reason = stats.misses.iter().map(|(why, count)| (why.name(), *count));
-        let figures = Self {
+        let by_reason = stats.misses.iter().map(|(reason, count)| (reason.name(), *count));
+        let stats_row = Self {
             server: stats.namespace.clone(),
             class: stats.class,
             hits: stats.hits,
@@ -133,7 +133,7 @@ impl From<&ClassStats> for ClassCacheStats {
             loaded: stats.loaded,
             stale_on_error: stats.stale_on_error,
             misses,
-            failed: stats.failed_answers,
+            failed: stats.failed_reads,
             hit_rate: None,
             bytes: stats.bytes,
             entries: stats.entries,
@@ -154,11 +154,11 @@ impl From<&ClassStats> for ClassCacheStats {
                     ("failed", stats.loads_failed),
                     ("timed-out", stats.loads_timed_out),
                 ],
-                refusals: stats.not_stored.iter().map(|(why, count)| (why.name(), *count)).collect(),
+                refusals: stats.not_stored.iter().map(|(reason, count)| (reason.name(), *count)).collect(),
                 load_times: load_times(stats),
             },
         };
-        figures.with_hit_rate()
+        stats_row.with_hit_rate()
     }
 }
 
@@ -170,12 +170,12 @@ impl ClassCacheStats {
 
     /// The difference from an earlier snapshot. Current sizes are not subtracted.
     pub(super) fn since(&self, before: &Self) -> Self {
-        let figures = since!(
+        let stats_row = since!(
             self, before;
             hits stale joined loaded stale_on_error misses failed warm_loads refreshes refreshes_useful
             refreshes_useless ahead_loads ahead_useful ahead_useless evictions
         );
-        figures.with_hit_rate()
+        stats_row.with_hit_rate()
     }
 
     fn with_hit_rate(mut self) -> Self {
@@ -186,8 +186,8 @@ impl ClassCacheStats {
 
 /// The hit rate over all request types.
 pub(super) fn hit_rate(classes: &[ClassCacheStats]) -> Option<f64> {
-    let at_once = classes.iter().map(|figures| figures.hits + figures.stale).sum();
-    share(at_once, classes.iter().map(ClassCacheStats::client_requests).sum())
+    let hits = classes.iter().map(|stats_row| stats_row.hits + stats_row.stale).sum();
+    share(hits, classes.iter().map(ClassCacheStats::client_requests).sum())
 }
 
 fn share(part: u64, whole: u64) -> Option<f64> {
@@ -195,9 +195,9 @@ fn share(part: u64, whole: u64) -> Option<f64> {
 }
 
 fn load_times(stats: &ClassStats) -> LoadTimeHistogram {
-    let limits = LOAD_TIME_BUCKETS_MS.iter().map(|limit_ms| *limit_ms as f64 / 1000.0).chain([f64::INFINITY]);
+    let bounds = LOAD_TIME_BUCKETS_MS.iter().map(|limit_ms| *limit_ms as f64 / 1000.0).chain([f64::INFINITY]);
     LoadTimeHistogram {
-        buckets: limits.zip(stats.load_times.counts).collect(),
+        buckets: bounds.zip(stats.load_times.counts).collect(),
         sum_s: stats.load_times.sum_ms as f64 / 1000.0,
     }
 }
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_asked_is_no_rate_rather_than_none_of_all() {
+    fn without_requests_there_is_no_hit_rate() {
         assert_eq!(class_stats(0, 0, 0).hit_rate, None);
         assert_eq!(class_stats(0, 0, 3).hit_rate, Some(0.0));
         assert_eq!(hit_rate(&[]), None);
@@ -232,7 +232,7 @@ mod tests {
         type Pass = ();
 
         async fn load(&self, _: LoadReason, _: Option<Arc<Entry>>) -> Result<LoadResult<()>, LoadError> {
-            Err(LoadError::new(LoadErrorKind::Unreachable, "it is down"))
+            Err(LoadError::new(LoadErrorKind::Unreachable, "the server is down"))
         }
     }
 
@@ -256,27 +256,28 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_outage_makes_no_figure_of_a_class_fall() {
+    async fn an_outage_decreases_no_counter_of_a_request_type() {
         let up = ClassStats { loaded: 25, hits: 5, ..one_failed().await };
-        let down = ClassStats { stale_on_error: 50, offline: 60, failed_answers: 11, ..up.clone() };
+        let down = ClassStats { stale_on_error: 50, offline: 60, failed_reads: 11, ..up.clone() };
         let (before, after) = (ClassCacheStats::from(&up), ClassCacheStats::from(&down));
         assert_eq!((before.loaded, before.misses, before.failed), (25, 1, 1));
         assert_eq!((after.loaded, after.stale_on_error, after.failed), (25, 50, 11));
-        assert_eq!((after.misses, after.client_requests()), (61, 66), "who was answered in its absence asked as well");
+        assert_eq!((after.misses, after.client_requests()), (61, 66), "requests during the outage count as well");
         assert!(after.hit_rate < before.hit_rate);
         let by_reason: u64 = after.detail.misses.iter().map(|(_, count)| count).sum();
         assert_eq!(by_reason, after.misses);
     }
 
     #[test]
-    fn our_own_refreshes_are_no_part_of_the_rate() {
-        let with_own = ClassCacheStats { refreshes: 100, warm_loads: 100, ..class_stats(1, 1, 2) }.with_hit_rate();
-        assert_eq!(with_own.hit_rate, Some(0.5));
-        assert_eq!(hit_rate(&[with_own, class_stats(4, 0, 0)]), Some(0.75));
+    fn background_refreshes_do_not_count_in_the_hit_rate() {
+        let with_refreshes =
+            ClassCacheStats { refreshes: 100, warm_loads: 100, ..class_stats(1, 1, 2) }.with_hit_rate();
+        assert_eq!(with_refreshes.hit_rate, Some(0.5));
+        assert_eq!(hit_rate(&[with_refreshes, class_stats(4, 0, 0)]), Some(0.75));
     }
 
     #[test]
-    fn counting_anew_keeps_what_is_there_and_rates_anew() {
+    fn a_difference_keeps_current_sizes_and_recomputes_the_hit_rate() {
         let before = class_stats(90, 0, 10);
         let now = class_stats(90, 0, 20);
         let since = now.since(&before);

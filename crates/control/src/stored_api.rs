@@ -23,93 +23,93 @@ use greenroom_state::backup;
 
 /// Lists stored responses, last read first.
 #[utoipa::path(post, path = "/api/v1/cache/disk/list", request_body = Option<StoredQuery>,
-    responses((status = 200, body = StoredResponses), (status = 503, description = "It cannot be read")))]
+    responses((status = 200, body = StoredResponses), (status = 503, description = "The disk tier cannot be read")))]
 pub(super) async fn list_stored(
-    State(plane): State<Arc<ApiState>>,
+    State(state): State<Arc<ApiState>>,
     body: JsonBody<StoredQuery>,
 ) -> Result<Json<StoredResponses>, Problem> {
     let query = body.or_default();
-    let (dir, now_ms) = (plane.cache_dir()?, plane.control.clock.now_ms());
-    plane.run_blocking(move || stored::list(&dir, &query, now_ms)).await.map(Json)
+    let (dir, now_ms) = (state.cache_dir()?, state.control.clock.now_ms());
+    state.run_blocking(move || stored::list(&dir, &query, now_ms)).await.map(Json)
 }
 
 /// Shows all details of a stored response.
 #[utoipa::path(post, path = "/api/v1/cache/disk/show", request_body = StoredShowQuery,
-    responses((status = 200, body = StoredResponses), (status = 503, description = "It cannot be read")))]
+    responses((status = 200, body = StoredResponses), (status = 503, description = "The disk tier cannot be read")))]
 pub(super) async fn show_stored(
-    State(plane): State<Arc<ApiState>>,
+    State(state): State<Arc<ApiState>>,
     body: JsonBody<StoredShowQuery>,
 ) -> Result<Json<StoredResponses>, Problem> {
     let query = body.required()?;
-    let (dir, now_ms) = (plane.cache_dir()?, plane.control.clock.now_ms());
-    plane.run_blocking(move || stored::show(&dir, &query, now_ms)).await.map(Json)
+    let (dir, now_ms) = (state.cache_dir()?, state.control.clock.now_ms());
+    state.run_blocking(move || stored::show(&dir, &query, now_ms)).await.map(Json)
 }
 
 /// Counts stored responses by server and request type.
 #[utoipa::path(post, path = "/api/v1/cache/disk/stats",
-    responses((status = 200, body = StoredTotals), (status = 503, description = "It cannot be read")))]
-pub(super) async fn count_stored(State(plane): State<Arc<ApiState>>) -> Result<Json<StoredTotals>, Problem> {
-    let (dir, now_ms) = (plane.cache_dir()?, plane.control.clock.now_ms());
-    plane.run_blocking(move || stored::totals(&dir, now_ms)).await.map(Json)
+    responses((status = 200, body = StoredTotals), (status = 503, description = "The disk tier cannot be read")))]
+pub(super) async fn count_stored(State(state): State<Arc<ApiState>>) -> Result<Json<StoredTotals>, Problem> {
+    let (dir, now_ms) = (state.cache_dir()?, state.control.clock.now_ms());
+    state.run_blocking(move || stored::totals(&dir, now_ms)).await.map(Json)
 }
 
 /// Checks every stored response against its checksum.
 #[utoipa::path(post, path = "/api/v1/cache/disk/verify", request_body = Option<StoredVerifyQuery>,
-    responses((status = 200, body = StoredVerifyResult), (status = 409, description = "One is under way"),
-        (status = 503, description = "It cannot be read")))]
+    responses((status = 200, body = StoredVerifyResult), (status = 409, description = "A check or clean-up is in progress"),
+        (status = 503, description = "The disk tier cannot be read")))]
 pub(super) async fn verify_stored(
-    State(plane): State<Arc<ApiState>>,
+    State(state): State<Arc<ApiState>>,
     body: JsonBody<StoredVerifyQuery>,
 ) -> Result<Json<StoredVerifyResult>, Problem> {
     let query = body.or_default();
-    let (dir, now_ms) = (plane.cache_dir()?, plane.control.clock.now_ms());
-    plane.at_length(move || stored::verify(&dir, &query, true, now_ms, |_, _| {})).await.map(Json)
+    let (dir, now_ms) = (state.cache_dir()?, state.control.clock.now_ms());
+    state.run_exclusive(move || stored::verify(&dir, &query, true, now_ms, |_, _| {})).await.map(Json)
 }
 
 /// Returns free space to the file system, in small steps.
 #[utoipa::path(post, path = "/api/v1/cache/disk/vacuum",
-    responses((status = 200, body = StoredVacuumResult), (status = 409, description = "One is under way"),
-        (status = 503, description = "It cannot be done")))]
-pub(super) async fn vacuum_stored(State(plane): State<Arc<ApiState>>) -> Result<Json<StoredVacuumResult>, Problem> {
-    let dir = plane.cache_dir()?;
-    plane.at_length(move || stored::vacuum(&dir, true)).await.map(Json)
+    responses((status = 200, body = StoredVacuumResult), (status = 409, description = "A check or clean-up is in progress"),
+        (status = 503, description = "The disk tier cannot be compacted")))]
+pub(super) async fn vacuum_stored(State(state): State<Arc<ApiState>>) -> Result<Json<StoredVacuumResult>, Problem> {
+    let dir = state.cache_dir()?;
+    state.run_exclusive(move || stored::vacuum(&dir, true)).await.map(Json)
 }
 
 /// Makes a backup of the state and the keys, and sends it. It holds secrets.
 #[utoipa::path(post, path = "/api/v1/backup",
     responses((status = 200, description = "The backup", content_type = "application/octet-stream"),
         (status = 403, description = "A session of the page is not enough"),
-        (status = 503, description = "It cannot be made")))]
+        (status = 503, description = "The backup cannot be made")))]
 pub(super) async fn back_up(
-    State(plane): State<Arc<ApiState>>,
-    Extension(admitted): Extension<AuthContext>,
+    State(state): State<Arc<ApiState>>,
+    Extension(auth): Extension<AuthContext>,
 ) -> Result<Response, Problem> {
     // A page session must not be able to download the keys.
-    if matches!(admitted.grant, AuthGrant::Session(_)) {
+    if matches!(auth.grant, AuthGrant::Session(_)) {
         return Err(Problem::NEEDS_TOKEN);
     }
-    let dir = plane.control.storage_location.as_ref().map(|place| place.data.clone()).ok_or(Problem::NOT_STORED)?;
-    let now_ms = plane.control.clock.now_ms();
-    let bytes = plane.run_blocking(move || backup::bytes(&dir, now_ms)).await?;
+    let dir = state.control.storage_location.as_ref().map(|paths| paths.data.clone()).ok_or(Problem::NOT_STORED)?;
+    let now_ms = state.control.clock.now_ms();
+    let bytes = state.run_blocking(move || backup::bytes(&dir, now_ms)).await?;
     let kind = HeaderValue::from_static("application/octet-stream");
     Ok(([(CONTENT_TYPE, kind)], bytes).into_response())
 }
 
 impl ApiState {
     fn cache_dir(&self) -> Result<PathBuf, Problem> {
-        let place = self.control.storage_location.as_ref();
-        place.and_then(|place| place.cache.clone()).ok_or(Problem::NOT_STORED)
+        let paths = self.control.storage_location.as_ref();
+        paths.and_then(|paths| paths.cache.clone()).ok_or(Problem::NOT_STORED)
     }
 
     /// Runs work over the whole disk tier, one at a time. It runs to its end even if the caller disconnects.
-    pub(super) async fn at_length<T: Send + 'static>(
+    pub(super) async fn run_exclusive<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, String> + Send + 'static,
     ) -> Result<T, Problem> {
-        let place = Arc::clone(&self.control.long_work).try_acquire_owned();
-        let place = place.map_err(|_| Problem::ALREADY_AT_WORK)?;
+        let permit = Arc::clone(&self.control.long_work).try_acquire_owned();
+        let permit = permit.map_err(|_| Problem::ALREADY_RUNNING)?;
         self.run_blocking(move || {
-            let _place = place;
+            let _permit = permit;
             work()
         })
         .await
@@ -120,9 +120,9 @@ impl ApiState {
         &self,
         work: impl FnOnce() -> Result<T, String> + Send + 'static,
     ) -> Result<T, Problem> {
-        let done = self.control.tasks.spawn_blocking(work).await;
-        done.unwrap_or_else(|_| Err("it broke down".to_owned())).map_err(|reason| {
-            tracing::warn!(reason, "what is on disk cannot be read or mended");
+        let result = self.control.tasks.spawn_blocking(work).await;
+        result.unwrap_or_else(|_| Err("the work panicked".to_owned())).map_err(|reason| {
+            tracing::warn!(reason, "disk tier cannot be read or repaired");
             Problem::NOT_STORED
         })
     }

@@ -18,10 +18,10 @@ pub(super) struct WarningsResponse {
 
 /// The active warnings. An action is a request to this API that helps.
 #[utoipa::path(get, path = "/api/v1/warnings", responses((status = 200, body = WarningsResponse)))]
-pub(super) async fn list(State(plane): State<Arc<ApiState>>) -> Json<WarningsResponse> {
-    if let Some(advisor) = &plane.control.recommender {
-        advisor.measure().await;
-        advisor.evaluate();
+pub(super) async fn list(State(state): State<Arc<ApiState>>) -> Json<WarningsResponse> {
+    if let Some(recommender) = &state.control.recommender {
+        recommender.measure().await;
+        recommender.evaluate();
     }
-    Json(WarningsResponse { items: plane.control.sorted_warnings() })
+    Json(WarningsResponse { items: state.control.sorted_warnings() })
 }

@@ -26,9 +26,9 @@ struct Section {
 /// Section ids, each with a text that changes whenever the section's content does, from the JSON body of
 /// Plex's `/library/sections`.
 pub fn change_counters(body: &[u8]) -> Option<Vec<(String, String)>> {
-    let said: Envelope = serde_json::from_slice(body).ok()?;
+    let fields: Envelope = serde_json::from_slice(body).ok()?;
     let counter = |section: &Section| format!("{}/{}", section.content_changed_at, section.scanned_at);
-    Some(said.container.sections.iter().map(|section| (section.key.clone(), counter(section))).collect())
+    Some(fields.container.sections.iter().map(|section| (section.key.clone(), counter(section))).collect())
 }
 
 #[cfg(test)]
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moved_counter_is_another_text() {
+    fn a_changed_counter_yields_another_value() {
         let body = |at: u64| {
             format!(r#"{{"MediaContainer":{{"Directory":[{{"key":"1","contentChangedAt":{at},"scannedAt":5}}]}}}}"#)
         };

@@ -7,8 +7,8 @@ use crate::request::ServerKind;
 
 /// Request type of a read. Both dialects share the names; a type that only one dialect has says so.
 ///
-/// A new type: decide about `SHOWN_TO_ANYONE` (proxy identity) and `is_live` (origin scheduler); neither is a `match`
-/// over all types.
+/// A new type: decide about `SHOWN_TO_ANYONE` (proxy identity), `is_live` (origin scheduler) and `changes_by_itself`
+/// (response comparison); none is a `match` over all types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Class {
     /// Current work of the server (Plex activities, Jellyfin scheduled tasks).
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn every_class_survives_a_day_of_outage() {
+    fn entries_of_every_class_are_usable_for_a_day_of_outage() {
         for kind in [ServerKind::Plex, ServerKind::Jellyfin] {
             for class in Class::EVERY {
                 assert!(class.lifetime(kind).stale_on_error_s >= DAY, "{}", class.name());
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_user_changes_by_hand_is_never_served_stale_by_age() {
+    fn user_editable_lists_have_no_stale_time() {
         for class in [Class::Playlists, Class::Resume] {
             assert_eq!(class.lifetime(ServerKind::Plex).stale_s, 0);
             assert_eq!(class.lifetime(ServerKind::Jellyfin).stale_s, 0);

@@ -161,7 +161,7 @@ impl RejectionReason {
     pub fn message(self) -> &'static str {
         match self {
             Self::BadPath => "the request path is malformed",
-            Self::Setup => "claiming and first set-up must be done on the server itself",
+            Self::Setup => "claim and set up the server on the server itself",
             Self::Emby => "Emby is not supported yet",
         }
     }

@@ -20,27 +20,27 @@ use crate::{jellyfin, plex};
 impl ServerKind {
     /// Classifies a request. `own_user` is the user id the credential is proven to belong to, if known
     /// (Jellyfin: an explicit `userId` of one's own and an absent one then share a key).
-    pub fn classify(self, ask: &RequestView<'_>, own_user: Option<&str>) -> Classification {
+    pub fn classify(self, request: &RequestView<'_>, own_user: Option<&str>) -> Classification {
         match self {
-            Self::Plex => plex::classify(ask),
-            Self::Jellyfin => jellyfin::classify(ask, own_user),
+            Self::Plex => plex::classify(request),
+            Self::Jellyfin => jellyfin::classify(request, own_user),
         }
     }
 
     /// Whether `classify` needs the first bytes of this write's body.
-    pub fn body_use(self, ask: &RequestView<'_>) -> BodyUse {
+    pub fn body_use(self, request: &RequestView<'_>) -> BodyUse {
         let is_read = match self {
-            Self::Plex => plex::reads_body(ask),
-            Self::Jellyfin => jellyfin::reads_body(ask),
+            Self::Plex => plex::reads_body(request),
+            Self::Jellyfin => jellyfin::reads_body(request),
         };
         if is_read { BodyUse::Read } else { BodyUse::Unread }
     }
 
     /// The credential of a request, searched in every place a client of this dialect may put a token.
-    pub fn credential(self, ask: &RequestView<'_>) -> Credential {
+    pub fn credential(self, request: &RequestView<'_>) -> Credential {
         match self {
-            Self::Plex => plex::credential(ask),
-            Self::Jellyfin => jellyfin::credential(ask),
+            Self::Plex => plex::credential(request),
+            Self::Jellyfin => jellyfin::credential(request),
         }
     }
 
@@ -109,9 +109,9 @@ impl ServerKind {
 
     /// The server's identity in the requested representation, converted from its response to a probe; for
     /// Plex only, which has two representations.
-    pub fn identity_in_format(self, said: &Bytes, form: Representation) -> Option<(&'static str, Bytes)> {
+    pub fn identity_in_format(self, json: &Bytes, format: Representation) -> Option<(&'static str, Bytes)> {
         match self {
-            Self::Plex => plex::identity_in_format(said, form),
+            Self::Plex => plex::identity_in_format(json, format),
             Self::Jellyfin => None,
         }
     }
@@ -129,32 +129,32 @@ impl ServerKind {
 
     /// Whether the server grants this to any client in its own network, whatever its token. Behind a gateway
     /// all clients look local.
-    pub fn is_local_network_only(self, ask: &RequestView<'_>) -> bool {
+    pub fn is_local_network_only(self, request: &RequestView<'_>) -> bool {
         match self {
             Self::Plex => false,
-            Self::Jellyfin => jellyfin::is_local_network_only(ask.target),
+            Self::Jellyfin => jellyfin::is_local_network_only(request.target),
         }
     }
 
     /// Access of this request if it carries no token.
-    pub fn anonymous_access(self, ask: &RequestView<'_>) -> AnonymousAccess {
-        let Ok(path) = RequestPath::split(ask.target) else { return AnonymousAccess::Denied };
-        if is_preflight(ask) {
+    pub fn anonymous_access(self, request: &RequestView<'_>) -> AnonymousAccess {
+        let Ok(path) = RequestPath::split(request.target) else { return AnonymousAccess::Denied };
+        if is_preflight(request) {
             return AnonymousAccess::PassThrough;
         }
-        if path.odd {
+        if path.is_ambiguous {
             return AnonymousAccess::Denied;
         }
         match self {
-            Self::Plex => plex::anonymous_access(ask.method, &path.parts()),
-            Self::Jellyfin => jellyfin::anonymous_access(ask.method, ask.target),
+            Self::Plex => plex::anonymous_access(request.method, &path.parts()),
+            Self::Jellyfin => jellyfin::anonymous_access(request.method, request.target),
         }
     }
 }
 
 /// A CORS preflight request; it never carries a token.
-fn is_preflight(ask: &RequestView<'_>) -> bool {
-    ask.method == Method::OPTIONS && ask.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+fn is_preflight(request: &RequestView<'_>) -> bool {
+    request.method == Method::OPTIONS && request.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 #[cfg(test)]
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn plex_tells_only_who_it_is() {
+    fn plex_publishes_only_its_identity() {
         for (target, wanted) in [
             ("/identity", AnonymousAccess::Cacheable),
             ("/identity/", AnonymousAccess::Cacheable),
@@ -236,14 +236,14 @@ mod tests {
 
     /// For a preflight request on any path, classification alone decides.
     #[test]
-    fn a_question_in_advance_is_a_moment_or_refused() {
+    fn a_preflight_passes_or_is_rejected() {
         let mut plain = HeaderMap::new();
         plain.insert(ACCESS_CONTROL_REQUEST_METHOD, HeaderValue::from_static("POST"));
-        let mut dressed = plain.clone();
+        let mut with_identity_headers = plain.clone();
         for (name, value) in
             [(UPGRADE, "websocket"), (RANGE, "bytes=0-1"), (ACCEPT, "text/event-stream"), (CONTENT_LENGTH, "5")]
         {
-            dressed.insert(name, HeaderValue::from_static(value));
+            with_identity_headers.insert(name, HeaderValue::from_static(value));
         }
         let moment = Classification::Stream(StreamReason::Moment);
         let refused = |refusal| Classification::Refuse(refusal);
@@ -268,22 +268,22 @@ mod tests {
             ("*", &refused(RejectionReason::BadPath)),
         ] {
             for kind in [ServerKind::Plex, ServerKind::Jellyfin] {
-                for headers in [&plain, &dressed] {
-                    let ask = RequestView { method: &Method::OPTIONS, target, headers, body: b"x=1" };
-                    assert_eq!(&kind.classify(&ask, None), wanted, "{kind:?} {target}");
+                for headers in [&plain, &with_identity_headers] {
+                    let request = RequestView { method: &Method::OPTIONS, target, headers, body: b"x=1" };
+                    assert_eq!(&kind.classify(&request, None), wanted, "{kind:?} {target}");
                     let open = if *wanted == moment { AnonymousAccess::PassThrough } else { AnonymousAccess::Denied };
-                    assert_eq!(kind.anonymous_access(&ask), open, "{kind:?} {target}");
+                    assert_eq!(kind.anonymous_access(&request), open, "{kind:?} {target}");
                 }
             }
         }
         for (kind, target) in [(ServerKind::Plex, "/myplex/claim"), (ServerKind::Jellyfin, "/Startup/User")] {
-            let ask = RequestView { method: &Method::OPTIONS, target, headers: &plain, body: &[] };
-            assert_eq!(kind.classify(&ask, None), refused(RejectionReason::Setup), "{target}");
+            let request = RequestView { method: &Method::OPTIONS, target, headers: &plain, body: &[] };
+            assert_eq!(kind.classify(&request, None), refused(RejectionReason::Setup), "{target}");
         }
     }
 
     #[test]
-    fn a_browsers_question_in_advance_passes() {
+    fn a_preflight_request_passes_through() {
         let mut headers = HeaderMap::new();
         let method = Method::OPTIONS;
         let open = |headers: &HeaderMap| {

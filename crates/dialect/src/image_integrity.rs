@@ -75,7 +75,7 @@ mod tests {
     ];
 
     #[test]
-    fn a_whole_picture_is_not_broken_off() {
+    fn a_complete_image_is_not_truncated() {
         for body in WHOLE {
             assert!(!is_broken_off(body), "{body:?}");
             assert!(!is_broken_off(&[body, &[0; 7]].concat()), "{body:?} and zeros");
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_is_broken_off_wherever_it_is_cut() {
+    fn an_image_is_truncated_wherever_it_is_cut() {
         for body in WHOLE {
             for at in 0..body.len() {
                 assert!(is_broken_off(&body[..at]), "{body:?} at {at}");
@@ -92,19 +92,19 @@ mod tests {
     }
 
     #[test]
-    fn an_inner_picture_does_not_end_the_outer_one() {
+    fn an_embedded_image_does_not_end_the_outer_one() {
         assert!(is_broken_off(b"\xff\xd8\xff\xe1\x00\x20Exif\xff\xd8\xff\xdbx\xff\xd9\xff\xda\x00\x02sc"));
         assert!(is_broken_off(b"\x89PNG\r\n\x1a\nIEND\xae\x42\x60\x82 more"));
     }
 
     #[test]
-    fn a_container_that_promises_nothing_is_broken_off() {
+    fn an_image_without_a_declared_length_counts_as_truncated() {
         assert!(is_broken_off(b"RIFF\0\0\0\0WEBPVP8 "));
         assert!(is_broken_off(b"RIFF\xff\xff\xff\xffWEBPVP8 "));
     }
 
     #[test]
-    fn what_is_not_known_passes() {
+    fn unknown_paths_pass_through() {
         for body in [
             &b"<svg xmlns='x'/>"[..],
             b"BM\x10",
@@ -122,7 +122,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(256))]
 
         #[test]
-        fn any_bytes_are_judged_without_a_panic(
+        fn any_bytes_are_checked_without_a_panic(
             start in prop::sample::select(vec![&b""[..], JPEG, PNG, GIF, RIFF, b"RIFF\x04\0\0\0WEBP"]),
             rest in prop::collection::vec(any::<u8>(), 0..24),
         ) {

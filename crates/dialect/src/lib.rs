@@ -20,6 +20,7 @@
 //! - [`crawl`]: reads a whole library, and reads change hints out of notifications.
 //! - [`dashboard`]: the data dashboards show of a server.
 //! - [`response_facts`]: facts from a response body: whether it is cacheable, its rows, its further tags.
+//! - [`response_comparison`]: compares two responses to the same request.
 //! - [`server_identity`]: identifies the server at an address, including unsupported ones;
 //!   [`supported_versions`].
 //! - [`change_counters`]: change counters of the sections of a Plex server. [`own_user`]: the user of a
@@ -52,6 +53,7 @@ pub mod prediction;
 pub mod probe_set;
 pub mod redact;
 pub mod request;
+pub mod response_comparison;
 pub mod response_facts;
 pub mod server_event;
 pub mod server_identity;

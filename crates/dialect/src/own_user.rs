@@ -9,8 +9,8 @@ pub fn own_user(body: &[u8]) -> Option<String> {
         #[serde(rename = "Id")]
         id: String,
     }
-    let me: MeResponse = serde_json::from_slice(body).ok()?;
-    Some(me.id.replace('-', "").to_ascii_lowercase())
+    let response: MeResponse = serde_json::from_slice(body).ok()?;
+    Some(response.id.replace('-', "").to_ascii_lowercase())
 }
 
 #[cfg(test)]
@@ -19,8 +19,8 @@ mod tests {
 
     #[test]
     fn an_id_has_one_spelling() {
-        let me = br#"{"Name":"a","Id":"08CA909F-6D10-44AA-9930-BE392943948F"}"#;
-        assert_eq!(own_user(me).as_deref(), Some("08ca909f6d1044aa9930be392943948f"));
+        let response = br#"{"Name":"a","Id":"08CA909F-6D10-44AA-9930-BE392943948F"}"#;
+        assert_eq!(own_user(response).as_deref(), Some("08ca909f6d1044aa9930be392943948f"));
         assert_eq!(own_user(b"<html>"), None);
     }
 }

@@ -42,7 +42,7 @@ pub struct RequestPath<'a> {
     /// The raw query, without the `?`; empty if there is none.
     pub query: &'a str,
     /// The lenient and the plain reading differ: see [`RequestPath::restrict`].
-    pub odd: bool,
+    pub is_ambiguous: bool,
 }
 
 impl<'a> RequestPath<'a> {
@@ -52,18 +52,18 @@ impl<'a> RequestPath<'a> {
         if !path.starts_with('/') || has_control(target.as_bytes()) || has_broken_escape(path.as_bytes()) {
             return Err(RejectionReason::BadPath);
         }
-        let mut odd = target.len() > MAX_TARGET_BYTES || !path.is_ascii() || target.contains('#');
+        let mut is_ambiguous = target.len() > MAX_TARGET_BYTES || !path.is_ascii() || target.contains('#');
         let mut segments = Vec::new();
-        let plain = path.strip_prefix('/').unwrap_or(path);
-        let plain = plain.strip_suffix('/').unwrap_or(plain);
-        if plain.is_empty() {
-            odd |= path.len() > 1;
+        let trimmed = path.strip_prefix('/').unwrap_or(path);
+        let trimmed = trimmed.strip_suffix('/').unwrap_or(trimmed);
+        if trimmed.is_empty() {
+            is_ambiguous |= path.len() > 1;
         } else {
-            for raw in plain.split('/') {
-                odd |= read_segment(raw, &mut segments)?;
+            for raw in trimmed.split('/') {
+                is_ambiguous |= read_segment(raw, &mut segments)?;
             }
         }
-        Ok(Self { segments, query, odd })
+        Ok(Self { segments, query, is_ambiguous })
     }
 
     /// The segments as text slices, for matching against a table.
@@ -78,11 +78,11 @@ impl<'a> RequestPath<'a> {
 
     /// Downgrades the classification of an odd path: a read passes through, and a write invalidates
     /// everything, because the server's own reading is unknown. A plain path changes nothing.
-    pub fn restrict(&self, verdict: Classification) -> Classification {
-        if !self.odd {
-            return verdict;
+    pub fn restrict(&self, classification: Classification) -> Classification {
+        if !self.is_ambiguous {
+            return classification;
         }
-        match verdict {
+        match classification {
             Classification::Read(_) => Classification::Stream(StreamReason::Odd),
             Classification::Write(write) => Classification::Write(Box::new(Write {
                 invalidations: vec![TagInvalidation::everyone(Tag::all())],
@@ -119,18 +119,18 @@ fn read_segment(raw: &str, segments: &mut Vec<String>) -> Result<bool, Rejection
         return Err(RejectionReason::BadPath);
     }
     let decoded = String::from_utf8_lossy(&bytes);
-    let mut odd = matches!(decoded, std::borrow::Cow::Owned(_))
+    let mut is_ambiguous = matches!(decoded, std::borrow::Cow::Owned(_))
         || decoded.contains(['/', '\\', ';', '?', '#'])
         || looks_encoded(decoded.as_bytes());
     for piece in decoded.split(['/', '\\']) {
         let piece = piece.split(';').next().unwrap_or(piece);
         match piece {
             ".." => return Err(RejectionReason::BadPath),
-            "" | "." => odd = true,
+            "" | "." => is_ambiguous = true,
             _ => segments.push(piece.to_owned()),
         }
     }
-    Ok(odd)
+    Ok(is_ambiguous)
 }
 
 fn has_control(bytes: &[u8]) -> bool {
@@ -160,7 +160,7 @@ mod tests {
 
     fn plain(target: &str) -> Vec<String> {
         let path = RequestPath::split(target).unwrap();
-        assert!(!path.odd, "{target}");
+        assert!(!path.is_ambiguous, "{target}");
         path.segments
     }
 
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_honest_client_sends_is_refused() {
+    fn malformed_requests_are_rejected() {
         for target in [
             "",
             "a",
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn an_odd_path_is_judged_by_its_lenient_reading() {
+    fn an_ambiguous_path_is_classified_by_its_lenient_reading() {
         for target in [
             "//myplex/claim",
             "/myplex//claim",
@@ -226,17 +226,17 @@ mod tests {
             "/;a/myplex/claim",
         ] {
             let path = RequestPath::split(target).unwrap();
-            assert!(path.odd, "{target}");
+            assert!(path.is_ambiguous, "{target}");
             assert_eq!(path.segments, ["myplex", "claim"], "{target}");
         }
         for target in ["//", "/a%252fb", "/a%ffb", "/ä", "/a%3fb", "/a%23b", "/a#b"] {
-            assert!(RequestPath::split(target).unwrap().odd, "{target}");
+            assert!(RequestPath::split(target).unwrap().is_ambiguous, "{target}");
         }
-        assert!(RequestPath::split(&format!("/{}", "a".repeat(MAX_TARGET_BYTES))).unwrap().odd);
+        assert!(RequestPath::split(&format!("/{}", "a".repeat(MAX_TARGET_BYTES))).unwrap().is_ambiguous);
     }
 
     #[test]
-    fn an_odd_write_makes_everything_stale_and_an_odd_read_is_not_kept() {
+    fn an_ambiguous_write_invalidates_everything_and_an_ambiguous_read_is_not_cached() {
         let path = RequestPath::split("//x").unwrap();
         let write = Write {
             name: "edit",
@@ -263,7 +263,7 @@ mod tests {
         #[test]
         fn the_canonical_spelling_is_plain_and_reads_as_itself(segments in prop::collection::vec("[ -~ä€]{1,8}", 0..5)) {
             let text = canonical(&segments);
-            if let Ok(path) = RequestPath::split(&text) && !path.odd {
+            if let Ok(path) = RequestPath::split(&text) && !path.is_ambiguous {
                 prop_assert_eq!(&path.segments, &segments);
                 prop_assert_eq!(path.canonical(), text);
             }
@@ -271,7 +271,7 @@ mod tests {
 
         #[test]
         fn a_plain_path_never_holds_a_separator(target in "/[a-z%0-9./;\\\\ABCDEF]{0,30}") {
-            if let Ok(path) = RequestPath::split(&target) && !path.odd {
+            if let Ok(path) = RequestPath::split(&target) && !path.is_ambiguous {
                 for segment in &path.segments {
                     prop_assert!(!segment.contains(['/', '\\', ';', '\0']));
                     prop_assert!(!matches!(segment.as_str(), "" | "." | ".."));

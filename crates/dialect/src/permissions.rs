@@ -42,10 +42,10 @@ struct UserPolicy {
 
 impl ServerKind {
     /// The next step after these responses (status and body), in the order they were requested.
-    pub fn permission_probe(self, answers: &[(u16, &[u8])]) -> PermissionProbe {
+    pub fn permission_probe(self, responses: &[(u16, &[u8])]) -> PermissionProbe {
         match self {
-            Self::Plex => plex(answers),
-            Self::Jellyfin => jellyfin(answers),
+            Self::Plex => plex(responses),
+            Self::Jellyfin => jellyfin(responses),
         }
     }
 
@@ -58,8 +58,8 @@ impl ServerKind {
     }
 }
 
-fn plex(answers: &[(u16, &[u8])]) -> PermissionProbe {
-    match answers {
+fn plex(responses: &[(u16, &[u8])]) -> PermissionProbe {
+    match responses {
         [] => PermissionProbe::Request("/library/sections"),
         [(200, _)] => PermissionProbe::Request("/butler"),
         [(401 | 403 | 498, _)] => PermissionProbe::Done(Permissions::Refused),
@@ -69,10 +69,10 @@ fn plex(answers: &[(u16, &[u8])]) -> PermissionProbe {
     }
 }
 
-fn jellyfin(answers: &[(u16, &[u8])]) -> PermissionProbe {
-    match answers {
+fn jellyfin(responses: &[(u16, &[u8])]) -> PermissionProbe {
+    match responses {
         [] => PermissionProbe::Request("/Users/Me"),
-        [(200, body)] => match serde_json::from_slice::<MeResponse>(body).ok().and_then(|me| me.policy) {
+        [(200, body)] => match serde_json::from_slice::<MeResponse>(body).ok().and_then(|response| response.policy) {
             Some(policy) => PermissionProbe::Done(if policy.admin { Permissions::Owner } else { Permissions::Member }),
             None => PermissionProbe::Done(Permissions::Unclear(200)),
         },
@@ -90,24 +90,24 @@ mod tests {
 
     #[test]
     fn a_plex_token_is_the_owners_if_it_may_see_the_butler() {
-        let known = |answers: &[(u16, &[u8])]| ServerKind::Plex.permission_probe(answers);
-        assert_eq!(known(&[]), PermissionProbe::Request("/library/sections"));
-        assert_eq!(known(&[(401, b"")]), PermissionProbe::Done(Permissions::Refused));
-        assert_eq!(known(&[(200, b"")]), PermissionProbe::Request("/butler"));
-        assert_eq!(known(&[(200, b""), (200, b"")]), PermissionProbe::Done(Permissions::Owner));
-        assert_eq!(known(&[(200, b""), (403, b"")]), PermissionProbe::Done(Permissions::Member));
-        assert_eq!(known(&[(503, b"")]), PermissionProbe::Done(Permissions::Unclear(503)));
+        let probe = |responses: &[(u16, &[u8])]| ServerKind::Plex.permission_probe(responses);
+        assert_eq!(probe(&[]), PermissionProbe::Request("/library/sections"));
+        assert_eq!(probe(&[(401, b"")]), PermissionProbe::Done(Permissions::Refused));
+        assert_eq!(probe(&[(200, b"")]), PermissionProbe::Request("/butler"));
+        assert_eq!(probe(&[(200, b""), (200, b"")]), PermissionProbe::Done(Permissions::Owner));
+        assert_eq!(probe(&[(200, b""), (403, b"")]), PermissionProbe::Done(Permissions::Member));
+        assert_eq!(probe(&[(503, b"")]), PermissionProbe::Done(Permissions::Unclear(503)));
     }
 
     #[test]
-    fn a_jellyfin_token_says_whose_it_is_and_a_key_is_nobodys() {
-        let known = |answers: &[(u16, &[u8])]| ServerKind::Jellyfin.permission_probe(answers);
-        let me = |admin| format!(r#"{{"Name":"x","Policy":{{"IsAdministrator":{admin}}}}}"#);
-        assert_eq!(known(&[(200, me(true).as_bytes())]), PermissionProbe::Done(Permissions::Owner));
-        assert_eq!(known(&[(200, me(false).as_bytes())]), PermissionProbe::Done(Permissions::Member));
-        assert_eq!(known(&[(400, b"")]), PermissionProbe::Request("/System/Info"));
-        assert_eq!(known(&[(400, b""), (200, b"{}")]), PermissionProbe::Done(Permissions::Key));
-        assert_eq!(known(&[(401, b"")]), PermissionProbe::Done(Permissions::Refused));
-        assert_eq!(known(&[(200, b"<html>")]), PermissionProbe::Done(Permissions::Unclear(200)));
+    fn a_jellyfin_token_has_a_user_and_an_api_key_has_none() {
+        let probe = |responses: &[(u16, &[u8])]| ServerKind::Jellyfin.permission_probe(responses);
+        let response = |admin| format!(r#"{{"Name":"x","Policy":{{"IsAdministrator":{admin}}}}}"#);
+        assert_eq!(probe(&[(200, response(true).as_bytes())]), PermissionProbe::Done(Permissions::Owner));
+        assert_eq!(probe(&[(200, response(false).as_bytes())]), PermissionProbe::Done(Permissions::Member));
+        assert_eq!(probe(&[(400, b"")]), PermissionProbe::Request("/System/Info"));
+        assert_eq!(probe(&[(400, b""), (200, b"{}")]), PermissionProbe::Done(Permissions::Key));
+        assert_eq!(probe(&[(401, b"")]), PermissionProbe::Done(Permissions::Refused));
+        assert_eq!(probe(&[(200, b"<html>")]), PermissionProbe::Done(Permissions::Unclear(200)));
     }
 }

@@ -64,16 +64,16 @@ pub fn header(name: &str, value: &str) -> String {
 /// Redacts free text (an error message, a foreign log line): every word is treated as a URL, and the value
 /// after a secret's name and `=` or `:` is replaced, also in quotes.
 pub fn text(text: &str) -> String {
-    let separates = |letter: char| letter.is_whitespace() || "\"'<>(){}[],".contains(letter);
+    let separates = |char: char| char.is_whitespace() || "\"'<>(){}[],".contains(char);
     let mut out = String::with_capacity(text.len());
     let mut awaits_value = false;
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
-        let gap = separates(first);
-        let end = rest.find(|letter| separates(letter) != gap).unwrap_or(rest.len());
+        let is_after_gap = separates(first);
+        let end = rest.find(|char| separates(char) != is_after_gap).unwrap_or(rest.len());
         let (piece, after) = rest.split_at(end);
         rest = after;
-        if gap || piece.chars().all(|letter| ":=".contains(letter)) {
+        if is_after_gap || piece.chars().all(|char| ":=".contains(char)) {
             out.push_str(piece);
         } else if awaits_value {
             let scheme = is_scheme(piece);
@@ -111,13 +111,11 @@ fn is_scheme(word: &str) -> bool {
 
 /// Whether `word` is (or ends as) `name:`, `name=`, or a bare secret name directly before `:` or `=`.
 fn ends_with_secret_name(word: &str, rest: &str) -> bool {
-    let bare = word.trim_end_matches([':', '=']);
-    let follows = bare.len() < word.len()
-        || rest
-            .trim_start_matches(|letter: char| letter.is_whitespace() || "\"'".contains(letter))
-            .starts_with([':', '=']);
-    let name = bare.rsplit(['?', '&', '=', ':', ';']).next().unwrap_or(bare);
-    follows && is_secret_name(name)
+    let name = word.trim_end_matches([':', '=']);
+    let is_assigned = name.len() < word.len()
+        || rest.trim_start_matches(|char: char| char.is_whitespace() || "\"'".contains(char)).starts_with([':', '=']);
+    let name = name.rsplit(['?', '&', '=', ':', ';']).next().unwrap_or(name);
+    is_assigned && is_secret_name(name)
 }
 
 /// Redacts a text that may contain a query.
@@ -129,11 +127,11 @@ fn address(text: &str, depth: usize) -> String {
         let end = rest.find(['?', '&', ';', '#']).unwrap_or(rest.len());
         let (piece, after) = rest.split_at(end);
         out.push_str(&pair(piece, in_query, depth));
-        let mut letters = after.chars();
-        let Some(mark) = letters.next() else { return out };
-        out.push(mark);
+        let mut chars = after.chars();
+        let Some(separator) = chars.next() else { return out };
+        out.push(separator);
         in_query = true;
-        rest = letters.as_str();
+        rest = chars.as_str();
     }
 }
 
@@ -143,11 +141,11 @@ fn pair(piece: &str, mut in_query: bool, depth: usize) -> String {
     let mut out = String::with_capacity(piece.len());
     let mut rest = piece;
     while let Some((name, value)) = rest.split_once('=') {
-        let known = decoded_fully(name);
+        let decoded = decoded_fully(name);
         // A name that cannot be decoded fully counts as the name of a secret.
-        let last = known.as_deref().map_or(SECRET_NAMES[0], |name| name.rsplit(['/', ' ']).next().unwrap_or(name));
-        let letter = in_query && SECRET_LETTERS.contains(&last.to_ascii_lowercase().as_str());
-        if letter || is_secret_name(last) {
+        let last = decoded.as_deref().map_or(SECRET_NAMES[0], |name| name.rsplit(['/', ' ']).next().unwrap_or(name));
+        let char = in_query && SECRET_LETTERS.contains(&last.to_ascii_lowercase().as_str());
+        if char || is_secret_name(last) {
             out.push_str(name);
             return out + "=" + REDACTED;
         }
@@ -177,8 +175,8 @@ fn opened(text: &str, depth: usize) -> String {
     if depth >= MAX_DEPTH || inner == text {
         return REDACTED.into();
     }
-    let clean = address(&inner, depth + 1);
-    utf8_percent_encode(&clean, NON_ALPHANUMERIC).to_string()
+    let redacted = address(&inner, depth + 1);
+    utf8_percent_encode(&redacted, NON_ALPHANUMERIC).to_string()
 }
 
 /// Whether `text` contains the name of a secret or a pair with one of the secret letters, at any level of encoding.
@@ -188,7 +186,7 @@ fn has_secret_name(text: &str) -> bool {
     SECRET_NAMES.iter().any(|name| plain.contains(name))
         || SECRET_LETTERS
             .iter()
-            .any(|letter| ['?', '&', ';'].iter().any(|mark| plain.contains(&format!("{mark}{letter}="))))
+            .any(|char| ['?', '&', ';'].iter().any(|separator| plain.contains(&format!("{separator}{char}="))))
 }
 
 /// Decodes until nothing changes; `None` if the text has [`MAX_LEVELS`] levels of percent-encoding or more.
@@ -242,16 +240,16 @@ mod tests {
 
     #[test]
     fn a_token_in_a_nested_address_is_blanked() {
-        let shown =
+        let redacted =
             target("/photo/:/transcode?width=10&url=http%3A%2F%2F127.0.0.1%3A32400%2Fx%3FX-Plex-Token%3Dsecret");
-        assert!(!shown.contains("secret"), "{shown}");
-        assert!(shown.starts_with("/photo/:/transcode?width=10&url=http%3A%2F%2F127"), "{shown}");
+        assert!(!redacted.contains("secret"), "{redacted}");
+        assert!(redacted.starts_with("/photo/:/transcode?width=10&url=http%3A%2F%2F127"), "{redacted}");
         let raw = target("/photo/:/transcode?url=http://127.0.0.1/x?X-Plex-Token=secret&width=1");
         assert_eq!(raw, "/photo/:/transcode?url=http://127.0.0.1/x?X-Plex-Token=***&width=1");
     }
 
     #[test]
-    fn headers_that_are_secrets_show_nothing() {
+    fn the_debug_form_of_secret_headers_is_redacted() {
         assert_eq!(header("Authorization", "MediaBrowser Token=\"secret\""), "***");
         assert_eq!(header("x-plex-token", "secret"), "***");
         assert_eq!(header("Referer", "http://h/a?X-Plex-Token=secret"), "http://h/a?X-Plex-Token=***");
@@ -259,8 +257,8 @@ mod tests {
     }
 
     #[test]
-    fn free_text_loses_its_secrets_and_keeps_its_words() {
-        for told in [
+    fn redaction_removes_secrets_from_text_and_leaves_the_rest() {
+        for text_with_secret in [
             "GET http://h/a?X-Plex-Token=secret failed",
             "header X-Plex-Token: secret was bad",
             "Authorization: MediaBrowser Client=\"a\", Token=\"secret\"",
@@ -272,8 +270,8 @@ mod tests {
             "token = password: secret",
             "token : \"password\" = secret",
         ] {
-            let shown = text(told);
-            assert!(!shown.contains("secret"), "{shown}");
+            let redacted = text(text_with_secret);
+            assert!(!redacted.contains("secret"), "{redacted}");
         }
         assert_eq!(
             text("no route to host: 10.0.0.1:32400 (os error 113)"),
@@ -284,9 +282,9 @@ mod tests {
     #[test]
     fn many_pairs_in_one_value_are_read_one_by_one() {
         let many = format!("/a?{}token=secret", "x=".repeat(200_000));
-        let shown = target(&many);
-        assert!(shown.ends_with("x=token=***"));
-        assert_eq!(shown.len(), many.len() - "secret".len() + REDACTED.len());
+        let redacted = target(&many);
+        assert!(redacted.ends_with("x=token=***"));
+        assert_eq!(redacted.len(), many.len() - "secret".len() + REDACTED.len());
     }
 
     fn encoded(text: &str, levels: usize) -> String {
@@ -304,18 +302,18 @@ mod tests {
             shell in prop::sample::select(vec!["url", "source", "path", "x"]),
         ) {
             let inner = format!("http://127.0.0.1:32400/a/b?w=1&{name}={token}&z=2");
-            let asked = format!("/photo/:/transcode?width=3&{shell}={}&height=4", encoded(&inner, levels));
-            let shown = target(&asked);
-            prop_assert!(!shown.contains(&token), "{}", shown);
-            prop_assert!(!contains_secret(&shown, &token));
-            prop_assert!(shown.ends_with("&height=4"));
-            let told = format!("error for {asked}: refused");
-            prop_assert!(!text(&told).contains(&token));
+            let target_with_secret = format!("/photo/:/transcode?width=3&{shell}={}&height=4", encoded(&inner, levels));
+            let redacted = target(&target_with_secret);
+            prop_assert!(!redacted.contains(&token), "{}", redacted);
+            prop_assert!(!contains_secret(&redacted, &token));
+            prop_assert!(redacted.ends_with("&height=4"));
+            let text_with_secret = format!("error for {target_with_secret}: refused");
+            prop_assert!(!text(&text_with_secret).contains(&token));
         }
 
         #[test]
-        fn any_text_is_redacted_without_a_panic(told in "\\PC*") {
-            let _ = (target(&told), text(&told), header("Referer", &told));
+        fn any_text_is_redacted_without_a_panic(text_with_secret in "\\PC*") {
+            let _ = (target(&text_with_secret), text(&text_with_secret), header("Referer", &text_with_secret));
         }
     }
 }

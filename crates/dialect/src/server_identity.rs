@@ -135,36 +135,36 @@ impl ServerIdentity {
     }
 }
 
-/// The next step after the results of `heard`, one for each path this function returned before.
-pub fn next_probe(expected: ServerKind, heard: &[ServerIdentity]) -> IdentityProbe {
-    let further = match expected {
+/// The next step after the results of `identities`, one for each path this function returned before.
+pub fn next_probe(expected: ServerKind, identities: &[ServerIdentity]) -> IdentityProbe {
+    let next = match expected {
         ServerKind::Plex => [ServerKind::Jellyfin.identity_path(), EMBY_PATH],
         ServerKind::Jellyfin => [EMBY_PATH, ServerKind::Plex.identity_path()],
     };
-    let Some((first, others)) = heard.split_first() else {
+    let Some((first, others)) = identities.split_first() else {
         return IdentityProbe::Request(expected.identity_path());
     };
     if !matches!(first, ServerIdentity::Unrecognized(_)) {
         return IdentityProbe::Done(first.clone());
     }
     // At the path of another kind, a server of the expected kind, a failure or a page prove nothing.
-    let found = others.iter().find(|other| matches!(other, ServerIdentity::OtherKind(_) | ServerIdentity::Emby { .. }));
-    match (found, further.get(others.len()).copied()) {
-        (Some(found), _) => IdentityProbe::Done(found.clone()),
+    let other = others.iter().find(|other| matches!(other, ServerIdentity::OtherKind(_) | ServerIdentity::Emby { .. }));
+    match (other, next.get(others.len()).copied()) {
+        (Some(other), _) => IdentityProbe::Done(other.clone()),
         (None, Some(path)) => IdentityProbe::Request(path),
         (None, None) => IdentityProbe::Done(first.clone()),
     }
 }
 
 /// Identifies the server by its response to the [path](ServerKind::identity_path) of any kind.
-pub fn identify_server(expected: ServerKind, answer: &IdentityProbeResponse<'_>) -> ServerIdentity {
-    let IdentityProbeResponse { status, body, .. } = *answer;
-    let said = IdentityFields::read(body);
-    if status == 503 || said.plex.as_ref().is_some_and(|plex| plex.is_starting) {
+pub fn identify_server(expected: ServerKind, response: &IdentityProbeResponse<'_>) -> ServerIdentity {
+    let IdentityProbeResponse { status, body, .. } = *response;
+    let fields = IdentityFields::read(body);
+    if status == 503 || fields.plex.as_ref().is_some_and(|plex| plex.is_starting) {
         return ServerIdentity::Starting { status };
     }
     match status {
-        200 => said.server(expected).unwrap_or_else(|| ServerIdentity::Unrecognized(unrecognized_body(answer))),
+        200 => fields.server(expected).unwrap_or_else(|| ServerIdentity::Unrecognized(unrecognized_body(response))),
         400 if requires_encryption(body) => ServerIdentity::EncryptionRequired,
         500.. => ServerIdentity::Failing { status },
         300..=399 => ServerIdentity::Unrecognized(UnrecognizedResponse::Redirect(status)),
@@ -202,9 +202,9 @@ struct JellyfinFamilyIdentity {
 impl IdentityFields {
     fn read(body: &[u8]) -> Self {
         match serde_json::from_slice(body) {
-            Ok(Value::Object(said)) => match said.get("MediaContainer") {
+            Ok(Value::Object(fields)) => match fields.get("MediaContainer") {
                 Some(Value::Object(container)) => Self { plex: Some(PlexIdentity::from_json(container)), family: None },
-                _ => Self { plex: None, family: Some(JellyfinFamilyIdentity::read(&said)) },
+                _ => Self { plex: None, family: Some(JellyfinFamilyIdentity::read(&fields)) },
             },
             Ok(_) => Self::default(),
             Err(_) => Self { plex: std::str::from_utf8(body).ok().and_then(PlexIdentity::from_xml), family: None },
@@ -244,7 +244,7 @@ impl PlexIdentity {
     /// Parses the root element; its content is ignored.
     fn from_xml(text: &str) -> Option<Self> {
         let mut reader = Reader::from_str(text);
-        let (words, is_empty) = loop {
+        let (identity, is_empty) = loop {
             match reader.read_event().ok()? {
                 Event::Decl(_) | Event::Comment(_) => {}
                 Event::Text(text) if text.trim().is_empty() => {}
@@ -253,14 +253,14 @@ impl PlexIdentity {
                 _ => return None,
             }
         };
-        (is_empty || text.trim_end().ends_with("</MediaContainer>")).then_some(words)
+        (is_empty || text.trim_end().ends_with("</MediaContainer>")).then_some(identity)
     }
 
     fn from_root(root: &BytesStart<'_>) -> Option<Self> {
         if root.name().as_ref() != "MediaContainer" {
             return None;
         }
-        let mut words = Self::default();
+        let mut identity = Self::default();
         for attribute in root.attributes().with_checks(false) {
             let attribute = attribute.ok()?;
             let value = || {
@@ -268,15 +268,15 @@ impl PlexIdentity {
                 Some(plain.into_owned()).filter(|value| !value.is_empty())
             };
             match attribute.key.as_ref() {
-                "friendlyName" => words.name = value(),
-                "version" => words.version = value(),
-                "machineIdentifier" => words.id = value(),
-                "claimed" => words.claimed = value().map(|flag| is_true(&flag)),
-                "startState" => words.is_starting = true,
+                "friendlyName" => identity.name = value(),
+                "version" => identity.version = value(),
+                "machineIdentifier" => identity.id = value(),
+                "claimed" => identity.claimed = value().map(|flag| is_true(&flag)),
+                "startState" => identity.is_starting = true,
                 _ => {}
             }
         }
-        Some(words)
+        Some(identity)
     }
 
     fn server(self) -> Option<MediaServer> {
@@ -286,12 +286,12 @@ impl PlexIdentity {
 }
 
 impl JellyfinFamilyIdentity {
-    fn read(said: &Map<String, Value>) -> Self {
+    fn read(fields: &Map<String, Value>) -> Self {
         Self {
-            name: text(said, "ServerName"),
-            version: text(said, "Version"),
-            id: text(said, "Id"),
-            product: text(said, "ProductName"),
+            name: text(fields, "ServerName"),
+            version: text(fields, "Version"),
+            id: text(fields, "Id"),
+            product: text(fields, "ProductName"),
         }
     }
 
@@ -318,27 +318,27 @@ impl JellyfinFamilyIdentity {
 }
 
 /// Kind of a 200 response that comes from no media server.
-fn unrecognized_body(answer: &IdentityProbeResponse<'_>) -> UnrecognizedResponse {
-    let text = String::from_utf8_lossy(answer.body);
+fn unrecognized_body(response: &IdentityProbeResponse<'_>) -> UnrecognizedResponse {
+    let text = String::from_utf8_lossy(response.body);
     let text = text.trim_start_matches('\u{feff}').trim_start();
-    let content_type = answer.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let content_type = response.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     if text.is_empty() {
         UnrecognizedResponse::Empty
     } else if text.starts_with('<') && text.contains("<MediaContainer") {
         let is_whole = ["</MediaContainer>", "/>"].iter().any(|end| text.trim_end().ends_with(end));
-        if is_whole { UnrecognizedResponse::Unknown(answer.status) } else { UnrecognizedResponse::Truncated }
+        if is_whole { UnrecognizedResponse::Unknown(response.status) } else { UnrecognizedResponse::Truncated }
     } else if text.starts_with('<') || content_type.is_some_and(|content| content.starts_with("text/html")) {
         UnrecognizedResponse::WebPage
     } else if serde_json::from_str::<serde::de::IgnoredAny>(text).is_err_and(|error| error.is_eof()) {
         UnrecognizedResponse::Truncated
     } else {
-        UnrecognizedResponse::Unknown(answer.status)
+        UnrecognizedResponse::Unknown(response.status)
     }
 }
 
 /// A non-empty text member of a JSON object.
-fn text(said: &Map<String, Value>, name: &str) -> Option<String> {
-    said.get(name)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
+fn text(fields: &Map<String, Value>, name: &str) -> Option<String> {
+    fields.get(name)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
 fn is_true(flag: &str) -> bool {
@@ -378,14 +378,14 @@ impl fmt::Display for UnrecognizedResponse {
     /// Completes the sentence "it answered with".
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotFound(status) => write!(f, "status {status}: it has no such path"),
+            Self::NotFound(status) => write!(f, "status {status}: the path does not exist"),
             Self::LoginRequired(status) => write!(f, "status {status}: it demands a login first"),
             Self::Redirect(status) => write!(f, "status {status}: it redirects to another address"),
             Self::WebPage => f.write_str("a web page"),
-            Self::Empty => f.write_str("nothing: the answer is empty"),
-            Self::Truncated => f.write_str("half an answer: it breaks off"),
+            Self::Empty => f.write_str("an empty response"),
+            Self::Truncated => f.write_str("a truncated response"),
             Self::OtherProduct(name) => write!(f, "the name of another product, \"{name}\""),
-            Self::Unknown(status) => write!(f, "status {status} and nothing that a media server says"),
+            Self::Unknown(status) => write!(f, "status {status} and no response of a media server"),
         }
     }
 }

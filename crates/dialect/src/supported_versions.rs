@@ -41,7 +41,7 @@ mod tests {
     }
 
     #[test]
-    fn a_version_nobody_has_tried_is_told() {
+    fn an_untested_version_is_reported() {
         assert_eq!(ServerKind::Plex.is_untested("1.43.2.1"), None);
         assert_eq!(ServerKind::Plex.is_untested("1.44.0"), Some("1.43".into()));
         assert_eq!(ServerKind::Jellyfin.is_untested("12.0.1"), None);

@@ -83,7 +83,7 @@ fn a_plex_is_recognised_in_both_of_its_forms() {
 }
 
 #[test]
-fn every_jellyfin_is_told_from_every_emby() {
+fn jellyfin_is_distinguished_from_emby() {
     let jellyfin = |name, version, id| (ServerKind::Jellyfin, name, version, id, None);
     for (what, body, server) in [
         (
@@ -122,7 +122,7 @@ fn every_jellyfin_is_told_from_every_emby() {
 }
 
 #[test]
-fn what_is_no_media_server_is_told_by_what_it_is() {
+fn unrecognized_responses_are_described() {
     use UnrecognizedResponse::{Empty, LoginRequired, NotFound, OtherProduct, Redirect, Truncated, Unknown, WebPage};
     let jellyfin = r#"{"ServerName":"Den","Version":"10.11.3","ProductName":"Jellyfin Server","Id":"x"}"#;
     for (what, status, content_type, body, is) in [
@@ -168,7 +168,7 @@ fn what_is_no_media_server_is_told_by_what_it_is() {
 }
 
 #[test]
-fn a_server_that_is_starting_failing_or_encrypted_is_not_taken_for_a_stranger() {
+fn a_starting_failing_or_encrypted_server_is_recognised() {
     let starting_json = r#"{"MediaContainer":{"size":0,"startState":"startingPlugins"}}"#;
     let starting_xml = "<MediaContainer size=\"0\" startState=\"maintenance\" version=\"1\"/>";
     for (what, status, body, is) in [
@@ -186,12 +186,12 @@ fn a_server_that_is_starting_failing_or_encrypted_is_not_taken_for_a_stranger() 
 }
 
 #[test]
-fn a_stranger_is_asked_at_the_paths_of_the_others_and_no_further() {
+fn an_unrecognized_server_is_probed_at_the_paths_of_the_other_kinds_only() {
     let page = || ServerIdentity::Unrecognized(UnrecognizedResponse::WebPage);
     let nothing = || ServerIdentity::Unrecognized(UnrecognizedResponse::NotFound(404));
     let emby = || ServerIdentity::Emby { version: "4.8".into() };
     let plex = known((ServerKind::Plex, None, "1.43", Some("m"), None));
-    let (mine, other) = (ServerIdentity::Expected(plex.clone()), ServerIdentity::OtherKind(plex));
+    let (own, other) = (ServerIdentity::Expected(plex.clone()), ServerIdentity::OtherKind(plex));
     assert_eq!(next_probe(ServerKind::Plex, &[]), IdentityProbe::Request("/identity"));
     assert_eq!(next_probe(ServerKind::Jellyfin, &[]), IdentityProbe::Request("/System/Info/Public"));
     assert_eq!(next_probe(ServerKind::Plex, &[page()]), IdentityProbe::Request("/System/Info/Public"));
@@ -202,16 +202,16 @@ fn a_stranger_is_asked_at_the_paths_of_the_others_and_no_further() {
         assert_eq!(next_probe(kind, &[page(), nothing(), nothing()]), IdentityProbe::Done(page()), "as at first");
         assert_eq!(next_probe(kind, &[page(), nothing(), other.clone()]), IdentityProbe::Done(other.clone()));
         assert_eq!(next_probe(kind, &[page(), emby()]), IdentityProbe::Done(emby()));
-        let at_a_foreign_path = [nothing(), mine.clone(), ServerIdentity::Starting { status: 503 }];
+        let at_a_foreign_path = [nothing(), own.clone(), ServerIdentity::Starting { status: 503 }];
         assert_eq!(next_probe(kind, &at_a_foreign_path), IdentityProbe::Done(nothing()), "that is another place");
-        for sure in [mine.clone(), other.clone(), emby(), ServerIdentity::Failing { status: 502 }] {
+        for sure in [own.clone(), other.clone(), emby(), ServerIdentity::Failing { status: 502 }] {
             assert_eq!(next_probe(kind, std::slice::from_ref(&sure)), IdentityProbe::Done(sure.clone()));
         }
     }
 }
 
 #[test]
-fn what_answers_is_said_in_one_sentence() {
+fn a_server_identity_is_described_in_one_sentence() {
     let plex = known((ServerKind::Plex, None, "1.43", Some("m"), None));
     for (is, words) in [
         (ServerIdentity::OtherKind(plex), "it is a plex server (1.43)"),
@@ -220,7 +220,7 @@ fn what_answers_is_said_in_one_sentence() {
         (ServerIdentity::Unrecognized(UnrecognizedResponse::WebPage), "it answered with a web page"),
         (
             ServerIdentity::Unrecognized(UnrecognizedResponse::NotFound(404)),
-            "it answered with status 404: it has no such path",
+            "it answered with status 404: the path does not exist",
         ),
     ] {
         assert_eq!(is.to_string(), words);

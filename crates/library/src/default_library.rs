@@ -10,7 +10,7 @@ pub struct LibraryCandidate<'a> {
 }
 
 /// A music library's default title.
-const USUAL: &str = "Music";
+const USUAL_TITLE: &str = "Music";
 
 /// Chooses a music library: the one with the configured name, ignoring case; without a configured name, the
 /// only one, or the one called “Music”, or the one with the lowest key. `None` if there is none, or none with
@@ -26,7 +26,9 @@ pub fn select_music_library<'a>(
     match (named.map(str::trim).filter(|name| !name.is_empty()), candidates) {
         (Some(name), _) => called(name),
         (None, [only]) => Some(*only),
-        (None, _) => called(USUAL).or_else(|| candidates.iter().min_by_key(|candidate| rank(candidate.key)).copied()),
+        (None, _) => {
+            called(USUAL_TITLE).or_else(|| candidates.iter().min_by_key(|candidate| rank(candidate.key)).copied())
+        }
     }
 }
 
@@ -52,20 +54,20 @@ mod tests {
     const THREE: [(&str, &str); 3] = [("10", "Audiobooks"), ("9", "Ballads"), ("12", "music")];
 
     #[test]
-    fn the_named_one_is_meant_in_any_capitals() {
+    fn the_configured_library_is_selected_ignoring_case() {
         assert_eq!(chosen(&THREE, Some("AUDIOBOOKS")), Some("10"));
         assert_eq!(chosen(&THREE, Some("  ballads ")), Some("9"));
         assert_eq!(chosen(&[("1", "MÜSIK"), ("2", "Music")], Some("müsik")), Some("1"));
     }
 
     #[test]
-    fn a_name_that_nothing_has_means_nothing() {
+    fn an_unknown_name_selects_no_library() {
         assert_eq!(chosen(&THREE, Some("Muzak")), None);
         assert_eq!(chosen(&[("1", "Music")], Some("Muzak")), None);
     }
 
     #[test]
-    fn without_a_name_the_only_one_then_music_then_the_lowest_key_is_meant() {
+    fn without_a_name_the_only_library_then_music_then_the_lowest_key_is_selected() {
         assert_eq!(chosen(&[("7", "Anything")], None), Some("7"));
         assert_eq!(chosen(&THREE, None), Some("12"));
         assert_eq!(chosen(&THREE, Some(" ")), Some("12"), "an empty name is none");
@@ -74,13 +76,13 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_are_no_numbers_go_by_their_letters() {
+    fn keys_that_are_not_numbers_are_sorted_as_text() {
         assert_eq!(chosen(&[("b2", "x"), ("a9", "y")], None), Some("a9"));
         assert_eq!(chosen(&[("a9", "x"), ("100", "y")], None), Some("100"));
     }
 
     #[test]
-    fn of_two_with_one_name_the_lowest_key_is_meant() {
+    fn of_two_libraries_with_the_same_name_the_lowest_key_is_selected() {
         assert_eq!(chosen(&[("5", "Music"), ("4", "music"), ("1", "x")], None), Some("4"));
     }
 }

@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_with_an_unknown_link_is_not_known() {
+    fn a_chain_with_an_unknown_parent_is_unknown() {
         let mut lineage = Lineage::new(10);
         lineage.record_parent("583", Some("582"));
         assert_eq!(lineage.ancestors("583"), None);
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_without_a_parent_does_not_undo_what_was_learnt() {
+    fn a_row_without_a_parent_does_not_remove_a_known_parent() {
         let mut lineage = Lineage::new(10);
         lineage.record_parent("582", Some("581"));
         lineage.record_parent("581", None);
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loop_of_foreign_rows_is_not_followed_for_ever() {
+    fn a_loop_in_the_lineage_ends() {
         let mut lineage = Lineage::new(10);
         lineage.record_parent("a", Some("b"));
         lineage.record_parent("b", Some("a"));
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_is_forgotten_at_the_bound() {
+    fn the_oldest_entry_is_evicted_at_the_limit() {
         let mut lineage = Lineage::new(2);
         lineage.record_parent("1", None);
         lineage.record_parent("2", None);

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 /// Average number of hashes per entry of the prefix table.
-const PER_START: usize = 4;
+const HASHES_PER_START: usize = 4;
 
 /// Sorted hashes. The caller stores the associated data in the same order.
 #[derive(Debug, Default)]
@@ -18,7 +18,7 @@ impl SortedHashes {
     /// Creates a table from sorted hashes, at most `u32::MAX`.
     pub(crate) fn new(hashes: Vec<u64>) -> Self {
         debug_assert!(hashes.is_sorted(), "they must be in order");
-        let buckets = (hashes.len() / PER_START).next_power_of_two().max(2);
+        let buckets = (hashes.len() / HASHES_PER_START).next_power_of_two().max(2);
         let shift = 64 - buckets.trailing_zeros();
         let mut starts = Vec::with_capacity(buckets + 1);
         let mut next = 0;
@@ -64,7 +64,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn what_is_found_is_what_a_scan_finds(
+        fn the_index_finds_what_a_scan_finds(
             mut hashes in proptest::collection::vec(proptest::prop_oneof![0..20u64, u64::MAX - 5..=u64::MAX, proptest::num::u64::ANY], 0..200),
             asked in proptest::prop_oneof![0..20u64, u64::MAX - 5..=u64::MAX],
         ) {

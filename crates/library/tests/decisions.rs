@@ -109,7 +109,7 @@ const SAME_RECORDINGS: &[(Row, &[Row])] = &[
 ];
 
 #[test]
-fn the_same_recording_is_accepted_however_it_is_written() {
+fn the_same_recording_is_accepted_in_any_spelling() {
     for (wanted, library) in SAME_RECORDINGS {
         let verdict = resolve(wanted, library);
         assert_eq!(verdict.accepted(), Some(0), "{wanted:?}: {verdict:?}");
@@ -155,7 +155,7 @@ fn another_recording_is_never_accepted() {
 }
 
 #[test]
-fn another_song_is_not_there() {
+fn another_song_is_rejected() {
     let cases: &[(Row, Row)] = &[
         (("Dani California", "Red Hot Chili Peppers", "", 0), ("Californication", "Red Hot Chili Peppers", "", 0)),
         (("Alive - Kumarion Remix", "Zeds Dead", "", 0), ("In the Beginning", "Zeds Dead", "", 0)),
@@ -175,7 +175,7 @@ fn another_song_is_not_there() {
 }
 
 #[test]
-fn a_length_far_off_is_worth_a_look() {
+fn a_very_different_duration_leads_to_review() {
     let verdict = resolve(&("Our Way", "Someone", "", 200), &[("Our Way", "Someone", "", 260)]);
     assert_eq!((verdict.decision, words(&verdict).contains(&"duration_far")), (MatchDecision::Review, true));
 }
@@ -188,7 +188,7 @@ fn a_sequel_whose_title_has_a_word_more_is_not_accepted() {
 }
 
 #[test]
-fn ids_decide_before_anything_else() {
+fn ids_are_matched_before_anything_else() {
     let mut builder = TrackIndexBuilder::default();
     let row = ("Another Spelling", "Someone Else", "", 200);
     builder.push(&track(&row, &["mbid://0b3c7c4c-0000-4000-8000-000000000001", "isrc://GBAYE0000001"]));

@@ -66,7 +66,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_order_of_the_rows_changes_no_verdict(
+    fn the_order_of_rows_changes_no_result(
         rows in prop::collection::vec(row(), 1..24),
         wanted in prop::collection::vec(row(), 1..6),
         keys in prop::collection::vec(any::<u64>(), 24),
@@ -99,7 +99,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_equal_to_the_letter_is_accepted_as_a_plain_comparison_would(
+    fn literally_equal_tracks_are_accepted_as_by_a_plain_comparison(
         rows in prop::collection::vec(row(), 1..24),
         wanted in row(),
     ) {

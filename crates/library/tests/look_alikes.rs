@@ -53,7 +53,7 @@ fn assert_accepted(wanted: &Row, rows: &[Row]) {
 }
 
 #[test]
-fn the_beginning_of_a_title_is_not_the_title() {
+fn the_start_of_a_title_is_not_the_title() {
     assert_titles_apart(&[
         ("The Arrow and the Passage Nobody Released 15", "The Arrow and the Passage"),
         ("The Arrow and the Passage Nobody Released", "The Arrow and the Passage"),
@@ -67,7 +67,7 @@ fn the_beginning_of_a_title_is_not_the_title() {
 }
 
 #[test]
-fn letters_persons_and_contraries_are_no_slips() {
+fn initials_pronouns_and_opposites_are_not_typing_errors() {
     assert_titles_apart(&[
         ("Prelude in C Major", "Prelude in D Major"),
         ("I Can Wait", "I Can't Wait"),
@@ -82,7 +82,7 @@ fn letters_persons_and_contraries_are_no_slips() {
 }
 
 #[test]
-fn two_words_of_the_library_are_no_slips_of_each_other() {
+fn two_words_of_the_library_are_not_typing_errors_of_each_other() {
     let there = ("Song of the Lonely", "Another", "");
     assert_apart(&("Lonely", "Someone", ""), &[("Lovely", "Someone", ""), there]);
     assert_apart(&("Lonely Harbour", "Someone", ""), &[("Lovely Harbour", "Someone", ""), there]);
@@ -90,7 +90,7 @@ fn two_words_of_the_library_are_no_slips_of_each_other() {
 }
 
 #[test]
-fn an_artist_before_his_title_is_no_title() {
+fn an_artist_before_the_title_is_not_part_of_it() {
     let rows = [("Iron Lamp", "Grey Harbour", ""), ("Grey Harbour", "Grey Harbour", "")];
     assert_accepted(&("Grey Harbour - Iron Lamp", "Grey Harbour", ""), &rows);
     assert_apart(&("Grey Harbour - Iron Lamp", "Grey Harbour", ""), &rows[1..]);
@@ -100,7 +100,7 @@ fn an_artist_before_his_title_is_no_title() {
 }
 
 #[test]
-fn half_a_medley_is_not_the_medley() {
+fn half_of_a_medley_is_not_the_medley() {
     assert_titles_apart(&[
         ("We Will Row You / We Are the Captains", "We Will Row You"),
         ("We Will Row You / We Are the Captains", "We Are the Captains"),
@@ -113,7 +113,7 @@ fn half_a_medley_is_not_the_medley() {
 }
 
 #[test]
-fn subtitles_and_their_numbers_tell_apart() {
+fn subtitles_and_their_numbers_distinguish_titles() {
     assert_titles_apart(&[
         ("Symphony No. 9 - IV. Finale", "Symphony No. 9 - I. Allegro"),
         ("Symphony No. 9 - IV. Finale", "Symphony No. 9 - III. Finale"),
@@ -132,7 +132,7 @@ fn subtitles_and_their_numbers_tell_apart() {
 }
 
 #[test]
-fn a_version_behind_a_name_is_a_version() {
+fn a_version_after_a_name_is_a_version() {
     for title in [
         "Harbour ft. Somebody Remix",
         "Harbour feat. Somebody Instrumental",
@@ -156,7 +156,7 @@ fn a_version_behind_a_name_is_a_version() {
 }
 
 #[test]
-fn a_guest_makes_no_artist() {
+fn a_guest_does_not_count_as_the_artist() {
     assert_apart(
         &("Grey City (feat. Alma Keys)", "Someone Alone", ""),
         &[("Grey City (feat. Alma Keys)", "The Copy Crew", "")],
@@ -169,7 +169,7 @@ fn a_guest_makes_no_artist() {
 }
 
 #[test]
-fn a_name_that_is_only_like_it_is_another_where_the_name_itself_is_there() {
+fn a_similar_name_does_not_match_where_the_exact_name_exists() {
     let artists = [
         ("Bryan Adler", "Ryan Adler"),
         ("Iron Harbour", "The Iron Harbours"),
@@ -188,7 +188,7 @@ fn a_name_that_is_only_like_it_is_another_where_the_name_itself_is_there() {
 }
 
 #[test]
-fn what_albums_say_of_their_tracks_counts_both_ways() {
+fn album_versions_apply_to_their_tracks_in_both_directions() {
     let albums = [
         ("Grey Harbour", "Grey Harbour Instrumentals"),
         ("Nevertheless", "MTV Unplugged in Grey City"),
@@ -207,7 +207,7 @@ fn what_albums_say_of_their_tracks_counts_both_ways() {
 }
 
 #[test]
-fn where_any_version_is_welcome_another_part_is_not() {
+fn a_policy_that_accepts_any_version_still_rejects_another_part() {
     for (wanted, have) in
         [("Harbour, Pt. 1", "Harbour, Pt. 2"), ("Harbour 2", "Harbour 3"), ("Harbour (2.0)", "Harbour")]
     {

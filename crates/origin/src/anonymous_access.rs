@@ -19,11 +19,11 @@ use crate::scheduler::QueueRequest;
 use greenroom_state::warnings::{Severity, Warning};
 
 /// Interval of checks.
-const EVERY: Duration = Duration::from_secs(60 * 60);
+const CHECK_INTERVAL: Duration = Duration::from_secs(60 * 60);
 /// Timeout of a check.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 /// A path that must not be readable without a token.
-const ASKED_FOR: &str = "/library/sections";
+const PROBE_TARGET: &str = "/library/sections";
 
 /// The warning about an open server.
 pub const OPEN: Warning = Warning {
@@ -32,12 +32,12 @@ pub const OPEN: Warning = Warning {
     action: None,
     subject: None,
     text: Cow::Borrowed(
-        "The server answers without a token. Greenroom still asks every app for one, but cannot say whether it is \
-           a right one: the server takes whoever comes through here for a neighbour.",
+        "The media server accepts requests without a token. Greenroom still demands one from every app but cannot \
+         check it, because the server treats all requests from Greenroom as local.",
     ),
     remedy: Cow::Borrowed(
         "Empty \"List of IP addresses and networks that are allowed without auth\" in the server's network \
-             settings, or take this machine off it; claim the server if nobody has yet.",
+             settings, or remove this machine from it; claim the server if it is unclaimed.",
     ),
 };
 
@@ -50,14 +50,14 @@ pub async fn watch(server: Arc<Origin>) {
         check(&server).await;
         tokio::select! {
             () = server.stop.cancelled() => return,
-            () = server.clock.sleep(EVERY) => {}
+            () = server.clock.sleep(CHECK_INTERVAL) => {}
         }
     }
 }
 
 /// Checks once; no response leaves the result as it was.
 pub async fn check(server: &Origin) {
-    match server.clock.timeout(PATIENCE, ask(server)).await.ok().flatten() {
+    match server.clock.timeout(TIMEOUT, probe(server)).await.ok().flatten() {
         Some(StatusCode::OK) if server.warnings.raise(OPEN) => {
             tracing::warn!(server = server.name(), remedy = %OPEN.remedy, "{}", OPEN.text);
         }
@@ -66,8 +66,8 @@ pub async fn check(server: &Origin) {
     }
 }
 
-async fn ask(server: &Origin) -> Option<StatusCode> {
-    let uri = server.client.uri(ASKED_FOR).ok()?;
+async fn probe(server: &Origin) -> Option<StatusCode> {
+    let uri = server.client.uri(PROBE_TARGET).ok()?;
     let mut request = Request::builder().uri(uri).body(Body::empty()).ok()?;
     let headers = request.headers_mut();
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
@@ -77,8 +77,8 @@ async fn ask(server: &Origin) -> Option<StatusCode> {
     if !server.breaker.allows_requests() {
         return None;
     }
-    let _place = server.queue.acquire(QueueRequest::background(None, Class::Sections)).await.ok()?;
+    let _permit = server.queue.acquire(QueueRequest::background(None, Class::Sections)).await.ok()?;
     server.counters.own.fetch_add(1, Ordering::Relaxed);
-    let response = server.send(request, UpstreamRequestKind::Read, breaker::key_of(ASKED_FOR)).await.ok()?;
+    let response = server.send(request, UpstreamRequestKind::Read, breaker::key_of(PROBE_TARGET)).await.ok()?;
     Some(response.status())
 }

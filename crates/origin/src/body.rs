@@ -109,9 +109,9 @@ impl HttpBody for Body {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
             Self::Stream(incoming) => incoming.size_hint(),
             Self::Resumed { read, rest } => {
-                let before: u64 = read.iter().map(|bytes| bytes.len() as u64).sum();
+                let buffered: u64 = read.iter().map(|bytes| bytes.len() as u64).sum();
                 let hint = rest.size_hint();
-                hint.exact().map_or_else(SizeHint::default, |after| SizeHint::with_exact(before + after))
+                hint.exact().map_or_else(SizeHint::default, |remaining| SizeHint::with_exact(buffered + remaining))
             }
             Self::Boxed(body) => body.size_hint(),
         }
@@ -134,22 +134,22 @@ pub async fn collect(mut incoming: Incoming, max_bytes: u64) -> CollectedBody {
     if incoming.size_hint().lower() > max_bytes {
         return CollectedBody::TooLong(VecDeque::new(), incoming);
     }
-    let mut read = VecDeque::new();
+    let mut buffered = VecDeque::new();
     let mut length = 0_u64;
     while let Some(frame) = incoming.frame().await {
         match frame {
             Ok(frame) => {
                 let Ok(data) = frame.into_data() else { continue };
                 length += data.len() as u64;
-                read.push_back(data);
+                buffered.push_back(data);
                 if length > max_bytes {
-                    return CollectedBody::TooLong(read, incoming);
+                    return CollectedBody::TooLong(buffered, incoming);
                 }
             }
             Err(error) => return CollectedBody::Broken(error),
         }
     }
-    CollectedBody::Whole(join(read, length))
+    CollectedBody::Whole(join(buffered, length))
 }
 
 fn join(mut parts: VecDeque<Bytes>, length: u64) -> Bytes {
@@ -157,11 +157,11 @@ fn join(mut parts: VecDeque<Bytes>, length: u64) -> Bytes {
         0 => Bytes::new(),
         1 => parts.pop_front().unwrap_or_default(),
         _ => {
-            let mut whole = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+            let mut joined = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
             for part in parts {
-                whole.extend_from_slice(&part);
+                joined.extend_from_slice(&part);
             }
-            whole.into()
+            joined.into()
         }
     }
 }

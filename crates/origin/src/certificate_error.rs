@@ -38,17 +38,17 @@ pub enum CertificateFault {
 }
 
 impl CertificateRejection {
-    /// The rejection of the certificate `shown` with `error`.
-    pub(super) fn from_rustls(error: &rustls::Error, shown: &CertificateDer<'_>) -> Self {
+    /// The rejection of `certificate` with `error`.
+    pub(super) fn from_rustls(error: &rustls::Error, certificate: &CertificateDer<'_>) -> Self {
         let fault = match error {
             rustls::Error::InvalidCertificate(error) => CertificateFault::from_rustls(error),
             other => CertificateFault::Other(other.to_string()),
         };
-        Self::new(fault, shown)
+        Self::new(fault, certificate)
     }
 
-    pub(super) fn new(fault: CertificateFault, shown: &CertificateDer<'_>) -> Self {
-        Self { fault, certificate: Fingerprint::sha256(shown), key: key_of(shown) }
+    pub(super) fn new(fault: CertificateFault, certificate: &CertificateDer<'_>) -> Self {
+        Self { fault, certificate: Fingerprint::sha256(certificate), key: key_of(certificate) }
     }
 
     /// The rejection inside an error, if it is the cause.
@@ -56,9 +56,9 @@ impl CertificateRejection {
         let mut cause = Some(error);
         while let Some(error) = cause {
             if let Some(rustls::Error::InvalidCertificate(CertificateError::Other(other))) = error.downcast_ref()
-                && let Some(distrust) = other.0.downcast_ref()
+                && let Some(rejection) = other.0.downcast_ref()
             {
-                return Some(distrust);
+                return Some(rejection);
             }
             // An I/O error hides the error it wraps from `source`.
             cause = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
@@ -71,8 +71,8 @@ impl CertificateRejection {
 }
 
 /// Fingerprint of a certificate's public key.
-pub(super) fn key_of(shown: &CertificateDer<'_>) -> Option<Fingerprint> {
-    let parsed = webpki::EndEntityCert::try_from(shown).ok()?;
+pub(super) fn key_of(certificate: &CertificateDer<'_>) -> Option<Fingerprint> {
+    let parsed = webpki::EndEntityCert::try_from(certificate).ok()?;
     Some(Fingerprint::sha256(parsed.subject_public_key_info().as_ref()))
 }
 
@@ -80,7 +80,7 @@ impl CertificateFault {
     fn from_rustls(error: &CertificateError) -> Self {
         match error {
             CertificateError::NotValidForNameContext { presented, .. } => {
-                Self::OtherName(presented.iter().map(|name| plain(name)).collect())
+                Self::OtherName(presented.iter().map(|name| unwrap_debug_name(name)).collect())
             }
             CertificateError::NotValidForName => Self::OtherName(Vec::new()),
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => Self::Expired,
@@ -95,8 +95,8 @@ impl CertificateFault {
 }
 
 /// The library writes a name as `DnsName("a.example")`.
-fn plain(written: &str) -> String {
-    let inner = written.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(written);
+fn unwrap_debug_name(name: &str) -> String {
+    let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(name);
     inner.trim_matches('"').to_owned()
 }
 
@@ -116,12 +116,12 @@ impl fmt::Display for CertificateFault {
                 f.write_str("its certificate is not valid yet; check the clocks of this machine and of the server")
             }
             Self::UnknownIssuer => f.write_str(
-                "its certificate is signed by nobody who is trusted here; name the file of its authority with tls.ca_file, \
-                 or pin it with tls.pin_sha256",
+                "its certificate is signed by an authority that is not trusted here; set tls.ca_file to the authority's \
+                 certificate, or pin it with tls.pin_sha256",
             ),
             Self::OtherThanPinned => f.write_str(
-                "its certificate is not the pinned one; if it was renewed, change tls.pin_sha256, else something else \
-                 answers in its place",
+                "its certificate is not the pinned one; if it was renewed, change tls.pin_sha256, otherwise another \
+                 server answers at this address",
             ),
             Self::Other(reason) => write!(f, "its certificate is not accepted: {reason}"),
         }

@@ -43,7 +43,7 @@ pub fn no_trust() -> Result<ClientConfig, String> {
 
 #[derive(Debug)]
 struct OriginCertificateVerifier {
-    judge: TrustAnchor,
+    anchor: TrustAnchor,
     provider: Arc<CryptoProvider>,
     /// Last logged rejection, so that each is logged once.
     last_logged: Mutex<String>,
@@ -58,7 +58,7 @@ enum TrustAnchor {
 impl OriginCertificateVerifier {
     fn new(trust: &CertificateTrust, provider: &Arc<CryptoProvider>) -> Result<Self, String> {
         let mut roots = RootCertStore::empty();
-        let judge = match trust {
+        let anchor = match trust {
             CertificateTrust::Pin(pin) => TrustAnchor::Pin(*pin),
             CertificateTrust::System => {
                 // Unreadable certificates are skipped, which only reduces trust.
@@ -70,39 +70,41 @@ impl OriginCertificateVerifier {
                 webpki_anchor(roots, provider)?
             }
         };
-        Ok(Self { judge, provider: Arc::clone(provider), last_logged: Mutex::default() })
+        Ok(Self { anchor, provider: Arc::clone(provider), last_logged: Mutex::default() })
     }
 
-    fn judge(
+    fn anchor(
         &self,
-        shown: &CertificateDer<'_>,
+        certificate: &CertificateDer<'_>,
         chain: &[CertificateDer<'_>],
         name: &ServerName<'_>,
         now: UnixTime,
     ) -> Result<(), CertificateRejection> {
-        match &self.judge {
+        match &self.anchor {
             TrustAnchor::Authorities(authorities) => authorities
-                .verify_server_cert(shown, chain, name, &[], now)
+                .verify_server_cert(certificate, chain, name, &[], now)
                 .map(drop)
-                .map_err(|error| CertificateRejection::from_rustls(&error, shown)),
-            TrustAnchor::Pin(pin) if Fingerprint::sha256(shown) == *pin || key_of(shown) == Some(*pin) => Ok(()),
-            TrustAnchor::Pin(_) => Err(CertificateRejection::new(CertificateFault::OtherThanPinned, shown)),
+                .map_err(|error| CertificateRejection::from_rustls(&error, certificate)),
+            TrustAnchor::Pin(pin) if Fingerprint::sha256(certificate) == *pin || key_of(certificate) == Some(*pin) => {
+                Ok(())
+            }
+            TrustAnchor::Pin(_) => Err(CertificateRejection::new(CertificateFault::OtherThanPinned, certificate)),
         }
     }
 
-    fn log_once(&self, distrust: &CertificateRejection, name: &ServerName<'_>) {
-        let text = distrust.to_string();
-        let mut said = self.last_logged.lock();
-        if *said != text {
-            tracing::error!(server_name = %name.to_str(), "a media server is not believed: {text}");
-            *said = text;
+    fn log_once(&self, rejection: &CertificateRejection, name: &ServerName<'_>) {
+        let text = rejection.to_string();
+        let mut last_logged = self.last_logged.lock();
+        if *last_logged != text {
+            tracing::error!(server_name = %name.to_str(), "the certificate of a media server was rejected: {text}");
+            *last_logged = text;
         }
     }
 }
 
 fn webpki_anchor(roots: RootCertStore, provider: &Arc<CryptoProvider>) -> Result<TrustAnchor, String> {
     if roots.is_empty() {
-        return Err("there is no authority to trust: install this machine's certificates (ca-certificates), or set \
+        return Err("no trusted certificate authority was found: install this machine's certificates (ca-certificates), or set \
                     tls.ca_file or tls.pin_sha256"
             .into());
     }
@@ -119,14 +121,14 @@ impl ServerCertVerifier for OriginCertificateVerifier {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        match self.judge(end_entity, intermediates, server_name, now) {
+        match self.anchor(end_entity, intermediates, server_name, now) {
             Ok(()) => {
                 self.last_logged.lock().clear();
                 Ok(ServerCertVerified::assertion())
             }
-            Err(distrust) => {
-                self.log_once(&distrust, server_name);
-                Err(Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(distrust)))))
+            Err(rejection) => {
+                self.log_once(&rejection, server_name);
+                Err(Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(rejection)))))
             }
         }
     }

@@ -100,8 +100,8 @@ impl OriginClient {
     /// # Errors
     /// The target is not a valid path and query.
     pub fn uri(&self, target: &str) -> Result<Uri, http::Error> {
-        let whole = format!("{}{target}", self.base_path);
-        let path_and_query: PathAndQuery = whole.parse()?;
+        let target_with_base = format!("{}{target}", self.base_path);
+        let path_and_query: PathAndQuery = target_with_base.parse()?;
         Uri::builder()
             .scheme(self.scheme.clone())
             .authority(self.authority.clone())
@@ -121,18 +121,18 @@ impl OriginClient {
     pub async fn send(
         &self,
         request: Request<Body>,
-        lane: UpstreamRequestKind,
+        kind: UpstreamRequestKind,
     ) -> Result<Response<Incoming>, UpstreamError> {
         self.requests.fetch_add(1, Ordering::Relaxed);
         let _in_flight = Arc::clone(&self.in_flight);
-        let client = match lane {
+        let client = match kind {
             UpstreamRequestKind::Read => &self.reader,
             UpstreamRequestKind::Write => &self.writer,
         };
-        let asks_to_switch = request.headers().contains_key(UPGRADE);
+        let is_upgrade = request.headers().contains_key(UPGRADE);
         let response = client.request(request).await.map_err(|error| UpstreamError::from_client_error(&error))?;
-        match response_framing::objection(response.status(), response.headers(), asks_to_switch) {
-            Some(objection) => Err(UpstreamError::from_reason(&objection)),
+        match response_framing::framing_error(response.status(), response.headers(), is_upgrade) {
+            Some(framing_error) => Err(UpstreamError::from_reason(&framing_error)),
             None => Ok(response),
         }
     }
@@ -160,12 +160,12 @@ impl UpstreamError {
     }
 
     fn from_client_error(error: &legacy::Error) -> Self {
-        let distrust = CertificateRejection::find_in(error);
+        let rejection = CertificateRejection::find_in(error);
         Self {
             stage: if is_of_the_request(error) { UpstreamErrorStage::Request } else { UpstreamErrorStage::Connection },
             never_sent: error.is_connect(),
-            message: distrust.map_or_else(|| innermost(error), ToString::to_string),
-            is_certificate_rejected: distrust.is_some(),
+            message: rejection.map_or_else(|| innermost(error), ToString::to_string),
+            is_certificate_rejected: rejection.is_some(),
         }
     }
 }

@@ -22,11 +22,11 @@ pub const MAX_APPS: usize = 100;
 /// Strangers listed by name beside them; as many again if they come with a valid token.
 const MAX_STRANGERS: usize = 20;
 /// Max evicted apps still referenced, for strangers and others each. At the limit no app is evicted.
-const MAX_LEAVING: usize = 100;
+const MAX_EVICTED: usize = 100;
 /// Name of the merged apps without an accepted request.
 pub const STRANGERS: &str = "strangers";
 /// Max length of a displayed name.
-const MAX_NAME: usize = 40;
+const MAX_NAME_CHARS: usize = 40;
 
 /// Counters of one app.
 #[derive(Debug, Default)]
@@ -62,7 +62,7 @@ pub struct ClientApp {
     /// Whether it stands for any number of apps.
     is_aggregate: bool,
     /// Whether it was evicted.
-    has_left: AtomicBool,
+    is_evicted: AtomicBool,
     seen_ms: AtomicU64,
 }
 
@@ -96,7 +96,7 @@ impl ClientApp {
 
     /// Whether it is an aggregate or was evicted: its next request must look it up again.
     pub fn needs_lookup(&self) -> bool {
-        self.is_aggregate || self.has_left.load(Ordering::Relaxed)
+        self.is_aggregate || self.is_evicted.load(Ordering::Relaxed)
     }
 
     /// Records the time of a request.
@@ -137,16 +137,16 @@ pub struct ClientAppCounters {
 
 impl ClientAppCounters {
     fn add(&mut self, app: &ClientApp) {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        self.requests += read(&app.requests);
-        self.upstream_requests += read(&app.upstream_requests);
-        self.saved += read(&app.saved);
-        self.failed += read(&app.failed);
+        let value = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        self.requests += value(&app.requests);
+        self.upstream_requests += value(&app.upstream_requests);
+        self.saved += value(&app.saved);
+        self.failed += value(&app.failed);
         self.waiting += app.waiting.load(Ordering::Relaxed);
-        self.waited_ms += read(&app.waited_ms);
-        self.unauthorised += read(&app.unauthorised);
-        self.authorized += read(&app.authorized);
-        self.authorized_saved += read(&app.authorized_saved);
+        self.waited_ms += value(&app.waited_ms);
+        self.unauthorised += value(&app.unauthorised);
+        self.authorized += value(&app.authorized);
+        self.authorized_saved += value(&app.authorized_saved);
         self.first_asked = self.first_asked.or_else(|| app.first_asked.get().copied());
         self.is_stranger = app.statistics_name() == STRANGERS;
     }
@@ -162,7 +162,7 @@ struct Table {
     others: Arc<ClientApp>,
     strangers: Arc<ClientApp>,
     /// Evicted apps still referenced: their counters may still rise.
-    leaving: Vec<Arc<ClientApp>>,
+    evicted: Vec<Arc<ClientApp>>,
     /// Freed numbers of apps that are no longer referenced.
     free: Vec<usize>,
 }
@@ -173,33 +173,33 @@ impl Default for Table {
             named: BTreeMap::new(),
             others: ClientApp::aggregate(OTHERS, 1),
             strangers: ClientApp::aggregate(STRANGERS, 2),
-            leaving: Vec::new(),
+            evicted: Vec::new(),
             free: Vec::new(),
         }
     }
 }
 
 impl ClientApps {
-    /// The app of a request; `is_member` says whether its token is valid.
+    /// The app of a request; `is_authorized` says whether its token is valid.
     pub fn get_or_insert(
         &self,
         credential: &Credential,
         headers: &HeaderMap,
-        is_member: bool,
+        is_authorized: bool,
         now_ms: u64,
     ) -> Arc<ClientApp> {
         let name = name_of(credential, headers);
         if let Some(app) = self.0.read().get(&name) {
             return app;
         }
-        self.0.write().insert(name, is_member, now_ms)
+        self.0.write().insert(name, is_authorized, now_ms)
     }
 
     /// Records that the server accepted a request of this app. Returns whether it was the first. If the app was not
-    /// listed among the strangers, `called` names the app to list now.
-    pub fn mark_authorized(&self, app: &ClientApp, called: Option<&str>) -> bool {
-        match called {
-            Some(called) if app.is_aggregate => self.0.write().mark_authorized_by_name(called),
+    /// listed among the strangers, `name` names the app to list now.
+    pub fn mark_authorized(&self, app: &ClientApp, name: Option<&str>) -> bool {
+        match name {
+            Some(name) if app.is_aggregate => self.0.write().mark_authorized_by_name(name),
             _ if app.is_stranger.load(Ordering::Relaxed) => self.0.write().mark_authorized(app),
             _ => false,
         }
@@ -208,18 +208,18 @@ impl ClientApps {
     /// All apps with their counters; unlisted ones are merged.
     pub fn counters(&self) -> Vec<(String, ClientAppCounters)> {
         let table = self.0.read();
-        let mut figures: BTreeMap<&str, ClientAppCounters> = BTreeMap::new();
+        let mut by_name: BTreeMap<&str, ClientAppCounters> = BTreeMap::new();
         for app in table.named.values() {
-            figures.entry(&app.name).or_default().add(app);
+            by_name.entry(&app.name).or_default().add(app);
         }
-        for app in table.leaving.iter().chain([&table.others, &table.strangers]) {
-            figures.entry(&table.aggregate_of(app).name).or_default().add(app);
+        for app in table.evicted.iter().chain([&table.others, &table.strangers]) {
+            by_name.entry(&table.aggregate_of(app).name).or_default().add(app);
         }
-        let is_seen = |counted: &ClientAppCounters| {
-            ClientAppCounters { is_stranger: false, ..*counted } != ClientAppCounters::default()
+        let has_counts = |counters: &ClientAppCounters| {
+            ClientAppCounters { is_stranger: false, ..*counters } != ClientAppCounters::default()
         };
-        let seen = figures.into_iter().filter(|(_, counted)| is_seen(counted));
-        seen.map(|(name, counted)| (name.to_owned(), counted)).collect()
+        let listed = by_name.into_iter().filter(|(_, counters)| has_counts(counters));
+        listed.map(|(name, counters)| (name.to_owned(), counters)).collect()
     }
 }
 
@@ -234,13 +234,13 @@ impl Table {
     }
 
     /// Lists a new app.
-    fn insert(&mut self, name: String, is_member: bool, now_ms: u64) -> Arc<ClientApp> {
+    fn insert(&mut self, name: String, is_authorized: bool, now_ms: u64) -> Arc<ClientApp> {
         if let Some(app) = self.get(&name) {
             return app;
         }
         self.absorb_released();
-        let most = if is_member { 2 * MAX_STRANGERS } else { MAX_STRANGERS };
-        if self.count(true) >= most && !self.evict_oldest(true) {
+        let max_strangers = if is_authorized { 2 * MAX_STRANGERS } else { MAX_STRANGERS };
+        if self.count(true) >= max_strangers && !self.evict_oldest(true) {
             return Arc::clone(&self.strangers);
         }
         let app = ClientApp { is_stranger: AtomicBool::new(true), ..ClientApp::new(name.clone(), self.number()) };
@@ -252,11 +252,11 @@ impl Table {
 
     /// Lists the app among the accepted ones, if there is room.
     fn mark_authorized(&mut self, app: &ClientApp) -> bool {
-        let is_news = app.is_stranger.load(Ordering::Relaxed) && self.has_place();
-        if is_news {
+        let is_newly_authorized = app.is_stranger.load(Ordering::Relaxed) && self.has_room();
+        if is_newly_authorized {
             app.is_stranger.store(false, Ordering::Relaxed);
         }
-        is_news
+        is_newly_authorized
     }
 
     /// The same for an app not listed among the strangers: a flood of strangers keeps no accepted app out.
@@ -265,24 +265,24 @@ impl Table {
             return self.mark_authorized(&app);
         }
         self.absorb_released();
-        let has_place = self.has_place();
-        if has_place {
+        let has_room = self.has_room();
+        if has_room {
             let seen_ms = self.named.values().map(|app| app.seen_ms.load(Ordering::Relaxed)).max();
             let app =
                 ClientApp { seen_ms: AtomicU64::new(seen_ms.unwrap_or(0)), ..ClientApp::new(name, self.number()) };
             self.named.insert(name.to_owned(), Arc::new(app));
         }
-        has_place
+        has_room
     }
 
     /// Whether there is room for one more accepted app, if need be by evicting the least recently seen.
-    fn has_place(&mut self) -> bool {
+    fn has_room(&mut self) -> bool {
         self.count(false) < MAX_APPS || self.evict_oldest(false)
     }
 
     /// A free number. The two aggregates have numbers too.
     fn number(&mut self) -> usize {
-        self.free.pop().unwrap_or(self.named.len() + self.leaving.len() + 3)
+        self.free.pop().unwrap_or(self.named.len() + self.evicted.len() + 3)
     }
 
     /// Number of strangers, or of accepted apps.
@@ -293,28 +293,28 @@ impl Table {
     /// Evicts the least recently seen of these. `false`: too many evicted apps are still referenced.
     fn evict_oldest(&mut self, strangers: bool) -> bool {
         let of_kind = |app: &&Arc<ClientApp>| app.is_stranger.load(Ordering::Relaxed) == strangers;
-        if self.leaving.iter().filter(of_kind).count() >= MAX_LEAVING {
+        if self.evicted.iter().filter(of_kind).count() >= MAX_EVICTED {
             return false;
         }
-        let longest = self.named.values().filter(of_kind);
-        let longest = longest.min_by_key(|app| app.seen_ms.load(Ordering::Relaxed));
-        let Some(app) = longest.map(|app| app.name.clone()).and_then(|name| self.named.remove(&name)) else {
+        let oldest = self.named.values().filter(of_kind);
+        let oldest = oldest.min_by_key(|app| app.seen_ms.load(Ordering::Relaxed));
+        let Some(app) = oldest.map(|app| app.name.clone()).and_then(|name| self.named.remove(&name)) else {
             return false;
         };
-        app.has_left.store(true, Ordering::Relaxed);
-        self.leaving.push(app);
+        app.is_evicted.store(true, Ordering::Relaxed);
+        self.evicted.push(app);
         true
     }
 
     /// Merges the counters of evicted apps that are no longer referenced.
     fn absorb_released(&mut self) {
-        let leaving = std::mem::take(&mut self.leaving);
-        let (staying, gone) = leaving.into_iter().partition(|app| Arc::strong_count(app) > 1);
-        self.leaving = staying;
-        for app in gone {
-            let crowd = self.aggregate_of(&app);
+        let evicted = std::mem::take(&mut self.evicted);
+        let (in_use, released) = evicted.into_iter().partition(|app| Arc::strong_count(app) > 1);
+        self.evicted = in_use;
+        for app in released {
+            let aggregate = self.aggregate_of(&app);
             for sum in ClientApp::SUMS {
-                sum(crowd).fetch_add(sum(&app).load(Ordering::Relaxed), Ordering::Relaxed);
+                sum(aggregate).fetch_add(sum(&app).load(Ordering::Relaxed), Ordering::Relaxed);
             }
             self.free.push(app.number);
         }
@@ -328,19 +328,19 @@ impl Table {
 
 /// The product name, else the first word of the user agent; only characters that are safe to show.
 pub fn name_of(credential: &Credential, headers: &HeaderMap) -> String {
-    let agent = || headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
-    let said = credential.product.as_deref().or_else(|| agent().map(first_word)).unwrap_or("unknown");
-    let name: String = said
+    let user_agent = || headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
+    let product = credential.product.as_deref().or_else(|| user_agent().map(first_word)).unwrap_or("unknown");
+    let name: String = product
         .chars()
-        .filter(|letter| letter.is_alphanumeric() || matches!(letter, ' ' | '-' | '.' | '_' | '(' | ')'))
-        .take(MAX_NAME)
+        .filter(|char| char.is_alphanumeric() || matches!(char, ' ' | '-' | '.' | '_' | '(' | ')'))
+        .take(MAX_NAME_CHARS)
         .collect();
     let name = name.trim();
     if name.is_empty() { "unknown".to_owned() } else { name.to_owned() }
 }
 
-fn first_word(agent: &str) -> &str {
-    agent.split(['/', ' ']).next().unwrap_or(agent)
+fn first_word(user_agent: &str) -> &str {
+    user_agent.split(['/', ' ']).next().unwrap_or(user_agent)
 }
 
 #[cfg(test)]
@@ -372,30 +372,30 @@ mod tests {
         app
     }
 
-    fn asked(apps: &ClientApps, name: &str) -> Option<u64> {
-        apps.counters().into_iter().find(|(of, _)| of == name).map(|(_, counted)| counted.requests)
+    fn request_count(apps: &ClientApps, name: &str) -> Option<u64> {
+        apps.counters().into_iter().find(|(of, _)| of == name).map(|(_, counters)| counters.requests)
     }
 
     #[test]
-    fn a_flood_of_names_that_were_never_let_in_takes_no_place_from_those_that_were() {
+    fn unauthenticated_names_evict_no_authenticated_app() {
         let apps = ClientApps::default();
         assert!(apps.mark_authorized(&of(&apps, "Kometa", 1), None));
         for index in 0..10_000 {
             of(&apps, &format!("app{index}"), 1_000 + index);
         }
         assert!(apps.counters().len() <= MAX_STRANGERS + 2, "{:?}", apps.counters());
-        assert_eq!(asked(&apps, "Kometa"), Some(1));
-        assert_eq!(asked(&apps, "app9999"), Some(1), "the last ones are shown, so that a wrong token is found");
+        assert_eq!(request_count(&apps, "Kometa"), Some(1));
+        assert_eq!(request_count(&apps, "app9999"), Some(1), "the last ones are shown, so that a wrong token is found");
         let late = of(&apps, "Tautulli", 20_000);
         assert_eq!(late.statistics_name(), STRANGERS);
         assert!(apps.mark_authorized(&late, None), "it is let in");
         assert_eq!((late.statistics_name(), apps.mark_authorized(&late, None)), ("Tautulli", false));
-        let sum: u64 = apps.counters().iter().map(|(_, counted)| counted.requests).sum();
+        let sum: u64 = apps.counters().iter().map(|(_, counters)| counters.requests).sum();
         assert_eq!(sum, 10_002);
     }
 
     #[test]
-    fn who_is_let_in_during_a_flood_of_strangers_is_counted_under_its_own_name_from_then_on() {
+    fn an_app_authenticated_during_a_flood_of_strangers_is_counted_by_name_from_then_on() {
         let apps = ClientApps::default();
         let held: Vec<Arc<ClientApp>> = (0..1_000).map(|index| of(&apps, &format!("app{index}"), 1_000)).collect();
         let kometa = of(&apps, "Kometa", 2_000);
@@ -405,24 +405,24 @@ mod tests {
         assert!(!apps.mark_authorized(&kometa, Some("Kometa")), "once");
         let again = of(&apps, "Kometa", 3_000);
         assert_eq!((again.statistics_name(), again.needs_lookup()), ("Kometa", false));
-        let counted = apps.counters().into_iter().find(|(name, _)| name == "Kometa").expect("it is shown").1;
-        assert!(!counted.is_stranger && counted.requests == 1, "{counted:?}");
+        let counters = apps.counters().into_iter().find(|(name, _)| name == "Kometa").expect("it is shown").1;
+        assert!(!counters.is_stranger && counters.requests == 1, "{counters:?}");
         assert!(held.iter().all(|app| app.is_aggregate || app.number != again.number), "a number of its own");
         for index in 0..MAX_APPS as u64 {
             assert!(apps.mark_authorized(&kometa, Some(&format!("good{index}"))), "{index}");
             of(&apps, &format!("good{index}"), 5_000 + 1_000 * index);
         }
-        assert_eq!(asked(&apps, "Kometa"), None, "the longest unseen makes room");
+        assert_eq!(request_count(&apps, "Kometa"), None, "the longest unseen makes room");
         assert!(
             !apps.mark_authorized(&kometa, Some(STRANGERS)) && !apps.mark_authorized(&kometa, Some(OTHERS)),
             "crowds are none"
         );
-        let sum: u64 = apps.counters().iter().map(|(_, counted)| counted.requests).sum();
+        let sum: u64 = apps.counters().iter().map(|(_, counters)| counters.requests).sum();
         assert_eq!(sum, 1_002 + MAX_APPS as u64);
     }
 
     #[test]
-    fn when_there_are_too_many_the_longest_unseen_is_among_the_others_and_sums_stay() {
+    fn the_app_unseen_for_longest_is_merged_into_others_and_sums_stay() {
         let apps = ClientApps::default();
         let mut number = std::collections::BTreeSet::new();
         for index in 0..3 * MAX_APPS as u64 {
@@ -431,21 +431,21 @@ mod tests {
             apps.mark_authorized(&app, None);
             of(&apps, "app0", 1_000 * (index + 1));
         }
-        let figures = apps.counters();
-        assert_eq!(figures.len(), MAX_APPS + 1, "and the others");
-        assert_eq!(asked(&apps, "app0"), Some(1 + 3 * MAX_APPS as u64), "it came again and again");
-        assert_eq!(asked(&apps, "app1"), None);
-        assert_eq!(figures.iter().map(|(_, counted)| counted.requests).sum::<u64>(), 6 * MAX_APPS as u64);
+        let by_name = apps.counters();
+        assert_eq!(by_name.len(), MAX_APPS + 1, "and the others");
+        assert_eq!(request_count(&apps, "app0"), Some(1 + 3 * MAX_APPS as u64), "it came again and again");
+        assert_eq!(request_count(&apps, "app1"), None);
+        assert_eq!(by_name.iter().map(|(_, counters)| counters.requests).sum::<u64>(), 6 * MAX_APPS as u64);
         assert!(number.iter().all(|number| *number <= MAX_APPS + 5), "numbers are given again: {number:?}");
     }
 
     #[test]
-    fn who_counts_on_for_an_app_that_lost_its_place_is_not_lost() {
+    fn requests_of_an_evicted_app_are_still_counted() {
         let apps = ClientApps::default();
         let held: Vec<Arc<ClientApp>> = (0..1_000).map(|index| of(&apps, &format!("app{index}"), 1_000)).collect();
         let numbers: std::collections::BTreeSet<usize> =
             held.iter().filter(|app| !app.is_aggregate).map(|app| app.number).collect();
-        assert_eq!(numbers.len(), MAX_STRANGERS + MAX_LEAVING, "no two that are held have the same number");
+        assert_eq!(numbers.len(), MAX_STRANGERS + MAX_EVICTED, "no two that are held have the same number");
         assert!(held.iter().any(|app| app.is_aggregate), "beyond, they have no place");
         let named = Credential { product: Some("Kometa".into()), ..Credential::default() };
         let kometa = apps.get_or_insert(&named, &HeaderMap::new(), true, 1_000);
@@ -456,7 +456,7 @@ mod tests {
         for app in &held {
             app.requests.fetch_add(1, Ordering::Relaxed);
         }
-        let sum = |apps: &ClientApps| apps.counters().iter().map(|(_, counted)| counted.requests).sum::<u64>();
+        let sum = |apps: &ClientApps| apps.counters().iter().map(|(_, counters)| counters.requests).sum::<u64>();
         assert_eq!(sum(&apps), 2_000);
         drop(held);
         of(&apps, "one more", 2_000);

@@ -9,9 +9,9 @@ const FLOOD_WAITING: usize = 16;
 /// Keys remembered per app: a poller has few.
 const POLLED_KEYS: usize = 8;
 /// Reads less than this many milliseconds apart count as one visit.
-const VISIT_MS: u64 = 1000;
+const SAME_READ_MS: u64 = 1000;
 /// An interval may differ from the previous one by this fraction (1/n) and still count as steady.
-const STEADY_PART: u64 = 5;
+const STEADY_SHARE: u64 = 5;
 
 /// Read pattern of an app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub enum AccessPattern {
 #[derive(Debug, Default)]
 pub struct RecentReads {
     /// Time at which the app's reads are paid for, at one [`FLOOD_READS`]th of the period each.
-    paid_at_ms: u64,
+    allowance_ms: u64,
     polled: [PolledKey; POLLED_KEYS],
 }
 
@@ -38,13 +38,13 @@ struct PolledKey {
     key: u64,
     last_ms: u64,
     /// Interval of the last two reads; 0 before the second.
-    gap_ms: u64,
+    interval_ms: u64,
 }
 
 impl RecentReads {
     /// Records a read that needs the server, and returns the app's pattern. `waiting` counts its reads already waiting.
     pub fn record(&mut self, key: u64, waiting: usize, now_ms: u64) -> AccessPattern {
-        let is_flood = self.pay(now_ms) || waiting > FLOOD_WAITING;
+        let is_flood = self.spend(now_ms) || waiting > FLOOD_WAITING;
         if self.is_in_rhythm(key, now_ms) {
             AccessPattern::Polls
         } else if is_flood {
@@ -56,30 +56,30 @@ impl RecentReads {
 
     /// Whether the app exceeds the flood rate.
     pub fn is_flood(&self, now_ms: u64) -> bool {
-        self.paid_at_ms > now_ms.saturating_add(FLOOD_WITHIN_MS)
+        self.allowance_ms > now_ms.saturating_add(FLOOD_WITHIN_MS)
     }
 
     /// Whether the app exceeds the flood rate. Debt is capped at twice the limit, so an app that stops soon counts as
     /// any other.
-    fn pay(&mut self, now_ms: u64) -> bool {
-        let price_ms = FLOOD_WITHIN_MS / FLOOD_READS;
-        let most_ms = now_ms + 2 * FLOOD_WITHIN_MS;
-        self.paid_at_ms = (self.paid_at_ms.max(now_ms) + price_ms).min(most_ms);
+    fn spend(&mut self, now_ms: u64) -> bool {
+        let cost_ms = FLOOD_WITHIN_MS / FLOOD_READS;
+        let max_ms = now_ms + 2 * FLOOD_WITHIN_MS;
+        self.allowance_ms = (self.allowance_ms.max(now_ms) + cost_ms).min(max_ms);
         self.is_flood(now_ms)
     }
 
     fn is_in_rhythm(&mut self, key: u64, now_ms: u64) -> bool {
-        let Some(known) = self.polled.iter_mut().find(|polled| polled.key == key && polled.last_ms > 0) else {
+        let Some(polled) = self.polled.iter_mut().find(|polled| polled.key == key && polled.last_ms > 0) else {
             let oldest = self.polled.iter_mut().min_by_key(|polled| polled.last_ms);
             if let Some(oldest) = oldest {
-                *oldest = PolledKey { key, last_ms: now_ms, gap_ms: 0 };
+                *oldest = PolledKey { key, last_ms: now_ms, interval_ms: 0 };
             }
             return false;
         };
-        let gap_ms = now_ms.saturating_sub(known.last_ms);
-        let before_ms = std::mem::replace(&mut known.gap_ms, gap_ms);
-        known.last_ms = now_ms;
-        before_ms >= VISIT_MS && gap_ms.abs_diff(before_ms) <= before_ms / STEADY_PART
+        let interval_ms = now_ms.saturating_sub(polled.last_ms);
+        let previous_ms = std::mem::replace(&mut polled.interval_ms, interval_ms);
+        polled.last_ms = now_ms;
+        previous_ms >= SAME_READ_MS && interval_ms.abs_diff(previous_ms) <= previous_ms / STEADY_SHARE
     }
 }
 
@@ -90,62 +90,62 @@ mod tests {
     const START_MS: u64 = 1_000_000;
 
     #[test]
-    fn sixty_reads_at_once_are_a_visit_and_the_next_is_a_flood() {
-        let mut habits = RecentReads::default();
+    fn sixty_reads_at_once_are_browsing_and_the_next_is_a_flood() {
+        let mut patterns = RecentReads::default();
         for key in 0..FLOOD_READS {
-            assert_eq!(habits.record(key, 0, START_MS), AccessPattern::Browses, "{key}");
+            assert_eq!(patterns.record(key, 0, START_MS), AccessPattern::Browses, "{key}");
         }
-        assert_eq!(habits.record(99, 0, START_MS), AccessPattern::Floods);
+        assert_eq!(patterns.record(99, 0, START_MS), AccessPattern::Floods);
     }
 
     #[test]
-    fn who_floods_is_forgiven_soon_after_it_stops_however_long_it_went_on() {
-        let mut habits = RecentReads::default();
+    fn a_flood_is_over_soon_after_it_stops_however_long_it_lasted() {
+        let mut patterns = RecentReads::default();
         let mut now_ms = START_MS;
         for key in 0..100_000 {
             now_ms = START_MS + key;
-            habits.record(key, 0, now_ms);
+            patterns.record(key, 0, now_ms);
         }
-        assert_eq!(habits.record(1, 0, now_ms), AccessPattern::Floods);
-        assert_eq!(habits.record(2, 0, now_ms + 2 * FLOOD_WITHIN_MS), AccessPattern::Browses);
+        assert_eq!(patterns.record(1, 0, now_ms), AccessPattern::Floods);
+        assert_eq!(patterns.record(2, 0, now_ms + 2 * FLOOD_WITHIN_MS), AccessPattern::Browses);
     }
 
     #[test]
     fn a_read_every_second_is_no_flood() {
-        let mut habits = RecentReads::default();
-        assert!((0..500).all(|key| habits.record(key, 0, START_MS + key * 1000) == AccessPattern::Browses));
+        let mut patterns = RecentReads::default();
+        assert!((0..500).all(|key| patterns.record(key, 0, START_MS + key * 1000) == AccessPattern::Browses));
     }
 
     #[test]
-    fn who_has_many_waiting_floods() {
-        let mut habits = RecentReads::default();
-        assert_eq!(habits.record(1, FLOOD_WAITING, START_MS), AccessPattern::Browses);
-        assert_eq!(habits.record(2, FLOOD_WAITING + 1, START_MS), AccessPattern::Floods);
+    fn many_waiting_requests_are_a_flood() {
+        let mut patterns = RecentReads::default();
+        assert_eq!(patterns.record(1, FLOOD_WAITING, START_MS), AccessPattern::Browses);
+        assert_eq!(patterns.record(2, FLOOD_WAITING + 1, START_MS), AccessPattern::Floods);
     }
 
     #[test]
     fn the_same_read_in_a_rhythm_is_a_poll() {
-        let mut habits = RecentReads::default();
-        let read = |habits: &mut RecentReads, at_s: u64| habits.record(7, 0, START_MS + at_s * 1000);
-        assert_eq!(read(&mut habits, 0), AccessPattern::Browses);
-        assert_eq!(read(&mut habits, 60), AccessPattern::Browses, "twice is no rhythm");
-        assert_eq!(read(&mut habits, 122), AccessPattern::Polls);
-        assert_eq!(read(&mut habits, 400), AccessPattern::Browses, "it came when it liked");
+        let mut patterns = RecentReads::default();
+        let read = |patterns: &mut RecentReads, at_s: u64| patterns.record(7, 0, START_MS + at_s * 1000);
+        assert_eq!(read(&mut patterns, 0), AccessPattern::Browses);
+        assert_eq!(read(&mut patterns, 60), AccessPattern::Browses, "twice is no rhythm");
+        assert_eq!(read(&mut patterns, 122), AccessPattern::Polls);
+        assert_eq!(read(&mut patterns, 400), AccessPattern::Browses, "it came when it liked");
     }
 
     #[test]
-    fn reads_of_one_visit_are_no_rhythm() {
-        let mut habits = RecentReads::default();
-        assert!((0..5).all(|at| habits.record(7, 0, START_MS + at * 200) == AccessPattern::Browses));
+    fn reads_in_quick_succession_are_no_rhythm() {
+        let mut patterns = RecentReads::default();
+        assert!((0..5).all(|at| patterns.record(7, 0, START_MS + at * 200) == AccessPattern::Browses));
     }
 
     #[test]
-    fn a_walk_over_many_keys_is_no_poll_even_if_it_begins_again() {
-        let mut habits = RecentReads::default();
+    fn a_walk_over_many_keys_is_no_poll_even_if_repeated() {
+        let mut patterns = RecentReads::default();
         for round in 0..5 {
             for key in 0..40 {
                 let at_ms = START_MS + (round * 40 + key) * 1000;
-                assert_eq!(habits.record(key, 0, at_ms), AccessPattern::Browses);
+                assert_eq!(patterns.record(key, 0, at_ms), AccessPattern::Browses);
             }
         }
     }

@@ -15,7 +15,7 @@ use crate::client::{UpstreamError, UpstreamRequestKind};
 use crate::origin::Origin;
 
 /// Timeout of the first request, and again of all further ones together.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_BYTES: u64 = 256 * 1024;
 
 /// Result of identifying the server.
@@ -40,59 +40,59 @@ struct CollectedResponse {
 pub async fn identify(server: &Origin) -> IdentifyResult {
     server.counters.own.fetch_add(1, Ordering::Relaxed);
     let kind = server.settings.kind;
-    let first = match server.clock.timeout(PATIENCE, ask(server, kind.identity_path())).await {
-        Ok(Ok(first)) => first,
-        Ok(Err(none)) => {
+    let first_response = match server.clock.timeout(TIMEOUT, send_probe(server, kind.identity_path())).await {
+        Ok(Ok(first_response)) => first_response,
+        Ok(Err(error)) => {
             server.record_failure();
-            return if none.is_certificate_rejected {
-                IdentifyResult::CertificateRejected(none.message)
+            return if error.is_certificate_rejected {
+                IdentifyResult::CertificateRejected(error.message)
             } else {
-                IdentifyResult::NoResponse(none.message)
+                IdentifyResult::NoResponse(error.message)
             };
         }
         Err(_) => {
             server.record_failure();
-            return IdentifyResult::NoResponse(format!("no answer within {} s", PATIENCE.as_secs()));
+            return IdentifyResult::NoResponse(format!("no response within {} s", TIMEOUT.as_secs()));
         }
     };
-    let mut heard = vec![first.recognised(server)];
+    let mut identities = vec![first_response.identity(server)];
     // If only some requests are answered, those decide.
-    drop(server.clock.timeout(PATIENCE, ask_further(server, &mut heard)).await);
-    let identity = match next_probe(kind, &heard) {
+    let _ = server.clock.timeout(TIMEOUT, send_further_probes(server, &mut identities)).await;
+    let identity = match next_probe(kind, &identities) {
         IdentityProbe::Done(identity) => identity,
-        IdentityProbe::Request(_) => heard.swap_remove(0),
+        IdentityProbe::Request(_) => identities.swap_remove(0),
     };
-    if let Some(found) = identity.expected() {
+    if let Some(media_server) = identity.expected() {
         server.record_success();
-        server.record_identity(&first.body);
-        server.record_version(&found.version);
+        server.record_identity(&first_response.body);
+        server.record_version(&media_server.version);
     }
     server.set_emby(matches!(identity, ServerIdentity::Emby { .. }));
     IdentifyResult::Answered(identity)
 }
 
 /// Sends the further requests as long as they are answered.
-async fn ask_further(server: &Origin, heard: &mut Vec<ServerIdentity>) {
-    while let IdentityProbe::Request(path) = next_probe(server.settings.kind, heard) {
-        let Ok(answer) = ask(server, path).await else { return };
-        heard.push(answer.recognised(server));
+async fn send_further_probes(server: &Origin, identities: &mut Vec<ServerIdentity>) {
+    while let IdentityProbe::Request(path) = next_probe(server.settings.kind, identities) {
+        let Ok(response) = send_probe(server, path).await else { return };
+        identities.push(response.identity(server));
     }
 }
 
 impl CollectedResponse {
-    fn recognised(&self, server: &Origin) -> ServerIdentity {
-        let answer = IdentityProbeResponse { status: self.status, headers: &self.headers, body: &self.body };
-        identify_server(server.settings.kind, &answer)
+    fn identity(&self, server: &Origin) -> ServerIdentity {
+        let response = IdentityProbeResponse { status: self.status, headers: &self.headers, body: &self.body };
+        identify_server(server.settings.kind, &response)
     }
 }
 
-async fn ask(server: &Origin, path: &str) -> Result<CollectedResponse, UpstreamError> {
+async fn send_probe(server: &Origin, path: &str) -> Result<CollectedResponse, UpstreamError> {
     let uri = server.client.uri(path).map_err(|error| UpstreamError::from_reason(&error))?;
     let mut request =
         Request::builder().uri(uri).body(Body::empty()).map_err(|error| UpstreamError::from_reason(&error))?;
     request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
-    let (head, incoming) = server.client.send(request, UpstreamRequestKind::Read).await?.into_parts();
-    let body = match collect(incoming, MAX_BYTES).await {
+    let (head, body) = server.client.send(request, UpstreamRequestKind::Read).await?.into_parts();
+    let body = match collect(body, MAX_BYTES).await {
         CollectedBody::Whole(body) => body,
         // No identity is that long: its beginning is enough.
         CollectedBody::TooLong(read, _) => read.into_iter().next().unwrap_or_default(),

@@ -6,9 +6,9 @@
 //! [`client_pattern`] (recent read pattern of an app), [`identify`] (which server answers at an address), [`login`]
 //! (gets a token), [`anonymous_access`] (whether it answers without a token), [`own_read`] and `own_token` (own
 //! requests), `self_description` (what it says of itself), [`health`] (response times), [`system_event`] (events for
-//! notifications), [`body`] (bodies in transit), [`response_framing`] (rejects ambiguous responses), [`response_diff`]
-//! (compares two responses), [`certificate_verifier`] and [`certificate_error`] (trust, and reasons for a rejection),
-//! [`probe_client`] (one request to one address, with the exact reason of a failure).
+//! notifications), [`body`] (bodies in transit), [`response_framing`] (rejects ambiguous responses),
+//! [`certificate_verifier`] and [`certificate_error`] (trust, and reasons for a rejection), [`probe_client`] (one
+//! request to one address, with the exact reason of a failure).
 
 pub mod anonymous_access;
 pub mod body;
@@ -26,7 +26,6 @@ pub mod own_read;
 mod own_token;
 pub mod probe_client;
 pub mod prober;
-pub mod response_diff;
 pub mod response_framing;
 pub mod scheduler;
 mod self_description;

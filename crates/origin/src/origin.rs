@@ -83,7 +83,7 @@ impl Origin {
         clock: Clock,
         tasks: TaskTracker,
         stop: CancellationToken,
-        facts: SystemEventListener,
+        events: SystemEventListener,
     ) -> Result<Self, String> {
         let limits = SlotLimits::new(settings.upstream_concurrency, settings.max_waiting);
         Ok(Self {
@@ -93,7 +93,7 @@ impl Origin {
             ttfb: TtfbSamples::default(),
             counters: OriginCounters::default(),
             warnings: Warnings::default(),
-            events: facts,
+            events,
             started_ms: clock.now_ms(),
             clock_ahead_s: AtomicI64::new(UNKNOWN_CLOCK),
             version: Mutex::default(),
@@ -119,18 +119,18 @@ impl Origin {
     pub async fn send(
         &self,
         request: Request<Body>,
-        lane: UpstreamRequestKind,
+        kind: UpstreamRequestKind,
         key: u64,
     ) -> Result<Response<Incoming>, UpstreamError> {
         let began_us = self.clock.now_us();
-        let answer = self.client.send(request, lane).await;
-        if answer.is_ok() && matches!(lane, UpstreamRequestKind::Read) {
+        let result = self.client.send(request, kind).await;
+        if result.is_ok() && matches!(kind, UpstreamRequestKind::Read) {
             self.ttfb.record(self.clock.now_ms(), self.clock.since(began_us));
         }
-        let outcome = match &answer {
+        let outcome = match &result {
             Ok(response) if matches!(response.status().as_u16(), 502..=504) => Some(UpstreamOutcome::Unavailable),
             Ok(_) => Some(UpstreamOutcome::Answered),
-            Err(none) => match none.stage {
+            Err(error) => match error.stage {
                 UpstreamErrorStage::Connection => Some(UpstreamOutcome::Unreachable),
                 UpstreamErrorStage::Response => Some(UpstreamOutcome::Answered),
                 // A client that breaks off says nothing about the server.
@@ -140,10 +140,10 @@ impl Origin {
         if let Some(outcome) = outcome {
             self.breaker.record(key, outcome, self.clock.now_ms());
         }
-        if let Ok(response) = &answer {
+        if let Ok(response) = &result {
             self.record_clock(response.headers());
         }
-        answer
+        result
     }
 
     /// Records that the first byte for `key` timed out.

@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_200_is_an_answer_and_the_rest_say_why_not() {
+    fn only_status_200_is_usable_and_others_are_errors() {
         for (status, expected) in [
             (200, Ok(())),
             (204, Err(OwnReadError::UnusableResponse)),

@@ -17,11 +17,11 @@ impl Origin {
 
     /// Greenroom's credential without a token.
     pub fn bare_credential(&self) -> Credential {
-        let form =
+        let token_form =
             if self.settings.kind == ServerKind::Plex { TokenForm::PlexHeader } else { TokenForm::Authorization };
         Credential {
             token: None,
-            form,
+            form: token_form,
             product: Some("Greenroom".into()),
             version: Some(env!("CARGO_PKG_VERSION").into()),
             device: Some("Greenroom".into()),
@@ -32,22 +32,22 @@ impl Origin {
 
     /// Records whether the server accepted the configured token.
     pub fn record_own_token(&self, is_accepted: bool) {
-        let was_refused = self.refuses_own_token.swap(!is_accepted, Ordering::Relaxed);
-        if !is_accepted && !was_refused {
+        let was_rejected = self.refuses_own_token.swap(!is_accepted, Ordering::Relaxed);
+        if !is_accepted && !was_rejected {
             tracing::error!(
                 server = self.name(),
-                remedy = "get a new one with: greenroom login",
-                "the server rejects the configured token"
+                remedy = "get a new token with: greenroom login",
+                "the media server rejects the configured token"
             );
         }
         // Only changes are reported: each refusal would push other events out of the queues.
-        if was_refused != is_accepted {
+        if was_rejected != is_accepted {
             return;
         }
         let server = self.name().to_owned();
-        let fact =
+        let event =
             if is_accepted { SystemEvent::TokenAccepted { server } } else { SystemEvent::TokenRejected { server } };
-        self.events.notify(&fact);
+        self.events.notify(&event);
     }
 
     /// Whether the server refused the configured token at its last use.

@@ -16,7 +16,7 @@ use crate::origin::Origin;
 use crate::system_event::SystemEvent;
 
 /// Timeout of a probe. Longer than any response of a slow server: slow is not down.
-const PATIENCE: Duration = Duration::from_secs(15);
+const TIMEOUT: Duration = Duration::from_secs(15);
 /// Max bytes of a response.
 const MAX_BYTES: u64 = 64 * 1024;
 
@@ -43,26 +43,26 @@ async fn probe_when_due(server: &Origin) {
         }
         let now_ms = server.clock.now_ms();
         breaker.begin_probe(now_ms, jitter(server, now_ms));
-        let is_well = is_well(server).await;
+        let is_up = is_up(server).await;
         let now_ms = server.clock.now_ms();
-        match breaker.probed(is_well, now_ms) {
+        match breaker.probed(is_up, now_ms) {
             (_, ProbeTransition::None) => {}
             (_, ProbeTransition::Opened) => open(server),
             (before, ProbeTransition::Closed) => close(server, before, now_ms).await,
         }
-        breaker.publish_judged();
+        breaker.publish_probe();
     }
 }
 
 fn open(server: &Origin) {
     server.breaker.open();
-    tracing::warn!(server = server.name(), "the server is down; reads are answered from the cache");
+    tracing::warn!(server = server.name(), "the media server is down; reads are answered from the cache");
     server.events.notify(&SystemEvent::ServerDown { server: server.name().to_owned() });
 }
 
 async fn close(server: &Origin, outage: Option<Outage>, now_ms: u64) {
     server.breaker.close(outage, &server.clock).await;
-    tracing::info!(server = server.name(), "the server is back");
+    tracing::info!(server = server.name(), "the media server is up again");
     let after_ms = outage.map_or(0, |outage| now_ms.saturating_sub(outage.since_ms));
     server.events.notify(&SystemEvent::ServerUp { server: server.name().to_owned(), after_ms });
 }
@@ -73,18 +73,18 @@ fn jitter(server: &Origin, now_ms: u64) -> u64 {
 }
 
 /// Whether the server answers the probe.
-async fn is_well(server: &Origin) -> bool {
+async fn is_up(server: &Origin) -> bool {
     server.counters.own.fetch_add(1, Ordering::Relaxed);
-    let is_well = server.clock.timeout(PATIENCE, ask(server)).await.unwrap_or(false);
-    if is_well {
+    let is_up = server.clock.timeout(TIMEOUT, send_probe(server)).await.unwrap_or(false);
+    if is_up {
         server.record_success();
     } else {
         server.record_failure();
     }
-    is_well
+    is_up
 }
 
-async fn ask(server: &Origin) -> bool {
+async fn send_probe(server: &Origin) -> bool {
     let kind = server.settings.kind;
     let Ok(uri) = server.client.uri(kind.probe_path()) else { return false };
     let Ok(mut request) = Request::builder().uri(uri).body(Body::empty()) else { return false };
@@ -93,17 +93,17 @@ async fn ask(server: &Origin) -> bool {
     request.headers_mut().insert(USER_AGENT, agent);
     // A pooled connection may be dying with the server.
     let Ok(response) = server.client.send(request, UpstreamRequestKind::Write).await else { return false };
-    let (head, incoming) = response.into_parts();
-    let answers = head.status < StatusCode::INTERNAL_SERVER_ERROR;
-    match collect(incoming, MAX_BYTES).await {
+    let (head, body) = response.into_parts();
+    let is_up_status = head.status < StatusCode::INTERNAL_SERVER_ERROR;
+    match collect(body, MAX_BYTES).await {
         CollectedBody::Whole(body) => {
             if head.status == StatusCode::OK {
                 server.record_identity(&body);
             }
-            let answer = IdentityProbeResponse { status: head.status.as_u16(), headers: &head.headers, body: &body };
-            answers && !matches!(identify_server(kind, &answer), ServerIdentity::Starting { .. })
+            let response = IdentityProbeResponse { status: head.status.as_u16(), headers: &head.headers, body: &body };
+            is_up_status && !matches!(identify_server(kind, &response), ServerIdentity::Starting { .. })
         }
-        CollectedBody::TooLong(..) => answers,
+        CollectedBody::TooLong(..) => is_up_status,
         CollectedBody::Broken(_) => false,
     }
 }

@@ -22,48 +22,48 @@ impl Origin {
     }
 
     /// Stores the server's identity response, if it is one.
-    pub fn record_identity(&self, said: &Bytes) {
+    pub fn record_identity(&self, body: &Bytes) {
         let kind = self.settings.kind;
-        if kind.identity_in_format(said, Representation::Json).is_some() && self.recognised(said).is_some() {
-            *self.identity_response.lock() = Some(said.clone());
+        if kind.identity_in_format(body, Representation::Json).is_some() && self.parse_identity(body).is_some() {
+            *self.identity_response.lock() = Some(body.clone());
         }
     }
 
     /// The last identity response, verbatim.
     pub fn identity_response(&self) -> Option<Vec<u8>> {
-        self.identity_response.lock().as_ref().map(|said| said.to_vec())
+        self.identity_response.lock().as_ref().map(|body| body.to_vec())
     }
 
     /// Last reported name and version.
     pub fn title_and_version(&self) -> (Option<String>, Option<String>) {
-        let said = self.identity_response.lock().clone();
-        match said.and_then(|said| self.recognised(&said)) {
-            Some(said) => (said.name, self.version().or(Some(said.version))),
+        let body = self.identity_response.lock().clone();
+        match body.and_then(|body| self.parse_identity(&body)) {
+            Some(body) => (body.name, self.version().or(Some(body.version))),
             None => (None, self.version()),
         }
     }
 
     /// The configured server in a complete 200 response to its identity path.
-    fn recognised(&self, body: &[u8]) -> Option<MediaServer> {
-        let answer = IdentityProbeResponse { status: 200, headers: &HeaderMap::new(), body };
-        match identify_server(self.settings.kind, &answer) {
+    fn parse_identity(&self, body: &[u8]) -> Option<MediaServer> {
+        let response = IdentityProbeResponse { status: 200, headers: &HeaderMap::new(), body };
+        match identify_server(self.settings.kind, &response) {
             ServerIdentity::Expected(server) => Some(server),
             _ => None,
         }
     }
 
     /// The identity response in the requested representation.
-    pub fn identity_response_as(&self, form: Representation) -> Option<(&'static str, Bytes)> {
-        self.settings.kind.identity_in_format(self.identity_response.lock().as_ref()?, form)
+    pub fn identity_response_as(&self, format: Representation) -> Option<(&'static str, Bytes)> {
+        self.settings.kind.identity_in_format(self.identity_response.lock().as_ref()?, format)
     }
 
     /// Records the server's time, if the response has one.
     pub fn record_clock(&self, headers: &HeaderMap) {
-        let told = headers.get(DATE).and_then(|date| date.to_str().ok());
-        let Some(told) = told.and_then(|date| httpdate::parse_http_date(date).ok()) else { return };
-        let since_epoch = told.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        let there_s = i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX);
-        self.clock_ahead_s.store(there_s.saturating_sub_unsigned(self.clock.now_ms() / 1000), Ordering::Relaxed);
+        let date = headers.get(DATE).and_then(|date| date.to_str().ok());
+        let Some(date) = date.and_then(|date| httpdate::parse_http_date(date).ok()) else { return };
+        let since_epoch = date.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let server_s = i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX);
+        self.clock_ahead_s.store(server_s.saturating_sub_unsigned(self.clock.now_ms() / 1000), Ordering::Relaxed);
     }
 
     /// Seconds by which its clock was ahead of ours at its last response; `None` if unknown.

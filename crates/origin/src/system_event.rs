@@ -19,16 +19,16 @@ impl SystemEventListener {
     }
 
     /// Reports an event.
-    pub fn notify(&self, fact: &SystemEvent) {
+    pub fn notify(&self, event: &SystemEvent) {
         if let Some(listener) = &self.0 {
-            listener(fact);
+            listener(event);
         }
     }
 }
 
 impl fmt::Debug for SystemEventListener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "FactListener(…)" } else { "FactListener(none)" })
+        f.write_str(if self.0.is_some() { "SystemEventListener(…)" } else { "SystemEventListener(none)" })
     }
 }
 

@@ -32,24 +32,24 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const OVERLOADED_RESPONSE: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
-/// Serves clients of `server` until stopped, over TLS if there is a certificate. Once `leaving`, it accepts no
+/// Serves clients of `server` until stopped, over TLS if there is a certificate. Once `draining`, it accepts no
 /// connection, and each response asks its client to reconnect.
 pub async fn serve(
     server: Arc<Server>,
     listener: TcpListener,
-    shown: Option<Arc<ServerCertificate>>,
-    leaving: CancellationToken,
+    certificate: Option<Arc<ServerCertificate>>,
+    draining: CancellationToken,
 ) {
     loop {
         let accepted = tokio::select! {
             () = server.origin.stop.cancelled() => return,
-            () = leaving.cancelled() => return,
+            () = draining.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, peer)) => admit_connection(&server, stream, peer, shown.clone(), leaving.clone()),
+            Ok((stream, peer)) => admit_connection(&server, stream, peer, certificate.clone(), draining.clone()),
             Err(error) => {
-                tracing::warn!(server = server.name(), %error, "a connection could not be accepted");
+                tracing::warn!(server = server.name(), %error, "connection not accepted");
                 server.origin.clock.sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -61,23 +61,22 @@ fn admit_connection(
     server: &Arc<Server>,
     stream: TcpStream,
     peer: SocketAddr,
-    shown: Option<Arc<ServerCertificate>>,
-    leaving: CancellationToken,
+    certificate: Option<Arc<ServerCertificate>>,
+    draining: CancellationToken,
 ) {
     match acquire_connection_permit(server, peer.ip()) {
-        Ok(seat) => {
-            // Without this, a small response waits for the client's delayed acknowledgement.
-            drop(stream.set_nodelay(true));
+        Ok(permit) => {
+            let _ = stream.set_nodelay(true);
             let client = Arc::clone(server);
             server.origin.tasks.spawn(async move {
-                let _seat = seat;
-                accept_encrypted(client, stream, peer, shown, leaving).await;
+                let _permit = permit;
+                accept_encrypted(client, stream, peer, certificate, draining).await;
             });
         }
-        Err(bound) => {
-            server.limits.counters.record(bound);
-            tracing::debug!(server = server.name(), bound = bound.name(), "a connection was turned away");
-            drop(stream.try_write(OVERLOADED_RESPONSE));
+        Err(limit) => {
+            server.limits.counters.record(limit);
+            tracing::debug!(server = server.name(), limit = limit.name(), "connection rejected: limit reached");
+            let _ = stream.try_write(OVERLOADED_RESPONSE); // best effort: the connection closes anyway
         }
     }
 }
@@ -95,18 +94,18 @@ async fn accept_encrypted(
     server: Arc<Server>,
     stream: TcpStream,
     peer: SocketAddr,
-    shown: Option<Arc<ServerCertificate>>,
-    leaving: CancellationToken,
+    certificate: Option<Arc<ServerCertificate>>,
+    draining: CancellationToken,
 ) {
-    let Some(shown) = shown else { return serve_connection(server, stream, peer, leaving).await };
-    let greeted = tokio::select! {
+    let Some(certificate) = certificate else { return serve_connection(server, stream, peer, draining).await };
+    let handshake = tokio::select! {
         () = server.origin.stop.cancelled() => return,
-        greeted = shown.accept(stream) => greeted,
+        handshake = certificate.accept(stream) => handshake,
     };
-    match greeted {
-        Ok(stream) => serve_connection(server, stream, peer, leaving).await,
+    match handshake {
+        Ok(stream) => serve_connection(server, stream, peer, draining).await,
         Err(error) => {
-            tracing::debug!(server = server.name(), %error, "a client does not agree on encryption");
+            tracing::debug!(server = server.name(), %error, "TLS handshake failed");
         }
     }
 }
@@ -115,19 +114,19 @@ async fn serve_connection(
     server: Arc<Server>,
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     peer: SocketAddr,
-    leaving: CancellationToken,
+    draining: CancellationToken,
 ) {
     let stop = server.origin.stop.clone();
-    let conversation = Arc::new(ClientConnection::new());
-    let stream = ClientStream::new(stream, server.origin.clock.clone(), Arc::clone(&conversation));
-    let (owner, watched) = (Arc::clone(&server), Arc::clone(&conversation));
+    let client_connection = Arc::new(ClientConnection::new());
+    let stream = ClientStream::new(stream, server.origin.clock.clone(), Arc::clone(&client_connection));
+    let (owner, shutdown_view) = (Arc::clone(&server), Arc::clone(&client_connection));
     let service = service_fn(move |mut request| {
         let server = Arc::clone(&server);
-        request.extensions_mut().insert(Arc::clone(&conversation));
-        let leaving = leaving.clone();
+        request.extensions_mut().insert(Arc::clone(&client_connection));
+        let draining = draining.clone();
         async move {
             let mut response = dispatch::handle(server, peer, request).await;
-            if leaving.is_cancelled() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            if draining.is_cancelled() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Ok::<_, Infallible>(response)
@@ -140,17 +139,17 @@ async fn serve_connection(
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
         () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
-            watched.is_at_its_last(&owner.limits.passing);
+            shutdown_view.is_at_its_last(&owner.limits.passing);
             connection.await
         }
     };
-    match ended {
-        Err(_) if watched.has_write_timed_out() => owner.limits.counters.record(LimitKind::SlowReader),
-        Err(error) if error.is_timeout() && watched.is_reading_head() => {
+    match result {
+        Err(_) if shutdown_view.has_write_timed_out() => owner.limits.counters.record(LimitKind::SlowReader),
+        Err(error) if error.is_timeout() && shutdown_view.is_reading_head() => {
             owner.limits.counters.record(LimitKind::SlowHead);
         }
         _ => {}
@@ -162,11 +161,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_household_is_one_peer() {
-        let of = |text: &str| client_network(text.parse().expect("an address")).to_string();
-        assert_eq!(of("192.168.1.7"), "192.168.1.7");
-        assert_eq!(of("::ffff:192.168.1.7"), "192.168.1.7");
-        assert_eq!(of("2001:db8:1:2:3:4:5:6"), of("2001:db8:1:2:ffff::1"));
-        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
+    fn addresses_of_one_ipv6_network_are_one_peer() {
+        let network = |text: &str| client_network(text.parse().expect("an address")).to_string();
+        assert_eq!(network("192.168.1.7"), "192.168.1.7");
+        assert_eq!(network("::ffff:192.168.1.7"), "192.168.1.7");
+        assert_eq!(network("2001:db8:1:2:3:4:5:6"), network("2001:db8:1:2:ffff::1"));
+        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
     }
 }

@@ -4,7 +4,7 @@
 use std::sync::atomic::Ordering;
 
 use greenroom_cache::{CacheStatus, CacheStatusReason, LoadErrorKind};
-use greenroom_dialect::classification as classified;
+use greenroom_dialect::classification::Classification;
 use http::{Response, StatusCode};
 use http_body::Body as _;
 
@@ -56,15 +56,15 @@ pub(super) struct InFlightRequest<'a> {
 }
 
 impl<'a> InFlightRequest<'a> {
-    pub(super) fn new(server: &'a Server, meaning: &'a ClassifiedRequest, asked: RequestStart) -> Self {
-        Self { server, classified: meaning, start: asked, is_answered: false }
+    pub(super) fn new(server: &'a Server, classified: &'a ClassifiedRequest, start: RequestStart) -> Self {
+        Self { server, classified, start, is_answered: false }
     }
 
     /// Records the response.
     pub(super) fn finish(mut self, response: &mut Response<Body>, outcome: DecisionOutcome) {
-        let ours = response.extensions_mut().remove::<GeneratedResponse>();
+        let generated = response.extensions_mut().remove::<GeneratedResponse>();
         let bytes = response.body().size_hint().exact().unwrap_or(0);
-        self.record(final_outcome(outcome, ours), response.status().as_u16(), bytes);
+        self.record(final_outcome(outcome, generated), response.status().as_u16(), bytes);
     }
 
     /// Records the result of an internal read, which counts as a request of the app that caused it.
@@ -74,23 +74,23 @@ impl<'a> InFlightRequest<'a> {
 
     fn record(&mut self, outcome: DecisionOutcome, status: u16, bytes: u64) {
         self.is_answered = true;
-        let Self { server, classified: meaning, start: asked, .. } = *self;
+        let Self { server, classified, start, .. } = *self;
         let now_us = server.origin.clock.now_us();
         let decision = Decision {
             at_ms: server.origin.clock.wall_us(now_us) / 1000,
-            category: RequestCategory::from_classification(&meaning.classification),
-            app: meaning.app.clone(),
-            user: meaning.user.filter(|_| meaning.identity.is_member()),
-            request_hash: meaning.request_hash,
+            category: RequestCategory::from_classification(&classified.classification),
+            app: classified.app.clone(),
+            user: classified.user.filter(|_| classified.identity.is_member()),
+            request_hash: classified.request_hash,
             outcome,
             status,
-            elapsed_us: now_us.saturating_sub(asked.started_us),
+            elapsed_us: now_us.saturating_sub(start.started_us),
             bytes,
         };
         log(server, &decision);
-        server.recorders.otlp.record(&server.origin, &decision, asked.parent);
+        server.recorders.otlp.record(&server.origin, &decision, start.parent);
         if let Some(user) = decision.user {
-            server.recorders.requests.attribute_reached(user, meaning.identity.drain_unattributed(), decision.at_ms);
+            server.recorders.requests.attribute_reached(user, classified.identity.drain_unattributed(), decision.at_ms);
         }
         server.recorders.requests.record(decision);
     }
@@ -105,59 +105,59 @@ impl Drop for InFlightRequest<'_> {
 }
 
 /// Applies what this response status says about the token, before the request is counted.
-pub(super) fn record_auth_status(server: &Server, meaning: &ClassifiedRequest, status: StatusCode) {
-    if !meaning.needs_token || status.as_u16() >= 400 {
+pub(super) fn record_auth_status(server: &Server, classified: &ClassifiedRequest, status: StatusCode) {
+    if !classified.needs_token || status.as_u16() >= 400 {
         return;
     }
-    meaning.app.authorized.fetch_add(1, Ordering::Relaxed);
+    classified.app.authorized.fetch_add(1, Ordering::Relaxed);
     // Some pass-through responses are given to any token, and so are redirects.
-    let is_given = status.is_success() || status == StatusCode::NOT_MODIFIED;
-    if is_given && is_for_users_only(&meaning.classification) {
-        meaning.identity.mark_member();
+    let is_success = status.is_success() || status == StatusCode::NOT_MODIFIED;
+    if is_success && is_for_users_only(&classified.classification) {
+        classified.identity.mark_member();
     }
-    if meaning.identity.is_member() {
-        admit_app(server, meaning);
+    if classified.identity.is_member() {
+        admit_app(server, classified);
     }
 }
 
 /// Whether the server gives this response to valid tokens only. Unknown for paths in no table (a plugin's own, say):
 /// success of such a write proves nothing.
-fn is_for_users_only(verdict: &classified::Classification) -> bool {
-    match verdict {
-        classified::Classification::Read(_) => true,
-        classified::Classification::Write(write) => write.name != UNKNOWN_WRITE,
-        classified::Classification::Stream(_) | classified::Classification::Refuse(_) => false,
+fn is_for_users_only(classification: &Classification) -> bool {
+    match classification {
+        Classification::Read(_) => true,
+        Classification::Write(write) => write.name != UNKNOWN_WRITE,
+        Classification::Stream(_) | Classification::Refuse(_) => false,
     }
 }
 
 /// Counts this app under its own name from now on.
-pub(super) fn admit_app(server: &Server, meaning: &ClassifiedRequest) {
-    let called = meaning.client_name.as_deref();
-    if server.apps.mark_authorized(&meaning.app, called) {
-        let name = called.unwrap_or(&meaning.app.name);
+pub(super) fn admit_app(server: &Server, classified: &ClassifiedRequest) {
+    let client_name = classified.client_name.as_deref();
+    if server.apps.mark_authorized(&classified.app, client_name) {
+        let name = client_name.unwrap_or(&classified.app.name);
         tracing::info!(server = server.name(), app = name, "first request of an app");
     }
 }
 
 /// Records that a client's request reaches the server.
-pub(super) fn record_reached(visit: &ProxyRequest) {
-    let cause = RequestSource {
-        category: RequestCategory::from_classification(&visit.classification),
-        app: &visit.app,
-        user: visit.user,
+pub(super) fn record_reached(request: &ProxyRequest) {
+    let source = RequestSource {
+        category: RequestCategory::from_classification(&request.classified.classification),
+        app: &request.classified.app,
+        user: request.classified.user,
     };
-    record_reached_by(&visit.server, &visit.identity, cause);
+    record_reached_by(&request.server, &request.classified.identity, source);
 }
 
 /// Like [`record_reached`], for this identity. Until its token is known to be valid, the request stays unattributed to
 /// a user.
-pub(super) fn record_reached_by(server: &Server, identity: &Identity, cause: RequestSource<'_>) {
+pub(super) fn record_reached_by(server: &Server, identity: &Identity, source: RequestSource<'_>) {
     let is_member = identity.is_member();
-    if !is_member && cause.user.is_some() {
+    if !is_member && source.user.is_some() {
         identity.add_unattributed();
     }
-    let cause = RequestSource { user: cause.user.filter(|_| is_member), ..cause };
-    server.recorders.requests.record_reached(cause, server.origin.clock.now_ms());
+    let source = RequestSource { user: source.user.filter(|_| is_member), ..source };
+    server.recorders.requests.record_reached(source, server.origin.clock.now_ms());
 }
 
 /// Whether the response was served without asking the server.
@@ -172,28 +172,28 @@ pub(crate) fn is_saved(served: CacheStatus, reason: Option<CacheStatusReason>) -
 }
 
 /// Counts responses that were served without asking the server.
-pub(crate) fn record_saved(visit: &ProxyRequest, served: CacheStatus, reason: Option<CacheStatusReason>) {
+pub(crate) fn record_saved(request: &ProxyRequest, served: CacheStatus, reason: Option<CacheStatusReason>) {
     if is_saved(served, reason) {
-        visit.server.counters.saved.fetch_add(1, Ordering::Relaxed);
-        visit.app.saved.fetch_add(1, Ordering::Relaxed);
-        if visit.needs_token {
-            visit.app.authorized_saved.fetch_add(1, Ordering::Relaxed);
+        request.server.counters.saved.fetch_add(1, Ordering::Relaxed);
+        request.classified.app.saved.fetch_add(1, Ordering::Relaxed);
+        if request.classified.needs_token {
+            request.classified.app.authorized_saved.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
 
 /// A request that was to pass but got a response of Greenroom's own did not pass.
-fn final_outcome(outcome: DecisionOutcome, ours: Option<GeneratedResponse>) -> DecisionOutcome {
-    let stood_in = |reason| DecisionOutcome::new(CacheResult::StaleOnError, DecisionReason::Cache(reason));
-    match (outcome.result, ours) {
+fn final_outcome(outcome: DecisionOutcome, generated: Option<GeneratedResponse>) -> DecisionOutcome {
+    let stale_on_error = |reason| DecisionOutcome::new(CacheResult::StaleOnError, DecisionReason::Cache(reason));
+    match (outcome.result, generated) {
         (CacheResult::Passed | CacheResult::Write, Some(GeneratedResponse::Error)) => {
             DecisionOutcome::new(CacheResult::Failed, DecisionReason::Unanswered)
         }
         (CacheResult::Passed | CacheResult::Write, Some(GeneratedResponse::WhileOffline)) => {
-            DecisionOutcome { is_saved: true, ..stood_in(CacheStatusReason::Offline) }
+            DecisionOutcome { is_saved: true, ..stale_on_error(CacheStatusReason::Offline) }
         }
         (CacheResult::Passed | CacheResult::Write, Some(GeneratedResponse::AfterFailure)) => {
-            stood_in(CacheStatusReason::Failed(LoadErrorKind::Unreachable))
+            stale_on_error(CacheStatusReason::Failed(LoadErrorKind::Unreachable))
         }
         _ => outcome,
     }
@@ -206,13 +206,13 @@ fn log(server: &Server, decision: &Decision) {
         class = decision.category.name(),
         app = decision.app.name,
         user = decision.user.map(tracing::field::display),
-        verdict = decision.outcome.result.name(),
+        classification = decision.outcome.result.name(),
         reason = decision.outcome.reason.map(DecisionReason::name),
         status = decision.status,
         age_s = decision.outcome.age_ms.map(|age_ms| age_ms / 1000),
         elapsed_us = decision.elapsed_us,
         bytes = decision.bytes,
-        "decided"
+        "request answered"
     );
 }
 
@@ -222,25 +222,25 @@ mod tests {
     use crate::record::PassReason;
 
     #[test]
-    fn what_we_answer_in_the_servers_place_did_not_pass() {
-        for passed in [
+    fn a_response_of_the_gateway_does_not_count_as_passed() {
+        for pass_through in [
             DecisionOutcome::new(CacheResult::Passed, DecisionReason::Passed(PassReason::Media)),
             DecisionOutcome::new(CacheResult::Write, DecisionReason::Passed(PassReason::Write)),
         ] {
-            let as_is = |ours| {
-                let DecisionOutcome { result: verdict, reason: why, is_saved, .. } = final_outcome(passed, ours);
-                (verdict, why.map(DecisionReason::name), is_saved)
+            let summary = |generated| {
+                let DecisionOutcome { result, reason, is_saved, .. } = final_outcome(pass_through, generated);
+                (result, reason.map(DecisionReason::name), is_saved)
             };
-            assert_eq!(final_outcome(passed, None), passed);
-            assert_eq!(as_is(Some(GeneratedResponse::Error)), (CacheResult::Failed, Some("unanswered"), false));
-            let absent = (CacheResult::StaleOnError, Some("offline"), true);
-            assert_eq!(as_is(Some(GeneratedResponse::WhileOffline)), absent);
+            assert_eq!(final_outcome(pass_through, None), pass_through);
+            assert_eq!(summary(Some(GeneratedResponse::Error)), (CacheResult::Failed, Some("unanswered"), false));
+            let offline = (CacheResult::StaleOnError, Some("offline"), true);
+            assert_eq!(summary(Some(GeneratedResponse::WhileOffline)), offline);
             assert_eq!(
-                as_is(Some(GeneratedResponse::AfterFailure)),
+                summary(Some(GeneratedResponse::AfterFailure)),
                 (CacheResult::StaleOnError, Some("unreachable"), false)
             );
         }
-        let refused = DecisionOutcome::new(CacheResult::Refused, DecisionReason::NoToken);
-        assert_eq!(final_outcome(refused, Some(GeneratedResponse::Error)), refused);
+        let rejected = DecisionOutcome::new(CacheResult::Refused, DecisionReason::NoToken);
+        assert_eq!(final_outcome(rejected, Some(GeneratedResponse::Error)), rejected);
     }
 }

@@ -34,14 +34,14 @@ pub struct Bypass {
 impl Bypass {
     /// Whether it covers a read of this server, request type and app.
     pub fn covers(&self, server: &str, class: &str, app: &str) -> bool {
-        let fits = |said: &Option<String>, is: &str| said.as_deref().is_none_or(|said| said == is);
-        fits(&self.server, server) && fits(&self.class, class) && fits(&self.app, app)
+        let matches = |filter: &Option<String>, value: &str| filter.as_deref().is_none_or(|filter| filter == value);
+        matches(&self.server, server) && matches(&self.class, class) && matches(&self.app, app)
     }
 
     /// Whether `other` covers every read that this bypass covers.
     pub fn lies_within(&self, other: &Self) -> bool {
-        let within = |own: &Option<String>, other: &Option<String>| other.is_none() || own == other;
-        within(&self.server, &other.server) && within(&self.class, &other.class) && within(&self.app, &other.app)
+        let contains = |own: &Option<String>, other: &Option<String>| other.is_none() || own == other;
+        contains(&self.server, &other.server) && contains(&self.class, &other.class) && contains(&self.app, &other.app)
     }
 }
 
@@ -74,34 +74,31 @@ pub struct Bypasses {
     /// Whether the list has entries. While it has none, a read takes no lock.
     any: AtomicBool,
     /// Serialises changes, from writing the file until the list in memory matches it. Lookups never take it.
-    changing: Mutex<()>,
+    change_lock: Mutex<()>,
     /// Directory of the file; `None` in tests.
     data_dir: Option<DataDir>,
     /// Queue on which callers of [`Bypasses::add`] and [`Bypasses::remove`] run them, because both block.
-    pub lane: FileWorkQueue,
+    pub file_work: FileWorkQueue,
 }
 
 impl Bypasses {
     /// Opens the list in the data directory. A file that cannot be read or parsed is logged and ignored.
     pub fn open(data_dir: &DataDir) -> Arc<Self> {
         let list = read(data_dir).unwrap_or_else(|reason| {
-            tracing::warn!(
-                reason,
-                "what is bypassed cannot be read and is ignored: nothing is bypassed; the next change replaces it"
-            );
+            tracing::warn!(reason, "bypasses cannot be read and are ignored; the next change replaces the file");
             Vec::new()
         });
         let any = AtomicBool::new(!list.is_empty());
         let data_dir = Some(data_dir.clone());
-        let (list, lane) = (RwLock::new(list), FileWorkQueue::default());
-        Arc::new(Self { list, any, changing: Mutex::default(), data_dir, lane })
+        let (list, file_work) = (RwLock::new(list), FileWorkQueue::default());
+        Arc::new(Self { list, any, change_lock: Mutex::default(), data_dir, file_work })
     }
 
     /// Replaces the list in memory.
-    fn swap(&self, wanted: Vec<Bypass>) {
+    fn swap(&self, new: Vec<Bypass>) {
         let mut list = self.list.write();
-        self.any.store(!wanted.is_empty(), Ordering::Release);
-        *list = wanted;
+        self.any.store(!new.is_empty(), Ordering::Release);
+        *list = new;
     }
 
     /// Whether a read is bypassed.
@@ -111,8 +108,8 @@ impl Bypasses {
 
     /// Whether every read of a server is bypassed.
     pub fn covers_all_of(&self, server: &str) -> bool {
-        let whole = Bypass { server: Some(server.to_owned()), ..Bypass::default() };
-        self.list.read().iter().any(|bypass| whole.lies_within(bypass))
+        let whole_server = Bypass { server: Some(server.to_owned()), ..Bypass::default() };
+        self.list.read().iter().any(|bypass| whole_server.lies_within(bypass))
     }
 
     /// All bypasses.
@@ -127,8 +124,8 @@ impl Bypasses {
     pub fn add(&self, bypass: &Bypass) -> Result<bool, BypassError> {
         self.change(|list| {
             let others = list.iter().filter(|other| !other.lies_within(bypass));
-            let wanted: Vec<Bypass> = others.chain([bypass]).cloned().collect();
-            if wanted.len() > MAX_BYPASSES { Err(BypassError::TooMany) } else { Ok(wanted) }
+            let new: Vec<Bypass> = others.chain([bypass]).cloned().collect();
+            if new.len() > MAX_BYPASSES { Err(BypassError::TooMany) } else { Ok(new) }
         })
     }
 
@@ -142,16 +139,16 @@ impl Bypasses {
 
     /// Writes the changed list to the file, then replaces the one in memory, so that lookups never wait for a disk.
     fn change(&self, change: impl FnOnce(&[Bypass]) -> Result<Vec<Bypass>, BypassError>) -> Result<bool, BypassError> {
-        let _changing = self.changing.lock();
+        let _guard = self.change_lock.lock();
         let before = self.list();
-        let wanted = change(&before)?;
-        let has_changed = wanted != before;
+        let new = change(&before)?;
+        let has_changed = new != before;
         if let Some(data_dir) = self.data_dir.as_ref().filter(|_| has_changed) {
-            let kept = BypassFile { bypasses: wanted.clone() };
-            let text = serde_json::to_string_pretty(&kept).map_err(|error| error.to_string())?;
+            let file = BypassFile { bypasses: new.clone() };
+            let text = serde_json::to_string_pretty(&file).map_err(|error| error.to_string())?;
             data_dir.replace(FILE, text.as_bytes())?;
         }
-        self.swap(wanted);
+        self.swap(new);
         Ok(has_changed)
     }
 }
@@ -159,9 +156,9 @@ impl Bypasses {
 /// Reads the file.
 fn read(data_dir: &DataDir) -> Result<Vec<Bypass>, String> {
     let Some(bytes) = data_dir.read(FILE)? else { return Ok(Vec::new()) };
-    let kept: BypassFile =
-        serde_json::from_slice(&bytes).map_err(|error| format!("{FILE} is damaged in line {}", error.line()))?;
-    Ok(kept.bypasses.into_iter().take(MAX_BYPASSES).collect())
+    let file: BypassFile =
+        serde_json::from_slice(&bytes).map_err(|error| format!("{FILE} is damaged at line {}", error.line()))?;
+    Ok(file.bypasses.into_iter().take(MAX_BYPASSES).collect())
 }
 
 #[cfg(test)]
@@ -170,86 +167,86 @@ mod tests {
 
     use super::*;
 
-    fn of(server: &str, class: &str, app: &str) -> Bypass {
-        let said = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        Bypass { server: said(server), class: said(class), app: said(app) }
+    fn bypass(server: &str, class: &str, app: &str) -> Bypass {
+        let field = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        Bypass { server: field(server), class: field(class), app: field(app) }
     }
 
     #[test]
-    fn a_bypass_covers_what_fits_every_word_of_it() {
-        let everything = Bypass::default();
-        assert!(everything.covers("home", "lists", "Kometa"));
-        assert!(of("home", "", "").covers("home", "lists", "Kometa"));
-        assert!(!of("attic", "", "").covers("home", "lists", "Kometa"));
-        assert!(!of("home", "images", "").covers("home", "lists", "Kometa"));
-        assert!(of("", "lists", "Kometa").covers("home", "lists", "Kometa"));
+    fn a_bypass_covers_reads_that_match_all_its_fields() {
+        let all_reads = Bypass::default();
+        assert!(all_reads.covers("home", "lists", "Kometa"));
+        assert!(bypass("home", "", "").covers("home", "lists", "Kometa"));
+        assert!(!bypass("attic", "", "").covers("home", "lists", "Kometa"));
+        assert!(!bypass("home", "images", "").covers("home", "lists", "Kometa"));
+        assert!(bypass("", "lists", "Kometa").covers("home", "lists", "Kometa"));
     }
 
     #[test]
-    fn taking_back_a_server_takes_back_all_of_it_and_nothing_else() {
+    fn removing_a_server_bypass_removes_all_within_it() {
         let bypasses = Bypasses::default();
-        for bypass in [of("home", "lists", ""), of("attic", "", ""), of("", "", "Kometa")] {
-            bypasses.add(&bypass).expect("there is room");
+        for bypass in [bypass("home", "lists", ""), bypass("attic", "", ""), bypass("", "", "Kometa")] {
+            bypasses.add(&bypass).expect("bypass added");
         }
         assert!(bypasses.covers_all_of("attic") && !bypasses.covers_all_of("home"));
-        bypasses.remove(&of("home", "", "")).expect("it can be taken back");
-        assert_eq!(bypasses.list(), [of("attic", "", ""), of("", "", "Kometa")]);
-        bypasses.remove(&Bypass::default()).expect("it can be taken back");
+        bypasses.remove(&bypass("home", "", "")).expect("bypass removed");
+        assert_eq!(bypasses.list(), [bypass("attic", "", ""), bypass("", "", "Kometa")]);
+        bypasses.remove(&Bypass::default()).expect("bypass removed");
         assert!(!bypasses.covers("attic", "lists", "Kometa"));
     }
 
     #[test]
-    fn what_a_wider_one_covers_is_not_kept_beside_it() {
+    fn a_wider_bypass_replaces_narrower_ones() {
         let bypasses = Bypasses::default();
-        bypasses.add(&of("home", "lists", "")).expect("there is room");
-        bypasses.add(&of("home", "", "")).expect("there is room");
-        bypasses.add(&of("home", "", "")).expect("twice is once");
-        assert_eq!(bypasses.list(), [of("home", "", "")]);
+        bypasses.add(&bypass("home", "lists", "")).expect("bypass added");
+        bypasses.add(&bypass("home", "", "")).expect("bypass added");
+        bypasses.add(&bypass("home", "", "")).expect("bypass added");
+        assert_eq!(bypasses.list(), [bypass("home", "", "")]);
     }
 
     #[test]
-    fn two_changes_at_once_lose_nothing() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let dir = DataDir::open(folder.path()).expect("it is there");
-        let bypasses = Bypasses::open(&dir);
-        bypasses.add(&of("home", "", "")).expect("it can be kept");
+    fn concurrent_changes_are_not_lost() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let data_dir = DataDir::open(dir.path()).expect("a data directory");
+        let bypasses = Bypasses::open(&data_dir);
+        bypasses.add(&bypass("home", "", "")).expect("bypass added");
         std::thread::scope(|scope| {
             let bypasses = &bypasses;
-            let adding = ["attic", "den"].map(|server| scope.spawn(move || bypasses.add(&of(server, "", ""))));
-            for one in adding {
-                assert_eq!(one.join().expect("it ends"), Ok(true));
+            let threads = ["attic", "den"].map(|server| scope.spawn(move || bypasses.add(&bypass(server, "", ""))));
+            for thread in threads {
+                assert_eq!(thread.join().expect("a finished thread"), Ok(true));
             }
         });
-        let mut kept = Bypasses::open(&dir).list();
-        kept.sort_by(|one, other| one.server.cmp(&other.server));
-        assert_eq!(kept, [of("attic", "", ""), of("den", "", ""), of("home", "", "")]);
+        let mut stored = Bypasses::open(&data_dir).list();
+        stored.sort_by(|left, right| left.server.cmp(&right.server));
+        assert_eq!(stored, [bypass("attic", "", ""), bypass("den", "", ""), bypass("home", "", "")]);
     }
 
     #[test]
-    fn the_list_is_bounded() {
+    fn the_number_of_bypasses_is_bounded() {
         let bypasses = Bypasses::default();
         for index in 0..MAX_BYPASSES {
-            bypasses.add(&of("", "", &index.to_string())).expect("there is room");
+            bypasses.add(&bypass("", "", &index.to_string())).expect("bypass added");
         }
-        assert_eq!(bypasses.add(&of("", "", "one more")), Err(BypassError::TooMany));
+        assert_eq!(bypasses.add(&bypass("", "", "one more")), Err(BypassError::TooMany));
         assert_eq!(bypasses.list().len(), MAX_BYPASSES);
     }
 
     #[test]
-    fn it_is_kept_for_the_owner_alone_and_a_damaged_file_bypasses_nothing() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let dir = DataDir::open(folder.path()).expect("it is there");
-        Bypasses::open(&dir).add(&of("home", "", "")).expect("it can be kept");
-        assert_eq!(Bypasses::open(&dir).list(), [of("home", "", "")]);
-        let path = folder.path().join(FILE);
-        let mode = std::fs::metadata(&path).expect("it is there").permissions().mode();
+    fn the_file_is_private_and_a_damaged_one_is_ignored() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let data_dir = DataDir::open(dir.path()).expect("a data directory");
+        Bypasses::open(&data_dir).add(&bypass("home", "", "")).expect("bypass added");
+        assert_eq!(Bypasses::open(&data_dir).list(), [bypass("home", "", "")]);
+        let path = dir.path().join(FILE);
+        let mode = std::fs::metadata(&path).expect("file metadata").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         for damaged in ["{\"bypasses\": [", "{\"bypasses\": [{\"sever\": \"home\"}]}", ""] {
             std::fs::write(&path, damaged).expect("written");
-            let bypasses = Bypasses::open(&dir);
+            let bypasses = Bypasses::open(&data_dir);
             assert!(!bypasses.covers("home", "lists", "x"), "{damaged}");
-            bypasses.add(&of("attic", "", "")).expect("the next change replaces it");
-            assert_eq!(Bypasses::open(&dir).list(), [of("attic", "", "")]);
+            bypasses.add(&bypass("attic", "", "")).expect("bypass added");
+            assert_eq!(Bypasses::open(&data_dir).list(), [bypass("attic", "", "")]);
         }
     }
 }

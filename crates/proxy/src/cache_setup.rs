@@ -28,7 +28,7 @@ pub fn open(
     match Cache::with_disk(memory.clone(), disk, clock.clone(), tasks.clone()) {
         Ok(cache) => cache,
         Err(reason) => {
-            let warning = absent(&reason);
+            let warning = no_disk_warning(&reason);
             tracing::warn!(remedy = %warning.remedy, "{}", warning.text);
             warnings.raise(warning);
             Cache::new(memory.clone(), clock.clone(), tasks.clone())
@@ -36,43 +36,42 @@ pub fn open(
     }
 }
 
-fn absent(reason: &str) -> Warning {
+fn no_disk_warning(reason: &str) -> Warning {
     Warning {
         code: "no-disk",
         severity: Severity::Urgent,
         action: None,
         subject: None,
-        text: format!("Nothing outlives a restart: {reason}.").into(),
-        remedy: "Mend that and start again, or set disk.enabled = false; until then everything works from memory."
-            .into(),
+        text: format!("The cache does not survive a restart: {reason}.").into(),
+        remedy: "Fix this and restart, or set disk.enabled = false; until then the cache works from memory.".into(),
     }
 }
 
 /// Current warnings about the disk.
 pub fn disk_warnings(cache: &Cache) -> Vec<Warning> {
-    let mut troubles: Vec<Warning> = cache.disk_error().map(unwritten).into_iter().collect();
+    let mut warnings: Vec<Warning> = cache.disk_error().map(writes_off_warning).into_iter().collect();
     if cache.disk_stats().is_some_and(|stats| stats.reads_off) {
-        troubles.push(Warning {
+        warnings.push(Warning {
             code: "disk-reads-off",
             severity: Severity::Notice,
             action: None,
             subject: None,
-            text: "The disk is too slow to be asked for answers; they come from memory and the server.".into(),
-            remedy: "Look at what keeps the disk busy, or set disk.dir to a faster one; it is tried again by itself."
+            text: "The disk is too slow for reads; responses come from memory and the server.".into(),
+            remedy: "Find out what keeps the disk busy, or set disk.dir to a faster one. It is retried automatically."
                 .into(),
         });
     }
-    troubles
+    warnings
 }
 
-fn unwritten(trouble: StorageErrorKind) -> Warning {
+fn writes_off_warning(error: StorageErrorKind) -> Warning {
     Warning {
         code: "disk-writes-off",
         severity: Severity::Notice,
         action: None,
         subject: None,
-        text: format!("Nothing is written to disk for now ({trouble}); answers go on.").into(),
-        remedy: format!("What to do: {}.", trouble.remedy()).into(),
+        text: format!("The cache is not written to disk at the moment ({error}); requests are still answered.").into(),
+        remedy: format!("To fix this: {}.", error.remedy()).into(),
     }
 }
 
@@ -81,20 +80,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_trouble_says_what_to_do() {
-        for trouble in StorageErrorKind::EVERY {
-            let warning = unwritten(trouble);
-            assert!(warning.text.contains(trouble.name()) && warning.remedy.contains(trouble.remedy()));
+    fn every_disk_error_has_a_remedy() {
+        for error in StorageErrorKind::EVERY {
+            let warning = writes_off_warning(error);
+            assert!(warning.text.contains(error.name()) && warning.remedy.contains(error.remedy()));
         }
     }
 
     #[tokio::test]
-    async fn a_place_that_is_no_directory_is_said_and_everything_works_without() {
+    async fn a_disk_directory_that_is_a_file_raises_a_warning_and_the_cache_works() {
         let file = tempfile::NamedTempFile::new().expect("a file");
         let warnings = Warnings::default();
         let disk = DiskSettings::new(file.path().join("cache"));
         let cache = open(&CacheSettings::default(), Some(disk), &Clock::system(), &TaskTracker::new(), &warnings);
-        assert!(warnings.active().is_empty(), "it may come to be");
+        assert!(warnings.active().is_empty(), "the directory may appear later");
         let codes: Vec<_> = disk_warnings(&cache).iter().map(|warning| warning.code).collect();
         assert_eq!(codes, ["disk-writes-off"]);
     }

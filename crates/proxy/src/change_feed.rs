@@ -86,14 +86,14 @@ impl LibraryChangeQueue {
         if hints.is_empty() {
             return;
         }
-        let mut held = self.changes.lock();
-        if held.hints.len() + hints.len() > MAX_HINTS {
-            held.has_overflowed = true;
-            held.hints.clear();
-        } else if !held.has_overflowed {
-            held.hints.extend(hints);
+        let mut changes = self.changes.lock();
+        if changes.hints.len() + hints.len() > MAX_HINTS {
+            changes.has_overflowed = true;
+            changes.hints.clear();
+        } else if !changes.has_overflowed {
+            changes.hints.extend(hints);
         }
-        drop(held);
+        drop(changes);
         self.notify.notify_one();
     }
 
@@ -108,9 +108,9 @@ impl LibraryChangeQueue {
     /// Waits for changes and takes them.
     pub async fn recv(&self) -> LibraryChanges {
         loop {
-            let news = std::mem::take(&mut *self.changes.lock());
-            if !news.is_empty() {
-                return news;
+            let changes = std::mem::take(&mut *self.changes.lock());
+            if !changes.is_empty() {
+                return changes;
             }
             self.notify.notified().await;
         }
@@ -124,25 +124,29 @@ mod tests {
     const DELETED: &str = r#"{"NotificationContainer":{"type":"timeline","size":1,"TimelineEntry":[{"identifier":"com.plexapp.plugins.library","sectionID":"3","itemID":"583","type":10,"title":"x","state":9,"metadataState":"deleted","updatedAt":1516554117}]}}"#;
 
     #[tokio::test]
-    async fn what_comes_waits_until_it_is_taken() {
-        let tidings = LibraryChangeQueue::default();
-        tidings.record_frame(ServerKind::Plex, DELETED.as_bytes());
-        tidings.set_has_consumer();
-        tidings.record_frame(ServerKind::Plex, DELETED.as_bytes());
-        let news = tidings.recv().await;
-        assert_eq!(news.hints, [ChangeHint::Removed { shelf: Some("3".into()), key: "583".into() }], "once attended");
-        tidings.record_gap();
-        assert!(tidings.recv().await.has_gap);
+    async fn changes_wait_until_they_are_received() {
+        let queue = LibraryChangeQueue::default();
+        queue.record_frame(ServerKind::Plex, DELETED.as_bytes());
+        queue.set_has_consumer();
+        queue.record_frame(ServerKind::Plex, DELETED.as_bytes());
+        let changes = queue.recv().await;
+        assert_eq!(
+            changes.hints,
+            [ChangeHint::Removed { shelf: Some("3".into()), key: "583".into() }],
+            "changes are queued once there is a consumer"
+        );
+        queue.record_gap();
+        assert!(queue.recv().await.has_gap);
     }
 
     #[tokio::test]
-    async fn more_than_can_be_held_is_one_word() {
-        let tidings = LibraryChangeQueue::default();
-        tidings.set_has_consumer();
+    async fn an_overflow_is_reported_as_a_flag() {
+        let queue = LibraryChangeQueue::default();
+        queue.set_has_consumer();
         for _ in 0..=MAX_HINTS {
-            tidings.record_frame(ServerKind::Plex, DELETED.as_bytes());
+            queue.record_frame(ServerKind::Plex, DELETED.as_bytes());
         }
-        let news = tidings.recv().await;
-        assert!(news.has_overflowed && news.hints.len() < MAX_HINTS);
+        let changes = queue.recv().await;
+        assert!(changes.has_overflowed && changes.hints.len() < MAX_HINTS);
     }
 }

@@ -36,11 +36,11 @@ const RETRY: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs
 /// Keep-alive interval; Jellyfin drops a socket after 60 s of silence.
 const KEEP_ALIVE: Duration = Duration::from_secs(25);
 /// Poll interval of the change counters where there is no socket.
-const POLL: Duration = Duration::from_secs(60);
+const POLL_INTERVAL: Duration = Duration::from_secs(60);
 /// Polling stops after this time without a client.
-const IDLE: Duration = Duration::from_secs(600);
+const IDLE_AFTER: Duration = Duration::from_secs(600);
 /// Timeout for the server's response.
-const PATIENCE: Duration = Duration::from_secs(30);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest list of sections.
 const MAX_POLLED_BYTES: u64 = 4 * 1024 * 1024;
 
@@ -48,11 +48,11 @@ const MAX_POLLED_BYTES: u64 = 4 * 1024 * 1024;
 pub async fn subscribe(server: Arc<Server>) {
     let Some(credential) = server.origin.own_credential() else { return };
     let identity = server.identify(&credential);
-    let mut follower = EventSubscriber { server, credential, identity, counters: HashMap::new() };
-    let stop = follower.server.origin.stop.clone();
+    let mut subscriber = EventSubscriber { server, credential, identity, counters: HashMap::new() };
+    let stop = subscriber.server.origin.stop.clone();
     tokio::select! {
         () = stop.cancelled() => {}
-        () = follower.run() => {}
+        () = subscriber.run() => {}
     }
 }
 
@@ -78,37 +78,37 @@ impl EventSubscriber {
     async fn run(&mut self) {
         let server = Arc::clone(&self.server);
         let mut pause = RETRY.0;
-        // `has_missed`: events may have been lost. `cut`: reads wait for this subscription once the server is back.
-        let (mut has_missed, mut cut) = (false, None);
+        // `has_missed`: events may have been lost. `reattach`: reads wait for this subscription once the server is back.
+        let (mut has_missed, mut reattach) = (false, None);
         loop {
             server.origin.breaker.wait_back().await;
-            let connected = self.connect().await;
-            if matches!(connected, ConnectResult::Refused) {
+            let result = self.connect().await;
+            if matches!(result, ConnectResult::Refused) {
                 // The server will not accept us soon, so no read has to wait.
-                cut = None;
+                reattach = None;
             }
-            let rest = if let ConnectResult::Open(socket) = connected {
+            let wait = if let ConnectResult::Open(socket) = result {
                 if std::mem::take(&mut has_missed) {
                     // Events in between were lost.
                     invalidate::invalidate_all(&server);
                     server.change_feed.pending.record_gap();
                 }
-                drop(cut.take());
-                tracing::info!(server = server.name(), "following the server's events");
+                drop(reattach.take());
+                tracing::info!(server = server.name(), "subscribed to the server's events");
                 pause = RETRY.0;
                 self.listen(*socket).await;
                 has_missed = true;
-                cut = Some(server.origin.breaker.begin_reattach());
+                reattach = Some(server.origin.breaker.begin_reattach());
                 server.origin.breaker.record_restart_sign(server.origin.clock.now_ms());
-                tracing::info!(server = server.name(), "the server's events ended; trying again");
+                tracing::info!(server = server.name(), "the server's event stream ended; reconnecting");
                 pause
             } else {
                 self.poll_once().await;
                 // A server that accepted the subscription before will do so again soon.
-                if cut.is_some() { pause } else { pause.max(POLL) }
+                if reattach.is_some() { pause } else { pause.max(POLL_INTERVAL) }
             };
             tokio::select! {
-                () = server.origin.clock.sleep(rest) => pause = (pause * 2).min(RETRY.1),
+                () = server.origin.clock.sleep(wait) => pause = (pause * 2).min(RETRY.1),
                 // The loop head waits for the server and subscribes as soon as it is back.
                 () = server.origin.breaker.wait_down() => pause = RETRY.0,
             }
@@ -122,13 +122,13 @@ impl EventSubscriber {
         self.server.origin.counters.own.fetch_add(1, Ordering::Relaxed);
         let key = breaker::key_of("the server's events");
         let Some(handshake) = self.handshake() else { return ConnectResult::Unreachable };
-        let asked = self.server.origin.send(handshake, UpstreamRequestKind::Read, key);
-        let Ok(Ok(mut response)) = self.server.origin.clock.timeout(PATIENCE, asked).await else {
+        let exchange = self.server.origin.send(handshake, UpstreamRequestKind::Read, key);
+        let Ok(Ok(mut response)) = self.server.origin.clock.timeout(RESPONSE_TIMEOUT, exchange).await else {
             return ConnectResult::Unreachable;
         };
         let status = response.status();
         if status != http::StatusCode::SWITCHING_PROTOCOLS {
-            tracing::debug!(server = self.server.name(), %status, "no events");
+            tracing::debug!(server = self.server.name(), %status, "event subscription rejected");
             if matches!(status.as_u16(), 401 | 498) {
                 self.server.origin.record_own_token(false);
             }
@@ -173,9 +173,10 @@ impl EventSubscriber {
     }
 
     async fn listen(&mut self, mut socket: Socket) {
-        let _watching = LiveSignalGuard::start(&self.server, &self.identity);
-        let is_deaf = self.server.origin.settings.kind == ServerKind::Jellyfin && self.identity.account().is_none();
-        self.server.set_events_state(if is_deaf {
+        let _signal = LiveSignalGuard::start(&self.server, &self.identity);
+        let lacks_user_events =
+            self.server.origin.settings.kind == ServerKind::Jellyfin && self.identity.account().is_none();
+        self.server.set_events_state(if lacks_user_events {
             EventStreamState::TokenWithoutUser
         } else {
             EventStreamState::Subscribed
@@ -200,7 +201,7 @@ impl EventSubscriber {
                     if socket.send(self.keep_alive_message()).await.is_err() {
                         return;
                     }
-                    if is_deaf {
+                    if lacks_user_events {
                         self.poll_once().await;
                     }
                     keep_alive.set(clock.sleep(KEEP_ALIVE));
@@ -219,9 +220,9 @@ impl EventSubscriber {
     /// Compares the server's counters with the last ones, if a client was active lately.
     async fn poll_once(&mut self) {
         let now_ms = self.server.origin.clock.now_ms();
-        let idle_ms = u64::try_from(IDLE.as_millis()).unwrap_or(u64::MAX);
-        let last_ms = self.server.counters.last_request_ms.load(Ordering::Relaxed);
-        if now_ms.saturating_sub(last_ms) > idle_ms || !self.server.origin.breaker.allows_requests() {
+        let idle_ms = u64::try_from(IDLE_AFTER.as_millis()).unwrap_or(u64::MAX);
+        let last_request_ms = self.server.counters.last_request_ms.load(Ordering::Relaxed);
+        if now_ms.saturating_sub(last_request_ms) > idle_ms || !self.server.origin.breaker.allows_requests() {
             return;
         }
         match self.server.origin.settings.kind {
@@ -244,8 +245,8 @@ impl EventSubscriber {
     }
 
     /// Whether a counter with a known value has another one now.
-    fn has_changed(&mut self, of: &str, counter: &str) -> bool {
-        let before = self.counters.insert(of.to_owned(), counter.to_owned());
+    fn has_changed(&mut self, name: &str, counter: &str) -> bool {
+        let before = self.counters.insert(name.to_owned(), counter.to_owned());
         before.is_some_and(|before| before != counter)
     }
 
@@ -253,8 +254,8 @@ impl EventSubscriber {
     async fn get(&self, path: &str, class: Class) -> Option<bytes::Bytes> {
         self.server.origin.counters.own.fetch_add(1, Ordering::Relaxed);
         let request = self.server.origin.own_request(path, &self.credential)?;
-        let asked = async {
-            let _place = self.server.origin.queue.acquire(QueueRequest::background(None, class)).await.ok()?;
+        let exchange = async {
+            let _permit = self.server.origin.queue.acquire(QueueRequest::background(None, class)).await.ok()?;
             let key = breaker::key_of(path);
             let response = self.server.origin.send(request, UpstreamRequestKind::Read, key).await.ok()?;
             let is_ok = response.status() == http::StatusCode::OK;
@@ -263,6 +264,6 @@ impl EventSubscriber {
                 _ => None,
             }
         };
-        self.server.origin.clock.timeout(PATIENCE, asked).await.ok().flatten()
+        self.server.origin.clock.timeout(RESPONSE_TIMEOUT, exchange).await.ok().flatten()
     }
 }

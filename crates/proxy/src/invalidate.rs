@@ -24,7 +24,7 @@ const GRACE_PERIOD: Duration = Duration::from_secs(3);
 /// … and is fresh for at most this long.
 const GRACE_FRESHNESS: Duration = Duration::from_secs(1);
 /// For this time after a write of unknown outcome, nothing it touches is stored.
-const UNKNOWN_FOR: Duration = Duration::from_secs(60);
+const UNSTORABLE_FOR: Duration = Duration::from_secs(60);
 /// Source of an invalidation.
 #[derive(Debug, Clone, Copy)]
 pub enum InvalidationSource<'a> {
@@ -55,12 +55,12 @@ impl<'a> InvalidationSource<'a> {
 }
 
 /// Applies invalidations. When this returns, no later read is served an entry they cover.
-pub fn apply(server: &Server, stalings: &[TagInvalidation], by: InvalidationSource<'_>) {
-    if stalings.is_empty() {
+pub fn apply(server: &Server, invalidations: &[TagInvalidation], source: InvalidationSource<'_>) {
+    if invalidations.is_empty() {
         return;
     }
-    for staling in with_ancestors(&server.invalidation.lineage.lock(), stalings) {
-        apply_one(server, &staling, by);
+    for invalidation in with_ancestors(&server.invalidation.lineage.lock(), invalidations) {
+        apply_one(server, &invalidation, source);
     }
 }
 
@@ -73,18 +73,21 @@ pub fn purge_all_identities(server: &Server) {
 
 /// If this status rejects the token, revokes its grants and purges its entries. Requests without a token, or with
 /// several, say nothing about one.
-pub fn apply_refusal(visit: &ProxyRequest, status: StatusCode) {
-    if matches!(status.as_u16(), 401 | 498) && !visit.identity.is_anonymous() && !visit.credential.ambiguous {
-        visit.server.record_refused(&visit.identity);
-        visit.identity.refuse();
-        visit.server.purge_partition(&visit.identity);
+pub fn apply_token_rejection(request: &ProxyRequest, status: StatusCode) {
+    if matches!(status.as_u16(), 401 | 498)
+        && !request.classified.identity.is_anonymous()
+        && !request.classified.credential.ambiguous
+    {
+        request.server.record_refused(&request.classified.identity);
+        request.classified.identity.refuse();
+        request.server.purge_partition(&request.classified.identity);
     }
 }
 
 /// An identity lost its last live signal: invalidates entries that had a longer fresh time because of it.
 pub fn invalidate_after_signal_loss(server: &Server, identity: &Identity) {
     for partition in same_account(server, identity) {
-        mark(server, Some(partition), &Tag::user_state(), &invalidation_for(InvalidationMode::MarkStale));
+        invalidate_tag(server, Some(partition), &Tag::user_state(), &invalidation_for(InvalidationMode::MarkStale));
     }
 }
 
@@ -106,31 +109,31 @@ pub fn invalidate_all(server: &Server) {
     server.invalidate(&Scope::Namespace(server.name().into()), &invalidation_for(InvalidationMode::MarkStale));
 }
 
-fn apply_one(server: &Server, staling: &TagInvalidation, by: InvalidationSource<'_>) {
-    let writer = by.identity();
+fn apply_one(server: &Server, invalidation: &TagInvalidation, source: InvalidationSource<'_>) {
+    let writer = source.identity();
     let others = Invalidation {
         mode: InvalidationMode::MarkStale,
-        grace_period: matches!(by, InvalidationSource::ConfirmedWrite(_))
+        grace_period: matches!(source, InvalidationSource::ConfirmedWrite(_))
             .then_some(GracePeriod { duration: GRACE_PERIOD, max_fresh: GRACE_FRESHNESS }),
-        unstorable_for: matches!(by, InvalidationSource::UnconfirmedWrite(_)).then_some(UNKNOWN_FOR),
+        unstorable_for: matches!(source, InvalidationSource::UnconfirmedWrite(_)).then_some(UNSTORABLE_FOR),
     };
-    match affected_partitions(server, &staling.audience, by) {
-        AffectedPartitions::All => mark(server, None, &staling.tag, &others),
+    match affected_partitions(server, &invalidation.audience, source) {
+        AffectedPartitions::All => invalidate_tag(server, None, &invalidation.tag, &others),
         AffectedPartitions::These(partitions) => {
             for partition in partitions {
-                mark(server, Some(partition), &staling.tag, &others);
+                invalidate_tag(server, Some(partition), &invalidation.tag, &others);
             }
         }
     }
-    if matches!(by, InvalidationSource::ConfirmedWrite(_) | InvalidationSource::PlaybackReport(_)) {
+    if matches!(source, InvalidationSource::ConfirmedWrite(_) | InvalidationSource::PlaybackReport(_)) {
         let own = Invalidation { mode: InvalidationMode::Purge, ..others };
         for partition in same_account(server, writer) {
-            mark(server, Some(partition), &staling.tag, &own);
+            invalidate_tag(server, Some(partition), &invalidation.tag, &own);
         }
     }
 }
 
-fn mark(server: &Server, partition: Option<Partition>, tag: &Tag, how: &Invalidation) {
+fn invalidate_tag(server: &Server, partition: Option<Partition>, tag: &Tag, invalidation: &Invalidation) {
     let namespace = server.name().into();
     let scope = if *tag == Tag::all() {
         match partition {
@@ -140,7 +143,7 @@ fn mark(server: &Server, partition: Option<Partition>, tag: &Tag, how: &Invalida
     } else {
         Scope::Tag { namespace, partition, tag: tag.as_str().into() }
     };
-    server.invalidate(&scope, how);
+    server.invalidate(&scope, invalidation);
 }
 
 fn invalidation_for(mode: InvalidationMode) -> Invalidation {
@@ -153,8 +156,8 @@ enum AffectedPartitions {
 }
 
 /// The partitions in which a tag is invalidated.
-fn affected_partitions(server: &Server, whose: &Audience, by: InvalidationSource<'_>) -> AffectedPartitions {
-    let account: Option<Arc<str>> = match (whose, by) {
+fn affected_partitions(server: &Server, audience: &Audience, source: InvalidationSource<'_>) -> AffectedPartitions {
+    let account: Option<Arc<str>> = match (audience, source) {
         (Audience::Account, InvalidationSource::ClientEvent(identity)) => {
             return AffectedPartitions::These(same_account(server, identity));
         }
@@ -163,7 +166,7 @@ fn affected_partitions(server: &Server, whose: &Audience, by: InvalidationSource
         }
         (Audience::Everyone, _) => return AffectedPartitions::All,
         (Audience::User(user), _) => Some(user.as_str().into()),
-        (Audience::Account, _) => by.identity().account(),
+        (Audience::Account, _) => source.identity().account(),
     };
     let Some(account) = account else { return AffectedPartitions::All };
     // The disk may hold entries of identities unknown here, which a later process may take for known ones. Set before
@@ -174,14 +177,14 @@ fn affected_partitions(server: &Server, whose: &Audience, by: InvalidationSource
         server.identities.revocations().mark_dirty();
         return AffectedPartitions::All;
     }
-    let is_anothers = |identity: &Identity| identity.account().is_some_and(|other| other != account);
-    let everybody = server.identities.all();
-    if !everybody.iter().any(|identity| is_anothers(identity)) {
+    let belongs_to_another = |identity: &Identity| identity.account().is_some_and(|other| other != account);
+    let identities = server.identities.all();
+    if !identities.iter().any(|identity| belongs_to_another(identity)) {
         return AffectedPartitions::All;
     }
-    let mut partitions: Vec<Partition> = everybody
+    let mut partitions: Vec<Partition> = identities
         .iter()
-        .filter(|identity| !is_anothers(identity))
+        .filter(|identity| !belongs_to_another(identity))
         .map(|identity| identity.partition().clone())
         .collect();
     partitions.extend([server.partitions.public.clone(), server.partitions.images.clone()]);
@@ -202,24 +205,24 @@ fn same_account(server: &Server, identity: &Identity) -> Vec<Partition> {
 }
 
 /// Adds the ancestors of items where requested. If those are unknown, every container is invalidated.
-fn with_ancestors(lineage: &Lineage, stalings: &[TagInvalidation]) -> Vec<TagInvalidation> {
-    let mut all: Vec<TagInvalidation> = Vec::with_capacity(stalings.len());
+fn with_ancestors(lineage: &Lineage, invalidations: &[TagInvalidation]) -> Vec<TagInvalidation> {
+    let mut all: Vec<TagInvalidation> = Vec::with_capacity(invalidations.len());
     let mut seen = HashSet::new();
-    let mut push = |staling: TagInvalidation| {
-        if seen.insert(staling.clone()) {
-            all.push(staling);
+    let mut push = |invalidation: TagInvalidation| {
+        if seen.insert(invalidation.clone()) {
+            all.push(invalidation);
         }
     };
-    for staling in stalings {
-        push(TagInvalidation { with_ancestors: false, ..staling.clone() });
-        let Some(item) = staling.tag.as_str().strip_prefix("item:").filter(|_| staling.with_ancestors) else {
+    for invalidation in invalidations {
+        push(TagInvalidation { with_ancestors: false, ..invalidation.clone() });
+        let Some(item) = invalidation.tag.as_str().strip_prefix("item:").filter(|_| invalidation.with_ancestors) else {
             continue;
         };
-        let above = |tag| TagInvalidation { tag, audience: staling.audience.clone(), with_ancestors: false };
-        push(above(Tag::many_items()));
+        let container = |tag| TagInvalidation { tag, audience: invalidation.audience.clone(), with_ancestors: false };
+        push(container(Tag::many_items()));
         match lineage.ancestors(item) {
-            Some(ancestors) => ancestors.iter().for_each(|id| push(above(Tag::item(id)))),
-            None => push(above(Tag::branch())),
+            Some(ancestors) => ancestors.iter().for_each(|id| push(container(Tag::item(id)))),
+            None => push(container(Tag::branch())),
         }
     }
     all
@@ -230,20 +233,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_watched_episode_reaches_its_season_and_show() {
+    fn a_change_of_an_episode_invalidates_its_season_and_show() {
         let mut lineage = Lineage::new(10);
         lineage.record_parent("3", Some("2"));
         lineage.record_parent("2", Some("1"));
         lineage.record_parent("1", None);
-        let stale = with_ancestors(&lineage, &[TagInvalidation::account(Tag::item("3")).with_ancestors()]);
-        let tags: Vec<&str> = stale.iter().map(|staling| staling.tag.as_str()).collect();
+        let expanded = with_ancestors(&lineage, &[TagInvalidation::account(Tag::item("3")).with_ancestors()]);
+        let tags: Vec<&str> = expanded.iter().map(|invalidation| invalidation.tag.as_str()).collect();
         assert_eq!(tags, ["item:3", "items", "item:2", "item:1"]);
     }
 
     #[test]
-    fn an_item_of_unknown_place_reaches_every_container() {
-        let stale = with_ancestors(&Lineage::new(10), &[TagInvalidation::account(Tag::item("3")).with_ancestors()]);
-        let tags: Vec<&str> = stale.iter().map(|staling| staling.tag.as_str()).collect();
+    fn an_item_with_unknown_parents_invalidates_every_container() {
+        let expanded = with_ancestors(&Lineage::new(10), &[TagInvalidation::account(Tag::item("3")).with_ancestors()]);
+        let tags: Vec<&str> = expanded.iter().map(|invalidation| invalidation.tag.as_str()).collect();
         assert_eq!(tags, ["item:3", "items", "branch"]);
     }
 }

@@ -17,7 +17,7 @@ const MAX_LINEAGE: usize = 200_000;
 /// Progress reports invalidate lists at most this often per item and identity.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(60);
 /// Max remembered throttles and players; a household has a handful.
-const MAX_REMEMBERED: usize = 10_000;
+const MAX_ENTRIES: usize = 10_000;
 
 /// Invalidation state of one server.
 #[derive(Debug)]
@@ -82,14 +82,14 @@ pub struct ProgressThrottle(Mutex<HashMap<(Partition, String), u64>>);
 impl ProgressThrottle {
     /// Whether this progress report may invalidate lists.
     pub fn is_due(&self, identity: &Identity, item: &str, now_ms: u64) -> bool {
-        let mut paces = self.0.lock();
+        let mut last_reports = self.0.lock();
         let key = (identity.partition().clone(), item.to_owned());
-        let pace_ms = u64::try_from(PROGRESS_INTERVAL.as_millis()).unwrap_or(u64::MAX);
-        match paces.get(&key) {
-            Some(last) if now_ms.saturating_sub(*last) < pace_ms => false,
+        let interval_ms = u64::try_from(PROGRESS_INTERVAL.as_millis()).unwrap_or(u64::MAX);
+        match last_reports.get(&key) {
+            Some(last) if now_ms.saturating_sub(*last) < interval_ms => false,
             _ => {
-                make_room(&mut paces);
-                paces.insert(key, now_ms);
+                clear_if_full(&mut last_reports);
+                last_reports.insert(key, now_ms);
                 true
             }
         }
@@ -102,21 +102,21 @@ pub struct PlayerStates(Mutex<HashMap<String, (String, PlaybackState)>>);
 
 impl PlayerStates {
     /// Whether the state changed.
-    pub fn changed(&self, watcher: &Identity, session: &str, item: &str, state: PlaybackState) -> bool {
+    pub fn changed(&self, identity: &Identity, session: &str, item: &str, state: PlaybackState) -> bool {
         let mut players = self.0.lock();
-        let key = format!("{:?}/{session}", watcher.partition());
+        let key = format!("{:?}/{session}", identity.partition());
         let now = (item.to_owned(), state);
         if players.get(&key) == Some(&now) {
             return false;
         }
-        make_room(&mut players);
+        clear_if_full(&mut players);
         players.insert(key, now);
         true
     }
 }
 
-fn make_room<K: Eq + Hash, V>(map: &mut HashMap<K, V>) {
-    if map.len() >= MAX_REMEMBERED {
+fn clear_if_full<K: Eq + Hash, V>(map: &mut HashMap<K, V>) {
+    if map.len() >= MAX_ENTRIES {
         map.clear();
     }
 }

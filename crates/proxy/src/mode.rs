@@ -60,33 +60,33 @@ impl ModeSwitch {
 
     /// Report so far; that of the last observation if none runs.
     pub fn report(&self, own: u64, now_ms: u64) -> Option<ShadowReport> {
-        let observed = self.shadow_runs.read();
-        observed.current.as_ref().map(|now| now.report(own, now_ms)).or_else(|| observed.last.clone())
+        let runs = self.shadow_runs.read();
+        runs.current.as_ref().map(|run| run.report(own, now_ms)).or_else(|| runs.last.clone())
     }
 
-    /// Sets the mode. `begin` starts an observation where one begins; `own` is the number of own requests until now.
+    /// Sets the mode. `start` starts an observation where one begins; `own` is the number of own requests until now.
     /// Returns whether the mode changed.
-    pub fn set_mode(&self, mode: CacheMode, own: u64, now_ms: u64, begin: impl FnOnce() -> ShadowRun) -> bool {
-        let mut observed = self.shadow_runs.write();
+    pub fn set_mode(&self, mode: CacheMode, own: u64, now_ms: u64, start: impl FnOnce() -> ShadowRun) -> bool {
+        let mut runs = self.shadow_runs.write();
         if self.mode() == mode {
             return false;
         }
-        if let Some(ended) = observed.current.take() {
-            observed.last = Some(ended.report(own, now_ms));
-            ended.stop();
+        if let Some(run) = runs.current.take() {
+            runs.last = Some(run.report(own, now_ms));
+            run.stop();
         }
         if mode == CacheMode::Observe {
-            observed.current = Some(Arc::new(begin()));
+            runs.current = Some(Arc::new(start()));
         }
-        let place = CacheMode::EVERY.iter().position(|other| *other == mode).unwrap_or_default();
-        self.mode.store(u8::try_from(place).unwrap_or_default(), Ordering::Release);
+        let index = CacheMode::EVERY.iter().position(|other| *other == mode).unwrap_or_default();
+        self.mode.store(u8::try_from(index).unwrap_or_default(), Ordering::Release);
         true
     }
 
     /// Ends the observation at shutdown. Its report stays readable.
     pub fn stop_shadow_run(&self) {
-        if let Some(now) = &self.shadow_runs.read().current {
-            now.stop();
+        if let Some(run) = &self.shadow_runs.read().current {
+            run.stop();
         }
     }
 }

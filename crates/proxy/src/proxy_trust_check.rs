@@ -17,7 +17,7 @@ use greenroom_origin::client::UpstreamRequestKind;
 use greenroom_origin::scheduler::QueueRequest;
 
 /// Interval of the check.
-const EVERY: Duration = Duration::from_secs(60 * 60);
+const INTERVAL: Duration = Duration::from_secs(60 * 60);
 /// Timeout for the response.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Endpoint with the setting.
@@ -37,12 +37,12 @@ pub async fn watch(server: Arc<Server>) {
     }
     loop {
         // Without a response the warning stays as it was.
-        if let Some((status, body)) = server.origin.clock.timeout(TIMEOUT, ask(&server)).await.ok().flatten() {
+        if let Some((status, body)) = server.origin.clock.timeout(TIMEOUT, fetch(&server)).await.ok().flatten() {
             server.proxy_trust.set(parse(status, &body));
         }
         tokio::select! {
             () = server.origin.stop.cancelled() => return,
-            () = server.origin.clock.sleep(EVERY) => {}
+            () = server.origin.clock.sleep(INTERVAL) => {}
         }
     }
 }
@@ -56,13 +56,13 @@ fn parse(status: u16, body: &[u8]) -> ProxyTrust {
 }
 
 /// Status and body; `None` if the server cannot be asked now.
-async fn ask(server: &Server) -> Option<(u16, Vec<u8>)> {
+async fn fetch(server: &Server) -> Option<(u16, Vec<u8>)> {
     let credential = server.origin.own_credential()?;
     if !server.origin.breaker.allows_requests() {
         return None;
     }
     let request = server.origin.own_request(NETWORK_CONFIG_PATH, &credential)?;
-    let _place = server.origin.queue.acquire(QueueRequest::background(None, Class::Server)).await.ok()?;
+    let _permit = server.origin.queue.acquire(QueueRequest::background(None, Class::Server)).await.ok()?;
     server.origin.counters.own.fetch_add(1, Ordering::Relaxed);
     let response =
         server.origin.send(request, UpstreamRequestKind::Read, breaker::key_of(NETWORK_CONFIG_PATH)).await.ok()?;
@@ -78,15 +78,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_an_empty_list_means_nobody() {
-        for (status, body, wanted) in [
+    fn only_an_empty_list_means_no_trusted_proxy() {
+        for (status, body, expected) in [
             (200, r#"{"KnownProxies":[]}"#, ProxyTrust::None),
             (200, r#"{"knownProxies":["10.0.0.2"]}"#, ProxyTrust::Some),
             (403, r#"{"KnownProxies":[]}"#, ProxyTrust::Unknown),
             (200, "{}", ProxyTrust::Unknown),
             (200, "<html>", ProxyTrust::Unknown),
         ] {
-            assert_eq!(parse(status, body.as_bytes()), wanted, "{status} {body}");
+            assert_eq!(parse(status, body.as_bytes()), expected, "{status} {body}");
         }
     }
 }

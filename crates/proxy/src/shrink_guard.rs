@@ -16,9 +16,9 @@ use greenroom_origin::breaker::key_of;
 /// For this time after a start, an outage or a scan the server is not settled.
 const UNSETTLED_MS: u64 = 120_000;
 /// A shorter list is accepted after this time.
-const LASTING_MS: u64 = 120_000;
+const ACCEPT_AFTER_MS: u64 = 120_000;
 /// Once the server is settled, the same length twice at this distance is enough.
-const TWICE_MS: u64 = 5_000;
+const REPEAT_AFTER_MS: u64 = 5_000;
 /// Max suspicious lists, some 60 bytes each.
 const MAX_SUSPECTS: usize = 10_000;
 
@@ -42,16 +42,22 @@ pub struct SuspectList {
     pub same_since_ms: u64,
 }
 
-/// Decides about a list of `came` rows, with a stored one of `kept`. `is_settled`: the server neither started nor
+/// Decides about a list of `new_rows` rows, with a stored one of `stored_rows`. `is_settled`: the server neither started nor
 /// scanned lately. `suspect`: the earlier rejection.
-pub fn decide(kept: u64, came: u64, is_settled: bool, earlier: Option<SuspectList>, now_ms: u64) -> ShrinkDecision {
-    if came.saturating_mul(2) >= kept {
+pub fn decide(
+    stored_rows: u64,
+    new_rows: u64,
+    is_settled: bool,
+    suspect: Option<SuspectList>,
+    now_ms: u64,
+) -> ShrinkDecision {
+    if new_rows.saturating_mul(2) >= stored_rows {
         return ShrinkDecision::Accept;
     }
-    let is_confirmed = earlier.map_or(is_settled, |doubt| {
+    let is_confirmed = suspect.map_or(is_settled, |suspect| {
         let since = |at_ms| now_ms.saturating_sub(at_ms);
-        let is_same = doubt.total == came && since(doubt.same_since_ms) >= TWICE_MS;
-        since(doubt.since_ms) >= LASTING_MS || (is_settled && is_same)
+        let is_same = suspect.total == new_rows && since(suspect.same_since_ms) >= REPEAT_AFTER_MS;
+        since(suspect.since_ms) >= ACCEPT_AFTER_MS || (is_settled && is_same)
     });
     if is_confirmed { ShrinkDecision::Accept } else { ShrinkDecision::Reject }
 }
@@ -72,31 +78,31 @@ impl ShrinkGuard {
     }
 
     /// Whether the server neither had trouble nor scanned lately.
-    pub fn is_settled(&self, troubled_ms: u64, now_ms: u64) -> bool {
+    pub fn is_settled(&self, last_trouble_ms: u64, now_ms: u64) -> bool {
         let is_past = |at_ms: u64| at_ms == 0 || now_ms.saturating_sub(at_ms) >= UNSETTLED_MS;
-        is_past(troubled_ms) && is_past(self.scanning_ms.load(Ordering::Acquire))
+        is_past(last_trouble_ms) && is_past(self.scanning_ms.load(Ordering::Acquire))
     }
 
     /// The earlier rejection under this key.
     pub fn suspect(&self, partition: &Partition, key: &str) -> Option<SuspectList> {
-        let doubts = self.suspects.lock();
-        if doubts.is_empty() { None } else { doubts.get(&(partition.clone(), key_of(key))).copied() }
+        let suspects = self.suspects.lock();
+        if suspects.is_empty() { None } else { suspects.get(&(partition.clone(), key_of(key))).copied() }
     }
 
     /// Records a rejected list of `total` rows.
     pub fn record(&self, partition: &Partition, key: &str, total: u64, now_ms: u64) {
         self.rejected.fetch_add(1, Ordering::Relaxed);
-        let mut doubts = self.suspects.lock();
-        if doubts.len() >= MAX_SUSPECTS {
-            doubts.retain(|_, doubt| now_ms.saturating_sub(doubt.since_ms) < LASTING_MS);
+        let mut suspects = self.suspects.lock();
+        if suspects.len() >= MAX_SUSPECTS {
+            suspects.retain(|_, suspect| now_ms.saturating_sub(suspect.since_ms) < ACCEPT_AFTER_MS);
         }
-        if doubts.len() >= MAX_SUSPECTS {
-            doubts.clear();
+        if suspects.len() >= MAX_SUSPECTS {
+            suspects.clear();
         }
         let new = SuspectList { total, since_ms: now_ms, same_since_ms: now_ms };
-        let doubt = doubts.entry((partition.clone(), key_of(key))).or_insert(new);
-        if doubt.total != total {
-            *doubt = SuspectList { total, same_since_ms: now_ms, ..*doubt };
+        let suspect = suspects.entry((partition.clone(), key_of(key))).or_insert(new);
+        if suspect.total != total {
+            *suspect = SuspectList { total, same_since_ms: now_ms, ..*suspect };
         }
     }
 
@@ -117,8 +123,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_is_doubted_only_if_it_more_than_halves_on_an_unsettled_server() {
-        for (kept, came, is_settled, wanted) in [
+    fn a_list_is_rejected_only_if_it_more_than_halves_on_an_unsettled_server() {
+        for (stored_rows, new_rows, is_settled, expected) in [
             (100, 0, false, Reject),
             (100, 49, false, Reject),
             (100, 50, false, Accept),
@@ -128,14 +134,18 @@ mod tests {
             (100, 0, true, Accept),
             (u64::MAX, u64::MAX / 2, true, Accept),
         ] {
-            assert_eq!(decide(kept, came, is_settled, None, 0), wanted, "{kept} to {came}, {is_settled}");
+            assert_eq!(
+                decide(stored_rows, new_rows, is_settled, None, 0),
+                expected,
+                "{stored_rows} to {new_rows}, settled: {is_settled}"
+            );
         }
     }
 
     #[test]
-    fn a_doubt_ends_by_time_or_by_the_same_answer_from_a_settled_server() {
-        let doubt = SuspectList { total: 10, since_ms: 1_000, same_since_ms: 1_000 };
-        for (came, is_settled, now_ms, wanted) in [
+    fn a_rejection_ends_by_time_or_by_the_same_list_from_a_settled_server() {
+        let suspect = SuspectList { total: 10, since_ms: 1_000, same_since_ms: 1_000 };
+        for (new_rows, is_settled, now_ms, expected) in [
             (10, false, 1_001, Reject),
             (10, false, 120_999, Reject),
             (10, false, 121_000, Accept),
@@ -145,44 +155,44 @@ mod tests {
             (12, true, 6_000, Reject),
             (60, false, 1_001, Accept),
         ] {
-            let said = decide(100, came, is_settled, Some(doubt), now_ms);
-            assert_eq!(said, wanted, "{came} rows, {is_settled}, at {now_ms}");
+            let decision = decide(100, new_rows, is_settled, Some(suspect), now_ms);
+            assert_eq!(decision, expected, "{new_rows} rows, settled: {is_settled}, at {now_ms}");
         }
     }
 
     #[test]
-    fn a_doubt_remembers_its_beginning_and_its_last_length() {
-        let (doubts, anna) = (ShrinkGuard::default(), Partition::new("anna"));
-        assert_eq!(doubts.suspect(&anna, "/a"), None);
-        doubts.record(&anna, "/a", 0, 1_000);
-        doubts.record(&anna, "/a", 0, 2_000);
-        doubts.record(&anna, "/a", 5, 3_000);
-        let doubt = SuspectList { total: 5, since_ms: 1_000, same_since_ms: 3_000 };
-        assert_eq!(doubts.suspect(&anna, "/a"), Some(doubt));
-        assert_eq!(doubts.suspect(&Partition::new("bert"), "/a"), None);
-        doubts.forget(&anna, "/a");
-        assert_eq!(doubts.suspect(&anna, "/a"), None);
-        assert_eq!(doubts.rejected(), 3);
+    fn a_suspect_list_has_its_first_time_and_last_length() {
+        let (guard, anna) = (ShrinkGuard::default(), Partition::new("anna"));
+        assert_eq!(guard.suspect(&anna, "/a"), None);
+        guard.record(&anna, "/a", 0, 1_000);
+        guard.record(&anna, "/a", 0, 2_000);
+        guard.record(&anna, "/a", 5, 3_000);
+        let suspect = SuspectList { total: 5, since_ms: 1_000, same_since_ms: 3_000 };
+        assert_eq!(guard.suspect(&anna, "/a"), Some(suspect));
+        assert_eq!(guard.suspect(&Partition::new("bert"), "/a"), None);
+        guard.forget(&anna, "/a");
+        assert_eq!(guard.suspect(&anna, "/a"), None);
+        assert_eq!(guard.rejected(), 3);
     }
 
     #[test]
     fn a_server_is_settled_two_minutes_after_trouble_and_when_it_no_longer_scans() {
-        let doubts = ShrinkGuard::default();
-        assert!(doubts.is_settled(0, 1_000));
-        assert!(!doubts.is_settled(1_000, 120_999));
-        assert!(doubts.is_settled(1_000, 121_000));
-        doubts.set_scanning(true, 200_000);
-        assert!(!doubts.is_settled(1_000, 200_001));
-        doubts.set_scanning(false, 200_002);
-        assert!(doubts.is_settled(1_000, 200_003));
+        let guard = ShrinkGuard::default();
+        assert!(guard.is_settled(0, 1_000));
+        assert!(!guard.is_settled(1_000, 120_999));
+        assert!(guard.is_settled(1_000, 121_000));
+        guard.set_scanning(true, 200_000);
+        assert!(!guard.is_settled(1_000, 200_001));
+        guard.set_scanning(false, 200_002);
+        assert!(guard.is_settled(1_000, 200_003));
     }
 
     #[test]
-    fn doubts_are_bounded() {
-        let (doubts, anna) = (ShrinkGuard::default(), Partition::new("anna"));
+    fn suspect_lists_are_bounded() {
+        let (guard, anna) = (ShrinkGuard::default(), Partition::new("anna"));
         for index in 0..2 * MAX_SUSPECTS {
-            doubts.record(&anna, &index.to_string(), 0, 1_000);
+            guard.record(&anna, &index.to_string(), 0, 1_000);
         }
-        assert!(doubts.suspects.lock().len() <= MAX_SUSPECTS);
+        assert!(guard.suspects.lock().len() <= MAX_SUSPECTS);
     }
 }

@@ -36,20 +36,20 @@ pub struct TtlOverride {
 }
 
 impl TtlOverride {
-    /// Applies the override to this TTL; `rule` is the class's TTL without it.
-    pub fn apply_to(self, otherwise: Lifetime, rule: Lifetime) -> Lifetime {
-        let signalled_s = match self.fresh_s {
-            None => otherwise.fresh_with_signal_s,
+    /// Applies the override to this TTL; `class_default` is the class's TTL without it.
+    pub fn apply_to(self, base: Lifetime, class_default: Lifetime) -> Lifetime {
+        let fresh_with_signal_s = match self.fresh_s {
+            None => base.fresh_with_signal_s,
             // A class that makes no difference has one number, which may shorten this one.
-            Some(fresh_s) if rule.fresh_with_signal_s <= rule.fresh_s => fresh_s,
-            Some(fresh_s) => fresh_s.max(otherwise.fresh_with_signal_s),
+            Some(fresh_s) if class_default.fresh_with_signal_s <= class_default.fresh_s => fresh_s,
+            Some(fresh_s) => fresh_s.max(base.fresh_with_signal_s),
         };
         Lifetime {
-            fresh_s: self.fresh_s.unwrap_or(otherwise.fresh_s),
-            fresh_with_signal_s: self.fresh_with_signal_s.unwrap_or(signalled_s),
-            stale_s: self.stale_s.unwrap_or(otherwise.stale_s),
-            stale_on_error_s: self.stale_on_error_s.unwrap_or(otherwise.stale_on_error_s),
-            ..otherwise
+            fresh_s: self.fresh_s.unwrap_or(base.fresh_s),
+            fresh_with_signal_s: self.fresh_with_signal_s.unwrap_or(fresh_with_signal_s),
+            stale_s: self.stale_s.unwrap_or(base.stale_s),
+            stale_on_error_s: self.stale_on_error_s.unwrap_or(base.stale_on_error_s),
+            ..base
         }
     }
 
@@ -69,8 +69,8 @@ pub struct TtlOverrides(Vec<[AtomicU32; 4]>);
 
 impl Default for TtlOverrides {
     fn default() -> Self {
-        let unsaid = |_| [const { AtomicU32::new(UNSET) }; 4];
-        Self(Class::EVERY.iter().map(unsaid).collect())
+        let unset = |_| [const { AtomicU32::new(UNSET) }; 4];
+        Self(Class::EVERY.iter().map(unset).collect())
     }
 }
 
@@ -84,10 +84,10 @@ impl TtlOverrides {
     }
 
     /// Sets the override of a class.
-    pub fn set(&self, class: Class, said: TtlOverride) {
+    pub fn set(&self, class: Class, new: TtlOverride) {
         let Some(numbers) = self.0.get(class as usize) else { return };
-        for (number, said) in numbers.iter().zip(said.numbers()) {
-            number.store(said.unwrap_or(UNSET), Ordering::Relaxed);
+        for (number, new) in numbers.iter().zip(new.numbers()) {
+            number.store(new.unwrap_or(UNSET), Ordering::Relaxed);
         }
     }
 }
@@ -99,13 +99,13 @@ pub struct TtlOverrideStore {
     /// Held from reading or writing the file until the values in memory match it.
     pub lock: Arc<tokio::sync::Mutex<()>>,
     /// Writes the file while the process runs.
-    pub lane: FileWorkQueue,
+    pub file_work: FileWorkQueue,
 }
 
 impl TtlOverrideStore {
     /// Overrides of this directory.
     pub fn new(data_dir: &Path) -> Self {
-        Self { path: data_dir.join(FILE), lock: Arc::default(), lane: FileWorkQueue::default() }
+        Self { path: data_dir.join(FILE), lock: Arc::default(), file_work: FileWorkQueue::default() }
     }
 
     /// Stored overrides of a server's classes.
@@ -122,39 +122,40 @@ impl TtlOverrideStore {
     /// If they cannot be stored.
     pub fn change(
         &self,
-        which: &[(String, Class)],
-        over: impl Fn(TtlOverride) -> TtlOverride,
+        targets: &[(String, Class)],
+        change_override: impl Fn(TtlOverride) -> TtlOverride,
     ) -> Result<Vec<(String, Class, TtlOverride)>, String> {
         let write = || -> rusqlite::Result<Vec<(String, Class, TtlOverride)>> {
             let mut db = self.open()?;
-            let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let mut before = BTreeMap::new();
-            for (server, _) in which {
+            for (server, _) in targets {
                 if !before.contains_key(server) {
-                    before.insert(server, read_overrides(&change, server)?);
+                    before.insert(server, read_overrides(&transaction, server)?);
                 }
             }
             let before = |server: &String, class: Class| {
-                let all = before.get(server).into_iter().flatten();
-                all.clone().find(|(one, _)| *one == class).map(|(_, said)| *said).unwrap_or_default()
+                let stored = before.get(server).into_iter().flatten();
+                stored.clone().find(|(entry, _)| *entry == class).map(|(_, ttl)| *ttl).unwrap_or_default()
             };
-            let said = |(server, class): &(String, Class)| (server.clone(), *class, over(before(server, *class)));
-            let all: Vec<(String, Class, TtlOverride)> = which.iter().map(said).collect();
-            for (server, class, said) in &all {
-                change
+            let changed =
+                |(server, class): &(String, Class)| (server.clone(), *class, change_override(before(server, *class)));
+            let overrides: Vec<(String, Class, TtlOverride)> = targets.iter().map(changed).collect();
+            for (server, class, new) in &overrides {
+                transaction
                     .execute("DELETE FROM lifetime WHERE server = ?1 AND class = ?2", params![server, class.name()])?;
-                if *said == TtlOverride::default() {
+                if *new == TtlOverride::default() {
                     continue;
                 }
-                let [fresh_s, fresh_with_signal_s, stale_s, stale_on_error_s] = said.numbers();
-                change.execute(
+                let [fresh_s, fresh_with_signal_s, stale_s, stale_on_error_s] = new.numbers();
+                transaction.execute(
                     "INSERT INTO lifetime (server, class, fresh_s, fresh_with_signal_s, stale_s, stale_on_error_s)
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                     params![server, class.name(), fresh_s, fresh_with_signal_s, stale_s, stale_on_error_s],
                 )?;
             }
-            change.commit()?;
-            Ok(all)
+            transaction.commit()?;
+            Ok(overrides)
         };
         write().map_err(|error| error.to_string())
     }
@@ -181,7 +182,7 @@ fn read_overrides(db: &Connection, server: &str) -> rusqlite::Result<Vec<(Class,
         Ok((row.get::<_, String>(0)?, TtlOverride::from_numbers([number(1)?, number(2)?, number(3)?, number(4)?])))
     })?;
     let rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
-    Ok(rows.into_iter().filter_map(|(class, said)| Some((Class::parse(&class)?, said))).collect())
+    Ok(rows.into_iter().filter_map(|(class, new)| Some((Class::parse(&class)?, new))).collect())
 }
 
 #[cfg(test)]
@@ -191,54 +192,58 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_said_lies_over_what_was_and_the_rest_stays() {
-        let usual = Class::Lists.lifetime(ServerKind::Plex);
-        assert_eq!(TtlOverride::default().apply_to(usual, usual), usual);
-        let short = TtlOverride { fresh_s: Some(7), ..TtlOverride::default() }.apply_to(usual, usual);
-        assert_eq!((short.fresh_s, short.fresh_with_signal_s, short.stale_s), (7, 3_600, usual.stale_s));
-        let longer = TtlOverride { fresh_s: Some(450), ..TtlOverride::default() }.apply_to(usual, usual);
-        assert_eq!((longer.fresh_s, longer.fresh_with_signal_s), (450, 3_600), "what is to lengthen one shortens none");
-        let long = TtlOverride { fresh_s: Some(7_200), ..TtlOverride::default() }.apply_to(usual, usual);
-        assert_eq!((long.fresh_s, long.fresh_with_signal_s), (7_200, 7_200));
-        let shared = Lifetime { fresh_s: 3_600, user_state: false, ..usual };
-        let longer = TtlOverride { fresh_s: Some(450), ..TtlOverride::default() }.apply_to(shared, usual);
-        assert_eq!(longer.fresh_with_signal_s, 3_600, "nor of those that have no user state");
-        let plain = Class::Sections.lifetime(ServerKind::Plex);
-        let short = TtlOverride { fresh_s: Some(7), ..TtlOverride::default() }.apply_to(plain, plain);
-        assert_eq!((short.fresh_s, short.fresh_with_signal_s), (7, 7), "a class with one number is shortened");
-        let both = TtlOverride { fresh_s: Some(7), fresh_with_signal_s: Some(9), ..TtlOverride::default() }
-            .apply_to(usual, usual);
-        assert_eq!((both.fresh_s, both.fresh_with_signal_s), (7, 9));
+    fn an_override_replaces_only_the_numbers_it_sets() {
+        let default = Class::Lists.lifetime(ServerKind::Plex);
+        assert_eq!(TtlOverride::default().apply_to(default, default), default);
+        let shortened = TtlOverride { fresh_s: Some(7), ..TtlOverride::default() }.apply_to(default, default);
+        assert_eq!((shortened.fresh_s, shortened.fresh_with_signal_s, shortened.stale_s), (7, 3_600, default.stale_s));
+        let lengthened = TtlOverride { fresh_s: Some(450), ..TtlOverride::default() }.apply_to(default, default);
+        assert_eq!(
+            (lengthened.fresh_s, lengthened.fresh_with_signal_s),
+            (450, 3_600),
+            "a longer fresh time shortens no other number"
+        );
+        let long_ttl = TtlOverride { fresh_s: Some(7_200), ..TtlOverride::default() }.apply_to(default, default);
+        assert_eq!((long_ttl.fresh_s, long_ttl.fresh_with_signal_s), (7_200, 7_200));
+        let shared = Lifetime { fresh_s: 3_600, user_state: false, ..default };
+        let lengthened = TtlOverride { fresh_s: Some(450), ..TtlOverride::default() }.apply_to(shared, default);
+        assert_eq!(lengthened.fresh_with_signal_s, 3_600, "nor in types without user state");
+        let one_number = Class::Sections.lifetime(ServerKind::Plex);
+        let shortened = TtlOverride { fresh_s: Some(7), ..TtlOverride::default() }.apply_to(one_number, one_number);
+        assert_eq!((shortened.fresh_s, shortened.fresh_with_signal_s), (7, 7), "a type with one number is shortened");
+        let combined = TtlOverride { fresh_s: Some(7), fresh_with_signal_s: Some(9), ..TtlOverride::default() }
+            .apply_to(default, default);
+        assert_eq!((combined.fresh_s, combined.fresh_with_signal_s), (7, 9));
     }
 
     #[test]
-    fn every_class_has_numbers_of_its_own_and_zero_is_one() {
-        let lifetimes = TtlOverrides::default();
+    fn every_class_has_its_own_override_and_zero_is_a_value() {
+        let overrides = TtlOverrides::default();
         for (number, class) in (0_u32..).zip(Class::EVERY) {
-            lifetimes.set(class, TtlOverride { stale_s: Some(number), ..TtlOverride::default() });
+            overrides.set(class, TtlOverride { stale_s: Some(number), ..TtlOverride::default() });
         }
         for (number, class) in (0_u32..).zip(Class::EVERY) {
-            assert_eq!(lifetimes.get(class), TtlOverride { stale_s: Some(number), ..TtlOverride::default() });
+            assert_eq!(overrides.get(class), TtlOverride { stale_s: Some(number), ..TtlOverride::default() });
         }
-        lifetimes.set(Class::Lists, TtlOverride::default());
-        assert_eq!(lifetimes.get(Class::Lists), TtlOverride::default());
+        overrides.set(Class::Lists, TtlOverride::default());
+        assert_eq!(overrides.get(Class::Lists), TtlOverride::default());
     }
 
     #[test]
-    fn what_was_said_is_kept_and_what_was_taken_back_is_not() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let book = TtlOverrideStore::new(folder.path());
-        assert!(book.read("home").is_err(), "it makes no file of its own");
-        greenroom_state::db::StateDb::open(folder.path()).expect("it can be made");
-        let said = TtlOverride { fresh_s: Some(15), stale_s: Some(0), ..TtlOverride::default() };
-        let all = [("home".to_owned(), Class::Sessions), ("home".to_owned(), Class::Lists)];
-        book.change(&all, |_| said).expect("it can be kept");
-        book.change(&all[1..], |_| TtlOverride::default()).expect("it can be kept");
-        assert_eq!(book.read("home"), Ok(vec![(Class::Sessions, said)]));
-        assert_eq!(book.read("attic"), Ok(Vec::new()));
-        let more = |before| TtlOverride { stale_on_error_s: Some(9), ..before };
-        let both = TtlOverride { stale_on_error_s: Some(9), ..said };
-        let changed = book.change(&all[..1], more);
-        assert_eq!(changed, Ok(vec![("home".to_owned(), Class::Sessions, both)]), "what is not named stays");
+    fn overrides_are_stored_and_removed_ones_are_not() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let store = TtlOverrideStore::new(dir.path());
+        assert!(store.read("home").is_err(), "no database file is created");
+        greenroom_state::db::StateDb::open(dir.path()).expect("a state database");
+        let new = TtlOverride { fresh_s: Some(15), stale_s: Some(0), ..TtlOverride::default() };
+        let overrides = [("home".to_owned(), Class::Sessions), ("home".to_owned(), Class::Lists)];
+        store.change(&overrides, |_| new).expect("overrides stored");
+        store.change(&overrides[1..], |_| TtlOverride::default()).expect("overrides stored");
+        assert_eq!(store.read("home"), Ok(vec![(Class::Sessions, new)]));
+        assert_eq!(store.read("attic"), Ok(Vec::new()));
+        let add_stale_on_error = |before| TtlOverride { stale_on_error_s: Some(9), ..before };
+        let combined = TtlOverride { stale_on_error_s: Some(9), ..new };
+        let changed = store.change(&overrides[..1], add_stale_on_error);
+        assert_eq!(changed, Ok(vec![("home".to_owned(), Class::Sessions, combined)]), "other numbers stay");
     }
 }

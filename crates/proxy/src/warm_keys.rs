@@ -34,28 +34,28 @@ impl OwnReads {
         }
     }
 
-    /// The reads that are warm now, in order of their keys. `own` is the partition of the configured token.
-    pub fn warm_reads(&self, cache: &Cache, namespace: &str, own: &Partition) -> Vec<StoredWarmKey> {
+    /// The reads that are warm now, in order of their keys. `partition` is the partition of the configured token.
+    pub fn warm_reads(&self, cache: &Cache, namespace: &str, partition: &Partition) -> Vec<StoredWarmKey> {
         let mut reads = self.0.lock();
-        let warm = cache.warm_keys(namespace, own);
+        let warm = cache.warm_keys(namespace, partition);
         // Keys that are no longer warm make room.
         reads.retain(|text, _| warm.iter().any(|(key, _)| key.text() == text));
-        let row = |(key, rhythm): &(Key, AccessRhythmSnapshot)| {
+        let to_row = |(key, rhythm): &(Key, AccessRhythmSnapshot)| {
             let read = reads.get(key.text())?;
-            let line = |(name, value): &(http::HeaderName, http::HeaderValue)| {
+            let header_line = |(name, value): &(http::HeaderName, http::HeaderValue)| {
                 Some(format!("{}: {}\n", name.as_str(), value.to_str().ok()?))
             };
-            let headers = read.headers.iter().map(line).collect::<Option<String>>()?;
+            let headers = read.headers.iter().map(header_line).collect::<Option<String>>()?;
             Some(StoredWarmKey { key: read.key.clone(), target: read.target.clone(), headers, rhythm: *rhythm })
         };
-        let mut rows: Vec<StoredWarmKey> = warm.iter().filter_map(row).collect();
-        rows.sort_by(|one, two| one.key.cmp(&two.key));
+        let mut rows: Vec<StoredWarmKey> = warm.iter().filter_map(to_row).collect();
+        rows.sort_by(|left, right| left.key.cmp(&right.key));
         rows
     }
 }
 
 /// Whether both are the same reads, whatever their rhythms.
-pub fn are_same_reads(one: &[StoredWarmKey], other: &[StoredWarmKey]) -> bool {
-    let words = |read: &StoredWarmKey| (read.key.clone(), read.target.clone(), read.headers.clone());
-    one.iter().map(words).eq(other.iter().map(words))
+pub fn are_same_reads(left: &[StoredWarmKey], right: &[StoredWarmKey]) -> bool {
+    let identity_of = |read: &StoredWarmKey| (read.key.clone(), read.target.clone(), read.headers.clone());
+    left.iter().map(identity_of).eq(right.iter().map(identity_of))
 }

@@ -45,8 +45,8 @@ fn classify_row(server: &Server, row: &StoredWarmKey, account: Option<&str>) -> 
         let (name, value) = line.split_once(": ")?;
         headers.append(http::HeaderName::try_from(name).ok()?, value.parse().ok()?);
     }
-    let ask = RequestView { method: &Method::GET, target: &row.target, headers: &headers, body: &[] };
-    match server.origin.settings.kind.classify(&ask, account) {
+    let view = RequestView { method: &Method::GET, target: &row.target, headers: &headers, body: &[] };
+    match server.origin.settings.kind.classify(&view, account) {
         Classification::Read(read) if read.key == row.key => Some(read),
         _ => None,
     }

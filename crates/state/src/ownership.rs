@@ -163,7 +163,7 @@ mod tests {
             let error = io::Error::from(io::ErrorKind::Unsupported);
             Err(std::fs::TryLockError::Error(error))
         };
-        let taken = DirectoryLock::take_by(no_locks, folder.path(), FILE, Duration::ZERO);
+        let taken = DirectoryLock::acquire_with(no_locks, folder.path(), FILE, Duration::ZERO);
         let read_only = Err(LockError::Failed(io::Error::from(io::ErrorKind::ReadOnlyFilesystem)));
         for taken in [taken, read_only] {
             let owned = owned(folder.path(), taken).expect("it can be used");

@@ -9,12 +9,12 @@ use std::path::Path;
 use csv::ByteRecord;
 
 /// Max file size in bytes; a larger file is no list of tracks.
-const MOST_BYTES: u64 = 2 << 30;
+const MAX_BYTES: u64 = 2 << 30;
 /// Max row size in bytes; a longer row most likely has an unclosed quote.
-const MOST_ROW_BYTES: usize = 64 << 10;
+const MAX_ROW_BYTES: usize = 64 << 10;
 /// Max lines of one row: a quoted field may contain line ends, but an unclosed quote must not swallow all following
 /// rows.
-const MOST_LINES_OF_A_ROW: usize = 20;
+const MAX_ROW_LINES: usize = 20;
 
 /// Columns read besides the key. The first two are required.
 const COLUMNS: [&str; 6] = ["title", "artist", "artists", "album_artist", "album", "duration_s"];
@@ -40,9 +40,9 @@ impl fmt::Display for TrackTableError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable(error) => write!(out, "cannot be read: {error}"),
-            Self::TooLarge(bytes) => write!(out, "has {bytes} bytes, more than {MOST_BYTES}"),
+            Self::TooLarge(bytes) => write!(out, "has {bytes} bytes, more than {MAX_BYTES}"),
             Self::MissingColumns { missing, found } if found.is_empty() => {
-                write!(out, "is empty; the columns {} are needed", missing.join(", "))
+                write!(out, "is empty; it must have the columns {}", missing.join(", "))
             }
             Self::MissingColumns { missing, found } => {
                 write!(out, "lacks the column {}; found: {}", missing.join(", "), found.join(", "))
@@ -61,7 +61,7 @@ pub enum TrackTableRow {
         /// Line of its start.
         line: u64,
         /// The error.
-        why: &'static str,
+        reason: &'static str,
         /// Its key, if that much can be read.
         key: Option<String>,
     },
@@ -111,7 +111,7 @@ impl TrackTable {
     pub fn open(path: &Path, key: &str) -> Result<Self, TrackTableError> {
         let file = File::open(path).map_err(TrackTableError::Unreadable)?;
         let bytes = file.metadata().map_err(TrackTableError::Unreadable)?.len();
-        if bytes > MOST_BYTES {
+        if bytes > MAX_BYTES {
             return Err(TrackTableError::TooLarge(bytes));
         }
         let mut lines = LineReader { file: BufReader::new(file), read_ahead: VecDeque::new(), taken: 0 };
@@ -120,15 +120,15 @@ impl TrackTable {
             _ => ByteRecord::new(),
         };
         let found: Vec<String> = header.iter().map(column).collect();
-        let place = |name: &str| found.iter().position(|found| found == name);
-        let columns = COLUMNS.map(place);
+        let index = |name: &str| found.iter().position(|found| found == name);
+        let columns = COLUMNS.map(index);
         let missing: Vec<String> = [key]
             .into_iter()
             .chain(COLUMNS[..REQUIRED].iter().copied())
-            .filter(|name| place(name).is_none())
+            .filter(|name| index(name).is_none())
             .map(str::to_owned)
             .collect();
-        match place(key) {
+        match index(key) {
             Some(key) if missing.is_empty() => {
                 Ok(Self { lines, key, columns, width: found.len(), record: ByteRecord::new() })
             }
@@ -144,16 +144,16 @@ impl TrackTable {
         let Some(ParsedRow { line, row }) = self.lines.row().map_err(TrackTableError::Unreadable)? else {
             return Ok(None);
         };
-        let bad = |why, key| Ok(Some(TrackTableRow::Bad { line, why, key }));
+        let bad = |reason, key| Ok(Some(TrackTableRow::Bad { line, reason, key }));
         let Some(row) = row else {
-            return bad("a quote is not closed, or it is longer than any track", None);
+            return bad("has an unclosed quote, or is longer than 64 KiB", None);
         };
         self.record = row;
         let key = self.text(Some(self.key)).filter(|key| !key.is_empty());
         if self.record.len() < self.width {
             return bad("has too few columns", key);
         }
-        let Some(key) = key else { return bad("does not say which row it is", None) };
+        let Some(key) = key else { return bad("has no id", None) };
         match self.fields(&key) {
             Some(fields) => Ok(Some(TrackTableRow::Good(fields))),
             None => bad("is not in UTF-8", Some(key)),
@@ -216,18 +216,20 @@ impl LineReader {
         if let Some(fields) = fields(&text) {
             return Ok(Some(fields));
         }
-        for more in 1..MOST_LINES_OF_A_ROW {
-            if !self.fill(more)? {
+        for extra_lines in 1..MAX_ROW_LINES {
+            if !self.fill(extra_lines)? {
                 return Ok(None);
             }
-            let Some(line) = &self.read_ahead[more - 1] else { return Ok(None) };
+            let Some(line) = &self.read_ahead[extra_lines - 1] else { return Ok(None) };
             text.push(b'\n');
             text.extend_from_slice(line);
-            if text.len() > MOST_ROW_BYTES {
+            if text.len() > MAX_ROW_BYTES {
                 return Ok(None);
             }
             if let Some(fields) = fields(&text) {
-                (0..more).for_each(|_| drop(self.take()));
+                for _ in 0..extra_lines {
+                    self.take();
+                }
                 return Ok(Some(fields));
             }
         }
@@ -238,18 +240,18 @@ impl LineReader {
     fn fill(&mut self, count: usize) -> io::Result<bool> {
         while self.read_ahead.len() < count {
             let mut line = Vec::new();
-            let most = MOST_ROW_BYTES as u64 + 1;
-            if self.file.by_ref().take(most).read_until(b'\n', &mut line)? == 0 {
+            let limit = MAX_ROW_BYTES as u64 + 1;
+            if self.file.by_ref().take(limit).read_until(b'\n', &mut line)? == 0 {
                 return Ok(false);
             }
-            let is_whole = line.len() <= MOST_ROW_BYTES;
-            if !is_whole && line.last() != Some(&b'\n') {
+            let is_complete = line.len() <= MAX_ROW_BYTES;
+            if !is_complete && line.last() != Some(&b'\n') {
                 self.file.skip_until(b'\n')?;
             }
             while line.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
                 line.pop();
             }
-            self.read_ahead.push_back(is_whole.then_some(line));
+            self.read_ahead.push_back(is_complete.then_some(line));
         }
         Ok(true)
     }

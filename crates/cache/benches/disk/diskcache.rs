@@ -9,8 +9,8 @@ use crate::measurements::LatencyPercentiles;
 /// The process.
 pub(crate) struct DiskcacheProcess {
     child: Child,
-    says: BufReader<ChildStdout>,
-    hears: ChildStdin,
+    output: BufReader<ChildStdout>,
+    input: ChildStdin,
 }
 
 impl DiskcacheProcess {
@@ -26,16 +26,16 @@ impl DiskcacheProcess {
             .spawn()
             .inspect_err(|_| eprintln!("no diskcache to compare with: run bench/prepare.sh"))
             .ok()?;
-        let says = BufReader::new(child.stdout.take()?);
-        let hears = child.stdin.take()?;
-        Some(Self { child, says, hears })
+        let output = BufReader::new(child.stdout.take()?);
+        let input = child.stdin.take()?;
+        Some(Self { child, output, input })
     }
 
     fn send_command(&mut self, line: &str) -> Vec<f64> {
-        writeln!(self.hears, "{line}").expect("it listens");
+        writeln!(self.input, "{line}").expect("it listens");
         let mut answer = String::new();
-        self.says.read_line(&mut answer).expect("it answers");
-        let numbers: Vec<f64> = answer.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+        self.output.read_line(&mut answer).expect("it answers");
+        let numbers: Vec<f64> = answer.split_whitespace().filter_map(|arg| arg.parse().ok()).collect();
         assert!(!numbers.is_empty(), "it answers with numbers");
         numbers
     }
@@ -57,20 +57,20 @@ impl DiskcacheProcess {
 
     /// Sets everything in a new cache; returns µs and CPU µs per item.
     pub(crate) fn fill(&mut self, dir: &Path, count: usize) -> (f64, f64) {
-        let told = self.send_command(&format!("fill {}", dir.display()));
-        (told[0] / 1e3 / count as f64, told[1] / 1e3 / count as f64)
+        let numbers = self.send_command(&format!("fill {}", dir.display()));
+        (numbers[0] / 1e3 / count as f64, numbers[1] / 1e3 / count as f64)
     }
 
     /// Gets everything: directly, or as a coroutine must.
     pub(crate) fn get(&mut self, verb: &str, seed: usize) -> LatencyPercentiles {
-        let told = self.send_command(&format!("{verb} {seed}"));
-        LatencyPercentiles { p50_us: told[0] / 1e3, p99_us: told[1] / 1e3 }
+        let numbers = self.send_command(&format!("{verb} {seed}"));
+        LatencyPercentiles { p50_us: numbers[0] / 1e3, p99_us: numbers[1] / 1e3 }
     }
 }
 
 impl Drop for DiskcacheProcess {
     fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
+        let _ = self.child.kill(); // It may have ended.
+        let _ = self.child.wait(); // It was killed.
     }
 }

@@ -32,7 +32,7 @@ pub(crate) struct BodyLoader(pub(crate) Option<Vec<u8>>);
 impl Loader for BodyLoader {
     type Pass = ();
 
-    async fn load(&self, _why: LoadReason, _old: Option<Arc<Entry>>) -> Result<LoadResult<()>, LoadError> {
+    async fn load(&self, _reason: LoadReason, _old: Option<Arc<Entry>>) -> Result<LoadResult<()>, LoadError> {
         let body = self.0.clone().ok_or_else(|| LoadError::new(LoadErrorKind::Refused, "nothing is loaded here"))?;
         Ok(LoadResult::Store(LoadedValue { tags: vec![Tag::new("item:1")], ..LoadedValue::new(Value::new(body)) }))
     }
@@ -54,7 +54,7 @@ pub(crate) fn key(name: &str) -> Key {
 }
 
 /// Stores a value.
-pub(crate) async fn keep(cache: &Cache, key: &Key, body: &[u8]) {
+pub(crate) async fn store(cache: &Cache, key: &Key, body: &[u8]) {
     // Unshared: skips the lookup for an existing entry.
     let source = || BodyLoader(Some(body.to_vec()));
     cache.get_or_load(key, &POLICY, CacheDirective::LoadUnshared, source).await.expect("it is kept");
@@ -78,7 +78,7 @@ pub(crate) fn pairs(count: usize, length: usize) -> Vec<(String, Vec<u8>)> {
 pub(crate) struct XorShiftRng(pub(crate) u64);
 
 impl XorShiftRng {
-    pub(crate) fn draw(&mut self) -> u64 {
+    pub(crate) fn random(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -88,7 +88,7 @@ impl XorShiftRng {
     pub(crate) fn bytes(&mut self, length: usize) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(length + 8);
         while bytes.len() < length {
-            bytes.extend_from_slice(&self.draw().to_le_bytes());
+            bytes.extend_from_slice(&self.random().to_le_bytes());
         }
         bytes.truncate(length);
         bytes
@@ -96,7 +96,7 @@ impl XorShiftRng {
 
     pub(crate) fn shuffle<T>(&mut self, all: &mut [T]) {
         for at in (1..all.len()).rev() {
-            let other = usize::try_from(self.draw() % (at as u64 + 1)).expect("an index");
+            let other = usize::try_from(self.random() % (at as u64 + 1)).expect("an index");
             all.swap(at, other);
         }
     }

@@ -32,17 +32,17 @@ pub(crate) fn measure(is_quick: bool) {
         while now() - began < length {
             let at = written.fetch_add(1, Ordering::Relaxed);
             let body = random.bytes(LENGTH);
-            runtime.block_on(fixture::keep(&cache, &fixture::key(&format!("/{}", at % 50_000)), &body));
+            runtime.block_on(fixture::store(&cache, &fixture::key(&format!("/{}", at % 50_000)), &body));
             longest.fetch_max(length_of(&wal), Ordering::Relaxed);
             if at % 256 == 0 {
                 runtime.block_on(async { assert!(cache.flush(LONG).await) });
             }
         }
     };
-    let look = |side: u64| {
+    let record = |side: u64| {
         let mut random = XorShiftRng(side + 100);
         while now() - began < length {
-            let at = random.draw() % written.load(Ordering::Relaxed).clamp(1, 50_000);
+            let at = random.random() % written.load(Ordering::Relaxed).clamp(1, 50_000);
             runtime.block_on(fixture::read(&cache, &fixture::key(&format!("/{at}"))));
             read.fetch_add(1, Ordering::Relaxed);
         }
@@ -50,7 +50,7 @@ pub(crate) fn measure(is_quick: bool) {
     std::thread::scope(|scope| {
         for side in 0..2 {
             scope.spawn(move || write(side));
-            scope.spawn(move || look(side));
+            scope.spawn(move || record(side));
         }
     });
     let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
@@ -84,7 +84,7 @@ pub(crate) fn read_back(is_quick: bool) {
     let mut random = XorShiftRng(3);
     runtime.block_on(async {
         for at in 0..many {
-            fixture::keep(&cache, &fixture::key(&format!("/{at}")), &random.bytes(1024)).await;
+            fixture::store(&cache, &fixture::key(&format!("/{at}")), &random.bytes(1024)).await;
             if at % 10_000 == 9_999 {
                 assert!(cache.flush(LONG).await);
             }

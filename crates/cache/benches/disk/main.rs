@@ -13,12 +13,12 @@ mod read;
 mod write;
 
 fn main() {
-    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
-    if words.first().is_some_and(|word| word == "victim") {
-        return open::victim(&words[1..]);
+    let args: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
+    if args.first().is_some_and(|arg| arg == "victim") {
+        return open::victim(&args[1..]);
     }
-    let wanted = |part: &str| words.is_empty() || words.iter().any(|word| word == part);
-    let is_quick = std::env::args().any(|word| word == "--quick");
+    let wanted = |part: &str| args.is_empty() || args.iter().any(|arg| arg == part);
+    let is_quick = std::env::args().any(|arg| arg == "--quick");
     let rounds = if is_quick { 3 } else { 15 };
     if wanted("read") {
         read::compare(rounds);

@@ -27,8 +27,8 @@ pub(crate) fn micros(duration: Duration) -> f64 {
 pub(crate) fn cpu_time() -> Duration {
     let threads = std::fs::read_dir("/proc/self/task").expect("Linux keeps books").flatten();
     let nanos = |thread: &Path| {
-        let books = std::fs::read_to_string(thread.join("schedstat")).ok()?;
-        books.split(' ').next()?.parse().ok().map(Duration::from_nanos)
+        let schedstat = std::fs::read_to_string(thread.join("schedstat")).ok()?;
+        schedstat.split(' ').next()?.parse().ok().map(Duration::from_nanos)
     };
     threads.filter_map(|thread| nanos(&thread.path())).sum()
 }

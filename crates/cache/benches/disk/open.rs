@@ -11,15 +11,15 @@ const COUNTS: [usize; 2] = [100_000, 1_000_000];
 const LENGTH: usize = 1024;
 
 /// Fills a store until it is killed.
-pub(crate) fn victim(words: &[String]) {
-    let [dir, count] = words else { return };
+pub(crate) fn victim(args: &[String]) {
+    let [dir, count] = args else { return };
     let count: usize = count.parse().expect("a number");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     runtime.block_on(async {
         let cache = fixture::open(Path::new(dir), fixture::small(), |disk| disk.max_bytes = 1 << 40);
         let mut random = fixture::XorShiftRng(count as u64 + 1);
         for at in 0..count {
-            fixture::keep(&cache, &fixture::key(&format!("/library/metadata/{at}")), &random.bytes(LENGTH)).await;
+            fixture::store(&cache, &fixture::key(&format!("/library/metadata/{at}")), &random.bytes(LENGTH)).await;
             if at % 1000 == 999 {
                 assert!(cache.flush(LONG).await);
             }
@@ -28,7 +28,7 @@ pub(crate) fn victim(words: &[String]) {
         std::io::stdout().flush().expect("said");
         // Writes more until it is killed.
         for at in count.. {
-            fixture::keep(&cache, &fixture::key(&format!("/more/{}", at % 5_000)), &random.bytes(LENGTH)).await;
+            fixture::store(&cache, &fixture::key(&format!("/more/{}", at % 5_000)), &random.bytes(LENGTH)).await;
             assert!(cache.flush(LONG).await);
         }
     });
@@ -59,7 +59,7 @@ pub(crate) fn measure(rounds: usize) {
             // Each on a copy of what the kill left, which is what a start finds.
             let copy = tempfile::tempdir().expect("a folder");
             for file in ["cache.db", "cache.db-wal"] {
-                drop(std::fs::copy(dir.join(file), copy.path().join(file)));
+                let _ = std::fs::copy(dir.join(file), copy.path().join(file)); // Not every file exists.
             }
             let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
             let _inside = runtime.enter();

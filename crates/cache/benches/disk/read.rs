@@ -106,7 +106,7 @@ fn compare_one(rounds: usize, length: usize) {
     };
     runtime.block_on(async {
         for (name, body) in &pairs {
-            fixture::keep(&cache, &fixture::key(name), body).await;
+            fixture::store(&cache, &fixture::key(name), body).await;
         }
         assert!(cache.flush(LONG).await);
     });

@@ -23,13 +23,13 @@ pub(crate) fn compare(rounds: usize) {
 /// Entries loaded by another cache.
 fn entries(runtime: &tokio::runtime::Runtime, pairs: &[(String, Vec<u8>)]) -> Vec<(Key, Arc<Entry>)> {
     let cache = Cache::new(CacheSettings::default(), Clock::system(), TaskTracker::new());
-    let keep = async |(name, body): &(String, Vec<u8>)| {
+    let store = async |(name, body): &(String, Vec<u8>)| {
         let key = fixture::key(name);
-        fixture::keep(&cache, &key, body).await;
+        fixture::store(&cache, &key, body).await;
         let entry = cache.peek(&key).expect("it is kept");
         (key, entry)
     };
-    pairs.iter().map(|pair| runtime.block_on(keep(pair))).collect()
+    pairs.iter().map(|pair| runtime.block_on(store(pair))).collect()
 }
 
 fn compare_one(rounds: usize, length: usize) {
@@ -38,7 +38,7 @@ fn compare_one(rounds: usize, length: usize) {
     let _inside = runtime.enter();
     let entries = entries(&runtime, &pairs);
     let mut peer = DiskcacheProcess::start();
-    let [mut offered, mut written, mut theirs] = [const { RoundSamples(Vec::new()) }; 3];
+    let [mut offered, mut written, mut diskcache] = [const { RoundSamples(Vec::new()) }; 3];
     let [mut our_cpu, mut their_cpu] = [const { RoundSamples(Vec::new()) }; 2];
     for _ in 0..rounds {
         let folder = tempfile::tempdir().expect("a folder");
@@ -62,15 +62,15 @@ fn compare_one(rounds: usize, length: usize) {
         if let Some(peer) = &mut peer {
             peer.load(&pairs, dir);
             let (time, cpu) = peer.fill(&dir.join("theirs"), KEYS);
-            theirs.0.push(time);
+            diskcache.0.push(time);
             their_cpu.0.push(cpu);
         }
     }
     println!("\n## A write, {length} bytes, {KEYS} keys, µs each\n");
     println!("| way | time | diskcache's over it | CPU | diskcache's over it |");
     println!("| --- | ---: | ---: | ---: | ---: |");
-    println!("| `offer` alone, p50 | {offered} | {} | | |", offered.under(&theirs));
-    let (times, cpus) = (written.under(&theirs), our_cpu.under(&their_cpu));
+    println!("| `offer` alone, p50 | {offered} | {} | | |", offered.under(&diskcache));
+    let (times, cpus) = (written.under(&diskcache), our_cpu.under(&their_cpu));
     println!("| all offered, until `flush` returned | {written} | {times} | {our_cpu} | {cpus} |");
-    println!("| diskcache `set` | {theirs} | 1 | {their_cpu} | 1 |");
+    println!("| diskcache `set` | {diskcache} | 1 | {their_cpu} | 1 |");
 }

@@ -29,9 +29,9 @@ pub use suspend_detector::SuspendDetector;
 use suspend_detector::{SkewSamples, SuspendSource};
 
 /// Interval at which the suspend detector is read.
-const LOOK: Duration = Duration::from_secs(1);
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// A detector that is ahead by more than this shows a suspend, or a wall clock that was set.
-const LEAP_MS: u64 = 2_000;
+const MIN_LEAP_MS: u64 = 2_000;
 
 /// A clock that may run faster than real time. Clones are the same clock.
 #[derive(Debug, Clone)]
@@ -51,9 +51,9 @@ pub struct Clock {
 struct ClockLeaps {
     sum_ms: AtomicU64,
     /// Time of this clock at the end of the last leap.
-    landed_ms: AtomicU64,
+    last_ms: AtomicU64,
     /// Wakes all sleepers.
-    bell: Notify,
+    notify: Notify,
 }
 
 /// An event of a clock that follows a suspend detector.
@@ -83,15 +83,15 @@ impl Clock {
 
     /// The same clock with this detector for [`Clock::follow`].
     #[must_use]
-    pub fn with_suspend_detector(self, witness: SuspendDetector) -> Self {
-        Self { suspend_detector: Some(witness), ..self }
+    pub fn with_suspend_detector(self, detector: SuspendDetector) -> Self {
+        Self { suspend_detector: Some(detector), ..self }
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the clock room")]
+    #[expect(clippy::disallowed_methods, reason = "the one module that reads system clocks")]
     fn started(factor: Option<f64>) -> Self {
         let start = Instant::now();
-        let pace = factor.map(|factor| Arc::new(ScaledTime::new(factor, start)));
-        Self { base_ms: system_ms(), start, scaled: pace, suspend_detector: None, leaps: Arc::default() }
+        let scaled = factor.map(|factor| Arc::new(ScaledTime::new(factor, start)));
+        Self { base_ms: system_ms(), start, scaled, suspend_detector: None, leaps: Arc::default() }
     }
 
     /// Milliseconds since the Unix epoch: wall time when the clock was made, plus (scaled) monotonic time since, plus
@@ -122,11 +122,11 @@ impl Clock {
         measured_us.saturating_add(self.leapt_ms().saturating_mul(1000))
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the clock room")]
+    #[expect(clippy::disallowed_methods, reason = "the one module that reads system clocks")]
     fn elapsed(&self) -> Duration {
         match &self.scaled {
             None => Instant::now().saturating_duration_since(self.start),
-            Some(pace) => pace.counted().mul_f64(pace.factor),
+            Some(scaled) => scaled.elapsed().mul_f64(scaled.factor),
         }
     }
 
@@ -137,45 +137,45 @@ impl Clock {
     /// Time of this clock at the end of the last leap; 0 if there was none. Anything due before it that did not run was
     /// missed during a suspend.
     pub fn last_leap_ms(&self) -> u64 {
-        self.leaps.landed_ms.load(Ordering::Relaxed)
+        self.leaps.last_ms.load(Ordering::Relaxed)
     }
 
     /// Follows the suspend detector while this is awaited. Within a second after the machine wakes, the clock leaps and
-    /// `tell` is called; with the wall clock as detector it takes some seconds more. A wall clock that is set back is
-    /// ignored. Without a detector nothing happens.
-    pub async fn follow(&self, tell: impl Fn(ClockEvent)) -> Infallible {
-        let Some(witness) = &self.suspend_detector else { return std::future::pending().await };
-        let mut doubt = SkewSamples::default();
+    /// `on_event` is called; with the wall clock as detector it takes some seconds more. A wall clock that is set back
+    /// is ignored. Without a detector nothing happens.
+    pub async fn follow(&self, on_event: impl Fn(ClockEvent)) -> Infallible {
+        let Some(detector) = &self.suspend_detector else { return std::future::pending().await };
+        let mut samples = SkewSamples::default();
         loop {
-            if let Some(noticed) = self.check_suspend(witness, &mut doubt) {
-                tell(noticed);
+            if let Some(event) = self.check_suspend(detector, &mut samples) {
+                on_event(event);
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(CHECK_INTERVAL).await;
         }
     }
 
     /// Reads the detector, and lets the clock leap if a suspend is detected.
-    fn check_suspend(&self, witness: &SuspendDetector, doubt: &mut SkewSamples) -> Option<ClockEvent> {
+    fn check_suspend(&self, detector: &SuspendDetector, samples: &mut SkewSamples) -> Option<ClockEvent> {
         let leapt_ms = self.leapt_ms();
-        let ahead_ms = self.behind_ms(witness).checked_sub(leapt_ms).filter(|ahead_ms| *ahead_ms > LEAP_MS);
-        let noticed = match &witness.0 {
+        let ahead_ms = self.behind_ms(detector).checked_sub(leapt_ms).filter(|ahead_ms| *ahead_ms > MIN_LEAP_MS);
+        let event = match &detector.0 {
             SuspendSource::Sleep { .. } => ClockEvent::Advanced(Duration::from_millis(ahead_ms?)),
-            SuspendSource::Wall(_) => doubt.add_sample(ahead_ms)?,
+            SuspendSource::Wall(_) => samples.add_sample(ahead_ms)?,
         };
-        if let ClockEvent::Advanced(leap) = noticed {
+        if let ClockEvent::Advanced(leap) = event {
             // Concurrent checks of one suspend count it once.
             self.leaps.sum_ms.fetch_max(leapt_ms + millis(leap), Ordering::Relaxed);
-            self.leaps.landed_ms.fetch_max(self.now_ms(), Ordering::Relaxed);
-            self.leaps.bell.notify_waiters();
+            self.leaps.last_ms.fetch_max(self.now_ms(), Ordering::Relaxed);
+            self.leaps.notify.notify_waiters();
         }
-        Some(noticed)
+        Some(event)
     }
 
     /// How far the clock without its leaps is behind the detector.
-    fn behind_ms(&self, witness: &SuspendDetector) -> u64 {
-        match &witness.0 {
-            SuspendSource::Sleep { told_ms, before_ms } => told_ms().saturating_sub(*before_ms),
-            SuspendSource::Wall(told_ms) => told_ms().saturating_sub(self.base_ms + millis(self.elapsed())),
+    fn behind_ms(&self, detector: &SuspendDetector) -> u64 {
+        match &detector.0 {
+            SuspendSource::Sleep { read_ms, before_ms } => read_ms().saturating_sub(*before_ms),
+            SuspendSource::Wall(read_ms) => read_ms().saturating_sub(self.base_ms + millis(self.elapsed())),
         }
     }
 
@@ -184,16 +184,16 @@ impl Clock {
         let before_ms = self.leapt_ms();
         let end = self.elapsed().saturating_add(duration);
         loop {
-            let mut leap = std::pin::pin!(self.leaps.bell.notified());
+            let mut leap = std::pin::pin!(self.leaps.notify.notified());
             // From here on a leap wakes this sleeper; earlier leaps are added up below.
             leap.as_mut().enable();
             let leapt = Duration::from_millis(self.leapt_ms().saturating_sub(before_ms));
-            let left = end.saturating_sub(leapt).saturating_sub(self.elapsed());
-            if !leapt.is_zero() && left.is_zero() {
+            let remaining = end.saturating_sub(leapt).saturating_sub(self.elapsed());
+            if !leapt.is_zero() && remaining.is_zero() {
                 return;
             }
             tokio::select! {
-                () = self.sleep_monotonic(left) => return,
+                () = self.sleep_monotonic(remaining) => return,
                 () = leap => {}
             }
         }
@@ -203,7 +203,7 @@ impl Clock {
     async fn sleep_monotonic(&self, duration: Duration) {
         match &self.scaled {
             None => tokio::time::sleep(duration).await,
-            Some(pace) => pace.sleep(duration.div_f64(pace.factor)).await,
+            Some(scaled) => scaled.sleep(duration.div_f64(scaled.factor)).await,
         }
     }
 
@@ -212,21 +212,21 @@ impl Clock {
     pub async fn timeout<F: Future>(&self, duration: Duration, future: F) -> Result<F::Output, ClockTimeout> {
         match &self.scaled {
             None => tokio::time::timeout(duration, future).await.map_err(|_| ClockTimeout),
-            Some(pace) => tokio::select! {
+            Some(scaled) => tokio::select! {
                 biased;
                 output = future => Ok(output),
-                () = pace.sleep(duration.div_f64(pace.factor)) => Err(ClockTimeout),
+                () = scaled.sleep(duration.div_f64(scaled.factor)) => Err(ClockTimeout),
             },
         }
     }
 
     /// Real time that `duration` of this clock's time takes.
     pub fn real(&self, duration: Duration) -> Duration {
-        self.scaled.as_ref().map_or(duration, |pace| duration.div_f64(pace.factor))
+        self.scaled.as_ref().map_or(duration, |scaled| duration.div_f64(scaled.factor))
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is the clock room")]
+#[expect(clippy::disallowed_methods, reason = "the one module that reads system clocks")]
 fn system_ms() -> u64 {
     millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
 }

@@ -13,12 +13,12 @@ use crate::value::Entry;
 
 #[cfg(feature = "shuttle")]
 impl Coordinator {
-    #[expect(clippy::unused_self, reason = "the model has no tier below")]
+    #[expect(clippy::unused_self, reason = "the model has no disk tier")]
     pub(crate) fn older_copy(&self, _key: &Key) -> OlderCopy {
         OlderCopy::Void
     }
 
-    #[expect(clippy::unused_self, reason = "the model has no tier below")]
+    #[expect(clippy::unused_self, reason = "the model has no disk tier")]
     pub(crate) fn write_behind(
         &self,
         _key: &Key,
@@ -28,12 +28,12 @@ impl Coordinator {
         None
     }
 
-    #[expect(clippy::unused_self, reason = "the model has no tier below")]
-    pub(crate) fn remove_from_disk(&self, _key: &Key, _than: HybridTimestamp) {}
-    #[expect(clippy::unused_self, reason = "the model has no tier below")]
-    pub(crate) fn remember_on_disk(&self, _key: &Key, _memo: &Arc<NegativeEntry>) {}
-    #[expect(clippy::unused_self, reason = "the model has no tier below")]
-    pub(crate) fn invalidate_on_disk(&self, _scope: &Scope, _now: EventTime, _how: &Invalidation) {}
+    #[expect(clippy::unused_self, reason = "the model has no disk tier")]
+    pub(crate) fn remove_from_disk(&self, _key: &Key, _not_after: HybridTimestamp) {}
+    #[expect(clippy::unused_self, reason = "the model has no disk tier")]
+    pub(crate) fn remember_on_disk(&self, _key: &Key, _entry: &Arc<NegativeEntry>) {}
+    #[expect(clippy::unused_self, reason = "the model has no disk tier")]
+    pub(crate) fn invalidate_on_disk(&self, _scope: &Scope, _now: EventTime, _invalidation: &Invalidation) {}
 }
 
 #[cfg(not(feature = "shuttle"))]
@@ -80,28 +80,26 @@ mod with_disk {
     impl Coordinator {
         /// Opens the disk tier.
         pub(crate) fn open_disk_tier(&mut self, settings: DiskSettings, clock: &Clock) -> Result<(), String> {
-            let known = Arc::new(SequenceMap::default());
-            let (markers, sequence) = (Arc::clone(&self.invalidations), Arc::clone(self.hybrid_clock()));
-            let (memos, clock_too) = (Arc::clone(&self.negative), clock.clone());
-            let ledger = InvalidationReplay {
-                index: markers,
-                negative: memos,
-                sequence,
-                sequence_map: Arc::clone(&known),
-                clock: clock_too,
+            let sequence_map = Arc::new(SequenceMap::default());
+            let invalidation_replay = InvalidationReplay {
+                index: Arc::clone(&self.invalidations),
+                negative: Arc::clone(&self.negative),
+                sequence: Arc::clone(self.hybrid_clock()),
+                sequence_map: Arc::clone(&sequence_map),
+                clock: clock.clone(),
             };
-            let disk = Disk::open(settings, clock.clone(), ledger, Arc::clone(&self.memory))?;
-            self.disk_tier = Some(DiskTier { disk, lookups: LookupFlights::default(), sequence_map: known });
+            let disk = Disk::open(settings, clock.clone(), invalidation_replay, Arc::clone(&self.memory))?;
+            self.disk_tier = Some(DiskTier { disk, lookups: LookupFlights::default(), sequence_map });
             Ok(())
         }
 
         /// Queues a newly stored entry for writing. It is written once the returned guard and its clones are dropped,
         /// that is when the responses that wait for it are delivered, or after a time limit.
         pub(crate) fn write_behind(&self, key: &Key, entry: &Arc<Entry>, older: OlderCopy) -> Option<DeliveryGuard> {
-            let below = self.disk_tier.as_ref()?;
-            let leaving = DeliveryGuard::begin(entry, below.disk.delivery_observer());
-            below.disk.enqueue_write(key, entry, below.sequence_map.sequence_at(entry.created()), older);
-            Some(leaving)
+            let disk_tier = self.disk_tier.as_ref()?;
+            let delivery_guard = DeliveryGuard::begin(entry, disk_tier.disk.delivery_observer());
+            disk_tier.disk.enqueue_write(key, entry, disk_tier.sequence_map.sequence_at(entry.created()), older);
+            Some(delivery_guard)
         }
 
         /// Whether the key's copy on disk is still usable, judged by the entry in memory. Call this before memory holds
@@ -113,22 +111,22 @@ mod with_disk {
             }
         }
 
-        pub(crate) fn remove_from_disk(&self, key: &Key, than: HybridTimestamp) {
-            if let Some(below) = &self.disk_tier {
-                below.disk.enqueue_removal(key, than);
+        pub(crate) fn remove_from_disk(&self, key: &Key, not_after: HybridTimestamp) {
+            if let Some(disk_tier) = &self.disk_tier {
+                disk_tier.disk.enqueue_removal(key, not_after);
             }
         }
 
         /// Queues a negative entry for writing, if it still says something after a restart.
-        pub(crate) fn remember_on_disk(&self, key: &Key, memo: &Arc<NegativeEntry>) {
-            if let Some(below) = &self.disk_tier {
-                below.disk.enqueue_negative(key, memo);
+        pub(crate) fn remember_on_disk(&self, key: &Key, negative: &Arc<NegativeEntry>) {
+            if let Some(disk_tier) = &self.disk_tier {
+                disk_tier.disk.enqueue_negative(key, negative);
             }
         }
 
-        pub(crate) fn invalidate_on_disk(&self, scope: &Scope, now: EventTime, how: &Invalidation) {
-            if let Some(below) = &self.disk_tier {
-                below.disk.enqueue_invalidation(scope, now, how);
+        pub(crate) fn invalidate_on_disk(&self, scope: &Scope, now: EventTime, invalidation: &Invalidation) {
+            if let Some(disk_tier) = &self.disk_tier {
+                disk_tier.disk.enqueue_invalidation(scope, now, invalidation);
             }
         }
 
@@ -137,54 +135,54 @@ mod with_disk {
         pub(crate) async fn load_from_disk(
             &self,
             key: &Key,
-            cell: &Arc<ClassCounters>,
+            counters: &Arc<ClassCounters>,
             now_ms: u64,
             is_last_resort: bool,
         ) -> Option<Arc<Entry>> {
-            let (below, since) = self.begin_lookup(now_ms)?;
-            let look = below.disk.lookup(key, is_last_resort).await;
-            self.accept_lookup(look, since, key, cell, None)
+            let (disk_tier, start) = self.begin_lookup(now_ms)?;
+            let lookup = disk_tier.disk.lookup(key, is_last_resort).await;
+            self.accept_lookup(lookup, start, key, counters, None)
         }
 
         /// Like [`Self::load_from_disk`], for a warm key: the entry gets the key's access rhythm.
-        pub(crate) async fn load_warm_from_disk(&self, booking: &LoadContext, now_ms: u64) -> Option<Arc<Entry>> {
-            let LoadContext { key, counters: cell, access_rhythm: warmth, .. } = booking;
-            let (below, since) = self.begin_lookup(now_ms)?;
-            let look = below.disk.lookup(key, false).await;
-            self.accept_lookup(look, since, key, cell, warmth.clone())
+        pub(crate) async fn load_warm_from_disk(&self, context: &LoadContext, now_ms: u64) -> Option<Arc<Entry>> {
+            let LoadContext { key, counters, access_rhythm, .. } = context;
+            let (disk_tier, start) = self.begin_lookup(now_ms)?;
+            let lookup = disk_tier.disk.lookup(key, false).await;
+            self.accept_lookup(lookup, start, key, counters, access_rhythm.clone())
         }
 
         fn begin_lookup(&self, now_ms: u64) -> Option<(&DiskTier, LookupStart)> {
-            let below = self.disk_tier.as_ref()?;
-            let forgotten = below.disk.removal_epoch();
-            Some((below, LookupStart { stamp: self.hybrid_clock().next(now_ms), now_ms, forgotten }))
+            let disk_tier = self.disk_tier.as_ref()?;
+            let forgotten = disk_tier.disk.removal_epoch();
+            Some((disk_tier, LookupStart { stamp: self.hybrid_clock().next(now_ms), now_ms, forgotten }))
         }
 
         /// Whether an entry was removed since the lookup began. The caller holds the key's commit lock, as removals do.
-        fn is_removed(&self, key: &Key, created: HybridTimestamp, since: LookupStart) -> bool {
-            self.disk_tier.as_ref().is_some_and(|below| below.disk.is_removed(key, created, since.forgotten))
+        fn is_removed(&self, key: &Key, created: HybridTimestamp, start: LookupStart) -> bool {
+            self.disk_tier.as_ref().is_some_and(|disk_tier| disk_tier.disk.is_removed(key, created, start.forgotten))
         }
 
         fn accept_lookup(
             &self,
-            look: DiskLookup,
-            since: LookupStart,
+            lookup: DiskLookup,
+            start: LookupStart,
             key: &Key,
-            cell: &Arc<ClassCounters>,
-            warmth: Option<Arc<AccessRhythm>>,
+            counters: &Arc<ClassCounters>,
+            access_rhythm: Option<Arc<AccessRhythm>>,
         ) -> Option<Arc<Entry>> {
-            match look {
+            match lookup {
                 DiskLookup::Miss => None,
                 DiskLookup::Queued(entry) => {
                     let _commit = self.memory.commit_lock(key);
-                    if self.is_removed(key, entry.created(), since) {
+                    if self.is_removed(key, entry.created(), start) {
                         return None;
                     }
                     // The entry is served whether or not memory admits it.
-                    let _refusal = self.memory.put(key, &entry);
+                    let _not_stored = self.memory.put(key, &entry);
                     Some(entry)
                 }
-                DiskLookup::Stored(found) => self.admit(key, *found, since, cell, warmth),
+                DiskLookup::Stored(found) => self.admit(key, *found, start, counters, access_rhythm),
             }
         }
 
@@ -194,19 +192,19 @@ mod with_disk {
             &self,
             key: &Key,
             found: StoredEntry,
-            since: LookupStart,
-            cell: &Arc<ClassCounters>,
-            warmth: Option<Arc<AccessRhythm>>,
+            start: LookupStart,
+            counters: &Arc<ClassCounters>,
+            access_rhythm: Option<Arc<AccessRhythm>>,
         ) -> Option<Arc<Entry>> {
-            let (now, now_ms) = (since.stamp, since.now_ms);
-            let reach = ScopeHashes::new(key, &found.tags);
+            let (now, now_ms) = (start.stamp, start.now_ms);
+            let scope_hashes = ScopeHashes::new(key, &found.tags);
             // Later loads get newer timestamps and so replace it, even if it was loaded under a clock that was ahead.
             self.hybrid_clock().observe(found.created);
             let _commit = self.memory.commit_lock(key);
-            if self.is_removed(key, found.created, since) {
+            if self.is_removed(key, found.created, start) {
                 return None;
             }
-            let created = match self.invalidations.validity_of_stored(&reach, found.known_sequence) {
+            let created = match self.invalidations.validity_of_stored(&scope_hashes, found.known_sequence) {
                 (Validity::Purged, _) => return None,
                 (Validity::Invalidated, stamp) => found.created.min(stamp),
                 // Its load knew the invalidations it was compared with, so its timestamp must be newer than theirs,
@@ -226,33 +224,33 @@ mod with_disk {
                 stored_ms: found.stored_ms.min(now_ms),
                 adapted: found.adapted,
                 load_reason: LoadReason::Absent,
-                quota: self.memory.quota(reach.partition),
-                scope_hashes: reach,
-                counters: Arc::clone(cell),
-                access_rhythm: warmth,
+                quota: self.memory.quota(scope_hashes.partition),
+                scope_hashes,
+                counters: Arc::clone(counters),
+                access_rhythm,
                 epoch: 0,
             }));
             if self.validity(&entry) == Validity::Purged {
                 return None;
             }
             // The entry is served whether or not memory admits it.
-            let _refusal = self.memory.put(key, &entry);
+            let _not_stored = self.memory.put(key, &entry);
             Some(entry)
         }
     }
 
     /// Shortens the deadlines of a value that was stored before the clock was set back. Its age is unknown, so it is no
     /// longer fresh, and its stale and error windows count from now. Other deadlines stay as they are.
-    fn cap_deadlines(horizons: EntryDeadlines, stored_ms: u64, now_ms: u64) -> EntryDeadlines {
+    fn cap_deadlines(deadlines: EntryDeadlines, stored_ms: u64, now_ms: u64) -> EntryDeadlines {
         if stored_ms <= now_ms.saturating_add(CLOCK_TOLERANCE_MS) {
-            return horizons;
+            return deadlines;
         }
-        let after_fresh = |until_ms: u64| now_ms.saturating_add(until_ms.saturating_sub(horizons.fresh_until_ms));
+        let after_fresh = |until_ms: u64| now_ms.saturating_add(until_ms.saturating_sub(deadlines.fresh_until_ms));
         EntryDeadlines {
             fresh_until_ms: now_ms,
-            stale_until_ms: after_fresh(horizons.stale_until_ms),
-            error_until_ms: after_fresh(horizons.error_until_ms),
-            refresh_at_ms: horizons.refresh_at_ms.min(now_ms),
+            stale_until_ms: after_fresh(deadlines.stale_until_ms),
+            error_until_ms: after_fresh(deadlines.error_until_ms),
+            refresh_at_ms: deadlines.refresh_at_ms.min(now_ms),
         }
     }
 
@@ -261,15 +259,15 @@ mod with_disk {
         use super::*;
 
         #[test]
-        fn a_clock_set_back_makes_nothing_live_longer() {
-            let horizons = EntryDeadlines {
+        fn a_clock_set_back_extends_no_deadline() {
+            let deadlines = EntryDeadlines {
                 fresh_until_ms: 1_060_000,
                 stale_until_ms: 1_120_000,
                 error_until_ms: 2_000_000,
                 refresh_at_ms: u64::MAX,
             };
-            assert_eq!(cap_deadlines(horizons, 1_000_000, 1_010_000), horizons);
-            let now = cap_deadlines(horizons, 1_000_000, 100_000);
+            assert_eq!(cap_deadlines(deadlines, 1_000_000, 1_010_000), deadlines);
+            let now = cap_deadlines(deadlines, 1_000_000, 100_000);
             assert_eq!((now.fresh_until_ms, now.stale_until_ms, now.error_until_ms), (100_000, 160_000, 1_040_000));
         }
     }

@@ -86,8 +86,8 @@ impl Coordinator {
     #[inline]
     pub(crate) fn get(&self, key: &Key) -> Option<(Arc<Entry>, Validity)> {
         let entry = self.memory.get(key)?;
-        let marking = self.validity(&entry);
-        Some((entry, marking))
+        let validity = self.validity(&entry);
+        Some((entry, validity))
     }
 
     /// Validity of an entry. Costs one comparison if no invalidation was recorded since the last call.
@@ -97,57 +97,63 @@ impl Coordinator {
         if entry.valid_at_epoch() == epoch {
             return Validity::Valid;
         }
-        let marking = self.invalidations.validity(&entry.scope_hashes, entry.created());
-        if marking == Validity::Valid {
+        let validity = self.invalidations.validity(&entry.scope_hashes, entry.created());
+        if validity == Validity::Valid {
             entry.set_valid_at(epoch);
         }
-        marking
+        validity
     }
 
     /// The key's negative entry.
-    pub(crate) fn negative_entry(&self, key: &Key, reach: &ScopeHashes, now_ms: u64) -> Option<Arc<NegativeEntry>> {
-        let memo = self.negative.get(key)?;
-        let holds = match &*memo {
+    pub(crate) fn negative_entry(
+        &self,
+        key: &Key,
+        scope_hashes: &ScopeHashes,
+        now_ms: u64,
+    ) -> Option<Arc<NegativeEntry>> {
+        let negative = self.negative.get(key)?;
+        let is_current = match &*negative {
             NegativeEntry::Failed { began, until_ms, .. } => {
-                now_ms < *until_ms && !self.invalidations.invalidated_since_any_tag(reach, *began)
+                now_ms < *until_ms && !self.invalidations.invalidated_since_any_tag(scope_hashes, *began)
             }
             NegativeEntry::Uncacheable { until_ms, .. } => now_ms < *until_ms,
         };
-        holds.then_some(memo)
+        is_current.then_some(negative)
     }
 
     /// Joins the load in progress for this key, or starts one. A load that began before an invalidation of the
-    /// requested value is not joined. `seen` is the entry the caller found, whose tags the new value is expected to
+    /// requested value is not joined. `cached` is the entry the caller found, whose tags the new value is expected to
     /// carry. Without an entry the tags are unknown, so an invalidation of any tag counts: otherwise the reader might
     /// wait for an older load only to find it invalid, and wait twice.
     pub(crate) fn join_or_start(
         &self,
         key: &Key,
-        reach: &ScopeHashes,
-        seen: Option<&Arc<Entry>>,
+        scope_hashes: &ScopeHashes,
+        cached: Option<&Arc<Entry>>,
         now_ms: u64,
     ) -> JoinOutcome {
         // Everything invalidated so far, whatever the clock says.
         let until_now = EventTime { stamp: HybridTimestamp::from_raw(u64::MAX), ms: now_ms };
-        let overtaken = |flight: &Flight| {
-            let reaches = [Some(reach), seen.map(|entry| &entry.scope_hashes)];
-            reaches
+        let is_invalidated = |flight: &Flight| {
+            let all_hashes = [Some(scope_hashes), cached.map(|entry| &entry.scope_hashes)];
+            all_hashes
                 .into_iter()
                 .flatten()
-                .any(|reach| self.invalidations.invalidated_since(reach, flight.started(), now_ms))
-                || (seen.is_none() && self.invalidations.invalidated_between(reach, true, flight.started(), until_now))
+                .any(|scope_hashes| self.invalidations.invalidated_since(scope_hashes, flight.started(), now_ms))
+                || (cached.is_none()
+                    && self.invalidations.invalidated_between(scope_hashes, true, flight.started(), until_now))
         };
-        let landed_meanwhile = || {
-            let seen = seen.map_or(HybridTimestamp::ZERO, |entry| entry.created());
-            self.memory.peek(key).is_some_and(|entry| entry.created() > seen)
-                || self.negative_entry(key, reach, now_ms).is_some()
+        let was_stored = || {
+            let cached = cached.map_or(HybridTimestamp::ZERO, |entry| entry.created());
+            self.memory.peek(key).is_some_and(|entry| entry.created() > cached)
+                || self.negative_entry(key, scope_hashes, now_ms).is_some()
         };
         self.flights.join_or_start(
             key,
             now_ms,
             || self.hybrid_clock.next(now_ms),
-            |flight| sabotage::takes_out("join") || !overtaken(flight),
-            landed_meanwhile,
+            |flight| sabotage::is_disabled("join") || !is_invalidated(flight),
+            was_stored,
         )
     }
 
@@ -161,69 +167,69 @@ impl Coordinator {
     pub(crate) fn serves(
         &self,
         flight: &Flight,
-        landed: &LoadOutcome,
-        reach: &ScopeHashes,
+        outcome: &LoadOutcome,
+        scope_hashes: &ScopeHashes,
         arrived: EventTime,
     ) -> bool {
-        if arrived.stamp <= flight.created || sabotage::takes_out("join") {
+        if arrived.stamp <= flight.created || sabotage::is_disabled("join") {
             return true;
         }
-        let (reach, tags_unknown) = landed.scope_hashes(reach);
-        !self.invalidations.invalidated_between(reach, tags_unknown, flight.started(), arrived)
+        let (scope_hashes, tags_unknown) = outcome.scope_hashes(scope_hashes);
+        !self.invalidations.invalidated_between(scope_hashes, tags_unknown, flight.started(), arrived)
     }
 
     /// Stores a loaded value unless something forbids it. Returns an entry either way.
     pub(crate) fn store(
         &self,
-        booking: &LoadContext,
+        context: &LoadContext,
         flight: &Flight,
-        fill: LoadedValue,
+        loaded: LoadedValue,
         now_ms: u64,
     ) -> (Arc<Entry>, Option<NotStoredReason>, Option<DeliveryGuard>) {
-        let LoadContext { key, load_reason: why, counters: cell, access_rhythm: warmth, .. } = booking;
-        let policy = fill.policy.as_ref().unwrap_or(&booking.policy);
-        let reach = ScopeHashes::new(key, &fill.tags);
-        let adapted = fill.policy.is_some();
-        let horizons = EntryDeadlines::new(policy, now_ms, spread(key.hash64(), flight.created));
-        let too_many_tags = fill.tags.len() > self.settings.max_tags;
-        let fits = fill.value.len() as u64 <= self.settings.max_entry_bytes;
-        let value = if fits { fill.value.compact() } else { fill.value };
+        let LoadContext { key, load_reason, counters, access_rhythm, .. } = context;
+        let policy = loaded.policy.as_ref().unwrap_or(&context.policy);
+        let scope_hashes = ScopeHashes::new(key, &loaded.tags);
+        let adapted = loaded.policy.is_some();
+        let deadlines = EntryDeadlines::new(policy, now_ms, spread(key.hash64(), flight.created));
+        let too_many_tags = loaded.tags.len() > self.settings.max_tags;
+        let is_storable = loaded.value.len() as u64 <= self.settings.max_entry_bytes;
+        let value = if is_storable { loaded.value.compact() } else { loaded.value };
 
         let _commit = self.memory.commit_lock(key);
-        let pass = self.invalidations.fence(&reach, flight.started());
-        let max_fresh = pass.ok().and_then(|pass| pass.max_fresh);
-        let quota = self.memory.quota(reach.partition);
+        let store_permit = self.invalidations.fence(&scope_hashes, flight.started());
+        let max_fresh = store_permit.ok().and_then(|store_permit| store_permit.max_fresh);
+        let quota = self.memory.quota(scope_hashes.partition);
         let entry = Arc::new(Entry::new(EntryParts {
             key,
             value,
-            tags: fill.tags,
+            tags: loaded.tags,
             created: flight.created,
             created_ms: flight.started_ms,
             stored_ms: now_ms,
-            deadlines: max_fresh.map_or(horizons, |max_fresh| horizons.capped(now_ms, max_fresh)),
+            deadlines: max_fresh.map_or(deadlines, |max_fresh| deadlines.capped(now_ms, max_fresh)),
             adapted,
-            load_reason: *why,
-            scope_hashes: reach,
-            counters: Arc::clone(cell),
+            load_reason: *load_reason,
+            scope_hashes,
+            counters: Arc::clone(counters),
             quota,
-            access_rhythm: warmth.clone(),
-            epoch: pass.map_or(0, |pass| pass.epoch),
+            access_rhythm: access_rhythm.clone(),
+            epoch: store_permit.map_or(0, |store_permit| store_permit.epoch),
         }));
         let older = self.older_copy(key);
-        let stored = match pass {
+        let stored = match store_permit {
             Err(refusal) => Err(refusal),
             Ok(_) if entry.deadlines().error_until_ms <= now_ms => Err(NotStoredReason::NoLifetime),
             Ok(_) if too_many_tags => Err(NotStoredReason::TooManyTags),
             Ok(_) => self.memory.put(key, &entry),
         };
-        let leaving = if let Err(refusal) = stored {
-            cell.record_not_stored(refusal);
+        let delivery_guard = if let Err(refusal) = stored {
+            counters.record_not_stored(refusal);
             None
         } else {
             self.negative.forget(key);
             self.write_behind(key, &entry, older)
         };
-        (entry, stored.err(), leaving)
+        (entry, stored.err(), delivery_guard)
     }
 
     /// Drops the entry under the key, unless it comes from a later load than this.
@@ -235,11 +241,11 @@ impl Coordinator {
 
     /// Remembers a failure for as long as its kind allows.
     pub(crate) fn remember_failure(&self, key: &Key, flight: &Flight, failure: &LoadError, now_ms: u64) {
-        let lasting = millis(failure.kind.negative_ttl(&self.settings));
-        if lasting > 0 {
-            let until_ms = now_ms.saturating_add(lasting);
-            let memo = NegativeEntry::Failed { failure: failure.clone(), began: flight.created, until_ms };
-            self.remember_negative(key, memo);
+        let ttl_ms = millis(failure.kind.negative_ttl(&self.settings));
+        if ttl_ms > 0 {
+            let until_ms = now_ms.saturating_add(ttl_ms);
+            let negative = NegativeEntry::Failed { failure: failure.clone(), began: flight.created, until_ms };
+            self.remember_negative(key, negative);
         }
     }
 
@@ -249,18 +255,18 @@ impl Coordinator {
         self.remember_negative(key, NegativeEntry::Uncacheable { began: flight.created, until_ms });
     }
 
-    fn remember_negative(&self, key: &Key, memo: NegativeEntry) {
-        let memo = Arc::new(memo);
-        self.negative.set(key, Arc::clone(&memo));
-        self.remember_on_disk(key, &memo);
+    fn remember_negative(&self, key: &Key, negative: NegativeEntry) {
+        let negative = Arc::new(negative);
+        self.negative.set(key, Arc::clone(&negative));
+        self.remember_on_disk(key, &negative);
     }
 
     /// Invalidates. Once this returns, nothing whose load began before is fresh, stale or joinable.
-    pub(crate) fn invalidate(&self, scope: &Scope, how: &Invalidation, now_ms: u64) -> HybridTimestamp {
-        let draw = || self.hybrid_clock.next(now_ms);
-        let stamp = self.invalidations.invalidate(ScopeHash::from_scope(scope), draw, how, now_ms);
-        self.invalidate_on_disk(scope, EventTime { stamp, ms: now_ms }, how);
-        if let (Scope::Key(key), InvalidationMode::Purge) = (scope, how.mode) {
+    pub(crate) fn invalidate(&self, scope: &Scope, invalidation: &Invalidation, now_ms: u64) -> HybridTimestamp {
+        let next_stamp = || self.hybrid_clock.next(now_ms);
+        let stamp = self.invalidations.invalidate(ScopeHash::from_scope(scope), next_stamp, invalidation, now_ms);
+        self.invalidate_on_disk(scope, EventTime { stamp, ms: now_ms }, invalidation);
+        if let (Scope::Key(key), InvalidationMode::Purge) = (scope, invalidation.mode) {
             self.discard(key, stamp);
         }
         stamp

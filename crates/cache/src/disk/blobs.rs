@@ -12,7 +12,7 @@ use bytes::Bytes;
 use crate::hybrid_timestamp::HybridTimestamp;
 
 /// Extension of a file that is not renamed yet.
-const UNFINISHED: &str = "new";
+const TEMPORARY_EXTENSION: &str = "new";
 
 /// The folder of all bodies.
 #[derive(Debug, Clone)]
@@ -31,25 +31,25 @@ impl BlobStore {
 
     pub(crate) fn write(&self, name: &str, body: &[u8]) -> io::Result<()> {
         let path = self.0.join(name);
-        let beside = path.with_extension(UNFINISHED);
-        let mut file = match create(&beside) {
+        let temporary = path.with_extension(TEMPORARY_EXTENSION);
+        let mut file = match create(&temporary) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let folder = path.parent().unwrap_or(&self.0);
                 DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-                create(&beside)?
+                create(&temporary)?
             }
             other => other?,
         };
-        let written = file.write_all(body).and_then(|()| std::fs::rename(&beside, &path));
+        let written = file.write_all(body).and_then(|()| std::fs::rename(&temporary, &path));
         if written.is_err() {
-            drop(std::fs::remove_file(&beside));
+            let _ = std::fs::remove_file(&temporary); // A later sweep removes it.
         }
         written
     }
 
     /// Reads a body of at most `max_bytes`. A name that points elsewhere counts as missing.
     pub(crate) fn read(&self, name: &str, max_bytes: usize) -> io::Result<Bytes> {
-        if !is_name(name) {
+        if !is_blob_name(name) {
             return Err(io::ErrorKind::NotFound.into());
         }
         let mut body = Vec::new();
@@ -58,17 +58,17 @@ impl BlobStore {
     }
 
     pub(crate) fn exists(&self, name: &str) -> bool {
-        is_name(name) && self.0.join(name).exists()
+        is_blob_name(name) && self.0.join(name).exists()
     }
 
     /// Length of a body, if it exists.
     pub(crate) fn length(&self, name: &str) -> Option<u64> {
-        is_name(name).then(|| std::fs::metadata(self.0.join(name)).ok()).flatten().map(|file| file.len())
+        is_blob_name(name).then(|| std::fs::metadata(self.0.join(name)).ok()).flatten().map(|file| file.len())
     }
 
     pub(crate) fn remove(&self, name: &str) {
-        if is_ours(name) {
-            drop(std::fs::remove_file(self.0.join(name)));
+        if is_blob_or_temporary(name) {
+            let _ = std::fs::remove_file(self.0.join(name)); // A later sweep removes what remains.
         }
     }
 
@@ -86,11 +86,11 @@ impl BlobStore {
             .flatten()
             .filter_map(|entry| {
                 let name = format!("{folder:02x}/{}", entry.file_name().to_str()?);
-                if !is_ours(&name) {
+                if !is_blob_or_temporary(&name) {
                     return None;
                 }
-                let changed = entry.metadata().ok()?.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
-                Some((name, crate::clock::millis(changed)))
+                let modified = entry.metadata().ok()?.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+                Some((name, crate::clock::millis(modified)))
             })
             .collect()
     }
@@ -101,13 +101,13 @@ fn create(path: &Path) -> io::Result<File> {
 }
 
 /// Whether a file is one of ours, finished or not.
-fn is_ours(name: &str) -> bool {
-    let begun = name.strip_suffix(UNFINISHED).and_then(|name| name.strip_suffix('.'));
-    is_name(begun.unwrap_or(name))
+fn is_blob_or_temporary(name: &str) -> bool {
+    let stem = name.strip_suffix(TEMPORARY_EXTENSION).and_then(|name| name.strip_suffix('.'));
+    is_blob_name(stem.unwrap_or(name))
 }
 
 /// Whether a text is a name as [`BlobStore::name`] makes them: a damaged row must not open other files.
-fn is_name(name: &str) -> bool {
+fn is_blob_name(name: &str) -> bool {
     let hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
     name.len() == 36
         && name.is_ascii()

@@ -4,7 +4,6 @@ use bytes::Bytes;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::key::Tag;
-use crate::value::Value;
 
 /// Shorter bodies are not compressed: there is little to gain.
 const COMPRESS_ABOVE: usize = 1024;
@@ -25,22 +24,22 @@ pub(crate) struct EncodedBody {
 /// Encodes a body. Images and other binary bodies stay as they are, and so do bodies that would not shrink by at least
 /// a tenth.
 pub(crate) fn encode_body(body: &Bytes) -> EncodedBody {
-    let as_it_is = || EncodedBody { bytes: body.clone(), compressed: false };
+    let uncompressed = || EncodedBody { bytes: body.clone(), compressed: false };
     if body.len() <= COMPRESS_ABOVE || !is_text(body) {
-        return as_it_is();
+        return uncompressed();
     }
     match zstd::bulk::compress(body, LEVEL) {
         Ok(bytes) if bytes.len() < body.len() - body.len() / 10 => {
             EncodedBody { bytes: bytes.into(), compressed: true }
         }
-        _ => as_it_is(),
+        _ => uncompressed(),
     }
 }
 
 /// Decodes a body of known length; `None` if the length differs.
-pub(crate) fn decode_body(packed: EncodedBody, length: usize) -> Option<Bytes> {
+pub(crate) fn decode_body(encoded: EncodedBody, length: usize) -> Option<Bytes> {
     let body =
-        if packed.compressed { zstd::bulk::decompress(&packed.bytes, length).ok()?.into() } else { packed.bytes };
+        if encoded.compressed { zstd::bulk::decompress(&encoded.bytes, length).ok()?.into() } else { encoded.bytes };
     (body.len() == length).then_some(body)
 }
 
@@ -48,8 +47,8 @@ pub(crate) fn decode_body(packed: EncodedBody, length: usize) -> Option<Bytes> {
 fn is_text(body: &[u8]) -> bool {
     let sample = &body[..body.len().min(SAMPLE_BYTES)];
     let is_control = |byte: &u8| *byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r');
-    let beyond_ascii = sample.iter().filter(|byte| !byte.is_ascii()).count();
-    !sample.iter().any(is_control) && beyond_ascii * 2 < sample.len()
+    let non_ascii = sample.iter().filter(|byte| !byte.is_ascii()).count();
+    !sample.iter().any(is_control) && non_ascii * 2 < sample.len()
 }
 
 /// Joins tags into one field; `None` if one cannot be encoded.
@@ -85,11 +84,6 @@ pub(crate) fn checksum(key: &str, body: &[u8], meta: &[u8], tags: &[u8], numbers
     all.fold(small, |seed, number| xxh3_64_with_seed(&number.to_le_bytes(), seed)).cast_signed()
 }
 
-/// Builds a value from its parts.
-pub(crate) fn value(body: Bytes, meta: Vec<u8>) -> Value {
-    Value { body, meta: meta.into() }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -116,7 +110,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_packed_is_unpacked(body in proptest::collection::vec(any::<u8>(), 0..3000), times in 1usize..40) {
+        fn an_encoded_body_is_decoded(body in proptest::collection::vec(any::<u8>(), 0..3000), times in 1usize..40) {
             let body = Bytes::from(body.repeat(times));
             prop_assert_eq!(decode_body(encode_body(&body), body.len()), Some(body));
         }

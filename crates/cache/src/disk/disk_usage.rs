@@ -51,18 +51,18 @@ pub(super) fn add_usage(db: &Connection, by: RowSize) -> Result<(), StorageError
     Ok(())
 }
 
-/// How many of the `booked` bytes (estimated sizes of all rows) to remove so that the `held` bytes (measured) fall to
+/// How many of the `recorded` bytes (estimated sizes of all rows) to remove so that the `used` bytes (measured) fall to
 /// `max_bytes`.
-pub(super) fn excess(held: u64, max_bytes: u64, booked: i64) -> i64 {
-    let (over, booked) = (held.saturating_sub(max_bytes), booked.max(0).cast_unsigned());
-    let excess = u128::from(over) * u128::from(booked) / u128::from(held.max(1));
+pub(super) fn excess(used: u64, max_bytes: u64, recorded: i64) -> i64 {
+    let (over, recorded) = (used.saturating_sub(max_bytes), recorded.max(0).cast_unsigned());
+    let excess = u128::from(over) * u128::from(recorded) / u128::from(used.max(1));
     i64::try_from(excess).unwrap_or(i64::MAX).saturating_add(i64::from(over > 0))
 }
 
 /// Bytes of used pages and body files.
 pub(super) fn used_bytes(db: &Connection) -> Result<u64, StorageError> {
-    let used = pages(db, "page_count")?.saturating_sub(pages(db, "freelist_count")?);
-    Ok(used * pages(db, "page_size")? + about(db, "file_bytes")?.max(0).cast_unsigned())
+    let used_pages = pages(db, "page_count")?.saturating_sub(pages(db, "freelist_count")?);
+    Ok(used_pages * pages(db, "page_size")? + about(db, "file_bytes")?.max(0).cast_unsigned())
 }
 
 /// Whether the file has no page yet.
@@ -70,8 +70,8 @@ pub(super) fn is_empty(db: &Connection) -> Result<bool, StorageError> {
     Ok(pages(db, "page_count")? == 0)
 }
 
-fn pages(db: &Connection, which: &str) -> Result<u64, StorageError> {
-    Ok(db.pragma_query_value(None, which, |row| row.get::<_, i64>(0))?.max(0).cast_unsigned())
+fn pages(db: &Connection, name: &str) -> Result<u64, StorageError> {
+    Ok(db.pragma_query_value(None, name, |row| row.get::<_, i64>(0))?.max(0).cast_unsigned())
 }
 
 /// Returns some free pages to the file system, if there are many. True if it did, because there may be more to return.

@@ -45,13 +45,13 @@ impl StorageErrorKind {
     /// What a person can do about it.
     pub fn remedy(self) -> &'static str {
         match self {
-            Self::Full => "make room on this disk or lower disk.max_bytes; nothing is lost but hits after a restart",
+            Self::Full => "free space on this disk or lower disk.max_bytes; only hits after a restart are lost",
             Self::ReadOnly => "make the directory writable for this user, or name another data_dir",
-            Self::Locked => "end the other program that holds the file; it is tried again by itself",
-            Self::Damaged => "nothing; look at the disk's health if it happens again",
-            Self::Format => "end the other version of the program, or give each a directory of its own",
-            Self::Gone => "nothing if you removed it; else check that the disk is mounted",
-            Self::Io => "check the disk and the system's log",
+            Self::Locked => "end the other program that holds the file; writing is retried automatically",
+            Self::Damaged => "nothing to do; check the disk's health if it happens again",
+            Self::Format => "end the other version of Greenroom, or give each version its own directory",
+            Self::Gone => "nothing to do if you removed it; otherwise check that the disk is mounted",
+            Self::Io => "check the disk and the system log",
         }
     }
 }
@@ -70,8 +70,8 @@ pub(crate) struct StorageError {
 }
 
 impl StorageError {
-    pub(crate) fn new(trouble: StorageErrorKind, message: impl Into<String>) -> Self {
-        Self { kind: trouble, message: message.into() }
+    pub(crate) fn new(kind: StorageErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into() }
     }
 }
 
@@ -83,7 +83,7 @@ impl fmt::Display for StorageError {
 
 impl From<rusqlite::Error> for StorageError {
     fn from(error: rusqlite::Error) -> Self {
-        let trouble = match error.sqlite_error_code() {
+        let kind = match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => StorageErrorKind::Full,
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => StorageErrorKind::ReadOnly,
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed) => {
@@ -99,13 +99,13 @@ impl From<rusqlite::Error> for StorageError {
             | None => StorageErrorKind::Damaged,
             Some(_) => StorageErrorKind::Io,
         };
-        Self::new(trouble, error.to_string())
+        Self::new(kind, error.to_string())
     }
 }
 
 impl From<io::Error> for StorageError {
     fn from(error: io::Error) -> Self {
-        let trouble = match error.kind() {
+        let kind = match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
                 StorageErrorKind::Full
             }
@@ -113,7 +113,7 @@ impl From<io::Error> for StorageError {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => StorageErrorKind::Gone,
             _ => StorageErrorKind::Io,
         };
-        Self::new(trouble, error.to_string())
+        Self::new(kind, error.to_string())
     }
 }
 

@@ -40,19 +40,21 @@ fn remote_mount(mounts: &str, dir: &Path) -> Option<String> {
     let mut nearest: Option<(usize, &str)> = None;
     for line in mounts.lines() {
         let mut fields = line.split(' ').skip(1);
-        let (Some(point), Some(kind)) = (fields.next(), fields.next()) else { continue };
-        let point = unescape(point);
-        if dir.starts_with(&point) && nearest.is_none_or(|(length, _)| point.len() >= length) {
-            nearest = Some((point.len(), kind));
+        let (Some(mount_point), Some(kind)) = (fields.next(), fields.next()) else { continue };
+        let mount_point = unescape(mount_point);
+        if dir.starts_with(&mount_point) && nearest.is_none_or(|(length, _)| mount_point.len() >= length) {
+            nearest = Some((mount_point.len(), kind));
         }
     }
     nearest.map(|(_, kind)| kind).filter(|kind| REMOTE.contains(kind)).map(str::to_owned)
 }
 
 /// Decodes the octal escapes of white space and backslashes in a mount point.
-fn unescape(point: &str) -> String {
+fn unescape(mount_point: &str) -> String {
     let escapes = [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")];
-    escapes.iter().fold(point.to_owned(), |point, (escape, meant)| point.replace(escape, meant))
+    escapes
+        .iter()
+        .fold(mount_point.to_owned(), |mount_point, (escape, character)| mount_point.replace(escape, character))
 }
 
 #[cfg(test)]
@@ -79,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_of_this_machine_is_told_without_failing() {
+    fn a_local_directory_is_recognised() {
         let dir = tempfile::tempdir().expect("a folder");
         assert_eq!(network_file_system(&dir.path().join("not/there/yet")), None);
     }

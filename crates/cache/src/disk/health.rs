@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use super::error::StorageErrorKind;
 
 /// Consecutive slow lookups that turn reads off …
-const SLOW_LOOKS: u32 = 3;
+const SLOW_READS: u32 = 3;
 /// … until a probe, at this interval, is fast again.
 const PROBE_EVERY_MS: u64 = 1_000;
 /// First and longest pause before writes are retried.
@@ -16,21 +16,21 @@ const RETRY_MS: (u64, u64) = (1_000, 60_000);
 /// Health of the disk.
 #[derive(Debug, Default)]
 pub(crate) struct DiskHealth {
-    slow_in_row: AtomicU32,
+    slow_in_a_row: AtomicU32,
     probe_at_ms: AtomicU64,
     writes_off: AtomicBool,
     write_failures: AtomicU32,
     retry_at_ms: AtomicU64,
     /// The error logged last, as index into [`StorageErrorKind::EVERY`] plus one; zero if healthy.
-    said: AtomicU32,
+    reported: AtomicU32,
     /// Whether a service is off, for subscribers.
-    turns: watch::Sender<bool>,
+    is_off: watch::Sender<bool>,
 }
 
 impl DiskHealth {
     /// Whether a lookup may be tried now. While reads are off, one per interval is.
     pub(crate) fn may_read(&self, now_ms: u64) -> bool {
-        if self.slow_in_row.load(Ordering::Relaxed) < SLOW_LOOKS {
+        if self.slow_in_a_row.load(Ordering::Relaxed) < SLOW_READS {
             return true;
         }
         let probe_at_ms = self.probe_at_ms.load(Ordering::Relaxed);
@@ -43,25 +43,25 @@ impl DiskHealth {
 
     /// Records a lookup that was answered in time.
     pub(crate) fn record_read(&self) {
-        if self.slow_in_row.load(Ordering::Relaxed) != 0 {
-            self.slow_in_row.store(0, Ordering::Relaxed);
+        if self.slow_in_a_row.load(Ordering::Relaxed) != 0 {
+            self.slow_in_a_row.store(0, Ordering::Relaxed);
             self.publish();
         }
     }
 
     /// Records a lookup that took too long. True if that turned reads off.
     pub(crate) fn record_slow_read(&self, now_ms: u64) -> bool {
-        let in_row = self.slow_in_row.fetch_add(1, Ordering::Relaxed) + 1;
-        if in_row >= SLOW_LOOKS {
+        let in_a_row = self.slow_in_a_row.fetch_add(1, Ordering::Relaxed) + 1;
+        if in_a_row >= SLOW_READS {
             self.probe_at_ms.store(now_ms + PROBE_EVERY_MS, Ordering::Relaxed);
             self.publish();
         }
-        in_row == SLOW_LOOKS
+        in_a_row == SLOW_READS
     }
 
     /// Whether reads are off.
     pub(crate) fn reads_are_off(&self) -> bool {
-        self.slow_in_row.load(Ordering::Relaxed) >= SLOW_LOOKS
+        self.slow_in_a_row.load(Ordering::Relaxed) >= SLOW_READS
     }
 
     /// Whether writes are off.
@@ -82,52 +82,52 @@ impl DiskHealth {
 
     /// The store was reopened: writes may be tried. True if they had been off.
     pub(crate) fn reset_writes(&self) -> bool {
-        let was_said = self.said.swap(0, Ordering::Relaxed) != 0;
+        let was_reported = self.reported.swap(0, Ordering::Relaxed) != 0;
         if self.writes_off.swap(false, Ordering::Relaxed) {
             self.publish();
         }
-        was_said
+        was_reported
     }
 
     /// The error logged last, unless it is over.
     pub(crate) fn error_kind(&self) -> Option<StorageErrorKind> {
-        let number = usize::try_from(self.said.load(Ordering::Relaxed)).unwrap_or(0);
+        let number = usize::try_from(self.reported.load(Ordering::Relaxed)).unwrap_or(0);
         StorageErrorKind::EVERY.get(number.checked_sub(1)?).copied()
     }
 
     /// Records a failed write. The next is tried after a pause that doubles, or at once if another connection is
     /// writing. True if this error was not logged yet.
-    pub(crate) fn record_write_failure(&self, trouble: StorageErrorKind, now_ms: u64) -> bool {
-        if trouble == StorageErrorKind::Locked {
-            return self.set_reported(trouble);
+    pub(crate) fn record_write_failure(&self, kind: StorageErrorKind, now_ms: u64) -> bool {
+        if kind == StorageErrorKind::Locked {
+            return self.set_reported(kind);
         }
         let failures = self.write_failures.fetch_add(1, Ordering::Relaxed).min(16);
         let pause_ms = RETRY_MS.0.saturating_mul(1 << failures).min(RETRY_MS.1);
         self.retry_at_ms.store(now_ms.saturating_add(pause_ms), Ordering::Relaxed);
-        let is_news = self.set_reported(trouble);
+        let is_new = self.set_reported(kind);
         if !self.writes_off.swap(true, Ordering::Relaxed) {
             self.publish();
         }
-        is_news
+        is_new
     }
 
     /// A watch on whether any service is off.
     pub(crate) fn subscribe(&self) -> watch::Receiver<bool> {
-        self.turns.subscribe()
+        self.is_off.subscribe()
     }
 
     /// Evaluated under the sender's lock, so the last value published is the current one.
     fn publish(&self) {
-        self.turns.send_if_modified(|is_off| {
+        self.is_off.send_if_modified(|is_off| {
             let before = std::mem::replace(is_off, self.reads_are_off() || self.writes_are_off());
             before != *is_off
         });
     }
 
-    fn set_reported(&self, trouble: StorageErrorKind) -> bool {
-        let number = StorageErrorKind::EVERY.iter().position(|every| *every == trouble).unwrap_or(0) + 1;
+    fn set_reported(&self, kind: StorageErrorKind) -> bool {
+        let number = StorageErrorKind::EVERY.iter().position(|other| *other == kind).unwrap_or(0) + 1;
         let number = u32::try_from(number).unwrap_or(u32::MAX);
-        self.said.swap(number, Ordering::Relaxed) != number
+        self.reported.swap(number, Ordering::Relaxed) != number
     }
 }
 
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn three_slow_looks_in_a_row_turn_reads_off_until_a_probe_is_quick() {
+    fn three_slow_reads_in_a_row_turn_reads_off_until_a_probe_is_fast() {
         let health = DiskHealth::default();
         assert!(!health.record_slow_read(0) && !health.record_slow_read(0));
         health.record_read();
@@ -152,10 +152,10 @@ mod tests {
     }
 
     #[test]
-    fn whoever_waits_is_told_when_a_service_goes_off_and_when_all_are_back() {
+    fn subscribers_are_notified_when_a_service_is_off_and_when_all_are_back() {
         let health = DiskHealth::default();
-        let mut turns = health.subscribe();
-        let mut turned = || turns.has_changed().expect("it lives").then(|| *turns.borrow_and_update());
+        let mut is_off = health.subscribe();
+        let mut turned = || is_off.has_changed().expect("it lives").then(|| *is_off.borrow_and_update());
         health.record_write_failure(StorageErrorKind::Locked, 0);
         assert_eq!(turned(), None, "it is still tried");
         health.record_write_failure(StorageErrorKind::Full, 0);
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn failing_writes_are_tried_less_and_less_often_and_said_once() {
+    fn failing_writes_are_retried_less_and_less_often_and_logged_once() {
         let health = DiskHealth::default();
         assert!(health.record_write_failure(StorageErrorKind::Full, 0));
         assert!(!health.may_write(999) && health.may_write(1_000));

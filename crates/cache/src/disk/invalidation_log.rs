@@ -1,5 +1,5 @@
-//! Stored invalidations: appended in one order by all processes, folded when there are too many, swept once no entry
-//! needs them.
+//! Stored invalidations: appended in one order that outlives the process, folded when there are too many, swept once no
+//! entry needs them.
 //!
 //! An invalidation affects entries whose load did not know it (their `seen` is below its number). So one that is not
 //! newer than the lowest `seen` in the store affects nothing there. Entries still waiting to be written are compared
@@ -20,7 +20,7 @@ pub(crate) const MAX_MARKERS: u64 = 16_384;
 /// Max invalidations folded or swept at a time.
 const CHUNK: u64 = 500;
 /// Min age of a swept invalidation, so loads shorter than this are always stored.
-const KEPT_MS: u64 = 600_000;
+const MIN_AGE_MS: u64 = 600_000;
 
 const INSERT: &str = "
     INSERT INTO marker (seq, scope, purges, stamp, hold_until, settle_until_ms, settle_fresh_ms, origin)
@@ -32,22 +32,16 @@ const FOLDED: i64 = 0;
 impl NumberedInvalidation {
     /// Digest of the whole invalidation; positive, so that SQLite can add and subtract without overflow.
     fn digest(&self) -> i64 {
-        let PendingInvalidation {
-            scope,
-            purges,
-            stamp,
-            hold_until,
-            grace_until_ms: settle_until_ms,
-            grace_fresh_ms: settle_fresh_ms,
-        } = &self.invalidation;
+        let PendingInvalidation { scope, purges, stamp, hold_until, grace_until_ms, grace_fresh_ms } =
+            &self.invalidation;
         let numbers = [
             self.seq,
             self.origin.cast_unsigned(),
             u64::from(*purges),
             stamp.raw(),
             hold_until.raw(),
-            *settle_until_ms,
-            *settle_fresh_ms,
+            *grace_until_ms,
+            *grace_fresh_ms,
         ];
         let mut hasher = Xxh3::new();
         for number in numbers {
@@ -74,9 +68,9 @@ impl PendingInvalidation {
         self.stamp = self.stamp.max(other.stamp);
         self.hold_until = self.hold_until.max(other.hold_until);
         if other.grace_until_ms > 0 {
-            let is_settling = self.grace_until_ms > 0;
+            let has_grace_period = self.grace_until_ms > 0;
             let fresh_ms = other.grace_fresh_ms;
-            self.grace_fresh_ms = if is_settling { self.grace_fresh_ms.min(fresh_ms) } else { fresh_ms };
+            self.grace_fresh_ms = if has_grace_period { self.grace_fresh_ms.min(fresh_ms) } else { fresh_ms };
             self.grace_until_ms = self.grace_until_ms.max(other.grace_until_ms);
         }
     }
@@ -85,24 +79,24 @@ impl PendingInvalidation {
 /// Appends an invalidation. It replaces an earlier one of the same scope and kind, and includes its restrictions.
 pub(crate) fn append(
     db: &Connection,
-    mark: &PendingInvalidation,
+    invalidation: &PendingInvalidation,
     origin: i64,
     now_ms: u64,
 ) -> Result<(), StorageError> {
-    let (mut mark, before) = (mark.clone(), delete(db, &mark.scope, mark.purges)?);
-    if let Some(mut before) = before {
+    let (mut invalidation, earlier) = (invalidation.clone(), delete(db, &invalidation.scope, invalidation.purges)?);
+    if let Some(mut earlier) = earlier {
         // A grace period that is over no longer counts.
-        if before.invalidation.grace_until_ms <= now_ms {
-            before.invalidation.grace_until_ms = 0;
+        if earlier.invalidation.grace_until_ms <= now_ms {
+            earlier.invalidation.grace_until_ms = 0;
         }
-        mark.absorb(&before.invalidation);
+        invalidation.absorb(&earlier.invalidation);
     }
-    insert(db, None, &mark, origin)
+    insert(db, None, &invalidation, origin)
 }
 
 /// Whether these are all invalidations, exactly as written: a lost or altered one would revive what it invalidated.
 pub(crate) fn is_intact(db: &Connection, all: &[NumberedInvalidation]) -> Result<bool, StorageError> {
-    Ok(about(db, "digest")? == all.iter().fold(0, |digest, one| digest ^ one.digest()))
+    Ok(about(db, "digest")? == all.iter().fold(0, |digest, numbered| digest ^ numbered.digest()))
 }
 
 /// All invalidations after `seq`, in order.
@@ -136,22 +130,22 @@ pub(crate) fn fold(db: &Connection, max: u64) -> Result<(), StorageError> {
         if oldest.is_empty() {
             return Ok(());
         }
-        for one in oldest {
-            fold_one(db, one)?;
+        for numbered in oldest {
+            fold_one(db, numbered)?;
         }
     }
     Ok(())
 }
 
 /// Merges an invalidation into a broader one, which then affects what the newer of the two affected.
-fn fold_one(db: &Connection, mut one: NumberedInvalidation) -> Result<(), StorageError> {
-    delete(db, &one.invalidation.scope, one.invalidation.purges)?;
-    one.invalidation.scope = scope_codec::broader(&one.invalidation.scope);
-    if let Some(broader) = delete(db, &one.invalidation.scope, one.invalidation.purges)? {
-        one.invalidation.absorb(&broader.invalidation);
-        one.seq = one.seq.max(broader.seq);
+fn fold_one(db: &Connection, mut numbered: NumberedInvalidation) -> Result<(), StorageError> {
+    delete(db, &numbered.invalidation.scope, numbered.invalidation.purges)?;
+    numbered.invalidation.scope = scope_codec::broader(&numbered.invalidation.scope);
+    if let Some(broader) = delete(db, &numbered.invalidation.scope, numbered.invalidation.purges)? {
+        numbered.invalidation.absorb(&broader.invalidation);
+        numbered.seq = numbered.seq.max(broader.seq);
     }
-    insert(db, Some(one.seq), &one.invalidation, FOLDED)
+    insert(db, Some(numbered.seq), &numbered.invalidation, FOLDED)
 }
 
 /// A purge of everything, or of a whole namespace.
@@ -159,7 +153,7 @@ fn fold_one(db: &Connection, mut one: NumberedInvalidation) -> Result<(), Storag
 pub(crate) struct BulkPurge {
     pub(crate) seq: u64,
     /// Prefix of the keys it covers.
-    pub(crate) keys_begin: String,
+    pub(crate) key_prefix: String,
 }
 
 /// All bulk purges newer than `seq`, in order.
@@ -169,7 +163,7 @@ pub(crate) fn bulk_purges_after(db: &Connection, seq: u64) -> Result<Vec<BulkPur
     let mut select = db.prepare_cached(sql)?;
     let rows = select.query_map([int(seq)], |row| {
         let (seq, scope): (i64, String) = (row.get(0)?, row.get(1)?);
-        Ok(BulkPurge { seq: seq.cast_unsigned(), keys_begin: scope_codec::keys_below(&scope) })
+        Ok(BulkPurge { seq: seq.cast_unsigned(), key_prefix: scope_codec::key_prefix(&scope) })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
@@ -182,26 +176,28 @@ pub(crate) fn is_cleared(db: &Connection) -> Result<bool, StorageError> {
 
 /// Deletes some of the invalidations that affect nothing in the store any more.
 pub(crate) fn sweep(db: &Connection, now_ms: u64) -> Result<(), StorageError> {
-    let least: Option<i64> = db.prepare_cached("SELECT min(seen) FROM entry")?.query_row([], |row| row.get(0))?;
-    let least = least.unwrap_or(i64::MAX);
-    let old = HybridTimestamp::end_of(now_ms.saturating_sub(KEPT_MS)).raw().cast_signed();
-    let now = HybridTimestamp::end_of(now_ms).raw().cast_signed();
+    let oldest_known: Option<i64> =
+        db.prepare_cached("SELECT min(seen) FROM entry")?.query_row([], |row| row.get(0))?;
+    let oldest_known = oldest_known.unwrap_or(i64::MAX);
+    let old_stamp = HybridTimestamp::end_of(now_ms.saturating_sub(MIN_AGE_MS)).raw().cast_signed();
+    let now_stamp = HybridTimestamp::end_of(now_ms).raw().cast_signed();
     let mut delete = db.prepare_cached(&format!(
         "DELETE FROM marker WHERE seq IN (
             SELECT seq FROM marker
             WHERE seq <= ?1 AND stamp < ?2 AND hold_until <= ?3 AND settle_until_ms <= ?4 ORDER BY seq LIMIT ?5)
          RETURNING {COLUMNS}",
     ))?;
-    let gone: Vec<NumberedInvalidation> =
-        delete.query_map(params![least, old, now, int(now_ms), int(CHUNK)], read)?.collect::<Result<_, _>>()?;
-    if let Some(newest) = gone.iter().map(|one| one.seq).max() {
+    let swept: Vec<NumberedInvalidation> = delete
+        .query_map(params![oldest_known, old_stamp, now_stamp, int(now_ms), int(CHUNK)], read)?
+        .collect::<Result<_, _>>()?;
+    if let Some(newest) = swept.iter().map(|numbered| numbered.seq).max() {
         db.prepare_cached("UPDATE about SET value = max(value, ?1) WHERE name = 'floor'")?.execute([int(newest)])?;
     }
-    gone.iter().try_for_each(|one| count(db, -1, one))
+    swept.iter().try_for_each(|numbered| count(db, -1, numbered))
 }
 
-fn first(db: &Connection, which: &str, chunk: u64) -> Result<Vec<NumberedInvalidation>, StorageError> {
-    let sql = format!("SELECT {COLUMNS} FROM marker WHERE {which} ORDER BY seq LIMIT ?1");
+fn first(db: &Connection, condition: &str, chunk: u64) -> Result<Vec<NumberedInvalidation>, StorageError> {
+    let sql = format!("SELECT {COLUMNS} FROM marker WHERE {condition} ORDER BY seq LIMIT ?1");
     let mut select = db.prepare_cached(&sql)?;
     let rows = select.query_map([int(chunk)], read)?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -209,35 +205,40 @@ fn first(db: &Connection, which: &str, chunk: u64) -> Result<Vec<NumberedInvalid
 
 fn delete(db: &Connection, scope: &str, purges: bool) -> Result<Option<NumberedInvalidation>, StorageError> {
     let sql = format!("DELETE FROM marker WHERE scope = ?1 AND purges = ?2 RETURNING {COLUMNS}");
-    let taken = db.prepare_cached(&sql)?.query_row(params![scope, purges], read).optional()?;
-    if let Some(taken) = &taken {
-        count(db, -1, taken)?;
+    let deleted = db.prepare_cached(&sql)?.query_row(params![scope, purges], read).optional()?;
+    if let Some(deleted) = &deleted {
+        count(db, -1, deleted)?;
     }
-    Ok(taken)
+    Ok(deleted)
 }
 
 /// Writes an invalidation with this number, or after all others.
-fn insert(db: &Connection, seq: Option<u64>, mark: &PendingInvalidation, origin: i64) -> Result<(), StorageError> {
+fn insert(
+    db: &Connection,
+    seq: Option<u64>,
+    invalidation: &PendingInvalidation,
+    origin: i64,
+) -> Result<(), StorageError> {
     db.prepare_cached(INSERT)?.execute(params![
         seq.map(int),
-        mark.scope,
-        mark.purges,
-        mark.stamp.raw().cast_signed(),
-        mark.hold_until.raw().cast_signed(),
-        int(mark.grace_until_ms),
-        int(mark.grace_fresh_ms),
+        invalidation.scope,
+        invalidation.purges,
+        invalidation.stamp.raw().cast_signed(),
+        invalidation.hold_until.raw().cast_signed(),
+        int(invalidation.grace_until_ms),
+        int(invalidation.grace_fresh_ms),
         origin
     ])?;
     let seq = db.last_insert_rowid().cast_unsigned();
-    count(db, 1, &NumberedInvalidation { seq, origin, invalidation: mark.clone() })
+    count(db, 1, &NumberedInvalidation { seq, origin, invalidation: invalidation.clone() })
 }
 
 /// Updates count and digest for an added or deleted invalidation.
-fn count(db: &Connection, more: i64, one: &NumberedInvalidation) -> Result<(), StorageError> {
+fn count(db: &Connection, more: i64, numbered: &NumberedInvalidation) -> Result<(), StorageError> {
     db.prepare_cached("UPDATE about SET value = value + ?1 WHERE name = 'markers'")?.execute([more])?;
     // Exclusive or: adding and deleting cancel out.
     let sql = "UPDATE about SET value = (value | ?1) - (value & ?1) WHERE name = 'digest'";
-    db.prepare_cached(sql)?.execute([one.digest()])?;
+    db.prepare_cached(sql)?.execute([numbered.digest()])?;
     Ok(())
 }
 

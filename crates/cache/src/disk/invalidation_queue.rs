@@ -1,7 +1,7 @@
 //! Invalidations and removals waiting to be written. They are coalesced on arrival, so they stay few however long
 //! nothing can be written. A removal is effective immediately, whatever the store still holds.
 
-use std::collections::hash_map::Entry as Place;
+use std::collections::hash_map::Entry as MapEntry;
 use std::collections::{HashMap, VecDeque};
 
 use super::scope_codec;
@@ -11,11 +11,11 @@ use crate::key::{BuildIdentityHasher, Key};
 use crate::stored_invalidation::PendingInvalidation;
 
 /// Max scopes with pending invalidations. Beyond it, they are widened to their namespaces, then to everything.
-const MAX_MARKS: usize = 16_384;
+const MAX_INVALIDATIONS: usize = 16_384;
 /// Max keys with pending removals. Beyond it, the oldest are lost, and counted.
 const MAX_REMOVALS: usize = 16_384;
 /// Max removals and invalidations in one transaction.
-const BATCH_ORDERS: usize = 1024;
+const BATCH_INVALIDATIONS: usize = 1024;
 
 /// Identity of a pending invalidation: its encoded scope, and whether it purges.
 type InvalidationName = (String, bool);
@@ -23,135 +23,135 @@ type InvalidationName = (String, bool);
 /// All invalidations and removals that wait or are being written.
 #[derive(Debug, Default)]
 pub(super) struct InvalidationQueue {
-    marks: HashMap<InvalidationName, PendingInvalidation>,
+    invalidations: HashMap<InvalidationName, PendingInvalidation>,
     /// Names in order of arrival, each with its ticket; some may be taken.
-    mark_order: VecDeque<(InvalidationName, u64)>,
+    invalidation_order: VecDeque<(InvalidationName, u64)>,
     removals: HashMap<Key, Removal, BuildIdentityHasher>,
     /// Keys in order of arrival, each with its ticket.
     removal_order: VecDeque<(Key, u64)>,
     /// Grows whenever removals are no longer remembered here.
-    forgotten: u64,
+    epoch: u64,
     /// Removals lost to the limit.
     lost: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Removal {
-    than: HybridTimestamp,
+    not_after: HybridTimestamp,
     /// It is in a batch being written.
-    is_leaving: bool,
+    is_in_flight: bool,
 }
 
 impl InvalidationQueue {
     /// Queues an invalidation. It merges with a pending one of the same scope and kind, and takes its place.
-    pub(super) fn push_invalidation(&mut self, mark: PendingInvalidation, ticket: u64) {
-        if self.marks.len() >= MAX_MARKS {
+    pub(super) fn push_invalidation(&mut self, invalidation: PendingInvalidation, ticket: u64) {
+        if self.invalidations.len() >= MAX_INVALIDATIONS {
             self.widen();
         }
-        self.place(mark, ticket, false);
+        self.insert(invalidation, ticket, false);
     }
 
-    fn place(&mut self, mark: PendingInvalidation, ticket: u64, is_first: bool) {
-        let name = (mark.scope.clone(), mark.purges);
-        match self.marks.entry(name) {
-            Place::Occupied(mut place) if !is_first => place.get_mut().absorb(&mark),
-            Place::Occupied(mut place) => {
-                place.get_mut().absorb(&mark);
-                self.mark_order.push_front((place.key().clone(), ticket));
+    fn insert(&mut self, invalidation: PendingInvalidation, ticket: u64, is_first: bool) {
+        let name = (invalidation.scope.clone(), invalidation.purges);
+        match self.invalidations.entry(name) {
+            MapEntry::Occupied(mut insert) if !is_first => insert.get_mut().absorb(&invalidation),
+            MapEntry::Occupied(mut insert) => {
+                insert.get_mut().absorb(&invalidation);
+                self.invalidation_order.push_front((insert.key().clone(), ticket));
             }
-            Place::Vacant(place) => {
-                let order = (place.key().clone(), ticket);
+            MapEntry::Vacant(insert) => {
+                let queued = (insert.key().clone(), ticket);
                 if is_first {
-                    self.mark_order.push_front(order);
+                    self.invalidation_order.push_front(queued);
                 } else {
-                    self.mark_order.push_back(order);
+                    self.invalidation_order.push_back(queued);
                 }
-                place.insert(mark);
+                insert.insert(invalidation);
             }
         }
     }
 
     /// Widens every invalidation to a broader scope, which restricts more: none is lost.
     fn widen(&mut self) {
-        let mut narrow = std::mem::take(&mut self.marks);
-        for (name, ticket) in std::mem::take(&mut self.mark_order) {
-            if let Some(mut mark) = narrow.remove(&name) {
-                mark.scope = scope_codec::broader(&mark.scope);
-                self.place(mark, ticket, false);
+        let mut narrow = std::mem::take(&mut self.invalidations);
+        for (name, ticket) in std::mem::take(&mut self.invalidation_order) {
+            if let Some(mut invalidation) = narrow.remove(&name) {
+                invalidation.scope = scope_codec::broader(&invalidation.scope);
+                self.insert(invalidation, ticket, false);
             }
         }
-        if self.marks.len() > MAX_MARKS / 2 {
+        if self.invalidations.len() > MAX_INVALIDATIONS / 2 {
             self.widen();
         }
     }
 
     /// Queues the removal of a key's value, unless it comes from a later load than this.
-    pub(super) fn push_removal(&mut self, key: &Key, than: HybridTimestamp, ticket: u64) {
-        let removal = Removal { than, is_leaving: false };
+    pub(super) fn push_removal(&mut self, key: &Key, not_after: HybridTimestamp, ticket: u64) {
+        let removal = Removal { not_after, is_in_flight: false };
         match self.removals.get_mut(key) {
-            Some(before) if before.is_leaving => {
-                *before = Removal { than: than.max(before.than), ..removal };
+            Some(earlier) if earlier.is_in_flight => {
+                *earlier = Removal { not_after: not_after.max(earlier.not_after), ..removal };
                 self.removal_order.push_back((key.clone(), ticket));
             }
-            Some(before) => before.than = before.than.max(than),
+            Some(earlier) => earlier.not_after = earlier.not_after.max(not_after),
             None => {
                 self.removals.insert(key.clone(), removal);
                 self.removal_order.push_back((key.clone(), ticket));
             }
         }
-        while self.removals.len() > MAX_REMOVALS && self.lose_oldest() {}
+        while self.removals.len() > MAX_REMOVALS && self.drop_oldest_removal() {}
     }
 
-    fn lose_oldest(&mut self) -> bool {
+    fn drop_oldest_removal(&mut self) -> bool {
         let Some((key, _)) = self.removal_order.pop_front() else { return false };
-        if self.removals.get(&key).is_some_and(|removal| !removal.is_leaving) {
+        if self.removals.get(&key).is_some_and(|removal| !removal.is_in_flight) {
             self.removals.remove(&key);
-            self.forgotten += 1;
+            self.epoch += 1;
             self.lost += 1;
         }
         true
     }
 
-    /// Whether the value of a load is removed, although the store may not show it yet. `forgotten` is the result of
+    /// Whether the value of a load is removed, although the store may not show it yet. `epoch` is the result of
     /// [`Self::removal_epoch`] before the store was read: a removal written since may be later than the read.
-    pub(super) fn is_removed(&self, key: &Key, created: HybridTimestamp, forgotten: u64) -> bool {
-        self.forgotten != forgotten || self.removals.get(key).is_some_and(|removal| created <= removal.than)
+    pub(super) fn is_removed(&self, key: &Key, created: HybridTimestamp, epoch: u64) -> bool {
+        self.epoch != epoch || self.removals.get(key).is_some_and(|removal| created <= removal.not_after)
     }
 
     /// A number that changes whenever removals are no longer remembered here.
     pub(super) fn removal_epoch(&self) -> u64 {
-        self.forgotten
+        self.epoch
     }
 
     /// Moves the oldest into a batch.
     pub(super) fn drain_into(&mut self, batch: &mut WriteBatch) {
-        while batch.invalidations.len() < BATCH_ORDERS
-            && let Some((name, _)) = self.mark_order.pop_front()
+        while batch.invalidations.len() < BATCH_INVALIDATIONS
+            && let Some((name, _)) = self.invalidation_order.pop_front()
         {
-            batch.invalidations.extend(self.marks.remove(&name));
+            batch.invalidations.extend(self.invalidations.remove(&name));
         }
-        while batch.removals.len() < BATCH_ORDERS
+        while batch.removals.len() < BATCH_INVALIDATIONS
             && let Some((key, _)) = self.removal_order.pop_front()
         {
-            if let Some(removal) = self.removals.get_mut(&key).filter(|removal| !removal.is_leaving) {
-                removal.is_leaving = true;
-                batch.removals.push((key, removal.than));
+            if let Some(removal) = self.removals.get_mut(&key).filter(|removal| !removal.is_in_flight) {
+                removal.is_in_flight = true;
+                batch.removals.push((key, removal.not_after));
             }
         }
     }
 
     /// Returns the invalidations and removals of a failed batch to the front.
     pub(super) fn put_back(&mut self, batch: &mut WriteBatch) {
-        for mark in batch.invalidations.drain(..).rev() {
-            self.place(mark, 0, true);
+        for invalidation in batch.invalidations.drain(..).rev() {
+            self.insert(invalidation, 0, true);
         }
         for (key, _) in batch.removals.drain(..).rev() {
-            if let Some(removal) = self.removals.get_mut(&key).filter(|removal| removal.is_leaving) {
-                removal.is_leaving = false;
+            if let Some(removal) = self.removals.get_mut(&key).filter(|removal| removal.is_in_flight) {
+                removal.is_in_flight = false;
                 self.removal_order.push_front((key, 0));
             }
         }
-        if self.marks.len() > MAX_MARKS {
+        if self.invalidations.len() > MAX_INVALIDATIONS {
             self.widen();
         }
     }
@@ -159,33 +159,33 @@ impl InvalidationQueue {
     /// Drops the removals of a written batch.
     pub(super) fn complete(&mut self, batch: &WriteBatch) {
         for (key, _) in &batch.removals {
-            if self.removals.get(key).is_some_and(|removal| removal.is_leaving) {
+            if self.removals.get(key).is_some_and(|removal| removal.is_in_flight) {
                 self.removals.remove(key);
-                self.forgotten += 1;
+                self.epoch += 1;
             }
         }
     }
 
     /// Number of pending invalidations.
     pub(super) fn invalidation_count(&self) -> usize {
-        self.marks.len()
+        self.invalidations.len()
     }
 
     /// Whether an invalidation is pending.
     pub(super) fn has_invalidations(&self) -> bool {
-        !self.mark_order.is_empty()
+        !self.invalidation_order.is_empty()
     }
 
     /// Whether nothing is pending.
     pub(super) fn is_empty(&self) -> bool {
-        self.mark_order.is_empty() && self.removal_order.is_empty()
+        self.invalidation_order.is_empty() && self.removal_order.is_empty()
     }
 
     /// Ticket of the oldest.
     pub(super) fn first_ticket(&self) -> Option<u64> {
-        let mark = self.mark_order.front().map(|(_, ticket)| *ticket);
+        let invalidation = self.invalidation_order.front().map(|(_, ticket)| *ticket);
         let removal = self.removal_order.front().map(|(_, ticket)| *ticket);
-        mark.into_iter().chain(removal).min()
+        invalidation.into_iter().chain(removal).min()
     }
 
     /// Number of removals lost to the limit.
@@ -207,7 +207,7 @@ mod tests {
         HybridTimestamp::end_of(ms)
     }
 
-    fn mark(scope: &str, purges: bool, ms: u64) -> PendingInvalidation {
+    fn invalidation(scope: &str, purges: bool, ms: u64) -> PendingInvalidation {
         PendingInvalidation {
             scope: scope.into(),
             purges,
@@ -218,72 +218,79 @@ mod tests {
         }
     }
 
-    fn delivered(orders: &mut InvalidationQueue) -> WriteBatch {
+    fn delivered(queue: &mut InvalidationQueue) -> WriteBatch {
         let mut batch = WriteBatch::default();
-        orders.drain_into(&mut batch);
+        queue.drain_into(&mut batch);
         batch
     }
 
     #[test]
-    fn a_removal_counts_until_it_is_written_and_looks_that_began_before_find_nothing() {
-        let mut orders = InvalidationQueue::default();
-        let before = orders.removal_epoch();
-        orders.push_removal(&key(1), at(10), 1);
-        let gone = |orders: &InvalidationQueue, ms| orders.is_removed(&key(1), at(ms), before);
-        assert!(gone(&orders, 10) && !gone(&orders, 11) && !orders.is_removed(&key(2), at(5), before));
-        let mut batch = delivered(&mut orders);
-        assert!(gone(&orders, 10), "it is being written");
-        orders.put_back(&mut batch);
-        assert!(gone(&orders, 10), "it could not be");
-        let batch = delivered(&mut orders);
+    fn a_removal_applies_until_it_is_written_and_earlier_lookups_find_nothing() {
+        let mut queue = InvalidationQueue::default();
+        let earlier = queue.removal_epoch();
+        queue.push_removal(&key(1), at(10), 1);
+        let gone = |queue: &InvalidationQueue, ms| queue.is_removed(&key(1), at(ms), earlier);
+        assert!(gone(&queue, 10) && !gone(&queue, 11) && !queue.is_removed(&key(2), at(5), earlier));
+        let mut batch = delivered(&mut queue);
+        assert!(gone(&queue, 10), "it is being written");
+        queue.put_back(&mut batch);
+        assert!(gone(&queue, 10), "it could not be");
+        let batch = delivered(&mut queue);
         assert_eq!(batch.removals, [(key(1), at(10))]);
-        orders.push_removal(&key(1), at(20), 2);
-        orders.complete(&batch);
-        assert!(gone(&orders, 20), "another came meanwhile");
-        let batch = delivered(&mut orders);
+        queue.push_removal(&key(1), at(20), 2);
+        queue.complete(&batch);
+        assert!(gone(&queue, 20), "another came meanwhile");
+        let batch = delivered(&mut queue);
         assert_eq!(batch.removals, [(key(1), at(20))]);
-        orders.complete(&batch);
-        assert!(gone(&orders, 5), "what was looked up before may be what was removed");
-        assert!(!orders.is_removed(&key(1), at(5), orders.removal_epoch()), "from here on the store knows");
-        assert!(orders.is_empty());
+        queue.complete(&batch);
+        assert!(gone(&queue, 5), "what was looked up before may be what was removed");
+        assert!(!queue.is_removed(&key(1), at(5), queue.removal_epoch()), "from here on the store knows");
+        assert!(queue.is_empty());
     }
 
     #[test]
-    fn orders_of_the_same_are_one_and_keep_the_first_place() {
-        let mut orders = InvalidationQueue::default();
+    fn invalidations_of_one_scope_are_merged_at_the_first_position() {
+        let mut queue = InvalidationQueue::default();
         for ticket in 1..=1000 {
-            orders.push_invalidation(mark("all", ticket % 2 == 0, ticket), ticket);
-            orders.push_removal(&key(1), at(ticket), ticket);
+            queue.push_invalidation(invalidation("all", ticket % 2 == 0, ticket), ticket);
+            queue.push_removal(&key(1), at(ticket), ticket);
         }
-        assert_eq!(orders.first_ticket(), Some(1));
-        let mut batch = delivered(&mut orders);
-        assert_eq!(batch.invalidations, [mark("all", false, 999), mark("all", true, 1000)]);
+        assert_eq!(queue.first_ticket(), Some(1));
+        let mut batch = delivered(&mut queue);
+        assert_eq!(batch.invalidations, [invalidation("all", false, 999), invalidation("all", true, 1000)]);
         assert_eq!(batch.removals, [(key(1), at(1000))]);
-        assert!(orders.is_empty());
-        orders.push_invalidation(mark("all", false, 2000), 2000);
-        orders.put_back(&mut batch);
-        assert_eq!(orders.first_ticket(), Some(0));
-        assert_eq!(delivered(&mut orders).invalidations, [mark("all", false, 2000), mark("all", true, 1000)]);
-        assert!(delivered(&mut orders).is_empty(), "none is written twice");
+        assert!(queue.is_empty());
+        queue.push_invalidation(invalidation("all", false, 2000), 2000);
+        queue.put_back(&mut batch);
+        assert_eq!(queue.first_ticket(), Some(0));
+        assert_eq!(
+            delivered(&mut queue).invalidations,
+            [invalidation("all", false, 2000), invalidation("all", true, 1000)]
+        );
+        assert!(delivered(&mut queue).is_empty(), "none is written twice");
     }
 
     #[test]
-    fn of_too_many_markers_none_is_lost_and_of_too_many_removals_the_oldest() {
-        let mut orders = InvalidationQueue::default();
-        for ticket in 1..=(3 * MAX_MARKS) as u64 {
+    fn too_many_invalidations_are_widened_and_of_too_many_removals_the_oldest_is_dropped() {
+        let mut queue = InvalidationQueue::default();
+        for ticket in 1..=(3 * MAX_INVALIDATIONS) as u64 {
             let purges = ticket == 5;
-            orders.push_invalidation(mark(&format!("namespace|{ticket}"), purges, ticket), ticket);
-            assert!(orders.marks.len() <= MAX_MARKS && orders.mark_order.len() <= MAX_MARKS);
+            queue.push_invalidation(invalidation(&format!("namespace|{ticket}"), purges, ticket), ticket);
+            assert!(
+                queue.invalidations.len() <= MAX_INVALIDATIONS && queue.invalidation_order.len() <= MAX_INVALIDATIONS
+            );
         }
-        assert_eq!(orders.first_ticket(), Some(1));
-        let first = delivered(&mut orders).invalidations;
-        assert!(first.contains(&mark("all", true, 5)), "{:?}", &first[..3]);
-        assert!(first.iter().any(|mark| mark.scope == "all" && !mark.purges && mark.stamp > at(MAX_MARKS as u64)));
+        assert_eq!(queue.first_ticket(), Some(1));
+        let first = delivered(&mut queue).invalidations;
+        assert!(first.contains(&invalidation("all", true, 5)), "{:?}", &first[..3]);
+        assert!(first.iter().any(|invalidation| invalidation.scope == "all"
+            && !invalidation.purges
+            && invalidation.stamp > at(MAX_INVALIDATIONS as u64)));
         for ticket in 0..=MAX_REMOVALS {
-            orders.push_removal(&key(ticket), at(1), ticket as u64);
+            queue.push_removal(&key(ticket), at(1), ticket as u64);
         }
-        assert_eq!((orders.removals.len(), orders.lost_removals()), (MAX_REMOVALS, 1));
-        let forgotten = orders.removal_epoch();
-        assert!(!orders.is_removed(&key(0), at(1), forgotten) && orders.is_removed(&key(1), at(1), forgotten));
+        assert_eq!((queue.removals.len(), queue.lost_removals()), (MAX_REMOVALS, 1));
+        let epoch = queue.removal_epoch();
+        assert!(!queue.is_removed(&key(0), at(1), epoch) && queue.is_removed(&key(1), at(1), epoch));
     }
 }

@@ -48,9 +48,9 @@ impl SequenceMap {
 
     /// Begins a new era, because from here on sequence numbers belong to another store.
     fn forget(&self) {
-        let mut known = self.lock();
-        known.era += 1;
-        known.steps.clear();
+        let mut steps = self.lock();
+        steps.era += 1;
+        steps.steps.clear();
     }
 
     /// The current era.
@@ -64,9 +64,9 @@ impl SequenceMap {
 
     /// The newest invalidation known when the load `created` began.
     pub(crate) fn sequence_at(&self, created: HybridTimestamp) -> KnownSequence {
-        let known = self.lock();
-        let after = known.steps.partition_point(|(stamp, _)| *stamp < created);
-        KnownSequence { seq: after.checked_sub(1).map_or(0, |at| known.steps[at].1), era: known.era }
+        let steps = self.lock();
+        let after = steps.steps.partition_point(|(stamp, _)| *stamp < created);
+        KnownSequence { seq: after.checked_sub(1).map_or(0, |at| steps.steps[at].1), era: steps.era }
     }
 }
 
@@ -82,68 +82,83 @@ pub(crate) struct InvalidationReplay {
 impl InvalidationReplay {
     /// Applies all invalidations of the first store, or of one that took the place of another, whose numbers are
     /// discarded. `newest_seq` is the highest number it ever assigned, `newest` the newest timestamp in it, and
-    /// `ours` the origin of this process. With `is_start` nothing was loaded yet, so the invalidations keep their
+    /// `own_origin` the origin of this process. With `is_start` nothing was loaded yet, so the invalidations keep their
     /// timestamps.
     pub(crate) fn begin(
         &self,
-        placed: &[NumberedInvalidation],
+        numbered: &[NumberedInvalidation],
         newest_seq: u64,
         newest: HybridTimestamp,
-        ours: i64,
+        own_origin: i64,
         is_start: bool,
     ) {
         self.sequence.observe(newest);
         self.sequence_map.forget();
         self.index.clear_sequences();
-        for one in placed {
-            if is_start { self.mark(one, || one.invalidation.stamp) } else { self.apply_one(one, ours) }
+        for numbered_invalidation in numbered {
+            if is_start {
+                self.insert(numbered_invalidation, || numbered_invalidation.invalidation.stamp);
+            } else {
+                self.apply_one(numbered_invalidation, own_origin);
+            }
         }
         self.step(newest_seq);
     }
 
     /// Applies the invalidations of a store that are not known yet, because it could not be read for a while.
-    pub(crate) fn resume(&self, placed: &[NumberedInvalidation], newest_seq: u64, newest: HybridTimestamp, ours: i64) {
+    pub(crate) fn resume(
+        &self,
+        numbered: &[NumberedInvalidation],
+        newest_seq: u64,
+        newest: HybridTimestamp,
+        own_origin: i64,
+    ) {
         self.sequence.observe(newest);
-        for one in placed {
-            self.apply_one(one, ours);
+        for numbered_invalidation in numbered {
+            self.apply_one(numbered_invalidation, own_origin);
         }
         self.step(newest_seq);
     }
 
     /// Records own invalidations as committed. All numbers assigned up to their commit must have been applied.
-    pub(crate) fn committed(&self, marks: &[PendingInvalidation]) {
-        for mark in marks {
-            self.index.committed(decode_scope(&mark.scope), mark.stamp);
+    pub(crate) fn committed(&self, invalidations: &[PendingInvalidation]) {
+        for insert in invalidations {
+            self.index.committed(decode_scope(&insert.scope), insert.stamp);
         }
     }
 
     /// Restores negative entries after a restart.
-    pub(crate) fn restore_negative(&self, memos: Vec<(Key, NegativeEntry)>) {
-        for (key, memo) in memos {
-            self.negative.set(&key, Arc::new(memo));
+    pub(crate) fn restore_negative(&self, negatives: Vec<(Key, NegativeEntry)>) {
+        for (key, negative) in negatives {
+            self.negative.set(&key, Arc::new(negative));
         }
     }
 
     /// Applies new invalidations.
-    pub(crate) fn apply(&self, placed: &[NumberedInvalidation], ours: i64) {
-        for one in placed {
-            self.apply_one(one, ours);
+    pub(crate) fn apply(&self, numbered: &[NumberedInvalidation], own_origin: i64) {
+        for numbered_invalidation in numbered {
+            self.apply_one(numbered_invalidation, own_origin);
         }
-        self.step(placed.last().map_or(0, |last| last.seq));
+        self.step(numbered.last().map_or(0, |last| last.seq));
     }
 
     /// An invalidation of this process took effect before it was written, and only gets its number. Any other takes
     /// effect now, with a new timestamp, because it has its timestamp from another clock.
-    fn apply_one(&self, one: &NumberedInvalidation, ours: i64) {
-        if one.origin == ours {
-            self.index.set_sequence(target(one), one, one.invalidation.stamp, true);
+    fn apply_one(&self, numbered_invalidation: &NumberedInvalidation, own_origin: i64) {
+        if numbered_invalidation.origin == own_origin {
+            self.index.set_sequence(
+                target(numbered_invalidation),
+                numbered_invalidation,
+                numbered_invalidation.invalidation.stamp,
+                true,
+            );
         } else {
-            self.mark(one, || self.sequence.next(self.clock.now_ms()));
+            self.insert(numbered_invalidation, || self.sequence.next(self.clock.now_ms()));
         }
     }
 
-    fn mark(&self, one: &NumberedInvalidation, draw: impl FnOnce() -> HybridTimestamp) {
-        self.index.insert_stored(target(one), draw, one, self.clock.now_ms());
+    fn insert(&self, numbered_invalidation: &NumberedInvalidation, next_stamp: impl FnOnce() -> HybridTimestamp) {
+        self.index.insert_stored(target(numbered_invalidation), next_stamp, numbered_invalidation, self.clock.now_ms());
     }
 
     fn step(&self, seq: u64) {
@@ -153,8 +168,8 @@ impl InvalidationReplay {
     }
 }
 
-fn target(one: &NumberedInvalidation) -> ScopeHash {
-    decode_scope(&one.invalidation.scope)
+fn target(numbered_invalidation: &NumberedInvalidation) -> ScopeHash {
+    decode_scope(&numbered_invalidation.invalidation.scope)
 }
 
 /// A line that cannot be decoded could mean any scope, so it means everything.
@@ -167,26 +182,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_load_knows_the_markers_that_were_known_before_it_began() {
-        let known = SequenceMap::default();
+    fn a_load_knows_the_invalidations_from_before_it_began() {
+        let steps = SequenceMap::default();
         let at = |raw| HybridTimestamp::from_raw(raw);
-        assert_eq!(known.sequence_at(at(5)).seq, 0);
-        known.step(at(10), 3);
-        known.step(at(20), 7);
-        assert_eq!([9, 10, 11, 20, 21, 99].map(|raw| known.sequence_at(at(raw)).seq), [0, 0, 3, 3, 7, 7]);
+        assert_eq!(steps.sequence_at(at(5)).seq, 0);
+        steps.step(at(10), 3);
+        steps.step(at(20), 7);
+        assert_eq!([9, 10, 11, 20, 21, 99].map(|raw| steps.sequence_at(at(raw)).seq), [0, 0, 3, 3, 7, 7]);
     }
 
     #[test]
-    fn what_is_forgotten_counts_as_not_known() {
-        let known = SequenceMap::default();
+    fn dropped_steps_count_as_unknown() {
+        let steps = SequenceMap::default();
         for step in 0..=MAX_STEPS as u64 {
-            known.step(HybridTimestamp::from_raw(step * 10), step + 1);
+            steps.step(HybridTimestamp::from_raw(step * 10), step + 1);
         }
-        assert_eq!(known.sequence_at(HybridTimestamp::from_raw(5)).seq, 0, "the first step is forgotten");
-        assert_eq!(known.sequence_at(HybridTimestamp::from_raw(15)).seq, 2);
-        known.forget();
+        assert_eq!(steps.sequence_at(HybridTimestamp::from_raw(5)).seq, 0, "the first step is forgotten");
+        assert_eq!(steps.sequence_at(HybridTimestamp::from_raw(15)).seq, 2);
+        steps.forget();
         assert_eq!(
-            known.sequence_at(HybridTimestamp::from_raw(15)),
+            steps.sequence_at(HybridTimestamp::from_raw(15)),
             KnownSequence { seq: 0, era: 1 },
             "numbers of another store"
         );

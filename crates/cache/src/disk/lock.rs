@@ -10,7 +10,7 @@ use std::time::Duration;
 /// Name of the lock file in a store's directory.
 pub const FILE: &str = "cache.lock";
 /// Pause between two attempts to lock.
-const PAUSE: Duration = Duration::from_millis(10);
+const RETRY_PAUSE: Duration = Duration::from_millis(10);
 /// Max bytes read from a lock file.
 const MAX_TEXT_BYTES: u64 = 4096;
 
@@ -54,14 +54,14 @@ impl std::fmt::Display for LockHolder {
 }
 
 impl DirectoryLock {
-    /// Locks a directory, creating it if necessary. If another process holds the lock, waits up to `patience` for its
+    /// Locks a directory, creating it if necessary. If another process holds the lock, waits up to `timeout` for its
     /// release.
     ///
     /// # Errors
     /// If another process holds the lock, the directory cannot be created, or the lock file can be neither opened nor
     /// locked.
-    pub fn acquire(dir: &Path, file_name: &str, patience: Duration) -> Result<Self, LockError> {
-        Self::take_by(File::try_lock, dir, file_name, patience)
+    pub fn acquire(dir: &Path, file_name: &str, timeout: Duration) -> Result<Self, LockError> {
+        Self::acquire_with(File::try_lock, dir, file_name, timeout)
     }
 
     /// Like [`Self::acquire`], with a given function to lock the file. On a file system without locks it succeeds
@@ -69,10 +69,10 @@ impl DirectoryLock {
     ///
     /// # Errors
     /// As with [`Self::acquire`].
-    pub fn take_by(try_lock: TryLock, dir: &Path, file_name: &str, patience: Duration) -> Result<Self, LockError> {
+    pub fn acquire_with(try_lock: TryLock, dir: &Path, file_name: &str, timeout: Duration) -> Result<Self, LockError> {
         DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(LockError::Failed)?;
         let path = dir.join(file_name);
-        let mut left = patience;
+        let mut remaining = timeout;
         loop {
             let file = open(&path).map_err(LockError::Failed)?;
             match try_lock(&file) {
@@ -90,12 +90,12 @@ impl DirectoryLock {
                     return Ok(lock);
                 }
                 Err(TryLockError::Error(error)) => return Err(LockError::Failed(error)),
-                Err(TryLockError::WouldBlock) if left.is_zero() => {
+                Err(TryLockError::WouldBlock) if remaining.is_zero() => {
                     return Err(LockError::Held(read(file)));
                 }
                 Err(TryLockError::WouldBlock) => {
-                    std::thread::park_timeout(PAUSE.min(left));
-                    left = left.saturating_sub(PAUSE);
+                    std::thread::park_timeout(RETRY_PAUSE.min(remaining));
+                    remaining = remaining.saturating_sub(RETRY_PAUSE);
                 }
             }
         }
@@ -112,9 +112,9 @@ impl DirectoryLock {
 
     /// Whether the locked file is still the one at its path. It is not if the directory was moved or replaced.
     pub fn is_in_place(&self) -> bool {
-        let there = std::fs::metadata(&self.path);
-        let ours = self.file.metadata();
-        matches!((there, ours), (Ok(there), Ok(ours)) if (there.dev(), there.ino()) == (ours.dev(), ours.ino()))
+        let current = std::fs::metadata(&self.path);
+        let own = self.file.metadata();
+        matches!((current, own), (Ok(current), Ok(own)) if (current.dev(), current.ino()) == (own.dev(), own.ino()))
     }
 
     /// The system's error if the file system has no locks, so that other processes are not excluded.
@@ -132,9 +132,9 @@ impl DirectoryLock {
     pub fn describe(&self, note: &str) {
         let mut file = &self.file;
         let text = format!("{}\n{note}\n", std::process::id());
-        drop(
-            file.rewind().and_then(|()| file.write_all(text.as_bytes())).and_then(|()| file.set_len(text.len() as u64)),
-        );
+        // Only a hint for other processes: the lock holds without it.
+        let _ =
+            file.rewind().and_then(|()| file.write_all(text.as_bytes())).and_then(|()| file.set_len(text.len() as u64));
     }
 }
 
@@ -150,7 +150,7 @@ fn open(path: &Path) -> io::Result<File> {
 
 fn read(file: File) -> LockHolder {
     let mut text = String::new();
-    drop(file.take(MAX_TEXT_BYTES).read_to_string(&mut text));
+    let _ = file.take(MAX_TEXT_BYTES).read_to_string(&mut text); // What cannot be read is left out of the message.
     let (pid, note) = text.split_once('\n').unwrap_or_default();
     LockHolder { pid: pid.parse().ok(), note: note.trim_end().to_owned() }
 }
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_locked_directory_is_refused_with_its_holder_and_free_when_the_lock_is_dropped() {
+    fn a_locked_directory_is_refused_with_its_owner_and_free_once_the_lock_is_dropped() {
         let folder = tempfile::tempdir().expect("a folder");
         let dir = folder.path().join("new");
         assert_eq!(DirectoryLock::holder(&dir, FILE), None);
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_whose_file_system_has_no_locks_is_taken_without_one() {
+    fn a_directory_on_a_file_system_without_locks_is_used_without_one() {
         let folder = tempfile::tempdir().expect("a folder");
         let errors: [TryLock; 3] = [
             |_| Err(TryLockError::Error(io::Error::from(rustix::io::Errno::NOLCK))),
@@ -200,19 +200,19 @@ mod tests {
             |_| Err(TryLockError::Error(io::Error::from(rustix::io::Errno::NOSYS))),
         ];
         for try_lock in errors {
-            let take = || DirectoryLock::take_by(try_lock, folder.path(), FILE, Duration::ZERO);
+            let take = || DirectoryLock::acquire_with(try_lock, folder.path(), FILE, Duration::ZERO);
             let lock = take().expect("it can be used");
             assert!(lock.unlocked().is_some() && lock.is_in_place());
             assert!(take().is_ok(), "it keeps nobody out");
         }
         let fails: TryLock = |_| Err(TryLockError::Error(io::Error::from(rustix::io::Errno::IO)));
-        let failed = DirectoryLock::take_by(fails, folder.path(), FILE, Duration::ZERO);
+        let failed = DirectoryLock::acquire_with(fails, folder.path(), FILE, Duration::ZERO);
         assert!(matches!(failed, Err(LockError::Failed(_))), "a disk that fails is another matter");
         assert!(take(folder.path()).expect("it is free").unlocked().is_none());
     }
 
     #[test]
-    fn what_is_no_directory_is_said() {
+    fn a_path_that_is_no_directory_is_an_error() {
         let file = tempfile::NamedTempFile::new().expect("a file");
         assert!(matches!(take(&file.path().join("below")), Err(LockError::Failed(_))));
     }

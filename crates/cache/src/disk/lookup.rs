@@ -30,7 +30,7 @@ impl ReadSnapshot<'_> {
         let row = self
             .select
             .query_row([self.store.hash(key)], |row| {
-                if !row.get_ref(0)?.as_bytes().is_ok_and(|kept| kept == key.encoded().as_bytes()) {
+                if !row.get_ref(0)?.as_bytes().is_ok_and(|stored_key| stored_key == key.encoded().as_bytes()) {
                     return Ok(StoreLookup::Miss);
                 }
                 match RawRow::read(row).ok().and_then(|raw| raw.check(key, &self.store.blobs)) {

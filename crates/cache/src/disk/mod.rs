@@ -129,20 +129,20 @@ impl Disk {
     pub(crate) fn open(
         settings: DiskSettings,
         clock: Clock,
-        ledger: InvalidationReplay,
+        invalidation_replay: InvalidationReplay,
         memory: Arc<MemoryTier>,
     ) -> Result<Self, String> {
         if let Some(kind) = filesystem::network_file_system(&settings.dir) {
             return Err(format!(
-                "{} lies on a network file system ({kind}), where locks do not hold; name a local directory",
+                "{} is on a network file system ({kind}), where locks do not hold; set disk.dir to a local directory",
                 settings.dir.display()
             ));
         }
         let shared = Arc::new(DiskSharedState::new(settings, clock));
-        let writer = writer::Writer::open(Arc::clone(&shared), ledger, memory)?;
+        let writer = writer::Writer::open(Arc::clone(&shared), invalidation_replay, memory)?;
         let readers = ReaderPool::start(&shared)?;
         let writer = std::thread::Builder::new().name("greenroom-writer".into()).spawn(move || writer.run());
-        let writer = writer.map_err(|error| format!("no thread to write with: {error}"))?;
+        let writer = writer.map_err(|error| format!("the disk writer thread could not be started: {error}"))?;
         Ok(Self { shared, readers, writer: Mutex::new(Some(writer)) })
     }
 
@@ -155,16 +155,16 @@ impl Disk {
             return DiskLookup::Queued(entry);
         }
         let now_ms = shared.clock.now_ms();
-        let usual = shared.settings.read_timeout;
-        let patience = if is_last_resort { usual.max(LAST_RESORT_TIMEOUT) } else { usual };
-        let asked = if is_last_resort || shared.health.may_read(now_ms) { self.readers.request(key) } else { None };
-        let Some(answer) = asked else {
+        let read_timeout = shared.settings.read_timeout;
+        let timeout = if is_last_resort { read_timeout.max(LAST_RESORT_TIMEOUT) } else { read_timeout };
+        let pending = if is_last_resort || shared.health.may_read(now_ms) { self.readers.request(key) } else { None };
+        let Some(receiver) = pending else {
             shared.counters.slow.fetch_add(1, Ordering::Relaxed);
             return DiskLookup::Miss;
         };
-        if let Ok(answer) = tokio::time::timeout(patience, answer).await {
+        if let Ok(result) = tokio::time::timeout(timeout, receiver).await {
             shared.health.record_read();
-            let found = answer.ok().flatten();
+            let found = result.ok().flatten();
             let counter = if found.is_some() { &shared.counters.hits } else { &shared.counters.misses };
             counter.fetch_add(1, Ordering::Relaxed);
             return found.map_or(DiskLookup::Miss, DiskLookup::Stored);
@@ -173,17 +173,17 @@ impl Disk {
         if shared.health.record_slow_read(now_ms) {
             tracing::warn!(
                 dir = %shared.settings.dir.display(),
-                "reading from disk is slow: answers come from memory and the source until it is quick again"
+                "disk reads are slow; responses come from memory and the media server until they are fast again"
             );
         }
         DiskLookup::Miss
     }
 
     /// Queues an entry for writing. Never waits.
-    pub(crate) fn enqueue_write(&self, key: &Key, entry: &Arc<Entry>, seen: KnownSequence, older: OlderCopy) {
+    pub(crate) fn enqueue_write(&self, key: &Key, entry: &Arc<Entry>, known: KnownSequence, older: OlderCopy) {
         let candidate = WriteCandidate::new(entry, older);
-        let offer = PendingWrite { key: key.clone(), entry: Arc::clone(entry), known_sequence: seen.seq };
-        self.shared.queue.push(offer, seen.era, candidate, self.shared.clock.now_ms());
+        let pending = PendingWrite { key: key.clone(), entry: Arc::clone(entry), known_sequence: known.seq };
+        self.shared.queue.push(pending, known.era, candidate, self.shared.clock.now_ms());
     }
 
     /// The observer that responses notify once they are delivered.
@@ -192,29 +192,30 @@ impl Disk {
     }
 
     /// Queues an invalidation, to be written without delay.
-    pub(crate) fn enqueue_invalidation(&self, scope: &Scope, now: EventTime, how: &Invalidation) {
-        let hold_until = crate::scope_state::hold_end_ms(now.ms, how).map(HybridTimestamp::end_of).unwrap_or_default();
-        let settle_until = |settle: GracePeriod| now.ms.saturating_add(millis(settle.duration));
+    pub(crate) fn enqueue_invalidation(&self, scope: &Scope, now: EventTime, invalidation: &Invalidation) {
+        let hold_until =
+            crate::scope_state::hold_end_ms(now.ms, invalidation).map(HybridTimestamp::end_of).unwrap_or_default();
+        let grace_until = |grace_period: GracePeriod| now.ms.saturating_add(millis(grace_period.duration));
         self.shared.queue.push_invalidation(PendingInvalidation {
             scope: scope_codec::encode(scope),
-            purges: how.mode == InvalidationMode::Purge,
+            purges: invalidation.mode == InvalidationMode::Purge,
             stamp: now.stamp,
             hold_until,
-            grace_until_ms: how.grace_period.map_or(0, settle_until),
-            grace_fresh_ms: how.grace_period.map_or(0, |settle| millis(settle.max_fresh)),
+            grace_until_ms: invalidation.grace_period.map_or(0, grace_until),
+            grace_fresh_ms: invalidation.grace_period.map_or(0, |grace_period| millis(grace_period.max_fresh)),
         });
     }
 
     /// Queues a negative entry, if it is worth writing.
-    pub(crate) fn enqueue_negative(&self, key: &Key, memo: &Arc<NegativeEntry>) {
-        if negative::is_worth_writing(memo) {
-            self.shared.queue.push_negative(key, memo);
+    pub(crate) fn enqueue_negative(&self, key: &Key, negative: &Arc<NegativeEntry>) {
+        if negative::is_worth_writing(negative) {
+            self.shared.queue.push_negative(key, negative);
         }
     }
 
-    /// Queues the removal of a key's value, unless that comes from a load after `than`.
-    pub(crate) fn enqueue_removal(&self, key: &Key, than: HybridTimestamp) {
-        self.shared.queue.push_removal(key, than);
+    /// Queues the removal of a key's value, unless that comes from a load after `not_after`.
+    pub(crate) fn enqueue_removal(&self, key: &Key, not_after: HybridTimestamp) {
+        self.shared.queue.push_removal(key, not_after);
     }
 
     /// Current removal epoch. Read it before a lookup and pass it to [`Self::is_removed`] after it.
@@ -222,10 +223,10 @@ impl Disk {
         self.shared.queue.removal_epoch()
     }
 
-    /// Whether an entry of the load `created`, found by a lookup that began at epoch `forgotten`, is removed, even if
+    /// Whether an entry of the load `created`, found by a lookup that began at epoch `epoch`, is removed, even if
     /// the store does not show it yet.
-    pub(crate) fn is_removed(&self, key: &Key, created: HybridTimestamp, forgotten: u64) -> bool {
-        self.shared.queue.is_removed(key, created, forgotten)
+    pub(crate) fn is_removed(&self, key: &Key, created: HybridTimestamp, epoch: u64) -> bool {
+        self.shared.queue.is_removed(key, created, epoch)
     }
 
     /// Waits until everything queued so far is written or lost. True if all of it was written within `limit`.
@@ -250,8 +251,8 @@ impl Disk {
 
     async fn wait_progress(&self, mut is_reached: impl FnMut(&WriteProgress) -> bool, limit: Duration) -> bool {
         let mut done = self.shared.done.subscribe();
-        let reached = done.wait_for(|done| is_reached(done));
-        tokio::time::timeout(limit, reached).await.is_ok_and(|reached| reached.is_ok())
+        let wait = done.wait_for(|done| is_reached(done));
+        tokio::time::timeout(limit, wait).await.is_ok_and(|wait| wait.is_ok())
     }
 
     /// Waits until every invalidation so far is durable, at most for the configured timeout. True if it is.
@@ -278,7 +279,8 @@ impl Disk {
     #[cfg(test)]
     pub(crate) async fn crash(&self) {
         self.shared.queue.abandon();
-        drop(self.shared.done.subscribe().wait_for(|done| *done == WriteProgress::END).await);
+        // An error means that it ended.
+        let _ = self.shared.done.subscribe().wait_for(|done| *done == WriteProgress::END).await;
     }
 
     /// Writes what is queued and ends the threads, within the configured deadline. Returns the number of entries that
@@ -286,21 +288,21 @@ impl Disk {
     pub(crate) async fn close(&self) -> u64 {
         self.shared.queue.close();
         let mut done = self.shared.done.subscribe();
-        let ended = done.wait_for(|done| *done == WriteProgress::END);
-        let ended = tokio::time::timeout(self.shared.settings.drain_timeout, ended).await;
+        let wait = done.wait_for(|done| *done == WriteProgress::END);
+        let wait = tokio::time::timeout(self.shared.settings.drain_timeout, wait).await;
         let lost = self.shared.queue.give_up();
         if lost > 0 {
             tracing::warn!(
                 dir = %self.shared.settings.dir.display(),
                 markers = lost,
-                "invalidations could not be written to disk before the end: what they cover may be used after a restart; \
-                 clear the cache on disk if that matters"
+                "some invalidations were not written to disk before shutdown: entries they cover may be served after \
+                 a restart; clear the disk cache if that matters"
             );
         }
-        if ended.is_ok_and(|ended| ended.is_ok()) {
+        if wait.is_ok_and(|wait| wait.is_ok()) {
             let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
             if let Some(writer) = writer {
-                drop(writer.join());
+                let _ = writer.join(); // A panic was reported where it happened.
             }
         }
         self.readers.close();

@@ -25,59 +25,59 @@ pub(crate) const SCHEMA: &str = "
     );
 ";
 /// Max negative entries read when a store is opened: those that expire last.
-const MAX_READ: u64 = 1024;
+const MAX_ROWS: u64 = 1024;
 /// Max bytes of a response written with a failure; a failure with a longer one is not written.
-const MAX_ANSWER_BYTES: usize = 64 * 1024;
+const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 /// Max lifetime in milliseconds; an entry that seems to live longer was written before the clock was set back.
-const LONGEST_MS: u64 = 60_000;
+const MAX_TTL_MS: u64 = 60_000;
 /// Max negative entries removed in one sweep.
 pub(crate) const SWEEP_ROWS: u64 = 500;
 
 /// Whether a negative entry is worth writing. That a source could not be reached says nothing after a restart.
-pub(crate) fn is_worth_writing(memo: &NegativeEntry) -> bool {
-    match memo {
+pub(crate) fn is_worth_writing(negative: &NegativeEntry) -> bool {
+    match negative {
         NegativeEntry::Uncacheable { .. } => true,
         NegativeEntry::Failed { failure, .. } => {
-            let is_silence = matches!(failure.kind, LoadErrorKind::Unreachable | LoadErrorKind::TimedOut);
-            !is_silence && failure.response.as_ref().map_or(0, Value::len) <= MAX_ANSWER_BYTES
+            let is_unanswered = matches!(failure.kind, LoadErrorKind::Unreachable | LoadErrorKind::TimedOut);
+            !is_unanswered && failure.response.as_ref().map_or(0, Value::len) <= MAX_RESPONSE_BYTES
         }
     }
 }
 
-pub(crate) fn write(db: &Connection, hash: i64, key: &Key, memo: &NegativeEntry) -> Result<(), StorageError> {
-    let failure = match memo {
+pub(crate) fn write(db: &Connection, hash: i64, key: &Key, negative: &NegativeEntry) -> Result<(), StorageError> {
+    let failure = match negative {
         NegativeEntry::Failed { failure, .. } => Some(failure),
         NegativeEntry::Uncacheable { .. } => None,
     };
-    let answer = failure.and_then(|failure| failure.response.as_ref());
+    let response = failure.and_then(|failure| failure.response.as_ref());
     db.prepare_cached("INSERT OR REPLACE INTO memo VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?.execute(params![
         hash,
         key.encoded(),
-        memo.load_started().raw().cast_signed(),
-        int(memo.until_ms()),
+        negative.load_started().raw().cast_signed(),
+        int(negative.until_ms()),
         failure.map(|failure| failure.kind.name()),
         failure.map_or("", |failure| &*failure.message),
-        answer.map(|answer| &answer.body[..]),
-        answer.map(|answer| &answer.meta[..]),
+        response.map(|response| &response.body[..]),
+        response.map(|response| &response.meta[..]),
     ])?;
     Ok(())
 }
 
 /// Negative entries that have not expired, and whose keys have no stored entry of the same or a later load.
-pub(crate) fn read_alive(db: &Connection, now_ms: u64) -> Result<Vec<(Key, NegativeEntry)>, StorageError> {
+pub(crate) fn read_unexpired(db: &Connection, now_ms: u64) -> Result<Vec<(Key, NegativeEntry)>, StorageError> {
     let mut select = db.prepare(
         "SELECT memo.key, memo.created, memo.until_ms, memo.failure, memo.message, memo.body, memo.meta
          FROM memo LEFT JOIN entry ON entry.hash = memo.hash AND entry.created >= memo.created
          WHERE memo.until_ms > ?1 AND entry.hash IS NULL ORDER BY memo.until_ms DESC LIMIT ?2",
     )?;
-    let rows = select.query_map([int(now_ms), int(MAX_READ)], |row| {
+    let rows = select.query_map([int(now_ms), int(MAX_ROWS)], |row| {
         Ok(NegativeRow {
             key: row.get(0)?,
             began: HybridTimestamp::from_raw(row.get::<_, i64>(1)?.cast_unsigned()),
-            until_ms: row.get::<_, i64>(2)?.cast_unsigned().min(now_ms + LONGEST_MS),
+            until_ms: row.get::<_, i64>(2)?.cast_unsigned().min(now_ms + MAX_TTL_MS),
             failure: row.get(3)?,
             message: row.get(4)?,
-            answer: row.get::<_, Option<Vec<u8>>>(5)?.zip(row.get::<_, Option<Vec<u8>>>(6)?),
+            response: row.get::<_, Option<Vec<u8>>>(5)?.zip(row.get::<_, Option<Vec<u8>>>(6)?),
         })
     })?;
     Ok(rows.collect::<Result<Vec<_>, _>>()?.into_iter().filter_map(NegativeRow::read).collect())
@@ -96,7 +96,7 @@ struct NegativeRow {
     until_ms: u64,
     failure: Option<String>,
     message: String,
-    answer: Option<(Vec<u8>, Vec<u8>)>,
+    response: Option<(Vec<u8>, Vec<u8>)>,
 }
 
 impl NegativeRow {
@@ -107,8 +107,8 @@ impl NegativeRow {
             return Some((key, NegativeEntry::Uncacheable { began, until_ms }));
         };
         let kind = LoadErrorKind::EVERY.into_iter().find(|kind| kind.name() == name)?;
-        let answer = self.answer.map(|(body, meta)| Value { body: body.into(), meta: meta.into() });
-        let failure = LoadError { kind, message: self.message.into(), response: answer };
+        let response = self.response.map(|(body, meta)| Value { body: body.into(), meta: meta.into() });
+        let failure = LoadError { kind, message: self.message.into(), response };
         Some((key, NegativeEntry::Failed { failure, began, until_ms }))
     }
 }

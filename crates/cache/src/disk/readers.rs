@@ -15,14 +15,14 @@ use super::store::DiskStore;
 use crate::key::Key;
 
 /// Max lookups in one read transaction: a longer one would keep the log from being truncated.
-const LOOKS_PER_READ: usize = 64;
+const LOOKUPS_PER_SNAPSHOT: usize = 64;
 
 type LookupReceiver = oneshot::Receiver<Option<Box<StoredEntry>>>;
 
 /// One lookup, and the channel for its result.
 struct LookupRequest {
     key: Key,
-    answer: oneshot::Sender<Option<Box<StoredEntry>>>,
+    response: oneshot::Sender<Option<Box<StoredEntry>>>,
 }
 
 /// The queues of all reading threads.
@@ -32,26 +32,26 @@ pub(crate) struct ReaderPool(RwLock<Vec<SyncSender<LookupRequest>>>);
 impl ReaderPool {
     /// Starts the threads.
     pub(crate) fn start(shared: &Arc<DiskSharedState>) -> Result<Self, String> {
-        let mut doors = Vec::new();
+        let mut senders = Vec::new();
         for number in 0..shared.settings.readers.max(1) {
-            let (door, asks) = sync_channel(shared.settings.max_pending_reads.max(1));
+            let (sender, requests) = sync_channel(shared.settings.max_pending_reads.max(1));
             let reader = ReaderThread { shared: Arc::clone(shared), store: None, generation: 0 };
             std::thread::Builder::new()
                 .name(format!("greenroom-reader-{number}"))
-                .spawn(move || reader.run(&asks))
-                .map_err(|error| format!("no thread to read with: {error}"))?;
-            doors.push(door);
+                .spawn(move || reader.run(&requests))
+                .map_err(|error| format!("a disk reader thread could not be started: {error}"))?;
+            senders.push(sender);
         }
-        Ok(Self(RwLock::new(doors)))
+        Ok(Self(RwLock::new(senders)))
     }
 
     /// Queues a lookup; `None` if too many are waiting, or after [`Self::close`].
     pub(crate) fn request(&self, key: &Key) -> Option<LookupReceiver> {
-        let doors = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let at = usize::try_from(key.hash64() >> 32).unwrap_or(0).checked_rem(doors.len())?;
-        let (answer, answered) = oneshot::channel();
-        doors[at].try_send(LookupRequest { key: key.clone(), answer }).ok()?;
-        Some(answered)
+        let senders = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let at = usize::try_from(key.hash64() >> 32).unwrap_or(0).checked_rem(senders.len())?;
+        let (response, receiver) = oneshot::channel();
+        senders[at].try_send(LookupRequest { key: key.clone(), response }).ok()?;
+        Some(receiver)
     }
 
     /// Lets the threads end once they have answered what is queued.
@@ -67,43 +67,43 @@ struct ReaderThread {
 }
 
 impl ReaderThread {
-    fn run(mut self, asks: &Receiver<LookupRequest>) {
-        while let Ok(first) = asks.recv() {
+    fn run(mut self, requests: &Receiver<LookupRequest>) {
+        while let Ok(first) = requests.recv() {
             self.open();
-            if let Err(failing) = self.serve(first, asks) {
-                self.report(failing);
+            if let Err(error) = self.serve(first, requests) {
+                self.report(error);
                 self.store = None;
             }
         }
     }
 
     /// Answers a lookup and those that arrive meanwhile. A lookup that is dropped without an answer is a miss.
-    fn serve(&self, first: LookupRequest, asks: &Receiver<LookupRequest>) -> Result<(), StorageError> {
+    fn serve(&self, first: LookupRequest, requests: &Receiver<LookupRequest>) -> Result<(), StorageError> {
         let Some(store) = &self.store else { return Ok(()) };
-        let mut known = self.shared.commits.load(Ordering::Acquire);
-        let mut looks = store.read_snapshot()?;
-        let (mut next, mut count) = (Some(first), 0);
-        while let Some(ask) = next {
-            self.renew_snapshot(&mut looks, &mut known)?;
+        let mut known_commits = self.shared.commits.load(Ordering::Acquire);
+        let mut snapshot = store.read_snapshot()?;
+        let (mut next, mut served) = (Some(first), 0);
+        while let Some(request) = next {
+            self.renew_snapshot(&mut snapshot, &mut known_commits)?;
             // The caller may be gone: then skip the lookup.
-            if !ask.answer.is_closed() {
-                let found = self.lookup(store, &mut looks, &ask.key)?;
-                drop(ask.answer.send(found));
+            if !request.response.is_closed() {
+                let found = self.lookup(store, &mut snapshot, &request.key)?;
+                let _ = request.response.send(found); // The caller may be gone by now.
             }
-            count += 1;
-            let is_enough = count >= LOOKS_PER_READ || self.shared.cutting.load(Ordering::Relaxed);
-            next = if is_enough { None } else { asks.try_recv().ok() };
+            served += 1;
+            let is_done = served >= LOOKUPS_PER_SNAPSHOT || self.shared.truncating.load(Ordering::Relaxed);
+            next = if is_done { None } else { requests.try_recv().ok() };
         }
         Ok(())
     }
 
     /// Renews the snapshot after a commit, because committed values leave the write queue and must be visible here.
-    /// `known` is the number of commits when the snapshot was taken.
-    fn renew_snapshot(&self, looks: &mut ReadSnapshot<'_>, known: &mut u64) -> Result<(), StorageError> {
+    /// `known_commits` is the number of commits when the snapshot was taken.
+    fn renew_snapshot(&self, snapshot: &mut ReadSnapshot<'_>, known_commits: &mut u64) -> Result<(), StorageError> {
         let commits = self.shared.commits.load(Ordering::Acquire);
-        if commits != *known {
-            looks.renew()?;
-            *known = commits;
+        if commits != *known_commits {
+            snapshot.renew()?;
+            *known_commits = commits;
         }
         Ok(())
     }
@@ -122,9 +122,9 @@ impl ReaderThread {
         }
         if self.store.is_none() {
             let settings = &self.shared.settings;
-            match DiskStore::open(&settings.dir, settings.file_above_bytes).and_then(DiskStore::only_read) {
+            match DiskStore::open(&settings.dir, settings.file_above_bytes).and_then(DiskStore::with_reader_cache) {
                 Ok(store) => self.store = Some(store),
-                Err(failing) => self.report(failing),
+                Err(error) => self.report(error),
             }
         }
     }
@@ -132,16 +132,16 @@ impl ReaderThread {
     fn lookup(
         &self,
         store: &DiskStore,
-        looks: &mut ReadSnapshot<'_>,
+        snapshot: &mut ReadSnapshot<'_>,
         key: &Key,
     ) -> Result<Option<Box<StoredEntry>>, StorageError> {
-        let mut sight = looks.get(key)?;
-        if matches!(sight, StoreLookup::Corrupt(_)) {
+        let mut result = snapshot.get(key)?;
+        if matches!(result, StoreLookup::Corrupt(_)) {
             // Its file may be missing because a newer row replaced it, which this snapshot does not show yet.
-            looks.renew()?;
-            sight = looks.get(key)?;
+            snapshot.renew()?;
+            result = snapshot.get(key)?;
         }
-        match sight {
+        match result {
             StoreLookup::Found(found) => {
                 if found.needs_used_update(self.shared.clock.now_ms()) {
                     self.shared.queue.record_used(store.hash(key));
@@ -149,18 +149,18 @@ impl ReaderThread {
                 Ok(Some(found))
             }
             StoreLookup::Miss => Ok(None),
-            StoreLookup::Corrupt(torn) => {
+            StoreLookup::Corrupt(corrupt_row) => {
                 self.shared.counters.corrupt.fetch_add(1, Ordering::Relaxed);
-                self.shared.queue.record_corrupt(torn);
+                self.shared.queue.record_corrupt(corrupt_row);
                 Ok(None)
             }
         }
     }
 
-    fn report(&self, failing: StorageError) {
-        tracing::debug!(%failing, "a look failed");
-        if matches!(failing.kind, StorageErrorKind::Damaged | StorageErrorKind::Gone) {
-            self.shared.report_error(failing, self.generation);
+    fn report(&self, error: StorageError) {
+        tracing::debug!(%error, "disk lookup failed");
+        if matches!(error.kind, StorageErrorKind::Damaged | StorageErrorKind::Gone) {
+            self.shared.report_error(error, self.generation);
         }
     }
 }
@@ -176,7 +176,7 @@ mod tests {
     use crate::key::Partition;
 
     #[test]
-    fn a_read_that_goes_on_sees_what_was_committed_since_it_began() {
+    fn a_long_read_sees_later_commits() {
         let dir = tempfile::tempdir().expect("a folder");
         let shared = Arc::new(DiskSharedState::new(DiskSettings::new(dir.path()), Clock::system()));
         shared.is_open.store(true, Ordering::Release);
@@ -192,10 +192,10 @@ mod tests {
         };
         let reader = ReaderThread { shared: Arc::clone(&shared), store: None, generation: 0 };
         let opened = DiskStore::open(dir.path(), 65_536).expect("it opens");
-        let (mut looks, mut known) = (opened.read_snapshot().expect("a read begins"), 0);
+        let (mut snapshot, mut known_commits) = (opened.read_snapshot().expect("a read begins"), 0);
         let mut finds = |key: &Key| {
-            reader.renew_snapshot(&mut looks, &mut known).expect("it goes on");
-            reader.lookup(&opened, &mut looks, key).expect("answered").is_some()
+            reader.renew_snapshot(&mut snapshot, &mut known_commits).expect("it goes on");
+            reader.lookup(&opened, &mut snapshot, key).expect("answered").is_some()
         };
         let key = |text| Key::new("home", &Partition::new("anna"), text);
         write(&key("/a"));

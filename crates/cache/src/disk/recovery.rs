@@ -17,7 +17,7 @@ use crate::stored_invalidation::PendingInvalidation;
 const RENEW_PAUSE_MS: u64 = 1_000;
 
 /// Max wait for another process that is about to end.
-const LOCK_PATIENCE: Duration = Duration::from_secs(1);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What to do about a store that cannot be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,10 +31,10 @@ enum RecoveryAction {
 impl RecoveryAction {
     /// A store of another format was written by another version. If one replaces ours while we run, a person must
     /// decide.
-    fn for_error(trouble: StorageErrorKind, had_one: bool) -> Self {
-        match trouble {
+    fn for_error(kind: StorageErrorKind, had_store: bool) -> Self {
+        match kind {
             StorageErrorKind::Damaged => Self::SetAside,
-            StorageErrorKind::Format if !had_one => Self::SetAside,
+            StorageErrorKind::Format if !had_store => Self::SetAside,
             _ => Self::Leave,
         }
     }
@@ -43,13 +43,13 @@ impl RecoveryAction {
 impl Writer {
     /// Opens the store for the first time. If that fails, it is retried while the cache runs without it.
     pub(super) fn start(&mut self) {
-        let begun = self.begin_or_set_aside(true);
+        let result = self.begin_or_set_aside(true);
         self.shared.queue.drop_writes(self.invalidation_replay.sequence_map.era());
-        match begun {
+        match result {
             Ok(()) => self.shared.is_open.store(true, Ordering::Release),
-            Err(failing) => {
+            Err(error) => {
                 self.store = None;
-                self.report_error(&failing, self.shared.clock.now_ms());
+                self.report_error(&error, self.shared.clock.now_ms());
             }
         }
     }
@@ -58,7 +58,7 @@ impl Writer {
     pub(super) fn lock_directory(&mut self) -> Result<(), LockError> {
         if !self.lock.as_ref().is_some_and(DirectoryLock::is_in_place) {
             self.lock = None;
-            self.lock = Some(DirectoryLock::acquire(&self.shared.settings.dir, lock::FILE, LOCK_PATIENCE)?);
+            self.lock = Some(DirectoryLock::acquire(&self.shared.settings.dir, lock::FILE, LOCK_TIMEOUT)?);
         }
         Ok(())
     }
@@ -67,27 +67,27 @@ impl Writer {
         self.lock_directory().map_err(|error| match error {
             LockError::Failed(error) => error.into(),
             LockError::Held(holder) => {
-                StorageError::new(StorageErrorKind::Locked, format!("{holder} uses this directory"))
+                StorageError::new(StorageErrorKind::Locked, format!("the directory is in use by {holder}"))
             }
         })?;
         let inode = store::inode_in(&self.shared.settings.dir);
-        let begun = self.begin(is_start);
-        let Err(failing) = &begun else { return begun };
+        let result = self.begin(is_start);
+        let Err(error) = &result else { return result };
         self.store = None;
-        if RecoveryAction::for_error(failing.kind, self.had_store()) == RecoveryAction::Leave {
-            return begun;
+        if RecoveryAction::for_error(error.kind, self.had_store()) == RecoveryAction::Leave {
+            return result;
         }
-        self.set_aside(failing, inode);
+        self.set_aside(error, inode);
         self.begin(is_start)
     }
 
     /// Handles a failure. Damage and loss are repaired where possible; other failures pass by themselves or persist.
-    pub(super) fn handle_error(&mut self, failing: &StorageError, now_ms: u64) {
-        if !matches!(failing.kind, StorageErrorKind::Damaged | StorageErrorKind::Gone) {
-            return self.report_error(failing, now_ms);
+    pub(super) fn handle_error(&mut self, error: &StorageError, now_ms: u64) {
+        if !matches!(error.kind, StorageErrorKind::Damaged | StorageErrorKind::Gone) {
+            return self.report_error(error, now_ms);
         }
-        let is_ours = self.store.as_ref().is_some_and(DiskStore::is_in_place);
-        if is_ours && failing.kind == StorageErrorKind::Gone {
+        let is_in_place = self.store.as_ref().is_some_and(DiskStore::is_in_place);
+        if is_in_place && error.kind == StorageErrorKind::Gone {
             // A reader could not open it, but we could: a passing failure.
             return;
         }
@@ -95,29 +95,29 @@ impl Writer {
         if now_ms < self.renew_at_ms {
             // The disk damages every new store: do not loop.
             self.shared.is_open.store(false, Ordering::Release);
-            return self.report_error(failing, now_ms);
+            return self.report_error(error, now_ms);
         }
         self.renew_at_ms = now_ms + RENEW_PAUSE_MS;
-        if failing.kind == StorageErrorKind::Damaged && is_ours {
-            self.set_aside(failing, inode);
+        if error.kind == StorageErrorKind::Damaged && is_in_place {
+            self.set_aside(error, inode);
         }
         self.reopen(now_ms);
-        if failing.kind == StorageErrorKind::Gone && self.store.is_some() {
+        if error.kind == StorageErrorKind::Gone && self.store.is_some() {
             tracing::warn!(
                 dir = %self.shared.settings.dir.display(),
-                reason = failing.message,
-                remedy = failing.kind.remedy(),
-                "the cache on disk is gone: a new one is begun"
+                reason = error.message,
+                remedy = error.kind.remedy(),
+                "the disk cache was removed; a new one was created"
             );
         }
     }
 
     /// Everything was purged, and there is no space to delete row by row or even to record it: deletes the store and
     /// creates a new one.
-    pub(super) fn make_room(&mut self, failing: &StorageError, now_ms: u64) {
+    pub(super) fn make_room(&mut self, error: &StorageError, now_ms: u64) {
         let inode = self.store.as_ref().map(|store| store.inode);
         let Some(inode) = inode.filter(|_| now_ms >= self.renew_at_ms) else {
-            return self.report_error(failing, now_ms);
+            return self.report_error(error, now_ms);
         };
         self.renew_at_ms = now_ms + RENEW_PAUSE_MS;
         self.store = None;
@@ -128,9 +128,9 @@ impl Writer {
             Ok(false) => {}
             Ok(true) => tracing::info!(
                 dir = %dir.display(),
-                "the cache on disk is cleared; there was no room for less than to begin a new one"
+                "the disk was too full to clear the disk cache entry by entry; it was replaced by an empty one"
             ),
-            Err(failing) => self.report_error(&failing, now_ms),
+            Err(error) => self.report_error(&error, now_ms),
         }
         drop(self.shared.take_pending_error());
         self.reopen(now_ms);
@@ -140,20 +140,20 @@ impl Writer {
     pub(super) fn reopen(&mut self, now_ms: u64) {
         self.shared.is_open.store(false, Ordering::Release);
         self.store = None;
-        let begun = self.begin_or_set_aside(false);
+        let result = self.begin_or_set_aside(false);
         // Only now: from here on, known sequences are in the numbers of this store.
         self.shared.queue.drop_writes(self.invalidation_replay.sequence_map.era());
-        match begun {
+        match result {
             Ok(()) => {
                 self.shared.generation.fetch_add(1, Ordering::Release);
                 self.shared.is_open.store(true, Ordering::Release);
                 if self.shared.health.reset_writes() {
-                    tracing::info!(dir = %self.shared.settings.dir.display(), "writing to disk works again");
+                    tracing::info!(dir = %self.shared.settings.dir.display(), "disk writes work again");
                 }
             }
-            Err(failing) => {
+            Err(error) => {
                 self.store = None;
-                self.report_error(&failing, now_ms);
+                self.report_error(&error, now_ms);
             }
         }
     }
@@ -165,44 +165,44 @@ impl Writer {
         if store.is_empty()? {
             return Ok(());
         }
-        let all = purge_of_all(self.invalidation_replay.sequence.next(now_ms));
-        store.write(&WriteBatch { invalidations: vec![all], ..WriteBatch::default() }, self.origin, now_ms)?;
+        let purge = purge_of_all(self.invalidation_replay.sequence.next(now_ms));
+        store.write(&WriteBatch { invalidations: vec![purge], ..WriteBatch::default() }, self.origin, now_ms)?;
         tracing::warn!(
             dir = %self.shared.settings.dir.display(),
             reason,
-            "what is kept on disk may be outdated and is not used; {}",
+            "entries on disk may be outdated and were purged; {}",
             StorageErrorKind::Damaged.remedy()
         );
         self.read_invalidations()
     }
 
     /// Logs an error once, and turns writes off if retrying at once would be pointless.
-    fn report_error(&self, failing: &StorageError, now_ms: u64) {
-        if self.shared.health.record_write_failure(failing.kind, now_ms) {
+    fn report_error(&self, error: &StorageError, now_ms: u64) {
+        if self.shared.health.record_write_failure(error.kind, now_ms) {
             tracing::warn!(
                 dir = %self.shared.settings.dir.display(),
-                reason = failing.message,
-                remedy = failing.kind.remedy(),
-                "nothing is written to disk for now ({}); answers go on",
-                failing.kind
+                reason = error.message,
+                remedy = error.kind.remedy(),
+                "disk writes are paused ({}); requests are still answered",
+                error.kind
             );
         }
     }
 
     /// Moves the failed file aside, if it is still in place.
-    fn set_aside(&self, failing: &StorageError, inode: Option<u64>) {
+    fn set_aside(&self, error: &StorageError, inode: Option<u64>) {
         let dir = &self.shared.settings.dir;
         let Some(inode) = inode else { return };
         match store::set_aside(dir, inode) {
             Ok(None) => return,
-            Ok(Some(aside)) => tracing::warn!(
+            Ok(Some(moved)) => tracing::warn!(
                 file = %dir.join(FILE).display(),
-                reason = failing.message,
-                aside = %aside.display(),
-                "the cache on disk is damaged or of another format: it is set aside and a new one begun; {}",
+                reason = error.message,
+                moved = %moved.display(),
+                "the disk cache is damaged or has another format; it was set aside and a new one created; {}",
                 StorageErrorKind::Damaged.remedy()
             ),
-            Err(failing) => return self.report_error(&failing, self.shared.clock.now_ms()),
+            Err(error) => return self.report_error(&error, self.shared.clock.now_ms()),
         }
         self.shared.counters.set_aside.fetch_add(1, Ordering::Relaxed);
     }

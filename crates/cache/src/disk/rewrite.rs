@@ -19,7 +19,7 @@ use crate::value::Entry;
 
 /// Deferred values are written up to `rewrite_after / EARLY_SHARE` early, to share the transaction of another one that
 /// is due.
-const EARLY_SHARE: u64 = 10;
+const EARLY_PART: u64 = 10;
 
 /// When values are rewritten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,8 +83,8 @@ impl RewriteRule {
     }
 
     /// Values due up to this time are written together with one that is due now.
-    pub(crate) fn due_with(self, now_ms: u64) -> u64 {
-        now_ms.saturating_add(self.rewrite_after_ms / EARLY_SHARE)
+    pub(crate) fn early_due_ms(self, now_ms: u64) -> u64 {
+        now_ms.saturating_add(self.rewrite_after_ms / EARLY_PART)
     }
 }
 
@@ -101,18 +101,18 @@ impl WriteCandidate {
 fn schedule(copy: Option<StoredCopy>, candidate: WriteCandidate, rule: RewriteRule, now_ms: u64) -> WriteSchedule {
     let Some(copy) = copy.filter(|_| candidate.older == OlderCopy::Usable) else { return WriteSchedule::Now };
     let due_ms = copy.written_ms.saturating_add(rule.rewrite_after_ms);
-    let is_settled = copy.written_ms <= now_ms && now_ms < due_ms;
-    let is_spared = candidate.life_ms < rule.short_life_ms || candidate.digest == copy.digest;
-    if is_settled && is_spared { WriteSchedule::At(due_ms) } else { WriteSchedule::Now }
+    let is_recent = copy.written_ms <= now_ms && now_ms < due_ms;
+    let is_deferrable = candidate.life_ms < rule.short_life_ms || candidate.digest == copy.digest;
+    if is_recent && is_deferrable { WriteSchedule::At(due_ms) } else { WriteSchedule::Now }
 }
 
 /// Hash of everything in an entry but the times of its load: equal if a copy on disk holds the same value for the same
 /// lifetime.
 fn digest(entry: &Entry) -> u64 {
-    let (horizons, stored_ms) = (entry.deadlines(), entry.stored_ms());
-    let ends = [horizons.fresh_until_ms, horizons.stale_until_ms, horizons.error_until_ms];
+    let (deadlines, stored_ms) = (entry.deadlines(), entry.stored_ms());
+    let deadlines_ms = [deadlines.fresh_until_ms, deadlines.stale_until_ms, deadlines.error_until_ms];
     let parts = entry.tags().iter().map(|tag| tag.as_str().as_bytes()).chain([&entry.meta()[..]]);
-    let seed = ends.iter().fold(u64::from(entry.adapted()), |seed, until_ms| {
+    let seed = deadlines_ms.iter().fold(u64::from(entry.adapted()), |seed, until_ms| {
         xxh3_64_with_seed(&until_ms.saturating_sub(stored_ms).to_le_bytes(), seed)
     });
     let body = xxh3_64(entry.body());
@@ -185,7 +185,7 @@ mod tests {
     const LONG: WriteCandidate = WriteCandidate { life_ms: 60_000, ..SHORT };
 
     #[test]
-    fn a_short_lived_or_unchanged_value_waits_until_its_copy_is_old_and_others_do_not() {
+    fn a_short_lived_or_unchanged_value_is_deferred_until_its_copy_is_old() {
         let at = WriteSchedule::At(1_600_000);
         for (what, candidate, copy, now_ms, wanted) in [
             ("short-lived", SHORT, Some(COPY), 1_005_000, at),
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_is_remembered_within_bounds_and_for_as_long_as_it_counts() {
+    fn written_copies_are_remembered_within_limits_and_while_they_matter() {
         let key = |at: u64| Key::new("home", &Partition::new("anna"), &format!("/{at}"));
         let mut rewrites = RewriteHistory::new(RULE);
         for at in 0..100 {

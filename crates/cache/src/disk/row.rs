@@ -29,7 +29,7 @@ macro_rules! columns {
 pub(super) const COLUMNS: &str = columns!();
 pub(super) const SELECT: &str = concat!("SELECT ", columns!(), " FROM entry WHERE hash = ?1");
 
-/// Replaces any row of the same hash: [`put`] checks first that that one does not come from a later load.
+/// Replaces any row of the same hash: [`upsert`] checks first that that one does not come from a later load.
 const UPSERT: &str = "
     INSERT INTO entry (hash, key, created, created_ms, stored_ms, fresh_until_ms, stale_until_ms, error_until_ms,
         refresh_at_ms, adapted, seen, used_ms, tags, meta, compressed, body, file, length, size, checksum, file_bytes,
@@ -81,7 +81,7 @@ pub(super) struct RawRow {
     times: [i64; 6],
     created: i64,
     adapted: bool,
-    seen: i64,
+    known_sequence: i64,
     used_ms: i64,
     tags: Vec<u8>,
     meta: Vec<u8>,
@@ -98,7 +98,7 @@ impl RawRow {
             created: row.get(1)?,
             times: [row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?, row.get(7)?],
             adapted: row.get(8)?,
-            seen: row.get(9)?,
+            known_sequence: row.get(9)?,
             tags: row.get(10)?,
             meta: row.get(11)?,
             compressed: row.get(12)?,
@@ -118,7 +118,7 @@ impl RawRow {
             (None, Some(file)) => bodies.read(&file, length).ok()?,
             _ => return None,
         };
-        let numbers = numbers(self.created, &self.times, self.adapted, self.seen, self.length);
+        let numbers = numbers(self.created, &self.times, self.adapted, self.known_sequence, self.length);
         if codec::checksum(key.encoded(), &bytes, &self.meta, &self.tags, &numbers) != self.checksum {
             return None;
         }
@@ -126,14 +126,14 @@ impl RawRow {
             self.times.map(unsigned);
         let body = codec::decode_body(EncodedBody { bytes, compressed: self.compressed }, length)?;
         Some(StoredEntry {
-            value: codec::value(body, self.meta),
+            value: Value { body, meta: self.meta.into() },
             tags: codec::split_tags(&self.tags)?,
             created: HybridTimestamp::from_raw(self.created.cast_unsigned()),
             created_ms,
             stored_ms,
             deadlines: EntryDeadlines { fresh_until_ms, stale_until_ms, error_until_ms, refresh_at_ms },
             adapted: self.adapted,
-            known_sequence: self.seen.cast_unsigned(),
+            known_sequence: self.known_sequence.cast_unsigned(),
             used_ms: unsigned(self.used_ms),
         })
     }
@@ -146,7 +146,7 @@ pub(super) struct RowBuilder {
     pub(super) created: i64,
     pub(super) times: [i64; 6],
     pub(super) adapted: bool,
-    pub(super) seen: i64,
+    pub(super) known_sequence: i64,
     pub(super) used_ms: i64,
     pub(super) tags: Vec<u8>,
     pub(super) meta: bytes::Bytes,
@@ -161,31 +161,31 @@ pub(super) struct RowBuilder {
 }
 
 impl RowBuilder {
-    pub(super) fn from_write(offer: &PendingWrite, hash: i64, now_ms: u64) -> Option<Self> {
-        let entry = &offer.entry;
-        let horizons = entry.deadlines();
+    pub(super) fn from_write(pending: &PendingWrite, hash: i64, now_ms: u64) -> Option<Self> {
+        let entry = &pending.entry;
+        let deadlines = entry.deadlines();
         let times = [
             entry.created_ms(),
             entry.stored_ms(),
-            horizons.fresh_until_ms,
-            horizons.stale_until_ms,
-            horizons.error_until_ms,
-            horizons.refresh_at_ms,
+            deadlines.fresh_until_ms,
+            deadlines.stale_until_ms,
+            deadlines.error_until_ms,
+            deadlines.refresh_at_ms,
         ]
         .map(int);
         let tags = codec::join_tags(entry.tags())?;
         let body = codec::encode_body(entry.body());
-        let (created, seen) = (entry.created().raw().cast_signed(), offer.known_sequence.cast_signed());
+        let (created, known_sequence) = (entry.created().raw().cast_signed(), pending.known_sequence.cast_signed());
         let length = i64::try_from(entry.body().len()).ok()?;
-        let numbers = numbers(created, &times, entry.adapted(), seen, length);
+        let numbers = numbers(created, &times, entry.adapted(), known_sequence, length);
         Some(Self {
-            checksum: codec::checksum(offer.key.encoded(), &body.bytes, entry.meta(), &tags, &numbers),
+            checksum: codec::checksum(pending.key.encoded(), &body.bytes, entry.meta(), &tags, &numbers),
             hash,
-            key: offer.key.clone(),
+            key: pending.key.clone(),
             created,
             times,
             adapted: entry.adapted(),
-            seen,
+            known_sequence,
             used_ms: int(now_ms),
             tags,
             meta: entry.meta().clone(),
@@ -207,22 +207,22 @@ impl RowBuilder {
 
 /// Writes a row, unless the current one comes from the same or a later load. Returns the growth of the store; `None` if
 /// nothing was written. `replaced` receives the file that is no longer referenced, if any.
-pub(super) fn put(
+pub(super) fn upsert(
     db: &Connection,
     row: &RowBuilder,
     replaced: &mut Vec<String>,
 ) -> Result<Option<RowSize>, StorageError> {
-    let before: Option<(i64, RowSize, Option<String>)> = db
+    let replaced_row: Option<(i64, RowSize, Option<String>)> = db
         .prepare_cached("SELECT created, size, file_bytes, file FROM entry WHERE hash = ?1")?
         .query_row([row.hash], |row| {
             Ok((row.get(0)?, RowSize { bytes: row.get(1)?, file_bytes: row.get(2)? }, row.get(3)?))
         })
         .optional()?;
-    if before.as_ref().is_some_and(|(created, ..)| *created >= row.created) {
+    if replaced_row.as_ref().is_some_and(|(created, ..)| *created >= row.created) {
         return Ok(None);
     }
-    let (_, size_before, file_before) = before.unwrap_or_default();
-    // Another process may have replaced the file to be reused.
+    let (_, size_before, file_before) = replaced_row.unwrap_or_default();
+    // The row whose file was to be reused may have been removed since, for example by `greenroom cache`.
     if row.is_reused && file_before != row.file {
         return Ok(None);
     }
@@ -239,7 +239,7 @@ pub(super) fn put(
         error_ms,
         refresh_ms,
         row.adapted,
-        row.seen,
+        row.known_sequence,
         row.used_ms,
         row.tags,
         &row.meta[..],
@@ -266,15 +266,15 @@ pub(super) fn delete(
     not_after: Option<HybridTimestamp>,
     files: &mut Vec<String>,
 ) -> Result<RowSize, StorageError> {
-    let than = not_after.map(|stamp| stamp.raw().cast_signed());
+    let not_after = not_after.map(|stamp| stamp.raw().cast_signed());
     let sql = "DELETE FROM entry WHERE hash = ?1 AND (?2 IS NULL OR created <= ?2) RETURNING size, file_bytes, file";
-    let gone: Option<(RowSize, Option<String>)> = db
+    let deleted: Option<(RowSize, Option<String>)> = db
         .prepare_cached(sql)?
-        .query_row(params![hash, than], |row| {
+        .query_row(params![hash, not_after], |row| {
             Ok((RowSize { bytes: row.get(0)?, file_bytes: row.get(1)? }, row.get(2)?))
         })
         .optional()?;
-    let Some((size, file)) = gone else { return Ok(RowSize::default()) };
+    let Some((size, file)) = deleted else { return Ok(RowSize::default()) };
     files.extend(file);
     Ok(size)
 }
@@ -282,12 +282,12 @@ pub(super) fn delete(
 /// Deletes a corrupt row, unless another replaced it; returns its size.
 pub(super) fn delete_corrupt(
     db: &Connection,
-    torn: &CorruptRow,
+    corrupt_row: &CorruptRow,
     files: &mut Vec<String>,
 ) -> Result<RowSize, StorageError> {
     let sql = "SELECT 1 FROM entry WHERE hash = ?1 AND created IS ?2";
-    let is_there = db.prepare_cached(sql)?.exists(params![torn.hash, torn.created])?;
-    if is_there { delete(db, torn.hash, None, files) } else { Ok(RowSize::default()) }
+    let exists = db.prepare_cached(sql)?.exists(params![corrupt_row.hash, corrupt_row.created])?;
+    if exists { delete(db, corrupt_row.hash, None, files) } else { Ok(RowSize::default()) }
 }
 
 pub(super) fn hash_in(file: &str) -> i64 {
@@ -295,11 +295,11 @@ pub(super) fn hash_in(file: &str) -> i64 {
     u64::from_str_radix(digits, 16).unwrap_or_default().cast_signed()
 }
 
-fn numbers(created: i64, times: &[i64; 6], adapted: bool, seen: i64, length: i64) -> [i64; 10] {
-    let mut all = [0; 10];
-    all[..6].copy_from_slice(times);
-    all[6..].copy_from_slice(&[created, i64::from(adapted), seen, length]);
-    all
+fn numbers(created: i64, times: &[i64; 6], adapted: bool, known_sequence: i64, length: i64) -> [i64; 10] {
+    let mut numbers = [0; 10];
+    numbers[..6].copy_from_slice(times);
+    numbers[6..].copy_from_slice(&[created, i64::from(adapted), known_sequence, length]);
+    numbers
 }
 
 pub(super) fn int(number: u64) -> i64 {

@@ -61,25 +61,25 @@ pub(super) fn prepare(db: &mut Connection) -> Result<(), StorageError> {
         Ok(db.pragma_query_value(None, pragma, |row| row.get(0))?)
     };
     if number(db, "application_id")? == 0 && number(db, "schema_version")? == 0 {
-        // Two processes may be here at once: the second finds the work done.
-        let change = db.transaction_with_behavior(rusqlite::TransactionBehavior::Exclusive)?;
-        if number(&change, "schema_version")? == 0 {
-            change.execute_batch(SCHEMA)?;
-            change.execute_batch(negative::SCHEMA)?;
-            change.execute_batch(&format!(
+        // Checked again: another connection may have created the tables meanwhile.
+        let transaction = db.transaction_with_behavior(rusqlite::TransactionBehavior::Exclusive)?;
+        if number(&transaction, "schema_version")? == 0 {
+            transaction.execute_batch(SCHEMA)?;
+            transaction.execute_batch(negative::SCHEMA)?;
+            transaction.execute_batch(&format!(
                 "PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT};
                  INSERT INTO about VALUES ('seed', random()), ('bytes', 0), ('stamp', 0),
                     ('file_bytes', 0), ('markers', 0), ('digest', 0), ('floor', 0);"
             ))?;
         }
-        change.commit()?;
+        transaction.commit()?;
     }
     let (application, format) = (number(db, "application_id")?, number(db, "user_version")?);
     if application != APPLICATION {
-        return Err(StorageError::new(StorageErrorKind::Damaged, "it is a database of another program"));
+        return Err(StorageError::new(StorageErrorKind::Damaged, "the file is a database of another program"));
     }
     if format != FORMAT {
-        let message = format!("its format is {format}, and this version of the program reads format {FORMAT}");
+        let message = format!("the file has format {format}, but this version of Greenroom reads format {FORMAT}");
         return Err(StorageError::new(StorageErrorKind::Format, message));
     }
     Ok(())

@@ -35,8 +35,8 @@ pub(crate) fn decode(line: &str) -> Option<Scope> {
 }
 
 /// Decodes the output of [`Key::encoded`].
-pub(crate) fn decode_key(whole: &str) -> Option<Key> {
-    let mut parts = whole.splitn(3, '|');
+pub(crate) fn decode_key(encoded: &str) -> Option<Key> {
+    let mut parts = encoded.splitn(3, '|');
     let (namespace, partition, text) = (parts.next()?, parts.next()?, parts.next()?);
     Some(Key::new(&unescape(namespace), &Partition::new(unescape(partition)), text))
 }
@@ -55,7 +55,7 @@ pub(crate) fn broader(line: &str) -> String {
 
 /// The prefix shared by the encodings of all keys in a scope; `line` is the encoding of a whole namespace or of
 /// everything.
-pub(crate) fn keys_below(line: &str) -> String {
+pub(crate) fn key_prefix(line: &str) -> String {
     let namespace = line.strip_prefix("namespace|").and_then(|rest| rest.strip_suffix("||"));
     namespace.map_or_else(String::new, |escaped| format!("{escaped}|"))
 }
@@ -122,7 +122,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_written_is_read_back(scope in scopes()) {
+        fn an_encoded_scope_is_decoded(scope in scopes()) {
             prop_assert_eq!(decode(&encode(&scope)), Some(scope));
         }
 

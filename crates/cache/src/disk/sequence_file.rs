@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_says_what_it_saw_of_its_own_store_and_nothing_when_damaged() {
+    fn it_returns_the_sequence_of_its_own_store_and_nothing_if_damaged() {
         let dir = tempfile::tempdir().expect("a folder");
         let witness = SequenceFile::open(dir.path(), 7).expect("open");
         assert_eq!(witness.read_sequence(), 0);

@@ -30,7 +30,7 @@ pub(super) struct DiskSharedState {
     /// Number of commits: grows before a committed batch leaves the queue, so that readers renew their snapshots.
     pub(super) commits: AtomicU64,
     /// True while the log is being truncated: readers then end their transactions at once.
-    pub(super) cutting: AtomicBool,
+    pub(super) truncating: AtomicBool,
     /// The tickets up to which everything queued is written or lost.
     pub(super) done: watch::Sender<WriteProgress>,
 }
@@ -47,18 +47,18 @@ impl DiskSharedState {
             is_open: AtomicBool::new(false),
             pending_error: Mutex::default(),
             commits: AtomicU64::new(0),
-            cutting: AtomicBool::new(false),
+            truncating: AtomicBool::new(false),
             done: watch::Sender::default(),
             settings,
         }
     }
 
     /// Reports an error in the file of that generation to the writer. Ignored if the file was reopened since.
-    pub(super) fn report_error(&self, failing: StorageError, generation: u64) {
-        let mut alarm = self.pending_error.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(super) fn report_error(&self, error: StorageError, generation: u64) {
+        let mut pending_error = self.pending_error.lock().unwrap_or_else(PoisonError::into_inner);
         if self.is_open.load(Ordering::Acquire) && generation == self.generation.load(Ordering::Acquire) {
-            *alarm = Some(failing);
-            drop(alarm);
+            *pending_error = Some(error);
+            drop(pending_error);
             self.queue.notify_writer();
         }
     }

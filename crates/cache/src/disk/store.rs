@@ -36,18 +36,18 @@ pub(crate) const FILE: &str = "cache.db";
 /// Max wait for another connection that holds the write lock.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Max wait for readers when the log is truncated. Short, because nothing can be written meanwhile.
-const CUT_PATIENCE: Duration = Duration::from_millis(50);
+const CHECKPOINT_TIMEOUT: Duration = Duration::from_millis(50);
 /// Larger than SQLite's default, because writing a page takes the same number of system calls whatever its size, in the
 /// log and again in the database. Most rows are at most a quarter of it.
 const PAGE_BYTES: i64 = 16 * 1024;
 /// Page cache of a connection that writes, and of one that only reads, in KiB.
-const PAGES_KEPT_KIB: i64 = 4 * 1024;
-const PAGES_READ_KIB: i64 = 16 * 1024;
+const WRITER_CACHE_KIB: i64 = 4 * 1024;
+const READER_CACHE_KIB: i64 = 16 * 1024;
 /// A write-ahead log larger than this is checkpointed. The size is large to make that rare, because each checkpoint
 /// waits twice until the disk has synced.
-const LOG_MOVED_BYTES: i64 = 12 * 1024 * 1024;
+const CHECKPOINT_BYTES: i64 = 12 * 1024 * 1024;
 /// The log file is not truncated below this size, because growing it again costs more than the space it takes.
-const LOG_KEPT_BYTES: i64 = 16 * 1024 * 1024;
+const LOG_LIMIT_BYTES: i64 = 16 * 1024 * 1024;
 /// Entries in the store and their bytes.
 #[cfg(test)]
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -76,10 +76,10 @@ impl DiskStore {
     /// Opens the store in `dir`, creating it if necessary. Bodies longer than `file_above` bytes get a file each.
     pub(crate) fn open(dir: &Path, file_above: usize) -> Result<Self, StorageError> {
         let may_write = || OpenOptions::new().write(true).open(dir.join(FILE)).is_ok();
-        Self::connect(dir, file_above).map_err(|failing| match failing.kind {
+        Self::connect(dir, file_above).map_err(|error| match error.kind {
             // SQLite calls the file read-only, but the system allows writing to it: the file is damaged.
-            StorageErrorKind::ReadOnly if may_write() => StorageError::new(StorageErrorKind::Damaged, failing.message),
-            _ => failing,
+            StorageErrorKind::ReadOnly if may_write() => StorageError::new(StorageErrorKind::Damaged, error.message),
+            _ => error,
         })
     }
 
@@ -100,7 +100,7 @@ impl DiskStore {
         db.set_prepared_statement_cache_capacity(32);
         db.pragma_update(None, "mmap_size", 0)?;
         db.pragma_update(None, "page_size", PAGE_BYTES)?;
-        db.pragma_update(None, "cache_size", -PAGES_KEPT_KIB)?;
+        db.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
         // Takes effect only before the first page is written; on a file in use it would needlessly wait for the write
         // lock. Writes become about 5 % slower, but otherwise the file could never shrink.
         if disk_usage::is_empty(&db)? {
@@ -108,11 +108,11 @@ impl DiskStore {
         }
         db.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
         db.pragma_update(None, "synchronous", "NORMAL")?;
-        db.pragma_update(None, "journal_size_limit", LOG_KEPT_BYTES)?;
-        db.pragma_update(None, "wal_autocheckpoint", LOG_MOVED_BYTES / PAGE_BYTES)?;
+        db.pragma_update(None, "journal_size_limit", LOG_LIMIT_BYTES)?;
+        db.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_BYTES / PAGE_BYTES)?;
         prepare(&mut db)?;
         if db.is_readonly(rusqlite::MAIN_DB)? {
-            return Err(StorageError::new(StorageErrorKind::ReadOnly, "the file says that it may not be written"));
+            return Err(StorageError::new(StorageErrorKind::ReadOnly, "the database is marked read-only"));
         }
         let seed = about(&db, "seed")?.cast_unsigned();
         let inode = std::fs::metadata(&path)?.ino();
@@ -131,7 +131,7 @@ impl DiskStore {
 
     /// Whether the opened file is still in its place.
     pub(crate) fn is_in_place(&self) -> bool {
-        std::fs::metadata(&self.path).is_ok_and(|there| there.ino() == self.inode)
+        std::fs::metadata(&self.path).is_ok_and(|file| file.ino() == self.inode)
     }
 
     /// The hash by which a key's row is found.
@@ -146,15 +146,15 @@ impl DiskStore {
 
     /// Ends the read transaction. Does nothing if there is none.
     pub(crate) fn end_read(&self) {
-        let ended = self.db.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
-        if ended.is_err() {
-            drop(self.db.execute_batch("ROLLBACK"));
+        let result = self.db.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
+        if result.is_err() {
+            let _ = self.db.execute_batch("ROLLBACK"); // Fails only if the transaction is gone already.
         }
     }
 
     /// Enlarges the page cache, for a connection that only reads.
-    pub(crate) fn only_read(self) -> Result<Self, StorageError> {
-        self.db.pragma_update(None, "cache_size", -PAGES_READ_KIB)?;
+    pub(crate) fn with_reader_cache(self) -> Result<Self, StorageError> {
+        self.db.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
         Ok(self)
     }
 
@@ -182,7 +182,7 @@ impl DiskStore {
         // A valid timestamp is below 2^63, so later ones always fit. A negative number is damage.
         u64::try_from(stamp)
             .map(HybridTimestamp::from_raw)
-            .map_err(|_| StorageError::new(StorageErrorKind::Damaged, "its order has no end"))
+            .map_err(|_| StorageError::new(StorageErrorKind::Damaged, "the newest timestamp is out of range"))
     }
 
     /// All invalidations with a sequence number above `seq`, in order.
@@ -194,19 +194,16 @@ impl DiskStore {
     /// The invalidations with a sequence number above `seq`, and the floor, in one snapshot of the store.
     pub(crate) fn invalidation_delta(&self, seq: u64) -> Result<InvalidationDelta, StorageError> {
         self.begin_read()?;
-        let news = invalidation_log::after(&self.db, seq).and_then(|placed| {
-            Ok(InvalidationDelta {
-                invalidations: placed,
-                floor: invalidation_log::floor(&self.db)?.max(0).cast_unsigned(),
-            })
+        let delta = invalidation_log::after(&self.db, seq).and_then(|invalidations| {
+            Ok(InvalidationDelta { invalidations, floor: invalidation_log::floor(&self.db)?.max(0).cast_unsigned() })
         });
         self.end_read();
-        news
+        delta
     }
 
     /// All negative entries that have not expired.
     pub(crate) fn negative_entries(&self, now_ms: u64) -> Result<Vec<(Key, NegativeEntry)>, StorageError> {
-        negative::read_alive(&self.db, now_ms)
+        negative::read_unexpired(&self.db, now_ms)
     }
 
     /// The highest sequence number ever assigned.
@@ -230,9 +227,10 @@ impl DiskStore {
         self.end_read();
         match all? {
             (true, all, newest) => Ok((all, newest)),
-            (false, ..) => {
-                Err(StorageError::new(StorageErrorKind::Damaged, "its invalidations are not what was written"))
-            }
+            (false, ..) => Err(StorageError::new(
+                StorageErrorKind::Damaged,
+                "the stored invalidations do not match their checksum",
+            )),
         }
     }
 
@@ -243,8 +241,8 @@ impl DiskStore {
 
     /// Whether the store has no entries.
     pub(crate) fn is_empty(&self) -> Result<bool, StorageError> {
-        let any = self.db.query_row("SELECT 1 FROM entry LIMIT 1", [], |_| Ok(())).optional()?;
-        Ok(any.is_none())
+        let row = self.db.query_row("SELECT 1 FROM entry LIMIT 1", [], |_| Ok(())).optional()?;
+        Ok(row.is_none())
     }
 
     /// Whether everything was purged, but some of the purged rows are not deleted yet.
@@ -255,12 +253,12 @@ impl DiskStore {
     /// Records when the entries under these keys were last read. Eviction removes the least recently read.
     pub(crate) fn record_used(&mut self, keys: &[Key], now_ms: u64) -> Result<(), StorageError> {
         let hashes: Vec<i64> = keys.iter().map(|key| self.hash(key)).collect();
-        let change = self.db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let transaction = self.db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let sql = "UPDATE entry SET used_ms = ?2 WHERE hash = ?1 AND used_ms < ?2";
         for hash in hashes {
-            change.prepare_cached(sql)?.execute(params![hash, int(now_ms)])?;
+            transaction.prepare_cached(sql)?.execute(params![hash, int(now_ms)])?;
         }
-        Ok(change.commit()?)
+        Ok(transaction.commit()?)
     }
 
     /// Bytes of used pages and body files. Fast: no row is counted.
@@ -273,12 +271,13 @@ impl DiskStore {
         std::fs::metadata(self.path.with_extension("db-wal")).map_or(0, |wal| wal.len())
     }
 
-    /// Checkpoints and truncates the log. False if another connection blocked it for longer than [`CUT_PATIENCE`].
+    /// Checkpoints and truncates the log. False if another connection blocked it for longer than
+    /// [`CHECKPOINT_TIMEOUT`].
     pub(crate) fn truncate_wal(&self) -> Result<bool, StorageError> {
-        self.db.busy_timeout(CUT_PATIENCE)?;
-        let cut = self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+        self.db.busy_timeout(CHECKPOINT_TIMEOUT)?;
+        let is_busy = self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
         self.db.busy_timeout(BUSY_TIMEOUT)?;
-        Ok(cut? == 0)
+        Ok(is_busy? == 0)
     }
 
     /// Counts all rows. Slow.
@@ -296,17 +295,17 @@ pub(crate) fn inode_in(dir: &Path) -> Option<u64> {
 }
 
 /// Renames the database file, replacing one set aside before, and deletes its log and shared memory file. Returns the
-/// new path; `None` if the file in `dir` is not `inode`, because another process has replaced it already.
+/// new path; `None` if the file in `dir` is not `inode`, because it was replaced meanwhile.
 pub(crate) fn set_aside(dir: &Path, inode: u64) -> Result<Option<PathBuf>, StorageError> {
     if inode_in(dir) != Some(inode) {
         return Ok(None);
     }
-    let aside = dir.join(format!("{FILE}.set-aside"));
-    std::fs::rename(dir.join(FILE), &aside)?;
-    for tail in ["-wal", "-shm"] {
-        drop(std::fs::remove_file(dir.join(format!("{FILE}{tail}"))));
+    let moved = dir.join(format!("{FILE}.set-aside"));
+    std::fs::rename(dir.join(FILE), &moved)?;
+    for suffix in ["-wal", "-shm"] {
+        let _ = std::fs::remove_file(dir.join(format!("{FILE}{suffix}"))); // It may not exist.
     }
-    Ok(Some(aside))
+    Ok(Some(moved))
 }
 
 /// Deletes the database file, its log and shared memory file, a file set aside before, and all bodies. Returns `false`
@@ -315,16 +314,16 @@ pub(crate) fn delete_files(dir: &Path, inode: u64) -> Result<bool, StorageError>
     if inode_in(dir) != Some(inode) {
         return Ok(false);
     }
-    let named = |tail: &str| dir.join(format!("{FILE}{tail}"));
+    let file = |suffix: &str| dir.join(format!("{FILE}{suffix}"));
     // Readers keep these two files open for a while, so deleting them does not free their space yet: they are truncated
     // as well. That is safe because no process maps them.
-    let emptied = [named(""), named("-wal")].map(|path| OpenOptions::new().write(true).open(path));
-    std::fs::remove_file(named(""))?;
-    for tail in ["-wal", "-shm", ".set-aside"] {
-        drop(std::fs::remove_file(named(tail)));
+    let opened = [file(""), file("-wal")].map(|path| OpenOptions::new().write(true).open(path));
+    std::fs::remove_file(file(""))?;
+    for suffix in ["-wal", "-shm", ".set-aside"] {
+        let _ = std::fs::remove_file(file(suffix)); // It may not exist.
     }
-    for file in emptied.into_iter().flatten() {
-        drop(file.set_len(0));
+    for file in opened.into_iter().flatten() {
+        let _ = file.set_len(0); // Otherwise the space is freed once the readers close the file.
     }
     let bodies = BlobStore::new(dir);
     for folder in 0..=u8::MAX {

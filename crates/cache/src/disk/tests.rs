@@ -24,20 +24,20 @@ use crate::*;
 
 const LONG: Duration = Duration::from_secs(20);
 /// Longer than anything here takes, even on a busy machine.
-const PATIENCE: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Waits until a condition holds; fails with the caller's line if it never does.
 #[track_caller]
 fn until(mut holds: impl FnMut() -> bool) -> impl Future<Output = ()> {
-    let line = Location::caller();
-    let looking = async move {
+    let caller = Location::caller();
+    let wait = async move {
         while !holds() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
     async move {
-        let came = tokio::time::timeout(PATIENCE, looking).await;
-        assert!(came.is_ok(), "after {PATIENCE:?} it has not come to that: {line}");
+        let result = tokio::time::timeout(TIMEOUT, wait).await;
+        assert!(result.is_ok(), "after {TIMEOUT:?} it has not come to that: {caller}");
     }
 }
 
@@ -56,19 +56,19 @@ const POLICY: Policy = Policy {
 /// A source that counts its loads.
 #[derive(Clone, Default)]
 struct CountingLoader {
-    asked: Arc<AtomicU64>,
+    loads: Arc<AtomicU64>,
     body: Vec<u8>,
     tags: Vec<Tag>,
     is_down: bool,
 }
 
 impl CountingLoader {
-    fn of(body: impl Into<Vec<u8>>) -> Self {
+    fn new(body: impl Into<Vec<u8>>) -> Self {
         Self { body: body.into(), ..Self::default() }
     }
 
     fn tagged(body: &str, tag: &str) -> Self {
-        Self { tags: vec![Tag::new(tag)], ..Self::of(body) }
+        Self { tags: vec![Tag::new(tag)], ..Self::new(body) }
     }
 
     fn down() -> Self {
@@ -79,8 +79,8 @@ impl CountingLoader {
 impl Loader for CountingLoader {
     type Pass = ();
 
-    async fn load(&self, _why: LoadReason, _old: Option<Arc<Entry>>) -> Result<LoadResult<()>, LoadError> {
-        self.asked.fetch_add(1, Ordering::Relaxed);
+    async fn load(&self, _reason: LoadReason, _old: Option<Arc<Entry>>) -> Result<LoadResult<()>, LoadError> {
+        self.loads.fetch_add(1, Ordering::Relaxed);
         if self.is_down {
             return Err(LoadError::new(LoadErrorKind::Unreachable, "down"));
         }
@@ -123,46 +123,46 @@ fn tag(name: &str) -> Scope {
 }
 
 #[tokio::test]
-async fn what_was_read_before_a_restart_is_a_hit_after_it() {
+async fn an_entry_loaded_before_a_restart_is_a_hit_after_it() {
     let dir = tempfile::tempdir().expect("a folder");
     let texts = "{\"title\":\"Solaris\"}".repeat(100);
     let bodies = [b"small".to_vec(), texts.into_bytes(), vec![7u8; 300_000], Vec::new()];
     let cache = open(dir.path());
     for (at, body) in bodies.iter().enumerate() {
-        served(&cache, &format!("/{at}"), &CountingLoader::of(body.clone())).await;
+        served(&cache, &format!("/{at}"), &CountingLoader::new(body.clone())).await;
     }
     assert_eq!(cache.close_disk().await, 0);
     let cache = open(dir.path());
     for (at, body) in bodies.iter().enumerate() {
-        let source = CountingLoader::of("another");
-        let got = served(&cache, &format!("/{at}"), &source).await;
-        assert_eq!(got, (CacheStatus::Hit, Tier::Disk, body.clone()));
-        let got = served(&cache, &format!("/{at}"), &source).await;
-        assert_eq!(got.1, Tier::Memory, "it was taken up");
-        assert_eq!(source.asked.load(Ordering::Relaxed), 0);
+        let source = CountingLoader::new("another");
+        let response = served(&cache, &format!("/{at}"), &source).await;
+        assert_eq!(response, (CacheStatus::Hit, Tier::Disk, body.clone()));
+        let response = served(&cache, &format!("/{at}"), &source).await;
+        assert_eq!(response.1, Tier::Memory, "it was taken up");
+        assert_eq!(source.loads.load(Ordering::Relaxed), 0);
     }
 }
 
 #[tokio::test]
-async fn what_waits_to_be_written_is_a_hit() {
+async fn a_queued_write_is_a_hit() {
     let dir = tempfile::tempdir().expect("a folder");
     let disk = DiskSettings { write_linger: Duration::from_hours(1), ..settings(dir.path()) };
     let memory = CacheSettings { max_bytes: 1 << 20, max_entry_bytes: 8 << 10, ..CacheSettings::default() };
     let cache = Cache::with_disk(memory, disk, Clock::system(), TaskTracker::new()).expect("it opens");
-    let source = CountingLoader::of(vec![1; 7000]);
+    let source = CountingLoader::new(vec![1; 7000]);
     for at in 0..200 {
         served(&cache, &format!("/{at}"), &source).await;
     }
     assert!(cache.disk_stats().expect("a disk").queued > 0);
     for at in 0..200 {
-        let got = served(&cache, &format!("/{at}"), &source).await;
-        assert_eq!(got.0, CacheStatus::Hit, "/{at}: memory is too small, the rest waits or is written");
+        let served = served(&cache, &format!("/{at}"), &source).await;
+        assert_eq!(served.0, CacheStatus::Hit, "/{at}: memory is too small, the rest waits or is written");
     }
-    assert_eq!(source.asked.load(Ordering::Relaxed), 200);
+    assert_eq!(source.loads.load(Ordering::Relaxed), 200);
 }
 
 #[tokio::test]
-async fn nothing_that_was_invalidated_comes_back_after_a_crash() {
+async fn invalidated_entries_stay_invalidated_after_a_crash() {
     let dir = tempfile::tempdir().expect("a folder");
     let cache = open(dir.path());
     for (text, name) in [("/marked", "a"), ("/purged", "b"), ("/kept", "c")] {
@@ -175,14 +175,14 @@ async fn nothing_that_was_invalidated_comes_back_after_a_crash() {
     // No clean shutdown: as if the process had been killed, leaving the files as they are.
     cache.crash_disk().await;
     let cache = open(dir.path());
-    let new = CountingLoader::of("new");
+    let new = CountingLoader::new("new");
     assert_eq!(served(&cache, "/marked", &new).await.2, b"new");
     assert_eq!(served(&cache, "/purged", &new).await.2, b"new");
     assert_eq!(served(&cache, "/kept", &new).await, (CacheStatus::Hit, Tier::Disk, b"old".to_vec()));
 }
 
 #[tokio::test]
-async fn what_was_marked_before_a_crash_stands_in_for_a_failed_load_and_what_was_purged_does_not() {
+async fn an_entry_invalidated_before_a_crash_is_served_on_error_and_a_purged_one_is_not() {
     let dir = tempfile::tempdir().expect("a folder");
     let cache = open(dir.path());
     served(&cache, "/marked", &CountingLoader::tagged("old", "a")).await;
@@ -202,7 +202,7 @@ async fn what_was_marked_before_a_crash_stands_in_for_a_failed_load_and_what_was
 }
 
 #[tokio::test]
-async fn what_is_loaded_after_an_invalidation_outlives_it() {
+async fn an_entry_loaded_after_an_invalidation_is_not_affected() {
     let dir = tempfile::tempdir().expect("a folder");
     let cache = open(dir.path());
     served(&cache, "/x", &CountingLoader::tagged("old", "a")).await;
@@ -211,37 +211,38 @@ async fn what_is_loaded_after_an_invalidation_outlives_it() {
     served(&cache, "/x", &CountingLoader::tagged("new", "a")).await;
     cache.close_disk().await;
     let cache = open(dir.path());
-    let got = served(&cache, "/x", &CountingLoader::of("newer")).await;
-    assert_eq!(got, (CacheStatus::Hit, Tier::Disk, b"new".to_vec()));
+    let served = served(&cache, "/x", &CountingLoader::new("newer")).await;
+    assert_eq!(served, (CacheStatus::Hit, Tier::Disk, b"new".to_vec()));
 }
 
 #[tokio::test]
 async fn a_directory_has_one_owner_and_is_free_when_its_owner_ends() {
     let dir = tempfile::tempdir().expect("a folder");
-    let one = open(dir.path());
-    served(&one, "/x", &CountingLoader::of("value")).await;
-    let two = Cache::with_disk(CacheSettings::default(), settings(dir.path()), Clock::system(), TaskTracker::new());
-    let reason = two.expect_err("it is refused");
+    let cache_one = open(dir.path());
+    served(&cache_one, "/x", &CountingLoader::new("value")).await;
+    let cache_two =
+        Cache::with_disk(CacheSettings::default(), settings(dir.path()), Clock::system(), TaskTracker::new());
+    let reason = cache_two.expect_err("it is refused");
     assert!(reason.contains(&format!("is in use by process {}", std::process::id())), "{reason}");
-    assert_eq!(one.close_disk().await, 0);
-    let two = open(dir.path());
-    assert_eq!(served(&two, "/x", &CountingLoader::of("no")).await.0, CacheStatus::Hit);
+    assert_eq!(cache_one.close_disk().await, 0);
+    let cache_two = open(dir.path());
+    assert_eq!(served(&cache_two, "/x", &CountingLoader::new("no")).await.0, CacheStatus::Hit);
 }
 
 #[tokio::test]
-async fn the_newest_of_many_values_of_a_key_is_what_stays() {
+async fn the_newest_of_many_values_of_a_key_is_stored() {
     let dir = tempfile::tempdir().expect("a folder");
     let cache = open(dir.path());
     for round in 0..50 {
         cache.invalidate(&Scope::Key(key("/x")), &Invalidation::mark_stale());
         assert!(cache.flush_invalidations().await);
-        served(&cache, "/x", &CountingLoader::of(format!("{round}"))).await;
+        served(&cache, "/x", &CountingLoader::new(format!("{round}"))).await;
     }
     assert!(cache.flush(LONG).await);
     // No clean shutdown: as if the process had been killed, leaving the files as they are.
     cache.crash_disk().await;
     let cache = open(dir.path());
-    assert_eq!(served(&cache, "/x", &CountingLoader::of("no")).await, (CacheStatus::Hit, Tier::Disk, b"49".to_vec()));
+    assert_eq!(served(&cache, "/x", &CountingLoader::new("no")).await, (CacheStatus::Hit, Tier::Disk, b"49".to_vec()));
     assert_eq!(DiskStore::open(dir.path(), 1).expect("it opens").count().expect("counted").entries, 1);
 }
 
@@ -250,7 +251,7 @@ type DamageFn = fn(&Path);
 
 #[tokio::test]
 async fn a_damaged_file_is_set_aside_and_service_goes_on() {
-    let damages: [(&str, DamageFn); 5] = [
+    let corruptions: [(&str, DamageFn); 5] = [
         ("cut", |file| {
             let length = std::fs::metadata(file).expect("it is there").len();
             std::fs::File::options().write(true).open(file).expect("open").set_len(length / 2).expect("cut");
@@ -269,18 +270,18 @@ async fn a_damaged_file_is_set_aside_and_service_goes_on() {
             db.execute_batch("CREATE TABLE theirs (x)").expect("made");
         }),
     ];
-    for (name, damage) in damages {
+    for (name, damage) in corruptions {
         let dir = tempfile::tempdir().expect("a folder");
         let cache = open(dir.path());
         for at in 0..200 {
-            served(&cache, &format!("/{at}"), &CountingLoader::of(format!("{at}").repeat(100))).await;
+            served(&cache, &format!("/{at}"), &CountingLoader::new(format!("{at}").repeat(100))).await;
         }
         cache.close_disk().await;
         drop(cache);
         damage(&dir.path().join(FILE));
         let cache = open(dir.path());
         for at in 0..200 {
-            served(&cache, &format!("/{at}"), &CountingLoader::of("new")).await;
+            served(&cache, &format!("/{at}"), &CountingLoader::new("new")).await;
         }
         assert!(cache.flush(LONG).await, "{name}");
         let stats = cache.disk_stats().expect("a disk");
@@ -291,41 +292,41 @@ async fn a_damaged_file_is_set_aside_and_service_goes_on() {
 }
 
 #[tokio::test]
-async fn a_row_that_is_torn_is_a_miss_and_goes() {
+async fn a_corrupt_row_is_a_miss_and_is_deleted() {
     let dir = tempfile::tempdir().expect("a folder");
     let cache = open(dir.path());
-    served(&cache, "/small", &CountingLoader::of("old")).await;
-    served(&cache, "/large", &CountingLoader::of(vec![1; 200_000])).await;
-    served(&cache, "/whole", &CountingLoader::of("old")).await;
+    served(&cache, "/small", &CountingLoader::new("old")).await;
+    served(&cache, "/large", &CountingLoader::new(vec![1; 200_000])).await;
+    served(&cache, "/whole", &CountingLoader::new("old")).await;
     cache.close_disk().await;
     let db = rusqlite::Connection::open(dir.path().join(FILE)).expect("open");
     db.execute("UPDATE entry SET body = 'xxx' WHERE key LIKE '%/small'", []).expect("flipped");
     drop(db);
     std::fs::remove_dir_all(dir.path().join("bodies")).expect("the file behind a row is gone");
     let cache = open(dir.path());
-    assert_eq!(served(&cache, "/small", &CountingLoader::of("new")).await.2, b"new");
-    assert_eq!(served(&cache, "/large", &CountingLoader::of("new")).await.2, b"new");
-    assert_eq!(served(&cache, "/whole", &CountingLoader::of("new")).await.2, b"old");
+    assert_eq!(served(&cache, "/small", &CountingLoader::new("new")).await.2, b"new");
+    assert_eq!(served(&cache, "/large", &CountingLoader::new("new")).await.2, b"new");
+    assert_eq!(served(&cache, "/whole", &CountingLoader::new("new")).await.2, b"old");
     assert_eq!(cache.disk_stats().expect("a disk").corrupt, 2);
 }
 
 #[tokio::test]
-async fn a_store_deleted_while_running_is_begun_anew() {
+async fn a_store_deleted_while_running_is_created_again() {
     let dir = tempfile::tempdir().expect("a folder");
     let cache = open(dir.path());
-    served(&cache, "/a", &CountingLoader::of("a")).await;
+    served(&cache, "/a", &CountingLoader::new("a")).await;
     assert!(cache.flush(LONG).await);
     for file in std::fs::read_dir(dir.path()).expect("listed").flatten() {
-        drop(std::fs::remove_file(file.path()));
+        let _ = std::fs::remove_file(file.path()); // Folders stay.
     }
     for round in 0..3 {
-        served(&cache, &format!("/b{round}"), &CountingLoader::of("b")).await;
+        served(&cache, &format!("/b{round}"), &CountingLoader::new("b")).await;
         let is_written = cache.flush(LONG).await;
         assert!(is_written || round == 0, "what knew the markers of the old one is not for the new one");
     }
     cache.close_disk().await;
     let cache = open(dir.path());
-    assert_eq!(served(&cache, "/b2", &CountingLoader::of("no")).await.2, b"b");
+    assert_eq!(served(&cache, "/b2", &CountingLoader::new("no")).await.2, b"b");
 }
 
 #[tokio::test]
@@ -333,8 +334,9 @@ async fn the_store_stays_within_its_bytes_and_keeps_what_is_read() {
     let dir = tempfile::tempdir().expect("a folder");
     let cache = open(dir.path());
     for at in 0..300u32 {
-        let noise: Vec<u8> = (0..4000u32).map(|byte| ((byte + at).wrapping_mul(2_654_435_761) >> 24) as u8).collect();
-        served(&cache, &format!("/{at}"), &CountingLoader::of(noise)).await;
+        let incompressible: Vec<u8> =
+            (0..4000u32).map(|byte| ((byte + at).wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        served(&cache, &format!("/{at}"), &CountingLoader::new(incompressible)).await;
     }
     cache.close_disk().await;
     let mut store = DiskStore::open(dir.path(), 65_536).expect("it opens");
@@ -353,14 +355,14 @@ async fn the_store_stays_within_its_bytes_and_keeps_what_is_read() {
 }
 
 #[tokio::test]
-async fn a_read_only_directory_costs_writes_and_nothing_else() {
+async fn a_read_only_directory_stops_writes_and_nothing_else() {
     let dir = tempfile::tempdir().expect("a folder");
     let cache = open(dir.path());
     let db = rusqlite::Connection::open(dir.path().join(FILE)).expect("open");
     // Root may write anywhere, so the refusal comes from the database itself.
     db.execute_batch("CREATE TRIGGER no BEFORE INSERT ON entry BEGIN SELECT RAISE(ABORT, 'no'); END").expect("made");
     for at in 0..20 {
-        served(&cache, &format!("/{at}"), &CountingLoader::of("x")).await;
+        served(&cache, &format!("/{at}"), &CountingLoader::new("x")).await;
     }
     cache.flush(LONG).await;
     let stats = cache.disk_stats().expect("a disk");
@@ -369,7 +371,7 @@ async fn a_read_only_directory_costs_writes_and_nothing_else() {
 }
 
 #[test]
-fn files_are_for_their_owner_alone() {
+fn files_are_readable_by_their_owner_only() {
     use std::os::unix::fs::PermissionsExt;
     let dir = tempfile::tempdir().expect("a folder");
     let place = dir.path().join("cache");
@@ -388,72 +390,72 @@ struct ShareOnlyLoader(Arc<AtomicU64>, Arc<tokio::sync::Semaphore>);
 impl Loader for ShareOnlyLoader {
     type Pass = ();
 
-    async fn load(&self, _why: LoadReason, _old: Option<Arc<Entry>>) -> Result<LoadResult<()>, LoadError> {
+    async fn load(&self, _reason: LoadReason, _old: Option<Arc<Entry>>) -> Result<LoadResult<()>, LoadError> {
         self.0.fetch_add(1, Ordering::Relaxed);
-        drop(self.1.acquire().await);
+        let _ = self.1.acquire().await; // The semaphore is never closed.
         Ok(LoadResult::Share(Value::default()))
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_crowd_that_looks_below_together_is_one_load_even_if_nothing_of_it_is_kept() {
+async fn concurrent_disk_lookups_share_one_load_even_if_it_is_not_stored() {
     let dir = tempfile::tempdir().expect("a folder");
     let cache = open(dir.path());
     for round in 0..50 {
-        let (asked, go) = (Arc::new(AtomicU64::new(0)), Arc::new(tokio::sync::Semaphore::new(0)));
+        let (loads, go) = (Arc::new(AtomicU64::new(0)), Arc::new(tokio::sync::Semaphore::new(0)));
         let key = key(&format!("/{round}"));
-        let crowd = futures_util::future::join_all((0..50).map(|_| {
-            let (asked, go) = (Arc::clone(&asked), Arc::clone(&go));
-            cache.get_or_load(&key, &POLICY, CacheDirective::Any, move || ShareOnlyLoader(asked, go))
+        let reads = futures_util::future::join_all((0..50).map(|_| {
+            let (loads, go) = (Arc::clone(&loads), Arc::clone(&go));
+            cache.get_or_load(&key, &POLICY, CacheDirective::Any, move || ShareOnlyLoader(loads, go))
         }));
-        let mut crowd = std::pin::pin!(crowd);
-        assert!(futures_util::poll!(crowd.as_mut()).is_pending());
+        let mut reads = std::pin::pin!(reads);
+        assert!(futures_util::poll!(reads.as_mut()).is_pending());
         // All of them have arrived. From here on the load may be over before the last of them sees the lookup's result.
         go.add_permits(1);
-        for answer in crowd.await {
-            assert!(matches!(answer, Ok(CacheResponse::Shared { .. })));
+        for response in reads.await {
+            assert!(matches!(response, Ok(CacheResponse::Shared { .. })));
         }
-        assert_eq!(asked.load(Ordering::Relaxed), 1, "round {round}");
+        assert_eq!(loads.load(Ordering::Relaxed), 1, "round {round}");
     }
 }
 
 #[tokio::test]
-async fn what_was_loaded_is_written_when_the_answers_that_waited_for_it_have_left() {
+async fn a_loaded_value_is_written_once_the_responses_waiting_for_it_are_delivered() {
     let dir = tempfile::tempdir().expect("a folder");
     let cache = open(dir.path());
-    let answer = read(&cache, "/a", &CountingLoader::of("large")).await.expect("an answer");
+    let response = read(&cache, "/a", &CountingLoader::new("large")).await.expect("an answer");
     // An invalidation arrives after the write, and everything ready is written with it.
     cache.invalidate(&tag("other"), &Invalidation::mark_stale());
     assert!(cache.flush_invalidations().await);
     let stats = cache.disk_stats().expect("there is a disk");
     assert_eq!((stats.queued, stats.written), (1, 0), "its answer is on its way");
     assert_eq!(served(&cache, "/a", &CountingLoader::down()).await.0, CacheStatus::Hit, "others are answered");
-    drop(answer);
+    drop(response);
     let disk = &cache.0.coordinator.disk_tier.as_ref().expect("there is a disk").disk;
     assert!(disk.written(LONG).await, "nobody has to ask for it");
     assert_eq!(cache.disk_stats().expect("there is a disk").written, 1);
 }
 
 #[tokio::test]
-async fn who_waits_until_everything_is_written_waits_for_no_client() {
+async fn a_flush_does_not_wait_for_clients() {
     let dir = tempfile::tempdir().expect("a folder");
     let cache = open(dir.path());
-    let answer = read(&cache, "/a", &CountingLoader::of("large")).await.expect("an answer");
+    let response = read(&cache, "/a", &CountingLoader::new("large")).await.expect("an answer");
     assert!(cache.flush(LONG).await);
     assert_eq!(cache.disk_stats().expect("there is a disk").written, 1);
-    drop(answer);
+    drop(response);
     assert_eq!(cache.close_disk().await, 0);
 }
 
 #[tokio::test]
-async fn while_the_source_cannot_be_asked_a_slow_disk_is_waited_for() {
+async fn during_an_outage_a_slow_disk_is_waited_for() {
     let dir = tempfile::tempdir().expect("a folder");
     let cache = open(dir.path());
-    served(&cache, "/a", &CountingLoader::of("kept")).await;
+    served(&cache, "/a", &CountingLoader::new("kept")).await;
     assert_eq!(cache.close_disk().await, 0);
     // So slow that no other read would wait for it.
     let cache = open_with(DiskSettings { read_timeout: Duration::ZERO, ..settings(dir.path()) });
-    let answer = cache.get_or_load(&key("/a"), &POLICY, CacheDirective::Offline, CountingLoader::down).await;
-    let value = answer.as_ref().ok().and_then(CacheResponse::value).expect("it is there");
+    let response = cache.get_or_load(&key("/a"), &POLICY, CacheDirective::Offline, CountingLoader::down).await;
+    let value = response.as_ref().ok().and_then(CacheResponse::value).expect("it is there");
     assert_eq!(value.body, "kept");
 }

@@ -71,14 +71,14 @@ impl InvalidationIndex {
     pub(crate) fn invalidate(
         &self,
         target: ScopeHash,
-        draw: impl FnOnce() -> HybridTimestamp,
-        how: &Invalidation,
+        next_stamp: impl FnOnce() -> HybridTimestamp,
+        invalidation: &Invalidation,
         now_ms: u64,
     ) -> HybridTimestamp {
         let mut map = write(&self.map);
-        let stamp = draw();
-        let marks = self.write(&mut map, target, EventTime { stamp, ms: now_ms }, how);
-        marks.ours = marks.ours.max(stamp);
+        let stamp = next_stamp();
+        let state = self.write(&mut map, target, EventTime { stamp, ms: now_ms }, invalidation);
+        state.own = state.own.max(stamp);
         drop(map);
         self.epoch.fetch_add(1, Ordering::AcqRel);
         stamp
@@ -89,7 +89,7 @@ impl InvalidationIndex {
         map: &'a mut HashMap<u64, ScopeState, BuildIdentityHasher>,
         target: ScopeHash,
         now: EventTime,
-        how: &Invalidation,
+        invalidation: &Invalidation,
     ) -> &'a mut ScopeState {
         if map.len() >= self.max && !map.contains_key(&target.scope) {
             self.folded.fetch_add(fold(map, self.max), Ordering::Relaxed);
@@ -97,14 +97,14 @@ impl InvalidationIndex {
         if let (true, Some(namespace)) = (target.is_tag, target.namespace) {
             let any = map.entry(any_tag(namespace)).or_default();
             any.record_stamp(now.stamp);
-            if let Some(end_ms) = hold_end_ms(now.ms, how) {
+            if let Some(end_ms) = hold_end_ms(now.ms, invalidation) {
                 any.add_hold(end_ms);
             }
         }
-        let marks = map.entry(target.scope).or_default();
-        marks.folds_into = target.namespace.filter(|namespace| *namespace != target.scope);
-        marks.invalidate(now.stamp, how, now.ms);
-        marks
+        let state = map.entry(target.scope).or_default();
+        state.folds_into = target.namespace.filter(|namespace| *namespace != target.scope);
+        state.invalidate(now.stamp, invalidation, now.ms);
+        state
     }
 
     /// Adds a record from a store, with a timestamp drawn under the write lock.
@@ -112,23 +112,23 @@ impl InvalidationIndex {
     pub(crate) fn insert_stored(
         &self,
         target: ScopeHash,
-        draw: impl FnOnce() -> HybridTimestamp,
-        placed: &NumberedInvalidation,
+        next_stamp: impl FnOnce() -> HybridTimestamp,
+        numbered: &NumberedInvalidation,
         now_ms: u64,
     ) {
         let purge = Invalidation { mode: InvalidationMode::Purge, ..Invalidation::mark_stale() };
-        let how = if placed.invalidation.purges { purge } else { Invalidation::mark_stale() };
+        let invalidation = if numbered.invalidation.purges { purge } else { Invalidation::mark_stale() };
         let mut map = write(&self.map);
-        let stamp = draw();
-        let marks = self.write(&mut map, target, EventTime { stamp, ms: now_ms }, &how);
-        marks.set_sequence(placed, stamp);
-        let hold_until_ms = end_now(placed.invalidation.hold_until.ms(), placed.invalidation.stamp, now_ms);
+        let stamp = next_stamp();
+        let state = self.write(&mut map, target, EventTime { stamp, ms: now_ms }, &invalidation);
+        state.set_sequence(numbered, stamp);
+        let hold_until_ms = end_now(numbered.invalidation.hold_until.ms(), numbered.invalidation.stamp, now_ms);
         if hold_until_ms > now_ms {
-            marks.add_hold(hold_until_ms);
+            state.add_hold(hold_until_ms);
         }
-        if placed.invalidation.grace_until_ms > 0 {
-            let until_ms = end_now(placed.invalidation.grace_until_ms, placed.invalidation.stamp, now_ms);
-            marks.set_grace_period(until_ms, placed.invalidation.grace_fresh_ms, now_ms);
+        if numbered.invalidation.grace_until_ms > 0 {
+            let until_ms = end_now(numbered.invalidation.grace_until_ms, numbered.invalidation.stamp, now_ms);
+            state.set_grace_period(until_ms, numbered.invalidation.grace_fresh_ms, now_ms);
         }
         drop(map);
         self.epoch.fetch_add(1, Ordering::AcqRel);
@@ -139,16 +139,16 @@ impl InvalidationIndex {
     pub(crate) fn set_sequence(
         &self,
         target: ScopeHash,
-        placed: &NumberedInvalidation,
+        numbered: &NumberedInvalidation,
         stamp: HybridTimestamp,
-        is_ours: bool,
+        is_own: bool,
     ) {
         let mut map = write(&self.map);
         let scope = narrowest(&map, target);
-        let marks = map.entry(scope).or_default();
-        marks.set_sequence(placed, stamp);
-        if is_ours {
-            marks.ours_numbered = marks.ours_numbered.max(stamp);
+        let state = map.entry(scope).or_default();
+        state.set_sequence(numbered, stamp);
+        if is_own {
+            state.own_numbered = state.own_numbered.max(stamp);
         }
     }
 
@@ -158,90 +158,95 @@ impl InvalidationIndex {
     pub(crate) fn committed(&self, target: ScopeHash, stamp: HybridTimestamp) {
         let mut map = write(&self.map);
         let scope = narrowest(&map, target);
-        let marks = map.entry(scope).or_default();
-        marks.ours_numbered = marks.ours_numbered.max(stamp);
+        let state = map.entry(scope).or_default();
+        state.own_numbered = state.own_numbered.max(stamp);
     }
 
     /// Discards the sequence numbers, because the store was replaced.
     #[cfg(not(feature = "shuttle"))]
     pub(crate) fn clear_sequences(&self) {
-        for marks in write(&self.map).values_mut() {
-            (marks.newest_seq, marks.purge_seq) = (0, 0);
-            (marks.numbered, marks.ours, marks.ours_numbered) =
+        for state in write(&self.map).values_mut() {
+            (state.newest_seq, state.purge_seq) = (0, 0);
+            (state.numbered, state.own, state.own_numbered) =
                 (HybridTimestamp::ZERO, HybridTimestamp::ZERO, HybridTimestamp::ZERO);
         }
     }
 
-    /// Validity of an entry found in a store, whose load knew the records up to `seen`, with the timestamp of the
-    /// record that decides it; if it is valid, with that of the newest record compared. Clocks of different processes
-    /// are not compared: a record of this process without a number counts as newer than everything in the store.
+    /// Validity of an entry found in a store, whose load knew the records up to `known_sequence`, with the timestamp of
+    /// the record that decides it; if it is valid, with that of the newest record compared. Clocks of different
+    /// processes are not compared: a record of this process without a number counts as newer than everything in the
+    /// store.
     #[cfg(not(feature = "shuttle"))]
-    pub(crate) fn validity_of_stored(&self, reach: &ScopeHashes, seen: u64) -> (Validity, HybridTimestamp) {
+    pub(crate) fn validity_of_stored(
+        &self,
+        scope_hashes: &ScopeHashes,
+        known_sequence: u64,
+    ) -> (Validity, HybridTimestamp) {
         let map = read(&self.map);
-        let mut marking = (Validity::Valid, HybridTimestamp::ZERO);
-        reach.any(|scope| {
-            if let Some(marks) = map.get(&scope) {
-                let is_pending = marks.is_pending();
-                if marks.purge_seq > seen || (is_pending && marks.purge > marks.ours_numbered) {
-                    marking = (Validity::Purged, marks.purge);
-                } else if (marks.newest_seq > seen || is_pending) && marking.0 == Validity::Valid {
-                    marking = (Validity::Invalidated, marks.newest);
-                } else if marking.0 == Validity::Valid {
-                    marking.1 = marking.1.max(marks.numbered);
+        let mut validity = (Validity::Valid, HybridTimestamp::ZERO);
+        scope_hashes.any(|scope| {
+            if let Some(state) = map.get(&scope) {
+                let is_pending = state.is_pending();
+                if state.purge_seq > known_sequence || (is_pending && state.purge > state.own_numbered) {
+                    validity = (Validity::Purged, state.purge);
+                } else if (state.newest_seq > known_sequence || is_pending) && validity.0 == Validity::Valid {
+                    validity = (Validity::Invalidated, state.newest);
+                } else if validity.0 == Validity::Valid {
+                    validity.1 = validity.1.max(state.numbered);
                 }
             }
-            marking.0 == Validity::Purged
+            validity.0 == Validity::Purged
         });
-        marking
+        validity
     }
 
     /// Validity of an entry whose load began at `created`.
-    pub(crate) fn validity(&self, reach: &ScopeHashes, created: HybridTimestamp) -> Validity {
+    pub(crate) fn validity(&self, scope_hashes: &ScopeHashes, created: HybridTimestamp) -> Validity {
         let map = read(&self.map);
-        let mut marking = Validity::Valid;
-        reach.any(|scope| {
-            if let Some(marks) = map.get(&scope) {
-                if created <= marks.purge {
-                    marking = Validity::Purged;
-                } else if created <= marks.newest && marking == Validity::Valid {
-                    marking = Validity::Invalidated;
+        let mut validity = Validity::Valid;
+        scope_hashes.any(|scope| {
+            if let Some(state) = map.get(&scope) {
+                if created <= state.purge {
+                    validity = Validity::Purged;
+                } else if created <= state.newest && validity == Validity::Valid {
+                    validity = Validity::Invalidated;
                 }
             }
-            marking == Validity::Purged
+            validity == Validity::Purged
         });
-        marking
+        validity
     }
 
     /// The newest invalidation that covers these scopes, and the scope it was made for.
-    pub(crate) fn newest(&self, reach: &ScopeHashes) -> Option<(HybridTimestamp, ScopeKind)> {
+    pub(crate) fn newest(&self, scope_hashes: &ScopeHashes) -> Option<(HybridTimestamp, ScopeKind)> {
         let map = read(&self.map);
         let mut newest: Option<(HybridTimestamp, ScopeKind)> = None;
-        reach.each(|scope, part| {
-            let stamp = map.get(&scope).map_or(HybridTimestamp::ZERO, |marks| marks.newest);
+        scope_hashes.for_each(|scope, kind| {
+            let stamp = map.get(&scope).map_or(HybridTimestamp::ZERO, |state| state.newest);
             if stamp > newest.map_or(HybridTimestamp::ZERO, |(stamp, _)| stamp) {
-                newest = Some((stamp, part));
+                newest = Some((stamp, kind));
             }
         });
         newest
     }
 
     /// The fence: whether a value whose load began then may be stored now.
-    pub(crate) fn fence(&self, reach: &ScopeHashes, began: EventTime) -> Result<StorePermit, NotStoredReason> {
+    pub(crate) fn fence(&self, scope_hashes: &ScopeHashes, began: EventTime) -> Result<StorePermit, NotStoredReason> {
         let epoch = self.epoch();
-        if sabotage::takes_out("fence") {
+        if sabotage::is_disabled("fence") {
             return Ok(StorePermit { epoch, max_fresh: None });
         }
         let map = read(&self.map);
         let (mut refusal, mut max_fresh_ms) = (None, u64::MAX);
-        reach.any(|scope| {
-            if let Some(marks) = map.get(&scope) {
-                if began.stamp <= marks.newest {
+        scope_hashes.any(|scope| {
+            if let Some(state) = map.get(&scope) {
+                if began.stamp <= state.newest {
                     refusal = Some(NotStoredReason::Invalidated);
-                } else if marks.blocks_store(began.ms) && refusal.is_none() {
+                } else if state.blocks_store(began.ms) && refusal.is_none() {
                     refusal = Some(NotStoredReason::WriteInDoubt);
                 }
-                if began.ms < marks.grace_until_ms {
-                    max_fresh_ms = max_fresh_ms.min(marks.grace_fresh_ms);
+                if began.ms < state.grace_until_ms {
+                    max_fresh_ms = max_fresh_ms.min(state.grace_fresh_ms);
                 }
             }
             refusal == Some(NotStoredReason::Invalidated)
@@ -252,11 +257,11 @@ impl InvalidationIndex {
 
     /// Whether anything covered was invalidated after `began`; if so, that load can no longer be joined. A hold that
     /// has ended by `now_ms` counts as an invalidation at its end.
-    pub(crate) fn invalidated_since(&self, reach: &ScopeHashes, began: EventTime, now_ms: u64) -> bool {
+    pub(crate) fn invalidated_since(&self, scope_hashes: &ScopeHashes, began: EventTime, now_ms: u64) -> bool {
         let map = read(&self.map);
-        reach.any(|scope| {
+        scope_hashes.any(|scope| {
             map.get(&scope)
-                .is_some_and(|marks| began.stamp <= marks.newest || marks.hold_ended_between(began.ms, now_ms))
+                .is_some_and(|state| began.stamp <= state.newest || state.hold_ended_between(began.ms, now_ms))
         })
     }
 
@@ -265,29 +270,30 @@ impl InvalidationIndex {
     /// towards `true` beyond.
     pub(crate) fn invalidated_between(
         &self,
-        reach: &ScopeHashes,
+        scope_hashes: &ScopeHashes,
         tags_unknown: bool,
         began: EventTime,
         arrived: EventTime,
     ) -> bool {
         let map = read(&self.map);
         let hit = |scope: u64| {
-            map.get(&scope).is_some_and(|marks| {
-                let (loaded, came) = (began.stamp, arrived.stamp);
-                let marked = loaded <= marks.newest && (marks.newest < came || loaded <= marks.before);
-                marked || marks.hold_ended_between(began.ms, arrived.ms)
+            map.get(&scope).is_some_and(|state| {
+                let (began_stamp, arrived_stamp) = (began.stamp, arrived.stamp);
+                let is_invalidated =
+                    began_stamp <= state.newest && (state.newest < arrived_stamp || began_stamp <= state.before);
+                is_invalidated || state.hold_ended_between(began.ms, arrived.ms)
             })
         };
-        reach.any(hit) || (tags_unknown && hit(reach.any_tag()))
+        scope_hashes.any(hit) || (tags_unknown && hit(scope_hashes.any_tag()))
     }
 
     /// Like [`Self::invalidated_since`], for a negative entry, which has no tags: every tag counts.
-    pub(crate) fn invalidated_since_any_tag(&self, reach: &ScopeHashes, began: HybridTimestamp) -> bool {
+    pub(crate) fn invalidated_since_any_tag(&self, scope_hashes: &ScopeHashes, began: HybridTimestamp) -> bool {
         // Only the timestamp of a failure is stored; where it runs ahead of the clock, the failure counts a little
         // longer.
         let began = EventTime { stamp: began, ms: began.ms() };
         self.invalidated_between(
-            reach,
+            scope_hashes,
             true,
             began,
             EventTime { stamp: HybridTimestamp::from_raw(u64::MAX), ms: u64::MAX },
@@ -314,13 +320,13 @@ fn end_now(end_ms: u64, stamp: HybridTimestamp, now_ms: u64) -> u64 {
 /// enough (too many namespaces), folds everything into one record over all. Returns the number of records folded.
 fn fold(map: &mut HashMap<u64, ScopeState, BuildIdentityHasher>, max: usize) -> u64 {
     let mut stamps: Vec<HybridTimestamp> =
-        map.values().filter(|marks| marks.folds_into.is_some()).map(|marks| marks.newest).collect();
+        map.values().filter(|state| state.folds_into.is_some()).map(|state| state.newest).collect();
     let before = map.len();
     if !stamps.is_empty() {
         let middle = stamps.len() / 2;
         let (_, median, _) = stamps.select_nth_unstable(middle);
         let median = *median;
-        fold_where(map, |marks| marks.folds_into.filter(|_| marks.newest <= median));
+        fold_where(map, |state| state.folds_into.filter(|_| state.newest <= median));
     }
     if map.len() > max / 4 * 3 {
         fold_where(map, |_| Some(ALL));
@@ -332,12 +338,12 @@ fn fold(map: &mut HashMap<u64, ScopeState, BuildIdentityHasher>, max: usize) -> 
 fn fold_where(map: &mut HashMap<u64, ScopeState, BuildIdentityHasher>, into: impl Fn(&ScopeState) -> Option<u64>) {
     let folded: Vec<(u64, u64)> = map
         .iter()
-        .filter_map(|(scope, marks)| into(marks).map(|into| (*scope, into)))
+        .filter_map(|(scope, state)| into(state).map(|into| (*scope, into)))
         .filter(|(scope, into)| scope != into)
         .collect();
     for (scope, into) in folded {
-        if let Some(marks) = map.remove(&scope) {
-            map.entry(into).or_default().absorb(&marks);
+        if let Some(state) = map.remove(&scope) {
+            map.entry(into).or_default().absorb(&state);
         }
     }
 }

@@ -45,7 +45,7 @@ pub(crate) struct CacheRead<'a, L, F> {
     /// The entry found on disk when this read began.
     disk_entry: Option<Arc<Entry>>,
     /// The flight that the leader of the disk lookup started or joined.
-    offered: Option<Arc<Flight>>,
+    joinable_flight: Option<Arc<Flight>>,
     loader: std::marker::PhantomData<fn() -> L>,
 }
 
@@ -53,12 +53,12 @@ type ReadResult<P> = std::result::Result<CacheResponse<P>, LoadError>;
 
 /// What a caller waits for.
 struct FlightWait<P> {
-    follow: FlightFollower,
-    why: LoadReason,
+    follower: FlightFollower,
+    load_reason: LoadReason,
     /// Max wait if the cached entry can be served instead.
     soft: Option<Duration>,
     /// Receives the uncacheable result of the caller's own load.
-    own: Option<oneshot::Receiver<P>>,
+    pass_receiver: Option<oneshot::Receiver<P>>,
     /// The load replaces an entry that could not be served.
     replaces: bool,
 }
@@ -75,7 +75,7 @@ impl<'a, L: Loader, F: FnOnce() -> L> CacheRead<'a, L, F> {
         engine: &'a Arc<CacheEngine>,
         key: &'a Key,
         policy: &'a Policy,
-        demand: CacheDirective,
+        directive: CacheDirective,
         factory: F,
         now_ms: u64,
     ) -> Self {
@@ -86,12 +86,12 @@ impl<'a, L: Loader, F: FnOnce() -> L> CacheRead<'a, L, F> {
             factory: Some(factory),
             miss_counted: false,
             disk_entry: None,
-            offered: None,
+            joinable_flight: None,
             loader: std::marker::PhantomData,
             engine,
             key,
             policy,
-            directive: demand,
+            directive,
         }
     }
 
@@ -99,19 +99,19 @@ impl<'a, L: Loader, F: FnOnce() -> L> CacheRead<'a, L, F> {
     pub(crate) async fn run(mut self) -> ReadResult<L::Pass> {
         let first = self.first_round().await;
         let result = self.rounds(first).await;
-        self.count_answer(&result);
+        self.record_result(&result);
         result
     }
 
     /// Counts a request's result. Each is counted once it is final, so no counter ever decreases.
-    fn count_answer(&self, result: &ReadResult<L::Pass>) {
+    fn record_result(&self, result: &ReadResult<L::Pass>) {
         let served = match result {
             Ok(CacheResponse::Cached { served, .. } | CacheResponse::Shared { served, .. }) => Some(*served),
             Ok(CacheResponse::Passed(_)) => Some(CacheStatus::Loaded),
             Err(_) => None,
         };
         match served {
-            None => self.counters.failed_answers.one(),
+            None => self.counters.failed_reads.one(),
             Some(CacheStatus::Joined | CacheStatus::StaleOnError) => {}
             Some(_) if self.miss_counted => self.counters.loaded.one(),
             Some(_) => {}
@@ -132,25 +132,25 @@ impl<'a, L: Loader, F: FnOnce() -> L> CacheRead<'a, L, F> {
     #[cfg(not(feature = "shuttle"))]
     async fn first_round(&mut self) -> RoundResult<L::Pass> {
         let engine = self.engine;
-        let Some(below) = &engine.coordinator.disk_tier else { return self.round() };
-        while self.may_lie_below() {
-            match below.lookups.join_or_lead(self.key) {
-                LookupRole::Lead(lead) => {
+        let Some(disk_tier) = &engine.coordinator.disk_tier else { return self.round() };
+        while self.may_be_on_disk() {
+            match disk_tier.lookups.join_or_lead(self.key) {
+                LookupRole::Lead(leader) => {
                     let (now_ms, is_last_resort) = (engine.clock.now_ms(), self.directive == CacheDirective::Offline);
                     self.disk_entry =
                         engine.coordinator.load_from_disk(self.key, &self.counters, now_ms, is_last_resort).await;
                     let round = self.round();
                     let flight = match &round {
-                        RoundResult::Wait(wait) => Some(Arc::clone(&wait.follow.flight)),
+                        RoundResult::Wait(wait) => Some(Arc::clone(&wait.follower.flight)),
                         RoundResult::Answer(_) | RoundResult::Again => None,
                     };
-                    lead.complete(LookupResult { entry: self.disk_entry.clone(), flight });
+                    leader.complete(LookupResult { entry: self.disk_entry.clone(), flight });
                     return round;
                 }
-                LookupRole::Follow(mut told) => {
-                    let seen = told.wait_for(Option::is_some).await.ok().and_then(|seen| seen.clone());
-                    if let Some(seen) = seen {
-                        (self.disk_entry, self.offered) = (seen.entry, seen.flight);
+                LookupRole::Follow(mut receiver) => {
+                    let cached = receiver.wait_for(Option::is_some).await.ok().and_then(|cached| cached.clone());
+                    if let Some(cached) = cached {
+                        (self.disk_entry, self.joinable_flight) = (cached.entry, cached.flight);
                         break;
                     }
                 }
@@ -160,90 +160,92 @@ impl<'a, L: Loader, F: FnOnce() -> L> CacheRead<'a, L, F> {
     }
 
     #[cfg(not(feature = "shuttle"))]
-    fn may_lie_below(&self) -> bool {
-        let (desk, now_ms) = (&self.engine.coordinator, self.engine.clock.now_ms());
-        let verdict = desk
+    fn may_be_on_disk(&self) -> bool {
+        let (coordinator, now_ms) = (&self.engine.coordinator, self.engine.clock.now_ms());
+        let freshness = coordinator
             .memory
             .peek(self.key)
-            .map(|entry| evaluate_freshness(&entry, self.policy, now_ms, desk.validity(&entry)));
-        let is_served = matches!(verdict, Some(Freshness::Fresh { .. } | Freshness::Stale));
-        self.directive != CacheDirective::LoadUnshared && !is_served && !desk.flights.is_under_way(self.key)
+            .map(|entry| evaluate_freshness(&entry, self.policy, now_ms, coordinator.validity(&entry)));
+        let is_usable = matches!(freshness, Some(Freshness::Fresh { .. } | Freshness::Stale));
+        self.directive != CacheDirective::LoadUnshared && !is_usable && !coordinator.flights.is_under_way(self.key)
     }
 
     /// The entry under the key, from memory or from the disk lookup at the start of this read, and its validity.
     fn cached_entry(&self) -> Option<(Arc<Entry>, Validity)> {
-        let desk = &self.engine.coordinator;
-        desk.get(self.key).or_else(|| self.disk_entry.clone().map(|entry| (Arc::clone(&entry), desk.validity(&entry))))
+        let coordinator = &self.engine.coordinator;
+        coordinator
+            .get(self.key)
+            .or_else(|| self.disk_entry.clone().map(|entry| (Arc::clone(&entry), coordinator.validity(&entry))))
     }
 
     /// Tier of an entry.
     fn tier(&self, entry: &Arc<Entry>) -> Tier {
-        let is_from_below = self.disk_entry.as_ref().is_some_and(|below| below.created() == entry.created());
-        if is_from_below { Tier::Disk } else { Tier::Memory }
+        let is_from_disk = self.disk_entry.as_ref().is_some_and(|disk_tier| disk_tier.created() == entry.created());
+        if is_from_disk { Tier::Disk } else { Tier::Memory }
     }
 
     async fn rounds(&mut self, first: RoundResult<L::Pass>) -> ReadResult<L::Pass> {
         let mut round = first;
         for _ in 0..MAX_ROUNDS {
             match round {
-                RoundResult::Answer(answer) => return answer,
+                RoundResult::Answer(response) => return response,
                 RoundResult::Again => {}
                 RoundResult::Wait(wait) => {
-                    if let Some(answer) = self.wait(wait).await {
-                        return answer;
+                    if let Some(response) = self.wait(wait).await {
+                        return response;
                     }
                 }
             }
             round = self.round();
         }
-        self.alone(LoadReason::Demanded).await
+        self.load_alone(LoadReason::Demanded).await
     }
 
     /// Looks up and decides once.
     fn round(&mut self) -> RoundResult<L::Pass> {
         let now_ms = self.engine.clock.now_ms();
-        let seen = self.cached_entry();
-        let sight = seen.as_ref().map(|(entry, marking)| self.entry_state(entry, *marking, now_ms));
-        if let Some((entry, Validity::Purged)) = &seen {
+        let cached = self.cached_entry();
+        let entry_state = cached.as_ref().map(|(entry, validity)| self.entry_state(entry, *validity, now_ms));
+        if let Some((entry, Validity::Purged)) = &cached {
             self.engine.coordinator.discard(self.key, entry.created());
         }
-        match plan(self.directive, sight) {
-            ReadPlan::Serve { served, reason, refresh } => match seen {
-                Some((entry, _)) => RoundResult::Answer(Ok(self.serve_kept(entry, served, reason, refresh, now_ms))),
+        match plan(self.directive, entry_state) {
+            ReadPlan::Serve { served, reason, refresh } => match cached {
+                Some((entry, _)) => RoundResult::Answer(Ok(self.serve_cached(entry, served, reason, refresh, now_ms))),
                 None => RoundResult::Again,
             },
             ReadPlan::NotCached => {
-                RoundResult::Answer(Err(LoadError::new(LoadErrorKind::NotCached, "nothing usable is kept")))
+                RoundResult::Answer(Err(LoadError::new(LoadErrorKind::NotCached, "no usable entry is cached")))
             }
-            ReadPlan::LoadAlone { why } => self.start_alone(why, now_ms),
-            ReadPlan::Load { why, soft } => {
-                self.count_miss(why);
+            ReadPlan::LoadAlone { load_reason } => self.start_alone(load_reason, now_ms),
+            ReadPlan::Load { load_reason, soft } => {
+                self.count_miss(load_reason);
                 match self.engine.coordinator.negative_entry(self.key, &self.scope_hashes, now_ms).as_deref() {
                     Some(NegativeEntry::Failed { failure, .. }) => RoundResult::Answer(
                         self.failed(failure.clone(), CacheStatusReason::FailedRecently(failure.kind)),
                     ),
-                    Some(NegativeEntry::Uncacheable { .. }) => self.start_alone(why, now_ms),
-                    None => self.board(why, soft, seen, now_ms),
+                    Some(NegativeEntry::Uncacheable { .. }) => self.start_alone(load_reason, now_ms),
+                    None => self.join_flight(load_reason, soft, cached, now_ms),
                 }
             }
         }
     }
 
-    fn entry_state(&self, entry: &Entry, marking: Validity, now_ms: u64) -> EntryState {
+    fn entry_state(&self, entry: &Entry, validity: Validity, now_ms: u64) -> EntryState {
         let age_ms = now_ms.saturating_sub(entry.created_ms());
         EntryState {
-            freshness: evaluate_freshness(entry, self.policy, now_ms, marking),
+            freshness: evaluate_freshness(entry, self.policy, now_ms, validity),
             just_loaded: age_ms <= millis(self.engine.coordinator.settings.reload_within),
         }
     }
 
     /// Whether the entry can still be served in any case.
-    fn usable(&self, entry: &Entry, marking: Validity, now_ms: u64) -> bool {
-        let verdict = evaluate_freshness(entry, self.policy, now_ms, marking);
-        !matches!(verdict, Freshness::Unusable | Freshness::Invalidated { fallback: false })
+    fn usable(&self, entry: &Entry, validity: Validity, now_ms: u64) -> bool {
+        let freshness = evaluate_freshness(entry, self.policy, now_ms, validity);
+        !matches!(freshness, Freshness::Unusable | Freshness::Invalidated { fallback: false })
     }
 
-    fn serve_kept(
+    fn serve_cached(
         &mut self,
         entry: Arc<Entry>,
         served: CacheStatus,
@@ -269,113 +271,127 @@ impl<'a, L: Loader, F: FnOnce() -> L> CacheRead<'a, L, F> {
 
     /// Starts one background refresh, unless one is running or a recent failure forbids it.
     fn refresh_behind(&mut self, entry: &Arc<Entry>, now_ms: u64) {
-        let desk = &self.engine.coordinator;
-        if self.engine.stop.is_cancelled() || desk.negative_entry(self.key, &self.scope_hashes, now_ms).is_some() {
+        let coordinator = &self.engine.coordinator;
+        if self.engine.stop.is_cancelled() || coordinator.negative_entry(self.key, &self.scope_hashes, now_ms).is_some()
+        {
             return;
         }
-        let Some(claim) = entry.try_begin_refresh(now_ms) else { return };
-        if let JoinOutcome::Lead(lead) = desk.join_or_start(self.key, &self.scope_hashes, Some(entry), now_ms) {
-            self.launch(lead, LoadReason::Refresh, Some(Arc::clone(entry)), Some(claim));
+        let Some(permit) = entry.try_begin_refresh(now_ms) else { return };
+        if let JoinOutcome::Lead(leader) = coordinator.join_or_start(self.key, &self.scope_hashes, Some(entry), now_ms)
+        {
+            self.launch(leader, LoadReason::Refresh, Some(Arc::clone(entry)), Some(permit));
         }
     }
 
     /// Joins the load in progress, or starts one.
-    fn board(
+    fn join_flight(
         &mut self,
-        why: LoadReason,
+        load_reason: LoadReason,
         soft: bool,
-        seen: Option<(Arc<Entry>, Validity)>,
+        cached: Option<(Arc<Entry>, Validity)>,
         now_ms: u64,
     ) -> RoundResult<L::Pass> {
-        let (engine, kept) = (self.engine, seen.as_ref().map(|(entry, _)| entry));
-        let boarding = match self.offered.take() {
+        let (engine, entry) = (self.engine, cached.as_ref().map(|(entry, _)| entry));
+        let join_outcome = match self.joinable_flight.take() {
             Some(flight) => engine.coordinator.flights.join(&flight),
-            None => engine.coordinator.join_or_start(self.key, &self.scope_hashes, kept, now_ms),
+            None => engine.coordinator.join_or_start(self.key, &self.scope_hashes, entry, now_ms),
         };
-        let replaces = seen.as_ref().is_some_and(|(entry, marking)| self.usable(entry, *marking, now_ms));
+        let replaces = cached.as_ref().is_some_and(|(entry, validity)| self.usable(entry, *validity, now_ms));
         let soft = soft.then_some(self.policy.soft_timeout);
-        match boarding {
-            JoinOutcome::Lead(lead) => {
-                let old = seen.and_then(|(entry, marking)| (marking != Validity::Purged).then_some(entry));
-                let follow = lead.follow();
-                match self.launch(lead, why, old, None) {
-                    Some(own) => RoundResult::Wait(FlightWait { follow, why, soft, own: Some(own), replaces }),
+        match join_outcome {
+            JoinOutcome::Lead(leader) => {
+                let old = cached.and_then(|(entry, validity)| (validity != Validity::Purged).then_some(entry));
+                let follower = leader.follow();
+                match self.launch(leader, load_reason, old, None) {
+                    Some(pass_receiver) => RoundResult::Wait(FlightWait {
+                        follower,
+                        load_reason,
+                        soft,
+                        pass_receiver: Some(pass_receiver),
+                        replaces,
+                    }),
                     // This caller already used its loader; let another one lead.
                     None => RoundResult::Again,
                 }
             }
-            JoinOutcome::Follow(follow) => {
-                let age = Duration::from_millis(follow.flight.age_ms(now_ms));
+            JoinOutcome::Follow(follower) => {
+                let age = Duration::from_millis(follower.flight.age_ms(now_ms));
                 let soft = soft.map(|soft| soft.saturating_sub(age));
-                RoundResult::Wait(FlightWait { follow, why, soft, own: None, replaces })
+                RoundResult::Wait(FlightWait { follower, load_reason, soft, pass_receiver: None, replaces })
             }
             JoinOutcome::Retry => RoundResult::Again,
             JoinOutcome::TooManyFlights => {
                 engine.counters.flights_refused.one();
-                RoundResult::Answer(self.overloaded("too many loads are under way"))
+                RoundResult::Answer(self.overloaded("too many loads are running"))
             }
             JoinOutcome::TooManyWaiters => {
                 engine.counters.waiters_refused.one();
-                RoundResult::Answer(self.overloaded("too many wait for this load"))
+                RoundResult::Answer(self.overloaded("too many requests wait for this load"))
             }
         }
     }
 
-    fn start_alone(&mut self, why: LoadReason, now_ms: u64) -> RoundResult<L::Pass> {
-        self.count_miss(why);
-        let Some(lead) = self.engine.coordinator.start_unshared(now_ms) else {
+    fn start_alone(&mut self, load_reason: LoadReason, now_ms: u64) -> RoundResult<L::Pass> {
+        self.count_miss(load_reason);
+        let Some(leader) = self.engine.coordinator.start_unshared(now_ms) else {
             self.engine.counters.flights_refused.one();
-            return RoundResult::Answer(self.overloaded("too many loads are under way"));
+            return RoundResult::Answer(self.overloaded("too many loads are running"));
         };
         let old = self.cached_entry();
-        let old = old.and_then(|(entry, marking)| (marking != Validity::Purged).then_some(entry));
+        let old = old.and_then(|(entry, validity)| (validity != Validity::Purged).then_some(entry));
         let replaces = old.as_ref().is_some_and(|entry| self.usable(entry, Validity::Valid, now_ms));
-        let follow = lead.follow();
-        match self.launch(lead, why, old, None) {
-            Some(own) => RoundResult::Wait(FlightWait { follow, why, soft: None, own: Some(own), replaces }),
-            None => RoundResult::Answer(self.overloaded("this caller has loaded already")),
+        let follower = leader.follow();
+        match self.launch(leader, load_reason, old, None) {
+            Some(pass_receiver) => RoundResult::Wait(FlightWait {
+                follower,
+                load_reason,
+                soft: None,
+                pass_receiver: Some(pass_receiver),
+                replaces,
+            }),
+            None => RoundResult::Answer(self.overloaded("this request has already used its load")),
         }
     }
 
     /// Loads unshared and answers with the result, whatever it is.
-    async fn alone(&mut self, why: LoadReason) -> ReadResult<L::Pass> {
+    async fn load_alone(&mut self, load_reason: LoadReason) -> ReadResult<L::Pass> {
         let now_ms = self.engine.clock.now_ms();
-        match self.start_alone(why, now_ms) {
-            RoundResult::Answer(answer) => answer,
+        match self.start_alone(load_reason, now_ms) {
+            RoundResult::Answer(response) => response,
             RoundResult::Wait(wait) => {
-                let answer = self.wait(wait).await;
-                answer.unwrap_or_else(|| self.overloaded("the load was overtaken"))
+                let response = self.wait(wait).await;
+                response.unwrap_or_else(|| self.overloaded("invalidations kept overtaking the load"))
             }
-            RoundResult::Again => self.overloaded("the load was overtaken"),
+            RoundResult::Again => self.overloaded("invalidations kept overtaking the load"),
         }
     }
 
     fn launch(
         &mut self,
-        lead: FlightLeader,
-        why: LoadReason,
+        leader: FlightLeader,
+        load_reason: LoadReason,
         old: Option<Arc<Entry>>,
-        claim: Option<RefreshPermit>,
+        permit: Option<RefreshPermit>,
     ) -> Option<oneshot::Receiver<L::Pass>> {
         let factory = self.factory.take()?;
         let loader = Arc::new(factory());
-        let warmth = self.policy.warm.then(|| {
-            self.engine.keep_warm(self.key, self.policy, &loader, lead.flight.created, lead.flight.started_ms)
+        let access_rhythm = self.policy.warm.then(|| {
+            self.engine.keep_warm(self.key, self.policy, &loader, leader.flight.created, leader.flight.started_ms)
         });
-        let booking = LoadContext {
+        let context = LoadContext {
             key: self.key.clone(),
             policy: *self.policy,
-            load_reason: why,
+            load_reason,
             counters: Arc::clone(&self.counters),
-            access_rhythm: warmth.flatten(),
+            access_rhythm: access_rhythm.flatten(),
         };
-        Some(self.engine.launch(lead, booking, loader, old, claim))
+        Some(self.engine.launch(leader, context, loader, old, permit))
     }
 
-    fn count_miss(&mut self, why: LoadReason) {
+    fn count_miss(&mut self, load_reason: LoadReason) {
         if !std::mem::replace(&mut self.miss_counted, true) {
-            self.counters.record_miss(why);
-            if why == LoadReason::Absent && self.engine.coordinator.memory.take_recent_eviction(self.key) {
+            self.counters.record_miss(load_reason);
+            if load_reason == LoadReason::Absent && self.engine.coordinator.memory.take_recent_eviction(self.key) {
                 self.counters.eviction_misses.one();
             }
         }

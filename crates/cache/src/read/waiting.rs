@@ -14,64 +14,64 @@ impl<L: Loader, F: FnOnce() -> L> CacheRead<'_, L, F> {
     /// Waits for a flight. `None` means that its result is not valid for this caller, which must look up again.
     pub(super) async fn wait(&mut self, mut wait: FlightWait<L::Pass>) -> Option<ReadResult<L::Pass>> {
         let (clock, hard) = (&self.engine.clock, self.policy.hard_timeout);
-        let mut left = hard;
+        let mut remaining = hard;
         if let Some(soft) = wait.soft {
             let soft = soft.min(hard);
-            if let Ok(landed) = clock.timeout(soft, &mut wait.follow).await {
-                return self.landed(wait, landed).await;
+            if let Ok(finish) = clock.timeout(soft, &mut wait.follower).await {
+                return self.finish(wait, finish).await;
             }
-            if let Some(answer) = self.instead_of_waiting() {
-                return Some(Ok(answer));
+            if let Some(response) = self.serve_after_soft_timeout() {
+                return Some(Ok(response));
             }
-            left = hard.saturating_sub(soft);
+            remaining = hard.saturating_sub(soft);
         }
-        if let Ok(landed) = clock.timeout(left, &mut wait.follow).await {
-            return self.landed(wait, landed).await;
+        if let Ok(finish) = clock.timeout(remaining, &mut wait.follower).await {
+            return self.finish(wait, finish).await;
         }
-        let failure = LoadError::new(LoadErrorKind::TimedOut, "the load takes too long");
+        let failure = LoadError::new(LoadErrorKind::TimedOut, "the load timed out");
         Some(self.failed(failure, CacheStatusReason::Failed(LoadErrorKind::TimedOut)))
     }
 
     /// The cached entry, when the load exceeds the soft timeout; none if it was invalidated meanwhile.
-    fn instead_of_waiting(&self) -> Option<CacheResponse<L::Pass>> {
+    fn serve_after_soft_timeout(&self) -> Option<CacheResponse<L::Pass>> {
         let now_ms = self.engine.clock.now_ms();
-        let (entry, marking) = self.cached_entry()?;
-        let usable = marking == Validity::Valid && self.usable(&entry, marking, now_ms);
+        let (entry, validity) = self.cached_entry()?;
+        let usable = validity == Validity::Valid && self.usable(&entry, validity, now_ms);
         usable.then(|| self.serve_old(entry, CacheStatusReason::SlowLoad, now_ms))
     }
 
-    async fn landed(&mut self, wait: FlightWait<L::Pass>, landed: LoadOutcome) -> Option<ReadResult<L::Pass>> {
-        let FlightWait { follow, why, own, replaces, .. } = wait;
-        if !self.engine.coordinator.serves(&follow.flight, &landed, &self.scope_hashes, self.arrived) {
+    async fn finish(&mut self, wait: FlightWait<L::Pass>, finish: LoadOutcome) -> Option<ReadResult<L::Pass>> {
+        let FlightWait { follower, load_reason, pass_receiver, replaces, .. } = wait;
+        if !self.engine.coordinator.serves(&follower.flight, &finish, &self.scope_hashes, self.arrived) {
             return None;
         }
-        let served = match (own.is_some(), replaces) {
+        let served = match (pass_receiver.is_some(), replaces) {
             (false, _) => CacheStatus::Joined,
             (true, true) => CacheStatus::Refreshed,
             (true, false) => CacheStatus::Loaded,
         };
-        if served == CacheStatus::Joined && !matches!(landed, LoadOutcome::Uncacheable) {
+        if served == CacheStatus::Joined && !matches!(finish, LoadOutcome::Uncacheable) {
             self.counters.joins.one();
         }
-        match landed {
-            LoadOutcome::Cacheable { entry, refusal, leaving } => {
+        match finish {
+            LoadOutcome::Cacheable { entry, refusal, delivery_guard } => {
                 let now_ms = self.engine.clock.now_ms();
                 entry.record_loaded(now_ms);
                 let reason = refusal.map(CacheStatusReason::NotStored);
-                let answer = CacheResponse::cached(entry, served, Tier::Source, now_ms, reason);
-                Some(Ok(answer.with_delivery_guard(leaving)))
+                let response = CacheResponse::cached(entry, served, Tier::Source, now_ms, reason);
+                Some(Ok(response.with_delivery_guard(delivery_guard)))
             }
             LoadOutcome::Shared(value) => Some(Ok(CacheResponse::Shared { value, served })),
             LoadOutcome::Failed(failure) => {
                 let reason = CacheStatusReason::Failed(failure.kind);
                 Some(self.failed(failure, reason))
             }
-            LoadOutcome::Uncacheable => match own {
-                Some(passed) => match passed.await {
-                    Ok(passed) => Some(Ok(CacheResponse::Passed(passed))),
-                    Err(_) => Some(self.overloaded("the load's result was lost")),
+            LoadOutcome::Uncacheable => match pass_receiver {
+                Some(pass) => match pass.await {
+                    Ok(pass) => Some(Ok(CacheResponse::Passed(pass))),
+                    Err(_) => Some(self.overloaded("the result of the load was lost")),
                 },
-                None => Some(Box::pin(self.alone(why)).await),
+                None => Some(Box::pin(self.load_alone(load_reason)).await),
             },
         }
     }
@@ -87,11 +87,11 @@ impl<L: Loader, F: FnOnce() -> L> CacheRead<'_, L, F> {
             return Err(failure);
         }
         let now_ms = self.engine.clock.now_ms();
-        let Some((entry, marking)) = self.cached_entry() else { return Err(failure) };
-        if !self.usable(&entry, marking, now_ms) {
+        let Some((entry, validity)) = self.cached_entry() else { return Err(failure) };
+        if !self.usable(&entry, validity, now_ms) {
             return Err(failure);
         }
-        let fresh = matches!(evaluate_freshness(&entry, self.policy, now_ms, marking), Freshness::Fresh { .. });
+        let fresh = matches!(evaluate_freshness(&entry, self.policy, now_ms, validity), Freshness::Fresh { .. });
         if fresh && self.directive == CacheDirective::Any {
             entry.record_read(now_ms);
             let tier = self.tier(&entry);

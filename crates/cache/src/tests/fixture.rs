@@ -36,9 +36,9 @@ pub(crate) enum LoadScript {
 
 #[derive(Debug, Clone, Default)]
 struct KeyScript {
-    says: LoadScript,
+    response: LoadScript,
     version: u64,
-    takes: Duration,
+    duration: Duration,
     tags: Vec<Tag>,
     policy: Option<Policy>,
     body_bytes: usize,
@@ -60,13 +60,13 @@ impl ScriptedSource {
     }
 
     /// Sets this key's response.
-    pub(crate) fn says(&self, text: &str, says: LoadScript) {
-        self.script(text, |script| script.says = says);
+    pub(crate) fn set_response(&self, text: &str, response: LoadScript) {
+        self.script(text, |script| script.response = response);
     }
 
     /// Sets the duration of this key's loads.
-    pub(crate) fn takes(&self, text: &str, millis: u64) {
-        self.script(text, |script| script.takes = Duration::from_millis(millis));
+    pub(crate) fn set_duration(&self, text: &str, millis: u64) {
+        self.script(text, |script| script.duration = Duration::from_millis(millis));
     }
 
     /// Sets the tags of this key's values.
@@ -75,12 +75,12 @@ impl ScriptedSource {
     }
 
     /// Sets the TTL policy the loader returns for this key.
-    pub(crate) fn lives(&self, text: &str, policy: Policy) {
+    pub(crate) fn set_policy(&self, text: &str, policy: Policy) {
         self.script(text, |script| script.policy = Some(policy));
     }
 
     /// Sets the size of this key's values.
-    pub(crate) fn weighs(&self, text: &str, bytes: usize) {
+    pub(crate) fn set_body_bytes(&self, text: &str, bytes: usize) {
         self.script(text, |script| script.body_bytes = bytes);
     }
 
@@ -90,14 +90,14 @@ impl ScriptedSource {
     }
 
     /// Total number of loads.
-    pub(crate) fn asked(&self) -> usize {
+    pub(crate) fn load_count(&self) -> usize {
         self.0.lock().unwrap().log.len()
     }
 
     /// Reasons of this key's loads.
     pub(crate) fn reasons(&self, text: &str) -> Vec<LoadReason> {
         let state = self.0.lock().unwrap();
-        state.log.iter().filter(|(asked, _)| asked == text).map(|(_, why)| *why).collect()
+        state.log.iter().filter(|(key, _)| key == text).map(|(_, reason)| *reason).collect()
     }
 }
 
@@ -109,27 +109,27 @@ pub(crate) struct ScriptedLoader {
 }
 
 impl ScriptedLoader {
-    pub(crate) fn new(stage: &CacheFixture, key: &Key) -> Self {
-        Self { source: stage.source.clone(), clock: stage.clock.clone(), key: key.clone() }
+    pub(crate) fn new(fixture: &CacheFixture, key: &Key) -> Self {
+        Self { source: fixture.source.clone(), clock: fixture.clock.clone(), key: key.clone() }
     }
 }
 
 impl Loader for ScriptedLoader {
     type Pass = String;
 
-    async fn load(&self, why: LoadReason, _old: Option<Arc<Entry>>) -> Result<LoadResult<String>, LoadError> {
+    async fn load(&self, reason: LoadReason, _old: Option<Arc<Entry>>) -> Result<LoadResult<String>, LoadError> {
         let script = {
             let mut state = self.source.0.lock().unwrap();
-            state.log.push((self.key.text().into(), why));
+            state.log.push((self.key.text().into(), reason));
             state.scripts.get(self.key.text()).cloned().unwrap_or_default()
         };
-        if !script.takes.is_zero() {
-            self.clock.sleep(script.takes).await;
+        if !script.duration.is_zero() {
+            self.clock.sleep(script.duration).await;
         }
         let mut body = format!("{} v{}", self.key.partition(), script.version).into_bytes();
         body.resize(body.len().max(script.body_bytes), b' ');
         let value = Value::new(Bytes::from(body));
-        match script.says {
+        match script.response {
             LoadScript::Value => Ok(LoadResult::Store(LoadedValue { value, tags: script.tags, policy: script.policy })),
             LoadScript::Share => Ok(LoadResult::Share(value)),
             LoadScript::Gone => Ok(LoadResult::NotFound(Value::new("gone"))),
@@ -186,18 +186,18 @@ impl CacheFixture {
 
     /// Reads a key of Anna's.
     pub(crate) async fn read(&self, text: &str) -> ReadOutcome {
-        self.ask(&Self::key(text), CacheDirective::Any).await
+        self.read_with(&Self::key(text), CacheDirective::Any).await
     }
 
-    pub(crate) async fn ask(&self, key: &Key, demand: CacheDirective) -> ReadOutcome {
+    pub(crate) async fn read_with(&self, key: &Key, directive: CacheDirective) -> ReadOutcome {
         let loader = || ScriptedLoader { source: self.source.clone(), clock: self.clock.clone(), key: key.clone() };
-        self.cache.get_or_load(key, &self.policy, demand, loader).await
+        self.cache.get_or_load(key, &self.policy, directive, loader).await
     }
 
     /// A caller in its own task, which has arrived when this returns.
-    pub(crate) async fn caller(&self, key: &Key, demand: CacheDirective) -> JoinHandle<ReadOutcome> {
-        let (stage, key) = (self.clone(), key.clone());
-        let task = self.tasks.spawn(async move { stage.ask(&key, demand).await });
+    pub(crate) async fn caller(&self, key: &Key, directive: CacheDirective) -> JoinHandle<ReadOutcome> {
+        let (fixture, key) = (self.clone(), key.clone());
+        let task = self.tasks.spawn(async move { fixture.read_with(&key, directive).await });
         settle().await;
         task
     }
@@ -207,13 +207,13 @@ impl CacheFixture {
     }
 
     /// Lets time pass, and runs everything due in it.
-    pub(crate) async fn pass(&self, millis: u64) {
+    pub(crate) async fn advance(&self, millis: u64) {
         self.clock.sleep(Duration::from_millis(millis)).await;
         settle().await;
     }
 
-    pub(crate) async fn pass_s(&self, seconds: u64) {
-        self.pass(seconds * 1000).await;
+    pub(crate) async fn advance_s(&self, seconds: u64) {
+        self.advance(seconds * 1000).await;
     }
 
     /// Waits until no task is left.
@@ -233,12 +233,12 @@ impl CacheFixture {
     }
 
     /// Ends the test: waits for everything in progress, and checks the total number of loads.
-    pub(crate) async fn strike(self, asked: usize) {
+    pub(crate) async fn finish(self, loads: usize) {
         self.cache.shutdown();
         self.tasks.close();
         self.tasks.wait().await;
         assert_eq!(self.cache.stats().flights, 0, "a flight was left in the air");
-        assert_eq!(self.source.asked(), asked, "loads: {:?}", self.source.0.lock().unwrap().log);
+        assert_eq!(self.source.load_count(), loads, "loads: {:?}", self.source.0.lock().unwrap().log);
     }
 }
 
@@ -254,7 +254,7 @@ pub(crate) async fn settle() {
 }
 
 /// The response in short: status and body.
-pub(crate) fn said(outcome: &ReadOutcome) -> (CacheStatus, String) {
+pub(crate) fn status_and_text(outcome: &ReadOutcome) -> (CacheStatus, String) {
     match outcome {
         Ok(CacheResponse::Cached { entry, served, .. }) => (*served, text(entry.value())),
         Ok(CacheResponse::Shared { value, served }) => (*served, text(value)),
@@ -270,6 +270,6 @@ pub(crate) fn text(value: &Value) -> String {
 pub(crate) fn kind(outcome: &ReadOutcome) -> LoadErrorKind {
     match outcome {
         Err(failure) => failure.kind,
-        Ok(answer) => panic!("no failure: {answer:?}"),
+        Ok(response) => panic!("no failure: {response:?}"),
     }
 }

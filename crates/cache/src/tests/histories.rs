@@ -26,16 +26,16 @@ enum Step {
     Pass(u64),
     Invalidate(NaiveInvalidation),
     Write(usize),
-    Says(usize, LoadScript),
-    Takes(usize, u64),
+    Respond(usize, LoadScript),
+    SetDuration(usize, u64),
     Tags(usize, u8),
 }
 
-fn who() -> impl Strategy<Value = KeyIndex> {
+fn key_index() -> impl Strategy<Value = KeyIndex> {
     (0..PARTITIONS.len(), 0..TEXTS.len())
 }
 
-fn demand() -> impl Strategy<Value = CacheDirective> {
+fn directive() -> impl Strategy<Value = CacheDirective> {
     prop_oneof![
         8 => Just(CacheDirective::Any),
         2 => Just(CacheDirective::Reload),
@@ -47,8 +47,8 @@ fn demand() -> impl Strategy<Value = CacheDirective> {
 
 fn invalidated() -> impl Strategy<Value = NaiveInvalidation> {
     let partition = || proptest::option::of(0..PARTITIONS.len());
-    let reach = prop_oneof![
-        2 => who().prop_map(NaiveScope::Key),
+    let scope = prop_oneof![
+        2 => key_index().prop_map(NaiveScope::Key),
         4 => (partition(), 0..3_u8).prop_map(|(partition, tag)| NaiveScope::Tag(partition, tag)),
         2 => (partition(), prop_oneof![Just("/a"), Just("/a/x"), Just("/b"), Just("/c")])
             .prop_map(|(partition, prefix)| NaiveScope::Prefix(partition, prefix)),
@@ -56,11 +56,11 @@ fn invalidated() -> impl Strategy<Value = NaiveInvalidation> {
         1 => Just(NaiveScope::Everything),
     ];
     let mode = prop_oneof![3 => Just(InvalidationMode::MarkStale), 1 => Just(InvalidationMode::Purge)];
-    (reach, mode, proptest::bool::weighted(0.3), proptest::bool::weighted(0.15))
-        .prop_map(|(reach, mode, settles, holds)| NaiveInvalidation::new(reach, mode, settles, holds))
+    (scope, mode, proptest::bool::weighted(0.3), proptest::bool::weighted(0.15))
+        .prop_map(|(scope, mode, has_grace_period, holds)| NaiveInvalidation::new(scope, mode, has_grace_period, holds))
 }
 
-fn says() -> impl Strategy<Value = LoadScript> {
+fn response() -> impl Strategy<Value = LoadScript> {
     prop_oneof![
         6 => Just(LoadScript::Value),
         1 => Just(LoadScript::Share),
@@ -81,21 +81,21 @@ fn step() -> impl Strategy<Value = Step> {
     ];
     let takes = prop_oneof![Just(0_u64), Just(307), Just(2_013), Just(40_039)];
     prop_oneof![
-        10 => (who(), demand()).prop_map(|(who, demand)| Step::Read(who, demand)),
-        3 => (who(), demand(), 1..1500_u64, invalidated())
-            .prop_map(|(who, demand, after, invalidated)| Step::Race(who, demand, after, invalidated)),
+        10 => (key_index(), directive()).prop_map(|(key_index, directive)| Step::Read(key_index, directive)),
+        3 => (key_index(), directive(), 1..1500_u64, invalidated())
+            .prop_map(|(key_index, directive, after, invalidated)| Step::Race(key_index, directive, after, invalidated)),
         8 => pass.prop_map(Step::Pass),
         3 => invalidated().prop_map(Step::Invalidate),
         3 => key().prop_map(Step::Write),
-        3 => (key(), says()).prop_map(|(key, says)| Step::Says(key, says)),
-        3 => (key(), takes).prop_map(|(key, millis)| Step::Takes(key, millis)),
+        3 => (key(), response()).prop_map(|(key, response)| Step::Respond(key, response)),
+        3 => (key(), takes).prop_map(|(key, millis)| Step::SetDuration(key, millis)),
         2 => (key(), 0..8_u8).prop_map(|(key, tags)| Step::Tags(key, tags)),
     ]
 }
 
 /// Both caches, side by side.
 struct CachePair {
-    stage: CacheFixture,
+    fixture: CacheFixture,
     naive: NaiveCache,
     base_ms: u64,
 }
@@ -105,19 +105,19 @@ impl CachePair {
         // Backing off is random and has its own tests.
         let none = Duration::ZERO;
         let settings = CacheSettings { refresh_backoff: none, refresh_backoff_max: none, ..CacheSettings::default() };
-        let stage = CacheFixture::with(settings);
-        Self { base_ms: stage.clock.now_ms(), naive: NaiveCache::default(), stage }
+        let fixture = CacheFixture::with(settings);
+        Self { base_ms: fixture.clock.now_ms(), naive: NaiveCache::default(), fixture }
     }
 
-    fn key(who: KeyIndex) -> Key {
-        CacheFixture::key_of(PARTITIONS[who.0], TEXTS[who.1])
+    fn key(key_index: KeyIndex) -> Key {
+        CacheFixture::key_of(PARTITIONS[key_index.0], TEXTS[key_index.1])
     }
 
-    fn invalidate(stage: &CacheFixture, invalidated: &NaiveInvalidation) {
+    fn invalidate(fixture: &CacheFixture, invalidated: &NaiveInvalidation) {
         let partition = |at: &Option<usize>| at.map(|at| Partition::new(PARTITIONS[at]));
         let namespace = NAMESPACE.to_owned();
-        let scope = match &invalidated.reach {
-            NaiveScope::Key(who) => Scope::Key(Self::key(*who)),
+        let scope = match &invalidated.scope {
+            NaiveScope::Key(key_index) => Scope::Key(Self::key(*key_index)),
             NaiveScope::Tag(at, tag) => {
                 let tag = Tag::new(TAGS[usize::from(*tag)]);
                 Scope::Tag { namespace, partition: partition(at), tag }
@@ -128,97 +128,98 @@ impl CachePair {
             NaiveScope::Partition(at) => Scope::Partition { namespace, partition: Partition::new(PARTITIONS[*at]) },
             NaiveScope::Everything => Scope::All,
         };
-        let settle = GracePeriod {
+        let grace_period = GracePeriod {
             duration: Duration::from_millis(SETTLE_MS),
             max_fresh: Duration::from_millis(SETTLE_FRESH_MS),
         };
-        let how = Invalidation {
+        let invalidation = Invalidation {
             mode: invalidated.mode,
-            grace_period: invalidated.settles.then_some(settle),
+            grace_period: invalidated.has_grace_period.then_some(grace_period),
             unstorable_for: invalidated.holds.then_some(Duration::from_millis(HOLD_MS)),
         };
-        stage.cache.invalidate(&scope, &how);
+        fixture.cache.invalidate(&scope, &invalidation);
     }
 
-    async fn play(&mut self, step: &Step) -> Result<(), TestCaseError> {
-        let (stage, naive) = (&self.stage, &mut self.naive);
+    async fn run_step(&mut self, step: &Step) -> Result<(), TestCaseError> {
+        let (fixture, naive) = (&self.fixture, &mut self.naive);
         match step {
-            Step::Read(who, demand) => self.read(*who, *demand).await?,
-            Step::Race(who, demand, after_ms, invalidated) => {
-                naive.coming = Some((naive.now_ms + after_ms, invalidated.clone()));
-                let (racing, invalidated, after_ms) = (stage.clone(), invalidated.clone(), *after_ms);
-                let race = stage.tasks.spawn(async move {
+            Step::Read(key_index, directive) => self.read(*key_index, *directive).await?,
+            Step::Race(key_index, directive, after_ms, invalidated) => {
+                naive.next_hold_end = Some((naive.now_ms + after_ms, invalidated.clone()));
+                let (racing, invalidated, after_ms) = (fixture.clone(), invalidated.clone(), *after_ms);
+                let race = fixture.tasks.spawn(async move {
                     racing.clock.sleep(Duration::from_millis(after_ms)).await;
                     Self::invalidate(&racing, &invalidated);
                 });
                 settle().await;
-                self.read(*who, *demand).await?;
-                if self.naive.tied {
+                self.read(*key_index, *directive).await?;
+                if self.naive.same_time {
                     return Ok(());
                 }
                 // If the read ended earlier, time continues until the invalidation.
                 race.await.unwrap();
-                let now_ms = self.stage.clock.now_ms() - self.base_ms;
+                let now_ms = self.fixture.clock.now_ms() - self.base_ms;
                 self.naive.pass(now_ms - self.naive.now_ms);
             }
             Step::Pass(millis) => {
-                stage.pass(*millis).await;
+                fixture.advance(*millis).await;
                 naive.pass(*millis);
             }
             Step::Invalidate(invalidated) => {
-                Self::invalidate(stage, invalidated);
+                Self::invalidate(fixture, invalidated);
                 naive.invalidate(invalidated.clone());
             }
             Step::Write(key) => {
-                stage.source.write(TEXTS[*key]);
+                fixture.source.write(TEXTS[*key]);
                 naive.scripts[*key].version += 1;
             }
-            Step::Says(key, says) => {
-                stage.source.says(TEXTS[*key], says.clone());
-                naive.scripts[*key].says = says.clone();
+            Step::Respond(key, response) => {
+                fixture.source.set_response(TEXTS[*key], response.clone());
+                naive.scripts[*key].response = response.clone();
             }
-            Step::Takes(key, millis) => {
-                stage.source.takes(TEXTS[*key], *millis);
+            Step::SetDuration(key, millis) => {
+                fixture.source.set_duration(TEXTS[*key], *millis);
                 naive.scripts[*key].takes_ms = *millis;
             }
             Step::Tags(key, tags) => {
-                let carried: Vec<&str> = (0..3).filter(|tag| tags & (1 << tag) != 0).map(|tag| TAGS[tag]).collect();
-                stage.source.tags(TEXTS[*key], &carried);
+                let carried_tags: Vec<&str> =
+                    (0..3).filter(|tag| tags & (1 << tag) != 0).map(|tag| TAGS[tag]).collect();
+                fixture.source.tags(TEXTS[*key], &carried_tags);
                 naive.scripts[*key].tags = *tags;
             }
         }
         self.compare().await
     }
 
-    async fn read(&mut self, who: KeyIndex, demand: CacheDirective) -> Result<(), TestCaseError> {
-        let key = Self::key(who);
-        let refresh_at_ms = self.stage.cache.peek(&key).map(|entry| {
+    async fn read(&mut self, key_index: KeyIndex, directive: CacheDirective) -> Result<(), TestCaseError> {
+        let key = Self::key(key_index);
+        let refresh_at_ms = self.fixture.cache.peek(&key).map(|entry| {
             let after_ms = entry.refresh_at_ms() - entry.stored_ms();
             assert!((76_000..=84_000).contains(&after_ms), "a refresh is due after {after_ms} ms");
             entry.refresh_at_ms() - self.base_ms
         });
-        let outcome = self.stage.ask(&key, demand).await;
-        let expected = self.naive.read(who, demand, refresh_at_ms);
-        if self.naive.tied {
+        let outcome = self.fixture.read_with(&key, directive).await;
+        let expected = self.naive.read(key_index, directive, refresh_at_ms);
+        if self.naive.same_time {
             return Ok(());
         }
-        prop_assert_eq!(answered(&outcome), expected, "{:?} {:?}", who, demand);
+        prop_assert_eq!(answered(&outcome), expected, "{:?} {:?}", key_index, directive);
         Ok(())
     }
 
     async fn compare(&mut self) -> Result<(), TestCaseError> {
         settle().await;
         self.naive.pass(0);
-        if self.naive.tied {
+        if self.naive.same_time {
             return Ok(());
         }
-        prop_assert_eq!(self.stage.clock.now_ms() - self.base_ms, self.naive.now_ms, "time");
-        prop_assert_eq!(self.stage.source.asked(), self.naive.loads, "loads");
+        prop_assert_eq!(self.fixture.clock.now_ms() - self.base_ms, self.naive.now_ms, "time");
+        prop_assert_eq!(self.fixture.source.load_count(), self.naive.loads, "loads");
         for partition in 0..PARTITIONS.len() {
             for key in 0..TEXTS.len() {
-                let kept = self.stage.cache.peek(&Self::key((partition, key)));
-                let kept = kept.map(|entry| text(entry.value()));
-                prop_assert_eq!(kept, self.naive.keeps((partition, key)), "kept of {:?}", (partition, key));
+                let cached = self.fixture.cache.peek(&Self::key((partition, key)));
+                let cached = cached.map(|entry| text(entry.value()));
+                prop_assert_eq!(cached, self.naive.keeps((partition, key)), "kept of {:?}", (partition, key));
             }
         }
         Ok(())
@@ -240,14 +241,14 @@ proptest! {
     #![proptest_config(Config { failure_persistence: None, ..Config::default() })]
 
     #[test]
-    fn every_history_is_answered_like_the_naive_cache_answers_it(steps in proptest::collection::vec(step(), 1..60)) {
+    fn every_history_is_served_as_by_the_naive_cache(steps in proptest::collection::vec(step(), 1..60)) {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(async {
             let mut pair = CachePair::new();
             for step in &steps {
-                pair.play(step).await?;
-                if pair.naive.tied {
+                pair.run_step(step).await?;
+                if pair.naive.same_time {
                     break;
                 }
             }

@@ -14,5 +14,5 @@ mod reads;
 mod refresh;
 mod regressions;
 mod set_back;
-mod slept;
+mod suspended;
 mod warming;

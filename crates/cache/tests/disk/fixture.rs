@@ -27,16 +27,16 @@ pub(crate) const POLICY: Policy = Policy {
 
 /// Polls until the condition holds; fails with the caller's line if it never does.
 #[track_caller]
-pub(crate) fn until(mut is_so: impl AsyncFnMut() -> bool) -> impl Future<Output = ()> {
-    let line = Location::caller();
-    let asking = async move {
+pub(crate) fn wait_until(mut is_so: impl AsyncFnMut() -> bool) -> impl Future<Output = ()> {
+    let caller = Location::caller();
+    let wait = async move {
         while !is_so().await {
             tokio::task::yield_now().await;
         }
     };
     async move {
-        let came = tokio::time::timeout(LONG, asking).await;
-        assert!(came.is_ok(), "after {LONG:?} it has not come to that: {line}");
+        let result = tokio::time::timeout(LONG, wait).await;
+        assert!(result.is_ok(), "after {LONG:?} it has not come to that: {caller}");
     }
 }
 
@@ -46,16 +46,16 @@ pub(crate) struct EditionLoader {
     edition: u64,
     name: String,
     length: usize,
-    asked: Arc<AtomicU64>,
+    loads: Arc<AtomicU64>,
 }
 
 impl Loader for EditionLoader {
     type Pass = ();
 
-    async fn load(&self, _why: LoadReason, _old: Option<Arc<Entry>>) -> Result<LoadResult<()>, LoadError> {
-        self.asked.fetch_add(1, Ordering::Relaxed);
-        let fill = LoadedValue::new(Value::new(body(&self.name, self.edition, self.length)));
-        Ok(LoadResult::Store(LoadedValue { tags: vec![Tag::new(self.name.clone())], ..fill }))
+    async fn load(&self, _reason: LoadReason, _old: Option<Arc<Entry>>) -> Result<LoadResult<()>, LoadError> {
+        self.loads.fetch_add(1, Ordering::Relaxed);
+        let loaded = LoadedValue::new(Value::new(body(&self.name, self.edition, self.length)));
+        Ok(LoadResult::Store(LoadedValue { tags: vec![Tag::new(self.name.clone())], ..loaded }))
     }
 }
 
@@ -66,14 +66,14 @@ pub(crate) fn body(name: &str, edition: u64, length: usize) -> Vec<u8> {
     });
     let mut body = format!("{name} {edition} {length} ").into_bytes();
     while body.len() < length {
-        body.extend_from_slice(&draw(&mut state).to_le_bytes());
+        body.extend_from_slice(&next_random(&mut state).to_le_bytes());
     }
     body.truncate(length.max(1));
     body
 }
 
 /// Pseudo-random numbers, the same in every run.
-pub(crate) fn draw(state: &mut u64) -> u64 {
+pub(crate) fn next_random(state: &mut u64) -> u64 {
     *state ^= *state << 13;
     *state ^= *state >> 7;
     *state ^= *state << 17;
@@ -98,7 +98,7 @@ pub(crate) fn open(dir: &Path) -> DiskFixture {
 #[derive(Clone)]
 pub(crate) struct DiskFixture {
     pub(crate) cache: Cache,
-    pub(crate) asked: Arc<AtomicU64>,
+    pub(crate) loads: Arc<AtomicU64>,
 }
 
 impl DiskFixture {
@@ -109,25 +109,25 @@ impl DiskFixture {
     pub(crate) fn open_at(disk: DiskSettings, clock: Clock) -> Self {
         super::warning_log::listen();
         let cache = Cache::with_disk(memory(), disk, clock, TaskTracker::new()).expect("it opens");
-        Self { cache, asked: Arc::default() }
+        Self { cache, loads: Arc::default() }
     }
 
     /// Reads while the source has that edition. Checks every byte, and returns the edition served.
     pub(crate) async fn read(&self, name: &str, edition: u64, length: usize) -> u64 {
-        let asked = Arc::clone(&self.asked);
-        let source = || EditionLoader { edition, name: name.to_owned(), length, asked };
-        let answer = self.cache.get_or_load(&key(name), &POLICY, CacheDirective::Any, source).await;
-        let Ok(CacheResponse::Cached { entry, .. }) = answer else { panic!("{name}: no answer") };
+        let loads = Arc::clone(&self.loads);
+        let source = || EditionLoader { edition, name: name.to_owned(), length, loads };
+        let response = self.cache.get_or_load(&key(name), &POLICY, CacheDirective::Any, source).await;
+        let Ok(CacheResponse::Cached { entry, .. }) = response else { panic!("{name}: no answer") };
         let edition = (0..=edition).find(|edition| entry.body()[..] == body(name, *edition, length));
         edition.unwrap_or_else(|| panic!("{name}: what was answered is not what was kept"))
     }
 
     /// Stores a value that was never requested before.
-    pub(crate) async fn keep(&self, name: &str, length: usize) {
-        let asked = Arc::clone(&self.asked);
-        let source = || EditionLoader { edition: 0, name: name.to_owned(), length, asked };
-        let answer = self.cache.get_or_load(&key(name), &POLICY, CacheDirective::LoadUnshared, source).await;
-        assert!(answer.is_ok(), "{name}: {:?}", answer.err());
+    pub(crate) async fn store(&self, name: &str, length: usize) {
+        let loads = Arc::clone(&self.loads);
+        let source = || EditionLoader { edition: 0, name: name.to_owned(), length, loads };
+        let response = self.cache.get_or_load(&key(name), &POLICY, CacheDirective::LoadUnshared, source).await;
+        assert!(response.is_ok(), "{name}: {:?}", response.err());
     }
 
     pub(crate) async fn invalidate(&self, name: &str) {
@@ -148,10 +148,10 @@ impl DiskFixture {
 
     /// Stores new values until one is certainly written, and returns its name: damage may be noticed a second time, by
     /// another page, and then pending writes are lost and counted.
-    pub(crate) async fn kept_for_sure(&self, name: &str, length: usize) -> String {
+    pub(crate) async fn store_until_written(&self, name: &str, length: usize) -> String {
         for round in 0..5 {
             let name = format!("{name}-{round}");
-            self.keep(&name, length).await;
+            self.store(&name, length).await;
             if self.cache.flush(LONG).await {
                 return name;
             }
@@ -163,15 +163,15 @@ impl DiskFixture {
         self.cache.disk_stats().expect("there is a disk")
     }
 
-    pub(crate) fn asked(&self) -> u64 {
-        self.asked.load(Ordering::Relaxed)
+    pub(crate) fn loads(&self) -> u64 {
+        self.loads.load(Ordering::Relaxed)
     }
 
     /// Stores new values until one is written, so writing works again. Each check waits for the writer.
-    pub(crate) async fn until_written(&self, name: &str) {
+    pub(crate) async fn wait_written(&self, name: &str) {
         let before = self.stats().written;
         let mut round = 0u64;
-        until(async || {
+        wait_until(async || {
             round += 1;
             self.read(&format!("{name}-{round}"), 0, 300).await;
             self.cache.flush(Duration::from_secs(5)).await;

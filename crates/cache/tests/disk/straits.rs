@@ -19,7 +19,7 @@ use crate::warning_log::warnings_for;
 /// Set for a child: its directory.
 const DIR: &str = "GREENROOM_STRAITS_DIR";
 /// The user id of `nobody`.
-const NOBODY: u32 = 65_534;
+const NOBODY_UID: u32 = 65_534;
 const ENTRIES: usize = 300;
 
 fn this_binary() -> PathBuf {
@@ -30,16 +30,16 @@ fn this_binary() -> PathBuf {
 fn run(command: &mut Command, child: &str, dir: &Path) {
     let arguments = ["--exact", child, "--ignored", "--nocapture"];
     let output = command.args(arguments).env(DIR, dir).output().expect("it starts");
-    let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success() && said.contains("1 passed"), "{said}\n{complained}");
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && stdout.contains("1 passed"), "{stdout}\n{stderr}");
 }
 
 fn dir() -> Option<PathBuf> {
     std::env::var_os(DIR).map(PathBuf::from)
 }
 
-fn shell(line: &str) {
-    assert!(Command::new("sh").args(["-c", line]).status().expect("a shell").success(), "{line}");
+fn run_shell(caller: &str) {
+    assert!(Command::new("sh").args(["-c", caller]).status().expect("a shell").success(), "{caller}");
 }
 
 /// Whether a process here may mount its own file systems.
@@ -60,33 +60,33 @@ fn in_namespace(child: &str) {
 }
 
 /// Stores much more than there is room for; every request is answered; and with more room the error ends by itself.
-async fn fills(stage: DiskFixture, dir: &Path, troubles: &[StorageErrorKind], make_room: impl FnOnce()) {
+async fn fills(fixture: DiskFixture, dir: &Path, kinds: &[StorageErrorKind], make_room: impl FnOnce()) {
     for at in 0..ENTRIES {
         let length = if at % 10 == 0 { 100_000 } else { 9_000 };
-        stage.keep(&format!("/{at}"), length).await;
-        assert_eq!(stage.read(&format!("/{at}"), 0, length).await, 0);
-        stage.drain().await;
+        fixture.store(&format!("/{at}"), length).await;
+        assert_eq!(fixture.read(&format!("/{at}"), 0, length).await, 0);
+        fixture.drain().await;
     }
-    let stats = stage.stats();
+    let stats = fixture.stats();
     assert!(stats.written > 0 && stats.failed > 0, "some found room: {stats:?}");
-    let trouble = stage.cache.disk_error();
-    assert!(trouble.is_some_and(|trouble| troubles.contains(&trouble)), "{trouble:?}");
+    let kind = fixture.cache.disk_error();
+    assert!(kind.is_some_and(|kind| kinds.contains(&kind)), "{kind:?}");
     assert_eq!(stats.set_aside, 0, "nothing is damaged: {stats:?}");
-    let said = warnings_for(dir);
-    assert_eq!(said.len(), 1, "{said:#?}");
-    assert!(said[0].contains("remedy="), "{said:#?}");
+    let warnings = warnings_for(dir);
+    assert_eq!(warnings.len(), 1, "{warnings:#?}");
+    assert!(warnings[0].contains("remedy="), "{warnings:#?}");
     // Entries that found room are served, though nothing is written.
-    let asked = stage.asked();
+    let loads = fixture.loads();
     for at in 0..ENTRIES {
         let length = if at % 10 == 0 { 100_000 } else { 9_000 };
-        stage.read(&format!("/{at}"), 0, length).await;
+        fixture.read(&format!("/{at}"), 0, length).await;
     }
-    assert!(stage.asked() < asked + ENTRIES as u64, "some are hits");
+    assert!(fixture.loads() < loads + ENTRIES as u64, "some are hits");
     make_room();
-    stage.until_written("/later").await;
-    stage.keep("/last", 100_000).await;
-    stage.flush().await;
-    stage.cache.close_disk().await;
+    fixture.wait_written("/later").await;
+    fixture.store("/last", 100_000).await;
+    fixture.flush().await;
+    fixture.cache.close_disk().await;
     assert_eq!(open(dir).read("/last", 1, 100_000).await, 0, "it was written");
 }
 
@@ -95,9 +95,9 @@ async fn fills(stage: DiskFixture, dir: &Path, troubles: &[StorageErrorKind], ma
 async fn fills_a_small_disk() {
     let Some(dir) = dir() else { return };
     let at = dir.display();
-    shell(&format!("mount -t tmpfs -o size=1m none {at}"));
+    run_shell(&format!("mount -t tmpfs -o size=1m none {at}"));
     let store = dir.join("cache");
-    let more = || shell(&format!("mount -o remount,size=64m {at}"));
+    let more = || run_shell(&format!("mount -o remount,size=64m {at}"));
     fills(open(&store), &store, &[StorageErrorKind::Full], more).await;
 }
 
@@ -107,33 +107,33 @@ async fn fills_a_small_disk() {
 async fn clears_a_disk_without_room() {
     let Some(dir) = dir() else { return };
     let at = dir.display();
-    shell(&format!("mount -t tmpfs -o size=2m none {at}"));
+    run_shell(&format!("mount -t tmpfs -o size=2m none {at}"));
     let store = dir.join("cache");
-    let stage = open(&store);
+    let fixture = open(&store);
     for index in 0..ENTRIES {
-        stage.keep(&format!("/{index}"), if index % 10 == 0 { 100_000 } else { 9_000 }).await;
-        stage.drain().await;
+        fixture.store(&format!("/{index}"), if index % 10 == 0 { 100_000 } else { 9_000 }).await;
+        fixture.drain().await;
     }
-    assert_eq!(stage.cache.disk_error(), Some(StorageErrorKind::Full));
-    shell(&format!("cat /dev/zero > {at}/others 2>/dev/null || true"));
-    stage.cache.invalidate(&Scope::All, &Invalidation::purge());
-    stage.until_written("/later").await;
-    assert_eq!(stage.stats().set_aside, 0, "nothing was damaged");
-    stage.keep("/last", 100_000).await;
-    stage.flush().await;
-    stage.cache.close_disk().await;
-    let stage = open(&store);
-    assert_eq!(stage.read("/last", 1, 100_000).await, 0, "there is room again");
-    assert_eq!(stage.read("/1", 1, 9_000).await, 1, "what was cleared is gone");
+    assert_eq!(fixture.cache.disk_error(), Some(StorageErrorKind::Full));
+    run_shell(&format!("cat /dev/zero > {at}/others 2>/dev/null || true"));
+    fixture.cache.invalidate(&Scope::All, &Invalidation::purge());
+    fixture.wait_written("/later").await;
+    assert_eq!(fixture.stats().set_aside, 0, "nothing was damaged");
+    fixture.store("/last", 100_000).await;
+    fixture.flush().await;
+    fixture.cache.close_disk().await;
+    let fixture = open(&store);
+    assert_eq!(fixture.read("/last", 1, 100_000).await, 0, "there is room again");
+    assert_eq!(fixture.read("/1", 1, 9_000).await, 1, "what was cleared is gone");
 }
 
 #[test]
-fn clearing_everything_makes_room_on_a_disk_that_has_none() {
+fn clearing_everything_frees_space_on_a_full_disk() {
     in_namespace("straits::clears_a_disk_without_room");
 }
 
 #[test]
-fn a_full_disk_costs_writes_and_nothing_else() {
+fn a_full_disk_stops_writes_and_nothing_else() {
     in_namespace("straits::fills_a_small_disk");
 }
 
@@ -143,40 +143,40 @@ async fn fills_short_files() {
     let Some(dir) = dir() else { return };
     let store = dir.join("cache");
     // The log exceeds the limit, or the database does at a checkpoint.
-    let more = || shell(&format!("prlimit --pid {} --fsize=unlimited", std::process::id()));
+    let more = || run_shell(&format!("prlimit --pid {} --fsize=unlimited", std::process::id()));
     fills(open(&store), &store, &[StorageErrorKind::Full, StorageErrorKind::Io], more).await;
 }
 
 #[test]
-fn files_that_may_not_grow_cost_writes_and_nothing_else() {
+fn a_file_size_limit_stops_writes_and_nothing_else() {
     let folder = tempfile::tempdir().expect("a folder");
     // The limit's signal is ignored, so that it is an error like others.
     let limited = "trap '' XFSZ; ulimit -S -f 1024; exec \"$0\" \"$@\"";
-    let mut shell = Command::new("sh");
-    run(shell.args(["-c", limited]).arg(this_binary()), "straits::fills_short_files", folder.path());
+    let mut run_shell = Command::new("sh");
+    run(run_shell.args(["-c", limited]).arg(this_binary()), "straits::fills_short_files", folder.path());
 }
 
 /// A start in a read-only directory with a store: every request is answered, the error is logged once; and earlier
 /// entries are back when it is writable again.
-async fn starts_read_only(dir: &Path, allow: impl FnOnce()) {
-    let stage = open(dir);
+async fn check_read_only(dir: &Path, allow: impl FnOnce()) {
+    let fixture = open(dir);
     for at in 0..50 {
-        assert_eq!(stage.read(&format!("/{at}"), 1, 300).await, 1, "nothing can be read there either");
+        assert_eq!(fixture.read(&format!("/{at}"), 1, 300).await, 1, "nothing can be read there either");
     }
-    stage.keep("/1", 300).await;
+    fixture.store("/1", 300).await;
     let scope = Scope::Tag { namespace: "home".into(), partition: None, tag: Tag::new("/1") };
-    stage.cache.invalidate(&scope, &Invalidation::mark_stale());
-    assert!(!stage.cache.flush_invalidations().await, "it is not durable, and nobody waits for what cannot be");
-    assert_eq!(stage.cache.disk_error(), Some(StorageErrorKind::ReadOnly));
-    let said = warnings_for(dir);
-    assert_eq!(said.len(), 1, "{said:#?}");
-    assert!(said[0].contains("writable"), "{said:#?}");
+    fixture.cache.invalidate(&scope, &Invalidation::mark_stale());
+    assert!(!fixture.cache.flush_invalidations().await, "it is not durable, and nobody waits for what cannot be");
+    assert_eq!(fixture.cache.disk_error(), Some(StorageErrorKind::ReadOnly));
+    let warnings = warnings_for(dir);
+    assert_eq!(warnings.len(), 1, "{warnings:#?}");
+    assert!(warnings[0].contains("writable"), "{warnings:#?}");
     allow();
-    stage.until_written("/later").await;
-    stage.cache.close_disk().await;
-    let stage = open(dir);
-    assert_eq!(stage.read("/2", 2, 300).await, 0, "what was kept before is there again");
-    assert_eq!(stage.read("/1", 2, 300).await, 2, "but for what was invalidated meanwhile");
+    fixture.wait_written("/later").await;
+    fixture.cache.close_disk().await;
+    let fixture = open(dir);
+    assert_eq!(fixture.read("/2", 2, 300).await, 0, "what was kept before is there again");
+    assert_eq!(fixture.read("/1", 2, 300).await, 2, "but for what was invalidated meanwhile");
 }
 
 #[tokio::test]
@@ -184,23 +184,23 @@ async fn starts_read_only(dir: &Path, allow: impl FnOnce()) {
 async fn starts_on_a_read_only_disk() {
     let Some(dir) = dir() else { return };
     let (at, store) = (dir.display(), dir.join("cache"));
-    shell(&format!("mount -t tmpfs -o size=64m none {at}"));
-    keep_some(&store).await;
-    shell(&format!("mount -o remount,ro {at}"));
-    starts_read_only(&store, || shell(&format!("mount -o remount,rw {at}"))).await;
+    run_shell(&format!("mount -t tmpfs -o size=64m none {at}"));
+    store_some(&store).await;
+    run_shell(&format!("mount -o remount,ro {at}"));
+    check_read_only(&store, || run_shell(&format!("mount -o remount,rw {at}"))).await;
 }
 
 #[test]
-fn a_read_only_disk_costs_the_tier_until_it_may_be_written() {
+fn a_read_only_disk_turns_the_tier_off_until_it_is_writable() {
     in_namespace("straits::starts_on_a_read_only_disk");
 }
 
-async fn keep_some(store: &Path) {
-    let stage = DiskFixture::open(disk(store));
+async fn store_some(store: &Path) {
+    let fixture = DiskFixture::open(disk(store));
     for at in 0..50 {
-        stage.keep(&format!("/{at}"), 300).await;
+        fixture.store(&format!("/{at}"), 300).await;
     }
-    stage.cache.close_disk().await;
+    fixture.cache.close_disk().await;
 }
 
 #[tokio::test]
@@ -208,7 +208,7 @@ async fn keep_some(store: &Path) {
 async fn starts_in_a_folder_that_is_read_only() {
     let Some(dir) = dir() else { return };
     let store = dir.join("cache");
-    keep_some(&store).await;
+    store_some(&store).await;
     let mode = |path: &Path, mode: u32| {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("it is ours");
     };
@@ -218,7 +218,7 @@ async fn starts_in_a_folder_that_is_read_only() {
         mode(file, 0o400);
     }
     mode(&store, 0o500);
-    starts_read_only(&store, || {
+    check_read_only(&store, || {
         mode(&store, 0o700);
         for file in files.iter().filter(|file| file.is_file()) {
             mode(file, 0o600);
@@ -229,7 +229,7 @@ async fn starts_in_a_folder_that_is_read_only() {
 
 /// Root may write anywhere; so for root the child runs as `nobody`, with a copy of this binary that `nobody` may start.
 #[test]
-fn a_folder_without_leave_to_write_costs_the_tier_until_there_is() {
+fn a_folder_without_write_permission_turns_the_tier_off_until_it_is_granted() {
     let folder = tempfile::tempdir().expect("a folder");
     let work = folder.path().join("work");
     fs::create_dir(&work).expect("made");
@@ -239,8 +239,8 @@ fn a_folder_without_leave_to_write_costs_the_tier_until_there_is() {
         let binary = folder.path().join("binary");
         fs::copy(this_binary(), &binary).expect("copied");
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("opened");
-        std::os::unix::fs::chown(&work, Some(NOBODY), Some(NOBODY)).expect("given away");
-        run(Command::new(binary).uid(NOBODY).gid(NOBODY).current_dir("/"), child, &work);
+        std::os::unix::fs::chown(&work, Some(NOBODY_UID), Some(NOBODY_UID)).expect("given away");
+        run(Command::new(binary).uid(NOBODY_UID).gid(NOBODY_UID).current_dir("/"), child, &work);
     } else {
         run(&mut Command::new(this_binary()), child, &work);
     }

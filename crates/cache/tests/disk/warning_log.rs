@@ -8,7 +8,7 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-static HEARD: Mutex<Vec<String>> = Mutex::new(Vec::new());
+static WARNINGS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 static LISTENING: Once = Once::new();
 
 struct WarningCollector;
@@ -23,9 +23,9 @@ impl Subscriber for WarningCollector {
     fn record(&self, _span: &Id, _values: &Record<'_>) {}
     fn record_follows_from(&self, _span: &Id, _follows: &Id) {}
     fn event(&self, event: &Event<'_>) {
-        let mut line = EventText(String::new());
-        event.record(&mut line);
-        HEARD.lock().unwrap_or_else(PoisonError::into_inner).push(line.0);
+        let mut caller = EventText(String::new());
+        event.record(&mut caller);
+        WARNINGS.lock().unwrap_or_else(PoisonError::into_inner).push(caller.0);
     }
     fn enter(&self, _span: &Id) {}
     fn exit(&self, _span: &Id) {}
@@ -47,6 +47,6 @@ pub(crate) fn listen() {
 /// Warnings that mention a directory.
 pub(crate) fn warnings_for(dir: &Path) -> Vec<String> {
     let dir = dir.display().to_string();
-    let heard = HEARD.lock().unwrap_or_else(PoisonError::into_inner);
-    heard.iter().filter(|line| line.contains(&dir)).cloned().collect()
+    let warnings = WARNINGS.lock().unwrap_or_else(PoisonError::into_inner);
+    warnings.iter().filter(|caller| caller.contains(&dir)).cloned().collect()
 }

@@ -13,13 +13,13 @@ pub(crate) struct ConnectionInfo {
     /// True if the connection is encrypted.
     pub is_encrypted: bool,
     /// True if the request path began with the reverse proxy's base path.
-    pub came_below_base_path: bool,
+    pub is_under_base_path: bool,
 }
 
 impl ConnectionInfo {
     /// A connection without requests yet.
     pub(crate) fn new(address: SocketAddr, is_encrypted: bool) -> Self {
-        Self { address, is_encrypted, came_below_base_path: false }
+        Self { address, is_encrypted, is_under_base_path: false }
     }
 }
 

@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     fn ip(text: &str) -> RateLimitKey {
-        RateLimitKey { address: text.parse().expect("it is an address"), is_forwarded: false }
+        RateLimitKey { address: text.parse().expect("an IP address"), is_forwarded: false }
     }
 
     impl LoginRateLimiter {
@@ -105,78 +105,78 @@ mod tests {
         }
     }
 
-    fn guess(throttle: &LoginRateLimiter, peer: &str, times: u32, now_ms: u64) {
+    fn guess(limiter: &LoginRateLimiter, peer: &str, times: u32, now_ms: u64) {
         for _ in 0..times {
-            throttle.record_failure(ip(peer), now_ms);
+            limiter.record_failure(ip(peer), now_ms);
         }
     }
 
     #[test]
-    fn ten_wrong_tokens_are_too_many_for_a_minute() {
-        let throttle = LoginRateLimiter::default();
-        guess(&throttle, "10.0.0.1", 9, 1_000);
-        assert!(!throttle.is_throttled(ip("10.0.0.1"), 1_000));
-        guess(&throttle, "10.0.0.1", 1, 2_000);
-        assert!(throttle.is_throttled(ip("10.0.0.1"), 2_000));
-        assert!(throttle.is_throttled(ip("10.0.0.1"), 60_999));
-        assert!(!throttle.is_throttled(ip("10.0.0.1"), 61_000));
+    fn ten_wrong_tokens_throttle_a_peer_for_a_minute() {
+        let limiter = LoginRateLimiter::default();
+        guess(&limiter, "10.0.0.1", 9, 1_000);
+        assert!(!limiter.is_throttled(ip("10.0.0.1"), 1_000));
+        guess(&limiter, "10.0.0.1", 1, 2_000);
+        assert!(limiter.is_throttled(ip("10.0.0.1"), 2_000));
+        assert!(limiter.is_throttled(ip("10.0.0.1"), 60_999));
+        assert!(!limiter.is_throttled(ip("10.0.0.1"), 61_000));
     }
 
     #[test]
-    fn who_has_to_wait_is_told_how_long() {
-        let throttle = LoginRateLimiter::default();
-        guess(&throttle, "10.0.0.1", 9, 1_000);
-        assert_eq!(throttle.retry_after_ms(ip("10.0.0.1"), 1_000), None);
-        guess(&throttle, "10.0.0.1", 1, 21_000);
-        assert_eq!(throttle.retry_after_ms(ip("10.0.0.1"), 21_000), Some(40_000));
-        guess(&throttle, "10.0.0.1", 5, 31_000);
-        assert_eq!(throttle.retry_after_ms(ip("10.0.0.1"), 60_999), Some(1), "more guesses make it no longer");
-        assert_eq!(throttle.retry_after_ms(ip("10.0.0.1"), 61_000), None);
+    fn a_throttled_peer_learns_when_to_retry() {
+        let limiter = LoginRateLimiter::default();
+        guess(&limiter, "10.0.0.1", 9, 1_000);
+        assert_eq!(limiter.retry_after_ms(ip("10.0.0.1"), 1_000), None);
+        guess(&limiter, "10.0.0.1", 1, 21_000);
+        assert_eq!(limiter.retry_after_ms(ip("10.0.0.1"), 21_000), Some(40_000));
+        guess(&limiter, "10.0.0.1", 5, 31_000);
+        assert_eq!(limiter.retry_after_ms(ip("10.0.0.1"), 60_999), Some(1), "further wrong tokens do not extend it");
+        assert_eq!(limiter.retry_after_ms(ip("10.0.0.1"), 61_000), None);
     }
 
     #[test]
-    fn a_new_minute_counts_anew() {
-        let throttle = LoginRateLimiter::default();
-        guess(&throttle, "10.0.0.1", 9, 0);
-        guess(&throttle, "10.0.0.1", 9, 60_000);
-        assert!(!throttle.is_throttled(ip("10.0.0.1"), 60_000));
+    fn the_count_restarts_with_a_new_window() {
+        let limiter = LoginRateLimiter::default();
+        guess(&limiter, "10.0.0.1", 9, 0);
+        guess(&limiter, "10.0.0.1", 9, 60_000);
+        assert!(!limiter.is_throttled(ip("10.0.0.1"), 60_000));
     }
 
     #[test]
-    fn one_who_guesses_does_not_lock_out_another() {
-        let throttle = LoginRateLimiter::default();
-        guess(&throttle, "10.0.0.1", 50, 0);
-        assert!(!throttle.is_throttled(ip("10.0.0.2"), 0));
+    fn wrong_tokens_of_one_peer_do_not_throttle_another() {
+        let limiter = LoginRateLimiter::default();
+        guess(&limiter, "10.0.0.1", 50, 0);
+        assert!(!limiter.is_throttled(ip("10.0.0.2"), 0));
     }
 
     #[test]
-    fn who_guesses_through_a_proxy_does_not_lock_out_who_comes_from_there_by_itself() {
-        let throttle = LoginRateLimiter::default();
+    fn wrong_tokens_through_a_proxy_do_not_throttle_direct_requests_of_its_address() {
+        let limiter = LoginRateLimiter::default();
         let forwarded = RateLimitKey { is_forwarded: true, ..ip("127.0.0.1") };
         for _ in 0..10 {
-            throttle.record_failure(forwarded, 0);
+            limiter.record_failure(forwarded, 0);
         }
-        assert!(throttle.is_throttled(forwarded, 0));
-        assert!(!throttle.is_throttled(ip("127.0.0.1"), 0));
+        assert!(limiter.is_throttled(forwarded, 0));
+        assert!(!limiter.is_throttled(ip("127.0.0.1"), 0));
     }
 
     #[test]
-    fn another_address_of_the_same_network_is_the_same_guesser() {
-        let throttle = LoginRateLimiter::default();
-        guess(&throttle, "2001:db8::1", 10, 0);
-        assert!(throttle.is_throttled(ip("2001:db8::2"), 0));
-        assert!(!throttle.is_throttled(ip("2001:db8:0:1::2"), 0));
-        guess(&throttle, "::ffff:10.0.0.1", 10, 0);
-        assert!(throttle.is_throttled(ip("10.0.0.1"), 0));
+    fn addresses_of_one_ipv6_network_share_a_limit() {
+        let limiter = LoginRateLimiter::default();
+        guess(&limiter, "2001:db8::1", 10, 0);
+        assert!(limiter.is_throttled(ip("2001:db8::2"), 0));
+        assert!(!limiter.is_throttled(ip("2001:db8:0:1::2"), 0));
+        guess(&limiter, "::ffff:10.0.0.1", 10, 0);
+        assert!(limiter.is_throttled(ip("10.0.0.1"), 0));
     }
 
     #[test]
-    fn what_is_remembered_is_bounded() {
-        let throttle = LoginRateLimiter::default();
-        for index in 0..u32::try_from(MAX_PEERS).expect("it is small") + 100 {
-            let guesser = RateLimitKey { address: IpAddr::V4(index.into()), is_forwarded: false };
-            throttle.record_failure(guesser, u64::from(index));
+    fn the_number_of_remembered_peers_is_bounded() {
+        let limiter = LoginRateLimiter::default();
+        for index in 0..u32::try_from(MAX_PEERS).expect("fits in 32 bits") + 100 {
+            let key = RateLimitKey { address: IpAddr::V4(index.into()), is_forwarded: false };
+            limiter.record_failure(key, u64::from(index));
         }
-        assert_eq!(throttle.0.lock().len(), MAX_PEERS);
+        assert_eq!(limiter.0.lock().len(), MAX_PEERS);
     }
 }

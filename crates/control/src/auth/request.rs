@@ -22,11 +22,11 @@ const PROXY_HEADERS: [HeaderName; 9] = [
 ];
 const FORWARDED_PREFIX: &str = "x-forwarded";
 
-/// Classifies the requested host. An absolute request target must agree with the header. `is_ours` recognises the
+/// Classifies the requested host. An absolute request target must agree with the header. `is_configured` recognises the
 /// configured names.
-pub(crate) fn host(headers: &HeaderMap, uri: &Uri, is_ours: impl Fn(&str) -> bool) -> HostKind {
-    let mut said = headers.get_all(HOST).iter();
-    let (Some(header), None) = (said.next(), said.next()) else { return HostKind::Foreign };
+pub(crate) fn host(headers: &HeaderMap, uri: &Uri, is_configured: impl Fn(&str) -> bool) -> HostKind {
+    let mut values = headers.get_all(HOST).iter();
+    let (Some(header), None) = (values.next(), values.next()) else { return HostKind::Foreign };
     let Some(header) = header.to_str().ok().and_then(|text| text.parse::<Authority>().ok()) else {
         return HostKind::Foreign;
     };
@@ -40,9 +40,9 @@ pub(crate) fn host(headers: &HeaderMap, uri: &Uri, is_ours: impl Fn(&str) -> boo
     if name.eq_ignore_ascii_case("localhost") || name.eq_ignore_ascii_case("localhost.") {
         return HostKind::Loopback;
     }
-    match literal(name) {
+    match parse_ip_literal(name) {
         Some(ip) if ip.is_loopback() => HostKind::Loopback,
-        _ if is_ours(name) => HostKind::Named,
+        _ if is_configured(name) => HostKind::Named,
         Some(_) => HostKind::Address,
         None => HostKind::Foreign,
     }
@@ -53,7 +53,7 @@ fn is_port(text: &str) -> bool {
     text.is_empty() || text.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok())
 }
 
-fn literal(name: &str) -> Option<IpAddr> {
+fn parse_ip_literal(name: &str) -> Option<IpAddr> {
     match name.strip_prefix('[') {
         Some(rest) => rest.strip_suffix(']')?.parse::<Ipv6Addr>().ok().map(|ip| IpAddr::V6(ip).to_canonical()),
         None => name.parse::<Ipv4Addr>().ok().map(IpAddr::V4),
@@ -72,12 +72,12 @@ pub(crate) fn is_forwarded(headers: &HeaderMap) -> bool {
 
 /// Classifies the `Origin` header; our own origin is the host this request goes to.
 pub(crate) fn origin(headers: &HeaderMap) -> OriginHeader {
-    let mut said = headers.get_all(ORIGIN).iter();
-    let Some(origin) = said.next() else { return OriginHeader::Absent };
+    let mut values = headers.get_all(ORIGIN).iter();
+    let Some(origin) = values.next() else { return OriginHeader::Absent };
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
     let page = origin.to_str().ok();
     let page = page.and_then(|page| page.strip_prefix("http://").or_else(|| page.strip_prefix("https://")));
-    match (page, host, said.next()) {
+    match (page, host, values.next()) {
         (Some(page), Some(host), None) if page.eq_ignore_ascii_case(host) => OriginHeader::Own,
         _ => OriginHeader::Foreign,
     }
@@ -109,8 +109,8 @@ mod tests {
     fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for (name, value) in pairs {
-            let name = HeaderName::from_bytes(name.as_bytes()).expect("a name");
-            headers.append(name, HeaderValue::from_str(value).expect("a value"));
+            let name = HeaderName::from_bytes(name.as_bytes()).expect("a header name");
+            headers.append(name, HeaderValue::from_str(value).expect("a header value"));
         }
         headers
     }
@@ -120,21 +120,21 @@ mod tests {
     }
 
     #[test]
-    fn this_machine_is_known_by_all_its_names() {
+    fn loopback_is_recognised_by_all_its_names() {
         for text in ["localhost", "LocalHost:8710", "127.0.0.1:8710", "127.9.9.9", "[::1]:8710", "[::ffff:127.0.0.1]"] {
             assert_eq!(host_of(text), HostKind::Loopback, "{text}");
         }
     }
 
     #[test]
-    fn an_address_in_numbers_is_an_address() {
+    fn an_ip_address_is_classified_as_an_address() {
         for text in ["192.168.1.2:8710", "[fd00::1]:8710", "0.0.0.0:8710", "8.8.8.8"] {
             assert_eq!(host_of(text), HostKind::Address, "{text}");
         }
     }
 
     #[test]
-    fn a_configured_name_is_ours_with_any_port_and_no_other_is() {
+    fn a_configured_name_matches_with_any_port() {
         assert_eq!(host_of("greenroom"), HostKind::Named);
         assert_eq!(host_of("greenroom:8710"), HostKind::Named);
         assert_eq!(host_of("greenroom.evil.example"), HostKind::Foreign);
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_name_server_could_point_here_is_foreign() {
+    fn names_that_dns_could_point_here_are_foreign() {
         let names =
             ["evil.example:8710", "localhost.evil.example", "127.0.0.1.nip.io", "2130706433", "0x7f.1", "127.1"];
         let malformed =
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn two_hosts_are_no_host() {
+    fn two_host_headers_or_a_contradicting_target_are_foreign() {
         let host = |headers: &HeaderMap, uri: &Uri| host(headers, uri, |_| false);
         let both = headers(&[("host", "localhost"), ("host", "evil.example")]);
         assert_eq!(host(&both, &Uri::from_static("/")), HostKind::Foreign);
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_is_noticed_by_what_it_adds() {
+    fn a_proxy_is_detected_by_the_headers_it_adds() {
         for name in ["forwarded", "x-forwarded-for", "X-Forwarded-Proto", "via", "x-real-ip", "x-forwarded"] {
             assert!(is_forwarded(&headers(&[(name, "1")])), "{name}");
         }
@@ -172,32 +172,33 @@ mod tests {
     }
 
     #[test]
-    fn our_page_is_the_one_from_this_very_host_and_port() {
-        let of = |page: &str| origin(&headers(&[("host", "127.0.0.1:8710"), ("origin", page)]));
-        assert_eq!(of("http://127.0.0.1:8710"), OriginHeader::Own);
-        assert_eq!(of("https://127.0.0.1:8710"), OriginHeader::Own);
+    fn the_own_page_is_the_one_from_the_same_host_and_port() {
+        let classify = |page: &str| origin(&headers(&[("host", "127.0.0.1:8710"), ("origin", page)]));
+        assert_eq!(classify("http://127.0.0.1:8710"), OriginHeader::Own);
+        assert_eq!(classify("https://127.0.0.1:8710"), OriginHeader::Own);
         for page in
             ["http://127.0.0.1:32500", "http://localhost:8710", "null", "http://127.0.0.1", "ftp://127.0.0.1:8710"]
         {
-            assert_eq!(of(page), OriginHeader::Foreign, "{page}");
+            assert_eq!(classify(page), OriginHeader::Foreign, "{page}");
         }
         assert_eq!(origin(&headers(&[("host", "127.0.0.1:8710")])), OriginHeader::Absent);
     }
 
     #[test]
-    fn a_link_is_told_from_a_script() {
-        let of =
-            |site_said: &str, mode: &str| site(&headers(&[("sec-fetch-site", site_said), ("sec-fetch-mode", mode)]));
-        assert_eq!(of("same-origin", "cors"), FetchSite::Own);
-        assert_eq!(of("none", "navigate"), FetchSite::Own);
-        assert_eq!(of("cross-site", "navigate"), FetchSite::Followed);
-        assert_eq!(of("cross-site", "no-cors"), FetchSite::Foreign);
-        assert_eq!(of("same-site", "cors"), FetchSite::Foreign);
+    fn a_followed_link_is_distinguished_from_a_script() {
+        let classify = |site_header: &str, mode: &str| {
+            site(&headers(&[("sec-fetch-site", site_header), ("sec-fetch-mode", mode)]))
+        };
+        assert_eq!(classify("same-origin", "cors"), FetchSite::Own);
+        assert_eq!(classify("none", "navigate"), FetchSite::Own);
+        assert_eq!(classify("cross-site", "navigate"), FetchSite::Followed);
+        assert_eq!(classify("cross-site", "no-cors"), FetchSite::Foreign);
+        assert_eq!(classify("same-site", "cors"), FetchSite::Foreign);
         assert_eq!(site(&HeaderMap::new()), FetchSite::Absent);
     }
 
     #[test]
-    fn a_token_is_read_in_any_case_of_its_scheme() {
+    fn the_bearer_scheme_is_case_insensitive() {
         assert_eq!(bearer(&headers(&[("authorization", "bEaReR  abc ")])), Some(b"abc".as_slice()));
         assert_eq!(bearer(&headers(&[("authorization", "Basic abcdef")])), None);
         assert_eq!(bearer(&HeaderMap::new()), None);

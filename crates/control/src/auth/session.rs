@@ -27,8 +27,8 @@ pub(crate) struct SessionId([u8; 32]);
 pub(crate) struct SessionStore(Mutex<HashMap<SessionId, u64>>);
 
 impl SessionId {
-    fn from_cookie_value(text: &str) -> Self {
-        Self(*blake3::hash(text.as_bytes()).as_bytes())
+    fn from_cookie_value(secret: &str) -> Self {
+        Self(*blake3::hash(secret.as_bytes()).as_bytes())
     }
 
     /// The session in the request's cookie, open or not.
@@ -36,27 +36,27 @@ impl SessionId {
         let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
         let mut pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
         let own = cookie_name(headers);
-        pairs.find(|(name, _)| *name == own).map(|(_, text)| Self::from_cookie_value(text))
+        pairs.find(|(name, _)| *name == own).map(|(_, secret)| Self::from_cookie_value(secret))
     }
 }
 
 impl SessionStore {
     /// Opens a session. Returns its secret, which only its owner may see.
     pub(crate) fn open(&self, now_ms: u64) -> String {
-        let text = secrets::new_token();
+        let secret = secrets::new_token();
         let mut sessions = self.0.lock();
-        sessions.retain(|_, ends_ms| *ends_ms > now_ms);
+        sessions.retain(|_, expires_ms| *expires_ms > now_ms);
         if sessions.len() >= MAX_SESSIONS {
-            let oldest = sessions.iter().min_by_key(|(_, ends_ms)| **ends_ms).map(|(id, _)| *id);
+            let oldest = sessions.iter().min_by_key(|(_, expires_ms)| **expires_ms).map(|(id, _)| *id);
             oldest.map(|id| sessions.remove(&id));
         }
         let lifetime_ms = u64::try_from(LIFETIME.as_millis()).unwrap_or(u64::MAX);
-        sessions.insert(SessionId::from_cookie_value(&text), now_ms.saturating_add(lifetime_ms));
-        text
+        sessions.insert(SessionId::from_cookie_value(&secret), now_ms.saturating_add(lifetime_ms));
+        secret
     }
 
     pub(crate) fn is_open(&self, id: SessionId, now_ms: u64) -> bool {
-        self.0.lock().get(&id).is_some_and(|ends_ms| *ends_ms > now_ms)
+        self.0.lock().get(&id).is_some_and(|expires_ms| *expires_ms > now_ms)
     }
 
     pub(crate) fn close(&self, id: SessionId) {
@@ -69,7 +69,7 @@ impl SessionStore {
 
     /// Number of open sessions.
     pub(crate) fn count(&self, now_ms: u64) -> usize {
-        self.0.lock().values().filter(|ends_ms| **ends_ms > now_ms).count()
+        self.0.lock().values().filter(|expires_ms| **expires_ms > now_ms).count()
     }
 }
 
@@ -82,9 +82,9 @@ pub(crate) fn cookie_name(headers: &HeaderMap) -> String {
 }
 
 /// The `Set-Cookie` header of a session, limited to `base_path`; `Secure` if the page was loaded over TLS.
-pub(crate) fn cookie(name: &str, text: &str, base_path: &str, is_encrypted: bool) -> String {
+pub(crate) fn cookie(name: &str, secret: &str, base_path: &str, is_encrypted: bool) -> String {
     let (secure, age) = (if is_encrypted { "; Secure" } else { "" }, LIFETIME.as_secs());
-    format!("{name}={text}; HttpOnly; SameSite=Strict; Path={base_path}/; Max-Age={age}{secure}")
+    format!("{name}={secret}; HttpOnly; SameSite=Strict; Path={base_path}/; Max-Age={age}{secure}")
 }
 
 /// The `Set-Cookie` header that deletes the cookie.
@@ -102,12 +102,12 @@ mod tests {
 
     fn session_in_cookie(line: &str) -> Option<SessionId> {
         let mut headers = HeaderMap::new();
-        headers.insert(COOKIE, HeaderValue::from_str(line).expect("it is a header"));
+        headers.insert(COOKIE, HeaderValue::from_str(line).expect("a header value"));
         SessionId::from_headers(&headers)
     }
 
     #[test]
-    fn a_session_lasts_thirty_days_and_not_a_moment_longer() {
+    fn a_session_expires_after_thirty_days() {
         let sessions = SessionStore::default();
         let id = SessionId::from_cookie_value(&sessions.open(1_000));
         assert!(sessions.is_open(id, 1_000 + LIFETIME_MS - 1));
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_that_was_closed_is_closed() {
+    fn a_closed_session_is_not_open() {
         let sessions = SessionStore::default();
         let (one, two) =
             (SessionId::from_cookie_value(&sessions.open(1)), SessionId::from_cookie_value(&sessions.open(1)));
@@ -125,12 +125,12 @@ mod tests {
     }
 
     #[test]
-    fn one_session_too_many_ends_the_oldest() {
+    fn opening_a_session_above_the_limit_ends_the_oldest() {
         let sessions = SessionStore::default();
         let first = SessionId::from_cookie_value(&sessions.open(1));
         let second = SessionId::from_cookie_value(&sessions.open(2));
-        for moment in 3..=MAX_SESSIONS as u64 + 1 {
-            sessions.open(moment);
+        for now_ms in 3..=MAX_SESSIONS as u64 + 1 {
+            sessions.open(now_ms);
         }
         assert_eq!(sessions.count(100), MAX_SESSIONS);
         assert!(!sessions.is_open(first, 100));
@@ -140,15 +140,15 @@ mod tests {
     #[test]
     fn the_cookie_is_found_among_others() {
         let sessions = SessionStore::default();
-        let text = sessions.open(1);
-        let id = session_in_cookie(&format!("theme=dark; {COOKIE_NAME}={text}; x=y")).expect("it is there");
+        let secret = sessions.open(1);
+        let id = session_in_cookie(&format!("theme=dark; {COOKIE_NAME}={secret}; x=y")).expect("a session cookie");
         assert!(sessions.is_open(id, 2));
         assert_eq!(session_in_cookie("theme=dark; xgreenroom_session=1"), None);
-        assert!(!sessions.is_open(session_in_cookie(&format!("{COOKIE_NAME}=")).expect("an empty one"), 2));
+        assert!(!sessions.is_open(session_in_cookie(&format!("{COOKIE_NAME}=")).expect("an empty session cookie"), 2));
     }
 
     #[test]
-    fn the_cookie_is_out_of_reach_for_scripts_and_other_sites() {
+    fn the_cookie_is_inaccessible_to_scripts_and_other_sites() {
         assert!(cookie("x", "abc", "", true).ends_with("; Secure"));
         let plain = cookie("x", "abc", "", false);
         assert!(!plain.contains("Secure"));
@@ -160,25 +160,25 @@ mod tests {
     }
 
     #[test]
-    fn two_gateways_of_one_host_have_cookies_of_their_own() {
-        let called = |host: &'static str, line: &str| {
+    fn two_gateways_on_one_host_have_separate_cookies() {
+        let session_for = |host: &'static str, line: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(HOST, HeaderValue::from_static(host));
-            headers.insert(COOKIE, HeaderValue::from_str(line).expect("it is a header"));
+            headers.insert(COOKIE, HeaderValue::from_str(line).expect("a header value"));
             SessionId::from_headers(&headers)
         };
         let both = "greenroom_session_8710=one; greenroom_session_8711=two; greenroom_session=three";
-        for (host, text) in [("nas:8710", "one"), ("[::1]:8711", "two"), ("nas", "three"), ("[::1]", "three")] {
-            assert_eq!(called(host, both), Some(SessionId::from_cookie_value(text)), "{host}");
+        for (host, secret) in [("nas:8710", "one"), ("[::1]:8711", "two"), ("nas", "three"), ("[::1]", "three")] {
+            assert_eq!(session_for(host, both), Some(SessionId::from_cookie_value(secret)), "{host}");
         }
-        assert_eq!(called("nas:8712", both), None);
+        assert_eq!(session_for("nas:8712", both), None);
     }
 
     #[test]
-    fn what_is_kept_is_not_the_session_itself() {
+    fn only_the_hash_of_a_session_is_stored() {
         let sessions = SessionStore::default();
-        let text = sessions.open(1);
-        assert!(!format!("{sessions:?}").contains(&text));
-        assert_eq!(text.len(), 32);
+        let secret = sessions.open(1);
+        assert!(!format!("{sessions:?}").contains(&secret));
+        assert_eq!(secret.len(), 32);
     }
 }

@@ -57,27 +57,27 @@ struct Row {
 
 /// Server activities and current playback.
 #[utoipa::path(get, path = "/api/plex/activities", tag = "compatible",
-    responses((status = 200, description = "What servers are busy with, and who plays what", body = CompatActivitiesResponse)))]
-pub(crate) async fn list(State(plane): State<Arc<ApiState>>, headers: HeaderMap) -> Json<CompatActivitiesResponse> {
-    let servers = plane.compat_servers();
-    let inside = &plane.control.internal_client;
+    responses((status = 200, description = "Server activities and current sessions", body = CompatActivitiesResponse)))]
+pub(crate) async fn list(State(state): State<Arc<ApiState>>, headers: HeaderMap) -> Json<CompatActivitiesResponse> {
+    let servers = state.compat_servers();
+    let internal_client = &state.control.internal_client;
     let (activities, sessions) = tokio::join!(
         merge::fetch_all(
-            inside,
+            internal_client,
             &servers,
             InternalCaller::new(&headers),
             |server| server.origin.settings.kind.activities_target().to_owned(),
             |server, body| server.origin.settings.kind.activities(body).ok(),
         ),
-        merge::ask_sessions(inside, &servers, InternalCaller::new(&headers)),
+        merge::fetch_sessions(internal_client, &servers, InternalCaller::new(&headers)),
     );
-    let marks = match (activities.is_error(), sessions.is_error()) {
+    let metadata = match (activities.is_error(), sessions.is_error()) {
         (false, false) => activities.metadata.merge(sessions.metadata),
         (true, false) => sessions.metadata,
         _ => activities.metadata,
     };
     let error = activities.is_error() && sessions.is_error();
-    plane.control.compat_cache_counters.record(CompatCache::Activities, !error && marks.is_cached);
+    state.control.compat_cache_counters.record(CompatCache::Activities, !error && metadata.is_cached);
     let mut unavailable = activities.unavailable.clone();
     unavailable.extend(sessions.unavailable.iter().filter(|name| !activities.unavailable.contains(name)).cloned());
     // One half alone would look complete.
@@ -93,10 +93,10 @@ pub(crate) async fn list(State(plane): State<Arc<ApiState>>, headers: HeaderMap)
         error,
         message,
         activities: rows,
-        cached: !error && marks.is_cached,
-        timestamp: marks.timestamp(),
-        cache_age: (!error).then(|| marks.age_s()),
-        stale: marks.is_stale || (!error && message.is_some()),
+        cached: !error && metadata.is_cached,
+        timestamp: metadata.timestamp(),
+        cache_age: (!error).then(|| metadata.age_s()),
+        stale: metadata.is_stale || (!error && message.is_some()),
         unavailable,
     })
 }

@@ -84,15 +84,15 @@ pub(crate) struct CompatWarmResponse {
 /// The caches behind these paths.
 #[utoipa::path(get, path = "/api/plex/cache/stats", tag = "compatible",
     responses((status = 200, description = "The caches behind these paths", body = CompatCachesResponse)))]
-pub(crate) async fn stats(State(plane): State<Arc<ApiState>>) -> Json<CompatCachesResponse> {
-    let now_ms = plane.control.clock.now_ms();
+pub(crate) async fn stats(State(state): State<Arc<ApiState>>) -> Json<CompatCachesResponse> {
+    let now_ms = state.control.clock.now_ms();
     Json(CompatCachesResponse {
-        caches: CompatCache::EVERY.iter().map(|cached| plane.cache_row(*cached, now_ms)).collect(),
+        caches: CompatCache::EVERY.iter().map(|cached| state.cache_row(*cached, now_ms)).collect(),
         redis: Redis {
             kind: "memory",
             enabled: false,
             connected: false,
-            total_keys: plane.control.cache.stats().entries,
+            total_keys: state.control.cache.stats().entries,
         },
         redis_keys_expected: [
             "plex:activities",
@@ -108,79 +108,79 @@ pub(crate) async fn stats(State(plane): State<Arc<ApiState>>) -> Json<CompatCach
 
 /// Invalidates everything behind these paths; old responses are served only while a server is down.
 #[utoipa::path(post, path = "/api/plex/cache/clear", tag = "compatible",
-    responses((status = 200, description = "It was done", body = CompatClearResponse)))]
-pub(crate) async fn clear(State(plane): State<Arc<ApiState>>) -> Json<CompatClearResponse> {
+    responses((status = 200, description = "The caches were cleared", body = CompatClearResponse)))]
+pub(crate) async fn clear(State(state): State<Arc<ApiState>>) -> Json<CompatClearResponse> {
     let classes = [Class::Activities, Class::Sessions, Class::Recent, Class::Sections, Class::History];
-    for server in plane.compat_servers() {
+    for server in state.compat_servers() {
         for class in classes {
             let namespace = server.name().to_owned();
             let scope = Scope::Tag { namespace, partition: None, tag: class_tag(class) };
             server.invalidate(&scope, &Invalidation::mark_stale());
         }
     }
-    plane.control.compat_cache_counters.reset();
-    plane.control.cache.flush_invalidations().await;
-    plane.control.dashboard.request_refresh();
-    tracing::info!("what dashboards read was cleared");
+    state.control.compat_cache_counters.reset();
+    state.control.cache.flush_invalidations().await;
+    state.control.dashboard.request_refresh();
+    tracing::info!("caches of the compatibility endpoints invalidated");
     let message = "All caches cleared successfully".to_owned();
     Json(CompatClearResponse { success: true, message, redis_cleared: false })
 }
 
 /// Loads everything from the servers now and reports the result.
 #[utoipa::path(post, path = "/api/plex/cache/warm", tag = "compatible",
-    responses((status = 200, description = "What was warmed", body = CompatWarmResponse)))]
-pub(crate) async fn warm(State(plane): State<Arc<ApiState>>, headers: HeaderMap) -> Json<CompatWarmResponse> {
-    let control = &plane.control;
-    let asker = InternalCaller::requiring_fresh(&headers);
-    let servers = plane.compat_servers();
-    let inside = &control.internal_client;
+    responses((status = 200, description = "The warmed caches", body = CompatWarmResponse)))]
+pub(crate) async fn warm(State(state): State<Arc<ApiState>>, headers: HeaderMap) -> Json<CompatWarmResponse> {
+    let control = &state.control;
+    let caller = InternalCaller::requiring_fresh(&headers);
+    let servers = state.compat_servers();
+    let internal_client = &control.internal_client;
     let began_ms = control.clock.now_ms();
     control.dashboard.record_view();
-    let (activities, sessions, (recent, recent_unavailable), history, figures) = tokio::join!(
+    let (activities, sessions, (recent, recent_unavailable), history, refreshed_stats) = tokio::join!(
         merge::fetch_all(
-            inside,
+            internal_client,
             &servers,
-            asker,
+            caller,
             |server| server.origin.settings.kind.activities_target().into(),
             |_, _| Some(())
         ),
         merge::fetch_all(
-            inside,
+            internal_client,
             &servers,
-            asker,
+            caller,
             |server| server.origin.settings.kind.sessions_target().into(),
             |_, _| Some(())
         ),
-        plane.warm_recent(asker),
+        state.warm_recent(caller),
         control.run_fresh_and_wait("history"),
         control.run_fresh_and_wait("dashboard"),
     );
-    let is_asked = |marks: &merge::CacheMetadata| !marks.is_cached;
+    let is_loaded = |metadata: &merge::CacheMetadata| !metadata.is_cached;
     let mut warmed = Vec::new();
-    let mut note = |is_warm: bool, what: &[CompatCache]| {
+    let mut record = |is_warm: bool, caches: &[CompatCache]| {
         if is_warm {
-            warmed.extend(what.iter().map(|cached| cached.name()));
+            warmed.extend(caches.iter().map(|cached| cached.name()));
         }
     };
-    note(!activities.is_error() && is_asked(&activities.metadata), &[CompatCache::Activities]);
-    note(!sessions.is_error() && is_asked(&sessions.metadata), &[CompatCache::Sessions]);
-    note(recent, &[CompatCache::Recent]);
+    record(!activities.is_error() && is_loaded(&activities.metadata), &[CompatCache::Activities]);
+    record(!sessions.is_error() && is_loaded(&sessions.metadata), &[CompatCache::Sessions]);
+    record(recent, &[CompatCache::Recent]);
     let is_synced = control.history.synced_ms(servers.iter().copied()).is_some_and(|at_ms| at_ms >= began_ms);
-    note(history.is_done() && is_synced, &[CompatCache::History]);
-    let shown = control.dashboard.stats();
-    let is_heard = |server: &&Arc<Server>| {
-        shown.data_timestamps.get(server.name()).is_some_and(|heard| dashboard::is_recent(heard, began_ms))
+    record(history.is_done() && is_synced, &[CompatCache::History]);
+    let stats = control.dashboard.stats();
+    let is_refreshed = |server: &&Arc<Server>| {
+        stats.data_timestamps.get(server.name()).is_some_and(|timestamps| dashboard::is_recent(timestamps, began_ms))
     };
-    note(
-        figures.is_done() && servers.iter().any(is_heard),
+    record(
+        refreshed_stats.is_done() && servers.iter().any(is_refreshed),
         &[CompatCache::Stats, CompatCache::LiveStats, CompatCache::Background],
     );
     let unavailable: Vec<String> = servers
         .iter()
         .filter(|server| {
             let name = server.name();
-            let of = [&activities.unavailable, &sessions.unavailable, &recent_unavailable];
-            !is_heard(server) || of.iter().any(|names| names.iter().any(|other| other == name))
+            let max_age = [&activities.unavailable, &sessions.unavailable, &recent_unavailable];
+            !is_refreshed(server) || max_age.iter().any(|names| names.iter().any(|other| other == name))
         })
         .map(|server| server.name().to_owned())
         .collect();
@@ -188,7 +188,7 @@ pub(crate) async fn warm(State(plane): State<Arc<ApiState>>, headers: HeaderMap)
     let message = if success {
         "Caches warmed successfully".to_owned()
     } else {
-        sessions.message().unwrap_or("the server did not answer; what was kept before is kept on").to_owned()
+        sessions.message().unwrap_or("the server did not respond; cached responses stay").to_owned()
     };
     Json(CompatWarmResponse { success, message, warmed, unavailable })
 }
@@ -202,7 +202,7 @@ impl ApiState {
             Background {
                 enabled: true,
                 last_update: (as_of_ms > 0).then(|| iso(as_of_ms)),
-                update_interval: dashboard::EVERY.as_secs(),
+                update_interval: dashboard::INTERVAL.as_secs(),
             }
         });
         Row {
@@ -222,11 +222,11 @@ impl ApiState {
     fn cached_age_ms(&self, cached: CompatCache, now_ms: u64) -> Option<u64> {
         let control = &self.control;
         let peek = |target: fn(greenroom_dialect::request::ServerKind) -> &'static str| {
-            let of = self.compat_servers().into_iter().filter_map(|server| {
+            let max_age = self.compat_servers().into_iter().filter_map(|server| {
                 let found = control.internal_client.peek(server, target(server.origin.settings.kind))?;
                 u64::try_from(found.age.as_millis()).ok()
             });
-            of.max()
+            max_age.max()
         };
         match cached {
             CompatCache::Activities => peek(greenroom_dialect::request::ServerKind::activities_target),
@@ -237,8 +237,8 @@ impl ApiState {
                 synced_ms.map(|at_ms| now_ms.saturating_sub(at_ms))
             }
             CompatCache::Stats | CompatCache::LiveStats | CompatCache::Background => {
-                let heard = self.data_timestamps(&control.dashboard.stats())?;
-                Some(now_ms.saturating_sub(heard.oldest_ms))
+                let timestamps = self.data_timestamps(&control.dashboard.stats())?;
+                Some(now_ms.saturating_sub(timestamps.oldest_ms))
             }
         }
     }
@@ -246,12 +246,12 @@ impl ApiState {
     fn fresh_s(&self, cached: CompatCache) -> u64 {
         match (cached, cached.class(), self.compat_servers().first()) {
             (_, Some(class), Some(server)) => {
-                let usual = class.lifetime(server.origin.settings.kind);
-                server.lifetime(class, usual).fresh_s.into()
+                let default = class.lifetime(server.origin.settings.kind);
+                server.lifetime(class, default).fresh_s.into()
             }
             (CompatCache::History, ..) => 900,
-            (CompatCache::Stats | CompatCache::LiveStats, ..) => dashboard::COUNTS_GOOD.as_secs(),
-            _ => dashboard::EVERY.as_secs(),
+            (CompatCache::Stats | CompatCache::LiveStats, ..) => dashboard::COUNTS_FRESH.as_secs(),
+            _ => dashboard::INTERVAL.as_secs(),
         }
     }
 }

@@ -19,8 +19,8 @@ use crate::history::query::HistoryQuery;
 use crate::jobs::{JobOutcome, RunWaitResult};
 
 /// Default and maximum number of rows.
-const USUAL: u64 = 500;
-const MOST: u64 = 10_000;
+const DEFAULT_LIMIT: u64 = 500;
+const MAX_LIMIT: u64 = 10_000;
 
 /// The page of the history.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -73,29 +73,30 @@ pub(crate) struct CompatSyncResponse {
 
 /// The playback history, newest first: a bare list, as its readers expect; the mirror's age is in `DataAge`.
 #[utoipa::path(get, path = "/api/plex/watch-history", tag = "compatible", params(CompatHistoryQuery), responses(
-    (status = 200, description = "What was played", body = Vec<CompatHistoryRow>),
-    (status = 400, description = "The limit or the offset is no number"),
-    (status = 503, description = "The mirror cannot be read", body = ErrorDetailResponse)))]
+    (status = 200, description = "The playback history", body = Vec<CompatHistoryRow>),
+    (status = 400, description = "The limit or the offset is not a number"),
+    (status = 503, description = "The history cannot be read", body = ErrorDetailResponse)))]
 pub(crate) async fn list(
-    State(plane): State<Arc<ApiState>>,
-    Query(wanted): Query<CompatHistoryQuery>,
+    State(state): State<Arc<ApiState>>,
+    Query(query): Query<CompatHistoryQuery>,
 ) -> Result<Response, (StatusCode, Json<ErrorDetailResponse>)> {
-    let control = &plane.control;
-    let asked = HistoryQuery {
-        servers: plane.compat_servers().iter().map(|server| server.name().to_owned()).collect(),
-        offset: wanted.offset.unwrap_or_default(),
-        limit: wanted.limit.unwrap_or(USUAL).clamp(1, MOST),
+    let control = &state.control;
+    let history_query = HistoryQuery {
+        servers: state.compat_servers().iter().map(|server| server.name().to_owned()).collect(),
+        offset: query.offset.unwrap_or_default(),
+        limit: query.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT),
         skips_total: true,
         ..HistoryQuery::default()
     };
-    let read = control.history.page(asked).await;
-    let synced_ms = control.history.synced_ms(plane.compat_servers());
-    control.compat_cache_counters.record(CompatCache::History, read.is_ok() && synced_ms.is_some());
-    let page = read.map_err(|_| {
-        let detail = ErrorDetailResponse { detail: "what was played is not kept, or cannot be read" };
+    let result = control.history.page(history_query).await;
+    let synced_ms = control.history.synced_ms(state.compat_servers());
+    control.compat_cache_counters.record(CompatCache::History, result.is_ok() && synced_ms.is_some());
+    let page = result.map_err(|_| {
+        let detail = ErrorDetailResponse { detail: "the playback history is disabled or cannot be read" };
         (StatusCode::SERVICE_UNAVAILABLE, Json(detail))
     })?;
-    let rows: Vec<CompatHistoryRow> = page.views.into_iter().map(|view| plane.compat_history_row(view)).collect();
+    let rows: Vec<CompatHistoryRow> =
+        page.playbacks.into_iter().map(|playback| state.compat_history_row(playback)).collect();
     let age_s = synced_ms.map(|at_ms| control.clock.now_ms().saturating_sub(at_ms) / 1000);
     let age = age_s.map(|age_s| [(AGE, age_s.to_string())]);
     Ok(match age {
@@ -106,45 +107,47 @@ pub(crate) async fn list(
 
 /// Syncs the mirror with the servers: runs the job `history` and waits a while for its end.
 #[utoipa::path(post, path = "/api/plex/watch-history/sync", tag = "compatible", responses(
-    (status = 200, description = "What came of it", body = CompatSyncResponse),
-    (status = 202, description = "It goes on, or ran already", body = CompatSyncResponse)))]
-pub(crate) async fn sync(State(plane): State<Arc<ApiState>>) -> (StatusCode, Json<CompatSyncResponse>) {
-    let (status, success, message) = match plane.control.sync_history().await {
+    (status = 200, description = "Result of the sync", body = CompatSyncResponse),
+    (status = 202, description = "The sync is still running, or was already running", body = CompatSyncResponse)))]
+pub(crate) async fn sync(State(state): State<Arc<ApiState>>) -> (StatusCode, Json<CompatSyncResponse>) {
+    let (status, success, message) = match state.control.sync_history().await {
         RunWaitResult::Ended(last) if matches!(last.outcome, JobOutcome::Done | JobOutcome::CaughtUp) => {
             (StatusCode::OK, true, format!("Watch history sync completed. {}", last.message))
         }
         RunWaitResult::Ended(last) => (StatusCode::OK, false, last.message),
-        RunWaitResult::StillRunning => (StatusCode::ACCEPTED, true, "Watch history sync goes on.".to_owned()),
-        RunWaitResult::AlreadyRunning => (StatusCode::ACCEPTED, true, "Watch history sync runs already.".to_owned()),
-        RunWaitResult::Unknown => (StatusCode::OK, false, "The history is not kept.".to_owned()),
+        RunWaitResult::StillRunning => (StatusCode::ACCEPTED, true, "Watch history sync is still running.".to_owned()),
+        RunWaitResult::AlreadyRunning => {
+            (StatusCode::ACCEPTED, true, "Watch history sync is already running.".to_owned())
+        }
+        RunWaitResult::Unknown => (StatusCode::OK, false, "The playback history is disabled.".to_owned()),
     };
     (status, Json(CompatSyncResponse { success, message }))
 }
 
 impl ApiState {
-    fn compat_history_row(&self, view: Playback) -> CompatHistoryRow {
+    fn compat_history_row(&self, playback: Playback) -> CompatHistoryRow {
         let control = &self.control;
-        let server = control.internal_client.server(&view.server);
-        let picture = view.details.thumb.as_ref();
+        let server = control.internal_client.server(&playback.server);
+        let image_path = playback.details.thumb.as_ref();
         let thumb = server
-            .zip(picture)
+            .zip(image_path)
             .and_then(|(server, path)| control.image_url_signer.sign_url(server, path, control.clock.now_ms()));
         CompatHistoryRow {
-            user_id: view.details.user_id,
-            email: view.user.clone(),
-            username: view.user,
-            kind: view.kind,
-            title: view.details.own_title,
-            grandparent_title: view.details.grandparent_title,
-            parent_index: view.details.parent_index,
-            index: view.details.index,
-            viewed_at: iso(view.at_ms),
-            duration: view.duration_s,
-            view_offset: view.duration_s,
+            user_id: playback.details.user_id,
+            email: playback.user.clone(),
+            username: playback.user,
+            kind: playback.kind,
+            title: playback.details.own_title,
+            grandparent_title: playback.details.grandparent_title,
+            parent_index: playback.details.parent_index,
+            index: playback.details.index,
+            viewed_at: iso(playback.at_ms),
+            duration: playback.duration_s,
+            view_offset: playback.duration_s,
             progress: 100.0,
             view_count: 1,
             rating: None,
-            year: view.details.year,
+            year: playback.details.year,
             thumb,
             content_rating: None,
             studio: None,

@@ -17,38 +17,38 @@ use greenroom_proxy::server::Server;
 const BAD_LINK: Problem = Problem {
     status: StatusCode::FORBIDDEN,
     code: "bad-link",
-    title: "This link is not one of ours",
-    detail: "Its signature does not fit, or it has ended. Load the page again that it stands on.",
+    title: "Invalid image link",
+    detail: "Its signature is wrong, or it has expired. Reload the page that contains it.",
 };
-const NO_PICTURE: Problem = Problem {
+const NO_IMAGE: Problem = Problem {
     status: StatusCode::NOT_FOUND,
     code: "no-picture",
-    title: "No such picture",
-    detail: "The media server has no such picture.",
+    title: "No such image",
+    detail: "The media server has no such image.",
 };
-const CANNOT_ASK: Problem = Problem {
+const SERVER_UNAVAILABLE: Problem = Problem {
     status: StatusCode::SERVICE_UNAVAILABLE,
     code: "cannot-ask",
-    title: "The media server cannot be asked",
-    detail: "It is down or too slow, and this picture was not kept.",
+    title: "Media server unavailable",
+    detail: "The media server is down or too slow, and this image is not cached.",
 };
 
 /// An image.
 #[utoipa::path(get, path = "/api/plex/image", tag = "compatible", params(SignedImageQuery), responses(
-    (status = 200, description = "The picture", content_type = "image/jpeg"),
-    (status = 400, description = "It is no link"),
-    (status = 403, description = "It is no link of ours, or it has ended"),
-    (status = 404, description = "The server has no such picture"),
-    (status = 503, description = "The server cannot be asked, and the picture is not kept")))]
+    (status = 200, description = "The image", content_type = "image/jpeg"),
+    (status = 400, description = "The link is incomplete"),
+    (status = 403, description = "The link is not signed by this gateway, or it has expired"),
+    (status = 404, description = "The server has no such image"),
+    (status = 503, description = "The server is unavailable, and the image is not cached")))]
 pub(crate) async fn show(
-    State(plane): State<Arc<ApiState>>,
+    State(state): State<Arc<ApiState>>,
     headers: HeaderMap,
     link: Result<Query<SignedImageQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(link) = link.map_err(|_| BAD_LINK)?;
-    let control = &plane.control;
-    let left_s = control.image_url_signer.remaining_s(&link, control.clock.now_ms()).ok_or(BAD_LINK)?;
-    let server = control.internal_client.server(&link.server).ok_or(NO_PICTURE)?;
+    let control = &state.control;
+    let remaining_s = control.image_url_signer.remaining_s(&link, control.clock.now_ms()).ok_or(BAD_LINK)?;
+    let server = control.internal_client.server(&link.server).ok_or(NO_IMAGE)?;
     if !server.origin.settings.kind.is_item_picture(&link.path) {
         return Err(BAD_LINK);
     }
@@ -57,10 +57,10 @@ pub(crate) async fn show(
         ImageRequester::OwnPage => for_own_page(control, server, &link.path).await,
     };
     let found = found.map_err(problem_of)?;
-    let (content_type, body) = (found.content_type.filter(is_picture).ok_or(NO_PICTURE)?, found.body);
+    let (content_type, body) = (found.content_type.filter(is_raster_image).ok_or(NO_IMAGE)?, found.body);
     let mut response = Body::from(body).into_response();
     response.headers_mut().insert(CONTENT_TYPE, content_type);
-    if let Ok(value) = HeaderValue::from_str(&format!("private, max-age={left_s}")) {
+    if let Ok(value) = HeaderValue::from_str(&format!("private, max-age={remaining_s}")) {
         response.headers_mut().insert(CACHE_CONTROL, value);
     }
     Ok(response)
@@ -79,17 +79,17 @@ async fn for_own_page(
     }
 }
 
-fn problem_of(missing: InternalReadError) -> Problem {
-    match missing {
-        InternalReadError::Failed(kind) if kind.allows_stale() => CANNOT_ASK,
-        InternalReadError::NoToken | InternalReadError::NotARead | InternalReadError::Failed(_) => NO_PICTURE,
+fn problem_of(error: InternalReadError) -> Problem {
+    match error {
+        InternalReadError::Failed(kind) if kind.allows_stale() => SERVER_UNAVAILABLE,
+        InternalReadError::NoToken | InternalReadError::NotARead | InternalReadError::Failed(_) => NO_IMAGE,
     }
 }
 
 /// Raster formats only: other images, such as SVG, can run scripts.
-fn is_picture(content_type: &HeaderValue) -> bool {
-    let said = content_type.to_str().unwrap_or_default().to_ascii_lowercase();
-    let kind = said.split(';').next().unwrap_or_default().trim();
+fn is_raster_image(content_type: &HeaderValue) -> bool {
+    let content_type = content_type.to_str().unwrap_or_default().to_ascii_lowercase();
+    let kind = content_type.split(';').next().unwrap_or_default().trim();
     matches!(kind, "image/jpeg" | "image/png" | "image/webp" | "image/gif" | "image/avif")
 }
 
@@ -98,11 +98,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_can_run_is_no_picture() {
-        for (said, is) in
+    fn image_formats_that_can_run_scripts_are_rejected() {
+        for (content_type, expected) in
             [("image/jpeg", true), ("Image/PNG; x=y", true), ("image/svg+xml", false), ("text/html", false)]
         {
-            assert_eq!(is_picture(&HeaderValue::from_static(said)), is, "{said}");
+            assert_eq!(is_raster_image(&HeaderValue::from_static(content_type)), expected, "{content_type}");
         }
     }
 }

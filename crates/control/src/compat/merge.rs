@@ -74,17 +74,17 @@ impl CacheMetadata {
 
 /// Requests `target` from every server and parses the responses with `read`.
 pub(super) async fn fetch_all<T>(
-    inside: &InternalClient,
+    internal_client: &InternalClient,
     servers: &[&Arc<Server>],
-    asker: InternalCaller<'_>,
+    caller: InternalCaller<'_>,
     target: impl Fn(&Server) -> String,
     read: impl Fn(&Server, &[u8]) -> Option<T>,
 ) -> MergedResponses<T> {
-    let asked = servers.iter().map(|server| {
+    let requests = servers.iter().map(|server| {
         let target = target(server);
-        async move { inside.ask(server, &target, asker).await }
+        async move { internal_client.ask(server, &target, caller).await }
     });
-    let answers = join_all(asked).await;
+    let responses = join_all(requests).await;
     let now_ms = servers.first().map_or(0, |server| server.origin.clock.now_ms());
     let mut merged = MergedResponses {
         responses: Vec::new(),
@@ -92,19 +92,19 @@ pub(super) async fn fetch_all<T>(
         first_miss: None,
         metadata: CacheMetadata::empty(now_ms),
     };
-    for (server, answer) in servers.iter().zip(answers) {
-        let understood = answer.and_then(|found| {
+    for (server, response) in servers.iter().zip(responses) {
+        let parsed = response.and_then(|found| {
             let rows = read(server, &found.body).ok_or(InternalReadError::NotARead)?;
             Ok((rows, CacheMetadata::from_response(&found)))
         });
-        match understood {
-            Ok((rows, marks)) => {
-                merged.metadata = if merged.responses.is_empty() { marks } else { merged.metadata.merge(marks) };
+        match parsed {
+            Ok((rows, metadata)) => {
+                merged.metadata = if merged.responses.is_empty() { metadata } else { merged.metadata.merge(metadata) };
                 merged.responses.push((Arc::clone(server), rows));
             }
-            Err(missing) => {
+            Err(error) => {
                 merged.unavailable.push(server.name().to_owned());
-                merged.first_miss.get_or_insert(missing);
+                merged.first_miss.get_or_insert(error);
             }
         }
     }
@@ -112,13 +112,14 @@ pub(super) async fn fetch_all<T>(
 }
 
 /// Requests the sessions of every server.
-pub(super) async fn ask_sessions(
-    inside: &InternalClient,
+pub(super) async fn fetch_sessions(
+    internal_client: &InternalClient,
     servers: &[&Arc<Server>],
-    asker: InternalCaller<'_>,
+    caller: InternalCaller<'_>,
 ) -> MergedResponses<Vec<DashboardSession>> {
     let target = |server: &Server| server.origin.settings.kind.sessions_target().to_owned();
-    fetch_all(inside, servers, asker, target, |server, body| server.origin.settings.kind.sessions(body).ok()).await
+    fetch_all(internal_client, servers, caller, target, |server, body| server.origin.settings.kind.sessions(body).ok())
+        .await
 }
 
 impl<T> MergedResponses<T> {

@@ -26,8 +26,8 @@ pub(super) mod stats;
 
 use std::sync::Arc;
 
-use greenroom_dialect::dashboard::timestamp;
 use greenroom_dialect::request::ServerKind;
+use jiff::Timestamp;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -58,25 +58,25 @@ pub(super) fn routes() -> OpenApiRouter<Arc<ApiState>> {
 impl ApiState {
     /// The servers covered: every Plex, or every server if none is one.
     fn compat_servers(&self) -> Vec<&Arc<Server>> {
-        let all = self.control.internal_client.servers();
+        let servers = self.control.internal_client.servers();
         let plexes: Vec<&Arc<Server>> =
-            all.iter().filter(|server| server.origin.settings.kind == ServerKind::Plex).collect();
-        if plexes.is_empty() { all.iter().collect() } else { plexes }
+            servers.iter().filter(|server| server.origin.settings.kind == ServerKind::Plex).collect();
+        if plexes.is_empty() { servers.iter().collect() } else { plexes }
     }
 
     /// The name the first of them reports, if known.
     fn server_name(&self) -> String {
         let first = self.compat_servers().first().map(|server| server.name().to_owned());
-        let shown = self.control.servers.iter().find(|shown| Some(shown.server.name()) == first.as_deref());
-        let title = shown.and_then(|shown| shown.identity_cache.get().title.clone());
+        let managed = self.control.servers.iter().find(|managed| Some(managed.server.name()) == first.as_deref());
+        let title = managed.and_then(|managed| managed.identity_cache.get().title.clone());
         title.or(first).unwrap_or_else(|| "Plex Server".to_owned())
     }
 }
 
 /// A time in ISO 8601, as these programs read it.
 fn iso(at_ms: u64) -> String {
-    let whole = timestamp::format(at_ms / 1000);
-    format!("{}.{:03}Z", whole.trim_end_matches('Z'), at_ms % 1000)
+    let at = i64::try_from(at_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    format!("{:.3}", at.unwrap_or_default())
 }
 
 /// A duration with one decimal, in seconds.
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moments_and_shares_are_written_as_they_are_read() {
+    fn times_and_shares_are_formatted() {
         assert_eq!(iso(1_708_457_201_042), "2024-02-20T19:26:41.042Z");
         assert_eq!((percent(1, 3), percent(0, 0), percent(5, 5)), (33.33, 0.0, 100.0));
         assert!((seconds(1_449) - 1.4).abs() < 1e-9);

@@ -15,16 +15,16 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::merge::{self, CacheMetadata};
-use super::stats::{ErrorDetailResponse, NOTHING_KNOWN};
+use super::stats::{ErrorDetailResponse, NO_DATA};
 use crate::compat_cache_counters::CompatCache;
 use crate::control::ApiState;
 use greenroom_proxy::internal_client::InternalCaller;
 use greenroom_proxy::server::Server;
 
 /// Max items shown.
-const MOST: usize = 30;
+const MAX_ITEMS: usize = 30;
 /// Items requested per library.
-const OF_EACH: u32 = 30;
+const ITEMS_PER_LIBRARY: u32 = 30;
 
 /// Recently added items.
 #[derive(Debug, Serialize, ToSchema)]
@@ -59,25 +59,25 @@ struct Row {
 
 /// Recently added items.
 #[utoipa::path(get, path = "/api/plex/media/recent", tag = "compatible", responses(
-    (status = 200, description = "What was added lately", body = CompatRecentResponse),
-    (status = 503, description = "No server can be asked, and nothing was kept", body = ErrorDetailResponse)))]
+    (status = 200, description = "Recently added items", body = CompatRecentResponse),
+    (status = 503, description = "No server responded, and nothing is cached", body = ErrorDetailResponse)))]
 pub(crate) async fn list(
-    State(plane): State<Arc<ApiState>>,
+    State(state): State<Arc<ApiState>>,
     headers: HeaderMap,
 ) -> Result<Json<CompatRecentResponse>, (StatusCode, Json<ErrorDetailResponse>)> {
-    let gathered = plane.gather_recent(InternalCaller::new(&headers)).await;
-    let is_error = gathered.is_nothing;
-    plane.control.compat_cache_counters.record(CompatCache::Recent, !is_error && gathered.marks.is_cached);
+    let recent = state.gather_recent(InternalCaller::new(&headers)).await;
+    let is_error = recent.is_empty;
+    state.control.compat_cache_counters.record(CompatCache::Recent, !is_error && recent.metadata.is_cached);
     if is_error {
-        return Err(NOTHING_KNOWN);
+        return Err(NO_DATA);
     }
-    let RecentMedia { media, marks, unavailable, .. } = gathered;
+    let RecentMedia { media, metadata, unavailable, .. } = recent;
     Ok(Json(CompatRecentResponse {
         media,
-        cached: marks.is_cached,
-        timestamp: marks.timestamp(),
-        cache_age: marks.age_s(),
-        stale: marks.is_stale,
+        cached: metadata.is_cached,
+        timestamp: metadata.timestamp(),
+        cache_age: metadata.age_s(),
+        stale: metadata.is_stale,
         error: false,
         unavailable,
     }))
@@ -85,117 +85,118 @@ pub(crate) async fn list(
 
 struct RecentMedia {
     media: Vec<Row>,
-    marks: CacheMetadata,
-    is_nothing: bool,
+    metadata: CacheMetadata,
+    is_empty: bool,
     unavailable: Vec<String>,
 }
 
 impl ApiState {
     /// Requests everything. Returns whether any server responded, and the servers whose response is incomplete.
-    pub(super) async fn warm_recent(&self, asker: InternalCaller<'_>) -> (bool, Vec<String>) {
-        let gathered = self.gather_recent(asker).await;
-        (!gathered.is_nothing && !gathered.marks.is_cached, gathered.unavailable)
+    pub(super) async fn warm_recent(&self, caller: InternalCaller<'_>) -> (bool, Vec<String>) {
+        let recent = self.gather_recent(caller).await;
+        (!recent.is_empty && !recent.metadata.is_cached, recent.unavailable)
     }
 
     /// Requests the libraries of every server, then the recent additions of each film and show library.
-    async fn gather_recent(&self, asker: InternalCaller<'_>) -> RecentMedia {
+    async fn gather_recent(&self, caller: InternalCaller<'_>) -> RecentMedia {
         let control = &self.control;
         let servers = self.compat_servers();
-        let viewers = self.viewers(&servers, asker).await;
-        let shelves = merge::fetch_all(
+        let users = self.users(&servers, caller).await;
+        let libraries = merge::fetch_all(
             &control.internal_client,
             &servers,
-            asker,
+            caller,
             |server| server.origin.settings.kind.libraries_target(account_of(server).as_deref()),
             |server, body| server.origin.settings.kind.libraries(body).ok(),
         )
         .await;
-        let mut marks = shelves.metadata;
-        let mut unavailable = shelves.unavailable.clone();
-        let wanted: Vec<(&Arc<Server>, &LibraryInfo)> = shelves
+        let mut metadata = libraries.metadata;
+        let mut unavailable = libraries.unavailable.clone();
+        let listed: Vec<(&Arc<Server>, &LibraryInfo)> = libraries
             .responses
             .iter()
-            .flat_map(|(server, list)| list.iter().map(move |shelf| (server, shelf)))
-            .filter(|(_, shelf)| is_listed(shelf))
+            .flat_map(|(server, list)| list.iter().map(move |library| (server, library)))
+            .filter(|(_, library)| is_listed(library))
             .collect();
-        let viewers = &viewers;
-        let asked = wanted.iter().map(|(server, shelf)| async move {
-            let viewer = viewers.get(server.name()).map(String::as_str);
-            let target = |server: &Server| server.origin.settings.kind.recent_target(shelf, OF_EACH, viewer);
+        let users = &users;
+        let requests = listed.iter().map(|(server, library)| async move {
+            let user = users.get(server.name()).map(String::as_str);
+            let target = |server: &Server| server.origin.settings.kind.recent_target(library, ITEMS_PER_LIBRARY, user);
             let read = |server: &Server, body: &[u8]| server.origin.settings.kind.recent(body).ok();
-            merge::fetch_all(&control.internal_client, &[*server], asker, target, read).await
+            merge::fetch_all(&control.internal_client, &[*server], caller, target, read).await
         });
-        let answers = join_all(asked).await;
-        let (mut media, mut heard) = (Vec::new(), wanted.is_empty() && !shelves.is_error());
-        for ((server, shelf), answer) in wanted.iter().zip(answers) {
-            for name in answer.unavailable {
+        let responses = join_all(requests).await;
+        let (mut media, mut has_response) = (Vec::new(), listed.is_empty() && !libraries.is_error());
+        for ((server, library), response) in listed.iter().zip(responses) {
+            for name in response.unavailable {
                 if !unavailable.contains(&name) {
                     unavailable.push(name);
                 }
             }
-            for (_, items) in answer.responses {
-                marks = marks.merge(answer.metadata);
-                heard = true;
-                media.extend(items.iter().map(|item| (item.added_s, self.recent_row(server, shelf, item))));
+            for (_, items) in response.responses {
+                metadata = metadata.merge(response.metadata);
+                has_response = true;
+                media.extend(items.iter().map(|item| (item.added_s, self.recent_row(server, library, item))));
             }
         }
         let media = newest(media);
-        RecentMedia { media, marks, is_nothing: !heard, unavailable }
+        RecentMedia { media, metadata, is_empty: !has_response, unavailable }
     }
 
     /// The user in whose name each server is asked, where its API requires one.
-    async fn viewers(&self, servers: &[&Arc<Server>], asker: InternalCaller<'_>) -> BTreeMap<String, String> {
-        let of = servers.iter().filter(|server| server.origin.settings.kind == ServerKind::Jellyfin).map(
+    async fn users(&self, servers: &[&Arc<Server>], caller: InternalCaller<'_>) -> BTreeMap<String, String> {
+        let lookups = servers.iter().filter(|server| server.origin.settings.kind == ServerKind::Jellyfin).map(
             |server| async move {
-                let viewer = if let Some(account) = account_of(server) {
+                let user = if let Some(account) = account_of(server) {
                     account
                 } else {
-                    let said =
-                        self.control.internal_client.ask(server, ServerKind::Jellyfin.accounts_target(), asker).await;
-                    ServerKind::Jellyfin.administrator(&said.ok()?.body)?
+                    let response =
+                        self.control.internal_client.ask(server, ServerKind::Jellyfin.accounts_target(), caller).await;
+                    ServerKind::Jellyfin.administrator(&response.ok()?.body)?
                 };
-                Some((server.name().to_owned(), viewer))
+                Some((server.name().to_owned(), user))
             },
         );
-        join_all(of).await.into_iter().flatten().collect()
+        join_all(lookups).await.into_iter().flatten().collect()
     }
 
     /// Age of the oldest cached list; `None` unless the lists of all relevant libraries are cached.
     pub(super) fn cached_recent_age(&self) -> Option<Duration> {
-        let inside = &self.control.internal_client;
+        let internal_client = &self.control.internal_client;
         let mut oldest: Option<Duration> = None;
         for server in self.compat_servers() {
             let kind = server.origin.settings.kind;
             let account = account_of(server);
-            let shelves = inside.peek(server, &kind.libraries_target(account.as_deref()))?;
-            let viewer = match (kind, account) {
+            let libraries = internal_client.peek(server, &kind.libraries_target(account.as_deref()))?;
+            let user = match (kind, account) {
                 (ServerKind::Plex, _) => None,
                 (_, Some(account)) => Some(account),
-                (_, None) => {
-                    inside.peek(server, kind.accounts_target()).and_then(|users| kind.administrator(&users.body))
-                }
+                (_, None) => internal_client
+                    .peek(server, kind.accounts_target())
+                    .and_then(|users| kind.administrator(&users.body)),
             };
-            for shelf in kind.libraries(&shelves.body).ok()?.iter().filter(|shelf| is_listed(shelf)) {
-                let found = inside.peek(server, &kind.recent_target(shelf, OF_EACH, viewer.as_deref()))?;
+            for library in kind.libraries(&libraries.body).ok()?.iter().filter(|library| is_listed(library)) {
+                let found =
+                    internal_client.peek(server, &kind.recent_target(library, ITEMS_PER_LIBRARY, user.as_deref()))?;
                 oldest = oldest.max(Some(found.age));
             }
-            oldest = oldest.max(Some(shelves.age));
+            oldest = oldest.max(Some(libraries.age));
         }
         oldest
     }
 
-    fn recent_row(&self, server: &Server, shelf: &LibraryInfo, item: &DashboardItem) -> Row {
+    fn recent_row(&self, server: &Server, library: &LibraryInfo, item: &DashboardItem) -> Row {
         let now_ms = self.control.clock.now_ms();
-        let picture = item.thumb.as_ref().or(item.grandparent_thumb.as_ref());
-        let poster = picture.and_then(|path| self.control.image_url_signer.sign_url(server, path, now_ms));
-        let kind = if shelf.contents == LibraryContents::Films { "movie" } else { "show" };
+        let image_path = item.thumb.as_ref().or(item.grandparent_thumb.as_ref());
+        let poster = image_path.and_then(|path| self.control.image_url_signer.sign_url(server, path, now_ms));
+        let kind = if library.contents == LibraryContents::Films { "movie" } else { "show" };
         Row { title: title_of(item), kind, year: item.year, poster, rating: item.rating }
     }
 }
 
 /// True if additions to this library are shown.
-fn is_listed(shelf: &LibraryInfo) -> bool {
-    matches!(shelf.contents, LibraryContents::Films | LibraryContents::Shows)
+fn is_listed(library: &LibraryInfo) -> bool {
+    matches!(library.contents, LibraryContents::Films | LibraryContents::Shows)
 }
 
 /// The user of the configured token, if known.
@@ -206,19 +207,19 @@ fn account_of(server: &Server) -> Option<String> {
 
 /// Display title: seasons and episodes use their show's.
 fn title_of(item: &DashboardItem) -> String {
-    let above = match item.kind.as_str() {
+    let show_title = match item.kind.as_str() {
         "season" => item.parent_title.as_ref().or(item.grandparent_title.as_ref()),
         "episode" => item.grandparent_title.as_ref(),
         _ => None,
     };
-    let title = above.unwrap_or(&item.title);
+    let title = show_title.unwrap_or(&item.title);
     if title.is_empty() { "Unknown".to_owned() } else { title.clone() }
 }
 
 /// The newest rows of all libraries and servers; undated ones come last.
 fn newest<T>(mut rows: Vec<(Option<u64>, T)>) -> Vec<T> {
     rows.sort_by_key(|(added_s, _)| std::cmp::Reverse(*added_s));
-    rows.into_iter().take(MOST).map(|(_, row)| row).collect()
+    rows.into_iter().take(MAX_ITEMS).map(|(_, row)| row).collect()
 }
 
 #[cfg(test)]
@@ -226,21 +227,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_newest_of_all_libraries_come_first_and_none_is_left_out_for_its_place() {
+    fn the_newest_items_of_all_libraries_come_first_and_undated_ones_last() {
         let films = (0..30).map(|at| (Some(100 - at), "film"));
         let rows: Vec<_> = films.chain([(None, "undated"), (Some(200), "show"), (Some(85), "late")]).collect();
         let shown = newest(rows);
-        assert_eq!((shown.len(), shown[0]), (MOST, "show"));
+        assert_eq!((shown.len(), shown[0]), (MAX_ITEMS, "show"));
         assert!(shown.contains(&"late") && !shown.contains(&"undated"), "{shown:?}");
     }
 
     #[test]
-    fn a_season_and_an_episode_are_called_by_their_show() {
-        let item = |kind: &str, parent: Option<&str>, above: Option<&str>| DashboardItem {
+    fn seasons_and_episodes_have_the_title_of_their_show() {
+        let item = |kind: &str, parent: Option<&str>, show_title: Option<&str>| DashboardItem {
             kind: kind.to_owned(),
             title: "own".to_owned(),
             parent_title: parent.map(str::to_owned),
-            grandparent_title: above.map(str::to_owned),
+            grandparent_title: show_title.map(str::to_owned),
             ..DashboardItem::default()
         };
         assert_eq!(title_of(&item("season", Some("show"), None)), "show");

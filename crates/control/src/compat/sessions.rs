@@ -111,53 +111,52 @@ struct StreamDetails {
 
 /// Current sessions.
 #[utoipa::path(get, path = "/api/plex/sessions", tag = "compatible",
-    responses((status = 200, description = "Who plays what", body = CompatSessionsResponse)))]
-pub(crate) async fn list(State(plane): State<Arc<ApiState>>, headers: HeaderMap) -> Json<CompatSessionsResponse> {
-    let control = &plane.control;
-    let answer =
-        merge::ask_sessions(&control.internal_client, &plane.compat_servers(), InternalCaller::new(&headers)).await;
-    let error = answer.is_error();
-    control.compat_cache_counters.record(CompatCache::Sessions, !error && answer.metadata.is_cached);
-    let links = &control.image_url_signer;
-    let rows = answer
-        .responses
-        .iter()
-        .flat_map(|(server, list)| list.iter().map(|session| Row::new(server, session, links, control.clock.now_ms())));
+    responses((status = 200, description = "Current sessions", body = CompatSessionsResponse)))]
+pub(crate) async fn list(State(state): State<Arc<ApiState>>, headers: HeaderMap) -> Json<CompatSessionsResponse> {
+    let control = &state.control;
+    let response =
+        merge::fetch_sessions(&control.internal_client, &state.compat_servers(), InternalCaller::new(&headers)).await;
+    let error = response.is_error();
+    control.compat_cache_counters.record(CompatCache::Sessions, !error && response.metadata.is_cached);
+    let signer = &control.image_url_signer;
+    let rows = response.responses.iter().flat_map(|(server, list)| {
+        list.iter().map(|session| Row::new(server, session, signer, control.clock.now_ms()))
+    });
     let sessions: Vec<Row> = rows.collect();
     Json(CompatSessionsResponse {
         error,
-        message: answer.message(),
+        message: response.message(),
         total: sessions.len(),
         sessions,
-        cached: !error && answer.metadata.is_cached,
-        timestamp: answer.metadata.timestamp(),
-        cache_age: (!error).then(|| answer.metadata.age_s()),
-        stale: answer.metadata.is_stale,
-        unavailable: answer.unavailable,
+        cached: !error && response.metadata.is_cached,
+        timestamp: response.metadata.timestamp(),
+        cache_age: (!error).then(|| response.metadata.age_s()),
+        stale: response.metadata.is_stale,
+        unavailable: response.unavailable,
     })
 }
 
 impl Row {
-    fn new(server: &Server, session: &DashboardSession, links: &ImageUrlSigner, now_ms: u64) -> Self {
+    fn new(server: &Server, session: &DashboardSession, signer: &ImageUrlSigner, now_ms: u64) -> Self {
         let (item, stream, player) = (&session.item, &session.stream, &session.player);
-        let or = |text: &Option<String>, other: &str| text.clone().unwrap_or_else(|| other.to_owned());
-        let link = |path: Option<&String>| links.sign_url(server, path?, now_ms);
-        let picture = item.grandparent_thumb.as_ref().or(item.thumb.as_ref()).or(item.art.as_ref());
+        let or_default = |text: &Option<String>, other: &str| text.clone().unwrap_or_else(|| other.to_owned());
+        let sign = |path: Option<&String>| signer.sign_url(server, path?, now_ms);
+        let image_path = item.grandparent_thumb.as_ref().or(item.thumb.as_ref()).or(item.art.as_ref());
         let transcode = session.transcode.as_ref();
         Self {
             session_id: session.id.clone(),
             user: SessionUser {
                 name: if session.user.name.is_empty() { "Unknown User".into() } else { session.user.name.clone() },
                 id: session.user.id.clone(),
-                thumb: session.user.thumb.clone().filter(|address| is_open_picture(address)),
+                thumb: session.user.thumb.clone().filter(|address| is_public_avatar(address)),
             },
             media: Media {
                 title: title_of(session),
                 kind: if item.kind.is_empty() { "unknown".into() } else { item.kind.clone() },
                 year: item.year,
                 rating: item.rating,
-                thumb: link(picture),
-                art: link(item.art.as_ref()),
+                thumb: sign(image_path),
+                art: sign(item.art.as_ref()),
             },
             playback: PlaybackProgress {
                 state: session.state.clone(),
@@ -166,9 +165,9 @@ impl Row {
                 duration_ms: item.duration_ms.unwrap_or(1),
             },
             device: Device {
-                name: or(&player.device, "Unknown Device"),
-                client: or(&player.product, "Unknown Client"),
-                platform: or(&player.platform, "Unknown"),
+                name: or_default(&player.device, "Unknown Device"),
+                client: or_default(&player.product, "Unknown Client"),
+                platform: or_default(&player.platform, "Unknown"),
             },
             transcode: TranscodeStatus {
                 is_transcoding: transcode.is_some_and(greenroom_dialect::dashboard::TranscodeInfo::is_active),
@@ -177,12 +176,12 @@ impl Row {
                 audio_decision: transcode.map(|transcode| transcode.audio.clone()),
             },
             stream: StreamDetails {
-                video_resolution: or(&stream.resolution, "Unknown"),
-                video_codec: or(&stream.video_codec, "Unknown"),
-                audio_codec: or(&stream.audio_codec, "Unknown"),
-                container: or(&stream.container, "Unknown"),
+                video_resolution: or_default(&stream.resolution, "Unknown"),
+                video_codec: or_default(&stream.video_codec, "Unknown"),
+                audio_codec: or_default(&stream.audio_codec, "Unknown"),
+                container: or_default(&stream.container, "Unknown"),
                 bitrate: stream.bitrate_kbps.unwrap_or_default(),
-                location: or(&stream.location, "wan"),
+                location: or_default(&stream.location, "wan"),
                 bandwidth: stream.bandwidth_kbps.unwrap_or_default(),
             },
             server: server.name().to_owned(),
@@ -208,7 +207,7 @@ fn title_of(session: &DashboardSession) -> String {
 }
 
 /// True for an account image at a public URL without a query.
-fn is_open_picture(address: &str) -> bool {
+fn is_public_avatar(address: &str) -> bool {
     address.starts_with("https://plex.tv/users/") && !address.contains(['?', '&', '#', '@'])
 }
 
@@ -233,10 +232,10 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_of_an_account_is_told_only_without_a_question() {
-        assert!(is_open_picture("https://plex.tv/users/1a2b/avatar"));
+    fn an_account_image_is_shown_only_at_a_public_url_without_a_query() {
+        assert!(is_public_avatar("https://plex.tv/users/1a2b/avatar"));
         for address in ["/accounts/1/thumb", "https://plex.tv/users/1/avatar?X-Plex-Token=x", "http://home/users/1"] {
-            assert!(!is_open_picture(address), "{address}");
+            assert!(!is_public_avatar(address), "{address}");
         }
     }
 }

@@ -127,14 +127,14 @@ pub(crate) struct CompatRebuildResponse {
 
 /// The library indexes as a list of files.
 #[utoipa::path(get, path = "/api/cache/stats", tag = "compatible",
-    responses((status = 200, description = "What is kept whole", body = CompatFilesResponse)))]
-pub(crate) async fn files(State(plane): State<Arc<ApiState>>) -> Json<CompatFilesResponse> {
-    let reports = plane.reports();
-    let kept = || reports.iter().filter_map(|report| report.generation.as_ref());
+    responses((status = 200, description = "The library indexes as a list of files", body = CompatFilesResponse)))]
+pub(crate) async fn files(State(state): State<Arc<ApiState>>) -> Json<CompatFilesResponse> {
+    let reports = state.reports();
+    let generations = || reports.iter().filter_map(|report| report.generation.as_ref());
     let list = FileListCache {
-        file_count: kept().map(|generation| generation.items).sum(),
-        age_seconds: seconds(kept().map(|generation| generation.age_s).max().unwrap_or_default() * 1000),
-        is_populated: kept().next().is_some(),
+        file_count: generations().map(|generation| generation.items).sum(),
+        age_seconds: seconds(generations().map(|generation| generation.age_s).max().unwrap_or_default() * 1000),
+        is_populated: generations().next().is_some(),
     };
     let rebuild_in_progress = reports.iter().any(|report| report.progress.is_some());
     Json(CompatFilesResponse {
@@ -146,19 +146,19 @@ pub(crate) async fn files(State(plane): State<Arc<ApiState>>) -> Json<CompatFile
 
 /// The libraries that playlists are matched against.
 #[utoipa::path(get, path = "/api/status/cache", tag = "compatible", params(CompatTargetQuery), responses(
-    (status = 200, description = "Both kinds of servers, or the one that was asked for", body = CompatLibraryStatus),
-    (status = 400, description = "There is no such kind of servers", body = ErrorDetailResponse)))]
-pub(crate) async fn status(State(plane): State<Arc<ApiState>>, Query(which): Query<CompatTargetQuery>) -> Response {
-    match which.target.as_deref().map(str::to_ascii_lowercase).as_deref() {
+    (status = 200, description = "Both kinds of servers, or the requested one", body = CompatLibraryStatus),
+    (status = 400, description = "Unknown kind of server", body = ErrorDetailResponse)))]
+pub(crate) async fn status(State(state): State<Arc<ApiState>>, Query(query): Query<CompatTargetQuery>) -> Response {
+    match query.target.as_deref().map(str::to_ascii_lowercase).as_deref() {
         None | Some("") => {
             let both = CompatLibraryStatuses {
-                plex: plane.target(ServerKind::Plex),
-                jellyfin: plane.target(ServerKind::Jellyfin),
+                plex: state.target(ServerKind::Plex),
+                jellyfin: state.target(ServerKind::Jellyfin),
             };
             Json(CompatLibraryStatus::Both(both)).into_response()
         }
-        Some("plex") => Json(CompatLibraryStatus::One(plane.target(ServerKind::Plex))).into_response(),
-        Some("jellyfin") => Json(CompatLibraryStatus::One(plane.target(ServerKind::Jellyfin))).into_response(),
+        Some("plex") => Json(CompatLibraryStatus::One(state.target(ServerKind::Plex))).into_response(),
+        Some("jellyfin") => Json(CompatLibraryStatus::One(state.target(ServerKind::Jellyfin))).into_response(),
         Some(_) => UNKNOWN_TARGET.into_response(),
     }
 }
@@ -168,44 +168,47 @@ const UNKNOWN_TARGET: (StatusCode, Json<ErrorDetailResponse>) =
 
 /// Restarts the statistics.
 #[utoipa::path(post, path = "/api/status/cache/reset", tag = "compatible",
-    responses((status = 200, description = "It was done", body = CompatMessageResponse)))]
-pub(crate) async fn reset(State(plane): State<Arc<ApiState>>) -> Json<CompatMessageResponse> {
-    plane.control.reset_baseline();
-    plane.control.compat_cache_counters.reset();
+    responses((status = 200, description = "The statistics were restarted", body = CompatMessageResponse)))]
+pub(crate) async fn reset(State(state): State<Arc<ApiState>>) -> Json<CompatMessageResponse> {
+    state.control.reset_baseline();
+    state.control.compat_cache_counters.reset();
     Json(CompatMessageResponse { message: "Cache statistics reset successfully" })
 }
 
 /// Requests builds of music libraries.
 #[utoipa::path(post, path = "/api/commands/library_cache_builder/refresh", tag = "compatible",
     request_body = Option<CompatRebuildRequest>, responses(
-    (status = 200, description = "What became of it", body = CompatRebuildResponse),
-    (status = 400, description = "There is no such kind of servers, or the body cannot be understood", body = ErrorDetailResponse)))]
+    (status = 200, description = "Result of the request", body = CompatRebuildResponse),
+    (status = 400, description = "Unknown kind of server, or invalid body", body = ErrorDetailResponse)))]
 pub(crate) async fn refresh(
-    State(plane): State<Arc<ApiState>>,
+    State(state): State<Arc<ApiState>>,
     body: JsonBody<CompatRebuildRequest>,
 ) -> Result<Response, Problem> {
-    let order = body.or_default();
-    let target = order.target.as_deref().unwrap_or("all").to_ascii_lowercase();
+    let request = body.or_default();
+    let target = request.target.as_deref().unwrap_or("all").to_ascii_lowercase();
     let kinds: &[ServerKind] = match target.as_str() {
         "all" => &[ServerKind::Plex, ServerKind::Jellyfin],
         "plex" => &[ServerKind::Plex],
         "jellyfin" => &[ServerKind::Jellyfin],
         _ => return Ok(UNKNOWN_TARGET.into_response()),
     };
-    let libraries = &plane.control.playlists.libraries;
+    let libraries = &state.control.playlists.libraries;
     let all = libraries.all();
-    let meant =
+    let music_libraries =
         all.iter().filter(|library| kinds.contains(&library.server.origin.settings.kind) && library.may_hold_music());
-    let asked: Vec<BuildRequestResult> = meant.map(|library| library.build(order.force_rebuild)).collect();
-    let begun = asked.iter().filter(|asked| **asked != BuildRequestResult::Off).count();
-    let (message, error) = match (asked.len(), begun) {
-        (0, _) => ("No music library is known.".to_owned(), Some("no music library is known")),
-        (_, 0) => ("Every library is turned off.".to_owned(), Some("every library is turned off")),
+    let results: Vec<BuildRequestResult> =
+        music_libraries.map(|library| library.build(request.force_rebuild)).collect();
+    let started = results.iter().filter(|result| **result != BuildRequestResult::Off).count();
+    let (message, error) = match (results.len(), started) {
+        (0, _) => ("No music library found.".to_owned(), Some("no music library found")),
+        (_, 0) => {
+            ("The index of every library is disabled.".to_owned(), Some("the index of every library is disabled"))
+        }
         (_, 1) => ("Library cache refresh started for 1 library.".to_owned(), None),
-        (_, more) => (format!("Library cache refresh started for {more} libraries."), None),
+        (_, count) => (format!("Library cache refresh started for {count} libraries."), None),
     };
     let success = error.is_none();
-    let force_rebuild = order.force_rebuild;
+    let force_rebuild = request.force_rebuild;
     Ok(Json(CompatRebuildResponse { success, message, error, force_rebuild, target }).into_response())
 }
 
@@ -235,33 +238,33 @@ impl ApiState {
         let names: Vec<&str> = servers.map(|server| server.name()).collect();
         let mut reports = self.reports();
         reports.retain(|report| report.contents == "music" && names.contains(&report.server.as_str()));
-        let kept = || reports.iter().filter_map(|report| report.generation.as_ref());
-        let is_kept = kept().next().is_some();
+        let generations = || reports.iter().filter_map(|report| report.generation.as_ref());
+        let is_built = generations().next().is_some();
         let failure = reports.iter().find_map(|report| report.failure.as_ref());
-        let bytes: u64 = kept().map(|generation| generation.memory_bytes).sum();
+        let bytes: u64 = generations().map(|generation| generation.memory_bytes).sum();
         let is_off = !reports.is_empty() && reports.iter().all(|report| !report.enabled);
         let (hits, misses) = self.control.lookups(&names);
         CompatTargetStatus {
             target: kind.name(),
-            status: match (is_kept, failure) {
+            status: match (is_built, failure) {
                 (true, _) => "Available",
                 (false, Some(_)) => "Error",
                 (false, None) => "Not built",
             },
-            last_generated: kept().map(|generation| generation.taken_at_ms).max().map(iso),
+            last_generated: generations().map(|generation| generation.taken_at_ms).max().map(iso),
             size_mb: megabytes(bytes),
-            object_count: kept().map(|generation| generation.items).sum(),
+            object_count: generations().map(|generation| generation.items).sum(),
             cache_hits: hits,
             cache_misses: misses,
             hit_rate: percent(hits, hits + misses),
             last_used: None,
             memory_usage_mb: megabytes(bytes),
-            message: match (is_kept, failure) {
+            message: match (is_built, failure) {
                 (true, _) => None,
                 (false, Some(failure)) => Some(failure.text.clone()),
                 (false, None) if names.is_empty() => Some("no such server is configured".to_owned()),
-                (false, None) if is_off => Some("the index of the library is turned off".to_owned()),
-                (false, None) => Some("the library is not built yet".to_owned()),
+                (false, None) if is_off => Some("the index of the library is disabled".to_owned()),
+                (false, None) => Some("the library index is not built yet".to_owned()),
             },
         }
     }

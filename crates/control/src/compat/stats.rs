@@ -22,9 +22,9 @@ pub(crate) struct ErrorDetailResponse {
 }
 
 /// No server ever responded.
-pub(super) const NOTHING_KNOWN: (StatusCode, Json<ErrorDetailResponse>) = (
+pub(super) const NO_DATA: (StatusCode, Json<ErrorDetailResponse>) = (
     StatusCode::SERVICE_UNAVAILABLE,
-    Json(ErrorDetailResponse { detail: "the server cannot be asked, and nothing was kept of this" }),
+    Json(ErrorDetailResponse { detail: "no server responded, and nothing is cached" }),
 );
 
 /// Counts of a server.
@@ -120,18 +120,18 @@ struct Traffic {
 /// Counts of a server.
 #[utoipa::path(get, path = "/api/plex/stats", tag = "compatible", responses(
     (status = 200, description = "Counts", body = CompatStatsResponse),
-    (status = 503, description = "No server said anything yet", body = ErrorDetailResponse)))]
+    (status = 503, description = "No server responded yet", body = ErrorDetailResponse)))]
 pub(crate) async fn all(
-    State(plane): State<Arc<ApiState>>,
+    State(state): State<Arc<ApiState>>,
 ) -> Result<Json<CompatStatsResponse>, (StatusCode, Json<ErrorDetailResponse>)> {
-    let (figures, age) = plane.ready(CompatCache::Stats)?;
+    let (stats, age) = state.latest_stats(CompatCache::Stats)?;
     Ok(Json(CompatStatsResponse {
-        peak_concurrent: figures.peak_sessions,
-        last_updated: figures.peak_ms.map(iso),
+        peak_concurrent: stats.peak_sessions,
+        last_updated: stats.peak_ms.map(iso),
         server_url: None,
-        server_name: plane.server_name(),
-        token_configured: plane.compat_servers().iter().any(|server| server.origin.settings.token.is_some()),
-        counts: plane.counts_of(&figures).0,
+        server_name: state.server_name(),
+        token_configured: state.compat_servers().iter().any(|server| server.origin.settings.token.is_some()),
+        counts: state.counts_of(&stats).0,
         age,
     }))
 }
@@ -139,26 +139,26 @@ pub(crate) async fn all(
 /// Counts of a server, as shown live.
 #[utoipa::path(get, path = "/api/plex/stats/live", tag = "compatible", responses(
     (status = 200, description = "Counts", body = CompatLiveStatsResponse),
-    (status = 503, description = "No server said anything yet", body = ErrorDetailResponse)))]
+    (status = 503, description = "No server responded yet", body = ErrorDetailResponse)))]
 pub(crate) async fn live(
-    State(plane): State<Arc<ApiState>>,
+    State(state): State<Arc<ApiState>>,
 ) -> Result<Json<CompatLiveStatsResponse>, (StatusCode, Json<ErrorDetailResponse>)> {
-    let (figures, age) = plane.ready(CompatCache::LiveStats)?;
-    let (counts, amounts) = plane.counts_of(&figures);
-    let (total_episodes, server_name) = (amounts.map(|of| of.episodes), plane.server_name());
+    let (stats, age) = state.latest_stats(CompatCache::LiveStats)?;
+    let (counts, amounts) = state.counts_of(&stats);
+    let (total_episodes, server_name) = (amounts.map(|totals| totals.episodes), state.server_name());
     Ok(Json(CompatLiveStatsResponse { counts, total_episodes, server_name, age }))
 }
 
 /// The dashboard's overview.
 #[utoipa::path(get, path = "/api/plex/stats/dashboard", tag = "compatible", responses(
-    (status = 200, description = "What a dashboard shows first", body = CompatOverviewResponse),
-    (status = 503, description = "No server said anything yet", body = ErrorDetailResponse)))]
+    (status = 200, description = "The overview of a dashboard", body = CompatOverviewResponse),
+    (status = 503, description = "No server responded yet", body = ErrorDetailResponse)))]
 pub(crate) async fn dashboard(
-    State(plane): State<Arc<ApiState>>,
+    State(state): State<Arc<ApiState>>,
 ) -> Result<Json<CompatOverviewResponse>, (StatusCode, Json<ErrorDetailResponse>)> {
-    let (figures, age) = plane.ready(CompatCache::Background)?;
-    let (counts, amounts) = plane.counts_of(&figures);
-    let services = figures.services;
+    let (stats, age) = state.latest_stats(CompatCache::Background)?;
+    let (counts, amounts) = state.counts_of(&stats);
+    let services = stats.services;
     Ok(Json(CompatOverviewResponse {
         services: Services {
             total: services.total,
@@ -167,20 +167,20 @@ pub(crate) async fn dashboard(
             problem: services.slow,
         },
         plex: Plex {
-            configured: plane.compat_servers().iter().any(|server| server.origin.settings.token.is_some()),
-            peak_concurrent: figures.peak_sessions,
+            configured: state.compat_servers().iter().any(|server| server.origin.settings.token.is_some()),
+            peak_concurrent: stats.peak_sessions,
             counts,
-            total_episodes: amounts.map(|of| of.episodes),
-            movies: amounts.map(|of| of.films),
-            shows: amounts.map(|of| of.shows),
-            seasons: amounts.map(|of| of.seasons),
-            episodes: amounts.map(|of| of.episodes),
+            total_episodes: amounts.map(|totals| totals.episodes),
+            movies: amounts.map(|totals| totals.films),
+            shows: amounts.map(|totals| totals.shows),
+            seasons: amounts.map(|totals| totals.seasons),
+            episodes: amounts.map(|totals| totals.episodes),
         },
         traffic: Traffic {
-            last_24h_download_bytes: figures.traffic.last_day_bytes,
+            last_24h_download_bytes: stats.traffic.last_day_bytes,
             last_24h_upload_bytes: 0,
-            last_24h_total_bytes: figures.traffic.last_day_bytes,
-            total_30d: figures.traffic.bytes,
+            last_24h_total_bytes: stats.traffic.last_day_bytes,
+            total_30d: stats.traffic.bytes,
             unit: "B",
         },
         age,
@@ -189,55 +189,55 @@ pub(crate) async fn dashboard(
 
 impl ApiState {
     /// The statistics, if any of the servers shown ever responded.
-    fn ready(
+    fn latest_stats(
         &self,
         cached: CompatCache,
     ) -> Result<(Arc<DashboardStats>, DataAge), (StatusCode, Json<ErrorDetailResponse>)> {
-        let figures = self.control.dashboard.stats();
-        let age = self.data_timestamps(&figures).map(|heard| self.age_of(&figures, heard));
+        let stats = self.control.dashboard.stats();
+        let age = self.data_timestamps(&stats).map(|timestamps| self.age_of(&stats, timestamps));
         self.control.compat_cache_counters.record(cached, age.is_some());
-        age.map(|age| (figures, age)).ok_or(NOTHING_KNOWN)
+        age.map(|age| (stats, age)).ok_or(NO_DATA)
     }
 
     /// Times of the data of the servers shown.
-    pub(super) fn data_timestamps(&self, figures: &DashboardStats) -> Option<DataTimestamps> {
+    pub(super) fn data_timestamps(&self, stats: &DashboardStats) -> Option<DataTimestamps> {
         let servers = self.compat_servers();
         servers
             .iter()
-            .filter_map(|server| figures.data_timestamps.get(server.name()).copied())
+            .filter_map(|server| stats.data_timestamps.get(server.name()).copied())
             .reduce(DataTimestamps::merge)
     }
 
     /// Counts of the servers shown, as far as they reported them.
-    fn counts_of(&self, figures: &DashboardStats) -> (Counts, Option<MediaTotals>) {
+    fn counts_of(&self, stats: &DashboardStats) -> (Counts, Option<MediaTotals>) {
         let (mut amounts, mut total_users): (Option<MediaTotals>, Option<u64>) = (None, None);
-        let per_server = figures.libraries.iter().flat_map(|libraries| &libraries.per_server);
+        let per_server = stats.libraries.iter().flat_map(|libraries| &libraries.per_server);
         for server in self.compat_servers() {
-            if let Some(of) = per_server.clone().find(|of| of.server == server.name()) {
-                amounts.get_or_insert_default().add(&of.amounts);
+            if let Some(totals) = per_server.clone().find(|totals| totals.server == server.name()) {
+                amounts.get_or_insert_default().add(&totals.amounts);
             }
-            if let Some(users) = figures.users.get(server.name()) {
+            if let Some(users) = stats.users.get(server.name()) {
                 *total_users.get_or_insert_default() += users;
             }
         }
         let counts = Counts {
             total_users,
-            total_movies: amounts.map(|of| of.films),
-            total_tv_shows: amounts.map(|of| of.shows),
+            total_movies: amounts.map(|totals| totals.films),
+            total_tv_shows: amounts.map(|totals| totals.shows),
         };
         (counts, amounts)
     }
 
-    fn age_of(&self, figures: &DashboardStats, heard: DataTimestamps) -> DataAge {
+    fn age_of(&self, stats: &DashboardStats, timestamps: DataTimestamps) -> DataAge {
         let now_ms = self.control.clock.now_ms();
-        let is_away = |server: &&Arc<Server>| {
-            server.origin.breaker.outage().is_some() || !figures.data_timestamps.contains_key(server.name())
+        let is_down = |server: &&Arc<Server>| {
+            server.origin.breaker.outage().is_some() || !stats.data_timestamps.contains_key(server.name())
         };
         DataAge {
             cached: true,
-            timestamp: iso(heard.oldest_ms),
-            cache_age: seconds(now_ms.saturating_sub(heard.oldest_ms)),
-            stale: now_ms >= heard.stale_from_ms || self.compat_servers().iter().any(is_away),
+            timestamp: iso(timestamps.oldest_ms),
+            cache_age: seconds(now_ms.saturating_sub(timestamps.oldest_ms)),
+            stale: now_ms >= timestamps.stale_from_ms || self.compat_servers().iter().any(is_down),
         }
     }
 }

@@ -14,23 +14,23 @@ use crate::stats_baseline::CumulativeStats;
 impl ControlPlane {
     /// The current snapshot.
     pub(crate) fn snapshot(&self) -> StatsSnapshot {
-        let shown = self.baseline.snapshot_since(self.cumulative_stats(), self.clock.now_ms());
+        let snapshot = self.baseline.snapshot_since(self.cumulative_stats(), self.clock.now_ms());
         let libraries = self.playlists.libraries.all();
         let libraries = libraries.iter().map(|library| library.report(false)).collect();
         let today = Some(self.statistics.today(None));
         let (bypasses, jobs_running) = (self.bypasses(), self.jobs_running());
         let dashboard_ms = self.dashboard.as_of_ms();
-        StatsSnapshot { bypasses, libraries, jobs_running, today, dashboard_ms, ..shown }
+        StatsSnapshot { bypasses, libraries, jobs_running, today, dashboard_ms, ..snapshot }
     }
 
     /// Counters since start.
     pub(crate) fn cumulative_stats(&self) -> CumulativeStats {
-        let figures = |shown: &ManagedServer| {
-            ServerStats::from_server(&shown.server, shown.listen.to_string(), &shown.identity_cache.get())
+        let server_stats = |managed: &ManagedServer| {
+            ServerStats::from_server(&managed.server, managed.listen.to_string(), &managed.identity_cache.get())
         };
         CumulativeStats {
-            servers: self.servers.iter().map(figures).collect(),
-            apps: self.servers.iter().flat_map(|shown| AppStats::from_server(&shown.server)).collect(),
+            servers: self.servers.iter().map(server_stats).collect(),
+            apps: self.servers.iter().flat_map(|managed| AppStats::from_server(&managed.server)).collect(),
             engine: CacheEngineStats::from_cache(&self.cache),
             warnings: self.sorted_warnings(),
         }
@@ -38,24 +38,24 @@ impl ControlPlane {
 
     /// Warnings about the process itself.
     pub(crate) fn own_warnings(&self) -> impl Iterator<Item = ServerWarning> {
-        let holding = self.warnings.active().into_iter().chain(cache_setup::disk_warnings(&self.cache));
-        holding.map(|warning| ServerWarning::new(None, warning))
+        let active = self.warnings.active().into_iter().chain(cache_setup::disk_warnings(&self.cache));
+        active.map(|warning| ServerWarning::new(None, warning))
     }
 
     /// All warnings, most urgent first.
     pub(crate) fn sorted_warnings(&self) -> Vec<ServerWarning> {
         let mut all: Vec<ServerWarning> =
             self.own_warnings().chain(self.servers.iter().flat_map(ManagedServer::warnings)).collect();
-        all.sort_by_key(|warned| warned.warning.severity);
+        all.sort_by_key(|warning| warning.warning.severity);
         all
     }
 
     /// Spot check results by server.
     pub(crate) fn spot_check_counts(&self) -> Vec<(String, Vec<(&'static str, u64)>)> {
-        let found = |shown: &ManagedServer| {
-            (shown.server.name().to_owned(), shown.server.recorders.spot_checks.results().collect())
+        let results = |managed: &ManagedServer| {
+            (managed.server.name().to_owned(), managed.server.recorders.spot_checks.results().collect())
         };
-        self.servers.iter().map(found).collect()
+        self.servers.iter().map(results).collect()
     }
 
     /// Active bypasses of all servers.
@@ -81,7 +81,7 @@ impl ManagedServer {
     /// Warnings about this server.
     pub(crate) fn warnings(&self) -> impl Iterator<Item = ServerWarning> {
         let server = self.server.name().to_owned();
-        let holding = self.server.origin.warnings.active().into_iter();
-        holding.map(move |warning| ServerWarning::new(Some(&server), warning))
+        let active = self.server.origin.warnings.active().into_iter();
+        active.map(move |warning| ServerWarning::new(Some(&server), warning))
     }
 }

@@ -1,10 +1,10 @@
 //! The control plane: the parts it shows and controls, and its own state.
 //!
 //! Every handler borrows an [`ApiState`]. Methods of a single feature live in that feature's module; shared ones live
-//! here. Modules: `figures` (statistics and their snapshot), `plane` (the control plane at its address).
+//! here. Modules: `figures` (statistics and their snapshot), `api_state` (the state of the handlers).
 
+mod api_state;
 mod figures;
-mod plane;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -41,7 +41,7 @@ use greenroom_state::file_watch::FileReloader;
 use greenroom_state::warnings::Warnings;
 use greenroom_sync::playlists::PlaylistService;
 
-pub(crate) use plane::ApiState;
+pub(crate) use api_state::ApiState;
 
 /// Everything the control plane shows and changes.
 #[derive(Debug)]
@@ -72,7 +72,7 @@ pub struct ControlPlane {
     pub(crate) long_work: Arc<Semaphore>,
     pub(crate) sessions: SessionStore,
     pub(crate) login_rate_limiter: LoginRateLimiter,
-    pub(crate) refusals: [AtomicU64; AccessDecision::REFUSALS.len()],
+    pub(crate) refusals: [AtomicU64; AccessDecision::DENIALS.len()],
     pub(crate) baseline: Baseline,
     pub(crate) live: LiveStats,
     /// Limits concurrent watchers of index builds.
@@ -95,41 +95,41 @@ pub(crate) struct ManagedServer {
 
 impl ControlPlane {
     /// Builds the control plane from its parts.
-    pub fn new(parts: ControlPlaneDeps) -> Self {
-        let shown = |(server, listen)| ManagedServer { server, listen, identity_cache: Arc::default() };
+    pub fn new(deps: ControlPlaneDeps) -> Self {
+        let managed = |(server, listen)| ManagedServer { server, listen, identity_cache: Arc::default() };
         Self {
-            servers: parts.servers.into_iter().map(shown).collect(),
-            cache: parts.cache,
-            token: parts.token,
-            warnings: parts.warnings,
-            playlists: parts.playlists,
-            notifier: parts.notifier,
-            traces: parts.traces,
-            jobs: parts.jobs,
-            statistics: parts.statistics,
-            recommender: parts.recommender,
-            ttl_overrides: parts.ttl_overrides,
-            storage_location: parts.storage_location,
-            tasks: parts.tasks,
+            servers: deps.servers.into_iter().map(managed).collect(),
+            cache: deps.cache,
+            token: deps.token,
+            warnings: deps.warnings,
+            playlists: deps.playlists,
+            notifier: deps.notifier,
+            traces: deps.traces,
+            jobs: deps.jobs,
+            statistics: deps.statistics,
+            recommender: deps.recommender,
+            ttl_overrides: deps.ttl_overrides,
+            storage_location: deps.storage_location,
+            tasks: deps.tasks,
             long_work: Arc::new(Semaphore::new(1)),
             sessions: SessionStore::default(),
             login_rate_limiter: LoginRateLimiter::default(),
-            refusals: [const { AtomicU64::new(0) }; AccessDecision::REFUSALS.len()],
-            baseline: Baseline::new(parts.clock.now_ms()),
+            refusals: [const { AtomicU64::new(0) }; AccessDecision::DENIALS.len()],
+            baseline: Baseline::new(deps.clock.now_ms()),
             live: LiveStats::new(),
             build_watch_permits: Arc::new(Semaphore::new(MAX_WATCHERS)),
-            internal_client: parts.internal_client,
-            dashboard: parts.dashboard,
-            history: parts.history,
-            image_url_signer: parts.image_url_signer,
+            internal_client: deps.internal_client,
+            dashboard: deps.dashboard,
+            history: deps.history,
+            image_url_signer: deps.image_url_signer,
             compat_cache_counters: CompatCacheCounters::default(),
-            clock: parts.clock,
+            clock: deps.clock,
         }
     }
 
     /// The server with this name, or all.
     pub(crate) fn select_servers<'a>(&'a self, only: Option<&'a str>) -> impl Iterator<Item = &'a Arc<Server>> {
-        let servers = self.servers.iter().map(|shown| &shown.server);
+        let servers = self.servers.iter().map(|managed| &managed.server);
         servers.filter(move |server| only.is_none_or(|only| only == server.name()))
     }
 
@@ -137,57 +137,58 @@ impl ControlPlane {
     pub(crate) fn server_for_url(&self, url: &str, name: Option<&str>) -> Result<Arc<Server>, Problem> {
         self.check_server(name)?;
         let authority = url.trim().parse::<http::Uri>().ok().and_then(|uri| uri.authority().cloned());
-        let fits = |shown: &&ManagedServer| match (name, &authority) {
-            (Some(name), _) => shown.server.name() == name,
+        let is_match = |managed: &&ManagedServer| match (name, &authority) {
+            (Some(name), _) => managed.server.name() == name,
             (None, Some(authority)) => {
-                authority == shown.server.origin.client.authority() || authority.port_u16() == Some(shown.listen.port())
+                authority == managed.server.origin.client.authority()
+                    || authority.port_u16() == Some(managed.listen.port())
             }
             (None, None) => self.servers.len() == 1,
         };
-        let found = self.servers.iter().find(fits);
+        let found = self.servers.iter().find(is_match);
         let only = (self.servers.len() == 1).then(|| self.servers.first()).flatten();
-        found.or(only).map(|shown| Arc::clone(&shown.server)).ok_or(Problem::WHICH_SERVER)
+        found.or(only).map(|managed| Arc::clone(&managed.server)).ok_or(Problem::SERVER_REQUIRED)
     }
 
     pub(crate) fn check_server(&self, name: Option<&str>) -> Result<(), Problem> {
-        let is_known = name.is_none_or(|name| self.servers.iter().any(|shown| shown.server.name() == name));
+        let is_known = name.is_none_or(|name| self.servers.iter().any(|managed| managed.server.name() == name));
         if is_known { Ok(()) } else { Err(Problem::UNKNOWN_SERVER) }
     }
 
     /// Requests the identity of servers that are not identified yet.
     pub(crate) fn refresh_identities(&self) {
-        for shown in &self.servers {
-            shown.identity_cache.refresh_if_due(&shown.server);
+        for managed in &self.servers {
+            managed.identity_cache.refresh_if_due(&managed.server);
         }
     }
 
     pub(crate) fn record_refusal(&self, decision: AccessDecision) {
-        if let Some(place) = AccessDecision::REFUSALS.iter().position(|refusal| *refusal == decision) {
-            self.refusals[place].fetch_add(1, Ordering::Relaxed);
+        if let Some(index) = AccessDecision::DENIALS.iter().position(|refusal| *refusal == decision) {
+            self.refusals[index].fetch_add(1, Ordering::Relaxed);
         }
     }
 
     pub(crate) fn refusal_counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let counts = self.refusals.iter().map(|count| count.load(Ordering::Relaxed));
-        AccessDecision::REFUSALS.iter().map(|refusal| refusal.name()).zip(counts)
+        AccessDecision::DENIALS.iter().map(|refusal| refusal.name()).zip(counts)
     }
 }
 
 impl FileReloader for ControlPlane {
     fn files(&self) -> String {
-        format!("the tokens of the control plane in {}", self.token.directory())
+        format!("the control tokens in {}", self.token.directory())
     }
 
     fn reload(&self) {
         if self.token.reload() {
             self.sessions.close_all();
-            tracing::info!("the control token was renewed; whoever was logged in is logged out");
+            tracing::info!("control token renewed; all sessions ended");
         }
     }
 }
 
 /// Re-reads the token files when a request shows an unknown token, until `stop`.
 pub async fn follow_tokens(control: Arc<ControlPlane>, tasks: TaskTracker, stop: CancellationToken) {
-    let reloading = Arc::clone(&control);
-    control.token.serve_reload_requests(move || reloading.reload(), &tasks, stop).await;
+    let reloader = Arc::clone(&control);
+    control.token.serve_reload_requests(move || reloader.reload(), &tasks, stop).await;
 }

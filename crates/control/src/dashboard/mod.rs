@@ -35,19 +35,19 @@ use stats::{
 use totals::LibraryCounts;
 
 /// How often the statistics are recomputed.
-pub const EVERY: Duration = Duration::from_mins(1);
+pub const INTERVAL: Duration = Duration::from_mins(1);
 /// After this many milliseconds without a view (a request for the statistics), servers are no longer asked; the last
 /// values stay and age.
-const LOOKED_MS: u64 = 15 * 60_000;
+const VIEWED_RECENTLY_MS: u64 = 15 * 60_000;
 /// A response of at most this age counts as just received, and the server is not asked again.
 const FRESH_ENOUGH: Duration = Duration::from_secs(30);
 /// How long media and user counts are current.
-pub const COUNTS_GOOD: Duration = Duration::from_mins(15);
-const COUNTS_GOOD_MS: u64 = 15 * 60_000;
+pub const COUNTS_FRESH: Duration = Duration::from_mins(15);
+const COUNTS_FRESH_MS: u64 = 15 * 60_000;
 /// How often counts are requested: a little sooner than they become outdated, to allow for a slow server.
-const COUNTS_EVERY_MS: u64 = COUNTS_GOOD_MS - 2 * 60_000;
+const COUNTS_INTERVAL_MS: u64 = COUNTS_FRESH_MS - 2 * 60_000;
 /// How long sessions are current.
-const SESSIONS_GOOD_MS: u64 = 2 * 60_000;
+const SESSIONS_FRESH_MS: u64 = 2 * 60_000;
 /// Max sessions listed.
 const MAX_SESSIONS: usize = 100;
 
@@ -58,15 +58,15 @@ pub struct Dashboard {
     libraries: Arc<Libraries>,
     clock: Clock,
     /// The latest statistics.
-    ready: RwLock<Arc<DashboardStats>>,
+    latest: RwLock<Arc<DashboardStats>>,
     /// The servers' last responses. The lock is held while computing; a view never takes it.
     state: tokio::sync::Mutex<DashboardState>,
     /// Time of the last view, in milliseconds since 1970; 0 if there was none since start.
     last_viewed_ms: AtomicU64,
     /// True if the next computation asks every server, however recent the known values are.
-    is_doubted: AtomicBool,
+    is_refresh_forced: AtomicBool,
     /// True while a background computation waits for its start.
-    is_awaited: AtomicBool,
+    is_recompute_pending: AtomicBool,
     statistics: Arc<Statistics>,
     /// Persistent store; `None` in tests, and if it could not be read.
     store: Option<DashboardStore>,
@@ -83,7 +83,7 @@ struct DashboardState {
     peak: u64,
     peak_ms: Option<u64>,
     /// The state as it was last persisted.
-    kept: PersistedDashboard,
+    persisted: PersistedDashboard,
     /// Persisted state of servers that are not configured now.
     unseen: PersistedDashboard,
 }
@@ -96,21 +96,21 @@ struct ServerSessions {
 }
 
 /// True if the newest of a server's values is recent enough to count as just requested.
-pub fn is_recent(heard: &DataTimestamps, now_ms: u64) -> bool {
-    u128::from(now_ms.saturating_sub(heard.newest_ms)) <= FRESH_ENOUGH.as_millis()
+pub fn is_recent(timestamps: &DataTimestamps, now_ms: u64) -> bool {
+    u128::from(now_ms.saturating_sub(timestamps.newest_ms)) <= FRESH_ENOUGH.as_millis()
 }
 
 impl Dashboard {
     /// Statistics of these servers and libraries.
-    pub fn new(inside: Arc<InternalClient>, libraries: Arc<Libraries>, clock: Clock) -> Self {
+    pub fn new(internal_client: Arc<InternalClient>, libraries: Arc<Libraries>, clock: Clock) -> Self {
         Self {
-            internal_client: inside,
+            internal_client,
             libraries,
-            ready: RwLock::default(),
+            latest: RwLock::default(),
             state: tokio::sync::Mutex::default(),
             last_viewed_ms: AtomicU64::new(0),
-            is_doubted: AtomicBool::new(false),
-            is_awaited: AtomicBool::new(false),
+            is_refresh_forced: AtomicBool::new(false),
+            is_recompute_pending: AtomicBool::new(false),
             statistics: Arc::new(Statistics::new(Vec::new(), clock.clone())),
             store: None,
             clock,
@@ -127,40 +127,40 @@ impl Dashboard {
     /// nor overwritten.
     #[must_use]
     pub fn with_data_dir(mut self, data_dir: &Path) -> Self {
-        let row = DashboardStore::new(data_dir);
-        let kept = match row.read() {
-            Ok(kept) => kept,
+        let store = DashboardStore::new(data_dir);
+        let stored = match store.read() {
+            Ok(stored) => stored,
             Err(reason) => {
-                tracing::warn!(reason, "the figures of dashboards cannot be read: they are counted anew, and not kept");
+                tracing::warn!(reason, "dashboard statistics cannot be read; they restart empty and will not be saved");
                 return self;
             }
         };
         let servers: Vec<&str> = self.internal_client.servers().iter().map(|server| server.name()).collect();
-        let (unseen, kept) = (kept.clone().unseen(&servers), kept.visible_to(&servers, self.clock.now_ms()));
-        let known = self.state.get_mut();
-        known.totals = LibraryCounts::from_persisted(kept.libraries.clone());
-        known.users.clone_from(&kept.users);
-        (known.peak, known.peak_ms) = (kept.peak, kept.peak_ms);
-        known.kept = kept.with(&unseen);
-        known.unseen = unseen;
-        self.store = Some(row);
+        let (unseen, stored) = (stored.clone().unseen(&servers), stored.visible_to(&servers, self.clock.now_ms()));
+        let state = self.state.get_mut();
+        state.totals = LibraryCounts::from_persisted(stored.libraries.clone());
+        state.users.clone_from(&stored.users);
+        (state.peak, state.peak_ms) = (stored.peak, stored.peak_ms);
+        state.persisted = stored.with(&unseen);
+        state.unseen = unseen;
+        self.store = Some(store);
         self
     }
 
     /// Persists counts and peak if they changed.
-    async fn persist(&self, known: &mut DashboardState) {
-        let Some(row) = self.store.clone() else { return };
-        let (libraries, users) = (known.totals.to_persisted(), known.users.clone());
-        let kept =
-            PersistedDashboard { libraries, users, peak: known.peak, peak_ms: known.peak_ms }.with(&known.unseen);
-        if kept == known.kept {
+    async fn persist(&self, state: &mut DashboardState) {
+        let Some(store) = self.store.clone() else { return };
+        let (libraries, users) = (state.totals.to_persisted(), state.users.clone());
+        let stored =
+            PersistedDashboard { libraries, users, peak: state.peak, peak_ms: state.peak_ms }.with(&state.unseen);
+        if stored == state.persisted {
             return;
         }
-        let (lane, written) = (row.lane.clone(), kept.clone());
-        match lane.run(move || row.write(&written)).await {
-            Ok(Ok(())) => known.kept = kept,
-            Ok(Err(reason)) => tracing::debug!(reason, "the figures of dashboards cannot be kept"),
-            Err(undone) => tracing::debug!(%undone, "the figures of dashboards cannot be kept"),
+        let (file_work, to_write) = (store.file_work.clone(), stored.clone());
+        match file_work.run(move || store.write(&to_write)).await {
+            Ok(Ok(())) => state.persisted = stored,
+            Ok(Err(reason)) => tracing::debug!(reason, "dashboard statistics cannot be saved"),
+            Err(error) => tracing::debug!(%error, "dashboard statistics cannot be saved"),
         }
     }
 
@@ -168,9 +168,9 @@ impl Dashboard {
     /// background.
     pub fn stats(self: &Arc<Self>) -> Arc<DashboardStats> {
         if !self.record_view() {
-            self.recompute_behind();
+            self.recompute_in_background();
         }
-        Arc::clone(&self.ready.read())
+        Arc::clone(&self.latest.read())
     }
 
     /// Records a view or a request for an update. Returns true if the previous view was recent.
@@ -181,29 +181,29 @@ impl Dashboard {
 
     /// Time of the statistics, in milliseconds since 1970; 0 before there are any. Does not count as a view.
     pub fn as_of_ms(&self) -> u64 {
-        self.ready.read().as_of_ms
+        self.latest.read().as_of_ms
     }
 
     /// Starts a recomputation in the background that asks every server; the known values stay until it completes.
     pub fn request_refresh(self: &Arc<Self>) {
-        self.is_doubted.store(true, Ordering::Relaxed);
+        self.is_refresh_forced.store(true, Ordering::Relaxed);
         self.record_view();
-        self.recompute_behind();
+        self.recompute_in_background();
     }
 
     /// Recomputes in the background. A running computation is followed by another one, because it may not have asked
     /// the servers.
-    fn recompute_behind(self: &Arc<Self>) {
+    fn recompute_in_background(self: &Arc<Self>) {
         let Some(server) = self.internal_client.servers().first() else { return };
-        if self.is_awaited.swap(true, Ordering::AcqRel) {
+        if self.is_recompute_pending.swap(true, Ordering::AcqRel) {
             return;
         }
         let this = Arc::clone(self);
         server.origin.tasks.spawn(async move {
-            let mut known = this.state.lock().await;
-            this.is_awaited.store(false, Ordering::Release);
-            if let Err(reason) = this.compute(&mut known).await {
-                tracing::debug!(reason, "the figures cannot be renewed");
+            let mut state = this.state.lock().await;
+            this.is_recompute_pending.store(false, Ordering::Release);
+            if let Err(reason) = this.compute(&mut state).await {
+                tracing::debug!(reason, "dashboard statistics cannot be recomputed");
             }
         });
     }
@@ -214,57 +214,57 @@ impl Dashboard {
     /// # Errors
     /// If there are servers to ask, and none of them ever responded.
     pub async fn recompute(&self) -> Result<String, String> {
-        let Ok(mut known) = self.state.try_lock() else { return Ok("It runs already.".to_owned()) };
-        self.compute(&mut known).await
+        let Ok(mut state) = self.state.try_lock() else { return Ok("Already running.".to_owned()) };
+        self.compute(&mut state).await
     }
 
-    async fn compute(&self, known: &mut DashboardState) -> Result<String, String> {
+    async fn compute(&self, state: &mut DashboardState) -> Result<String, String> {
         let now_ms = self.clock.now_ms();
         let may_ask = was_viewed_recently(self.last_viewed_ms.load(Ordering::Relaxed), now_ms);
         if !may_ask && self.as_of_ms() > 0 {
-            return Ok("Not computed: the figures were not asked for lately.".to_owned());
+            return Ok("Not computed: no recent view of the dashboard.".to_owned());
         }
-        let is_doubted = self.is_doubted.swap(false, Ordering::Relaxed);
+        let is_refresh_forced = self.is_refresh_forced.swap(false, Ordering::Relaxed);
         for server in self.internal_client.servers() {
-            self.refresh_sessions(known, server, may_ask, is_doubted).await;
+            self.refresh_sessions(state, server, may_ask, is_refresh_forced).await;
             if may_ask {
-                refresh_users(known, server, now_ms, is_doubted).await;
+                refresh_users(state, server, now_ms, is_refresh_forced).await;
             }
         }
         match traffic::load(&self.statistics).await {
-            Ok(traffic) => known.traffic = traffic,
-            Err(reason) => tracing::debug!(reason, "what apps asked cannot be read"),
+            Ok(traffic) => state.traffic = traffic,
+            Err(reason) => tracing::debug!(reason, "traffic statistics cannot be read"),
         }
-        known.totals.count(&self.libraries, may_ask, is_doubted).await;
-        let figures = self.assemble(known);
-        self.persist(known).await;
-        let said = format!(
+        state.totals.count(&self.libraries, may_ask, is_refresh_forced).await;
+        let stats = self.assemble(state);
+        self.persist(state).await;
+        let summary = format!(
             "{} playing, {} of {} servers online.",
-            figures.sessions.active.unwrap_or_default(),
-            figures.services.online,
-            figures.services.total
+            stats.sessions.active.unwrap_or_default(),
+            stats.services.online,
+            stats.services.total
         );
         // Servers that have no token or are observed or bypassed are never asked: counting them as failures would
         // report one every minute.
-        let may_say =
+        let is_asked =
             |server: &Arc<Server>| server.origin.settings.token.is_some() && server.mode() == CacheMode::Cache;
-        let is_nothing =
-            may_ask && figures.data_timestamps.is_empty() && self.internal_client.servers().iter().any(may_say);
-        *self.ready.write() = Arc::new(figures);
-        if is_nothing { Err("No server said anything yet.".to_owned()) } else { Ok(said) }
+        let is_empty =
+            may_ask && stats.data_timestamps.is_empty() && self.internal_client.servers().iter().any(is_asked);
+        *self.latest.write() = Arc::new(stats);
+        if is_empty { Err("No server responded yet.".to_owned()) } else { Ok(summary) }
     }
 
     async fn refresh_sessions(
         &self,
-        known: &mut DashboardState,
+        state: &mut DashboardState,
         server: &Arc<Server>,
         may_ask: bool,
-        is_doubted: bool,
+        is_refresh_forced: bool,
     ) {
         let kind = server.origin.settings.kind;
-        let kept = self.internal_client.peek(server, kind.sessions_target());
-        let is_fresh = !is_doubted && kept.as_ref().is_some_and(|found| found.age <= FRESH_ENOUGH);
-        let mut seen = kept
+        let cached = self.internal_client.peek(server, kind.sessions_target());
+        let is_fresh = !is_refresh_forced && cached.as_ref().is_some_and(|found| found.age <= FRESH_ENOUGH);
+        let mut current = cached
             .and_then(|found| Some(ServerSessions { sessions: kind.sessions(&found.body).ok()?, at_ms: found.at_ms }));
         if may_ask
             && !is_fresh
@@ -272,82 +272,85 @@ impl Dashboard {
             && let Ok(body) = fetch::run(server, kind.sessions_target(), Class::Sessions).await
             && let Ok(sessions) = kind.sessions(&body)
         {
-            seen = Some(ServerSessions { sessions, at_ms: self.clock.now_ms() });
+            current = Some(ServerSessions { sessions, at_ms: self.clock.now_ms() });
         }
-        let before = known.sessions.get(server.name());
-        if let Some(seen) = seen.filter(|seen| before.is_none_or(|before| before.at_ms <= seen.at_ms)) {
-            known.sessions.insert(server.name().to_owned(), seen);
+        let before = state.sessions.get(server.name());
+        if let Some(current) = current.filter(|current| before.is_none_or(|before| before.at_ms <= current.at_ms)) {
+            state.sessions.insert(server.name().to_owned(), current);
         }
     }
 
     /// Combines the known values, and raises the peak if it is exceeded. Asks no server.
-    fn assemble(&self, known: &mut DashboardState) -> DashboardStats {
+    fn assemble(&self, state: &mut DashboardState) -> DashboardStats {
         let now_ms = self.clock.now_ms();
         let servers: Vec<ServerHealth> =
             self.internal_client.servers().iter().map(|server| ServerHealth::from_server(server, now_ms)).collect();
-        let sessions = self.sessions(known, now_ms);
-        if let Some(active) = sessions.active.filter(|active| *active > known.peak) {
-            (known.peak, known.peak_ms) = (active, Some(now_ms));
+        let sessions = self.sessions(state, now_ms);
+        if let Some(active) = sessions.active.filter(|active| *active > state.peak) {
+            (state.peak, state.peak_ms) = (active, Some(now_ms));
         }
         DashboardStats {
             as_of_ms: now_ms,
             services: ServiceCounts::count(&servers),
             servers,
-            libraries: known.totals.library_totals(&self.libraries),
-            traffic: known.traffic.0,
+            libraries: state.totals.library_totals(&self.libraries),
+            traffic: state.traffic.0,
             sessions,
-            top_apps: known.traffic.1.clone(),
-            data_timestamps: self.data_timestamps(known),
-            users: known.users.iter().map(|(server, (count, _))| (server.clone(), *count)).collect(),
-            peak_sessions: known.peak,
-            peak_ms: known.peak_ms,
+            top_apps: state.traffic.1.clone(),
+            data_timestamps: self.data_timestamps(state),
+            users: state.users.iter().map(|(server, (count, _))| (server.clone(), *count)).collect(),
+            peak_sessions: state.peak,
+            peak_ms: state.peak_ms,
         }
     }
 
     /// Times of the data of each server that ever responded.
-    fn data_timestamps(&self, known: &DashboardState) -> BTreeMap<String, DataTimestamps> {
-        let of = |server: &Arc<Server>| {
+    fn data_timestamps(&self, state: &DashboardState) -> BTreeMap<String, DataTimestamps> {
+        let timestamps_of = |server: &Arc<Server>| {
             let name = server.name();
-            let mut moments = known.totals.update_times(&self.libraries, name);
-            moments.extend(known.sessions.get(name).map(|seen| (seen.at_ms, SESSIONS_GOOD_MS)));
-            moments.extend(known.users.get(name).map(|(_, asked_ms)| (*asked_ms, COUNTS_GOOD_MS)));
-            Some((name.to_owned(), DataTimestamps::from_moments(moments)?))
+            let mut times = state.totals.update_times(&self.libraries, name);
+            times.extend(state.sessions.get(name).map(|current| (current.at_ms, SESSIONS_FRESH_MS)));
+            times.extend(state.users.get(name).map(|(_, asked_ms)| (*asked_ms, COUNTS_FRESH_MS)));
+            Some((name.to_owned(), DataTimestamps::from_moments(times)?))
         };
-        self.internal_client.servers().iter().filter_map(of).collect()
+        self.internal_client.servers().iter().filter_map(timestamps_of).collect()
     }
 
-    fn sessions(&self, known: &DashboardState, now_ms: u64) -> ActiveSessions {
-        let mut shown = ActiveSessions { as_of_ms: Some(now_ms), ..ActiveSessions::default() };
+    fn sessions(&self, state: &DashboardState, now_ms: u64) -> ActiveSessions {
+        let mut sessions = ActiveSessions { as_of_ms: Some(now_ms), ..ActiveSessions::default() };
         for server in self.internal_client.servers() {
-            let Some(seen) = known.sessions.get(server.name()) else {
-                shown.stale |= server.origin.settings.token.is_some();
+            let Some(current) = state.sessions.get(server.name()) else {
+                sessions.stale |= server.origin.settings.token.is_some();
                 continue;
             };
-            let is_old = now_ms.saturating_sub(seen.at_ms) > SESSIONS_GOOD_MS;
-            shown.stale |= is_old || server.origin.breaker.outage().is_some();
-            shown.as_of_ms = shown.as_of_ms.map(|at_ms| at_ms.min(seen.at_ms));
-            shown.active = Some(shown.active.unwrap_or_default() + seen.sessions.len() as u64);
-            let room = MAX_SESSIONS.saturating_sub(shown.list.len());
-            let rows =
-                seen.sessions.iter().take(room).map(|session| PlayingSession::from_session(server.name(), session));
-            shown.list.extend(rows);
+            let is_old = now_ms.saturating_sub(current.at_ms) > SESSIONS_FRESH_MS;
+            sessions.stale |= is_old || server.origin.breaker.outage().is_some();
+            sessions.as_of_ms = sessions.as_of_ms.map(|at_ms| at_ms.min(current.at_ms));
+            sessions.active = Some(sessions.active.unwrap_or_default() + current.sessions.len() as u64);
+            let remaining = MAX_SESSIONS.saturating_sub(sessions.list.len());
+            let rows = current
+                .sessions
+                .iter()
+                .take(remaining)
+                .map(|session| PlayingSession::from_session(server.name(), session));
+            sessions.list.extend(rows);
         }
-        if known.sessions.is_empty() {
-            shown.as_of_ms = None;
+        if state.sessions.is_empty() {
+            sessions.as_of_ms = None;
         }
-        shown
+        sessions
     }
 }
 
 /// True if a view at that time was recent; 0 means never.
-fn was_viewed_recently(looked_ms: u64, now_ms: u64) -> bool {
-    looked_ms > 0 && now_ms.saturating_sub(looked_ms) < LOOKED_MS
+fn was_viewed_recently(viewed_ms: u64, now_ms: u64) -> bool {
+    viewed_ms > 0 && now_ms.saturating_sub(viewed_ms) < VIEWED_RECENTLY_MS
 }
 
-async fn refresh_users(known: &mut DashboardState, server: &Arc<Server>, now_ms: u64, is_doubted: bool) {
-    let asked_ms = known.users.get(server.name()).map(|(_, asked_ms)| *asked_ms);
+async fn refresh_users(state: &mut DashboardState, server: &Arc<Server>, now_ms: u64, is_refresh_forced: bool) {
+    let asked_ms = state.users.get(server.name()).map(|(_, asked_ms)| *asked_ms);
     if server.origin.settings.token.is_none()
-        || (!is_doubted && asked_ms.is_some_and(|at_ms| now_ms.saturating_sub(at_ms) < COUNTS_EVERY_MS))
+        || (!is_refresh_forced && asked_ms.is_some_and(|at_ms| now_ms.saturating_sub(at_ms) < COUNTS_INTERVAL_MS))
     {
         return;
     }
@@ -355,7 +358,7 @@ async fn refresh_users(known: &mut DashboardState, server: &Arc<Server>, now_ms:
     if let Ok(body) = fetch::run(server, kind.accounts_target(), Class::Users).await
         && let Ok(users) = kind.accounts(&body)
     {
-        known.users.insert(server.name().to_owned(), (users.len() as u64, now_ms));
+        state.users.insert(server.name().to_owned(), (users.len() as u64, now_ms));
     }
 }
 
@@ -364,34 +367,34 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn whoever_looks_while_figures_are_computed_has_those_of_before_at_once() {
+    async fn a_view_during_a_computation_gets_the_previous_statistics_at_once() {
         let dashboard = Arc::new(Dashboard::new(Arc::default(), Arc::default(), Clock::system()));
-        dashboard.recompute().await.expect("it can");
+        dashboard.recompute().await.expect("statistics");
         let before = dashboard.stats();
         assert!(before.as_of_ms > 0);
         let computing = dashboard.state.lock().await;
         assert_eq!(dashboard.stats().as_of_ms, before.as_of_ms);
-        assert_eq!(dashboard.recompute().await.as_deref(), Ok("It runs already."));
+        assert_eq!(dashboard.recompute().await.as_deref(), Ok("Already running."));
         drop(computing);
         assert_eq!(dashboard.recompute().await.as_deref(), Ok("0 playing, 0 of 0 servers online."));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_an_earlier_process_kept_is_not_overwritten_if_it_could_not_be_read_or_is_of_other_servers() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let of = |dir: &Path| Dashboard::new(Arc::default(), Arc::default(), Clock::system()).with_data_dir(dir);
-        let unread = of(folder.path());
-        greenroom_state::db::StateDb::open(folder.path()).expect("it can be made");
-        let row = DashboardStore::new(folder.path());
+    async fn persisted_state_that_is_unreadable_or_of_other_servers_is_not_overwritten() {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let open = |dir: &Path| Dashboard::new(Arc::default(), Arc::default(), Clock::system()).with_data_dir(dir);
+        let unreadable = open(folder.path());
+        greenroom_state::db::StateDb::open(folder.path()).expect("a state database");
+        let store = DashboardStore::new(folder.path());
         let users = BTreeMap::from([("attic".to_owned(), (3, 400))]);
         let earlier = PersistedDashboard { users, peak: 2, ..PersistedDashboard::default() };
-        row.write(&earlier).expect("it can be kept");
-        unread.state.lock().await.peak = 1;
-        unread.recompute().await.expect("it can");
-        assert_eq!(row.read().as_ref(), Ok(&earlier));
-        let later = of(folder.path());
+        store.write(&earlier).expect("state written");
+        unreadable.state.lock().await.peak = 1;
+        unreadable.recompute().await.expect("statistics");
+        assert_eq!(store.read().as_ref(), Ok(&earlier));
+        let later = open(folder.path());
         later.state.lock().await.peak = 5;
-        later.recompute().await.expect("it can");
-        assert_eq!(row.read(), Ok(PersistedDashboard { peak: 5, ..earlier }));
+        later.recompute().await.expect("statistics");
+        assert_eq!(store.read(), Ok(PersistedDashboard { peak: 5, ..earlier }));
     }
 }

@@ -45,7 +45,7 @@ impl PersistedDashboard {
         self.libraries.retain(|library| servers.contains(&library.server.as_str()));
         self.libraries.iter_mut().for_each(|library| library.counted_ms = library.counted_ms.min(now_ms));
         self.users.retain(|server, _| servers.contains(&server.as_str()));
-        self.users.values_mut().for_each(|(_, asked_ms)| *asked_ms = (*asked_ms).min(now_ms));
+        self.users.values_mut().for_each(|(_, at_ms)| *at_ms = (*at_ms).min(now_ms));
         self.peak_ms = self.peak_ms.map(|peak_ms| peak_ms.min(now_ms));
         self
     }
@@ -59,10 +59,10 @@ impl PersistedDashboard {
 
     /// Adds the state of servers that are not configured now, up to the limit, because they may return.
     pub(super) fn with(mut self, unseen: &Self) -> Self {
-        let room = MAX_LIBRARIES.saturating_sub(self.libraries.len());
-        self.libraries.extend(unseen.libraries.iter().take(room).cloned());
-        let room = MAX_LIBRARIES.saturating_sub(self.users.len());
-        self.users.extend(unseen.users.iter().take(room).map(|(server, said)| (server.clone(), *said)));
+        let remaining = MAX_LIBRARIES.saturating_sub(self.libraries.len());
+        self.libraries.extend(unseen.libraries.iter().take(remaining).cloned());
+        let remaining = MAX_LIBRARIES.saturating_sub(self.users.len());
+        self.users.extend(unseen.users.iter().take(remaining).map(|(server, users)| (server.clone(), *users)));
         self
     }
 }
@@ -72,30 +72,30 @@ impl PersistedDashboard {
 pub(super) struct DashboardStore {
     path: PathBuf,
     /// Queue of file work while the process runs.
-    pub(super) lane: FileWorkQueue,
+    pub(super) file_work: FileWorkQueue,
 }
 
 impl DashboardStore {
     /// The store of this directory.
     pub(super) fn new(data_dir: &Path) -> Self {
-        Self { path: data_dir.join(FILE), lane: FileWorkQueue::default() }
+        Self { path: data_dir.join(FILE), file_work: FileWorkQueue::default() }
     }
 
     /// Reads the stored state; empty if there is none or another version wrote it.
     pub(super) fn read(&self) -> Result<PersistedDashboard, String> {
         let sql = "SELECT kept FROM dashboard WHERE id = 0";
-        let read = || reader::open(&self.path)?.query_row(sql, [], |row| row.get(0)).optional();
-        let text: Option<String> = read().map_err(|error| error.to_string())?;
+        let query = || reader::open(&self.path)?.query_row(sql, [], |row| row.get(0)).optional();
+        let text: Option<String> = query().map_err(|error| error.to_string())?;
         Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
     }
 
     /// Replaces the persisted state.
-    pub(super) fn write(&self, kept: &PersistedDashboard) -> Result<(), String> {
-        let text = serde_json::to_string(kept).map_err(|error| error.to_string())?;
+    pub(super) fn write(&self, state: &PersistedDashboard) -> Result<(), String> {
+        let text = serde_json::to_string(state).map_err(|error| error.to_string())?;
         let sql = "INSERT INTO dashboard (id, kept) VALUES (0, ?1)
                    ON CONFLICT (id) DO UPDATE SET kept = excluded.kept";
-        let write = || reader::open(&self.path)?.execute(sql, [text]);
-        write().map(|_| ()).map_err(|error| error.to_string())
+        let execute = || reader::open(&self.path)?.execute(sql, [text]);
+        execute().map(|_| ()).map_err(|error| error.to_string())
     }
 }
 
@@ -105,12 +105,12 @@ mod tests {
     use greenroom_state::db::StateDb;
 
     #[test]
-    fn what_was_said_last_is_kept_and_what_another_version_wrote_is_as_good_as_nothing() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let row = DashboardStore::new(folder.path());
-        assert!(row.read().is_err(), "it makes no file of its own");
-        StateDb::open(folder.path()).expect("it can be made");
-        assert_eq!(row.read(), Ok(PersistedDashboard::default()));
+    fn the_last_state_is_persisted_and_that_of_another_version_is_ignored() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let store = DashboardStore::new(dir.path());
+        assert!(store.read().is_err(), "no database file is created");
+        StateDb::open(dir.path()).expect("a state database");
+        assert_eq!(store.read(), Ok(PersistedDashboard::default()));
         let library = |server: &str| PersistedLibrary {
             server: server.to_owned(),
             key: "1".to_owned(),
@@ -119,25 +119,25 @@ mod tests {
             counted_ms: 900,
         };
         let users = BTreeMap::from([("home".to_owned(), (3, 400))]);
-        let kept = PersistedDashboard {
+        let state = PersistedDashboard {
             libraries: vec![library("gone"), library("home")],
             users,
             peak: 2,
             peak_ms: Some(500),
         };
-        row.write(&PersistedDashboard::default()).expect("it can be kept");
-        row.write(&kept).expect("it can be kept");
-        assert_eq!(row.read().as_ref(), Ok(&kept));
-        let seen = kept.visible_to(&["home"], 450);
-        assert_eq!(seen.libraries, [PersistedLibrary { counted_ms: 450, ..library("home") }]);
-        assert_eq!((seen.users["home"], seen.peak_ms), ((3, 400), Some(450)), "the clock was set back");
-        let db = reader::open(&row.path).expect("it opens");
+        store.write(&PersistedDashboard::default()).expect("state written");
+        store.write(&state).expect("state written");
+        assert_eq!(store.read().as_ref(), Ok(&state));
+        let visible = state.visible_to(&["home"], 450);
+        assert_eq!(visible.libraries, [PersistedLibrary { counted_ms: 450, ..library("home") }]);
+        assert_eq!((visible.users["home"], visible.peak_ms), ((3, 400), Some(450)), "the clock was set back");
+        let db = reader::open(&store.path).expect("an open database");
         db.execute("UPDATE dashboard SET kept = 'odd'", []).expect("written");
-        assert_eq!(row.read(), Ok(PersistedDashboard::default()));
+        assert_eq!(store.read(), Ok(PersistedDashboard::default()));
     }
 
     #[test]
-    fn what_is_kept_of_servers_that_are_not_configured_now_stays_as_far_as_there_is_room() {
+    fn state_of_unconfigured_servers_is_retained_up_to_the_limit() {
         let library = |server: &str, key: usize| PersistedLibrary {
             server: server.to_owned(),
             key: key.to_string(),
@@ -154,14 +154,14 @@ mod tests {
         };
         let unseen = earlier.unseen(&["home"]);
         // Meanwhile the server removed its first library and reported its users.
-        let own =
+        let current =
             PersistedDashboard { libraries: vec![library("home", 2)], users: users("home", 3), peak: 4, peak_ms: None };
-        let kept = own.clone().with(&unseen);
-        assert_eq!(kept.libraries, [library("home", 2), library("attic", 1), library("attic", 2)]);
-        assert_eq!((kept.users["home"], kept.users["attic"]), ((3, 400), (5, 400)));
-        assert_eq!((kept.peak, kept.peak_ms), (4, None));
+        let state = current.clone().with(&unseen);
+        assert_eq!(state.libraries, [library("home", 2), library("attic", 1), library("attic", 2)]);
+        assert_eq!((state.users["home"], state.users["attic"]), ((3, 400), (5, 400)));
+        assert_eq!((state.peak, state.peak_ms), (4, None));
         let many = (1..MAX_LIBRARIES).map(|key| library("home", key)).collect();
-        let full = PersistedDashboard { libraries: many, ..own }.with(&unseen);
-        assert_eq!(full.libraries.len(), MAX_LIBRARIES, "one of the two has room");
+        let full = PersistedDashboard { libraries: many, ..current }.with(&unseen);
+        assert_eq!(full.libraries.len(), MAX_LIBRARIES, "limited to the maximum");
     }
 }

@@ -57,12 +57,12 @@ pub struct DataTimestamps {
 impl DataTimestamps {
     /// Combines times, each with how long its data is current.
     pub fn from_moments(moments: impl IntoIterator<Item = (u64, u64)>) -> Option<Self> {
-        let one = |(at_ms, good_ms): (u64, u64)| Self {
+        let single = |(at_ms, fresh_ms): (u64, u64)| Self {
             oldest_ms: at_ms,
             newest_ms: at_ms,
-            stale_from_ms: at_ms.saturating_add(good_ms),
+            stale_from_ms: at_ms.saturating_add(fresh_ms),
         };
-        moments.into_iter().map(one).reduce(Self::merge)
+        moments.into_iter().map(single).reduce(Self::merge)
     }
 
     /// Combines both.
@@ -225,7 +225,7 @@ pub struct TopApp {
 impl ServiceCounts {
     /// Counts servers by state.
     pub fn count(servers: &[ServerHealth]) -> Self {
-        let count = |fits: fn(Health) -> bool| servers.iter().filter(|server| fits(server.health)).count() as u64;
+        let count = |matches: fn(Health) -> bool| servers.iter().filter(|server| matches(server.health)).count() as u64;
         Self {
             total: servers.len() as u64,
             online: count(|health| matches!(health, Health::Online | Health::Slow)),
@@ -271,7 +271,7 @@ impl PlayingSession {
 /// Display title and subtitle: the parent's title, and the item's own below it.
 pub fn titles(item: &DashboardItem) -> (String, Option<String>) {
     match &item.grandparent_title {
-        Some(above) => (above.clone(), Some(item.title.clone())),
+        Some(parent) => (parent.clone(), Some(item.title.clone())),
         None => (item.title.clone(), None),
     }
 }
@@ -284,7 +284,7 @@ fn progress(session: &DashboardSession) -> Option<f64> {
 
 impl MediaTotals {
     /// Adds other counts.
-    pub fn add(&mut self, more: &Self) {
-        add!(self, more; films shows seasons episodes artists albums tracks);
+    pub fn add(&mut self, other: &Self) {
+        add!(self, other; films shows seasons episodes artists albums tracks);
     }
 }

@@ -9,7 +9,7 @@ use greenroom_library::item::ItemKind;
 use greenroom_library::snapshot::Snapshot;
 
 use super::stats::{LibraryTotals, MediaTotals, ServerMediaTotals};
-use super::{COUNTS_EVERY_MS, COUNTS_GOOD_MS};
+use super::{COUNTS_FRESH_MS, COUNTS_INTERVAL_MS};
 use crate::dashboard::persistence;
 use greenroom_proxy::internal_client::fetch;
 use greenroom_sync::index::{Libraries, Library, LibraryId};
@@ -28,22 +28,22 @@ struct LibraryCount {
 
 impl LibraryCounts {
     /// Counts libraries whose counts are missing or outdated.
-    pub(super) async fn count(&mut self, libraries: &Libraries, may_ask: bool, is_doubted: bool) {
+    pub(super) async fn count(&mut self, libraries: &Libraries, may_ask: bool, is_refresh_forced: bool) {
         let all = libraries.all();
         // Counts of an earlier process hold until the server responds.
         self.0.retain(|id, _| !libraries.is_listed(&id.server) || all.iter().any(|library| library.id == *id));
         for library in &all {
-            let known = self.0.get(&library.id).copied().unwrap_or_default();
+            let count = self.0.get(&library.id).copied().unwrap_or_default();
             let counted = match library.generation() {
-                Some(kept) if kept.number == known.generation => None,
-                Some(kept) => {
-                    let number = kept.number;
+                Some(generation) if generation.number == count.generation => None,
+                Some(generation) => {
+                    let number = generation.number;
                     // Reads every row, so it does not run on the threads that serve requests.
-                    let work = move || amounts_of(&kept.snapshot);
+                    let work = move || amounts_of(&generation.snapshot);
                     let amounts = library.server.origin.tasks.spawn_blocking(work).await.ok();
                     amounts.map(|amounts| (amounts, number))
                 }
-                None if may_ask && (is_doubted || is_due(&known, library)) => {
+                None if may_ask && (is_refresh_forced || is_due(&count, library)) => {
                     fetch_amounts(library).await.map(|amounts| (amounts, 0))
                 }
                 None => None,
@@ -59,44 +59,44 @@ impl LibraryCounts {
     pub(super) fn library_totals(&self, libraries: &Libraries) -> Option<LibraryTotals> {
         let mut all = MediaTotals::default();
         let mut servers: BTreeMap<String, (MediaTotals, u64)> = BTreeMap::new();
-        for (id, known) in &self.0 {
-            let (at_ms, _) = known.moment(libraries.find(id).as_deref());
-            all.add(&known.amounts);
+        for (id, count) in &self.0 {
+            let (at_ms, _) = count.moment(libraries.find(id).as_deref());
+            all.add(&count.amounts);
             let (amounts, as_of_ms) = servers.entry(id.server.clone()).or_insert((MediaTotals::default(), at_ms));
-            amounts.add(&known.amounts);
+            amounts.add(&count.amounts);
             *as_of_ms = at_ms.min(*as_of_ms);
         }
-        let of = |(server, (amounts, as_of_ms))| ServerMediaTotals { server, amounts, as_of_ms };
-        let per_server: Vec<ServerMediaTotals> = servers.into_iter().map(of).collect();
-        let as_of_ms = per_server.iter().map(|of| of.as_of_ms).min()?;
+        let to_totals = |(server, (amounts, as_of_ms))| ServerMediaTotals { server, amounts, as_of_ms };
+        let per_server: Vec<ServerMediaTotals> = servers.into_iter().map(to_totals).collect();
+        let as_of_ms = per_server.iter().map(|counts| counts.as_of_ms).min()?;
         Some(LibraryTotals { all, as_of_ms, per_server })
     }
 
     /// For each library of a server: when its counts were obtained, and for how long they are current.
     pub(super) fn update_times(&self, libraries: &Libraries, server: &str) -> Vec<(u64, u64)> {
-        let of = self.0.iter().filter(|(id, _)| id.server == server);
-        of.map(|(id, known)| known.moment(libraries.find(id).as_deref())).collect()
+        let counts = self.0.iter().filter(|(id, _)| id.server == server);
+        counts.map(|(id, count)| count.moment(libraries.find(id).as_deref())).collect()
     }
 
     /// The counts in persistent form.
     pub(super) fn to_persisted(&self) -> Vec<persistence::PersistedLibrary> {
-        let of = |(id, known): (&LibraryId, &LibraryCount)| persistence::PersistedLibrary {
+        let to_persisted = |(id, count): (&LibraryId, &LibraryCount)| persistence::PersistedLibrary {
             server: id.server.clone(),
             key: id.key.clone(),
-            amounts: known.amounts,
-            generation: known.generation,
-            counted_ms: known.counted_ms,
+            amounts: count.amounts,
+            generation: count.generation,
+            counted_ms: count.counted_ms,
         };
-        self.0.iter().take(persistence::MAX_LIBRARIES).map(of).collect()
+        self.0.iter().take(persistence::MAX_LIBRARIES).map(to_persisted).collect()
     }
 
     /// Restores the counts of an earlier process.
-    pub(super) fn from_persisted(kept: Vec<persistence::PersistedLibrary>) -> Self {
-        let of = |kept: persistence::PersistedLibrary| {
-            let persistence::PersistedLibrary { server, key, amounts, generation, counted_ms } = kept;
+    pub(super) fn from_persisted(libraries: Vec<persistence::PersistedLibrary>) -> Self {
+        let restore = |library: persistence::PersistedLibrary| {
+            let persistence::PersistedLibrary { server, key, amounts, generation, counted_ms } = library;
             (LibraryId { server, key }, LibraryCount { amounts, generation, counted_ms })
         };
-        Self(kept.into_iter().map(of).collect())
+        Self(libraries.into_iter().map(restore).collect())
     }
 }
 
@@ -105,19 +105,19 @@ impl LibraryCount {
     /// current while the server is up.
     fn moment(&self, library: Option<&Library>) -> (u64, u64) {
         let library = library.filter(|_| self.generation > 0);
-        let kept = library.and_then(|library| Some((library, library.report(false).generation?)));
-        match kept {
-            Some((library, kept)) => {
-                (library.server.origin.clock.now_ms().saturating_sub(kept.age_s.saturating_mul(1000)), u64::MAX)
+        let generation = library.and_then(|library| Some((library, library.report(false).generation?)));
+        match generation {
+            Some((library, generation)) => {
+                (library.server.origin.clock.now_ms().saturating_sub(generation.age_s.saturating_mul(1000)), u64::MAX)
             }
-            None => (self.counted_ms, COUNTS_GOOD_MS),
+            None => (self.counted_ms, COUNTS_FRESH_MS),
         }
     }
 }
 
-fn is_due(known: &LibraryCount, library: &Library) -> bool {
+fn is_due(count: &LibraryCount, library: &Library) -> bool {
     let now_ms = library.server.origin.clock.now_ms();
-    known.counted_ms == 0 || now_ms.saturating_sub(known.counted_ms) >= COUNTS_EVERY_MS
+    count.counted_ms == 0 || now_ms.saturating_sub(count.counted_ms) >= COUNTS_INTERVAL_MS
 }
 
 /// Counts a snapshot. Artists and albums are not items of their own: they are derived from the tracks.
@@ -150,7 +150,7 @@ async fn fetch_amounts(library: &Library) -> Option<MediaTotals> {
         LibraryContents::Shows => &[ItemCountKind::Shows, ItemCountKind::Seasons, ItemCountKind::Episodes],
         LibraryContents::Other => return None,
     };
-    let shelf = LibraryInfo {
+    let library_info = LibraryInfo {
         key: library.id.key.clone(),
         title: library.title.lock().clone(),
         contents,
@@ -159,10 +159,12 @@ async fn fetch_amounts(library: &Library) -> Option<MediaTotals> {
     };
     let mut amounts = MediaTotals::default();
     let kind = library.server.origin.settings.kind;
-    for of in kinds {
-        let body = fetch::run(&library.server, &kind.item_count_target(&shelf, *of), Class::Counts).await.ok()?;
+    for count_kind in kinds {
+        let body = fetch::run(&library.server, &kind.item_count_target(&library_info, *count_kind), Class::Counts)
+            .await
+            .ok()?;
         let count = kind.item_count(&body).ok()?;
-        match of {
+        match count_kind {
             ItemCountKind::Films => amounts.films = count,
             ItemCountKind::Shows => amounts.shows = count,
             ItemCountKind::Seasons => amounts.seasons = count,

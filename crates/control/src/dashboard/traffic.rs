@@ -18,7 +18,7 @@ const MAX_APPS: usize = 10;
 pub async fn load(statistics: &Arc<Statistics>) -> Result<(TrafficTotals, Vec<TopApp>), String> {
     let month = statistics.rows(StatisticsGrouping::App, None, TimeSpan::Month).await?;
     let day = statistics.rows(StatisticsGrouping::Server, None, TimeSpan::Day).await?;
-    let sum = |pick: fn(&Sums) -> u64| month.rows.iter().map(|row| pick(&row.sums)).sum();
+    let sum = |field: fn(&Sums) -> u64| month.rows.iter().map(|row| field(&row.sums)).sum();
     let traffic = TrafficTotals {
         days: DAYS,
         asked: sum(|sums| sums.asked),
@@ -35,7 +35,7 @@ pub async fn load(statistics: &Arc<Statistics>) -> Result<(TrafficTotals, Vec<To
         saved: row.sums.saved,
     };
     let mut apps: Vec<TopApp> = month.rows.iter().map(app).collect();
-    apps.sort_by(|one, other| (other.saved, &one.app).cmp(&(one.saved, &other.app)));
+    apps.sort_by(|left, right| (right.saved, &left.app).cmp(&(left.saved, &right.app)));
     apps.truncate(MAX_APPS);
     Ok((traffic, apps))
 }

@@ -8,12 +8,13 @@ use greenroom_dialect::classification::{Classification, Read, Representation, Sh
 use greenroom_dialect::credential::{Credential, Secret, TokenForm};
 use greenroom_dialect::redact;
 use greenroom_dialect::request::{RequestView, ServerKind};
+use greenroom_dialect::response_comparison::{ComparedResponse, ComparisonDepth, ResponseComparison, compare};
 use http::header::ACCEPT;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
+use super::ExplainQuery;
 use super::explanation::{ExplainedCaller, ExplainedEntry, Explanation, KeyParts, LastInvalidation, OriginComparison};
 use super::outcome::{DecisionInputs, ExplainOutcome};
-use super::{ExplainQuery, body_diff};
 use greenroom_config::CacheMode;
 use greenroom_origin::body::{CollectedBody, collect};
 use greenroom_origin::client_apps::ClientApp;
@@ -39,24 +40,24 @@ pub(super) struct ExplainedRead {
 pub(super) type NotARead = (&'static str, &'static str, String);
 
 /// Classifies the request. If the app's representation is not given, picks one that has a cache entry.
-pub(super) fn inspect(server: &Server, question: &ExplainQuery, target: &str) -> Result<Box<ExplainedRead>, NotARead> {
+pub(super) fn inspect(server: &Server, query: &ExplainQuery, target: &str) -> Result<Box<ExplainedRead>, NotARead> {
     let mut first = None;
-    for headers in ways_to_ask(server.origin.settings.kind, &question.headers) {
-        let case = inspect_with_headers(server, question, target, headers)?;
-        if case.diagnosis.as_ref().is_some_and(|diagnosis| diagnosis.entry.is_some()) {
-            return Ok(case);
+    for headers in header_variants(server.origin.settings.kind, &query.headers) {
+        let explained = inspect_with_headers(server, query, target, headers)?;
+        if explained.diagnosis.as_ref().is_some_and(|diagnosis| diagnosis.entry.is_some()) {
+            return Ok(explained);
         }
-        first.get_or_insert(case);
+        first.get_or_insert(explained);
     }
-    first.ok_or_else(|| ("refused", "", "the request could not be looked at".to_owned()))
+    first.ok_or_else(|| ("refused", "", "the request cannot be classified".to_owned()))
 }
 
-fn ways_to_ask(kind: ServerKind, said: &HeaderMap) -> Vec<HeaderMap> {
-    if kind == ServerKind::Jellyfin || said.contains_key(ACCEPT) {
-        return vec![said.clone()];
+fn header_variants(kind: ServerKind, app_headers: &HeaderMap) -> Vec<HeaderMap> {
+    if kind == ServerKind::Jellyfin || app_headers.contains_key(ACCEPT) {
+        return vec![app_headers.clone()];
     }
     let with = |accept| {
-        let mut headers = said.clone();
+        let mut headers = app_headers.clone();
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
         headers
     };
@@ -66,29 +67,29 @@ fn ways_to_ask(kind: ServerKind, said: &HeaderMap) -> Vec<HeaderMap> {
 /// Classifies the request with these headers.
 pub(super) fn inspect_with_headers(
     server: &Server,
-    question: &ExplainQuery,
+    query: &ExplainQuery,
     target: &str,
     headers: HeaderMap,
 ) -> Result<Box<ExplainedRead>, NotARead> {
     let kind = server.origin.settings.kind;
     let method = Method::GET;
-    let bare = kind.credential(&RequestView { method: &method, target, headers: &headers, body: &[] });
-    let (credential, token) = resolve_credential(server, question, bare);
+    let credential_in_url = kind.credential(&RequestView { method: &method, target, headers: &headers, body: &[] });
+    let (credential, token) = resolve_credential(server, query, credential_in_url);
     let identity = server.identities.lookup(&credential);
     let account = identity.as_ref().and_then(|identity| identity.account());
     // The token is no part of the read: it may be in the URL or given apart.
     let mut headers = headers;
     headers.extend(kind.credential_headers(&credential, true));
-    let ask = RequestView { method: &method, target, headers: &headers, body: &[] };
-    let read = match kind.classify(&ask, account.as_deref()) {
+    let request = RequestView { method: &method, target, headers: &headers, body: &[] };
+    let read = match kind.classify(&request, account.as_deref()) {
         Classification::Read(read) => read,
         Classification::Write(write) => {
-            let sentence = "It changes something: it is forwarded once and never kept.";
-            return Err(("write", write.name, sentence.to_owned()));
+            let handling = "It is a write: it is forwarded once and never cached.";
+            return Err(("write", write.name, handling.to_owned()));
         }
         Classification::Stream(reason) => {
-            let sentence = "It passes through as it comes and is never kept.";
-            return Err(("stream", reason.name(), sentence.to_owned()));
+            let handling = "It passes through and is never cached.";
+            return Err(("stream", reason.name(), handling.to_owned()));
         }
         Classification::Refuse(refusal) => {
             return Err(("refused", "", format!("It is not forwarded: {}.", refusal.message())));
@@ -96,80 +97,94 @@ pub(super) fn inspect_with_headers(
     };
     // For an unknown token, only shared entries can exist.
     let is_known = identity.is_some() || read.sharing != SharingScope::Identity;
-    let asker = identity.as_deref().unwrap_or_else(|| server.identities.anonymous());
-    let key = is_known.then(|| Key::new(server.name(), server.partition_of(asker, &read), &read.key));
+    let owner = identity.as_deref().unwrap_or_else(|| server.identities.anonymous());
+    let key = is_known.then(|| Key::new(server.name(), server.partition_of(owner, &read), &read.key));
     // In observe mode the shadow cache is inspected.
-    let observation = server.modes.switch.shadow_run();
-    let cache = observation.as_ref().map_or(&server.cache, |observation| &observation.cache);
+    let shadow_run = server.modes.switch.shadow_run();
+    let cache = shadow_run.as_ref().map_or(&server.cache, |shadow_run| &shadow_run.cache);
     let diagnosis = key.as_ref().map(|key| cache.diagnose(key));
     Ok(Box::new(ExplainedRead { read, credential, token, identity, key, diagnosis }))
 }
 
 impl ExplainedRead {
     /// Describes the read, its cache entry, and the response a request gets now.
-    pub(super) fn describe(&self, server: &Server, told: &mut Explanation) {
+    pub(super) fn describe(&self, server: &Server, explanation: &mut Explanation) {
         let now_ms = server.origin.clock.now_ms();
-        let proof = match &self.identity {
+        let authorization = match &self.identity {
             Some(identity) => check_authorization(server, identity, &self.read, server.origin.clock.now_ms()),
             None if self.read.sharing == SharingScope::Public => AuthorizationStatus::Valid,
             None => AuthorizationStatus::Missing,
         };
         let entry = self.diagnosis.as_ref().and_then(|diagnosis| diagnosis.entry.as_deref());
-        let asker = self.identity.as_deref().unwrap_or_else(|| server.identities.anonymous());
-        let situation = DecisionInputs {
-            proof,
+        let identity = self.identity.as_deref().unwrap_or_else(|| server.identities.anonymous());
+        let inputs = DecisionInputs {
+            authorization,
             diagnosis: self.diagnosis.as_ref(),
-            policy: server.policy(&self.read, asker),
+            policy: server.policy(&self.read, identity),
             now_ms,
         };
-        let outcome = ExplainOutcome::predict(&situation);
-        told.kind = "read";
-        self.read.class.name().clone_into(&mut told.class);
-        told.outcome = outcome.name();
-        let instead = match server.read_mode(self.read.class, &ClientApp::default()) {
+        let outcome = ExplainOutcome::predict(&inputs);
+        explanation.kind = "read";
+        self.read.class.name().clone_into(&mut explanation.class);
+        explanation.outcome = outcome.name();
+        let prefix = match server.read_mode(self.read.class, &ClientApp::default()) {
             CacheMode::Cache => "",
-            CacheMode::Observe => "The server is asked every time: the cache only observes. With the cache: ",
-            CacheMode::Bypass => "The server is asked every time: this is bypassed. Without that: ",
+            CacheMode::Observe => "The server answers every request, because the cache only observes. With the cache: ",
+            CacheMode::Bypass => "The server answers every request, because this is bypassed. Without the bypass: ",
         };
-        told.sentence = format!("{instead}{}", outcome.sentence());
-        told.identity = Some(ExplainedCaller {
+        explanation.sentence = format!("{prefix}{}", outcome.sentence());
+        explanation.identity = Some(ExplainedCaller {
             token: self.token,
             known: self.identity.is_some(),
-            proof: proof_word(proof),
+            proof: authorization_name(authorization),
             live_signal: self.identity.as_ref().is_some_and(|identity| identity.has_signal()),
         });
-        told.key = self.key.as_ref().map(|key| KeyParts {
+        explanation.key = self.key.as_ref().map(|key| KeyParts {
             partition: key.partition().as_str().to_owned(),
             text: redact::target(key.text()),
-            representation: representation_word(self.read.representation),
+            representation: representation_name(self.read.representation),
         });
         let warm = self.diagnosis.as_ref().is_some_and(|diagnosis| diagnosis.warm);
-        told.entry = entry.map(|entry| explained_entry(entry, warm, now_ms));
-        told.invalidation = self.diagnosis.as_ref().and_then(|diagnosis| last_invalidation(diagnosis, now_ms));
+        explanation.entry = entry.map(|entry| explained_entry(entry, warm, now_ms));
+        explanation.invalidation = self.diagnosis.as_ref().and_then(|diagnosis| last_invalidation(diagnosis, now_ms));
     }
 
     /// Sends one request to the server, as a load would.
     pub(super) async fn compare_with_origin(&self, server: &Arc<Server>) -> OriginComparison {
         let began_us = server.origin.clock.now_us();
-        let asked = server.origin.clock.timeout(server.origin.settings.load_timeout, self.ask(server)).await;
+        let result = server.origin.clock.timeout(server.origin.settings.load_timeout, self.request(server)).await;
         let took_ms = server.origin.clock.since_ms(began_us);
-        let kept = self.diagnosis.as_ref().and_then(|diagnosis| diagnosis.entry.as_ref());
-        let said = |word, status, detail| OriginComparison { word, status, detail, took_ms };
-        match asked {
-            Err(_) => said("no-answer", None, Some("the server takes too long".to_owned())),
-            Ok(Err(reason)) => said("no-answer", None, Some(reason)),
+        let entry = self.diagnosis.as_ref().and_then(|diagnosis| diagnosis.entry.as_ref());
+        let comparison = |word, status, detail| OriginComparison { word, status, detail, took_ms };
+        match result {
+            Err(_) => comparison("no-answer", None, Some("the server did not respond in time".to_owned())),
+            Ok(Err(reason)) => comparison("no-answer", None, Some(reason)),
             Ok(Ok((status, body))) => {
                 let code = Some(status.as_u16());
-                match kept.map(|entry| response_difference(entry.value(), status, &body)) {
-                    None => said("nothing-kept", code, None),
-                    Some(None) => said("same", code, None),
-                    Some(detail) => said("different", code, detail),
+                match entry.map(|entry| self.difference(entry.value(), status, &body)) {
+                    None => comparison("nothing-kept", code, None),
+                    Some(None) => comparison("same", code, None),
+                    Some(detail) => comparison("different", code, detail),
                 }
             }
         }
     }
 
-    async fn ask(&self, server: &Arc<Server>) -> Result<(StatusCode, bytes::Bytes), String> {
+    /// Where the server's response differs from the cached one; `None` if they are equal.
+    fn difference(&self, entry: &Value, status: StatusCode, body: &[u8]) -> Option<String> {
+        let (cached_status, _) = response::parse_head(&entry.meta);
+        let cached = ComparedResponse::new(cached_status.as_u16(), &entry.body);
+        let actual = ComparedResponse::new(status.as_u16(), body);
+        Some(match compare(&cached, &actual, ComparisonDepth::Fields(&self.read.target)) {
+            ResponseComparison::Same | ResponseComparison::Unread => return None,
+            ResponseComparison::Respelled => "in the order or the spelling, not in what it says".to_owned(),
+            ResponseComparison::Volatile(reason) => format!("only in what changes by itself: {reason}"),
+            ResponseComparison::Status(..) => format!("its status is now {}", status.as_u16()),
+            ResponseComparison::Different(places) => format!("at {}", places.first().map_or("body", String::as_str)),
+        })
+    }
+
+    async fn request(&self, server: &Arc<Server>) -> Result<(StatusCode, bytes::Bytes), String> {
         if !server.origin.breaker.allows_requests() {
             return Err("the server is down".to_owned());
         }
@@ -184,8 +199,8 @@ impl ExplainedRead {
             app: Arc::default(),
             read: Arc::clone(&self.read),
         };
-        let errand = QueueRequest::background(None, self.read.class);
-        let Ok(_place) = server.origin.queue.acquire(errand).await else {
+        let queue_request = QueueRequest::background(None, self.read.class);
+        let Ok(_permit) = server.origin.queue.acquire(queue_request).await else {
             return Err("too many requests wait for the server".to_owned());
         };
         let response = loader.ask(&AtomicBool::new(false)).await.map_err(|failure| failure.message.to_string())?;
@@ -193,51 +208,41 @@ impl ExplainedRead {
         apply_refusal(server, &identity, &self.read, status);
         match collect(response.into_body(), settings.max_body_bytes).await {
             CollectedBody::Whole(body) => Ok((status, body)),
-            CollectedBody::TooLong(..) => Err("the answer is longer than what is kept".to_owned()),
-            CollectedBody::Broken(_) => Err("the answer broke off".to_owned()),
+            CollectedBody::TooLong(..) => Err("the response is longer than the cache stores".to_owned()),
+            CollectedBody::Broken(_) => Err("the response ended early".to_owned()),
         }
     }
 }
 
 /// The token of the URL, else the given one, else the configured one.
-fn resolve_credential(server: &Server, question: &ExplainQuery, in_address: Credential) -> (Credential, &'static str) {
-    if in_address.token.is_some() {
-        return (in_address, "address");
+fn resolve_credential(server: &Server, query: &ExplainQuery, in_url: Credential) -> (Credential, &'static str) {
+    if in_url.token.is_some() {
+        return (in_url, "address");
     }
     let form =
         if server.origin.settings.kind == ServerKind::Plex { TokenForm::PlexHeader } else { TokenForm::Authorization };
-    let with = |token: &Secret| Credential { token: Some(token.clone()), form, ..in_address.clone() };
-    match (&question.token, &server.origin.settings.token) {
+    let with = |token: &Secret| Credential { token: Some(token.clone()), form, ..in_url.clone() };
+    match (&query.token, &server.origin.settings.token) {
         (Some(given), _) => (with(given), "given"),
         (None, Some(configured)) => (with(configured), "configured"),
-        (None, None) => (in_address, "none"),
-    }
-}
-
-/// Where the server's response differs from the cached one; `None` if they are equal.
-fn response_difference(kept: &Value, status: StatusCode, body: &bytes::Bytes) -> Option<String> {
-    let (kept_status, _) = response::parse_head(&kept.meta);
-    if kept_status == status {
-        body_diff::first_difference(&kept.body, body)
-    } else {
-        Some(format!("it answers {} now", status.as_u16()))
+        (None, None) => (in_url, "none"),
     }
 }
 
 fn explained_entry(entry: &Entry, warm: bool, now_ms: u64) -> ExplainedEntry {
-    let left = |until_ms: u64| {
+    let remaining_ms = |until_ms: u64| {
         let until = i64::try_from(until_ms).unwrap_or(i64::MAX);
         until.saturating_sub(i64::try_from(now_ms).unwrap_or(i64::MAX))
     };
-    let horizons = entry.deadlines();
+    let deadlines = entry.deadlines();
     ExplainedEntry {
         bytes: entry.body().len(),
         tier: "memory",
         age_ms: u64::try_from(entry.age(now_ms).as_millis()).unwrap_or(u64::MAX),
         loaded_because: entry.load_reason().name(),
-        fresh_left_ms: left(horizons.fresh_until_ms),
-        stale_left_ms: left(horizons.stale_until_ms),
-        stale_on_error_left_ms: left(horizons.error_until_ms),
+        fresh_left_ms: remaining_ms(deadlines.fresh_until_ms),
+        stale_left_ms: remaining_ms(deadlines.stale_until_ms),
+        stale_on_error_left_ms: remaining_ms(deadlines.error_until_ms),
         warm,
         tags: entry.tags().iter().map(|tag| tag.as_str().to_owned()).collect(),
     }
@@ -247,11 +252,11 @@ fn last_invalidation(diagnosis: &Diagnosis, now_ms: u64) -> Option<LastInvalidat
     let at_ms = diagnosis.invalidated?.ms();
     let by = match diagnosis.cause.as_ref()? {
         InvalidationCause::All => "everything was invalidated".to_owned(),
-        InvalidationCause::Namespace => "everything of this server was".to_owned(),
-        InvalidationCause::Partition => "everything of this token was".to_owned(),
-        InvalidationCause::Key => "this very answer was".to_owned(),
-        InvalidationCause::Prefix => "everything below a path was".to_owned(),
-        InvalidationCause::Tag(tag) => format!("the tag {} was", tag.as_str()),
+        InvalidationCause::Namespace => "everything of this server was invalidated".to_owned(),
+        InvalidationCause::Partition => "everything of this token was invalidated".to_owned(),
+        InvalidationCause::Key => "this response was invalidated".to_owned(),
+        InvalidationCause::Prefix => "everything below a path was invalidated".to_owned(),
+        InvalidationCause::Tag(tag) => format!("the tag {} was invalidated", tag.as_str()),
     };
     let effect = match diagnosis.validity {
         Validity::Valid => "none",
@@ -261,15 +266,15 @@ fn last_invalidation(diagnosis: &Diagnosis, now_ms: u64) -> Option<LastInvalidat
     Some(LastInvalidation { at_ms, ago_ms: now_ms.saturating_sub(at_ms), by, effect })
 }
 
-fn proof_word(proof: AuthorizationStatus) -> &'static str {
-    match proof {
+fn authorization_name(authorization: AuthorizationStatus) -> &'static str {
+    match authorization {
         AuthorizationStatus::Valid => "holds",
         AuthorizationStatus::Expired => "expired",
         AuthorizationStatus::Missing => "missing",
     }
 }
 
-fn representation_word(representation: Representation) -> &'static str {
+fn representation_name(representation: Representation) -> &'static str {
     match representation {
         Representation::Xml => "xml",
         Representation::Json => "json",

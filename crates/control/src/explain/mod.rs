@@ -4,10 +4,8 @@
 //! Explaining leaves no trace in the cache. The server is asked once, with the given or the configured token. No output
 //! holds a token.
 //!
-//! Modules: `explained_read` (one explained read), [`explanation`] (the result), [`outcome`] (the predicted response),
-//! [`body_diff`] (compares two responses).
+//! Modules: `explained_read` (one explained read), [`explanation`] (the result), [`outcome`] (the predicted response).
 
-pub mod body_diff;
 mod explained_read;
 pub mod explanation;
 pub mod outcome;
@@ -39,23 +37,23 @@ pub struct ExplainQuery {
 ///
 /// # Errors
 /// If the input is neither a URL nor a path.
-pub async fn explain(server: &Arc<Server>, question: &ExplainQuery) -> Result<Explanation, &'static str> {
-    let target = target_of(server, &question.url)?;
-    let mut told =
+pub async fn explain(server: &Arc<Server>, query: &ExplainQuery) -> Result<Explanation, &'static str> {
+    let target = target_of(server, &query.url)?;
+    let mut explanation =
         Explanation { server: server.name().to_owned(), asked: redact::target(&target), ..Explanation::default() };
-    let case = match inspect(server, question, &target) {
-        Ok(case) => *case,
-        Err((kind, class, sentence)) => {
-            told.kind = kind;
-            told.class = class.to_owned();
-            told.outcome = kind;
-            told.sentence = sentence;
-            return Ok(told);
+    let explained = match inspect(server, query, &target) {
+        Ok(explained) => *explained,
+        Err((kind, class, handling)) => {
+            explanation.kind = kind;
+            explanation.class = class.to_owned();
+            explanation.outcome = kind;
+            explanation.sentence = handling;
+            return Ok(explanation);
         }
     };
-    case.describe(server, &mut told);
-    told.server_says = Some(case.compare_with_origin(server).await);
-    Ok(told)
+    explained.describe(server, &mut explanation);
+    explanation.server_says = Some(explained.compare_with_origin(server).await);
+    Ok(explanation)
 }
 
 /// The key texts under which responses to this URL are cached, for any user, in the representations that apps request
@@ -65,26 +63,28 @@ pub async fn explain(server: &Arc<Server>, question: &ExplainQuery) -> Result<Ex
 /// If the input is neither a URL nor a path.
 pub fn cache_keys(server: &Server, url: &str) -> Result<Vec<String>, &'static str> {
     let target = target_of(server, url)?;
-    let question = ExplainQuery { url: url.to_owned(), token: None, headers: HeaderMap::new() };
-    let accepted = match server.origin.settings.kind {
+    let query = ExplainQuery { url: url.to_owned(), token: None, headers: HeaderMap::new() };
+    let accept_headers = match server.origin.settings.kind {
         ServerKind::Plex => ["application/json", "application/xml"],
         ServerKind::Jellyfin => ["application/json", "application/json; profile=\"CamelCase\""],
     };
-    let ways = accepted.map(|accept| HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]));
-    let cases = ways.into_iter().filter_map(|headers| inspect_with_headers(server, &question, &target, headers).ok());
-    let mut keys: Vec<String> = cases.map(|case| case.read.key.clone()).collect();
+    let header_variants =
+        accept_headers.map(|accept| HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]));
+    let reads =
+        header_variants.into_iter().filter_map(|headers| inspect_with_headers(server, &query, &target, headers).ok());
+    let mut keys: Vec<String> = reads.map(|explained| explained.read.key.clone()).collect();
     keys.dedup();
     Ok(keys)
 }
 
 /// Path and query of a URL, without the server's base path.
 fn target_of(server: &Server, url: &str) -> Result<String, &'static str> {
-    let uri: Uri = url.trim().parse().map_err(|_| "this is no address and no path")?;
-    let whole = uri.path_and_query().map_or("/", |whole| whole.as_str());
-    if !whole.starts_with('/') {
-        return Err("a path begins with a slash");
+    let uri: Uri = url.trim().parse().map_err(|_| "not a URL or path")?;
+    let target = uri.path_and_query().map_or("/", |target| target.as_str());
+    if !target.starts_with('/') {
+        return Err("a path must begin with a slash");
     }
-    Ok(greenroom_proxy::request::base_path::without_base_path(&server.origin.settings, whole))
+    Ok(greenroom_proxy::request::base_path::without_base_path(&server.origin.settings, target))
 }
 
 /// Parses headers written as `name: value`.
@@ -94,9 +94,9 @@ fn target_of(server: &Server, url: &str) -> Result<String, &'static str> {
 pub fn headers(lines: &[String]) -> Result<HeaderMap, &'static str> {
     let mut headers = HeaderMap::new();
     for line in lines {
-        let (name, value) = line.split_once(':').ok_or("a header is written as \"name: value\"")?;
-        let name: HeaderName = name.trim().parse().map_err(|_| "this is no name of a header")?;
-        let value: HeaderValue = value.trim().parse().map_err(|_| "this is no value of a header")?;
+        let (name, value) = line.split_once(':').ok_or("a header must have the form \"name: value\"")?;
+        let name: HeaderName = name.trim().parse().map_err(|_| "invalid header name")?;
+        let value: HeaderValue = value.trim().parse().map_err(|_| "invalid header value")?;
         headers.append(name, value);
     }
     Ok(headers)

@@ -7,7 +7,7 @@ use greenroom_proxy::read::AuthorizationStatus;
 /// All inputs of the decision.
 #[derive(Debug)]
 pub(super) struct DecisionInputs<'a> {
-    pub(super) proof: AuthorizationStatus,
+    pub(super) authorization: AuthorizationStatus,
     /// State of the key; `None` if the token was never seen.
     pub(super) diagnosis: Option<&'a Diagnosis>,
     pub(super) policy: Policy,
@@ -24,7 +24,7 @@ pub(super) enum ExplainOutcome {
     /// The server's response, because it must accept this token first.
     Unverified,
     /// The server's response, for lack of a usable entry; with `fallback`, the cached one if the server fails.
-    Load { why: LoadReason, fallback: bool },
+    Load { reason: LoadReason, fallback: bool },
     /// Always the server's response: it is not cacheable.
     Uncacheable,
     /// A recent failure, served again.
@@ -32,27 +32,26 @@ pub(super) enum ExplainOutcome {
 }
 
 impl ExplainOutcome {
-    pub(super) fn predict(situation: &DecisionInputs<'_>) -> Self {
-        let Some(diagnosis) = situation.diagnosis else { return Self::Unverified };
+    pub(super) fn predict(inputs: &DecisionInputs<'_>) -> Self {
+        let Some(diagnosis) = inputs.diagnosis else { return Self::Unverified };
         let entry = diagnosis.entry.as_ref();
-        let verdict =
-            entry.map(|entry| evaluate_freshness(entry, &situation.policy, situation.now_ms, diagnosis.validity));
-        if situation.proof != AuthorizationStatus::Valid && entry.is_some() {
+        let freshness = entry.map(|entry| evaluate_freshness(entry, &inputs.policy, inputs.now_ms, diagnosis.validity));
+        if inputs.authorization != AuthorizationStatus::Valid && entry.is_some() {
             return Self::Unverified;
         }
-        match verdict {
+        match freshness {
             Some(Freshness::Fresh { .. }) => Self::Hit,
             Some(Freshness::Stale) => Self::Stale,
             _ if diagnosis.uncacheable => Self::Uncacheable,
-            Some(Freshness::Expired) => Self::Load { why: LoadReason::Expired, fallback: true },
+            Some(Freshness::Expired) => Self::Load { reason: LoadReason::Expired, fallback: true },
             Some(Freshness::Invalidated { fallback }) => {
                 let fallback = fallback && diagnosis.validity != Validity::Purged;
-                Self::Load { why: LoadReason::Invalidated, fallback }
+                Self::Load { reason: LoadReason::Invalidated, fallback }
             }
-            Some(Freshness::Unusable) => Self::Load { why: LoadReason::Expired, fallback: false },
+            Some(Freshness::Unusable) => Self::Load { reason: LoadReason::Expired, fallback: false },
             None => match diagnosis.failed {
                 Some(kind) => Self::RecentFailure(kind),
-                None => Self::Load { why: LoadReason::Absent, fallback: false },
+                None => Self::Load { reason: LoadReason::Absent, fallback: false },
             },
         }
     }
@@ -71,25 +70,28 @@ impl ExplainOutcome {
 
     /// Sentence for people.
     pub(super) fn sentence(self) -> String {
-        let otherwise = |fallback| {
-            if fallback { "; if it fails, what is kept stands in" } else { "" }
+        let fallback_note = |fallback| {
+            if fallback { "; if that fails, the cached response is served" } else { "" }
         };
         match self {
-            Self::Hit => "What is kept is answered at once: it is fresh.".to_owned(),
-            Self::Stale => "What is kept is answered at once, and one refresh runs behind.".to_owned(),
+            Self::Hit => "The cached response is served: it is fresh.".to_owned(),
+            Self::Stale => "The cached response is served stale, and a background refresh runs.".to_owned(),
             Self::Unverified => {
-                "The server is asked: it has not said yes to this token for this class lately.".to_owned()
+                "The server is asked: it has not accepted this token for this request type recently.".to_owned()
             }
-            Self::Load { why: LoadReason::Absent, .. } => "The server is asked: nothing is kept.".to_owned(),
-            Self::Load { why: LoadReason::Invalidated, fallback } => {
-                format!("The server is asked: what is kept was invalidated since it was loaded{}.", otherwise(fallback))
+            Self::Load { reason: LoadReason::Absent, .. } => "The server is asked: nothing is cached.".to_owned(),
+            Self::Load { reason: LoadReason::Invalidated, fallback } => {
+                format!(
+                    "The server is asked: the cached response was invalidated after it was loaded{}.",
+                    fallback_note(fallback)
+                )
             }
             Self::Load { fallback, .. } => {
-                format!("The server is asked: what is kept is too old{}.", otherwise(fallback))
+                format!("The server is asked: the cached response has expired{}.", fallback_note(fallback))
             }
-            Self::Uncacheable => "The server is asked every time: its answers to this are not for keeping.".to_owned(),
+            Self::Uncacheable => "The server is asked every time: its responses to this are not cacheable.".to_owned(),
             Self::RecentFailure(kind) => {
-                format!("The failure of a moment ago is answered ({}); then the server is asked.", kind.name())
+                format!("The recent failure ({}) is served again; afterwards the server is asked.", kind.name())
             }
         }
     }
@@ -113,7 +115,7 @@ mod tests {
         hard_timeout: Duration::from_secs(30),
     };
 
-    fn nothing_kept() -> Diagnosis {
+    fn no_entry() -> Diagnosis {
         Diagnosis {
             entry: None,
             validity: Validity::Valid,
@@ -125,25 +127,25 @@ mod tests {
         }
     }
 
-    fn of(proof: AuthorizationStatus, diagnosis: Option<&Diagnosis>) -> ExplainOutcome {
-        ExplainOutcome::predict(&DecisionInputs { proof, diagnosis, policy: POLICY, now_ms: 0 })
+    fn predict(authorization: AuthorizationStatus, diagnosis: Option<&Diagnosis>) -> ExplainOutcome {
+        ExplainOutcome::predict(&DecisionInputs { authorization, diagnosis, policy: POLICY, now_ms: 0 })
     }
 
     #[test]
-    fn who_asks_comes_first_then_what_is_kept() {
-        let nothing = nothing_kept();
-        assert_eq!(of(AuthorizationStatus::Missing, None), ExplainOutcome::Unverified);
-        let absent = ExplainOutcome::Load { why: LoadReason::Absent, fallback: false };
-        assert_eq!(of(AuthorizationStatus::Valid, Some(&nothing)), absent);
-        assert_eq!(of(AuthorizationStatus::Missing, Some(&nothing)), absent);
+    fn the_authorization_is_decided_before_the_cache_entry() {
+        let diagnosis = no_entry();
+        assert_eq!(predict(AuthorizationStatus::Missing, None), ExplainOutcome::Unverified);
+        let absent = ExplainOutcome::Load { reason: LoadReason::Absent, fallback: false };
+        assert_eq!(predict(AuthorizationStatus::Valid, Some(&diagnosis)), absent);
+        assert_eq!(predict(AuthorizationStatus::Missing, Some(&diagnosis)), absent);
     }
 
     #[test]
-    fn what_is_remembered_beside_values_is_told() {
-        let uncacheable = Diagnosis { uncacheable: true, ..nothing_kept() };
-        assert_eq!(of(AuthorizationStatus::Valid, Some(&uncacheable)), ExplainOutcome::Uncacheable);
-        let failed = Diagnosis { failed: Some(LoadErrorKind::ServerError), ..nothing_kept() };
-        let outcome = of(AuthorizationStatus::Valid, Some(&failed));
+    fn uncacheable_responses_and_recent_failures_are_predicted() {
+        let uncacheable = Diagnosis { uncacheable: true, ..no_entry() };
+        assert_eq!(predict(AuthorizationStatus::Valid, Some(&uncacheable)), ExplainOutcome::Uncacheable);
+        let failed = Diagnosis { failed: Some(LoadErrorKind::ServerError), ..no_entry() };
+        let outcome = predict(AuthorizationStatus::Valid, Some(&failed));
         assert_eq!(outcome, ExplainOutcome::RecentFailure(LoadErrorKind::ServerError));
         assert!(outcome.sentence().contains("server-error"));
     }

@@ -9,7 +9,7 @@ use greenroom_state::codec::{signed, unsigned};
 use greenroom_state::error::StateError;
 
 /// Syncs without new rows are recorded with this precision.
-const SYNCED_EXACT_MS: u64 = 24 * 3_600_000;
+const UNCHANGED_PRECISION_MS: u64 = 24 * 3_600_000;
 
 /// Sync progress of one server.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -34,11 +34,11 @@ impl LastSyncTimes {
     /// The time up to which all of these servers are mirrored: the oldest of their syncs, `None` if one was never
     /// synced. A server without a token that was never synced is ignored, because it cannot be asked.
     pub(super) fn oldest<'a>(&self, servers: impl Iterator<Item = (&'a str, bool)>) -> Option<u64> {
-        let moments = servers.filter_map(|(name, is_asked)| {
-            let moment = self.0.get(name).copied();
-            (is_asked || moment.is_some()).then_some(moment)
+        let times = servers.filter_map(|(name, is_asked)| {
+            let time = self.0.get(name).copied();
+            (is_asked || time.is_some()).then_some(time)
         });
-        moments.collect::<Option<Vec<u64>>>()?.into_iter().min()
+        times.collect::<Option<Vec<u64>>>()?.into_iter().min()
     }
 }
 
@@ -58,13 +58,13 @@ impl HistoryStore {
         let rows: i64 = db.query_row("SELECT count(*) FROM played WHERE server = ?1", [server], |row| row.get(0))?;
         let mut select =
             db.prepare_cached("SELECT cursor_s, pass, full_ms, doubted_ms FROM played_sync WHERE server = ?1")?;
-        let mut found = select.query_map([server], |row| {
+        let mut rows_found = select.query_map([server], |row| {
             let number = |at: usize| row.get::<_, i64>(at).map(unsigned);
             let (cursor_s, pass, full_ms, doubted_ms) = (number(0)?, number(1)?, number(2)?, number(3)?);
             Ok(SyncCursor { cursor_s, pass, full_ms, rows: 0, suspect_since_ms: doubted_ms })
         })?;
-        let reached = found.next().transpose()?.unwrap_or_default();
-        Ok(SyncCursor { rows: unsigned(rows), ..reached })
+        let cursor = rows_found.next().transpose()?.unwrap_or_default();
+        Ok(SyncCursor { rows: unsigned(rows), ..cursor })
     }
 
     /// Moves a cursor in the future back to the newest plausible row: a server reported a wrong date.
@@ -103,7 +103,7 @@ impl HistoryStore {
         self.db.lock().execute(
             "UPDATE played_sync SET synced_ms = ?2
              WHERE server = ?1 AND (synced_ms > ?2 OR ?2 - synced_ms >= ?3)",
-            params![server, signed(now_ms), signed(SYNCED_EXACT_MS)],
+            params![server, signed(now_ms), signed(UNCHANGED_PRECISION_MS)],
         )?;
         Ok(())
     }

@@ -18,7 +18,6 @@ mod tests;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use greenroom_cache::Clock;
 use parking_lot::RwLock;
@@ -43,11 +42,10 @@ pub struct PlaybackHistory {
     servers: Vec<Arc<Server>>,
     clock: Clock,
     /// Queue of the store's file work.
-    lane: FileWorkQueue,
+    file_work: FileWorkQueue,
     /// One sync at a time.
     sync_lock: tokio::sync::Mutex<()>,
-    forgotten: AtomicU64,
-    synced: RwLock<LastSyncTimes>,
+    last_syncs: RwLock<LastSyncTimes>,
 }
 
 impl PlaybackHistory {
@@ -58,10 +56,9 @@ impl PlaybackHistory {
             is_off: false,
             servers: Vec::new(),
             clock,
-            lane: FileWorkQueue::default(),
+            file_work: FileWorkQueue::default(),
             sync_lock: tokio::sync::Mutex::default(),
-            forgotten: AtomicU64::new(0),
-            synced: RwLock::default(),
+            last_syncs: RwLock::default(),
         }
     }
 
@@ -69,33 +66,32 @@ impl PlaybackHistory {
     /// disables it.
     pub fn open(
         data_dir: &Path,
-        trouble: Option<StateErrorKind>,
+        state_error: Option<StateErrorKind>,
         max_rows: u64,
         servers: Vec<Arc<Server>>,
         (clock, tasks): (Clock, TaskTracker),
     ) -> Self {
         let names: Vec<&str> = servers.iter().map(|server| server.name()).collect();
-        let opened = match trouble {
+        let result = match state_error {
             _ if max_rows == 0 => None,
             None => Some(HistoryStore::open(data_dir, max_rows, &names, clock.now_ms())),
-            Some(trouble) => Some(Err(StateError::new(trouble, "the state cannot be used"))),
+            Some(state_error) => Some(Err(StateError::new(state_error, "the state database cannot be used"))),
         };
-        let store = opened.and_then(|opened| {
-            let said = opened.inspect_err(|failing| {
-                tracing::warn!(reason = %failing, "what was played is neither known nor kept");
+        let store = result.and_then(|result| {
+            let store = result.inspect_err(|error| {
+                tracing::warn!(reason = %error, "playback history disabled: the state database cannot be used");
             });
-            said.ok().map(Arc::new)
+            store.ok().map(Arc::new)
         });
-        let synced = store.as_ref().and_then(|store| store.last_sync_times().ok()).unwrap_or_default();
+        let last_syncs = store.as_ref().and_then(|store| store.last_sync_times().ok()).unwrap_or_default();
         Self {
             store,
             is_off: max_rows == 0,
             servers,
             clock,
-            lane: FileWorkQueue::new(tasks),
+            file_work: FileWorkQueue::new(tasks),
             sync_lock: tokio::sync::Mutex::default(),
-            forgotten: AtomicU64::new(0),
-            synced: RwLock::new(synced),
+            last_syncs: RwLock::new(last_syncs),
         }
     }
 
@@ -107,27 +103,22 @@ impl PlaybackHistory {
     /// The time up to which all of these servers are mirrored, in milliseconds since 1970: the oldest of their last
     /// completed syncs. `None` if one of them was never mirrored.
     pub fn synced_ms<'a>(&self, servers: impl IntoIterator<Item = &'a Arc<Server>>) -> Option<u64> {
-        let asked = servers.into_iter().map(|server| (server.name(), server.origin.settings.token.is_some()));
-        self.synced.read().oldest(asked)
+        let servers = servers.into_iter().map(|server| (server.name(), server.origin.settings.token.is_some()));
+        self.last_syncs.read().oldest(servers)
     }
 
     /// Queue of its file work.
-    pub fn lane(&self) -> &FileWorkQueue {
-        &self.lane
-    }
-
-    /// Rows evicted for want of room.
-    pub fn evicted_rows(&self) -> u64 {
-        self.forgotten.load(Ordering::Relaxed)
+    pub fn file_work(&self) -> &FileWorkQueue {
+        &self.file_work
     }
 
     /// A page of playbacks.
     ///
     /// # Errors
     /// If the store cannot be read.
-    pub async fn page(&self, asked: HistoryQuery) -> Result<HistoryPage, String> {
-        let Some(store) = self.store.clone() else { return Err("the history is not kept".to_owned()) };
-        let read = self.lane.run(move || store.page(&asked)).await;
-        read.map_err(|undone| undone.to_string())?.map_err(|failing| failing.message)
+    pub async fn page(&self, query: HistoryQuery) -> Result<HistoryPage, String> {
+        let Some(store) = self.store.clone() else { return Err("the playback history is disabled".to_owned()) };
+        let page = self.file_work.run(move || store.page(&query)).await;
+        page.map_err(|error| error.to_string())?.map_err(|error| error.message)
     }
 }

@@ -73,10 +73,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_text_is_cut_between_letters() {
-        let long = "ä".repeat(MAX_TEXT_BYTES);
-        assert_eq!(truncate(&long).len(), MAX_TEXT_BYTES);
+    fn a_long_text_is_cut_between_characters() {
+        let text = "ä".repeat(MAX_TEXT_BYTES);
+        assert_eq!(truncate(&text).len(), MAX_TEXT_BYTES);
         assert_eq!(truncate("short"), "short");
-        assert_eq!(truncate(&format!("x{long}")).len(), MAX_TEXT_BYTES - 1);
+        assert_eq!(truncate(&format!("x{text}")).len(), MAX_TEXT_BYTES - 1);
     }
 }

@@ -33,55 +33,55 @@ pub struct HistoryPage {
     /// Number of matching playbacks.
     pub total: u64,
     /// The playbacks of the page, newest first.
-    pub views: Vec<Playback>,
+    pub playbacks: Vec<Playback>,
 }
 
 impl HistoryStore {
     /// Reads a page, newest first.
-    pub(super) fn page(&self, asked: &HistoryQuery) -> Result<HistoryPage, StateError> {
-        let places = vec!["?"; asked.servers.len()].join(",");
+    pub(super) fn page(&self, query: &HistoryQuery) -> Result<HistoryPage, StateError> {
+        let placeholders = vec!["?"; query.servers.len()].join(",");
         // The plus makes SQLite use the time index, which is already sorted, however many servers there are.
-        let mut wanted = format!("+played.server IN ({places})");
-        let mut given: Vec<Value> = asked.servers.iter().map(|name| Value::Text(name.clone())).collect();
-        if let Some(user) = &asked.user {
-            wanted += " AND (played.user = ? OR played_user.name = ?)";
-            given.extend([Value::Text(user.clone()), Value::Text(user.clone())]);
+        let mut condition = format!("+played.server IN ({placeholders})");
+        let mut values: Vec<Value> = query.servers.iter().map(|name| Value::Text(name.clone())).collect();
+        if let Some(user) = &query.user {
+            condition += " AND (played.user = ? OR played_user.name = ?)";
+            values.extend([Value::Text(user.clone()), Value::Text(user.clone())]);
         }
-        if let Some(search) = &asked.search {
-            wanted += " AND (title || char(10) || coalesce(parent_title, '') || char(10) ||
+        if let Some(search) = &query.search {
+            condition += " AND (title || char(10) || coalesce(parent_title, '') || char(10) ||
                  coalesce(grandparent_title, '') || char(10) || coalesce(played_user.name, played.user))
                  LIKE ? ESCAPE '\\'";
-            given.push(Value::Text(holding(search)));
+            values.push(Value::Text(like_pattern(search)));
         }
-        if let Some(since_ms) = asked.since_ms {
-            wanted += " AND played.at_s >= ?";
-            given.push(Value::Integer(signed(since_ms.div_ceil(1000))));
+        if let Some(since_ms) = query.since_ms {
+            condition += " AND played.at_s >= ?";
+            values.push(Value::Integer(signed(since_ms.div_ceil(1000))));
         }
         let from = "FROM played LEFT JOIN played_user
              ON played_user.server = played.server AND played_user.id = played.user";
         let db = self.db.lock();
-        let total: i64 = if asked.skips_total {
+        let total: i64 = if query.skips_total {
             0
         } else {
-            let count = format!("SELECT count(*) {from} WHERE {wanted}");
-            db.prepare_cached(&count)?.query_row(params_from_iter(&given), |row| row.get(0))?
+            let count = format!("SELECT count(*) {from} WHERE {condition}");
+            db.prepare_cached(&count)?.query_row(params_from_iter(&values), |row| row.get(0))?
         };
         // Reads the index backwards: nothing is sorted.
         let mut select = db.prepare_cached(&format!(
             "SELECT played.server, played.id, at_s, played.user, item_key, kind, title, parent_title,
              grandparent_title, place, parent_place, year, duration_ms, thumb, player, played_user.name
-             {from} WHERE {wanted} ORDER BY at_s DESC, played.server DESC, played.id DESC LIMIT ? OFFSET ?"
+             {from} WHERE {condition} ORDER BY at_s DESC, played.server DESC, played.id DESC LIMIT ? OFFSET ?"
         ))?;
-        given.extend([Value::Integer(signed(asked.limit)), Value::Integer(signed(asked.offset))]);
-        let views = select.query_map(params_from_iter(&given), read)?;
-        Ok(HistoryPage { total: unsigned(total), views: views.collect::<Result<_, _>>()? })
+        values.extend([Value::Integer(signed(query.limit)), Value::Integer(signed(query.offset))]);
+        let playbacks = select.query_map(params_from_iter(&values), read)?;
+        Ok(HistoryPage { total: unsigned(total), playbacks: playbacks.collect::<Result<_, _>>()? })
     }
 }
 
 /// A LIKE pattern for texts that contain this one.
-fn holding(text: &str) -> String {
-    let literal = text.replace('\\', r"\\").replace('%', r"\%").replace('_', r"\_");
-    format!("%{literal}%")
+fn like_pattern(text: &str) -> String {
+    let escaped = text.replace('\\', r"\\").replace('%', r"\%").replace('_', r"\_");
+    format!("%{escaped}%")
 }
 
 fn read(row: &Row<'_>) -> Result<Playback, rusqlite::Error> {
@@ -89,7 +89,7 @@ fn read(row: &Row<'_>) -> Result<Playback, rusqlite::Error> {
     let (user_id, own_title): (String, String) = (row.get(3)?, row.get(6)?);
     let grandparent_title: Option<String> = row.get(8)?;
     let (title, subtitle) = match &grandparent_title {
-        Some(above) => (above.clone(), Some(own_title.clone())),
+        Some(parent_title) => (parent_title.clone(), Some(own_title.clone())),
         None => (own_title.clone(), None),
     };
     Ok(Playback {

@@ -15,20 +15,20 @@ use greenroom_proxy::internal_client::fetch;
 use greenroom_proxy::server::Server;
 
 /// Rows per page.
-const PAGE: u64 = 200;
+const PAGE_ROWS: u64 = 200;
 /// Pause between two pages, to spare the server.
 const PAUSE: Duration = Duration::from_millis(100);
 /// A sync starts this much before the cursor, because servers' clocks are set back and playbacks are reported late.
 const OVERLAP_S: u64 = 6 * 3600;
 /// Interval of full comparisons.
-const FULL_EVERY_MS: u64 = 24 * 3_600_000;
+const FULL_INTERVAL_MS: u64 = 24 * 3_600_000;
 /// A comparison that would delete more than half is ignored, because starting servers report little, until another one
 /// at least this much later agrees.
 const CONFIRM_AFTER_MS: u64 = 600_000;
 /// Page limit, above any real history, so that a server with endless pages cannot hold the sync.
 const MAX_PAGES: u64 = 100_000;
 /// Items requested by key at once.
-const NAMED_AT_ONCE: usize = 50;
+const ITEMS_PER_REQUEST: usize = 50;
 
 /// Observes a sync and can cancel it.
 pub struct SyncObserver<'a> {
@@ -43,27 +43,26 @@ impl PlaybackHistory {
     ///
     /// # Errors
     /// Why a server could not be mirrored; rows received so far are stored.
-    pub async fn sync(&self, watch: SyncObserver<'_>) -> Result<String, String> {
-        let Ok(_turn) = self.sync_lock.try_lock() else { return Ok("It runs already.".to_owned()) };
-        let Some(store) = self.store.clone() else { return Err("the history is not kept".to_owned()) };
-        let (mut new, mut troubles) = (0, Vec::new());
+    pub async fn sync(&self, observer: SyncObserver<'_>) -> Result<String, String> {
+        let Ok(_guard) = self.sync_lock.try_lock() else { return Ok("Already running.".to_owned()) };
+        let Some(store) = self.store.clone() else { return Err("the playback history is disabled".to_owned()) };
+        let (mut new, mut errors) = (0, Vec::new());
         for server in self.servers.iter().filter(|server| server.origin.settings.token.is_some()) {
-            if (watch.is_cancelled)() {
-                troubles.push("cancelled".to_owned());
+            if (observer.is_cancelled)() {
+                errors.push("cancelled".to_owned());
                 break;
             }
-            match self.sync_server(&store, server, &watch).await {
-                Ok(more) => new += more,
-                Err(reason) => troubles.push(format!("{}: {reason}", server.name())),
+            match self.sync_server(&store, server, &observer).await {
+                Ok(count) => new += count,
+                Err(reason) => errors.push(format!("{}: {reason}", server.name())),
             }
         }
-        let room = self.blocking(move || store.evict_oldest()).await?;
-        self.forgotten.fetch_add(room, std::sync::atomic::Ordering::Relaxed);
-        match (troubles.is_empty(), new) {
-            (true, 0) => Ok("Nothing new.".to_owned()),
-            (true, 1) => Ok("1 new view.".to_owned()),
-            (true, more) => Ok(format!("{more} new views.")),
-            (false, _) => Err(troubles.join("; ")),
+        self.blocking(move || store.evict_oldest()).await?;
+        match (errors.is_empty(), new) {
+            (true, 0) => Ok("No new playbacks.".to_owned()),
+            (true, 1) => Ok("1 new playback.".to_owned()),
+            (true, count) => Ok(format!("{count} new playbacks.")),
+            (false, _) => Err(errors.join("; ")),
         }
     }
 
@@ -72,11 +71,11 @@ impl PlaybackHistory {
         &self,
         store: &Arc<HistoryStore>,
         server: &Arc<Server>,
-        watch: &SyncObserver<'_>,
+        observer: &SyncObserver<'_>,
     ) -> Result<u64, String> {
         let name = server.name().to_owned();
         let now_ms = self.clock.now_ms();
-        let reached = {
+        let cursor = {
             let (store, name) = (Arc::clone(store), name.clone());
             self.blocking(move || {
                 store.repair_cursor(&name, now_ms / 1000)?;
@@ -85,27 +84,27 @@ impl PlaybackHistory {
             .await?
         };
         self.name_users(store, server).await;
-        let plan = SyncPlan::new(server.origin.settings.kind, &reached, now_ms);
-        let mut round = SyncPassResult { start: 0, new: 0, newest_s: reached.cursor_s, is_named: true };
+        let plan = SyncPlan::new(server.origin.settings.kind, &cursor, now_ms);
+        let mut progress = SyncPassResult { start: 0, new: 0, newest_s: cursor.cursor_s, is_named: true };
         for _ in 0..MAX_PAGES {
-            if (watch.is_cancelled)() {
+            if (observer.is_cancelled)() {
                 return Err("cancelled".to_owned());
             }
-            let mut page = fetch(server, plan.since_s, round.start).await?;
-            let is_last = round.start + page.received >= page.total;
+            let mut page = fetch(server, plan.since_s, progress.start).await?;
+            let is_last = progress.start + page.received >= page.total;
             if page.received == 0 && !is_last {
-                return Err("the server broke off in the middle of its history".to_owned());
+                return Err("the server returned an empty page in the middle of its history".to_owned());
             }
-            round.is_named &= self.name_items(store, server, &mut page.rows).await?;
-            (watch.progress)((round.start + page.received).min(page.total), Some(page.total));
-            self.store_page(store, &name, &plan, &mut round, page).await?;
+            progress.is_named &= self.name_items(store, server, &mut page.rows).await?;
+            (observer.progress)((progress.start + page.received).min(page.total), Some(page.total));
+            self.store_page(store, &name, &plan, &mut progress, page).await?;
             if is_last {
                 break;
             }
             self.clock.sleep(PAUSE).await;
         }
-        self.conclude(store, &name, &plan, &reached, &round).await?;
-        Ok(round.new)
+        self.finish_pass(store, &name, &plan, &cursor, &progress).await?;
+        Ok(progress.new)
     }
 
     async fn store_page(
@@ -113,46 +112,46 @@ impl PlaybackHistory {
         store: &Arc<HistoryStore>,
         name: &str,
         plan: &SyncPlan,
-        round: &mut SyncPassResult,
+        progress: &mut SyncPassResult,
         page: PlayHistoryPage,
     ) -> Result<(), String> {
-        round.newest_s = round.newest_s.max(newest_s(&page.rows, self.clock.now_ms() / 1000));
+        progress.newest_s = progress.newest_s.max(newest_s(&page.rows, self.clock.now_ms() / 1000));
         // The next page overlaps by one row, so that a deletion meanwhile cannot make us skip a row.
-        round.start += page.received.saturating_sub(1).max(1);
+        progress.start += page.received.saturating_sub(1).max(1);
         let (store, name, pass) = (Arc::clone(store), name.to_owned(), plan.pass);
         // Oldest first: everything up to here is complete, even if the rest fails.
-        let cursor_s = plan.is_in_order.then_some(round.newest_s);
-        let (new, room) = self
+        let cursor_s = plan.is_in_order.then_some(progress.newest_s);
+        let new = self
             .blocking(move || {
                 let new = store.insert(&name, &page.rows, pass)?;
                 if let Some(cursor_s) = cursor_s {
                     store.advance_cursor(&name, cursor_s)?;
                 }
-                Ok((new, store.evict_oldest()?))
+                store.evict_oldest()?;
+                Ok(new)
             })
             .await?;
-        round.new += new;
-        self.forgotten.fetch_add(room, std::sync::atomic::Ordering::Relaxed);
+        progress.new += new;
         Ok(())
     }
 
-    async fn conclude(
+    async fn finish_pass(
         &self,
         store: &Arc<HistoryStore>,
         name: &str,
         plan: &SyncPlan,
-        reached: &SyncCursor,
-        round: &SyncPassResult,
+        cursor: &SyncCursor,
+        progress: &SyncPassResult,
     ) -> Result<(), String> {
         let now_ms = self.clock.now_ms();
         let (store, server, plan) = (Arc::clone(store), name.to_owned(), *plan);
-        let (before, round, name) = (*reached, *round, server.clone());
+        let (before, progress, name) = (*cursor, *progress, server.clone());
         self.blocking(move || {
             // Rows without titles are received again next time.
-            if round.is_named {
-                store.advance_cursor(&name, round.newest_s)?;
+            if progress.is_named {
+                store.advance_cursor(&name, progress.newest_s)?;
             }
-            if round.new > 0 || plan.is_full {
+            if progress.new > 0 || plan.is_full {
                 store.record_synced(&name, now_ms)?;
             } else {
                 store.record_unchanged_sync(&name, now_ms)?;
@@ -169,7 +168,7 @@ impl PlaybackHistory {
                         tracing::warn!(
                             server = name,
                             unseen,
-                            "the server's history lost so much that nothing is forgotten yet"
+                            "the server's history shrank by more than half; rows are deleted only if a comparison at least 10 min later confirms it"
                         );
                     }
                 }
@@ -181,7 +180,7 @@ impl PlaybackHistory {
             Ok(())
         })
         .await?;
-        self.synced.write().0.insert(server, now_ms);
+        self.last_syncs.write().0.insert(server, now_ms);
         Ok(())
     }
 
@@ -190,8 +189,7 @@ impl PlaybackHistory {
         let Ok(body) = fetch::run(server, kind.accounts_target(), Class::Users).await else { return };
         let Ok(users) = kind.accounts(&body) else { return };
         let (store, name) = (Arc::clone(store), server.name().to_owned());
-        // Without names, ids are shown.
-        drop(self.blocking(move || store.set_user_names(&name, &users)).await);
+        let _ = self.blocking(move || store.set_user_names(&name, &users)).await; // without names, ids are shown
     }
 
     /// Adds titles to rows stored without them. Returns true if the server responded.
@@ -213,8 +211,8 @@ impl PlaybackHistory {
         &self,
         work: impl FnOnce() -> Result<T, greenroom_state::error::StateError> + Send + 'static,
     ) -> Result<T, String> {
-        let done = self.lane.run(work).await;
-        done.map_err(|undone| undone.to_string())?.map_err(|failing| failing.message)
+        let result = self.file_work.run(work).await;
+        result.map_err(|error| error.to_string())?.map_err(|error| error.message)
     }
 }
 
@@ -241,21 +239,21 @@ struct SyncPassResult {
 }
 
 impl SyncPlan {
-    fn new(kind: ServerKind, reached: &SyncCursor, now_ms: u64) -> Self {
-        let usual = Self {
-            since_s: reached.cursor_s.saturating_sub(OVERLAP_S),
+    fn new(kind: ServerKind, cursor: &SyncCursor, now_ms: u64) -> Self {
+        let incremental = Self {
+            since_s: cursor.cursor_s.saturating_sub(OVERLAP_S),
             is_full: false,
             is_in_order: kind == ServerKind::Plex,
-            pass: reached.pass,
+            pass: cursor.pass,
         };
-        let is_due = now_ms.saturating_sub(reached.full_ms) >= FULL_EVERY_MS;
-        let is_broken_off = reached.full_ms == 0 && reached.cursor_s > 0 && reached.pass == 0;
+        let is_due = now_ms.saturating_sub(cursor.full_ms) >= FULL_INTERVAL_MS;
+        let is_interrupted = cursor.full_ms == 0 && cursor.cursor_s > 0 && cursor.pass == 0;
         match kind {
             // Its log drops old entries: what is missing there was played all the same.
-            ServerKind::Jellyfin => usual,
+            ServerKind::Jellyfin => incremental,
             // If there was no comparison yet, an interrupted sync continues first.
-            ServerKind::Plex if !is_due || is_broken_off => usual,
-            ServerKind::Plex => Self { since_s: 0, is_full: true, pass: reached.pass + 1, ..usual },
+            ServerKind::Plex if !is_due || is_interrupted => incremental,
+            ServerKind::Plex => Self { since_s: 0, is_full: true, pass: cursor.pass + 1, ..incremental },
         }
     }
 }
@@ -288,10 +286,10 @@ fn newest_s(rows: &[PlayHistoryEntry], now_s: u64) -> u64 {
 
 async fn fetch(server: &Arc<Server>, since_s: u64, start: u64) -> Result<PlayHistoryPage, String> {
     let kind = server.origin.settings.kind;
-    let target = kind.play_history_target(since_s, start, PAGE);
+    let target = kind.play_history_target(since_s, start, PAGE_ROWS);
     let body = fetch::run(server, &target, Class::History).await;
-    let body = body.map_err(|trouble| trouble.message().to_owned())?;
-    kind.play_history(&body).map_err(|_| "the server answered with something else than was asked for".to_owned())
+    let body = body.map_err(|error| error.message().to_owned())?;
+    kind.play_history(&body).map_err(|_| "the server sent an unexpected response".to_owned())
 }
 
 /// Adds titles to playbacks that carry only a key, where the server still knows the item. Returns true if the server
@@ -301,7 +299,7 @@ async fn name_rows(server: &Arc<Server>, rows: &mut [PlayHistoryEntry], named: &
     let rows: &mut Vec<&mut PlayHistoryEntry> = &mut rows.iter_mut().filter(|row| !named.contains(&row.id)).collect();
     let keys: BTreeSet<String> = rows.iter().map(|row| row.item.key.clone()).filter(|key| !key.is_empty()).collect();
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-    for keys in keys.chunks(NAMED_AT_ONCE) {
+    for keys in keys.chunks(ITEMS_PER_REQUEST) {
         let Some(target) = kind.items_by_key_target(keys) else { return true };
         let Ok(body) = fetch::run(server, &target, Class::Item).await else { return false };
         let Ok(items) = kind.recent(&body) else { return false };
@@ -318,55 +316,55 @@ async fn name_rows(server: &Arc<Server>, rows: &mut [PlayHistoryEntry], named: &
 mod tests {
     use super::*;
 
-    const NOW: u64 = 100 * FULL_EVERY_MS;
+    const NOW_MS: u64 = 100 * FULL_INTERVAL_MS;
 
     #[test]
-    fn the_first_sync_takes_everything_and_the_next_ones_what_is_new() {
-        let first = SyncPlan::new(ServerKind::Plex, &SyncCursor::default(), NOW);
+    fn the_first_sync_is_complete_and_later_ones_are_incremental() {
+        let first = SyncPlan::new(ServerKind::Plex, &SyncCursor::default(), NOW_MS);
         assert_eq!((first.since_s, first.is_full), (0, true));
-        let reached = SyncCursor { cursor_s: 1_000_000, pass: 1, full_ms: NOW - 1, rows: 10, suspect_since_ms: 0 };
-        let next = SyncPlan::new(ServerKind::Plex, &reached, NOW);
+        let cursor = SyncCursor { cursor_s: 1_000_000, pass: 1, full_ms: NOW_MS - 1, rows: 10, suspect_since_ms: 0 };
+        let next = SyncPlan::new(ServerKind::Plex, &cursor, NOW_MS);
         assert_eq!((next.since_s, next.is_full, next.pass), (1_000_000 - OVERLAP_S, false, 1));
-        let due = SyncPlan::new(ServerKind::Plex, &SyncCursor { full_ms: NOW - FULL_EVERY_MS, ..reached }, NOW);
+        let due = SyncPlan::new(ServerKind::Plex, &SyncCursor { full_ms: NOW_MS - FULL_INTERVAL_MS, ..cursor }, NOW_MS);
         assert_eq!((due.since_s, due.is_full, due.pass), (0, true, 2));
     }
 
     #[test]
-    fn a_first_sync_that_was_broken_off_goes_on_where_it_ended() {
-        let reached = SyncCursor { cursor_s: 1_000_000, pass: 0, full_ms: 0, rows: 500, suspect_since_ms: 0 };
-        let plan = SyncPlan::new(ServerKind::Plex, &reached, NOW);
+    fn an_interrupted_first_sync_continues_where_it_ended() {
+        let cursor = SyncCursor { cursor_s: 1_000_000, pass: 0, full_ms: 0, rows: 500, suspect_since_ms: 0 };
+        let plan = SyncPlan::new(ServerKind::Plex, &cursor, NOW_MS);
         assert_eq!((plan.since_s, plan.is_full), (1_000_000 - OVERLAP_S, false));
     }
 
     #[test]
-    fn a_log_that_forgets_is_never_compared() {
-        let reached = SyncCursor { cursor_s: 1_000_000, pass: 0, full_ms: 0, rows: 500, suspect_since_ms: 0 };
-        let plan = SyncPlan::new(ServerKind::Jellyfin, &reached, NOW);
+    fn a_log_that_drops_old_entries_is_never_compared() {
+        let cursor = SyncCursor { cursor_s: 1_000_000, pass: 0, full_ms: 0, rows: 500, suspect_since_ms: 0 };
+        let plan = SyncPlan::new(ServerKind::Jellyfin, &cursor, NOW_MS);
         assert!(!plan.is_full && !plan.is_in_order);
     }
 
     #[test]
-    fn a_history_that_is_gone_for_the_most_part_is_believed_at_the_second_look() {
+    fn deletions_of_more_than_half_need_a_second_comparison() {
         let before =
             |rows, doubted_ms| SyncCursor { cursor_s: 9, pass: 1, full_ms: 1, rows, suspect_since_ms: doubted_ms };
-        assert_eq!(DeletionDecision::decide(500, &before(1_000, 0), NOW), DeletionDecision::Confirmed);
-        assert_eq!(DeletionDecision::decide(0, &before(0, 0), NOW), DeletionDecision::Confirmed);
+        assert_eq!(DeletionDecision::decide(500, &before(1_000, 0), NOW_MS), DeletionDecision::Confirmed);
+        assert_eq!(DeletionDecision::decide(0, &before(0, 0), NOW_MS), DeletionDecision::Confirmed);
         for (unseen, rows) in [(600, 1_000), (80, 80), (1, 1)] {
             assert_eq!(
-                DeletionDecision::decide(unseen, &before(rows, 0), NOW),
-                DeletionDecision::Unconfirmed { since_ms: NOW }
+                DeletionDecision::decide(unseen, &before(rows, 0), NOW_MS),
+                DeletionDecision::Unconfirmed { since_ms: NOW_MS }
             );
-            let early = DeletionDecision::decide(unseen, &before(rows, NOW), NOW + CONFIRM_AFTER_MS - 1);
-            assert_eq!(early, DeletionDecision::Unconfirmed { since_ms: NOW });
+            let early = DeletionDecision::decide(unseen, &before(rows, NOW_MS), NOW_MS + CONFIRM_AFTER_MS - 1);
+            assert_eq!(early, DeletionDecision::Unconfirmed { since_ms: NOW_MS });
             assert_eq!(
-                DeletionDecision::decide(unseen, &before(rows, NOW), NOW + CONFIRM_AFTER_MS),
+                DeletionDecision::decide(unseen, &before(rows, NOW_MS), NOW_MS + CONFIRM_AFTER_MS),
                 DeletionDecision::Confirmed
             );
         }
     }
 
     #[test]
-    fn a_date_in_the_future_moves_nothing() {
+    fn a_date_in_the_future_does_not_advance_the_cursor() {
         let row = |at_s| PlayHistoryEntry { at_s, ..PlayHistoryEntry::default() };
         assert_eq!(newest_s(&[row(5), row(10), row(9_999)], 10), 10);
         assert_eq!(newest_s(&[row(9_999)], 10), 0);

@@ -10,12 +10,12 @@ use greenroom_state::migrations;
 
 const NOW_MS: u64 = 100 * GRACE_MS;
 
-fn file() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join(FILE);
-    let mut db = Connection::open(&path).expect("it can be made");
-    migrations::migrate(&mut db, &path, migrations::STEPS).expect("it can be brought up");
-    folder
+fn data_dir() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let path = dir.path().join(FILE);
+    let mut db = Connection::open(&path).expect("a database");
+    migrations::migrate(&mut db, &path, migrations::STEPS).expect("migrations");
+    dir
 }
 
 fn played(id: u64, at_s: u64) -> PlayHistoryEntry {
@@ -28,42 +28,42 @@ fn all(server: &str) -> HistoryQuery {
 }
 
 #[test]
-fn a_playback_is_kept_once_and_shown_with_its_users_name() {
-    let folder = file();
-    let store = HistoryStore::open(folder.path(), 100, &["home"], NOW_MS).expect("it opens");
+fn a_playback_is_stored_once_and_shown_with_its_user_name() {
+    let dir = data_dir();
+    let store = HistoryStore::open(dir.path(), 100, &["home"], NOW_MS).expect("an open store");
     let rows = [played(1, 10), played(2, 20)];
     assert_eq!(store.insert("home", &rows, 1).expect("written"), 2);
     assert_eq!(store.insert("home", &rows, 2).expect("written"), 0);
     let user = DashboardUser { id: "7".into(), name: "anna".into(), thumb: None };
     store.set_user_names("home", &[user]).expect("written");
     let page = store.page(&HistoryQuery { limit: 1, ..all("home") }).expect("read");
-    assert_eq!((page.total, page.views.len()), (2, 1));
-    assert_eq!((page.views[0].id.as_str(), page.views[0].at_ms), ("2", 20_000));
-    assert_eq!(page.views[0].user, "anna");
+    assert_eq!((page.total, page.playbacks.len()), (2, 1));
+    assert_eq!((page.playbacks[0].id.as_str(), page.playbacks[0].at_ms), ("2", 20_000));
+    assert_eq!(page.playbacks[0].user, "anna");
     for user in ["anna", "7"] {
-        let asked = HistoryQuery { user: Some(user.into()), since_ms: Some(15_000), ..all("home") };
-        assert_eq!(store.page(&asked).expect("read").total, 1, "{user}");
+        let query = HistoryQuery { user: Some(user.into()), since_ms: Some(15_000), ..all("home") };
+        assert_eq!(store.page(&query).expect("read").total, 1, "{user}");
     }
     let other = HistoryQuery { user: Some("kim".into()), ..all("home") };
     assert_eq!(store.page(&other).expect("read").total, 0);
 }
 
 #[test]
-fn a_search_finds_titles_and_users_and_takes_its_signs_for_signs() {
-    let folder = file();
-    let store = HistoryStore::open(folder.path(), 100, &["home"], NOW_MS).expect("it opens");
+fn a_search_matches_titles_and_users_and_escapes_wildcards() {
+    let dir = data_dir();
+    let store = HistoryStore::open(dir.path(), 100, &["home"], NOW_MS).expect("an open store");
     let mut episode = played(1, 10);
     episode.item.title = "100 % Pilot".into();
     episode.item.grandparent_title = Some("Harbour".into());
-    let nobody = PlayHistoryEntry { user: "9".into(), ..played(2, 20) };
-    store.insert("home", &[episode, nobody], 1).expect("written");
+    let unnamed = PlayHistoryEntry { user: "9".into(), ..played(2, 20) };
+    store.insert("home", &[episode, unnamed], 1).expect("written");
     store
         .set_user_names("home", &[DashboardUser { id: "7".into(), name: "anna".into(), thumb: None }])
         .expect("written");
-    let found = |search: &str| {
+    let search_ids = |search: &str| {
         let page = store.page(&HistoryQuery { search: Some(search.into()), ..all("home") }).expect("read");
-        assert_eq!(page.total, page.views.len() as u64);
-        page.views.into_iter().map(|view| view.id).collect::<Vec<_>>()
+        assert_eq!(page.total, page.playbacks.len() as u64);
+        page.playbacks.into_iter().map(|playback| playback.id).collect::<Vec<_>>()
     };
     for (search, ids) in [
         ("pilot", vec!["1"]),
@@ -76,48 +76,48 @@ fn a_search_finds_titles_and_users_and_takes_its_signs_for_signs() {
         ("i_m", vec![]),
         ("\\", vec![]),
     ] {
-        assert_eq!(found(search), ids, "{search}");
+        assert_eq!(search_ids(search), ids, "{search}");
     }
     let both = HistoryQuery { search: Some("film".into()), since_ms: Some(30_000), ..all("home") };
-    assert_eq!(store.page(&both).expect("read").total, 0, "both are heeded");
+    assert_eq!(store.page(&both).expect("read").total, 0, "both filters apply");
 }
 
 #[test]
-fn a_server_that_was_removed_is_hidden_and_forgotten_only_after_a_while() {
-    let folder = file();
-    let store = HistoryStore::open(folder.path(), 100, &["home", "attic"], NOW_MS).expect("it opens");
+fn a_removed_server_is_hidden_at_once_and_deleted_after_a_grace_period() {
+    let dir = data_dir();
+    let store = HistoryStore::open(dir.path(), 100, &["home", "attic"], NOW_MS).expect("an open store");
     store.insert("home", &[played(1, 10)], 1).expect("written");
     store.insert("attic", &[played(1, 11), played(2, 12)], 1).expect("written");
     assert_eq!(store.page(&all("home")).expect("read").total, 1);
     assert_eq!(store.page(&HistoryQuery { limit: 9, ..HistoryQuery::default() }).expect("read").total, 0);
     drop(store);
-    let left = |now_ms: u64| {
-        drop(HistoryStore::open(folder.path(), 100, &["home"], now_ms).expect("it opens"));
-        let store = HistoryStore::open(folder.path(), 100, &["home"], now_ms).expect("it opens");
+    let remaining = |now_ms: u64| {
+        drop(HistoryStore::open(dir.path(), 100, &["home"], now_ms).expect("an open store"));
+        let store = HistoryStore::open(dir.path(), 100, &["home"], now_ms).expect("an open store");
         assert_eq!(store.page(&all("home")).expect("read").total, 1);
         store.page(&all("attic")).expect("read").total
     };
-    assert_eq!(left(NOW_MS), 2, "one start without it takes nothing");
-    assert_eq!(left(NOW_MS + GRACE_MS - 1), 2);
-    drop(HistoryStore::open(folder.path(), 100, &["home", "attic"], NOW_MS + GRACE_MS).expect("it is back"));
-    assert_eq!(left(NOW_MS + GRACE_MS), 2, "the time begins anew");
-    assert_eq!(left(NOW_MS + 2 * GRACE_MS), 0);
+    assert_eq!(remaining(NOW_MS), 2, "one start without the server deletes nothing");
+    assert_eq!(remaining(NOW_MS + GRACE_MS - 1), 2);
+    drop(HistoryStore::open(dir.path(), 100, &["home", "attic"], NOW_MS + GRACE_MS).expect("an open store"));
+    assert_eq!(remaining(NOW_MS + GRACE_MS), 2, "the grace period restarts");
+    assert_eq!(remaining(NOW_MS + 2 * GRACE_MS), 0);
 }
 
 #[test]
-fn an_id_that_is_given_again_is_another_playback() {
-    let folder = file();
-    let store = HistoryStore::open(folder.path(), 100, &["home"], NOW_MS).expect("it opens");
+fn a_reused_id_at_another_time_is_another_playback() {
+    let dir = data_dir();
+    let store = HistoryStore::open(dir.path(), 100, &["home"], NOW_MS).expect("an open store");
     store.insert("home", &[played(1, 10)], 1).expect("written");
     assert_eq!(store.insert("home", &[played(1, 500)], 1).expect("written"), 1);
     let page = store.page(&all("home")).expect("read");
-    assert_eq!((page.total, page.views[0].at_ms), (1, 500_000));
+    assert_eq!((page.total, page.playbacks[0].at_ms), (1, 500_000));
 }
 
 #[test]
-fn a_playback_with_an_id_that_was_cut_is_known_again() {
-    let folder = file();
-    let store = HistoryStore::open(folder.path(), 100, &["home"], NOW_MS).expect("it opens");
+fn a_playback_with_a_truncated_id_is_recognised_again() {
+    let dir = data_dir();
+    let store = HistoryStore::open(dir.path(), 100, &["home"], NOW_MS).expect("an open store");
     let long = PlayHistoryEntry { id: "x".repeat(5_000), ..played(1, 10) };
     assert_eq!(store.insert("home", std::slice::from_ref(&long), 1).expect("written"), 1);
     assert_eq!(store.insert("home", &[long], 2).expect("written"), 0);
@@ -125,9 +125,9 @@ fn a_playback_with_an_id_that_was_cut_is_known_again() {
 }
 
 #[test]
-fn a_playback_without_names_gets_them_later_and_is_not_new_then() {
-    let folder = file();
-    let store = HistoryStore::open(folder.path(), 100, &["home"], NOW_MS).expect("it opens");
+fn a_playback_without_titles_gets_them_later_and_is_not_new_then() {
+    let dir = data_dir();
+    let store = HistoryStore::open(dir.path(), 100, &["home"], NOW_MS).expect("an open store");
     let mut row = played(1, 10);
     row.item.kind = "video".into();
     store.insert("home", std::slice::from_ref(&row), 1).expect("written");
@@ -135,14 +135,14 @@ fn a_playback_without_names_gets_them_later_and_is_not_new_then() {
     row.item = DashboardItem { kind: "episode".into(), title: "Pilot".into(), duration_ms: Some(9), ..row.item };
     assert_eq!(store.insert("home", std::slice::from_ref(&row), 1).expect("written"), 0);
     let page = store.page(&all("home")).expect("read");
-    assert_eq!((page.views[0].kind.as_str(), page.views[0].title.as_str()), ("episode", "Pilot"));
+    assert_eq!((page.playbacks[0].kind.as_str(), page.playbacks[0].title.as_str()), ("episode", "Pilot"));
     assert_eq!(store.named_ids("home", &[row]).expect("read").len(), 1);
 }
 
 #[test]
-fn a_cursor_in_the_future_is_taken_back_to_what_is_kept() {
-    let folder = file();
-    let store = HistoryStore::open(folder.path(), 100, &["home"], NOW_MS).expect("it opens");
+fn a_cursor_in_the_future_moves_back_to_the_newest_stored_row() {
+    let dir = data_dir();
+    let store = HistoryStore::open(dir.path(), 100, &["home"], NOW_MS).expect("an open store");
     store.insert("home", &[played(1, 10), played(2, 9_000)], 1).expect("written");
     store.advance_cursor("home", 9_000).expect("written");
     store.repair_cursor("home", 9_000).expect("done");
@@ -152,9 +152,9 @@ fn a_cursor_in_the_future_is_taken_back_to_what_is_kept() {
 }
 
 #[test]
-fn where_there_is_no_room_nothing_comes_that_would_go_again() {
-    let folder = file();
-    let store = HistoryStore::open(folder.path(), 2, &["home"], NOW_MS).expect("it opens");
+fn a_full_store_does_not_insert_rows_it_would_evict() {
+    let dir = data_dir();
+    let store = HistoryStore::open(dir.path(), 2, &["home"], NOW_MS).expect("an open store");
     store.insert("home", &[played(3, 30), played(4, 40)], 1).expect("written");
     assert_eq!(store.insert("home", &[played(1, 10), played(2, 20)], 2).expect("written"), 0);
     assert_eq!(store.evict_oldest().expect("done"), 0);
@@ -163,66 +163,68 @@ fn where_there_is_no_room_nothing_comes_that_would_go_again() {
 }
 
 #[test]
-fn a_page_need_not_say_how_many_there_are() {
-    let folder = file();
-    let store = HistoryStore::open(folder.path(), 100, &["home"], NOW_MS).expect("it opens");
+fn a_page_can_skip_the_total() {
+    let dir = data_dir();
+    let store = HistoryStore::open(dir.path(), 100, &["home"], NOW_MS).expect("an open store");
     store.insert("home", &[played(1, 10), played(2, 20)], 1).expect("written");
     let page = store.page(&HistoryQuery { skips_total: true, ..all("home") }).expect("read");
-    assert_eq!((page.total, page.views.len()), (0, 2));
+    assert_eq!((page.total, page.playbacks.len()), (0, 2));
 }
 
 #[test]
-fn the_oldest_make_room() {
-    let folder = file();
-    let store = HistoryStore::open(folder.path(), 3, &["home"], NOW_MS).expect("it opens");
+fn the_oldest_rows_are_evicted_first() {
+    let dir = data_dir();
+    let store = HistoryStore::open(dir.path(), 3, &["home"], NOW_MS).expect("an open store");
     let rows: Vec<PlayHistoryEntry> = (1..=5).map(|id| played(id, id * 10)).collect();
     store.insert("home", &rows, 1).expect("written");
     assert_eq!(store.evict_oldest().expect("done"), 2);
-    let ids: Vec<String> = store.page(&all("home")).expect("read").views.into_iter().map(|view| view.id).collect();
+    let ids: Vec<String> =
+        store.page(&all("home")).expect("read").playbacks.into_iter().map(|playback| playback.id).collect();
     assert_eq!(ids, ["5", "4", "3"]);
     assert_eq!(store.evict_oldest().expect("done"), 0);
 }
 
 #[test]
-fn what_a_whole_comparison_does_not_come_upon_is_forgotten_but_not_what_came_since() {
-    let folder = file();
-    let store = HistoryStore::open(folder.path(), 100, &["home"], NOW_MS).expect("it opens");
+fn a_full_comparison_deletes_unseen_rows_up_to_its_start() {
+    let dir = data_dir();
+    let store = HistoryStore::open(dir.path(), 100, &["home"], NOW_MS).expect("an open store");
     store.insert("home", &[played(1, 10), played(2, 20), played(3, 30)], 1).expect("written");
     store.insert("home", &[played(1, 10)], 2).expect("written");
     assert_eq!(store.count_unseen("home", 2, 20).expect("read"), 1);
     store.forget_unseen("home", 2, 20).expect("done");
-    let ids: Vec<String> = store.page(&all("home")).expect("read").views.into_iter().map(|view| view.id).collect();
+    let ids: Vec<String> =
+        store.page(&all("home")).expect("read").playbacks.into_iter().map(|playback| playback.id).collect();
     assert_eq!(ids, ["3", "1"]);
 }
 
 #[test]
-fn the_mirror_is_as_old_as_the_server_that_was_mirrored_the_longest_ago() {
-    let folder = file();
-    let store = HistoryStore::open(folder.path(), 100, &["home", "attic", "den"], NOW_MS).expect("it opens");
+fn the_mirror_is_as_old_as_its_least_recently_synced_server() {
+    let dir = data_dir();
+    let store = HistoryStore::open(dir.path(), 100, &["home", "attic", "den"], NOW_MS).expect("an open store");
     let at = |servers: &[(&str, bool)]| store.last_sync_times().expect("read").oldest(servers.iter().copied());
     let both = [("home", true), ("attic", true)];
     assert_eq!(at(&both), None);
     store.record_synced("home", 2_000).expect("written");
     store.advance_cursor("attic", 7).expect("written");
-    assert_eq!((at(&both), at(&both[..1])), (None, Some(2_000)), "the other one never came to an end");
+    assert_eq!((at(&both), at(&both[..1])), (None, Some(2_000)), "the other server was never synced completely");
     store.record_synced("attic", 1_000).expect("written");
     assert_eq!(at(&both), Some(1_000));
-    assert_eq!(at(&[("home", true), ("den", false)]), Some(2_000), "who cannot be asked is not waited for");
-    assert_eq!(at(&[("home", true), ("attic", false)]), Some(1_000), "but is told of if it once was");
+    assert_eq!(at(&[("home", true), ("den", false)]), Some(2_000), "a server that cannot be asked is ignored");
+    assert_eq!(at(&[("home", true), ("attic", false)]), Some(1_000), "unless it was synced before");
     assert_eq!((at(&[("den", false)]), at(&[])), (None, None));
 }
 
 #[test]
-fn a_sync_that_brings_nothing_is_written_once_a_day() {
-    let folder = file();
-    let store = HistoryStore::open(folder.path(), 100, &["home"], NOW_MS).expect("it opens");
+fn a_sync_without_new_rows_is_recorded_once_a_day() {
+    let dir = data_dir();
+    let store = HistoryStore::open(dir.path(), 100, &["home"], NOW_MS).expect("an open store");
     let at = || store.last_sync_times().expect("read").oldest([("home", true)].into_iter());
     let (hour_ms, day_ms) = (3_600_000, 24 * 3_600_000);
     store.record_synced("home", day_ms).expect("written");
-    for (now_ms, kept_ms) in
+    for (now_ms, stored_ms) in
         [(day_ms + hour_ms, day_ms), (2 * day_ms, 2 * day_ms), (2 * day_ms + 1, 2 * day_ms), (7, 7)]
     {
         store.record_unchanged_sync("home", now_ms).expect("written or not");
-        assert_eq!(at(), Some(kept_ms), "at {now_ms}");
+        assert_eq!(at(), Some(stored_ms), "at {now_ms}");
     }
 }

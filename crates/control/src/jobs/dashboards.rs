@@ -8,18 +8,18 @@ use crate::history::{PlaybackHistory, SyncObserver};
 
 use super::{JobDefinition, Jobs};
 
-const FIGURES: JobDefinition = JobDefinition {
+const DASHBOARD: JobDefinition = JobDefinition {
     id: "dashboard",
-    title: "Dashboard figures",
-    description: "Computes what dashboards show, so that it is ready when they ask.",
-    every: Some(dashboard::EVERY),
+    title: "Dashboard statistics",
+    description: "Computes the dashboard statistics in advance, while dashboards request them.",
+    every: Some(dashboard::INTERVAL),
     catches_up: true,
 };
 
 const HISTORY: JobDefinition = JobDefinition {
     id: "history",
     title: "Watch history",
-    description: "Mirrors what was played since the last time; once a day it looks for what the servers forgot.",
+    description: "Syncs new playbacks from the servers; once a day a full comparison finds deleted ones.",
     every: Some(Duration::from_secs(900)),
     catches_up: true,
 };
@@ -27,15 +27,16 @@ const HISTORY: JobDefinition = JobDefinition {
 /// Adds both jobs.
 pub fn add(jobs: &Jobs, dashboard: &Arc<Dashboard>, history: &Arc<PlaybackHistory>) {
     let dashboard = Arc::clone(dashboard);
-    jobs.add(FIGURES, move |_| {
+    jobs.add(DASHBOARD, move |_| {
         let dashboard = Arc::clone(&dashboard);
         async move { dashboard.recompute().await }
     });
     let history = Arc::clone(history);
-    jobs.add(HISTORY, move |turn| {
+    jobs.add(HISTORY, move |context| {
         let history = Arc::clone(&history);
         async move {
-            let (is_cancelled, progress) = (|| turn.is_cancelled(), |done, total| turn.report_progress(done, total));
+            let (is_cancelled, progress) =
+                (|| context.is_cancelled(), |done, total| context.report_progress(done, total));
             history.sync(SyncObserver { is_cancelled: &is_cancelled, progress: &progress }).await
         }
     });

@@ -10,80 +10,80 @@ use greenroom_sync::index;
 use greenroom_sync::index::{CompareSchedule, Libraries, Library, LibraryId};
 
 /// Default interval of complete comparisons.
-const EVERY: Duration = Duration::from_secs(24 * 3600);
+const INTERVAL: Duration = Duration::from_secs(24 * 3600);
 /// Id prefix of single libraries.
-const PREFIX: &str = "library:";
+const ID_PREFIX: &str = "library:";
 
-const PLAN: JobDefinition = JobDefinition {
+const DEFINITION: JobDefinition = JobDefinition {
     id: "reconcile",
     title: "Compare libraries",
-    description: "Compares the index of every library with its server as a whole; each by its own schedule. Run now: all of them.",
-    every: Some(EVERY),
+    description: "Compares the index of every library completely with its server, each on its own schedule. A run compares all of them.",
+    every: Some(INTERVAL),
     catches_up: false,
 };
 
 /// Adds the job.
 pub fn add(jobs: &Jobs, libraries: &Arc<Libraries>) {
-    let (seen, work) = (Arc::clone(libraries), Arc::clone(libraries));
-    jobs.add_external(PLAN, move || status(&seen), move |turn| compare(Arc::clone(&work), turn));
+    let (watched, work) = (Arc::clone(libraries), Arc::clone(libraries));
+    jobs.add_external(DEFINITION, move || status(&watched), move |context| compare(Arc::clone(&work), context));
 }
 
 fn status(libraries: &Libraries) -> ExternalJobStatus {
-    let rounds: Vec<CompareSchedule> =
+    let schedule: Vec<CompareSchedule> =
         libraries.all().iter().filter_map(|library| library.compare_schedule()).collect();
-    let newest = rounds.iter().filter_map(run_of).max_by_key(|last| last.ended_ms);
-    ExternalJobStatus { next_ms: rounds.iter().filter_map(|rounds| rounds.next_ms).min(), last: newest }
+    let last = schedule.iter().filter_map(last_run).max_by_key(|last| last.ended_ms);
+    ExternalJobStatus { next_ms: schedule.iter().filter_map(|schedule| schedule.next_ms).min(), last }
 }
 
 /// The last complete comparison of a library.
-fn run_of(rounds: &CompareSchedule) -> Option<LastRun> {
-    if let Some((failure, since_ms)) = &rounds.failure {
+fn last_run(schedule: &CompareSchedule) -> Option<LastRun> {
+    if let Some((failure, since_ms)) = &schedule.failure {
         let outcome = match failure {
             index::IndexError::Cancelled => JobOutcome::Cancelled,
             _ => JobOutcome::Failed,
         };
         return Some(LastRun::new(*since_ms, *since_ms, outcome, failure.to_string()));
     }
-    let ended_ms = rounds.whole_at_ms?;
-    let message = format!("{} items", rounds.items);
-    Some(LastRun::new(ended_ms.saturating_sub(rounds.took_ms), ended_ms, JobOutcome::Done, message))
+    let ended_ms = schedule.whole_at_ms?;
+    let message = format!("{} items", schedule.items);
+    Some(LastRun::new(ended_ms.saturating_sub(schedule.took_ms), ended_ms, JobOutcome::Done, message))
 }
 
 /// Compares all libraries and waits for the result.
-async fn compare(libraries: Arc<Libraries>, turn: JobContext) -> Result<String, String> {
+async fn compare(libraries: Arc<Libraries>, context: JobContext) -> Result<String, String> {
     let mut all = libraries.all();
     all.retain(|library| library.compare_schedule().is_some());
     let total = all.len();
-    let mut begun = all.clone();
-    begun.retain(|library| library.build(false) == index::BuildRequestResult::Started);
+    let mut started = all.clone();
+    started.retain(|library| library.build(false) == index::BuildRequestResult::Started);
     for (done, library) in all.iter().enumerate() {
-        turn.report_progress(done as u64, Some(total as u64));
+        context.report_progress(done as u64, Some(total as u64));
         tokio::select! {
-            () = turn.cancelled() => {
+            () = context.cancelled() => {
                 // Builds started by others continue.
-                for library in &begun {
+                for library in &started {
                     library.cancel();
                 }
-                return Err(format!("It was ended after {done} of {total} libraries."));
+                return Err(format!("Cancelled after {done} of {total} libraries."));
             }
-            () = ended(library) => {}
+            () = wait_for_end(library) => {}
         }
     }
-    let failed: Vec<String> = all.iter().filter_map(|library| failure_of(library)).collect();
+    let failed: Vec<String> = all.iter().filter_map(|library| failure_message(library)).collect();
     match (total, failed.as_slice()) {
-        (0, _) => Ok("No library is kept.".to_owned()),
-        (1, []) => Ok("1 library was compared.".to_owned()),
-        (_, []) => Ok(format!("{total} libraries were compared.")),
-        (_, failed) => Err(format!("{} of {total} came to nothing: {}", failed.len(), failed.join("; "))),
+        (0, _) => Ok("No library is indexed.".to_owned()),
+        (1, []) => Ok("Compared 1 library.".to_owned()),
+        (_, []) => Ok(format!("Compared {total} libraries.")),
+        (_, failed) => Err(format!("{} of {total} failed: {}", failed.len(), failed.join("; "))),
     }
 }
 
-fn failure_of(library: &Library) -> Option<String> {
+fn failure_message(library: &Library) -> Option<String> {
     library.failure().map(|(failure, _)| format!("{}: {failure}", library.id))
 }
 
 /// Completes when the library has no build running or requested.
-async fn ended(library: &Library) {
+async fn wait_for_end(library: &Library) {
     let mut progress = library.progress();
     while progress.borrow_and_update().is_building() || library.is_build_requested() {
         if progress.changed().await.is_err() {
@@ -98,7 +98,7 @@ pub fn reports(libraries: &Libraries) -> Vec<JobReport> {
 }
 
 fn report(library: &Library) -> Option<JobReport> {
-    let rounds = library.compare_schedule()?;
+    let schedule = library.compare_schedule()?;
     let progress = library.progress().borrow().clone();
     let (state, progress) = match progress.phase {
         index::BuildPhase::Idle if library.is_build_requested() => (JobState::Waiting, None),
@@ -110,15 +110,15 @@ fn report(library: &Library) -> Option<JobReport> {
         }
     };
     Some(JobReport {
-        id: format!("{PREFIX}{}", library.id),
+        id: format!("{ID_PREFIX}{}", library.id),
         title: format!("Index of {}, {}", library.title.lock(), library.id.server),
-        what: "Reads the whole library and compares it with what is kept. It takes no place from other jobs."
+        what: "Reads the whole library and compares it with the index. It does not count against the job limit."
             .to_owned(),
-        every_s: rounds.every_s,
+        every_s: schedule.every_s,
         state,
-        next_ms: rounds.next_ms,
+        next_ms: schedule.next_ms,
         progress,
-        last: run_of(&rounds),
+        last: last_run(&schedule),
         may_cancel: state != JobState::Idle,
     })
 }
@@ -142,6 +142,6 @@ pub fn cancel(libraries: &Libraries, id: &str) -> RunRequestResult {
 }
 
 fn find(libraries: &Libraries, id: &str) -> Option<Arc<Library>> {
-    let id: LibraryId = id.strip_prefix(PREFIX)?.parse().ok()?;
+    let id: LibraryId = id.strip_prefix(ID_PREFIX)?.parse().ok()?;
     libraries.find(&id).filter(|library| library.compare_schedule().is_some())
 }

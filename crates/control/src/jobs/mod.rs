@@ -52,7 +52,7 @@ use schedule::{RunReason, ScheduleDecision, decide};
 /// Time a cancelled run has to end before it is aborted.
 const GRACE: Duration = Duration::from_secs(5);
 /// The scheduler wakes at least this often, because a job without a due time must not let it sleep forever.
-const LONGEST_REST: Duration = Duration::from_secs(60);
+const MAX_SLEEP: Duration = Duration::from_secs(60);
 /// Longest stored message of a run, in characters.
 const MAX_MESSAGE: usize = 500;
 
@@ -104,48 +104,41 @@ impl Jobs {
     /// Stores the last runs in this data directory.
     #[must_use]
     pub fn with_data_dir(self, data_dir: &Path) -> Self {
-        let records = LastRunStore::new(data_dir);
-        let recorded = records.read().unwrap_or_else(|reason| {
-            tracing::warn!(reason, "when the jobs ran last cannot be read: they are due");
+        let store = LastRunStore::new(data_dir);
+        let recorded = store.read().unwrap_or_else(|reason| {
+            tracing::warn!(reason, "last runs of jobs cannot be read; all jobs are due");
             BTreeMap::new()
         });
-        Self { last_run_store: Some(records), recorded, ..self }
+        Self { last_run_store: Some(store), recorded, ..self }
     }
 
     /// Adds a job. `work` is called for each run; its result is a summary or an error message.
-    pub fn add<W, F>(&self, plan: JobDefinition, work: W)
+    pub fn add<W, F>(&self, definition: JobDefinition, work: W)
     where
         W: Fn(JobContext) -> F + Send + Sync + 'static,
         F: Future<Output = Result<String, String>> + Send + 'static,
     {
-        self.insert(plan, Arc::new(move |turn| Box::pin(work(turn))), None);
+        self.insert(definition, Arc::new(move |context| Box::pin(work(context))), None);
     }
 
-    /// Adds a job with its own schedule. `seen` returns its status; runs requested here call `work`.
-    pub fn add_external<S, W, F>(&self, plan: JobDefinition, seen: S, work: W)
+    /// Adds a job with its own schedule. `status` returns its status; runs requested here call `work`.
+    pub fn add_external<S, W, F>(&self, definition: JobDefinition, status: S, work: W)
     where
         S: Fn() -> ExternalJobStatus + Send + Sync + 'static,
         W: Fn(JobContext) -> F + Send + Sync + 'static,
         F: Future<Output = Result<String, String>> + Send + 'static,
     {
-        self.insert(plan, Arc::new(move |turn| Box::pin(work(turn))), Some(Arc::new(seen)));
+        self.insert(definition, Arc::new(move |context| Box::pin(work(context))), Some(Arc::new(status)));
     }
 
-    fn insert(&self, plan: JobDefinition, work: JobFn, elsewhere: Option<ExternalJobStatusFn>) {
-        let known_ms = self.clock.now_ms();
+    fn insert(&self, definition: JobDefinition, work: JobFn, status: Option<ExternalJobStatusFn>) {
+        let added_ms = self.clock.now_ms();
         // A last run in the future is from before the clock was set back: it counts as ending now.
-        let last = self.recorded.get(plan.id).cloned();
-        let last = last.map(|last| LastRun { ended_ms: last.ended_ms.min(known_ms), ..last });
-        let written = last.clone();
-        let job = Job {
-            definition: plan,
-            work,
-            external: elsewhere,
-            known_ms,
-            run_state: JobRunState::Idle,
-            last,
-            last_persisted: written,
-        };
+        let last = self.recorded.get(definition.id).cloned();
+        let last = last.map(|last| LastRun { ended_ms: last.ended_ms.min(added_ms), ..last });
+        let last_persisted = last.clone();
+        let job =
+            Job { definition, work, external: status, added_ms, run_state: JobRunState::Idle, last, last_persisted };
         self.registry.lock().jobs.push(job);
         self.wake.notify_one();
     }
@@ -154,12 +147,12 @@ impl Jobs {
     pub async fn run_scheduler(self: Arc<Self>) {
         while !self.stop.is_cancelled() {
             let next_ms = self.poll();
-            let rest_ms = next_ms.map_or(u64::MAX, |at_ms| at_ms.saturating_sub(self.clock.now_ms()));
-            let rest = Duration::from_millis(rest_ms.max(1)).min(LONGEST_REST);
+            let sleep_ms = next_ms.map_or(u64::MAX, |at_ms| at_ms.saturating_sub(self.clock.now_ms()));
+            let sleep_for = Duration::from_millis(sleep_ms.max(1)).min(MAX_SLEEP);
             tokio::select! {
                 () = self.stop.cancelled() => {}
                 () = self.wake.notified() => {}
-                () = self.clock.sleep(rest) => {}
+                () = self.clock.sleep(sleep_for) => {}
             }
         }
     }
@@ -169,66 +162,66 @@ impl Jobs {
         let now_ms = self.clock.now_ms();
         let awake_ms = self.clock.last_leap_ms();
         let mut next_ms = None;
-        let mut board = self.registry.lock();
-        for number in 0..board.jobs.len() {
-            match decide(&board.jobs[number].schedule_input(awake_ms), now_ms) {
-                ScheduleDecision::Now(why) => board.queue(number, why),
+        let mut registry = self.registry.lock();
+        for number in 0..registry.jobs.len() {
+            match decide(&registry.jobs[number].schedule_input(awake_ms), now_ms) {
+                ScheduleDecision::Now(reason) => registry.queue(number, reason),
                 ScheduleDecision::At(at_ms) => {
-                    next_ms = Some(next_ms.map_or(at_ms, |soonest: u64| soonest.min(at_ms)));
+                    next_ms = Some(next_ms.map_or(at_ms, |earliest: u64| earliest.min(at_ms)));
                 }
                 ScheduleDecision::Never => {}
             }
         }
-        for number in board.dequeue_external() {
-            self.begin(&mut board, number, now_ms);
+        for number in registry.dequeue_external() {
+            self.start(&mut registry, number, now_ms);
         }
-        while board.running < self.at_once
-            && let Some(number) = board.queue.pop_front()
+        while registry.running < self.at_once
+            && let Some(number) = registry.queue.pop_front()
         {
-            self.begin(&mut board, number, now_ms);
+            self.start(&mut registry, number, now_ms);
         }
         next_ms
     }
 
-    fn begin(self: &Arc<Self>, board: &mut JobRegistry, number: usize, now_ms: u64) {
-        let job = &mut board.jobs[number];
-        let why = match &job.run_state {
-            JobRunState::Waiting(why) => *why,
+    fn start(self: &Arc<Self>, registry: &mut JobRegistry, number: usize, now_ms: u64) {
+        let job = &mut registry.jobs[number];
+        let reason = match &job.run_state {
+            JobRunState::Waiting(reason) => *reason,
             JobRunState::Idle | JobRunState::Running { .. } => return,
         };
-        let turn = JobContext::new(self.stop.child_token());
-        job.run_state = JobRunState::Running { since_ms: now_ms, turn: turn.clone() };
+        let context = JobContext::new(self.stop.child_token());
+        job.run_state = JobRunState::Running { since_ms: now_ms, context: context.clone() };
         let (work, id) = (Arc::clone(&job.work), job.definition.id);
-        board.running += usize::from(job.uses_slot());
+        registry.running += usize::from(job.uses_slot());
         let jobs = Arc::clone(self);
         self.tasks.spawn(async move {
-            let (outcome, message) = jobs.execute(id, &work, &turn, why).await;
+            let (outcome, message) = jobs.execute(id, &work, &context, reason).await;
             jobs.end(number, outcome, &message);
         });
     }
 
-    async fn execute(&self, id: &str, work: &JobFn, turn: &JobContext, why: RunReason) -> (JobOutcome, String) {
-        let working = AssertUnwindSafe(async { work(turn.clone()).await }).catch_unwind();
-        let overdue = async {
-            turn.cancelled().await;
+    async fn execute(&self, id: &str, work: &JobFn, context: &JobContext, reason: RunReason) -> (JobOutcome, String) {
+        let work_done = AssertUnwindSafe(async { work(context.clone()).await }).catch_unwind();
+        let grace_over = async {
+            context.cancelled().await;
             self.clock.sleep(GRACE).await;
         };
         let ended = tokio::select! {
             biased;
-            ended = working => ended,
-            () = overdue => {
-                let message = format!("It did not end within {} s and was broken off.", GRACE.as_secs());
+            ended = work_done => ended,
+            () = grace_over => {
+                let message = format!("It did not end within {} s and was aborted.", GRACE.as_secs());
                 return (JobOutcome::Cancelled, message);
             }
         };
         match ended {
-            Ok(Ok(message)) if why == RunReason::Missed => (JobOutcome::CaughtUp, message),
+            Ok(Ok(message)) if reason == RunReason::Missed => (JobOutcome::CaughtUp, message),
             Ok(Ok(message)) => (JobOutcome::Done, message),
-            Ok(Err(message)) if turn.is_cancelled() => (JobOutcome::Cancelled, message),
+            Ok(Err(message)) if context.is_cancelled() => (JobOutcome::Cancelled, message),
             Ok(Err(message)) => (JobOutcome::Failed, message),
             Err(_panic) => {
-                tracing::error!(job = id, "a job broke down by a fault of this program");
-                (JobOutcome::Failed, "It broke down by a fault of this program; the log says where.".to_owned())
+                tracing::error!(job = id, "job panicked");
+                (JobOutcome::Failed, "It panicked; the log says where.".to_owned())
             }
         }
     }
@@ -237,27 +230,27 @@ impl Jobs {
     fn end(self: &Arc<Self>, number: usize, outcome: JobOutcome, message: &str) {
         let ended_ms = self.clock.now_ms();
         let message = message.chars().take(MAX_MESSAGE).collect();
-        let mut board = self.registry.lock();
-        let place = usize::from(board.jobs[number].uses_slot());
-        board.running = board.running.saturating_sub(place);
-        let job = &mut board.jobs[number];
+        let mut registry = self.registry.lock();
+        let slots = usize::from(registry.jobs[number].uses_slot());
+        registry.running = registry.running.saturating_sub(slots);
+        let job = &mut registry.jobs[number];
         let started_ms = match std::mem::replace(&mut job.run_state, JobRunState::Idle) {
             JobRunState::Running { since_ms, .. } => since_ms,
             JobRunState::Idle | JobRunState::Waiting(_) => ended_ms,
         };
         let last = LastRun::new(started_ms, ended_ms, outcome, message);
         job.last = Some(last.clone());
-        let (id, is_news) = (job.definition.id, job.should_persist(&last) && !self.stop.is_cancelled());
-        if is_news {
+        let (id, should_persist) = (job.definition.id, job.should_persist(&last) && !self.stop.is_cancelled());
+        if should_persist {
             job.last_persisted = Some(last.clone());
         }
-        drop(board);
+        drop(registry);
         if outcome == JobOutcome::Failed {
-            tracing::warn!(job = id, reason = last.message, "a job came to nothing");
+            tracing::warn!(job = id, reason = last.message, "job failed");
         } else {
-            tracing::debug!(job = id, outcome = outcome.as_str(), message = last.message, "a job has run");
+            tracing::debug!(job = id, outcome = outcome.as_str(), message = last.message, "job ended");
         }
-        if is_news {
+        if should_persist {
             self.persist(id, last);
         }
         self.wake.notify_one();
@@ -265,23 +258,23 @@ impl Jobs {
     }
 
     fn persist(&self, id: &'static str, last: LastRun) {
-        let Some(records) = self.last_run_store.clone() else { return };
+        let Some(store) = self.last_run_store.clone() else { return };
         self.tasks.spawn_blocking(move || {
-            if let Err(reason) = records.write(id, &last) {
-                tracing::warn!(job = id, reason, "that a job has run cannot be written down");
+            if let Err(reason) = store.write(id, &last) {
+                tracing::warn!(job = id, reason, "last run of a job cannot be saved");
             }
         });
     }
 
     /// Requests a run: it begins as soon as a slot is free.
     pub fn run(&self, id: &str) -> RunRequestResult {
-        let mut board = self.registry.lock();
-        let Some(number) = board.find(id) else { return RunRequestResult::Unknown };
-        if !matches!(board.jobs[number].run_state, JobRunState::Idle) {
+        let mut registry = self.registry.lock();
+        let Some(number) = registry.find(id) else { return RunRequestResult::Unknown };
+        if !matches!(registry.jobs[number].run_state, JobRunState::Idle) {
             return RunRequestResult::NoChange;
         }
-        board.queue(number, RunReason::Requested);
-        drop(board);
+        registry.queue(number, RunReason::Requested);
+        drop(registry);
         self.wake.notify_one();
         RunRequestResult::Accepted
     }
@@ -289,60 +282,60 @@ impl Jobs {
     /// Cancels a running job, or removes it from the queue.
     pub fn cancel(&self, id: &str) -> RunRequestResult {
         let now_ms = self.clock.now_ms();
-        let mut board = self.registry.lock();
-        let Some(number) = board.find(id) else { return RunRequestResult::Unknown };
-        match &board.jobs[number].run_state {
+        let mut registry = self.registry.lock();
+        let Some(number) = registry.find(id) else { return RunRequestResult::Unknown };
+        match &registry.jobs[number].run_state {
             JobRunState::Idle => return RunRequestResult::NoChange,
-            JobRunState::Running { turn, .. } => turn.cancel(),
+            JobRunState::Running { context, .. } => context.cancel(),
             JobRunState::Waiting(_) => {
-                board.queue.retain(|other| *other != number);
-                let job = &mut board.jobs[number];
+                registry.queue.retain(|other| *other != number);
+                let job = &mut registry.jobs[number];
                 job.run_state = JobRunState::Idle;
-                let message = "It was taken out of the line.".to_owned();
+                let message = "Removed from the queue.".to_owned();
                 job.last = Some(LastRun::new(now_ms, now_ms, JobOutcome::Cancelled, message));
             }
         }
-        drop(board);
+        drop(registry);
         self.wake.notify_one();
         self.run_ended.notify_waiters();
         RunRequestResult::Accepted
     }
 
-    /// Requests a run and waits for its end, at most `most`. The run goes on if the caller stops waiting.
-    pub async fn run_and_wait(&self, id: &str, most: Duration) -> RunWaitResult {
+    /// Requests a run and waits for its end, at most `timeout`. The run goes on if the caller stops waiting.
+    pub async fn run_and_wait(&self, id: &str, timeout: Duration) -> RunWaitResult {
         match self.run(id) {
             RunRequestResult::Accepted => {}
             RunRequestResult::NoChange => return RunWaitResult::AlreadyRunning,
             RunRequestResult::Unknown => return RunWaitResult::Unknown,
         }
-        self.wait_for_end(id, most).await
+        self.wait_for_end(id, timeout).await
     }
 
-    /// Waits for the end of a run that begins after this call, at most `most` in all. A run in progress may have read
-    /// its input before the call: it is awaited and followed by another. A queued run will do.
-    pub async fn run_fresh_and_wait(&self, id: &str, most: Duration) -> RunWaitResult {
-        let asked_us = self.clock.now_us();
+    /// Waits for the end of a run that begins after this call, at most `timeout` in all. A run in progress may have
+    /// read its input before the call: it is awaited and followed by another. A queued run will do.
+    pub async fn run_fresh_and_wait(&self, id: &str, timeout: Duration) -> RunWaitResult {
+        let started_us = self.clock.now_us();
         if self.is_running(id)
-            && let RunWaitResult::StillRunning = self.wait_for_end(id, most).await
+            && let RunWaitResult::StillRunning = self.wait_for_end(id, timeout).await
         {
             return RunWaitResult::StillRunning;
         }
         match self.run(id) {
             RunRequestResult::Accepted | RunRequestResult::NoChange => {
-                self.wait_for_end(id, most.saturating_sub(self.clock.since(asked_us))).await
+                self.wait_for_end(id, timeout.saturating_sub(self.clock.since(started_us))).await
             }
             RunRequestResult::Unknown => RunWaitResult::Unknown,
         }
     }
 
     fn is_running(&self, id: &str) -> bool {
-        let board = self.registry.lock();
-        board.find(id).is_some_and(|number| matches!(board.jobs[number].run_state, JobRunState::Running { .. }))
+        let registry = self.registry.lock();
+        registry.find(id).is_some_and(|number| matches!(registry.jobs[number].run_state, JobRunState::Running { .. }))
     }
 
-    async fn wait_for_end(&self, id: &str, most: Duration) -> RunWaitResult {
-        let late = self.clock.sleep(most);
-        tokio::pin!(late);
+    async fn wait_for_end(&self, id: &str, timeout: Duration) -> RunWaitResult {
+        let deadline = self.clock.sleep(timeout);
+        tokio::pin!(deadline);
         loop {
             let ended = self.run_ended.notified();
             tokio::pin!(ended);
@@ -352,14 +345,14 @@ impl Jobs {
             }
             tokio::select! {
                 () = &mut ended => {}
-                () = &mut late => return RunWaitResult::StillRunning,
+                () = &mut deadline => return RunWaitResult::StillRunning,
             }
         }
     }
 
     fn last_if_idle(&self, id: &str) -> Option<LastRun> {
-        let board = self.registry.lock();
-        let job = &board.jobs[board.find(id)?];
+        let registry = self.registry.lock();
+        let job = &registry.jobs[registry.find(id)?];
         job.last.clone().filter(|_| matches!(job.run_state, JobRunState::Idle))
     }
 
@@ -376,16 +369,16 @@ impl Jobs {
     /// Reports of all jobs, in the order in which they were added.
     pub fn reports(&self) -> Vec<JobReport> {
         let (now_ms, awake_ms) = (self.clock.now_ms(), self.clock.last_leap_ms());
-        let board = self.registry.lock();
-        let seen: Vec<Option<ExternalJobStatusFn>> = board.jobs.iter().map(|job| job.external.clone()).collect();
-        let reports: Vec<JobReport> = board.jobs.iter().map(|job| job.report(now_ms, awake_ms)).collect();
-        drop(board);
+        let registry = self.registry.lock();
+        let status: Vec<Option<ExternalJobStatusFn>> = registry.jobs.iter().map(|job| job.external.clone()).collect();
+        let reports: Vec<JobReport> = registry.jobs.iter().map(|job| job.report(now_ms, awake_ms)).collect();
+        drop(registry);
         // External status is read without holding the registry lock.
-        let tell = |(report, seen): (JobReport, Option<ExternalJobStatusFn>)| match seen {
-            Some(seen) => report.with_external_status(seen()),
+        let with_status = |(report, status): (JobReport, Option<ExternalJobStatusFn>)| match status {
+            Some(status) => report.with_external_status(status()),
             None => report,
         };
-        reports.into_iter().zip(seen).map(tell).collect()
+        reports.into_iter().zip(status).map(with_status).collect()
     }
 }
 

@@ -25,7 +25,7 @@ impl LastRunStore {
 
     /// All last runs by job id.
     pub(super) fn read(&self) -> Result<BTreeMap<String, LastRun>, String> {
-        let read = || -> rusqlite::Result<BTreeMap<String, LastRun>> {
+        let query = || -> rusqlite::Result<BTreeMap<String, LastRun>> {
             let db = reader::open(&self.0)?;
             let mut rows = db.prepare("SELECT id, started_ms, ended_ms, outcome, message FROM job LIMIT ?1")?;
             let rows = rows.query_map([MAX_ROWS], |row| {
@@ -36,12 +36,12 @@ impl LastRunStore {
             })?;
             rows.collect()
         };
-        read().map_err(|error| error.to_string())
+        query().map_err(|error| error.to_string())
     }
 
     /// Stores a job's last run.
     pub(super) fn write(&self, id: &str, last: &LastRun) -> Result<(), String> {
-        let write = || {
+        let execute = || {
             reader::open(&self.0)?.execute(
                 "INSERT INTO job (id, started_ms, ended_ms, outcome, message) VALUES (?1, ?2, ?3, ?4, ?5)
                  ON CONFLICT (id) DO UPDATE SET started_ms = excluded.started_ms, ended_ms = excluded.ended_ms,
@@ -49,7 +49,7 @@ impl LastRunStore {
                 params![id, signed(last.started_ms), signed(last.ended_ms), last.outcome.as_str(), last.message],
             )
         };
-        write().map(|_| ()).map_err(|error| error.to_string())
+        execute().map(|_| ()).map_err(|error| error.to_string())
     }
 }
 
@@ -59,16 +59,16 @@ mod tests {
     use greenroom_state::db::StateDb;
 
     #[test]
-    fn what_ran_last_is_kept() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let records = LastRunStore::new(folder.path());
-        assert!(records.read().is_err(), "it makes no file of its own");
-        StateDb::open(folder.path()).expect("it can be made");
-        assert!(records.read().expect("it is there").is_empty());
+    fn the_last_run_of_each_job_is_persisted() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let store = LastRunStore::new(dir.path());
+        assert!(store.read().is_err(), "no database file is created");
+        StateDb::open(dir.path()).expect("a state database");
+        assert!(store.read().expect("last runs").is_empty());
         let last = |ended_ms| LastRun::new(5, ended_ms, JobOutcome::Failed, "no answer".to_owned());
-        records.write("history", &last(9)).expect("it can be kept");
-        records.write("history", &last(11)).expect("it can be kept");
-        let kept = LastRunStore::new(folder.path()).read().expect("it is there");
-        assert_eq!(kept, BTreeMap::from([("history".to_owned(), last(11))]));
+        store.write("history", &last(9)).expect("last run written");
+        store.write("history", &last(11)).expect("last run written");
+        let stored = LastRunStore::new(dir.path()).read().expect("last runs");
+        assert_eq!(stored, BTreeMap::from([("history".to_owned(), last(11))]));
     }
 }

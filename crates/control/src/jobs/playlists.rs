@@ -6,56 +6,56 @@ use super::report::{JobOutcome, JobReport, JobState, LastRun};
 use greenroom_sync::playlists::sync_status::{ScheduledSyncStatus, ScheduledSyncs};
 
 /// Id prefix.
-const PREFIX: &str = "playlist:";
+const ID_PREFIX: &str = "playlist:";
 
 /// A job report for every configured playlist.
-pub fn reports(keeping: &ScheduledSyncs) -> Vec<JobReport> {
-    let entries = keeping.all();
-    entries.iter().map(|entry| report(keeping, entry)).collect()
+pub fn reports(syncs: &ScheduledSyncs) -> Vec<JobReport> {
+    let entries = syncs.all();
+    entries.iter().map(|entry| report(syncs, entry)).collect()
 }
 
-fn report(keeping: &ScheduledSyncs, entry: &ScheduledSyncStatus) -> JobReport {
-    let state = if keeping.is_running(&entry.name) {
+fn report(syncs: &ScheduledSyncs, entry: &ScheduledSyncStatus) -> JobReport {
+    let state = if syncs.is_running(&entry.name) {
         JobState::Running
-    } else if keeping.is_requested(&entry.name) {
+    } else if syncs.is_requested(&entry.name) {
         JobState::Waiting
     } else {
         JobState::Idle
     };
     JobReport {
-        id: format!("{PREFIX}{}", entry.name),
+        id: format!("{ID_PREFIX}{}", entry.name),
         title: format!("Playlist {}, {}", entry.name, entry.server),
-        what: "Keeps it in step with where it comes from. It takes no place from other jobs.".to_owned(),
+        what: "Syncs the playlist with its source. It does not count against the job limit.".to_owned(),
         every_s: Some(entry.every_hours.saturating_mul(3_600)),
         state,
-        next_ms: entry.playlists.iter().filter_map(|kept| kept.next_ms).min(),
+        next_ms: entry.playlists.iter().filter_map(|playlist| playlist.next_ms).min(),
         progress: None,
-        last: last_of(entry),
+        last: last_run(entry),
         may_cancel: false,
     }
 }
 
 /// The last run of an entry.
-fn last_of(entry: &ScheduledSyncStatus) -> Option<LastRun> {
-    let all = entry.playlists.iter().filter_map(|kept| kept.last.as_ref());
-    let last = all.max_by_key(|last| last.at_ms)?;
+fn last_run(entry: &ScheduledSyncStatus) -> Option<LastRun> {
+    let last_syncs = entry.playlists.iter().filter_map(|playlist| playlist.last.as_ref());
+    let last = last_syncs.max_by_key(|last| last.at_ms)?;
     let outcome = match last.state {
         "cancelled" => JobOutcome::Cancelled,
         "done" if last.error.is_none() => JobOutcome::Done,
         _ => JobOutcome::Failed,
     };
     let message = match (&last.error, entry.playlists.len()) {
-        (Some(failure), _) => (*failure.message).to_owned(),
+        (Some(error), _) => (*error.message).to_owned(),
         (None, 1) => "1 playlist".to_owned(),
-        (None, all) => format!("{all} playlists"),
+        (None, count) => format!("{count} playlists"),
     };
     Some(LastRun::new(last.at_ms, last.at_ms, outcome, message))
 }
 
 /// Requests a sync of the playlist with this job id.
-pub fn run(keeping: &ScheduledSyncs, id: &str) -> RunRequestResult {
-    let Some(name) = id.strip_prefix(PREFIX) else { return RunRequestResult::Unknown };
-    match (keeping.is_requested(name), keeping.request_now(name)) {
+pub fn run(syncs: &ScheduledSyncs, id: &str) -> RunRequestResult {
+    let Some(name) = id.strip_prefix(ID_PREFIX) else { return RunRequestResult::Unknown };
+    match (syncs.is_requested(name), syncs.request_now(name)) {
         (_, false) => RunRequestResult::Unknown,
         (true, true) => RunRequestResult::NoChange,
         (false, true) => RunRequestResult::Accepted,
@@ -63,9 +63,9 @@ pub fn run(keeping: &ScheduledSyncs, id: &str) -> RunRequestResult {
 }
 
 /// A running sync always completes, so this only tells whether one is running.
-pub fn cancel(keeping: &ScheduledSyncs, id: &str) -> RunRequestResult {
-    let entries = keeping.all();
-    let is_known = id.strip_prefix(PREFIX).is_some_and(|name| entries.iter().any(|entry| entry.name == name));
+pub fn cancel(syncs: &ScheduledSyncs, id: &str) -> RunRequestResult {
+    let entries = syncs.all();
+    let is_known = id.strip_prefix(ID_PREFIX).is_some_and(|name| entries.iter().any(|entry| entry.name == name));
     if is_known { RunRequestResult::NoChange } else { RunRequestResult::Unknown }
 }
 
@@ -75,9 +75,9 @@ mod tests {
     use greenroom_sync::playlists::sync_status::SyncedPlaylistStatus;
 
     #[test]
-    fn a_playlist_that_is_kept_in_step_is_a_job_that_can_be_asked_for() {
-        let keeping = ScheduledSyncs::default();
-        assert_eq!(reports(&keeping).len(), 0);
+    fn a_scheduled_playlist_sync_is_listed_as_a_job_that_can_be_started() {
+        let syncs = ScheduledSyncs::default();
+        assert_eq!(reports(&syncs).len(), 0);
         let last = |at_ms, state| {
             Some(greenroom_sync::playlists::sync_status::LastSync { at_ms, state, counts: None, error: None })
         };
@@ -93,23 +93,23 @@ mod tests {
                 ..SyncedPlaylistStatus::default()
             },
         ];
-        keeping.set(ScheduledSyncStatus {
+        syncs.set(ScheduledSyncStatus {
             name: "mix".into(),
             every_hours: 6,
             playlists,
             ..ScheduledSyncStatus::default()
         });
-        let report = reports(&keeping).remove(0);
+        let report = reports(&syncs).remove(0);
         assert_eq!((report.id.as_str(), report.every_s, report.next_ms), ("playlist:mix", Some(21_600), Some(80_000)));
-        let last = report.last.expect("one was taken");
+        let last = report.last.expect("a last run");
         assert_eq!((last.ended_ms, last.outcome), (8_000, JobOutcome::Done), "the newest");
         assert_eq!(report.state, JobState::Idle);
-        assert_eq!(run(&keeping, "playlist:mix"), RunRequestResult::Accepted);
-        assert_eq!(run(&keeping, "playlist:mix"), RunRequestResult::NoChange);
-        assert_eq!(reports(&keeping)[0].state, JobState::Waiting);
-        assert_eq!(run(&keeping, "playlist:attic"), RunRequestResult::Unknown);
-        assert_eq!(run(&keeping, "mix"), RunRequestResult::Unknown);
-        assert_eq!(cancel(&keeping, "playlist:mix"), RunRequestResult::NoChange);
-        assert_eq!(cancel(&keeping, "playlist:attic"), RunRequestResult::Unknown);
+        assert_eq!(run(&syncs, "playlist:mix"), RunRequestResult::Accepted);
+        assert_eq!(run(&syncs, "playlist:mix"), RunRequestResult::NoChange);
+        assert_eq!(reports(&syncs)[0].state, JobState::Waiting);
+        assert_eq!(run(&syncs, "playlist:attic"), RunRequestResult::Unknown);
+        assert_eq!(run(&syncs, "mix"), RunRequestResult::Unknown);
+        assert_eq!(cancel(&syncs, "playlist:mix"), RunRequestResult::NoChange);
+        assert_eq!(cancel(&syncs, "playlist:attic"), RunRequestResult::Unknown);
     }
 }

@@ -10,12 +10,12 @@ use crate::jobs::context::JobContext;
 use crate::jobs::definition::JobDefinition;
 
 /// Jobs with a shorter interval are soon due anyway: their last run is not stored.
-const WRITTEN_FROM: Duration = Duration::from_secs(300);
+const MIN_PERSISTED_INTERVAL: Duration = Duration::from_secs(300);
 /// A run with the same result as the stored one is stored again only if the job's interval is longer than this …
-const FREQUENT: Duration = Duration::from_hours(1);
+const FREQUENT_INTERVAL: Duration = Duration::from_hours(1);
 /// … or the stored run is older than this. After a crash, a frequent job may run once more than needed, which is
 /// harmless.
-const WRITTEN_AGAIN_MS: u64 = 24 * 3_600_000;
+const REPEAT_PERSIST_MS: u64 = 24 * 3_600_000;
 
 /// The state of every job.
 #[derive(Default)]
@@ -31,7 +31,7 @@ pub(super) struct Job {
     pub(super) definition: JobDefinition,
     pub(super) work: JobFn,
     pub(super) external: Option<ExternalJobStatusFn>,
-    pub(super) known_ms: u64,
+    pub(super) added_ms: u64,
     pub(super) run_state: JobRunState,
     pub(super) last: Option<LastRun>,
     /// The last run that was stored.
@@ -42,7 +42,7 @@ pub(super) struct Job {
 pub(super) enum JobRunState {
     Idle,
     Waiting(RunReason),
-    Running { since_ms: u64, turn: JobContext },
+    Running { since_ms: u64, context: JobContext },
 }
 
 impl JobRegistry {
@@ -52,15 +52,15 @@ impl JobRegistry {
 
     /// Removes from the queue the jobs that need no slot.
     pub(super) fn dequeue_external(&mut self) -> Vec<usize> {
-        let Self { jobs, queue: line, .. } = self;
-        let free: Vec<usize> = line.iter().copied().filter(|number| !jobs[*number].uses_slot()).collect();
-        line.retain(|number| jobs[*number].uses_slot());
-        free
+        let Self { jobs, queue, .. } = self;
+        let external: Vec<usize> = queue.iter().copied().filter(|number| !jobs[*number].uses_slot()).collect();
+        queue.retain(|number| jobs[*number].uses_slot());
+        external
     }
 
     /// Queues an idle job.
-    pub(super) fn queue(&mut self, number: usize, why: RunReason) {
-        self.jobs[number].run_state = JobRunState::Waiting(why);
+    pub(super) fn queue(&mut self, number: usize, reason: RunReason) {
+        self.jobs[number].run_state = JobRunState::Waiting(reason);
         self.queue.push_back(number);
     }
 }
@@ -70,11 +70,11 @@ impl Job {
     pub(super) fn schedule_input(&self, awake_ms: u64) -> ScheduleInput {
         ScheduleInput {
             every_ms: self.definition.every.filter(|_| self.external.is_none()).map(millis),
-            is_under_way: !matches!(self.run_state, JobRunState::Idle),
+            is_active: !matches!(self.run_state, JobRunState::Idle),
             catches_up: self.definition.catches_up,
-            known_ms: self.known_ms,
+            added_ms: self.added_ms,
             ended_ms: self.last.as_ref().map(|last| last.ended_ms),
-            awake_ms: awake_ms.max(self.known_ms),
+            awake_ms: awake_ms.max(self.added_ms),
         }
     }
 
@@ -85,21 +85,23 @@ impl Job {
 
     /// True if a run is worth a write: an idle process must not write.
     pub(super) fn should_persist(&self, last: &LastRun) -> bool {
-        let is_frequent = self.definition.every.is_some_and(|every| every < FREQUENT);
-        let says_the_same = |before: &LastRun| {
+        let is_frequent = self.definition.every.is_some_and(|every| every < FREQUENT_INTERVAL);
+        let is_same = |before: &LastRun| {
             before.outcome == last.outcome
                 && before.message == last.message
-                && last.ended_ms.saturating_sub(before.ended_ms) < WRITTEN_AGAIN_MS
+                && last.ended_ms.saturating_sub(before.ended_ms) < REPEAT_PERSIST_MS
         };
-        let is_known = is_frequent && self.last_persisted.as_ref().is_some_and(says_the_same);
-        self.definition.catches_up && self.definition.every.is_none_or(|every| every >= WRITTEN_FROM) && !is_known
+        let is_known = is_frequent && self.last_persisted.as_ref().is_some_and(is_same);
+        self.definition.catches_up
+            && self.definition.every.is_none_or(|every| every >= MIN_PERSISTED_INTERVAL)
+            && !is_known
     }
 
     pub(super) fn report(&self, now_ms: u64, awake_ms: u64) -> JobReport {
         let (state, progress) = match &self.run_state {
             JobRunState::Idle => (JobState::Idle, None),
             JobRunState::Waiting(_) => (JobState::Waiting, None),
-            JobRunState::Running { turn, .. } => (JobState::Running, turn.reported_progress()),
+            JobRunState::Running { context, .. } => (JobState::Running, context.reported_progress()),
         };
         let next_ms = match decide(&self.schedule_input(awake_ms), now_ms) {
             ScheduleDecision::At(at_ms) => Some(at_ms),

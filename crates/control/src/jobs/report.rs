@@ -32,10 +32,10 @@ pub struct JobReport {
 impl JobReport {
     /// Merges the external status: the later run counts.
     #[must_use]
-    pub(super) fn with_external_status(self, seen: ExternalJobStatus) -> Self {
+    pub(super) fn with_external_status(self, status: ExternalJobStatus) -> Self {
         let ended_ms = |last: &Option<LastRun>| last.as_ref().map_or(0, |last| last.ended_ms);
-        let last = if ended_ms(&seen.last) > ended_ms(&self.last) { seen.last } else { self.last };
-        Self { next_ms: seen.next_ms, last, ..self }
+        let last = if ended_ms(&status.last) > ended_ms(&self.last) { status.last } else { self.last };
+        Self { next_ms: status.next_ms, last, ..self }
     }
 }
 
@@ -92,8 +92,8 @@ impl JobOutcome {
     }
 
     /// Parses an identifier.
-    pub fn from_name(word: &str) -> Option<Self> {
-        Self::EVERY.into_iter().find(|outcome| outcome.as_str() == word)
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::EVERY.into_iter().find(|outcome| outcome.as_str() == name)
     }
 }
 
@@ -126,10 +126,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_outcome_is_the_same_word_everywhere() {
+    fn an_outcome_has_the_same_name_in_code_and_json() {
         for outcome in JobOutcome::EVERY {
             assert_eq!(JobOutcome::from_name(outcome.as_str()), Some(outcome));
-            assert_eq!(serde_json::to_value(outcome).expect("a word"), outcome.as_str());
+            assert_eq!(serde_json::to_value(outcome).expect("a string"), outcome.as_str());
         }
         assert_eq!(JobOutcome::from_name("odd"), None);
     }

@@ -14,10 +14,10 @@ pub enum RunRequestResult {
 }
 
 impl RunRequestResult {
-    /// This result, or that of `others` if the job is unknown here.
+    /// This result, or that of `other` if the job is unknown here.
     #[must_use]
-    pub fn or_else(self, others: impl FnOnce() -> Self) -> Self {
-        if self == Self::Unknown { others() } else { self }
+    pub fn or_else(self, other: impl FnOnce() -> Self) -> Self {
+        if self == Self::Unknown { other() } else { self }
     }
 }
 

@@ -6,11 +6,11 @@ pub(super) struct ScheduleInput {
     /// Interval; `None` if it is not scheduled.
     pub(super) every_ms: Option<u64>,
     /// Running or queued.
-    pub(super) is_under_way: bool,
+    pub(super) is_active: bool,
     /// Missed runs are made up for.
     pub(super) catches_up: bool,
     /// When this process first knew the job.
-    pub(super) known_ms: u64,
+    pub(super) added_ms: u64,
     /// When it last ended, including earlier processes; never in the future.
     pub(super) ended_ms: Option<u64>,
     /// Since when the machine is awake and the process runs: runs due earlier were missed.
@@ -41,22 +41,22 @@ pub(super) enum ScheduleDecision {
 
 /// Decides. A run is due one interval after the last one ended, so that a long run never chases itself; all missed runs
 /// count as one.
-pub(super) fn decide(sight: &ScheduleInput, now_ms: u64) -> ScheduleDecision {
-    let Some(every_ms) = sight.every_ms.filter(|_| !sight.is_under_way) else {
+pub(super) fn decide(input: &ScheduleInput, now_ms: u64) -> ScheduleDecision {
+    let Some(every_ms) = input.every_ms.filter(|_| !input.is_active) else {
         return ScheduleDecision::Never;
     };
-    if !sight.catches_up {
+    if !input.catches_up {
         // Without catch-up, runs of earlier processes are ignored: the interval begins when the job becomes known.
-        let since_ms = sight.ended_ms.map_or(sight.known_ms, |ended_ms| ended_ms.max(sight.known_ms));
-        return at(since_ms.saturating_add(every_ms), now_ms, RunReason::Schedule);
+        let since_ms = input.ended_ms.map_or(input.added_ms, |ended_ms| ended_ms.max(input.added_ms));
+        return run_at(since_ms.saturating_add(every_ms), now_ms, RunReason::Schedule);
     }
-    let Some(ended_ms) = sight.ended_ms else { return ScheduleDecision::Now(RunReason::Schedule) };
+    let Some(ended_ms) = input.ended_ms else { return ScheduleDecision::Now(RunReason::Schedule) };
     let at_ms = ended_ms.saturating_add(every_ms);
-    at(at_ms, now_ms, if at_ms < sight.awake_ms { RunReason::Missed } else { RunReason::Schedule })
+    run_at(at_ms, now_ms, if at_ms < input.awake_ms { RunReason::Missed } else { RunReason::Schedule })
 }
 
-fn at(at_ms: u64, now_ms: u64, why: RunReason) -> ScheduleDecision {
-    if at_ms <= now_ms { ScheduleDecision::Now(why) } else { ScheduleDecision::At(at_ms) }
+fn run_at(at_ms: u64, now_ms: u64, reason: RunReason) -> ScheduleDecision {
+    if at_ms <= now_ms { ScheduleDecision::Now(reason) } else { ScheduleDecision::At(at_ms) }
 }
 
 #[cfg(test)]
@@ -67,18 +67,18 @@ mod tests {
 
     const HISTORY: ScheduleInput = ScheduleInput {
         every_ms: Some(900),
-        is_under_way: false,
+        is_active: false,
         catches_up: true,
-        known_ms: 10_000,
+        added_ms: 10_000,
         ended_ms: Some(9_500),
         awake_ms: 10_000,
     };
-    const FIGURES: ScheduleInput = ScheduleInput { catches_up: false, ended_ms: None, ..HISTORY };
+    const DASHBOARD: ScheduleInput = ScheduleInput { catches_up: false, ended_ms: None, ..HISTORY };
 
     #[test]
-    fn a_job_is_due_a_period_after_its_last_run() {
-        for (what, sight, wanted) in [
-            ("soon", HISTORY, ScheduleDecision::At(10_400)),
+    fn a_job_is_due_one_interval_after_its_last_run() {
+        for (case, input, expected) in [
+            ("not yet due", HISTORY, ScheduleDecision::At(10_400)),
             ("due", ScheduleInput { ended_ms: Some(9_100), ..HISTORY }, ScheduleDecision::Now(RunReason::Schedule)),
             ("missed", ScheduleInput { ended_ms: Some(9_099), ..HISTORY }, ScheduleDecision::Now(RunReason::Missed)),
             (
@@ -88,28 +88,36 @@ mod tests {
             ),
             ("never ran", ScheduleInput { ended_ms: None, ..HISTORY }, ScheduleDecision::Now(RunReason::Schedule)),
             (
-                "slept over",
-                ScheduleInput { known_ms: 1, ended_ms: Some(9_099), ..HISTORY },
+                "missed during a suspension",
+                ScheduleInput { added_ms: 1, ended_ms: Some(9_099), ..HISTORY },
                 ScheduleDecision::Now(RunReason::Missed),
             ),
             (
-                "due on waking",
-                ScheduleInput { known_ms: 1, ended_ms: Some(9_100), ..HISTORY },
+                "due on resume",
+                ScheduleInput { added_ms: 1, ended_ms: Some(9_100), ..HISTORY },
                 ScheduleDecision::Now(RunReason::Schedule),
             ),
-            ("slept a little", ScheduleInput { known_ms: 1, ..HISTORY }, ScheduleDecision::At(10_400)),
-            ("does not catch up", FIGURES, ScheduleDecision::At(10_900)),
-            ("ran in an earlier process", ScheduleInput { ended_ms: Some(1), ..FIGURES }, ScheduleDecision::At(10_900)),
-            ("ran in this process", ScheduleInput { ended_ms: Some(10_050), ..FIGURES }, ScheduleDecision::At(10_950)),
+            ("short suspension", ScheduleInput { added_ms: 1, ..HISTORY }, ScheduleDecision::At(10_400)),
+            ("does not catch up", DASHBOARD, ScheduleDecision::At(10_900)),
             (
-                "slept, and does not catch up",
-                ScheduleInput { known_ms: 1, ..FIGURES },
+                "ran in an earlier process",
+                ScheduleInput { ended_ms: Some(1), ..DASHBOARD },
+                ScheduleDecision::At(10_900),
+            ),
+            (
+                "ran in this process",
+                ScheduleInput { ended_ms: Some(10_050), ..DASHBOARD },
+                ScheduleDecision::At(10_950),
+            ),
+            (
+                "suspended, and does not catch up",
+                ScheduleInput { added_ms: 1, ..DASHBOARD },
                 ScheduleDecision::Now(RunReason::Schedule),
             ),
-            ("under way", ScheduleInput { is_under_way: true, ended_ms: None, ..HISTORY }, ScheduleDecision::Never),
-            ("only when asked", ScheduleInput { every_ms: None, ended_ms: None, ..HISTORY }, ScheduleDecision::Never),
+            ("active", ScheduleInput { is_active: true, ended_ms: None, ..HISTORY }, ScheduleDecision::Never),
+            ("on request only", ScheduleInput { every_ms: None, ended_ms: None, ..HISTORY }, ScheduleDecision::Never),
         ] {
-            assert_eq!(decide(&sight, 10_000), wanted, "{what}");
+            assert_eq!(decide(&input, 10_000), expected, "{case}");
         }
     }
 
@@ -131,28 +139,28 @@ mod tests {
     }
 
     impl UptimeTimes {
-        fn new(stretch: &UptimePeriod, start_ms: u64) -> Self {
-            let asleep_ms = start_ms + stretch.up_ms / 2;
-            let awake_ms = asleep_ms + stretch.slept_ms;
-            Self { asleep_ms, awake_ms, end_ms: start_ms + stretch.up_ms + stretch.slept_ms }
+        fn new(period: &UptimePeriod, start_ms: u64) -> Self {
+            let asleep_ms = start_ms + period.up_ms / 2;
+            let awake_ms = asleep_ms + period.slept_ms;
+            Self { asleep_ms, awake_ms, end_ms: start_ms + period.up_ms + period.slept_ms }
         }
 
-        fn next_start_ms(&self, stretch: &UptimePeriod) -> u64 {
-            self.end_ms.saturating_add_signed(stretch.off_ms).max(1)
+        fn next_start_ms(&self, period: &UptimePeriod) -> u64 {
+            self.end_ms.saturating_add_signed(period.off_ms).max(1)
         }
     }
 
-    fn stretches() -> impl Strategy<Value = Vec<UptimePeriod>> {
-        let stretch = (0..300_u64, prop_oneof![Just(0), 1..200_u64], -200..400_i64);
-        let stretch = stretch.prop_map(|(up_ms, slept_ms, off_ms)| UptimePeriod { up_ms, slept_ms, off_ms });
-        proptest::collection::vec(stretch, 1..8)
+    fn periods() -> impl Strategy<Value = Vec<UptimePeriod>> {
+        let period = (0..300_u64, prop_oneof![Just(0), 1..200_u64], -200..400_i64);
+        let period = period.prop_map(|(up_ms, slept_ms, off_ms)| UptimePeriod { up_ms, slept_ms, off_ms });
+        proptest::collection::vec(period, 1..8)
     }
 
     /// Due times found by jumping from one to the next, as the scheduler does.
-    fn scheduled(every_ms: u64, took_ms: u64, catches_up: bool, stretches: &[UptimePeriod]) -> Vec<(u64, bool)> {
+    fn due_by_jumping(every_ms: u64, took_ms: u64, catches_up: bool, periods: &[UptimePeriod]) -> Vec<(u64, bool)> {
         let (mut runs, mut start_ms, mut ended_ms) = (Vec::new(), 1_000, None);
-        for stretch in stretches {
-            let times = UptimeTimes::new(stretch, start_ms);
+        for period in periods {
+            let times = UptimeTimes::new(period, start_ms);
             let mut now_ms = start_ms;
             ended_ms = ended_ms.map(|ended_ms: u64| ended_ms.min(start_ms));
             loop {
@@ -162,21 +170,21 @@ mod tests {
                 if now_ms >= times.end_ms {
                     break;
                 }
-                let has_slept = now_ms >= times.awake_ms && stretch.slept_ms > 0;
-                let sight = ScheduleInput {
+                let has_slept = now_ms >= times.awake_ms && period.slept_ms > 0;
+                let input = ScheduleInput {
                     every_ms: Some(every_ms),
-                    is_under_way: false,
+                    is_active: false,
                     catches_up,
-                    known_ms: start_ms,
+                    added_ms: start_ms,
                     ended_ms,
                     awake_ms: if has_slept { times.awake_ms } else { start_ms },
                 };
-                now_ms = match decide(&sight, now_ms) {
-                    ScheduleDecision::Now(why) => {
-                        runs.push((now_ms, why == RunReason::Missed));
+                now_ms = match decide(&input, now_ms) {
+                    ScheduleDecision::Now(reason) => {
+                        runs.push((now_ms, reason == RunReason::Missed));
                         let done_ms = now_ms + took_ms;
-                        let is_broken = now_ms < times.asleep_ms && done_ms > times.asleep_ms;
-                        let done_ms = done_ms + if is_broken { stretch.slept_ms } else { 0 };
+                        let is_interrupted = now_ms < times.asleep_ms && done_ms > times.asleep_ms;
+                        let done_ms = done_ms + if is_interrupted { period.slept_ms } else { 0 };
                         if done_ms <= times.end_ms {
                             ended_ms = Some(done_ms);
                         }
@@ -186,18 +194,18 @@ mod tests {
                     ScheduleDecision::Never => times.end_ms,
                 };
             }
-            start_ms = times.next_start_ms(stretch);
+            start_ms = times.next_start_ms(period);
         }
         runs
     }
 
     /// Due times found by checking every millisecond of uptime whether the interval has passed.
-    fn ticked(every_ms: u64, took_ms: u64, catches_up: bool, stretches: &[UptimePeriod]) -> Vec<(u64, bool)> {
+    fn due_by_ticking(every_ms: u64, took_ms: u64, catches_up: bool, periods: &[UptimePeriod]) -> Vec<(u64, bool)> {
         let (mut runs, mut start_ms) = (Vec::new(), 1_000);
         // Since the last run, or always.
         let mut last_ms: Option<u64> = None;
-        for stretch in stretches {
-            let UptimeTimes { asleep_ms, awake_ms, end_ms } = UptimeTimes::new(stretch, start_ms);
+        for period in periods {
+            let UptimeTimes { asleep_ms, awake_ms, end_ms } = UptimeTimes::new(period, start_ms);
             let is_awake = |at_ms: u64| (start_ms..asleep_ms).contains(&at_ms) || at_ms >= awake_ms;
             last_ms = last_ms.map(|last_ms| last_ms.min(start_ms));
             let mut since_ms = if catches_up { last_ms } else { Some(start_ms) };
@@ -213,35 +221,35 @@ mod tests {
                 }
                 busy_ms = busy_ms.saturating_sub(1);
             }
-            start_ms = UptimeTimes::new(stretch, start_ms).next_start_ms(stretch);
+            start_ms = UptimeTimes::new(period, start_ms).next_start_ms(period);
         }
         runs
     }
 
     proptest! {
         #[test]
-        fn it_runs_when_as_much_time_has_passed_as_is_to_pass(
+        fn runs_are_due_exactly_when_the_interval_has_passed(
             every_ms in 1..120_u64,
             took_ms in 1..60_u64,
             catches_up: bool,
-            stretches in stretches(),
+            periods in periods(),
         ) {
-            let runs = scheduled(every_ms, took_ms, catches_up, &stretches);
-            prop_assert_eq!(&runs, &ticked(every_ms, took_ms, catches_up, &stretches));
+            let runs = due_by_jumping(every_ms, took_ms, catches_up, &periods);
+            prop_assert_eq!(&runs, &due_by_ticking(every_ms, took_ms, catches_up, &periods));
         }
 
         #[test]
-        fn however_long_nobody_was_there_it_is_one_run_that_is_made_up_for(
+        fn all_missed_runs_are_made_up_for_by_one(
             every_ms in 1..120_u64,
             off_ms in 0..1_000_000_u64,
         ) {
-            let known_ms = 10_000 + every_ms + off_ms;
-            let awake_ms = known_ms;
-            let sight = ScheduleInput { every_ms: Some(every_ms), ended_ms: Some(10_000), known_ms, awake_ms, ..HISTORY };
-            let first = decide(&sight, known_ms);
+            let added_ms = 10_000 + every_ms + off_ms;
+            let awake_ms = added_ms;
+            let input = ScheduleInput { every_ms: Some(every_ms), ended_ms: Some(10_000), added_ms, awake_ms, ..HISTORY };
+            let first = decide(&input, added_ms);
             prop_assert_eq!(first, ScheduleDecision::Now(if off_ms == 0 { RunReason::Schedule } else { RunReason::Missed }));
-            let after = ScheduleInput { ended_ms: Some(known_ms + 1), ..sight };
-            prop_assert_eq!(decide(&after, known_ms + 1), ScheduleDecision::At(known_ms + 1 + every_ms));
+            let after = ScheduleInput { ended_ms: Some(added_ms + 1), ..input };
+            prop_assert_eq!(decide(&after, added_ms + 1), ScheduleDecision::At(added_ms + 1 + every_ms));
         }
     }
 }

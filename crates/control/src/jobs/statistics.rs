@@ -8,17 +8,17 @@ use greenroom_proxy::statistics::Statistics;
 
 /// Adds the job.
 pub fn add(jobs: &Jobs, statistics: &Arc<Statistics>) {
-    let (seen, work) = (Arc::clone(statistics), Arc::clone(statistics));
-    let plan = JobDefinition {
+    let (watched, work) = (Arc::clone(statistics), Arc::clone(statistics));
+    let definition = JobDefinition {
         id: "statistics",
         title: "Statistics",
-        description: "Writes down what was asked and how it was answered since the last time.",
+        description: "Writes the request statistics since the last run.",
         every: Some(statistics.write_every()),
         catches_up: false,
     };
     jobs.add_external(
-        plan,
-        move || status(&seen),
+        definition,
+        move || status(&watched),
         move |_| {
             let statistics = Arc::clone(&work);
             async move { statistics.flush().await }
@@ -27,14 +27,14 @@ pub fn add(jobs: &Jobs, statistics: &Arc<Statistics>) {
 }
 
 fn status(statistics: &Statistics) -> ExternalJobStatus {
-    let Some(written) = statistics.last_flush() else { return ExternalJobStatus::default() };
+    let Some(flush) = statistics.last_flush() else { return ExternalJobStatus::default() };
     let every_ms = u64::try_from(statistics.write_every().max(Duration::from_secs(1)).as_millis()).unwrap_or(0);
-    let (outcome, message) = match written.outcome {
+    let (outcome, message) = match flush.outcome {
         Ok(message) => (JobOutcome::Done, message),
         Err(reason) => (JobOutcome::Failed, reason),
     };
     ExternalJobStatus {
-        next_ms: Some(written.ended_ms.saturating_add(every_ms)),
-        last: Some(LastRun::new(written.started_ms, written.ended_ms, outcome, message)),
+        next_ms: Some(flush.ended_ms.saturating_add(every_ms)),
+        last: Some(LastRun::new(flush.started_ms, flush.ended_ms, outcome, message)),
     }
 }

@@ -88,9 +88,9 @@ impl TrackParams {
 
 /// Rounded seconds; `None` unless positive and finite.
 fn seconds(seconds: f64) -> Option<u32> {
-    let is_length = seconds.is_finite() && seconds > 0.0 && seconds < f64::from(u32::MAX);
+    let is_valid = seconds.is_finite() && seconds > 0.0 && seconds < f64::from(u32::MAX);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is within bounds")]
-    is_length.then_some(seconds.round() as u32)
+    is_valid.then_some(seconds.round() as u32)
 }
 
 /// Matches tracks to items.
@@ -100,38 +100,38 @@ fn seconds(seconds: f64) -> Option<u32> {
     request_body = MatchTracksRequest,
     responses(
         (status = 200, body = responses::MatchTracksResponse),
-        (status = 404, description = "No such server, or no such library"),
+        (status = 404, description = "No such server or library"),
         (status = 503, description = "The library is not indexed yet"),
     ),
 )]
 pub(crate) async fn tracks(
-    State(plane): State<Arc<ApiState>>,
-    Extension(admitted): Extension<AuthContext>,
+    State(state): State<Arc<ApiState>>,
+    Extension(auth): Extension<AuthContext>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, MatchApiError> {
-    let asked: MatchTracksRequest = read_up_to(&headers, body, MAX_TRACKS_BYTES).await?;
-    if asked.tracks.len() > MAX_TRACKS {
+    let request: MatchTracksRequest = read_up_to(&headers, body, MAX_TRACKS_BYTES).await?;
+    if request.tracks.len() > MAX_TRACKS {
         return Err(TOO_MANY.into());
     }
-    let policy = policy(asked.policy.as_deref())?;
-    let live = match asked.live {
+    let policy = policy(request.policy.as_deref())?;
+    let live = match request.live {
         None | Some(LiveSearchOption::Switch(false) | LiveSearchOption::UpTo(0)) => LiveSearch::Off,
-        Some(_) if !admitted.may_change => return Err(LIVE_NEEDS_TOKEN.into()),
+        Some(_) if !auth.may_change => return Err(LIVE_NEEDS_TOKEN.into()),
         Some(LiveSearchOption::Switch(true)) => LiveSearch::UpTo(usize::MAX),
-        Some(LiveSearchOption::UpTo(most)) => LiveSearch::UpTo(most),
+        Some(LiveSearchOption::UpTo(max)) => LiveSearch::UpTo(max),
     };
-    let control = &plane.control;
-    let library = control.music_library(asked.library.as_deref(), asked.server.as_deref())?;
-    let wanted: Vec<TrackQuery> = asked.tracks.into_iter().map(TrackParams::into_query).collect();
-    let (generation, resolved) = control.playlists.matching.resolve_with(&library, &wanted, policy, live).await;
+    let control = &state.control;
+    let library = control.music_library(request.library.as_deref(), request.server.as_deref())?;
+    let queries: Vec<TrackQuery> = request.tracks.into_iter().map(TrackParams::into_query).collect();
+    let (generation, resolved) = control.playlists.matching.resolve_with(&library, &queries, policy, live).await;
     let Some(generation) = generation else {
         library.record_lookup();
         return Err(not_indexed(&[library]));
     };
     let age_ms = control.clock.now_ms().saturating_sub(generation.taken_at_ms);
-    let answer = move || {
-        let count = |decision: MatchDecision| resolved.iter().filter(|one| one.decision == decision).count();
+    let response = move || {
+        let count = |decision: MatchDecision| resolved.iter().filter(|resolved| resolved.decision == decision).count();
         responses::MatchTracksResponse {
             library: library.id.to_string(),
             generation: generation.number,
@@ -142,14 +142,14 @@ pub(crate) async fn tracks(
             accepted: count(MatchDecision::Accept),
             review: count(MatchDecision::Review),
             rejected: count(MatchDecision::Reject),
-            tracks: resolved.iter().map(|one| track_result(&library.id, one)).collect(),
+            tracks: resolved.iter().map(|resolved| track_result(&library.id, resolved)).collect(),
         }
     };
-    Ok(json_response_blocking(answer).await)
+    Ok(json_response_blocking(response).await)
 }
 
-fn policy(word: Option<&str>) -> Result<MatchPolicy, MatchApiError> {
-    match word {
+fn policy(name: Option<&str>) -> Result<MatchPolicy, MatchApiError> {
+    match name {
         None | Some("strict") => Ok(MatchPolicy::Strict),
         Some("prefer-version-else-any") => Ok(MatchPolicy::PreferVersionElseAny),
         Some("ids-only") => Ok(MatchPolicy::IdsOnly),
@@ -159,16 +159,19 @@ fn policy(word: Option<&str>) -> Result<MatchPolicy, MatchApiError> {
 
 fn track_result(library: &LibraryId, resolved: &TrackResolution) -> MatchedTrack {
     let best = resolved.candidates.first();
-    let decided = resolved.source.reason();
-    let words = |found: &MatchCandidate| -> Vec<&'static str> {
-        decided.map_or_else(|| found.reasons.iter().map(TrackMatchReason::word).collect(), |(word, _)| vec![word])
+    let override_reason = resolved.source.reason();
+    let reason_names = |candidate: &MatchCandidate| -> Vec<&'static str> {
+        override_reason
+            .map_or_else(|| candidate.reasons.iter().map(TrackMatchReason::word).collect(), |(name, _)| vec![name])
     };
-    let why = |found: &MatchCandidate| decided.map_or_else(|| why(&found.reasons), |(_, sentence)| sentence.to_owned());
-    let candidate = |found: &MatchCandidate| TrackMatchCandidate {
-        item: MatchedItem::new(library, &found.item),
-        score: score(found.score),
-        reasons: words(found),
-        why: why(found),
+    let reason_text = |candidate: &MatchCandidate| {
+        override_reason.map_or_else(|| reason_text(&candidate.reasons), |(_, sentence)| sentence.to_owned())
+    };
+    let to_candidate = |candidate: &MatchCandidate| TrackMatchCandidate {
+        item: MatchedItem::new(library, &candidate.item),
+        score: score(candidate.score),
+        reasons: reason_names(candidate),
+        why: reason_text(candidate),
     };
     MatchedTrack {
         decision: resolved.decision.into(),
@@ -177,9 +180,9 @@ fn track_result(library: &LibraryId, resolved: &TrackResolution) -> MatchedTrack
         score: best.map(|best| score(best.score)),
         runner_up: resolved.candidates.get(1).map(|second| score(second.score)),
         margin: score(resolved.margin),
-        reasons: best.map(words).unwrap_or_default(),
-        why: best.map(why),
-        candidates: resolved.candidates.iter().map(candidate).collect(),
+        reasons: best.map(reason_names).unwrap_or_default(),
+        why: best.map(reason_text),
+        candidates: resolved.candidates.iter().map(to_candidate).collect(),
     }
 }
 
@@ -188,7 +191,7 @@ fn score(score: f32) -> f64 {
 }
 
 /// The reasons as text for people.
-fn why(reasons: &[TrackMatchReason]) -> String {
+fn reason_text(reasons: &[TrackMatchReason]) -> String {
     reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
@@ -236,36 +239,37 @@ struct PathDetails {
     request_body = MatchPathsRequest,
     responses(
         (status = 200, body = responses::MatchPathsResponse),
-        (status = 404, description = "No such server, or no such library"),
+        (status = 404, description = "No such server or library"),
         (status = 503, description = "The library is not indexed yet"),
     ),
 )]
 pub(crate) async fn paths(
-    State(plane): State<Arc<ApiState>>,
+    State(state): State<Arc<ApiState>>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, MatchApiError> {
-    let asked: MatchPathsRequest = read_up_to(&headers, body, MAX_PATHS_BYTES).await?;
-    if asked.paths.len() > MAX_PATHS {
+    let request: MatchPathsRequest = read_up_to(&headers, body, MAX_PATHS_BYTES).await?;
+    if request.paths.len() > MAX_PATHS {
         return Err(TOO_MANY.into());
     }
-    let case = match asked.case.as_deref() {
+    let case = match request.case.as_deref() {
         None | Some("exact") => CaseSensitivity::Exact,
         Some("ignore") => CaseSensitivity::Ignore,
         Some(_) => return Err(crate::error::Problem::BAD_BODY.into()),
     };
-    let said = asked.maps.as_deref().map(compile_maps).transpose()?;
-    let control = &plane.control;
-    let libraries = control.libraries(asked.library.as_deref(), asked.server.as_deref())?;
-    let reach = SearchScope::new(libraries, asked.library.is_some())?;
-    let maps = said.unwrap_or_else(|| {
-        reach.indexed.first().map(|library| library.server.origin.settings.path_maps.clone()).unwrap_or_default()
+    let sent_maps = request.maps.as_deref().map(compile_maps).transpose()?;
+    let control = &state.control;
+    let libraries = control.libraries(request.library.as_deref(), request.server.as_deref())?;
+    let scope = SearchScope::new(libraries, request.library.is_some())?;
+    let maps = sent_maps.unwrap_or_else(|| {
+        scope.indexed.first().map(|library| library.server.origin.settings.path_maps.clone()).unwrap_or_default()
     });
     let maps = Arc::new(maps);
-    let paths: Vec<PathLookupQuery> = asked.paths.into_iter().map(path).collect();
-    let found = control.playlists.matching.find_paths(&reach.indexed, paths, Arc::clone(&maps), case).await;
-    reach.check(found.is_empty() || found.iter().any(|one| one.confidence == FileMatchConfidence::High))?;
-    Ok(json_response_blocking(move || paths_response(&reach, &found, &maps)).await)
+    let paths: Vec<PathLookupQuery> = request.paths.into_iter().map(path).collect();
+    let results = control.playlists.matching.find_paths(&scope.indexed, paths, Arc::clone(&maps), case).await;
+    scope
+        .check(results.is_empty() || results.iter().any(|resolved| resolved.confidence == FileMatchConfidence::High))?;
+    Ok(json_response_blocking(move || paths_response(&scope, &results, &maps)).await)
 }
 
 /// Compiles the path maps sent with a request.
@@ -273,27 +277,27 @@ pub(super) fn compile_maps(maps: &[PathMapParams]) -> Result<PathMaps, MatchApiE
     PathMaps::new(maps.iter().map(|map| PathRule { from: &map.from, to: &map.to })).map_err(MatchApiError::BadPathMap)
 }
 
-fn paths_response(reach: &SearchScope, found: &[PathLookupResult], maps: &PathMaps) -> responses::MatchPathsResponse {
-    let listed = |placed: &[LocatedItem]| -> Vec<PathMatchItem> {
-        let show = |placed: &LocatedItem| PathMatchItem {
-            item: MatchedItem::new(&placed.library, &placed.item),
-            reasons: placed.reasons.iter().map(ToString::to_string).collect(),
-            mapped_files: placed.item.files.iter().filter_map(|file| maps.map_back(&file.path)).collect(),
+fn paths_response(scope: &SearchScope, results: &[PathLookupResult], maps: &PathMaps) -> responses::MatchPathsResponse {
+    let list_items = |located: &[LocatedItem]| -> Vec<PathMatchItem> {
+        let match_item = |located: &LocatedItem| PathMatchItem {
+            item: MatchedItem::new(&located.library, &located.item),
+            reasons: located.reasons.iter().map(ToString::to_string).collect(),
+            mapped_files: located.item.files.iter().filter_map(|file| maps.map_back(&file.path)).collect(),
         };
-        placed.iter().map(show).collect()
+        located.iter().map(match_item).collect()
     };
-    let of = |one: &PathLookupResult| PathMatchResult {
-        confidence: ConfidenceLevel::from_confidence(one.confidence, reach.is_complete()),
-        key: one.items.first().map(|placed| placed.item.key.to_string()),
-        reasons: reasons(&one.reasons, &one.overrides),
-        items: listed(&one.items),
-        candidates: listed(&one.candidates),
+    let to_result = |resolved: &PathLookupResult| PathMatchResult {
+        confidence: ConfidenceLevel::from_confidence(resolved.confidence, scope.is_complete()),
+        key: resolved.items.first().map(|located| located.item.key.to_string()),
+        reasons: reasons(&resolved.reasons, &resolved.overrides),
+        items: list_items(&resolved.items),
+        candidates: list_items(&resolved.candidates),
     };
-    let paths: Vec<PathMatchResult> = found.iter().map(of).collect();
-    let count = |sureness| paths.iter().filter(|path| path.confidence == sureness).count();
+    let paths: Vec<PathMatchResult> = results.iter().map(to_result).collect();
+    let count = |confidence| paths.iter().filter(|path| path.confidence == confidence).count();
     responses::MatchPathsResponse {
-        libraries: names(&reach.indexed),
-        unindexed: reach.pending_libraries(),
+        libraries: names(&scope.indexed),
+        unindexed: scope.pending_libraries(),
         high: count(ConfidenceLevel::High),
         low: count(ConfidenceLevel::Low),
         none: count(ConfidenceLevel::None),
@@ -303,16 +307,20 @@ fn paths_response(reach: &SearchScope, found: &[PathLookupResult], maps: &PathMa
 }
 
 /// Identifiers of the reasons and of the applied overrides.
-fn reasons(reasons: &[impl ToString], ruled: &[AppliedOverride]) -> Vec<String> {
-    reasons.iter().map(ToString::to_string).chain(ruled.iter().map(|ruled| ruled.name().to_owned())).collect()
+fn reasons(reasons: &[impl ToString], overrides: &[AppliedOverride]) -> Vec<String> {
+    reasons
+        .iter()
+        .map(ToString::to_string)
+        .chain(overrides.iter().map(|overrides| overrides.name().to_owned()))
+        .collect()
 }
 
 fn names(libraries: &[Arc<Library>]) -> Vec<String> {
     libraries.iter().map(|library| library.id.to_string()).collect()
 }
 
-fn path(asked: PathParams) -> PathLookupQuery {
-    match asked {
+fn path(request: PathParams) -> PathLookupQuery {
+    match request {
         PathParams::Path(path) => PathLookupQuery { path, ..PathLookupQuery::default() },
         PathParams::Known(PathDetails { path, size_bytes, duration_s }) => {
             PathLookupQuery { path, size_bytes, duration_s: duration_s.and_then(seconds) }
@@ -336,42 +344,42 @@ pub(crate) struct MatchIdsRequest {
     request_body = MatchIdsRequest,
     responses(
         (status = 200, body = responses::MatchIdsResponse),
-        (status = 404, description = "No such server, or no such library"),
+        (status = 404, description = "No such server or library"),
         (status = 503, description = "The library is not indexed yet"),
     ),
 )]
 pub(crate) async fn ids(
-    State(plane): State<Arc<ApiState>>,
+    State(state): State<Arc<ApiState>>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, MatchApiError> {
-    let asked: MatchIdsRequest = read_up_to(&headers, body, MAX_IDS_BYTES).await?;
-    if asked.ids.len() > MAX_IDS {
+    let request: MatchIdsRequest = read_up_to(&headers, body, MAX_IDS_BYTES).await?;
+    if request.ids.len() > MAX_IDS {
         return Err(TOO_MANY.into());
     }
-    let control = &plane.control;
-    let libraries = control.libraries(asked.library.as_deref(), asked.server.as_deref())?;
-    let reach = SearchScope::new(libraries, asked.library.is_some())?;
-    let found = control.playlists.matching.find_ids(&reach.indexed, asked.ids.clone()).await;
-    reach.check(found.is_empty() || found.iter().any(|one| !one.items.is_empty()))?;
-    Ok(json_response_blocking(move || ids_response(&reach, &asked.ids, &found)).await)
+    let control = &state.control;
+    let libraries = control.libraries(request.library.as_deref(), request.server.as_deref())?;
+    let scope = SearchScope::new(libraries, request.library.is_some())?;
+    let results = control.playlists.matching.find_ids(&scope.indexed, request.ids.clone()).await;
+    scope.check(results.is_empty() || results.iter().any(|resolved| !resolved.items.is_empty()))?;
+    Ok(json_response_blocking(move || ids_response(&scope, &request.ids, &results)).await)
 }
 
-fn ids_response(reach: &SearchScope, asked: &[String], found: &[IdLookupResult]) -> responses::MatchIdsResponse {
-    let of = |(id, IdLookupResult { items, overrides: ruled }): (&String, &IdLookupResult)| {
+fn ids_response(scope: &SearchScope, ids: &[String], results: &[IdLookupResult]) -> responses::MatchIdsResponse {
+    let to_result = |(id, IdLookupResult { items, overrides }): (&String, &IdLookupResult)| {
         let confidence = if items.is_empty() { FileMatchConfidence::None } else { FileMatchConfidence::High };
         IdMatchResult {
             id: greenroom_library::external_id::canonical(id),
-            confidence: ConfidenceLevel::from_confidence(confidence, reach.is_complete()),
-            reasons: reasons(&[""; 0], ruled),
-            items: items.iter().map(|placed| MatchedItem::new(&placed.library, &placed.item)).collect(),
+            confidence: ConfidenceLevel::from_confidence(confidence, scope.is_complete()),
+            reasons: reasons(&[""; 0], overrides),
+            items: items.iter().map(|located| MatchedItem::new(&located.library, &located.item)).collect(),
         }
     };
-    let ids: Vec<IdMatchResult> = asked.iter().zip(found).map(of).collect();
-    let count = |sureness| ids.iter().filter(|id| id.confidence == sureness).count();
+    let ids: Vec<IdMatchResult> = ids.iter().zip(results).map(to_result).collect();
+    let count = |confidence| ids.iter().filter(|id| id.confidence == confidence).count();
     responses::MatchIdsResponse {
-        libraries: names(&reach.indexed),
-        unindexed: reach.pending_libraries(),
+        libraries: names(&scope.indexed),
+        unindexed: scope.pending_libraries(),
         found: count(ConfidenceLevel::High),
         unknown: count(ConfidenceLevel::Unknown),
         ids,
@@ -383,7 +391,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_length_is_whole_seconds_or_nothing() {
+    fn a_duration_is_rounded_to_whole_seconds_or_ignored() {
         assert_eq!(seconds(239.6), Some(240));
         for odd in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e18] {
             assert_eq!(seconds(odd), None, "{odd}");

@@ -12,7 +12,8 @@ use http::header::CONTENT_TYPE;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{MatchApiError, NOTHING_ASKED, UNKNOWN_ITEM, bytes_up_to, not_indexed, read_up_to};
+use super::{EMPTY_QUERY, MatchApiError, UNKNOWN_ITEM, bytes_up_to, not_indexed, read_up_to};
+use crate::api::has_media_type;
 use crate::control::ApiState;
 use crate::error::Problem;
 use crate::matching_api::lookup::{PathMapParams, TrackParams, compile_maps};
@@ -24,12 +25,12 @@ use greenroom_sync::matching::overrides::{ExportedMatchOverride, MatchOverride, 
 use greenroom_sync::matching::overrides_store::OverrideFilter;
 
 /// Max body size of one override.
-const MAX_RULING_BYTES: usize = 64 * 1024;
+const MAX_OVERRIDE_BYTES: usize = 64 * 1024;
 /// Limits of an import: body size and number of overrides.
-const MAX_WRITTEN_BYTES: usize = 16 * 1024 * 1024;
-const MAX_WRITTEN: usize = 50_000;
+const MAX_IMPORT_BYTES: usize = 16 * 1024 * 1024;
+const MAX_IMPORT: usize = 50_000;
 /// Decisions of one page.
-const PAGE: usize = 500;
+const PAGE_SIZE: usize = 500;
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -57,51 +58,51 @@ struct PinRequest {
         (status = 200, body = responses::OverrideResponse),
         (status = 404, description = "No such server, library or item"),
         (status = 503, description = "The library is not indexed yet"),
-        (status = 507, description = "The decision cannot be kept"),
+        (status = 507, description = "The override cannot be saved"),
     ),
 )]
 pub(crate) async fn pin(
-    State(plane): State<Arc<ApiState>>,
+    State(state): State<Arc<ApiState>>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<responses::OverrideResponse>, MatchApiError> {
-    let pinned: PinRequest = read_up_to(&headers, body, MAX_RULING_BYTES).await?;
-    let kind = pinned.kind.unwrap_or(MatchOverrideKind::Pin);
+    let request: PinRequest = read_up_to(&headers, body, MAX_OVERRIDE_BYTES).await?;
+    let kind = request.kind.unwrap_or(MatchOverrideKind::Pin);
     if kind == MatchOverrideKind::Confirmed {
         // Confirmed matches come from use alone.
         return Err(Problem::BAD_BODY.into());
     }
-    let control = &plane.control;
-    let (named, server) = (pinned.library.as_deref(), pinned.server.as_deref());
-    let (library, wanted) = match (pinned.track, pinned.path, pinned.id) {
-        (Some(track), None, None) => (control.music_library(named, server)?, track.into_query()),
+    let control = &state.control;
+    let (library_id, server) = (request.library.as_deref(), request.server.as_deref());
+    let (library, query) = match (request.track, request.path, request.id) {
+        (Some(track), None, None) => (control.music_library(library_id, server)?, track.into_query()),
         (None, Some(path), None) => {
-            let said = pinned.maps.as_deref().map(compile_maps).transpose()?;
-            let library = library_with_key(&control.libraries(named, server)?, &pinned.key)?;
-            let maps = said.as_ref().unwrap_or(&library.server.origin.settings.path_maps);
+            let sent_maps = request.maps.as_deref().map(compile_maps).transpose()?;
+            let library = library_with_key(&control.libraries(library_id, server)?, &request.key)?;
+            let maps = sent_maps.as_ref().unwrap_or(&library.server.origin.settings.path_maps);
             let mapped = maps.map(&path).unwrap_or(path);
             (library, TrackQuery::from_path(&mapped))
         }
         (None, None, Some(id)) => {
-            (library_with_key(&control.libraries(named, server)?, &pinned.key)?, TrackQuery::from_id(&id))
+            (library_with_key(&control.libraries(library_id, server)?, &request.key)?, TrackQuery::from_id(&id))
         }
-        _ => return Err(NOTHING_ASKED.into()),
+        _ => return Err(EMPTY_QUERY.into()),
     };
     let matching = &control.playlists.matching;
-    let ruling = matching.set_override(&library, kind, wanted, &pinned.key).await?;
-    Ok(Json((&ruling).into()))
+    let stored = matching.set_override(&library, kind, query, &request.key).await?;
+    Ok(Json((&stored).into()))
 }
 
 /// The library with an item of this key.
 fn library_with_key(libraries: &[Arc<Library>], key: &str) -> Result<Arc<Library>, MatchApiError> {
-    let has = |library: &&Arc<Library>| {
+    let has_item = |library: &&Arc<Library>| {
         library.generation().is_some_and(|generation| generation.snapshot.row_of(key).is_some())
     };
-    let awaited: Vec<_> = libraries.iter().filter(|library| library.generation().is_none()).cloned().collect();
-    match libraries.iter().find(has) {
+    let pending: Vec<_> = libraries.iter().filter(|library| library.generation().is_none()).cloned().collect();
+    match libraries.iter().find(has_item) {
         Some(library) => Ok(Arc::clone(library)),
-        None if awaited.is_empty() => Err(UNKNOWN_ITEM.into()),
-        None => Err(not_indexed(&awaited)),
+        None if pending.is_empty() => Err(UNKNOWN_ITEM.into()),
+        None => Err(not_indexed(&pending)),
     }
 }
 
@@ -125,15 +126,15 @@ struct MissingItemRequest {
     ),
 )]
 pub(crate) async fn mark_missing(
-    State(plane): State<Arc<ApiState>>,
+    State(state): State<Arc<ApiState>>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<responses::MatchActionResponse>, MatchApiError> {
-    let absent: MissingItemRequest = read_up_to(&headers, body, MAX_RULING_BYTES).await?;
-    let library = plane.control.music_library(Some(&absent.library), None)?;
+    let request: MissingItemRequest = read_up_to(&headers, body, MAX_OVERRIDE_BYTES).await?;
+    let library = state.control.music_library(Some(&request.library), None)?;
     // An item that is not in the index cannot be offered, so it need not be remembered.
-    let library = library_with_key(&[library], &absent.key)?;
-    plane.control.playlists.matching.mark_missing_on_server(&library, &absent.key).await;
+    let library = library_with_key(&[library], &request.key)?;
+    state.control.playlists.matching.mark_missing_on_server(&library, &request.key).await;
     Ok(Json(responses::MatchActionResponse { success: true }))
 }
 
@@ -168,7 +169,7 @@ pub(crate) struct OverridesListQuery {
 }
 
 fn page() -> usize {
-    PAGE
+    PAGE_SIZE
 }
 
 impl OverridesExportQuery {
@@ -186,19 +187,19 @@ impl OverridesExportQuery {
     responses(
         (status = 200, body = responses::OverridesPage),
         (status = 404, description = "No such library"),
-        (status = 507, description = "The decisions cannot be read"),
+        (status = 507, description = "The overrides cannot be read"),
     ),
 )]
 pub(crate) async fn list(
-    State(plane): State<Arc<ApiState>>,
+    State(state): State<Arc<ApiState>>,
     Query(OverridesListQuery { library, kind, after, limit }): Query<OverridesListQuery>,
 ) -> Result<Json<responses::OverridesPage>, MatchApiError> {
-    let matching = &plane.control.playlists.matching;
-    let rulings =
+    let matching = &state.control.playlists.matching;
+    let overrides =
         matching.list_overrides(OverridesExportQuery { library, kind, after }.filter()?, after, limit).await?;
     let counts = matching.count_overrides().await?.into_iter().collect();
-    let next = rulings.last().filter(|_| rulings.len() == limit).map(|last| last.id);
-    Ok(Json(responses::OverridesPage { counts, next, decisions: rulings.iter().map(Into::into).collect() }))
+    let next = overrides.last().filter(|_| overrides.len() == limit).map(|last| last.id);
+    Ok(Json(responses::OverridesPage { counts, next, decisions: overrides.iter().map(Into::into).collect() }))
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -213,16 +214,16 @@ struct DeleteOverridesRequest {
     delete,
     path = "/api/v1/match/pins",
     request_body = DeleteOverridesRequest,
-    responses((status = 200, body = responses::OverridesDeletedResponse), (status = 507, description = "The change cannot be kept")),
+    responses((status = 200, body = responses::OverridesDeletedResponse), (status = 507, description = "The change cannot be saved")),
 )]
 pub(crate) async fn delete_overrides(
-    State(plane): State<Arc<ApiState>>,
+    State(state): State<Arc<ApiState>>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<responses::OverridesDeletedResponse>, MatchApiError> {
-    let gone: DeleteOverridesRequest = read_up_to(&headers, body, MAX_RULING_BYTES).await?;
-    let gone = plane.control.playlists.matching.remove_overrides(gone.ids).await?;
-    Ok(Json(responses::OverridesDeletedResponse { success: true, gone }))
+    let request: DeleteOverridesRequest = read_up_to(&headers, body, MAX_OVERRIDE_BYTES).await?;
+    let deleted = state.control.playlists.matching.remove_overrides(request.ids).await?;
+    Ok(Json(responses::OverridesDeletedResponse { success: true, gone: deleted }))
 }
 
 /// Exports all match overrides, one JSON object per line.
@@ -233,30 +234,30 @@ pub(crate) async fn delete_overrides(
     responses(
         (status = 200, body = String, content_type = "application/x-ndjson"),
         (status = 404, description = "No such library"),
-        (status = 507, description = "The decisions cannot be read"),
+        (status = 507, description = "The overrides cannot be read"),
     ),
 )]
 pub(crate) async fn export_overrides(
-    State(plane): State<Arc<ApiState>>,
-    Query(asked): Query<OverridesExportQuery>,
+    State(state): State<Arc<ApiState>>,
+    Query(query): Query<OverridesExportQuery>,
 ) -> Result<Response, MatchApiError> {
-    let filter = asked.filter()?;
-    let matching = Arc::clone(&plane.control.playlists.matching);
+    let filter = query.filter()?;
+    let matching = Arc::clone(&state.control.playlists.matching);
     // The first page is read before the response begins, so that a failure still gets an error status.
-    let first = matching.list_overrides(filter.clone(), asked.after, PAGE).await?;
+    let first = matching.list_overrides(filter.clone(), query.after, PAGE_SIZE).await?;
     let pages = stream::unfold(Some(first), move |page| {
         let (matching, filter) = (Arc::clone(&matching), filter.clone());
         async move {
             let page: Vec<MatchOverride> = page.filter(|page| !page.is_empty())?;
             let lines: String = page
                 .iter()
-                .filter_map(|ruling| serde_json::to_string(&ExportedMatchOverride::from(ruling)).ok())
+                .filter_map(|entry| serde_json::to_string(&ExportedMatchOverride::from(entry)).ok())
                 .map(|line| line + "\n")
                 .collect();
             let last = page.last().map_or(i64::MAX, |last| last.id);
-            match matching.list_overrides(filter, last, PAGE).await {
+            match matching.list_overrides(filter, last, PAGE_SIZE).await {
                 Ok(next) => Some((Ok(Bytes::from(lines)), Some(next))),
-                Err(_) => Some((Err(std::io::Error::other("the decisions cannot be read")), None)),
+                Err(_) => Some((Err(std::io::Error::other("the match overrides cannot be read")), None)),
             }
         }
     });
@@ -268,32 +269,32 @@ pub(crate) async fn export_overrides(
     post,
     path = "/api/v1/match/decisions",
     request_body(content = String, content_type = "application/x-ndjson"),
-    responses((status = 200, body = responses::OverridesImportedResponse), (status = 507, description = "The decisions cannot be kept")),
+    responses((status = 200, body = responses::OverridesImportedResponse), (status = 507, description = "The overrides cannot be saved")),
 )]
 pub(crate) async fn import_overrides(
-    State(plane): State<Arc<ApiState>>,
+    State(state): State<Arc<ApiState>>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<responses::OverridesImportedResponse>, MatchApiError> {
-    let said = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if !said.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/x-ndjson") {
+    if !has_media_type(&headers, "application/x-ndjson") {
         return Err(Problem::NOT_JSON.into());
     }
-    let bytes = bytes_up_to(body, MAX_WRITTEN_BYTES).await?;
-    let mut written = Vec::new();
+    let bytes = bytes_up_to(body, MAX_IMPORT_BYTES).await?;
+    let mut imported = Vec::new();
     for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
         if line.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        if written.len() == MAX_WRITTEN {
+        if imported.len() == MAX_IMPORT {
             return Err(super::TOO_MANY.into());
         }
-        let one: ExportedMatchOverride = serde_json::from_slice(line).map_err(|_| MatchApiError::BadLine(index + 1))?;
-        if one.clone().into_override().is_none() {
+        let entry: ExportedMatchOverride =
+            serde_json::from_slice(line).map_err(|_| MatchApiError::BadLine(index + 1))?;
+        if entry.clone().into_override().is_none() {
             return Err(MatchApiError::BadLine(index + 1));
         }
-        written.push(one);
+        imported.push(entry);
     }
-    let kept = plane.control.playlists.matching.import_overrides(written).await?;
-    Ok(Json(responses::OverridesImportedResponse { success: true, kept }))
+    let imported_count = state.control.playlists.matching.import_overrides(imported).await?;
+    Ok(Json(responses::OverridesImportedResponse { success: true, kept: imported_count }))
 }

@@ -195,11 +195,11 @@ pub(super) enum ConfidenceLevel {
 
 impl ConfidenceLevel {
     /// A missing item is certainly absent only if all libraries could be searched.
-    pub(super) fn from_confidence(confidence: FileMatchConfidence, is_whole: bool) -> Self {
+    pub(super) fn from_confidence(confidence: FileMatchConfidence, is_complete: bool) -> Self {
         match confidence {
             FileMatchConfidence::High => Self::High,
             FileMatchConfidence::Low => Self::Low,
-            FileMatchConfidence::None if is_whole => Self::None,
+            FileMatchConfidence::None if is_complete => Self::None,
             FileMatchConfidence::None => Self::Unknown,
         }
     }
@@ -290,16 +290,16 @@ pub(crate) struct OverrideResponse {
 }
 
 impl From<&MatchOverride> for OverrideResponse {
-    fn from(ruling: &MatchOverride) -> Self {
+    fn from(stored: &MatchOverride) -> Self {
         Self {
-            id: ruling.id,
-            library: ruling.library.to_string(),
-            kind: ruling.kind,
-            track: ruling.query.clone(),
-            key: ruling.item_key.clone(),
-            item: ruling.identity.clone(),
-            strict: ruling.is_strict,
-            made_ms: ruling.created_ms,
+            id: stored.id,
+            library: stored.library.to_string(),
+            kind: stored.kind,
+            track: stored.query.clone(),
+            key: stored.item_key.clone(),
+            item: stored.identity.clone(),
+            strict: stored.is_strict,
+            made_ms: stored.created_ms,
         }
     }
 }
@@ -344,19 +344,19 @@ mod tests {
     use greenroom_sync::matching::identity::kind_name;
 
     #[test]
-    fn a_kind_has_the_word_that_decisions_have_for_it() {
+    fn an_item_kind_has_the_same_name_as_in_overrides() {
         for kind in [ItemKind::Film, ItemKind::Show, ItemKind::Season, ItemKind::Episode, ItemKind::Track] {
-            let said = serde_json::to_value(MatchedItemKind::from(kind)).expect("a word");
-            assert_eq!(said, kind_name(kind));
+            let name = serde_json::to_value(MatchedItemKind::from(kind)).expect("a string");
+            assert_eq!(name, kind_name(kind));
         }
     }
 
     #[test]
-    fn where_a_verdict_is_from_and_how_a_library_does_have_one_word_everywhere() {
+    fn match_sources_and_library_states_have_one_name_everywhere() {
         for source in
             [MatchSource::Pin, MatchSource::Confirmed, MatchSource::Index, MatchSource::Miss, MatchSource::Live]
         {
-            assert_eq!(serde_json::to_value(source).expect("a word"), source.name());
+            assert_eq!(serde_json::to_value(source).expect("a string"), source.name());
         }
         for state in [
             LibraryState::Off,
@@ -367,7 +367,7 @@ mod tests {
             LibraryState::Stale,
             LibraryState::Failed,
         ] {
-            assert_eq!(serde_json::to_value(state).expect("a word"), state.name());
+            assert_eq!(serde_json::to_value(state).expect("a string"), state.name());
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
 
@@ -13,6 +13,17 @@ impl MetricsEncoder<'_> {
     /// A gauge.
     pub(super) fn gauge(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
         self.begin(name, help, MetricType::Gauge)?.encode_gauge(&value)
+    }
+
+    /// A gauge family.
+    pub(super) fn gauges<'a, V: EncodeGaugeValue, const N: usize>(
+        &mut self,
+        name: &str,
+        help: &str,
+        samples: impl IntoIterator<Item = ([(&'a str, &'a str); N], V)>,
+    ) -> fmt::Result {
+        let mut family = self.begin(name, help, MetricType::Gauge)?;
+        samples.into_iter().try_for_each(|(labels, value)| family.encode_family(&labels)?.encode_gauge(&value))
     }
 
     /// A counter family.
@@ -48,8 +59,8 @@ impl MetricsEncoder<'_> {
     ) -> Result<MetricEncoder<'s>, fmt::Error> {
         // The encoder takes the unit apart from the name.
         match (name.strip_suffix("_seconds"), name.strip_suffix("_bytes")) {
-            (Some(bare), _) => self.0.encode_descriptor(bare, help, Some(&Unit::Seconds), kind),
-            (_, Some(bare)) => self.0.encode_descriptor(bare, help, Some(&Unit::Bytes), kind),
+            (Some(base_name), _) => self.0.encode_descriptor(base_name, help, Some(&Unit::Seconds), kind),
+            (_, Some(base_name)) => self.0.encode_descriptor(base_name, help, Some(&Unit::Bytes), kind),
             _ => self.0.encode_descriptor(name, help, None, kind),
         }
     }

@@ -12,8 +12,8 @@ pub(super) enum MetricsFormat {
 impl MetricsFormat {
     /// The format for this `Accept` header; OpenMetrics by default.
     pub(super) fn negotiate(accept: Option<&str>) -> Self {
-        let of = |name: &str| accept.and_then(|accept| weight_of(accept, name)).unwrap_or(0.0);
-        if of("text/plain") > of("application/openmetrics-text") { Self::Classic } else { Self::OpenMetrics }
+        let quality = |name: &str| accept.and_then(|accept| weight_of(accept, name)).unwrap_or(0.0);
+        if quality("text/plain") > quality("application/openmetrics-text") { Self::Classic } else { Self::OpenMetrics }
     }
 
     /// The media type.
@@ -27,13 +27,14 @@ impl MetricsFormat {
 
 /// The quality value of a media type, if it is named.
 fn weight_of(accept: &str, name: &str) -> Option<f32> {
-    let said = accept.split(',').map(|one| one.split(';').map(str::trim));
-    said.filter_map(|mut parts| {
-        let is_it = parts.next()?.eq_ignore_ascii_case(name);
-        let weight = parts.find_map(|part| part.strip_prefix("q=")?.parse().ok());
-        is_it.then_some(weight.unwrap_or(1.0))
-    })
-    .reduce(f32::max)
+    let media_types = accept.split(',').map(|media_type| media_type.split(';').map(str::trim));
+    media_types
+        .filter_map(|mut parts| {
+            let is_match = parts.next()?.eq_ignore_ascii_case(name);
+            let weight = parts.find_map(|part| part.strip_prefix("q=")?.parse().ok());
+            is_match.then_some(weight.unwrap_or(1.0))
+        })
+        .reduce(f32::max)
 }
 
 /// Converts to the older format: counters are named with `_total`, an info is a gauge, units and the end marker are
@@ -42,16 +43,16 @@ pub(crate) fn classic(open_metrics: &str) -> String {
     let mut text = String::with_capacity(open_metrics.len());
     let mut help = None;
     for line in open_metrics.lines() {
-        if let Some(said) = line.strip_prefix("# HELP ") {
-            help = said.split_once(' ');
-        } else if let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|said| said.split_once(' ')) {
+        if let Some(rest) = line.strip_prefix("# HELP ") {
+            help = rest.split_once(' ');
+        } else if let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|rest| rest.split_once(' ')) {
             let (suffix, kind) = match kind {
                 "counter" => ("_total", "counter"),
                 "info" => ("_info", "gauge"),
                 other => ("", other),
             };
-            if let Some((_, said)) = help.take().filter(|(of, _)| *of == name) {
-                text.extend(["# HELP ", name, suffix, " ", said, "\n"]);
+            if let Some((_, help)) = help.take().filter(|(family, _)| *family == name) {
+                text.extend(["# HELP ", name, suffix, " ", help, "\n"]);
             }
             text.extend(["# TYPE ", name, suffix, " ", kind, "\n"]);
         } else if !line.starts_with('#') {
@@ -67,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_asks_for_the_older_format_gets_it() {
+    fn the_older_format_is_negotiated_by_accept() {
         for (accept, format) in [
             (None, MetricsFormat::OpenMetrics),
             (Some("*/*"), MetricsFormat::OpenMetrics),
@@ -85,13 +86,13 @@ mod tests {
     }
 
     #[test]
-    fn the_older_format_names_counters_and_infos_as_they_are_written() {
+    fn the_older_format_adds_suffixes_to_counters_and_infos() {
         let open = "# HELP g_asked Asked.\n# TYPE g_asked counter\ng_asked_total{a=\"b\"} 1\n\
                     # HELP g_build The program.\n# TYPE g_build info\ng_build_info{version=\"1\"} 1\n\
                     # HELP g_kept_bytes Kept.\n# TYPE g_kept_bytes gauge\n# UNIT g_kept_bytes bytes\ng_kept_bytes 2\n# EOF\n";
-        let wanted = "# HELP g_asked_total Asked.\n# TYPE g_asked_total counter\ng_asked_total{a=\"b\"} 1\n\
+        let expected = "# HELP g_asked_total Asked.\n# TYPE g_asked_total counter\ng_asked_total{a=\"b\"} 1\n\
                       # HELP g_build_info The program.\n# TYPE g_build_info gauge\ng_build_info{version=\"1\"} 1\n\
                       # HELP g_kept_bytes Kept.\n# TYPE g_kept_bytes gauge\ng_kept_bytes 2\n";
-        assert_eq!(classic(open), wanted);
+        assert_eq!(classic(open), expected);
     }
 }

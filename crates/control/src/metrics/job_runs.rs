@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use prometheus_client::metrics::MetricType;
-
 use crate::control::ControlPlane;
 pub(crate) use crate::jobs::{JobReport, JobState};
 use crate::metrics::encoder::MetricsEncoder;
@@ -15,16 +13,16 @@ use greenroom_state::file_work_queue::FileWorkQueue;
 impl ControlPlane {
     /// Rejected file work by kind.
     pub(super) fn file_work_refused(&self) -> Vec<(&'static str, u64)> {
-        let lanes = [
-            ("bypasses", self.servers.first().map(|shown| &shown.server.modes.bypasses.lane)),
-            ("history", Some(self.history.lane())),
+        let queues = [
+            ("bypasses", self.servers.first().map(|managed| &managed.server.modes.bypasses.file_work)),
+            ("history", Some(self.history.file_work())),
             ("libraries", self.playlists.libraries.lane()),
-            ("lifetimes", self.ttl_overrides.as_ref().map(|book| &book.lane)),
+            ("lifetimes", self.ttl_overrides.as_ref().map(|store| &store.file_work)),
             ("matching", Some(self.playlists.matching.lane())),
             ("playlists", Some(self.playlists.lane())),
             ("statistics", Some(self.statistics.lane())),
         ];
-        lanes.into_iter().map(|(work, lane)| (work, lane.map_or(0, FileWorkQueue::refused))).collect()
+        queues.into_iter().map(|(work, queue)| (work, queue.map_or(0, FileWorkQueue::refused))).collect()
     }
 }
 
@@ -32,41 +30,32 @@ impl MetricsEncoder<'_> {
     /// Last run of each job, and whether it runs.
     pub(super) fn jobs(&mut self, jobs: &[JobReport]) -> fmt::Result {
         let ended = || jobs.iter().filter_map(|job| Some((job.id.as_str(), job.last.as_ref()?)));
-        let help = "When the job ran last, since 1970, by what came of it";
-        let mut family = self.begin("job_ended_timestamp_seconds", help, MetricType::Gauge)?;
-        for (job, last) in ended() {
-            let labels = [("job_id", job), ("outcome", last.outcome.as_str())];
-            family.encode_family(&labels)?.encode_gauge(&(last.ended_ms as f64 / 1000.0))?;
-        }
-        let help = "How long the last run of the job took";
-        let mut family = self.begin("job_duration_seconds", help, MetricType::Gauge)?;
-        for (job, last) in ended() {
-            family.encode_family(&[("job_id", job)])?.encode_gauge(&(last.duration_ms as f64 / 1000.0))?;
-        }
-        let mut family = self.begin("job_running", "Whether the job runs now", MetricType::Gauge)?;
-        for job in jobs {
-            let is_running = u64::from(job.state == JobState::Running);
-            family.encode_family(&[("job_id", job.id.as_str())])?.encode_gauge(&is_running)?;
-        }
-        Ok(())
+        let help = "End of the last run of the job, in seconds since 1970, by outcome";
+        let outcomes = ended()
+            .map(|(job, last)| ([("job_id", job), ("outcome", last.outcome.as_str())], last.ended_ms as f64 / 1000.0));
+        self.gauges("job_ended_timestamp_seconds", help, outcomes)?;
+        let durations = ended().map(|(job, last)| ([("job_id", job)], last.duration_ms as f64 / 1000.0));
+        self.gauges("job_duration_seconds", "Duration of the last run of the job", durations)?;
+        let running = jobs.iter().map(|job| ([("job_id", job.id.as_str())], u64::from(job.state == JobState::Running)));
+        self.gauges("job_running", "1 while the job runs, else 0", running)
     }
 
     /// Active warnings. Several may share a code.
     pub(super) fn warnings(&mut self, warnings: &[ServerWarning]) -> fmt::Result {
-        let mut held = BTreeMap::<[(&str, &str); 3], u64>::new();
-        for warned in warnings {
-            let server = warned.server.as_deref().unwrap_or_default();
-            let severity = warned.warning.severity.word();
-            *held.entry([("code", warned.warning.code), ("server", server), ("severity", severity)]).or_default() += 1;
+        let mut active = BTreeMap::<[(&str, &str); 3], u64>::new();
+        for warning in warnings {
+            let server = warning.server.as_deref().unwrap_or_default();
+            let severity = warning.warning.severity.word();
+            *active.entry([("code", warning.warning.code), ("server", server), ("severity", severity)]).or_default() +=
+                1;
         }
-        let help = "Warnings that hold, by code; those about the process have no server";
-        let mut family = self.begin("warnings", help, MetricType::Gauge)?;
-        held.iter().try_for_each(|(labels, count)| family.encode_family(labels)?.encode_gauge(count))
+        let help = "Active warnings, by code; those about the process have an empty server";
+        self.gauges("warnings", help, active)
     }
 
     /// Savings of the day so far.
     pub(super) fn today(&mut self, today: &TodaySummary) -> fmt::Result {
-        self.gauge("today_saved_seconds", "Time apps did not have to wait since midnight", today.seconds_saved)?;
-        self.gauge("today_oldest_answer_seconds", "The oldest answer given since midnight", today.oldest_s)
+        self.gauge("today_saved_seconds", "Waiting time that apps were saved since midnight", today.seconds_saved)?;
+        self.gauge("today_oldest_answer_seconds", "Age of the oldest response served since midnight", today.oldest_s)
     }
 }

@@ -38,12 +38,12 @@ use greenroom_sync::matching::counters::MatchCounter;
     path = "/metrics",
     responses((status = 200, body = String, content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8")),
 )]
-pub(super) async fn scrape(State(plane): State<Arc<ApiState>>, headers: HeaderMap) -> impl IntoResponse {
+pub(super) async fn scrape(State(state): State<Arc<ApiState>>, headers: HeaderMap) -> impl IntoResponse {
     let format = MetricsFormat::negotiate(headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()));
-    let text = write(MetricsSnapshot::collect(&plane.control));
+    let text = write(MetricsSnapshot::collect(&state.control));
     let text = if format == MetricsFormat::Classic { format::classic(&text) } else { text };
-    let said = [(CONTENT_TYPE, format.media_type()), (VARY, "accept")];
-    (said.map(|(name, value)| (name, HeaderValue::from_static(value))), text)
+    let headers_out = [(CONTENT_TYPE, format.media_type()), (VARY, "accept")];
+    (headers_out.map(|(name, value)| (name, HeaderValue::from_static(value))), text)
 }
 
 /// All measured values at one moment.
@@ -77,7 +77,7 @@ impl MetricsSnapshot {
             stats: control.cumulative_stats(),
             refused: control.refusal_counts().collect(),
             matched: MatchCounter::EVERY
-                .map(|what| (what.name(), control.playlists.matching.counters().get(what)))
+                .map(|counter| (counter.name(), control.playlists.matching.counters().get(counter)))
                 .to_vec(),
             matching_sizes: control.playlists.matching.sizes(),
             viewers: control.live.viewers(),
@@ -98,25 +98,26 @@ impl MetricsSnapshot {
     fn outcomes(&self, out: &mut MetricsEncoder<'_>) -> fmt::Result {
         out.counters(
             "playlist_runs",
-            "Runs that synchronise a playlist, by outcome",
+            "Playlist sync runs, by outcome",
             self.playlists.iter().map(|(outcome, count)| ([("outcome", *outcome)], *count)),
         )?;
-        let sent = self.notifications.iter().flat_map(|sent| {
-            let labels = |outcome| [("target", sent.target.as_str()), ("outcome", outcome)];
-            let counts = [("delivered", sent.delivered), ("failed", sent.failed), ("dropped", sent.dropped)];
+        let delivered = self.notifications.iter().flat_map(|delivered| {
+            let labels = |outcome| [("target", delivered.target.as_str()), ("outcome", outcome)];
+            let counts =
+                [("delivered", delivered.delivered), ("failed", delivered.failed), ("dropped", delivered.dropped)];
             counts.map(|(outcome, count)| (labels(outcome), count))
         });
-        out.counters("notices", "Notices to a target, by what became of them", sent)?;
+        out.counters("notices", "Notifications to a target, by outcome", delivered)?;
         out.counters(
             "trace_spans",
-            "Spans for a collector of traces, by what became of them",
+            "Trace spans, by outcome",
             self.traces.iter().map(|(outcome, count)| ([("outcome", *outcome)], *count)),
         )?;
-        let spots = self.spot_checks.iter().flat_map(|(server, found)| {
+        let spot_checks = self.spot_checks.iter().flat_map(|(server, results)| {
             let labels = |outcome| [("server", server.as_str()), ("outcome", outcome)];
-            found.iter().map(move |(outcome, count)| (labels(*outcome), *count))
+            results.iter().map(move |(outcome, count)| (labels(*outcome), *count))
         });
-        out.counters("spot_checks", "Answers from the cache that were compared with the server, by outcome", spots)
+        out.counters("spot_checks", "Cached responses compared with the server, by outcome", spot_checks)
     }
 }
 
@@ -124,7 +125,7 @@ pub(super) fn write(scrape: MetricsSnapshot) -> String {
     let mut registry = Registry::with_prefix("greenroom");
     registry.register_collector(Box::new(scrape));
     let mut out = String::new();
-    text::encode(&mut out, &registry).expect("a text takes whatever is written into it");
+    text::encode(&mut out, &registry).expect("writing to a string cannot fail");
     out
 }
 
@@ -143,47 +144,47 @@ impl Collector for MetricsSnapshot {
         out.classes(&self.stats.engine.classes)?;
         out.loads(&self.stats.engine.classes)?;
         let engine = &self.stats.engine;
-        out.gauge("cache_bytes", "Bytes kept in memory", engine.memory.bytes)?;
-        out.gauge("cache_max_bytes", "Bytes that may be kept in memory", engine.memory.max_bytes)?;
+        out.gauge("cache_bytes", "Bytes cached in memory", engine.memory.bytes)?;
+        out.gauge("cache_max_bytes", "Maximum bytes cached in memory", engine.memory.max_bytes)?;
         if let Some(disk) = &engine.disk {
-            out.gauge("disk_bytes", "Bytes kept on disk", disk.bytes)?;
-            out.gauge("disk_max_bytes", "Bytes that may be kept on disk", disk.max_bytes)?;
-            out.gauge("disk_off", "Whether the disk does less than it should", u64::from(disk.is_off))?;
-            out.gauge("disk_queued", "Answers that wait to be written to disk", disk.queued)?;
-            out.gauge("disk_queued_bytes", "Bytes that wait to be written to disk", disk.queued_bytes)?;
+            out.gauge("disk_bytes", "Bytes stored on disk", disk.bytes)?;
+            out.gauge("disk_max_bytes", "Maximum bytes stored on disk", disk.max_bytes)?;
+            out.gauge("disk_off", "1 while the disk tier is disabled or degraded, else 0", u64::from(disk.is_off))?;
+            out.gauge("disk_queued", "Responses waiting to be written to disk", disk.queued)?;
+            out.gauge("disk_queued_bytes", "Bytes waiting to be written to disk", disk.queued_bytes)?;
             for (name, help, count) in disk.counters() {
                 out.counters(name, help, [([], count)])?;
             }
         }
-        out.gauge("cache_loads_under_way", "Loads under way", engine.loads_under_way)?;
+        out.gauge("cache_loads_under_way", "Loads in progress", engine.loads_under_way)?;
         self.outcomes(&mut out)?;
-        let help = "Rows of statistics that went before their time, or were put together";
+        let help = "Statistics rows dropped or merged because a limit was reached";
         out.counters("statistics_dropped", help, [([], self.statistics_dropped)])?;
         out.counters(
             "file_work_refused",
-            "Work with files that was refused because too much waited for the disk, by what it was",
+            "File work rejected because its queue was full, by kind",
             self.file_work_refused.iter().map(|(work, count)| ([("work", *work)], *count)),
         )?;
-        out.counters("cache_invalidations", "Times something went stale", [([], engine.invalidations)])?;
+        out.counters("cache_invalidations", "Invalidations", [([], engine.invalidations)])?;
         out.counters(
             "cache_limits_reached",
-            "What was refused because a limit was reached, by limit",
+            "Rejections because a limit of the cache was reached, by limit",
             engine.limits_reached.iter().map(|(limit, count)| ([("limit", *limit)], *count)),
         )?;
         out.counters(
             "control_refusals",
-            "Requests that the control plane refused, by reason",
+            "Requests rejected by the control plane, by reason",
             self.refused.iter().map(|(reason, count)| ([("reason", *reason)], *count)),
         )?;
         out.counters(
             "matching",
-            "What looking up tracks, paths and ids did, by what it was",
-            self.matched.iter().map(|(what, count)| ([("what", *what)], *count)),
+            "Lookups of tracks, paths and ids, by result",
+            self.matched.iter().map(|(counter, count)| ([("what", *counter)], *count)),
         )?;
         let (misses, bytes) = self.matching_sizes;
-        out.gauge("matching_misses", "Tracks that are known not to be there", misses as u64)?;
-        out.gauge("matching_index_bytes", "Memory of the indexes over files", bytes as u64)?;
-        out.gauge("control_viewers", "Pages that watch the live figures", self.viewers as u64)?;
+        out.gauge("matching_misses", "Tracks in the negative cache of the matcher", misses as u64)?;
+        out.gauge("matching_index_bytes", "Memory of the file indexes", bytes as u64)?;
+        out.gauge("control_viewers", "Pages with live updates", self.viewers as u64)?;
         out.gauge("control_sessions", "Open sessions of the page", self.sessions as u64)
     }
 }

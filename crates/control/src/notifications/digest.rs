@@ -12,11 +12,11 @@ use greenroom_config::NotificationEvent;
 use greenroom_origin::system_event::{EventSubject, EventSubjectState, SystemEvent};
 
 /// The period in which messages are counted.
-pub const SPAN_MS: u64 = 600_000;
+pub const PERIOD_MS: u64 = 600_000;
 /// A subject with more changes than this within the period is flapping.
-pub const MAX_TURNS: usize = 4;
+pub const MAX_CHANGES: usize = 4;
 /// A flapping subject is reported again after being stable for this long.
-pub const CALM_MS: u64 = 300_000;
+pub const STABLE_MS: u64 = 300_000;
 /// Max lines per message; further events are only counted.
 pub const MAX_LINES: usize = 10;
 /// Max subjects tracked. There is one per server, token and library.
@@ -37,7 +37,7 @@ pub struct NotificationSubscription {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DigestLine {
     /// The latest event.
-    pub fact: SystemEvent,
+    pub event: SystemEvent,
     /// Time of the event.
     pub at_ms: u64,
     /// True if the subject is flapping, so that it is suppressed for a while.
@@ -63,11 +63,11 @@ struct SubjectHistory {
     /// The event not yet reported, and since when.
     waiting: Option<(SystemEvent, u64)>,
     /// Times of recent changes.
-    turns_ms: VecDeque<u64>,
+    changes_ms: VecDeque<u64>,
     /// While flapping: when it counts as stable unless it changes before.
-    calm_at_ms: Option<u64>,
+    stable_at_ms: Option<u64>,
     /// True while the flapping itself is still to be reported.
-    is_to_be_called_unsteady: bool,
+    is_flapping_unreported: bool,
 }
 
 /// Pending events of one target.
@@ -84,76 +84,76 @@ pub struct DigestBuilder {
 }
 
 impl SubjectHistory {
-    fn record_turn(&mut self, now_ms: u64) {
-        while self.turns_ms.front().is_some_and(|at_ms| at_ms.saturating_add(SPAN_MS) <= now_ms) {
-            self.turns_ms.pop_front();
+    fn record_change(&mut self, now_ms: u64) {
+        while self.changes_ms.front().is_some_and(|at_ms| at_ms.saturating_add(PERIOD_MS) <= now_ms) {
+            self.changes_ms.pop_front();
         }
-        self.turns_ms.push_back(now_ms);
-        if self.turns_ms.len() > MAX_TURNS {
-            self.turns_ms.pop_front();
-            if self.calm_at_ms.is_none() {
-                self.is_to_be_called_unsteady = true;
+        self.changes_ms.push_back(now_ms);
+        if self.changes_ms.len() > MAX_CHANGES {
+            self.changes_ms.pop_front();
+            if self.stable_at_ms.is_none() {
+                self.is_flapping_unreported = true;
             }
-            self.calm_at_ms = Some(now_ms.saturating_add(CALM_MS));
-        } else if let Some(calm_at_ms) = &mut self.calm_at_ms {
-            *calm_at_ms = now_ms.saturating_add(CALM_MS);
+            self.stable_at_ms = Some(now_ms.saturating_add(STABLE_MS));
+        } else if let Some(stable_at_ms) = &mut self.stable_at_ms {
+            *stable_at_ms = now_ms.saturating_add(STABLE_MS);
         }
     }
 
     /// True if there is something to report now.
-    fn is_ripe(&self, now_ms: u64) -> bool {
-        let is_calm = self.calm_at_ms.is_none_or(|calm_at_ms| calm_at_ms <= now_ms);
-        self.waiting.is_some() && (is_calm || self.is_to_be_called_unsteady)
+    fn is_reportable(&self, now_ms: u64) -> bool {
+        let is_stable = self.stable_at_ms.is_none_or(|stable_at_ms| stable_at_ms <= now_ms);
+        self.waiting.is_some() && (is_stable || self.is_flapping_unreported)
     }
 
     /// The line to report now.
     fn take_line(&mut self, now_ms: u64) -> Option<DigestLine> {
-        if !self.is_ripe(now_ms) {
+        if !self.is_reportable(now_ms) {
             return None;
         }
-        let is_unsteady = std::mem::take(&mut self.is_to_be_called_unsteady);
-        let was_unsteady = self.calm_at_ms.is_some_and(|calm_at_ms| calm_at_ms <= now_ms);
-        if was_unsteady {
-            self.calm_at_ms = None;
-            self.turns_ms.clear();
+        let is_flapping = std::mem::take(&mut self.is_flapping_unreported);
+        let was_flapping = self.stable_at_ms.is_some_and(|stable_at_ms| stable_at_ms <= now_ms);
+        if was_flapping {
+            self.stable_at_ms = None;
+            self.changes_ms.clear();
         }
-        let (fact, at_ms) = self.waiting.take()?;
-        let before = std::mem::replace(&mut self.reported, self.current);
-        let is_recovery = fact.notification().is_some_and(NotificationEvent::is_recovery);
+        let (event, at_ms) = self.waiting.take()?;
+        let last_reported = std::mem::replace(&mut self.reported, self.current);
+        let is_recovery = event.notification().is_some_and(NotificationEvent::is_recovery);
         // A change that was undone is worth a line, unless it was reported as flapping and ends in the reported state.
-        let is_news = before != Some(fact.state()) || is_recovery && !was_unsteady;
-        (is_news || is_unsteady).then_some(DigestLine { fact, at_ms, is_flapping: is_unsteady })
+        let is_change = last_reported != Some(event.state()) || is_recovery && !was_flapping;
+        (is_change || is_flapping).then_some(DigestLine { event, at_ms, is_flapping })
     }
 }
 
 impl DigestBuilder {
     /// No events yet.
-    pub fn new(wants: NotificationSubscription) -> Self {
-        let (matters, sent_ms) = (BTreeMap::new(), VecDeque::new());
-        Self { subscription: wants, subjects: matters, opened_ms: None, sent_ms, unreported: 0 }
+    pub fn new(subscription: NotificationSubscription) -> Self {
+        let (subjects, sent_ms) = (BTreeMap::new(), VecDeque::new());
+        Self { subscription, subjects, opened_ms: None, sent_ms, unreported: 0 }
     }
 
     /// Records an event.
-    pub fn record(&mut self, fact: SystemEvent, now_ms: u64) {
-        let subject = fact.subject();
+    pub fn record(&mut self, event: SystemEvent, now_ms: u64) {
+        let subject = event.subject();
         if self.subjects.len() >= MAX_SUBJECTS && !self.subjects.contains_key(&subject) {
             self.unreported += 1;
             return;
         }
-        let matter = self.subjects.entry(subject).or_default();
-        let standing = fact.state();
-        if matter.current == Some(standing) {
+        let history = self.subjects.entry(subject).or_default();
+        let state = event.state();
+        if history.current == Some(state) {
             return;
         }
-        matter.current = Some(standing);
-        if !fact.notification().is_some_and(|event| self.subscription.events.contains(&event)) {
-            if matter.waiting.is_none() {
-                matter.reported = Some(standing);
+        history.current = Some(state);
+        if !event.notification().is_some_and(|kind| self.subscription.events.contains(&kind)) {
+            if history.waiting.is_none() {
+                history.reported = Some(state);
             }
             return;
         }
-        matter.record_turn(now_ms);
-        if matter.waiting.replace((fact, now_ms)).is_some() {
+        history.record_change(now_ms);
+        if history.waiting.replace((event, now_ms)).is_some() {
             self.unreported += 1;
         }
         self.opened_ms.get_or_insert(now_ms);
@@ -162,13 +162,13 @@ impl DigestBuilder {
     /// When the next message is due, as far as is known now.
     pub fn due_ms(&self) -> Option<u64> {
         let opened_ms = self.opened_ms?;
-        let ripe_ms = |matter: &SubjectHistory| {
-            matter.waiting.as_ref()?;
-            let calm_at_ms = matter.calm_at_ms.filter(|_| !matter.is_to_be_called_unsteady);
-            Some(calm_at_ms.unwrap_or(0))
+        let reportable_ms = |history: &SubjectHistory| {
+            history.waiting.as_ref()?;
+            let stable_at_ms = history.stable_at_ms.filter(|_| !history.is_flapping_unreported);
+            Some(stable_at_ms.unwrap_or(0))
         };
-        let ripe_ms = self.subjects.values().filter_map(ripe_ms).min()?;
-        Some(ripe_ms.max(opened_ms.saturating_add(self.subscription.window_ms)).max(self.free_at_ms()))
+        let reportable_ms = self.subjects.values().filter_map(reportable_ms).min()?;
+        Some(reportable_ms.max(opened_ms.saturating_add(self.subscription.window_ms)).max(self.free_at_ms()))
     }
 
     /// The message due now.
@@ -182,29 +182,29 @@ impl DigestBuilder {
     /// The pending events, whether due or not: for shutdown.
     pub fn drain_all(&mut self, now_ms: u64) -> Option<Digest> {
         self.opened_ms?;
-        for matter in self.subjects.values_mut() {
-            matter.calm_at_ms = matter.calm_at_ms.map(|calm_at_ms| calm_at_ms.min(now_ms));
+        for history in self.subjects.values_mut() {
+            history.stable_at_ms = history.stable_at_ms.map(|stable_at_ms| stable_at_ms.min(now_ms));
         }
         self.collect(now_ms)
     }
 
     fn collect(&mut self, now_ms: u64) -> Option<Digest> {
         let mut lines: Vec<DigestLine> =
-            self.subjects.values_mut().filter_map(|matter| matter.take_line(now_ms)).collect();
-        let is_waiting = self.subjects.values().any(|matter| matter.waiting.is_some());
-        self.opened_ms = is_waiting.then_some(now_ms);
+            self.subjects.values_mut().filter_map(|history| history.take_line(now_ms)).collect();
+        let has_waiting = self.subjects.values().any(|history| history.waiting.is_some());
+        self.opened_ms = has_waiting.then_some(now_ms);
         if lines.is_empty() {
             return None;
         }
         lines.sort_by_key(|line| line.at_ms);
-        let beyond = lines.len().saturating_sub(MAX_LINES);
+        let excess = lines.len().saturating_sub(MAX_LINES);
         lines.truncate(MAX_LINES);
-        let more = std::mem::take(&mut self.unreported) + beyond as u64;
+        let omitted = std::mem::take(&mut self.unreported) + excess as u64;
         self.sent_ms.push_back(now_ms);
         while self.sent_ms.len() > self.subscription.max_messages {
             self.sent_ms.pop_front();
         }
-        Some(Digest { lines, omitted: more })
+        Some(Digest { lines, omitted })
     }
 
     /// When the limit allows the next message.
@@ -212,6 +212,6 @@ impl DigestBuilder {
         if self.sent_ms.len() < self.subscription.max_messages {
             return 0;
         }
-        self.sent_ms.front().map_or(0, |at_ms| at_ms.saturating_add(SPAN_MS))
+        self.sent_ms.front().map_or(0, |at_ms| at_ms.saturating_add(PERIOD_MS))
     }
 }

@@ -48,21 +48,21 @@ impl Urgency {
 impl NotificationMessage {
     /// Builds the message of a digest.
     pub fn from_digest(digest: Digest) -> Self {
-        let Digest { lines, omitted: more } = digest;
-        let mut said: Vec<String> = lines.iter().map(text_of).collect();
-        if more > 0 {
-            said.push(if more == 1 { "1 more.".to_owned() } else { format!("{more} more.") });
+        let Digest { lines, omitted } = digest;
+        let mut lines_text: Vec<String> = lines.iter().map(text_of).collect();
+        if omitted > 0 {
+            lines_text.push(if omitted == 1 { "1 more.".to_owned() } else { format!("{omitted} more.") });
         }
-        let urgency = |line: &DigestLine| line.fact.notification().map_or(Urgency::Notice, Urgency::from_event);
+        let urgency = |line: &DigestLine| line.event.notification().map_or(Urgency::Notice, Urgency::from_event);
         let urgency = lines.iter().map(urgency).max().unwrap_or(Urgency::Notice);
-        Self { title: title_of(&lines, more), text: said.join("\n"), urgency, lines, omitted: more }
+        Self { title: title_of(&lines, omitted), text: lines_text.join("\n"), urgency, lines, omitted }
     }
 
     /// A test message.
     pub fn test() -> Self {
         Self {
             title: "Greenroom: a test".into(),
-            text: "Notices of Greenroom come through to here.".into(),
+            text: "Greenroom notifications arrive here.".into(),
             urgency: Urgency::Good,
             lines: Vec::new(),
             omitted: 0,
@@ -70,69 +70,69 @@ impl NotificationMessage {
     }
 }
 
-fn title_of(lines: &[DigestLine], more: u64) -> String {
-    let are_all = |event: NotificationEvent| lines.iter().all(|line| line.fact.notification() == Some(event));
+fn title_of(lines: &[DigestLine], omitted: u64) -> String {
+    let all_are = |event: NotificationEvent| lines.iter().all(|line| line.event.notification() == Some(event));
     match lines {
-        [one] => short(one),
-        several if more == 0 && are_all(NotificationEvent::ServerDown) => {
-            format!("{} servers are down", several.len())
+        [line] => summary(line),
+        lines if omitted == 0 && all_are(NotificationEvent::ServerDown) => {
+            format!("{} servers are down", lines.len())
         }
-        several if more == 0 && are_all(NotificationEvent::ServerUp) => {
-            format!("{} servers are back", several.len())
+        lines if omitted == 0 && all_are(NotificationEvent::ServerUp) => {
+            format!("{} servers are back", lines.len())
         }
-        several => format!("Greenroom: {} things happened", several.len() as u64 + more),
+        lines => format!("Greenroom: {} events", lines.len() as u64 + omitted),
     }
 }
 
-fn short(line: &DigestLine) -> String {
+fn summary(line: &DigestLine) -> String {
     if line.is_flapping {
-        return match &line.fact {
+        return match &line.event {
             SystemEvent::ServerDown { server } | SystemEvent::ServerUp { server, .. } => {
-                format!("{server} goes down again and again")
+                format!("{server} goes down repeatedly")
             }
-            fact => match fact.library().or(fact.server()) {
-                Some(name) => format!("{name} is unsteady"),
-                None => "The disk is unsteady".into(),
+            event => match event.library().or(event.server()) {
+                Some(name) => format!("{name} is flapping"),
+                None => "The disk is flapping".into(),
             },
         };
     }
-    match &line.fact {
+    match &line.event {
         SystemEvent::ServerDown { server } => format!("{server} is down"),
-        SystemEvent::ServerUp { server, after_ms } => format!("{server} is back after {}", span(*after_ms)),
+        SystemEvent::ServerUp { server, after_ms } => format!("{server} is back after {}", duration_text(*after_ms)),
         SystemEvent::BuildFailed { library, .. } => format!("{library} could not be indexed"),
         SystemEvent::BuildDone { library } => format!("{library} is indexed"),
         SystemEvent::LibraryShrank { library, .. } => format!("{library} has lost most of its items"),
         SystemEvent::TokenRejected { server } => format!("{server} rejects the configured token"),
         SystemEvent::TokenAccepted { server } => format!("{server} accepts the configured token"),
-        SystemEvent::DiskOff { reason } => format!("The disk is off: {reason}"),
-        SystemEvent::DiskBack => "The disk is back".into(),
+        SystemEvent::DiskOff { reason } => format!("The disk tier is disabled: {reason}"),
+        SystemEvent::DiskBack => "The disk tier is back".into(),
     }
 }
 
 fn text_of(line: &DigestLine) -> String {
-    let short = short(line);
+    let summary = summary(line);
     if line.is_flapping {
-        return format!("{short}. Nothing more is told of it until it has kept still for five minutes.");
+        return format!("{summary}. Further events are suppressed until it has been stable for five minutes.");
     }
-    match &line.fact {
-        SystemEvent::ServerDown { .. } => format!("{short}. Apps are answered from what is kept."),
+    match &line.event {
+        SystemEvent::ServerDown { .. } => format!("{summary}. Apps are answered from the cache."),
         SystemEvent::BuildFailed { reason, .. } => {
-            format!("{short}: {reason}. What was kept before is kept on.")
+            format!("{summary}: {reason}. The previous index stays.")
         }
         SystemEvent::LibraryShrank { was, came, is_believed: false, .. } => {
-            format!("{short}: it shows {came} where {was} are kept. That is not believed yet.")
+            format!("{summary}: it lists {came} items instead of {was}. This is accepted only once it is confirmed.")
         }
         SystemEvent::LibraryShrank { was, came, is_believed: true, .. } => {
-            format!("{short}: it had {was} and has {came} now.")
+            format!("{summary}: {was} items before, {came} now.")
         }
-        SystemEvent::TokenRejected { .. } => format!("{short}. Get a new one with: greenroom login."),
-        SystemEvent::DiskOff { .. } => format!("{short}. Answers go on from memory and the server."),
-        _ => format!("{short}."),
+        SystemEvent::TokenRejected { .. } => format!("{summary}. Get a new one with: greenroom login."),
+        SystemEvent::DiskOff { .. } => format!("{summary}. Requests are answered from memory and the server."),
+        _ => format!("{summary}."),
     }
 }
 
 /// A duration in words.
-fn span(ms: u64) -> String {
+fn duration_text(ms: u64) -> String {
     match ms / 1000 {
         seconds @ 0..120 => format!("{seconds} s"),
         seconds @ 120..7_200 => format!("{} min", seconds / 60),

@@ -66,9 +66,9 @@ impl Notifier {
     }
 
     /// Reports an event. Never waits; a target with a full queue misses it, which is counted.
-    pub fn notify(&self, fact: &SystemEvent) {
+    pub fn notify(&self, event: &SystemEvent) {
         for target in &self.targets {
-            target.enqueue(fact.clone());
+            target.enqueue(event.clone());
         }
     }
 
@@ -81,12 +81,12 @@ impl Notifier {
 
     /// Reports when the disk tier turns off and on, until the process stops.
     pub async fn watch_disk(self: Arc<Self>, cache: Cache, stop: CancellationToken) {
-        let Some(mut turns) = cache.subscribe_disk_health() else { return };
+        let Some(mut health) = cache.subscribe_disk_health() else { return };
         let mut was_off = false;
         loop {
-            let is_off = *turns.borrow_and_update();
+            let is_off = *health.borrow_and_update();
             if is_off && !was_off {
-                let reason = cache.disk_error().map_or("too slow", |trouble| trouble.name());
+                let reason = cache.disk_error().map_or("too slow", |error| error.name());
                 self.notify(&SystemEvent::DiskOff { reason: reason.into() });
             } else if was_off && !is_off {
                 self.notify(&SystemEvent::DiskBack);
@@ -94,20 +94,20 @@ impl Notifier {
             was_off = is_off;
             tokio::select! {
                 () = stop.cancelled() => return,
-                turned = turns.changed() => if turned.is_err() { return },
+                changed = health.changed() => if changed.is_err() { return },
             }
         }
     }
 
     /// Sends one test message at once, without retries, to the target of this name or to all. Returns the result of
     /// each, or `None` if there is no such target.
-    pub async fn test(&self, only: Option<&str>) -> Option<Vec<(String, Result<(), DeliveryError>)>> {
-        let chosen: Vec<_> =
-            self.targets.iter().filter(|target| only.is_none_or(|name| name == target.name())).collect();
-        if chosen.is_empty() && only.is_some() {
+    pub async fn test(&self, target_name: Option<&str>) -> Option<Vec<(String, Result<(), DeliveryError>)>> {
+        let selected: Vec<_> =
+            self.targets.iter().filter(|target| target_name.is_none_or(|name| name == target.name())).collect();
+        if selected.is_empty() && target_name.is_some() {
             return None;
         }
-        let tried = chosen.into_iter().map(async |target| {
+        let results = selected.into_iter().map(async |target| {
             let outcome = target.send_test().await;
             // A concurrent test says nothing about the target.
             if !matches!(outcome, Err(DeliveryError::Busy)) {
@@ -115,7 +115,7 @@ impl Notifier {
             }
             (target.name().to_owned(), outcome)
         });
-        Some(join_all(tried).await)
+        Some(join_all(results).await)
     }
 
     /// Delivery statistics by target.
@@ -126,12 +126,12 @@ impl Notifier {
     /// Records whether the last message to a target was delivered or given up.
     fn record_delivery(&self, target: &str, is_delivered: bool) {
         if is_delivered {
-            self.warnings.retain(UNDELIVERED, |held| held.subject.as_deref() != Some(target));
+            self.warnings.retain(UNDELIVERED, |warning| warning.subject.as_deref() != Some(target));
             return;
         }
-        let again = WarningAction::new("Try it now", "POST", "notices/test").with_body(json!({"target": target}));
-        let text = format!("Notices do not get through to {target}.");
-        let remedy = "See what is answered with: greenroom notices test. The log has it, too.";
-        self.warnings.raise(Warning::notice(UNDELIVERED, text, remedy).about(target).with(Some(again)));
+        let action = WarningAction::new("Try it now", "POST", "notices/test").with_body(json!({"target": target}));
+        let text = format!("Notifications to {target} cannot be delivered.");
+        let remedy = "Run greenroom notices test to see the response; the log shows it as well.";
+        self.warnings.raise(Warning::notice(UNDELIVERED, text, remedy).about(target).with(Some(action)));
     }
 }

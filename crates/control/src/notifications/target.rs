@@ -18,12 +18,12 @@ use greenroom_origin::probe_client::{ProbeClient, ProbeTrust};
 use greenroom_origin::system_event::SystemEvent;
 
 /// Queue length: max events waiting for the target's task.
-const MAX_WAITING: usize = 256;
+const MAX_QUEUED: usize = 256;
 /// Limits of one attempt: duration and response size.
-const PATIENCE: Duration = Duration::from_secs(15);
-const MAX_ANSWER_BYTES: usize = 64 * 1024;
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
+const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 /// Time limit of the last message at shutdown.
-const LAST_WORDS: Duration = Duration::from_secs(5);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// One notification target.
 #[derive(Debug)]
@@ -31,10 +31,10 @@ pub(super) struct NotificationSender {
     settings: greenroom_config::NotificationTargetSettings,
     clock: Clock,
     probe_client: ProbeClient,
-    facts: mpsc::Sender<SystemEvent>,
-    fact_receiver: Mutex<Option<mpsc::Receiver<SystemEvent>>>,
+    events: mpsc::Sender<SystemEvent>,
+    event_receiver: Mutex<Option<mpsc::Receiver<SystemEvent>>>,
     /// Held while a test message is sent.
-    trying: tokio::sync::Mutex<()>,
+    test_lock: tokio::sync::Mutex<()>,
     delivered: AtomicU64,
     failed: AtomicU64,
     dropped: AtomicU64,
@@ -42,15 +42,15 @@ pub(super) struct NotificationSender {
 
 impl NotificationSender {
     pub(super) fn new(settings: greenroom_config::NotificationTargetSettings, clock: Clock) -> Self {
-        let (facts, heard) = mpsc::channel(MAX_WAITING);
-        let enquirer = ProbeClient::new(ProbeTrust::system(), clock.clone(), PATIENCE, MAX_ANSWER_BYTES);
+        let (events, receiver) = mpsc::channel(MAX_QUEUED);
+        let probe_client = ProbeClient::new(ProbeTrust::system(), clock.clone(), ATTEMPT_TIMEOUT, MAX_RESPONSE_BYTES);
         Self {
             settings,
             clock,
-            probe_client: enquirer,
-            facts,
-            fact_receiver: Mutex::new(Some(heard)),
-            trying: tokio::sync::Mutex::default(),
+            probe_client,
+            events,
+            event_receiver: Mutex::new(Some(receiver)),
+            test_lock: tokio::sync::Mutex::default(),
             delivered: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
@@ -61,8 +61,8 @@ impl NotificationSender {
         &self.settings.name
     }
 
-    pub(super) fn enqueue(&self, fact: SystemEvent) {
-        if self.facts.try_send(fact).is_err() {
+    pub(super) fn enqueue(&self, event: SystemEvent) {
+        if self.events.try_send(event).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -77,9 +77,9 @@ impl NotificationSender {
     }
 
     /// Sends queued events, grouped, until the process stops.
-    pub(super) async fn run(self: Arc<Self>, notices: Arc<Notifier>, stop: CancellationToken) {
-        let Some(mut heard) = self.fact_receiver.lock().take() else { return };
-        let mut grouping = DigestBuilder::new(NotificationSubscription {
+    pub(super) async fn run(self: Arc<Self>, notifier: Arc<Notifier>, stop: CancellationToken) {
+        let Some(mut receiver) = self.event_receiver.lock().take() else { return };
+        let mut digest = DigestBuilder::new(NotificationSubscription {
             events: self.settings.events.clone(),
             window_ms: u64::try_from(self.settings.window.as_millis()).unwrap_or(u64::MAX),
             max_messages: self.settings.max_messages,
@@ -88,30 +88,30 @@ impl NotificationSender {
         while unsent.is_none() {
             tokio::select! {
                 () = stop.cancelled() => break,
-                Some(fact) = heard.recv() => grouping.record(fact, self.clock.now_ms()),
-                () = self.wait_until(grouping.due_ms()) => {
-                    if let Some(digest) = grouping.drain(self.clock.now_ms()) {
-                        let message = NotificationMessage::from_digest(digest);
+                Some(event) = receiver.recv() => digest.record(event, self.clock.now_ms()),
+                () = self.wait_until(digest.due_ms()) => {
+                    if let Some(due) = digest.drain(self.clock.now_ms()) {
+                        let message = NotificationMessage::from_digest(due);
                         tokio::select! {
                             () = stop.cancelled() => unsent = Some(message),
-                            is_delivered = self.deliver(&message) => notices.record_delivery(self.name(), is_delivered),
+                            is_delivered = self.deliver(&message) => notifier.record_delivery(self.name(), is_delivered),
                         }
                     }
                 }
             }
         }
-        while let Ok(fact) = heard.try_recv() {
-            grouping.record(fact, self.clock.now_ms());
+        while let Ok(event) = receiver.try_recv() {
+            digest.record(event, self.clock.now_ms());
         }
-        let last =
-            unsent.into_iter().chain(grouping.drain_all(self.clock.now_ms()).map(NotificationMessage::from_digest));
-        let last_words = async {
-            for message in last {
+        let pending =
+            unsent.into_iter().chain(digest.drain_all(self.clock.now_ms()).map(NotificationMessage::from_digest));
+        let send_pending = async {
+            for message in pending {
                 let is_delivered = self.attempt(&message).await.is_ok();
                 self.count(is_delivered);
             }
         };
-        drop(self.clock.timeout(LAST_WORDS, last_words).await);
+        let _ = self.clock.timeout(SHUTDOWN_TIMEOUT, send_pending).await; // the process ends; undelivered messages are dropped
     }
 
     async fn wait_until(&self, due_ms: Option<u64>) {
@@ -128,8 +128,8 @@ impl NotificationSender {
                 DeliveryAction::Done => break,
                 DeliveryAction::Retry(pause) => self.clock.sleep(pause).await,
                 DeliveryAction::GiveUp => {
-                    if let Err((refusal, _)) = outcome {
-                        tracing::warn!(target_name = self.name(), attempts, "a notice was given up: {refusal}");
+                    if let Err((error, _)) = outcome {
+                        tracing::warn!(target_name = self.name(), attempts, "notification given up: {error}");
                     }
                     self.count(false);
                     return false;
@@ -137,16 +137,16 @@ impl NotificationSender {
             }
         }
         self.count(true);
-        tracing::info!(target_name = self.name(), "a notice was sent");
+        tracing::info!(target_name = self.name(), "notification sent");
         true
     }
 
     /// Sends a test message once.
     pub(super) async fn send_test(&self) -> Result<(), DeliveryError> {
-        let _alone = self.trying.try_lock().map_err(|_| DeliveryError::Busy)?;
+        let _guard = self.test_lock.try_lock().map_err(|_| DeliveryError::Busy)?;
         let outcome = self.attempt(&NotificationMessage::test()).await;
         self.count(outcome.is_ok());
-        outcome.map_err(|(refusal, _)| refusal)
+        outcome.map_err(|(error, _)| error)
     }
 
     fn count(&self, is_delivered: bool) {
@@ -157,19 +157,19 @@ impl NotificationSender {
     async fn attempt(&self, message: &NotificationMessage) -> Result<(), (DeliveryError, Option<Duration>)> {
         let settings = &self.settings;
         let now_ms = self.clock.now_ms();
-        let letter = template::render(settings.template, message, now_ms, settings.token.as_ref());
-        let mut request = Request::new(letter.body);
+        let rendered = template::render(settings.template, message, now_ms, settings.token.as_ref());
+        let mut request = Request::new(rendered.body);
         *request.method_mut() = Method::POST;
         *request.uri_mut() = settings.address.target.expose().parse().unwrap_or_default();
-        request.headers_mut().extend(letter.headers);
+        request.headers_mut().extend(rendered.headers);
         let signed = settings.secret.as_ref().map(|secret| signature::sign(secret, now_ms / 1000, request.body()));
-        if let Some(Ok(said)) = signed.map(HeaderValue::try_from) {
-            request.headers_mut().insert(signature::HEADER, said);
+        if let Some(Ok(value)) = signed.map(HeaderValue::try_from) {
+            request.headers_mut().insert(signature::HEADER, value);
         }
-        let answer = self.probe_client.send(&settings.address.endpoint, request).await;
-        match answer {
-            Ok(heard) => delivery::check_response(Ok(&heard), now_ms),
-            Err(silence) => delivery::check_response(Err(silence), now_ms),
+        let response = self.probe_client.send(&settings.address.endpoint, request).await;
+        match response {
+            Ok(response) => delivery::check_response(Ok(&response), now_ms),
+            Err(error) => delivery::check_response(Err(error), now_ms),
         }
     }
 }

@@ -36,26 +36,26 @@ pub fn render(
     now_ms: u64,
     token: Option<&Secret>,
 ) -> HttpMessage {
-    let mut letter = match template {
+    let mut rendered = match template {
         NotificationTemplate::Ntfy => ntfy(message),
         NotificationTemplate::Gotify => json_message(&gotify(message)),
         NotificationTemplate::Discord => json_message(&discord(message)),
         NotificationTemplate::Apprise => json_message(&apprise(message)),
-        NotificationTemplate::Json => json_message(&own(message, now_ms)),
+        NotificationTemplate::Json => json_message(&json_payload(message, now_ms)),
     };
-    if let Some((name, value)) = token.and_then(|token| proof(template, token)) {
-        letter.headers.push((name, value));
+    if let Some((name, value)) = token.and_then(|token| auth_header(template, token)) {
+        rendered.headers.push((name, value));
     }
-    letter
+    rendered
 }
 
 /// The header that carries the token.
-fn proof(template: NotificationTemplate, token: &Secret) -> Option<(HeaderName, HeaderValue)> {
-    let (name, said) = match template {
+fn auth_header(template: NotificationTemplate, token: &Secret) -> Option<(HeaderName, HeaderValue)> {
+    let (name, text) = match template {
         NotificationTemplate::Gotify => (HeaderName::from_static("x-gotify-key"), token.expose().to_owned()),
         _ => (AUTHORIZATION, format!("Bearer {}", token.expose())),
     };
-    let mut value = HeaderValue::try_from(said).ok()?;
+    let mut value = HeaderValue::try_from(text).ok()?;
     value.set_sensitive(true);
     Some((name, value))
 }
@@ -113,17 +113,17 @@ fn apprise(message: &NotificationMessage) -> serde_json::Value {
     json!({"title": message.title, "body": message.text, "type": kind, "format": "text"})
 }
 
-fn own(message: &NotificationMessage, now_ms: u64) -> serde_json::Value {
-    let happened = |line: &DigestLine| {
+fn json_payload(message: &NotificationMessage, now_ms: u64) -> serde_json::Value {
+    let event_payload = |line: &DigestLine| {
         Some(serde_json::to_value(EventPayload {
-            event: line.fact.notification()?,
+            event: line.event.notification()?,
             at_ms: line.at_ms,
-            server: line.fact.server(),
-            library: line.fact.library(),
+            server: line.event.server(),
+            library: line.event.library(),
             unsteady: line.is_flapping,
         }))
     };
-    let events: Vec<_> = message.lines.iter().filter_map(happened).filter_map(Result::ok).collect();
+    let events: Vec<_> = message.lines.iter().filter_map(event_payload).filter_map(Result::ok).collect();
     json!({
         "version": 1,
         "sent_ms": now_ms,

@@ -2,7 +2,7 @@
 
 use super::message::{NotificationMessage, Urgency};
 use super::template::{HttpMessage, NotificationTemplate};
-use crate::notifications::digest::{CALM_MS, Digest, DigestBuilder, MAX_LINES, NotificationSubscription, SPAN_MS};
+use crate::notifications::digest::{Digest, DigestBuilder, MAX_LINES, NotificationSubscription, PERIOD_MS, STABLE_MS};
 use greenroom_config::NotificationEvent;
 use greenroom_dialect::credential::Secret;
 use greenroom_origin::system_event::SystemEvent;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 const WINDOW_MS: u64 = 30_000;
 
-fn grouping(max_messages: usize) -> DigestBuilder {
+fn builder(max_messages: usize) -> DigestBuilder {
     DigestBuilder::new(NotificationSubscription {
         events: NotificationEvent::EVERY.into(),
         window_ms: WINDOW_MS,
@@ -27,173 +27,173 @@ fn up(server: &str) -> SystemEvent {
 }
 
 fn failed(library: &str) -> SystemEvent {
-    SystemEvent::BuildFailed { library: library.into(), reason: "it was not done within 180 minutes".into() }
+    SystemEvent::BuildFailed { library: library.into(), reason: "it did not complete within 180 minutes".into() }
 }
 
 fn done(library: &str) -> SystemEvent {
     SystemEvent::BuildDone { library: library.into() }
 }
 
-fn facts(digest: Option<Digest>) -> Vec<SystemEvent> {
-    digest.map(|digest| digest.lines.into_iter().map(|line| line.fact).collect()).unwrap_or_default()
+fn events(digest: Option<Digest>) -> Vec<SystemEvent> {
+    digest.map(|digest| digest.lines.into_iter().map(|line| line.event).collect()).unwrap_or_default()
 }
 
 /// The next digest's events and its due time.
-fn next(grouping: &mut DigestBuilder) -> Option<(u64, Vec<SystemEvent>)> {
-    let due_ms = grouping.due_ms()?;
-    Some((due_ms, facts(grouping.drain(due_ms))))
+fn next(builder: &mut DigestBuilder) -> Option<(u64, Vec<SystemEvent>)> {
+    let due_ms = builder.due_ms()?;
+    Some((due_ms, events(builder.drain(due_ms))))
 }
 
 #[test]
-fn what_happens_within_the_window_is_told_together() {
-    let mut grouping = grouping(6);
-    grouping.record(down("home"), 1_000);
-    grouping.record(down("attic"), 20_000);
-    grouping.record(SystemEvent::DiskOff { reason: "full".into() }, 30_999);
-    assert_eq!(grouping.drain(30_999), None, "the window is open");
-    let told = next(&mut grouping).expect("it is due");
-    assert_eq!(told.0, 31_000);
-    assert_eq!(told.1.len(), 3);
-    assert_eq!(grouping.due_ms(), None);
-    grouping.record(down("den"), 40_000);
-    assert_eq!(next(&mut grouping), Some((70_000, vec![down("den")])), "the next one opens a window of its own");
+fn events_within_the_window_are_sent_together() {
+    let mut builder = builder(6);
+    builder.record(down("home"), 1_000);
+    builder.record(down("attic"), 20_000);
+    builder.record(SystemEvent::DiskOff { reason: "full".into() }, 30_999);
+    assert_eq!(builder.drain(30_999), None, "the window is open");
+    let digest = next(&mut builder).expect("a digest");
+    assert_eq!(digest.0, 31_000);
+    assert_eq!(digest.1.len(), 3);
+    assert_eq!(builder.due_ms(), None);
+    builder.record(down("den"), 40_000);
+    assert_eq!(next(&mut builder), Some((70_000, vec![down("den")])), "the next event opens a new window");
 }
 
 #[test]
-fn nothing_is_told_twice() {
-    let mut grouping = grouping(60);
-    grouping.record(failed("home:3"), 0);
-    assert_eq!(next(&mut grouping), Some((WINDOW_MS, vec![failed("home:3")])));
+fn no_state_is_reported_twice() {
+    let mut builder = builder(60);
+    builder.record(failed("home:3"), 0);
+    assert_eq!(next(&mut builder), Some((WINDOW_MS, vec![failed("home:3")])));
     for minute in 1..100 {
-        grouping.record(failed("home:3"), minute * 60_000);
+        builder.record(failed("home:3"), minute * 60_000);
     }
-    assert_eq!(grouping.due_ms(), None, "it fails on");
-    grouping.record(done("home:3"), 7_000_000);
-    assert_eq!(grouping.due_ms(), None, "that it is done is not told");
-    grouping.record(failed("home:3"), 8_000_000);
-    assert_eq!(facts(grouping.drain(8_030_000)), [failed("home:3")], "it had been well meanwhile");
+    assert_eq!(builder.due_ms(), None, "still failing");
+    builder.record(done("home:3"), 7_000_000);
+    assert_eq!(builder.due_ms(), None, "success is not reported");
+    builder.record(failed("home:3"), 8_000_000);
+    assert_eq!(events(builder.drain(8_030_000)), [failed("home:3")], "it was fine in between");
 }
 
 #[test]
-fn what_went_and_came_back_within_the_window_is_one_line() {
-    let mut grouping = grouping(6);
-    grouping.record(down("home"), 0);
-    grouping.record(up("home"), 12_000);
-    assert_eq!(next(&mut grouping), Some((WINDOW_MS, vec![up("home")])));
+fn an_outage_that_ends_within_the_window_is_one_line() {
+    let mut builder = builder(6);
+    builder.record(down("home"), 0);
+    builder.record(up("home"), 12_000);
+    assert_eq!(next(&mut builder), Some((WINDOW_MS, vec![up("home")])));
 }
 
 #[test]
-fn what_came_back_and_went_again_within_the_window_stands_as_it_was_told() {
-    let mut grouping = grouping(6);
-    grouping.record(down("home"), 0);
-    assert_eq!(next(&mut grouping), Some((WINDOW_MS, vec![down("home")])));
-    grouping.record(up("home"), 100_000);
-    grouping.record(down("home"), 101_000);
-    assert_eq!(next(&mut grouping), Some((130_000, vec![])));
-    assert_eq!(grouping.due_ms(), None);
+fn a_recovery_undone_within_the_window_is_not_reported() {
+    let mut builder = builder(6);
+    builder.record(down("home"), 0);
+    assert_eq!(next(&mut builder), Some((WINDOW_MS, vec![down("home")])));
+    builder.record(up("home"), 100_000);
+    builder.record(down("home"), 101_000);
+    assert_eq!(next(&mut builder), Some((130_000, vec![])));
+    assert_eq!(builder.due_ms(), None);
 }
 
 #[test]
-fn a_server_that_was_down_before_this_process_began_is_told_to_be_back() {
-    let mut grouping = grouping(6);
-    grouping.record(up("home"), 0);
-    assert_eq!(next(&mut grouping), Some((WINDOW_MS, vec![up("home")])));
+fn a_server_that_was_down_before_the_start_is_reported_as_back() {
+    let mut builder = builder(6);
+    builder.record(up("home"), 0);
+    assert_eq!(next(&mut builder), Some((WINDOW_MS, vec![up("home")])));
 }
 
 #[test]
-fn a_server_that_goes_again_and_again_is_called_so_once_and_then_held_down() {
-    let mut grouping = grouping(60);
-    let mut told = Vec::new();
+fn a_flapping_server_is_reported_once_and_then_suppressed() {
+    let mut builder = builder(60);
+    let mut digests = Vec::new();
     for round in 0..40_u64 {
         let at_ms = round * 45_000;
-        grouping.record(if round % 2 == 0 { down("home") } else { up("home") }, at_ms);
-        told.extend(grouping.drain(at_ms + WINDOW_MS));
+        builder.record(if round % 2 == 0 { down("home") } else { up("home") }, at_ms);
+        digests.extend(builder.drain(at_ms + WINDOW_MS));
     }
-    assert_eq!(told.len(), 5, "four turns, and that it goes on: {told:?}");
-    assert!(told[4].lines[0].is_flapping);
+    assert_eq!(digests.len(), 5, "four changes and one flapping report: {digests:?}");
+    assert!(digests[4].lines[0].is_flapping);
     let last_ms = 39 * 45_000;
-    assert_eq!(grouping.due_ms(), Some(last_ms + CALM_MS));
+    assert_eq!(builder.due_ms(), Some(last_ms + STABLE_MS));
     assert_eq!(
-        facts(grouping.drain(last_ms + CALM_MS)),
+        events(builder.drain(last_ms + STABLE_MS)),
         [up("home")],
-        "it was told to be down when it was called unsteady"
+        "it was reported down when it was reported flapping"
     );
-    assert_eq!(grouping.due_ms(), None);
-    grouping.record(down("home"), last_ms + CALM_MS + 1);
-    assert_eq!(next(&mut grouping).expect("it is told again").1, [down("home")]);
+    assert_eq!(builder.due_ms(), None);
+    builder.record(down("home"), last_ms + STABLE_MS + 1);
+    assert_eq!(next(&mut builder).expect("a digest").1, [down("home")]);
 }
 
 #[test]
-fn beyond_the_limit_everything_waits_and_is_told_as_one() {
-    let mut grouping = grouping(3);
+fn events_beyond_the_limit_wait_and_are_sent_as_one_message() {
+    let mut builder = builder(3);
     for number in 0..3_u64 {
         let at_ms = number * 40_000;
-        grouping.record(failed(&format!("home:{number}")), at_ms);
-        assert!(grouping.drain(at_ms + WINDOW_MS).is_some());
+        builder.record(failed(&format!("home:{number}")), at_ms);
+        assert!(builder.drain(at_ms + WINDOW_MS).is_some());
     }
     for number in 3..40_u64 {
-        grouping.record(failed(&format!("home:{number}")), 150_000 + number);
-        assert_eq!(grouping.drain(150_000 + number + WINDOW_MS), None);
+        builder.record(failed(&format!("home:{number}")), 150_000 + number);
+        assert_eq!(builder.drain(150_000 + number + WINDOW_MS), None);
     }
-    let due_ms = grouping.due_ms().expect("later");
-    assert_eq!(due_ms, WINDOW_MS + SPAN_MS, "when the first message is ten minutes old");
-    let digest = grouping.drain(due_ms).expect("it is due");
+    let due_ms = builder.due_ms().expect("a due time");
+    assert_eq!(due_ms, WINDOW_MS + PERIOD_MS, "ten minutes after the first message");
+    let digest = builder.drain(due_ms).expect("a digest");
     assert_eq!((digest.lines.len(), digest.omitted), (MAX_LINES, 27));
     let message = NotificationMessage::from_digest(digest);
     assert!(message.text.ends_with("\n27 more."), "{}", message.text);
-    assert_eq!(message.title, "Greenroom: 37 things happened");
+    assert_eq!(message.title, "Greenroom: 37 events");
 }
 
 #[test]
-fn only_what_is_wanted_is_told_and_the_rest_is_still_known() {
+fn only_subscribed_events_are_sent_and_the_others_still_tracked() {
     let events = [NotificationEvent::ServerDown].into();
-    let mut grouping = DigestBuilder::new(NotificationSubscription { events, window_ms: 0, max_messages: 60 });
-    grouping.record(failed("home:3"), 0);
-    assert_eq!(grouping.due_ms(), None);
+    let mut builder = DigestBuilder::new(NotificationSubscription { events, window_ms: 0, max_messages: 60 });
+    builder.record(failed("home:3"), 0);
+    assert_eq!(builder.due_ms(), None);
     for at_ms in [0, 1_000_000, 2_000_000] {
-        grouping.record(down("home"), at_ms);
-        assert_eq!(next(&mut grouping), Some((at_ms, vec![down("home")])));
-        grouping.record(up("home"), at_ms + 1);
-        assert_eq!(grouping.due_ms(), None);
+        builder.record(down("home"), at_ms);
+        assert_eq!(next(&mut builder), Some((at_ms, vec![down("home")])));
+        builder.record(up("home"), at_ms + 1);
+        assert_eq!(builder.due_ms(), None);
     }
 }
 
 #[test]
-fn at_the_end_nothing_waits_any_longer() {
-    let mut grouping = grouping(1);
-    grouping.record(down("home"), 0);
-    assert_eq!(facts(grouping.drain_all(1)), [down("home")]);
-    grouping.record(down("attic"), 2);
-    assert_eq!(facts(grouping.drain_all(3)), [down("attic")], "the limit does not count either");
-    assert_eq!(grouping.drain_all(4), None);
+fn at_shutdown_pending_events_are_sent() {
+    let mut builder = builder(1);
+    builder.record(down("home"), 0);
+    assert_eq!(events(builder.drain_all(1)), [down("home")]);
+    builder.record(down("attic"), 2);
+    assert_eq!(events(builder.drain_all(3)), [down("attic")], "the message limit does not apply");
+    assert_eq!(builder.drain_all(4), None);
 }
 
 #[test]
-fn a_library_is_told_to_be_doubted_and_then_to_have_shrunk() {
+fn a_shrunken_library_is_reported_as_unconfirmed_and_then_as_confirmed() {
     let shrank = |is_believed| SystemEvent::LibraryShrank { library: "home:3".into(), was: 100, came: 3, is_believed };
-    let mut grouping = grouping(6);
-    grouping.record(shrank(false), 0);
-    assert_eq!(next(&mut grouping).expect("it is told").1, [shrank(false)]);
-    grouping.record(shrank(false), 200_000);
-    assert_eq!(grouping.due_ms(), None);
-    grouping.record(shrank(true), 400_000);
-    grouping.record(done("home:3"), 400_001);
-    assert_eq!(next(&mut grouping).expect("it is told").1, [shrank(true)]);
-    grouping.record(shrank(false), 900_000);
-    assert_eq!(next(&mut grouping).expect("it is told").1, [shrank(false)]);
+    let mut builder = builder(6);
+    builder.record(shrank(false), 0);
+    assert_eq!(next(&mut builder).expect("a digest").1, [shrank(false)]);
+    builder.record(shrank(false), 200_000);
+    assert_eq!(builder.due_ms(), None);
+    builder.record(shrank(true), 400_000);
+    builder.record(done("home:3"), 400_001);
+    assert_eq!(next(&mut builder).expect("a digest").1, [shrank(true)]);
+    builder.record(shrank(false), 900_000);
+    assert_eq!(next(&mut builder).expect("a digest").1, [shrank(false)]);
 }
 
-fn message(facts: &[SystemEvent]) -> NotificationMessage {
-    let mut grouping = grouping(6);
-    for (at_ms, fact) in (1_700_000_000_000..).zip(facts) {
-        grouping.record(fact.clone(), at_ms);
+fn message(events: &[SystemEvent]) -> NotificationMessage {
+    let mut builder = builder(6);
+    for (at_ms, event) in (1_700_000_000_000..).zip(events) {
+        builder.record(event.clone(), at_ms);
     }
-    NotificationMessage::from_digest(grouping.drain_all(1_700_000_030_000).expect("there is something"))
+    NotificationMessage::from_digest(builder.drain_all(1_700_000_030_000).expect("a digest"))
 }
 
 #[test]
-fn a_message_says_what_it_is_about_in_its_title() {
-    for (facts, title, urgency) in [
+fn the_title_of_a_message_names_its_event() {
+    for (events, title, urgency) in [
         (vec![down("home")], "home is down", Urgency::Urgent),
         (vec![down("home"), down("attic")], "2 servers are down", Urgency::Urgent),
         (vec![up("home")], "home is back after 12 s", Urgency::Good),
@@ -203,66 +203,66 @@ fn a_message_says_what_it_is_about_in_its_title() {
             "home rejects the configured token",
             Urgency::Urgent,
         ),
-        (vec![SystemEvent::DiskOff { reason: "full".into() }], "The disk is off: full", Urgency::Notice),
-        (vec![failed("home:3"), down("attic")], "Greenroom: 2 things happened", Urgency::Urgent),
+        (vec![SystemEvent::DiskOff { reason: "full".into() }], "The disk tier is disabled: full", Urgency::Notice),
+        (vec![failed("home:3"), down("attic")], "Greenroom: 2 events", Urgency::Urgent),
     ] {
-        let message = message(&facts);
+        let message = message(&events);
         assert_eq!((message.title.as_str(), message.urgency), (title, urgency));
-        assert_eq!(message.text.lines().count(), facts.len());
-        assert!(message.title.is_ascii(), "some services take the title as a header");
+        assert_eq!(message.text.lines().count(), events.len());
+        assert!(message.title.is_ascii(), "some services send the title as a header");
     }
 }
 
-fn written(template: NotificationTemplate) -> (HttpMessage, Value) {
-    let letter =
+fn render(template: NotificationTemplate) -> (HttpMessage, Value) {
+    let rendered =
         super::template::render(template, &message(&[down("home")]), 1_700_000_030_000, Some(&Secret::new("T0ken")));
-    let json = serde_json::from_slice(&letter.body).unwrap_or(Value::Null);
-    (letter, json)
+    let json = serde_json::from_slice(&rendered.body).unwrap_or(Value::Null);
+    (rendered, json)
 }
 
-fn header<'a>(letter: &'a HttpMessage, name: &str) -> &'a str {
-    let found = letter.headers.iter().find(|(header, _)| header.as_str() == name);
-    found.map_or("", |(_, value)| value.to_str().expect("text"))
+fn header<'a>(rendered: &'a HttpMessage, name: &str) -> &'a str {
+    let header_pair = rendered.headers.iter().find(|(header, _)| header.as_str() == name);
+    header_pair.map_or("", |(_, value)| value.to_str().expect("text"))
 }
 
-const TEXT: &str = "home is down. Apps are answered from what is kept.";
+const TEXT: &str = "home is down. Apps are answered from the cache.";
 
 #[test]
 fn ntfy_takes_the_text_as_body_and_the_rest_as_headers() {
-    let (letter, _) = written(NotificationTemplate::Ntfy);
-    assert_eq!(letter.body, TEXT);
-    assert_eq!(header(&letter, "title"), "home is down");
-    assert_eq!(header(&letter, "priority"), "high");
-    assert_eq!(header(&letter, "tags"), "rotating_light");
-    assert_eq!(header(&letter, "authorization"), "Bearer T0ken");
+    let (rendered, _) = render(NotificationTemplate::Ntfy);
+    assert_eq!(rendered.body, TEXT);
+    assert_eq!(header(&rendered, "title"), "home is down");
+    assert_eq!(header(&rendered, "priority"), "high");
+    assert_eq!(header(&rendered, "tags"), "rotating_light");
+    assert_eq!(header(&rendered, "authorization"), "Bearer T0ken");
 }
 
 #[test]
 fn gotify_takes_title_message_and_priority() {
-    let (letter, json) = written(NotificationTemplate::Gotify);
+    let (rendered, json) = render(NotificationTemplate::Gotify);
     assert_eq!(json, json!({"title": "home is down", "message": TEXT, "priority": 8}));
-    assert_eq!(header(&letter, "x-gotify-key"), "T0ken");
-    assert_eq!(header(&letter, "authorization"), "");
+    assert_eq!(header(&rendered, "x-gotify-key"), "T0ken");
+    assert_eq!(header(&rendered, "authorization"), "");
 }
 
 #[test]
-fn discord_takes_an_embed_and_mentions_nobody() {
-    let (_, json) = written(NotificationTemplate::Discord);
+fn discord_takes_an_embed_without_mentions() {
+    let (_, json) = render(NotificationTemplate::Discord);
     let embed = json!({"title": "home is down", "description": TEXT, "color": 0xc9_36_2c});
-    let whole = json!({"username": "Greenroom", "embeds": [embed], "allowed_mentions": {"parse": []}});
-    assert_eq!(json, whole);
+    let expected = json!({"username": "Greenroom", "embeds": [embed], "allowed_mentions": {"parse": []}});
+    assert_eq!(json, expected);
 }
 
 #[test]
 fn apprise_takes_title_body_and_type() {
-    let (_, json) = written(NotificationTemplate::Apprise);
+    let (_, json) = render(NotificationTemplate::Apprise);
     assert_eq!(json, json!({"title": "home is down", "body": TEXT, "type": "failure", "format": "text"}));
 }
 
 #[test]
-fn programs_get_everything_that_is_known() {
-    let (letter, json) = written(NotificationTemplate::Json);
-    assert_eq!(header(&letter, "content-type"), "application/json");
+fn the_json_template_holds_everything() {
+    let (rendered, json) = render(NotificationTemplate::Json);
+    assert_eq!(header(&rendered, "content-type"), "application/json");
     let event = json!({
         "event": "server-down", "at_ms": 1_700_000_000_000_u64, "server": "home", "library": null, "unsteady": false
     });
@@ -276,40 +276,44 @@ fn programs_get_everything_that_is_known() {
 }
 
 #[test]
-fn a_message_at_its_longest_fits_what_services_take() {
+fn the_longest_message_fits_the_limits_of_the_services() {
     let long = "x".repeat(40);
     let many: Vec<SystemEvent> = (0..100).map(|number| failed(&format!("{long}:{number}{long}"))).collect();
     let message = message(&many);
-    assert!(message.text.len() < 3_500, "an embed may have 4096 letters, a topic 4096 bytes: {}", message.text.len());
+    assert!(
+        message.text.len() < 3_500,
+        "an embed may have 4096 characters, a topic 4096 bytes: {}",
+        message.text.len()
+    );
     assert!(message.title.len() < 250);
 }
 
 /// Answers one request with this status.
-async fn answer(listener: &tokio::net::TcpListener, status: &str) {
+async fn respond(listener: &tokio::net::TcpListener, status: &str) {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let (mut stream, _) = listener.accept().await.expect("somebody comes");
-    let mut heard = vec![0; 64 * 1024];
-    assert!(stream.read(&mut heard).await.expect("it can be read") > 0);
-    let said = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-    stream.write_all(said.as_bytes()).await.expect("it can be written");
+    let (mut stream, _) = listener.accept().await.expect("a connection");
+    let mut received = vec![0; 64 * 1024];
+    assert!(stream.read(&mut received).await.expect("a request") > 0);
+    let response = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    stream.write_all(response.as_bytes()).await.expect("response written");
 }
 
 #[tokio::test]
-async fn what_came_of_trying_it_out_raises_and_lowers_the_warning() {
+async fn the_result_of_a_test_message_raises_and_clears_the_warning() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = listener.local_addr().expect("it has one");
+    let address = listener.local_addr().expect("a local address");
     let mut tree = greenroom_config::ConfigSource::default();
     let server = "[[server]]\nname = \"home\"\nkind = \"plex\"\nurl = \"http://127.0.0.1:9\"\n";
     tree.add_toml("g.toml", &format!("{server}[[notice]]\nname = \"phone\"\nurl = \"http://{address}/\"\n"));
-    let settings = greenroom_config::Settings::read(tree).expect("it is valid");
+    let settings = greenroom_config::Settings::read(tree).expect("valid configuration");
     let warnings = std::sync::Arc::new(greenroom_state::warnings::Warnings::default());
     let clock = greenroom_cache::Clock::system();
-    let notices = super::Notifier::new(settings.notification_targets, &clock, &warnings);
-    let said = || warnings.active().iter().map(greenroom_state::warnings::Warning::name).collect::<Vec<_>>();
-    let ((), tried) = tokio::join!(answer(&listener, "403 Forbidden"), notices.test(Some("phone")));
-    assert!(tried.expect("there is one")[0].1.is_err());
-    assert_eq!(said(), ["notice-undelivered/phone"]);
-    let ((), tried) = tokio::join!(answer(&listener, "200 OK"), notices.test(None));
-    assert!(tried.expect("there is one")[0].1.is_ok());
-    assert_eq!(said(), [""; 0]);
+    let notifier = super::Notifier::new(settings.notification_targets, &clock, &warnings);
+    let names = || warnings.active().iter().map(greenroom_state::warnings::Warning::name).collect::<Vec<_>>();
+    let ((), results) = tokio::join!(respond(&listener, "403 Forbidden"), notifier.test(Some("phone")));
+    assert!(results.expect("a target")[0].1.is_err());
+    assert_eq!(names(), ["notice-undelivered/phone"]);
+    let ((), results) = tokio::join!(respond(&listener, "200 OK"), notifier.test(None));
+    assert!(results.expect("a target")[0].1.is_ok());
+    assert_eq!(names(), [""; 0]);
 }

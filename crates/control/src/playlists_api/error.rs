@@ -43,7 +43,7 @@ impl IntoResponse for PlaylistApiError {
             Self::Problem(problem) => return problem.into_response(),
             Self::Failed(status, failure, run) => (status, failure, run),
         };
-        let title = status.canonical_reason().unwrap_or("Refused");
+        let title = status.canonical_reason().unwrap_or("Rejected");
         let mut problem = ProblemBody::new(status, &failure.code, title, &failure.message);
         problem.run = run.as_deref();
         problem.into_response()

@@ -6,60 +6,59 @@ use axum::body::Bytes;
 use axum::response::Response;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
+use super::full_response;
 use super::responses::PlaylistRunResponse;
-use super::{full_response, json_of};
+use crate::api::to_json;
 use crate::auth::caller::AuthGrant;
 use crate::control::ApiState;
 use crate::live::{Frames, event_stream};
 use greenroom_sync::playlists::run::{PlaylistProgress, SyncRun};
 
 /// Streams a run's progress on each change, then its result.
-pub(super) fn follow(plane: Arc<ApiState>, run: Arc<SyncRun>, pass: AuthGrant, seat: OwnedSemaphorePermit) -> Response {
-    let viewer = RunSseClient {
-        progress: run.subscribe(),
-        grant: pass,
-        run,
-        plane,
-        is_over: false,
-        is_new: true,
-        _permit: seat,
-    };
-    event_stream(viewer)
+pub(super) fn follow(
+    state: Arc<ApiState>,
+    run: Arc<SyncRun>,
+    grant: AuthGrant,
+    permit: OwnedSemaphorePermit,
+) -> Response {
+    let client =
+        RunSseClient { progress: run.subscribe(), grant, run, state, has_ended: false, is_new: true, _permit: permit };
+    event_stream(client)
 }
 
 struct RunSseClient {
-    plane: Arc<ApiState>,
+    state: Arc<ApiState>,
     run: Arc<SyncRun>,
     progress: watch::Receiver<PlaylistProgress>,
     grant: AuthGrant,
     is_new: bool,
-    is_over: bool,
+    has_ended: bool,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Frames for RunSseClient {
     /// The next event; `None` after the end.
     async fn next(&mut self) -> Option<Bytes> {
-        if self.is_over {
+        if self.has_ended {
             return None;
         }
         if !std::mem::take(&mut self.is_new) && self.run.result().is_none() {
             tokio::select! {
-                () = self.plane.stop.cancelled() => return None,
+                () = self.state.stop.cancelled() => return None,
                 changed = self.progress.changed() => changed.ok()?,
             }
         }
-        if !self.plane.is_grant_valid(self.grant) {
+        if !self.state.is_grant_valid(self.grant) {
             return None;
         }
         self.progress.borrow_and_update();
-        self.is_over = self.run.result().is_some();
-        let name = if self.is_over { "ended" } else { "progress" };
-        let told = if self.is_over {
-            full_response(&self.run).await.ok()?
+        self.has_ended = self.run.result().is_some();
+        let name = if self.has_ended { "ended" } else { "progress" };
+        let json = if self.has_ended {
+            full_response(&self.run).await
         } else {
-            json_of(&PlaylistRunResponse::from_run(&self.run, false))
+            to_json(&PlaylistRunResponse::from_run(&self.run, false))
         };
-        Some(Bytes::from(format!("event: {name}\ndata: {told}\n\n")))
+        Some(Bytes::from(format!("event: {name}\ndata: {json}\n\n")))
     }
 }

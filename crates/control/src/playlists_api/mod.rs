@@ -19,7 +19,7 @@ use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::api::{is_json, read_body};
+use crate::api::{is_json, read_body, run_blocking, to_json};
 use crate::auth::caller::AuthContext;
 use crate::control::ApiState;
 use crate::error::Problem;
@@ -33,9 +33,9 @@ use responses::PlaylistRunResponse;
 /// Max body size: a playlist and the fields around it.
 const MAX_BODY_BYTES: usize = playlist::MAX_BYTES + 64 * 1024;
 /// Time limit for receiving the body.
-const BODY_PATIENCE: Duration = Duration::from_secs(60);
+const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 /// A caller waits at most this long; then the response names the run to poll.
-const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+const MAX_WAIT: Duration = Duration::from_secs(20);
 
 /// The format of the missing rows.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -61,44 +61,45 @@ pub(super) struct PlaylistRowsPage {
     path = "/api/v1/playlists/sync",
     params(SyncRequestParams), request_body = SyncRequestBody,
     responses(
-        (status = 200, description = "What came of it", body = PlaylistRunResponse),
-        (status = 202, description = "It goes on; `Location` tells where to look", body = PlaylistRunResponse),
+        (status = 200, description = "The run has ended", body = PlaylistRunResponse),
+        (status = 202, description = "The run goes on; `Location` is its URL", body = PlaylistRunResponse),
         (status = 404, description = "No such server, account, library or playlist"),
-        (status = 409, description = "Not now: the library is not built or turned off, a token is missing, or it runs already"),
-        (status = 422, description = "It is no playlist"),
-        (status = 502, description = "The media server did not do it"),
-        (status = 503, description = "Too many run"),
+        (status = 409, description = "The library is not built or is disabled, a token is missing, or the sync is already running"),
+        (status = 422, description = "The body is not a playlist"),
+        (status = 502, description = "The media server failed"),
+        (status = 503, description = "Too many runs in progress"),
     ),
 )]
 pub(super) async fn sync(
-    State(plane): State<Arc<ApiState>>,
-    said: Result<Query<SyncRequestParams>, QueryRejection>,
+    State(state): State<Arc<ApiState>>,
+    params: Result<Query<SyncRequestParams>, QueryRejection>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, PlaylistApiError> {
-    let Query(said) = said.map_err(|rejection| bad_query(&rejection))?;
-    let whole = read_body(body, MAX_BODY_BYTES, BODY_PATIENCE).await.map_err(|problem| match problem {
+    let Query(params) = params.map_err(|rejection| bad_query(&rejection))?;
+    let bytes = read_body(body, MAX_BODY_BYTES, BODY_TIMEOUT).await.map_err(|problem| match problem {
         Problem::TOO_LONG => too_long().into(),
         other => PlaylistApiError::Problem(other),
     })?;
-    let says_of_itself = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let playlists = &plane.control.playlists;
-    let (source, asked) = if said.is_empty() && is_json(&headers) {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let playlists = &state.control.playlists;
+    let (source, request) = if params.is_empty() && is_json(&headers) {
         // Parsing 16 MiB takes a while, so it does not run on the threads that serve requests.
-        let (source, asked) = run_blocking(move || parse_body(&whole)).await?;
-        (source, asked.merge(said)?)
+        let (source, request) = run_blocking(move || parse_body(&bytes)).await?;
+        (source, request.merge(params)?)
     } else {
-        let hint = said.hint.clone().unwrap_or_else(|| says_of_itself.to_owned());
-        let source = run_blocking(move || parse_rows(&whole, &hint)).await?;
-        (source, said.into_body())
+        let hint = params.hint.clone().unwrap_or_else(|| content_type.to_owned());
+        let source = run_blocking(move || parse_rows(&bytes, &hint)).await?;
+        (source, params.into_body())
     };
-    let server = asked.server.clone().or_else(|| playlists.only_server().map(str::to_owned));
-    let server = server
-        .ok_or_else(|| PlaylistFailure::new("which-server", "several servers are configured; say which: server"))?;
-    let detach = asked.detach;
-    let run = playlists.start(asked.into_sync_request(source, server)?)?;
+    let server = request.server.clone().or_else(|| playlists.only_server().map(str::to_owned));
+    let server = server.ok_or_else(|| {
+        PlaylistFailure::new("which-server", "several servers are configured; name one in \"server\"")
+    })?;
+    let detach = request.detach;
+    let run = playlists.start(request.into_sync_request(source, server)?)?;
     if !detach {
-        drop(plane.control.clock.timeout(ANSWER_WITHIN, run.wait()).await);
+        let _ = state.control.clock.timeout(MAX_WAIT, run.wait()).await; // the run goes on
     }
     let id = run.id.clone();
     match run.result() {
@@ -106,13 +107,13 @@ pub(super) async fn sync(
             PlaylistApiError::Failed(status, failure, _) => Err(PlaylistApiError::Failed(status, failure, Some(id))),
             problem @ PlaylistApiError::Problem(_) => Err(problem),
         },
-        Some(_) => Ok(answer(StatusCode::OK, "application/json", full_response(&run).await?)),
+        Some(_) => Ok(response(StatusCode::OK, "application/json", full_response(&run).await)),
         None => {
-            let mut response = answer(StatusCode::ACCEPTED, "application/json", full_response(&run).await?);
-            if let Ok(place) =
-                HeaderValue::from_str(&format!("{}/api/v1/playlists/runs/{id}", plane.settings.base_path))
+            let mut response = response(StatusCode::ACCEPTED, "application/json", full_response(&run).await);
+            if let Ok(location) =
+                HeaderValue::from_str(&format!("{}/api/v1/playlists/runs/{id}", state.settings.base_path))
             {
-                response.headers_mut().insert(LOCATION, place);
+                response.headers_mut().insert(LOCATION, location);
             }
             Ok(response)
         }
@@ -121,11 +122,11 @@ pub(super) async fn sync(
 
 /// The runs, newest first, without their rows.
 #[utoipa::path(get, path = "/api/v1/playlists/runs", params(PageParams), responses((status = 200, body = responses::PlaylistRunsResponse)))]
-pub(super) async fn runs(State(plane): State<Arc<ApiState>>, Query(part): Query<PageParams>) -> Response {
-    let runs = plane.control.playlists.runs();
-    let shown = part.slice(&runs).iter().map(|run| PlaylistRunResponse::from_run(run, false)).collect();
-    let list = responses::PlaylistRunsResponse { total: runs.len(), offset: part.offset, runs: shown };
-    answer(StatusCode::OK, "application/json", json_of(&list))
+pub(super) async fn runs(State(state): State<Arc<ApiState>>, Query(page): Query<PageParams>) -> Response {
+    let runs = state.control.playlists.runs();
+    let rows = page.slice(&runs).iter().map(|run| PlaylistRunResponse::from_run(run, false)).collect();
+    let list = responses::PlaylistRunsResponse { total: runs.len(), offset: page.offset, runs: rows };
+    response(StatusCode::OK, "application/json", to_json(&list))
 }
 
 /// The rows of a run, one page at a time, with the result of each.
@@ -136,18 +137,18 @@ pub(super) async fn runs(State(plane): State<Arc<ApiState>>, Query(part): Query<
     responses(
         (status = 200, body = PlaylistRowsPage),
         (status = 404, description = "No such run"),
-        (status = 409, description = "There is no report"),
+        (status = 409, description = "The run has no report"),
     ),
 )]
 pub(super) async fn rows(
-    State(plane): State<Arc<ApiState>>,
+    State(state): State<Arc<ApiState>>,
     Path(id): Path<String>,
-    Query(part): Query<PageParams>,
+    Query(page): Query<PageParams>,
 ) -> Result<Json<PlaylistRowsPage>, PlaylistApiError> {
-    let run = plane.control.playlists.run(&id).ok_or_else(unknown_run)?;
+    let run = state.control.playlists.run(&id).ok_or_else(unknown_run)?;
     let report = report_of(&run)?;
-    let items = part.slice(&report.rows).to_vec();
-    Ok(Json(PlaylistRowsPage { total: report.rows.len(), offset: part.offset, items }))
+    let items = page.slice(&report.rows).to_vec();
+    Ok(Json(PlaylistRowsPage { total: report.rows.len(), offset: page.offset, items }))
 }
 
 /// The progress or report of a run; as server-sent events if the client accepts them.
@@ -158,55 +159,55 @@ pub(super) async fn rows(
     responses(
         (status = 200, content((PlaylistRunResponse = "application/json"), (String = "text/event-stream"))),
         (status = 404, description = "No such run"),
-        (status = 503, description = "Too many watch"),
+        (status = 503, description = "Too many open event streams"),
     ),
 )]
 pub(super) async fn run(
-    State(plane): State<Arc<ApiState>>,
-    Extension(admitted): Extension<AuthContext>,
+    State(state): State<Arc<ApiState>>,
+    Extension(auth): Extension<AuthContext>,
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, PlaylistApiError> {
-    let run = plane.control.playlists.run(&id).ok_or_else(unknown_run)?;
-    let accepts = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if !accepts.contains("text/event-stream") {
-        return Ok(answer(StatusCode::OK, "application/json", full_response(&run).await?));
+    let run = state.control.playlists.run(&id).ok_or_else(unknown_run)?;
+    let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !accept.contains("text/event-stream") {
+        return Ok(response(StatusCode::OK, "application/json", full_response(&run).await));
     }
-    let seat = plane.control.live.try_acquire()?;
-    Ok(events::follow(plane, run, admitted.grant, seat))
+    let permit = state.control.live.try_acquire()?;
+    Ok(events::follow(state, run, auth.grant, permit))
 }
 
 /// Scheduled playlist syncs with their last result and next run.
 #[utoipa::path(get, path = "/api/v1/playlists/standing", responses((status = 200, body = responses::ScheduledSyncsResponse)))]
-pub(super) async fn scheduled(State(plane): State<Arc<ApiState>>) -> Response {
-    let standing = plane.control.playlists.scheduled.all();
-    answer(StatusCode::OK, "application/json", json_of(&responses::ScheduledSyncsResponse { standing }))
+pub(super) async fn scheduled(State(state): State<Arc<ApiState>>) -> Response {
+    let scheduled = state.control.playlists.scheduled.all();
+    response(StatusCode::OK, "application/json", to_json(&responses::ScheduledSyncsResponse { standing: scheduled }))
 }
 
 /// Runs a scheduled sync now, even if nothing has changed.
 #[utoipa::path(
     post,
     path = "/api/v1/playlists/standing/{name}/run",
-    params(("name" = String, Path, description = "What the configuration calls it")),
+    params(("name" = String, Path, description = "Its name in the configuration")),
     responses(
-        (status = 202, description = "It is taken now", body = responses::SyncAcceptedResponse),
+        (status = 202, description = "The run starts now", body = responses::SyncAcceptedResponse),
         (status = 404, description = "No such playlist is configured"),
     ),
 )]
 pub(super) async fn run_scheduled(
-    State(plane): State<Arc<ApiState>>,
+    State(state): State<Arc<ApiState>>,
     Path(name): Path<String>,
 ) -> Result<Response, PlaylistApiError> {
-    let keeping = &plane.control.playlists.scheduled;
-    if !keeping.request_now(&name) {
-        let message = "no such playlist is configured; /api/v1/playlists/standing lists those that are";
+    let scheduled = &state.control.playlists.scheduled;
+    if !scheduled.request_now(&name) {
+        let message = "no such playlist is configured; /api/v1/playlists/standing lists them";
         return Err(PlaylistApiError::Failed(
             StatusCode::NOT_FOUND,
             PlaylistFailure::new("unknown-playlist", message),
             None,
         ));
     }
-    Ok(answer(StatusCode::ACCEPTED, "application/json", json_of(&responses::SyncAcceptedResponse { standing: name })))
+    Ok(response(StatusCode::ACCEPTED, "application/json", to_json(&responses::SyncAcceptedResponse { standing: name })))
 }
 
 /// Stops a run between two writes.
@@ -214,15 +215,15 @@ pub(super) async fn run_scheduled(
     post,
     path = "/api/v1/playlists/runs/{id}/cancel",
     params(("id" = String, Path, description = "The run")),
-    responses((status = 202, description = "It stops between two writes", body = PlaylistRunResponse), (status = 404, description = "No such run")),
+    responses((status = 202, description = "The run stops between two writes", body = PlaylistRunResponse), (status = 404, description = "No such run")),
 )]
 pub(super) async fn cancel(
-    State(plane): State<Arc<ApiState>>,
+    State(state): State<Arc<ApiState>>,
     Path(id): Path<String>,
 ) -> Result<Response, PlaylistApiError> {
-    let run = plane.control.playlists.run(&id).ok_or_else(unknown_run)?;
+    let run = state.control.playlists.run(&id).ok_or_else(unknown_run)?;
     run.cancel.cancel();
-    Ok(answer(StatusCode::ACCEPTED, "application/json", json_of(&PlaylistRunResponse::from_run(&run, false))))
+    Ok(response(StatusCode::ACCEPTED, "application/json", to_json(&PlaylistRunResponse::from_run(&run, false))))
 }
 
 /// All rows of a run that are not in the library.
@@ -233,28 +234,28 @@ pub(super) async fn cancel(
     responses(
         (status = 200, content((responses::Jspf = "application/json"), (String = "text/csv; charset=utf-8"))),
         (status = 404, description = "No such run"),
-        (status = 409, description = "There is no report"),
+        (status = 409, description = "The run has no report"),
     ),
 )]
 pub(super) async fn missing(
-    State(plane): State<Arc<ApiState>>,
+    State(state): State<Arc<ApiState>>,
     Path(id): Path<String>,
-    form: Result<Query<MissingRowsQuery>, QueryRejection>,
+    query: Result<Query<MissingRowsQuery>, QueryRejection>,
 ) -> Result<Response, PlaylistApiError> {
-    let Query(form) = form.map_err(|rejection| bad_query(&rejection))?;
-    let run = plane.control.playlists.run(&id).ok_or_else(unknown_run)?;
+    let Query(query) = query.map_err(|rejection| bad_query(&rejection))?;
+    let run = state.control.playlists.run(&id).ok_or_else(unknown_run)?;
     let report = report_of(&run)?;
-    match form.format.as_deref().unwrap_or("json") {
+    match query.format.as_deref().unwrap_or("json") {
         "csv" => {
-            let table = run_blocking(move || Ok(report.missing_csv())).await?;
-            let mut response = answer(StatusCode::OK, "text/csv; charset=utf-8", table);
+            let table = run_blocking(move || report.missing_csv()).await;
+            let mut response = response(StatusCode::OK, "text/csv; charset=utf-8", table);
             let name = HeaderValue::from_static("attachment; filename=\"missing.csv\"");
             response.headers_mut().insert(CONTENT_DISPOSITION, name);
             Ok(response)
         }
         "json" => {
-            let list = run_blocking(move || Ok(report.missing_json().to_string())).await?;
-            Ok(answer(StatusCode::OK, "application/json", list))
+            let list = run_blocking(move || report.missing_json().to_string()).await;
+            Ok(response(StatusCode::OK, "application/json", list))
         }
         _ => Err(PlaylistFailure::new("bad-wish", "format must be csv or json").into()),
     }
@@ -265,38 +266,28 @@ fn report_of(run: &SyncRun) -> Result<Arc<PlaylistReport>, PlaylistApiError> {
     if let Some(RunResult::Done(report)) = run.result() {
         return Ok(report);
     }
-    let message = "this run has no report: it is still running, or it ended before its rows were looked for";
+    let message = "this run has no report: it is still running, or it ended before its rows were matched";
     Err(PlaylistApiError::Failed(StatusCode::CONFLICT, PlaylistFailure::new("no-report", message), None))
 }
 
 /// A run with its report, which may have megabytes: serialised on a blocking thread.
-async fn full_response(run: &Arc<SyncRun>) -> Result<String, PlaylistApiError> {
+async fn full_response(run: &Arc<SyncRun>) -> String {
     let run = Arc::clone(run);
-    run_blocking(move || Ok(json_of(&PlaylistRunResponse::from_run(&run, true)))).await
-}
-
-fn json_of(answer: &impl Serialize) -> String {
-    serde_json::to_string(answer).expect("an answer is always JSON")
-}
-
-async fn run_blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, PlaylistApiError> + Send + 'static,
-) -> Result<T, PlaylistApiError> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(Problem::BAD_BODY.into()))
+    run_blocking(move || to_json(&PlaylistRunResponse::from_run(&run, true))).await
 }
 
 /// Unknown query parameters are rejected rather than ignored.
 fn bad_query(rejection: &QueryRejection) -> PlaylistFailure {
-    let message: String = rejection.body_text().chars().filter(|letter| !letter.is_control()).take(300).collect();
+    let message: String = rejection.body_text().chars().filter(|character| !character.is_control()).take(300).collect();
     PlaylistFailure::new("bad-wish", message)
 }
 
 fn unknown_run() -> PlaylistApiError {
-    let message = "no such run is known; /api/v1/playlists/runs lists those that are";
+    let message = "no such run; /api/v1/playlists/runs lists the runs";
     PlaylistApiError::Failed(StatusCode::NOT_FOUND, PlaylistFailure::new("unknown-run", message), None)
 }
 
-fn answer(status: StatusCode, media_type: &'static str, body: String) -> Response {
+fn response(status: StatusCode, media_type: &'static str, body: String) -> Response {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));

@@ -15,7 +15,7 @@ use greenroom_sync::playlists::request::{SyncRequest, SyncSource};
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = PlaylistWish)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a word somebody may say")]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(super) struct SyncRequestBody {
     #[serde(default)]
     source: Value,
@@ -57,7 +57,7 @@ enum AccountNames {
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a word somebody may say")]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(crate) struct SyncRequestParams {
     server: Option<String>,
     library: Option<String>,
@@ -107,22 +107,22 @@ impl SyncRequestBody {
     ///
     /// # Errors
     /// If both set an option differently.
-    pub(super) fn merge(mut self, said: SyncRequestParams) -> Result<Self, PlaylistApiError> {
-        for (here, there) in [(&mut self.library, said.library), (&mut self.policy, said.policy)] {
-            match (here.as_ref(), there) {
-                (Some(one), Some(other)) if *one != other => {
-                    let message = "the query says otherwise than the wish; say it once";
+    pub(super) fn merge(mut self, params: SyncRequestParams) -> Result<Self, PlaylistApiError> {
+        for (own, other) in [(&mut self.library, params.library), (&mut self.policy, params.policy)] {
+            match (own.as_ref(), other) {
+                (Some(value), Some(sent)) if *value != sent => {
+                    let message = "the query contradicts the body; set each option once";
                     return Err(PlaylistFailure::new("bad-wish", message).into());
                 }
-                (None, Some(other)) => *here = Some(other),
+                (None, Some(sent)) => *own = Some(sent),
                 _ => {}
             }
         }
-        self.shrink |= said.shrink;
-        self.dry_run |= said.dry_run;
-        self.wait |= said.wait;
-        self.detach |= said.detach;
-        self.live = self.live.max(said.live);
+        self.shrink |= params.shrink;
+        self.dry_run |= params.dry_run;
+        self.wait |= params.wait;
+        self.detach |= params.detach;
+        self.live = self.live.max(params.live);
         Ok(self)
     }
 
@@ -155,39 +155,39 @@ impl SyncRequestBody {
 }
 
 pub(super) fn parse_body(bytes: &[u8]) -> Result<(SyncSource, SyncRequestBody), PlaylistApiError> {
-    let mut asked: SyncRequestBody = serde_json::from_slice(bytes).map_err(|error| {
+    let mut request: SyncRequestBody = serde_json::from_slice(bytes).map_err(|error| {
         let message = format!(
-            "the body is no wish: line {}, column {}; it needs at least a source",
+            "invalid sync request: line {}, column {}; it needs at least a source",
             error.line(),
             error.column()
         );
         PlaylistFailure::new("bad-wish", message)
     })?;
-    let from_server = |object: &serde_json::Map<String, Value>| {
-        let word = |name: &str| object.get(name).and_then(Value::as_str).map(str::to_owned);
+    let server_source = |object: &serde_json::Map<String, Value>| {
+        let text = |name: &str| object.get(name).and_then(Value::as_str).map(str::to_owned);
         let source =
-            SyncSource::Server { server: word("server")?, playlist: word("playlist")?, account: word("account") };
+            SyncSource::Server { server: text("server")?, playlist: text("playlist")?, account: text("account") };
         Some(source)
     };
-    let source = match asked.source.take() {
-        Value::Null => return Err(PlaylistFailure::new("bad-wish", "a wish needs a source").into()),
+    let source = match request.source.take() {
+        Value::Null => return Err(PlaylistFailure::new("bad-wish", "a sync request needs a source").into()),
         Value::Object(object) if object.get("server").is_some_and(Value::is_string) => {
-            let source = from_server(&object);
+            let source = server_source(&object);
             source.ok_or_else(|| {
                 PlaylistFailure::new("bad-wish", "a source on a server needs \"server\" and \"playlist\"")
             })?
         }
-        Value::String(text) => parse_rows(text.as_bytes(), &asked.hint)?,
+        Value::String(text) => parse_rows(text.as_bytes(), &request.hint)?,
         other => parse_rows(other.to_string().as_bytes(), "json")?,
     };
-    Ok((source, asked))
+    Ok((source, request))
 }
 
 pub(super) fn parse_rows(bytes: &[u8], hint: &str) -> Result<SyncSource, PlaylistApiError> {
     match playlist::read(bytes, hint) {
         Ok(playlist) => Ok(SyncSource::Rows(Box::new(playlist))),
         Err(playlist::PlaylistParseError::TooLong) => Err(too_long().into()),
-        Err(unreadable) => Err(PlaylistFailure::new("unreadable", unreadable.to_string()).into()),
+        Err(error) => Err(PlaylistFailure::new("unreadable", error.to_string()).into()),
     }
 }
 

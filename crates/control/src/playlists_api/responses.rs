@@ -34,7 +34,7 @@ pub(crate) struct PlaylistRunResponse {
     begun_ms: u64,
     progress: PlaylistProgress,
     /// The report; in lists of runs without its rows.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "whole")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "serialize_report")]
     #[schema(value_type = Option<PlaylistReport>)]
     report: Option<Arc<PlaylistReport>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,21 +47,21 @@ pub(crate) struct PlaylistRunResponse {
 }
 
 #[expect(clippy::ref_option, reason = "the field is one")]
-fn whole<S: Serializer>(report: &Option<Arc<PlaylistReport>>, to: S) -> Result<S::Ok, S::Error> {
+fn serialize_report<S: Serializer>(report: &Option<Arc<PlaylistReport>>, to: S) -> Result<S::Ok, S::Error> {
     report.as_deref().serialize(to)
 }
 
 impl PlaylistRunResponse {
     /// A run; with its report if requested and available.
-    pub(super) fn from_run(run: &SyncRun, in_full: bool) -> Self {
-        let ending = run.result();
-        let state = match ending.as_ref().map(RunResult::name) {
+    pub(super) fn from_run(run: &SyncRun, with_report: bool) -> Self {
+        let result = run.result();
+        let state = match result.as_ref().map(RunResult::name) {
             None => PlaylistRunState::Running,
             Some("done") => PlaylistRunState::Done,
             Some("cancelled") => PlaylistRunState::Cancelled,
             Some(_) => PlaylistRunState::Failed,
         };
-        let mut told = Self {
+        let mut response = Self {
             run: run.id.clone(),
             state,
             server: run.server.clone(),
@@ -73,16 +73,16 @@ impl PlaylistRunResponse {
             accounts: None,
             error: None,
         };
-        match ending {
-            Some(RunResult::Done(report)) if in_full => told.report = Some(report),
+        match result {
+            Some(RunResult::Done(report)) if with_report => response.report = Some(report),
             Some(RunResult::Done(report)) => {
-                told.counts = Some(report.counts);
-                told.accounts = Some(report.accounts.clone());
+                response.counts = Some(report.counts);
+                response.accounts = Some(report.accounts.clone());
             }
-            Some(RunResult::Failed(failure)) => told.error = Some(failure),
+            Some(RunResult::Failed(failure)) => response.error = Some(failure),
             Some(RunResult::Cancelled) | None => {}
         }
-        told
+        response
     }
 }
 
@@ -114,14 +114,14 @@ pub(crate) struct SyncAcceptedResponse {
 
 /// Rows as a JSPF playlist. The library serialises it; this type only describes it.
 #[derive(Debug, ToSchema)]
-#[expect(dead_code, reason = "it is only described")]
+#[expect(dead_code, reason = "only the OpenAPI document uses it")]
 pub(crate) struct Jspf {
     playlist: JspfPlaylist,
 }
 
 /// The playlist.
 #[derive(Debug, ToSchema)]
-#[expect(dead_code, reason = "it is only described")]
+#[expect(dead_code, reason = "only the OpenAPI document uses it")]
 struct JspfPlaylist {
     title: String,
     track: Vec<JspfTrack>,
@@ -129,7 +129,7 @@ struct JspfPlaylist {
 
 /// A row.
 #[derive(Debug, ToSchema)]
-#[expect(dead_code, reason = "it is only described")]
+#[expect(dead_code, reason = "only the OpenAPI document uses it")]
 struct JspfTrack {
     title: String,
     /// The full artist credit.

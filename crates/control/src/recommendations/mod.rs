@@ -28,16 +28,16 @@ use greenroom_sync::index::{Libraries, LibraryId, LibraryState};
 use window::SlidingWindow;
 
 /// How often facts are evaluated.
-const EVERY: Duration = Duration::from_secs(60);
+const INTERVAL: Duration = Duration::from_secs(60);
 
 /// Time limit for reading the free space. Real time: disks do not run faster with the process clock.
-const DISK_PATIENCE: Duration = Duration::from_secs(2);
+const DISK_TIMEOUT: Duration = Duration::from_secs(2);
 
-const PLAN: JobDefinition = JobDefinition {
+const DEFINITION: JobDefinition = JobDefinition {
     id: "advice",
-    title: "Look for what could be better",
-    description: "Looks for what is set up badly or does little, and warns of it with what to do.",
-    every: Some(EVERY),
+    title: "Recommendations",
+    description: "Checks for misconfiguration and settings without effect, and warns with the remedy.",
+    every: Some(INTERVAL),
     catches_up: false,
 };
 
@@ -56,7 +56,7 @@ pub struct Recommender {
     /// Free space as last measured.
     free_space: Mutex<Vec<tiers::FreeSpace>>,
     /// Queue of the measurements: one at a time.
-    lane: FileWorkQueue,
+    file_work: FileWorkQueue,
     window: Mutex<SlidingWindow>,
 }
 
@@ -72,9 +72,9 @@ impl Recommender {
         // Reading the free space of a network file system may block forever.
         let dirs = dirs.into_iter().filter(|dir| network_file_system(dir).is_none()).collect();
         let tasks = servers.first().map(|server| server.origin.tasks.clone()).unwrap_or_default();
-        let lane = FileWorkQueue::new(tasks).with_limit(1);
-        let (rooms, window) = (Mutex::default(), Mutex::default());
-        Self { servers, cache, libraries, warnings, dirs, disk_dir: None, free_space: rooms, lane, window }
+        let file_work = FileWorkQueue::new(tasks).with_limit(1);
+        let (free_space, window) = (Mutex::default(), Mutex::default());
+        Self { servers, cache, libraries, warnings, dirs, disk_dir: None, free_space, file_work, window }
     }
 
     /// Sets the directory of the disk tier.
@@ -91,12 +91,12 @@ impl Recommender {
 
     /// Adds the job that evaluates once a minute.
     pub fn add(self: &Arc<Self>, jobs: &Jobs) {
-        let advisor = Arc::clone(self);
-        jobs.add(PLAN, move |_| {
-            let advisor = Arc::clone(&advisor);
+        let recommender = Arc::clone(self);
+        jobs.add(DEFINITION, move |_| {
+            let recommender = Arc::clone(&recommender);
             async move {
-                advisor.measure().await;
-                let count = advisor.evaluate();
+                recommender.measure().await;
+                let count = recommender.evaluate();
                 Ok(if count == 1 { "1 warning".to_owned() } else { format!("{count} warnings") })
             }
         });
@@ -105,52 +105,52 @@ impl Recommender {
     /// Measures the free space. If the disk does not respond, the last values stay.
     pub async fn measure(&self) {
         let dirs = self.dirs.clone();
-        let measuring = move || dirs.iter().filter_map(|dir| tiers::FreeSpace::measure(dir)).collect::<Vec<_>>();
-        if let Ok(Ok(rooms)) = tokio::time::timeout(DISK_PATIENCE, self.lane.run(measuring)).await {
-            *self.free_space.lock() = rooms;
+        let measure = move || dirs.iter().filter_map(|dir| tiers::FreeSpace::measure(dir)).collect::<Vec<_>>();
+        if let Ok(Ok(free_space)) = tokio::time::timeout(DISK_TIMEOUT, self.file_work.run(measure)).await {
+            *self.free_space.lock() = free_space;
         }
     }
 
     /// Evaluates now, and raises or clears warnings. Returns how many are active.
     pub fn evaluate(&self) -> usize {
         let stats = self.cache.stats();
-        let free = self.free_space.lock().clone();
-        let is_said = self.warnings.active().iter().any(|held| held.code == tiers::CODES[0]);
+        let free_space = self.free_space.lock().clone();
+        let is_active = self.warnings.active().iter().any(|warning| warning.code == tiers::CODES[0]);
         let Some(now_ms) = self.servers.first().map(|server| server.origin.clock.now_ms()) else {
             return self.warnings.active().len();
         };
         let mut window = self.window.lock();
         window.record(now_ms, window::recent_counts(&stats, &self.servers));
-        let counted = window.counted();
+        let counts = window.counts();
         drop(window);
-        let mut own: Vec<Warning> =
-            tiers::advise_on_disk(&free, self.disk_usage().as_ref(), is_said).into_iter().collect();
-        own.extend(tiers::advise_on_memory(&tiers::MemoryTierUsage::from_stats(&stats, &counted)));
-        update_warnings(None, &self.warnings, &tiers::CODES, own);
+        let mut process_warnings: Vec<Warning> =
+            tiers::advise_on_disk(&free_space, self.disk_usage().as_ref(), is_active).into_iter().collect();
+        process_warnings.extend(tiers::advise_on_memory(&tiers::MemoryTierUsage::from_stats(&stats, &counts)));
+        update_warnings(None, &self.warnings, &tiers::CODES, process_warnings);
         for server in &self.servers {
-            let mut found = servers::advise(&servers::ServerRecommendationInput::from_server(server));
-            let of_server = counted.iter().filter(|class| class.server == server.name());
-            found.extend(of_server.filter_map(classes::advise));
+            let mut server_warnings = servers::advise(&servers::ServerRecommendationInput::from_server(server));
+            let server_counts = counts.iter().filter(|class| class.server == server.name());
+            server_warnings.extend(server_counts.filter_map(classes::advise));
             let codes = [servers::CODES.as_slice(), &classes::CODES].concat();
-            update_warnings(Some(server.name()), &server.origin.warnings, &codes, found);
-            server.origin.warnings.retain(SYNC_WITHOUT_INDEX, |held| self.is_off(held));
+            update_warnings(Some(server.name()), &server.origin.warnings, &codes, server_warnings);
+            server.origin.warnings.retain(SYNC_WITHOUT_INDEX, |warning| self.is_off(warning));
             self.libraries.warn(server);
         }
-        let of_servers: usize = self.servers.iter().map(|server| server.origin.warnings.active().len()).sum();
-        of_servers + self.warnings.active().len()
+        let server_count: usize = self.servers.iter().map(|server| server.origin.warnings.active().len()).sum();
+        server_count + self.warnings.active().len()
     }
 
     /// True if the library of this warning is turned off.
-    fn is_off(&self, held: &Warning) -> bool {
-        let id = held.subject.as_deref().and_then(|id| id.parse::<LibraryId>().ok());
+    fn is_off(&self, warning: &Warning) -> bool {
+        let id = warning.subject.as_deref().and_then(|id| id.parse::<LibraryId>().ok());
         let library = id.and_then(|id| self.libraries.find(&id));
         library.is_some_and(|library| library.state() == LibraryState::Off)
     }
 }
 
 /// Raises and clears warnings, and logs the new ones.
-fn update_warnings(server: Option<&str>, warnings: &Warnings, codes: &[&str], now: Vec<Warning>) {
-    for news in warnings.replace(codes, now) {
-        tracing::warn!(server, code = news.code, remedy = %news.remedy, "{}", news.text);
+fn update_warnings(server: Option<&str>, warnings: &Warnings, codes: &[&str], current: Vec<Warning>) {
+    for warning in warnings.replace(codes, current) {
+        tracing::warn!(server, code = warning.code, remedy = %warning.remedy, "{}", warning.text);
     }
 }

@@ -11,7 +11,7 @@ pub(super) const CODES: [&str; 6] =
     ["token-rejected", "events-do-not-reach", "clock-skew", "proxy-not-trusted", "version-too-old", "version-untested"];
 
 /// Smaller differences come from network delay and from dates with a precision of one second.
-const LARGEST_SKEW_S: u64 = 30;
+const MAX_SKEW_S: u64 = 30;
 
 /// Facts about one server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub(super) struct ServerRecommendationInput {
     /// State of its event stream.
     pub(super) events: EventStreamState,
     /// True if it rejected the configured token when last used.
-    pub(super) refuses_token: bool,
+    pub(super) rejects_token: bool,
     /// How far its clock was ahead of ours at its last response.
     pub(super) ahead_s: Option<i64>,
     /// Its reported version.
@@ -36,7 +36,7 @@ impl ServerRecommendationInput {
         Self {
             kind: server.origin.settings.kind,
             events: server.events_state(),
-            refuses_token: server.origin.refuses_own_token(),
+            rejects_token: server.origin.refuses_own_token(),
             ahead_s: server.origin.clock_ahead_s(),
             version: server.origin.version(),
             proxies: server.proxy_trust.get(),
@@ -46,27 +46,27 @@ impl ServerRecommendationInput {
 }
 
 /// The recommendations for these facts.
-pub(super) fn advise(facts: &ServerRecommendationInput) -> Vec<Warning> {
-    let all = [events_warning(facts), clock_warning(facts), proxies_warning(facts), version_warning(facts)];
+pub(super) fn advise(input: &ServerRecommendationInput) -> Vec<Warning> {
+    let all = [events_warning(input), clock_warning(input), proxies_warning(input), version_warning(input)];
     all.into_iter().flatten().collect()
 }
 
-fn events_warning(facts: &ServerRecommendationInput) -> Option<Warning> {
-    let name = facts.kind.name();
-    match facts.events {
-        _ if facts.refuses_token => Some(token_rejected(name)),
+fn events_warning(input: &ServerRecommendationInput) -> Option<Warning> {
+    let name = input.kind.name();
+    match input.events {
+        _ if input.rejects_token => Some(token_rejected(name)),
         EventStreamState::Unknown | EventStreamState::Subscribed => None,
         EventStreamState::Refused(401 | 498) => Some(token_rejected(name)),
         EventStreamState::Refused(status) => Some(Warning::notice(
             CODES[1],
             format!(
-                "The server does not tell its events to the configured token (it answers {status}): changes made on the server are noticed late."
+                "The server denies its event stream to the configured token (status {status}): changes made on the server are noticed late."
             ),
             format!("Use a token of the server's owner: greenroom login {name}."),
         )),
         EventStreamState::TokenWithoutUser => Some(Warning::notice(
             CODES[1],
-            "The configured key is nobody's, so what users change elsewhere is not told to it and is noticed late.",
+            "The configured API key belongs to no user, so it receives no events of users: their changes are noticed late.",
             format!("Use a token of an administrator instead of an API key: greenroom login {name}."),
         )),
     }
@@ -75,68 +75,70 @@ fn events_warning(facts: &ServerRecommendationInput) -> Option<Warning> {
 fn token_rejected(kind: &str) -> Warning {
     Warning::notice(
         CODES[0],
-        "The server does not accept the configured token (any more): nothing is kept warm, no library is indexed, and \
-         changes made on the server are noticed late.",
-        format!("Get a new one with greenroom login {kind}, and name its file with token_file."),
+        "The server rejects the configured token: nothing is warmed, no library is indexed, and changes made on \
+            the server are noticed late.",
+        format!("Get a new token with greenroom login {kind}, and set token_file to its file."),
     )
     .urgent()
 }
 
-fn clock_warning(facts: &ServerRecommendationInput) -> Option<Warning> {
-    let ahead_s = facts.ahead_s.filter(|ahead_s| ahead_s.unsigned_abs() > LARGEST_SKEW_S)?;
-    let way = if ahead_s > 0 { "ahead of" } else { "behind" };
+fn clock_warning(input: &ServerRecommendationInput) -> Option<Warning> {
+    let ahead_s = input.ahead_s.filter(|ahead_s| ahead_s.unsigned_abs() > MAX_SKEW_S)?;
+    let direction = if ahead_s > 0 { "ahead of" } else { "behind" };
     Some(Warning::notice(
         CODES[2],
         format!(
-            "The server's clock is {} s {way} this one's: what was added or played shows at odd times.",
+            "The server's clock is {} s {direction} this machine's clock: added and played items show wrong times.",
             ahead_s.unsigned_abs()
         ),
-        "Let both machines set their clocks by the network (NTP). If they agree, restart Greenroom: it counts from the \
-         time at which it began.",
+        "Synchronise both clocks by NTP. If they agree, restart Greenroom: its clock continues from the time at \
+            which it was started.",
     ))
 }
 
-fn proxies_warning(facts: &ServerRecommendationInput) -> Option<Warning> {
+fn proxies_warning(input: &ServerRecommendationInput) -> Option<Warning> {
     let remedy = "In Jellyfin under Dashboard, Networking, add this machine's address to Known proxies, restart \
                   Jellyfin, then set known_proxy = true for the server.";
-    match (facts.kind, facts.proxies, facts.is_known_proxy) {
+    match (input.kind, input.proxies, input.is_known_proxy) {
         (ServerKind::Jellyfin, ProxyTrust::None, true) => Some(
             Warning::notice(
                 CODES[3],
-                "The configuration says that Jellyfin trusts this machine as a proxy, and it trusts none: it takes \
-                 everybody who comes through here for a neighbour.",
+                "known_proxy is set, but Jellyfin trusts no proxy: it treats every client of Greenroom as one in the \
+                    local network.",
                 remedy,
             )
             .urgent(),
         ),
         (ServerKind::Jellyfin, ProxyTrust::None, false) => Some(Warning::notice(
             CODES[3],
-            "Jellyfin trusts no proxy: it takes everybody who comes through here for this machine. Its limits for \
-             clients from outside do not hold, and its lists of devices show one address.",
+            "Jellyfin trusts no proxy: it takes every client of Greenroom for this machine. Its limits for remote \
+                clients have no effect, and its device list shows one address.",
             remedy,
         )),
         _ => None,
     }
 }
 
-fn version_warning(facts: &ServerRecommendationInput) -> Option<Warning> {
-    let version = facts.version.as_deref()?;
-    let name = facts.kind.name();
-    if let Some(oldest) = facts.kind.is_too_old(version) {
+fn version_warning(input: &ServerRecommendationInput) -> Option<Warning> {
+    let version = input.version.as_deref()?;
+    let name = input.kind.name();
+    if let Some(oldest) = input.kind.is_too_old(version) {
         return Some(
             Warning::notice(
                 CODES[4],
-                format!("{name} {version} is too old: some of what is asked for does not exist there."),
+                format!("{name} {version} is too old: it lacks parts of the API that Greenroom uses."),
                 format!("Update the server to {oldest} or later."),
             )
             .urgent(),
         );
     }
-    let newest = facts.kind.is_untested(version)?;
+    let newest = input.kind.is_untested(version)?;
     Some(Warning::notice(
         CODES[5],
-        format!("{name} {version} was never tried with this version of Greenroom; {newest} is the newest that was."),
-        "Most will work. If something looks odd, compare: greenroom doctor --compare; and look for a newer Greenroom.",
+        format!(
+            "{name} {version} is not tested with this version of Greenroom; the newest tested version is {newest}."
+        ),
+        "Most of it will work. If something looks wrong, run greenroom doctor --compare, and look for an update of Greenroom.",
     ))
 }
 
@@ -144,66 +146,69 @@ fn version_warning(facts: &ServerRecommendationInput) -> Option<Warning> {
 mod tests {
     use super::*;
 
-    const WELL: ServerRecommendationInput = ServerRecommendationInput {
+    const HEALTHY: ServerRecommendationInput = ServerRecommendationInput {
         kind: ServerKind::Jellyfin,
         events: EventStreamState::Subscribed,
-        refuses_token: false,
+        rejects_token: false,
         ahead_s: Some(-2),
         version: None,
         proxies: ProxyTrust::Some,
         is_known_proxy: true,
     };
 
-    fn codes(facts: &ServerRecommendationInput) -> Vec<&'static str> {
-        advise(facts).iter().map(|warning| warning.code).collect()
+    fn codes(input: &ServerRecommendationInput) -> Vec<&'static str> {
+        advise(input).iter().map(|warning| warning.code).collect()
     }
 
     #[test]
-    fn a_server_that_is_set_up_well_is_not_spoken_of() {
-        assert_eq!(codes(&WELL), [""; 0]);
-        let nothing = ServerRecommendationInput {
+    fn a_well_configured_server_has_no_warning() {
+        assert_eq!(codes(&HEALTHY), [""; 0]);
+        let unknown = ServerRecommendationInput {
             events: EventStreamState::Unknown,
             ahead_s: None,
             proxies: ProxyTrust::Unknown,
-            ..WELL
+            ..HEALTHY
         };
-        assert_eq!(codes(&nothing), [""; 0], "nor one nothing is known of");
+        assert_eq!(codes(&unknown), [""; 0], "no warning without facts");
     }
 
     #[test]
     fn each_fact_leads_to_its_warning() {
         let version = |version: &str| Some(version.to_owned());
-        for (facts, code) in [
-            (ServerRecommendationInput { events: EventStreamState::Refused(401), ..WELL }, "token-rejected"),
-            (ServerRecommendationInput { refuses_token: true, ..WELL }, "token-rejected"),
+        for (input, code) in [
+            (ServerRecommendationInput { events: EventStreamState::Refused(401), ..HEALTHY }, "token-rejected"),
+            (ServerRecommendationInput { rejects_token: true, ..HEALTHY }, "token-rejected"),
             (
-                ServerRecommendationInput { events: EventStreamState::Refused(401), refuses_token: true, ..WELL },
+                ServerRecommendationInput { events: EventStreamState::Refused(401), rejects_token: true, ..HEALTHY },
                 "token-rejected",
             ),
-            (ServerRecommendationInput { events: EventStreamState::Refused(403), ..WELL }, "events-do-not-reach"),
-            (ServerRecommendationInput { events: EventStreamState::TokenWithoutUser, ..WELL }, "events-do-not-reach"),
-            (ServerRecommendationInput { ahead_s: Some(31), ..WELL }, "clock-skew"),
-            (ServerRecommendationInput { ahead_s: Some(-3_600), ..WELL }, "clock-skew"),
-            (ServerRecommendationInput { proxies: ProxyTrust::None, ..WELL }, "proxy-not-trusted"),
+            (ServerRecommendationInput { events: EventStreamState::Refused(403), ..HEALTHY }, "events-do-not-reach"),
             (
-                ServerRecommendationInput { proxies: ProxyTrust::None, is_known_proxy: false, ..WELL },
+                ServerRecommendationInput { events: EventStreamState::TokenWithoutUser, ..HEALTHY },
+                "events-do-not-reach",
+            ),
+            (ServerRecommendationInput { ahead_s: Some(31), ..HEALTHY }, "clock-skew"),
+            (ServerRecommendationInput { ahead_s: Some(-3_600), ..HEALTHY }, "clock-skew"),
+            (ServerRecommendationInput { proxies: ProxyTrust::None, ..HEALTHY }, "proxy-not-trusted"),
+            (
+                ServerRecommendationInput { proxies: ProxyTrust::None, is_known_proxy: false, ..HEALTHY },
                 "proxy-not-trusted",
             ),
-            (ServerRecommendationInput { version: version("10.8.13"), ..WELL }, "version-too-old"),
-            (ServerRecommendationInput { version: version("13.0.0"), ..WELL }, "version-untested"),
+            (ServerRecommendationInput { version: version("10.8.13"), ..HEALTHY }, "version-too-old"),
+            (ServerRecommendationInput { version: version("13.0.0"), ..HEALTHY }, "version-untested"),
             (
-                ServerRecommendationInput { kind: ServerKind::Plex, version: version("2.0.0.1"), ..WELL },
+                ServerRecommendationInput { kind: ServerKind::Plex, version: version("2.0.0.1"), ..HEALTHY },
                 "version-untested",
             ),
         ] {
-            assert_eq!(codes(&facts), [code], "{facts:?}");
+            assert_eq!(codes(&input), [code], "{input:?}");
             assert!(CODES.contains(&code));
         }
-        let plex = ServerRecommendationInput { kind: ServerKind::Plex, proxies: ProxyTrust::None, ..WELL };
+        let plex = ServerRecommendationInput { kind: ServerKind::Plex, proxies: ProxyTrust::None, ..HEALTHY };
         assert_eq!(codes(&plex), [""; 0], "Plex has no such list");
         for version in ["10.11.0", "12.0.0"] {
             assert_eq!(
-                codes(&ServerRecommendationInput { version: Some(version.into()), ..WELL }),
+                codes(&ServerRecommendationInput { version: Some(version.into()), ..HEALTHY }),
                 [""; 0],
                 "{version}"
             );

@@ -10,9 +10,9 @@ use crate::counters::since;
 use greenroom_proxy::server::Server;
 
 /// Length of the window.
-const REACH_MS: u64 = 3_600_000;
+const WINDOW_MS: u64 = 3_600_000;
 /// Minimum interval between samples.
-const STEP_MS: u64 = 55_000;
+const MIN_INTERVAL_MS: u64 = 55_000;
 
 /// Engine counters of one request type since start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -25,14 +25,14 @@ pub(super) struct ClassCounts {
     pub(super) useful: u64,
     pub(super) useless: u64,
     /// Evicted while fresh, then requested again.
-    pub(super) regrets: u64,
+    pub(super) early_evictions: u64,
     /// Fresh time at that moment.
     pub(super) fresh_s: u32,
 }
 
 impl ClassCounts {
     fn since(&self, before: &Self) -> Self {
-        since!(self, before; asked saved expired useful useless regrets)
+        since!(self, before; asked saved expired useful useless early_evictions)
     }
 }
 
@@ -43,7 +43,7 @@ pub(super) struct RecentClassCounts {
     pub(super) class: Class,
     pub(super) counts: ClassCounts,
     /// Default fresh time.
-    pub(super) usual_fresh_s: u32,
+    pub(super) default_fresh_s: u32,
     /// Configured fresh time.
     pub(super) configured_fresh_s: u32,
 }
@@ -57,61 +57,62 @@ pub(super) struct SlidingWindow(VecDeque<(u64, CountsByClass)>);
 
 /// The engine's current counters.
 pub(super) fn recent_counts(stats: &CacheStats, servers: &[Arc<Server>]) -> CountsByClass {
-    let of = |class: &greenroom_cache::ClassStats| {
+    let class_counts = |class: &greenroom_cache::ClassStats| {
         let server = servers.iter().find(|server| server.name() == class.namespace)?;
-        let named = Class::parse(class.class)?;
-        let usual = named.lifetime(server.origin.settings.kind);
-        let configured = server.origin.settings.lifetime(named, usual);
+        let class_id = Class::parse(class.class)?;
+        let default = class_id.lifetime(server.origin.settings.kind);
+        let configured = server.origin.settings.lifetime(class_id, default);
         let counts = ClassCounts {
             asked: class.requests(),
             saved: class.hits + class.stale + class.joins,
             expired: class.misses_for(LoadReason::Expired),
             useful: class.refreshes_useful + class.warm_useful,
             useless: class.refreshes_useless + class.warm_useless,
-            regrets: class.eviction_misses,
-            fresh_s: server.lifetime(named, usual).fresh_s,
+            early_evictions: class.eviction_misses,
+            fresh_s: server.lifetime(class_id, default).fresh_s,
         };
-        Some(((class.namespace.clone(), named), (counts, (usual.fresh_s, configured.fresh_s))))
+        Some(((class.namespace.clone(), class_id), (counts, (default.fresh_s, configured.fresh_s))))
     };
-    stats.classes.iter().filter_map(of).collect()
+    stats.classes.iter().filter_map(class_counts).collect()
 }
 
 impl SlidingWindow {
     /// Adds a sample.
-    pub(super) fn record(&mut self, now_ms: u64, frame: CountsByClass) {
+    pub(super) fn record(&mut self, now_ms: u64, sample: CountsByClass) {
         // A sample shortly after the last one replaces it, unless that is the first.
-        if self.0.len() > 1 && self.0.back().is_some_and(|(at_ms, _)| now_ms < at_ms.saturating_add(STEP_MS)) {
+        if self.0.len() > 1 && self.0.back().is_some_and(|(at_ms, _)| now_ms < at_ms.saturating_add(MIN_INTERVAL_MS)) {
             let at_ms = self.0.pop_back().map_or(now_ms, |(at_ms, _)| at_ms);
-            self.0.push_back((at_ms, frame));
+            self.0.push_back((at_ms, sample));
             return;
         }
-        self.0.push_back((now_ms, frame));
-        while self.0.len() > 2 && self.0.front().is_some_and(|(at_ms, _)| at_ms + REACH_MS < now_ms) {
+        self.0.push_back((now_ms, sample));
+        while self.0.len() > 2 && self.0.front().is_some_and(|(at_ms, _)| at_ms + WINDOW_MS < now_ms) {
             self.0.pop_front();
         }
     }
 
     /// Counts within the window. For a request type whose TTL policy changed, only those since the change.
-    pub(super) fn counted(&self) -> Vec<RecentClassCounts> {
+    pub(super) fn counts(&self) -> Vec<RecentClassCounts> {
         let Some((_, newest)) = self.0.back() else { return Vec::new() };
-        let lately = |(key, (now, usual_and_configured)): (&(String, Class), &(ClassCounts, _))| {
-            let (usual_fresh_s, configured_fresh_s): &(u32, u32) = usual_and_configured;
-            let alike = self.0.iter().rev().map_while(|(_, frame)| {
-                let before =
-                    frame.get(key).map_or(ClassCounts { fresh_s: now.fresh_s, ..ClassCounts::default() }, |it| it.0);
+        let recent = |(key, (now, fresh_times)): (&(String, Class), &(ClassCounts, _))| {
+            let (default_fresh_s, configured_fresh_s): &(u32, u32) = fresh_times;
+            let unchanged = self.0.iter().rev().map_while(|(_, sample)| {
+                let before = sample
+                    .get(key)
+                    .map_or(ClassCounts { fresh_s: now.fresh_s, ..ClassCounts::default() }, |entry| entry.0);
                 (before.fresh_s == now.fresh_s).then_some(before)
             });
-            let before = alike.last().unwrap_or(*now);
+            let before = unchanged.last().unwrap_or(*now);
             let counts = now.since(&before);
             RecentClassCounts {
                 server: key.0.clone(),
                 class: key.1,
                 counts,
-                usual_fresh_s: *usual_fresh_s,
+                default_fresh_s: *default_fresh_s,
                 configured_fresh_s: *configured_fresh_s,
             }
         };
-        newest.iter().map(lately).collect()
+        newest.iter().map(recent).collect()
     }
 }
 
@@ -119,41 +120,41 @@ impl SlidingWindow {
 mod tests {
     use super::*;
 
-    fn frame(asked: u64, fresh_s: u32) -> CountsByClass {
+    fn sample(asked: u64, fresh_s: u32) -> CountsByClass {
         let counts = ClassCounts { asked, fresh_s, ..ClassCounts::default() };
         CountsByClass::from([(("home".to_owned(), Class::Sessions), (counts, (10, 10)))])
     }
 
     #[test]
-    fn what_is_older_than_an_hour_does_not_count() {
+    fn counts_older_than_an_hour_are_ignored() {
         let mut window = SlidingWindow::default();
         for minute in 0..200 {
-            window.record(minute * 60_000, frame(minute * 10, 10));
+            window.record(minute * 60_000, sample(minute * 10, 10));
         }
-        let lately = window.counted();
-        assert_eq!(lately[0].counts.asked, 600);
-        assert!(window.0.len() <= 62, "and is not kept");
+        let recent = window.counts();
+        assert_eq!(recent[0].counts.asked, 600);
+        assert!(window.0.len() <= 62, "old samples are dropped");
     }
 
     #[test]
-    fn after_a_lifetime_was_changed_it_counts_from_there() {
+    fn counts_restart_when_a_ttl_policy_changes() {
         let mut window = SlidingWindow::default();
-        window.record(0, frame(0, 10));
-        window.record(60_000, frame(500, 10));
-        assert_eq!(window.counted()[0].counts.asked, 500);
-        window.record(120_000, frame(510, 20));
-        assert_eq!(window.counted()[0].counts.asked, 0);
-        window.record(180_000, frame(530, 20));
-        assert_eq!(window.counted()[0].counts.asked, 20);
+        window.record(0, sample(0, 10));
+        window.record(60_000, sample(500, 10));
+        assert_eq!(window.counts()[0].counts.asked, 500);
+        window.record(120_000, sample(510, 20));
+        assert_eq!(window.counts()[0].counts.asked, 0);
+        window.record(180_000, sample(530, 20));
+        assert_eq!(window.counts()[0].counts.asked, 20);
     }
 
     #[test]
-    fn whoever_looks_often_changes_nothing() {
+    fn frequent_samples_do_not_shorten_the_window() {
         let mut window = SlidingWindow::default();
         for second in 0..600 {
-            window.record(second * 1_000, frame(second, 10));
+            window.record(second * 1_000, sample(second, 10));
         }
         assert!(window.0.len() < 13, "{}", window.0.len());
-        assert_eq!(window.counted()[0].counts.asked, 599);
+        assert_eq!(window.counts()[0].counts.asked, 599);
     }
 }

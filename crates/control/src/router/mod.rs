@@ -22,16 +22,16 @@ use crate::{
 static PATHS: LazyLock<(Router<Arc<ApiState>>, OpenApi)> = LazyLock::new(|| {
     let (router, mut description) = documented_routes().split_for_parts();
     openapi::complete(&mut description);
-    let nothing_here = || async { Problem::NOTHING_HERE };
-    let wrong_method = || async { Problem::WRONG_METHOD };
-    let router = router.merge(web::routes()).fallback(nothing_here).method_not_allowed_fallback(wrong_method);
+    let not_found = || async { Problem::NOT_FOUND };
+    let method_not_allowed = || async { Problem::METHOD_NOT_ALLOWED };
+    let router = router.merge(web::routes()).fallback(not_found).method_not_allowed_fallback(method_not_allowed);
     (router, description)
 });
 
 /// All routes, behind the middleware that checks requests.
-pub(crate) fn router(plane: Arc<ApiState>) -> Router {
-    let gate = axum::middleware::from_fn_with_state(Arc::clone(&plane), middleware::authorize);
-    PATHS.0.clone().layer(gate).with_state(plane)
+pub(crate) fn router(state: Arc<ApiState>) -> Router {
+    let authorize = axum::middleware::from_fn_with_state(Arc::clone(&state), middleware::authorize);
+    PATHS.0.clone().layer(authorize).with_state(state)
 }
 
 /// All routes without that middleware, for tests that walk them.

@@ -22,9 +22,9 @@ use crate::error::ProblemBody;
 use crate::router;
 
 /// The introduction of the document.
-const INTRODUCTION: &str = "Everything the control plane of Greenroom shows and steers. Times are milliseconds since 1970. \
-    Reading needs no token on the machine itself, and anywhere else one of both; whatever changes something needs the \
-    control token, or the session of the page. HEAD is answered wherever GET is.";
+const DESCRIPTION: &str = "The API of Greenroom's control plane. Times are milliseconds since 1970. Reads need no token on the same machine, and \
+    elsewhere the control token or the read-only token; changes need the control token, or a session of the page. Every \
+    path with GET also answers HEAD.";
 
 /// The media type of a problem.
 const PROBLEM: &str = "application/problem+json";
@@ -35,29 +35,29 @@ const BEARER: &str = "token";
 const SESSION: &str = "session";
 
 /// The document as JSON.
-static WRITTEN: LazyLock<String> = LazyLock::new(|| write(router::description()));
+static DOCUMENT_JSON: LazyLock<String> = LazyLock::new(|| write(router::description()));
 
 /// The OpenAPI document.
 #[utoipa::path(get, path = "/api/v1/openapi.json", responses((status = 200, body = Object)))]
-pub(super) async fn document(State(plane): State<Arc<ApiState>>) -> impl IntoResponse {
-    let base_path = &plane.settings.base_path;
+pub(super) async fn document(State(state): State<Arc<ApiState>>) -> impl IntoResponse {
+    let base_path = &state.settings.base_path;
     let text = if base_path.is_empty() {
-        Bytes::from_static(WRITTEN.as_bytes())
+        Bytes::from_static(DOCUMENT_JSON.as_bytes())
     } else {
-        let mut moved = router::description().clone();
-        moved.servers = Some(vec![Server::new(base_path)]);
-        Bytes::from(write(&moved))
+        let mut document = router::description().clone();
+        document.servers = Some(vec![Server::new(base_path)]);
+        Bytes::from(write(&document))
     };
     ([(CONTENT_TYPE, "application/json")], text)
 }
 
 /// The OpenAPI document as JSON.
 pub fn as_json() -> &'static str {
-    &WRITTEN
+    &DOCUMENT_JSON
 }
 
 fn write(description: &OpenApi) -> String {
-    let text = description.to_pretty_json().expect("a description is always JSON");
+    let text = description.to_pretty_json().expect("the document serializes to JSON");
     // The library's format names differ from those of the OpenAPI format registry.
     text.replace("\"format\": \"u-int", "\"format\": \"uint")
 }
@@ -66,17 +66,17 @@ fn write(description: &OpenApi) -> String {
 pub(super) fn base_document() -> OpenApi {
     let bearer = Http::builder()
         .scheme(HttpAuthScheme::Bearer)
-        .description(Some("The control token, or for what is only read the read-only one."))
+        .description(Some("The control token; for reads, the read-only token as well."))
         .build();
     let cookie = ApiKeyValue::with_description(
         COOKIE_NAME,
-        "The session of the page, opened with the control token. The port by which we are called follows the name, as in greenroom_session_8710.",
+        "The session of the page, opened with the control token. The port of the requested host is appended to the name, as in greenroom_session_8710.",
     );
     let components = ComponentsBuilder::new()
         .schema("Problem", ProblemBody::schema())
         .security_scheme(BEARER, SecurityScheme::Http(bearer))
         .security_scheme(SESSION, SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
-    let info = InfoBuilder::new().title("Greenroom").version(env!("CARGO_PKG_VERSION")).description(Some(INTRODUCTION));
+    let info = InfoBuilder::new().title("Greenroom").version(env!("CARGO_PKG_VERSION")).description(Some(DESCRIPTION));
     OpenApiBuilder::new().info(info).components(Some(components.build())).build()
 }
 
@@ -87,16 +87,16 @@ pub(super) fn complete(description: &mut OpenApi) {
             operation.operation_id = Some(name(&method, path));
             operation.tags = Some(vec![tag(path).to_owned()]);
             let route = RouteAccess::classify(&method, path);
-            operation.security = Some(keys(route));
+            operation.security = Some(security(route));
             for (status, description) in auth_responses(route).chain(input_responses(operation)) {
-                let said = operation.responses.responses.entry(status.as_str().to_owned());
-                let said = said.or_insert_with(|| RefOr::T(Response::new(description)));
-                if let RefOr::T(response) = said {
+                let entry = operation.responses.responses.entry(status.as_str().to_owned());
+                let entry = entry.or_insert_with(|| RefOr::T(Response::new(description)));
+                if let RefOr::T(response) = entry {
                     response.content.entry(PROBLEM.to_owned()).or_insert_with(problem);
                 }
             }
-            for (status, said) in &mut operation.responses.responses {
-                if let RefOr::T(response) = said {
+            for (status, entry) in &mut operation.responses.responses {
+                if let RefOr::T(response) = entry {
                     complete_response(status, response);
                 }
             }
@@ -133,48 +133,48 @@ fn tag(path: &str) -> &str {
 }
 
 /// The accepted credentials.
-fn keys(route: RouteAccess) -> Vec<SecurityRequirement> {
-    let shown = || ["token", "session"].map(|scheme| SecurityRequirement::new(scheme, [""; 0]));
+fn security(route: RouteAccess) -> Vec<SecurityRequirement> {
+    let credentials = || ["token", "session"].map(|scheme| SecurityRequirement::new(scheme, [""; 0]));
     match route {
         RouteAccess::Open | RouteAccess::Login => Vec::new(),
         RouteAccess::Whoami | RouteAccess::Read => {
-            std::iter::once(SecurityRequirement::default()).chain(shown()).collect()
+            std::iter::once(SecurityRequirement::default()).chain(credentials()).collect()
         }
-        RouteAccess::Change => shown().into(),
+        RouteAccess::Change => credentials().into(),
     }
 }
 
 /// Responses of the middleware.
 fn auth_responses(route: RouteAccess) -> impl Iterator<Item = (StatusCode, &'static str)> {
-    let needs_key = route != RouteAccess::Open;
+    let needs_token = route != RouteAccess::Open;
     let changes = matches!(route, RouteAccess::Login | RouteAccess::Change);
-    let answers = [
-        (true, StatusCode::MISDIRECTED_REQUEST, "The host is not one of ours"),
-        (changes, StatusCode::FORBIDDEN, "Another page asks"),
-        (needs_key, StatusCode::UNAUTHORIZED, "The token is missing, or wrong"),
-        (needs_key, StatusCode::TOO_MANY_REQUESTS, "Too many wrong tokens were shown"),
+    let responses = [
+        (true, StatusCode::MISDIRECTED_REQUEST, "The host name is not configured"),
+        (changes, StatusCode::FORBIDDEN, "Request from another site"),
+        (needs_token, StatusCode::UNAUTHORIZED, "The token is missing or wrong"),
+        (needs_token, StatusCode::TOO_MANY_REQUESTS, "Too many wrong tokens"),
     ];
-    answers.into_iter().filter(|(may_come, ..)| *may_come).map(|(_, status, description)| (status, description))
+    responses.into_iter().filter(|(applies, ..)| *applies).map(|(_, status, description)| (status, description))
 }
 
 /// Error responses for malformed input.
 fn input_responses(operation: &Operation) -> impl Iterator<Item = (StatusCode, &'static str)> + use<> {
     let has_body = operation.request_body.is_some();
-    let takes = has_body || operation.parameters.is_some();
-    let answers = [
-        (takes, StatusCode::BAD_REQUEST, "It cannot be understood"),
-        (has_body, StatusCode::PAYLOAD_TOO_LARGE, "The body is too long"),
-        (has_body, StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body is of another kind"),
-        (has_body, StatusCode::REQUEST_TIMEOUT, "The body did not come in time"),
+    let has_input = has_body || operation.parameters.is_some();
+    let responses = [
+        (has_input, StatusCode::BAD_REQUEST, "Invalid input"),
+        (has_body, StatusCode::PAYLOAD_TOO_LARGE, "Body too long"),
+        (has_body, StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported content type"),
+        (has_body, StatusCode::REQUEST_TIMEOUT, "Body timeout"),
     ];
-    answers.into_iter().filter(|(may_come, ..)| *may_come).map(|(_, status, description)| (status, description))
+    responses.into_iter().filter(|(applies, ..)| *applies).map(|(_, status, description)| (status, description))
 }
 
 /// Errors are problems unless declared otherwise; every response gets a description.
 fn complete_response(status: &str, response: &mut Response) {
     let status = status.parse().unwrap_or(StatusCode::OK);
     if response.description.is_empty() {
-        status.canonical_reason().unwrap_or("Something else").clone_into(&mut response.description);
+        status.canonical_reason().unwrap_or("Other status").clone_into(&mut response.description);
     }
     if response.content.is_empty() && (status.is_client_error() || status.is_server_error()) {
         response.content.insert(PROBLEM.to_owned(), problem());

@@ -54,7 +54,7 @@ fn library() -> LibraryReport {
 }
 
 /// At least one of every metric.
-fn everything() -> MetricsSnapshot {
+fn full_snapshot() -> MetricsSnapshot {
     let queue = QueueStats { ranks: vec![PriorityStats { rank: "write", ..Default::default() }], ..Default::default() };
     let skipped = vec![PrefetchSkipCount { reason: "resting", count: 1 }];
     let server = ServerStats {
@@ -79,7 +79,7 @@ fn everything() -> MetricsSnapshot {
         limits_reached: vec![("loads", 1)],
         ..Default::default()
     };
-    let last = LastRun::new(1_000, 2_500, JobOutcome::Failed, "no answer".into());
+    let last = LastRun::new(1_000, 2_500, JobOutcome::Failed, "no response".into());
     let job = jobs::JobReport {
         id: "history".into(),
         title: "History".into(),
@@ -93,7 +93,7 @@ fn everything() -> MetricsSnapshot {
     };
     // Two warnings of one code and one server are one sample.
     let warnings = ["music", "films"].map(|subject| {
-        let warning = Warning { subject: Some(subject.into()), ..Warning::notice("library-off", "so", "do") };
+        let warning = Warning { subject: Some(subject.into()), ..Warning::notice("library-off", "text", "remedy") };
         ServerWarning::new(Some("home"), warning)
     });
     MetricsSnapshot {
@@ -116,9 +116,9 @@ fn everything() -> MetricsSnapshot {
 }
 
 /// Label names in `{…}`; values may hold anything but a line end.
-fn labels(braced: &str) -> BTreeSet<String> {
+fn labels(label_text: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    let mut rest = braced;
+    let mut rest = label_text;
     while let Some((name, value)) = rest.split_once("=\"") {
         names.insert(name.trim_start_matches(',').to_owned());
         let end = value
@@ -134,25 +134,25 @@ fn families(text: &str) -> (BTreeMap<String, MetricFamily>, BTreeMap<String, BTr
     let (mut families, mut samples) = (BTreeMap::<String, MetricFamily>::new(), BTreeMap::new());
     let mut last = String::new();
     for line in text.lines() {
-        if let Some(said) = line.strip_prefix("# HELP ") {
-            let (name, help) = said.split_once(' ').expect("a help text");
+        if let Some(rest) = line.strip_prefix("# HELP ") {
+            let (name, help) = rest.split_once(' ').expect("a help text");
             last = name.to_owned();
             assert!(
                 families.insert(last.clone(), MetricFamily { help: help.into(), ..MetricFamily::default() }).is_none(),
                 "{name}"
             );
-        } else if let Some(said) = line.strip_prefix("# TYPE ") {
-            let (name, kind) = said.split_once(' ').expect("a type");
+        } else if let Some(rest) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = rest.split_once(' ').expect("a type");
             families.get_mut(name).expect("help comes first").kind = kind.into();
-        } else if let Some(said) = line.strip_prefix("# UNIT ") {
-            let (name, unit) = said.split_once(' ').expect("a unit");
+        } else if let Some(rest) = line.strip_prefix("# UNIT ") {
+            let (name, unit) = rest.split_once(' ').expect("a unit");
             families.get_mut(name).expect("help comes first").unit = unit.into();
         } else if !line.starts_with('#') {
-            let (name, braced) = match line.split_once('{') {
-                Some((name, rest)) => (name, rest.rsplit_once('}').expect("it ends").0),
+            let (name, label_text) = match line.split_once('{') {
+                Some((name, tail)) => (name, tail.rsplit_once('}').expect("a closing brace").0),
                 None => (line.split_once(' ').expect("a value").0, ""),
             };
-            let labels = labels(braced);
+            let labels = labels(label_text);
             families.get_mut(&last).expect("help comes first").labels.extend(labels.clone());
             samples.insert(name.to_owned(), labels);
         }
@@ -161,8 +161,8 @@ fn families(text: &str) -> (BTreeMap<String, MetricFamily>, BTreeMap<String, BTr
 }
 
 #[test]
-fn every_metric_has_a_sample_a_sentence_and_a_name_by_the_rules() {
-    let (families, samples) = families(&write(everything()));
+fn every_metric_has_a_sample_a_help_text_and_a_conventional_name() {
+    let (families, samples) = families(&write(full_snapshot()));
     assert!(families.len() > 70, "{}", families.len());
     for (name, family) in &families {
         assert!(name.starts_with("greenroom_") && !name.ends_with("_total"), "{name}");
@@ -179,8 +179,8 @@ fn every_metric_has_a_sample_a_sentence_and_a_name_by_the_rules() {
 }
 
 #[test]
-fn the_documentation_lists_every_metric_as_it_is_written() {
-    let (families, _) = families(&write(everything()));
+fn the_documentation_lists_every_metric() {
+    let (families, _) = families(&write(full_snapshot()));
     let mut table = String::from("| metric | type | labels | what it is |\n| --- | --- | --- | --- |\n");
     for (name, family) in &families {
         let suffix = match family.kind.as_str() {
@@ -188,90 +188,90 @@ fn the_documentation_lists_every_metric_as_it_is_written() {
             "info" => "_info",
             _ => "",
         };
-        let own = family.labels.iter().filter(|label| *label != "le").map(|label| format!("`{label}`"));
-        let labels = own.collect::<Vec<_>>().join(" ");
+        let label_names = family.labels.iter().filter(|label| *label != "le").map(|label| format!("`{label}`"));
+        let labels = label_names.collect::<Vec<_>>().join(" ");
         table.extend([format!("| `{name}{suffix}` | {} | {labels} | {} |\n", family.kind, family.help)]);
     }
-    let (_, listed) = DOCUMENT.split_once("<!-- table -->\n").expect("the table begins");
-    let (listed, _) = listed.split_once("<!-- end -->").expect("the table ends");
-    assert!(listed == table, "docs/metrics.md should have this table:\n{table}");
+    let (_, documented) = DOCUMENT.split_once("<!-- table -->\n").expect("the table begins");
+    let (documented, _) = documented.split_once("<!-- end -->").expect("the table ends");
+    assert!(documented == table, "docs/metrics.md should have this table:\n{table}");
 }
 
 /// Every metric in an expression, with the labels it selects by.
-fn named(expression: &str) -> Vec<(String, BTreeSet<String>)> {
+fn metrics_in(expression: &str) -> Vec<(String, BTreeSet<String>)> {
     let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
     let starts = expression.match_indices("greenroom_").map(|(at, _)| at);
     let metric = |at: usize| {
         let rest = &expression[at..];
         let end = rest.find(|letter| !is_part(letter)).unwrap_or(rest.len());
-        let braced = rest[end..].strip_prefix('{').and_then(|rest| rest.split_once('}'));
-        let asked = braced.map(|(inside, _)| {
-            let labels = inside.split(',').filter(|one| !one.trim().is_empty());
-            labels.map(|one| one.split(['=', '!']).next().unwrap_or_default().trim().to_owned()).collect()
+        let label_text = rest[end..].strip_prefix('{').and_then(|rest| rest.split_once('}'));
+        let selectors = label_text.map(|(inside, _)| {
+            let labels = inside.split(',').filter(|item| !item.trim().is_empty());
+            labels.map(|item| item.split(['=', '!']).next().unwrap_or_default().trim().to_owned()).collect()
         });
-        (rest[..end].to_owned(), asked.unwrap_or_default())
+        (rest[..end].to_owned(), selectors.unwrap_or_default())
     };
     starts.map(metric).collect()
 }
 
 /// The labels by which an expression groups.
-fn grouped(expression: &str) -> BTreeSet<String> {
+fn grouping_labels(expression: &str) -> BTreeSet<String> {
     let groups = ["by (", "on (", "by(", "on("].into_iter().flat_map(|word| expression.split(word).skip(1));
     let inside = groups.filter_map(|rest| rest.split_once(')')).flat_map(|(inside, _)| inside.split(','));
     inside.map(|label| label.trim().to_owned()).filter(|label| !label.is_empty()).collect()
 }
 
 fn check(expression: &str) {
-    let text = write(everything());
+    let text = write(full_snapshot());
     let (_, open) = families(&text);
-    let (_, older) = families(&classic(&text));
-    assert_eq!(open, older, "both formats have the same samples");
-    let metrics = named(expression);
-    assert!(!metrics.is_empty(), "{expression} asks for nothing of ours");
+    let (_, classic_samples) = families(&classic(&text));
+    assert_eq!(open, classic_samples, "both formats have the same samples");
+    let metrics = metrics_in(expression);
+    assert!(!metrics.is_empty(), "{expression} uses no metric of Greenroom");
     let mut known = BTreeSet::new();
-    for (name, asked) in metrics {
+    for (name, selectors) in metrics {
         let labels = open.get(&name).unwrap_or_else(|| panic!("{name} does not exist: {expression}"));
-        assert!(asked.is_subset(labels), "{name} has not all of {asked:?}: {expression}");
+        assert!(selectors.is_subset(labels), "{name} has not all of {selectors:?}: {expression}");
         known.extend(labels.iter().cloned());
     }
-    let groups = grouped(expression);
-    assert!(groups.is_subset(&known), "{groups:?} are no labels of these: {expression}");
+    let groups = grouping_labels(expression);
+    assert!(groups.is_subset(&known), "{groups:?} are not labels of these metrics: {expression}");
     let depth = |open, close| expression.matches(open).count() == expression.matches(close).count();
     assert!(depth('(', ')') && depth('{', '}') && depth('[', ']'), "{expression}");
 }
 
-fn expressions<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+fn expressions<'a>(value: &'a Value, expressions_found: &mut Vec<&'a str>) {
     match value {
         Value::Object(fields) => {
             for (name, value) in fields {
                 match value.as_str() {
                     Some(text) if name == "expr" || name == "query" && text.contains("greenroom_") => {
-                        found.push(text);
+                        expressions_found.push(text);
                     }
-                    _ => expressions(value, found),
+                    _ => expressions(value, expressions_found),
                 }
             }
         }
-        Value::Array(values) => values.iter().for_each(|value| expressions(value, found)),
+        Value::Array(values) => values.iter().for_each(|value| expressions(value, expressions_found)),
         _ => {}
     }
 }
 
 #[test]
-fn the_dashboard_asks_only_for_what_there_is() {
-    let dashboard: Value = serde_json::from_str(DASHBOARD).expect("it is JSON");
+fn the_dashboard_uses_only_existing_metrics() {
+    let dashboard: Value = serde_json::from_str(DASHBOARD).expect("valid JSON");
     assert!(dashboard["schemaVersion"].as_u64().is_some_and(|version| version >= 39));
     let variables = dashboard["templating"]["list"].as_array().expect("variables");
-    assert!(variables.iter().any(|one| one["type"] == "datasource" && one["query"] == "prometheus"));
-    let mut found = Vec::new();
-    expressions(&dashboard, &mut found);
-    assert!(found.len() > 25, "{}", found.len());
-    for expression in found {
+    assert!(variables.iter().any(|item| item["type"] == "datasource" && item["query"] == "prometheus"));
+    let mut expressions_found = Vec::new();
+    expressions(&dashboard, &mut expressions_found);
+    assert!(expressions_found.len() > 25, "{}", expressions_found.len());
+    for expression in expressions_found {
         check(expression);
     }
     let panels = dashboard["panels"].as_array().expect("panels");
     let ids: BTreeSet<u64> = panels.iter().map(|panel| panel["id"].as_u64().expect("an id")).collect();
-    assert_eq!(ids.len(), panels.len(), "each has an id of its own");
+    assert_eq!(ids.len(), panels.len(), "panel ids are unique");
     for panel in panels.iter().filter(|panel| panel["type"] != "row") {
         assert_eq!(panel["datasource"]["uid"], "${datasource}", "{}", panel["title"]);
         assert!(panel["description"].as_str().is_some_and(|text| !text.is_empty()), "{}", panel["title"]);
@@ -279,7 +279,7 @@ fn the_dashboard_asks_only_for_what_there_is() {
 }
 
 #[test]
-fn the_alerts_ask_only_for_what_there_is() {
+fn the_alerts_use_only_existing_metrics() {
     let mut count = 0;
     for line in ALERTS.lines() {
         if let Some(expression) = line.trim().strip_prefix("expr: ") {

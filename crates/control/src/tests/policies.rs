@@ -9,7 +9,7 @@ use greenroom_cache::{
 };
 use greenroom_dialect::class::Class;
 
-use super::fixture::{ControlFixture, JSON, LOCAL, WITH};
+use super::fixture::{ControlFixture, JSON, LOCAL, TOKEN_HEADERS};
 use crate::explain;
 use greenroom_proxy::read::origin_loader::class_tag;
 use greenroom_proxy::ttl_overrides::TtlOverride;
@@ -17,47 +17,47 @@ use greenroom_proxy::ttl_overrides::TtlOverride;
 const POLICIES: &str = "/api/v1/cache/policies";
 const INVALIDATE: &str = "/api/v1/cache/invalidate";
 
-async fn policy(house: &ControlFixture, class: &str) -> serde_json::Value {
-    let listed = house.get(POLICIES).await.json();
-    let items = listed["items"].as_array().expect("a list");
-    items.iter().find(|item| item["class"] == class).expect("every class is there").clone()
+async fn policy(fixture: &ControlFixture, class: &str) -> serde_json::Value {
+    let list = fixture.get(POLICIES).await.json();
+    let items = list["items"].as_array().expect("a list");
+    items.iter().find(|item| item["class"] == class).expect("a policy of every request type").clone()
 }
 
 #[tokio::test]
-async fn a_lifetime_is_said_changed_and_taken_back() {
-    let house = ControlFixture::new();
-    let before = policy(&house, "sessions").await;
+async fn a_ttl_policy_is_shown_overridden_and_reset() {
+    let fixture = ControlFixture::new();
+    let before = policy(&fixture, "sessions").await;
     assert_eq!((before["fresh_s"].as_u64(), before["changed"].as_bool()), (Some(10), Some(false)));
     let body = r#"{"server":"home","class":"sessions","fresh_s":15,"stale_s":0}"#;
-    assert_eq!(house.ask("PUT", POLICIES, &WITH, body).await.status, 200);
-    let after = policy(&house, "sessions").await;
+    assert_eq!(fixture.request("PUT", POLICIES, &TOKEN_HEADERS, body).await.status, 200);
+    let after = policy(&fixture, "sessions").await;
     assert_eq!((after["fresh_s"].as_u64(), after["stale_s"].as_u64()), (Some(15), Some(0)));
     assert_eq!((after["changed"].as_bool(), after["default"]["fresh_s"].as_u64()), (Some(true), Some(10)));
-    assert!(house.get(POLICIES).await.json()["items"].as_array().is_some_and(|items| items.len() > 20));
+    assert!(fixture.get(POLICIES).await.json()["items"].as_array().is_some_and(|items| items.len() > 20));
 
     // Null removes an override; fields that are absent stay.
-    house.ask("PUT", POLICIES, &WITH, r#"{"class":"sessions","fresh_s":null}"#).await;
-    let said = house.server().ttl_overrides.get(Class::Sessions);
-    assert_eq!(said, TtlOverride { stale_s: Some(0), ..TtlOverride::default() });
-    let book = greenroom_proxy::ttl_overrides::TtlOverrideStore::new(house.folder.path());
-    assert_eq!(book.read("home"), Ok(vec![(Class::Sessions, said)]), "it outlives the process");
+    fixture.request("PUT", POLICIES, &TOKEN_HEADERS, r#"{"class":"sessions","fresh_s":null}"#).await;
+    let stored = fixture.server().ttl_overrides.get(Class::Sessions);
+    assert_eq!(stored, TtlOverride { stale_s: Some(0), ..TtlOverride::default() });
+    let store = greenroom_proxy::ttl_overrides::TtlOverrideStore::new(fixture.dir.path());
+    assert_eq!(store.read("home"), Ok(vec![(Class::Sessions, stored)]), "it is persisted");
     for (body, code) in [
         ("", "bad-body"),
         ("{}", "what-goes-back"),
         (r#"{"server":"home"}"#, "what-goes-back"),
         (r#"{"all":true,"class":"sessions"}"#, "what-goes-back"),
     ] {
-        assert_eq!(house.ask("DELETE", POLICIES, &WITH, body).await.code(), code, "{body}");
-        assert_eq!(house.server().ttl_overrides.get(Class::Sessions), said, "{body}: nothing has changed");
+        assert_eq!(fixture.request("DELETE", POLICIES, &TOKEN_HEADERS, body).await.code(), code, "{body}");
+        assert_eq!(fixture.server().ttl_overrides.get(Class::Sessions), stored, "{body}: nothing changed");
     }
-    assert_eq!(house.ask("DELETE", POLICIES, &WITH, r#"{"class":"sessions"}"#).await.status, 200);
-    assert_eq!(policy(&house, "sessions").await, before);
-    assert_eq!(book.read("home"), Ok(Vec::new()));
+    assert_eq!(fixture.request("DELETE", POLICIES, &TOKEN_HEADERS, r#"{"class":"sessions"}"#).await.status, 200);
+    assert_eq!(policy(&fixture, "sessions").await, before);
+    assert_eq!(store.read("home"), Ok(Vec::new()));
 }
 
 #[tokio::test]
-async fn a_lifetime_that_makes_no_sense_changes_nothing() {
-    let house = ControlFixture::new();
+async fn an_invalid_ttl_override_changes_nothing() {
+    let fixture = ControlFixture::new();
     for (body, code) in [
         (r#"{"class":"sessions","fresh_s":31536001}"#, "out-of-bounds"),
         (r#"{"class":"sessions","fresh_s":-1}"#, "bad-body"),
@@ -67,18 +67,18 @@ async fn a_lifetime_that_makes_no_sense_changes_nothing() {
         (r#"{"fresh_s":1}"#, "bad-body"),
         ("", "bad-body"),
     ] {
-        assert_eq!(house.ask("PUT", POLICIES, &WITH, body).await.code(), code, "{body}");
+        assert_eq!(fixture.request("PUT", POLICIES, &TOKEN_HEADERS, body).await.code(), code, "{body}");
     }
-    std::fs::remove_file(house.folder.path().join("state.db")).expect("it is there");
-    let refused = house.ask("PUT", POLICIES, &WITH, r#"{"class":"sessions","fresh_s":15}"#).await;
-    assert_eq!((refused.status.as_u16(), refused.code().as_str()), (507, "not-kept"));
+    std::fs::remove_file(fixture.dir.path().join("state.db")).expect("removed");
+    let rejected = fixture.request("PUT", POLICIES, &TOKEN_HEADERS, r#"{"class":"sessions","fresh_s":15}"#).await;
+    assert_eq!((rejected.status.as_u16(), rejected.code().as_str()), (507, "not-kept"));
     assert_eq!(
-        house.server().ttl_overrides.get(Class::Sessions),
+        fixture.server().ttl_overrides.get(Class::Sessions),
         TtlOverride::default(),
-        "what is not kept does not hold"
+        "an override that cannot be saved has no effect"
     );
-    let none = house.ask("PUT", POLICIES, &[LOCAL, JSON], r#"{"class":"sessions","fresh_s":1}"#).await;
-    assert_eq!(none.code(), "token-missing");
+    let denied = fixture.request("PUT", POLICIES, &[LOCAL, JSON], r#"{"class":"sessions","fresh_s":1}"#).await;
+    assert_eq!(denied.code(), "token-missing");
 }
 
 /// Loads the same response each time.
@@ -94,15 +94,15 @@ impl Loader for FixedLoader {
 }
 
 /// Stores an entry for a path. Returns its key and the policy of its request type.
-async fn store_entry(house: &ControlFixture) -> (Key, Policy) {
-    store_entry_with(house, "").await
+async fn store_entry(fixture: &ControlFixture) -> (Key, Policy) {
+    store_entry_with(fixture, "").await
 }
 
 /// Stores an entry for a part of the path's response, with this suffix of the key.
-async fn store_entry_with(house: &ControlFixture, part: &str) -> (Key, Policy) {
-    let server = house.server();
-    let text = explain::cache_keys(server, "/library/sections").expect("a path").remove(0) + part;
-    let key = Key::new("home", &server.own_partition().expect("it has a token"), &text);
+async fn store_entry_with(fixture: &ControlFixture, suffix: &str) -> (Key, Policy) {
+    let server = fixture.server();
+    let key_text = explain::cache_keys(server, "/library/sections").expect("a path").remove(0) + suffix;
+    let key = Key::new("home", &server.own_partition().expect("a configured token"), &key_text);
     let lifetime = server.lifetime(Class::Sections, Class::Sections.lifetime(server.origin.settings.kind));
     let policy = Policy {
         class: Class::Sections.name(),
@@ -115,21 +115,21 @@ async fn store_entry_with(house: &ControlFixture, part: &str) -> (Key, Policy) {
         soft_timeout: Duration::from_secs(1),
         hard_timeout: Duration::from_secs(1),
     };
-    server.cache.get_or_load(&key, &policy, CacheDirective::Any, || FixedLoader).await.expect("it loads");
+    server.cache.get_or_load(&key, &policy, CacheDirective::Any, || FixedLoader).await.expect("a loaded response");
     (key, policy)
 }
 
 #[tokio::test]
-async fn what_is_made_stale_by_path_is_so_in_every_page_and_language() {
-    let house = ControlFixture::new();
-    let (key, _) = store_entry_with(&house, " start=0 size=100 language=de").await;
+async fn invalidation_by_path_covers_every_page_and_language() {
+    let fixture = ControlFixture::new();
+    let (key, _) = store_entry_with(&fixture, " start=0 size=100 language=de").await;
     let body = r#"{"path":"/library/sections?includePreferences=1"}"#;
-    assert_eq!(house.ask("POST", INVALIDATE, &WITH, body).await.status, 200);
-    assert_eq!(house.server().cache.diagnose(&key).validity, Validity::Invalidated);
+    assert_eq!(fixture.request("POST", INVALIDATE, &TOKEN_HEADERS, body).await.status, 200);
+    assert_eq!(fixture.server().cache.diagnose(&key).validity, Validity::Invalidated);
 }
 
 #[tokio::test]
-async fn what_is_kept_is_made_stale_by_path_class_tag_or_all_of_it() {
+async fn entries_are_invalidated_by_path_class_tag_or_all() {
     for body in [
         r#"{"path":"/library/sections?X-Plex-Token=another"}"#,
         r#"{"path":"http://127.0.0.1:9/library/sections"}"#,
@@ -137,15 +137,15 @@ async fn what_is_kept_is_made_stale_by_path_class_tag_or_all_of_it() {
         r#"{"tag":"class:sections","server":"home"}"#,
         r#"{"all":true}"#,
     ] {
-        let house = ControlFixture::new();
-        let (key, _) = store_entry(&house).await;
-        assert_eq!(house.server().cache.diagnose(&key).validity, Validity::Valid);
-        assert_eq!(house.ask("POST", INVALIDATE, &WITH, body).await.status, 200, "{body}");
-        let diagnosis = house.server().cache.diagnose(&key);
-        assert_eq!(diagnosis.validity, Validity::Invalidated, "{body}: it still stands in if the server is down");
+        let fixture = ControlFixture::new();
+        let (key, _) = store_entry(&fixture).await;
+        assert_eq!(fixture.server().cache.diagnose(&key).validity, Validity::Valid);
+        assert_eq!(fixture.request("POST", INVALIDATE, &TOKEN_HEADERS, body).await.status, 200, "{body}");
+        let diagnosis = fixture.server().cache.diagnose(&key);
+        assert_eq!(diagnosis.validity, Validity::Invalidated, "{body}: it is still served while the server is down");
     }
-    let house = ControlFixture::new();
-    let (key, _) = store_entry(&house).await;
+    let fixture = ControlFixture::new();
+    let (key, _) = store_entry(&fixture).await;
     for (body, code) in [
         ("{}", "what-is-stale"),
         (r#"{"all":true,"class":"sections"}"#, "what-is-stale"),
@@ -156,29 +156,29 @@ async fn what_is_kept_is_made_stale_by_path_class_tag_or_all_of_it() {
         (r#"{"path":"/library/sections/1/all"}"#, ""),
         (r#"{"class":"sessions"}"#, ""),
     ] {
-        let answer = house.ask("POST", INVALIDATE, &WITH, body).await;
-        let said = if answer.status == 200 { String::new() } else { answer.code() };
-        assert_eq!(said, code, "{body}");
+        let response = fixture.request("POST", INVALIDATE, &TOKEN_HEADERS, body).await;
+        let code_sent = if response.status == 200 { String::new() } else { response.code() };
+        assert_eq!(code_sent, code, "{body}");
     }
-    assert_eq!(house.server().cache.diagnose(&key).validity, Validity::Valid, "of something else");
+    assert_eq!(fixture.server().cache.diagnose(&key).validity, Validity::Valid, "other entries stay valid");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shorter_lifetime_applies_to_what_is_kept_already() {
-    let house = ControlFixture::new();
-    let (key, _) = store_entry(&house).await;
+async fn a_shorter_ttl_applies_to_cached_entries() {
+    let fixture = ControlFixture::new();
+    let (key, _) = store_entry(&fixture).await;
     tokio::time::advance(Duration::from_secs(5)).await;
-    house.ask("PUT", POLICIES, &WITH, r#"{"class":"sections","fresh_s":4,"stale_s":0}"#).await;
-    let server = house.server();
+    fixture.request("PUT", POLICIES, &TOKEN_HEADERS, r#"{"class":"sections","fresh_s":4,"stale_s":0}"#).await;
+    let server = fixture.server();
     let lifetime = server.lifetime(Class::Sections, Class::Sections.lifetime(server.origin.settings.kind));
     let (_, before) = store_entry(&ControlFixture::new()).await;
-    let now = Policy {
+    let shortened = Policy {
         fresh: Duration::from_secs(lifetime.fresh_s.into()),
         stale: Duration::from_secs(lifetime.stale_s.into()),
         ..before
     };
-    let entry = server.cache.diagnose(&key).entry.expect("it is kept");
-    let judged = |policy: &Policy| evaluate_freshness(&entry, policy, server.origin.clock.now_ms(), Validity::Valid);
-    assert!(matches!(judged(&before), Freshness::Fresh { .. }));
-    assert_eq!(judged(&now), Freshness::Expired);
+    let entry = server.cache.diagnose(&key).entry.expect("a cache entry");
+    let freshness = |policy: &Policy| evaluate_freshness(&entry, policy, server.origin.clock.now_ms(), Validity::Valid);
+    assert!(matches!(freshness(&before), Freshness::Fresh { .. }));
+    assert_eq!(freshness(&shortened), Freshness::Expired);
 }

@@ -9,25 +9,26 @@ use http::StatusCode;
 use super::fixture::ControlFixture;
 
 #[tokio::test]
-async fn one_check_or_clean_up_of_what_is_stored_runs_at_a_time_also_when_its_caller_hung_up() {
-    let house = ControlFixture::new();
-    let (end, ended) = mpsc::channel::<()>();
-    let plane = Arc::clone(&house.plane);
+async fn disk_tier_work_runs_one_at_a_time_even_if_its_caller_disconnects() {
+    let fixture = ControlFixture::new();
+    let (finish, finished) = mpsc::channel::<()>();
+    let state = Arc::clone(&fixture.state);
     let tasks = tokio_util::task::TaskTracker::new();
-    let first = tasks
-        .spawn(async move { plane.at_length(move || ended.recv().map_err(|error| error.to_string())).await.is_ok() });
-    while house.plane.control.long_work.available_permits() > 0 {
+    let first = tasks.spawn(async move {
+        state.run_exclusive(move || finished.recv().map_err(|error| error.to_string())).await.is_ok()
+    });
+    while fixture.state.control.long_work.available_permits() > 0 {
         tokio::task::yield_now().await;
     }
     let second = async || {
-        let done = house.plane.at_length(|| Ok(())).await;
-        done.err().map(|problem| problem.into_response().status())
+        let result = fixture.state.run_exclusive(|| Ok(())).await;
+        result.err().map(|problem| problem.into_response().status())
     };
     assert_eq!(second().await, Some(StatusCode::CONFLICT));
     first.abort();
-    assert!(first.await.expect_err("its caller hung up").is_cancelled());
-    assert_eq!(second().await, Some(StatusCode::CONFLICT), "it goes on until its end");
-    end.send(()).expect("it waits");
+    assert!(first.await.expect_err("an aborted task").is_cancelled());
+    assert_eq!(second().await, Some(StatusCode::CONFLICT), "the work runs to its end");
+    finish.send(()).expect("the work waits");
     while second().await.is_some() {
         tokio::task::yield_now().await;
     }

@@ -12,84 +12,86 @@ use super::fixture::{ControlFixture, LOCAL};
 use crate::{live_api, serve};
 
 #[tokio::test(start_paused = true)]
-async fn the_live_page_is_told_every_two_seconds_until_the_process_stops() {
-    let house = ControlFixture::new();
-    house.plane.stop.cancel();
-    let mut ended = house.send("GET", "/api/v1/events", &[LOCAL], "").await.into_body().into_data_stream();
-    assert!(ended.next().await.expect("the first figures").expect("bytes").starts_with(b"event: figures\ndata: {"));
-    assert!(ended.next().await.is_none());
+async fn live_clients_get_statistics_every_two_seconds_until_shutdown() {
+    let fixture = ControlFixture::new();
+    fixture.state.stop.cancel();
+    let mut stopped_stream = fixture.send("GET", "/api/v1/events", &[LOCAL], "").await.into_body().into_data_stream();
+    assert!(
+        stopped_stream.next().await.expect("the first frame").expect("bytes").starts_with(b"event: figures\ndata: {")
+    );
+    assert!(stopped_stream.next().await.is_none());
 
-    let house = ControlFixture::new();
-    let teller = live_api::broadcast_stats(Arc::clone(&house.plane));
+    let fixture = ControlFixture::new();
+    let broadcast = live_api::broadcast_stats(Arc::clone(&fixture.state));
     let reader = async {
-        let response = house.send("GET", "/api/v1/events", &[LOCAL], "").await;
+        let response = fixture.send("GET", "/api/v1/events", &[LOCAL], "").await;
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         let mut frames = response.into_body().into_data_stream();
         for _ in 0..3 {
-            let frame = frames.next().await.expect("it goes on").expect("bytes");
-            let json = frame.strip_prefix(b"event: figures\ndata: ").expect("it is an event");
-            let figures: Value = serde_json::from_slice(json).expect("it is JSON");
-            assert_eq!(figures["servers"][0]["name"], "home");
+            let frame = frames.next().await.expect("another frame").expect("bytes");
+            let json = frame.strip_prefix(b"event: figures\ndata: ").expect("an event");
+            let stats: Value = serde_json::from_slice(json).expect("valid JSON");
+            assert_eq!(stats["servers"][0]["name"], "home");
         }
-        house.plane.stop.cancel();
+        fixture.state.stop.cancel();
         assert!(frames.next().await.is_none());
     };
-    tokio::join!(teller, reader);
+    tokio::join!(broadcast, reader);
 }
 
 #[tokio::test]
-async fn viewers_are_bounded_and_leave_their_place() {
-    let house = ControlFixture::new();
+async fn live_clients_are_limited_and_release_their_permit() {
+    let fixture = ControlFixture::new();
     let mut viewers = Vec::new();
     for _ in 0..64 {
-        viewers.push(house.send("GET", "/api/v1/events", &[LOCAL], "").await);
+        viewers.push(fixture.send("GET", "/api/v1/events", &[LOCAL], "").await);
     }
-    assert_eq!(house.get("/api/v1/events").await.code(), "too-many-viewers");
+    assert_eq!(fixture.get("/api/v1/events").await.code(), "too-many-viewers");
     viewers.pop();
-    assert_eq!(house.send("GET", "/api/v1/events", &[LOCAL], "").await.status(), 200);
+    assert_eq!(fixture.send("GET", "/api/v1/events", &[LOCAL], "").await.status(), 200);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_viewer_is_let_go_when_the_session_ends() {
-    let mut house = ControlFixture::new();
-    house.peer = "192.168.1.9:50000".parse().expect("an address");
-    let cookie = house.log_in().await;
+async fn a_live_stream_ends_with_its_session() {
+    let mut fixture = ControlFixture::new();
+    fixture.peer = "192.168.1.9:50000".parse().expect("an address");
+    let cookie = fixture.log_in().await;
     let with = [LOCAL, ("cookie", cookie.as_str())];
-    let teller = live_api::broadcast_stats(Arc::clone(&house.plane));
+    let broadcast = live_api::broadcast_stats(Arc::clone(&fixture.state));
     let reader = async {
-        let mut frames = house.send("GET", "/api/v1/events", &with, "").await.into_body().into_data_stream();
-        frames.next().await.expect("the first figures").expect("bytes");
-        house.ask("DELETE", "/api/v1/session", &with, "").await;
+        let mut frames = fixture.send("GET", "/api/v1/events", &with, "").await.into_body().into_data_stream();
+        frames.next().await.expect("the first frame").expect("bytes");
+        fixture.request("DELETE", "/api/v1/session", &with, "").await;
         assert!(frames.next().await.is_none());
-        house.plane.stop.cancel();
+        fixture.state.stop.cancel();
     };
-    tokio::join!(teller, reader);
+    tokio::join!(broadcast, reader);
 }
 
 #[tokio::test]
-async fn the_door_closes_when_the_process_stops_though_a_page_watches() {
-    let house = ControlFixture::new();
+async fn shutdown_completes_while_a_live_stream_is_open() {
+    let fixture = ControlFixture::new();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let serving = serve(
-        Arc::clone(&house.plane.control),
+        Arc::clone(&fixture.state.control),
         listener,
-        house.plane.settings.clone(),
+        fixture.state.settings.clone(),
         None,
-        (house.plane.stop.clone(), CancellationToken::new()),
+        (fixture.state.stop.clone(), CancellationToken::new()),
     );
-    let watching = async {
-        let mut stream = tokio::net::TcpStream::connect(address).await.expect("it is open");
+    let client = async {
+        let mut stream = tokio::net::TcpStream::connect(address).await.expect("a connection");
         let head = format!("GET /api/v1/events HTTP/1.1\r\nhost: {address}\r\n\r\n");
-        stream.write_all(head.as_bytes()).await.expect("it is sent");
-        let mut seen = Vec::new();
-        while !seen.windows(5).any(|bytes| bytes == b"data:") {
-            assert_ne!(stream.read_buf(&mut seen).await.expect("it answers"), 0, "it ended early");
+        stream.write_all(head.as_bytes()).await.expect("request sent");
+        let mut received = Vec::new();
+        while !received.windows(5).any(|bytes| bytes == b"data:") {
+            assert_ne!(stream.read_buf(&mut received).await.expect("a response"), 0, "the stream ended early");
         }
-        assert!(seen.starts_with(b"HTTP/1.1 200"));
-        house.plane.stop.cancel();
-        stream.read_to_end(&mut seen).await.expect("it ends");
+        assert!(received.starts_with(b"HTTP/1.1 200"));
+        fixture.state.stop.cancel();
+        stream.read_to_end(&mut received).await.expect("the end of the stream");
     };
-    let closing = async { tokio::join!(serving, watching) };
-    tokio::time::timeout(Duration::from_mins(1), closing).await.expect("the page is served, and let go");
+    let both = async { tokio::join!(serving, client) };
+    tokio::time::timeout(Duration::from_mins(1), both).await.expect("the stream ends with the process");
 }

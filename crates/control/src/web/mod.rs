@@ -75,7 +75,7 @@ static ASSETS: &[Asset] = assets! {
 /// Distinguishes the files of this build from those of other versions.
 static VERSION: LazyLock<HeaderValue> = LazyLock::new(|| {
     let sum = ASSETS.iter().fold(0u64, |sum, asset| sum.rotate_left(1) ^ xxh3_64(asset.text.as_bytes()));
-    HeaderValue::try_from(format!("\"{sum:016x}\"")).expect("digits and quotes are a header value")
+    HeaderValue::try_from(format!("\"{sum:016x}\"")).expect("a header value of digits and quotes")
 });
 
 /// The paths of all files.
@@ -85,7 +85,7 @@ pub(super) fn paths() -> impl Iterator<Item = &'static str> {
 }
 
 /// True if this path is a file of the page.
-pub(super) fn holds(path: &str) -> bool {
+pub(super) fn contains(path: &str) -> bool {
     ASSETS.iter().any(|asset| asset.path == path)
 }
 
@@ -99,18 +99,18 @@ pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
 impl Asset {
     /// Browsers revalidate on every load, so that no stale part is shown after an update; a matching ETag gets a 304.
     fn answer(&self, headers: &HeaderMap) -> Response {
-        let kept = [(CACHE_CONTROL, HeaderValue::from_static("no-cache")), (ETAG, VERSION.clone())];
-        if headers.get_all(IF_NONE_MATCH).iter().any(is_of_this_version) {
-            return (StatusCode::NOT_MODIFIED, kept).into_response();
+        let headers_out = [(CACHE_CONTROL, HeaderValue::from_static("no-cache")), (ETAG, VERSION.clone())];
+        if headers.get_all(IF_NONE_MATCH).iter().any(is_current_version) {
+            return (StatusCode::NOT_MODIFIED, headers_out).into_response();
         }
-        (kept, [(CONTENT_TYPE, self.content_type)], self.text).into_response()
+        (headers_out, [(CONTENT_TYPE, self.content_type)], self.text).into_response()
     }
 }
 
 /// True if `If-None-Match` names this version; a compressing proxy prefixes `W/`, and there may be several.
-fn is_of_this_version(known: &HeaderValue) -> bool {
+fn is_current_version(if_none_match: &HeaderValue) -> bool {
     let version = VERSION.as_bytes();
-    known.as_bytes().windows(version.len()).any(|part| part == version)
+    if_none_match.as_bytes().windows(version.len()).any(|part| part == version)
 }
 
 #[cfg(test)]
@@ -131,22 +131,22 @@ mod tests {
     }
 
     fn document() -> &'static str {
-        texts(HTML).next().expect("there is one").text
+        texts(HTML).next().expect("an HTML file").text
     }
 
     #[test]
-    fn nothing_becomes_markup() {
-        for word in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "Function(", "srcdoc"] {
+    fn no_script_turns_text_into_markup() {
+        for name in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "Function(", "srcdoc"] {
             for script in texts(JS) {
-                assert!(!script.text.contains(word), "{word} in {}", script.path);
+                assert!(!script.text.contains(name), "{name} in {}", script.path);
             }
         }
     }
 
     #[test]
-    fn nothing_is_inline_or_fetched_from_elsewhere() {
-        for word in ["<style", " style=", "onclick", "onload", "javascript:"] {
-            assert!(!document().contains(word), "{word}");
+    fn nothing_is_inline_or_loaded_from_another_origin() {
+        for name in ["<style", " style=", "onclick", "onload", "javascript:"] {
+            assert!(!document().contains(name), "{name}");
         }
         assert_eq!(document().matches("<script").count(), document().matches("<script src=\"page.js\"").count());
         for asset in ASSETS.iter().filter(|asset| asset.content_type != SVG) {
@@ -167,41 +167,41 @@ mod tests {
             assert!(document().contains(&format!("id=\"{id}\"")), "{id}");
             found += 1;
         }
-        assert!(found > 10, "the script looks elements up in another way now");
+        assert!(found > 10, "no element lookups found in the scripts");
     }
 
     #[test]
     fn every_module_that_is_imported_is_served() {
         let mut found = 0;
         for script in texts(JS) {
-            let folder = Path::new(script.path).parent().expect("it begins with a slash");
+            let dir = Path::new(script.path).parent().expect("an absolute path");
             for marker in ["from \"./", "from \"../", "import(\"./"] {
                 for rest in script.text.split(marker).skip(1) {
-                    let folder = if marker.contains("..") { Path::new("/") } else { folder };
-                    let name = folder.join(rest.split('"').next().unwrap_or_default());
-                    assert!(holds(name.to_str().expect("text")), "{} imports {}", script.path, name.display());
+                    let dir = if marker.contains("..") { Path::new("/") } else { dir };
+                    let name = dir.join(rest.split('"').next().unwrap_or_default());
+                    assert!(contains(name.to_str().expect("text")), "{} imports {}", script.path, name.display());
                     found += 1;
                 }
             }
         }
-        assert!(found > 20, "modules import each other in another way now");
+        assert!(found > 20, "no imports found in the scripts");
     }
 
     #[test]
-    fn every_word_of_a_decision_has_its_meaning() {
-        let of = |path: &str| texts(JS).find(|script| script.path == path).expect("it is served").text;
-        let has = |text: &str, word: &str| {
-            text.contains(&format!("\n  {word}: ")) || text.contains(&format!("\n  \"{word}\": "))
+    fn every_reason_and_request_type_has_a_text() {
+        let text_of = |path: &str| texts(JS).find(|script| script.path == path).expect("a served file").text;
+        let has = |text: &str, name: &str| {
+            text.contains(&format!("\n  {name}: ")) || text.contains(&format!("\n  \"{name}\": "))
         };
-        let missed = LoadReason::EVERY.map(LoadReason::name);
-        let failed = LoadErrorKind::EVERY.map(LoadErrorKind::name);
-        let unkept = NotStoredReason::EVERY.map(NotStoredReason::name);
-        let passed = PassReason::EVERY.map(PassReason::name);
-        for word in missed.into_iter().chain(failed).chain(unkept).chain(passed) {
-            assert!(has(of("/decision.js"), word), "why: {word}");
+        let load_reasons = LoadReason::EVERY.map(LoadReason::name);
+        let error_kinds = LoadErrorKind::EVERY.map(LoadErrorKind::name);
+        let not_stored_reasons = NotStoredReason::EVERY.map(NotStoredReason::name);
+        let pass_reasons = PassReason::EVERY.map(PassReason::name);
+        for name in load_reasons.into_iter().chain(error_kinds).chain(not_stored_reasons).chain(pass_reasons) {
+            assert!(has(text_of("/decision.js"), name), "reason: {name}");
         }
         for class in Class::EVERY {
-            assert!(has(of("/words.js"), class.name()), "what: {}", class.name());
+            assert!(has(text_of("/words.js"), class.name()), "request type: {}", class.name());
         }
     }
 
@@ -213,15 +213,15 @@ mod tests {
     }
 
     #[test]
-    fn who_has_the_file_is_not_sent_it_again() {
+    fn a_file_with_a_matching_etag_is_not_sent_again() {
         let asset = &ASSETS[0];
         let first = asset.answer(&HeaderMap::new());
         assert_eq!(first.status(), StatusCode::OK);
         let mut headers = HeaderMap::new();
         let version = first.headers()[ETAG].to_str().expect("text").to_owned();
-        for known in [version.clone(), format!("W/{version}"), format!("\"older\", {version}")] {
-            headers.insert(IF_NONE_MATCH, known.parse().expect("a value"));
-            assert_eq!(asset.answer(&headers).status(), StatusCode::NOT_MODIFIED, "{known}");
+        for if_none_match in [version.clone(), format!("W/{version}"), format!("\"older\", {version}")] {
+            headers.insert(IF_NONE_MATCH, if_none_match.parse().expect("a header value"));
+            assert_eq!(asset.answer(&headers).status(), StatusCode::NOT_MODIFIED, "{if_none_match}");
         }
         headers.insert(IF_NONE_MATCH, HeaderValue::from_static("\"of another version\""));
         assert_eq!(asset.answer(&headers).status(), StatusCode::OK);

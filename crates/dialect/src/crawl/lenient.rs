@@ -132,7 +132,7 @@ impl<'de> Deserialize<'de> for LenientU64 {
                 Ok(LenientU64(u64::try_from(number).ok()))
             }
 
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is in range")]
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the number is in range")]
             fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
                 Ok(LenientU64((0.0..9e15).contains(&number).then_some(number as u64)))
             }
@@ -154,7 +154,7 @@ impl<'de> Deserialize<'de> for LenientBool {
             type Value = LenientBool;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("yes or no")
+                f.write_str("a boolean")
             }
 
             fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {

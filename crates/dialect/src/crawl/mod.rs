@@ -256,10 +256,10 @@ impl ServerKind {
     }
 
     /// Target of all items in a container.
-    pub fn container_target(self, branch: &ItemContainer, start: u64, size: u64, user: Option<&str>) -> String {
+    pub fn container_target(self, container: &ItemContainer, start: u64, size: u64, user: Option<&str>) -> String {
         match self {
-            Self::Plex => plex::leaves_target(&branch.key, branch.is_direct, start, size),
-            Self::Jellyfin => jellyfin::container_target(branch, start, size, user),
+            Self::Plex => plex::leaves_target(&container.key, container.is_direct, start, size),
+            Self::Jellyfin => jellyfin::container_target(container, start, size, user),
         }
     }
 
@@ -304,7 +304,7 @@ impl CrawlPage {
     fn push(&mut self, read: RowResult) {
         match read {
             RowResult::Item(item) => self.items.push(*item),
-            RowResult::Container(branch) => self.containers.push(branch),
+            RowResult::Container(container) => self.containers.push(container),
             RowResult::Nothing => {
                 self.skipped += 1;
                 self.skipped_at.push(self.rows);
@@ -315,10 +315,10 @@ impl CrawlPage {
 
     /// Completes a page of a list whose total the server does not give: fewer rows than requested mean that
     /// this was the last page. A full page proves nothing, because it looks the same as a truncated list.
-    pub fn with_window(self, start: u64, asked: u64) -> Result<Self, UnusableResponse> {
+    pub fn with_window(self, start: u64, max_rows: u64) -> Result<Self, UnusableResponse> {
         match self.total {
             Some(_) => Ok(self),
-            None if self.rows < asked => Ok(Self { total: Some(start + self.rows), ..self }),
+            None if self.rows < max_rows => Ok(Self { total: Some(start + self.rows), ..self }),
             None => Err(UnusableResponse::Malformed),
         }
     }

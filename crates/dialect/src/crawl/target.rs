@@ -17,7 +17,7 @@ pub(super) fn joined(texts: &[&str]) -> String {
     let mut joined = String::new();
     for text in texts {
         let comma = if joined.is_empty() { "" } else { "," };
-        write!(joined, "{comma}{}", quoted(text)).expect("a String takes everything");
+        write!(joined, "{comma}{}", quoted(text)).expect("writing to a String cannot fail");
     }
     joined
 }

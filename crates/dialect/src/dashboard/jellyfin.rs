@@ -15,12 +15,12 @@ use crate::response_facts::UnusableResponse;
 const TICKS_PER_MS: u64 = 10_000;
 
 /// The rows of a bare list.
-fn rows(said: &Value) -> Result<&[Value], UnusableResponse> {
-    said.as_array().map(Vec::as_slice).ok_or(UnusableResponse::Malformed)
+fn rows(body: &Value) -> Result<&[Value], UnusableResponse> {
+    body.as_array().map(Vec::as_slice).ok_or(UnusableResponse::Malformed)
 }
 
-pub(super) fn sessions(said: &Value) -> Result<Vec<DashboardSession>, UnusableResponse> {
-    let playing = rows(said)?.iter().filter(|row| row.get("NowPlayingItem").is_some_and(Value::is_object));
+pub(super) fn sessions(body: &Value) -> Result<Vec<DashboardSession>, UnusableResponse> {
+    let playing = rows(body)?.iter().filter(|row| row.get("NowPlayingItem").is_some_and(Value::is_object));
     Ok(playing.map(session).collect())
 }
 
@@ -103,7 +103,7 @@ fn list_is_empty(row: &Value, name: &str) -> bool {
 }
 
 /// Running tasks only; the others wait for their schedule.
-pub(super) fn activities(said: &Value) -> Result<Vec<DashboardActivity>, UnusableResponse> {
+pub(super) fn activities(body: &Value) -> Result<Vec<DashboardActivity>, UnusableResponse> {
     let runs = |row: &&Value| text(row, "State").is_some_and(|state| state != "Idle");
     let activity = |row: &Value| DashboardActivity {
         id: text(row, "Id").unwrap_or_default(),
@@ -113,7 +113,7 @@ pub(super) fn activities(said: &Value) -> Result<Vec<DashboardActivity>, Unusabl
         percent: decimal(row, "CurrentProgressPercentage").unwrap_or_default(),
         raw: without_secrets(row),
     };
-    Ok(rows(said)?.iter().filter(runs).map(activity).collect())
+    Ok(rows(body)?.iter().filter(runs).map(activity).collect())
 }
 
 pub(super) fn recent_target(shelf: &LibraryInfo, most: u32, user: Option<&str>) -> String {
@@ -122,22 +122,22 @@ pub(super) fn recent_target(shelf: &LibraryInfo, most: u32, user: Option<&str>) 
 }
 
 /// A bare list, or one in an object with a count.
-pub(super) fn recent(said: &Value) -> Result<Vec<DashboardItem>, UnusableResponse> {
-    let rows = said.get("Items").and_then(Value::as_array).map_or_else(|| rows(said), |rows| Ok(rows))?;
+pub(super) fn recent(body: &Value) -> Result<Vec<DashboardItem>, UnusableResponse> {
+    let rows = body.get("Items").and_then(Value::as_array).map_or_else(|| rows(body), |rows| Ok(rows))?;
     Ok(rows.iter().map(item).filter(|item| !item.key.is_empty()).collect())
 }
 
-pub(super) fn users(said: &Value) -> Result<Vec<DashboardUser>, UnusableResponse> {
+pub(super) fn users(body: &Value) -> Result<Vec<DashboardUser>, UnusableResponse> {
     let user = |row: &Value| DashboardUser {
         id: text(row, "Id").unwrap_or_default(),
         name: text(row, "Name").unwrap_or_default(),
         thumb: None,
     };
-    Ok(rows(said)?.iter().map(user).collect())
+    Ok(rows(body)?.iter().map(user).collect())
 }
 
-pub(super) fn administrator(said: &Value) -> Option<String> {
-    let users = rows(said).ok()?;
+pub(super) fn administrator(body: &Value) -> Option<String> {
+    let users = rows(body).ok()?;
     let is_administrator = |row: &&Value| row["Policy"]["IsAdministrator"].as_bool() == Some(true);
     users.iter().find(is_administrator).and_then(|row| text(row, "Id"))
 }
@@ -155,8 +155,8 @@ pub(super) fn item_count_target(shelf: &LibraryInfo, of: ItemCountKind) -> Strin
     format!("/Items?parentId={}&includeItemTypes={kind}&recursive=true&limit=0", shelf.key)
 }
 
-pub(super) fn item_count(said: &Value) -> Result<u64, UnusableResponse> {
-    number(said, "TotalRecordCount").ok_or(UnusableResponse::Malformed)
+pub(super) fn item_count(body: &Value) -> Result<u64, UnusableResponse> {
+    number(body, "TotalRecordCount").ok_or(UnusableResponse::Malformed)
 }
 
 /// The activity log: the only list with a row for every playback. Its rows give the item's key only; other
@@ -166,11 +166,11 @@ pub(super) fn play_history_target(since_s: u64, start: u64, size: u64) -> String
     format!("/System/ActivityLog/Entries?startIndex={start}&limit={size}&minDate={since}&hasUserId=true")
 }
 
-pub(super) fn play_history(said: &Value) -> Result<PlayHistoryPage, UnusableResponse> {
-    let items = said.get("Items").and_then(Value::as_array).ok_or(UnusableResponse::Malformed)?;
-    let came = items.len() as u64;
-    let total = number(said, "TotalRecordCount").unwrap_or(came);
-    Ok(PlayHistoryPage { rows: items.iter().filter_map(history_entry).collect(), received: came, total })
+pub(super) fn play_history(body: &Value) -> Result<PlayHistoryPage, UnusableResponse> {
+    let items = body.get("Items").and_then(Value::as_array).ok_or(UnusableResponse::Malformed)?;
+    let row_count = items.len() as u64;
+    let total = number(body, "TotalRecordCount").unwrap_or(row_count);
+    Ok(PlayHistoryPage { rows: items.iter().filter_map(history_entry).collect(), received: row_count, total })
 }
 
 fn history_entry(row: &Value) -> Option<PlayHistoryEntry> {

@@ -48,7 +48,7 @@ pub(super) fn flag(of: &Value, name: &str) -> bool {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is in range")]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the number is in range")]
 fn whole(number: f64) -> Option<u64> {
     (0.0..9e15).contains(&number).then_some(number as u64)
 }

@@ -12,17 +12,17 @@ use crate::crawl::LibraryInfo;
 use crate::response_facts::UnusableResponse;
 
 /// The object around every Plex response.
-fn container(said: &Value) -> Result<&Value, UnusableResponse> {
-    said.get("MediaContainer").filter(|container| container.is_object()).ok_or(UnusableResponse::Malformed)
+fn container(body: &Value) -> Result<&Value, UnusableResponse> {
+    body.get("MediaContainer").filter(|container| container.is_object()).ok_or(UnusableResponse::Malformed)
 }
 
-pub(super) fn sessions(said: &Value) -> Result<Vec<DashboardSession>, UnusableResponse> {
-    Ok(list(container(said)?, "Metadata").iter().map(session).collect())
+pub(super) fn sessions(body: &Value) -> Result<Vec<DashboardSession>, UnusableResponse> {
+    Ok(list(container(body)?, "Metadata").iter().map(session).collect())
 }
 
 fn session(row: &Value) -> DashboardSession {
     let part = |name: &str| row.get(name).unwrap_or(&Value::Null);
-    let (user, player, place) = (part("User"), part("Player"), part("Session"));
+    let (user, player, session) = (part("User"), part("Player"), part("Session"));
     let media = list(row, "Media").first().unwrap_or(&Value::Null);
     let transcode = list(row, "TranscodeSession").first().map(|row| TranscodeInfo {
         speed: decimal(row, "speed"),
@@ -51,8 +51,8 @@ fn session(row: &Value) -> DashboardSession {
             audio_codec: text(media, "audioCodec"),
             container: text(media, "container"),
             bitrate_kbps: number(media, "bitrate"),
-            location: text(place, "location"),
-            bandwidth_kbps: number(place, "bandwidth"),
+            location: text(session, "location"),
+            bandwidth_kbps: number(session, "bandwidth"),
         },
         raw: without_secrets(row),
     }
@@ -77,7 +77,7 @@ fn item(row: &Value) -> DashboardItem {
     }
 }
 
-pub(super) fn activities(said: &Value) -> Result<Vec<DashboardActivity>, UnusableResponse> {
+pub(super) fn activities(body: &Value) -> Result<Vec<DashboardActivity>, UnusableResponse> {
     let activity = |row: &Value| DashboardActivity {
         id: text(row, "uuid").unwrap_or_default(),
         kind: text(row, "type").unwrap_or_default(),
@@ -86,26 +86,26 @@ pub(super) fn activities(said: &Value) -> Result<Vec<DashboardActivity>, Unusabl
         percent: decimal(row, "progress").unwrap_or_default(),
         raw: without_secrets(row),
     };
-    Ok(list(container(said)?, "Activity").iter().map(activity).collect())
+    Ok(list(container(body)?, "Activity").iter().map(activity).collect())
 }
 
 pub(super) fn recent_target(shelf: &LibraryInfo, most: u32) -> String {
     format!("/library/sections/{}/recentlyAdded?X-Plex-Container-Start=0&X-Plex-Container-Size={most}", shelf.key)
 }
 
-pub(super) fn recent(said: &Value) -> Result<Vec<DashboardItem>, UnusableResponse> {
-    let container = container(said)?;
+pub(super) fn recent(body: &Value) -> Result<Vec<DashboardItem>, UnusableResponse> {
+    let container = container(body)?;
     let rows = list(container, "Metadata").iter().chain(list(container, "Directory"));
     Ok(rows.map(item).filter(|item| !item.key.is_empty()).collect())
 }
 
-pub(super) fn users(said: &Value) -> Result<Vec<DashboardUser>, UnusableResponse> {
+pub(super) fn users(body: &Value) -> Result<Vec<DashboardUser>, UnusableResponse> {
     let user = |row: &Value| DashboardUser {
         id: text(row, "id").unwrap_or_default(),
         name: text(row, "name").unwrap_or_default(),
         thumb: None,
     };
-    Ok(list(container(said)?, "Account").iter().map(user).collect())
+    Ok(list(container(body)?, "Account").iter().map(user).collect())
 }
 
 pub(super) fn item_count_target(shelf: &LibraryInfo, of: ItemCountKind) -> String {
@@ -121,8 +121,8 @@ pub(super) fn item_count_target(shelf: &LibraryInfo, of: ItemCountKind) -> Strin
     format!("/library/sections/{}/all?type={number}&X-Plex-Container-Start=0&X-Plex-Container-Size=0", shelf.key)
 }
 
-pub(super) fn item_count(said: &Value) -> Result<u64, UnusableResponse> {
-    let container = container(said)?;
+pub(super) fn item_count(body: &Value) -> Result<u64, UnusableResponse> {
+    let container = container(body)?;
     number(container, "totalSize").or_else(|| number(container, "size")).ok_or(UnusableResponse::Malformed)
 }
 
@@ -132,12 +132,12 @@ pub(super) fn play_history_target(since_s: u64, start: u64, size: u64) -> String
     )
 }
 
-pub(super) fn play_history(said: &Value) -> Result<PlayHistoryPage, UnusableResponse> {
-    let container = container(said)?;
+pub(super) fn play_history(body: &Value) -> Result<PlayHistoryPage, UnusableResponse> {
+    let container = container(body)?;
     let rows = list(container, "Metadata");
-    let came = rows.len() as u64;
-    let total = number(container, "totalSize").unwrap_or(came);
-    Ok(PlayHistoryPage { rows: rows.iter().filter_map(history_entry).collect(), received: came, total })
+    let row_count = rows.len() as u64;
+    let total = number(container, "totalSize").unwrap_or(row_count);
+    Ok(PlayHistoryPage { rows: rows.iter().filter_map(history_entry).collect(), received: row_count, total })
 }
 
 fn history_entry(row: &Value) -> Option<PlayHistoryEntry> {

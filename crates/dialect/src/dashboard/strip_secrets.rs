@@ -17,8 +17,8 @@ fn clean(value: &Value, depth: usize) -> Value {
         Value::Array(_) | Value::Object(_) if depth == 0 => Value::Null,
         Value::Array(rows) => Value::Array(rows.iter().map(|row| clean(row, depth - 1)).collect()),
         Value::Object(fields) => {
-            let kept = fields.iter().filter(|(name, _)| !is_secret(name));
-            Value::Object(kept.map(|(name, value)| (name.clone(), clean(value, depth - 1))).collect())
+            let public = fields.iter().filter(|(name, _)| !is_secret(name));
+            Value::Object(public.map(|(name, value)| (name.clone(), clean(value, depth - 1))).collect())
         }
         other => other.clone(),
     }

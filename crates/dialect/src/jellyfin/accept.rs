@@ -50,11 +50,11 @@ pub(super) fn json_header(representation: Representation) -> HeaderValue {
 /// lists exactly these.
 pub(super) fn images(headers: &HeaderMap) -> Result<(&'static str, HeaderValue), StreamReason> {
     let text = joined(headers, &ACCEPT)?;
-    let takes = |media: &str, any: bool| {
+    let accepts = |media: &str, any: bool| {
         ranges(&text).any(|range| range.media.eq_ignore_ascii_case(media) || (any && range.media == "*/*"))
     };
     let [(webp, _), (gif, _)] = IMAGE_FORMATS;
-    Ok(match (takes(webp, false), takes(gif, true)) {
+    Ok(match (accepts(webp, false), accepts(gif, true)) {
         (true, true) => ("webp+gif", HeaderValue::from_static("image/webp,image/gif,image/jpeg,image/png")),
         (true, false) => ("webp", HeaderValue::from_static("image/webp,image/jpeg,image/png")),
         (false, true) => ("gif", HeaderValue::from_static("image/gif,image/jpeg,image/png")),
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_is_asked_for_in_the_formats_the_client_takes() {
+    fn an_image_is_requested_in_the_formats_the_client_accepts() {
         for (accept, word) in [
             ("image/avif,image/webp,image/apng,*/*;q=0.8", "webp+gif"),
             ("image/webp", "webp"),

@@ -13,7 +13,7 @@ pub(super) fn find(change: &ParsedWrite<'_>) -> Option<Write> {
 
 fn users(change: &ParsedWrite<'_>) -> Option<Write> {
     let author = change.subject;
-    Some(match change.low {
+    Some(match change.lowercase {
         ["users", "new"] => write("user", for_everyone([Tag::users()])),
         ["users", "forgotpassword", ..] => revoking_write("password", all()),
         ["users", "password"] => revoking_write("password", of_user(author)),
@@ -32,7 +32,7 @@ fn users(change: &ParsedWrite<'_>) -> Option<Write> {
 }
 
 fn sessions(change: &ParsedWrite<'_>) -> Option<Write> {
-    match change.low {
+    match change.lowercase {
         ["sessions", "logout"] => Some(Write {
             revokes: TokenRevocation::Caller,
             ..write("logout", for_everyone([Tag::sessions(), Tag::users()]))
@@ -43,7 +43,7 @@ fn sessions(change: &ParsedWrite<'_>) -> Option<Write> {
 }
 
 fn server(change: &ParsedWrite<'_>) -> Option<Write> {
-    match change.low {
+    match change.lowercase {
         ["system", "configuration", ..] | ["branding", ..] => {
             Some(write("configuration", for_everyone([Tag::server(), Tag::libraries(), Tag::users()])))
         }

@@ -41,8 +41,8 @@ impl<'a> JellyfinPath<'a> {
     }
 
     /// Downgrades the classification of an odd path.
-    pub(super) fn restrict(&self, verdict: Classification) -> Classification {
-        self.path.restrict(verdict)
+    pub(super) fn restrict(&self, classification: Classification) -> Classification {
+        self.path.restrict(classification)
     }
 }
 
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_old_prefix_is_taken_off_once() {
+    fn a_legacy_prefix_is_stripped_once() {
         for target in ["/Items/A", "/emby/items/A", "/MediaBrowser/ITEMS/A/"] {
             let address = JellyfinPath::split(target).unwrap();
             assert_eq!(address.lowercase_segments(), ["items", "a"]);

@@ -9,10 +9,10 @@ use crate::anonymous_access::AnonymousAccess;
 /// Access of a request without a token.
 pub(crate) fn anonymous_access(method: &Method, target: &str) -> AnonymousAccess {
     let Ok(address) = JellyfinPath::split(target) else { return AnonymousAccess::Denied };
-    let low = address.lowercase_segments();
+    let lowercase = address.lowercase_segments();
     match *method {
-        Method::GET | Method::HEAD => asking(&address, &low),
-        Method::POST => posting(&low),
+        Method::GET | Method::HEAD => get_access(&address, &lowercase),
+        Method::POST => post_access(&lowercase),
         _ => AnonymousAccess::Denied,
     }
 }
@@ -24,23 +24,23 @@ pub(crate) fn liveness_response(target: &str) -> Option<(&'static str, &'static 
     is_ping.then_some(("application/json; charset=utf-8", b"\"Jellyfin Server\""))
 }
 
-fn asking(address: &JellyfinPath<'_>, low: &[&str]) -> AnonymousAccess {
-    match low {
+fn get_access(address: &JellyfinPath<'_>, lowercase: &[&str]) -> AnonymousAccess {
+    match lowercase {
         ["system", "info", "public"] => AnonymousAccess::Cacheable,
         []
         | ["web" | "branding" | "localization", ..]
         | ["system", "ping"]
         | ["quickconnect", "enabled" | "connect"]
         | ["users", "public"] => AnonymousAccess::PassThrough,
-        _ => match routes::find(low, &address.raw_segments()) {
+        _ => match routes::find(lowercase, &address.raw_segments()) {
             Some(route) if matches!(route.body, RouteBody::Image(_)) => AnonymousAccess::Cacheable,
             _ => AnonymousAccess::Denied,
         },
     }
 }
 
-fn posting(low: &[&str]) -> AnonymousAccess {
-    match low {
+fn post_access(lowercase: &[&str]) -> AnonymousAccess {
+    match lowercase {
         ["users", "authenticatebyname" | "authenticatewithquickconnect"]
         | ["quickconnect", "initiate"]
         | ["system", "ping"] => AnonymousAccess::PassThrough,
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ping_is_answered_in_the_servers_words_on_every_path_it_has() {
+    fn a_ping_is_answered_as_by_the_server_on_all_its_paths() {
         for target in ["/System/Ping", "/system/ping?x=1", "/emby/System/Ping"] {
             assert_eq!(liveness_response(target).map(|(_, body)| body), Some(&b"\"Jellyfin Server\""[..]), "{target}");
         }

@@ -45,31 +45,31 @@ pub(super) fn parse(text: &str) -> Option<(AuthScheme, AuthorizationHeader)> {
     } else {
         return None;
     };
-    let mut said = AuthorizationHeader::default();
+    let mut header = AuthorizationHeader::default();
     for pair in at_commas(pairs) {
         let Some((name, value)) = pair.split_once('=') else { continue };
-        let place = match name.trim().to_ascii_lowercase().as_str() {
-            "client" => &mut said.client,
-            "device" => &mut said.device,
-            "deviceid" => &mut said.device_id,
-            "version" => &mut said.version,
-            "token" => &mut said.token,
+        let field = match name.trim().to_ascii_lowercase().as_str() {
+            "client" => &mut header.client,
+            "device" => &mut header.device,
+            "deviceid" => &mut header.device_id,
+            "version" => &mut header.version,
+            "token" => &mut header.token,
             _ => continue,
         };
-        *place = Some(decoded(value)).filter(|value| !value.is_empty());
+        *field = Some(decoded(value)).filter(|value| !value.is_empty());
     }
-    Some((scheme, said))
+    Some((scheme, header))
 }
 
 /// Formats a header of the current scheme.
-pub(super) fn format(said: &AuthorizationHeader) -> String {
+pub(super) fn format(header: &AuthorizationHeader) -> String {
     let mut text = String::from("MediaBrowser ");
     let pairs = [
-        ("Client", &said.client),
-        ("Device", &said.device),
-        ("DeviceId", &said.device_id),
-        ("Version", &said.version),
-        ("Token", &said.token),
+        ("Client", &header.client),
+        ("Device", &header.device),
+        ("DeviceId", &header.device_id),
+        ("Version", &header.version),
+        ("Token", &header.token),
     ];
     let mut mark = "";
     for (name, value) in pairs {
@@ -96,8 +96,8 @@ fn at_commas(text: &str) -> impl Iterator<Item = &str> {
 }
 
 fn decoded(value: &str) -> String {
-    let bare = value.trim().trim_matches('"').replace('+', " ");
-    percent_decode_str(&bare).decode_utf8_lossy().trim().to_owned()
+    let text = value.trim().trim_matches('"').replace('+', " ");
+    percent_decode_str(&text).decode_utf8_lossy().trim().to_owned()
 }
 
 #[cfg(test)]
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_header_is_read_whatever_its_order_case_and_quoting() {
-        let whole = AuthorizationHeader {
+        let expected = AuthorizationHeader {
             client: Some("Jelly Web, beta".into()),
             device: Some("Wohnzimmer ä".into()),
             device_id: Some("id=1".into()),
@@ -119,14 +119,14 @@ mod tests {
             r#"MediaBrowser Client="Jelly Web, beta", Device="Wohnzimmer%20%C3%A4", DeviceId="id=1", Version="10.11.0", Token="t0ken""#,
             r#"mediabrowser token=t0ken,version=10.11.0 , deviceid="id%3D1",DEVICE="Wohnzimmer+ä",Client="Jelly Web%2C beta",Other="x""#,
         ] {
-            let (scheme, said) = parse(text).unwrap();
+            let (scheme, header) = parse(text).unwrap();
             assert_eq!(scheme, AuthScheme::MediaBrowser);
-            assert!(said == whole, "{text}");
+            assert!(header == expected, "{text}");
         }
     }
 
     #[test]
-    fn other_schemes_are_not_ours() {
+    fn other_authorization_schemes_are_ignored() {
         for text in ["", "MediaBrowser", "Basic dXNlcg==", "Bearer Token=\"x\""] {
             assert!(parse(text).is_none(), "{text}");
         }
@@ -134,21 +134,21 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_value_says_nothing() {
-        let (_, said) = parse(r#"MediaBrowser Token="", Client="""#).unwrap();
-        assert!(said == AuthorizationHeader::default());
+    fn an_empty_value_is_ignored() {
+        let (_, header) = parse(r#"MediaBrowser Token="", Client="""#).unwrap();
+        assert!(header == AuthorizationHeader::default());
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(256))]
 
         #[test]
-        fn what_is_written_is_read_again(client in "\\PC{1,20}", token in "\\PC{1,20}") {
+        fn a_written_query_is_parsed_again(client in "\\PC{1,20}", token in "\\PC{1,20}") {
             let tidy = |text: String| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
-            let said = AuthorizationHeader { client: tidy(client), token: tidy(token), ..AuthorizationHeader::default() };
-            let text = format(&said);
+            let header = AuthorizationHeader { client: tidy(client), token: tidy(token), ..AuthorizationHeader::default() };
+            let text = format(&header);
             prop_assert!(text.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
-            prop_assert!(parse(&text).is_some_and(|(_, again)| again == said));
+            prop_assert!(parse(&text).is_some_and(|(_, again)| again == header));
         }
 
         #[test]

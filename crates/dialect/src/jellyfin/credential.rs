@@ -20,44 +20,46 @@ const MAX_TOKEN_BYTES: usize = 4096;
 
 /// The credential of a request. The first token in the server's order of precedence counts; a different token
 /// in another place makes the credential ambiguous, because the server may choose that one.
-pub(crate) fn credential(ask: &RequestView<'_>) -> Credential {
-    let mut found: Vec<(TokenForm, String)> = Vec::new();
-    let mut said = AuthorizationHeader::default();
-    for (name, legacy) in [(AUTHORIZATION, false), (X_EMBY_AUTHORIZATION, true)] {
-        for value in texts(ask.headers, &name) {
-            let Some((scheme, mut header)) = authorization::parse(&value) else { continue };
-            let form = if legacy || scheme == AuthScheme::Emby {
+pub(crate) fn credential(request: &RequestView<'_>) -> Credential {
+    let mut credentials: Vec<(TokenForm, String)> = Vec::new();
+    let mut header = AuthorizationHeader::default();
+    for (name, is_legacy) in [(AUTHORIZATION, false), (X_EMBY_AUTHORIZATION, true)] {
+        for value in texts(request.headers, &name) {
+            let Some((scheme, mut parsed)) = authorization::parse(&value) else { continue };
+            let token_form = if is_legacy || scheme == AuthScheme::Emby {
                 TokenForm::EmbyAuthorization
             } else {
                 TokenForm::Authorization
             };
-            found.extend(header.token.take().map(|token| (form, token)));
-            said.fill_from(header);
+            credentials.extend(parsed.token.take().map(|token| (token_form, token)));
+            header.fill_from(parsed);
         }
     }
-    for (name, form) in [(X_EMBY_TOKEN, TokenForm::EmbyToken), (X_MEDIABROWSER_TOKEN, TokenForm::MediaBrowserToken)] {
-        found.extend(texts(ask.headers, &name).map(|token| (form, token)));
+    for (name, token_form) in
+        [(X_EMBY_TOKEN, TokenForm::EmbyToken), (X_MEDIABROWSER_TOKEN, TokenForm::MediaBrowserToken)]
+    {
+        credentials.extend(texts(request.headers, &name).map(|token| (token_form, token)));
     }
-    let query = ask.target.split_once('?').map_or("", |(_, query)| query);
-    for (name, form) in [("apikey", TokenForm::ApiKey), ("api_key", TokenForm::LegacyApiKey)] {
-        found.extend(parameters(query, name).map(|token| (form, token)));
+    let query = request.target.split_once('?').map_or("", |(_, query)| query);
+    for (name, token_form) in [("apikey", TokenForm::ApiKey), ("api_key", TokenForm::LegacyApiKey)] {
+        credentials.extend(parameters(query, name).map(|token| (token_form, token)));
     }
-    found.retain_mut(|(_, token)| {
+    credentials.retain_mut(|(_, token)| {
         *token = token.trim().to_owned();
         !token.is_empty()
     });
-    let ambiguous = found.windows(2).any(|pair| pair[0].1 != pair[1].1);
+    let ambiguous = credentials.windows(2).any(|pair| pair[0].1 != pair[1].1);
     // An unsendable token would be dropped, and the server may trust requests without a token from the
     // gateway's address.
-    let first = found.into_iter().next().filter(|(_, token)| is_sendable(token));
+    let first = credentials.into_iter().next().filter(|(_, token)| is_sendable(token));
     Credential {
-        form: first.as_ref().map_or(TokenForm::None, |(form, _)| *form),
+        form: first.as_ref().map_or(TokenForm::None, |(token_form, _)| *token_form),
         token: first.map(|(_, token)| Secret::new(token)),
         ambiguous,
-        product: said.client,
-        version: said.version,
-        device: said.device,
-        device_id: said.device_id,
+        product: header.client,
+        version: header.version,
+        device: header.device,
+        device_id: header.device_id,
     }
 }
 
@@ -65,10 +67,10 @@ pub(crate) fn credential(ask: &RequestView<'_>) -> Credential {
 /// every form becomes the current one; without it a legacy form stays, so that a server may reject it.
 pub(crate) fn credential_headers(credential: &Credential, translate_legacy: bool) -> Vec<(HeaderName, HeaderValue)> {
     let token = credential.token.as_ref().map(Secret::expose);
-    let today = [(AUTHORIZATION, whole(credential, token))];
+    let today = [(AUTHORIZATION, full_header(credential, token))];
     let headers: Vec<(HeaderName, Option<HeaderValue>)> = match (credential.form, token) {
         _ if translate_legacy => today.into(),
-        (TokenForm::EmbyAuthorization, _) => vec![(X_EMBY_AUTHORIZATION, whole(credential, token))],
+        (TokenForm::EmbyAuthorization, _) => vec![(X_EMBY_AUTHORIZATION, full_header(credential, token))],
         (TokenForm::EmbyToken | TokenForm::LegacyApiKey, Some(token)) => beside(credential, X_EMBY_TOKEN, token),
         (TokenForm::MediaBrowserToken, Some(token)) => beside(credential, X_MEDIABROWSER_TOKEN, token),
         _ => today.into(),
@@ -82,8 +84,8 @@ pub(crate) fn without_legacy_key(target: &str) -> Cow<'_, str> {
     if !query.split('&').any(is_legacy_key) {
         return target.into();
     }
-    let kept: Vec<&str> = query.split('&').filter(|pair| !is_legacy_key(pair)).collect();
-    if kept.is_empty() { path.into() } else { format!("{path}?{}", kept.join("&")).into() }
+    let rest: Vec<&str> = query.split('&').filter(|pair| !is_legacy_key(pair)).collect();
+    if rest.is_empty() { path.into() } else { format!("{path}?{}", rest.join("&")).into() }
 }
 
 fn is_legacy_key(pair: &str) -> bool {
@@ -97,21 +99,21 @@ fn beside(credential: &Credential, name: HeaderName, token: &str) -> Vec<(Header
         value.set_sensitive(true);
         value
     });
-    vec![(name, token), (AUTHORIZATION, whole(credential, None))]
+    vec![(name, token), (AUTHORIZATION, full_header(credential, None))]
 }
 
-fn whole(credential: &Credential, token: Option<&str>) -> Option<HeaderValue> {
-    let said = AuthorizationHeader {
+fn full_header(credential: &Credential, token: Option<&str>) -> Option<HeaderValue> {
+    let header = AuthorizationHeader {
         client: credential.product.clone(),
         device: credential.device.clone(),
         device_id: credential.device_id.clone(),
         version: credential.version.clone(),
         token: token.map(str::to_owned),
     };
-    if said == AuthorizationHeader::default() {
+    if header == AuthorizationHeader::default() {
         return None;
     }
-    let mut value = HeaderValue::from_str(&authorization::format(&said)).ok()?;
+    let mut value = HeaderValue::from_str(&authorization::format(&header)).ok()?;
     value.set_sensitive(true);
     Some(value)
 }
@@ -137,9 +139,9 @@ fn texts(headers: &HeaderMap, name: &HeaderName) -> impl Iterator<Item = String>
 /// The values of a query parameter, whose name is case-insensitive.
 fn parameters(query: &str, name: &str) -> impl Iterator<Item = String> {
     query.split('&').filter_map(move |pair| {
-        let (found, value) = pair.split_once('=')?;
-        let found = percent_decode_str(found).decode_utf8_lossy();
-        found
+        let (credentials, value) = pair.split_once('=')?;
+        let credentials = percent_decode_str(credentials).decode_utf8_lossy();
+        credentials
             .eq_ignore_ascii_case(name)
             .then(|| percent_decode_str(&value.replace('+', " ")).decode_utf8_lossy().into_owned())
     })
@@ -151,7 +153,7 @@ mod tests {
 
     use super::*;
 
-    fn of(target: &str, headers: &[(HeaderName, &str)]) -> Credential {
+    fn parse_credential(target: &str, headers: &[(HeaderName, &str)]) -> Credential {
         let headers =
             headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap())).collect();
         credential(&RequestView { method: &Method::GET, target, headers: &headers, body: &[] })
@@ -162,8 +164,8 @@ mod tests {
     }
 
     #[test]
-    fn every_form_is_found() {
-        for (target, headers, form) in [
+    fn every_token_form_is_found() {
+        for (target, headers, token_form) in [
             ("/", vec![(AUTHORIZATION, "MediaBrowser Token=\"t\"")], TokenForm::Authorization),
             ("/", vec![(AUTHORIZATION, "Emby Token=\"t\"")], TokenForm::EmbyAuthorization),
             ("/", vec![(X_EMBY_AUTHORIZATION, "MediaBrowser Token=\"t\"")], TokenForm::EmbyAuthorization),
@@ -174,30 +176,38 @@ mod tests {
             ("/?api%5Fkey=%74", vec![], TokenForm::LegacyApiKey),
             ("/?apikey=t&api_key=t", vec![(AUTHORIZATION, "Basic eA==")], TokenForm::ApiKey),
         ] {
-            let found = of(target, &headers);
-            assert_eq!((token(&found), found.form, found.ambiguous), (Some("t"), form, false), "{target}");
+            let credentials = parse_credential(target, &headers);
+            assert_eq!(
+                (token(&credentials), credentials.form, credentials.ambiguous),
+                (Some("t"), token_form, false),
+                "{target}"
+            );
         }
         for (target, headers) in
             [("/", vec![]), ("/?api_key=", vec![(X_EMBY_TOKEN, " ")]), ("/", vec![(AUTHORIZATION, "Bearer t")])]
         {
-            assert_eq!(of(target, &headers), Credential::default());
+            assert_eq!(parse_credential(target, &headers), Credential::default());
         }
     }
 
     #[test]
     fn the_first_token_counts_and_a_second_one_is_noticed() {
-        let found = of("/?ApiKey=c", &[(X_EMBY_TOKEN, "b"), (AUTHORIZATION, "MediaBrowser Client=\"x\", Token=\"a\"")]);
-        assert_eq!(token(&found), Some("a"));
-        assert!(found.ambiguous);
-        assert!(of("/?ApiKey=a&apikey=b", &[]).ambiguous);
+        let credentials = parse_credential(
+            "/?ApiKey=c",
+            &[(X_EMBY_TOKEN, "b"), (AUTHORIZATION, "MediaBrowser Client=\"x\", Token=\"a\"")],
+        );
+        assert_eq!(token(&credentials), Some("a"));
+        assert!(credentials.ambiguous);
+        assert!(parse_credential("/?ApiKey=a&apikey=b", &[]).ambiguous);
     }
 
     #[test]
-    fn what_the_client_says_about_itself_is_kept_without_a_token() {
-        let found = of("/", &[(X_EMBY_AUTHORIZATION, "MediaBrowser Client=\"Kodi\", DeviceId=\"d\"")]);
-        assert_eq!((found.product.as_deref(), found.device_id.as_deref()), (Some("Kodi"), Some("d")));
-        assert_eq!(found.form, TokenForm::None);
-        let headers = credential_headers(&found, true);
+    fn client_fields_are_kept_without_a_token() {
+        let credentials =
+            parse_credential("/", &[(X_EMBY_AUTHORIZATION, "MediaBrowser Client=\"Kodi\", DeviceId=\"d\"")]);
+        assert_eq!((credentials.product.as_deref(), credentials.device_id.as_deref()), (Some("Kodi"), Some("d")));
+        assert_eq!(credentials.form, TokenForm::None);
+        let headers = credential_headers(&credentials, true);
         assert_eq!(headers, [(AUTHORIZATION, "MediaBrowser Client=\"Kodi\", DeviceId=\"d\"".parse().unwrap())]);
     }
 
@@ -208,7 +218,7 @@ mod tests {
             ("/", vec![(X_EMBY_TOKEN, "t\"x")]),
             ("/", vec![(X_EMBY_AUTHORIZATION, "Emby Token=\"t%22x\"")]),
         ] {
-            let sent = credential_headers(&of(target, &headers), true);
+            let sent = credential_headers(&parse_credential(target, &headers), true);
             assert_eq!(sent, [(AUTHORIZATION, "MediaBrowser Token=\"t%22x\"".parse().unwrap())], "{target}");
             assert!(sent.iter().all(|(_, value)| value.is_sensitive()));
         }
@@ -225,16 +235,16 @@ mod tests {
         ] {
             let headers: Vec<_> = header.into_iter().collect();
             let expected = [(sent.0, HeaderValue::from_static(sent.1))];
-            assert_eq!(credential_headers(&of(target, &headers), false), expected, "{target}");
+            assert_eq!(credential_headers(&parse_credential(target, &headers), false), expected, "{target}");
         }
     }
 
     #[test]
-    fn a_token_that_no_header_can_carry_is_none() {
-        for odd in ["a%0d%0ab", "%C3%A4", "a%20b", "%00", &"a".repeat(MAX_TOKEN_BYTES + 1)] {
-            assert_eq!(token(&of(&format!("/?api_key={odd}"), &[])), None, "{odd}");
+    fn a_token_that_no_header_can_carry_is_ignored() {
+        for unsendable in ["a%0d%0ab", "%C3%A4", "a%20b", "%00", &"a".repeat(MAX_TOKEN_BYTES + 1)] {
+            assert_eq!(token(&parse_credential(&format!("/?api_key={unsendable}"), &[])), None, "{unsendable}");
         }
-        assert_eq!(token(&of("/", &[(AUTHORIZATION, "MediaBrowser Token=\"a b\"")])), None);
+        assert_eq!(token(&parse_credential("/", &[(AUTHORIZATION, "MediaBrowser Token=\"a b\"")])), None);
     }
 
     #[test]

@@ -42,7 +42,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_id_stays_as_it_is() {
+    fn a_value_that_is_no_id_is_unchanged() {
         for text in ["", "~", "Me", "12", "08ca909f6d1044aa9930be392943948G", "08ca-909f6d1044aa9930be392943948f----"] {
             assert_eq!(normalize(text), text);
         }

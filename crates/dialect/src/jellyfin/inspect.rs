@@ -59,11 +59,11 @@ pub(crate) fn inspect(read: &Read, headers: &HeaderMap, body: &Bytes) -> Result<
 }
 
 fn opaque(class: Class, kind: &str, body: &Bytes) -> Result<ResponseFacts, UnusableResponse> {
-    let fits = match class {
+    let is_plausible = match class {
         Class::Images => kind.starts_with("image/"),
         _ => kind.starts_with("image/") || kind.starts_with("text/css"),
     };
-    if !fits {
+    if !is_plausible {
         return Err(UnusableResponse::ContentType);
     }
     if kind.starts_with("image/") && image_integrity::is_broken_off(body) {
@@ -107,13 +107,13 @@ fn facts(read: &Read, rows: &JellyfinRows) -> ResponseFacts {
 
 /// The total of a page; the server sends 0 if the request turned counting off.
 fn total(rows: &JellyfinRows) -> u64 {
-    let here = u64::try_from(rows.count).unwrap_or(u64::MAX);
-    rows.total.unwrap_or(0).max(here).max(rows.counted)
+    let row_count = u64::try_from(rows.count).unwrap_or(u64::MAX);
+    rows.total.unwrap_or(0).max(row_count).max(rows.counted)
 }
 
 fn own_user(read: &Read, rows: &JellyfinRows) -> Option<String> {
-    let asked = read.target.split('?').next() == Some("/Users/Me");
-    rows.rows.first().filter(|_| asked)?.id.clone()
+    let is_own_user_request = read.target.split('?').next() == Some("/Users/Me");
+    rows.rows.first().filter(|_| is_own_user_request)?.id.clone()
 }
 
 fn holds_items(class: Class) -> bool {
@@ -147,7 +147,7 @@ fn tags(rows: &JellyfinRows) -> Vec<Tag> {
         tags.push(Tag::many_items());
     } else {
         tags.extend(rows.rows.iter().filter_map(|row| row.id.as_deref()).map(Tag::item));
-        tags.extend(places(rows));
+        tags.extend(containing_folders(rows));
     }
     tags.sort_unstable();
     tags.dedup();
@@ -156,24 +156,25 @@ fn tags(rows: &JellyfinRows) -> Vec<Tag> {
 
 /// Tags for the ancestors of the rows, because marking an ancestor may mark the rows. If a row hides its
 /// parents, or there are too many, the response gets the tag of every mark.
-fn places(rows: &JellyfinRows) -> Vec<Tag> {
-    let mut places = HashSet::new();
+fn containing_folders(rows: &JellyfinRows) -> Vec<Tag> {
+    let mut containing_folders = HashSet::new();
     for row in rows.rows.iter().filter(|row| row.id.is_some()) {
-        let above = [&row.season, &row.series, &row.album, &row.parent].into_iter().flatten();
-        let mut above = above.chain(&row.artists).filter(|above| row.id.as_ref() != Some(*above)).peekable();
-        if above.peek().is_none() && hides_its_place(row) {
+        let ancestor = [&row.season, &row.series, &row.album, &row.parent].into_iter().flatten();
+        let mut ancestor =
+            ancestor.chain(&row.artists).filter(|ancestor| row.id.as_ref() != Some(*ancestor)).peekable();
+        if ancestor.peek().is_none() && has_unknown_ancestors(row) {
             return vec![Tag::many_items()];
         }
-        places.extend(above.map(String::as_str));
-        if places.len() > MAX_TAGGED_ROWS {
+        containing_folders.extend(ancestor.map(String::as_str));
+        if containing_folders.len() > MAX_TAGGED_ROWS {
             return vec![Tag::many_items()];
         }
     }
-    places.into_iter().map(Tag::under).collect()
+    containing_folders.into_iter().map(Tag::under).collect()
 }
 
 /// Whether the parents of such a row without a parent field are unknown.
-fn hides_its_place(row: &JellyfinRow) -> bool {
+fn has_unknown_ancestors(row: &JellyfinRow) -> bool {
     row.kind.as_deref().is_none_or(|kind| LEAVES.contains(&kind))
 }
 
@@ -182,22 +183,22 @@ fn hides_its_place(row: &JellyfinRow) -> bool {
 fn parents(row: &JellyfinRow) -> Vec<(String, Option<String>)> {
     let Some(id) = row.id.clone() else { return Vec::new() };
     let JellyfinRow { season, series, album, parent, .. } = row;
-    let mut links = Vec::new();
-    let chain = [season, series, album].into_iter().flatten().filter(|above| **above != id);
-    let mut below = id.clone();
-    for above in chain {
-        links.push((std::mem::replace(&mut below, above.clone()), Some(above.clone())));
+    let mut parents = Vec::new();
+    let ancestors = [season, series, album].into_iter().flatten().filter(|ancestor| **ancestor != id);
+    let mut child = id.clone();
+    for ancestor in ancestors {
+        parents.push((std::mem::replace(&mut child, ancestor.clone()), Some(ancestor.clone())));
     }
     let kind = row.kind.as_deref().unwrap_or_default();
     match parent {
-        Some(parent) if links.is_empty() && *parent != id && !kind.is_empty() => {
-            links.push((id, Some(parent.clone())));
-            links.push((parent.clone(), None));
+        Some(parent) if parents.is_empty() && *parent != id && !kind.is_empty() => {
+            parents.push((id, Some(parent.clone())));
+            parents.push((parent.clone(), None));
         }
-        _ if links.is_empty() && hides_its_place(row) => {}
-        _ => links.push((below, None)),
+        _ if parents.is_empty() && has_unknown_ancestors(row) => {}
+        _ => parents.push((child, None)),
     }
-    links
+    parents
 }
 
 #[cfg(test)]
@@ -213,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn an_episode_tells_its_season_and_its_show() {
+    fn an_episode_has_its_season_and_show_as_parents() {
         assert_eq!(
             links(r#"{"Id":"e","Type":"Episode","SeasonId":"s","SeriesId":"t","ParentId":"f"}"#),
             [link("e", Some("s")), link("s", Some("t")), link("t", None)]
@@ -223,13 +224,13 @@ mod tests {
     }
 
     #[test]
-    fn a_film_lies_under_its_folder_or_under_nothing() {
+    fn a_film_has_its_folder_as_parent_or_none() {
         assert_eq!(links(r#"{"Id":"m","Type":"Movie","ParentId":"f"}"#), [link("m", Some("f")), link("f", None)]);
         assert_eq!(links(r#"{"Id":"m","Type":"Movie"}"#), [link("m", None)]);
     }
 
     #[test]
-    fn a_row_that_hides_its_parents_tells_nothing() {
+    fn a_row_without_parents_yields_no_lineage() {
         for body in
             [r#"{"Id":"e","Type":"Episode"}"#, r#"{"Id":"a","Type":"Audio"}"#, r#"{"Id":"x"}"#, r#"{"Type":"Movie"}"#]
         {

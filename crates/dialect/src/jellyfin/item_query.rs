@@ -16,7 +16,7 @@ const PERSONAL_ORDERS: [&str; 6] =
     ["dateplayed", "playcount", "isunplayed", "isplayed", "isfavoriteorliked", "seriesdateplayed"];
 
 /// Parameters that name an ancestor or a neighbour of the rows.
-const PLACES: [&str; 5] = ["parentid", "seasonid", "seriesid", "adjacentto", "startitemid"];
+const FOLDER_PARAMS: [&str; 5] = ["parentid", "seasonid", "seriesid", "adjacentto", "startitemid"];
 
 /// Whether the order is random: the next response must differ.
 pub(super) fn is_shuffled(query: &CanonicalQuery<'_>) -> bool {
@@ -54,9 +54,9 @@ pub(super) fn class(query: &CanonicalQuery<'_>) -> Class {
 
 /// The tags of `/Items` with this query.
 pub(super) fn tags(query: &CanonicalQuery<'_>) -> Vec<Tag> {
-    let mut tags = places(query);
+    let mut tags = containing_folders(query);
     if query.get("ids").is_some() {
-        tags.extend(named(query));
+        tags.extend(named_tags(query));
         return tags;
     }
     tags.push(Tag::libraries());
@@ -69,11 +69,11 @@ pub(super) fn tags(query: &CanonicalQuery<'_>) -> Vec<Tag> {
     tags
 }
 
-/// Tags of the items named by [`PLACES`] parameters.
-pub(super) fn places(query: &CanonicalQuery<'_>) -> Vec<Tag> {
+/// Tags of the items named by [`FOLDER_PARAMS`] parameters.
+pub(super) fn containing_folders(query: &CanonicalQuery<'_>) -> Vec<Tag> {
     let mut tags = Vec::new();
-    for place in PLACES {
-        if let Some(id) = query.get(place) {
+    for parameter in FOLDER_PARAMS {
+        if let Some(id) = query.get(parameter) {
             tags.push(Tag::item(id));
         }
     }
@@ -84,7 +84,7 @@ pub(super) fn places(query: &CanonicalQuery<'_>) -> Vec<Tag> {
 }
 
 /// Tags of the items that a query lists by id.
-fn named(query: &CanonicalQuery<'_>) -> Vec<Tag> {
+fn named_tags(query: &CanonicalQuery<'_>) -> Vec<Tag> {
     let ids: Vec<&str> = query.list("ids").take(MAX_TAGGED_ROWS + 1).collect();
     if ids.len() > MAX_TAGGED_ROWS {
         return vec![Tag::many_items()];
@@ -94,8 +94,8 @@ fn named(query: &CanonicalQuery<'_>) -> Vec<Tag> {
 
 /// Whether rows of this kind may be in the response.
 fn may_hold(query: &CanonicalQuery<'_>, kind: &str) -> bool {
-    let chosen = query.list("includeitemtypes").next().is_none() || has(query, "includeitemtypes", kind);
-    chosen && !has(query, "excludeitemtypes", kind)
+    let includes_kind = query.list("includeitemtypes").next().is_none() || has(query, "includeitemtypes", kind);
+    includes_kind && !has(query, "excludeitemtypes", kind)
 }
 
 fn is_only(query: &CanonicalQuery<'_>, kind: &str) -> bool {
@@ -104,15 +104,15 @@ fn is_only(query: &CanonicalQuery<'_>, kind: &str) -> bool {
 }
 
 fn has(query: &CanonicalQuery<'_>, list: &str, member: &str) -> bool {
-    query.list(list).any(|found| is(found, member))
+    query.list(list).any(|value| is(value, member))
 }
 
 fn among(members: &[&str], text: &str) -> bool {
     members.iter().any(|member| is(text, member))
 }
 
-fn is(text: &str, low: &str) -> bool {
-    text.eq_ignore_ascii_case(low)
+fn is(text: &str, lowercase: &str) -> bool {
+    text.eq_ignore_ascii_case(lowercase)
 }
 
 #[cfg(test)]
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_user_did_makes_a_list_personal() {
+    fn a_filter_on_user_state_makes_a_list_personal() {
         for raw in [
             "isPlayed=false",
             "filters=IsFolder,IsUnplayed",
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_may_hold_playlists_goes_stale_with_them() {
+    fn a_list_that_may_hold_playlists_is_invalidated_with_them() {
         for raw in ["", "includeItemTypes=Playlist,Movie", "excludeItemTypes=Movie"] {
             assert!(tags(&query(raw)).contains(&Tag::playlists()), "{raw}");
         }

@@ -10,7 +10,7 @@ use crate::tag::{Tag, TagInvalidation};
 /// Finds the write if it changes the library.
 pub(super) fn find(change: &ParsedWrite<'_>) -> Option<Write> {
     let query = change.query;
-    Some(match change.low {
+    Some(match change.lowercase {
         ["items"] if change.deletes => write("delete", deleted(&ids(query))),
         ["items", id] if change.deletes => write("delete", deleted(&[id])),
         ["items", "remotesearch", "apply", id]

@@ -56,19 +56,19 @@ use crate::request::RequestView;
 use address::JellyfinPath;
 
 /// Classifies a request. `own_user` is the user the credential is proven to belong to.
-pub(crate) fn classify(ask: &RequestView<'_>, own_user: Option<&str>) -> Classification {
-    match JellyfinPath::split(ask.target) {
+pub(crate) fn classify(request: &RequestView<'_>, own_user: Option<&str>) -> Classification {
+    match JellyfinPath::split(request.target) {
         Ok(address) => {
-            let verdict = classify_path(ask, &address, own_user.map(guid::normalize).as_deref());
-            address.restrict(verdict)
+            let classification = classify_path(request, &address, own_user.map(guid::normalize).as_deref());
+            address.restrict(classification)
         }
         Err(refusal) => Classification::Refuse(refusal),
     }
 }
 
 /// Whether the body of this write names its items, as players' reports do.
-pub(crate) fn reads_body(ask: &RequestView<'_>) -> bool {
-    JellyfinPath::split(ask.target).is_ok_and(|address| playback::is_report(&address.lowercase_segments()))
+pub(crate) fn reads_body(request: &RequestView<'_>) -> bool {
+    JellyfinPath::split(request.target).is_ok_and(|address| playback::is_report(&address.lowercase_segments()))
 }
 
 /// Restarting, stopping and setup: granted to the local network without authentication.
@@ -78,30 +78,30 @@ pub(crate) fn is_local_network_only(target: &str) -> bool {
     matches!(address.lowercase_segments()[..], ["system", "restart" | "shutdown"] | ["startup", ..])
 }
 
-fn classify_path(ask: &RequestView<'_>, address: &JellyfinPath<'_>, own_user: Option<&str>) -> Classification {
-    let low = address.lowercase_segments();
-    if low.first() == Some(&"startup") {
+fn classify_path(request: &RequestView<'_>, address: &JellyfinPath<'_>, own_user: Option<&str>) -> Classification {
+    let lowercase = address.lowercase_segments();
+    if lowercase.first() == Some(&"startup") {
         return Classification::Refuse(RejectionReason::Setup);
     }
-    if pass_through::is_socket(ask.method, ask.headers, &low) {
+    if pass_through::is_socket(request.method, request.headers, &lowercase) {
         return Classification::Stream(StreamReason::Socket);
     }
-    match *ask.method {
-        Method::GET | Method::HEAD => match read::classify_read(ask, address, own_user) {
-            Ok(read) if contains_token(ask, &read) => Classification::Stream(StreamReason::Odd),
+    match *request.method {
+        Method::GET | Method::HEAD => match read::classify_read(request, address, own_user) {
+            Ok(read) if contains_token(request, &read) => Classification::Stream(StreamReason::Odd),
             Ok(read) => Classification::Read(Arc::new(read)),
             Err(reason) => Classification::Stream(reason),
         },
         Method::OPTIONS | Method::TRACE => Classification::Stream(StreamReason::Moment),
-        _ => match pass_through::pass_reason_for_write(&low) {
+        _ => match pass_through::pass_reason_for_write(&lowercase) {
             Some(reason) => Classification::Stream(reason),
-            None => Classification::Write(Box::new(write::classify_write(ask, address, own_user))),
+            None => Classification::Write(Box::new(write::classify_write(request, address, own_user))),
         },
     }
 }
 
 /// Whether the client's token occurs in the key: as a search term, or pasted into a path.
-fn contains_token(ask: &RequestView<'_>, read: &Read) -> bool {
-    let token = credential(ask).token;
+fn contains_token(request: &RequestView<'_>, read: &Read) -> bool {
+    let token = credential(request).token;
     token.is_some_and(|token| redact::contains_token(&read.key, token.expose()))
 }

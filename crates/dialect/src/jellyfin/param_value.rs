@@ -36,10 +36,10 @@ enum ListOrder {
 fn single<'a>(
     first: Cow<'a, str>,
     more: Vec<Cow<'a, str>>,
-    form: impl Fn(Cow<'a, str>) -> Cow<'a, str>,
+    normalize: impl Fn(Cow<'a, str>) -> Cow<'a, str>,
 ) -> Result<Cow<'a, str>, StreamReason> {
-    let first = form(first);
-    if more.into_iter().all(|other| form(other) == first) { Ok(first) } else { Err(Odd) }
+    let first = normalize(first);
+    if more.into_iter().all(|other| normalize(other) == first) { Ok(first) } else { Err(Odd) }
 }
 
 fn flag(value: Cow<'_, str>) -> Cow<'_, str> {
@@ -62,24 +62,24 @@ fn id(value: Cow<'_, str>) -> Cow<'_, str> {
 fn list<'a>(
     first: Cow<'a, str>,
     more: &[Cow<'a, str>],
-    mark: char,
+    separator: char,
     order: ListOrder,
-    form: impl Fn(&str) -> Cow<'_, str>,
+    normalize: impl Fn(&str) -> Cow<'_, str>,
 ) -> Result<Cow<'a, str>, StreamReason> {
-    if !more.is_empty() && (first.contains(mark) || more.iter().any(|value| value.contains(mark))) {
+    if !more.is_empty() && (first.contains(separator) || more.iter().any(|value| value.contains(separator))) {
         return Err(Odd);
     }
     let mut members: Vec<Cow<'_, str>> = first
-        .split(mark)
+        .split(separator)
         .chain(more.iter().map(|value| &**value))
-        .map(|member| if mark == ',' { member.trim() } else { member })
+        .map(|member| if separator == ',' { member.trim() } else { member })
         .filter(|member| !member.is_empty())
-        .map(form)
+        .map(normalize)
         .collect();
     if order == ListOrder::Ignored {
         members.sort_unstable();
         members.dedup();
     }
-    let text = members.join(mark.encode_utf8(&mut [0; 4]));
+    let text = members.join(separator.encode_utf8(&mut [0; 4]));
     Ok(if text == first { first } else { Cow::Owned(text) })
 }

@@ -7,23 +7,23 @@ use crate::classification::StreamReason::{self, Account, Media, Moment};
 
 /// Whether this opens a notification socket: the server upgrades on any path, but only for a GET. A request
 /// with another method keeps its meaning whatever upgrade it asks for.
-pub(super) fn is_socket(method: &Method, headers: &HeaderMap, low: &[&str]) -> bool {
+pub(super) fn is_socket(method: &Method, headers: &HeaderMap, lowercase: &[&str]) -> bool {
     let upgrades = headers.get_all(UPGRADE).iter().any(|value| {
         value
             .to_str()
             .is_ok_and(|text| text.split(',').any(|protocol| protocol.trim().eq_ignore_ascii_case("websocket")))
     });
-    *method == Method::GET && (upgrades || matches!(low, ["socket" | "embywebsocket"]))
+    *method == Method::GET && (upgrades || matches!(lowercase, ["socket" | "embywebsocket"]))
 }
 
 /// Why a GET or HEAD of this path is never cached, if it is on the list.
-pub(super) fn pass_reason_for_read(low: &[&str]) -> Option<StreamReason> {
-    media(low).or_else(|| account(low)).or_else(|| moment(low))
+pub(super) fn pass_reason_for_read(lowercase: &[&str]) -> Option<StreamReason> {
+    media(lowercase).or_else(|| account(lowercase)).or_else(|| moment(lowercase))
 }
 
 /// Why a request with another method changes nothing cached: it is a query, a login, or playback.
-pub(super) fn pass_reason_for_write(low: &[&str]) -> Option<StreamReason> {
-    match low {
+pub(super) fn pass_reason_for_write(lowercase: &[&str]) -> Option<StreamReason> {
+    match lowercase {
         ["users", "authenticatebyname" | "authenticatewithquickconnect" | "forgotpassword"]
         | ["users", _, "authenticate"]
         | ["quickconnect", ..] => Some(Account),
@@ -39,8 +39,8 @@ pub(super) fn pass_reason_for_write(low: &[&str]) -> Option<StreamReason> {
     }
 }
 
-fn media(low: &[&str]) -> Option<StreamReason> {
-    match low {
+fn media(lowercase: &[&str]) -> Option<StreamReason> {
+    match lowercase {
         ["audio", _, "lyrics"] => None,
         ["videos" | "audio" | "livestreams" | "fallbackfont", ..]
         | ["playback", "bitratetest"]
@@ -52,8 +52,8 @@ fn media(low: &[&str]) -> Option<StreamReason> {
 
 /// Paths whose responses hold tokens, passwords or administrators' data. Device lists are among them: their
 /// rows have a field for the device's access token.
-fn account(low: &[&str]) -> Option<StreamReason> {
-    match low {
+fn account(lowercase: &[&str]) -> Option<StreamReason> {
+    match lowercase {
         ["auth" | "quickconnect" | "backup" | "environment" | "devices", ..]
         | ["users", "public"]
         | ["system", "logs" | "configuration", ..]
@@ -63,8 +63,8 @@ fn account(low: &[&str]) -> Option<StreamReason> {
     }
 }
 
-fn moment(low: &[&str]) -> Option<StreamReason> {
-    match low {
+fn moment(lowercase: &[&str]) -> Option<StreamReason> {
+    match lowercase {
         ["syncplay" | "livetv" | "getutctime" | "playback" | "clientlog", ..]
         | ["system", "ping" | "endpoint"]
         | [
@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn an_upgrade_to_a_socket_is_one_on_any_path() {
         let mut headers = HeaderMap::new();
-        let is_socket = |headers: &HeaderMap, low: &[&str]| is_socket(&Method::GET, headers, low);
+        let is_socket = |headers: &HeaderMap, lowercase: &[&str]| is_socket(&Method::GET, headers, lowercase);
         assert!(is_socket(&headers, &["socket"]));
         assert!(!is_socket(&headers, &["items"]));
         headers.insert(UPGRADE, HeaderValue::from_static("h2c, WebSocket"));

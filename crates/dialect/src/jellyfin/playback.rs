@@ -22,21 +22,21 @@ pub(crate) fn playback_invalidations(item: &str, state: PlaybackState) -> Vec<Ta
 }
 
 /// Whether the body of a write to this path names the item.
-pub(super) fn is_report(low: &[&str]) -> bool {
-    matches!(low, ["sessions", "playing"] | ["sessions", "playing", "progress" | "stopped"])
+pub(super) fn is_report(lowercase: &[&str]) -> bool {
+    matches!(lowercase, ["sessions", "playing"] | ["sessions", "playing", "progress" | "stopped"])
 }
 
 /// Finds the write if it changes user state.
 pub(super) fn find(change: &ParsedWrite<'_>) -> Option<Write> {
-    Some(match change.low {
+    Some(match change.lowercase {
         ["userplayeditems", id] => {
-            let mut stale = marked_below(id);
+            let mut stale = invalidations_below(id);
             stale.push(TagInvalidation::account(Tag::history()));
             write("played", stale)
         }
-        ["userfavoriteitems", id] => write("favorite", marked(id)),
-        ["useritems", id, "rating"] => write("rating", marked(id)),
-        ["useritems", id, "userdata"] => write("user-data", marked_below(id)),
+        ["userfavoriteitems", id] => write("favorite", invalidations_of(id)),
+        ["useritems", id, "rating"] => write("rating", invalidations_of(id)),
+        ["useritems", id, "userdata"] => write("user-data", invalidations_below(id)),
         ["sessions", "playing"] => report("playback-start", change, started),
         ["sessions", "playing", "progress"] => report("progress", change, progressed),
         ["sessions", "playing", "stopped"] => report("playback-stop", change, stopped),
@@ -72,10 +72,10 @@ impl PlayerReport {
     }
 }
 
-fn report(name: &'static str, change: &ParsedWrite<'_>, judge: fn(&PlayerReport) -> Write) -> Write {
+fn report(name: &'static str, change: &ParsedWrite<'_>, evaluate: fn(&PlayerReport) -> Write) -> Write {
     let report = PlayerReport::read(change.body);
     if report.item.is_some() {
-        return judge(&report);
+        return evaluate(&report);
     }
     let mut stale = vec![TagInvalidation::everyone(Tag::sessions()), TagInvalidation::everyone(Tag::history())];
     stale.extend([Tag::watch_lists(), Tag::user_state()].map(TagInvalidation::account));
@@ -90,8 +90,8 @@ fn started(report: &PlayerReport) -> Write {
 }
 
 fn progressed(report: &PlayerReport) -> Write {
-    let halts = report.event.as_deref().is_some_and(|event| event.eq_ignore_ascii_case("pause"));
-    if !halts {
+    let is_pause = report.event.as_deref().is_some_and(|event| event.eq_ignore_ascii_case("pause"));
+    if !is_pause {
         return moving("progress", TagInvalidation::account(Tag::sessions()), report);
     }
     let mut stale = vec![TagInvalidation::everyone(Tag::sessions())];
@@ -115,15 +115,15 @@ fn moving(name: &'static str, sessions: TagInvalidation, report: &PlayerReport) 
 
 /// User state of one item changed. Some servers show another user's data to the writer, so writes that name
 /// another user concern both.
-fn marked(id: &str) -> Vec<TagInvalidation> {
+fn invalidations_of(id: &str) -> Vec<TagInvalidation> {
     let mut stale = lists(&guid::normalize(id), TagInvalidation::account);
     stale.push(TagInvalidation::account(Tag::sessions()));
     stale
 }
 
 /// The same for an item and its descendants: marking a show as played marks its episodes.
-fn marked_below(id: &str) -> Vec<TagInvalidation> {
-    let mut stale = marked(id);
+fn invalidations_below(id: &str) -> Vec<TagInvalidation> {
+    let mut stale = invalidations_of(id);
     stale.push(TagInvalidation::account(Tag::under(&guid::normalize(id))));
     stale
 }
@@ -146,7 +146,7 @@ impl<'de> Visitor<'de> for ReportVisitor<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a report of a player")
+        f.write_str("a playback report")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
@@ -171,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_report_is_read_as_far_as_it_goes() {
+    fn a_playback_report_is_parsed_as_far_as_possible() {
         let read = |text: &str| PlayerReport::read(text.as_bytes());
         let id = "08ca909f6d1044aa9930be392943948f";
         let found = PlayerReport { item: Some(id.into()), event: Some("pause".into()) };
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stopped_player_makes_the_lists_stale_for_all() {
+    fn a_stopped_player_invalidates_the_lists_for_everyone() {
         let stale = playback_invalidations("08CA909F-6D10-44AA-9930-BE392943948F", PlaybackState::Stopped);
         let item = TagInvalidation::everyone(Tag::item("08ca909f6d1044aa9930be392943948f")).with_ancestors();
         assert!(stale.contains(&item));

@@ -49,21 +49,21 @@ fn addresses(body: &[u8]) -> Vec<(usize, usize)> {
 
 /// Whether this quoted name is the field's, with or without escapes.
 fn is_field(quoted: &[u8]) -> bool {
-    let bare = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
-    if !bare.contains(&b'\\') {
-        return FIELDS.iter().any(|field| field.as_bytes() == bare);
+    let name = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
+    if !name.contains(&b'\\') {
+        return FIELDS.iter().any(|field| field.as_bytes() == name);
     }
     serde_json::from_slice::<String>(quoted).is_ok_and(|name| FIELDS.contains(&name.as_str()))
 }
 
-fn skip_space(body: &[u8], from: usize) -> usize {
-    let rest = body.get(from..).unwrap_or_default();
-    from + rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count()
+fn skip_space(body: &[u8], start: usize) -> usize {
+    let rest = body.get(start..).unwrap_or_default();
+    start + rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count()
 }
 
-/// The end of the string that begins with the quote at `from`, after its closing quote.
-fn end_of_text(body: &[u8], from: usize) -> usize {
-    let mut at = from + 1;
+/// The end of the string that begins with the quote at `start`, after its closing quote.
+fn end_of_text(body: &[u8], start: usize) -> usize {
+    let mut at = start + 1;
     while let Some(byte) = body.get(at) {
         match byte {
             b'"' => return at + 1,
@@ -74,8 +74,8 @@ fn end_of_text(body: &[u8], from: usize) -> usize {
     body.len()
 }
 
-fn end_of_value(body: &[u8], from: usize) -> usize {
-    let (mut at, mut depth) = (from, 0usize);
+fn end_of_value(body: &[u8], start: usize) -> usize {
+    let (mut at, mut depth) = (start, 0usize);
     while let Some(byte) = body.get(at) {
         match byte {
             b'"' => {
@@ -161,7 +161,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_walked_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+        fn any_bytes_are_parsed_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
             let _ = public_info_address(&bytes, "x");
             let _ = addresses(&bytes);
         }

@@ -26,9 +26,9 @@ const SELF: &str = "~";
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Pair<'a> {
     /// The name in lower case, by which pairs are sorted.
-    low: Cow<'a, str>,
+    lowercase: Cow<'a, str>,
     /// The server's spelling of the name and the shape of its values, if the parameter is known.
-    known: Option<(&'static str, ParamShape)>,
+    shape: Option<(&'static str, ParamShape)>,
     /// Its value.
     value: Cow<'a, str>,
     /// Further values of a repeated parameter; known parameters are reduced to one.
@@ -57,36 +57,36 @@ impl<'a> CanonicalQuery<'a> {
         let mut pairs: Vec<Pair<'a>> = Vec::new();
         for piece in raw.split('&').filter(|piece| !piece.is_empty()) {
             let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
-            let low = lowered(decoded(name)?);
-            let known = known(&low);
-            if known.is_none() {
-                if is_idle(&low, devices) {
+            let lowercase = lowered(decoded(name)?);
+            let shape = known(&lowercase);
+            if shape.is_none() {
+                if is_idle(&lowercase, devices) {
                     continue;
                 }
-                refuse(&low)?;
+                refuse(&lowercase)?;
             }
             let value = decoded(value)?;
-            match pairs.iter_mut().find(|pair| pair.low == low) {
+            match pairs.iter_mut().find(|pair| pair.lowercase == lowercase) {
                 Some(pair) => pair.more.push(value),
-                None => pairs.push(Pair { low, known, value, more: Vec::new() }),
+                None => pairs.push(Pair { lowercase, shape, value, more: Vec::new() }),
             }
         }
         let mut query = Self { pairs: Vec::with_capacity(pairs.len()), user: None };
         for pair in pairs {
             query.add_pair(pair)?;
         }
-        query.pairs.sort_unstable_by(|left, right| left.low.cmp(&right.low));
+        query.pairs.sort_unstable_by(|left, right| left.lowercase.cmp(&right.lowercase));
         Ok(query)
     }
 
     /// Adds one parameter in canonical form. An empty one counts as absent.
     fn add_pair(&mut self, mut pair: Pair<'a>) -> Result<(), StreamReason> {
-        if let Some((_, shape)) = pair.known {
+        if let Some((_, shape)) = pair.shape {
             pair.value = param_value::canonical_value(pair.value, std::mem::take(&mut pair.more), shape)?;
             if pair.value.is_empty() {
                 return Ok(());
             }
-            if pair.low == "userid" {
+            if pair.lowercase == "userid" {
                 self.user = Some(pair.value).filter(|user| user != guid::NOBODY);
                 return Ok(());
             }
@@ -96,18 +96,18 @@ impl<'a> CanonicalQuery<'a> {
     }
 
     /// The value of a known parameter, by its lower-case name.
-    pub(super) fn get(&self, low: &str) -> Option<&str> {
-        self.pairs.iter().find(|pair| pair.low == low).map(|pair| &*pair.value)
+    pub(super) fn get(&self, lowercase: &str) -> Option<&str> {
+        self.pairs.iter().find(|pair| pair.lowercase == lowercase).map(|pair| &*pair.value)
     }
 
     /// Whether a flag is set to `wanted`.
-    pub(super) fn flag(&self, low: &str, wanted: bool) -> bool {
-        self.get(low) == Some(if wanted { "true" } else { "false" })
+    pub(super) fn flag(&self, lowercase: &str, wanted: bool) -> bool {
+        self.get(lowercase) == Some(if wanted { "true" } else { "false" })
     }
 
     /// The members of a comma-separated list.
-    pub(super) fn list(&self, low: &str) -> impl Iterator<Item = &str> {
-        self.get(low).unwrap_or_default().split(',').filter(|member| !member.is_empty())
+    pub(super) fn list(&self, lowercase: &str) -> impl Iterator<Item = &str> {
+        self.get(lowercase).unwrap_or_default().split(',').filter(|member| !member.is_empty())
     }
 
     /// The user the query names.
@@ -138,52 +138,58 @@ impl<'a> CanonicalQuery<'a> {
     /// Appends the query to a key and to a target. The client's own user is `~` in the key.
     pub(super) fn append_to(&self, key: &mut String, target: &mut String, own_user: Option<&str>) {
         let mut user = self.user.as_deref().or(own_user);
-        let mut mark = '?';
+        let mut separator = '?';
         for pair in &self.pairs {
-            if *pair.low > *"userid" {
-                append_user(key, target, user.take(), own_user, &mut mark);
+            if *pair.lowercase > *"userid" {
+                append_user(key, target, user.take(), own_user, &mut separator);
             }
             for value in std::iter::once(&pair.value).chain(&pair.more) {
-                let at = begin(key, &pair.low, mark);
+                let at = begin(key, &pair.lowercase, separator);
                 key.extend(utf8_percent_encode(value, PLAIN));
-                begin(target, pair.known.map_or(&*pair.low, |(spelled, _)| spelled), mark);
+                begin(target, pair.shape.map_or(&*pair.lowercase, |(spelled, _)| spelled), separator);
                 target.push_str(&key[at..]);
-                mark = '&';
+                separator = '&';
             }
         }
-        append_user(key, target, user, own_user, &mut mark);
+        append_user(key, target, user, own_user, &mut separator);
     }
 }
 
-fn append_user(key: &mut String, target: &mut String, user: Option<&str>, own_user: Option<&str>, mark: &mut char) {
+fn append_user(
+    key: &mut String,
+    target: &mut String,
+    user: Option<&str>,
+    own_user: Option<&str>,
+    separator: &mut char,
+) {
     let Some(user) = user else { return };
-    let at = begin(target, "userId", *mark);
+    let at = begin(target, "userId", *separator);
     target.extend(utf8_percent_encode(user, PLAIN));
-    begin(key, "userid", *mark);
+    begin(key, "userid", *separator);
     key.push_str(if own_user == Some(user) { SELF } else { &target[at..] });
-    *mark = '&';
+    *separator = '&';
 }
 
 /// Begins a parameter and returns the position of its value.
-fn begin(text: &mut String, name: &str, mark: char) -> usize {
-    text.push(mark);
+fn begin(text: &mut String, name: &str, separator: char) -> usize {
+    text.push(separator);
     text.extend(utf8_percent_encode(name, PLAIN));
     text.push('=');
     text.len()
 }
 
-fn is_idle(low: &str, devices: DeviceIdRole) -> bool {
-    TOKENS.contains(&low)
-        || low.starts_with("x-emby-")
-        || low.starts_with("x-mediabrowser-")
-        || (IGNORED.contains(&low) && !(low == "deviceid" && devices == DeviceIdRole::Filter))
+fn is_idle(lowercase: &str, devices: DeviceIdRole) -> bool {
+    TOKENS.contains(&lowercase)
+        || lowercase.starts_with("x-emby-")
+        || lowercase.starts_with("x-mediabrowser-")
+        || (IGNORED.contains(&lowercase) && !(lowercase == "deviceid" && devices == DeviceIdRole::Filter))
 }
 
 /// Rejects values that no key may hold.
-fn refuse(low: &str) -> Result<(), StreamReason> {
-    if low.is_empty() {
+fn refuse(lowercase: &str) -> Result<(), StreamReason> {
+    if lowercase.is_empty() {
         Err(Odd)
-    } else if redact::is_secret_name(low) {
+    } else if redact::is_secret_name(lowercase) {
         Err(Account)
     } else {
         Ok(())
@@ -263,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_set_to_nothing_is_absent() {
+    fn an_empty_parameter_is_absent() {
         assert_eq!(key("searchTerm=&recursive=&fields=,"), "");
         assert_eq!(key("&&"), "");
     }
@@ -276,14 +282,14 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_nobody_knows_is_kept_and_sent_on() {
+    fn an_unknown_parameter_is_part_of_the_key_and_forwarded() {
         let (key, target) = texts("zZ=2&newThing=1&zZ=1&limit=3", DeviceIdRole::Ignored, None);
         assert_eq!(key, "?limit=3&newthing=1&zz=2&zz=1");
         assert_eq!(target, key);
     }
 
     #[test]
-    fn contradictions_secrets_and_broken_text_are_not_kept() {
+    fn contradictory_secret_or_broken_queries_are_not_cached() {
         for raw in ["limit=1&Limit=2", "fields=A,B&fields=C", "a=%ff", "a=%0a", "=1", "userId=1&userid=2"] {
             assert_eq!(CanonicalQuery::parse(raw, DeviceIdRole::Ignored), Err(Odd), "{raw}");
         }

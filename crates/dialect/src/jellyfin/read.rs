@@ -21,16 +21,16 @@ const FULL_IMAGE_SEGMENTS: usize = 8;
 
 /// Classifies a GET or HEAD: a read, or the reason for not caching its response.
 pub(super) fn classify_read(
-    ask: &RequestView<'_>,
+    request: &RequestView<'_>,
     address: &JellyfinPath<'_>,
     own: Option<&str>,
 ) -> Result<Read, StreamReason> {
-    let low = address.lowercase_segments();
-    if let Some(reason) = pass_through::pass_reason_for_read(&low) {
+    let lowercase = address.lowercase_segments();
+    if let Some(reason) = pass_through::pass_reason_for_read(&lowercase) {
         return Err(reason);
     }
-    let ranged = ask.headers.contains_key(RANGE);
-    let Some(mut route) = routes::find(&low, &address.raw_segments()) else {
+    let ranged = request.headers.contains_key(RANGE);
+    let Some(mut route) = routes::find(&lowercase, &address.raw_segments()) else {
         return Err(if ranged { Media } else { Unknown });
     };
     if ranged && !matches!(route.body, RouteBody::Image(_)) {
@@ -41,8 +41,8 @@ pub(super) fn classify_read(
         query.set_user(&user)?;
     }
     match route.body.clone() {
-        RouteBody::Image(of) => image(ask, route, of, query, own),
-        RouteBody::Json | RouteBody::Opaque => document(ask, &route, &query, own),
+        RouteBody::Image(of) => image(request, route, of, query, own),
+        RouteBody::Json | RouteBody::Opaque => document(request, &route, &query, own),
     }
 }
 
@@ -57,7 +57,7 @@ fn query_of<'a>(route: &JellyfinRoute, raw: &'a str) -> Result<CanonicalQuery<'a
 
 /// A read of a document: not shared, unless it is the server's public information.
 fn document(
-    ask: &RequestView<'_>,
+    request: &RequestView<'_>,
     route: &JellyfinRoute,
     query: &CanonicalQuery<'_>,
     own: Option<&str>,
@@ -67,33 +67,33 @@ fn document(
     }
     let public = route.params == AllowedParams::Nothing;
     let representation = match route.body {
-        RouteBody::Json => accept::json(ask.headers)?,
+        RouteBody::Json => accept::json(request.headers)?,
         _ => Representation::Opaque,
     };
-    let mut headers = vec![(ACCEPT, accepting(representation))];
-    let mut word = match representation {
+    let mut headers = vec![(ACCEPT, accept_header(representation))];
+    let mut key_name = match representation {
         Representation::JsonCamel => "camel",
         Representation::Json => "json",
         _ => "opaque",
     }
     .to_owned();
-    if !public && let Some(language) = accept::language(ask.headers)? {
+    if !public && let Some(language) = accept::language(request.headers)? {
         headers.push((ACCEPT_LANGUAGE, HeaderValue::from_str(&language).map_err(|_| Odd)?));
-        word.push(' ');
-        word.push_str(&language);
+        key_name.push(' ');
+        key_name.push_str(&language);
     }
     let class = class_of(route, query);
     let lifetime = lifetime_of(class, route, query, own);
     let tags = tags_of(class, route, query);
-    let own = own.filter(|_| route.takes_user);
+    let own = own.filter(|_| route.needs_user);
     let sharing = if public { SharingScope::Public } else { SharingScope::Identity };
-    Ok(finish(class, &route.path, (query, own), &word, Facets { headers, tags, representation, sharing, lifetime }))
+    Ok(finish(class, &route.path, (query, own), &key_name, Facets { headers, tags, representation, sharing, lifetime }))
 }
 
 /// A read of an image. Its bytes are shared among tokens with an image grant, so the key names the image's
 /// subject.
 fn image(
-    ask: &RequestView<'_>,
+    request: &RequestView<'_>,
     route: JellyfinRoute,
     of: Option<String>,
     mut query: CanonicalQuery<'_>,
@@ -109,7 +109,7 @@ fn image(
         tags.push(Tag::image(&of));
         of
     };
-    let (word, accepting) = accept::images(ask.headers)?;
+    let (key_name, accept_header) = accept::images(request.headers)?;
     let versioned =
         query.get("tag").is_some() || route.path.split('/').rev().nth(FULL_IMAGE_SEGMENTS) == Some("Images");
     let mut lifetime = Class::Images.lifetime(ServerKind::Jellyfin);
@@ -118,13 +118,13 @@ fn image(
         lifetime.fresh_with_signal_s = UNTAGGED_IMAGE_FRESH_S;
     }
     let facets = Facets {
-        headers: vec![(ACCEPT, accepting)],
+        headers: vec![(ACCEPT, accept_header)],
         tags,
         representation: Representation::Opaque,
         sharing: SharingScope::Image(of),
         lifetime,
     };
-    Ok(finish(Class::Images, &route.path, (&query, None), word, facets))
+    Ok(finish(Class::Images, &route.path, (&query, None), key_name, facets))
 }
 
 /// The facts of a read beside its target.
@@ -140,18 +140,18 @@ fn finish(
     class: Class,
     path: &str,
     (query, own): (&CanonicalQuery<'_>, Option<&str>),
-    word: &str,
+    key_name: &str,
     facets: Facets,
 ) -> Read {
     let (mut key, mut target) = (path.to_owned(), path.to_owned());
     query.append_to(&mut key, &mut target, own);
     key.push(' ');
-    key.push_str(word);
+    key.push_str(key_name);
     let Facets { headers, tags, representation, sharing, lifetime } = facets;
     Read { class, key, target, headers, tags, representation, sharing, lifetime }
 }
 
-fn accepting(representation: Representation) -> HeaderValue {
+fn accept_header(representation: Representation) -> HeaderValue {
     match representation {
         Representation::Opaque => HeaderValue::from_static("*/*"),
         json => accept::json_header(json),
@@ -189,7 +189,7 @@ fn tags_of(class: Class, route: &JellyfinRoute, query: &CanonicalQuery<'_>) -> V
     let mut tags = route.tags.clone();
     match route.params {
         AllowedParams::Listing => tags.extend(item_query::tags(query)),
-        AllowedParams::All => tags.extend(item_query::places(query)),
+        AllowedParams::All => tags.extend(item_query::containing_folders(query)),
         AllowedParams::Devices | AllowedParams::Nothing => {}
     }
     if item_query::is_personal(query) {

@@ -85,7 +85,7 @@ impl<'de> Visitor<'de> for Node<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let mut row = JellyfinRow::default();
         while let Some(name) = map.next_key::<Name>()? {
-            let place = match name {
+            let slot = match name {
                 Name::Rows | Name::Part => {
                     self.0.is_list |= name == Name::Rows;
                     map.next_value_seed(Element(self.0))?;
@@ -119,7 +119,7 @@ impl<'de> Visitor<'de> for Node<'_> {
                 Name::State => &mut row.state,
                 Name::Key => &mut row.key,
             };
-            *place = map.next_value::<OptionalString>()?.0;
+            *slot = map.next_value::<OptionalString>()?.0;
         }
         if row != JellyfinRow::default() {
             self.0.count += 1;
@@ -143,8 +143,8 @@ impl<'de> DeserializeSeed<'de> for Element<'_> {
 }
 
 macro_rules! no_row {
-    ($($visit:ident: $kind:ty),*) => {
-        $(fn $visit<E>(self, _: $kind) -> Result<Self::Value, E> { Ok(Self::Value::default()) })*
+    ($($client:ident: $kind:ty),*) => {
+        $(fn $client<E>(self, _: $kind) -> Result<Self::Value, E> { Ok(Self::Value::default()) })*
     };
 }
 
@@ -249,8 +249,8 @@ impl<'de> Deserialize<'de> for OptionalString {
             }
 
             fn visit_str<E>(self, text: &str) -> Result<OptionalString, E> {
-                let fits = (1..=MAX_ID_BYTES).contains(&text.len());
-                Ok(OptionalString(fits.then(|| guid::normalize(text).into_owned())))
+                let is_valid = (1..=MAX_ID_BYTES).contains(&text.len());
+                Ok(OptionalString(is_valid.then(|| guid::normalize(text).into_owned())))
             }
 
             fn visit_unit<E>(self) -> Result<OptionalString, E> {
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_item_holds_inside_is_no_row() {
+    fn nested_objects_of_an_item_are_no_rows() {
         let body = r#"{"Id":"1","People":[{"Id":"2"}],"MediaSources":[{"Id":"3","Items":[{"Id":"4"}]}],
                        "UserData":{"Id":"5"},"ParentId":{"Id":"6"},"Type":["x"],"SeasonId":7,"AlbumId":null}"#;
         let rows = read(body.as_bytes()).unwrap();
@@ -312,20 +312,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_longer_than_an_id_is_none() {
+    fn a_value_longer_than_an_id_is_ignored() {
         let body = format!(r#"[{{"Id":"{}"}},{{"Id":"1"}}]"#, "9".repeat(MAX_ID_BYTES + 1));
         assert_eq!(ids(&body), ["1"]);
     }
 
     #[test]
-    fn what_is_cut_off_or_foreign_is_an_error() {
+    fn truncated_or_unexpected_bodies_are_errors() {
         for body in ["", "<html>", "{", "[{\"Id\":\"1\"}", "{} x", "3", "null", "\"text\"", "{\"Items\":[}"] {
             assert!(read(body.as_bytes()).is_err(), "{body}");
         }
     }
 
     #[test]
-    fn strange_members_of_lists_are_passed_over() {
+    fn unexpected_list_members_are_skipped() {
         assert_eq!(ids(r#"[1,-1,1.5,true,null,"x",[{"Id":"1"}],{"Items":null},{"Id":""}]"#), ["1"]);
     }
 

@@ -44,11 +44,11 @@ pub(crate) fn parse_frame(frame: &[u8]) -> Vec<ServerEvent> {
 /// The subscription a client's frame starts or stops: `SessionsStart` and `SessionsStop` form a pair.
 pub(crate) fn parse_subscription(frame: &[u8]) -> Option<SocketSubscription> {
     let message = serde_json::from_slice::<Message<'_>>(frame).ok()?;
-    let (name, begins) = match message.kind.strip_suffix("Start") {
+    let (name, is_start) = match message.kind.strip_suffix("Start") {
         Some(name) => (name, true),
         None => (message.kind.strip_suffix("Stop")?, false),
     };
-    Some(SocketSubscription { name: name.to_owned(), is_start: begins })
+    Some(SocketSubscription { name: name.to_owned(), is_start })
 }
 
 fn read<T: DeserializeOwned>(data: &str) -> Option<T> {
@@ -118,7 +118,7 @@ struct UserDatum {
 
 fn user_data_changed(changed: &UserData) -> Vec<TagInvalidation> {
     let user = guid::normalize(&changed.user_id);
-    let items: Vec<&str> = changed.user_data_list.iter().filter_map(|datum| datum.item_id.as_deref()).collect();
+    let items: Vec<&str> = changed.user_data_list.iter().filter_map(|user_data| user_data.item_id.as_deref()).collect();
     let tags = [Tag::watch_lists(), Tag::many_items(), Tag::history()];
     let mut stale: Vec<TagInvalidation> = tags.into_iter().map(|tag| TagInvalidation::user(tag, &user)).collect();
     if items.len() > MAX_IDS || items.len() < changed.user_data_list.len() {

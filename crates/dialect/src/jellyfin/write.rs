@@ -11,7 +11,7 @@ use crate::tag::{Audience, Tag, TagInvalidation};
 /// A parsed write.
 pub(super) struct ParsedWrite<'a> {
     /// Path segments in lower case, without a legacy route's user.
-    pub(super) low: &'a [&'a str],
+    pub(super) lowercase: &'a [&'a str],
     /// Whether the method is DELETE.
     pub(super) deletes: bool,
     pub(super) query: &'a CanonicalQuery<'a>,
@@ -25,49 +25,49 @@ pub(super) struct ParsedWrite<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct WriteSubject<'a> {
     own: Option<&'a str>,
-    named: Option<&'a str>,
+    other_user: Option<&'a str>,
 }
 
 impl<'a> WriteSubject<'a> {
     /// The named user, unless it is known to be the writer.
     fn other(self) -> Option<&'a str> {
-        self.named.filter(|named| self.own != Some(*named))
+        self.other_user.filter(|other_user| self.own != Some(*other_user))
     }
 
     /// The user the write is about, if known.
     pub(super) fn user(self) -> Option<&'a str> {
-        self.named.or(self.own)
+        self.other_user.or(self.own)
     }
 
     /// Extends the writer's invalidations to the named user; both are needed because the writer's own
     /// responses about that user are in the writer's partition.
     fn spread(self, mut stale: Vec<TagInvalidation>) -> Vec<TagInvalidation> {
         if let Some(user) = self.other() {
-            let theirs: Vec<TagInvalidation> = stale
+            let others: Vec<TagInvalidation> = stale
                 .iter()
                 .filter(|staling| staling.audience == Audience::Account)
                 .map(|staling| TagInvalidation { audience: Audience::User(user.to_owned()), ..staling.clone() })
                 .collect();
-            stale.extend(theirs);
+            stale.extend(others);
         }
         stale
     }
 }
 
 /// Classifies a request with a writing method.
-pub(super) fn classify_write(ask: &RequestView<'_>, address: &JellyfinPath<'_>, own: Option<&str>) -> Write {
-    let low = address.lowercase_segments();
+pub(super) fn classify_write(request: &RequestView<'_>, address: &JellyfinPath<'_>, own: Option<&str>) -> Write {
+    let lowercase = address.lowercase_segments();
     let read = CanonicalQuery::parse(address.query(), DeviceIdRole::Ignored);
     let broken = read.is_err();
     let query = read.unwrap_or_default();
-    let (user, low) = split_user(&low);
-    let named = user.as_deref().or(query.user());
+    let (user, lowercase) = split_user(&lowercase);
+    let other_user = user.as_deref().or(query.user());
     let change = ParsedWrite {
-        low: &low,
-        deletes: ask.method == http::Method::DELETE,
+        lowercase: &lowercase,
+        deletes: request.method == http::Method::DELETE,
         query: &query,
-        body: ask.body,
-        subject: WriteSubject { own, named },
+        body: request.body,
+        subject: WriteSubject { own, other_user },
     };
     let mut write = playback::find(&change)
         .or_else(|| library_write::find(&change))
@@ -78,8 +78,8 @@ pub(super) fn classify_write(ask: &RequestView<'_>, address: &JellyfinPath<'_>, 
         write.throttled = None;
     }
     write.invalidations = change.subject.spread(write.invalidations);
-    if let Some(minutely) = &mut write.throttled {
-        minutely.invalidations = change.subject.spread(std::mem::take(&mut minutely.invalidations));
+    if let Some(throttled) = &mut write.throttled {
+        throttled.invalidations = change.subject.spread(std::mem::take(&mut throttled.invalidations));
     }
     write
 }
@@ -104,8 +104,8 @@ fn unknown() -> Write {
 }
 
 /// Splits the user off the legacy routes for user state: `/Users/{user}/PlayedItems/{id}` and the like.
-fn split_user<'a>(low: &[&'a str]) -> (Option<String>, Vec<&'a str>) {
-    match low {
+fn split_user<'a>(lowercase: &[&'a str]) -> (Option<String>, Vec<&'a str>) {
+    match lowercase {
         ["users", user, family @ ("playeditems" | "favoriteitems" | "playingitems" | "items"), rest @ ..] => {
             let family = match *family {
                 "playeditems" => "userplayeditems",
@@ -115,7 +115,7 @@ fn split_user<'a>(low: &[&'a str]) -> (Option<String>, Vec<&'a str>) {
             };
             (Some(guid::normalize(user).into_owned()), [&[family], rest].concat())
         }
-        _ => (None, low.to_vec()),
+        _ => (None, lowercase.to_vec()),
     }
 }
 

@@ -82,8 +82,8 @@ pub fn code_request(device: &LoginDevice) -> Request<Bytes> {
 
 /// Parses the response to [`code_request`].
 pub fn parse_code(status: u16, body: &[u8]) -> Option<QuickConnectCode> {
-    let said: CodeResponse = (status == 200).then(|| serde_json::from_slice(body).ok())??;
-    Some(QuickConnectCode { code: said.code, secret: Secret::new(said.secret) })
+    let response: CodeResponse = (status == 200).then(|| serde_json::from_slice(body).ok())??;
+    Some(QuickConnectCode { code: response.code, secret: Secret::new(response.secret) })
 }
 
 /// Request for the status of a code.
@@ -98,9 +98,9 @@ pub fn parse_status(status: u16, body: &[u8]) -> LoginStatus<()> {
     if status == 404 {
         return LoginStatus::Expired;
     }
-    let said: Option<CodeResponse> = serde_json::from_slice(body).ok().filter(|_| status == 200);
-    match said {
-        Some(said) if said.authenticated => LoginStatus::Approved(()),
+    let response: Option<CodeResponse> = serde_json::from_slice(body).ok().filter(|_| status == 200);
+    match response {
+        Some(response) if response.authenticated => LoginStatus::Approved(()),
         Some(_) => LoginStatus::Pending,
         None => LoginStatus::Unexpected(status),
     }
@@ -120,9 +120,9 @@ pub fn password_request(device: &LoginDevice, name: &str, password: &Secret) -> 
 
 /// Parses the response to [`redeem_request`] or [`password_request`].
 pub fn parse_grant(status: u16, body: &[u8]) -> Option<LoginGrant> {
-    let said: GrantResponse = (status == 200).then(|| serde_json::from_slice(body).ok())??;
-    let admin = said.user.policy.is_some_and(|policy| policy.admin);
-    Some(LoginGrant { token: Secret::new(said.token), user: said.user.name, admin })
+    let response: GrantResponse = (status == 200).then(|| serde_json::from_slice(body).ok())??;
+    let admin = response.user.policy.is_some_and(|policy| policy.admin);
+    Some(LoginGrant { token: Secret::new(response.token), user: response.user.name, admin })
 }
 
 #[cfg(test)]
@@ -134,16 +134,16 @@ mod tests {
     }
 
     #[test]
-    fn a_device_says_who_it_is_without_a_token() {
+    fn a_device_identifies_itself_without_a_token() {
         let request = code_request(&device());
         assert_eq!(request.method(), Method::POST);
-        let said = request.headers()["authorization"].to_str().unwrap();
-        assert!(said.contains("Client=\"Greenroom\"") && said.contains("DeviceId=\"id1\""), "{said}");
-        assert!(!said.contains("Token"), "{said}");
+        let response = request.headers()["authorization"].to_str().unwrap();
+        assert!(response.contains("Client=\"Greenroom\"") && response.contains("DeviceId=\"id1\""), "{response}");
+        assert!(!response.contains("Token"), "{response}");
     }
 
     #[test]
-    fn a_code_waits_then_is_agreed_to_or_ends() {
+    fn a_code_is_pending_then_approved_or_expires() {
         let body = |agreed| format!(r#"{{"Authenticated":{agreed},"Secret":"s&1","Code":"123456"}}"#);
         let code = parse_code(200, body(false).as_bytes()).unwrap();
         assert_eq!(code.code, "123456");
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn whether_codes_are_possible_is_a_bare_word() {
+    fn quick_connect_availability_is_a_bare_boolean() {
         assert_eq!(parse_enabled(200, b"true"), Some(true));
         assert_eq!(parse_enabled(200, b"false"), Some(false));
         assert_eq!(parse_enabled(200, b"<html>"), None);
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_grant_says_whose_it_is() {
+    fn a_login_grant_names_its_user() {
         let body = br#"{"AccessToken":"t","User":{"Name":"olga","Policy":{"IsAdministrator":true}}}"#;
         let grant = parse_grant(200, body).unwrap();
         assert!(grant.admin && grant.user == "olga");
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_travels_in_the_body_alone() {
+    fn a_password_is_sent_in_the_body_only() {
         let request = password_request(&device(), "olga", &Secret::new("p\"w"));
         assert_eq!(request.uri(), "/Users/AuthenticateByName");
         assert_eq!(request.body(), &r#"{"Pw":"p\"w","Username":"olga"}"#);

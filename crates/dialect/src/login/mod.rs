@@ -48,13 +48,13 @@ impl LoginDevice {
 
     /// Headers that describe the device to Plex. Values that are no valid header value are left out.
     fn plex_headers(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
-        let words = [
+        let parameters = [
             ("x-plex-client-identifier", self.identifier.as_str()),
             ("x-plex-product", PRODUCT),
             ("x-plex-version", self.version.as_str()),
             ("x-plex-device-name", self.name.as_str()),
         ];
-        words
+        parameters
             .into_iter()
             .filter_map(|(name, value)| Some((HeaderName::from_static(name), HeaderValue::from_str(value).ok()?)))
     }

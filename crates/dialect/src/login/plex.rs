@@ -11,11 +11,11 @@ use crate::credential::Secret;
 use crate::request::ServerKind;
 
 /// Page on which a short code is typed.
-const TYPED_AT: &str = "https://plex.tv/link";
+const CODE_ENTRY_URL: &str = "https://plex.tv/link";
 /// Page to which a link with a long code leads.
-const FOLLOWED_TO: &str = "https://app.plex.tv/auth#?";
+const APPROVAL_URL: &str = "https://app.plex.tv/auth#?";
 /// Lifetime of a code in seconds if the response does not state it.
-const USUAL_LIFETIME_S: u64 = 900;
+const DEFAULT_LIFETIME_S: u64 = 900;
 /// Max lifetime of a code in seconds, whatever the response states.
 const MAX_LIFETIME_S: u64 = 3_600;
 
@@ -122,8 +122,8 @@ struct ConnectionResponse {
 }
 
 /// Request for a code.
-pub fn pin_request(device: &LoginDevice, form: PinFormat) -> Request<Bytes> {
-    let target = match form {
+pub fn pin_request(device: &LoginDevice, format: PinFormat) -> Request<Bytes> {
+    let target = match format {
         PinFormat::Link => "/api/v2/pins?strong=true",
         PinFormat::ShortCode => "/api/v2/pins",
     };
@@ -132,9 +132,10 @@ pub fn pin_request(device: &LoginDevice, form: PinFormat) -> Request<Bytes> {
 
 /// Parses the response to [`pin_request`].
 pub fn parse_pin(status: u16, body: &[u8]) -> Option<LoginPin> {
-    let said: PinResponse = (200..300).contains(&status).then(|| serde_json::from_slice(body).ok())??;
-    let lifetime_s = said.expires_in.filter(|left| *left > 0).unwrap_or(USUAL_LIFETIME_S).min(MAX_LIFETIME_S);
-    Some(LoginPin { id: said.id, code: said.code, lifetime_s })
+    let response: PinResponse = (200..300).contains(&status).then(|| serde_json::from_slice(body).ok())??;
+    let lifetime_s =
+        response.expires_in.filter(|seconds| *seconds > 0).unwrap_or(DEFAULT_LIFETIME_S).min(MAX_LIFETIME_S);
+    Some(LoginPin { id: response.id, code: response.code, lifetime_s })
 }
 
 /// Request for the status of a code.
@@ -147,8 +148,8 @@ pub fn parse_status(status: u16, body: &[u8]) -> LoginStatus<Secret> {
     if status == 404 {
         return LoginStatus::Expired;
     }
-    let said: Option<PinResponse> = serde_json::from_slice(body).ok().filter(|_| status == 200);
-    match said.map(|said| said.token) {
+    let response: Option<PinResponse> = serde_json::from_slice(body).ok().filter(|_| status == 200);
+    match response.map(|response| response.token) {
         Some(Some(token)) if !token.is_empty() => LoginStatus::Approved(Secret::new(token)),
         Some(_) => LoginStatus::Pending,
         None => LoginStatus::Unexpected(status),
@@ -156,12 +157,12 @@ pub fn parse_status(status: u16, body: &[u8]) -> LoginStatus<Secret> {
 }
 
 /// URL at which the user approves a code.
-pub fn approval_url(device: &LoginDevice, pin: &LoginPin, form: PinFormat) -> String {
+pub fn approval_url(device: &LoginDevice, pin: &LoginPin, format: PinFormat) -> String {
     let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-    match form {
-        PinFormat::ShortCode => TYPED_AT.to_owned(),
+    match format {
+        PinFormat::ShortCode => CODE_ENTRY_URL.to_owned(),
         PinFormat::Link => format!(
-            "{FOLLOWED_TO}clientID={}&code={}&context%5Bdevice%5D%5Bproduct%5D={}",
+            "{APPROVAL_URL}clientID={}&code={}&context%5Bdevice%5D%5Bproduct%5D={}",
             encoded(&device.identifier),
             encoded(&pin.code),
             encoded(PRODUCT)
@@ -177,10 +178,10 @@ pub fn servers_request(device: &LoginDevice, token: &Secret) -> Request<Bytes> {
 
 /// Parses the response to [`servers_request`]; owned servers come first.
 pub fn parse_servers(status: u16, body: &[u8]) -> Option<Vec<AccountServer>> {
-    let said: Vec<ResourceResponse> = (status == 200).then(|| serde_json::from_slice(body).ok())??;
+    let response: Vec<ResourceResponse> = (status == 200).then(|| serde_json::from_slice(body).ok())??;
     let is_server = |resource: &ResourceResponse| resource.provides.split(',').any(|role| role == "server");
     let mut servers: Vec<AccountServer> =
-        said.into_iter().filter(is_server).map(ResourceResponse::into_server).collect();
+        response.into_iter().filter(is_server).map(ResourceResponse::into_server).collect();
     servers.sort_by_key(|server| !server.owned);
     Some(servers)
 }
@@ -204,12 +205,12 @@ impl ResourceResponse {
 
 impl ConnectionResponse {
     fn into_address(self) -> ServerAddress {
-        let reach = match (self.relay, self.local) {
+        let scope = match (self.relay, self.local) {
             (true, _) => AddressScope::Relay,
             (false, true) => AddressScope::Home,
             (false, false) => AddressScope::Public,
         };
-        ServerAddress { host: self.address, port: self.port, url: self.uri, scope: reach }
+        ServerAddress { host: self.address, port: self.port, url: self.uri, scope }
     }
 }
 
@@ -222,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_is_asked_for_by_a_device_that_says_who_it_is() {
+    fn a_code_request_identifies_its_device() {
         let request = pin_request(&device(), PinFormat::Link);
         assert_eq!(request.method(), Method::POST);
         assert_eq!(request.uri(), "/api/v2/pins?strong=true");
@@ -236,9 +237,9 @@ mod tests {
     fn a_code_is_followed_or_typed() {
         let pin = parse_pin(201, br#"{"id":5,"code":"a b","expiresIn":1800,"authToken":null}"#).unwrap();
         assert_eq!((pin.id, pin.lifetime_s), (5, 1800));
-        let followed = approval_url(&device(), &pin, PinFormat::Link);
+        let approval = approval_url(&device(), &pin, PinFormat::Link);
         assert_eq!(
-            followed,
+            approval,
             "https://app.plex.tv/auth#?clientID=id%201&code=a%20b&context%5Bdevice%5D%5Bproduct%5D=Greenroom"
         );
         assert_eq!(approval_url(&device(), &pin, PinFormat::ShortCode), "https://plex.tv/link");
@@ -248,14 +249,14 @@ mod tests {
     }
 
     #[test]
-    fn a_code_waits_then_gives_a_token_or_ends() {
+    fn a_code_is_pending_then_yields_a_token_or_expires() {
         let waiting = br#"{"id":5,"code":"a","authToken":null}"#;
         assert_eq!(parse_status(200, waiting), LoginStatus::Pending);
-        let linked = br#"{"id":5,"code":"a","authToken":"t"}"#;
-        assert_eq!(parse_status(200, linked), LoginStatus::Approved(Secret::new("t")));
+        let approved = br#"{"id":5,"code":"a","authToken":"t"}"#;
+        assert_eq!(parse_status(200, approved), LoginStatus::Approved(Secret::new("t")));
         assert_eq!(parse_status(404, b"{}"), LoginStatus::Expired);
         assert_eq!(parse_status(200, b"<html>"), LoginStatus::Unexpected(200));
-        assert_eq!(parse_status(500, linked), LoginStatus::Unexpected(500));
+        assert_eq!(parse_status(500, approved), LoginStatus::Unexpected(500));
     }
 
     #[test]
@@ -268,8 +269,8 @@ mod tests {
               {"address":"10.0.0.2","port":32400,"uri":"https://h","local":true,"relay":false}]}]"#;
         let servers = parse_servers(200, body).unwrap();
         assert_eq!(servers.iter().map(|server| server.name.as_str()).collect::<Vec<_>>(), ["mine", "theirs"]);
-        let reaches: Vec<AddressScope> = servers[0].addresses.iter().map(|address| address.scope).collect();
-        assert_eq!(reaches, [AddressScope::Home, AddressScope::Public, AddressScope::Relay]);
+        let scopes: Vec<AddressScope> = servers[0].addresses.iter().map(|address| address.scope).collect();
+        assert_eq!(scopes, [AddressScope::Home, AddressScope::Public, AddressScope::Relay]);
         assert_eq!(servers[0].identifier, "m1");
         assert_eq!(parse_servers(401, body), None);
         assert!(!format!("{servers:?}").contains("\"s\""));

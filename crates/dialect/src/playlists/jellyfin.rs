@@ -10,11 +10,11 @@ use crate::response_facts::UnusableResponse;
 /// Ticks of a millisecond.
 const TICKS_PER_MS: u64 = 10_000;
 
-pub(super) fn playlists_target(holder: &AccountContext, start: u64, size: u64) -> String {
+pub(super) fn playlists_target(account: &AccountContext, start: u64, size: u64) -> String {
     format!(
         "/Items?{}includeItemTypes=Playlist&recursive=true&fields=ChildCount,CanDelete&enableUserData=false\
          &enableImages=false&sortBy=SortName,DateCreated&startIndex={start}&limit={size}",
-        user(holder)
+        user(account)
     )
 }
 
@@ -22,20 +22,20 @@ pub(super) fn ownership_target(playlist: &str) -> String {
     format!("/Playlists/{}/Users", escaped(playlist))
 }
 
-pub(super) fn entries_target(holder: &AccountContext, playlist: &str, start: u64, size: u64) -> String {
+pub(super) fn entries_target(account: &AccountContext, playlist: &str, start: u64, size: u64) -> String {
     format!(
         "/Playlists/{}/Items?{}fields=ProviderIds&enableUserData=false&enableImages=false&startIndex={start}&limit={size}",
         escaped(playlist),
-        user(holder)
+        user(account)
     )
 }
 
-pub(super) fn visible_items_target(holder: &AccountContext, keys: &[String]) -> String {
-    format!("/Items?{}ids={}&enableUserData=false&enableImages=false", user(holder), listed(keys))
+pub(super) fn visible_items_target(account: &AccountContext, keys: &[String]) -> String {
+    format!("/Items?{}ids={}&enableUserData=false&enableImages=false", user(account), joined_ids(keys))
 }
 
-fn user(holder: &AccountContext) -> String {
-    if holder.user.is_empty() { String::new() } else { format!("userId={}&", escaped(&holder.user)) }
+fn user(account: &AccountContext) -> String {
+    if account.user.is_empty() { String::new() } else { format!("userId={}&", escaped(&account.user)) }
 }
 
 pub(super) fn playlists(body: &[u8]) -> Result<PlaylistPage<PlaylistInfo>, UnusableResponse> {
@@ -54,7 +54,7 @@ pub(super) fn playlists(body: &[u8]) -> Result<PlaylistPage<PlaylistInfo>, Unusa
 
 pub(super) fn entries(body: &[u8]) -> Result<PlaylistPage<PlaylistEntry>, UnusableResponse> {
     page(body, |row| {
-        let words = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
+        let field = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
         let names = row["Artists"].as_array().into_iter().flatten().filter_map(Value::as_str);
         let mut artists: Vec<String> = names.map(str::to_owned).collect();
         if artists.is_empty() {
@@ -65,9 +65,9 @@ pub(super) fn entries(body: &[u8]) -> Result<PlaylistPage<PlaylistEntry>, Unusab
         Some(PlaylistEntry {
             entry: text(&row["PlaylistItemId"]),
             key: text(&row["Id"])?,
-            title: words("Name"),
+            title: field("Name"),
             artists,
-            album: words("Album"),
+            album: field("Album"),
             duration_s: whole_seconds(row["RunTimeTicks"].as_u64().map(|ticks| ticks / TICKS_PER_MS)),
             ids: ids.take(1).map(|id| format!("mbid://{id}")).collect(),
         })
@@ -75,36 +75,36 @@ pub(super) fn entries(body: &[u8]) -> Result<PlaylistPage<PlaylistEntry>, Unusab
 }
 
 fn page<T>(body: &[u8], read: impl Fn(&Value) -> Option<T>) -> Result<PlaylistPage<T>, UnusableResponse> {
-    let said: Value = serde_json::from_slice(body).map_err(|_| UnusableResponse::Malformed)?;
-    let rows = said["Items"].as_array().ok_or(UnusableResponse::Malformed)?;
+    let body: Value = serde_json::from_slice(body).map_err(|_| UnusableResponse::Malformed)?;
+    let rows = body["Items"].as_array().ok_or(UnusableResponse::Malformed)?;
     Ok(PlaylistPage {
         rows: rows.iter().filter_map(read).collect(),
         sent: rows.len() as u64,
-        total: said["TotalRecordCount"].as_u64(),
+        total: body["TotalRecordCount"].as_u64(),
     })
 }
 
-pub(super) fn create(holder: &AccountContext, title: &str, keys: &[String]) -> WriteRequest {
+pub(super) fn create(account: &AccountContext, title: &str, keys: &[String]) -> WriteRequest {
     // Playlists are private unless the owner shares them.
     let mut body = json!({"Name": title, "Ids": keys, "MediaType": "Audio", "IsPublic": false});
-    if !holder.user.is_empty() {
-        body["UserId"] = json!(holder.user);
+    if !account.user.is_empty() {
+        body["UserId"] = json!(account.user);
     }
     WriteRequest { method: Method::POST, target: "/Playlists".into(), body: body.to_string().into_bytes() }
 }
 
 pub(super) fn created(body: &[u8]) -> Result<String, UnusableResponse> {
-    let said: Value = serde_json::from_slice(body).map_err(|_| UnusableResponse::Malformed)?;
-    text(&said["Id"]).ok_or(UnusableResponse::Malformed)
+    let body: Value = serde_json::from_slice(body).map_err(|_| UnusableResponse::Malformed)?;
+    text(&body["Id"]).ok_or(UnusableResponse::Malformed)
 }
 
-pub(super) fn add(holder: &AccountContext, playlist: &str, keys: &[String]) -> WriteRequest {
-    let target = format!("/Playlists/{}/Items?{}ids={}", escaped(playlist), user(holder), listed(keys));
+pub(super) fn add(account: &AccountContext, playlist: &str, keys: &[String]) -> WriteRequest {
+    let target = format!("/Playlists/{}/Items?{}ids={}", escaped(playlist), user(account), joined_ids(keys));
     WriteRequest::without_body(Method::POST, target)
 }
 
 pub(super) fn remove(playlist: &str, entries: &[String]) -> WriteRequest {
-    let target = format!("/Playlists/{}/Items?entryIds={}", escaped(playlist), listed(entries));
+    let target = format!("/Playlists/{}/Items?entryIds={}", escaped(playlist), joined_ids(entries));
     WriteRequest::without_body(Method::DELETE, target)
 }
 
@@ -118,11 +118,6 @@ pub(super) fn set(playlist: &str, keys: &[String]) -> WriteRequest {
     WriteRequest { method: Method::POST, target, body: json!({"Ids": keys}).to_string().into_bytes() }
 }
 
-pub(super) fn rename(playlist: &str, title: &str) -> WriteRequest {
-    let target = format!("/Playlists/{}", escaped(playlist));
-    WriteRequest { method: Method::POST, target, body: json!({"Name": title}).to_string().into_bytes() }
-}
-
-fn listed(ids: &[String]) -> String {
+fn joined_ids(ids: &[String]) -> String {
     ids.iter().map(|id| escaped(id)).collect::<Vec<_>>().join(",")
 }

@@ -18,7 +18,7 @@ pub const MAX_QUERY_BYTES: usize = 2000;
 pub const MAX_ITEMS: usize = 500;
 
 /// Characters left plain in a parameter.
-const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Server and user that playlist requests refer to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -105,8 +105,8 @@ impl ServerKind {
 
     /// Parses that id.
     pub fn machine_id(self, body: &[u8]) -> Option<String> {
-        let said: Value = serde_json::from_slice(body).ok()?;
-        said["MediaContainer"]["machineIdentifier"].as_str().map(str::to_owned)
+        let body: Value = serde_json::from_slice(body).ok()?;
+        body["MediaContainer"]["machineIdentifier"].as_str().map(str::to_owned)
     }
 
     /// Target of the token's user, which Jellyfin's requests need; `None` for Plex.
@@ -124,26 +124,28 @@ impl ServerKind {
 
     /// Whether the user with this name is an administrator, who may change all playlists.
     pub fn is_admin_named(self, name: &str, body: &[u8]) -> bool {
-        let said: Value = serde_json::from_slice(body).unwrap_or_default();
-        let is_meant = |user: &&Value| user["Name"].as_str().is_some_and(|held| held.eq_ignore_ascii_case(name));
-        let user = said.as_array().and_then(|users| users.iter().find(is_meant));
+        let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        let is_named =
+            |user: &&Value| user["Name"].as_str().is_some_and(|user_name| user_name.eq_ignore_ascii_case(name));
+        let user = body.as_array().and_then(|users| users.iter().find(is_named));
         // A user without that field may be an administrator.
         user.is_some_and(|user| user["Policy"]["IsAdministrator"].as_bool() != Some(false))
     }
 
     /// Id of the user with this name.
     pub fn user_named(self, name: &str, body: &[u8]) -> Option<String> {
-        let said: Value = serde_json::from_slice(body).ok()?;
-        let is_meant = |user: &&Value| user["Name"].as_str().is_some_and(|held| held.eq_ignore_ascii_case(name));
-        let id = said.as_array()?.iter().find(is_meant)?["Id"].as_str()?;
+        let body: Value = serde_json::from_slice(body).ok()?;
+        let is_named =
+            |user: &&Value| user["Name"].as_str().is_some_and(|user_name| user_name.eq_ignore_ascii_case(name));
+        let id = body.as_array()?.iter().find(is_named)?["Id"].as_str()?;
         Some(id.replace('-', "").to_ascii_lowercase())
     }
 
     /// Target of a page of the music playlists.
-    pub fn playlists_target(self, holder: &AccountContext, start: u64, size: u64) -> String {
+    pub fn playlists_target(self, account: &AccountContext, start: u64, size: u64) -> String {
         match self {
             Self::Plex => plex::playlists_target(start, size),
-            Self::Jellyfin => jellyfin::playlists_target(holder, start, size),
+            Self::Jellyfin => jellyfin::playlists_target(account, start, size),
         }
     }
 
@@ -168,10 +170,10 @@ impl ServerKind {
     }
 
     /// Target of a page of a playlist's entries.
-    pub fn entries_target(self, holder: &AccountContext, playlist: &str, start: u64, size: u64) -> String {
+    pub fn entries_target(self, account: &AccountContext, playlist: &str, start: u64, size: u64) -> String {
         match self {
             Self::Plex => plex::entries_target(playlist, start, size),
-            Self::Jellyfin => jellyfin::entries_target(holder, playlist, start, size),
+            Self::Jellyfin => jellyfin::entries_target(account, playlist, start, size),
         }
     }
 
@@ -187,10 +189,10 @@ impl ServerKind {
     }
 
     /// Target that lists which of these items the token can see.
-    pub fn visible_items_target(self, holder: &AccountContext, keys: &[String]) -> String {
+    pub fn visible_items_target(self, account: &AccountContext, keys: &[String]) -> String {
         match self {
             Self::Plex => plex::visible_items_target(keys),
-            Self::Jellyfin => jellyfin::visible_items_target(holder, keys),
+            Self::Jellyfin => jellyfin::visible_items_target(account, keys),
         }
     }
 
@@ -226,10 +228,10 @@ impl ServerKind {
     }
 
     /// Creates a playlist with these items.
-    pub fn create_playlist(self, holder: &AccountContext, title: &str, keys: &[String]) -> WriteRequest {
+    pub fn create_playlist(self, account: &AccountContext, title: &str, keys: &[String]) -> WriteRequest {
         match self {
-            Self::Plex => plex::create(holder, title, keys),
-            Self::Jellyfin => jellyfin::create(holder, title, keys),
+            Self::Plex => plex::create(account, title, keys),
+            Self::Jellyfin => jellyfin::create(account, title, keys),
         }
     }
 
@@ -245,10 +247,10 @@ impl ServerKind {
     }
 
     /// Appends these items to a playlist.
-    pub fn add_to_playlist(self, holder: &AccountContext, playlist: &str, keys: &[String]) -> WriteRequest {
+    pub fn add_to_playlist(self, account: &AccountContext, playlist: &str, keys: &[String]) -> WriteRequest {
         match self {
-            Self::Plex => plex::add(holder, playlist, keys),
-            Self::Jellyfin => jellyfin::add(holder, playlist, keys),
+            Self::Plex => plex::add(account, playlist, keys),
+            Self::Jellyfin => jellyfin::add(account, playlist, keys),
         }
     }
 
@@ -291,14 +293,6 @@ impl ServerKind {
             Self::Jellyfin => Some(jellyfin::set(playlist, keys)),
         }
     }
-
-    /// Renames a playlist.
-    pub fn rename_playlist(self, playlist: &str, title: &str) -> WriteRequest {
-        match self {
-            Self::Plex => plex::rename(playlist, title),
-            Self::Jellyfin => jellyfin::rename(playlist, title),
-        }
-    }
 }
 
 impl WriteRequest {
@@ -309,7 +303,7 @@ impl WriteRequest {
 
 /// Percent-encodes a text for a parameter or a path segment.
 fn escaped(text: &str) -> String {
-    utf8_percent_encode(text, KEPT).to_string()
+    utf8_percent_encode(text, UNRESERVED).to_string()
 }
 
 /// A text, or a number written as one.

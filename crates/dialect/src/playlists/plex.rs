@@ -40,18 +40,18 @@ pub(super) fn playlists(body: &[u8]) -> Result<PlaylistPage<PlaylistInfo>, Unusa
 
 pub(super) fn entries(body: &[u8]) -> Result<PlaylistPage<PlaylistEntry>, UnusableResponse> {
     page(body, |row| {
-        let words = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
+        let field = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
         // The track's own credit, if it differs from the album's artist.
-        let credit = Some(words("originalTitle")).filter(|credit| !credit.is_empty());
-        let artist = credit.unwrap_or_else(|| words("grandparentTitle"));
-        let named = |guid: &Value| guid["id"].as_str().map(str::to_owned);
-        let guids = row["Guid"].as_array().into_iter().flatten().filter_map(named);
+        let credit = Some(field("originalTitle")).filter(|credit| !credit.is_empty());
+        let artist = credit.unwrap_or_else(|| field("grandparentTitle"));
+        let id = |guid: &Value| guid["id"].as_str().map(str::to_owned);
+        let guids = row["Guid"].as_array().into_iter().flatten().filter_map(id);
         Some(PlaylistEntry {
             entry: text(&row["playlistItemID"]),
             key: text(&row["ratingKey"])?,
-            title: words("title"),
+            title: field("title"),
             artists: Some(artist).filter(|artist| !artist.is_empty()).into_iter().collect(),
-            album: words("parentTitle"),
+            album: field("parentTitle"),
             duration_s: whole_seconds(row["duration"].as_u64()),
             ids: guids.collect(),
         })
@@ -59,8 +59,8 @@ pub(super) fn entries(body: &[u8]) -> Result<PlaylistPage<PlaylistEntry>, Unusab
 }
 
 fn page<T>(body: &[u8], read: impl Fn(&Value) -> Option<T>) -> Result<PlaylistPage<T>, UnusableResponse> {
-    let said: Value = serde_json::from_slice(body).map_err(|_| UnusableResponse::Malformed)?;
-    let container = said["MediaContainer"].as_object().ok_or(UnusableResponse::Malformed)?;
+    let body: Value = serde_json::from_slice(body).map_err(|_| UnusableResponse::Malformed)?;
+    let container = body["MediaContainer"].as_object().ok_or(UnusableResponse::Malformed)?;
     // An empty list has no such field, only a size.
     let rows = match container.get("Metadata") {
         Some(Value::Array(rows)) => rows.as_slice(),
@@ -74,25 +74,25 @@ fn page<T>(body: &[u8], read: impl Fn(&Value) -> Option<T>) -> Result<PlaylistPa
     })
 }
 
-pub(super) fn create(holder: &AccountContext, title: &str, keys: &[String]) -> WriteRequest {
-    let uri = escaped(&address(holder, keys));
+pub(super) fn create(account: &AccountContext, title: &str, keys: &[String]) -> WriteRequest {
+    let uri = escaped(&address(account, keys));
     let target = format!("/playlists?type=audio&title={}&smart=0&uri={uri}", escaped(title));
     WriteRequest::without_body(Method::POST, target)
 }
 
 pub(super) fn created(body: &[u8]) -> Result<String, UnusableResponse> {
-    let said: Value = serde_json::from_slice(body).map_err(|_| UnusableResponse::Malformed)?;
-    text(&said["MediaContainer"]["Metadata"][0]["ratingKey"]).ok_or(UnusableResponse::Malformed)
+    let body: Value = serde_json::from_slice(body).map_err(|_| UnusableResponse::Malformed)?;
+    text(&body["MediaContainer"]["Metadata"][0]["ratingKey"]).ok_or(UnusableResponse::Malformed)
 }
 
-pub(super) fn add(holder: &AccountContext, playlist: &str, keys: &[String]) -> WriteRequest {
-    let uri = escaped(&address(holder, keys));
+pub(super) fn add(account: &AccountContext, playlist: &str, keys: &[String]) -> WriteRequest {
+    let uri = escaped(&address(account, keys));
     WriteRequest::without_body(Method::PUT, format!("/playlists/{}/items?uri={uri}", escaped(playlist)))
 }
 
 pub(super) fn accepted_count(body: &[u8]) -> Option<AcceptedCount> {
-    let said: Value = serde_json::from_slice(body).ok()?;
-    let count = |name: &str| said["MediaContainer"][name].as_u64();
+    let body: Value = serde_json::from_slice(body).ok()?;
+    let count = |name: &str| body["MediaContainer"][name].as_u64();
     Some(AcceptedCount { requested: count("leafCountRequested")?, added: count("leafCountAdded")? })
 }
 
@@ -107,12 +107,8 @@ pub(super) fn relocate(playlist: &str, entry: &str, after: Option<&str>) -> Writ
     WriteRequest::without_body(Method::PUT, target)
 }
 
-pub(super) fn rename(playlist: &str, title: &str) -> WriteRequest {
-    WriteRequest::without_body(Method::PUT, format!("/playlists/{}?title={}", escaped(playlist), escaped(title)))
-}
-
-fn address(holder: &AccountContext, keys: &[String]) -> String {
-    let machine = &holder.machine;
+fn address(account: &AccountContext, keys: &[String]) -> String {
+    let machine = &account.machine;
     format!("server://{machine}/com.plexapp.plugins.library/library/metadata/{}", keys.join(","))
 }
 

@@ -47,12 +47,12 @@ fn is_json(media: &str) -> bool {
 }
 
 fn opaque(class: Class, media: Option<&str>, body: &[u8]) -> Result<ResponseFacts, UnusableResponse> {
-    let fits = match (class, media) {
+    let is_plausible = match (class, media) {
         (_, Some("text/html" | "application/xhtml+xml")) => false,
         (Class::Images, Some(media)) => media.starts_with("image/"),
         _ => true,
     };
-    if !fits {
+    if !is_plausible {
         return Err(UnusableResponse::ContentType);
     }
     let is_image = class == Class::Images || media.is_some_and(|media| media.starts_with("image/"));

@@ -11,14 +11,14 @@ use crate::response_facts::UnusableResponse;
 
 /// Collects the rows of `body`, whose only root member must be one of `roots`.
 pub(super) fn read(body: &[u8], roots: &[&str]) -> Result<PlexRows, UnusableResponse> {
-    let mut gathering = RowCollector::default();
+    let mut collector = RowCollector::default();
     let mut reader = serde_json::Deserializer::from_slice(body);
-    let root = Root { gathering: &mut gathering, roots };
+    let root = Root { collector: &mut collector, roots };
     let read = root.deserialize(&mut reader).and_then(|()| reader.end());
-    if gathering.starting {
+    if collector.starting {
         return Err(UnusableResponse::Starting);
     }
-    read.map(|()| gathering.rows).map_err(|_| UnusableResponse::Malformed)
+    read.map(|()| collector.rows).map_err(|_| UnusableResponse::Malformed)
 }
 
 #[derive(Default)]
@@ -29,7 +29,7 @@ struct RowCollector {
 
 /// The outermost object.
 struct Root<'g> {
-    gathering: &'g mut RowCollector,
+    collector: &'g mut RowCollector,
     roots: &'g [&'g str],
 }
 
@@ -53,7 +53,7 @@ impl<'de> Visitor<'de> for Root<'_> {
         if !name.is_some_and(|name| self.roots.contains(&name.as_ref())) {
             return Err(A::Error::custom("another root"));
         }
-        map.next_value_seed(Container { gathering: self.gathering })?;
+        map.next_value_seed(Container { collector: self.collector })?;
         match map.next_key::<IgnoredAny>()? {
             None => Ok(()),
             Some(_) => Err(A::Error::custom("more than one root")),
@@ -63,22 +63,22 @@ impl<'de> Visitor<'de> for Root<'_> {
 
 /// The container itself, which must be an object.
 struct Container<'g> {
-    gathering: &'g mut RowCollector,
+    collector: &'g mut RowCollector,
 }
 
 impl<'de> DeserializeSeed<'de> for Container<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(Node { gathering: self.gathering, keep: false, is_root: true })?;
+        deserializer.deserialize_map(Node { collector: self.collector, is_wanted: false, is_root: true })?;
         Ok(())
     }
 }
 
 /// Any value below. Scalars are passed on only where they are needed.
 struct Node<'g> {
-    gathering: &'g mut RowCollector,
-    keep: bool,
+    collector: &'g mut RowCollector,
+    is_wanted: bool,
     is_root: bool,
 }
 
@@ -98,15 +98,15 @@ impl<'de> Visitor<'de> for Node<'_> {
     }
 
     fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
-        Ok(self.keep.then(|| value.to_string()))
+        Ok(self.is_wanted.then(|| value.to_string()))
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
-        Ok(self.keep.then(|| value.to_string()))
+        Ok(self.is_wanted.then(|| value.to_string()))
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
-        Ok(self.keep.then(|| value.to_string()))
+        Ok(self.is_wanted.then(|| value.to_string()))
     }
 
     fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
@@ -114,7 +114,7 @@ impl<'de> Visitor<'de> for Node<'_> {
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
-        Ok(self.keep.then(|| value.to_owned()))
+        Ok(self.is_wanted.then(|| value.to_owned()))
     }
 
     fn visit_unit<E>(self) -> Result<Self::Value, E> {
@@ -122,7 +122,7 @@ impl<'de> Visitor<'de> for Node<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        while seq.next_element_seed(Node { gathering: self.gathering, keep: false, is_root: false })?.is_some() {}
+        while seq.next_element_seed(Node { collector: self.collector, is_wanted: false, is_root: false })?.is_some() {}
         Ok(None)
     }
 
@@ -130,17 +130,17 @@ impl<'de> Visitor<'de> for Node<'_> {
         let mut row = PlexRow::default();
         while let Some(field) = map.next_key_seed(Name)? {
             let field = field.filter(|field| self.is_root || !field.is_of_the_container());
-            let node = Node { gathering: self.gathering, keep: field.is_some(), is_root: false };
+            let node = Node { collector: self.collector, is_wanted: field.is_some(), is_root: false };
             let value = map.next_value_seed(node)?;
             if let (Some(field), Some(value)) = (field, value) {
                 row.set(field, Cow::Owned(value));
             }
         }
         if self.is_root {
-            self.gathering.starting |= row.is_starting();
-            self.gathering.rows.set_container(&row);
+            self.collector.starting |= row.is_starting();
+            self.collector.rows.set_container(&row);
         } else {
-            self.gathering.rows.add(&row);
+            self.collector.rows.add(&row);
         }
         Ok(None)
     }

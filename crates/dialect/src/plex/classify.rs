@@ -15,39 +15,39 @@ use crate::plex::{read, write};
 use crate::redact;
 use crate::request::RequestView;
 
-pub(super) fn classify(ask: &RequestView<'_>) -> Classification {
-    let path = match RequestPath::split(ask.target) {
+pub(super) fn classify(request: &RequestView<'_>) -> Classification {
+    let path = match RequestPath::split(request.target) {
         Ok(path) => path,
         Err(refusal) => return Classification::Refuse(refusal),
     };
-    let verdict = classify_path(ask, &path);
-    path.restrict(verdict)
+    let classification = classify_path(request, &path);
+    path.restrict(classification)
 }
 
-fn classify_path(ask: &RequestView<'_>, path: &RequestPath<'_>) -> Classification {
-    let low: Vec<Cow<'_, str>> = path.segments.iter().map(|part| lower(part)).collect();
-    let low: Vec<&str> = low.iter().map(AsRef::as_ref).collect();
-    let who = credential::token(path.query, ask.headers);
-    if is_setup(ask.method, &low, who.token.is_none()) {
+fn classify_path(request: &RequestView<'_>, path: &RequestPath<'_>) -> Classification {
+    let lowercase: Vec<Cow<'_, str>> = path.segments.iter().map(|part| lower(part)).collect();
+    let lowercase: Vec<&str> = lowercase.iter().map(AsRef::as_ref).collect();
+    let found = credential::token(path.query, request.headers);
+    if is_setup(request.method, &lowercase, found.token.is_none()) {
         return Classification::Refuse(RejectionReason::Setup);
     }
-    if *ask.method == Method::OPTIONS {
+    if *request.method == Method::OPTIONS {
         return Classification::Stream(StreamReason::Moment);
     }
-    if *ask.method == Method::TRACE || *ask.method == Method::CONNECT {
+    if *request.method == Method::TRACE || *request.method == Method::CONNECT {
         return Classification::Stream(StreamReason::Odd);
     }
-    if let Some(write) = write::find(ask, &low, path.query) {
+    if let Some(write) = write::find(request, &lowercase, path.query) {
         return Classification::Write(Box::new(write));
     }
-    if let Some(reason) = stream_reason(ask) {
+    if let Some(reason) = stream_reason(request) {
         return Classification::Stream(reason);
     }
-    if who.ambiguous {
+    if found.ambiguous {
         return Classification::Stream(StreamReason::Odd);
     }
-    match classify_read(ask, path) {
-        Ok(read) if who.token.as_ref().is_some_and(|token| redact::contains_token(&read.key, token)) => {
+    match classify_read(request, path) {
+        Ok(read) if found.token.as_ref().is_some_and(|token| redact::contains_token(&read.key, token)) => {
             Classification::Stream(StreamReason::Odd)
         }
         Ok(read) => Classification::Read(Arc::new(read)),
@@ -55,22 +55,22 @@ fn classify_path(ask: &RequestView<'_>, path: &RequestPath<'_>) -> Classificatio
     }
 }
 
-fn classify_read(ask: &RequestView<'_>, path: &RequestPath<'_>) -> Result<Read, StreamReason> {
+fn classify_read(request: &RequestView<'_>, path: &RequestPath<'_>) -> Result<Read, StreamReason> {
     let parts = path.parts();
     let route = route::find(&parts).ok_or(StreamReason::Unknown)?;
     if let PlexRoute::Pass(reason) = route {
-        let asks_only = reason == StreamReason::Socket && *ask.method != Method::GET;
-        return Err(if asks_only { StreamReason::Moment } else { reason });
+        let is_other_method = reason == StreamReason::Socket && *request.method != Method::GET;
+        return Err(if is_other_method { StreamReason::Moment } else { reason });
     }
-    if has_body(ask.headers) {
+    if has_body(request.headers) {
         return Err(StreamReason::Odd);
     }
     let pictures = matches!(route, PlexRoute::Image(_) | PlexRoute::Scaled);
-    if ask.headers.contains_key(RANGE) && !pictures {
+    if request.headers.contains_key(RANGE) && !pictures {
         return Err(StreamReason::Media);
     }
     match route {
-        PlexRoute::Read(plan) => read::text(&parts, plan, path.query, ask.headers),
+        PlexRoute::Read(plan) => read::text(&parts, plan, path.query, request.headers),
         PlexRoute::Image(picture) => read::picture(&parts, picture, path.query),
         PlexRoute::Scaled => read::scaled(&parts, path.query),
         PlexRoute::Asset => read::asset(&parts, path.query),
@@ -80,9 +80,9 @@ fn classify_read(ask: &RequestView<'_>, path: &RequestPath<'_>) -> Result<Read, 
 
 /// Claiming, and changing settings without a token: the server trusts its own network, and behind the gateway
 /// all clients look local.
-fn is_setup(method: &Method, low: &[&str], anonymous: bool) -> bool {
+fn is_setup(method: &Method, lowercase: &[&str], anonymous: bool) -> bool {
     let changes = !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
-    match low {
+    match lowercase {
         ["myplex", "claim", ..] | ["setup", ..] => true,
         ["myplex", ..] | [":", "prefs", ..] => changes && anonymous,
         _ => false,
@@ -90,14 +90,14 @@ fn is_setup(method: &Method, low: &[&str], anonymous: bool) -> bool {
 }
 
 /// Whether a header turns the request into an endless stream. Only a GET becomes a socket.
-fn stream_reason(ask: &RequestView<'_>) -> Option<StreamReason> {
-    let says = |name, fits: fn(&str) -> bool| {
-        let mut lines = ask.headers.get_all(name).iter().filter_map(|line| line.to_str().ok());
-        lines.any(|line| fits(&line.trim().to_ascii_lowercase()))
+fn stream_reason(request: &RequestView<'_>) -> Option<StreamReason> {
+    let has_header = |name, matches: fn(&str) -> bool| {
+        let mut values = request.headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+        values.any(|value| matches(&value.trim().to_ascii_lowercase()))
     };
-    if *ask.method == Method::GET && says(UPGRADE, |line| line.contains("websocket")) {
+    if *request.method == Method::GET && has_header(UPGRADE, |value| value.contains("websocket")) {
         Some(StreamReason::Socket)
-    } else if says(ACCEPT, |line| line.starts_with("text/event-stream")) {
+    } else if has_header(ACCEPT, |value| value.starts_with("text/event-stream")) {
         Some(StreamReason::Events)
     } else {
         None

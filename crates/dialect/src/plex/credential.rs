@@ -31,8 +31,8 @@ pub(super) fn token(query: &str, headers: &HeaderMap) -> TokenLookup {
             all.push((TokenForm::PlexQuery, decoded(value).into_owned()));
         }
     }
-    for line in headers.get_all(&TOKEN) {
-        all.push((TokenForm::PlexHeader, String::from_utf8_lossy(line.as_bytes()).trim().to_owned()));
+    for value in headers.get_all(&TOKEN) {
+        all.push((TokenForm::PlexHeader, String::from_utf8_lossy(value.as_bytes()).trim().to_owned()));
     }
     all.retain(|(_, token)| !token.is_empty());
     let ambiguous = all.windows(2).any(|two| two[0].1 != two[1].1);
@@ -44,18 +44,18 @@ pub(super) fn token(query: &str, headers: &HeaderMap) -> TokenLookup {
     }
 }
 
-pub(super) fn from_request(ask: &RequestView<'_>) -> Credential {
-    let query = ask.target.split_once('?').map_or("", |(_, query)| query);
-    let found = token(query, ask.headers);
-    let word = |name| word(name, query, ask.headers);
+pub(super) fn from_request(request: &RequestView<'_>) -> Credential {
+    let query = request.target.split_once('?').map_or("", |(_, query)| query);
+    let lookup = token(query, request.headers);
+    let client_field = |name| client_field(name, query, request.headers);
     Credential {
-        form: found.form,
-        token: found.token.map(Secret::new),
-        ambiguous: found.ambiguous,
-        product: word("x-plex-product"),
-        version: word("x-plex-version"),
-        device: word("x-plex-device-name").or_else(|| word("x-plex-device")),
-        device_id: word("x-plex-client-identifier"),
+        form: lookup.form,
+        token: lookup.token.map(Secret::new),
+        ambiguous: lookup.ambiguous,
+        product: client_field("x-plex-product"),
+        version: client_field("x-plex-version"),
+        device: client_field("x-plex-device-name").or_else(|| client_field("x-plex-device")),
+        device_id: client_field("x-plex-client-identifier"),
     }
 }
 
@@ -72,14 +72,14 @@ pub(super) fn headers(credential: &Credential) -> Vec<(HeaderName, HeaderValue)>
 /// The target without empty token parameters.
 pub(super) fn without_empty_tokens(target: &str) -> Cow<'_, str> {
     let Some((path, query)) = target.split_once('?') else { return Cow::Borrowed(target) };
-    let is_empty_token = |piece: &&str| {
-        let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
+    let is_empty_token = |pair: &&str| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         decoded(name).eq_ignore_ascii_case(TOKEN.as_str()) && decoded(value).is_empty()
     };
-    if !query.split('&').any(|piece| is_empty_token(&piece)) {
+    if !query.split('&').any(|pair| is_empty_token(&pair)) {
         return Cow::Borrowed(target);
     }
-    let rest: Vec<&str> = query.split('&').filter(|piece| !is_empty_token(piece)).collect();
+    let rest: Vec<&str> = query.split('&').filter(|pair| !is_empty_token(pair)).collect();
     Cow::Owned(if rest.is_empty() { path.to_owned() } else { format!("{path}?{}", rest.join("&")) })
 }
 
@@ -89,8 +89,8 @@ fn is_sendable(token: &str) -> bool {
 
 /// Names and values of a query, as sent.
 fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
-    let split = |piece| str::split_once(piece, '=').unwrap_or((piece, ""));
-    query.split('&').filter(|piece| !piece.is_empty()).map(split)
+    let split = |pair| str::split_once(pair, '=').unwrap_or((pair, ""));
+    query.split('&').filter(|pair| !pair.is_empty()).map(split)
 }
 
 fn decoded(text: &str) -> Cow<'_, str> {
@@ -100,7 +100,7 @@ fn decoded(text: &str) -> Cow<'_, str> {
     Cow::Owned(percent_decode_str(text).decode_utf8_lossy().trim().to_owned())
 }
 
-fn word(name: &str, query: &str, headers: &HeaderMap) -> Option<String> {
+fn client_field(name: &str, query: &str, headers: &HeaderMap) -> Option<String> {
     let in_query = pairs(query).find(|(key, value)| !value.is_empty() && decoded(key).eq_ignore_ascii_case(name));
     let in_header = || headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
     let mut text = in_query.map(|(_, value)| decoded(value).into_owned()).or_else(in_header)?;
@@ -115,7 +115,7 @@ mod tests {
 
     use super::*;
 
-    fn who(target: &str, headers: &[(&'static str, &str)]) -> Credential {
+    fn credential(target: &str, headers: &[(&'static str, &str)]) -> Credential {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_str(value).unwrap());
@@ -123,17 +123,17 @@ mod tests {
         from_request(&RequestView { method: &Method::GET, target, headers: &map, body: b"" })
     }
 
-    fn shown(credential: &Credential) -> Option<&str> {
+    fn token_text(credential: &Credential) -> Option<&str> {
         credential.token.as_ref().map(Secret::expose)
     }
 
     #[test]
     fn a_token_is_found_in_query_and_header() {
-        let by_query = who("/a?b=1&x-plex-TOKEN=ab%2Dcd", &[]);
-        assert_eq!((shown(&by_query), by_query.form), (Some("ab-cd"), TokenForm::PlexQuery));
-        let by_header = who("/a", &[("x-plex-token", "ab-cd")]);
-        assert_eq!((shown(&by_header), by_header.form), (Some("ab-cd"), TokenForm::PlexHeader));
-        assert_eq!(who("/a?X-Plex-Token=", &[]).form, TokenForm::None);
+        let by_query = credential("/a?b=1&x-plex-TOKEN=ab%2Dcd", &[]);
+        assert_eq!((token_text(&by_query), by_query.form), (Some("ab-cd"), TokenForm::PlexQuery));
+        let by_header = credential("/a", &[("x-plex-token", "ab-cd")]);
+        assert_eq!((token_text(&by_header), by_header.form), (Some("ab-cd"), TokenForm::PlexHeader));
+        assert_eq!(credential("/a?X-Plex-Token=", &[]).form, TokenForm::None);
     }
 
     #[test]
@@ -153,33 +153,34 @@ mod tests {
 
     #[test]
     fn two_tokens_are_ambiguous_and_one_twice_is_not() {
-        assert!(who("/a?X-Plex-Token=one", &[("x-plex-token", "two")]).ambiguous);
-        assert!(who("/a?X-Plex-Token=one&X-Plex-Token=two", &[]).ambiguous);
-        assert!(who("/a", &[("x-plex-token", "one"), ("x-plex-token", "two")]).ambiguous);
-        assert!(!who("/a?X-Plex-Token=one", &[("x-plex-token", "one")]).ambiguous);
+        assert!(credential("/a?X-Plex-Token=one", &[("x-plex-token", "two")]).ambiguous);
+        assert!(credential("/a?X-Plex-Token=one&X-Plex-Token=two", &[]).ambiguous);
+        assert!(credential("/a", &[("x-plex-token", "one"), ("x-plex-token", "two")]).ambiguous);
+        assert!(!credential("/a?X-Plex-Token=one", &[("x-plex-token", "one")]).ambiguous);
     }
 
     #[test]
-    fn a_token_that_no_header_can_carry_is_none() {
+    fn a_token_that_no_header_can_carry_is_ignored() {
         for odd in ["a%0d%0ab", "%C3%A4", "a%20b", &"a".repeat(MAX_TOKEN_BYTES + 1)] {
-            assert_eq!(shown(&who(&format!("/a?X-Plex-Token={odd}"), &[])), None, "{odd}");
+            assert_eq!(token_text(&credential(&format!("/a?X-Plex-Token={odd}"), &[])), None, "{odd}");
         }
     }
 
     #[test]
-    fn the_client_tells_about_itself_in_query_or_header() {
-        let told = who("/a?X-Plex-Product=My%20App", &[("x-plex-version", "1.2"), ("x-plex-client-identifier", "id")]);
-        assert_eq!(told.product.as_deref(), Some("My App"));
-        assert_eq!(told.version.as_deref(), Some("1.2"));
-        assert_eq!(told.device_id.as_deref(), Some("id"));
-        assert_eq!(told.device, None);
-        let long = who(&format!("/a?X-Plex-Product={}", "ä".repeat(300)), &[]);
+    fn client_fields_are_read_from_query_or_headers() {
+        let parsed =
+            credential("/a?X-Plex-Product=My%20App", &[("x-plex-version", "1.2"), ("x-plex-client-identifier", "id")]);
+        assert_eq!(parsed.product.as_deref(), Some("My App"));
+        assert_eq!(parsed.version.as_deref(), Some("1.2"));
+        assert_eq!(parsed.device_id.as_deref(), Some("id"));
+        assert_eq!(parsed.device, None);
+        let long = credential(&format!("/a?X-Plex-Product={}", "ä".repeat(300)), &[]);
         assert!(long.product.unwrap().len() <= MAX_WORD_BYTES);
     }
 
     #[test]
     fn it_is_sent_as_one_header_that_does_not_print_itself() {
-        let sent = headers(&who("/a?X-Plex-Token=secret-token", &[]));
+        let sent = headers(&credential("/a?X-Plex-Token=secret-token", &[]));
         assert_eq!(sent.len(), 1);
         assert_eq!(sent[0].0, TOKEN);
         assert!(sent[0].1.is_sensitive());

@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use crate::classification::Representation;
 
-pub(super) fn body(form: Representation, status: u16, message: &str) -> (&'static str, Bytes) {
-    match form {
+pub(super) fn body(format: Representation, status: u16, message: &str) -> (&'static str, Bytes) {
+    match format {
         Representation::Json | Representation::JsonCamel => {
             let body = serde_json::json!({ "errors": [{ "code": status, "message": message, "status": status }] });
             ("application/json", Bytes::from(body.to_string()))

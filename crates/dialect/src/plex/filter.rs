@@ -81,20 +81,20 @@ const IMPERSONAL_FIELDS: [&str; 68] = [
     "year",
 ];
 
-/// Removes flags from `pairs` and refines `plan` by the rest.
+/// Removes flags from `pairs` and refines `route` by the rest.
 pub(super) fn refine(
-    plan: &mut ReadRoute,
+    route: &mut ReadRoute,
     pairs: &mut Vec<PlexQueryPair>,
-    lifted: &VaryValues,
+    vary_values: &VaryValues,
 ) -> Result<(), StreamReason> {
     take_flags(pairs)?;
-    if plan.class == Class::Statistics && pairs.iter().any(|pair| pair.is("timespan") && pair.text() == "6") {
-        plan.class = Class::LiveStatistics;
+    if route.class == Class::Statistics && pairs.iter().any(|pair| pair.is("timespan") && pair.text() == "6") {
+        route.class = Class::LiveStatistics;
     }
-    if plan.class == Class::Server && pairs.iter().any(|pair| pair.is("url")) {
+    if route.class == Class::Server && pairs.iter().any(|pair| pair.is("url")) {
         return Err(StreamReason::Unknown);
     }
-    if !is_list(plan.class) {
+    if !is_list(route.class) {
         return Ok(());
     }
     let order = order(pairs);
@@ -103,21 +103,21 @@ pub(super) fn refine(
     }
     let follows_user = order.iter().any(|key| !is_impersonal(&key.field))
         || pairs.iter().any(|pair| !pair.is("sort") && !is_shape(pair) && !is_impersonal(pair.field()));
-    if follows_user && !plan.tags.contains(&Tag::watch_lists()) {
-        plan.tags.push(Tag::watch_lists());
+    if follows_user && !route.tags.contains(&Tag::watch_lists()) {
+        route.tags.push(Tag::watch_lists());
     }
-    if lifted.size() == Some(0) && counts(plan.class) {
-        plan.class = Class::Counts;
-        plan.personal = follows_user;
-    } else if plan.class == Class::Lists {
+    if vary_values.size() == Some(0) && counts(route.class) {
+        route.class = Class::Counts;
+        route.personal = follows_user;
+    } else if route.class == Class::Lists {
         if pairs.iter().any(|pair| pair.field().eq_ignore_ascii_case("title")) {
-            plan.class = Class::Search;
-            plan.personal = true;
+            route.class = Class::Search;
+            route.personal = true;
         } else if order.first().is_some_and(|key| key.descends && key.field == "addedat") {
-            plan.class = Class::Recent;
+            route.class = Class::Recent;
         }
     }
-    plan.personal |= follows_user;
+    route.personal |= follows_user;
     Ok(())
 }
 

@@ -6,12 +6,12 @@ use serde_json::{Map, Value};
 use super::error::escaped;
 use crate::classification::Representation;
 
-/// The identity in `form`; `json` is the server's response. `None` if that is no identity.
-pub(super) fn in_format(json: &Bytes, form: Representation) -> Option<(&'static str, Bytes)> {
-    let said: Value = serde_json::from_slice(json).ok()?;
-    let container = said.get("MediaContainer")?.as_object()?;
+/// The identity in `format`; `json` is the server's response. `None` if that is no identity.
+pub(super) fn in_format(json: &Bytes, format: Representation) -> Option<(&'static str, Bytes)> {
+    let identity: Value = serde_json::from_slice(json).ok()?;
+    let container = identity.get("MediaContainer")?.as_object()?;
     container.get("machineIdentifier")?.as_str()?;
-    match form {
+    match format {
         Representation::Json => Some(("application/json", json.clone())),
         Representation::Xml => Some(("text/xml;charset=utf-8", xml(container).into())),
         Representation::JsonCamel | Representation::Opaque => None,
@@ -45,12 +45,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_introduction_says_the_same_in_both_forms() {
-        let said = Bytes::from_static(
+    fn an_identity_is_the_same_in_both_formats() {
+        let identity = Bytes::from_static(
             br#"{"MediaContainer":{"size":0,"claimed":true,"machineIdentifier":"a\"b","version":"1.43","odd name":1,"Row":[]}}"#,
         );
-        assert_eq!(in_format(&said, Representation::Json), Some(("application/json", said.clone())));
-        let (_, xml) = in_format(&said, Representation::Xml).unwrap();
+        assert_eq!(in_format(&identity, Representation::Json), Some(("application/json", identity.clone())));
+        let (_, xml) = in_format(&identity, Representation::Xml).unwrap();
         let xml = String::from_utf8(xml.to_vec()).unwrap();
         for part in ["size=\"0\"", "claimed=\"1\"", "machineIdentifier=\"a&quot;b\"", "version=\"1.43\""] {
             assert!(xml.contains(part), "{xml}");
@@ -59,9 +59,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_introduction_is_none() {
-        for said in [&b"<html>"[..], b"{}", br#"{"MediaContainer":{"size":0}}"#] {
-            assert_eq!(in_format(&Bytes::from_static(said), Representation::Xml), None);
+    fn a_body_without_an_identity_yields_none() {
+        for identity in [&b"<html>"[..], b"{}", br#"{"MediaContainer":{"size":0}}"#] {
+            assert_eq!(in_format(&Bytes::from_static(identity), Representation::Xml), None);
         }
     }
 }

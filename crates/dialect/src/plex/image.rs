@@ -27,7 +27,7 @@ pub(super) fn inner(pairs: &[PlexQueryPair]) -> Result<InnerImage, StreamReason>
     let text = url.text();
     let Some(target) = own_target(&text) else { return Err(StreamReason::Unknown) };
     let path = RequestPath::split(target).map_err(|_| StreamReason::Odd)?;
-    if path.odd {
+    if path.is_ambiguous {
         return Err(StreamReason::Odd);
     }
     let parts = path.parts();

@@ -20,25 +20,25 @@ pub(super) fn all() -> Vec<TagInvalidation> {
 
 /// User state of these items changed (watched, rated, resumed elsewhere). Without ids, every response with
 /// user state is invalidated.
-pub(super) fn watched(ids: &[String], whose: fn(Tag) -> TagInvalidation) -> Vec<TagInvalidation> {
+pub(super) fn watched(ids: &[String], audience: fn(Tag) -> TagInvalidation) -> Vec<TagInvalidation> {
     let mut stale = Vec::new();
     for id in ids {
-        stale.push(whose(Tag::item(id)).with_ancestors());
-        stale.push(whose(Tag::under(id)));
+        stale.push(audience(Tag::item(id)).with_ancestors());
+        stale.push(audience(Tag::under(id)));
     }
     if ids.is_empty() {
-        stale.push(whose(Tag::user_state()));
+        stale.push(audience(Tag::user_state()));
     }
-    stale.extend([Tag::many_items(), Tag::watch_lists()].map(whose));
+    stale.extend([Tag::many_items(), Tag::watch_lists()].map(audience));
     // The owner sees the sessions and history of all users.
     stale.extend(everyone([Tag::sessions(), Tag::history()]));
     stale
 }
 
 /// These items are playing: invalidates only what changes by the second.
-pub(super) fn plays(ids: &[String], whose: fn(Tag) -> TagInvalidation) -> Vec<TagInvalidation> {
+pub(super) fn plays(ids: &[String], audience: fn(Tag) -> TagInvalidation) -> Vec<TagInvalidation> {
     let mut stale = everyone([Tag::sessions()]);
-    stale.extend(ids.iter().map(|id| whose(Tag::item(id))));
+    stale.extend(ids.iter().map(|id| audience(Tag::item(id))));
     stale
 }
 

@@ -100,11 +100,11 @@ pub(super) fn route(rest: &[&str]) -> Option<PlexRoute> {
 }
 
 fn section(id: &str, rest: &[&str]) -> Option<PlexRoute> {
-    let listed = |class| Some(ReadRoute::personal(class, [Tag::section(id), Tag::libraries()]));
+    let list_route = |class| Some(ReadRoute::personal(class, [Tag::section(id), Tag::libraries()]));
     match rest {
         [] => Some(ReadRoute::plain(Class::Sections, [Tag::sections(), Tag::section(id)])),
         ["all" | "allLeaves" | "albums" | "folder" | "common" | "nearest" | "moment" | "arts" | "computePath"] => {
-            listed(Class::Lists)
+            list_route(Class::Lists)
         }
         ["unwatched" | "recentlyViewed" | "recentlyViewedShows"] => {
             let tags = [Tag::section(id), Tag::libraries(), Tag::watch_lists()];
@@ -118,19 +118,19 @@ fn section(id: &str, rest: &[&str]) -> Option<PlexRoute> {
             let tags = [Tag::section(id), Tag::playlists(), Tag::every_playlist()];
             Some(ReadRoute::personal(Class::Playlists, tags))
         }
-        ["recentlyAdded" | "newest"] => listed(Class::Recent),
+        ["recentlyAdded" | "newest"] => list_route(Class::Recent),
         ["onDeck"] => {
             let tags = [Tag::section(id), Tag::libraries(), Tag::watch_lists()];
             Some(ReadRoute::personal(Class::Resume, tags))
         }
-        ["search" | "autocomplete"] => listed(Class::Search),
+        ["search" | "autocomplete"] => list_route(Class::Search),
         ["timeline"] => Some(ReadRoute::plain(Class::Statistics, [Tag::section(id), Tag::libraries()])),
         ["prefs"] => Some(ReadRoute::plain(Class::Server, [Tag::server(), Tag::sections(), Tag::section(id)])),
         ["composite" | "art" | "thumb", stamp @ ..] if stamp.len() <= 1 => {
             Some(PlexRoute::Image(ImagePlan::named(format!("section:{id}"), stamp)))
         }
         [field] if FIELDS.contains(field) => Some(ReadRoute::plain(Class::Lists, [Tag::section(id), Tag::libraries()])),
-        [field, _] if FIELDS.contains(field) => listed(Class::Lists),
+        [field, _] if FIELDS.contains(field) => list_route(Class::Lists),
         _ => None,
     }
 }
@@ -146,8 +146,8 @@ fn item(ids: &str, rest: &[&str]) -> Option<PlexRoute> {
             ids.split(',').map(Tag::item).collect()
         };
         tags.extend_from_slice(more);
-        let PlexRoute::Read(plan) = ReadRoute::personal(Class::Item, []) else { return None };
-        Some(PlexRoute::Read(ReadRoute { tags, personal, ..plan }))
+        let PlexRoute::Read(route) = ReadRoute::personal(Class::Item, []) else { return None };
+        Some(PlexRoute::Read(ReadRoute { tags, personal, ..route }))
     };
     match rest {
         [] | ["children" | "grandchildren" | "allLeaves" | "extras" | "reviews" | "tree"] => about(&[], true),

@@ -58,12 +58,12 @@ pub fn section_changed(section: &str) -> Vec<TagInvalidation> {
     invalidation::section_whole(section)
 }
 
-pub(crate) fn identity_in_format(json: &Bytes, form: Representation) -> Option<(&'static str, Bytes)> {
-    identity::in_format(json, form)
+pub(crate) fn identity_in_format(json: &Bytes, format: Representation) -> Option<(&'static str, Bytes)> {
+    identity::in_format(json, format)
 }
 
-pub(crate) fn classify(ask: &RequestView<'_>) -> Classification {
-    classify::classify(ask)
+pub(crate) fn classify(request: &RequestView<'_>) -> Classification {
+    classify::classify(request)
 }
 
 pub(crate) fn anonymous_access(method: &Method, parts: &[&str]) -> AnonymousAccess {
@@ -71,12 +71,12 @@ pub(crate) fn anonymous_access(method: &Method, parts: &[&str]) -> AnonymousAcce
 }
 
 /// Whether parameters of a write may be in its body.
-pub(crate) fn reads_body(ask: &RequestView<'_>) -> bool {
-    params::is_form(ask.headers)
+pub(crate) fn reads_body(request: &RequestView<'_>) -> bool {
+    params::is_form(request.headers)
 }
 
-pub(crate) fn credential(ask: &RequestView<'_>) -> Credential {
-    credential::from_request(ask)
+pub(crate) fn credential(request: &RequestView<'_>) -> Credential {
+    credential::from_request(request)
 }
 
 pub(crate) fn credential_headers(credential: &Credential) -> Vec<(HeaderName, HeaderValue)> {

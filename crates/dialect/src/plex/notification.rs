@@ -27,22 +27,22 @@ pub(super) fn parse(frame: &[u8]) -> Vec<ServerEvent> {
         return vec![ServerEvent::Stale(invalidation::all())];
     }
     let Ok(Value::Object(frame)) = serde_json::from_slice::<Value>(frame) else { return Vec::new() };
-    let news = match frame.get("NotificationContainer") {
-        Some(Value::Object(news)) => news,
+    let container = match frame.get("NotificationContainer") {
+        Some(Value::Object(container)) => container,
         _ => &frame,
     };
     let mut signals = Vec::new();
     let mut stale = Vec::new();
-    for entry in each(news, "PlaySessionStateNotification") {
-        signals.extend(plays(entry));
+    for entry in each(container, "PlaySessionStateNotification") {
+        signals.extend(playback(entry));
     }
-    if news.values().any(|list| list.as_array().is_some_and(|list| list.len() > MAX_EVENTS)) {
+    if container.values().any(|list| list.as_array().is_some_and(|list| list.len() > MAX_EVENTS)) {
         return vec![ServerEvent::Stale(invalidation::all())];
     }
-    each(news, "TimelineEntry").for_each(|entry| stale.extend(timeline(entry)));
-    each(news, "ActivityNotification").for_each(|entry| stale.extend(activity(entry)));
-    each(news, "StatusNotification").for_each(|entry| stale.extend(status(entry)));
-    stale.extend(by_kind(news));
+    each(container, "TimelineEntry").for_each(|entry| stale.extend(timeline(entry)));
+    each(container, "ActivityNotification").for_each(|entry| stale.extend(activity(entry)));
+    each(container, "StatusNotification").for_each(|entry| stale.extend(status(entry)));
+    stale.extend(by_kind(container));
     unique(&mut stale);
     if stale.len() > MAX_INVALIDATIONS {
         return vec![ServerEvent::Stale(invalidation::all())];
@@ -54,8 +54,8 @@ pub(super) fn parse(frame: &[u8]) -> Vec<ServerEvent> {
 }
 
 /// The objects in a member, which may be one or a list.
-pub(crate) fn each<'a>(news: &'a Map<String, Value>, name: &str) -> impl Iterator<Item = &'a Map<String, Value>> {
-    let list = match news.get(name) {
+pub(crate) fn each<'a>(container: &'a Map<String, Value>, name: &str) -> impl Iterator<Item = &'a Map<String, Value>> {
+    let list = match container.get(name) {
         Some(Value::Array(list)) => list.as_slice(),
         Some(one) => std::slice::from_ref(one),
         None => &[],
@@ -72,7 +72,7 @@ pub(crate) fn text(entry: &Map<String, Value>, name: &str) -> Option<String> {
     }
 }
 
-fn plays(entry: &Map<String, Value>) -> Option<ServerEvent> {
+fn playback(entry: &Map<String, Value>) -> Option<ServerEvent> {
     let state = match text(entry, "state")?.as_str() {
         "playing" | "buffering" => PlaybackState::Playing,
         "paused" => PlaybackState::Paused,
@@ -165,9 +165,9 @@ fn status(entry: &Map<String, Value>) -> Vec<TagInvalidation> {
 }
 
 /// Entries identified by their type, or by the one member present without it.
-fn by_kind(news: &Map<String, Value>) -> Vec<TagInvalidation> {
-    let kind = news.get("type").and_then(Value::as_str).unwrap_or("");
-    let has = |name: &str| news.contains_key(name);
+fn by_kind(container: &Map<String, Value>) -> Vec<TagInvalidation> {
+    let kind = container.get("type").and_then(Value::as_str).unwrap_or("");
+    let has = |name: &str| container.contains_key(name);
     match kind {
         "transcodeSession.start" | "transcodeSession.end" | "transcode.end" => {
             invalidation::everyone([Tag::sessions()])

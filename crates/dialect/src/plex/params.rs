@@ -15,19 +15,19 @@ pub(super) const MAX_IDS: usize = 256;
 #[derive(Debug)]
 pub(super) struct WriteParams<'a> {
     query: &'a str,
-    ask: &'a RequestView<'a>,
+    request: &'a RequestView<'a>,
 }
 
 impl<'a> WriteParams<'a> {
-    /// The parameters of `query` and of the body of `ask`.
-    pub(super) fn new(ask: &'a RequestView<'a>, query: &'a str) -> Self {
-        Self { query, ask }
+    /// The parameters of `query` and of the body of `request`.
+    pub(super) fn new(request: &'a RequestView<'a>, query: &'a str) -> Self {
+        Self { query, request }
     }
 
     /// All known values of a name, case-insensitively.
     pub(super) fn all(&self, name: &str) -> Vec<String> {
-        let is_read = is_form(self.ask.headers) && !self.is_cut();
-        let body = if is_read { std::str::from_utf8(self.ask.body).unwrap_or("") } else { "" };
+        let is_read = is_form(self.request.headers) && !self.is_cut();
+        let body = if is_read { std::str::from_utf8(self.request.body).unwrap_or("") } else { "" };
         let pieces = self.query.split('&').chain(body.split('&')).filter(|piece| !piece.is_empty());
         let pairs = pieces.map(|piece| piece.split_once('=').unwrap_or((piece, "")));
         pairs.filter(|(key, _)| decoded(key).eq_ignore_ascii_case(name)).map(|(_, value)| decoded(value)).collect()
@@ -36,7 +36,7 @@ impl<'a> WriteParams<'a> {
     /// Whether this is only the beginning of a form. The rest may name anything, and the last value may be
     /// cut in two.
     fn is_cut(&self) -> bool {
-        is_form(self.ask.headers) && self.ask.body.len() >= MAX_BODY_READ
+        is_form(self.request.headers) && self.request.body.len() >= MAX_BODY_READ
     }
 
     /// All item ids in these parameters. Empty if there are none, too many, or not all are known.
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_found_in_every_form_they_come_in() {
+    fn ids_are_recognised_in_every_spelling() {
         assert_eq!(item_ids("583"), ["583"]);
         assert_eq!(item_ids("1,2,3"), ["1", "2", "3"]);
         assert_eq!(item_ids("/library/metadata/7"), ["7"]);

@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_in_one_way_is_odd() {
+    fn a_path_with_two_readings_is_ambiguous() {
         for raw in ["a=100%", "a=%zz", "a=%0a", "%00=1", "=1", "==", ">=1", "a%26b=1", "a%ff=1", "a%3D"] {
             assert_eq!(pairs(raw), Err(AmbiguousQuery), "{raw}");
         }

@@ -17,28 +17,28 @@ use crate::tag::Tag;
 const DAY_S: u32 = 24 * 60 * 60;
 
 /// A read of XML or JSON.
-pub(super) fn text(parts: &[&str], mut plan: ReadRoute, raw: &str, headers: &HeaderMap) -> Result<Read, StreamReason> {
+pub(super) fn text(parts: &[&str], mut route: ReadRoute, raw: &str, headers: &HeaderMap) -> Result<Read, StreamReason> {
     let mut pairs = query::pairs(raw)?;
-    let lifted = VaryValues::extract(&mut pairs, headers, plan.vary_by)?;
-    filter::refine(&mut plan, &mut pairs, &lifted)?;
-    let form = representation::from_accept(headers);
+    let vary_values = VaryValues::extract(&mut pairs, headers, route.vary_by)?;
+    filter::refine(&mut route, &mut pairs, &vary_values)?;
+    let representation = representation::from_accept(headers);
     let (mut shapes, mut ordered): (Vec<PlexQueryPair>, Vec<PlexQueryPair>) =
         pairs.into_iter().partition(filter::is_shape);
     // Sorted by name only: the server may use either of two pairs with one name, so they keep their order.
     shapes.sort_by(|one, other| one.base.cmp(&other.base));
     ordered.append(&mut shapes);
-    let request = CanonicalRequest::new(&canonical(parts), &ordered, form, &lifted)?;
-    let sharing = if plan.public { SharingScope::Public } else { SharingScope::Identity };
-    let mut tags = plan.tags;
-    if plan.personal {
+    let request = CanonicalRequest::new(&canonical(parts), &ordered, representation, &vary_values)?;
+    let sharing = if route.public { SharingScope::Public } else { SharingScope::Identity };
+    let mut tags = route.tags;
+    if route.personal {
         tags.push(Tag::user_state());
     }
-    let mut lifetime = plan.class.lifetime(ServerKind::Plex);
-    lifetime.user_state = plan.personal;
-    if !plan.personal {
+    let mut lifetime = route.class.lifetime(ServerKind::Plex);
+    lifetime.user_state = route.personal;
+    if !route.personal {
         lifetime.fresh_s = lifetime.fresh_s.max(lifetime.fresh_with_signal_s);
     }
-    Ok(request.read(plan.class, tags, sharing, lifetime))
+    Ok(request.read(route.class, tags, sharing, lifetime))
 }
 
 /// A read of a picture by its own path.
@@ -86,15 +86,15 @@ struct CanonicalRequest {
     key: String,
     target: String,
     headers: Vec<(HeaderName, HeaderValue)>,
-    form: Representation,
+    representation: Representation,
 }
 
 impl CanonicalRequest {
     fn new(
         path: &str,
         pairs: &[PlexQueryPair],
-        form: Representation,
-        lifted: &VaryValues,
+        representation: Representation,
+        vary_values: &VaryValues,
     ) -> Result<Self, StreamReason> {
         let mut target = path.to_owned();
         if !pairs.is_empty() {
@@ -104,11 +104,11 @@ impl CanonicalRequest {
         if target.len() > MAX_TARGET_BYTES || contains_token(&target, pairs) {
             return Err(StreamReason::Odd);
         }
-        let mut key = format!("{target} {}", representation::name(form));
-        lifted.write_to(&mut key);
-        let mut headers = vec![(ACCEPT, HeaderValue::from_static(representation::accept(form)))];
-        headers.append(&mut lifted.headers());
-        Ok(Self { key, target, headers, form })
+        let mut key = format!("{target} {}", representation::name(representation));
+        vary_values.write_to(&mut key);
+        let mut headers = vec![(ACCEPT, HeaderValue::from_static(representation::accept(representation)))];
+        headers.append(&mut vary_values.headers());
+        Ok(Self { key, target, headers, representation })
     }
 
     fn read(self, class: Class, tags: Vec<Tag>, sharing: SharingScope, lifetime: crate::class::Lifetime) -> Read {
@@ -118,7 +118,7 @@ impl CanonicalRequest {
             target: self.target,
             headers: self.headers,
             tags,
-            representation: self.form,
+            representation: self.representation,
             sharing,
             lifetime,
         }

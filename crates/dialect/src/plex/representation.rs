@@ -15,9 +15,9 @@ pub(super) fn from_accept(headers: &HeaderMap) -> Representation {
         let mut parts = entry.split(';').map(str::trim);
         let media = parts.next().unwrap_or("").to_ascii_lowercase();
         let weight = parts.find_map(|part| part.strip_prefix("q=")).map_or(1000, weight);
-        let Some(form) = form(&media) else { continue };
+        let Some(representation) = form(&media) else { continue };
         if weight > best_weight {
-            best = form;
+            best = representation;
             best_weight = weight;
         }
     }
@@ -25,8 +25,8 @@ pub(super) fn from_accept(headers: &HeaderMap) -> Representation {
 }
 
 /// The `Accept` value sent for a representation.
-pub(super) fn accept(form: Representation) -> &'static str {
-    match form {
+pub(super) fn accept(representation: Representation) -> &'static str {
+    match representation {
         Representation::Json | Representation::JsonCamel => "application/json",
         Representation::Xml => "text/xml, application/xml;q=0.9, */*;q=0.1",
         Representation::Opaque => "*/*",
@@ -34,8 +34,8 @@ pub(super) fn accept(form: Representation) -> &'static str {
 }
 
 /// Short name of a representation, used in keys.
-pub(super) fn name(form: Representation) -> &'static str {
-    match form {
+pub(super) fn name(representation: Representation) -> &'static str {
+    match representation {
         Representation::Json | Representation::JsonCamel => "json",
         Representation::Xml => "xml",
         Representation::Opaque => "raw",
@@ -52,9 +52,9 @@ fn form(media: &str) -> Option<Representation> {
 
 /// A weight in thousandths; an invalid one counts as 1000.
 fn weight(text: &str) -> u16 {
-    let (whole, rest) = text.split_once('.').unwrap_or((text, ""));
-    let rest: String = rest.chars().chain("000".chars()).take(3).collect();
-    match (whole, rest.parse::<u16>()) {
+    let (integer, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let fraction: String = fraction.chars().chain("000".chars()).take(3).collect();
+    match (integer, fraction.parse::<u16>()) {
         ("0", Ok(thousandths)) => thousandths,
         _ => 1000,
     }
@@ -66,7 +66,7 @@ mod tests {
 
     use super::*;
 
-    fn asked(accept: &'static str) -> Representation {
+    fn from(accept: &'static str) -> Representation {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
         from_accept(&headers)
@@ -86,7 +86,7 @@ mod tests {
             "application/json;q=0",
             "image/webp",
         ] {
-            assert_eq!(asked(xml), Representation::Xml, "{xml}");
+            assert_eq!(from(xml), Representation::Xml, "{xml}");
         }
         for json in [
             "application/json",
@@ -95,7 +95,7 @@ mod tests {
             "text/xml;q=0.5, application/json;q=0.51",
             "text/html, application/json",
         ] {
-            assert_eq!(asked(json), Representation::Json, "{json}");
+            assert_eq!(from(json), Representation::Json, "{json}");
         }
     }
 }

@@ -59,24 +59,24 @@ impl ReadRoute {
 
 impl ImagePlan {
     /// A picture of a named subject, or of an item by its id; `stamp` is the rest of the path.
-    pub(super) fn named(of: String, stamp: &[&str]) -> Self {
-        Self { tag: Tag::image(&of), subject: of, stamped: stamp.first().is_some_and(|stamp| is_id(stamp)) }
+    pub(super) fn named(name: String, stamp: &[&str]) -> Self {
+        Self { tag: Tag::image(&name), subject: name, stamped: stamp.first().is_some_and(|stamp| is_id(stamp)) }
     }
 }
 
 impl PlexRoute {
     /// Sets the parts of the client's identity on which the response depends.
-    fn with_vary_by(mut self, keeps: VaryBy) -> Self {
-        if let Self::Read(plan) = &mut self {
-            plan.vary_by = keeps;
+    fn with_vary_by(mut self, vary_by: VaryBy) -> Self {
+        if let Self::Read(route) = &mut self {
+            route.vary_by = vary_by;
         }
         self
     }
 
     /// Makes the response public.
     fn public(mut self) -> Self {
-        if let Self::Read(plan) = &mut self {
-            plan.public = true;
+        if let Self::Read(route) = &mut self {
+            route.public = true;
         }
         self
     }
@@ -161,14 +161,14 @@ fn doings(parts: &[&str]) -> Option<PlexRoute> {
 }
 
 fn hubs(rest: &[&str]) -> Option<PlexRoute> {
-    let composed = |scope: Tag| {
+    let hub_list = |scope: Tag| {
         let tags = [scope, Tag::libraries(), Tag::watch_lists(), Tag::playlists()];
         ReadRoute::personal(Class::Hubs, tags).with_vary_by(VaryBy::Abilities)
     };
     Some(match rest {
-        [] | ["home" | "items"] => composed(Tag::across()),
-        ["promoted"] => composed(Tag::across()).with_vary_by(VaryBy::Client),
-        ["sections", id] if is_id(id) => composed(Tag::section(id)),
+        [] | ["home" | "items"] => hub_list(Tag::across()),
+        ["promoted"] => hub_list(Tag::across()).with_vary_by(VaryBy::Client),
+        ["sections", id] if is_id(id) => hub_list(Tag::section(id)),
         ["metadata", id] | ["metadata", id, "related"] if is_id(id) => {
             ReadRoute::personal(Class::Hubs, [Tag::item(id), Tag::across(), Tag::libraries(), Tag::watch_lists()])
         }

@@ -112,12 +112,12 @@ impl<'a> PlexRow<'a> {
 #[derive(Debug, Default)]
 pub(super) struct PlexRows {
     items: HashSet<Tag>,
-    too_many: bool,
+    has_too_many: bool,
     sections: HashSet<Box<str>>,
     parents: Vec<(String, Option<String>)>,
-    branch: bool,
+    has_branch: bool,
     /// Whether a playlist or collection is smart, if stated.
-    by_rule: Option<bool>,
+    smart: Option<bool>,
     refreshing: bool,
     /// Total number of rows, if the container states it.
     total: Option<u64>,
@@ -134,7 +134,7 @@ impl PlexRows {
     pub(super) fn add(&mut self, row: &PlexRow<'_>) {
         self.refreshing |= row.refreshing;
         if let Some(smart) = row.smart {
-            self.by_rule = Some(self.by_rule == Some(true) || smart);
+            self.smart = Some(self.smart == Some(true) || smart);
         }
         if let Some(section) = id(row.section.as_deref())
             && !self.sections.contains(section)
@@ -142,21 +142,21 @@ impl PlexRows {
             if self.sections.len() < MAX_SECTIONS {
                 self.sections.insert(section.into());
             } else {
-                self.too_many = true;
+                self.has_too_many = true;
             }
         }
         let Some(item) = row.item.as_deref() else { return };
-        self.branch |= row.is_branch();
+        self.has_branch |= row.is_branch();
         let (parent, grandparent) = (id(row.parent.as_deref()), id(row.grandparent.as_deref()));
         match id(Some(item)) {
             Some(item) => {
                 self.tag(Tag::item(item));
                 self.link(item, parent, grandparent, row.kind.as_deref().unwrap_or(""));
             }
-            None => self.too_many = true,
+            None => self.has_too_many = true,
         }
-        for above in [parent, grandparent].into_iter().flatten() {
-            self.tag(Tag::under(above));
+        for ancestor in [parent, grandparent].into_iter().flatten() {
+            self.tag(Tag::under(ancestor));
         }
     }
 
@@ -164,21 +164,21 @@ impl PlexRows {
     pub(super) fn facts(self, read: &Read) -> ResponseFacts {
         let mut tags = Vec::new();
         if shows_items(read.class) {
-            if self.too_many || (read.class == Class::Item && self.sections.is_empty()) {
+            if self.has_too_many || (read.class == Class::Item && self.sections.is_empty()) {
                 tags.push(Tag::many_items());
             }
-            if !self.too_many {
+            if !self.has_too_many {
                 tags.extend(self.items);
                 tags.sort();
             }
-            if self.branch {
+            if self.has_branch {
                 tags.push(Tag::branch());
             }
             let mut sections: Vec<_> = self.sections.iter().map(|id| Tag::inside(id)).collect();
             sections.sort();
             tags.extend(sections);
-            let by_rule = self.by_rule.unwrap_or(true);
-            if matches!(read.class, Class::Playlists | Class::Collections) && by_rule {
+            let smart = self.smart.unwrap_or(true);
+            if matches!(read.class, Class::Playlists | Class::Collections) && smart {
                 tags.extend([Tag::watch_lists(), Tag::across()]);
             }
         }
@@ -190,11 +190,11 @@ impl PlexRows {
     }
 
     fn tag(&mut self, tag: Tag) {
-        if self.too_many || self.items.contains(&tag) {
+        if self.has_too_many || self.items.contains(&tag) {
             return;
         }
         if self.items.len() == MAX_TAGGED_ROWS {
-            self.too_many = true;
+            self.has_too_many = true;
             self.items = HashSet::new();
         } else {
             self.items.insert(tag);
@@ -218,7 +218,7 @@ impl PlexRows {
 
     fn push(&mut self, item: &str, parent: Option<&str>) {
         // Rows come in order, so a repeated link is among the last three.
-        let known = |(one, above): &(String, Option<String>)| one == item && above.as_deref() == parent;
+        let known = |(one, ancestor): &(String, Option<String>)| one == item && ancestor.as_deref() == parent;
         let from = self.parents.len().saturating_sub(3);
         if parent != Some(item) && self.parents.len() < MAX_PARENTS && !self.parents[from..].iter().any(known) {
             self.parents.push((item.to_owned(), parent.map(str::to_owned)));

@@ -25,7 +25,7 @@ pub(super) enum VaryBy {
 /// A parameter to extract: its name, its short name in keys, and the responses that depend on it.
 struct VaryParam {
     name: HeaderName,
-    word: &'static str,
+    key_name: &'static str,
     needs: VaryBy,
     number: bool,
 }
@@ -34,49 +34,49 @@ struct VaryParam {
 static VARY_PARAMS: [VaryParam; 8] = [
     VaryParam {
         name: HeaderName::from_static("x-plex-container-start"),
-        word: "start",
+        key_name: "start",
         needs: VaryBy::Nothing,
         number: true,
     },
     VaryParam {
         name: HeaderName::from_static("x-plex-container-size"),
-        word: "size",
+        key_name: "size",
         needs: VaryBy::Nothing,
         number: true,
     },
     VaryParam {
         name: HeaderName::from_static("x-plex-container-focus-key"),
-        word: "focus",
+        key_name: "focus",
         needs: VaryBy::Nothing,
         number: false,
     },
     VaryParam {
         name: HeaderName::from_static("x-plex-language"),
-        word: "language",
+        key_name: "language",
         needs: VaryBy::Nothing,
         number: false,
     },
     VaryParam {
         name: HeaderName::from_static("x-plex-pms-api-version"),
-        word: "api",
+        key_name: "api",
         needs: VaryBy::Nothing,
         number: false,
     },
     VaryParam {
         name: HeaderName::from_static("x-plex-provider-version"),
-        word: "provider",
+        key_name: "provider",
         needs: VaryBy::Abilities,
         number: false,
     },
     VaryParam {
         name: HeaderName::from_static("x-plex-features"),
-        word: "features",
+        key_name: "features",
         needs: VaryBy::Abilities,
         number: false,
     },
     VaryParam {
         name: HeaderName::from_static("x-plex-client-identifier"),
-        word: "client",
+        key_name: "client",
         needs: VaryBy::Client,
         number: false,
     },
@@ -95,32 +95,32 @@ impl VaryValues {
     pub(super) fn extract(
         pairs: &mut Vec<PlexQueryPair>,
         headers: &HeaderMap,
-        keeps: VaryBy,
+        vary_by: VaryBy,
     ) -> Result<Self, AmbiguousQuery> {
         if pairs.iter().any(|pair| is_plex(pair) && !pair.operator.is_empty()) {
             return Err(AmbiguousQuery);
         }
-        let mut lifted = Self::default();
-        for known in VARY_PARAMS.iter().filter(|known| known.needs.within(keeps)) {
+        let mut vary_values = Self::default();
+        for known in VARY_PARAMS.iter().filter(|known| known.needs.within(vary_by)) {
             let Some(mut value) = single(&known.name, pairs, headers)? else { continue };
             if known.number {
                 let number: u64 = value.parse().map_err(|_| AmbiguousQuery)?;
-                if known.word == "size" {
-                    lifted.size = Some(number);
+                if known.key_name == "size" {
+                    vary_values.size = Some(number);
                 }
                 value = number.to_string();
             }
-            lifted.values.push((known.name.clone(), known.word, value));
+            vary_values.values.push((known.name.clone(), known.key_name, value));
         }
-        lifted.default_start();
-        if !lifted.values.iter().any(|(_, word, _)| *word == "language")
+        vary_values.default_start();
+        if !vary_values.values.iter().any(|(_, key_name, _)| *key_name == "language")
             && let Some(value) = from_headers(&ACCEPT_LANGUAGE, headers)?
             && value != "*"
         {
-            lifted.values.push((ACCEPT_LANGUAGE, "accept-language", value));
+            vary_values.values.push((ACCEPT_LANGUAGE, "accept-language", value));
         }
         pairs.retain(|pair| !is_plex(pair) && !pair.is("_"));
-        Ok(lifted)
+        Ok(vary_values)
     }
 
     /// The requested page size.
@@ -130,9 +130,9 @@ impl VaryValues {
 
     /// Appends the values to a key.
     pub(super) fn write_to(&self, key: &mut String) {
-        for (_, word, value) in &self.values {
+        for (_, key_name, value) in &self.values {
             key.push(' ');
-            key.push_str(word);
+            key.push_str(key_name);
             key.push('=');
             key.extend(utf8_percent_encode(value, NON_ALPHANUMERIC));
         }
@@ -148,18 +148,18 @@ impl VaryValues {
 
     /// A page size without a start means the first page.
     fn default_start(&mut self) {
-        if self.size.is_some() && !self.values.iter().any(|(_, word, _)| *word == "start") {
-            self.values.insert(0, (VARY_PARAMS[0].name.clone(), VARY_PARAMS[0].word, "0".into()));
+        if self.size.is_some() && !self.values.iter().any(|(_, key_name, _)| *key_name == "start") {
+            self.values.insert(0, (VARY_PARAMS[0].name.clone(), VARY_PARAMS[0].key_name, "0".into()));
         }
     }
 }
 
 impl VaryBy {
-    fn within(self, kept: Self) -> bool {
+    fn within(self, vary_by: Self) -> bool {
         match self {
             Self::Nothing => true,
-            Self::Abilities => kept != Self::Nothing,
-            Self::Client => kept == Self::Client,
+            Self::Abilities => vary_by != Self::Nothing,
+            Self::Client => vary_by == Self::Client,
         }
     }
 }
@@ -211,15 +211,15 @@ mod tests {
     use super::*;
     use crate::plex::query;
 
-    fn lifted(raw: &str, headers: &[(&'static str, &'static str)], keeps: VaryBy) -> Result<String, AmbiguousQuery> {
+    fn lifted(raw: &str, headers: &[(&'static str, &'static str)], vary_by: VaryBy) -> Result<String, AmbiguousQuery> {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_static(value));
         }
         let mut pairs = query::pairs(raw)?;
-        let lifted = VaryValues::extract(&mut pairs, &map, keeps)?;
+        let vary_values = VaryValues::extract(&mut pairs, &map, vary_by)?;
         let mut key = query::join(&pairs);
-        lifted.write_to(&mut key);
+        vary_values.write_to(&mut key);
         Ok(key)
     }
 

@@ -17,22 +17,22 @@ pub(super) fn named(name: &'static str, stale: Vec<TagInvalidation>) -> Write {
 
 /// The write of this request. `parts` are in lower case. A GET or HEAD that is in no table is none; any other
 /// method always is one, if only an unknown one.
-pub(super) fn find(ask: &RequestView<'_>, parts: &[&str], query: &str) -> Option<Write> {
-    let params = &WriteParams::new(ask, query);
-    let reads = *ask.method == Method::GET || *ask.method == Method::HEAD;
+pub(super) fn find(request: &RequestView<'_>, parts: &[&str], query: &str) -> Option<Write> {
+    let params = &WriteParams::new(request, query);
+    let reads = *request.method == Method::GET || *request.method == Method::HEAD;
     if let Some(write) = by_any_method(parts, params) {
         return Some(write);
     }
     if reads {
         return None;
     }
-    let is_known = [Method::POST, Method::PUT, Method::DELETE].contains(ask.method);
+    let is_known = [Method::POST, Method::PUT, Method::DELETE].contains(request.method);
     let write = match parts {
         _ if !is_known => None,
-        ["library", rest @ ..] => library_write::find(ask.method, rest, params),
+        ["library", rest @ ..] => library_write::find(request.method, rest, params),
         ["playlists", rest @ ..] => playlists(rest),
         ["hubs", rest @ ..] => hubs(rest),
-        _ => outside_library(ask.method, parts),
+        _ => outside_library(request.method, parts),
     };
     Some(write.unwrap_or_else(|| named("unknown", invalidation::all())))
 }
@@ -70,9 +70,9 @@ fn by_any_method(parts: &[&str], params: &WriteParams<'_>) -> Option<Write> {
 fn progress(name: &'static str, params: &WriteParams<'_>) -> Write {
     let ids = params.items(&["ratingKey", "key"]);
     let states = params.all("state");
-    let plays = !states.is_empty() && states.iter().all(|state| matches!(state.as_str(), "playing" | "buffering"));
+    let is_playing = !states.is_empty() && states.iter().all(|state| matches!(state.as_str(), "playing" | "buffering"));
     match ids.first() {
-        Some(item) if plays => {
+        Some(item) if is_playing => {
             let slow = ThrottledInvalidation {
                 item: item.clone(),
                 invalidations: invalidation::watched(&ids, TagInvalidation::account),
@@ -110,8 +110,8 @@ fn hubs(rest: &[&str]) -> Option<Write> {
 
 fn outside_library(method: &Method, parts: &[&str]) -> Option<Write> {
     let deletes = *method == Method::DELETE;
-    let forgetting = |name, forgets| Write {
-        revokes: forgets,
+    let revoking_write = |name, revocation| Write {
+        revokes: revocation,
         ..named(name, invalidation::everyone([Tag::server(), Tag::users(), Tag::sections()]))
     };
     Some(match parts {
@@ -134,11 +134,13 @@ fn outside_library(method: &Method, parts: &[&str]) -> Option<Write> {
         }
         ["playqueues" | "downloadqueue" | "sync", ..] => named("queue", Vec::new()),
         ["log", ..] => named("log", Vec::new()),
-        ["devices" | "users" | "home" | "accounts", ..] if deletes => forgetting("sign-out", TokenRevocation::Everyone),
+        ["devices" | "users" | "home" | "accounts", ..] if deletes => {
+            revoking_write("sign-out", TokenRevocation::Everyone)
+        }
         ["security", "token" | "resources", ..] if !deletes => named("account", Vec::new()),
         ["users", "signin" | "sign_in", ..] | ["pins", ..] => named("account", Vec::new()),
-        ["myplex" | "security", ..] => forgetting("account", TokenRevocation::Everyone),
-        ["devices" | "users" | "home" | "accounts", ..] => forgetting("account", TokenRevocation::Nothing),
+        ["myplex" | "security", ..] => revoking_write("account", TokenRevocation::Everyone),
+        ["devices" | "users" | "home" | "accounts", ..] => revoking_write("account", TokenRevocation::Nothing),
         _ => return None,
     })
 }

@@ -32,8 +32,8 @@ pub(super) fn template_args(read: &Read) -> Option<(TemplateSubject, TemplateArg
     match (read.class, &parts[..]) {
         (Class::Images, ["Items", id, "Images", _] | ["Items", id, "Images", _, "0"]) if is_id(id) => {
             let tag = parameter(target, "tag")?;
-            let words = TemplateArgs::two(*id, tag_shaped(&target[tag.clone()])?);
-            Some((TemplateSubject::Picture, words, TemplateSlots { first: span("/Items/", id), second: Some(tag) }))
+            let args = TemplateArgs::two(*id, tag_shaped(&target[tag.clone()])?);
+            Some((TemplateSubject::Picture, args, TemplateSlots { first: span("/Items/", id), second: Some(tag) }))
         }
         (Class::Images, _) => None,
         (_, ["Items", id]) if is_id(id) => Some(item(id, span("/Items/", id))),
@@ -49,9 +49,9 @@ pub(super) fn template_args(read: &Read) -> Option<(TemplateSubject, TemplateArg
                 // Seasons are also requested by number, but the number of a row is not known here.
                 return parameter(target, "season").is_none().then(|| item(id, first));
             };
-            let words = TemplateArgs::two(*id, &target[season.clone()]);
+            let args = TemplateArgs::two(*id, &target[season.clone()]);
             let is_season = is_id(&target[season.clone()]);
-            is_season.then_some((TemplateSubject::Season, words, TemplateSlots { first, second: Some(season) }))
+            is_season.then_some((TemplateSubject::Season, args, TemplateSlots { first, second: Some(season) }))
         }
         _ => None,
     }
@@ -70,10 +70,10 @@ fn span(prefix: &str, id: &str) -> Range<usize> {
 fn parameter(target: &str, name: &str) -> Option<Range<usize>> {
     let mut at = target.find('?')? + 1;
     for pair in target[at..].split('&') {
-        if let Some((said, value)) = pair.split_once('=')
-            && said.eq_ignore_ascii_case(name)
+        if let Some((key, value)) = pair.split_once('=')
+            && key.eq_ignore_ascii_case(name)
         {
-            let start = at + said.len() + 1;
+            let start = at + key.len() + 1;
             return Some(start..start + value.len());
         }
         at += pair.len() + 1;
@@ -118,19 +118,19 @@ struct RawItem {
 impl RawItem {
     /// The row's references; `None` if it is no item.
     fn row(self) -> Option<RowReferences> {
-        let known = |id: Option<String>| id.map(|id| guid::normalize(&id).into_owned()).filter(|id| is_id(id));
+        let normalized = |id: Option<String>| id.map(|id| guid::normalize(&id).into_owned()).filter(|id| is_id(id));
         let picture =
             |of: &Option<String>, tag: Option<&String>| Some(TemplateArgs::two(of.as_deref()?, tag_shaped(tag?)?));
-        let id = Some(known(self.id)?);
-        let (season, series) = (known(self.season_id), known(self.series_id));
+        let id = Some(normalized(self.id)?);
+        let (season, series) = (normalized(self.season_id), normalized(self.series_id));
         let is_season = self.r#type.as_deref() == Some("Season");
         let of_season = if is_season { &id } else { &season };
         let (parent, grandparent) = if is_season { (&series, &None) } else { (&season, &series) };
         let tags = self.image_tags.unwrap_or_default();
         let primary = tags.get("Primary").or_else(|| tags.get("primary"));
         let backdrop = self.backdrop_image_tags.as_ref().and_then(|tags| tags.first());
-        let thumb_of = known(self.parent_thumb_item_id);
-        let mentions = [
+        let thumb_of = normalized(self.parent_thumb_item_id);
+        let references = [
             (ReferenceKind::Item, id.as_deref().map(TemplateArgs::one)),
             (ReferenceKind::Parent, parent.as_deref().map(TemplateArgs::one)),
             (ReferenceKind::Grandparent, grandparent.as_deref().map(TemplateArgs::one)),
@@ -144,8 +144,8 @@ impl RawItem {
             (ReferenceKind::GrandparentThumb, picture(&series, self.series_primary_image_tag.as_ref())),
         ];
         let kind = self.r#type.filter(|kind| kind.len() <= MAX_KIND_BYTES).unwrap_or_default();
-        let mentions = mentions.into_iter().filter_map(|(link, words)| Some((link, words?))).collect();
-        Some(RowReferences { kind, references: mentions })
+        let references = references.into_iter().filter_map(|(link, args)| Some((link, args?))).collect();
+        Some(RowReferences { kind, references })
     }
 }
 
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_id_shaped_names_nothing() {
+    fn a_value_that_is_not_an_id_yields_no_tag() {
         let body = format!(
             r#"[{{"Id":"../System/Shutdown","Type":"Series"}},{{"Id":"{SHOW}","SeriesId":"~","ImageTags":{{"Primary":"a&b=c"}}}}]"#
         );

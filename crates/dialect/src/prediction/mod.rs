@@ -65,11 +65,11 @@ fn shows_rows(class: Class) -> bool {
 impl ServerKind {
     /// Splits a read into its template and the ids in it, if rows can name those.
     pub fn request_template(self, read: &Read) -> Option<(RequestTemplate, TemplateArgs)> {
-        let (thing, words, spans) = match self {
+        let (subject, args, spans) = match self {
             Self::Plex => plex::template_args(read),
             Self::Jellyfin => jellyfin::template_args(read),
         }?;
-        Some((RequestTemplate::from_read(thing, read, &spans)?, words))
+        Some((RequestTemplate::from_read(subject, read, &spans)?, args))
     }
 
     /// References in the first rows of the response to a read.
@@ -92,15 +92,17 @@ impl ServerKind {
     pub fn instantiate(
         self,
         template: &RequestTemplate,
-        words: &TemplateArgs,
-        asker: ClientContext<'_>,
+        args: &TemplateArgs,
+        client: ClientContext<'_>,
     ) -> Option<Read> {
-        let target = template.fill(words);
+        let target = template.fill(args);
         let headers: HeaderMap = template.headers().iter().cloned().collect();
-        let ask = RequestView { method: &Method::GET, target: &target, headers: &headers, body: &[] };
-        let Classification::Read(read) = self.classify(&ask, asker.own_user) else { return None };
-        let is_meant = self.request_template(&read).is_some_and(|(again, named)| again == *template && named == *words);
-        let is_secret = asker.token.is_some_and(|token| redact::contains_token(&read.key, token));
-        (is_meant && !is_secret).then(|| std::sync::Arc::unwrap_or_clone(read))
+        let request = RequestView { method: &Method::GET, target: &target, headers: &headers, body: &[] };
+        let Classification::Read(read) = self.classify(&request, client.own_user) else { return None };
+        let is_same = self
+            .request_template(&read)
+            .is_some_and(|(template_again, named)| template_again == *template && named == *args);
+        let is_secret = client.token.is_some_and(|token| redact::contains_token(&read.key, token));
+        (is_same && !is_secret).then(|| std::sync::Arc::unwrap_or_clone(read))
     }
 }

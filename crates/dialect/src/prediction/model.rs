@@ -18,27 +18,27 @@ use crate::request::ServerKind;
 
 /// Max list responses stored per client, and as many responses about single items, so that opening every item
 /// of a list does not evict the list.
-const MAX_ANSWERS: usize = 4;
+const MAX_RESPONSES: usize = 4;
 /// Max patterns of a client.
 const MAX_PATTERNS: usize = 16;
 /// Max lists of which a pattern records the requested rows.
 const MAX_RUNS: usize = 3;
 /// Consecutive useless predictions after which a pattern is dropped.
-const MAX_UNMET: u8 = 2;
+const MAX_MISSES: u8 = 2;
 
 /// The request patterns of one client and the responses they are learnt from.
 #[derive(Debug, Default)]
 pub struct PredictionModel {
-    answers: VecDeque<ShownResponse>,
+    responses: VecDeque<ShownResponse>,
     patterns: Vec<RequestPattern>,
     /// Counts responses and requests, instead of a clock.
-    turn: u64,
+    sequence: u64,
 }
 
 /// A response sent to the client.
 #[derive(Debug)]
 struct ShownResponse {
-    turn: u64,
+    sequence: u64,
     class: Class,
     rows: usize,
     references: Vec<ReferenceHash>,
@@ -63,7 +63,7 @@ struct RequestPattern {
     runs: VecDeque<PatternRun>,
     /// Responses after which loads were spent on this pattern, and not used so far.
     spent: Vec<u64>,
-    unmet: u8,
+    misses: u8,
     used: u64,
 }
 
@@ -78,9 +78,9 @@ struct PatternContext {
 /// The rows of one response for which such requests were made.
 #[derive(Debug, Clone, Copy)]
 struct PatternRun {
-    answer: u64,
+    response: u64,
     /// One bit per row.
-    asked: u64,
+    requested_rows: u64,
     rows: usize,
 }
 
@@ -96,7 +96,7 @@ pub struct PredictionLimits<'a> {
 /// The response and the pattern behind a prediction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PredictionBasis {
-    answer: u64,
+    response: u64,
     pattern: u64,
 }
 
@@ -112,22 +112,23 @@ pub struct Prediction {
 impl PredictionModel {
     /// Learns from a request of the client.
     pub fn learn(&mut self, kind: ServerKind, read: &Read) {
-        let Some((phrase, words)) = kind.request_template(read) else { return };
-        let words = hash_of(&words);
-        let is_it = |mention: &&ReferenceHash| mention.args == words && mention.link.subject() == phrase.subject();
-        let found = self.answers.iter().rev().find_map(|shown| {
-            let mention = shown.references.iter().find(is_it)?;
-            Some((*mention, shown.turn, shown.class, shown.rows))
+        let Some((template, args)) = kind.request_template(read) else { return };
+        let args = hash_of(&args);
+        let is_same =
+            |reference: &&ReferenceHash| reference.args == args && reference.link.subject() == template.subject();
+        let source = self.responses.iter().rev().find_map(|response| {
+            let reference = response.references.iter().find(is_same)?;
+            Some((*reference, response.sequence, response.class, response.rows))
         });
-        let Some((mention, answer, class, rows)) = found else { return };
-        self.turn += 1;
-        let place = PatternContext::new(mention.link, class, mention.kind);
-        let turn = self.turn;
-        let habit = self.pattern_mut(place, mention.link, phrase);
-        habit.used = turn;
-        habit.unmet = 0;
-        habit.spent.retain(|spent| *spent != answer);
-        habit.record(answer, mention.row, rows);
+        let Some((reference, shown, class, rows)) = source else { return };
+        self.sequence += 1;
+        let context = PatternContext::new(reference.link, class, reference.kind);
+        let sequence = self.sequence;
+        let pattern = self.pattern_mut(context, reference.link, template);
+        pattern.used = sequence;
+        pattern.misses = 0;
+        pattern.spent.retain(|spent| *spent != shown);
+        pattern.record(shown, reference.row, rows);
     }
 
     /// Records a response sent to the client and predicts its next requests: items before pictures, recent
@@ -137,55 +138,62 @@ impl PredictionModel {
         kind: ServerKind,
         read: &Read,
         body: &[u8],
-        asker: ClientContext<'_>,
+        client: ClientContext<'_>,
         limits: PredictionLimits<'_>,
     ) -> Vec<Prediction> {
         let rows = kind.row_references(read, body);
         if rows.is_empty() {
             return Vec::new();
         }
-        self.turn += 1;
-        let expected = self.predictions(kind, read, &rows, asker, limits);
-        let mentions = rows.iter().enumerate().flat_map(|(at, row)| {
+        self.sequence += 1;
+        let predictions = self.predictions(kind, read, &rows, client, limits);
+        let references = rows.iter().enumerate().flat_map(|(at, row)| {
             let kind = hash_of(&row.kind);
-            row.references.iter().map(move |(link, words)| ReferenceHash {
+            row.references.iter().map(move |(link, args)| ReferenceHash {
                 row: at,
                 kind,
                 link: *link,
-                args: hash_of(words),
+                args: hash_of(args),
             })
         });
-        let shown =
-            ShownResponse { turn: self.turn, class: read.class, rows: rows.len(), references: mentions.collect() };
-        let is_alike = |other: &ShownResponse| (other.rows == 1) == (shown.rows == 1);
-        if self.answers.iter().filter(|other| is_alike(other)).count() >= MAX_ANSWERS
-            && let Some(oldest) = self.answers.iter().position(is_alike)
-            && let Some(oldest) = self.answers.remove(oldest)
+        let response = ShownResponse {
+            sequence: self.sequence,
+            class: read.class,
+            rows: rows.len(),
+            references: references.collect(),
+        };
+        let is_same_shape = |other: &ShownResponse| (other.rows == 1) == (response.rows == 1);
+        if self.responses.iter().filter(|other| is_same_shape(other)).count() >= MAX_RESPONSES
+            && let Some(oldest) = self.responses.iter().position(is_same_shape)
+            && let Some(oldest) = self.responses.remove(oldest)
         {
-            self.expire(oldest.turn);
+            self.expire(oldest.sequence);
         }
-        self.answers.push_back(shown);
-        expected
+        self.responses.push_back(response);
+        predictions
     }
 
     /// Records that loads were spent on a prediction. They count as useless if the client does not make the
     /// request before the response is evicted.
-    pub fn record_spent(&mut self, ground: PredictionBasis) {
-        let PredictionBasis { answer, pattern: habit } = ground;
-        let Some(habit) = self.patterns.iter_mut().find(|known| known.number == habit) else { return };
-        let is_met = habit.runs.iter().any(|walk| walk.answer == answer);
-        if !is_met && !habit.spent.contains(&answer) && self.answers.iter().any(|shown| shown.turn == answer) {
-            habit.spent.push(answer);
+    pub fn record_spent(&mut self, basis: PredictionBasis) {
+        let PredictionBasis { response, pattern } = basis;
+        let Some(pattern) = self.patterns.iter_mut().find(|other| other.number == pattern) else { return };
+        let is_used = pattern.runs.iter().any(|run| run.response == response);
+        if !is_used
+            && !pattern.spent.contains(&response)
+            && self.responses.iter().any(|known| known.sequence == response)
+        {
+            pattern.spent.push(response);
         }
     }
 
     /// Evicts a response: its unused predictions count as useless.
-    fn expire(&mut self, answer: u64) {
-        for habit in &mut self.patterns {
-            let before = habit.spent.len();
-            habit.spent.retain(|spent| *spent != answer);
-            if habit.spent.len() < before {
-                habit.unmet = habit.unmet.saturating_add(1);
+    fn expire(&mut self, response: u64) {
+        for pattern in &mut self.patterns {
+            let before = pattern.spent.len();
+            pattern.spent.retain(|spent| *spent != response);
+            if pattern.spent.len() < before {
+                pattern.misses = pattern.misses.saturating_add(1);
             }
         }
     }
@@ -195,60 +203,57 @@ impl PredictionModel {
         kind: ServerKind,
         read: &Read,
         rows: &[RowReferences],
-        asker: ClientContext<'_>,
+        client: ClientContext<'_>,
         limits: PredictionLimits<'_>,
     ) -> Vec<Prediction> {
-        let counts =
-            |habit: &&RequestPattern| habit.unmet < MAX_UNMET && limits.classes.contains(&habit.template.class());
-        let mut habits: Vec<&RequestPattern> = self.patterns.iter().filter(counts).collect();
-        habits.sort_by_key(|habit| (habit.link.subject() == TemplateSubject::Picture, std::cmp::Reverse(habit.used)));
-        let mut expected: Vec<Prediction> = Vec::new();
-        for habit in habits {
-            for row in rows.iter().take(habit.predicted_rows()) {
-                if expected.len() >= limits.most {
-                    return expected;
+        let is_active = |pattern: &&RequestPattern| {
+            pattern.misses < MAX_MISSES && limits.classes.contains(&pattern.template.class())
+        };
+        let mut patterns: Vec<&RequestPattern> = self.patterns.iter().filter(is_active).collect();
+        patterns.sort_by_key(|pattern| {
+            (pattern.link.subject() == TemplateSubject::Picture, std::cmp::Reverse(pattern.used))
+        });
+        let mut predictions: Vec<Prediction> = Vec::new();
+        for pattern in patterns {
+            for row in rows.iter().take(pattern.predicted_rows()) {
+                if predictions.len() >= limits.most {
+                    return predictions;
                 }
-                if PatternContext::new(habit.link, read.class, hash_of(&row.kind)) != habit.context {
+                if PatternContext::new(pattern.link, read.class, hash_of(&row.kind)) != pattern.context {
                     continue;
                 }
-                let said = row.get(habit.link).and_then(|words| kind.instantiate(&habit.template, words, asker));
-                let Some(next) = said else { continue };
-                let is_new = next.key != read.key && expected.iter().all(|known| known.read.key != next.key);
+                let predicted =
+                    row.get(pattern.link).and_then(|args| kind.instantiate(&pattern.template, args, client));
+                let Some(next) = predicted else { continue };
+                let is_new = next.key != read.key && predictions.iter().all(|other| other.read.key != next.key);
                 if is_new {
-                    let ground = PredictionBasis { answer: self.turn, pattern: habit.number };
-                    expected.push(Prediction { read: next, basis: ground });
+                    let basis = PredictionBasis { response: self.sequence, pattern: pattern.number };
+                    predictions.push(Prediction { read: next, basis });
                 }
             }
         }
-        expected
+        predictions
     }
 
     /// The pattern with this description; a new one replaces the least recently used.
     fn pattern_mut(
         &mut self,
-        place: PatternContext,
+        context: PatternContext,
         link: ReferenceKind,
-        phrase: RequestTemplate,
+        template: RequestTemplate,
     ) -> &mut RequestPattern {
-        let is_it = |habit: &RequestPattern| habit.context == place && habit.link == link && habit.template == phrase;
-        let at = self.patterns.iter().position(is_it).unwrap_or_else(|| {
+        let is_same = |pattern: &RequestPattern| {
+            pattern.context == context && pattern.link == link && pattern.template == template
+        };
+        let at = self.patterns.iter().position(is_same).unwrap_or_else(|| {
             if self.patterns.len() >= MAX_PATTERNS {
-                let oldest = self.patterns.iter().enumerate().min_by_key(|(_, habit)| habit.used);
+                let oldest = self.patterns.iter().enumerate().min_by_key(|(_, pattern)| pattern.used);
                 let oldest = oldest.map_or(0, |(at, _)| at);
                 self.patterns.swap_remove(oldest);
             }
-            let walks = VecDeque::with_capacity(MAX_RUNS);
-            let (number, used, spent) = (self.turn, self.turn, Vec::new());
-            self.patterns.push(RequestPattern {
-                number,
-                context: place,
-                link,
-                template: phrase,
-                runs: walks,
-                spent,
-                unmet: 0,
-                used,
-            });
+            let runs = VecDeque::with_capacity(MAX_RUNS);
+            let (number, used, spent) = (self.sequence, self.sequence, Vec::new());
+            self.patterns.push(RequestPattern { number, context, link, template, runs, spent, misses: 0, used });
             self.patterns.len() - 1
         });
         &mut self.patterns[at]
@@ -263,15 +268,15 @@ impl PatternContext {
 
 impl RequestPattern {
     /// Records that such a request was made for a row of a response.
-    fn record(&mut self, answer: u64, row: usize, rows: usize) {
-        let at = self.runs.iter().position(|walk| walk.answer == answer).unwrap_or_else(|| {
+    fn record(&mut self, response: u64, row: usize, rows: usize) {
+        let at = self.runs.iter().position(|run| run.response == response).unwrap_or_else(|| {
             if self.runs.len() == MAX_RUNS {
                 self.runs.pop_front();
             }
-            self.runs.push_back(PatternRun { answer, asked: 0, rows });
+            self.runs.push_back(PatternRun { response, requested_rows: 0, rows });
             self.runs.len() - 1
         });
-        self.runs[at].asked |= 1 << (row % MAX_ROWS);
+        self.runs[at].requested_rows |= 1 << (row % MAX_ROWS);
     }
 
     /// Number of rows from the top for which such requests are predicted: as many as last time. A list
@@ -279,23 +284,23 @@ impl RequestPattern {
     /// prediction.
     fn predicted_rows(&self) -> usize {
         let mut at_least = 0;
-        let mut reach = None;
-        for walk in self.runs.iter().rev() {
-            let Some(depth) = walk.depth() else { return 0 };
+        let mut depth_limit = None;
+        for run in self.runs.iter().rev() {
+            let Some(depth) = run.depth() else { return 0 };
             at_least = depth.max(at_least);
-            if depth < walk.rows {
-                reach = reach.or(Some(at_least));
+            if depth < run.rows {
+                depth_limit = depth_limit.or(Some(at_least));
             }
         }
-        reach.unwrap_or(at_least)
+        depth_limit.unwrap_or(at_least)
     }
 }
 
 impl PatternRun {
     /// How far down the list the client went; `None` if it skipped most rows on the way.
     fn depth(self) -> Option<usize> {
-        let depth = u64::BITS - self.asked.leading_zeros();
-        (2 * self.asked.count_ones() > depth).then_some(usize::try_from(depth).unwrap_or(MAX_ROWS))
+        let depth = u64::BITS - self.requested_rows.leading_zeros();
+        (2 * self.requested_rows.count_ones() > depth).then_some(usize::try_from(depth).unwrap_or(MAX_ROWS))
     }
 }
 

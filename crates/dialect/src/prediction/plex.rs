@@ -118,10 +118,10 @@ impl RawItem {
         ];
         let ids = ids.into_iter().map(|(link, id)| (link, id.filter(|id| is_id(id))));
         let pictures = pictures.into_iter().map(|(link, path)| (link, path.filter(|path| is_picture(path))));
-        let mut mentions = vec![(ReferenceKind::Item, TemplateArgs::one(id))];
-        mentions.extend(ids.chain(pictures).filter_map(|(link, word)| Some((link, TemplateArgs::one(word?)))));
+        let mut references = vec![(ReferenceKind::Item, TemplateArgs::one(id))];
+        references.extend(ids.chain(pictures).filter_map(|(link, arg)| Some((link, TemplateArgs::one(arg?)))));
         let kind = self.kind.filter(|kind| kind.len() <= MAX_KIND_BYTES).unwrap_or_default();
-        Some(RowReferences { kind, references: mentions })
+        Some(RowReferences { kind, references })
     }
 }
 
@@ -173,8 +173,8 @@ pub(super) fn rows_in_xml(body: &[u8]) -> Vec<RowReferences> {
 
 /// The row of an element; `open` tells for each element around it whether it is a hub.
 fn row_in_xml(element: &BytesStart<'_>, open: &[bool]) -> Option<RowReferences> {
-    let is_place = (1..=MAX_ROW_DEPTH).contains(&open.len()) && open.iter().skip(1).all(|is_hub| *is_hub);
-    if !is_place {
+    let is_nested = (1..=MAX_ROW_DEPTH).contains(&open.len()) && open.iter().skip(1).all(|is_hub| *is_hub);
+    if !is_nested {
         return None;
     }
     let mut raw = RawItem::default();
@@ -190,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_picture_of_an_item_and_a_moment_is_one() {
+    fn only_an_image_of_an_item_with_a_timestamp_is_predicted() {
         assert!(is_picture("/library/metadata/5/thumb/1700000000"));
         for other in [
             "/library/metadata/5/thumb",
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_id_shaped_names_nothing() {
+    fn a_value_that_is_not_an_id_yields_no_tag() {
         let json =
             br#"{"MediaContainer":{"Metadata":[{"ratingKey":"7/refresh"},{"ratingKey":"1","parentRatingKey":"../2",
             "thumb":"/photo/:/transcode?url=/library/metadata/1/thumb/2","art":"https://example.invalid/a"}]}}"#;

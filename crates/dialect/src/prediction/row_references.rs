@@ -46,6 +46,6 @@ pub struct RowReferences {
 impl RowReferences {
     /// The reference of this kind.
     pub fn get(&self, link: ReferenceKind) -> Option<&TemplateArgs> {
-        self.references.iter().find(|(known, _)| *known == link).map(|(_, words)| words)
+        self.references.iter().find(|(kind, _)| *kind == link).map(|(_, args)| args)
     }
 }

@@ -80,31 +80,31 @@ impl RequestTemplate {
     }
 
     /// Cuts the values out of a read's target.
-    pub(super) fn from_read(thing: TemplateSubject, read: &Read, spans: &TemplateSlots) -> Option<Self> {
+    pub(super) fn from_read(subject: TemplateSubject, read: &Read, spans: &TemplateSlots) -> Option<Self> {
         if read.target.len() > MAX_TEMPLATE_BYTES {
             return None;
         }
-        let mut holes = vec![(spans.first.clone(), TemplatePiece::First)];
-        holes.extend(spans.second.clone().map(|span| (span, TemplatePiece::Second)));
-        holes.sort_by_key(|(span, _)| span.start);
+        let mut parts = vec![(spans.first.clone(), TemplatePiece::First)];
+        parts.extend(spans.second.clone().map(|span| (span, TemplatePiece::Second)));
+        parts.sort_by_key(|(span, _)| span.start);
         let (mut pieces, mut at) = (Vec::new(), 0);
-        for (span, hole) in holes {
+        for (span, part) in parts {
             pieces.push(TemplatePiece::Text(read.target.get(at..span.start)?.to_owned()));
-            pieces.push(hole);
+            pieces.push(part);
             at = span.end;
         }
         pieces.push(TemplatePiece::Text(read.target.get(at..)?.to_owned()));
-        Some(Self { subject: thing, class: read.class, pieces, headers: read.headers.clone() })
+        Some(Self { subject, class: read.class, pieces, headers: read.headers.clone() })
     }
 
     /// The target with these values in its slots.
-    pub(super) fn fill(&self, words: &TemplateArgs) -> String {
+    pub(super) fn fill(&self, args: &TemplateArgs) -> String {
         let mut target = String::new();
         for piece in &self.pieces {
             target.push_str(match piece {
                 TemplatePiece::Text(text) => text,
-                TemplatePiece::First => &words.first,
-                TemplatePiece::Second => words.second.as_deref().unwrap_or_default(),
+                TemplatePiece::First => &args.first,
+                TemplatePiece::Second => args.second.as_deref().unwrap_or_default(),
             });
         }
         target

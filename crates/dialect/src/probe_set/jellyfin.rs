@@ -67,13 +67,13 @@ pub(super) fn of_user(user: &str) -> Vec<ReadProbe> {
     probes
 }
 
-pub(super) fn further(rows: &[ProbeRow], user: Option<&str>) -> Vec<ReadProbe> {
+pub(super) fn further_probes(rows: &[ProbeRow], user: Option<&str>) -> Vec<ReadProbe> {
     rows.iter().filter(|row| is_id(&row.id)).flat_map(|row| of_item(row, user)).collect()
 }
 
 fn lists(of_type: &str, user: &str) -> Vec<ReadProbe> {
-    let list = |sort, rest: &str| {
-        json(sort, format!("/Items?recursive=true&includeItemTypes={of_type}&startIndex=0&limit=20{rest}{user}"))
+    let list = |category, rest: &str| {
+        json(category, format!("/Items?recursive=true&includeItemTypes={of_type}&startIndex=0&limit=20{rest}{user}"))
     };
     vec![
         list("lists", "&sortBy=SortName"),
@@ -117,8 +117,8 @@ fn of_item(row: &ProbeRow, user: Option<&str>) -> Vec<ReadProbe> {
     probes
 }
 
-fn json(sort: &'static str, target: String) -> ReadProbe {
-    ReadProbe::new(sort, ProbeFormat::Json, target)
+fn json(category: &'static str, target: String) -> ReadProbe {
+    ReadProbe::new(category, ProbeFormat::Json, target)
 }
 
 /// Whether the text is letters and digits, like ids and tags; anything else is not put into a path.

@@ -16,7 +16,7 @@ use crate::request::{RequestView, ServerKind};
 use rows::ProbeRow;
 
 /// Max reads of one kind, so that other kinds get their share.
-const MAX_PER_SORT: usize = 24;
+const MAX_PER_CATEGORY: usize = 24;
 /// One in this many JSON reads of a Plex server is requested in XML as well.
 const XML_EVERY: usize = 4;
 
@@ -38,24 +38,24 @@ pub struct ReadProbe {
     pub target: String,
     /// Requested representation.
     pub format: ProbeFormat,
-    sort: &'static str,
+    category: &'static str,
 }
 
 /// The reads still to be requested.
 #[derive(Debug)]
 pub struct ProbeSet {
     kind: ServerKind,
-    left: usize,
+    remaining: usize,
     waiting: VecDeque<ReadProbe>,
-    known: BTreeSet<(String, ProbeFormat)>,
-    made: BTreeMap<&'static str, usize>,
+    seen: BTreeSet<(String, ProbeFormat)>,
+    counts: BTreeMap<&'static str, usize>,
     /// The user to read for (Jellyfin).
     user: Option<String>,
 }
 
 impl ReadProbe {
-    fn new(sort: &'static str, form: ProbeFormat, target: String) -> Self {
-        Self { target, format: form, sort }
+    fn new(category: &'static str, format: ProbeFormat, target: String) -> Self {
+        Self { target, format, category }
     }
 }
 
@@ -75,29 +75,29 @@ impl ProbeSet {
     pub fn new(kind: ServerKind, limit: usize) -> Self {
         let mut survey = Self {
             kind,
-            left: limit,
+            remaining: limit,
             waiting: VecDeque::new(),
-            known: BTreeSet::new(),
-            made: BTreeMap::new(),
+            seen: BTreeSet::new(),
+            counts: BTreeMap::new(),
             user: None,
         };
         let first = match kind {
             ServerKind::Plex => plex::first(),
             ServerKind::Jellyfin => jellyfin::first(),
         };
-        survey.plan(first);
+        survey.add_all(first);
         survey
     }
 
     /// The next read, if there is one.
     pub fn pop(&mut self) -> Option<ReadProbe> {
-        self.left = self.left.checked_sub(1)?;
+        self.remaining = self.remaining.checked_sub(1)?;
         self.waiting.pop_front()
     }
 
     /// Number of reads planned so far, within the limit.
     pub fn planned(&self) -> usize {
-        self.waiting.len().min(self.left)
+        self.waiting.len().min(self.remaining)
     }
 
     /// Adds reads derived from the response to a read.
@@ -107,30 +107,30 @@ impl ProbeSet {
         }
         let Ok(body) = serde_json::from_slice::<serde_json::Value>(body) else { return };
         let rows: Vec<ProbeRow> = rows::first_rows(&body);
-        let further = match self.kind {
-            ServerKind::Plex => plex::further(&probe.target, &rows),
+        let further_probes = match self.kind {
+            ServerKind::Plex => plex::further_probes(&probe.target, &rows),
             ServerKind::Jellyfin => {
                 if self.user.is_none() {
                     self.user = jellyfin::user_in(&probe.target, &body);
                     let own = self.user.as_deref().map(jellyfin::of_user).unwrap_or_default();
-                    self.plan(own);
+                    self.add_all(own);
                 }
-                jellyfin::further(&rows, self.user.as_deref())
+                jellyfin::further_probes(&rows, self.user.as_deref())
             }
         };
-        self.plan(further);
+        self.add_all(further_probes);
     }
 
-    fn plan(&mut self, probes: Vec<ReadProbe>) {
+    fn add_all(&mut self, probes: Vec<ReadProbe>) {
         for probe in probes {
-            let made = self.made.entry(probe.sort).or_default();
-            let is_new = || !self.known.contains(&(probe.target.clone(), probe.format));
-            if *made >= MAX_PER_SORT || !is_new() || !only_reads(self.kind, &probe) {
+            let counts = self.counts.entry(probe.category).or_default();
+            let is_new = || !self.seen.contains(&(probe.target.clone(), probe.format));
+            if *counts >= MAX_PER_CATEGORY || !is_new() || !only_reads(self.kind, &probe) {
                 continue;
             }
-            self.known.insert((probe.target.clone(), probe.format));
-            *made += 1;
-            let twin = self.kind == ServerKind::Plex && probe.format == ProbeFormat::Json && *made % XML_EVERY == 1;
+            self.seen.insert((probe.target.clone(), probe.format));
+            *counts += 1;
+            let twin = self.kind == ServerKind::Plex && probe.format == ProbeFormat::Json && *counts % XML_EVERY == 1;
             if twin {
                 self.waiting.push_back(ReadProbe { format: ProbeFormat::Xml, ..probe.clone() });
             }
@@ -142,8 +142,8 @@ impl ProbeSet {
 /// Whether the request has no side effects. The server's responses supply picture URLs, and several writes of
 /// Plex are plain GETs, so a picture must be recognised as one.
 fn only_reads(kind: ServerKind, probe: &ReadProbe) -> bool {
-    let ask = RequestView { method: &Method::GET, target: &probe.target, headers: &HeaderMap::new(), body: &[] };
-    match kind.classify(&ask, None) {
+    let request = RequestView { method: &Method::GET, target: &probe.target, headers: &HeaderMap::new(), body: &[] };
+    match kind.classify(&request, None) {
         Classification::Read(_) => true,
         Classification::Stream(_) => probe.format != ProbeFormat::Any,
         Classification::Write(_) | Classification::Refuse(_) => false,
@@ -156,11 +156,11 @@ mod tests {
     use crate::classification::StreamReason;
 
     /// Answers every read with rows of all kinds, so that every rule is used.
-    fn walk(kind: ServerKind, answer: &str) -> Vec<ReadProbe> {
+    fn walk(kind: ServerKind, body: &str) -> Vec<ReadProbe> {
         let mut survey = ProbeSet::new(kind, 2_000);
         let mut probes = Vec::new();
         while let Some(probe) = survey.pop() {
-            survey.learn(&probe, answer.as_bytes());
+            survey.learn(&probe, body.as_bytes());
             probes.push(probe);
         }
         probes
@@ -175,12 +175,12 @@ mod tests {
         {"Id":"a3","Type":"Playlist"},{"Id":"a4","Type":"CollectionFolder"},{"Id":"a5","Type":"MusicAlbum"}]}"#;
 
     #[test]
-    fn a_survey_only_reads() {
-        for (kind, answer) in [(ServerKind::Plex, PLEX), (ServerKind::Jellyfin, JELLYFIN)] {
-            for probe in walk(kind, answer) {
+    fn a_probe_set_only_reads() {
+        for (kind, body) in [(ServerKind::Plex, PLEX), (ServerKind::Jellyfin, JELLYFIN)] {
+            for probe in walk(kind, body) {
                 let (target, headers) = (probe.target.as_str(), &HeaderMap::new());
-                let ask = RequestView { method: &Method::GET, target, headers, body: &[] };
-                match kind.classify(&ask, None) {
+                let request = RequestView { method: &Method::GET, target, headers, body: &[] };
+                match kind.classify(&request, None) {
                     Classification::Read(_)
                     | Classification::Stream(StreamReason::Account | StreamReason::Moment | StreamReason::Unknown) => {}
                     other => panic!("{} is no plain read: {other:?}", probe.target),
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_whose_address_is_a_write_is_not_asked_for() {
+    fn an_image_url_that_is_a_write_is_not_requested() {
         let mut survey = ProbeSet::new(ServerKind::Plex, 2_000);
         let first = std::iter::from_fn(|| survey.pop()).find(|probe| probe.format == ProbeFormat::Json);
         let first = first.expect("there is a first read");
@@ -203,20 +203,21 @@ mod tests {
     }
 
     #[test]
-    fn a_survey_finds_its_way_and_ends() {
-        let sorts = |probes: &[ReadProbe]| probes.iter().map(|probe| probe.sort).collect::<BTreeSet<_>>().len();
+    fn a_probe_set_follows_rows_and_ends() {
+        let categories =
+            |probes: &[ReadProbe]| probes.iter().map(|probe| probe.category).collect::<BTreeSet<_>>().len();
         let plex = walk(ServerKind::Plex, PLEX);
-        assert!(sorts(&plex) >= 8 && plex.len() > 100, "{} in {} sorts", plex.len(), sorts(&plex));
+        assert!(categories(&plex) >= 8 && plex.len() > 100, "{} in {} sorts", plex.len(), categories(&plex));
         assert!(plex.iter().any(|probe| probe.format == ProbeFormat::Xml));
         assert!(plex.iter().any(|probe| probe.target == "/library/metadata/11/children"));
         let jellyfin = walk(ServerKind::Jellyfin, JELLYFIN);
-        assert!(sorts(&jellyfin) >= 8 && jellyfin.len() > 60, "{}", jellyfin.len());
+        assert!(categories(&jellyfin) >= 8 && jellyfin.len() > 60, "{}", jellyfin.len());
         assert!(jellyfin.iter().all(|probe| probe.format != ProbeFormat::Xml));
         assert!(jellyfin.iter().any(|probe| probe.target.starts_with("/Playlists/a3/Items")));
     }
 
     #[test]
-    fn a_survey_makes_no_read_twice_and_keeps_to_its_limit() {
+    fn a_probe_set_repeats_no_read_and_stays_within_its_limit() {
         let probes = walk(ServerKind::Plex, PLEX);
         let different: BTreeSet<_> = probes.iter().map(|probe| (&probe.target, probe.format)).collect();
         assert_eq!(different.len(), probes.len());

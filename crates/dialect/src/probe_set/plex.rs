@@ -37,7 +37,7 @@ pub(super) fn first() -> Vec<ReadProbe> {
     EVERYWHERE.into_iter().map(|target| ReadProbe::new("server", ProbeFormat::Json, target.to_owned())).collect()
 }
 
-pub(super) fn further(target: &str, rows: &[ProbeRow]) -> Vec<ReadProbe> {
+pub(super) fn further_probes(target: &str, rows: &[ProbeRow]) -> Vec<ReadProbe> {
     rows.iter()
         .flat_map(|row| match row.kind.strip_prefix("section/") {
             Some(kind) if target == "/library/sections" => of_section(&row.id, kind),
@@ -49,8 +49,8 @@ pub(super) fn further(target: &str, rows: &[ProbeRow]) -> Vec<ReadProbe> {
 
 fn of_section(id: &str, kind: &str) -> Vec<ReadProbe> {
     let mut probes = Vec::new();
-    let mut add = |sort, rest: &str| {
-        probes.push(ReadProbe::new(sort, ProbeFormat::Json, format!("/library/sections/{id}{rest}")));
+    let mut add = |category, rest: &str| {
+        probes.push(ReadProbe::new(category, ProbeFormat::Json, format!("/library/sections/{id}{rest}")));
     };
     for number in numbers(kind) {
         add("lists", &format!("/all?type={number}&{PAGE}"));
@@ -83,7 +83,7 @@ fn of_item(row: &ProbeRow) -> Vec<ReadProbe> {
     if !id.bytes().all(|byte| byte.is_ascii_digit()) {
         return Vec::new();
     }
-    let json = |sort, target: String| ReadProbe::new(sort, ProbeFormat::Json, target);
+    let json = |category, target: String| ReadProbe::new(category, ProbeFormat::Json, target);
     let mut probes = match row.kind.as_str() {
         "playlist" => {
             vec![json("playlists", format!("/playlists/{id}")), json("playlists", format!("/playlists/{id}/items"))]

@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn of_one_kind_only_the_first_are_followed() {
+    fn only_the_first_probes_of_a_category_are_followed() {
         let many: Vec<Value> = (0..50).map(|id| json!({"Id": id.to_string(), "Type": "Movie"})).collect();
         assert_eq!(first_rows(&json!(many)).len(), MAX_ROWS);
     }

@@ -33,7 +33,7 @@ fn rows_become_tags_and_parents() {
 }
 
 #[test]
-fn both_profiles_say_the_same() {
+fn both_json_profiles_yield_the_same_rows() {
     let pascal = r#"{"Items":[{"Id":"e1","Type":"Episode","SeasonId":"s1","SeriesId":"t1"}]}"#;
     let camel = r#"{"items":[{"id":"e1","type":"Episode","seasonId":"s1","seriesId":"t1"}]}"#;
     assert_eq!(inspected("/Items", JSON, pascal), inspected("/Items", JSON, camel));
@@ -42,8 +42,8 @@ fn both_profiles_say_the_same() {
 }
 
 #[test]
-fn containers_are_branches_and_gatherings_follow_every_mark() {
-    for (kind, wanted) in [
+fn containers_get_the_branch_tag_and_mixed_lists_are_covered_by_every_invalidation() {
+    for (kind, expected) in [
         ("Series", &["branch", "item:x", "under:p"][..]),
         ("Season", &["branch", "item:x", "under:p"]),
         ("MusicAlbum", &["branch", "item:x", "under:p"]),
@@ -55,7 +55,7 @@ fn containers_are_branches_and_gatherings_follow_every_mark() {
         ("Movie", &["item:x", "under:p"]),
     ] {
         let body = format!(r#"[{{"Id":"x","Type":"{kind}","ParentId":"p"}}]"#);
-        assert_eq!(tags("/Items/Latest", &body), wanted, "{kind}");
+        assert_eq!(tags("/Items/Latest", &body), expected, "{kind}");
     }
 }
 
@@ -72,8 +72,8 @@ fn too_many_rows_are_not_tagged_one_by_one() {
 
 /// Marking a show, a season, an album or an artist marks its descendants.
 #[test]
-fn a_row_is_tagged_with_all_that_it_lies_under() {
-    for (body, wanted) in [
+fn a_row_is_tagged_with_all_its_ancestors() {
+    for (body, expected) in [
         (
             r#"{"Id":"e","Type":"Episode","SeasonId":"s","SeriesId":"t","ParentId":"f"}"#,
             &["item:e", "under:f", "under:s", "under:t"][..],
@@ -89,13 +89,13 @@ fn a_row_is_tagged_with_all_that_it_lies_under() {
         ),
         (r#"{"Id":"m","Type":"Movie","ParentId":"m"}"#, &["item:m"]),
     ] {
-        assert_eq!(tags("/Items/{item}", body), wanted, "{body}");
-        assert_eq!(tags("/Items?ids={item}", &format!("[{body}]")), wanted, "{body}");
+        assert_eq!(tags("/Items/{item}", body), expected, "{body}");
+        assert_eq!(tags("/Items?ids={item}", &format!("[{body}]")), expected, "{body}");
     }
 }
 
 #[test]
-fn a_row_that_hides_what_it_lies_under_follows_every_mark() {
+fn a_row_with_unknown_ancestors_is_covered_by_every_invalidation() {
     for body in [
         r#"{"Id":"e","Type":"Episode"}"#,
         r#"{"Id":"e","Type":"Audio","AlbumArtists":[]}"#,
@@ -122,7 +122,7 @@ fn too_many_places_are_not_tagged_one_by_one() {
 }
 
 #[test]
-fn who_asks_is_told_by_the_answer_to_who_am_i() {
+fn the_own_user_is_read_from_users_me() {
     let body = r#"{"Name":"x","Id":"08CA909F-6D10-44AA-9930-BE392943948F","Policy":{"Id":"1"}}"#;
     assert_eq!(inspected("/Users/Me", JSON, body).unwrap().own_user.as_deref(), Some(super::ME));
     assert_eq!(inspected("/Users/{me}", JSON, body).unwrap().own_user, None);
@@ -130,20 +130,20 @@ fn who_asks_is_told_by_the_answer_to_who_am_i() {
 }
 
 #[test]
-fn a_running_task_shortens_the_answers_life() {
-    for (state, wanted) in [("Running", Some(5)), ("Cancelling", Some(5)), ("Idle", None)] {
+fn a_running_task_shortens_the_lifetime_of_the_response() {
+    for (state, expected) in [("Running", Some(5)), ("Cancelling", Some(5)), ("Idle", None)] {
         let body = format!(
             r#"[{{"Id":"1","State":"Idle"}},{{"Id":"2","State":"{state}","LastExecutionResult":{{"State":"Running"}}}}]"#
         );
         let facts = inspected("/ScheduledTasks", JSON, &body).unwrap();
-        assert_eq!((facts.max_fresh_s, facts.tags.len()), (wanted, 0), "{state}");
+        assert_eq!((facts.max_fresh_s, facts.tags.len()), (expected, 0), "{state}");
     }
     let one = inspected("/ScheduledTasks/1", JSON, r#"{"Id":"1","State":"Running"}"#).unwrap();
     assert_eq!(one.max_fresh_s, Some(5));
 }
 
 #[test]
-fn foreign_and_broken_bodies_do_not_fit() {
+fn unexpected_and_broken_bodies_are_unusable() {
     for (target, kind, body, why) in [
         ("/Items", "text/html", "<html></html>", UnusableResponse::ContentType),
         ("/Items", "application/problem+json", "{}", UnusableResponse::ContentType),
@@ -178,7 +178,7 @@ fn foreign_and_broken_bodies_do_not_fit() {
 }
 
 #[test]
-fn a_picture_that_broke_off_is_malformed() {
+fn a_truncated_image_is_malformed() {
     let pictures: [(&str, &[u8]); 4] = [
         ("image/jpeg", b"\xff\xd8\xff\xe0rest\xff\xd9"),
         ("image/png", b"\x89PNG\r\n\x1a\nrest\0\0\0\0IEND\xae\x42\x60\x82"),
@@ -200,7 +200,7 @@ fn a_picture_that_broke_off_is_malformed() {
 }
 
 #[test]
-fn an_error_of_ours_never_fits_as_a_list() {
+fn an_error_body_of_greenroom_is_never_parsed_as_a_list() {
     let read = read("/Items");
     let (kind, body) = ServerKind::Jellyfin.error_body(read.representation, 503, "away");
     assert_eq!(
@@ -224,7 +224,7 @@ proptest! {
 }
 
 #[test]
-fn the_length_of_a_whole_list_is_told_or_counted() {
+fn the_length_of_a_whole_list_is_declared_or_counted() {
     let total = |target: &str, body: &str| inspected(target, JSON, body).expect("it fits").total;
     assert_eq!(total("/Items", r#"{"Items":[{"Id":"a"}],"TotalRecordCount":700,"StartIndex":0}"#), Some(700));
     assert_eq!(total("/Items", r#"{"items":[{"id":"a"}],"totalRecordCount":700}"#), Some(700));
@@ -236,7 +236,7 @@ fn the_length_of_a_whole_list_is_told_or_counted() {
 }
 
 #[test]
-fn tasks_say_whether_the_library_is_scanned() {
+fn tasks_show_whether_the_library_is_scanned() {
     let scanning = |body: &str| inspected("/ScheduledTasks", JSON, body).expect("it fits").scanning;
     assert_eq!(scanning(r#"[{"Id":"t","Key":"RefreshLibrary","State":"Running"}]"#), Some(true));
     assert_eq!(scanning(r#"[{"Id":"t","Key":"RefreshLibrary","State":"Idle"}]"#), Some(false));

@@ -33,7 +33,7 @@ fn music() -> LibraryInfo {
 }
 
 #[test]
-fn a_page_of_tracks_is_read_with_all_that_is_kept_of_them() {
+fn a_page_of_tracks_is_parsed_with_all_indexed_fields() {
     let read = page(Some(ItemKind::Track), TRACKS).expect("it is fit");
     assert_eq!((read.rows, read.skipped, read.offset, read.total), (3, 1, Some(250), Some(900)));
     let whole = Item {
@@ -59,7 +59,7 @@ fn a_page_of_tracks_is_read_with_all_that_is_kept_of_them() {
 }
 
 #[test]
-fn films_have_every_source_and_every_name() {
+fn films_have_all_media_files_and_ids() {
     let body = r#"{"Items":[{"Name":"A","Id":"{item}","Type":"Movie","Path":"/f/a.mkv",
         "ProviderIds":{"Imdb":"tt0083658","Tmdb":"78","TmdbCollection":"422837","Tvdb":""},
         "MediaSources":[{"Path":"/f/a.mkv","Size":9000000000},{"Path":"/f/a - 4k.mkv","Size":null}]}],
@@ -73,7 +73,7 @@ fn films_have_every_source_and_every_name() {
 }
 
 #[test]
-fn what_stands_above_depends_on_the_kind() {
+fn parents_depend_on_the_kind() {
     let body = r#"{"Items":[{"Name":"E","Id":"1","Type":"Episode","SeasonId":"2","SeasonName":"S","SeriesId":"3",
         "SeriesName":"W","IndexNumber":7,"ParentIndexNumber":2},
         {"Name":"S","Id":"2","Type":"Season","SeriesId":"3","SeriesName":"W","IndexNumber":2,"Path":"/w/s"},
@@ -87,7 +87,7 @@ fn what_stands_above_depends_on_the_kind() {
 }
 
 #[test]
-fn albums_and_artists_are_branches() {
+fn albums_and_artists_are_containers() {
     let body = r#"{"Items":[{"Name":"A","Id":"1","Type":"MusicAlbum"},{"Name":"B","Id":"2","Type":"MusicArtist"},
         {"Name":"C","Id":"3","Type":"Playlist"}],"TotalRecordCount":3,"StartIndex":0}"#;
     let read = page(None, body).expect("it is fit");
@@ -96,7 +96,7 @@ fn albums_and_artists_are_branches() {
 }
 
 #[test]
-fn what_is_foreign_is_unfit() {
+fn unexpected_bodies_are_unusable() {
     let fit = |body: &str| page(None, body).map(|_| ());
     assert_eq!(fit("<html>"), Err(UnusableResponse::ContentType));
     for body in
@@ -121,7 +121,7 @@ fn libraries_are_listed_with_what_they_hold() {
 }
 
 #[test]
-fn the_tasks_tell_whether_files_are_looked_for() {
+fn tasks_show_whether_files_are_scanned() {
     let body = |state: &str| {
         format!(r#"[{{"Name":"x","State":"Running","Key":"Other"}},{{"State":"{state}","Key":"RefreshLibrary"}}]"#)
     };
@@ -156,7 +156,7 @@ fn targets_name_user_order_and_fields() {
 }
 
 #[test]
-fn a_frame_tells_what_came_and_what_went() {
+fn a_frame_lists_added_and_removed_items() {
     let hints = |data: &str| {
         let frame = format!(r#"{{"MessageType":"LibraryChanged","MessageId":"x","Data":{data}}}"#);
         ServerKind::Jellyfin.hints(filled(&frame).as_bytes())
@@ -177,7 +177,7 @@ fn a_frame_tells_what_came_and_what_went() {
 }
 
 #[test]
-fn the_end_of_a_scan_is_heard_and_other_frames_are_not() {
+fn the_end_of_a_scan_is_an_event_and_other_frames_are_not() {
     let hints = |frame: &str| ServerKind::Jellyfin.hints(frame.as_bytes());
     let ended = r#"{"MessageType":"ScheduledTaskEnded","Data":{"Key":"RefreshLibrary","Status":"Completed"}}"#;
     assert_eq!(hints(ended), [ChangeHint::ScanEnded { shelf: None }]);
@@ -193,7 +193,7 @@ fn the_end_of_a_scan_is_heard_and_other_frames_are_not() {
 
 proptest! {
     #[test]
-    fn every_cut_of_a_page_is_unfit(at in 0..TRACKS.len()) {
+    fn every_truncated_page_is_unusable(at in 0..TRACKS.len()) {
         prop_assert!(ServerKind::Jellyfin.page(None, &TRACKS.as_bytes()[..at]).is_err());
     }
 }

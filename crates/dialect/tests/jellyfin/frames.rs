@@ -16,20 +16,20 @@ fn stale(frame: &str) -> Vec<TagInvalidation> {
 }
 
 #[test]
-fn a_changed_library_makes_lists_and_items_stale_for_everybody() {
+fn a_changed_library_invalidates_lists_and_items_for_everyone() {
     for field in ["ItemsAdded", "ItemsRemoved", "ItemsUpdated"] {
         let frame = format!(
             r#"{{"MessageType":"LibraryChanged","MessageId":"x","Data":{{"FoldersAddedTo":[],"{field}":["{{item}}"],"CollectionFolders":["{{parent}}"],"IsEmpty":false}}}}"#
         );
         let stale = stale(&frame);
-        for wanted in [
+        for expected in [
             TagInvalidation::everyone(Tag::item(ITEM)).with_ancestors(),
             TagInvalidation::everyone(Tag::image(ITEM)),
             TagInvalidation::everyone(Tag::section(PARENT)),
             TagInvalidation::everyone(Tag::libraries()),
             TagInvalidation::everyone(Tag::many_items()),
         ] {
-            assert!(stale.contains(&wanted), "{field}: {wanted:?}");
+            assert!(stale.contains(&expected), "{field}: {expected:?}");
         }
     }
 }
@@ -45,15 +45,15 @@ fn a_change_of_many_items_means_the_whole_library() {
 }
 
 #[test]
-fn an_empty_change_says_nothing() {
+fn an_empty_change_is_ignored() {
     assert!(stale(r#"{"MessageType":"LibraryChanged","Data":{"ItemsAdded":[],"IsEmpty":true}}"#).is_empty());
 }
 
 #[test]
 fn changed_user_data_is_that_users() {
     let frame = r#"{"MessageType":"UserDataChanged","MessageId":"x","Data":{"UserId":"08CA909F-6D10-44AA-9930-BE392943948F","UserDataList":[{"PlayCount":7,"Played":true,"Key":"k","ItemId":"{item}"},{"UnplayedItemCount":105,"ItemId":"{parent}"}]}}"#;
-    let told = stale(frame);
-    for wanted in [
+    let invalidations = stale(frame);
+    for expected in [
         TagInvalidation::user(Tag::item(ITEM), ME).with_ancestors(),
         TagInvalidation::user(Tag::item(PARENT), ME).with_ancestors(),
         TagInvalidation::user(Tag::under(ITEM), ME),
@@ -61,9 +61,13 @@ fn changed_user_data_is_that_users() {
         TagInvalidation::user(Tag::watch_lists(), ME),
         TagInvalidation::user(Tag::many_items(), ME),
     ] {
-        assert!(told.contains(&wanted), "{wanted:?}");
+        assert!(invalidations.contains(&expected), "{expected:?}");
     }
-    assert!(told.iter().all(|staling| staling.audience == greenroom_dialect::tag::Audience::User(ME.into())));
+    assert!(
+        invalidations
+            .iter()
+            .all(|invalidation| invalidation.audience == greenroom_dialect::tag::Audience::User(ME.into()))
+    );
     let unnamed = r#"{"MessageType":"UserDataChanged","Data":{"UserId":"{me}","UserDataList":[{"Key":"k"}]}}"#;
     assert!(stale(unnamed).contains(&TagInvalidation::user(Tag::user_state(), ME)));
 }
@@ -85,9 +89,9 @@ fn sessions_tasks_and_the_log() {
 
 #[test]
 fn users_come_and_go() {
-    let wanted = [TagInvalidation::everyone(Tag::users()), TagInvalidation::user(Tag::all(), ME)];
-    assert_eq!(stale(r#"{"MessageType":"UserUpdated","Data":{"Name":"x","Id":"{me}","Policy":{}}}"#), wanted);
-    assert_eq!(stale(r#"{"MessageType":"UserDeleted","Data":"{me}"}"#), wanted);
+    let expected = [TagInvalidation::everyone(Tag::users()), TagInvalidation::user(Tag::all(), ME)];
+    assert_eq!(stale(r#"{"MessageType":"UserUpdated","Data":{"Name":"x","Id":"{me}","Policy":{}}}"#), expected);
+    assert_eq!(stale(r#"{"MessageType":"UserDeleted","Data":"{me}"}"#), expected);
 }
 
 #[test]
@@ -102,7 +106,7 @@ fn only_the_end_of_a_refresh_counts() {
 }
 
 #[test]
-fn a_server_that_goes_away_says_so() {
+fn a_shutdown_event_is_recognised() {
     for kind in ["ServerRestarting", "ServerShuttingDown"] {
         let frame = format!(r#"{{"MessageType":"{kind}","MessageId":"x"}}"#);
         assert_eq!(ServerKind::Jellyfin.parse_frame(frame.as_bytes()), [ServerEvent::Restarting]);
@@ -111,7 +115,7 @@ fn a_server_that_goes_away_says_so() {
 }
 
 #[test]
-fn foreign_frames_say_nothing() {
+fn unknown_frames_are_ignored() {
     for frame in [
         "",
         "{}",

@@ -7,7 +7,7 @@ use http::Method;
 use http::header::{ACCEPT, ACCEPT_LANGUAGE};
 use proptest::prelude::*;
 
-use super::{ME, OTHER, got, headers, judged, read, read_with};
+use super::{ME, OTHER, classify, got, headers, read, read_with};
 
 #[test]
 fn old_routes_and_new_ones_meet() {
@@ -28,16 +28,16 @@ fn old_routes_and_new_ones_meet() {
         ("/emby/Users/{me}/Items", "/mediabrowser/items/"),
     ] {
         assert_eq!(read(old), read(new), "{old}");
-        let theirs = |target: &str| read_with(&target.replace("{me}", OTHER), &[], Some(ME));
+        let read_of_other = |target: &str| read_with(&target.replace("{me}", OTHER), &[], Some(ME));
         if old.contains("{me}") {
-            assert_ne!(read(old).key, theirs(old).key, "{old}");
-            assert!(theirs(old).target.contains(&format!("userId={OTHER}")), "{old}");
+            assert_ne!(read(old).key, read_of_other(old).key, "{old}");
+            assert!(read_of_other(old).target.contains(&format!("userId={OTHER}")), "{old}");
         }
     }
 }
 
 #[test]
-fn the_server_is_asked_on_the_new_route_in_its_own_spelling() {
+fn requests_to_the_server_use_the_new_route_and_its_spelling() {
     let target =
         "/emby/users/08CA909F-6D10-44AA-9930-BE392943948F/items?RECURSIVE=True&fields=Path&Fields=Genres&api_key=x";
     assert_eq!(read(target).target, format!("/Items?fields=Genres,Path&recursive=true&userId={ME}"));
@@ -47,7 +47,7 @@ fn the_server_is_asked_on_the_new_route_in_its_own_spelling() {
 }
 
 #[test]
-fn a_user_whom_nobody_proved_stays_in_the_key() {
+fn an_unverified_user_stays_in_the_key() {
     let unproven = |target| read_with(target, &[], None);
     assert_eq!(unproven("/Items").key, "/Items json");
     assert_eq!(unproven("/Items").target, "/Items");
@@ -89,7 +89,7 @@ fn paging_and_content_are_part_of_the_key() {
 }
 
 #[test]
-fn the_key_alone_decides_what_the_server_is_asked() {
+fn the_request_to_the_server_follows_from_the_key_alone() {
     let noisy = read_with(
         "/Items?limit=10&deviceId=d&_=1&X-Emby-Client=c&X-Emby-Language=de",
         &[("user-agent", "x"), ("x-forwarded-host", "evil"), ("cookie", "a=b"), ("accept-encoding", "br")],
@@ -167,14 +167,14 @@ proptest! {
         chosen in prop::sample::subsequence(PARAMETERS.to_vec(), 0..PARAMETERS.len()),
         path in prop::sample::select(vec!["/Items", "/Users/{me}/Items/Latest", "/Shows/NextUp", "/Artists/A%20B", "/Sessions"]),
     ) {
-        let verdict = got(&format!("{path}?{}", chosen.join("&")));
-        if let Classification::Read(once) = verdict {
+        let classification = got(&format!("{path}?{}", chosen.join("&")));
+        if let Classification::Read(once) = classification {
             prop_assert_eq!(&read(&once.target), once.as_ref());
         }
     }
 
     #[test]
-    fn a_token_is_nowhere_in_a_verdict(
+    fn a_token_is_nowhere_in_a_classification(
         token in "[A-Za-z0-9]{16,40}",
         place in 0usize..8,
         path in prop::sample::select(vec!["/Items", "/System/Info", "/Items/1/Images/Primary", "/UserImage", "/Sessions", "/UserPlayedItems/1"]),
@@ -188,17 +188,17 @@ proptest! {
             7 => headers(&[("x-emby-token", &token), ("accept-language", "de")]),
             _ => headers(&[]),
         };
-        let verdict = judged(&method, &target, &sent, &[], Some(ME));
-        let told = format!("{verdict:?}");
-        prop_assert!(!told.contains(&token), "{}", told);
-        let ask = RequestView { method: &method, target: &target, headers: &sent, body: &[] };
-        let credential = ServerKind::Jellyfin.credential(&ask);
-        let told = format!("{credential:?}");
-        prop_assert!(!told.contains(&token), "{}", told);
+        let classification = classify(&method, &target, &sent, &[], Some(ME));
+        let shown = format!("{classification:?}");
+        prop_assert!(!shown.contains(&token), "{}", shown);
+        let request = RequestView { method: &method, target: &target, headers: &sent, body: &[] };
+        let credential = ServerKind::Jellyfin.credential(&request);
+        let shown = format!("{credential:?}");
+        prop_assert!(!shown.contains(&token), "{}", shown);
         for translate in [true, false] {
             let carried = ServerKind::Jellyfin.credential_headers(&credential, translate);
-            let told = format!("{carried:?}");
-            prop_assert!(!told.contains(&token), "{}", told);
+            let shown = format!("{carried:?}");
+            prop_assert!(!shown.contains(&token), "{}", shown);
         }
     }
 
@@ -212,9 +212,9 @@ proptest! {
     ) {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         let sent = headers(&[("accept", accept.trim()), ("accept-language", accept.trim()), ("authorization", accept.trim())]);
-        let ask = RequestView { method: &method, target: &target, headers: &sent, body: &body };
-        let _ = ServerKind::Jellyfin.classify(&ask, own.as_deref());
-        let _ = ServerKind::Jellyfin.credential(&ask);
-        let _ = ServerKind::Jellyfin.anonymous_access(&ask);
+        let request = RequestView { method: &method, target: &target, headers: &sent, body: &body };
+        let _ = ServerKind::Jellyfin.classify(&request, own.as_deref());
+        let _ = ServerKind::Jellyfin.credential(&request);
+        let _ = ServerKind::Jellyfin.anonymous_access(&request);
     }
 }

@@ -42,13 +42,13 @@ fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
         .collect()
 }
 
-fn judged(method: &Method, target: &str, headers: &HeaderMap, body: &[u8], own: Option<&str>) -> Classification {
+fn classify(method: &Method, target: &str, headers: &HeaderMap, body: &[u8], own: Option<&str>) -> Classification {
     ServerKind::Jellyfin.classify(&RequestView { method, target: &filled(target), headers, body }, own)
 }
 
 /// Classification of a plain GET by [`ME`].
 fn got(target: &str) -> Classification {
-    judged(&Method::GET, target, &HeaderMap::new(), &[], Some(ME))
+    classify(&Method::GET, target, &HeaderMap::new(), &[], Some(ME))
 }
 
 fn read(target: &str) -> Read {
@@ -56,14 +56,14 @@ fn read(target: &str) -> Read {
 }
 
 fn read_with(target: &str, pairs: &[(&str, &str)], own: Option<&str>) -> Read {
-    match judged(&Method::GET, target, &headers(pairs), &[], own) {
+    match classify(&Method::GET, target, &headers(pairs), &[], own) {
         Classification::Read(read) => Arc::unwrap_or_clone(read),
         other => panic!("{target} is {other:?}"),
     }
 }
 
-fn streamed(verdict: &Classification) -> Option<StreamReason> {
-    match verdict {
+fn streamed(classification: &Classification) -> Option<StreamReason> {
+    match classification {
         Classification::Stream(reason) => Some(*reason),
         _ => None,
     }
@@ -71,7 +71,7 @@ fn streamed(verdict: &Classification) -> Option<StreamReason> {
 
 fn written(method: &str, target: &str, body: &str) -> Write {
     let method = Method::from_bytes(method.as_bytes()).expect("a method");
-    match judged(&method, target, &HeaderMap::new(), filled(body).as_bytes(), Some(ME)) {
+    match classify(&method, target, &HeaderMap::new(), filled(body).as_bytes(), Some(ME)) {
         Classification::Write(write) => *write,
         other => panic!("{method} {target} is {other:?}"),
     }

@@ -4,10 +4,10 @@ use greenroom_dialect::classification::StreamReason::{self, Account, Media, Mome
 use greenroom_dialect::classification::{Classification, RejectionReason};
 use http::Method;
 
-use super::{got, headers, judged, streamed};
+use super::{classify, got, headers, streamed};
 
 #[test]
-fn what_must_never_be_kept_passes() {
+fn uncacheable_requests_pass_through() {
     let rows: &[(&str, StreamReason)] = &[
         ("/Videos/{item}/stream.mp4?static=true", Media),
         ("/videos/{item}/master.m3u8", Media),
@@ -62,7 +62,7 @@ fn what_must_never_be_kept_passes() {
 }
 
 #[test]
-fn odd_requests_pass_and_are_not_kept() {
+fn ambiguous_requests_pass_through_and_are_not_cached() {
     for target in [
         "//Items",
         "/Items;x=.css",
@@ -75,15 +75,15 @@ fn odd_requests_pass_and_are_not_kept() {
         assert_eq!(streamed(&got(target)), Some(Odd), "{target}");
     }
     assert_eq!(streamed(&got("/Items?token=x")), Some(Account));
-    let odd = headers(&[("accept", "text/xml")]);
-    assert_eq!(streamed(&judged(&Method::GET, "/Items", &odd, &[], None)), Some(Odd));
+    let is_ambiguous = headers(&[("accept", "text/xml")]);
+    assert_eq!(streamed(&classify(&Method::GET, "/Items", &is_ambiguous, &[], None)), Some(Odd));
 }
 
 #[test]
 fn a_range_is_media_wherever_it_is_asked() {
     let ranged = headers(&[("range", "bytes=0-99")]);
     for target in ["/Items", "/SomethingNew", "/Branding/Css"] {
-        assert_eq!(streamed(&judged(&Method::GET, target, &ranged, &[], None)), Some(Media), "{target}");
+        assert_eq!(streamed(&classify(&Method::GET, target, &ranged, &[], None)), Some(Media), "{target}");
     }
 }
 
@@ -91,7 +91,7 @@ fn a_range_is_media_wherever_it_is_asked() {
 fn an_upgrade_is_a_socket_on_any_path() {
     let upgrade = headers(&[("connection", "Upgrade"), ("upgrade", "websocket")]);
     for target in ["/Items", "/socket", "/anything"] {
-        assert_eq!(streamed(&judged(&Method::GET, target, &upgrade, &[], None)), Some(Socket), "{target}");
+        assert_eq!(streamed(&classify(&Method::GET, target, &upgrade, &[], None)), Some(Socket), "{target}");
     }
 }
 
@@ -109,14 +109,14 @@ fn only_a_get_opens_a_socket() {
         (Method::HEAD, "/socket"),
         (Method::OPTIONS, "/Items"),
     ] {
-        let plain = judged(&method, target, &headers(&[]), &[], Some(super::ME));
-        assert_eq!(judged(&method, target, &upgrade, &[], Some(super::ME)), plain, "{method} {target}");
+        let plain = classify(&method, target, &headers(&[]), &[], Some(super::ME));
+        assert_eq!(classify(&method, target, &upgrade, &[], Some(super::ME)), plain, "{method} {target}");
         assert_ne!(streamed(&plain), Some(Socket), "{method} {target}");
     }
 }
 
 #[test]
-fn asking_by_post_and_logging_in_change_nothing() {
+fn reads_by_post_and_logins_change_nothing() {
     for (target, reason) in [
         ("/Users/AuthenticateByName", Account),
         ("/Users/AuthenticateWithQuickConnect", Account),
@@ -133,19 +133,19 @@ fn asking_by_post_and_logging_in_change_nothing() {
         ("/LiveStreams/Open", Media),
         ("/user_usage_stats/submit_custom_query", Moment),
     ] {
-        let verdict = judged(&Method::POST, target, &headers(&[]), &[], None);
-        assert_eq!(streamed(&verdict), Some(reason), "{target}");
+        let classification = classify(&Method::POST, target, &headers(&[]), &[], None);
+        assert_eq!(streamed(&classification), Some(reason), "{target}");
     }
-    let verdict = judged(&Method::OPTIONS, "/Items/{item}", &headers(&[]), &[], None);
-    assert_eq!(streamed(&verdict), Some(Moment));
+    let classification = classify(&Method::OPTIONS, "/Items/{item}", &headers(&[]), &[], None);
+    assert_eq!(streamed(&classification), Some(Moment));
 }
 
 #[test]
 fn first_set_up_is_not_done_through_a_gateway() {
     for method in [Method::GET, Method::POST, Method::OPTIONS] {
         for target in ["/Startup/User", "/startup/configuration", "/emby/Startup/Complete", "//Startup;x/User"] {
-            let verdict = judged(&method, target, &headers(&[]), &[], None);
-            assert_eq!(verdict, Classification::Refuse(RejectionReason::Setup), "{method} {target}");
+            let classification = classify(&method, target, &headers(&[]), &[], None);
+            assert_eq!(classification, Classification::Refuse(RejectionReason::Setup), "{method} {target}");
         }
     }
     for target in ["/Items/../System", "/a%00", "no-slash"] {
@@ -154,14 +154,14 @@ fn first_set_up_is_not_done_through_a_gateway() {
 }
 
 #[test]
-fn a_head_is_the_get_it_asks_about() {
+fn a_head_request_is_classified_like_its_get() {
     for target in ["/Items?limit=1", "/Items/{item}/Images/Primary"] {
-        assert_eq!(judged(&Method::HEAD, target, &headers(&[]), &[], Some(super::ME)), got(target));
+        assert_eq!(classify(&Method::HEAD, target, &headers(&[]), &[], Some(super::ME)), got(target));
     }
 }
 
 #[test]
-fn a_read_whose_key_would_tell_the_callers_token_is_not_kept() {
+fn a_read_whose_key_would_contain_the_token_is_not_cached() {
     let token = "0123456789abcdef0123456789abcdef";
     let with_token = [("x-emby-token", token)];
     for target in [
@@ -170,8 +170,8 @@ fn a_read_whose_key_would_tell_the_callers_token_is_not_kept() {
         format!("/Genres/{token}"),
         format!("/Items?unheardOf=%2530{}", &token[1..]),
     ] {
-        let verdict = judged(&Method::GET, &target, &headers(&with_token), &[], None);
-        assert_eq!(streamed(&verdict), Some(Odd), "{target}");
+        let classification = classify(&Method::GET, &target, &headers(&with_token), &[], None);
+        assert_eq!(streamed(&classification), Some(Odd), "{target}");
         assert_eq!(streamed(&got(&target)), None, "somebody else's text: {target}");
     }
 }

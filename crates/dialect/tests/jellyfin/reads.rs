@@ -20,15 +20,15 @@ fn check(rows: &[Row]) {
         let mut found: Vec<&str> = read.tags.iter().map(Tag::as_str).collect();
         found.sort_unstable();
         let tags = filled(tags);
-        let mut wanted: Vec<&str> = tags.split_whitespace().collect();
-        wanted.sort_unstable();
-        assert_eq!(found, wanted, "{target}");
+        let mut expected: Vec<&str> = tags.split_whitespace().collect();
+        expected.sort_unstable();
+        assert_eq!(found, expected, "{target}");
         assert_eq!(read.representation, Representation::Json, "{target}");
     }
 }
 
 #[test]
-fn the_server_tells_about_itself() {
+fn reads_about_the_server_itself() {
     check(&[
         ("/System/Info/Public?x=1", Class::Identity, "/System/Info/Public", "server"),
         ("/System/Info", Class::Server, "/System/Info", "server"),
@@ -151,7 +151,7 @@ fn lists_over_the_library() {
 }
 
 #[test]
-fn lists_of_what_a_library_is_made_of() {
+fn lists_of_genres_years_and_the_like() {
     check(&[
         ("/Trailers", Class::Lists, "/Trailers?userid=~", LIST),
         ("/Artists", Class::Lists, "/Artists?userid=~", "libraries user-state"),
@@ -194,7 +194,7 @@ fn lists_that_are_composed_for_a_user() {
 }
 
 #[test]
-fn one_item_and_what_belongs_to_it() {
+fn an_item_and_its_parts() {
     check(&[
         ("/Items/{item}", Class::Item, "/Items/{item}?userid=~", "item:{item} user-state"),
         ("/Items/Root", Class::Item, "/Items/Root?userid=~", "libraries user-state"),
@@ -247,7 +247,7 @@ fn playlists() {
 }
 
 #[test]
-fn images_are_shared_by_those_who_may_see_what_they_show() {
+fn images_are_shared_by_tokens_that_may_see_the_item() {
     for (target, key, of) in [
         (
             "/Items/{item}/Images/primary?tag=x&maxWidth=300",
@@ -277,7 +277,7 @@ fn images_are_shared_by_those_who_may_see_what_they_show() {
 }
 
 #[test]
-fn an_image_whose_version_is_not_named_is_fresh_for_an_hour_only() {
+fn an_image_without_a_version_is_fresh_for_one_hour() {
     for (target, fresh_s) in [
         ("/Items/{item}/Images/Primary", 3600),
         ("/Items/{item}/Images/Primary?tag=x", 30 * 86400),
@@ -306,7 +306,7 @@ fn only_public_information_is_public() {
 }
 
 #[test]
-fn style_sheets_and_the_splash_screen_are_taken_as_they_are() {
+fn style_sheets_and_the_splash_screen_are_cached_unchanged() {
     for (target, key) in [
         ("/Branding/Css", "/Branding/Css opaque"),
         ("/Branding/Css.css", "/Branding/Css opaque"),
@@ -319,7 +319,7 @@ fn style_sheets_and_the_splash_screen_are_taken_as_they_are() {
 }
 
 #[test]
-fn what_a_user_did_shortens_the_life_of_a_body() {
+fn user_state_shortens_the_lifetime_of_a_body() {
     for (target, own, fresh_s, with_signal_s, user_state) in [
         ("/Items", true, 300, 3600, true),
         ("/Items?enableUserData=false", true, 3600, 3600, false),

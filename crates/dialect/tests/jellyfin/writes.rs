@@ -6,10 +6,10 @@ use greenroom_dialect::request::{BodyUse, RequestView, ServerKind};
 use greenroom_dialect::tag::{Audience, Tag, TagInvalidation};
 use http::{HeaderMap, Method};
 
-use super::{ITEM, ME, OTHER, filled, headers, judged, read, written};
+use super::{ITEM, ME, OTHER, classify, filled, headers, read, written};
 
 /// Invalidations as text: `tag`, `!` for everyone, `=user` for a named user, `^` with ancestors.
-fn told(stale: &[TagInvalidation]) -> Vec<String> {
+fn describe(stale: &[TagInvalidation]) -> Vec<String> {
     let mut all: Vec<String> = stale
         .iter()
         .map(|staling| {
@@ -39,15 +39,15 @@ fn check(rows: &[Row]) {
         let (method, target) = split(request);
         let write = written(method, target, "");
         assert_eq!((write.name, write.revokes), (*name, *forgets), "{request}");
-        let mut wanted: Vec<String> = filled(stale).split_whitespace().map(str::to_owned).collect();
-        wanted.sort_unstable();
-        assert_eq!(told(&write.invalidations), wanted, "{request}");
+        let mut expected: Vec<String> = filled(stale).split_whitespace().map(str::to_owned).collect();
+        expected.sort_unstable();
+        assert_eq!(describe(&write.invalidations), expected, "{request}");
     }
 }
 
 #[test]
-fn what_a_user_marks() {
-    let marked = "item:{item}^ items sessions watch-lists";
+fn lists_of_user_marks() {
+    let entry = "item:{item}^ items sessions watch-lists";
     let played = "history item:{item}^ items sessions under:{item} watch-lists";
     let changed = "item:{item}^ items sessions under:{item} watch-lists";
     let changed_both = "item:{item}^ item:{item}^={other} items items={other} sessions sessions={other} \
@@ -58,12 +58,12 @@ fn what_a_user_marks() {
         ("DELETE /UserPlayedItems/{item}?userId={me}", "played", Nothing, played),
         ("POST /Users/{me}/PlayedItems/{item}", "played", Nothing, played),
         ("DELETE /emby/users/{me}/playeditems/{item}", "played", Nothing, played),
-        ("POST /UserFavoriteItems/{item}", "favorite", Nothing, marked),
-        ("DELETE /Users/{me}/FavoriteItems/{item}", "favorite", Nothing, marked),
+        ("POST /UserFavoriteItems/{item}", "favorite", Nothing, entry),
+        ("DELETE /Users/{me}/FavoriteItems/{item}", "favorite", Nothing, entry),
         ("POST /UserFavoriteItems/{item}?userId={other}", "favorite", Nothing, both),
         ("POST /Users/{other}/FavoriteItems/{item}", "favorite", Nothing, both),
-        ("POST /UserItems/{item}/Rating?likes=true", "rating", Nothing, marked),
-        ("DELETE /Users/{me}/Items/{item}/Rating", "rating", Nothing, marked),
+        ("POST /UserItems/{item}/Rating?likes=true", "rating", Nothing, entry),
+        ("DELETE /Users/{me}/Items/{item}/Rating", "rating", Nothing, entry),
         ("POST /UserItems/{item}/UserData", "user-data", Nothing, changed),
         ("POST /UserItems/{item}/UserData?userId={other}", "user-data", Nothing, changed_both),
         ("POST /Users/{me}/Items/{item}/UserData", "user-data", Nothing, changed),
@@ -72,7 +72,7 @@ fn what_a_user_marks() {
 
 /// The writer sees the effect of a mark on the descendants of a show, season or album.
 #[test]
-fn a_mark_reaches_what_lies_below() {
+fn invalidating_an_item_covers_its_descendants() {
     let episode = r#"{"Id":"{other}","Type":"Episode","SeasonId":"{parent}","SeriesId":"{item}"}"#;
     let season = r#"{"Id":"{parent}","Type":"Season","SeriesId":"{item}"}"#;
     let track = r#"{"Id":"{other}","Type":"Audio","AlbumId":"{item}"}"#;
@@ -103,7 +103,7 @@ fn a_mark_reaches_what_lies_below() {
 
 /// A view shows the time of its last addition.
 #[test]
-fn a_new_collection_reaches_the_view_that_holds_it() {
+fn a_new_collection_invalidates_the_view_that_holds_it() {
     let read = read("/Items/{parent}");
     let body = r#"{"Id":"{parent}","Type":"CollectionFolder","DateLastMediaAdded":"2026-01-01T00:00:00Z"}"#;
     let sent = headers(&[("content-type", "application/json")]);
@@ -117,7 +117,7 @@ fn a_new_collection_reaches_the_view_that_holds_it() {
 }
 
 #[test]
-fn a_beginning_is_logged_by_the_server() {
+fn the_server_logs_the_start_of_playback() {
     let log = read("/System/ActivityLog/Entries").tags;
     for (target, body) in
         [("/Sessions/Playing", r#"{"ItemId":"{item}"}"#), ("/Sessions/Playing", ""), ("/PlayingItems/{item}", "")]
@@ -131,7 +131,7 @@ fn a_beginning_is_logged_by_the_server() {
 }
 
 #[test]
-fn while_something_plays_lists_follow_once_a_minute() {
+fn playback_progress_invalidates_lists_once_a_minute() {
     let body = r#"{"CanSeek":true,"ItemId":"{item}","PositionTicks":10}"#;
     for (request, body, name, at_once) in [
         ("POST /Sessions/Playing", body, "playback-start", "history! item:{item} sessions!"),
@@ -144,18 +144,18 @@ fn while_something_plays_lists_follow_once_a_minute() {
         let (method, target) = split(request);
         let write = written(method, target, body);
         assert_eq!(write.name, name, "{request}");
-        assert_eq!(told(&write.invalidations).join(" "), filled(at_once), "{request}");
+        assert_eq!(describe(&write.invalidations).join(" "), filled(at_once), "{request}");
         let minutely = write.throttled.unwrap();
         assert_eq!(minutely.item, ITEM);
-        assert_eq!(told(&minutely.invalidations).join(" "), filled("item:{item}^ items watch-lists"), "{request}");
+        assert_eq!(describe(&minutely.invalidations).join(" "), filled("item:{item}^ items watch-lists"), "{request}");
     }
 }
 
 #[test]
-fn when_it_pauses_or_stops_lists_follow_at_once() {
+fn a_pause_or_stop_invalidates_lists_at_once() {
     let stopped = "history! item:{item}^ items sessions! user-state watch-lists";
     let body = r#"{"ItemId":"{item}","PositionTicks":10,"NowPlayingQueue":[{"Id":"cut o"#;
-    for (request, body, wanted) in [
+    for (request, body, expected) in [
         ("POST /Sessions/Playing/Stopped", body, stopped),
         ("DELETE /PlayingItems/{item}", "", stopped),
         ("DELETE /Users/{me}/PlayingItems/{item}", "", stopped),
@@ -167,18 +167,18 @@ fn when_it_pauses_or_stops_lists_follow_at_once() {
     ] {
         let (method, target) = split(request);
         let write = written(method, target, body);
-        assert_eq!(told(&write.invalidations).join(" "), filled(wanted), "{request}");
+        assert_eq!(describe(&write.invalidations).join(" "), filled(expected), "{request}");
         assert_eq!(write.throttled, None);
     }
 }
 
 #[test]
-fn a_report_that_names_no_item_is_taken_to_mean_any() {
+fn a_report_without_an_item_may_concern_any() {
     for target in ["/Sessions/Playing", "/Sessions/Playing/Progress", "/Sessions/Playing/Stopped"] {
         for body in ["", "not json", "{}", "[1]"] {
             let write = written("POST", target, body);
             assert_eq!(
-                told(&write.invalidations).join(" "),
+                describe(&write.invalidations).join(" "),
                 "history! sessions! user-state watch-lists",
                 "{target} {body}"
             );
@@ -187,7 +187,7 @@ fn a_report_that_names_no_item_is_taken_to_mean_any() {
 }
 
 #[test]
-fn what_is_edited_or_deleted() {
+fn edited_or_deleted_items() {
     let edited = "image:{item}! item:{item}^! items! libraries! playlist:{item}! under:{item}!";
     let deleted = "collections! image:{item}! item:{item}^! items! libraries! playlist:{item}! playlists! under:{item}! \
          watch-lists!";
@@ -215,7 +215,7 @@ fn what_is_edited_or_deleted() {
 }
 
 #[test]
-fn a_flood_of_ids_makes_everything_stale() {
+fn too_many_ids_invalidate_everything() {
     let ids = vec!["1"; 300].join(",");
     let write = written("DELETE", &format!("/Items?ids={ids}"), "");
     assert!(write.invalidations.contains(&TagInvalidation::everyone(Tag::all())));
@@ -267,19 +267,19 @@ fn scans_and_tasks() {
 
 #[test]
 fn users_rights_and_tokens() {
-    let theirs = "all={other} image:users/{other}! users!";
-    let mine = "all all={me} image:users/{me}! users!";
+    let of_other = "all={other} image:users/{other}! users!";
+    let own = "all all={me} image:users/{me}! users!";
     check(&[
         ("POST /Users/New", "user", Nothing, "users!"),
-        ("DELETE /Users/{other}", "user", Everyone, theirs),
-        ("POST /Users/{other}/Policy", "policy", Everyone, theirs),
-        ("POST /Users/{other}/Password", "password", Everyone, theirs),
-        ("POST /Users/Password", "password", Everyone, mine),
+        ("DELETE /Users/{other}", "user", Everyone, of_other),
+        ("POST /Users/{other}/Policy", "policy", Everyone, of_other),
+        ("POST /Users/{other}/Password", "password", Everyone, of_other),
+        ("POST /Users/Password", "password", Everyone, own),
         ("POST /Users/ForgotPassword/Pin", "password", Everyone, "all!"),
-        ("POST /Users/{other}/Configuration", "user", Nothing, theirs),
-        ("POST /Users/Configuration", "user", Nothing, mine),
-        ("POST /UserImage", "user", Nothing, mine),
-        ("POST /Users/{other}/Images/Primary", "user", Nothing, theirs),
+        ("POST /Users/{other}/Configuration", "user", Nothing, of_other),
+        ("POST /Users/Configuration", "user", Nothing, own),
+        ("POST /UserImage", "user", Nothing, own),
+        ("POST /Users/{other}/Images/Primary", "user", Nothing, of_other),
         ("POST /DisplayPreferences/usersettings?client=emby", "display", Nothing, "users"),
         ("DELETE /Devices?id=x", "device", Everyone, "sessions! users!"),
         ("POST /Devices/Options?id=x", "device", Nothing, "sessions! users!"),
@@ -307,7 +307,7 @@ fn the_server_itself() {
 }
 
 #[test]
-fn a_write_that_no_table_knows_makes_everything_stale() {
+fn an_unknown_write_invalidates_everything() {
     check(&[
         ("POST /SomethingNew", "unknown", Nothing, "all!"),
         ("PUT /Items/{item}/SomethingNew", "unknown", Nothing, "all!"),
@@ -316,7 +316,7 @@ fn a_write_that_no_table_knows_makes_everything_stale() {
 }
 
 #[test]
-fn an_odd_write_makes_everything_stale_and_keeps_its_meaning() {
+fn an_ambiguous_write_invalidates_everything_and_keeps_its_revocations() {
     check(&[
         ("POST //UserPlayedItems/{item}", "played", Nothing, "all!"),
         ("POST /UserPlayedItems/{item}?userId=1&userId=2", "played", Nothing, "all!"),
@@ -327,9 +327,9 @@ fn an_odd_write_makes_everything_stale_and_keeps_its_meaning() {
 }
 
 #[test]
-fn a_writer_whom_nobody_proved_may_be_the_one_that_is_named() {
-    let verdict = judged(&Method::POST, "/Users/{me}/PlayedItems/{item}", &HeaderMap::new(), &[], None);
-    let Classification::Write(write) = verdict else { panic!("{verdict:?}") };
+fn an_unverified_writer_may_be_the_named_user() {
+    let classification = classify(&Method::POST, "/Users/{me}/PlayedItems/{item}", &HeaderMap::new(), &[], None);
+    let Classification::Write(write) = classification else { panic!("{classification:?}") };
     let item = Tag::item(ITEM);
     assert!(write.invalidations.contains(&TagInvalidation::account(item.clone()).with_ancestors()));
     assert!(write.invalidations.contains(&TagInvalidation::user(item.clone(), ME).with_ancestors()));
@@ -337,13 +337,13 @@ fn a_writer_whom_nobody_proved_may_be_the_one_that_is_named() {
 }
 
 #[test]
-fn only_the_reports_of_players_are_read() {
+fn only_the_bodies_of_playback_reports_are_read() {
     let body = filled(r#"{"ItemId":"{item}","EventName":"pause","key":"5"}"#);
     let of = |request: &str, body: &[u8]| {
         let (method, target) = split(request);
         let method = Method::from_bytes(method.as_bytes()).expect("a method");
-        let ask = RequestView { method: &method, target, headers: &HeaderMap::new(), body };
-        (ServerKind::Jellyfin.body_use(&ask), ServerKind::Jellyfin.classify(&ask, Some(ME)))
+        let request = RequestView { method: &method, target, headers: &HeaderMap::new(), body };
+        (ServerKind::Jellyfin.body_use(&request), ServerKind::Jellyfin.classify(&request, Some(ME)))
     };
     for report in ["/Sessions/Playing", "/emby/sessions/PLAYING/Progress", "/Sessions/Playing/Stopped?a=b"] {
         let request = format!("POST {report}");

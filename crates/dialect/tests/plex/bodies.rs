@@ -6,14 +6,14 @@ use greenroom_dialect::response_facts::{MAX_TAGGED_ROWS, ResponseFacts, Unusable
 use http::{HeaderMap, HeaderValue};
 use proptest::prelude::*;
 
-use crate::test_request::{TestRequest, get, words};
+use crate::test_request::{TestRequest, get, tag_names};
 
-fn inspect(asking: &TestRequest, kind: &str, body: &[u8]) -> Result<ResponseFacts, UnusableResponse> {
+fn inspect(request: &TestRequest, kind: &str, body: &[u8]) -> Result<ResponseFacts, UnusableResponse> {
     let mut headers = HeaderMap::new();
     if !kind.is_empty() {
         headers.insert("content-type", HeaderValue::from_str(kind).expect("a content type is printable"));
     }
-    ServerKind::Plex.inspect(&asking.read(), &headers, &Bytes::copy_from_slice(body))
+    ServerKind::Plex.inspect(&request.read(), &headers, &Bytes::copy_from_slice(body))
 }
 
 fn xml(target: &str, body: &str) -> Result<ResponseFacts, UnusableResponse> {
@@ -42,7 +42,7 @@ const EPISODES_JSON: &str = r#"{"MediaContainer":{"size":2,"librarySectionID":2,
  {"ratingKey":"584","parentRatingKey":"582","grandparentRatingKey":"581","type":"episode","title":"\u00e4"}]}}"#;
 
 #[test]
-fn a_row_that_lies_under_itself_tells_nothing_of_what_lies_under_what() {
+fn a_row_that_is_its_own_parent_yields_no_lineage() {
     let body = r#"<MediaContainer><Video ratingKey="12" parentRatingKey="12" type="episode"/></MediaContainer>"#;
     let facts = xml("/library/metadata/12", body).unwrap();
     assert!(links(&facts).is_empty());
@@ -53,7 +53,7 @@ fn the_rows_of_both_forms_say_the_same() {
     let target = "/library/metadata/582/children";
     let facts = xml(target, EPISODES_XML).unwrap();
     assert_eq!(facts, json(target, EPISODES_JSON).unwrap());
-    assert_eq!(words(&facts.tags), ["item:583", "item:584", "under:581", "under:582", "inside:2"]);
+    assert_eq!(tag_names(&facts.tags), ["item:583", "item:584", "under:581", "under:582", "inside:2"]);
     assert_eq!(links(&facts), [("583", Some("582")), ("582", Some("581")), ("581", None), ("584", Some("582"))],);
 }
 
@@ -64,16 +64,16 @@ fn rows_of_containers_carry_the_branch_tag() {
             r#"<MediaContainer><Directory ratingKey="1" type="{kind}" librarySectionID="3"/></MediaContainer>"#
         );
         let facts = xml("/library/sections/3/all", &body).unwrap();
-        assert_eq!(words(&facts.tags), ["item:1", "branch", "inside:3"], "{kind}");
+        assert_eq!(tag_names(&facts.tags), ["item:1", "branch", "inside:3"], "{kind}");
     }
     let movie = r#"<MediaContainer><Video ratingKey="1" type="movie" librarySectionID="3"/></MediaContainer>"#;
     let facts = xml("/library/sections/3/all", movie).unwrap();
-    assert_eq!(words(&facts.tags), ["item:1", "inside:3"]);
+    assert_eq!(tag_names(&facts.tags), ["item:1", "inside:3"]);
     assert_eq!(links(&facts), [("1", None)]);
 }
 
 #[test]
-fn an_album_lies_under_its_artist_and_an_episode_without_a_season_is_not_guessed() {
+fn an_album_has_its_artist_as_parent_and_an_episode_without_a_season_none() {
     let album = r#"{"MediaContainer":{"Metadata":[{"ratingKey":"5","parentRatingKey":4,"type":"album"}]}}"#;
     let facts = json("/library/sections/1/all", album).unwrap();
     assert_eq!(links(&facts), [("5", Some("4")), ("4", None)]);
@@ -85,7 +85,7 @@ fn an_album_lies_under_its_artist_and_an_episode_without_a_season_is_not_guessed
 fn rows_nested_in_hubs_and_items_count() {
     let body = r#"{"MediaContainer":{"Hub":[{"type":"movie","Metadata":[{"ratingKey":"1","type":"movie",
         "OnDeck":{"Metadata":{"ratingKey":"2"}}}]}]}}"#;
-    assert_eq!(words(&json("/hubs", body).unwrap().tags), ["item:1", "item:2"]);
+    assert_eq!(tag_names(&json("/hubs", body).unwrap().tags), ["item:1", "item:2"]);
 }
 
 #[test]
@@ -97,29 +97,29 @@ fn too_many_rows_get_one_tag_for_all() {
     let facts = xml("/library/sections/1/all", &rows(MAX_TAGGED_ROWS)).unwrap();
     assert_eq!(facts.tags.len(), MAX_TAGGED_ROWS + 1);
     let facts = xml("/library/sections/1/all", &rows(MAX_TAGGED_ROWS + 1)).unwrap();
-    assert_eq!(words(&facts.tags), ["items", "inside:1"]);
+    assert_eq!(tag_names(&facts.tags), ["items", "inside:1"]);
     assert_eq!(facts.parents.len(), MAX_TAGGED_ROWS + 1);
 }
 
 #[test]
-fn an_item_of_unknown_section_is_taken_to_be_of_any() {
+fn an_item_of_an_unknown_section_may_belong_to_any() {
     let facts = xml("/library/metadata/1", r#"<MediaContainer><Video ratingKey="1"/></MediaContainer>"#).unwrap();
-    assert_eq!(words(&facts.tags), ["items"]);
+    assert_eq!(tag_names(&facts.tags), ["items"]);
 }
 
 #[test]
-fn a_playlist_by_rule_follows_user_state_and_the_libraries() {
+fn a_smart_playlist_depends_on_user_state_and_the_libraries() {
     let items = |smart: &str| {
         let body = format!(r#"<MediaContainer{smart}><Track ratingKey="1" parentRatingKey="2"/></MediaContainer>"#);
         xml("/playlists/9/items", &body).unwrap()
     };
-    assert_eq!(words(&items(r#" smart="0""#).tags), ["item:1", "under:2"]);
-    assert_eq!(words(&items(r#" smart="1""#).tags), ["item:1", "under:2", "watch-lists", "across"]);
-    assert_eq!(words(&items("").tags), ["item:1", "under:2", "watch-lists", "across"]);
+    assert_eq!(tag_names(&items(r#" smart="0""#).tags), ["item:1", "under:2"]);
+    assert_eq!(tag_names(&items(r#" smart="1""#).tags), ["item:1", "under:2", "watch-lists", "across"]);
+    assert_eq!(tag_names(&items("").tags), ["item:1", "under:2", "watch-lists", "across"]);
     let whole = items(r#" smart="0" ratingKey="9" leafCount="1" playlistType="audio""#);
-    assert_eq!(words(&whole.tags), ["item:1", "item:9", "under:2"]);
+    assert_eq!(tag_names(&whole.tags), ["item:1", "item:9", "under:2"]);
     let mixed = r#"{"MediaContainer":{"Metadata":[{"ratingKey":"1","smart":false},{"ratingKey":"2","smart":true}]}}"#;
-    assert!(words(&json("/playlists", mixed).unwrap().tags).contains(&"watch-lists"));
+    assert!(tag_names(&json("/playlists", mixed).unwrap().tags).contains(&"watch-lists"));
 }
 
 #[test]
@@ -128,23 +128,23 @@ fn sections_that_are_scanned_are_fresh_for_a_shorter_time() {
         |refreshing| format!(r#"<MediaContainer><Directory key="1" refreshing="{refreshing}"/></MediaContainer>"#);
     assert_eq!(xml("/library/sections", &sections(1)).unwrap().max_fresh_s, Some(30));
     assert_eq!(xml("/library/sections", &sections(0)).unwrap().max_fresh_s, None);
-    let told = r#"{"MediaContainer":{"Directory":[{"key":"1","refreshing":true}]}}"#;
-    assert_eq!(json("/library/sections", told).unwrap().max_fresh_s, Some(30));
+    let body = r#"{"MediaContainer":{"Directory":[{"key":"1","refreshing":true}]}}"#;
+    assert_eq!(json("/library/sections", body).unwrap().max_fresh_s, Some(30));
 }
 
 #[test]
-fn a_server_that_is_starting_is_not_believed() {
+fn responses_of_a_starting_server_are_unusable() {
     for state in ["startingPlugins", ""] {
-        let told = format!(r#"<MediaContainer size="0" startState="{state}"/>"#);
-        assert_eq!(xml("/", &told), Err(UnusableResponse::Starting));
-        let told = format!(r#"{{"MediaContainer":{{"size":0,"startState":"{state}"}}}}"#);
-        assert_eq!(json("/media/providers", &told), Err(UnusableResponse::Starting));
+        let body = format!(r#"<MediaContainer size="0" startState="{state}"/>"#);
+        assert_eq!(xml("/", &body), Err(UnusableResponse::Starting));
+        let body = format!(r#"{{"MediaContainer":{{"size":0,"startState":"{state}"}}}}"#);
+        assert_eq!(json("/media/providers", &body), Err(UnusableResponse::Starting));
     }
     assert!(json("/", r#"{"MediaContainer":{"Setting":[{"id":"x","startState":"y"}]}}"#).is_ok());
 }
 
 #[test]
-fn what_is_not_one_whole_container_is_malformed() {
+fn anything_but_one_complete_container_is_malformed() {
     for body in [
         "",
         "   ",
@@ -191,7 +191,7 @@ fn what_is_not_one_whole_container_is_malformed() {
 }
 
 #[test]
-fn a_foreign_content_type_is_not_kept() {
+fn an_unexpected_content_type_is_not_cached() {
     let body = b"<MediaContainer/>";
     for kind in ["text/html", "text/html; charset=utf-8", "application/json", "image/png", "application/xhtml+xml"] {
         assert_eq!(inspect(&get("/hubs"), kind, body), Err(UnusableResponse::ContentType), "{kind}");
@@ -206,7 +206,7 @@ fn a_foreign_content_type_is_not_kept() {
 }
 
 #[test]
-fn a_picture_must_look_like_one() {
+fn an_image_must_look_like_one() {
     let picture = get("/library/metadata/1/thumb/1");
     for body in [
         &b"\xff\xd8\xff\xe0rest\xff\xd9"[..],
@@ -230,7 +230,7 @@ fn a_picture_must_look_like_one() {
 }
 
 #[test]
-fn a_picture_that_broke_off_is_malformed() {
+fn a_truncated_image_is_malformed() {
     for target in [
         "/library/metadata/1/thumb/1",
         "/photo/:/transcode?width=1&height=1&url=/library/metadata/1/thumb/2",
@@ -294,14 +294,14 @@ proptest! {
 
     #[test]
     fn a_body_with_broken_bytes_is_read_without_a_panic(at in 0usize..400, byte in any::<u8>()) {
-        for (whole, asking, kind) in [
+        for (whole, request, kind) in [
             (EPISODES_XML, get("/library/metadata/582/children"), "text/xml"),
             (EPISODES_JSON, get("/library/metadata/582/children").json(), "application/json"),
         ] {
             let mut body = whole.as_bytes().to_vec();
             let at = at % body.len();
             body[at] = byte;
-            let _ = inspect(&asking, kind, &body);
+            let _ = inspect(&request, kind, &body);
         }
     }
 }
@@ -315,25 +315,25 @@ fn the_length_of_a_whole_list_is_the_containers_own() {
         (r#""size":"3""#, r#"size="3""#, Some(3)),
         (r#""title1":"x""#, r#"title1="x""#, None),
     ];
-    for (members, attributes, wanted) in sizes {
+    for (members, attributes, expected) in sizes {
         let inner = r#""Metadata":[{"ratingKey":"1","Media":[{"Part":[{"size":999,"totalSize":999}]}]}]"#;
         let body = format!(r#"{{"MediaContainer":{{{members},{inner}}}}}"#);
-        assert_eq!(json(all, &body).unwrap().total, wanted, "{body}");
+        assert_eq!(json(all, &body).unwrap().total, expected, "{body}");
         let body = format!(
             r#"<MediaContainer {attributes}><Video ratingKey="1"><Part size="999" totalSize="9"/></Video></MediaContainer>"#
         );
-        assert_eq!(xml(all, &body).unwrap().total, wanted, "{body}");
+        assert_eq!(xml(all, &body).unwrap().total, expected, "{body}");
     }
     let sessions = json("/status/sessions", r#"{"MediaContainer":{"size":4}}"#).unwrap();
     assert_eq!(sessions.total, None, "who plays is no measure of a library");
 }
 
 #[test]
-fn a_list_of_sections_says_whether_one_is_scanned() {
-    for (refreshing, wanted) in [("true", true), ("false", false)] {
+fn a_list_of_sections_shows_whether_one_is_scanned() {
+    for (refreshing, expected) in [("true", true), ("false", false)] {
         let body =
             format!(r#"{{"MediaContainer":{{"size":1,"Directory":[{{"key":"1","refreshing":{refreshing}}}]}}}}"#);
-        assert_eq!(json("/library/sections", &body).unwrap().scanning, Some(wanted));
+        assert_eq!(json("/library/sections", &body).unwrap().scanning, Some(expected));
     }
     let list = r#"{"MediaContainer":{"size":0}}"#;
     assert_eq!(json("/library/sections/1/all", list).unwrap().scanning, None);

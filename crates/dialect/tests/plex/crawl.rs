@@ -32,7 +32,7 @@ fn music() -> LibraryInfo {
 }
 
 #[test]
-fn a_page_of_tracks_is_read_with_all_that_is_kept_of_them() {
+fn a_page_of_tracks_is_parsed_with_all_indexed_fields() {
     let read = page(Some(ItemKind::Track), TRACKS).expect("it is fit");
     assert_eq!((read.rows, read.skipped, read.offset, read.total), (3, 1, Some(250), Some(900)));
     let whole = Item {
@@ -64,7 +64,7 @@ fn a_page_of_tracks_is_read_with_all_that_is_kept_of_them() {
 }
 
 #[test]
-fn an_episodes_own_title_is_no_credit() {
+fn the_title_of_an_episode_is_no_artist() {
     let body = r#"{"MediaContainer":{"size":1,"Metadata":[{"ratingKey":"9","type":"episode","title":"A",
         "originalTitle":"Ä","parentRatingKey":"8","grandparentRatingKey":"7","index":3,"parentIndex":1}]}}"#;
     let read = page(None, body).expect("it is fit");
@@ -73,20 +73,20 @@ fn an_episodes_own_title_is_no_credit() {
 }
 
 #[test]
-fn the_size_of_a_page_is_not_taken_for_that_of_the_whole_list() {
+fn the_size_of_a_page_is_not_the_size_of_the_list() {
     let body = r#"{"MediaContainer":{"size":2,"Metadata":[{"ratingKey":"1","type":"track","title":"A"},
         {"ratingKey":"2","type":"track","title":"B"}]}}"#;
     let read = |start, asked| page(Some(ItemKind::Track), body).expect("it is fit").with_window(start, asked);
     assert_eq!(read(500, 3).map(|page| page.total), Ok(Some(502)), "fewer came than were asked for");
     assert_eq!(read(500, 2).err(), Some(UnusableResponse::Malformed), "there may be more");
     assert_eq!(read(0, 0).err(), Some(UnusableResponse::Malformed), "a count that is none");
-    let told = r#"{"MediaContainer":{"size":0,"totalSize":45000}}"#;
-    let told = page(Some(ItemKind::Track), told).expect("it is fit").with_window(0, 0);
-    assert_eq!(told.map(|page| page.total), Ok(Some(45_000)));
+    let body = r#"{"MediaContainer":{"size":0,"totalSize":45000}}"#;
+    let page = page(Some(ItemKind::Track), body).expect("it is fit").with_window(0, 0);
+    assert_eq!(page.map(|page| page.total), Ok(Some(45_000)));
 }
 
 #[test]
-fn albums_and_artists_are_branches_and_other_kinds_are_passed_over() {
+fn albums_and_artists_are_containers_and_other_kinds_are_skipped() {
     let body = r#"{"MediaContainer":{"size":5,"Metadata":[{"ratingKey":"1","type":"album","title":"A"},
         {"ratingKey":"2","type":"artist","title":"B"},{"ratingKey":"3","type":"playlist","title":"C"},
         {"ratingKey":"4","type":"movie","title":"D"}],"Directory":[{"key":"/x/allLeaves","title":"All episodes"}]}}"#;
@@ -109,7 +109,7 @@ fn a_count_is_a_page_without_rows() {
 }
 
 #[test]
-fn what_is_foreign_or_starting_is_unfit_and_says_why() {
+fn unexpected_or_starting_responses_are_unusable_with_a_reason() {
     let fit = |body: &str| page(None, body).map(|_| ());
     assert_eq!(fit("  <?xml version=\"1.0\"?><MediaContainer size=\"0\"/>"), Err(UnusableResponse::ContentType));
     assert_eq!(fit("<html>"), Err(UnusableResponse::ContentType));
@@ -122,7 +122,7 @@ fn what_is_foreign_or_starting_is_unfit_and_says_why() {
 }
 
 #[test]
-fn fields_in_forms_nobody_sends_cost_a_field_and_not_the_page() {
+fn fields_of_unexpected_types_are_skipped_and_the_page_is_kept() {
     let body = r#"{"MediaContainer":{"size":1,"Metadata":[{"ratingKey":"1","type":"track","title":"A","index":-1,
         "year":99999,"duration":1.5,"Guid":null,"Media":{"Part":"x"},"parentTitle":{"a":[1]},"addedAt":true}]}}"#;
     let read = page(None, body).expect("it is fit");
@@ -131,7 +131,7 @@ fn fields_in_forms_nobody_sends_cost_a_field_and_not_the_page() {
 }
 
 #[test]
-fn what_is_absurdly_long_is_not_kept() {
+fn an_overlong_target_is_not_cached() {
     let (title, long) = ("t".repeat(8 * 1024), "x".repeat(8 * 1024 + 1));
     let guids = vec![r#"{"id":"imdb://tt1"}"#; 300].join(",");
     let body = format!(
@@ -197,7 +197,7 @@ fn entry(rest: &str) -> Vec<ChangeHint> {
 }
 
 #[test]
-fn timeline_entries_tell_what_came_and_what_went() {
+fn timeline_entries_list_added_and_removed_items() {
     let library = r#""identifier":"com.plexapp.plugins.library""#;
     let changed = |key: &str| ChangeHint::Changed { shelf: Some("3".into()), key: key.into() };
     for state in ["0", "5"] {
@@ -208,8 +208,8 @@ fn timeline_entries_tell_what_came_and_what_went() {
     assert_eq!(string, [changed("70")]);
     let gone = [ChangeHint::Removed { shelf: Some("3".into()), key: "71".into() }];
     assert_eq!(entry(&format!(r#"{library},"sectionID":3,"itemID":71,"type":10,"state":9"#)), gone);
-    let marked = r#""sectionID":3,"itemID":71,"type":10,"state":1,"metadataState":"deleted""#;
-    assert_eq!(entry(&format!("{library},{marked}")), gone);
+    let deleted = r#""sectionID":3,"itemID":71,"type":10,"state":1,"metadataState":"deleted""#;
+    assert_eq!(entry(&format!("{library},{deleted}")), gone);
     for silent in [
         r#""sectionID":3,"itemID":71,"type":10,"state":3"#,
         r#""sectionID":3,"itemID":71,"type":-1,"state":5"#,
@@ -225,7 +225,7 @@ fn timeline_entries_tell_what_came_and_what_went() {
 }
 
 #[test]
-fn the_end_of_a_scan_is_heard_and_its_progress_is_not() {
+fn the_end_of_a_scan_is_an_event_and_its_progress_is_not() {
     let activity = |event: &str, kind: &str, context: &str| {
         let frame = format!(
             r#"{{"NotificationContainer":{{"type":"activity","ActivityNotification":[{{"event":"{event}",
@@ -247,7 +247,7 @@ fn the_end_of_a_scan_is_heard_and_its_progress_is_not() {
 }
 
 #[test]
-fn a_frame_with_more_news_than_can_be_told_means_anything() {
+fn a_frame_with_too_many_entries_may_concern_anything() {
     let entry = |id: u32| {
         format!(r#"{{"identifier":"com.plexapp.plugins.library","sectionID":3,"itemID":{id},"type":10,"state":5}}"#)
     };
@@ -262,7 +262,7 @@ fn a_frame_with_more_news_than_can_be_told_means_anything() {
 
 proptest! {
     #[test]
-    fn every_cut_of_a_page_is_unfit(at in 0..TRACKS.len()) {
+    fn every_truncated_page_is_unusable(at in 0..TRACKS.len()) {
         // Some cuts fall within a character, which leaves invalid UTF-8.
         prop_assert!(ServerKind::Plex.page(None, &TRACKS.as_bytes()[..at]).is_err());
     }

@@ -6,7 +6,7 @@ use greenroom_dialect::classification::{Classification, RejectionReason, Sharing
 use crate::test_request::{get, send};
 
 #[test]
-fn a_path_that_no_honest_client_sends_is_refused() {
+fn an_ambiguous_path_is_rejected() {
     for target in [
         "/library/../myplex/account",
         "/library/sections/..%2f..%2fmyplex",
@@ -17,13 +17,17 @@ fn a_path_that_no_honest_client_sends_is_refused() {
         "/library/sections/%",
         "library",
     ] {
-        assert_eq!(get(target).verdict(), Classification::Refuse(RejectionReason::BadPath), "{target}");
-        assert_eq!(send("PUT", target).verdict(), Classification::Refuse(RejectionReason::BadPath), "PUT {target}");
+        assert_eq!(get(target).classification(), Classification::Refuse(RejectionReason::BadPath), "{target}");
+        assert_eq!(
+            send("PUT", target).classification(),
+            Classification::Refuse(RejectionReason::BadPath),
+            "PUT {target}"
+        );
     }
 }
 
 #[test]
-fn an_odd_path_never_fills_the_cache() {
+fn a_read_at_an_ambiguous_path_is_never_cached() {
     for target in [
         "//library/sections",
         "/library//sections",
@@ -35,24 +39,24 @@ fn an_odd_path_never_fills_the_cache() {
         "/library/sections/1%2Fall",
         "/identity;/",
     ] {
-        assert_eq!(get(target).verdict(), Classification::Stream(StreamReason::Odd), "{target}");
+        assert_eq!(get(target).classification(), Classification::Stream(StreamReason::Odd), "{target}");
     }
 }
 
 #[test]
-fn no_ending_makes_an_account_page_a_picture() {
+fn no_file_extension_turns_an_account_page_into_an_image() {
     for target in
         ["/myplex/account.png", "/myplex/account/a.css", "/users/account.json", "/security/token/x.js", "/user/x.jpg"]
     {
-        assert!(!matches!(get(target).verdict(), Classification::Read(_)), "{target}");
+        assert!(!matches!(get(target).classification(), Classification::Read(_)), "{target}");
     }
     for target in ["/library/sections.css", "/library/metadata/1.jpg", "/hubs.png", "/identity.js"] {
-        assert_eq!(get(target).verdict(), Classification::Stream(StreamReason::Unknown), "{target}");
+        assert_eq!(get(target).classification(), Classification::Stream(StreamReason::Unknown), "{target}");
     }
 }
 
 #[test]
-fn set_up_is_refused_in_every_disguise() {
+fn set_up_is_rejected_in_every_spelling() {
     for target in [
         "/myplex/claim?token=x",
         "/MyPlex/Claim",
@@ -62,15 +66,15 @@ fn set_up_is_refused_in_every_disguise() {
         "/myplex%2fclaim",
     ] {
         for method in ["GET", "POST", "PUT"] {
-            let verdict = send(method, target).token("some-token").verdict();
-            assert_eq!(verdict, Classification::Refuse(RejectionReason::Setup), "{method} {target}");
+            let classification = send(method, target).token("some-token").classification();
+            assert_eq!(classification, Classification::Refuse(RejectionReason::Setup), "{method} {target}");
         }
     }
     let settings = send("PUT", "/:/prefs?AcceptedEULA=1");
-    assert_eq!(settings.verdict(), Classification::Refuse(RejectionReason::Setup));
-    assert!(matches!(settings.token("some-token").verdict(), Classification::Write(_)));
-    assert_eq!(send("PUT", "//:/prefs").verdict(), Classification::Refuse(RejectionReason::Setup));
-    assert!(matches!(get("/:/prefs").verdict(), Classification::Read(_)));
+    assert_eq!(settings.classification(), Classification::Refuse(RejectionReason::Setup));
+    assert!(matches!(settings.token("some-token").classification(), Classification::Write(_)));
+    assert_eq!(send("PUT", "//:/prefs").classification(), Classification::Refuse(RejectionReason::Setup));
+    assert!(matches!(get("/:/prefs").classification(), Classification::Read(_)));
 }
 
 #[test]
@@ -100,12 +104,12 @@ fn nothing_outside_the_key_reaches_the_server() {
 }
 
 #[test]
-fn a_read_with_a_body_is_odd() {
+fn a_read_with_a_body_passes_through() {
     for (name, value) in [("Content-Length", "5"), ("Transfer-Encoding", "chunked")] {
-        let verdict = get("/library/sections").header(name, value).verdict();
-        assert_eq!(verdict, Classification::Stream(StreamReason::Odd), "{name}");
+        let classification = get("/library/sections").header(name, value).classification();
+        assert_eq!(classification, Classification::Stream(StreamReason::Odd), "{name}");
     }
-    assert!(matches!(get("/library/sections").header("Content-Length", "0").verdict(), Classification::Read(_)));
+    assert!(matches!(get("/library/sections").header("Content-Length", "0").classification(), Classification::Read(_)));
 }
 
 #[test]
@@ -120,20 +124,20 @@ fn only_a_get_opens_a_socket() {
         ("OPTIONS", "/library/sections"),
         ("POST", "/nonsense"),
     ] {
-        let plain = send(method, target).verdict();
+        let plain = send(method, target).classification();
         let upgrading = send(method, target).header("Connection", "Upgrade").header("Upgrade", "websocket");
-        assert_eq!(upgrading.verdict(), plain, "{method} {target}");
+        assert_eq!(upgrading.classification(), plain, "{method} {target}");
         assert_ne!(plain, Classification::Stream(StreamReason::Socket), "{method} {target}");
     }
     for target in ["/library/sections", "/anything", "/:/websockets/notifications"] {
         let upgrading = get(target).header("Connection", "Upgrade").header("Upgrade", "websocket");
-        assert_eq!(upgrading.verdict(), Classification::Stream(StreamReason::Socket), "{target}");
+        assert_eq!(upgrading.classification(), Classification::Stream(StreamReason::Socket), "{target}");
     }
 }
 
 #[test]
-fn only_this_servers_own_pictures_are_scaled_for_keeping() {
-    let scaled = |url: &str| get(&format!("/photo/:/transcode?width=1&height=1&url={url}")).verdict();
+fn only_images_of_this_server_are_cached_scaled() {
+    let scaled = |url: &str| get(&format!("/photo/:/transcode?width=1&height=1&url={url}")).classification();
     for own in [
         "/library/metadata/1/thumb/2",
         "http://127.0.0.1:32400/library/metadata/1/thumb/2",
@@ -179,7 +183,7 @@ fn only_this_servers_own_pictures_are_scaled_for_keeping() {
 }
 
 #[test]
-fn an_inner_token_never_decides_whose_picture_it_is() {
+fn a_token_in_a_nested_url_does_not_choose_the_partition() {
     let read =
         get("/photo/:/transcode?url=/library/metadata/1/thumb/2?X-Plex-Token=somebody-elses").token("my-own-token");
     assert_eq!(read.credential().token.unwrap().expose(), "my-own-token");

@@ -13,8 +13,8 @@ fn header<'a>(read: &'a Read, name: &str) -> Option<&'a str> {
         .map(|(_, value)| value.to_str().expect("a rebuilt header is printable"))
 }
 
-fn key(asking: &TestRequest) -> String {
-    asking.read().key
+fn key(request: &TestRequest) -> String {
+    request.read().key
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn requests_that_may_mean_different_things_do_not_meet() {
 }
 
 #[test]
-fn promoted_hubs_depend_on_the_client_and_tell_the_server_which() {
+fn promoted_hubs_depend_on_the_client_which_is_sent_to_the_server() {
     let promoted = |client| get("/hubs/promoted").header("X-Plex-Client-Identifier", client).read();
     assert_ne!(promoted("a").key, promoted("b").key);
     assert_eq!(header(&promoted("a"), "x-plex-client-identifier"), Some("a"));
@@ -112,7 +112,7 @@ fn promoted_hubs_depend_on_the_client_and_tell_the_server_which() {
 }
 
 #[test]
-fn a_language_reaches_the_server_as_it_stands_in_the_key() {
+fn the_language_is_sent_to_the_server_as_in_the_key() {
     let read = get("/hubs").header("Accept-Language", "de-DE,de;q=0.9").read();
     assert_eq!(header(&read, "accept-language"), Some("de-DE,de;q=0.9"));
     let read = get("/hubs?X-Plex-Language=fr").header("Accept-Language", "de").read();
@@ -122,7 +122,7 @@ fn a_language_reaches_the_server_as_it_stands_in_the_key() {
 
 #[test]
 fn conflicting_parameters_pass_through() {
-    for asking in [
+    for request in [
         get("/library/sections/1/all?X-Plex-Container-Size=5&X-Plex-Container-Size=6"),
         get("/library/sections/1/all?X-Plex-Container-Size=5").header("X-Plex-Container-Size", "6"),
         get("/library/sections/1/all").header("X-Plex-Container-Size", "5").header("X-Plex-Container-Size", "6"),
@@ -139,7 +139,7 @@ fn conflicting_parameters_pass_through() {
         get("/library/sections/1/all?api_key=abc"),
         get("/library/sections/1/all?uri=http%3A%2F%2Fx%3FaccessToken%3Dabc"),
     ] {
-        assert_eq!(asking.verdict(), Classification::Stream(StreamReason::Odd), "{asking:?}");
+        assert_eq!(request.classification(), Classification::Stream(StreamReason::Odd), "{request:?}");
     }
 }
 
@@ -213,7 +213,7 @@ proptest! {
         let at = at % (pairs.len() - 1);
         let mut swapped = pairs.clone();
         swapped.swap(at, at + 1);
-        let (one, other) = (listed(&pairs).verdict(), listed(&swapped).verdict());
+        let (one, other) = (listed(&pairs).classification(), listed(&swapped).classification());
         if let (Classification::Read(one), Classification::Read(other)) = (one, other) {
             let alike = |pair: &String| pair.replace("%3E", ">");
             prop_assert_eq!(one.key == other.key, alike(&pairs[at]) == alike(&pairs[at + 1]));
@@ -230,23 +230,23 @@ proptest! {
         let in_header = listed(&pairs)
             .header("X-Plex-Container-Start", &start.to_string())
             .header("x-plex-container-size", &size.to_string());
-        prop_assert_eq!(listed(&in_query).verdict(), in_header.verdict());
+        prop_assert_eq!(listed(&in_query).classification(), in_header.classification());
     }
 
     #[test]
-    fn the_same_key_always_asks_the_server_the_same(one in prop::collection::vec(pair(), 0..3), other in prop::collection::vec(pair(), 0..3)) {
-        if let (Classification::Read(one), Classification::Read(other)) = (listed(&one).verdict(), listed(&other).verdict()) {
+    fn the_same_key_always_yields_the_same_request(one in prop::collection::vec(pair(), 0..3), other in prop::collection::vec(pair(), 0..3)) {
+        if let (Classification::Read(one), Classification::Read(other)) = (listed(&one).classification(), listed(&other).classification()) {
             prop_assert_eq!(one.key == other.key, one.target == other.target && one.headers == other.headers);
         }
     }
 
     #[test]
     fn a_rebuilt_request_is_its_own_canonical_form(pairs in prop::collection::vec(pair(), 0..4), size in prop::option::of(0u32..9)) {
-        let mut asking = listed(&pairs);
+        let mut request = listed(&pairs);
         if let Some(size) = size {
-            asking = asking.header("X-Plex-Container-Size", &size.to_string());
+            request = request.header("X-Plex-Container-Size", &size.to_string());
         }
-        if let Classification::Read(read) = asking.verdict() {
+        if let Classification::Read(read) = request.classification() {
             let again = read.headers.iter().fold(get(&read.target), |again, (name, value)| {
                 again.header(name.as_str(), value.to_str().unwrap())
             });
@@ -255,13 +255,13 @@ proptest! {
     }
 
     #[test]
-    fn a_token_never_shows_in_what_is_kept(
+    fn a_token_is_nowhere_in_keys_or_stored_reads(
         token in "[A-Za-z0-9_-]{12,24}",
         place in 0usize..9,
         path in prop::sample::select(vec!["/library/sections/1/all", "/hubs/promoted", "/identity", "/playlists", "/web/a.js"]),
     ) {
         let nested = |url: &str| get(&format!("/photo/:/transcode?width=1&url={url}")).token(&token);
-        let asking = match place {
+        let request = match place {
             0 => get(path).token(&token),
             1 => get(&format!("{path}?X-Plex-Token={token}&type=1")),
             2 => get(&format!("{path}?type=1&x-plex-TOKEN={token}")),
@@ -272,12 +272,12 @@ proptest! {
             7 => get(&format!("{path}?anything={token}")).token(&token),
             _ => get(path).token(&token).header("X-Plex-Language", &token),
         };
-        if let Classification::Read(read) = asking.verdict() {
+        if let Classification::Read(read) = request.classification() {
             prop_assert!(!shown(&read).contains(&token), "{}", read.key);
         } else {
             prop_assert!(place >= 6);
         }
-        let printed = format!("{:?} {:?}", asking.credential(), asking.verdict());
+        let printed = format!("{:?} {:?}", request.credential(), request.classification());
         prop_assert!(!printed.contains(&token));
     }
 
@@ -286,7 +286,7 @@ proptest! {
         target in "/[a-z:/.%0-9A-F;?&=<>+-]{0,60}|\\PC{0,40}",
         header in "[ -~]{0,30}",
     ) {
-        let asking = get(&target).header("Accept", &header).header("X-Plex-Container-Size", &header);
-        let _ = (asking.verdict(), asking.credential());
+        let request = get(&target).header("Accept", &header).header("X-Plex-Container-Size", &header);
+        let _ = (request.classification(), request.credential());
     }
 }

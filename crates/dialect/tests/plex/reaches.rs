@@ -6,7 +6,7 @@ use crate::test_request::{get, hits, send};
 
 /// A write, and reads that must be invalidated before any body was inspected.
 #[test]
-fn each_write_hits_the_reads_that_show_it() {
+fn each_write_invalidates_the_reads_that_show_it() {
     for (method, write, reads) in [
         (
             "GET",
@@ -67,7 +67,7 @@ fn each_write_hits_the_reads_that_show_it() {
 /// Titles and pictures show in history and sessions, and a section's composite image carries the time of its
 /// last change.
 #[test]
-fn an_edit_reaches_history_sessions_and_the_list_of_sections() {
+fn an_edit_invalidates_history_sessions_and_the_list_of_sections() {
     for (method, write) in [
         ("PUT", "/library/metadata/7?title.value=x"),
         ("POST", "/library/metadata/7/posters?url=x"),

@@ -4,7 +4,7 @@ use greenroom_dialect::class::Class;
 use greenroom_dialect::classification::{Classification, Representation, SharingScope, StreamReason};
 use greenroom_dialect::request::ServerKind;
 
-use crate::test_request::{get, send, words};
+use crate::test_request::{get, send, tag_names};
 
 /// Path, class, tags.
 const TABLE: &[(&str, Class, &str)] = &[
@@ -107,7 +107,7 @@ fn every_known_path_has_its_class_and_its_tags() {
         for read in [get(target).read(), get(target).json().read(), send("HEAD", target).read()] {
             assert_eq!(read.class, *class, "{target}");
             let expected: Vec<&str> = tags.split_whitespace().collect();
-            assert_eq!(words(&read.tags), expected, "{target}");
+            assert_eq!(tag_names(&read.tags), expected, "{target}");
             let sharing = if *class == Class::Identity { SharingScope::Public } else { SharingScope::Identity };
             assert_eq!(read.sharing, sharing, "{target}");
         }
@@ -140,7 +140,7 @@ fn a_body_with_user_state_lives_shorter_than_one_without() {
 }
 
 #[test]
-fn pictures_are_shared_by_item_and_live_by_their_stamp() {
+fn images_are_shared_by_item_and_live_by_their_version() {
     const DAY: u32 = 86_400;
     for (target, of, fresh) in [
         ("/library/metadata/7/thumb/1700000000", "7", 30 * DAY),
@@ -161,21 +161,21 @@ fn pictures_are_shared_by_item_and_live_by_their_stamp() {
         assert_eq!(read.sharing, SharingScope::Image(of.into()), "{target}");
         assert_eq!(read.representation, Representation::Opaque);
         assert_eq!(read.lifetime.fresh_s, fresh, "{target}");
-        assert_eq!(words(&read.tags), [&format!("image:{of}")], "{target}");
+        assert_eq!(tag_names(&read.tags), [&format!("image:{of}")], "{target}");
     }
 }
 
 #[test]
-fn the_files_of_the_web_client_are_kept_for_all_and_its_pages_are_not() {
+fn files_of_the_web_client_are_shared_and_its_pages_are_not_cached() {
     let read = get("/web/js/main-1-abc.js").read();
     assert_eq!((read.class, read.sharing), (Class::Assets, SharingScope::Public));
     for page in ["/web", "/web/", "/web/index.html", "/web/index.htm"] {
-        assert_eq!(get(page).verdict(), Classification::Stream(StreamReason::Moment), "{page}");
+        assert_eq!(get(page).classification(), Classification::Stream(StreamReason::Moment), "{page}");
     }
 }
 
 #[test]
-fn what_must_never_be_kept_passes_through_for_its_reason() {
+fn uncacheable_requests_pass_through_with_their_reason() {
     for (target, reason) in [
         ("/video/:/transcode/universal/start.m3u8?path=x", StreamReason::Media),
         ("/video/:/transcode/universal/session/abc/base/0.ts", StreamReason::Media),
@@ -227,40 +227,40 @@ fn what_must_never_be_kept_passes_through_for_its_reason() {
         ("/library/metadata/iva:1", StreamReason::Unknown),
         ("/nonsense", StreamReason::Unknown),
     ] {
-        assert_eq!(get(target).verdict(), Classification::Stream(reason), "{target}");
+        assert_eq!(get(target).classification(), Classification::Stream(reason), "{target}");
         let of_a_head = if reason == StreamReason::Socket { StreamReason::Moment } else { reason };
-        assert_eq!(send("HEAD", target).verdict(), Classification::Stream(of_a_head), "HEAD {target}");
+        assert_eq!(send("HEAD", target).classification(), Classification::Stream(of_a_head), "HEAD {target}");
     }
 }
 
 #[test]
 fn a_range_is_media_except_for_pictures() {
-    let ranged = |target| get(target).header("Range", "bytes=0-99").verdict();
+    let ranged = |target| get(target).header("Range", "bytes=0-99").classification();
     assert_eq!(ranged("/library/sections/1/all"), Classification::Stream(StreamReason::Media));
     assert!(matches!(ranged("/library/metadata/7/thumb/1"), Classification::Read(_)));
 }
 
 #[test]
-fn sockets_and_event_streams_are_told_by_their_headers_too() {
-    let socket = get("/:/ws").header("Upgrade", "WebSocket").verdict();
+fn sockets_and_event_streams_are_recognised_by_their_headers_too() {
+    let socket = get("/:/ws").header("Upgrade", "WebSocket").classification();
     assert_eq!(socket, Classification::Stream(StreamReason::Socket));
-    let events = get("/activities").header("Accept", "text/event-stream").verdict();
+    let events = get("/activities").header("Accept", "text/event-stream").classification();
     assert_eq!(events, Classification::Stream(StreamReason::Events));
     assert!(matches!(
-        get("/activities").header("Accept", "application/json, text/event-stream").verdict(),
+        get("/activities").header("Accept", "application/json, text/event-stream").classification(),
         Classification::Read(_)
     ));
 }
 
 #[test]
 fn a_preflight_passes_and_changes_nothing() {
-    assert_eq!(send("OPTIONS", "/library/sections").verdict(), Classification::Stream(StreamReason::Moment));
-    assert_eq!(send("TRACE", "/library/sections").verdict(), Classification::Stream(StreamReason::Odd));
+    assert_eq!(send("OPTIONS", "/library/sections").classification(), Classification::Stream(StreamReason::Moment));
+    assert_eq!(send("TRACE", "/library/sections").classification(), Classification::Stream(StreamReason::Odd));
 }
 
 #[test]
 fn many_ids_in_one_path_are_not_tagged_one_by_one() {
     let ids: Vec<String> = (1..=300).map(|id: u32| id.to_string()).collect();
     let read = get(&format!("/library/metadata/{}", ids.join(","))).read();
-    assert_eq!(words(&read.tags), ["items", "user-state"]);
+    assert_eq!(tag_names(&read.tags), ["items", "user-state"]);
 }

@@ -7,7 +7,7 @@ use greenroom_dialect::server_event::{PlaybackState, ServerEvent};
 use proptest::prelude::*;
 use serde_json::json;
 
-use crate::test_request::{get, hits, told};
+use crate::test_request::{describe, get, hits};
 
 fn frame(value: &serde_json::Value) -> Vec<ServerEvent> {
     ServerKind::Plex.parse_frame(value.to_string().as_bytes())
@@ -17,7 +17,7 @@ fn frame(value: &serde_json::Value) -> Vec<ServerEvent> {
 fn stale(value: &serde_json::Value) -> String {
     match frame(value).as_slice() {
         [] => String::new(),
-        [ServerEvent::Stale(stale)] => told(stale),
+        [ServerEvent::Stale(stale)] => describe(stale),
         other => panic!("{other:?}"),
     }
 }
@@ -35,7 +35,7 @@ const MOVED: &str = "across* collections* history* image:581* image:582* image:5
          item:583^* items* section:2* sections* sessions* under:581* under:582* under:583*";
 
 #[test]
-fn a_frame_that_names_too_much_makes_everything_stale() {
+fn a_frame_with_too_many_ids_invalidates_everything() {
     let ids: Vec<String> = (1..=200).map(|id| id.to_string()).collect();
     let entry = |at: u32| {
         let key = format!("/library/metadata/{}", ids.join(&format!("{at},")));
@@ -51,7 +51,7 @@ fn a_frame_that_names_too_much_makes_everything_stale() {
 }
 
 #[test]
-fn a_settled_timeline_entry_makes_item_section_and_everything_above_stale() {
+fn a_finished_timeline_entry_invalidates_item_section_and_ancestors() {
     for state in [0, 5, 9] {
         assert_eq!(stale(&wrapped("timeline", "TimelineEntry", &timeline(4, state))), MOVED, "{state}");
     }
@@ -71,17 +71,17 @@ fn the_programme_guide_is_not_the_library() {
 }
 
 #[test]
-fn a_playlist_entry_concerns_that_playlist_for_everybody() {
+fn a_playlist_entry_invalidates_that_playlist_for_everyone() {
     let mut entry = timeline(15, 5);
     entry["itemID"] = json!(9);
     entry["sectionID"] = json!(-1);
     entry["parentItemID"] = json!(-1);
-    let told = stale(&wrapped("timeline", "TimelineEntry", &entry));
-    assert_eq!(told, "image:playlist:9* item:9* playlist:9* playlists*");
+    let invalidations = stale(&wrapped("timeline", "TimelineEntry", &entry));
+    assert_eq!(invalidations, "image:playlist:9* item:9* playlist:9* playlists*");
 }
 
 #[test]
-fn an_item_that_appears_hits_the_lists_that_show_it() {
+fn a_new_item_invalidates_the_lists_that_show_it() {
     let signals = frame(&wrapped("timeline", "TimelineEntry", &timeline(4, 5)));
     let Some(ServerEvent::Stale(stale)) = signals.first() else { panic!() };
     for read in [
@@ -143,7 +143,7 @@ fn activities_count_when_they_begin_and_end() {
 }
 
 #[test]
-fn a_look_that_refreshed_nothing_says_nothing() {
+fn an_activity_that_refreshed_nothing_is_ignored() {
     for event in ["started", "updated", "ended"] {
         let context = json!({ "key": "/library/metadata/7/children", "refreshed": false, "exists": true });
         assert_eq!(stale(&activity(event, "library.refresh.items", &context)), "");
@@ -151,7 +151,7 @@ fn a_look_that_refreshed_nothing_says_nothing() {
 }
 
 #[test]
-fn other_news_make_what_they_are_about_stale() {
+fn other_notifications_invalidate_what_they_concern() {
     let done = json!({ "title": "Library scan complete", "notificationName": "LIBRARY_UPDATE" });
     assert_eq!(stale(&wrapped("status", "StatusNotification", &done)), "across* collections* libraries* sections*");
     for kind in ["preference", "update.statechange", "device", "account", "reachability"] {
@@ -165,7 +165,7 @@ fn other_news_make_what_they_are_about_stale() {
 }
 
 #[test]
-fn a_player_is_told_by_session_item_and_state() {
+fn playback_is_identified_by_session_item_and_state() {
     for (word, state) in [
         ("playing", PlaybackState::Playing),
         ("buffering", PlaybackState::Playing),
@@ -181,23 +181,23 @@ fn a_player_is_told_by_session_item_and_state() {
 }
 
 #[test]
-fn a_pause_or_stop_concerns_everybody_and_playing_only_the_item() {
-    let told_by = |state| told(&ServerKind::Plex.playback_invalidations("583", state));
-    assert_eq!(told_by(PlaybackState::Playing), "item:583* sessions*");
+fn a_pause_or_stop_invalidates_lists_for_everyone_and_playing_only_the_item() {
+    let invalidations_of = |state| describe(&ServerKind::Plex.playback_invalidations("583", state));
+    assert_eq!(invalidations_of(PlaybackState::Playing), "item:583* sessions*");
     let all = "history* item:583^* items* sessions* under:583* watch-lists*";
-    assert_eq!(told_by(PlaybackState::Paused), all);
-    assert_eq!(told_by(PlaybackState::Stopped), all);
+    assert_eq!(invalidations_of(PlaybackState::Paused), all);
+    assert_eq!(invalidations_of(PlaybackState::Stopped), all);
     assert_eq!(
-        told(&ServerKind::Plex.playback_invalidations("", PlaybackState::Stopped)),
+        describe(&ServerKind::Plex.playback_invalidations("", PlaybackState::Stopped)),
         "history* items* sessions* user-state* watch-lists*"
     );
 }
 
 #[test]
-fn a_moved_counter_reaches_lists_and_single_items_of_the_section() {
+fn a_changed_counter_invalidates_lists_and_items_of_the_section() {
     let stale = greenroom_dialect::plex::section_changed("2");
     assert_eq!(
-        told(&stale),
+        describe(&stale),
         "across* collections* history* image:section:2* inside:2* items* section:2* sections* \
          sessions*"
     );
@@ -207,12 +207,12 @@ fn a_moved_counter_reaches_lists_and_single_items_of_the_section() {
 }
 
 #[test]
-fn webhooks_only_make_stale() {
+fn webhooks_only_invalidate() {
     let sent = |event: &str| {
         let payload = json!({ "event": event, "user": true, "owner": true, "Account": { "id": 1 },
             "Metadata": { "librarySectionType": "show", "ratingKey": "583", "parentRatingKey": "582",
                           "grandparentRatingKey": "581", "librarySectionID": 2, "type": "episode" } });
-        told(&webhook(payload.to_string().as_bytes()))
+        describe(&webhook(payload.to_string().as_bytes()))
     };
     let all = "history* item:583^* items* sessions* under:583* watch-lists*";
     for (event, stale) in [
@@ -229,13 +229,13 @@ fn webhooks_only_make_stale() {
     ] {
         assert_eq!(sent(event), stale, "{event}");
     }
-    assert_eq!(told(&webhook(br#"{"event":"media.stop"}"#)), "history* items* sessions* user-state* watch-lists*");
+    assert_eq!(describe(&webhook(br#"{"event":"media.stop"}"#)), "history* items* sessions* user-state* watch-lists*");
     assert!(webhook(b"nonsense").is_empty());
     assert!(webhook(b"[]").is_empty());
 }
 
 #[test]
-fn a_frame_out_of_all_measure_makes_everything_stale() {
+fn an_oversized_frame_invalidates_everything() {
     let entries: Vec<_> = (0..2000).map(|_| timeline(4, 5)).collect();
     let huge = json!({ "NotificationContainer": { "type": "timeline", "TimelineEntry": entries } });
     assert_eq!(stale(&huge), "all*");
@@ -243,7 +243,7 @@ fn a_frame_out_of_all_measure_makes_everything_stale() {
 }
 
 #[test]
-fn foreign_frames_say_nothing() {
+fn unknown_frames_are_ignored() {
     for foreign in [
         "",
         "x",
@@ -259,7 +259,7 @@ fn foreign_frames_say_nothing() {
 }
 
 #[test]
-fn an_error_body_is_of_the_form_that_was_asked_for() {
+fn an_error_body_has_the_requested_format() {
     let (kind, body) = ServerKind::Plex.error_body(Representation::Json, 503, "the server does not answer");
     assert_eq!(kind, "application/json");
     assert!(body.starts_with(b"{"));

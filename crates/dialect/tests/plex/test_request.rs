@@ -46,7 +46,7 @@ impl TestRequest {
         self.header("Content-Type", "application/x-www-form-urlencoded")
     }
 
-    pub(crate) fn verdict(&self) -> Classification {
+    pub(crate) fn classification(&self) -> Classification {
         ServerKind::Plex.classify(&self.ask(), None)
     }
 
@@ -56,7 +56,7 @@ impl TestRequest {
 
     /// Classifies the request as a read; anything else fails the test.
     pub(crate) fn read(&self) -> Read {
-        match self.verdict() {
+        match self.classification() {
             Classification::Read(read) => Arc::unwrap_or_clone(read),
             other => panic!("{} {} is {other:?}", self.method, self.target),
         }
@@ -64,7 +64,7 @@ impl TestRequest {
 
     /// Classifies the request as a write; anything else fails the test.
     pub(crate) fn write(&self) -> Write {
-        match self.verdict() {
+        match self.classification() {
             Classification::Write(write) => *write,
             other => panic!("{} {} is {other:?}", self.method, self.target),
         }
@@ -76,12 +76,12 @@ impl TestRequest {
 }
 
 /// Tags as text, in order.
-pub(crate) fn words(tags: &[Tag]) -> Vec<&str> {
+pub(crate) fn tag_names(tags: &[Tag]) -> Vec<&str> {
     tags.iter().map(Tag::as_str).collect()
 }
 
 /// Invalidations as text, in alphabetical order: the tag, `^` with ancestors, `*` for everyone.
-pub(crate) fn told(stale: &[TagInvalidation]) -> String {
+pub(crate) fn describe(stale: &[TagInvalidation]) -> String {
     let word = |staling: &TagInvalidation| {
         let above = if staling.with_ancestors { "^" } else { "" };
         let whose = match &staling.audience {

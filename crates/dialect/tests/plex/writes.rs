@@ -6,7 +6,7 @@ use greenroom_dialect::tag::Tag;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Method};
 
-use crate::test_request::{get, send, told};
+use crate::test_request::{describe, get, send};
 
 /// Method, target, name, invalidations: `*` for everyone, `^` with ancestors.
 const TABLE: &[(&str, &str, &str, &str)] = &[
@@ -194,18 +194,18 @@ const SECTION: &str = "across* collections* every-playlist* history* image:secti
          playlists* section:2* sections* server* sessions* users*";
 
 #[test]
-fn every_write_names_what_it_makes_stale() {
+fn every_write_lists_its_invalidations() {
     for (method, target, name, stale) in TABLE {
         let write = send(method, target).token("some-token").write();
         assert_eq!(write.name, *name, "{method} {target}");
-        assert_eq!(told(&write.invalidations), *stale, "{method} {target}");
+        assert_eq!(describe(&write.invalidations), *stale, "{method} {target}");
         assert!(write.throttled.is_none(), "{method} {target}");
         assert_eq!(write.revokes, TokenRevocation::Nothing, "{method} {target}");
     }
 }
 
 #[test]
-fn a_write_keeps_being_one_whatever_headers_it_wears() {
+fn a_write_is_recognised_whatever_headers_it_has() {
     for (name, value) in [
         ("Upgrade", "websocket"),
         ("Range", "bytes=0-1"),
@@ -214,51 +214,51 @@ fn a_write_keeps_being_one_whatever_headers_it_wears() {
         ("Content-Length", "9"),
     ] {
         let write = get("/:/scrobble?key=583&X-Plex-Token=some-token").header(name, value).write();
-        assert_eq!(told(&write.invalidations), WATCHED, "{name}");
+        assert_eq!(describe(&write.invalidations), WATCHED, "{name}");
     }
 }
 
 #[test]
-fn a_write_keeps_being_one_in_any_disguise_of_its_path() {
+fn a_write_is_recognised_in_any_spelling_of_its_path() {
     for path in ["/%3A/scrobble", "/:/Scrobble", "/:/scrobble/", "//:/scrobble", "/:/%73crobble", "/:/scrobble;a=b"] {
         let write = get(&format!("{path}?key=583")).write();
         assert_eq!(write.name, "scrobble", "{path}");
         assert!(!write.invalidations.is_empty());
     }
-    assert_eq!(told(&get("//:/scrobble?key=583").write().invalidations,), "all*");
+    assert_eq!(describe(&get("//:/scrobble?key=583").write().invalidations,), "all*");
 }
 
 #[test]
-fn all_items_that_a_write_may_mean_go_stale() {
-    let stale = told(&get("/:/scrobble?key=1&key=2&ratingKey=3").write().invalidations);
+fn a_write_invalidates_all_items_it_may_mean() {
+    let stale = describe(&get("/:/scrobble?key=1&key=2&ratingKey=3").write().invalidations);
     for item in ["item:1^", "item:2^", "item:3^"] {
         assert!(stale.contains(item), "{stale}");
     }
     let posted = send("POST", "/:/timeline").form("ratingKey=583&state=stopped").write();
-    assert_eq!(told(&posted.invalidations), WATCHED);
+    assert_eq!(describe(&posted.invalidations), WATCHED);
 }
 
 #[test]
-fn progress_touches_little_at_once_and_the_rest_once_a_minute() {
+fn progress_invalidates_little_at_once_and_the_rest_once_a_minute() {
     for target in [
         "/:/timeline?ratingKey=583&key=%2Flibrary%2Fmetadata%2F583&state=playing&time=1000",
         "/:/timeline?ratingKey=583&state=buffering",
         "/:/progress?key=583&state=playing&time=1",
     ] {
         let write = get(target).write();
-        assert_eq!(told(&write.invalidations), "item:583 sessions*", "{target}");
+        assert_eq!(describe(&write.invalidations), "item:583 sessions*", "{target}");
         let slow = write.throttled.unwrap();
         assert_eq!(slow.item, "583");
-        assert_eq!(told(&slow.invalidations), WATCHED);
+        assert_eq!(describe(&slow.invalidations), WATCHED);
     }
     let both = get("/:/timeline?ratingKey=583&state=playing&state=stopped").write();
-    assert_eq!(told(&both.invalidations), WATCHED);
+    assert_eq!(describe(&both.invalidations), WATCHED);
     let nameless = get("/:/timeline?state=playing").write();
-    assert_eq!(told(&nameless.invalidations), "history* items sessions* user-state watch-lists");
+    assert_eq!(describe(&nameless.invalidations), "history* items sessions* user-state watch-lists");
 }
 
 #[test]
-fn a_sign_out_ends_somebodys_standing() {
+fn a_sign_out_revokes_a_token() {
     for (method, target, forgets) in [
         ("GET", "/users/signout", TokenRevocation::Caller),
         ("POST", "/users/signout", TokenRevocation::Caller),
@@ -276,7 +276,7 @@ fn a_sign_out_ends_somebodys_standing() {
 }
 
 #[test]
-fn too_many_ids_are_taken_for_any() {
+fn too_many_ids_may_mean_any_item() {
     let ids: Vec<String> = (1..=400).map(|id: u32| id.to_string()).collect();
     let stale = send("PUT", &format!("/:/scrobble?key={}", ids.join(","))).write().invalidations;
     assert!(stale.iter().any(|staling| staling.tag == Tag::user_state()));
@@ -284,14 +284,16 @@ fn too_many_ids_are_taken_for_any() {
 }
 
 #[test]
-fn a_form_that_goes_on_behind_what_is_read_of_it_names_any_item() {
+fn a_form_longer_than_the_limit_may_name_any_item() {
     let headers: HeaderMap =
         [(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"))].into_iter().collect();
     let of = |target: &str, length: usize| {
         let mut body = format!("key=5&padding={}", "x".repeat(length));
         body.truncate(length);
-        let ask = RequestView { method: &Method::POST, target, headers: &headers, body: body.as_bytes() };
-        let Classification::Write(write) = ServerKind::Plex.classify(&ask, None) else { panic!("{target} is a write") };
+        let request = RequestView { method: &Method::POST, target, headers: &headers, body: body.as_bytes() };
+        let Classification::Write(write) = ServerKind::Plex.classify(&request, None) else {
+            panic!("{target} is a write")
+        };
         (write.invalidations.iter().any(|stale| stale.tag == Tag::user_state()), write.throttled.is_some())
     };
     assert_eq!(of("/:/scrobble", MAX_BODY_READ - 1), (false, false), "all of it is known");
@@ -310,7 +312,7 @@ fn a_form_that_goes_on_behind_what_is_read_of_it_names_any_item() {
 fn any_other_method_is_a_write_and_never_a_read() {
     for method in ["POST", "PUT", "PATCH", "DELETE", "MKCOL", "LOCK"] {
         for target in ["/", "/library/sections", "/hubs", "/identity", "/status/sessions", "/photo/:/transcode"] {
-            assert!(matches!(send(method, target).verdict(), Classification::Write(_)), "{method} {target}");
+            assert!(matches!(send(method, target).classification(), Classification::Write(_)), "{method} {target}");
         }
     }
 }
@@ -322,14 +324,14 @@ fn a_body_that_need_not_be_read_changes_nothing() {
     for (method, target, ..) in TABLE {
         let method = Method::from_bytes(method.as_bytes()).expect("a method");
         let of = |headers: &HeaderMap, body| {
-            let ask = RequestView { method: &method, target, headers, body };
-            (ServerKind::Plex.body_use(&ask), ServerKind::Plex.classify(&ask, None))
+            let request = RequestView { method: &method, target, headers, body };
+            (ServerKind::Plex.body_use(&request), ServerKind::Plex.classify(&request, None))
         };
         for kind in [None, Some(HeaderValue::from_static("image/jpeg"))] {
             let headers: HeaderMap = kind.map(|kind| (CONTENT_TYPE, kind)).into_iter().collect();
-            let (body_use, verdict) = of(&headers, bodies[0]);
+            let (body_use, classification) = of(&headers, bodies[0]);
             assert_eq!(body_use, BodyUse::Unread, "{target}");
-            assert!(bodies.iter().all(|body| of(&headers, body).1 == verdict), "{target}");
+            assert!(bodies.iter().all(|body| of(&headers, body).1 == classification), "{target}");
         }
         let headers = [(CONTENT_TYPE, form.clone())].into_iter().collect();
         assert_eq!(of(&headers, bodies[0]).0, BodyUse::Read, "{target}: a form");

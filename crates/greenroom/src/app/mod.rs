@@ -1,7 +1,7 @@
 //! Process wiring on one page: settings in, a running process out. `server_listener` opens a media server and its
 //! listener, `services` what runs beside the servers.
 
-mod described;
+mod process_description;
 mod server_listener;
 mod services;
 
@@ -17,9 +17,8 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::takeover::listening::{address_of, bind, on_this_machine};
+use crate::takeover::listening::{address_of, bind, local_address};
 use crate::takeover::{InheritedListeners, ListenerHandover};
-use described::ProcessDescription;
 use greenroom_config::{Settings, TakeoverSettings};
 use greenroom_control::notifications::Notifier;
 use greenroom_control::{ControlPlane, ControlPlaneDeps, ImageUrlSigner};
@@ -42,13 +41,14 @@ use greenroom_state::secrets::{ControlToken, DataDir, HashKey};
 use greenroom_state::unfinished_backups;
 use greenroom_state::warnings::Warnings;
 use greenroom_sync::index::Libraries;
+use process_description::ProcessDescription;
 use server_listener::open_certificate;
 use services::ProcessServices;
 
 /// Time that requests in flight may take to finish after the stop signal.
-const DRAIN: Duration = Duration::from_secs(10);
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// Interval between two checks for work in flight.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// A running process.
 #[derive(Debug)]
@@ -76,7 +76,7 @@ pub struct Process {
     tasks: TaskTracker,
     stop: CancellationToken,
     /// Cancelled once another process accepts the connections.
-    leaving: CancellationToken,
+    draining: CancellationToken,
     takeover: TakeoverSettings,
     data_dir: PathBuf,
     /// Listening sockets, for a process that takes over.
@@ -91,7 +91,7 @@ struct ProcessContext {
     clock: Clock,
     tasks: TaskTracker,
     stop: CancellationToken,
-    leaving: CancellationToken,
+    draining: CancellationToken,
     lock: Arc<Ownership>,
     warnings: Arc<Warnings>,
     state: Arc<StatePersistence>,
@@ -125,52 +125,59 @@ impl Process {
         mut sockets: InheritedListeners,
         patience: Duration,
     ) -> Result<Self, String> {
-        let base = ProcessContext::open(&settings, clock, patience).await?;
-        let mut offer = ListenerHandover::default();
-        let doors = base.open_listeners(&settings, &mut sockets, &mut offer).await?;
-        let servers: Vec<_> = doors.iter().map(|door| (Arc::clone(&door.server), door.address)).collect();
+        let context = ProcessContext::open(&settings, clock, patience).await?;
+        let mut handover = ListenerHandover::default();
+        let server_listeners = context.open_listeners(&settings, &mut sockets, &mut handover).await?;
+        let servers: Vec<_> = server_listeners
+            .iter()
+            .map(|server_listener| (Arc::clone(&server_listener.server), server_listener.address))
+            .collect();
         let place = "the control plane";
-        let listener = bind(settings.control.listen, place, &mut sockets, &mut offer).await?;
+        let listener = bind(settings.control.listen, place, &mut sockets, &mut handover).await?;
         let control = address_of(&listener)?;
-        let beside = base.open_services(&settings, &servers);
-        let plane = base.control(&settings, &servers, &beside)?;
-        let shown = open_certificate(settings.control.certificate.as_ref(), place, &base.clock)?;
-        let scheme = if shown.is_some() { "https" } else { "http" };
+        let services = context.open_services(&settings, &servers);
+        let control_plane = context.control(&settings, &servers, &services)?;
+        let certificate = open_certificate(settings.control.certificate.as_ref(), place, &context.clock)?;
+        let scheme = if certificate.is_some() { "https" } else { "http" };
         let page = format!("{scheme}://{control}{}/", settings.control.base_path);
-        let own_address = format!("{scheme}://{}{}", on_this_machine(control), settings.control.base_path);
-        let described = Arc::new(ProcessDescription::new(&base.lock, own_address, shown.clone()));
-        base.watch_files(&plane, doors.iter().map(|door| &door.certificate), described);
-        let (tasks, stop) = (&base.tasks, &base.stop);
-        tasks.spawn(greenroom_control::follow_tokens(Arc::clone(&plane), tasks.clone(), stop.clone()));
-        let ends = (stop.clone(), base.leaving.clone());
-        tasks.spawn(greenroom_control::serve(plane, listener, settings.control, shown, ends));
-        base.start_exporters(settings.disk.is_some());
-        base.state.start_writer(&without_addresses(&servers), &base.clock, settings.settle)?;
-        for door in doors {
-            base.serve(door, &beside.libraries);
+        let own_address = format!("{scheme}://{}{}", local_address(control), settings.control.base_path);
+        let description = Arc::new(ProcessDescription::new(&context.lock, own_address, certificate.clone()));
+        context.watch_files(
+            &control_plane,
+            server_listeners.iter().map(|server_listener| &server_listener.certificate),
+            description,
+        );
+        let (tasks, stop) = (&context.tasks, &context.stop);
+        tasks.spawn(greenroom_control::follow_tokens(Arc::clone(&control_plane), tasks.clone(), stop.clone()));
+        let tokens = (stop.clone(), context.draining.clone());
+        tasks.spawn(greenroom_control::serve(control_plane, listener, settings.control, certificate, tokens));
+        context.start_exporters(settings.disk.is_some());
+        context.state.start_writer(&without_addresses(&servers), &context.clock, settings.settle)?;
+        for server_listener in server_listeners {
+            context.serve(server_listener, &services.libraries);
         }
-        tasks.spawn(follow_suspends(base.clock.clone(), stop.clone()));
-        tasks.spawn(beside.jobs.run_scheduler());
-        tasks.spawn(beside.internal_client.keep_warm(stop.clone()));
-        base.cache.run_warmer();
+        tasks.spawn(follow_suspends(context.clock.clone(), stop.clone()));
+        tasks.spawn(services.jobs.run_scheduler());
+        tasks.spawn(services.internal_client.keep_warm(stop.clone()));
+        context.cache.run_warmer();
         Ok(Self {
             servers,
             control,
             page,
-            token: base.token,
-            cache: base.cache,
-            clock: base.clock,
-            state: base.state,
-            libraries: beside.libraries,
-            statistics: beside.statistics,
-            notifier: base.notifier,
-            tasks: base.tasks,
-            stop: base.stop,
-            leaving: base.leaving,
+            token: context.token,
+            cache: context.cache,
+            clock: context.clock,
+            state: context.state,
+            libraries: services.libraries,
+            statistics: services.statistics,
+            notifier: context.notifier,
+            tasks: context.tasks,
+            stop: context.stop,
+            draining: context.draining,
             takeover: settings.takeover,
-            data_dir: base.data_dir.path().to_owned(),
-            listener_handover: Mutex::new(Some(offer)),
-            lock: base.lock,
+            data_dir: context.data_dir.path().to_owned(),
+            listener_handover: Mutex::new(Some(handover)),
+            lock: context.lock,
         })
     }
 
@@ -185,16 +192,16 @@ impl Process {
     /// Shuts down: accepts nothing new, lets requests in flight finish within ten seconds, then writes pending data.
     /// Returns whether all of it completed.
     pub async fn stop(self) -> bool {
-        self.end(DRAIN).await
+        self.end(STOP_TIMEOUT).await
     }
 
     /// Waits until another process has taken the listening sockets; it is announced to that process that
     /// [`Self::drain_and_stop`] follows.
     pub async fn wait_until_taken_over(&self) {
-        let offer = self.listener_handover.lock().take();
-        match offer {
-            Some(offer) => {
-                offer.wait_for_takeover(&self.data_dir, self.takeover.idle + self.takeover.drain).await;
+        let handover = self.listener_handover.lock().take();
+        match handover {
+            Some(handover) => {
+                handover.wait_for_takeover(&self.data_dir, self.takeover.idle + self.takeover.drain).await;
             }
             None => std::future::pending().await,
         }
@@ -203,7 +210,7 @@ impl Process {
     /// Makes way for the process that took over: each client that sends another request gets `Connection: close`, so
     /// that its next connection reaches the new process; connections idle after that are closed. Then stops.
     pub async fn drain_and_stop(self) -> bool {
-        self.leaving.cancel();
+        self.draining.cancel();
         tokio::time::sleep(self.takeover.idle).await;
         let drain = self.takeover.drain;
         self.end(drain).await
@@ -222,16 +229,16 @@ impl Process {
         #[expect(clippy::disallowed_methods, reason = "a deadline in real time")]
         let until = Instant::now() + drain;
         let is_quiet = timeout_at(until, self.is_quiet()).await.is_ok();
-        let written = tokio::time::timeout(DRAIN, self.statistics.flush()).await;
-        if let Err(reason) = written.unwrap_or_else(|_| Err("the disk does not answer".to_owned())) {
-            tracing::warn!(reason, "the last statistics were not written");
+        let written = tokio::time::timeout(STOP_TIMEOUT, self.statistics.flush()).await;
+        if let Err(reason) = written.unwrap_or_else(|_| Err("the disk does not respond".to_owned())) {
+            tracing::warn!(reason, "the last minutes of statistics could not be written");
         }
         let lost = self.cache.close_disk().await;
         if lost > 0 {
-            tracing::warn!(lost, "the disk was too slow at the end: so many answers were not written");
+            tracing::warn!(lost, "the disk was too slow at shutdown: some cached responses were not written");
         }
         if !self.state.close().await {
-            tracing::warn!("the disk was too slow at the end: the newest proofs of tokens were not written");
+            tracing::warn!("the disk was too slow at shutdown: the newest grants of tokens were not written");
         }
         // Only now may another process start. It does not wait for media streams, which play on here.
         drop(self.lock);
@@ -243,7 +250,7 @@ impl Process {
         let passing = || self.servers.iter().map(|(server, _)| server.limits.passing.count()).sum();
         // Each of them is on a connection, which is one of the tasks.
         while self.tasks.len() > passing() {
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 }
@@ -268,11 +275,11 @@ impl ProcessContext {
         let secrets = (data_dir.identity_key()?, data_dir.webhook_secret()?);
         let token = data_dir.control_token()?;
         let bypasses = Bypasses::open(&data_dir);
-        let lifetimes = ttl_overrides::TtlOverrideStore::new(data_dir.path());
+        let ttl_overrides = ttl_overrides::TtlOverrideStore::new(data_dir.path());
         let memory = engine_settings(&settings.memory);
         let disk = settings.disk.clone();
         let has_store = disk.as_ref().is_some_and(|disk| cache_setup::has_data(&disk.dir));
-        let notices = Arc::new(Notifier::new(settings.notification_targets.clone(), &clock, &warnings));
+        let notifier = Arc::new(Notifier::new(settings.notification_targets.clone(), &clock, &warnings));
         let traces = Arc::new(OtlpExporter::new(settings.tracing.clone(), &clock));
         let cache = cache_setup::open(&memory, disk, &clock, &tasks, &warnings);
         Ok(Self {
@@ -280,16 +287,16 @@ impl ProcessContext {
             clock,
             tasks,
             stop,
-            leaving: CancellationToken::new(),
+            draining: CancellationToken::new(),
             lock,
             warnings,
             state,
             secrets,
             token,
             bypasses,
-            ttl_overrides: lifetimes,
+            ttl_overrides,
             has_store,
-            notifier: notices,
+            notifier,
             traces,
             cache,
         })
@@ -300,47 +307,47 @@ impl ProcessContext {
         &self,
         settings: &Settings,
         servers: &[(Arc<Server>, SocketAddr)],
-        beside: &ProcessServices,
+        services: &ProcessServices,
     ) -> Result<Arc<ControlPlane>, String> {
         let store = settings.disk.as_ref().map(|disk| disk.dir.clone());
         Ok(Arc::new(ControlPlane::new(ControlPlaneDeps {
-            internal_client: Arc::clone(&beside.internal_client),
-            dashboard: Arc::clone(&beside.dashboard),
-            history: Arc::clone(&beside.history),
+            internal_client: Arc::clone(&services.internal_client),
+            dashboard: Arc::clone(&services.dashboard),
+            history: Arc::clone(&services.history),
             image_url_signer: ImageUrlSigner::new(&self.secrets.0),
             servers: servers.to_vec(),
             cache: self.cache.clone(),
             clock: self.clock.clone(),
             token: TokenStore::open(self.data_dir.clone())?,
             warnings: Arc::clone(&self.warnings),
-            playlists: Arc::clone(&beside.playlists),
+            playlists: Arc::clone(&services.playlists),
             notifier: Arc::clone(&self.notifier),
             traces: Arc::clone(&self.traces),
-            jobs: Arc::clone(&beside.jobs),
-            recommender: Some(Arc::clone(&beside.recommender)),
+            jobs: Arc::clone(&services.jobs),
+            recommender: Some(Arc::clone(&services.recommender)),
             ttl_overrides: Some(self.ttl_overrides.clone()),
             storage_location: Some(StorePaths { data: self.data_dir.path().to_owned(), cache: store }),
             tasks: self.tasks.clone(),
-            statistics: Arc::clone(&beside.statistics),
+            statistics: Arc::clone(&services.statistics),
         })))
     }
 
     /// Watches the token and certificate files for changes.
     fn watch_files<'a>(
         &self,
-        plane: &Arc<ControlPlane>,
+        control_plane: &Arc<ControlPlane>,
         certificates: impl Iterator<Item = &'a Option<Arc<ServerCertificate>>>,
-        described: Arc<ProcessDescription>,
+        description: Arc<ProcessDescription>,
     ) {
-        let mut watched: Vec<Arc<dyn FileReloader>> = vec![plane.clone(), described];
-        watched.extend(certificates.flatten().cloned().map(|shown| shown as Arc<dyn FileReloader>));
+        let mut watched: Vec<Arc<dyn FileReloader>> = vec![control_plane.clone(), description];
+        watched.extend(certificates.flatten().cloned().map(|certificate| certificate as Arc<dyn FileReloader>));
         self.tasks.spawn(file_watch::watch_files(watched, self.tasks.clone(), self.stop.clone()));
     }
 
     /// Starts sending notifications and traces.
     fn start_exporters(&self, wants_disk: bool) {
         if wants_disk && self.cache.subscribe_disk_health().is_none() {
-            self.notifier.notify(&SystemEvent::DiskOff { reason: "it cannot be had".into() });
+            self.notifier.notify(&SystemEvent::DiskOff { reason: "the disk cache could not be opened".into() });
         }
         self.tasks.spawn(Arc::clone(&self.notifier).watch_disk(self.cache.clone(), self.stop.clone()));
         self.notifier.start(&self.tasks, &self.stop);
@@ -354,17 +361,20 @@ fn without_addresses(servers: &[(Arc<Server>, SocketAddr)]) -> Vec<Arc<Server>> 
 
 /// Advances the clock by the time the machine was suspended.
 async fn follow_suspends(clock: Clock, stop: CancellationToken) {
-    let tell = |noticed| match noticed {
-        ClockEvent::Advanced(leap) => {
-            tracing::info!(leap_s = leap.as_secs(), "the machine slept: our clock leapt over it");
+    let log_event = |event| match event {
+        ClockEvent::Advanced(advance) => {
+            tracing::info!(
+                leap_s = advance.as_secs(),
+                "the machine was suspended: Greenroom's clock has advanced by that time"
+            );
         }
         ClockEvent::Implausible(ahead) => tracing::warn!(
             ahead_s = ahead.as_secs(),
-            "the machine's clock is ahead by more than it can have slept: ours goes on as it is until a restart"
+            "the machine's clock jumped ahead by more than a suspend explains: Greenroom keeps its own clock until a restart"
         ),
     };
     tokio::select! {
-        never = clock.follow(tell) => match never {},
+        never = clock.follow(log_event) => match never {},
         () = stop.cancelled() => {}
     }
 }

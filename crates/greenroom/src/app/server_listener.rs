@@ -24,7 +24,7 @@ use greenroom_sync::index;
 use greenroom_sync::index::Libraries;
 
 /// Time that clients wait at the start for a probe of a server that was down when the last process ended.
-const WORD: Duration = Duration::from_secs(1);
+const BREAKER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A media server and the listener for its clients.
 pub(super) struct ServerListener {
@@ -40,40 +40,41 @@ impl ProcessContext {
         &self,
         settings: &Settings,
         sockets: &mut InheritedListeners,
-        offer: &mut ListenerHandover,
+        handover: &mut ListenerHandover,
     ) -> Result<Vec<ServerListener>, String> {
         let bodies = Arc::new(BytePool::new(settings.memory.max_held_body_bytes));
-        let mut doors = Vec::new();
-        for told in settings.servers.iter().cloned() {
-            let place = format!("server \"{}\"", told.name);
-            let listener = bind(told.listen, &place, sockets, offer).await?;
+        let mut server_listeners = Vec::new();
+        for server_settings in settings.servers.iter().cloned() {
+            let name = format!("server \"{}\"", server_settings.name);
+            let listener = bind(server_settings.listen, &name, sockets, handover).await?;
             let address = address_of(&listener)?;
-            let shown = open_certificate(told.certificate.as_ref(), &place, &self.clock)?;
-            let server = Arc::new(self.server(told, &bodies, &settings.statistics)?);
-            doors.push(ServerListener { server, address, listener, certificate: shown });
+            let certificate = open_certificate(server_settings.certificate.as_ref(), &name, &self.clock)?;
+            let server = Arc::new(self.server(server_settings, &bodies, &settings.statistics)?);
+            server_listeners.push(ServerListener { server, address, listener, certificate });
         }
-        Ok(doors)
+        Ok(server_listeners)
     }
 
     fn server(
         &self,
-        told: greenroom_config::ServerSettings,
+        server_settings: greenroom_config::ServerSettings,
         bodies: &Arc<BytePool>,
-        spots: &greenroom_config::StatisticsSettings,
+        statistics: &greenroom_config::StatisticsSettings,
     ) -> Result<Server, String> {
-        let mode = told.mode;
-        let facts = SystemEventListener::new({
-            let notices = Arc::clone(&self.notifier);
-            move |fact| notices.notify(fact)
+        let mode = server_settings.mode;
+        let event_listener = SystemEventListener::new({
+            let notifier = Arc::clone(&self.notifier);
+            move |event| notifier.notify(event)
         });
         let (clock, tasks, stop) = (self.clock.clone(), self.tasks.clone(), self.stop.clone());
-        let origin = Origin::new(told, clock, tasks, stop, facts)?;
+        let origin = Origin::new(server_settings, clock, tasks, stop, event_listener)?;
         let mut server = Server::with_origin(origin, self.cache.clone(), self.secrets.clone());
         server.modes.bypasses = Arc::clone(&self.bypasses);
         server.share_bodies(bodies);
         server.known_tokens = self.state.known_tokens();
         server.recorders.otlp = Arc::clone(&self.traces);
-        server.recorders.spot_checks = SpotChecker::new(spots.spot_check_one_in, spots.spot_checks_per_minute);
+        server.recorders.spot_checks =
+            SpotChecker::new(statistics.spot_check_one_in, statistics.spot_checks_per_minute);
         self.state.restore(&server, self.has_store);
         restore_ttl_overrides(&server, &self.ttl_overrides);
         server.set_mode(mode);
@@ -81,11 +82,11 @@ impl ProcessContext {
     }
 
     /// Accepts clients of a server and starts its background work.
-    pub(super) fn serve(&self, door: ServerListener, libraries: &Arc<Libraries>) {
-        let ServerListener { server, listener, certificate: shown, .. } = door;
+    pub(super) fn serve(&self, server_listener: ServerListener, libraries: &Arc<Libraries>) {
+        let ServerListener { server, listener, certificate, .. } = server_listener;
         self.tasks.spawn(prober::run(Arc::clone(&server.origin)));
         self.tasks.spawn(warm_restart::resume(Arc::clone(&server)));
-        self.tasks.spawn(listen(Arc::clone(&server), listener, shown, self.leaving.clone()));
+        self.tasks.spawn(listen(Arc::clone(&server), listener, certificate, self.draining.clone()));
         self.tasks.spawn(prefetch_worker::run(Arc::clone(&server)));
         self.tasks.spawn(index::run(Arc::clone(&server), Arc::clone(libraries)));
         self.tasks.spawn(events::subscribe(server));
@@ -93,11 +94,15 @@ impl ProcessContext {
 }
 
 /// Restores TTL overrides set in an earlier process.
-fn restore_ttl_overrides(server: &Server, lifetimes: &ttl_overrides::TtlOverrideStore) {
-    match lifetimes.read(server.name()) {
-        Ok(all) => all.into_iter().for_each(|(class, said)| server.ttl_overrides.set(class, said)),
+fn restore_ttl_overrides(server: &Server, store: &ttl_overrides::TtlOverrideStore) {
+    match store.read(server.name()) {
+        Ok(overrides) => overrides.into_iter().for_each(|(class, ttl)| server.ttl_overrides.set(class, ttl)),
         Err(reason) => {
-            tracing::warn!(server = server.name(), reason, "lifetimes that were said cannot be read");
+            tracing::warn!(
+                server = server.name(),
+                reason,
+                "stored TTL overrides cannot be read; the configured TTL policies apply"
+            );
         }
     }
 }
@@ -107,22 +112,23 @@ fn restore_ttl_overrides(server: &Server, lifetimes: &ttl_overrides::TtlOverride
 async fn listen(
     server: Arc<Server>,
     listener: TcpListener,
-    shown: Option<Arc<ServerCertificate>>,
-    leaving: CancellationToken,
+    certificate: Option<Arc<ServerCertificate>>,
+    draining: CancellationToken,
 ) {
-    drop(server.origin.clock.timeout(WORD, server.origin.breaker.wait_judged()).await);
-    accept::serve(server, listener, shown, leaving).await;
+    let _ = server.origin.clock.timeout(BREAKER_TIMEOUT, server.origin.breaker.wait_probed()).await; // It listens in any case.
+    accept::serve(server, listener, certificate, draining).await;
 }
 
 pub(super) fn open_certificate(
     files: Option<&CertificateFiles>,
-    place: &str,
+    name: &str,
     clock: &Clock,
 ) -> Result<Option<Arc<ServerCertificate>>, String> {
     let Some(files) = files else { return Ok(None) };
     if let Some(warning) = files.warning() {
-        tracing::warn!("{place}: {warning}");
+        tracing::warn!("{name}: {warning}");
     }
-    let shown = ServerCertificate::open(files.clone(), clock.clone()).map_err(|reason| format!("{place}: {reason}"))?;
-    Ok(Some(Arc::new(shown)))
+    let certificate =
+        ServerCertificate::open(files.clone(), clock.clone()).map_err(|reason| format!("{name}: {reason}"))?;
+    Ok(Some(Arc::new(certificate)))
 }

@@ -32,9 +32,9 @@ impl ProcessContext {
     /// Opens libraries, playlists, jobs, statistics and the data for dashboards.
     pub(super) fn open_services(&self, settings: &Settings, servers: &[(Arc<Server>, SocketAddr)]) -> ProcessServices {
         let (tasks, stop, dir) = (&self.tasks, &self.stop, self.data_dir.path());
-        let trouble = || self.state.error();
+        let state_error = || self.state.error();
         let libraries = Arc::new(Libraries::open(dir, settings.library_memory_bytes));
-        let matching = Arc::new(Matcher::open(dir, trouble(), settings.matching.clone()));
+        let matching = Arc::new(Matcher::open(dir, state_error(), settings.matching.clone()));
         let playlists = PlaylistService::new(
             Arc::clone(&libraries),
             matching,
@@ -45,8 +45,8 @@ impl ProcessContext {
         );
         let playlists = Arc::new(playlists.with_data_dir(dir));
         if !settings.playlists.is_empty() {
-            let standing = settings.playlists.clone();
-            tasks.spawn(playlists::scheduled::run_scheduler(Arc::clone(&playlists), standing, stop.clone()));
+            let scheduled = settings.playlists.clone();
+            tasks.spawn(playlists::scheduled::run_scheduler(Arc::clone(&playlists), scheduled, stop.clone()));
         }
         let jobs = Jobs::new(settings.jobs_at_once, self.clock.clone(), tasks.clone(), stop.clone());
         let jobs = Arc::new(jobs.with_data_dir(dir));
@@ -57,29 +57,20 @@ impl ProcessContext {
         let statistics = Arc::new(statistics);
         tasks.spawn(statistics::run_writer(Arc::clone(&statistics), stop.clone()));
         jobs::statistics::add(&jobs, &statistics);
-        let inside = Arc::new(InternalClient::new(without_addresses(servers)));
-        let dashboard = Dashboard::new(Arc::clone(&inside), Arc::clone(&libraries), self.clock.clone());
+        let internal_client = Arc::new(InternalClient::new(without_addresses(servers)));
+        let dashboard = Dashboard::new(Arc::clone(&internal_client), Arc::clone(&libraries), self.clock.clone());
         let dashboard = Arc::new(dashboard.with_statistics(Arc::clone(&statistics)).with_data_dir(dir));
         let kept = (self.clock.clone(), tasks.clone());
         let history =
-            PlaybackHistory::open(dir, trouble(), settings.history_max_rows, without_addresses(servers), kept);
+            PlaybackHistory::open(dir, state_error(), settings.history_max_rows, without_addresses(servers), kept);
         let history = Arc::new(history);
         jobs::dashboards::add(&jobs, &dashboard, &history);
         let disk_dir = settings.disk.as_ref().map(|disk| disk.dir.clone());
         let dirs = std::iter::once(dir.to_owned()).chain(disk_dir.clone()).collect();
         let (cache, known) = (self.cache.clone(), Arc::clone(&libraries));
-        let advisor = Recommender::new(without_addresses(servers), cache, known, Arc::clone(&self.warnings), dirs);
-        let advisor = Arc::new(advisor.with_disk_dir(disk_dir));
-        advisor.add(&jobs);
-        ProcessServices {
-            libraries,
-            playlists,
-            jobs,
-            statistics,
-            internal_client: inside,
-            dashboard,
-            history,
-            recommender: advisor,
-        }
+        let recommender = Recommender::new(without_addresses(servers), cache, known, Arc::clone(&self.warnings), dirs);
+        let recommender = Arc::new(recommender.with_disk_dir(disk_dir));
+        recommender.add(&jobs);
+        ProcessServices { libraries, playlists, jobs, statistics, internal_client, dashboard, history, recommender }
     }
 }

@@ -1,6 +1,5 @@
 //! Client of the running gateway's control plane, authenticated by the control token.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,24 +16,25 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
-use super::{FAILED, MISUSED};
+use super::{fail, load_config, usage_error};
+use crate::takeover::listening::local_address;
 use greenroom_config::control::CONTROL_PORT;
 use greenroom_config::settings::default_data_dir;
-use greenroom_config::{CertificateTrust, ConfigSource, Fingerprint};
+use greenroom_config::{CertificateTrust, Fingerprint};
 use greenroom_origin::certificate_verifier::{client_config, no_trust};
 use greenroom_state::ownership;
 use greenroom_state::secrets::DataDir;
 
 /// Request timeout; `why` waits for the media server.
-const PATIENCE: Duration = Duration::from_secs(60);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// Timeout of work that goes through the whole store. A command that gives up cancels nothing there.
-const WORK_PATIENCE: Duration = Duration::from_hours(12);
+const WORK_TIMEOUT: Duration = Duration::from_hours(12);
 /// Interval of progress lines during such work.
-const WORD_EVERY: Duration = Duration::from_secs(15);
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(15);
 /// Time that a gateway may take to notice a renewed token.
-const KNOCK_PATIENCE: Duration = Duration::from_secs(2);
+const RELOAD_TIMEOUT: Duration = Duration::from_secs(2);
 /// Largest response that is read: a backup.
-const MAX_ANSWER_BYTES: usize = 1024 * 1024 * 1024;
+const MAX_RESPONSE_BYTES: usize = 1024 * 1024 * 1024;
 
 /// Where the gateway is found.
 #[derive(Debug, Args, Default)]
@@ -42,13 +42,13 @@ pub(super) struct GatewayArgs {
     /// Configuration file of the running gateway
     #[arg(long, short, value_name = "FILE", env = "GREENROOM_CONFIG")]
     pub(super) config: Option<PathBuf>,
-    /// Its data directory, where the control token is
+    /// Data directory of the running gateway, which contains the control token
     #[arg(long, value_name = "DIR")]
     pub(super) data_dir: Option<PathBuf>,
-    /// Address of its control plane [default: as configured, else 127.0.0.1:8710]
+    /// Address of the gateway's control plane [default: as configured, else 127.0.0.1:8710]
     #[arg(long, value_name = "URL")]
     pub(super) control: Option<String>,
-    /// File with its control token [default: the one in the data directory]
+    /// File with the control token [default: the one in the data directory]
     #[arg(long, value_name = "FILE")]
     control_token_file: Option<PathBuf>,
 }
@@ -64,31 +64,22 @@ pub(super) struct ApiClient {
 
 impl ApiClient {
     /// Finds the address and the token. Prints a problem.
-    pub(super) fn connect(place: &GatewayArgs) -> Result<Self, u8> {
-        let mut tree = ConfigSource::default();
-        if let Some(path) = &place.config {
-            match std::fs::read_to_string(path) {
-                Ok(text) => tree.add_toml(&path.display().to_string(), &text),
-                Err(error) => {
-                    return Err(usage_error(&format!("{}: cannot be read: {error}", path.display())));
-                }
-            }
-        }
-        tree.add_environment(std::env::vars());
-        let configured = tree.take("control.listen").map(|leaf| leaf.text);
-        let data_dir = place.data_dir.clone().or_else(|| tree.take("data_dir").map(|leaf| leaf.text.into()));
+    pub(super) fn connect(arguments: &GatewayArgs) -> Result<Self, u8> {
+        let mut config = load_config(arguments.config.as_deref()).map_err(|reason| usage_error(&reason))?;
+        let configured = config.take("control.listen").map(|value| value.text);
+        let data_dir = arguments.data_dir.clone().or_else(|| config.take("data_dir").map(|value| value.text.into()));
         let data_dir = data_dir.unwrap_or_else(default_data_dir);
-        let holder = ownership::holder(&data_dir).filter(|_| place.control.is_none());
-        let asked = holder.and_then(|holder| asked_at(&holder));
-        let (base, certificate) = match (&place.control, configured, asked) {
+        let holder = ownership::holder(&data_dir).filter(|_| arguments.control.is_none());
+        let published = holder.and_then(|holder| published_endpoint(&holder));
+        let (base, certificate) = match (&arguments.control, configured, published) {
             (Some(url), _, _) => (url.clone(), None),
             (None, _, Some((base, Some(certificate)))) => (base, Some(certificate)),
             (None, Some(listen), _) => (reachable(&listen), None),
             (None, None, Some((base, None))) => (base, None),
             (None, None, None) => (format!("127.0.0.1:{CONTROL_PORT}"), None),
         };
-        let base = base_of(&base).map_err(|problem| usage_error(&problem))?;
-        let token = match &place.control_token_file {
+        let base = parse_base(&base).map_err(|problem| usage_error(&problem))?;
+        let token = match &arguments.control_token_file {
             Some(path) => Some(read_token(path)?),
             None => DataDir::control_token_in(&data_dir),
         };
@@ -98,44 +89,53 @@ impl ApiClient {
     /// Connects to the gateway that owns this data directory.
     pub(super) fn for_lock_holder(holder: &LockHolder, data_dir: &Path) -> Result<Self, String> {
         if holder.note.is_empty() {
-            return Err(format!("{} is in use by {holder}, which cannot be asked yet; try again", data_dir.display()));
+            return Err(format!(
+                "{} is in use by {holder}, which is still starting; try again in a few seconds",
+                data_dir.display()
+            ));
         }
-        let (base, certificate) = asked_at(holder).ok_or_else(|| {
+        let (base, certificate) = published_endpoint(holder).ok_or_else(|| {
             format!(
-                "{} is in use by {holder}, which does not say how its control plane ({}) is asked; stop it first",
+                "{} is in use by {holder}, and its control plane ({}) cannot be reached from here; stop that process first",
                 data_dir.display(),
                 ownership::address_of(holder)
             )
         })?;
-        Ok(Self { base: base_of(&base)?, token: DataDir::control_token_in(data_dir), certificate })
+        Ok(Self { base: parse_base(&base)?, token: DataDir::control_token_in(data_dir), certificate })
     }
 
     /// Presents a token created a moment ago, so that the gateway rereads the file at once. It would notice by itself
     /// soon.
-    pub(super) async fn show(self, token: &Secret) {
-        let remote = Self { token: Some(token.clone()), ..self };
-        drop(tokio::time::timeout(KNOCK_PATIENCE, remote.exchange(Method::GET, "metrics", None)).await);
+    pub(super) async fn present_token(self, token: &Secret) {
+        let client = Self { token: Some(token.clone()), ..self };
+        let _ = tokio::time::timeout(RELOAD_TIMEOUT, client.exchange(Method::GET, "metrics", None)).await; // It would reload by itself.
     }
 
     /// Starts work that may take long, and reports progress on a terminal. Prints a problem.
-    pub(super) async fn work(&self, path: &str, asked: &Value, is_at_a_terminal: bool) -> Result<Value, u8> {
-        let body = Some(("application/json", Bytes::from(asked.to_string())));
-        let mut work = std::pin::pin!(self.exchange(Method::POST, path, body));
+    pub(super) async fn run_long(&self, path: &str, request: &Value, is_terminal: bool) -> Result<Value, u8> {
+        let body = Some(("application/json", Bytes::from(request.to_string())));
+        let mut exchange = std::pin::pin!(self.exchange(Method::POST, path, body));
         #[expect(clippy::disallowed_methods, reason = "a command waits in real time")]
-        let began = tokio::time::Instant::now();
-        let answer = loop {
-            match tokio::time::timeout(WORD_EVERY, work.as_mut()).await {
-                Ok(answer) => break answer.map_err(|problem| failed(&problem))?,
-                Err(_) if began.elapsed() >= WORK_PATIENCE => {
-                    return Err(failed(&format!("the gateway at {} is still at work; ask again later", self.base)));
+        let started = tokio::time::Instant::now();
+        let response = loop {
+            match tokio::time::timeout(PROGRESS_INTERVAL, exchange.as_mut()).await {
+                Ok(response) => break response.map_err(|problem| fail(&problem))?,
+                Err(_) if started.elapsed() >= WORK_TIMEOUT => {
+                    return Err(fail(&format!(
+                        "the gateway at {} has worked for 12 h and has not finished; it continues, so try again later",
+                        self.base
+                    )));
                 }
-                Err(_) if is_at_a_terminal => {
-                    eprintln!("the gateway is at work for {} s; Ctrl-C ends the wait only", began.elapsed().as_secs());
+                Err(_) if is_terminal => {
+                    eprintln!(
+                        "the gateway has worked for {} s; Ctrl-C ends only the waiting",
+                        started.elapsed().as_secs()
+                    );
                 }
                 Err(_) => {}
             }
         };
-        serde_json::from_slice(&answer).map_err(|_| failed(&format!("what answers at {} is no Greenroom", self.base)))
+        self.parse(&response).map_err(|problem| fail(&problem))
     }
 
     /// Requests a document that is created on demand. Prints a problem.
@@ -145,21 +145,21 @@ impl ApiClient {
 
     /// Sends a GET request. Prints a problem.
     pub(super) async fn get(&self, path: &str) -> Result<Value, u8> {
-        self.ask(Method::GET, path, None).await
+        self.send(Method::GET, path, None).await
     }
 
     /// Sends a request with a JSON body. Prints a problem.
-    pub(super) async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, u8> {
+    pub(super) async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, u8> {
         let body = body.map(|body| ("application/json", Bytes::from(body.to_string())));
-        let answer = self.with_timeout(self.exchange(method, path, body)).await?;
-        serde_json::from_slice(&answer).map_err(|_| failed(&format!("what answers at {} is no Greenroom", self.base)))
+        let response = self.with_timeout(self.exchange(method, path, body)).await?;
+        self.parse(&response).map_err(|problem| fail(&problem))
     }
 
     /// Uploads a document of another media type. Prints a problem.
     pub(super) async fn upload(&self, path: &str, media_type: &str, document: Vec<u8>) -> Result<Value, u8> {
         let body = Some((media_type, Bytes::from(document)));
-        let answer = self.with_timeout(self.exchange(Method::POST, path, body)).await?;
-        serde_json::from_slice(&answer).map_err(|_| failed(&format!("what answers at {} is no Greenroom", self.base)))
+        let response = self.with_timeout(self.exchange(Method::POST, path, body)).await?;
+        self.parse(&response).map_err(|problem| fail(&problem))
     }
 
     /// Downloads a document. Prints a problem.
@@ -167,11 +167,16 @@ impl ApiClient {
         self.with_timeout(self.exchange(Method::GET, path, None)).await
     }
 
-    async fn with_timeout<T>(&self, work: impl Future<Output = Result<T, String>>) -> Result<T, u8> {
-        match tokio::time::timeout(PATIENCE, work).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(problem)) => Err(failed(&problem)),
-            Err(_) => Err(failed(&format!("the gateway at {} does not answer", self.base))),
+    fn parse(&self, body: &[u8]) -> Result<Value, String> {
+        let foreign = |_| format!("the response from {} is not from Greenroom; check --control", self.base);
+        serde_json::from_slice(body).map_err(foreign)
+    }
+
+    async fn with_timeout<T>(&self, run_long: impl Future<Output = Result<T, String>>) -> Result<T, u8> {
+        match tokio::time::timeout(REQUEST_TIMEOUT, run_long).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(problem)) => Err(fail(&problem)),
+            Err(_) => Err(fail(&format!("the gateway at {} did not respond within 60 s", self.base))),
         }
     }
 
@@ -194,29 +199,32 @@ impl ApiClient {
         }
         let body = body.map(|(_, bytes)| bytes).unwrap_or_default();
         let request = request.body(Full::new(body));
-        let request = request.map_err(|_| "the control token is not one: it holds odd letters".to_owned())?;
+        let request = request.map_err(|_| {
+            "the control token contains characters that no token has; check --control-token-file".to_owned()
+        })?;
         let client: Client<_, Full<Bytes>> = Client::builder(TokioExecutor::new()).build(self.connector()?);
         let response = client.request(request).await.map_err(|error| {
             if error.is_connect() {
-                format!("no gateway answers at {}; is it running? --control names another address", self.base)
+                format!("no gateway answers at {}; start it, or give another address with --control", self.base)
             } else {
-                format!("the gateway at {} broke off", self.base)
+                format!("the gateway at {} closed the connection before it responded", self.base)
             }
         })?;
         let status = response.status();
-        let body = Limited::new(response.into_body(), MAX_ANSWER_BYTES).collect().await;
-        let body = body.map_err(|_| format!("the answer of {} broke off", self.base))?.to_bytes();
+        let body = Limited::new(response.into_body(), MAX_RESPONSE_BYTES).collect().await;
+        let body = body
+            .map_err(|_| format!("the response from {} ended early or is longer than 1 GiB", self.base))?
+            .to_bytes();
         if status.is_success() {
             return Ok(body);
         }
-        let problem: Value =
-            serde_json::from_slice(&body).map_err(|_| format!("what answers at {} is no Greenroom", self.base))?;
-        Err(refusal(status, &problem))
+        let problem = self.parse(&body)?;
+        Err(problem_text(status, &problem))
     }
 }
 
 /// Address and certificate of the gateway that owns a data directory. `None` if it published none.
-fn asked_at(holder: &LockHolder) -> Option<(String, Option<Fingerprint>)> {
+fn published_endpoint(holder: &LockHolder) -> Option<(String, Option<Fingerprint>)> {
     let address = ownership::address_of(holder);
     if let Some(base) = address.strip_prefix("https://") {
         let certificate = ownership::certificate_of(holder)?.parse().ok()?;
@@ -226,19 +234,19 @@ fn asked_at(holder: &LockHolder) -> Option<(String, Option<Fingerprint>)> {
 }
 
 /// The problem's text for people.
-fn refusal(status: StatusCode, problem: &Value) -> String {
-    let said = |name: &str| problem[name].as_str().unwrap_or_default().to_owned();
-    match (said("title"), said("detail")) {
+fn problem_text(status: StatusCode, problem: &Value) -> String {
+    let field = |name: &str| problem[name].as_str().unwrap_or_default().to_owned();
+    match (field("title"), field("detail")) {
         (title, detail) if !title.is_empty() => format!("{title}. {detail}"),
-        _ => format!("the gateway answers {status}"),
+        _ => format!("the gateway responded with status {status}"),
     }
 }
 
 /// Host, port and base path of an address, with or without a scheme.
-fn base_of(text: &str) -> Result<String, String> {
+fn parse_base(text: &str) -> Result<String, String> {
     let text = text.trim().trim_end_matches('/');
     if text.starts_with("https://") {
-        return Err("--control: the control plane is asked over http://; use a tunnel for other machines".into());
+        return Err("--control: only http:// is supported; use a tunnel to reach another machine".into());
     }
     let bare = text.strip_prefix("http://").unwrap_or(text);
     let is_address = format!("http://{bare}/").parse::<Uri>().is_ok_and(|uri| {
@@ -249,14 +257,7 @@ fn base_of(text: &str) -> Result<String, String> {
 
 /// Replaces a wildcard address by the loopback address.
 fn reachable(listen: &str) -> String {
-    let Ok(mut address) = listen.trim().parse::<SocketAddr>() else { return listen.to_owned() };
-    if address.ip().is_unspecified() {
-        address.set_ip(match address.ip() {
-            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-        });
-    }
-    address.to_string()
+    listen.trim().parse().map_or_else(|_| listen.to_owned(), |address| local_address(address).to_string())
 }
 
 /// Reads a token from a file. Prints a problem.
@@ -268,16 +269,6 @@ pub(super) fn read_token(path: &std::path::Path) -> Result<Secret, u8> {
     }
 }
 
-fn failed(problem: &str) -> u8 {
-    eprintln!("greenroom: {problem}");
-    FAILED
-}
-
-fn usage_error(problem: &str) -> u8 {
-    eprintln!("greenroom: {problem}");
-    MISUSED
-}
-
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -285,59 +276,62 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_taken_with_or_without_its_scheme() {
+    fn an_address_is_accepted_with_or_without_its_scheme() {
         for text in ["127.0.0.1:8710", "http://127.0.0.1:8710/", " http://127.0.0.1:8710"] {
-            assert_eq!(base_of(text).as_deref(), Ok("127.0.0.1:8710"));
+            assert_eq!(parse_base(text).as_deref(), Ok("127.0.0.1:8710"));
         }
-        assert_eq!(base_of("http://nas/greenroom/").as_deref(), Ok("nas/greenroom"));
+        assert_eq!(parse_base("http://nas/greenroom/").as_deref(), Ok("nas/greenroom"));
         for text in ["https://nas", "http://a b", "user:pass@nas", "nas?x=1", ""] {
-            assert!(base_of(text).is_err(), "{text}");
+            assert!(parse_base(text).is_err(), "{text}");
         }
     }
 
     #[test]
-    fn a_gateway_that_shows_a_certificate_is_asked_only_with_its_fingerprint() {
+    fn a_gateway_with_a_certificate_is_contacted_only_if_its_fingerprint_is_known() {
         let fingerprint = Fingerprint::sha256(b"a certificate").to_string();
-        let of = |note: String| asked_at(&LockHolder { pid: Some(1), note });
-        let plain = of(ownership::note("http://127.0.0.1:8710", None));
+        let endpoint = |note: String| published_endpoint(&LockHolder { pid: Some(1), note });
+        let plain = endpoint(ownership::note("http://127.0.0.1:8710", None));
         assert_eq!(plain, Some(("http://127.0.0.1:8710".into(), None)));
-        let encrypted = of(ownership::note("https://127.0.0.1:8710/base", Some(&fingerprint)));
+        let encrypted = endpoint(ownership::note("https://127.0.0.1:8710/base", Some(&fingerprint)));
         assert_eq!(encrypted, Some(("127.0.0.1:8710/base".into(), fingerprint.parse().ok())));
-        assert_eq!(of(ownership::note("https://127.0.0.1:8710", None)), None);
-        assert_eq!(of(ownership::note("https://127.0.0.1:8710", Some("odd"))), None);
-        assert_eq!(of(String::new()), None);
+        assert_eq!(endpoint(ownership::note("https://127.0.0.1:8710", None)), None);
+        assert_eq!(endpoint(ownership::note("https://127.0.0.1:8710", Some("odd"))), None);
+        assert_eq!(endpoint(String::new()), None);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn work_of_the_gateway_that_takes_ten_minutes_is_waited_for() {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let base = listener.local_addr().expect("it has one").to_string();
+    async fn the_client_waits_for_work_that_takes_ten_minutes() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("bind a free port");
+        let base = listener.local_addr().expect("read the address").to_string();
         let gateway = async {
-            let (mut stream, _) = listener.accept().await.expect("a connection");
+            let (mut stream, _) = listener.accept().await.expect("accept a connection");
             let mut head = [0; 4096];
-            assert!(stream.read(&mut head).await.expect("a request") > 0);
+            assert!(stream.read(&mut head).await.expect("read the request") > 0);
             tokio::time::sleep(Duration::from_mins(10)).await;
-            let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{\"done\":1}";
-            stream.write_all(answer).await.expect("it is taken");
+            let response = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{\"done\":1}";
+            stream.write_all(response).await.expect("write the response");
             stream
         };
-        let remote = ApiClient { base, token: None, certificate: None };
-        let asked = serde_json::json!({});
-        let (answer, _stream) = tokio::join!(remote.work("api/v1/cache/disk/verify", &asked, false), gateway);
-        assert_eq!(answer.map(|answer| answer["done"].as_u64()), Ok(Some(1)));
+        let client = ApiClient { base, token: None, certificate: None };
+        let request = serde_json::json!({});
+        let (response, _stream) = tokio::join!(client.run_long("api/v1/cache/disk/verify", &request, false), gateway);
+        assert_eq!(response.map(|response| response["done"].as_u64()), Ok(Some(1)));
     }
 
     #[test]
-    fn who_listens_everywhere_is_found_here() {
+    fn a_listener_on_every_address_is_reached_over_loopback() {
         assert_eq!(reachable("0.0.0.0:8710"), "127.0.0.1:8710");
         assert_eq!(reachable("[::]:8710"), "[::1]:8710");
         assert_eq!(reachable("192.168.1.2:1"), "192.168.1.2:1");
     }
 
     #[test]
-    fn what_the_gateway_says_against_it_is_repeated() {
+    fn a_problem_of_the_gateway_is_printed() {
         let problem = serde_json::json!({"title": "No such server", "detail": "None."});
-        assert_eq!(refusal(StatusCode::NOT_FOUND, &problem), "No such server. None.");
-        assert_eq!(refusal(StatusCode::BAD_GATEWAY, &Value::Null), "the gateway answers 502 Bad Gateway");
+        assert_eq!(problem_text(StatusCode::NOT_FOUND, &problem), "No such server. None.");
+        assert_eq!(
+            problem_text(StatusCode::BAD_GATEWAY, &Value::Null),
+            "the gateway responded with status 502 Bad Gateway"
+        );
     }
 }

@@ -7,7 +7,7 @@ use greenroom_cache::Clock;
 
 use super::api_client::ApiClient;
 use super::token::DataDirArgs;
-use super::{DONE, FAILED, wait_for};
+use super::{SUCCESS, fail, wait_for};
 use greenroom_state::backup;
 use greenroom_state::backup::{BackupContents, RestoreReport};
 use greenroom_state::ownership;
@@ -15,26 +15,26 @@ use greenroom_state::secrets::KEY_FILE;
 
 const BACKUP_EXAMPLES: &str = "\
 Examples:
-  greenroom backup /mnt/nas/greenroom.backup     replaces the backup that lies there
-  greenroom backup /mnt/nas                      a new file in that folder, named by the time
+  greenroom backup /mnt/nas/greenroom.backup     replace this backup
+  greenroom backup /mnt/nas                      create a file in this folder, named by the time
   greenroom backup --data-dir /var/lib/greenroom /mnt/nas
 
-The gateway may go on running. The file holds secrets: tokens of your media servers, the control token, and the key
-without which proofs and cache are worthless. Keep it where only you can read it. The cache is not in it.";
+The gateway can keep running. The file contains secrets: tokens of your media servers, the control token, and the key
+that grants and the cache depend on. Keep it where only you can read it. The cache is not included.";
 
 const RESTORE_EXAMPLES: &str = "\
 Examples:
   greenroom restore /mnt/nas/greenroom.backup
   greenroom restore --data-dir /var/lib/greenroom /mnt/nas/greenroom.backup
 
-Stop the gateway first. The backup is checked before anything is touched, and what is replaced is kept in a folder
-beside it. Proofs of tokens are not restored: each token is asked for once more.";
+Stop the gateway first. The backup is checked before anything is changed. Replaced files are moved to a folder in
+the data directory. Grants are not restored: the media server is asked about each token once more.";
 
 /// `greenroom backup`.
 #[derive(Debug, Args)]
 #[command(after_help = BACKUP_EXAMPLES)]
 pub(super) struct BackupArgs {
-    /// The file to write, or a folder to put one in
+    /// File to write, or folder for a new file
     #[arg(value_name = "FILE|DIR")]
     to: PathBuf,
     #[command(flatten)]
@@ -45,7 +45,7 @@ pub(super) struct BackupArgs {
 #[derive(Debug, Args)]
 #[command(after_help = RESTORE_EXAMPLES)]
 pub(super) struct RestoreArgs {
-    /// The backup
+    /// Backup file
     #[arg(value_name = "FILE")]
     from: PathBuf,
     #[command(flatten)]
@@ -58,21 +58,23 @@ pub(super) fn backup(options: &BackupArgs) -> u8 {
         Err(code) => return code,
     };
     let now_ms = Clock::system().now_ms();
-    let saved = match ownership::holder(&folder) {
-        Some(holder) => ApiClient::for_lock_holder(&holder, &folder).and_then(|remote| {
-            let made = wait_for(remote.post_for_document("api/v1/backup"));
-            made.map_or(Err(String::new()), |bytes| backup::save_bytes(&bytes, &options.to, now_ms))
+    let result = match ownership::holder(&folder) {
+        Some(holder) => ApiClient::for_lock_holder(&holder, &folder).and_then(|client| {
+            let response = wait_for(client.post_for_document("api/v1/backup"));
+            response.map_or(Err(String::new()), |bytes| backup::save_bytes(&bytes, &options.to, now_ms))
         }),
         None if !folder.exists() => backup::save(&folder, &options.to, now_ms),
         None => ownership::try_lock_data_dir(&folder).and_then(|_lock| backup::save(&folder, &options.to, now_ms)),
     };
-    match saved {
-        Ok(saved) => {
-            println!("saved to {}: {}", saved.file.display(), parts(&saved));
-            println!("it holds secrets (tokens and keys): keep it where only you can read it; the cache is not in it");
-            DONE
+    match result {
+        Ok(result) => {
+            println!("saved to {}: {}", result.file.display(), file_list(&result));
+            println!(
+                "it contains secrets (tokens and keys): keep it where only you can read it; the cache is not included"
+            );
+            SUCCESS
         }
-        Err(reason) => failed(&reason),
+        Err(reason) => fail(&reason),
     }
 }
 
@@ -84,37 +86,29 @@ pub(super) fn restore(options: &RestoreArgs) -> u8 {
     match backup::restore(&folder, &options.from, Clock::system().now_ms()) {
         Ok(restored) => {
             print_restored(&restored, &folder.display().to_string());
-            DONE
+            SUCCESS
         }
-        Err(reason) => failed(&reason),
+        Err(reason) => fail(&reason),
     }
 }
 
 fn print_restored(restored: &RestoreReport, folder: &str) {
-    println!("restored to {folder}: {}", parts(&restored.contents));
+    println!("restored to {folder}: {}", file_list(&restored.contents));
     if let Some(replaced) = &restored.replaced {
-        println!("what was there before is kept in {}; remove it when all is well", replaced.display());
+        println!("the previous files are in {}; delete that folder when everything works", replaced.display());
     }
     if restored.has_other_key {
         println!(
-            "{KEY_FILE} is another than before: what the cache on disk holds cannot be used; \
-             `greenroom cache clear` gives its room back"
+            "{KEY_FILE} differs from the previous one, so the cache on disk cannot be used; \
+             `greenroom cache clear` frees its space"
         );
     }
     if !restored.contents.files.iter().any(|name| name == KEY_FILE) {
-        println!("the backup has no {KEY_FILE}: a new one is made, and what the cache holds cannot be used");
+        println!("the backup contains no {KEY_FILE}: a new one will be created, and the cache on disk cannot be used");
     }
 }
 
-fn parts(contents: &BackupContents) -> String {
+fn file_list(contents: &BackupContents) -> String {
     let state = contents.has_state.then_some(greenroom_state::db::FILE);
     state.into_iter().chain(contents.files.iter().map(String::as_str)).collect::<Vec<_>>().join(", ")
-}
-
-fn failed(reason: &str) -> u8 {
-    // The gateway's problem was printed.
-    if !reason.is_empty() {
-        eprintln!("greenroom: {reason}");
-    }
-    FAILED
 }

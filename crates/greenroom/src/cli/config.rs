@@ -2,16 +2,16 @@
 
 use std::path::PathBuf;
 
-use super::{ConfigArgs, DONE, MISUSED, settings};
+use super::{ConfigArgs, SUCCESS, USAGE_ERROR, settings};
 use greenroom_config::template::TEMPLATE;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum ConfigCommand {
     /// Print a commented configuration file
     Init,
-    /// Check a configuration file together with the environment, and print every problem with its place
+    /// Check a configuration file together with the environment, and print every problem with its line
     Check {
-        /// The file [default: the environment alone]
+        /// Configuration file [default: only the environment]
         #[arg(value_name = "FILE", env = "GREENROOM_CONFIG")]
         file: Option<PathBuf>,
     },
@@ -21,7 +21,7 @@ pub(super) fn run(command: &ConfigCommand) -> u8 {
     match command {
         ConfigCommand::Init => {
             print!("{TEMPLATE}");
-            DONE
+            SUCCESS
         }
         ConfigCommand::Check { file } => {
             match settings(&ConfigArgs { config: file.clone(), ..ConfigArgs::default() }) {
@@ -35,12 +35,12 @@ pub(super) fn run(command: &ConfigCommand) -> u8 {
                             server.listen
                         );
                     }
-                    let place =
+                    let source =
                         file.as_ref().map_or_else(|| "environment".to_owned(), |file| file.display().to_string());
-                    println!("{place}: no problems");
-                    DONE
+                    println!("{source}: no problems");
+                    SUCCESS
                 }
-                Err(_) => MISUSED,
+                Err(_) => USAGE_ERROR,
             }
         }
     }

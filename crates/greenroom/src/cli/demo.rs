@@ -7,32 +7,32 @@ use clap::builder::BoolishValueParser;
 use greenroom_demo::scenario::gateway::{GatewayStarter, RunningGateway};
 use greenroom_demo::scenario::{self as demo, DemoPlan};
 
-use super::{DONE, FAILED, block_on, stop_signal};
+use super::{block_on, exit_code, stop_signal};
 use crate::app::Process;
 
 /// What was typed.
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct DemoArgs {
-    /// End after the comparison instead of staying up
+    /// Exit after the comparison instead of keeping the servers running
     #[arg(long)]
     once: bool,
-    /// Print the comparison as one line of JSON, the last one
+    /// Print the comparison as JSON, on the last line
     #[arg(long)]
     json: bool,
     /// Also print which requests still reached the servers
     #[arg(long)]
     explain: bool,
-    /// Play the evening once observing and once with the cache, and hold what was foretold against what was saved
+    /// Play the evening in observe mode and then with the cache, and compare predicted and real savings
     #[arg(long, conflicts_with = "explain")]
     observe: bool,
-    /// How much faster than real time servers, apps and Greenroom run
-    #[arg(long, value_name = "N", default_value_t = 45.0, value_parser = factor)]
+    /// Speed of servers, apps and Greenroom, as a multiple of real time
+    #[arg(long, value_name = "N", default_value_t = 45.0, value_parser = parse_time_factor)]
     time_factor: f64,
-    /// Length of the evening, in its own minutes
+    /// Length of the evening, in simulated minutes
     #[arg(long, value_name = "N", default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=600))]
     minutes: u32,
-    /// Seed of libraries, latencies and choices
+    /// Seed of the random libraries, latencies and choices
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// Films on each server
@@ -44,7 +44,7 @@ pub(super) struct DemoArgs {
     /// Tracks on each server
     #[arg(long, value_name = "N", default_value_t = 20_000)]
     tracks: u32,
-    /// Let Greenroom load ahead what apps are likely to ask, or not: on or off
+    /// Prefetch what apps are likely to request next: on or off
     #[arg(long, value_name = "WORD", value_parser = BoolishValueParser::new())]
     prefetch: Option<bool>,
 }
@@ -60,14 +60,7 @@ pub(super) fn run(options: &DemoArgs) -> u8 {
         prefetch: options.prefetch,
     };
     block_on(async {
-        let played = if options.observe { run_observe_check(&plan, options).await } else { play(&plan, options).await };
-        match played {
-            Ok(()) => DONE,
-            Err(reason) => {
-                eprintln!("greenroom: {reason}");
-                FAILED
-            }
-        }
+        exit_code(if options.observe { run_observe_check(&plan, options).await } else { play(&plan, options).await })
     })
 }
 
@@ -94,7 +87,7 @@ fn gateway() -> GatewayStarter {
 async fn play(plan: &DemoPlan, options: &DemoArgs) -> Result<(), String> {
     let start = gateway();
     let (comparison, scene) = tokio::select! {
-        played = demo::run(plan, &start, |line| eprintln!("{line}")) => played?,
+        result = demo::run(plan, &start, |line| eprintln!("{line}")) => result?,
         // Nothing is left behind: everything started here ends with this process.
         () = stop_signal() => return Ok(()),
     };
@@ -106,8 +99,8 @@ async fn play(plan: &DemoPlan, options: &DemoArgs) -> Result<(), String> {
         println!("{}", scene.instructions()?);
     }
     if options.json {
-        let json =
-            serde_json::to_string(&comparison).map_err(|error| format!("the figures cannot be written: {error}"))?;
+        let json = serde_json::to_string(&comparison)
+            .map_err(|error| format!("the result cannot be written as JSON: {error}"))?;
         println!("{json}");
     }
     if !options.once {
@@ -122,22 +115,22 @@ async fn play(plan: &DemoPlan, options: &DemoArgs) -> Result<(), String> {
 
 async fn run_observe_check(plan: &DemoPlan, options: &DemoArgs) -> Result<(), String> {
     let start = gateway();
-    let foresight = tokio::select! {
-        foreseen = demo::observe_check::check_observe(plan, &start, |line| eprintln!("{line}")) => foreseen?,
+    let report = tokio::select! {
+        report = demo::observe_check::check_observe(plan, &start, |line| eprintln!("{line}")) => report?,
         () = stop_signal() => return Ok(()),
     };
-    println!("\n{}", foresight.render());
+    println!("\n{}", report.render());
     if options.json {
         let json =
-            serde_json::to_string(&foresight).map_err(|error| format!("the figures cannot be written: {error}"))?;
+            serde_json::to_string(&report).map_err(|error| format!("the result cannot be written as JSON: {error}"))?;
         println!("{json}");
     }
     Ok(())
 }
 
-fn factor(text: &str) -> Result<f64, String> {
+fn parse_time_factor(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
-        Ok(factor) if (1.0..=1_000.0).contains(&factor) => Ok(factor),
+        Ok(parse_time_factor) if (1.0..=1_000.0).contains(&parse_time_factor) => Ok(parse_time_factor),
         _ => Err("a number from 1 to 1000".to_owned()),
     }
 }

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use http::Method;
 use serde_json::Value;
 
-use super::DONE;
+use super::SUCCESS;
 use super::api_client::GatewayArgs;
 use super::modes::{print_done, with_gateway};
 use greenroom_demo::scenario::table::align;
@@ -24,46 +24,46 @@ pub(super) struct JobsArgs {
 
 #[derive(Debug, Subcommand)]
 enum JobsCommand {
-    /// Run a job now, or as soon as there is a place
+    /// Run a job now, or as soon as another has ended
     Run {
-        /// The job, as the list calls it
+        /// Id of the job, as listed
         id: String,
     },
-    /// End a run of a job
+    /// Cancel a run of a job
     Cancel {
-        /// The job, as the list calls it
+        /// Id of the job, as listed
         id: String,
     },
 }
 
 pub(super) fn jobs(options: &JobsArgs) -> u8 {
-    with_gateway(&options.gateway, async |remote| {
-        let (id, what) = match &options.command {
+    with_gateway(&options.gateway, async |client| {
+        let (id, action) = match &options.command {
             None => {
-                let listed = remote.get("api/v1/jobs").await?;
+                let listed = client.get("api/v1/jobs").await?;
                 println!("{}", if options.json { listed.to_string() } else { table(&listed) });
-                return Ok(DONE);
+                return Ok(SUCCESS);
             }
             Some(JobsCommand::Run { id }) => (id, "run"),
             Some(JobsCommand::Cancel { id }) => (id, "cancel"),
         };
-        let done = remote.ask(Method::POST, &format!("api/v1/jobs/{id}/{what}"), None).await?;
+        let done = client.send(Method::POST, &format!("api/v1/jobs/{id}/{action}"), None).await?;
         print_done(&done, options.json);
-        Ok(DONE)
+        Ok(SUCCESS)
     })
 }
 
 fn table(listed: &Value) -> String {
     let jobs = listed["jobs"].as_array().cloned().unwrap_or_default();
-    let head = ["job", "every", "state", "last", "took", "said"].map(str::to_owned).to_vec();
+    let heading = ["job", "every", "state", "last", "took", "message"].map(str::to_owned).to_vec();
     let rows = jobs.iter().map(row);
-    let rows: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
-    format!("{}\n\n{} of {} places are taken.", align(&rows), listed["running"], listed["at_once"])
+    let rows: Vec<Vec<String>> = std::iter::once(heading).chain(rows).collect();
+    format!("{}\n\n{} of at most {} jobs are running.", align(&rows), listed["running"], listed["at_once"])
 }
 
 fn row(job: &Value) -> Vec<String> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let every = job["every_s"].as_u64().map_or_else(|| "when asked".to_owned(), span);
+    let every = job["every_s"].as_u64().map_or_else(|| "on request".to_owned(), interval);
     let progress = match (job["progress"]["done"].as_u64(), job["progress"]["total"].as_u64()) {
         (Some(done), Some(total)) => format!(" {} of {}", format_thousands(done), format_thousands(total)),
         (Some(done), None) => format!(" {}", format_thousands(done)),
@@ -76,7 +76,7 @@ fn row(job: &Value) -> Vec<String> {
 }
 
 /// A duration for people: 2 s, 15 min, 24 h.
-fn span(seconds: u64) -> String {
+fn interval(seconds: u64) -> String {
     match seconds {
         0..=119 => format!("{seconds} s"),
         120..=7199 => format!("{} min", seconds / 60),
@@ -89,14 +89,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_job_is_a_line() {
+    fn each_job_is_printed_on_a_line() {
         let listed = serde_json::json!({"at_once": 3, "running": 1, "jobs": [
             {"id": "history", "every_s": 900, "state": "running", "progress": {"done": 1200, "total": null},
              "last": {"outcome": "done", "duration_ms": 5300, "message": "12 new views"}},
             {"id": "advice", "every_s": null, "state": "idle", "progress": null, "last": null},
         ]});
         let table = table(&listed);
-        for words in ["15 min", "running 1 200", "5 300 ms", "12 new views", "when asked", "1 of 3 places"] {
+        for words in ["15 min", "running 1 200", "5 300 ms", "12 new views", "on request", "1 of at most 3 jobs"] {
             assert!(table.replace(',', " ").contains(words), "{words} in {table}");
         }
     }

@@ -5,9 +5,9 @@ use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 
 /// Sets the level: `info`, `debug`, `greenroom=debug` …
-const LEVEL: &str = "GREENROOM_LOG";
+const LEVEL_VARIABLE: &str = "GREENROOM_LOG";
 /// Sets the format.
-const FORMAT: &str = "GREENROOM_LOG_FORMAT";
+const FORMAT_VARIABLE: &str = "GREENROOM_LOG_FORMAT";
 
 /// Format of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,8 +19,8 @@ enum LogFormat {
 }
 
 /// Parses a format's name.
-fn format_named(said: Option<&str>) -> Option<LogFormat> {
-    match said.map(str::trim) {
+fn parse_format(name: Option<&str>) -> Option<LogFormat> {
+    match name.map(str::trim) {
         None | Some("" | "text") => Some(LogFormat::Text),
         Some("json") => Some(LogFormat::Json),
         Some(_) => None,
@@ -28,15 +28,15 @@ fn format_named(said: Option<&str>) -> Option<LogFormat> {
 }
 
 /// Parses a filter.
-fn filter_of(wanted: Option<&str>) -> Option<EnvFilter> {
-    match wanted.map(str::trim) {
+fn parse_filter(level: Option<&str>) -> Option<EnvFilter> {
+    match level.map(str::trim) {
         None | Some("") => Some(EnvFilter::new("info")),
-        Some(wanted) => EnvFilter::try_new(wanted).ok(),
+        Some(level) => EnvFilter::try_new(level).ok(),
     }
 }
 
 /// Silences socket frames even at the lowest level, because they contain tokens.
-fn quiet(filter: EnvFilter) -> EnvFilter {
+fn silence_sockets(filter: EnvFilter) -> EnvFilter {
     ["tungstenite=info", "tokio_tungstenite=info"].into_iter().fold(filter, |filter, directive| {
         match directive.parse() {
             Ok(directive) => filter.add_directive(directive),
@@ -47,24 +47,24 @@ fn quiet(filter: EnvFilter) -> EnvFilter {
 
 /// Starts logging to standard error.
 pub(super) fn init() {
-    let wanted = std::env::var(LEVEL).ok();
-    let filter = filter_of(wanted.as_deref());
+    let level = std::env::var(LEVEL_VARIABLE).ok();
+    let filter = parse_filter(level.as_deref());
     if filter.is_none() {
-        eprintln!("greenroom: {LEVEL} is not understood; the log is written as if it were info");
+        eprintln!("greenroom: {LEVEL_VARIABLE} is not a filter such as debug or greenroom=debug; using info");
     }
-    let filter = quiet(filter.unwrap_or_else(|| EnvFilter::new("info")));
-    let said = std::env::var(FORMAT).ok();
-    let format = format_named(said.as_deref());
+    let filter = silence_sockets(filter.unwrap_or_else(|| EnvFilter::new("info")));
+    let name = std::env::var(FORMAT_VARIABLE).ok();
+    let format = parse_format(name.as_deref());
     if format.is_none() {
-        eprintln!("greenroom: {FORMAT} may be text or json; the log is written as text");
+        eprintln!("greenroom: {FORMAT_VARIABLE} must be text or json; using text");
     }
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let begun = match format.unwrap_or(LogFormat::Text) {
+    let result = match format.unwrap_or(LogFormat::Text) {
         LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).try_init(),
         LogFormat::Json => log.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init(),
     };
-    if begun.is_err() {
-        eprintln!("greenroom: the log is already written elsewhere");
+    if result.is_err() {
+        eprintln!("greenroom: the log was already initialised");
     }
 }
 
@@ -73,25 +73,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_said_over_sockets_is_never_logged() {
-        for wanted in ["trace", "tungstenite=trace", "greenroom=debug"] {
-            let said = quiet(filter_of(Some(wanted)).expect("it is understood")).to_string();
-            assert!(said.contains("tungstenite=info") && !said.contains("tungstenite=trace"), "{said}");
+    fn frames_of_sockets_are_never_logged() {
+        for level in ["trace", "tungstenite=trace", "greenroom=debug"] {
+            let name = silence_sockets(parse_filter(Some(level)).expect("parse the filter")).to_string();
+            assert!(name.contains("tungstenite=info") && !name.contains("tungstenite=trace"), "{name}");
         }
-        assert!(filter_of(Some("greenroom=loud")).is_none(), "nobody takes it for something else");
-        assert!(filter_of(None).is_some() && filter_of(Some(" ")).is_some());
+        assert!(parse_filter(Some("greenroom=loud")).is_none(), "an invalid filter is rejected");
+        assert!(parse_filter(None).is_some() && parse_filter(Some(" ")).is_some());
     }
 
     #[test]
-    fn a_line_is_text_unless_somebody_wants_json() {
-        for (said, format) in [
+    fn a_line_is_text_unless_json_is_configured() {
+        for (name, format) in [
             (None, Some(LogFormat::Text)),
             (Some(""), Some(LogFormat::Text)),
             (Some("text"), Some(LogFormat::Text)),
             (Some(" json "), Some(LogFormat::Json)),
             (Some("xml"), None),
         ] {
-            assert_eq!(format_named(said), format, "{said:?}");
+            assert_eq!(parse_format(name), format, "{name:?}");
         }
     }
 }

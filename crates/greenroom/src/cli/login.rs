@@ -14,7 +14,7 @@ use greenroom_dialect::permissions::Permissions;
 use greenroom_dialect::request::ServerKind;
 use greenroom_dialect::server_identity::ServerIdentity;
 
-use super::{DONE, FAILED, MISUSED, block_on, token};
+use super::{FAILURE, USAGE_ERROR, block_on, exit_code, token};
 use crate::shell_quote::quoted;
 use greenroom_config::Endpoint;
 use greenroom_config::source::is_server_name;
@@ -24,13 +24,13 @@ use greenroom_state::secrets;
 use greenroom_state::secrets::{DataDir, new_token};
 
 /// Names whose token file would be mistaken for one of Greenroom's own.
-const RESERVED: [&str; 4] = ["control", "identity", "webhook", "device"];
+const RESERVED_NAMES: [&str; 4] = ["control", "identity", "webhook", "device"];
 /// Longest password that is read, in bytes.
-const MAX_PASSWORD: usize = 1024;
+const MAX_PASSWORD_BYTES: usize = 1024;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum LoginCommand {
-    /// Get a token for a Plex server: open an address in a browser, agree, done
+    /// Get a token for a Plex server, by confirming in a browser
     Plex(PlexLoginArgs),
     /// Get a token for a Jellyfin server: by Quick Connect, or by name and password
     Jellyfin(JellyfinLoginArgs),
@@ -41,10 +41,10 @@ pub(super) struct PlexLoginArgs {
     /// Show a short code to type at plex.tv/link instead of an address to open
     #[arg(long)]
     short_code: bool,
-    /// Your server's address; then the token is tried there [default: the only server of the account]
+    /// Your server's address, where the token is then tested [default: the only server of the account]
     #[arg(long, value_name = "URL")]
     server_url: Option<String>,
-    /// The account service
+    /// Address of the account service
     #[arg(long, value_name = "URL", default_value = "https://plex.tv")]
     plex_tv: String,
     #[command(flatten)]
@@ -56,7 +56,7 @@ pub(super) struct JellyfinLoginArgs {
     /// Your server's address, such as http://192.168.1.10:8096
     #[arg(long, value_name = "URL")]
     url: String,
-    /// Log in by name and password instead of a code; the password is asked for, or read from standard input
+    /// Log in by name and password instead of a code; the password is prompted for, or read from standard input
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
     #[command(flatten)]
@@ -65,10 +65,10 @@ pub(super) struct JellyfinLoginArgs {
 
 #[derive(Debug, Args)]
 struct TokenOutputArgs {
-    /// What the server is called in the configuration [default: plex or jellyfin]
+    /// Name of the server in the configuration [default: plex or jellyfin]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// Where the token is written [default: NAME.token in the data directory]
+    /// File for the token [default: NAME.token in the data directory]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
@@ -84,163 +84,159 @@ struct TokenTarget {
 
 pub(super) fn run(command: &LoginCommand) -> u8 {
     let done = match command {
-        LoginCommand::Plex(typed) => {
-            let (Some(account), Some(server)) = (address(&typed.plex_tv), optional(typed.server_url.as_deref())) else {
-                return MISUSED;
+        LoginCommand::Plex(arguments) => {
+            let (Some(account), Some(server)) =
+                (address(&arguments.plex_tv), parse_optional_endpoint(arguments.server_url.as_deref()))
+            else {
+                return USAGE_ERROR;
             };
-            typed.output.target(ServerKind::Plex).map(|target| {
-                block_on(async { exit_code(plex_login(typed, &account, server.as_ref(), &target).await) })
+            arguments.output.target(ServerKind::Plex).map(|target| {
+                block_on(async { exit_code(plex_login(arguments, &account, server.as_ref(), &target).await) })
             })
         }
-        LoginCommand::Jellyfin(typed) => {
-            let Some(place) = address(&typed.url) else { return MISUSED };
-            typed
+        LoginCommand::Jellyfin(arguments) => {
+            let Some(endpoint) = address(&arguments.url) else { return USAGE_ERROR };
+            arguments
                 .output
                 .target(ServerKind::Jellyfin)
-                .map(|target| block_on(async { exit_code(jellyfin_login(typed, &place, &target).await) }))
+                .map(|target| block_on(async { exit_code(jellyfin_login(arguments, &endpoint, &target).await) }))
         }
     };
     done.unwrap_or_else(|code| code)
 }
 
-fn exit_code(outcome: Result<(), String>) -> u8 {
-    match outcome {
-        Ok(()) => DONE,
-        Err(reason) => {
-            eprintln!("greenroom: {reason}");
-            FAILED
-        }
-    }
-}
-
-fn explained(trouble: &LoginError) -> String {
-    format!("{trouble}\n  {}", trouble.remedy())
+fn explain(error: &LoginError) -> String {
+    format!("{error}\n  {}", error.remedy())
 }
 
 async fn plex_login(
-    typed: &PlexLoginArgs,
+    arguments: &PlexLoginArgs,
     account: &Endpoint,
-    wanted: Option<&Endpoint>,
+    server_endpoint: Option<&Endpoint>,
     target: &TokenTarget,
 ) -> Result<(), String> {
-    let desk = LoginClient::new(target.device.clone());
-    let form = if typed.short_code { PinFormat::ShortCode } else { PinFormat::Link };
-    let begun = plex::begin(&desk, account, form).await.map_err(|trouble| explained(&trouble))?;
-    match form {
-        PinFormat::ShortCode => println!("open {} and type this code: {}", begun.address, begun.code),
+    let client = LoginClient::new(target.device.clone());
+    let format = if arguments.short_code { PinFormat::ShortCode } else { PinFormat::Link };
+    let pin = plex::begin(&client, account, format).await.map_err(|error| explain(&error))?;
+    match format {
+        PinFormat::ShortCode => println!("open {} and type this code: {}", pin.address, pin.code),
         PinFormat::Link => println!(
-            "open this address in a browser, log in as the owner of the server, and agree:\n  {}\n(code: {})",
-            begun.address, begun.code
+            "open this address in a browser, log in as the owner of the server, and confirm:\n  {}\n(code: {})",
+            pin.address, pin.code
         ),
     }
-    let agreed = plex::wait(&desk, account, &begun, count_down).await;
+    let result = plex::wait(&client, account, &pin, count_down).await;
     end_count_down();
-    let account_token = agreed.map_err(|trouble| explained(&trouble))?;
-    let servers = match plex::servers(&desk, account, &account_token).await {
+    let account_token = result.map_err(|error| explain(&error))?;
+    let servers = match plex::servers(&client, account, &account_token).await {
         Ok(servers) => servers,
-        Err(trouble) => {
-            eprintln!("the servers of the account are not told: {trouble}");
+        Err(error) => {
+            eprintln!("the account's servers cannot be listed: {error}");
             Vec::new()
         }
     };
-    let server = match wanted {
-        Some(place) => {
-            let identity = plex::identity(&desk, place).await;
-            warn_of_another(place, identity.as_ref());
+    let server = match server_endpoint {
+        Some(endpoint) => {
+            let identity = plex::identity(&client, endpoint).await;
+            warn_of_other_server(endpoint, identity.as_ref());
             let found = identity.as_ref().and_then(ServerIdentity::expected);
-            plex::at(&servers, place, found.and_then(|found| found.id.as_deref()))
+            plex::at(&servers, endpoint, found.and_then(|found| found.id.as_deref()))
         }
         None => plex::only_owned(&servers),
     };
-    let is_of_account = server.is_none_or(|server| server.token.is_none());
+    let is_account_token = server.is_none_or(|server| server.token.is_none());
     let token = server.and_then(|server| server.token.clone()).unwrap_or(account_token);
     target.write(&token)?;
     show_servers(&servers);
-    if is_of_account {
-        println!("{}", account_token_warning(wanted));
+    if is_account_token {
+        println!("{}", account_token_warning(server_endpoint));
     }
-    let url = wanted.map(Endpoint::url).or_else(|| server.and_then(plex::url_of));
-    if let Some(place) = wanted {
-        let rights = login::permissions(&desk.probe_client, ServerKind::Plex, place, &token).await;
-        println!("{}", describe_permissions(place, &rights));
+    let url = server_endpoint.map(Endpoint::url).or_else(|| server.and_then(plex::url_of));
+    if let Some(endpoint) = server_endpoint {
+        let permissions = login::permissions(&client.probe_client, ServerKind::Plex, endpoint, &token).await;
+        println!("{}", describe_permissions(endpoint, &permissions));
     } else if server.is_some_and(|server| !server.owned) {
-        println!("this server is not yours: its events stay hidden, everything else works");
+        println!("you do not own this server, so its events cannot be received; everything else works");
     }
     target.print_next_steps(ServerKind::Plex, url.as_deref());
     Ok(())
 }
 
-/// Warns if another kind of server than a Plex answers at `data_dir_args`. The token is good all the same.
-fn warn_of_another(place: &Endpoint, identity: Option<&ServerIdentity>) {
+/// Warns if another kind of server than a Plex answers at `endpoint`. The token is good all the same.
+fn warn_of_other_server(endpoint: &Endpoint, identity: Option<&ServerIdentity>) {
     if let Some(
         identity @ (ServerIdentity::OtherKind(_) | ServerIdentity::Emby { .. } | ServerIdentity::Unrecognized(_)),
     ) = identity
     {
-        eprintln!("what answers at {} is not a Plex server: {identity}", place.url());
+        eprintln!("{} is not a Plex server: {identity}", endpoint.url());
     }
 }
 
-async fn jellyfin_login(typed: &JellyfinLoginArgs, place: &Endpoint, target: &TokenTarget) -> Result<(), String> {
-    let desk = LoginClient::new(target.device.clone());
-    jellyfin::verify_server(&desk, place).await.map_err(|trouble| explained(&trouble))?;
-    let grant = match &typed.user {
-        Some(name) => by_name(&desk, place, name).await?,
-        None => match jellyfin::begin(&desk, place).await {
+async fn jellyfin_login(
+    arguments: &JellyfinLoginArgs,
+    endpoint: &Endpoint,
+    target: &TokenTarget,
+) -> Result<(), String> {
+    let client = LoginClient::new(target.device.clone());
+    jellyfin::verify_server(&client, endpoint).await.map_err(|error| explain(&error))?;
+    let grant = match &arguments.user {
+        Some(name) => by_name(&client, endpoint, name).await?,
+        None => match jellyfin::begin(&client, endpoint).await {
             Ok(code) => {
                 println!(
-                    "open {} in a browser, log in as an administrator, choose your user's menu, \"Quick Connect\", \
+                    "open {} in a browser, log in as an administrator, choose \"Quick Connect\" in your user's menu, \
                      and type this code: {}",
-                    place.url(),
+                    endpoint.url(),
                     code.code
                 );
-                let agreed = jellyfin::wait(&desk, place, &code, count_down).await;
+                let result = jellyfin::wait(&client, endpoint, &code, count_down).await;
                 end_count_down();
-                agreed.map_err(|trouble| explained(&trouble))?
+                result.map_err(|error| explain(&error))?
             }
             Err(LoginError::CodesOff) if std::io::stdin().is_terminal() => {
-                println!("{}: log in by name and password instead", LoginError::CodesOff);
+                println!("{}: log in with name and password instead", LoginError::CodesOff);
                 let name = prompt("user: ")?;
-                by_name(&desk, place, &name).await?
+                by_name(&client, endpoint, &name).await?
             }
-            Err(trouble) => return Err(explained(&trouble)),
+            Err(error) => return Err(explain(&error)),
         },
     };
     target.write(&grant.token)?;
     println!("logged in as {}", grant.user);
     if !grant.admin {
-        println!("this user is no administrator: what others change is noticed later, everything else works");
+        println!("this user is not an administrator: changes by other users are noticed later; everything else works");
     }
-    target.print_next_steps(ServerKind::Jellyfin, Some(&place.url()));
+    target.print_next_steps(ServerKind::Jellyfin, Some(&endpoint.url()));
     Ok(())
 }
 
-async fn by_name(desk: &LoginClient, place: &Endpoint, name: &str) -> Result<LoginGrant, String> {
+async fn by_name(client: &LoginClient, endpoint: &Endpoint, name: &str) -> Result<LoginGrant, String> {
     let password = password(name)?;
-    jellyfin::by_name(desk, place, name, &password).await.map_err(|trouble| explained(&trouble))
+    jellyfin::by_name(client, endpoint, name, &password).await.map_err(|error| explain(&error))
 }
 
 /// Warning where no token for a single server was available.
-fn account_token_warning(wanted: Option<&Endpoint>) -> String {
-    let why = match wanted {
-        Some(place) => format!("none of the account's servers is known to be the one at {}", place.url()),
-        None => "it is not clear which server is meant; say it with --server-url URL".into(),
+fn account_token_warning(server_endpoint: Option<&Endpoint>) -> String {
+    let reason = match server_endpoint {
+        Some(endpoint) => format!("none of the account's servers is known to be at {}", endpoint.url()),
+        None => "the account does not have exactly one server; choose one with --server-url URL".into(),
     };
-    format!("{why}\n  the token is the account's own: whoever has it has all servers of the account, and the account")
+    format!("{reason}\n  the token is the account's own: it gives access to the account and all its servers")
 }
 
 /// Describes the result of testing a token at the server.
-fn describe_permissions(place: &Endpoint, rights: &Result<Permissions, ProbeError>) -> String {
-    let url = place.url();
-    match rights {
+fn describe_permissions(endpoint: &Endpoint, permissions: &Result<Permissions, ProbeError>) -> String {
+    let url = endpoint.url();
+    match permissions {
         Ok(Permissions::Owner) => format!("{url} accepts the token, with the owner's rights"),
         Ok(Permissions::Member | Permissions::Key) => {
-            format!("{url} accepts the token, without the owner's rights: its events stay hidden")
+            format!("{url} accepts the token, without the owner's rights, so its events cannot be received")
         }
         Ok(Permissions::Refused) => {
-            format!("{url} does not accept the token: is that server linked to this account?")
+            format!("{url} rejects the token; check that this server is linked to the account")
         }
-        Ok(Permissions::Unclear(status)) => format!("{url} answers {status}; try `greenroom doctor`"),
-        Err(silence) => format!("{url} does not answer: {silence}; try `greenroom doctor`"),
+        Ok(Permissions::Unclear(status)) => format!("{url} responds with status {status}; try `greenroom doctor`"),
+        Err(error) => format!("{url} does not answer: {error}; try `greenroom doctor`"),
     }
 }
 
@@ -250,15 +246,15 @@ fn show_servers(servers: &[AccountServer]) {
     }
     println!("servers of the account:");
     for server in servers {
-        let whose = if server.owned { "yours" } else { "shared with you" };
-        println!("  {} {} ({whose})", server.name, server.version);
+        let owner = if server.owned { "yours" } else { "shared with you" };
+        println!("  {} {} ({owner})", server.name, server.version);
         for address in &server.addresses {
-            let reach = match address.scope {
+            let location = match address.scope {
                 AddressScope::Home => "at home",
                 AddressScope::Public => "from outside",
                 AddressScope::Relay => "by relay, slowly",
             };
-            println!("    {}:{}  {reach}; encrypted: {}", address.host, address.port, address.url);
+            println!("    {}:{}  {location}; encrypted: {}", address.host, address.port, address.url);
         }
     }
 }
@@ -266,12 +262,12 @@ fn show_servers(servers: &[AccountServer]) {
 impl TokenOutputArgs {
     fn target(&self, kind: ServerKind) -> Result<TokenTarget, u8> {
         let name = self.name.clone().unwrap_or_else(|| kind.name().to_owned());
-        if !is_server_name(&name) || RESERVED.contains(&name.as_str()) {
+        if !is_server_name(&name) || RESERVED_NAMES.contains(&name.as_str()) {
             eprintln!(
-                "greenroom: --name takes small letters, digits and \"-\", up to 40 of them, and none of {}",
-                RESERVED.join(", ")
+                "greenroom: --name must be up to 40 lower-case letters, digits and \"-\", and none of {}",
+                RESERVED_NAMES.join(", ")
             );
-            return Err(MISUSED);
+            return Err(USAGE_ERROR);
         }
         let folder = self.data_dir_args.folder()?;
         let data_dir = DataDir::open(&folder);
@@ -279,13 +275,13 @@ impl TokenOutputArgs {
             (Some(file), _) => file.clone(),
             (None, Ok(dir)) => dir.path().join(format!("{name}.token")),
             (None, Err(reason)) => {
-                eprintln!("greenroom: {reason}\n  or say with --output FILE where the token is to be written");
-                return Err(FAILED);
+                eprintln!("greenroom: {reason}\n  or choose the token file with --output FILE");
+                return Err(FAILURE);
             }
         };
         if let Err(reason) = secrets::may_hold_server_token(&file) {
             eprintln!("greenroom: {reason}");
-            return Err(MISUSED);
+            return Err(USAGE_ERROR);
         }
         // Without a data directory this login appears as one more device: no reason not to log in.
         let identifier = data_dir.and_then(|dir| dir.device_id()).unwrap_or_else(|_| new_token());
@@ -301,8 +297,8 @@ impl TokenOutputArgs {
 impl TokenTarget {
     fn write(&self, token: &Secret) -> Result<(), String> {
         if let Some(folder) = self.file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-            made.map_err(|error| secrets::explain(folder, &error))?;
+            let created = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+            created.map_err(|error| secrets::explain(folder, &error))?;
         }
         secrets::write(&self.file, token.expose().as_bytes()).map_err(|error| secrets::explain(&self.file, &error))
     }
@@ -324,32 +320,32 @@ impl TokenTarget {
 
 /// The machine's name, reduced to what a header may contain.
 fn machine_name() -> String {
-    let said = std::fs::read_to_string(Path::new("/proc/sys/kernel/hostname")).unwrap_or_default();
-    let plain: String = said.trim().chars().filter(char::is_ascii_alphanumeric).take(40).collect();
+    let hostname = std::fs::read_to_string(Path::new("/proc/sys/kernel/hostname")).unwrap_or_default();
+    let plain: String = hostname.trim().chars().filter(char::is_ascii_alphanumeric).take(40).collect();
     if plain.is_empty() { "this machine".to_owned() } else { plain }
 }
 
 fn address(text: &str) -> Option<Endpoint> {
-    let place = Endpoint::parse(text);
-    if place.is_none() {
-        eprintln!("greenroom: an address looks like http://ADDRESS:PORT or https://NAME/BASE");
+    let endpoint = Endpoint::parse(text);
+    if endpoint.is_none() {
+        eprintln!("greenroom: an address must look like http://ADDRESS:PORT or https://NAME/BASE");
     }
-    place
+    endpoint
 }
 
 /// `Some(None)` for empty input, `None` for an invalid address.
-#[expect(clippy::option_option, reason = "nothing said and something wrong said are two things")]
-fn optional(text: Option<&str>) -> Option<Option<Endpoint>> {
+#[expect(clippy::option_option, reason = "no address and an invalid address are two things")]
+fn parse_optional_endpoint(text: Option<&str>) -> Option<Option<Endpoint>> {
     match text {
         None => Some(None),
         Some(text) => address(text).map(Some),
     }
 }
 
-fn prompt(question: &str) -> Result<String, String> {
-    eprint!("{question}");
+fn prompt(label: &str) -> Result<String, String> {
+    eprint!("{label}");
     let mut line = String::new();
-    std::io::stdin().lock().read_line(&mut line).map_err(|error| format!("nothing can be read: {error}"))?;
+    std::io::stdin().lock().read_line(&mut line).map_err(|error| format!("standard input cannot be read: {error}"))?;
     Ok(line.trim().to_owned())
 }
 
@@ -361,8 +357,8 @@ fn password(name: &str) -> Result<Secret, String> {
         prompt("")
     };
     let text = read?;
-    if text.len() > MAX_PASSWORD {
-        return Err("that is too long for a password".into());
+    if text.len() > MAX_PASSWORD_BYTES {
+        return Err(format!("the password is longer than {MAX_PASSWORD_BYTES} bytes"));
     }
     Ok(Secret::new(text.trim_end_matches(['\r', '\n'])))
 }
@@ -372,8 +368,8 @@ fn count_down(left_s: u64) {
     let mut errors = std::io::stderr();
     if errors.is_terminal() {
         // A line that cannot be shown is no reason to end.
-        drop(write!(errors, "\rwaiting; the code is good for {left_s} s  "));
-        drop(errors.flush());
+        let _ = write!(errors, "\rwaiting; the code is valid for {left_s} s  "); // Progress is optional.
+        let _ = errors.flush();
     }
 }
 

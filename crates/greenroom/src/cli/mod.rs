@@ -24,7 +24,7 @@ mod token;
 mod why;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -34,13 +34,13 @@ use tokio::signal::unix::{SignalKind, signal};
 use greenroom_config::{ConfigError, ConfigSource, ControlSettings, Settings};
 
 /// Exit code: the command succeeded.
-const DONE: u8 = 0;
+const SUCCESS: u8 = 0;
 /// Exit code: it failed, and the reason was printed.
-const FAILED: u8 = 1;
+const FAILURE: u8 = 1;
 /// Exit code: the configuration or the command line is wrong.
-const MISUSED: u8 = 2;
+const USAGE_ERROR: u8 = 2;
 /// Max wait at the end of a command for threads that are blocked on a disk.
-const LAST_WAIT: Duration = Duration::from_secs(2);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Parser)]
 #[command(
@@ -60,70 +60,70 @@ Examples:
   greenroom demo                                        see what it does, with simulated servers
   greenroom serve --plex http://192.168.1.10:32400      then point your apps at http://THIS-MACHINE:32500
   greenroom serve --jellyfin http://192.168.1.10:8096   then point your apps at http://THIS-MACHINE:8196
-  greenroom login plex                                  a token of the owner, into a file
-  greenroom doctor --plex http://192.168.1.10:32400     what is wrong, and what to do about it
-  greenroom doctor --wait-for tautulli                  whether an app comes through
-  greenroom sync weekly.jspf --to home                  a playlist of elsewhere, onto your server
+  greenroom login plex                                  get the owner's token, into a file
+  greenroom doctor --plex http://192.168.1.10:32400     find problems and their remedies
+  greenroom doctor --wait-for tautulli                  check that an app's requests arrive
+  greenroom sync weekly.jspf --to home                  write a playlist to your server
   greenroom config init > greenroom.toml                a commented configuration file
   greenroom serve --config greenroom.toml";
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Stand in front of the configured media servers
+    /// Run the gateway in front of the configured media servers
     Serve(serve::ServeArgs),
     /// Show what Greenroom saves: simulated servers, an evening of companion apps, a restart, an outage
     Demo(demo::DemoArgs),
     /// Run a simulated media server
     Simulate(simulate::SimulateArgs),
-    /// Find out what is wrong, and what to do about it
+    /// Find problems and their remedies
     Doctor(Box<doctor::DoctorArgs>),
-    /// Get a token of the media server's owner, by a code that you agree to in a browser
+    /// Get a token of the media server's owner, by confirming a code in a browser
     #[command(subcommand)]
     Login(login::LoginCommand),
     /// Write or check a configuration file
     #[command(subcommand)]
     Config(config::ConfigCommand),
-    /// Tell what the cache would have saved while it only observes, or begin and end that
+    /// Show what the cache would have saved in observe mode, or start and end that mode
     Observe(modes::ObserveArgs),
-    /// Make the running gateway a plain proxy, as a whole or in part, until it is taken back
+    /// Bypass the cache of the running gateway, for everything or in part, until it is turned off
     Bypass(modes::BypassArgs),
-    /// Tell why a read is answered as it is, and whether the server says the same now
+    /// Explain how a read is answered, and compare that with the server's current response
     Why(why::WhyArgs),
-    /// Show the servers of the running gateway, how they do, what is saved and what should be changed
+    /// Show the servers of the running gateway, their states and hit rates, and warnings
     Status(status::StatusArgs),
-    /// Show all figures of the running gateway
+    /// Show all statistics of the running gateway
     Stats(status::StatusArgs),
-    /// Find out which items of a library are meant: by the running gateway, or from two CSV files and without a server
+    /// Match tracks, paths or ids to the items of a library: in the running gateway, or between two CSV files
     Match(Box<matching::MatchArgs>),
-    /// Ask anew now for what apps read in a rhythm, so that it is fresh when they come
+    /// Refresh now what apps read at regular intervals, so that it is fresh at their next read
     Warm(modes::WarmArgs),
-    /// Use no answer any more that is kept now
+    /// Purge cached responses: they are never served again
     Clear(modes::ClearArgs),
-    /// Index libraries now, or show how their indexes do
+    /// Build library indexes now, or show their states
     Build(build::BuildArgs),
-    /// Show what the running gateway does by itself, run it now, or end it
+    /// List the jobs of the running gateway, run one now, or cancel it
     Jobs(jobs::JobsArgs),
-    /// Show how long answers live in the running gateway, or change it
+    /// Show or change for how long the running gateway uses cached responses
     Policies(policies::PoliciesArgs),
-    /// Let what is kept be asked for anew; until then it stands in if the server cannot be asked
+    /// Invalidate cached responses: they are loaded again, and served only if that fails
     Invalidate(policies::InvalidateArgs),
-    /// Look at what is kept on disk, check it, give room back, forget
+    /// List, check, compact and delete the cache on disk
     Cache(cache::CacheArgs),
-    /// Bring a playlist of elsewhere onto a media server, for one user or several
+    /// Write a playlist from elsewhere to a media server, for one user or several
     Sync(Box<sync::SyncArgs>),
-    /// Try out whether notices come through
+    /// Test the notification targets
     #[command(subcommand)]
     Notices(notices::NoticesCommand),
-    /// Save the state and the keys to a file, also while the gateway runs; not the cache
+    /// Save state and keys, but not the cache, to a file; also while the gateway runs
     Backup(backup::BackupArgs),
-    /// Put a backup back, while no gateway runs
+    /// Restore a backup, while no gateway runs
     Restore(backup::RestoreArgs),
-    /// Say by the exit code whether the process with this configuration is alive, for whatever supervises it
+    /// Report by exit code whether the gateway with this configuration is alive, for its supervisor
     Healthcheck(ConfigArgs),
     /// Show or renew the token of the control plane
     #[command(subcommand)]
     Token(token::TokenCommand),
-    /// Print the description of the API, in the words of OpenAPI 3.1
+    /// Print the OpenAPI 3.1 description of the API
     Openapi,
 }
 
@@ -139,19 +139,19 @@ pub(crate) struct ConfigArgs {
     /// Address of a Jellyfin server, such as http://192.168.1.10:8096
     #[arg(long, value_name = "URL")]
     jellyfin: Option<String>,
-    /// File with a token of the server's owner; with it the server's events are followed
+    /// File with a token of the server's owner, which is needed to receive the server's events
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// Where clients find the media server [default: 0.0.0.0:32500 for Plex, 0.0.0.0:8196 for Jellyfin]
+    /// Address and port for clients [default: 0.0.0.0:32500 for Plex, 0.0.0.0:8196 for Jellyfin]
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
-    /// Where state is kept [default: the user's state directory]
+    /// Data directory [default: the user's state directory]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// Where the page, the API and the metrics are found [default: 127.0.0.1:8710]
+    /// Address and port of the page, the API and the metrics [default: 127.0.0.1:8710]
     #[arg(long, value_name = "ADDRESS:PORT")]
     control: Option<String>,
-    /// Answer nothing from the cache, but tell what it would have answered and saved
+    /// Start in observe mode: the servers answer everything, and Greenroom reports what the cache would have saved
     #[arg(long)]
     observe: bool,
 }
@@ -160,30 +160,51 @@ impl ConfigArgs {
     /// Settings of the control plane, and the data directory, where its token is. Works without a configured server,
     /// because commands that only talk to a running gateway need none. `None` if there is a problem, which is printed.
     fn control_plane(&self) -> Option<(ControlSettings, PathBuf)> {
-        let mut tree = self.config_source().ok()?;
-        if tree.servers().is_empty() {
-            add_arguments(&mut tree, &Self { plex: Some("http://127.0.0.1".into()), ..Self::default() });
+        let mut config = self.config_source().ok()?;
+        if config.servers().is_empty() {
+            add_arguments(&mut config, &Self { plex: Some("http://127.0.0.1".into()), ..Self::default() });
         }
-        let read = Settings::read(tree).map_err(|problems| print_problems(&problems)).ok()?;
-        Some((read.control, read.data_dir))
+        let settings = Settings::read(config).map_err(|problems| print_problems(&problems)).ok()?;
+        Some((settings.control, settings.data_dir))
     }
 
     /// The configuration from file, environment and command line, not validated yet.
     fn config_source(&self) -> Result<ConfigSource, u8> {
-        let mut tree = ConfigSource::default();
-        if let Some(path) = &self.config {
-            match std::fs::read_to_string(path) {
-                Ok(text) => tree.add_toml(&path.display().to_string(), &text),
-                Err(error) => {
-                    eprintln!("{}: cannot be read: {error}", path.display());
-                    return Err(MISUSED);
-                }
-            }
-        }
-        tree.add_environment(std::env::vars());
-        add_arguments(&mut tree, self);
-        Ok(tree)
+        let mut config = load_config(self.config.as_deref()).map_err(|reason| usage_error(&reason))?;
+        add_arguments(&mut config, self);
+        Ok(config)
     }
+}
+
+/// The configuration from the file, if one is given, and the environment.
+fn load_config(file: Option<&Path>) -> Result<ConfigSource, String> {
+    let mut config = ConfigSource::default();
+    if let Some(path) = file {
+        let text = std::fs::read_to_string(path);
+        let text = text.map_err(|error| format!("{}: cannot be read: {error}", path.display()))?;
+        config.add_toml(&path.display().to_string(), &text);
+    }
+    config.add_environment(std::env::vars());
+    Ok(config)
+}
+
+/// Prints why a command failed. An empty reason was printed before. Returns the exit code.
+fn fail(reason: &str) -> u8 {
+    if !reason.is_empty() {
+        eprintln!("greenroom: {reason}");
+    }
+    FAILURE
+}
+
+/// Prints what is wrong with the command line or the configuration. Returns the exit code.
+fn usage_error(reason: &str) -> u8 {
+    eprintln!("greenroom: {reason}");
+    USAGE_ERROR
+}
+
+/// Exit code of a command, whose failure is printed.
+fn exit_code(result: Result<(), String>) -> u8 {
+    result.map_or_else(|reason| fail(&reason), |()| SUCCESS)
 }
 
 fn print_problems(problems: &[ConfigError]) {
@@ -194,21 +215,21 @@ fn print_problems(problems: &[ConfigError]) {
 
 /// Runs the program, from arguments to exit code.
 pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    let typed = match Cli::try_parse_from(arguments) {
-        Ok(typed) => typed,
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
         Err(message) => {
-            drop(message.print());
-            return ExitCode::from(if message.use_stderr() { MISUSED } else { DONE });
+            let _ = message.print(); // The terminal is gone.
+            return ExitCode::from(if message.use_stderr() { USAGE_ERROR } else { SUCCESS });
         }
     };
-    let code = match typed.command {
-        Command::Serve(serve) => serve::run(&serve),
+    let code = match cli.command {
+        Command::Serve(options) => serve::run(&options),
         Command::Demo(options) => demo::run(&options),
         Command::Simulate(options) => simulate::run(&options),
         Command::Doctor(options) => doctor::run(&options),
         Command::Login(command) => login::run(&command),
         Command::Config(command) => config::run(&command),
-        Command::Healthcheck(serve) => healthcheck::run(&serve),
+        Command::Healthcheck(arguments) => healthcheck::run(&arguments),
         Command::Cache(options) => cache::run(&options),
         Command::Backup(options) => backup::backup(&options),
         Command::Restore(options) => backup::restore(&options),
@@ -217,7 +238,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Token(command) => token::run(&command),
         Command::Openapi => {
             println!("{}", greenroom_control::description());
-            DONE
+            SUCCESS
         }
         Command::Observe(options) => modes::observe(&options),
         Command::Bypass(options) => modes::bypass(&options),
@@ -236,46 +257,46 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 }
 
 /// Reads and validates the configuration. Prints every problem and every remark.
-fn settings(serve: &ConfigArgs) -> Result<Settings, u8> {
-    let settings = Settings::read(serve.config_source()?).map_err(|problems| {
+fn settings(arguments: &ConfigArgs) -> Result<Settings, u8> {
+    let settings = Settings::read(arguments.config_source()?).map_err(|problems| {
         print_problems(&problems);
-        MISUSED
+        USAGE_ERROR
     })?;
     print_problems(&settings.remarks);
     Ok(settings)
 }
 
-fn add_arguments(tree: &mut ConfigSource, serve: &ConfigArgs) {
-    let typed = [(&serve.plex, "plex"), (&serve.jellyfin, "jellyfin")];
-    let named: Vec<&str> = typed.iter().filter(|(url, _)| url.is_some()).map(|(_, kind)| *kind).collect();
-    for (url, kind) in typed {
+fn add_arguments(config: &mut ConfigSource, arguments: &ConfigArgs) {
+    let cli = [(&arguments.plex, "plex"), (&arguments.jellyfin, "jellyfin")];
+    let named: Vec<&str> = cli.iter().filter(|(url, _)| url.is_some()).map(|(_, kind)| *kind).collect();
+    for (url, kind) in cli {
         if let Some(url) = url {
-            let place = format!("--{kind}");
-            tree.add_server(kind, &place);
-            tree.set(&format!("server.{kind}.kind"), kind.to_owned(), place.clone());
-            tree.set(&format!("server.{kind}.url"), url.clone(), place);
+            let source = format!("--{kind}");
+            config.add_server(kind, &source);
+            config.set(&format!("server.{kind}.kind"), kind.to_owned(), source.clone());
+            config.set(&format!("server.{kind}.url"), url.clone(), source);
         }
     }
-    let mut for_the_one_server = |key: &str, flag: &str, value: Option<String>| match (value, named.as_slice()) {
+    let mut set_for_single_server = |key: &str, flag: &str, value: Option<String>| match (value, named.as_slice()) {
         (None, _) => {}
-        (Some(value), [one]) => tree.set(&format!("server.{one}.{key}"), value, flag.to_owned()),
-        (Some(_), _) => tree.problem(
+        (Some(value), [one]) => config.set(&format!("server.{one}.{key}"), value, flag.to_owned()),
+        (Some(_), _) => config.problem(
             flag.to_owned(),
             "works with exactly one of --plex and --jellyfin; use a configuration file for more servers".into(),
         ),
     };
     let text = |path: &PathBuf| path.display().to_string();
-    for_the_one_server("token_file", "--token-file", serve.token_file.as_ref().map(text));
-    for_the_one_server("listen", "--listen", serve.listen.clone());
-    if let Some(dir) = &serve.data_dir {
-        tree.set("data_dir", text(dir), "--data-dir".into());
+    set_for_single_server("token_file", "--token-file", arguments.token_file.as_ref().map(text));
+    set_for_single_server("listen", "--listen", arguments.listen.clone());
+    if let Some(dir) = &arguments.data_dir {
+        config.set("data_dir", text(dir), "--data-dir".into());
     }
-    if let Some(control) = &serve.control {
-        tree.set("control.listen", control.clone(), "--control".into());
+    if let Some(control) = &arguments.control {
+        config.set("control.listen", control.clone(), "--control".into());
     }
-    if serve.observe {
-        for (name, _) in tree.servers() {
-            tree.set(&format!("server.{name}.mode"), "observe".to_owned(), "--observe".into());
+    if arguments.observe {
+        for (name, _) in config.servers() {
+            config.set(&format!("server.{name}.mode"), "observe".to_owned(), "--observe".into());
         }
     }
 }
@@ -286,24 +307,24 @@ fn block_on<F: Future<Output = u8>>(work: F) -> u8 {
         Ok(runtime) => {
             let code = runtime.block_on(work);
             // A thread may be blocked forever on a disk that does not answer.
-            runtime.shutdown_timeout(LAST_WAIT);
+            runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
             code
         }
         Err(error) => {
-            eprintln!("no threads can be had: {error}");
-            FAILED
+            eprintln!("cannot start threads: {error}");
+            FAILURE
         }
     }
 }
 
 /// Runs a future on a new runtime and returns its value; `None` if it failed. The future prints the reason itself.
 fn wait_for<T>(work: impl Future<Output = Result<T, u8>>) -> Option<T> {
-    let mut done = None;
+    let mut value = None;
     block_on(async {
-        done = work.await.ok();
-        DONE
+        value = work.await.ok();
+        SUCCESS
     });
-    done
+    value
 }
 
 /// A future that completes on SIGTERM or SIGINT. Signals count from the call on, even before it is awaited.

@@ -5,7 +5,7 @@ use http::Method;
 use serde_json::{Map, Value, json};
 
 use super::api_client::{ApiClient, GatewayArgs};
-use super::{DONE, FAILED, block_on};
+use super::{FAILURE, SUCCESS, block_on};
 use greenroom_demo::scenario::table::align;
 use greenroom_proxy::shadow::report::format_thousands;
 
@@ -21,8 +21,8 @@ pub(super) enum SwitchState {
 /// `greenroom observe`.
 #[derive(Debug, Args)]
 pub(super) struct ObserveArgs {
-    /// Begin to observe, or end it and answer from the cache; without it the verdict so far is printed
-    turn: Option<SwitchState>,
+    /// Start observe mode, or end it and use the cache; without it, the report so far is printed
+    state: Option<SwitchState>,
     /// Only this server
     #[arg(long, value_name = "NAME")]
     server: Option<String>,
@@ -36,8 +36,8 @@ pub(super) struct ObserveArgs {
 /// `greenroom bypass`.
 #[derive(Debug, Args)]
 pub(super) struct BypassArgs {
-    /// Begin or end it; without it what is bypassed is printed
-    turn: Option<SwitchState>,
+    /// Start or end a bypass; without it, active bypasses are listed
+    state: Option<SwitchState>,
     /// Only reads of this server
     #[arg(long, value_name = "NAME")]
     server: Option<String>,
@@ -57,13 +57,13 @@ pub(super) struct BypassArgs {
 /// `greenroom clear`.
 #[derive(Debug, Args)]
 pub(super) struct ClearArgs {
-    /// Only answers of this server
+    /// Only cached responses of this server
     #[arg(long, value_name = "NAME")]
     server: Option<String>,
-    /// Only answers of this class
+    /// Only cached responses of this class
     #[arg(long, value_name = "CLASS")]
     class: Option<String>,
-    /// Only answers with this tag, as `greenroom why` shows them
+    /// Only cached responses with this tag, as `greenroom why` prints it
     #[arg(long, value_name = "TAG", conflicts_with = "class")]
     tag: Option<String>,
     #[command(flatten)]
@@ -73,7 +73,7 @@ pub(super) struct ClearArgs {
 /// `greenroom warm`.
 #[derive(Debug, Args)]
 pub(super) struct WarmArgs {
-    /// Only answers of this server
+    /// Only cached responses of this server
     #[arg(long, value_name = "NAME")]
     server: Option<String>,
     /// Print JSON
@@ -84,33 +84,33 @@ pub(super) struct WarmArgs {
 }
 
 /// Runs a command against the gateway; its failure is already printed.
-pub(super) fn with_gateway<F>(place: &GatewayArgs, work: impl FnOnce(ApiClient) -> F) -> u8
+pub(super) fn with_gateway<F>(arguments: &GatewayArgs, command: impl FnOnce(ApiClient) -> F) -> u8
 where
     F: Future<Output = Result<u8, u8>>,
 {
-    let remote = match ApiClient::connect(place) {
-        Ok(remote) => remote,
+    let client = match ApiClient::connect(arguments) {
+        Ok(client) => client,
         Err(code) => return code,
     };
-    block_on(async { work(remote).await.unwrap_or_else(|code| code) })
+    block_on(async { command(client).await.unwrap_or_else(|code| code) })
 }
 
 pub(super) fn observe(options: &ObserveArgs) -> u8 {
-    with_gateway(&options.gateway, async |remote| {
-        if let Some(turn) = options.turn {
-            let mode = if turn == SwitchState::On { "observe" } else { "cache" };
-            let mut body = given_options([("server", &options.server)]);
+    with_gateway(&options.gateway, async |client| {
+        if let Some(state) = options.state {
+            let mode = if state == SwitchState::On { "observe" } else { "cache" };
+            let mut body = option_fields([("server", &options.server)]);
             body.insert("mode".to_owned(), json!(mode));
-            let done = remote.ask(Method::PUT, "api/v1/mode", Some(&Value::Object(body))).await?;
-            print_done(&done, options.json);
-            return Ok(DONE);
+            let response = client.send(Method::PUT, "api/v1/mode", Some(&Value::Object(body))).await?;
+            print_done(&response, options.json);
+            return Ok(SUCCESS);
         }
-        let mut servers = remote.get("api/v1/observe").await?;
-        if let (Some(only), Some(list)) = (&options.server, servers.as_array_mut()) {
-            list.retain(|server| server["server"] == **only);
+        let mut servers = client.get("api/v1/observe").await?;
+        if let (Some(name), Some(list)) = (&options.server, servers.as_array_mut()) {
+            list.retain(|server| server["server"] == **name);
             if list.is_empty() {
-                eprintln!("greenroom: no server is called {only}");
-                return Ok(FAILED);
+                eprintln!("greenroom: no server is called {name}");
+                return Ok(FAILURE);
             }
         }
         if options.json {
@@ -120,18 +120,18 @@ pub(super) fn observe(options: &ObserveArgs) -> u8 {
                 println!("{}", render(server));
             }
         }
-        Ok(DONE)
+        Ok(SUCCESS)
     })
 }
 
 pub(super) fn bypass(options: &BypassArgs) -> u8 {
-    with_gateway(&options.gateway, async |remote| {
-        let what = given_options([("server", &options.server), ("class", &options.class), ("app", &options.app)]);
-        let listed = match options.turn {
-            None => remote.get("api/v1/bypass").await?,
-            Some(turn) => {
-                let method = if turn == SwitchState::On { Method::PUT } else { Method::DELETE };
-                remote.ask(method, "api/v1/bypass", Some(&Value::Object(what))).await?
+    with_gateway(&options.gateway, async |client| {
+        let body = option_fields([("server", &options.server), ("class", &options.class), ("app", &options.app)]);
+        let listed = match options.state {
+            None => client.get("api/v1/bypass").await?,
+            Some(state) => {
+                let method = if state == SwitchState::On { Method::PUT } else { Method::DELETE };
+                client.send(method, "api/v1/bypass", Some(&Value::Object(body))).await?
             }
         };
         if options.json {
@@ -139,39 +139,39 @@ pub(super) fn bypass(options: &BypassArgs) -> u8 {
         } else {
             println!("{}", render_bypasses(&listed));
         }
-        Ok(DONE)
+        Ok(SUCCESS)
     })
 }
 
 pub(super) fn clear(options: &ClearArgs) -> u8 {
-    with_gateway(&options.gateway, async |remote| {
-        let what = given_options([("server", &options.server), ("class", &options.class), ("tag", &options.tag)]);
-        let done = remote.ask(Method::POST, "api/v1/cache/clear", Some(&Value::Object(what))).await?;
-        print_done(&done, false);
-        Ok(DONE)
+    with_gateway(&options.gateway, async |client| {
+        let body = option_fields([("server", &options.server), ("class", &options.class), ("tag", &options.tag)]);
+        let response = client.send(Method::POST, "api/v1/cache/clear", Some(&Value::Object(body))).await?;
+        print_done(&response, false);
+        Ok(SUCCESS)
     })
 }
 
 pub(super) fn warm(options: &WarmArgs) -> u8 {
-    with_gateway(&options.gateway, async |remote| {
-        let which = Value::Object(given_options([("server", &options.server)]));
-        let done = remote.ask(Method::POST, "api/v1/cache/warm", Some(&which)).await?;
-        print_done(&done, options.json);
-        Ok(DONE)
+    with_gateway(&options.gateway, async |client| {
+        let body = Value::Object(option_fields([("server", &options.server)]));
+        let response = client.send(Method::POST, "api/v1/cache/warm", Some(&body)).await?;
+        print_done(&response, options.json);
+        Ok(SUCCESS)
     })
 }
 
 /// Given options by name.
-fn given_options<const N: usize>(words: [(&str, &Option<String>); N]) -> Map<String, Value> {
-    let said = words.into_iter().filter_map(|(name, word)| Some((name.to_owned(), json!(word.as_ref()?))));
-    said.collect()
+fn option_fields<const N: usize>(options: [(&str, &Option<String>); N]) -> Map<String, Value> {
+    let fields = options.into_iter().filter_map(|(name, value)| Some((name.to_owned(), json!(value.as_ref()?))));
+    fields.collect()
 }
 
-pub(super) fn print_done(done: &Value, as_json: bool) {
+pub(super) fn print_done(response: &Value, as_json: bool) {
     if as_json {
-        println!("{done}");
+        println!("{response}");
     } else {
-        println!("{}", done["message"].as_str().unwrap_or("Done."));
+        println!("{}", response["message"].as_str().unwrap_or("Done."));
     }
 }
 
@@ -179,8 +179,8 @@ pub(super) fn print_done(done: &Value, as_json: bool) {
 fn render_bypasses(listed: &Value) -> String {
     let list = listed["bypasses"].as_array().cloned().unwrap_or_default();
     let line = |bypass: &Value| {
-        let part = |name: &str| bypass[name].as_str().map(|word| format!("{name} {word}"));
-        let parts: Vec<String> = ["server", "class", "app"].into_iter().filter_map(part).collect();
+        let field = |name: &str| bypass[name].as_str().map(|value| format!("{name} {value}"));
+        let parts: Vec<String> = ["server", "class", "app"].into_iter().filter_map(field).collect();
         let what = if parts.is_empty() { "everything".to_owned() } else { parts.join(", ") };
         format!("bypassed: {what}")
     };
@@ -197,7 +197,7 @@ fn render(server: &Value) -> String {
     let mode = server["mode"].as_str().unwrap_or_default();
     let report = &server["report"];
     let Some(verdict) = report["verdict"].as_str() else {
-        return format!("{name}: was not observed; `greenroom observe on` begins (it is in mode {mode} now)\n");
+        return format!("{name}: not observed yet; start with `greenroom observe on` (mode now: {mode})\n");
     };
     let ended = if mode == "observe" { "" } else { " (ended)" };
     let mut text = format!("{name}: {verdict}.{ended}\n");
@@ -214,7 +214,7 @@ fn render(server: &Value) -> String {
 fn table(title: &str, rows: &[Value]) -> String {
     let count =
         |row: &Value, names: &[&str]| format_thousands(names.iter().filter_map(|name| row[*name].as_u64()).sum());
-    let heading = [title, "asked", "saved", "would reach", "of these own", "a little behind", "differed"];
+    let heading = [title, "requests", "saved", "to server", "own", "behind", "differed"];
     let mut lines = vec![heading.map(str::to_owned).to_vec()];
     lines.extend(rows.iter().map(|row| {
         vec![
@@ -235,23 +235,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_bypassed_is_told_in_words() {
+    fn active_bypasses_are_printed_in_words() {
         assert_eq!(render_bypasses(&json!({"bypasses": []})), "nothing is bypassed");
         let some = json!({"bypasses": [{}, {"server": "home", "class": "images"}]});
         assert_eq!(render_bypasses(&some), "bypassed: everything\nbypassed: server home, class images");
     }
 
     #[test]
-    fn a_verdict_comes_with_its_rows() {
+    fn a_report_is_printed_with_its_rows() {
         let row = json!({"name": "lists", "asked": 1200, "saved_percent": 75.0, "reached": 300, "own": 2,
             "moved": 1, "changed": 2, "right_ended": 0, "differed": 4});
         let server = json!({"server": "home", "mode": "observe",
             "report": {"verdict": "Would have saved 75 % of 1,200 requests", "classes": [row], "apps": []}});
         let text = render(&server);
         assert!(text.starts_with("home: Would have saved 75 % of 1,200 requests.\n\nclass"), "{text}");
-        let last: Vec<&str> = text.lines().last().expect("a row").split_whitespace().collect();
+        let last: Vec<&str> = text.lines().last().expect("find a row").split_whitespace().collect();
         assert_eq!(last, ["lists", "1,200", "75", "%", "300", "2", "3", "4"]);
         let never = json!({"server": "home", "mode": "cache", "report": null});
-        assert!(render(&never).contains("was not observed"));
+        assert!(render(&never).contains("not observed yet"));
     }
 }

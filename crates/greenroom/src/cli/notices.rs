@@ -3,49 +3,43 @@
 use http::Method;
 use serde_json::json;
 
-use super::api_client::{self, ApiClient};
-use super::{DONE, FAILED, block_on};
+use super::api_client::GatewayArgs;
+use super::modes::with_gateway;
+use super::{FAILURE, SUCCESS};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum NoticesCommand {
-    /// Let the running gateway send a message for trying out, and tell whether it was taken
+    /// Let the running gateway send a test message, and report whether the targets accepted it
     Test(TestNoticeArgs),
 }
 
 #[derive(Debug, clap::Args)]
 pub(super) struct TestNoticeArgs {
-    /// Only to the target of this name
+    /// Only to the target with this name
     name: Option<String>,
-    /// Print what the gateway answers as JSON
+    /// Print the gateway's response as JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    gateway: api_client::GatewayArgs,
+    gateway: GatewayArgs,
 }
 
 pub(super) fn run(command: &NoticesCommand) -> u8 {
     let NoticesCommand::Test(test) = command;
-    block_on(async {
-        let remote = match ApiClient::connect(&test.gateway) {
-            Ok(remote) => remote,
-            Err(code) => return code,
-        };
+    with_gateway(&test.gateway, async |client| {
         let body = json!({"target": test.name});
-        let tried = match remote.ask(Method::POST, "api/v1/notices/test", Some(&body)).await {
-            Ok(tried) => tried,
-            Err(code) => return code,
-        };
+        let response = client.send(Method::POST, "api/v1/notices/test", Some(&body)).await?;
         if test.json {
-            println!("{tried}");
+            println!("{response}");
         } else {
-            for target in tried["targets"].as_array().into_iter().flatten() {
+            for target in response["targets"].as_array().into_iter().flatten() {
                 let name = target["target"].as_str().unwrap_or_default();
                 match target["reason"].as_str() {
-                    None => println!("{name}: it was taken"),
+                    None => println!("{name}: accepted"),
                     Some(reason) => println!("{name}: {reason}"),
                 }
             }
         }
-        if tried["success"] == true { DONE } else { FAILED }
+        Ok(if response["success"] == true { SUCCESS } else { FAILURE })
     })
 }

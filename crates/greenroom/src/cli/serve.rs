@@ -10,7 +10,7 @@ use greenroom_cache::Clock;
 use greenroom_dialect::server_identity::ServerIdentity;
 use http::uri::Authority;
 
-use super::{ConfigArgs, DONE, FAILED, block_on, log, settings, stop_signal};
+use super::{ConfigArgs, SUCCESS, block_on, fail, log, settings, stop_signal};
 use crate::app::Process;
 use crate::takeover;
 use crate::takeover::InheritedListeners;
@@ -21,14 +21,14 @@ use greenroom_proxy::server::Server;
 use greenroom_state::ownership;
 
 /// Time for final writes of a replaced process, after its last request.
-const LAST_WRITES: Duration = Duration::from_secs(60);
+const FINAL_WRITE_TIME: Duration = Duration::from_secs(60);
 
 /// `greenroom serve`.
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
     #[command(flatten)]
     serve: ConfigArgs,
-    /// Take the place of the gateway that runs on the same data directory, without failing a request: for upgrades
+    /// Replace the gateway that runs on the same data directory, without a failed request: for upgrades
     #[arg(long)]
     take_over: bool,
 }
@@ -40,31 +40,25 @@ pub(super) fn run(options: &ServeArgs) -> u8 {
     };
     log::init();
     let (sockets, patience) = match inherited_listeners(&settings, options.take_over) {
-        Ok(place) => place,
-        Err(reason) => {
-            eprintln!("greenroom: {reason}");
-            return FAILED;
-        }
+        Ok(inherited) => inherited,
+        Err(reason) => return fail(&reason),
     };
     let is_taking_over = !sockets.is_empty();
     block_on(async {
-        let mut told = pin!(stop_signal());
-        let started = tokio::select! {
-            () = told.as_mut() => {
-                eprintln!("greenroom: stopped before it began to serve{}", left_behind(is_taking_over));
-                return DONE;
+        let mut stop = pin!(stop_signal());
+        let result = tokio::select! {
+            () = stop.as_mut() => {
+                eprintln!("greenroom: stopped before it began to serve{}", restart_hint(is_taking_over));
+                return SUCCESS;
             }
-            started = Process::take_over(settings, Clock::system(), sockets, patience) => started,
+            result = Process::take_over(settings, Clock::system(), sockets, patience) => result,
         };
-        let process = match started {
+        let process = match result {
             Ok(process) => process,
-            Err(reason) => {
-                eprintln!("greenroom: {reason}");
-                return FAILED;
-            }
+            Err(reason) => return fail(&reason),
         };
-        let is_told = tokio::select! {
-            () = told => true,
+        let is_stopped = tokio::select! {
+            () = stop => true,
             () = process.wait_until_taken_over() => false,
             () = async {
                 print_startup(&process).await;
@@ -72,27 +66,27 @@ pub(super) fn run(options: &ServeArgs) -> u8 {
                 std::future::pending::<()>().await;
             } => true,
         };
-        let why = if is_told { "stopping" } else { "another process takes over" };
-        eprintln!("greenroom: {why}; requests under way may end");
+        let reason = if is_stopped { "stopping" } else { "another process takes over" };
+        eprintln!("greenroom: {reason}; requests in flight may finish");
         for (server, _) in &process.servers {
             if let Some(report) = server.shadow_report() {
                 println!("{}: {}", server.name(), report.verdict);
             }
         }
-        let ended = if is_told { process.stop().await } else { process.drain_and_stop().await };
+        let ended = if is_stopped { process.stop().await } else { process.drain_and_stop().await };
         if ended {
-            DONE
+            SUCCESS
         } else {
             eprintln!("greenroom: some requests did not end in time and were cut off");
-            DONE
+            SUCCESS
         }
     })
 }
 
 /// Consequence of stopping a process before it began to serve.
-fn left_behind(is_taking_over: bool) -> &'static str {
+fn restart_hint(is_taking_over: bool) -> &'static str {
     if is_taking_over {
-        "; the gateway that it was to replace ends too, and nothing listens from now on: start one again"
+        "; the gateway that it was to replace ends too, so nothing listens now: start a gateway again"
     } else {
         ""
     }
@@ -104,13 +98,13 @@ fn inherited_listeners(settings: &Settings, take_over: bool) -> Result<(Inherite
         return Ok((InheritedListeners::default(), ownership::PATIENCE));
     };
     // Files that cannot be read are found while the other process still serves.
-    let shown = settings.servers.iter().filter_map(|server| server.certificate.as_ref());
-    for files in shown.chain(settings.control.certificate.as_ref()) {
-        drop(files.read()?);
+    let certificates = settings.servers.iter().filter_map(|server| server.certificate.as_ref());
+    for files in certificates.chain(settings.control.certificate.as_ref()) {
+        files.read()?;
     }
     let (sockets, patience) = takeover::request_takeover(&settings.data_dir)?;
-    eprintln!("greenroom: taking over from {holder}; connections wait until it has written what is left");
-    Ok((sockets, patience + LAST_WRITES))
+    eprintln!("greenroom: taking over from {holder}; new connections wait until it has written its state");
+    Ok((sockets, patience + FINAL_WRITE_TIME))
 }
 
 /// Prints the lines that a user reads first.
@@ -118,12 +112,16 @@ async fn print_startup(process: &Process) {
     for (server, address) in &process.servers {
         println!("{}", describe(server).await);
         let scheme = if server.origin.settings.certificate.is_some() { "https" } else { "http" };
-        println!("  point your apps at {scheme}://{}{}", reachable(*address), server.origin.settings.listen_base_path);
+        println!(
+            "  point your apps at {scheme}://{}{}",
+            typable_address(*address),
+            server.origin.settings.listen_base_path
+        );
         if server.mode() == CacheMode::Observe {
-            println!("  observing: the server answers everything; `greenroom observe` tells what would be saved");
+            println!("  observe mode: the server answers everything; `greenroom observe` shows what would be saved");
         }
         if server.origin.settings.token.is_none() {
-            println!("  no owner's token configured: changes made on the server itself are noticed later");
+            println!("  no owner token configured: changes made on the server itself are noticed later");
         }
     }
     println!("page: {}", process.page);
@@ -135,44 +133,46 @@ async fn print_startup(process: &Process) {
 async fn describe(server: &Arc<Server>) -> String {
     let name = server.name();
     let kind = server.origin.settings.kind.name();
-    let at = server.origin.client.authority();
-    let began_ms = server.origin.clock.now_ms();
+    let authority = server.origin.client.authority();
+    let started_ms = server.origin.clock.now_ms();
     match identify::identify(&server.origin).await {
         IdentifyResult::Answered(ServerIdentity::Expected(found)) => {
-            let own = found.name.map(|own| format!(" \"{own}\"")).unwrap_or_default();
-            let took_ms = server.origin.clock.now_ms().saturating_sub(began_ms);
-            format!("{name}: found {kind}{own} {} at {at} in {took_ms} ms", found.version)
+            let server_name = found.name.map(|server_name| format!(" \"{server_name}\"")).unwrap_or_default();
+            let took_ms = server.origin.clock.now_ms().saturating_sub(started_ms);
+            format!("{name}: found {kind}{server_name} {} at {authority} in {took_ms} ms", found.version)
         }
-        IdentifyResult::Answered(identity) => format!("{name}: {}", not_expected(kind, at, &identity)),
+        IdentifyResult::Answered(identity) => format!("{name}: {}", describe_unexpected(kind, authority, &identity)),
         IdentifyResult::CertificateRejected(reason) => {
-            format!("{name}: {kind} at {at} is not asked: {reason}")
+            format!("{name}: {kind} at {authority} is not used: {reason}")
         }
         IdentifyResult::NoResponse(reason) => {
-            format!("{name}: {kind} at {at} does not answer ({reason}); it will be asked again")
+            format!("{name}: {kind} at {authority} does not answer ({reason}); Greenroom keeps trying")
         }
     }
 }
 
-/// Says which server answers at `at` instead of the configured one.
-fn not_expected(kind: &str, at: &Authority, identity: &ServerIdentity) -> String {
+/// Says which server answers at `authority` instead of the configured one.
+fn describe_unexpected(kind: &str, authority: &Authority, identity: &ServerIdentity) -> String {
     match identity {
         ServerIdentity::Emby { version } => {
-            format!("what answers at {at} is Emby {version}, which is not supported yet; its apps are told so")
+            format!("{authority} is Emby {version}, which is not supported; its apps get an error")
         }
         ServerIdentity::Starting { status } | ServerIdentity::Failing { status } => {
-            format!("{kind} at {at} answers {status}: it is starting or in trouble; it will be asked again")
+            format!(
+                "{kind} at {authority} responds with status {status}: it is starting or failing; Greenroom keeps trying"
+            )
         }
         ServerIdentity::EncryptionRequired => {
-            format!("what answers at {at} takes only encrypted requests: url must begin with https://")
+            format!("{authority} accepts only encrypted requests: url must begin with https://")
         }
         ServerIdentity::Expected(_) | ServerIdentity::OtherKind(_) | ServerIdentity::Unrecognized(_) => {
-            format!("what answers at {at} is not a {kind} server; check kind and url: {identity}")
+            format!("{authority} is not a {kind} server; check kind and url: {identity}")
         }
     }
 }
 
 /// Typable address: a wildcard address becomes this machine's.
-fn reachable(address: SocketAddr) -> String {
+fn typable_address(address: SocketAddr) -> String {
     match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => format!("THIS-MACHINE:{}", address.port()),
         IpAddr::V6(ip) if ip.is_unspecified() => format!("THIS-MACHINE:{}", address.port()),

@@ -12,7 +12,7 @@ use greenroom_simulator::startup_text::describe;
 use greenroom_simulator::switch_names::{JELLYFIN_SWITCHES, PLEX_SWITCHES, turned};
 use tokio_util::task::TaskTracker;
 
-use super::{DONE, FAILED, MISUSED, block_on, stop_signal};
+use super::{FAILURE, SUCCESS, USAGE_ERROR, block_on, stop_signal};
 
 const PLEX_PORT: u16 = 32400;
 const JELLYFIN_PORT: u16 = 8096;
@@ -21,25 +21,25 @@ const JELLYFIN_PORT: u16 = 8096;
 #[derive(Debug, Args)]
 #[command(after_help = after_help())]
 pub(super) struct SimulateArgs {
-    /// Which server to be
+    /// Kind of server
     #[arg(value_enum)]
     kind: SimulatedServerKind,
-    /// Where to listen [default: 127.0.0.1:32400 for Plex, 127.0.0.1:8096 for Jellyfin]
+    /// Address and port [default: 127.0.0.1:32400 for Plex, 127.0.0.1:8096 for Jellyfin]
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
-    /// Seed of the library, of latencies and of the users' past
+    /// Seed of the random library, latencies and history
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// Films in the library
-    #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(..=MOST))]
+    #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(..=MAX_ITEMS))]
     films: u32,
     /// Shows in the library
-    #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u32).range(..=MOST))]
+    #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u32).range(..=MAX_ITEMS))]
     shows: u32,
     /// Tracks in the library
-    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(..=MOST))]
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(..=MAX_ITEMS))]
     tracks: u32,
-    /// How long answers take
+    /// Response times
     #[arg(long, value_enum, default_value_t = LatencyMode::Realistic)]
     latency: LatencyMode,
     /// Behave like another version: NAME turns a switch on, no-NAME turns it off; may be repeated
@@ -48,7 +48,7 @@ pub(super) struct SimulateArgs {
 }
 
 /// Maximum number of films, shows or tracks.
-const MOST: i64 = 2_000_000;
+const MAX_ITEMS: i64 = 2_000_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum SimulatedServerKind {
@@ -72,7 +72,7 @@ enum LatencyMode {
 }
 
 fn after_help() -> String {
-    let names = |named: Vec<&str>| named.join(", ");
+    let names = |names: Vec<&str>| names.join(", ");
     format!(
         "Switches of plex: {}\nSwitches of jellyfin: {}",
         names(PLEX_SWITCHES.iter().map(|(name, _)| *name).collect()),
@@ -95,7 +95,7 @@ pub(super) fn run(options: &SimulateArgs) -> u8 {
         server.stop().await;
         tasks.close();
         tasks.wait().await;
-        DONE
+        SUCCESS
     })
 }
 
@@ -111,16 +111,16 @@ async fn start(options: &SimulateArgs, tasks: &TaskTracker) -> Result<SimulatedS
         LatencyMode::None => LatencyProfile::none(),
     };
     let loopback = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let (address, started) = match options.kind {
+    let (address, result) = match options.kind {
         SimulatedServerKind::Plex => {
-            let switches = turned(PLEX_SWITCHES, &options.switches).map_err(|reason| (MISUSED, reason))?;
+            let switches = turned(PLEX_SWITCHES, &options.switches).map_err(|reason| (USAGE_ERROR, reason))?;
             let address = options.listen.unwrap_or_else(|| loopback(PLEX_PORT));
             let plex =
                 plex::PlexOptions { seed: options.seed, size, latency, switches, ..plex::PlexOptions::default() };
             (address, Plex::new(plex).start(address, tasks).await)
         }
         SimulatedServerKind::Jellyfin => {
-            let switches = turned(JELLYFIN_SWITCHES, &options.switches).map_err(|reason| (MISUSED, reason))?;
+            let switches = turned(JELLYFIN_SWITCHES, &options.switches).map_err(|reason| (USAGE_ERROR, reason))?;
             let address = options.listen.unwrap_or_else(|| loopback(JELLYFIN_PORT));
             let jellyfin = jellyfin::JellyfinOptions {
                 seed: options.seed,
@@ -132,7 +132,7 @@ async fn start(options: &SimulateArgs, tasks: &TaskTracker) -> Result<SimulatedS
             (address, Jellyfin::new(jellyfin).start(address, tasks).await)
         }
     };
-    started.map_err(|error| (FAILED, format!("cannot listen on {address}: {error}; choose another with --listen")))
+    result.map_err(|error| (FAILURE, format!("cannot listen on {address}: {error}; choose another with --listen")))
 }
 
 #[cfg(test)]
@@ -152,7 +152,7 @@ mod tests {
             latency: LatencyMode::None,
             switches: Vec::new(),
         };
-        let server = start(&options, &tasks).await.expect("it starts");
+        let server = start(&options, &tasks).await.expect("start the server");
         let text = describe(&server, SimulatedServerKind::Jellyfin.name());
         assert!(text.contains(&server.url()));
         for token in &server.tokens().tokens {

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::DONE;
+use super::SUCCESS;
 use super::api_client::GatewayArgs;
 use super::modes::with_gateway;
 use greenroom_demo::scenario::table::align;
@@ -21,38 +21,38 @@ pub(super) struct StatusArgs {
 
 /// Servers, their state, hit rates and warnings.
 pub(super) fn status(options: &StatusArgs) -> u8 {
-    with_gateway(&options.gateway, async |remote| {
-        let figures = remote.get("api/v1/cache/stats").await?;
-        let warned = remote.get("api/v1/warnings").await?;
+    with_gateway(&options.gateway, async |client| {
+        let stats = client.get("api/v1/cache/stats").await?;
+        let warnings_ = client.get("api/v1/warnings").await?;
         if options.json {
-            let short = json!({
-                "version": figures["version"], "totals": figures["totals"], "servers": figures["servers"],
-                "bypasses": figures["bypasses"], "warnings": warned["items"],
+            let summary = json!({
+                "version": stats["version"], "totals": stats["totals"], "servers": stats["servers"],
+                "bypasses": stats["bypasses"], "warnings": warnings_["items"],
             });
-            println!("{short}");
+            println!("{summary}");
         } else {
-            print!("{}{}", servers(&figures), warnings(&warned));
+            print!("{}{}", servers(&stats), warnings(&warnings_));
         }
-        Ok(DONE)
+        Ok(SUCCESS)
     })
 }
 
 /// All figures, also by request type and app.
 pub(super) fn stats(options: &StatusArgs) -> u8 {
-    with_gateway(&options.gateway, async |remote| {
-        let figures = remote.get("api/v1/cache/stats").await?;
+    with_gateway(&options.gateway, async |client| {
+        let stats = client.get("api/v1/cache/stats").await?;
         if options.json {
-            println!("{figures}");
+            println!("{stats}");
         } else {
-            print!("{}\n{}\n{}", servers(&figures), classes(&figures), apps(&figures));
+            print!("{}\n{}\n{}", servers(&stats), classes(&stats), apps(&stats));
         }
-        Ok(DONE)
+        Ok(SUCCESS)
     })
 }
 
-fn servers(figures: &Value) -> String {
-    let mut rows = vec![words(&["server", "state", "mode", "asked", "saved", "sent on", "own", "waiting"])];
-    for server in figures["servers"].as_array().into_iter().flatten() {
+fn servers(stats: &Value) -> String {
+    let mut rows = vec![cells(&["server", "state", "mode", "requests", "saved", "to server", "own", "waiting"])];
+    for server in stats["servers"].as_array().into_iter().flatten() {
         rows.push(vec![
             format!("{} ({})", text(&server["name"]), text(&server["kind"])),
             text(&server["state"]),
@@ -68,19 +68,18 @@ fn servers(figures: &Value) -> String {
 }
 
 /// Warnings with their remedies: two lines each, the most urgent first.
-fn warnings(warned: &Value) -> String {
-    let items = warned["items"].as_array().into_iter().flatten();
+fn warnings(warnings_: &Value) -> String {
+    let items = warnings_["items"].as_array().into_iter().flatten();
     let lines = items.map(|item| {
-        let whose = item["server"].as_str().map_or_else(String::new, |name| format!("{name}: "));
-        format!("\n{whose}{}\n  {}\n", text(&item["text"]), text(&item["remedy"]))
+        let server = item["server"].as_str().map_or_else(String::new, |name| format!("{name}: "));
+        format!("\n{server}{}\n  {}\n", text(&item["text"]), text(&item["remedy"]))
     });
     lines.collect()
 }
 
-fn classes(figures: &Value) -> String {
-    let mut rows =
-        vec![words(&["class", "fresh", "stale", "joined", "loaded", "from before", "failed", "kept KiB", "own"])];
-    for class in figures["classes"].as_array().into_iter().flatten() {
+fn classes(stats: &Value) -> String {
+    let mut rows = vec![cells(&["class", "hits", "stale", "joined", "loaded", "on error", "failed", "KiB", "own"])];
+    for class in stats["classes"].as_array().into_iter().flatten() {
         let own = class["refreshes"].as_u64().unwrap_or_default()
             + class["warm_loads"].as_u64().unwrap_or_default()
             + class["ahead_loads"].as_u64().unwrap_or_default();
@@ -99,9 +98,9 @@ fn classes(figures: &Value) -> String {
     align(&rows)
 }
 
-fn apps(figures: &Value) -> String {
-    let mut rows = vec![words(&["app", "asked", "saved", "sent on", "failed"])];
-    for app in figures["apps"].as_array().into_iter().flatten() {
+fn apps(stats: &Value) -> String {
+    let mut rows = vec![cells(&["app", "requests", "saved", "to server", "failed"])];
+    for app in stats["apps"].as_array().into_iter().flatten() {
         rows.push(vec![
             format!("{}: {}", text(&app["server"]), text(&app["name"])),
             count(&app["asked"]),
@@ -113,8 +112,8 @@ fn apps(figures: &Value) -> String {
     align(&rows)
 }
 
-fn words(words: &[&str]) -> Vec<String> {
-    words.iter().map(ToString::to_string).collect()
+fn cells(cells: &[&str]) -> Vec<String> {
+    cells.iter().map(ToString::to_string).collect()
 }
 
 fn text(value: &Value) -> String {
@@ -137,23 +136,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_is_a_line() {
-        let figures = json!({"servers": [{"name": "home", "kind": "plex", "state": "well", "mode": "observe",
+    fn each_server_is_printed_on_a_line() {
+        let stats = json!({"servers": [{"name": "home", "kind": "plex", "state": "well", "mode": "observe",
             "asked": 2000, "saved": 500, "requests_to_server": 1500, "own": 3, "queue": {"waiting": 0}}]});
-        let printed = servers(&figures);
-        let line: Vec<&str> = printed.lines().nth(1).expect("a line").split_whitespace().collect();
+        let output = servers(&stats);
+        let line: Vec<&str> = output.lines().nth(1).expect("find a line").split_whitespace().collect();
         assert_eq!(line, ["home", "(plex)", "well", "observe", "2,000", "25", "%", "1,500", "3", "0"]);
-        assert!(servers(&json!({})).starts_with("server"), "none is a heading alone");
+        assert!(servers(&json!({})).starts_with("server"), "without servers only the heading is printed");
     }
 
     #[test]
-    fn what_stood_in_for_a_server_that_was_down_has_a_column_of_its_own() {
-        let figures = json!({"classes": [{"server": "home", "class": "sections", "hits": 1, "stale": 2,
+    fn responses_served_on_error_have_their_own_column() {
+        let stats = json!({"classes": [{"server": "home", "class": "sections", "hits": 1, "stale": 2,
             "joined": 3, "loaded": 4, "stale_on_error": 50, "failed": 6, "bytes": 7168, "refreshes": 8,
             "warm_loads": 0, "ahead_loads": 0}]});
-        let printed = classes(&figures);
-        assert!(printed.lines().next().is_some_and(|heading| heading.contains("loaded  from before")));
-        let line: Vec<&str> = printed.lines().nth(1).expect("a line").split_whitespace().collect();
+        let output = classes(&stats);
+        assert!(output.lines().next().is_some_and(|heading| heading.contains("loaded  on error")));
+        let line: Vec<&str> = output.lines().nth(1).expect("find a line").split_whitespace().collect();
         assert_eq!(line, ["home:", "sections", "1", "2", "3", "4", "50", "6", "7", "8"]);
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use greenroom_dialect::credential::Secret;
 
 use super::api_client::ApiClient;
-use super::{ConfigArgs, DONE, FAILED, settings, wait_for};
+use super::{ConfigArgs, SUCCESS, fail, settings, wait_for};
 use greenroom_config::settings::default_data_dir;
 use greenroom_state::ownership;
 use greenroom_state::secrets::{ControlToken, DataDir};
@@ -14,10 +14,10 @@ use greenroom_state::secrets::{ControlToken, DataDir};
 pub(super) enum TokenCommand {
     /// Print the token of the control plane
     Show(TokenArgs),
-    /// Make a new one; the old one is worth nothing at once (within five seconds if the running gateway cannot be asked), and
-    /// whoever is logged in is logged out
+    /// Create a new token. The old one is rejected at once (within five seconds if the running gateway cannot be reached),
+    /// and every logged-in browser is logged out
     Rotate(TokenArgs),
-    /// Print the path that Plex webhooks are to be sent to, on the address clients use
+    /// Print the path for Plex webhooks, to be used with the address for clients
     Webhook(DataDirArgs),
 }
 
@@ -26,7 +26,7 @@ pub(super) enum TokenCommand {
 pub(super) struct TokenArgs {
     #[command(flatten)]
     data_dir_args: DataDirArgs,
-    /// The one that only reads: for dashboards and whatever scrapes. It changes nothing and opens no page
+    /// The read-only token, for dashboards and scrapers: it changes nothing and opens no page
     #[arg(long)]
     read_only: bool,
 }
@@ -36,7 +36,7 @@ pub(super) struct DataDirArgs {
     /// Configuration file that names the data directory
     #[arg(long, short, value_name = "FILE", env = "GREENROOM_CONFIG")]
     config: Option<PathBuf>,
-    /// The data directory
+    /// Data directory
     #[arg(long, value_name = "DIR", env = "GREENROOM_DATA_DIR")]
     data_dir: Option<PathBuf>,
 }
@@ -44,56 +44,54 @@ pub(super) struct DataDirArgs {
 pub(super) fn run(command: &TokenCommand) -> u8 {
     let secret = |token: ControlToken| token.secret;
     let token = match command {
-        TokenCommand::Show(which) => open(&which.data_dir_args).map(|dir| {
+        TokenCommand::Show(arguments) => open(&arguments.data_dir_args).map(|dir| {
             let dir = dir?;
-            if which.read_only { dir.read_token() } else { dir.control_token().map(secret) }
+            if arguments.read_only { dir.read_token() } else { dir.control_token().map(secret) }
         }),
-        TokenCommand::Rotate(which) => open(&which.data_dir_args).map(|dir| {
+        TokenCommand::Rotate(arguments) => open(&arguments.data_dir_args).map(|dir| {
             let dir = dir?;
-            let token = if which.read_only { dir.rotate_read_token() } else { dir.rotate_control_token().map(secret) }?;
-            tell(dir.path(), &token);
+            let token =
+                if arguments.read_only { dir.rotate_read_token() } else { dir.rotate_control_token().map(secret) }?;
+            present_token(dir.path(), &token);
             Ok(token)
         }),
-        TokenCommand::Webhook(place) => {
-            open(place).map(|dir| dir?.webhook_secret().map(|secret| Secret::new(hook_path(&secret))))
+        TokenCommand::Webhook(arguments) => {
+            open(arguments).map(|dir| dir?.webhook_secret().map(|secret| Secret::new(webhook_path(&secret))))
         }
     };
     match token {
         Ok(Ok(text)) => {
             println!("{}", text.expose());
-            DONE
+            SUCCESS
         }
-        Ok(Err(reason)) => {
-            eprintln!("greenroom: {reason}");
-            FAILED
-        }
+        Ok(Err(reason)) => fail(&reason),
         Err(code) => code,
     }
 }
 
 /// Lets the gateway that runs on the directory, if any, reload its tokens now.
-fn tell(data_dir: &Path, token: &Secret) {
-    let Some(remote) =
+fn present_token(data_dir: &Path, token: &Secret) {
+    let Some(client) =
         ownership::holder(data_dir).and_then(|holder| ApiClient::for_lock_holder(&holder, data_dir).ok())
     else {
         return;
     };
     wait_for(async {
-        remote.show(token).await;
+        client.present_token(token).await;
         Ok(())
     });
 }
 
-fn hook_path(secret: &Secret) -> String {
+fn webhook_path(secret: &Secret) -> String {
     format!("{}{}", greenroom_proxy::stream::webhook::PREFIX, secret.expose())
 }
 
-fn open(place: &DataDirArgs) -> Result<Result<DataDir, String>, u8> {
-    Ok(DataDir::open(&place.folder()?))
+fn open(arguments: &DataDirArgs) -> Result<Result<DataDir, String>, u8> {
+    Ok(DataDir::open(&arguments.folder()?))
 }
 
 impl DataDirArgs {
-    /// The data directory. Prints configuration errors.
+    /// Data directory. Prints configuration errors.
     pub(super) fn folder(&self) -> Result<PathBuf, u8> {
         match (&self.data_dir, &self.config) {
             (Some(dir), _) => Ok(dir.clone()),

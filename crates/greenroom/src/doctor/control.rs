@@ -1,6 +1,6 @@
 //! Client of the running process: the control plane's figures on apps and servers.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 
 use bytes::Bytes;
 use greenroom_dialect::credential::Secret;
@@ -8,6 +8,7 @@ use http::Request;
 use http::header::{AUTHORIZATION, HeaderValue};
 use serde::Deserialize;
 
+use crate::takeover::listening::local_address;
 use greenroom_config::Endpoint;
 use greenroom_config::certificate_files::CertificateFiles;
 use greenroom_origin::probe_client::{ProbeClient, ProbeError, ProbeTrust};
@@ -77,16 +78,6 @@ pub fn endpoint(listen: SocketAddr, is_encrypted: bool) -> Option<Endpoint> {
 /// Trust for a listener of ours: its own certificate, if it presents one.
 pub fn trust_own_certificate(shown: Option<&CertificateFiles>) -> ProbeTrust {
     shown.map_or_else(ProbeTrust::system, ProbeTrust::for_listener)
-}
-
-/// Address to connect to for a listening address: a wildcard becomes the loopback address.
-pub fn local_address(listen: SocketAddr) -> SocketAddr {
-    let ip = match listen.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        ip => ip,
-    };
-    SocketAddr::new(ip, listen.port())
 }
 
 /// Fetches the figures.

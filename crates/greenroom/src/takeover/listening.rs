@@ -12,29 +12,29 @@ use super::{InheritedListeners, ListenerHandover};
 /// One line that says what is in the way and what to do.
 pub async fn bind(
     address: SocketAddr,
-    place: &str,
+    name: &str,
     sockets: &mut InheritedListeners,
-    offer: &mut ListenerHandover,
+    handover: &mut ListenerHandover,
 ) -> Result<TcpListener, String> {
-    let listener = match sockets.take(place, address) {
+    let listener = match sockets.take(name, address) {
         Some(socket) => socket.set_nonblocking(true).and_then(|()| TcpListener::from_std(socket)),
         None => TcpListener::bind(address).await,
     };
     let listener = listener.map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => {
-            format!("{place}: {address} is in use by another program; stop it, or choose another port")
+            format!("{name}: {address} is in use by another program; stop it, or choose another port")
         }
         std::io::ErrorKind::PermissionDenied => {
-            format!("{place}: this user may not listen on {address}; choose a port above 1023")
+            format!("{name}: this user may not listen on {address}; choose a port above 1023")
         }
-        _ => format!("{place}: cannot listen on {address}: {error}"),
+        _ => format!("{name}: cannot listen on {address}: {error}"),
     })?;
-    offer.add(place, &listener).map_err(|error| format!("{place}: no file descriptor is left: {error}"))?;
+    handover.add(name, &listener).map_err(|error| format!("{name}: the listener cannot be duplicated: {error}"))?;
     Ok(listener)
 }
 
 /// Address of a listener as reached from this machine.
-pub fn on_this_machine(address: SocketAddr) -> SocketAddr {
+pub fn local_address(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
@@ -48,5 +48,18 @@ pub fn on_this_machine(address: SocketAddr) -> SocketAddr {
 /// # Errors
 /// If the system does not tell.
 pub fn address_of(listener: &TcpListener) -> Result<SocketAddr, String> {
-    listener.local_addr().map_err(|error| format!("a listener has no address: {error}"))
+    listener.local_addr().map_err(|error| format!("the address of a listener cannot be read: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listener_on_every_address_is_reached_over_loopback() {
+        for (listen, local) in [("0.0.0.0:1", "127.0.0.1:1"), ("[::]:1", "[::1]:1"), ("192.168.1.2:1", "192.168.1.2:1")]
+        {
+            assert_eq!(local_address(listen.parse().expect("parse the address")).to_string(), local);
+        }
+    }
 }

@@ -37,15 +37,15 @@ use greenroom_state::secrets::TAKEOVER_SOCKET as SOCKET;
 /// Max sockets handed over: the system accepts 253 per message.
 const MAX_SOCKETS: usize = 128;
 /// Space for them in a message.
-const SPACE: usize = rustix::cmsg_space!(ScmRights(MAX_SOCKETS));
+const CONTROL_MESSAGE_BYTES: usize = rustix::cmsg_space!(ScmRights(MAX_SOCKETS));
 /// Largest list of names, in bytes.
 const MAX_NAMES_BYTES: usize = 64 * 1024;
 /// Timeout of the other process's part of the exchange.
-const PATIENCE: Duration = Duration::from_secs(5);
+const HANDOVER_TIMEOUT: Duration = Duration::from_secs(5);
 /// Pause after a failed attempt.
-const PAUSE: Duration = Duration::from_secs(1);
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 /// Confirmation by the new process that it has the sockets.
-const RECEIVED: u8 = b'+';
+const ACKNOWLEDGED: u8 = b'+';
 
 /// Inherited listening sockets by name.
 #[derive(Debug, Default)]
@@ -59,11 +59,11 @@ impl InheritedListeners {
 
     /// Takes the socket that listens at the wanted address, whatever its name was before. A port of 0 matches any port
     /// of the same name. Sockets that conflict with the wanted address are closed, because the port is ours.
-    pub fn take(&mut self, place: &str, wanted: SocketAddr) -> Option<TcpListener> {
+    pub fn take(&mut self, name: &str, wanted: SocketAddr) -> Option<TcpListener> {
         let address_of = |socket: &TcpListener| socket.local_addr().ok();
         let found = if wanted.port() == 0 {
-            let own = self.0.get(place).and_then(address_of);
-            own.filter(|address| address.ip() == wanted.ip()).map(|_| place.to_owned())
+            let own = self.0.get(name).and_then(address_of);
+            own.filter(|address| address.ip() == wanted.ip()).map(|_| name.to_owned())
         } else {
             let mut sockets = self.0.iter();
             sockets.find(|(_, socket)| address_of(socket) == Some(wanted)).map(|(name, _)| name.clone())
@@ -71,12 +71,12 @@ impl InheritedListeners {
         if let Some(name) = found {
             return self.0.remove(&name);
         }
-        let is_in_the_way = |address: SocketAddr| {
+        let overlaps = |address: SocketAddr| {
             wanted.port() != 0
                 && address.port() == wanted.port()
                 && (address.ip().is_unspecified() || wanted.ip().is_unspecified())
         };
-        self.0.retain(|_, socket| !address_of(socket).is_some_and(is_in_the_way));
+        self.0.retain(|_, socket| !address_of(socket).is_some_and(overlaps));
         None
     }
 }
@@ -99,48 +99,48 @@ impl ListenerHandover {
     ///
     /// # Errors
     /// If there is no file descriptor left.
-    pub fn add(&mut self, place: &str, socket: &impl AsFd) -> io::Result<()> {
-        self.0.push((place.to_owned(), socket.as_fd().try_clone_to_owned()?));
+    pub fn add(&mut self, name: &str, socket: &impl AsFd) -> io::Result<()> {
+        self.0.push((name.to_owned(), socket.as_fd().try_clone_to_owned()?));
         Ok(())
     }
 
-    /// Waits until another process has taken the sockets and tells it that this one may take up to `patience` to leave.
+    /// Waits until another process has taken the sockets and tells it that this one may take up to `timeout` to leave.
     /// Never completes where the socket cannot be created: then no take-over is possible.
-    pub async fn wait_for_takeover(self, data_dir: &Path, patience: Duration) {
+    pub async fn wait_for_takeover(self, data_dir: &Path, timeout: Duration) {
         let path = data_dir.join(SOCKET);
-        let _leftover = SocketFileGuard(path.clone());
+        let _socket_file = SocketFileGuard(path.clone());
         let listener = match listen(&path) {
             Ok(listener) => listener,
             Err(error) => {
-                tracing::warn!(socket = %path.display(), %error, "no other process can take over from this one");
+                tracing::warn!(socket = %path.display(), %error, "the take-over socket cannot be opened: no other process can take over from this one");
                 return std::future::pending().await;
             }
         };
         loop {
-            let handed = match listener.accept().await {
-                Ok((stream, _)) => tokio::time::timeout(PATIENCE, self.send_to(stream, patience)).await,
+            let result = match listener.accept().await {
+                Ok((stream, _)) => tokio::time::timeout(HANDOVER_TIMEOUT, self.send_to(stream, timeout)).await,
                 Err(error) => Ok(Err(error)),
             };
-            match handed {
+            match result {
                 Ok(Ok(())) => break,
-                Ok(Err(error)) => tracing::warn!(%error, "another process did not take over"),
-                Err(_) => tracing::warn!("another process that was to take over does not go on"),
+                Ok(Err(error)) => tracing::warn!(%error, "a take-over by another process failed"),
+                Err(_) => tracing::warn!("another process started a take-over and did not finish it in time"),
             }
             // An immediate failure would repeat at once.
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(RETRY_DELAY).await;
         }
     }
 
-    async fn send_to(&self, mut stream: tokio::net::UnixStream, patience: Duration) -> io::Result<()> {
+    async fn send_to(&self, mut stream: tokio::net::UnixStream, timeout: Duration) -> io::Result<()> {
         let places = self.0.iter().map(|(name, _)| name.clone()).collect();
-        let patience_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
+        let patience_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
         let names = serde_json::to_vec(&HandoverMessage { places, patience_ms })?;
         let sockets: Vec<BorrowedFd<'_>> = self.0.iter().map(|(_, socket)| socket.as_fd()).collect();
         let send = || {
-            let mut space = [MaybeUninit::uninit(); SPACE];
+            let mut space = [MaybeUninit::uninit(); CONTROL_MESSAGE_BYTES];
             let mut control = SendAncillaryBuffer::new(&mut space);
             if sockets.len() > MAX_SOCKETS || !control.push(SendAncillaryMessage::ScmRights(&sockets)) {
-                return Err(io::Error::other("there are too many listeners to be handed over"));
+                return Err(io::Error::other("there are too many listeners to hand over"));
             }
             Ok(sendmsg(&stream, &[IoSlice::new(&names)], &mut control, SendFlags::empty())?)
         };
@@ -149,8 +149,8 @@ impl ListenerHandover {
             return Err(io::Error::other("the names of the listeners are too long"));
         }
         match stream.read_u8().await? {
-            RECEIVED => Ok(()),
-            _ => Err(io::Error::other("it speaks another protocol")),
+            ACKNOWLEDGED => Ok(()),
+            _ => Err(io::Error::other("the other process speaks another protocol")),
         }
     }
 }
@@ -160,13 +160,13 @@ struct SocketFileGuard(PathBuf);
 
 impl Drop for SocketFileGuard {
     fn drop(&mut self) {
-        drop(std::fs::remove_file(&self.0));
+        let _ = std::fs::remove_file(&self.0); // It may be gone.
     }
 }
 
 fn listen(path: &Path) -> io::Result<UnixListener> {
     // The lock is ours, so a file there is a leftover.
-    drop(std::fs::remove_file(path));
+    let _ = std::fs::remove_file(path); // There may be none.
     let listener = UnixListener::bind(path)?;
     std::fs::set_permissions(path, Permissions::from_mode(0o600))?;
     Ok(listener)
@@ -181,20 +181,20 @@ pub fn request_takeover(data_dir: &Path) -> Result<(InheritedListeners, Duration
     let path = data_dir.join(SOCKET);
     let refused = |error: io::Error| {
         format!(
-            "{}: the process that owns this directory does not hand over ({error}); stop it, then start again",
+            "{}: the process that owns this directory does not hand over ({error}); stop it, then start this one again",
             path.display()
         )
     };
     let mut stream = UnixStream::connect(&path).map_err(refused)?;
-    stream.set_read_timeout(Some(PATIENCE)).map_err(refused)?;
+    stream.set_read_timeout(Some(HANDOVER_TIMEOUT)).map_err(refused)?;
     let received = receive(&stream).map_err(refused)?;
-    stream.write_all(&[RECEIVED]).map_err(refused)?;
+    stream.write_all(&[ACKNOWLEDGED]).map_err(refused)?;
     Ok(received)
 }
 
 fn receive(stream: &UnixStream) -> io::Result<(InheritedListeners, Duration)> {
     let mut names = vec![0; MAX_NAMES_BYTES];
-    let mut space = [MaybeUninit::uninit(); SPACE];
+    let mut space = [MaybeUninit::uninit(); CONTROL_MESSAGE_BYTES];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let received = recvmsg(stream, &mut [IoSliceMut::new(&mut names)], &mut control, RecvFlags::empty())?.bytes;
     let mut sockets = Vec::new();
@@ -205,7 +205,7 @@ fn receive(stream: &UnixStream) -> io::Result<(InheritedListeners, Duration)> {
     }
     let HandoverMessage { places: names, patience_ms } = serde_json::from_slice(&names[..received])?;
     if names.is_empty() || names.len() != sockets.len() {
-        return Err(io::Error::other("it hands over no sockets"));
+        return Err(io::Error::other("the other process handed over no sockets"));
     }
     let listener = |socket: OwnedFd| -> io::Result<TcpListener> {
         fcntl_setfd(&socket, FdFlags::CLOEXEC)?;
@@ -224,47 +224,47 @@ mod tests {
     use super::*;
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn a_socket_that_is_handed_over_keeps_the_connections_that_wait_in_it() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = listener.local_addr().expect("it has one");
-        let mut offer = ListenerHandover::default();
-        offer.add("server \"home\"", &listener).expect("there is room");
+    async fn a_socket_that_is_handed_over_keeps_the_connections_in_its_backlog() {
+        let folder = tempfile::tempdir().expect("create a temporary folder");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("bind a free port");
+        let address = listener.local_addr().expect("read the address");
+        let mut handover = ListenerHandover::default();
+        handover.add("server \"home\"", &listener).expect("add the listener");
         let dir = folder.path().to_owned();
-        let taken = offer.wait_for_takeover(&dir, Duration::from_secs(7));
-        let asked = async {
+        let take_over = handover.wait_for_takeover(&dir, Duration::from_secs(7));
+        let request = async {
             let socket = dir.join(SOCKET);
-            assert!(socket.as_os_str().len() < 100, "longer than a socket's path may be");
-            let offered = async {
+            assert!(socket.as_os_str().len() < 100, "a socket's path must be short");
+            let appears = async {
                 while !socket.exists() {
                     tokio::time::sleep(Duration::from_millis(1)).await;
                 }
             };
-            tokio::time::timeout(Duration::from_mins(1), offered).await.expect("the socket is offered");
-            assert_eq!(std::fs::metadata(&socket).expect("it is there").mode() & 0o777, 0o600);
+            tokio::time::timeout(Duration::from_mins(1), appears).await.expect("the socket appears");
+            assert_eq!(std::fs::metadata(&socket).expect("read the socket's metadata").mode() & 0o777, 0o600);
             let data_dir = dir.clone();
-            tokio::task::spawn_blocking(move || request_takeover(&data_dir)).await.expect("it ends")
+            tokio::task::spawn_blocking(move || request_takeover(&data_dir)).await.expect("the request ends")
         };
-        let ((), sockets) = tokio::join!(taken, asked);
-        let (mut sockets, patience) = sockets.expect("they are handed over");
-        assert_eq!(patience, Duration::from_secs(7));
-        let mut waiting = TcpStream::connect(address).expect("it is accepted by the kernel");
+        let ((), sockets) = tokio::join!(take_over, request);
+        let (mut sockets, timeout) = sockets.expect("the listeners are handed over");
+        assert_eq!(timeout, Duration::from_secs(7));
+        let mut waiting = TcpStream::connect(address).expect("connect to the listener");
         drop(listener);
-        assert!(sockets.take("server \"home\"", "127.0.0.2:0".parse().expect("an address")).is_none());
-        let handed = sockets.take("server \"renamed\"", address).expect("it is the same address");
-        let (mut accepted, _) = handed.accept().expect("it waits");
-        accepted.write_all(b"x").expect("written");
+        assert!(sockets.take("server \"home\"", "127.0.0.2:0".parse().expect("parse the address")).is_none());
+        let result = sockets.take("server \"renamed\"", address).expect("take the listener with the same address");
+        let (mut accepted, _) = result.accept().expect("accept the waiting connection");
+        accepted.write_all(b"x").expect("write a byte");
         let mut byte = [0];
-        waiting.read_exact(&mut byte).expect("read");
+        waiting.read_exact(&mut byte).expect("read a byte");
         assert_eq!(&byte, b"x");
-        let reason = request_takeover(&dir).expect_err("nobody listens any more");
+        let reason = request_takeover(&dir).expect_err("nothing listens any more");
         assert!(reason.contains("does not hand over"), "{reason}");
     }
 
     #[test]
-    fn a_socket_that_would_be_in_the_way_of_a_changed_address_is_closed() {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = listener.local_addr().expect("it has one");
+    fn an_inherited_socket_that_overlaps_a_changed_address_is_closed() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("bind a free port");
+        let address = listener.local_addr().expect("read the address");
         let mut sockets = InheritedListeners(HashMap::from([("the control plane".to_owned(), listener)]));
         let everywhere = SocketAddr::from(([0, 0, 0, 0], address.port()));
         assert!(sockets.take("the control plane", everywhere).is_none());

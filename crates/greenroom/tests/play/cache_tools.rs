@@ -78,7 +78,7 @@ async fn what_is_kept_is_listed_shown_and_counted_beside_a_running_gateway_and_w
     let house = CacheToolsFixture::build().await;
     let (code, _, errors) = house.cache(&["ls"]).await;
     assert_eq!(code, 1);
-    assert!(errors.contains("nothing is kept there"), "{errors}");
+    assert!(errors.contains("no disk tier in this directory"), "{errors}");
     let mut program = house.start();
     let client = program.client(TOKEN).await;
     read(&client).await;
@@ -90,7 +90,7 @@ async fn what_is_kept_is_listed_shown_and_counted_beside_a_running_gateway_and_w
         assert!(out.starts_with("server  class") && out.lines().count() == 4, "{out}");
         assert!(out.contains("plex    sections") && out.contains("/library/sections json"), "{out}");
         let (_, out, _) = house.cache(&["ls", "--limit", "1"]).await;
-        assert!(out.ends_with("2 more; --limit 0 shows all\n"), "{out}");
+        assert!(out.ends_with("2 more entries; --limit 0 lists all\n"), "{out}");
         let images = house.json(&["ls", "--class", "images"]).await;
         assert!(images[0]["in_file"] == true && images[0]["state"] == "fresh", "{images}");
         assert_eq!(house.json(&["ls", "--server", "attic"]).await, serde_json::json!([]));
@@ -105,17 +105,17 @@ async fn what_is_kept_is_listed_shown_and_counted_beside_a_running_gateway_and_w
         let (_, out, _) = house.cache(&["show", &url, "--body"]).await;
         assert!(out.contains("MediaContainer"), "{out}");
         let (code, _, errors) = house.cache(&["show", "/nothing"]).await;
-        assert!(code == 1 && errors.contains("nothing is kept for /nothing"), "{errors}");
+        assert!(code == 1 && errors.contains("no entry is stored for /nothing"), "{errors}");
         let stats = house.json(&["stats"]).await;
         assert_eq!((&stats["answers"], &stats["files"]), (&3.into(), &1.into()), "{stats}");
         let (_, out, _) = house.cache(&["stats"]).await;
-        assert!(out.contains("3 answers") && out.contains("plex: sections"), "{out}");
+        assert!(out.contains("3 entries") && out.contains("plex: sections"), "{out}");
         let (code, out, _) = house.cache(&["verify"]).await;
-        assert!(code == 0 && out.contains("all are what was written"), "{out}");
+        assert!(code == 0 && out.contains("none is damaged"), "{out}");
         let (code, out, errors) = house.cache(&["vacuum"]).await;
         // A running gateway returns pages to the system only if the file was created for it.
         assert!(
-            (code == 0 && out.contains("given back")) || (is_running && errors.contains("stop the gateway")),
+            (code == 0 && out.contains("freed")) || (is_running && errors.contains("stop the gateway")),
             "{errors}"
         );
         if is_running {
@@ -136,12 +136,12 @@ async fn what_is_damaged_is_named_and_taken_out() {
     drop(db);
     let (code, out, _) = house.cache(&["verify"]).await;
     assert_eq!(code, 1);
-    assert!(out.contains("damaged: plex|") && out.contains("1 damaged; --repair takes them out"), "{out}");
+    assert!(out.contains("damaged: plex|") && out.contains("1 damaged; --repair removes them"), "{out}");
     let (code, out, _) = house.cache(&["verify", "--repair"]).await;
     assert_eq!(code, 0);
-    assert!(out.contains("1 damaged, 1 taken out"), "{out}");
+    assert!(out.contains("1 damaged, 1 removed"), "{out}");
     let (code, out, _) = house.cache(&["verify"]).await;
-    assert!(code == 0 && out.contains("2 answers"), "{out}");
+    assert!(code == 0 && out.contains("2 entries"), "{out}");
     house.server.stop();
 }
 
@@ -154,7 +154,7 @@ async fn what_is_cleared_is_not_answered_any_more_whether_a_gateway_runs_or_not(
     assert!(client.get("/library/sections").await.was_hit());
     let (code, out, errors) = house.cache(&["clear", "--class", "sections", "--control", &control]).await;
     assert_eq!(code, 0, "{errors}");
-    assert!(out.contains("No such answer kept until now"), "{out}");
+    assert!(out.contains("Cleared these cached responses"), "{out}");
     assert!(!client.get("/library/sections").await.was_hit());
     assert!(client.get("/library/metadata/1").await.was_hit());
     let (code, _, errors) = house.cache(&["clear", "--control", "127.0.0.1:9"]).await;
@@ -162,10 +162,10 @@ async fn what_is_cleared_is_not_answered_any_more_whether_a_gateway_runs_or_not(
     program.stop_well().await;
 
     let (code, _, errors) = house.cache(&["clear", "--class", "nonsense"]).await;
-    assert!(code == 2 && errors.contains("nonsense is no class; there are: "), "{errors}");
+    assert!(code == 2 && errors.contains("nonsense is not a class; the classes are: "), "{errors}");
     let (code, out, errors) = house.cache(&["clear", "--class", "sections"]).await;
     assert_eq!(code, 0, "{errors}");
-    assert!(out.contains("1 answers forgotten"), "{out}");
+    assert!(out.contains("1 entries deleted"), "{out}");
     let mut program = house.start();
     let client = program.client(TOKEN).await;
     assert!(client.get("/library/metadata/1").await.was_hit(), "another class is kept");
@@ -173,7 +173,7 @@ async fn what_is_cleared_is_not_answered_any_more_whether_a_gateway_runs_or_not(
     program.stop_well().await;
     let (code, out, errors) = house.cache(&["clear"]).await;
     assert_eq!(code, 0, "{errors}");
-    assert!(out.contains("answers forgotten"), "{out}");
+    assert!(out.contains("entries deleted"), "{out}");
     let mut program = house.start();
     let client = program.client(TOKEN).await;
     assert!(!client.get("/library/metadata/1").await.was_hit());

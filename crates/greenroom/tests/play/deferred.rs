@@ -133,7 +133,7 @@ async fn a_directory_that_cannot_be_had_costs_hits_after_a_restart_and_nothing_e
     let figures = stage.control().get("/api/v1/cache/stats").await.json();
     let warning = &figures["warnings"][0];
     assert_eq!((&warning["code"], &warning["server"]), (&"disk-writes-off".into(), &serde_json::Value::Null));
-    assert!(warning["remedy"].as_str().expect("a text").contains("What to do"), "{warning}");
+    assert!(warning["remedy"].as_str().expect("a text").contains("To fix this: "), "{warning}");
     stage.stop().await;
     server.stop().await;
 }

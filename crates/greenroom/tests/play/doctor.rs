@@ -183,7 +183,7 @@ async fn a_certificate_that_is_not_believed_is_mended_by_what_the_doctor_says() 
     let encrypted = plain.replace("http:", "https:");
     let (code, report) = found(&folder(), "plex", &encrypted, None).await;
     assert_eq!(code, 1);
-    assert_found(&report, "encryption", &["signed by nobody who is trusted here", &pin]);
+    assert_found(&report, "encryption", &["signed by an authority that is not trusted here", &pin]);
     let folder = folder();
     let file = folder.path().join("greenroom.toml");
     let text = format!(

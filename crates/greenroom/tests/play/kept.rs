@@ -367,7 +367,7 @@ async fn a_backup_is_made_beside_a_running_gateway_and_put_back_only_without_one
     let (code, out, errors) = run(&home, &["backup", &file], &[]).await;
     assert_eq!(code, 0, "{errors}");
     assert!(out.contains("state.db, control.token, identity.key, read.token, webhook.secret"), "{out}");
-    assert!(out.contains("it holds secrets"), "{out}");
+    assert!(out.contains("it contains secrets"), "{out}");
     let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file).expect("it is there").permissions());
     assert_eq!(mode & 0o777, 0o600);
     let bytes = std::fs::read(&file).expect("it can be read");
@@ -383,8 +383,8 @@ async fn a_backup_is_made_beside_a_running_gateway_and_put_back_only_without_one
     std::fs::write(data.join("state.db"), "damaged").expect("written");
     let (code, out, errors) = run(&home, &["restore", &file], &[]).await;
     assert_eq!(code, 0, "{errors}");
-    assert!(out.contains("what was there before is kept in"), "{out}");
-    assert!(out.contains("identity.key is another than before"), "{out}");
+    assert!(out.contains("the previous files are in"), "{out}");
+    assert!(out.contains("identity.key differs from the previous one"), "{out}");
     assert_eq!(std::fs::read(data.join("identity.key")).expect("it is there"), key);
     assert_eq!(proofs_in(&home), 0, "what was refused since must not come back");
     let kept = std::fs::read_dir(&data).expect("a folder").flatten();

@@ -87,7 +87,7 @@ async fn a_short_code_and_a_shared_server_are_told_as_such() {
     assert_eq!(code, 0, "{errors}");
     assert!(shown.contains("open https://plex.tv/link and type this code: "), "{shown}");
     assert!(shown.contains("shared with you"), "{shown}");
-    assert!(shown.contains("without the owner's rights: its events stay hidden"), "{shown}");
+    assert!(shown.contains("without the owner's rights, so its events cannot be received"), "{shown}");
     assert_eq!(written(&folder, "new/sam.token"), ("plx-sam".to_owned(), 0o600));
     server.stop().await;
 }
@@ -102,7 +102,7 @@ async fn a_server_is_known_by_what_it_says_whatever_its_address_is_called() {
     let another = Plex::new(options).start(address, &tasks).await.expect("it starts");
     let url = server.url();
     let other_name = url.replace("127.0.0.1", "localhost");
-    let words = "none of the account's servers is known to be the one at";
+    let words = "none of the account's servers is known to be at";
     for (wanted, is_known) in [(other_name, true), (another.url(), false)] {
         let arguments = ["login", "plex", "--plex-tv", &url, "--server-url", &wanted];
         let (code, shown, errors) = agreed(&folder, &arguments, &server, "owner-a").await;
@@ -127,8 +127,8 @@ async fn a_login_writes_over_nothing_but_a_token() {
     let login = ["login", "plex", "--plex-tv", "http://127.0.0.1:9", "--data-dir", &folder_name];
     for (more, words) in [
         (["--name", "control"], "none of control"),
-        (["--name", "My Server"], "small letters, digits"),
-        (["--name", "../x"], "small letters, digits"),
+        (["--name", "My Server"], "lower-case letters, digits"),
+        (["--name", "../x"], "lower-case letters, digits"),
         (["--output", &control], "kept for a file of Greenroom's own"),
         (["--output", &notes], "something else than a token"),
     ] {
@@ -187,7 +187,7 @@ async fn where_quick_connect_is_off_that_is_said_and_a_password_works() {
     let by_name = ["login", "jellyfin", "--url", &url, "--user", "sam"];
     let (code, shown, errors) = typed(command(&folder).args(by_name), "sam\n").await;
     assert_eq!(code, 0, "{errors}");
-    assert!(shown.contains("logged in as sam") && shown.contains("this user is no administrator"), "{shown}");
+    assert!(shown.contains("logged in as sam") && shown.contains("this user is not an administrator"), "{shown}");
     let (code, _, errors) = typed(command(&folder).args(by_name), "wrong\n").await;
     assert_eq!(code, 1);
     assert!(errors.contains("does not accept this name and password"), "{errors}");
@@ -215,7 +215,7 @@ async fn what_goes_wrong_is_named_with_what_to_do() {
     assert!(errors.contains("is not a Jellyfin server") && errors.contains("check --url"), "{errors}");
     let (code, _, errors) = run(&folder, &["login", "jellyfin", "--url", "here"], &[]).await;
     assert_eq!(code, 2);
-    assert!(errors.contains("an address looks like"), "{errors}");
+    assert!(errors.contains("an address must look like"), "{errors}");
     let (code, _, errors) = run(&folder, &["login", "plex", "--plex-tv", "http://127.0.0.1:9"], &[]).await;
     assert_eq!(code, 1);
     assert!(errors.contains("nothing listens there"), "{errors}");
@@ -226,7 +226,7 @@ async fn what_goes_wrong_is_named_with_what_to_do() {
     server.faults().set(Fault::HtmlInsteadOfJson);
     let (code, _, errors) = run(&folder, &["login", "plex", "--plex-tv", &url], &[]).await;
     assert_eq!(code, 1);
-    assert!(errors.contains("no code was given (status 200)"), "{errors}");
+    assert!(errors.contains("no code was issued (status 200)"), "{errors}");
     assert!(!folder.path().join(".local/state/greenroom/plex.token").exists(), "nothing was got");
     server.stop().await;
 }

@@ -188,7 +188,7 @@ async fn a_pin_outlives_the_process_and_is_written_out_and_taken_back() {
     for one in told["tracks"].as_array().expect("a list") {
         assert_eq!((&one["source"], &one["item"]["key"]), (&json!("pin"), &json!("102")));
         assert_eq!(one["reasons"], json!(["pinned"]));
-        assert_eq!(one["why"], "somebody said that it is this one");
+        assert_eq!(one["why"], "pinned by a person");
     }
     let control = shelf.stage.control();
     let lines = control.get("/api/v1/match/decisions?kind=pin").await.text();

@@ -108,7 +108,7 @@ async fn a_receiver_in_trouble_is_tried_again_and_one_that_refuses_is_not() {
         let stats = control.get("/api/v1/cache/stats").await.json();
         let warnings = stats["warnings"].as_array().expect("a list");
         let warning = warnings.iter().find(|one| one["code"] == "notice-undelivered");
-        assert!(warning.is_none_or(|one| one["text"] == "Notices do not get through to strict."));
+        assert!(warning.is_none_or(|one| one["text"] == "Notifications to strict cannot be delivered."));
         warning.is_some()
     })
     .await;
@@ -155,7 +155,7 @@ async fn trying_out_sends_one_message_and_tells_what_came_of_it() {
     let all = test("").await.json();
     assert_eq!(all["success"], false);
     assert_eq!(all["targets"][1]["target"], "strict");
-    assert_eq!(all["targets"][1]["reason"], "it answers 403: it does not let us in");
+    assert_eq!(all["targets"][1]["reason"], "it responded with status 403: access denied");
     assert_eq!(strict.received()[0].header("title"), ["Greenroom: a test"]);
     let unknown = test(r#"{"target":"attic"}"#).await;
     assert_eq!((unknown.status.as_u16(), &unknown.json()["code"]), (404, &json!("unknown-target")));

@@ -74,7 +74,7 @@ async fn what_a_write_made_stale_is_told_with_its_tag_and_where_the_server_diffe
     client.get(ITEM).await;
     let told = why(&stage, json!({"url": ITEM, "token": TOKEN})).await;
     assert_eq!(told["server_says"]["word"], "different");
-    assert_eq!(told["server_says"]["detail"], "at /MediaContainer/number");
+    assert_eq!(told["server_says"]["detail"], "at MediaContainer.number");
     assert!(told["invalidation"].is_null());
     assert_eq!(client.get(SCROBBLE).await.status, 200);
     let told = why(&stage, json!({"url": ITEM, "token": TOKEN})).await;
@@ -95,7 +95,7 @@ async fn while_observing_what_was_overheard_is_told() {
     until(|| home.shadow_report().expect("it is observed").totals.asked > 0).await;
     let told = why(&stage, json!({"url": SECTIONS, "token": TOKEN})).await;
     assert_eq!(told["outcome"], "hit");
-    assert!(told["sentence"].as_str().expect("a sentence").starts_with("The server is asked every time"), "{told}");
+    assert!(told["sentence"].as_str().expect("a sentence").starts_with("The server answers every request"), "{told}");
     assert_eq!(told["server_says"]["word"], "same");
     server.stop();
     stage.stop().await;

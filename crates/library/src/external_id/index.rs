@@ -17,7 +17,7 @@ pub struct IdIndexBuilder {
     placed: Vec<(u32, Box<str>, String)>,
 }
 
-/// Finds items by external id. It stores only hashes, so results must be checked with [`has_name`].
+/// Finds items by external id. It stores only hashes, so results must be checked with [`has_id_of`].
 #[derive(Debug, Default)]
 pub struct IdIndex {
     hashes: SortedHashes,
@@ -81,7 +81,7 @@ pub fn names(item: &Item, show: Option<&Item>) -> Vec<String> {
 }
 
 /// Whether an item has this canonical id.
-pub fn has_name(item: &Item, show: Option<&Item>, canonical: &str) -> bool {
+pub fn has_id_of(item: &Item, show: Option<&Item>, canonical: &str) -> bool {
     names(item, show).iter().any(|name| name == canonical)
 }
 
@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(index.rows(&canonical("imdb://tt0111161").expect("a name")), [1]);
         assert_eq!(index.rows("imdb://tt9999999"), [0; 0]);
         assert_eq!(index.rows("local://9"), [0; 0], "it names nothing");
-        assert!(has_name(&film, None, "imdb://tt0133093") && !has_name(&film, None, "imdb://tt0111161"));
+        assert!(has_id_of(&film, None, "imdb://tt0133093") && !has_id_of(&film, None, "imdb://tt0111161"));
     }
 
     #[test]
@@ -150,8 +150,8 @@ mod tests {
         assert_eq!(index.rows(&legacy("com.plexapp.agents.thetvdb://121361/1/2?lang=en")), [0]);
         assert_eq!(index.rows(&legacy("com.plexapp.agents.thetvdb://121361/1?lang=en")), [1]);
         assert_eq!(index.rows(&legacy("com.plexapp.agents.thetvdb://121361?lang=en")), [2]);
-        assert!(has_name(&episode, Some(&show), "tvdb://121361/1/2"));
-        assert!(!has_name(&episode, None, "tvdb://121361/1/2"));
+        assert!(has_id_of(&episode, Some(&show), "tvdb://121361/1/2"));
+        assert!(!has_id_of(&episode, None, "tvdb://121361/1/2"));
         assert_eq!(show_key(&episode), Some("10"));
     }
 }

@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn show_season_and_episode_keep_their_place() {
+    fn show_season_and_episode_are_part_of_an_episode_id() {
         check("tvdb://121361", &["com.plexapp.agents.thetvdb://121361?lang=en", "thetvdb://121361", "{tvdb-121361}"]);
         check("tvdb://121361/1", &["com.plexapp.agents.thetvdb://121361/1?lang=en"]);
         check("tvdb://121361/1/2", &["com.plexapp.agents.thetvdb://121361/01/02?lang=en", "tvdb://121361/1/2/"]);
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_the_item_itself_is_another_name() {
+    fn ids_of_other_items_are_different_ids() {
         let album = canonical("https://musicbrainz.org/release/a4a7f9b0-6f0e-4a54-9c5e-0d2f6f1a9c11");
         assert_eq!(album.as_deref(), Some("mbid-release://a4a7f9b0-6f0e-4a54-9c5e-0d2f6f1a9c11"));
         assert_eq!(album, canonical("MusicBrainzAlbum://a4a7f9b0-6f0e-4a54-9c5e-0d2f6f1a9c11"));
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_one_server_knows_names_nothing() {
+    fn ids_known_to_one_server_only_are_no_external_ids() {
         for local in [
             "local://158",
             "com.plexapp.agents.none://a1b2?lang=xn",
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn spaces_and_slashes_around_an_id_are_taken_off_in_any_order() {
+    fn spaces_and_slashes_around_an_id_are_trimmed_in_any_order() {
         check("x://a/b", &["x:// / /a/b / ", "x:///a/b/"]);
     }
 
@@ -325,14 +325,14 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn one_spelling_stays_itself(guid in "\\PC{0,60}") {
+        fn a_canonical_path_stays_unchanged(guid in "\\PC{0,60}") {
             if let Some(one) = canonical(&guid) {
                 proptest::prop_assert_eq!(canonical(&one), Some(one.clone()), "{} became {}", guid, one);
             }
         }
 
         #[test]
-        fn one_spelling_stays_itself_where_it_looks_like_a_name(
+        fn a_canonical_path_that_looks_like_an_id_stays_unchanged(
             scheme in "(imdb|tmdb|tvdb|com\\.plexapp\\.agents\\.(hama|thetvdb|xbmcnfo)|mbid|spotify|isrc|plex|x)",
             mark in "(://|:|=|-)",
             id in "[a-zA-Z0-9/:?=. -]{0,40}",

@@ -11,7 +11,7 @@ use super::path_map::PathMaps;
 /// Max candidates of a result.
 pub const MAX_CANDIDATES: usize = 5;
 /// Max files with a common suffix that are examined one by one.
-const MAX_LOOKED_AT: usize = 1024;
+const MAX_EXAMINED_ROWS: usize = 1024;
 /// Tolerance for equal durations, because programs round them.
 const SAME_DURATION_MS: u32 = 2_000;
 
@@ -203,7 +203,7 @@ impl FileIndex {
     /// Match by the whole path, ignoring case.
     fn whole_but_case(&self, asked: &FileQuery<'_>, look: &PathVariant<'_>, case: CaseSensitivity) -> FileMatchResult {
         let reason = if look.is_mapped { FileMatchReason::MappedPath } else { FileMatchReason::FullPath };
-        let files: Vec<usize> = look.suffix_matches.whole.clone().take(MAX_LOOKED_AT).collect();
+        let files: Vec<usize> = look.suffix_matches.whole.clone().take(MAX_EXAMINED_ROWS).collect();
         self.judge_case(asked, files, &[reason, FileMatchReason::CaseDiffers], case)
     }
 
@@ -213,8 +213,8 @@ impl FileIndex {
         let depth = look.suffix_matches.depth;
         let suffix = FileMatchReason::Suffix(u8::try_from(depth).unwrap_or(u8::MAX));
         let range = look.suffix_matches.files.clone();
-        if range.len() > MAX_LOOKED_AT {
-            let files: Vec<usize> = range.take(MAX_LOOKED_AT).collect();
+        if range.len() > MAX_EXAMINED_ROWS {
+            let files: Vec<usize> = range.take(MAX_EXAMINED_ROWS).collect();
             return self.low(asked, &files, &[suffix], vec![suffix, FileMatchReason::Several]);
         }
         let all: Vec<usize> = range.collect();
@@ -250,7 +250,7 @@ impl FileIndex {
     fn named(&self, asked: &FileQuery<'_>, look: &PathVariant<'_>) -> FileMatchResult {
         let has_folder = parts(&look.path).is_some_and(|parts| parts.len() > 1);
         let range = look.suffix_matches.files.clone();
-        let looked_at = range.clone().take(MAX_LOOKED_AT);
+        let looked_at = range.clone().take(MAX_EXAMINED_ROWS);
         let files: Vec<usize> = looked_at.collect();
         if has_folder {
             // Never certain, because the folders differ.
@@ -262,7 +262,7 @@ impl FileIndex {
             return self.low(asked, &files, &known, reasons);
         }
         let sized = self.with_size(asked, &files);
-        if range.len() <= MAX_LOOKED_AT && !sized.is_empty() && self.is_one(&sized) {
+        if range.len() <= MAX_EXAMINED_ROWS && !sized.is_empty() && self.is_one(&sized) {
             let reasons = self.reasons(asked, sized[0], &[FileMatchReason::Name]);
             if !speaks_against(&reasons) {
                 return self.high(&sized, reasons);

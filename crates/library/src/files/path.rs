@@ -188,14 +188,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_longer_than_any_path_is_none() {
+    fn a_text_longer_than_any_path_is_not_a_path() {
         assert!(parts(&"a".repeat(MAX_PATH_BYTES + 1)).is_none());
         assert!(parts(&"a/".repeat(MAX_PARTS + 1)).is_none());
         assert!(parts(&"a/".repeat(MAX_PARTS)).is_some());
     }
 
     #[test]
-    fn a_part_is_folded_by_case_and_its_letters_are_composed() {
+    fn a_path_part_is_case_folded_and_composed() {
         assert_eq!(PathPart::new("Amélie.mkv"), PathPart::new("Ame\u{301}lie.mkv"));
         let (upper, lower) = (PathPart::new("AMÉLIE.mkv"), PathPart::new("Amélie.mkv"));
         assert_eq!(upper.folded, lower.folded);
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn some_folders_say_nothing() {
+    fn generic_folders_are_ignored() {
         for name in ["Season 01", "season 1", "S01", "CD1", "Disc 2", "Specials", "VIDEO_TS", "2020", "01", "Staffel 3"]
         {
             assert!(is_common_folder(name), "{name}");

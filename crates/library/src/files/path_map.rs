@@ -93,13 +93,13 @@ impl fmt::Display for PathMapError {
             write!(f, "rule {rule}: ")?;
         }
         match self {
-            Self::TooMany => write!(f, "there may be {MAX_RULES} rules at most"),
-            Self::TooLong { .. } => write!(f, "from and to may have {MAX_RULE_BYTES} bytes each at most"),
+            Self::TooMany => write!(f, "at most {MAX_RULES} rules are allowed"),
+            Self::TooLong { .. } => write!(f, "from and to may each have at most {MAX_RULE_BYTES} bytes"),
             Self::Empty { .. } => write!(f, "from is empty"),
             Self::NoExpression { .. } => {
-                write!(f, "from is no regular expression (look-around and back-references are not among them)")
+                write!(f, "from is not a valid regular expression (look-around and back-references are not supported)")
             }
-            Self::TooLarge { .. } => write!(f, "from is too large once it is compiled; count less in it"),
+            Self::TooLarge { .. } => write!(f, "from is too large when compiled; use smaller repetition counts"),
             Self::UnknownGroup { .. } => write!(
                 f,
                 "to names a group that from does not have; write ${{1}} where a letter or digit follows, and $$ for a \
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_leads_there_and_back() {
+    fn a_rule_maps_a_path_and_maps_it_back() {
         let maps = maps(&[("^/data/(.*)$", "/mnt/media/$1")]);
         assert_eq!(maps.map("/data/A/x.mp4").as_deref(), Some("/mnt/media/A/x.mp4"));
         assert_eq!(maps.map_back("/mnt/media/A/x.mp4").as_deref(), Some("/data/A/x.mp4"));
@@ -280,7 +280,7 @@ mod tests {
         assert_eq!(wrong("(a{1,500}){1,500}", ""), PathMapError::TooLarge { rule: 2 });
         let many = (0..=MAX_RULES).map(|_| PathRule { from: "a", to: "b" });
         assert_eq!(PathMaps::new(many).expect_err("too many"), PathMapError::TooMany);
-        assert!(wrong("(", "").to_string().starts_with("rule 2: from is no regular expression"));
+        assert!(wrong("(", "").to_string().starts_with("rule 2: from is not a valid regular expression"));
     }
 
     #[test]

@@ -139,7 +139,9 @@ fn group(text: &str) -> Option<(&str, &str)> {
     let mut letters = text.char_indices();
     while let Some((at, letter)) = letters.next() {
         match letter {
-            '\\' => drop(letters.next()),
+            '\\' => {
+                letters.next();
+            }
             '[' => is_class = true,
             ']' => is_class = false,
             '(' if !is_class => return None,

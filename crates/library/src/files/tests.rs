@@ -50,7 +50,7 @@ fn check(files: &[&str], path: &str, expected: &str) {
 }
 
 #[test]
-fn one_spelling_stands_for_a_path_and_case_counts() {
+fn a_path_has_one_canonical_spelling_and_case_matters() {
     let one = super::canonical("/mnt/A/e\u{301}.mp4");
     assert_eq!(one.as_deref(), Some("mnt/A/\u{e9}.mp4"));
     assert_eq!(super::canonical("\\\\?\\mnt\\A\\x\\..\\\\\u{e9}.mp4"), one);

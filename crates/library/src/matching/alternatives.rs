@@ -18,11 +18,11 @@ pub(super) struct AlternativeParse {
     pub(super) reasons: Vec<TrackMatchReason>,
 }
 
-const TRACK_NUMBER: f32 = 0.02;
-const CHANNEL: f32 = 0.02;
-const SPLIT: f32 = 0.03;
-const REVERSED: f32 = 0.05;
-const SWAPPED: f32 = 0.06;
+const TRACK_NUMBER_PENALTY: f32 = 0.02;
+const CHANNEL_PENALTY: f32 = 0.02;
+const SPLIT_PENALTY: f32 = 0.03;
+const REVERSED_PENALTY: f32 = 0.05;
+const SWAPPED_PENALTY: f32 = 0.06;
 
 /// File name extensions.
 const EXTENSIONS: [&str; 12] = ["mp3", "flac", "m4a", "ogg", "wav", "wma", "opus", "aac", "aiff", "aif", "alac", "mp4"];
@@ -39,11 +39,11 @@ pub(super) fn alternatives(track: &Track<'_>) -> Vec<AlternativeParse> {
     let mut penalty = 0.0;
     if stem != title || ranked != artist {
         reasons.push(TrackMatchReason::TrackNumber);
-        penalty += TRACK_NUMBER;
+        penalty += TRACK_NUMBER_PENALTY;
     }
     if named != ranked {
         reasons.push(TrackMatchReason::Channel);
-        penalty += CHANNEL;
+        penalty += CHANNEL_PENALTY;
     }
     let keeps_artists = named == artist;
     let plain = |title: &str| AlternativeParse {
@@ -62,14 +62,14 @@ pub(super) fn alternatives(track: &Track<'_>) -> Vec<AlternativeParse> {
         left.clone_into(&mut reading.artist);
         reading.keeps_artists = false;
         if !is_same(left, named) {
-            reading.penalty += SPLIT;
+            reading.penalty += SPLIT_PENALTY;
         }
         readings.push(reading);
         if !is_version_phrase(right) {
             let mut reversed = plain(left);
             right.clone_into(&mut reversed.artist);
             reversed.keeps_artists = false;
-            reversed.penalty += REVERSED;
+            reversed.penalty += REVERSED_PENALTY;
             reversed.reasons.push(TrackMatchReason::Split);
             readings.push(reversed);
         }
@@ -79,7 +79,7 @@ pub(super) fn alternatives(track: &Track<'_>) -> Vec<AlternativeParse> {
             title: artist,
             artist: title,
             keeps_artists: false,
-            penalty: SWAPPED,
+            penalty: SWAPPED_PENALTY,
             reasons: vec![TrackMatchReason::Swapped],
         });
     }
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn channels_and_both_in_one_are_read() {
+    fn channels_and_combined_titles_are_parsed() {
         assert!(readings("Queen", "Someone - Topic").contains(&("Queen".into(), "Someone".into())));
         assert!(readings("Down - Song", "DownVEVO").contains(&("Song".into(), "Down".into())));
         assert!(readings("Song - Down", "").contains(&("Song".into(), "Down".into())));

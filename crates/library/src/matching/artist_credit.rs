@@ -6,7 +6,7 @@ use super::normalize::{NormalizedWord, letters, normalize};
 use super::parse::{is_version_phrase, key, within};
 
 /// Max names; a longer credit does not identify an artist.
-const MOST_NAMES: usize = 24;
+const MAX_NAMES: usize = 24;
 
 /// Role of a name in a credit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -161,7 +161,7 @@ fn add(mut words: Vec<String>, role: CreditRole, names: &mut Vec<CreditName>) {
         words.remove(0);
     }
     let key = key(words.iter().map(String::as_str));
-    if key == 0 || is_nobody(&words) || names.len() >= MOST_NAMES {
+    if key == 0 || is_nobody(&words) || names.len() >= MAX_NAMES {
         return;
     }
     match names.iter_mut().find(|name| name.key == key) {
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_no_artist() {
+    fn an_empty_credit_has_no_artist() {
         assert!(found("Various Artists", &[]).is_empty());
         assert!(found("", &[]).is_empty());
         assert!(!found("†††", &[]).is_empty());

@@ -9,11 +9,11 @@ use super::vocabulary::HashedMap;
 /// Words that occur in more names than this are not used for finding names.
 const COMMON_WORD: usize = 600;
 /// Minimum similarity of names of the same artist.
-const LEAST: f32 = 0.5;
+const MIN_SIMILARITY: f32 = 0.5;
 /// Below this similarity, names may belong to two artists.
-const SURE: f32 = 0.77;
+const SURE_SIMILARITY: f32 = 0.77;
 /// Max names that are compared in full.
-const MOST_NAMES: usize = 24;
+const MAX_NAMES: usize = 24;
 
 /// Similarity of an indexed name to a query.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -60,11 +60,11 @@ pub(super) fn similar(index: &TrackIndex, question: &MatchQuery<'_>, kin: &mut A
             .into_iter()
             .filter_map(|name| {
                 let likeness = artist_similarity(index, question, sought, name);
-                (likeness >= LEAST).then(|| (likeness, index.artists.key(name), name))
+                (likeness >= MIN_SIMILARITY).then(|| (likeness, index.artists.key(name), name))
             })
             .collect();
         near.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1)));
-        for (likeness, _, name) in near.into_iter().take(MOST_NAMES) {
+        for (likeness, _, name) in near.into_iter().take(MAX_NAMES) {
             record_best(kin, name, artist_match(index, sought, likeness));
         }
     }
@@ -74,7 +74,7 @@ pub(super) fn similar(index: &TrackIndex, question: &MatchQuery<'_>, kin: &mut A
 /// doubtful.
 fn artist_match(index: &TrackIndex, sought: &QueryArtist, likeness: f32) -> ArtistMatch {
     let is_there = sought.role == CreditRole::Primary && index.artists.find(sought.key).is_some();
-    let is_doubtful = likeness < SURE || is_there && likeness < 1.0;
+    let is_doubtful = likeness < SURE_SIMILARITY || is_there && likeness < 1.0;
     ArtistMatch { similarity: likeness, role: sought.role, is_doubtful }
 }
 
@@ -87,7 +87,7 @@ pub(super) fn similar_among(index: &TrackIndex, question: &MatchQuery<'_>, credi
     for sought in question.names.iter().filter(|sought| sought.role != CreditRole::Piece) {
         for name in &names {
             let likeness = artist_similarity(index, question, sought, *name);
-            if likeness >= LEAST {
+            if likeness >= MIN_SIMILARITY {
                 record_best(kin, *name, artist_match(index, sought, likeness));
             }
         }
@@ -165,7 +165,7 @@ fn by_letters(sought: &str, text: &str, length: usize) -> f32 {
 }
 
 /// Words that mark an imitator or tribute act.
-const IMITATORS: [&str; 27] = [
+const IMITATION_WORDS: [&str; 27] = [
     "tribute",
     "karaoke",
     "cover",
@@ -196,10 +196,10 @@ const IMITATORS: [&str; 27] = [
 ];
 
 /// Words that distinguish father and son.
-const GENERATIONS: [&str; 6] = ["jr", "sr", "junior", "senior", "ii", "iii"];
+const GENERATION_SUFFIXES: [&str; 6] = ["jr", "sr", "junior", "senior", "ii", "iii"];
 
 fn generation<'a>(mut words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    words.find(|word| GENERATIONS.contains(word))
+    words.find(|word| GENERATION_SUFFIXES.contains(word))
 }
 
 fn by_words(index: &TrackIndex, question: &MatchQuery<'_>, sought: &[u32], words: &[u32]) -> f32 {
@@ -217,7 +217,7 @@ fn by_words(index: &TrackIndex, question: &MatchQuery<'_>, sought: &[u32], words
         return 0.0;
     }
     let beyond = || many.iter().filter(|word| !few.contains(word)).map(|word| text(*word));
-    if beyond().any(|word| IMITATORS.contains(&word) || GENERATIONS.contains(&word)) {
+    if beyond().any(|word| IMITATION_WORDS.contains(&word) || GENERATION_SUFFIXES.contains(&word)) {
         return 0.0;
     }
     if beyond().any(|word| word == "band") {

@@ -12,15 +12,15 @@ use super::title_table::TitleEntry;
 use super::vocabulary::HashedMap;
 
 /// Max titles examined for a shared word, those of the rarest words first.
-const MOST_SEEN: usize = 6_000;
+const MAX_EXAMINED: usize = 6_000;
 /// Max titles compared with the query.
-const MOST_TITLES: usize = 48;
+const MAX_TITLES: usize = 48;
 /// Max rows with exactly this title that are all scored.
-const MOST_BY_TITLE: usize = 256;
+const MAX_ROWS_BY_TITLE: usize = 256;
 /// Below this artist similarity, only rows with exactly the same title can match.
-const NEAR: f32 = 0.84;
+const NEAR_SIMILARITY: f32 = 0.84;
 /// Max total rows of the artists whose titles are all compared.
-const MOST_ROWS: usize = 4_000;
+const MAX_ROWS: usize = 4_000;
 /// Titles with more rows than this are searched by artist instead.
 const MANY_ROWS: usize = 64;
 
@@ -78,7 +78,7 @@ impl<'a, 'i> CandidateSearch<'a, 'i> {
     fn similar_by_title(&mut self, same: &[u32]) {
         let index = self.index;
         let rows: usize = same.iter().map(|title| index.rows_of_title.get(*title).len()).sum();
-        if rows <= MOST_BY_TITLE {
+        if rows <= MAX_ROWS_BY_TITLE {
             let rows = same.iter().flat_map(|title| index.rows_of_title.get(*title));
             let credits: Vec<u32> = rows.map(|row| index.rows[*row as usize].credit).collect();
             artist_similarity::similar_among(index, self.query, &credits, &mut self.artists);
@@ -88,7 +88,7 @@ impl<'a, 'i> CandidateSearch<'a, 'i> {
     /// The artists whose titles are all compared: the most similar first, within the limit of rows.
     fn nearest(&self) -> Vec<u32> {
         let index = self.index;
-        let is_near = |(_, kinship): &(&u32, &ArtistMatch)| kinship.similarity >= NEAR;
+        let is_near = |(_, kinship): &(&u32, &ArtistMatch)| kinship.similarity >= NEAR_SIMILARITY;
         let mut near: Vec<(f32, u64, u32)> = self
             .artists
             .iter()
@@ -99,7 +99,7 @@ impl<'a, 'i> CandidateSearch<'a, 'i> {
         let mut rows = 0;
         let is_within = |name: &u32| {
             rows += self.rows_of_name(*name);
-            rows <= MOST_ROWS
+            rows <= MAX_ROWS
         };
         near.into_iter().map(|(_, _, name)| name).take_while(is_within).collect()
     }
@@ -150,7 +150,7 @@ impl<'a, 'i> CandidateSearch<'a, 'i> {
         let mut seen = 0;
         for titles in lists {
             seen += titles.len();
-            if seen > MOST_SEEN {
+            if seen > MAX_EXAMINED {
                 break;
             }
             let weight = (total / (titles.len() as f32 + 0.5)).ln();
@@ -163,14 +163,14 @@ impl<'a, 'i> CandidateSearch<'a, 'i> {
 
     /// The titles with the highest weight. Ties are broken by their text, not by order of insertion.
     fn heaviest(&self, mut titles: Vec<(f32, u32)>) -> Vec<u32> {
-        if titles.len() > MOST_TITLES {
-            let (_, (least, _), _) = titles.select_nth_unstable_by(MOST_TITLES, |one, other| other.0.total_cmp(&one.0));
+        if titles.len() > MAX_TITLES {
+            let (_, (least, _), _) = titles.select_nth_unstable_by(MAX_TITLES, |one, other| other.0.total_cmp(&one.0));
             let least = *least;
             let key = |(_, title): &(f32, u32)| self.index.titles.full_key(*title);
             let mut equal: Vec<(f32, u32)> =
                 titles.iter().filter(|(weight, _)| weight.total_cmp(&least).is_eq()).copied().collect();
             titles.retain(|(weight, _)| *weight > least);
-            let free = MOST_TITLES - titles.len();
+            let free = MAX_TITLES - titles.len();
             if equal.len() > free {
                 equal.select_nth_unstable_by_key(free, key);
                 // Titles with the same text stay together.
@@ -239,7 +239,7 @@ impl<'a, 'i> CandidateSearch<'a, 'i> {
             }
         }
         let titles = index.titles_of_guest.get(name);
-        if titles.len() <= MOST_ROWS {
+        if titles.len() <= MAX_ROWS {
             for title in titles {
                 self.rows_of(*title);
             }

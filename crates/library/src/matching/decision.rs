@@ -7,16 +7,16 @@ use super::candidates::CandidateSearch;
 use super::index::TrackIndex;
 use super::query::MatchQuery;
 use super::reason::TrackMatchReason;
-use super::score::{ACCEPT, FAR_S, REVIEW, ScoredCandidate};
+use super::score::{ACCEPT, FAR_DURATION_S, REVIEW, ScoredCandidate};
 use super::{MatchDecision, MatchPolicy, MatchResult, Track, TrackCandidate};
 
 /// Max candidates in a result.
-const MOST_CANDIDATES: usize = 5;
+const MAX_CANDIDATES: usize = 5;
 /// A row without an exact title is accepted only if its score leads any other recording by this much. Rows closer
 /// together than this count as equally good.
-const MARGIN: f32 = 0.03;
+const MIN_MARGIN: f32 = 0.03;
 /// Score added by a shared ISRC where neither title nor duration agrees, so that it does not decide alone.
-const ISRC: f32 = 0.05;
+const ISRC_BONUS: f32 = 0.05;
 
 /// Matches one track: by external ids, then by title and artist, then by alternative interpretations of its fields.
 pub(super) fn resolve(index: &TrackIndex, track: &Track<'_>, policy: MatchPolicy) -> MatchResult {
@@ -45,7 +45,7 @@ fn search(index: &TrackIndex, question: &MatchQuery<'_>) -> Vec<ScoredCandidate>
     for hash in &question.isrcs {
         for row in rows_of_id(index, *hash) {
             if let Some(judged) = judged.iter_mut().find(|judged| judged.row == row) {
-                judged.score = (judged.score + ISRC).min(1.1);
+                judged.score = (judged.score + ISRC_BONUS).min(1.1);
                 judged.reasons.insert(0, TrackMatchReason::Isrc);
             }
         }
@@ -131,8 +131,8 @@ fn compare(index: &TrackIndex, one: &ScoredCandidate, other: &ScoredCandidate) -
 fn decide(index: &TrackIndex, mut ranked: Vec<ScoredCandidate>, policy: MatchPolicy) -> MatchResult {
     let Some(best) = ranked.first() else { return MatchResult::nothing() };
     let margin = best.score - rival(index, &ranked).map_or(0.0, |rival| rival.score);
-    let is_far = best.off_s.is_some_and(|off_s| off_s > FAR_S);
-    let is_alone = !has_other_subtitle(index, &ranked) && (best.title >= 0.97 || margin >= MARGIN);
+    let is_far = best.off_s.is_some_and(|off_s| off_s > FAR_DURATION_S);
+    let is_alone = !has_other_subtitle(index, &ranked) && (best.title >= 0.97 || margin >= MIN_MARGIN);
     let is_sure = is_alone || best.is_same_album;
     let is_fit = best.score >= ACCEPT && !best.is_against && !best.is_doubtful;
     let is_another = best.title >= 0.97 && best.artist >= 0.95 && !best.is_doubtful && (best.is_against || is_far);
@@ -158,7 +158,7 @@ fn decide(index: &TrackIndex, mut ranked: Vec<ScoredCandidate>, policy: MatchPol
         decision = MatchDecision::Accept;
         ranked[0].reasons.push(TrackMatchReason::AnyVersion);
     }
-    ranked.truncate(MOST_CANDIDATES);
+    ranked.truncate(MAX_CANDIDATES);
     let told =
         |judged: ScoredCandidate| TrackCandidate { row: judged.row, score: judged.score, reasons: judged.reasons };
     MatchResult { decision, candidates: ranked.into_iter().map(told).collect(), margin }
@@ -183,7 +183,7 @@ fn has_other_subtitle(index: &TrackIndex, ranked: &[ScoredCandidate]) -> bool {
         |judged: &ScoredCandidate| judged.reasons.contains(&TrackMatchReason::Subtitle) && !subtitle(judged).is_empty();
     let Some(best) = ranked.first().filter(|best| is_added(best)) else { return false };
     ranked[1..].iter().any(|other| {
-        let is_as_good = !other.is_against && !other.is_doubtful && best.score - other.score < MARGIN;
+        let is_as_good = !other.is_against && !other.is_doubtful && best.score - other.score < MIN_MARGIN;
         is_as_good && is_added(other) && subtitle(other) != subtitle(best)
     })
 }

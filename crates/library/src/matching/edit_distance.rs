@@ -1,7 +1,7 @@
 //! Edit distance of two texts.
 
 /// Longest text compared letter by letter.
-const LONGEST: usize = 96;
+const MAX_CHARS: usize = 96;
 
 /// Number of letters to insert, delete, replace or swap with their neighbour (optimal string alignment);
 /// `None` if more than `most`.
@@ -27,16 +27,16 @@ fn between<T: PartialEq + Copy>(mut one: &[T], mut other: &[T], most: usize) -> 
     {
         (one, other) = (one_rest, other_rest);
     }
-    if one.len().abs_diff(other.len()) > most || one.len().max(other.len()) > LONGEST {
+    if one.len().abs_diff(other.len()) > most || one.len().max(other.len()) > MAX_CHARS {
         return None;
     }
     if one.is_empty() || other.is_empty() {
         return Some(one.len().max(other.len()));
     }
     // The last three rows of the table, at most LONGEST letters wide.
-    let mut before_last = [0_usize; LONGEST + 1];
-    let mut last = [0_usize; LONGEST + 1];
-    let mut row = [0_usize; LONGEST + 1];
+    let mut before_last = [0_usize; MAX_CHARS + 1];
+    let mut last = [0_usize; MAX_CHARS + 1];
+    let mut row = [0_usize; MAX_CHARS + 1];
     (0..=other.len()).for_each(|at| last[at] = at);
     for (i, a) in one.iter().enumerate() {
         row[0] = i + 1;
@@ -63,7 +63,7 @@ pub(super) fn stands_for(starred: &str, other: &str) -> bool {
     let starred: Vec<char> = starred.chars().collect();
     let other: Vec<char> = other.chars().collect();
     let letters = starred.iter().filter(|c| **c != '*').count();
-    if letters == 0 || starred.len() > LONGEST || other.len() > LONGEST {
+    if letters == 0 || starred.len() > MAX_CHARS || other.len() > MAX_CHARS {
         return false;
     }
     // Which prefixes of the other word the stars and letters so far can stand for.
@@ -91,7 +91,7 @@ mod tests {
     use super::{distance, stands_for};
 
     #[test]
-    fn a_swap_counts_once() {
+    fn a_transposition_counts_as_one_edit() {
         assert_eq!(distance("atlin gun", "altin gun", 3), Some(1));
         assert_eq!(distance("polacheck", "polachek", 3), Some(1));
         assert_eq!(distance("kitten", "sitting", 3), Some(3));
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn stars_stand_for_letters() {
+    fn asterisks_match_letters() {
         assert!(stands_for("f**k", "fuck") && stands_for("s**", "sex") && stands_for("ni**as", "niggas"));
         assert!(!stands_for("f**k", "flick") && !stands_for("**", "ab") && !stands_for("f**k", "fuk r"));
     }

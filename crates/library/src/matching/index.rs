@@ -14,7 +14,7 @@ use super::version::{TrackVersion, TrackVersions};
 use super::vocabulary::{HashedMap, Vocabulary, number};
 
 /// Weight of a word that no title contains.
-pub(super) const MOST_WEIGHT: f32 = 12.0;
+pub(super) const MAX_WEIGHT: f32 = 12.0;
 
 /// A track of the library.
 #[derive(Debug, Clone, Copy)]
@@ -227,7 +227,7 @@ impl TrackIndex {
         });
         let vocabulary = &self.vocabulary;
         let titles = headings.len() as f32 + 1.0;
-        let weight = |word| (titles / (self.titles_of_word.get(word).len() as f32 + 0.5)).ln().clamp(0.2, MOST_WEIGHT);
+        let weight = |word| (titles / (self.titles_of_word.get(word).len() as f32 + 0.5)).ln().clamp(0.2, MAX_WEIGHT);
         self.weights = (0..number(vocabulary.len())).map(weight).collect();
         self.titles_of_edge = Postings::collect(lists, |say| {
             for (title, heading) in every() {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use unicode_normalization::UnicodeNormalization as _;
 
 /// Max repeated wrong decodings that are undone.
-const MISTAKES: usize = 2;
+const MAX_MISTAKES: usize = 2;
 
 /// The repaired text in NFKC, with one kind of dash and one kind of apostrophe.
 pub(super) fn repair(text: &str) -> Cow<'_, str> {
@@ -13,7 +13,7 @@ pub(super) fn repair(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let mut text = Cow::Borrowed(text);
-    for _ in 0..MISTAKES {
+    for _ in 0..MAX_MISTAKES {
         match undo(&text) {
             Some(undone) => text = Cow::Owned(undone),
             None => break,

@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn spellings_of_one_thing_fold_to_one() {
+    fn spellings_of_the_same_text_fold_to_one_form() {
         for (text, folded) in [
             ("Don’t Stop", "dont stop"),
             ("Tiësto & Ångström", "tiesto and angstrom"),
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn symbols_alone_are_a_word_of_their_own() {
+    fn symbols_alone_are_a_word() {
         assert_eq!(words("†"), "†");
         assert_eq!(words("( )"), "()");
         assert_ne!(words("!!!"), words("???"));
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn numerals_are_read_where_they_are_well_formed() {
+    fn well_formed_roman_numerals_are_read() {
         assert_eq!(
             (roman("ii"), roman("iv"), roman("ix"), roman("xiv"), roman("v")),
             (Some(2), Some(4), Some(9), Some(14), Some(5))

@@ -12,7 +12,7 @@ use super::version::{CutLength, TrackVersion, TrackVersions};
 use super::version_words::{self, QualifierKind};
 
 /// Longest title in bytes.
-const MOST_BYTES: usize = 600;
+const MAX_BYTES: usize = 600;
 
 /// Fields of old tags hold 30 characters; a trailing blank is lost.
 const FULL_FIELD: std::ops::RangeInclusive<usize> = 29..=30;
@@ -102,10 +102,10 @@ pub(super) fn key<'a>(words: impl Iterator<Item = &'a str>) -> u64 {
 
 /// A prefix of an overlong text.
 pub(super) fn within(text: &str) -> &str {
-    if text.len() <= MOST_BYTES {
+    if text.len() <= MAX_BYTES {
         return text;
     }
-    let end = (0..=MOST_BYTES).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
+    let end = (0..=MAX_BYTES).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
     &text[..end]
 }
 
@@ -366,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn versions_are_told_in_many_languages() {
+    fn versions_are_recognised_in_many_languages() {
         for (text, version) in [
             ("Song (Live at Wembley)", TrackVersion::Live),
             ("Song - En Vivo", TrackVersion::Live),
@@ -408,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_and_cuts_are_kept_apart() {
+    fn parts_and_cuts_are_distinguished() {
         assert_eq!(parse_title("Song, Pt. II").parts, ["2"]);
         assert_eq!(parse_title("Song (Part 3)").parts, ["3"]);
         assert_eq!(parse_title("Mambo No. 5 (A Little Bit of...)").parts, ["5"]);
@@ -420,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn guests_are_found_wherever_they_stand() {
+    fn guests_are_found_anywhere_in_a_title() {
         for text in ["Song (feat. A & B)", "Song ft. A & B", "Song [Featuring A & B] - Radio Edit", "Song (with A & B)"]
         {
             assert_eq!(parse_title(text).guests, ["A & B"], "{text}");
@@ -430,7 +430,7 @@ mod tests {
     }
 
     #[test]
-    fn no_key_is_made_of_nothing() {
+    fn an_empty_text_has_no_key() {
         assert_eq!(parse_title("").core_key, 0);
         assert_ne!(parse_title("†").core_key, parse_title("‡").core_key);
         assert_ne!(parse_title("命の灯火").core_key, parse_title("別の歌").core_key);

@@ -57,7 +57,7 @@ mod tests {
     use super::Postings;
 
     #[test]
-    fn every_list_holds_what_was_said_of_it() {
+    fn every_posting_list_contains_the_pushed_rows() {
         let said = [(2, 7), (0, 1), (2, 3), (3, 9)];
         let postings = Postings::collect(4, |say| said.iter().for_each(|(list, value)| say(*list, *value)));
         assert_eq!(

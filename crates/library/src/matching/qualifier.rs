@@ -115,12 +115,12 @@ pub(super) fn ensemble(words: &[&str]) -> Option<Qualifier> {
 }
 
 /// After these words, "live" is a verb.
-const WHO_LIVES: [&str; 21] = [
+const LIVE_SUBJECTS: [&str; 21] = [
     "i", "we", "you", "they", "to", "and", "who", "that", "people", "how", "where", "not", "dont", "cant", "will",
     "id", "ill", "well", "lets", "wanna", "let",
 ];
 /// Before these words as well.
-const HOW_TO_LIVE: [&str; 16] = [
+const LIVE_ADVERBS: [&str; 16] = [
     "and", "your", "my", "it", "for", "forever", "free", "life", "through", "without", "fast", "up", "like", "to", "a",
     "again",
 ];
@@ -276,8 +276,8 @@ fn counted(word: &str) -> Option<u8> {
 fn is_verb(words: &[&str], at: usize, length: usize) -> bool {
     words[at] == "live"
         && length == 1
-        && (at.checked_sub(1).is_some_and(|before| WHO_LIVES.contains(&words[before]))
-            || words.get(at + 1).is_some_and(|next| HOW_TO_LIVE.contains(next)))
+        && (at.checked_sub(1).is_some_and(|before| LIVE_SUBJECTS.contains(&words[before]))
+            || words.get(at + 1).is_some_and(|next| LIVE_ADVERBS.contains(next)))
 }
 
 fn cuts(found: &QualifierScan, read: &mut Qualifier) {

@@ -13,16 +13,16 @@ pub(super) const ACCEPT: f32 = 0.90;
 /// Minimum score for a review.
 pub(super) const REVIEW: f32 = 0.60;
 /// Durations further apart than this, in seconds, belong to two recordings.
-pub(super) const FAR_S: u32 = 20;
+pub(super) const FAR_DURATION_S: u32 = 20;
 /// Weight of the title in the score; the artist has the rest.
 const TITLE: f32 = 0.56;
 /// Max score of a row with evidence against it.
-const AGAINST: f32 = 0.70;
+const AGAINST_FACTOR: f32 = 0.70;
 /// Max score of a row that may be another song.
-const DOUBTFUL: f32 = ACCEPT - 0.01;
+const MAX_DOUBTFUL_SCORE: f32 = ACCEPT - 0.01;
 /// Minimum similarity of title and artist.
-const LEAST_TITLE: f32 = 0.55;
-const LEAST_ARTIST: f32 = 0.5;
+const MIN_TITLE_SIMILARITY: f32 = 0.55;
+const MIN_ARTIST_SIMILARITY: f32 = 0.5;
 
 /// A scored row.
 #[expect(clippy::struct_excessive_bools, reason = "each is one fact of the row, and none follows from another")]
@@ -54,7 +54,7 @@ pub(super) fn score_row(
     credited: ArtistAgreement,
 ) -> Option<ScoredCandidate> {
     let artist = credited.similarity;
-    if alike.similarity < LEAST_TITLE || artist < LEAST_ARTIST {
+    if alike.similarity < MIN_TITLE_SIMILARITY || artist < MIN_ARTIST_SIMILARITY {
         return None;
     }
     let TrackRow { title, credit, album, duration_s } = index.rows[row as usize];
@@ -86,11 +86,11 @@ pub(super) fn score_row(
     reasons.extend(pair.vetoes(alike));
     let is_against = reasons.len() > before;
     if is_against {
-        score = score.min(AGAINST);
+        score = score.min(AGAINST_FACTOR);
     }
     let is_doubtful = alike.words_differ || credited.is_doubtful;
     if is_doubtful {
-        score = score.min(DOUBTFUL);
+        score = score.min(MAX_DOUBTFUL_SCORE);
     }
     Some(ScoredCandidate {
         row,

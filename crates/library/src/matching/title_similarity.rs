@@ -1,11 +1,11 @@
 //! Similarity of titles.
 
 use super::edit_distance;
-use super::index::{MOST_WEIGHT, TrackIndex};
+use super::index::{MAX_WEIGHT, TrackIndex};
 use super::normalize::is_number;
 use super::qualifier;
 use super::query::MatchQuery;
-use super::title_table::{CUT_OFF, MOST_WORDS, TitleEntry, is_near_by_letters};
+use super::title_table::{MAX_WORDS, MIN_CUT_OFF_LENGTH, TitleEntry, is_near_by_letters};
 use super::vocabulary::QueryVocabulary;
 use super::word_forms::{is_little, is_other_form, is_other_spelling, is_own_word, may_be_one_word};
 
@@ -53,7 +53,7 @@ impl TitleSimilarity {
 /// Max similarity of titles with an unmatched distinctive word.
 const WITH_WORDS_MISSING: f32 = 0.80;
 /// Max words of core and subtitle together.
-const MOST: usize = 2 * MOST_WORDS;
+const MOST: usize = 2 * MAX_WORDS;
 /// Similarity if only one title has a subtitle.
 const ONE_SUBTITLE: f32 = 0.99;
 /// Similarity if the subtitles differ.
@@ -155,7 +155,7 @@ struct WordScale<'a> {
 
 impl WordScale<'_> {
     fn weight(&self, word: u32) -> f32 {
-        self.index.weights.get(word as usize).copied().unwrap_or(MOST_WEIGHT)
+        self.index.weights.get(word as usize).copied().unwrap_or(MAX_WEIGHT)
     }
 
     /// Whether the subtitle of a truncated title is a prefix of another's.
@@ -315,7 +315,7 @@ impl WordScale<'_> {
     /// Compares all letters of the cores, regardless of word boundaries.
     fn letters_alike(&self, wanted: &TitleEntry<'_>, have: &TitleEntry<'_>) -> TitleSimilarity {
         let (shorter, longer) = (wanted.length.min(have.length), wanted.length.max(have.length));
-        if longer - shorter > (longer / 8).max(1) && shorter < CUT_OFF {
+        if longer - shorter > (longer / 8).max(1) && shorter < MIN_CUT_OFF_LENGTH {
             return TitleSimilarity::NONE;
         }
         let (one, other) = (self.text(wanted.core), self.text(have.core));
@@ -346,7 +346,7 @@ impl WordScale<'_> {
         let beyond: Vec<&str> = beyond.iter().map(|word| self.words.text(*word)).collect();
         let is_within_word = last.len() < first.len();
         let tells = (0..beyond.len()).any(|at| is_number(beyond[at]) || qualifier::may_tell(&beyond[at..]));
-        short.length >= CUT_OFF
+        short.length >= MIN_CUT_OFF_LENGTH
             && long.core.starts_with(whole)
             && first.starts_with(last)
             && (is_within_word && !is_other_form(last, first) || short.is_full)

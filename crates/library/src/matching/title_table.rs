@@ -30,7 +30,7 @@ pub(super) struct TitleEntry<'a> {
 
 const LISTS: usize = 6;
 /// Max words of a list; longer ones are cut.
-pub(super) const MOST_WORDS: usize = 32;
+pub(super) const MAX_WORDS: usize = 32;
 
 /// A title's lists are adjacent in the list of all words.
 #[derive(Debug, Clone, Copy)]
@@ -67,12 +67,12 @@ impl TitleTable {
         let mut lengths = [0; LISTS];
         let lists = [&title.core, &title.subtitle, &title.by, &title.event, &title.parts];
         for (list, length) in lists.into_iter().zip(&mut lengths) {
-            for text in list.iter().take(MOST_WORDS) {
+            for text in list.iter().take(MAX_WORDS) {
                 self.words.push(word(text));
                 *length += 1;
             }
         }
-        for guest in guests.into_iter().take(MOST_WORDS) {
+        for guest in guests.into_iter().take(MAX_WORDS) {
             self.words.push(guest);
             lengths[LISTS - 1] += 1;
         }
@@ -153,17 +153,17 @@ impl TitleTable {
 }
 
 /// Minimum length of a truncated title.
-pub(super) const CUT_OFF: u8 = 20;
+pub(super) const MIN_CUT_OFF_LENGTH: u8 = 20;
 
 /// The bit of a star in [`shape`].
-pub(super) const STAR: u32 = 1 << ('*' as u32 % 32);
+pub(super) const STAR_BIT: u32 = 1 << ('*' as u32 % 32);
 
 /// Whether texts with these letters may be equal except for a typo, stars or truncation.
 pub(super) fn is_near_by_letters(one: (u32, u8), other: (u32, u8)) -> bool {
     let other_letters = (one.0 ^ other.0).count_ones();
     let longer_by = one.1.abs_diff(other.1);
-    longer_by <= 3 && (other_letters <= 4 || (one.0 | other.0) & STAR != 0)
-        || (one.1.min(other.1) >= CUT_OFF && other_letters <= 12)
+    longer_by <= 3 && (other_letters <= 4 || (one.0 | other.0) & STAR_BIT != 0)
+        || (one.1.min(other.1) >= MIN_CUT_OFF_LENGTH && other_letters <= 12)
 }
 
 /// A bit for each word.

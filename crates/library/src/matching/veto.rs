@@ -14,10 +14,10 @@ const SAME_REMIX: f32 = 0.55;
 const SAME_EVENT: f32 = 0.75;
 
 /// Recordings whose durations differ by no more than this, in seconds, may be one, whatever their albums.
-const SAME_LENGTH_S: u32 = 5;
+const SAME_DURATION_S: u32 = 5;
 
 /// Versions that an album's title may state for all its tracks.
-const OF_ALBUMS: [TrackVersion; 6] = [
+const ALBUM_VERSIONS: [TrackVersion; 6] = [
     TrackVersion::Live,
     TrackVersion::Acoustic,
     TrackVersion::Instrumental,
@@ -27,7 +27,7 @@ const OF_ALBUMS: [TrackVersion; 6] = [
 ];
 
 /// Versions that exist several times, distinguished by the words beside them.
-const DESCRIBED: [TrackVersion; 4] =
+const DESCRIBED_VERSIONS: [TrackVersion; 4] =
     [TrackVersion::Remix, TrackVersion::Named, TrackVersion::Translated, TrackVersion::Arranged];
 
 /// A query and a candidate row.
@@ -57,8 +57,8 @@ impl MatchPair<'_> {
     /// Another version that no album's title explains.
     fn version(&self) -> Option<TrackMatchReason> {
         let Self { wanted, have, .. } = self;
-        let by_album = self.index.albums[self.row.album as usize].versions.only(&OF_ALBUMS);
-        let by_wanted_album = self.query.album.versions.only(&OF_ALBUMS);
+        let by_album = self.index.albums[self.row.album as usize].versions.only(&ALBUM_VERSIONS);
+        let by_wanted_album = self.query.album.versions.only(&ALBUM_VERSIONS);
         let lacking = wanted.versions.without(have.versions).without(by_album);
         let beyond = have.versions.without(wanted.versions).without(by_wanted_album);
         let is_other = !lacking.with(beyond).is_plain();
@@ -71,11 +71,11 @@ impl MatchPair<'_> {
         let (album, wanted) = (self.index.albums[self.row.album as usize], self.query.album);
         let are_known = wanted.key != 0 && album.key != 0;
         let is_untold = self.wanted.versions.is_plain() && self.have.versions.is_plain();
-        let (want, have) = (wanted.versions.only(&OF_ALBUMS), album.versions.only(&OF_ALBUMS));
+        let (want, have) = (wanted.versions.only(&ALBUM_VERSIONS), album.versions.only(&ALBUM_VERSIONS));
         // A concert recording differs in duration from the studio recording; an instrumental one does not.
         let differ = want.without(have).with(have.without(want));
         let is_heard = !differ.only(&[TrackVersion::Instrumental, TrackVersion::Karaoke]).is_plain();
-        let is_as_long = self.off_s.is_some_and(|off_s| off_s <= SAME_LENGTH_S);
+        let is_as_long = self.off_s.is_some_and(|off_s| off_s <= SAME_DURATION_S);
         let is_explained = is_as_long && !is_heard && !have.has(TrackVersion::Live);
         (are_known && is_untold && want != have && !is_explained)
             .then_some(TrackMatchReason::VersionMismatch { want, have })
@@ -84,7 +84,7 @@ impl MatchPair<'_> {
     /// The same kind of version by another remixer or with another name.
     fn remix(&self) -> Option<TrackMatchReason> {
         let Self { wanted, have, .. } = self;
-        let is_described = !wanted.versions.only(&DESCRIBED).is_plain() && wanted.versions == have.versions;
+        let is_described = !wanted.versions.only(&DESCRIBED_VERSIONS).is_plain() && wanted.versions == have.versions;
         let is_other = is_described && self.overlap(wanted.by, have.by) < SAME_REMIX && !self.is_remixer_credited();
         is_other.then_some(TrackMatchReason::RemixMismatch)
     }

@@ -1,11 +1,11 @@
 //! Relations between two words: a typo, another form or spelling, or certainly another word.
 
-use super::title_table::STAR;
+use super::title_table::STAR_BIT;
 
 /// Whether words with these letters may be the same, with a typo or another spelling.
 pub(super) fn may_be_one_word(one: (u32, u8), other: (u32, u8)) -> bool {
     let is_short = one.1.min(other.1) <= 1;
-    let has_star = (one.0 | other.0) & STAR != 0;
+    let has_star = (one.0 | other.0) & STAR_BIT != 0;
     let is_near = one.1.abs_diff(other.1) <= 2 && (one.0 ^ other.0).count_ones() <= 4;
     is_near || has_star || is_short
 }
@@ -32,11 +32,11 @@ pub(super) fn is_own_word(one: &str, other: &str) -> bool {
 }
 
 fn is_person(word: &str) -> bool {
-    const PERSONS: [&str; 22] = [
+    const PERSON_WORDS: [&str; 22] = [
         "i", "me", "my", "mine", "you", "your", "yours", "he", "him", "his", "she", "her", "hers", "it", "its", "we",
         "us", "our", "ours", "they", "them", "their",
     ];
-    PERSONS.contains(&word)
+    PERSON_WORDS.contains(&word)
 }
 
 /// Whether a word is another form of a longer one: a plural, or an ending in -in' for -ing.

@@ -20,7 +20,7 @@ enum ColumnKind {
 }
 
 /// Names in lower case, letters and digits only. The first of two columns with the same content wins.
-const NAMES: [(ColumnKind, &[&str]); 13] = [
+const COLUMN_NAMES: [(ColumnKind, &[&str]); 13] = [
     (
         ColumnKind::Title,
         &[
@@ -78,7 +78,7 @@ impl Columns {
         for (at, name) in heading.iter().enumerate() {
             let plain: String =
                 name.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect();
-            let found = NAMES.iter().find(|(_, names)| names.contains(&plain.as_str())).map(|(holds, _)| *holds);
+            let found = COLUMN_NAMES.iter().find(|(_, names)| names.contains(&plain.as_str())).map(|(holds, _)| *holds);
             if let Some(holds) = found.filter(|holds| !held.iter().any(|(_, other)| other == holds)) {
                 held.push((at, holds));
             }

@@ -1,5 +1,9 @@
 //! Parses a track in one line: `Artist - Title`, or the path of its file.
 
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
 use super::PlaylistRow;
 
 /// Separators of artist and title.
@@ -77,18 +81,5 @@ pub(super) fn file_path(place: &str) -> Option<String> {
 
 fn resolved(rest: &str) -> String {
     let path = rest.strip_prefix("localhost").unwrap_or(rest);
-    let mut bytes = Vec::with_capacity(path.len());
-    let mut rest = path.as_bytes();
-    while let [first, after @ ..] = rest {
-        let hex = |byte: u8| char::from(byte).to_digit(16);
-        let escaped = match (first, after) {
-            (b'%', [high, low, ..]) => {
-                hex(*high).zip(hex(*low)).and_then(|(high, low)| u8::try_from(high * 16 + low).ok())
-            }
-            _ => None,
-        };
-        bytes.push(escaped.unwrap_or(*first));
-        rest = if escaped.is_some() { &after[2..] } else { after };
-    }
-    String::from_utf8(bytes).unwrap_or_else(|_| path.to_owned())
+    percent_decode_str(path).decode_utf8().map_or_else(|_| path.to_owned(), Cow::into_owned)
 }

@@ -10,7 +10,7 @@ use super::{Playlist, PlaylistFormat, PlaylistParseError, RowErrorKind, format};
 /// Possible separators.
 const DELIMITERS: [char; 4] = [',', ';', '\t', '|'];
 /// Max lines of a quoted cell, so that an unclosed quote does not swallow all rows after it.
-const MAX_LINES_OF_A_ROW: usize = 20;
+const MAX_ROW_LINES: usize = 20;
 
 /// The separator that splits the heading into the most cells.
 pub(super) fn delimiter(heading: &str) -> char {
@@ -91,7 +91,7 @@ fn closed<'a>(
     delimiter: char,
 ) -> (Option<Vec<String>>, usize) {
     let mut whole = first.to_owned();
-    for (taken, (_, line)) in (1..MAX_LINES_OF_A_ROW).zip(ahead) {
+    for (taken, (_, line)) in (1..MAX_ROW_LINES).zip(ahead) {
         let Some(next) = line.utf8() else { break };
         whole.push('\n');
         whole.push_str(next);

@@ -2,9 +2,9 @@
 
 /// A duration without a unit is in milliseconds from this number on: no track lasts three hours (in seconds)
 /// or less than ten seconds (in milliseconds).
-const LEAST_MS: f64 = 10_000.0;
+const MIN_MILLISECONDS: f64 = 10_000.0;
 /// Longest duration in seconds; longer ones are ignored.
-const MAX_S: f64 = 48.0 * 3600.0;
+const MAX_SECONDS: f64 = 48.0 * 3600.0;
 
 /// Unit of a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,10 +21,10 @@ pub(super) enum DurationUnit {
 pub(super) fn seconds_from_number(number: f64, unit: DurationUnit) -> Option<u32> {
     let seconds = match unit {
         DurationUnit::Milliseconds => number / 1000.0,
-        DurationUnit::Unsaid if number >= LEAST_MS => number / 1000.0,
+        DurationUnit::Unsaid if number >= MIN_MILLISECONDS => number / 1000.0,
         DurationUnit::Seconds | DurationUnit::Unsaid => number,
     };
-    let fits = seconds.is_finite() && (0.5..=MAX_S).contains(&seconds);
+    let fits = seconds.is_finite() && (0.5..=MAX_SECONDS).contains(&seconds);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it lies within bounds")]
     fits.then_some(seconds.round() as u32)
 }

@@ -41,13 +41,13 @@ impl RowErrorKind {
 impl fmt::Display for RowErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Empty => f.write_str("it has no title, no id and no path"),
+            Self::Empty => f.write_str("the row has no title, no id and no path"),
             Self::TooLong => write!(f, "a field is longer than {MAX_FIELD_BYTES} bytes"),
-            Self::Encoding => f.write_str("it is not UTF-8"),
-            Self::TooFewColumns => f.write_str("it has fewer columns than the heading needs"),
-            Self::OpenQuote => f.write_str("a quote that was opened is not closed"),
-            Self::NotATrack => f.write_str("it is neither an object nor a text"),
-            Self::BrokenJson => f.write_str("it is no JSON"),
+            Self::Encoding => f.write_str("the row is not UTF-8"),
+            Self::TooFewColumns => f.write_str("the row has fewer columns than the heading"),
+            Self::OpenQuote => f.write_str("a quote is not closed"),
+            Self::NotATrack => f.write_str("the entry is neither an object nor a string"),
+            Self::BrokenJson => f.write_str("the entry is not valid JSON"),
         }
     }
 }
@@ -96,7 +96,8 @@ pub enum PlaylistParseError {
 }
 
 /// Supported formats.
-const EXPECTED: &str = "expected is JSPF, ListenBrainz or plain JSON, M3U, or CSV with a heading such as title,artist";
+const EXPECTED_FORMATS: &str =
+    "expected: JSPF, ListenBrainz or plain JSON, M3U, or CSV with a heading such as title,artist";
 
 impl PlaylistParseError {
     /// Name used in the API.
@@ -122,15 +123,15 @@ impl PlaylistParseError {
 impl fmt::Display for PlaylistParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Empty => write!(f, "the playlist is empty; {EXPECTED}"),
+            Self::Empty => write!(f, "the playlist is empty; {EXPECTED_FORMATS}"),
             Self::TooLong => write!(f, "the playlist is longer than {} MiB", MAX_BYTES / (1024 * 1024)),
             Self::TooManyRows => write!(f, "the playlist has more than {MAX_ROWS} rows"),
-            Self::Binary(Some(what)) => write!(f, "this is {what}, no playlist; {EXPECTED}"),
-            Self::Binary(None) => write!(f, "this is no text; {EXPECTED}"),
+            Self::Binary(Some(what)) => write!(f, "this is {what}, not a playlist; {EXPECTED_FORMATS}"),
+            Self::Binary(None) => write!(f, "this is not a text file; {EXPECTED_FORMATS}"),
             Self::Encoding(line) => {
-                write!(f, "line {line} is not UTF-8, so the encoding is another one; save the file as UTF-8")
+                write!(f, "line {line} is not UTF-8; save the file as UTF-8")
             }
-            Self::Foreign(what) => write!(f, "this is {what}; {EXPECTED}"),
+            Self::Foreign(what) => write!(f, "this is {what}; {EXPECTED_FORMATS}"),
             Self::Columns(found) => write!(
                 f,
                 "the columns are {}; expected is a heading with title and artist, or with an id (isrc, mbid, \
@@ -138,7 +139,7 @@ impl fmt::Display for PlaylistParseError {
                 listed(found)
             ),
             Self::BrokenJson { line, column } => {
-                write!(f, "the JSON breaks off or is wrong at line {line}, column {column}")
+                write!(f, "the JSON is incomplete or invalid at line {line}, column {column}")
             }
             Self::NoList(found) => write!(
                 f,
@@ -146,12 +147,12 @@ impl fmt::Display for PlaylistParseError {
                  \"tracks\" or \"playlist\"",
                 listed(found)
             ),
-            Self::Several => f.write_str("there are several playlists in this file; give one of them alone"),
+            Self::Several => f.write_str("this file contains several playlists; give a file with only one"),
             Self::NoRows(format) => write!(f, "this {format} has no rows"),
             Self::OnlyBadRows { format, rows, first } => {
                 write!(f, "none of the {rows} rows of this {format} can be read; row {}: {}", first.line, first.kind)
             }
-            Self::Unknown => write!(f, "nothing tells what this is; {EXPECTED}"),
+            Self::Unknown => write!(f, "the format is not recognised; {EXPECTED_FORMATS}"),
         }
     }
 }

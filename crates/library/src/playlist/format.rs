@@ -46,18 +46,18 @@ impl fmt::Display for PlaylistFormat {
 }
 
 /// Max lines examined for detection.
-const MAX_LOOKED_AT: usize = 50;
+const MAX_EXAMINED_LINES: usize = 50;
 /// Max unknown columns shown in an error.
 const MAX_SHOWN: usize = 12;
 /// Max characters of each.
 const MAX_SHOWN_CHARS: usize = 32;
 /// Extensions of music files.
-const MUSIC: [&str; 14] =
+const MUSIC_EXTENSIONS: [&str; 14] =
     [".mp3", ".flac", ".m4a", ".ogg", ".opus", ".wav", ".wma", ".aac", ".aif", ".aiff", ".ape", ".wv", ".mka", ".alac"];
 
 /// Detects the format of a text. Kinds of JSON are distinguished by the JSON parser.
 pub(super) fn detect(text: &DecodedText, hint: &str) -> Result<PlaylistFormat, PlaylistParseError> {
-    let mut lines = text.lines().take(MAX_LOOKED_AT).map(|(_, line)| line.lossy());
+    let mut lines = text.lines().take(MAX_EXAMINED_LINES).map(|(_, line)| line.lossy());
     let first = lines.find(|line| !line.trim().is_empty()).ok_or(PlaylistParseError::Empty)?;
     let start = first.trim_start();
     if let Some(what) = foreign(start) {
@@ -105,7 +105,7 @@ fn foreign(start: &str) -> Option<&'static str> {
 
 fn is_file(line: &str) -> bool {
     let line = line.trim().to_ascii_lowercase();
-    !line.starts_with('#') && MUSIC.iter().any(|ending| line.ends_with(ending))
+    !line.starts_with('#') && MUSIC_EXTENSIONS.iter().any(|ending| line.ends_with(ending))
 }
 
 /// Shortens names from the input for an error message.

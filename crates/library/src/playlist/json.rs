@@ -12,7 +12,7 @@ use super::duration::{DurationUnit, seconds_from_number, seconds_from_text};
 use super::{Playlist, PlaylistFormat, PlaylistParseError, PlaylistRow, RowErrorKind, combined_title, format, ids};
 
 /// Keys of lists of tracks, with the format each one indicates.
-const LISTS: [(&str, PlaylistFormat); 10] = [
+const LIST_KEYS: [(&str, PlaylistFormat); 10] = [
     ("track", PlaylistFormat::Jspf),
     ("trackList", PlaylistFormat::Jspf),
     ("tracks", PlaylistFormat::Json),
@@ -25,7 +25,7 @@ const LISTS: [(&str, PlaylistFormat); 10] = [
     ("recordings", PlaylistFormat::ListenBrainz),
 ];
 /// Keys of wrapper objects.
-const WRAPPERS: [&str; 3] = ["playlist", "payload", "jspf"];
+const WRAPPER_KEYS: [&str; 3] = ["playlist", "payload", "jspf"];
 /// Max nesting of objects that is searched.
 const MAX_DEPTH: usize = 4;
 
@@ -131,10 +131,10 @@ impl<'de> Visitor<'de> for DocumentVisitor<'_> {
         let mut name = None;
         let before = self.walk.playlist.rows.len();
         while let Some(key) = map.next_key::<String>()? {
-            let list = LISTS.iter().find(|(name, _)| *name == key).map(|(_, format)| *format);
+            let list = LIST_KEYS.iter().find(|(name, _)| *name == key).map(|(_, format)| *format);
             if let Some(format) = list {
                 map.next_value_seed(TrackListVisitor { walk: self.walk, format })?;
-            } else if WRAPPERS.contains(&key.as_str()) && self.depth < MAX_DEPTH {
+            } else if WRAPPER_KEYS.contains(&key.as_str()) && self.depth < MAX_DEPTH {
                 map.next_value_seed(DocumentVisitor { walk: self.walk, depth: self.depth + 1 })?;
             } else if key == "playlists" && self.depth == 0 {
                 map.next_value_seed(PlaylistListVisitor { walk: self.walk })?;
@@ -305,7 +305,7 @@ fn fill(row: &mut PlaylistRow, object: &Map<String, Value>) {
             text(&["album", "release_name", "releaseName", "album_name", "albumName", "release"]).unwrap_or_default();
     }
     row.duration_s = row.duration_s.or_else(|| duration(object));
-    for (key, read) in IDS {
+    for (key, read) in ID_FIELDS {
         for value in object.get(*key).into_iter().flat_map(each) {
             ids::add(&mut row.ids, value.as_str().and_then(read));
         }
@@ -320,7 +320,7 @@ fn fill(row: &mut PlaylistRow, object: &Map<String, Value>) {
 type IdParser = fn(&str) -> Option<String>;
 
 /// Keys of external ids.
-const IDS: &[(&str, IdParser)] = &[
+const ID_FIELDS: &[(&str, IdParser)] = &[
     ("recording_mbid", ids::recording),
     ("recordingMbid", ids::recording),
     ("mbid", ids::recording),

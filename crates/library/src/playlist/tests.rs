@@ -78,10 +78,10 @@ fn plain_json_is_read_in_its_usual_shapes() {
 }
 
 #[test]
-fn json_without_a_list_and_broken_json_say_what_was_found() {
+fn errors_for_json_without_a_list_and_for_broken_json_say_what_was_found() {
     assert!(refused(r#"{"songlist":[],"colour":"red"}"#).contains("songlist, colour"));
     assert!(refused("{\"tracks\":[{\"title\":\"T\"},\n{").contains("line 2"));
-    assert!(refused("7").contains("nothing tells"));
+    assert!(refused("7").contains("not recognised"));
     let one = r#"{"playlist":{"track":[{"title":"T","creator":"A"}]}}"#;
     assert_eq!(rows(format!("{{\"playlists\":[{one}]}}")).len(), 1);
     assert!(refused(format!("{{\"playlists\":[{one},{one}]}}")).contains("several playlists"));
@@ -89,7 +89,7 @@ fn json_without_a_list_and_broken_json_say_what_was_found() {
 }
 
 #[test]
-fn m3u_is_read_with_what_stands_before_each_path() {
+fn m3u_is_read_with_the_comment_before_each_path() {
     let text = "\u{feff}#EXTM3U\r\n#PLAYLIST:Road\r\n#EXTINF:306,The Cranberries - Zombie\r\n/music/a/b.mp3\r\n\
                 #EXTINF:-1 tvg-id=\"a,b\",Halo\r\nfile:///music/Beyonc%C3%A9/I%20Am/02%20-%20Halo.flac\r\n\
                 Nirvana/Nevermind/01 - Lithium.mp3\r\n";
@@ -107,7 +107,7 @@ fn m3u_is_read_with_what_stands_before_each_path() {
 }
 
 #[test]
-fn an_old_m3u_may_be_in_the_code_page_of_windows() {
+fn an_old_m3u_may_be_encoded_in_windows_1252() {
     let playlist = read(b"#EXTM3U\n#EXTINF:1,Beyonc\xe9 - Halo \x96 Live\nx.mp3\n", "").expect("M3U");
     assert_eq!((playlist.rows[0].artist.as_str(), playlist.rows[0].title.as_str()), ("Beyoncé", "Halo – Live"));
     let utf16: Vec<u8> = "\u{feff}#EXTM3U\nBjörk - Jóga.mp3\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
@@ -116,7 +116,7 @@ fn an_old_m3u_may_be_in_the_code_page_of_windows() {
 }
 
 #[test]
-fn titles_are_told_from_file_names() {
+fn titles_are_read_from_file_names() {
     let of = |path: &str| {
         let row = combined_title::parse_path(path);
         (row.artist, row.title)
@@ -129,7 +129,7 @@ fn titles_are_told_from_file_names() {
 }
 
 #[test]
-fn tables_are_read_whatever_stands_between_and_whatever_they_call_their_columns() {
+fn tables_are_read_with_any_delimiter_and_any_known_column_names() {
     let exportify = "\"Track URI\",\"Track Name\",\"Album Name\",\"Artist Name(s)\",\"Release Date\",\"Duration (ms)\",\"ISRC\"\n\
         \"spotify:track:7EZC6E7UjZe63f1jRmkWxt\",\"Zombie, \"\"live\"\"\",\"No Need to Argue\",\"The Cranberries;Guest\",\"1994\",\"306000\",\"IEABC9400001\"\n";
     let row = &rows(exportify)[0];
@@ -146,7 +146,7 @@ fn tables_are_read_whatever_stands_between_and_whatever_they_call_their_columns(
 }
 
 #[test]
-fn one_bad_row_of_a_table_loses_no_other() {
+fn a_bad_row_of_a_table_loses_no_other_row() {
     let text = b"title,artist\nT1,A\n\xff\xfe,A\n\"open,A\nT2,A\n,\nT3,A\n";
     let playlist = read(text, "").expect("a table");
     assert_eq!(playlist.rows.iter().map(|row| row.title.as_str()).collect::<Vec<_>>(), ["T1", "T2", "T3"]);
@@ -155,22 +155,22 @@ fn one_bad_row_of_a_table_loses_no_other() {
 }
 
 #[test]
-fn what_is_no_playlist_is_refused_in_a_sentence() {
+fn a_file_that_is_not_a_playlist_is_rejected_with_a_sentence() {
     assert!(refused("").contains("empty"));
     assert!(refused(" \n\n").contains("empty"));
     assert!(refused(b"\x89PNG\r\n").contains("a picture"));
-    assert!(refused(b"a\0b\0").contains("no text"));
+    assert!(refused(b"a\0b\0").contains("not a text file"));
     assert!(refused("colour,taste\nred,sweet\n").contains("the columns are colour, taste; expected"));
     assert!(refused("title,album\nT,L\n").contains("title and artist"), "a title alone is too little");
     assert!(refused("<html><body>log in").contains("a web page"));
     assert!(refused("title,artist\n").contains("no rows"));
     assert!(refused(b"title,artist\n\xff,\xff\n\xfe,\xfe\n").contains("none of the 2 rows of this CSV"));
-    assert!(refused("just a word").contains("nothing tells"));
+    assert!(refused("just a word").contains("not recognised"));
     assert_eq!(read(&vec![b'a'; MAX_BYTES + 1], ""), Err(PlaylistParseError::TooLong));
 }
 
 #[test]
-fn rows_and_fields_are_bounded() {
+fn rows_and_fields_are_limited() {
     let many = format!("title,artist\n{}", "T,A\n".repeat(MAX_ROWS + 1));
     assert_eq!(read(many.as_bytes(), ""), Err(PlaylistParseError::TooManyRows));
     let many = format!("[{}7]", "{\"title\":\"T\"},".repeat(MAX_ROWS + 1));
@@ -230,7 +230,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_written_is_read_back(wanted in prop::collection::vec(any_row(), 1..6)) {
+    fn written_text_is_read_back(wanted in prop::collection::vec(any_row(), 1..6)) {
         let wanted: Vec<PlaylistRow> = wanted.iter().map(kept).collect();
         let jspf = read(export::jspf("n", &wanted).to_string().as_bytes(), "").expect("JSPF").rows;
         let unnumbered = |rows: Vec<PlaylistRow>| rows.into_iter().map(|row| PlaylistRow { line: 0, ..row }).collect::<Vec<_>>();
@@ -243,7 +243,7 @@ proptest! {
 }
 
 #[test]
-fn the_title_is_that_of_what_holds_the_rows() {
+fn the_title_is_that_of_the_object_with_the_rows() {
     for (json, title) in [
         (r#"{"playlists": [{"title": "Full", "track": [{"title": "A"}]}, {"title": "Empty", "track": []}]}"#, "Full"),
         (r#"{"playlists": [{"title": "Empty", "track": []}, {"title": "Full", "track": [{"title": "A"}]}]}"#, "Full"),
@@ -255,9 +255,9 @@ fn the_title_is_that_of_what_holds_the_rows() {
 }
 
 #[test]
-fn a_stray_control_character_does_not_cost_the_whole_file() {
+fn a_stray_control_character_does_not_reject_the_file() {
     let rows = rows("title,artist\nOne,A\u{1}B\nTwo,C\n");
     assert_eq!((rows.len(), rows[0].artist.as_str()), (2, "A B"));
-    assert!(refused("title,artist\nOne,A\u{0}B\nTwo,C\n").contains("no text"));
-    assert!(refused("\u{1}\u{2}\u{3}\u{4}abcdef\u{5}").contains("no text"));
+    assert!(refused("title,artist\nOne,A\u{0}B\nTwo,C\n").contains("not a text file"));
+    assert!(refused("\u{1}\u{2}\u{3}\u{4}abcdef\u{5}").contains("not a text file"));
 }

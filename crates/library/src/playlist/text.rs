@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use super::PlaylistParseError;
 
 /// Magic numbers of other file types.
-const HEADS: [(&[u8], &str); 12] = [
+const FILE_SIGNATURES: [(&[u8], &str); 12] = [
     (b"PK\x03\x04", "a ZIP archive (or a spreadsheet)"),
     (b"\x1f\x8b", "a gzip archive"),
     (b"\xfd7zXZ", "an xz archive"),
@@ -22,7 +22,7 @@ const HEADS: [(&[u8], &str); 12] = [
 ];
 
 /// Min bytes of a text for each control character in it.
-const LEAST_BYTES_OF_AN_ODD_ONE: usize = 10;
+const BYTES_PER_CONTROL_CHARACTER: usize = 10;
 
 /// A text of which some lines may not be UTF-8.
 pub(super) struct DecodedText<'a>(Cow<'a, [u8]>);
@@ -33,7 +33,7 @@ pub(super) struct TextLine<'a>(&'a [u8]);
 
 /// Decodes the byte order mark, if there is one, and rejects binary files.
 pub(super) fn decode(bytes: &[u8]) -> Result<DecodedText<'_>, PlaylistParseError> {
-    if let Some((_, what)) = HEADS.iter().find(|(head, _)| bytes.starts_with(head)) {
+    if let Some((_, what)) = FILE_SIGNATURES.iter().find(|(head, _)| bytes.starts_with(head)) {
         return Err(PlaylistParseError::Binary(Some(what)));
     }
     let whole = match bytes {
@@ -45,7 +45,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<DecodedText<'_>, PlaylistParseError
     let is_odd = |byte: &&u8| **byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c | 0x1a);
     // A stray control character must not cost the whole file; a NUL is in no text.
     let odd = whole.iter().filter(is_odd).count();
-    if whole.contains(&0) || odd.saturating_mul(LEAST_BYTES_OF_AN_ODD_ONE) > whole.len() {
+    if whole.contains(&0) || odd.saturating_mul(BYTES_PER_CONTROL_CHARACTER) > whole.len() {
         return Err(PlaylistParseError::Binary(None));
     }
     if whole.iter().all(u8::is_ascii_whitespace) {
@@ -109,14 +109,14 @@ pub(super) fn line_at(bytes: &[u8], at: usize) -> u32 {
 }
 
 /// Characters in which Windows-1252 differs from Latin-1; unassigned bytes stay control characters.
-const UPPER: [char; 32] = [
+const WINDOWS_1252_UPPER: [char; 32] = [
     '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}', '‘', '’',
     '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
 ];
 
 fn windows_1252(byte: u8) -> char {
     match byte {
-        0x80..=0x9f => UPPER[usize::from(byte - 0x80)],
+        0x80..=0x9f => WINDOWS_1252_UPPER[usize::from(byte - 0x80)],
         _ => char::from(byte),
     }
 }

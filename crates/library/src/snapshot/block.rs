@@ -11,7 +11,7 @@ use super::row::{self, InvalidRow, RowReader};
 pub(super) const ROWS_PER_BLOCK: usize = 64;
 
 /// Size in bytes at which a block is closed before it has all its rows.
-const FULL_BYTES: usize = 256 * 1024;
+const BLOCK_BYTES: usize = 256 * 1024;
 
 /// Max uncompressed size of a block in bytes; a block that claims more is corrupt.
 pub(super) const MAX_BLOCK_BYTES: usize = 64 * 1024 * 1024;
@@ -20,12 +20,12 @@ pub(super) const MAX_BLOCK_BYTES: usize = 64 * 1024 * 1024;
 pub(super) const MAX_ROW_BYTES: usize = 32 * 1024 * 1024;
 
 /// Compression level: a higher one costs more time than its memory savings are worth.
-const LEVEL: i32 = 1;
+const COMPRESSION_LEVEL: i32 = 1;
 
 thread_local! {
     /// One per thread, because creating one takes longer than decompressing a block.
     static DECOMPRESSOR: RefCell<Decompressor<'static>> =
-        RefCell::new(Decompressor::new().expect("there is memory for it"));
+        RefCell::new(Decompressor::new().expect("allocate the zstd context"));
 }
 
 /// A compressed block of rows.
@@ -89,7 +89,7 @@ impl BlockWriter {
     /// Creates a writer with this many rows per block.
     pub(super) fn with_rows_per_block(rows_per_block: usize) -> Self {
         Self {
-            compressor: Compressor::new(LEVEL).expect("there is memory for it"),
+            compressor: Compressor::new(COMPRESSION_LEVEL).expect("allocate the zstd context"),
             blocks: Vec::new(),
             open: Vec::new(),
             open_rows: 0,
@@ -102,14 +102,14 @@ impl BlockWriter {
         row::number(row.len() as u64, &mut self.open);
         self.open.extend_from_slice(row);
         self.open_rows += 1;
-        if self.open_rows == self.rows_per_block || self.open.len() >= FULL_BYTES {
+        if self.open_rows == self.rows_per_block || self.open.len() >= BLOCK_BYTES {
             self.close();
         }
     }
 
     fn close(&mut self) {
-        let packed = self.compressor.compress(&self.open).expect("its room is reserved as large as it can get");
-        let unpacked_bytes = u32::try_from(self.open.len()).expect("no row is larger than a quarter of this");
+        let packed = self.compressor.compress(&self.open).expect("the buffer has the maximum compressed size");
+        let unpacked_bytes = u32::try_from(self.open.len()).expect("a block is smaller than 4 GiB");
         self.blocks.push(Block { unpacked_bytes, packed: packed.into_boxed_slice() });
         self.open.clear();
         self.open_rows = 0;

@@ -16,10 +16,10 @@ use super::rows::SortedRows;
 use crate::item::Item;
 
 /// Rows of a range.
-const STRETCH: usize = 16_384;
+const MERGE_PARCELS: usize = 16_384;
 
 /// Rows of a range that are compressed together until the range is sorted.
-const ROWS_PER_PARCEL: usize = 256;
+const ROWS_PER_CHUNK: usize = 256;
 
 /// Collects the items of a snapshot.
 #[derive(Debug, Default)]
@@ -44,7 +44,7 @@ impl From<&Snapshot> for SnapshotBuilder {
 impl SnapshotBuilder {
     /// Adds an item. Items with a known key are skipped, because pages overlap, and so are oversized ones.
     /// Returns whether it was added.
-    #[expect(clippy::needless_pass_by_value, reason = "nobody has a use for what was taken")]
+    #[expect(clippy::needless_pass_by_value, reason = "the item is consumed")]
     pub fn push(&mut self, item: Item) -> bool {
         let key = ItemKey::parse(&item.key);
         if self.holds(&key) {
@@ -97,7 +97,7 @@ impl SnapshotBuilder {
         let sorted = in_order(packer.finish(), came, arrivals);
         let blocks = if base.len() == 0 { sorted } else { merged(&base, &gone, sorted) };
         drop((base, gone));
-        Snapshot::read(blocks).expect("the rows were written here, in order")
+        Snapshot::read(blocks).expect("the rows were written in order")
     }
 
     fn holds(&self, key: &ItemKey) -> bool {
@@ -120,13 +120,15 @@ fn in_order(blocks: Vec<Block>, came: HashMap<ItemKey, u32>, arrivals: u32) -> V
     drop(sorted);
     let mut packer = BlockWriter::default();
     for stretch in spread(blocks, &ranks) {
-        let unpacked: Vec<Vec<u8>> =
-            stretch.iter().map(|parcel| parcel.unpacked().expect("it was packed here")).collect();
-        let mut rows: Vec<(u64, &[u8])> = Vec::with_capacity(STRETCH);
+        let unpacked: Vec<Vec<u8>> = stretch
+            .iter()
+            .map(|parcel| parcel.unpacked().expect("decompress a chunk that was compressed here"))
+            .collect();
+        let mut rows: Vec<(u64, &[u8])> = Vec::with_capacity(MERGE_PARCELS);
         for parcel in &unpacked {
             for row in block::rows(parcel) {
-                let mut from = row::RowReader(row.expect("it was written here"));
-                rows.push((from.number().expect("its rank was written before it"), from.0));
+                let mut from = row::RowReader(row.expect("read a row that was written here"));
+                rows.push((from.number().expect("read the rank before the row"), from.0));
             }
         }
         rows.sort_unstable_by_key(|(rank, _)| *rank);
@@ -141,17 +143,17 @@ fn in_order(blocks: Vec<Block>, came: HashMap<ItemKey, u32>, arrivals: u32) -> V
 fn spread(blocks: Vec<Block>, ranks: &[Option<u32>]) -> Vec<Vec<Block>> {
     let count = ranks.iter().flatten().count();
     let mut stretches: Vec<BlockWriter> =
-        (0..count.div_ceil(STRETCH)).map(|_| BlockWriter::with_rows_per_block(ROWS_PER_PARCEL)).collect();
+        (0..count.div_ceil(MERGE_PARCELS)).map(|_| BlockWriter::with_rows_per_block(ROWS_PER_CHUNK)).collect();
     let mut ranks = ranks.iter();
     let mut ranked = Vec::new();
     for block in blocks {
-        let unpacked = block.unpacked().expect("it was packed here");
+        let unpacked = block.unpacked().expect("decompress a chunk that was compressed here");
         for (row, rank) in block::rows(&unpacked).zip(&mut ranks) {
             let Some(rank) = rank else { continue };
             ranked.clear();
             row::number(u64::from(*rank), &mut ranked);
-            ranked.extend_from_slice(row.expect("it was written here"));
-            stretches[*rank as usize / STRETCH].push(&ranked);
+            ranked.extend_from_slice(row.expect("read a row that was written here"));
+            stretches[*rank as usize / MERGE_PARCELS].push(&ranked);
         }
     }
     stretches.into_iter().map(BlockWriter::finish).collect()
@@ -159,7 +161,7 @@ fn spread(blocks: Vec<Block>, ranks: &[Option<u32>]) -> Vec<Vec<Block>> {
 
 /// Merges the remaining base with the added items.
 fn merged(base: &SortedRows, gone: &HashSet<ItemKey>, came: Vec<Block>) -> Vec<Block> {
-    let came = SortedRows::read(came, |_, _| {}).expect("the rows were written here, in order");
+    let came = SortedRows::read(came, |_, _| {}).expect("the rows were written in order");
     let mut packer = BlockWriter::default();
     let (mut old, mut new) = (base.iter_rows(), came.iter_rows());
     let (mut old_row, mut new_row) = (0, 0);
@@ -172,10 +174,10 @@ fn merged(base: &SortedRows, gone: &HashSet<ItemKey>, came: Vec<Block>) -> Vec<B
         };
         // An added item with a key of the base comes after it; the base's own is in `gone`.
         if next == Ordering::Greater {
-            packer.push(new.next().expect("there is a row for each key"));
+            packer.push(new.next().expect("each key has a row"));
             new_row += 1;
         } else {
-            let row = old.next().expect("there is a row for each key");
+            let row = old.next().expect("each key has a row");
             let is_gone = base.key_at(old_row).is_some_and(|key| gone.contains(&key));
             if !is_gone {
                 packer.push(row);

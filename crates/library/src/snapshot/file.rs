@@ -12,7 +12,7 @@ use super::Snapshot;
 use super::block::{Block, MAX_BLOCK_BYTES};
 
 /// Magic number at the beginning of a file.
-const MARK: &[u8; 16] = b"greenroom shelf\n";
+const MAGIC: &[u8; 16] = b"greenroom shelf\n";
 
 /// Version of the layout, the only one that is read: a snapshot of another version is rebuilt from the
 /// server.
@@ -37,10 +37,12 @@ pub enum SnapshotDecodeError {
 impl fmt::Display for SnapshotDecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Foreign => f.write_str("it is no snapshot of a library"),
-            Self::Version(version) => write!(f, "it is of version {version}, and {VERSION} is read"),
-            Self::Digest => f.write_str("it was cut off or changed"),
-            Self::Rows => f.write_str("its rows are not those of a library"),
+            Self::Foreign => f.write_str("this is not a snapshot of a library"),
+            Self::Version(version) => {
+                write!(f, "the snapshot has version {version}; this program reads version {VERSION}")
+            }
+            Self::Digest => f.write_str("the snapshot was truncated or changed"),
+            Self::Rows => f.write_str("the snapshot contains invalid rows"),
         }
     }
 }
@@ -51,7 +53,7 @@ impl Snapshot {
     /// Writes the snapshot as a file. The same items give the same bytes.
     pub fn encode(&self, to: &mut impl Write) -> io::Result<()> {
         let mut to = DigestWriter { to, digest: Xxh3::new() };
-        to.write_all(MARK)?;
+        to.write_all(MAGIC)?;
         to.write_all(&VERSION.to_le_bytes())?;
         let blocks = self.rows.blocks();
         to.write_all(&(blocks.len() as u64).to_le_bytes())?;
@@ -66,7 +68,7 @@ impl Snapshot {
 
     /// Reads a whole file and rebuilds all indexes.
     pub fn decode(file: &[u8]) -> Result<Self, SnapshotDecodeError> {
-        let rest = file.strip_prefix(MARK).ok_or(SnapshotDecodeError::Foreign)?;
+        let rest = file.strip_prefix(MAGIC).ok_or(SnapshotDecodeError::Foreign)?;
         let (version, rest) = rest.split_first_chunk().ok_or(SnapshotDecodeError::Digest)?;
         let version = u32::from_le_bytes(*version);
         if version != VERSION {

@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_of_either_server_take_no_memory_of_their_own() {
+    fn keys_of_either_server_need_no_allocation() {
         assert_eq!(ItemKey::parse("583"), ItemKey::Number(583));
         assert_eq!(
             ItemKey::parse("08ca909f6d1044aa9930be392943948f"),
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_in_another_way_is_another_key() {
+    fn a_differently_written_key_is_another_key() {
         for text in ["", "0583", "+583", "08CA909F6D1044AA9930BE392943948F", "18446744073709551616", "５"] {
             assert_eq!(ItemKey::parse(text), ItemKey::Text(text.into()));
         }
@@ -143,14 +143,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_key_is_written_as_it_was_read(text in "[0-9]{0,22}|[0-9a-f]{32}|\\PC{0,10}") {
+        fn a_key_round_trips(text in "[0-9]{0,22}|[0-9a-f]{32}|\\PC{0,10}") {
             prop_assert_eq!(ItemKey::parse(&text).to_string(), text);
         }
 
         #[test]
-        fn each_key_is_found_at_its_place(texts in prop::collection::btree_set("[0-9]{0,3}|[0-9a-f]{32}|[a-z]{0,2}", 0..40)) {
+        fn each_key_is_found_at_its_position(texts in prop::collection::btree_set("[0-9]{0,3}|[0-9a-f]{32}|[a-z]{0,2}", 0..40)) {
             let mut sorted: Vec<ItemKey> = texts.iter().map(|text| ItemKey::parse(text)).collect();
-            let count = u32::try_from(sorted.len()).expect("it is small");
+            let count = u32::try_from(sorted.len()).expect("the count is small");
             sorted.sort();
             let mut keys = SortedKeys::default();
             for key in &sorted {

@@ -83,7 +83,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
-    fn a_builder_holds_what_a_map_would(steps in steps()) {
+    fn a_builder_contains_the_same_items_as_a_map(steps in steps()) {
         let mut naive: BTreeMap<String, Item> = BTreeMap::new();
         let mut builder = SnapshotBuilder::default();
         for step in steps {
@@ -122,7 +122,7 @@ proptest! {
     }
 
     #[test]
-    fn the_order_of_arrival_does_not_show(items in prop::collection::vec(items(), 0..40), seed in any::<u64>()) {
+    fn the_order_of_pushes_does_not_change_the_snapshot(items in prop::collection::vec(items(), 0..40), seed in any::<u64>()) {
         let unique: BTreeMap<String, Item> = items.into_iter().map(|item| (item.key.to_string(), item)).collect();
         let mut shuffled: Vec<Item> = unique.values().cloned().collect();
         let mut state = seed | 1;
@@ -134,7 +134,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_written_is_read(items in prop::collection::vec(items(), 0..40)) {
+    fn written_rows_are_read_back(items in prop::collection::vec(items(), 0..40)) {
         let snapshot = built(items);
         let file = encoded(&snapshot);
         let read = Snapshot::decode(&file).expect("it was just written");
@@ -143,7 +143,7 @@ proptest! {
     }
 
     #[test]
-    fn a_byte_that_changed_is_noticed(items in prop::collection::vec(items(), 0..20), at in any::<prop::sample::Index>(), bit in 0..8_u32) {
+    fn a_changed_byte_is_noticed(items in prop::collection::vec(items(), 0..20), at in any::<prop::sample::Index>(), bit in 0..8_u32) {
         let mut file = encoded(&built(items));
         let at = at.index(file.len());
         file[at] ^= 1_u8 << bit;
@@ -151,14 +151,14 @@ proptest! {
     }
 
     #[test]
-    fn a_file_that_was_cut_off_is_noticed(items in prop::collection::vec(items(), 0..20), at in any::<prop::sample::Index>()) {
+    fn a_truncated_file_is_noticed(items in prop::collection::vec(items(), 0..20), at in any::<prop::sample::Index>()) {
         let file = encoded(&built(items));
         prop_assert!(Snapshot::decode(&file[..at.index(file.len())]).is_err());
     }
 
     /// Files with a valid digest and odd content: rows of another program, or wrongly written ones.
     #[test]
-    fn odd_rows_in_a_sound_file_are_refused_or_read_as_they_are(
+    fn invalid_rows_in_an_intact_file_are_rejected_or_read_unchanged(
         items in prop::collection::vec(items(), 0..4),
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
     ) {
@@ -188,13 +188,13 @@ proptest! {
     }
 
     #[test]
-    fn a_snapshot_differs_from_itself_in_nothing(items in prop::collection::vec(items(), 0..40)) {
+    fn a_snapshot_has_no_diff_with_itself(items in prop::collection::vec(items(), 0..40)) {
         let snapshot = built(items);
         prop_assert_eq!(between(&snapshot, &snapshot), SnapshotDiff::default());
     }
 
     #[test]
-    fn what_came_and_went_adds_up(old in prop::collection::vec(items(), 0..30), new in prop::collection::vec(items(), 0..30)) {
+    fn added_and_removed_items_add_up(old in prop::collection::vec(items(), 0..30), new in prop::collection::vec(items(), 0..30)) {
         let (old, new) = (built(old), built(new));
         let counts = between(&old, &new).counts;
         prop_assert_eq!(old.len() as u64 + counts.added, new.len() as u64 + counts.removed);
@@ -225,7 +225,7 @@ fn many_rows_in_any_order_come_out_sorted() {
 }
 
 #[test]
-fn a_foreign_file_says_what_it_is() {
+fn the_error_for_a_foreign_file_names_its_format() {
     let read = |file: &[u8]| Snapshot::decode(file).map(|_| ()).expect_err("it is none");
     assert_eq!(read(b""), SnapshotDecodeError::Foreign);
     assert_eq!(read(b"SQLite format 3\0and so on"), SnapshotDecodeError::Foreign);
@@ -242,14 +242,14 @@ fn a_foreign_file_says_what_it_is() {
 }
 
 #[test]
-fn numbers_are_in_the_order_of_their_values() {
+fn numeric_keys_are_sorted_by_value() {
     let snapshot = built(["10", "9", "100"].map(|key| Item::new(ItemKind::Film, key, "x")));
     let keys: Vec<Box<str>> = snapshot.items().map(|item| item.key).collect();
     assert_eq!(keys, ["9".into(), "10".into(), "100".into()] as [Box<str>; 3]);
 }
 
 #[test]
-fn what_lies_in_an_album_or_of_an_artist_is_found() {
+fn items_of_an_album_or_an_artist_are_found() {
     let track = |key: &str, album: &str, artist: &str| Item {
         parent_key: Some(album.into()),
         grandparent_key: Some(artist.into()),
@@ -270,7 +270,7 @@ fn track(key: &str, title: &str, path: &str, guid: &str) -> Item {
 }
 
 #[test]
-fn each_sort_of_difference_is_told_as_what_it_is() {
+fn each_kind_of_change_is_reported_as_such() {
     let old = built([
         track("1", "stays", "/1", "plex://1"),
         track("2", "goes", "/2", "plex://2"),
@@ -316,21 +316,21 @@ fn each_sort_of_difference_is_told_as_what_it_is() {
 }
 
 #[test]
-fn a_key_that_went_to_the_thing_beside_it_is_two_other_keys() {
+fn keys_swapped_between_neighbours_are_two_rekeyed_items() {
     let old = built([track("1", "a", "/a", "plex://a"), track("2", "b", "/b", "plex://b")]);
     let new = built([track("1", "b", "/b", "plex://b"), track("2", "a", "/a", "plex://a")]);
     assert_eq!(between(&old, &new).counts, DiffCounts { rekeyed: 2, ..DiffCounts::default() });
 }
 
 #[test]
-fn two_copies_with_one_name_are_not_taken_for_one_another() {
+fn two_copies_with_the_same_name_are_distinguished() {
     let old = built([track("1", "a", "/a", "plex://a"), track("2", "a", "/a2", "plex://a")]);
     let new = built([track("8", "a", "/x", "plex://a"), track("9", "a", "/y", "plex://a")]);
     assert_eq!(between(&old, &new).counts, DiffCounts { added: 2, removed: 2, ..DiffCounts::default() });
 }
 
 #[test]
-fn a_long_difference_is_counted_and_told_in_part() {
+fn a_long_diff_is_counted_in_full_and_listed_in_part() {
     let item = |number: u32| Item::new(ItemKind::Film, &number.to_string(), "line\nbreak");
     let diff = between(&built([]), &built((0..500).map(item)));
     assert_eq!((diff.counts.added, diff.added.len()), (500, super::diff::MAX_LISTED));
@@ -343,7 +343,7 @@ fn a_long_difference_is_counted_and_told_in_part() {
 }
 
 #[test]
-fn what_the_server_only_touched_is_no_difference_to_tell() {
+fn a_changed_timestamp_alone_is_not_a_reported_change() {
     let touched = |at_s| Item { updated_at_s: Some(at_s), ..track("1", "a", "/a", "plex://a") };
     let diff = between(&built([touched(1)]), &built([touched(2)]));
     assert!(diff.is_empty());

@@ -19,7 +19,7 @@ use tokio::sync::{Notify, watch};
 pub use state_machine::{BreakerState, BreakerStateMachine, Outage, ProbeTransition, UpstreamOutcome};
 
 /// Max wait for event sockets to reattach before reads are let through.
-const ATTACHING: Duration = Duration::from_secs(2);
+const REATTACH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Availability of a server for the tasks that wait for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,13 +39,13 @@ pub struct Breaker {
     /// The outage before a recovery, until sockets have reattached.
     last_outage: Mutex<Option<Outage>>,
     /// A copy for the fast path: true unless [`AvailabilityPhase::Available`].
-    is_shut: AtomicBool,
+    is_closed_to_requests: AtomicBool,
     phase: watch::Sender<AvailabilityPhase>,
     /// Interrupted event sockets that have not reattached.
     detached_sockets: watch::Sender<usize>,
     probe_wanted: Notify,
     /// Number of completed probes.
-    judged: watch::Sender<u64>,
+    probes_evaluated: watch::Sender<u64>,
     opened: AtomicU64,
     probes: AtomicU64,
     unattached: AtomicU64,
@@ -58,11 +58,11 @@ impl Default for Breaker {
         Self {
             state_machine: Mutex::default(),
             last_outage: Mutex::default(),
-            is_shut: AtomicBool::new(false),
+            is_closed_to_requests: AtomicBool::new(false),
             phase: watch::Sender::new(AvailabilityPhase::Available),
             detached_sockets: watch::Sender::new(0),
             probe_wanted: Notify::new(),
-            judged: watch::Sender::new(0),
+            probes_evaluated: watch::Sender::new(0),
             opened: AtomicU64::new(0),
             probes: AtomicU64::new(0),
             unattached: AtomicU64::new(0),
@@ -95,7 +95,7 @@ impl Drop for ReattachGuard<'_> {
 impl Breaker {
     /// Whether requests may be sent to the server.
     pub fn allows_requests(&self) -> bool {
-        !self.is_shut.load(Ordering::Acquire)
+        !self.is_closed_to_requests.load(Ordering::Acquire)
     }
 
     /// Records the result of a request for `key`.
@@ -134,22 +134,23 @@ impl Breaker {
 
     /// Time of the last response, and start of the outage; 0 for none.
     pub fn last_response_and_outage_ms(&self) -> (u64, u64) {
-        let machine = self.state_machine.lock();
-        (machine.last_response_ms(), machine.outage().map_or(0, |outage| outage.since_ms))
+        let state_machine = self.state_machine.lock();
+        (state_machine.last_response_ms(), state_machine.outage().map_or(0, |outage| outage.since_ms))
     }
 
     /// Restores the server's state from an earlier process: see [`BreakerStateMachine::restore`].
-    pub fn restore(&self, heard_ms: u64, down_since_ms: u64) {
-        self.state_machine.lock().restore(heard_ms, down_since_ms);
+    pub fn restore(&self, last_response_ms: u64, down_since_ms: u64) {
+        self.state_machine.lock().restore(last_response_ms, down_since_ms);
         if down_since_ms > 0 {
             self.enter(AvailabilityPhase::Down);
         }
     }
 
     /// Waits until a probe has judged a server that was down before this process began.
-    pub async fn wait_judged(&self) {
+    pub async fn wait_probed(&self) {
         if !self.allows_requests() {
-            drop(self.judged.subscribe().wait_for(|judged| *judged > 0).await);
+            // The sender lives as long as `self`.
+            let _ = self.probes_evaluated.subscribe().wait_for(|count| *count > 0).await;
         }
     }
 
@@ -205,14 +206,14 @@ impl Breaker {
     }
 
     /// Records the result of a probe. Returns the outage before it, and what it changed.
-    pub(crate) fn probed(&self, is_well: bool, now_ms: u64) -> (Option<Outage>, ProbeTransition) {
-        let mut machine = self.state_machine.lock();
-        (machine.outage(), machine.record_probe(is_well, now_ms))
+    pub(crate) fn probed(&self, is_up: bool, now_ms: u64) -> (Option<Outage>, ProbeTransition) {
+        let mut state_machine = self.state_machine.lock();
+        (state_machine.outage(), state_machine.record_probe(is_up, now_ms))
     }
 
     /// Wakes the tasks that wait for the first probe, after its result was applied.
-    pub(crate) fn publish_judged(&self) {
-        self.judged.send_modify(|judged| *judged += 1);
+    pub(crate) fn publish_probe(&self) {
+        self.probes_evaluated.send_modify(|probes_evaluated| *probes_evaluated += 1);
     }
 
     /// Holds requests back.
@@ -226,23 +227,23 @@ impl Breaker {
         *self.last_outage.lock() = outage;
         self.record_restart_sign(clock.now_ms());
         self.enter(AvailabilityPhase::Returning);
-        let mut attaching = self.detached_sockets.subscribe();
-        let attached = attaching.wait_for(|count| *count == 0);
-        if clock.timeout(ATTACHING, attached).await.is_err() {
+        let mut detached_sockets = self.detached_sockets.subscribe();
+        let reattached = detached_sockets.wait_for(|count| *count == 0);
+        if clock.timeout(REATTACH_TIMEOUT, reattached).await.is_err() {
             // The other sockets reattach while reads already pass.
             self.unattached.fetch_add(1, Ordering::Relaxed);
         }
         self.enter(AvailabilityPhase::Available);
     }
 
-    async fn wait_phase(&self, holds: impl Fn(AvailabilityPhase) -> bool) {
+    async fn wait_phase(&self, matches: impl Fn(AvailabilityPhase) -> bool) {
         let mut phase = self.phase.subscribe();
         // The sender lives as long as `self`.
-        drop(phase.wait_for(|phase| holds(*phase)).await);
+        let _ = phase.wait_for(|phase| matches(*phase)).await;
     }
 
     fn enter(&self, phase: AvailabilityPhase) {
-        self.is_shut.store(phase != AvailabilityPhase::Available, Ordering::Release);
+        self.is_closed_to_requests.store(phase != AvailabilityPhase::Available, Ordering::Release);
         self.phase.send_replace(phase);
     }
 }
@@ -259,7 +260,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_that_is_back_may_be_asked_only_when_sockets_have_attached() {
+    fn after_an_outage_requests_wait_until_sockets_have_reattached() {
         let breaker = Breaker::default();
         for (phase, is_back, is_there) in [
             (AvailabilityPhase::Available, true, true),

@@ -134,8 +134,8 @@ impl BreakerStateMachine {
 
     /// The current outage.
     pub fn outage(&self) -> Option<Outage> {
-        let Self { since_ms, last_response_ms: heard_ms, next_probe_ms, cause: why, .. } = *self;
-        self.state.is_down().then_some(Outage { since_ms, last_response_ms: heard_ms, next_probe_ms, cause: why })
+        let Self { since_ms, last_response_ms, next_probe_ms, cause, .. } = *self;
+        self.state.is_down().then_some(Outage { since_ms, last_response_ms, next_probe_ms, cause })
     }
 
     /// Time of the last response; 0 if there was none.
@@ -145,8 +145,8 @@ impl BreakerStateMachine {
 
     /// Restores the state from an earlier process: last response, and start of the outage (0 for none). A server that
     /// was down stays so until it is probed, which is at once.
-    pub fn restore(&mut self, heard_ms: u64, down_since_ms: u64) {
-        self.last_response_ms = heard_ms;
+    pub fn restore(&mut self, last_response_ms: u64, down_since_ms: u64) {
+        self.last_response_ms = last_response_ms;
         if down_since_ms > 0 {
             self.state = BreakerState::Open;
             self.since_ms = down_since_ms;
@@ -172,8 +172,8 @@ impl BreakerStateMachine {
         if self.keys.len() < KEYS && !self.keys.contains(&key) {
             self.keys.push(key);
         }
-        let suspicious = self.failures >= FAILURES && self.keys.len() >= KEYS;
-        if suspicious && self.state == BreakerState::Closed {
+        let is_suspicious = self.failures >= FAILURES && self.keys.len() >= KEYS;
+        if is_suspicious && self.state == BreakerState::Closed {
             self.state = BreakerState::Suspecting;
             return true;
         }
@@ -194,8 +194,8 @@ impl BreakerStateMachine {
     }
 
     /// Records the result of a probe.
-    pub fn record_probe(&mut self, is_well: bool, now_ms: u64) -> ProbeTransition {
-        match (self.state, is_well) {
+    pub fn record_probe(&mut self, is_up: bool, now_ms: u64) -> ProbeTransition {
+        match (self.state, is_up) {
             // A response during the probe settles it.
             (BreakerState::Closed, _) => ProbeTransition::None,
             (BreakerState::Suspecting, true) => {
@@ -232,51 +232,51 @@ mod tests {
 
     use super::*;
 
-    fn fail(machine: &mut BreakerStateMachine, keys: &[u64]) -> bool {
-        keys.iter().fold(false, |_, key| machine.record(*key, UpstreamOutcome::Unreachable, 1_000))
+    fn fail(state_machine: &mut BreakerStateMachine, keys: &[u64]) -> bool {
+        keys.iter().fold(false, |_, key| state_machine.record(*key, UpstreamOutcome::Unreachable, 1_000))
     }
 
     fn opened() -> BreakerStateMachine {
-        let mut machine = BreakerStateMachine::default();
-        machine.record(0, UpstreamOutcome::Answered, 500);
-        assert!(fail(&mut machine, &[1, 2, 3, 1, 1]));
-        machine.begin_probe(1_000, 0);
-        assert_eq!(machine.record_probe(false, 1_001), ProbeTransition::Opened);
-        machine
+        let mut state_machine = BreakerStateMachine::default();
+        state_machine.record(0, UpstreamOutcome::Answered, 500);
+        assert!(fail(&mut state_machine, &[1, 2, 3, 1, 1]));
+        state_machine.begin_probe(1_000, 0);
+        assert_eq!(state_machine.record_probe(false, 1_001), ProbeTransition::Opened);
+        state_machine
     }
 
     #[test]
-    fn five_failures_on_three_keys_without_an_answer_between_are_a_suspicion() {
-        for (keys, suspicious) in [
+    fn five_failures_in_a_row_on_three_keys_raise_suspicion() {
+        for (keys, is_suspicious) in [
             (&[1, 2, 3, 1][..], false),
             (&[1, 2, 3, 4, 5][..], true),
             (&[1, 1, 1, 1, 1, 1, 1][..], false),
             (&[1, 2, 1, 2, 1, 2][..], false),
             (&[1, 1, 1, 1, 1, 2, 3][..], true),
         ] {
-            assert_eq!(fail(&mut BreakerStateMachine::default(), keys), suspicious, "{keys:?}");
+            assert_eq!(fail(&mut BreakerStateMachine::default(), keys), is_suspicious, "{keys:?}");
         }
-        let mut machine = BreakerStateMachine::default();
-        fail(&mut machine, &[1, 2, 3, 4]);
-        machine.record(9, UpstreamOutcome::Answered, 1_000);
-        assert!(!fail(&mut machine, &[1, 2, 3, 4]), "an answer between starts the count again");
-        assert!(fail(&mut machine, &[5]));
+        let mut state_machine = BreakerStateMachine::default();
+        fail(&mut state_machine, &[1, 2, 3, 4]);
+        state_machine.record(9, UpstreamOutcome::Answered, 1_000);
+        assert!(!fail(&mut state_machine, &[1, 2, 3, 4]), "an answer between starts the count again");
+        assert!(fail(&mut state_machine, &[5]));
     }
 
     #[test]
-    fn one_that_was_down_when_the_process_ended_is_probed_at_once_and_down_until_then() {
-        let mut machine = BreakerStateMachine::default();
-        machine.restore(700, 800);
+    fn a_server_down_at_the_last_shutdown_is_down_until_the_first_probe() {
+        let mut state_machine = BreakerStateMachine::default();
+        state_machine.restore(700, 800);
         assert_eq!(
-            machine.outage(),
+            state_machine.outage(),
             Some(Outage { since_ms: 800, last_response_ms: 700, next_probe_ms: 0, cause: None })
         );
-        assert_eq!(machine.probe_due_ms(), Some(0));
-        machine.begin_probe(5_000, 0);
-        assert_eq!(machine.record_probe(false, 5_001), ProbeTransition::None);
-        assert_eq!(machine.outage().map(|outage| outage.last_response_ms), Some(700));
-        machine.begin_probe(7_000, 0);
-        assert_eq!(machine.record_probe(true, 7_001), ProbeTransition::Closed);
+        assert_eq!(state_machine.probe_due_ms(), Some(0));
+        state_machine.begin_probe(5_000, 0);
+        assert_eq!(state_machine.record_probe(false, 5_001), ProbeTransition::None);
+        assert_eq!(state_machine.outage().map(|outage| outage.last_response_ms), Some(700));
+        state_machine.begin_probe(7_000, 0);
+        assert_eq!(state_machine.record_probe(true, 7_001), ProbeTransition::Closed);
         let mut well = BreakerStateMachine::default();
         well.restore(700, 0);
         assert_eq!((well.state(), well.last_response_ms()), (BreakerState::Closed, 700));
@@ -285,62 +285,62 @@ mod tests {
     #[test]
     fn every_kind_of_failure_counts() {
         for outcome in [UpstreamOutcome::Unreachable, UpstreamOutcome::Unavailable, UpstreamOutcome::TimedOut] {
-            let mut machine = BreakerStateMachine::default();
-            let suspicious = (0..5).fold(false, |_, key| machine.record(key, outcome, 1));
-            assert!(suspicious, "{outcome:?}");
+            let mut state_machine = BreakerStateMachine::default();
+            let is_suspicious = (0..5).fold(false, |_, key| state_machine.record(key, outcome, 1));
+            assert!(is_suspicious, "{outcome:?}");
         }
     }
 
     #[test]
-    fn a_suspicion_ends_with_the_first_answer_or_a_probe_that_succeeds() {
-        let mut machine = BreakerStateMachine::default();
-        fail(&mut machine, &[1, 2, 3, 4, 5]);
-        machine.begin_probe(1_000, 0);
-        assert_eq!(machine.record_probe(true, 1_100), ProbeTransition::None);
-        assert_eq!(machine.state(), BreakerState::Closed);
-        fail(&mut machine, &[1, 2, 3, 4, 5]);
-        machine.begin_probe(3_000, 0);
-        machine.record(1, UpstreamOutcome::Answered, 3_001);
-        assert_eq!(machine.record_probe(false, 3_002), ProbeTransition::None, "the answer settles it");
-        assert_eq!(machine.state(), BreakerState::Closed);
+    fn suspecting_ends_with_the_first_response_or_a_successful_probe() {
+        let mut state_machine = BreakerStateMachine::default();
+        fail(&mut state_machine, &[1, 2, 3, 4, 5]);
+        state_machine.begin_probe(1_000, 0);
+        assert_eq!(state_machine.record_probe(true, 1_100), ProbeTransition::None);
+        assert_eq!(state_machine.state(), BreakerState::Closed);
+        fail(&mut state_machine, &[1, 2, 3, 4, 5]);
+        state_machine.begin_probe(3_000, 0);
+        state_machine.record(1, UpstreamOutcome::Answered, 3_001);
+        assert_eq!(state_machine.record_probe(false, 3_002), ProbeTransition::None, "the answer settles it");
+        assert_eq!(state_machine.state(), BreakerState::Closed);
     }
 
     #[test]
-    fn an_outage_knows_its_beginning_and_when_the_server_was_heard_last() {
-        let machine = opened();
-        let outage = machine.outage().expect("it is open");
-        let why = Some(UpstreamOutcome::Unreachable);
-        assert_eq!(outage, Outage { since_ms: 1_000, last_response_ms: 500, next_probe_ms: 3_000, cause: why });
+    fn an_outage_has_its_start_and_the_time_of_the_last_response() {
+        let state_machine = opened();
+        let outage = state_machine.outage().expect("it is open");
+        let cause = Some(UpstreamOutcome::Unreachable);
+        assert_eq!(outage, Outage { since_ms: 1_000, last_response_ms: 500, next_probe_ms: 3_000, cause });
         assert_eq!(BreakerStateMachine::default().outage(), None);
     }
 
     #[test]
     fn an_outage_is_explained_by_the_last_failure_before_it() {
-        let mut machine = BreakerStateMachine::default();
-        fail(&mut machine, &[1, 2, 3, 4]);
-        machine.record(5, UpstreamOutcome::TimedOut, 1_000);
-        machine.begin_probe(1_000, 0);
-        machine.record_probe(false, 1_001);
-        let why = |machine: &BreakerStateMachine| machine.outage().and_then(|outage| outage.cause);
-        assert_eq!(why(&machine), Some(UpstreamOutcome::TimedOut));
-        machine.record(6, UpstreamOutcome::Unavailable, 1_002);
-        assert_eq!(why(&machine), Some(UpstreamOutcome::TimedOut), "what comes late explains nothing");
+        let mut state_machine = BreakerStateMachine::default();
+        fail(&mut state_machine, &[1, 2, 3, 4]);
+        state_machine.record(5, UpstreamOutcome::TimedOut, 1_000);
+        state_machine.begin_probe(1_000, 0);
+        state_machine.record_probe(false, 1_001);
+        let cause = |state_machine: &BreakerStateMachine| state_machine.outage().and_then(|outage| outage.cause);
+        assert_eq!(cause(&state_machine), Some(UpstreamOutcome::TimedOut));
+        state_machine.record(6, UpstreamOutcome::Unavailable, 1_002);
+        assert_eq!(cause(&state_machine), Some(UpstreamOutcome::TimedOut), "what comes late explains nothing");
     }
 
     #[test]
     fn while_it_is_open_only_a_probe_changes_anything() {
-        let mut machine = opened();
-        machine.record(1, UpstreamOutcome::Answered, 1_500);
-        assert_eq!(machine.state(), BreakerState::Open);
-        assert_eq!(machine.probe_due_ms(), Some(3_000));
-        machine.begin_probe(3_000, 700);
-        assert_eq!(machine.state(), BreakerState::HalfOpen);
-        assert_eq!(machine.probe_due_ms(), None, "one probe at a time");
-        assert_eq!(machine.record_probe(false, 3_001), ProbeTransition::None);
-        assert_eq!(machine.probe_due_ms(), Some(3_000 + PROBE_EVERY_MS + 700 % (PROBE_JITTER_MS + 1)));
-        machine.begin_probe(6_000, 0);
-        assert_eq!(machine.record_probe(true, 6_001), ProbeTransition::Closed);
-        assert_eq!(machine.outage(), None);
+        let mut state_machine = opened();
+        state_machine.record(1, UpstreamOutcome::Answered, 1_500);
+        assert_eq!(state_machine.state(), BreakerState::Open);
+        assert_eq!(state_machine.probe_due_ms(), Some(3_000));
+        state_machine.begin_probe(3_000, 700);
+        assert_eq!(state_machine.state(), BreakerState::HalfOpen);
+        assert_eq!(state_machine.probe_due_ms(), None, "one probe at a time");
+        assert_eq!(state_machine.record_probe(false, 3_001), ProbeTransition::None);
+        assert_eq!(state_machine.probe_due_ms(), Some(3_000 + PROBE_EVERY_MS + 700 % (PROBE_JITTER_MS + 1)));
+        state_machine.begin_probe(6_000, 0);
+        assert_eq!(state_machine.record_probe(true, 6_001), ProbeTransition::Closed);
+        assert_eq!(state_machine.outage(), None);
     }
 
     #[derive(Debug, Clone)]
@@ -360,7 +360,7 @@ mod tests {
         prop_oneof![
             6 => (0..5_u64, outcome).prop_map(|(key, outcome)| Step::Note(key, outcome)),
             2 => (0..3_000_u64).prop_map(Step::Pass),
-            2 => (any::<bool>(), any::<u64>()).prop_map(|(is_well, jitter)| Step::Probe(is_well, jitter)),
+            2 => (any::<bool>(), any::<u64>()).prop_map(|(is_up, jitter)| Step::Probe(is_up, jitter)),
         ]
     }
 
@@ -368,36 +368,36 @@ mod tests {
         /// Against the rules in plain words: it opens only by a failed probe after five consecutive failures on three
         /// keys, closes only by a successful probe, and probes begin at least two seconds apart.
         #[test]
-        fn any_history_keeps_the_rule(steps in proptest::collection::vec(step(), 1..200)) {
-            let mut machine = BreakerStateMachine::default();
+        fn any_history_matches_the_model(steps in proptest::collection::vec(step(), 1..200)) {
+            let mut state_machine = BreakerStateMachine::default();
             let (mut now_ms, mut last_probe_ms) = (1_000_000, None::<u64>);
             let mut row: Vec<u64> = Vec::new();
             for step in steps {
-                let was_down = machine.state().is_down();
+                let was_down = state_machine.state().is_down();
                 match step {
                     Step::Pass(millis) => now_ms += millis,
                     Step::Note(key, outcome) => {
-                        machine.record(key, outcome, now_ms);
+                        state_machine.record(key, outcome, now_ms);
                         if outcome == UpstreamOutcome::Answered { row.clear() } else { row.push(key) }
-                        prop_assert_eq!(machine.state().is_down(), was_down, "requests decide nothing alone");
+                        prop_assert_eq!(state_machine.state().is_down(), was_down, "requests decide nothing alone");
                     }
-                    Step::Probe(is_well, jitter) => {
-                        if machine.probe_due_ms().is_none_or(|due_ms| due_ms > now_ms) {
+                    Step::Probe(is_up, jitter) => {
+                        if state_machine.probe_due_ms().is_none_or(|due_ms| due_ms > now_ms) {
                             continue;
                         }
                         prop_assert!(last_probe_ms.is_none_or(|last_ms| now_ms - last_ms >= PROBE_EVERY_MS));
                         last_probe_ms = Some(now_ms);
-                        machine.begin_probe(now_ms, jitter);
-                        let change = machine.record_probe(is_well, now_ms);
+                        state_machine.begin_probe(now_ms, jitter);
+                        let change = state_machine.record_probe(is_up, now_ms);
                         let different: std::collections::HashSet<_> = row.iter().collect();
                         match change {
                             ProbeTransition::Opened => {
-                                prop_assert!(!is_well && !was_down && row.len() >= 5 && different.len() >= 3);
+                                prop_assert!(!is_up && !was_down && row.len() >= 5 && different.len() >= 3);
                             }
-                            ProbeTransition::Closed => prop_assert!(is_well && was_down),
-                            ProbeTransition::None => prop_assert_eq!(machine.state().is_down(), was_down),
+                            ProbeTransition::Closed => prop_assert!(is_up && was_down),
+                            ProbeTransition::None => prop_assert_eq!(state_machine.state().is_down(), was_down),
                         }
-                        if is_well { row.clear() }
+                        if is_up { row.clear() }
                     }
                 }
             }

@@ -13,11 +13,11 @@ use greenroom_config::Endpoint;
 ///
 /// # Errors
 /// [`LoginError::NotJellyfin`] if another server answers; [`LoginError::NoResponse`] if none does.
-pub async fn verify_server(desk: &LoginClient, place: &Endpoint) -> Result<(), LoginError> {
-    let identified = desk.probe_client.identify(ServerKind::Jellyfin, place).await;
-    match identified.map_err(|silence| LoginError::NoResponse(place.url(), silence))? {
+pub async fn verify_server(login: &LoginClient, endpoint: &Endpoint) -> Result<(), LoginError> {
+    let identity = login.probe_client.identify(ServerKind::Jellyfin, endpoint).await;
+    match identity.map_err(|error| LoginError::NoResponse(endpoint.url(), error))? {
         ServerIdentity::Expected(_) => Ok(()),
-        other => Err(LoginError::NotJellyfin(place.url(), other)),
+        other => Err(LoginError::NotJellyfin(endpoint.url(), other)),
     }
 }
 
@@ -25,34 +25,35 @@ pub async fn verify_server(desk: &LoginClient, place: &Endpoint) -> Result<(), L
 ///
 /// # Errors
 /// [`LoginError::CodesOff`] if the server issues none; other login errors.
-pub async fn begin(desk: &LoginClient, place: &Endpoint) -> Result<QuickConnectCode, LoginError> {
-    let heard = desk.ask(place, jellyfin::enabled_request(&desk.device)).await?;
-    match jellyfin::parse_enabled(heard.status, &heard.body) {
+pub async fn begin(login: &LoginClient, endpoint: &Endpoint) -> Result<QuickConnectCode, LoginError> {
+    let response = login.send(endpoint, jellyfin::enabled_request(&login.device)).await?;
+    match jellyfin::parse_enabled(response.status, &response.body) {
         Some(true) => {}
         Some(false) => return Err(LoginError::CodesOff),
-        None => return Err(LoginError::UnexpectedResponse(heard.status)),
+        None => return Err(LoginError::UnexpectedResponse(response.status)),
     }
-    let heard = desk.ask(place, jellyfin::code_request(&desk.device)).await?;
-    jellyfin::parse_code(heard.status, &heard.body).ok_or(LoginError::NoCode(heard.status))
+    let response = login.send(endpoint, jellyfin::code_request(&login.device)).await?;
+    jellyfin::parse_code(response.status, &response.body).ok_or(LoginError::NoCode(response.status))
 }
 
-/// Waits until the code is approved, then gets the token. `tick` receives the seconds left.
+/// Waits until the code is approved, then gets the token. `on_tick` receives the seconds left.
 ///
 /// # Errors
 /// The code is not approved in time, or the server does not answer.
 pub async fn wait(
-    desk: &LoginClient,
-    place: &Endpoint,
+    login: &LoginClient,
+    endpoint: &Endpoint,
     code: &QuickConnectCode,
-    tick: impl FnMut(u64),
+    on_tick: impl FnMut(u64),
 ) -> Result<LoginGrant, LoginError> {
-    desk.wait(LIFETIME_S, tick, async || {
-        let heard = desk.ask(place, jellyfin::status_request(&desk.device, code)).await?;
-        Ok(jellyfin::parse_status(heard.status, &heard.body))
-    })
-    .await?;
-    let heard = desk.ask(place, jellyfin::redeem_request(&desk.device, code)).await?;
-    jellyfin::parse_grant(heard.status, &heard.body).ok_or(LoginError::UnexpectedResponse(heard.status))
+    login
+        .wait(LIFETIME_S, on_tick, async || {
+            let response = login.send(endpoint, jellyfin::status_request(&login.device, code)).await?;
+            Ok(jellyfin::parse_status(response.status, &response.body))
+        })
+        .await?;
+    let response = login.send(endpoint, jellyfin::redeem_request(&login.device, code)).await?;
+    jellyfin::parse_grant(response.status, &response.body).ok_or(LoginError::UnexpectedResponse(response.status))
 }
 
 /// Gets a token for a name and a password.
@@ -60,14 +61,14 @@ pub async fn wait(
 /// # Errors
 /// The server does not accept them.
 pub async fn by_name(
-    desk: &LoginClient,
-    place: &Endpoint,
+    login: &LoginClient,
+    endpoint: &Endpoint,
     name: &str,
     password: &Secret,
 ) -> Result<LoginGrant, LoginError> {
-    let heard = desk.ask(place, jellyfin::password_request(&desk.device, name, password)).await?;
-    match heard.status {
+    let response = login.send(endpoint, jellyfin::password_request(&login.device, name, password)).await?;
+    match response.status {
         401 | 403 => Err(LoginError::WrongPassword),
-        status => jellyfin::parse_grant(status, &heard.body).ok_or(LoginError::UnexpectedResponse(status)),
+        status => jellyfin::parse_grant(status, &response.body).ok_or(LoginError::UnexpectedResponse(status)),
     }
 }

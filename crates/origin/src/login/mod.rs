@@ -20,11 +20,11 @@ pub use error::LoginError;
 use greenroom_config::Endpoint;
 
 /// Interval of polls for the approval.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Max consecutive failed polls: a brief network failure does not end a login.
-const MAX_ODD_LOOKS: u32 = 5;
+const MAX_UNEXPECTED: u32 = 5;
 /// Timeout of one request, and max bytes of its response.
-const PATIENCE: Duration = Duration::from_secs(15);
+const TIMEOUT: Duration = Duration::from_secs(15);
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// Client of a login.
@@ -42,44 +42,48 @@ impl LoginClient {
     /// A client for this device, with the system's trusted authorities.
     pub fn new(device: LoginDevice) -> Self {
         let clock = Clock::system();
-        Self { probe_client: ProbeClient::new(ProbeTrust::system(), clock.clone(), PATIENCE, MAX_BYTES), device, clock }
+        Self { probe_client: ProbeClient::new(ProbeTrust::system(), clock.clone(), TIMEOUT, MAX_BYTES), device, clock }
     }
 
-    async fn ask(&self, place: &Endpoint, request: http::Request<bytes::Bytes>) -> Result<ProbeResponse, LoginError> {
-        self.probe_client.send(place, request).await.map_err(|silence| LoginError::NoResponse(place.url(), silence))
+    async fn send(
+        &self,
+        endpoint: &Endpoint,
+        request: http::Request<bytes::Bytes>,
+    ) -> Result<ProbeResponse, LoginError> {
+        self.probe_client.send(endpoint, request).await.map_err(|error| LoginError::NoResponse(endpoint.url(), error))
     }
 
-    /// Polls every second until the code is approved or expires. `tick` receives the seconds left.
+    /// Polls every second until the code is approved or expires. `on_tick` receives the seconds left.
     async fn wait<T>(
         &self,
         lifetime_s: u64,
-        mut tick: impl FnMut(u64),
-        mut look: impl AsyncFnMut() -> Result<LoginStatus<T>, LoginError>,
+        mut on_tick: impl FnMut(u64),
+        mut poll: impl AsyncFnMut() -> Result<LoginStatus<T>, LoginError>,
     ) -> Result<T, LoginError> {
-        let ends_ms = self.clock.now_ms().saturating_add(lifetime_s.saturating_mul(1_000));
-        let mut odd = 0;
+        let deadline_ms = self.clock.now_ms().saturating_add(lifetime_s.saturating_mul(1_000));
+        let mut unexpected = 0;
         loop {
-            let left_ms = ends_ms.saturating_sub(self.clock.now_ms());
-            if left_ms == 0 {
+            let remaining_ms = deadline_ms.saturating_sub(self.clock.now_ms());
+            if remaining_ms == 0 {
                 return Err(LoginError::Expired);
             }
-            tick(left_ms / 1_000);
-            match look().await {
-                Ok(LoginStatus::Approved(given)) => return Ok(given),
-                Ok(LoginStatus::Pending) => odd = 0,
+            on_tick(remaining_ms / 1_000);
+            match poll().await {
+                Ok(LoginStatus::Approved(grant)) => return Ok(grant),
+                Ok(LoginStatus::Pending) => unexpected = 0,
                 Ok(LoginStatus::Expired) => return Err(LoginError::Expired),
-                failed => {
-                    odd += 1;
-                    if odd >= MAX_ODD_LOOKS {
-                        return Err(match failed {
-                            Err(trouble) => trouble,
+                result => {
+                    unexpected += 1;
+                    if unexpected >= MAX_UNEXPECTED {
+                        return Err(match result {
+                            Err(error) => error,
                             Ok(LoginStatus::Unexpected(status)) => LoginError::UnexpectedResponse(status),
                             Ok(_) => LoginError::Expired,
                         });
                     }
                 }
             }
-            self.clock.sleep(LOOK_EVERY).await;
+            self.clock.sleep(POLL_INTERVAL).await;
         }
     }
 }
@@ -89,18 +93,19 @@ impl LoginClient {
 /// # Errors
 /// The server does not answer.
 pub async fn permissions(
-    enquirer: &ProbeClient,
+    probe_client: &ProbeClient,
     kind: ServerKind,
-    place: &Endpoint,
+    endpoint: &Endpoint,
     token: &Secret,
 ) -> Result<Permissions, ProbeError> {
-    let mut heard: Vec<ProbeResponse> = Vec::new();
+    let mut responses: Vec<ProbeResponse> = Vec::new();
     loop {
-        let answers: Vec<(u16, &[u8])> = heard.iter().map(|one| (one.status, one.body.as_ref())).collect();
-        match kind.permission_probe(&answers) {
-            PermissionProbe::Done(rights) => return Ok(rights),
+        let read: Vec<(u16, &[u8])> = responses.iter().map(|one| (one.status, one.body.as_ref())).collect();
+        match kind.permission_probe(&read) {
+            PermissionProbe::Done(permissions) => return Ok(permissions),
             PermissionProbe::Request(target) => {
-                heard.push(enquirer.send(place, authenticated_get(kind, target, Some(token.clone()))).await?);
+                responses
+                    .push(probe_client.send(endpoint, authenticated_get(kind, target, Some(token.clone()))).await?);
             }
         }
     }
@@ -112,41 +117,41 @@ mod tests {
 
     use super::*;
 
-    fn desk() -> LoginClient {
+    fn login_client() -> LoginClient {
         let device = LoginDevice { identifier: "d".into(), name: "n".into(), version: "0".into() };
         let clock = Clock::system();
         let trust = ProbeTrust::system();
-        LoginClient { probe_client: ProbeClient::new(trust, clock.clone(), PATIENCE, MAX_BYTES), device, clock }
+        LoginClient { probe_client: ProbeClient::new(trust, clock.clone(), TIMEOUT, MAX_BYTES), device, clock }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_code_that_nobody_agrees_to_is_waited_for_until_its_time_is_over() {
-        let (ticks, looks) = (RefCell::new(Vec::new()), RefCell::new(0));
-        let waited = desk()
+    async fn an_unapproved_code_is_polled_until_it_expires() {
+        let (ticks, polls) = (RefCell::new(Vec::new()), RefCell::new(0));
+        let waited = login_client()
             .wait(
                 5,
                 |left_s| ticks.borrow_mut().push(left_s),
                 async || {
-                    *looks.borrow_mut() += 1;
+                    *polls.borrow_mut() += 1;
                     Ok(LoginStatus::<()>::Pending)
                 },
             )
             .await;
         assert_eq!(waited, Err(LoginError::Expired));
-        assert_eq!(*looks.borrow(), 5);
+        assert_eq!(*polls.borrow(), 5);
         assert_eq!(*ticks.borrow(), [5, 4, 3, 2, 1]);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_hiccup_does_not_end_a_login_and_a_lasting_fault_does() {
-        let looks = RefCell::new(0);
-        let hiccup = desk()
+    async fn a_short_failure_does_not_end_a_login_and_a_lasting_one_does() {
+        let polls = RefCell::new(0);
+        let hiccup = login_client()
             .wait(
                 60,
                 |_| (),
                 async || {
-                    *looks.borrow_mut() += 1;
-                    match *looks.borrow() {
+                    *polls.borrow_mut() += 1;
+                    match *polls.borrow() {
                         1..4 => Err(LoginError::NoResponse("x".into(), ProbeError::BrokeOff)),
                         4 => Ok(LoginStatus::Unexpected(502)),
                         _ => Ok(LoginStatus::Approved(7)),
@@ -155,9 +160,9 @@ mod tests {
             )
             .await;
         assert_eq!(hiccup, Ok(7));
-        let lasting = desk().wait(60, |_| (), async || Ok(LoginStatus::<()>::Unexpected(502))).await;
+        let lasting = login_client().wait(60, |_| (), async || Ok(LoginStatus::<()>::Unexpected(502))).await;
         assert_eq!(lasting, Err(LoginError::UnexpectedResponse(502)));
-        let gone = desk().wait(60, |_| (), async || Ok(LoginStatus::<()>::Expired)).await;
+        let gone = login_client().wait(60, |_| (), async || Ok(LoginStatus::<()>::Expired)).await;
         assert_eq!(gone, Err(LoginError::Expired));
     }
 }

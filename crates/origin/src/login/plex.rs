@@ -25,54 +25,63 @@ pub struct PendingLogin {
 ///
 /// # Errors
 /// No code is issued.
-pub async fn begin(desk: &LoginClient, account: &Endpoint, form: PinFormat) -> Result<PendingLogin, LoginError> {
-    let heard = desk.ask(account, plex::pin_request(&desk.device, form)).await?;
-    let pin = plex::parse_pin(heard.status, &heard.body).ok_or(LoginError::NoCode(heard.status))?;
+pub async fn begin(login: &LoginClient, account: &Endpoint, format: PinFormat) -> Result<PendingLogin, LoginError> {
+    let response = login.send(account, plex::pin_request(&login.device, format)).await?;
+    let pin = plex::parse_pin(response.status, &response.body).ok_or(LoginError::NoCode(response.status))?;
     Ok(PendingLogin {
-        address: plex::approval_url(&desk.device, &pin, form),
+        address: plex::approval_url(&login.device, &pin, format),
         code: pin.code.clone(),
         lifetime_s: pin.lifetime_s,
         pin,
     })
 }
 
-/// Waits until the code is approved; returns the account's token. `tick` receives the seconds left.
+/// Waits until the code is approved; returns the account's token. `on_tick` receives the seconds left.
 ///
 /// # Errors
 /// The code is not approved in time, or plex.tv does not answer.
 pub async fn wait(
-    desk: &LoginClient,
+    login: &LoginClient,
     account: &Endpoint,
-    begun: &PendingLogin,
-    tick: impl FnMut(u64),
+    pending: &PendingLogin,
+    on_tick: impl FnMut(u64),
 ) -> Result<Secret, LoginError> {
-    desk.wait(begun.lifetime_s, tick, async || {
-        let heard = desk.ask(account, plex::status_request(&desk.device, &begun.pin)).await?;
-        Ok(plex::parse_status(heard.status, &heard.body))
-    })
-    .await
+    login
+        .wait(pending.lifetime_s, on_tick, async || {
+            let response = login.send(account, plex::status_request(&login.device, &pending.pin)).await?;
+            Ok(plex::parse_status(response.status, &response.body))
+        })
+        .await
 }
 
 /// The account's servers, its own first.
 ///
 /// # Errors
 /// plex.tv does not list them.
-pub async fn servers(desk: &LoginClient, account: &Endpoint, token: &Secret) -> Result<Vec<AccountServer>, LoginError> {
-    let heard = desk.ask(account, plex::servers_request(&desk.device, token)).await?;
-    plex::parse_servers(heard.status, &heard.body).ok_or(LoginError::UnexpectedResponse(heard.status))
+pub async fn servers(
+    login: &LoginClient,
+    account: &Endpoint,
+    token: &Secret,
+) -> Result<Vec<AccountServer>, LoginError> {
+    let response = login.send(account, plex::servers_request(&login.device, token)).await?;
+    plex::parse_servers(response.status, &response.body).ok_or(LoginError::UnexpectedResponse(response.status))
 }
 
 /// Identity of the server at an address, if one answers.
-pub async fn identity(desk: &LoginClient, place: &Endpoint) -> Option<ServerIdentity> {
-    desk.probe_client.identify(ServerKind::Plex, place).await.ok()
+pub async fn identity(login: &LoginClient, endpoint: &Endpoint) -> Option<ServerIdentity> {
+    login.probe_client.identify(ServerKind::Plex, endpoint).await.ok()
 }
 
 /// The server at an address: by its identity, whatever the address; without an identity, the one the account lists at
 /// this address.
-pub fn at<'a>(servers: &'a [AccountServer], place: &Endpoint, identifier: Option<&str>) -> Option<&'a AccountServer> {
+pub fn at<'a>(
+    servers: &'a [AccountServer],
+    endpoint: &Endpoint,
+    identifier: Option<&str>,
+) -> Option<&'a AccountServer> {
     match identifier {
         Some(identifier) => servers.iter().find(|server| server.identifier == identifier),
-        None => servers.iter().find(|server| is_at(server, place)),
+        None => servers.iter().find(|server| is_at(server, endpoint)),
     }
 }
 
@@ -82,10 +91,10 @@ pub fn only_owned(servers: &[AccountServer]) -> Option<&AccountServer> {
     owned.next().filter(|_| owned.next().is_none())
 }
 
-fn is_at(server: &AccountServer, place: &Endpoint) -> bool {
+fn is_at(server: &AccountServer, endpoint: &Endpoint) -> bool {
     server.addresses.iter().any(|address| {
-        let by_name = Endpoint::parse(&address.url).is_some_and(|other| other.host() == place.host());
-        address.port == place.port() && (address.host == place.host() || by_name)
+        let by_name = Endpoint::parse(&address.url).is_some_and(|other| other.host() == endpoint.host());
+        address.port == endpoint.port() && (address.host == endpoint.host() || by_name)
     })
 }
 
@@ -123,11 +132,12 @@ mod tests {
     }
 
     #[test]
-    fn the_server_is_the_one_that_answers_at_the_address_or_has_it_or_the_only_owned_one() {
+    fn the_server_is_found_by_identity_address_or_as_the_only_owned_one() {
         let servers = [server("a", "10.0.0.1", true, false), server("b", "10.0.0.2", false, false)];
-        assert_eq!(only_owned(&servers).map(|one| one.name.as_str()), Some("a"));
-        let place = |text| Endpoint::parse(text).expect("an address");
-        let named = |text, says| super::at(&servers, &place(text), says).map(|one| one.name.as_str());
+        assert_eq!(only_owned(&servers).map(|server| server.name.as_str()), Some("a"));
+        let endpoint = |text| Endpoint::parse(text).expect("an address");
+        let named =
+            |text, identifier| super::at(&servers, &endpoint(text), identifier).map(|server| server.name.as_str());
         let at = |text| named(text, None);
         assert_eq!(named("http://nas.lan:32400", Some("id-b")), Some("b"));
         assert_eq!(named("http://10.0.0.2:32400", Some("id-of-another")), None, "another one answers there");

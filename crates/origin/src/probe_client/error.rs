@@ -82,16 +82,16 @@ impl ProbeError {
 impl fmt::Display for ProbeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoSuchName(name) => write!(f, "the name {name} is not known here"),
+            Self::NoSuchName(name) => write!(f, "the name {name} cannot be resolved"),
             Self::Refused => f.write_str("nothing listens there"),
-            Self::Unreachable => f.write_str("there is no way to that address"),
-            Self::TimedOut(stage) => write!(f, "no answer in time while {stage}"),
-            Self::Certificate(distrust) => write!(f, "{distrust}"),
+            Self::Unreachable => f.write_str("the address is unreachable"),
+            Self::TimedOut(stage) => write!(f, "timed out while {stage}"),
+            Self::Certificate(rejection) => write!(f, "{rejection}"),
             Self::NotEncrypted => f.write_str("it does not speak TLS"),
             Self::Encryption(reason) => write!(f, "TLS failed: {reason}"),
-            Self::NotHttp => f.write_str("what it says is not HTTP"),
-            Self::BrokeOff => f.write_str("the connection was cut before the answer ended"),
-            Self::TooLong => f.write_str("the answer is longer than expected"),
+            Self::NotHttp => f.write_str("its response is not HTTP"),
+            Self::BrokeOff => f.write_str("the connection was closed before the response ended"),
+            Self::TooLong => f.write_str("the response is longer than expected"),
             Self::Other(reason) => f.write_str(reason),
         }
     }
@@ -102,8 +102,8 @@ impl fmt::Display for ProbeStage {
         f.write_str(match self {
             Self::Resolving => "looking up the name",
             Self::Connecting => "connecting",
-            Self::Encrypting => "agreeing on encryption",
-            Self::Answering => "waiting for the answer",
+            Self::Encrypting => "negotiating TLS",
+            Self::Answering => "waiting for the response",
         })
     }
 }

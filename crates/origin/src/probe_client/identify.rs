@@ -19,31 +19,31 @@ impl ProbeResponse {
 }
 
 impl ProbeClient {
-    /// Identity of the server at `place`.
+    /// Identity of the server at `endpoint`.
     ///
     /// # Errors
     /// The first request is not answered.
-    pub async fn identify(&self, expected: ServerKind, place: &Endpoint) -> Result<ServerIdentity, ProbeError> {
-        let first = self.send(place, authenticated_get(expected, expected.identity_path(), None)).await?;
-        Ok(self.identify_after(expected, place, &first).await)
+    pub async fn identify(&self, expected: ServerKind, endpoint: &Endpoint) -> Result<ServerIdentity, ProbeError> {
+        let first = self.send(endpoint, authenticated_get(expected, expected.identity_path(), None)).await?;
+        Ok(self.identify_after(expected, endpoint, &first).await)
     }
 
     /// The same, with the response to the first request at hand.
     pub async fn identify_after(
         &self,
         expected: ServerKind,
-        place: &Endpoint,
+        endpoint: &Endpoint,
         first: &ProbeResponse,
     ) -> ServerIdentity {
-        let mut heard = vec![first.server_identity(expected)];
+        let mut result = vec![first.server_identity(expected)];
         loop {
-            match next_probe(expected, &heard) {
+            match next_probe(expected, &result) {
                 IdentityProbe::Done(identity) => return identity,
                 IdentityProbe::Request(path) => {
-                    match self.send(place, authenticated_get(expected, path, None)).await {
-                        Ok(answer) => heard.push(answer.server_identity(expected)),
+                    match self.send(endpoint, authenticated_get(expected, path, None)).await {
+                        Ok(response) => result.push(response.server_identity(expected)),
                         // If only some requests are answered, the first decides.
-                        Err(_) => return heard.swap_remove(0),
+                        Err(_) => return result.swap_remove(0),
                     }
                 }
             }

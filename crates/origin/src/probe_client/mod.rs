@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use greenroom_cache::Clock;
+use greenroom_dialect::response_comparison::ComparedResponse;
 use http::header::{CONNECTION, HOST, HeaderMap, HeaderValue, USER_AGENT};
 use http::{Request, Uri};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -31,16 +32,16 @@ pub use trust::ProbeTrust;
 /// Max addresses tried per name.
 const MAX_ADDRESSES: usize = 4;
 /// Timeout of connecting.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Our user agent.
-const AGENT: &str = concat!("Greenroom/", env!("CARGO_PKG_VERSION"));
+const USER_AGENT_VALUE: &str = concat!("Greenroom/", env!("CARGO_PKG_VERSION"));
 
 /// Client for single requests.
 #[derive(Debug, Clone)]
 pub struct ProbeClient {
     trust: ProbeTrust,
     clock: Clock,
-    patience: Duration,
+    timeout: Duration,
     max_bytes: usize,
 }
 
@@ -55,14 +56,21 @@ pub struct ProbeResponse {
     pub body: Bytes,
 }
 
+impl ProbeResponse {
+    /// The response, to be compared.
+    pub fn compared(&self) -> ComparedResponse<'_> {
+        ComparedResponse { headers: Some(&self.headers), ..ComparedResponse::new(self.status, &self.body) }
+    }
+}
+
 trait ByteStream: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> ByteStream for T {}
 
 impl ProbeClient {
     /// A client with this timeout for a complete response, and this size limit.
-    pub fn new(trust: ProbeTrust, clock: Clock, patience: Duration, max_bytes: usize) -> Self {
-        Self { trust, clock, patience, max_bytes }
+    pub fn new(trust: ProbeTrust, clock: Clock, timeout: Duration, max_bytes: usize) -> Self {
+        Self { trust, clock, timeout, max_bytes }
     }
 
     /// The same client with other trust.
@@ -75,60 +83,47 @@ impl ProbeClient {
     ///
     /// # Errors
     /// There is no response.
-    pub async fn send(&self, place: &Endpoint, request: Request<Bytes>) -> Result<ProbeResponse, ProbeError> {
-        let mut wire = self.connect(place).await?;
-        if place.is_encrypted() {
-            wire = self.encrypt(place, wire).await?;
+    pub async fn send(&self, endpoint: &Endpoint, request: Request<Bytes>) -> Result<ProbeResponse, ProbeError> {
+        let mut stream = self.connect(endpoint).await?;
+        if endpoint.is_encrypted() {
+            stream = self.encrypt(endpoint, stream).await?;
         }
-        self.send_on(place, wire, request).await
-    }
-
-    /// Sends a request without TLS, whatever the endpoint's scheme: some servers answer that they require TLS.
-    ///
-    /// # Errors
-    /// There is no response.
-    pub async fn send_unencrypted(
-        &self,
-        place: &Endpoint,
-        request: Request<Bytes>,
-    ) -> Result<ProbeResponse, ProbeError> {
-        let wire = self.connect(place).await?;
-        self.send_on(place, wire, request).await
+        self.send_over(endpoint, stream, request).await
     }
 
     /// Only checks the certificate; sends no request.
     ///
     /// # Errors
     /// The certificate is rejected, or was not presented.
-    pub async fn check_certificate(&self, place: &Endpoint) -> Result<(), ProbeError> {
-        let wire = self.connect(place).await?;
-        self.encrypt(place, wire).await.map(drop)
+    pub async fn check_certificate(&self, endpoint: &Endpoint) -> Result<(), ProbeError> {
+        let stream = self.connect(endpoint).await?;
+        self.encrypt(endpoint, stream).await.map(drop)
     }
 
     /// Addresses of the endpoint's name.
     ///
     /// # Errors
     /// The name does not resolve.
-    pub async fn resolve(&self, place: &Endpoint) -> Result<Vec<SocketAddr>, ProbeError> {
-        let looked_up = tokio::net::lookup_host((place.host(), place.port()));
-        let unknown = || ProbeError::NoSuchName(place.host().to_owned());
-        match self.clock.timeout(CONNECT_PATIENCE, looked_up).await {
+    pub async fn resolve(&self, endpoint: &Endpoint) -> Result<Vec<SocketAddr>, ProbeError> {
+        let lookup = tokio::net::lookup_host((endpoint.host(), endpoint.port()));
+        let unknown_name = || ProbeError::NoSuchName(endpoint.host().to_owned());
+        match self.clock.timeout(CONNECT_TIMEOUT, lookup).await {
             Ok(Ok(addresses)) => {
                 let addresses: Vec<SocketAddr> = addresses.take(MAX_ADDRESSES).collect();
-                if addresses.is_empty() { Err(unknown()) } else { Ok(addresses) }
+                if addresses.is_empty() { Err(unknown_name()) } else { Ok(addresses) }
             }
-            Ok(Err(_)) => Err(unknown()),
+            Ok(Err(_)) => Err(unknown_name()),
             Err(_) => Err(ProbeError::TimedOut(ProbeStage::Resolving)),
         }
     }
 
-    async fn connect(&self, place: &Endpoint) -> Result<Box<dyn ByteStream>, ProbeError> {
+    async fn connect(&self, endpoint: &Endpoint) -> Result<Box<dyn ByteStream>, ProbeError> {
         let mut last = None;
-        for address in self.resolve(place).await? {
-            match self.clock.timeout(CONNECT_PATIENCE, TcpStream::connect(address)).await {
+        for address in self.resolve(endpoint).await? {
+            match self.clock.timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
                 Ok(Ok(stream)) => {
                     // Without this, a small request waits for an acknowledgement; a failure only makes it slower.
-                    drop(stream.set_nodelay(true));
+                    let _ = stream.set_nodelay(true);
                     return Ok(Box::new(stream));
                 }
                 Ok(Err(error)) => last = Some(ProbeError::from_connect_error(&error)),
@@ -138,51 +133,55 @@ impl ProbeClient {
         Err(last.unwrap_or(ProbeError::TimedOut(ProbeStage::Connecting)))
     }
 
-    async fn encrypt(&self, place: &Endpoint, wire: Box<dyn ByteStream>) -> Result<Box<dyn ByteStream>, ProbeError> {
-        let shaken = self.trust.shake_hands(place.host(), wire);
-        match self.clock.timeout(self.patience, shaken).await {
+    async fn encrypt(
+        &self,
+        endpoint: &Endpoint,
+        stream: Box<dyn ByteStream>,
+    ) -> Result<Box<dyn ByteStream>, ProbeError> {
+        let handshake = self.trust.handshake(endpoint.host(), stream);
+        match self.clock.timeout(self.timeout, handshake).await {
             Ok(Ok(stream)) => Ok(Box::new(stream)),
-            Ok(Err(silence)) => Err(silence),
+            Ok(Err(error)) => Err(error),
             Err(_) => Err(ProbeError::TimedOut(ProbeStage::Encrypting)),
         }
     }
 
-    async fn send_on(
+    async fn send_over(
         &self,
-        place: &Endpoint,
-        wire: Box<dyn ByteStream>,
+        endpoint: &Endpoint,
+        stream: Box<dyn ByteStream>,
         request: Request<Bytes>,
     ) -> Result<ProbeResponse, ProbeError> {
-        let request = prepared(place, request)?;
-        match self.clock.timeout(self.patience, exchange(wire, request, self.max_bytes)).await {
-            Ok(heard) => heard,
+        let request = prepare(endpoint, request)?;
+        match self.clock.timeout(self.timeout, exchange(stream, request, self.max_bytes)).await {
+            Ok(result) => result,
             Err(_) => Err(ProbeError::TimedOut(ProbeStage::Answering)),
         }
     }
 }
 
 /// The request as sent on a connection of its own.
-fn prepared(place: &Endpoint, request: Request<Bytes>) -> Result<Request<Full<Bytes>>, ProbeError> {
+fn prepare(endpoint: &Endpoint, request: Request<Bytes>) -> Result<Request<Full<Bytes>>, ProbeError> {
     let (mut parts, body) = request.into_parts();
     let target = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-    let whole = format!("{}{target}", place.base_path());
-    parts.uri = whole.parse::<Uri>().map_err(|error| ProbeError::Other(error.to_string()))?;
-    let host = HeaderValue::from_str(place.authority()).map_err(|error| ProbeError::Other(error.to_string()))?;
+    let target_with_base = format!("{}{target}", endpoint.base_path());
+    parts.uri = target_with_base.parse::<Uri>().map_err(|error| ProbeError::Other(error.to_string()))?;
+    let host = HeaderValue::from_str(endpoint.authority()).map_err(|error| ProbeError::Other(error.to_string()))?;
     parts.headers.insert(HOST, host);
     parts.headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    parts.headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(AGENT));
+    parts.headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(USER_AGENT_VALUE));
     Ok(Request::from_parts(parts, Full::new(body)))
 }
 
 async fn exchange(
-    wire: Box<dyn ByteStream>,
+    stream: Box<dyn ByteStream>,
     request: Request<Full<Bytes>>,
     max_bytes: usize,
 ) -> Result<ProbeResponse, ProbeError> {
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(wire))
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await
         .map_err(|error| ProbeError::from_hyper(&error))?;
-    let talk = async {
+    let exchange = async {
         let response = sender.send_request(request).await.map_err(|error| ProbeError::from_hyper(&error))?;
         let (parts, body) = response.into_parts();
         let collected = Limited::new(body, max_bytes)
@@ -192,12 +191,12 @@ async fn exchange(
         Ok(ProbeResponse { status: parts.status.as_u16(), headers: parts.headers, body: collected.to_bytes() })
     };
     // This task drives the connection; when it ends, a response may still be waiting.
-    let worked = async {
-        drop(connection.await);
+    let connection_task = async {
+        let _ = connection.await; // The response carries the error, if there is one.
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        heard = talk => heard,
-        () = worked => Err(ProbeError::BrokeOff),
+        result = exchange => result,
+        () = connection_task => Err(ProbeError::BrokeOff),
     }
 }

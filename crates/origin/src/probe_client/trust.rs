@@ -31,24 +31,24 @@ pub struct ProbeTrust {
 /// Clones share them.
 #[derive(Debug, Clone, Default)]
 struct SystemAuthorities {
-    lane: FileWorkQueue,
+    kind: FileWorkQueue,
     config: Arc<OnceCell<Arc<ClientConfig>>>,
 }
 
 impl SystemAuthorities {
-    async fn config(&self, whom: &greenroom_config::CertificateTrust) -> Result<Arc<ClientConfig>, ProbeError> {
-        let (lane, whom) = (self.lane.clone(), whom.clone());
-        let read = || async move {
-            let config = lane.run(move || client_config(&whom)).await;
-            config.unwrap_or_else(|undone| Err(undone.to_string())).map(Arc::new)
+    async fn config(&self, trust: &greenroom_config::CertificateTrust) -> Result<Arc<ClientConfig>, ProbeError> {
+        let (kind, trust) = (self.kind.clone(), trust.clone());
+        let load = || async move {
+            let config = kind.run(move || client_config(&trust)).await;
+            config.unwrap_or_else(|error| Err(error.to_string())).map(Arc::new)
         };
-        self.config.get_or_try_init(read).await.cloned().map_err(ProbeError::Encryption)
+        self.config.get_or_try_init(load).await.cloned().map_err(ProbeError::Encryption)
     }
 }
 
 impl ProbeTrust {
-    fn new(whom: greenroom_config::CertificateTrust, name: Option<ServerName<'static>>) -> Self {
-        Self { trust: whom, name, authorities: SystemAuthorities::default() }
+    fn new(trust: greenroom_config::CertificateTrust, name: Option<ServerName<'static>>) -> Self {
+        Self { trust, name, authorities: SystemAuthorities::default() }
     }
 
     /// Trusts the system's authorities.
@@ -65,30 +65,30 @@ impl ProbeTrust {
     /// read, trusts the system's authorities.
     pub fn for_listener(files: &CertificateFiles) -> Self {
         let chain = certificates(&files.certificate).unwrap_or_default();
-        let whom = chain.first().map_or(greenroom_config::CertificateTrust::System, |own| {
-            greenroom_config::CertificateTrust::Pin(Fingerprint::sha256(own))
+        let trust = chain.first().map_or(greenroom_config::CertificateTrust::System, |certificate| {
+            greenroom_config::CertificateTrust::Pin(Fingerprint::sha256(certificate))
         });
-        Self::new(whom, None)
+        Self::new(trust, None)
     }
 
-    pub(super) async fn shake_hands<W: AsyncRead + AsyncWrite + Unpin>(
+    pub(super) async fn handshake<W: AsyncRead + AsyncWrite + Unpin>(
         &self,
         host: &str,
-        wire: W,
+        stream: W,
     ) -> Result<TlsStream<W>, ProbeError> {
         let name = match &self.name {
             Some(name) => name.clone(),
             None => ServerName::try_from(host.to_owned())
-                .map_err(|_| ProbeError::Encryption(format!("{host} is no name a certificate can be for")))?,
+                .map_err(|_| ProbeError::Encryption(format!("{host} is not a valid name for a certificate")))?,
         };
         let config = self.authorities.config(&self.trust).await?;
-        TlsConnector::from(config).connect(name, wire).await.map_err(|error| explain(&error))
+        TlsConnector::from(config).connect(name, stream).await.map_err(|error| explain(&error))
     }
 }
 
 fn explain(error: &io::Error) -> ProbeError {
-    if let Some(distrust) = CertificateRejection::find_in(error) {
-        return ProbeError::Certificate(distrust.clone());
+    if let Some(rejection) = CertificateRejection::find_in(error) {
+        return ProbeError::Certificate(rejection.clone());
     }
     match error.get_ref().and_then(|cause| cause.downcast_ref::<Error>()) {
         Some(Error::InvalidMessage(_)) => ProbeError::NotEncrypted,
@@ -128,15 +128,15 @@ mod tests {
     }
 
     async fn shaken(trust: &ProbeTrust, host: &str, acceptor: &TlsAcceptor) -> Result<(), ProbeError> {
-        let (ours, theirs) = duplex(64 * 1024);
-        let (shaken, _) = tokio::join!(trust.shake_hands(host, ours), acceptor.accept(theirs));
-        shaken.map(drop)
+        let (client_end, server_end) = duplex(64 * 1024);
+        let (handshake, _) = tokio::join!(trust.handshake(host, client_end), acceptor.accept(server_end));
+        handshake.map(drop)
     }
 
     #[tokio::test]
-    async fn who_vouches_for_a_server_is_who_is_believed() {
+    async fn only_the_configured_authority_is_trusted() {
         let (acceptor, certificate) = own();
-        let trusting = |whom| ProbeTrust::new(whom, None);
+        let trusting = |trust| ProbeTrust::new(trust, None);
         let pinned = trusting(greenroom_config::CertificateTrust::Pin(Fingerprint::sha256(&certificate)));
         assert_eq!(shaken(&pinned, "10.0.0.1", &acceptor).await, Ok(()));
         let vouched = trusting(greenroom_config::CertificateTrust::Authorities(vec![certificate.clone()]));
@@ -144,41 +144,41 @@ mod tests {
         let named = ProbeTrust { name: ServerName::try_from("nas.example").ok(), ..vouched.clone() };
         assert_eq!(shaken(&named, "10.0.0.1", &acceptor).await, Ok(()));
         match shaken(&vouched, "other.example", &acceptor).await {
-            Err(ProbeError::Certificate(distrust)) => {
-                assert_eq!(distrust.fault, CertificateFault::OtherName(vec!["nas.example".into()]));
-                assert_eq!(distrust.certificate, Fingerprint::sha256(&certificate));
+            Err(ProbeError::Certificate(rejection)) => {
+                assert_eq!(rejection.fault, CertificateFault::OtherName(vec!["nas.example".into()]));
+                assert_eq!(rejection.certificate, Fingerprint::sha256(&certificate));
             }
             other => panic!("{other:?}"),
         }
     }
 
     #[tokio::test]
-    async fn a_certificate_nobody_vouches_for_is_told_with_its_fingerprint() {
+    async fn an_untrusted_certificate_is_reported_with_its_fingerprint() {
         let (acceptor, certificate) = own();
         let (_, stranger) = own();
         let trust = ProbeTrust::new(greenroom_config::CertificateTrust::Authorities(vec![stranger]), None);
         match shaken(&trust, "nas.example", &acceptor).await {
-            Err(ProbeError::Certificate(distrust)) => {
-                assert_eq!(distrust.fault, CertificateFault::UnknownIssuer);
-                assert_eq!(distrust.certificate, Fingerprint::sha256(&certificate));
+            Err(ProbeError::Certificate(rejection)) => {
+                assert_eq!(rejection.fault, CertificateFault::UnknownIssuer);
+                assert_eq!(rejection.certificate, Fingerprint::sha256(&certificate));
             }
             other => panic!("{other:?}"),
         }
     }
 
     #[tokio::test]
-    async fn a_side_that_does_not_speak_tls_is_told_from_one_that_hangs_up() {
+    async fn a_peer_without_tls_is_distinguished_from_one_that_hangs_up() {
         let trust = ProbeTrust::new(greenroom_config::CertificateTrust::Pin(Fingerprint::sha256(b"")), None);
-        let (ours, mut theirs) = duplex(64 * 1024);
+        let (client_end, mut server_end) = duplex(64 * 1024);
         let plain = async {
-            drop(theirs.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await);
-            theirs
+            let _ = server_end.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+            server_end
         };
-        let (shaken, _) = tokio::join!(trust.shake_hands("nas.example", ours), plain);
-        assert_eq!(shaken.map(drop), Err(ProbeError::NotEncrypted));
-        let (ours, theirs) = duplex(64 * 1024);
-        drop(theirs);
-        let shaken = trust.shake_hands("nas.example", ours).await.map(drop);
-        assert!(matches!(shaken, Err(ProbeError::BrokeOff | ProbeError::Encryption(_))), "{shaken:?}");
+        let (handshake, _) = tokio::join!(trust.handshake("nas.example", client_end), plain);
+        assert_eq!(handshake.map(drop), Err(ProbeError::NotEncrypted));
+        let (client_end, server_end) = duplex(64 * 1024);
+        drop(server_end);
+        let handshake = trust.handshake("nas.example", client_end).await.map(drop);
+        assert!(matches!(handshake, Err(ProbeError::BrokeOff | ProbeError::Encryption(_))), "{handshake:?}");
     }
 }

@@ -40,9 +40,9 @@ impl QueueRequest {
     /// A read that an app waits for. Updates the app's read pattern.
     pub fn read(app: &Arc<ClientApp>, class: Class, key: &str, now_ms: u64) -> Self {
         let waiting = app.waiting.load(Ordering::Relaxed);
-        let habit = app.recent_reads.lock().record(xxh3_64(key.as_bytes()), waiting, now_ms);
-        let rank = priority(PriorityInput { is_own: false, class, pattern: habit });
-        Self { priority: rank, class: Some(class), app: Some(Arc::clone(app)) }
+        let pattern = app.recent_reads.lock().record(xxh3_64(key.as_bytes()), waiting, now_ms);
+        let priority = priority(PriorityInput { is_own: false, class, pattern });
+        Self { priority, class: Some(class), app: Some(Arc::clone(app)) }
     }
 
     /// An own read, for an app that does not wait for it or for none.
@@ -52,7 +52,7 @@ impl QueueRequest {
 
     fn slot_request(&self) -> SlotRequest {
         let app = self.app.as_ref().map_or(0, |app| app.number);
-        SlotRequest { rank: self.priority, class: self.class, app }
+        SlotRequest { priority: self.priority, class: self.class, app }
     }
 }
 
@@ -70,7 +70,7 @@ pub enum QueueError {
 pub struct RequestQueue {
     state: Mutex<RequestQueueState>,
     /// Max wait for a permit.
-    patience: Duration,
+    timeout: Duration,
     clock: Clock,
 }
 
@@ -90,7 +90,7 @@ struct RequestQueueState {
 pub struct QueuePermit {
     queue: Arc<RequestQueue>,
     /// `None` once freed.
-    held: Option<HeldSlot>,
+    slot: Option<HeldSlot>,
 }
 
 /// A timed-out request that runs on without a permit. Their number is limited to the number of slots.
@@ -111,36 +111,36 @@ pub struct QueueSnapshot {
 }
 
 impl RequestQueue {
-    /// A queue in which requests wait at most `patience`.
-    pub fn new(limits: SlotLimits, patience: Duration, clock: Clock) -> Arc<Self> {
+    /// A queue in which requests wait at most `timeout`.
+    pub fn new(limits: SlotLimits, timeout: Duration, clock: Clock) -> Arc<Self> {
         let state = RequestQueueState { slots: Slots::new(limits), detached: 0, abandoned: 0, wakers: HashMap::new() };
-        Arc::new(Self { state: Mutex::new(state), patience, clock })
+        Arc::new(Self { state: Mutex::new(state), timeout, clock })
     }
 
     /// Waits for a permit.
     ///
     /// # Errors
     /// Too many requests wait already, or no permit becomes free in time.
-    pub async fn acquire(self: &Arc<Self>, errand: QueueRequest) -> Result<QueuePermit, QueueError> {
-        let (mut waiter, bell) = match self.enter(errand)? {
-            EnterResult::Granted(place) => return Ok(place),
-            EnterResult::Waits(waiter, bell) => (waiter, bell),
+    pub async fn acquire(self: &Arc<Self>, request: QueueRequest) -> Result<QueuePermit, QueueError> {
+        let (mut waiter, receiver) = match self.enter(request)? {
+            EnterResult::Granted(permit) => return Ok(permit),
+            EnterResult::Waits(waiter, receiver) => (waiter, receiver),
         };
-        match self.clock.timeout(self.patience, bell).await {
-            Ok(Ok(word)) => word,
+        match self.clock.timeout(self.timeout, receiver).await {
+            Ok(Ok(result)) => result,
             // A sender is never dropped without a message.
             Ok(Err(_)) => Err(QueueError::Full),
             Err(_) => {
-                waiter.leaving = CancelReason::TimedOut;
+                waiter.cancel_reason = CancelReason::TimedOut;
                 Err(QueueError::TimedOut)
             }
         }
     }
 
     /// A permit without waiting, if another slot then remains free for the next request.
-    pub fn try_acquire_spare(self: &Arc<Self>, errand: &QueueRequest) -> Option<QueuePermit> {
-        let held = self.state.lock().slots.try_request_spare(errand.slot_request())?;
-        Some(QueuePermit::new(self, held))
+    pub fn try_acquire_spare(self: &Arc<Self>, request: &QueueRequest) -> Option<QueuePermit> {
+        let slot = self.state.lock().slots.try_request_spare(request.slot_request())?;
+        Some(QueuePermit::new(self, slot))
     }
 
     /// State of the queue now.
@@ -148,7 +148,7 @@ impl RequestQueue {
         let state = self.state.lock();
         QueueSnapshot {
             limits: state.slots.limits(),
-            priorities: state.slots.tallies(),
+            priorities: state.slots.counters(),
             detached: state.detached,
             abandoned: state.abandoned,
         }
@@ -159,36 +159,35 @@ impl RequestQueue {
         self.clock.now_us() / 1000
     }
 
-    fn enter(self: &Arc<Self>, errand: QueueRequest) -> Result<EnterResult, QueueError> {
+    fn enter(self: &Arc<Self>, request: QueueRequest) -> Result<EnterResult, QueueError> {
         let now_ms = self.measured_ms();
         let mut state = self.state.lock();
-        let (ticket, instead_of) = match state.slots.request(errand.slot_request(), now_ms) {
-            Admission::Granted(held) => return Ok(EnterResult::Granted(QueuePermit::new(self, held))),
+        let (waiter_id, displaced) = match state.slots.request(request.slot_request(), now_ms) {
+            Admission::Granted(slot) => return Ok(EnterResult::Granted(QueuePermit::new(self, slot))),
             Admission::Refused => return Err(QueueError::Full),
-            Admission::Waits { ticket, instead_of } => (ticket, instead_of),
+            Admission::Waits { waiter_id, displaced } => (waiter_id, displaced),
         };
-        let (sender, bell) = oneshot::channel();
-        state.wakers.insert(ticket, sender);
-        let refused = instead_of.and_then(|ticket| state.wakers.remove(&ticket));
+        let (sender, receiver) = oneshot::channel();
+        state.wakers.insert(waiter_id, sender);
+        let displaced = displaced.and_then(|waiter_id| state.wakers.remove(&waiter_id));
         drop(state);
-        if let Some(refused) = refused {
-            // The waiter may already be gone.
-            drop(refused.send(Err(QueueError::Full)));
+        if let Some(displaced) = displaced {
+            let _ = displaced.send(Err(QueueError::Full)); // The waiter may already be gone.
         }
-        Ok(EnterResult::Waits(Waiter::new(self, ticket, errand, now_ms), bell))
+        Ok(EnterResult::Waits(Waiter::new(self, waiter_id, request, now_ms), receiver))
     }
 
     /// Frees a slot, and wakes the waiter that gets it.
-    fn release(self: &Arc<Self>, held: HeldSlot) {
+    fn release(self: &Arc<Self>, slot: HeldSlot) {
         let now_ms = self.measured_ms();
         let mut state = self.state.lock();
-        let Some((ticket, held)) = state.slots.release(held, now_ms) else { return };
-        let bell = state.wakers.remove(&ticket);
+        let Some((waiter_id, slot)) = state.slots.release(slot, now_ms) else { return };
+        let receiver = state.wakers.remove(&waiter_id);
         drop(state);
-        let place = QueuePermit::new(self, held);
-        if let Some(bell) = bell {
+        let permit = QueuePermit::new(self, slot);
+        if let Some(receiver) = receiver {
             // If the waiter is gone by now, the permit comes back in the error, and its drop frees the slot again.
-            drop(bell.send(Ok(place)));
+            let _ = receiver.send(Ok(permit));
         }
     }
 }
@@ -202,20 +201,20 @@ enum EnterResult {
 #[derive(Debug)]
 struct Waiter {
     queue: Arc<RequestQueue>,
-    ticket: WaiterId,
+    waiter_id: WaiterId,
     /// The app charged for it; none for own requests.
     app: Option<Arc<ClientApp>>,
     since_ms: u64,
-    leaving: CancelReason,
+    cancel_reason: CancelReason,
 }
 
 impl Waiter {
-    fn new(queue: &Arc<RequestQueue>, ticket: WaiterId, errand: QueueRequest, since_ms: u64) -> Self {
-        let app = errand.app.filter(|_| errand.priority != Priority::Own);
+    fn new(queue: &Arc<RequestQueue>, waiter_id: WaiterId, request: QueueRequest, since_ms: u64) -> Self {
+        let app = request.app.filter(|_| request.priority != Priority::Own);
         if let Some(app) = &app {
             app.waiting.fetch_add(1, Ordering::Relaxed);
         }
-        Self { queue: Arc::clone(queue), ticket, app, since_ms, leaving: CancelReason::Dropped }
+        Self { queue: Arc::clone(queue), waiter_id, app, since_ms, cancel_reason: CancelReason::Dropped }
     }
 }
 
@@ -223,9 +222,9 @@ impl Drop for Waiter {
     fn drop(&mut self) {
         let now_ms = self.queue.measured_ms();
         let mut state = self.queue.state.lock();
-        state.slots.cancel(self.ticket, self.leaving, now_ms);
-        let bell = state.wakers.remove(&self.ticket);
-        drop((state, bell));
+        state.slots.cancel(self.waiter_id, self.cancel_reason, now_ms);
+        let receiver = state.wakers.remove(&self.waiter_id);
+        drop((state, receiver));
         if let Some(app) = &self.app {
             app.waiting.fetch_sub(1, Ordering::Relaxed);
             app.waited_ms.fetch_add(now_ms.saturating_sub(self.since_ms), Ordering::Relaxed);
@@ -234,8 +233,8 @@ impl Drop for Waiter {
 }
 
 impl QueuePermit {
-    fn new(queue: &Arc<RequestQueue>, held: HeldSlot) -> Self {
-        Self { queue: Arc::clone(queue), held: Some(held) }
+    fn new(queue: &Arc<RequestQueue>, slot: HeldSlot) -> Self {
+        Self { queue: Arc::clone(queue), slot: Some(slot) }
     }
 }
 
@@ -266,8 +265,8 @@ impl Drop for DetachedPermit {
 
 impl Drop for QueuePermit {
     fn drop(&mut self) {
-        if let Some(held) = self.held.take() {
-            self.queue.release(held);
+        if let Some(slot) = self.slot.take() {
+            self.queue.release(slot);
         }
     }
 }

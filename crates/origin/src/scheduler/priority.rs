@@ -48,8 +48,8 @@ pub struct PriorityInput {
 
 /// The priority of a read. A polled read stays a widget's even if its app reads much else: a poll is one small read,
 /// and a delay would be visible.
-pub fn priority(facts: PriorityInput) -> Priority {
-    match facts {
+pub fn priority(input: PriorityInput) -> Priority {
+    match input {
         PriorityInput { is_own: true, .. } => Priority::Own,
         PriorityInput { class, .. } if is_live(class) => Priority::Widget,
         PriorityInput { pattern: AccessPattern::Polls, .. } => Priority::Widget,
@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn ranks_of_reads() {
         use AccessPattern::{Browses, Floods, Polls};
-        for (is_own, class, habit, wanted) in [
+        for (is_own, class, pattern, wanted) in [
             (false, Class::Item, Browses, Priority::Interactive),
             (false, Class::Images, Browses, Priority::Interactive),
             (false, Class::Item, Floods, Priority::Bulk),
@@ -91,17 +91,13 @@ mod tests {
             (true, Class::Sessions, Polls, Priority::Own),
             (true, Class::Lists, Floods, Priority::Own),
         ] {
-            assert_eq!(
-                priority(PriorityInput { is_own, class, pattern: habit }),
-                wanted,
-                "{is_own} {class:?} {habit:?}"
-            );
+            assert_eq!(priority(PriorityInput { is_own, class, pattern }), wanted, "{is_own} {class:?} {pattern:?}");
         }
     }
 
     #[test]
     fn the_order_is_the_order_of_the_list() {
         assert!(Priority::EVERY.is_sorted());
-        assert!(Priority::EVERY.iter().enumerate().all(|(at, rank)| *rank as usize == at));
+        assert!(Priority::EVERY.iter().enumerate().all(|(at, priority)| *priority as usize == at));
     }
 }

@@ -16,7 +16,7 @@ use greenroom_dialect::class::Class;
 use crate::scheduler::priority::Priority;
 
 /// Writes keep this fraction (1/n) of the slots, at least one.
-const WRITES_SHARE: usize = 4;
+const WRITE_SLOT_DIVISOR: usize = 4;
 /// One grant in this many goes to the priority that has gone longest without one.
 pub const SHARE: u32 = 8;
 
@@ -35,10 +35,10 @@ pub struct SlotLimits {
 
 impl SlotLimits {
     /// Limits for this number of slots. With fewer than two, writes could not have one of their own.
-    pub fn new(places: usize, max_waiting: usize) -> Self {
-        let places = places.max(2);
-        let for_writes = (places / WRITES_SHARE).max(1);
-        Self { slots: places, reads: places - for_writes, per_class: places / 2, max_waiting }
+    pub fn new(slots: usize, max_waiting: usize) -> Self {
+        let slots = slots.max(2);
+        let write_slots = (slots / WRITE_SLOT_DIVISOR).max(1);
+        Self { slots, reads: slots - write_slots, per_class: slots / 2, max_waiting }
     }
 }
 
@@ -46,7 +46,7 @@ impl SlotLimits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SlotRequest {
     /// Its priority.
-    pub rank: Priority,
+    pub priority: Priority,
     /// Request type of a read; `None` for a write.
     pub class: Option<Class>,
     /// Number of its app.
@@ -57,15 +57,15 @@ pub struct SlotRequest {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WaiterId {
     number: u64,
-    rank: Priority,
+    priority: Priority,
     app: usize,
 }
 
 /// A slot in use. It must be released.
 #[derive(Debug, PartialEq, Eq)]
-#[must_use = "a place that is not given back is lost"]
+#[must_use = "a slot that is not released is lost"]
 pub struct HeldSlot {
-    rank: Priority,
+    priority: Priority,
     class: Option<Class>,
 }
 
@@ -77,9 +77,9 @@ pub enum Admission {
     /// It waits. If too many waited, another less urgent request is refused instead.
     Waits {
         /// Its id.
-        ticket: WaiterId,
+        waiter_id: WaiterId,
         /// The request refused instead.
-        instead_of: Option<WaiterId>,
+        displaced: Option<WaiterId>,
     },
     /// It is refused because too many wait.
     Refused,
@@ -122,18 +122,18 @@ pub struct Slots {
     /// By priority and app. An empty queue stays for the time of its last grant: the number of apps is limited.
     queues: BTreeMap<(Priority, usize), AppQueue>,
     waiting: usize,
-    tickets: u64,
-    turns: u64,
-    last_turns: [u64; Priority::EVERY.len()],
+    waiter_ids: u64,
+    grants: u64,
+    last_grants: [u64; Priority::EVERY.len()],
     /// Grants to waiters since the last one by rule 3.
-    since_share: u32,
-    tallies: [PriorityCounters; Priority::EVERY.len()],
+    grants_since_share: u32,
+    counters: [PriorityCounters; Priority::EVERY.len()],
 }
 
 /// Waiting requests of one app and priority.
 #[derive(Debug, Default)]
 struct AppQueue {
-    last_turn: u64,
+    last_grant: u64,
     /// By id, so the oldest is first.
     waiting: BTreeMap<u64, WaitingRequest>,
 }
@@ -154,69 +154,69 @@ impl Slots {
             held_by_class: [0; Class::EVERY.len() + 1],
             queues: BTreeMap::new(),
             waiting: 0,
-            tickets: 0,
-            turns: 0,
-            last_turns: [0; Priority::EVERY.len()],
-            since_share: 0,
-            tallies: [PriorityCounters::default(); Priority::EVERY.len()],
+            waiter_ids: 0,
+            grants: 0,
+            last_grants: [0; Priority::EVERY.len()],
+            grants_since_share: 0,
+            counters: [PriorityCounters::default(); Priority::EVERY.len()],
         }
     }
 
     /// Requests a slot. If one is free for it, no waiter could use it, or that waiter would have it already.
-    pub fn request(&mut self, claim: SlotRequest, now_ms: u64) -> Admission {
-        if self.has_room_for(claim.class) {
-            return Admission::Granted(self.occupy(claim));
+    pub fn request(&mut self, request: SlotRequest, now_ms: u64) -> Admission {
+        if self.has_room_for(request.class) {
+            return Admission::Granted(self.occupy(request));
         }
-        let mut instead_of = None;
+        let mut displaced = None;
         if self.waiting >= self.limits.max_waiting {
-            instead_of = self.least_urgent(claim);
-            let Some(ticket) = instead_of else {
-                self.tallies[claim.rank as usize].refused += 1;
+            displaced = self.least_urgent(request);
+            let Some(waiter_id) = displaced else {
+                self.counters[request.priority as usize].refused += 1;
                 return Admission::Refused;
             };
-            self.remove(ticket, now_ms);
-            self.tallies[ticket.rank as usize].refused += 1;
+            self.remove(waiter_id, now_ms);
+            self.counters[waiter_id.priority as usize].refused += 1;
         }
-        self.tickets += 1;
-        let ticket = WaiterId { number: self.tickets, rank: claim.rank, app: claim.app };
-        let line = self.queues.entry((claim.rank, claim.app)).or_default();
-        line.waiting.insert(ticket.number, WaitingRequest { class: claim.class, since_ms: now_ms });
+        self.waiter_ids += 1;
+        let waiter_id = WaiterId { number: self.waiter_ids, priority: request.priority, app: request.app };
+        let queue = self.queues.entry((request.priority, request.app)).or_default();
+        queue.waiting.insert(waiter_id.number, WaitingRequest { class: request.class, since_ms: now_ms });
         self.waiting += 1;
-        self.tallies[claim.rank as usize].waiting += 1;
-        Admission::Waits { ticket, instead_of }
+        self.counters[request.priority as usize].waiting += 1;
+        Admission::Waits { waiter_id, displaced }
     }
 
     /// Requests a spare slot: granted only if nothing waits and the next read, also of the same type, finds another
     /// one. Never waits.
-    pub fn try_request_spare(&mut self, claim: SlotRequest) -> Option<HeldSlot> {
+    pub fn try_request_spare(&mut self, request: SlotRequest) -> Option<HeldSlot> {
         let is_spare = self.waiting == 0
             && self.held + 1 < self.limits.slots
             && self.held_reads + 1 < self.limits.reads
-            && self.held_by_class[index(claim.class)] + 1 < self.limits.per_class;
-        is_spare.then(|| self.occupy(claim))
+            && self.held_by_class[index(request.class)] + 1 < self.limits.per_class;
+        is_spare.then(|| self.occupy(request))
     }
 
     /// Cancels a waiting request. If it was granted a slot meanwhile, the caller must release that instead: then this
     /// does nothing.
-    pub fn cancel(&mut self, ticket: WaiterId, why: CancelReason, now_ms: u64) {
-        if self.remove(ticket, now_ms).is_some() && why == CancelReason::TimedOut {
-            self.tallies[ticket.rank as usize].timed_out += 1;
+    pub fn cancel(&mut self, waiter_id: WaiterId, reason: CancelReason, now_ms: u64) {
+        if self.remove(waiter_id, now_ms).is_some() && reason == CancelReason::TimedOut {
+            self.counters[waiter_id.priority as usize].timed_out += 1;
         }
     }
 
     /// Releases a slot, and grants it to the next waiter.
-    #[expect(clippy::needless_pass_by_value, reason = "a place is given back once, and is gone then")]
-    pub fn release(&mut self, held: HeldSlot, now_ms: u64) -> Option<(WaiterId, HeldSlot)> {
-        let HeldSlot { rank, class } = held;
+    #[expect(clippy::needless_pass_by_value, reason = "a slot is released once and consumed by that")]
+    pub fn release(&mut self, slot: HeldSlot, now_ms: u64) -> Option<(WaiterId, HeldSlot)> {
+        let HeldSlot { priority, class } = slot;
         self.held -= 1;
         self.held_reads -= usize::from(class.is_some());
         self.held_by_class[index(class)] -= 1;
-        self.tallies[rank as usize].in_flight -= 1;
-        let (ticket, class) = self.next()?;
-        self.since_share = (self.since_share + 1) % SHARE;
-        self.remove(ticket, now_ms);
-        let held = self.occupy(SlotRequest { rank: ticket.rank, class, app: ticket.app });
-        Some((ticket, held))
+        self.counters[priority as usize].in_flight -= 1;
+        let (waiter_id, class) = self.next()?;
+        self.grants_since_share = (self.grants_since_share + 1) % SHARE;
+        self.remove(waiter_id, now_ms);
+        let slot = self.occupy(SlotRequest { priority: waiter_id.priority, class, app: waiter_id.app });
+        Some((waiter_id, slot))
     }
 
     /// The limits.
@@ -225,8 +225,8 @@ impl Slots {
     }
 
     /// Counters by priority.
-    pub fn tallies(&self) -> [PriorityCounters; Priority::EVERY.len()] {
-        self.tallies
+    pub fn counters(&self) -> [PriorityCounters; Priority::EVERY.len()] {
+        self.counters
     }
 
     fn has_room_for(&self, class: Option<Class>) -> bool {
@@ -235,64 +235,64 @@ impl Slots {
             && self.held_by_class[index(class)] < self.limits.per_class
     }
 
-    fn occupy(&mut self, claim: SlotRequest) -> HeldSlot {
-        let SlotRequest { rank, class, app } = claim;
+    fn occupy(&mut self, request: SlotRequest) -> HeldSlot {
+        let SlotRequest { priority, class, app } = request;
         self.held += 1;
         self.held_reads += usize::from(class.is_some());
         self.held_by_class[index(class)] += 1;
-        self.tallies[rank as usize].in_flight += 1;
-        self.turns += 1;
-        self.last_turns[rank as usize] = self.turns;
-        self.queues.entry((rank, app)).or_default().last_turn = self.turns;
-        HeldSlot { rank, class }
+        self.counters[priority as usize].in_flight += 1;
+        self.grants += 1;
+        self.last_grants[priority as usize] = self.grants;
+        self.queues.entry((priority, app)).or_default().last_grant = self.grants;
+        HeldSlot { priority, class }
     }
 
     /// The next waiter.
     fn next(&self) -> Option<(WaiterId, Option<Class>)> {
         let mut ranks = Priority::EVERY;
-        if self.since_share + 1 == SHARE {
-            ranks.sort_by_key(|rank| self.last_turns[*rank as usize]);
+        if self.grants_since_share + 1 == SHARE {
+            ranks.sort_by_key(|priority| self.last_grants[*priority as usize]);
         }
-        ranks.into_iter().find_map(|rank| self.next_of(rank))
+        ranks.into_iter().find_map(|priority| self.next_of(priority))
     }
 
-    fn next_of(&self, rank: Priority) -> Option<(WaiterId, Option<Class>)> {
-        let lines = self.queues.range((rank, 0)..=(rank, usize::MAX));
-        let firsts = lines.filter_map(|((_, app), line)| {
-            let mut waiting = line.waiting.iter();
+    fn next_of(&self, priority: Priority) -> Option<(WaiterId, Option<Class>)> {
+        let queues = self.queues.range((priority, 0)..=(priority, usize::MAX));
+        let candidates = queues.filter_map(|((_, app), queue)| {
+            let mut waiting = queue.waiting.iter();
             let (number, first) = waiting.find(|(_, waiting)| self.has_room_for(waiting.class))?;
-            let ticket = WaiterId { number: *number, rank, app: *app };
-            Some((line.last_turn, ticket, first.class))
+            let waiter_id = WaiterId { number: *number, priority, app: *app };
+            Some((queue.last_grant, waiter_id, first.class))
         });
-        let next = firsts.min_by_key(|(last_turn, ticket, _)| (*last_turn, ticket.number));
-        next.map(|(_, ticket, class)| (ticket, class))
+        let next = candidates.min_by_key(|(last_grant, waiter_id, _)| (*last_grant, waiter_id.number));
+        next.map(|(_, waiter_id, class)| (waiter_id, class))
     }
 
-    /// The waiter to refuse so that `claim` can wait; `None` if `claim` itself is refused.
-    fn least_urgent(&self, claim: SlotRequest) -> Option<WaiterId> {
-        let own = (claim.rank, claim.app);
-        let mut lines = self.queues.iter().filter(|(_, line)| !line.waiting.is_empty());
-        let lowest = lines.next_back().map_or(claim.rank, |((rank, _), _)| *rank).max(claim.rank);
-        let in_lowest = self.queues.range((lowest, 0)..=(lowest, usize::MAX));
-        let newest = in_lowest.filter_map(|(at, line)| {
-            let (number, _) = line.waiting.last_key_value()?;
-            let is_own = *at == own;
+    /// The waiter to refuse so that `request` can wait; `None` if `request` itself is refused.
+    fn least_urgent(&self, request: SlotRequest) -> Option<WaiterId> {
+        let own_queue = (request.priority, request.app);
+        let mut queues = self.queues.iter().filter(|(_, queue)| !queue.waiting.is_empty());
+        let lowest = queues.next_back().map_or(request.priority, |((priority, _), _)| *priority).max(request.priority);
+        let queues = self.queues.range((lowest, 0)..=(lowest, usize::MAX));
+        let newest = queues.filter_map(|(at, queue)| {
+            let (number, _) = queue.waiting.last_key_value()?;
+            let is_own = *at == own_queue;
             let number = if is_own { u64::MAX } else { *number };
-            Some((line.waiting.len() + usize::from(is_own), number, at.1))
+            Some((queue.waiting.len() + usize::from(is_own), number, at.1))
         });
-        let alone = (claim.rank == lowest).then_some((1, u64::MAX, claim.app));
-        let (_, number, app) = newest.chain(alone).max()?;
-        (number != u64::MAX).then_some(WaiterId { number, rank: lowest, app })
+        let newcomer = (request.priority == lowest).then_some((1, u64::MAX, request.app));
+        let (_, number, app) = newest.chain(newcomer).max()?;
+        (number != u64::MAX).then_some(WaiterId { number, priority: lowest, app })
     }
 
-    fn remove(&mut self, ticket: WaiterId, now_ms: u64) -> Option<WaitingRequest> {
-        let line = self.queues.get_mut(&(ticket.rank, ticket.app))?;
-        let waiting = line.waiting.remove(&ticket.number)?;
+    fn remove(&mut self, waiter_id: WaiterId, now_ms: u64) -> Option<WaitingRequest> {
+        let queue = self.queues.get_mut(&(waiter_id.priority, waiter_id.app))?;
+        let waiting = queue.waiting.remove(&waiter_id.number)?;
         self.waiting -= 1;
-        let tally = &mut self.tallies[ticket.rank as usize];
-        tally.waiting -= 1;
-        tally.waited += 1;
-        tally.waited_ms += now_ms.saturating_sub(waiting.since_ms);
+        let counters = &mut self.counters[waiter_id.priority as usize];
+        counters.waiting -= 1;
+        counters.waited += 1;
+        counters.waited_ms += now_ms.saturating_sub(waiting.since_ms);
         Some(waiting)
     }
 }

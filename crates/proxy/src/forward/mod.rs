@@ -29,74 +29,80 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// Sends the client's request once, unchanged, and waits for the response head.
 pub async fn send(
-    visit: &ProxyRequest,
-    lane: UpstreamRequestKind,
+    request: &ProxyRequest,
+    kind: UpstreamRequestKind,
     target: &str,
     parts: &request::Parts,
     body: Incoming,
 ) -> Result<Response<Incoming>, Response<Body>> {
-    let Ok(request) = rebuild(visit, target, parts, body) else {
-        return Err(response::problem(visit, StatusCode::BAD_REQUEST, "the request cannot be forwarded"));
+    let Ok(upstream_request) = rebuild(request, target, parts, body) else {
+        return Err(response::problem(request, StatusCode::BAD_REQUEST, "the request cannot be forwarded"));
     };
-    let key = breaker::key_of(request.uri().path());
-    match visit.server.origin.clock.timeout(HEAD_TIMEOUT, visit.server.origin.send(request, lane, key)).await {
+    let key = breaker::key_of(upstream_request.uri().path());
+    match request
+        .server
+        .origin
+        .clock
+        .timeout(HEAD_TIMEOUT, request.server.origin.send(upstream_request, kind, key))
+        .await
+    {
         Ok(Ok(mut response)) => {
-            visit.server.origin.record_success();
-            base_url::redirect(&visit.server, response.headers_mut());
+            request.server.origin.record_success();
+            base_url::redirect(&request.server, response.headers_mut());
             Ok(response)
         }
         Ok(Err(error)) if error.stage == UpstreamErrorStage::Request => {
-            Err(response::problem(visit, StatusCode::BAD_REQUEST, "the body broke off"))
+            Err(response::problem(request, StatusCode::BAD_REQUEST, "the request body ended early"))
         }
         Ok(Err(error)) => {
-            visit.server.origin.record_failure();
-            tracing::debug!(server = visit.server.name(), reason = error.message, "nothing to pass through");
+            request.server.origin.record_failure();
+            tracing::debug!(server = request.server.name(), reason = error.message, "pass-through request failed");
             let unreachable =
-                || response::problem(visit, StatusCode::SERVICE_UNAVAILABLE, "the media server cannot be reached");
-            Err(outage::liveness_response(visit, target, &parts.method).unwrap_or_else(unreachable))
+                || response::problem(request, StatusCode::SERVICE_UNAVAILABLE, "the media server cannot be reached");
+            Err(outage::liveness_response(request, target, &parts.method).unwrap_or_else(unreachable))
         }
         Err(_) => {
-            visit.server.origin.record_timeout(key);
-            visit.server.origin.record_failure();
-            let message = "the media server does not begin to answer";
-            Err(response::problem(visit, StatusCode::GATEWAY_TIMEOUT, message))
+            request.server.origin.record_timeout(key);
+            request.server.origin.record_failure();
+            let message = "the media server did not start to respond in time";
+            Err(response::problem(request, StatusCode::GATEWAY_TIMEOUT, message))
         }
     }
 }
 
 /// Passes the response on; an event stream is read as it passes.
-pub fn open(visit: &ProxyRequest, response: Response<Incoming>) -> Response<Body> {
+pub fn open(request: &ProxyRequest, response: Response<Incoming>) -> Response<Body> {
     if !is_event_stream(&response) {
         return response.map(Body::Stream);
     }
-    match acquire_socket_permit(visit) {
-        Ok(seat) => with_sse_tap(visit, response, seat),
-        Err(refusal) => *refusal,
+    match acquire_socket_permit(request) {
+        Ok(permit) => with_sse_tap(request, response, permit),
+        Err(rejection) => *rejection,
     }
 }
 
 fn rebuild(
-    visit: &ProxyRequest,
+    request: &ProxyRequest,
     target: &str,
     parts: &request::Parts,
     body: Incoming,
 ) -> Result<Request<Body>, http::Error> {
-    let mut request =
-        Request::builder().method(parts.method.clone()).uri(visit.uri(target)?).body(Body::Stream(body))?;
-    *request.headers_mut() = headers_for_server(visit, &parts.headers);
-    Ok(request)
+    let mut upstream_request =
+        Request::builder().method(parts.method.clone()).uri(request.uri(target)?).body(Body::Stream(body))?;
+    *upstream_request.headers_mut() = headers_for_server(request, &parts.headers);
+    Ok(upstream_request)
 }
 
 /// The client's headers in the form sent to the server.
-pub fn headers_for_server(visit: &ProxyRequest, client: &HeaderMap) -> HeaderMap {
-    let settings = &visit.server.origin.settings;
-    let sender = headers::ForwardContext {
+pub fn headers_for_server(request: &ProxyRequest, client: &HeaderMap) -> HeaderMap {
+    let settings = &request.server.origin.settings;
+    let context = headers::ForwardContext {
         kind: settings.kind,
-        credential: &visit.credential,
+        credential: &request.classified.credential,
         translate_legacy: settings.translate_legacy_auth,
-        address: visit.client,
+        address: request.client,
     };
-    headers::for_server(client, sender)
+    headers::for_server(client, context)
 }
 
 /// Whether the response is an event stream, which has no end.
@@ -109,26 +115,26 @@ pub fn is_event_stream(response: &Response<Incoming>) -> bool {
 }
 
 fn with_sse_tap(
-    visit: &ProxyRequest,
+    request: &ProxyRequest,
     response: Response<Incoming>,
-    seat: ConcurrencyPermit<Partition>,
+    permit: ConcurrencyPermit<Partition>,
 ) -> Response<Body> {
     response.map(|body| {
-        let tap = SseTap::new(Arc::clone(&visit.server), Arc::clone(&visit.identity), body, seat);
+        let tap = SseTap::new(Arc::clone(&request.server), Arc::clone(&request.classified.identity), body, permit);
         Body::Boxed(UnsyncBoxBody::new(tap))
     })
 }
 
 /// Acquires a permit for a notification socket or an event stream.
-pub fn acquire_socket_permit(visit: &ProxyRequest) -> Result<ConcurrencyPermit<Partition>, Box<Response<Body>>> {
-    visit.server.limits.sockets.try_acquire(Some(visit.identity.partition().clone())).map_err(|full| {
-        let (bound, message) = match full {
+pub fn acquire_socket_permit(request: &ProxyRequest) -> Result<ConcurrencyPermit<Partition>, Box<Response<Body>>> {
+    request.server.limits.sockets.try_acquire(Some(request.classified.identity.partition().clone())).map_err(|full| {
+        let (limit, message) = match full {
             ConcurrencyLimitError::Total => (LimitKind::Sockets, "there are too many notification sockets"),
             ConcurrencyLimitError::PerClient => {
                 (LimitKind::SocketsPerIdentity, "this token has too many notification sockets")
             }
         };
-        visit.server.limits.counters.record(bound);
-        Box::new(response::problem(visit, StatusCode::SERVICE_UNAVAILABLE, message))
+        request.server.limits.counters.record(limit);
+        Box::new(response::problem(request, StatusCode::SERVICE_UNAVAILABLE, message))
     })
 }

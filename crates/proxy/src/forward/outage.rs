@@ -15,23 +15,23 @@ use greenroom_origin::body::Body;
 use greenroom_origin::breaker::Outage;
 
 /// Answers a pass-through request: a liveness response where clients begin with one, else an error.
-pub fn stream(visit: &ProxyRequest, target: &str, method: &Method) -> Response<Body> {
-    match liveness_response(visit, target, method) {
-        Some(response) => record_offline_response(visit, response),
-        None => refuse(visit, "the media server is down"),
+pub fn stream(request: &ProxyRequest, target: &str, method: &Method) -> Response<Body> {
+    match liveness_response(request, target, method) {
+        Some(response) => record_offline_response(request, response),
+        None => refuse(request, "the media server is down"),
     }
 }
 
 /// Counts a response made during an outage without asking the server.
-pub fn record_offline_response(visit: &ProxyRequest, mut response: Response<Body>) -> Response<Body> {
-    access_log::record_saved(visit, CacheStatus::StaleOnError, Some(CacheStatusReason::Offline));
+pub fn record_offline_response(request: &ProxyRequest, mut response: Response<Body>) -> Response<Body> {
+    access_log::record_saved(request, CacheStatus::StaleOnError, Some(CacheStatusReason::Offline));
     response.extensions_mut().insert(GeneratedResponse::WhileOffline);
     response
 }
 
 /// Answers a request that only asks whether the server is up. Greenroom being up is all that clients need to begin.
-pub fn liveness_response(visit: &ProxyRequest, target: &str, method: &Method) -> Option<Response<Body>> {
-    let (content_type, body) = visit.server.origin.settings.kind.liveness_response(target)?;
+pub fn liveness_response(request: &ProxyRequest, target: &str, method: &Method) -> Option<Response<Body>> {
+    let (content_type, body) = request.server.origin.settings.kind.liveness_response(target)?;
     if !method.is_safe() && method != Method::POST {
         return None;
     }
@@ -42,14 +42,14 @@ pub fn liveness_response(visit: &ProxyRequest, target: &str, method: &Method) ->
 }
 
 /// The quick error, in the client's own format, with `Retry-After`.
-pub fn refuse(visit: &ProxyRequest, message: &str) -> Response<Body> {
-    visit.server.counters.offline.fetch_add(1, Ordering::Relaxed);
-    response::problem(visit, StatusCode::SERVICE_UNAVAILABLE, message)
+pub fn refuse(request: &ProxyRequest, message: &str) -> Response<Body> {
+    request.server.counters.offline.fetch_add(1, Ordering::Relaxed);
+    response::problem(request, StatusCode::SERVICE_UNAVAILABLE, message)
 }
 
 /// Whether a socket may be opened during an outage: the token was valid when the server last answered.
-pub fn may_open_socket(visit: &ProxyRequest, outage: &Outage) -> bool {
-    let settings = &visit.server.origin.settings;
-    let now_ms = visit.server.origin.clock.now_ms();
-    visit.identity.is_proven_offline(outage, now_ms, settings.auth_ttl, settings.offline_auth_ttl)
+pub fn may_open_socket(request: &ProxyRequest, outage: &Outage) -> bool {
+    let settings = &request.server.origin.settings;
+    let now_ms = request.server.origin.clock.now_ms();
+    request.classified.identity.is_proven_offline(outage, now_ms, settings.auth_ttl, settings.offline_auth_ttl)
 }

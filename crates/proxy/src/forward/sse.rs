@@ -25,14 +25,18 @@ use crate::server::Server;
 const MAX_EVENT_BYTES: usize = 1024 * 1024;
 
 /// Applies the invalidations of a frame.
-pub fn apply_frame(server: &Server, frame: &[u8], by: InvalidationSource<'_>) {
-    let watcher = by.identity();
-    for signal in server.origin.settings.kind.parse_frame(frame) {
-        match signal {
-            ServerEvent::Stale(stalings) => invalidate::apply(server, &stalings, by),
+pub fn apply_frame(server: &Server, frame: &[u8], source: InvalidationSource<'_>) {
+    let watcher = source.identity();
+    for event in server.origin.settings.kind.parse_frame(frame) {
+        match event {
+            ServerEvent::Stale(invalidations) => invalidate::apply(server, &invalidations, source),
             ServerEvent::Playback { session, item, state } => {
                 if server.invalidation.player_states.changed(watcher, &session, &item, state) {
-                    invalidate::apply(server, &server.origin.settings.kind.playback_invalidations(&item, state), by);
+                    invalidate::apply(
+                        server,
+                        &server.origin.settings.kind.playback_invalidations(&item, state),
+                        source,
+                    );
                 }
             }
             ServerEvent::Restarting => {
@@ -84,7 +88,7 @@ pub struct SseTap {
     ended: bool,
     /// Ends the stream when the process shuts down, because it has no end of its own; clients reconnect.
     stopped: Pin<Box<WaitForCancellationFutureOwned>>,
-    _seat: ConcurrencyPermit<Partition>,
+    _permit: ConcurrencyPermit<Partition>,
 }
 
 impl SseTap {
@@ -93,11 +97,11 @@ impl SseTap {
         server: Arc<Server>,
         identity: Arc<Identity>,
         body: Incoming,
-        seat: ConcurrencyPermit<Partition>,
+        permit: ConcurrencyPermit<Partition>,
     ) -> Self {
         let (partial, ready) = (BytesMut::new(), VecDeque::new());
         let stopped = Box::pin(server.origin.stop.clone().cancelled_owned());
-        Self { server, identity, body, partial, ready, ended: false, stopped, _seat: seat }
+        Self { server, identity, body, partial, ready, ended: false, stopped, _permit: permit }
     }
 
     fn feed(&mut self, data: &[u8]) {
@@ -141,9 +145,9 @@ impl HttpBody for SseTap {
                 Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
                 None => {
                     self.ended = true;
-                    let rest = self.partial.split().freeze();
-                    if !rest.is_empty() {
-                        self.ready.push_back(rest);
+                    let remaining = self.partial.split().freeze();
+                    if !remaining.is_empty() {
+                        self.ready.push_back(remaining);
                     }
                 }
             }
@@ -166,12 +170,12 @@ pub fn event_data(event: &[u8]) -> Vec<u8> {
     let mut data = Vec::with_capacity(event.len());
     let mut is_first = true;
     for line in event.split(|byte| *byte == b'\n') {
-        let Some(rest) = line.strip_prefix(b"data:") else { continue };
+        let Some(remaining) = line.strip_prefix(b"data:") else { continue };
         if !std::mem::take(&mut is_first) {
             data.push(b'\n');
         }
-        let rest = rest.strip_prefix(b" ").unwrap_or(rest);
-        data.extend_from_slice(rest.strip_suffix(b"\r").unwrap_or(rest));
+        let remaining = remaining.strip_prefix(b" ").unwrap_or(remaining);
+        data.extend_from_slice(remaining.strip_suffix(b"\r").unwrap_or(remaining));
     }
     data
 }
@@ -184,13 +188,13 @@ mod tests {
     fn an_event_ends_with_an_empty_line() {
         assert_eq!(end_of_event(b"data: 1\n\ndata: 2"), Some(9));
         assert_eq!(end_of_event(b"data: 1\r\n\r\n"), Some(11));
-        assert_eq!(end_of_event(b"data: 1\n\r\ndata: 2\n\n"), Some(10), "in both ways at once");
+        assert_eq!(end_of_event(b"data: 1\n\r\ndata: 2\n\n"), Some(10), "mixed line endings");
         assert_eq!(end_of_event(b"data: 1\n"), None);
     }
 
     #[test]
     fn data_lines_are_joined() {
         assert_eq!(event_data(b"event: x\ndata: {\r\ndata:}\r\n\r\n"), b"{\n}");
-        assert_eq!(event_data(b"data:\ndata: x\n\n"), b"\nx", "an empty line is one too");
+        assert_eq!(event_data(b"data:\ndata: x\n\n"), b"\nx", "an empty data line counts");
     }
 }

@@ -17,7 +17,7 @@ const IMAGE_GRANT_PRECISION_MS: u64 = 3_600_000;
 #[derive(Debug, Default)]
 pub(super) struct ImageGrants {
     /// Time and generation of each grant.
-    shown: HashMap<(Partition, u64), (u64, u64)>,
+    granted: HashMap<(Partition, u64), (u64, u64)>,
     /// Changes not written yet.
     pending: HashMap<(Partition, u64), PendingGrant>,
     /// Too many changes were pending: all grants must be written again.
@@ -30,13 +30,13 @@ pub(super) struct PendingGrant {
     identity: Arc<Identity>,
     item: u64,
     /// Time and generation of the grant; `None` if it was revoked.
-    shown: Option<(u64, u64)>,
+    granted: Option<(u64, u64)>,
 }
 
 impl PendingGrant {
     /// The row to write. A grant from before a revocation of the token is written as none.
-    pub(super) fn proof(&self) -> Option<ImageGrant> {
-        let at_ms = match self.shown {
+    pub(super) fn to_image_grant(&self) -> Option<ImageGrant> {
+        let at_ms = match self.granted {
             None => 0,
             Some((at_ms, generation)) => (self.identity.generation() == generation).then_some(at_ms)?,
         };
@@ -46,25 +46,25 @@ impl PendingGrant {
 
 impl ImageGrants {
     /// Restores stored grants; `anonymous` is the partition of requests without a token.
-    pub(super) fn restore(&mut self, proofs: &[ImageGrant], anonymous: &Partition) {
+    pub(super) fn restore(&mut self, grants: &[ImageGrant], anonymous: &Partition) {
         let mut partition = anonymous.clone();
-        for proof in proofs.iter().take(MAX_IMAGE_GRANTS) {
+        for grant in grants.iter().take(MAX_IMAGE_GRANTS) {
             // Rows are sorted, so that one partition's grants share its text.
-            if partition.as_str() != proof.partition {
-                partition = Partition::new(&*proof.partition);
+            if partition.as_str() != grant.partition {
+                partition = Partition::new(&*grant.partition);
             }
-            self.shown.insert((partition.clone(), proof.item), (proof.at_ms, 0));
+            self.granted.insert((partition.clone(), grant.item), (grant.at_ms, 0));
         }
     }
 
     /// Merges stored grants late: newer knowledge wins, and a revocation always does.
-    pub(super) fn merge(&mut self, proofs: &[ImageGrant], refused: &Revocations) {
-        for proof in proofs.iter().filter(|proof| !refused.is_pending(&proof.partition)) {
-            let key = (Partition::new(&*proof.partition), proof.item);
-            let is_taken_back = self.pending.get(&key).is_some_and(|news| news.shown.is_none());
-            if self.shown.len() < MAX_IMAGE_GRANTS && !is_taken_back {
+    pub(super) fn merge(&mut self, grants: &[ImageGrant], revocations: &Revocations) {
+        for grant in grants.iter().filter(|grant| !revocations.is_pending(&grant.partition)) {
+            let key = (Partition::new(&*grant.partition), grant.item);
+            let is_revoked = self.pending.get(&key).is_some_and(|pending| pending.granted.is_none());
+            if self.granted.len() < MAX_IMAGE_GRANTS && !is_revoked {
                 // Has the first generation, so it does not count for a token that was revoked since.
-                self.shown.entry(key).or_insert((proof.at_ms, 0));
+                self.granted.entry(key).or_insert((grant.at_ms, 0));
             }
         }
     }
@@ -72,19 +72,19 @@ impl ImageGrants {
     /// Grants the identity the item's image, as of the generation at the time of the request. Returns whether that must
     /// be written.
     pub(super) fn accept(&mut self, identity: &Arc<Identity>, item: &str, now_ms: u64, generation: u64) -> bool {
-        if self.shown.len() >= MAX_IMAGE_GRANTS {
-            self.shown.retain(|_, (at_ms, _)| within(*at_ms, now_ms, IMAGE_GRANT_TTL));
-            if self.shown.len() >= MAX_IMAGE_GRANTS {
-                self.shown.clear();
+        if self.granted.len() >= MAX_IMAGE_GRANTS {
+            self.granted.retain(|_, (at_ms, _)| within(*at_ms, now_ms, IMAGE_GRANT_TTL));
+            if self.granted.len() >= MAX_IMAGE_GRANTS {
+                self.granted.clear();
             }
         }
-        let (item, shown) = (hash_text(item), (now_ms, generation));
-        let before = self.shown.insert((identity.partition.clone(), item), shown);
+        let (item, granted) = (hash_text(item), (now_ms, generation));
+        let before = self.granted.insert((identity.partition.clone(), item), granted);
         let is_renewal = before.is_some_and(|(at_ms, before)| {
             before == generation && now_ms.saturating_sub(at_ms) < IMAGE_GRANT_PRECISION_MS
         });
         if !is_renewal {
-            self.push_pending(PendingGrant { identity: Arc::clone(identity), item, shown: Some(shown) });
+            self.push_pending(PendingGrant { identity: Arc::clone(identity), item, granted: Some(granted) });
         }
         !is_renewal
     }
@@ -93,37 +93,37 @@ impl ImageGrants {
     pub(super) fn refuse(&mut self, identity: &Arc<Identity>, item: &str) -> bool {
         let item = hash_text(item);
         // Pushed even if no grant is known: the file may not be read yet.
-        self.push_pending(PendingGrant { identity: Arc::clone(identity), item, shown: None });
-        self.shown.remove(&(identity.partition.clone(), item)).is_some()
+        self.push_pending(PendingGrant { identity: Arc::clone(identity), item, granted: None });
+        self.granted.remove(&(identity.partition.clone(), item)).is_some()
     }
 
     /// Whether the identity has a grant for the item's image within `ttl`, not revoked since.
     pub(super) fn is_accepted(&self, identity: &Identity, item: &str, now_ms: u64, ttl: Duration) -> bool {
-        self.shown
+        self.granted
             .get(&(identity.partition.clone(), hash_text(item)))
             .is_some_and(|(at_ms, generation)| within(*at_ms, now_ms, ttl) && *generation == identity.generation())
     }
 
-    fn push_pending(&mut self, news: PendingGrant) {
+    fn push_pending(&mut self, pending: PendingGrant) {
         if self.pending.len() < MAX_IMAGE_GRANTS {
-            self.pending.insert((news.identity.partition.clone(), news.item), news);
+            self.pending.insert((pending.identity.partition.clone(), pending.item), pending);
         } else {
             self.has_overflowed = true;
         }
     }
 
     /// Drains pending changes, or all grants; returns whether these are all.
-    pub(super) fn drain_pending(&mut self, all: bool, everybody: &[Arc<Identity>]) -> (Vec<PendingGrant>, bool) {
-        let news = std::mem::take(&mut self.pending);
+    pub(super) fn drain_pending(&mut self, all: bool, identities: &[Arc<Identity>]) -> (Vec<PendingGrant>, bool) {
+        let pending = std::mem::take(&mut self.pending);
         if !std::mem::take(&mut self.has_overflowed) && !all {
-            return (news.into_values().collect(), false);
+            return (pending.into_values().collect(), false);
         }
-        let by_partition: HashMap<_, _> = everybody.iter().map(|one| (&one.partition, one)).collect();
-        let whole = self.shown.iter().filter_map(|((partition, item), shown)| {
+        let by_partition: HashMap<_, _> = identities.iter().map(|identity| (&identity.partition, identity)).collect();
+        let all_grants = self.granted.iter().filter_map(|((partition, item), granted)| {
             let identity = Arc::clone(by_partition.get(partition)?);
-            Some(PendingGrant { identity, item: *item, shown: Some(*shown) })
+            Some(PendingGrant { identity, item: *item, granted: Some(*granted) })
         });
-        (whole.collect(), true)
+        (all_grants.collect(), true)
     }
 }
 

@@ -31,13 +31,12 @@ use greenroom_state::grants::IdentityGrant;
 use greenroom_state::revocations::Revocations;
 pub use registry::IdentityRegistry;
 pub use shared_partitions::SharedPartitions;
-pub use token_hash::hex;
 
 /// Classes that some servers give to any token, so that success proves nothing.
 const SHOWN_TO_ANYONE: [Class; 5] = [Class::Identity, Class::Server, Class::Users, Class::Images, Class::Assets];
 /// Every response proves a token again. On disk the time has this precision: a grant lost in a crash costs one request
 /// to the server, and every write costs several pages.
-pub(crate) const PROOF_PRECISION_MS: u64 = 120_000;
+pub(crate) const GRANT_PRECISION_MS: u64 = 120_000;
 
 /// One identity of one server, known by its token.
 #[derive(Debug)]
@@ -52,7 +51,7 @@ pub struct Identity {
     authorized_ms: AtomicU64,
     account: RwLock<Option<Arc<str>>>,
     /// Number of revocations of this token; earlier grants do not count.
-    refusals: AtomicU64,
+    revocation_count: AtomicU64,
     /// Open sockets of this identity that pass through and report changes.
     sockets: AtomicUsize,
     /// Since when at least one has been open without a break, in milliseconds.
@@ -63,7 +62,7 @@ pub struct Identity {
     /// Whether it was unknown before. Invalidations since may have missed entries stored for it earlier.
     is_new: AtomicBool,
     /// Serialises grants and revocations.
-    judging: Mutex<()>,
+    grant_lock: Mutex<()>,
     /// Whether, since its last revocation, it was given something that needs a valid token.
     is_member: AtomicBool,
     /// Requests to the server before that; counted for its user once it is a member.
@@ -73,12 +72,12 @@ pub struct Identity {
     /// Whether it has grants slightly newer than the stored ones, worth a write only on request.
     is_renewed: AtomicBool,
     /// Time of the last stored proof of the token.
-    kept_proven_ms: AtomicU64,
+    persisted_proven_ms: AtomicU64,
     revocations: Arc<Revocations>,
 }
 
 impl Identity {
-    fn new(partition: &str, anonymous: bool, refused: &Arc<Revocations>) -> Self {
+    fn new(partition: &str, anonymous: bool, revocations: &Arc<Revocations>) -> Self {
         Self {
             partition: Partition::new(partition),
             anonymous,
@@ -86,19 +85,19 @@ impl Identity {
             proven_ms: AtomicU64::new(0),
             authorized_ms: AtomicU64::new(0),
             account: RwLock::new(None),
-            refusals: AtomicU64::new(0),
+            revocation_count: AtomicU64::new(0),
             sockets: AtomicUsize::new(0),
             signal_since_ms: AtomicU64::new(0),
             last_seen_ms: AtomicU64::new(0),
             is_forgotten: AtomicBool::new(false),
             is_new: AtomicBool::new(true),
-            judging: Mutex::new(()),
+            grant_lock: Mutex::new(()),
             is_member: AtomicBool::new(false),
             unattributed: AtomicU64::new(0),
             is_changed: AtomicBool::new(false),
             is_renewed: AtomicBool::new(false),
-            kept_proven_ms: AtomicU64::new(0),
-            revocations: Arc::clone(refused),
+            persisted_proven_ms: AtomicU64::new(0),
+            revocations: Arc::clone(revocations),
         }
     }
 
@@ -123,32 +122,32 @@ impl Identity {
 
     /// Grows with every revocation. Read it before asking the server, and pass it with the result.
     pub fn generation(&self) -> u64 {
-        self.refusals.load(Ordering::Acquire)
+        self.revocation_count.load(Ordering::Acquire)
     }
 
     /// The server answered 200 to this token for this class, in a request of that generation.
     pub fn accept(&self, class: Class, now_ms: u64, generation: u64) {
-        let _judging = self.judging.lock();
+        let _guard = self.grant_lock.lock();
         if self.generation() == generation {
             let before_ms = self.accepted_ms[class as usize].swap(now_ms, Ordering::AcqRel);
             self.proven_ms.fetch_max(now_ms, Ordering::AcqRel);
-            self.record_proof(before_ms.min(self.kept_proven_ms.load(Ordering::Acquire)), now_ms);
+            self.record_grant(before_ms.min(self.persisted_proven_ms.load(Ordering::Acquire)), now_ms);
         }
     }
 
     /// The server showed that it accepts this token, as of that generation: it answered, or has a socket of it open.
     pub fn mark_proven(&self, now_ms: u64, generation: u64) {
-        let _judging = self.judging.lock();
+        let _guard = self.grant_lock.lock();
         if self.generation() == generation {
             self.proven_ms.fetch_max(now_ms, Ordering::AcqRel);
-            self.record_proof(self.kept_proven_ms.load(Ordering::Acquire), now_ms);
+            self.record_grant(self.persisted_proven_ms.load(Ordering::Acquire), now_ms);
         }
     }
 
     /// Records a proof that replaces one from `before_ms`; zero is none.
-    fn record_proof(&self, before_ms: u64, now_ms: u64) {
-        let is_news = before_ms == 0 || now_ms.saturating_sub(before_ms) >= PROOF_PRECISION_MS;
-        if is_news {
+    fn record_grant(&self, before_ms: u64, now_ms: u64) {
+        let needs_write = before_ms == 0 || now_ms.saturating_sub(before_ms) >= GRANT_PRECISION_MS;
+        if needs_write {
             self.mark_changed();
         } else {
             self.is_renewed.store(true, Ordering::Release);
@@ -169,7 +168,7 @@ impl Identity {
         if now_ms.saturating_sub(self.authorized_ms.load(Ordering::Relaxed)) < 1000 {
             return;
         }
-        let _judging = self.judging.lock();
+        let _guard = self.grant_lock.lock();
         // Checked again: the server may have revoked the token meanwhile.
         if self.is_accepted(class, now_ms, ttl) {
             self.authorized_ms.fetch_max(now_ms, Ordering::AcqRel);
@@ -180,9 +179,9 @@ impl Identity {
     /// was proven within `ttl` before, or a grant let it in within `ttl` before: an app that just read is not locked
     /// out because its grant expired at that moment, and no grant is ever older than twice `ttl`.
     pub fn is_proven_offline(&self, outage: &Outage, now_ms: u64, ttl: Duration, offline_ttl: Duration) -> bool {
-        let heard_ms = outage.last_response_ms;
-        let good_ms = self.proven_ms.load(Ordering::Acquire).max(self.authorized_ms.load(Ordering::Acquire));
-        within(good_ms, heard_ms, ttl) && within(heard_ms, now_ms, offline_ttl)
+        let last_response_ms = outage.last_response_ms;
+        let valid_ms = self.proven_ms.load(Ordering::Acquire).max(self.authorized_ms.load(Ordering::Acquire));
+        within(valid_ms, last_response_ms, ttl) && within(last_response_ms, now_ms, offline_ttl)
     }
 
     /// Whether the server accepted the token for this class within `ttl`.
@@ -198,13 +197,13 @@ impl Identity {
     /// Revokes the token: no grant is valid any more, and none comes back after a crash. The caller purges the
     /// partition.
     pub fn refuse(&self) {
-        self.clear_proofs();
+        self.clear_grants();
         self.revocations.record(self.partition.as_str());
     }
 
-    fn clear_proofs(&self) {
-        let _judging = self.judging.lock();
-        self.refusals.fetch_add(1, Ordering::AcqRel);
+    fn clear_grants(&self) {
+        let _guard = self.grant_lock.lock();
+        self.revocation_count.fetch_add(1, Ordering::AcqRel);
         for accepted in &self.accepted_ms {
             accepted.store(0, Ordering::Release);
         }
@@ -228,14 +227,14 @@ impl Identity {
 
     /// Its grants, if some must be written now; if urgent, also those only slightly newer.
     fn drain_changes(&self, is_urgent: bool) -> Option<IdentityGrant> {
-        let _judging = self.judging.lock();
+        let _guard = self.grant_lock.lock();
         let is_renewed = is_urgent && self.is_renewed.load(Ordering::Acquire);
         if !self.is_changed.swap(false, Ordering::AcqRel) && !is_renewed {
             return None;
         }
         self.is_renewed.store(false, Ordering::Release);
         let proven_ms = self.proven_ms.load(Ordering::Acquire);
-        self.kept_proven_ms.store(proven_ms, Ordering::Release);
+        self.persisted_proven_ms.store(proven_ms, Ordering::Release);
         let accepted = Class::EVERY
             .iter()
             .map(|class| (*class, self.accepted_ms[*class as usize].load(Ordering::Acquire)))
@@ -245,32 +244,32 @@ impl Identity {
         Some(IdentityGrant { partition: self.partition.as_str().to_owned(), account, granted_ms: proven_ms, accepted })
     }
 
-    fn restore(&self, proofs: &IdentityGrant) {
-        for (class, at_ms) in &proofs.accepted {
+    fn restore(&self, grant: &IdentityGrant) {
+        for (class, at_ms) in &grant.accepted {
             self.accepted_ms[*class as usize].store(*at_ms, Ordering::Release);
         }
-        self.proven_ms.store(proofs.granted_ms, Ordering::Release);
-        self.kept_proven_ms.store(proofs.granted_ms, Ordering::Release);
-        *self.account.write() = proofs.account.as_deref().map(Into::into);
-        let last_ms = proofs.accepted.iter().map(|(_, at_ms)| *at_ms).max().unwrap_or(0);
+        self.proven_ms.store(grant.granted_ms, Ordering::Release);
+        self.persisted_proven_ms.store(grant.granted_ms, Ordering::Release);
+        *self.account.write() = grant.account.as_deref().map(Into::into);
+        let last_ms = grant.accepted.iter().map(|(_, at_ms)| *at_ms).max().unwrap_or(0);
         self.last_seen_ms.store(last_ms, Ordering::Relaxed);
         // A row without a grant comes from a backup: later processes may not have known the identity.
-        self.is_new.store(proofs.granted_ms == 0, Ordering::Release);
+        self.is_new.store(grant.granted_ms == 0, Ordering::Release);
     }
 
     /// Merges stored grants late: newer knowledge wins, and a revocation always does.
-    fn merge(&self, proofs: &IdentityGrant) {
-        let _judging = self.judging.lock();
+    fn merge(&self, grant: &IdentityGrant) {
+        let _guard = self.grant_lock.lock();
         if self.generation() > 0 {
             return;
         }
-        for (class, at_ms) in &proofs.accepted {
+        for (class, at_ms) in &grant.accepted {
             self.accepted_ms[*class as usize].fetch_max(*at_ms, Ordering::AcqRel);
         }
-        self.proven_ms.fetch_max(proofs.granted_ms, Ordering::AcqRel);
+        self.proven_ms.fetch_max(grant.granted_ms, Ordering::AcqRel);
         let mut account = self.account.write();
         if account.is_none() {
-            *account = proofs.account.as_deref().map(Into::into);
+            *account = grant.account.as_deref().map(Into::into);
         }
     }
 
@@ -295,8 +294,8 @@ impl Identity {
     /// Whether it was given something that needs a valid token since the last revocation, in this process or in an
     /// earlier one whose grants were stored.
     pub fn was_authorized(&self) -> bool {
-        let tells = |class: &&Class| !SHOWN_TO_ANYONE.contains(class);
-        self.is_member() || Class::EVERY.iter().filter(tells).any(|class| self.was_accepted(*class))
+        let proves_token = |class: &&Class| !SHOWN_TO_ANYONE.contains(class);
+        self.is_member() || Class::EVERY.iter().filter(proves_token).any(|class| self.was_accepted(*class))
     }
 
     /// Counts a request to the server while the token is not known to be valid.
@@ -369,7 +368,7 @@ mod tests {
     const TTL: Duration = Duration::from_secs(300);
 
     #[test]
-    fn a_proof_holds_for_its_class_and_its_time_only() {
+    fn a_grant_is_valid_for_its_class_and_ttl_only() {
         let identity = Identity::new("x", false, &Arc::default());
         assert!(!identity.is_accepted(Class::Lists, 0, TTL));
         identity.accept(Class::Lists, 1_000, 0);
@@ -379,79 +378,79 @@ mod tests {
     }
 
     #[test]
-    fn a_token_was_let_in_once_it_got_what_only_valid_ones_get() {
+    fn a_token_is_authorised_once_it_got_a_response_for_valid_tokens_only() {
         let identity = Identity::new("x", false, &Arc::default());
         identity.mark_proven(1_000, 0);
         for class in SHOWN_TO_ANYONE {
             identity.accept(class, 1_000, 0);
         }
-        assert!(!identity.was_authorized(), "pictures and the like are shown to any token");
+        assert!(!identity.was_authorized(), "images and such are served to any token");
         identity.accept(Class::Lists, 1_000, 0);
         assert!(identity.was_authorized());
         identity.refuse();
-        assert!(!identity.was_authorized(), "refused");
+        assert!(!identity.was_authorized(), "revoked");
         identity.mark_member();
         assert!(identity.was_authorized());
     }
 
     #[test]
-    fn a_proof_that_is_renewed_all_the_time_is_kept_every_two_minutes_and_at_the_end() {
+    fn a_steadily_renewed_grant_is_written_every_two_minutes_and_at_shutdown() {
         let identity = Identity::new("x", false, &Arc::default());
         let start_ms = 1_000_000;
-        let (mut kept, mut last_ms) = (Vec::new(), 0);
+        let (mut stored, mut last_ms) = (Vec::new(), 0);
         for now_ms in (start_ms..start_ms + 3_600_000).step_by(5_000) {
             identity.accept(Class::Sessions, now_ms, 0);
             identity.mark_proven(now_ms + 1, 0);
             last_ms = now_ms;
-            kept.extend(identity.drain_changes(false));
+            stored.extend(identity.drain_changes(false));
         }
-        assert_eq!(kept.len(), 30, "an hour of a widget that asks every five seconds");
-        let ages: Vec<u64> = kept.windows(2).map(|two| two[1].granted_ms - two[0].granted_ms).collect();
-        assert!(ages.iter().all(|age_ms| *age_ms < 2 * PROOF_PRECISION_MS), "{ages:?}");
+        assert_eq!(stored.len(), 30, "an hour of a widget that polls every five seconds");
+        let ages: Vec<u64> = stored.windows(2).map(|pair| pair[1].granted_ms - pair[0].granted_ms).collect();
+        assert!(ages.iter().all(|age_ms| *age_ms < 2 * GRANT_PRECISION_MS), "{ages:?}");
         identity.accept(Class::Lists, last_ms, 0);
-        assert!(identity.drain_changes(false).is_some(), "a class that was never answered before is news");
+        assert!(identity.drain_changes(false).is_some(), "the first grant for a class is written at once");
         identity.accept(Class::Lists, last_ms + 1_000, 0);
         assert!(identity.drain_changes(false).is_none());
-        let end = identity.drain_changes(true).expect("the end keeps the newest");
+        let end = identity.drain_changes(true).expect("the latest grants at shutdown");
         assert!(end.accepted.contains(&(Class::Lists, last_ms + 1_000)), "{end:?}");
-        assert!(identity.drain_changes(true).is_none(), "nothing came since");
+        assert!(identity.drain_changes(true).is_none(), "no change since");
     }
 
     #[test]
-    fn offline_a_token_counts_that_was_proven_when_the_server_was_last_heard_of() {
+    fn offline_a_token_is_valid_if_it_was_proven_at_the_last_contact() {
         let (day, minute) = (Duration::from_secs(86_400), 60_000);
         let identity = Identity::new("x", false, &Arc::default());
         let outage = Outage { since_ms: 21 * minute, last_response_ms: 20 * minute, next_probe_ms: 0, cause: None };
-        let counts = |at_min: u64| identity.is_proven_offline(&outage, at_min * minute, TTL, day);
-        assert!(!counts(21), "never proven");
+        let is_valid = |at_min: u64| identity.is_proven_offline(&outage, at_min * minute, TTL, day);
+        assert!(!is_valid(21), "never proven");
         identity.accept(Class::Lists, 14 * minute, 0);
-        assert!(!counts(21), "its proof had expired before");
+        assert!(!is_valid(21), "its grant had expired before");
         identity.accept(Class::Sessions, 15 * minute, 0);
-        assert!(counts(21) && counts(20 + 1440));
-        assert!(!counts(20 + 1441), "a day is over");
+        assert!(is_valid(21) && is_valid(20 + 1440));
+        assert!(!is_valid(20 + 1441), "a day later");
         identity.refuse();
-        assert!(!counts(21), "refused");
+        assert!(!is_valid(21), "revoked");
     }
 
     #[test]
-    fn offline_a_token_in_use_counts_though_its_proof_ran_out_between_two_reads() {
+    fn offline_a_token_in_use_is_valid_although_its_grant_expired_between_reads() {
         let (day, minute) = (Duration::from_secs(86_400), 60_000);
         let identity = Identity::new("x", false, &Arc::default());
         let outage =
-            |heard_ms| Outage { since_ms: heard_ms, last_response_ms: heard_ms, next_probe_ms: 0, cause: None };
-        let counts = |heard_min: u64| {
-            identity.is_proven_offline(&outage(heard_min * minute), (heard_min + 1) * minute, TTL, day)
+            |last_response_ms| Outage { since_ms: last_response_ms, last_response_ms, next_probe_ms: 0, cause: None };
+        let is_valid = |last_response_min: u64| {
+            identity.is_proven_offline(&outage(last_response_min * minute), (last_response_min + 1) * minute, TTL, day)
         };
         identity.accept(Class::Lists, 10 * minute, 0);
         identity.mark_authorized(Class::Sessions, 14 * minute, TTL);
-        assert!(!counts(16), "nothing let that class in");
+        assert!(!is_valid(16), "no grant for that class");
         identity.mark_authorized(Class::Lists, 14 * minute, TTL);
-        assert!(counts(16) && counts(19));
-        assert!(!counts(20), "it was away too long");
+        assert!(is_valid(16) && is_valid(19));
+        assert!(!is_valid(20), "too long without a read");
         identity.mark_authorized(Class::Lists, 16 * minute, TTL);
-        assert!(!counts(20), "without a proof that holds nobody is let in: one is never older than twice its time");
+        assert!(!is_valid(20), "an expired grant authorises no read, so none is older than twice its TTL");
         identity.refuse();
         identity.mark_authorized(Class::Lists, 16 * minute, TTL);
-        assert!(!counts(16), "refused");
+        assert!(!is_valid(16), "revoked");
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use greenroom_cache::Partition;
 use greenroom_dialect::credential::Credential;
 use parking_lot::{Mutex, RwLock};
@@ -12,7 +13,7 @@ use parking_lot::{Mutex, RwLock};
 use super::Identity;
 use crate::identity::image_grants::{ImageGrants, PendingGrant};
 use crate::identity::token_hash;
-use crate::identity::token_hash::{hex, unhex};
+use crate::identity::token_hash::unhex;
 use crate::record::UserHash;
 use greenroom_state::grants::MAX_IDENTITIES;
 use greenroom_state::grants::{GrantChanges, IdentityGrant, ImageGrant};
@@ -33,10 +34,10 @@ pub struct IdentityRegistry {
 impl IdentityRegistry {
     /// An empty registry. `key` hides the tokens.
     pub fn new(server: &str, key: HashKey) -> Self {
-        let refused = Arc::<Revocations>::default();
-        let anonymous = Arc::new(Identity::new("anonymous", true, &refused));
-        let (known, images) = (RwLock::default(), Mutex::default());
-        Self { server: server.to_owned(), key, by_hash: known, anonymous, images, revocations: refused }
+        let revocations = Arc::<Revocations>::default();
+        let anonymous = Arc::new(Identity::new("anonymous", true, &revocations));
+        let (by_hash, images) = (RwLock::default(), Mutex::default());
+        Self { server: server.to_owned(), key, by_hash, anonymous, images, revocations }
     }
 
     /// Revocations not written yet.
@@ -46,14 +47,14 @@ impl IdentityRegistry {
 
     /// Restores stored grants. No token may have been resolved yet.
     pub fn restore(&self, identities: &[IdentityGrant], images: &[ImageGrant]) {
-        let mut known = self.by_hash.write();
-        for proofs in identities.iter().take(MAX_IDENTITIES) {
-            if proofs.partition == self.anonymous.partition.as_str() {
-                self.anonymous.restore(proofs);
-            } else if let Some(hash) = unhex(&proofs.partition) {
-                let identity = Identity::new(&proofs.partition, false, &self.revocations);
-                identity.restore(proofs);
-                known.insert(hash, Arc::new(identity));
+        let mut by_hash = self.by_hash.write();
+        for grant in identities.iter().take(MAX_IDENTITIES) {
+            if grant.partition == self.anonymous.partition.as_str() {
+                self.anonymous.restore(grant);
+            } else if let Some(hash) = unhex(&grant.partition) {
+                let identity = Identity::new(&grant.partition, false, &self.revocations);
+                identity.restore(grant);
+                by_hash.insert(hash, Arc::new(identity));
             }
         }
         self.images.lock().restore(images, &self.anonymous.partition);
@@ -61,15 +62,15 @@ impl IdentityRegistry {
 
     /// Merges stored grants after tokens were resolved, because the file could not be read before.
     pub fn merge(&self, identities: &[IdentityGrant], images: &[ImageGrant]) {
-        let mut known = self.by_hash.write();
-        for proofs in identities.iter().filter(|proofs| !self.revocations.is_pending(&proofs.partition)) {
-            if proofs.partition == self.anonymous.partition.as_str() {
-                self.anonymous.merge(proofs);
-            } else if let Some(hash) = unhex(&proofs.partition)
-                && (known.len() < MAX_IDENTITIES || known.contains_key(&hash))
+        let mut by_hash = self.by_hash.write();
+        for grant in identities.iter().filter(|grant| !self.revocations.is_pending(&grant.partition)) {
+            if grant.partition == self.anonymous.partition.as_str() {
+                self.anonymous.merge(grant);
+            } else if let Some(hash) = unhex(&grant.partition)
+                && (by_hash.len() < MAX_IDENTITIES || by_hash.contains_key(&hash))
             {
-                let newcomer = || Arc::new(Identity::new(&proofs.partition, false, &self.revocations));
-                known.entry(hash).or_insert_with(newcomer).merge(proofs);
+                let new_identity = || Arc::new(Identity::new(&grant.partition, false, &self.revocations));
+                by_hash.entry(hash).or_insert_with(new_identity).merge(grant);
             }
         }
         self.images.lock().merge(images, &self.revocations);
@@ -77,35 +78,35 @@ impl IdentityRegistry {
 
     /// Revokes every token: no grant is valid any more, nor comes back after a crash. The caller purges the partitions.
     pub fn refuse_all(&self) {
-        self.clear_proofs();
+        self.clear_grants();
         self.revocations.record_all();
     }
 
     /// Drains grants not written yet, or all. Identities with an open socket count as proven at `sockets_ms`. If
     /// urgent, includes those only slightly newer.
     pub fn drain_changes(&self, all: bool, sockets_ms: Option<u64>, is_urgent: bool) -> GrantChanges {
-        let mut everybody = self.all();
-        everybody.push(Arc::clone(&self.anonymous));
+        let mut identities = self.all();
+        identities.push(Arc::clone(&self.anonymous));
         if let Some(now_ms) = sockets_ms {
             // While its socket is open, the server accepts the token.
-            let open = everybody.iter().filter(|identity| identity.has_signal() && !identity.is_refused());
+            let open = identities.iter().filter(|identity| identity.has_signal() && !identity.is_refused());
             open.for_each(|identity| identity.mark_proven(now_ms, identity.generation()));
         }
-        let (news, all) = self.images.lock().drain_pending(all, &everybody);
+        let (image_changes, all) = self.images.lock().drain_pending(all, &identities);
         if all {
-            let proven = everybody.iter().filter(|identity| identity.was_ever_accepted());
+            let proven = identities.iter().filter(|identity| identity.was_ever_accepted());
             proven.for_each(|identity| identity.is_changed.store(true, Ordering::Release));
         }
         GrantChanges {
             all,
-            identities: everybody.iter().filter_map(|identity| identity.drain_changes(is_urgent)).collect(),
-            images: news.iter().filter_map(PendingGrant::proof).collect(),
+            identities: identities.iter().filter_map(|identity| identity.drain_changes(is_urgent)).collect(),
+            images: image_changes.iter().filter_map(PendingGrant::to_image_grant).collect(),
         }
     }
 
     /// Clears all grants.
-    pub fn clear_proofs(&self) {
-        self.all().iter().chain([&self.anonymous]).for_each(|identity| identity.clear_proofs());
+    pub fn clear_grants(&self) {
+        self.all().iter().chain([&self.anonymous]).for_each(|identity| identity.clear_grants());
     }
 
     /// The identity of this credential, and the one evicted for it, if any: the caller must purge that one's partition,
@@ -117,12 +118,13 @@ impl IdentityRegistry {
             identity.last_seen_ms.store(now_ms, Ordering::Relaxed);
             return (Arc::clone(identity), None);
         }
-        let mut known = self.by_hash.write();
-        let forgotten = if known.len() >= MAX_IDENTITIES { evict_one(&mut known) } else { None };
-        let identity =
-            known.entry(hash).or_insert_with(|| Arc::new(Identity::new(&hex(&hash), false, &self.revocations)));
+        let mut by_hash = self.by_hash.write();
+        let evicted = if by_hash.len() >= MAX_IDENTITIES { evict_one(&mut by_hash) } else { None };
+        let identity = by_hash
+            .entry(hash)
+            .or_insert_with(|| Arc::new(Identity::new(&HEXLOWER.encode(&hash), false, &self.revocations)));
         identity.last_seen_ms.store(now_ms, Ordering::Relaxed);
-        (Arc::clone(identity), forgotten)
+        (Arc::clone(identity), evicted)
     }
 
     /// The identity of this credential, if known. For diagnosis: changes nothing.
@@ -169,7 +171,7 @@ impl IdentityRegistry {
 
     /// The partition of a token.
     pub fn partition_of(&self, token: &str) -> Partition {
-        Partition::new(hex(&self.hash(token)))
+        Partition::new(HEXLOWER.encode(&self.hash(token)))
     }
 
     /// User in statistics: the account where it is proven, so that several tokens of one person are one user.
@@ -187,12 +189,12 @@ impl IdentityRegistry {
 }
 
 /// Evicts tokens that never worked first, then the one unused for longest.
-fn evict_one(known: &mut HashMap<[u8; 16], Arc<Identity>>) -> Option<Arc<Identity>> {
-    let hash = known
+fn evict_one(by_hash: &mut HashMap<[u8; 16], Arc<Identity>>) -> Option<Arc<Identity>> {
+    let hash = by_hash
         .iter()
         .min_by_key(|(_, identity)| (identity.was_ever_accepted(), identity.last_seen_ms.load(Ordering::Relaxed)))
         .map(|(hash, _)| *hash)?;
-    let identity = known.remove(&hash)?;
+    let identity = by_hash.remove(&hash)?;
     identity.is_forgotten.store(true, Ordering::Release);
     // Its entries are purged, but a load may still be in flight.
     identity.refuse();
@@ -213,7 +215,7 @@ mod tests {
     const TTL: Duration = Duration::from_secs(300);
 
     #[test]
-    fn tokens_with_a_long_common_beginning_are_different_identities() {
+    fn tokens_with_a_long_common_prefix_are_different_identities() {
         let identities = IdentityRegistry::new("home", HashKey([7; 32]));
         let (one, _) = identities.resolve(&credential("abcdefgh-1"), 1);
         let (two, _) = identities.resolve(&credential("abcdefgh-2"), 1);
@@ -221,14 +223,14 @@ mod tests {
     }
 
     #[test]
-    fn the_partition_shows_nothing_of_the_token() {
+    fn the_partition_reveals_nothing_of_the_token() {
         let identities = IdentityRegistry::new("home", HashKey([7; 32]));
         let (one, _) = identities.resolve(&credential("SECRETTOKEN"), 1);
         assert!(!format!("{one:?}").contains("SECRET"));
     }
 
     #[test]
-    fn a_refusal_ends_every_proof_and_what_was_asked_before_it_proves_nothing() {
+    fn a_revocation_ends_every_grant_and_earlier_requests_grant_nothing() {
         let identities = IdentityRegistry::new("home", HashKey([7; 32]));
         let (identity, _) = identities.resolve(&credential("t"), 1);
         let before = identity.generation();
@@ -242,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_wrong_tokens_does_not_push_out_a_right_one() {
+    fn many_wrong_tokens_do_not_evict_a_valid_one() {
         let identities = IdentityRegistry::new("home", HashKey([7; 32]));
         let (right, _) = identities.resolve(&credential("right"), 1);
         right.accept(Class::Lists, 1, 0);

@@ -1,5 +1,7 @@
 //! Keyed hashes of tokens and accounts.
 
+use data_encoding::HEXLOWER_PERMISSIVE;
+
 use crate::record::UserHash;
 use greenroom_state::secrets::HashKey;
 
@@ -24,17 +26,7 @@ pub(super) fn user_of(key: &HashKey, server: &str, account: &str) -> UserHash {
     UserHash::new([one, two, three, four])
 }
 
-/// Bytes as hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .filter_map(|digit| char::from_digit(digit.into(), 16))
-        .collect()
-}
-
 /// Parses a hash from hexadecimal digits.
 pub(super) fn unhex(text: &str) -> Option<[u8; 16]> {
-    let is_hash = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    is_hash.then(|| u128::from_str_radix(text, 16).ok().map(u128::to_be_bytes)).flatten()
+    HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok()?.try_into().ok()
 }

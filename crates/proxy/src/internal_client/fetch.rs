@@ -41,19 +41,19 @@ impl InternalFetchError {
     pub fn message(self) -> &'static str {
         match self {
             Self::NoToken => "no token is configured for the server",
-            Self::Observed => "the server is only observed or bypassed now, and is asked nothing but what apps ask",
+            Self::Observed => "the server is observed or bypassed, so no own requests are sent",
             Self::Unavailable => "the server is down or too busy",
-            Self::TimedOut => "the server did not answer",
-            Self::Refused => "the server refuses the configured token: it needs the owner's",
+            Self::TimedOut => "the server did not respond in time",
+            Self::Refused => "the server rejects the configured token: an owner token is required",
             Self::Missing => "the server does not offer this",
-            Self::UnexpectedResponse => "the server answered with something else than was asked for",
+            Self::UnexpectedResponse => "the server sent an unexpected response",
         }
     }
 }
 
 impl From<OwnReadError> for InternalFetchError {
-    fn from(none: OwnReadError) -> Self {
-        match none {
+    fn from(error: OwnReadError) -> Self {
+        match error {
             OwnReadError::Unavailable => Self::Unavailable,
             OwnReadError::NoResponse => Self::TimedOut,
             OwnReadError::Forbidden => Self::Refused,
@@ -74,16 +74,16 @@ pub async fn run(server: &Arc<Server>, target: &str, class: Class) -> Result<Byt
     if !server.origin.breaker.allows_requests() {
         return Err(InternalFetchError::Unavailable);
     }
-    let place = server
+    let permit = server
         .origin
         .queue
         .acquire(QueueRequest::background(None, class))
         .await
         .map_err(|_| InternalFetchError::Unavailable)?;
     server.origin.counters.own.fetch_add(1, Ordering::Relaxed);
-    let answered = server.origin.clock.timeout(TIMEOUT, exchange(server, target)).await;
-    drop(place);
-    answered.map_err(|_| InternalFetchError::TimedOut)?
+    let result = server.origin.clock.timeout(TIMEOUT, exchange(server, target)).await;
+    drop(permit);
+    result.map_err(|_| InternalFetchError::TimedOut)?
 }
 
 async fn exchange(server: &Server, target: &str) -> Result<Bytes, InternalFetchError> {

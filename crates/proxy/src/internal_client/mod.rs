@@ -52,13 +52,13 @@ pub struct InternalCaller<'a> {
 
 impl<'a> InternalCaller<'a> {
     /// A caller that accepts cached responses.
-    pub fn new(said: &'a HeaderMap) -> Self {
-        Self { headers: said, requires_fresh: false }
+    pub fn new(app_headers: &'a HeaderMap) -> Self {
+        Self { headers: app_headers, requires_fresh: false }
     }
 
     /// A caller that wants the server to be asked.
-    pub fn requiring_fresh(said: &'a HeaderMap) -> Self {
-        Self { headers: said, requires_fresh: true }
+    pub fn requiring_fresh(app_headers: &'a HeaderMap) -> Self {
+        Self { headers: app_headers, requires_fresh: true }
     }
 }
 
@@ -106,12 +106,12 @@ impl InternalReadError {
     pub fn message(self) -> &'static str {
         match self {
             Self::NoToken => "no token is configured for this server",
-            Self::NotARead => "this cannot be kept",
-            Self::Failed(LoadErrorKind::Denied) => "the server refuses the configured token",
+            Self::NotARead => "this response is not cacheable",
+            Self::Failed(LoadErrorKind::Denied) => "the server rejects the configured token",
             Self::Failed(LoadErrorKind::Offline | LoadErrorKind::Unreachable) => {
-                "the server cannot be reached, and nothing was kept of this"
+                "the server cannot be reached, and nothing is cached"
             }
-            Self::Failed(_) => "the server gave no usable answer, and nothing was kept of this",
+            Self::Failed(_) => "the server sent no usable response, and nothing is cached",
         }
     }
 }
@@ -140,28 +140,28 @@ impl InternalClient {
         &self,
         server: &Arc<Server>,
         target: &str,
-        asker: InternalCaller<'_>,
+        caller: InternalCaller<'_>,
     ) -> Result<InternalResponse, InternalReadError> {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let (visit, read) = proxy_request(server, target, &headers, Some(asker.headers))?;
-        let is_kept = server.read_mode(read.class, &visit.app) == CacheMode::Cache;
+        let (request, read) = proxy_request(server, target, &headers, Some(caller.headers))?;
+        let uses_cache = server.read_mode(read.class, &request.classified.app) == CacheMode::Cache;
         // Bypassed and observed reads skip the cache, for dashboards too.
-        if asker.requires_fresh || !is_kept {
+        if caller.requires_fresh || !uses_cache {
             headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         }
         let now_ms = server.origin.clock.now_ms();
-        let outcome = internal::answer(&visit, &read, &headers).await;
-        if is_kept && read.sharing == SharingScope::Identity {
-            self.recent.record(server, read::key(&visit, &read), now_ms);
+        let outcome = internal::answer(&request, &read, &headers).await;
+        if uses_cache && read.sharing == SharingScope::Identity {
+            self.recent.record(server, read::key(&request, &read), now_ms);
         }
         match outcome {
-            Ok(answer) => InternalResponse::from_answer(answer, now_ms),
-            Err(failure) => {
-                if !failure.kind.allows_stale() {
-                    self.recent.forget(&read::key(&visit, &read));
+            Ok(response) => InternalResponse::from_cache_response(response, now_ms),
+            Err(error) => {
+                if !error.kind.allows_stale() {
+                    self.recent.forget(&read::key(&request, &read));
                 }
-                Err(InternalReadError::Failed(failure.kind))
+                Err(InternalReadError::Failed(error.kind))
             }
         }
     }
@@ -174,14 +174,14 @@ impl InternalClient {
     pub async fn ask_as_self(&self, server: &Arc<Server>, target: &str) -> Result<InternalResponse, InternalReadError> {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let (visit, read) = proxy_request(server, target, &headers, None)?;
-        if server.read_mode(read.class, &visit.app) != CacheMode::Cache {
+        let (request, read) = proxy_request(server, target, &headers, None)?;
+        if server.read_mode(read.class, &request.classified.app) != CacheMode::Cache {
             return Err(InternalReadError::NotARead);
         }
         let now_ms = server.origin.clock.now_ms();
-        match internal::answer_as_self(&visit, &read, &headers).await {
-            Ok(answer) => InternalResponse::from_answer(answer, now_ms),
-            Err(failure) => Err(InternalReadError::Failed(failure.kind)),
+        match internal::answer_as_self(&request, &read, &headers).await {
+            Ok(response) => InternalResponse::from_cache_response(response, now_ms),
+            Err(error) => Err(InternalReadError::Failed(error.kind)),
         }
     }
 
@@ -191,9 +191,9 @@ impl InternalClient {
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         let credential = server.origin.own_credential()?;
         let identity = server.identities.lookup(&credential)?;
-        let ask = RequestView { method: &Method::GET, target, headers: &headers, body: &[] };
+        let view = RequestView { method: &Method::GET, target, headers: &headers, body: &[] };
         let account = identity.account();
-        let Classification::Read(read) = server.origin.settings.kind.classify(&ask, account.as_deref()) else {
+        let Classification::Read(read) = server.origin.settings.kind.classify(&view, account.as_deref()) else {
             return None;
         };
         let partition = server.partition_of(&identity, &read);
@@ -214,7 +214,7 @@ impl InternalClient {
         let Some(clock) = self.servers.first().map(|server| server.origin.clock.clone()) else { return };
         loop {
             let expected = self.recent.expected(clock.now_ms());
-            let rest = async {
+            let wait = async {
                 if expected.is_empty() {
                     self.recent.wait_for_request().await;
                 } else {
@@ -223,7 +223,7 @@ impl InternalClient {
             };
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = rest => {}
+                () = wait => {}
             }
             for (server, key) in expected {
                 if server.mode() == CacheMode::Cache && server.origin.breaker.allows_requests() {
@@ -234,35 +234,35 @@ impl InternalClient {
     }
 }
 
-/// A request as if by an app with the configured token. `headers` name the app; without them it is Greenroom itself.
+/// A request as if by an app with the configured token. `app_headers` name the app; without them it is Greenroom itself.
 fn proxy_request(
     server: &Arc<Server>,
     target: &str,
     headers: &HeaderMap,
-    said: Option<&HeaderMap>,
+    app_headers: Option<&HeaderMap>,
 ) -> Result<(ProxyRequest, Arc<Read>), InternalReadError> {
     let credential = server.origin.own_credential().ok_or(InternalReadError::NoToken)?;
     if server.origin.is_emby() {
         return Err(InternalReadError::NotARead);
     }
-    let ask = RequestView { method: &Method::GET, target, headers, body: &[] };
-    let meaning: ClassifiedRequest = classify::classify_internal(server, &ask, credential, said);
-    let Classification::Read(read) = &meaning.classification else { return Err(InternalReadError::NotARead) };
+    let view = RequestView { method: &Method::GET, target, headers, body: &[] };
+    let classified: ClassifiedRequest = classify::classify_internal(server, &view, credential, app_headers);
+    let Classification::Read(read) = &classified.classification else { return Err(InternalReadError::NotARead) };
     let read = Arc::clone(read);
-    let visit = ProxyRequest {
+    let request = ProxyRequest {
         server: Arc::clone(server),
-        classified: Arc::new(meaning),
+        classified: Arc::new(classified),
         client: IpAddr::V4(Ipv4Addr::LOCALHOST),
         is_encrypted: false,
         origin: None,
     };
-    Ok((visit, read))
+    Ok((request, read))
 }
 
 impl InternalResponse {
-    fn from_answer<P>(answer: CacheResponse<P>, now_ms: u64) -> Result<Self, InternalReadError> {
-        match answer {
-            CacheResponse::Cached { entry, served, age, reason, leaving, .. } => {
+    fn from_cache_response<P>(response: CacheResponse<P>, now_ms: u64) -> Result<Self, InternalReadError> {
+        match response {
+            CacheResponse::Cached { entry, served, age, reason, delivery_guard: leaving, .. } => {
                 // The response is on its way, so loaded values may be written to disk.
                 drop(leaving);
                 Ok(Self::from_entry(&entry, age, served, reason))

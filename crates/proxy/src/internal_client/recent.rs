@@ -19,7 +19,7 @@ const MAX_KEYS: usize = 256;
 pub(super) struct RecentRequests {
     keys: Mutex<HashMap<Key, (Arc<Server>, u64)>>,
     /// Wakes the task that waits for a first read.
-    asked: Notify,
+    read_recorded: Notify,
 }
 
 impl RecentRequests {
@@ -27,10 +27,10 @@ impl RecentRequests {
     pub(super) fn record(&self, server: &Arc<Server>, key: Key, now_ms: u64) {
         let mut keys = self.keys.lock();
         if keys.is_empty() {
-            self.asked.notify_one();
+            self.read_recorded.notify_one();
         }
         if keys.len() >= MAX_KEYS && !keys.contains_key(&key) {
-            keys.retain(|_, (_, asked_ms)| is_expected(*asked_ms, now_ms));
+            keys.retain(|_, (_, read_ms)| is_expected(*read_ms, now_ms));
             if keys.len() >= MAX_KEYS {
                 return;
             }
@@ -45,17 +45,17 @@ impl RecentRequests {
 
     /// Waits for a read, if none is expected.
     pub(super) async fn wait_for_request(&self) {
-        self.asked.notified().await;
+        self.read_recorded.notified().await;
     }
 
     /// Keys likely to be read again soon.
     pub(super) fn expected(&self, now_ms: u64) -> Vec<(Arc<Server>, Key)> {
         let mut keys = self.keys.lock();
-        keys.retain(|_, (_, asked_ms)| is_expected(*asked_ms, now_ms));
+        keys.retain(|_, (_, read_ms)| is_expected(*read_ms, now_ms));
         keys.iter().map(|(key, (server, _))| (Arc::clone(server), key.clone())).collect()
     }
 }
 
-fn is_expected(asked_ms: u64, now_ms: u64) -> bool {
-    now_ms.saturating_sub(asked_ms) < EXPECTED_MS
+fn is_expected(read_ms: u64, now_ms: u64) -> bool {
+    now_ms.saturating_sub(read_ms) < EXPECTED_MS
 }

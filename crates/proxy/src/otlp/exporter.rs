@@ -20,67 +20,67 @@ const MAX_BATCH: usize = 512;
 const BATCH_DELAY: Duration = Duration::from_secs(2);
 /// Timeout for the collector's response.
 const COLLECTOR_TIMEOUT: Duration = Duration::from_secs(10);
-const MAX_ANSWER_BYTES: usize = 64 * 1024;
+const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 /// Timeout for the last batch at shutdown.
 const FINAL_FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Sends spans until the process ends.
-pub(super) async fn run(traces: Arc<OtlpExporter>, stop: CancellationToken) {
-    let Some(on) = &traces.0 else { return };
-    let Some(mut heard) = on.receiver.lock().take() else { return };
-    let enquirer = ProbeClient::new(ProbeTrust::system(), on.clock.clone(), COLLECTOR_TIMEOUT, MAX_ANSWER_BYTES);
-    let mut was_taken = true;
+pub(super) async fn run(exporter: Arc<OtlpExporter>, stop: CancellationToken) {
+    let Some(state) = &exporter.0 else { return };
+    let Some(mut receiver) = state.receiver.lock().take() else { return };
+    let client = ProbeClient::new(ProbeTrust::system(), state.clock.clone(), COLLECTOR_TIMEOUT, MAX_RESPONSE_BYTES);
+    let mut was_accepted = true;
     let mut spans: Vec<OtlpSpan> = Vec::new();
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
-            received = heard.recv_many(&mut spans, MAX_BATCH) => if received == 0 { return },
+            received = receiver.recv_many(&mut spans, MAX_BATCH) => if received == 0 { return },
         }
         tokio::select! {
             () = stop.cancelled() => break,
-            () = fill(&mut heard, &mut spans) => {}
-            () = on.clock.sleep(BATCH_DELAY) => {}
+            () = fill(&mut receiver, &mut spans) => {}
+            () = state.clock.sleep(BATCH_DELAY) => {}
         }
-        let is_taken = send(on, &enquirer, &spans).await;
+        let is_accepted = send(state, &client, &spans).await;
         spans.clear();
-        if was_taken && !is_taken {
-            tracing::warn!("the collector of traces does not take them; they are dropped until it does");
+        if was_accepted && !is_accepted {
+            tracing::warn!("the trace collector does not accept spans; they are dropped until it does");
         }
-        was_taken = is_taken;
+        was_accepted = is_accepted;
     }
-    while let Ok(span) = heard.try_recv() {
+    while let Ok(span) = receiver.try_recv() {
         spans.push(span);
     }
     if !spans.is_empty() {
-        drop(on.clock.timeout(FINAL_FLUSH_TIMEOUT, send(on, &enquirer, &spans)).await);
+        let _ = state.clock.timeout(FINAL_FLUSH_TIMEOUT, send(state, &client, &spans)).await; // the process ends
     }
 }
 
 /// Ends when the batch is full or the queue is closed. Cancel-safe: received spans stay in the batch.
-async fn fill(heard: &mut mpsc::Receiver<OtlpSpan>, spans: &mut Vec<OtlpSpan>) {
+async fn fill(receiver: &mut mpsc::Receiver<OtlpSpan>, spans: &mut Vec<OtlpSpan>) {
     while spans.len() < MAX_BATCH {
-        let room = MAX_BATCH - spans.len();
-        if heard.recv_many(spans, room).await == 0 {
+        let remaining = MAX_BATCH - spans.len();
+        if receiver.recv_many(spans, remaining).await == 0 {
             return;
         }
     }
 }
 
 /// Returns whether the collector accepted them. Never retried: a trace is not worth delaying others.
-async fn send(on: &ExporterState, enquirer: &ProbeClient, spans: &[OtlpSpan]) -> bool {
+async fn send(state: &ExporterState, client: &ProbeClient, spans: &[OtlpSpan]) -> bool {
     let mut request = Request::new(Bytes::from(batch(spans).to_string()));
     *request.method_mut() = Method::POST;
-    let target = on.settings.address.target.expose().trim_end_matches('/');
+    let target = state.settings.address.target.expose().trim_end_matches('/');
     *request.uri_mut() = format!("{target}/v1/traces").parse().unwrap_or_default();
     request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let said = on.settings.token.as_ref().map(|token| format!("Bearer {}", token.expose()));
-    if let Some(Ok(mut said)) = said.map(HeaderValue::try_from) {
-        said.set_sensitive(true);
-        request.headers_mut().insert(AUTHORIZATION, said);
+    let authorization = state.settings.token.as_ref().map(|token| format!("Bearer {}", token.expose()));
+    if let Some(Ok(mut authorization)) = authorization.map(HeaderValue::try_from) {
+        authorization.set_sensitive(true);
+        request.headers_mut().insert(AUTHORIZATION, authorization);
     }
-    let answer = enquirer.send(&on.settings.address.endpoint, request).await;
-    let is_taken = answer.is_ok_and(|heard| (200..300).contains(&heard.status));
-    let counter = if is_taken { &on.sent } else { &on.failed };
+    let response = client.send(&state.settings.address.endpoint, request).await;
+    let is_accepted = response.is_ok_and(|received| (200..300).contains(&received.status));
+    let counter = if is_accepted { &state.sent } else { &state.failed };
     counter.fetch_add(spans.len() as u64, Ordering::Relaxed);
-    is_taken
+    is_accepted
 }

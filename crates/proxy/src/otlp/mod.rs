@@ -25,7 +25,7 @@ use span::OtlpSpan;
 use traceparent::TraceParent;
 
 /// Max queued spans.
-const MAX_WAITING: usize = 4_096;
+const MAX_QUEUED: usize = 4_096;
 
 /// Exports spans, if a collector is configured.
 #[derive(Debug, Default)]
@@ -47,13 +47,13 @@ impl OtlpExporter {
     /// An exporter with these settings.
     pub fn new(settings: Option<greenroom_config::TracingSettings>, clock: &Clock) -> Self {
         Self(settings.map(|settings| {
-            let (spans, heard) = mpsc::channel(MAX_WAITING);
+            let (spans, receiver) = mpsc::channel(MAX_QUEUED);
             ExporterState {
                 settings,
                 clock: clock.clone(),
                 requests: AtomicU64::new(0),
                 spans,
-                receiver: Mutex::new(Some(heard)),
+                receiver: Mutex::new(Some(receiver)),
                 sent: AtomicU64::new(0),
                 failed: AtomicU64::new(0),
                 dropped: AtomicU64::new(0),
@@ -77,16 +77,16 @@ impl OtlpExporter {
     /// Records the span of a finished request.
     #[inline]
     pub fn record(&self, origin: &Origin, decision: &Decision, parent: Option<TraceParent>) {
-        if let Some(on) = &self.0 {
-            on.record(origin, decision, parent);
+        if let Some(state) = &self.0 {
+            state.record(origin, decision, parent);
         }
     }
 
     /// Number of spans that were sent, failed, and were dropped because the queue was full; `None` if off.
     pub fn counts(&self) -> Option<[(&'static str, u64); 3]> {
-        let on = self.0.as_ref()?;
+        let state = self.0.as_ref()?;
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Some([("sent", read(&on.sent)), ("failed", read(&on.failed)), ("dropped", read(&on.dropped))])
+        Some([("sent", read(&state.sent)), ("failed", read(&state.failed)), ("dropped", read(&state.dropped))])
     }
 }
 

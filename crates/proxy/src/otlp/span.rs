@@ -1,8 +1,8 @@
 //! The span of one request, as sent to a collector.
 
+use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 
-use crate::identity::hex;
 use crate::otlp::traceparent::TraceParent;
 use crate::record::Decision;
 use greenroom_origin::Origin;
@@ -15,8 +15,8 @@ const STATUS_ERROR: u8 = 2;
 /// Span of one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct OtlpSpan {
-    trace: [u8; 16],
-    own: [u8; 8],
+    trace_id: [u8; 16],
+    span_id: [u8; 8],
     parent: Option<[u8; 8]>,
     server: String,
     kind: &'static str,
@@ -31,17 +31,17 @@ pub(super) struct OtlpSpan {
 impl OtlpSpan {
     /// Span of a decision; `None` if no random id is available.
     pub(super) fn from_decision(origin: &Origin, decision: &Decision, parent: Option<TraceParent>) -> Option<Self> {
-        let (mut trace, mut own) = ([0; 16], [0; 8]);
-        getrandom::fill(&mut own).ok()?;
+        let (mut trace_id, mut span_id) = ([0; 16], [0; 8]);
+        getrandom::fill(&mut span_id).ok()?;
         match parent {
-            Some(parent) => trace = parent.trace,
-            None => getrandom::fill(&mut trace).ok()?,
+            Some(parent) => trace_id = parent.trace_id,
+            None => getrandom::fill(&mut trace_id).ok()?,
         }
         let ended_us = origin.clock.wall_us(origin.clock.now_us());
         Some(Self {
-            trace,
-            own,
-            parent: parent.map(|parent| parent.span),
+            trace_id,
+            span_id,
+            parent: parent.map(|parent| parent.span_id),
             server: origin.name().to_owned(),
             kind: origin.settings.kind.name(),
             class: decision.category.name(),
@@ -64,8 +64,8 @@ impl OtlpSpan {
         ];
         attributes.extend(self.reason.map(|reason| text("greenroom.reason", reason)));
         let mut span = json!({
-            "traceId": hex(&self.trace),
-            "spanId": hex(&self.own),
+            "traceId": HEXLOWER.encode(&self.trace_id),
+            "spanId": HEXLOWER.encode(&self.span_id),
             "name": format!("{} {}", self.class, self.verdict),
             "kind": KIND_SERVER,
             "startTimeUnixNano": nanos(self.started_us),
@@ -73,7 +73,7 @@ impl OtlpSpan {
             "attributes": attributes,
         });
         if let Some(parent) = &self.parent {
-            span["parentSpanId"] = hex(parent).into();
+            span["parentSpanId"] = HEXLOWER.encode(parent).into();
         }
         if self.status >= 500 {
             span["status"] = json!({"code": STATUS_ERROR});

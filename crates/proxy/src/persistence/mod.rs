@@ -25,7 +25,7 @@ use greenroom_state::warnings::{Severity, Warning, Warnings};
 use writer::{ServerEntry, StateWriter};
 
 /// Timeout for the last write at shutdown.
-const DRAIN: Duration = Duration::from_secs(5);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Persistence of one data directory's state.
 #[derive(Debug, Default)]
@@ -64,13 +64,13 @@ impl SharedState {
     }
 
     /// Reports an error, once.
-    fn fail(&self, data_dir: &Path, failing: &StateError) {
-        *self.error.lock() = Some(failing.kind);
-        let warning = failing.kind.warning();
+    fn fail(&self, data_dir: &Path, error: &StateError) {
+        *self.error.lock() = Some(error.kind);
+        let warning = error.kind.warning();
         if self.warnings.raise(warning.clone()) {
             tracing::error!(
                 file = %data_dir.join(FILE).display(),
-                reason = failing.message,
+                reason = error.message,
                 remedy = %warning.remedy,
                 "{}",
                 warning.text
@@ -82,7 +82,7 @@ impl SharedState {
     fn recover(&self, data_dir: &Path) {
         if let Some(before) = self.error.lock().take() {
             self.warnings.lower(before.warning().code);
-            tracing::info!(file = %data_dir.join(FILE).display(), "the state is kept again");
+            tracing::info!(file = %data_dir.join(FILE).display(), "the state is saved again");
         }
     }
 }
@@ -96,13 +96,12 @@ impl StatePersistence {
             warnings.raise(warning);
         }
         let shared = SharedState { warnings: Arc::clone(warnings), ..SharedState::default() };
-        let (opened, keeper) = (Mutex::default(), Mutex::default());
-        let state = Self { shared: Arc::new(shared), opened, writer: keeper };
-        let book = StateDb::open(data_dir).map_err(|failing| {
-            state.shared.fail(data_dir, &failing);
+        let state = Self { shared: Arc::new(shared), opened: Mutex::default(), writer: Mutex::default() };
+        let db = StateDb::open(data_dir).map_err(|error| {
+            state.shared.fail(data_dir, &error);
             state.shared.known_tokens.set_incomplete();
         });
-        *state.opened.lock() = Some(OpenedDb { dir: data_dir.to_owned(), db: book.ok() });
+        *state.opened.lock() = Some(OpenedDb { dir: data_dir.to_owned(), db: db.ok() });
         state
     }
 
@@ -111,12 +110,12 @@ impl StatePersistence {
     pub fn restore(&self, server: &Server, has_store: bool) {
         let mut opened = self.opened.lock();
         let Some(opened) = opened.as_mut() else { return };
-        let Some(book) = &opened.db else { return };
-        let StoredGrants { last_contact: hearing, is_new: is_stranger, identities, images, warm } =
-            match book.read(server.name(), server.origin.clock.now_ms()) {
-                Ok(kept) => kept,
-                Err(failing) => {
-                    self.shared.fail(&opened.dir, &failing);
+        let Some(db) = &opened.db else { return };
+        let StoredGrants { last_contact, is_new, identities, images, warm } =
+            match db.read(server.name(), server.origin.clock.now_ms()) {
+                Ok(stored) => stored,
+                Err(error) => {
+                    self.shared.fail(&opened.dir, &error);
                     self.shared.known_tokens.set_incomplete();
                     opened.db = None;
                     return;
@@ -129,38 +128,39 @@ impl StatePersistence {
         server.identities.restore(&identities, &images);
         *server.warm_keys.resumed.lock() = warm;
         // Entries on disk without a row in the state come from processes about which nothing is known.
-        if hearing.is_partially_invalidated || (is_stranger && has_store) {
+        if last_contact.is_partially_invalidated || (is_new && has_store) {
             server.invalidation.partial_invalidation.set_persisted();
         }
-        server.origin.breaker.restore(hearing.last_response_ms, hearing.down_since_ms);
-        if let Some(introduction) = hearing.identity_response {
-            server.origin.record_identity(&introduction.into());
+        server.origin.breaker.restore(last_contact.last_response_ms, last_contact.down_since_ms);
+        if let Some(response) = last_contact.identity_response {
+            server.origin.record_identity(&response.into());
         }
     }
 
-    /// Starts persisting the grants of these servers. Responses that revoke a token wait for the write, for `settle` at
+    /// Starts persisting the grants of these servers. Responses that revoke a token wait for the write, for `max_wait` at
     /// most.
     ///
     /// # Errors
     /// If no thread can be started.
-    pub fn start_writer(&self, servers: &[Arc<Server>], clock: &Clock, settle: Duration) -> Result<(), String> {
-        let Some(OpenedDb { dir, db: book }) = self.opened.lock().take() else { return Ok(()) };
+    pub fn start_writer(&self, servers: &[Arc<Server>], clock: &Clock, max_wait: Duration) -> Result<(), String> {
+        let Some(OpenedDb { dir, db }) = self.opened.lock().take() else { return Ok(()) };
         for server in servers {
-            server.identities.revocations().connect_writer(&self.shared.flush_signal, &server.cache, settle);
+            server.identities.revocations().connect_writer(&self.shared.flush_signal, &server.cache, max_wait);
             server.origin.tasks.spawn(notify_outages(Arc::clone(server), Arc::clone(&self.shared.flush_signal)));
         }
-        let keeper = StateWriter {
+        let writer = StateWriter {
             dir,
             shared: Arc::clone(&self.shared),
             clock: clock.clone(),
-            is_behind: book.is_none(),
-            is_read: book.is_some(),
-            db: book,
+            is_behind: db.is_none(),
+            is_read: db.is_some(),
+            db,
             servers: servers.iter().map(ServerEntry::new).collect(),
             swept_ms: 0,
         };
-        let thread = std::thread::Builder::new().name("greenroom-state".into()).spawn(move || keeper.run());
-        *self.writer.lock() = Some(thread.map_err(|error| format!("no thread to keep the state with: {error}"))?);
+        let thread = std::thread::Builder::new().name("greenroom-state".into()).spawn(move || writer.run());
+        *self.writer.lock() =
+            Some(thread.map_err(|error| format!("the state writer thread cannot be started: {error}"))?);
         self.shared.has_writer.store(true, Ordering::Release);
         Ok(())
     }
@@ -181,35 +181,35 @@ impl StatePersistence {
             return true;
         }
         let ticket = self.shared.flush_signal.request_flush();
-        tokio::time::timeout(DRAIN, self.shared.flush_signal.wait_done(ticket)).await.is_ok()
+        tokio::time::timeout(DRAIN_TIMEOUT, self.shared.flush_signal.wait_done(ticket)).await.is_ok()
     }
 
     /// Writes the rest and ends the writer. True if that took less than five seconds.
     pub async fn close(&self) -> bool {
-        let Some(keeper) = self.writer.lock().take() else { return true };
+        let Some(writer) = self.writer.lock().take() else { return true };
         self.shared.flush_signal.close();
-        let is_done = tokio::time::timeout(DRAIN, self.shared.flush_signal.wait_done(u64::MAX)).await.is_ok();
+        let is_done = tokio::time::timeout(DRAIN_TIMEOUT, self.shared.flush_signal.wait_done(u64::MAX)).await.is_ok();
         if is_done {
-            drop(keeper.join());
+            let _ = writer.join(); // a panic of the writer was logged by its thread;
         }
         is_done
     }
 }
 
 /// Notifies the writer of outages and recoveries, until shutdown.
-async fn notify_outages(server: Arc<Server>, bell: Arc<FlushSignal>) {
+async fn notify_outages(server: Arc<Server>, flush_signal: Arc<FlushSignal>) {
     let (breaker, stop) = (&server.origin.breaker, &server.origin.stop);
-    let telling = async {
+    let notify = async {
         loop {
             breaker.wait_down().await;
-            bell.mark_dirty();
+            flush_signal.mark_dirty();
             breaker.wait_back().await;
-            bell.mark_dirty();
+            flush_signal.mark_dirty();
         }
     };
     tokio::select! {
         () = stop.cancelled() => {}
-        () = telling => {}
+        () = notify => {}
     }
 }
 
@@ -220,8 +220,8 @@ fn remote_filesystem_warning(kind: &str) -> Warning {
         severity: Severity::Notice,
         action: None,
         subject: None,
-        text: format!("The data directory lies on a network file system ({kind}), where locks do not hold: state.db may be damaged.").into(),
-        remedy: "Stop Greenroom, move the directory to a local disk, and name that with data_dir.".into(),
+        text: format!("The data directory is on a network file system ({kind}), where locks are unreliable: state.db may be damaged.").into(),
+        remedy: "Stop Greenroom, move the directory to a local disk, and set data_dir to it.".into(),
     }
 }
 

@@ -19,81 +19,81 @@ use crate::server::Server;
 use greenroom_origin::client_apps;
 use greenroom_origin::client_apps::ClientApp;
 
-/// Classifies `ask`; memoised for heads seen lately.
-pub fn classify(server: &Server, ask: &RequestView<'_>, now_ms: u64) -> Arc<ClassifiedRequest> {
-    server.classifications.get_or_classify(ask, now_ms, || classify_uncached(server, ask, now_ms))
+/// Classifies `view`; memoised for heads seen lately.
+pub fn classify(server: &Server, view: &RequestView<'_>, now_ms: u64) -> Arc<ClassifiedRequest> {
+    server.classifications.get_or_classify(view, now_ms, || classify_uncached(server, view, now_ms))
 }
 
-fn classify_uncached(server: &Server, ask: &RequestView<'_>, now_ms: u64) -> ClassifiedRequest {
-    let credential = server.origin.settings.kind.credential(ask);
+fn classify_uncached(server: &Server, view: &RequestView<'_>, now_ms: u64) -> ClassifiedRequest {
+    let credential = server.origin.settings.kind.credential(view);
     let identity = server.identify(&credential);
-    let app = server.apps.get_or_insert(&credential, ask.headers, identity.is_member(), now_ms);
-    let called = app.needs_lookup().then(|| client_apps::name_of(&credential, ask.headers));
-    build(server, ask, (credential, identity), (app, called))
+    let app = server.apps.get_or_insert(&credential, view.headers, identity.is_member(), now_ms);
+    let client_name = app.needs_lookup().then(|| client_apps::name_of(&credential, view.headers));
+    build(server, view, (credential, identity), (app, client_name))
 }
 
 /// Classifies an internal request with the configured token, counted for the app although it never sent that token.
-/// `said` are the headers that name the app; without them it is Greenroom itself.
+/// `app_headers` are the headers that name the app; without them it is Greenroom itself.
 pub fn classify_internal(
     server: &Server,
-    ask: &RequestView<'_>,
+    view: &RequestView<'_>,
     credential: Credential,
-    said: Option<&HeaderMap>,
+    app_headers: Option<&HeaderMap>,
 ) -> ClassifiedRequest {
     let identity = server.identify(&credential);
     let now_ms = server.origin.clock.now_ms();
-    let Some(said) = said else {
-        return build(server, ask, (credential, identity), (Arc::clone(&server.own_app), None));
+    let Some(app_headers) = app_headers else {
+        return build(server, view, (credential, identity), (Arc::clone(&server.own_app), None));
     };
-    let nobody = Credential::default();
-    let app = server.apps.get_or_insert(&nobody, said, identity.is_member(), now_ms);
-    let called = app.needs_lookup().then(|| client_apps::name_of(&nobody, said));
-    build(server, ask, (credential, identity), (app, called))
+    let no_credential = Credential::default();
+    let app = server.apps.get_or_insert(&no_credential, app_headers, identity.is_member(), now_ms);
+    let client_name = app.needs_lookup().then(|| client_apps::name_of(&no_credential, app_headers));
+    build(server, view, (credential, identity), (app, client_name))
 }
 
 fn build(
     server: &Server,
-    ask: &RequestView<'_>,
+    view: &RequestView<'_>,
     (credential, identity): (Credential, Arc<Identity>),
-    (app, called): (Arc<ClientApp>, Option<String>),
+    (app, client_name): (Arc<ClientApp>, Option<String>),
 ) -> ClassifiedRequest {
     let kind = server.origin.settings.kind;
     let account = identity.account();
-    let verdict = kind.classify(ask, account.as_deref());
-    let key = match &verdict {
+    let classification = kind.classify(view, account.as_deref());
+    let key = match &classification {
         Classification::Read(read) => Some(Key::new(server.name(), server.partition_of(&identity, read), &read.key)),
         _ => None,
     };
-    let question = match &verdict {
+    let request_hash = match &classification {
         Classification::Read(read) => {
-            let whose = server.partition_of(&identity, read).as_str();
-            Some(xxh3_64_with_seed(read.key.as_bytes(), xxh3_64(whose.as_bytes())))
+            let partition = server.partition_of(&identity, read).as_str();
+            Some(xxh3_64_with_seed(read.key.as_bytes(), xxh3_64(partition.as_bytes())))
         }
         _ => None,
     };
-    let open = kind.anonymous_access(ask);
+    let anonymous_access = kind.anonymous_access(view);
     let has_token = credential.token.is_some();
     ClassifiedRequest {
         key,
         user: server.identities.user_of(&identity),
-        request_hash: question,
+        request_hash,
         cached_headers: CachedHeaders::default(),
         last_seen_response: LastSeenResponse::default(),
-        representation: representation_of(&verdict, ask.headers, kind),
-        anonymous_access: if has_token { AnonymousAccess::Cacheable } else { open },
-        needs_token: has_token && open == AnonymousAccess::Denied,
+        representation: representation_of(&classification, view.headers, kind),
+        anonymous_access: if has_token { AnonymousAccess::Cacheable } else { anonymous_access },
+        needs_token: has_token && anonymous_access == AnonymousAccess::Denied,
         identity,
         account,
         credential: Arc::new(credential),
         app,
-        client_name: called,
-        classification: verdict,
+        client_name,
+        classification,
     }
 }
 
 /// The representation of the response that the client requests.
-pub fn representation_of(verdict: &Classification, headers: &HeaderMap, kind: ServerKind) -> Representation {
-    if let Classification::Read(read) = verdict {
+pub fn representation_of(classification: &Classification, headers: &HeaderMap, kind: ServerKind) -> Representation {
+    if let Classification::Read(read) = classification {
         return read.representation;
     }
     let accepts_json =

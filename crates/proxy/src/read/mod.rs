@@ -51,7 +51,7 @@ pub async fn answer(visit: ProxyRequest, read: Arc<Read>, parts: &request::Parts
     let wanted = response_options(&visit, &read, parts);
     let outcome = outcome_from(&answered, &cause);
     let response = match answered {
-        Ok(CacheResponse::Cached { entry, served, tier, age, left_ms, reason, leaving }) => {
+        Ok(CacheResponse::Cached { entry, served, tier, age, left_ms, reason, delivery_guard: leaving }) => {
             let history = CacheHitDetails { served, tier, age, left_ms, reason };
             spot_check::schedule(&visit, &read, &entry, history, parts);
             let mut response = cached_response(&visit, &read, &entry, history, wanted);

@@ -10,6 +10,7 @@ use greenroom_cache::{
     LoadedValue, Loader, evaluate_freshness,
 };
 use greenroom_dialect::classification::Read;
+use greenroom_dialect::response_comparison::ComparedResponse;
 use http::header::{ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, Method, Response, StatusCode, request};
 use hyper::body::Incoming;
@@ -25,8 +26,8 @@ use crate::read::origin_loader;
 use crate::read::origin_loader::ReadLoader;
 use crate::read::{consult, loader};
 use crate::response;
-use crate::shadow::comparison::{ActualResponse, PredictedResponse, compare};
-use crate::shadow::{PredictedOutcome, ResponseComparison, ShadowRun};
+use crate::shadow::comparison::PredictedResponse;
+use crate::shadow::{CacheCorrectness, PredictedOutcome, ShadowRun};
 use greenroom_config::CacheMode;
 use greenroom_origin::body::{Body, CollectedBody, collect};
 
@@ -189,11 +190,11 @@ impl ComparisonTask {
             None => consult(&observation.cache, visit, read, &asked.headers, overhearing).await,
         };
         let (prediction, kept) = self.predicted(&answer);
-        let comparison = match kept {
-            Some(kept) => Some(compare(read.class, &kept, &self.actual_response().await)),
+        let correctness = match kept {
+            Some(kept) => Some(kept.correctness(&self.actual_response(&*asked.wait_for_response().await))),
             None => None,
         };
-        if comparison.is_some_and(ResponseComparison::is_unexplained) {
+        if correctness == Some(CacheCorrectness::Unexplained) {
             tracing::info!(
                 server = visit.server.name(),
                 class = read.class.name(),
@@ -202,7 +203,7 @@ impl ComparisonTask {
                 "the cache would have answered otherwise than the server, and no rule explains it"
             );
         }
-        observation.stats.record_read(read.class.name(), &visit.app.name, prediction, comparison);
+        observation.stats.record_read(read.class.name(), &visit.app.name, prediction, correctness);
     }
 
     /// The outcome the cache would have had, and the response it would have served without asking the server.
@@ -231,21 +232,22 @@ impl ComparisonTask {
         let policy = self.visit.server.policy(&self.read, &self.visit.identity);
         let now_ms = self.visit.server.origin.clock.now_ms();
         let verdict = evaluate_freshness(entry, &policy, now_ms, greenroom_cache::Validity::Valid);
+        let loaded_with: Option<u64> = headers.get(QUESTION).and_then(|value| value.to_str().ok()?.parse().ok());
         PredictedResponse {
+            class: self.read.class,
             body: is_known.then(|| entry.body().clone()),
-            request_hash: headers.get(QUESTION).and_then(|value| value.to_str().ok()?.parse().ok()),
+            is_same_request: loaded_with == Some(self.request.question),
             is_in_time: served == CacheStatus::Joined || matches!(verdict, Freshness::Fresh { .. } | Freshness::Stale),
         }
     }
 
-    async fn actual_response(&self) -> ActualResponse {
-        let said = self.request.wait_for_response().await;
-        let (status, body) = match &*said {
-            OverheardResponse::Whole(status, _, body) => (Some(*status), self.request.has_body.then(|| body.clone())),
-            OverheardResponse::TooLong(status) => (Some(*status), None),
+    fn actual_response<'a>(&self, said: &'a OverheardResponse) -> ComparedResponse<'a> {
+        let (status, body) = match said {
+            OverheardResponse::Whole(status, _, body) => (Some(status), self.request.has_body.then_some(&**body)),
+            OverheardResponse::TooLong(status) => (Some(status), None),
             OverheardResponse::Nothing => (None, None),
         };
-        ActualResponse { status, body, request_hash: self.request.question }
+        ComparedResponse { status: status.map(StatusCode::as_u16), headers: None, body }
     }
 }
 

@@ -20,6 +20,7 @@ use crate::read::origin_loader;
 use crate::record::RequestCategory;
 use crate::request::base_path::target_from_uri;
 use crate::response::CacheHitDetails;
+use crate::shadow::comparison::PredictedResponse;
 use crate::shadow::spot_checks::{OriginResponse, SpotCheckDecision, SpotCheckResult, classify};
 use greenroom_origin::body::{Body, CollectedBody, collect};
 use greenroom_origin::breaker;
@@ -49,8 +50,12 @@ pub(super) fn schedule(
             let check = SpotCheck {
                 target: target_from_uri(&visit.server.origin.settings, &parts.uri),
                 headers: forward::headers_for_server(visit, &parts.headers),
-                is_in_time: history.age <= policy.fresh + policy.stale,
-                entry: Arc::clone(entry),
+                served: PredictedResponse {
+                    class: read.class,
+                    body: Some(entry.body().clone()),
+                    is_same_request: true,
+                    is_in_time: history.age <= policy.fresh + policy.stale,
+                },
                 read: Arc::clone(read),
                 visit: visit.clone(),
             };
@@ -63,8 +68,7 @@ pub(super) fn schedule(
 struct SpotCheck {
     visit: ProxyRequest,
     read: Arc<Read>,
-    entry: Arc<Entry>,
-    is_in_time: bool,
+    served: PredictedResponse,
     /// The client's own target.
     target: String,
     headers: HeaderMap,
@@ -87,20 +91,19 @@ impl SpotCheck {
     }
 
     async fn find(&self) -> Option<SpotCheckResult> {
-        let Self { visit, read, entry, is_in_time, .. } = self;
+        let Self { visit, read, served, .. } = self;
         let server = &visit.server;
         let errand = QueueRequest::background(Some(&visit.app), read.class);
         // Only with a spare permit, so that no request waits for it.
         let _place = server.origin.queue.try_acquire_spare(&errand)?;
-        let kept = entry.value().body.clone();
         let said = self.collected(self.in_its_own_words().await?).await?;
-        let first = classify(read.class, &kept, *is_in_time, &said, None);
+        let first = classify(served, &said, None);
         if first != SpotCheckResult::Changed || said.status != StatusCode::OK {
             return Some(first);
         }
         let again = self.in_our_words().await?;
         let again = self.collected(again).await?;
-        Some(classify(read.class, &kept, *is_in_time, &said, Some(&again)))
+        Some(classify(served, &said, Some(&again)))
     }
 
     /// Sends the client's own request, but for the whole, uncompressed response.

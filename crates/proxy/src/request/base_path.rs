@@ -7,10 +7,10 @@ pub fn target_from_uri(settings: &greenroom_config::ServerSettings, uri: &http::
 }
 
 /// Removes Greenroom's or the server's base path from a path and query.
-pub fn without_base_path(settings: &greenroom_config::ServerSettings, whole: &str) -> String {
-    strip_base(whole, &settings.listen_base_path)
-        .or_else(|| strip_base(whole, &settings.base_path))
-        .unwrap_or_else(|| whole.to_owned())
+pub fn without_base_path(settings: &greenroom_config::ServerSettings, target: &str) -> String {
+    strip_base(target, &settings.listen_base_path)
+        .or_else(|| strip_base(target, &settings.base_path))
+        .unwrap_or_else(|| target.to_owned())
 }
 
 /// Removes this base path; `None` if the target does not begin with it.

@@ -17,16 +17,16 @@ struct CachedHead {
 }
 
 impl CachedHeaders {
-    /// Headers of the response with this stamp; `print` builds them if they are not cached.
+    /// Headers of the response with this stamp; `build` builds them if they are not cached.
     pub(crate) fn get_or_build(
         &self,
         created: HybridTimestamp,
-        print: impl FnOnce() -> (StatusCode, HeaderMap),
+        build: impl FnOnce() -> (StatusCode, HeaderMap),
     ) -> (StatusCode, HeaderMap) {
         if let Some(last) = self.0.read().as_ref().filter(|last| last.created == created) {
             return (last.status, last.headers.clone());
         }
-        let (status, headers) = print();
+        let (status, headers) = build();
         *self.0.write() = Some(CachedHead { created, status, headers: headers.clone() });
         (status, headers)
     }

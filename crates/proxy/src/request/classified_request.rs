@@ -29,7 +29,7 @@ const MAX_HEADS: usize = 2048;
 /// Longer heads are not memoised. With its classification a head takes some four times its length.
 const MAX_HEAD_BYTES: usize = 2048;
 /// Initial capacity: enough for most heads, and within the allocator's fast size classes.
-const USUAL_HEAD_BYTES: usize = 1000;
+const INITIAL_HEAD_BYTES: usize = 1000;
 
 /// Heads unused for this time are dropped …
 const IDLE_MS: u64 = 10 * 60 * 1000;
@@ -70,7 +70,7 @@ pub struct ClassifiedRequest {
 
 impl fmt::Debug for ClassifiedRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Meaning({})", category_name(&self.classification))
+        write!(f, "ClassifiedRequest({})", category_name(&self.classification))
     }
 }
 
@@ -95,44 +95,47 @@ impl Default for ClassificationCache {
 
 impl fmt::Debug for ClassificationCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Meanings(…)")
+        f.write_str("ClassificationCache(…)")
     }
 }
 
 impl ClassificationCache {
-    /// Classification of `ask`; `understand` makes it where none is stored.
+    /// Classification of `view`; `classify` makes it where none is stored.
     pub fn get_or_classify(
         &self,
-        ask: &RequestView<'_>,
+        view: &RequestView<'_>,
         now_ms: u64,
-        understand: impl FnOnce() -> ClassifiedRequest,
+        classify: impl FnOnce() -> ClassifiedRequest,
     ) -> Arc<ClassifiedRequest> {
         self.sweep(now_ms);
-        let Some(head) = head_of(ask) else { return Arc::new(understand()) };
-        if let Some(remembered) = self.heads.get(head.as_slice()) {
-            if remembered.mark_seen(now_ms) {
-                return Arc::clone(&remembered.classified);
+        let Some(head) = head_of(view) else { return Arc::new(classify()) };
+        if let Some(cached) = self.heads.get(head.as_slice()) {
+            if cached.mark_seen(now_ms) {
+                return Arc::clone(&cached.classified);
             }
             self.heads.remove(head.as_slice());
         }
-        let meaning = Arc::new(understand());
+        let classified = Arc::new(classify());
         // Not worth keeping a token for if it was revoked and not accepted since. An app without a slot may still get
         // one.
-        if matches!(meaning.classification, Classification::Read(_))
-            && !meaning.identity.is_refused()
-            && !meaning.app.needs_lookup()
+        if matches!(classified.classification, Classification::Read(_))
+            && !classified.identity.is_refused()
+            && !classified.app.needs_lookup()
         {
-            let generation = meaning.identity.generation();
-            let remembered =
-                CachedClassification { classified: Arc::clone(&meaning), generation, seen_ms: AtomicU64::new(now_ms) };
-            self.heads.insert(head.into(), Arc::new(remembered));
+            let generation = classified.identity.generation();
+            let cached = CachedClassification {
+                classified: Arc::clone(&classified),
+                generation,
+                seen_ms: AtomicU64::new(now_ms),
+            };
+            self.heads.insert(head.into(), Arc::new(cached));
         }
-        meaning
+        classified
     }
 
     /// Drops the heads of an identity.
     pub fn forget(&self, identity: &Identity) {
-        self.heads.retain(|_, remembered| !std::ptr::eq(Arc::as_ptr(&remembered.classified.identity), identity));
+        self.heads.retain(|_, cached| !std::ptr::eq(Arc::as_ptr(&cached.classified.identity), identity));
     }
 
     fn sweep(&self, now_ms: u64) {
@@ -140,7 +143,7 @@ impl ClassificationCache {
         let is_due = now_ms.saturating_sub(swept_ms) >= SWEEP_MS;
         let (set, load) = (Ordering::Relaxed, Ordering::Relaxed);
         if is_due && self.swept_ms.compare_exchange(swept_ms, now_ms, set, load).is_ok() {
-            self.heads.retain(|_, remembered| remembered.is_good(now_ms));
+            self.heads.retain(|_, cached| cached.is_valid(now_ms));
         }
     }
 }
@@ -148,7 +151,7 @@ impl ClassificationCache {
 impl CachedClassification {
     /// Records a use. `false`: classify the head again.
     fn mark_seen(&self, now_ms: u64) -> bool {
-        if !self.is_good(now_ms) || !self.classified.identity.mark_seen(now_ms) {
+        if !self.is_valid(now_ms) || !self.classified.identity.mark_seen(now_ms) {
             return false;
         }
         if now_ms.saturating_sub(self.seen_ms.load(Ordering::Relaxed)) >= 1000 {
@@ -157,7 +160,7 @@ impl CachedClassification {
         true
     }
 
-    fn is_good(&self, now_ms: u64) -> bool {
+    fn is_valid(&self, now_ms: u64) -> bool {
         let identity = &self.classified.identity;
         now_ms.saturating_sub(self.seen_ms.load(Ordering::Relaxed)) < IDLE_MS
             && self.generation == identity.generation()
@@ -168,13 +171,13 @@ impl CachedClassification {
 }
 
 /// Everything a classification depends on, as an unambiguous key: no part can hold a line feed.
-fn head_of(ask: &RequestView<'_>) -> Option<Vec<u8>> {
-    if !matches!(*ask.method, Method::GET | Method::HEAD) || !ask.body.is_empty() {
+fn head_of(view: &RequestView<'_>) -> Option<Vec<u8>> {
+    if !matches!(*view.method, Method::GET | Method::HEAD) || !view.body.is_empty() {
         return None;
     }
-    let mut head = Vec::with_capacity(USUAL_HEAD_BYTES);
-    let lines = ask.headers.iter().map(|(name, value)| [name.as_str().as_bytes(), b":", value.as_bytes(), b"\n"]);
-    let first = [ask.method.as_str().as_bytes(), b" ", ask.target.as_bytes(), b"\n"];
+    let mut head = Vec::with_capacity(INITIAL_HEAD_BYTES);
+    let lines = view.headers.iter().map(|(name, value)| [name.as_str().as_bytes(), b":", value.as_bytes(), b"\n"]);
+    let first = [view.method.as_str().as_bytes(), b" ", view.target.as_bytes(), b"\n"];
     for line in std::iter::once(first).chain(lines) {
         if head.len() + line.iter().map(|part| part.len()).sum::<usize>() > MAX_HEAD_BYTES {
             return None;
@@ -187,8 +190,8 @@ fn head_of(ask: &RequestView<'_>) -> Option<Vec<u8>> {
 }
 
 /// Name of a request's kind, for people.
-pub fn category_name(verdict: &Classification) -> &'static str {
-    match verdict {
+pub fn category_name(classification: &Classification) -> &'static str {
+    match classification {
         Classification::Read(read) => read.class.name(),
         Classification::Write(_) => "write",
         Classification::Stream(reason) => reason.name(),
@@ -213,36 +216,36 @@ mod tests {
     const TARGET: &str = "/library/sections/1/all?type=1";
 
     fn server() -> Server {
-        let mut tree = ConfigSource::default();
-        tree.add_toml("g.toml", "[[server]]\nname = \"home\"\nkind = \"plex\"\nurl = \"http://127.0.0.1:9\"\n");
-        let settings = Settings::read(tree).expect("it is valid").servers.remove(0);
+        let mut source = ConfigSource::default();
+        source.add_toml("g.toml", "[[server]]\nname = \"home\"\nkind = \"plex\"\nurl = \"http://127.0.0.1:9\"\n");
+        let settings = Settings::read(source).expect("valid configuration").servers.remove(0);
         let (clock, tasks) = (Clock::system(), TaskTracker::new());
         let cache = Engine::new(greenroom_cache::CacheSettings::default(), clock.clone(), tasks.clone());
         let secrets = (HashKey([1; 32]), Secret::new("hook"));
-        Server::new(settings, cache, clock, tasks, CancellationToken::new(), secrets).expect("it can be had")
+        Server::new(settings, cache, clock, tasks, CancellationToken::new(), secrets).expect("a server")
     }
 
     fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
-        let value = |text: &str| HeaderValue::from_str(text).expect("a value");
+        let value = |text: &str| HeaderValue::from_str(text).expect("a header value");
         lines.iter().map(|(name, text)| (HeaderName::from_static(name), value(text))).collect()
     }
 
-    fn meaning(server: &Server, method: &Method, target: &str, headers: &HeaderMap) -> Arc<ClassifiedRequest> {
+    fn classified(server: &Server, method: &Method, target: &str, headers: &HeaderMap) -> Arc<ClassifiedRequest> {
         classify::classify(server, &RequestView { method, target, headers, body: &[] }, 1)
     }
 
     #[test]
-    fn a_read_is_understood_once() {
+    fn a_read_is_classified_once() {
         let (server, headers) = (server(), headers(&[("x-plex-token", "token-of-anna")]));
-        let first = meaning(&server, &Method::GET, TARGET, &headers);
-        assert!(Arc::ptr_eq(&first, &meaning(&server, &Method::GET, TARGET, &headers)));
-        let Classification::Read(read) = &first.classification else { panic!("it is a read") };
+        let first = classified(&server, &Method::GET, TARGET, &headers);
+        assert!(Arc::ptr_eq(&first, &classified(&server, &Method::GET, TARGET, &headers)));
+        let Classification::Read(read) = &first.classification else { panic!("not a read") };
         let key = Key::new("home", first.identity.partition(), &read.key);
         assert_eq!(first.key.as_ref(), Some(&key));
     }
 
     #[test]
-    fn whatever_differs_in_a_head_is_understood_for_itself() {
+    fn heads_that_differ_are_classified_separately() {
         let server = server();
         let heads = [
             (Method::GET, TARGET, headers(&[("x-plex-token", "token-of-anna")])),
@@ -253,17 +256,17 @@ mod tests {
             (Method::GET, TARGET, headers(&[("x-plex-token", "token-of-anna"), ("accept", "text/xml")])),
             (Method::GET, TARGET, headers(&[("accept", "text/xml"), ("x-plex-token", "token-of-anna")])),
         ];
-        let of = |(method, target, headers): &(Method, &str, HeaderMap)| meaning(&server, method, target, headers);
-        let meanings: Vec<_> = heads.iter().map(of).collect();
-        for (at, (head, own)) in heads.iter().zip(&meanings).enumerate() {
-            assert!(Arc::ptr_eq(own, &of(head)), "{at} is remembered");
-            assert!(meanings[..at].iter().all(|other| !Arc::ptr_eq(own, other)), "{at} stands for itself");
+        let of = |(method, target, headers): &(Method, &str, HeaderMap)| classified(&server, method, target, headers);
+        let all: Vec<_> = heads.iter().map(of).collect();
+        for (at, (head, classified)) in heads.iter().zip(&all).enumerate() {
+            assert!(Arc::ptr_eq(classified, &of(head)), "{at} is memoised");
+            assert!(all[..at].iter().all(|other| !Arc::ptr_eq(classified, other)), "{at} has its own classification");
         }
-        assert_ne!(meanings[0].key, meanings[3].key);
+        assert_ne!(all[0].key, all[3].key);
     }
 
     #[test]
-    fn a_line_cannot_pass_for_two() {
+    fn one_header_line_cannot_pass_for_two() {
         let of = |lines: &[(&'static str, &str)]| {
             let headers = headers(lines);
             head_of(&RequestView { method: &Method::GET, target: TARGET, headers: &headers, body: &[] })
@@ -275,56 +278,56 @@ mod tests {
     }
 
     #[test]
-    fn a_token_whose_identity_was_forgotten_is_somebody_new() {
+    fn a_token_whose_identity_was_evicted_gets_a_new_one() {
         let (server, headers) = (server(), headers(&[("x-plex-token", "token-of-anna")]));
-        let before = meaning(&server, &Method::GET, TARGET, &headers);
+        let before = classified(&server, &Method::GET, TARGET, &headers);
         for index in 0..5000 {
             let token = Some(Secret::new(format!("token-{index}")));
             server.identify(&Credential { token, ..Credential::default() });
         }
-        let after = meaning(&server, &Method::GET, TARGET, &headers);
-        assert!(!Arc::ptr_eq(&before.identity, &after.identity), "no write would reach the old one");
+        let after = classified(&server, &Method::GET, TARGET, &headers);
+        assert!(!Arc::ptr_eq(&before.identity, &after.identity), "no write would reach the old identity");
     }
 
     #[test]
-    fn an_account_proven_since_changes_the_meaning() {
+    fn a_newly_proven_account_invalidates_the_classification() {
         let (server, headers) = (server(), headers(&[("x-plex-token", "token-of-anna")]));
-        let before = meaning(&server, &Method::GET, TARGET, &headers);
+        let before = classified(&server, &Method::GET, TARGET, &headers);
         before.identity.set_account("1");
-        let after = meaning(&server, &Method::GET, TARGET, &headers);
+        let after = classified(&server, &Method::GET, TARGET, &headers);
         assert!(!Arc::ptr_eq(&before, &after));
-        assert!(Arc::ptr_eq(&after, &meaning(&server, &Method::GET, TARGET, &headers)));
+        assert!(Arc::ptr_eq(&after, &classified(&server, &Method::GET, TARGET, &headers)));
     }
 
     #[test]
-    fn writes_streams_and_long_heads_are_understood_every_time() {
+    fn writes_streams_and_long_heads_are_classified_every_time() {
         let server = server();
-        let long = "x".repeat(MAX_HEAD_BYTES);
+        let long_header = "x".repeat(MAX_HEAD_BYTES);
         for (method, target, lines) in [
             (Method::PUT, "/library/metadata/1?title.value=x", vec![("x-plex-token", "token-of-anna")]),
             (Method::GET, "/:/scrobble?key=1", vec![("x-plex-token", "token-of-anna")]),
             (Method::GET, "/library/parts/1/2/file.mkv", vec![("x-plex-token", "token-of-anna")]),
-            (Method::GET, TARGET, vec![("x-plex-token", "token-of-anna"), ("x-long", &long)]),
+            (Method::GET, TARGET, vec![("x-plex-token", "token-of-anna"), ("x-long", &long_header)]),
         ] {
             let headers = headers(&lines);
-            let first = meaning(&server, &method, target, &headers);
-            assert!(!Arc::ptr_eq(&first, &meaning(&server, &method, target, &headers)), "{target}");
+            let first = classified(&server, &method, target, &headers);
+            assert!(!Arc::ptr_eq(&first, &classified(&server, &method, target, &headers)), "{target}");
         }
     }
 
     #[test]
-    fn what_is_remembered_is_bounded_and_not_shown() {
+    fn memoised_heads_are_bounded_and_never_shown() {
         let server = server();
         for index in 0..3 * MAX_HEADS {
             let headers = headers(&[("x-plex-token", &format!("SECRET-token-{}", index % 7))]);
-            meaning(&server, &Method::GET, &format!("/library/sections/{index}/all"), &headers);
+            classified(&server, &Method::GET, &format!("/library/sections/{index}/all"), &headers);
         }
         assert!(server.classifications.heads.len() <= MAX_HEADS);
         assert!(!format!("{:?}", server.classifications).contains("SECRET"));
     }
 
     #[test]
-    fn a_head_is_forgotten_with_its_token_or_when_nobody_sends_it() {
+    fn a_head_is_dropped_with_its_token_or_when_idle() {
         let server = server();
         let of = |token: &str, now_ms| {
             let headers = headers(&[("x-plex-token", token)]);
@@ -342,9 +345,9 @@ mod tests {
         let again = of("token-of-anna", 2);
         again.identity.refuse();
         assert!(!Arc::ptr_eq(&again, &of("token-of-anna", 3)), "refused");
-        assert_eq!(server.classifications.heads.len(), 1, "what is refused is not remembered");
+        assert_eq!(server.classifications.heads.len(), 1, "requests with a revoked token are not memoised");
         of("token-of-carl", IDLE_MS);
         of("token-of-carl", IDLE_MS + SWEEP_MS);
-        assert_eq!(server.classifications.heads.len(), 1, "nobody sent the other");
+        assert_eq!(server.classifications.heads.len(), 1, "idle heads are dropped");
     }
 }

@@ -42,8 +42,8 @@ pub fn client_network(peer: IpAddr) -> IpAddr {
 
 /// Whether a trusted proxy reports that the client's connection to it is encrypted.
 pub fn is_forwarded_https(peer: IpAddr, headers: &HeaderMap, trusted: &Networks) -> bool {
-    let said = headers.get(FORWARDED_PROTO).is_some_and(|scheme| scheme.as_bytes().eq_ignore_ascii_case(b"https"));
-    said && trusted.contain(peer)
+    let is_https = headers.get(FORWARDED_PROTO).is_some_and(|scheme| scheme.as_bytes().eq_ignore_ascii_case(b"https"));
+    is_https && trusted.contain(peer)
 }
 
 /// Whether an address is of this machine or of a private network, which media servers trust.
@@ -56,9 +56,11 @@ pub fn is_local(address: IpAddr) -> bool {
 
 /// Parses an address as proxies write it: bare, with a port, or in brackets.
 fn address(text: &str) -> Option<IpAddr> {
-    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-    let address =
-        bare.unwrap_or(text).parse::<IpAddr>().or_else(|_| text.parse::<SocketAddr>().map(|address| address.ip()));
+    let unbracketed = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let address = unbracketed
+        .unwrap_or(text)
+        .parse::<IpAddr>()
+        .or_else(|_| text.parse::<SocketAddr>().map(|address| address.ip()));
     // The unspecified address is no client's.
     address.ok().map(|address| address.to_canonical()).filter(|address| *address != Ipv4Addr::UNSPECIFIED)
 }
@@ -70,17 +72,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_trusted_proxy_says_how_it_was_reached() {
+    fn only_a_trusted_proxy_reports_the_scheme() {
         let trusted: Networks = "127.0.0.1".parse().expect("networks");
-        let said = |peer: &str, scheme: &'static str| {
+        let is_https = |peer: &str, scheme: &'static str| {
             let headers = HeaderMap::from_iter([(
                 http::HeaderName::from_static(FORWARDED_PROTO),
                 HeaderValue::from_static(scheme),
             )]);
             is_forwarded_https(peer.parse().expect("an address"), &headers, &trusted)
         };
-        assert!(said("127.0.0.1", "https") && said("::ffff:127.0.0.1", "HTTPS"));
-        assert!(!said("127.0.0.1", "http") && !said("192.168.1.9", "https"));
+        assert!(is_https("127.0.0.1", "https") && is_https("::ffff:127.0.0.1", "HTTPS"));
+        assert!(!is_https("127.0.0.1", "http") && !is_https("192.168.1.9", "https"));
     }
 
     fn client_of(peer: &str, lines: &[&str]) -> String {
@@ -93,13 +95,13 @@ mod tests {
     }
 
     #[test]
-    fn a_strangers_word_on_its_address_is_nothing() {
+    fn an_untrusted_peer_cannot_name_another_address() {
         assert_eq!(client_of("203.0.113.9", &["192.168.1.7"]), "203.0.113.9");
         assert_eq!(client_of("192.168.1.7", &["127.0.0.1, 172.16.0.1"]), "192.168.1.7");
     }
 
     #[test]
-    fn the_client_is_the_rightmost_that_is_no_proxy() {
+    fn the_client_is_the_rightmost_address_that_is_not_a_trusted_proxy() {
         for (lines, expected) in [
             (&["203.0.113.9"][..], "203.0.113.9"),
             (&["192.168.1.7, 203.0.113.9"], "203.0.113.9"),
@@ -118,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_ends_the_chain_where_it_stands() {
+    fn an_invalid_address_ends_the_chain() {
         for lines in [
             &["192.168.1.7, unknown, 172.17.0.3"][..],
             &["192.168.1.7, , 172.17.0.3"],
@@ -127,13 +129,13 @@ mod tests {
         ] {
             assert_eq!(client_of("127.0.0.1", lines), "172.17.0.3", "{lines:?}");
         }
-        let endless = vec!["172.17.0.3"; MAX_HOPS + 1].join(",");
-        assert_eq!(client_of("127.0.0.1", &[&format!("203.0.113.9,{endless}")]), "172.17.0.3");
+        let long_chain = vec!["172.17.0.3"; MAX_HOPS + 1].join(",");
+        assert_eq!(client_of("127.0.0.1", &[&format!("203.0.113.9,{long_chain}")]), "172.17.0.3");
     }
 
     #[test]
-    fn near_is_what_no_router_passes_on() {
-        for near in [
+    fn local_addresses_are_those_no_router_forwards() {
+        for local in [
             "127.0.0.1",
             "192.168.1.7",
             "10.0.0.1",
@@ -144,10 +146,11 @@ mod tests {
             "fe80::1",
             "::ffff:10.0.0.1",
         ] {
-            assert!(is_local(near.parse().expect("an address")), "{near}");
+            assert!(is_local(local.parse().expect("an address")), "{local}");
         }
-        for far in ["203.0.113.9", "172.32.0.1", "100.64.0.1", "8.8.8.8", "2001:db8::1", "::ffff:8.8.8.8", "0.0.0.0"] {
-            assert!(!is_local(far.parse().expect("an address")), "{far}");
+        for public in ["203.0.113.9", "172.32.0.1", "100.64.0.1", "8.8.8.8", "2001:db8::1", "::ffff:8.8.8.8", "0.0.0.0"]
+        {
+            assert!(!is_local(public.parse().expect("an address")), "{public}");
         }
     }
 }

@@ -16,7 +16,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 /// Headers that clients may send to either server, besides their own kind's: representation, ranges, conditions, CORS.
 /// All others are dropped: no client may tell a media server, or a proxy before it, which host, address, path or method
 /// is meant. Framing is Greenroom's; cookies and addresses are not forwarded.
-const SENT: [HeaderName; 17] = [
+const FORWARDED: [HeaderName; 17] = [
     ACCEPT,
     ACCEPT_ENCODING,
     ACCEPT_LANGUAGE,
@@ -43,7 +43,7 @@ const PLEX_PREFIX: &str = "x-plex-";
 const LEGACY_EMBY_HEADERS: [&str; 4] =
     ["x-emby-client", "x-emby-client-version", "x-emby-device-id", "x-emby-device-name"];
 /// Headers with credentials. They are forwarded as parsed, so that the server reads the same credential.
-const CREDENTIALS: [&str; 5] =
+const CREDENTIAL_HEADERS: [&str; 5] =
     ["x-plex-token", "authorization", "x-emby-authorization", "x-emby-token", "x-mediabrowser-token"];
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -62,15 +62,15 @@ pub struct ForwardContext<'a> {
 
 /// The headers sent to a media server: the allowed ones, the credential as parsed, and the client's address as known
 /// here.
-pub fn for_server(client: &HeaderMap, sender: ForwardContext<'_>) -> HeaderMap {
+pub fn for_server(client: &HeaderMap, context: ForwardContext<'_>) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(client.len() + 1);
-    for (name, value) in client.iter().filter(|(name, _)| is_sent(sender.kind, name)) {
+    for (name, value) in client.iter().filter(|(name, _)| is_forwarded(context.kind, name)) {
         headers.append(name.clone(), value.clone());
     }
-    for (name, value) in sender.kind.credential_headers(sender.credential, sender.translate_legacy) {
+    for (name, value) in context.kind.credential_headers(context.credential, context.translate_legacy) {
         headers.insert(name, value);
     }
-    if let Ok(address) = HeaderValue::from_str(&sender.address.to_canonical().to_string()) {
+    if let Ok(address) = HeaderValue::from_str(&context.address.to_canonical().to_string()) {
         headers.insert(X_FORWARDED_FOR, address);
     }
     headers
@@ -78,15 +78,15 @@ pub fn for_server(client: &HeaderMap, sender: ForwardContext<'_>) -> HeaderMap {
 
 /// Headers of a socket's handshake, which only a socket's request forwards.
 pub fn websocket_handshake(client: &HeaderMap) -> impl Iterator<Item = (HeaderName, HeaderValue)> + '_ {
-    let found = |name: HeaderName| client.get(&name).cloned().map(|value| (name, value));
-    HANDSHAKE.into_iter().filter_map(found)
+    let header = |name: HeaderName| client.get(&name).cloned().map(|value| (name, value));
+    HANDSHAKE.into_iter().filter_map(header)
 }
 
-fn is_sent(kind: ServerKind, name: &HeaderName) -> bool {
-    if CREDENTIALS.contains(&name.as_str()) {
+fn is_forwarded(kind: ServerKind, name: &HeaderName) -> bool {
+    if CREDENTIAL_HEADERS.contains(&name.as_str()) {
         return false;
     }
-    SENT.contains(name)
+    FORWARDED.contains(name)
         || match kind {
             ServerKind::Plex => name.as_str().starts_with(PLEX_PREFIX),
             ServerKind::Jellyfin => LEGACY_EMBY_HEADERS.contains(&name.as_str()),
@@ -96,46 +96,49 @@ fn is_sent(kind: ServerKind, name: &HeaderName) -> bool {
 /// Reason why a request's head is contradictory, whatever its target. The message quotes nothing of it.
 pub fn conflicting_headers(client: &HeaderMap) -> Option<&'static str> {
     if client.get_all(HOST).iter().nth(1).is_some() {
-        return Some("there are two hosts");
+        return Some("the request has two Host headers");
     }
-    let is_usual = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"keep-alive");
-    if client.get_all(CONNECTION).iter().all(is_usual) {
+    let is_keep_alive = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"keep-alive");
+    if client.get_all(CONNECTION).iter().all(is_keep_alive) {
         return None;
     }
-    let listed = connection_listed(client);
-    let matters = |name: &str| {
-        CREDENTIALS.contains(&name)
+    let named = connection_header_names(client);
+    let is_relevant = |name: &str| {
+        CREDENTIAL_HEADERS.contains(&name)
             || name.starts_with(PLEX_PREFIX)
             || LEGACY_EMBY_HEADERS.contains(&name)
             || matches!(name, "host" | "content-length" | "content-encoding")
-            || SENT.iter().any(|sent| sent == name)
+            || FORWARDED.iter().any(|sent| sent == name)
     };
     // Dropping a header at one hop that the next hop relies on is an attempt to make the two disagree.
-    listed.iter().any(|name| matters(name)).then_some("a header of the request is named as the connection's own")
+    named
+        .iter()
+        .any(|name| is_relevant(name))
+        .then_some("the Connection header names a header that the server relies on")
 }
 
 /// Whether the body is compressed. Such bodies are rejected: to be parsed they would have to be decompressed, and may
 /// be a bomb.
 pub fn is_compressed(client: &HeaderMap) -> bool {
-    let is_plain = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
-    client.get_all(http::header::CONTENT_ENCODING).iter().any(|value| !is_plain(value))
+    let is_identity = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
+    client.get_all(http::header::CONTENT_ENCODING).iter().any(|value| !is_identity(value))
 }
 
 /// A server's response headers as sent to a client.
 pub fn for_client(server: &HeaderMap) -> HeaderMap {
-    let listed = connection_listed(server);
+    let named = connection_header_names(server);
     let mut headers = HeaderMap::with_capacity(server.len());
     for (name, value) in server {
-        let of_the_connection = [CONNECTION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, HOST].contains(name)
+        let is_hop_by_hop = [CONNECTION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, HOST].contains(name)
             || matches!(name.as_str(), "keep-alive" | "proxy-connection" | "proxy-authenticate")
-            || listed.contains(&name.as_str().to_owned());
+            || named.contains(&name.as_str().to_owned());
         if *name == CONTENT_LENGTH {
             // A value repeated, in one line or two, is sent once.
-            let once = value.to_str().ok().and_then(|value| value.split(',').next()?.trim().parse::<u64>().ok());
-            if let Some(length) = once {
+            let length = value.to_str().ok().and_then(|value| value.split(',').next()?.trim().parse::<u64>().ok());
+            if let Some(length) = length {
                 headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
             }
-        } else if !of_the_connection {
+        } else if !is_hop_by_hop {
             headers.append(name.clone(), value.clone());
         }
     }
@@ -156,7 +159,7 @@ pub fn is_storable(name: &HeaderName) -> bool {
         )
 }
 
-fn connection_listed(headers: &HeaderMap) -> Vec<String> {
+fn connection_header_names(headers: &HeaderMap) -> Vec<String> {
     headers
         .get_all(CONNECTION)
         .iter()
@@ -180,13 +183,13 @@ mod tests {
             .collect();
         let form = if kind == ServerKind::Plex { TokenForm::PlexHeader } else { TokenForm::Authorization };
         let credential = Credential { token: token.map(Secret::new), form, ..Credential::default() };
-        let address = "192.168.1.7".parse().expect("it is an address");
+        let address = "192.168.1.7".parse().expect("an IP address");
         for_server(&client, ForwardContext { kind, credential: &credential, translate_legacy: true, address })
     }
 
     #[test]
-    fn what_is_not_on_the_list_is_not_sent() {
-        let strangers = [
+    fn headers_that_are_not_listed_are_not_forwarded() {
+        let unlisted = [
             ("x-forwarded-for", "1.1.1.1"),
             ("x-forwarded-host", "evil"),
             ("x-original-url", "/evil"),
@@ -198,42 +201,43 @@ mod tests {
             ("x-unheard-of", "1"),
         ];
         for kind in [ServerKind::Plex, ServerKind::Jellyfin] {
-            let sent = sent(kind, &strangers, None);
+            let sent = sent(kind, &unlisted, None);
             assert_eq!(sent.len(), 1, "{sent:?}");
             assert_eq!(sent["x-forwarded-for"], "192.168.1.7");
         }
     }
 
     #[test]
-    fn what_players_say_is_sent_in_their_own_dialect_only() {
-        let said = [("x-plex-session-identifier", "s"), ("x-emby-device-id", "d"), ("range", "bytes=0-")];
-        let plex = sent(ServerKind::Plex, &said, None);
+    fn player_headers_are_forwarded_to_their_own_kind_of_server_only() {
+        let client_headers = [("x-plex-session-identifier", "s"), ("x-emby-device-id", "d"), ("range", "bytes=0-")];
+        let plex = sent(ServerKind::Plex, &client_headers, None);
         assert!(plex.contains_key("x-plex-session-identifier") && plex.contains_key("range"));
         assert!(!plex.contains_key("x-emby-device-id"));
-        let jellyfin = sent(ServerKind::Jellyfin, &said, None);
+        let jellyfin = sent(ServerKind::Jellyfin, &client_headers, None);
         assert!(jellyfin.contains_key("x-emby-device-id") && !jellyfin.contains_key("x-plex-session-identifier"));
     }
 
     #[test]
-    fn the_credential_is_sent_as_it_was_understood() {
-        let said = [("x-plex-token", "other"), ("authorization", "Basic eHg6eXk=")];
-        let plex = sent(ServerKind::Plex, &said, Some("understood"));
+    fn the_credential_is_forwarded_as_parsed() {
+        let client_headers = [("x-plex-token", "other"), ("authorization", "Basic eHg6eXk=")];
+        let plex = sent(ServerKind::Plex, &client_headers, Some("understood"));
         assert_eq!(plex["x-plex-token"], "understood");
         assert!(!plex.contains_key("authorization"));
         let jellyfin =
             sent(ServerKind::Jellyfin, &[("authorization", "MediaBrowser Token=\"other\"")], Some("understood"));
         assert_eq!(jellyfin["authorization"], "MediaBrowser Token=\"understood\"");
-        assert!(!sent(ServerKind::Plex, &said, None).contains_key("x-plex-token"), "none is none");
+        assert!(!sent(ServerKind::Plex, &client_headers, None).contains_key("x-plex-token"), "no token, no header");
     }
 
     #[test]
-    fn a_connection_may_not_claim_what_the_server_decides_by() {
-        let said = |value: &'static str| [(CONNECTION, HeaderValue::from_static(value))].into_iter().collect();
-        for honest in ["close", "keep-alive", "Upgrade", "keep-alive, TE", "X-Whatever", "Upgrade, HTTP2-Settings"] {
-            assert_eq!(conflicting_headers(&said(honest)), None, "{honest}");
+    fn the_connection_header_may_not_name_headers_the_server_relies_on() {
+        let client_headers =
+            |value: &'static str| [(CONNECTION, HeaderValue::from_static(value))].into_iter().collect();
+        for harmless in ["close", "keep-alive", "Upgrade", "keep-alive, TE", "X-Whatever", "Upgrade, HTTP2-Settings"] {
+            assert_eq!(conflicting_headers(&client_headers(harmless)), None, "{harmless}");
         }
-        for claimed in ["X-Plex-Token", "close, authorization", "Range", "Host", "content-length", "X-Emby-Token"] {
-            assert!(conflicting_headers(&said(claimed)).is_some(), "{claimed}");
+        for harmful in ["X-Plex-Token", "close, authorization", "Range", "Host", "content-length", "X-Emby-Token"] {
+            assert!(conflicting_headers(&client_headers(harmful)).is_some(), "{harmful}");
         }
     }
 }

@@ -4,7 +4,7 @@ use greenroom_cache::HybridTimestamp;
 use parking_lot::Mutex;
 
 /// The same response is read again after this time, in milliseconds, because a polling client teaches nothing.
-const AGAIN_MS: u64 = 30_000;
+const REPEAT_AFTER_MS: u64 = 30_000;
 
 /// Stamp of the last response that prefetch read, and the time.
 #[derive(Debug, Default)]
@@ -14,11 +14,11 @@ impl LastSeenResponse {
     /// Whether prefetch should read this response; records that it does.
     pub(crate) fn mark_if_new(&self, created: HybridTimestamp, now_ms: u64) -> bool {
         let mut last = self.0.lock();
-        let is_news = last.0 != created || now_ms.saturating_sub(last.1) >= AGAIN_MS;
-        if is_news {
+        let is_new = last.0 != created || now_ms.saturating_sub(last.1) >= REPEAT_AFTER_MS;
+        if is_new {
             *last = (created, now_ms);
         }
-        is_news
+        is_new
     }
 }
 
@@ -27,13 +27,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_answer_is_news_again_only_after_a_while() {
-        let told = LastSeenResponse::default();
-        let (one, other) = (HybridTimestamp::from_raw(1 << 20), HybridTimestamp::from_raw(2 << 20));
-        assert!(told.mark_if_new(one, 1_000));
-        assert!(!told.mark_if_new(one, 1_000 + AGAIN_MS - 1));
-        assert!(told.mark_if_new(other, 2_000));
-        assert!(!told.mark_if_new(other, 3_000));
-        assert!(told.mark_if_new(other, 2_000 + AGAIN_MS));
+    fn the_same_response_is_new_again_only_after_a_while() {
+        let last_seen = LastSeenResponse::default();
+        let (first, second) = (HybridTimestamp::from_raw(1 << 20), HybridTimestamp::from_raw(2 << 20));
+        assert!(last_seen.mark_if_new(first, 1_000));
+        assert!(!last_seen.mark_if_new(first, 1_000 + REPEAT_AFTER_MS - 1));
+        assert!(last_seen.mark_if_new(second, 2_000));
+        assert!(!last_seen.mark_if_new(second, 3_000));
+        assert!(last_seen.mark_if_new(second, 2_000 + REPEAT_AFTER_MS));
     }
 }

@@ -19,12 +19,12 @@ use crate::server::Server;
 const MAX_HOST: usize = 255;
 
 /// The value with the client's base URL in place of the server's; `None` if it holds none.
-pub fn rewrite(visit: &ProxyRequest, read: &Read, headers: &HeaderMap, value: &Value) -> Option<Value> {
-    let settings = &visit.server.origin.settings;
+pub fn rewrite(request: &ProxyRequest, read: &Read, headers: &HeaderMap, value: &Value) -> Option<Value> {
+    let settings = &request.server.origin.settings;
     if settings.kind != ServerKind::Jellyfin || !is_system_info(&read.target) {
         return None;
     }
-    let address = address(settings, headers, visit.is_encrypted)?;
+    let address = address(settings, headers, request.is_encrypted)?;
     let body = public_info_address(&value.body, &address)?;
     Some(response::with_body(value, body.into()))
 }
@@ -46,33 +46,34 @@ fn is_system_info(target: &str) -> bool {
 
 /// Rewrites a redirect to the server to point to Greenroom.
 pub fn redirect(server: &Server, headers: &mut HeaderMap) {
-    let ours = headers
+    let location = headers
         .get(LOCATION)
-        .and_then(|to| to.to_str().ok())
-        .and_then(|to| rewrite_location(to, &server.origin.settings))
-        .and_then(|to| to.parse().ok());
-    if let Some(ours) = ours {
-        headers.insert(LOCATION, ours);
+        .and_then(|target| target.to_str().ok())
+        .and_then(|target| rewrite_location(target, &server.origin.settings))
+        .and_then(|target| target.parse().ok());
+    if let Some(location) = location {
+        headers.insert(LOCATION, location);
     }
 }
 
 /// The rewritten location; `None` to leave it: relative, or on another host.
-fn rewrite_location(to: &str, settings: &greenroom_config::ServerSettings) -> Option<String> {
+fn rewrite_location(target: &str, settings: &greenroom_config::ServerSettings) -> Option<String> {
     let origin = settings.origin.to_string();
     let origin = origin.trim_end_matches('/');
-    let path = to.strip_prefix(origin).filter(|path| path.is_empty() || path.starts_with(['/', '?'])).unwrap_or(to);
+    let path =
+        target.strip_prefix(origin).filter(|path| path.is_empty() || path.starts_with(['/', '?'])).unwrap_or(target);
     let is_path = path.is_empty() || path.starts_with(['/', '?']) && !path.starts_with("//");
     if !is_path {
         return None;
     }
-    let below = strip_base(path, &settings.base_path).unwrap_or_else(|| path.to_owned());
-    Some(format!("{}{below}", settings.listen_base_path))
+    let path_in_server = strip_base(path, &settings.base_path).unwrap_or_else(|| path.to_owned());
+    Some(format!("{}{path_in_server}", settings.listen_base_path))
 }
 
 /// Whether it is a name or an address, with or without a port; anything else is not repeated.
 fn is_host(host: &str) -> bool {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b':' | b'[' | b']' | b'_');
-    !host.is_empty() && host.len() <= MAX_HOST && host.bytes().all(fits)
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b':' | b'[' | b']' | b'_');
+    !host.is_empty() && host.len() <= MAX_HOST && host.bytes().all(is_allowed)
 }
 
 #[cfg(test)]
@@ -80,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_a_host_is_repeated() {
+    fn only_a_valid_host_is_repeated() {
         assert!(is_host("192.168.1.4:8196"));
         assert!(is_host("[fe80::1]:8196"));
         assert!(!is_host("evil\"/><script>"));
@@ -88,15 +89,15 @@ mod tests {
     }
 
     #[test]
-    fn a_redirect_to_the_server_leads_to_us_and_no_other_does() {
-        let settings = |more: &str| {
-            let mut tree = greenroom_config::ConfigSource::default();
+    fn only_redirects_to_the_server_are_rewritten() {
+        let settings = |extra: &str| {
+            let mut source = greenroom_config::ConfigSource::default();
             let text = "[[server]]\nname = \"a\"\nkind = \"jellyfin\"\nurl = \"http://10.0.0.1:8096/media\"\n";
-            tree.add_toml("g.toml", &format!("{text}{more}"));
-            greenroom_config::Settings::read(tree).expect("it is valid").servers.remove(0)
+            source.add_toml("g.toml", &format!("{text}{extra}"));
+            greenroom_config::Settings::read(source).expect("valid configuration").servers.remove(0)
         };
-        let elsewhere = settings("listen_base_path = \"/jellyfin\"\n");
-        for (to, expected) in [
+        let with_base_path = settings("listen_base_path = \"/jellyfin\"\n");
+        for (target, expected) in [
             ("/media/web/index.html", Some("/jellyfin/web/index.html")),
             ("http://10.0.0.1:8096/media/web/?a", Some("/jellyfin/web/?a")),
             ("http://10.0.0.1:8096", Some("/jellyfin")),
@@ -105,13 +106,13 @@ mod tests {
             ("//evil.example/x", None),
             ("web/index.html", None),
         ] {
-            assert_eq!(rewrite_location(to, &elsewhere).as_deref(), expected, "{to}");
+            assert_eq!(rewrite_location(target, &with_base_path).as_deref(), expected, "{target}");
         }
         assert_eq!(rewrite_location("/media/web/", &settings("")).as_deref(), Some("/media/web/"));
     }
 
     #[test]
-    fn a_base_path_is_taken_off_whole_or_not_at_all() {
+    fn only_a_whole_base_path_is_stripped() {
         let cases = [
             ("/jellyfin/Items?a=b", Some("/Items?a=b")),
             ("/jellyfin", Some("/")),
@@ -127,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_servers_own_info_holds_the_address() {
+    fn only_system_info_responses_hold_the_base_url() {
         assert!(is_system_info("/System/Info/Public"));
         assert!(is_system_info("/system/info?x=1"));
         assert!(!is_system_info("/System/Info/Storage"));

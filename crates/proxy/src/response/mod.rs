@@ -54,16 +54,16 @@ pub fn to_cached_value(status: StatusCode, from_server: &HeaderMap, body: Bytes)
 pub fn parse_head(meta: &Bytes) -> (StatusCode, HeaderMap) {
     let mut lines = meta.split(|byte| *byte == b'\n');
     let status = lines.next().and_then(|line| StatusCode::from_bytes(line).ok()).unwrap_or(StatusCode::OK);
-    let mut map = HeaderMap::with_capacity(12);
+    let mut headers = HeaderMap::with_capacity(12);
     for line in lines {
         let Some(at) = line.windows(2).position(|pair| pair == b": ") else { continue };
         let name = HeaderName::from_bytes(&line[..at]);
         let value = HeaderValue::from_maybe_shared(meta.slice_ref(&line[at + 2..]));
         if let (Ok(name), Ok(value)) = (name, value) {
-            map.append(name, value);
+            headers.append(name, value);
         }
     }
-    (status, map)
+    (status, headers)
 }
 
 /// What a response depends on beyond its content.
@@ -98,15 +98,16 @@ pub struct CacheHitDetails {
 pub fn cached(
     value: &Value,
     created: Option<HybridTimestamp>,
-    history: CacheHitDetails,
-    wanted: ResponseOptions<'_>,
+    hit: CacheHitDetails,
+    options: ResponseOptions<'_>,
 ) -> Response<Body> {
-    let print = || head(value, wanted);
-    let (status, headers) = created.map_or_else(print, |created| wanted.cached_headers.get_or_build(created, print));
-    let mut response = response(status, headers, value, wanted);
+    let build_head = || head(value, options);
+    let (status, headers) =
+        created.map_or_else(build_head, |created| options.cached_headers.get_or_build(created, build_head));
+    let mut response = response(status, headers, value, options);
     let headers = response.headers_mut();
-    headers.insert(AGE, HeaderValue::from(history.age.as_secs()));
-    headers.insert(CACHE_STATUS, cache_status(history));
+    headers.insert(AGE, HeaderValue::from(hit.age.as_secs()));
+    headers.insert(CACHE_STATUS, cache_status(hit));
     response
 }
 
@@ -118,9 +119,9 @@ pub fn with_body(value: &Value, body: Bytes) -> Value {
 }
 
 /// A response that is not stored but shared with requests that joined the load.
-pub fn shared(value: &Value, wanted: ResponseOptions<'_>) -> Response<Body> {
-    let (status, headers) = head(value, wanted);
-    let mut response = response(status, headers, value, wanted);
+pub fn shared(value: &Value, options: ResponseOptions<'_>) -> Response<Body> {
+    let (status, headers) = head(value, options);
+    let mut response = response(status, headers, value, options);
     response.headers_mut().insert(CACHE_STATUS, HeaderValue::from_static("Greenroom; fwd=uri-miss"));
     response
 }
@@ -137,27 +138,27 @@ pub fn forwarded(response: Response<Body>, detail: &'static str) -> Response<Bod
 }
 
 /// Status and headers of a response with this value.
-fn head(value: &Value, wanted: ResponseOptions<'_>) -> (StatusCode, HeaderMap) {
+fn head(value: &Value, options: ResponseOptions<'_>) -> (StatusCode, HeaderMap) {
     let (status, mut headers) = parse_head(&value.meta);
-    if wanted.is_api || !headers.contains_key(CACHE_CONTROL) {
+    if options.is_api || !headers.contains_key(CACHE_CONTROL) {
         headers.insert(CACHE_CONTROL, PRIVATE);
     }
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    if let Some(origin) = wanted.headers.get(ORIGIN) {
+    if let Some(origin) = options.headers.get(ORIGIN) {
         allow_origin(&mut headers, origin);
     }
-    if status == StatusCode::OK && is_unchanged(&headers, wanted.headers) {
+    if status == StatusCode::OK && is_unchanged(&headers, options.headers) {
         headers.remove(CONTENT_TYPE);
         return (StatusCode::NOT_MODIFIED, headers);
     }
-    if wanted.method == Method::HEAD {
+    if options.method == Method::HEAD {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(value.body.len()));
     }
     (status, headers)
 }
 
-fn response(status: StatusCode, headers: HeaderMap, value: &Value, wanted: ResponseOptions<'_>) -> Response<Body> {
-    let has_body = status != StatusCode::NOT_MODIFIED && wanted.method != Method::HEAD;
+fn response(status: StatusCode, headers: HeaderMap, value: &Value, options: ResponseOptions<'_>) -> Response<Body> {
+    let has_body = status != StatusCode::NOT_MODIFIED && options.method != Method::HEAD;
     let mut response = Response::new(if has_body { Body::from(value.body.clone()) } else { Body::empty() });
     *response.status_mut() = status;
     *response.headers_mut() = headers;
@@ -173,47 +174,47 @@ fn allow_origin(headers: &mut HeaderMap, origin: &HeaderValue) {
 }
 
 /// Conditional requests (RFC 9110 13.1): `If-None-Match` wins over `If-Modified-Since`.
-fn is_unchanged(kept: &HeaderMap, asked: &HeaderMap) -> bool {
-    if asked.contains_key(IF_NONE_MATCH) {
-        let Some(own) = kept.get(ETAG).and_then(|etag| etag.to_str().ok()) else { return false };
-        let own = own.trim_start_matches("W/");
-        return asked
+fn is_unchanged(stored: &HeaderMap, request_headers: &HeaderMap) -> bool {
+    if request_headers.contains_key(IF_NONE_MATCH) {
+        let Some(etag) = stored.get(ETAG).and_then(|etag| etag.to_str().ok()) else { return false };
+        let etag = etag.trim_start_matches("W/");
+        return request_headers
             .get_all(IF_NONE_MATCH)
             .iter()
             .filter_map(|value| value.to_str().ok())
             .flat_map(|value| value.split(','))
             .map(|tag| tag.trim().trim_start_matches("W/"))
-            .any(|tag| tag == "*" || tag == own);
+            .any(|tag| tag == "*" || tag == etag);
     }
     let date = |headers: &HeaderMap, name| {
         headers.get(name).and_then(|value: &HeaderValue| httpdate::parse_http_date(value.to_str().ok()?).ok())
     };
-    match (date(kept, LAST_MODIFIED), date(asked, IF_MODIFIED_SINCE)) {
+    match (date(stored, LAST_MODIFIED), date(request_headers, IF_MODIFIED_SINCE)) {
         (Some(modified), Some(since)) => modified <= since && since > UNIX_EPOCH,
         _ => false,
     }
 }
 
 /// `Cache-Status` (RFC 9211) of the engine's result.
-fn cache_status(history: CacheHitDetails) -> HeaderValue {
-    let CacheHitDetails { served, tier, left_ms, reason, .. } = history;
+fn cache_status(hit: CacheHitDetails) -> HeaderValue {
+    let CacheHitDetails { served, tier, left_ms, reason, .. } = hit;
     let ttl = left_ms.div_euclid(1000);
-    let why = reason.map_or("", CacheStatusReason::name);
+    let detail = reason.map_or("", CacheStatusReason::name);
     let text = match (served, reason) {
-        (CacheStatus::Hit, Some(_)) => format!("Greenroom; hit; ttl={ttl}; detail={why}"),
+        (CacheStatus::Hit, Some(_)) => format!("Greenroom; hit; ttl={ttl}; detail={detail}"),
         (CacheStatus::Hit, None) => format!("Greenroom; hit; ttl={ttl}; detail={}", tier.name()),
-        (CacheStatus::Stale, _) => format!("Greenroom; hit; ttl={ttl}; detail=stale-{why}"),
-        (CacheStatus::StaleOnError, _) => format!("Greenroom; hit; ttl={ttl}; detail=stale-on-error-{why}"),
+        (CacheStatus::Stale, _) => format!("Greenroom; hit; ttl={ttl}; detail=stale-{detail}"),
+        (CacheStatus::StaleOnError, _) => format!("Greenroom; hit; ttl={ttl}; detail=stale-on-error-{detail}"),
         (CacheStatus::Joined, Some(CacheStatusReason::NotStored(_))) => {
-            format!("Greenroom; fwd=uri-miss; collapsed; detail={why}")
+            format!("Greenroom; fwd=uri-miss; collapsed; detail={detail}")
         }
         (CacheStatus::Joined, _) => format!("Greenroom; fwd=uri-miss; collapsed; ttl={ttl}"),
         (CacheStatus::Loaded, Some(CacheStatusReason::NotStored(_))) => {
-            format!("Greenroom; fwd=uri-miss; detail={why}")
+            format!("Greenroom; fwd=uri-miss; detail={detail}")
         }
         (CacheStatus::Loaded, _) => format!("Greenroom; fwd=uri-miss; stored; ttl={ttl}"),
         (CacheStatus::Refreshed, Some(CacheStatusReason::NotStored(_))) => {
-            format!("Greenroom; fwd=stale; detail={why}")
+            format!("Greenroom; fwd=stale; detail={detail}")
         }
         (CacheStatus::Refreshed, _) => format!("Greenroom; fwd=stale; stored; ttl={ttl}"),
     };
@@ -221,19 +222,19 @@ fn cache_status(history: CacheHitDetails) -> HeaderValue {
 }
 
 /// Response to a failed read.
-pub fn failed(visit: &ProxyRequest, failure: &LoadError, wanted: ResponseOptions<'_>) -> Response<Body> {
-    if let Some(value) = failure.response.as_ref().filter(|value| prefers_server_body(failure.kind, value)) {
-        return shared(value, wanted);
+pub fn failed(request: &ProxyRequest, error: &LoadError, options: ResponseOptions<'_>) -> Response<Body> {
+    if let Some(value) = error.response.as_ref().filter(|value| prefers_server_body(error.kind, value)) {
+        return shared(value, options);
     }
-    let (status, message) = match failure.kind {
-        LoadErrorKind::NotCached => (StatusCode::GATEWAY_TIMEOUT, "the answer is not in the cache"),
-        LoadErrorKind::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "too many requests wait for this answer"),
+    let (status, message) = match error.kind {
+        LoadErrorKind::NotCached => (StatusCode::GATEWAY_TIMEOUT, "the response is not in the cache"),
+        LoadErrorKind::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "too many requests wait for this response"),
         LoadErrorKind::Panicked => (StatusCode::INTERNAL_SERVER_ERROR, "Greenroom failed; see its log"),
         LoadErrorKind::Refused => (StatusCode::BAD_REQUEST, "the request cannot be forwarded"),
-        LoadErrorKind::Malformed => (StatusCode::BAD_GATEWAY, "the media server's answer broke off"),
-        _ => (StatusCode::SERVICE_UNAVAILABLE, "the media server cannot be asked at the moment"),
+        LoadErrorKind::Malformed => (StatusCode::BAD_GATEWAY, "the media server's response ended early"),
+        _ => (StatusCode::SERVICE_UNAVAILABLE, "the media server is unavailable at the moment"),
     };
-    problem(visit, status, message)
+    problem(request, status, message)
 }
 
 /// Whether the server's own body helps the client more: not that of a server which is starting or overloaded, a page
@@ -249,13 +250,13 @@ fn prefers_server_body(kind: LoadErrorKind, value: &Value) -> bool {
 }
 
 /// An error of Greenroom's own, in the client's representation. `message` holds nothing the client sent.
-pub fn problem(visit: &ProxyRequest, status: StatusCode, message: &str) -> Response<Body> {
-    visit.app.failed.fetch_add(1, Ordering::Relaxed);
+pub fn problem(request: &ProxyRequest, status: StatusCode, message: &str) -> Response<Body> {
+    request.classified.app.failed.fetch_add(1, Ordering::Relaxed);
     if status.is_client_error() && status != StatusCode::UNAUTHORIZED {
-        visit.server.counters.refused.fetch_add(1, Ordering::Relaxed);
+        request.server.counters.refused.fetch_add(1, Ordering::Relaxed);
     }
-    let kind = visit.server.origin.settings.kind;
-    let (content_type, body) = kind.error_body(visit.representation, status.as_u16(), message);
+    let kind = request.server.origin.settings.kind;
+    let (content_type, body) = kind.error_body(request.classified.representation, status.as_u16(), message);
     let mut response = complete(status, content_type, body);
     response.extensions_mut().insert(GeneratedResponse::Error);
     let headers = response.headers_mut();
@@ -263,7 +264,7 @@ pub fn problem(visit: &ProxyRequest, status: StatusCode, message: &str) -> Respo
     if matches!(status.as_u16(), 502..=504) {
         headers.insert(RETRY_AFTER, RETRY_AFTER_S);
     }
-    if let Some(origin) = &visit.origin {
+    if let Some(origin) = &request.origin {
         allow_origin(headers, origin);
     }
     response
@@ -283,65 +284,65 @@ pub(crate) fn complete(status: StatusCode, content_type: &str, body: Bytes) -> R
 mod tests {
     use super::*;
 
-    fn asked(name: HeaderName, value: &'static str) -> HeaderMap {
+    fn header_map(name: HeaderName, value: &'static str) -> HeaderMap {
         [(name, HeaderValue::from_static(value))].into_iter().collect()
     }
 
     #[test]
-    fn status_and_headers_survive_being_kept() {
+    fn status_and_headers_survive_storage() {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(HeaderName::from_static("connection"), HeaderValue::from_static("close"));
-        let kept = to_cached_value(StatusCode::NOT_FOUND, &headers, Bytes::from_static(b"{}"));
-        let (status, map) = parse_head(&kept.meta);
+        let value = to_cached_value(StatusCode::NOT_FOUND, &headers, Bytes::from_static(b"{}"));
+        let (status, headers) = parse_head(&value.meta);
         assert_eq!(status, StatusCode::NOT_FOUND);
-        assert_eq!(map.len(), 1);
-        assert_eq!(map[CONTENT_TYPE], "application/json");
+        assert_eq!(headers.len(), 1);
+        assert_eq!(headers[CONTENT_TYPE], "application/json");
     }
 
     #[test]
-    fn an_etag_of_our_own_answers_conditional_requests() {
-        let kept = to_cached_value(StatusCode::OK, &HeaderMap::new(), Bytes::from_static(b"{}"));
-        let (_, headers) = parse_head(&kept.meta);
-        let own = headers[ETAG].clone();
+    fn a_generated_etag_answers_conditional_requests() {
+        let value = to_cached_value(StatusCode::OK, &HeaderMap::new(), Bytes::from_static(b"{}"));
+        let (_, headers) = parse_head(&value.meta);
+        let etag = headers[ETAG].clone();
         let mut same = HeaderMap::new();
-        same.insert(IF_NONE_MATCH, own);
+        same.insert(IF_NONE_MATCH, etag);
         assert!(is_unchanged(&headers, &same));
-        assert!(is_unchanged(&headers, &asked(IF_NONE_MATCH, "\"x\", *")));
-        assert!(!is_unchanged(&headers, &asked(IF_NONE_MATCH, "\"x\"")));
+        assert!(is_unchanged(&headers, &header_map(IF_NONE_MATCH, "\"x\", *")));
+        assert!(!is_unchanged(&headers, &header_map(IF_NONE_MATCH, "\"x\"")));
     }
 
     #[test]
-    fn a_date_answers_conditional_requests_where_there_is_no_tag() {
-        let mut kept = HeaderMap::new();
-        kept.insert(LAST_MODIFIED, HeaderValue::from_static("Sun, 06 Nov 1994 08:49:37 GMT"));
-        assert!(is_unchanged(&kept, &asked(IF_MODIFIED_SINCE, "Sun, 06 Nov 1994 08:49:37 GMT")));
-        assert!(!is_unchanged(&kept, &asked(IF_MODIFIED_SINCE, "Sat, 05 Nov 1994 08:49:37 GMT")));
-        assert!(!is_unchanged(&kept, &asked(IF_MODIFIED_SINCE, "yesterday")));
+    fn a_date_answers_conditional_requests_without_an_etag() {
+        let mut stored = HeaderMap::new();
+        stored.insert(LAST_MODIFIED, HeaderValue::from_static("Sun, 06 Nov 1994 08:49:37 GMT"));
+        assert!(is_unchanged(&stored, &header_map(IF_MODIFIED_SINCE, "Sun, 06 Nov 1994 08:49:37 GMT")));
+        assert!(!is_unchanged(&stored, &header_map(IF_MODIFIED_SINCE, "Sat, 05 Nov 1994 08:49:37 GMT")));
+        assert!(!is_unchanged(&stored, &header_map(IF_MODIFIED_SINCE, "yesterday")));
     }
 
     #[test]
-    fn a_letterhead_serves_one_value_only() {
-        let letterhead = CachedHeaders::default();
+    fn cached_headers_serve_one_value_only() {
+        let cached_headers = CachedHeaders::default();
         let headers = HeaderMap::new();
-        let wanted =
-            ResponseOptions { headers: &headers, method: &Method::GET, is_api: true, cached_headers: &letterhead };
-        let history = CacheHitDetails {
+        let options =
+            ResponseOptions { headers: &headers, method: &Method::GET, is_api: true, cached_headers: &cached_headers };
+        let hit = CacheHitDetails {
             served: CacheStatus::Hit,
             tier: Tier::Memory,
             age: Duration::ZERO,
             left_ms: 0,
             reason: None,
         };
-        let of = |text: &'static str| {
+        let value = |text: &'static str| {
             to_cached_value(StatusCode::OK, &HeaderMap::new(), Bytes::from_static(text.as_bytes()))
         };
-        let (one, other) = (of("one"), of("other"));
-        let etag = |value: &Value, created| cached(value, created, history, wanted).headers()[ETAG].clone();
-        let first = etag(&one, Some(HybridTimestamp::from_raw(1)));
-        assert_eq!(etag(&one, Some(HybridTimestamp::from_raw(1))), first);
-        assert_ne!(etag(&other, Some(HybridTimestamp::from_raw(2))), first, "a newer value has its own");
-        assert_eq!(etag(&one, None), first, "what was rewritten has its own");
-        assert_ne!(etag(&other, Some(HybridTimestamp::from_raw(2))), first);
+        let (first_value, second_value) = (value("one"), value("other"));
+        let etag = |value: &Value, created| cached(value, created, hit, options).headers()[ETAG].clone();
+        let first = etag(&first_value, Some(HybridTimestamp::from_raw(1)));
+        assert_eq!(etag(&first_value, Some(HybridTimestamp::from_raw(1))), first);
+        assert_ne!(etag(&second_value, Some(HybridTimestamp::from_raw(2))), first, "a newer value has its own headers");
+        assert_eq!(etag(&first_value, None), first, "a rewritten value has its own headers");
+        assert_ne!(etag(&second_value, Some(HybridTimestamp::from_raw(2))), first);
     }
 }

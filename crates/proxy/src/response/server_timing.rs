@@ -23,22 +23,22 @@ pub struct ReadStopwatch {
 /// The same, after the lookup or load.
 #[derive(Debug)]
 pub struct FetchTiming {
-    watch: ReadStopwatch,
+    stopwatch: ReadStopwatch,
     fetched_us: u64,
 }
 
 impl ReadStopwatch {
     /// Starts, if the target is enabled.
-    pub fn start(visit: &ProxyRequest) -> Option<Self> {
+    pub fn start(request: &ProxyRequest) -> Option<Self> {
         tracing::enabled!(target: TARGET, tracing::Level::DEBUG).then(|| {
-            let clock = visit.server.origin.clock.clone();
+            let clock = request.server.origin.clock.clone();
             Self { started_us: clock.now_us(), clock }
         })
     }
 
     /// Records the end of the lookup or load.
     pub fn mark_fetched(self) -> FetchTiming {
-        FetchTiming { fetched_us: self.clock.now_us(), watch: self }
+        FetchTiming { fetched_us: self.clock.now_us(), stopwatch: self }
     }
 }
 
@@ -47,31 +47,32 @@ impl FetchTiming {
     pub fn log_after_sent(
         self,
         response: &mut Response<Body>,
-        visit: &ProxyRequest,
+        request: &ProxyRequest,
         read: &Read,
         entry: &Entry,
-        history: CacheHitDetails,
+        hit: CacheHitDetails,
     ) {
-        let (visit, class) = (visit.clone(), read.class.name());
+        let (request, class) = (request.clone(), read.class.name());
         let (items, bytes) = (items(entry), entry.body().len());
-        let write = if history.tier == Tier::Source { "deferred" } else { "none" };
+        let write = if hit.tier == Tier::Source { "deferred" } else { "none" };
         on_sent::run_after(response, move || {
-            let Self { watch, fetched_us } = self;
-            let (total_ms, render_ms) = (watch.clock.since_ms(watch.started_us), watch.clock.since_ms(fetched_us));
+            let Self { stopwatch, fetched_us } = self;
+            let (total_ms, render_ms) =
+                (stopwatch.clock.since_ms(stopwatch.started_us), stopwatch.clock.since_ms(fetched_us));
             tracing::debug!(
                 target: TARGET,
-                server = visit.server.name(),
-                app = visit.app.name,
+                server = request.server.name(),
+                app = request.classified.app.name,
                 class,
-                served = history.served.name(),
-                tier = history.tier.name(),
+                served = hit.served.name(),
+                tier = hit.tier.name(),
                 items,
                 bytes,
-                fetch_ms = fetched_us.saturating_sub(watch.started_us) / 1000,
+                fetch_ms = fetched_us.saturating_sub(stopwatch.started_us) / 1000,
                 render_ms,
                 total_ms,
                 cache_write = write,
-                "answered"
+                "response sent"
             );
         });
     }

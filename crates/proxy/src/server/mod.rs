@@ -167,24 +167,24 @@ impl Server {
     }
 
     /// Records a request that passes through, for the observation.
-    pub fn record_passed(&self, what: &'static str, app: &ClientApp) {
-        if let Some(observation) = self.modes.switch.shadow_run() {
-            observation.stats.record_passed(what, &app.name);
+    pub fn record_passed(&self, kind: &'static str, app: &ClientApp) {
+        if let Some(shadow_run) = self.modes.switch.shadow_run() {
+            shadow_run.stats.record_passed(kind, &app.name);
         }
     }
 
     /// Records own requests since the last call in the statistics.
     pub fn record_own_requests(&self, now_ms: u64) {
         let own = self.origin.counters.own.load(Ordering::Relaxed);
-        let settled = self.counters.own_recorded.fetch_max(own, Ordering::AcqRel);
-        self.recorders.requests.record_own(own.saturating_sub(settled), now_ms);
+        let recorded = self.counters.own_recorded.fetch_max(own, Ordering::AcqRel);
+        self.recorders.requests.record_own(own.saturating_sub(recorded), now_ms);
     }
 
     /// Invalidates in the cache, and in the shadow cache.
-    pub fn invalidate(&self, scope: &Scope, how: &Invalidation) {
-        self.cache.invalidate(scope, how);
-        if let Some(observation) = self.modes.switch.shadow_run() {
-            observation.invalidate(scope, how);
+    pub fn invalidate(&self, scope: &Scope, invalidation: &Invalidation) {
+        self.cache.invalidate(scope, invalidation);
+        if let Some(shadow_run) = self.modes.switch.shadow_run() {
+            shadow_run.invalidate(scope, invalidation);
         }
     }
 
@@ -192,28 +192,27 @@ impl Server {
     pub fn purge_partition(&self, identity: &Identity) {
         self.classifications.forget(identity);
         let scope = Scope::Partition { namespace: self.name().into(), partition: identity.partition().clone() };
-        let how =
+        let invalidation =
             Invalidation { mode: greenroom_cache::InvalidationMode::Purge, grace_period: None, unstorable_for: None };
-        self.invalidate(&scope, &how);
+        self.invalidate(&scope, &invalidation);
     }
 
-    /// TTL policy of a class: `otherwise`, overridden by the configuration, then by the TTL override.
-    pub fn lifetime(&self, class: Class, otherwise: Lifetime) -> Lifetime {
-        let rule = self.origin.settings.lifetime(class, class.lifetime(self.origin.settings.kind));
-        self.ttl_overrides.get(class).apply_to(self.origin.settings.lifetime(class, otherwise), rule)
+    /// TTL policy of a class: `base`, overridden by the configuration, then by the TTL override.
+    pub fn lifetime(&self, class: Class, base: Lifetime) -> Lifetime {
+        let class_default = self.origin.settings.lifetime(class, class.lifetime(self.origin.settings.kind));
+        self.ttl_overrides.get(class).apply_to(self.origin.settings.lifetime(class, base), class_default)
     }
 
     /// TTL policy of a read, before the response is known.
     pub fn policy(&self, read: &Read, identity: &Identity) -> Policy {
         let lifetime = self.lifetime(read.class, read.lifetime);
-        let unsignalled = Duration::from_secs(lifetime.fresh_s.into());
-        let signalled = Duration::from_secs(lifetime.fresh_with_signal_s.into());
+        let fresh = Duration::from_secs(lifetime.fresh_s.into());
+        let fresh_with_signal = Duration::from_secs(lifetime.fresh_with_signal_s.into());
         let since_ms = if lifetime.user_state { identity.signal_since_ms() } else { Some(0) };
         Policy {
             class: read.class.name(),
-            fresh: if since_ms.is_some() { signalled } else { unsignalled },
-            freshness_bound: since_ms
-                .map(|than_ms| FreshnessBound { loaded_before_ms: than_ms, max_fresh: unsignalled }),
+            fresh: if since_ms.is_some() { fresh_with_signal } else { fresh },
+            freshness_bound: since_ms.map(|loaded_before_ms| FreshnessBound { loaded_before_ms, max_fresh: fresh }),
             stale: Duration::from_secs(lifetime.stale_s.into()),
             stale_on_error: Duration::from_secs(lifetime.stale_on_error_s.into()),
             // With a stale window, the read that finds a stale entry is served at once and starts a refresh;
@@ -229,9 +228,9 @@ impl Server {
     /// a new identity if an invalidation covered only known partitions, in this process or an earlier one, because the
     /// disk may hold entries of it.
     pub fn identify(&self, credential: &Credential) -> Arc<Identity> {
-        let (identity, forgotten) = self.identities.resolve(credential, self.origin.clock.now_ms());
-        if let Some(forgotten) = forgotten {
-            self.purge_partition(&forgotten);
+        let (identity, evicted) = self.identities.resolve(credential, self.origin.clock.now_ms());
+        if let Some(evicted) = evicted {
+            self.purge_partition(&evicted);
         }
         let is_new = !identity.is_anonymous() && identity.take_is_new();
         if is_new && self.invalidation.partial_invalidation.is_persisted() && self.cache.disk_stats().is_some() {

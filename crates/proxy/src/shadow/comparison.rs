@@ -1,152 +1,110 @@
-//! Compares a cached response with the server's, and finds the rule that explains a difference.
+//! Whether a cached response is right, by the server's response to the same request and what is known of the cached one.
 
 use bytes::Bytes;
 use greenroom_dialect::class::Class;
-use http::StatusCode;
+use greenroom_dialect::response_comparison::volatile::changes_by_itself;
+use greenroom_dialect::response_comparison::{ComparedResponse, ComparisonDepth, ResponseComparison, compare};
 
-/// Result of a comparison.
+/// Whether a cached response is right, and if not, why. The list is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ResponseComparison {
+pub enum CacheCorrectness {
     /// Byte for byte the same.
     Same,
     /// Not comparable: one of the two passed without a body.
     Unread,
     /// The server failed; the cache would have answered.
     Rescued,
-    /// They differ.
-    Differs(DifferenceReason),
-}
-
-impl ResponseComparison {
-    /// Whether they differ without an explanation.
-    pub fn is_unexplained(self) -> bool {
-        self == Self::Differs(DifferenceReason::Unexplained)
-    }
-}
-
-/// Explanation of a difference. The list is closed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum DifferenceReason {
-    /// Responses of the class change by themselves from second to second; the TTL bounds their age.
-    Moves,
-    /// The server answers the same request differently now: a change within the allowed age of the class.
+    /// Different, in a class that changes by itself from second to second; the TTL bounds the age.
+    Moved,
+    /// Different, because the server answers the same request differently now: a change within the allowed age.
     Changed,
     /// The server rejects the token now; its grant was still valid.
     RightEnded,
-    /// The request differs although the key is the same, or the response is older than allowed.
+    /// Different without an explanation: the request differs although the key is the same, or the response is older
+    /// than allowed.
     Unexplained,
 }
 
-/// The response that the cache would have served.
+/// The response that the cache serves, or would have served.
 #[derive(Debug, Clone)]
 pub struct PredictedResponse {
+    /// Its class.
+    pub class: Class,
     /// Its body; `None` if it never passed.
     pub body: Option<Bytes>,
-    /// Hash of the request that loaded it.
-    pub request_hash: Option<u64>,
+    /// Whether it was loaded with the same request, as far as the server can tell.
+    pub is_same_request: bool,
     /// Whether its age was allowed when it would have been served.
     pub is_in_time: bool,
 }
 
-/// The server's response.
-#[derive(Debug, Clone)]
-pub struct ActualResponse {
-    /// Its status; `None` if there was none.
-    pub status: Option<StatusCode>,
-    /// Its body; `None` if none passed.
-    pub body: Option<Bytes>,
-    /// Hash of the request.
-    pub request_hash: u64,
-}
-
-/// Compares. Pure.
-pub fn compare(class: Class, kept: &PredictedResponse, real: &ActualResponse) -> ResponseComparison {
-    match real.status.map(|status| status.as_u16()) {
-        None | Some(500..) => return ResponseComparison::Rescued,
-        Some(401 | 403 | 498) => return ResponseComparison::Differs(DifferenceReason::RightEnded),
-        Some(200) => {}
-        Some(304) => return ResponseComparison::Unread,
-        Some(_) => return ResponseComparison::Differs(explain(class, kept, real)),
+impl PredictedResponse {
+    /// Whether it is right, by the server's response. Pure.
+    pub fn correctness(&self, actual: &ComparedResponse<'_>) -> CacheCorrectness {
+        // Nothing but a 200 is cached.
+        let cached = ComparedResponse { status: Some(200), headers: None, body: self.body.as_deref() };
+        match compare(&cached, actual, ComparisonDepth::Bytes) {
+            ResponseComparison::Same => CacheCorrectness::Same,
+            ResponseComparison::Unread | ResponseComparison::Status(_, Some(304)) => CacheCorrectness::Unread,
+            ResponseComparison::Status(_, None | Some(500..)) => CacheCorrectness::Rescued,
+            ResponseComparison::Status(_, Some(401 | 403 | 498)) => CacheCorrectness::RightEnded,
+            _ if !self.is_in_time => CacheCorrectness::Unexplained,
+            _ if changes_by_itself(self.class) => CacheCorrectness::Moved,
+            _ if self.is_same_request => CacheCorrectness::Changed,
+            _ => CacheCorrectness::Unexplained,
+        }
     }
-    match (&kept.body, &real.body) {
-        (Some(kept), Some(real)) if kept == real => ResponseComparison::Same,
-        (Some(_), Some(_)) => ResponseComparison::Differs(explain(class, kept, real)),
-        _ => ResponseComparison::Unread,
-    }
-}
-
-fn explain(class: Class, kept: &PredictedResponse, real: &ActualResponse) -> DifferenceReason {
-    if !kept.is_in_time {
-        DifferenceReason::Unexplained
-    } else if moves_by_itself(class) {
-        DifferenceReason::Moves
-    } else if kept.request_hash == Some(real.request_hash) {
-        DifferenceReason::Changed
-    } else {
-        DifferenceReason::Unexplained
-    }
-}
-
-/// Whether responses of this class change without any action: positions, loads, times of last activity.
-fn moves_by_itself(class: Class) -> bool {
-    matches!(
-        class,
-        Class::Activities | Class::Sessions | Class::LiveStatistics | Class::Statistics | Class::ActivityLog
-    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn kept(body: &'static str) -> PredictedResponse {
-        PredictedResponse { body: Some(Bytes::from_static(body.as_bytes())), request_hash: Some(1), is_in_time: true }
+    fn kept(class: Class, body: &'static str) -> PredictedResponse {
+        let body = Some(Bytes::from_static(body.as_bytes()));
+        PredictedResponse { class, body, is_same_request: true, is_in_time: true }
     }
 
-    fn real(status: u16, body: &'static str) -> ActualResponse {
-        ActualResponse {
-            status: StatusCode::from_u16(status).ok(),
-            body: Some(Bytes::from_static(body.as_bytes())),
-            request_hash: 1,
-        }
+    fn real(status: u16, body: &'static str) -> ComparedResponse<'static> {
+        ComparedResponse::new(status, body.as_bytes())
     }
 
     #[test]
     fn the_same_bytes_are_the_same_whatever_was_asked() {
-        let otherwise = ActualResponse { request_hash: 2, ..real(200, "a") };
-        assert_eq!(compare(Class::Lists, &kept("a"), &otherwise), ResponseComparison::Same);
+        let otherwise = PredictedResponse { is_same_request: false, ..kept(Class::Lists, "a") };
+        assert_eq!(otherwise.correctness(&real(200, "a")), CacheCorrectness::Same);
     }
 
     #[test]
     fn every_difference_has_a_rule() {
-        let late = PredictedResponse { is_in_time: false, ..kept("a") };
-        let otherwise = ActualResponse { request_hash: 2, ..real(200, "b") };
-        for (class, kept, real, rule) in [
-            (Class::Sessions, kept("a"), real(200, "b"), DifferenceReason::Moves),
-            (Class::Sessions, late.clone(), real(200, "b"), DifferenceReason::Unexplained),
-            (Class::Lists, kept("a"), real(200, "b"), DifferenceReason::Changed),
-            (Class::Lists, late, real(200, "b"), DifferenceReason::Unexplained),
-            (Class::Lists, kept("a"), otherwise, DifferenceReason::Unexplained),
-            (Class::Item, kept("a"), real(404, ""), DifferenceReason::Changed),
-            (Class::Item, kept("a"), real(401, ""), DifferenceReason::RightEnded),
+        let late = |class| PredictedResponse { is_in_time: false, ..kept(class, "a") };
+        let otherwise = PredictedResponse { is_same_request: false, ..kept(Class::Lists, "a") };
+        for (kept, real, rule) in [
+            (kept(Class::Sessions, "a"), real(200, "b"), CacheCorrectness::Moved),
+            (late(Class::Sessions), real(200, "b"), CacheCorrectness::Unexplained),
+            (kept(Class::Lists, "a"), real(200, "b"), CacheCorrectness::Changed),
+            (late(Class::Lists), real(200, "b"), CacheCorrectness::Unexplained),
+            (otherwise, real(200, "b"), CacheCorrectness::Unexplained),
+            (kept(Class::Item, "a"), real(404, ""), CacheCorrectness::Changed),
+            (kept(Class::Item, "a"), real(401, ""), CacheCorrectness::RightEnded),
         ] {
-            assert_eq!(compare(class, &kept, &real), ResponseComparison::Differs(rule), "{class:?} {kept:?} {real:?}");
+            assert_eq!(kept.correctness(&real), rule, "{kept:?} {real:?}");
         }
     }
 
     #[test]
     fn what_passed_without_a_body_is_not_judged() {
-        let unread = PredictedResponse { body: None, ..kept("") };
-        assert_eq!(compare(Class::Images, &unread, &real(200, "b")), ResponseComparison::Unread);
-        assert_eq!(compare(Class::Images, &kept("a"), &real(304, "")), ResponseComparison::Unread);
-        let head = ActualResponse { body: None, ..real(200, "") };
-        assert_eq!(compare(Class::Images, &kept("a"), &head), ResponseComparison::Unread);
+        let unread = PredictedResponse { body: None, ..kept(Class::Images, "") };
+        assert_eq!(unread.correctness(&real(200, "b")), CacheCorrectness::Unread);
+        assert_eq!(kept(Class::Images, "a").correctness(&real(304, "")), CacheCorrectness::Unread);
+        let head = ComparedResponse { body: None, ..real(200, "") };
+        assert_eq!(kept(Class::Images, "a").correctness(&head), CacheCorrectness::Unread);
     }
 
     #[test]
     fn a_server_that_fails_differs_from_nothing() {
-        assert_eq!(compare(Class::Lists, &kept("a"), &real(503, "")), ResponseComparison::Rescued);
-        let silent = ActualResponse { status: None, ..real(200, "") };
-        assert_eq!(compare(Class::Lists, &kept("a"), &silent), ResponseComparison::Rescued);
+        assert_eq!(kept(Class::Lists, "a").correctness(&real(503, "")), CacheCorrectness::Rescued);
+        let silent = ComparedResponse { status: None, ..real(200, "") };
+        assert_eq!(kept(Class::Lists, "a").correctness(&silent), CacheCorrectness::Rescued);
     }
 }

@@ -17,7 +17,7 @@ use std::sync::atomic::Ordering;
 
 use greenroom_cache::{Cache, Invalidation, Scope};
 
-pub use comparison::{DifferenceReason, ResponseComparison};
+pub use comparison::CacheCorrectness;
 pub use report::ShadowReport;
 pub use stats::{PredictedOutcome, ShadowCounts, ShadowStats};
 

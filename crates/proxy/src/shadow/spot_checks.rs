@@ -9,13 +9,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
 use greenroom_dialect::class::Class;
+use greenroom_dialect::response_comparison::ComparedResponse;
 use http::StatusCode;
 use parking_lot::Mutex;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::record::counts::RequestCounter;
 use crate::record::time_series::MINUTE_MS;
-use crate::shadow::comparison::{ActualResponse, DifferenceReason, PredictedResponse, ResponseComparison, compare};
+use crate::shadow::comparison::{CacheCorrectness, PredictedResponse};
 
 /// Younger entries are not checked.
 const LEAST_AGE_MS: u64 = 1_000;
@@ -71,27 +72,19 @@ pub struct OriginResponse {
     pub body: Bytes,
 }
 
-/// Classifies a comparison. `again` is the response to the canonical request, sent only where it matters.
-pub fn classify(
-    class: Class,
-    kept: &Bytes,
-    is_in_time: bool,
-    said: &OriginResponse,
-    again: Option<&OriginResponse>,
-) -> SpotCheckResult {
+/// Classifies a served response. `again` is the response to the canonical request, sent only where it matters.
+pub fn classify(served: &PredictedResponse, said: &OriginResponse, again: Option<&OriginResponse>) -> SpotCheckResult {
+    let correctness = |served: &PredictedResponse, said: &OriginResponse| {
+        served.correctness(&ComparedResponse::new(said.status.as_u16(), &said.body))
+    };
     // If the canonical request returns the cached response and the client's does not, they are different requests.
-    let is_another_question = again.is_some_and(|again| again.status == StatusCode::OK && again.body == *kept);
-    let kept = PredictedResponse { body: Some(kept.clone()), request_hash: Some(0), is_in_time };
-    let question = u64::from(is_another_question);
-    let real = ActualResponse { status: Some(said.status), body: Some(said.body.clone()), request_hash: question };
-    match compare(class, &kept, &real) {
-        ResponseComparison::Same => SpotCheckResult::Same,
-        ResponseComparison::Unread | ResponseComparison::Rescued => SpotCheckResult::Skipped,
-        ResponseComparison::Differs(DifferenceReason::Moves) => SpotCheckResult::Moved,
-        ResponseComparison::Differs(DifferenceReason::Changed | DifferenceReason::RightEnded) => {
-            SpotCheckResult::Changed
-        }
-        ResponseComparison::Differs(DifferenceReason::Unexplained) => SpotCheckResult::Wrong,
+    let is_same_request = again.is_none_or(|again| correctness(served, again) != CacheCorrectness::Same);
+    match correctness(&PredictedResponse { is_same_request, ..served.clone() }, said) {
+        CacheCorrectness::Same => SpotCheckResult::Same,
+        CacheCorrectness::Unread | CacheCorrectness::Rescued => SpotCheckResult::Skipped,
+        CacheCorrectness::Moved => SpotCheckResult::Moved,
+        CacheCorrectness::Changed | CacheCorrectness::RightEnded => SpotCheckResult::Changed,
+        CacheCorrectness::Unexplained => SpotCheckResult::Wrong,
     }
 }
 
@@ -187,7 +180,6 @@ mod tests {
 
     #[test]
     fn every_difference_has_a_name() {
-        let kept = Bytes::from_static(b"a");
         for (class, is_in_time, first, again, finding) in [
             (Class::Lists, true, said(200, "a"), None, SpotCheckResult::Same),
             (Class::Lists, true, said(200, "b"), Some(said(200, "b")), SpotCheckResult::Changed),
@@ -200,7 +192,9 @@ mod tests {
             (Class::Item, true, said(401, ""), None, SpotCheckResult::Changed),
             (Class::Lists, true, said(503, "b"), None, SpotCheckResult::Skipped),
         ] {
-            let found = classify(class, &kept, is_in_time, &first, again.as_ref());
+            let body = Some(Bytes::from_static(b"a"));
+            let served = PredictedResponse { class, body, is_same_request: true, is_in_time };
+            let found = classify(&served, &first, again.as_ref());
             assert_eq!(found, finding, "{class:?} {is_in_time} {first:?} {again:?}");
         }
     }

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::comparison::{DifferenceReason, ResponseComparison};
+use super::comparison::CacheCorrectness;
 
 /// Row of writes, which pass in every mode.
 pub const WRITES: &str = "writes";
@@ -107,20 +107,17 @@ impl ShadowCounts {
         } += 1;
     }
 
-    fn compare(&mut self, comparison: ResponseComparison) {
-        match comparison {
-            ResponseComparison::Unread => self.unread += 1,
-            ResponseComparison::Rescued => self.rescued += 1,
-            ResponseComparison::Same => self.compared += 1,
-            ResponseComparison::Differs(rule) => {
-                self.compared += 1;
-                *match rule {
-                    DifferenceReason::Moves => &mut self.moved,
-                    DifferenceReason::Changed => &mut self.changed,
-                    DifferenceReason::RightEnded => &mut self.right_ended,
-                    DifferenceReason::Unexplained => &mut self.differed,
-                } += 1;
-            }
+    fn compare(&mut self, correctness: CacheCorrectness) {
+        let is_compared = !matches!(correctness, CacheCorrectness::Unread | CacheCorrectness::Rescued);
+        self.compared += u64::from(is_compared);
+        match correctness {
+            CacheCorrectness::Same => {}
+            CacheCorrectness::Unread => self.unread += 1,
+            CacheCorrectness::Rescued => self.rescued += 1,
+            CacheCorrectness::Moved => self.moved += 1,
+            CacheCorrectness::Changed => self.changed += 1,
+            CacheCorrectness::RightEnded => self.right_ended += 1,
+            CacheCorrectness::Unexplained => self.differed += 1,
         }
     }
 }
@@ -141,19 +138,19 @@ pub struct ShadowStatsRow {
 pub struct ShadowStats(Mutex<BTreeMap<(&'static str, String), ShadowCounts>>);
 
 impl ShadowStats {
-    /// Records a read: the cache's outcome, and the comparison of its response.
+    /// Records a read: the cache's outcome, and whether its response was right.
     pub fn record_read(
         &self,
         class: &'static str,
         app: &str,
         prediction: PredictedOutcome,
-        comparison: Option<ResponseComparison>,
+        correctness: Option<CacheCorrectness>,
     ) {
         self.change(class, app, |row| {
             row.asked += 1;
             row.predict(prediction);
-            if let Some(comparison) = comparison {
-                row.compare(comparison);
+            if let Some(correctness) = correctness {
+                row.compare(correctness);
             }
         });
     }
@@ -196,19 +193,9 @@ mod tests {
     #[test]
     fn every_prediction_and_every_comparison_is_counted_once() {
         let tally = ShadowStats::default();
-        tally.record_read("lists", "a", PredictedOutcome::Hit, Some(ResponseComparison::Same));
-        tally.record_read(
-            "lists",
-            "a",
-            PredictedOutcome::Stale,
-            Some(ResponseComparison::Differs(DifferenceReason::Changed)),
-        );
-        tally.record_read(
-            "lists",
-            "a",
-            PredictedOutcome::Joined,
-            Some(ResponseComparison::Differs(DifferenceReason::Unexplained)),
-        );
+        tally.record_read("lists", "a", PredictedOutcome::Hit, Some(CacheCorrectness::Same));
+        tally.record_read("lists", "a", PredictedOutcome::Stale, Some(CacheCorrectness::Changed));
+        tally.record_read("lists", "a", PredictedOutcome::Joined, Some(CacheCorrectness::Unexplained));
         tally.record_read("lists", "a", PredictedOutcome::Miss, None);
         tally.record_upstream_request("lists", "a", false);
         tally.record_upstream_request("lists", "a", true);

@@ -48,7 +48,7 @@ use db_handle::LazyDb;
 use greenroom_state::error::StateError;
 use greenroom_state::file_work_queue::FileWorkQueue;
 use greenroom_state::warnings::Warnings;
-use local_midnight::LocalDay;
+use local_midnight::local_midnight_ms;
 use what_if::TtlWindows;
 
 /// Max delay of writing minutes with own requests only, so that an idle process does not write every minute.
@@ -61,7 +61,6 @@ const SPOT_CHECKS: &str = "spot-checks";
 pub struct Statistics {
     servers: Vec<Arc<Server>>,
     clock: Clock,
-    local_day: LocalDay,
     write_every: Duration,
     db: Mutex<LazyDb>,
     /// Reads and writes the database.
@@ -142,7 +141,6 @@ impl Statistics {
         Self {
             servers,
             clock,
-            local_day: LocalDay::default(),
             write_every,
             db: Mutex::new(shelf),
             lane: FileWorkQueue::default(),
@@ -312,7 +310,7 @@ impl Statistics {
     /// Summary since midnight, of one server or of all.
     pub fn today(&self, only: Option<&str>) -> TodaySummary {
         let now_ms = self.clock.now_ms();
-        let since_ms = self.local_day.start_of_day(now_ms);
+        let since_ms = local_midnight_ms(now_ms);
         let mut sum = time_series::SeriesPoint::default();
         for server in self.selected(only) {
             server.record_own_requests(now_ms);

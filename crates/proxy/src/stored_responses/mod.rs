@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use greenroom_cache::disk::inspect::{CoveringInvalidation, EntrySummary, Inspection, StoreDamage};
 use greenroom_cache::{Partition, Scope, Tag};
 
@@ -33,8 +34,9 @@ pub struct StorePaths {
 /// # Errors
 /// A message in one line.
 pub fn open(cache_dir: &Path) -> Result<Inspection, String> {
-    Inspection::open(cache_dir)?
-        .ok_or_else(|| format!("{}: nothing is kept there; --data-dir names another place", cache_dir.display()))
+    Inspection::open(cache_dir)?.ok_or_else(|| {
+        format!("{}: no disk tier in this directory; use --data-dir to name another", cache_dir.display())
+    })
 }
 
 /// Lists responses.
@@ -53,11 +55,11 @@ pub fn list(cache_dir: &Path, query: &StoredQuery, now_ms: u64) -> Result<Stored
         ControlFlow::Continue(())
     })?;
     rows.sort_by_key(|row| std::cmp::Reverse(row.used_ms));
-    let found = rows.len();
+    let total = rows.len();
     if query.limit > 0 {
         rows.truncate(query.limit);
     }
-    let more = (found - rows.len()) as u64;
+    let more = (total - rows.len()) as u64;
     Ok(StoredResponses { items: rows.iter().map(|row| response(row, now_ms)).collect(), more })
 }
 
@@ -67,12 +69,12 @@ pub fn list(cache_dir: &Path, query: &StoredQuery, now_ms: u64) -> Result<Stored
 /// A message in one line.
 pub fn show(cache_dir: &Path, query: &StoredShowQuery, now_ms: u64) -> Result<StoredResponses, String> {
     let store = open(cache_dir)?;
-    let wanted = path_of(&query.what);
+    let path = path_of(&query.what);
     let (mut rows, mut more) = (Vec::new(), 0);
     store.for_each_entry(|row| {
-        let is_it =
-            [row.key.encoded(), row.key.text()].contains(&query.what.as_str()) || path_of(row.key.text()) == wanted;
-        if is_it && matches(&row, query.server.as_deref(), None) {
+        let is_match =
+            [row.key.encoded(), row.key.text()].contains(&query.what.as_str()) || path_of(row.key.text()) == path;
+        if is_match && matches(&row, query.server.as_deref(), None) {
             if rows.len() < MAX_SHOWN { rows.push(row) } else { more += 1 }
         }
         ControlFlow::Continue(())
@@ -80,12 +82,13 @@ pub fn show(cache_dir: &Path, query: &StoredShowQuery, now_ms: u64) -> Result<St
     let mut items = Vec::new();
     for row in &rows {
         let value = store.value(row)?;
-        let kind = value.as_ref().map(|value| parse_head(&value.meta).1);
-        let kind = kind.and_then(|headers| Some(headers.get("content-type")?.to_str().ok()?.to_owned()));
-        let body = value.as_ref().filter(|_| query.body).map(|value| hex(&value.body));
+        let content_type = value.as_ref().map(|value| parse_head(&value.meta).1);
+        let content_type =
+            content_type.and_then(|headers| Some(headers.get("content-type")?.to_str().ok()?.to_owned()));
+        let body = value.as_ref().filter(|_| query.body).map(|value| HEXLOWER.encode(&value.body));
         items.push(StoredResponse {
-            markers: Some(store.covering_invalidations(row)?.iter().map(marker).collect()),
-            content_type: kind,
+            markers: Some(store.covering_invalidations(row)?.iter().map(to_stored_invalidation).collect()),
+            content_type,
             is_whole: Some(value.is_some()),
             body_hex: body,
             ..response(row, now_ms)
@@ -136,7 +139,7 @@ pub fn totals(cache_dir: &Path, now_ms: u64) -> Result<StoredTotals, String> {
     })
 }
 
-/// Checks every response, beside a running cache (`others`) or without one. `progress` gets the number done and the
+/// Checks every response, beside a running cache (`is_cache_running`) or without one. `progress` gets the number done and the
 /// total.
 ///
 /// # Errors
@@ -144,27 +147,27 @@ pub fn totals(cache_dir: &Path, now_ms: u64) -> Result<StoredTotals, String> {
 pub fn verify(
     cache_dir: &Path,
     query: &StoredVerifyQuery,
-    others: bool,
+    is_cache_running: bool,
     now_ms: u64,
     progress: impl FnMut(u64, u64),
 ) -> Result<StoredVerifyResult, String> {
-    let found = open(cache_dir)?.verify(query.repair, others, now_ms, progress)?;
+    let result = open(cache_dir)?.verify(query.repair, is_cache_running, now_ms, progress)?;
     Ok(StoredVerifyResult {
-        answers: found.rows,
-        bytes: found.bytes,
-        damage: found.damage.into_iter().map(damaged).collect(),
-        orphans: found.orphans,
-        repaired: found.repaired,
+        answers: result.rows,
+        bytes: result.bytes,
+        damage: result.damage.into_iter().map(to_stored_damage).collect(),
+        orphans: result.orphans,
+        repaired: result.repaired,
     })
 }
 
-/// Returns free space to the file system, beside a running cache (`others`) or without one.
+/// Returns free space to the file system, beside a running cache (`is_cache_running`) or without one.
 ///
 /// # Errors
 /// A message in one line.
-pub fn vacuum(cache_dir: &Path, others: bool) -> Result<StoredVacuumResult, String> {
-    let room = open(cache_dir)?.vacuum(others)?;
-    Ok(StoredVacuumResult { before_bytes: room.before_bytes, after_bytes: room.after_bytes })
+pub fn vacuum(cache_dir: &Path, is_cache_running: bool) -> Result<StoredVacuumResult, String> {
+    let result = open(cache_dir)?.vacuum(is_cache_running)?;
+    Ok(StoredVacuumResult { before_bytes: result.before_bytes, after_bytes: result.after_bytes })
 }
 
 /// Class of a response, according to its tags.
@@ -185,13 +188,7 @@ pub fn path_of(text: &str) -> &str {
 
 /// Parses hexadecimal digits.
 pub fn unhex(digits: &str) -> Option<Vec<u8>> {
-    let pairs = digits.as_bytes().chunks(2);
-    pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or('0');
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).ok()
 }
 
 fn is_expired(row: &EntrySummary, now_ms: u64) -> bool {
@@ -235,31 +232,31 @@ fn response(row: &EntrySummary, now_ms: u64) -> StoredResponse {
     }
 }
 
-fn marker(covering: &CoveringInvalidation) -> StoredInvalidation {
-    StoredInvalidation { by: spelled(covering), purges: covering.purges, is_newer: covering.is_newer }
+fn to_stored_invalidation(covering: &CoveringInvalidation) -> StoredInvalidation {
+    StoredInvalidation { by: scope_text(covering), purges: covering.purges, is_newer: covering.is_newer }
 }
 
-fn damaged(damage: StoreDamage) -> StoredDamage {
-    let of = |what: &str, key, message| StoredDamage { what: what.to_owned(), key, message };
+fn to_stored_damage(damage: StoreDamage) -> StoredDamage {
+    let damage_of = |what: &str, key, message| StoredDamage { what: what.to_owned(), key, message };
     match damage {
-        StoreDamage::CorruptRow(key) => of("torn", Some(key), None),
-        StoreDamage::MissingBody(key) => of("no-body", Some(key), None),
-        StoreDamage::Database(word) => of("database", None, Some(word)),
+        StoreDamage::CorruptRow(key) => damage_of("torn", Some(key), None),
+        StoreDamage::MissingBody(key) => damage_of("no-body", Some(key), None),
+        StoreDamage::Database(message) => damage_of("database", None, Some(message)),
     }
 }
 
-fn spelled(marker: &CoveringInvalidation) -> String {
-    let of = |partition: &Option<Partition>| match partition {
+fn scope_text(covering: &CoveringInvalidation) -> String {
+    let damage_of = |partition: &Option<Partition>| match partition {
         Some(partition) => format!(" of partition {}", partition.as_str()),
         None => String::new(),
     };
-    match &marker.scope {
+    match &covering.scope {
         Scope::All => "everything".to_owned(),
         Scope::Namespace(server) => format!("all of {server}"),
         Scope::Partition { partition, .. } => format!("all of partition {}", partition.as_str()),
         Scope::Key(_) => "this key".to_owned(),
-        Scope::Tag { tag, partition, .. } => format!("tag {}{}", tag.as_str(), of(partition)),
-        Scope::Prefix { prefix, partition, .. } => format!("path {prefix}{}", of(partition)),
+        Scope::Tag { tag, partition, .. } => format!("tag {}{}", tag.as_str(), damage_of(partition)),
+        Scope::Prefix { prefix, partition, .. } => format!("path {prefix}{}", damage_of(partition)),
     }
 }
 
@@ -268,7 +265,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_is_found_in_whatever_is_typed() {
+    fn a_path_is_extracted_from_urls_and_keys() {
         for text in [
             "/library/sections",
             "/library/sections?X-Plex-Token=secret",
@@ -281,9 +278,9 @@ mod tests {
     }
 
     #[test]
-    fn bytes_come_back_from_their_digits() {
+    fn hexadecimal_digits_round_trip() {
         let bytes: Vec<u8> = (0..=255).collect();
-        assert_eq!(unhex(&hex(&bytes)), Some(bytes));
+        assert_eq!(unhex(&HEXLOWER.encode(&bytes)), Some(bytes));
         assert_eq!(unhex("zz"), None);
     }
 }

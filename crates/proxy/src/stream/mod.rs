@@ -21,34 +21,34 @@ use greenroom_origin::client::UpstreamRequestKind;
 
 /// Passes a request and its response through, neither buffered nor cached. Ends when the client disconnects.
 pub async fn pass(
-    visit: &ProxyRequest,
+    request: &ProxyRequest,
     reason: StreamReason,
     target: &str,
     parts: request::Parts,
     body: Incoming,
 ) -> Response<Body> {
-    if visit.server.origin.breaker.outage().is_some() {
-        return outage::stream(visit, target, &parts.method);
+    if request.server.origin.breaker.outage().is_some() {
+        return outage::stream(request, target, &parts.method);
     }
-    visit.server.counters.streams.fetch_add(1, Ordering::Relaxed);
-    visit.app.upstream_requests.fetch_add(1, Ordering::Relaxed);
-    access_log::record_reached(visit);
-    visit.server.record_passed(stats::STREAMS, &visit.app);
-    let conversation = parts.extensions.get::<Arc<ClientConnection>>();
-    if let Some(conversation) = conversation.filter(|_| reason == StreamReason::Media) {
-        conversation.set_streams_media();
+    request.server.counters.streams.fetch_add(1, Ordering::Relaxed);
+    request.classified.app.upstream_requests.fetch_add(1, Ordering::Relaxed);
+    access_log::record_reached(request);
+    request.server.record_passed(stats::STREAMS, &request.classified.app);
+    let connection = parts.extensions.get::<Arc<ClientConnection>>();
+    if let Some(connection) = connection.filter(|_| reason == StreamReason::Media) {
+        connection.set_streams_media();
     }
-    let lane = if parts.method.is_safe() { UpstreamRequestKind::Read } else { UpstreamRequestKind::Write };
-    match send(visit, lane, target, &parts, body).await {
+    let kind = if parts.method.is_safe() { UpstreamRequestKind::Read } else { UpstreamRequestKind::Write };
+    match send(request, kind, target, &parts, body).await {
         Ok(response) => {
             // A rejected log-in concerns the password, not the token beside it.
             if reason != StreamReason::Account {
-                invalidate::apply_refusal(visit, response.status());
+                invalidate::apply_token_rejection(request, response.status());
             }
-            if let Some(conversation) = conversation.filter(|_| !is_event_stream(&response)) {
-                conversation.passes(&visit.server.limits.passing);
+            if let Some(connection) = connection.filter(|_| !is_event_stream(&response)) {
+                connection.passes(&request.server.limits.passing);
             }
-            response::forwarded(open(visit, response), reason.name())
+            response::forwarded(open(request, response), reason.name())
         }
         Err(problem) => problem,
     }

@@ -38,29 +38,29 @@ pub async fn receive(
     parts: request::Parts,
     body: Incoming,
 ) -> Response<Body> {
-    let shown = target.strip_prefix(PREFIX).unwrap_or_default();
-    let is_right = bool::from(shown.as_bytes().ct_eq(server.webhook_secret.expose().as_bytes()));
-    if !is_right || parts.method != Method::POST {
+    let secret = target.strip_prefix(PREFIX).unwrap_or_default();
+    let is_valid = bool::from(secret.as_bytes().ct_eq(server.webhook_secret.expose().as_bytes()));
+    if !is_valid || parts.method != Method::POST {
         server.counters.refused.fetch_add(1, Ordering::Relaxed);
         return plain(StatusCode::NOT_FOUND, "not found\n");
     }
-    let mut hold = server.limits.bodies.reserve(client_network(peer), true);
+    let mut reservation = server.limits.bodies.reserve(client_network(peer), true);
     let length = body.size_hint().exact().unwrap_or(MAX_HOOK_BYTES).min(MAX_HOOK_BYTES);
-    if let Err(exhausted) = hold.grow(length) {
+    if let Err(exhausted) = reservation.grow(length) {
         server.limits.counters.record(exhausted.limit_kind());
         return plain(StatusCode::SERVICE_UNAVAILABLE, "too many request bodies are held in memory\n");
     }
     let body = server.origin.clock.timeout(BODY_TIMEOUT, collect(body, MAX_HOOK_BYTES)).await;
     let Ok(CollectedBody::Whole(bytes)) = body else {
         server.counters.refused.fetch_add(1, Ordering::Relaxed);
-        return plain(StatusCode::PAYLOAD_TOO_LARGE, "longer or slower than a webhook is\n");
+        return plain(StatusCode::PAYLOAD_TOO_LARGE, "the webhook is too long or too slow\n");
     };
     let kind = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let Some(payload) = payload(kind, bytes).await else {
-        return plain(StatusCode::BAD_REQUEST, "there is no payload in this form\n");
+        return plain(StatusCode::BAD_REQUEST, "the form has no payload\n");
     };
-    let stalings = webhook(&payload);
-    invalidate::apply(&server, &stalings, InvalidationSource::ServerEvent(server.identities.anonymous()));
+    let invalidations = webhook(&payload);
+    invalidate::apply(&server, &invalidations, InvalidationSource::ServerEvent(server.identities.anonymous()));
     server.cache.flush_invalidations().await;
     plain(StatusCode::OK, "ok\n")
 }
@@ -71,8 +71,8 @@ pub async fn payload(content_type: &str, body: Bytes) -> Option<Bytes> {
         return Some(body);
     }
     let boundary = multer::parse_boundary(content_type).ok()?;
-    let once = futures_util::stream::once(async { Ok::<_, std::convert::Infallible>(body) });
-    let mut form = multer::Multipart::new(once, boundary);
+    let body_stream = futures_util::stream::once(async { Ok::<_, std::convert::Infallible>(body) });
+    let mut form = multer::Multipart::new(body_stream, boundary);
     while let Some(field) = form.next_field().await.ok()? {
         if field.name() == Some("payload") {
             return field.bytes().await.ok();

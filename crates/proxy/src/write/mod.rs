@@ -194,7 +194,7 @@ fn apply_result(visit: &ProxyRequest, write: &Write, status: StatusCode) {
             mark(visit, write, confirmed(visit, write));
             forget(visit, write.revokes);
         }
-        401 | 498 => invalidate::apply_refusal(visit, status),
+        401 | 498 => invalidate::apply_token_rejection(visit, status),
         400..=499 => {}
         _ => {
             visit.server.origin.record_failure();

@@ -11,7 +11,6 @@
 //! Deliberately absent: transcoding, live television, plugins, passwords that protect anything, and Emby.
 
 mod activity_log;
-mod base64;
 mod by_name;
 mod casing;
 mod credential;

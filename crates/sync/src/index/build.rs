@@ -30,7 +30,7 @@ const MAX_REFUSED: u32 = 3;
 /// Max recounts of a list that is far too short.
 const MAX_RECOUNTS: u32 = 3;
 /// First and longest pause after a failed request.
-const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+const RETRY_DELAY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 /// Max rounds of reading what changed while pages were read.
 const MAX_PASSES: u32 = 3;
 /// Tolerated clock difference in seconds; changes of that time are read once more.
@@ -40,100 +40,100 @@ const MIN_ITEMS_FOR_ETA: u64 = 2_000;
 
 impl LibraryWorker {
     /// Builds the library and records the result.
-    pub(super) async fn build(&self, begun: BuildHandle) {
+    pub(super) async fn build(&self, handle: BuildHandle) {
         let library = &self.library;
         let clock = &library.server.origin.clock;
-        let (began_us, asked) = (clock.now_us(), self.source.request_count());
+        let (started_us, requests_before) = (clock.now_us(), self.source.request_count());
         let mut slot = {
-            let mut facts = library.status.lock();
-            let unfinished = facts.unfinished.take();
-            unfinished.filter(|_| !facts.has_force)
+            let mut status = library.status.lock();
+            let unfinished = status.unfinished.take();
+            unfinished.filter(|_| !status.has_force)
         };
-        let mut heard = ItemChanges::default();
+        let mut seen_changes = ItemChanges::default();
         let timeout = library.server.origin.settings.library.timeout;
         let spent = slot.as_ref().map_or(Duration::ZERO, |crawl| crawl.spent);
-        let mut patience = BuildDeadline::new(timeout.saturating_sub(spent));
+        let mut deadline = BuildDeadline::new(timeout.saturating_sub(spent));
         let outcome = tokio::select! {
             biased;
-            () = begun.cancel.cancelled() => Err(IndexError::Cancelled),
-            () = patience.expired(&library.server) => Err(IndexError::TimedOut { minutes: timeout.as_secs() / 60 }),
-            outcome = self.attempt(&mut slot, &mut heard) => outcome,
+            () = handle.cancel.cancelled() => Err(IndexError::Cancelled),
+            () = deadline.expired(&library.server) => Err(IndexError::TimedOut { minutes: timeout.as_secs() / 60 }),
+            outcome = self.attempt(&mut slot, &mut seen_changes) => outcome,
         };
-        let requests = self.source.request_count() - asked + slot.as_ref().map_or(0, |crawl| crawl.requests);
+        let requests = self.source.request_count() - requests_before + slot.as_ref().map_or(0, |crawl| crawl.requests);
         let outcome = match outcome {
             // Too late to cancel: a snapshot that is on disk is published, too.
             Ok(ready) if library.status.lock().cancel.take().is_some() => {
-                let is_published = self.publish(ready, &begun).await;
+                let is_published = self.publish(ready, &handle).await;
                 if is_published { Ok(()) } else { Err(IndexError::Cancelled) }
             }
             Ok(_) => Err(IndexError::Cancelled),
             Err(failure) => Err(failure),
         };
-        let word = outcome.as_ref().err().map_or("done", IndexError::name);
-        let (is_of_use, was_forced) = {
-            let mut facts = library.status.lock();
-            facts.cancel = None;
-            facts.building_bytes = 0;
-            let was_forced = std::mem::take(&mut facts.has_force);
-            *facts.builds.entry(word).or_default() += 1;
-            facts.cost.requests = self.source.request_count();
+        let outcome_name = outcome.as_ref().err().map_or("done", IndexError::name);
+        let (is_relevant, was_forced) = {
+            let mut status = library.status.lock();
+            status.cancel = None;
+            status.building_bytes = 0;
+            let was_forced = std::mem::take(&mut status.has_force);
+            *status.builds.entry(outcome_name).or_default() += 1;
+            status.cost.requests = self.source.request_count();
             if outcome.is_ok() {
-                self.succeed(&mut facts, AttemptKind::Build);
+                self.succeed(&mut status, AttemptKind::Build);
             } else {
-                facts.cost.build_requests = requests;
-                facts.cost.build_ms = clock.since_ms(began_us);
+                status.cost.build_requests = requests;
+                status.cost.build_ms = clock.since_ms(started_us);
             }
             // A build begun before the library was turned off says nothing about its state since.
-            let is_of_use = facts.turned_off == begun.turned_off;
+            let is_relevant = status.turned_off == handle.turned_off;
             // If rows are missing although all pages were read, only a new crawl helps.
             let may_go_on = |crawl: &Crawl| match &outcome {
                 Err(IndexError::Unreachable | IndexError::Unfit) => true,
                 Err(IndexError::Changing) => crawl.is_complete(),
                 _ => false,
             };
-            if is_of_use && slot.as_deref().is_some_and(may_go_on) {
-                facts.unfinished = slot.map(|mut crawl| {
+            if is_relevant && slot.as_deref().is_some_and(may_go_on) {
+                status.unfinished = slot.map(|mut crawl| {
                     crawl.requests = requests;
-                    crawl.spent = timeout.saturating_sub(patience.remaining(clock));
+                    crawl.spent = timeout.saturating_sub(deadline.remaining(clock));
                     crawl
                 });
             }
-            (is_of_use, was_forced)
+            (is_relevant, was_forced)
         };
         if let Err(failure) = outcome
-            && is_of_use
+            && is_relevant
         {
-            let mut wishes = library.pending.lock();
+            let mut pending = library.pending.lock();
             // The current generation lacks these changes.
-            wishes.changes = heard.merge(std::mem::take(&mut wishes.changes));
+            pending.changes = seen_changes.merge(std::mem::take(&mut pending.changes));
             if was_forced && matches!(failure, IndexError::Shrunk { .. }) {
                 // The request for a forced result came after this one was rejected.
-                wishes.build.get_or_insert_default().has_force = true;
+                pending.build.get_or_insert_default().has_force = true;
             }
-            drop(wishes);
+            drop(pending);
             self.fail(failure, AttemptKind::Build);
         }
     }
 
-    /// One attempt. Fetched pages stay in `slot` and received events in `heard`, also when it fails.
+    /// One attempt. Fetched pages stay in `slot` and received events in `seen_changes`, also when it fails.
     async fn attempt(
         &self,
         slot: &mut Option<Box<Crawl>>,
-        heard: &mut ItemChanges,
+        seen_changes: &mut ItemChanges,
     ) -> Result<PreparedGeneration, IndexError> {
         let clock = &self.library.server.origin.clock;
-        let (began_us, asked) = (clock.now_us(), self.source.request_count());
-        let (shelf, server_s) = self.fetch_library().await?;
+        let (started_us, requests_before) = (clock.now_us(), self.source.request_count());
+        let (info, server_s) = self.fetch_library().await?;
         let crawl = slot.get_or_insert_with(|| {
             let own_s = clock.now_ms() / 1000;
-            let began_s = server_s.map_or(own_s, |server_s| server_s.min(own_s));
+            let started_s = server_s.map_or(own_s, |server_s| server_s.min(own_s));
             // The pages contain all changes reported until now.
-            *heard = std::mem::take(&mut self.library.pending.lock().changes);
-            Box::new(Crawl::new(shelf, clock.now_us(), began_s))
+            *seen_changes = std::mem::take(&mut self.library.pending.lock().changes);
+            Box::new(Crawl::new(info, clock.now_us(), started_s))
         });
-        crawl.requests_before = asked;
+        crawl.requests_before = requests_before;
         self.pages(crawl).await?;
-        if !self.catch_up(crawl, heard).await? {
+        if !self.catch_up(crawl, seen_changes).await? {
             *slot = None;
             return Err(IndexError::Changing);
         }
@@ -142,8 +142,8 @@ impl LibraryWorker {
             self.check_shrink(crawl.len() as u64, crawl.library.is_scanning)?;
         }
         let Some(crawl) = slot.take() else { return Err(IndexError::Changing) };
-        let requests = crawl.requests + self.source.request_count() - asked;
-        let build_ms = clock.since_ms(began_us.min(crawl.started_us));
+        let requests = crawl.requests + self.source.request_count() - requests_before;
+        let build_ms = clock.since_ms(started_us.min(crawl.started_us));
         self.finish(*crawl, requests, build_ms).await
     }
 
@@ -152,10 +152,10 @@ impl LibraryWorker {
         let (mut failures, mut missing) = (0, 0);
         loop {
             match self.source.libraries().await {
-                Ok(answer) => {
+                Ok(response) => {
                     let key = &self.library.id.key;
-                    if let Some(shelf) = answer.value.into_iter().find(|shelf| shelf.key == *key) {
-                        return Ok((shelf, answer.server_s));
+                    if let Some(info) = response.value.into_iter().find(|info| info.key == *key) {
+                        return Ok((info, response.server_s));
                     }
                     // A starting server lists none at first.
                     missing += 1;
@@ -164,30 +164,32 @@ impl LibraryWorker {
                     }
                     self.wait_before_retry(OwnReadError::UnusableResponse, &mut failures).await?;
                 }
-                Err(none) => drop(self.wait_before_retry(none, &mut failures).await?),
+                Err(error) => {
+                    self.wait_before_retry(error, &mut failures).await?;
+                }
             }
         }
     }
 
     async fn pages(&self, crawl: &mut Crawl) -> Result<(), IndexError> {
         let clock = &self.library.server.origin.clock;
-        let (began_us, before) = (clock.now_us(), crawl.len() as u64);
+        let (started_us, before) = (clock.now_us(), crawl.len() as u64);
         let mut failures = 0;
         while let NextPage::Page { kind, start, size } = crawl.next_page() {
-            self.set_progress(BuildPhase::Crawling, crawl, began_us, before);
-            let answer = self.source.page(&crawl.library, kind, start, size).await;
-            if let Ok(answer) = &answer
+            self.set_progress(BuildPhase::Crawling, crawl, started_us, before);
+            let response = self.source.page(&crawl.library, kind, start, size).await;
+            if let Ok(response) = &response
                 && start == 0
-                && !self.is_plausible(&crawl.library, kind, answer.value.total).await?
+                && !self.is_plausible(&crawl.library, kind, response.value.total).await?
             {
                 self.count_failure();
                 continue;
             }
-            let rest = match answer {
-                Ok(answer) => match crawl.add_page(kind, start, answer.value) {
+            let rest = match response {
+                Ok(response) => match crawl.add_page(kind, start, response.value) {
                     Ok(()) => {
                         failures = 0;
-                        crawl.page_size.record_success(answer.took)
+                        crawl.page_size.record_success(response.took)
                     }
                     Err(PageError::Unsteady) => return Err(IndexError::Changing),
                     Err(PageError::Wrong) => {
@@ -196,10 +198,10 @@ impl LibraryWorker {
                         continue;
                     }
                 },
-                Err(none) => {
+                Err(error) => {
                     self.count_failure();
-                    let is_away = self.wait_before_retry(none, &mut failures).await?;
-                    if is_away {
+                    let was_unavailable = self.wait_before_retry(error, &mut failures).await?;
+                    if was_unavailable {
                         crawl.page_size.ignore_failure();
                     } else {
                         crawl.page_size.record_failure();
@@ -212,20 +214,20 @@ impl LibraryWorker {
                 clock.sleep(rest).await;
             }
         }
-        self.set_progress(BuildPhase::CatchingUp, crawl, began_us, before);
+        self.set_progress(BuildPhase::CatchingUp, crawl, started_us, before);
         Ok(())
     }
 
     /// Whether to accept a list with less than half of the items of the current generation. A starting server shows an
     /// empty one for a moment; a count that the server repeats is real, or is for [`LibraryWorker::check_shrink`] to
     /// judge.
-    async fn is_plausible(&self, shelf: &LibraryInfo, kind: ItemKind, total: Option<u64>) -> Result<bool, IndexError> {
-        let held = self.library.generation();
-        let kept = held.map_or(0, |held| held.snapshot.count(kind) as u64);
-        let Some(total) = total.filter(|total| total.saturating_mul(2) < kept) else { return Ok(true) };
+    async fn is_plausible(&self, info: &LibraryInfo, kind: ItemKind, total: Option<u64>) -> Result<bool, IndexError> {
+        let current = self.library.generation();
+        let stored = current.map_or(0, |current| current.snapshot.count(kind) as u64);
+        let Some(total) = total.filter(|total| total.saturating_mul(2) < stored) else { return Ok(true) };
         for again in 0..MAX_RECOUNTS {
-            self.library.server.origin.clock.sleep(PAUSE.0 * (1 << again)).await;
-            if self.count(shelf, kind).await? != total {
+            self.library.server.origin.clock.sleep(RETRY_DELAY.0 * (1 << again)).await;
+            if self.count(info, kind).await? != total {
                 return Ok(false);
             }
         }
@@ -234,19 +236,19 @@ impl LibraryWorker {
 
     /// Reads what changed while pages were read, until the server reports no change. False if so much changed that only
     /// a new crawl helps.
-    async fn catch_up(&self, crawl: &mut Crawl, heard: &mut ItemChanges) -> Result<bool, IndexError> {
+    async fn catch_up(&self, crawl: &mut Crawl, seen_changes: &mut ItemChanges) -> Result<bool, IndexError> {
         for pass in 0..=MAX_PASSES {
-            let (shelf, _) = self.fetch_library().await?;
-            let news = std::mem::take(&mut self.library.pending.lock().changes);
-            *heard = std::mem::take(heard).merge(news.clone());
-            let has_moved = shelf.stamp != crawl.library.stamp || !news.is_empty();
-            if !has_moved && shelf.stamp.is_none() {
+            let (info, _) = self.fetch_library().await?;
+            let changes = std::mem::take(&mut self.library.pending.lock().changes);
+            *seen_changes = std::mem::take(seen_changes).merge(changes.clone());
+            let has_changed = info.stamp != crawl.library.stamp || !changes.is_empty();
+            if !has_changed && info.stamp.is_none() {
                 // Only the counts tell.
                 for kind in crawl.kinds() {
-                    crawl.recount(*kind, self.count(&shelf, *kind).await?);
+                    crawl.recount(*kind, self.count(&info, *kind).await?);
                 }
             }
-            if !has_moved && crawl.is_complete() {
+            if !has_changed && crawl.is_complete() {
                 return Ok(true);
             }
             if pass == MAX_PASSES {
@@ -254,14 +256,14 @@ impl LibraryWorker {
             }
             let since_s = crawl.started_s.saturating_sub(OVERLAP_S);
             let known = crawl.len() as u64;
-            let Some(gathered) = self.fetch_delta(&shelf, &news, true, since_s, known).await? else {
+            let Some(delta) = self.fetch_delta(&info, &changes, true, since_s, known).await? else {
                 return Ok(false);
             };
-            gathered.removed.iter().chain(&news.removed).for_each(|key| crawl.remove(key));
-            gathered.items.into_values().for_each(|item| crawl.replace(item));
-            gathered.totals.into_iter().for_each(|(kind, total)| crawl.recount(kind, total));
+            delta.removed.iter().chain(&changes.removed).for_each(|key| crawl.remove(key));
+            delta.items.into_values().for_each(|item| crawl.replace(item));
+            delta.totals.into_iter().for_each(|(kind, total)| crawl.recount(kind, total));
             // Not earlier: the next attempt must also notice changes that were not read.
-            crawl.library = shelf;
+            crawl.library = info;
         }
         Err(IndexError::Changing)
     }
@@ -270,56 +272,58 @@ impl LibraryWorker {
         let library = &self.library;
         library.update_progress(|progress| progress.phase = BuildPhase::Indexing);
         let now_ms = library.server.origin.clock.now_ms();
-        let shelf = crawl.library.clone();
-        let (began_s, counts) = (crawl.started_s, crawl.counts().clone());
+        let info = crawl.library.clone();
+        let (started_s, counts) = (crawl.started_s, crawl.counts().clone());
         let built = self.index(crawl.into_builder()).await?;
-        let about = SnapshotMetadata {
+        let metadata = SnapshotMetadata {
             whole_at_ms: now_ms,
-            synced_s: began_s,
+            synced_s: started_s,
             build_requests: requests,
             build_ms,
-            ..self.metadata(&shelf)
+            ..self.metadata(&info)
         };
         {
-            let mut facts = library.status.lock();
-            facts.cost.build_requests = requests;
-            facts.cost.build_ms = build_ms;
-            facts.compare_at_ms = None;
+            let mut status = library.status.lock();
+            status.cost.build_requests = requests;
+            status.cost.build_ms = build_ms;
+            status.compare_at_ms = None;
         }
         let items = built.snapshot.len();
         let counts = counts.into_iter().map(|(kind, KindCount { total, skipped, .. })| {
-            let kept = built.snapshot.count(kind) as u64;
-            (kind_name(kind).to_owned(), (kept, total, skipped))
+            let stored = built.snapshot.count(kind) as u64;
+            (kind_name(kind).to_owned(), (stored, total, skipped))
         });
-        let about = SnapshotMetadata { counts: counts.collect(), ..about };
-        tracing::info!(library = %library.id, items, requests, "the library is indexed");
-        Ok(PreparedGeneration { metadata: about, built, taken_at_ms: now_ms })
+        let metadata = SnapshotMetadata { counts: counts.collect(), ..metadata };
+        tracing::info!(library = %library.id, items, requests, "a library index was built");
+        Ok(PreparedGeneration { metadata, built, taken_at_ms: now_ms })
     }
 
     /// Retries a request for a while.
     pub(super) async fn ask_with_retry(
         &self,
-        shelf: &LibraryInfo,
-        question: LibraryRequest<'_>,
+        info: &LibraryInfo,
+        request: LibraryRequest<'_>,
     ) -> Result<CrawlPage, IndexError> {
         let mut failures = 0;
         loop {
-            match self.source.ask(shelf, question).await {
+            match self.source.ask(info, request).await {
                 Ok(page) => return Ok(page),
-                Err(none) => drop(self.wait_before_retry(none, &mut failures).await?),
+                Err(error) => {
+                    self.wait_before_retry(error, &mut failures).await?;
+                }
             }
         }
     }
 
     /// Number of items of a kind on the server.
-    pub(super) async fn count(&self, shelf: &LibraryInfo, kind: ItemKind) -> Result<u64, IndexError> {
-        self.ask_with_retry(shelf, LibraryRequest::Count(kind)).await?.total.ok_or(IndexError::Unfit)
+    pub(super) async fn count(&self, info: &LibraryInfo, kind: ItemKind) -> Result<u64, IndexError> {
+        self.ask_with_retry(info, LibraryRequest::Count(kind)).await?.total.ok_or(IndexError::Unfit)
     }
 
     /// Waits until a retry makes sense. Returns whether the whole server was down.
-    async fn wait_before_retry(&self, none: OwnReadError, failures: &mut u32) -> Result<bool, IndexError> {
+    async fn wait_before_retry(&self, error: OwnReadError, failures: &mut u32) -> Result<bool, IndexError> {
         let server = &self.library.server;
-        if none == OwnReadError::Forbidden && *failures >= MAX_REFUSED {
+        if error == OwnReadError::Forbidden && *failures >= MAX_REFUSED {
             return Err(IndexError::Refused);
         }
         if !server.origin.breaker.allows_requests() {
@@ -331,16 +335,16 @@ impl LibraryWorker {
         }
         *failures += 1;
         if *failures > MAX_FAILURES {
-            return Err(match none {
+            return Err(match error {
                 OwnReadError::Unavailable | OwnReadError::NoResponse | OwnReadError::Forbidden => {
                     IndexError::Unreachable
                 }
                 OwnReadError::NotFound | OwnReadError::UnusableResponse => IndexError::Unfit,
             });
         }
-        let pause = PAUSE.0.saturating_mul(1 << (*failures - 1).min(10)).min(PAUSE.1);
+        let pause = RETRY_DELAY.0.saturating_mul(1 << (*failures - 1).min(10)).min(RETRY_DELAY.1);
         server.origin.clock.sleep(pause).await;
-        Ok(none == OwnReadError::Unavailable)
+        Ok(error == OwnReadError::Unavailable)
     }
 
     fn count_failure(&self) {
@@ -348,10 +352,10 @@ impl LibraryWorker {
     }
 
     /// Reports the progress.
-    fn set_progress(&self, phase: BuildPhase, crawl: &Crawl, began_us: u64, before: u64) {
+    fn set_progress(&self, phase: BuildPhase, crawl: &Crawl, started_us: u64, before: u64) {
         let clock = &self.library.server.origin.clock;
         let (items, expected) = (crawl.len() as u64, crawl.expected());
-        let elapsed_ms = clock.since_ms(began_us);
+        let elapsed_ms = clock.since_ms(started_us);
         let left_ms = left_ms(items - before.min(items), expected.saturating_sub(before), elapsed_ms);
         let requests = crawl.requests + self.source.request_count() - crawl.requests_before;
         self.library.update_progress(|progress| {
@@ -390,7 +394,7 @@ impl LibraryWorker {
     }
 
     /// Whether a patched copy of the snapshot fits.
-    pub(super) fn check_patch(&self, held: &Snapshot) -> Result<(), IndexError> {
-        self.check_room(memory_bytes(held))
+    pub(super) fn check_patch(&self, current: &Snapshot) -> Result<(), IndexError> {
+        self.check_room(memory_bytes(current))
     }
 }

@@ -59,7 +59,7 @@ struct SharedClient {
     server: Arc<Server>,
     credential: Credential,
     identity: Arc<Identity>,
-    has_asked_who: AtomicBool,
+    has_requested_user: AtomicBool,
     /// Allows one request at a time for all libraries.
     request_lock: tokio::sync::Mutex<()>,
 }
@@ -69,14 +69,14 @@ impl LibraryClient {
     pub(super) fn new(server: &Arc<Server>) -> Option<Self> {
         let credential = server.origin.own_credential()?;
         let identity = server.identify(&credential);
-        let way = SharedClient {
+        let shared_client = SharedClient {
             server: Arc::clone(server),
             credential,
             identity,
-            has_asked_who: AtomicBool::new(false),
+            has_requested_user: AtomicBool::new(false),
             request_lock: tokio::sync::Mutex::default(),
         };
-        Some(Self { shared: Arc::new(way), requests: AtomicU64::new(0) })
+        Some(Self { shared: Arc::new(shared_client), requests: AtomicU64::new(0) })
     }
 
     /// A client with the same connection and a counter of its own.
@@ -92,57 +92,53 @@ impl LibraryClient {
     /// The server's libraries.
     pub(super) async fn libraries(&self) -> Result<TimedResponse<Vec<LibraryInfo>>, OwnReadError> {
         let user = self.user().await;
-        let answer = self.get(&self.kind().libraries_target(user.as_deref()), Class::Sections).await?;
-        let mut shelves = self.kind().libraries(&answer.value).map_err(|_| OwnReadError::UnusableResponse)?;
+        let response = self.get(&self.kind().libraries_target(user.as_deref()), Class::Sections).await?;
+        let mut infos = self.kind().libraries(&response.value).map_err(|_| OwnReadError::UnusableResponse)?;
         if let Some(target) = self.kind().scan_target()
-            && let Ok(said) = self.get(target, Class::Sections).await
-            && self.kind().is_scanning(&said.value) == Ok(true)
+            && let Ok(response) = self.get(target, Class::Sections).await
+            && self.kind().is_scanning(&response.value) == Ok(true)
         {
-            for shelf in &mut shelves {
-                shelf.is_scanning = true;
+            for info in &mut infos {
+                info.is_scanning = true;
             }
         }
-        Ok(TimedResponse { value: shelves, took: answer.took, server_s: answer.server_s })
+        Ok(TimedResponse { value: infos, took: response.took, server_s: response.server_s })
     }
 
     /// One page of all items of a kind.
     pub(super) async fn page(
         &self,
-        shelf: &LibraryInfo,
+        info: &LibraryInfo,
         kind: ItemKind,
         start: u64,
         size: u64,
     ) -> Result<TimedResponse<CrawlPage>, OwnReadError> {
         let user = self.user().await;
-        let target = self.kind().page_target(shelf, kind, start, size, user.as_deref());
+        let target = self.kind().page_target(info, kind, start, size, user.as_deref());
         self.read(&target, Some(kind), Some((start, size))).await
     }
 
     /// Sends another request about a library.
-    pub(super) async fn ask(
-        &self,
-        shelf: &LibraryInfo,
-        question: LibraryRequest<'_>,
-    ) -> Result<CrawlPage, OwnReadError> {
+    pub(super) async fn ask(&self, info: &LibraryInfo, request: LibraryRequest<'_>) -> Result<CrawlPage, OwnReadError> {
         let (kind, user) = (self.kind(), self.user().await);
         let user = user.as_deref();
-        let (target, rows, window) = match question {
-            LibraryRequest::Count(of) => (kind.count_target(shelf, of, user), None, Some((0, 0))),
+        let (target, rows, window) = match request {
+            LibraryRequest::Count(of) => (kind.count_target(info, of, user), None, Some((0, 0))),
             LibraryRequest::Changed { of, since_s, start, size } => {
-                (kind.changed_target(shelf, of, since_s, start, size, user), Some(of), Some((start, size)))
+                (kind.changed_target(info, of, since_s, start, size, user), Some(of), Some((start, size)))
             }
             LibraryRequest::Items(keys) => (kind.items_target(keys, user), None, None),
             LibraryRequest::Branch { branch, start, size } => {
                 (kind.container_target(branch, start, size, user), None, Some((start, size)))
             }
         };
-        match (self.read(&target, rows, window).await, question) {
-            (Ok(answer), _) => Ok(answer.value),
+        match (self.read(&target, rows, window).await, request) {
+            (Ok(response), _) => Ok(response.value),
             // All of them are gone.
             (Err(OwnReadError::NotFound), LibraryRequest::Items(_) | LibraryRequest::Branch { .. }) => {
                 Ok(CrawlPage::default())
             }
-            (Err(trouble), _) => Err(trouble),
+            (Err(error), _) => Err(error),
         }
     }
 
@@ -155,17 +151,17 @@ impl LibraryClient {
         if self.kind() == ServerKind::Plex {
             return None;
         }
-        if self.shared.identity.account().is_none() && !self.shared.has_asked_who.swap(true, Ordering::AcqRel) {
+        if self.shared.identity.account().is_none() && !self.shared.has_requested_user.swap(true, Ordering::AcqRel) {
             match self.get("/Users/Me", Class::Users).await {
-                Ok(answer) => {
-                    if let Some(user) = greenroom_dialect::own_user::own_user(&answer.value) {
+                Ok(response) => {
+                    if let Some(user) = greenroom_dialect::own_user::own_user(&response.value) {
                         self.shared.identity.set_account(&user);
                     }
                 }
                 // An API key has no user, so this request fails with it.
                 Err(OwnReadError::Forbidden | OwnReadError::NotFound | OwnReadError::UnusableResponse) => {}
                 Err(OwnReadError::Unavailable | OwnReadError::NoResponse) => {
-                    self.shared.has_asked_who.store(false, Ordering::Release);
+                    self.shared.has_requested_user.store(false, Ordering::Release);
                 }
             }
         }
@@ -191,11 +187,11 @@ impl LibraryClient {
     }
 
     async fn get(&self, target: &str, class: Class) -> Result<TimedResponse<Bytes>, OwnReadError> {
-        let _turn = self.shared.request_lock.lock().await;
+        let _permit = self.shared.request_lock.lock().await;
         if !self.shared.server.origin.breaker.allows_requests() {
             return Err(OwnReadError::Unavailable);
         }
-        let place = self
+        let permit = self
             .shared
             .server
             .origin
@@ -205,11 +201,11 @@ impl LibraryClient {
             .map_err(|_| OwnReadError::Unavailable)?;
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.shared.server.origin.counters.own.fetch_add(1, Ordering::Relaxed);
-        let began_us = self.shared.server.origin.clock.now_us();
-        let answered = self.shared.server.origin.clock.timeout(TIMEOUT, self.exchange(target)).await;
-        drop(place);
-        let (body, server_s) = answered.map_err(|_| OwnReadError::NoResponse)??;
-        let took = self.shared.server.origin.clock.since(began_us);
+        let started_us = self.shared.server.origin.clock.now_us();
+        let result = self.shared.server.origin.clock.timeout(TIMEOUT, self.exchange(target)).await;
+        drop(permit);
+        let (body, server_s) = result.map_err(|_| OwnReadError::NoResponse)??;
+        let took = self.shared.server.origin.clock.since(started_us);
         Ok(TimedResponse { value: body, took, server_s })
     }
 

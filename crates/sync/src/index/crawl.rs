@@ -80,12 +80,12 @@ pub(super) enum PageError {
 
 impl Crawl {
     /// A crawl without any page.
-    pub(super) fn new(shelf: LibraryInfo, began_us: u64, began_s: u64) -> Self {
-        let kinds = shelf.contents.kinds();
+    pub(super) fn new(info: LibraryInfo, started_us: u64, started_s: u64) -> Self {
+        let kinds = info.contents.kinds();
         Self {
-            library: shelf,
-            started_us: began_us,
-            started_s: began_s,
+            library: info,
+            started_us,
+            started_s,
             page_size: AdaptivePageSize::default(),
             spent: Duration::ZERO,
             requests: 0,
@@ -139,8 +139,8 @@ impl Crawl {
         let mut kept_at = (0..page.rows).filter(|at| at_skipped.next_if_eq(at).is_none());
         for item in page.items {
             let (key, at) = (item.key.clone(), kept_at.next());
-            let is_kept = self.builder.push(item) || self.builder.contains(&key);
-            if !is_kept && at.as_ref().is_some_and(unseen) {
+            let has_snapshot = self.builder.push(item) || self.builder.contains(&key);
+            if !has_snapshot && at.as_ref().is_some_and(unseen) {
                 skipped += 1;
             }
         }
@@ -221,8 +221,8 @@ impl Crawl {
 }
 
 /// Whether this many indexed items are all, given the rows that cannot be indexed.
-pub(super) fn is_complete(kept: u64, total: u64, skipped: u64) -> bool {
-    kept.checked_add(skipped) == Some(total)
+pub(super) fn is_complete(stored: u64, total: u64, skipped: u64) -> bool {
+    stored.checked_add(skipped) == Some(total)
 }
 
 #[cfg(test)]
@@ -231,7 +231,7 @@ mod tests {
 
     use super::*;
 
-    fn shelf() -> LibraryInfo {
+    fn info() -> LibraryInfo {
         LibraryInfo {
             key: "3".into(),
             title: "Music".into(),
@@ -243,8 +243,8 @@ mod tests {
 
     /// The page a server with these tracks sends.
     fn page_of(tracks: &[u32], start: u64, size: u64) -> CrawlPage {
-        let rows = tracks.iter().skip(usize::try_from(start).expect("small"));
-        let rows: Vec<&u32> = rows.take(usize::try_from(size).expect("small")).collect();
+        let rows = tracks.iter().skip(usize::try_from(start).expect("the number is small"));
+        let rows: Vec<&u32> = rows.take(usize::try_from(size).expect("the number is small")).collect();
         CrawlPage {
             items: rows.iter().map(|key| Item::new(ItemKind::Track, &key.to_string(), "A title")).collect(),
             rows: rows.len() as u64,
@@ -256,11 +256,11 @@ mod tests {
 
     /// Crawls, and changes the list after each page.
     fn crawl(mut tracks: Vec<u32>, mut change: impl FnMut(u32, &mut Vec<u32>)) -> (Crawl, Vec<u32>, u32) {
-        let mut crawl = Crawl::new(shelf(), 0, 0);
+        let mut crawl = Crawl::new(info(), 0, 0);
         let mut pages = 0;
         while let NextPage::Page { kind, start, size } = crawl.next_page() {
             let page = page_of(&tracks, start, size);
-            crawl.add_page(kind, start, page).expect("it is the page that was asked for");
+            crawl.add_page(kind, start, page).expect("add the page");
             crawl.page_size.record_success(std::time::Duration::ZERO);
             pages += 1;
             change(pages, &mut tracks);
@@ -269,27 +269,27 @@ mod tests {
     }
 
     #[test]
-    fn pages_overlap_and_every_item_is_there_once() {
+    fn pages_overlap_and_every_item_is_stored_once() {
         let (crawl, _, pages) = crawl((0..5_000).collect(), |_, _| {});
         assert_eq!((crawl.len(), pages), (5_000, 7));
         assert!(crawl.is_complete());
     }
 
     #[test]
-    fn nothing_slips_through_when_rows_before_go() {
+    fn no_item_is_skipped_when_earlier_rows_are_removed() {
         let (crawl, left, _) = crawl((0..5_000).collect(), |page, tracks| {
             if page == 3 {
                 tracks.drain(..100);
             }
         });
         for track in left {
-            assert!(crawl.builder.contains(&track.to_string()), "{track} slipped through");
+            assert!(crawl.builder.contains(&track.to_string()), "{track} was skipped");
         }
-        assert!(!crawl.is_complete(), "what went is still there: the counts tell");
+        assert!(!crawl.is_complete(), "removed rows are still stored, which the counts show");
     }
 
     #[test]
-    fn rows_that_come_before_leave_no_gap() {
+    fn rows_added_before_the_page_leave_no_gap() {
         let (crawl, left, _) = crawl((1_000..5_000).collect(), |page, tracks| {
             if page == 2 {
                 tracks.splice(0..0, 0..50);
@@ -297,27 +297,27 @@ mod tests {
         });
         let missing: Vec<u32> =
             left.iter().copied().filter(|track| !crawl.builder.contains(&track.to_string())).collect();
-        assert_eq!(missing, (0..50).collect::<Vec<u32>>(), "only what came where it had been already");
+        assert_eq!(missing, (0..50).collect::<Vec<u32>>(), "only rows added to pages already read");
         assert!(!crawl.is_complete());
     }
 
     #[test]
-    fn a_list_that_never_holds_still_is_given_up() {
+    fn a_list_that_keeps_changing_is_given_up() {
         let mut tracks: Vec<u32> = (0..100_000).collect();
-        let mut crawl = Crawl::new(shelf(), 0, 0);
-        let odd = loop {
-            let NextPage::Page { kind, start, size } = crawl.next_page() else { panic!("it was crawled") };
+        let mut crawl = Crawl::new(info(), 0, 0);
+        let error = loop {
+            let NextPage::Page { kind, start, size } = crawl.next_page() else { panic!("the crawl ended too early") };
             tracks.drain(..10);
-            if let Err(odd) = crawl.add_page(kind, start, page_of(&tracks, start, size)) {
-                break odd;
+            if let Err(error) = crawl.add_page(kind, start, page_of(&tracks, start, size)) {
+                break error;
             }
         };
-        assert_eq!(odd, PageError::Unsteady);
+        assert_eq!(error, PageError::Unsteady);
     }
 
     #[test]
-    fn a_page_that_was_not_asked_for_is_not_taken() {
-        let mut crawl = Crawl::new(shelf(), 0, 0);
+    fn a_page_with_the_wrong_offset_is_rejected() {
+        let mut crawl = Crawl::new(info(), 0, 0);
         let wrong = CrawlPage { offset: Some(7), ..page_of(&[1, 2, 3], 0, 3) };
         assert_eq!(crawl.add_page(ItemKind::Track, 0, wrong), Err(PageError::Wrong));
         let empty = CrawlPage { items: Vec::new(), rows: 0, ..page_of(&[1, 2, 3], 0, 3) };
@@ -326,35 +326,35 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_library_is_whole_after_one_page() {
+    fn an_empty_library_is_complete_after_one_page() {
         let (crawl, _, pages) = crawl(Vec::new(), |_, _| {});
         assert_eq!((crawl.len(), pages), (0, 1));
         assert!(crawl.is_complete());
     }
 
     #[test]
-    fn rows_that_cannot_be_kept_are_not_missed() {
-        let mut crawl = Crawl::new(shelf(), 0, 0);
+    fn rows_that_cannot_be_stored_do_not_count_as_missing() {
+        let mut crawl = Crawl::new(info(), 0, 0);
         let mut page = page_of(&[1, 2, 3], 0, 250);
         page.items.remove(1);
         let page = CrawlPage { skipped: 1, skipped_at: vec![1], ..page };
-        crawl.add_page(ItemKind::Track, 0, page).expect("it is the page");
+        crawl.add_page(ItemKind::Track, 0, page).expect("add the page");
         assert!(crawl.is_complete() && crawl.next_page() == NextPage::Done);
         crawl.remove("1");
         assert!(!crawl.is_complete());
     }
 
     #[test]
-    fn a_row_that_cannot_be_kept_excuses_no_other_one_that_is_missing() {
-        let mut crawl = Crawl::new(shelf(), 0, 0);
+    fn a_row_that_cannot_be_stored_does_not_excuse_another_missing_row() {
+        let mut crawl = Crawl::new(info(), 0, 0);
         let tracks: Vec<u32> = (0..300).collect();
         while let NextPage::Page { kind, start, size } = crawl.next_page() {
             let mut page = page_of(&tracks, start, size);
             // The last row of the first page, with which the second begins.
-            let at = page.items.iter().position(|item| &*item.key == "249").expect("it is in both pages");
+            let at = page.items.iter().position(|item| &*item.key == "249").expect("find the item in both pages");
             page.items.remove(at);
             page.skipped_at.push(at as u64);
-            crawl.add_page(kind, start, CrawlPage { skipped: 1, ..page }).expect("it is the page");
+            crawl.add_page(kind, start, CrawlPage { skipped: 1, ..page }).expect("add the page");
         }
         assert_eq!(crawl.counts()[&ItemKind::Track].skipped, 1, "it is one row");
         assert!(crawl.is_complete());

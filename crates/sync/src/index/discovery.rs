@@ -18,17 +18,17 @@ use greenroom_proxy::change_feed::LibraryChanges;
 use greenroom_proxy::server::Server;
 
 /// Poll interval while clients are active.
-const EVERY: Duration = Duration::from_secs(300);
+const POLL_INTERVAL: Duration = Duration::from_secs(300);
 /// Polling stops after this time without a client.
-const IDLE: Duration = Duration::from_secs(600);
+const IDLE_AFTER: Duration = Duration::from_secs(600);
 /// First and longest pause after a failed poll.
-const RETRY: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(300));
+const RETRY_DELAY: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(300));
 /// A library counts as removed if two polls this far apart do not list it: a starting server lists none for a while.
-const MISSING_MS: u64 = 120_000;
+const REMOVE_AFTER_MS: u64 = 120_000;
 /// Poll interval while one is missing.
-const AGAIN: Duration = Duration::from_secs(125);
+const RECHECK_INTERVAL: Duration = Duration::from_secs(125);
 /// Max items of one library named at a time; beyond, the library is compared in full.
-const MAX_NAMED: usize = 20_000;
+const MAX_NAMED_CHANGES: usize = 20_000;
 
 /// Runs the workers of a server's libraries until the process ends. Returns at once without a token.
 pub async fn run(server: Arc<Server>, libraries: Arc<Libraries>) {
@@ -56,20 +56,21 @@ impl LibraryDiscovery {
     async fn run(&mut self) {
         self.load().await;
         let server = Arc::clone(&self.server);
-        let mut pause = RETRY.0;
+        let mut pause = RETRY_DELAY.0;
         loop {
             server.origin.breaker.wait_available().await;
             match self.poll_libraries().await {
                 Ok(()) => {
-                    pause = RETRY.0;
+                    pause = RETRY_DELAY.0;
                     if self.missing.is_empty() && self.ended.is_empty() {
-                        self.dispatch_events(EVERY, true).await;
+                        self.dispatch_events(POLL_INTERVAL, true).await;
                     } else {
-                        self.dispatch_events(AGAIN, false).await;
+                        self.dispatch_events(RECHECK_INTERVAL, false).await;
                     }
                 }
-                Err(none) => {
-                    pause = if none == OwnReadError::Forbidden { RETRY.1 } else { (pause * 2).min(RETRY.1) };
+                Err(error) => {
+                    pause =
+                        if error == OwnReadError::Forbidden { RETRY_DELAY.1 } else { (pause * 2).min(RETRY_DELAY.1) };
                     self.dispatch_events(pause, false).await;
                 }
             }
@@ -87,24 +88,24 @@ impl LibraryDiscovery {
         };
         let Ok((loaded, damaged)) = self.server.origin.tasks.spawn_blocking(work).await else { return };
         for path in damaged {
-            tracing::warn!(file = %path.display(), "the index kept here is damaged; it is set aside and built anew");
+            tracing::warn!(file = %path.display(), "a stored library index is damaged: it is set aside and built again");
         }
-        for (about, snapshot) in loaded {
-            let shelf = LibraryInfo {
-                key: about.key.clone(),
-                title: about.title.clone(),
-                contents: contents_from_metadata(&about),
-                stamp: about.stamp.clone(),
+        for (metadata, snapshot) in loaded {
+            let info = LibraryInfo {
+                key: metadata.key.clone(),
+                title: metadata.title.clone(),
+                contents: contents_from_metadata(&metadata),
+                stamp: metadata.stamp.clone(),
                 is_scanning: false,
             };
-            let library = self.begin(&about.id(), shelf);
+            let library = self.begin(&metadata.id(), info);
             let is_off = {
-                let mut facts = library.status.lock();
-                let (number, taken_at_ms) = (about.number, about.taken_at_ms);
-                facts.cost.build_requests = about.build_requests;
-                facts.cost.build_ms = about.build_ms;
-                facts.metadata = about;
-                let is_off = !library.is_on(&facts);
+                let mut status = library.status.lock();
+                let (number, taken_at_ms) = (metadata.number, metadata.taken_at_ms);
+                status.cost.build_requests = metadata.build_requests;
+                status.cost.build_ms = metadata.build_ms;
+                status.metadata = metadata;
+                let is_off = !library.is_on(&status);
                 if let Some(snapshot) = snapshot.filter(|_| !is_off) {
                     *library.generation.write() = Some(Arc::new(Generation { number, taken_at_ms, snapshot }));
                 }
@@ -120,8 +121,8 @@ impl LibraryDiscovery {
 
     /// Keys of libraries the user turned off.
     fn turned_off(&self) -> BTreeSet<String> {
-        let said = self.libraries.enabled_overrides.lock();
-        let off = said.iter().filter(|(id, is_on)| !**is_on && id.server == self.server.name());
+        let overrides = self.libraries.enabled_overrides.lock();
+        let off = overrides.iter().filter(|(id, is_on)| !**is_on && id.server == self.server.name());
         off.map(|(id, _)| id.key.clone()).collect()
     }
 
@@ -140,22 +141,22 @@ impl LibraryDiscovery {
 
     /// Polls the list of libraries.
     async fn poll_libraries(&mut self) -> Result<(), OwnReadError> {
-        let shelves = self.source.libraries().await?.value;
+        let infos = self.source.libraries().await?.value;
         let now_ms = self.server.origin.clock.now_ms();
-        let is_settled =
-            !shelves.iter().any(|shelf| shelf.is_scanning) && super::publish::is_stable(&self.server, now_ms);
-        self.remove_stored(&shelves).await;
-        self.mark_missing(&shelves, is_settled, now_ms);
-        for shelf in shelves.into_iter().filter(|shelf| shelf.contents != LibraryContents::Other) {
-            let id = LibraryId { server: self.server.name().to_owned(), key: shelf.key.clone() };
+        let is_stable_server =
+            !infos.iter().any(|info| info.is_scanning) && super::publish::is_stable(&self.server, now_ms);
+        self.remove_stored(&infos).await;
+        self.mark_missing(&infos, is_stable_server, now_ms);
+        for info in infos.into_iter().filter(|info| info.contents != LibraryContents::Other) {
+            let id = LibraryId { server: self.server.name().to_owned(), key: info.key.clone() };
             if let Some(library) = self.libraries.find(&id) {
-                let has_moved = library.update_from_server(shelf);
-                if has_moved {
+                let has_changed = library.update_from_server(info);
+                if has_changed {
                     library.pending.lock().changes.moved(now_ms);
                 }
                 library.wake.notify_one();
             } else {
-                let library = self.begin(&id, shelf);
+                let library = self.begin(&id, info);
                 self.start(library);
             }
         }
@@ -164,14 +165,14 @@ impl LibraryDiscovery {
     }
 
     /// Ends libraries that were missing for long, if the server has settled.
-    fn mark_missing(&mut self, shelves: &[LibraryInfo], is_settled: bool, now_ms: u64) {
+    fn mark_missing(&mut self, infos: &[LibraryInfo], is_stable_server: bool, now_ms: u64) {
         for library in &self.of_server() {
-            if shelves.iter().any(|shelf| shelf.key == library.id.key) {
+            if infos.iter().any(|info| info.key == library.id.key) {
                 self.missing.remove(&library.id);
                 continue;
             }
             let since_ms = *self.missing.entry(library.id.clone()).or_insert(now_ms);
-            if is_settled && now_ms.saturating_sub(since_ms) >= MISSING_MS {
+            if is_stable_server && now_ms.saturating_sub(since_ms) >= REMOVE_AFTER_MS {
                 self.end(library);
             }
         }
@@ -183,12 +184,12 @@ impl LibraryDiscovery {
         all
     }
 
-    fn begin(&self, id: &LibraryId, shelf: LibraryInfo) -> Arc<Library> {
-        let library = Library::new(id.clone(), &shelf.title, Arc::clone(&self.server));
+    fn begin(&self, id: &LibraryId, info: LibraryInfo) -> Arc<Library> {
+        let library = Library::new(id.clone(), &info.title, Arc::clone(&self.server));
         {
-            let mut facts = library.status.lock();
-            facts.enabled_override = self.libraries.enabled_overrides.lock().get(id).copied();
-            facts.info = Some(shelf);
+            let mut status = library.status.lock();
+            status.enabled_override = self.libraries.enabled_overrides.lock().get(id).copied();
+            status.info = Some(info);
         }
         let library = Arc::new(library);
         self.libraries.add(Arc::clone(&library));
@@ -197,13 +198,13 @@ impl LibraryDiscovery {
 
     fn start(&self, library: Arc<Library>) {
         let libraries = Arc::clone(&self.libraries);
-        let keeper = LibraryWorker { library, libraries, source: self.source.fork() };
-        self.server.origin.tasks.spawn(keeper.run_until_removed());
+        let worker = LibraryWorker { library, libraries, source: self.source.fork() };
+        self.server.origin.tasks.spawn(worker.run_until_removed());
     }
 
     /// Ends a library that the server no longer has.
     fn end(&mut self, library: &Arc<Library>) {
-        tracing::info!(library = %library.id, "the server has no such library any more");
+        tracing::info!(library = %library.id, "the library was removed from the server");
         self.missing.remove(&library.id);
         self.libraries.forget(&library.id);
         library.cancel_all(&mut library.status.lock());
@@ -213,12 +214,12 @@ impl LibraryDiscovery {
     }
 
     /// Deletes files of libraries that were gone at the last poll and still are.
-    async fn remove_stored(&mut self, shelves: &[LibraryInfo]) {
+    async fn remove_stored(&mut self, infos: &[LibraryInfo]) {
         let mut gone = std::mem::take(&mut self.ended);
-        gone.retain(|key| shelves.iter().all(|shelf| shelf.key != *key));
+        gone.retain(|key| infos.iter().all(|info| info.key != *key));
         if let Some(store) = self.store().filter(|_| !gone.is_empty()) {
             let work = move || gone.iter().for_each(|key| store.remove(key));
-            drop(self.server.origin.tasks.spawn_blocking(work).await);
+            let _ = self.server.origin.tasks.spawn_blocking(work).await; // What remains is swept later.
         }
     }
 
@@ -233,8 +234,8 @@ impl LibraryDiscovery {
         let mut due = std::pin::pin!(server.origin.clock.sleep(rest));
         loop {
             tokio::select! {
-                news = server.change_feed.pending.recv() => {
-                    if self.dispatch_changes(news) {
+                changes = server.change_feed.pending.recv() => {
+                    if self.dispatch_changes(changes) {
                         return;
                     }
                 }
@@ -242,7 +243,7 @@ impl LibraryDiscovery {
                     if !needs_client || self.is_client_there() {
                         return;
                     }
-                    due.set(server.origin.clock.sleep(EVERY));
+                    due.set(server.origin.clock.sleep(POLL_INTERVAL));
                 }
                 () = server.origin.breaker.wait_down() => return,
             }
@@ -251,35 +252,35 @@ impl LibraryDiscovery {
 
     fn is_client_there(&self) -> bool {
         let last_ms = self.server.counters.last_request_ms.load(Ordering::Relaxed);
-        let idle_ms = u64::try_from(IDLE.as_millis()).unwrap_or(u64::MAX);
+        let idle_ms = u64::try_from(IDLE_AFTER.as_millis()).unwrap_or(u64::MAX);
         self.server.origin.clock.now_ms().saturating_sub(last_ms) <= idle_ms
     }
 
     /// Dispatches each hint to its library. Returns whether to poll the list of libraries.
-    fn dispatch_changes(&self, news: LibraryChanges) -> bool {
+    fn dispatch_changes(&self, changes: LibraryChanges) -> bool {
         let now_ms = self.server.origin.clock.now_ms();
         let all = self.of_server();
-        let mut looks = news.has_gap;
-        if news.has_gap || news.has_overflowed {
+        let mut must_poll = changes.has_gap;
+        if changes.has_gap || changes.has_overflowed {
             for library in &all {
                 library.pending.lock().changes.moved(now_ms);
-                if news.has_overflowed {
+                if changes.has_overflowed {
                     library.request_compare(now_ms);
                 }
             }
         }
-        for hint in news.hints {
-            let about = |key: &Option<String>| {
+        for hint in changes.hints {
+            let affected = |key: &Option<String>| {
                 let key = key.clone();
                 all.iter().filter(move |library| key.as_ref().is_none_or(|key| *key == library.id.key))
             };
             match hint {
-                ChangeHint::Changed { shelf: Some(shelf), key } => {
-                    about(&Some(shelf)).for_each(|library| library.record_change(Some(&key), None, now_ms));
+                ChangeHint::Changed { shelf: Some(library_key), key } => {
+                    affected(&Some(library_key)).for_each(|library| library.record_change(Some(&key), None, now_ms));
                 }
                 ChangeHint::Changed { shelf: None, key } => {
                     let knows = |library: &&Arc<Library>| {
-                        library.generation().is_some_and(|held| held.snapshot.row_of(&key).is_some())
+                        library.generation().is_some_and(|current| current.snapshot.row_of(&key).is_some())
                     };
                     match all.iter().find(knows) {
                         Some(library) => library.record_change(Some(&key), None, now_ms),
@@ -287,19 +288,19 @@ impl LibraryDiscovery {
                         None => all.iter().for_each(|library| library.record_change(None, None, now_ms)),
                     }
                 }
-                ChangeHint::Removed { shelf, key } => {
-                    about(&shelf).for_each(|library| library.record_change(None, Some(&key), now_ms));
+                ChangeHint::Removed { shelf: library_key, key } => {
+                    affected(&library_key).for_each(|library| library.record_change(None, Some(&key), now_ms));
                 }
-                ChangeHint::LibraryChanged { shelf } => {
-                    looks |= !all.iter().any(|library| library.id.key == shelf);
-                    about(&Some(shelf)).for_each(|library| library.record_change(None, None, now_ms));
+                ChangeHint::LibraryChanged { shelf: library_key } => {
+                    must_poll |= !all.iter().any(|library| library.id.key == library_key);
+                    affected(&Some(library_key)).for_each(|library| library.record_change(None, None, now_ms));
                 }
-                ChangeHint::ScanEnded { shelf } => {
-                    looks |= shelf.is_none();
-                    about(&shelf).for_each(|library| library.record_change(None, None, now_ms));
+                ChangeHint::ScanEnded { shelf: library_key } => {
+                    must_poll |= library_key.is_none();
+                    affected(&library_key).for_each(|library| library.record_change(None, None, now_ms));
                 }
                 ChangeHint::AnythingChanged => {
-                    looks = true;
+                    must_poll = true;
                     for library in &all {
                         library.record_change(None, None, now_ms);
                     }
@@ -309,46 +310,46 @@ impl LibraryDiscovery {
         for library in &all {
             library.wake.notify_one();
         }
-        looks
+        must_poll
     }
 }
 
 impl Library {
     /// Takes over the listing of the server. Returns whether its content changed.
-    fn update_from_server(&self, shelf: LibraryInfo) -> bool {
-        shelf.title.clone_into(&mut self.title.lock());
-        let mut facts = self.status.lock();
-        let has_moved = shelf.stamp.is_none() || facts.metadata.stamp != shelf.stamp;
-        facts.info = Some(shelf);
-        if facts.failure.take_if(|(failure, _)| *failure == IndexError::Gone).is_some() {
+    fn update_from_server(&self, info: LibraryInfo) -> bool {
+        info.title.clone_into(&mut self.title.lock());
+        let mut status = self.status.lock();
+        let has_changed = info.stamp.is_none() || status.metadata.stamp != info.stamp;
+        status.info = Some(info);
+        if status.failure.take_if(|(failure, _)| *failure == IndexError::Gone).is_some() {
             // The library is back: nothing has to wait for a person or the schedule.
-            (facts.build_at_ms, facts.follow_at_ms, facts.attempts) = (0, 0, 0);
-            facts.is_confirmed = false;
+            (status.build_at_ms, status.follow_at_ms, status.attempts) = (0, 0, 0);
+            status.is_confirmed = false;
         }
-        has_moved && self.generation.read().is_some()
+        has_changed && self.generation.read().is_some()
     }
 
     /// Records an event that names an added, changed or removed item, or only says that something changed.
     fn record_change(&self, changed: Option<&str>, removed: Option<&str>, now_ms: u64) {
-        let mut wishes = self.pending.lock();
-        let news = &mut wishes.changes;
+        let mut pending = self.pending.lock();
+        let changes = &mut pending.changes;
         match (changed, removed) {
             // The last event counts: a key may be reused for another item.
             (Some(key), _) => {
-                news.removed.remove(key);
-                news.changed.insert(key.to_owned());
+                changes.removed.remove(key);
+                changes.changed.insert(key.to_owned());
             }
             (None, Some(key)) => {
-                news.changed.remove(key);
-                news.removed.insert(key.to_owned());
+                changes.changed.remove(key);
+                changes.removed.insert(key.to_owned());
             }
-            (None, None) => news.has_unnamed_changes = true,
+            (None, None) => changes.has_unnamed_changes = true,
         }
-        news.mark_changed(now_ms);
-        if news.changed.len() + news.removed.len() > MAX_NAMED {
-            *news = super::ItemChanges::default();
-            news.moved(now_ms);
-            drop(wishes);
+        changes.mark_changed(now_ms);
+        if changes.changed.len() + changes.removed.len() > MAX_NAMED_CHANGES {
+            *changes = super::ItemChanges::default();
+            changes.moved(now_ms);
+            drop(pending);
             self.request_compare(now_ms);
         }
     }
@@ -370,47 +371,47 @@ impl super::ItemChanges {
 impl LibraryDiscovery {
     fn new(server: &Arc<Server>, libraries: &Arc<Libraries>) -> Self {
         let (server, libraries) = (Arc::clone(server), Arc::clone(libraries));
-        let source = LibraryClient::new(&server).expect("it has a token");
+        let source = LibraryClient::new(&server).expect("the server has a token");
         Self { server, libraries, source, missing: HashMap::new(), ended: BTreeSet::new() }
     }
 }
 
-fn contents_from_metadata(about: &SnapshotMetadata) -> LibraryContents {
+fn contents_from_metadata(metadata: &SnapshotMetadata) -> LibraryContents {
     let every = [LibraryContents::Music, LibraryContents::Films, LibraryContents::Shows];
-    every.into_iter().find(|contents| contents.name() == about.contents).unwrap_or(LibraryContents::Other)
+    every.into_iter().find(|contents| contents.name() == metadata.contents).unwrap_or(LibraryContents::Other)
 }
 
 #[cfg(test)]
 mod tests {
     use greenroom_library::snapshot::SnapshotBuilder;
 
-    use super::super::tests::{known, server, shelf};
+    use super::super::tests::{info, known, server};
     use super::*;
 
     const BEGAN_MS: u64 = 1_000_000;
 
     #[tokio::test]
-    async fn a_library_is_gone_after_two_minutes_on_a_settled_server_and_its_file_at_the_next_look() {
-        let folder = tempfile::tempdir().expect("a folder");
+    async fn a_library_is_removed_after_two_minutes_on_a_stable_server_and_its_file_at_the_next_poll() {
+        let folder = tempfile::tempdir().expect("create a temporary folder");
         let (server, libraries) = (server(), Arc::new(Libraries::open(folder.path(), u64::MAX)));
         let library = known(&libraries, &server, "3");
         let mut discovery = LibraryDiscovery::new(&server, &libraries);
-        let store = discovery.store().expect("there is a folder");
-        let about = SnapshotMetadata { server: "home".into(), key: "3".into(), ..SnapshotMetadata::default() };
-        store.save(&about, &SnapshotBuilder::default().build()).expect("it can be saved");
+        let store = discovery.store().expect("a data directory is set");
+        let metadata = SnapshotMetadata { server: "home".into(), key: "3".into(), ..SnapshotMetadata::default() };
+        store.save(&metadata, &SnapshotBuilder::default().build()).expect("save the snapshot");
         let files = |store: &SnapshotStore| store.load(u64::MAX, |_| false).0.len();
-        for (later_ms, is_settled, is_there) in
+        for (later_ms, is_stable_server, is_present) in
             [(0, true, true), (1, true, true), (119_999, true, true), (120_000, false, true), (120_001, true, false)]
         {
-            discovery.mark_missing(&[], is_settled, BEGAN_MS + later_ms);
-            assert_eq!(libraries.find(&library.id).is_some(), is_there, "{later_ms} ms, settled: {is_settled}");
+            discovery.mark_missing(&[], is_stable_server, BEGAN_MS + later_ms);
+            assert_eq!(libraries.find(&library.id).is_some(), is_present, "{later_ms} ms, settled: {is_stable_server}");
         }
         assert_eq!(files(&store), 1, "it may come back");
-        discovery.remove_stored(&[shelf("3")]).await;
+        discovery.remove_stored(&[info("3")]).await;
         assert_eq!(files(&store), 1, "it did");
         known(&libraries, &server, "3");
         discovery.mark_missing(&[], true, BEGAN_MS);
-        discovery.mark_missing(&[shelf("3")], true, BEGAN_MS + 60_000);
+        discovery.mark_missing(&[info("3")], true, BEGAN_MS + 60_000);
         discovery.mark_missing(&[], true, BEGAN_MS + 130_000);
         assert!(libraries.find(&library.id).is_some(), "it was shown in between");
         discovery.mark_missing(&[], true, BEGAN_MS + 250_000);
@@ -419,14 +420,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_again_is_not_gone() {
+    fn a_library_that_is_listed_again_is_not_removed() {
         let library = known(&Libraries::default(), &server(), "3");
         library.status.lock().failure = Some((IndexError::Gone, 1));
         library.status.lock().build_at_ms = u64::MAX;
-        library.update_from_server(shelf("3"));
+        library.update_from_server(info("3"));
         assert_eq!((library.failure(), library.status.lock().build_at_ms), (None, 0));
         library.status.lock().failure = Some((IndexError::Refused, 1));
-        library.update_from_server(shelf("3"));
+        library.update_from_server(info("3"));
         assert_eq!(library.failure(), Some((IndexError::Refused, 1)));
     }
 }

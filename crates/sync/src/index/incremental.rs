@@ -21,13 +21,13 @@ use crate::index::scheduler::{AttemptKind, LibraryWorker};
 use crate::index::status::BuildHandle;
 
 /// Rows of a page of changes.
-const PAGE: u64 = 1_000;
+const PAGE_ROWS: u64 = 1_000;
 /// Items requested by key at once.
-const BATCH: usize = 100;
+const KEYS_PER_REQUEST: usize = 100;
 /// This many changes are always read one by one.
-const FEW: u64 = 2_000;
+const MIN_CHANGES_LIMIT: u64 = 2_000;
 /// Beyond, at most this percentage of the library; above it, a full crawl is as cheap.
-const SHARE: u64 = 20;
+const MAX_CHANGED_PERCENT: u64 = 20;
 /// Max albums and artists opened in one round.
 const MAX_BRANCHES: usize = 300;
 
@@ -51,23 +51,23 @@ enum PatchResult {
 
 impl LibraryWorker {
     /// Runs one incremental round.
-    pub(super) async fn follow_changes(&self, begun: BuildHandle) {
+    pub(super) async fn follow_changes(&self, handle: BuildHandle) {
         let library = &self.library;
-        let asked = self.source.request_count();
-        let news = std::mem::take(&mut library.pending.lock().changes);
+        let requests_before = self.source.request_count();
+        let changes = std::mem::take(&mut library.pending.lock().changes);
         let outcome = tokio::select! {
             biased;
-            () = begun.cancel.cancelled() => Err(IndexError::Cancelled),
-            outcome = self.follow_once(&news, &begun) => outcome,
+            () = handle.cancel.cancelled() => Err(IndexError::Cancelled),
+            outcome = self.follow_once(&changes, &handle) => outcome,
         };
         {
-            let mut facts = library.status.lock();
-            (facts.cancel, facts.building_bytes) = (None, 0);
-            facts.cost.following_requests = self.source.request_count() - asked;
-            facts.cost.following_rounds += 1;
-            facts.cost.requests = self.source.request_count();
+            let mut status = library.status.lock();
+            (status.cancel, status.building_bytes) = (None, 0);
+            status.cost.following_requests = self.source.request_count() - requests_before;
+            status.cost.following_rounds += 1;
+            status.cost.requests = self.source.request_count();
             if let Ok(items) = outcome {
-                facts.cost.following_items = items;
+                status.cost.following_items = items;
             }
         }
         match outcome {
@@ -75,200 +75,200 @@ impl LibraryWorker {
             Ok(_) | Err(IndexError::Cancelled) => {}
             Err(failure) => {
                 // The next round reads again what changed since the last good one.
-                let mut wishes = library.pending.lock();
-                wishes.changes.removed.extend(news.removed);
-                wishes.changes.has_unnamed_changes = true;
-                wishes.changes.mark_changed(library.server.origin.clock.now_ms());
-                drop(wishes);
+                let mut pending = library.pending.lock();
+                pending.changes.removed.extend(changes.removed);
+                pending.changes.has_unnamed_changes = true;
+                pending.changes.mark_changed(library.server.origin.clock.now_ms());
+                drop(pending);
                 self.fail(failure, AttemptKind::Follow);
             }
         }
         library.update_progress(|_| {});
     }
 
-    async fn follow_once(&self, news: &ItemChanges, begun: &BuildHandle) -> Result<u64, IndexError> {
+    async fn follow_once(&self, changes: &ItemChanges, handle: &BuildHandle) -> Result<u64, IndexError> {
         let library = &self.library;
-        let Some(held) = library.generation() else { return Ok(0) };
+        let Some(current) = library.generation() else { return Ok(0) };
         let now_ms = library.server.origin.clock.now_ms();
-        let (shelf, server_s) = self.fetch_library().await?;
+        let (info, server_s) = self.fetch_library().await?;
         let (before, is_confirmed) = {
-            let mut facts = library.status.lock();
-            facts.info = Some(shelf.clone());
-            (facts.metadata.clone(), facts.is_confirmed)
+            let mut status = library.status.lock();
+            status.info = Some(info.clone());
+            (status.metadata.clone(), status.is_confirmed)
         };
-        let is_told = !news.has_unnamed_changes && is_confirmed && news.changed.is_empty();
+        let is_named_only = !changes.has_unnamed_changes && is_confirmed && changes.changed.is_empty();
         let since_s = before.synced_s.saturating_sub(OVERLAP_S);
-        let known = held.snapshot.len() as u64;
-        let gathered = self.fetch_delta(&shelf, news, !is_told, since_s, known).await?;
-        let gathered = match gathered {
-            Some(gathered) => self.fetch_children(&shelf, &held, news, gathered).await?,
+        let known = current.snapshot.len() as u64;
+        let delta = self.fetch_delta(&info, changes, !is_named_only, since_s, known).await?;
+        let delta = match delta {
+            Some(delta) => self.fetch_children(&info, &current, changes, delta).await?,
             None => None,
         };
-        let Some(gathered) = gathered else {
+        let Some(delta) = delta else {
             self.schedule_compare();
             self.succeed(&mut library.status.lock(), AttemptKind::Follow);
             return Ok(0);
         };
-        let totals = gathered.totals.clone();
-        let removed: Vec<String> = gathered.removed.iter().chain(&news.removed).cloned().collect();
-        let items: Vec<Item> = gathered.items.into_values().collect();
-        let snapshot = Arc::clone(&held);
+        let totals = delta.totals.clone();
+        let removed: Vec<String> = delta.removed.iter().chain(&changes.removed).cloned().collect();
+        let items: Vec<Item> = delta.items.into_values().collect();
+        let snapshot = Arc::clone(&current);
         let work = move || patch(&snapshot.snapshot, items, &removed);
         let patched = library.server.origin.tasks.spawn_blocking(work).await.map_err(|_| IndexError::Unfit)?;
         let own_s = now_ms / 1000;
         let synced_s = server_s.map_or(own_s, |server_s| server_s.min(own_s));
-        let about = if is_told {
+        let metadata = if is_named_only {
             // This round did not ask for other changes: they are still to come.
-            SnapshotMetadata { stamp: before.stamp.clone(), ..self.metadata(&shelf) }
+            SnapshotMetadata { stamp: before.stamp.clone(), ..self.metadata(&info) }
         } else {
-            SnapshotMetadata { synced_s, ..self.metadata(&shelf) }
+            SnapshotMetadata { synced_s, ..self.metadata(&info) }
         };
         let patched = match patched {
             PatchResult::Unchanged => None,
             PatchResult::Changed(builder) => {
-                self.check_shrink(builder.len() as u64, shelf.is_scanning)?;
-                self.check_patch(&held.snapshot)?;
+                self.check_shrink(builder.len() as u64, info.is_scanning)?;
+                self.check_patch(&current.snapshot)?;
                 Some(self.index(*builder).await?)
             }
         };
-        let snapshot = patched.as_ref().map_or(&held.snapshot, |built| &built.snapshot);
-        let (about, is_complete) = with_counts(about, snapshot, &totals);
+        let snapshot = patched.as_ref().map_or(&current.snapshot, |built| &built.snapshot);
+        let (metadata, is_complete) = with_counts(metadata, snapshot, &totals);
         let changed = patched.as_ref().and_then(|built| built.diff.as_ref()).map_or(0, changed_items);
         if !is_complete {
             // Before publishing: the snapshot never appears as confirmed.
             self.schedule_compare();
         }
         if let Some(built) = patched {
-            if self.publish(PreparedGeneration { metadata: about, built, taken_at_ms: now_ms }, begun).await {
+            if self.publish(PreparedGeneration { metadata, built, taken_at_ms: now_ms }, handle).await {
                 self.succeed(&mut library.status.lock(), AttemptKind::Follow);
             }
             return Ok(changed);
         }
         if !is_confirmed {
-            self.save(about.clone(), held).await;
+            self.save(metadata.clone(), current).await;
         }
-        let mut facts = library.status.lock();
-        if facts.turned_off == begun.turned_off {
-            facts.metadata = about;
-            self.succeed(&mut facts, AttemptKind::Follow);
+        let mut status = library.status.lock();
+        if status.turned_off == handle.turned_off {
+            status.metadata = metadata;
+            self.succeed(&mut status, AttemptKind::Follow);
         }
         Ok(changed)
     }
 
-    /// Reads the items `news` names, with `asks_since` also those added or changed since then, and counts. `None` if so
+    /// Reads the items `changes` names, with `asks_since` also those added or changed since then, and counts. `None` if so
     /// much changed that a full crawl is as cheap.
     pub(super) async fn fetch_delta(
         &self,
-        shelf: &LibraryInfo,
-        news: &ItemChanges,
+        info: &LibraryInfo,
+        changes: &ItemChanges,
         asks_since: bool,
         since_s: u64,
         known: u64,
     ) -> Result<Option<ItemDelta>, IndexError> {
-        let most = max_changes(known);
-        let mut gathered = ItemDelta::default();
+        let limit = max_changes(known);
+        let mut delta = ItemDelta::default();
         if asks_since {
-            for kind in shelf.contents.kinds() {
+            for kind in info.contents.kinds() {
                 let mut start = 0;
                 loop {
-                    let question = LibraryRequest::Changed { of: *kind, since_s, start, size: PAGE };
-                    let page = self.ask_with_retry(shelf, question).await?;
+                    let request = LibraryRequest::Changed { of: *kind, since_s, start, size: PAGE_ROWS };
+                    let page = self.ask_with_retry(info, request).await?;
                     let total = page.total.unwrap_or(page.rows);
-                    if total > most {
+                    if total > limit {
                         return Ok(None);
                     }
                     start += page.rows;
                     let is_last = page.rows == 0 || start >= total;
-                    gathered.add_page(page);
+                    delta.add_page(page);
                     if is_last {
                         break;
                     }
                 }
             }
         }
-        let named: Vec<&str> = news.changed.iter().map(String::as_str).collect();
-        let left: Vec<&str> = named.into_iter().filter(|key| !gathered.items.contains_key(*key)).collect();
-        if left.len() as u64 > most {
+        let named: Vec<&str> = changes.changed.iter().map(String::as_str).collect();
+        let left: Vec<&str> = named.into_iter().filter(|key| !delta.items.contains_key(*key)).collect();
+        if left.len() as u64 > limit {
             return Ok(None);
         }
         let mut branches = VecDeque::new();
-        for keys in left.chunks(BATCH) {
-            let page = self.ask_with_retry(shelf, LibraryRequest::Items(keys)).await?;
-            gathered.record_missing(keys, &page);
+        for keys in left.chunks(KEYS_PER_REQUEST) {
+            let page = self.ask_with_retry(info, LibraryRequest::Items(keys)).await?;
+            delta.record_missing(keys, &page);
             branches.extend(page.containers.iter().cloned());
-            gathered.add_page(page);
+            delta.add_page(page);
         }
-        if !self.fetch_branches(shelf, branches, &mut gathered).await? {
+        if !self.fetch_branches(info, branches, &mut delta).await? {
             return Ok(None);
         }
-        gathered.items.retain(|_, item| shelf.contents.kinds().contains(&item.kind));
-        for kind in shelf.contents.kinds() {
-            gathered.totals.insert(*kind, self.count(shelf, *kind).await?);
+        delta.items.retain(|_, item| info.contents.kinds().contains(&item.kind));
+        for kind in info.contents.kinds() {
+            delta.totals.insert(*kind, self.count(info, *kind).await?);
         }
-        Ok(Some(gathered))
+        Ok(Some(delta))
     }
 
     /// Reads again the known children of removed containers, and of renamed shows and seasons: children may have moved,
     /// and episodes carry the name of their show. `None` if there are too many.
     async fn fetch_children(
         &self,
-        shelf: &LibraryInfo,
-        held: &Arc<Generation>,
-        news: &ItemChanges,
-        mut gathered: ItemDelta,
+        info: &LibraryInfo,
+        current: &Arc<Generation>,
+        changes: &ItemChanges,
+        mut delta: ItemDelta,
     ) -> Result<Option<ItemDelta>, IndexError> {
-        let mut above: HashSet<String> = gathered.removed.iter().chain(&news.removed).cloned().collect();
-        above.extend(
-            gathered.items.values().filter(|item| is_renamed(&held.snapshot, item)).map(|item| item.key.to_string()),
+        let mut ancestors: HashSet<String> = delta.removed.iter().chain(&changes.removed).cloned().collect();
+        ancestors.extend(
+            delta.items.values().filter(|item| is_renamed(&current.snapshot, item)).map(|item| item.key.to_string()),
         );
-        if above.is_empty() {
-            return Ok(Some(gathered));
+        if ancestors.is_empty() {
+            return Ok(Some(delta));
         }
-        let (snapshot, keys) = (Arc::clone(held), above.clone());
+        let (snapshot, keys) = (Arc::clone(current), ancestors.clone());
         let work = move || {
             let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
             snapshot.snapshot.keys_below(&keys)
         };
-        let below = self.library.server.origin.tasks.spawn_blocking(work).await.map_err(|_| IndexError::Unfit)?;
+        let children = self.library.server.origin.tasks.spawn_blocking(work).await.map_err(|_| IndexError::Unfit)?;
         let is_open = |key: &&str| {
-            !gathered.items.contains_key(*key) && !gathered.removed.contains(*key) && !news.removed.contains(*key)
+            !delta.items.contains_key(*key) && !delta.removed.contains(*key) && !changes.removed.contains(*key)
         };
-        let below: Vec<&str> = below.iter().map(|key| &**key).filter(is_open).collect();
-        if below.len() as u64 > max_changes(held.snapshot.len() as u64) {
+        let children: Vec<&str> = children.iter().map(|key| &**key).filter(is_open).collect();
+        if children.len() as u64 > max_changes(current.snapshot.len() as u64) {
             return Ok(None);
         }
-        for keys in below.chunks(BATCH) {
-            let page = self.ask_with_retry(shelf, LibraryRequest::Items(keys)).await?;
-            gathered.record_missing(keys, &page);
-            gathered.add_page(page);
+        for keys in children.chunks(KEYS_PER_REQUEST) {
+            let page = self.ask_with_retry(info, LibraryRequest::Items(keys)).await?;
+            delta.record_missing(keys, &page);
+            delta.add_page(page);
         }
-        gathered.items.retain(|_, item| shelf.contents.kinds().contains(&item.kind));
-        Ok(Some(gathered))
+        delta.items.retain(|_, item| info.contents.kinds().contains(&item.kind));
+        Ok(Some(delta))
     }
 
     /// Reads the children of albums and artists. False if there are too many.
     async fn fetch_branches(
         &self,
-        shelf: &LibraryInfo,
+        info: &LibraryInfo,
         mut branches: VecDeque<ItemContainer>,
-        gathered: &mut ItemDelta,
+        delta: &mut ItemDelta,
     ) -> Result<bool, IndexError> {
-        let mut opened: HashSet<Box<str>> = HashSet::new();
+        let mut visited: HashSet<Box<str>> = HashSet::new();
         while let Some(branch) = branches.pop_front() {
-            if !opened.insert(branch.key.clone()) {
+            if !visited.insert(branch.key.clone()) {
                 continue;
             }
-            if opened.len() > MAX_BRANCHES {
+            if visited.len() > MAX_BRANCHES {
                 return Ok(false);
             }
             let mut start = 0;
             loop {
-                let question = LibraryRequest::Branch { branch: &branch, start, size: PAGE };
-                let page = self.ask_with_retry(shelf, question).await?;
+                let request = LibraryRequest::Branch { branch: &branch, start, size: PAGE_ROWS };
+                let page = self.ask_with_retry(info, request).await?;
                 start += page.rows;
                 let is_last = page.rows == 0 || page.total.is_none_or(|total| start >= total);
                 branches.extend(page.containers.iter().cloned());
-                gathered.add_page(page);
+                delta.add_page(page);
                 if is_last {
                     break;
                 }
@@ -296,28 +296,28 @@ impl ItemDelta {
 
 /// Max changes read one by one in a library of this many items.
 fn max_changes(known: u64) -> u64 {
-    FEW.max(known.saturating_mul(SHARE) / 100)
+    MIN_CHANGES_LIMIT.max(known.saturating_mul(MAX_CHANGED_PERCENT) / 100)
 }
 
 /// Whether the item has a new name that other items carry.
-fn is_renamed(held: &Snapshot, item: &Item) -> bool {
-    let before = || held.item(held.row_of(&item.key)?);
+fn is_renamed(current: &Snapshot, item: &Item) -> bool {
+    let before = || current.item(current.row_of(&item.key)?);
     matches!(item.kind, ItemKind::Show | ItemKind::Season) && before().is_some_and(|before| before.title != item.title)
 }
 
 /// The snapshot without the removed items and their children, and with these items as they are now.
-fn patch(held: &Snapshot, items: Vec<Item>, removed: &[String]) -> PatchResult {
-    let mut builder = SnapshotBuilder::from(held);
+fn patch(current: &Snapshot, items: Vec<Item>, removed: &[String]) -> PatchResult {
+    let mut builder = SnapshotBuilder::from(current);
     let mut is_same = true;
     if !removed.is_empty() {
         let keys: Vec<&str> = removed.iter().map(String::as_str).collect();
-        for key in held.keys_below(&keys).iter().map(|key| &**key).chain(keys.iter().copied()) {
+        for key in current.keys_below(&keys).iter().map(|key| &**key).chain(keys.iter().copied()) {
             is_same &= !builder.remove(key);
         }
     }
     for item in items {
-        let row = held.row_of(&item.key);
-        if row.and_then(|row| held.item(row)).is_some_and(|before| before == item) && builder.contains(&item.key) {
+        let row = current.row_of(&item.key);
+        if row.and_then(|row| current.item(row)).is_some_and(|before| before == item) && builder.contains(&item.key) {
             continue;
         }
         builder.remove(&item.key);
@@ -328,18 +328,18 @@ fn patch(held: &Snapshot, items: Vec<Item>, removed: &[String]) -> PatchResult {
 
 /// The snapshot's metadata with the server's counts, and whether they match.
 fn with_counts(
-    mut about: SnapshotMetadata,
+    mut metadata: SnapshotMetadata,
     snapshot: &Snapshot,
     totals: &BTreeMap<ItemKind, u64>,
 ) -> (SnapshotMetadata, bool) {
-    let mut is_right = true;
+    let mut is_complete_all = true;
     for (kind, total) in totals {
-        let kept = snapshot.count(*kind) as u64;
-        let count = about.counts.entry(kind_name(*kind).to_owned()).or_default();
-        *count = (kept, *total, count.2);
-        is_right &= is_complete(kept, *total, count.2);
+        let stored = snapshot.count(*kind) as u64;
+        let count = metadata.counts.entry(kind_name(*kind).to_owned()).or_default();
+        *count = (stored, *total, count.2);
+        is_complete_all &= is_complete(stored, *total, count.2);
     }
-    (about, is_right)
+    (metadata, is_complete_all)
 }
 
 /// Number of items that differ in any way.
@@ -382,29 +382,29 @@ mod tests {
     }
 
     #[test]
-    fn what_is_the_same_makes_no_new_snapshot() {
+    fn unchanged_items_make_no_new_snapshot() {
         assert!(patched(vec![track("3", "Zombie", "old")], &["unknown"]).is_none());
     }
 
     #[test]
-    fn what_changed_takes_the_place_of_what_was() {
+    fn changed_items_replace_the_previous_ones() {
         let new = patched(vec![track("3", "Zombie Christmas", "old"), track("11", "Ash", "new")], &[]);
-        let new = new.expect("it is different");
+        let new = new.expect("the snapshot changes");
         assert_eq!(new.len(), 11);
-        let row = new.row_of("3").expect("it is there");
-        assert_eq!(&*new.item(row).expect("it is there").title, "Zombie Christmas");
+        let row = new.row_of("3").expect("read what was written");
+        assert_eq!(&*new.item(row).expect("read what was written").title, "Zombie Christmas");
     }
 
     #[test]
-    fn with_an_album_goes_what_lies_in_it_but_for_what_came_back() {
-        let new = patched(vec![track("2", "Zombie", "new")], &["old"]).expect("it is different");
+    fn removing_an_album_removes_its_tracks_except_those_that_moved() {
+        let new = patched(vec![track("2", "Zombie", "new")], &["old"]).expect("the snapshot changes");
         let keys: Vec<String> = new.items().map(|item| item.key.to_string()).collect();
         assert_eq!(keys.len(), 6);
         assert!(keys.contains(&"2".to_owned()) && !keys.contains(&"1".to_owned()));
     }
 
     #[test]
-    fn counts_that_do_not_fit_are_noticed() {
+    fn counts_that_do_not_match_are_noticed() {
         let of = |total| {
             with_counts(SnapshotMetadata::default(), &snapshot(), &BTreeMap::from([(ItemKind::Track, total)])).1
         };

@@ -49,15 +49,15 @@ impl Default for Libraries {
 impl Libraries {
     /// The libraries of this data directory, within this memory limit.
     pub fn open(data_dir: &Path, memory_limit_bytes: u64) -> Self {
-        let choices = LibraryOverrides::new(data_dir);
-        let said = choices.read().unwrap_or_else(|reason| {
-            tracing::warn!(reason, "what was said of single libraries cannot be read");
+        let overrides = LibraryOverrides::new(data_dir);
+        let enabled_overrides = overrides.read().unwrap_or_else(|reason| {
+            tracing::warn!(reason, "settings of single libraries cannot be read; the configuration applies");
             BTreeMap::new()
         });
         Self {
             data_dir: Some(data_dir.to_owned()),
-            overrides: Some(choices),
-            enabled_overrides: Mutex::new(said),
+            overrides: Some(overrides),
+            enabled_overrides: Mutex::new(enabled_overrides),
             memory_limit_bytes,
             ..Self::default()
         }
@@ -99,8 +99,8 @@ impl Libraries {
         let candidates = candidates.map(|(library, title)| LibraryCandidate { key: &library.id.key, title });
         let candidates: Vec<LibraryCandidate<'_>> = candidates.collect();
         let named = all.first().and_then(|library| library.server.origin.settings.library.music.as_deref());
-        let meant = default_library::select_music_library(&candidates, named)?.key;
-        all.iter().find(|library| library.id.key == meant).cloned()
+        let selected = default_library::select_music_library(&candidates, named)?.key;
+        all.iter().find(|library| library.id.key == selected).cloned()
     }
 
     /// Turns the index of a library on or off, beyond the life of the process.
@@ -108,10 +108,10 @@ impl Libraries {
     /// # Errors
     /// The choice cannot be saved; then nothing has changed.
     pub async fn set_enabled(&self, library: &Arc<Library>, is_enabled: bool) -> Result<(), String> {
-        if let Some(choices) = self.overrides.clone() {
-            let (id, lane) = (library.id.clone(), choices.lane.clone());
-            let kept = lane.run(move || choices.write(&id, is_enabled)).await;
-            kept.map_err(|undone| undone.to_string())??;
+        if let Some(overrides) = self.overrides.clone() {
+            let (id, lane) = (library.id.clone(), overrides.lane.clone());
+            let stored = lane.run(move || overrides.write(&id, is_enabled)).await;
+            stored.map_err(|error| error.to_string())??;
         }
         self.enabled_overrides.lock().insert(library.id.clone(), is_enabled);
         library.set_enabled(is_enabled);
@@ -121,16 +121,16 @@ impl Libraries {
 
     /// The queue on which the user's choices are written; `None` if they are not stored.
     pub fn lane(&self) -> Option<&FileWorkQueue> {
-        self.overrides.as_ref().map(|choices| &choices.lane)
+        self.overrides.as_ref().map(|overrides| &overrides.lane)
     }
 
     /// Bytes of all snapshots, including those being built.
     pub(super) fn used_bytes(&self) -> u64 {
         let of = |library: &Arc<Library>| {
-            let kept = library.generation().map_or(0, |generation| memory_bytes(&generation.snapshot));
-            let facts = library.status.lock();
-            let unfinished = facts.unfinished.as_ref().map_or(0, |crawl| crawl.memory_bytes());
-            kept.saturating_add(unfinished).saturating_add(facts.building_bytes)
+            let stored = library.generation().map_or(0, |generation| memory_bytes(&generation.snapshot));
+            let status = library.status.lock();
+            let unfinished = status.unfinished.as_ref().map_or(0, |crawl| crawl.memory_bytes());
+            stored.saturating_add(unfinished).saturating_add(status.building_bytes)
         };
         self.all().iter().map(of).fold(0, u64::saturating_add)
     }

@@ -173,28 +173,28 @@ impl Library {
     /// Rows of the newest generation that were added or changed since the generation of this number; `None` if that is
     /// no longer known (then any row may have changed).
     pub fn changed_since(&self, number: u64) -> Option<Vec<u32>> {
-        let facts = self.status.lock();
+        let status = self.status.lock();
         let generation = self.generation()?;
         if generation.number == number {
             return Some(Vec::new());
         }
-        let oldest = facts.changes.front()?.0;
+        let oldest = status.changes.front()?.0;
         if number > generation.number || number + 1 < oldest {
             return None;
         }
-        let changed = facts.changes.iter().filter(|(since, _)| *since > number).flat_map(|(_, keys)| keys);
+        let changed = status.changes.iter().filter(|(since, _)| *since > number).flat_map(|(_, keys)| keys);
         let rows: BTreeSet<u32> = changed.filter_map(|key| generation.snapshot.row_of(key)).collect();
         Some(rows.into_iter().collect())
     }
 
     /// What kind of items it holds.
     pub fn contents(&self) -> LibraryContents {
-        self.status.lock().info.as_ref().map_or(LibraryContents::Other, |shelf| shelf.contents)
+        self.status.lock().info.as_ref().map_or(LibraryContents::Other, |info| info.contents)
     }
 
     /// True also for a library that the server has not listed yet, because it may hold anything.
     pub fn may_hold_music(&self) -> bool {
-        self.status.lock().info.as_ref().is_none_or(|shelf| shelf.contents == LibraryContents::Music)
+        self.status.lock().info.as_ref().is_none_or(|info| info.contents == LibraryContents::Music)
     }
 
     /// State of the index.
@@ -202,13 +202,13 @@ impl Library {
         self.state_with(&self.status.lock())
     }
 
-    fn state_with(&self, facts: &LibraryStatus) -> LibraryState {
+    fn state_with(&self, status: &LibraryStatus) -> LibraryState {
         state_of(StateInputs {
-            is_on: self.is_on(facts),
-            is_kept: self.generation.read().is_some(),
-            is_confirmed: facts.is_confirmed,
+            is_on: self.is_on(status),
+            has_snapshot: self.generation.read().is_some(),
+            is_confirmed: status.is_confirmed,
             is_building: self.progress.borrow().is_building(),
-            has_failed: facts.failure.is_some(),
+            has_failed: status.failure.is_some(),
         })
     }
 
@@ -237,14 +237,14 @@ impl Library {
 
     /// Whether the index is enabled; records the lookup in any case.
     fn is_looked_up(&self) -> bool {
-        let mut facts = self.status.lock();
-        if !self.is_on(&facts) {
-            if !std::mem::replace(&mut facts.was_requested_while_off, true) {
+        let mut status = self.status.lock();
+        if !self.is_on(&status) {
+            if !std::mem::replace(&mut status.was_requested_while_off, true) {
                 self.wake.notify_one();
             }
             return false;
         }
-        if !std::mem::replace(&mut facts.is_auto_indexed, true) {
+        if !std::mem::replace(&mut status.is_auto_indexed, true) {
             self.wake.notify_one();
         }
         true
@@ -278,19 +278,19 @@ impl Library {
 
     /// Requests a build. `has_force` discards the interrupted crawl and accepts the result however short it is.
     pub fn build(&self, has_force: bool) -> BuildRequestResult {
-        let mut facts = self.status.lock();
-        if !self.is_on(&facts) {
+        let mut status = self.status.lock();
+        if !self.is_on(&status) {
             return BuildRequestResult::Off;
         }
-        let mut wishes = self.pending.lock();
+        let mut pending = self.pending.lock();
         let is_building = self.progress.borrow().is_building();
-        let is_joined = wishes.build.is_some() || is_building;
+        let is_joined = pending.build.is_some() || is_building;
         if is_building {
-            facts.has_force |= has_force;
+            status.has_force |= has_force;
         } else {
-            wishes.build.get_or_insert_default().has_force |= has_force;
+            pending.build.get_or_insert_default().has_force |= has_force;
         }
-        drop((wishes, facts));
+        drop((pending, status));
         self.wake.notify_one();
         if is_joined { BuildRequestResult::Joined } else { BuildRequestResult::Started }
     }
@@ -303,13 +303,13 @@ impl Library {
     /// Cancels a running or waiting build. Returns whether there was one.
     pub fn cancel(&self) -> bool {
         let was_there = {
-            let mut facts = self.status.lock();
-            let had_wish = self.pending.lock().build.take().is_some();
-            let under_way = facts.cancel.take_if(|(attempt, _)| *attempt == AttemptKind::Build);
+            let mut status = self.status.lock();
+            let was_requested = self.pending.lock().build.take().is_some();
+            let under_way = status.cancel.take_if(|(attempt, _)| *attempt == AttemptKind::Build);
             if let Some((_, cancel)) = &under_way {
                 cancel.cancel();
             }
-            had_wish || under_way.is_some()
+            was_requested || under_way.is_some()
         };
         if was_there {
             // Wakes callers that wait for a build that was only requested.
@@ -321,46 +321,46 @@ impl Library {
     /// Takes the pending request and starts its work, which can be cancelled from here on. `None` if the library was
     /// turned off.
     fn begin(&self, attempt: AttemptKind) -> Option<BuildHandle> {
-        let mut facts = self.status.lock();
-        if !self.is_on(&facts) {
+        let mut status = self.status.lock();
+        if !self.is_on(&status) {
             return None;
         }
         let cancel = CancellationToken::new();
-        facts.cancel = Some((attempt, cancel.clone()));
+        status.cancel = Some((attempt, cancel.clone()));
         if attempt == AttemptKind::Build {
-            facts.has_force |= self.pending.lock().build.take().is_some_and(|wish| wish.has_force);
+            status.has_force |= self.pending.lock().build.take().is_some_and(|request| request.has_force);
         }
-        Some(BuildHandle { cancel, turned_off: facts.turned_off })
+        Some(BuildHandle { cancel, turned_off: status.turned_off })
     }
 
     /// Cancels whatever is requested or running.
-    fn cancel_all(&self, facts: &mut LibraryStatus) {
+    fn cancel_all(&self, status: &mut LibraryStatus) {
         self.pending.lock().build = None;
-        if let Some((_, cancel)) = facts.cancel.take() {
+        if let Some((_, cancel)) = status.cancel.take() {
             cancel.cancel();
         }
     }
 
-    fn is_on(&self, facts: &LibraryStatus) -> bool {
-        facts.enabled_override.unwrap_or(self.server.origin.settings.library.enabled)
+    fn is_on(&self, status: &LibraryStatus) -> bool {
+        status.enabled_override.unwrap_or(self.server.origin.settings.library.enabled)
     }
 
-    /// Applies the user's choice whether the library is indexed.
+    /// Applies the user's choice whether a library index was built.
     fn set_enabled(&self, is_enabled: bool) {
         {
-            let mut facts = self.status.lock();
-            facts.enabled_override = Some(is_enabled);
-            facts.is_auto_indexed |= is_enabled;
-            facts.was_requested_while_off &= !is_enabled;
-            (facts.build_at_ms, facts.follow_at_ms) = (0, 0);
+            let mut status = self.status.lock();
+            status.enabled_override = Some(is_enabled);
+            status.is_auto_indexed |= is_enabled;
+            status.was_requested_while_off &= !is_enabled;
+            (status.build_at_ms, status.follow_at_ms) = (0, 0);
             if !is_enabled {
-                facts.turned_off += 1;
-                self.cancel_all(&mut facts);
+                status.turned_off += 1;
+                self.cancel_all(&mut status);
                 *self.generation.write() = None;
-                (facts.is_confirmed, facts.failure, facts.unfinished, facts.diff) = (false, None, None, None);
-                (facts.suspect, facts.stable_items, facts.compare_at_ms) = (None, 0, None);
-                (facts.has_force, facts.attempts) = (false, 0);
-                facts.changes.clear();
+                (status.is_confirmed, status.failure, status.unfinished, status.diff) = (false, None, None, None);
+                (status.suspect, status.stable_items, status.compare_at_ms) = (None, 0, None);
+                (status.has_force, status.attempts) = (false, 0);
+                status.changes.clear();
             }
         }
         self.update_progress(|_| {});
@@ -373,7 +373,7 @@ impl Library {
     }
 
     fn next_number(&self, now_ms: u64) -> u64 {
-        let last = self.generation.read().as_ref().map_or(0, |held| held.number);
+        let last = self.generation.read().as_ref().map_or(0, |current| current.number);
         let last = last.max(self.status.lock().metadata.number);
         if last == 0 { (now_ms / 1000).max(1) } else { last + 1 }
     }

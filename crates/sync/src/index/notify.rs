@@ -69,13 +69,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_outage_is_told_once_and_not_by_every_library() {
+    fn an_outage_is_not_notified_by_every_library() {
         assert_eq!(notification_for(&IndexError::Unreachable, AttemptKind::Build, true), FailureNotification::Nothing);
         assert_eq!(notification_for(&IndexError::Unreachable, AttemptKind::Build, false), FailureNotification::Failed);
     }
 
     #[test]
-    fn what_is_told_of_a_failure_depends_on_what_failed() {
+    fn the_notification_of_a_failure_depends_on_its_kind() {
         let shrunk = IndexError::Shrunk { was: 100, came: 3 };
         for (failure, attempt, wanted) in [
             (shrunk.clone(), AttemptKind::Build, FailureNotification::Shrank { was: 100, came: 3 }),

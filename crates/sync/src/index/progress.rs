@@ -73,16 +73,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_rest_takes_as_long_as_what_came() {
-        assert_eq!(left_ms(0, 100, 5_000), None, "nothing came yet");
+    fn the_remaining_time_is_extrapolated_from_the_elapsed_time() {
+        assert_eq!(left_ms(0, 100, 5_000), None, "no item came yet");
         assert_eq!(left_ms(25, 100, 5_000), Some(15_000));
         assert_eq!(left_ms(100, 100, 5_000), Some(0));
-        assert_eq!(left_ms(120, 100, 5_000), Some(0), "more came than was said");
+        assert_eq!(left_ms(120, 100, 5_000), Some(0), "more items came than expected");
         assert_eq!(left_ms(1, u64::MAX, u64::MAX), Some(u64::MAX));
     }
 
     #[test]
-    fn a_percentage_never_passes_a_hundred() {
+    fn a_percentage_never_exceeds_a_hundred() {
         let at = |items, expected| BuildProgress { items, expected, ..BuildProgress::default() }.percent();
         assert_eq!((at(0, 0), at(1, 3), at(7, 5)), (None, Some(33), Some(100)));
     }

@@ -35,20 +35,20 @@ impl LibraryWorker {
     pub(super) fn check_shrink(&self, came: u64, is_scanning: bool) -> Result<(), IndexError> {
         let library = &self.library;
         let server = &library.server;
-        let Some(held) = library.generation() else {
+        let Some(current) = library.generation() else {
             library.status.lock().suspect = None;
             return Ok(());
         };
         let now_ms = server.origin.clock.now_ms();
-        let is_settled = !is_scanning && is_stable(server, now_ms);
-        let mut facts = library.status.lock();
-        let was = facts.stable_items.max(held.snapshot.len() as u64);
-        if decide(was, came, is_settled, facts.suspect, now_ms) == ShrinkDecision::Accept {
+        let is_stable_server = !is_scanning && is_stable(server, now_ms);
+        let mut status = library.status.lock();
+        let was = status.stable_items.max(current.snapshot.len() as u64);
+        if decide(was, came, is_stable_server, status.suspect, now_ms) == ShrinkDecision::Accept {
             // Settles the earlier suspicion; the next loss is checked again.
-            facts.suspect = None;
+            status.suspect = None;
             let is_short = came.saturating_mul(2) < was;
-            if is_settled || is_short {
-                facts.stable_items = came;
+            if is_stable_server || is_short {
+                status.stable_items = came;
             }
             if is_short {
                 library.notify_loss(was, came);
@@ -56,37 +56,37 @@ impl LibraryWorker {
             return Ok(());
         }
         let new = SuspectList { total: came, since_ms: now_ms, same_since_ms: now_ms };
-        let doubt = facts.suspect.get_or_insert(new);
-        if doubt.total != came {
-            *doubt = SuspectList { total: came, same_since_ms: now_ms, ..*doubt };
+        let suspect = status.suspect.get_or_insert(new);
+        if suspect.total != came {
+            *suspect = SuspectList { total: came, same_since_ms: now_ms, ..*suspect };
         }
         // It is read again in full, whatever events arrive until then.
-        facts.compare_at_ms = Some(now_ms);
+        status.compare_at_ms = Some(now_ms);
         Err(IndexError::Shrunk { was, came })
     }
 
     /// Metadata of the library apart from its items.
-    pub(super) fn metadata(&self, shelf: &LibraryInfo) -> SnapshotMetadata {
+    pub(super) fn metadata(&self, info: &LibraryInfo) -> SnapshotMetadata {
         let before = self.library.status.lock().metadata.clone();
         SnapshotMetadata {
             server: self.library.id.server.clone(),
             key: self.library.id.key.clone(),
-            title: shelf.title.clone(),
-            contents: shelf.contents.name().to_owned(),
-            stamp: shelf.stamp.clone(),
+            title: info.title.clone(),
+            contents: info.contents.name().to_owned(),
+            stamp: info.stamp.clone(),
             ..before
         }
     }
 
     /// Builds the indexes off the workers that serve apps.
     pub(super) async fn index(&self, builder: SnapshotBuilder) -> Result<BuiltIndex, IndexError> {
-        let held = self.library.generation();
+        let current = self.library.generation();
         let clock = self.library.server.origin.clock.clone();
         let work = move || {
-            let began_us = clock.now_us();
+            let started_us = clock.now_us();
             let snapshot = builder.build();
-            let diff = held.map(|held| diff::between(&held.snapshot, &snapshot));
-            BuiltIndex { snapshot, diff, took_ms: clock.since_ms(began_us) }
+            let diff = current.map(|current| diff::between(&current.snapshot, &snapshot));
+            BuiltIndex { snapshot, diff, took_ms: clock.since_ms(started_us) }
         };
         let built = self.library.server.origin.tasks.spawn_blocking(work).await.map_err(|_| IndexError::Unfit)?;
         let now_ms = self.library.server.origin.clock.now_ms();
@@ -97,16 +97,17 @@ impl LibraryWorker {
     /// Saves the new generation, then publishes it: a number that was used is never used again, even after a crash.
     /// Returns whether it was published; not if the library was turned off meanwhile. Nothing is awaited after the
     /// swap, so the caller can report success at once.
-    pub(super) async fn publish(&self, ready: PreparedGeneration, begun: &BuildHandle) -> bool {
+    pub(super) async fn publish(&self, ready: PreparedGeneration, handle: &BuildHandle) -> bool {
         let library = &self.library;
-        let PreparedGeneration { metadata: about, built: BuiltIndex { snapshot, diff, .. }, taken_at_ms } = ready;
+        let PreparedGeneration { metadata, built: BuiltIndex { snapshot, diff, .. }, taken_at_ms } = ready;
         let is_same = diff.as_ref().is_some_and(is_same);
         // Without a visible difference the number stays, so that callers need not look again.
         let same = library.generation().filter(|_| is_same);
-        let (number, taken_at_ms) = same
-            .as_ref()
-            .map_or_else(|| (library.next_number(taken_at_ms), taken_at_ms), |held| (held.number, held.taken_at_ms));
-        let about = SnapshotMetadata { number, taken_at_ms, ..about };
+        let (number, taken_at_ms) = same.as_ref().map_or_else(
+            || (library.next_number(taken_at_ms), taken_at_ms),
+            |current| (current.number, current.taken_at_ms),
+        );
+        let metadata = SnapshotMetadata { number, taken_at_ms, ..metadata };
         let new = || Arc::new(Generation { number, taken_at_ms, snapshot });
         let generation = same.clone().unwrap_or_else(new);
         library.update_progress(|progress| {
@@ -114,23 +115,23 @@ impl LibraryWorker {
                 progress.phase = BuildPhase::Saving;
             }
         });
-        self.save(about.clone(), Arc::clone(&generation)).await;
+        self.save(metadata.clone(), Arc::clone(&generation)).await;
         {
-            let mut facts = library.status.lock();
-            if !library.is_on(&facts) || facts.turned_off != begun.turned_off {
+            let mut status = library.status.lock();
+            if !library.is_on(&status) || status.turned_off != handle.turned_off {
                 return false;
             }
-            facts.metadata = about;
+            status.metadata = metadata;
             if same.is_none() {
                 match &diff {
                     Some(diff) => {
                         let keys = crate::index::incremental::changed_keys(diff, &generation.snapshot);
-                        facts.record_changes(number, keys);
+                        status.record_changes(number, keys);
                     }
                     // The whole snapshot is new: earlier changes are unknown.
-                    None => facts.changes.clear(),
+                    None => status.changes.clear(),
                 }
-                facts.diff = diff.map(Arc::new);
+                status.diff = diff.map(Arc::new);
                 *library.generation.write() = Some(generation);
             }
         }
@@ -138,17 +139,17 @@ impl LibraryWorker {
     }
 
     /// Saves the current generation. One that cannot be saved is built again after a restart.
-    pub(super) async fn save(&self, about: SnapshotMetadata, generation: Arc<Generation>) {
+    pub(super) async fn save(&self, metadata: SnapshotMetadata, generation: Arc<Generation>) {
         let Some(store) = self.store() else { return };
-        let id = about.id();
+        let id = metadata.id();
         let clock = &self.library.server.origin.clock;
-        let began_us = clock.now_us();
+        let started_us = clock.now_us();
         let saved =
-            self.library.server.origin.tasks.spawn_blocking(move || store.save(&about, &generation.snapshot)).await;
+            self.library.server.origin.tasks.spawn_blocking(move || store.save(&metadata, &generation.snapshot)).await;
         // Saves count too, so that repeated writes of a large library do not keep the disk busy.
-        self.library.status.lock().indexed.1 += clock.since_ms(began_us);
+        self.library.status.lock().indexed.1 += clock.since_ms(started_us);
         if let Ok(Err(error)) = saved {
-            tracing::warn!(library = %id, %error, "the index cannot be kept on disk: it is built anew after a restart");
+            tracing::warn!(library = %id, %error, "the index cannot be saved: it will be built again after a restart");
         }
     }
 

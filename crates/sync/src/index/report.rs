@@ -114,11 +114,11 @@ impl Library {
     /// The report; `with_diff` adds the last changes.
     pub fn report(&self, with_diff: bool) -> LibraryReport {
         let title = self.title.lock().clone();
-        let facts = self.status.lock();
-        let state = self.state_with(&facts);
+        let status = self.status.lock();
+        let state = self.state_with(&status);
         let now_ms = self.server.origin.clock.now_ms();
         let generation = self.generation().map(|generation| {
-            let confirmed_ms = generation.taken_at_ms.max(facts.metadata.synced_s.saturating_mul(1000));
+            let confirmed_ms = generation.taken_at_ms.max(status.metadata.synced_s.saturating_mul(1000));
             GenerationReport {
                 number: generation.number,
                 taken_at_ms: generation.taken_at_ms,
@@ -127,21 +127,21 @@ impl Library {
                 memory_bytes: super::libraries::memory_bytes(&generation.snapshot),
             }
         });
-        let kept = |kind: &ItemKind| {
-            let count = facts.metadata.counts.get(kind_name(*kind)).map_or(0, |count| count.0);
+        let stored = |kind: &ItemKind| {
+            let count = status.metadata.counts.get(kind_name(*kind)).map_or(0, |count| count.0);
             (kind_name(*kind), count)
         };
-        let contents = facts.info.as_ref().map(|shelf| shelf.contents);
+        let contents = status.info.as_ref().map(|info| info.contents);
         let kinds = contents.map_or(&[][..], |contents| contents.kinds());
-        let items = if generation.is_some() { kinds.iter().map(kept).collect() } else { BTreeMap::new() };
-        let failure = facts.failure.as_ref().map(|(failure, since_ms)| LibraryFailureReport {
+        let items = if generation.is_some() { kinds.iter().map(stored).collect() } else { BTreeMap::new() };
+        let failure = status.failure.as_ref().map(|(failure, since_ms)| LibraryFailureReport {
             reason: failure.name(),
             text: failure.to_string(),
             remedy: failure.remedy(),
             since_ms: *since_ms,
         });
         let progress = self.progress.borrow().clone();
-        let diff = facts.diff.as_ref().filter(|_| with_diff);
+        let diff = status.diff.as_ref().filter(|_| with_diff);
         LibraryReport {
             id: self.id.to_string(),
             server: self.id.server.clone(),
@@ -153,8 +153,8 @@ impl Library {
             items,
             generation,
             last_diff: diff.map(|diff| crate::index::incremental::diff_json(diff)),
-            cost: facts.cost.clone(),
-            builds: facts.builds.clone(),
+            cost: status.cost.clone(),
+            builds: status.builds.clone(),
             progress: progress.is_building().then(|| progress.into()),
         }
     }

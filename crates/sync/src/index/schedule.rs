@@ -25,21 +25,21 @@ pub struct CompareSchedule {
 impl Library {
     /// Last and next full comparison; `None` if the library is not indexed.
     pub fn compare_schedule(&self) -> Option<CompareSchedule> {
-        let facts = self.status.lock();
-        let is_of_use = facts.info.as_ref().is_none_or(|shelf| shelf.contents != LibraryContents::Other);
-        if !self.is_on(&facts) || !is_of_use {
+        let status = self.status.lock();
+        let is_relevant = status.info.as_ref().is_none_or(|info| info.contents != LibraryContents::Other);
+        if !self.is_on(&status) || !is_relevant {
             return None;
         }
         let generation = self.generation();
         let every = self.server.origin.settings.library.schedule;
-        let whole_at_ms = Some(facts.metadata.whole_at_ms).filter(|at_ms| *at_ms > 0 && generation.is_some());
-        let next_ms = scheduled_ms(every, &facts, generation.is_some());
+        let whole_at_ms = Some(status.metadata.whole_at_ms).filter(|at_ms| *at_ms > 0 && generation.is_some());
+        let next_ms = scheduled_ms(every, &status, generation.is_some());
         Some(CompareSchedule {
             every_s: every.map(|every| every.as_secs()),
             whole_at_ms,
-            took_ms: facts.metadata.build_ms,
-            next_ms: next_ms.map(|at_ms| at_ms.max(facts.build_at_ms)).filter(|at_ms| *at_ms < u64::MAX),
-            failure: facts.failure.clone(),
+            took_ms: status.metadata.build_ms,
+            next_ms: next_ms.map(|at_ms| at_ms.max(status.build_at_ms)).filter(|at_ms| *at_ms < u64::MAX),
+            failure: status.failure.clone(),
             items: generation.map_or(0, |generation| generation.snapshot.len() as u64),
         })
     }

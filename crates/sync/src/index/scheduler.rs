@@ -21,16 +21,16 @@ const MAX_DEBOUNCE_MS: u64 = 30_000;
 /// An incremental round rebuilds the indexes only after this many times the duration of a rebuild.
 const INDEX_SHARE: u64 = 20;
 /// A mismatch is compared after this many times the duration of a build, at most an hour later.
-const DOUBT_SHARE: u64 = 20;
-const DOUBT_AT_MOST_MS: u64 = 3_600_000;
+const COMPARE_SHARE: u64 = 20;
+const MAX_COMPARE_DELAY_MS: u64 = 3_600_000;
 /// First and longest pause before a failed attempt is repeated.
 const RETRY_MS: (u64, u64) = (120_000, 1_800_000);
 /// A short library is counted again after this time, when the server has settled.
 const SETTLED_MS: u64 = 125_000;
 /// A snapshot is old after this many schedule intervals without confirmation by the server.
-const OLD: u64 = 2;
+const OUTDATED_AFTER_PERIODS: u64 = 2;
 /// Code of the warning about an old snapshot.
-const OLD_CODE: &str = "library-old";
+const OUTDATED_CODE: &str = "library-old";
 
 /// Next action of the worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub(super) enum NextAction {
     /// Read what changed.
     Follow,
     /// Nothing until this time or the next request.
-    Rest(Option<u64>),
+    Wait(Option<u64>),
 }
 
 /// Input of that decision.
@@ -52,7 +52,7 @@ pub(super) struct SchedulerInput {
     pub(super) is_build_requested: bool,
     /// The library is indexed without a request.
     pub(super) is_auto_indexed: bool,
-    pub(super) is_kept: bool,
+    pub(super) has_snapshot: bool,
     /// The server has not confirmed the snapshot.
     pub(super) is_unconfirmed: bool,
     /// Times of the first and last pending change event.
@@ -79,34 +79,34 @@ pub(super) enum AttemptKind {
 }
 
 /// Decides the next action.
-pub(super) fn next_action(sight: &SchedulerInput, now_ms: u64) -> NextAction {
-    if !sight.is_on {
-        return NextAction::Rest(None);
+pub(super) fn next_action(input: &SchedulerInput, now_ms: u64) -> NextAction {
+    if !input.is_on {
+        return NextAction::Wait(None);
     }
-    if sight.is_build_requested {
+    if input.is_build_requested {
         return NextAction::Build;
     }
-    let wanted_ms = (!sight.is_kept && sight.is_auto_indexed).then_some(0);
-    let build_ms = [wanted_ms, sight.compare_at_ms, sight.scheduled_at_ms].into_iter().flatten().min();
-    let build_ms = build_ms.map(|at_ms| at_ms.max(sight.build_at_ms));
-    let quiet_ms = sight
+    let initial_ms = (!input.has_snapshot && input.is_auto_indexed).then_some(0);
+    let build_ms = [initial_ms, input.compare_at_ms, input.scheduled_at_ms].into_iter().flatten().min();
+    let build_ms = build_ms.map(|at_ms| at_ms.max(input.build_at_ms));
+    let changes_at_ms = input
         .changes_ms
-        .map(|(first_ms, last_ms)| (last_ms + DEBOUNCE_MS).min(first_ms + MAX_DEBOUNCE_MS).max(sight.index_at_ms));
-    let confirm_ms = sight.is_unconfirmed.then_some(0);
-    let follow_ms = [confirm_ms, quiet_ms].into_iter().flatten().min().filter(|_| sight.is_kept);
-    let follow_ms = follow_ms.map(|at_ms| at_ms.max(sight.follow_at_ms));
+        .map(|(first_ms, last_ms)| (last_ms + DEBOUNCE_MS).min(first_ms + MAX_DEBOUNCE_MS).max(input.index_at_ms));
+    let confirm_ms = input.is_unconfirmed.then_some(0);
+    let follow_ms = [confirm_ms, changes_at_ms].into_iter().flatten().min().filter(|_| input.has_snapshot);
+    let follow_ms = follow_ms.map(|at_ms| at_ms.max(input.follow_at_ms));
     if build_ms.is_some_and(|at_ms| at_ms <= now_ms) {
         NextAction::Build
     } else if follow_ms.is_some_and(|at_ms| at_ms <= now_ms) {
         NextAction::Follow
     } else {
-        NextAction::Rest(build_ms.into_iter().chain(follow_ms).min())
+        NextAction::Wait(build_ms.into_iter().chain(follow_ms).min())
     }
 }
 
 /// Time of the next scheduled full comparison.
-pub(super) fn scheduled_ms(every: Option<Duration>, facts: &LibraryStatus, is_kept: bool) -> Option<u64> {
-    let since_ms = if is_kept { facts.metadata.whole_at_ms } else { facts.known_ms };
+pub(super) fn scheduled_ms(every: Option<Duration>, status: &LibraryStatus, has_snapshot: bool) -> Option<u64> {
+    let since_ms = if has_snapshot { status.metadata.whole_at_ms } else { status.known_ms };
     every.map(|every| since_ms.saturating_add(u64::try_from(every.as_millis()).unwrap_or(u64::MAX)))
 }
 
@@ -132,9 +132,9 @@ impl LibraryWorker {
         let clock = &library.server.origin.clock;
         loop {
             self.libraries.warn(&library.server);
-            let sight = self.scheduler_input();
-            match next_action(&sight, clock.now_ms()) {
-                NextAction::Rest(until_ms) => {
+            let input = self.scheduler_input();
+            match next_action(&input, clock.now_ms()) {
+                NextAction::Wait(until_ms) => {
                     let rest = until_ms.map(|until_ms| until_ms.saturating_sub(clock.now_ms()));
                     let rest = rest.map_or(Duration::MAX, |rest| Duration::from_millis(rest.max(1)));
                     tokio::select! {
@@ -146,15 +146,15 @@ impl LibraryWorker {
                     // In this order, so that readers in between see a build in progress.
                     let waiting = BuildProgress { phase: BuildPhase::Waiting, ..BuildProgress::default() };
                     library.update_progress(|progress| *progress = BuildProgress { turns: progress.turns, ..waiting });
-                    if let Some(begun) = library.begin(AttemptKind::Build) {
-                        self.build(begun).await;
+                    if let Some(handle) = library.begin(AttemptKind::Build) {
+                        self.build(handle).await;
                     }
                     library.update_progress(|progress| progress.phase = BuildPhase::Idle);
                 }
                 NextAction::Follow => {
                     library.server.origin.breaker.wait_available().await;
-                    if let Some(begun) = library.begin(AttemptKind::Follow) {
-                        self.follow_changes(begun).await;
+                    if let Some(handle) = library.begin(AttemptKind::Follow) {
+                        self.follow_changes(handle).await;
                     }
                 }
             }
@@ -172,10 +172,10 @@ impl LibraryWorker {
     fn scheduler_input(&self) -> SchedulerInput {
         let library = &self.library;
         let settings = &library.server.origin.settings.library;
-        let facts = library.status.lock();
-        let is_kept = library.generation.read().is_some();
-        let wishes = library.pending.lock();
-        let contents = facts.info.as_ref().map_or(LibraryContents::Other, |shelf| shelf.contents);
+        let status = library.status.lock();
+        let has_snapshot = library.generation.read().is_some();
+        let pending = library.pending.lock();
+        let contents = status.info.as_ref().map_or(LibraryContents::Other, |info| info.contents);
         let at_start = match settings.at_start {
             // Observe and bypass modes index nothing on their own.
             _ if library.server.mode() != CacheMode::Cache => false,
@@ -183,18 +183,18 @@ impl LibraryWorker {
             InitialIndexing::Music => contents == LibraryContents::Music,
             InitialIndexing::Everything => true,
         };
-        let (indexed_ms, indexing_ms) = facts.indexed;
+        let (indexed_ms, indexing_ms) = status.indexed;
         SchedulerInput {
-            is_on: library.is_on(&facts) && contents != LibraryContents::Other,
-            is_build_requested: wishes.build.is_some(),
-            is_auto_indexed: facts.is_auto_indexed || at_start,
-            is_kept,
-            is_unconfirmed: !facts.is_confirmed,
-            changes_ms: wishes.changes.since,
-            compare_at_ms: facts.compare_at_ms.filter(|_| is_kept),
-            scheduled_at_ms: scheduled_ms(settings.schedule, &facts, is_kept),
-            build_at_ms: facts.build_at_ms,
-            follow_at_ms: facts.follow_at_ms,
+            is_on: library.is_on(&status) && contents != LibraryContents::Other,
+            is_build_requested: pending.build.is_some(),
+            is_auto_indexed: status.is_auto_indexed || at_start,
+            has_snapshot,
+            is_unconfirmed: !status.is_confirmed,
+            changes_ms: pending.changes.since,
+            compare_at_ms: status.compare_at_ms.filter(|_| has_snapshot),
+            scheduled_at_ms: scheduled_ms(settings.schedule, &status, has_snapshot),
+            build_at_ms: status.build_at_ms,
+            follow_at_ms: status.follow_at_ms,
             index_at_ms: indexed_ms.saturating_add(indexing_ms.saturating_mul(INDEX_SHARE)),
         }
     }
@@ -202,84 +202,85 @@ impl LibraryWorker {
     /// Schedules a full comparison after a mismatch, soon but not again and again.
     pub(super) fn schedule_compare(&self) {
         let now_ms = self.library.server.origin.clock.now_ms();
-        let mut facts = self.library.status.lock();
-        let pause_ms = facts.metadata.build_ms.saturating_mul(DOUBT_SHARE).min(DOUBT_AT_MOST_MS);
-        let at_ms = facts.metadata.whole_at_ms.saturating_add(pause_ms).max(now_ms);
-        let at_ms = facts.compare_at_ms.map_or(at_ms, |before_ms| before_ms.min(at_ms));
-        facts.compare_at_ms = Some(at_ms);
-        facts.failure.get_or_insert((IndexError::Differs, now_ms));
+        let mut status = self.library.status.lock();
+        let pause_ms = status.metadata.build_ms.saturating_mul(COMPARE_SHARE).min(MAX_COMPARE_DELAY_MS);
+        let at_ms = status.metadata.whole_at_ms.saturating_add(pause_ms).max(now_ms);
+        let at_ms = status.compare_at_ms.map_or(at_ms, |before_ms| before_ms.min(at_ms));
+        status.compare_at_ms = Some(at_ms);
+        status.failure.get_or_insert((IndexError::Differs, now_ms));
     }
 
     /// Records a failure; the generation stays.
     pub(super) fn fail(&self, failure: IndexError, attempt: AttemptKind) {
         let library = &self.library;
         let now_ms = library.server.origin.clock.now_ms();
-        let mut facts = library.status.lock();
-        facts.attempts = facts.attempts.saturating_add(1);
-        let doublings = facts.attempts.saturating_sub(1).min(10);
-        let soon_ms = now_ms.saturating_add((RETRY_MS.0 << doublings).min(RETRY_MS.1));
+        let mut status = library.status.lock();
+        status.attempts = status.attempts.saturating_add(1);
+        let doublings = status.attempts.saturating_sub(1).min(10);
+        let retry_ms = now_ms.saturating_add((RETRY_MS.0 << doublings).min(RETRY_MS.1));
         match (&failure, attempt) {
             (IndexError::Shrunk { .. }, _) => {
-                let settled_ms = now_ms.saturating_add(SETTLED_MS);
-                (facts.build_at_ms, facts.follow_at_ms) = (settled_ms, settled_ms);
+                let stable_ms = now_ms.saturating_add(SETTLED_MS);
+                (status.build_at_ms, status.follow_at_ms) = (stable_ms, stable_ms);
             }
-            (_, AttemptKind::Follow) => facts.follow_at_ms = soon_ms,
+            (_, AttemptKind::Follow) => status.follow_at_ms = retry_ms,
             // Only a person or the schedule repeats these.
             (IndexError::Cancelled | IndexError::TooLarge { .. } | IndexError::Gone, AttemptKind::Build) => {
                 let every = library.server.origin.settings.library.schedule;
-                let every_ms = every.map_or(u64::MAX, |every| u64::try_from(every.as_millis()).unwrap_or(u64::MAX));
-                facts.build_at_ms = now_ms.saturating_add(every_ms);
+                let interval_ms = every.map_or(u64::MAX, |every| u64::try_from(every.as_millis()).unwrap_or(u64::MAX));
+                status.build_at_ms = now_ms.saturating_add(interval_ms);
             }
-            (_, AttemptKind::Build) => facts.build_at_ms = soon_ms,
+            (_, AttemptKind::Build) => status.build_at_ms = retry_ms,
         }
         tracing::warn!(
             library = %library.id,
             reason = failure.name(),
-            "{failure}; what was kept before is kept on"
+            "{failure}; the previous index stays in use"
         );
         library.notify_failure(&failure, attempt);
-        let since_ms = match &facts.failure {
+        let since_ms = match &status.failure {
             Some((before, since_ms)) if before.name() == failure.name() => *since_ms,
             _ => now_ms,
         };
-        facts.failure = Some((failure, since_ms));
+        status.failure = Some((failure, since_ms));
     }
 
     /// Records a success. A mismatch stays until a full comparison.
-    pub(super) fn succeed(&self, facts: &mut LibraryStatus, attempt: AttemptKind) {
-        let is_doubted = attempt == AttemptKind::Follow && facts.compare_at_ms.is_some();
+    pub(super) fn succeed(&self, status: &mut LibraryStatus, attempt: AttemptKind) {
+        let is_compare_due = attempt == AttemptKind::Follow && status.compare_at_ms.is_some();
         let now_ms = self.library.server.origin.clock.now_ms();
-        let since_ms = facts.failure.take().filter(|(failure, _)| *failure == IndexError::Differs);
+        let since_ms = status.failure.take().filter(|(failure, _)| *failure == IndexError::Differs);
         let since_ms = since_ms.map_or(now_ms, |(_, since_ms)| since_ms);
-        facts.failure = is_doubted.then_some((IndexError::Differs, since_ms));
-        (facts.attempts, facts.follow_at_ms) = (0, 0);
+        status.failure = is_compare_due.then_some((IndexError::Differs, since_ms));
+        (status.attempts, status.follow_at_ms) = (0, 0);
         if attempt == AttemptKind::Build {
-            facts.build_at_ms = 0;
+            status.build_at_ms = 0;
             self.library.notify_success();
         }
-        facts.is_confirmed = true;
+        status.is_confirmed = true;
     }
 }
 
 impl Library {
     /// Whether the server has not confirmed the snapshot for too long, and the tolerated hours.
-    fn is_old(&self, now_ms: u64) -> Option<u64> {
+    fn outdated_hours(&self, now_ms: u64) -> Option<u64> {
         let schedule = self.server.origin.settings.library.schedule?;
-        let facts = self.status.lock();
-        let heard_ms = facts.metadata.synced_s.saturating_mul(1000).max(facts.metadata.whole_at_ms);
-        let old_ms = u64::try_from(schedule.as_millis()).unwrap_or(u64::MAX).saturating_mul(OLD);
-        let is_old = self.is_on(&facts)
+        let status = self.status.lock();
+        let confirmed_ms = status.metadata.synced_s.saturating_mul(1000).max(status.metadata.whole_at_ms);
+        let outdated_ms =
+            u64::try_from(schedule.as_millis()).unwrap_or(u64::MAX).saturating_mul(OUTDATED_AFTER_PERIODS);
+        let outdated_hours = self.is_on(&status)
             // A server that is down is not asked, so no request fails.
-            && (facts.failure.is_some() || !facts.is_confirmed || self.server.origin.breaker.state().is_down())
-            && heard_ms > 0
-            && now_ms.saturating_sub(heard_ms) > old_ms;
-        is_old.then_some(old_ms / 3_600_000)
+            && (status.failure.is_some() || !status.is_confirmed || self.server.origin.breaker.state().is_down())
+            && confirmed_ms > 0
+            && now_ms.saturating_sub(confirmed_ms) > outdated_ms;
+        outdated_hours.then_some(outdated_ms / 3_600_000)
     }
 
     /// Whether lookups were made although the index is off.
     fn is_requested_while_off(&self) -> bool {
-        let facts = self.status.lock();
-        facts.was_requested_while_off && !self.is_on(&facts)
+        let status = self.status.lock();
+        status.was_requested_while_off && !self.is_on(&status)
     }
 
     /// Its name where there are several.
@@ -294,18 +295,19 @@ impl Libraries {
         let now_ms = server.origin.clock.now_ms();
         let mut all = self.all();
         all.retain(|library| library.id.server == server.name());
-        let old = all.iter().filter_map(|library| Some(outdated_warning(library, library.is_old(now_ms)?))).collect();
-        drop(server.origin.warnings.replace(&[OLD_CODE], old));
+        let outdated =
+            all.iter().filter_map(|library| Some(outdated_warning(library, library.outdated_hours(now_ms)?))).collect();
+        server.origin.warnings.replace(&[OUTDATED_CODE], outdated);
         // The warning about playlists is more urgent and covers this one.
-        let held = server.origin.warnings.active();
-        let is_said = |library: &Library| {
+        let current = server.origin.warnings.active();
+        let is_raised = |library: &Library| {
             let id = library.id.to_string();
-            held.iter().any(|held| held.code == SYNC_WITHOUT_INDEX && held.subject.as_deref() == Some(&*id))
+            current.iter().any(|warning| warning.code == SYNC_WITHOUT_INDEX && warning.subject.as_deref() == Some(&*id))
         };
-        all.retain(|library| library.is_requested_while_off() && !is_said(library));
+        all.retain(|library| library.is_requested_while_off() && !is_raised(library));
         let turn_on = all.first().map(|library| turn_on(library));
-        let missed: Vec<String> = all.iter().map(|library| library.display_name()).collect();
-        set_warning(server, !missed.is_empty(), index_off_warning(&missed).with(turn_on));
+        let libraries_off: Vec<String> = all.iter().map(|library| library.display_name()).collect();
+        set_warning(server, !libraries_off.is_empty(), index_off_warning(&libraries_off).with(turn_on));
     }
 }
 
@@ -313,9 +315,9 @@ impl Libraries {
 fn outdated_warning(library: &Library, hours: u64) -> Warning {
     let text =
         format!("The server has not confirmed the index of {} for more than {hours} hours.", library.display_name());
-    let remedy = "See why with: greenroom build --list; it is tried again by itself.";
+    let remedy = "See the reason with: greenroom build --list. Greenroom keeps trying.";
     let build = WarningAction::new("Build now", "POST", format!("libraries/{}/build", library.id));
-    Warning::notice(OLD_CODE, text, remedy).about(library.id.to_string()).with(Some(build))
+    Warning::notice(OUTDATED_CODE, text, remedy).about(library.id.to_string()).with(Some(build))
 }
 
 /// The action that turns a library on.
@@ -325,13 +327,13 @@ pub(super) fn turn_on(library: &Library) -> WarningAction {
 }
 
 /// Warning about lookups in libraries that are turned off.
-pub(super) fn index_off_warning(missed: &[String]) -> Warning {
+pub(super) fn index_off_warning(libraries_off: &[String]) -> Warning {
     Warning {
         code: "library-off",
         severity: Severity::Notice,
         action: None,
         subject: None,
-        text: format!("Looked up in, and not kept: {}.", missed.join(", ")).into(),
+        text: format!("Lookups need indexes that are turned off: {}.", libraries_off.join(", ")).into(),
         remedy: "Turn it on, or each track costs the server several requests: PUT {\"enabled\": true} to \
                  /api/v1/libraries/{id}."
             .into(),
@@ -339,12 +341,12 @@ pub(super) fn index_off_warning(missed: &[String]) -> Warning {
 }
 
 /// Sets or clears a warning.
-fn set_warning(server: &Server, holds: bool, warning: Warning) {
-    let is_said = server.origin.warnings.active().contains(&warning);
-    if !holds || !is_said {
+fn set_warning(server: &Server, is_active: bool, warning: Warning) {
+    let is_raised = server.origin.warnings.active().contains(&warning);
+    if !is_active || !is_raised {
         server.origin.warnings.lower(warning.code);
     }
-    if holds && !is_said {
+    if is_active && !is_raised {
         server.origin.warnings.raise(warning);
     }
 }
@@ -360,11 +362,11 @@ async fn sleep(clock: &greenroom_cache::Clock, rest: Duration) {
 mod tests {
     use super::*;
 
-    const KEPT: SchedulerInput = SchedulerInput {
+    const INDEXED: SchedulerInput = SchedulerInput {
         is_on: true,
         is_build_requested: false,
         is_auto_indexed: true,
-        is_kept: true,
+        has_snapshot: true,
         is_unconfirmed: false,
         changes_ms: None,
         compare_at_ms: None,
@@ -373,56 +375,56 @@ mod tests {
         follow_at_ms: 0,
         index_at_ms: 0,
     };
-    const NEW: SchedulerInput = SchedulerInput { is_kept: false, is_unconfirmed: true, ..KEPT };
+    const NOT_INDEXED: SchedulerInput = SchedulerInput { has_snapshot: false, is_unconfirmed: true, ..INDEXED };
 
-    fn check(cases: &[(&str, SchedulerInput, NextAction)]) {
-        for (what, sight, wanted) in cases {
-            assert_eq!(next_action(sight, 100_000), *wanted, "{what}");
+    fn checksum(cases: &[(&str, SchedulerInput, NextAction)]) {
+        for (what, input, wanted) in cases {
+            assert_eq!(next_action(input, 100_000), *wanted, "{what}");
         }
     }
 
     #[test]
-    fn a_library_is_built_when_it_is_wanted_asked_for_or_due() {
-        check(&[
-            ("kept", KEPT, NextAction::Rest(Some(1_000_000))),
-            ("wanted", NEW, NextAction::Build),
-            ("not wanted", SchedulerInput { is_auto_indexed: false, ..NEW }, NextAction::Rest(Some(1_000_000))),
-            ("asked", SchedulerInput { is_build_requested: true, ..KEPT }, NextAction::Build),
-            ("by schedule", SchedulerInput { scheduled_at_ms: Some(99_999), ..KEPT }, NextAction::Build),
-            ("never by schedule", SchedulerInput { scheduled_at_ms: None, ..KEPT }, NextAction::Rest(None)),
-            ("doubted", SchedulerInput { compare_at_ms: Some(100_000), ..KEPT }, NextAction::Build),
-            ("off", SchedulerInput { is_on: false, is_build_requested: true, ..NEW }, NextAction::Rest(None)),
-            ("failed before", SchedulerInput { build_at_ms: 130_000, ..NEW }, NextAction::Rest(Some(130_000))),
+    fn a_library_is_built_when_its_index_is_missing_requested_or_due() {
+        checksum(&[
+            ("kept", INDEXED, NextAction::Wait(Some(1_000_000))),
+            ("wanted", NOT_INDEXED, NextAction::Build),
+            ("not wanted", SchedulerInput { is_auto_indexed: false, ..NOT_INDEXED }, NextAction::Wait(Some(1_000_000))),
+            ("asked", SchedulerInput { is_build_requested: true, ..INDEXED }, NextAction::Build),
+            ("by schedule", SchedulerInput { scheduled_at_ms: Some(99_999), ..INDEXED }, NextAction::Build),
+            ("never by schedule", SchedulerInput { scheduled_at_ms: None, ..INDEXED }, NextAction::Wait(None)),
+            ("doubted", SchedulerInput { compare_at_ms: Some(100_000), ..INDEXED }, NextAction::Build),
+            ("off", SchedulerInput { is_on: false, is_build_requested: true, ..NOT_INDEXED }, NextAction::Wait(None)),
+            ("failed before", SchedulerInput { build_at_ms: 130_000, ..NOT_INDEXED }, NextAction::Wait(Some(130_000))),
             (
                 "asked for although it failed",
-                SchedulerInput { build_at_ms: 130_000, is_build_requested: true, ..NEW },
+                SchedulerInput { build_at_ms: 130_000, is_build_requested: true, ..NOT_INDEXED },
                 NextAction::Build,
             ),
         ]);
     }
 
     #[test]
-    fn changes_are_followed_a_few_seconds_after_the_last_and_never_put_off_for_ever() {
-        let news = |first, last| SchedulerInput { changes_ms: Some((first, last)), ..KEPT };
-        check(&[
-            ("just now", news(99_000, 99_500), NextAction::Rest(Some(102_500))),
-            ("quiet", news(90_000, 97_000), NextAction::Follow),
-            ("never quiet", news(70_000, 99_999), NextAction::Follow),
+    fn changes_are_followed_a_few_seconds_after_the_last_and_never_postponed_for_ever() {
+        let changes = |first, last| SchedulerInput { changes_ms: Some((first, last)), ..INDEXED };
+        checksum(&[
+            ("just now", changes(99_000, 99_500), NextAction::Wait(Some(102_500))),
+            ("quiet", changes(90_000, 97_000), NextAction::Follow),
+            ("never quiet", changes(70_000, 99_999), NextAction::Follow),
             (
                 "indexed lately",
-                SchedulerInput { index_at_ms: 110_000, ..news(90_000, 97_000) },
-                NextAction::Rest(Some(110_000)),
+                SchedulerInput { index_at_ms: 110_000, ..changes(90_000, 97_000) },
+                NextAction::Wait(Some(110_000)),
             ),
             (
                 "of what is not kept",
-                SchedulerInput { is_auto_indexed: false, changes_ms: Some((1, 1)), ..NEW },
-                NextAction::Rest(Some(1_000_000)),
+                SchedulerInput { is_auto_indexed: false, changes_ms: Some((1, 1)), ..NOT_INDEXED },
+                NextAction::Wait(Some(1_000_000)),
             ),
-            ("unconfirmed", SchedulerInput { is_unconfirmed: true, ..KEPT }, NextAction::Follow),
+            ("unconfirmed", SchedulerInput { is_unconfirmed: true, ..INDEXED }, NextAction::Follow),
             (
                 "failed before",
-                SchedulerInput { is_unconfirmed: true, follow_at_ms: 100_001, ..KEPT },
-                NextAction::Rest(Some(100_001)),
+                SchedulerInput { is_unconfirmed: true, follow_at_ms: 100_001, ..INDEXED },
+                NextAction::Wait(Some(100_001)),
             ),
         ]);
     }

@@ -55,16 +55,16 @@ mod tests {
     use greenroom_state::db::StateDb;
 
     #[test]
-    fn what_was_said_last_is_kept() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let choices = LibraryOverrides::new(folder.path());
-        assert!(choices.read().is_err(), "it makes no file of its own");
-        StateDb::open(folder.path()).expect("it can be made");
+    fn the_last_override_of_a_library_is_stored() {
+        let folder = tempfile::tempdir().expect("create a temporary folder");
+        let overrides = LibraryOverrides::new(folder.path());
+        assert!(overrides.read().is_err(), "no file is created");
+        StateDb::open(folder.path()).expect("create the state database");
         let id = LibraryId { server: "home".into(), key: "3".into() };
-        assert!(choices.read().expect("it is there").is_empty());
-        choices.write(&id, false).expect("it can be kept");
-        choices.write(&id, true).expect("it can be kept");
-        choices.write(&id, false).expect("it can be kept");
+        assert!(overrides.read().expect("read what was written").is_empty());
+        overrides.write(&id, false).expect("write the override");
+        overrides.write(&id, true).expect("write the override");
+        overrides.write(&id, false).expect("write the override");
         assert_eq!(LibraryOverrides::new(folder.path()).read(), Ok(BTreeMap::from([(id, false)])));
     }
 }

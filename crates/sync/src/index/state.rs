@@ -88,19 +88,19 @@ impl LibraryState {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct StateInputs {
     pub(super) is_on: bool,
-    pub(super) is_kept: bool,
+    pub(super) has_snapshot: bool,
     pub(super) is_confirmed: bool,
     pub(super) is_building: bool,
     pub(super) has_failed: bool,
 }
 
 /// The state that follows from this input.
-pub(super) fn state_of(signs: StateInputs) -> LibraryState {
-    match signs {
+pub(super) fn state_of(inputs: StateInputs) -> LibraryState {
+    match inputs {
         StateInputs { is_on: false, .. } => LibraryState::Off,
-        StateInputs { is_kept: true, has_failed: true, .. } => LibraryState::Stale,
-        StateInputs { is_kept: true, is_confirmed: true, .. } => LibraryState::Current,
-        StateInputs { is_kept: true, .. } => LibraryState::Unconfirmed,
+        StateInputs { has_snapshot: true, has_failed: true, .. } => LibraryState::Stale,
+        StateInputs { has_snapshot: true, is_confirmed: true, .. } => LibraryState::Current,
+        StateInputs { has_snapshot: true, .. } => LibraryState::Unconfirmed,
         StateInputs { is_building: true, .. } => LibraryState::Building,
         StateInputs { has_failed: true, .. } => LibraryState::Failed,
         _ => LibraryState::Idle,
@@ -133,17 +133,17 @@ impl IndexError {
     /// What to do about it.
     pub fn remedy(&self) -> &'static str {
         match self {
-            Self::Unreachable => "It is tried again by itself. See whether the server is up.",
+            Self::Unreachable => "Greenroom keeps trying. Check that the server is running.",
             Self::Refused => "Get a new token of the owner: greenroom login.",
-            Self::Unfit => "It is tried again by itself. See whether the address is that of the media server.",
-            Self::Changing => "It is tried again by itself when the server has come to rest.",
-            Self::Differs => "All of it is compared soon. To do it at once: greenroom build.",
+            Self::Unfit => "Greenroom keeps trying. Check that the address is that of the media server.",
+            Self::Changing => "Greenroom tries again when the library has stopped changing.",
+            Self::Differs => "The whole library will be compared soon. To do it now: greenroom build.",
             Self::Shrunk { .. } => {
-                "It is looked at again in two minutes. If the items are really gone, build it with force."
+                "Greenroom checks again in two minutes. If the items are really gone: greenroom build --force."
             }
-            Self::TooLarge { .. } => "Allow more with library.memory_limit_mb, or turn a library off.",
-            Self::TimedOut { .. } => "Allow more with library.timeout_minutes, or see why the server is slow.",
-            Self::Cancelled => "Build it when it suits you.",
+            Self::TooLarge { .. } => "Raise library.memory_limit_mb, or turn off the index of a library.",
+            Self::TimedOut { .. } => "Raise library.timeout_minutes, or find out why the server is slow.",
+            Self::Cancelled => "Start the build again when it suits you.",
             Self::Gone => "Nothing needs to be done.",
         }
     }
@@ -153,19 +153,19 @@ impl fmt::Display for IndexError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreachable => f.write_str("the server does not answer"),
-            Self::Refused => f.write_str("the server does not let the configured token in"),
-            Self::Unfit => f.write_str("what the server answers cannot be understood"),
+            Self::Refused => f.write_str("the server rejects the configured token"),
+            Self::Unfit => f.write_str("the server's responses cannot be read"),
             Self::Changing => f.write_str("the library changes faster than it can be read"),
-            Self::Differs => f.write_str("what is kept does not fit what the server says it has"),
+            Self::Differs => f.write_str("the index does not match the server's counts"),
             Self::Shrunk { was, came } => write!(
                 f,
-                "the server shows {came} items where {was} are kept, while it starts or scans: that is not believed yet"
+                "the server lists {came} items instead of {was} while it starts or scans: the new list is not used yet"
             ),
             Self::TooLarge { needed_mb, limit_mb } => {
-                write!(f, "with it the libraries would take {needed_mb} MB of memory, and {limit_mb} MB are allowed")
+                write!(f, "the library indexes would need {needed_mb} MB of memory, and {limit_mb} MB are allowed")
             }
-            Self::TimedOut { minutes } => write!(f, "it was not done within {minutes} minutes"),
-            Self::Cancelled => f.write_str("it was cancelled"),
+            Self::TimedOut { minutes } => write!(f, "the build did not finish within {minutes} minutes"),
+            Self::Cancelled => f.write_str("the build was cancelled"),
             Self::Gone => f.write_str("the server has no such library any more"),
         }
     }
@@ -175,28 +175,34 @@ impl fmt::Display for IndexError {
 mod tests {
     use super::*;
 
-    const NOTHING: StateInputs =
-        StateInputs { is_on: true, is_kept: false, is_confirmed: false, is_building: false, has_failed: false };
+    const NO_SNAPSHOT: StateInputs =
+        StateInputs { is_on: true, has_snapshot: false, is_confirmed: false, is_building: false, has_failed: false };
 
     #[test]
-    fn what_is_kept_stays_in_use_whatever_fails() {
-        for (signs, wanted) in [
-            (NOTHING, LibraryState::Idle),
-            (StateInputs { is_building: true, ..NOTHING }, LibraryState::Building),
-            (StateInputs { is_building: true, has_failed: true, ..NOTHING }, LibraryState::Building),
-            (StateInputs { has_failed: true, ..NOTHING }, LibraryState::Failed),
-            (StateInputs { is_kept: true, ..NOTHING }, LibraryState::Unconfirmed),
-            (StateInputs { is_kept: true, is_confirmed: true, ..NOTHING }, LibraryState::Current),
-            (StateInputs { is_kept: true, is_confirmed: true, is_building: true, ..NOTHING }, LibraryState::Current),
-            (StateInputs { is_kept: true, is_confirmed: true, has_failed: true, ..NOTHING }, LibraryState::Stale),
-            (StateInputs { is_on: false, is_kept: true, ..NOTHING }, LibraryState::Off),
+    fn a_snapshot_stays_in_use_whatever_fails() {
+        for (inputs, wanted) in [
+            (NO_SNAPSHOT, LibraryState::Idle),
+            (StateInputs { is_building: true, ..NO_SNAPSHOT }, LibraryState::Building),
+            (StateInputs { is_building: true, has_failed: true, ..NO_SNAPSHOT }, LibraryState::Building),
+            (StateInputs { has_failed: true, ..NO_SNAPSHOT }, LibraryState::Failed),
+            (StateInputs { has_snapshot: true, ..NO_SNAPSHOT }, LibraryState::Unconfirmed),
+            (StateInputs { has_snapshot: true, is_confirmed: true, ..NO_SNAPSHOT }, LibraryState::Current),
+            (
+                StateInputs { has_snapshot: true, is_confirmed: true, is_building: true, ..NO_SNAPSHOT },
+                LibraryState::Current,
+            ),
+            (
+                StateInputs { has_snapshot: true, is_confirmed: true, has_failed: true, ..NO_SNAPSHOT },
+                LibraryState::Stale,
+            ),
+            (StateInputs { is_on: false, has_snapshot: true, ..NO_SNAPSHOT }, LibraryState::Off),
         ] {
-            assert_eq!(state_of(signs), wanted, "{signs:?}");
+            assert_eq!(state_of(inputs), wanted, "{inputs:?}");
         }
     }
 
     #[test]
-    fn every_failure_says_what_it_is_and_what_to_do() {
+    fn every_error_has_a_description_and_a_remedy() {
         let every = [
             IndexError::Unreachable,
             IndexError::Refused,

@@ -146,15 +146,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_news_the_last_word_about_a_key_counts() {
-        let news = |changed: &[&str], removed: &[&str], at_ms| ItemChanges {
+    fn the_last_change_of_a_key_counts() {
+        let changes = |changed: &[&str], removed: &[&str], at_ms| ItemChanges {
             changed: changed.iter().map(ToString::to_string).collect(),
             removed: removed.iter().map(ToString::to_string).collect(),
             has_unnamed_changes: false,
             since: Some((at_ms, at_ms)),
         };
-        let both = news(&["1", "2"], &["3", "4"], 5).merge(news(&["3"], &["1"], 9));
-        assert_eq!(both, ItemChanges { since: Some((5, 9)), ..news(&["2", "3"], &["1", "4"], 0) });
+        let both = changes(&["1", "2"], &["3", "4"], 5).merge(changes(&["3"], &["1"], 9));
+        assert_eq!(both, ItemChanges { since: Some((5, 9)), ..changes(&["2", "3"], &["1", "4"], 0) });
         assert_eq!(both.clone().merge(ItemChanges::default()), both);
         assert_eq!(ItemChanges::default().merge(both.clone()), both);
     }

@@ -21,24 +21,24 @@ use greenroom_state::secrets::LIBRARIES_FOLDER;
 use greenroom_state::secrets::give_to_owner;
 
 /// Suffix of snapshot files.
-const ENDING: &str = ".library";
+const EXTENSION: &str = ".library";
 /// Suffix of unreadable files that were set aside; only the last one of each library stays.
-const ASIDE: &str = ".damaged";
+const DAMAGED_EXTENSION: &str = ".damaged";
 /// Suffix of files being written.
-const BESIDE: &str = ".new";
+const TEMPORARY_EXTENSION: &str = ".new";
 /// Age at which an unfinished file is deleted.
-const UNFINISHED: Duration = Duration::from_secs(24 * 3600);
+const TEMPORARY_FILE_AGE: Duration = Duration::from_secs(24 * 3600);
 /// Files of other tokens checked in one sweep.
 const MAX_SWEPT: usize = 1_000;
 /// Files written by this process.
-static WRITTEN: AtomicU64 = AtomicU64::new(0);
+static WRITE_NUMBER: AtomicU64 = AtomicU64::new(0);
 /// First bytes of a file.
-const MARK: &[u8] = b"greenroom library 1\n";
+const MAGIC: &[u8] = b"greenroom library 1\n";
 /// Max bytes of the JSON.
-const MAX_ABOUT_BYTES: usize = 64 * 1024;
-const CHECK_BYTES: usize = 32;
+const MAX_METADATA_BYTES: usize = 64 * 1024;
+const CHECKSUM_BYTES: usize = 32;
 /// Age at which files of another token are deleted.
-const UNUSED: Duration = Duration::from_secs(30 * 24 * 3600);
+const UNUSED_FILE_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Metadata of a snapshot.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,23 +83,23 @@ impl SnapshotStore {
     }
 
     /// Writes one snapshot in place of the previous one.
-    pub(super) fn save(&self, about: &SnapshotMetadata, snapshot: &Snapshot) -> io::Result<()> {
+    pub(super) fn save(&self, metadata: &SnapshotMetadata, snapshot: &Snapshot) -> io::Result<()> {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
         // The outer one first: each gets the owner of its parent.
         for folder in [self.folder.parent(), Some(self.folder.as_path())].into_iter().flatten() {
             give_to_owner(folder);
         }
-        let path = self.path_of(&about.key);
+        let path = self.path_of(&metadata.key);
         // A name of its own, because another process or an ending task may be writing the same snapshot.
-        let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
-        let beside = path.with_extension(format!("{}-{number}{BESIDE}", std::process::id()));
-        let written = write(&beside, about, snapshot);
+        let number = WRITE_NUMBER.fetch_add(1, Ordering::Relaxed);
+        let temporary = path.with_extension(format!("{}-{number}{TEMPORARY_EXTENSION}", std::process::id()));
+        let written = write(&temporary, metadata, snapshot);
         if written.is_err() {
-            drop(std::fs::remove_file(&beside));
+            let _ = std::fs::remove_file(&temporary); // The first error is reported.
         }
         written?;
-        give_to_owner(&beside);
-        std::fs::rename(&beside, &path)?;
+        give_to_owner(&temporary);
+        std::fs::rename(&temporary, &path)?;
         File::open(&self.folder)?.sync_all()
     }
 
@@ -111,17 +111,17 @@ impl SnapshotStore {
         let start = format!("{}-", self.server);
         for path in entries.flatten().map(|entry| entry.path()) {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if !name.starts_with(&start) || !name.ends_with(ENDING) {
+            if !name.starts_with(&start) || !name.ends_with(EXTENSION) {
                 continue;
             }
             match read(&path, &is_off) {
                 // Another server's name may begin with this one's.
-                Some((about, _)) if about.server != self.server => {}
-                Some((about, snapshot)) if self.path_of(&about.key) == path => {
-                    loaded.push((about.clamp_times(now_ms), snapshot));
+                Some((metadata, _)) if metadata.server != self.server => {}
+                Some((metadata, snapshot)) if self.path_of(&metadata.key) == path => {
+                    loaded.push((metadata.clamp_times(now_ms), snapshot));
                 }
                 _ => {
-                    drop(std::fs::rename(&path, path.with_extension(&ASIDE[1..])));
+                    let _ = std::fs::rename(&path, path.with_extension(&DAMAGED_EXTENSION[1..])); // It is reported as damaged.
                     damaged.push(path);
                 }
             }
@@ -140,31 +140,31 @@ impl SnapshotStore {
                 let written = file.metadata().and_then(|file| file.modified());
                 let age = written.ok().and_then(|written| now.duration_since(written).ok());
                 let name = file.file_name().to_string_lossy().into_owned();
-                let lasting = match (name.ends_with(BESIDE), is_own) {
-                    (true, _) => UNFINISHED,
+                let max_age = match (name.ends_with(TEMPORARY_EXTENSION), is_own) {
+                    (true, _) => TEMPORARY_FILE_AGE,
                     (false, true) => continue,
-                    (false, false) => UNUSED,
+                    (false, false) => UNUSED_FILE_AGE,
                 };
-                if name.starts_with(&start) && age.is_some_and(|age| age > lasting) {
-                    drop(std::fs::remove_file(file.path()));
+                if name.starts_with(&start) && age.is_some_and(|age| age > max_age) {
+                    let _ = std::fs::remove_file(file.path()); // The next sweep tries again.
                 }
             }
             // Removes only an empty folder.
             if !is_own {
-                drop(std::fs::remove_dir(&folder));
+                let _ = std::fs::remove_dir(&folder); // It may hold other files.
             }
         }
     }
 
     /// Deletes the files of this library.
     pub(super) fn remove(&self, key: &str) {
-        drop(std::fs::remove_file(self.path_of(key)));
+        let _ = std::fs::remove_file(self.path_of(key)); // There may be none.
     }
 
     fn path_of(&self, key: &str) -> PathBuf {
         let is_plain = key.len() <= 40 && key.bytes().all(|byte| byte.is_ascii_alphanumeric());
         let name = if is_plain { key.to_owned() } else { format!("_{}", &blake3::hash(key.as_bytes()).to_hex()[..32]) };
-        self.folder.join(format!("{}-{name}{ENDING}", self.server))
+        self.folder.join(format!("{}-{name}{EXTENSION}", self.server))
     }
 }
 
@@ -185,50 +185,50 @@ impl SnapshotMetadata {
     }
 }
 
-fn write(path: &Path, about: &SnapshotMetadata, snapshot: &Snapshot) -> io::Result<()> {
-    let about = serde_json::to_vec(about)?;
-    let length = u32::try_from(about.len()).map_err(io::Error::other)?;
+fn write(path: &Path, metadata: &SnapshotMetadata, snapshot: &Snapshot) -> io::Result<()> {
+    let metadata = serde_json::to_vec(metadata)?;
+    let length = u32::try_from(metadata.len()).map_err(io::Error::other)?;
     let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-    let mut out = ChecksumWriter { out: io::BufWriter::new(file), check: blake3::Hasher::new() };
-    out.write_all(MARK)?;
+    let mut out = ChecksumWriter { out: io::BufWriter::new(file), checksum: blake3::Hasher::new() };
+    out.write_all(MAGIC)?;
     out.write_all(&length.to_le_bytes())?;
-    out.write_all(&about)?;
+    out.write_all(&metadata)?;
     snapshot.encode(&mut out)?;
-    let check = out.check.finalize();
+    let checksum = out.checksum.finalize();
     let mut file = out.out;
-    file.write_all(check.as_bytes())?;
+    file.write_all(checksum.as_bytes())?;
     file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
 }
 
 fn read(path: &Path, is_off: impl Fn(&str) -> bool) -> Option<StoredSnapshot> {
     let mut bytes = Vec::new();
     File::open(path).ok()?.read_to_end(&mut bytes).ok()?;
-    let (bytes, check) = bytes.split_at_checked(bytes.len().checked_sub(CHECK_BYTES)?)?;
-    if blake3::hash(bytes).as_bytes() != check {
+    let (bytes, checksum) = bytes.split_at_checked(bytes.len().checked_sub(CHECKSUM_BYTES)?)?;
+    if blake3::hash(bytes).as_bytes() != checksum {
         return None;
     }
-    let rest = bytes.strip_prefix(MARK)?;
+    let rest = bytes.strip_prefix(MAGIC)?;
     let (length, rest) = rest.split_first_chunk::<4>()?;
     let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
-    if length > MAX_ABOUT_BYTES {
+    if length > MAX_METADATA_BYTES {
         return None;
     }
-    let (about, snapshot) = rest.split_at_checked(length)?;
-    let about: SnapshotMetadata = serde_json::from_slice(about).ok()?;
-    let snapshot = if is_off(&about.key) { None } else { Some(Snapshot::decode(snapshot).ok()?) };
-    Some((about, snapshot))
+    let (metadata, snapshot) = rest.split_at_checked(length)?;
+    let metadata: SnapshotMetadata = serde_json::from_slice(metadata).ok()?;
+    let snapshot = if is_off(&metadata.key) { None } else { Some(Snapshot::decode(snapshot).ok()?) };
+    Some((metadata, snapshot))
 }
 
 /// A writer that computes the checksum.
 struct ChecksumWriter {
     out: io::BufWriter<File>,
-    check: blake3::Hasher,
+    checksum: blake3::Hasher,
 }
 
 impl Write for ChecksumWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.out.write(bytes)?;
-        self.check.update(&bytes[..written]);
+        self.checksum.update(&bytes[..written]);
         Ok(written)
     }
 
@@ -254,24 +254,24 @@ mod tests {
         builder.build()
     }
 
-    fn about(server: &str, key: &str) -> SnapshotMetadata {
+    fn metadata(server: &str, key: &str) -> SnapshotMetadata {
         SnapshotMetadata { server: server.into(), key: key.into(), number: 7, ..SnapshotMetadata::default() }
     }
 
     #[test]
-    fn what_was_saved_is_loaded_for_the_same_token_only() {
-        let folder = tempfile::tempdir().expect("a folder");
+    fn a_saved_snapshot_is_loaded_only_for_the_same_token() {
+        let folder = tempfile::tempdir().expect("create a temporary folder");
         let store = SnapshotStore::new(folder.path(), &Partition::new("one"), "home");
-        store.save(&about("home", "3"), &snapshot(100)).expect("it can be saved");
-        store.save(&about("home", "odd/../key"), &snapshot(2)).expect("it can be saved");
+        store.save(&metadata("home", "3"), &snapshot(100)).expect("save the snapshot");
+        store.save(&metadata("home", "odd/../key"), &snapshot(2)).expect("save the snapshot");
         let (mut loaded, damaged) = store.load(u64::MAX, |_| false);
-        loaded.sort_by_key(|(about, _)| about.key.clone());
+        loaded.sort_by_key(|(metadata, _)| metadata.key.clone());
         assert_eq!(damaged, Vec::<PathBuf>::new());
         assert_eq!(
             loaded.iter().map(|(_, snapshot)| snapshot.as_ref().map_or(0, Snapshot::len)).collect::<Vec<_>>(),
             [100, 2]
         );
-        assert_eq!(loaded[0].0, about("home", "3"));
+        assert_eq!(loaded[0].0, metadata("home", "3"));
         assert!(
             SnapshotStore::new(folder.path(), &Partition::new("other"), "home").load(u64::MAX, |_| false).0.is_empty()
         );
@@ -283,30 +283,30 @@ mod tests {
     }
 
     #[test]
-    fn files_are_the_owners_alone() {
-        let folder = tempfile::tempdir().expect("a folder");
+    fn files_can_be_read_only_by_their_owner() {
+        let folder = tempfile::tempdir().expect("create a temporary folder");
         let store = SnapshotStore::new(folder.path(), &Partition::new("one"), "home");
-        store.save(&about("home", "3"), &snapshot(1)).expect("it can be saved");
-        let mode = |path: &Path| std::fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
+        store.save(&metadata("home", "3"), &snapshot(1)).expect("save the snapshot");
+        let mode = |path: &Path| std::fs::metadata(path).expect("read what was written").permissions().mode() & 0o777;
         assert_eq!(mode(&store.path_of("3")), 0o600);
         assert_eq!(mode(&store.folder), 0o700);
     }
 
     #[test]
-    fn any_byte_that_is_not_what_was_written_sets_the_file_aside() {
-        let folder = tempfile::tempdir().expect("a folder");
+    fn a_file_with_any_changed_byte_is_set_aside() {
+        let folder = tempfile::tempdir().expect("create a temporary folder");
         let store = SnapshotStore::new(folder.path(), &Partition::new("one"), "home");
-        store.save(&about("home", "3"), &snapshot(3)).expect("it can be saved");
+        store.save(&metadata("home", "3"), &snapshot(3)).expect("save the snapshot");
         let path = store.path_of("3");
-        let whole = std::fs::read(&path).expect("it is there");
+        let whole = std::fs::read(&path).expect("read what was written");
         for at in (0..whole.len()).step_by(7) {
             let mut flipped = whole.clone();
             flipped[at] ^= 0x20;
-            std::fs::write(&path, flipped).expect("written");
+            std::fs::write(&path, flipped).expect("write the file");
             assert!(read(&path, |_| false).is_none(), "byte {at}");
         }
-        for length in [0, 1, CHECK_BYTES, whole.len() - 1] {
-            std::fs::write(&path, &whole[..length]).expect("written");
+        for length in [0, 1, CHECKSUM_BYTES, whole.len() - 1] {
+            std::fs::write(&path, &whole[..length]).expect("write the file");
             assert!(read(&path, |_| false).is_none(), "{length} bytes");
         }
         let (loaded, damaged) = store.load(u64::MAX, |_| false);
@@ -315,15 +315,16 @@ mod tests {
     }
 
     #[test]
-    fn what_was_kept_for_a_token_that_is_not_used_any_more_goes_after_a_month() {
-        let folder = tempfile::tempdir().expect("a folder");
+    fn snapshots_of_an_unused_token_are_removed_after_a_month() {
+        let folder = tempfile::tempdir().expect("create a temporary folder");
         let (own, other) = (Partition::new("one"), Partition::new("other"));
         let (own, other) =
             (SnapshotStore::new(folder.path(), &own, "home"), SnapshotStore::new(folder.path(), &other, "home"));
-        own.save(&about("home", "3"), &snapshot(1)).expect("it can be saved");
-        other.save(&about("home", "3"), &snapshot(1)).expect("it can be saved");
-        let written = std::fs::metadata(other.path_of("3")).and_then(|file| file.modified()).expect("a time");
-        let written = written.duration_since(UNIX_EPOCH).expect("it is later").as_secs() * 1000;
+        own.save(&metadata("home", "3"), &snapshot(1)).expect("save the snapshot");
+        other.save(&metadata("home", "3"), &snapshot(1)).expect("save the snapshot");
+        let written =
+            std::fs::metadata(other.path_of("3")).and_then(|file| file.modified()).expect("read the modification time");
+        let written = written.duration_since(UNIX_EPOCH).expect("the time is after the epoch").as_secs() * 1000;
         let month_ms = 31 * 24 * 3_600_000;
         SnapshotStore::new(folder.path(), &Partition::new("one"), "den").sweep(written + month_ms);
         own.sweep(written + month_ms / 2);
@@ -337,71 +338,71 @@ mod tests {
     }
 
     #[test]
-    fn what_is_half_written_is_not_there() {
-        let folder = tempfile::tempdir().expect("a folder");
+    fn an_unfinished_file_is_not_loaded() {
+        let folder = tempfile::tempdir().expect("create a temporary folder");
         let store = SnapshotStore::new(folder.path(), &Partition::new("one"), "home");
-        store.save(&about("home", "3"), &snapshot(3)).expect("it can be saved");
-        std::fs::write(store.path_of("4").with_extension("new"), b"half").expect("written");
+        store.save(&metadata("home", "3"), &snapshot(3)).expect("save the snapshot");
+        std::fs::write(store.path_of("4").with_extension("new"), b"half").expect("write the file");
         assert_eq!(store.load(u64::MAX, |_| false).0.len(), 1);
     }
 
     #[test]
-    fn of_a_library_that_is_off_only_what_is_known_about_it_is_read() {
-        let folder = tempfile::tempdir().expect("a folder");
+    fn only_the_metadata_of_a_library_that_is_off_are_read() {
+        let folder = tempfile::tempdir().expect("create a temporary folder");
         let store = SnapshotStore::new(folder.path(), &Partition::new("one"), "home");
         for key in ["3", "4"] {
-            store.save(&about("home", key), &snapshot(5)).expect("it can be saved");
+            store.save(&metadata("home", key), &snapshot(5)).expect("save the snapshot");
         }
         let (mut loaded, _) = store.load(u64::MAX, |key| key == "3");
-        loaded.sort_by_key(|(about, _)| about.key.clone());
+        loaded.sort_by_key(|(metadata, _)| metadata.key.clone());
         let items: Vec<Option<usize>> =
             loaded.iter().map(|(_, snapshot)| snapshot.as_ref().map(Snapshot::len)).collect();
         assert_eq!(items, [None, Some(5)]);
-        assert_eq!(loaded[0].0.number, 7, "its numbers go on");
+        assert_eq!(loaded[0].0.number, 7, "its generation numbers continue");
     }
 
     #[test]
-    fn times_that_are_still_to_come_were_those_of_a_wrong_clock() {
-        let folder = tempfile::tempdir().expect("a folder");
+    fn stored_times_in_the_future_are_clamped_to_now() {
+        let folder = tempfile::tempdir().expect("create a temporary folder");
         let store = SnapshotStore::new(folder.path(), &Partition::new("one"), "home");
-        let wrong = SnapshotMetadata { taken_at_ms: 9_000, whole_at_ms: 8_000, synced_s: 9, ..about("home", "3") };
-        store.save(&wrong, &snapshot(1)).expect("it can be saved");
+        let wrong = SnapshotMetadata { taken_at_ms: 9_000, whole_at_ms: 8_000, synced_s: 9, ..metadata("home", "3") };
+        store.save(&wrong, &snapshot(1)).expect("save the snapshot");
         let read = |now_ms| store.load(now_ms, |_| false).0.remove(0).0;
         assert_eq!(read(10_000), wrong);
         assert_eq!(read(5_000), SnapshotMetadata { taken_at_ms: 5_000, whole_at_ms: 5_000, synced_s: 5, ..wrong });
     }
 
     #[test]
-    fn two_that_write_the_same_library_do_not_mix() {
-        let folder = tempfile::tempdir().expect("a folder");
+    fn concurrent_writers_of_a_library_do_not_mix_their_files() {
+        let folder = tempfile::tempdir().expect("create a temporary folder");
         let store = SnapshotStore::new(folder.path(), &Partition::new("one"), "home");
         std::thread::scope(|scope| {
             for count in 1..=8 {
                 let store = &store;
                 scope.spawn(move || {
                     for _ in 0..20 {
-                        store.save(&about("home", "3"), &snapshot(count * 50)).expect("it can be saved");
+                        store.save(&metadata("home", "3"), &snapshot(count * 50)).expect("save the snapshot");
                     }
                 });
             }
         });
         let (loaded, damaged) = store.load(u64::MAX, |_| false);
         assert_eq!((loaded.len(), damaged.len()), (1, 0));
-        let files = std::fs::read_dir(&store.folder).expect("the folder").count();
-        assert_eq!(files, 1, "nothing is left beside it");
+        let files = std::fs::read_dir(&store.folder).expect("read the folder").count();
+        assert_eq!(files, 1, "no temporary file remains");
     }
 
     #[test]
-    fn what_was_never_finished_goes_after_a_day() {
-        let folder = tempfile::tempdir().expect("a folder");
+    fn unfinished_files_are_removed_after_a_day() {
+        let folder = tempfile::tempdir().expect("create a temporary folder");
         let store = SnapshotStore::new(folder.path(), &Partition::new("one"), "home");
-        store.save(&about("home", "3"), &snapshot(1)).expect("it can be saved");
+        store.save(&metadata("home", "3"), &snapshot(1)).expect("save the snapshot");
         let half = store.folder.join("home-3.1-1.new");
-        std::fs::write(&half, b"half").expect("written");
-        let written = std::fs::metadata(&half).and_then(|file| file.modified()).expect("a time");
-        let written = written.duration_since(UNIX_EPOCH).expect("it is later").as_secs() * 1000;
+        std::fs::write(&half, b"half").expect("write the file");
+        let written = std::fs::metadata(&half).and_then(|file| file.modified()).expect("read the modification time");
+        let written = written.duration_since(UNIX_EPOCH).expect("the time is after the epoch").as_secs() * 1000;
         store.sweep(written + 3_600_000);
-        assert!(half.exists(), "it may be under way");
+        assert!(half.exists(), "it may still be written");
         store.sweep(written + 2 * 24 * 3_600_000);
         assert!(!half.exists() && store.load(u64::MAX, |_| false).0.len() == 1);
     }

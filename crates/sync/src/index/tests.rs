@@ -20,15 +20,15 @@ pub(super) fn server() -> Arc<Server> {
     let mut tree = ConfigSource::default();
     let file = "[[server]]\nname = \"home\"\nkind = \"plex\"\nurl = \"http://127.0.0.1:9\"\ntoken = \"owner\"\n";
     tree.add_toml("g.toml", file);
-    let mut settings = Settings::read(tree).expect("it is valid");
+    let mut settings = Settings::read(tree).expect("read the configuration");
     let (clock, tasks, stop) = (Clock::system(), TaskTracker::new(), CancellationToken::new());
     let cache = Cache::new(greenroom_cache::CacheSettings::default(), clock.clone(), tasks.clone());
     let secrets = (greenroom_state::secrets::HashKey([1; 32]), Secret::new("hook"));
     let server = Server::new(settings.servers.remove(0), cache, clock, tasks, stop, secrets);
-    Arc::new(server.expect("it can be had"))
+    Arc::new(server.expect("create the server"))
 }
 
-pub(super) fn shelf(key: &str) -> LibraryInfo {
+pub(super) fn info(key: &str) -> LibraryInfo {
     LibraryInfo {
         key: key.into(),
         title: format!("Music {key}"),
@@ -42,24 +42,24 @@ pub(super) fn shelf(key: &str) -> LibraryInfo {
 pub(super) fn known(libraries: &Libraries, server: &Arc<Server>, key: &str) -> Arc<Library> {
     let id = LibraryId { server: "home".into(), key: key.into() };
     let library = Arc::new(Library::new(id, &format!("Music {key}"), Arc::clone(server)));
-    library.status.lock().info = Some(shelf(key));
+    library.status.lock().info = Some(info(key));
     libraries.add(Arc::clone(&library));
     library
 }
 
-fn keeper(libraries: &Arc<Libraries>, library: &Arc<Library>) -> LibraryWorker {
-    let source = LibraryClient::new(&library.server).expect("it has a token");
+fn worker(libraries: &Arc<Libraries>, library: &Arc<Library>) -> LibraryWorker {
+    let source = LibraryClient::new(&library.server).expect("the server has a token");
     LibraryWorker { library: Arc::clone(library), libraries: Arc::clone(libraries), source }
 }
 
 #[test]
-fn builds_under_way_share_the_room_with_each_other_and_with_what_is_kept() {
+fn running_builds_share_the_memory_limit_with_each_other_and_with_stored_snapshots() {
     let mut libraries = Libraries::default();
     libraries.memory_limit_bytes = 10_000_000;
     let libraries = Arc::new(libraries);
     let server = server();
     let (one, other) = (known(&libraries, &server, "1"), known(&libraries, &server, "2"));
-    let (one, other) = (keeper(&libraries, &one), keeper(&libraries, &other));
+    let (one, other) = (worker(&libraries, &one), worker(&libraries, &other));
     assert_eq!(one.check_room(6_000_000), Ok(()));
     assert_eq!(one.check_room(7_000_000), Ok(()), "its own projection is not added to itself");
     let refused = other.check_room(4_000_000);
@@ -68,41 +68,41 @@ fn builds_under_way_share_the_room_with_each_other_and_with_what_is_kept() {
     let mut builder = SnapshotBuilder::default();
     builder.push(Item::new(ItemKind::Track, "1", "Ash"));
     one.library.publish(builder.build(), 1);
-    assert!(other.check_room(3_000_000).is_err(), "what is kept counts as well");
+    assert!(other.check_room(3_000_000).is_err(), "stored snapshots count as well");
 }
 
 #[test]
-fn a_wish_that_is_taken_back_is_told_to_whoever_watches() {
+fn a_cancelled_build_request_is_reported_to_observers() {
     let library = known(&Libraries::default(), &server(), "1");
     assert_eq!(library.build(false), BuildRequestResult::Started);
     let mut progress = library.progress();
     progress.mark_unchanged();
     assert!(library.cancel() && !library.is_build_requested());
-    assert!(progress.has_changed().expect("it lives"), "else he waits for ever");
-    assert!(!library.cancel(), "there is nothing any more");
+    assert!(progress.has_changed().expect("the channel is open"), "otherwise an observer waits for ever");
+    assert!(!library.cancel(), "nothing is left to cancel");
 }
 
 #[test]
-fn a_person_ends_builds_and_turning_it_off_ends_whatever_is_under_way() {
+fn cancelling_ends_builds_only_and_turning_a_library_off_ends_every_attempt() {
     let library = known(&Libraries::default(), &server(), "1");
-    let round = library.begin(AttemptKind::Follow).expect("it is on");
+    let round = library.begin(AttemptKind::Follow).expect("the library is on");
     assert!(!library.cancel() && !round.cancel.is_cancelled(), "a round is no build");
     library.set_enabled(false);
     assert!(round.cancel.is_cancelled());
     assert!(library.begin(AttemptKind::Build).is_none(), "it is off");
     library.set_enabled(true);
     library.build(true);
-    let build = library.begin(AttemptKind::Build).expect("it is on");
+    let build = library.begin(AttemptKind::Build).expect("the library is on");
     assert!(library.status.lock().has_force && !library.is_build_requested());
     assert!(library.cancel() && build.cancel.is_cancelled());
     assert_ne!(round.turned_off, build.turned_off);
 }
 
 #[test]
-fn a_warning_holds_as_long_as_it_is_so_of_any_library() {
+fn a_warning_stays_while_it_applies_to_any_library() {
     let (libraries, server) = (Arc::new(Libraries::default()), server());
     let (one, other) = (known(&libraries, &server, "1"), known(&libraries, &server, "2"));
-    let said = || {
+    let response = || {
         libraries.warn(&server);
         server
             .origin
@@ -116,43 +116,44 @@ fn a_warning_holds_as_long_as_it_is_so_of_any_library() {
         library.set_enabled(false);
         library.record_lookup();
     }
-    let both = said();
+    let both = response();
     assert_eq!(both.len(), 1);
     assert!(both[0].0 == "library-off" && both[0].1.contains("home:1") && both[0].1.contains("home:2"), "{both:?}");
     one.set_enabled(true);
-    assert!(said()[0].1.contains("home:2") && !said()[0].1.contains("home:1"));
+    assert!(response()[0].1.contains("home:2") && !response()[0].1.contains("home:1"));
     other.set_enabled(true);
-    assert_eq!(said(), []);
+    assert_eq!(response(), []);
     for library in [&one, &other] {
-        let mut facts = library.status.lock();
-        facts.failure = Some((IndexError::Refused, 1));
-        facts.metadata.whole_at_ms = 1;
+        let mut status = library.status.lock();
+        status.failure = Some((IndexError::Refused, 1));
+        status.metadata.whole_at_ms = 1;
     }
-    assert!(said()[0].0 == "library-old" && said()[0].1.contains("home:1"));
-    assert_eq!(said().len(), 2, "each for itself");
-    let builds = |at: usize| server.origin.warnings.active()[at].action.clone().expect("it can be built").path;
+    assert!(response()[0].0 == "library-old" && response()[0].1.contains("home:1"));
+    assert_eq!(response().len(), 2, "each for itself");
+    let builds =
+        |at: usize| server.origin.warnings.active()[at].action.clone().expect("the warning has an action").path;
     assert_eq!([builds(0), builds(1)], ["libraries/home:1/build", "libraries/home:2/build"]);
     one.status.lock().failure = None;
-    assert_eq!(said().len(), 2, "a server that never answered fails nothing, and confirms nothing");
+    assert_eq!(response().len(), 2, "a server that never answered fails nothing, and confirms nothing");
     one.status.lock().is_confirmed = true;
-    assert_eq!(said().len(), 1, "the other one is still old");
+    assert_eq!(response().len(), 1, "the other one is still old");
     (other.status.lock().failure, other.status.lock().is_confirmed) = (None, true);
-    assert_eq!(said(), []);
+    assert_eq!(response(), []);
 }
 
 #[test]
-fn what_does_not_fit_is_never_shown_as_current() {
+fn an_index_that_differs_is_never_shown_as_current() {
     let libraries = Arc::new(Libraries::default());
     let library = known(&libraries, &server(), "1");
-    let keeper = keeper(&libraries, &library);
+    let worker = worker(&libraries, &library);
     library.publish(SnapshotBuilder::default().build(), 1);
-    keeper.succeed(&mut library.status.lock(), AttemptKind::Build);
+    worker.succeed(&mut library.status.lock(), AttemptKind::Build);
     assert_eq!(library.state(), super::LibraryState::Current);
-    keeper.schedule_compare();
+    worker.schedule_compare();
     assert_eq!(library.state(), super::LibraryState::Stale);
-    keeper.succeed(&mut library.status.lock(), AttemptKind::Follow);
+    worker.succeed(&mut library.status.lock(), AttemptKind::Follow);
     assert_eq!(library.failure().map(|(failure, _)| failure), Some(IndexError::Differs), "a round does not settle it");
     library.status.lock().compare_at_ms = None;
-    keeper.succeed(&mut library.status.lock(), AttemptKind::Build);
+    worker.succeed(&mut library.status.lock(), AttemptKind::Build);
     assert_eq!(library.state(), super::LibraryState::Current);
 }

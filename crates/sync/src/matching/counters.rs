@@ -98,18 +98,18 @@ pub struct MatchCounters {
 }
 
 impl MatchCounters {
-    pub(super) fn increment(&self, what: MatchCounter) {
-        self.add(what, 1);
+    pub(super) fn increment(&self, counter: MatchCounter) {
+        self.add(counter, 1);
     }
 
-    pub(super) fn add(&self, what: MatchCounter, times: usize) {
-        let times = u64::try_from(times).unwrap_or(u64::MAX);
-        self.counts[what as usize].fetch_add(times, Ordering::Relaxed);
+    pub(super) fn add(&self, counter: MatchCounter, count: usize) {
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        self.counts[counter as usize].fetch_add(count, Ordering::Relaxed);
     }
 
     /// The count of one event.
-    pub fn get(&self, what: MatchCounter) -> u64 {
-        self.counts[what as usize].load(Ordering::Relaxed)
+    pub fn get(&self, counter: MatchCounter) -> u64 {
+        self.counts[counter as usize].load(Ordering::Relaxed)
     }
 }
 
@@ -118,11 +118,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_count_has_its_place_and_its_word() {
-        for (place, count) in MatchCounter::EVERY.into_iter().enumerate() {
-            assert_eq!(count as usize, place);
+    fn every_counter_has_its_index_and_a_unique_name() {
+        for (target, count) in MatchCounter::EVERY.into_iter().enumerate() {
+            assert_eq!(count as usize, target);
         }
-        let words: std::collections::BTreeSet<_> = MatchCounter::EVERY.map(MatchCounter::name).into();
-        assert_eq!(words.len(), MatchCounter::EVERY.len());
+        let names: std::collections::BTreeSet<_> = MatchCounter::EVERY.map(MatchCounter::name).into();
+        assert_eq!(names.len(), MatchCounter::EVERY.len());
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// Max ids and max files stored per item.
-const MAX_NAMES: usize = 16;
+const MAX_IDS: usize = 16;
 const MAX_FILES: usize = 8;
 
 /// Identity of an item.
@@ -39,7 +39,7 @@ pub struct ItemIdentity {
 impl ItemIdentity {
     /// The identity of an item.
     pub fn from_item(item: &Item) -> Self {
-        let guids = item.guids.iter().filter_map(|guid| external_id::canonical(guid)).take(MAX_NAMES).collect();
+        let guids = item.guids.iter().filter_map(|guid| external_id::canonical(guid)).take(MAX_IDS).collect();
         let paths = item.files.iter().map(|file| file.path.to_string()).take(MAX_FILES).collect();
         Self {
             kind: kind_name(item.kind).to_owned(),
@@ -114,18 +114,18 @@ mod tests {
     }
 
     #[test]
-    fn a_file_or_a_name_is_enough_and_a_key_is_nothing() {
+    fn a_file_or_an_id_identifies_an_item_and_a_key_does_not() {
         let identity = ItemIdentity::from_item(&track("1", &["plex://track/a", "local://1"], &["/m/a.flac"]));
         assert_eq!(identity.guids, ["plex://track/a"]);
         assert!(identity.matches(&track("2", &["plex://track/a"], &["/m/moved.flac"])));
         assert!(identity.matches(&track("3", &["plex://track/other"], &["/m/a.flac"])));
         assert!(!identity.matches(&track("1", &["plex://track/b"], &["/m/b.flac"])), "the key was reused");
-        assert!(!identity.matches(&track("1", &["local://1"], &[])), "nobody else knows it by that");
-        assert!(!identity.matches(&Item::new(ItemKind::Track, "1", "Song")), "it is called like that, and no more");
+        assert!(!identity.matches(&track("1", &["local://1"], &[])), "a local id identifies nothing");
+        assert!(!identity.matches(&Item::new(ItemKind::Track, "1", "Song")), "only the title is the same");
     }
 
     #[test]
-    fn without_files_and_names_all_of_the_words_have_to_be_equal() {
+    fn without_files_and_ids_all_texts_must_be_equal() {
         let bare = Item::new(ItemKind::Track, "1", "Song");
         let identity = ItemIdentity::from_item(&bare);
         assert!(identity.matches(&Item { key: "9".into(), ..bare.clone() }));

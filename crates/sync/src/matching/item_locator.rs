@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-use greenroom_library::external_id::index::{IdIndex, IdIndexBuilder, has_name, show_key};
+use greenroom_library::external_id::index::{IdIndex, IdIndexBuilder, has_id_of, show_key};
 use greenroom_library::files::{
     CaseSensitivity, FileIndex, FileIndexBuilder, FileMatchConfidence, FileMatchReason, FileQuery, PathMaps,
 };
@@ -34,23 +34,23 @@ impl ItemLocator {
     }
 
     /// Items with this normalised id.
-    pub(super) fn find_by_id(&self, snapshot: &Snapshot, name: &str) -> Vec<Item> {
-        let has = |item: &Item| {
+    pub(super) fn find_by_id(&self, snapshot: &Snapshot, id: &str) -> Vec<Item> {
+        let has_id = |item: &Item| {
             let show = show_key(item).and_then(|key| snapshot.item(snapshot.row_of(key)?));
-            has_name(item, show.as_ref(), name)
+            has_id_of(item, show.as_ref(), id)
         };
-        self.ids.rows(name).iter().filter_map(|row| snapshot.item(*row)).filter(has).collect()
+        self.ids.rows(id).iter().filter_map(|row| snapshot.item(*row)).filter(has_id).collect()
     }
 
     /// The item with this identity, under any key: by file, else by id. Of several with the id, the one of the same
     /// album or with the lowest key.
     pub(super) fn find(&self, snapshot: &Snapshot, identity: &ItemIdentity) -> Option<Item> {
         let by_file = identity.paths.iter().find_map(|path| {
-            let asked = FileQuery { path, ..FileQuery::default() };
-            let verdict = self.files.find(&asked, &PathMaps::default(), CaseSensitivity::Exact);
-            let is_whole =
-                verdict.confidence == FileMatchConfidence::High && verdict.reasons.contains(&FileMatchReason::FullPath);
-            let rows = if is_whole { verdict.rows } else { Vec::new() };
+            let query = FileQuery { path, ..FileQuery::default() };
+            let result = self.files.find(&query, &PathMaps::default(), CaseSensitivity::Exact);
+            let is_complete =
+                result.confidence == FileMatchConfidence::High && result.reasons.contains(&FileMatchReason::FullPath);
+            let rows = if is_complete { result.rows } else { Vec::new() };
             let mut items = rows.into_iter().filter_map(|row| snapshot.item(row));
             items.find(|item| identity.matches(item) && identity.has_file_of(item))
         });
@@ -88,27 +88,31 @@ pub(super) struct ItemLocators {
 impl ItemLocators {
     /// The locator of a generation. An older one is dropped with its last user.
     pub(super) fn for_generation(&self, library: &LibraryId, generation: &Generation) -> Arc<LazyLocator> {
-        let mut held = self.by_library.lock();
-        if let Some(lazy) = held.get(library)
-            && (lazy.number, lazy.taken_at_ms) == (generation.number, generation.taken_at_ms)
+        let mut by_library = self.by_library.lock();
+        if let Some(locator_entry) = by_library.get(library)
+            && (locator_entry.number, locator_entry.taken_at_ms) == (generation.number, generation.taken_at_ms)
         {
-            return Arc::clone(lazy);
+            return Arc::clone(locator_entry);
         }
-        let lazy = Arc::new(LazyLocator {
+        let locator_entry = Arc::new(LazyLocator {
             number: generation.number,
             taken_at_ms: generation.taken_at_ms,
             locator: OnceLock::new(),
         });
         // A caller with an older generation must not replace the newer locator.
-        if held.get(library).is_none_or(|other| other.number <= lazy.number) {
-            held.insert(library.clone(), Arc::clone(&lazy));
+        if by_library.get(library).is_none_or(|other| other.number <= locator_entry.number) {
+            by_library.insert(library.clone(), Arc::clone(&locator_entry));
         }
-        lazy
+        locator_entry
     }
 
     /// Bytes of the file indexes.
     pub(super) fn bytes(&self) -> usize {
-        let held = self.by_library.lock();
-        held.values().filter_map(|lazy| lazy.locator.get()).map(|finder| finder.files.bytes()).sum()
+        let by_library = self.by_library.lock();
+        by_library
+            .values()
+            .filter_map(|locator_entry| locator_entry.locator.get())
+            .map(|locator| locator.files.bytes())
+            .sum()
     }
 }

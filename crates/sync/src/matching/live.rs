@@ -19,14 +19,14 @@ use greenroom_origin::scheduler::QueueRequest;
 use greenroom_proxy::server::Server;
 
 /// Max items read of one search.
-const MAX_FOUND: u64 = 50;
+const MAX_RESULTS: u64 = 50;
 /// Timeout of one search.
 const TIMEOUT: Duration = Duration::from_secs(15);
 /// Max bytes of a response.
-const MAX_ANSWER_BYTES: u64 = 4 * 1024 * 1024;
+const MAX_RESPONSE_BYTES: u64 = 4 * 1024 * 1024;
 const MINUTE_MS: u64 = 60_000;
 /// A shorter search term finds everything.
-const SHORTEST_SEARCH: usize = 2;
+const MIN_TITLE_CHARS: usize = 2;
 
 /// Searches per minute, by server.
 #[derive(Debug, Default)]
@@ -38,12 +38,12 @@ impl LiveSearchBudget {
     /// Takes one search from the minute's budget; false if none is left.
     pub(super) fn try_acquire(&self, server: &str, per_minute: usize, now_ms: u64) -> bool {
         let mut used = self.used.lock();
-        let times = used.entry(server.to_owned()).or_default();
-        times.retain(|at_ms| now_ms.saturating_sub(*at_ms) < MINUTE_MS && *at_ms <= now_ms);
-        if times.len() >= per_minute {
+        let count = used.entry(server.to_owned()).or_default();
+        count.retain(|at_ms| now_ms.saturating_sub(*at_ms) < MINUTE_MS && *at_ms <= now_ms);
+        if count.len() >= per_minute {
             return false;
         }
-        times.push(now_ms);
+        count.push(now_ms);
         true
     }
 }
@@ -57,10 +57,10 @@ pub(super) fn is_available(library: &Library) -> bool {
 pub(super) async fn search(library: &Library, title: &str) -> Option<Vec<Item>> {
     let server = &library.server;
     let credential = server.origin.own_credential().filter(|_| server.origin.breaker.allows_requests())?;
-    let shelf = library_info(&library.id);
+    let info = library_info(&library.id);
     let user = server.identify(&credential).account();
     let kind = server.origin.settings.kind;
-    let target = kind.search_target(&shelf, ItemKind::Track, title, MAX_FOUND, user.as_deref());
+    let target = kind.search_target(&info, ItemKind::Track, title, MAX_RESULTS, user.as_deref());
     let request = server.origin.own_request(&target, &credential)?;
     let body = server.origin.clock.timeout(TIMEOUT, ask(server, request)).await.ok()??;
     Some(kind.page(Some(ItemKind::Track), &body).ok()?.items)
@@ -71,7 +71,7 @@ async fn ask(server: &Server, request: Request<Body>) -> Option<bytes::Bytes> {
     server.origin.counters.own.fetch_add(1, Ordering::Relaxed);
     let response = server.origin.send(request, UpstreamRequestKind::Read, breaker::key_of("a search")).await.ok()?;
     let is_ok = response.status() == http::StatusCode::OK;
-    match collect(response.into_body(), MAX_ANSWER_BYTES).await {
+    match collect(response.into_body(), MAX_RESPONSE_BYTES).await {
         CollectedBody::Whole(body) if is_ok => Some(body),
         _ => None,
     }
@@ -89,12 +89,13 @@ fn library_info(id: &LibraryId) -> LibraryInfo {
 
 /// The part of a title to search for: servers search literally, so parts that are written differently everywhere are
 /// cut. `None` if nothing distinctive is left.
-pub(super) fn searchable(title: &str) -> Option<&str> {
+pub(super) fn searchable_title(title: &str) -> Option<&str> {
     let lower = title.to_ascii_lowercase();
-    let ends = [" (", " [", " {", " - ", " feat", " ft.", " featuring "].iter().filter_map(|mark| lower.find(mark));
+    let ends =
+        [" (", " [", " {", " - ", " feat", " ft.", " featuring "].iter().filter_map(|separator| lower.find(separator));
     let end = ends.min().unwrap_or(title.len());
-    let head = title.get(..end).map(str::trim).filter(|head| head.chars().count() >= SHORTEST_SEARCH);
-    head.or_else(|| Some(title.trim()).filter(|title| title.chars().count() >= SHORTEST_SEARCH))
+    let core = title.get(..end).map(str::trim).filter(|core| core.chars().count() >= MIN_TITLE_CHARS);
+    core.or_else(|| Some(title.trim()).filter(|title| title.chars().count() >= MIN_TITLE_CHARS))
 }
 
 #[cfg(test)]
@@ -102,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_budget_comes_back_with_time() {
+    fn a_budget_is_restored_after_a_minute() {
         let budget = LiveSearchBudget::default();
         assert!(budget.try_acquire("home", 2, 1_000_000) && budget.try_acquire("home", 2, 1_030_000));
         assert!(!budget.try_acquire("home", 2, 1_059_999));
@@ -114,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_core_of_a_title_is_searched_for() {
+    fn only_the_core_of_a_title_is_searched() {
         for (title, core) in [
             ("Creep (Remastered 2011)", Some("Creep")),
             ("Alive - Kumarion Remix", Some("Alive")),
@@ -124,7 +125,7 @@ mod tests {
             ("A", None),
             ("Über (live)", Some("Über")),
         ] {
-            assert_eq!(searchable(title), core, "{title}");
+            assert_eq!(searchable_title(title), core, "{title}");
         }
     }
 }

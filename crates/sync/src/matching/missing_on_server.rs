@@ -24,23 +24,23 @@ pub(super) struct MissingOnServer {
 impl MissingOnServer {
     /// Whether the item was missing at this generation or a newer one.
     pub(super) fn contains(&self, library: &LibraryId, key: &str, number: u64) -> bool {
-        let held = self.entries.lock();
-        if held.until.is_empty() {
+        let entries = self.entries.lock();
+        if entries.until.is_empty() {
             return false;
         }
-        held.until.get(&(library.clone(), key.to_owned())).is_some_and(|until| number <= *until)
+        entries.until.get(&(library.clone(), key.to_owned())).is_some_and(|until| number <= *until)
     }
 
     /// Records that the server lacks this item, which this generation lists.
     pub(super) fn insert(&self, library: &LibraryId, key: &str, number: u64) {
-        let mut held = self.entries.lock();
+        let mut entries = self.entries.lock();
         let entry = (library.clone(), key.to_owned());
-        if held.until.insert(entry.clone(), number).is_none() {
-            held.order.push_back(entry);
+        if entries.until.insert(entry.clone(), number).is_none() {
+            entries.order.push_back(entry);
         }
-        while held.order.len() > MAX_ENTRIES {
-            let Some(oldest) = held.order.pop_front() else { return };
-            held.until.remove(&oldest);
+        while entries.order.len() > MAX_ENTRIES {
+            let Some(oldest) = entries.order.pop_front() else { return };
+            entries.until.remove(&oldest);
         }
     }
 }
@@ -50,15 +50,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_next_generation_is_believed_again_and_the_oldest_are_forgotten() {
-        let disowned = MissingOnServer::default();
-        let library: LibraryId = "home:3".parse().expect("an id");
-        disowned.insert(&library, "7", 4);
-        assert!(disowned.contains(&library, "7", 4) && disowned.contains(&library, "7", 3));
-        assert!(!disowned.contains(&library, "7", 5) && !disowned.contains(&library, "8", 4));
+    fn an_item_is_offered_again_in_the_next_generation_and_the_oldest_entries_are_evicted() {
+        let missing = MissingOnServer::default();
+        let library: LibraryId = "home:3".parse().expect("parse the library id");
+        missing.insert(&library, "7", 4);
+        assert!(missing.contains(&library, "7", 4) && missing.contains(&library, "7", 3));
+        assert!(!missing.contains(&library, "7", 5) && !missing.contains(&library, "8", 4));
         for key in 0..MAX_ENTRIES {
-            disowned.insert(&library, &format!("k{key}"), 4);
+            missing.insert(&library, &format!("k{key}"), 4);
         }
-        assert!(!disowned.contains(&library, "7", 4) && disowned.contains(&library, "k0", 4));
+        assert!(!missing.contains(&library, "7", 4) && missing.contains(&library, "k0", 4));
     }
 }

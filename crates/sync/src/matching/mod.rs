@@ -104,8 +104,8 @@ impl MatchSource {
     /// Reason of a result that needed no scoring: a code, and a sentence for people.
     pub fn reason(self) -> Option<(&'static str, &'static str)> {
         match self {
-            Self::Pin => Some(("pinned", "somebody said that it is this one")),
-            Self::Confirmed => Some(("confirmed", "it was used before, and the server had it")),
+            Self::Pin => Some(("pinned", "pinned by a person")),
+            Self::Confirmed => Some(("confirmed", "used before, and the server had it")),
             Self::Index | Self::Miss | Self::Live => None,
         }
     }
@@ -215,12 +215,12 @@ impl Default for MatcherState {
 impl MatcherState {
     /// Overrides under these keys. A read error yields none and is logged once.
     fn overrides(&self, keys: &OverrideKeys) -> Vec<(usize, MatchOverride)> {
-        let mut rulings = Vec::new();
+        let mut overrides = Vec::new();
         self.with_store(|store| {
-            rulings = store.find(keys)?;
+            overrides = store.find(keys)?;
             Ok(())
         });
-        rulings
+        overrides
     }
 
     /// All keys of pins and rejections; none if they cannot be read.
@@ -237,22 +237,22 @@ impl MatcherState {
         let Some(store) = &self.store else { return };
         match work(store) {
             Ok(()) => self.has_warned.store(false, Ordering::Relaxed),
-            Err(failing) => {
+            Err(error) => {
                 self.counters.increment(MatchCounter::NotSaved);
                 if !self.has_warned.swap(true, Ordering::Relaxed) {
-                    tracing::warn!(reason = %failing, "decisions on matches cannot be read or written; pins do not count");
+                    tracing::warn!(reason = %error, "match overrides cannot be read or written; pins have no effect");
                 }
             }
         }
     }
 
-    fn put(&self, rulings: Vec<MatchOverride>) -> Result<Vec<i64>, OverrideError> {
+    fn put(&self, overrides: Vec<MatchOverride>) -> Result<Vec<i64>, OverrideError> {
         let store = self.store.as_ref().ok_or(OverrideError::NoStore)?;
-        let keyed: Vec<(MatchOverride, OverrideKeys)> = rulings
+        let keyed: Vec<(MatchOverride, OverrideKeys)> = overrides
             .into_iter()
-            .map(|ruling| {
-                let keys = OverrideKeys::new(&ruling.library, &ruling.query);
-                (ruling, keys)
+            .map(|match_override| {
+                let keys = OverrideKeys::new(&match_override.library, &match_override.query);
+                (match_override, keys)
             })
             .collect();
         store.put(&keyed).map_err(|reason| {
@@ -267,16 +267,16 @@ impl Matcher {
     /// stored.
     pub fn open(
         data_dir: &Path,
-        trouble: Option<StateErrorKind>,
+        state_error: Option<StateErrorKind>,
         settings: greenroom_config::MatchingSettings,
     ) -> Self {
-        let opened = match trouble {
+        let opened = match state_error {
             None => OverrideStore::open(data_dir, settings.max_decisions),
-            Some(trouble) => Err(StateError::new(trouble, "the state cannot be used")),
+            Some(state_error) => Err(StateError::new(state_error, "the state cannot be used")),
         };
         let store = opened
-            .inspect_err(|failing| {
-                tracing::warn!(reason = %failing, "decisions on matches are neither known nor kept");
+            .inspect_err(|error| {
+                tracing::warn!(reason = %error, "match overrides are not available");
             })
             .ok();
         Self { shared: Arc::new(MatcherState { store, settings, ..MatcherState::default() }) }
@@ -297,32 +297,32 @@ impl Matcher {
     pub async fn resolve(
         &self,
         library: &Arc<Library>,
-        wanted: &[TrackQuery],
+        queries: &[TrackQuery],
         policy: MatchPolicy,
     ) -> Vec<TrackResolution> {
-        self.resolve_with(library, wanted, policy, LiveSearch::Off).await.1
+        self.resolve_with(library, queries, policy, LiveSearch::Off).await.1
     }
 
     /// Like `resolve`, but searches the server for missing tracks if allowed. Also returns the generation used.
     pub async fn resolve_with(
         &self,
         library: &Arc<Library>,
-        wanted: &[TrackQuery],
+        queries: &[TrackQuery],
         policy: MatchPolicy,
         live: LiveSearch,
     ) -> (Option<Arc<Generation>>, Vec<TrackResolution>) {
         let Some(generation) = library.generation() else {
-            return (None, vec![TrackResolution::no_match(); wanted.len()]);
+            return (None, vec![TrackResolution::no_match(); queries.len()]);
         };
-        let mut resolved = Vec::with_capacity(wanted.len());
-        for chunk in wanted.chunks(CHUNK) {
+        let mut resolved = Vec::with_capacity(queries.len());
+        for chunk in queries.chunks(CHUNK) {
             let chunk = chunk.to_vec();
             let work =
-                move |session: &MatchSession<'_>| chunk.iter().map(|one| session.resolve(one)).collect::<Vec<_>>();
+                move |session: &MatchSession<'_>| chunk.iter().map(|query| session.resolve(query)).collect::<Vec<_>>();
             resolved.extend(self.in_session(library, &generation, policy, work).await);
         }
-        if let LiveSearch::UpTo(most) = live {
-            self.search(library, &generation, (wanted, &mut resolved), policy, most).await;
+        if let LiveSearch::UpTo(limit) = live {
+            self.search(library, &generation, (queries, &mut resolved), policy, limit).await;
         }
         (Some(generation), resolved)
     }
@@ -332,42 +332,42 @@ impl Matcher {
         &self,
         library: &Arc<Library>,
         generation: &Arc<Generation>,
-        (wanted, resolved): (&[TrackQuery], &mut [TrackResolution]),
+        (queries, resolved): (&[TrackQuery], &mut [TrackResolution]),
         policy: MatchPolicy,
-        most: usize,
+        limit: usize,
     ) {
         let settings = &self.shared.settings;
-        let mut left = most.min(settings.live_per_call);
-        for (wanted, resolved) in wanted.iter().zip(resolved) {
+        let mut remaining = limit.min(settings.live_per_call);
+        for (query, resolved) in queries.iter().zip(resolved) {
             if resolved.decision != MatchDecision::Reject {
                 continue;
             }
-            let question = MissKey::new(&library.id, wanted, policy);
-            let known = self.shared.negative_cache.get(&question);
+            let miss_key = MissKey::new(&library.id, query, policy);
+            let known = self.shared.negative_cache.get(&miss_key);
             let is_searched = known.is_some_and(|known| {
                 known.number == generation.number && !matches!(known.live_result, LiveSearchResult::NotSearched)
             });
-            let Some(title) = live::searchable(&wanted.title).filter(|_| !is_searched) else { continue };
+            let Some(title) = live::searchable_title(&query.title).filter(|_| !is_searched) else { continue };
             if !live::is_available(library) {
                 self.shared.counters.increment(MatchCounter::LiveFailed);
                 continue;
             }
             let now_ms = library.server.origin.clock.now_ms();
-            let may =
-                left > 0 && self.shared.budget.try_acquire(library.server.name(), settings.live_per_minute, now_ms);
-            if !may {
+            let may_search = remaining > 0
+                && self.shared.budget.try_acquire(library.server.name(), settings.live_per_minute, now_ms);
+            if !may_search {
                 self.shared.counters.increment(MatchCounter::LiveRefused);
                 continue;
             }
-            left -= 1;
+            remaining -= 1;
             resolved.is_searched = true;
             self.shared.counters.increment(MatchCounter::LiveAsked);
             let Some(items) = live::search(library, title).await else {
                 self.shared.counters.increment(MatchCounter::LiveFailed);
                 continue;
             };
-            let asked = wanted.clone();
-            let work = move |session: &MatchSession<'_>| session.judge_live(&asked, items);
+            let query = query.clone();
+            let work = move |session: &MatchSession<'_>| session.judge_live(&query, items);
             let judged = self.in_session(library, generation, policy, work).await;
             if judged.decision != MatchDecision::Reject {
                 self.shared.counters.increment(MatchCounter::LiveFound);

@@ -23,18 +23,18 @@ const MAX_DELTA_ITEMS: usize = 20_000;
 pub(super) struct MissKey {
     library: LibraryId,
     policy: u8,
-    asked: [u64; 2],
+    query_hash: [u64; 2],
 }
 
 impl MissKey {
-    pub(super) fn new(library: &LibraryId, wanted: &TrackQuery, policy: MatchPolicy) -> Self {
-        let text = serde_json::to_string(wanted).unwrap_or_default();
+    pub(super) fn new(library: &LibraryId, query: &TrackQuery, policy: MatchPolicy) -> Self {
+        let text = serde_json::to_string(query).unwrap_or_default();
         let hash = xxhash_rust::xxh3::xxh3_128(text.as_bytes());
         let halves = [hash >> 64, hash & u128::from(u64::MAX)];
         Self {
             library: library.clone(),
             policy: policy as u8,
-            asked: halves.map(|half| u64::try_from(half).unwrap_or_default()),
+            query_hash: halves.map(|half| u64::try_from(half).unwrap_or_default()),
         }
     }
 }
@@ -93,43 +93,43 @@ pub(super) struct IndexDelta {
 }
 
 impl MatchNegativeCache {
-    pub(super) fn get(&self, question: &MissKey) -> Option<CachedMiss> {
-        self.state.lock().misses.get(question).cloned()
+    pub(super) fn get(&self, miss_key: &MissKey) -> Option<CachedMiss> {
+        self.state.lock().misses.get(miss_key).cloned()
     }
 
-    pub(super) fn insert(&self, question: MissKey, known: CachedMiss) {
-        let mut held = self.state.lock();
-        if held.misses.insert(question.clone(), known).is_none() {
-            held.order.push_back(question);
+    pub(super) fn insert(&self, miss_key: MissKey, miss: CachedMiss) {
+        let mut state = self.state.lock();
+        if state.misses.insert(miss_key.clone(), miss).is_none() {
+            state.order.push_back(miss_key);
         }
-        while held.misses.len() > MAX_MISSES {
-            let Some(oldest) = held.order.pop_front() else { return };
-            held.misses.remove(&oldest);
+        while state.misses.len() > MAX_MISSES {
+            let Some(oldest) = state.order.pop_front() else { return };
+            state.misses.remove(&oldest);
         }
         // The order still contains entries that were removed one by one.
-        if held.order.len() > 2 * MAX_MISSES {
-            let NegativeCacheState { misses: known, order, .. } = &mut *held;
-            order.retain(|question| known.contains_key(question));
+        if state.order.len() > 2 * MAX_MISSES {
+            let NegativeCacheState { misses, order, .. } = &mut *state;
+            order.retain(|miss_key| misses.contains_key(miss_key));
         }
     }
 
-    pub(super) fn remove(&self, question: &MissKey) {
-        self.state.lock().misses.remove(question);
+    pub(super) fn remove(&self, miss_key: &MissKey) {
+        self.state.lock().misses.remove(miss_key);
     }
 
     /// Clears a library's entries, because an override may contradict them.
     pub(super) fn clear_library(&self, library: &LibraryId) {
-        let mut held = self.state.lock();
-        held.misses.retain(|question, _| question.library != *library);
-        let NegativeCacheState { misses: known, order, .. } = &mut *held;
-        order.retain(|question| known.contains_key(question));
+        let mut state = self.state.lock();
+        state.misses.retain(|miss_key, _| miss_key.library != *library);
+        let NegativeCacheState { misses, order, .. } = &mut *state;
+        order.retain(|miss_key| misses.contains_key(miss_key));
     }
 
     /// Clears all entries, because an override of an unknown library may contradict them.
     pub(super) fn clear(&self) {
-        let mut held = self.state.lock();
-        held.misses.clear();
-        held.order.clear();
+        let mut state = self.state.lock();
+        state.misses.clear();
+        state.order.clear();
     }
 
     pub(super) fn len(&self) -> usize {
@@ -138,11 +138,11 @@ impl MatchNegativeCache {
 
     /// Items added to a library since a generation, indexed once for all callers.
     pub(super) fn delta(&self, library: &Library, since: u64, generation: &Generation) -> Arc<IndexDelta> {
-        let is_it = |news: &Arc<IndexDelta>| {
-            news.library == library.id && news.since == since && news.until == generation.number
+        let is_same_delta = |delta: &Arc<IndexDelta>| {
+            delta.library == library.id && delta.since == since && delta.until == generation.number
         };
-        if let Some(news) = self.state.lock().deltas.iter().find(|news| is_it(news)) {
-            return Arc::clone(news);
+        if let Some(delta) = self.state.lock().deltas.iter().find(|delta| is_same_delta(delta)) {
+            return Arc::clone(delta);
         }
         let rows = library.changed_since(since);
         // The rows belong to the newest generation, which may have changed meanwhile.
@@ -152,13 +152,13 @@ impl MatchNegativeCache {
             let items: Vec<Item> = rows.iter().filter_map(|row| generation.snapshot.item(*row)).collect();
             index_of(&items)
         });
-        let news = Arc::new(IndexDelta { library: library.id.clone(), since, until: generation.number, tracks });
-        let mut held = self.state.lock();
-        if held.deltas.len() == MAX_DELTAS {
-            held.deltas.pop_front();
+        let delta = Arc::new(IndexDelta { library: library.id.clone(), since, until: generation.number, tracks });
+        let mut state = self.state.lock();
+        if state.deltas.len() == MAX_DELTAS {
+            state.deltas.pop_front();
         }
-        held.deltas.push_back(Arc::clone(&news));
-        news
+        state.deltas.push_back(Arc::clone(&delta));
+        delta
     }
 }
 

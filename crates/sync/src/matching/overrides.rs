@@ -78,27 +78,27 @@ pub struct ExportedMatchOverride {
     /// Identity of the item.
     pub item: ItemIdentity,
     /// See [`MatchOverride::is_strict`].
-    #[serde(default = "yes")]
+    #[serde(default = "default_strict")]
     pub strict: bool,
     /// Time of its creation, in milliseconds since 1970.
     #[serde(default)]
     pub made_ms: u64,
 }
 
-fn yes() -> bool {
+fn default_strict() -> bool {
     true
 }
 
 impl From<&MatchOverride> for ExportedMatchOverride {
-    fn from(ruling: &MatchOverride) -> Self {
+    fn from(match_override: &MatchOverride) -> Self {
         Self {
-            library: ruling.library.to_string(),
-            kind: ruling.kind,
-            track: ruling.query.clone(),
-            key: ruling.item_key.clone(),
-            item: ruling.identity.clone(),
-            strict: ruling.is_strict,
-            made_ms: ruling.created_ms,
+            library: match_override.library.to_string(),
+            kind: match_override.kind,
+            track: match_override.query.clone(),
+            key: match_override.item_key.clone(),
+            item: match_override.identity.clone(),
+            strict: match_override.is_strict,
+            made_ms: match_override.created_ms,
         }
     }
 }

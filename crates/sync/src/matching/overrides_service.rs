@@ -15,23 +15,25 @@ use greenroom_state::file_work_queue::FileWorkQueue;
 
 impl Matcher {
     /// Confirms a match that was used and accepted; it is stored by the item's identity.
-    pub async fn confirm(&self, library: &Arc<Library>, wanted: &TrackQuery, item: &Item) {
-        self.confirm_all(library, vec![(wanted.clone(), item.clone())]).await;
+    pub async fn confirm(&self, library: &Arc<Library>, query: &TrackQuery, item: &Item) {
+        self.confirm_all(library, vec![(query.clone(), item.clone())]).await;
     }
 
     /// Confirms several matches at the cost of one.
-    pub async fn confirm_all(&self, library: &Arc<Library>, used: Vec<(TrackQuery, Item)>) {
+    pub async fn confirm_all(&self, library: &Arc<Library>, confirmed: Vec<(TrackQuery, Item)>) {
         let owned = Arc::clone(library);
         let now_ms = library.server.origin.clock.now_ms();
         self.run_blocking(library, move |shared| {
             let generation = owned.generation();
             let number = generation.as_ref().map_or(0, |generation| generation.number);
-            let rulings = used.iter().filter(|(wanted, _)| !wanted.is_empty()).filter_map(|(wanted, item)| {
-                let known = shared.overrides(&OverrideKeys::new(&owned.id, wanted));
+            let overrides = confirmed.iter().filter(|(query, _)| !query.is_empty()).filter_map(|(query, item)| {
+                let known = shared.overrides(&OverrideKeys::new(&owned.id, query));
                 let identity = ItemIdentity::from_item(item);
-                let is_known = known.iter().any(|(_, ruling)| {
-                    let is_that = ruling.item_key == *item.key && ruling.identity == identity;
-                    is_that && ruling.kind != MatchOverrideKind::Rejection && ruling.query == *wanted
+                let is_known = known.iter().any(|(_, match_override)| {
+                    let is_same_item = match_override.item_key == *item.key && match_override.identity == identity;
+                    is_same_item
+                        && match_override.kind != MatchOverrideKind::Rejection
+                        && match_override.query == *query
                 });
                 let is_listed =
                     generation.as_ref().is_some_and(|generation| generation.snapshot.row_of(&item.key).is_some());
@@ -39,17 +41,17 @@ impl Matcher {
                     id: 0,
                     library: owned.id.clone(),
                     kind: MatchOverrideKind::Confirmed,
-                    query: wanted.clone(),
+                    query: query.clone(),
                     item_key: item.key.to_string(),
                     identity,
-                    is_strict: session::is_exact_recording(wanted, item, generation.as_deref()),
+                    is_strict: session::is_exact_recording(query, item, generation.as_deref()),
                     seen_in: if is_listed { 0 } else { number },
                     created_ms: now_ms,
                 })
             });
-            let rulings: Vec<MatchOverride> = rulings.collect();
-            if let (false, Err(refused)) = (rulings.is_empty(), shared.put(rulings)) {
-                tracing::debug!(?refused, "what was confirmed is not remembered");
+            let overrides: Vec<MatchOverride> = overrides.collect();
+            if let (false, Err(error)) = (overrides.is_empty(), shared.put(overrides)) {
+                tracing::debug!(?error, "a confirmed match was not saved");
             }
         })
         .await;
@@ -75,34 +77,34 @@ impl Matcher {
         &self,
         library: &Arc<Library>,
         kind: MatchOverrideKind,
-        wanted: TrackQuery,
+        query: TrackQuery,
         item_key: &str,
     ) -> Result<MatchOverride, OverrideError> {
         let generation = library.generation().ok_or(OverrideError::NoSnapshot)?;
         // An ISRC alone is no key: such an override would never be found.
-        if wanted.is_empty() || OverrideKeys::new(&library.id, &wanted).storage_keys().next().is_none() {
+        if query.is_empty() || OverrideKeys::new(&library.id, &query).storage_keys().next().is_none() {
             return Err(OverrideError::EmptyQuery);
         }
         let (owned, item_key) = (Arc::clone(library), item_key.to_owned());
-        let made_ms = library.server.origin.clock.now_ms();
+        let created_ms = library.server.origin.clock.now_ms();
         self.run_blocking(library, move |shared| {
             let snapshot = &generation.snapshot;
             let item =
                 snapshot.row_of(&item_key).and_then(|row| snapshot.item(row)).ok_or(OverrideError::UnknownItem)?;
-            let mut ruling = MatchOverride {
+            let mut match_override = MatchOverride {
                 id: 0,
                 library: owned.id.clone(),
                 kind,
-                query: wanted,
+                query,
                 item_key,
                 identity: ItemIdentity::from_item(&item),
                 is_strict: true,
                 seen_in: 0,
-                created_ms: made_ms,
+                created_ms,
             };
-            ruling.id = shared.put(vec![ruling.clone()])?.first().copied().unwrap_or_default();
+            match_override.id = shared.put(vec![match_override.clone()])?.first().copied().unwrap_or_default();
             shared.negative_cache.clear_library(&owned.id);
-            Ok(ruling)
+            Ok(match_override)
         })
         .await
     }
@@ -112,10 +114,10 @@ impl Matcher {
     /// # Errors
     /// They cannot be removed.
     pub async fn remove_overrides(&self, ids: Vec<i64>) -> Result<usize, OverrideError> {
-        let gone = self.store_work(move |store| Ok(store.remove(&ids)?)).await?;
+        let removed = self.store_work(move |store| Ok(store.remove(&ids)?)).await?;
         // Their libraries are unknown.
         self.shared.negative_cache.clear();
-        Ok(gone)
+        Ok(removed)
     }
 
     /// Overrides with an id above `after`.
@@ -126,9 +128,9 @@ impl Matcher {
         &self,
         filter: OverrideFilter,
         after: i64,
-        most: usize,
+        limit: usize,
     ) -> Result<Vec<MatchOverride>, OverrideError> {
-        self.store_work(move |store| Ok(store.list(&filter, after, most)?)).await
+        self.store_work(move |store| Ok(store.list(&filter, after, limit)?)).await
     }
 
     /// Number of overrides by kind.
@@ -143,14 +145,14 @@ impl Matcher {
     ///
     /// # Errors
     /// They cannot be saved.
-    pub async fn import_overrides(&self, written: Vec<ExportedMatchOverride>) -> Result<usize, OverrideError> {
-        let rulings: Vec<MatchOverride> =
-            written.into_iter().filter_map(ExportedMatchOverride::into_override).collect();
+    pub async fn import_overrides(&self, exported: Vec<ExportedMatchOverride>) -> Result<usize, OverrideError> {
+        let overrides: Vec<MatchOverride> =
+            exported.into_iter().filter_map(ExportedMatchOverride::into_override).collect();
         let shared = Arc::clone(&self.shared);
-        let put = move || shared.put(rulings).map(|ids| ids.len());
-        let kept = self.in_lane(put).await?;
+        let put = move || shared.put(overrides).map(|ids| ids.len());
+        let stored = self.in_lane(put).await?;
         self.shared.negative_cache.clear();
-        Ok(kept)
+        Ok(stored)
     }
 
     /// The queue of its file operations.
@@ -174,7 +176,7 @@ impl Matcher {
         &self,
         work: impl FnOnce() -> Result<R, OverrideError> + Send + 'static,
     ) -> Result<R, OverrideError> {
-        let done = self.shared.lane.run(work).await;
-        done.unwrap_or_else(|undone| Err(OverrideError::NotSaved(OverrideStoreError::Storage(undone.to_string()))))
+        let result = self.shared.lane.run(work).await;
+        result.unwrap_or_else(|error| Err(OverrideError::NotSaved(OverrideStoreError::Storage(error.to_string()))))
     }
 }

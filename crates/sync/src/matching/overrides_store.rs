@@ -32,8 +32,8 @@ pub enum OverrideStoreError {
 }
 
 impl<E: Into<StateError>> From<E> for OverrideStoreError {
-    fn from(failing: E) -> Self {
-        Self::Storage(failing.into().message)
+    fn from(error: E) -> Self {
+        Self::Storage(error.into().message)
     }
 }
 
@@ -61,10 +61,10 @@ impl OverrideStore {
     ///
     /// # Errors
     /// The file cannot be used.
-    pub fn open(data_dir: &Path, max_rulings: usize) -> Result<Self, StateError> {
+    pub fn open(data_dir: &Path, max_overrides: usize) -> Result<Self, StateError> {
         let db = reader::open_newest(&data_dir.join(FILE))?;
         db.pragma_update(None, "foreign_keys", true)?;
-        Ok(Self { db: Mutex::new(db), override_keys: Mutex::default(), max_overrides: max_rulings })
+        Ok(Self { db: Mutex::new(db), override_keys: Mutex::default(), max_overrides })
     }
 
     /// All overrides under these keys, each once, with the position of its key, in that order.
@@ -75,11 +75,11 @@ impl OverrideStore {
              WHERE ruling_key.key = ?1 ORDER BY ruling.id DESC"
         ))?;
         let mut found: Vec<(usize, MatchOverride)> = Vec::new();
-        for (place, key) in keys.lookup_keys().enumerate() {
-            for ruling in select.query_map([key], read)? {
-                let ruling = ruling?;
-                if found.iter().all(|(_, known)| known.id != ruling.id) {
-                    found.push((place, ruling));
+        for (index, key) in keys.lookup_keys().enumerate() {
+            for match_override in select.query_map([key], read)? {
+                let match_override = match_override?;
+                if found.iter().all(|(_, known)| known.id != match_override.id) {
+                    found.push((index, match_override));
                 }
             }
         }
@@ -90,11 +90,11 @@ impl OverrideStore {
     /// each.
     pub(super) fn override_keys(&self) -> Result<Arc<HashSet<i64>>, StateError> {
         let db = self.db.lock();
-        let mut by_hand = self.override_keys.lock();
+        let mut cached = self.override_keys.lock();
         // Another gateway on the same directory may have written.
         let version: i64 = db.pragma_query_value(None, "data_version", |row| row.get(0))?;
-        if let Some((of, known)) = &*by_hand
-            && *of == version
+        if let Some((cached_version, known)) = &*cached
+            && *cached_version == version
         {
             return Ok(Arc::clone(known));
         }
@@ -103,7 +103,7 @@ impl OverrideStore {
              WHERE ruling.kind != 'confirmed'",
         )?;
         let keys = Arc::new(select.query_map([], |row| row.get(0))?.collect::<Result<HashSet<i64>, _>>()?);
-        *by_hand = Some((version, Arc::clone(&keys)));
+        *cached = Some((version, Arc::clone(&keys)));
         Ok(keys)
     }
 
@@ -117,36 +117,37 @@ impl OverrideStore {
 
     /// Saves overrides, all or none, and removes those they contradict. Pins and rejections are on disk when this
     /// returns.
-    pub(super) fn put(&self, rulings: &[(MatchOverride, OverrideKeys)]) -> Result<Vec<i64>, OverrideStoreError> {
+    pub(super) fn put(&self, overrides: &[(MatchOverride, OverrideKeys)]) -> Result<Vec<i64>, OverrideStoreError> {
         let mut db = self.db.lock();
-        let is_by_hand = rulings.iter().any(|(ruling, _)| ruling.kind != MatchOverrideKind::Confirmed);
-        db.pragma_update(None, "synchronous", if is_by_hand { "FULL" } else { "NORMAL" })?;
-        let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut ids = Vec::with_capacity(rulings.len());
-        for (ruling, keys) in rulings {
-            clear(&change, ruling, keys)?;
-            ids.push(insert(&change, ruling, keys)?);
+        let is_by_person =
+            overrides.iter().any(|(match_override, _)| match_override.kind != MatchOverrideKind::Confirmed);
+        db.pragma_update(None, "synchronous", if is_by_person { "FULL" } else { "NORMAL" })?;
+        let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut ids = Vec::with_capacity(overrides.len());
+        for (match_override, keys) in overrides {
+            clear(&transaction, match_override, keys)?;
+            ids.push(insert(&transaction, match_override, keys)?);
         }
-        self.evict_oldest(&change)?;
-        change.commit()?;
-        if is_by_hand {
+        self.evict_oldest(&transaction)?;
+        transaction.commit()?;
+        if is_by_person {
             *self.override_keys.lock() = None;
         }
         Ok(ids)
     }
 
     /// Evicts the oldest confirmed matches beyond the limit.
-    fn evict_oldest(&self, change: &Transaction<'_>) -> Result<(), OverrideStoreError> {
-        let over = count(change)? - i64::try_from(self.max_overrides).unwrap_or(i64::MAX);
+    fn evict_oldest(&self, transaction: &Transaction<'_>) -> Result<(), OverrideStoreError> {
+        let over = count(transaction)? - i64::try_from(self.max_overrides).unwrap_or(i64::MAX);
         if over <= 0 {
             return Ok(());
         }
-        let gone = change.execute(
+        let removed = transaction.execute(
             "DELETE FROM ruling WHERE id IN
                 (SELECT id FROM ruling WHERE kind = 'confirmed' ORDER BY made_ms, id LIMIT ?1)",
             [over],
         )?;
-        if i64::try_from(gone).unwrap_or(0) < over { Err(OverrideStoreError::Full) } else { Ok(()) }
+        if i64::try_from(removed).unwrap_or(0) < over { Err(OverrideStoreError::Full) } else { Ok(()) }
     }
 
     /// Sets the new key of an override's item.
@@ -159,23 +160,23 @@ impl OverrideStore {
     pub(super) fn remove(&self, ids: &[i64]) -> Result<usize, StateError> {
         let mut db = self.db.lock();
         db.pragma_update(None, "synchronous", "FULL")?;
-        let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut gone = 0;
+        let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut removed = 0;
         for id in ids {
-            gone += change.execute("DELETE FROM ruling WHERE id = ?1", [id])?;
+            removed += transaction.execute("DELETE FROM ruling WHERE id = ?1", [id])?;
         }
-        change.commit()?;
+        transaction.commit()?;
         *self.override_keys.lock() = None;
-        Ok(gone)
+        Ok(removed)
     }
 
     /// Deletes the confirmed matches of an item by its last key; returns how many existed.
     pub(super) fn forget_confirmed(&self, library: &LibraryId, item_key: &str) -> Result<usize, StateError> {
-        let gone = self.db.lock().execute(
+        let removed = self.db.lock().execute(
             "DELETE FROM ruling WHERE server = ?1 AND library = ?2 AND item_key = ?3 AND kind = 'confirmed'",
             params![library.server, library.key, item_key],
         )?;
-        Ok(gone)
+        Ok(removed)
     }
 
     /// Overrides with an id above `after`, in order.
@@ -183,7 +184,7 @@ impl OverrideStore {
         &self,
         filter: &OverrideFilter,
         after: i64,
-        most: usize,
+        limit: usize,
     ) -> Result<Vec<MatchOverride>, StateError> {
         let db = self.db.lock();
         let mut select = db.prepare_cached(&format!(
@@ -197,7 +198,7 @@ impl OverrideStore {
                 library.map(|library| &library.server),
                 library.map(|library| &library.key),
                 filter.kind.map(MatchOverrideKind::name),
-                i64::try_from(most).unwrap_or(i64::MAX)
+                i64::try_from(limit).unwrap_or(i64::MAX)
             ],
             read,
         )?;
@@ -211,16 +212,21 @@ fn count(db: &Connection) -> Result<i64, rusqlite::Error> {
 
 /// Removes contradictions: a track has at most one pinned or confirmed item. A pinned item is not rejected, and a
 /// rejected one neither pinned nor confirmed.
-fn clear(change: &Transaction<'_>, ruling: &MatchOverride, keys: &OverrideKeys) -> Result<(), OverrideStoreError> {
-    let mut select = change.prepare_cached(&format!(
+fn clear(
+    transaction: &Transaction<'_>,
+    match_override: &MatchOverride,
+    keys: &OverrideKeys,
+) -> Result<(), OverrideStoreError> {
+    let mut select = transaction.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM ruling_key JOIN ruling ON ruling.id = ruling_key.ruling WHERE ruling_key.key = ?1"
     ))?;
-    let mut delete = change.prepare_cached("DELETE FROM ruling WHERE id = ?1")?;
+    let mut delete = transaction.prepare_cached("DELETE FROM ruling WHERE id = ?1")?;
     for key in keys.storage_keys() {
-        let rulings: Vec<MatchOverride> = select.query_map([key], read)?.collect::<Result<_, _>>()?;
-        for old in rulings {
-            let is_same_item = old.identity.is_same(&ruling.identity) || old.item_key == ruling.item_key;
-            let goes = match (ruling.kind, old.kind) {
+        let overrides: Vec<MatchOverride> = select.query_map([key], read)?.collect::<Result<_, _>>()?;
+        for existing in overrides {
+            let is_same_item =
+                existing.identity.is_same(&match_override.identity) || existing.item_key == match_override.item_key;
+            let is_replaced = match (match_override.kind, existing.kind) {
                 (MatchOverrideKind::Pin, MatchOverrideKind::Pin | MatchOverrideKind::Confirmed)
                 | (MatchOverrideKind::Confirmed, MatchOverrideKind::Confirmed) => true,
                 (MatchOverrideKind::Pin, MatchOverrideKind::Rejection) | (MatchOverrideKind::Rejection, _) => {
@@ -228,55 +234,60 @@ fn clear(change: &Transaction<'_>, ruling: &MatchOverride, keys: &OverrideKeys) 
                 }
                 (MatchOverrideKind::Confirmed, _) => false,
             };
-            if goes {
-                delete.execute([old.id])?;
+            if is_replaced {
+                delete.execute([existing.id])?;
             }
         }
     }
     Ok(())
 }
 
-fn insert(change: &Transaction<'_>, ruling: &MatchOverride, keys: &OverrideKeys) -> Result<i64, OverrideStoreError> {
+fn insert(
+    transaction: &Transaction<'_>,
+    match_override: &MatchOverride,
+    keys: &OverrideKeys,
+) -> Result<i64, OverrideStoreError> {
     let text = |json: Result<String, serde_json::Error>| {
         json.ok().filter(|text| text.len() <= MAX_TEXT_BYTES).ok_or(OverrideStoreError::TooLong)
     };
-    let wanted = text(serde_json::to_string(&ruling.query))?;
-    let identity = text(serde_json::to_string(&ruling.identity))?;
-    change
+    let query = text(serde_json::to_string(&match_override.query))?;
+    let identity = text(serde_json::to_string(&match_override.identity))?;
+    transaction
         .prepare_cached(
             "INSERT INTO ruling (server, library, kind, wanted, item_key, identity, is_strict, seen_in, made_ms)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?
         .execute(params![
-            ruling.library.server,
-            ruling.library.key,
-            ruling.kind.name(),
-            wanted,
-            ruling.item_key,
+            match_override.library.server,
+            match_override.library.key,
+            match_override.kind.name(),
+            query,
+            match_override.item_key,
             identity,
-            ruling.is_strict,
-            signed(ruling.seen_in),
-            signed(ruling.created_ms)
+            match_override.is_strict,
+            signed(match_override.seen_in),
+            signed(match_override.created_ms)
         ])?;
-    let id = change.last_insert_rowid();
-    let mut key = change.prepare_cached("INSERT OR IGNORE INTO ruling_key (key, ruling) VALUES (?1, ?2)")?;
-    for kept in keys.storage_keys() {
-        key.execute([kept, id])?;
+    let id = transaction.last_insert_rowid();
+    let mut key = transaction.prepare_cached("INSERT OR IGNORE INTO ruling_key (key, ruling) VALUES (?1, ?2)")?;
+    for stored in keys.storage_keys() {
+        key.execute([stored, id])?;
     }
     Ok(id)
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<MatchOverride> {
-    let odd = |column: usize| rusqlite::Error::InvalidColumnType(column, "ruling".into(), rusqlite::types::Type::Text);
+    let invalid =
+        |column: usize| rusqlite::Error::InvalidColumnType(column, "ruling".into(), rusqlite::types::Type::Text);
     let kind: String = row.get(3)?;
-    let (wanted, identity): (String, String) = (row.get(4)?, row.get(6)?);
+    let (query, identity): (String, String) = (row.get(4)?, row.get(6)?);
     Ok(MatchOverride {
         id: row.get(0)?,
         library: LibraryId { server: row.get(1)?, key: row.get(2)? },
-        kind: MatchOverrideKind::parse(&kind).ok_or_else(|| odd(3))?,
-        query: serde_json::from_str(&wanted).map_err(|_| odd(4))?,
+        kind: MatchOverrideKind::parse(&kind).ok_or_else(|| invalid(3))?,
+        query: serde_json::from_str(&query).map_err(|_| invalid(4))?,
         item_key: row.get(5)?,
-        identity: serde_json::from_str(&identity).map_err(|_| odd(6))?,
+        identity: serde_json::from_str(&identity).map_err(|_| invalid(6))?,
         is_strict: row.get(7)?,
         seen_in: row.get::<_, i64>(8)?.max(0).cast_unsigned(),
         created_ms: row.get::<_, i64>(9)?.max(0).cast_unsigned(),

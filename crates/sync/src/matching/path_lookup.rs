@@ -110,19 +110,24 @@ struct LookupTargets {
 impl LookupTargets {
     /// The libraries that have a snapshot.
     fn new(shared: &MatcherState, libraries: &[Arc<Library>]) -> Self {
-        let place = |library: &Arc<Library>| {
+        let target = |library: &Arc<Library>| {
             let generation = library.generation()?;
-            let lazy = shared.locators.for_generation(&library.id, &generation);
-            Some(LookupTarget { library: Arc::clone(library), generation, locator: lazy, read: HashMap::new() })
+            let locator_entry = shared.locators.for_generation(&library.id, &generation);
+            Some(LookupTarget {
+                library: Arc::clone(library),
+                generation,
+                locator: locator_entry,
+                read: HashMap::new(),
+            })
         };
-        Self { targets: libraries.iter().filter_map(place).collect(), override_keys: shared.override_keys() }
+        Self { targets: libraries.iter().filter_map(target).collect(), override_keys: shared.override_keys() }
     }
 }
 
 impl LookupTarget {
-    fn find(&self, asked: &PathLookupQuery, maps: &PathMaps, case: CaseSensitivity) -> FileMatchResult {
-        let asked = FileQuery { path: &asked.path, size_bytes: asked.size_bytes, duration_s: asked.duration_s };
-        self.locator.get(&self.generation.snapshot).files.find(&asked, maps, case)
+    fn find(&self, query: &PathLookupQuery, maps: &PathMaps, case: CaseSensitivity) -> FileMatchResult {
+        let query = FileQuery { path: &query.path, size_bytes: query.size_bytes, duration_s: query.duration_s };
+        self.locator.get(&self.generation.snapshot).files.find(&query, maps, case)
     }
 
     fn located_item(&self, item: Item, reasons: &[FileMatchReason]) -> LocatedItem {
@@ -130,10 +135,10 @@ impl LookupTarget {
     }
 
     /// Reads the items that results name, in the order of their rows, because rows are packed together.
-    fn read<'v>(&mut self, verdicts: impl Iterator<Item = &'v FileMatchResult>) {
-        let rows = verdicts.flat_map(|verdict| {
-            let sure = verdict.rows.iter().take(MAX_SHOWN).copied();
-            sure.chain(verdict.candidates.iter().map(|candidate| candidate.row))
+    fn read<'v>(&mut self, results: impl Iterator<Item = &'v FileMatchResult>) {
+        let rows = results.flat_map(|result| {
+            let accepted_rows = result.rows.iter().take(MAX_SHOWN).copied();
+            accepted_rows.chain(result.candidates.iter().map(|candidate| candidate.row))
         });
         let mut rows: Vec<u32> = rows.collect();
         rows.sort_unstable();
@@ -145,8 +150,8 @@ impl LookupTarget {
     }
 
     fn session<'a>(&'a self, shared: &'a MatcherState) -> MatchSession<'a> {
-        let (library, generation, lazy) = (&self.library, &self.generation, Arc::clone(&self.locator));
-        MatchSession { shared, library, generation, locator: lazy, policy: MatchPolicy::Strict }
+        let (library, generation, locator_entry) = (&self.library, &self.generation, Arc::clone(&self.locator));
+        MatchSession { shared, library, generation, locator: locator_entry, policy: MatchPolicy::Strict }
     }
 }
 
@@ -159,43 +164,46 @@ struct OverrideSet<'a> {
 
 impl<'a> OverrideSet<'a> {
     /// `named` builds the possible keys; it is called only if there are overrides at all.
-    fn load(shared: &'a MatcherState, places: &LookupTargets, named: impl FnOnce() -> Vec<TrackQuery>) -> Self {
-        let mut of = Vec::new();
-        if !places.override_keys.is_empty() {
+    fn load(shared: &'a MatcherState, targets: &LookupTargets, named: impl FnOnce() -> Vec<TrackQuery>) -> Self {
+        let mut by_target = Vec::new();
+        if !targets.override_keys.is_empty() {
             let named = named();
-            let in_place = |place: &LookupTarget| {
-                let keys = named.iter().map(|wanted| OverrideKeys::new(&place.library.id, wanted));
-                let may_be = |keys: &OverrideKeys| keys.lookup_keys().any(|key| places.override_keys.contains(&key));
-                let rulings = keys.filter(may_be).flat_map(|keys| shared.overrides(&keys));
-                let rulings = rulings.map(|(_, ruling)| ruling);
-                rulings.filter(|ruling| ruling.kind != MatchOverrideKind::Confirmed).collect()
+            let in_target = |target: &LookupTarget| {
+                let keys = named.iter().map(|query| OverrideKeys::new(&target.library.id, query));
+                let may_match =
+                    |keys: &OverrideKeys| keys.lookup_keys().any(|key| targets.override_keys.contains(&key));
+                let overrides = keys.filter(may_match).flat_map(|keys| shared.overrides(&keys));
+                let overrides = overrides.map(|(_, match_override)| match_override);
+                overrides.filter(|match_override| match_override.kind != MatchOverrideKind::Confirmed).collect()
             };
-            of = places.targets.iter().map(in_place).collect();
+            by_target = targets.targets.iter().map(in_target).collect();
         }
-        Self { shared, by_target: of, applied: Vec::new() }
+        Self { shared, by_target, applied: Vec::new() }
     }
 
     /// The pinned item, from the first library that has it.
-    fn pinned(&self, places: &LookupTargets) -> Option<LocatedItem> {
-        self.by_target.iter().zip(&places.targets).find_map(|(rulings, place)| {
-            let item = place.session(self.shared).pinned(rulings.iter())?;
-            Some(place.located_item(item, &[]))
+    fn pinned(&self, targets: &LookupTargets) -> Option<LocatedItem> {
+        self.by_target.iter().zip(&targets.targets).find_map(|(overrides, target)| {
+            let item = target.session(self.shared).pinned(overrides.iter())?;
+            Some(target.located_item(item, &[]))
         })
     }
 
     /// Whether an item of one of the libraries may be shown; records why not.
-    fn may_show(&mut self, at: usize, place: &LookupTarget, item: &Item) -> bool {
-        let is_never = |ruling: &MatchOverride| ruling.kind == MatchOverrideKind::Rejection && is_about(ruling, item);
-        let (why, count) = if self.by_target.get(at).is_some_and(|rulings| rulings.iter().any(is_never)) {
+    fn may_show(&mut self, at: usize, target: &LookupTarget, item: &Item) -> bool {
+        let is_rejection = |match_override: &MatchOverride| {
+            match_override.kind == MatchOverrideKind::Rejection && is_about(match_override, item)
+        };
+        let (reason, counter) = if self.by_target.get(at).is_some_and(|overrides| overrides.iter().any(is_rejection)) {
             (AppliedOverride::Rejected, MatchCounter::Rejected)
-        } else if place.session(self.shared).is_missing_on_server(item) {
+        } else if target.session(self.shared).is_missing_on_server(item) {
             (AppliedOverride::MissingOnServer, MatchCounter::MissingOnServer)
         } else {
             return true;
         };
-        self.shared.counters.increment(count);
-        if !self.applied.contains(&why) {
-            self.applied.push(why);
+        self.shared.counters.increment(counter);
+        if !self.applied.contains(&reason) {
+            self.applied.push(reason);
         }
         false
     }
@@ -206,27 +214,27 @@ impl Matcher {
     pub async fn find_paths(
         &self,
         libraries: &[Arc<Library>],
-        asked: Vec<PathLookupQuery>,
+        queries: Vec<PathLookupQuery>,
         maps: Arc<PathMaps>,
         case: CaseSensitivity,
     ) -> Vec<PathLookupResult> {
         let (Some(first), all) = (libraries.first(), libraries.to_vec()) else { return Vec::new() };
-        self.shared.counters.add(MatchCounter::Paths, asked.len());
-        let mut found = Vec::with_capacity(asked.len());
-        for chunk in asked.chunks(CHUNK) {
+        self.shared.counters.add(MatchCounter::Paths, queries.len());
+        let mut found = Vec::with_capacity(queries.len());
+        for chunk in queries.chunks(CHUNK) {
             let (chunk, all, maps) = (chunk.to_vec(), all.clone(), Arc::clone(&maps));
             let work = move |shared: &MatcherState| -> Vec<PathLookupResult> {
-                let mut places = LookupTargets::new(shared, &all);
-                let mut verdicts: Vec<Vec<FileMatchResult>> = Vec::with_capacity(places.targets.len());
-                for place in &mut places.targets {
-                    let of_place: Vec<FileMatchResult> =
-                        chunk.iter().map(|asked| place.find(asked, &maps, case)).collect();
-                    place.read(of_place.iter());
-                    verdicts.push(of_place);
+                let mut targets = LookupTargets::new(shared, &all);
+                let mut results: Vec<Vec<FileMatchResult>> = Vec::with_capacity(targets.targets.len());
+                for target in &mut targets.targets {
+                    let target_results: Vec<FileMatchResult> =
+                        chunk.iter().map(|query| target.find(query, &maps, case)).collect();
+                    target.read(target_results.iter());
+                    results.push(target_results);
                 }
-                let one = |(at, asked): (usize, &PathLookupQuery)| {
-                    let verdicts = verdicts.iter().map(|of_place| &of_place[at]);
-                    find_path(shared, &places, (asked, &maps), verdicts)
+                let one = |(at, query): (usize, &PathLookupQuery)| {
+                    let results = results.iter().map(|target_results| &target_results[at]);
+                    find_path(shared, &targets, (query, &maps), results)
                 };
                 chunk.iter().enumerate().map(one).collect()
             };
@@ -243,8 +251,8 @@ impl Matcher {
         for chunk in ids.chunks(CHUNK) {
             let (chunk, all) = (chunk.to_vec(), all.clone());
             let work = move |shared: &MatcherState| -> Vec<IdLookupResult> {
-                let places = LookupTargets::new(shared, &all);
-                chunk.iter().map(|id| find_id(shared, &places, id)).collect()
+                let targets = LookupTargets::new(shared, &all);
+                chunk.iter().map(|id| find_id(shared, &targets, id)).collect()
             };
             found.extend(self.run_blocking(first, work).await);
         }
@@ -254,9 +262,9 @@ impl Matcher {
 
 /// Whether a rejection applies to this item. Editions of a film share one id and only one is rejected, so known files
 /// decide.
-fn is_about(ruling: &MatchOverride, item: &Item) -> bool {
-    let has_key = ruling.item_key == *item.key || ruling.identity.paths.is_empty();
-    ruling.identity.has_file_of(item) || (has_key && ruling.identity.matches(item))
+fn is_about(match_override: &MatchOverride, item: &Item) -> bool {
+    let has_key = match_override.item_key == *item.key || match_override.identity.paths.is_empty();
+    match_override.identity.has_file_of(item) || (has_key && match_override.identity.matches(item))
 }
 
 /// Possible keys of a path: as mapped, and as given.
@@ -267,9 +275,9 @@ fn spellings(path: &str, maps: &PathMaps) -> Vec<TrackQuery> {
 /// The result with the highest confidence of all libraries. A file may be in several of them.
 fn find_path<'v>(
     shared: &MatcherState,
-    places: &LookupTargets,
-    (asked, maps): (&PathLookupQuery, &PathMaps),
-    verdicts: impl Iterator<Item = &'v FileMatchResult>,
+    targets: &LookupTargets,
+    (query, maps): (&PathLookupQuery, &PathMaps),
+    results: impl Iterator<Item = &'v FileMatchResult>,
 ) -> PathLookupResult {
     let mut best = PathLookupResult {
         confidence: FileMatchConfidence::None,
@@ -278,53 +286,53 @@ fn find_path<'v>(
         candidates: Vec::new(),
         overrides: Vec::new(),
     };
-    let mut rulings = OverrideSet::load(shared, places, || spellings(&asked.path, maps));
-    if let Some(placed) = rulings.pinned(places) {
+    let mut overrides = OverrideSet::load(shared, targets, || spellings(&query.path, maps));
+    if let Some(located) = overrides.pinned(targets) {
         return PathLookupResult {
             confidence: FileMatchConfidence::High,
-            items: vec![placed],
+            items: vec![located],
             overrides: vec![AppliedOverride::Pinned],
             ..best
         };
     }
-    for ((at, place), verdict) in places.targets.iter().enumerate().zip(verdicts) {
-        if verdict.confidence < best.confidence {
+    for ((at, target), result) in targets.targets.iter().enumerate().zip(results) {
+        if result.confidence < best.confidence {
             continue;
         }
         let mut admitted = |rows: &mut dyn Iterator<Item = (u32, &[FileMatchReason])>| -> Vec<LocatedItem> {
-            let read = rows.filter_map(|(row, reasons)| Some((place.read.get(&row)?, reasons)));
-            let read = read.filter(|(item, _)| rulings.may_show(at, place, item));
-            read.map(|(item, reasons)| place.located_item(item.clone(), reasons)).collect()
+            let read = rows.filter_map(|(row, reasons)| Some((target.read.get(&row)?, reasons)));
+            let read = read.filter(|(item, _)| overrides.may_show(at, target, item));
+            read.map(|(item, reasons)| target.located_item(item.clone(), reasons)).collect()
         };
-        let rows = verdict.rows.iter().take(MAX_SHOWN).map(|row| (*row, verdict.reasons.as_slice()));
+        let rows = result.rows.iter().take(MAX_SHOWN).map(|row| (*row, result.reasons.as_slice()));
         let items = admitted(&mut rows.into_iter());
-        let few = verdict.candidates.iter().map(|candidate| (candidate.row, candidate.reasons.as_slice()));
-        let candidates = admitted(&mut few.into_iter());
+        let candidates = result.candidates.iter().map(|candidate| (candidate.row, candidate.reasons.as_slice()));
+        let candidates = admitted(&mut candidates.into_iter());
         // All items were left out.
         let is_left_out = items.is_empty() && candidates.is_empty();
-        let confidence = if is_left_out { FileMatchConfidence::None } else { verdict.confidence };
+        let confidence = if is_left_out { FileMatchConfidence::None } else { result.confidence };
         if confidence < best.confidence {
             continue;
         }
         if confidence > best.confidence {
-            let reasons = verdict.reasons.clone();
+            let reasons = result.reasons.clone();
             best = PathLookupResult { confidence, reasons, items, candidates, overrides: Vec::new() };
             continue;
         }
         if best.confidence == FileMatchConfidence::None {
-            best.reasons.clone_from(&verdict.reasons);
+            best.reasons.clone_from(&result.reasons);
         }
         best.items.extend(items);
         best.candidates.extend(candidates);
     }
-    best.overrides = rulings.applied;
-    let is_whole = |placed: &LocatedItem| {
-        placed.reasons.contains(&FileMatchReason::FullPath) || placed.reasons.contains(&FileMatchReason::MappedPath)
+    best.overrides = overrides.applied;
+    let is_complete = |located: &LocatedItem| {
+        located.reasons.contains(&FileMatchReason::FullPath) || located.reasons.contains(&FileMatchReason::MappedPath)
     };
     // Two libraries may share a file; but two similar path ends are two files.
-    let libraries = best.items.iter().map(|placed| &placed.library).collect::<std::collections::BTreeSet<_>>().len();
-    if libraries > 1 && best.items.iter().any(is_whole) {
-        best.items.retain(is_whole);
+    let libraries = best.items.iter().map(|located| &located.library).collect::<std::collections::BTreeSet<_>>().len();
+    if libraries > 1 && best.items.iter().any(is_complete) {
+        best.items.retain(is_complete);
     } else if libraries > 1 {
         best.confidence = FileMatchConfidence::Low;
         best.reasons.push(FileMatchReason::Several);
@@ -335,18 +343,20 @@ fn find_path<'v>(
     best
 }
 
-fn find_id(shared: &MatcherState, places: &LookupTargets, id: &str) -> IdLookupResult {
+fn find_id(shared: &MatcherState, targets: &LookupTargets, id: &str) -> IdLookupResult {
     let Some(name) = external_id::canonical(id) else { return IdLookupResult::default() };
-    let mut rulings = OverrideSet::load(shared, places, || vec![TrackQuery::from_id(&name)]);
-    if let Some(placed) = rulings.pinned(places) {
-        return IdLookupResult { items: vec![placed], overrides: vec![AppliedOverride::Pinned] };
+    let mut overrides = OverrideSet::load(shared, targets, || vec![TrackQuery::from_id(&name)]);
+    if let Some(located) = overrides.pinned(targets) {
+        return IdLookupResult { items: vec![located], overrides: vec![AppliedOverride::Pinned] };
     }
     let mut items = Vec::new();
-    for (at, place) in places.targets.iter().enumerate() {
-        let snapshot = &place.generation.snapshot;
-        let named = place.locator.get(snapshot).find_by_id(snapshot, &name).into_iter();
-        items.extend(named.filter(|item| rulings.may_show(at, place, item)).map(|item| place.located_item(item, &[])));
+    for (at, target) in targets.targets.iter().enumerate() {
+        let snapshot = &target.generation.snapshot;
+        let named = target.locator.get(snapshot).find_by_id(snapshot, &name).into_iter();
+        items.extend(
+            named.filter(|item| overrides.may_show(at, target, item)).map(|item| target.located_item(item, &[])),
+        );
     }
     items.truncate(MAX_SHOWN);
-    IdLookupResult { items, overrides: rulings.applied }
+    IdLookupResult { items, overrides: overrides.applied }
 }

@@ -44,10 +44,10 @@ impl TrackQuery {
     }
 
     /// The query as the index takes it.
-    pub(super) fn with_track<R>(&self, use_it: impl FnOnce(&Track<'_>) -> R) -> R {
+    pub(super) fn with_track<R>(&self, apply: impl FnOnce(&Track<'_>) -> R) -> R {
         let artists: Vec<&str> = self.artists.iter().map(String::as_str).collect();
         let ids: Vec<&str> = self.ids.iter().map(String::as_str).collect();
-        use_it(&Track {
+        apply(&Track {
             title: &self.title,
             artist: &self.artist,
             artists: &artists,
@@ -86,24 +86,21 @@ pub(super) struct OverrideKeys {
 }
 
 impl OverrideKeys {
-    pub(super) fn new(library: &LibraryId, wanted: &TrackQuery) -> Self {
-        let names = wanted.ids.iter().filter_map(|id| external_id::canonical(id));
-        let names = names.filter(|name| !name.starts_with("isrc://"));
-        let mut ids: Vec<i64> = names.map(|name| key(library, &["id", &name])).collect();
-        ids.extend(files::canonical(&wanted.path).map(|path| key(library, &["path", &path])));
-        let title = folded(&wanted.title);
+    pub(super) fn new(library: &LibraryId, query: &TrackQuery) -> Self {
+        let ids_found = query.ids.iter().filter_map(|id| external_id::canonical(id));
+        let ids_found = ids_found.filter(|id| !id.starts_with("isrc://"));
+        let mut ids: Vec<i64> = ids_found.map(|id| key(library, &["id", &id])).collect();
+        ids.extend(files::canonical(&query.path).map(|path| key(library, &["path", &path])));
+        let title = folded(&query.title);
         let mut words = Vec::new();
         if !title.is_empty() {
-            let artist = folded(&if wanted.artist.trim().is_empty() {
-                wanted.artists.join(", ")
-            } else {
-                wanted.artist.clone()
-            });
-            let album = folded(&wanted.album);
-            let length = wanted.duration_s.map_or_else(String::new, |seconds| seconds.to_string());
-            let tiers = [(album.as_str(), length.as_str()), (album.as_str(), ""), ("", length.as_str()), ("", "")];
-            for (album, length) in tiers {
-                let key = key(library, &["words", &artist, &title, album, length]);
+            let artist =
+                folded(&if query.artist.trim().is_empty() { query.artists.join(", ") } else { query.artist.clone() });
+            let album = folded(&query.album);
+            let duration = query.duration_s.map_or_else(String::new, |seconds| seconds.to_string());
+            let tiers = [(album.as_str(), duration.as_str()), (album.as_str(), ""), ("", duration.as_str()), ("", "")];
+            for (album, duration) in tiers {
+                let key = key(library, &["words", &artist, &title, album, duration]);
                 if !words.contains(&key) {
                     words.push(key);
                 }
@@ -142,10 +139,10 @@ mod tests {
     use super::*;
 
     fn library() -> LibraryId {
-        "home:3".parse().expect("an id")
+        "home:3".parse().expect("parse the library id")
     }
 
-    fn wanted(artist: &str, title: &str, album: &str, duration_s: Option<u32>) -> TrackQuery {
+    fn track_query(artist: &str, title: &str, album: &str, duration_s: Option<u32>) -> TrackQuery {
         TrackQuery {
             title: title.into(),
             artist: artist.into(),
@@ -156,20 +153,22 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_less_exactly_is_found_under_what_is_said_more_exactly() {
-        let exact = OverrideKeys::new(&library(), &wanted("Queen", " Bohemian  rhapsody", "Opera", Some(355)));
-        let short = OverrideKeys::new(&library(), &wanted("queen", "Bohemian Rhapsody", "", None));
+    fn a_less_exact_query_finds_the_override_of_a_more_exact_one() {
+        let exact = OverrideKeys::new(&library(), &track_query("Queen", " Bohemian  rhapsody", "Opera", Some(355)));
+        let short = OverrideKeys::new(&library(), &track_query("queen", "Bohemian Rhapsody", "", None));
         assert_eq!(short.words.len(), 1);
         assert_eq!(exact.words.len(), 4);
         assert!(exact.words.contains(&short.words[0]));
         assert!(!short.words.contains(&exact.words[0]));
-        let other =
-            OverrideKeys::new(&"home:4".parse().expect("an id"), &wanted("Queen", "Bohemian rhapsody", "", None));
+        let other = OverrideKeys::new(
+            &"home:4".parse().expect("parse the library id"),
+            &track_query("Queen", "Bohemian rhapsody", "", None),
+        );
         assert_ne!(other.words, short.words, "of another library");
     }
 
     #[test]
-    fn a_name_is_a_key_however_it_is_spelled_but_a_recordings_code_is_none() {
+    fn an_id_is_a_key_however_it_is_spelled_but_an_isrc_is_not() {
         let with =
             |id: &str| OverrideKeys::new(&library(), &TrackQuery { ids: vec![id.into()], ..TrackQuery::default() }).ids;
         assert_eq!(with("spotify:track:6rqhFgbbKwnb9MLmUQDhG6"), with("spotify://6rqhFgbbKwnb9MLmUQDhG6"));

@@ -83,7 +83,7 @@ impl PlaylistClient {
     pub async fn open(
         server: &Arc<Server>,
         account: Option<&str>,
-        tally: Arc<PlaylistRequestCounters>,
+        counters: Arc<PlaylistRequestCounters>,
     ) -> Result<Self, PlaylistError> {
         let account = match account {
             None => AccountSettings::default(),
@@ -92,19 +92,19 @@ impl PlaylistClient {
         let credential = credential_of(server, &account).ok_or(PlaylistError::NoToken)?;
         let identity = server.identify(&credential);
         let is_own = account.token.is_none() && account.user.is_none();
-        let (holder, is_on_behalf) = (AccountContext::default(), account.user.is_some());
-        let mut courier = Self {
+        let (context, is_on_behalf) = (AccountContext::default(), account.user.is_some());
+        let mut client = Self {
             server: Arc::clone(server),
             credential,
             identity,
-            account: holder,
-            counters: tally,
+            account: context,
+            counters,
             is_own,
             is_on_behalf,
             is_for_admin: false,
         };
-        courier.account = courier.resolve_account(account.user.as_deref()).await?;
-        Ok(courier)
+        client.account = client.resolve_account(account.user.as_deref()).await?;
+        Ok(client)
     }
 
     /// Whether this is the token with which the library was read: it sees all items.
@@ -124,13 +124,13 @@ impl PlaylistClient {
 
     async fn resolve_account(&mut self, user: Option<&str>) -> Result<AccountContext, PlaylistError> {
         let kind = self.kind();
-        let mut holder = AccountContext::default();
+        let mut context = AccountContext::default();
         if let Some(target) = kind.machine_id_target() {
             let body = self.get(target).await?;
-            holder.machine = kind.machine_id(&body).ok_or(PlaylistError::Foreign)?;
+            context.machine = kind.machine_id(&body).ok_or(PlaylistError::Foreign)?;
         }
         if let Some(target) = kind.user_target() {
-            holder.user = match user {
+            context.user = match user {
                 Some(name) => {
                     let users = self.get(kind.users_target()).await?;
                     self.is_for_admin = kind.is_admin_named(name, &users);
@@ -140,26 +140,26 @@ impl PlaylistClient {
                     Ok(body) => greenroom_dialect::own_user::own_user(&body).ok_or(PlaylistError::NoUser)?,
                     // An API key without a user.
                     Err(PlaylistError::Refused(400 | 403 | 404)) => return Err(PlaylistError::NoUser),
-                    Err(trouble) => return Err(trouble),
+                    Err(error) => return Err(error),
                 },
             };
         }
-        Ok(holder)
+        Ok(context)
     }
 
     /// The playlist with this name or id, for reading.
     ///
     /// # Errors
     /// There is none, or several.
-    pub async fn find_playlist(&self, word: &str) -> Result<PlaylistInfo, PlaylistError> {
-        let mut meant = self.playlists().await?;
-        if let Some(at) = meant.iter().position(|listed| listed.id == word) {
-            return Ok(meant.swap_remove(at));
+    pub async fn find_playlist(&self, name_or_id: &str) -> Result<PlaylistInfo, PlaylistError> {
+        let mut matching_playlists = self.playlists().await?;
+        if let Some(at) = matching_playlists.iter().position(|listed| listed.id == name_or_id) {
+            return Ok(matching_playlists.swap_remove(at));
         }
-        meant.retain(|listed| listed.title.trim().eq_ignore_ascii_case(word.trim()));
-        match meant.len() {
+        matching_playlists.retain(|listed| listed.title.trim().eq_ignore_ascii_case(name_or_id.trim()));
+        match matching_playlists.len() {
             0 => Err(PlaylistError::NoPlaylist),
-            1 => Ok(meant.remove(0)),
+            1 => Ok(matching_playlists.remove(0)),
             _ => Err(PlaylistError::SeveralPlaylists),
         }
     }
@@ -191,18 +191,18 @@ impl PlaylistClient {
     /// The server does not answer.
     pub async fn visible_items(&self, keys: &[String]) -> Result<Vec<String>, PlaylistError> {
         let kind = self.kind();
-        let mut seen = Vec::new();
+        let mut visible = Vec::new();
         let mut rest = keys;
         while !rest.is_empty() {
             let (batch, after) = rest.split_at(kind.max_add_batch(rest, MAX_VISIBLE_BYTES, MAX_VISIBLE_ITEMS));
             rest = after;
             match self.get(&kind.visible_items_target(&self.account, batch)).await {
-                Ok(body) => seen.extend(kind.visible_items(&body)?),
+                Ok(body) => visible.extend(kind.visible_items(&body)?),
                 Err(PlaylistError::Refused(403 | 404)) => {}
-                Err(trouble) => return Err(trouble),
+                Err(error) => return Err(error),
             }
         }
-        Ok(seen)
+        Ok(visible)
     }
 
     /// All pages of a list.
@@ -248,7 +248,7 @@ impl PlaylistClient {
         }
         self.count(&self.counters.reads);
         let key = breaker::key_of(target.split('?').next().unwrap_or(target));
-        let asked = async {
+        let exchange = async {
             let response = server
                 .origin
                 .send(request, UpstreamRequestKind::Read, key)
@@ -262,17 +262,17 @@ impl PlaylistClient {
                 _ => Err(PlaylistError::Unreachable),
             }
         };
-        let Ok(answer) = server.origin.clock.timeout(server.origin.settings.load_timeout, asked).await else {
+        let Ok(response) = server.origin.clock.timeout(server.origin.settings.load_timeout, exchange).await else {
             server.origin.record_timeout(key);
             return Err(PlaylistError::Slow);
         };
-        answer
+        response
     }
 
     /// Sends a write, once. Its invalidations are applied and durable when this returns.
-    pub async fn write(&self, order: &WriteRequest) -> PlaylistWriteResult {
+    pub async fn write(&self, write: &WriteRequest) -> PlaylistWriteResult {
         let server = &self.server;
-        let Some(request) = self.request(order.method.clone(), &order.target, order.body.clone()) else {
+        let Some(request) = self.request(write.method.clone(), &write.target, write.body.clone()) else {
             return PlaylistWriteResult::NotSent(PlaylistError::Foreign);
         };
         let Ok(_place) = server.origin.queue.acquire(QueueRequest::background(None, Class::Playlists)).await else {
@@ -282,39 +282,39 @@ impl PlaylistClient {
             return PlaylistWriteResult::NotSent(PlaylistError::Down);
         }
         self.count(&self.counters.writes);
-        let key = breaker::key_of(order.target.split('?').next().unwrap_or_default());
+        let key = breaker::key_of(write.target.split('?').next().unwrap_or_default());
         let sent = async {
             let response = server.origin.send(request, UpstreamRequestKind::Write, key).await?;
             let status = response.status();
             let body = collect(response.into_body(), MAX_PAGE_BYTES).await;
             Ok::<_, greenroom_origin::client::UpstreamError>((status, body))
         };
-        let wrote = match server.origin.clock.timeout(server.origin.settings.load_timeout, sent).await {
+        let result = match server.origin.clock.timeout(server.origin.settings.load_timeout, sent).await {
             Ok(Ok((status, CollectedBody::Whole(body)))) if status.is_success() => PlaylistWriteResult::Done(body),
             Ok(Ok((status, _))) if status.is_client_error() => PlaylistWriteResult::Refused(status),
-            Ok(Err(none)) if none.never_sent => PlaylistWriteResult::NotSent(PlaylistError::Unreachable),
+            Ok(Err(error)) if error.never_sent => PlaylistWriteResult::NotSent(PlaylistError::Unreachable),
             Ok(_) => PlaylistWriteResult::Unknown,
             Err(_) => {
                 server.origin.record_timeout(key);
                 PlaylistWriteResult::Unknown
             }
         };
-        self.invalidate(order, &wrote);
+        self.invalidate(write, &result);
         server.cache.flush_invalidations().await;
-        wrote
+        result
     }
 
     /// Invalidates cached responses that this write changed.
-    fn invalidate(&self, order: &WriteRequest, wrote: &PlaylistWriteResult) {
-        let by = match wrote {
+    fn invalidate(&self, write: &WriteRequest, result: &PlaylistWriteResult) {
+        let by = match result {
             PlaylistWriteResult::Done(_) => InvalidationSource::ConfirmedWrite(&self.identity),
             PlaylistWriteResult::Unknown => InvalidationSource::UnconfirmedWrite(&self.identity),
             PlaylistWriteResult::Refused(_) | PlaylistWriteResult::NotSent(_) => return,
         };
         let headers = HeaderMap::new();
-        let ask = RequestView { method: &order.method, target: &order.target, headers: &headers, body: &order.body };
+        let view = RequestView { method: &write.method, target: &write.target, headers: &headers, body: &write.body };
         let account = self.identity.account();
-        if let Classification::Write(write) = self.kind().classify(&ask, account.as_deref()) {
+        if let Classification::Write(write) = self.kind().classify(&view, account.as_deref()) {
             invalidate::apply(&self.server, &write.invalidations, by);
         }
     }
@@ -325,7 +325,7 @@ impl PlaylistClient {
     }
 
     fn request(&self, method: Method, target: &str, body: Vec<u8>) -> Option<Request<Body>> {
-        let says_length = method != Method::GET && body.is_empty();
+        let needs_length = method != Method::GET && body.is_empty();
         let has_body = !body.is_empty();
         let uri = self.server.origin.client.uri(target).ok()?;
         let mut request = Request::builder().method(method).uri(uri).body(Bytes::from(body).into()).ok()?;
@@ -333,7 +333,7 @@ impl PlaylistClient {
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         if has_body {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        } else if says_length {
+        } else if needs_length {
             // Some servers wait for a body without it.
             headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }

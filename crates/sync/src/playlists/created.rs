@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use greenroom_state::file_work_queue::FileWorkQueue;
 
-/// File in the data directory with one JSON line per playlist.
+/// File in the data directory with playlist JSON line per playlist.
 const FILE: &str = "playlists-made.jsonl";
 /// Max size; beyond, the older half is dropped.
 const MAX_BYTES: usize = 1024 * 1024;
@@ -47,18 +47,20 @@ impl CreatedPlaylists {
     }
 
     /// Whether this playlist was created by Greenroom. Blocks on a file.
-    pub fn contains(&self, one: &CreatedPlaylist) -> bool {
+    pub fn contains(&self, playlist: &CreatedPlaylist) -> bool {
         let lines = self.path.as_ref().and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
-        lines.lines().any(|line| serde_json::from_str::<CreatedPlaylist>(line).is_ok_and(|held| held == *one))
+        lines
+            .lines()
+            .any(|line| serde_json::from_str::<CreatedPlaylist>(line).is_ok_and(|existing| existing == *playlist))
     }
 
     /// Records a created playlist.
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn record(&self, one: &CreatedPlaylist) -> io::Result<()> {
+    pub fn record(&self, playlist: &CreatedPlaylist) -> io::Result<()> {
         let Some(path) = &self.path else { return Ok(()) };
-        let line = serde_json::to_string(one)? + "\n";
+        let line = serde_json::to_string(playlist)? + "\n";
         let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
         file.write_all(line.as_bytes())?;
         if file.metadata()?.len() <= MAX_BYTES as u64 {
@@ -66,10 +68,10 @@ impl CreatedPlaylists {
         }
         let lines = std::fs::read_to_string(path)?;
         let lines: Vec<&str> = lines.lines().collect();
-        let kept = lines[lines.len() / 2..].join("\n") + "\n";
-        let mut beside = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
-        beside.write_all(kept.as_bytes())?;
-        beside.persist(path).map(drop).map_err(|error| error.error)
+        let newer = lines[lines.len() / 2..].join("\n") + "\n";
+        let mut temporary = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
+        temporary.write_all(newer.as_bytes())?;
+        temporary.persist(path).map(drop).map_err(|error| error.error)
     }
 }
 
@@ -78,21 +80,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_made_is_known_and_its_file_stays_within_bounds() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let made = CreatedPlaylists::open(folder.path());
-        let one = |number: usize| CreatedPlaylist {
+    fn created_playlists_are_recorded_in_a_bounded_file() {
+        let folder = tempfile::tempdir().expect("create a temporary folder");
+        let created = CreatedPlaylists::open(folder.path());
+        let playlist = |number: usize| CreatedPlaylist {
             server: "home".into(),
             user: "u".repeat(2000),
             playlist: format!("{number}"),
         };
-        assert!(!made.contains(&one(0)));
+        assert!(!created.contains(&playlist(0)));
         for number in 0..600 {
-            made.record(&one(number)).expect("written");
+            created.record(&playlist(number)).expect("write the file");
         }
-        let bytes = std::fs::metadata(folder.path().join(FILE)).expect("it is there").len();
+        let bytes = std::fs::metadata(folder.path().join(FILE)).expect("read the file").len();
         assert!(bytes <= MAX_BYTES as u64, "{bytes}");
-        assert!(made.contains(&one(599)) && !made.contains(&one(0)) && !made.contains(&one(600)));
-        assert!(!CreatedPlaylists::default().contains(&one(1)));
+        assert!(
+            created.contains(&playlist(599)) && !created.contains(&playlist(0)) && !created.contains(&playlist(600))
+        );
+        assert!(!CreatedPlaylists::default().contains(&playlist(1)));
     }
 }

@@ -56,32 +56,32 @@ impl fmt::Display for PlaylistError {
         f.write_str(match self {
             Self::Down => "the media server is down; run it again when it is back",
             Self::Busy => "too many requests wait for the media server; run it again later",
-            Self::Unreachable => "the media server does not answer, or breaks off",
-            Self::Slow => "the media server takes too long to answer",
-            Self::Refused(401 | 498) => "the media server does not accept this account's token",
+            Self::Unreachable => "the media server does not respond, or closes the connection",
+            Self::Slow => "the media server takes too long to respond",
+            Self::Refused(401 | 498) => "the media server rejects this account's token",
             Self::Refused(403) => "the media server does not allow this account to do it",
-            Self::Refused(status) => return write!(f, "the media server refuses it with status {status}"),
-            Self::Foreign => "the media server's answer is not what it should be",
-            Self::TooLong => "a list of the media server is longer than what is read",
+            Self::Refused(status) => return write!(f, "the media server rejects the request with status {status}"),
+            Self::Foreign => "the media server's response cannot be read",
+            Self::TooLong => "a list of the media server is longer than Greenroom reads",
             Self::NoToken => "there is no token: give the server or the account one in the configuration",
             Self::NoUser => {
                 "the token belongs to no user, or there is no such user: name one in the configuration (user = \"NAME\")"
             }
             Self::UnknownAccount => "no such account is configured for this server",
-            Self::NoPlaylist => "there is no playlist of this name or id",
+            Self::NoPlaylist => "there is no playlist with this name or id",
             Self::SeveralPlaylists => "several playlists have this name: rename or delete all but one",
             Self::Smart => "a smart playlist has this name, which fills itself: choose another name",
             Self::Exists => {
-                "a playlist of this name is there, with other tracks: choose another name, or replace or append"
+                "a playlist with this name exists and has other tracks: choose another name, or replace or append"
             }
             Self::Unknown => {
-                "nobody knows whether the media server made the playlist: its answer was lost; the next run goes on with what is there then"
+                "the response was lost, so it is unknown whether the media server created the playlist; the next run continues with what it finds"
             }
             Self::NotOurs => {
-                "a playlist of this name is there, and the media server does not tell an administrator's key whose it is: choose another name, rename it, or give the account a token of its own"
+                "a playlist with this name exists, and the media server does not tell an administrator's key who owns it: choose another name, rename it, or give the account its own token"
             }
             Self::Unsteady => {
-                "what the media server shows is not what was written, after several attempts; does somebody else change it?"
+                "after several attempts the media server still shows other entries than were written; check whether another program changes the playlist"
             }
         })
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 /// Locks shared by all playlists: two playlists with one lock wait for each other needlessly, which costs little.
-const WRITERS: usize = 64;
+const LOCK_COUNT: usize = 64;
 
 /// Locks of all playlists.
 #[derive(Debug)]
@@ -13,7 +13,7 @@ pub(super) struct PlaylistLocks(Vec<Arc<Mutex<()>>>);
 
 impl Default for PlaylistLocks {
     fn default() -> Self {
-        Self((0..WRITERS).map(|_| Arc::default()).collect())
+        Self((0..LOCK_COUNT).map(|_| Arc::default()).collect())
     }
 }
 
@@ -35,12 +35,12 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn one_has_the_turn_and_the_other_when_the_first_is_done() {
+    async fn a_second_writer_waits_until_the_first_has_finished() {
         let turns = PlaylistLocks::default();
         let one = turns.lock("home", "Weekly").await;
         let mut other = pin!(turns.lock("home", "Weekly"));
-        let waits = poll_fn(|context| Poll::Ready(other.as_mut().poll(context).is_pending())).await;
-        assert!(waits);
+        let is_waiting = poll_fn(|context| Poll::Ready(other.as_mut().poll(context).is_pending())).await;
+        assert!(is_waiting);
         drop(one);
         drop(other.await);
     }

@@ -56,7 +56,7 @@ use run::{RunResult, SyncRun};
 use sync_status::ScheduledSyncs;
 
 /// If few rows match, the library's index is rebuilt, unless it was read from the server within this time.
-const MIN_COMPARE_AGE_S: u64 = 3600;
+const MIN_BUILD_AGE_S: u64 = 3600;
 /// Max concurrent runs.
 const MAX_RUNNING: usize = 8;
 /// Max finished runs in memory …
@@ -83,7 +83,7 @@ fn evict_oldest(runs: &mut VecDeque<Arc<SyncRun>>) {
 }
 
 fn already_running(run: &SyncRun) -> PlaylistFailure {
-    let message = format!("this playlist is being written already, by run {}", run.id);
+    let message = format!("run {} is already writing this playlist", run.id);
     PlaylistFailure::new("already-running", message)
 }
 
@@ -96,8 +96,8 @@ struct RunGuard {
 impl Drop for RunGuard {
     fn drop(&mut self) {
         if self.run.result().is_none() {
-            tracing::error!(run = self.run.id, "a run broke off");
-            let message = "it broke off within the gateway; the log tells more. The next run goes on from there";
+            tracing::error!(run = self.run.id, "a playlist run panicked");
+            let message = "the run failed inside the gateway; see its log. The next run continues from there";
             self.playlists.finish(&self.run, RunResult::Failed(PlaylistFailure::new("broke-off", message)));
         }
     }
@@ -117,7 +117,7 @@ pub struct PlaylistService {
     stop: CancellationToken,
     runs: Mutex<VecDeque<Arc<SyncRun>>>,
     started: AtomicU64,
-    ended: [AtomicU64; OUTCOMES.len()],
+    outcome_counts: [AtomicU64; OUTCOMES.len()],
     created: CreatedPlaylists,
     locks: PlaylistLocks,
     /// The scheduled syncs.
@@ -156,7 +156,7 @@ impl PlaylistService {
             stop,
             runs: Mutex::default(),
             started: AtomicU64::new(0),
-            ended: Default::default(),
+            outcome_counts: Default::default(),
             created: CreatedPlaylists::default(),
             locks: PlaylistLocks::default(),
             scheduled: ScheduledSyncs::default(),
@@ -176,26 +176,27 @@ impl PlaylistService {
     /// # Errors
     /// The request names an unknown server or account, too many runs are active, or another run writes the same
     /// playlist.
-    pub fn start(self: &Arc<Self>, wish: SyncRequest) -> Result<Arc<SyncRun>, PlaylistFailure> {
-        let server = self.server(&wish.server)?;
-        if let Some(unknown) = wish.accounts.iter().find(|name| !server.origin.settings.accounts.contains_key(*name)) {
+    pub fn start(self: &Arc<Self>, request: SyncRequest) -> Result<Arc<SyncRun>, PlaylistFailure> {
+        let server = self.server(&request.server)?;
+        if let Some(unknown) = request.accounts.iter().find(|name| !server.origin.settings.accounts.contains_key(*name))
+        {
             let shown: String = unknown.chars().filter(|letter| !letter.is_control()).take(40).collect();
             let message = format!("no account \"{shown}\" is configured for the server {}", server.name());
             return Err(PlaylistFailure::new("unknown-account", message));
         }
-        if let request::SyncSource::Server { server, .. } = &wish.source {
+        if let request::SyncSource::Server { server, .. } = &request.source {
             self.server(server)?;
         }
-        let name = wish.name.clone().or_else(|| match &wish.source {
+        let name = request.name.clone().or_else(|| match &request.source {
             request::SyncSource::Rows(playlist) => playlist.name.clone(),
             request::SyncSource::Server { playlist, .. } => Some(playlist.clone()),
         });
-        let run = self.register(&wish.server, &name.unwrap_or_default())?;
-        let (playlists, begun) = (Arc::clone(self), Arc::clone(&run));
+        let run = self.register(&request.server, &name.unwrap_or_default())?;
+        let (playlists, started_run) = (Arc::clone(self), Arc::clone(&run));
         self.tasks.spawn(async move {
             // If the task panics or is dropped, the guard marks the run as failed.
-            let underway = RunGuard { playlists, run: begun };
-            sync::run_sync(&underway.playlists, &underway.run, wish).await;
+            let guard = RunGuard { playlists, run: started_run };
+            sync::run_sync(&guard.playlists, &guard.run, request).await;
         });
         Ok(run)
     }
@@ -203,7 +204,7 @@ impl PlaylistService {
     fn register(&self, server: &str, name: &str) -> Result<Arc<SyncRun>, PlaylistFailure> {
         let mut runs = self.runs.lock();
         let running = || runs.iter().filter(|run| run.result().is_none());
-        let refusal = if running().count() >= MAX_RUNNING {
+        let rejection = if running().count() >= MAX_RUNNING {
             Some(PlaylistFailure::new(
                 "too-many-runs",
                 "too many playlists are being written; try again when one is done",
@@ -211,9 +212,9 @@ impl PlaylistService {
         } else {
             running().find(|run| run.writes_to(server, name)).map(|run| already_running(run))
         };
-        if let Some(refusal) = refusal {
+        if let Some(rejection) = rejection {
             self.count_outcome("refused");
-            return Err(refusal);
+            return Err(rejection);
         }
         let number = self.started.fetch_add(1, Ordering::Relaxed) + 1;
         let now_ms = self.clock.now_ms();
@@ -238,21 +239,21 @@ impl PlaylistService {
     }
 
     /// Records the end of a run.
-    fn finish(&self, run: &SyncRun, ending: RunResult) {
-        run.finish(ending);
+    fn finish(&self, run: &SyncRun, result: RunResult) {
+        run.finish(result);
         self.count_outcome(run.status_name());
         evict_oldest(&mut self.runs.lock());
     }
 
     fn count_outcome(&self, outcome: &str) {
-        if let Some(place) = OUTCOMES.iter().position(|known| *known == outcome) {
-            self.ended[place].fetch_add(1, Ordering::Relaxed);
+        if let Some(index) = OUTCOMES.iter().position(|known| *known == outcome) {
+            self.outcome_counts[index].fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// Number of runs by outcome, since the process started.
     pub fn outcomes(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
-        OUTCOMES.into_iter().zip(self.ended.iter().map(|count| count.load(Ordering::Relaxed)))
+        OUTCOMES.into_iter().zip(self.outcome_counts.iter().map(|count| count.load(Ordering::Relaxed)))
     }
 
     /// The queue that reads and writes the list of created playlists.
@@ -277,7 +278,7 @@ impl PlaylistService {
             let known: Vec<&str> = self.servers.iter().map(|server| server.name()).collect();
             PlaylistFailure::new(
                 "unknown-server",
-                format!("no such server is configured; there are: {}", known.join(", ")),
+                format!("no such server is configured; the servers are: {}", known.join(", ")),
             )
         })
     }
@@ -290,25 +291,26 @@ impl PlaylistService {
         }
     }
 
-    /// The server's library that `word` names by its key, its title, or `SERVER:KEY`. Its music library without `word`.
-    fn library(&self, server: &Arc<Server>, word: Option<&str>) -> Option<Arc<Library>> {
-        let Some(word) = word else { return self.libraries.music_library(server.name()) };
-        let named = word.parse::<LibraryId>().ok().filter(|id| id.server == server.name());
-        let by_key = LibraryId { server: server.name().to_owned(), key: word.to_owned() };
+    /// The server's library that `name_or_id` names by its key, its title, or `SERVER:KEY`. Its music library without `name_or_id`.
+    fn library(&self, server: &Arc<Server>, name_or_id: Option<&str>) -> Option<Arc<Library>> {
+        let Some(name_or_id) = name_or_id else { return self.libraries.music_library(server.name()) };
+        let named = name_or_id.parse::<LibraryId>().ok().filter(|id| id.server == server.name());
+        let by_key = LibraryId { server: server.name().to_owned(), key: name_or_id.to_owned() };
         named.and_then(|id| self.libraries.find(&id)).or_else(|| self.libraries.find(&by_key)).or_else(|| {
             let all = self.libraries.all();
-            all.into_iter()
-                .find(|library| library.id.server == server.name() && library.title.lock().eq_ignore_ascii_case(word))
+            all.into_iter().find(|library| {
+                library.id.server == server.name() && library.title.lock().eq_ignore_ascii_case(name_or_id)
+            })
         })
     }
 
     /// Requests a new build of the library's index because few rows matched. `age_s` is the time since the library was
     /// read from the server; if it is short, only a warning is logged.
-    fn request_compare(library: &Library, age_s: u64) {
-        if age_s > MIN_COMPARE_AGE_S {
+    fn request_build_if_old(library: &Library, age_s: u64) {
+        if age_s > MIN_BUILD_AGE_S {
             library.build(false);
         }
-        tracing::warn!(library = %library.id, age_s, "few rows of a playlist were found; is it the right library?");
+        tracing::warn!(library = %library.id, age_s, "few rows of a playlist were found; check that it is the right library");
     }
 
     /// Raises a warning if the library's index is turned off, because syncs then fail or match against an old snapshot.
@@ -317,7 +319,7 @@ impl PlaylistService {
         let warnings = &library.server.origin.warnings;
         if library.state() != LibraryState::Off {
             let id = library.id.to_string();
-            warnings.retain(SYNC_WITHOUT_INDEX, |held| held.subject.as_deref() != Some(&*id));
+            warnings.retain(SYNC_WITHOUT_INDEX, |existing| existing.subject.as_deref() != Some(&*id));
             return;
         }
         let warning = Warning {
@@ -351,39 +353,39 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_runs_that_come_to_the_same_name_do_not_write_at_once() {
+    fn two_runs_never_write_the_same_playlist_at_once() {
         let playlists = PlaylistService::default();
-        let first = playlists.register("home", "Weekly").expect("nothing runs");
+        let first = playlists.register("home", "Weekly").expect("no other run exists");
         // A run whose source playlist is given by its id; its name is not known yet.
-        let second = playlists.register("home", "4711").expect("another name");
-        let refusal = playlists.reserve_name(&second, "Weekly ").expect_err("the first writes it");
-        assert_eq!(refusal.code, "already-running");
-        playlists.reserve_name(&second, "Daily").expect("nobody writes it");
+        let second = playlists.register("home", "4711").expect("the name is free");
+        let rejection = playlists.reserve_name(&second, "Weekly ").expect_err("the name is taken");
+        assert_eq!(rejection.code, "already-running");
+        playlists.reserve_name(&second, "Daily").expect("the name is free");
         assert!(playlists.register("home", " Daily").is_err());
         first.finish(RunResult::Cancelled);
-        playlists.reserve_name(&second, "Weekly").expect("the first has ended");
+        playlists.reserve_name(&second, "Weekly").expect("the name is free");
         assert!(playlists.register("attic", "Weekly").is_ok(), "another server's is another playlist");
     }
 
     #[test]
-    fn a_run_that_broke_off_has_failed_and_its_name_is_free() {
+    fn a_run_that_panicked_has_failed_and_releases_its_name() {
         let playlists = Arc::new(PlaylistService::default());
-        let run = playlists.register("home", "Weekly").expect("nothing runs");
-        let underway = RunGuard { playlists: Arc::clone(&playlists), run: Arc::clone(&run) };
-        let broke = std::thread::spawn(move || {
-            let _underway = underway;
+        let run = playlists.register("home", "Weekly").expect("no other run exists");
+        let guard = RunGuard { playlists: Arc::clone(&playlists), run: Arc::clone(&run) };
+        let panicked = std::thread::spawn(move || {
+            let _underway = guard;
             panic!("as matching might");
         });
-        assert!(broke.join().is_err());
+        assert!(panicked.join().is_err());
         assert_eq!(run.status_name(), "failed");
         assert!(playlists.register("home", "Weekly").is_ok());
     }
 
     #[test]
-    fn what_is_kept_of_runs_is_bounded_by_bytes() {
+    fn the_reports_of_ended_runs_are_limited_by_bytes() {
         let playlists = PlaylistService::default();
         for number in 0..4 {
-            let run = playlists.register("home", &format!("{number}")).expect("few run");
+            let run = playlists.register("home", &format!("{number}")).expect("register a run");
             let mut report = PlaylistReport::default();
             report.accounts.push(AccountReport {
                 not_visible: vec!["x".repeat(MAX_FINISHED_BYTES / 2)],

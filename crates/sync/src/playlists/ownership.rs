@@ -24,29 +24,33 @@ impl PlaylistClient {
     pub async fn playlists_named(
         &self,
         name: &str,
-        made: &CreatedPlaylists,
+        created: &CreatedPlaylists,
     ) -> Result<Vec<PlaylistInfo>, PlaylistError> {
         let mut named = self.playlists().await?;
         named.retain(|listed| listed.title.trim() == name.trim());
         let mut own = Vec::new();
-        let mut is_untold = false;
+        let mut has_unknown_owner = false;
         for listed in named {
-            match self.owner_of(&listed, made).await? {
+            match self.owner_of(&listed, created).await? {
                 PlaylistOwner::Account => own.push(listed),
                 PlaylistOwner::Other => {}
-                PlaylistOwner::Unknown => is_untold = true,
+                PlaylistOwner::Unknown => has_unknown_owner = true,
             }
         }
-        if own.is_empty() && is_untold { Err(PlaylistError::NotOurs) } else { Ok(own) }
+        if own.is_empty() && has_unknown_owner { Err(PlaylistError::NotOurs) } else { Ok(own) }
     }
 
     /// Public playlists of other users must not be written.
-    async fn owner_of(&self, listed: &PlaylistInfo, made: &CreatedPlaylists) -> Result<PlaylistOwner, PlaylistError> {
+    async fn owner_of(
+        &self,
+        listed: &PlaylistInfo,
+        created: &CreatedPlaylists,
+    ) -> Result<PlaylistOwner, PlaylistError> {
         // The server reports ownership only to the user; to others it reports delete permission, which an administrator
         // always has.
         if self.is_on_behalf {
             return Ok(match listed.may_delete {
-                Some(true) if !self.is_for_admin || self.was_created_here(&listed.id, made).await => {
+                Some(true) if !self.is_for_admin || self.was_created_here(&listed.id, created).await => {
                     PlaylistOwner::Account
                 }
                 Some(true) | None => PlaylistOwner::Unknown,
@@ -59,7 +63,7 @@ impl PlaylistClient {
         match self.get(&target).await {
             Ok(_) => Ok(PlaylistOwner::Account),
             Err(PlaylistError::Refused(403 | 404)) => Ok(PlaylistOwner::Other),
-            Err(trouble) => Err(trouble),
+            Err(error) => Err(error),
         }
     }
 
@@ -68,22 +72,22 @@ impl PlaylistClient {
         CreatedPlaylist { server, user, playlist: playlist.to_owned() }
     }
 
-    async fn was_created_here(&self, playlist: &str, made: &CreatedPlaylists) -> bool {
-        let (one, made) = (self.created_playlist(playlist), made.clone());
-        let lane = made.lane.clone();
-        lane.run(move || made.contains(&one)).await.unwrap_or(false)
+    async fn was_created_here(&self, playlist: &str, created: &CreatedPlaylists) -> bool {
+        let (one, created) = (self.created_playlist(playlist), created.clone());
+        let lane = created.lane.clone();
+        lane.run(move || created.contains(&one)).await.unwrap_or(false)
     }
 
     /// Records a created playlist where the server would not report its owner.
-    pub async fn record_created(&self, playlist: &str, made: &CreatedPlaylists) {
+    pub async fn record_created(&self, playlist: &str, created: &CreatedPlaylists) {
         if !(self.is_on_behalf && self.is_for_admin) {
             return;
         }
-        let (one, made) = (self.created_playlist(playlist), made.clone());
-        let lane = made.lane.clone();
-        let noted = lane.run(move || made.record(&one).map_err(|error| error.to_string())).await;
-        if let Err(error) = noted.unwrap_or_else(|undone| Err(undone.to_string())) {
-            tracing::warn!(error, "it cannot be remembered that a playlist was made here");
+        let (one, created) = (self.created_playlist(playlist), created.clone());
+        let lane = created.lane.clone();
+        let result = lane.run(move || created.record(&one).map_err(|error| error.to_string())).await;
+        if let Err(error) = result.unwrap_or_else(|error| Err(error.to_string())) {
+            tracing::warn!(error, "a playlist that Greenroom created cannot be recorded");
         }
     }
 }

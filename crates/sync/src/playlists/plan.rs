@@ -52,17 +52,17 @@ pub enum PlanStep {
 }
 
 /// The next step from `current` to exactly `wanted`, whose keys are distinct, with as few requests as possible.
-pub fn next_step(current: &[CurrentEntry], wanted: &[String], costs: BatchLimits) -> PlanStep {
-    if current.iter().map(|held| &held.key).eq(wanted) {
+pub fn next_step(current: &[CurrentEntry], wanted: &[String], limits: BatchLimits) -> PlanStep {
+    if current.iter().map(|existing| &existing.key).eq(wanted) {
         return PlanStep::Done;
     }
-    let renewed = AppendPlan::new(current, wanted);
-    let mended = EditPlan::new(current, wanted);
-    let (renew, mend) = (renewed.requests(costs), mended.requests(costs));
-    if costs.can_set && renew.min(mend) > 1 {
+    let append_plan = AppendPlan::new(current, wanted);
+    let edit_plan = EditPlan::new(current, wanted);
+    let (append_requests, edit_requests) = (append_plan.requests(limits), edit_plan.requests(limits));
+    if limits.can_set && append_requests.min(edit_requests) > 1 {
         return PlanStep::Set;
     }
-    if mend <= renew { mended.phase(current, wanted) } else { renewed.phase() }
+    if edit_requests <= append_requests { edit_plan.phase(current, wanted) } else { append_plan.phase() }
 }
 
 /// Whether removals need permission, because most entries would go or few rows matched.
@@ -71,12 +71,12 @@ pub fn is_held_back(before: usize, leaving: usize, is_doubtful: bool) -> bool {
 }
 
 /// Number of requests in total.
-pub fn requests(current: &[CurrentEntry], wanted: &[String], costs: BatchLimits) -> usize {
-    if current.iter().map(|held| &held.key).eq(wanted) {
+pub fn requests(current: &[CurrentEntry], wanted: &[String], limits: BatchLimits) -> usize {
+    if current.iter().map(|existing| &existing.key).eq(wanted) {
         return 0;
     }
-    let fewest = AppendPlan::new(current, wanted).requests(costs).min(EditPlan::new(current, wanted).requests(costs));
-    if costs.can_set { fewest.min(1) } else { fewest }
+    let fewest = AppendPlan::new(current, wanted).requests(limits).min(EditPlan::new(current, wanted).requests(limits));
+    if limits.can_set { fewest.min(1) } else { fewest }
 }
 
 /// First way: keep the prefix that is in order, append the rest and remove the old rest.
@@ -89,18 +89,18 @@ impl AppendPlan {
     fn new(current: &[CurrentEntry], wanted: &[String]) -> Self {
         let mut kept = 0;
         let mut remove = Vec::new();
-        for held in current {
-            if wanted.get(kept) == Some(&held.key) {
+        for existing in current {
+            if wanted.get(kept) == Some(&existing.key) {
                 kept += 1;
             } else {
-                remove.push(held.entry.clone());
+                remove.push(existing.entry.clone());
             }
         }
         Self { add: wanted[kept..].to_vec(), remove }
     }
 
-    fn requests(&self, costs: BatchLimits) -> usize {
-        self.add.len().div_ceil(costs.add.max(1)) + self.remove.len().div_ceil(costs.remove.max(1))
+    fn requests(&self, limits: BatchLimits) -> usize {
+        self.add.len().div_ceil(limits.add.max(1)) + self.remove.len().div_ceil(limits.remove.max(1))
     }
 
     fn phase(self) -> PlanStep {
@@ -117,24 +117,24 @@ struct EditPlan {
 
 impl EditPlan {
     fn new(current: &[CurrentEntry], wanted: &[String]) -> Self {
-        let places: HashMap<&str, usize> = wanted.iter().enumerate().map(|(at, key)| (key.as_str(), at)).collect();
+        let positions: HashMap<&str, usize> = wanted.iter().enumerate().map(|(at, key)| (key.as_str(), at)).collect();
         let mut seen = HashSet::new();
         let (mut order, mut remove) = (Vec::new(), Vec::new());
-        for held in current {
-            match places.get(held.key.as_str()) {
+        for existing in current {
+            match positions.get(existing.key.as_str()) {
                 Some(at) if seen.insert(*at) => order.push(*at),
-                _ => remove.push(held.entry.clone()),
+                _ => remove.push(existing.entry.clone()),
             }
         }
         let missing: Vec<usize> = (0..wanted.len()).filter(|at| !seen.contains(at)).collect();
         let add = missing.iter().map(|at| wanted[*at].clone()).collect();
         order.extend(missing);
-        let moves = order.len() - longest_rising(&order).len();
+        let moves = order.len() - longest_increasing_subsequence(&order).len();
         Self { add, remove, moves }
     }
 
-    fn requests(&self, costs: BatchLimits) -> usize {
-        self.add.len().div_ceil(costs.add.max(1)) + self.remove.len().div_ceil(costs.remove.max(1)) + self.moves
+    fn requests(&self, limits: BatchLimits) -> usize {
+        self.add.len().div_ceil(limits.add.max(1)) + self.remove.len().div_ceil(limits.remove.max(1)) + self.moves
     }
 
     fn phase(self, current: &[CurrentEntry], wanted: &[String]) -> PlanStep {
@@ -150,27 +150,30 @@ impl EditPlan {
 
 /// The fewest moves that bring the entries into order.
 fn entry_moves(current: &[CurrentEntry], wanted: &[String]) -> Vec<EntryMove> {
-    let places: HashMap<&str, usize> = wanted.iter().enumerate().map(|(at, key)| (key.as_str(), at)).collect();
-    let order: Vec<usize> = current.iter().filter_map(|held| places.get(held.key.as_str()).copied()).collect();
-    let stood: HashMap<usize, usize> = order.iter().enumerate().map(|(at, place)| (*place, at)).collect();
-    let entries: HashMap<&str, &str> = current.iter().map(|held| (held.key.as_str(), held.entry.as_str())).collect();
-    let entry = |place: usize| entries.get(wanted[place].as_str()).map(|entry| (*entry).to_owned()).unwrap_or_default();
-    let stay: HashSet<usize> = longest_rising(&order).into_iter().collect();
+    let positions: HashMap<&str, usize> = wanted.iter().enumerate().map(|(at, key)| (key.as_str(), at)).collect();
+    let order: Vec<usize> =
+        current.iter().filter_map(|existing| positions.get(existing.key.as_str()).copied()).collect();
+    let current_index: HashMap<usize, usize> = order.iter().enumerate().map(|(at, position)| (*position, at)).collect();
+    let entries: HashMap<&str, &str> =
+        current.iter().map(|existing| (existing.key.as_str(), existing.entry.as_str())).collect();
+    let entry =
+        |position: usize| entries.get(wanted[position].as_str()).map(|entry| (*entry).to_owned()).unwrap_or_default();
+    let fixed: HashSet<usize> = longest_increasing_subsequence(&order).into_iter().collect();
     let mut unmoved = FenwickTree::with_ones(order.len());
-    let mut shifts = Vec::new();
+    let mut moves = Vec::new();
     // Unmoved entries are in order, so all entries moved so far precede the next one, behind the last unmoved one.
-    let mut behind = 0;
-    for place in 0..wanted.len() {
-        let Some(at) = stood.get(&place).copied() else { continue };
-        if stay.contains(&place) {
-            behind = at + 1;
+    let mut after_index = 0;
+    for position in 0..wanted.len() {
+        let Some(at) = current_index.get(&position).copied() else { continue };
+        if fixed.contains(&position) {
+            after_index = at + 1;
             continue;
         }
         unmoved.remove(at);
-        let index = unmoved.prefix_sum(behind) + shifts.len();
-        shifts.push(EntryMove { entry: entry(place), after: place.checked_sub(1).map(entry), index });
+        let index = unmoved.prefix_sum(after_index) + moves.len();
+        moves.push(EntryMove { entry: entry(position), after: position.checked_sub(1).map(entry), index });
     }
-    shifts
+    moves
 }
 
 /// Tracks which elements remain and counts those before a position, both in logarithmic time.
@@ -201,7 +204,7 @@ impl FenwickTree {
 }
 
 /// The longest increasing subsequence.
-fn longest_rising(sequence: &[usize]) -> Vec<usize> {
+fn longest_increasing_subsequence(sequence: &[usize]) -> Vec<usize> {
     // `ends`: for each length the position of the smallest last element; for each position its predecessor.
     let mut ends: Vec<usize> = Vec::new();
     let mut before: Vec<Option<usize>> = Vec::with_capacity(sequence.len());
@@ -210,14 +213,14 @@ fn longest_rising(sequence: &[usize]) -> Vec<usize> {
         before.push(length.checked_sub(1).map(|shorter| ends[shorter]));
         if length == ends.len() { ends.push(at) } else { ends[length] = at }
     }
-    let mut rising = Vec::with_capacity(ends.len());
+    let mut increasing = Vec::with_capacity(ends.len());
     let mut at = ends.last().copied();
-    while let Some(place) = at {
-        rising.push(sequence[place]);
-        at = before[place];
+    while let Some(position) = at {
+        increasing.push(sequence[position]);
+        at = before[position];
     }
-    rising.reverse();
-    rising
+    increasing.reverse();
+    increasing
 }
 
 #[cfg(test)]
@@ -228,14 +231,14 @@ mod tests {
 
     /// A playlist as a server stores it.
     struct FakePlaylist {
-        held: Vec<CurrentEntry>,
+        existing: Vec<CurrentEntry>,
         entries: usize,
         requests: usize,
     }
 
     impl FakePlaylist {
         fn of(keys: &[String]) -> Self {
-            let mut list = Self { held: Vec::new(), entries: 0, requests: 0 };
+            let mut list = Self { existing: Vec::new(), entries: 0, requests: 0 };
             list.append(keys);
             list
         }
@@ -243,45 +246,50 @@ mod tests {
         fn append(&mut self, keys: &[String]) {
             for key in keys {
                 self.entries += 1;
-                self.held.push(CurrentEntry { entry: format!("e{}", self.entries), key: key.clone() });
+                self.existing.push(CurrentEntry { entry: format!("e{}", self.entries), key: key.clone() });
             }
         }
 
         fn keys(&self) -> Vec<String> {
-            self.held.iter().map(|held| held.key.clone()).collect()
+            self.existing.iter().map(|existing| existing.key.clone()).collect()
         }
 
-        fn apply(&mut self, phase: PlanStep, wanted: &[String], costs: BatchLimits) {
+        fn apply(&mut self, phase: PlanStep, wanted: &[String], limits: BatchLimits) {
             match phase {
                 PlanStep::Done => {}
                 PlanStep::Add(keys) => {
-                    for batch in keys.chunks(costs.add) {
+                    for batch in keys.chunks(limits.add) {
                         self.requests += 1;
                         self.append(batch);
                     }
                 }
                 PlanStep::Remove(entries) => {
-                    for batch in entries.chunks(costs.remove) {
+                    for batch in entries.chunks(limits.remove) {
                         self.requests += 1;
-                        self.held.retain(|held| !batch.contains(&held.entry));
-                        assert!(!self.held.is_empty(), "it is never emptied");
+                        self.existing.retain(|existing| !batch.contains(&existing.entry));
+                        assert!(!self.existing.is_empty(), "it is never emptied");
                     }
                 }
-                PlanStep::Arrange(shifts) => {
-                    for shift in shifts {
+                PlanStep::Arrange(moves) => {
+                    for entry_move in moves {
                         self.requests += 1;
-                        let at = self.held.iter().position(|held| held.entry == shift.entry).expect("it is there");
-                        let held = self.held.remove(at);
-                        let behind = |after: &String| {
-                            self.held.iter().position(|held| held.entry == *after).expect("it is there") + 1
+                        let at = self
+                            .existing
+                            .iter()
+                            .position(|existing| existing.entry == entry_move.entry)
+                            .expect("read the file");
+                        let existing = self.existing.remove(at);
+                        let after_index = |after: &String| {
+                            self.existing.iter().position(|existing| existing.entry == *after).expect("read the file")
+                                + 1
                         };
-                        assert_eq!(shift.after.as_ref().map_or(0, behind), shift.index);
-                        self.held.insert(shift.index, held);
+                        assert_eq!(entry_move.after.as_ref().map_or(0, after_index), entry_move.index);
+                        self.existing.insert(entry_move.index, existing);
                     }
                 }
                 PlanStep::Set => {
                     self.requests += 1;
-                    self.held.clear();
+                    self.existing.clear();
                     self.append(wanted);
                 }
             }
@@ -295,25 +303,25 @@ mod tests {
     const PLEX: BatchLimits = BatchLimits { add: 3, remove: 1, can_set: false };
 
     #[test]
-    fn one_track_in_the_middle_is_added_and_moved() {
+    fn a_track_for_the_middle_is_added_and_then_moved() {
         let list = FakePlaylist::of(&keys(&[1, 2, 3, 4, 5, 6, 7, 8]));
         let wanted = keys(&[1, 2, 9, 3, 4, 5, 6, 7, 8]);
-        assert_eq!(next_step(&list.held, &wanted, PLEX), PlanStep::Add(keys(&[9])));
-        assert_eq!(requests(&list.held, &wanted, PLEX), 2);
+        assert_eq!(next_step(&list.existing, &wanted, PLEX), PlanStep::Add(keys(&[9])));
+        assert_eq!(requests(&list.existing, &wanted, PLEX), 2);
     }
 
     #[test]
-    fn what_is_as_it_should_be_is_left_alone() {
-        assert_eq!(next_step(&FakePlaylist::of(&keys(&[1, 2])).held, &keys(&[1, 2]), PLEX), PlanStep::Done);
+    fn a_playlist_that_is_right_is_not_changed() {
+        assert_eq!(next_step(&FakePlaylist::of(&keys(&[1, 2])).existing, &keys(&[1, 2]), PLEX), PlanStep::Done);
         assert_eq!(next_step(&[], &[], PLEX), PlanStep::Done);
     }
 
     #[test]
-    fn all_at_once_only_where_that_is_fewer() {
-        let costs = BatchLimits { add: 50, remove: 50, can_set: true };
+    fn the_whole_content_is_set_only_if_that_needs_fewer_requests() {
+        let limits = BatchLimits { add: 50, remove: 50, can_set: true };
         let list = FakePlaylist::of(&keys(&[1, 2, 3]));
-        assert_eq!(next_step(&list.held, &keys(&[1, 2, 3, 4]), costs), PlanStep::Add(keys(&[4])));
-        assert_eq!(next_step(&list.held, &keys(&[7, 8, 9]), costs), PlanStep::Set);
+        assert_eq!(next_step(&list.existing, &keys(&[1, 2, 3, 4]), limits), PlanStep::Add(keys(&[4])));
+        assert_eq!(next_step(&list.existing, &keys(&[7, 8, 9]), limits), PlanStep::Set);
     }
 
     proptest! {
@@ -323,22 +331,22 @@ mod tests {
             after in prop::collection::hash_set(0_u8..12, 1..12).prop_map(|set| set.into_iter().collect::<Vec<_>>()),
             add in 1_usize..5, remove in 1_usize..5, can_set in any::<bool>(),
         ) {
-            let (costs, wanted) = (BatchLimits { add, remove, can_set }, keys(&after));
+            let (limits, wanted) = (BatchLimits { add, remove, can_set }, keys(&after));
             let mut list = FakePlaylist::of(&keys(&before));
             list.requests = 0;
-            let told = requests(&list.held, &wanted, costs);
+            let expected = requests(&list.existing, &wanted, limits);
             let mut rounds = 0;
             loop {
-                let phase = next_step(&list.held, &wanted, costs);
+                let phase = next_step(&list.existing, &wanted, limits);
                 if phase == PlanStep::Done {
                     break;
                 }
-                list.apply(phase, &wanted, costs);
+                list.apply(phase, &wanted, limits);
                 rounds += 1;
                 prop_assert!(rounds <= 4, "it comes to an end");
             }
             prop_assert_eq!(list.keys(), wanted.clone());
-            prop_assert_eq!(list.requests, told, "and costs what was told before");
+            prop_assert_eq!(list.requests, expected, "the number of requests was predicted");
         }
     }
 }

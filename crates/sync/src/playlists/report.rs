@@ -175,14 +175,15 @@ impl PlaylistFailure {
 }
 
 impl From<PlaylistError> for PlaylistFailure {
-    fn from(trouble: PlaylistError) -> Self {
-        let code = match trouble {
+    fn from(error: PlaylistError) -> Self {
+        let code = match error {
             PlaylistError::Refused(_) => "refused".to_owned(),
-            other => {
-                serde_json::to_value(other).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
-            }
+            other => serde_json::to_value(other)
+                .ok()
+                .and_then(|name_or_id| name_or_id.as_str().map(str::to_owned))
+                .unwrap_or_default(),
         };
-        Self { code, message: trouble.to_string() }
+        Self { code, message: error.to_string() }
     }
 }
 
@@ -269,13 +270,13 @@ impl PlaylistReport {
     /// Whether every row matched, and every account has all of them.
     pub fn is_complete(&self) -> bool {
         let counts = &self.counts;
-        let well = |account: &AccountReport| {
+        let is_complete_account = |account: &AccountReport| {
             matches!(
                 account.standing,
                 PlaylistSyncStatus::Written | PlaylistSyncStatus::Unchanged | PlaylistSyncStatus::Planned
             ) && account.not_visible.is_empty()
         };
-        counts.missing + counts.ambiguous + counts.bad == 0 && self.accounts.iter().all(well)
+        counts.missing + counts.ambiguous + counts.bad == 0 && self.accounts.iter().all(is_complete_account)
     }
 
     /// Whether any account failed.
@@ -316,8 +317,8 @@ pub fn report_row(row: &PlaylistRow, resolved: &TrackResolution) -> RowReport {
     let is_taken = matches!(outcome, RowOutcome::Found | RowOutcome::Version);
     let mut candidates: Vec<RowCandidate> = resolved.candidates.iter().map(candidate).collect();
     let mut item = if is_taken { Some(candidates.remove(0)) } else { None };
-    if let (Some(item), Some(why)) = (&mut item, decided_by(resolved.source)) {
-        item.reasons.push(why.to_owned());
+    if let (Some(item), Some(reason)) = (&mut item, decided_by(resolved.source)) {
+        item.reasons.push(reason.to_owned());
     }
     if is_taken {
         // Rejected candidates matter only for a review.
@@ -338,8 +339,8 @@ pub fn report_row(row: &PlaylistRow, resolved: &TrackResolution) -> RowReport {
 /// Why a row was not searched, in words for people.
 fn decided_by(source: MatchSource) -> Option<&'static str> {
     match source {
-        MatchSource::Pin => Some("somebody pinned it"),
-        MatchSource::Confirmed => Some("found, written and read back before"),
+        MatchSource::Pin => Some("pinned by a person"),
+        MatchSource::Confirmed => Some("written and confirmed before"),
         MatchSource::Index | MatchSource::Miss | MatchSource::Live => None,
     }
 }

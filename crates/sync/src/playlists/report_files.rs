@@ -18,19 +18,19 @@ pub(super) fn report_path(standing: &ScheduledPlaylist, file: Option<&Path>) -> 
         Some(path) => path.file_name()?.to_string_lossy().into_owned(),
         None => standing.title.clone(),
     };
-    let beside = file.and_then(Path::parent).map(Path::to_owned);
-    Some((standing.results.clone().or(beside)?, name))
+    let temporary = file.and_then(Path::parent).map(Path::to_owned);
+    Some((standing.results.clone().or(temporary)?, name))
 }
 
 /// Name of the result.
-pub(super) fn result_name(ended: &Result<RunResult, PlaylistFailure>) -> &'static str {
-    ended.as_ref().map_or("failed", RunResult::name)
+pub(super) fn result_name(result: &Result<RunResult, PlaylistFailure>) -> &'static str {
+    result.as_ref().map_or("failed", RunResult::name)
 }
 
 /// Writes the report.
-pub(super) fn write(folder: &Path, name: &str, ended: &Result<RunResult, PlaylistFailure>) -> io::Result<()> {
-    let state = result_name(ended);
-    let (told, missing) = match ended {
+pub(super) fn write(folder: &Path, name: &str, result: &Result<RunResult, PlaylistFailure>) -> io::Result<()> {
+    let state = result_name(result);
+    let (report, missing) = match result {
         Ok(RunResult::Done(report)) => {
             let missing = (!report.missing.is_empty()).then(|| report.missing_csv());
             (json!({"state": state, "report": **report}), missing)
@@ -39,7 +39,7 @@ pub(super) fn write(folder: &Path, name: &str, ended: &Result<RunResult, Playlis
         Ok(RunResult::Cancelled) => (json!({"state": state}), None),
     };
     std::fs::create_dir_all(folder)?;
-    watch::replace(&folder.join(format!("{name}{REPORT}")), &pretty(&told))?;
+    watch::replace(&folder.join(format!("{name}{REPORT}")), &pretty(&report))?;
     let table = folder.join(format!("{name}{MISSING}"));
     match missing {
         Some(missing) => watch::replace(&table, &missing),
@@ -50,8 +50,8 @@ pub(super) fn write(folder: &Path, name: &str, ended: &Result<RunResult, Playlis
     }
 }
 
-fn pretty(told: &Value) -> String {
-    serde_json::to_string_pretty(told).unwrap_or_default() + "\n"
+fn pretty(report: &Value) -> String {
+    serde_json::to_string_pretty(report).unwrap_or_default() + "\n"
 }
 
 #[cfg(test)]
@@ -62,18 +62,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_run_that_was_cancelled_says_so() {
-        let folder = tempfile::tempdir().expect("a folder");
+    fn the_report_of_a_cancelled_run_says_so() {
+        let folder = tempfile::tempdir().expect("create a temporary folder");
         let cancelled = AccountReport { standing: PlaylistSyncStatus::Cancelled, ..AccountReport::default() };
         let report = PlaylistReport { accounts: vec![cancelled], ..PlaylistReport::default() };
-        write(folder.path(), "Road.csv", &Ok(RunResult::Done(Arc::new(report)))).expect("written");
-        let told = std::fs::read(folder.path().join("Road.csv.report.json")).expect("it is there");
-        let told: Value = serde_json::from_slice(&told).expect("JSON");
-        assert_eq!(told["state"], "cancelled");
+        write(folder.path(), "Road.csv", &Ok(RunResult::Done(Arc::new(report)))).expect("write the file");
+        let report = std::fs::read(folder.path().join("Road.csv.report.json")).expect("read the file");
+        let report: Value = serde_json::from_slice(&report).expect("parse JSON");
+        assert_eq!(report["state"], "cancelled");
     }
 
     #[test]
-    fn files_that_differ_in_their_endings_alone_have_results_of_their_own() {
+    fn files_that_differ_only_in_their_extensions_have_separate_reports() {
         let names = ["a.csv", "a.m3u"].map(|name| {
             let path = Path::new("/lists").join(name);
             path_of(&path)
@@ -95,7 +95,7 @@ mod tests {
             every_hours: 24,
             results: None,
         };
-        let (folder, name) = report_path(&standing, Some(file)).expect("it has a folder");
+        let (folder, name) = report_path(&standing, Some(file)).expect("a file has a folder");
         folder.join(name)
     }
 }

@@ -18,7 +18,7 @@ use crate::matching::{LiveSearch, TrackQuery, TrackResolution};
 use crate::playlists::apply::TargetTrack;
 
 /// Rows matched between two checks for progress and cancellation.
-const ROWS_AT_ONCE: usize = 500;
+const BATCH_ROWS: usize = 500;
 
 /// Matched rows of a source.
 pub(super) struct ResolvedRows {
@@ -49,15 +49,15 @@ pub(super) async fn resolve(
         versions: HashSet::new(),
         counts: RowCounts { rows: total, bad: source.row_error_count, ..RowCounts::default() },
     };
-    for batch in source.rows.chunks(ROWS_AT_ONCE) {
+    for batch in source.rows.chunks(BATCH_ROWS) {
         if run.cancel.is_cancelled() {
             return Err(SyncError::Cancelled);
         }
         run.set_progress(PlaylistProgress::Resolving { done: found.rows.len(), total });
         let files = resolve_files(playlists, library, batch).await;
         let wanted: Vec<TrackQuery> = batch.iter().map(track_query).collect();
-        let may = if live_left == 0 { LiveSearch::Off } else { LiveSearch::UpTo(live_left) };
-        let (_, resolved) = playlists.matching.resolve_with(library, &wanted, policy, may).await;
+        let search = if live_left == 0 { LiveSearch::Off } else { LiveSearch::UpTo(live_left) };
+        let (_, resolved) = playlists.matching.resolve_with(library, &wanted, policy, search).await;
         // A live search without a result costs as much as one with.
         live_left = live_left.saturating_sub(resolved.iter().filter(|one| one.is_searched).count());
         for (((row, wanted), resolved), file) in batch.iter().zip(wanted).zip(&resolved).zip(files) {
@@ -77,15 +77,15 @@ async fn resolve_files(playlists: &PlaylistService, library: &Arc<Library>, rows
     if named.is_empty() {
         return files;
     }
-    let asked = |(_, row): &(usize, &PlaylistRow)| PathLookupQuery {
+    let query = |(_, row): &(usize, &PlaylistRow)| PathLookupQuery {
         path: row.path.clone().unwrap_or_default(),
         size_bytes: None,
         duration_s: row.duration_s,
     };
     let maps = Arc::new(library.server.origin.settings.path_maps.clone());
     let libraries = std::slice::from_ref(library);
-    let asked = named.iter().map(asked).collect();
-    let found = playlists.matching.find_paths(libraries, asked, maps, CaseSensitivity::Exact).await;
+    let queries = named.iter().map(query).collect();
+    let found = playlists.matching.find_paths(libraries, queries, maps, CaseSensitivity::Exact).await;
     for ((at, _), mut found) in named.into_iter().zip(found) {
         if found.confidence == FileMatchConfidence::High && found.items.len() == 1 {
             files[at] = found.items.pop().map(|placed| placed.item).filter(|item| item.kind == ItemKind::Track);
@@ -100,19 +100,20 @@ impl ResolvedRows {
         &self,
         playlists: &PlaylistService,
         library: &Arc<Library>,
-        held: &[String],
+        existing: &[String],
         confirmed: &mut HashSet<String>,
     ) {
-        let held: HashSet<&str> = held.iter().map(String::as_str).collect();
-        let mut is_news = |pick: &&TargetTrack| {
-            let is_sure = held.contains(pick.key.as_str()) && !self.versions.contains(&pick.key);
-            is_sure && confirmed.insert(pick.key.clone())
+        let existing: HashSet<&str> = existing.iter().map(String::as_str).collect();
+        let mut is_first_use = |track: &&TargetTrack| {
+            let is_written_recording = existing.contains(track.key.as_str()) && !self.versions.contains(&track.key);
+            is_written_recording && confirmed.insert(track.key.clone())
         };
-        let used = self.tracks.iter().filter(&mut is_news);
-        let used: Vec<(TrackQuery, Item)> =
-            used.filter_map(|pick| Some((pick.query.clone(), self.items.get(&pick.key)?.clone()))).collect();
-        if !used.is_empty() {
-            playlists.matching.confirm_all(library, used).await;
+        let confirmed_tracks = self.tracks.iter().filter(&mut is_first_use);
+        let confirmed_tracks: Vec<(TrackQuery, Item)> = confirmed_tracks
+            .filter_map(|track| Some((track.query.clone(), self.items.get(&track.key)?.clone())))
+            .collect();
+        if !confirmed_tracks.is_empty() {
+            playlists.matching.confirm_all(library, confirmed_tracks).await;
         }
     }
 
@@ -124,13 +125,13 @@ impl ResolvedRows {
         self.count(row, wanted, report::report_file_row(row, item), Some(item));
     }
 
-    fn count(&mut self, row: &PlaylistRow, wanted: TrackQuery, mut told: RowReport, accepted: Option<&Item>) {
+    fn count(&mut self, row: &PlaylistRow, wanted: TrackQuery, mut report: RowReport, accepted: Option<&Item>) {
         if let Some(item) = accepted {
             let key = item.key.to_string();
             if self.items.contains_key(&key) {
-                told.outcome = RowOutcome::Duplicate;
+                report.outcome = RowOutcome::Duplicate;
             } else {
-                if told.outcome == RowOutcome::Version {
+                if report.outcome == RowOutcome::Version {
                     self.versions.insert(key.clone());
                 }
                 self.tracks.push(TargetTrack { key: key.clone(), label: row.label(), query: wanted });
@@ -138,17 +139,17 @@ impl ResolvedRows {
             }
         }
         let counts = &mut self.counts;
-        match told.outcome {
+        match report.outcome {
             RowOutcome::Found => counts.found += 1,
             RowOutcome::Version => counts.version += 1,
             RowOutcome::Ambiguous => counts.ambiguous += 1,
             RowOutcome::Missing => counts.missing += 1,
             RowOutcome::Duplicate => counts.duplicate += 1,
         }
-        if matches!(told.outcome, RowOutcome::Missing | RowOutcome::Ambiguous) {
+        if matches!(report.outcome, RowOutcome::Missing | RowOutcome::Ambiguous) {
             self.missing.push(row.clone());
         }
-        self.rows.push(told);
+        self.rows.push(report);
     }
 }
 

@@ -86,21 +86,21 @@ pub struct SyncRun {
     pub cancel: CancellationToken,
     progress: watch::Sender<PlaylistProgress>,
     result: Mutex<Option<RunResult>>,
-    weight: AtomicUsize,
+    report_bytes: AtomicUsize,
 }
 
 impl SyncRun {
     /// A run that starts now.
-    pub fn new(id: String, server: &str, name: &str, begun_ms: u64, cancel: CancellationToken) -> Self {
+    pub fn new(id: String, server: &str, name: &str, started_ms: u64, cancel: CancellationToken) -> Self {
         Self {
             id,
             server: server.to_owned(),
             name: Mutex::new(name.to_owned()),
-            started_ms: begun_ms,
+            started_ms,
             cancel,
             progress: watch::Sender::new(PlaylistProgress::Queued),
             result: Mutex::default(),
-            weight: AtomicUsize::new(0),
+            report_bytes: AtomicUsize::new(0),
         }
     }
 
@@ -121,11 +121,11 @@ impl SyncRun {
     }
 
     /// Ends the run.
-    pub fn finish(&self, ending: RunResult) {
-        if let RunResult::Done(report) = &ending {
-            self.weight.store(report.approx_bytes(), Ordering::Relaxed);
+    pub fn finish(&self, result: RunResult) {
+        if let RunResult::Done(report) = &result {
+            self.report_bytes.store(report.approx_bytes(), Ordering::Relaxed);
         }
-        *self.result.lock() = Some(ending);
+        *self.result.lock() = Some(result);
         self.set_progress(PlaylistProgress::Ended);
     }
 
@@ -136,23 +136,23 @@ impl SyncRun {
 
     /// Approximate size of its report in bytes.
     pub fn approx_bytes(&self) -> usize {
-        self.weight.load(Ordering::Relaxed)
+        self.report_bytes.load(Ordering::Relaxed)
     }
 
     /// Waits until it ends.
     pub async fn wait(&self) -> RunResult {
         let mut progress = self.subscribe();
         loop {
-            if let Some(ending) = self.result() {
-                return ending;
+            if let Some(result) = self.result() {
+                return result;
             }
             // The sender lives as long as `self`.
-            drop(progress.changed().await);
+            let _ = progress.changed().await; // The sender lives as long as this run.
         }
     }
 
     /// Name of its state.
     pub fn status_name(&self) -> &'static str {
-        self.result().map_or("running", |ending| ending.name())
+        self.result().map_or("running", |result| result.name())
     }
 }

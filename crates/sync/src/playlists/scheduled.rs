@@ -28,13 +28,13 @@ use greenroom_state::warnings::{Severity, Warning};
 /// Poll interval.
 const POLL_INTERVAL: Duration = Duration::from_secs(30);
 /// Timeout of one sync; the others wait for it.
-const LONGEST_RUN: Duration = Duration::from_secs(3600);
+const RUN_TIMEOUT: Duration = Duration::from_secs(3600);
 /// Timeout of listing a drive or reading a file.
 const FILE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Max wait for a server's list of libraries.
 const LIBRARIES_TIMEOUT_MS: u64 = 10 * 60_000;
 /// Code of the warning that a source cannot be read.
-const UNREADABLE: &str = "playlist-unreadable";
+const UNREADABLE_CODE: &str = "playlist-unreadable";
 
 /// Location of a source.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -57,25 +57,25 @@ pub async fn run_scheduler(playlists: Arc<PlaylistService>, standing: Vec<Schedu
     for one in &standing {
         playlists.scheduled.set(entry_of(one));
     }
-    let mut keeper = ScheduledSyncRunner {
-        began_ms: playlists.clock.now_ms(),
+    let mut runner = ScheduledSyncRunner {
+        started_ms: playlists.clock.now_ms(),
         playlists,
         known: HashMap::new(),
         problems: HashMap::new(),
         hanging: HashMap::new(),
     };
-    let keeps = async {
+    let polling = async {
         loop {
-            keeper.poll(&standing).await;
+            runner.poll(&standing).await;
             tokio::select! {
-                () = keeper.playlists.clock.sleep(POLL_INTERVAL) => {}
-                () = keeper.playlists.scheduled.wake.notified() => {}
+                () = runner.playlists.clock.sleep(POLL_INTERVAL) => {}
+                () = runner.playlists.scheduled.wake.notified() => {}
             }
         }
     };
     tokio::select! {
         () = stop.cancelled() => {}
-        () = keeps => {}
+        () = polling => {}
     }
 }
 
@@ -91,7 +91,7 @@ fn entry_of(standing: &ScheduledPlaylist) -> ScheduledSyncStatus {
 /// State of the runner.
 struct ScheduledSyncRunner {
     playlists: Arc<PlaylistService>,
-    began_ms: u64,
+    started_ms: u64,
     known: HashMap<(usize, SourceLocation), ScheduleState>,
     /// Problems for a person to fix, by the server that shows them.
     problems: HashMap<String, Vec<String>>,
@@ -102,26 +102,26 @@ struct ScheduledSyncRunner {
 impl ScheduledSyncRunner {
     /// Polls all sources once, and syncs those that are due one by one.
     async fn poll(&mut self, standing: &[ScheduledPlaylist]) {
-        let mut there = HashSet::new();
+        let mut present = HashSet::new();
         let mut problems: HashMap<String, Vec<String>> = HashMap::new();
         for (number, one) in standing.iter().enumerate() {
-            let (places, wrong) = self.list_sources(number, one).await;
+            let (locations, source_problems) = self.list_sources(number, one).await;
             if self.hanging.contains_key(&number) {
                 // The content is unknown at the moment, so none of it counts as removed.
-                there.extend(self.known.keys().filter(|(of, _)| *of == number).cloned());
+                present.extend(self.known.keys().filter(|(of, _)| *of == number).cloned());
             }
-            let is_asked = self.playlists.scheduled.take_request(&one.title);
-            let mut entry = ScheduledSyncStatus { problems: wrong.clone(), ..entry_of(one) };
-            problems.entry(one.server.clone()).or_default().extend(wrong);
-            for (place, look) in places {
-                let key = (number, place);
-                there.insert(key.clone());
-                let kept = self.poll_source(one, &key, look, is_asked).await;
-                entry.playlists.push(kept);
+            let is_requested_now = self.playlists.scheduled.take_request(&one.title);
+            let mut entry = ScheduledSyncStatus { problems: source_problems.clone(), ..entry_of(one) };
+            problems.entry(one.server.clone()).or_default().extend(source_problems);
+            for (location, stat) in locations {
+                let key = (number, location);
+                present.insert(key.clone());
+                let status = self.poll_source(one, &key, stat, is_requested_now).await;
+                entry.playlists.push(status);
             }
             self.playlists.scheduled.set(entry);
         }
-        self.known.retain(|key, _| there.contains(key));
+        self.known.retain(|key, _| present.contains(key));
         self.warn(problems);
     }
 
@@ -131,27 +131,27 @@ impl ScheduledSyncRunner {
         number: usize,
         standing: &ScheduledPlaylist,
     ) -> (Vec<(SourceLocation, Option<FileStat>)>, Vec<String>) {
-        let silent = || vec![format!("{}: it does not answer", entry_of(standing).from)];
+        let no_response = || vec![format!("{}: the file system does not respond", entry_of(standing).from)];
         // A hanging drive is not asked again meanwhile, because each request occupies a thread.
-        if self.hanging.get(&number).is_some_and(|asked| !asked.is_finished()) {
-            return (Vec::new(), silent());
+        if self.hanging.get(&number).is_some_and(|task| !task.is_finished()) {
+            return (Vec::new(), no_response());
         }
         self.hanging.remove(&number);
         let origin = standing.origin.clone();
-        let mut looking = self.playlists.tasks.spawn_blocking(move || match origin {
+        let mut scan_task = self.playlists.tasks.spawn_blocking(move || match origin {
             ScheduledPlaylistSource::Server { .. } => None,
             ScheduledPlaylistSource::File(path) => Some(watch::scan_file(&path)),
             ScheduledPlaylistSource::Folder(folder) => Some(watch::scan_folder(&folder)),
         });
-        let Ok(looked) = self.playlists.clock.timeout(FILE_TIMEOUT, &mut looking).await else {
-            self.hanging.insert(number, looking);
-            return (Vec::new(), silent());
+        let Ok(scan) = self.playlists.clock.timeout(FILE_TIMEOUT, &mut scan_task).await else {
+            self.hanging.insert(number, scan_task);
+            return (Vec::new(), no_response());
         };
-        match looked.unwrap_or_default() {
+        match scan.unwrap_or_default() {
             None => (vec![(SourceLocation::Server, None)], Vec::new()),
-            Some(looked) => {
-                let places = looked.files.into_iter().map(|(path, look)| (SourceLocation::File(path), Some(look)));
-                (places.collect(), looked.problems)
+            Some(scan) => {
+                let locations = scan.files.into_iter().map(|(path, stat)| (SourceLocation::File(path), Some(stat)));
+                (locations.collect(), scan.problems)
             }
         }
     }
@@ -161,31 +161,31 @@ impl ScheduledSyncRunner {
         &mut self,
         one: &ScheduledPlaylist,
         key: &(usize, SourceLocation),
-        look: Option<FileStat>,
-        is_asked: bool,
+        stat: Option<FileStat>,
+        is_requested_now: bool,
     ) -> SyncedPlaylistStatus {
         let playlists = Arc::clone(&self.playlists);
         let every_ms = one.every_hours.saturating_mul(HOUR_MS);
-        let is_due = is_asked || is_due(self.known.get(key), look, playlists.clock.now_ms(), every_ms);
+        let is_due = is_requested_now || is_due(self.known.get(key), stat, playlists.clock.now_ms(), every_ms);
         let awaits_library = is_due && self.awaits_library(one);
-        let held = self.known.entry(key.clone()).or_default();
-        held.seen = look;
+        let existing = self.known.entry(key.clone()).or_default();
+        existing.seen = stat;
         if is_due && !awaits_library {
             playlists.scheduled.set_running(Some(&one.title));
-            let (last, may_pass) = sync_source(&playlists, one, &key.1).await;
+            let (last, may_recover) = sync_source(&playlists, one, &key.1).await;
             playlists.scheduled.set_running(None);
             let now_ms = last.at_ms;
-            held.last_run = Some((look, now_ms));
-            held.failures = if may_pass { held.failures.saturating_add(1) } else { 0 };
-            held.retry_at_ms = may_pass.then(|| now_ms.saturating_add(retry_after_ms(held.failures)));
-            held.last_sync = Some(last);
+            existing.last_source = Some((stat, now_ms));
+            existing.failures = if may_recover { existing.failures.saturating_add(1) } else { 0 };
+            existing.retry_at_ms = may_recover.then(|| now_ms.saturating_add(retry_after_ms(existing.failures)));
+            existing.last_sync = Some(last);
         }
-        let regular_ms = held.last_run.map(|(_, at_ms)| at_ms.saturating_add(every_ms));
+        let regular_ms = existing.last_source.map(|(_, at_ms)| at_ms.saturating_add(every_ms));
         SyncedPlaylistStatus {
             file: key.1.file().map(|path| path.display().to_string()),
             awaits_library,
-            last: held.last_sync.clone(),
-            next_ms: held.retry_at_ms.into_iter().chain(regular_ms).min(),
+            last: existing.last_sync.clone(),
+            next_ms: existing.retry_at_ms.into_iter().chain(regular_ms).min(),
         }
     }
 
@@ -193,7 +193,7 @@ impl ScheduledSyncRunner {
     fn awaits_library(&self, one: &ScheduledPlaylist) -> bool {
         let Ok(server) = self.playlists.server(&one.server) else { return false };
         let Some(library) = self.playlists.library(&server, one.library.as_deref()) else {
-            let age_ms = self.playlists.clock.now_ms().saturating_sub(self.began_ms);
+            let age_ms = self.playlists.clock.now_ms().saturating_sub(self.started_ms);
             return server.origin.settings.token.is_some() && age_ms < LIBRARIES_TIMEOUT_MS;
         };
         if library.generation().is_some() || matches!(library.state(), LibraryState::Off | LibraryState::Failed) {
@@ -210,7 +210,7 @@ impl ScheduledSyncRunner {
                 continue;
             }
             if let Ok(server) = self.playlists.server(&name) {
-                server.origin.warnings.lower(UNREADABLE);
+                server.origin.warnings.lower(UNREADABLE_CODE);
                 if let Some(first) = problems.first() {
                     let more = match problems.len() {
                         1 => String::new(),
@@ -220,15 +220,15 @@ impl ScheduledSyncRunner {
                         server = name,
                         first,
                         problems = problems.len(),
-                        "a playlist cannot be kept in step"
+                        "a scheduled playlist cannot be read"
                     );
                     server.origin.warnings.raise(Warning {
-                        code: UNREADABLE,
+                        code: UNREADABLE_CODE,
                         severity: Severity::Notice,
                         action: None,
                         subject: None,
-                        text: format!("A playlist that is to be kept in step cannot be: {first}{more}.").into(),
-                        remedy: "Put the file there and let Greenroom read it, or take [playlist.*] out of the \
+                        text: format!("A scheduled playlist cannot be read: {first}{more}.").into(),
+                        remedy: "Put the file there and let Greenroom read it, or remove [playlist.*] from the \
                                  configuration; GET /api/v1/playlists/standing lists all of them."
                             .into(),
                     });
@@ -243,10 +243,10 @@ impl ScheduledSyncRunner {
 async fn sync_source(
     playlists: &Arc<PlaylistService>,
     standing: &ScheduledPlaylist,
-    place: &SourceLocation,
+    location: &SourceLocation,
 ) -> (LastSync, bool) {
-    let ended = attempt(playlists, standing, place).await;
-    let may_pass = match &ended {
+    let result = attempt(playlists, standing, location).await;
+    let may_recover = match &result {
         Ok(RunResult::Done(report)) => report.has_failed(),
         Ok(RunResult::Failed(failure)) | Err(failure) => !matches!(
             failure.code.as_str(),
@@ -257,40 +257,41 @@ async fn sync_source(
     };
     let last = LastSync {
         at_ms: playlists.clock.now_ms(),
-        state: report_files::result_name(&ended),
-        counts: match &ended {
+        state: report_files::result_name(&result),
+        counts: match &result {
             Ok(RunResult::Done(report)) => Some(report.counts),
             _ => None,
         },
-        error: match &ended {
+        error: match &result {
             Ok(RunResult::Done(report)) => report.accounts.iter().find_map(|account| account.error.clone()),
             Ok(RunResult::Failed(failure)) | Err(failure) => Some(failure.clone()),
             Ok(RunResult::Cancelled) => None,
         },
     };
-    let Some((folder, name)) = report_files::report_path(standing, place.file()) else {
-        return (last, may_pass);
+    let Some((folder, name)) = report_files::report_path(standing, location.file()) else {
+        return (last, may_recover);
     };
     let title = standing.title.clone();
-    let written = playlists.tasks.spawn_blocking(move || report_files::write(&folder, &name, &ended));
+    let written = playlists.tasks.spawn_blocking(move || report_files::write(&folder, &name, &result));
     if let Ok(Err(error)) = written.await {
-        tracing::warn!(playlist = title, %error, "what came of a playlist cannot be written beside it");
+        tracing::warn!(playlist = title, %error, "the report of a scheduled playlist cannot be written");
     }
-    (last, may_pass)
+    (last, may_recover)
 }
 
 async fn attempt(
     playlists: &Arc<PlaylistService>,
     standing: &ScheduledPlaylist,
-    place: &SourceLocation,
+    location: &SourceLocation,
 ) -> Result<RunResult, PlaylistFailure> {
-    let (source, stem) = match (place, &standing.origin) {
+    let (source, stem) = match (location, &standing.origin) {
         (SourceLocation::File(path), _) => {
             let opened = path.clone();
-            let reading = playlists.tasks.spawn_blocking(move || watch::read(&opened));
-            let read = playlists.clock.timeout(FILE_TIMEOUT, reading).await;
-            let read = read.map_err(|_| PlaylistFailure::new("slow-file", "the file is not given within a minute"))?;
-            let broke_off = |_| PlaylistFailure::new("unreadable", "reading it broke off");
+            let read_task = playlists.tasks.spawn_blocking(move || watch::read(&opened));
+            let read = playlists.clock.timeout(FILE_TIMEOUT, read_task).await;
+            let read =
+                read.map_err(|_| PlaylistFailure::new("slow-file", "the file could not be read within a minute"))?;
+            let broke_off = |_| PlaylistFailure::new("unreadable", "reading the file was interrupted");
             let playlist = read.map_err(broke_off)?.map_err(|message| PlaylistFailure::new("unreadable", message))?;
             (SyncSource::Rows(Box::new(playlist)), path.file_stem().map(|stem| stem.to_string_lossy().into_owned()))
         }
@@ -304,7 +305,7 @@ async fn attempt(
         SyncSource::Rows(playlist) => playlist.name.clone(),
         SyncSource::Server { .. } => None,
     };
-    let wish = SyncRequest {
+    let request = SyncRequest {
         source,
         server: standing.server.clone(),
         library: standing.library.clone(),
@@ -317,13 +318,13 @@ async fn attempt(
         live: 0,
         wait: false,
     };
-    let run = playlists.start(wish)?;
-    let ended = playlists.clock.timeout(LONGEST_RUN, run.wait()).await;
-    ended.map_err(|_| {
+    let run = playlists.start(request)?;
+    let result = playlists.clock.timeout(RUN_TIMEOUT, run.wait()).await;
+    result.map_err(|_| {
         run.cancel.cancel();
         PlaylistFailure::new(
             "too-slow",
-            "it took longer than an hour and was told to stop; the next run goes on from there",
+            "the run took longer than an hour and was cancelled; the next run continues from there",
         )
     })
 }

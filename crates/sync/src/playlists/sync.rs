@@ -17,12 +17,12 @@ use crate::playlists::client::{PlaylistClient, PlaylistRequestCounters};
 use crate::playlists::error::PlaylistError;
 use crate::playlists::request::{SyncRequest, SyncSource};
 use crate::playlists::resolve::{ResolvedRows, resolve};
-use crate::playlists::wait_for_index::{not_known_yet, wait_for_library};
+use crate::playlists::wait_for_index::{index_not_ready, wait_for_library};
 use greenroom_config::playlist_mode::policy_word;
 use greenroom_proxy::server::Server;
 
 /// Max wait for another run that writes the same playlist.
-const LONGEST_TURN: Duration = Duration::from_secs(600);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Reason why there is no report.
 pub(super) enum SyncError {
@@ -37,14 +37,14 @@ impl From<PlaylistFailure> for SyncError {
 }
 
 /// Executes a request.
-pub async fn run_sync(playlists: &PlaylistService, run: &SyncRun, wish: SyncRequest) {
-    let began_us = playlists.clock.now_us();
-    let ending = match attempt(playlists, run, wish, began_us).await {
+pub async fn run_sync(playlists: &PlaylistService, run: &SyncRun, request: SyncRequest) {
+    let started_us = playlists.clock.now_us();
+    let result = match attempt(playlists, run, request, started_us).await {
         Ok(report) => RunResult::Done(Arc::new(report)),
         Err(SyncError::Failure(failure)) => RunResult::Failed(failure),
         Err(SyncError::Cancelled) => RunResult::Cancelled,
     };
-    match &ending {
+    match &result {
         RunResult::Done(report) => {
             let counts = report.counts;
             tracing::info!(
@@ -62,7 +62,7 @@ pub async fn run_sync(playlists: &PlaylistService, run: &SyncRun, wish: SyncRequ
         }
         RunResult::Cancelled => tracing::info!(run = run.id, "synchronising a playlist was cancelled"),
     }
-    playlists.finish(run, ending);
+    playlists.finish(run, result);
 }
 
 /// State shared by all accounts of a request.
@@ -82,17 +82,18 @@ impl AccountSync<'_> {
     /// Writes for all accounts in turn.
     async fn write_all(&self, found: &ResolvedRows) -> Vec<AccountReport> {
         let named = self.request.accounts.iter().map(|name| Some(name.as_str()));
-        let chosen: Vec<Option<&str>> = if self.request.accounts.is_empty() { vec![None] } else { named.collect() };
+        let accounts_to_write: Vec<Option<&str>> =
+            if self.request.accounts.is_empty() { vec![None] } else { named.collect() };
         let mut accounts = Vec::new();
         let mut confirmed = HashSet::new();
-        for account in chosen {
+        for account in accounts_to_write {
             let total = found.tracks.len();
             self.run.set_progress(PlaylistProgress::Writing { account: account.map(str::to_owned), done: 0, total });
-            let (report, held) = self.write(account, found).await;
+            let (report, existing) = self.write(account, found).await;
             let is_cancelled = report.standing == PlaylistSyncStatus::Cancelled;
             accounts.push(report);
             if !self.request.dry_run {
-                found.confirm(self.playlists, self.library, &held, &mut confirmed).await;
+                found.confirm(self.playlists, self.library, &existing, &mut confirmed).await;
             }
             if is_cancelled {
                 break;
@@ -103,12 +104,12 @@ impl AccountSync<'_> {
 
     /// Writes for one account. Also returns the playlist's content afterwards.
     async fn write(&self, account: Option<&str>, found: &ResolvedRows) -> (AccountReport, Vec<String>) {
-        let courier = match PlaylistClient::open(self.server, account, Arc::clone(self.counters)).await {
-            Ok(courier) => courier,
-            Err(trouble) => return (failed(account, trouble), Vec::new()),
+        let client = match PlaylistClient::open(self.server, account, Arc::clone(self.counters)).await {
+            Ok(client) => client,
+            Err(error) => return (failed(account, error), Vec::new()),
         };
-        let desk = PlaylistWriter {
-            client: &courier,
+        let writer = PlaylistWriter {
+            client: &client,
             quirks: self.quirks,
             run: self.run,
             clock: &self.playlists.clock,
@@ -123,29 +124,29 @@ impl AccountSync<'_> {
             dry_run: self.request.dry_run,
             account,
         };
-        desk.write(&found.tracks).await
+        writer.write(&found.tracks).await
     }
 }
 
 async fn attempt(
     playlists: &PlaylistService,
     run: &SyncRun,
-    wish: SyncRequest,
-    began_us: u64,
+    request: SyncRequest,
+    started_us: u64,
 ) -> Result<PlaylistReport, SyncError> {
-    let server = playlists.server(&wish.server)?;
-    let tally = Arc::new(PlaylistRequestCounters::default());
-    let library = wait_for_library(playlists, run, &wish, &server).await?;
-    let source = read_source(playlists, run, &wish.source, &tally).await?;
-    let name = wish.name.clone().or_else(|| source.name.clone()).filter(|name| !name.trim().is_empty());
-    let name = name.ok_or_else(|| PlaylistFailure::new("no-name", "say what the playlist is to be called: name"))?;
+    let server = playlists.server(&request.server)?;
+    let counters = Arc::new(PlaylistRequestCounters::default());
+    let library = wait_for_library(playlists, run, &request, &server).await?;
+    let source = read_source(playlists, run, &request.source, &counters).await?;
+    let name = request.name.clone().or_else(|| source.name.clone()).filter(|name| !name.trim().is_empty());
+    let name = name.ok_or_else(|| PlaylistFailure::new("no-name", "give the playlist a name: name"))?;
     let name = name.trim().to_owned();
     playlists.reserve_name(run, &name)?;
-    let _turn = if wish.dry_run { None } else { Some(lock_playlist(playlists, run, &name).await?) };
-    let generation = library.generation().ok_or_else(|| not_known_yet(&library))?;
+    let _lock = if request.dry_run { None } else { Some(lock_playlist(playlists, run, &name).await?) };
+    let generation = library.generation().ok_or_else(|| index_not_ready(&library))?;
     let library_age_s = playlists.clock.now_ms().saturating_sub(generation.taken_at_ms) / 1000;
     drop(generation);
-    let found = resolve(playlists, run, &library, &source, (wish.policy, wish.live)).await?;
+    let found = resolve(playlists, run, &library, &source, (request.policy, request.live)).await?;
     let counts = found.counts;
     let match_rate = if counts.rows == 0 {
         0.0
@@ -157,9 +158,9 @@ async fn attempt(
         run,
         library: &library,
         server: &server,
-        request: &wish,
+        request: &request,
         name: &name,
-        counters: &tally,
+        counters: &counters,
         quirks: &ServerQuirks::default(),
         is_doubtful: match_rate < DOUBTFUL_RATE,
     };
@@ -168,14 +169,14 @@ async fn attempt(
     let held_back: usize = accounts.iter().map(|account| account.held_back).sum();
     if held_back > 0 {
         warnings.push(format!(
-            "{held_back} entries would have left, and were kept, because most of a playlist would have gone or few rows \
-             were found. If that is meant, say so (shrink, --allow-shrink)."
+            "{held_back} entries were not removed, because the playlist would have lost most of its entries or few rows \
+             were found. To remove them, allow it (shrink, --allow-shrink)."
         ));
     }
     if match_rate < DOUBTFUL_RATE {
-        PlaylistService::request_compare(&library, library_age_s);
+        PlaylistService::request_build_if_old(&library, library_age_s);
         warnings.push(format!(
-            "Only {:.0} % of the rows were found. Is it the right library, and is it up to date? It was last read {} ago.",
+            "Only {:.0} % of the rows were found. Check that it is the right library and up to date; it was last read {} ago.",
             match_rate * 100.0,
             age(library_age_s)
         ));
@@ -185,9 +186,9 @@ async fn attempt(
         server: server.name().to_owned(),
         library: library.id.to_string(),
         library_age_s,
-        mode: wish.mode.word(),
-        policy: policy_word(wish.policy),
-        dry_run: wish.dry_run,
+        mode: request.mode.word(),
+        policy: policy_word(request.policy),
+        dry_run: request.dry_run,
         format: source.format.word(),
         counts,
         match_rate,
@@ -195,9 +196,9 @@ async fn attempt(
         rows: found.rows,
         bad: source.row_errors.iter().map(report::bad_row_report).collect(),
         accounts,
-        reads: tally.reads.load(Ordering::Relaxed),
-        writes: tally.writes.load(Ordering::Relaxed),
-        took_ms: playlists.clock.since_ms(began_us),
+        reads: counters.reads.load(Ordering::Relaxed),
+        writes: counters.writes.load(Ordering::Relaxed),
+        took_ms: playlists.clock.since_ms(started_us),
         missing: found.missing,
     })
 }
@@ -208,21 +209,21 @@ async fn lock_playlist(
     run: &SyncRun,
     name: &str,
 ) -> Result<OwnedMutexGuard<()>, SyncError> {
-    let turn = playlists.locks.lock(&run.server, name);
+    let lock = playlists.locks.lock(&run.server, name);
     tokio::select! {
         () = run.cancel.cancelled() => Err(SyncError::Cancelled),
-        turn = playlists.clock.timeout(LONGEST_TURN, turn) => turn.map_err(|_| {
+        lock = playlists.clock.timeout(LOCK_TIMEOUT, lock) => lock.map_err(|_| {
             let message = "another run is writing this playlist; run it again later";
             PlaylistFailure::new("already-running", message).into()
         }),
     }
 }
 
-fn failed(account: Option<&str>, trouble: PlaylistError) -> AccountReport {
+fn failed(account: Option<&str>, error: PlaylistError) -> AccountReport {
     AccountReport {
         account: account.map(str::to_owned),
         standing: PlaylistSyncStatus::Failed,
-        error: Some(trouble.into()),
+        error: Some(error.into()),
         ..AccountReport::default()
     }
 }
@@ -239,23 +240,23 @@ async fn read_source(
     playlists: &PlaylistService,
     run: &SyncRun,
     source: &SyncSource,
-    tally: &Arc<PlaylistRequestCounters>,
+    counters: &Arc<PlaylistRequestCounters>,
 ) -> Result<Playlist, SyncError> {
-    let (server, word, account) = match source {
+    let (server, name_or_id, account) = match source {
         SyncSource::Rows(playlist) => return Ok(Playlist::clone(playlist)),
         SyncSource::Server { server, playlist, account } => (server, playlist, account),
     };
     run.set_progress(PlaylistProgress::ReadingSource);
     let server = playlists.server(server)?;
     let read = async {
-        let courier = PlaylistClient::open(&server, account.as_deref(), Arc::clone(tally)).await?;
-        let listed = courier.find_playlist(word).await?;
-        let entries = courier.entries(&listed.id).await?;
+        let client = PlaylistClient::open(&server, account.as_deref(), Arc::clone(counters)).await?;
+        let listed = client.find_playlist(name_or_id).await?;
+        let entries = client.entries(&listed.id).await?;
         Ok::<_, PlaylistError>((listed.title, entries))
     };
-    let (title, entries) = read.await.map_err(|trouble| {
-        let failure = PlaylistFailure::from(trouble);
-        PlaylistFailure { message: format!("the playlist it comes from: {}", failure.message), ..failure }
+    let (title, entries) = read.await.map_err(|error| {
+        let failure = PlaylistFailure::from(error);
+        PlaylistFailure { message: format!("the source playlist: {}", failure.message), ..failure }
     })?;
     let row = |(line, entry): (u32, greenroom_dialect::playlists::PlaylistEntry)| PlaylistRow {
         line,
@@ -269,7 +270,7 @@ async fn read_source(
     };
     let rows: Vec<PlaylistRow> = (1..).zip(entries).map(row).filter(|row| !row.is_empty()).collect();
     if rows.is_empty() {
-        return Err(PlaylistFailure::new("no-rows", "the playlist it comes from is empty; nothing was changed").into());
+        return Err(PlaylistFailure::new("no-rows", "the source playlist is empty; nothing was changed").into());
     }
     Ok(Playlist::from_rows(Some(title), rows))
 }

@@ -14,21 +14,21 @@ use greenroom_proxy::server::Server;
 /// Poll interval for a server's list of libraries.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// Max wait for a first build.
-const LONGEST_WAIT: Duration = Duration::from_secs(3 * 3600);
+const INDEX_TIMEOUT: Duration = Duration::from_secs(3 * 3600);
 
 /// The library, once it has a snapshot.
 pub(super) async fn wait_for_library(
     playlists: &PlaylistService,
     run: &SyncRun,
-    wish: &SyncRequest,
+    request: &SyncRequest,
     server: &Arc<Server>,
 ) -> Result<Arc<Library>, SyncError> {
-    let waits = async {
+    let wait_for_ready = async {
         let library = loop {
-            match playlists.library(server, wish.library.as_deref()) {
+            match playlists.library(server, request.library.as_deref()) {
                 Some(library) => break library,
-                None if !wish.wait || server.origin.settings.token.is_none() => {
-                    return Err(no_library(server, wish));
+                None if !request.wait || server.origin.settings.token.is_none() => {
+                    return Err(no_library(server, request));
                 }
                 // The server's libraries were not listed yet, or it does not answer.
                 None => {}
@@ -40,11 +40,11 @@ pub(super) async fn wait_for_library(
         if library.generation().is_some() {
             return Ok(library);
         }
-        if !wish.wait {
+        if !request.wait {
             library.record_lookup();
-            return Err(not_known_yet(&library));
+            return Err(index_not_ready(&library));
         }
-        let tells = async {
+        let report_progress = async {
             let mut progress = library.progress();
             loop {
                 let (percent, left_ms) = {
@@ -58,50 +58,49 @@ pub(super) async fn wait_for_library(
             }
         };
         tokio::select! {
-            ready = library.ready() => ready.map(drop).map_err(|_| not_known_yet(&library))?,
-            () = tells => {}
+            ready = library.ready() => ready.map(drop).map_err(|_| index_not_ready(&library))?,
+            () = report_progress => {}
         }
         Ok(library)
     };
     tokio::select! {
         () = run.cancel.cancelled() => Err(SyncError::Cancelled),
-        waited = playlists.clock.timeout(LONGEST_WAIT, waits) => match waited {
+        waited = playlists.clock.timeout(INDEX_TIMEOUT, wait_for_ready) => match waited {
             Ok(library) => library.map_err(SyncError::Failure),
-            Err(_) => Err(match playlists.library(server, wish.library.as_deref()) {
-                Some(library) => waited_long(&library),
-                None => no_library(server, wish),
+            Err(_) => Err(match playlists.library(server, request.library.as_deref()) {
+                Some(library) => index_timed_out(&library),
+                None => no_library(server, request),
             }
             .into()),
         },
     }
 }
 
-fn waited_long(library: &Library) -> PlaylistFailure {
-    let (id, hours) = (&library.id, LONGEST_WAIT.as_secs() / 3600);
-    let far = library.progress().borrow().percent().map(|percent| format!("; {percent} % is read"));
+fn index_timed_out(library: &Library) -> PlaylistFailure {
+    let (id, hours) = (&library.id, INDEX_TIMEOUT.as_secs() / 3600);
+    let progress_text = library.progress().borrow().percent().map(|percent| format!("; {percent} % is read"));
     let message = format!(
-        "library {id} was not read to its end within {hours} hours{}; see how far it is (GET /api/v1/libraries/{id}) \
-         and run it again",
-        far.unwrap_or_default()
+        "the index of library {id} was not built within {hours} hours{}; see its progress (GET /api/v1/libraries/{id}) \
+         and run the sync again",
+        progress_text.unwrap_or_default()
     );
     PlaylistFailure::new("library-not-built", message)
 }
 
-fn no_library(server: &Server, wish: &SyncRequest) -> PlaylistFailure {
+fn no_library(server: &Server, request: &SyncRequest) -> PlaylistFailure {
     let name = server.name();
     if server.origin.settings.token.is_none() {
         let message = format!("the music of {name} is not indexed, because the configuration has no token for it");
         return PlaylistFailure::new("no-token", message);
     }
-    if wish.library.is_some() {
-        return PlaylistFailure::new("unknown-library", format!("{name} has no such library that is kept here"));
+    if request.library.is_some() {
+        return PlaylistFailure::new("unknown-library", format!("{name} has no such library"));
     }
-    let message =
-        format!("it is not known yet which libraries {name} has; wait for it (wait), or try again in a moment");
+    let message = format!("the libraries of {name} are not known yet; set wait, or try again in a moment");
     PlaylistFailure::new("library-not-built", message)
 }
 
-pub(super) fn not_known_yet(library: &Library) -> PlaylistFailure {
+pub(super) fn index_not_ready(library: &Library) -> PlaylistFailure {
     let id = &library.id;
     match library.state() {
         LibraryState::Off => PlaylistFailure::new(
@@ -109,14 +108,14 @@ pub(super) fn not_known_yet(library: &Library) -> PlaylistFailure {
             format!("the index of library {id} is turned off: turn it on (`greenroom build {id} --on`)"),
         ),
         LibraryState::Failed => {
-            let why = library.failure().map(|(failure, _)| failure.to_string()).unwrap_or_default();
-            PlaylistFailure::new("library-not-built", format!("library {id} could not be read: {why}"))
+            let reason = library.failure().map(|(failure, _)| failure.to_string()).unwrap_or_default();
+            PlaylistFailure::new("library-not-built", format!("library {id} could not be read: {reason}"))
         }
         _ => {
-            let far = library.progress().borrow().percent().map(|percent| format!(" ({percent} % is read)"));
+            let progress_text = library.progress().borrow().percent().map(|percent| format!(" ({percent} % is read)"));
             let message = format!(
-                "library {id} is being read for the first time{}; wait for it (wait), or ask again later",
-                far.unwrap_or_default()
+                "library {id} is being read for the first time{}; set wait, or try again later",
+                progress_text.unwrap_or_default()
             );
             PlaylistFailure::new("library-not-built", message)
         }

@@ -13,7 +13,7 @@ use rustix::fs::{Mode, OFlags};
 /// Max files per folder.
 pub(super) const MAX_FILES: usize = 500;
 /// Extensions of playlists.
-const ENDINGS: [&str; 7] = ["m3u", "m3u8", "csv", "tsv", "json", "jspf", "jsonl"];
+const EXTENSIONS: [&str; 7] = ["m3u", "m3u8", "csv", "tsv", "json", "jspf", "jsonl"];
 /// Suffix of reports.
 pub(super) const REPORT: &str = ".report.json";
 pub(super) const MISSING: &str = ".missing.csv";
@@ -36,7 +36,7 @@ pub(super) struct WatchScan {
 /// Scans one file.
 pub(super) fn scan_file(path: &Path) -> WatchScan {
     match stat(path) {
-        Ok(look) => WatchScan { files: vec![(path.to_owned(), look)], problems: Vec::new() },
+        Ok(stat) => WatchScan { files: vec![(path.to_owned(), stat)], problems: Vec::new() },
         Err(error) => WatchScan { files: Vec::new(), problems: vec![format!("{}: {error}", path.display())] },
     }
 }
@@ -52,10 +52,10 @@ pub(super) fn scan_folder(folder: &Path) -> WatchScan {
     let mut paths: Vec<PathBuf> =
         entries.filter_map(Result::ok).map(|entry| entry.path()).filter(|path| is_playlist(path)).collect();
     paths.sort();
-    let mut looked = WatchScan::default();
+    let mut scan = WatchScan::default();
     if paths.len() > MAX_FILES {
-        looked.problems.push(format!(
-            "{}: {} playlists are beyond the {MAX_FILES} that are looked at",
+        scan.problems.push(format!(
+            "{}: {} playlists exceed the limit of {MAX_FILES} files and are ignored",
             folder.display(),
             paths.len() - MAX_FILES
         ));
@@ -63,58 +63,58 @@ pub(super) fn scan_folder(folder: &Path) -> WatchScan {
     }
     for path in paths {
         match stat(&path) {
-            Ok(look) => looked.files.push((path, look)),
+            Ok(stat) => scan.files.push((path, stat)),
             // It was deleted since the listing.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => looked.problems.push(format!("{}: {error}", path.display())),
+            Err(error) => scan.problems.push(format!("{}: {error}", path.display())),
         }
     }
-    looked
+    scan
 }
 
 fn stat(path: &Path) -> io::Result<FileStat> {
-    let about = std::fs::symlink_metadata(path)?;
-    if !about.is_file() {
-        return Err(no_file());
+    let metadata = std::fs::symlink_metadata(path)?;
+    if !metadata.is_file() {
+        return Err(not_a_regular_file());
     }
-    let modified = about.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
-    Ok(FileStat { modified_ms: modified.as_millis(), bytes: about.len() })
+    let modified = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Ok(FileStat { modified_ms: modified.as_millis(), bytes: metadata.len() })
 }
 
-fn no_file() -> io::Error {
-    io::Error::other("it is a link, a folder or a device, and no file itself")
+fn not_a_regular_file() -> io::Error {
+    io::Error::other("it is a link, a folder or a device, not a regular file")
 }
 
 /// Whether a file may be a playlist and is not a report.
 fn is_playlist(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_ascii_lowercase();
-    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
-    !name.starts_with('.') && !name.ends_with(REPORT) && !name.ends_with(MISSING) && ENDINGS.contains(&ending)
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    !name.starts_with('.') && !name.ends_with(REPORT) && !name.ends_with(MISSING) && EXTENSIONS.contains(&extension)
 }
 
 /// Reads a playlist from a file.
 pub(super) fn read(path: &Path) -> Result<playlist::Playlist, String> {
     let cannot = |error: io::Error| format!("it cannot be read: {error}");
-    let most = playlist::MAX_BYTES as u64;
+    let limit = playlist::MAX_BYTES as u64;
     // It may have been replaced since the scan; opening a pipe without a writer would block.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let opened = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| cannot(error.into()))?;
     let file = File::from(opened);
-    let about = file.metadata().map_err(cannot)?;
-    if !about.is_file() {
-        return Err(cannot(no_file()));
+    let metadata = file.metadata().map_err(cannot)?;
+    if !metadata.is_file() {
+        return Err(cannot(not_a_regular_file()));
     }
-    if about.len() > most {
+    if metadata.len() > limit {
         return Err(playlist::PlaylistParseError::TooLong.to_string());
     }
-    let bytes = whole(file, most).map_err(cannot)?;
+    let bytes = read_all(file, limit).map_err(cannot)?;
     let hint = path.file_name().unwrap_or_default().to_string_lossy();
     playlist::read(&bytes, &hint).map_err(|unreadable| unreadable.to_string())
 }
 
-fn whole(file: File, most: u64) -> io::Result<Vec<u8>> {
+fn read_all(file: File, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    file.take(most + 1).read_to_end(&mut bytes)?;
+    file.take(limit + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -122,12 +122,12 @@ fn whole(file: File, most: u64) -> io::Result<Vec<u8>> {
 pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     // A new file with an unpredictable name; renaming it replaces a link instead of writing through it.
-    let mut beside = tempfile::Builder::new()
+    let mut temporary = tempfile::Builder::new()
         .prefix(".greenroom-")
         .permissions(Permissions::from_mode(0o644))
         .tempfile_in(folder)?;
-    beside.write_all(text.as_bytes())?;
-    beside.persist(path).map(drop).map_err(|error| error.error)
+    temporary.write_all(text.as_bytes())?;
+    temporary.persist(path).map(drop).map_err(|error| error.error)
 }
 
 #[cfg(test)]
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn our_own_files_are_never_taken_for_playlists() {
+    fn greenrooms_own_files_are_never_read_as_playlists() {
         for name in ["a.csv.report.json", "a.csv.missing.csv", ".greenroom-1a.csv", ".hidden.csv", "notes.txt", "a"] {
             assert!(!is_playlist(Path::new(name)), "{name}");
         }
@@ -147,36 +147,36 @@ mod tests {
     }
 
     #[test]
-    fn links_and_pipes_are_neither_read_nor_written_through() {
-        let folder = tempfile::tempdir().expect("a folder");
+    fn links_and_pipes_are_neither_read_nor_followed_by_writes() {
+        let folder = tempfile::tempdir().expect("create a temporary folder");
         let at = |name: &str| folder.path().join(name);
-        std::fs::write(at("secret"), "title,artist\nA,B\n").expect("written");
-        symlink(at("secret"), at("link.csv")).expect("made");
-        std::fs::write(at("own.csv"), "title,artist\nA,B\n").expect("written");
-        assert!(std::process::Command::new("mkfifo").arg(at("pipe.csv")).status().expect("it runs").success());
-        let looked = scan_folder(folder.path());
-        assert_eq!(looked.files.len(), 1, "{looked:?}");
-        assert_eq!(looked.problems.len(), 2, "{looked:?}");
+        std::fs::write(at("secret"), "title,artist\nA,B\n").expect("write the file");
+        symlink(at("secret"), at("link.csv")).expect("create the link");
+        std::fs::write(at("own.csv"), "title,artist\nA,B\n").expect("write the file");
+        assert!(std::process::Command::new("mkfifo").arg(at("pipe.csv")).status().expect("run the command").success());
+        let scan = scan_folder(folder.path());
+        assert_eq!(scan.files.len(), 1, "{scan:?}");
+        assert_eq!(scan.problems.len(), 2, "{scan:?}");
         assert!(read(&at("own.csv")).is_ok());
         for name in ["link.csv", "pipe.csv"] {
-            read(&at(name)).expect_err("it is no file itself");
+            read(&at(name)).expect_err("it is not a regular file");
         }
-        symlink(at("secret"), at("own.csv.report.json")).expect("made");
-        replace(&at("own.csv.report.json"), "new").expect("written");
-        assert_eq!(std::fs::read_to_string(at("secret")).expect("it is there"), "title,artist\nA,B\n");
-        assert_eq!(std::fs::read_to_string(at("own.csv.report.json")).expect("it is there"), "new");
+        symlink(at("secret"), at("own.csv.report.json")).expect("create the link");
+        replace(&at("own.csv.report.json"), "new").expect("write the file");
+        assert_eq!(std::fs::read_to_string(at("secret")).expect("read the file"), "title,artist\nA,B\n");
+        assert_eq!(std::fs::read_to_string(at("own.csv.report.json")).expect("read the file"), "new");
     }
 
     #[test]
-    fn what_is_missing_and_what_is_beyond_the_limit_is_said() {
-        let folder = tempfile::tempdir().expect("a folder");
+    fn missing_files_and_files_beyond_the_limit_are_reported() {
+        let folder = tempfile::tempdir().expect("create a temporary folder");
         assert_eq!(scan_file(&folder.path().join("none.csv")).problems.len(), 1);
         assert_eq!(scan_folder(&folder.path().join("none")).problems.len(), 1);
         for number in 0..MAX_FILES + 3 {
-            std::fs::write(folder.path().join(format!("{number:04}.csv")), "").expect("written");
+            std::fs::write(folder.path().join(format!("{number:04}.csv")), "").expect("write the file");
         }
-        let looked = scan_folder(folder.path());
-        assert_eq!(looked.files.len(), MAX_FILES);
-        assert!(looked.problems[0].contains("3 playlists are beyond"), "{looked:?}");
+        let scan = scan_folder(folder.path());
+        assert_eq!(scan.files.len(), MAX_FILES);
+        assert!(scan.problems[0].contains("3 playlists exceed"), "{scan:?}");
     }
 }

@@ -22,7 +22,7 @@ use super::schema::{APPLICATION, FORMAT};
 use super::scope_codec;
 use super::store::{DiskStore, FILE};
 use super::write_batch::WriteBatch;
-use crate::key::{Key, Partition, Tag};
+use crate::key::{Key, Tag};
 use crate::policy::EntryDeadlines;
 use crate::scope::Scope;
 use crate::scope_hash::{ScopeHash, ScopeHashes};
@@ -129,16 +129,17 @@ impl Inspection {
             db.busy_timeout(BUSY_TIMEOUT)?;
             let number = |pragma: &str| db.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
             if number("application_id")? != APPLICATION {
-                return Err(StorageError::new(StorageErrorKind::Damaged, "it is no cache of ours"));
+                return Err(StorageError::new(StorageErrorKind::Damaged, "the file is not a Greenroom cache"));
             }
             let format = number("user_version")?;
             if format != FORMAT {
-                let message = format!("its format is {format}, and this version reads format {FORMAT}");
+                let message =
+                    format!("the file has format {format}, but this version of Greenroom reads format {FORMAT}");
                 return Err(StorageError::new(StorageErrorKind::Format, message));
             }
             Ok(Self { db, bodies: BlobStore::new(dir), dir: dir.to_owned() })
         };
-        open().map(Some).map_err(|failing| describe_error(&path, &failing))
+        open().map(Some).map_err(|error| describe_error(&path, &error))
     }
 
     /// Sizes of the store.
@@ -161,11 +162,11 @@ impl Inspection {
         })
     }
 
-    /// Visits every row until `visit` stops. Unreadable rows are skipped: see [`Self::verify`].
+    /// Visits every row until `act` stops. Unreadable rows are skipped: see [`Self::verify`].
     ///
     /// # Errors
     /// One line that says what is wrong.
-    pub fn for_each_entry(&self, mut visit: impl FnMut(EntrySummary) -> ControlFlow<()>) -> Result<(), InspectError> {
+    pub fn for_each_entry(&self, mut act: impl FnMut(EntrySummary) -> ControlFlow<()>) -> Result<(), InspectError> {
         let sql = "SELECT id, key, tags, length, size, file IS NOT NULL, compressed, created_ms, stored_ms, used_ms,
                 fresh_until_ms, stale_until_ms, error_until_ms, refresh_at_ms, seen, hash, created
             FROM entry WHERE id > ?1 ORDER BY id LIMIT ?2";
@@ -180,7 +181,7 @@ impl Inspection {
             let Some((last, _)) = rows.last() else { return Ok(()) };
             after = *last;
             for row in rows.into_iter().filter_map(|(_, row)| row) {
-                if visit(row).is_break() {
+                if act(row).is_break() {
                     return Ok(());
                 }
             }
@@ -191,11 +192,11 @@ impl Inspection {
     ///
     /// # Errors
     /// One line that says what is wrong.
-    pub fn value(&self, listed: &EntrySummary) -> Result<Option<Value>, InspectError> {
+    pub fn value(&self, summary: &EntrySummary) -> Result<Option<Value>, InspectError> {
         self.try_to(|| {
             let mut select = self.db.prepare_cached(&format!("SELECT {COLUMNS} FROM entry WHERE hash = ?1"))?;
-            let raw = select.query_row([listed.hash], RawRow::read).optional()?;
-            Ok(raw.and_then(|raw| raw.check(&listed.key, &self.bodies)).map(|found| found.value))
+            let raw = select.query_row([summary.hash], RawRow::read).optional()?;
+            Ok(raw.and_then(|raw| raw.check(&summary.key, &self.bodies)).map(|found| found.value))
         })
     }
 
@@ -203,9 +204,9 @@ impl Inspection {
     ///
     /// # Errors
     /// One line that says what is wrong.
-    pub fn covering_invalidations(&self, listed: &EntrySummary) -> Result<Vec<CoveringInvalidation>, InspectError> {
+    pub fn covering_invalidations(&self, summary: &EntrySummary) -> Result<Vec<CoveringInvalidation>, InspectError> {
         self.try_to(|| {
-            let reach = ScopeHashes::new(&listed.key, &listed.tags);
+            let scope_hashes = ScopeHashes::new(&summary.key, &summary.tags);
             let mut select = self.db.prepare_cached("SELECT seq, scope, purges FROM marker ORDER BY seq DESC")?;
             let mut rows = select.query([])?;
             let mut covering = Vec::new();
@@ -213,13 +214,13 @@ impl Inspection {
                 let (seq, line): (i64, String) = (row.get(0)?, row.get(1)?);
                 let scope = scope_codec::decode(&line).unwrap_or(Scope::All);
                 let target = ScopeHash::from_scope(&scope).scope;
-                if reach.any(|scope| scope == target) {
+                if scope_hashes.any(|scope| scope == target) {
                     let seq = seq.cast_unsigned();
                     covering.push(CoveringInvalidation {
                         seq,
                         scope,
                         purges: row.get(2)?,
-                        is_newer: seq > listed.known_sequence,
+                        is_newer: seq > summary.known_sequence,
                     });
                 }
             }
@@ -227,13 +228,13 @@ impl Inspection {
         })
     }
 
-    /// Returns free pages to the file system. With `others`, a cache has the store open: pages are freed in small
+    /// Returns free pages to the file system. With `is_in_use`, a cache has the store open: pages are freed in small
     /// steps, and others can write in between. Otherwise the whole file is rewritten, which temporarily needs as much
     /// space again.
     ///
     /// # Errors
     /// One line that says what is in the way.
-    pub fn vacuum(self, others: bool) -> Result<VacuumReport, InspectError> {
+    pub fn vacuum(self, is_in_use: bool) -> Result<VacuumReport, InspectError> {
         let before_bytes = self.file_bytes();
         let path = self.dir.join(FILE);
         let Self { db, bodies, dir } = self;
@@ -242,19 +243,20 @@ impl Inspection {
             let db = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
             db.busy_timeout(BUSY_TIMEOUT)?;
             let number = |pragma: &str| db.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
-            if others {
+            if is_in_use {
                 if number("auto_vacuum")? != INCREMENTAL {
-                    let message = "a gateway has it open, and this file can only be written anew as a whole; stop the gateway first";
+                    let message =
+                        "a gateway has the file open, and it can only be rewritten as a whole; stop the gateway first";
                     return Err(StorageError::new(StorageErrorKind::Locked, message));
                 }
                 let mut free = number("freelist_count")?;
                 while free > 0 {
                     db.execute_batch(&format!("PRAGMA incremental_vacuum({PAGES})"))?;
-                    let left = number("freelist_count")?;
-                    if left >= free {
+                    let still_free = number("freelist_count")?;
+                    if still_free >= free {
                         break;
                     }
-                    free = left;
+                    free = still_free;
                 }
             } else {
                 db.execute_batch("VACUUM")?;
@@ -262,19 +264,19 @@ impl Inspection {
             db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
             Ok(Self { db, bodies, dir })
         };
-        let done = work().map_err(|failing| describe_error(&path, &failing))?;
+        let done = work().map_err(|error| describe_error(&path, &error))?;
         Ok(VacuumReport { before_bytes, after_bytes: done.file_bytes() })
     }
 
-    /// Removes every value that `chosen` selects. Returns their number.
+    /// Removes every value that `is_chosen` selects. Returns their number.
     ///
     /// # Errors
     /// One line that says what is in the way.
-    pub fn remove(&self, now_ms: u64, mut chosen: impl FnMut(&EntrySummary) -> bool) -> Result<u64, InspectError> {
+    pub fn remove(&self, now_ms: u64, mut is_chosen: impl FnMut(&EntrySummary) -> bool) -> Result<u64, InspectError> {
         let mut rows = Vec::new();
-        self.for_each_entry(|listed| {
-            if chosen(&listed) {
-                rows.push(CorruptRow { hash: listed.hash, created: listed.created.into() });
+        self.for_each_entry(|summary| {
+            if is_chosen(&summary) {
+                rows.push(CorruptRow { hash: summary.hash, created: summary.created.into() });
             }
             ControlFlow::Continue(())
         })?;
@@ -302,13 +304,15 @@ impl Inspection {
     }
 
     fn try_to<T>(&self, work: impl FnOnce() -> Result<T, StorageError>) -> Result<T, InspectError> {
-        work().map_err(|failing| describe_error(&self.dir.join(FILE), &failing))
+        work().map_err(|error| describe_error(&self.dir.join(FILE), &error))
     }
 }
 
 fn read_summary(row: &Row<'_>) -> rusqlite::Result<Option<EntrySummary>> {
-    let (whole, tags): (String, Vec<u8>) = (row.get(1)?, row.get(2)?);
-    let (Some(key), Some(tags)) = (key_of(&whole), codec::split_tags(&tags)) else { return Ok(None) };
+    let (key_text, tags): (String, Vec<u8>) = (row.get(1)?, row.get(2)?);
+    let (Some(key), Some(tags)) = (scope_codec::decode_key(&key_text), codec::split_tags(&tags)) else {
+        return Ok(None);
+    };
     let number = |at: usize| row.get::<_, i64>(at).map(|number| number.max(0).cast_unsigned());
     Ok(Some(EntrySummary {
         key,
@@ -332,14 +336,6 @@ fn read_summary(row: &Row<'_>) -> rusqlite::Result<Option<EntrySummary>> {
     }))
 }
 
-/// Decodes an encoded key.
-fn key_of(whole: &str) -> Option<Key> {
-    let mut parts = whole.splitn(3, '|');
-    let (namespace, partition, text) = (parts.next()?, parts.next()?, parts.next()?);
-    let plain = |part: &str| part.replace("%7C", "|").replace("%25", "%");
-    Some(Key::new(&plain(namespace), &Partition::new(plain(partition)), text))
-}
-
-fn describe_error(path: &Path, failing: &StorageError) -> InspectError {
-    format!("{}: {}", path.display(), failing.message)
+fn describe_error(path: &Path, error: &StorageError) -> InspectError {
+    format!("{}: {}", path.display(), error.message)
 }

@@ -2,9 +2,10 @@
 
 use rusqlite::{OptionalExtension, Row};
 
-use super::{CHUNK, InspectError, Inspection, key_of};
+use super::{CHUNK, InspectError, Inspection};
 use crate::disk::eviction::ORPHAN_AFTER_MS;
 use crate::disk::row::{COLUMNS, CorruptRow, RawRow, hash_in};
+use crate::disk::scope_codec::decode_key;
 
 /// Rows read at a time with their bodies.
 const CHUNK_WITH_BODIES: i64 = 50;
@@ -36,7 +37,7 @@ pub struct VerifyReport {
 }
 
 impl Inspection {
-    /// Checks every row and every file, and the database as a whole unless a cache has the store open (`others`).
+    /// Checks every row and every file, and the database as a whole unless a cache has the store open (`is_in_use`).
     /// `progress` receives the number of checked rows and their total. With `repair` damaged rows are removed.
     ///
     /// # Errors
@@ -44,34 +45,35 @@ impl Inspection {
     pub fn verify(
         &self,
         repair: bool,
-        others: bool,
+        is_in_use: bool,
         now_ms: u64,
         mut progress: impl FnMut(u64, u64),
     ) -> Result<VerifyReport, InspectError> {
-        let mut verified = VerifyReport::default();
+        let mut report = VerifyReport::default();
         // The check reads the whole file in one transaction, during which the log cannot be truncated.
-        if !others {
-            let word: String =
+        if !is_in_use {
+            let result: String =
                 self.try_to(|| Ok(self.db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?))?;
-            if word != "ok" {
-                verified.damage.push(StoreDamage::Database(word));
+            if result != "ok" {
+                report.damage.push(StoreDamage::Database(result));
             }
         }
-        let of: i64 = self.try_to(|| Ok(self.db.query_row("SELECT count(*) FROM entry", [], |row| row.get(0))?))?;
-        let mut torn = Vec::new();
+        let total: i64 =
+            self.try_to(|| Ok(self.db.query_row("SELECT count(*) FROM entry", [], |row| row.get(0))?))?;
+        let mut corrupt = Vec::new();
         let sql = format!("SELECT {COLUMNS}, id, hash FROM entry WHERE id > ?1 ORDER BY id LIMIT {CHUNK_WITH_BODIES}");
         let mut after = -1;
         loop {
-            let before = verified.rows;
+            let rows_before = report.rows;
             let mut suspects = Vec::new();
             self.try_to(|| {
                 let mut select = self.db.prepare_cached(&sql)?;
                 let mut rows = select.query([after])?;
                 while let Some(row) = rows.next()? {
                     after = row.get("id")?;
-                    verified.rows += 1;
+                    report.rows += 1;
                     match self.check_body(row) {
-                        Ok(length) => verified.bytes += length,
+                        Ok(length) => report.bytes += length,
                         Err(_) => {
                             suspects.push(CorruptRow { hash: row.get("hash")?, created: row.get("created")? });
                         }
@@ -81,23 +83,23 @@ impl Inspection {
             })?;
             for suspect in suspects {
                 if let Some(damage) = self.damage(&suspect)? {
-                    verified.damage.push(damage);
-                    torn.push(suspect);
+                    report.damage.push(damage);
+                    corrupt.push(suspect);
                 }
             }
-            if verified.rows == before {
+            if report.rows == rows_before {
                 break;
             }
-            progress(verified.rows, of.max(0).cast_unsigned());
+            progress(report.rows, total.max(0).cast_unsigned());
         }
-        verified.orphans = self.orphans(now_ms)?;
-        if repair && !torn.is_empty() {
-            verified.repaired = torn.len() as u64;
-            for chunk in torn.chunks(usize::try_from(CHUNK).unwrap_or(usize::MAX)) {
+        report.orphans = self.orphans(now_ms)?;
+        if repair && !corrupt.is_empty() {
+            report.repaired = corrupt.len() as u64;
+            for chunk in corrupt.chunks(usize::try_from(CHUNK).unwrap_or(usize::MAX)) {
                 self.delete_rows(chunk, now_ms)?;
             }
         }
-        Ok(verified)
+        Ok(report)
     }
 
     /// The damage of a suspect row that is still there. A row that was replaced meanwhile may have looked damaged only
@@ -106,37 +108,37 @@ impl Inspection {
         self.try_to(|| {
             let sql = format!("SELECT {COLUMNS} FROM entry WHERE hash = ?1 AND created IS ?2");
             let mut select = self.db.prepare_cached(&sql)?;
-            let judged = select
+            let damage = select
                 .query_row(rusqlite::params![suspect.hash, suspect.created], |row| Ok(self.check_body(row).err()));
-            Ok(judged.optional()?.flatten())
+            Ok(damage.optional()?.flatten())
         })
     }
 
     /// Length of a row's body, if it is intact.
     fn check_body(&self, row: &Row<'_>) -> Result<u64, StoreDamage> {
-        let whole: String = row.get("key").unwrap_or_else(|_| "a row without a key".into());
-        let Some(key) = key_of(&whole) else { return Err(StoreDamage::CorruptRow(whole)) };
+        let key_text: String = row.get("key").unwrap_or_else(|_| "a row without a key".into());
+        let Some(key) = decode_key(&key_text) else { return Err(StoreDamage::CorruptRow(key_text)) };
         let file: Option<String> = row.get("file").unwrap_or_default();
         match RawRow::read(row).ok().and_then(|raw| raw.check(&key, &self.bodies)) {
             Some(found) => Ok(found.value.body.len() as u64),
-            None if file.is_some_and(|file| !self.bodies.exists(&file)) => Err(StoreDamage::MissingBody(whole)),
-            None => Err(StoreDamage::CorruptRow(whole)),
+            None if file.is_some_and(|file| !self.bodies.exists(&file)) => Err(StoreDamage::MissingBody(key_text)),
+            None => Err(StoreDamage::CorruptRow(key_text)),
         }
     }
 
     fn orphans(&self, now_ms: u64) -> Result<u64, InspectError> {
         let mut orphans = 0;
         for folder in 0..=u8::MAX {
-            for (name, changed_ms) in self.bodies.list_folder(folder) {
-                if changed_ms.saturating_add(ORPHAN_AFTER_MS) > now_ms {
+            for (name, modified_ms) in self.bodies.list_folder(folder) {
+                if modified_ms.saturating_add(ORPHAN_AFTER_MS) > now_ms {
                     continue;
                 }
-                let named: Option<i64> = self.try_to(|| {
+                let referenced: Option<i64> = self.try_to(|| {
                     let sql = "SELECT 1 FROM entry WHERE hash = ?1 AND file = ?2";
                     let mut select = self.db.prepare_cached(sql)?;
                     Ok(select.query_row(rusqlite::params![hash_in(&name), name], |row| row.get(0)).optional()?)
                 })?;
-                orphans += u64::from(named.is_none());
+                orphans += u64::from(referenced.is_none());
             }
         }
         Ok(orphans)

@@ -22,16 +22,16 @@ pub(crate) use queue_state::{BatchDelivery, WriteProgress};
 use queue_state::{QueueState, QueuedWrite, WakeCondition};
 
 /// Max pending reads, negative entries and corrupt rows. More are dropped, which only makes the eviction order coarser.
-const MAX_NOTES: usize = 4096;
+const MAX_RECORDS: usize = 4096;
 
 /// Interval for checking whether a held-back write was held for long enough.
-const HELD_LOOK: Duration = Duration::from_secs(1);
+const HELD_RECHECK: Duration = Duration::from_secs(1);
 
 /// The queue between the cache and the writer.
 #[derive(Debug)]
 pub(crate) struct WriteQueue {
-    waiting: Mutex<QueueState>,
-    bell: Condvar,
+    state: Mutex<QueueState>,
+    wakeup: Condvar,
     max_bytes: u64,
 }
 
@@ -53,74 +53,74 @@ impl WriteQueue {
 
     /// A queue that writes short-lived and unchanged values as rarely as the rule says.
     pub(crate) fn with_rewrite_rule(max_bytes: u64, rule: RewriteRule) -> Self {
-        let waiting = QueueState { rewrites: RewriteHistory::new(rule), ..QueueState::default() };
-        Self { waiting: Mutex::new(waiting), bell: Condvar::new(), max_bytes }
+        let state = QueueState { rewrites: RewriteHistory::new(rule), ..QueueState::default() };
+        Self { state: Mutex::new(state), wakeup: Condvar::new(), max_bytes }
     }
 
     fn lock_state(&self) -> MutexGuard<'_, QueueState> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Queues an entry for the next batch.
     #[cfg(test)]
-    pub(crate) fn push_test(&self, offer: PendingWrite, era: u64) {
-        let candidate = WriteCandidate::new(&offer.entry, crate::older_copy::OlderCopy::Void);
-        self.push(offer, era, candidate, 0);
+    pub(crate) fn push_test(&self, pending: PendingWrite, era: u64) {
+        let candidate = WriteCandidate::new(&pending.entry, crate::older_copy::OlderCopy::Void);
+        self.push(pending, era, candidate, 0);
     }
 
     /// Queues an entry if its known sequence is of this era. Never waits.
-    pub(crate) fn push(&self, offer: PendingWrite, era: u64, candidate: WriteCandidate, now_ms: u64) {
-        let weight = offer.entry.weight();
-        let mut waiting = self.lock_state();
-        if waiting.is_closing || era != waiting.era || weight > self.max_bytes {
-            waiting.dropped += 1;
+    pub(crate) fn push(&self, pending: PendingWrite, era: u64, candidate: WriteCandidate, now_ms: u64) {
+        let weight = pending.entry.weight();
+        let mut state = self.lock_state();
+        if state.is_closing || era != state.era || weight > self.max_bytes {
+            state.dropped += 1;
             return;
         }
-        let is_resting = waiting.insert(offer, weight, candidate, now_ms);
+        let is_deferred = state.insert(pending, weight, candidate, now_ms);
         // Deferred values make room for the others, and are never dropped for it.
         let mut is_woken = false;
-        while waiting.deferred_bytes > self.max_bytes / 2 && waiting.wake_first() {
+        while state.deferred_bytes > self.max_bytes / 2 && state.wake_first() {
             is_woken = true;
         }
-        while waiting.bytes > self.max_bytes && waiting.drop_oldest() {}
-        if is_woken || !is_resting {
-            self.wake(waiting);
+        while state.bytes > self.max_bytes && state.drop_oldest() {}
+        if is_woken || !is_deferred {
+            self.wake(state);
         }
     }
 
     /// Wakes the writer if this may be what it waits for. Notifying without a waiter would cost a system call.
-    fn wake(&self, mut waiting: MutexGuard<'_, QueueState>) {
-        let wakes = match waiting.wake_condition {
+    fn wake(&self, mut state: MutexGuard<'_, QueueState>) {
+        let is_awaited = match state.wake_condition {
             WakeCondition::Nothing => false,
             WakeCondition::Anything => true,
-            WakeCondition::Batch => waiting.may_be_due(),
+            WakeCondition::Batch => state.may_be_due(),
         };
-        if wakes {
-            waiting.wake_condition = WakeCondition::Nothing;
-            drop(waiting);
-            self.bell.notify_one();
+        if is_awaited {
+            state.wake_condition = WakeCondition::Nothing;
+            drop(state);
+            self.wakeup.notify_one();
         }
     }
 
     /// Queues an invalidation, which is written immediately. Returns the ticket to wait for.
-    pub(crate) fn push_invalidation(&self, mark: PendingInvalidation) -> u64 {
-        let mut waiting = self.lock_state();
-        let ticket = waiting.next_ticket();
-        waiting.invalidations.push_invalidation(mark, ticket);
-        self.wake(waiting);
+    pub(crate) fn push_invalidation(&self, invalidation: PendingInvalidation) -> u64 {
+        let mut state = self.lock_state();
+        let ticket = state.next_ticket();
+        state.invalidations.push_invalidation(invalidation, ticket);
+        self.wake(state);
         ticket
     }
 
     /// Queues the removal of a key's value, unless it comes from a later load than this.
-    pub(crate) fn push_removal(&self, key: &Key, than: HybridTimestamp) {
-        let mut waiting = self.lock_state();
-        if waiting.writes.get(key).is_some_and(|slot| slot.entry.created() <= than) {
-            waiting.forget(key);
+    pub(crate) fn push_removal(&self, key: &Key, not_after: HybridTimestamp) {
+        let mut state = self.lock_state();
+        if state.writes.get(key).is_some_and(|slot| slot.entry.created() <= not_after) {
+            state.forget(key);
         }
-        waiting.rewrites.forget(key);
-        let ticket = waiting.next_ticket();
-        waiting.invalidations.push_removal(key, than, ticket);
-        self.wake(waiting);
+        state.rewrites.forget(key);
+        let ticket = state.next_ticket();
+        state.invalidations.push_removal(key, not_after, ticket);
+        self.wake(state);
     }
 
     /// Current removal epoch. Read it before a lookup and pass it to [`Self::is_removed`] after it.
@@ -128,59 +128,59 @@ impl WriteQueue {
         self.lock_state().invalidations.removal_epoch()
     }
 
-    /// Whether a lookup that began at epoch `forgotten` may have found a value that was removed meanwhile, or soon will
+    /// Whether a lookup that began at epoch `epoch` may have found a value that was removed meanwhile, or soon will
     /// be.
-    pub(crate) fn is_removed(&self, key: &Key, created: HybridTimestamp, forgotten: u64) -> bool {
-        self.lock_state().invalidations.is_removed(key, created, forgotten)
+    pub(crate) fn is_removed(&self, key: &Key, created: HybridTimestamp, epoch: u64) -> bool {
+        self.lock_state().invalidations.is_removed(key, created, epoch)
     }
 
     /// Queues a negative entry.
-    pub(crate) fn push_negative(&self, key: &Key, memo: &Arc<NegativeEntry>) {
-        let mut waiting = self.lock_state();
-        if !waiting.is_closing && (waiting.negative.len() < MAX_NOTES || waiting.negative.contains_key(key)) {
-            waiting.negative.insert(key.clone(), Arc::clone(memo));
+    pub(crate) fn push_negative(&self, key: &Key, negative: &Arc<NegativeEntry>) {
+        let mut state = self.lock_state();
+        if !state.is_closing && (state.negative.len() < MAX_RECORDS || state.negative.contains_key(key)) {
+            state.negative.insert(key.clone(), Arc::clone(negative));
         }
-        self.wake(waiting);
+        self.wake(state);
     }
 
     /// Records that a row was read.
     pub(crate) fn record_used(&self, hash: i64) {
-        let mut waiting = self.lock_state();
-        if waiting.used.len() < MAX_NOTES {
-            waiting.used.push(hash);
+        let mut state = self.lock_state();
+        if state.used.len() < MAX_RECORDS {
+            state.used.push(hash);
         }
     }
 
     /// Records a corrupt row.
-    pub(crate) fn record_corrupt(&self, torn: CorruptRow) {
-        let mut waiting = self.lock_state();
-        if waiting.corrupt.len() < MAX_NOTES {
-            waiting.corrupt.push(torn);
+    pub(crate) fn record_corrupt(&self, corrupt_row: CorruptRow) {
+        let mut state = self.lock_state();
+        if state.corrupt.len() < MAX_RECORDS {
+            state.corrupt.push(corrupt_row);
         }
     }
 
     /// The entry that waits or is being written under a key.
     pub(crate) fn find(&self, key: &Key) -> Option<Arc<Entry>> {
-        let waiting = self.lock_state();
-        waiting.writes.get(key).map(|slot| Arc::clone(&slot.entry))
+        let state = self.lock_state();
+        state.writes.get(key).map(|slot| Arc::clone(&slot.entry))
     }
 
     /// The newest ticket, for a barrier to wait for. Everything queued is written at once.
     pub(crate) fn flush_ticket(&self) -> u64 {
-        let mut waiting = self.lock_state();
-        waiting.is_urgent = true;
-        waiting.wake_all();
-        let ticket = waiting.ticket;
-        self.wake(waiting);
+        let mut state = self.lock_state();
+        state.is_urgent = true;
+        state.wake_all();
+        let ticket = state.ticket;
+        self.wake(state);
         ticket
     }
 
     /// Wakes the writer, because a write may be ready.
     pub(crate) fn notify_writer(&self) {
-        let mut waiting = self.lock_state();
-        if std::mem::take(&mut waiting.wake_condition) != WakeCondition::Nothing {
-            drop(waiting);
-            self.bell.notify_one();
+        let mut state = self.lock_state();
+        if std::mem::take(&mut state.wake_condition) != WakeCondition::Nothing {
+            drop(state);
+            self.wakeup.notify_one();
         }
     }
 
@@ -191,18 +191,18 @@ impl WriteQueue {
 
     /// Accepts nothing more.
     pub(crate) fn close(&self) {
-        let mut waiting = self.lock_state();
-        waiting.is_closing = true;
-        self.wake(waiting);
+        let mut state = self.lock_state();
+        state.is_closing = true;
+        self.wake(state);
     }
 
     /// Accepts nothing more, and stops retrying. Returns the number of invalidations lost.
     pub(crate) fn give_up(&self) -> u64 {
-        let mut waiting = self.lock_state();
-        let lost = (waiting.invalidations.invalidation_count() + waiting.invalidations_in_flight) as u64;
-        waiting.invalidations_left.get_or_insert(lost);
-        waiting.is_closing = true;
-        self.wake(waiting);
+        let mut state = self.lock_state();
+        let lost = (state.invalidations.invalidation_count() + state.invalidations_in_flight) as u64;
+        state.invalidations_left.get_or_insert(lost);
+        state.is_closing = true;
+        self.wake(state);
         lost
     }
 
@@ -214,116 +214,117 @@ impl WriteQueue {
     /// Drops everything queued, and accepts nothing more.
     #[cfg(test)]
     pub(crate) fn abandon(&self) {
-        let mut waiting = self.lock_state();
-        *waiting = QueueState {
-            wake_condition: waiting.wake_condition,
+        let mut state = self.lock_state();
+        *state = QueueState {
+            wake_condition: state.wake_condition,
             is_closing: true,
             invalidations_left: Some(0),
             ..QueueState::default()
         };
-        self.wake(waiting);
+        self.wake(state);
     }
 
     /// Fill level.
     pub(crate) fn depth(&self) -> QueueDepth {
-        let waiting = self.lock_state();
+        let state = self.lock_state();
         QueueDepth {
-            writes: waiting.writes.len() as u64,
-            bytes: waiting.bytes,
-            dropped: waiting.dropped,
-            invalidations_lost: waiting.invalidations.lost_removals() + waiting.invalidations_left.unwrap_or(0),
+            writes: state.writes.len() as u64,
+            bytes: state.bytes,
+            dropped: state.dropped,
+            invalidations_lost: state.invalidations.lost_removals() + state.invalidations_left.unwrap_or(0),
         }
     }
 
     /// Waits until there is something to write, and `linger` longer for more; at most `idle` in total.
     pub(crate) fn next_batch(&self, linger: Duration, idle: Duration, clock: &Clock) -> BatchDelivery {
         let began_ms = clock.now_ms();
-        let mut waiting = self.lock_state();
+        let mut state = self.lock_state();
         // A delivery guard that holds a write back may never be dropped.
-        let idle = if waiting.order.is_empty() { idle } else { idle.min(HELD_LOOK) };
-        if !waiting.has_work(began_ms) && !waiting.is_closing {
-            waiting.wake_condition = WakeCondition::Anything;
-            let until_due = Duration::from_millis(waiting.until_due_ms(began_ms));
-            let nap = idle.min(clock.real(until_due));
-            waiting = self.bell.wait_timeout(waiting, nap).unwrap_or_else(PoisonError::into_inner).0;
+        let idle = if state.order.is_empty() { idle } else { idle.min(HELD_RECHECK) };
+        if !state.has_work(began_ms) && !state.is_closing {
+            state.wake_condition = WakeCondition::Anything;
+            let until_due = Duration::from_millis(state.until_due_ms(began_ms));
+            let wait = idle.min(clock.real(until_due));
+            state = self.wakeup.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0;
         }
-        waiting.wake_due(clock.now_ms());
-        if waiting.has_work(clock.now_ms()) && !waiting.is_due(clock.now_ms()) {
-            let is_short = |waiting: &mut QueueState| {
-                waiting.wake_condition = WakeCondition::Batch;
-                !waiting.is_due(clock.now_ms())
+        state.wake_due(clock.now_ms());
+        if state.has_work(clock.now_ms()) && !state.is_due(clock.now_ms()) {
+            let is_too_small = |state: &mut QueueState| {
+                state.wake_condition = WakeCondition::Batch;
+                !state.is_due(clock.now_ms())
             };
             let waited = Duration::from_millis(clock.now_ms().saturating_sub(began_ms));
             let linger = linger.min(idle.saturating_sub(clock.real(waited)));
-            waiting = self.bell.wait_timeout_while(waiting, linger, is_short).unwrap_or_else(PoisonError::into_inner).0;
+            state =
+                self.wakeup.wait_timeout_while(state, linger, is_too_small).unwrap_or_else(PoisonError::into_inner).0;
         }
-        waiting.wake_condition = WakeCondition::Nothing;
-        waiting.take_batch(clock.now_ms())
+        state.wake_condition = WakeCondition::Nothing;
+        state.take_batch(clock.now_ms())
     }
 
-    /// Returns a batch that may be written later to the queue: all of it, or without `with_offers` its invalidations
+    /// Returns a batch that may be written later to the queue: all of it, or without `with_writes` its invalidations
     /// only.
-    pub(crate) fn put_back(&self, mut batch: WriteBatch, with_offers: bool) {
-        let offers = if with_offers { std::mem::take(&mut batch.writes) } else { Vec::new() };
-        let mut waiting = self.lock_state();
-        waiting.invalidations.put_back(&mut batch);
-        for offer in &offers {
-            waiting.record_failed(&offer.key);
+    pub(crate) fn put_back(&self, mut batch: WriteBatch, with_writes: bool) {
+        let pending_writes = if with_writes { std::mem::take(&mut batch.writes) } else { Vec::new() };
+        let mut state = self.lock_state();
+        state.invalidations.put_back(&mut batch);
+        for pending in &pending_writes {
+            state.record_failed(&pending.key);
         }
-        for offer in offers.into_iter().rev() {
-            if let Some(slot) = waiting.writes.get_mut(&offer.key).filter(|slot| slot.is_in_flight) {
+        for pending in pending_writes.into_iter().rev() {
+            if let Some(slot) = state.writes.get_mut(&pending.key).filter(|slot| slot.is_in_flight) {
                 slot.is_in_flight = false;
-                waiting.order.push_front((offer.key, 0));
+                state.order.push_front((pending.key, 0));
             }
         }
-        drop(waiting);
+        drop(state);
         self.complete(&batch);
     }
 
     /// Records lost writes: the rows on disk under their keys are older than assumed.
-    pub(crate) fn discard_failed(&self, offers: &[PendingWrite]) {
-        let mut waiting = self.lock_state();
-        for offer in offers {
-            waiting.record_failed(&offer.key);
+    pub(crate) fn discard_failed(&self, pending_writes: &[PendingWrite]) {
+        let mut state = self.lock_state();
+        for pending in pending_writes {
+            state.record_failed(&pending.key);
         }
     }
 
     /// Drops all writes, because their known sequences belong to another store. New ones must use this era.
     pub(crate) fn drop_writes(&self, era: u64) {
-        let mut waiting = self.lock_state();
-        waiting.era = era;
-        waiting.dropped += waiting.writes.len() as u64;
-        waiting.writes.clear();
-        waiting.order.clear();
-        waiting.deferred.clear();
-        waiting.rewrites.clear();
-        (waiting.bytes, waiting.deferred_bytes) = (0, 0);
+        let mut state = self.lock_state();
+        state.era = era;
+        state.dropped += state.writes.len() as u64;
+        state.writes.clear();
+        state.order.clear();
+        state.deferred.clear();
+        state.rewrites.clear();
+        (state.bytes, state.deferred_bytes) = (0, 0);
     }
 
     /// Removes a written or lost batch from the queue, except for what was replaced by something newer.
     pub(crate) fn complete(&self, batch: &WriteBatch) {
-        let mut waiting = self.lock_state();
-        waiting.invalidations_in_flight = 0;
-        for offer in &batch.writes {
-            let is_same = |slot: &QueuedWrite| slot.is_in_flight && slot.entry.created() == offer.entry.created();
-            if waiting.writes.get(&offer.key).is_some_and(is_same) {
-                waiting.forget(&offer.key);
+        let mut state = self.lock_state();
+        state.invalidations_in_flight = 0;
+        for pending in &batch.writes {
+            let is_written = |slot: &QueuedWrite| slot.is_in_flight && slot.entry.created() == pending.entry.created();
+            if state.writes.get(&pending.key).is_some_and(is_written) {
+                state.forget(&pending.key);
             }
         }
-        waiting.invalidations.complete(batch);
+        state.invalidations.complete(batch);
     }
 }
 
 #[cfg(test)]
-mod resting_tests;
+mod deferral_tests;
 #[cfg(test)]
 mod tests {
-    use super::queue_state::BATCH_OFFERS;
+    use super::queue_state::BATCH_WRITES;
     use super::*;
     use crate::disk::tests::markers::entry_of;
     use crate::key::Partition;
 
-    fn offer_all(queue: &WriteQueue, created: u64) {
+    fn push_all(queue: &WriteQueue, created: u64) {
         for at in 0..1000 {
             let key = Key::new("home", &Partition::new("anna"), &format!("/{at}"));
             let entry = entry_of(&key, Vec::new(), HybridTimestamp::end_of(created), b"value");
@@ -336,7 +337,7 @@ mod tests {
         let mut batches = 0;
         while queue.depth().writes > 0 {
             let delivery = queue.next_batch(Duration::ZERO, Duration::ZERO, &Clock::system());
-            assert!(delivery.batch.writes.len() <= BATCH_OFFERS);
+            assert!(delivery.batch.writes.len() <= BATCH_WRITES);
             queue.complete(&delivery.batch);
             batches += 1;
         }
@@ -346,26 +347,26 @@ mod tests {
     #[test]
     fn a_queue_that_has_been_as_full_before_allocates_nothing() {
         let queue = WriteQueue::new(u64::MAX);
-        let places = || {
-            let waiting = queue.lock_state();
-            (waiting.writes.capacity(), waiting.order.capacity())
+        let tickets = || {
+            let state = queue.lock_state();
+            (state.writes.capacity(), state.order.capacity())
         };
-        offer_all(&queue, 1);
-        let before = places();
+        push_all(&queue, 1);
+        let replaced = tickets();
         for created in 2..5 {
             assert_eq!(empty(&queue), 4);
-            offer_all(&queue, created * 2);
-            offer_all(&queue, created * 2 + 1);
+            push_all(&queue, created * 2);
+            push_all(&queue, created * 2 + 1);
             assert_eq!(queue.lock_state().order.len(), 1000, "who is replaced gives his place");
-            assert_eq!(places(), before);
+            assert_eq!(tickets(), replaced);
         }
     }
 
     #[test]
-    fn orders_go_alone_and_first_and_keep_no_offer_waiting_for_ever() {
+    fn invalidations_are_written_first_and_alone_without_starving_writes() {
         let queue = WriteQueue::new(u64::MAX);
         let key = Key::new("home", &Partition::new("anna"), "/x");
-        let mark = || {
+        let invalidation = || {
             queue.push_invalidation(super::super::recovery::purge_of_all(HybridTimestamp::end_of(1)));
         };
         let next = || {
@@ -373,22 +374,22 @@ mod tests {
             queue.complete(&batch);
             (batch.invalidations.len() + batch.removals.len(), batch.writes.len())
         };
-        offer_all(&queue, 1);
-        mark();
+        push_all(&queue, 1);
+        invalidation();
         queue.push_removal(&key, HybridTimestamp::ZERO);
         assert_eq!(next(), (2, 0), "what came last goes first");
-        mark();
-        assert_eq!(next(), (0, BATCH_OFFERS), "but not twice in a row");
+        invalidation();
+        assert_eq!(next(), (0, BATCH_WRITES), "but not twice in a row");
         assert_eq!(next(), (1, 0));
-        mark();
-        assert_eq!(next(), (0, BATCH_OFFERS));
+        invalidation();
+        assert_eq!(next(), (0, BATCH_WRITES));
         empty(&queue);
-        mark();
+        invalidation();
         assert_eq!(next().0, 1, "where nothing else waits, at once");
     }
 
     #[test]
-    fn nobody_lingers_longer_than_he_may_sleep() {
+    fn the_writer_lingers_no_longer_than_its_idle_limit() {
         let queue = WriteQueue::new(u64::MAX);
         let key = Key::new("home", &Partition::new("anna"), "/x");
         let entry = entry_of(&key, Vec::new(), HybridTimestamp::ZERO, b"");
@@ -398,41 +399,41 @@ mod tests {
     }
 
     #[test]
-    fn what_was_known_in_the_numbers_of_another_store_is_not_taken_in() {
+    fn writes_numbered_for_another_store_are_not_accepted() {
         let queue = WriteQueue::new(u64::MAX);
         let key = Key::new("home", &Partition::new("anna"), "/x");
         let entry = entry_of(&key, Vec::new(), HybridTimestamp::ZERO, b"");
-        let offer = |era| {
+        let pending = |era| {
             queue.push_test(PendingWrite { key: key.clone(), entry: Arc::clone(&entry), known_sequence: 9 }, era);
         };
         queue.drop_writes(1);
-        offer(0);
+        pending(0);
         assert_eq!((queue.depth().writes, queue.depth().dropped), (0, 1), "computed before, offered after");
-        offer(1);
+        pending(1);
         assert_eq!(queue.depth().writes, 1);
     }
 
     #[test]
-    fn who_sleeps_is_woken_for_what_he_waits_for_and_for_nothing_less() {
+    fn the_writer_is_woken_for_the_condition_it_waits_for_only() {
         let queue = WriteQueue::new(u64::MAX);
         let awaits = |awaits| queue.lock_state().wake_condition = awaits;
         let key = Key::new("home", &Partition::new("anna"), "/x");
-        let offer = || PendingWrite {
+        let pending = || PendingWrite {
             key: key.clone(),
             entry: entry_of(&key, Vec::new(), HybridTimestamp::ZERO, b""),
             known_sequence: 0,
         };
         awaits(WakeCondition::Anything);
-        queue.push_test(offer(), 0);
+        queue.push_test(pending(), 0);
         assert_eq!(queue.lock_state().wake_condition, WakeCondition::Nothing, "woken for the first");
         awaits(WakeCondition::Batch);
-        queue.push_test(offer(), 0);
+        queue.push_test(pending(), 0);
         assert_eq!(queue.lock_state().wake_condition, WakeCondition::Batch, "one is not enough");
         queue.flush_ticket();
         assert_eq!(queue.lock_state().wake_condition, WakeCondition::Nothing, "somebody is in a hurry");
         empty(&queue);
         awaits(WakeCondition::Batch);
-        offer_all(&queue, 1);
+        push_all(&queue, 1);
         assert_eq!(queue.lock_state().wake_condition, WakeCondition::Nothing, "a batch is full");
     }
 }

@@ -12,12 +12,12 @@ use crate::negative::NegativeEntry;
 use crate::value::Entry;
 
 /// Max writes in one transaction, and their bytes.
-pub(super) const BATCH_OFFERS: usize = 256;
+pub(super) const BATCH_WRITES: usize = 256;
 const BATCH_BYTES: u64 = 1024 * 1024;
 /// Max time a write is held back, even if its response is still being delivered …
 const MAX_HELD_MS: u64 = 30_000;
 /// … and max writes examined to find some that are not held back.
-const MAX_LOOKED_AT: usize = 2 * BATCH_OFFERS;
+const MAX_SCANNED: usize = 2 * BATCH_WRITES;
 
 /// Time until due if no value is deferred: longer than any sleep.
 const NEVER_MS: u64 = u32::MAX as u64;
@@ -50,7 +50,7 @@ pub(super) struct QueueState {
     /// Invalidations in the batch being written.
     pub(super) invalidations_in_flight: usize,
     /// The previous batch had invalidations and removals only, so the next one is for writes.
-    pub(super) orders_went: bool,
+    pub(super) took_invalidations: bool,
     pub(super) wake_condition: WakeCondition,
 }
 
@@ -121,18 +121,24 @@ impl QueueState {
     }
 
     /// Queues a value. True if it is deferred, because the copy on disk is good enough for a while.
-    pub(super) fn insert(&mut self, offer: PendingWrite, weight: u64, candidate: WriteCandidate, now_ms: u64) -> bool {
+    pub(super) fn insert(
+        &mut self,
+        pending: PendingWrite,
+        weight: u64,
+        candidate: WriteCandidate,
+        now_ms: u64,
+    ) -> bool {
         let ticket = self.next_ticket();
-        let PendingWrite { key, entry, known_sequence: seen } = offer;
-        let before = self.remove(&key);
+        let PendingWrite { key, entry, known_sequence } = pending;
+        let replaced = self.remove(&key);
         // It takes the place of the value it replaces, unless that is being written.
-        let is_in_order = before.is_some_and(|slot| slot.is_in_order());
-        let writing = if is_in_order || self.is_urgent || self.is_closing {
+        let is_in_order = replaced.is_some_and(|slot| slot.is_in_order());
+        let schedule = if is_in_order || self.is_urgent || self.is_closing {
             WriteSchedule::Now
         } else {
             self.rewrites.schedule(&key, candidate, now_ms)
         };
-        let rests = match writing {
+        let deferred_key = match schedule {
             WriteSchedule::Now if is_in_order => None,
             WriteSchedule::Now => {
                 self.order.push_back((key.clone(), ticket));
@@ -147,42 +153,36 @@ impl QueueState {
         self.bytes += weight;
         self.writes.insert(
             key,
-            QueuedWrite {
-                entry,
-                known_sequence: seen,
-                is_in_flight: false,
-                deferred_key: rests,
-                digest: candidate.digest,
-            },
+            QueuedWrite { entry, known_sequence, is_in_flight: false, deferred_key, digest: candidate.digest },
         );
-        rests.is_some()
+        deferred_key.is_some()
     }
 
     fn remove(&mut self, key: &Key) -> Option<QueuedWrite> {
         let slot = self.writes.remove(key)?;
         self.bytes -= slot.entry.weight();
-        if let Some(place) = slot.deferred_key {
-            self.deferred.remove(&place);
+        if let Some(deferred_key) = slot.deferred_key {
+            self.deferred.remove(&deferred_key);
             self.deferred_bytes -= slot.entry.weight();
         }
         Some(slot)
     }
 
     pub(super) fn forget(&mut self, key: &Key) {
-        drop(self.remove(key));
+        self.remove(key);
     }
 
     /// A value under this key was not written: its successor is no longer deferred.
     pub(super) fn record_failed(&mut self, key: &Key) {
         self.rewrites.forget(key);
-        if let Some(place) = self.writes.get(key).and_then(|slot| slot.deferred_key) {
-            self.wake(place);
+        if let Some(deferred_key) = self.writes.get(key).and_then(|slot| slot.deferred_key) {
+            self.wake(deferred_key);
         }
     }
 
     /// Moves the value at this position to the next batch.
-    fn wake(&mut self, place: (u64, u64)) {
-        let Some(key) = self.deferred.remove(&place) else { return };
+    fn wake(&mut self, deferred_key: (u64, u64)) {
+        let Some(key) = self.deferred.remove(&deferred_key) else { return };
         if let Some(slot) = self.writes.get_mut(&key) {
             slot.deferred_key = None;
             self.deferred_bytes -= slot.entry.weight();
@@ -193,8 +193,8 @@ impl QueueState {
 
     /// Moves the deferred value that is due first; false if none is deferred.
     pub(super) fn wake_first(&mut self) -> bool {
-        let first = self.deferred.first_key_value().map(|(place, _)| *place);
-        first.map(|place| self.wake(place)).is_some()
+        let first = self.deferred.first_key_value().map(|(deferred_key, _)| *deferred_key);
+        first.map(|deferred_key| self.wake(deferred_key)).is_some()
     }
 
     /// Moves all deferred values due by then.
@@ -238,17 +238,17 @@ impl QueueState {
         self.is_urgent
             || self.is_closing
             || self.invalidations.has_invalidations()
-            || self.order.len() >= BATCH_OFFERS
+            || self.order.len() >= BATCH_WRITES
             || self.bytes - self.deferred_bytes >= BATCH_BYTES
     }
 
     /// Whether a batch should be written without waiting for more.
     pub(super) fn is_due(&self, now_ms: u64) -> bool {
-        let (offers, bytes) = self.ready(now_ms);
+        let (pending_writes, bytes) = self.ready(now_ms);
         self.is_urgent
             || self.is_closing
             || self.invalidations.has_invalidations()
-            || offers >= BATCH_OFFERS
+            || pending_writes >= BATCH_WRITES
             || bytes >= BATCH_BYTES
     }
 
@@ -260,10 +260,10 @@ impl QueueState {
     /// Number of values that could be written now, and their bytes, up to a batch.
     fn ready(&self, now_ms: u64) -> (usize, u64) {
         let mut ready = (0, 0);
-        for (key, _) in self.order.iter().take(MAX_LOOKED_AT) {
+        for (key, _) in self.order.iter().take(MAX_SCANNED) {
             if let Some(slot) = self.writes.get(key).filter(|slot| slot.is_in_order() && self.is_ready(slot, now_ms)) {
                 ready = (ready.0 + 1, ready.1 + slot.entry.weight());
-                if ready.0 >= BATCH_OFFERS || ready.1 >= BATCH_BYTES {
+                if ready.0 >= BATCH_WRITES || ready.1 >= BATCH_BYTES {
                     break;
                 }
             }
@@ -279,15 +279,15 @@ impl QueueState {
             self.wake_all();
         }
         self.wake_due(now_ms);
-        let is_for_offers = self.orders_went && self.ready(now_ms).0 > 0;
-        let is_for_orders = !self.invalidations.is_empty() && !is_for_offers;
-        self.orders_went = is_for_orders;
-        if is_for_orders {
+        let takes_writes = self.took_invalidations && self.ready(now_ms).0 > 0;
+        let takes_invalidations = !self.invalidations.is_empty() && !takes_writes;
+        self.took_invalidations = takes_invalidations;
+        if takes_invalidations {
             self.invalidations.drain_into(&mut batch);
         } else {
             if self.ready(now_ms).0 > 0 {
                 // Values due soon share the transaction.
-                self.wake_due(self.rewrites.rule().due_with(now_ms));
+                self.wake_due(self.rewrites.rule().early_due_ms(now_ms));
             }
             self.take_writes(&mut batch, now_ms);
             batch.negative.extend(self.negative.drain());
@@ -298,27 +298,31 @@ impl QueueState {
             }
         }
         self.invalidations_in_flight = batch.invalidations.len();
-        let ordered = self.invalidations.first_ticket();
-        let offered = self.order.front().map(|(_, ticket)| *ticket);
-        let up_to =
-            |firsts: &[Option<u64>]| firsts.iter().flatten().min().map_or(self.ticket, |first| first.saturating_sub(1));
-        let reach = WriteProgress { all: up_to(&[ordered, offered]), invalidations: up_to(&[ordered]) };
-        let is_empty = ordered.is_none() && offered.is_none();
+        let first_invalidation = self.invalidations.first_ticket();
+        let first_write = self.order.front().map(|(_, ticket)| *ticket);
+        let up_to = |tickets: &[Option<u64>]| {
+            tickets.iter().flatten().min().map_or(self.ticket, |first| first.saturating_sub(1))
+        };
+        let progress = WriteProgress {
+            all: up_to(&[first_invalidation, first_write]),
+            invalidations: up_to(&[first_invalidation]),
+        };
+        let is_empty = first_invalidation.is_none() && first_write.is_none();
         self.is_urgent &= !is_empty;
-        let has_notes = !self.negative.is_empty() || !self.corrupt.is_empty();
-        BatchDelivery { batch, progress: reach, is_last: self.is_closing && is_empty && !has_notes }
+        let has_records = !self.negative.is_empty() || !self.corrupt.is_empty();
+        BatchDelivery { batch, progress, is_last: self.is_closing && is_empty && !has_records }
     }
 
     fn take_writes(&mut self, batch: &mut WriteBatch, now_ms: u64) {
-        let (mut bytes, mut held) = (0, Vec::new());
-        while batch.writes.len() < BATCH_OFFERS
+        let (mut bytes, mut undelivered) = (0, Vec::new());
+        while batch.writes.len() < BATCH_WRITES
             && bytes < BATCH_BYTES
-            && held.len() < MAX_LOOKED_AT
+            && undelivered.len() < MAX_SCANNED
             && let Some((key, ticket)) = self.order.pop_front()
         {
             let is_forced = self.is_urgent || self.is_closing;
             match self.writes.get_mut(&key).filter(|slot| slot.is_in_order()) {
-                Some(slot) if !is_forced && slot.is_held(now_ms) => held.push((key, ticket)),
+                Some(slot) if !is_forced && slot.is_held(now_ms) => undelivered.push((key, ticket)),
                 Some(slot) => {
                     slot.is_in_flight = true;
                     self.rewrites.record(&key, slot.digest, now_ms);
@@ -332,8 +336,8 @@ impl QueueState {
                 None => {}
             }
         }
-        while let Some(place) = held.pop() {
-            self.order.push_front(place);
+        while let Some(deferred_key) = undelivered.pop() {
+            self.order.push_front(deferred_key);
         }
     }
 }

@@ -8,7 +8,7 @@ use super::super::store::FILE;
 use super::{CountingLoader, LONG, key, open, read, tag};
 use crate::*;
 
-fn look(dir: &Path) -> Inspection {
+fn inspect(dir: &Path) -> Inspection {
     Inspection::open(dir).expect("it opens").expect("there is one")
 }
 
@@ -20,7 +20,7 @@ fn rows(store: &Inspection) -> Vec<EntrySummary> {
             ControlFlow::Continue(())
         })
         .expect("they are read");
-    rows.sort_by(|one, two| one.key.text().cmp(two.key.text()));
+    rows.sort_by(|left, right| left.key.text().cmp(right.key.text()));
     rows
 }
 
@@ -32,17 +32,17 @@ fn large() -> Vec<u8> {
 async fn fill(dir: &Path) -> Cache {
     let cache = open(dir);
     read(&cache, "/a", &CountingLoader::tagged("small", "red")).await.expect("it loads");
-    read(&cache, "/b", &CountingLoader::of(large())).await.expect("it loads");
+    read(&cache, "/b", &CountingLoader::new(large())).await.expect("it loads");
     assert!(cache.flush(LONG).await);
     cache
 }
 
 #[tokio::test]
-async fn everything_is_listed_beside_a_running_cache_and_shown_whole() {
+async fn everything_is_listed_while_a_cache_runs_and_shown_in_full() {
     let folder = tempfile::tempdir().expect("a folder");
     assert!(Inspection::open(folder.path()).expect("nothing is wrong").is_none());
     let cache = fill(folder.path()).await;
-    let store = look(folder.path());
+    let store = inspect(folder.path());
     let found = rows(&store);
     assert_eq!(found.iter().map(|row| row.key.clone()).collect::<Vec<_>>(), [key("/a"), key("/b")]);
     assert_eq!((found[0].tags.as_slice(), found[0].length, found[0].has_file), (&[Tag::new("red")][..], 5, false));
@@ -61,13 +61,13 @@ async fn everything_is_listed_beside_a_running_cache_and_shown_whole() {
 }
 
 #[tokio::test]
-async fn damage_is_found_and_taken_out() {
+async fn damage_is_found_and_removed() {
     let folder = tempfile::tempdir().expect("a folder");
     let cache = fill(folder.path()).await;
-    read(&cache, "/c", &CountingLoader::of("whole")).await.expect("it loads");
-    read(&cache, "/d", &CountingLoader::of(large())).await.expect("it loads");
+    read(&cache, "/c", &CountingLoader::new("whole")).await.expect("it loads");
+    read(&cache, "/d", &CountingLoader::new(large())).await.expect("it loads");
     cache.close_disk().await;
-    let store = look(folder.path());
+    let store = inspect(folder.path());
     let mut steps = Vec::new();
     let well = store.verify(false, false, u64::MAX, |done, of| steps.push((done, of))).expect("it is read");
     assert_eq!((well.rows, well.bytes, well.damage.len(), well.orphans), (4, 400_010, 0, 0));
@@ -87,34 +87,34 @@ async fn damage_is_found_and_taken_out() {
     damage.sort_by_key(|damage| format!("{damage:?}"));
     assert_eq!(damage, [StoreDamage::CorruptRow(key("/a")), StoreDamage::MissingBody(key("/d"))]);
     assert_eq!((found.rows, found.orphans, found.repaired), (4, 1, 0));
-    let mended = store.verify(true, false, u64::MAX, |_, _| {}).expect("it is read");
-    assert_eq!(mended.repaired, 2);
+    let repaired = store.verify(true, false, u64::MAX, |_, _| {}).expect("it is read");
+    assert_eq!(repaired.repaired, 2);
     let after = store.verify(false, false, u64::MAX, |_, _| {}).expect("it is read");
     assert_eq!((after.rows, after.damage.len()), (2, 0));
 }
 
 #[tokio::test]
-async fn what_is_removed_is_gone_and_its_room_is_given_back() {
+async fn removed_entries_are_gone_and_their_space_is_freed() {
     let folder = tempfile::tempdir().expect("a folder");
     let cache = open(folder.path());
     for index in 0..300 {
         let mut body = large();
         body.truncate(8_000);
-        read(&cache, &format!("/{index}"), &CountingLoader::of(body)).await.expect("it loads");
+        read(&cache, &format!("/{index}"), &CountingLoader::new(body)).await.expect("it loads");
     }
     cache.close_disk().await;
-    let store = look(folder.path());
+    let store = inspect(folder.path());
     let removed = store.remove(1, |row| row.key.text() != "/7").expect("they are removed");
     assert_eq!((removed, rows(&store).len()), (299, 1));
-    let room = store.vacuum(false).expect("nobody is in the way");
-    assert!(room.after_bytes * 4 < room.before_bytes, "{room:?}");
+    let freed = store.vacuum(false).expect("nobody is in the way");
+    assert!(freed.after_bytes * 4 < freed.before_bytes, "{freed:?}");
     let cache = open(folder.path());
     assert_eq!(super::served(&cache, "/7", &CountingLoader::down()).await.0, CacheStatus::Hit);
     cache.close_disk().await;
 }
 
 #[test]
-fn what_is_no_store_of_ours_is_said() {
+fn a_file_that_is_no_store_is_an_error() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join(FILE), "something else, which is no database at all").expect("written");
     let reason = Inspection::open(folder.path()).expect_err("it is none");

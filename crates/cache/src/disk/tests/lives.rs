@@ -24,7 +24,7 @@ enum Step {
         key: usize,
     },
     Flush,
-    /// Other processes sweep too.
+    /// A sweep between other steps.
     Sweep,
     Restart,
     Crash,
@@ -48,7 +48,7 @@ fn step() -> impl Strategy<Value = Step> {
 struct LoadedVersion {
     version: usize,
     tags: u8,
-    marking: Validity,
+    validity: Validity,
     is_flushed: bool,
 }
 
@@ -57,37 +57,37 @@ struct LoadedVersion {
 struct KeyHistory {
     loads: Vec<LoadedVersion>,
     /// Number of the last loads that may have been lost.
-    doubtful: usize,
+    uncertain: usize,
 }
 
 impl KeyHistory {
     /// The values that may be served: the last certain load, and later ones that may have been lost.
     fn candidates(&self) -> &[LoadedVersion] {
-        let certain = self.loads.len() - self.doubtful;
+        let certain = self.loads.len() - self.uncertain;
         &self.loads[certain.saturating_sub(1)..]
     }
 
     fn is_certain(&self) -> bool {
-        self.doubtful == 0 && !self.loads.is_empty()
+        self.uncertain == 0 && !self.loads.is_empty()
     }
 
     fn invalidate(&mut self, covers: impl Fn(&LoadedVersion) -> bool, purges: bool) {
         for loaded in self.loads.iter_mut().filter(|loaded| covers(loaded)) {
             if purges {
-                loaded.marking = Validity::Purged;
-            } else if loaded.marking == Validity::Valid {
-                loaded.marking = Validity::Invalidated;
+                loaded.validity = Validity::Purged;
+            } else if loaded.validity == Validity::Valid {
+                loaded.validity = Validity::Invalidated;
             }
         }
     }
 
     fn crash(&mut self) {
         let flushed = self.loads.iter().rposition(|loaded| loaded.is_flushed).map_or(0, |at| at + 1);
-        self.doubtful = self.doubtful.max(self.loads.len() - flushed);
+        self.uncertain = self.uncertain.max(self.loads.len() - flushed);
     }
 
     fn flush(&mut self) {
-        let certain = self.loads.len() - self.doubtful;
+        let certain = self.loads.len() - self.uncertain;
         self.loads[..certain].iter_mut().for_each(|loaded| loaded.is_flushed = true);
     }
 }
@@ -95,7 +95,7 @@ impl KeyHistory {
 struct RandomRun {
     dir: tempfile::TempDir,
     cache: Cache,
-    pasts: [KeyHistory; KEYS],
+    histories: [KeyHistory; KEYS],
     versions: usize,
 }
 
@@ -112,34 +112,34 @@ impl RandomRun {
             Step::Invalidate { tag: at, purges } => {
                 let scope = at.map_or(Scope::All, |at| tag(&format!("t{at}")));
                 let covers = |loaded: &LoadedVersion| at.is_none_or(|at| loaded.tags & (1 << at) != 0);
-                self.pasts.iter_mut().for_each(|past| past.invalidate(covers, *purges));
-                let how = if *purges { Invalidation::purge() } else { Invalidation::mark_stale() };
-                self.cache.invalidate(&scope, &how);
+                self.histories.iter_mut().for_each(|history| history.invalidate(covers, *purges));
+                let mode = if *purges { Invalidation::purge() } else { Invalidation::mark_stale() };
+                self.cache.invalidate(&scope, &mode);
                 assert!(self.cache.flush_invalidations().await);
             }
             Step::Purge { key: at } => {
-                self.pasts[*at].invalidate(|_| true, true);
+                self.histories[*at].invalidate(|_| true, true);
                 self.cache.invalidate(&Scope::Key(key(&format!("/{at}"))), &Invalidation::purge());
                 assert!(self.cache.flush_invalidations().await);
             }
             Step::Flush => {
                 assert!(self.cache.flush(LONG).await);
-                self.pasts.iter_mut().for_each(KeyHistory::flush);
+                self.histories.iter_mut().for_each(KeyHistory::flush);
             }
             Step::Sweep => {
                 // Invalidations are swept an hour from now: everything loaded before has been written by then.
                 assert!(self.cache.flush(LONG).await);
-                self.pasts.iter_mut().for_each(KeyHistory::flush);
+                self.histories.iter_mut().for_each(KeyHistory::flush);
                 let mut store = DiskStore::open(self.dir.path(), 65_536).expect("it opens");
                 while store.evict(Clock::system().now_ms() + 3_600_000, u64::MAX).expect("swept") {}
             }
             Step::Restart => {
                 assert_eq!(self.cache.close_disk().await, 0);
-                self.pasts.iter_mut().for_each(KeyHistory::flush);
+                self.histories.iter_mut().for_each(KeyHistory::flush);
                 self.cache = Self::open(self.dir.path());
             }
             Step::Crash => {
-                self.pasts.iter_mut().for_each(KeyHistory::crash);
+                self.histories.iter_mut().for_each(KeyHistory::crash);
                 self.cache.crash_disk().await;
                 self.cache = Self::open(self.dir.path());
             }
@@ -152,40 +152,41 @@ impl RandomRun {
         let mut body = format!("{version} ").into_bytes();
         body.resize(3000 + version * 700 % 4000, b'x');
         let names = (0..TAGS).filter(|tag| tags & (1 << tag) != 0).map(|tag| Tag::new(format!("t{tag}")));
-        let source = CountingLoader { tags: names.collect(), ..CountingLoader::of(body) };
+        let source = CountingLoader { tags: names.collect(), ..CountingLoader::new(body) };
         let loader = || source;
-        let answer =
+        let response =
             self.cache.get_or_load(&key(&format!("/{at}")), &POLICY, CacheDirective::LoadUnshared, loader).await;
-        assert!(answer.is_ok());
-        let past = &mut self.pasts[at];
+        assert!(response.is_ok());
+        let history = &mut self.histories[at];
         // From here on only this one counts, until it is uncertain itself.
-        past.loads.push(LoadedVersion { version, tags, marking: Validity::Valid, is_flushed: false });
-        past.doubtful = 0;
+        history.loads.push(LoadedVersion { version, tags, validity: Validity::Valid, is_flushed: false });
+        history.uncertain = 0;
     }
 
-    async fn answered(&self, at: usize, demand: CacheDirective) -> Option<usize> {
+    async fn answered(&self, at: usize, directive: CacheDirective) -> Option<usize> {
         let loader = || CountingLoader::down();
-        let answer = self.cache.get_or_load(&key(&format!("/{at}")), &POLICY, demand, loader).await;
-        let Ok(CacheResponse::Cached { entry, .. }) = answer else { return None };
+        let response = self.cache.get_or_load(&key(&format!("/{at}")), &POLICY, directive, loader).await;
+        let Ok(CacheResponse::Cached { entry, .. }) = response else { return None };
         let text = String::from_utf8(entry.body().to_vec()).expect("a text");
         Some(text.split(' ').next().and_then(|number| number.parse().ok()).expect("a version"))
     }
 
     /// Checks that every response is one of the candidates.
     async fn compare(&self) {
-        for (at, past) in self.pasts.iter().enumerate() {
-            for (demand, worst) in
+        for (at, history) in self.histories.iter().enumerate() {
+            for (directive, worst) in
                 [(CacheDirective::OnlyIfCached, Validity::Valid), (CacheDirective::Offline, Validity::Invalidated)]
             {
-                let may = |loaded: &&LoadedVersion| loaded.marking == Validity::Valid || loaded.marking == worst;
-                let answered = self.answered(at, demand).await;
-                let candidates = past.candidates();
+                let may_serve =
+                    |loaded: &&LoadedVersion| loaded.validity == Validity::Valid || loaded.validity == worst;
+                let answered = self.answered(at, directive).await;
+                let candidates = history.candidates();
                 if let Some(version) = answered {
-                    let is_allowed = candidates.iter().filter(may).any(|loaded| loaded.version == version);
-                    assert!(is_allowed, "/{at}, {demand:?}: {version} of {candidates:?}");
-                } else if past.is_certain() {
-                    let is_lost = candidates.last().as_ref().is_some_and(may);
-                    assert!(!is_lost, "/{at}, {demand:?}: {candidates:?} is lost");
+                    let is_allowed = candidates.iter().filter(may_serve).any(|loaded| loaded.version == version);
+                    assert!(is_allowed, "/{at}, {directive:?}: {version} of {candidates:?}");
+                } else if history.is_certain() {
+                    let is_lost = candidates.last().as_ref().is_some_and(may_serve);
+                    assert!(!is_lost, "/{at}, {directive:?}: {candidates:?} is lost");
                 }
             }
         }
@@ -196,15 +197,15 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn lives_with_restarts_bring_nothing_back_and_lose_nothing(steps in proptest::collection::vec(step(), 1..40)) {
+    fn random_runs_with_restarts_revive_nothing_and_lose_nothing(steps in proptest::collection::vec(step(), 1..40)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
             let dir = tempfile::tempdir().expect("a folder");
             let cache = RandomRun::open(dir.path());
-            let mut play = RandomRun { dir, cache, pasts: Default::default(), versions: 0 };
+            let mut run = RandomRun { dir, cache, histories: Default::default(), versions: 0 };
             for step in &steps {
-                play.play(step).await;
-                play.compare().await;
+                run.play(step).await;
+                run.compare().await;
             }
         });
     }

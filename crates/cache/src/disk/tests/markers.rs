@@ -120,16 +120,16 @@ pub(in crate::disk) fn entry_of(key: &Key, tags: Vec<Tag>, created: HybridTimest
 /// Everything that ever happened.
 #[derive(Default)]
 struct MarkerHistory {
-    marks: Vec<(TestScope, bool)>,
+    invalidations: Vec<(TestScope, bool)>,
     /// The newest entry of each key: its tags, how many invalidations its load knew, and its timestamp.
-    kept: [Option<(u8, usize, HybridTimestamp)>; KEYS],
+    entries: [Option<(u8, usize, HybridTimestamp)>; KEYS],
 }
 
 impl MarkerHistory {
-    fn marking(&self, key: usize) -> Validity {
-        let Some((tags, knew, _)) = self.kept[key] else { return Validity::Purged };
-        let since = self.marks[knew..].iter().filter(|(covers, _)| covers.covers(key, tags));
-        since.fold(Validity::Valid, |marking, (_, purges)| match (marking, purges) {
+    fn validity(&self, key: usize) -> Validity {
+        let Some((tags, known, _)) = self.entries[key] else { return Validity::Purged };
+        let since = self.invalidations[known..].iter().filter(|(covers, _)| covers.covers(key, tags));
+        since.fold(Validity::Valid, |validity, (_, purges)| match (validity, purges) {
             (Validity::Purged, _) | (_, true) => Validity::Purged,
             _ => Validity::Invalidated,
         })
@@ -137,11 +137,11 @@ impl MarkerHistory {
 }
 
 /// What a process that opens the store now learns about a key.
-fn told(store: &DiskStore, key: usize) -> Option<(Validity, HybridTimestamp)> {
+fn read_state(store: &DiskStore, key: usize) -> Option<(Validity, HybridTimestamp)> {
     let markers = InvalidationIndex::new(1000);
-    for placed in store.invalidations_after(0).expect("read") {
-        let target = ScopeHash::from_scope(&scope_codec::decode(&placed.invalidation.scope).expect("it can be read"));
-        markers.insert_stored(target, || placed.invalidation.stamp, &placed, 0);
+    for numbered in store.invalidations_after(0).expect("read") {
+        let target = ScopeHash::from_scope(&scope_codec::decode(&numbered.invalidation.scope).expect("it can be read"));
+        markers.insert_stored(target, || numbered.invalidation.stamp, &numbered, 0);
     }
     match store.get(&key_at(key)).expect("looked") {
         StoreLookup::Found(found) => {
@@ -178,38 +178,38 @@ fn play(steps: &[Step], max_markers: u64) {
                     grace_until_ms: settle_until_ms,
                     grace_fresh_ms: settle_fresh_ms,
                 });
-                history.marks.push((*scope, *purges));
+                history.invalidations.push((*scope, *purges));
             }
             Step::Put { key, tags, missed } => {
-                let newest = history.marks.len() as u64;
+                let newest = history.invalidations.len() as u64;
                 let seen = newest.saturating_sub(*missed);
                 let entry = entry_of(&key_at(*key), tags_of(*tags), stamp, b"value");
                 batch.writes.push(PendingWrite { key: key_at(*key), entry, known_sequence: seen });
-                history.kept[*key] = Some((*tags, usize::try_from(seen).expect("small"), stamp));
+                history.entries[*key] = Some((*tags, usize::try_from(seen).expect("small"), stamp));
             }
             Step::Sweep => drop(store.evict(LATER_MS, u64::MAX).expect("swept")),
             Step::Reopen => store = open(),
         }
         store.write(&batch, 7, clock).expect("written");
-        assert_eq!(store.newest_sequence().expect("told"), history.marks.len() as u64);
-        let placed = store.invalidations_after(0).expect("read").len() as u64;
-        assert!(placed <= max_markers.max(2), "{placed} markers");
+        assert_eq!(store.newest_sequence().expect("told"), history.invalidations.len() as u64);
+        let numbered = store.invalidations_after(0).expect("read").len() as u64;
+        assert!(numbered <= max_markers.max(2), "{numbered} markers");
         for key in 0..KEYS {
-            let wanted = history.marking(key);
-            let (got, created) = match told(&store, key) {
-                Some((got, created)) => (got, Some(created)),
+            let wanted = history.validity(key);
+            let (served, created) = match read_state(&store, key) {
+                Some((served, created)) => (served, Some(created)),
                 None => (Validity::Purged, None),
             };
-            let is_newest = history.kept[key].is_some_and(|(.., stamp)| created == Some(stamp));
+            let is_newest = history.entries[key].is_some_and(|(.., stamp)| created == Some(stamp));
             if wanted == Validity::Purged && is_newest {
-                assert_eq!(got, Validity::Purged, "key {key}: purged, and told to be {got:?}");
+                assert_eq!(served, Validity::Purged, "key {key}: purged, and told to be {served:?}");
             }
-            assert!(wanted == Validity::Valid || got != Validity::Valid || !is_newest, "key {key} is invalid");
+            assert!(wanted == Validity::Valid || served != Validity::Valid || !is_newest, "key {key} is invalid");
             // Only an entry that had missed an invalidation may be rejected.
-            let knew_all = history.kept[key].is_some_and(|(_, knew, _)| knew == history.marks.len());
-            assert!(!knew_all || (is_newest && got == Validity::Valid), "key {key} knew all markers");
+            let knew_all = history.entries[key].is_some_and(|(_, known, _)| known == history.invalidations.len());
+            assert!(!knew_all || (is_newest && served == Validity::Valid), "key {key} knew all markers");
             if max_markers > 100 && is_newest {
-                assert_eq!(got, wanted, "key {key}: nothing was folded");
+                assert_eq!(served, wanted, "key {key}: nothing was folded");
             }
         }
     }
@@ -219,21 +219,21 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn markers_folded_and_swept_let_nothing_pass(steps in proptest::collection::vec(step(), 1..60)) {
+    fn folded_and_swept_invalidations_still_apply(steps in proptest::collection::vec(step(), 1..60)) {
         play(&steps, 5);
     }
 
     #[test]
-    fn markers_swept_are_missed_by_nobody(steps in proptest::collection::vec(step(), 1..60)) {
+    fn swept_invalidations_are_no_longer_needed(steps in proptest::collection::vec(step(), 1..60)) {
         play(&steps, 1000);
     }
 }
 
 #[test]
-fn a_marker_that_holds_or_settles_outlives_what_it_covers() {
+fn an_invalidation_with_a_hold_or_grace_period_outlives_the_entries_it_covers() {
     let dir = tempfile::tempdir().expect("a folder");
     let mut store = DiskStore::open(dir.path(), 65_536).expect("it opens");
-    let mark = |name: &str, hold_until, settle_until_ms| PendingInvalidation {
+    let invalidation = |name: &str, hold_until, settle_until_ms| PendingInvalidation {
         scope: scope_codec::encode(&tag(name)),
         purges: false,
         stamp: HybridTimestamp::end_of(1),
@@ -241,12 +241,12 @@ fn a_marker_that_holds_or_settles_outlives_what_it_covers() {
         grace_until_ms: settle_until_ms,
         grace_fresh_ms: 1000,
     };
-    let marks = vec![
-        mark("plain", HybridTimestamp::ZERO, 0),
-        mark("held", HybridTimestamp::end_of(LATER_MS + 1), 0),
-        mark("settling", HybridTimestamp::ZERO, LATER_MS + 1),
+    let invalidations = vec![
+        invalidation("plain", HybridTimestamp::ZERO, 0),
+        invalidation("held", HybridTimestamp::end_of(LATER_MS + 1), 0),
+        invalidation("settling", HybridTimestamp::ZERO, LATER_MS + 1),
     ];
-    store.write(&WriteBatch { invalidations: marks, ..WriteBatch::default() }, 7, 1).expect("written");
+    store.write(&WriteBatch { invalidations, ..WriteBatch::default() }, 7, 1).expect("written");
     store.evict(LATER_MS, u64::MAX).expect("swept");
     assert_eq!(store.invalidations_after(0).expect("read").len(), 2);
     store.evict(LATER_MS + 1, u64::MAX).expect("swept");
@@ -254,7 +254,7 @@ fn a_marker_that_holds_or_settles_outlives_what_it_covers() {
 }
 
 #[tokio::test]
-async fn loads_after_a_restart_know_markers_that_were_swept_before_it() {
+async fn loads_after_a_restart_know_invalidations_swept_before_it() {
     let dir = tempfile::tempdir().expect("a folder");
     let cache = open(dir.path());
     cache.invalidate(&tag("a"), &Invalidation::mark_stale());
@@ -268,15 +268,15 @@ async fn loads_after_a_restart_know_markers_that_were_swept_before_it() {
     served(&cache, "/x", &CountingLoader::tagged("value", "a")).await;
     cache.close_disk().await;
     let cache = open(dir.path());
-    assert_eq!(served(&cache, "/x", &CountingLoader::of("no")).await.0, CacheStatus::Hit);
+    assert_eq!(served(&cache, "/x", &CountingLoader::new("no")).await.0, CacheStatus::Hit);
 }
 
 #[tokio::test]
-async fn an_opening_reads_no_more_markers_than_a_store_may_hold() {
+async fn opening_reads_no_more_invalidations_than_a_store_may_hold() {
     let dir = tempfile::tempdir().expect("a folder");
     let mut store = DiskStore::open(dir.path(), 65_536).expect("it opens");
     store.max_markers = 100;
-    let marks = (0..1000u64).map(|at| PendingInvalidation {
+    let invalidations = (0..1000u64).map(|at| PendingInvalidation {
         scope: scope_codec::encode(&tag(&format!("t{at}"))),
         purges: false,
         stamp: HybridTimestamp::end_of(at),
@@ -284,10 +284,12 @@ async fn an_opening_reads_no_more_markers_than_a_store_may_hold() {
         grace_until_ms: 0,
         grace_fresh_ms: 0,
     });
-    store.write(&WriteBatch { invalidations: marks.collect(), ..WriteBatch::default() }, 7, 1).expect("written");
-    let placed = store.invalidations_after(0).expect("read");
-    assert!(placed.len() <= 100, "{}", placed.len());
-    let folded = placed.first().expect("the broad one comes first");
+    store
+        .write(&WriteBatch { invalidations: invalidations.collect(), ..WriteBatch::default() }, 7, 1)
+        .expect("written");
+    let numbered = store.invalidations_after(0).expect("read");
+    assert!(numbered.len() <= 100, "{}", numbered.len());
+    let folded = numbered.first().expect("the broad one comes first");
     assert_eq!(folded.invalidation.scope, "namespace|home||");
     assert!(folded.seq > 800 && folded.seq < 1000, "as new as the newest in it: {}", folded.seq);
 }

@@ -8,89 +8,89 @@ struct FailingLoader(Arc<AtomicU64>, Option<LoadErrorKind>);
 impl Loader for FailingLoader {
     type Pass = ();
 
-    async fn load(&self, _why: LoadReason, _old: Option<Arc<Entry>>) -> Result<LoadResult<()>, LoadError> {
+    async fn load(&self, _reason: LoadReason, _old: Option<Arc<Entry>>) -> Result<LoadResult<()>, LoadError> {
         self.0.fetch_add(1, Ordering::Relaxed);
-        let answer = Some(Value { body: "no".into(), meta: "403".into() });
+        let response = Some(Value { body: "no".into(), meta: "403".into() });
         match self.1 {
-            Some(kind) => Err(LoadError { kind, message: "said no".into(), response: answer }),
+            Some(kind) => Err(LoadError { kind, message: "said no".into(), response }),
             None => Ok(LoadResult::Pass(())),
         }
     }
 }
 
-async fn ask(cache: &Cache, text: &str, asked: &Arc<AtomicU64>, kind: Option<LoadErrorKind>) -> Option<LoadError> {
-    let loader = || FailingLoader(Arc::clone(asked), kind);
+async fn load(cache: &Cache, text: &str, loads: &Arc<AtomicU64>, kind: Option<LoadErrorKind>) -> Option<LoadError> {
+    let loader = || FailingLoader(Arc::clone(loads), kind);
     cache.get_or_load(&key(text), &POLICY, CacheDirective::Any, loader).await.err()
 }
 
 /// Settings under which negative entries outlive a slow test.
-fn open_remembering(dir: &Path) -> Cache {
+fn open_with_long_ttl(dir: &Path) -> Cache {
     let long = Duration::from_mins(1);
     let memory = CacheSettings { error_ttl: long, denied_ttl: long, uncacheable_for: long, ..CacheSettings::default() };
     Cache::with_disk(memory, settings(dir), Clock::system(), TaskTracker::new()).expect("it opens")
 }
 
 #[tokio::test]
-async fn failures_are_remembered_over_a_restart_but_not_that_nobody_answered() {
+async fn responses_with_failures_are_stored_over_a_restart_and_missing_responses_are_not() {
     let dir = tempfile::tempdir().expect("a folder");
-    let asked = Arc::default();
+    let loads = Arc::default();
     let kinds =
         [LoadErrorKind::Denied, LoadErrorKind::ServerError, LoadErrorKind::Unreachable, LoadErrorKind::TimedOut];
-    let cache = open_remembering(dir.path());
+    let cache = open_with_long_ttl(dir.path());
     for kind in kinds {
-        ask(&cache, kind.name(), &asked, Some(kind)).await.expect("it fails");
+        load(&cache, kind.name(), &loads, Some(kind)).await.expect("it fails");
     }
     cache.close_disk().await;
-    let cache = open_remembering(dir.path());
-    for (kind, is_remembered) in kinds.into_iter().zip([true, true, false, false]) {
-        let before = asked.load(Ordering::Relaxed);
-        let failure = ask(&cache, kind.name(), &asked, Some(kind)).await.expect("it fails");
-        assert_eq!(asked.load(Ordering::Relaxed) == before, is_remembered, "{kind:?}");
+    let cache = open_with_long_ttl(dir.path());
+    for (kind, is_cached) in kinds.into_iter().zip([true, true, false, false]) {
+        let before = loads.load(Ordering::Relaxed);
+        let failure = load(&cache, kind.name(), &loads, Some(kind)).await.expect("it fails");
+        assert_eq!(loads.load(Ordering::Relaxed) == before, is_cached, "{kind:?}");
         assert_eq!((failure.kind, &*failure.message), (kind, "said no"));
         assert_eq!(failure.response, Some(Value { body: "no".into(), meta: "403".into() }));
     }
 }
 
 #[tokio::test]
-async fn a_failure_remembered_over_a_restart_ends_with_an_invalidation_before_or_after_it() {
+async fn a_failure_stored_over_a_restart_ends_with_an_invalidation_before_or_after_it() {
     for is_before in [true, false] {
         let dir = tempfile::tempdir().expect("a folder");
-        let asked = Arc::default();
-        let cache = open_remembering(dir.path());
-        ask(&cache, "/x", &asked, Some(LoadErrorKind::Denied)).await.expect("it fails");
+        let loads = Arc::default();
+        let cache = open_with_long_ttl(dir.path());
+        load(&cache, "/x", &loads, Some(LoadErrorKind::Denied)).await.expect("it fails");
         if is_before {
             cache.invalidate(&tag("any"), &Invalidation::mark_stale());
         }
         cache.close_disk().await;
-        let cache = open_remembering(dir.path());
+        let cache = open_with_long_ttl(dir.path());
         if !is_before {
             cache.invalidate(&tag("any"), &Invalidation::mark_stale());
         }
-        ask(&cache, "/x", &asked, Some(LoadErrorKind::Denied)).await.expect("it fails");
-        assert_eq!(asked.load(Ordering::Relaxed), 2, "asked again");
+        load(&cache, "/x", &loads, Some(LoadErrorKind::Denied)).await.expect("it fails");
+        assert_eq!(loads.load(Ordering::Relaxed), 2, "asked again");
     }
 }
 
 #[tokio::test]
-async fn that_a_key_is_not_for_keeping_is_remembered_over_a_restart_unless_it_was_kept_since() {
+async fn that_a_key_is_uncacheable_is_stored_over_a_restart_unless_it_was_cached_since() {
     let dir = tempfile::tempdir().expect("a folder");
-    let asked = Arc::default();
-    let cache = open_remembering(dir.path());
-    ask(&cache, "/never", &asked, None).await;
-    ask(&cache, "/once", &asked, None).await;
-    served(&cache, "/once", &CountingLoader::of("value")).await;
+    let loads = Arc::default();
+    let cache = open_with_long_ttl(dir.path());
+    load(&cache, "/never", &loads, None).await;
+    load(&cache, "/once", &loads, None).await;
+    served(&cache, "/once", &CountingLoader::new("value")).await;
     cache.invalidate(&Scope::Key(key("/once")), &Invalidation::mark_stale());
     cache.close_disk().await;
-    let cache = open_remembering(dir.path());
+    let cache = open_with_long_ttl(dir.path());
     assert!(cache.diagnose(&key("/never")).uncacheable);
     assert!(!cache.diagnose(&key("/once")).uncacheable);
 }
 
 #[tokio::test]
-async fn what_is_remembered_lives_no_longer_for_a_clock_set_back_and_is_swept_when_it_is_over() {
+async fn negative_entries_live_no_longer_after_a_clock_set_back_and_are_swept_when_expired() {
     let dir = tempfile::tempdir().expect("a folder");
-    let cache = open_remembering(dir.path());
-    ask(&cache, "/x", &Arc::default(), None).await;
+    let cache = open_with_long_ttl(dir.path());
+    load(&cache, "/x", &Arc::default(), None).await;
     cache.close_disk().await;
     let mut store = DiskStore::open(dir.path(), 65_536).expect("it opens");
     let (_, memo) = store.negative_entries(1000).expect("read").pop().expect("it is there");
@@ -102,13 +102,13 @@ async fn what_is_remembered_lives_no_longer_for_a_clock_set_back_and_is_swept_wh
 }
 
 #[tokio::test]
-async fn a_source_that_settles_and_a_write_nobody_knows_of_count_after_a_restart() {
+async fn grace_periods_and_holds_apply_after_a_restart() {
     let dir = tempfile::tempdir().expect("a folder");
-    let settle = GracePeriod { duration: Duration::from_hours(1), max_fresh: Duration::from_millis(700) };
-    let settling = Invalidation { grace_period: Some(settle), ..Invalidation::mark_stale() };
+    let grace_period = GracePeriod { duration: Duration::from_hours(1), max_fresh: Duration::from_millis(700) };
+    let with_grace_period = Invalidation { grace_period: Some(grace_period), ..Invalidation::mark_stale() };
     let unknown = Invalidation { unstorable_for: Some(Duration::from_hours(1)), ..Invalidation::mark_stale() };
     let cache = open(dir.path());
-    cache.invalidate(&tag("settling"), &settling);
+    cache.invalidate(&tag("settling"), &with_grace_period);
     cache.invalidate(&tag("unknown"), &unknown);
     // A later invalidation without them ends neither.
     cache.invalidate(&tag("settling"), &Invalidation::mark_stale());

@@ -8,10 +8,10 @@ use crate::disk::write_batch::{PendingWrite, WriteBatch};
 const SHORT: Policy = Policy { fresh: Duration::ZERO, ..POLICY };
 
 async fn load(cache: &Cache, body: &str) -> (CacheStatus, Vec<u8>) {
-    ask(cache, &CountingLoader::tagged(body, "a")).await.expect("an answer")
+    load_from(cache, &CountingLoader::tagged(body, "a")).await.expect("an answer")
 }
 
-async fn ask(cache: &Cache, source: &CountingLoader) -> Result<(CacheStatus, Vec<u8>), LoadError> {
+async fn load_from(cache: &Cache, source: &CountingLoader) -> Result<(CacheStatus, Vec<u8>), LoadError> {
     match cache.get_or_load(&key("/x"), &SHORT, CacheDirective::Any, || source.clone()).await? {
         CacheResponse::Cached { entry, served, .. } => Ok((served, entry.body().to_vec())),
         _ => panic!("not kept"),
@@ -35,7 +35,7 @@ async fn after_a_crash(dir: &Path, cache: Cache) -> Cache {
 }
 
 #[tokio::test]
-async fn after_a_restart_during_an_outage_an_older_copy_of_a_short_lived_value_stands_in() {
+async fn after_a_restart_during_an_outage_an_older_copy_of_a_short_lived_value_is_served() {
     let dir = tempfile::tempdir().expect("a folder");
     let cache = open(dir.path());
     load(&cache, "first").await;
@@ -43,7 +43,7 @@ async fn after_a_restart_during_an_outage_an_older_copy_of_a_short_lived_value_s
     for round in 0..20 {
         load(&cache, &format!("{round}")).await;
         // Other writes do not take it along.
-        served(&cache, &format!("/other/{round}"), &CountingLoader::of("long-lived")).await;
+        served(&cache, &format!("/other/{round}"), &CountingLoader::new("long-lived")).await;
         cache.invalidate(&tag("other"), &Invalidation::mark_stale());
         assert!(cache.flush_invalidations().await);
     }
@@ -51,8 +51,8 @@ async fn after_a_restart_during_an_outage_an_older_copy_of_a_short_lived_value_s
     assert_eq!(count(&cache), 21, "each other one, and the first of this");
     assert_eq!(load(&cache, "newest").await.1, b"newest");
     let cache = after_a_crash(dir.path(), cache).await;
-    let stood_in = ask(&cache, &CountingLoader::down()).await.expect("the older copy");
-    assert_eq!(stood_in, (CacheStatus::StaleOnError, b"first".to_vec()));
+    let served_older = load_from(&cache, &CountingLoader::down()).await.expect("the older copy");
+    assert_eq!(served_older, (CacheStatus::StaleOnError, b"first".to_vec()));
 }
 
 #[tokio::test]
@@ -72,8 +72,8 @@ async fn a_clean_end_and_a_flush_write_the_newest_value() {
             assert!(cache.flush(LONG).await);
             after_a_crash(dir.path(), cache).await
         };
-        let stood_in = ask(&cache, &CountingLoader::down()).await.expect("the newest copy");
-        assert_eq!(stood_in, (CacheStatus::StaleOnError, b"newest".to_vec()));
+        let served_older = load_from(&cache, &CountingLoader::down()).await.expect("the newest copy");
+        assert_eq!(served_older, (CacheStatus::StaleOnError, b"newest".to_vec()));
     }
 }
 
@@ -93,7 +93,7 @@ async fn an_invalidated_short_lived_value_does_not_come_back_after_a_restart() {
         } else {
             after_a_crash(dir.path(), cache).await
         };
-        let refused = ask(&cache, &CountingLoader::down()).await.expect_err("neither copy may be served");
+        let refused = load_from(&cache, &CountingLoader::down()).await.expect_err("neither copy may be served");
         assert_eq!(refused.kind, LoadErrorKind::Unreachable, "clean: {is_clean}");
         cache.close_disk().await;
     }
@@ -110,12 +110,12 @@ async fn the_first_value_after_a_purge_is_written_at_once() {
     load(&cache, "after").await;
     written(&cache).await;
     let cache = after_a_crash(dir.path(), cache).await;
-    let stood_in = ask(&cache, &CountingLoader::down()).await.expect("it is on disk");
-    assert_eq!(stood_in, (CacheStatus::StaleOnError, b"after".to_vec()));
+    let served_older = load_from(&cache, &CountingLoader::down()).await.expect("it is on disk");
+    assert_eq!(served_older, (CacheStatus::StaleOnError, b"after".to_vec()));
 }
 
 #[tokio::test]
-async fn a_value_that_rests_is_found_when_memory_has_no_room_for_it() {
+async fn a_deferred_value_is_found_when_memory_has_evicted_it() {
     let dir = tempfile::tempdir().expect("a folder");
     let memory = CacheSettings { max_bytes: 1 << 20, max_entry_bytes: 8 << 10, ..CacheSettings::default() };
     let disk = settings(dir.path());
@@ -124,9 +124,9 @@ async fn a_value_that_rests_is_found_when_memory_has_no_room_for_it() {
     written(&cache).await;
     load(&cache, "newest").await;
     for at in 0..300 {
-        served(&cache, &format!("/{at}"), &CountingLoader::of(vec![1; 7000])).await;
+        served(&cache, &format!("/{at}"), &CountingLoader::new(vec![1; 7000])).await;
     }
-    let found = ask(&cache, &CountingLoader::down()).await.expect("it waits to be written");
+    let found = load_from(&cache, &CountingLoader::down()).await.expect("it waits to be written");
     assert_eq!(found, (CacheStatus::StaleOnError, b"newest".to_vec()));
 }
 
@@ -135,8 +135,8 @@ fn an_idle_hour_of_sweeps_writes_nothing() {
     let dir = tempfile::tempdir().expect("a folder");
     let mut store = DiskStore::open(dir.path(), 65_536).expect("it opens");
     let entry = entry_of(&key("/x"), Vec::new(), HybridTimestamp::end_of(1), b"value");
-    let offers = vec![PendingWrite { key: key("/x"), entry, known_sequence: 0 }];
-    store.write(&WriteBatch { writes: offers, ..WriteBatch::default() }, 7, 1).expect("written");
+    let batch_of = vec![PendingWrite { key: key("/x"), entry, known_sequence: 0 }];
+    store.write(&WriteBatch { writes: batch_of, ..WriteBatch::default() }, 7, 1).expect("written");
     let logged = store.wal_bytes();
     for round in 0..120 {
         store.evict(round * 30_000, u64::MAX).expect("swept");

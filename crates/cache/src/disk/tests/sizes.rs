@@ -8,7 +8,7 @@ use crate::disk::write_batch::{PendingWrite, WriteBatch};
 const KIB: usize = 1024;
 
 /// Incompressible bytes.
-fn noise(seed: u32, length: usize) -> Vec<u8> {
+fn incompressible(seed: u32, length: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(1);
     let mut next = || {
         state ^= state << 13;
@@ -34,49 +34,54 @@ fn on_disk(dir: &Path) -> u64 {
 async fn filled(dir: &Path, lengths: impl Iterator<Item = usize>) {
     let cache = open(dir);
     for (at, length) in lengths.enumerate() {
-        served(&cache, &format!("/{at}"), &CountingLoader::of(noise(u32::try_from(at).expect("few"), length))).await;
+        served(
+            &cache,
+            &format!("/{at}"),
+            &CountingLoader::new(incompressible(u32::try_from(at).expect("few"), length)),
+        )
+        .await;
     }
     assert_eq!(cache.close_disk().await, 0);
 }
 
 #[tokio::test]
-async fn a_store_takes_no_more_of_the_disk_than_it_may_whatever_lies_in_it() {
+async fn a_store_stays_within_its_size_limit_whatever_it_holds() {
     for (length, count) in [(200, 8000), (2500, 1500), (20 * KIB, 200), (150 * KIB, 40)] {
         let dir = tempfile::tempdir().expect("a folder");
         filled(dir.path(), std::iter::repeat_n(length, count)).await;
         let mut store = DiskStore::open(dir.path(), 64 * KIB).expect("it opens");
         let before = on_disk(dir.path());
-        let told = store.bytes().expect("told");
-        assert!(told <= before && told > before - before / 10, "{length}: {told} of {before}");
-        let max_bytes = told / 3;
+        let read_state = store.bytes().expect("told");
+        assert!(read_state <= before && read_state > before - before / 10, "{length}: {read_state} of {before}");
+        let max_bytes = read_state / 3;
         let now_ms = Clock::system().now_ms();
         while store.evict(now_ms, max_bytes).expect("swept") {}
         store.truncate_wal().expect("cut");
         let db = rusqlite::Connection::open(dir.path().join(FILE)).expect("open");
         let number = |sql: &str| -> i64 { db.query_row(sql, [], |row| row.get(0)).expect("told") };
         for (name, column) in [("bytes", "size"), ("file_bytes", "file_bytes")] {
-            let booked = number(&format!("SELECT value FROM about WHERE name = '{name}'"));
-            assert_eq!(booked, number(&format!("SELECT sum({column}) FROM entry")), "{name}");
+            let recorded = number(&format!("SELECT value FROM about WHERE name = '{name}'"));
+            assert_eq!(recorded, number(&format!("SELECT sum({column}) FROM entry")), "{name}");
         }
         drop(db);
-        let (told, after) = (store.bytes().expect("told"), on_disk(dir.path()));
-        assert!(told <= max_bytes, "{length}: {told} of {max_bytes}");
+        let (read_state, after) = (store.bytes().expect("told"), on_disk(dir.path()));
+        assert!(read_state <= max_bytes, "{length}: {read_state} of {max_bytes}");
         // A few free pages are kept for reuse.
         assert!(after <= max_bytes + max_bytes / 3 + 64 * 16 * 1024, "{length}: {after} for {max_bytes}");
         let entries = store.count().expect("counted").entries;
-        assert!(entries > count as u64 / 6, "{length}: {entries} of {count} are left, in {told} of {max_bytes}");
+        assert!(entries > count as u64 / 6, "{length}: {entries} of {count} are left, in {read_state} of {max_bytes}");
     }
 }
 
 #[tokio::test]
-async fn what_was_cleared_gives_its_room_back_and_nothing_else_goes() {
+async fn clearing_frees_the_space_of_its_scope_only() {
     let dir = tempfile::tempdir().expect("a folder");
     let cache = open(dir.path());
     let keep = |namespace: &'static str, text: String, seed| {
         let cache = cache.clone();
         async move {
             let key = Key::new(namespace, &Partition::new("anna"), &text);
-            let source = CountingLoader::of(noise(seed, 20 * KIB));
+            let source = CountingLoader::new(incompressible(seed, 20 * KIB));
             drop(cache.get_or_load(&key, &POLICY, CacheDirective::Any, || source.clone()).await.expect("loaded"));
         }
     };
@@ -96,8 +101,8 @@ async fn what_was_cleared_gives_its_room_back_and_nothing_else_goes() {
     while store.evict(now_ms, u64::MAX).expect("swept") {}
     assert_eq!(store.count().expect("counted").entries, 2, "the other server's, and what came since");
     store.truncate_wal().expect("cut");
-    let left = on_disk(dir.path());
-    assert!(left < 4 << 20, "{left} bytes of 12 MiB are left");
+    let remaining = on_disk(dir.path());
+    assert!(remaining < 4 << 20, "{remaining} bytes of 12 MiB are left");
     let other = DiskStore::open(dir.path(), 64 * KIB).expect("it opens");
     let before = other.version().expect("told");
     assert!(!store.evict(now_ms, u64::MAX).expect("swept"));
@@ -105,20 +110,20 @@ async fn what_was_cleared_gives_its_room_back_and_nothing_else_goes() {
 }
 
 #[tokio::test]
-async fn what_was_cleared_is_looked_for_once_among_what_was_not_and_in_short_steps() {
+async fn cleared_entries_are_searched_for_once_in_short_steps() {
     const OTHERS: usize = 5_000;
     let dir = tempfile::tempdir().expect("a folder");
     let cache = open(dir.path());
     for at in 0..OTHERS {
         let key = Key::new("attic", &Partition::new("anna"), &format!("/{at}"));
-        let load = || CountingLoader::of(noise(1, 10));
+        let load = || CountingLoader::new(incompressible(1, 10));
         drop(cache.get_or_load(&key, &POLICY, CacheDirective::Any, load).await.expect("loaded"));
         if at % 500 == 0 {
             assert!(cache.flush(LONG).await);
         }
     }
     assert!(cache.flush(LONG).await);
-    served(&cache, "/last", &CountingLoader::of(noise(2, 10))).await;
+    served(&cache, "/last", &CountingLoader::new(incompressible(2, 10))).await;
     assert!(cache.flush(LONG).await);
     cache.invalidate(&Scope::Namespace("home".into()), &Invalidation::purge());
     assert!(cache.flush(LONG).await);
@@ -129,14 +134,14 @@ async fn what_was_cleared_is_looked_for_once_among_what_was_not_and_in_short_ste
     let mut rows = vec![store.purge_cursor.row];
     while store.evict(now_ms, u64::MAX).expect("swept") {
         rows.push(store.purge_cursor.row);
-        assert!(rows.is_sorted_by(|one, next| one < next), "it goes on where it stood: {rows:?}");
+        assert!(rows.is_sorted_by(|row, next| row < next), "it goes on where it stood: {rows:?}");
     }
     assert!(rows.len() >= 3 && rows.windows(2).all(|step| step[1] - step[0] <= 2_100), "{rows:?}");
     assert_eq!((before, store.count().expect("counted").entries), (5_001, 5_000));
 }
 
 #[tokio::test]
-async fn a_bound_that_nothing_can_keep_empties_the_store_and_ends() {
+async fn a_limit_below_any_size_empties_the_store_and_eviction_ends() {
     let dir = tempfile::tempdir().expect("a folder");
     filled(dir.path(), std::iter::repeat_n(3000, 50)).await;
     let mut store = DiskStore::open(dir.path(), 64 * KIB).expect("it opens");
@@ -156,7 +161,7 @@ async fn a_sweep_with_nothing_to_do_writes_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_read_from_memory_counts_as_read_on_disk() {
+async fn a_hit_in_memory_counts_as_use_of_the_copy_on_disk() {
     let dir = tempfile::tempdir().expect("a folder");
     // An hour in 36 ms.
     let clock = Clock::scaled(100_000.0);
@@ -164,9 +169,9 @@ async fn what_is_read_from_memory_counts_as_read_on_disk() {
     let cache = cache.expect("it opens");
     let long = Policy { fresh: Duration::from_hours(100_000), ..POLICY };
     let get = async |text: &str| {
-        let loader = || CountingLoader::of("value");
-        let answer = cache.get_or_load(&key(text), &long, CacheDirective::Any, loader).await.expect("an answer");
-        answer.served()
+        let loader = || CountingLoader::new("value");
+        let response = cache.get_or_load(&key(text), &long, CacheDirective::Any, loader).await.expect("an answer");
+        response.served()
     };
     get("/hot").await;
     get("/cold").await;
@@ -218,25 +223,25 @@ fn a_large_body_that_did_not_change_is_not_written_again() {
         crate::disk::lookup::StoreLookup::Found(found) => found,
         other => panic!("{other:?}"),
     };
-    let (one, two) = (noise(1, 100_000), noise(2, 100_000));
-    rewrites.write(&one);
+    let (first_body, second_body) = (incompressible(1, 100_000), incompressible(2, 100_000));
+    rewrites.write(&first_body);
     let before = files();
-    let held = rewrites.store.bytes().expect("told");
-    rewrites.write(&one);
+    let used_bytes = rewrites.store.bytes().expect("told");
+    rewrites.write(&first_body);
     assert_eq!(files(), before);
     assert_eq!(found(&rewrites.store).created, HybridTimestamp::end_of(2), "the row is the new one");
-    assert_eq!(found(&rewrites.store).value.body, one);
-    rewrites.write(&two);
+    assert_eq!(found(&rewrites.store).value.body, first_body);
+    rewrites.write(&second_body);
     assert_ne!(files(), before);
-    assert_eq!((files().len(), &found(&rewrites.store).value.body[..]), (1, &two[..]));
-    assert_eq!(rewrites.store.bytes().expect("told"), held, "the old one is gone");
+    assert_eq!((files().len(), &found(&rewrites.store).value.body[..]), (1, &second_body[..]));
+    assert_eq!(rewrites.store.bytes().expect("told"), used_bytes, "the old one is gone");
 }
 
 #[test]
-fn a_large_body_is_written_again_where_its_file_goes_or_is_gone() {
+fn a_large_body_is_written_again_if_its_file_is_being_removed_or_is_missing() {
     let dir = tempfile::tempdir().expect("a folder");
     let mut rewrites = RewriteFixture { store: DiskStore::open(dir.path(), 64 * KIB).expect("it opens"), at: 0 };
-    let body = noise(1, 100_000);
+    let body = incompressible(1, 100_000);
     let is_there = |store: &DiskStore| match store.get(&key("/x")).expect("looked") {
         crate::disk::lookup::StoreLookup::Found(found) => found.value.body == body,
         _ => false,

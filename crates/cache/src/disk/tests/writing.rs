@@ -21,20 +21,20 @@ fn database(dir: &Path) -> Connection {
 }
 
 /// An incompressible body, different each time.
-fn noise(round: u32) -> Vec<u8> {
+fn incompressible(round: u32) -> Vec<u8> {
     (0..2000u32).map(|at| ((at + 7000 * round).wrapping_mul(2_654_435_761) >> 24) as u8).collect()
 }
 
 /// A write of a body long enough to get a file.
-fn offer(text: &str, created: u64) -> PendingWrite {
+fn pending(text: &str, created: u64) -> PendingWrite {
     let key = key(text);
-    let body = noise(u32::try_from(created).expect("a small number"));
+    let body = incompressible(u32::try_from(created).expect("a small number"));
     let entry = entry_of(&key, Vec::new(), HybridTimestamp::end_of(created), &body);
     PendingWrite { key, entry, known_sequence: 0 }
 }
 
-fn offers(offers: Vec<PendingWrite>) -> WriteBatch {
-    WriteBatch { writes: offers, ..WriteBatch::default() }
+fn batch_of(writes: Vec<PendingWrite>) -> WriteBatch {
+    WriteBatch { writes, ..WriteBatch::default() }
 }
 
 fn open_store(dir: &Path) -> DiskStore {
@@ -47,7 +47,7 @@ fn files(dir: &Path) -> usize {
 }
 
 #[test]
-fn whoever_opens_the_store_does_not_wait_for_who_writes() {
+fn opening_the_store_does_not_wait_for_a_writer() {
     let dir = tempfile::tempdir().expect("a folder");
     drop(DiskStore::open(dir.path(), 65_536).expect("it opens"));
     let writing = Connection::open(dir.path().join(FILE)).expect("open");
@@ -58,7 +58,7 @@ fn whoever_opens_the_store_does_not_wait_for_who_writes() {
 }
 
 #[test]
-fn who_finds_the_damaged_file_replaced_leaves_the_new_one() {
+fn a_replacement_of_the_damaged_file_is_not_set_aside() {
     let dir = tempfile::tempdir().expect("a folder");
     let damaged = open_store(dir.path());
     assert!(store::set_aside(dir.path(), damaged.inode).expect("moved").is_some(), "the first to find it");
@@ -68,21 +68,22 @@ fn who_finds_the_damaged_file_replaced_leaves_the_new_one() {
 }
 
 #[test]
-fn a_row_found_torn_takes_no_newer_one_with_it() {
+fn deleting_a_corrupt_row_spares_a_newer_one() {
     let dir = tempfile::tempdir().expect("a folder");
     let (mut writer, reader) = (open_store(dir.path()), open_store(dir.path()));
     for round in 1..5 {
-        writer.write(&offers(vec![offer("/x", round)]), 7, 1).expect("written");
-        let mut looks = reader.read_snapshot().expect("a read begins");
-        assert!(matches!(looks.get(&key("/x")), Ok(StoreLookup::Found(_))));
-        writer.write(&offers(vec![offer("/x", round + 10)]), 7, 1).expect("written");
-        let Ok(StoreLookup::Corrupt(torn)) = looks.get(&key("/x")) else { panic!("its file is gone") };
-        drop(looks);
+        writer.write(&batch_of(vec![pending("/x", round)]), 7, 1).expect("written");
+        let mut snapshot = reader.read_snapshot().expect("a read begins");
+        assert!(matches!(snapshot.get(&key("/x")), Ok(StoreLookup::Found(_))));
+        writer.write(&batch_of(vec![pending("/x", round + 10)]), 7, 1).expect("written");
+        let Ok(StoreLookup::Corrupt(torn)) = snapshot.get(&key("/x")) else { panic!("its file is gone") };
+        drop(snapshot);
         let batch = WriteBatch { corrupt: vec![torn], ..WriteBatch::default() };
         writer.write(&batch, 7, 1).expect("written");
         assert!(matches!(reader.get(&key("/x")), Ok(StoreLookup::Found(_))), "the newer one is whole");
-        let than = WriteBatch { removals: vec![(key("/x"), HybridTimestamp::end_of(100))], ..WriteBatch::default() };
-        writer.write(&than, 7, 1).expect("removed");
+        let not_after =
+            WriteBatch { removals: vec![(key("/x"), HybridTimestamp::end_of(100))], ..WriteBatch::default() };
+        writer.write(&not_after, 7, 1).expect("removed");
     }
     assert_eq!(files(dir.path()), 0);
 }
@@ -92,78 +93,78 @@ fn a_batch_that_fails_leaves_no_files() {
     let dir = tempfile::tempdir().expect("a folder");
     let mut store = open_store(dir.path());
     let db = database(dir.path());
-    for how in ["ABORT", "ROLLBACK"] {
+    for mode in ["ABORT", "ROLLBACK"] {
         db.execute_batch(&format!(
-            "CREATE TRIGGER no BEFORE INSERT ON entry WHEN NEW.key LIKE '%/b' BEGIN SELECT RAISE({how}, 'no'); END"
+            "CREATE TRIGGER no BEFORE INSERT ON entry WHEN NEW.key LIKE '%/b' BEGIN SELECT RAISE({mode}, 'no'); END"
         ))
         .expect("made");
-        let written = store.write(&offers(vec![offer("/a", 1), offer("/b", 1)]), 7, 1);
-        let left = usize::from(how == "ABORT");
-        assert_eq!(written.is_ok_and(|written| written.stored == 1), left == 1, "{how}");
-        assert_eq!(files(dir.path()), left, "{how}");
+        let written = store.write(&batch_of(vec![pending("/a", 1), pending("/b", 1)]), 7, 1);
+        let remaining = usize::from(mode == "ABORT");
+        assert_eq!(written.is_ok_and(|written| written.stored == 1), remaining == 1, "{mode}");
+        assert_eq!(files(dir.path()), remaining, "{mode}");
         db.execute_batch("DROP TRIGGER no; DELETE FROM entry").expect("gone");
-        drop(std::fs::remove_dir_all(dir.path().join("bodies")));
+        let _ = std::fs::remove_dir_all(dir.path().join("bodies")); // There may be none yet.
     }
 }
 
 #[test]
-fn files_that_never_came_to_their_place_are_swept() {
+fn unfinished_files_are_swept() {
     let dir = tempfile::tempdir().expect("a folder");
     let mut store = open_store(dir.path());
-    store.write(&offers(vec![offer("/x", 1)]), 7, 1).expect("written");
+    store.write(&batch_of(vec![pending("/x", 1)]), 7, 1).expect("written");
     let name = BlobStore::name(0x0102, HybridTimestamp::from_raw(9));
     let begun = dir.path().join("bodies").join(format!("{name}.new"));
     std::fs::create_dir_all(begun.parent().expect("a folder")).expect("made");
     std::fs::write(&begun, "half").expect("written");
     let sweep = |now_ms| (0..=u8::MAX).map(|folder| store.remove_orphans(folder, now_ms).expect("swept")).sum();
-    let young: u64 = sweep(Clock::system().now_ms());
-    assert!(young == 0 && begun.exists(), "somebody may be writing it");
+    let recent: u64 = sweep(Clock::system().now_ms());
+    assert!(recent == 0 && begun.exists(), "somebody may be writing it");
     let old: u64 = sweep(u64::MAX);
     assert!(old == 1 && !begun.exists());
     assert_eq!(files(dir.path()), 1, "what a row names stays");
 }
 
 #[test]
-fn who_reads_for_long_is_not_waited_for_when_the_log_is_cut() {
+fn truncating_the_log_does_not_wait_for_a_long_reader() {
     let dir = tempfile::tempdir().expect("a folder");
     let (mut writer, reader) = (open_store(dir.path()), open_store(dir.path()));
-    writer.write(&offers(vec![offer("/x", 1)]), 7, 1).expect("written");
-    let mut looks = reader.read_snapshot().expect("a read begins");
-    assert!(matches!(looks.get(&key("/x")), Ok(StoreLookup::Found(_))));
-    writer.write(&offers(vec![offer("/y", 1)]), 7, 1).expect("written");
+    writer.write(&batch_of(vec![pending("/x", 1)]), 7, 1).expect("written");
+    let mut snapshot = reader.read_snapshot().expect("a read begins");
+    assert!(matches!(snapshot.get(&key("/x")), Ok(StoreLookup::Found(_))));
+    writer.write(&batch_of(vec![pending("/y", 1)]), 7, 1).expect("written");
     let clock = Clock::system();
     // The database itself waits in real time. A machine may stall for a moment, but not in each of three tries.
-    let quickest_ms = (0..3).map(|_| {
+    let fastest_ms = (0..3).map(|_| {
         let began_ms = clock.now_ms();
         assert!(!writer.truncate_wal().expect("tried"), "a reader is in the way");
         clock.now_ms() - began_ms
     });
-    let quickest_ms = quickest_ms.min().expect("three");
-    assert!(quickest_ms < millis(store::BUSY_TIMEOUT), "{quickest_ms} ms");
-    drop(looks);
+    let fastest_ms = fastest_ms.min().expect("three");
+    assert!(fastest_ms < millis(store::BUSY_TIMEOUT), "{fastest_ms} ms");
+    drop(snapshot);
     assert!(writer.truncate_wal().expect("tried"));
 }
 
 #[tokio::test]
-async fn a_flush_says_whether_all_of_it_was_written() {
+async fn a_flush_reports_whether_everything_was_written() {
     let dir = tempfile::tempdir().expect("a folder");
     let cache = open(dir.path());
     let db = database(dir.path());
     db.execute_batch("CREATE TRIGGER no BEFORE INSERT ON entry BEGIN SELECT RAISE(ABORT, 'no'); END").expect("made");
     // While its response is being delivered, only a flush writes it.
-    let answer = read(&cache, "/a", &CountingLoader::of("a")).await;
+    let response = read(&cache, "/a", &CountingLoader::new("a")).await;
     assert!(!cache.flush(LONG).await, "it could not be written");
-    drop(answer);
+    drop(response);
     db.execute_batch("DROP TRIGGER no").expect("gone");
-    served(&cache, "/b", &CountingLoader::of("b")).await;
+    served(&cache, "/b", &CountingLoader::new("b")).await;
     assert!(cache.flush(LONG).await);
 }
 
 #[tokio::test]
-async fn a_removal_that_cannot_be_written_is_tried_until_it_is() {
+async fn a_removal_that_cannot_be_written_is_retried() {
     let dir = tempfile::tempdir().expect("a folder");
     let cache = open(dir.path());
-    served(&cache, "/x", &CountingLoader::of("value")).await;
+    served(&cache, "/x", &CountingLoader::new("value")).await;
     assert!(cache.flush(LONG).await);
     let db = database(dir.path());
     db.execute_batch("CREATE TRIGGER no BEFORE DELETE ON entry BEGIN SELECT RAISE(ABORT, 'no'); END").expect("made");
@@ -176,7 +177,7 @@ async fn a_removal_that_cannot_be_written_is_tried_until_it_is() {
 }
 
 #[tokio::test]
-async fn what_is_locked_at_the_end_is_tried_until_it_is_not() {
+async fn a_database_locked_at_shutdown_is_retried() {
     let dir = tempfile::tempdir().expect("a folder");
     let cache = open(dir.path());
     let lock = database(dir.path());
@@ -192,7 +193,7 @@ async fn what_is_locked_at_the_end_is_tried_until_it_is_not() {
 }
 
 #[tokio::test]
-async fn markers_that_are_left_at_the_end_are_counted() {
+async fn invalidations_left_at_shutdown_are_counted() {
     let dir = tempfile::tempdir().expect("a folder");
     let disk = DiskSettings { drain_timeout: Duration::from_millis(100), ..settings(dir.path()) };
     let cache = open_with(disk);
@@ -214,12 +215,12 @@ async fn a_cache_of_another_version_is_set_aside_at_the_start() {
     set_format(dir.path(), 99);
     let cache = open(dir.path());
     assert_eq!((cache.disk_error(), stats(&cache).set_aside), (None, 1));
-    served(&cache, "/y", &CountingLoader::of("value")).await;
+    served(&cache, "/y", &CountingLoader::new("value")).await;
     assert!(cache.flush(LONG).await);
 }
 
 #[tokio::test]
-async fn who_meets_another_format_while_he_runs_goes_without() {
+async fn another_format_met_while_running_turns_the_tier_off() {
     let dir = tempfile::tempdir().expect("a folder");
     let cache = open(dir.path());
     let other = tempfile::tempdir().expect("a folder");
@@ -231,9 +232,9 @@ async fn who_meets_another_format_while_he_runs_goes_without() {
         std::fs::remove_file(dir.path().join(format!("{FILE}{tail}"))).expect("of the one before");
     }
     std::fs::rename(dir.path().join("theirs"), dir.path().join(FILE)).expect("put in its place");
-    served(&cache, "/w", &CountingLoader::of("value")).await;
+    served(&cache, "/w", &CountingLoader::new("value")).await;
     until(|| cache.disk_error() == Some(StorageErrorKind::Format)).await;
-    assert_eq!(served(&cache, "/x", &CountingLoader::of("value")).await.2, b"value");
+    assert_eq!(served(&cache, "/x", &CountingLoader::new("value")).await.2, b"value");
     assert_eq!(stats(&cache).set_aside, 0);
     let format: i64 = database(dir.path()).pragma_query_value(None, "user_version", |row| row.get(0)).expect("told");
     assert_eq!(format, 99);

@@ -12,34 +12,38 @@ const SWEEP_EVERY_MS: u64 = 30_000;
 /// Pause in milliseconds between two eviction steps when there is more to remove.
 const SWEEP_AGAIN_MS: u64 = 20;
 /// Pause in milliseconds before the log is truncated again, after another connection prevented it.
-const CUT_AGAIN_MS: u64 = 1_000;
+const TRUNCATE_AGAIN_MS: u64 = 1_000;
 /// Pause in milliseconds between two checks that the file is in its place.
-const LOOK_EVERY_MS: u64 = 1_000;
+const CHECK_EVERY_MS: u64 = 1_000;
 
 /// Interval in milliseconds at which reads from memory are recorded in the store.
 pub(super) const USES_EVERY_MS: u64 = 3_600_000;
 /// Max reads recorded at a time.
-const USES_AT_A_TIME: usize = 500;
+const USES_PER_STEP: usize = 500;
 
 impl Writer {
     /// How long the writer may sleep if nothing is queued.
     pub(super) fn until_due(&self) -> Duration {
         let now_ms = self.shared.clock.now_ms();
-        let at_ms = due_at_ms(self.store.is_some(), !self.uses.is_empty(), now_ms, self.sweep_at_ms, self.look_at_ms);
+        let at_ms =
+            due_at_ms(self.store.is_some(), !self.used_keys.is_empty(), now_ms, self.sweep_at_ms, self.check_at_ms);
         self.shared.clock.real(Duration::from_millis(at_ms.saturating_sub(now_ms)))
     }
 
     /// Regularly checks that the file is in its place; without an open store, tries to open one.
     pub(super) fn check_store(&mut self) {
         let now_ms = self.shared.clock.now_ms();
-        if now_ms < self.look_at_ms {
+        if now_ms < self.check_at_ms {
             return;
         }
-        self.look_at_ms = now_ms + LOOK_EVERY_MS;
+        self.check_at_ms = now_ms + CHECK_EVERY_MS;
         match &self.store {
             Some(store) if store.is_in_place() => {}
             Some(_) => {
-                self.handle_error(&StorageError::new(StorageErrorKind::Gone, "it is not there any more"), now_ms);
+                self.handle_error(
+                    &StorageError::new(StorageErrorKind::Gone, "the file was removed or replaced"),
+                    now_ms,
+                );
             }
             None if self.shared.health.may_write(now_ms) => self.reopen(now_ms),
             None => {}
@@ -49,18 +53,18 @@ impl Writer {
     /// Regularly records in the store which entries were read from memory. Otherwise an entry that is read from memory
     /// all day would be evicted from disk as unread.
     fn record_uses(&mut self, now_ms: u64) {
-        if self.uses.is_empty() && now_ms >= self.uses_at_ms {
-            self.uses_at_ms = now_ms + USES_EVERY_MS;
-            self.uses = self.memory.take_used_keys();
+        if self.used_keys.is_empty() && now_ms >= self.record_uses_at_ms {
+            self.record_uses_at_ms = now_ms + USES_EVERY_MS;
+            self.used_keys = self.memory.take_used_keys();
         }
-        if self.uses.is_empty() || !self.shared.health.may_write(now_ms) {
+        if self.used_keys.is_empty() || !self.shared.health.may_write(now_ms) {
             return;
         }
         let Some(store) = &mut self.store else { return };
-        let chunk = self.uses.split_off(self.uses.len().saturating_sub(USES_AT_A_TIME));
-        if let Err(failing) = store.record_used(&chunk, now_ms) {
-            self.uses.clear();
-            self.handle_error(&failing, now_ms);
+        let chunk = self.used_keys.split_off(self.used_keys.len().saturating_sub(USES_PER_STEP));
+        if let Err(error) = store.record_used(&chunk, now_ms) {
+            self.used_keys.clear();
+            self.handle_error(&error, now_ms);
         }
     }
 
@@ -77,38 +81,38 @@ impl Writer {
                 if is_more {
                     self.sweep_at_ms = now_ms + SWEEP_AGAIN_MS;
                 }
-                drop(store.remove_orphans(self.folder, now_ms));
+                let _ = store.remove_orphans(self.folder, now_ms); // Tried again when this folder is next.
                 self.folder = self.folder.wrapping_add(1);
                 self.shared.counters.bytes.store(store.bytes().unwrap_or(0), Ordering::Relaxed);
             }
-            Err(failing) if failing.kind == StorageErrorKind::Full && store.is_cleared().unwrap_or(false) => {
-                self.make_room(&failing, now_ms);
+            Err(error) if error.kind == StorageErrorKind::Full && store.is_cleared().unwrap_or(false) => {
+                self.make_room(&error, now_ms);
             }
-            Err(failing) => self.handle_error(&failing, now_ms),
+            Err(error) => self.handle_error(&error, now_ms),
         }
     }
 
     /// Truncates the write-ahead log once it is too long: readers in back-to-back transactions would keep it from ever
     /// being reset.
-    pub(super) fn cut_log(&mut self) {
+    pub(super) fn truncate_log(&mut self) {
         let now_ms = self.shared.clock.now_ms();
         let Some(store) = &self.store else { return };
-        if now_ms >= self.cut_at_ms && store.wal_bytes() > self.shared.settings.max_wal_bytes {
-            self.shared.cutting.store(true, Ordering::Relaxed);
+        if now_ms >= self.truncate_at_ms && store.wal_bytes() > self.shared.settings.max_wal_bytes {
+            self.shared.truncating.store(true, Ordering::Relaxed);
             if !store.truncate_wal().unwrap_or(false) {
-                self.cut_at_ms = now_ms + CUT_AGAIN_MS;
+                self.truncate_at_ms = now_ms + TRUNCATE_AGAIN_MS;
             }
-            self.shared.cutting.store(false, Ordering::Relaxed);
+            self.shared.truncating.store(false, Ordering::Relaxed);
         }
     }
 }
 
 /// Next time the writer has work although nothing is queued: an eviction, reads to record, or a store to open.
-fn due_at_ms(has_store: bool, has_uses: bool, now_ms: u64, sweep_at_ms: u64, look_at_ms: u64) -> u64 {
+fn due_at_ms(has_store: bool, has_uses: bool, now_ms: u64, sweep_at_ms: u64, check_at_ms: u64) -> u64 {
     match (has_store, has_uses) {
         (true, true) => now_ms + SWEEP_AGAIN_MS,
         (true, false) => sweep_at_ms,
-        (false, _) => look_at_ms,
+        (false, _) => check_at_ms,
     }
 }
 
@@ -117,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn while_nothing_comes_the_writer_sleeps_until_the_next_sweep() {
+    fn an_idle_writer_sleeps_until_the_next_sweep() {
         assert_eq!(due_at_ms(true, false, 1_000, 31_000, 2_000), 31_000);
         assert_eq!(due_at_ms(true, true, 1_000, 31_000, 2_000), 1_020, "reads are noted some at a time");
         assert_eq!(due_at_ms(false, false, 1_000, 31_000, 2_000), 2_000, "a store that is gone is tried again");

@@ -23,7 +23,7 @@ use crate::memory_tier::MemoryTier;
 use crate::stored_invalidation::{NumberedInvalidation, PendingInvalidation};
 
 /// Origin of an invalidation that stands for swept ones.
-const NOBODY: i64 = 0;
+const NO_ORIGIN: i64 = 0;
 /// Pauses before a failed write is retried: because another connection writes, or for another reason.
 const LOCKED_PAUSE: Duration = Duration::from_millis(20);
 const FAILING_PAUSE: Duration = Duration::from_millis(500);
@@ -33,8 +33,8 @@ const FAILING_PAUSE: Duration = Duration::from_millis(500);
 enum BatchOutcome {
     /// Written, or lost.
     Done,
-    /// To be retried: its invalidations, and with `with_offers` its writes too.
-    Again { with_offers: bool },
+    /// To be retried: its invalidations, and with `with_writes` its writes too.
+    Again { with_writes: bool },
 }
 
 /// Relation of an opened store to the previous one.
@@ -58,20 +58,20 @@ pub(crate) struct Writer {
     pub(super) sequence_file: Option<SequenceFile>,
     memory: Arc<MemoryTier>,
     /// Reads from memory still to be recorded in the store, and when to collect more.
-    uses: Vec<Key>,
-    uses_at_ms: u64,
+    used_keys: Vec<Key>,
+    record_uses_at_ms: u64,
     /// Own invalidations that are committed, but whose numbers are not known yet.
     committed: Vec<PendingInvalidation>,
     /// Identifies this process among all that ever wrote to the store.
     pub(super) origin: i64,
     /// The store opened last, and the number up to which its invalidations are known.
     seed: Option<u64>,
-    known: u64,
+    known_sequence: u64,
     sweep_at_ms: u64,
     /// When the log may be truncated again.
-    cut_at_ms: u64,
+    truncate_at_ms: u64,
     /// When to check that the file is in its place.
-    look_at_ms: u64,
+    check_at_ms: u64,
     /// When the file may be set aside again.
     pub(super) renew_at_ms: u64,
     /// Keeps other processes out of the directory.
@@ -87,28 +87,28 @@ impl Writer {
     /// If another process uses the directory.
     pub(crate) fn open(
         shared: Arc<DiskSharedState>,
-        ledger: InvalidationReplay,
+        invalidation_replay: InvalidationReplay,
         memory: Arc<MemoryTier>,
     ) -> Result<Self, String> {
         let mut writer = Self {
             origin: (i64::from(std::process::id()) << 32)
                 ^ shared.clock.now_ms().cast_signed()
                 ^ RandomState::new().hash_one(0).cast_signed(),
-            uses: Vec::new(),
+            used_keys: Vec::new(),
             committed: Vec::new(),
-            uses_at_ms: shared.clock.now_ms() + USES_EVERY_MS,
+            record_uses_at_ms: shared.clock.now_ms() + USES_EVERY_MS,
             store: None,
             sequence_file: None,
             seed: None,
-            known: 0,
+            known_sequence: 0,
             sweep_at_ms: 0,
-            cut_at_ms: 0,
-            look_at_ms: 0,
+            truncate_at_ms: 0,
+            check_at_ms: 0,
             renew_at_ms: 0,
             folder: 0,
             lock: None,
             shared,
-            invalidation_replay: ledger,
+            invalidation_replay,
             memory,
         };
         if let Err(LockError::Held(holder)) = writer.lock_directory() {
@@ -123,15 +123,15 @@ impl Writer {
         loop {
             let settings = &self.shared.settings;
             let delivery = self.shared.queue.next_batch(settings.write_linger, self.until_due(), &self.shared.clock);
-            let (is_last, reach) = (delivery.is_last, delivery.progress);
+            let (is_last, progress) = (delivery.is_last, delivery.progress);
             let outcome = self.deliver(delivery);
             self.read_new_invalidations();
             self.check_store();
             match outcome {
-                BatchOutcome::Done => self.report_progress(reach),
+                BatchOutcome::Done => self.report_progress(progress),
                 BatchOutcome::Again { .. } if self.shared.queue.is_given_up() => break,
-                BatchOutcome::Again { with_offers: true } => std::thread::park_timeout(LOCKED_PAUSE),
-                BatchOutcome::Again { with_offers: false } => std::thread::park_timeout(FAILING_PAUSE),
+                BatchOutcome::Again { with_writes: true } => std::thread::park_timeout(LOCKED_PAUSE),
+                BatchOutcome::Again { with_writes: false } => std::thread::park_timeout(FAILING_PAUSE),
             }
             if is_last && outcome == BatchOutcome::Done {
                 break;
@@ -139,7 +139,7 @@ impl Writer {
             self.evict();
         }
         if let Some(store) = &self.store {
-            drop(store.truncate_wal());
+            let _ = store.truncate_wal(); // The next start reads the log.
         }
         self.store = None;
         self.lock = None;
@@ -154,35 +154,35 @@ impl Writer {
     pub(super) fn begin(&mut self, is_start: bool) -> Result<(), StorageError> {
         let settings = &self.shared.settings;
         let store = DiskStore::open(&settings.dir, settings.file_above_bytes)?;
-        let witness = SequenceFile::open(&settings.dir, store.seed())?;
-        let saw = witness.read_sequence();
-        let (placed, newest) = store.all_invalidations()?;
+        let sequence_file = SequenceFile::open(&settings.dir, store.seed())?;
+        let recorded = sequence_file.read_sequence();
+        let (numbered, newest) = store.all_invalidations()?;
         let newest_stamp = store.newest_stamp()?;
-        let kinship = match self.seed {
+        let relation = match self.seed {
             None if is_start => StoreRelation::First,
             None => StoreRelation::Late,
-            Some(seed) if seed == store.seed() && newest >= self.known => StoreRelation::Same,
+            Some(seed) if seed == store.seed() && newest >= self.known_sequence => StoreRelation::Same,
             Some(_) => StoreRelation::Other,
         };
-        match kinship {
+        match relation {
             StoreRelation::First | StoreRelation::Other => {
-                self.invalidation_replay.begin(&placed, newest, newest_stamp, self.origin, is_start);
+                self.invalidation_replay.begin(&numbered, newest, newest_stamp, self.origin, is_start);
             }
             StoreRelation::Late | StoreRelation::Same => {
-                let news = self.with_evicted(store.invalidation_delta(self.known)?);
-                self.invalidation_replay.resume(&news, newest, newest_stamp, self.origin);
+                let delta = self.with_evicted(store.invalidation_delta(self.known_sequence)?);
+                self.invalidation_replay.resume(&delta, newest, newest_stamp, self.origin);
             }
         }
         if is_start {
             self.invalidation_replay.restore_negative(store.negative_entries(self.shared.clock.now_ms())?);
         }
         self.shared.counters.bytes.store(store.bytes()?, Ordering::Relaxed);
-        let is_short = saw > newest;
-        (self.known, self.seed) = (newest, Some(store.seed()));
-        (self.store, self.sequence_file) = (Some(store), Some(witness));
-        match kinship {
-            _ if is_short => self.distrust("its log is damaged, and invalidations are lost with it"),
-            StoreRelation::Other => self.distrust("it came in place of another"),
+        let is_behind = recorded > newest;
+        (self.known_sequence, self.seed) = (newest, Some(store.seed()));
+        (self.store, self.sequence_file) = (Some(store), Some(sequence_file));
+        match relation {
+            _ if is_behind => self.distrust("the log of the disk cache is damaged, and invalidations in it are lost"),
+            StoreRelation::Other => self.distrust("another disk cache was put in its place"),
             _ => Ok(()),
         }
     }
@@ -191,8 +191,8 @@ impl Writer {
     fn deliver(&mut self, mut delivery: BatchDelivery) -> BatchOutcome {
         let now_ms = self.shared.clock.now_ms();
         let era = self.invalidation_replay.sequence_map.era();
-        if let Some(failing) = self.shared.take_pending_error() {
-            self.handle_error(&failing, now_ms);
+        if let Some(error) = self.shared.take_pending_error() {
+            self.handle_error(&error, now_ms);
         }
         if era != self.invalidation_replay.sequence_map.era() {
             // Their known sequences belong to the previous store.
@@ -213,20 +213,20 @@ impl Writer {
                 }
                 self.committed.append(&mut delivery.batch.invalidations);
             }
-            BatchOutcome::Again { with_offers } => self.shared.queue.put_back(delivery.batch, with_offers),
+            BatchOutcome::Again { with_writes } => self.shared.queue.put_back(delivery.batch, with_writes),
         }
         outcome
     }
 
     /// Publishes progress to waiters. This comes after the numbers of new invalidations are known, so that later loads
     /// know them.
-    fn report_progress(&self, reach: WriteProgress) {
+    fn report_progress(&self, progress: WriteProgress) {
         self.shared.done.send_if_modified(|done| {
-            let further = WriteProgress {
-                all: done.all.max(reach.all),
-                invalidations: done.invalidations.max(reach.invalidations),
+            let progressed = WriteProgress {
+                all: done.all.max(progress.all),
+                invalidations: done.invalidations.max(progress.invalidations),
             };
-            std::mem::replace(done, further) != further
+            std::mem::replace(done, progressed) != progressed
         });
     }
 
@@ -235,8 +235,8 @@ impl Writer {
         let counters = &self.shared.counters;
         let mut lost = batch.writes.len() as u64;
         // Invalidations and removals are always tried: they must not be lost.
-        let has_orders = !batch.invalidations.is_empty() || !batch.removals.is_empty();
-        if !has_orders && !self.shared.health.may_write(now_ms) {
+        let has_invalidations = !batch.invalidations.is_empty() || !batch.removals.is_empty();
+        if !has_invalidations && !self.shared.health.may_write(now_ms) {
             counters.failed.fetch_add(lost, Ordering::Relaxed);
             self.shared.queue.discard_failed(&batch.writes);
             return BatchOutcome::Done;
@@ -244,7 +244,10 @@ impl Writer {
         if !self.store.as_ref().is_some_and(DiskStore::is_in_place) {
             match self.store {
                 Some(_) => {
-                    self.handle_error(&StorageError::new(StorageErrorKind::Gone, "it is not there any more"), now_ms);
+                    self.handle_error(
+                        &StorageError::new(StorageErrorKind::Gone, "the file was removed or replaced"),
+                        now_ms,
+                    );
                 }
                 None => self.reopen(now_ms),
             }
@@ -257,7 +260,7 @@ impl Writer {
         let written = match &mut self.store {
             Some(store) => store.write(batch, origin, now_ms),
             // The reason was logged when opening failed.
-            None if has_orders => return BatchOutcome::Again { with_offers: false },
+            None if has_invalidations => return BatchOutcome::Again { with_writes: false },
             None => return BatchOutcome::Done,
         };
         match written {
@@ -270,27 +273,27 @@ impl Writer {
                     self.shared.queue.discard_failed(&batch.writes);
                 }
                 if self.shared.health.record_write() {
-                    tracing::info!(dir = %self.shared.settings.dir.display(), "writing to disk works again");
+                    tracing::info!(dir = %self.shared.settings.dir.display(), "disk writes work again");
                 }
-                self.cut_log();
+                self.truncate_log();
                 BatchOutcome::Done
             }
             // Another connection writes; retry once it is done.
-            Err(failing) if failing.kind == StorageErrorKind::Locked => {
-                self.handle_error(&failing, now_ms);
-                BatchOutcome::Again { with_offers: true }
+            Err(error) if error.kind == StorageErrorKind::Locked => {
+                self.handle_error(&error, now_ms);
+                BatchOutcome::Again { with_writes: true }
             }
-            Err(failing) => {
+            Err(error) => {
                 self.shared.counters.failed.fetch_add(lost, Ordering::Relaxed);
                 self.shared.queue.discard_failed(&batch.writes);
-                if failing.kind == StorageErrorKind::Full
+                if error.kind == StorageErrorKind::Full
                     && batch.invalidations.iter().any(PendingInvalidation::is_full_purge)
                 {
-                    self.make_room(&failing, now_ms);
+                    self.make_room(&error, now_ms);
                 } else {
-                    self.handle_error(&failing, now_ms);
+                    self.handle_error(&error, now_ms);
                 }
-                if has_orders { BatchOutcome::Again { with_offers: false } } else { BatchOutcome::Done }
+                if has_invalidations { BatchOutcome::Again { with_writes: false } } else { BatchOutcome::Done }
             }
         }
     }
@@ -302,29 +305,29 @@ impl Writer {
         }
         match self.read_invalidations() {
             Ok(()) => self.invalidation_replay.committed(&std::mem::take(&mut self.committed)),
-            Err(failing) => self.handle_error(&failing, self.shared.clock.now_ms()),
+            Err(error) => self.handle_error(&error, self.shared.clock.now_ms()),
         }
     }
 
     /// The new invalidations, with one over everything if some were swept before they were known.
-    fn with_evicted(&self, news: InvalidationDelta) -> Vec<NumberedInvalidation> {
-        let InvalidationDelta { invalidations: mut placed, floor } = news;
-        if floor > self.known {
-            let mark = recovery::purge_of_all(self.invalidation_replay.sequence.next(self.shared.clock.now_ms()));
-            placed.push(NumberedInvalidation { seq: floor, origin: NOBODY, invalidation: mark });
-            placed.sort_by_key(|one| one.seq);
+    fn with_evicted(&self, delta: InvalidationDelta) -> Vec<NumberedInvalidation> {
+        let InvalidationDelta { invalidations: mut numbered, floor } = delta;
+        if floor > self.known_sequence {
+            let purge = recovery::purge_of_all(self.invalidation_replay.sequence.next(self.shared.clock.now_ms()));
+            numbered.push(NumberedInvalidation { seq: floor, origin: NO_ORIGIN, invalidation: purge });
+            numbered.sort_by_key(|numbered| numbered.seq);
         }
-        placed
+        numbered
     }
 
     pub(super) fn read_invalidations(&mut self) -> Result<(), StorageError> {
         let Some(store) = &self.store else { return Ok(()) };
-        let placed = store.invalidation_delta(self.known)?.invalidations;
-        if let Some(last) = placed.last() {
-            self.known = last.seq;
-            self.invalidation_replay.apply(&placed, self.origin);
-            if let Some(witness) = &self.sequence_file {
-                witness.write_sequence(last.seq)?;
+        let numbered = store.invalidation_delta(self.known_sequence)?.invalidations;
+        if let Some(last) = numbered.last() {
+            self.known_sequence = last.seq;
+            self.invalidation_replay.apply(&numbered, self.origin);
+            if let Some(sequence_file) = &self.sequence_file {
+                sequence_file.write_sequence(last.seq)?;
             }
         }
         Ok(())
@@ -334,7 +337,7 @@ impl Writer {
 /// Logs how long a write took that no response waited for.
 fn log_write_time(batch: &WriteBatch, took_ms: u64) {
     if !batch.writes.is_empty() {
-        let bytes: u64 = batch.writes.iter().map(|offer| offer.entry.weight()).sum();
+        let bytes: u64 = batch.writes.iter().map(|pending| pending.entry.weight()).sum();
         tracing::debug!(
             target: "greenroom::timing",
             items = batch.writes.len(),

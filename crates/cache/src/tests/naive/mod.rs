@@ -27,33 +27,33 @@ pub(crate) enum NaiveScope {
 
 #[derive(Debug, Clone)]
 pub(crate) struct NaiveInvalidation {
-    pub(crate) reach: NaiveScope,
+    pub(crate) scope: NaiveScope,
     pub(crate) mode: InvalidationMode,
-    pub(crate) settles: bool,
+    pub(crate) has_grace_period: bool,
     pub(crate) holds: bool,
     order: u64,
     at_ms: u64,
 }
 
 impl NaiveInvalidation {
-    pub(crate) fn new(reach: NaiveScope, mode: InvalidationMode, settles: bool, holds: bool) -> Self {
-        Self { reach, mode, settles, holds, order: 0, at_ms: 0 }
+    pub(crate) fn new(scope: NaiveScope, mode: InvalidationMode, has_grace_period: bool, holds: bool) -> Self {
+        Self { scope, mode, has_grace_period, holds, order: 0, at_ms: 0 }
     }
 
     /// Whether it covers a value of that key with these tags; `None` for unknown tags, any of which it may cover.
-    fn covers(&self, who: KeyIndex, tags: Option<u8>) -> bool {
-        match self.reach {
-            NaiveScope::Key(key) => key == who,
+    fn covers(&self, key: KeyIndex, tags: Option<u8>) -> bool {
+        match self.scope {
+            NaiveScope::Key(covered) => covered == key,
             NaiveScope::Tag(_, _) if tags.is_none() => true,
             NaiveScope::Tag(partition, tag) => {
-                partition.is_none_or(|partition| partition == who.0) && tags.unwrap_or(0) & (1 << tag) != 0
+                partition.is_none_or(|partition| partition == key.0) && tags.unwrap_or(0) & (1 << tag) != 0
             }
             NaiveScope::Prefix(partition, prefix) => {
-                let text = TEXTS[who.1];
-                let below = text == prefix || text.starts_with(&format!("{prefix}/"));
-                partition.is_none_or(|partition| partition == who.0) && below
+                let text = TEXTS[key.1];
+                let is_below = text == prefix || text.starts_with(&format!("{prefix}/"));
+                partition.is_none_or(|partition| partition == key.0) && is_below
             }
-            NaiveScope::Partition(partition) => partition == who.0,
+            NaiveScope::Partition(partition) => partition == key.0,
             NaiveScope::Everything => true,
         }
     }
@@ -67,7 +67,7 @@ impl NaiveInvalidation {
 /// The source's response for a key.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct NaiveScript {
-    pub(crate) says: LoadScript,
+    pub(crate) response: LoadScript,
     pub(crate) version: u64,
     pub(crate) takes_ms: u64,
     pub(crate) tags: u8,
@@ -75,7 +75,7 @@ pub(crate) struct NaiveScript {
 
 #[derive(Debug, Clone)]
 struct NaiveEntry {
-    who: KeyIndex,
+    key: KeyIndex,
     version: u64,
     tags: u8,
     order: u64,
@@ -87,7 +87,7 @@ struct NaiveEntry {
 
 #[derive(Debug, Clone)]
 struct NaiveFlight {
-    who: KeyIndex,
+    key: KeyIndex,
     order: u64,
     began_ms: u64,
     due_ms: u64,
@@ -95,21 +95,21 @@ struct NaiveFlight {
     /// Other callers can join it.
     open: bool,
     /// Unshared from the start: its failure concerns only its caller.
-    alone: bool,
+    load_alone: bool,
     /// Order number of the entry it refreshes.
     refreshes: Option<u64>,
 }
 
 #[derive(Debug, Clone)]
 enum NaiveNegativeEntry {
-    Failed { who: KeyIndex, kind: LoadErrorKind, order: u64, began_ms: u64, until_ms: u64 },
-    Uncacheable { who: KeyIndex, until_ms: u64 },
+    Failed { key: KeyIndex, kind: LoadErrorKind, order: u64, began_ms: u64, until_ms: u64 },
+    Uncacheable { key: KeyIndex, until_ms: u64 },
 }
 
 impl NaiveNegativeEntry {
     fn who(&self) -> KeyIndex {
         match self {
-            Self::Failed { who, .. } | Self::Uncacheable { who, .. } => *who,
+            Self::Failed { key, .. } | Self::Uncacheable { key, .. } => *key,
         }
     }
 }
@@ -132,8 +132,8 @@ enum NaiveValidity {
 /// A read in progress.
 #[derive(Debug, Clone)]
 struct Caller {
-    who: KeyIndex,
-    demand: CacheDirective,
+    key: KeyIndex,
+    directive: CacheDirective,
     order: u64,
     arrived_ms: u64,
 }
@@ -143,16 +143,16 @@ pub(crate) struct NaiveCache {
     pub(crate) now_ms: u64,
     order: u64,
     pub(crate) scripts: [NaiveScript; 3],
-    kept: Vec<NaiveEntry>,
+    entries: Vec<NaiveEntry>,
     invalidations: Vec<NaiveInvalidation>,
     flights: Vec<NaiveFlight>,
-    memos: Vec<NaiveNegativeEntry>,
+    negatives: Vec<NaiveNegativeEntry>,
     /// An invalidation that happens while a caller waits.
-    pub(crate) coming: Option<(u64, NaiveInvalidation)>,
+    pub(crate) next_hold_end: Option<(u64, NaiveInvalidation)>,
     pub(crate) loads: usize,
     /// Two events in one millisecond have different results depending on their order, which is not specified, so the
     /// history ends here.
-    pub(crate) tied: bool,
+    pub(crate) same_time: bool,
 }
 
 impl NaiveCache {
@@ -163,8 +163,8 @@ impl NaiveCache {
 
     pub(crate) fn invalidate(&mut self, mut invalidated: NaiveInvalidation) {
         (invalidated.order, invalidated.at_ms) = (self.next(), self.now_ms);
-        if let (NaiveScope::Key(key), InvalidationMode::Purge) = (&invalidated.reach, invalidated.mode) {
-            self.kept.retain(|kept| kept.who != *key);
+        if let (NaiveScope::Key(key), InvalidationMode::Purge) = (&invalidated.scope, invalidated.mode) {
+            self.entries.retain(|entry| entry.key != *key);
         }
         self.invalidations.push(invalidated);
     }
@@ -173,21 +173,21 @@ impl NaiveCache {
     fn run(&mut self, until_ms: u64, flight: Option<u64>) -> Option<NaiveFlight> {
         loop {
             let next = self.flights.iter().min_by_key(|flight| (flight.due_ms, flight.order)).cloned();
-            let coming_ms = self.coming.as_ref().map(|(at_ms, _)| *at_ms);
+            let next_ms = self.next_hold_end.as_ref().map(|(at_ms, _)| *at_ms);
             let due_ms = next.as_ref().map(|next| next.due_ms);
-            self.tied |= coming_ms.is_some() && coming_ms == due_ms;
-            self.tied |= flight.is_some() && (coming_ms == Some(until_ms) || due_ms == Some(until_ms));
-            self.tied |= next.as_ref().is_some_and(|next| self.meets_another(next));
-            match (next, coming_ms) {
+            self.same_time |= next_ms.is_some() && next_ms == due_ms;
+            self.same_time |= flight.is_some() && (next_ms == Some(until_ms) || due_ms == Some(until_ms));
+            self.same_time |= next.as_ref().is_some_and(|next| self.is_shared(next));
+            match (next, next_ms) {
                 (next, Some(at_ms)) if at_ms <= until_ms && next.as_ref().is_none_or(|next| at_ms <= next.due_ms) => {
                     self.now_ms = at_ms;
-                    let (_, invalidated) = self.coming.take().unwrap();
+                    let (_, invalidated) = self.next_hold_end.take().unwrap();
                     self.invalidate(invalidated);
                 }
                 (Some(next), _) if next.due_ms <= until_ms => {
                     self.now_ms = next.due_ms.max(self.now_ms);
                     self.flights.retain(|flight| flight.order != next.order);
-                    self.land(&next);
+                    self.finish_load(&next);
                     if flight == Some(next.order) {
                         return Some(next);
                     }
@@ -201,31 +201,31 @@ impl NaiveCache {
     }
 
     /// Whether another load of its key completes in the same millisecond.
-    fn meets_another(&self, flight: &NaiveFlight) -> bool {
-        let meets = |other: &&NaiveFlight| {
-            other.order != flight.order && (other.who, other.due_ms) == (flight.who, flight.due_ms)
+    fn is_shared(&self, flight: &NaiveFlight) -> bool {
+        let is_same_key = |other: &&NaiveFlight| {
+            other.order != flight.order && (other.key, other.due_ms) == (flight.key, flight.due_ms)
         };
-        flight.due_ms > self.now_ms && self.flights.iter().any(|other| meets(&other))
+        flight.due_ms > self.now_ms && self.flights.iter().any(|other| is_same_key(&other))
     }
 
     pub(crate) fn pass(&mut self, millis: u64) {
         self.run(self.now_ms + millis, None);
     }
 
-    fn land(&mut self, flight: &NaiveFlight) {
-        let who = flight.who;
-        match flight.script.says {
+    fn finish_load(&mut self, flight: &NaiveFlight) {
+        let key = flight.key;
+        match flight.script.response {
             LoadScript::Value => self.store(flight),
-            _ if flight.alone => {}
-            LoadScript::Gone => self.kept.retain(|kept| kept.who != who || kept.order > flight.order),
+            _ if flight.load_alone => {}
+            LoadScript::Gone => self.entries.retain(|entry| entry.key != key || entry.order > flight.order),
             LoadScript::Pass => {
-                self.remember(NaiveNegativeEntry::Uncacheable { who, until_ms: self.now_ms + 60_000 });
+                self.remember(NaiveNegativeEntry::Uncacheable { key, until_ms: self.now_ms + 60_000 });
             }
             LoadScript::Fail(kind) => {
                 let lasting = u64::try_from(kind.negative_ttl(&CacheSettings::default()).as_millis()).unwrap();
                 if lasting > 0 {
                     let (order, began_ms, until_ms) = (flight.order, flight.began_ms, self.now_ms + lasting);
-                    self.remember(NaiveNegativeEntry::Failed { who, kind, order, began_ms, until_ms });
+                    self.remember(NaiveNegativeEntry::Failed { key, kind, order, began_ms, until_ms });
                 }
             }
             LoadScript::Share | LoadScript::Panic => {}
@@ -233,20 +233,20 @@ impl NaiveCache {
     }
 
     fn store(&mut self, flight: &NaiveFlight) {
-        let (who, tags) = (flight.who, flight.script.tags);
-        let covering: Vec<_> = self.invalidations.iter().filter(|one| one.covers(who, Some(tags))).collect();
+        let (key, tags) = (flight.key, flight.script.tags);
+        let covering: Vec<_> = self.invalidations.iter().filter(|one| one.covers(key, Some(tags))).collect();
         let overtaken = covering.iter().any(|one| one.order > flight.order);
         let held = covering.iter().any(|one| one.hold_until_ms().is_some_and(|until| flight.began_ms <= until));
-        let settling = covering.iter().any(|one| one.settles && flight.began_ms < one.at_ms + SETTLE_MS);
-        let newer = self.kept.iter().any(|kept| kept.who == who && kept.order > flight.order);
+        let settling = covering.iter().any(|one| one.has_grace_period && flight.began_ms < one.at_ms + SETTLE_MS);
+        let newer = self.entries.iter().any(|entry| entry.key == key && entry.order > flight.order);
         if overtaken || held || newer {
             return;
         }
         let (fresh_ms, stale_ms) = if settling { (SETTLE_FRESH_MS, 0) } else { (100_000, 50_000) };
-        self.kept.retain(|kept| kept.who != who);
-        self.memos.retain(|memo| memo.who() != who);
-        self.kept.push(NaiveEntry {
-            who,
+        self.entries.retain(|entry| entry.key != key);
+        self.negatives.retain(|negative| negative.who() != key);
+        self.entries.push(NaiveEntry {
+            key,
             version: flight.script.version,
             tags,
             order: flight.order,
@@ -257,13 +257,13 @@ impl NaiveCache {
         });
     }
 
-    fn remember(&mut self, memo: NaiveNegativeEntry) {
-        self.memos.retain(|other| other.who() != memo.who());
-        self.memos.push(memo);
+    fn remember(&mut self, negative: NaiveNegativeEntry) {
+        self.negatives.retain(|other| other.who() != negative.who());
+        self.negatives.push(negative);
     }
 
-    fn mark(&self, kept: &NaiveEntry) -> NaiveValidity {
-        let after = |one: &&NaiveInvalidation| one.order > kept.order && one.covers(kept.who, Some(kept.tags));
+    fn validity(&self, entry: &NaiveEntry) -> NaiveValidity {
+        let after = |one: &&NaiveInvalidation| one.order > entry.order && one.covers(entry.key, Some(entry.tags));
         let mut after = self.invalidations.iter().filter(after);
         match after.clone().next() {
             None => NaiveValidity::Clear,
@@ -272,41 +272,41 @@ impl NaiveCache {
         }
     }
 
-    fn look(&self, who: KeyIndex) -> Option<(NaiveEntry, NaiveValidity)> {
-        let kept = self.kept.iter().find(|kept| kept.who == who)?;
-        Some((kept.clone(), self.mark(kept)))
+    fn cached(&self, key: KeyIndex) -> Option<(NaiveEntry, NaiveValidity)> {
+        let entry = self.entries.iter().find(|entry| entry.key == key)?;
+        Some((entry.clone(), self.validity(entry)))
     }
 
-    fn recall(&self, who: KeyIndex) -> Option<NaiveNegativeEntry> {
-        let memo = self.memos.iter().find(|memo| memo.who() == who)?;
-        let holds = match memo {
+    fn negative(&self, key: KeyIndex) -> Option<NaiveNegativeEntry> {
+        let negative = self.negatives.iter().find(|negative| negative.who() == key)?;
+        let holds = match negative {
             NaiveNegativeEntry::Failed { order, began_ms, until_ms, .. } => {
                 let overtaken = self.invalidations.iter().any(|one| {
                     let held = one.hold_until_ms().is_some_and(|until| *began_ms <= until);
-                    one.covers(who, None) && (one.order > *order || held)
+                    one.covers(key, None) && (one.order > *order || held)
                 });
                 self.now_ms < *until_ms && !overtaken
             }
             NaiveNegativeEntry::Uncacheable { until_ms, .. } => self.now_ms < *until_ms,
         };
-        holds.then(|| memo.clone())
+        holds.then(|| negative.clone())
     }
 
-    fn start(&mut self, who: KeyIndex, open: bool, refreshes: Option<u64>) -> NaiveFlight {
-        let script = self.scripts[who.1].clone();
+    fn start(&mut self, key: KeyIndex, open: bool, refreshes: Option<u64>) -> NaiveFlight {
+        let script = self.scripts[key.1].clone();
         let (order, began_ms) = (self.next(), self.now_ms);
         self.loads += 1;
         if open {
-            self.flights.iter_mut().filter(|flight| flight.who == who).for_each(|flight| flight.open = false);
+            self.flights.iter_mut().filter(|flight| flight.key == key).for_each(|flight| flight.open = false);
         }
         let flight = NaiveFlight {
-            who,
+            key,
             order,
             began_ms,
             due_ms: began_ms + script.takes_ms,
             script,
             open,
-            alone: !open,
+            load_alone: !open,
             refreshes,
         };
         self.flights.push(flight.clone());
@@ -314,37 +314,37 @@ impl NaiveCache {
     }
 
     /// The flight that a caller with this entry may join. Without an entry, any tag may be one of the value's.
-    fn joinable(&self, who: KeyIndex, seen: Option<&NaiveEntry>) -> Option<NaiveFlight> {
-        let flight = self.flights.iter().find(|flight| flight.who == who && flight.open)?;
+    fn joinable(&self, key: KeyIndex, seen: Option<&NaiveEntry>) -> Option<NaiveFlight> {
+        let flight = self.flights.iter().find(|flight| flight.key == key && flight.open)?;
         let overtaken = self.invalidations.iter().any(|one| {
             let held = one.hold_until_ms().is_some_and(|until| flight.began_ms <= until && until < self.now_ms);
-            one.covers(who, seen.map(|kept| kept.tags)) && (one.order > flight.order || held)
+            one.covers(key, seen.map(|entry| entry.tags)) && (one.order > flight.order || held)
         });
         (!overtaken).then(|| flight.clone())
     }
 
     /// Whether a flight's result is valid for that caller.
     fn serves(&self, flight: &NaiveFlight, caller: &Caller) -> bool {
-        let tags = matches!(flight.script.says, LoadScript::Value).then_some(flight.script.tags);
+        let tags = matches!(flight.script.response, LoadScript::Value).then_some(flight.script.tags);
         caller.order < flight.order
             || !self.invalidations.iter().any(|one| {
                 let between = flight.order < one.order && one.order < caller.order;
                 let held =
                     one.hold_until_ms().is_some_and(|until| flight.began_ms <= until && until < caller.arrived_ms);
-                one.covers(flight.who, tags) && (between || held)
+                one.covers(flight.key, tags) && (between || held)
             })
     }
 
-    fn good_for_anything(&self, kept: &NaiveEntry, mark: NaiveValidity) -> bool {
-        mark != NaiveValidity::Purged && self.now_ms < kept.error_until_ms
+    fn is_usable(&self, entry: &NaiveEntry, validity: NaiveValidity) -> bool {
+        validity != NaiveValidity::Purged && self.now_ms < entry.error_until_ms
     }
 
-    fn text(kept: &NaiveEntry) -> String {
-        format!("{} v{}", PARTITIONS[kept.who.0], kept.version)
+    fn text(entry: &NaiveEntry) -> String {
+        format!("{} v{}", PARTITIONS[entry.key.0], entry.version)
     }
 
     /// The cached version of a key.
-    pub(crate) fn keeps(&self, who: KeyIndex) -> Option<String> {
-        self.look(who).map(|(kept, _)| Self::text(&kept))
+    pub(crate) fn keeps(&self, key: KeyIndex) -> Option<String> {
+        self.cached(key).map(|(entry, _)| Self::text(&entry))
     }
 }

@@ -13,22 +13,22 @@ impl NaiveCache {
     /// Reads. `refresh_at_ms` is when the entry's refresh is due: the only random input.
     pub(crate) fn read(
         &mut self,
-        who: KeyIndex,
-        demand: CacheDirective,
+        key: KeyIndex,
+        directive: CacheDirective,
         refresh_at_ms: Option<u64>,
     ) -> ExpectedResponse {
-        let caller = Caller { who, demand, order: self.next(), arrived_ms: self.now_ms };
+        let caller = Caller { key, directive, order: self.next(), arrived_ms: self.now_ms };
         for _ in 0..MAX_ROUNDS {
-            let seen = self.look(who);
-            if let Some((kept, NaiveValidity::Purged)) = &seen {
-                let order = kept.order;
-                self.kept.retain(|kept| kept.order != order);
+            let seen = self.cached(key);
+            if let Some((entry, NaiveValidity::Purged)) = &seen {
+                let order = entry.order;
+                self.entries.retain(|entry| entry.order != order);
             }
             if let Some(answer) = self.round(&caller, seen.as_ref(), refresh_at_ms) {
                 return answer;
             }
         }
-        self.alone(&caller)
+        self.load_alone(&caller)
     }
 
     fn round(
@@ -37,70 +37,70 @@ impl NaiveCache {
         seen: Option<&(NaiveEntry, NaiveValidity)>,
         refresh_at_ms: Option<u64>,
     ) -> Option<ExpectedResponse> {
-        let (who, demand, now_ms) = (caller.who, caller.demand, self.now_ms);
-        if demand == CacheDirective::LoadUnshared {
-            return Some(self.alone(caller));
+        let (key, directive, now_ms) = (caller.key, caller.directive, self.now_ms);
+        if directive == CacheDirective::LoadUnshared {
+            return Some(self.load_alone(caller));
         }
-        if demand == CacheDirective::Offline {
+        if directive == CacheDirective::Offline {
             return Some(self.offline(seen));
         }
         let mut soft = false;
-        if let Some((kept, NaiveValidity::Clear)) = seen {
-            let (fresh, stale) = (now_ms < kept.fresh_until_ms, now_ms < kept.stale_until_ms);
-            if demand == CacheDirective::Reload && fresh && now_ms - kept.began_ms <= 2000 {
-                return Some(ExpectedResponse::Value(CacheStatus::Hit, Self::text(kept)));
+        if let Some((entry, NaiveValidity::Clear)) = seen {
+            let (fresh, stale) = (now_ms < entry.fresh_until_ms, now_ms < entry.stale_until_ms);
+            if directive == CacheDirective::Reload && fresh && now_ms - entry.began_ms <= 2000 {
+                return Some(ExpectedResponse::Value(CacheStatus::Hit, Self::text(entry)));
             }
-            if demand != CacheDirective::Reload && stale {
+            if directive != CacheDirective::Reload && stale {
                 let due = !fresh || refresh_at_ms.is_some_and(|at_ms| now_ms >= at_ms);
                 if due {
-                    self.refresh(kept);
+                    self.refresh(entry);
                 }
                 return Some(ExpectedResponse::Value(
                     if fresh { CacheStatus::Hit } else { CacheStatus::Stale },
-                    Self::text(kept),
+                    Self::text(entry),
                 ));
             }
-            soft = demand == CacheDirective::Any && now_ms < kept.error_until_ms;
+            soft = directive == CacheDirective::Any && now_ms < entry.error_until_ms;
         }
-        if demand == CacheDirective::OnlyIfCached {
+        if directive == CacheDirective::OnlyIfCached {
             return Some(ExpectedResponse::Failed(LoadErrorKind::NotCached));
         }
-        match self.recall(who) {
+        match self.negative(key) {
             Some(NaiveNegativeEntry::Failed { kind, .. }) => return Some(self.failed(caller, kind)),
-            Some(NaiveNegativeEntry::Uncacheable { .. }) => return Some(self.alone(caller)),
+            Some(NaiveNegativeEntry::Uncacheable { .. }) => return Some(self.load_alone(caller)),
             None => {}
         }
-        let kept = seen.map(|(kept, _)| kept);
-        let joined = self.joinable(who, kept);
-        let replaces = seen.is_some_and(|(kept, mark)| self.good_for_anything(kept, *mark));
+        let entry = seen.map(|(entry, _)| entry);
+        let joined = self.joinable(key, entry);
+        let replaces = seen.is_some_and(|(entry, validity)| self.is_usable(entry, *validity));
         let own = joined.is_none();
-        let flight = joined.unwrap_or_else(|| self.start(who, true, None));
+        let flight = joined.unwrap_or_else(|| self.start(key, true, None));
         self.wait(caller, &flight, soft, own, replaces)
     }
 
     /// Any usable entry, at once.
     fn offline(&self, seen: Option<&(NaiveEntry, NaiveValidity)>) -> ExpectedResponse {
-        match seen.filter(|(kept, mark)| self.good_for_anything(kept, *mark)) {
-            Some((kept, mark)) => {
-                let fresh = *mark == NaiveValidity::Clear && self.now_ms < kept.fresh_until_ms;
+        match seen.filter(|(entry, validity)| self.is_usable(entry, *validity)) {
+            Some((entry, validity)) => {
+                let fresh = *validity == NaiveValidity::Clear && self.now_ms < entry.fresh_until_ms;
                 let served = if fresh { CacheStatus::Hit } else { CacheStatus::StaleOnError };
-                ExpectedResponse::Value(served, Self::text(kept))
+                ExpectedResponse::Value(served, Self::text(entry))
             }
             None => ExpectedResponse::Failed(LoadErrorKind::NotCached),
         }
     }
 
-    fn refresh(&mut self, kept: &NaiveEntry) {
-        let running = self.flights.iter().any(|flight| flight.refreshes == Some(kept.order));
-        if !running && self.recall(kept.who).is_none() && self.joinable(kept.who, Some(kept)).is_none() {
-            self.start(kept.who, true, Some(kept.order));
+    fn refresh(&mut self, entry: &NaiveEntry) {
+        let running = self.flights.iter().any(|flight| flight.refreshes == Some(entry.order));
+        if !running && self.negative(entry.key).is_none() && self.joinable(entry.key, Some(entry)).is_none() {
+            self.start(entry.key, true, Some(entry.order));
         }
     }
 
-    fn alone(&mut self, caller: &Caller) -> ExpectedResponse {
-        let seen = self.look(caller.who).filter(|(_, mark)| *mark != NaiveValidity::Purged);
-        let replaces = seen.is_some_and(|(kept, _)| self.good_for_anything(&kept, NaiveValidity::Clear));
-        let flight = self.start(caller.who, false, None);
+    fn load_alone(&mut self, caller: &Caller) -> ExpectedResponse {
+        let seen = self.cached(caller.key).filter(|(_, validity)| *validity != NaiveValidity::Purged);
+        let replaces = seen.is_some_and(|(entry, _)| self.is_usable(&entry, NaiveValidity::Clear));
+        let flight = self.start(caller.key, false, None);
         self.wait(caller, &flight, false, true, replaces).expect("his own load is for him")
     }
 
@@ -112,21 +112,21 @@ impl NaiveCache {
         own: bool,
         replaces: bool,
     ) -> Option<ExpectedResponse> {
-        let (began_ms, hard_ms) = (self.now_ms, u64::try_from(POLICY.hard_timeout.as_millis()).unwrap());
-        let mut landed = None;
+        let (began_ms, hard_timeout_ms) = (self.now_ms, u64::try_from(POLICY.hard_timeout.as_millis()).unwrap());
+        let mut finished = None;
         if soft {
-            let soft_ms = u64::try_from(POLICY.soft_timeout.as_millis()).unwrap();
-            landed = self.run((flight.began_ms + soft_ms).max(began_ms), Some(flight.order));
-            if landed.is_none()
-                && let Some((kept, NaiveValidity::Clear)) = self.look(caller.who)
-                && self.now_ms < kept.error_until_ms
+            let soft_timeout_ms = u64::try_from(POLICY.soft_timeout.as_millis()).unwrap();
+            finished = self.run((flight.began_ms + soft_timeout_ms).max(began_ms), Some(flight.order));
+            if finished.is_none()
+                && let Some((entry, NaiveValidity::Clear)) = self.cached(caller.key)
+                && self.now_ms < entry.error_until_ms
             {
-                return Some(ExpectedResponse::Value(CacheStatus::StaleOnError, Self::text(&kept)));
+                return Some(ExpectedResponse::Value(CacheStatus::StaleOnError, Self::text(&entry)));
             }
         }
-        let landed = landed.or_else(|| self.run(began_ms + hard_ms, Some(flight.order)));
-        let Some(landed) = landed else { return Some(self.failed(caller, LoadErrorKind::TimedOut)) };
-        if !self.serves(&landed, caller) {
+        let finished = finished.or_else(|| self.run(began_ms + hard_timeout_ms, Some(flight.order)));
+        let Some(finished) = finished else { return Some(self.failed(caller, LoadErrorKind::TimedOut)) };
+        if !self.serves(&finished, caller) {
             return None;
         }
         let served = match (own, replaces) {
@@ -134,27 +134,27 @@ impl NaiveCache {
             (true, true) => CacheStatus::Refreshed,
             (true, false) => CacheStatus::Loaded,
         };
-        let version = landed.script.version;
-        Some(match landed.script.says {
+        let version = finished.script.version;
+        Some(match finished.script.response {
             LoadScript::Value | LoadScript::Share => {
-                ExpectedResponse::Value(served, format!("{} v{version}", PARTITIONS[caller.who.0]))
+                ExpectedResponse::Value(served, format!("{} v{version}", PARTITIONS[caller.key.0]))
             }
             LoadScript::Gone => ExpectedResponse::Value(served, "gone".into()),
             LoadScript::Pass if own => ExpectedResponse::Passed(version),
-            LoadScript::Pass => self.alone(caller),
+            LoadScript::Pass => self.load_alone(caller),
             LoadScript::Fail(kind) => self.failed(caller, kind),
             LoadScript::Panic => self.failed(caller, LoadErrorKind::Panicked),
         })
     }
 
     fn failed(&self, caller: &Caller, kind: LoadErrorKind) -> ExpectedResponse {
-        let seen = self.look(caller.who).filter(|(kept, mark)| self.good_for_anything(kept, *mark));
+        let seen = self.cached(caller.key).filter(|(entry, validity)| self.is_usable(entry, *validity));
         match seen {
-            Some((kept, mark)) if kind.allows_stale() && caller.demand != CacheDirective::LoadUnshared => {
-                let fresh = mark == NaiveValidity::Clear && self.now_ms < kept.fresh_until_ms;
-                let hit = fresh && caller.demand == CacheDirective::Any;
+            Some((entry, validity)) if kind.allows_stale() && caller.directive != CacheDirective::LoadUnshared => {
+                let fresh = validity == NaiveValidity::Clear && self.now_ms < entry.fresh_until_ms;
+                let hit = fresh && caller.directive == CacheDirective::Any;
                 let served = if hit { CacheStatus::Hit } else { CacheStatus::StaleOnError };
-                ExpectedResponse::Value(served, Self::text(&kept))
+                ExpectedResponse::Value(served, Self::text(&entry))
             }
             _ => ExpectedResponse::Failed(kind),
         }

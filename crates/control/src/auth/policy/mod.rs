@@ -17,7 +17,7 @@ use crate::error::Problem;
 use crate::web;
 
 /// Public paths beside the page: they hold no statistics. An image link carries its own permission.
-const OPEN: [&str; 3] = ["/healthz", "/readyz", "/api/plex/image"];
+const PUBLIC_PATHS: [&str; 3] = ["/healthz", "/readyz", "/api/plex/image"];
 
 /// Reads that use POST, because their input is too long for a URL.
 const READ_BY_POST: [&str; 3] = ["/api/v1/match/tracks", "/api/v1/match/paths", "/api/v1/match/ids"];
@@ -139,7 +139,7 @@ impl RouteAccess {
     pub(crate) fn classify(method: &Method, path: &str) -> Self {
         let reads = method == Method::GET || method == Method::HEAD;
         match path {
-            _ if reads && (OPEN.contains(&path) || web::holds(path)) => Self::Open,
+            _ if reads && (PUBLIC_PATHS.contains(&path) || web::contains(path)) => Self::Open,
             "/api/v1/session" if reads => Self::Whoami,
             _ if reads => Self::Read,
             "/api/v1/session" if method == Method::POST => Self::Login,
@@ -149,22 +149,22 @@ impl RouteAccess {
     }
 }
 
-pub(crate) fn decide(facts: &AccessInput) -> AccessDecision {
-    let is_called_rightly = match facts.host {
+pub(crate) fn decide(input: &AccessInput) -> AccessDecision {
+    let is_host_allowed = match input.host {
         HostKind::Loopback | HostKind::Named => true,
-        HostKind::Address => facts.listens_beyond_loopback,
+        HostKind::Address => input.listens_beyond_loopback,
         HostKind::Foreign => false,
     };
-    if !is_called_rightly {
+    if !is_host_allowed {
         return AccessDecision::Misdirected;
     }
-    let changes = matches!(facts.route, RouteAccess::Login | RouteAccess::Change);
+    let changes = matches!(input.route, RouteAccess::Login | RouteAccess::Change);
     let is_own_page =
-        facts.origin != OriginHeader::Foreign && !matches!(facts.site, FetchSite::Foreign | FetchSite::Followed);
+        input.origin != OriginHeader::Foreign && !matches!(input.site, FetchSite::Foreign | FetchSite::Followed);
     if changes && !is_own_page {
         return AccessDecision::ForeignPage;
     }
-    match (facts.route, facts.credential) {
+    match (input.route, input.credential) {
         (RouteAccess::Open, _)
         | (RouteAccess::Whoami, PresentedCredential::Absent)
         | (RouteAccess::Whoami | RouteAccess::Read | RouteAccess::Change, PresentedCredential::Session) => {
@@ -172,7 +172,7 @@ pub(crate) fn decide(facts: &AccessInput) -> AccessDecision {
         }
         (RouteAccess::Login, _)
         | (_, PresentedCredential::Token | PresentedCredential::ReadToken | PresentedCredential::Wrong)
-            if facts.is_throttled =>
+            if input.is_throttled =>
         {
             AccessDecision::Throttled
         }
@@ -181,29 +181,29 @@ pub(crate) fn decide(facts: &AccessInput) -> AccessDecision {
         | (RouteAccess::Whoami | RouteAccess::Read, PresentedCredential::ReadToken) => AccessDecision::Allow,
         (RouteAccess::Change, PresentedCredential::ReadToken) => AccessDecision::TokenOnlyReads,
         (_, PresentedCredential::Wrong) => AccessDecision::TokenWrong,
-        (RouteAccess::Read, PresentedCredential::Absent) if is_local(facts) || is_opened(facts) => {
+        (RouteAccess::Read, PresentedCredential::Absent) if is_local(input) || is_opened(input) => {
             AccessDecision::Allow
         }
         (_, PresentedCredential::Absent) => AccessDecision::TokenMissing,
     }
 }
 
-fn is_local(facts: &AccessInput) -> bool {
-    facts.peer_is_loopback && facts.host == HostKind::Loopback && is_direct(facts)
+fn is_local(input: &AccessInput) -> bool {
+    input.peer_is_loopback && input.host == HostKind::Loopback && is_direct(input)
 }
 
-fn is_opened(facts: &AccessInput) -> bool {
-    facts.is_open_read && is_direct(facts)
+fn is_opened(input: &AccessInput) -> bool {
+    input.is_open_read && is_direct(input)
 }
 
 /// True if the peer is the caller itself: not forwarded, and not a page of another origin.
-fn is_direct(facts: &AccessInput) -> bool {
-    !facts.is_forwarded && facts.origin != OriginHeader::Foreign && facts.site != FetchSite::Foreign
+fn is_direct(input: &AccessInput) -> bool {
+    !input.is_forwarded && input.origin != OriginHeader::Foreign && input.site != FetchSite::Foreign
 }
 
 impl AccessDecision {
     /// All denials.
-    pub(crate) const REFUSALS: [Self; 6] = [
+    pub(crate) const DENIALS: [Self; 6] = [
         Self::Misdirected,
         Self::ForeignPage,
         Self::TokenMissing,
@@ -231,35 +231,35 @@ impl AccessDecision {
             Self::Allow => return None,
             Self::Misdirected => (
                 StatusCode::MISDIRECTED_REQUEST,
-                "Not called by this name",
-                "The control plane answers to localhost, to IP addresses where it listens on one, and to the names in \
-                 control.hosts (GREENROOM_CONTROL_HOSTS).",
+                "Wrong host name",
+                "Use localhost, an IP address if the control plane listens beyond loopback, or a name listed in \
+                control.hosts (GREENROOM_CONTROL_HOSTS).",
             ),
             Self::ForeignPage => (
                 StatusCode::FORBIDDEN,
-                "Another page asks",
-                "Only the control plane's own page, or a program, may change anything here.",
+                "Request from another site",
+                "Changes are accepted only from the control plane's own page and from programs.",
             ),
             Self::TokenMissing => (
                 StatusCode::UNAUTHORIZED,
-                "The control token is needed",
+                "Control token required",
                 "Send it as \"Authorization: Bearer TOKEN\", or log in on the page. \
                  \"greenroom token show\" prints it.",
             ),
             Self::TokenWrong => (
                 StatusCode::UNAUTHORIZED,
-                "This is not the control token",
+                "Wrong control token",
                 "\"greenroom token show\" prints it, for the user and the data directory the process runs with.",
             ),
             Self::TokenOnlyReads => (
                 StatusCode::FORBIDDEN,
-                "This token only reads",
-                "Nothing is changed with it. \"greenroom token show\" prints the control token.",
+                "This token is read-only",
+                "Changes need the control token; \"greenroom token show\" prints it.",
             ),
             Self::Throttled => (
                 StatusCode::TOO_MANY_REQUESTS,
                 "Too many wrong tokens",
-                "Wait as long as Retry-After says. Until then no token from your address is looked at.",
+                "Retry after the time in the Retry-After header. Until then no token from your address is checked.",
             ),
         };
         Some(Problem { status, code: self.name(), title, detail })

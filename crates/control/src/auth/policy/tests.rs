@@ -21,20 +21,20 @@ const REMOTE: AccessInput =
     AccessInput { host: HostKind::Address, listens_beyond_loopback: true, peer_is_loopback: false, ..LOCAL };
 
 fn check(cases: &[(&str, AccessInput, AccessDecision)]) {
-    for (what, facts, expected) in cases {
-        assert_eq!(decide(facts), *expected, "{what}");
+    for (case, input, expected) in cases {
+        assert_eq!(decide(input), *expected, "{case}");
     }
 }
 
 #[test]
-fn figures_are_read_without_a_token_only_on_this_machine() {
+fn statistics_are_readable_without_a_token_only_on_this_machine() {
     check(&[
         ("local", LOCAL, AccessDecision::Allow),
-        ("typed", AccessInput { site: FetchSite::Own, ..LOCAL }, AccessDecision::Allow),
-        ("a link to the figures", AccessInput { site: FetchSite::Followed, ..LOCAL }, AccessDecision::Allow),
+        ("typed address", AccessInput { site: FetchSite::Own, ..LOCAL }, AccessDecision::Allow),
+        ("a link to the statistics", AccessInput { site: FetchSite::Followed, ..LOCAL }, AccessDecision::Allow),
         ("remote", REMOTE, AccessDecision::TokenMissing),
         (
-            "remote that says localhost",
+            "remote with host localhost",
             AccessInput { host: HostKind::Loopback, ..REMOTE },
             AccessDecision::TokenMissing,
         ),
@@ -42,7 +42,7 @@ fn figures_are_read_without_a_token_only_on_this_machine() {
         ("another page's script", AccessInput { site: FetchSite::Foreign, ..LOCAL }, AccessDecision::TokenMissing),
         ("another page's origin", AccessInput { origin: OriginHeader::Foreign, ..LOCAL }, AccessDecision::TokenMissing),
         (
-            "local through the outer address",
+            "local through an external address",
             AccessInput { host: HostKind::Address, listens_beyond_loopback: true, ..LOCAL },
             AccessDecision::TokenMissing,
         ),
@@ -50,42 +50,42 @@ fn figures_are_read_without_a_token_only_on_this_machine() {
 }
 
 #[test]
-fn figures_are_read_from_anywhere_with_the_token_or_a_session() {
-    for facts in [LOCAL, REMOTE, AccessInput { is_forwarded: true, ..LOCAL }] {
-        assert_eq!(decide(&AccessInput { credential: PresentedCredential::Token, ..facts }), AccessDecision::Allow);
-        assert_eq!(decide(&AccessInput { credential: PresentedCredential::Session, ..facts }), AccessDecision::Allow);
+fn statistics_are_readable_from_anywhere_with_the_token_or_a_session() {
+    for input in [LOCAL, REMOTE, AccessInput { is_forwarded: true, ..LOCAL }] {
+        assert_eq!(decide(&AccessInput { credential: PresentedCredential::Token, ..input }), AccessDecision::Allow);
+        assert_eq!(decide(&AccessInput { credential: PresentedCredential::Session, ..input }), AccessDecision::Allow);
         assert_eq!(
-            decide(&AccessInput { credential: PresentedCredential::Wrong, ..facts }),
+            decide(&AccessInput { credential: PresentedCredential::Wrong, ..input }),
             AccessDecision::TokenWrong
         );
     }
 }
 
 #[test]
-fn the_token_that_only_reads_reads_from_anywhere_and_does_nothing_else() {
-    for facts in [LOCAL, REMOTE, AccessInput { is_forwarded: true, ..LOCAL }] {
-        let reading = AccessInput { credential: PresentedCredential::ReadToken, ..facts };
+fn the_read_only_token_reads_from_anywhere_and_changes_nothing() {
+    for input in [LOCAL, REMOTE, AccessInput { is_forwarded: true, ..LOCAL }] {
+        let read_only = AccessInput { credential: PresentedCredential::ReadToken, ..input };
         check(&[
-            ("read", reading, AccessDecision::Allow),
-            ("the bare page", AccessInput { route: RouteAccess::Open, ..reading }, AccessDecision::Allow),
-            ("change", AccessInput { route: RouteAccess::Change, ..reading }, AccessDecision::TokenOnlyReads),
+            ("read", read_only, AccessDecision::Allow),
+            ("the bare page", AccessInput { route: RouteAccess::Open, ..read_only }, AccessDecision::Allow),
+            ("change", AccessInput { route: RouteAccess::Change, ..read_only }, AccessDecision::TokenOnlyReads),
             (
                 "change from another page",
-                AccessInput { route: RouteAccess::Change, origin: OriginHeader::Foreign, ..reading },
+                AccessInput { route: RouteAccess::Change, origin: OriginHeader::Foreign, ..read_only },
                 AccessDecision::ForeignPage,
             ),
-            ("after guessing", AccessInput { is_throttled: true, ..reading }, AccessDecision::Throttled),
+            ("after too many wrong tokens", AccessInput { is_throttled: true, ..read_only }, AccessDecision::Throttled),
         ]);
     }
 }
 
 #[test]
-fn what_was_opened_to_a_network_is_read_from_there_and_nothing_else_is_done() {
+fn an_opened_path_is_readable_from_its_network_and_allows_no_change() {
     let opened = AccessInput { is_open_read: true, ..REMOTE };
     check(&[
         ("opened", opened, AccessDecision::Allow),
         ("by a configured name", AccessInput { host: HostKind::Named, ..opened }, AccessDecision::Allow),
-        ("forwarded for somebody", AccessInput { is_forwarded: true, ..opened }, AccessDecision::TokenMissing),
+        ("forwarded by a proxy", AccessInput { is_forwarded: true, ..opened }, AccessDecision::TokenMissing),
         ("another page's script", AccessInput { site: FetchSite::Foreign, ..opened }, AccessDecision::TokenMissing),
         ("a wrong token", AccessInput { credential: PresentedCredential::Wrong, ..opened }, AccessDecision::TokenWrong),
         ("a change", AccessInput { route: RouteAccess::Change, ..opened }, AccessDecision::TokenMissing),
@@ -94,7 +94,7 @@ fn what_was_opened_to_a_network_is_read_from_there_and_nothing_else_is_done() {
 }
 
 #[test]
-fn a_configured_name_is_no_local_one() {
+fn a_configured_host_name_does_not_count_as_local() {
     for listens_beyond_loopback in [false, true] {
         let named = AccessInput { host: HostKind::Named, listens_beyond_loopback, ..LOCAL };
         check(&[
@@ -109,12 +109,12 @@ fn a_configured_name_is_no_local_one() {
 fn a_change_needs_the_token_even_on_this_machine() {
     let local = AccessInput { route: RouteAccess::Change, ..LOCAL };
     check(&[
-        ("nothing shown", local, AccessDecision::TokenMissing),
+        ("no credential", local, AccessDecision::TokenMissing),
         ("wrong", AccessInput { credential: PresentedCredential::Wrong, ..local }, AccessDecision::TokenWrong),
         ("token", AccessInput { credential: PresentedCredential::Token, ..local }, AccessDecision::Allow),
         ("session", AccessInput { credential: PresentedCredential::Session, ..local }, AccessDecision::Allow),
         (
-            "our page",
+            "own page",
             AccessInput {
                 credential: PresentedCredential::Session,
                 origin: OriginHeader::Own,
@@ -127,9 +127,9 @@ fn a_change_needs_the_token_even_on_this_machine() {
 }
 
 #[test]
-fn another_page_changes_nothing_whatever_it_shows() {
+fn a_page_of_another_origin_changes_nothing_with_any_credential() {
     for route in [RouteAccess::Change, RouteAccess::Login] {
-        for proof in [
+        for credential in [
             PresentedCredential::Absent,
             PresentedCredential::Token,
             PresentedCredential::ReadToken,
@@ -143,17 +143,17 @@ fn another_page_changes_nothing_whatever_it_shows() {
                 (OriginHeader::Absent, FetchSite::Followed),
                 (OriginHeader::Foreign, FetchSite::Own),
             ] {
-                let facts = AccessInput { route, origin, site, credential: proof, ..LOCAL };
-                assert_eq!(decide(&facts), AccessDecision::ForeignPage, "{facts:?}");
+                let input = AccessInput { route, origin, site, credential, ..LOCAL };
+                assert_eq!(decide(&input), AccessDecision::ForeignPage, "{input:?}");
             }
         }
     }
 }
 
 #[test]
-fn the_host_is_checked_on_every_route_with_every_proof() {
+fn the_host_is_checked_on_every_route_with_every_credential() {
     for route in [RouteAccess::Open, RouteAccess::Whoami, RouteAccess::Read, RouteAccess::Login, RouteAccess::Change] {
-        for proof in [
+        for credential in [
             PresentedCredential::Absent,
             PresentedCredential::Token,
             PresentedCredential::ReadToken,
@@ -161,52 +161,56 @@ fn the_host_is_checked_on_every_route_with_every_proof() {
             PresentedCredential::Wrong,
         ] {
             for listens_beyond_loopback in [false, true] {
-                let facts =
-                    AccessInput { route, credential: proof, host: HostKind::Foreign, listens_beyond_loopback, ..LOCAL };
-                assert_eq!(decide(&facts), AccessDecision::Misdirected, "{facts:?}");
+                let input =
+                    AccessInput { route, credential, host: HostKind::Foreign, listens_beyond_loopback, ..LOCAL };
+                assert_eq!(decide(&input), AccessDecision::Misdirected, "{input:?}");
             }
-            let facts = AccessInput { route, credential: proof, host: HostKind::Address, ..LOCAL };
-            assert_eq!(decide(&facts), AccessDecision::Misdirected, "an address while on loopback: {facts:?}");
+            let input = AccessInput { route, credential, host: HostKind::Address, ..LOCAL };
+            assert_eq!(
+                decide(&input),
+                AccessDecision::Misdirected,
+                "an address, listening on loopback only: {input:?}"
+            );
         }
     }
 }
 
 #[test]
-fn health_and_the_bare_page_are_open_to_everybody() {
-    for facts in [LOCAL, REMOTE, AccessInput { credential: PresentedCredential::Wrong, is_throttled: true, ..REMOTE }] {
-        assert_eq!(decide(&AccessInput { route: RouteAccess::Open, ..facts }), AccessDecision::Allow);
+fn health_and_the_bare_page_are_public() {
+    for input in [LOCAL, REMOTE, AccessInput { credential: PresentedCredential::Wrong, is_throttled: true, ..REMOTE }] {
+        assert_eq!(decide(&AccessInput { route: RouteAccess::Open, ..input }), AccessDecision::Allow);
     }
 }
 
 #[test]
-fn who_guesses_is_not_even_told_when_the_guess_is_right() {
-    let guessing = AccessInput { is_throttled: true, ..LOCAL };
+fn a_throttled_peer_is_denied_even_with_the_right_token() {
+    let throttled = AccessInput { is_throttled: true, ..LOCAL };
     check(&[
-        ("right", AccessInput { credential: PresentedCredential::Token, ..guessing }, AccessDecision::Throttled),
-        ("wrong", AccessInput { credential: PresentedCredential::Wrong, ..guessing }, AccessDecision::Throttled),
-        ("login", AccessInput { route: RouteAccess::Login, ..guessing }, AccessDecision::Throttled),
+        ("right", AccessInput { credential: PresentedCredential::Token, ..throttled }, AccessDecision::Throttled),
+        ("wrong", AccessInput { credential: PresentedCredential::Wrong, ..throttled }, AccessDecision::Throttled),
+        ("login", AccessInput { route: RouteAccess::Login, ..throttled }, AccessDecision::Throttled),
         (
-            "a right token, asking what it may",
-            AccessInput { route: RouteAccess::Whoami, credential: PresentedCredential::Token, ..guessing },
+            "right token, permission query",
+            AccessInput { route: RouteAccess::Whoami, credential: PresentedCredential::Token, ..throttled },
             AccessDecision::Throttled,
         ),
         (
-            "a wrong token, asking what it may",
-            AccessInput { route: RouteAccess::Whoami, credential: PresentedCredential::Wrong, ..guessing },
+            "wrong token, permission query",
+            AccessInput { route: RouteAccess::Whoami, credential: PresentedCredential::Wrong, ..throttled },
             AccessDecision::Throttled,
         ),
-        ("the page asks what it may", AccessInput { route: RouteAccess::Whoami, ..guessing }, AccessDecision::Allow),
         (
-            "a session is not guessed",
-            AccessInput { credential: PresentedCredential::Session, ..guessing },
+            "permission query of the page",
+            AccessInput { route: RouteAccess::Whoami, ..throttled },
             AccessDecision::Allow,
         ),
-        ("reading without a token goes on", guessing, AccessDecision::Allow),
+        ("session", AccessInput { credential: PresentedCredential::Session, ..throttled }, AccessDecision::Allow),
+        ("read without a token", throttled, AccessDecision::Allow),
     ]);
 }
 
 #[test]
-fn what_is_not_listed_as_open_is_closed() {
+fn paths_not_listed_as_public_are_closed() {
     let cases = [
         (Method::GET, "/", RouteAccess::Open),
         (Method::HEAD, "/healthz", RouteAccess::Open),
@@ -239,10 +243,10 @@ fn what_is_not_listed_as_open_is_closed() {
 }
 
 #[test]
-fn every_refusal_says_what_to_do() {
-    for refusal in AccessDecision::REFUSALS {
-        let problem = refusal.problem().expect("a refusal is a problem");
-        assert!(problem.status.is_client_error() && problem.detail.len() > 20, "{refusal:?}");
+fn every_denial_has_a_detail_that_says_what_to_do() {
+    for denial in AccessDecision::DENIALS {
+        let problem = denial.problem().expect("a denial has a problem");
+        assert!(problem.status.is_client_error() && problem.detail.len() > 20, "{denial:?}");
     }
     assert!(AccessDecision::Allow.problem().is_none());
 }

@@ -41,19 +41,20 @@ pub(super) fn changed_target(
     user: Option<&str>,
 ) -> String {
     let mut target = below(&shelf.key, kind, start, size, user);
-    write!(target, "&minDateLastSaved={}", quoted(&timestamp::format(since_s))).expect("a String takes everything");
+    write!(target, "&minDateLastSaved={}", quoted(&timestamp::format(since_s)))
+        .expect("writing to a String cannot fail");
     target
 }
 
 pub(super) fn count_target(shelf: &LibraryInfo, kind: ItemKind, user: Option<&str>) -> String {
     let parent = quoted(&shelf.key);
-    let which = format!("parentId={parent}&recursive=true&includeItemTypes={}{}", name(kind), there(kind));
+    let which = format!("parentId={parent}&recursive=true&includeItemTypes={}{}", name(kind), existing_only(kind));
     format!("/Items?{which}&{LEAN}&startIndex=0&limit=0{}", of_user(user))
 }
 
 pub(super) fn search_target(shelf: &LibraryInfo, kind: ItemKind, title: &str, size: u64, user: Option<&str>) -> String {
     let which = format!("parentId={}&searchTerm={}", quoted(&shelf.key), quoted(title));
-    listed(&which, kind, 0, size, user)
+    list_target(&which, kind, 0, size, user)
 }
 
 pub(super) fn items_target(keys: &[&str], user: Option<&str>) -> String {
@@ -68,24 +69,24 @@ pub(super) fn leaves_target(key: &str, kind: ItemKind, start: u64, size: u64, us
     below(key, leaves, start, size, user)
 }
 
-pub(super) fn container_target(branch: &ItemContainer, start: u64, size: u64, user: Option<&str>) -> String {
-    if branch.is_direct {
-        return below(&branch.key, branch.leaves, start, size, user);
+pub(super) fn container_target(container: &ItemContainer, start: u64, size: u64, user: Option<&str>) -> String {
+    if container.is_direct {
+        return below(&container.key, container.leaves, start, size, user);
     }
     // An artist is no folder: its tracks are found by the artist's id.
-    listed(&format!("albumArtistIds={}", quoted(&branch.key)), branch.leaves, start, size, user)
+    list_target(&format!("albumArtistIds={}", quoted(&container.key)), container.leaves, start, size, user)
 }
 
 fn below(key: &str, kind: ItemKind, start: u64, size: u64, user: Option<&str>) -> String {
-    listed(&format!("parentId={}", quoted(key)), kind, start, size, user)
+    list_target(&format!("parentId={}", quoted(key)), kind, start, size, user)
 }
 
-fn listed(whose: &str, kind: ItemKind, start: u64, size: u64, user: Option<&str>) -> String {
-    let (name, there) = (name(kind), there(kind));
+fn list_target(scope: &str, kind: ItemKind, start: u64, size: u64, user: Option<&str>) -> String {
+    let (name, existing_only) = (name(kind), existing_only(kind));
     let (fields, of_user) = (fields(kind != ItemKind::Track), of_user(user));
     let order = "sortBy=DateCreated,SortName&sortOrder=Ascending";
     format!(
-        "/Items?{whose}&recursive=true&includeItemTypes={name}{there}&fields={fields}&{LEAN}&{order}\
+        "/Items?{scope}&recursive=true&includeItemTypes={name}{existing_only}&fields={fields}&{LEAN}&{order}\
          &startIndex={start}&limit={size}{of_user}"
     )
 }
@@ -97,7 +98,7 @@ fn fields(with_sources: bool) -> &'static str {
 }
 
 /// Excludes missing episodes, which the server lists too.
-fn there(kind: ItemKind) -> &'static str {
+fn existing_only(kind: ItemKind) -> &'static str {
     match kind {
         ItemKind::Season | ItemKind::Episode => "&isMissing=false",
         ItemKind::Film | ItemKind::Show | ItemKind::Track => "",

@@ -170,12 +170,12 @@ impl rows::CrawlRow for Row<'_> {
         let key = guid::normalize(key);
         // Some servers list missing episodes for users who want to see them.
         let is_missing = self.kind() == Some(ItemKind::Episode) && self.location_type.get() == Some("Virtual");
-        let branch = |is_direct| ItemContainer { key: (*key).into(), leaves: ItemKind::Track, is_direct };
+        let container = |is_direct| ItemContainer { key: (*key).into(), leaves: ItemKind::Track, is_direct };
         match (self.kind(), self.kind.get()) {
             _ if is_missing => RowResult::Nothing,
             (Some(kind), _) => self.item(kind, &key).map_or(RowResult::Nothing, |item| RowResult::Item(Box::new(item))),
-            (None, Some("MusicAlbum")) => RowResult::Container(branch(true)),
-            (None, Some("MusicArtist")) => RowResult::Container(branch(false)),
+            (None, Some("MusicAlbum")) => RowResult::Container(container(true)),
+            (None, Some("MusicArtist")) => RowResult::Container(container(false)),
             (None, _) => RowResult::Nothing,
         }
     }
@@ -183,7 +183,7 @@ impl rows::CrawlRow for Row<'_> {
 
 impl Row<'_> {
     fn item(&self, kind: ItemKind, key: &str) -> Option<Item> {
-        let [parent, grandparent] = self.above(kind);
+        let [parent, grandparent] = self.parents(kind);
         Some(Item {
             parent_key: parent.0,
             parent_title: parent.1,
@@ -202,7 +202,7 @@ impl Row<'_> {
     }
 
     /// Parent and grandparent.
-    fn above(&self, kind: ItemKind) -> [ParentRef; 2] {
+    fn parents(&self, kind: ItemKind) -> [ParentRef; 2] {
         let key = |id: &LenientString<'_>| id.get().map(|id| guid::normalize(id).as_ref().into());
         match kind {
             ItemKind::Film | ItemKind::Show => Default::default(),

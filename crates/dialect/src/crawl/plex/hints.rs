@@ -10,28 +10,28 @@ use crate::plex::params::item_ids;
 const LIBRARY: &str = "com.plexapp.plugins.library";
 
 /// Types of items and containers in the index: films, shows, seasons, episodes, artists, albums, tracks.
-const KEPT: [&str; 7] = ["1", "2", "3", "4", "8", "9", "10"];
+const FINISHED_STATES: [&str; 7] = ["1", "2", "3", "4", "8", "9", "10"];
 
 pub(in crate::crawl) fn hints(frame: &[u8]) -> Vec<ChangeHint> {
     let Ok(Value::Object(frame)) = serde_json::from_slice::<Value>(frame) else { return Vec::new() };
-    let news = match frame.get("NotificationContainer") {
-        Some(Value::Object(news)) => news,
+    let container = match frame.get("NotificationContainer") {
+        Some(Value::Object(container)) => container,
         _ => &frame,
     };
-    let entries = each(news, "TimelineEntry").filter_map(timeline);
-    let activities = each(news, "ActivityNotification").flat_map(activity);
-    let status = each(news, "StatusNotification").filter_map(status);
+    let entries = each(container, "TimelineEntry").filter_map(timeline);
+    let activities = each(container, "ActivityNotification").flat_map(activity);
+    let status = each(container, "StatusNotification").filter_map(status);
     entries.chain(activities).chain(status).collect()
 }
 
 fn timeline(entry: &Map<String, Value>) -> Option<ChangeHint> {
-    if text(entry, "identifier").is_some_and(|whose| whose != LIBRARY) {
+    if text(entry, "identifier").is_some_and(|identifier| identifier != LIBRARY) {
         return None;
     }
     let kind = text(entry, "type")?;
     let key = text(entry, "itemID").filter(|id| is_positive(id))?;
     let shelf = text(entry, "sectionID").filter(|id| is_positive(id));
-    if !KEPT.contains(&kind.as_str()) {
+    if !FINISHED_STATES.contains(&kind.as_str()) {
         return None;
     }
     match text(entry, "state")?.as_str() {

@@ -43,8 +43,8 @@ pub(super) fn items_target(keys: &[&str]) -> String {
 
 /// An album or a season is read by its children, because some servers list no leaves of them.
 pub(super) fn leaves_target(key: &str, is_direct: bool, start: u64, size: u64) -> String {
-    let below = if is_direct { "children" } else { "allLeaves" };
-    let mut target = format!("/library/metadata/{}/{below}?includeGuids=1", quoted(key));
+    let children = if is_direct { "children" } else { "allLeaves" };
+    let mut target = format!("/library/metadata/{}/{children}?includeGuids=1", quoted(key));
     window(&mut target, start, size);
     target
 }
@@ -58,7 +58,8 @@ fn list(shelf: &LibraryInfo, kind: ItemKind, which: &str, start: u64, size: u64)
 }
 
 fn window(target: &mut String, start: u64, size: u64) {
-    write!(target, "&X-Plex-Container-Start={start}&X-Plex-Container-Size={size}").expect("a String takes everything");
+    write!(target, "&X-Plex-Container-Start={start}&X-Plex-Container-Size={size}")
+        .expect("writing to a String cannot fail");
 }
 
 /// Plex's type number of a kind.

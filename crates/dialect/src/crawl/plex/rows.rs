@@ -39,11 +39,11 @@ struct Section<'a> {
 }
 
 pub(in crate::crawl) fn libraries(body: &[u8]) -> Result<Vec<LibraryInfo>, UnusableResponse> {
-    let envelope: Envelope<Sections<'_>> = serde_json::from_slice(body).map_err(|_| unusable(body))?;
-    if envelope.container.start_state.is_some() {
+    let response: Envelope<Sections<'_>> = serde_json::from_slice(body).map_err(|_| unusable(body))?;
+    if response.container.start_state.is_some() {
         return Err(UnusableResponse::Starting);
     }
-    Ok(envelope.container.sections.0.iter().filter_map(library_info).collect())
+    Ok(response.container.sections.0.iter().filter_map(library_info).collect())
 }
 
 fn library_info(section: &Section<'_>) -> Option<LibraryInfo> {
@@ -80,8 +80,8 @@ struct List<'a> {
 }
 
 pub(in crate::crawl) fn page(kind: Option<ItemKind>, body: &[u8]) -> Result<CrawlPage, UnusableResponse> {
-    let envelope: Envelope<List<'_>> = serde_json::from_slice(body).map_err(|_| unusable(body))?;
-    let list = envelope.container;
+    let response: Envelope<List<'_>> = serde_json::from_slice(body).map_err(|_| unusable(body))?;
+    let list = response.container;
     if list.start_state.is_some() {
         return Err(UnusableResponse::Starting);
     }
@@ -165,11 +165,11 @@ impl rows::CrawlRow for Row<'_> {
 
     fn read(&self) -> RowResult {
         let Some(key) = self.rating_key.get().filter(|key| is_key(key)) else { return RowResult::Nothing };
-        let branch = |is_direct| ItemContainer { key: key.into(), leaves: ItemKind::Track, is_direct };
+        let container = |is_direct| ItemContainer { key: key.into(), leaves: ItemKind::Track, is_direct };
         match (self.kind(), self.kind.get()) {
             (Some(kind), _) => self.item(kind, key).map_or(RowResult::Nothing, |item| RowResult::Item(Box::new(item))),
-            (None, Some("album")) => RowResult::Container(branch(true)),
-            (None, Some("artist")) => RowResult::Container(branch(false)),
+            (None, Some("album")) => RowResult::Container(container(true)),
+            (None, Some("artist")) => RowResult::Container(container(false)),
             (None, _) => RowResult::Nothing,
         }
     }
@@ -182,14 +182,14 @@ impl Row<'_> {
         let parts = self.media.0.iter().flat_map(|media| &media.parts.0);
         let is_track = kind == ItemKind::Track;
         // The original title of an episode or film comes in the field that holds a track's artist credit.
-        let credit =
-            self.original_title.get().filter(|credit| is_track && Some(*credit) != self.grandparent_title.get());
+        let artist =
+            self.original_title.get().filter(|artist| is_track && Some(*artist) != self.grandparent_title.get());
         Some(Item {
             parent_key: self.parent_rating_key.to_boxed(),
             parent_title: self.parent_title.to_boxed(),
             grandparent_key: self.grandparent_rating_key.to_boxed(),
             grandparent_title: self.grandparent_title.to_boxed(),
-            artists: credit.into_iter().map(Into::into).collect(),
+            artists: artist.into_iter().map(Into::into).collect(),
             index: self.index.fitting(),
             parent_index: self.parent_index.fitting(),
             year: self.year.fitting().or_else(|| self.parent_year.fitting().filter(|_| is_track)),

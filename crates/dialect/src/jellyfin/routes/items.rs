@@ -24,8 +24,8 @@ const KINDS: [&str; 13] = [
     "Profile",
 ];
 
-pub(super) fn find(low: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
-    match low {
+pub(super) fn find(lowercase: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
+    match lowercase {
         ["items", rest @ ..] => of_items(rest, &raw[1..]),
         ["useritems", "resume"] => Some(resume()),
         ["useritems", id, "userdata"] => Some(user_data(id)),
@@ -40,8 +40,8 @@ pub(super) fn find(low: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
 }
 
 /// Routes below `/Items`, or below the legacy `/Users/{user}/Items`.
-pub(super) fn of_items(low: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
-    Some(match low {
+pub(super) fn of_items(lowercase: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
+    Some(match lowercase {
         [] => JellyfinRoute::new(&["Items"], Class::Lists).personal().with_params(AllowedParams::Listing),
         ["latest"] => composed(&["Items", "Latest"], Class::Recent),
         ["suggestions"] => composed(&["Items", "Suggestions"], Class::Hubs),

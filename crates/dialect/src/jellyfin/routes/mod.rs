@@ -26,7 +26,7 @@ pub(super) struct JellyfinRoute {
     /// Tags derived from the path.
     pub(super) tags: Vec<Tag>,
     /// Whether the route has a `userId`, which defaults to the client's own.
-    pub(super) takes_user: bool,
+    pub(super) needs_user: bool,
     /// The user named in a legacy path.
     pub(super) user: Option<String>,
     /// Type of the response body.
@@ -68,7 +68,7 @@ impl JellyfinRoute {
             path: path::canonical(segments),
             class,
             tags: Vec::new(),
-            takes_user: false,
+            needs_user: false,
             user: None,
             body: RouteBody::Json,
             user_state: false,
@@ -84,7 +84,7 @@ impl JellyfinRoute {
 
     /// Makes the response depend on a user, by default the client's own.
     fn for_user(mut self) -> Self {
-        self.takes_user = true;
+        self.needs_user = true;
         self
     }
 
@@ -107,19 +107,19 @@ impl JellyfinRoute {
     }
 
     /// Sets the parameters that matter.
-    fn with_params(mut self, asks: AllowedParams) -> Self {
-        self.params = asks;
+    fn with_params(mut self, params: AllowedParams) -> Self {
+        self.params = params;
         self
     }
 }
 
-/// The read at this path, if there is one. `low` and `raw` are the same segments, in lower case and as sent.
-pub(super) fn find(low: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
-    match *low.first()? {
-        "items" | "useritems" | "playlists" | "mediasegments" | "audio" => items::find(low, raw),
-        "users" | "userviews" | "userimage" | "displaypreferences" => people::find(low, raw),
+/// The read at this path, if there is one. `lowercase` and `raw` are the same segments, in lower case and as sent.
+pub(super) fn find(lowercase: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
+    match *lowercase.first()? {
+        "items" | "useritems" | "playlists" | "mediasegments" | "audio" => items::find(lowercase, raw),
+        "users" | "userviews" | "userimage" | "displaypreferences" => people::find(lowercase, raw),
         "artists" | "genres" | "musicgenres" | "studios" | "persons" | "years" | "search" | "trailers" | "shows"
-        | "movies" | "albums" => names::find(low, raw),
-        _ => server::find(low, raw),
+        | "movies" | "albums" => names::find(lowercase, raw),
+        _ => server::find(lowercase, raw),
     }
 }

@@ -6,8 +6,8 @@ use crate::class::Class;
 use crate::jellyfin::guid;
 use crate::tag::Tag;
 
-pub(super) fn find(low: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
-    Some(match low {
+pub(super) fn find(lowercase: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
+    Some(match lowercase {
         ["artists" | "albums" | "movies" | "shows" | "trailers", id, "similar"] => similar(id),
         ["shows", "nextup"] => composed(&["Shows", "NextUp"], Class::Hubs),
         ["shows", "upcoming"] => composed(&["Shows", "Upcoming"], Class::Hubs),
@@ -40,8 +40,8 @@ fn listed(segments: &[&str]) -> JellyfinRoute {
 }
 
 /// A lookup by name. The name keeps its case, because the server may repeat it in its response.
-fn named(family: &str, low: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
-    match low {
+fn named(family: &str, lowercase: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
+    match lowercase {
         [_] => Some(JellyfinRoute::new(&[family, raw[0]], Class::Item).personal().with_tags([Tag::libraries()])),
         [_, "images", ..] => {
             let of = format!("{}/{}", family.to_ascii_lowercase(), raw[0]);

@@ -6,8 +6,8 @@ use crate::class::Class;
 use crate::jellyfin::guid;
 use crate::tag::Tag;
 
-pub(super) fn find(low: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
-    Some(match low {
+pub(super) fn find(lowercase: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
+    Some(match lowercase {
         ["users"] => users(&["Users"]),
         ["users", "me"] => users(&["Users", "Me"]),
         ["users", user] => users(&["Users", &guid::normalize(user)]),
@@ -31,15 +31,17 @@ pub(in crate::jellyfin) fn user_image(user: &str) -> String {
     format!("users/{user}")
 }
 
-fn under_user(low: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
-    match low {
+fn under_user(lowercase: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
+    match lowercase {
         ["views"] => Some(views()),
         ["groupingoptions"] => Some(groupings()),
         ["suggestions"] => Some(composed(&["Items", "Suggestions"], Class::Hubs)),
         ["items", "resume"] => Some(resume()),
         ["items", "counts" | "filters" | "filters2" | "suggestions"] => None,
         ["items", id, "userdata"] => Some(user_data(id)),
-        ["items", _, "localtrailers" | "specialfeatures"] | ["items"] | ["items", _] => of_items(&low[1..], &raw[1..]),
+        ["items", _, "localtrailers" | "specialfeatures"] | ["items"] | ["items", _] => {
+            of_items(&lowercase[1..], &raw[1..])
+        }
         _ => None,
     }
 }

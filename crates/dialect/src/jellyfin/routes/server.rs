@@ -17,8 +17,8 @@ const REPORTS: [&str; 8] = [
     "type_filter_list",
 ];
 
-pub(super) fn find(low: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
-    Some(match low {
+pub(super) fn find(lowercase: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
+    Some(match lowercase {
         ["system", "info", "public"] => {
             server(&["System", "Info", "Public"], Class::Identity).with_params(AllowedParams::Nothing)
         }
@@ -41,7 +41,7 @@ pub(super) fn find(low: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
             server(&["Branding", "Splashscreen"], Class::Assets).with_body(RouteBody::Opaque)
         }
         ["localization", what] => localization(what)?,
-        ["user_usage_stats", ..] => usage(low, raw)?,
+        ["user_usage_stats", ..] => usage(lowercase, raw)?,
         _ => return None,
     })
 }
@@ -66,8 +66,8 @@ fn localization(what: &str) -> Option<JellyfinRoute> {
 }
 
 /// Paths of the plugin keep their case, because the plugin spells some of them its own way.
-fn usage(low: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
-    let reads = match low {
+fn usage(lowercase: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
+    let reads = match lowercase {
         [_, report] => REPORTS.contains(report),
         [_, _, "breakdownreport"] | [_, _, _, "getitems"] => true,
         _ => false,

@@ -14,19 +14,19 @@ const ME: &str = "08ca909f6d1044aa9930be392943948f";
 /// A client of a server.
 struct PredictionClient {
     kind: ServerKind,
-    habits: PredictionModel,
+    model: PredictionModel,
 }
 
 impl PredictionClient {
     fn at(kind: ServerKind) -> Self {
-        Self { kind, habits: PredictionModel::default() }
+        Self { kind, model: PredictionModel::default() }
     }
 
     fn read(&self, target: &str) -> Read {
         let mut headers = HeaderMap::new();
         headers.insert("accept", HeaderValue::from_static("application/json"));
-        let ask = RequestView { method: &Method::GET, target, headers: &headers, body: &[] };
-        match self.kind.classify(&ask, Some(ME)) {
+        let request = RequestView { method: &Method::GET, target, headers: &headers, body: &[] };
+        match self.kind.classify(&request, Some(ME)) {
             Classification::Read(read) => std::sync::Arc::unwrap_or_clone(read),
             other => panic!("{target} is {other:?}"),
         }
@@ -35,9 +35,9 @@ impl PredictionClient {
     /// Requests a target, receives this body, and returns the keys predicted next.
     fn sees(&mut self, target: &str, body: &str) -> Vec<String> {
         let read = self.read(target);
-        self.habits.learn(self.kind, &read);
-        let asker = ClientContext { own_user: Some(ME), token: Some("a-token-of-mine") };
-        let expected = self.habits.predict(self.kind, &read, body.as_bytes(), asker, LIMITS);
+        self.model.learn(self.kind, &read);
+        let context = ClientContext { own_user: Some(ME), token: Some("a-token-of-mine") };
+        let expected = self.model.predict(self.kind, &read, body.as_bytes(), context, LIMITS);
         expected.into_iter().map(|expected| expected.read.key).collect()
     }
 
@@ -58,121 +58,121 @@ fn children(ids: &[u32]) -> Vec<String> {
 }
 
 #[test]
-fn nothing_is_expected_of_a_client_that_has_not_shown_what_it_does() {
-    let mut visit = PredictionClient::at(ServerKind::Plex);
-    assert!(visit.sees("/library/sections/2/all?type=2", &plex_rows("show", 1..9)).is_empty());
-    assert!(visit.sees("/library/metadata/1/children", &plex_rows("season", 20..23)).is_empty());
+fn nothing_is_predicted_for_a_client_without_a_pattern() {
+    let mut client = PredictionClient::at(ServerKind::Plex);
+    assert!(client.sees("/library/sections/2/all?type=2", &plex_rows("show", 1..9)).is_empty());
+    assert!(client.sees("/library/metadata/1/children", &plex_rows("season", 20..23)).is_empty());
 }
 
 #[test]
-fn the_next_list_is_expected_to_be_followed_as_far_as_the_last_in_the_clients_own_words() {
-    let mut visit = PredictionClient::at(ServerKind::Plex);
-    visit.sees("/library/metadata/1/children", &plex_rows("season", 20..25));
+fn the_next_list_is_predicted_as_far_as_the_last_one_was_followed() {
+    let mut client = PredictionClient::at(ServerKind::Plex);
+    client.sees("/library/metadata/1/children", &plex_rows("season", 20..25));
     for target in children(&[20, 21]) {
-        assert!(visit.sees(&target, &plex_rows("episode", 100..105)).is_empty());
+        assert!(client.sees(&target, &plex_rows("episode", 100..105)).is_empty());
     }
-    let expected = visit.sees("/library/metadata/2/children", &plex_rows("season", 30..35));
-    assert_eq!(expected, visit.keys(&children(&[30, 31])));
-    let of_shows = visit.sees("/library/sections/2/all?type=2", &plex_rows("show", 40..45));
+    let expected = client.sees("/library/metadata/2/children", &plex_rows("season", 30..35));
+    assert_eq!(expected, client.keys(&children(&[30, 31])));
+    let of_shows = client.sees("/library/sections/2/all?type=2", &plex_rows("show", 40..45));
     assert!(of_shows.is_empty(), "rows of another kind: {of_shows:?}");
 }
 
 #[test]
-fn a_list_gone_through_to_its_end_does_not_mean_that_longer_ones_are_left_early() {
-    let mut visit = PredictionClient::at(ServerKind::Plex);
+fn a_list_read_to_its_end_does_not_limit_predictions_of_longer_ones() {
+    let mut client = PredictionClient::at(ServerKind::Plex);
     let picture = |id: u32| format!("/library/metadata/{id}/thumb/9");
-    visit.sees("/library/sections/1/all?type=1", &plex_rows("movie", 1..40));
-    (1..6).for_each(|id| drop(visit.sees(&picture(id), "")));
-    visit.sees("/library/onDeck", &plex_rows("movie", 50..52));
-    (50..52).for_each(|id| drop(visit.sees(&picture(id), "")));
-    let expected = visit.sees("/library/recentlyAdded", &plex_rows("movie", 60..90));
-    assert_eq!(expected, visit.keys(&(60..65).map(picture).collect::<Vec<_>>()));
+    client.sees("/library/sections/1/all?type=1", &plex_rows("movie", 1..40));
+    (1..6).for_each(|id| drop(client.sees(&picture(id), "")));
+    client.sees("/library/onDeck", &plex_rows("movie", 50..52));
+    (50..52).for_each(|id| drop(client.sees(&picture(id), "")));
+    let expected = client.sees("/library/recentlyAdded", &plex_rows("movie", 60..90));
+    assert_eq!(expected, client.keys(&(60..65).map(picture).collect::<Vec<_>>()));
 }
 
 #[test]
-fn who_picks_single_rows_is_not_expected_to_take_them_all() {
-    let mut visit = PredictionClient::at(ServerKind::Plex);
-    visit.sees("/library/metadata/1/children", &plex_rows("season", 20..25));
-    visit.sees(&children(&[23])[0], &plex_rows("episode", 100..105));
-    assert!(visit.sees("/library/metadata/2/children", &plex_rows("season", 30..35)).is_empty());
-    visit.sees(&children(&[30])[0], &plex_rows("episode", 100..105));
-    let next = visit.sees("/library/metadata/3/children", &plex_rows("season", 40..45));
+fn picking_single_rows_does_not_predict_all_rows() {
+    let mut client = PredictionClient::at(ServerKind::Plex);
+    client.sees("/library/metadata/1/children", &plex_rows("season", 20..25));
+    client.sees(&children(&[23])[0], &plex_rows("episode", 100..105));
+    assert!(client.sees("/library/metadata/2/children", &plex_rows("season", 30..35)).is_empty());
+    client.sees(&children(&[30])[0], &plex_rows("episode", 100..105));
+    let next = client.sees("/library/metadata/3/children", &plex_rows("season", 40..45));
     assert!(next.is_empty(), "once the first is not always the first: {next:?}");
 }
 
 #[test]
-fn looking_at_every_item_of_a_list_does_not_make_the_list_forgotten() {
-    let mut visit = PredictionClient::at(ServerKind::Plex);
+fn opening_every_item_of_a_list_does_not_evict_the_list() {
+    let mut client = PredictionClient::at(ServerKind::Plex);
     let item = |id: u32| format!("/library/metadata/{id}?includeChildren=1");
-    visit.sees("/library/recentlyAdded", &plex_rows("movie", 1..40));
-    (1..11).for_each(|id| drop(visit.sees(&item(id), &plex_rows("movie", id..id + 1))));
-    let expected = visit.sees("/library/recentlyAdded", &plex_rows("movie", 60..90));
-    assert_eq!(expected, visit.keys(&(60..70).map(item).collect::<Vec<_>>()));
+    client.sees("/library/recentlyAdded", &plex_rows("movie", 1..40));
+    (1..11).for_each(|id| drop(client.sees(&item(id), &plex_rows("movie", id..id + 1))));
+    let expected = client.sees("/library/recentlyAdded", &plex_rows("movie", 60..90));
+    assert_eq!(expected, client.keys(&(60..70).map(item).collect::<Vec<_>>()));
 }
 
 #[test]
-fn an_expectation_that_is_not_met_twice_is_given_up_until_it_is_done_again() {
-    let mut visit = PredictionClient::at(ServerKind::Plex);
+fn a_pattern_that_fails_twice_is_dropped_until_it_is_seen_again() {
+    let mut client = PredictionClient::at(ServerKind::Plex);
     let of = |show: u32| format!("/library/metadata/{show}/children");
-    visit.sees(&of(1), &plex_rows("season", 20..25));
-    visit.sees(&children(&[20])[0], &plex_rows("episode", 100..105));
-    let mut expected = Vec::new();
+    client.sees(&of(1), &plex_rows("season", 20..25));
+    client.sees(&children(&[20])[0], &plex_rows("episode", 100..105));
+    let mut counts = Vec::new();
     for show in 2..10 {
-        let (read, body) = (visit.read(&of(show)), plex_rows("season", 30 * show..30 * show + 3));
-        let next = visit.habits.predict(ServerKind::Plex, &read, body.as_bytes(), ClientContext::default(), LIMITS);
+        let (read, body) = (client.read(&of(show)), plex_rows("season", 30 * show..30 * show + 3));
+        let next = client.model.predict(ServerKind::Plex, &read, body.as_bytes(), ClientContext::default(), LIMITS);
         for next in &next {
-            visit.habits.record_spent(next.basis);
+            client.model.record_spent(next.basis);
         }
-        expected.push(next.len());
+        counts.push(next.len());
     }
-    let until_it_is_sure = MAX_ANSWERS + usize::from(MAX_UNMET);
-    let wanted: Vec<usize> = (0..8).map(|at| usize::from(at < until_it_is_sure)).collect();
-    assert_eq!(expected, wanted, "it is given time until the answer is forgotten");
-    visit.sees(&children(&[270])[0], &plex_rows("episode", 300..305));
-    assert_eq!(visit.sees(&of(11), &plex_rows("season", 400..405)).len(), 1);
+    let until_it_is_sure = MAX_RESPONSES + usize::from(MAX_MISSES);
+    let expected: Vec<usize> = (0..8).map(|at| usize::from(at < until_it_is_sure)).collect();
+    assert_eq!(counts, expected, "predictions go on until the response they came from is forgotten");
+    client.sees(&children(&[270])[0], &plex_rows("episode", 300..305));
+    assert_eq!(client.sees(&of(11), &plex_rows("season", 400..405)).len(), 1);
 }
 
 #[test]
-fn an_expectation_that_is_met_at_any_time_is_kept() {
-    let mut visit = PredictionClient::at(ServerKind::Plex);
+fn a_pattern_whose_predictions_come_true_is_kept() {
+    let mut client = PredictionClient::at(ServerKind::Plex);
     let of = |show: u32| format!("/library/metadata/{show}/children");
-    visit.sees(&of(1), &plex_rows("season", 20..25));
-    visit.sees(&children(&[20])[0], &plex_rows("episode", 100..105));
+    client.sees(&of(1), &plex_rows("season", 20..25));
+    client.sees(&children(&[20])[0], &plex_rows("episode", 100..105));
     for show in 2..20 {
-        let (read, first) = (visit.read(&of(show)), 30 * show);
+        let (read, first) = (client.read(&of(show)), 30 * show);
         let body = plex_rows("season", first..first + 3);
-        let next = visit.habits.predict(ServerKind::Plex, &read, body.as_bytes(), ClientContext::default(), LIMITS);
+        let next = client.model.predict(ServerKind::Plex, &read, body.as_bytes(), ClientContext::default(), LIMITS);
         assert_eq!(next.len(), 1, "{show}");
         // The request arrives before the load is recorded, or after.
         if show % 2 == 0 {
-            visit.sees(&children(&[first])[0], "");
+            client.sees(&children(&[first])[0], "");
         }
-        visit.habits.record_spent(next[0].basis);
+        client.model.record_spent(next[0].basis);
         if show % 2 == 1 {
-            visit.sees(&children(&[first])[0], "");
+            client.sees(&children(&[first])[0], "");
         }
     }
 }
 
 #[test]
-fn the_show_of_an_episode_to_go_on_with_is_expected() {
-    let mut visit = PredictionClient::at(ServerKind::Plex);
+fn the_show_of_an_on_deck_episode_is_predicted() {
+    let mut client = PredictionClient::at(ServerKind::Plex);
     let deck = |id: u32, season: u32, show: u32| {
         format!(
             r#"{{"MediaContainer":{{"Metadata":[{{"ratingKey":"{id}","type":"episode","parentRatingKey":"{season}","grandparentRatingKey":"{show}"}}]}}}}"#
         )
     };
-    visit.sees("/library/onDeck", &deck(3, 2, 1));
-    visit.sees("/library/metadata/1?includeExtras=1", &plex_rows("show", 1..2));
-    visit.sees("/library/metadata/2/children", &plex_rows("episode", 3..9));
-    let expected = visit.sees("/library/onDeck", &deck(13, 12, 11));
-    let wanted = ["/library/metadata/12/children", "/library/metadata/11?includeExtras=1"];
-    assert_eq!(expected, visit.keys(&wanted.map(str::to_owned)));
+    client.sees("/library/onDeck", &deck(3, 2, 1));
+    client.sees("/library/metadata/1?includeExtras=1", &plex_rows("show", 1..2));
+    client.sees("/library/metadata/2/children", &plex_rows("episode", 3..9));
+    let predicted = client.sees("/library/onDeck", &deck(13, 12, 11));
+    let expected = ["/library/metadata/12/children", "/library/metadata/11?includeExtras=1"];
+    assert_eq!(predicted, client.keys(&expected.map(str::to_owned)));
 }
 
 #[test]
 fn jellyfin_seasons_episodes_and_pictures_are_expected_under_the_very_keys() {
-    let mut visit = PredictionClient::at(ServerKind::Jellyfin);
+    let mut client = PredictionClient::at(ServerKind::Jellyfin);
     let id = |number: u32| format!("{number:032x}");
     let seasons = |show: u32, from: u32| {
         let row = |season| {
@@ -190,23 +190,23 @@ fn jellyfin_seasons_episodes_and_pictures_are_expected_under_the_very_keys() {
     };
     let picture =
         |season: u32| format!("/Items/{}/Images/Primary?tag={season:08x}&maxWidth=400&quality=90", id(season));
-    visit.sees(&of(1), &seasons(1, 10));
-    visit.sees(&picture(10), "");
-    visit.sees(&episodes(1, 10), r#"{"Items":[]}"#);
-    let expected = visit.sees(&of(2), &seasons(2, 20));
-    assert_eq!(expected, visit.keys(&[episodes(2, 20), picture(20)]));
+    client.sees(&of(1), &seasons(1, 10));
+    client.sees(&picture(10), "");
+    client.sees(&episodes(1, 10), r#"{"Items":[]}"#);
+    let expected = client.sees(&of(2), &seasons(2, 20));
+    assert_eq!(expected, client.keys(&[episodes(2, 20), picture(20)]));
 }
 
 #[test]
 fn classes_and_counts_are_limited() {
-    let mut visit = PredictionClient::at(ServerKind::Plex);
-    visit.sees("/library/metadata/1/children", &plex_rows("season", 20..25));
+    let mut client = PredictionClient::at(ServerKind::Plex);
+    client.sees("/library/metadata/1/children", &plex_rows("season", 20..25));
     for target in children(&[20, 21, 22]) {
-        visit.sees(&target, "");
+        client.sees(&target, "");
     }
-    let (read, body) = (visit.read("/library/metadata/2/children"), plex_rows("season", 30..35));
+    let (read, body) = (client.read("/library/metadata/2/children"), plex_rows("season", 30..35));
     let mut expect = |limits| {
-        let expected = visit.habits.predict(ServerKind::Plex, &read, body.as_bytes(), ClientContext::default(), limits);
+        let expected = client.model.predict(ServerKind::Plex, &read, body.as_bytes(), ClientContext::default(), limits);
         expected.len()
     };
     assert_eq!(expect(PredictionLimits { most: 2, ..LIMITS }), 2);
@@ -215,16 +215,16 @@ fn classes_and_counts_are_limited() {
 }
 
 #[test]
-fn no_key_shows_the_token_whatever_a_body_names() {
-    let mut visit = PredictionClient::at(ServerKind::Jellyfin);
+fn no_predicted_key_contains_the_token() {
+    let mut client = PredictionClient::at(ServerKind::Jellyfin);
     let secret = "5".repeat(32);
     let body = |id: &str| format!(r#"[{{"Id":"{id}","Type":"Series"}}]"#);
-    visit.sees(&format!("/Items?userId={ME}"), &body(&"1".repeat(32)));
-    visit.sees(&format!("/Shows/{}/Seasons", "1".repeat(32)), "[]");
-    let read = visit.read(&format!("/Items?userId={ME}&limit=3"));
+    client.sees(&format!("/Items?userId={ME}"), &body(&"1".repeat(32)));
+    client.sees(&format!("/Shows/{}/Seasons", "1".repeat(32)), "[]");
+    let read = client.read(&format!("/Items?userId={ME}&limit=3"));
     let mut expect = |token| {
-        let asker = ClientContext { own_user: Some(ME), token };
-        visit.habits.predict(ServerKind::Jellyfin, &read, body(&secret).as_bytes(), asker, LIMITS).len()
+        let context = ClientContext { own_user: Some(ME), token };
+        client.model.predict(ServerKind::Jellyfin, &read, body(&secret).as_bytes(), context, LIMITS).len()
     };
     assert_eq!(expect(Some(secret.as_str())), 0);
     assert_eq!(expect(Some("another")), 1);
@@ -232,14 +232,14 @@ fn no_key_shows_the_token_whatever_a_body_names() {
 
 #[test]
 fn what_is_remembered_is_bounded() {
-    let mut visit = PredictionClient::at(ServerKind::Plex);
+    let mut client = PredictionClient::at(ServerKind::Plex);
     for round in 0..200 {
-        visit.sees(&format!("/library/sections/1/all?type=1&year={round}"), &plex_rows("movie", 1..200));
-        visit.sees(&format!("/library/metadata/{}?checkFiles=0&x={round}", round % 60 + 1), &plex_rows("movie", 1..2));
+        client.sees(&format!("/library/sections/1/all?type=1&year={round}"), &plex_rows("movie", 1..200));
+        client.sees(&format!("/library/metadata/{}?checkFiles=0&x={round}", round % 60 + 1), &plex_rows("movie", 1..2));
     }
-    assert!(visit.habits.answers.len() <= 2 * MAX_ANSWERS);
-    assert!(visit.habits.patterns.len() <= MAX_PATTERNS);
-    assert!(visit.habits.answers.iter().all(|shown| shown.rows <= MAX_ROWS));
+    assert!(client.model.responses.len() <= 2 * MAX_RESPONSES);
+    assert!(client.model.patterns.len() <= MAX_PATTERNS);
+    assert!(client.model.responses.iter().all(|shown| shown.rows <= MAX_ROWS));
 }
 
 fn word() -> impl Strategy<Value = String> {
@@ -262,29 +262,29 @@ proptest! {
         words in prop::collection::vec((word(), word(), word()), 1..5),
         is_plex in any::<bool>(),
     ) {
-        let mut visit = PredictionClient::at(if is_plex { ServerKind::Plex } else { ServerKind::Jellyfin });
+        let mut client = PredictionClient::at(if is_plex { ServerKind::Plex } else { ServerKind::Jellyfin });
         let (first, body) = if is_plex {
-            visit.sees("/library/sections/2/all?type=2", &plex_rows("show", 1..9));
+            client.sees("/library/sections/2/all?type=2", &plex_rows("show", 1..9));
             for id in 1..9 {
-                visit.sees(&format!("/library/metadata/{id}/children?a=b"), "");
-                visit.sees(&format!("/library/metadata/{id}/thumb/9"), "");
-                visit.sees(&format!("/photo/:/transcode?width=1&height=2&url=%2Flibrary%2Fmetadata%2F{id}%2Fthumb%2F9"), "");
+                client.sees(&format!("/library/metadata/{id}/children?a=b"), "");
+                client.sees(&format!("/library/metadata/{id}/thumb/9"), "");
+                client.sees(&format!("/photo/:/transcode?width=1&height=2&url=%2Flibrary%2Fmetadata%2F{id}%2Fthumb%2F9"), "");
             }
             let rows: Vec<_> = words.iter().map(|(id, parent, thumb)| serde_json::json!(
                 {"ratingKey": id, "type": "show", "parentRatingKey": parent, "thumb": thumb, "art": thumb})).collect();
             ("/library/sections/3/all?type=2", serde_json::json!({"MediaContainer": {"Metadata": rows}}))
         } else {
             let id = "1".repeat(32);
-            visit.sees("/Items?parentId=00000000000000000000000000000009", &format!(r#"[{{"Id":"{id}","Type":"Series","ImageTags":{{"Primary":"t"}}}}]"#));
-            visit.sees(&format!("/Shows/{id}/Seasons?fields=Path"), "");
-            visit.sees(&format!("/Items/{id}/Images/Primary?tag=t"), "");
+            client.sees("/Items?parentId=00000000000000000000000000000009", &format!(r#"[{{"Id":"{id}","Type":"Series","ImageTags":{{"Primary":"t"}}}}]"#));
+            client.sees(&format!("/Shows/{id}/Seasons?fields=Path"), "");
+            client.sees(&format!("/Items/{id}/Images/Primary?tag=t"), "");
             let rows: Vec<_> = words.iter().map(|(id, parent, tag)| serde_json::json!(
                 {"Id": id, "Type": "Series", "SeriesId": parent, "ImageTags": {"Primary": tag}})).collect();
             ("/Items?parentId=00000000000000000000000000000008", serde_json::json!(rows))
         };
-        let read = visit.read(first);
-        let asker = ClientContext { own_user: Some(ME), token: Some("a-token-of-mine") };
-        let expected = visit.habits.predict(visit.kind, &read, body.to_string().as_bytes(), asker, LIMITS);
+        let read = client.read(first);
+        let context = ClientContext { own_user: Some(ME), token: Some("a-token-of-mine") };
+        let expected = client.model.predict(client.kind, &read, body.to_string().as_bytes(), context, LIMITS);
         for Prediction { read, .. } in expected {
             prop_assert!(CLASSES.contains(&read.class), "{}", read.key);
             prop_assert!(matches!(read.sharing, SharingScope::Identity | SharingScope::Image(_)));
@@ -293,8 +293,8 @@ proptest! {
             prop_assert!(begins.iter().any(|begin| path.starts_with(begin)), "{}", read.target);
             prop_assert!(!read.target.contains("refresh") && !read.target.contains(".."), "{}", read.target);
             let headers: HeaderMap = read.headers.iter().cloned().collect();
-            let ask = RequestView { method: &Method::GET, target: &read.target, headers: &headers, body: &[] };
-            prop_assert_eq!(visit.kind.classify(&ask, Some(ME)), Classification::Read(read.into()));
+            let request = RequestView { method: &Method::GET, target: &read.target, headers: &headers, body: &[] };
+            prop_assert_eq!(client.kind.classify(&request, Some(ME)), Classification::Read(read.into()));
         }
     }
 }

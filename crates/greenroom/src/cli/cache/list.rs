@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::super::why::duration;
-use super::super::{DONE, FAILED};
+use super::super::{FAILURE, SUCCESS};
 use super::{CacheDirArgs, FilterArgs, ask_or_run_offline, size};
 use greenroom_demo::scenario::table::align;
 use greenroom_proxy::shadow::report::format_thousands;
@@ -16,17 +16,17 @@ use greenroom_proxy::stored_responses::{
 };
 
 /// Characters of a key that a list prints; --json prints all of them.
-const MAX_LETTERS: usize = 80;
+const MAX_KEY_CHARS: usize = 80;
 
 /// `greenroom cache ls`.
 #[derive(Debug, Args)]
 pub(super) struct ListArgs {
     #[command(flatten)]
     filter: FilterArgs,
-    /// Only answers that are too old to be given without asking the server
+    /// Only expired entries
     #[arg(long)]
     expired: bool,
-    /// So many at most; 0 for all
+    /// Maximum number of entries; 0 for all
     #[arg(long, value_name = "COUNT", default_value_t = 50)]
     limit: usize,
     /// Print JSON
@@ -39,13 +39,13 @@ pub(super) struct ListArgs {
 /// `greenroom cache show`.
 #[derive(Debug, Args)]
 pub(super) struct ShowArgs {
-    /// The key as `ls` prints it, or an address or path such as /library/sections
+    /// A key as `ls` prints it, or an address or path such as /library/sections
     #[arg(value_name = "KEY|URL")]
-    what: String,
-    /// Only answers of this server
+    key: String,
+    /// Only entries of this server
     #[arg(long, value_name = "NAME")]
     server: Option<String>,
-    /// Print the content too; with --json it is left out
+    /// Also print the content; without effect with --json
     #[arg(long)]
     body: bool,
     /// Print JSON
@@ -74,53 +74,53 @@ pub(super) fn ls(options: &ListArgs, now_ms: u64) -> Result<u8, String> {
     })?;
     if options.json {
         println!("{}", json!(items));
-        return Ok(DONE);
+        return Ok(SUCCESS);
     }
-    let mut lines = vec![["server", "class", "size", "age", "is", "key"].map(str::to_owned).to_vec()];
+    let mut lines = vec![["server", "class", "size", "age", "state", "key"].map(str::to_owned).to_vec()];
     lines.extend(items.into_iter().map(|row| {
         let (size, age) = (size(row.bytes), duration(now_ms.saturating_sub(row.stored_ms)));
-        vec![row.server, row.class, size, age, row.state, shortened(&row.key)]
+        vec![row.server, row.class, size, age, row.state, single_line(&row.key)]
     }));
     print!("{}", left_aligned(&lines));
     if more > 0 {
-        println!("{} more; --limit 0 shows all", format_thousands(more));
+        println!("{} more entries; --limit 0 lists all", format_thousands(more));
     }
-    Ok(DONE)
+    Ok(SUCCESS)
 }
 
 pub(super) fn show(options: &ShowArgs, now_ms: u64) -> Result<u8, String> {
     let folders = options.folder.folders()?;
-    let (what, server) = (options.what.clone(), options.server.clone());
-    let query = StoredShowQuery { what, server, body: options.body && !options.json };
+    let (key, server) = (options.key.clone(), options.server.clone());
+    let query = StoredShowQuery { what: key, server, body: options.body && !options.json };
     let StoredResponses { items, more } = ask_or_run_offline(&folders, "api/v1/cache/disk/show", &query, || {
         stored::show(&folders.cache, &query, now_ms)
     })?;
     if items.is_empty() {
-        let wanted = path_of(&options.what);
-        eprintln!("greenroom: nothing is kept for {wanted}; `greenroom cache ls` lists what is");
-        return Ok(FAILED);
+        let path = path_of(&options.key);
+        eprintln!("greenroom: no entry is stored for {path}; `greenroom cache ls` lists all");
+        return Ok(FAILURE);
     }
     if options.json {
         println!("{}", json!(items));
-        return Ok(DONE);
+        return Ok(SUCCESS);
     }
     for row in &items {
         print_entry(row, now_ms)?;
     }
     if more > 0 {
-        println!("{more} more answer to it");
+        println!("{more} more entries match");
     }
-    Ok(DONE)
+    Ok(SUCCESS)
 }
 
 fn print_entry(row: &StoredResponse, now_ms: u64) -> Result<(), String> {
     let left = |until_ms: u64| match until_ms {
-        u64::MAX => "for good".to_owned(),
+        u64::MAX => "unlimited".to_owned(),
         until_ms if until_ms > now_ms => format!("for {}", duration(until_ms - now_ms)),
         _ => "over".to_owned(),
     };
-    let ago = |at_ms: u64| format!("{} ago", duration(now_ms.saturating_sub(at_ms)));
-    let form = match (row.in_file, row.compressed) {
+    let age = |at_ms: u64| format!("{} ago", duration(now_ms.saturating_sub(at_ms)));
+    let storage = match (row.in_file, row.compressed) {
         (true, true) => "in a file, compressed",
         (true, false) => "in a file",
         (false, true) => "in the database, compressed",
@@ -130,11 +130,11 @@ fn print_entry(row: &StoredResponse, now_ms: u64) -> Result<(), String> {
     println!("server     {}, in partition {}", row.server, row.partition);
     println!("class      {}", row.class);
     let kind = row.content_type.as_deref().unwrap_or("unknown type");
-    println!("content    {} bytes of {kind}, {form}", format_thousands(row.length));
-    println!("stored     {}; asked for {}", ago(row.stored_ms), ago(row.created_ms));
-    println!("read       {} (exact to the hour)", ago(row.used_ms));
+    println!("content    {} bytes of {kind}, {storage}", format_thousands(row.length));
+    println!("stored     {}; requested {}", age(row.stored_ms), age(row.created_ms));
+    println!("read       {} (exact to the hour)", age(row.used_ms));
     println!(
-        "left       fresh {}, stale {}, if the server fails {}",
+        "left       fresh {}, stale {}, on error {}",
         left(row.fresh_until_ms),
         left(row.stale_until_ms),
         left(row.stale_on_error_until_ms)
@@ -142,15 +142,15 @@ fn print_entry(row: &StoredResponse, now_ms: u64) -> Result<(), String> {
     println!("tags       {}", row.tags.join(", "));
     match row.markers.iter().flatten().find(|marker| marker.is_newer) {
         Some(StoredInvalidation { by, purges: true, .. }) => {
-            println!("invalid    purged by {by}: it is not used any more");
+            println!("invalid    purged by {by}: it is never served again");
         }
         Some(StoredInvalidation { by, .. }) => {
-            println!("invalid    by {by}: it may only stand in for a failure");
+            println!("invalid    by {by}: it is served only if a load fails");
         }
         None => println!("invalid    no"),
     }
     if row.is_whole == Some(false) {
-        println!("damaged    its content is not what was written; `greenroom cache verify --repair` takes it out");
+        println!("damaged    its content differs from what was written; `greenroom cache verify --repair` removes it");
     }
     if let Some(body) = row.body_hex.as_deref().and_then(unhex) {
         println!();
@@ -168,10 +168,10 @@ pub(super) fn stats(options: &StoredStatsArgs, now_ms: u64) -> Result<u8, String
     })?;
     if options.json {
         println!("{}", json!(totals));
-        return Ok(DONE);
+        return Ok(SUCCESS);
     }
     println!(
-        "{}: {} answers, {}; the database takes {} ({} of it free), its log {}; {} markers",
+        "{}: {} entries, {}; database {} ({} of it free), its log {}; {} invalidations",
         totals.dir,
         format_thousands(totals.answers),
         size(totals.bytes),
@@ -180,25 +180,25 @@ pub(super) fn stats(options: &StoredStatsArgs, now_ms: u64) -> Result<u8, String
         size(totals.log_bytes),
         format_thousands(totals.markers)
     );
-    let mut rows = vec![["class", "answers", "expired", "in files", "size"].map(str::to_owned).to_vec()];
-    rows.extend(totals.classes.iter().map(|one| {
-        let name = format!("{}: {}", one.server, one.class);
+    let mut rows = vec![["class", "entries", "expired", "in files", "size"].map(str::to_owned).to_vec()];
+    rows.extend(totals.classes.iter().map(|class| {
+        let name = format!("{}: {}", class.server, class.class);
         vec![
             name,
-            format_thousands(one.answers),
-            format_thousands(one.expired),
-            format_thousands(one.files),
-            size(one.bytes),
+            format_thousands(class.answers),
+            format_thousands(class.expired),
+            format_thousands(class.files),
+            size(class.bytes),
         ]
     }));
     print!("{}", align(&rows));
-    Ok(DONE)
+    Ok(SUCCESS)
 }
 
-fn shortened(text: &str) -> String {
-    let plain = |letter: char| if letter.is_control() { ' ' } else { letter };
-    let mut short: String = text.chars().take(MAX_LETTERS).map(plain).collect();
-    if text.chars().count() > MAX_LETTERS {
+fn single_line(text: &str) -> String {
+    let plain = |character: char| if character.is_control() { ' ' } else { character };
+    let mut short: String = text.chars().take(MAX_KEY_CHARS).map(plain).collect();
+    if text.chars().count() > MAX_KEY_CHARS {
         short.push('…');
     }
     short
@@ -220,8 +220,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_in_a_list_is_one_line() {
-        assert_eq!(shortened("/a\nb"), "/a b");
-        assert_eq!(shortened(&"x".repeat(200)).chars().count(), MAX_LETTERS + 1);
+    fn a_key_in_a_list_is_a_single_short_line() {
+        assert_eq!(single_line("/a\nb"), "/a b");
+        assert_eq!(single_line(&"x".repeat(200)).chars().count(), MAX_KEY_CHARS + 1);
     }
 }

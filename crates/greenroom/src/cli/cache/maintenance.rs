@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use super::super::api_client::{ApiClient, GatewayArgs};
 use super::super::modes::with_gateway;
-use super::super::{DONE, FAILED, MISUSED, block_on, wait_for};
+use super::super::{FAILURE, SUCCESS, USAGE_ERROR, block_on, wait_for};
 use super::{CacheDirArgs, DataDirs, ExclusiveLock, FilterArgs, ask_or_run_offline, folders_of, size};
 use greenroom_dialect::class::Class;
 use greenroom_proxy::read::origin_loader::class_tag;
@@ -23,14 +23,14 @@ use greenroom_proxy::stored_responses::{
 use greenroom_state::ownership;
 
 /// Damaged entries that are listed; --json lists all of them.
-const MAX_NAMED: usize = 20;
+const MAX_LISTED: usize = 20;
 /// Width of the progress bar, in characters.
-const BAR: u64 = 30;
+const BAR_CHARS: u64 = 30;
 
 /// `greenroom cache verify`.
 #[derive(Debug, Args)]
 pub(super) struct VerifyArgs {
-    /// Take out what is damaged: it is asked for again
+    /// Remove damaged entries; the server is asked for them again
     #[arg(long)]
     repair: bool,
     /// Print JSON
@@ -52,7 +52,7 @@ pub(super) struct VacuumArgs {
 pub(super) struct ClearStoredArgs {
     #[command(flatten)]
     filter: FilterArgs,
-    /// Only answers with this tag, as `show` names them
+    /// Only entries with this tag, as `show` prints it
     #[arg(long, value_name = "TAG", conflicts_with = "class")]
     tag: Option<String>,
     #[command(flatten)]
@@ -62,38 +62,38 @@ pub(super) struct ClearStoredArgs {
 pub(super) fn verify(options: &VerifyArgs, now_ms: u64) -> Result<u8, String> {
     let folders = options.folder.folders()?;
     let query = StoredVerifyQuery { repair: options.repair };
-    let shows = std::io::stderr().is_terminal() && !options.json;
+    let shows_progress = std::io::stderr().is_terminal() && !options.json;
     let verified: StoredVerifyResult = ask_or_run_offline(&folders, "api/v1/cache/disk/verify", &query, || {
-        stored::verify(&folders.cache, &query, false, now_ms, |done, of| {
-            if shows {
-                eprint!("\r{}", bar(done, of));
-                drop(std::io::stderr().flush());
+        stored::verify(&folders.cache, &query, false, now_ms, |done, total| {
+            if shows_progress {
+                eprint!("\r{}", progress_bar(done, total));
+                let _ = std::io::stderr().flush(); // Progress is optional.
             }
         })
     })?;
-    if shows {
-        eprint!("\r{:1$}\r", "", usize::try_from(BAR).unwrap_or(0) + 10);
+    if shows_progress {
+        eprint!("\r{:1$}\r", "", usize::try_from(BAR_CHARS).unwrap_or(0) + 10);
     }
     let code =
-        if verified.damage.is_empty() || is_repaired(&verified.damage, verified.repaired) { DONE } else { FAILED };
+        if verified.damage.is_empty() || is_repaired(&verified.damage, verified.repaired) { SUCCESS } else { FAILURE };
     if options.json {
         println!("{}", json!(verified));
         return Ok(code);
     }
-    for damage in verified.damage.iter().take(MAX_NAMED) {
+    for damage in verified.damage.iter().take(MAX_LISTED) {
         println!("{}", damage_text(damage));
     }
-    if verified.damage.len() > MAX_NAMED {
-        println!("{} more", verified.damage.len() - MAX_NAMED);
+    if verified.damage.len() > MAX_LISTED {
+        println!("{} more", verified.damage.len() - MAX_LISTED);
     }
     if verified.orphans > 0 {
-        println!("{} files belong to no answer; they do no harm and are removed in time", verified.orphans);
+        println!("{} files belong to no entry; they are harmless and will be removed", verified.orphans);
     }
-    let counted = format!("{} answers of {} checked", format_thousands(verified.answers), size(verified.bytes));
+    let summary = format!("{} entries of {} checked", format_thousands(verified.answers), size(verified.bytes));
     match (verified.damage.len(), verified.repaired) {
-        (0, _) => println!("{counted}: all are what was written"),
-        (found, 0) => println!("{counted}: {found} damaged; --repair takes them out"),
-        (found, repaired) => println!("{counted}: {found} damaged, {repaired} taken out"),
+        (0, _) => println!("{summary}: none is damaged"),
+        (found, 0) => println!("{summary}: {found} damaged; --repair removes them"),
+        (found, repaired) => println!("{summary}: {found} damaged, {repaired} removed"),
     }
     Ok(code)
 }
@@ -107,81 +107,81 @@ fn damage_text(damage: &StoredDamage) -> String {
     let key = damage.key.as_deref().unwrap_or_default();
     match damage.what.as_str() {
         "torn" => format!("damaged: {key}"),
-        "no-body" => format!("its file is gone: {key}"),
+        "no-body" => format!("its file is missing: {key}"),
         _ => {
-            let word = damage.message.as_deref().unwrap_or_default();
+            let message = damage.message.as_deref().unwrap_or_default();
             format!(
-                "the database is damaged ({word}): the gateway sets it aside and begins anew when it meets that; \
-                     to do it now, stop it and remove the folder"
+                "the database is damaged ({message}): the gateway replaces it when it finds the damage; \
+                     to replace it now, stop the gateway and delete the folder"
             )
         }
     }
 }
 
-fn bar(done: u64, of: u64) -> String {
-    let of = of.max(done).max(1);
-    let full = usize::try_from(BAR * done / of).unwrap_or(0);
-    let rest = usize::try_from(BAR).unwrap_or(0) - full;
-    format!("[{}{}] {:3} %", "#".repeat(full), " ".repeat(rest), 100 * done / of)
+fn progress_bar(done: u64, total: u64) -> String {
+    let total = total.max(done).max(1);
+    let filled = usize::try_from(BAR_CHARS * done / total).unwrap_or(0);
+    let rest = usize::try_from(BAR_CHARS).unwrap_or(0) - filled;
+    format!("[{}{}] {:3} %", "#".repeat(filled), " ".repeat(rest), 100 * done / total)
 }
 
 pub(super) fn vacuum(options: &VacuumArgs) -> Result<u8, String> {
     let folders = options.folder.folders()?;
-    let room: StoredVacuumResult = ask_or_run_offline(&folders, "api/v1/cache/disk/vacuum", &json!(null), || {
+    let sizes: StoredVacuumResult = ask_or_run_offline(&folders, "api/v1/cache/disk/vacuum", &json!(null), || {
         stored::vacuum(&folders.cache, false)
     })?;
-    let freed = room.before_bytes.saturating_sub(room.after_bytes);
-    println!("{} given back; {} are left", size(freed), size(room.after_bytes));
-    Ok(DONE)
+    let freed = sizes.before_bytes.saturating_sub(sizes.after_bytes);
+    println!("{} freed, {} remain", size(freed), size(sizes.after_bytes));
+    Ok(SUCCESS)
 }
 
 pub(super) fn clear(options: &ClearStoredArgs, now_ms: u64) -> Result<u8, String> {
     let FilterArgs { server, class } = &options.filter;
     if let Some(class) = class.as_deref().filter(|class| Class::parse(class).is_none()) {
         let known: Vec<&str> = Class::EVERY.iter().map(|class| class.name()).collect();
-        eprintln!("greenroom: {class} is no class; there are: {}", known.join(", "));
-        return Ok(MISUSED);
+        eprintln!("greenroom: {class} is not a class; the classes are: {}", known.join(", "));
+        return Ok(USAGE_ERROR);
     }
     let folders = folders_of(&options.gateway)?;
-    let what = json!({"server": server, "class": class, "tag": options.tag});
-    let clear = async |remote: ApiClient| remote.ask(Method::POST, "api/v1/cache/clear", Some(&what)).await;
+    let body = json!({"server": server, "class": class, "tag": options.tag});
+    let clear = async |client: ApiClient| client.send(Method::POST, "api/v1/cache/clear", Some(&body)).await;
     if let Some(holder) = ownership::holder(&folders.data) {
         if options.gateway.control.is_some() {
-            return Ok(with_gateway(&options.gateway, async |remote| {
-                let done = clear(remote).await?;
+            return Ok(with_gateway(&options.gateway, async |client| {
+                let done = clear(client).await?;
                 println!("{}", done["message"].as_str().unwrap_or("Done."));
-                Ok(DONE)
+                Ok(SUCCESS)
             }));
         }
-        let remote = ApiClient::for_lock_holder(&holder, &folders.data)?;
-        let done = wait_for(clear(remote)).ok_or_else(String::new)?;
+        let client = ApiClient::for_lock_holder(&holder, &folders.data)?;
+        let done = wait_for(clear(client)).ok_or_else(String::new)?;
         println!("{}", done["message"].as_str().unwrap_or("Done."));
-        return Ok(DONE);
+        return Ok(SUCCESS);
     }
-    let mut alone = ExclusiveLock::acquire(&folders)?;
+    let mut lock = ExclusiveLock::acquire(&folders)?;
     let servers = store_servers(&open(&folders.cache)?)?;
     // The cache that records the invalidation takes this lock itself.
-    alone.cache = None;
+    lock.cache = None;
     record_invalidation(options, &folders, &servers)?;
-    alone.lock_cache(&folders)?;
+    lock.lock_cache(&folders)?;
     let store = open(&folders.cache)?;
     let tag = options.tag.as_deref();
     let removed = store.remove(now_ms, |row| {
         stored::matches(row, server.as_deref(), class.as_deref())
             && tag.is_none_or(|wanted| row.tags.iter().any(|tag| tag.as_str() == wanted))
     })?;
-    let room = store.vacuum(false)?;
-    let freed = room.before_bytes.saturating_sub(room.after_bytes);
-    println!("{} answers forgotten, {} given back", format_thousands(removed), size(freed));
-    Ok(DONE)
+    let sizes = store.vacuum(false)?;
+    let freed = sizes.before_bytes.saturating_sub(sizes.after_bytes);
+    println!("{} entries deleted, {} freed", format_thousands(removed), size(freed));
+    Ok(SUCCESS)
 }
 
 /// Records the purge, so that a process that opens the store at this moment serves nothing purged.
 fn record_invalidation(options: &ClearStoredArgs, folders: &DataDirs, servers: &[String]) -> Result<(), String> {
     let tag = options.filter.class.as_deref().and_then(Class::parse).map(class_tag);
     let tag = tag.or_else(|| options.tag.as_deref().map(Into::into));
-    let chosen = servers.iter().filter(|name| options.filter.server.as_ref().is_none_or(|server| server == *name));
-    let scopes: Vec<Scope> = chosen
+    let selected = servers.iter().filter(|name| options.filter.server.as_ref().is_none_or(|server| server == *name));
+    let scopes: Vec<Scope> = selected
         .map(|server| match &tag {
             Some(tag) => Scope::Tag { namespace: server.clone(), partition: None, tag: tag.clone() },
             None => Scope::Namespace(server.clone()),
@@ -200,7 +200,7 @@ fn record_invalidation(options: &ClearStoredArgs, folders: &DataDirs, servers: &
             Ok(())
         }
         .await;
-        DONE
+        SUCCESS
     });
     outcome
 }
@@ -220,10 +220,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bar_fills() {
-        assert_eq!(bar(0, 10), format!("[{}]   0 %", " ".repeat(30)));
-        assert_eq!(bar(5, 10), format!("[{}{}]  50 %", "#".repeat(15), " ".repeat(15)));
-        assert_eq!(bar(11, 10), format!("[{}] 100 %", "#".repeat(30)), "rows came meanwhile");
-        assert!(bar(0, 0).ends_with("  0 %"));
+    fn the_progress_bar_fills_from_left_to_right() {
+        assert_eq!(progress_bar(0, 10), format!("[{}]   0 %", " ".repeat(30)));
+        assert_eq!(progress_bar(5, 10), format!("[{}{}]  50 %", "#".repeat(15), " ".repeat(15)));
+        assert_eq!(progress_bar(11, 10), format!("[{}] 100 %", "#".repeat(30)), "entries were added meanwhile");
+        assert!(progress_bar(0, 0).ends_with("  0 %"));
     }
 }

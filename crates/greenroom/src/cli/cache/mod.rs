@@ -13,8 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::api_client::{ApiClient, GatewayArgs};
-use super::{FAILED, wait_for};
-use greenroom_config::ConfigSource;
+use super::{fail, load_config, wait_for};
 use greenroom_config::disk::FOLDER;
 use greenroom_config::settings::default_data_dir;
 use greenroom_state::ownership;
@@ -22,15 +21,15 @@ use greenroom_state::ownership::Ownership;
 
 const EXAMPLES: &str = "\
 Examples:
-  greenroom cache ls --server home --class lists     what is kept, what was read last comes first
-  greenroom cache show /library/sections             all that is known of an answer, but not its content
-  greenroom cache stats --json                       sizes and counts by server and class
-  greenroom cache verify --repair                    check every answer, take out what is damaged
-  greenroom cache vacuum                             give free room back to the disk
-  greenroom cache clear --class images               forget answers, in the running gateway too
+  greenroom cache ls --server home --class lists     list entries, last read first
+  greenroom cache show /library/sections             show all about an entry except its content
+  greenroom cache stats --json                       show sizes and counts by server and class
+  greenroom cache verify --repair                    check every entry, remove damaged ones
+  greenroom cache vacuum                             return free space to the disk
+  greenroom cache clear --class images               delete entries, also in the running gateway
 
-All of them ask the gateway that runs on the data directory, or work alone if none does. Exit code 0: done; 1: damage was found, or it cannot be done;
-2: the command line is wrong.";
+Each command asks the gateway that runs on the data directory. Without one, it opens the directory itself.
+Exit code 0: success; 1: damage was found, or the command failed; 2: the command line is wrong.";
 
 /// `greenroom cache`.
 #[derive(Debug, Args)]
@@ -42,18 +41,18 @@ pub(super) struct CacheArgs {
 
 #[derive(Debug, Subcommand)]
 enum CacheCommand {
-    /// List answers, what was read last first
+    /// List entries, last read first
     Ls(list::ListArgs),
-    /// Show all that is known of an answer
+    /// Show all about an entry
     Show(list::ShowArgs),
     /// Show sizes and counts by server and class
     Stats(list::StoredStatsArgs),
-    /// Check every answer against its checksum; exit code 1 if something is damaged
+    /// Check every entry against its checksum; exit code 1 if one is damaged
     Verify(maintenance::VerifyArgs),
-    /// Give free room back to the disk. Without a gateway the file is written anew, which takes as much room again
-    /// while it lasts; beside a running one it goes in small steps
+    /// Return free space to the disk. Without a gateway the file is rewritten, which temporarily takes as much space
+    /// again; a running gateway does it in small steps
     Vacuum(maintenance::VacuumArgs),
-    /// Forget answers: through the gateway if one runs, else on disk
+    /// Delete entries: through the gateway if one runs, else on disk
     Clear(maintenance::ClearStoredArgs),
 }
 
@@ -63,7 +62,7 @@ struct CacheDirArgs {
     /// Configuration file that names the data directory
     #[arg(long, short, value_name = "FILE", env = "GREENROOM_CONFIG")]
     config: Option<PathBuf>,
-    /// The data directory
+    /// Data directory
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
 }
@@ -71,10 +70,10 @@ struct CacheDirArgs {
 /// Which answers.
 #[derive(Debug, Clone, Args, Default)]
 struct FilterArgs {
-    /// Only answers of this server
+    /// Only entries of this server
     #[arg(long, value_name = "NAME")]
     server: Option<String>,
-    /// Only answers of this class, such as sessions or images
+    /// Only entries of this class, such as sessions or images
     #[arg(long, value_name = "CLASS")]
     class: Option<String>,
 }
@@ -87,7 +86,7 @@ struct DataDirs {
 
 pub(super) fn run(options: &CacheArgs) -> u8 {
     let now_ms = Clock::system().now_ms();
-    let done = match &options.command {
+    let result = match &options.command {
         CacheCommand::Ls(ls) => list::ls(ls, now_ms),
         CacheCommand::Show(show) => list::show(show, now_ms),
         CacheCommand::Stats(stats) => list::stats(stats, now_ms),
@@ -95,31 +94,26 @@ pub(super) fn run(options: &CacheArgs) -> u8 {
         CacheCommand::Vacuum(vacuum) => maintenance::vacuum(vacuum),
         CacheCommand::Clear(clear) => maintenance::clear(clear, now_ms),
     };
-    done.unwrap_or_else(|reason| {
-        // The gateway's problem was printed.
-        if !reason.is_empty() {
-            eprintln!("greenroom: {reason}");
-        }
-        FAILED
-    })
+    result.unwrap_or_else(|reason| fail(&reason))
 }
 
 /// Asks the gateway that owns the directory. Without one, locks the directory and does the work here.
 fn ask_or_run_offline<T: DeserializeOwned>(
     folders: &DataDirs,
     path: &str,
-    asked: &impl Serialize,
-    alone: impl FnOnce() -> Result<T, String>,
+    query: &impl Serialize,
+    offline: impl FnOnce() -> Result<T, String>,
 ) -> Result<T, String> {
     let Some(holder) = ownership::holder(&folders.data) else {
-        let _alone = ExclusiveLock::acquire(folders)?;
-        return alone();
+        let _lock = ExclusiveLock::acquire(folders)?;
+        return offline();
     };
-    let remote = ApiClient::for_lock_holder(&holder, &folders.data)?;
-    let asked = serde_json::to_value(asked).map_err(|error| error.to_string())?;
-    let is_at_a_terminal = std::io::stderr().is_terminal();
-    let answer = wait_for(remote.work(path, &asked, is_at_a_terminal)).ok_or_else(String::new)?;
-    serde_json::from_value(answer).map_err(|_| format!("{holder} answers as another version does"))
+    let client = ApiClient::for_lock_holder(&holder, &folders.data)?;
+    let query = serde_json::to_value(query).map_err(|error| error.to_string())?;
+    let is_terminal = std::io::stderr().is_terminal();
+    let response = wait_for(client.run_long(path, &query, is_terminal)).ok_or_else(String::new)?;
+    serde_json::from_value(response)
+        .map_err(|_| format!("{holder} runs another version of Greenroom; use the program of that version"))
 }
 
 /// Holds the directories' locks while it lives.
@@ -132,9 +126,9 @@ impl ExclusiveLock {
     fn acquire(folders: &DataDirs) -> Result<Self, String> {
         // A directory that does not exist is not created for reading.
         let data = folders.data.exists().then(|| ownership::try_lock_data_dir(&folders.data)).transpose()?;
-        let mut alone = Self { _data: data, cache: None };
-        alone.lock_cache(folders)?;
-        Ok(alone)
+        let mut offline = Self { _data: data, cache: None };
+        offline.lock_cache(folders)?;
+        Ok(offline)
     }
 
     fn lock_cache(&mut self, folders: &DataDirs) -> Result<(), String> {
@@ -159,34 +153,28 @@ impl CacheDirArgs {
     }
 }
 
-fn folders_of(place: &GatewayArgs) -> Result<DataDirs, String> {
-    folders(place.config.as_ref(), place.data_dir.as_ref())
+fn folders_of(arguments: &GatewayArgs) -> Result<DataDirs, String> {
+    folders(arguments.config.as_ref(), arguments.data_dir.as_ref())
 }
 
 fn folders(config: Option<&PathBuf>, data_dir: Option<&PathBuf>) -> Result<DataDirs, String> {
-    let mut tree = ConfigSource::default();
-    if let Some(path) = config {
-        let text = std::fs::read_to_string(path);
-        let text = text.map_err(|error| format!("{}: cannot be read: {error}", path.display()))?;
-        tree.add_toml(&path.display().to_string(), &text);
-    }
-    tree.add_environment(std::env::vars());
-    let mut said = |key: &str| tree.take(key).map(|leaf| PathBuf::from(leaf.text));
-    let data = data_dir.cloned().or_else(|| said("data_dir")).unwrap_or_else(default_data_dir);
-    let cache = said("disk.dir").unwrap_or_else(|| data.join(FOLDER));
+    let mut config = load_config(config.map(PathBuf::as_path))?;
+    let mut value = |key: &str| config.take(key).map(|setting| PathBuf::from(setting.text));
+    let data = data_dir.cloned().or_else(|| value("data_dir")).unwrap_or_else(default_data_dir);
+    let cache = value("disk.dir").unwrap_or_else(|| data.join(FOLDER));
     Ok(DataDirs { data, cache })
 }
 
 /// Bytes in a readable unit.
 fn size(bytes: u64) -> String {
-    let mut amount = bytes as f64;
+    let mut scaled = bytes as f64;
     for unit in ["B", "KiB", "MiB", "GiB"] {
-        if amount < 1024.0 {
-            return if unit == "B" { format!("{bytes} B") } else { format!("{amount:.1} {unit}") };
+        if scaled < 1024.0 {
+            return if unit == "B" { format!("{bytes} B") } else { format!("{scaled:.1} {unit}") };
         }
-        amount /= 1024.0;
+        scaled /= 1024.0;
     }
-    format!("{amount:.1} TiB")
+    format!("{scaled:.1} TiB")
 }
 
 #[cfg(test)]
@@ -194,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_size_has_the_unit_that_says_it_best() {
+    fn a_size_is_printed_in_a_fitting_unit() {
         for (bytes, text) in
             [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (5 << 30, "5.0 GiB"), (1 << 41, "2.0 TiB")]
         {

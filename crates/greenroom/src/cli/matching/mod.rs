@@ -13,30 +13,30 @@ use greenroom_library::matching::{
     MatchDecision, MatchPolicy, MatchResult, Track, TrackCandidate, TrackIndex, TrackIndexBuilder, TrackMatchReason,
 };
 
-use super::{DONE, FAILED, MISUSED, online_match};
+use super::{FAILURE, SUCCESS, USAGE_ERROR, online_match};
 use crate::cli::matching::summary::MatchSummary;
 use greenroom_proxy::shadow::report::format_thousands;
 use greenroom_sync::track_table::{TrackTable, TrackTableError, TrackTableRow};
 
 /// Bad rows that are reported one by one; all are counted.
-const MOST_TOLD: u64 = 20;
+const MAX_REPORTED: u64 = 20;
 /// Rows between two progress lines.
-const STEP: u64 = 1_000;
+const PROGRESS_STEP: u64 = 1_000;
 
 /// What was typed.
 #[derive(Debug, Args)]
 pub(super) struct MatchArgs {
-    /// With --queries, a CSV file with the tracks there are: lib_id, title, artist, and if known artists, album_artist,
-    /// album, duration_s. Else the library of the running gateway that is asked, such as home:3
+    /// With --queries, a CSV file of the library's tracks: lib_id, title, artist, and if known artists, album_artist,
+    /// album, duration_s. Otherwise a library of the running gateway, such as home:3
     #[arg(long, value_name = "FILE|ID")]
     library: Option<PathBuf>,
-    /// CSV file with the tracks to look for: qid, title, artist, and if known artists, album, duration_s
+    /// CSV file of the tracks to find: qid, title, artist, and if known artists, album, duration_s
     #[arg(long, value_name = "FILE", requires_all = ["library", "output"], conflicts_with = "online")]
     queries: Option<PathBuf>,
     /// CSV file to write: qid, decision, lib_id, score, reasons
     #[arg(long, value_name = "FILE", requires = "queries")]
     output: Option<PathBuf>,
-    /// What may count as found
+    /// Which matches are accepted
     #[arg(long, value_enum, default_value_t = MatchPolicyArg::Strict)]
     policy: MatchPolicyArg,
     /// Print JSON
@@ -60,14 +60,14 @@ struct MatchFiles<'a> {
 enum MatchPolicyArg {
     /// Only this recording
     Strict,
-    /// Another version of the same song, if this one is not there
+    /// Another version of the same song, if this one is missing
     PreferVersionElseAny,
-    /// Only what is named by the same id
+    /// Only items with the same external id
     IdsOnly,
 }
 
 impl MatchPolicyArg {
-    fn word(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
             Self::Strict => "strict",
             Self::PreferVersionElseAny => "prefer-version-else-any",
@@ -77,8 +77,8 @@ impl MatchPolicyArg {
 }
 
 impl From<MatchPolicyArg> for MatchPolicy {
-    fn from(choice: MatchPolicyArg) -> Self {
-        match choice {
+    fn from(policy: MatchPolicyArg) -> Self {
+        match policy {
             MatchPolicyArg::Strict => Self::Strict,
             MatchPolicyArg::PreferVersionElseAny => Self::PreferVersionElseAny,
             MatchPolicyArg::IdsOnly => Self::IdsOnly,
@@ -90,17 +90,17 @@ impl From<MatchPolicyArg> for MatchPolicy {
 pub(super) fn run(options: &MatchArgs) -> u8 {
     let (Some(library), Some(queries), Some(output)) = (&options.library, &options.queries, &options.output) else {
         let library = options.library.as_ref().map(|library| library.to_string_lossy());
-        return online_match::run(&options.online, library.as_deref(), options.policy.word(), options.json);
+        return online_match::run(&options.online, library.as_deref(), options.policy.name(), options.json);
     };
     match match_files(&MatchFiles { library, queries, output, policy: options.policy }) {
         Ok(summary) => {
             summary.print(options.json);
             // Rows missing from the library or the queries may have been the important ones.
-            if summary.bad_tracks + summary.bad_queries == 0 { DONE } else { FAILED }
+            if summary.bad_tracks + summary.bad_queries == 0 { SUCCESS } else { FAILURE }
         }
-        Err(failure) => {
-            eprintln!("{failure}");
-            failure.code
+        Err(error) => {
+            eprintln!("{error}");
+            error.code
         }
     }
 }
@@ -119,35 +119,35 @@ impl std::fmt::Display for FileMatchError {
 }
 
 impl FileMatchError {
-    fn from_unfit(path: &Path, unfit: &TrackTableError) -> Self {
-        Self { message: format!("{}: {unfit}", path.display()), code: MISUSED }
+    fn from_table_error(path: &Path, error: &TrackTableError) -> Self {
+        Self { message: format!("{}: {error}", path.display()), code: USAGE_ERROR }
     }
 
-    fn writing(path: &Path, error: &dyn std::fmt::Display) -> Self {
-        Self { message: format!("{}: cannot be written: {error}", path.display()), code: FAILED }
+    fn from_write_error(path: &Path, error: &dyn std::fmt::Display) -> Self {
+        Self { message: format!("{}: cannot be written: {error}", path.display()), code: FAILURE }
     }
 }
 
 fn match_files(options: &MatchFiles<'_>) -> Result<MatchSummary, FileMatchError> {
     for read in [options.library, options.queries] {
         if is_same_file(read, options.output) {
-            let message = format!("{}: is read, so it cannot be written", options.output.display());
-            return Err(FileMatchError { message, code: MISUSED });
+            let message = format!("{}: the output must not be one of the input files", options.output.display());
+            return Err(FileMatchError { message, code: USAGE_ERROR });
         }
     }
     let mut summary = MatchSummary::default();
     let (index, keys) = read_library(options.library, &mut summary)?;
-    let beside = beside(options.output);
-    let answered = answer(options, &beside, &index, &keys, &mut summary);
-    if beside == *options.output {
-        return answered.map(|()| summary);
+    let temporary = temporary(options.output);
+    let result = match_queries(options, &temporary, &index, &keys, &mut summary);
+    if temporary == *options.output {
+        return result.map(|()| summary);
     }
-    let renamed = answered.and_then(|()| {
+    let renamed = result.and_then(|()| {
         let output = std::fs::canonicalize(options.output).unwrap_or_else(|_| options.output.to_owned());
-        std::fs::rename(&beside, output).map_err(|error| FileMatchError::writing(options.output, &error))
+        std::fs::rename(&temporary, output).map_err(|error| FileMatchError::from_write_error(options.output, &error))
     });
     if renamed.is_err() {
-        drop(std::fs::remove_file(&beside));
+        let _ = std::fs::remove_file(&temporary); // The first error is reported.
     }
     renamed.map(|()| summary)
 }
@@ -159,8 +159,8 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
 }
 
 /// Temporary file for the incomplete output: beside the file, unless it is a pipe or a device.
-fn beside(output: &Path) -> PathBuf {
-    let is_file = std::fs::metadata(output).map_or(true, |there| there.is_file());
+fn temporary(output: &Path) -> PathBuf {
+    let is_file = std::fs::metadata(output).map_or(true, |metadata| metadata.is_file());
     if !is_file {
         return output.to_owned();
     }
@@ -172,11 +172,11 @@ fn beside(output: &Path) -> PathBuf {
 }
 
 fn read_library(path: &Path, summary: &mut MatchSummary) -> Result<(TrackIndex, Vec<Box<str>>), FileMatchError> {
-    let unfit = |unfit: TrackTableError| FileMatchError::from_unfit(path, &unfit);
-    let mut table = TrackTable::open(path, "lib_id").map_err(unfit)?;
+    let table_error = |error: TrackTableError| FileMatchError::from_table_error(path, &error);
+    let mut table = TrackTable::open(path, "lib_id").map_err(table_error)?;
     let mut builder = TrackIndexBuilder::default();
     let mut keys = Vec::new();
-    while let Some(row) = table.next_row().map_err(unfit)? {
+    while let Some(row) = table.next_row().map_err(table_error)? {
         match row {
             TrackTableRow::Good(fields) => {
                 summary.tracks += 1;
@@ -193,35 +193,35 @@ fn read_library(path: &Path, summary: &mut MatchSummary) -> Result<(TrackIndex, 
                 keys.push(fields.key.into_boxed_str());
                 progress("library", summary.tracks);
             }
-            TrackTableRow::Bad { line, why, .. } => {
+            TrackTableRow::Bad { line, reason, .. } => {
                 summary.bad_tracks += 1;
-                print_bad_row(path, line, why, summary.bad_tracks);
+                print_bad_row(path, line, reason, summary.bad_tracks);
             }
         }
     }
-    progress_ends();
+    end_progress();
     Ok((builder.build(), keys))
 }
 
-fn answer(
+fn match_queries(
     options: &MatchFiles<'_>,
-    beside: &Path,
+    temporary: &Path,
     index: &TrackIndex,
     keys: &[Box<str>],
     summary: &mut MatchSummary,
 ) -> Result<(), FileMatchError> {
-    let unfit = |unfit: TrackTableError| FileMatchError::from_unfit(options.queries, &unfit);
-    let unwritten = |error: csv::Error| FileMatchError::writing(options.output, &error);
-    let mut table = TrackTable::open(options.queries, "qid").map_err(unfit)?;
-    let file = File::create(beside).map_err(|error| FileMatchError::writing(options.output, &error))?;
+    let table_error = |error: TrackTableError| FileMatchError::from_table_error(options.queries, &error);
+    let write_error = |error: csv::Error| FileMatchError::from_write_error(options.output, &error);
+    let mut table = TrackTable::open(options.queries, "qid").map_err(table_error)?;
+    let file = File::create(temporary).map_err(|error| FileMatchError::from_write_error(options.output, &error))?;
     let mut output = csv::Writer::from_writer(std::io::BufWriter::new(file));
-    output.write_record(["qid", "decision", "lib_id", "score", "reasons"]).map_err(unwritten)?;
-    while let Some(row) = table.next_row().map_err(unfit)? {
+    output.write_record(["qid", "decision", "lib_id", "score", "reasons"]).map_err(write_error)?;
+    while let Some(row) = table.next_row().map_err(table_error)? {
         match row {
             TrackTableRow::Good(fields) => {
                 summary.queries += 1;
                 let artists = fields.artists();
-                let wanted = Track {
+                let track = Track {
                     title: &fields.title,
                     artist: &fields.artist,
                     artists: &artists,
@@ -230,38 +230,38 @@ fn answer(
                     duration_s: fields.duration_s,
                     ids: &[],
                 };
-                let verdict = index.resolve(&wanted, options.policy.into());
-                summary.count(verdict.decision);
-                output.write_record(written(&fields.key, &verdict, keys)).map_err(unwritten)?;
+                let result = index.resolve(&track, options.policy.into());
+                summary.count(result.decision);
+                output.write_record(record(&fields.key, &result, keys)).map_err(write_error)?;
                 progress("queries", summary.queries);
             }
-            TrackTableRow::Bad { line, why, key } => {
+            TrackTableRow::Bad { line, reason, key } => {
                 summary.bad_queries += 1;
-                print_bad_row(options.queries, line, why, summary.bad_queries);
+                print_bad_row(options.queries, line, reason, summary.bad_queries);
                 if let Some(key) = key {
-                    output.write_record([key.as_str(), "reject", "", "0.000", "unreadable"]).map_err(unwritten)?;
+                    output.write_record([key.as_str(), "reject", "", "0.000", "unreadable"]).map_err(write_error)?;
                 }
             }
         }
     }
-    progress_ends();
-    output.flush().map_err(|error| FileMatchError::writing(options.output, &error))
+    end_progress();
+    output.flush().map_err(|error| FileMatchError::from_write_error(options.output, &error))
 }
 
-fn written(key: &str, verdict: &MatchResult, keys: &[Box<str>]) -> [String; 5] {
-    let accepted = verdict.accepted().and_then(|row| keys.get(row as usize)).map_or("", AsRef::as_ref);
-    let best = verdict.candidates.first();
-    let words = |best: &TrackCandidate| best.reasons.iter().map(TrackMatchReason::word).collect::<Vec<_>>().join(";");
+fn record(key: &str, result: &MatchResult, keys: &[Box<str>]) -> [String; 5] {
+    let accepted = result.accepted().and_then(|row| keys.get(row as usize)).map_or("", AsRef::as_ref);
+    let best = result.candidates.first();
+    let names = |best: &TrackCandidate| best.reasons.iter().map(TrackMatchReason::word).collect::<Vec<_>>().join(";");
     [
         key.to_owned(),
-        word(verdict.decision).to_owned(),
+        name(result.decision).to_owned(),
         accepted.to_owned(),
         format!("{:.3}", best.map_or(0.0, |best| best.score)),
-        best.map(words).unwrap_or_default(),
+        best.map(names).unwrap_or_default(),
     ]
 }
 
-fn word(decision: MatchDecision) -> &'static str {
+fn name(decision: MatchDecision) -> &'static str {
     match decision {
         MatchDecision::Accept => "accept",
         MatchDecision::Review => "review",
@@ -269,22 +269,22 @@ fn word(decision: MatchDecision) -> &'static str {
     }
 }
 
-fn print_bad_row(path: &Path, line: u64, why: &str, count: u64) {
+fn print_bad_row(path: &Path, line: u64, reason: &str, count: u64) {
     match count {
-        ..=MOST_TOLD => eprintln!("{}: line {line}: {why}", path.display()),
-        count if count == MOST_TOLD + 1 => eprintln!("{}: further bad rows are only counted", path.display()),
+        ..=MAX_REPORTED => eprintln!("{}: line {line}: {reason}", path.display()),
+        count if count == MAX_REPORTED + 1 => eprintln!("{}: further bad rows are only counted", path.display()),
         _ => {}
     }
 }
 
 fn progress(what: &str, rows: u64) {
-    if rows.is_multiple_of(STEP) && std::io::stderr().is_terminal() {
+    if rows.is_multiple_of(PROGRESS_STEP) && std::io::stderr().is_terminal() {
         eprint!("\r{what}: {}", format_thousands(rows));
-        drop(std::io::stderr().flush());
+        let _ = std::io::stderr().flush(); // Progress is optional.
     }
 }
 
-fn progress_ends() {
+fn end_progress() {
     if std::io::stderr().is_terminal() {
         eprint!("\r\x1b[K");
     }
@@ -302,24 +302,24 @@ mod tests {
 
     /// The output, or a message instead.
     fn matched(library: &[u8], queries: &[u8], policy: MatchPolicyArg) -> Result<(String, [u64; 3]), String> {
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = tempfile::tempdir().expect("create a temporary folder");
         let path = |name: &str| folder.path().join(name);
-        std::fs::write(path("library.csv"), library).expect("written");
-        std::fs::write(path("queries.csv"), queries).expect("written");
+        std::fs::write(path("library.csv"), library).expect("write the file");
+        std::fs::write(path("queries.csv"), queries).expect("write the file");
         let (library, queries, output) = (path("library.csv"), path("queries.csv"), path("output.csv"));
         let files = MatchFiles { library: &library, queries: &queries, output: &output, policy };
-        let summary = match_files(&files).map_err(|failure| failure.to_string())?;
-        let written = std::fs::read_to_string(&output).expect("written by us");
-        Ok((written, [summary.tracks, summary.bad_tracks, summary.bad_queries]))
+        let summary = match_files(&files).map_err(|error| error.to_string())?;
+        let record = std::fs::read_to_string(&output).expect("read the output");
+        Ok((record, [summary.tracks, summary.bad_tracks, summary.bad_queries]))
     }
 
     #[test]
-    fn every_query_is_answered_in_order_and_bad_rows_are_counted() {
+    fn every_query_gets_a_result_in_order_and_bad_rows_are_counted() {
         let queries = b"qid,title,artist,album,duration_s\n\
             Q2,our way - 2011 remaster,SOMEONE,,201\nQ1,Other Song,Someone,,\nQ3,\xff,Someone,,\nQ4,short\n\
             Q5,Our Way (Acoustic),Someone,,\n";
-        let (written, counts) = matched(LIBRARY, queries, MatchPolicyArg::Strict).expect("matched");
-        let lines: Vec<&str> = written.lines().collect();
+        let (record, counts) = matched(LIBRARY, queries, MatchPolicyArg::Strict).expect("match the files");
+        let lines: Vec<&str> = record.lines().collect();
         assert_eq!(lines[0], "qid,decision,lib_id,score,reasons");
         assert_eq!(lines[1], "Q2,accept,L1,1.030,title_exact;artist_exact;duration_match");
         assert_eq!(lines[2], "Q1,reject,,0.000,");
@@ -329,68 +329,72 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_is_heeded() {
+    fn the_policy_decides_what_is_accepted() {
         let queries = b"qid,title,artist\nQ1,Our Way (Acoustic),Someone\n";
-        let (written, _) = matched(LIBRARY, queries, MatchPolicyArg::PreferVersionElseAny).expect("matched");
-        assert!(written.contains("Q1,accept,L"), "{written}");
-        let (written, _) =
-            matched(LIBRARY, b"qid,title,artist\nQ1,Our Way,Someone\n", MatchPolicyArg::IdsOnly).expect("matched");
-        assert!(written.contains("Q1,reject,,"), "{written}");
+        let (record, _) = matched(LIBRARY, queries, MatchPolicyArg::PreferVersionElseAny).expect("match the files");
+        assert!(record.contains("Q1,accept,L"), "{record}");
+        let (record, _) = matched(LIBRARY, b"qid,title,artist\nQ1,Our Way,Someone\n", MatchPolicyArg::IdsOnly)
+            .expect("match the files");
+        assert!(record.contains("Q1,reject,,"), "{record}");
     }
 
     #[test]
-    fn a_table_without_its_columns_is_refused_with_those_it_has() {
-        let said =
+    fn a_table_without_required_columns_is_rejected_with_a_list_of_its_columns() {
+        let message =
             matched(b"id,name\n1,2\n", b"qid,title,artist\n", MatchPolicyArg::Strict).expect_err("columns are missing");
-        assert!(said.contains("lacks the column lib_id, title, artist; found: id, name"), "{said}");
-        let said = matched(LIBRARY, b"", MatchPolicyArg::Strict).expect_err("it is empty");
-        assert!(said.contains("is empty"), "{said}");
+        assert!(message.contains("lacks the column lib_id, title, artist; found: id, name"), "{message}");
+        let message = matched(LIBRARY, b"", MatchPolicyArg::Strict).expect_err("the table is empty");
+        assert!(message.contains("is empty"), "{message}");
         let binary: Vec<u8> = (0..=255).cycle().take(9_000).collect();
         assert!(matched(&binary, b"qid,title,artist\n", MatchPolicyArg::Strict).is_err());
         let unclosed = [b"lib_id,title,artist\nL1,\"".as_slice(), &vec![b'x'; 100_000]].concat();
-        let (_, counts) = matched(&unclosed, b"qid,title,artist\n", MatchPolicyArg::Strict).expect("told as a bad row");
+        let (_, counts) = matched(&unclosed, b"qid,title,artist\n", MatchPolicyArg::Strict).expect("match the files");
         assert_eq!(counts[..2], [0, 1]);
     }
 
     #[test]
-    fn a_quote_that_is_not_closed_costs_its_own_row() {
+    fn an_unclosed_quote_loses_only_its_own_row() {
         let mut library = b"lib_id,title,artist\nL0,\"Open Way,Someone\n".to_vec();
         for row in 1..2_000 {
             library.extend_from_slice(format!("L{row},Our Way {row},Someone\n").as_bytes());
         }
         library.extend_from_slice(b"L2000,\"Two\nLines\",\"Some \"\"One\"\"\"\nL2001,Last \"Way\",Someone");
         let queries = b"qid,title,artist\r\nQ1,Our Way 7,Someone\r\n\r\nQ2,Two Lines,\"Some \"\"One\"\"\"\r\nQ3,Last Way,Someone\r\n";
-        let (written, counts) = matched(&library, queries, MatchPolicyArg::Strict).expect("matched");
+        let (record, counts) = matched(&library, queries, MatchPolicyArg::Strict).expect("match the files");
         assert_eq!(counts, [2_001, 1, 0]);
         for found in ["Q1,accept,L7,", "Q2,accept,L2000,", "Q3,accept,L2001,"] {
-            assert!(written.contains(found), "{written}");
+            assert!(record.contains(found), "{record}");
         }
     }
 
     #[test]
-    fn what_is_read_is_not_written() {
-        let folder = tempfile::tempdir().expect("a folder");
+    fn an_input_file_is_never_written() {
+        let folder = tempfile::tempdir().expect("create a temporary folder");
         let path = |name: &str| folder.path().join(name);
-        std::fs::write(path("library.csv"), LIBRARY).expect("written");
-        std::fs::write(path("queries.csv"), b"qid,title,artist\nQ1,Our Way,Someone\n").expect("written");
-        std::os::unix::fs::symlink(path("queries.csv"), path("link.csv")).expect("linked");
-        std::fs::hard_link(path("library.csv"), path("other.csv")).expect("linked");
+        std::fs::write(path("library.csv"), LIBRARY).expect("write the file");
+        std::fs::write(path("queries.csv"), b"qid,title,artist\nQ1,Our Way,Someone\n").expect("write the file");
+        std::os::unix::fs::symlink(path("queries.csv"), path("link.csv")).expect("create the link");
+        std::fs::hard_link(path("library.csv"), path("other.csv")).expect("create the link");
         let (library, queries) = (path("library.csv"), path("queries.csv"));
         for output in ["library.csv", "queries.csv", "link.csv", "other.csv"] {
             let output = path(output);
             let files =
                 MatchFiles { library: &library, queries: &queries, output: &output, policy: MatchPolicyArg::Strict };
-            let failure = match_files(&files).expect_err("refused");
-            assert!(failure.to_string().contains("is read, so it cannot be written"), "{failure}");
+            let error = match_files(&files).expect_err("the output is an input");
+            assert!(error.to_string().contains("must not be one of the input files"), "{error}");
         }
-        assert_eq!(std::fs::read(&library).expect("there"), LIBRARY);
-        std::fs::write(path("bad.csv"), b"nothing").expect("written");
-        std::fs::write(path("found.csv"), b"before").expect("written");
+        assert_eq!(std::fs::read(&library).expect("read the folder or file"), LIBRARY);
+        std::fs::write(path("bad.csv"), b"nothing").expect("write the file");
+        std::fs::write(path("found.csv"), b"before").expect("write the file");
         let (bad, output) = (path("bad.csv"), path("found.csv"));
         let files = MatchFiles { library: &library, queries: &bad, output: &output, policy: MatchPolicyArg::Strict };
         match_files(&files).expect_err("no queries");
-        assert_eq!(std::fs::read(&output).expect("there"), b"before", "what was there stays until there is more");
-        let left = std::fs::read_dir(folder.path()).expect("there").count();
-        assert_eq!(left, 6, "nothing is left beside it");
+        assert_eq!(
+            std::fs::read(&output).expect("read the folder or file"),
+            b"before",
+            "the old output stays until the new one is complete"
+        );
+        let count = std::fs::read_dir(folder.path()).expect("read the folder or file").count();
+        assert_eq!(count, 6, "no temporary file remains");
     }
 }

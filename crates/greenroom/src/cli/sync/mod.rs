@@ -14,62 +14,62 @@ use serde_json::{Value, json};
 
 use super::api_client::{ApiClient, GatewayArgs};
 use super::modes::with_gateway;
-use super::{FAILED, MISUSED, stop_signal};
+use super::{FAILURE, USAGE_ERROR, stop_signal};
 use crate::cli::sync::summary::{code, summary};
 
 /// Interval between progress requests.
-const PERIOD: Duration = Duration::from_millis(300);
+const POLL_INTERVAL: Duration = Duration::from_millis(300);
 
 const EXAMPLES: &str = "\
 Examples:
-  greenroom sync weekly.jspf --to home                       make it, or finish it
+  greenroom sync weekly.jspf --to home                       create it, or finish it
   greenroom sync liked.csv --to home --name Liked --mode replace --account kids --account guests
-  greenroom sync road.m3u --to home --dry-run                tell what would be done
-  greenroom sync --from attic/Road --to home                 a playlist of another configured server
+  greenroom sync road.m3u --to home --dry-run                print what would be done
+  greenroom sync --from attic/Road --to home                 copy from another configured server
   curl -s https://example.org/list.json | greenroom sync - --to home --name List
 
-It ends with 0 when all is there, with 3 when rows are missing from the library or an account cannot have them all
-(--missing FILE writes them down), with 1 when it failed, with 2 when something was typed wrongly.";
+Exit code 0: complete; 3: rows are missing from the library, or an account cannot see all tracks
+(--missing FILE writes them to a file); 1: it failed; 2: the command line is wrong.";
 
 /// What was typed.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a word somebody may say")]
 pub(super) struct SyncArgs {
-    /// The playlist: JSPF, ListenBrainz or plain JSON, M3U, CSV; - reads it from standard input
+    /// Playlist file: JSPF, ListenBrainz or plain JSON, M3U, CSV; - reads standard input
     #[arg(value_name = "FILE", required_unless_present = "from", conflicts_with = "from")]
     file: Option<PathBuf>,
-    /// A playlist of a configured server, by its name or id
+    /// Read a playlist of a configured server instead, by its name or id
     #[arg(long, value_name = "SERVER/PLAYLIST")]
     from: Option<String>,
-    /// The server it is written to [default: the only one]
+    /// Server to write to [default: the only one]
     #[arg(long, value_name = "SERVER")]
     to: Option<String>,
-    /// The library its tracks are from, by key or title [default: the music library]
+    /// Library of the tracks, by key or title [default: the music library]
     #[arg(long, value_name = "LIBRARY")]
     library: Option<String>,
-    /// What it is called there [default: what it calls itself, else the file's name]
+    /// Name on the server [default: the name in the file, else the file's name]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// What may happen to one that is there
+    /// What to do with an existing playlist
     #[arg(long, value_enum, default_value_t = SyncModeArg::Create)]
     mode: SyncModeArg,
-    /// Let a replaced playlist lose most of its tracks, or lose any where few rows were found
+    /// Allow a replaced playlist to lose most of its tracks, or any if few rows were found
     #[arg(long)]
     allow_shrink: bool,
-    /// For this account; may be said several times [default: the owner's token]
+    /// Write for this account; may be repeated [default: the owner's]
     #[arg(long, value_name = "ACCOUNT")]
     account: Vec<String>,
-    /// Write nothing, tell what would be written
+    /// Write nothing, print what would be written
     #[arg(long)]
     dry_run: bool,
-    /// What may count as found
+    /// Which matches are accepted
     #[arg(long, value_enum, default_value_t = SyncPolicyArg::Strict)]
     policy: SyncPolicyArg,
-    /// Search the server for what is not found, with so many requests at most
+    /// Search the server for missing tracks, with at most this number of requests
     #[arg(long, value_name = "N", default_value_t = 0)]
     live: u32,
-    /// Wait while the library is read for the first time
+    /// Wait for the library's first index
     #[arg(long)]
     wait: bool,
     /// Print JSON
@@ -85,11 +85,11 @@ pub(super) struct SyncArgs {
 /// What may happen to a playlist that is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum SyncModeArg {
-    /// It is left alone, unless it was begun from the same rows
+    /// Leave it alone, unless an earlier run with the same rows created it
     Create,
-    /// It holds exactly these tracks in this order
+    /// Make it contain exactly these tracks in this order
     Replace,
-    /// What is missing is added at its end
+    /// Add missing tracks at its end
     Append,
 }
 
@@ -98,28 +98,28 @@ enum SyncModeArg {
 enum SyncPolicyArg {
     /// Only this recording
     Strict,
-    /// Another version of the same song, if this one is not there
+    /// Another version of the same song, if this one is missing
     PreferVersionElseAny,
-    /// Only what is named by the same id
+    /// Only items with the same external id
     IdsOnly,
 }
 
 /// Runs a sync.
 pub(super) fn run(options: &SyncArgs) -> u8 {
-    let prepared = match prepare(options) {
-        Ok(prepared) => prepared,
-        Err((code, problem)) => {
-            eprintln!("greenroom: {problem}");
+    let input = match read_input(options) {
+        Ok(input) => input,
+        Err((code, error)) => {
+            eprintln!("greenroom: {error}");
             return code;
         }
     };
-    with_gateway(&options.gateway, async |remote| {
-        let begun = match prepared {
-            SyncInput::Request(wish) => remote.ask(Method::POST, "api/v1/playlists/sync", Some(&wish)).await?,
-            SyncInput::File(path, bytes) => remote.upload(&path, "application/octet-stream", bytes).await?,
+    with_gateway(&options.gateway, async |client| {
+        let run = match input {
+            SyncInput::Request(request) => client.send(Method::POST, "api/v1/playlists/sync", Some(&request)).await?,
+            SyncInput::File(path, bytes) => client.upload(&path, "application/octet-stream", bytes).await?,
         };
-        let ended = follow(&remote, options, begun).await?;
-        finish(&remote, options, &ended).await
+        let run = follow(&client, options, run).await?;
+        finish(&client, options, &run).await
     })
 }
 
@@ -129,49 +129,49 @@ enum SyncInput {
     File(String, Vec<u8>),
 }
 
-fn prepare(options: &SyncArgs) -> Result<SyncInput, (u8, String)> {
-    let word = |value: &dyn ValueName| value.value_name();
-    let mut said: Vec<(&str, String)> =
-        vec![("mode", word(&options.mode)), ("policy", word(&options.policy)), ("detach", "true".into())];
-    said.extend(options.to.clone().map(|to| ("server", to)));
-    said.extend(options.library.clone().map(|library| ("library", library)));
-    for (name, is_said) in [("dry_run", options.dry_run), ("wait", options.wait), ("shrink", options.allow_shrink)] {
-        said.extend(is_said.then(|| (name, "true".to_owned())));
+fn read_input(options: &SyncArgs) -> Result<SyncInput, (u8, String)> {
+    let name_of = |value: &dyn ValueName| value.value_name();
+    let mut query: Vec<(&str, String)> =
+        vec![("mode", name_of(&options.mode)), ("policy", name_of(&options.policy)), ("detach", "true".into())];
+    query.extend(options.to.clone().map(|to| ("server", to)));
+    query.extend(options.library.clone().map(|library| ("library", library)));
+    for (name, is_set) in [("dry_run", options.dry_run), ("wait", options.wait), ("shrink", options.allow_shrink)] {
+        query.extend(is_set.then(|| (name, "true".to_owned())));
     }
     if options.live > 0 {
-        said.push(("live", options.live.to_string()));
+        query.push(("live", options.live.to_string()));
     }
     if let Some(from) = &options.from {
-        let (server, list) = from
+        let (server, playlist) = from
             .split_once('/')
-            .filter(|(server, list)| !server.is_empty() && !list.is_empty())
-            .ok_or((MISUSED, "--from must look like SERVER/PLAYLIST, such as attic/Weekly".to_owned()))?;
-        let mut wish = json!({
-            "source": {"server": server, "playlist": list}, "mode": word(&options.mode), "accounts": options.account,
-            "policy": word(&options.policy), "dry_run": options.dry_run, "live": options.live, "wait": options.wait,
+            .filter(|(server, playlist)| !server.is_empty() && !playlist.is_empty())
+            .ok_or((USAGE_ERROR, "--from must look like SERVER/PLAYLIST, such as attic/Weekly".to_owned()))?;
+        let mut request = json!({
+            "source": {"server": server, "playlist": playlist}, "mode": name_of(&options.mode), "accounts": options.account,
+            "policy": name_of(&options.policy), "dry_run": options.dry_run, "live": options.live, "wait": options.wait,
             "shrink": options.allow_shrink, "detach": true,
         });
         for (key, value) in [("server", &options.to), ("library", &options.library), ("name", &options.name)] {
             if let Some(value) = value {
-                wish[key] = json!(value);
+                request[key] = json!(value);
             }
         }
-        return Ok(SyncInput::Request(wish));
+        return Ok(SyncInput::Request(request));
     }
     let path = options.file.as_deref().unwrap_or(Path::new("-"));
-    let bytes = read(path).map_err(|problem| (FAILED, problem))?;
-    let shown = path.display().to_string();
+    let bytes = read(path).map_err(|error| (FAILURE, error))?;
+    let source = path.display().to_string();
     let hint = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let read = playlist::read(&bytes, &hint).map_err(|unreadable| (FAILED, format!("{shown}: {unreadable}")))?;
+    let read = playlist::read(&bytes, &hint).map_err(|unreadable| (FAILURE, format!("{source}: {unreadable}")))?;
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).filter(|stem| stem != "-");
     let name = options.name.clone().or(read.name).or(stem);
-    let name = name.ok_or((MISUSED, "--name: say what the playlist is to be called".to_owned()))?;
-    said.push(("name", name));
-    said.push(("hint", hint));
+    let name = name.ok_or((USAGE_ERROR, "give the playlist a name with --name".to_owned()))?;
+    query.push(("name", name));
+    query.push(("hint", hint));
     if !options.account.is_empty() {
-        said.push(("accounts", options.account.join(",")));
+        query.push(("accounts", options.account.join(",")));
     }
-    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(said).finish();
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
     Ok(SyncInput::File(format!("api/v1/playlists/sync?{query}"), bytes))
 }
 
@@ -188,94 +188,95 @@ impl<T: ValueEnum> ValueName for T {
 
 /// Reads a file, unless it is larger than a playlist may be.
 fn read(path: &Path) -> Result<Vec<u8>, String> {
-    let shown = path.display();
-    let too_long = || format!("{shown}: {}", playlist::PlaylistParseError::TooLong);
-    let cannot = |error: std::io::Error| format!("{shown}: cannot be read: {error}");
-    let most = playlist::MAX_BYTES as u64;
+    let source = path.display();
+    let too_long = || format!("{source}: {}", playlist::PlaylistParseError::TooLong);
+    let cannot = |error: std::io::Error| format!("{source}: cannot be read: {error}");
+    let limit = playlist::MAX_BYTES as u64;
     let mut bytes = Vec::new();
     if path == Path::new("-") {
-        std::io::stdin().take(most + 1).read_to_end(&mut bytes).map_err(cannot)?;
+        std::io::stdin().take(limit + 1).read_to_end(&mut bytes).map_err(cannot)?;
     } else {
         let file = File::open(path).map_err(cannot)?;
-        let about = file.metadata().map_err(cannot)?;
-        if about.is_dir() {
-            return Err(format!("{shown}: is a folder; give one file (folders are watched by configuration)"));
+        let metadata = file.metadata().map_err(cannot)?;
+        if metadata.is_dir() {
+            return Err(format!(
+                "{source}: is a folder; give a single file (the configuration can name a folder to watch)"
+            ));
         }
-        if about.len() > most {
+        if metadata.len() > limit {
             return Err(too_long());
         }
-        file.take(most + 1).read_to_end(&mut bytes).map_err(cannot)?;
+        file.take(limit + 1).read_to_end(&mut bytes).map_err(cannot)?;
     }
     if bytes.len() > playlist::MAX_BYTES { Err(too_long()) } else { Ok(bytes) }
 }
 
 /// Polls the run until it has ended. An interrupt cancels it and prints what was done.
-async fn follow(remote: &ApiClient, options: &SyncArgs, begun: Value) -> Result<Value, u8> {
-    let shows = std::io::stderr().is_terminal() && !options.json;
-    let id = begun["run"].as_str().unwrap_or_default().to_owned();
+async fn follow(client: &ApiClient, options: &SyncArgs, mut run: Value) -> Result<Value, u8> {
+    let shows_progress = std::io::stderr().is_terminal() && !options.json;
+    let id = run["run"].as_str().unwrap_or_default().to_owned();
     let path = format!("api/v1/playlists/runs/{id}");
-    let mut told = begun;
     let mut stop = std::pin::pin!(stop_signal());
     let mut is_cancelled = false;
-    while told["state"] == "running" {
-        if shows {
-            eprint!("\r\x1b[K{}", progress(&told["progress"]));
-            drop(std::io::stderr().flush());
+    while run["state"] == "running" {
+        if shows_progress {
+            eprint!("\r\x1b[K{}", progress(&run["progress"]));
+            let _ = std::io::stderr().flush(); // Progress is optional.
         }
         tokio::select! {
-            () = tokio::time::sleep(PERIOD) => {}
+            () = tokio::time::sleep(POLL_INTERVAL) => {}
             () = stop.as_mut(), if !is_cancelled => {
                 is_cancelled = true;
-                remote.ask(Method::POST, &format!("{path}/cancel"), None).await?;
+                client.send(Method::POST, &format!("{path}/cancel"), None).await?;
             }
         }
-        told = remote.get(&path).await?;
+        run = client.get(&path).await?;
     }
-    if shows {
+    if shows_progress {
         eprint!("\r\x1b[K");
     }
-    Ok(told)
+    Ok(run)
 }
 
-fn progress(told: &Value) -> String {
-    let (done, total) = (told["done"].as_u64().unwrap_or(0), told["total"].as_u64().unwrap_or(0));
-    match told["stage"].as_str().unwrap_or_default() {
-        "waiting-for-library" => match told["percent"].as_u64() {
-            Some(percent) => format!("waiting for the library: {percent} % is read"),
-            None => "waiting for the library".to_owned(),
+fn progress(progress: &Value) -> String {
+    let (done, total) = (progress["done"].as_u64().unwrap_or(0), progress["total"].as_u64().unwrap_or(0));
+    match progress["stage"].as_str().unwrap_or_default() {
+        "waiting-for-library" => match progress["percent"].as_u64() {
+            Some(percent) => format!("waiting for the library index: {percent} %"),
+            None => "waiting for the library index".to_owned(),
         },
-        "reading-source" => "reading the playlist it comes from".to_owned(),
-        "resolving" => format!("looking for tracks: {done} of {total}"),
+        "reading-source" => "reading the source playlist".to_owned(),
+        "resolving" => format!("matching tracks: {done} of {total}"),
         "writing" => {
-            let whose = told["account"].as_str().map(|account| format!(" for {account}")).unwrap_or_default();
-            format!("writing{whose}: {done} of {total}")
+            let account = progress["account"].as_str().map(|account| format!(" for {account}")).unwrap_or_default();
+            format!("writing{account}: {done} of {total}")
         }
         other => other.to_owned(),
     }
 }
 
-async fn finish(remote: &ApiClient, options: &SyncArgs, ended: &Value) -> Result<u8, u8> {
+async fn finish(client: &ApiClient, options: &SyncArgs, run: &Value) -> Result<u8, u8> {
     if options.json {
-        println!("{ended}");
+        println!("{run}");
     }
-    let report = &ended["report"];
+    let report = &run["report"];
     if !report.is_object() {
-        let why = ended["error"]["message"].as_str().unwrap_or("it was cancelled before anything was written");
-        eprintln!("greenroom: {why}");
-        return Ok(FAILED);
+        let reason = run["error"]["message"].as_str().unwrap_or("it was cancelled before anything was written");
+        eprintln!("greenroom: {reason}");
+        return Ok(FAILURE);
     }
     if !options.json {
         print!("{}", summary(report));
     }
     if let Some(path) = &options.missing {
-        let ending = path.extension().map(std::ffi::OsStr::to_ascii_lowercase);
-        let is_json = ending.is_some_and(|ending| ending == "json" || ending == "jspf");
+        let extension = path.extension().map(std::ffi::OsStr::to_ascii_lowercase);
+        let is_json = extension.is_some_and(|extension| extension == "json" || extension == "jspf");
         let format = if is_json { "json" } else { "csv" };
-        let id = ended["run"].as_str().unwrap_or_default();
-        let document = remote.document(&format!("api/v1/playlists/runs/{id}/missing?format={format}")).await?;
+        let id = run["run"].as_str().unwrap_or_default();
+        let document = client.document(&format!("api/v1/playlists/runs/{id}/missing?format={format}")).await?;
         if let Err(error) = std::fs::write(path, &document) {
             eprintln!("greenroom: {}: cannot be written: {error}", path.display());
-            return Ok(FAILED);
+            return Ok(FAILURE);
         }
     }
     Ok(code(report))
@@ -287,12 +288,12 @@ mod tests {
 
     #[test]
     fn a_file_that_is_too_long_is_not_read() {
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = tempfile::tempdir().expect("create a temporary folder");
         let path = folder.path().join("huge.csv");
         // A sparse file takes no space.
-        File::create(&path).and_then(|file| file.set_len(1 << 30)).expect("it can be made");
-        let problem = read(&path).expect_err("it is too long");
-        assert!(problem.contains("longer than 16 MiB"), "{problem}");
-        assert!(read(folder.path()).expect_err("a folder").contains("is a folder"));
+        File::create(&path).and_then(|file| file.set_len(1 << 30)).expect("create the file");
+        let error = read(&path).expect_err("the file is too long");
+        assert!(error.contains("longer than 16 MiB"), "{error}");
+        assert!(read(folder.path()).expect_err("a folder cannot be read").contains("is a folder"));
     }
 }

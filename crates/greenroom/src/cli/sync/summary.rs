@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::{DONE, FAILED};
+use super::super::{FAILURE, SUCCESS};
 
 /// Some rows are missing from the library, or some accounts lack tracks.
 const INCOMPLETE: u8 = 3;
@@ -11,42 +11,42 @@ const INCOMPLETE: u8 = 3;
 pub(super) fn code(report: &Value) -> u8 {
     let count = |name: &str| report["counts"][name].as_u64().unwrap_or(0);
     let accounts = report["accounts"].as_array().cloned().unwrap_or_default();
-    let stands = |account: &Value, word: &str| account["standing"] == word;
-    if accounts.iter().any(|account| stands(account, "failed") || stands(account, "cancelled")) {
-        return FAILED;
+    let has_standing = |account: &Value, standing: &str| account["standing"] == standing;
+    if accounts.iter().any(|account| has_standing(account, "failed") || has_standing(account, "cancelled")) {
+        return FAILURE;
     }
-    let lacks = |account: &Value| {
-        stands(account, "nothing-found")
-            || account["held_back"].as_u64().is_some_and(|kept| kept > 0)
+    let is_incomplete = |account: &Value| {
+        has_standing(account, "nothing-found")
+            || account["held_back"].as_u64().is_some_and(|count_| count_ > 0)
             || account["not_visible"].as_array().is_some_and(|list| !list.is_empty())
     };
-    let is_whole = count("missing") + count("ambiguous") + count("bad") == 0 && !accounts.iter().any(lacks);
-    if is_whole { DONE } else { INCOMPLETE }
+    let is_complete = count("missing") + count("ambiguous") + count("bad") == 0 && !accounts.iter().any(is_incomplete);
+    if is_complete { SUCCESS } else { INCOMPLETE }
 }
 
 /// Result with every missing row.
 pub(super) fn summary(report: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let count = |name: &str| report["counts"][name].as_u64().unwrap_or(0);
-    let mut head = format!(
+    let mut heading = format!(
         "{} on {}: {} of {} rows found",
         text(&report["name"]),
         text(&report["server"]),
         count("found") + count("version") + count("duplicate"),
         count("rows")
     );
-    for (name, words) in [
+    for (name, label) in [
         ("version", "as another version"),
-        ("duplicate", "twice"),
-        ("ambiguous", "uncertain"),
+        ("duplicate", "duplicate"),
+        ("ambiguous", "to review"),
         ("missing", "missing"),
         ("bad", "unreadable"),
     ] {
         if count(name) > 0 {
-            head = format!("{head}, {} {words}", count(name));
+            heading = format!("{heading}, {} {label}", count(name));
         }
     }
-    let mut lines = vec![head];
+    let mut lines = vec![heading];
     for account in report["accounts"].as_array().into_iter().flatten() {
         lines.push(format!("  {}", account_line(account)));
     }
@@ -68,10 +68,10 @@ pub(super) fn summary(report: &Value) -> String {
 fn row_line(row: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let (outcome, artist, title) = (text(&row["outcome"]), text(&row["artist"]), text(&row["title"]));
-    let best = &row["candidates"][0];
-    let why = best["reasons"].as_array().and_then(|reasons| reasons.last()).map(text).unwrap_or_default();
-    let nearest = if best.is_object() {
-        format!(" (nearest: {} - {}: {why})", text(&best["artist"]), text(&best["title"]))
+    let candidate = &row["candidates"][0];
+    let reason = candidate["reasons"].as_array().and_then(|reasons| reasons.last()).map(text).unwrap_or_default();
+    let nearest = if candidate.is_object() {
+        format!(" (nearest: {} - {}: {reason})", text(&candidate["artist"]), text(&candidate["title"]))
     } else {
         String::new()
     };
@@ -79,20 +79,22 @@ fn row_line(row: &Value) -> String {
 }
 
 fn account_line(account: &Value) -> String {
-    let whose = account["account"].as_str().unwrap_or("owner");
+    let name = account["account"].as_str().unwrap_or("owner");
     let number = |name: &str| account[name].as_u64().unwrap_or(0);
-    let changes = format!("{} added, {} removed, {} were there", number("added"), number("removed"), number("already"));
-    let lost = account["not_visible"].as_array().map_or(0, Vec::len);
-    let lost = if lost > 0 { format!("; {lost} are not visible to this account") } else { String::new() };
+    let changes =
+        format!("{} added, {} removed, {} already there", number("added"), number("removed"), number("already"));
+    let not_visible = account["not_visible"].as_array().map_or(0, Vec::len);
+    let not_visible =
+        if not_visible > 0 { format!("; {not_visible} are not visible to this account") } else { String::new() };
     match account["standing"].as_str().unwrap_or_default() {
-        "written" => format!("{whose}: written, {changes}{lost}"),
-        "unchanged" => format!("{whose}: nothing to do, {} tracks{lost}", number("length")),
+        "written" => format!("{name}: written, {changes}{not_visible}"),
+        "unchanged" => format!("{name}: nothing to do, {} tracks{not_visible}", number("length")),
         "planned" => {
-            format!("{whose}: would be written with {} requests, {changes}{lost}", account["diff"]["writes"])
+            format!("{name}: would be written with {} requests, {changes}{not_visible}", account["diff"]["writes"])
         }
-        "nothing-found" => format!("{whose}: nothing was found, nothing was touched{lost}"),
-        "cancelled" => format!("{whose}: cancelled; run it again to finish"),
-        _ => format!("{whose}: {}", account["error"]["message"].as_str().unwrap_or("failed")),
+        "nothing-found" => format!("{name}: no track was found, nothing was changed{not_visible}"),
+        "cancelled" => format!("{name}: cancelled; run it again to finish"),
+        _ => format!("{name}: {}", account["error"]["message"].as_str().unwrap_or("failed")),
     }
 }
 
@@ -110,16 +112,16 @@ mod tests {
     }
 
     #[test]
-    fn scripts_can_tell_how_it_ended() {
+    fn exit_codes_tell_scripts_how_a_run_ended() {
         let written = json!([{"standing": "written", "not_visible": []}]);
-        assert_eq!(code(&report(0, &written)), DONE);
+        assert_eq!(code(&report(0, &written)), SUCCESS);
         assert_eq!(code(&report(1, &written)), INCOMPLETE);
         assert_eq!(code(&report(0, &json!([{"standing": "written", "not_visible": ["A - T"]}]))), INCOMPLETE);
-        assert_eq!(code(&report(0, &json!([{"standing": "failed", "not_visible": []}]))), FAILED);
+        assert_eq!(code(&report(0, &json!([{"standing": "failed", "not_visible": []}]))), FAILURE);
     }
 
     #[test]
-    fn every_missing_row_is_told() {
+    fn every_missing_row_is_printed() {
         let text = summary(&report(1, &json!([{"standing": "unchanged", "length": 2}])));
         assert_eq!(
             text,

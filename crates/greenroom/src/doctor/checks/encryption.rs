@@ -68,7 +68,7 @@ fn flaw(fault: &CertificateFault) -> String {
         CertificateFault::OtherName(names) => format!("is for other names ({})", names.join(", ")),
         CertificateFault::Expired => "has expired".into(),
         CertificateFault::NotYetValid => "is not valid yet".into(),
-        CertificateFault::UnknownIssuer => "is signed by nobody who is trusted here".into(),
+        CertificateFault::UnknownIssuer => "is signed by an authority that is not trusted here".into(),
         CertificateFault::OtherThanPinned => "is not the pinned one".into(),
         CertificateFault::Other(reason) => format!("is not accepted ({reason})"),
     }

@@ -1,12 +1,11 @@
 //! `doctor --compare`: compares the server's own responses with those through the gateway.
 //!
 //! Each read is sent through the gateway, directly, and through the gateway again, so that both a loaded and a cached
-//! response are compared. A difference is investigated before it is reported: some fields always change (`volatile`),
-//! some responses change on the server meanwhile, and some were cached a while ago, within their TTL. What no rule
-//! explains is a difference. Values are never shown, only their paths.
+//! response are compared. A difference is investigated before it is reported: some fields change by
+//! themselves, some responses change on the server meanwhile, and some were cached a while ago, within their TTL. What
+//! no rule explains is a difference. Values are never shown, only their paths.
 //!
-//! Modules: `difference` (two responses in, paths out), `xml` (a document as a value), `volatile`, [`report`] (the
-//! report).
+//! Module: [`report`] (the report).
 
 pub mod report;
 
@@ -20,13 +19,13 @@ use greenroom_dialect::login::authenticated_get;
 use greenroom_dialect::permissions::Permissions;
 use greenroom_dialect::probe_set::{ProbeSet, ReadProbe};
 use greenroom_dialect::request::{RequestView, ServerKind};
+use greenroom_dialect::response_comparison::{ComparisonDepth, compare};
 use http::header::{ACCEPT, AGE, CACHE_CONTROL, HeaderValue};
 use http::{Method, Request};
 
 use greenroom_config::Endpoint;
 use greenroom_origin::login;
 use greenroom_origin::probe_client::{ProbeClient, ProbeError, ProbeResponse};
-use greenroom_origin::response_diff::differences;
 use greenroom_proxy::request::classified_request::category_name;
 use report::{ComparisonReport, ComparisonResult};
 
@@ -119,21 +118,22 @@ impl ProxyComparison<'_> {
         let direct = self.fetch_direct(probe).await?;
         let again = self.fetch_proxied(probe, false).await?;
         survey.learn(probe, &direct.body);
-        let places = |other: &ProbeResponse| differences(&probe.target, &direct, other);
-        let (mut found, kept_s) = (places(&first), age_s(&again));
-        found.merge(places(&again));
-        if found.is_empty() {
+        let depth = ComparisonDepth::Fields(&probe.target);
+        let difference = |other: &ProbeResponse| compare(&direct.compared(), &other.compared(), depth);
+        let found = difference(&first).merge(difference(&again));
+        if !found.is_unexplained() {
             return Ok(ComparisonResult::from_equal(direct.status, &found));
         }
         // The server's response may have changed by now.
         let direct_again = self.fetch_direct(probe).await?;
-        let moved = differences(&probe.target, &direct, &direct_again);
-        if !moved.is_empty() && found.is_within(&moved) {
+        let moved = difference(&direct_again);
+        if found.is_within(&moved) {
             return Ok(ComparisonResult::Explained("the server itself changed it meanwhile"));
         }
         // The cached response may be older, within its TTL.
         let fresh = self.fetch_proxied(probe, true).await?;
-        if kept_s.or(age_s(&first)).is_some() && differences(&probe.target, &direct_again, &fresh).is_empty() {
+        let fresh_difference = compare(&direct_again.compared(), &fresh.compared(), depth);
+        if age_s(&again).or(age_s(&first)).is_some() && !fresh_difference.is_unexplained() {
             return Ok(ComparisonResult::Explained("kept before it changed, within its lifetime"));
         }
         Ok(ComparisonResult::Different(found.places()))

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use greenroom_dialect::redact;
+use greenroom_dialect::response_comparison::ResponseComparison;
 use serde::Serialize;
-
-use greenroom_origin::response_diff::ResponseDiff;
 
 /// Differences that are listed.
 const MAX_DETAILS: usize = 100;
@@ -70,12 +69,13 @@ pub struct ComparisonReport {
 }
 
 impl ComparisonResult {
-    /// Result of two responses with this status that are equal but for accepted differences. Two failures show nothing.
-    pub(super) fn from_equal(status: u16, found: &ResponseDiff) -> Self {
-        match status {
-            500.. => Self::Unanswered,
-            400..500 => Self::Refused,
-            _ => found.explanation().map_or(Self::Equal, Self::Explained),
+    /// Result of responses with this status that are equal but for accepted differences. Two failures show nothing.
+    pub(super) fn from_equal(status: u16, found: &ResponseComparison) -> Self {
+        match (status, found) {
+            (500.., _) => Self::Unanswered,
+            (400..500, _) => Self::Refused,
+            (_, ResponseComparison::Volatile(reason)) => Self::Explained(reason),
+            _ => Self::Equal,
         }
     }
 }
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn refusals_and_failures_are_not_called_the_same() {
-        let none = ResponseDiff::default();
+        let none = ResponseComparison::Respelled;
         assert_eq!(ComparisonResult::from_equal(200, &none), ComparisonResult::Equal);
         assert_eq!(ComparisonResult::from_equal(401, &none), ComparisonResult::Refused);
         assert_eq!(ComparisonResult::from_equal(503, &none), ComparisonResult::Unanswered);

@@ -16,7 +16,7 @@ async fn the_first_sync_takes_every_page_and_the_next_one_only_what_is_new() {
     assert!(newest["at_ms"].as_u64() >= page["items"][1]["at_ms"].as_u64());
     assert!(newest["user"].is_string() && newest["title"].is_string() && newest["server"] == "home");
     house.server.request_log().reset();
-    assert_eq!(house.sync().await["message"], "Nothing new.");
+    assert_eq!(house.sync().await["message"], "No new playbacks.");
     assert!(house.reached("/status/sessions/history/all") <= 2, "not all of it again");
     house.end().await;
 }
@@ -70,6 +70,6 @@ async fn what_was_played_on_a_jellyfin_comes_from_its_log_with_names() {
     assert!(page["total"].as_u64() > Some(10), "{page}");
     let row = &page["items"][0];
     assert!(!row["title"].as_str().expect("a title").contains("has finished playing"), "{row}");
-    assert_eq!(house.sync().await["message"], "Nothing new.");
+    assert_eq!(house.sync().await["message"], "No new playbacks.");
     house.end().await;
 }

@@ -73,7 +73,7 @@ async fn what_was_decided_before_says_why() {
     let again = house.sync(house.rows(0..2), json!({"mode": "replace"})).await;
     let row = &again["rows"][0];
     assert_eq!((&row["outcome"], &row["source"]), (&json!("found"), &json!("confirmed")), "{row}");
-    assert_eq!(row["item"]["reasons"], json!(["found, written and read back before"]));
+    assert_eq!(row["item"]["reasons"], json!(["written and confirmed before"]));
     house.close().await;
 }
 

@@ -56,7 +56,7 @@ async fn broken_playlists_are_refused_in_a_sentence_and_write_nothing() {
     let cases = [
         (json!("colour,taste\nred,sweet\n"), 422, "the columns are colour, taste"),
         (json!(""), 422, "the playlist is empty"),
-        (json!("a\u{0}b"), 422, "no text"),
+        (json!("a\u{0}b"), 422, "not a text file"),
         (json!([]), 422, "no rows"),
         (json!({"songlist": []}), 422, "no list of tracks"),
         (json!({"server": "home"}), 400, "needs \"server\" and \"playlist\""),

@@ -101,11 +101,13 @@ async fn a_server_that_somebody_waits_for_is_left_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_error_stops_the_round_and_makes_a_pause() {
     let tasks = TaskTracker::new();
-    let go = Arc::new(Notify::new());
-    let held = Arc::clone(&go);
+    // The first fails only once the second is on its way, which on a slow machine would otherwise never begin.
+    let (fail, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (failing, held) = (Arc::clone(&fail), Arc::clone(&go));
     let upstream = ScriptedServer::start(&tasks, move |request| {
         if request.target == children(20) {
-            ScriptedReply::Bytes(answer("500 Internal Server Error", "text/plain", "no"))
+            let error = answer("500 Internal Server Error", "text/plain", "no");
+            ScriptedReply::Held(Arc::clone(&failing), error)
         } else if request.target == children(21) {
             ScriptedReply::Held(Arc::clone(&held), plex(request))
         } else {
@@ -120,8 +122,9 @@ async fn the_first_error_stops_the_round_and_makes_a_pause() {
         client.get(&children(season)).await;
     }
     client.get(&children(2)).await;
-    until(&stage, |server| server.prefetch.counters.snapshot().failed == 1).await;
     upstream.until(|upstream| upstream.count("GET", &children(21)) == 1).await;
+    fail.notify_one();
+    until(&stage, |server| server.prefetch.counters.snapshot().failed == 1).await;
     go.notify_one();
     until(&stage, |server| skipped(server, "stopped") == 1).await;
     assert_eq!(upstream.count("GET", &children(22)), 0, "the last of three was never asked");

@@ -1,6 +1,6 @@
 //! The queue against a naive model, by its guarantees, and with cancellation at every moment.
 
-mod leaving;
+mod cancellation;
 mod naive;
 mod promises;
 mod sparing;
@@ -10,28 +10,28 @@ use greenroom_dialect::class::Class;
 use crate::scheduler::priority::Priority;
 use crate::scheduler::slots::{Admission, HeldSlot, SlotLimits, SlotRequest, Slots, WaiterId};
 
-fn read(rank: Priority, class: Class, app: usize) -> SlotRequest {
-    SlotRequest { rank, class: Some(class), app }
+fn read(priority: Priority, class: Class, app: usize) -> SlotRequest {
+    SlotRequest { priority, class: Some(class), app }
 }
 
 fn write(app: usize) -> SlotRequest {
-    SlotRequest { rank: Priority::Write, class: None, app }
+    SlotRequest { priority: Priority::Write, class: None, app }
 }
 
-fn placed(places: &mut Slots, claim: SlotRequest) -> HeldSlot {
-    match places.request(claim, 0) {
-        Admission::Granted(held) => held,
-        other => panic!("no place for {claim:?}: {other:?}"),
+fn granted(slots: &mut Slots, request: SlotRequest) -> HeldSlot {
+    match slots.request(request, 0) {
+        Admission::Granted(slot) => slot,
+        other => panic!("no place for {request:?}: {other:?}"),
     }
 }
 
-fn waits(places: &mut Slots, claim: SlotRequest) -> WaiterId {
-    match places.request(claim, 0) {
-        Admission::Waits { ticket, instead_of: None } => ticket,
-        other => panic!("{claim:?} does not wait: {other:?}"),
+fn waits(slots: &mut Slots, request: SlotRequest) -> WaiterId {
+    match slots.request(request, 0) {
+        Admission::Waits { waiter_id, displaced: None } => waiter_id,
+        other => panic!("{request:?} does not wait: {other:?}"),
     }
 }
 
-fn limits(places: usize) -> SlotLimits {
-    SlotLimits::new(places, 1000)
+fn limits(slots: usize) -> SlotLimits {
+    SlotLimits::new(slots, 1000)
 }

@@ -12,56 +12,57 @@ const APPS: usize = 3;
 /// A request of the model, waiting or granted.
 #[derive(Debug, Clone)]
 struct ModelRequest {
-    claim: SlotRequest,
-    ticket: Option<WaiterId>,
+    request: SlotRequest,
+    waiter_id: Option<WaiterId>,
 }
 
 struct SchedulerModel {
     limits: SlotLimits,
     waiting: Vec<ModelRequest>,
-    seated: Vec<ModelRequest>,
+    in_progress: Vec<ModelRequest>,
     /// All grants: priority and app, in order.
     history: Vec<(Priority, usize)>,
     called: u32,
 }
 
 impl SchedulerModel {
-    fn fits(&self, claim: SlotRequest) -> bool {
-        let seated = |fits: &dyn Fn(&SlotRequest) -> bool| self.seated.iter().filter(|one| fits(&one.claim)).count();
-        seated(&|_| true) < self.limits.slots
-            && (claim.class.is_none() || seated(&|one| one.class.is_some()) < self.limits.reads)
-            && seated(&|one| one.class == claim.class) < self.limits.per_class
+    fn fits(&self, request: SlotRequest) -> bool {
+        let in_progress =
+            |fits: &dyn Fn(&SlotRequest) -> bool| self.in_progress.iter().filter(|one| fits(&one.request)).count();
+        in_progress(&|_| true) < self.limits.slots
+            && (request.class.is_none() || in_progress(&|one| one.class.is_some()) < self.limits.reads)
+            && in_progress(&|one| one.class == request.class) < self.limits.per_class
     }
 
     fn last_turn(&self, is: impl Fn(&(Priority, usize)) -> bool) -> Option<usize> {
         self.history.iter().rposition(is)
     }
 
-    fn seat(&mut self, person: ModelRequest) {
-        self.history.push((person.claim.rank, person.claim.app));
-        self.seated.push(person);
+    fn grant(&mut self, request_state: ModelRequest) {
+        self.history.push((request_state.request.priority, request_state.request.app));
+        self.in_progress.push(request_state);
     }
 
     /// The next one, as a position among the waiting.
     fn next(&self) -> Option<usize> {
-        let fitting = self.waiting.iter().enumerate().filter(|(_, one)| self.fits(one.claim));
+        let fitting = self.waiting.iter().enumerate().filter(|(_, one)| self.fits(one.request));
         let by_age = (self.called + 1).is_multiple_of(SHARE);
         let urgency = |(at, one): &(usize, &ModelRequest)| {
-            let SlotRequest { rank, app, .. } = one.claim;
-            let of_rank = if by_age { self.last_turn(|turn| turn.0 == rank) } else { None };
-            (of_rank, rank, self.last_turn(|turn| *turn == (rank, app)), *at)
+            let SlotRequest { priority, app, .. } = one.request;
+            let of_rank = if by_age { self.last_turn(|turn| turn.0 == priority) } else { None };
+            (of_rank, priority, self.last_turn(|turn| *turn == (priority, app)), *at)
         };
         fitting.min_by_key(urgency).map(|(at, _)| at)
     }
 
-    /// The request refused so that `claim` can wait: a position, or `None` for the claim itself.
-    fn victim(&self, claim: SlotRequest) -> Option<usize> {
-        let ranks = self.waiting.iter().map(|one| one.claim.rank);
-        let lowest = ranks.chain([claim.rank]).max().expect("there is one");
-        let mut all: Vec<SlotRequest> = self.waiting.iter().map(|one| one.claim).collect();
-        all.push(claim);
-        let length = |app| all.iter().filter(|one| (one.rank, one.app) == (lowest, app)).count();
-        let lowest = all.iter().enumerate().filter(|(_, one)| one.rank == lowest);
+    /// The request refused so that `request` can wait: a position, or `None` for the request itself.
+    fn victim(&self, request: SlotRequest) -> Option<usize> {
+        let ranks = self.waiting.iter().map(|one| one.request.priority);
+        let lowest = ranks.chain([request.priority]).max().expect("there is one");
+        let mut all: Vec<SlotRequest> = self.waiting.iter().map(|one| one.request).collect();
+        all.push(request);
+        let length = |app| all.iter().filter(|one| (one.priority, one.app) == (lowest, app)).count();
+        let lowest = all.iter().enumerate().filter(|(_, one)| one.priority == lowest);
         let (at, _) = lowest.max_by_key(|(at, one)| (length(one.app), *at)).expect("there is one");
         (at < self.waiting.len()).then_some(at)
     }
@@ -76,12 +77,12 @@ enum Event {
 }
 
 fn claims() -> impl Strategy<Value = SlotRequest> {
-    let reads = (1..Priority::EVERY.len(), 0..CLASSES.len(), 0..APPS).prop_map(|(rank, class, app)| SlotRequest {
-        rank: Priority::EVERY[rank],
+    let reads = (1..Priority::EVERY.len(), 0..CLASSES.len(), 0..APPS).prop_map(|(priority, class, app)| SlotRequest {
+        priority: Priority::EVERY[priority],
         class: Some(CLASSES[class]),
         app,
     });
-    let writes = (0..APPS).prop_map(|app| SlotRequest { rank: Priority::Write, class: None, app });
+    let writes = (0..APPS).prop_map(|app| SlotRequest { priority: Priority::Write, class: None, app });
     prop_oneof![4 => reads, 1 => writes]
 }
 
@@ -96,7 +97,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
 
 /// Model and queue side by side.
 struct ModelComparison {
-    places: Slots,
+    slots: Slots,
     model: SchedulerModel,
     /// Slots of the model's granted requests, in the same order.
     held: Vec<HeldSlot>,
@@ -104,30 +105,31 @@ struct ModelComparison {
 
 impl ModelComparison {
     fn new(limits: SlotLimits) -> Self {
-        let model = SchedulerModel { limits, waiting: Vec::new(), seated: Vec::new(), history: Vec::new(), called: 0 };
-        Self { places: Slots::new(limits), model, held: Vec::new() }
+        let model =
+            SchedulerModel { limits, waiting: Vec::new(), in_progress: Vec::new(), history: Vec::new(), called: 0 };
+        Self { slots: Slots::new(limits), model, held: Vec::new() }
     }
 
-    fn enter(&mut self, claim: SlotRequest) {
+    fn enter(&mut self, request: SlotRequest) {
         let model = &mut self.model;
-        match self.places.request(claim, 0) {
-            Admission::Granted(held) => {
-                assert!(model.fits(claim), "{claim:?} had to wait");
-                model.seat(ModelRequest { claim, ticket: None });
-                self.held.push(held);
+        match self.slots.request(request, 0) {
+            Admission::Granted(slot) => {
+                assert!(model.fits(request), "{request:?} had to wait");
+                model.grant(ModelRequest { request, waiter_id: None });
+                self.held.push(slot);
             }
-            Admission::Waits { ticket, instead_of } => {
-                assert!(!model.fits(claim), "{claim:?} could have had a place");
+            Admission::Waits { waiter_id, displaced } => {
+                assert!(!model.fits(request), "{request:?} could have had a place");
                 let is_full = model.waiting.len() == model.limits.max_waiting;
-                let victim = is_full.then(|| model.victim(claim).expect("somebody else"));
-                let victim = victim.map(|at| model.waiting.remove(at).ticket.expect("he waited"));
-                assert_eq!(instead_of, victim);
-                model.waiting.push(ModelRequest { claim, ticket: Some(ticket) });
+                let victim = is_full.then(|| model.victim(request).expect("somebody else"));
+                let victim = victim.map(|at| model.waiting.remove(at).waiter_id.expect("he waited"));
+                assert_eq!(displaced, victim);
+                model.waiting.push(ModelRequest { request, waiter_id: Some(waiter_id) });
             }
             Admission::Refused => {
-                assert!(!model.fits(claim));
+                assert!(!model.fits(request));
                 assert_eq!(model.waiting.len(), model.limits.max_waiting);
-                assert_eq!(model.victim(claim), None);
+                assert_eq!(model.victim(request), None);
             }
         }
     }
@@ -136,8 +138,8 @@ impl ModelComparison {
         if self.model.waiting.is_empty() {
             return;
         }
-        let gone = self.model.waiting.remove(which % self.model.waiting.len());
-        self.places.cancel(gone.ticket.expect("he waited"), CancelReason::Dropped, 0);
+        let cancelled = self.model.waiting.remove(which % self.model.waiting.len());
+        self.slots.cancel(cancelled.waiter_id.expect("he waited"), CancelReason::Dropped, 0);
     }
 
     fn release(&mut self, which: usize) {
@@ -145,31 +147,32 @@ impl ModelComparison {
             return;
         }
         let at = which % self.held.len();
-        self.model.seated.remove(at);
-        let next = self.places.release(self.held.remove(at), 0);
+        self.model.in_progress.remove(at);
+        let next = self.slots.release(self.held.remove(at), 0);
         let expected = self.model.next().map(|at| self.model.waiting.remove(at));
-        assert_eq!(next.as_ref().map(|(ticket, _)| *ticket), expected.as_ref().and_then(|one| one.ticket));
-        if let (Some((_, held)), Some(person)) = (next, expected) {
+        assert_eq!(next.as_ref().map(|(waiter_id, _)| *waiter_id), expected.as_ref().and_then(|one| one.waiter_id));
+        if let (Some((_, slot)), Some(request_state)) = (next, expected) {
             self.model.called += 1;
-            self.held.push(held);
-            self.model.seat(person);
+            self.held.push(slot);
+            self.model.grant(request_state);
         }
     }
 
     fn check(&self) {
-        let SlotLimits { slots: places, reads, per_class, max_waiting } = self.model.limits;
-        let seated = &self.model.seated;
-        assert!(seated.len() <= places);
-        assert!(seated.iter().filter(|one| one.claim.class.is_some()).count() <= reads);
+        let SlotLimits { slots, reads, per_class, max_waiting } = self.model.limits;
+        let in_progress = &self.model.in_progress;
+        assert!(in_progress.len() <= slots);
+        assert!(in_progress.iter().filter(|one| one.request.class.is_some()).count() <= reads);
         for class in CLASSES.map(Some).into_iter().chain([None]) {
-            assert!(seated.iter().filter(|one| one.claim.class == class).count() <= per_class, "{class:?}");
+            assert!(in_progress.iter().filter(|one| one.request.class == class).count() <= per_class, "{class:?}");
         }
         assert!(self.model.waiting.len() <= max_waiting);
         assert_eq!(self.model.next(), None, "somebody waits in front of a free place");
-        for (rank, tally) in Priority::EVERY.into_iter().zip(self.places.tallies()) {
-            let of_rank = |people: &[ModelRequest]| people.iter().filter(|one| one.claim.rank == rank).count();
-            assert_eq!(tally.in_flight, of_rank(seated));
-            assert_eq!(tally.waiting, of_rank(&self.model.waiting));
+        for (priority, counters) in Priority::EVERY.into_iter().zip(self.slots.counters()) {
+            let of_rank =
+                |people: &[ModelRequest]| people.iter().filter(|one| one.request.priority == priority).count();
+            assert_eq!(counters.in_flight, of_rank(in_progress));
+            assert_eq!(counters.waiting, of_rank(&self.model.waiting));
         }
     }
 }
@@ -179,14 +182,14 @@ proptest! {
 
     #[test]
     fn it_does_what_the_naive_model_does(
-        places in 2_usize..10,
+        slots in 2_usize..10,
         max_waiting in 1_usize..20,
         events in events(),
     ) {
-        let mut both = ModelComparison::new(SlotLimits::new(places, max_waiting));
+        let mut both = ModelComparison::new(SlotLimits::new(slots, max_waiting));
         for event in events {
             match event {
-                Event::Enter(claim) => both.enter(claim),
+                Event::Enter(request) => both.enter(request),
                 Event::Leave(which) => both.leave(which),
                 Event::Release(which) => both.release(which),
             }

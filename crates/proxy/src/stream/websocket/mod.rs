@@ -40,59 +40,62 @@ const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
 /// Passes a socket through.
-pub async fn pass(visit: ProxyRequest, target: &str, mut parts: request::Parts, _body: Incoming) -> Response<Body> {
+pub async fn pass(request: ProxyRequest, target: &str, mut parts: request::Parts, _body: Incoming) -> Response<Body> {
     let client_upgrade = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
     let client_upgrade = client_upgrade.filter(|_| parts.method == Method::GET);
-    let handshake =
-        Handshake { target: visit.target_for_server(target).into_owned(), headers: handshake_headers(&visit, &parts) };
-    let (Some(client_upgrade), Ok(request)) = (client_upgrade, handshake.request(&visit.server)) else {
-        return response::problem(&visit, StatusCode::BAD_REQUEST, "this is not a WebSocket request");
+    let handshake = Handshake {
+        target: request.target_for_server(target).into_owned(),
+        headers: handshake_headers(&request, &parts),
     };
-    let seat = match acquire_socket_permit(&visit) {
-        Ok(seat) => seat,
-        Err(refusal) => return *refusal,
+    let (Some(client_upgrade), Ok(upstream_request)) = (client_upgrade, handshake.upstream_request(&request.server))
+    else {
+        return response::problem(&request, StatusCode::BAD_REQUEST, "this is not a WebSocket request");
     };
-    visit.server.counters.streams.fetch_add(1, Ordering::Relaxed);
-    if let Some(outage) = visit.server.origin.breaker.outage() {
-        let accepted = outage::may_open_socket(&visit, &outage).then(|| accept(&parts.headers)).flatten();
+    let permit = match acquire_socket_permit(&request) {
+        Ok(permit) => permit,
+        Err(rejection) => return *rejection,
+    };
+    request.server.counters.streams.fetch_add(1, Ordering::Relaxed);
+    if let Some(outage) = request.server.origin.breaker.outage() {
+        let accepted = outage::may_open_socket(&request, &outage).then(|| accept(&parts.headers)).flatten();
         let Some(response) = accepted else {
-            return outage::refuse(&visit, "the media server is down, and no socket can be opened");
+            return outage::refuse(&request, "the media server is down, and no socket can be opened");
         };
-        let response = outage::record_offline_response(&visit, response);
-        let owner = Relay::new(visit, handshake, seat);
-        owner.visit.server.origin.tasks.clone().spawn(async move {
+        let response = outage::record_offline_response(&request, response);
+        let relay = Relay::new(request, handshake, permit);
+        relay.request.server.origin.tasks.clone().spawn(async move {
             if let Ok(client) = client_upgrade.await {
-                owner.run(open(client, Role::Server).await, None).await;
+                relay.run(open(client, Role::Server).await, None).await;
             }
         });
         return response;
     }
-    visit.app.upstream_requests.fetch_add(1, Ordering::Relaxed);
-    access_log::record_reached(&visit);
-    visit.server.record_passed(stats::STREAMS, &visit.app);
-    let generation = visit.identity.generation();
-    let asked = visit.server.origin.send(request, UpstreamRequestKind::Read, handshake.key());
+    request.classified.app.upstream_requests.fetch_add(1, Ordering::Relaxed);
+    access_log::record_reached(&request);
+    request.server.record_passed(stats::STREAMS, &request.classified.app);
+    let generation = request.classified.identity.generation();
+    let sent = request.server.origin.send(upstream_request, UpstreamRequestKind::Read, handshake.key());
     let Ok(Ok(mut response)) =
-        visit.server.origin.clock.timeout(visit.server.origin.settings.load_timeout, asked).await
+        request.server.origin.clock.timeout(request.server.origin.settings.load_timeout, sent).await
     else {
-        visit.server.origin.record_failure();
+        request.server.origin.record_failure();
         let message = "the media server cannot be reached";
-        return response::problem(&visit, StatusCode::SERVICE_UNAVAILABLE, message);
+        return response::problem(&request, StatusCode::SERVICE_UNAVAILABLE, message);
     };
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        invalidate::apply_refusal(&visit, response.status());
-        return response::forwarded(forward::open(&visit, response), "socket");
+        invalidate::apply_token_rejection(&request, response.status());
+        return response::forwarded(forward::open(&request, response), "socket");
     }
     let server_upgrade = hyper::upgrade::on(&mut response);
-    let owner = Relay::new(visit, handshake, seat);
-    owner.visit.server.origin.tasks.clone().spawn(async move {
+    let relay = Relay::new(request, handshake, permit);
+    relay.request.server.origin.tasks.clone().spawn(async move {
         if let (Ok(client), Ok(server)) = (client_upgrade.await, server_upgrade.await) {
             let client = open(client, Role::Server).await;
             let socket = open(server, Role::Client).await;
-            owner.run(client, Some(UpstreamSocket { socket, generation })).await;
+            relay.run(client, Some(UpstreamSocket { socket, generation })).await;
         }
     });
-    switch(&response)
+    switching_from_server(&response)
 }
 
 /// The client's handshake, for opening further upstream sockets.
@@ -102,10 +105,11 @@ struct Handshake {
 }
 
 impl Handshake {
-    fn request(&self, server: &Server) -> Result<Request<Body>, http::Error> {
-        let mut request = Request::builder().uri(server.origin.client.uri(&self.target)?).body(Body::empty())?;
-        *request.headers_mut() = self.headers.clone();
-        Ok(request)
+    fn upstream_request(&self, server: &Server) -> Result<Request<Body>, http::Error> {
+        let mut upstream_request =
+            Request::builder().uri(server.origin.client.uri(&self.target)?).body(Body::empty())?;
+        *upstream_request.headers_mut() = self.headers.clone();
+        Ok(upstream_request)
     }
 
     fn key(&self) -> u64 {
@@ -120,22 +124,22 @@ async fn open(upgraded: Upgraded, role: Role) -> Socket {
 }
 
 /// The handshake as sent to the server; compression is not offered, so that frames can be read.
-fn handshake_headers(visit: &ProxyRequest, parts: &request::Parts) -> HeaderMap {
-    let mut headers = headers_for_server(visit, &parts.headers);
+fn handshake_headers(request: &ProxyRequest, parts: &request::Parts) -> HeaderMap {
+    let mut headers = headers_for_server(request, &parts.headers);
     headers.extend(headers::websocket_handshake(&parts.headers));
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     headers
 }
 
-fn switch(from_server: &Response<Incoming>) -> Response<Body> {
+fn switching_from_server(from_server: &Response<Incoming>) -> Response<Body> {
     switching(headers::for_client(from_server.headers()))
 }
 
 /// Greenroom's own response to a handshake; `None` if it is invalid, or requests a protocol that only the server can
 /// choose.
-fn accept(asked: &HeaderMap) -> Option<Response<Body>> {
-    let key = asked.get(SEC_WEBSOCKET_KEY).filter(|_| !asked.contains_key(SEC_WEBSOCKET_PROTOCOL))?;
+fn accept(client: &HeaderMap) -> Option<Response<Body>> {
+    let key = client.get(SEC_WEBSOCKET_KEY).filter(|_| !client.contains_key(SEC_WEBSOCKET_PROTOCOL))?;
     let mut headers = HeaderMap::new();
     headers.insert(SEC_WEBSOCKET_ACCEPT, derive_accept_key(key.as_bytes()).parse().ok()?);
     Some(switching(headers))

@@ -18,14 +18,14 @@ use crate::invalidate;
 use crate::invalidate::InvalidationSource;
 use crate::proxy_request::ProxyRequest;
 use crate::stream::websocket::idle_timeout::IdleTimer;
-use crate::stream::websocket::reconnects::{PAUSE, ReconnectHistory};
+use crate::stream::websocket::reconnects::{RETRY_PAUSE, ReconnectHistory};
 use greenroom_origin::breaker::ReattachGuard;
 use greenroom_origin::client::UpstreamRequestKind;
 
 /// Max subscriptions of a client that are repeated to a new upstream socket.
 const MAX_SUBSCRIPTIONS: usize = 16;
 /// Timeout for the client to read the last message.
-const GOODBYE: Duration = Duration::from_secs(1);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Reason why relaying ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub(super) struct UpstreamSocket {
 
 /// Relay of one client's socket.
 pub(super) struct Relay {
-    pub(super) visit: ProxyRequest,
+    pub(super) request: ProxyRequest,
     handshake: Handshake,
     idle_timer: IdleTimer,
     /// Permit of the socket, released on drop.
@@ -61,9 +61,9 @@ struct ClientSide {
 
 impl Relay {
     /// A relay for a client with this handshake and permit.
-    pub(super) fn new(visit: ProxyRequest, handshake: Handshake, seat: ConcurrencyPermit<Partition>) -> Self {
-        let quiet = IdleTimer::start(visit.server.origin.clock.clone());
-        Self { visit, handshake, idle_timer: quiet, _permit: seat }
+    pub(super) fn new(request: ProxyRequest, handshake: Handshake, permit: ConcurrencyPermit<Partition>) -> Self {
+        let idle_timer = IdleTimer::start(request.server.origin.clock.clone());
+        Self { request, handshake, idle_timer, _permit: permit }
     }
 
     /// Relays until the client leaves, the server ends it, or the socket is idle for too long.
@@ -73,53 +73,52 @@ impl Relay {
         tokio::select! {
             () = self.relay(&mut client, server) => {}
             () = self.idle_timer.expired() => {}
-            () = self.visit.server.origin.stop.cancelled() => {}
+            () = self.request.server.origin.stop.cancelled() => {}
         }
         // A client that stops reading must not delay shutdown.
-        drop(self.visit.server.origin.clock.timeout(GOODBYE, client.to.close()).await);
+        let _ = self.request.server.origin.clock.timeout(CLOSE_TIMEOUT, client.to.close()).await;
     }
 
     async fn relay(&self, client: &mut ClientSide, mut server: Option<UpstreamSocket>) {
-        let mut losses = ReconnectHistory::default();
-        let mut has_repeated = false;
+        let mut history = ReconnectHistory::default();
+        let mut has_resubscribed = false;
         loop {
             if let Some(server) = server.take() {
-                let attached_us = self.visit.server.origin.clock.now_us();
-                if self.pass_on(client, server).await == RelayEnd::Done {
+                let opened_us = self.request.server.origin.clock.now_us();
+                if self.relay_connected(client, server).await == RelayEnd::Done {
                     return;
                 }
-                losses.record(self.visit.server.origin.clock.since_ms(attached_us), has_repeated);
+                history.record(self.request.server.origin.clock.since_ms(opened_us), has_resubscribed);
             }
-            if losses.suggests_outage() {
-                self.visit.server.origin.breaker.record_restart_sign(self.now_ms());
+            if history.suggests_outage() {
+                self.request.server.origin.breaker.record_restart_sign(self.now_ms());
             }
-            let Some(mut attached) = self.attach(client, &mut losses).await else { return };
-            has_repeated = !losses.failed_after_resubscribe && !client.subscriptions.is_empty();
-            if has_repeated {
+            let Some(mut upstream) = self.reconnect(client, &mut history).await else { return };
+            has_resubscribed = !history.failed_after_resubscribe && !client.subscriptions.is_empty();
+            if has_resubscribed {
                 for (_, subscription) in &client.subscriptions {
-                    // If this socket is lost too, the next message shows it.
-                    drop(attached.socket.send(subscription.clone()).await);
+                    let _ = upstream.socket.send(subscription.clone()).await; // a lost socket shows with the next message
                 }
             }
-            server = Some(attached);
+            server = Some(upstream);
         }
     }
 
     /// Relays while both sides are connected.
-    async fn pass_on(&self, client: &mut ClientSide, server: UpstreamSocket) -> RelayEnd {
-        let visit = &self.visit;
+    async fn relay_connected(&self, client: &mut ClientSide, server: UpstreamSocket) -> RelayEnd {
+        let request = &self.request;
         let UpstreamSocket { socket, generation } = server;
         self.mark_proven(generation);
-        let watching = LiveSignalGuard::start(&visit.server, &visit.identity);
+        let signal = LiveSignalGuard::start(&request.server, &request.classified.identity);
         let (mut to_server, mut from_server) = socket.split();
-        let mut down = std::pin::pin!(visit.server.origin.breaker.wait_down());
-        let ended = loop {
+        let mut down = std::pin::pin!(request.server.origin.breaker.wait_down());
+        let end = loop {
             tokio::select! {
                 // The server's messages come first: a client that leaves can wait.
                 biased;
                 message = from_server.next() => match message {
                     Some(Ok(Message::Close(frame))) if is_for_this_client(frame.as_ref()) => {
-                        drop(client.to.send(Message::Close(frame)).await);
+                        let _ = client.to.send(Message::Close(frame)).await; // the relay ends either way
                         break RelayEnd::Done;
                     }
                     Some(Ok(Message::Close(_)) | Err(_)) | None => break RelayEnd::ServerLost,
@@ -145,73 +144,74 @@ impl Relay {
                 },
             }
         };
-        if ended == RelayEnd::Done {
-            drop(to_server.close().await);
+        if end == RelayEnd::Done {
+            let _ = to_server.close().await; // the relay ends either way
         }
         // While the socket was open, the server accepted the token.
         self.mark_proven(generation);
-        drop(watching);
-        ended
+        drop(signal);
+        end
     }
 
     /// Proves the token by its open socket, unless it was revoked since, because a later revocation wins.
     fn mark_proven(&self, generation: u64) {
-        self.visit.identity.mark_proven(self.now_ms(), generation);
+        self.request.classified.identity.mark_proven(self.now_ms(), generation);
     }
 
     fn apply(&self, message: &Message) {
-        let (server, by) = (&self.visit.server, InvalidationSource::ClientEvent(&self.visit.identity));
+        let (server, source) =
+            (&self.request.server, InvalidationSource::ClientEvent(&self.request.classified.identity));
         match message {
-            Message::Text(text) => apply_frame(server, text.as_bytes(), by),
-            Message::Binary(bytes) => apply_frame(server, bytes, by),
+            Message::Text(text) => apply_frame(server, text.as_bytes(), source),
+            Message::Binary(bytes) => apply_frame(server, bytes, source),
             _ => {}
         }
     }
 
     /// Opens a new upstream socket; `None` if the client left, or the server rejects it.
-    async fn attach(&self, client: &mut ClientSide, losses: &mut ReconnectHistory) -> Option<UpstreamSocket> {
-        let server = &self.visit.server;
-        let mut attaching: Option<ReattachGuard<'_>> = Some(server.origin.breaker.begin_reattach());
-        if let Some(pause) = losses.retry_delay() {
+    async fn reconnect(&self, client: &mut ClientSide, history: &mut ReconnectHistory) -> Option<UpstreamSocket> {
+        let server = &self.request.server;
+        let mut reattach: Option<ReattachGuard<'_>> = Some(server.origin.breaker.begin_reattach());
+        if let Some(pause) = history.retry_delay() {
             let wait = async {
                 tokio::select! {
                     () = server.origin.clock.sleep(pause) => false,
                     () = server.origin.breaker.wait_down() => true,
                 }
             };
-            if self.unless_gone(client, wait).await? {
+            if self.while_connected(client, wait).await? {
                 // An outage lost all sockets, so there is no delay once the server is back.
-                losses.short = 0;
+                history.short_lived = 0;
             }
         }
         loop {
-            self.unless_gone(client, server.origin.breaker.wait_back()).await?;
-            match self.unless_gone(client, self.try_attach()).await? {
-                AttachResult::Open(attached) => {
-                    invalidate::invalidate_missed(server, &self.visit.identity);
-                    drop(attaching.take());
-                    tracing::debug!(server = server.name(), "a client's socket is attached again");
-                    return Some(*attached);
+            self.while_connected(client, server.origin.breaker.wait_back()).await?;
+            match self.while_connected(client, self.try_reconnect()).await? {
+                AttachResult::Open(upstream) => {
+                    invalidate::invalidate_missed(server, &self.request.classified.identity);
+                    drop(reattach.take());
+                    tracing::debug!(server = server.name(), "upstream socket reconnected");
+                    return Some(*upstream);
                 }
                 AttachResult::Refused => {
                     let code = CloseCode::Policy;
-                    let frame = CloseFrame { code, reason: "the media server refuses this socket".into() };
-                    drop(client.to.send(Message::Close(Some(frame))).await);
+                    let frame = CloseFrame { code, reason: "the media server rejects this socket".into() };
+                    let _ = client.to.send(Message::Close(Some(frame))).await; // the relay ends either way
                     return None;
                 }
                 AttachResult::Unreachable => {
-                    self.unless_gone(client, server.origin.clock.sleep(PAUSE.0)).await?;
+                    self.while_connected(client, server.origin.clock.sleep(RETRY_PAUSE.0)).await?;
                 }
             }
         }
     }
 
     /// Runs a future while the client has no upstream socket: only its pings are answered.
-    async fn unless_gone<T>(&self, client: &mut ClientSide, doing: impl Future<Output = T>) -> Option<T> {
-        let mut doing = std::pin::pin!(doing);
+    async fn while_connected<T>(&self, client: &mut ClientSide, future: impl Future<Output = T>) -> Option<T> {
+        let mut future = std::pin::pin!(future);
         loop {
             tokio::select! {
-                done = doing.as_mut() => return Some(done),
+                result = future.as_mut() => return Some(result),
                 message = client.from.next() => {
                     // The protocol itself answers a ping, with the next flush.
                     let message = message?.ok()?;
@@ -223,12 +223,13 @@ impl Relay {
         }
     }
 
-    async fn try_attach(&self) -> AttachResult {
-        let server = &self.visit.server;
-        let Ok(request) = self.handshake.request(server) else { return AttachResult::Refused };
-        let generation = self.visit.identity.generation();
-        let asked = server.origin.send(request, UpstreamRequestKind::Write, self.handshake.key());
-        let Ok(Ok(mut response)) = server.origin.clock.timeout(server.origin.settings.load_timeout, asked).await else {
+    async fn try_reconnect(&self) -> AttachResult {
+        let server = &self.request.server;
+        let Ok(upstream_request) = self.handshake.upstream_request(server) else { return AttachResult::Refused };
+        let generation = self.request.classified.identity.generation();
+        let exchange = server.origin.send(upstream_request, UpstreamRequestKind::Write, self.handshake.key());
+        let Ok(Ok(mut response)) = server.origin.clock.timeout(server.origin.settings.load_timeout, exchange).await
+        else {
             return AttachResult::Unreachable;
         };
         match response.status() {
@@ -241,7 +242,7 @@ impl Relay {
             },
             status if status.is_server_error() => AttachResult::Unreachable,
             status => {
-                invalidate::apply_refusal(&self.visit, status);
+                invalidate::apply_token_rejection(&self.request, status);
                 AttachResult::Refused
             }
         }
@@ -249,17 +250,17 @@ impl Relay {
 
     fn record_subscription(&self, client: &mut ClientSide, message: &Message) {
         let Message::Text(text) = message else { return };
-        let Some(said) = self.visit.server.origin.settings.kind.parse_subscription(text.as_bytes()) else {
+        let Some(parsed) = self.request.server.origin.settings.kind.parse_subscription(text.as_bytes()) else {
             return;
         };
-        client.subscriptions.retain(|(name, _)| *name != said.name);
-        if said.is_start && client.subscriptions.len() < MAX_SUBSCRIPTIONS {
-            client.subscriptions.push((said.name, message.clone()));
+        client.subscriptions.retain(|(name, _)| *name != parsed.name);
+        if parsed.is_start && client.subscriptions.len() < MAX_SUBSCRIPTIONS {
+            client.subscriptions.push((parsed.name, message.clone()));
         }
     }
 
     fn now_ms(&self) -> u64 {
-        self.visit.server.origin.clock.now_ms()
+        self.request.server.origin.clock.now_ms()
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::catalogue::{CalendarDate, ItemId, ItemRecord, MediaKind};
 use crate::plex::request::PlexReadRequest;
 use crate::plex::rows::{media, tag};
+use crate::timestamp;
 
 /// A field by which items can be filtered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,17 +167,7 @@ pub(super) fn flag(call: &PlexReadRequest<'_>, record: &ItemRecord, name: &str) 
 
 /// Midnight at the start of a day, in seconds since 1970. Days before 1970 count as 1970.
 pub(super) fn seconds(day: CalendarDate) -> u64 {
-    days(i64::from(day.year), i64::from(day.month), i64::from(day.day)) * 86_400
-}
-
-/// Days since 1970 in the Gregorian calendar.
-fn days(year: i64, month: i64, day: i64) -> u64 {
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let era = year.div_euclid(400);
-    let of_era = year - era * 400;
-    let of_year = (153 * month + 2) / 5 + day - 1;
-    let of_cycle = of_era * 365 + of_era / 4 - of_era / 100 + of_year;
-    u64::try_from(era * 146_097 + of_cycle - 719_468).unwrap_or(0)
+    timestamp::read_day_s(&day.iso()).unwrap_or(0)
 }
 
 /// A time as clients write it: seconds since 1970, a day, or a time ago such as `-30d`.
@@ -195,14 +186,7 @@ pub(super) fn moment(text: &str, now_s: u64) -> Option<u64> {
         };
         return Some(now_s.saturating_sub(digits.parse::<u64>().ok()?.saturating_mul(unit)));
     }
-    if let Ok(seconds) = text.parse() {
-        return Some(seconds);
-    }
-    let mut parts = text.splitn(3, '-').map(str::parse::<i64>);
-    match (parts.next()?, parts.next()?, parts.next()?) {
-        (Ok(year), Ok(month @ 1..=12), Ok(day @ 1..=31)) => Some(days(year, month, day) * 86_400),
-        _ => None,
-    }
+    text.parse().ok().or_else(|| timestamp::read_day_s(text))
 }
 
 #[cfg(test)]

@@ -3,154 +3,158 @@
 use super::*;
 
 #[tokio::test]
-async fn what_the_server_does_not_have_is_not_offered_before_the_next_snapshot() {
-    let house = MatchingFixture::new(&three());
-    let asked = wanted("Radiohead", "Creep");
-    let item = house.resolve(&asked).await.accepted().expect("found").clone();
-    house.matching.confirm(&house.library, &asked, &item).await;
-    house.rule(MatchOverrideKind::Pin, &wanted("A", "B"), "101").await.expect("kept");
-    house.matching.mark_missing_on_server(&house.library, "101").await;
-    assert_eq!(house.told(&asked).await, "index -");
-    assert_eq!(house.told(&wanted("A", "B")).await, "index -");
-    house.publish(&three());
-    assert_eq!(house.told(&asked).await, "index 101", "what was confirmed is forgotten");
-    assert_eq!(house.told(&wanted("A", "B")).await, "pin 101", "a pin is not");
+async fn an_item_missing_on_the_server_is_not_offered_before_the_next_snapshot() {
+    let fixture = MatchingFixture::new(&three_tracks());
+    let query = track_query("Radiohead", "Creep");
+    let item = fixture.resolve(&query).await.accepted().expect("the track is accepted").clone();
+    fixture.matching.confirm(&fixture.library, &query, &item).await;
+    fixture.set_override(MatchOverrideKind::Pin, &track_query("A", "B"), "101").await.expect("store the override");
+    fixture.matching.mark_missing_on_server(&fixture.library, "101").await;
+    assert_eq!(fixture.resolution(&query).await, "index -");
+    assert_eq!(fixture.resolution(&track_query("A", "B")).await, "index -");
+    fixture.publish(&three_tracks());
+    assert_eq!(fixture.resolution(&query).await, "index 101", "what was confirmed is forgotten");
+    assert_eq!(fixture.resolution(&track_query("A", "B")).await, "pin 101", "a pin is not");
 }
 
 #[tokio::test]
-async fn what_was_missed_only_because_it_was_disowned_is_found_again_with_the_next_snapshot() {
-    let house = MatchingFixture::new(&three());
+async fn a_track_missed_only_because_its_item_was_missing_is_found_in_the_next_snapshot() {
+    let fixture = MatchingFixture::new(&three_tracks());
     let publish = |changed: &[&str]| {
         let mut builder = SnapshotBuilder::default();
-        for item in three() {
+        for item in three_tracks() {
             builder.push(item);
         }
-        house.library.publish_changed(builder.build(), 2_000, changed);
+        fixture.library.publish_changed(builder.build(), 2_000, changed);
     };
     publish(&[]);
-    let asked = wanted("Radiohead", "Creep");
-    house.matching.mark_missing_on_server(&house.library, "101").await;
-    assert_eq!(house.told(&asked).await, "index -");
-    assert_eq!(house.told(&asked).await, "index -", "it is no miss that is remembered");
+    let query = track_query("Radiohead", "Creep");
+    fixture.matching.mark_missing_on_server(&fixture.library, "101").await;
+    assert_eq!(fixture.resolution(&query).await, "index -");
+    assert_eq!(fixture.resolution(&query).await, "index -", "it is no miss that is remembered");
     // The next snapshot has it as before: nothing was added or changed.
     publish(&[]);
-    assert_eq!(house.told(&asked).await, "index 101");
+    assert_eq!(fixture.resolution(&query).await, "index 101");
 }
 
 #[tokio::test]
-async fn what_the_server_showed_for_review_is_remembered_as_that() {
-    let house = MatchingFixture::new(&three());
-    let asked = wanted("Massive Attack", "Teardrop");
-    assert_eq!(house.told(&asked).await, "index -");
+async fn a_live_result_for_review_is_cached_as_such() {
+    let fixture = MatchingFixture::new(&three_tracks());
+    let query = track_query("Massive Attack", "Teardrop");
+    assert_eq!(fixture.resolution(&query).await, "index -");
     let version = track("201", "Massive Attack", "Teardrop (Live)");
-    let judged = house.judge_live(&asked, version).await;
+    let judged = fixture.judge_live(&query, version).await;
     assert_eq!((judged.decision, judged.source), (MatchDecision::Review, MatchSource::Live));
-    let again = house.resolve(&asked).await;
+    let again = fixture.resolve(&query).await;
     assert_eq!((again.decision, again.source), (MatchDecision::Review, MatchSource::Live));
     assert_eq!(again.candidates, judged.candidates);
 }
 
 #[tokio::test]
-async fn a_search_that_shows_only_what_is_disowned_is_not_in_vain_for_ever() {
-    let house = MatchingFixture::new(&three());
-    let asked = wanted("Massive Attack", "Teardrop");
-    assert_eq!(house.told(&asked).await, "index -");
-    house.matching.mark_missing_on_server(&house.library, "201").await;
-    let gone = track("201", "Massive Attack", "Teardrop");
-    assert_eq!(house.judge_live(&asked, gone).await.decision, MatchDecision::Reject);
-    let asked = std::slice::from_ref(&asked);
+async fn a_search_that_finds_only_missing_items_is_repeated() {
+    let fixture = MatchingFixture::new(&three_tracks());
+    let query = track_query("Massive Attack", "Teardrop");
+    assert_eq!(fixture.resolution(&query).await, "index -");
+    fixture.matching.mark_missing_on_server(&fixture.library, "201").await;
+    let removed = track("201", "Massive Attack", "Teardrop");
+    assert_eq!(fixture.judge_live(&query, removed).await.decision, MatchDecision::Reject);
+    let query = std::slice::from_ref(&query);
     let (_, resolved) =
-        house.matching.resolve_with(&house.library, asked, MatchPolicy::Strict, LiveSearch::UpTo(5)).await;
-    assert!(resolved[0].is_searched, "it is asked for again");
+        fixture.matching.resolve_with(&fixture.library, query, MatchPolicy::Strict, LiveSearch::UpTo(5)).await;
+    assert!(resolved[0].is_searched, "the server is searched again");
 }
 
 #[tokio::test]
-async fn a_miss_is_answered_from_memory_until_something_came() {
-    let house = MatchingFixture::new(&three());
-    let asked = wanted("Massive Attack", "Teardrop");
-    assert_eq!(house.told(&asked).await, "index -");
-    assert_eq!(house.told(&asked).await, "miss -");
-    assert_eq!((house.count(MatchCounter::WholeIndex), house.count(MatchCounter::KnownMiss)), (1, 1));
-    assert_eq!(house.resolve_as(&asked, MatchPolicy::IdsOnly).await.source, MatchSource::Index, "of another policy");
-    let mut more = three();
+async fn a_miss_is_answered_from_the_negative_cache_until_items_are_added() {
+    let fixture = MatchingFixture::new(&three_tracks());
+    let query = track_query("Massive Attack", "Teardrop");
+    assert_eq!(fixture.resolution(&query).await, "index -");
+    assert_eq!(fixture.resolution(&query).await, "miss -");
+    assert_eq!((fixture.count(MatchCounter::WholeIndex), fixture.count(MatchCounter::KnownMiss)), (1, 1));
+    assert_eq!(fixture.resolve_as(&query, MatchPolicy::IdsOnly).await.source, MatchSource::Index, "of another policy");
+    let mut more = three_tracks();
     more.push(track("104", "Massive Attack", "Teardrop"));
-    house.publish(&more);
-    assert_eq!(house.told(&asked).await, "index 104");
+    fixture.publish(&more);
+    assert_eq!(fixture.resolution(&query).await, "index 104");
     // Items that were found and removed are searched again as well.
-    house.publish(&three());
-    assert_eq!(house.told(&asked).await, "index -");
+    fixture.publish(&three_tracks());
+    assert_eq!(fixture.resolution(&query).await, "index -");
 }
 
 #[tokio::test]
-async fn a_miss_is_held_against_what_came_and_nothing_else() {
-    let house = MatchingFixture::new(&three());
-    let missing = [wanted("Massive Attack", "Teardrop"), wanted("Burial", "Archangel")];
-    for asked in &missing {
-        assert_eq!(house.told(asked).await, "index -");
+async fn a_miss_is_matched_against_added_items_only() {
+    let fixture = MatchingFixture::new(&three_tracks());
+    let missing = [track_query("Massive Attack", "Teardrop"), track_query("Burial", "Archangel")];
+    for query in &missing {
+        assert_eq!(fixture.resolution(query).await, "index -");
     }
-    let whole = house.count(MatchCounter::WholeIndex);
+    let whole = fixture.count(MatchCounter::WholeIndex);
     let publish = |items: &[Item], changed: &[&str]| {
         let mut builder = SnapshotBuilder::default();
         for item in items {
             builder.push(item.clone());
         }
-        house.library.publish_changed(builder.build(), 2_000, changed);
+        fixture.library.publish_changed(builder.build(), 2_000, changed);
     };
-    let mut more = three();
+    let mut more = three_tracks();
     more.push(track("104", "Autechre", "Gantz Graf"));
     publish(&more, &["104"]);
-    for asked in &missing {
-        assert_eq!(house.told(asked).await, "miss -");
+    for query in &missing {
+        assert_eq!(fixture.resolution(query).await, "miss -");
     }
-    assert_eq!((house.count(MatchCounter::WholeIndex), house.count(MatchCounter::DeltaOnly)), (whole, 2));
-    for asked in &missing {
-        assert_eq!(house.told(asked).await, "miss -");
+    assert_eq!((fixture.count(MatchCounter::WholeIndex), fixture.count(MatchCounter::DeltaOnly)), (whole, 2));
+    for query in &missing {
+        assert_eq!(fixture.resolution(query).await, "miss -");
     }
-    assert_eq!(house.count(MatchCounter::DeltaOnly), 2, "once for each generation");
+    assert_eq!(fixture.count(MatchCounter::DeltaOnly), 2, "once for each generation");
     more.push(track("105", "Massive Attack", "Teardrop"));
     publish(&more, &["105"]);
-    assert_eq!(house.told(&missing[0]).await, "index 105");
-    assert_eq!(house.told(&missing[1]).await, "miss -");
-    assert_eq!((house.count(MatchCounter::WholeIndex), house.count(MatchCounter::DeltaOnly)), (whole + 1, 4));
+    assert_eq!(fixture.resolution(&missing[0]).await, "index 105");
+    assert_eq!(fixture.resolution(&missing[1]).await, "miss -");
+    assert_eq!((fixture.count(MatchCounter::WholeIndex), fixture.count(MatchCounter::DeltaOnly)), (whole + 1, 4));
 }
 
 #[tokio::test]
-async fn a_decision_ends_what_was_known_not_to_be_there() {
-    let house = MatchingFixture::new(&three());
-    let asked = wanted("Massive Attack", "Teardrop");
-    house.told(&asked).await;
-    let pin = house.rule(MatchOverrideKind::Pin, &asked, "101").await.expect("kept");
-    assert_eq!(house.told(&asked).await, "pin 101");
-    house.matching.remove_overrides(vec![pin]).await.expect("taken back");
-    assert_eq!(house.told(&asked).await, "index -", "not from memory");
+async fn an_override_clears_a_cached_miss() {
+    let fixture = MatchingFixture::new(&three_tracks());
+    let query = track_query("Massive Attack", "Teardrop");
+    fixture.resolution(&query).await;
+    let pin = fixture.set_override(MatchOverrideKind::Pin, &query, "101").await.expect("store the override");
+    assert_eq!(fixture.resolution(&query).await, "pin 101");
+    fixture.matching.remove_overrides(vec![pin]).await.expect("remove the pin");
+    assert_eq!(fixture.resolution(&query).await, "index -", "not from memory");
 }
 
 #[tokio::test]
-async fn a_server_that_cannot_be_asked_is_not_searched() {
-    let house = MatchingFixture::new(&three());
-    let library = Arc::new(Library::new("home:3".parse().expect("an id"), "Music", server_with("")));
-    let house = MatchingFixture { library, ..house };
-    house.publish(&three());
-    let many: Vec<TrackQuery> = (0..5).map(|n| wanted("Nobody", &format!("Nothing {n}"))).collect();
+async fn a_server_that_cannot_be_reached_is_not_searched() {
+    let fixture = MatchingFixture::new(&three_tracks());
+    let library = Arc::new(Library::new("home:3".parse().expect("parse the library id"), "Music", server_with("")));
+    let fixture = MatchingFixture { library, ..fixture };
+    fixture.publish(&three_tracks());
+    let many: Vec<TrackQuery> = (0..5).map(|n| track_query("Nobody", &format!("Nothing {n}"))).collect();
     let (generation, resolved) =
-        house.matching.resolve_with(&house.library, &many, MatchPolicy::Strict, LiveSearch::UpTo(2)).await;
+        fixture.matching.resolve_with(&fixture.library, &many, MatchPolicy::Strict, LiveSearch::UpTo(2)).await;
     assert!(generation.is_some() && resolved.iter().all(|one| one.decision == MatchDecision::Reject));
     assert_eq!(
-        (house.count(MatchCounter::LiveAsked), house.count(MatchCounter::LiveRefused)),
+        (fixture.count(MatchCounter::LiveAsked), fixture.count(MatchCounter::LiveRefused)),
         (0, 0),
         "it was not asked"
     );
-    assert!(resolved.iter().all(|one| !one.is_searched), "and so it costs nothing");
-    assert_eq!(house.count(MatchCounter::LiveFailed), 5);
+    assert!(resolved.iter().all(|one| !one.is_searched), "and it costs no budget");
+    assert_eq!(fixture.count(MatchCounter::LiveFailed), 5);
 }
 
 #[tokio::test]
-async fn only_what_the_server_was_asked_counts_against_the_budget() {
-    let house = MatchingFixture::new(&three());
-    let many: Vec<TrackQuery> = (0..5).map(|n| wanted("Nobody", &format!("Nothing {n}"))).collect();
+async fn only_requests_to_the_server_count_against_the_budget() {
+    let fixture = MatchingFixture::new(&three_tracks());
+    let many: Vec<TrackQuery> = (0..5).map(|n| track_query("Nobody", &format!("Nothing {n}"))).collect();
     let (_, resolved) =
-        house.matching.resolve_with(&house.library, &many, MatchPolicy::Strict, LiveSearch::UpTo(2)).await;
+        fixture.matching.resolve_with(&fixture.library, &many, MatchPolicy::Strict, LiveSearch::UpTo(2)).await;
     assert_eq!(resolved.iter().filter(|one| one.is_searched).count(), 2);
-    assert_eq!((house.count(MatchCounter::LiveAsked), house.count(MatchCounter::LiveFailed)), (2, 2), "nobody answers");
-    assert_eq!(house.count(MatchCounter::LiveRefused), 3);
+    assert_eq!(
+        (fixture.count(MatchCounter::LiveAsked), fixture.count(MatchCounter::LiveFailed)),
+        (2, 2),
+        "the server does not answer"
+    );
+    assert_eq!(fixture.count(MatchCounter::LiveRefused), 3);
 }

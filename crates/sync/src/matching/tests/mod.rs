@@ -1,9 +1,9 @@
 //! Overrides, misses and path lookups together, over a library of an unreachable server.
 
-mod decisions;
-mod keeping;
 mod misses;
-mod places;
+mod overrides;
+mod path_lookup;
+mod persistence;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -45,12 +45,12 @@ fn server_with(token: &str) -> Arc<Server> {
     let mut tree = ConfigSource::default();
     let file = format!("[[server]]\nname = \"home\"\nkind = \"plex\"\nurl = \"http://127.0.0.1:9\"\n{token}");
     tree.add_toml("g.toml", &file);
-    let mut settings = Settings::read(tree).expect("it is valid");
+    let mut settings = Settings::read(tree).expect("read the configuration");
     let (clock, tasks, stop) = (Clock::system(), TaskTracker::new(), CancellationToken::new());
     let cache = Cache::new(greenroom_cache::CacheSettings::default(), clock.clone(), tasks.clone());
     let secrets = (greenroom_state::secrets::HashKey([1; 32]), Secret::new("hook"));
     let server = Server::new(settings.servers.remove(0), cache, clock, tasks, stop, secrets);
-    Arc::new(server.expect("it can be had"))
+    Arc::new(server.expect("create the server"))
 }
 
 fn open(folder: &Path) -> Matcher {
@@ -60,11 +60,11 @@ fn open(folder: &Path) -> Matcher {
 
 impl MatchingFixture {
     fn new(items: &[Item]) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let library = Library::new("home:3".parse().expect("an id"), "Music", server());
-        let house = Self { library: Arc::new(library), matching: open(folder.path()), folder };
-        house.publish(items);
-        house
+        let folder = tempfile::tempdir().expect("create a temporary folder");
+        let library = Library::new("home:3".parse().expect("parse the library id"), "Music", server());
+        let fixture = Self { library: Arc::new(library), matching: open(folder.path()), folder };
+        fixture.publish(items);
+        fixture
     }
 
     fn publish(&self, items: &[Item]) {
@@ -75,35 +75,38 @@ impl MatchingFixture {
         self.library.publish(builder.build(), 1_000);
     }
 
-    async fn resolve(&self, wanted: &TrackQuery) -> super::TrackResolution {
-        self.resolve_as(wanted, MatchPolicy::Strict).await
+    async fn resolve(&self, query: &TrackQuery) -> super::TrackResolution {
+        self.resolve_as(query, MatchPolicy::Strict).await
     }
 
-    async fn resolve_as(&self, wanted: &TrackQuery, policy: MatchPolicy) -> super::TrackResolution {
-        let mut all = self.matching.resolve(&self.library, std::slice::from_ref(wanted), policy).await;
-        all.pop().expect("one for each")
+    async fn resolve_as(&self, query: &TrackQuery, policy: MatchPolicy) -> super::TrackResolution {
+        let mut all = self.matching.resolve(&self.library, std::slice::from_ref(query), policy).await;
+        all.pop().expect("one resolution for each query")
     }
 
     /// The result in one line.
-    async fn told(&self, wanted: &TrackQuery) -> String {
-        let resolved = self.resolve(wanted).await;
+    async fn resolution(&self, query: &TrackQuery) -> String {
+        let resolved = self.resolve(query).await;
         let key = resolved.accepted().map_or("-", |item| &item.key).to_owned();
         format!("{} {key}", resolved.source.name())
     }
 
     /// The result of a live search that finds one item.
-    async fn judge_live(&self, wanted: &TrackQuery, shown: Item) -> super::TrackResolution {
-        let (wanted, generation) = (wanted.clone(), self.library.generation().expect("published"));
-        let work = move |session: &super::MatchSession<'_>| session.judge_live(&wanted, vec![shown]);
+    async fn judge_live(&self, query: &TrackQuery, shown_item: Item) -> super::TrackResolution {
+        let (query, generation) = (query.clone(), self.library.generation().expect("a generation is published"));
+        let work = move |session: &super::MatchSession<'_>| session.judge_live(&query, vec![shown_item]);
         self.matching.in_session(&self.library, &generation, MatchPolicy::Strict, work).await
     }
 
-    async fn rule(&self, kind: MatchOverrideKind, wanted: &TrackQuery, key: &str) -> Result<i64, OverrideError> {
-        self.matching.set_override(&self.library, kind, wanted.clone(), key).await.map(|ruling| ruling.id)
+    async fn set_override(&self, kind: MatchOverrideKind, query: &TrackQuery, key: &str) -> Result<i64, OverrideError> {
+        self.matching
+            .set_override(&self.library, kind, query.clone(), key)
+            .await
+            .map(|match_override| match_override.id)
     }
 
-    fn count(&self, what: MatchCounter) -> u64 {
-        self.matching.counters().get(what)
+    fn count(&self, counter: MatchCounter) -> u64 {
+        self.matching.counters().get(counter)
     }
 }
 
@@ -117,11 +120,11 @@ fn track(key: &str, artist: &str, title: &str) -> Item {
     item
 }
 
-fn wanted(artist: &str, title: &str) -> TrackQuery {
+fn track_query(artist: &str, title: &str) -> TrackQuery {
     TrackQuery { title: title.into(), artist: artist.into(), ..TrackQuery::default() }
 }
 
-fn three() -> Vec<Item> {
+fn three_tracks() -> Vec<Item> {
     vec![
         track("101", "Radiohead", "Creep"),
         track("102", "Radiohead", "Karma Police"),

@@ -9,7 +9,7 @@ use http::StatusCode;
 
 use super::super::plan::{CurrentEntry, PlanStep};
 use super::super::run::PlaylistProgress;
-use super::{MAX_ERRORS, MAX_REFUSALS, PAUSE, PlaylistWriter, WriteError, WriteState, goal, query_text};
+use super::{MAX_ERRORS, MAX_REFUSALS, PlaylistWriter, RETRY_DELAY, WriteError, WriteState, goal, query_text};
 use crate::playlists::client::PlaylistWriteResult;
 use crate::playlists::error::PlaylistError;
 
@@ -23,17 +23,17 @@ impl PlaylistWriter<'_> {
             if goal.is_empty() {
                 return Err(PlaylistError::Refused(404).into());
             }
-            let fit = match state.max_batch {
-                Some(narrow) => narrow.min(goal.len()),
+            let batch_size = match state.max_batch {
+                Some(limit) => limit.min(goal.len()),
                 None if self.quirks.one_item_per_request.load(Ordering::Relaxed) => 1,
                 None => kind.max_create_batch(&goal, MAX_QUERY_BYTES, MAX_ITEMS),
             };
             self.report_progress(0, goal.len());
-            let first = &goal[..fit];
-            let wrote = self.send(&kind.create_playlist(self.client.account(), self.name, first), state).await?;
-            match wrote {
+            let first = &goal[..batch_size];
+            let result = self.send(&kind.create_playlist(self.client.account(), self.name, first), state).await?;
+            match result {
                 PlaylistWriteResult::Done(body) => {
-                    state.report.added = fit;
+                    state.report.added = batch_size;
                     state.sent.push(first.to_vec());
                     state.max_batch = None;
                     let id = match kind.created_playlist(&body) {
@@ -46,7 +46,7 @@ impl PlaylistWriter<'_> {
                 }
                 PlaylistWriteResult::Refused(status) if matches!(status.as_u16(), 400 | 404) => {
                     // If it refuses a track that it has, it refuses to create the playlist.
-                    if fit == 1 && !self.client.visible_items(first).await?.is_empty() {
+                    if batch_size == 1 && !self.client.visible_items(first).await?.is_empty() {
                         return Err(PlaylistError::Refused(status.as_u16()).into());
                     }
                     self.bisect_refused(first, status, state).await?;
@@ -54,7 +54,7 @@ impl PlaylistWriter<'_> {
                 PlaylistWriteResult::Refused(status) => {
                     return Err(PlaylistError::Refused(status.as_u16()).into());
                 }
-                PlaylistWriteResult::NotSent(trouble) => self.pause_after_error(trouble, state).await?,
+                PlaylistWriteResult::NotSent(error) => self.pause_after_error(error, state).await?,
                 PlaylistWriteResult::Unknown => {
                     let listed = self.wait_for_created().await?.ok_or(PlaylistError::Unknown)?;
                     let current = self.read(&listed.id).await?;
@@ -96,13 +96,13 @@ impl PlaylistWriter<'_> {
 
     /// Finds the playlist, with retries while the server may still be failing.
     pub(super) async fn find_with_retry(&self) -> Result<Option<PlaylistInfo>, WriteError> {
-        let mut mishaps = 0;
+        let mut errors = 0;
         loop {
             match self.find().await {
                 Err(WriteError::Playlist(
                     PlaylistError::Unreachable | PlaylistError::Slow | PlaylistError::Busy | PlaylistError::Down,
-                )) if mishaps < MAX_ERRORS => {
-                    mishaps += 1;
+                )) if errors < MAX_ERRORS => {
+                    errors += 1;
                     self.pause().await?;
                 }
                 found => return found,
@@ -137,10 +137,15 @@ impl PlaylistWriter<'_> {
                 }
                 Ok(())
             }
-            PlanStep::Arrange(shifts) => {
-                for shift in shifts {
-                    let order = kind.move_in_playlist(playlist, &shift.entry, shift.after.as_deref(), shift.index);
-                    match self.send(&order, state).await? {
+            PlanStep::Arrange(moves) => {
+                for entry_move in moves {
+                    let request = kind.move_in_playlist(
+                        playlist,
+                        &entry_move.entry,
+                        entry_move.after.as_deref(),
+                        entry_move.index,
+                    );
+                    match self.send(&request, state).await? {
                         PlaylistWriteResult::Done(_) => {}
                         other => return self.handle_write_result(other, state).await,
                     }
@@ -148,19 +153,19 @@ impl PlaylistWriter<'_> {
                 Ok(())
             }
             PlanStep::Set => {
-                let Some(order) = kind.set_playlist(playlist, goal) else { return Ok(()) };
+                let Some(request) = kind.set_playlist(playlist, goal) else { return Ok(()) };
                 // This replaces all entries, so the server must have the new tracks.
                 let lost = state.unavailable.len() + state.retried.len();
                 if self.client.is_own() {
-                    let seen: HashSet<String> = self.client.visible_items(goal).await?.into_iter().collect();
-                    self.mark_unavailable(goal.iter().filter(|key| !seen.contains(*key)).cloned().collect(), state)
+                    let visible: HashSet<String> = self.client.visible_items(goal).await?.into_iter().collect();
+                    self.mark_unavailable(goal.iter().filter(|key| !visible.contains(*key)).cloned().collect(), state)
                         .await?;
                 }
                 if state.unavailable.len() + state.retried.len() > lost {
                     return Ok(());
                 }
                 self.report_progress(0, goal.len());
-                match self.send(&order, state).await? {
+                match self.send(&request, state).await? {
                     PlaylistWriteResult::Done(_) => {
                         state.sent.push(goal.to_vec());
                         Ok(())
@@ -180,8 +185,8 @@ impl PlaylistWriter<'_> {
         let mut rest = keys;
         while !rest.is_empty() {
             self.report_progress(keys.len() - rest.len(), keys.len());
-            let fit = kind.max_add_batch(rest, MAX_QUERY_BYTES, self.batch_limits(state).add);
-            let (batch, after) = rest.split_at(fit);
+            let batch_size = kind.max_add_batch(rest, MAX_QUERY_BYTES, self.batch_limits(state).add);
+            let (batch, after) = rest.split_at(batch_size);
             rest = after;
             match self.send(&kind.add_to_playlist(self.client.account(), playlist, batch), state).await? {
                 PlaylistWriteResult::Done(body) => match kind.accepted_count(&body) {
@@ -223,8 +228,8 @@ impl PlaylistWriter<'_> {
             state.max_batch = None;
             return self.mark_unavailable(batch.to_vec(), state).await;
         }
-        let seen: HashSet<String> = self.client.visible_items(batch).await?.into_iter().collect();
-        self.mark_unavailable(batch.iter().filter(|key| !seen.contains(*key)).cloned().collect(), state).await?;
+        let visible: HashSet<String> = self.client.visible_items(batch).await?.into_iter().collect();
+        self.mark_unavailable(batch.iter().filter(|key| !visible.contains(*key)).cloned().collect(), state).await?;
         if state.unavailable.len() + state.retried.len() == lost {
             state.max_batch = Some(batch.len() / 2);
         }
@@ -236,9 +241,9 @@ impl PlaylistWriter<'_> {
         if keys.is_empty() {
             return Ok(());
         }
-        let seen: HashSet<String> = self.client.visible_items(&keys).await?.into_iter().collect();
+        let visible: HashSet<String> = self.client.visible_items(&keys).await?.into_iter().collect();
         for key in keys {
-            if !self.client.is_own() || seen.contains(&key) || !self.resolve_again(&key, state).await {
+            if !self.client.is_own() || visible.contains(&key) || !self.resolve_again(&key, state).await {
                 state.unavailable.insert(key);
             }
         }
@@ -248,14 +253,14 @@ impl PlaylistWriter<'_> {
     /// Whether the track has another key by now.
     async fn resolve_again(&self, key: &str, state: &mut WriteState) -> bool {
         self.matching.mark_missing_on_server(self.library, key).await;
-        let Some(at) = state.tracks.iter().position(|pick| pick.key == key) else { return false };
+        let Some(at) = state.tracks.iter().position(|track| track.key == key) else { return false };
         let wanted = state.tracks[at].query.clone();
         if !state.retried.insert(query_text(&wanted)) {
             return false;
         }
         let found = self.matching.resolve(self.library, std::slice::from_ref(&wanted), self.policy).await;
         let other = found.first().and_then(|resolved| resolved.accepted()).map(|item| item.key.to_string());
-        match other.filter(|other| !state.tracks.iter().any(|pick| pick.key == *other)) {
+        match other.filter(|other| !state.tracks.iter().any(|track| track.key == *other)) {
             Some(other) => {
                 state.tracks[at].key = other;
                 true
@@ -271,11 +276,11 @@ impl PlaylistWriter<'_> {
         current: &[CurrentEntry],
         state: &mut WriteState,
     ) -> Result<(), WriteError> {
-        let there: HashSet<&str> = current.iter().map(|held| held.key.as_str()).collect();
-        let has = |key: &String| there.contains(key.as_str());
+        let present: HashSet<&str> = current.iter().map(|existing| existing.key.as_str()).collect();
+        let has = |key: &String| present.contains(key.as_str());
         let sent = std::mem::take(&mut state.sent);
-        let takes_first = |batch: &Vec<String>| has(&batch[0]) && !batch[1..].iter().any(has);
-        if sent.iter().any(|batch| batch.len() > 2) && sent.iter().all(takes_first) {
+        let took_first_only = |batch: &Vec<String>| has(&batch[0]) && !batch[1..].iter().any(has);
+        if sent.iter().any(|batch| batch.len() > 2) && sent.iter().all(took_first_only) {
             self.quirks.one_item_per_request.store(true, Ordering::Relaxed);
             return Ok(());
         }
@@ -284,10 +289,10 @@ impl PlaylistWriter<'_> {
         let mut lost: Vec<String> = alone.iter().flat_map(|batch| left(batch)).collect();
         let left: Vec<String> = together.iter().flat_map(|batch| left(batch)).collect();
         if !left.is_empty() {
-            let seen: HashSet<String> = self.client.visible_items(&left).await?.into_iter().collect();
+            let visible: HashSet<String> = self.client.visible_items(&left).await?.into_iter().collect();
             // A track that the server has but did not accept in a batch is sent alone once.
             for key in left {
-                if seen.contains(&key) && state.send_alone.insert(key.clone()) {
+                if visible.contains(&key) && state.send_alone.insert(key.clone()) {
                     state.max_batch = Some(1);
                 } else {
                     lost.push(key);
@@ -297,36 +302,36 @@ impl PlaylistWriter<'_> {
         self.mark_unavailable(lost, state).await
     }
 
-    async fn send(&self, order: &WriteRequest, state: &mut WriteState) -> Result<PlaylistWriteResult, WriteError> {
+    async fn send(&self, request: &WriteRequest, state: &mut WriteState) -> Result<PlaylistWriteResult, WriteError> {
         if self.run.cancel.is_cancelled() {
             return Err(WriteError::Cancelled);
         }
-        let wrote = self.client.write(order).await;
-        state.has_written |= matches!(wrote, PlaylistWriteResult::Done(_) | PlaylistWriteResult::Unknown);
-        Ok(wrote)
+        let result = self.client.write(request).await;
+        state.has_written |= matches!(result, PlaylistWriteResult::Done(_) | PlaylistWriteResult::Unknown);
+        Ok(result)
     }
 
     /// Handles a write that failed or whose result is unknown.
-    async fn handle_write_result(&self, wrote: PlaylistWriteResult, state: &mut WriteState) -> Result<(), WriteError> {
-        match wrote {
+    async fn handle_write_result(&self, result: PlaylistWriteResult, state: &mut WriteState) -> Result<(), WriteError> {
+        match result {
             PlaylistWriteResult::Done(_) => Ok(()),
             PlaylistWriteResult::Refused(status) => Err(PlaylistError::Refused(status.as_u16()).into()),
-            PlaylistWriteResult::NotSent(trouble) => self.pause_after_error(trouble, state).await,
+            PlaylistWriteResult::NotSent(error) => self.pause_after_error(error, state).await,
             PlaylistWriteResult::Unknown => self.pause_after_error(PlaylistError::Unreachable, state).await,
         }
     }
 
     /// Pauses after an error, and gives up after a few.
-    async fn pause_after_error(&self, trouble: PlaylistError, state: &mut WriteState) -> Result<(), WriteError> {
+    async fn pause_after_error(&self, error: PlaylistError, state: &mut WriteState) -> Result<(), WriteError> {
         state.errors += 1;
         if state.errors > MAX_ERRORS {
-            return Err(trouble.into());
+            return Err(error.into());
         }
         self.pause().await
     }
 
     pub(super) async fn pause(&self) -> Result<(), WriteError> {
-        self.pause_for(PAUSE).await
+        self.pause_for(RETRY_DELAY).await
     }
 
     async fn pause_for(&self, pause: Duration) -> Result<(), WriteError> {
@@ -349,7 +354,7 @@ struct PollIntervals {
 
 impl PollIntervals {
     fn new(time: Duration) -> Self {
-        Self { next: PAUSE, left: time }
+        Self { next: RETRY_DELAY, left: time }
     }
 }
 
@@ -372,7 +377,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_grow_and_add_up_to_the_time() {
+    fn delays_grow_and_add_up_to_the_timeout() {
         let pauses: Vec<u64> = PollIntervals::new(Duration::from_secs(30)).map(|pause| pause.as_secs()).collect();
         assert_eq!(pauses, [2, 4, 8, 16]);
         assert_eq!(PollIntervals::new(Duration::from_secs(1)).count(), 1);

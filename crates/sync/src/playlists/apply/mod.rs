@@ -31,7 +31,7 @@ const MAX_ERRORS: usize = 3;
 /// Max refused requests while bisecting for the tracks the server does not accept.
 const MAX_REFUSALS: usize = 50;
 /// Pause after such an error before the playlist is read.
-const PAUSE: Duration = Duration::from_secs(2);
+const RETRY_DELAY: Duration = Duration::from_secs(2);
 
 /// A track of the target playlist.
 #[derive(Debug, Clone, PartialEq)]
@@ -122,16 +122,16 @@ enum WriteError {
 }
 
 impl From<PlaylistError> for WriteError {
-    fn from(trouble: PlaylistError) -> Self {
-        Self::Playlist(trouble)
+    fn from(error: PlaylistError) -> Self {
+        Self::Playlist(error)
     }
 }
 
 impl PlaylistWriter<'_> {
     /// Writes the user's playlist. Also returns its content afterwards, as far as known.
-    pub async fn write(&self, picks: &[TargetTrack]) -> (AccountReport, Vec<String>) {
+    pub async fn write(&self, tracks: &[TargetTrack]) -> (AccountReport, Vec<String>) {
         let mut state = WriteState {
-            tracks: picks.to_vec(),
+            tracks: tracks.to_vec(),
             mode: self.mode,
             before: Vec::new(),
             length: 0,
@@ -151,21 +151,22 @@ impl PlaylistWriter<'_> {
             checked: HashSet::new(),
             has_written: false,
         };
-        let held = match self.reconcile(&mut state).await {
-            Ok(held) => held,
+        let existing = match self.reconcile(&mut state).await {
+            Ok(existing) => existing,
             Err(WriteError::Cancelled) => {
                 state.report.standing = PlaylistSyncStatus::Cancelled;
                 Vec::new()
             }
-            Err(WriteError::Playlist(trouble)) => {
+            Err(WriteError::Playlist(error)) => {
                 state.report.standing = PlaylistSyncStatus::Failed;
-                state.report.error = Some(PlaylistFailure::from(trouble));
+                state.report.error = Some(PlaylistFailure::from(error));
                 Vec::new()
             }
         };
-        let is_lost = |pick: &&TargetTrack| state.unavailable.contains(&pick.key);
-        state.report.not_visible = state.tracks.iter().filter(is_lost).map(|pick| pick.label.clone()).collect();
-        (state.report, held)
+        let is_unavailable = |track: &&TargetTrack| state.unavailable.contains(&track.key);
+        state.report.not_visible =
+            state.tracks.iter().filter(is_unavailable).map(|track| track.label.clone()).collect();
+        (state.report, existing)
     }
 
     async fn reconcile(&self, state: &mut WriteState) -> Result<Vec<String>, WriteError> {
@@ -196,8 +197,8 @@ impl PlaylistWriter<'_> {
         };
         state.report.playlist = Some(playlist.clone());
         if !state.report.is_new {
-            let wanted: HashSet<&str> = state.tracks.iter().map(|pick| pick.key.as_str()).collect();
-            state.report.already = current.iter().filter(|held| wanted.contains(held.key.as_str())).count();
+            let wanted: HashSet<&str> = state.tracks.iter().map(|track| track.key.as_str()).collect();
+            state.report.already = current.iter().filter(|existing| wanted.contains(existing.key.as_str())).count();
         }
         state.before = if state.report.is_new { Vec::new() } else { keys(&current) };
         for _ in 0..MAX_ROUNDS {
@@ -236,17 +237,17 @@ impl PlaylistWriter<'_> {
     }
 
     async fn read(&self, playlist: &str) -> Result<Vec<CurrentEntry>, WriteError> {
-        let mut mishaps = 0;
+        let mut errors = 0;
         loop {
             match self.client.entries(playlist).await {
                 Ok(entries) => return Ok(entries.into_iter().filter_map(current_entry).collect()),
                 Err(PlaylistError::Unreachable | PlaylistError::Slow | PlaylistError::Busy | PlaylistError::Down)
-                    if mishaps < MAX_ERRORS =>
+                    if errors < MAX_ERRORS =>
                 {
-                    mishaps += 1;
+                    errors += 1;
                     self.pause().await?;
                 }
-                Err(trouble) => return Err(trouble.into()),
+                Err(error) => return Err(error.into()),
             }
         }
     }
@@ -256,9 +257,9 @@ impl PlaylistWriter<'_> {
         if self.mode != PlaylistMode::Create {
             return Ok(());
         }
-        let mut picks = state.tracks.iter();
-        let is_begun = current.iter().all(|held| picks.any(|pick| pick.key == held.key));
-        if is_begun { Ok(()) } else { Err(PlaylistError::Exists.into()) }
+        let mut tracks = state.tracks.iter();
+        let is_started_here = current.iter().all(|existing| tracks.any(|track| track.key == existing.key));
+        if is_started_here { Ok(()) } else { Err(PlaylistError::Exists.into()) }
     }
 
     /// Leaves out items a restricted user cannot see: every run would request them again.
@@ -266,19 +267,19 @@ impl PlaylistWriter<'_> {
         if self.client.is_own() {
             return Ok(());
         }
-        let there: HashSet<&str> = current.iter().map(|held| held.key.as_str()).collect();
-        let is_open = |pick: &&TargetTrack| {
-            !there.contains(pick.key.as_str())
-                && !state.checked.contains(&pick.key)
-                && !state.unavailable.contains(&pick.key)
+        let present: HashSet<&str> = current.iter().map(|existing| existing.key.as_str()).collect();
+        let is_open = |track: &&TargetTrack| {
+            !present.contains(track.key.as_str())
+                && !state.checked.contains(&track.key)
+                && !state.unavailable.contains(&track.key)
         };
-        let open: Vec<String> = state.tracks.iter().filter(is_open).map(|pick| pick.key.clone()).collect();
+        let open: Vec<String> = state.tracks.iter().filter(is_open).map(|track| track.key.clone()).collect();
         if open.is_empty() {
             return Ok(());
         }
-        let seen: HashSet<String> = self.client.visible_items(&open).await?.into_iter().collect();
+        let visible: HashSet<String> = self.client.visible_items(&open).await?.into_iter().collect();
         for key in open {
-            if !seen.contains(&key) {
+            if !visible.contains(&key) {
                 state.unavailable.insert(key.clone());
             }
             state.checked.insert(key);
@@ -293,10 +294,12 @@ impl PlaylistWriter<'_> {
         }
         // Tracks sent again after an unknown result may have arrived twice.
         let mut seen = HashSet::new();
-        let is_twice = |held: &&CurrentEntry| state.uncertain.contains(&held.key) && !seen.insert(held.key.clone());
-        let twice: Vec<String> = current.iter().filter(is_twice).map(|held| held.entry.clone()).collect();
-        if !twice.is_empty() {
-            return PlanStep::Remove(twice);
+        let is_duplicate =
+            |existing: &&CurrentEntry| state.uncertain.contains(&existing.key) && !seen.insert(existing.key.clone());
+        let duplicates: Vec<String> =
+            current.iter().filter(is_duplicate).map(|existing| existing.entry.clone()).collect();
+        if !duplicates.is_empty() {
+            return PlanStep::Remove(duplicates);
         }
         match goal.get(current.len()..) {
             Some(missing) if !missing.is_empty() => PlanStep::Add(missing.to_vec()),
@@ -307,7 +310,7 @@ impl PlaylistWriter<'_> {
     fn summarize(current: &[CurrentEntry], state: &mut WriteState) {
         let was: HashSet<&str> = state.before.iter().map(String::as_str).collect();
         let report = &mut state.report;
-        report.added = current.iter().filter(|held| !was.contains(held.key.as_str())).count();
+        report.added = current.iter().filter(|existing| !was.contains(existing.key.as_str())).count();
         report.removed = (state.before.len() + report.added).saturating_sub(current.len());
         report.length = current.len();
         report.standing = if state.has_written { PlaylistSyncStatus::Written } else { PlaylistSyncStatus::Unchanged };
@@ -315,12 +318,12 @@ impl PlaylistWriter<'_> {
 
     fn batch_limits(&self, state: &WriteState) -> BatchLimits {
         let kind = self.client.kind();
-        let sample: Vec<String> = state.tracks.iter().map(|pick| pick.key.clone()).collect();
+        let sample: Vec<String> = state.tracks.iter().map(|track| track.key.clone()).collect();
         let add = if self.quirks.one_item_per_request.load(Ordering::Relaxed) {
             1
         } else {
-            let fit = kind.max_add_batch(&sample, MAX_QUERY_BYTES, MAX_ITEMS).max(1);
-            state.max_batch.map_or(fit, |narrow| narrow.min(fit))
+            let batch_size = kind.max_add_batch(&sample, MAX_QUERY_BYTES, MAX_ITEMS).max(1);
+            state.max_batch.map_or(batch_size, |limit| limit.min(batch_size))
         };
         let can_set = state.mode == PlaylistMode::Replace
             && !self.quirks.rejects_set.load(Ordering::Relaxed)
@@ -333,14 +336,14 @@ impl PlaylistWriter<'_> {
 /// The target content, given the current one.
 fn goal(mode: PlaylistMode, current: &[CurrentEntry], state: &WriteState) -> Vec<String> {
     let mut seen = HashSet::new();
-    let picks = state.tracks.iter().map(|pick| &pick.key).filter(|key| !state.unavailable.contains(*key));
-    let picks: Vec<String> = picks.filter(|key| seen.insert(key.as_str())).cloned().collect();
+    let tracks = state.tracks.iter().map(|track| &track.key).filter(|key| !state.unavailable.contains(*key));
+    let tracks: Vec<String> = tracks.filter(|key| seen.insert(key.as_str())).cloned().collect();
     if mode != PlaylistMode::Append {
-        return picks;
+        return tracks;
     }
     // All existing entries stay, also duplicates.
-    let there: HashSet<&str> = current.iter().map(|held| held.key.as_str()).collect();
-    let missing = picks.into_iter().filter(|key| !there.contains(key.as_str()));
+    let present: HashSet<&str> = current.iter().map(|existing| existing.key.as_str()).collect();
+    let missing = tracks.into_iter().filter(|key| !present.contains(key.as_str()));
     keys(current).into_iter().chain(missing).collect()
 }
 
@@ -349,7 +352,7 @@ fn current_entry(entry: PlaylistEntry) -> Option<CurrentEntry> {
 }
 
 fn keys(current: &[CurrentEntry]) -> Vec<String> {
-    current.iter().map(|held| held.key.clone()).collect()
+    current.iter().map(|existing| existing.key.clone()).collect()
 }
 
 fn query_text(wanted: &TrackQuery) -> String {

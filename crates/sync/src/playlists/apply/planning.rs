@@ -26,25 +26,26 @@ impl PlaylistWriter<'_> {
     pub(super) fn plan(&self, current: &[CurrentEntry], state: &mut WriteState) {
         let goal = goal(state.mode, current, state);
         let wanted: HashSet<&str> = goal.iter().map(String::as_str).collect();
-        let there: HashSet<&str> = current.iter().map(|held| held.key.as_str()).collect();
-        let add: Vec<String> = goal.iter().filter(|key| !there.contains(key.as_str())).cloned().collect();
+        let present: HashSet<&str> = current.iter().map(|existing| existing.key.as_str()).collect();
+        let add: Vec<String> = goal.iter().filter(|key| !present.contains(key.as_str())).cloned().collect();
         let mut seen = HashSet::new();
-        let leaves = |held: &&CurrentEntry| !wanted.contains(held.key.as_str()) || !seen.insert(held.key.clone());
+        let is_removed =
+            |existing: &&CurrentEntry| !wanted.contains(existing.key.as_str()) || !seen.insert(existing.key.clone());
         let remove: Vec<String> = if goal.is_empty() || state.mode == PlaylistMode::Append {
             Vec::new()
         } else {
-            current.iter().filter(leaves).map(|held| held.key.clone()).collect()
+            current.iter().filter(is_removed).map(|existing| existing.key.clone()).collect()
         };
-        let stays: Vec<&String> =
-            current.iter().map(|held| &held.key).filter(|key| wanted.contains(key.as_str())).collect();
-        let in_order: Vec<&String> = goal.iter().filter(|key| there.contains(key.as_str())).collect();
-        let costs = self.batch_limits(state);
+        let remaining: Vec<&String> =
+            current.iter().map(|existing| &existing.key).filter(|key| wanted.contains(key.as_str())).collect();
+        let in_order: Vec<&String> = goal.iter().filter(|key| present.contains(key.as_str())).collect();
+        let limits = self.batch_limits(state);
         let writes = match state.mode {
             _ if goal.is_empty() => 0,
-            PlaylistMode::Append => add.len().div_ceil(costs.add),
-            PlaylistMode::Create | PlaylistMode::Replace => plan::requests(current, &goal, costs),
+            PlaylistMode::Append => add.len().div_ceil(limits.add),
+            PlaylistMode::Create | PlaylistMode::Replace => plan::requests(current, &goal, limits),
         };
-        let reorder = state.mode != PlaylistMode::Append && stays != in_order;
+        let reorder = state.mode != PlaylistMode::Append && remaining != in_order;
         let report = &mut state.report;
         (report.added, report.removed, report.length) = (add.len(), remove.len(), goal.len());
         report.standing = if writes > 0 { PlaylistSyncStatus::Planned } else { PlaylistSyncStatus::Unchanged };

@@ -1,4 +1,4 @@
-//! The control plane at its address.
+//! The state that every handler borrows.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

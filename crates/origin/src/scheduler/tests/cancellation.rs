@@ -17,20 +17,20 @@ use crate::client_apps::ClientApp;
 use crate::scheduler::priority::Priority;
 use crate::scheduler::slots::{PriorityCounters, SlotLimits};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-fn queue(places: usize, max_waiting: usize) -> Arc<RequestQueue> {
-    RequestQueue::new(SlotLimits::new(places, max_waiting), PATIENCE, Clock::system())
+fn queue(slots: usize, max_waiting: usize) -> Arc<RequestQueue> {
+    RequestQueue::new(SlotLimits::new(slots, max_waiting), TIMEOUT, Clock::system())
 }
 
-fn errand(app: &Arc<ClientApp>) -> QueueRequest {
+fn request(app: &Arc<ClientApp>) -> QueueRequest {
     QueueRequest { priority: Priority::Interactive, class: Some(Class::Item), app: Some(Arc::clone(app)) }
 }
 
 fn busy(queue: &RequestQueue) -> (usize, usize) {
-    let tallies = queue.snapshot().priorities;
-    let sum = |pick: fn(&PriorityCounters) -> usize| tallies.iter().map(pick).sum();
-    (sum(|tally| tally.in_flight), sum(|tally| tally.waiting))
+    let counters = queue.snapshot().priorities;
+    let sum = |pick: fn(&PriorityCounters) -> usize| counters.iter().map(pick).sum();
+    (sum(|counters| counters.in_flight), sum(|counters| counters.waiting))
 }
 
 #[derive(Default)]
@@ -45,109 +45,109 @@ impl Wake for CountingWaker {
 type PendingAcquire = Pin<Box<dyn Future<Output = Result<QueuePermit, QueueError>>>>;
 
 /// Polls up to where it must wait.
-fn begin(queue: &Arc<RequestQueue>, app: &Arc<ClientApp>, bell: &Arc<CountingWaker>) -> PendingAcquire {
+fn begin(queue: &Arc<RequestQueue>, app: &Arc<ClientApp>, receiver: &Arc<CountingWaker>) -> PendingAcquire {
     let queue = Arc::clone(queue);
-    let errand = errand(app);
-    let mut waiting: PendingAcquire = Box::pin(async move { queue.acquire(errand).await });
-    assert!(poll(&mut waiting, bell).is_pending());
+    let request = request(app);
+    let mut waiting: PendingAcquire = Box::pin(async move { queue.acquire(request).await });
+    assert!(poll(&mut waiting, receiver).is_pending());
     waiting
 }
 
-fn poll(waiting: &mut PendingAcquire, bell: &Arc<CountingWaker>) -> Poll<Result<QueuePermit, QueueError>> {
-    waiting.as_mut().poll(&mut Context::from_waker(&Waker::from(Arc::clone(bell))))
+fn poll(waiting: &mut PendingAcquire, receiver: &Arc<CountingWaker>) -> Poll<Result<QueuePermit, QueueError>> {
+    waiting.as_mut().poll(&mut Context::from_waker(&Waker::from(Arc::clone(receiver))))
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_place_that_is_given_back_wakes_exactly_one() {
+async fn a_released_slot_wakes_exactly_one_waiter() {
     let (queue, app) = (queue(2, 100), Arc::new(ClientApp::default()));
-    let mut place = queue.acquire(errand(&app)).await.expect("it is free");
+    let mut permit = queue.acquire(request(&app)).await.expect("it is free");
     let bells: Vec<Arc<CountingWaker>> = (0..10).map(|_| Arc::default()).collect();
-    let mut waiting: Vec<PendingAcquire> = bells.iter().map(|bell| begin(&queue, &app, bell)).collect();
+    let mut waiting: Vec<PendingAcquire> = bells.iter().map(|receiver| begin(&queue, &app, receiver)).collect();
     for turn in 0..bells.len() {
-        drop(place);
-        let rung: usize = bells.iter().map(|bell| bell.0.load(Ordering::SeqCst)).sum();
+        drop(permit);
+        let rung: usize = bells.iter().map(|receiver| receiver.0.load(Ordering::SeqCst)).sum();
         assert_eq!(rung, turn + 1);
         let Poll::Ready(Ok(next)) = poll(&mut waiting[turn], &bells[turn]) else { panic!("it is his turn") };
-        place = next;
+        permit = next;
     }
-    drop(place);
+    drop(permit);
     assert_eq!(busy(&queue), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_leaves_while_waiting_leaves_no_trace() {
-    let (queue, app, bell) = (queue(2, 100), Arc::new(ClientApp::default()), Arc::default());
-    let place = queue.acquire(errand(&app)).await.expect("it is free");
-    let (first, mut second) = (begin(&queue, &app, &bell), begin(&queue, &app, &bell));
+async fn a_cancelled_waiter_leaves_no_trace() {
+    let (queue, app, receiver) = (queue(2, 100), Arc::new(ClientApp::default()), Arc::default());
+    let permit = queue.acquire(request(&app)).await.expect("it is free");
+    let (first, mut second) = (begin(&queue, &app, &receiver), begin(&queue, &app, &receiver));
     assert_eq!((busy(&queue), app.waiting.load(Ordering::SeqCst)), ((1, 2), 2));
     drop(first);
     assert_eq!((busy(&queue), app.waiting.load(Ordering::SeqCst)), ((1, 1), 1));
-    drop(place);
-    assert!(poll(&mut second, &bell).is_ready(), "the place passed by who left");
+    drop(permit);
+    assert!(poll(&mut second, &receiver).is_ready(), "the place passed by who left");
     drop(second);
     assert_eq!((busy(&queue), app.waiting.load(Ordering::SeqCst)), ((0, 0), 0));
     assert!(queue.state.lock().wakers.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_leaves_with_a_place_not_yet_taken_passes_it_on() {
-    let (queue, app, bell) = (queue(2, 100), Arc::new(ClientApp::default()), Arc::default());
-    let place = queue.acquire(errand(&app)).await.expect("it is free");
-    let (first, mut second) = (begin(&queue, &app, &bell), begin(&queue, &app, &bell));
-    drop(place);
+async fn a_waiter_cancelled_with_an_unused_permit_passes_it_on() {
+    let (queue, app, receiver) = (queue(2, 100), Arc::new(ClientApp::default()), Arc::default());
+    let permit = queue.acquire(request(&app)).await.expect("it is free");
+    let (first, mut second) = (begin(&queue, &app, &receiver), begin(&queue, &app, &receiver));
+    drop(permit);
     assert_eq!(busy(&queue), (1, 1), "it is the first one's, who has not looked yet");
     drop(first);
-    let Poll::Ready(Ok(place)) = poll(&mut second, &bell) else { panic!("it was passed on") };
-    drop((place, second));
+    let Poll::Ready(Ok(permit)) = poll(&mut second, &receiver) else { panic!("it was passed on") };
+    drop((permit, second));
     assert_eq!((busy(&queue), app.waiting.load(Ordering::SeqCst)), ((0, 0), 0));
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_was_never_asked_to_wait_has_taken_nothing() {
+async fn an_acquire_that_is_never_polled_takes_no_slot() {
     let (queue, app) = (queue(2, 100), Arc::new(ClientApp::default()));
-    drop(queue.acquire(errand(&app)));
+    drop(queue.acquire(request(&app)));
     assert_eq!(busy(&queue), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_too_long_goes_and_is_counted() {
+async fn a_waiter_that_times_out_is_counted() {
     let (queue, app) = (queue(2, 100), Arc::new(ClientApp::default()));
-    let place = queue.acquire(errand(&app)).await.expect("it is free");
+    let permit = queue.acquire(request(&app)).await.expect("it is free");
     let before_ms = queue.clock.now_ms();
-    assert_eq!(queue.acquire(errand(&app)).await.err(), Some(QueueError::TimedOut));
-    assert_eq!(Duration::from_millis(queue.clock.now_ms() - before_ms), PATIENCE);
-    let tally = queue.snapshot().priorities[Priority::Interactive as usize];
-    assert_eq!((tally.waiting, tally.timed_out, tally.waited_ms), (0, 1, 30_000));
+    assert_eq!(queue.acquire(request(&app)).await.err(), Some(QueueError::TimedOut));
+    assert_eq!(Duration::from_millis(queue.clock.now_ms() - before_ms), TIMEOUT);
+    let counters = queue.snapshot().priorities[Priority::Interactive as usize];
+    assert_eq!((counters.waiting, counters.timed_out, counters.waited_ms), (0, 1, 30_000));
     assert_eq!(app.waited_ms.load(Ordering::SeqCst), 30_000);
-    drop(place);
+    drop(permit);
     assert_eq!(busy(&queue), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_has_to_make_room_is_told_at_once() {
-    let (queue, app, bell) = (queue(2, 1), Arc::new(ClientApp::default()), Arc::default());
-    let _place = queue.acquire(errand(&app)).await.expect("it is free");
-    let own = QueueRequest::background(Some(&app), Class::Item);
+async fn a_displaced_waiter_is_notified_at_once() {
+    let (queue, app, receiver) = (queue(2, 1), Arc::new(ClientApp::default()), Arc::default());
+    let _permit = queue.acquire(request(&app)).await.expect("it is free");
+    let own_queue = QueueRequest::background(Some(&app), Class::Item);
     let mut waiting: PendingAcquire = Box::pin({
         let queue = Arc::clone(&queue);
-        async move { queue.acquire(own).await }
+        async move { queue.acquire(own_queue).await }
     });
-    assert!(poll(&mut waiting, &bell).is_pending());
+    assert!(poll(&mut waiting, &receiver).is_pending());
     assert_eq!(app.waiting.load(Ordering::SeqCst), 0, "our own work is on nobody's account");
-    let urgent = begin(&queue, &app, &bell);
-    assert!(matches!(poll(&mut waiting, &bell), Poll::Ready(Err(QueueError::Full))));
-    assert_eq!(queue.acquire(errand(&app)).await.err(), Some(QueueError::Full), "it is the newest of its rank");
+    let urgent = begin(&queue, &app, &receiver);
+    assert!(matches!(poll(&mut waiting, &receiver), Poll::Ready(Err(QueueError::Full))));
+    assert_eq!(queue.acquire(request(&app)).await.err(), Some(QueueError::Full), "it is the newest of its rank");
     drop(urgent);
     assert_eq!(busy(&queue), (1, 0));
 }
 
 /// Tasks on several threads that request, hold and cancel at random.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn however_they_come_and_go_never_too_many_and_nothing_stays() {
+async fn the_queue_never_exceeds_its_limits_and_ends_empty() {
     let (queue, tasks) = (queue(5, 40), TaskTracker::new());
     let apps: Vec<Arc<ClientApp>> = (0..3).map(|number| Arc::new(ClientApp::new("", number))).collect();
     let inside = Arc::new(AtomicUsize::new(0));
-    let visits = (0..64_u64).map(|seed| {
+    let requests = (0..64_u64).map(|seed| {
         let (queue, app) = (Arc::clone(&queue), Arc::clone(&apps[usize::try_from(seed % 3).expect("small")]));
         let inside = Arc::clone(&inside);
         tasks.spawn(async move {
@@ -156,27 +156,28 @@ async fn however_they_come_and_go_never_too_many_and_nothing_stays() {
                 chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 let priority = Priority::EVERY[usize::try_from(chance >> 33).expect("31 bits") % Priority::EVERY.len()];
                 let class = (priority != Priority::Write).then_some(Class::Item);
-                let patience = usize::try_from(chance >> 60).expect("4 bits");
-                visit(&queue, QueueRequest { priority, class, app: Some(Arc::clone(&app)) }, patience, &inside).await;
+                let timeout = usize::try_from(chance >> 60).expect("4 bits");
+                make_request(&queue, QueueRequest { priority, class, app: Some(Arc::clone(&app)) }, timeout, &inside)
+                    .await;
             }
         })
     });
-    let visits: Vec<_> = visits.collect();
-    assert!(join_all(visits).await.iter().all(Result::is_ok));
+    let requests: Vec<_> = requests.collect();
+    assert!(join_all(requests).await.iter().all(Result::is_ok));
     assert_eq!(busy(&queue), (0, 0));
     assert!(queue.state.lock().wakers.is_empty());
     assert!(apps.iter().all(|app| app.waiting.load(Ordering::SeqCst) == 0));
 }
 
 /// Waits for this many polls, then cancels if there is no permit yet.
-async fn visit(queue: &Arc<RequestQueue>, errand: QueueRequest, patience: usize, inside: &AtomicUsize) {
-    let mut waiting = pin!(queue.acquire(errand));
-    let mut turns = 0;
+async fn make_request(queue: &Arc<RequestQueue>, request: QueueRequest, timeout: usize, inside: &AtomicUsize) {
+    let mut waiting = pin!(queue.acquire(request));
+    let mut grants = 0;
     let outcome = std::future::poll_fn(|context| {
-        turns += 1;
+        grants += 1;
         match waiting.as_mut().poll(context) {
             Poll::Ready(outcome) => Poll::Ready(outcome.ok()),
-            Poll::Pending if turns > patience => Poll::Ready(None),
+            Poll::Pending if grants > timeout => Poll::Ready(None),
             Poll::Pending => {
                 context.waker().wake_by_ref();
                 Poll::Pending
@@ -184,7 +185,7 @@ async fn visit(queue: &Arc<RequestQueue>, errand: QueueRequest, patience: usize,
         }
     })
     .await;
-    if let Some(_place) = outcome {
+    if let Some(_permit) = outcome {
         assert!(inside.fetch_add(1, Ordering::SeqCst) < 5, "more inside than there are places");
         tokio::task::yield_now().await;
         inside.fetch_sub(1, Ordering::SeqCst);

@@ -17,15 +17,15 @@ pub(super) fn value(body: &[u8]) -> Option<Value> {
             Event::Start(_) => return None,
             Event::Empty(start) => {
                 let (name, fields) = element(&start)?;
-                adopt(&mut open, &name, fields)?;
+                append_child(&mut open, &name, fields)?;
             }
             Event::End(_) => {
                 let (name, fields) = open.pop()?;
-                adopt(&mut open, &name, fields)?;
+                append_child(&mut open, &name, fields)?;
             }
-            Event::Text(text) if !text.trim().is_empty() => {
-                open.last_mut()?.1.insert("#".into(), text.trim().into());
-            }
+            Event::Text(text) => add_text(&mut open, text.trim())?,
+            Event::CData(text) => add_text(&mut open, &text)?,
+            Event::GeneralRef(name) => add_text(&mut open, &format!("&{};", &*name))?,
             Event::Eof => break,
             _ => {}
         }
@@ -53,10 +53,20 @@ fn name(text: &str) -> Option<String> {
     text.chars().all(fits).then(|| text.to_owned())
 }
 
-fn adopt(open: &mut [(String, Map<String, Value>)], name: &str, fields: Map<String, Value>) -> Option<()> {
+fn append_child(open: &mut [(String, Map<String, Value>)], name: &str, fields: Map<String, Value>) -> Option<()> {
     let (_, parent) = open.last_mut()?;
     let list = parent.entry(name.to_owned()).or_insert_with(|| Value::Array(Vec::new()));
     list.as_array_mut()?.push(Value::Object(fields));
+    Some(())
+}
+
+fn add_text(open: &mut [(String, Map<String, Value>)], text: &str) -> Option<()> {
+    let (_, parent) = open.last_mut()?;
+    if !text.is_empty()
+        && let Value::String(whole) = parent.entry("#").or_insert_with(|| Value::String(String::new()))
+    {
+        whole.push_str(text);
+    }
     Some(())
 }
 
@@ -67,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_document_becomes_a_value_and_half_of_one_does_not() {
+    fn a_complete_document_is_parsed_and_a_truncated_one_is_not() {
         let text = r#"<?xml version="1.0"?><M size="2"><V key="1"><T>x</T></V><V key="2"/></M>"#;
         let wanted = json!({"M": {"size": "2", "V": [{"key": "1", "T": [{"#": "x"}]}, {"key": "2"}]}});
         assert_eq!(value(text.as_bytes()), Some(wanted));
@@ -82,7 +92,16 @@ mod tests {
     }
 
     #[test]
-    fn a_document_without_end_is_not_followed_down() {
+    fn all_text_of_an_element_counts() {
+        let parsed = |text: &str| value(format!("<M>{text}</M>").as_bytes()).expect("a document");
+        assert_eq!(parsed("a<V/>c &amp; d<![CDATA[<e>]]>")["M"]["#"], json!("ac&amp;d<e>"));
+        for (one, other) in [("a<V/>c", "b<V/>c"), ("a&amp;b", "a&lt;b"), ("<![CDATA[a]]>", "<![CDATA[b]]>")] {
+            assert_ne!(parsed(one), parsed(other));
+        }
+    }
+
+    #[test]
+    fn a_document_nested_too_deeply_is_not_parsed() {
         assert_eq!(value("<a>".repeat(100_000).as_bytes()), None);
     }
 }

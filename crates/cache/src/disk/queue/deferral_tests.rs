@@ -27,7 +27,7 @@ impl QueueFixture {
         Self { queue, clock: Clock::system(), transactions: 0, written: Vec::new() }
     }
 
-    fn offer(&self, at: u64, version: u64, life_ms: u64, digest: u64) {
+    fn push(&self, at: u64, version: u64, life_ms: u64, digest: u64) {
         let entry = entry_of(&key(at), Vec::new(), HybridTimestamp::end_of(version), version.to_string().as_bytes());
         let candidate = WriteCandidate { life_ms, digest, older: OlderCopy::Usable };
         self.queue.push(PendingWrite { key: key(at), entry, known_sequence: 0 }, 0, candidate, self.clock.now_ms());
@@ -39,7 +39,7 @@ impl QueueFixture {
         self.transactions += usize::from(!batch.is_empty());
         self.queue.complete(&batch);
         let count = batch.writes.len();
-        self.written.extend(batch.writes.into_iter().map(|offer| (offer.key, offer.entry)));
+        self.written.extend(batch.writes.into_iter().map(|pending| (pending.key, pending.entry)));
         count
     }
 
@@ -47,89 +47,89 @@ impl QueueFixture {
         self.written.iter().filter(|(written, _)| *written == key(at)).count()
     }
 
-    fn found(&self, at: u64) -> Option<Vec<u8>> {
+    fn find_entry(&self, at: u64) -> Option<Vec<u8>> {
         self.queue.find(&key(at)).map(|entry| entry.body().to_vec())
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_key_polled_every_five_seconds_for_an_hour_is_written_six_times() {
-    let mut stage = QueueFixture::new();
+    let mut fixture = QueueFixture::new();
     for version in 1..=POLLS_PER_HOUR {
         for at in 0..4 {
             // Their phases differ, as those of widgets do.
-            stage.offer(at, version, 5_000 * at, version);
-            stage.write();
+            fixture.push(at, version, 5_000 * at, version);
+            fixture.write();
             tokio::time::advance(POLL / 4).await;
         }
     }
     for at in 0..4 {
-        assert_eq!(stage.written(at), 6, "/{at}");
-        assert_eq!(stage.found(at), Some(POLLS_PER_HOUR.to_string().into_bytes()), "the newest is found");
+        assert_eq!(fixture.written(at), 6, "/{at}");
+        assert_eq!(fixture.find_entry(at), Some(POLLS_PER_HOUR.to_string().into_bytes()), "the newest is found");
     }
-    assert_eq!(stage.transactions, 4 + 5, "those that rest are written together");
+    assert_eq!(fixture.transactions, 4 + 5, "those that rest are written together");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_long_lived_value_is_written_each_time_it_changes_and_seldom_while_it_does_not() {
-    let mut stage = QueueFixture::new();
+async fn a_long_lived_value_is_written_when_it_changes_and_rarely_otherwise() {
+    let mut fixture = QueueFixture::new();
     for version in 1..=60 {
-        stage.offer(0, version, 300_000, version);
-        stage.offer(1, version, 300_000, 7);
-        stage.write();
+        fixture.push(0, version, 300_000, version);
+        fixture.push(1, version, 300_000, 7);
+        fixture.write();
         tokio::time::advance(Duration::from_mins(1)).await;
     }
-    assert_eq!((stage.written(0), stage.written(1)), (60, 7));
+    assert_eq!((fixture.written(0), fixture.written(1)), (60, 7));
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_idle_hour_is_without_a_transaction() {
-    let mut stage = QueueFixture::new();
+    let mut fixture = QueueFixture::new();
     for version in 1..=3 {
-        stage.offer(0, version, 5_000, version);
-        stage.write();
+        fixture.push(0, version, 5_000, version);
+        fixture.write();
     }
     tokio::time::advance(Duration::from_mins(11)).await;
-    assert_eq!(stage.write(), 1, "the newest, once");
-    assert_eq!(stage.transactions, 2);
+    assert_eq!(fixture.write(), 1, "the newest, once");
+    assert_eq!(fixture.transactions, 2);
     for _ in 0..3_600 {
         tokio::time::advance(Duration::from_secs(1)).await;
-        stage.write();
+        fixture.write();
     }
-    assert_eq!(stage.transactions, 2);
+    assert_eq!(fixture.transactions, 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_could_not_be_written_is_tried_with_the_next_value() {
-    let mut stage = QueueFixture::new();
-    stage.offer(0, 1, 5_000, 1);
-    let batch = stage.queue.next_batch(Duration::ZERO, Duration::ZERO, &stage.clock).batch;
-    stage.offer(0, 2, 5_000, 2);
-    assert_eq!(stage.write(), 0, "the one before is being written");
-    stage.queue.discard_failed(&batch.writes);
-    stage.queue.complete(&batch);
-    assert_eq!(stage.write(), 1, "it was not, so the next takes its turn");
-    stage.offer(0, 3, 5_000, 3);
-    assert_eq!(stage.write(), 0);
-    stage.queue.push_removal(&key(0), HybridTimestamp::end_of(3));
-    stage.write();
-    stage.offer(0, 4, 5_000, 4);
-    assert_eq!(stage.write(), 1, "nothing lies on disk any more");
+async fn a_failed_write_is_retried_with_the_next_value() {
+    let mut fixture = QueueFixture::new();
+    fixture.push(0, 1, 5_000, 1);
+    let batch = fixture.queue.next_batch(Duration::ZERO, Duration::ZERO, &fixture.clock).batch;
+    fixture.push(0, 2, 5_000, 2);
+    assert_eq!(fixture.write(), 0, "the one before is being written");
+    fixture.queue.discard_failed(&batch.writes);
+    fixture.queue.complete(&batch);
+    assert_eq!(fixture.write(), 1, "it was not, so the next takes its turn");
+    fixture.push(0, 3, 5_000, 3);
+    assert_eq!(fixture.write(), 0);
+    fixture.queue.push_removal(&key(0), HybridTimestamp::end_of(3));
+    fixture.write();
+    fixture.push(0, 4, 5_000, 4);
+    assert_eq!(fixture.write(), 1, "nothing lies on disk any more");
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_rests_takes_half_of_the_queue_at_most_and_is_written_early_rather_than_dropped() {
-    let mut stage = QueueFixture::new();
+async fn deferred_writes_use_at_most_half_of_the_queue_and_are_written_early_rather_than_dropped() {
+    let mut fixture = QueueFixture::new();
     for version in 1..=2 {
         for at in 0..3_000 {
-            stage.offer(at, version, 5_000, version);
-            stage.write();
+            fixture.push(at, version, 5_000, version);
+            fixture.write();
         }
     }
-    let depth = stage.queue.depth();
+    let depth = fixture.queue.depth();
     assert!(depth.bytes <= 1 << 19, "{depth:?}");
     assert_eq!(depth.dropped, 0);
-    stage.queue.flush_ticket();
-    while stage.write() > 0 {}
-    assert_eq!((stage.queue.depth().writes, stage.written.len()), (0, 6_000), "a flush writes what rests");
+    fixture.queue.flush_ticket();
+    while fixture.write() > 0 {}
+    assert_eq!((fixture.queue.depth().writes, fixture.written.len()), (0, 6_000), "a flush writes what rests");
 }

@@ -16,18 +16,22 @@ pub(super) struct ProcessDescription {
     /// Dropped when another process owns the directory.
     ownership: Weak<Ownership>,
     address: String,
-    shown: Option<Arc<ServerCertificate>>,
+    certificate: Option<Arc<ServerCertificate>>,
     /// Last written fingerprint.
     written: Mutex<Option<Fingerprint>>,
 }
 
 impl ProcessDescription {
-    pub(super) fn new(ownership: &Arc<Ownership>, address: String, shown: Option<Arc<ServerCertificate>>) -> Self {
-        let fingerprint = shown.as_ref().and_then(|shown| shown.fingerprint());
+    pub(super) fn new(
+        ownership: &Arc<Ownership>,
+        address: String,
+        certificate: Option<Arc<ServerCertificate>>,
+    ) -> Self {
+        let fingerprint = certificate.as_ref().and_then(|certificate| certificate.fingerprint());
         let ownership = Arc::downgrade(ownership);
-        let described = Self { ownership, address, shown, written: Mutex::new(fingerprint) };
-        described.write(fingerprint);
-        described
+        let description = Self { ownership, address, certificate, written: Mutex::new(fingerprint) };
+        description.write(fingerprint);
+        description
     }
 
     fn write(&self, fingerprint: Option<Fingerprint>) {
@@ -40,13 +44,13 @@ impl ProcessDescription {
 
 impl FileReloader for ProcessDescription {
     fn files(&self) -> String {
-        self.shown.as_ref().map_or_else(|| "the control plane".to_owned(), |shown| shown.files())
+        self.certificate.as_ref().map_or_else(|| "the control plane".to_owned(), |certificate| certificate.files())
     }
 
     fn reload(&self) {
-        let Some(shown) = &self.shown else { return };
-        shown.reload();
-        let fingerprint = shown.fingerprint();
+        let Some(certificate) = &self.certificate else { return };
+        certificate.reload();
+        let fingerprint = certificate.fingerprint();
         let mut written = self.written.lock();
         if *written != fingerprint {
             self.write(fingerprint);
@@ -65,15 +69,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_description_follows_a_renewed_certificate_until_the_directory_is_anothers() {
-        let folder = tempfile::tempdir().expect("a folder");
+    fn the_description_follows_a_renewed_certificate_until_another_process_owns_the_directory() {
+        let folder = tempfile::tempdir().expect("create a temporary folder");
         let files = CertificateFiles { certificate: folder.path().join("c.pem"), key: folder.path().join("k.pem") };
         let renew = |at_s| {
-            let made = rcgen::generate_simple_self_signed(["nas.example".to_owned()]).expect("a certificate");
-            std::fs::write(&files.certificate, made.cert.pem()).expect("written");
-            std::fs::write(&files.key, made.signing_key.serialize_pem()).expect("written");
-            let file = std::fs::File::open(&files.certificate).expect("it is there");
-            file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(at_s)).expect("its time is set");
+            let made = rcgen::generate_simple_self_signed(["nas.example".to_owned()]).expect("generate a certificate");
+            std::fs::write(&files.certificate, made.cert.pem()).expect("write the file");
+            std::fs::write(&files.key, made.signing_key.serialize_pem()).expect("write the file");
+            let file = std::fs::File::open(&files.certificate).expect("open the certificate file");
+            file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(at_s)).expect("set the modification time");
             Fingerprint::sha256(made.cert.der()).to_string()
         };
         let written = || {
@@ -81,16 +85,17 @@ mod tests {
             ownership::certificate_of(&holder).map(str::to_owned)
         };
         let first = renew(0);
-        let shown = Arc::new(ServerCertificate::open(files.clone(), Clock::system()).expect("it can be used"));
-        let own = Arc::new(ownership::try_lock_data_dir(folder.path()).expect("it is free"));
-        let described = ProcessDescription::new(&own, "https://127.0.0.1:8710".into(), Some(shown));
+        let certificate =
+            Arc::new(ServerCertificate::open(files.clone(), Clock::system()).expect("load the certificate"));
+        let own = Arc::new(ownership::try_lock_data_dir(folder.path()).expect("lock the data directory"));
+        let description = ProcessDescription::new(&own, "https://127.0.0.1:8710".into(), Some(certificate));
         assert_eq!(written(), Some(first));
         let second = renew(60);
-        described.reload();
+        description.reload();
         assert_eq!(written(), Some(second));
         drop(own);
         renew(120);
-        described.reload();
-        assert_eq!(written(), None, "nobody holds it any more");
+        description.reload();
+        assert_eq!(written(), None, "the directory has no owner any more");
     }
 }
