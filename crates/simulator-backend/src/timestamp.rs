@@ -43,9 +43,12 @@ pub fn read_day_s(text: &str) -> Option<u64> {
     Some(u64::try_from(day.to_datetime(jiff::civil::Time::MIN).duration_since(EPOCH).as_secs()).unwrap_or(0))
 }
 
+/// The last second of the year 9999, after which HTTP has no dates.
+const LATEST_HTTP_DATE_MS: u64 = 253_402_300_799_000;
+
 /// Formats milliseconds since 1970 as in HTTP headers: `Tue, 20 Feb 2024 19:26:41 GMT`.
 pub fn http_date(ms: u64) -> String {
-    httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(ms))
+    httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(ms.min(LATEST_HTTP_DATE_MS)))
 }
 
 /// Parses the output of [`http_date`].

@@ -267,7 +267,7 @@ fn read_only(path: &Path) -> Result<Connection, StateError> {
 /// A time as part of a file name: `20260131-235959`, in UTC.
 fn stamp(ms: u64) -> String {
     let at = i64::try_from(ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
-    at.unwrap_or_default().strftime("%Y%m%d-%H%M%S").to_string()
+    at.unwrap_or(Timestamp::MAX).strftime("%Y%m%d-%H%M%S").to_string()
 }
 
 #[cfg(test)]

@@ -179,8 +179,8 @@ pub(crate) async fn warm(State(state): State<Arc<ApiState>>, headers: HeaderMap)
         .iter()
         .filter(|server| {
             let name = server.name();
-            let max_age = [&activities.unavailable, &sessions.unavailable, &recent_unavailable];
-            !is_refreshed(server) || max_age.iter().any(|names| names.iter().any(|other| other == name))
+            let unavailable_lists = [&activities.unavailable, &sessions.unavailable, &recent_unavailable];
+            !is_refreshed(server) || unavailable_lists.iter().any(|names| names.iter().any(|other| other == name))
         })
         .map(|server| server.name().to_owned())
         .collect();
@@ -222,11 +222,11 @@ impl ApiState {
     fn cached_age_ms(&self, cached: CompatCache, now_ms: u64) -> Option<u64> {
         let control = &self.control;
         let peek = |target: fn(greenroom_dialect::request::ServerKind) -> &'static str| {
-            let max_age = self.compat_servers().into_iter().filter_map(|server| {
+            let ages_ms = self.compat_servers().into_iter().filter_map(|server| {
                 let found = control.internal_client.peek(server, target(server.origin.settings.kind))?;
                 u64::try_from(found.age.as_millis()).ok()
             });
-            max_age.max()
+            ages_ms.max()
         };
         match cached {
             CompatCache::Activities => peek(greenroom_dialect::request::ServerKind::activities_target),

@@ -76,7 +76,7 @@ impl ApiState {
 /// A time in ISO 8601, as these programs read it.
 fn iso(at_ms: u64) -> String {
     let at = i64::try_from(at_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
-    format!("{:.3}", at.unwrap_or_default())
+    format!("{:.3}", at.unwrap_or(Timestamp::MAX))
 }
 
 /// A duration with one decimal, in seconds.

@@ -208,13 +208,13 @@ impl Dashboard {
         });
     }
 
-    /// Recomputes the statistics unless a computation is running. Without recent views existing statistics stay as they
-    /// are. Returns a summary.
+    /// Recomputes the statistics, after a computation that is running: it may have begun before what the caller wants to
+    /// see. Without recent views existing statistics stay as they are. Returns a summary.
     ///
     /// # Errors
     /// If there are servers to ask, and none of them ever responded.
     pub async fn recompute(&self) -> Result<String, String> {
-        let Ok(mut state) = self.state.try_lock() else { return Ok("Already running.".to_owned()) };
+        let mut state = self.state.lock().await;
         self.compute(&mut state).await
     }
 
@@ -374,9 +374,18 @@ mod tests {
         assert!(before.as_of_ms > 0);
         let computing = dashboard.state.lock().await;
         assert_eq!(dashboard.stats().as_of_ms, before.as_of_ms);
-        assert_eq!(dashboard.recompute().await.as_deref(), Ok("Already running."));
         drop(computing);
         assert_eq!(dashboard.recompute().await.as_deref(), Ok("0 playing, 0 of 0 servers online."));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_requested_computation_waits_for_the_one_that_is_running_and_is_not_skipped() {
+        let dashboard = Arc::new(Dashboard::new(Arc::default(), Arc::default(), Clock::system()));
+        let running = dashboard.state.lock().await;
+        let mut requested = Box::pin(dashboard.recompute());
+        assert!(futures_util::poll!(requested.as_mut()).is_pending());
+        drop(running);
+        assert_eq!(requested.await.as_deref(), Ok("0 playing, 0 of 0 servers online."));
     }
 
     #[tokio::test(start_paused = true)]

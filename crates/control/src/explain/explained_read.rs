@@ -15,6 +15,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use super::ExplainQuery;
 use super::explanation::{ExplainedCaller, ExplainedEntry, Explanation, KeyParts, LastInvalidation, OriginComparison};
 use super::outcome::{DecisionInputs, ExplainOutcome};
+use crate::api::run_blocking;
 use greenroom_config::CacheMode;
 use greenroom_origin::body::{CollectedBody, collect};
 use greenroom_origin::client_apps::ClientApp;
@@ -161,27 +162,14 @@ impl ExplainedRead {
             Ok(Err(reason)) => comparison("no-answer", None, Some(reason)),
             Ok(Ok((status, body))) => {
                 let code = Some(status.as_u16());
-                match entry.map(|entry| self.difference(entry.value(), status, &body)) {
-                    None => comparison("nothing-kept", code, None),
-                    Some(None) => comparison("same", code, None),
-                    Some(detail) => comparison("different", code, detail),
+                let Some(entry) = entry.cloned() else { return comparison("nothing-kept", code, None) };
+                let target = self.read.target.clone();
+                match run_blocking(move || difference(entry.value(), status, &body, &target)).await {
+                    None => comparison("same", code, None),
+                    Some(detail) => comparison("different", code, Some(detail)),
                 }
             }
         }
-    }
-
-    /// Where the server's response differs from the cached one; `None` if they are equal.
-    fn difference(&self, entry: &Value, status: StatusCode, body: &[u8]) -> Option<String> {
-        let (cached_status, _) = response::parse_head(&entry.meta);
-        let cached = ComparedResponse::new(cached_status.as_u16(), &entry.body);
-        let actual = ComparedResponse::new(status.as_u16(), body);
-        Some(match compare(&cached, &actual, ComparisonDepth::Fields(&self.read.target)) {
-            ResponseComparison::Same | ResponseComparison::Unread => return None,
-            ResponseComparison::Respelled => "in the order or the spelling, not in what it says".to_owned(),
-            ResponseComparison::Volatile(reason) => format!("only in what changes by itself: {reason}"),
-            ResponseComparison::Status(..) => format!("its status is now {}", status.as_u16()),
-            ResponseComparison::Different(places) => format!("at {}", places.first().map_or("body", String::as_str)),
-        })
     }
 
     async fn request(&self, server: &Arc<Server>) -> Result<(StatusCode, bytes::Bytes), String> {
@@ -227,6 +215,20 @@ fn resolve_credential(server: &Server, query: &ExplainQuery, in_url: Credential)
         (None, Some(configured)) => (with(configured), "configured"),
         (None, None) => (in_url, "none"),
     }
+}
+
+/// Where the server's response differs from the cached one; `None` if they are equal.
+fn difference(entry: &Value, status: StatusCode, body: &[u8], target: &str) -> Option<String> {
+    let (cached_status, _) = response::parse_head(&entry.meta);
+    let cached = ComparedResponse::new(cached_status.as_u16(), &entry.body);
+    let actual = ComparedResponse::new(status.as_u16(), body);
+    Some(match compare(&cached, &actual, ComparisonDepth::Fields(target)) {
+        ResponseComparison::Same | ResponseComparison::Unread => return None,
+        ResponseComparison::Respelled => "in the order or the spelling, not in what it says".to_owned(),
+        ResponseComparison::Volatile(reason) => format!("only in what changes by itself: {reason}"),
+        ResponseComparison::Status(..) => format!("its status is now {}", status.as_u16()),
+        ResponseComparison::Different(places) => format!("at {}", places.first().map_or("body", String::as_str)),
+    })
 }
 
 fn explained_entry(entry: &Entry, warm: bool, now_ms: u64) -> ExplainedEntry {

@@ -14,10 +14,14 @@ use std::fmt::Write as _;
 use http::HeaderMap;
 use serde_json::Value;
 
-use volatile::{ESSENTIAL_HEADERS, reason_for};
+use volatile::{ESSENTIAL_HEADERS, path_of, reason_for};
 
 /// Max places named per comparison.
 const MAX_PLACES: usize = 5;
+/// Max places collected; at this many the comparison ends, because the responses differ anyway.
+const MAX_COLLECTED_PLACES: usize = 1_000;
+/// Max characters of a name in a place; names are the server's, of any length.
+const MAX_NAME_CHARS: usize = 100;
 /// Max nesting depth compared.
 const MAX_DEPTH: usize = 64;
 
@@ -77,9 +81,10 @@ impl ResponseComparison {
         self.all_places().into_iter().take(MAX_PLACES).collect()
     }
 
-    /// Whether all its unexplained differences are among those of `other`.
+    /// Whether all its unexplained differences are among those of `other`. False if not all of them were collected.
     pub fn is_within(&self, other: &Self) -> bool {
-        self.all_places().is_subset(&other.all_places())
+        let places = self.all_places();
+        places.len() < MAX_COLLECTED_PLACES && places.is_subset(&other.all_places())
     }
 
     /// The differences of two comparisons together.
@@ -127,7 +132,7 @@ pub fn compare(
         ComparisonDepth::Bytes if is_same_body => {}
         ComparisonDepth::Bytes => found.add_unexplained(""),
         ComparisonDepth::Fields(target) => {
-            found.target = target;
+            found.path = path_of(target);
             if let (Some(one), Some(other)) = (one.headers, other.headers) {
                 found.headers(one, other);
             }
@@ -146,15 +151,20 @@ pub fn compare(
 
 /// Differences found so far.
 #[derive(Default)]
-struct FieldComparison<'a> {
-    target: &'a str,
+struct FieldComparison {
+    /// Path of the request, in lower case.
+    path: String,
     /// Places no rule explains.
     places: BTreeSet<String>,
     /// Reasons of the other places.
     reasons: BTreeSet<&'static str>,
 }
 
-impl FieldComparison<'_> {
+impl FieldComparison {
+    fn is_full(&self) -> bool {
+        self.places.len() >= MAX_COLLECTED_PLACES
+    }
+
     fn headers(&mut self, one: &HeaderMap, other: &HeaderMap) {
         for name in ESSENTIAL_HEADERS {
             if header(one, name) != header(other, name) {
@@ -164,16 +174,17 @@ impl FieldComparison<'_> {
     }
 
     fn bodies(&mut self, one: &[u8], other: &[u8]) {
-        let parsed = |body| serde_json::from_slice(body).ok().or_else(|| xml::value(body));
-        match (parsed(one), parsed(other)) {
-            (Some(one), Some(other)) => self.values(&mut String::new(), "", &one, &other, 0),
-            _ => self.add_unexplained(""),
+        // Both in the same format: a document is never another spelling of JSON.
+        let both = |parse: fn(&[u8]) -> Option<Value>| Some((parse(one)?, parse(other)?));
+        match both(|body| serde_json::from_slice(body).ok()).or_else(|| both(xml::value)) {
+            Some((one, other)) => self.values(&mut String::new(), "", &one, &other, 0),
+            None => self.add_unexplained(""),
         }
     }
 
     fn values(&mut self, path: &mut String, field: &str, one: &Value, other: &Value, depth: usize) {
         match (one, other) {
-            _ if one == other => {}
+            _ if self.is_full() || one == other => {}
             _ if depth > MAX_DEPTH => self.add(path, field),
             (Value::Object(one), Value::Object(other)) => {
                 let names: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
@@ -182,7 +193,7 @@ impl FieldComparison<'_> {
                     if length > 0 {
                         path.push('.');
                     }
-                    path.push_str(name);
+                    push_name(path, name);
                     match (one.get(name), other.get(name)) {
                         (Some(one), Some(other)) => self.values(path, name, one, other, depth + 1),
                         _ => self.add(path, name),
@@ -207,7 +218,7 @@ impl FieldComparison<'_> {
     }
 
     fn add(&mut self, path: &str, field: &str) {
-        match reason_for(self.target, field) {
+        match reason_for(&self.path, field) {
             Some(reason) => {
                 self.reasons.insert(reason);
             }
@@ -218,6 +229,12 @@ impl FieldComparison<'_> {
     fn add_unexplained(&mut self, path: &str) {
         self.places.insert(if path.is_empty() { "body".into() } else { path.to_owned() });
     }
+}
+
+/// Appends a name as people may see it: short, and without control characters.
+fn push_name(path: &mut String, name: &str) {
+    let shown = name.chars().take(MAX_NAME_CHARS).map(|letter| if letter.is_control() { ' ' } else { letter });
+    path.extend(shown);
 }
 
 /// A header in lower case, without spaces.
@@ -301,6 +318,26 @@ mod tests {
         let deep = |value: &str| format!("{}{value}{}", "[".repeat(100), "]".repeat(100));
         let (one, other) = (deep("1"), deep("2"));
         assert!(differences("/x", json(&one), json(&other)).is_unexplained());
+    }
+
+    #[test]
+    fn hostile_responses_have_few_and_short_places() {
+        let name = "\\u001b[2J".repeat(1_000);
+        let rows = |row: &str| format!("{{\"{name}\":[{row}]}}");
+        let (one, other) = (rows(&vec!["0"; 100_000].join(",")), rows(&vec!["1"; 100_000].join(",")));
+        let found = differences("/x", json(&one), json(&other));
+        assert_eq!(found.all_places().len(), MAX_COLLECTED_PLACES);
+        for place in found.places() {
+            assert!(place.chars().count() < MAX_NAME_CHARS + 10 && !place.contains('\u{1b}'), "{place}");
+        }
+        assert!(!found.is_within(&found), "the rest of the places is not known");
+    }
+
+    #[test]
+    fn a_document_is_no_spelling_of_json() {
+        let (one, other) = ((200, "text/xml", r#"<M size="2"/>"#), json(r#"{"M":{"size":"2"}}"#));
+        let [one, other] = [one, other].map(|(status, _, body)| (status, "text/plain", body));
+        assert_eq!(differences("/x", one, other).places(), ["body"]);
     }
 
     #[test]

@@ -62,9 +62,13 @@ pub fn changes_by_itself(class: Class) -> bool {
     )
 }
 
-/// Why this field may differ in a response to this target; `None` if it may not.
-pub(super) fn reason_for(target: &str, field: &str) -> Option<&'static str> {
-    let path = target.split('?').next().unwrap_or_default().to_ascii_lowercase();
+/// The path of a target, as the list of fields names it.
+pub(super) fn path_of(target: &str) -> String {
+    target.split('?').next().unwrap_or_default().to_ascii_lowercase()
+}
+
+/// Why this field may differ in a response to this path; `None` if it may not.
+pub(super) fn reason_for(path: &str, field: &str) -> Option<&'static str> {
     let matches = |volatile_field: &&VolatileField| {
         let is_field = match volatile_field.field.strip_suffix('*') {
             Some(start) => field.to_ascii_lowercase().starts_with(&start.to_ascii_lowercase()),
@@ -81,9 +85,9 @@ mod tests {
 
     #[test]
     fn a_rule_holds_below_its_path_and_for_its_field_alone() {
-        assert_eq!(reason_for("/System/Info/Public?x=1", "LocalAddress"), Some(ADDRESS));
-        assert_eq!(reason_for("/statistics/resources?timespan=6", "hostCpuUtilization"), Some(SERVER_LOAD));
-        assert_eq!(reason_for("/statistics/resources", "other"), None);
-        assert_eq!(reason_for("/library/sections", "at"), None);
+        assert_eq!(reason_for(&path_of("/System/Info/Public?x=1"), "LocalAddress"), Some(ADDRESS));
+        assert_eq!(reason_for(&path_of("/statistics/resources?timespan=6"), "hostCpuUtilization"), Some(SERVER_LOAD));
+        assert_eq!(reason_for(&path_of("/statistics/resources"), "other"), None);
+        assert_eq!(reason_for(&path_of("/library/sections"), "at"), None);
     }
 }

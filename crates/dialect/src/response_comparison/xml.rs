@@ -31,10 +31,11 @@ pub(super) fn value(body: &[u8]) -> Option<Value> {
         }
     }
     let (_, root) = open.pop().filter(|_| open.is_empty())?;
-    // The root is a single element, not a list.
-    let (name, elements) = root.into_iter().next()?;
-    let first = elements.as_array()?.first()?.clone();
-    Some(Value::Object(Map::from_iter([(name, first)])))
+    // One element and nothing beside it.
+    let mut roots = root.into_iter();
+    let (name, Value::Array(mut elements)) = roots.next()? else { return None };
+    let element = elements.pop()?;
+    (elements.is_empty() && roots.next().is_none()).then(|| Value::Object(Map::from_iter([(name, element)])))
 }
 
 fn element(start: &BytesStart<'_>) -> Option<(String, Map<String, Value>)> {
@@ -97,6 +98,13 @@ mod tests {
         assert_eq!(parsed("a<V/>c &amp; d<![CDATA[<e>]]>")["M"]["#"], json!("ac&amp;d<e>"));
         for (one, other) in [("a<V/>c", "b<V/>c"), ("a&amp;b", "a&lt;b"), ("<![CDATA[a]]>", "<![CDATA[b]]>")] {
             assert_ne!(parsed(one), parsed(other));
+        }
+    }
+
+    #[test]
+    fn a_document_has_one_root_and_nothing_beside_it() {
+        for text in ["<a/><b/>", "<a/><a/>", "<a/>x"] {
+            assert_eq!(value(text.as_bytes()), None, "{text}");
         }
     }
 

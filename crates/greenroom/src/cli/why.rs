@@ -183,8 +183,8 @@ mod tests {
             "entry": {"bytes": 10, "tier": "memory", "age_ms": 2000, "loaded_because": "absent",
                 "fresh_left_ms": 58_000, "stale_left_ms": -1, "stale_on_error_left_ms": 86_000_000,
                 "warm": false, "tags": ["items", "section:1"]},
-            "invalidation": {"at_ms": 1, "ago_ms": 90_000, "by": "the tag items was", "effect": "none"},
-            "server_says": {"word": "different", "status": 200, "detail": "at /a/0", "took_ms": 12},
+            "invalidation": {"at_ms": 1, "ago_ms": 90_000, "by": "the tag items was invalidated", "effect": "none"},
+            "server_says": {"word": "different", "status": 200, "detail": "at a[0]", "took_ms": 12},
         });
         let text = render(&response);
         for part in [
@@ -194,8 +194,8 @@ mod tests {
             "10 bytes in memory, 2.0 s old, loaded because absent",
             "fresh for 58 s, stale over, on error for 23 h",
             "items, section:1",
-            "90 s ago: the tag items was; the entry is newer",
-            "a different response: at /a/0 (status 200), after 12 ms",
+            "90 s ago: the tag items was invalidated; the entry is newer",
+            "a different response: at a[0] (status 200), after 12 ms",
         ] {
             assert!(text.contains(part), "{part} is missing in\n{text}");
         }

@@ -2,12 +2,24 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use parking_lot::Mutex;
 
 use crate::record::time_series::TimeStep;
 
 /// The last local midnight before this moment, in milliseconds.
 pub fn local_midnight_ms(now_ms: u64) -> u64 {
-    midnight_ms(TimeZone::try_system().unwrap_or(TimeZone::UTC), now_ms)
+    midnight_ms(system_zone(now_ms), now_ms)
+}
+
+/// The system's time zone. It is a file, so it is looked up once an hour, also if there is none.
+fn system_zone(now_ms: u64) -> TimeZone {
+    static LOOKUP: Mutex<Option<(u64, TimeZone)>> = Mutex::new(None);
+    let hour = TimeStep::Hour.floor(now_ms);
+    let mut lookup = LOOKUP.lock();
+    match &*lookup {
+        Some((at, zone)) if *at == hour => zone.clone(),
+        _ => lookup.insert((hour, TimeZone::try_system().unwrap_or(TimeZone::UTC))).1.clone(),
+    }
 }
 
 fn midnight_ms(zone: TimeZone, now_ms: u64) -> u64 {

@@ -237,16 +237,16 @@ fn to_stored_invalidation(covering: &CoveringInvalidation) -> StoredInvalidation
 }
 
 fn to_stored_damage(damage: StoreDamage) -> StoredDamage {
-    let damage_of = |what: &str, key, message| StoredDamage { what: what.to_owned(), key, message };
+    let partition_text = |what: &str, key, message| StoredDamage { what: what.to_owned(), key, message };
     match damage {
-        StoreDamage::CorruptRow(key) => damage_of("torn", Some(key), None),
-        StoreDamage::MissingBody(key) => damage_of("no-body", Some(key), None),
-        StoreDamage::Database(message) => damage_of("database", None, Some(message)),
+        StoreDamage::CorruptRow(key) => partition_text("torn", Some(key), None),
+        StoreDamage::MissingBody(key) => partition_text("no-body", Some(key), None),
+        StoreDamage::Database(message) => partition_text("database", None, Some(message)),
     }
 }
 
 fn scope_text(covering: &CoveringInvalidation) -> String {
-    let damage_of = |partition: &Option<Partition>| match partition {
+    let partition_text = |partition: &Option<Partition>| match partition {
         Some(partition) => format!(" of partition {}", partition.as_str()),
         None => String::new(),
     };
@@ -255,8 +255,8 @@ fn scope_text(covering: &CoveringInvalidation) -> String {
         Scope::Namespace(server) => format!("all of {server}"),
         Scope::Partition { partition, .. } => format!("all of partition {}", partition.as_str()),
         Scope::Key(_) => "this key".to_owned(),
-        Scope::Tag { tag, partition, .. } => format!("tag {}{}", tag.as_str(), damage_of(partition)),
-        Scope::Prefix { prefix, partition, .. } => format!("path {prefix}{}", damage_of(partition)),
+        Scope::Tag { tag, partition, .. } => format!("tag {}{}", tag.as_str(), partition_text(partition)),
+        Scope::Prefix { prefix, partition, .. } => format!("path {prefix}{}", partition_text(partition)),
     }
 }
 
