@@ -1,4 +1,4 @@
-//! Explains why a key is answered as it is.
+//! Explains how the cache answers requests for a key, and why.
 
 use std::sync::Arc;
 
@@ -18,19 +18,19 @@ pub struct Diagnosis {
     pub entry: Option<Arc<Entry>>,
     /// Validity of the entry.
     pub validity: Validity,
-    /// The newest invalidation that covers the key or its entry.
+    /// Time of the newest invalidation that covers the key or its entry.
     pub invalidated: Option<HybridTimestamp>,
     /// The kind of scope by which that invalidation covers it.
     pub cause: Option<InvalidationCause>,
-    /// A recent failure that is served without another load for a while.
+    /// A recent failed load; until its negative entry ends, requests get this error without another load.
     pub failed: Option<LoadErrorKind>,
-    /// A recent load turned out to be uncacheable.
+    /// Whether a recent response to this key was not cacheable (negative cache).
     pub uncacheable: bool,
-    /// It is kept warm.
+    /// Whether warming reloads it.
     pub warm: bool,
 }
 
-/// Kind of scope by which an invalidation covers a value.
+/// What an invalidation covered when it covered a key or its entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InvalidationCause {
     /// Everything.

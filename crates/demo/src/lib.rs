@@ -1,3 +1,3 @@
-//! The demo: an evening of companion apps against simulated servers, directly and through a given gateway.
+//! The demo: an evening's requests of companion apps to simulated media servers, directly and through a given gateway.
 
 pub mod scenario;

@@ -1,11 +1,11 @@
-//! Access to one media server: its connections, its circuit breaker, its request queue, and what it says of itself.
-//! Independent of the cache.
+//! Access to one media server: its connections, its circuit breaker, its request queue, and what it reports
+//! of itself. Independent of the cache.
 //!
 //! Modules: `origin` (the server and one request to it), [`client`] (connections), [`breaker`] (circuit breaker),
 //! [`prober`] (probes while it is down), [`scheduler`] (request queue), [`client_apps`] (apps that share the queue),
 //! [`client_pattern`] (recent read pattern of an app), [`identify`] (which server answers at an address), [`login`]
 //! (gets a token), [`anonymous_access`] (whether it answers without a token), [`own_read`] and `own_token` (own
-//! requests), `self_description` (what it says of itself), [`health`] (response times), [`system_event`] (events for
+//! requests), `self_description` (identity, version, clock), [`health`] (response times), [`system_event`] (events for
 //! notifications), [`body`] (bodies in transit), [`response_framing`] (rejects ambiguous responses),
 //! [`certificate_verifier`] and [`certificate_error`] (trust, and reasons for a rejection), [`probe_client`] (one
 //! request to one address, with the exact reason of a failure).

@@ -1,20 +1,22 @@
-//! Rejects responses with ambiguous framing. They are not forwarded, because another hop might parse them differently
-//! and take one body for two responses.
+//! Rejects responses whose length is ambiguous. They are not forwarded, because the next hop might find another end of
+//! the body and take its rest for a second response (response splitting).
 
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, StatusCode};
 
-/// The fault of a response head, if any. `is_upgrade`: the request asked for a protocol upgrade.
+/// Why a response must be rejected by its head; `None` if it may be forwarded. `is_upgrade`: the request asked for a
+/// protocol upgrade.
 pub fn framing_error(status: StatusCode, headers: &HeaderMap, is_upgrade: bool) -> Option<&'static str> {
     if status == StatusCode::SWITCHING_PROTOCOLS {
-        let is_socket =
+        let is_websocket =
             headers.get_all(UPGRADE).iter().any(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"));
-        return (!is_upgrade || !is_socket).then_some("the media server switched to a protocol that was not requested");
+        return (!is_upgrade || !is_websocket)
+            .then_some("the media server switched to a protocol that was not requested");
     }
     let mut encodings = headers.get_all(TRANSFER_ENCODING).iter();
     let encoding = encodings.next()?;
     if headers.contains_key(CONTENT_LENGTH) {
-        return Some("the response of the media server has two lengths");
+        return Some("the response of the media server has both Content-Length and Transfer-Encoding");
     }
     let is_chunked = encoding.as_bytes().eq_ignore_ascii_case(b"chunked") && encodings.next().is_none();
     (!is_chunked).then_some("the response of the media server has an unknown transfer encoding")

@@ -4,10 +4,10 @@
 //! a wall clock that steps back cannot extend a lifetime. It stands still or jumps with tokio's paused time, so tests
 //! of lifetimes are exact and instant.
 //!
-//! The monotonic clock stops while the machine is suspended. So the clock's owner lets it follow a suspend detector
-//! ([`Clock::follow`]): on a detected suspend the clock leaps forward. It never goes back. On Linux the system counts
-//! its suspended time, and no user can set that count. Elsewhere the detector reads the wall clock, which can be set
-//! and can be wrong for a moment, so it is trusted only after several consistent samples.
+//! The monotonic clock stops while the machine is suspended. So the process runs [`Clock::follow`], which reads a
+//! suspend detector and, after a suspend, makes the clock leap forward by the time that was missed. It never goes back.
+//! On Linux the system counts its suspended time, and no user can set that count. Elsewhere the detector reads the wall
+//! clock, which can be set and can be wrong for a moment, so it is trusted only after several consistent samples.
 //!
 //! Modules: `suspend_detector` (detects suspends, and decides when the wall clock is trusted), `scaled_time`
 //! (accelerated time).
@@ -30,7 +30,7 @@ use suspend_detector::{SkewSamples, SuspendSource};
 
 /// Interval at which the suspend detector is read.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
-/// A detector that is ahead by more than this shows a suspend, or a wall clock that was set.
+/// A detector that is ahead of the clock by more than this shows a suspend, or that the wall clock was set.
 const MIN_LEAP_MS: u64 = 2_000;
 
 /// A clock that may run faster than real time. Clones are the same clock.
@@ -75,8 +75,9 @@ impl Clock {
         Self::started(None).with_suspend_detector(SuspendDetector::system())
     }
 
-    /// A clock for demonstrations: it runs `factor` times faster than real time, and stops while the machine stalls. A
-    /// factor that is not positive and finite counts as 1. It follows no suspend detector.
+    /// A clock for demonstrations: it runs `factor` times faster than real time, but stands still while it is not read,
+    /// so a machine that stalls expires nothing. A factor that is not positive and finite counts as 1. It has no
+    /// suspend detector.
     pub fn scaled(factor: f64) -> Self {
         Self::started(Some(if factor.is_finite() && factor > 0.0 { factor } else { 1.0 }))
     }
@@ -171,7 +172,7 @@ impl Clock {
         Some(event)
     }
 
-    /// How far the clock without its leaps is behind the detector.
+    /// Time that the detector counts and the clock without its leaps has missed.
     fn behind_ms(&self, detector: &SuspendDetector) -> u64 {
         match &detector.0 {
             SuspendSource::Sleep { read_ms, before_ms } => read_ms().saturating_sub(*before_ms),

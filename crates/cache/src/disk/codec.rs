@@ -1,20 +1,20 @@
-//! Encoding of a value for the store: texts compressed, everything under one checksum.
+//! Encodes a cached value for the database: text bodies compressed, tags in one field, one checksum over everything.
 
 use bytes::Bytes;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::key::Tag;
 
-/// Shorter bodies are not compressed: there is little to gain.
+/// Bodies up to this length in bytes are not compressed: there is little to gain.
 const COMPRESS_ABOVE: usize = 1024;
-/// A compression level that costs about as much as copying.
+/// The fastest regular compression level of zstd.
 const LEVEL: i32 = 1;
 /// Length of the sample that decides whether a body is text.
 const SAMPLE_BYTES: usize = 512;
-/// Separates tags; a tag that contains it is rejected.
+/// Ends each tag in the field; a tag that contains it cannot be stored.
 const TAG_END: u8 = 0x1f;
 
-/// A body as stored.
+/// A body in the form in which it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct EncodedBody {
     pub(crate) bytes: Bytes,
@@ -36,14 +36,14 @@ pub(crate) fn encode_body(body: &Bytes) -> EncodedBody {
     }
 }
 
-/// Decodes a body of known length; `None` if the length differs.
+/// Decodes a body of known length; `None` if it cannot be decompressed or the length differs.
 pub(crate) fn decode_body(encoded: EncodedBody, length: usize) -> Option<Bytes> {
     let body =
         if encoded.compressed { zstd::bulk::decompress(&encoded.bytes, length).ok()?.into() } else { encoded.bytes };
     (body.len() == length).then_some(body)
 }
 
-/// Whether bytes look like text: no control characters but white space, and mostly ASCII.
+/// Whether the first bytes look like text: no control characters but white space, and mostly ASCII.
 fn is_text(body: &[u8]) -> bool {
     let sample = &body[..body.len().min(SAMPLE_BYTES)];
     let is_control = |byte: &u8| *byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r');
@@ -72,8 +72,8 @@ pub(crate) fn split_tags(field: &[u8]) -> Option<Vec<Tag>> {
     field.split(|byte| *byte == TAG_END).map(|tag| std::str::from_utf8(tag).ok().map(Tag::new)).collect()
 }
 
-/// Checksum of everything written of a value; `numbers` are its times. Each part is hashed in one call, which is faster
-/// than an incremental hasher; the hash of one seeds the next.
+/// Checksum of everything written of a value; `numbers` are its times and other numeric columns. Each part is hashed in
+/// one call, which is faster than an incremental hasher; the hash of one seeds the next.
 pub(crate) fn checksum(key: &str, body: &[u8], meta: &[u8], tags: &[u8], numbers: &[i64]) -> i64 {
     let body = [body.len() as u64, xxh3_64(body)];
     let small = [key.as_bytes(), meta, tags]

@@ -1,4 +1,5 @@
-//! Health of the disk: which services are off, since when, and when they are retried. Pure: time is an argument.
+//! Health of the disk tier: whether reads or writes are off after errors, and when they are retried. Pure: time is an
+//! argument.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
@@ -13,7 +14,7 @@ const PROBE_EVERY_MS: u64 = 1_000;
 /// First and longest pause before writes are retried.
 const RETRY_MS: (u64, u64) = (1_000, 60_000);
 
-/// Health of the disk.
+/// Health of the disk tier.
 #[derive(Debug, Default)]
 pub(crate) struct DiskHealth {
     slow_in_a_row: AtomicU32,
@@ -23,12 +24,12 @@ pub(crate) struct DiskHealth {
     retry_at_ms: AtomicU64,
     /// The error logged last, as index into [`StorageErrorKind::EVERY`] plus one; zero if healthy.
     reported: AtomicU32,
-    /// Whether a service is off, for subscribers.
+    /// Whether reads or writes are off, for subscribers.
     is_off: watch::Sender<bool>,
 }
 
 impl DiskHealth {
-    /// Whether a lookup may be tried now. While reads are off, one per interval is.
+    /// Whether a lookup may be tried now. While reads are off, one per interval may, as a probe.
     pub(crate) fn may_read(&self, now_ms: u64) -> bool {
         if self.slow_in_a_row.load(Ordering::Relaxed) < SLOW_READS {
             return true;
@@ -74,13 +75,13 @@ impl DiskHealth {
         !self.writes_are_off() || now_ms >= self.retry_at_ms.load(Ordering::Relaxed)
     }
 
-    /// Records a successful write. True if writes had been failing.
+    /// Records a successful write. True if a write error had been logged and is over now.
     pub(crate) fn record_write(&self) -> bool {
         self.write_failures.store(0, Ordering::Relaxed);
         self.reset_writes()
     }
 
-    /// The store was reopened: writes may be tried. True if they had been off.
+    /// Lets writes be tried again, after the store was reopened. True if a write error had been logged and is over now.
     pub(crate) fn reset_writes(&self) -> bool {
         let was_reported = self.reported.swap(0, Ordering::Relaxed) != 0;
         if self.writes_off.swap(false, Ordering::Relaxed) {
@@ -89,14 +90,14 @@ impl DiskHealth {
         was_reported
     }
 
-    /// The error logged last, unless it is over.
+    /// The write error logged last; `None` if writes have worked since.
     pub(crate) fn error_kind(&self) -> Option<StorageErrorKind> {
         let number = usize::try_from(self.reported.load(Ordering::Relaxed)).unwrap_or(0);
         StorageErrorKind::EVERY.get(number.checked_sub(1)?).copied()
     }
 
-    /// Records a failed write. The next is tried after a pause that doubles, or at once if another connection is
-    /// writing. True if this error was not logged yet.
+    /// Records a failed write. The next one may be tried after a pause that doubles with each failure, or at once if
+    /// another connection is writing. True if the error should be logged, because it differs from the one logged last.
     pub(crate) fn record_write_failure(&self, kind: StorageErrorKind, now_ms: u64) -> bool {
         if kind == StorageErrorKind::Locked {
             return self.set_reported(kind);
@@ -111,12 +112,13 @@ impl DiskHealth {
         is_new
     }
 
-    /// A watch on whether any service is off.
+    /// A watch on whether reads or writes are off.
     pub(crate) fn subscribe(&self) -> watch::Receiver<bool> {
         self.is_off.subscribe()
     }
 
-    /// Evaluated under the sender's lock, so the last value published is the current one.
+    /// Publishes whether reads or writes are off. Evaluated under the sender's lock, so the last value published is the
+    /// current one.
     fn publish(&self) {
         self.is_off.send_if_modified(|is_off| {
             let before = std::mem::replace(is_off, self.reads_are_off() || self.writes_are_off());
@@ -157,14 +159,14 @@ mod tests {
         let mut is_off = health.subscribe();
         let mut turned = || is_off.has_changed().expect("it lives").then(|| *is_off.borrow_and_update());
         health.record_write_failure(StorageErrorKind::Locked, 0);
-        assert_eq!(turned(), None, "it is still tried");
+        assert_eq!(turned(), None, "a lock turns nothing off");
         health.record_write_failure(StorageErrorKind::Full, 0);
         assert_eq!(turned(), Some(true));
         for _ in 0..3 {
             health.record_slow_read(0);
         }
         health.record_write();
-        assert_eq!(turned(), None, "reads are off now");
+        assert_eq!(turned(), None, "reads are still off");
         health.record_read();
         assert_eq!(turned(), Some(false));
     }
@@ -174,21 +176,21 @@ mod tests {
         let health = DiskHealth::default();
         assert!(health.record_write_failure(StorageErrorKind::Full, 0));
         assert!(!health.may_write(999) && health.may_write(1_000));
-        assert!(!health.record_write_failure(StorageErrorKind::Full, 1_000), "said already");
+        assert!(!health.record_write_failure(StorageErrorKind::Full, 1_000), "logged already");
         assert!(!health.may_write(2_999) && health.may_write(3_000));
         for _ in 0..20 {
             health.record_write_failure(StorageErrorKind::Full, 0);
         }
         assert!(health.may_write(60_000), "never longer than a minute");
-        assert!(health.record_write_failure(StorageErrorKind::ReadOnly, 0), "another trouble is news");
+        assert!(health.record_write_failure(StorageErrorKind::ReadOnly, 0), "another error is logged");
         assert_eq!(health.error_kind(), Some(StorageErrorKind::ReadOnly));
         assert!(health.record_write() && health.may_write(0) && !health.record_write());
         assert_eq!(health.error_kind(), None);
         assert!(
             health.record_write_failure(StorageErrorKind::Locked, 0) && health.may_write(0),
-            "others end, so nothing is given up"
+            "another writer ends soon, so writes stay on"
         );
         assert!(health.record_write());
-        assert!(health.record_write_failure(StorageErrorKind::Full, 0), "news again");
+        assert!(health.record_write_failure(StorageErrorKind::Full, 0), "logged again after a success");
     }
 }

@@ -1,4 +1,4 @@
-//! Schema of the database: its tables, and how a file is recognised as ours.
+//! Schema of the database: its tables, and how a file is recognised as Greenroom's.
 
 use rusqlite::Connection;
 use rusqlite::types::Value as Field;
@@ -6,9 +6,10 @@ use rusqlite::types::Value as Field;
 use super::error::{StorageError, StorageErrorKind};
 use super::negative;
 
-/// Marks a file as ours: "Grnr".
+/// SQLite's `application_id` of a file that Greenroom created: "Grnr".
 pub(super) const APPLICATION: i64 = 0x4772_6e72;
-/// Version of the schema below. A file with another one, newer or older, is set aside, unless it is in use.
+/// Version of the schema below, stored as SQLite's `user_version`. At the start a file with another one, newer or
+/// older, is set aside; one that appears while this process runs is left alone.
 pub(super) const FORMAT: i64 = 1;
 
 const SCHEMA: &str = "
@@ -55,15 +56,15 @@ const SCHEMA: &str = "
     );
 ";
 
-/// Ensures that the file is ours and has the known schema.
+/// Creates the tables in an empty file. Any other file must be Greenroom's and have this version of the schema.
 pub(super) fn prepare(db: &mut Connection) -> Result<(), StorageError> {
-    let number = |db: &Connection, pragma: &str| -> Result<i64, StorageError> {
+    let read_pragma = |db: &Connection, pragma: &str| -> Result<i64, StorageError> {
         Ok(db.pragma_query_value(None, pragma, |row| row.get(0))?)
     };
-    if number(db, "application_id")? == 0 && number(db, "schema_version")? == 0 {
+    if read_pragma(db, "application_id")? == 0 && read_pragma(db, "schema_version")? == 0 {
         // Checked again: another connection may have created the tables meanwhile.
         let transaction = db.transaction_with_behavior(rusqlite::TransactionBehavior::Exclusive)?;
-        if number(&transaction, "schema_version")? == 0 {
+        if read_pragma(&transaction, "schema_version")? == 0 {
             transaction.execute_batch(SCHEMA)?;
             transaction.execute_batch(negative::SCHEMA)?;
             transaction.execute_batch(&format!(
@@ -74,7 +75,7 @@ pub(super) fn prepare(db: &mut Connection) -> Result<(), StorageError> {
         }
         transaction.commit()?;
     }
-    let (application, format) = (number(db, "application_id")?, number(db, "user_version")?);
+    let (application, format) = (read_pragma(db, "application_id")?, read_pragma(db, "user_version")?);
     if application != APPLICATION {
         return Err(StorageError::new(StorageErrorKind::Damaged, "the file is a database of another program"));
     }
@@ -85,6 +86,7 @@ pub(super) fn prepare(db: &mut Connection) -> Result<(), StorageError> {
     Ok(())
 }
 
+/// Reads a number from the table `about`.
 pub(super) fn about(db: &Connection, name: &str) -> Result<i64, StorageError> {
     let value = db
         .prepare_cached("SELECT value FROM about WHERE name = ?1")?

@@ -1,4 +1,4 @@
-//! TTL overrides and invalidations over the API.
+//! TTL overrides and invalidations through the API.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +35,7 @@ async fn a_ttl_policy_is_shown_overridden_and_reset() {
     assert_eq!((after["changed"].as_bool(), after["default"]["fresh_s"].as_u64()), (Some(true), Some(10)));
     assert!(fixture.get(POLICIES).await.json()["items"].as_array().is_some_and(|items| items.len() > 20));
 
-    // Null removes an override; fields that are absent stay.
+    // Null removes the override of a field; absent fields keep theirs.
     fixture.request("PUT", POLICIES, &TOKEN_HEADERS, r#"{"class":"sessions","fresh_s":null}"#).await;
     let stored = fixture.server().ttl_overrides.get(Class::Sessions);
     assert_eq!(stored, TtlOverride { stale_s: Some(0), ..TtlOverride::default() });
@@ -87,18 +87,18 @@ struct FixedLoader;
 impl Loader for FixedLoader {
     type Pass = ();
 
-    async fn load(&self, _why: LoadReason, _old: Option<Arc<Entry>>) -> Result<LoadResult<()>, LoadError> {
+    async fn load(&self, _reason: LoadReason, _old: Option<Arc<Entry>>) -> Result<LoadResult<()>, LoadError> {
         let tags = vec![class_tag(Class::Sections)];
         Ok(LoadResult::Store(LoadedValue { tags, ..LoadedValue::new(Value::new("kept")) }))
     }
 }
 
-/// Stores an entry for a path. Returns its key and the policy of its request type.
+/// Stores an entry for `/library/sections`. Returns its key and the policy of its request type.
 async fn store_entry(fixture: &ControlFixture) -> (Key, Policy) {
     store_entry_with(fixture, "").await
 }
 
-/// Stores an entry for a part of the path's response, with this suffix of the key.
+/// Like [`store_entry`], with a suffix of the key that names a page or a language of the response.
 async fn store_entry_with(fixture: &ControlFixture, suffix: &str) -> (Key, Policy) {
     let server = fixture.server();
     let key_text = explain::cache_keys(server, "/library/sections").expect("a path").remove(0) + suffix;
@@ -142,7 +142,7 @@ async fn entries_are_invalidated_by_path_class_tag_or_all() {
         assert_eq!(fixture.server().cache.diagnose(&key).validity, Validity::Valid);
         assert_eq!(fixture.request("POST", INVALIDATE, &TOKEN_HEADERS, body).await.status, 200, "{body}");
         let diagnosis = fixture.server().cache.diagnose(&key);
-        assert_eq!(diagnosis.validity, Validity::Invalidated, "{body}: it is still served while the server is down");
+        assert_eq!(diagnosis.validity, Validity::Invalidated, "{body}: invalidated, not purged");
     }
     let fixture = ControlFixture::new();
     let (key, _) = store_entry(&fixture).await;

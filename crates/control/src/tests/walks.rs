@@ -1,4 +1,4 @@
-//! Every path is routed and described, and no other.
+//! The OpenAPI document describes exactly the routed operations, and each rejects malformed requests properly.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use crate::router::openapi;
 use crate::router::openapi::as_json;
 use crate::{router, web};
 
-/// Every described operation, with its path.
+/// Every operation of the OpenAPI document: method and path.
 pub(super) fn documented_operations() -> Vec<(Method, String)> {
     let mut description = router::description().clone();
     let operations = description.paths.paths.iter_mut().flat_map(|(path, item)| {
@@ -22,12 +22,12 @@ pub(super) fn documented_operations() -> Vec<(Method, String)> {
     operations.collect()
 }
 
-/// The path with every parameter filled in.
+/// The path with a value for every parameter.
 pub(super) fn fill_path(path: &str) -> String {
     path.replace("{id}", "home:3").replace("{name}", "weekly").replace("{server}", "home")
 }
 
-/// Every path of the router, including those of the page.
+/// Every path of the router, including those of the web page.
 fn routed_paths() -> BTreeSet<String> {
     let debug_text = format!("{:?}", router::unguarded_router());
     let paths = debug_text.split("RouteId(").skip(1).filter_map(|rest| {
@@ -115,7 +115,7 @@ async fn the_document_is_served_with_the_base_path() {
 #[tokio::test]
 async fn malformed_input_gets_a_problem_with_a_detail() {
     let fixture = ControlFixture::new();
-    let with = [LOCAL, BEARER, JSON];
+    let json_headers = [LOCAL, BEARER, JSON];
     let huge = "x".repeat(20 << 20);
     let mut description = router::description().clone();
     for (path, item) in &mut description.paths.paths {
@@ -131,18 +131,18 @@ async fn malformed_input_gets_a_problem_with_a_detail() {
             let method = method.as_str();
             if path.contains('{') {
                 let odd_target = path.replace("{id}", "%FF%FE").replace("{name}", "%FF");
-                assert_problem(400, &fixture.request(method, &odd_target, &with, "{}").await, "invalid UTF-8");
+                assert_problem(400, &fixture.request(method, &odd_target, &json_headers, "{}").await, "invalid UTF-8");
                 let long_target = path.replace("{id}", &"9".repeat(4000)).replace("{name}", &"9".repeat(4000));
                 let body = if path == "/api/v1/libraries/{id}" { r#"{"enabled":true}"# } else { "" };
-                assert_problem(404, &fixture.request(method, &long_target, &with, body).await, "an unknown id");
+                assert_problem(404, &fixture.request(method, &long_target, &json_headers, body).await, "an unknown id");
             }
-            let query =
+            let has_query =
                 operation.parameters.iter().flatten().any(|parameter| parameter.parameter_in == ParameterIn::Query);
             // Compatibility paths ignore unknown parameters.
             let is_strict = path.starts_with("/api/v1/");
-            if query && is_strict {
+            if has_query && is_strict {
                 let odd_target = fill_path(path) + "?no_such_key=1";
-                assert_problem(400, &fixture.request(method, &odd_target, &with, "{}").await, "an unknown key");
+                assert_problem(400, &fixture.request(method, &odd_target, &json_headers, "{}").await, "an unknown key");
             }
             if operation.request_body.is_some() {
                 let target = fill_path(path);
@@ -153,9 +153,9 @@ async fn malformed_input_gets_a_problem_with_a_detail() {
                     ["{\"no_such_key\":1}", "{", "[1]", "\u{0}", "\"text\""].iter().skip(usize::from(!is_strict))
                 {
                     let response = fixture.request(method, &target, &headers, body).await;
-                    // A full body differs from a malformed sync request by its status.
-                    let is_document = path == "/api/v1/playlists/sync" && response.status == 422;
-                    assert_problem(if is_document { 422 } else { 400 }, &response, body);
+                    // A sync request may have the playlist itself as body, whose errors have another status.
+                    let is_playlist_error = path == "/api/v1/playlists/sync" && response.status == 422;
+                    assert_problem(if is_playlist_error { 422 } else { 400 }, &response, body);
                 }
                 if path != "/api/v1/playlists/sync" {
                     let other = [LOCAL, BEARER, ("content-type", "text/html")];
@@ -184,7 +184,7 @@ async fn head_matches_get_and_options_reveals_nothing_to_other_origins() {
     }
 }
 
-/// Of two body types with one name, the document would silently hold only one.
+/// If two body types had one name, the document would silently contain only one of them.
 #[test]
 fn every_described_body_type_has_a_unique_name() {
     let sources = files_under(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
@@ -195,7 +195,7 @@ fn every_described_body_type_has_a_unique_name() {
     {
         let text = String::from_utf8_lossy(bytes);
         for rest in text.split("#[derive(").skip(1).filter(|rest| {
-            rest.split(")]").next().is_some_and(|derived| derived.split([',', ' ']).any(|after| after == "ToSchema"))
+            rest.split(")]").next().is_some_and(|derived| derived.split([',', ' ']).any(|name| name == "ToSchema"))
         }) {
             let head = rest.split(['{', ';']).next().unwrap_or_default();
             let alias = head.split("schema(as = ").nth(1).and_then(|rest| rest.split([',', ')']).next());

@@ -1,8 +1,8 @@
-//! Rows of a response, at any depth, as far as the probe set needs them.
+//! Rows (items and libraries) of a response, with the few fields that the probe set needs.
 
 use serde_json::Value;
 
-/// Max rows of one response that are followed.
+/// Max rows of one kind in a response from which further reads are derived.
 const MAX_ROWS: usize = 6;
 
 /// A row.
@@ -10,13 +10,13 @@ const MAX_ROWS: usize = 6;
 pub(super) struct ProbeRow {
     /// Its id.
     pub(super) id: String,
-    /// Type of the row, as the server names it.
+    /// Type of the row, as the server names it; of a Plex library `section/` and its type.
     pub(super) kind: String,
-    /// Paths or tags of its pictures.
+    /// Paths (Plex) or tags (Jellyfin) of its pictures.
     pub(super) pictures: Vec<String>,
 }
 
-/// The first rows of each kind.
+/// The first `MAX_ROWS` rows of each kind, from the response's known containers.
 pub(super) fn first_rows(body: &Value) -> Vec<ProbeRow> {
     let mut rows = Vec::new();
     gather(body, &mut rows, 0);
@@ -49,7 +49,7 @@ fn gather(value: &Value, rows: &mut Vec<ProbeRow>, depth: usize) {
 fn row(value: &Value) -> Option<ProbeRow> {
     let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
     let kind = text("type").or_else(|| text("Type"))?;
-    // Items of a Plex server have a rating key, its sections only a numeric key.
+    // Items of a Plex server have a rating key, its sections only a numeric key. Other keys are paths.
     let section = || text("key").filter(|key| key.bytes().all(|byte| byte.is_ascii_digit()));
     let id = text("ratingKey").or_else(|| text("Id")).or_else(section)?;
     let is_section = value.get("ratingKey").is_none() && value.get("Id").is_none();

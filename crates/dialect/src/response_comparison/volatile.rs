@@ -1,9 +1,9 @@
-//! What changes by itself between two responses to the same request: whole responses of some classes, and single fields
-//! of others. The lists are closed.
+//! Differences that two responses to the same request may have without any change on the server: whole responses of
+//! some request types, and single fields of others. Every difference that is not listed here counts.
 
 use crate::class::Class;
 
-/// Headers that must be equal. All others belong to one connection or response, or are ours on purpose.
+/// Headers that must be equal. All others belong to one connection or response, or Greenroom sets them itself.
 pub(super) const ESSENTIAL_HEADERS: [&str; 7] = [
     "content-type",
     "content-range",
@@ -16,11 +16,11 @@ pub(super) const ESSENTIAL_HEADERS: [&str; 7] = [
 
 /// A field that may differ.
 struct VolatileField {
-    /// Prefix of the paths it applies to, in lower case.
+    /// Prefix of the request paths to which it applies, in lower case.
     path: &'static str,
     /// Its name; a trailing asterisk matches all with this prefix.
     field: &'static str,
-    /// The reason.
+    /// Why it may differ, for reports.
     reason: &'static str,
 }
 
@@ -54,7 +54,8 @@ const REQUEST_ACTIVITY: &str = "the request itself is an activity";
 const PLAYBACK: &str = "playback progresses";
 const SERVER_LOAD: &str = "the current load of the server";
 
-/// Whether responses of this class change without any action: positions, loads, times of last activity.
+/// Whether responses of this request type change from second to second: playback positions, system load, times of last
+/// activity.
 pub fn changes_by_itself(class: Class) -> bool {
     matches!(
         class,

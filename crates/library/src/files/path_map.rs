@@ -1,7 +1,7 @@
-//! Rules that map one program's paths to another's, and back.
+//! Rules that map an app's file paths to the media server's, and back.
 //!
-//! A rule is a regular expression and a replacement for its first match, with `$1` or `${name}` for captured
-//! groups. Matching takes time linear in the path. A rule of literal text around groups is inverted
+//! A rule is a regular expression and a replacement for its first match, with `$1` or `${name}` for captured groups.
+//! Matching takes time linear in the path's length. A rule that consists of literal text and simple groups is inverted
 //! automatically, so one rule serves both ways.
 
 use std::fmt;
@@ -11,9 +11,9 @@ use regex::{Regex, RegexBuilder};
 use super::path::{MAX_PATH_BYTES, plain};
 use super::reverse_rule::{ReplacementPart, replacement, reverse};
 
-/// Max rules of a set.
+/// Max number of rules in a set.
 pub const MAX_RULES: usize = 64;
-/// Longest expression or replacement in bytes.
+/// Max length of an expression or a replacement, in bytes.
 pub const MAX_RULE_BYTES: usize = 1024;
 /// Max memory of a compiled expression in bytes.
 const MAX_COMPILED_BYTES: usize = 1024 * 1024;
@@ -34,7 +34,7 @@ pub struct PathRule<'a> {
 pub enum PathMapError {
     /// There are more than [`MAX_RULES`].
     TooMany,
-    /// The rule is longer than [`MAX_RULE_BYTES`].
+    /// The expression or the replacement is longer than [`MAX_RULE_BYTES`].
     TooLong {
         /// Number of the rule.
         rule: usize,
@@ -44,7 +44,7 @@ pub enum PathMapError {
         /// Number of the rule.
         rule: usize,
     },
-    /// The expression is no valid regular expression.
+    /// The expression is not a valid regular expression.
     NoExpression {
         /// Number of the rule.
         rule: usize,
@@ -134,17 +134,17 @@ impl PathMaps {
     /// Compiles rules.
     ///
     /// # Errors
-    /// The first invalid rule and its error.
+    /// The number of the first invalid rule and its error; or there are too many rules.
     pub fn new<'a>(rules: impl IntoIterator<Item = PathRule<'a>>) -> Result<Self, PathMapError> {
         let mut maps = Vec::new();
         for (index, rule) in rules.into_iter().enumerate() {
             if index == MAX_RULES {
                 return Err(PathMapError::TooMany);
             }
-            let there = Substitution::new(index + 1, rule.from, rule.to)?;
+            let forward = Substitution::new(index + 1, rule.from, rule.to)?;
             // A rule that cannot be inverted maps one way only.
-            let back = reverse(rule).and_then(|(from, to)| Substitution::new(index + 1, &from, &to).ok());
-            maps.push(PathMap { forward: there, reverse: back });
+            let inverse = reverse(rule).and_then(|(from, to)| Substitution::new(index + 1, &from, &to).ok());
+            maps.push(PathMap { forward, reverse: inverse });
         }
         Ok(Self { maps })
     }
@@ -177,7 +177,7 @@ impl PathMaps {
         if path.len() > MAX_PATH_BYTES {
             return None;
         }
-        self.maps.iter().filter_map(which).find_map(|turn| turn.apply(&path))
+        self.maps.iter().filter_map(which).find_map(|substitution| substitution.apply(&path))
     }
 }
 
@@ -212,10 +212,10 @@ impl Substitution {
     fn apply(&self, path: &str) -> Option<String> {
         let found = self.from.captures(path)?;
         let whole = found.get(0)?;
-        let mut turned = path[..whole.start()].to_owned();
-        found.expand(&self.to, &mut turned);
-        turned.push_str(&path[whole.end()..]);
-        (turned.len() <= MAX_PATH_BYTES).then_some(turned)
+        let mut mapped = path[..whole.start()].to_owned();
+        found.expand(&self.to, &mut mapped);
+        mapped.push_str(&path[whole.end()..]);
+        (mapped.len() <= MAX_PATH_BYTES).then_some(mapped)
     }
 }
 
@@ -248,9 +248,9 @@ mod tests {
     #[test]
     fn groups_may_change_places() {
         let maps = maps(&[(r"(?i)^/tv/([^/]+)/season ([0-9]+)/(.*)$", "/s${2}/$1/$3")]);
-        let there = maps.map("/TV/Lost/Season 4/x.mkv").expect("it matches");
-        assert_eq!(there, "/s4/Lost/x.mkv");
-        assert_eq!(maps.map_back(&there).as_deref(), Some("/tv/Lost/season 4/x.mkv"));
+        let mapped = maps.map("/TV/Lost/Season 4/x.mkv").expect("it matches");
+        assert_eq!(mapped, "/s4/Lost/x.mkv");
+        assert_eq!(maps.map_back(&mapped).as_deref(), Some("/tv/Lost/season 4/x.mkv"));
     }
 
     #[test]
@@ -297,9 +297,9 @@ mod tests {
             let replacement = format!("{}${{1}}", to.replace('$', "$$"));
             let maps = PathMaps::new([PathRule { from: &expression, to: &replacement }]).expect("it is right");
             let path = format!("{from}{rest}");
-            let there = maps.map(&path).expect("it matches");
-            proptest::prop_assert_eq!(&there, &format!("{to}{rest}"));
-            proptest::prop_assert_eq!(maps.map_back(&there), Some(path));
+            let mapped = maps.map(&path).expect("it matches");
+            proptest::prop_assert_eq!(&mapped, &format!("{to}{rest}"));
+            proptest::prop_assert_eq!(maps.map_back(&mapped), Some(path));
         }
 
         #[test]

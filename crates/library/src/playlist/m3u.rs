@@ -1,12 +1,12 @@
-//! Parses M3U and M3U8: paths, each optionally preceded by a line with its title.
+//! Parses M3U and M3U8: paths, each optionally preceded by comments with its title, artist and album.
 
 use super::text::DecodedText;
 use super::{Playlist, PlaylistFormat, PlaylistParseError, PlaylistRow, RowErrorKind, combined_title, duration};
 
-/// Parses a playlist. Lines that are no UTF-8 are decoded as Windows-1252, which old players write.
+/// Parses a playlist. Lines that are not valid UTF-8 are decoded as Windows-1252, which old players write.
 pub(super) fn read(text: &DecodedText<'_>) -> Result<Playlist, PlaylistParseError> {
     let mut playlist = Playlist::new(PlaylistFormat::M3u);
-    let mut said = PlaylistRow::default();
+    let mut stated = PlaylistRow::default();
     for (number, line) in text.lines() {
         let line = line.western();
         let line = line.trim_matches(['\u{1a}', ' ', '\t']);
@@ -14,29 +14,30 @@ pub(super) fn read(text: &DecodedText<'_>) -> Result<Playlist, PlaylistParseErro
             continue;
         }
         if let Some(comment) = line.strip_prefix('#') {
-            parse_comment(comment, &mut said, &mut playlist.name);
+            parse_comment(comment, &mut stated, &mut playlist.name);
             continue;
         }
-        let row = with_path(std::mem::take(&mut said), line);
+        let row = with_path(std::mem::take(&mut stated), line);
         playlist.push_result(number, row)?;
     }
     Ok(playlist)
 }
 
 /// Parses a comment, which describes the next path or the whole playlist.
-fn parse_comment(comment: &str, said: &mut PlaylistRow, name: &mut Option<String>) {
-    let Some((word, rest)) = comment.split_once(':') else { return };
-    match word.to_ascii_uppercase().as_str() {
-        "EXTINF" => *said = info(rest, said),
-        "EXTALB" => rest.clone_into(&mut said.album),
-        "EXTART" => rest.clone_into(&mut said.artist),
+fn parse_comment(comment: &str, stated: &mut PlaylistRow, name: &mut Option<String>) {
+    let Some((directive, rest)) = comment.split_once(':') else { return };
+    match directive.to_ascii_uppercase().as_str() {
+        "EXTINF" => *stated = info(rest, stated),
+        "EXTALB" => rest.clone_into(&mut stated.album),
+        "EXTART" => rest.clone_into(&mut stated.artist),
         "PLAYLIST" => *name = Some(combined_title::clean(rest)).filter(|name| !name.is_empty()),
         _ => {}
     }
 }
 
-/// `123,Artist - Title`, with attributes such as `tvg-id="…"` between the duration and the comma.
-fn info(rest: &str, before: &PlaylistRow) -> PlaylistRow {
+/// Parses the rest of an `#EXTINF:` line: `123,Artist - Title`, with attributes such as `tvg-id="…"` between the
+/// duration and the comma. The album of an earlier comment is kept, and so is its artist if this line names none.
+fn info(rest: &str, stated: &PlaylistRow) -> PlaylistRow {
     let mut quoted = false;
     let comma = rest.char_indices().find(|(_, letter)| {
         quoted ^= *letter == '"';
@@ -44,26 +45,26 @@ fn info(rest: &str, before: &PlaylistRow) -> PlaylistRow {
     });
     let (head, text) = comma.map_or((rest, ""), |(at, _)| (&rest[..at], &rest[at + 1..]));
     let seconds = head.split_whitespace().next().unwrap_or_default();
-    let told = combined_title::split(text);
-    let artist = if told.artist.is_empty() { before.artist.clone() } else { told.artist };
+    let parsed = combined_title::split(text);
+    let artist = if parsed.artist.is_empty() { stated.artist.clone() } else { parsed.artist };
     let duration_s = duration::seconds_from_text(seconds, duration::DurationUnit::Seconds);
-    PlaylistRow { artist, duration_s, album: before.album.clone(), title: told.title, ..PlaylistRow::default() }
+    PlaylistRow { artist, duration_s, album: stated.album.clone(), title: parsed.title, ..PlaylistRow::default() }
 }
 
-fn with_path(said: PlaylistRow, line: &str) -> Result<PlaylistRow, RowErrorKind> {
+fn with_path(stated: PlaylistRow, line: &str) -> Result<PlaylistRow, RowErrorKind> {
     if line.len() > super::MAX_FIELD_BYTES {
         return Err(RowErrorKind::TooLong);
     }
     let path = combined_title::file_path(line);
-    let told = combined_title::parse_path(path.as_deref().unwrap_or(line));
-    let or = |said: String, told: String| if said.trim().is_empty() { told } else { said };
-    let names_artist = !said.artist.trim().is_empty();
+    let from_path = combined_title::parse_path(path.as_deref().unwrap_or(line));
+    let or = |text: String, fallback: String| if text.trim().is_empty() { fallback } else { text };
+    let names_artist = !stated.artist.trim().is_empty();
     Ok(PlaylistRow {
-        title: or(said.title, told.title),
-        // A stated title without an artist is not combined with folder names.
-        artist: said.artist,
-        album: said.album,
-        duration_s: said.duration_s,
+        title: or(stated.title, from_path.title),
+        // Where the comments name an artist, album and artist are never taken from folder names.
+        artist: stated.artist,
+        album: stated.album,
+        duration_s: stated.duration_s,
         path,
         ..PlaylistRow::default()
     })
@@ -71,7 +72,7 @@ fn with_path(said: PlaylistRow, line: &str) -> Result<PlaylistRow, RowErrorKind>
         if names_artist {
             row
         } else {
-            PlaylistRow { artist: told.artist, album: or(row.album.clone(), told.album), ..row }
+            PlaylistRow { artist: from_path.artist, album: or(row.album.clone(), from_path.album), ..row }
         }
     })
 }

@@ -1,4 +1,4 @@
-//! Names of the limits for clients, and counters. `client_limits` and the timeouts enforce them.
+//! The limits for clients: their names, and how often each was reached. `client_limits` and the timeouts enforce them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,27 +11,28 @@ pub enum LimitKind {
     ConnectionsPerPeer,
     /// Concurrent notification sockets and event streams.
     Sockets,
-    /// Concurrent notification sockets and event streams of one identity.
+    /// Concurrent notification sockets and event streams of one token.
     SocketsPerIdentity,
     /// Time to send the request head.
     SlowHead,
-    /// Time without reading a byte of the response.
+    /// Time during which the client reads no byte of the response.
     SlowReader,
     /// Time to send the body of a write.
     SlowBody,
     /// Length of a write's body.
     BodyLength,
-    /// Length of a body that must be read whole, with a token that the server has never accepted.
+    /// Length of a body that must be read whole before the request is forwarded, if the server has never accepted the
+    /// token.
     BodyLengthUnproven,
-    /// Bytes of bodies held in memory for all servers.
+    /// Bytes of bodies held in memory, for all servers together.
     HeldBytesOfProcess,
-    /// Bytes of bodies held in memory for this server.
+    /// Bytes of bodies held in memory for one server.
     HeldBytes,
-    /// Bytes of bodies held in memory for one address.
+    /// Bytes of bodies held in memory for one client address.
     HeldBytesPerPeer,
     /// Bytes of bodies held in memory for tokens that the server has never accepted.
     HeldBytesUnproven,
-    /// The same, for one address.
+    /// Bytes of bodies held in memory for such tokens of one client address.
     HeldBytesUnprovenPerPeer,
     /// Concurrent streamed uploads.
     Uploads,
@@ -93,13 +94,13 @@ pub struct LimitCounters([AtomicU64; LimitKind::EVERY.len()]);
 
 impl LimitCounters {
     /// Records that a client reached a limit.
-    pub fn record(&self, bound: LimitKind) {
-        self.0[bound as usize].fetch_add(1, Ordering::Relaxed);
+    pub fn record(&self, limit: LimitKind) {
+        self.0[limit as usize].fetch_add(1, Ordering::Relaxed);
     }
 
     /// Every limit with its count.
     pub fn counts(&self) -> Vec<(&'static str, u64)> {
-        LimitKind::EVERY.map(|bound| (bound.name(), self.0[bound as usize].load(Ordering::Relaxed))).to_vec()
+        LimitKind::EVERY.map(|limit| (limit.name(), self.0[limit as usize].load(Ordering::Relaxed))).to_vec()
     }
 }
 
@@ -109,11 +110,11 @@ mod tests {
 
     #[test]
     fn every_bound_counts_for_itself() {
-        let bounds = LimitCounters::default();
-        bounds.record(LimitKind::Sockets);
-        bounds.record(LimitKind::SlowReader);
-        bounds.record(LimitKind::SlowReader);
-        let reached: Vec<_> = bounds.counts().into_iter().filter(|(_, count)| *count > 0).collect();
+        let counters = LimitCounters::default();
+        counters.record(LimitKind::Sockets);
+        counters.record(LimitKind::SlowReader);
+        counters.record(LimitKind::SlowReader);
+        let reached: Vec<_> = counters.counts().into_iter().filter(|(_, count)| *count > 0).collect();
         assert_eq!(reached, [("sockets", 1), ("slow-reader", 2)]);
     }
 }

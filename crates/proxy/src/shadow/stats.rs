@@ -1,4 +1,4 @@
-//! Counters of an observation: one row per class and app.
+//! Counters of a shadow run (observe mode): one row per request type and app.
 
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
@@ -9,12 +9,12 @@ use utoipa::ToSchema;
 
 use super::comparison::CacheCorrectness;
 
-/// Row of writes, which pass in every mode.
+/// Row of writes, which reach the server in every mode.
 pub const WRITES: &str = "writes";
 /// Row of pass-through requests.
 pub const STREAMS: &str = "streams";
 
-/// What the cache would have done.
+/// How the cache would have answered a read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PredictedOutcome {
     /// Served from the cache, fresh.
@@ -25,13 +25,13 @@ pub enum PredictedOutcome {
     Joined,
     /// Loaded from the server.
     Miss,
-    /// Asked the server for an uncacheable response.
+    /// Loaded from the server, as every time, because the response is not cacheable.
     Uncacheable,
-    /// Answered with an error, or an expired entry instead.
+    /// The load failed: answered with an error, or with an expired entry instead.
     Failed,
 }
 
-/// Counts of a set of requests. Rows add up.
+/// Counts of a set of requests. Those of several sets can be added.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = ObservedCounts)]
 pub struct ShadowCounts {
@@ -39,7 +39,7 @@ pub struct ShadowCounts {
     pub asked: u64,
     /// Requests that would have reached the server with the cache, including refreshes and warming.
     pub reached: u64,
-    /// Of these, the ones no app would have waited for.
+    /// Of `reached`, those for which no app would have waited.
     pub own: u64,
     /// Would have been fresh hits.
     pub hits: u64,
@@ -49,21 +49,21 @@ pub struct ShadowCounts {
     pub joined: u64,
     /// Would have been loaded from the server.
     pub missed: u64,
-    /// Would have been requested each time: not cacheable.
+    /// Would have been loaded each time, because the response is not cacheable.
     pub uncacheable: u64,
-    /// Would have ended in an error, or an expired entry instead.
+    /// Would have been answered with an error, or with an expired entry instead.
     pub failed: u64,
     /// Responses that would have come from the cache and were compared with the server's.
     pub compared: u64,
-    /// Of these, the ones with an unexplained difference.
+    /// Of `compared`, those with an unexplained difference.
     pub differed: u64,
-    /// Of these, the ones that differ because their class changes by itself.
+    /// Of `compared`, those that differ because responses of this request type change from second to second.
     pub moved: u64,
-    /// Of these, the ones that differ because of a change on the server within the allowed age.
+    /// Of `compared`, those that differ because the server's response changed within the entry's allowed age.
     pub changed: u64,
-    /// Of these, the ones that the server denied by now, while the token's grant was still valid.
+    /// Of `compared`, those that the server now denied, while the token's grant was still valid.
     pub right_ended: u64,
-    /// Responses that would have come from the cache, while the server's passed without a body.
+    /// Responses that would have come from the cache but could not be compared, because a body was missing.
     pub unread: u64,
     /// Responses that would have come from the cache while the server failed.
     pub rescued: u64,
@@ -89,8 +89,8 @@ impl AddAssign for ShadowCounts {
             (&mut self.unread, other.unread),
             (&mut self.rescued, other.rescued),
         ];
-        for (own, more) in pairs {
-            *own += more;
+        for (sum, count) in pairs {
+            *sum += count;
         }
     }
 }
@@ -122,10 +122,10 @@ impl ShadowCounts {
     }
 }
 
-/// Counts of one class and app.
+/// Counts of one request type and app.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShadowStatsRow {
-    /// The class; [`WRITES`] or [`STREAMS`] where it is no read.
+    /// The request type; [`WRITES`] or [`STREAMS`] for requests that are not reads.
     pub class: &'static str,
     /// The app.
     pub app: String,
@@ -133,12 +133,12 @@ pub struct ShadowStatsRow {
     pub counts: ShadowCounts,
 }
 
-/// All rows: at most classes times apps, both bounded.
+/// All rows. Their number is bounded, because those of request types and of apps are.
 #[derive(Debug, Default)]
 pub struct ShadowStats(Mutex<BTreeMap<(&'static str, String), ShadowCounts>>);
 
 impl ShadowStats {
-    /// Records a read: the cache's outcome, and whether its response was right.
+    /// Records a read: how the cache would have answered it, and, if there was a cached response, whether it was right.
     pub fn record_read(
         &self,
         class: &'static str,
@@ -155,7 +155,7 @@ impl ShadowStats {
         });
     }
 
-    /// Records a request that the cache would have sent; `own` if no app would have waited for it.
+    /// Records a request that the cache would have sent to the server; `own` if no app would have waited for it.
     pub fn record_upstream_request(&self, class: &'static str, app: &str, own: bool) {
         self.change(class, app, |row| {
             row.reached += 1;
@@ -164,8 +164,8 @@ impl ShadowStats {
     }
 
     /// Records a request that passes through in every mode.
-    pub fn record_passed(&self, what: &'static str, app: &str) {
-        self.change(what, app, |row| {
+    pub fn record_passed(&self, category: &'static str, app: &str) {
+        self.change(category, app, |row| {
             row.asked += 1;
             row.reached += 1;
         });
@@ -173,12 +173,12 @@ impl ShadowStats {
 
     /// All rows.
     pub fn rows(&self) -> Vec<ShadowStatsRow> {
-        let line = |((class, app), counts): (&(&'static str, String), &ShadowCounts)| ShadowStatsRow {
+        let row = |((class, app), counts): (&(&'static str, String), &ShadowCounts)| ShadowStatsRow {
             class,
             app: app.clone(),
             counts: *counts,
         };
-        self.0.lock().iter().map(line).collect()
+        self.0.lock().iter().map(row).collect()
     }
 
     fn change(&self, class: &'static str, app: &str, change: impl FnOnce(&mut ShadowCounts)) {
@@ -192,15 +192,15 @@ mod tests {
 
     #[test]
     fn every_prediction_and_every_comparison_is_counted_once() {
-        let tally = ShadowStats::default();
-        tally.record_read("lists", "a", PredictedOutcome::Hit, Some(CacheCorrectness::Same));
-        tally.record_read("lists", "a", PredictedOutcome::Stale, Some(CacheCorrectness::Changed));
-        tally.record_read("lists", "a", PredictedOutcome::Joined, Some(CacheCorrectness::Unexplained));
-        tally.record_read("lists", "a", PredictedOutcome::Miss, None);
-        tally.record_upstream_request("lists", "a", false);
-        tally.record_upstream_request("lists", "a", true);
-        tally.record_passed(WRITES, "b");
-        let lines = tally.rows();
+        let stats = ShadowStats::default();
+        stats.record_read("lists", "a", PredictedOutcome::Hit, Some(CacheCorrectness::Same));
+        stats.record_read("lists", "a", PredictedOutcome::Stale, Some(CacheCorrectness::Changed));
+        stats.record_read("lists", "a", PredictedOutcome::Joined, Some(CacheCorrectness::Unexplained));
+        stats.record_read("lists", "a", PredictedOutcome::Miss, None);
+        stats.record_upstream_request("lists", "a", false);
+        stats.record_upstream_request("lists", "a", true);
+        stats.record_passed(WRITES, "b");
+        let rows = stats.rows();
         let counts = ShadowCounts {
             asked: 4,
             reached: 2,
@@ -214,11 +214,11 @@ mod tests {
             differed: 1,
             ..ShadowCounts::default()
         };
-        let written = ShadowCounts { asked: 1, reached: 1, ..ShadowCounts::default() };
-        let line = |class, app: &str, counts| ShadowStatsRow { class, app: app.to_owned(), counts };
-        assert_eq!(lines, [line("lists", "a", counts), line(WRITES, "b", written)]);
+        let write_counts = ShadowCounts { asked: 1, reached: 1, ..ShadowCounts::default() };
+        let row = |class, app: &str, counts| ShadowStatsRow { class, app: app.to_owned(), counts };
+        assert_eq!(rows, [row("lists", "a", counts), row(WRITES, "b", write_counts)]);
         let mut sum = counts;
-        sum += written;
+        sum += write_counts;
         assert_eq!((sum.asked, sum.reached, sum.changed), (5, 3, 1));
     }
 }

@@ -1,4 +1,4 @@
-//! Finds the user's own playlists of a name, so that those of others are never written.
+//! Finds the playlists of a given name that belong to the user, so that another user's playlist is never written.
 
 use greenroom_dialect::playlists::PlaylistInfo;
 
@@ -8,7 +8,7 @@ use crate::playlists::error::PlaylistError;
 
 /// Owner of a playlist.
 enum PlaylistOwner {
-    /// The user.
+    /// The user for whom the client acts.
     Account,
     /// Another user.
     Other,
@@ -20,7 +20,8 @@ impl PlaylistClient {
     /// All playlists of this name that the user may write.
     ///
     /// # Errors
-    /// The list cannot be read completely, or contains one with an unknown owner.
+    /// The list cannot be read completely, or none of these playlists is known to be the user's own, and the owner of
+    /// one is unknown.
     pub async fn playlists_named(
         &self,
         name: &str,
@@ -40,14 +41,15 @@ impl PlaylistClient {
         if own.is_empty() && has_unknown_owner { Err(PlaylistError::NotOurs) } else { Ok(own) }
     }
 
-    /// Public playlists of other users must not be written.
+    /// Finds out who owns a playlist. The list contains public playlists of other users too (Jellyfin); they must not
+    /// be written.
     async fn owner_of(
         &self,
         listed: &PlaylistInfo,
         created: &CreatedPlaylists,
     ) -> Result<PlaylistOwner, PlaylistError> {
-        // The server reports ownership only to the user; to others it reports delete permission, which an administrator
-        // always has.
+        // Without the user's own token the server does not report the owner, only whether the user may delete the
+        // playlist. An administrator may delete every playlist, so there the record of created playlists decides.
         if self.is_on_behalf {
             return Ok(match listed.may_delete {
                 Some(true) if !self.is_for_admin || self.was_created_here(&listed.id, created).await => {
@@ -73,19 +75,19 @@ impl PlaylistClient {
     }
 
     async fn was_created_here(&self, playlist: &str, created: &CreatedPlaylists) -> bool {
-        let (one, created) = (self.created_playlist(playlist), created.clone());
+        let (entry, created) = (self.created_playlist(playlist), created.clone());
         let lane = created.lane.clone();
-        lane.run(move || created.contains(&one)).await.unwrap_or(false)
+        lane.run(move || created.contains(&entry)).await.unwrap_or(false)
     }
 
-    /// Records a created playlist where the server would not report its owner.
+    /// Records that Greenroom created a playlist, if the server will not report its owner (see `owner_of`).
     pub async fn record_created(&self, playlist: &str, created: &CreatedPlaylists) {
         if !(self.is_on_behalf && self.is_for_admin) {
             return;
         }
-        let (one, created) = (self.created_playlist(playlist), created.clone());
+        let (entry, created) = (self.created_playlist(playlist), created.clone());
         let lane = created.lane.clone();
-        let result = lane.run(move || created.record(&one).map_err(|error| error.to_string())).await;
+        let result = lane.run(move || created.record(&entry).map_err(|error| error.to_string())).await;
         if let Err(error) = result.unwrap_or_else(|error| Err(error.to_string())) {
             tracing::warn!(error, "a playlist that Greenroom created cannot be recorded");
         }

@@ -1,4 +1,4 @@
-//! Report of a run: every row, every account, and its cost.
+//! Report of a playlist sync run: every row, every account, and the requests it took.
 
 use greenroom_library::item::Item;
 use greenroom_library::matching::{MatchDecision, TrackMatchReason};
@@ -10,7 +10,8 @@ use utoipa::ToSchema;
 use crate::matching::{MatchCandidate, MatchSource, TrackResolution};
 use crate::playlists::error::PlaylistError;
 
-/// Below this match rate a person should check whether it is the right library, and up to date.
+/// Below this match rate the report warns that the library may be the wrong one or out of date, and every removal must
+/// be allowed explicitly.
 pub const DOUBTFUL_RATE: f64 = 0.6;
 
 /// Outcome of one row.
@@ -44,7 +45,7 @@ pub struct RowCandidate {
     pub album: String,
     /// Score from 0 to 1.1.
     pub score: f32,
-    /// Reasons for and against it, in words for people.
+    /// Reasons for and against it, as readable text.
     pub reasons: Vec<String>,
 }
 
@@ -62,11 +63,11 @@ pub struct RowReport {
     pub album: String,
     /// Its outcome.
     pub outcome: RowOutcome,
-    /// Source of the match: index, pin, confirmed match, or search.
+    /// Source of the result: file path, library index, pin, confirmed match, live search, or known miss.
     pub source: &'static str,
     /// The matched item.
     pub item: Option<RowCandidate>,
-    /// Other candidates.
+    /// Candidates, if no item was accepted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub candidates: Vec<RowCandidate>,
 }
@@ -127,13 +128,13 @@ pub struct AccountReport {
     pub added: usize,
     /// Entries removed, or to be removed.
     pub removed: usize,
-    /// Entries not removed, because too many would have gone without permission.
+    /// Entries that were not removed, because most would have gone or few rows matched; the request may allow it.
     pub held_back: usize,
-    /// Tracks that were there before.
+    /// Tracks that the playlist already had.
     pub already: usize,
-    /// Tracks the user cannot see, or the server did not accept.
+    /// Tracks that the user cannot see, or that the server did not accept.
     pub not_visible: Vec<String>,
-    /// Tracks in it now.
+    /// Tracks in the playlist after the run.
     pub length: usize,
     /// Changes of a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -157,7 +158,7 @@ pub struct PlaylistDiff {
     pub writes: usize,
 }
 
-/// An error as code and sentence.
+/// An error as a code and a sentence for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = PlaylistFailure)]
 pub struct PlaylistFailure {
@@ -178,10 +179,9 @@ impl From<PlaylistError> for PlaylistFailure {
     fn from(error: PlaylistError) -> Self {
         let code = match error {
             PlaylistError::Refused(_) => "refused".to_owned(),
-            other => serde_json::to_value(other)
-                .ok()
-                .and_then(|name_or_id| name_or_id.as_str().map(str::to_owned))
-                .unwrap_or_default(),
+            other => {
+                serde_json::to_value(other).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+            }
         };
         Self { code, message: error.to_string() }
     }
@@ -223,7 +223,7 @@ pub struct PlaylistReport {
     pub counts: RowCounts,
     /// Share of rows matched, from 0 to 1.
     pub match_rate: f64,
-    /// Remarks that need a person's attention.
+    /// Warnings for the user.
     pub warnings: Vec<String>,
     /// All parsed rows.
     pub rows: Vec<RowReport>,
@@ -231,9 +231,9 @@ pub struct PlaylistReport {
     pub bad: Vec<BadRowReport>,
     /// All accounts.
     pub accounts: Vec<AccountReport>,
-    /// Read requests.
+    /// Read requests to the target server.
     pub reads: u64,
-    /// Write requests.
+    /// Write requests to the target server.
     pub writes: u64,
     /// Duration in milliseconds.
     pub took_ms: u64,
@@ -305,7 +305,7 @@ pub fn bad_row_report(bad: &PlaylistRowError) -> BadRowReport {
     BadRowReport { line: bad.line, code: bad.kind.word().to_owned(), message: bad.kind.to_string() }
 }
 
-/// Report of a row, duplicates aside.
+/// Report of a row. Duplicates are marked later, when all rows are known.
 pub fn report_row(row: &PlaylistRow, resolved: &TrackResolution) -> RowReport {
     let outcome = match resolved.decision {
         MatchDecision::Accept if resolved.candidates.is_empty() => RowOutcome::Missing,
@@ -314,14 +314,14 @@ pub fn report_row(row: &PlaylistRow, resolved: &TrackResolution) -> RowReport {
         MatchDecision::Review => RowOutcome::Ambiguous,
         MatchDecision::Reject => RowOutcome::Missing,
     };
-    let is_taken = matches!(outcome, RowOutcome::Found | RowOutcome::Version);
+    let is_matched = matches!(outcome, RowOutcome::Found | RowOutcome::Version);
     let mut candidates: Vec<RowCandidate> = resolved.candidates.iter().map(candidate).collect();
-    let mut item = if is_taken { Some(candidates.remove(0)) } else { None };
+    let mut item = if is_matched { Some(candidates.remove(0)) } else { None };
     if let (Some(item), Some(reason)) = (&mut item, decided_by(resolved.source)) {
         item.reasons.push(reason.to_owned());
     }
-    if is_taken {
-        // Rejected candidates matter only for a review.
+    if is_matched {
+        // Other candidates matter only where no item was accepted.
         candidates.clear();
     }
     RowReport {
@@ -336,7 +336,7 @@ pub fn report_row(row: &PlaylistRow, resolved: &TrackResolution) -> RowReport {
     }
 }
 
-/// Why a row was not searched, in words for people.
+/// Why the matcher did not search for a row, as readable text; `None` if it did.
 fn decided_by(source: MatchSource) -> Option<&'static str> {
     match source {
         MatchSource::Pin => Some("pinned by a person"),

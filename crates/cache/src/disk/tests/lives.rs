@@ -1,6 +1,6 @@
-//! Random histories of a store: loads, invalidations, and restarts, clean or after a crash, compared with a full record
-//! of events. An invalidated value never comes back, a purged one not even in place of a failure, and a flushed one is
-//! never lost.
+//! Random sequences of loads, invalidations, clean restarts and crashes. After each step the cache is compared with a
+//! full record of events: an invalidated value is never a hit again, a purged one is not even served while the source
+//! fails, and a flushed one is never lost.
 
 use proptest::prelude::*;
 
@@ -11,7 +11,7 @@ const TAGS: usize = 3;
 
 #[derive(Debug, Clone)]
 enum Step {
-    /// A load, whatever is cached.
+    /// A load, even if an entry is cached.
     Load {
         key: usize,
         tags: u8,
@@ -24,7 +24,7 @@ enum Step {
         key: usize,
     },
     Flush,
-    /// A sweep between other steps.
+    /// Deletes what expired, and invalidations that are no longer needed.
     Sweep,
     Restart,
     Crash,
@@ -56,7 +56,7 @@ struct LoadedVersion {
 #[derive(Debug, Default)]
 struct KeyHistory {
     loads: Vec<LoadedVersion>,
-    /// Number of the last loads that may have been lost.
+    /// The last this many loads may have been lost in a crash.
     uncertain: usize,
 }
 
@@ -127,7 +127,8 @@ impl RandomRun {
                 self.histories.iter_mut().for_each(KeyHistory::flush);
             }
             Step::Sweep => {
-                // Invalidations are swept an hour from now: everything loaded before has been written by then.
+                // The sweep takes place as if an hour had passed, so that invalidations are old enough. By then every
+                // load would have been written, so all are flushed first.
                 assert!(self.cache.flush(LONG).await);
                 self.histories.iter_mut().for_each(KeyHistory::flush);
                 let mut store = DiskStore::open(self.dir.path(), 65_536).expect("it opens");
@@ -158,7 +159,7 @@ impl RandomRun {
             self.cache.get_or_load(&key(&format!("/{at}")), &POLICY, CacheDirective::LoadUnshared, loader).await;
         assert!(response.is_ok());
         let history = &mut self.histories[at];
-        // From here on only this one counts, until it is uncertain itself.
+        // Only this load may be served from here on. A crash may make it uncertain again.
         history.loads.push(LoadedVersion { version, tags, validity: Validity::Valid, is_flushed: false });
         history.uncertain = 0;
     }
@@ -171,7 +172,7 @@ impl RandomRun {
         Some(text.split(' ').next().and_then(|number| number.parse().ok()).expect("a version"))
     }
 
-    /// Checks that every response is one of the candidates.
+    /// Checks that every response is one of the candidates, and that no certain one is lost.
     async fn compare(&self) {
         for (at, history) in self.histories.iter().enumerate() {
             for (directive, worst) in

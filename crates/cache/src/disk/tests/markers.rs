@@ -1,5 +1,6 @@
-//! Stored invalidations compared with a full list of them: however they are folded and swept, an entry that the list
-//! calls invalid is never valid; and while nothing is folded, a valid one stays valid.
+//! Invalidations stored on disk ("markers") compared with a full list of them. However they are folded into broader
+//! ones and swept, an entry that is invalid by the list is never valid; and while nothing is folded, a valid one stays
+//! valid.
 
 use proptest::prelude::*;
 
@@ -25,7 +26,7 @@ enum Step {
         scope: TestScope,
         purges: bool,
     },
-    /// An entry whose load knew all invalidations but the newest few.
+    /// An entry whose load began before the newest `missed` invalidations.
     Put {
         key: usize,
         tags: u8,
@@ -75,7 +76,7 @@ fn tags_of(tags: u8) -> Vec<Tag> {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let covers = prop_oneof![
+    let scope = prop_oneof![
         12 => (0..2usize, 0..TAGS).prop_map(|(namespace, tag)| TestScope::Tag(namespace, tag)),
         4 => (0..KEYS).prop_map(TestScope::Key),
         1 => (0..2usize).prop_map(TestScope::Namespace),
@@ -83,16 +84,16 @@ fn step() -> impl Strategy<Value = Step> {
     ];
     let missed = prop_oneof![4 => Just(0u64), 1 => 1..4u64];
     prop_oneof![
-        6 => (covers, proptest::bool::weighted(0.2)).prop_map(|(scope, purges)| Step::Mark { scope, purges }),
+        6 => (scope, proptest::bool::weighted(0.2)).prop_map(|(scope, purges)| Step::Mark { scope, purges }),
         6 => (0..KEYS, 0..32u8, missed).prop_map(|(key, tags, missed)| Step::Put { key, tags, missed }),
         2 => Just(Step::Sweep),
         1 => Just(Step::Reopen),
     ]
 }
 
-/// An entry that lives for ever.
+/// An entry that never expires.
 pub(in crate::disk) fn entry_of(key: &Key, tags: Vec<Tag>, created: HybridTimestamp, body: &[u8]) -> Arc<Entry> {
-    let reach = ScopeHashes::new(key, &tags);
+    let scope_hashes = ScopeHashes::new(key, &tags);
     let never = EntryDeadlines {
         fresh_until_ms: u64::MAX,
         stale_until_ms: u64::MAX,
@@ -109,7 +110,7 @@ pub(in crate::disk) fn entry_of(key: &Key, tags: Vec<Tag>, created: HybridTimest
         deadlines: never,
         adapted: false,
         load_reason: LoadReason::Absent,
-        scope_hashes: reach,
+        scope_hashes,
         counters: Arc::default(),
         quota: Arc::default(),
         access_rhythm: None,
@@ -117,7 +118,7 @@ pub(in crate::disk) fn entry_of(key: &Key, tags: Vec<Tag>, created: HybridTimest
     }))
 }
 
-/// Everything that ever happened.
+/// All steps so far, from which the expected state follows.
 #[derive(Default)]
 struct MarkerHistory {
     invalidations: Vec<(TestScope, bool)>,
@@ -128,7 +129,7 @@ struct MarkerHistory {
 impl MarkerHistory {
     fn validity(&self, key: usize) -> Validity {
         let Some((tags, known, _)) = self.entries[key] else { return Validity::Purged };
-        let since = self.invalidations[known..].iter().filter(|(covers, _)| covers.covers(key, tags));
+        let since = self.invalidations[known..].iter().filter(|(scope, _)| scope.covers(key, tags));
         since.fold(Validity::Valid, |validity, (_, purges)| match (validity, purges) {
             (Validity::Purged, _) | (_, true) => Validity::Purged,
             _ => Validity::Invalidated,
@@ -136,7 +137,7 @@ impl MarkerHistory {
     }
 }
 
-/// What a process that opens the store now learns about a key.
+/// Validity and timestamp of a key's entry, as a process reads them that opens the store now.
 fn read_state(store: &DiskStore, key: usize) -> Option<(Validity, HybridTimestamp)> {
     let markers = InvalidationIndex::new(1000);
     for numbered in store.invalidations_after(0).expect("read") {
@@ -145,8 +146,8 @@ fn read_state(store: &DiskStore, key: usize) -> Option<(Validity, HybridTimestam
     }
     match store.get(&key_at(key)).expect("looked") {
         StoreLookup::Found(found) => {
-            let reach = ScopeHashes::new(&key_at(key), &found.tags);
-            Some((markers.validity_of_stored(&reach, found.known_sequence).0, found.created))
+            let scope_hashes = ScopeHashes::new(&key_at(key), &found.tags);
+            Some((markers.validity_of_stored(&scope_hashes, found.known_sequence).0, found.created))
         }
         StoreLookup::Miss => None,
         StoreLookup::Corrupt(_) => panic!("it is whole"),
@@ -168,48 +169,48 @@ fn play(steps: &[Step], max_markers: u64) {
         let mut batch = WriteBatch::default();
         match step {
             Step::Mark { scope, purges } => {
-                let (settle_until_ms, settle_fresh_ms, hold_until) = (0, 0, HybridTimestamp::ZERO);
+                let (grace_until_ms, grace_fresh_ms, hold_until) = (0, 0, HybridTimestamp::ZERO);
                 let scope_line = scope_codec::encode(&scope.scope());
                 batch.invalidations.push(PendingInvalidation {
                     scope: scope_line,
                     purges: *purges,
                     stamp,
                     hold_until,
-                    grace_until_ms: settle_until_ms,
-                    grace_fresh_ms: settle_fresh_ms,
+                    grace_until_ms,
+                    grace_fresh_ms,
                 });
                 history.invalidations.push((*scope, *purges));
             }
             Step::Put { key, tags, missed } => {
                 let newest = history.invalidations.len() as u64;
-                let seen = newest.saturating_sub(*missed);
+                let known_sequence = newest.saturating_sub(*missed);
                 let entry = entry_of(&key_at(*key), tags_of(*tags), stamp, b"value");
-                batch.writes.push(PendingWrite { key: key_at(*key), entry, known_sequence: seen });
-                history.entries[*key] = Some((*tags, usize::try_from(seen).expect("small"), stamp));
+                batch.writes.push(PendingWrite { key: key_at(*key), entry, known_sequence });
+                history.entries[*key] = Some((*tags, usize::try_from(known_sequence).expect("small"), stamp));
             }
             Step::Sweep => drop(store.evict(LATER_MS, u64::MAX).expect("swept")),
             Step::Reopen => store = open(),
         }
         store.write(&batch, 7, clock).expect("written");
         assert_eq!(store.newest_sequence().expect("told"), history.invalidations.len() as u64);
-        let numbered = store.invalidations_after(0).expect("read").len() as u64;
-        assert!(numbered <= max_markers.max(2), "{numbered} markers");
+        let count = store.invalidations_after(0).expect("read").len() as u64;
+        assert!(count <= max_markers.max(2), "{count} markers");
         for key in 0..KEYS {
-            let wanted = history.validity(key);
-            let (served, created) = match read_state(&store, key) {
-                Some((served, created)) => (served, Some(created)),
+            let expected = history.validity(key);
+            let (actual, created) = match read_state(&store, key) {
+                Some((actual, created)) => (actual, Some(created)),
                 None => (Validity::Purged, None),
             };
             let is_newest = history.entries[key].is_some_and(|(.., stamp)| created == Some(stamp));
-            if wanted == Validity::Purged && is_newest {
-                assert_eq!(served, Validity::Purged, "key {key}: purged, and told to be {served:?}");
+            if expected == Validity::Purged && is_newest {
+                assert_eq!(actual, Validity::Purged, "key {key} is purged, but read as {actual:?}");
             }
-            assert!(wanted == Validity::Valid || served != Validity::Valid || !is_newest, "key {key} is invalid");
-            // Only an entry that had missed an invalidation may be rejected.
+            assert!(expected == Validity::Valid || actual != Validity::Valid || !is_newest, "key {key} is invalid");
+            // Only an entry whose load began before some invalidation may be invalid or gone.
             let knew_all = history.entries[key].is_some_and(|(_, known, _)| known == history.invalidations.len());
-            assert!(!knew_all || (is_newest && served == Validity::Valid), "key {key} knew all markers");
+            assert!(!knew_all || (is_newest && actual == Validity::Valid), "key {key} missed no invalidation");
             if max_markers > 100 && is_newest {
-                assert_eq!(served, wanted, "key {key}: nothing was folded");
+                assert_eq!(actual, expected, "key {key}: nothing was folded");
             }
         }
     }
@@ -233,18 +234,18 @@ proptest! {
 fn an_invalidation_with_a_hold_or_grace_period_outlives_the_entries_it_covers() {
     let dir = tempfile::tempdir().expect("a folder");
     let mut store = DiskStore::open(dir.path(), 65_536).expect("it opens");
-    let invalidation = |name: &str, hold_until, settle_until_ms| PendingInvalidation {
+    let invalidation = |name: &str, hold_until, grace_until_ms| PendingInvalidation {
         scope: scope_codec::encode(&tag(name)),
         purges: false,
         stamp: HybridTimestamp::end_of(1),
         hold_until,
-        grace_until_ms: settle_until_ms,
+        grace_until_ms,
         grace_fresh_ms: 1000,
     };
     let invalidations = vec![
         invalidation("plain", HybridTimestamp::ZERO, 0),
         invalidation("held", HybridTimestamp::end_of(LATER_MS + 1), 0),
-        invalidation("settling", HybridTimestamp::ZERO, LATER_MS + 1),
+        invalidation("grace", HybridTimestamp::ZERO, LATER_MS + 1),
     ];
     store.write(&WriteBatch { invalidations, ..WriteBatch::default() }, 7, 1).expect("written");
     store.evict(LATER_MS, u64::MAX).expect("swept");

@@ -1,4 +1,4 @@
-//! Values that the source no longer has, while the disk cannot be updated.
+//! Values that the source no longer has stay removed, even while their rows on disk cannot be deleted.
 
 use super::*;
 
@@ -18,9 +18,9 @@ async fn expect_miss(cache: &Cache, text: &str) {
     assert!(matches!(response, Ok(CacheResponse::Shared { .. })), "{response:?}");
 }
 
-/// A cache with a few keys on disk, and only as many in memory as the settings allow.
+/// A cache with three entries on disk and none in memory. A reload always asks the source, however recent the entry.
 async fn with_rows(dir: &Path) -> Cache {
-    let settled = CacheSettings { reload_within: Duration::ZERO, ..CacheSettings::default() };
+    let memory = CacheSettings { reload_within: Duration::ZERO, ..CacheSettings::default() };
     let cache = open(dir);
     for text in ["/gone", "/gone-too", "/kept"] {
         served(&cache, text, &CountingLoader::new("old")).await;
@@ -28,7 +28,7 @@ async fn with_rows(dir: &Path) -> Cache {
     assert_eq!(cache.close_disk().await, 0);
     let before_ms = cache.clock().now_ms();
     until(|| cache.clock().now_ms() > before_ms).await;
-    Cache::with_disk(settled, settings(dir), Clock::system(), TaskTracker::new()).expect("it opens")
+    Cache::with_disk(memory, settings(dir), Clock::system(), TaskTracker::new()).expect("it opens")
 }
 
 #[tokio::test]
@@ -56,12 +56,12 @@ async fn removed_entries_stay_removed_while_writes_fail() {
     let dir = tempfile::tempdir().expect("a folder");
     let cache = with_rows(dir.path()).await;
     let db = rusqlite::Connection::open(dir.path().join(FILE)).expect("open");
-    let no = |what: &str| {
+    let forbid = |what: &str| {
         let sql = format!("CREATE TRIGGER no_{what} BEFORE {what} ON entry BEGIN SELECT RAISE(ABORT, 'no'); END");
         db.execute_batch(&sql).expect("made");
     };
-    no("DELETE");
-    no("INSERT");
+    forbid("DELETE");
+    forbid("INSERT");
     expect_miss(&cache, "/gone").await;
     expect_miss(&cache, "/gone-too").await;
     until(|| cache.disk_error().is_some()).await;

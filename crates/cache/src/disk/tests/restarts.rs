@@ -1,8 +1,8 @@
-//! Negative entries and grace periods survive a restart, for as long as they live.
+//! Negative entries, and the grace periods and holds of invalidations, survive a restart until they expire.
 
 use super::*;
 
-/// A source that responds without a value.
+/// A source that fails with this kind of error, or without one gives an uncacheable response. Counts its loads.
 struct FailingLoader(Arc<AtomicU64>, Option<LoadErrorKind>);
 
 impl Loader for FailingLoader {
@@ -23,7 +23,7 @@ async fn load(cache: &Cache, text: &str, loads: &Arc<AtomicU64>, kind: Option<Lo
     cache.get_or_load(&key(text), &POLICY, CacheDirective::Any, loader).await.err()
 }
 
-/// Settings under which negative entries outlive a slow test.
+/// A cache whose negative entries outlive a slow test.
 fn open_with_long_ttl(dir: &Path) -> Cache {
     let long = Duration::from_mins(1);
     let memory = CacheSettings { error_ttl: long, denied_ttl: long, uncacheable_for: long, ..CacheSettings::default() };
@@ -93,8 +93,8 @@ async fn negative_entries_live_no_longer_after_a_clock_set_back_and_are_swept_wh
     load(&cache, "/x", &Arc::default(), None).await;
     cache.close_disk().await;
     let mut store = DiskStore::open(dir.path(), 65_536).expect("it opens");
-    let (_, memo) = store.negative_entries(1000).expect("read").pop().expect("it is there");
-    assert_eq!(memo.until_ms(), 61_000);
+    let (_, negative) = store.negative_entries(1000).expect("read").pop().expect("it is there");
+    assert_eq!(negative.until_ms(), 61_000);
     let now_ms = Clock::system().now_ms() + 120_000;
     assert!(store.negative_entries(now_ms).expect("read").is_empty());
     store.evict(now_ms, u64::MAX).expect("swept");
@@ -106,19 +106,19 @@ async fn grace_periods_and_holds_apply_after_a_restart() {
     let dir = tempfile::tempdir().expect("a folder");
     let grace_period = GracePeriod { duration: Duration::from_hours(1), max_fresh: Duration::from_millis(700) };
     let with_grace_period = Invalidation { grace_period: Some(grace_period), ..Invalidation::mark_stale() };
-    let unknown = Invalidation { unstorable_for: Some(Duration::from_hours(1)), ..Invalidation::mark_stale() };
+    let with_hold = Invalidation { unstorable_for: Some(Duration::from_hours(1)), ..Invalidation::mark_stale() };
     let cache = open(dir.path());
-    cache.invalidate(&tag("settling"), &with_grace_period);
-    cache.invalidate(&tag("unknown"), &unknown);
-    // A later invalidation without them ends neither.
-    cache.invalidate(&tag("settling"), &Invalidation::mark_stale());
-    cache.invalidate(&tag("unknown"), &Invalidation::mark_stale());
+    cache.invalidate(&tag("grace"), &with_grace_period);
+    cache.invalidate(&tag("held"), &with_hold);
+    // A later invalidation without a grace period or a hold ends neither.
+    cache.invalidate(&tag("grace"), &Invalidation::mark_stale());
+    cache.invalidate(&tag("held"), &Invalidation::mark_stale());
     assert!(cache.flush_invalidations().await);
     cache.crash_disk().await;
     let cache = open(dir.path());
-    served(&cache, "/settling", &CountingLoader::tagged("value", "settling")).await;
-    let entry = cache.peek(&key("/settling")).expect("kept");
+    served(&cache, "/grace", &CountingLoader::tagged("value", "grace")).await;
+    let entry = cache.peek(&key("/grace")).expect("a cached entry");
     assert_eq!(entry.deadlines().fresh_until_ms - entry.stored_ms(), 700);
-    served(&cache, "/unknown", &CountingLoader::tagged("value", "unknown")).await;
-    assert!(cache.peek(&key("/unknown")).is_none());
+    served(&cache, "/held", &CountingLoader::tagged("value", "held")).await;
+    assert!(cache.peek(&key("/held")).is_none());
 }

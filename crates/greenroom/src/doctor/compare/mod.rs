@@ -1,9 +1,9 @@
 //! `doctor --compare`: compares the server's own responses with those through the gateway.
 //!
-//! Each read is sent through the gateway, directly, and through the gateway again, so that both a loaded and a cached
-//! response are compared. A difference is investigated before it is reported: some fields change by
-//! themselves, some responses change on the server meanwhile, and some were cached a while ago, within their TTL. What
-//! no rule explains is a difference. Values are never shown, only their paths.
+//! Each read is sent through the gateway, directly to the server, and through the gateway again, so that both a loaded
+//! and a cached response are compared. A difference is reported only if none of three reasons explains it: some fields
+//! change by themselves, some responses change on the server meanwhile, and some were cached a while ago, within their
+//! TTL. Values are never shown, only their paths.
 //!
 //! Module: [`report`] (the report).
 
@@ -37,9 +37,9 @@ const MAX_UNANSWERED: usize = 10;
 /// Direct and proxied access to one server.
 #[derive(Debug)]
 pub struct ProxyComparison<'a> {
-    /// Client of the server.
+    /// Client for direct requests to the server.
     pub direct_client: &'a ProbeClient,
-    /// Client of the gateway.
+    /// Client for requests through the gateway.
     pub proxied_client: &'a ProbeClient,
     /// Kind of server.
     pub kind: ServerKind,
@@ -47,13 +47,13 @@ pub struct ProxyComparison<'a> {
     pub direct: &'a Endpoint,
     /// Address of the gateway in front of it.
     pub proxied: &'a Endpoint,
-    /// Token that both requests use.
+    /// Token of the requests. Public reads are sent to the server without it.
     pub token: Option<&'a Secret>,
-    /// Clock.
+    /// Clock of the time limit.
     pub clock: Clock,
 }
 
-/// Why nothing was compared.
+/// Why the comparison was given up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ComparisonError {
     /// The server does not answer.
@@ -66,75 +66,75 @@ impl ProxyComparison<'_> {
     /// Compares up to `limit` reads. `tick` receives the number done and the number planned.
     ///
     /// # Errors
-    /// If one of the two does not answer at all.
+    /// The server or the gateway failed at the first read, or at `MAX_UNANSWERED` consecutive ones.
     pub async fn compare(
         &self,
         limit: usize,
         mut tick: impl FnMut(usize, usize),
     ) -> Result<ComparisonReport, ComparisonError> {
-        let mut survey = ProbeSet::new(self.kind, limit);
-        let mut tally =
+        let mut probes = ProbeSet::new(self.kind, limit);
+        let mut report =
             ComparisonReport { token_refused: self.is_token_refused().await, ..ComparisonReport::default() };
         let (mut done, mut unanswered) = (0, 0);
         let began_ms = self.clock.now_ms();
-        while let Some(probe) = survey.pop() {
-            let passed = Duration::from_millis(self.clock.now_ms().saturating_sub(began_ms));
-            if passed > PATIENCE {
-                tally.cut_short = true;
+        while let Some(probe) = probes.pop() {
+            let elapsed = Duration::from_millis(self.clock.now_ms().saturating_sub(began_ms));
+            if elapsed > PATIENCE {
+                report.cut_short = true;
                 break;
             }
-            let verdict = match self.compare_probe(&probe, &mut survey).await {
-                Ok(verdict) => {
+            let result = match self.compare_probe(&probe, &mut probes).await {
+                Ok(result) => {
                     unanswered = 0;
-                    verdict
+                    result
                 }
-                Err(failed) => {
+                Err(error) => {
                     unanswered += 1;
                     if done == 0 || unanswered >= MAX_UNANSWERED {
-                        return Err(failed);
+                        return Err(error);
                     }
                     ComparisonResult::Unanswered
                 }
             };
             done += 1;
-            tally.record(self.class(&probe), &probe.target, verdict);
-            tick(done, done + survey.planned());
+            report.record(self.class(&probe), &probe.target, result);
+            tick(done, done + probes.planned());
         }
-        Ok(tally)
+        Ok(report)
     }
 
     async fn is_token_refused(&self) -> bool {
         let Some(token) = self.token else { return false };
-        // If it does not answer, the first read will say so.
+        // If the server does not answer, the first read reports it.
         login::permissions(self.direct_client, self.kind, self.direct, token).await == Ok(Permissions::Refused)
     }
 
     async fn compare_probe(
         &self,
         probe: &ReadProbe,
-        survey: &mut ProbeSet,
+        probes: &mut ProbeSet,
     ) -> Result<ComparisonResult, ComparisonError> {
         let first = self.fetch_proxied(probe, false).await?;
         let direct = self.fetch_direct(probe).await?;
         let again = self.fetch_proxied(probe, false).await?;
-        survey.learn(probe, &direct.body);
+        probes.learn(probe, &direct.body);
         let depth = ComparisonDepth::Fields(&probe.target);
         let difference = |other: &ProbeResponse| compare(&direct.compared(), &other.compared(), depth);
         let found = difference(&first).merge(difference(&again));
         if !found.is_unexplained() {
             return Ok(ComparisonResult::from_equal(direct.status, &found));
         }
-        // The server's response may have changed by now.
+        // The response may have changed on the server since the first read.
         let direct_again = self.fetch_direct(probe).await?;
-        let moved = difference(&direct_again);
-        if found.is_within(&moved) {
+        let server_change = difference(&direct_again);
+        if found.is_within(&server_change) {
             return Ok(ComparisonResult::Explained("the server itself changed it meanwhile"));
         }
-        // The cached response may be older, within its TTL.
+        // The cached response may be older than the change, within its TTL: then a reload shows no difference.
         let fresh = self.fetch_proxied(probe, true).await?;
         let fresh_difference = compare(&direct_again.compared(), &fresh.compared(), depth);
         if age_s(&again).or(age_s(&first)).is_some() && !fresh_difference.is_unexplained() {
-            return Ok(ComparisonResult::Explained("kept before it changed, within its lifetime"));
+            return Ok(ComparisonResult::Explained("cached before it changed, within its TTL"));
         }
         Ok(ComparisonResult::Different(found.places()))
     }
@@ -162,19 +162,19 @@ impl ProxyComparison<'_> {
         category_name(&self.classified(probe))
     }
 
-    /// Whether the gateway loads this read without a token, so that both must be compared without one.
+    /// Whether the gateway loads this read without a token, so that the direct request must have none either.
     fn is_public(&self, probe: &ReadProbe) -> bool {
         matches!(self.classified(probe), classified::Classification::Read(read) if read.sharing == SharingScope::Public)
     }
 
     fn classified(&self, probe: &ReadProbe) -> classified::Classification {
         let request = self.request(probe, self.token, false);
-        let ask = RequestView { method: &Method::GET, target: &probe.target, headers: request.headers(), body: &[] };
-        self.kind.classify(&ask, None)
+        let view = RequestView { method: &Method::GET, target: &probe.target, headers: request.headers(), body: &[] };
+        self.kind.classify(&view, None)
     }
 }
 
 /// Age of a cached response.
-fn age_s(heard: &ProbeResponse) -> Option<u64> {
-    heard.headers.get(AGE)?.to_str().ok()?.parse().ok()
+fn age_s(response: &ProbeResponse) -> Option<u64> {
+    response.headers.get(AGE)?.to_str().ok()?.parse().ok()
 }

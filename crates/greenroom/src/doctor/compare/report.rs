@@ -7,21 +7,21 @@ use greenroom_dialect::redact;
 use greenroom_dialect::response_comparison::ResponseComparison;
 use serde::Serialize;
 
-/// Differences that are listed.
+/// Max reads that are listed with their differences.
 const MAX_DETAILS: usize = 100;
 
 /// Result of one compared read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ComparisonResult {
-    /// Both responses are equal.
+    /// The responses are equal.
     Equal,
     /// They differ for this accepted reason.
     Explained(&'static str),
     /// They differ at these paths.
     Different(Vec<String>),
-    /// Both were refused.
+    /// The server refused the read (4xx), directly and through the gateway.
     Refused,
-    /// One of them failed, or both.
+    /// A request got no response, or both responses were server errors (5xx).
     Unanswered,
 }
 
@@ -36,9 +36,9 @@ pub struct ComparisonCounts {
     pub explained: usize,
     /// Different.
     pub different: usize,
-    /// Refused both ways.
+    /// Refused directly and through the gateway.
     pub refused: usize,
-    /// Failed one way or both.
+    /// Without a response, or with a server error.
     pub unanswered: usize,
 }
 
@@ -60,16 +60,17 @@ pub struct ComparisonReport {
     pub classes: BTreeMap<&'static str, ComparisonCounts>,
     /// Number of differences by accepted reason.
     pub explanations: BTreeMap<&'static str, usize>,
-    /// Reads that differed.
+    /// The first reads that differed.
     pub details: Vec<DifferenceDetail>,
-    /// Whether the server refuses the configured token: then little but refusals was compared.
+    /// Whether the server refuses the configured token. Then only public reads were really compared.
     pub token_refused: bool,
     /// Whether time ran out before everything was read.
     pub cut_short: bool,
 }
 
 impl ComparisonResult {
-    /// Result of responses with this status that are equal but for accepted differences. Two failures show nothing.
+    /// Result for responses with this common status and no unexplained difference. Two failures prove nothing about the
+    /// gateway, so they do not count as equal.
     pub(super) fn from_equal(status: u16, found: &ResponseComparison) -> Self {
         match (status, found) {
             (500.., _) => Self::Unanswered,
@@ -82,10 +83,10 @@ impl ComparisonResult {
 
 impl ComparisonReport {
     /// Adds the result of a read.
-    pub fn record(&mut self, class: &'static str, target: &str, verdict: ComparisonResult) {
+    pub fn record(&mut self, class: &'static str, target: &str, result: ComparisonResult) {
         let counts = self.classes.entry(class).or_default();
         counts.compared += 1;
-        match verdict {
+        match result {
             ComparisonResult::Equal => counts.equal += 1,
             ComparisonResult::Explained(reason) => {
                 counts.explained += 1;
@@ -114,7 +115,8 @@ impl ComparisonReport {
         })
     }
 
-    /// Whether something was read, everything was answered, and no difference is unexplained.
+    /// Whether at least one read succeeded, none failed, no difference is unexplained, and the token was accepted.
+    /// Refused reads do not matter.
     pub fn is_clean(&self) -> bool {
         let total = self.total();
         let is_read = total.equal + total.explained > 0;
@@ -176,7 +178,7 @@ mod tests {
         let mut tally = ComparisonReport::default();
         tally.record("lists", "/a", ComparisonResult::Equal);
         tally.record("lists", "/a?X-Plex-Token=SECRET&x=1", ComparisonResult::Different(vec!["a.b".into()]));
-        tally.record("sessions", "/s", ComparisonResult::Explained("playback gets on"));
+        tally.record("sessions", "/s", ComparisonResult::Explained("playback progresses"));
         tally
     }
 
@@ -189,7 +191,7 @@ mod tests {
         );
         let text = tally.render("home");
         assert!(text.contains("lists                 2        1         0         1        0          0"), "{text}");
-        assert!(text.contains("  1: playback gets on") && text.contains("  a.b"), "{text}");
+        assert!(text.contains("  1: playback progresses") && text.contains("  a.b"), "{text}");
         let json = serde_json::to_string(&tally).expect("JSON");
         assert!(!text.contains("SECRET") && !json.contains("SECRET"), "{text}");
     }
@@ -211,13 +213,13 @@ mod tests {
 
     #[test]
     fn only_a_comparison_without_differences_is_well() {
-        assert!(!ComparisonReport::default().is_clean(), "nothing compared is nothing shown");
+        assert!(!ComparisonReport::default().is_clean(), "nothing was compared");
         assert!(!tally().is_clean());
         let mut good = ComparisonReport::default();
         good.record("lists", "/a", ComparisonResult::Equal);
         assert!(good.is_clean());
         good.record("lists", "/x", ComparisonResult::Refused);
-        assert!(good.is_clean(), "not everybody may read everything");
+        assert!(good.is_clean(), "a refused read is no difference");
         good.record("lists", "/b", ComparisonResult::Unanswered);
         assert!(!good.is_clean());
     }
