@@ -29,8 +29,8 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub struct OriginClient {
     reader: legacy::Client<HttpsConnector<HttpConnector>, Body>,
-    /// Writes never use a pooled connection: it may be dying, and a write is not repeated.
-    writer: legacy::Client<HttpsConnector<HttpConnector>, Body>,
+    /// Never uses a pooled connection: one may be dying, and a write is not repeated.
+    unpooled: legacy::Client<HttpsConnector<HttpConnector>, Body>,
     scheme: Scheme,
     authority: Authority,
     base_path: String,
@@ -43,7 +43,7 @@ pub struct OriginClient {
 pub enum UpstreamRequestKind {
     /// A read or a stream: uses pooled connections.
     Read,
-    /// A write: uses a new connection.
+    /// A write, or a read that must not meet a dying connection: uses a new one.
     Write,
 }
 
@@ -86,7 +86,7 @@ impl OriginClient {
         let name = server.tls.server_name.as_ref();
         Ok(Self {
             reader: client(trust.clone(), name, 16),
-            writer: client(trust, name, 0),
+            unpooled: client(trust, name, 0),
             scheme,
             authority,
             base_path: server.base_path.clone(),
@@ -114,7 +114,8 @@ impl OriginClient {
         &self.authority
     }
 
-    /// Sends one request, once, and waits for the response head.
+    /// Sends one request and waits for the response head. The server receives it at most once: a request is repeated only
+    /// if a pooled connection closed before it was written.
     ///
     /// # Errors
     /// There is no response; the error tells whether the request may have reached the server.
@@ -127,7 +128,7 @@ impl OriginClient {
         let _in_flight = Arc::clone(&self.in_flight);
         let client = match kind {
             UpstreamRequestKind::Read => &self.reader,
-            UpstreamRequestKind::Write => &self.writer,
+            UpstreamRequestKind::Write => &self.unpooled,
         };
         let is_upgrade = request.headers().contains_key(UPGRADE);
         let response = client.request(request).await.map_err(|error| UpstreamError::from_client_error(&error))?;
@@ -188,7 +189,8 @@ fn client(
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE_TIMEOUT)
         .pool_max_idle_per_host(idle_connections)
-        .retry_canceled_requests(false)
+        // Only what never left on a reused connection: the server closed it in the same moment.
+        .retry_canceled_requests(idle_connections > 0)
         .build(https.enable_http1().wrap_connector(http))
 }
 

@@ -91,7 +91,8 @@ async fn send_probe(server: &Origin, path: &str) -> Result<CollectedResponse, Up
     let mut request =
         Request::builder().uri(uri).body(Body::empty()).map_err(|error| UpstreamError::from_reason(&error))?;
     request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
-    let (head, body) = server.client.send(request, UpstreamRequestKind::Read).await?.into_parts();
+    // A server that closes a pooled connection must not seem to be another server.
+    let (head, body) = server.client.send(request, UpstreamRequestKind::Write).await?.into_parts();
     let body = match collect(body, MAX_BYTES).await {
         CollectedBody::Whole(body) => body,
         // No identity is that long: its beginning is enough.

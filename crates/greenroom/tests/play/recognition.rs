@@ -1,11 +1,15 @@
 //! Servers are recognised by one rule in all commands.
 
+use std::collections::HashSet;
+
+use parking_lot::Mutex;
 use tokio_util::task::TaskTracker;
 
 use crate::binary::{folder, run, serve};
 use crate::fixture::scripted::{ScriptedReply, ScriptedServer, answer};
 
 const JSON: &str = "application/json";
+const PLEX_IDENTITY: &str = r#"{"MediaContainer":{"size":0,"machineIdentifier":"m","version":"1.43.2"}}"#;
 
 /// A response: its name, path, status, content type, body, and the words all commands must print.
 type IdentifyCase = (&'static str, &'static str, &'static str, &'static str, &'static str, [&'static str; 2]);
@@ -35,17 +39,27 @@ const NO_JELLYFINS: [IdentifyCase; 6] = [
         r#"{"ServerName":"D","Version":"4.1","ProductName":"Router","Id":"x"}"#,
         ["ellyfin server", "Router"],
     ),
-    (
-        "a Plex",
-        "/identity",
-        "200 OK",
-        JSON,
-        r#"{"MediaContainer":{"size":0,"machineIdentifier":"m","version":"1.43.2"}}"#,
-        ["ellyfin server", "plex server"],
-    ),
+    ("a Plex", "/identity", "200 OK", JSON, PLEX_IDENTITY, ["ellyfin server", "plex server"]),
     ("a proxy whose server is away", "/", "502 Bad Gateway", "text/html", "<html>502</html>", ["502", ""]),
     ("a login", "/", "401 Unauthorized", "text/html", "<html>401</html>", ["ellyfin server", "demands a login"]),
 ];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_closes_between_two_probes_does_not_change_the_identity() {
+    let tasks = TaskTracker::new();
+    let used_connections = Mutex::new(HashSet::new());
+    let server = ScriptedServer::start(&tasks, move |request| match request.target.as_str() {
+        _ if !used_connections.lock().insert(request.connection) => ScriptedReply::Close,
+        "/identity" => ScriptedReply::Bytes(answer("200 OK", JSON, PLEX_IDENTITY)),
+        _ => ScriptedReply::Bytes(answer("404 Not Found", "text/plain", "nothing")),
+    })
+    .await;
+    let mut program = serve(&["--jellyfin", &format!("http://{}", server.address)]);
+    let line = program.line().await;
+    program.end().await;
+    assert!(line.contains("plex server"), "{line}");
+    server.stop();
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn serve_doctor_and_login_say_the_same_of_what_answers() {
