@@ -35,14 +35,14 @@ pub fn check(bytes: &[u8]) {
             }
         }
         Err(problems) => {
-            assert!(!problems.is_empty(), "whoever says no says why");
+            assert!(!problems.is_empty(), "a refusal has a reason");
             assert_eq!(read().err(), Some(problems.clone()), "the same problems each time");
             for problem in &problems {
                 let is_placed = problem.place == "configuration"
                     || problem.place.starts_with("server.")
                     || problem.place.strip_prefix(FILE).is_some_and(|line| is_line(line, &file))
                     || names.iter().any(|name| name.eq_ignore_ascii_case(&problem.place));
-                assert!(is_placed, "nobody finds this place: {problem}");
+                assert!(is_placed, "this place is in no file: {problem}");
                 assert!(!problem.message.is_empty());
             }
         }

@@ -1,4 +1,4 @@
-//! What must hold of whoever asks, however they say it.
+//! What must hold of the credentials of a request, in every form.
 
 use greenroom_dialect::credential::{Credential, Secret};
 use greenroom_dialect::request::{RequestView, ServerKind};

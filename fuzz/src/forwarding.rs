@@ -45,7 +45,7 @@ pub fn check(bytes: &[u8]) {
     assert!(handed.get_all("content-length").iter().count() <= 1, "an answer has one length");
     names_stay_behind(&request.headers, &handed);
     the_client_is_named_by_proxies(&request);
-    an_answer_is_read_in_one_way(&request.headers);
+    a_response_has_one_framing(&request.headers);
     an_app_has_a_plain_name(&request);
 }
 
@@ -70,7 +70,7 @@ fn check_forwarded_headers(kind: ServerKind, request: &FuzzRequest) {
     }
 }
 
-/// The client is whom the nearest proxies name, as far as each of them is trusted; nobody else is believed.
+/// The client is the one that the nearest proxies name, as far as each of them is trusted; other names are ignored.
 fn the_client_is_named_by_proxies(request: &FuzzRequest) {
     let trusted: Networks = "127.0.0.0/8, 172.16.0.0/12, fd00::/8".parse().expect("networks");
     let (stranger, proxy) = (IpAddr::from([192, 168, 1, 7]), IpAddr::from([127, 0, 0, 1]));
@@ -82,7 +82,7 @@ fn the_client_is_named_by_proxies(request: &FuzzRequest) {
     let named: Vec<Option<IpAddr>> = hops.map(|hop| plain_address(hop.trim())).collect();
     let believed = named.iter().position(|hop| hop.is_none_or(|hop| !trusted.contain(hop)));
     let reachable = &named[..believed.map_or(named.len(), |at| at + 1)];
-    assert!(found == proxy || reachable.contains(&Some(found)), "{found} is named by nobody who is trusted");
+    assert!(found == proxy || reachable.contains(&Some(found)), "no trusted proxy names {found}");
 }
 
 fn plain_address(text: &str) -> Option<IpAddr> {
@@ -92,11 +92,11 @@ fn plain_address(text: &str) -> Option<IpAddr> {
 }
 
 /// A response without a framing error has one length, or is chunked and nothing else.
-fn an_answer_is_read_in_one_way(headers: &HeaderMap) {
+fn a_response_has_one_framing(headers: &HeaderMap) {
     if framing_error(StatusCode::OK, headers, false).is_none() && headers.contains_key("transfer-encoding") {
         let encodings: Vec<_> = headers.get_all("transfer-encoding").iter().collect();
         assert!(encodings.len() == 1 && encodings[0].as_bytes().eq_ignore_ascii_case(b"chunked"));
-        assert!(!headers.contains_key("content-length"), "an answer has two lengths");
+        assert!(!headers.contains_key("content-length"), "a response has two lengths");
     }
 }
 

@@ -1,4 +1,4 @@
-//! What must hold of any answer to somebody who asks for a token.
+//! What must hold of any response to a request for a token.
 
 use std::fmt::Debug;
 

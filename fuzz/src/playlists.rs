@@ -1,4 +1,4 @@
-//! What must hold of a playlist that somebody hands in, whatever is in it.
+//! What must hold of a submitted playlist, whatever is in it.
 
 use greenroom_library::playlist::{self, MAX_FIELD_BYTES, MAX_NAMES, MAX_ROW_ERRORS, MAX_ROWS, export};
 

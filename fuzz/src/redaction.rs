@@ -5,7 +5,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::request::{SECRET, chance, split_once};
 
-/// Deeper than this nobody nests an address.
+/// No address is nested deeper than this.
 const MAX_LEVELS: u8 = 12;
 
 /// What is shown may grow by escapes, level by level, but not without end.

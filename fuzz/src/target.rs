@@ -112,7 +112,7 @@ pub fn jellyfin_requests(bytes: &[u8]) {
     requests::check(Jellyfin, bytes);
 }
 
-/// An answer to somebody who asks for a token.
+/// A response to a request for a token.
 pub fn logins(bytes: &[u8]) {
     logins::check(bytes);
 }
@@ -128,7 +128,7 @@ pub fn pictures(bytes: &[u8]) {
     answers::check(Jellyfin, Opaque, "/Items/1/Images/Primary", bytes);
 }
 
-/// A playlist somebody has.
+/// A playlist.
 pub fn playlists(bytes: &[u8]) {
     playlists::check(bytes);
 }

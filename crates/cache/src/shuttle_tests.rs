@@ -150,7 +150,7 @@ fn never_undone(scope: fn() -> Scope, mode: InvalidationMode) {
         for reader in readers {
             reader.join().unwrap();
         }
-        assert!(fixture.read() >= written, "and it stays, whoever finished late");
+        assert!(fixture.read() >= written, "and it stays, whichever load finishes last");
         let entry = fixture.coordinator.memory.peek(&fixture.key).expect("the last load is kept");
         assert!(version(entry.value()) >= written);
     });

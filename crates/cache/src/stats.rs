@@ -63,7 +63,7 @@ pub struct ClassStats {
     pub misses: [(LoadReason, u64); LoadReason::EVERY.len()],
     /// Answered with an error.
     pub failed_reads: u64,
-    /// Loads that returned a cacheable value, whoever caused them.
+    /// Loads that returned a cacheable value, whatever caused them.
     pub loads_ok: u64,
     /// Loads whose value was shared with waiters but not cacheable.
     pub loads_shared: u64,

@@ -79,7 +79,7 @@ async fn a_writer_reads_its_own_write_whatever_others_read() {
         });
     }
     while let Some(caller) = callers.join_next().await {
-        caller.expect("nobody read anything older than his own write");
+        caller.expect("no caller read a value older than its own write");
     }
     tasks.close();
     tasks.wait().await;

@@ -17,7 +17,7 @@ pub const FOLDER: &str = "cache";
 pub(super) fn read(tree: &mut ConfigSource, data_dir: &Path) -> Option<DiskSettings> {
     let mut own = Section::new(tree, "disk");
     let is_on = own.flag("enabled", true);
-    let dir = own.tree.take("disk.dir").map_or_else(|| data_dir.join(FOLDER), |leaf| PathBuf::from(leaf.text));
+    let dir = own.tree.take(&own.key("dir")).map_or_else(|| data_dir.join(FOLDER), |leaf| PathBuf::from(leaf.text));
     let usual = DiskSettings::new(dir);
     let settings = DiskSettings {
         max_bytes: own.number("max_bytes", 16 * MIB..=MOST_BYTES, usual.max_bytes),

@@ -32,9 +32,9 @@ listen = "127.0.0.1:8710"
 # max_held_body_bytes = 67108864   # bodies of requests on their way to all servers, beside the answers
 
 [state]
-# settle_ms = 50                   # an answer that refuses a token waits so long at most until that is on disk
+# settle_ms = 50                   # longest wait of a response that rejects a token until the rejection is on disk
 
-# What outlives a restart. It may be deleted at any time, also while Greenroom runs.
+# The part of the cache that outlives a restart. It may be deleted at any time, also while Greenroom runs.
 [disk]
 # enabled = true
 # dir = "/var/cache/greenroom"     # a local disk; default: the folder "cache" in data_dir
@@ -65,7 +65,7 @@ listen = "127.0.0.1:8710"
 # schedule_hours = 24              # then it is compared as a whole; 0: never by itself
 # music = "Music"                  # the library that is meant where none is named
 
-# What is remembered of matches. The server is searched only if whoever asks wants that.
+# What is remembered of matches. The server is searched only if the request says so.
 [matching]
 # max_decisions = 100000           # pins, rejections, and what was confirmed by use
 # live_per_call = 50               # searches of one call
@@ -120,13 +120,13 @@ listen = "0.0.0.0:32500"               # point your apps here
 # max_uploads_per_peer = 16
 # max_uploads_unproven = 8
 # known_proxy = false                  # Jellyfin: its KnownProxies names this machine
-# public_images = false                # Jellyfin: show kept images to whoever asks, as the server itself does
+# public_images = false                # Jellyfin: serve cached images without a token, as the server itself does
 
-# Whom to believe where url begins with https://. Without this: whoever this machine believes.
+# Which certificates to accept where url begins with https://. Without this: those that this machine trusts.
 # [server.tls]
 # ca_file = "/etc/greenroom/authority.pem"   # believe what these authorities signed, and nothing else
 # server_name = "media.example"              # the certificate is for this name, not for the one in url
-# pin_sha256 = "..."                         # believe this certificate, or this public key, whoever signed it
+# pin_sha256 = "..."                         # accept this certificate or public key, whatever signed it
 
 # The certificate shown to apps, as above.
 # [server.listen_tls]
@@ -136,7 +136,7 @@ listen = "0.0.0.0:32500"               # point your apps here
 # Further users whose playlists may be written: greenroom sync --account kids
 # [server.accounts.kids]
 # token = "..."                              # or token_file
-# user = "kids"                              # Jellyfin: who is meant, where the token is a key that is nobody's
+# user = "kids"                              # Jellyfin: the user for a token that is an API key
 
 # What an app is likely to ask next, learnt from what it asked before, is loaded when an answer has left.
 # [server.prefetch]

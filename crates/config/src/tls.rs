@@ -32,8 +32,7 @@ impl UpstreamTls {
         let server_name = read_server_name(tree, &key("server_name"));
         let trust = match (pin, authorities) {
             (Some(_), Some(_)) => {
-                let message =
-                    "set either tls.pin_sha256 or tls.ca_file: a pinned certificate needs nobody to vouch for it";
+                let message = "set either tls.pin_sha256 or tls.ca_file: a pinned certificate needs no authority";
                 tree.problem(place, message.into());
                 CertificateTrust::System
             }

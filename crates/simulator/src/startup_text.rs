@@ -12,7 +12,7 @@ pub fn describe(server: &SimulatedServer, name: &str) -> String {
     for token in &users.tokens {
         let user = token.user.and_then(|id| users.user(id));
         let whose = user.map_or_else(
-            || "an API key, which is nobody's".to_owned(),
+            || "an API key, which belongs to no user".to_owned(),
             |user| if user.admin { format!("{}, the owner", user.name) } else { user.name.clone() },
         );
         // Writing to a String cannot fail.

@@ -172,7 +172,7 @@ fn writes(film: &str, show: &str) -> Vec<SampleRequest> {
     ]
 }
 
-/// A server with something in every list: somebody plays, somebody subscribed, an item was edited and one added.
+/// A server with something in every list: one user plays, one subscribed, an item was edited and one added.
 async fn lively() -> (JellyfinFixture, String) {
     let server = JellyfinFixture::start().await;
     for label in ["owner-a", "owner-b", "sam", "kim"] {

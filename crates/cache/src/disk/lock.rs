@@ -203,7 +203,7 @@ mod tests {
             let take = || DirectoryLock::acquire_with(try_lock, folder.path(), FILE, Duration::ZERO);
             let lock = take().expect("it can be used");
             assert!(lock.unlocked().is_some() && lock.is_in_place());
-            assert!(take().is_ok(), "it keeps nobody out");
+            assert!(take().is_ok(), "it excludes no other process");
         }
         let fails: TryLock = |_| Err(TryLockError::Error(io::Error::from(rustix::io::Errno::IO)));
         let failed = DirectoryLock::acquire_with(fails, folder.path(), FILE, Duration::ZERO);

@@ -432,7 +432,7 @@ async fn a_loaded_value_is_written_once_the_responses_waiting_for_it_are_deliver
     assert_eq!(served(&cache, "/a", &CountingLoader::down()).await.0, CacheStatus::Hit, "others are answered");
     drop(response);
     let disk = &cache.0.coordinator.disk_tier.as_ref().expect("there is a disk").disk;
-    assert!(disk.written(LONG).await, "nobody has to ask for it");
+    assert!(disk.written(LONG).await, "it is written without a request for it");
     assert_eq!(cache.disk_stats().expect("there is a disk").written, 1);
 }
 

@@ -180,7 +180,7 @@ fn stored_times_follow_the_clock_and_end_soon_if_it_was_set_back() {
     assert_eq!(ends(now_ms, now_ms + 2 * hour_ms), Some(now_ms + 2 * hour_ms + 1000), "as long as it says");
     assert_eq!(ends(now_ms + hour_ms, now_ms + 5000), Some(now_ms + 6000), "stamps ahead say nothing of it");
     let back = ends(now_ms + hour_ms, now_ms + hour_ms + 5000);
-    assert_eq!(back, Some(now_ms + LONGEST_AHEAD_MS + 1000), "nobody can tell");
+    assert_eq!(back, Some(now_ms + LONGEST_AHEAD_MS + 1000), "the age is unknown");
 }
 
 #[test]

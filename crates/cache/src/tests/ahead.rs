@@ -16,7 +16,7 @@ async fn a_prefetched_entry_is_a_hit_and_useful_once_read() {
     assert!(matches!(load(&fixture, "/a").await, Ok(PrefetchResult::Loaded(_))));
     assert!(fixture.cache.is_cached(&CacheFixture::key("/a"), &POLICY).await);
     let class = fixture.class();
-    assert_eq!((class.prefetch_loads, class.prefetch_useful, class.requests()), (1, 0, 0), "nobody asked");
+    assert_eq!((class.prefetch_loads, class.prefetch_useful, class.requests()), (1, 0, 0), "no client asked");
     for _ in 0..3 {
         assert_eq!(status_and_text(&fixture.read("/a").await), (Hit, "anna v0".into()));
     }

@@ -229,7 +229,7 @@ impl CacheFixture {
 
     pub(crate) fn class(&self) -> crate::ClassStats {
         let stats = self.cache.stats();
-        stats.classes.into_iter().find(|class| class.class == self.policy.class).expect("somebody asked")
+        stats.classes.into_iter().find(|class| class.class == self.policy.class).expect("the class was read")
     }
 
     /// Ends the test: waits for everything in progress, and checks the total number of loads.

@@ -67,7 +67,7 @@ async fn an_uncacheable_result_releases_all_waiters_at_once_and_is_cached_as_suc
     let before = fixture.clock.now_ms();
     assert!(matches!(one.await.unwrap(), Ok(CacheResponse::Passed(_))));
     assert!(matches!(two.await.unwrap(), Ok(CacheResponse::Passed(_))));
-    assert_eq!(fixture.clock.now_ms() - before, 500, "nobody waited for the other");
+    assert_eq!(fixture.clock.now_ms() - before, 500, "neither load waited for the other");
 
     fixture.advance_s(60).await;
     fixture.source.set_response("/a", LoadScript::Value);
@@ -174,7 +174,7 @@ async fn a_caller_that_joins_a_slow_load_waits_only_the_rest_of_the_soft_timeout
     assert_eq!(status_and_text(&first.await.unwrap()).0, StaleOnError);
     let before = fixture.clock.now_ms();
     assert_eq!(status_and_text(&fixture.read("/a").await).0, StaleOnError);
-    assert_eq!(fixture.clock.now_ms(), before, "nobody waits for what is known to be slow");
+    assert_eq!(fixture.clock.now_ms(), before, "no reader waits for a load that is known to be slow");
     assert_eq!(fixture.source.reasons("/a"), [LoadReason::Absent, LoadReason::Expired]);
     fixture.finish(2).await;
 }

@@ -84,7 +84,7 @@ async fn a_shared_response_from_before_an_invalidation_is_not_served_to_later_ca
     fixture.source.set_response("/a", LoadScript::Share);
     let early = fixture.reader("/a").await;
     fixture.source.write("/a");
-    fixture.mark_tag("some tag nobody can know it had");
+    fixture.mark_tag("a tag that the damaged entry may have had");
     let late = fixture.reader("/a").await;
     assert_eq!(status_and_text(&early.await.unwrap()).1, "anna v0");
     assert_eq!(status_and_text(&late.await.unwrap()).1, "anna v1");

@@ -31,7 +31,7 @@ async fn a_stale_entry_is_served_at_once_and_refreshed_in_the_background() {
     fixture.advance_s(100).await;
     let before = fixture.clock.now_ms();
     assert_eq!(status_and_text(&fixture.read("/a").await), (Stale, "anna v0".into()));
-    assert_eq!(fixture.clock.now_ms(), before, "nobody waited");
+    assert_eq!(fixture.clock.now_ms(), before, "no reader waited");
     fixture.advance(500).await;
     assert_eq!(status_and_text(&fixture.read("/a").await), (Hit, "anna v1".into()));
     fixture.finish(2).await;
@@ -214,7 +214,7 @@ async fn a_stored_value_keeps_no_larger_buffer_alive() {
     assert_eq!(response.value().unwrap().body, large.slice(..10));
     assert_ne!(response.value().unwrap().body.as_ptr(), large.as_ptr());
     fixture.settle_tasks().await;
-    assert!(large.try_into_mut().is_ok(), "nobody else holds the large buffer");
+    assert!(large.try_into_mut().is_ok(), "there is no other reference to the large buffer");
     fixture.finish(0).await;
 }
 

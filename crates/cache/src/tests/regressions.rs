@@ -55,7 +55,7 @@ async fn b1_incoherent_timeouts_are_cut_to_what_can_hold() {
     fixture.source.set_duration("/a", 50_000);
     let before = fixture.clock.now_ms();
     assert_eq!(status_and_text(&fixture.read("/a").await).0, StaleOnError);
-    assert_eq!(fixture.clock.now_ms() - before, 30_000, "nobody waits longer than the hard timeout");
+    assert_eq!(fixture.clock.now_ms() - before, 30_000, "no reader waits longer than the hard timeout");
     fixture.finish(2).await;
 }
 

@@ -55,6 +55,6 @@ async fn suspend_time_is_not_counted_as_load_time() {
     sleep(&fixture, &suspended_s, 8 * 3600).await;
     assert_eq!(status_and_text(&reader.await.expect("it ends")), (Loaded, "anna v0".into()));
     let took_ms = fixture.class().load_times.sum_ms;
-    assert!(took_ms <= 2_000, "nobody worked while it slept: {took_ms}");
+    assert!(took_ms <= 2_000, "no work was done while it slept: {took_ms}");
     fixture.finish(1).await;
 }

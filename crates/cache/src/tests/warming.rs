@@ -254,7 +254,7 @@ async fn a_scarce_budget_goes_to_the_longest_lived_entries() {
 async fn an_announced_read_is_refreshed_when_due() {
     let fixture = warm_stage(CacheSettings::default());
     let key = CacheFixture::key("/a");
-    assert!(!fixture.cache.refresh_due(&key), "nobody ever read it");
+    assert!(!fixture.cache.refresh_due(&key), "no client ever read it");
     fixture.read("/a").await.unwrap();
     fixture.advance_s(70).await;
     assert!(!fixture.cache.refresh_due(&key), "it is fresh for long yet");
@@ -265,6 +265,6 @@ async fn an_announced_read_is_refreshed_when_due() {
     fixture.advance_s(60).await;
     assert_eq!(status_and_text(&fixture.read("/a").await), (Hit, "anna v1".into()));
     let class = fixture.class();
-    assert_eq!((class.warm_loads, class.misses_total(), class.hits), (1, 1, 1), "nobody asked but the reader");
+    assert_eq!((class.warm_loads, class.misses_total(), class.hits), (1, 1, 1), "the reader's is the only request");
     fixture.finish(2).await;
 }

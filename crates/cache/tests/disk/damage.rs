@@ -234,7 +234,7 @@ async fn a_clock_that_was_set_back_keeps_nothing_fresh_for_longer() {
     fixture.store("/x", 500).await;
     fixture.cache.close_disk().await;
     let fixture = open(dir.path());
-    assert_eq!(fixture.read("/x", 1, 500).await, 1, "nobody knows how old it is");
+    assert_eq!(fixture.read("/x", 1, 500).await, 1, "its age is unknown");
     assert_eq!(fixture.read("/x", 2, 500).await, 1);
     fixture.cache.close_disk().await;
     assert_eq!(open(dir.path()).read("/x", 2, 500).await, 1, "what is kept now is fresh as long as ever");

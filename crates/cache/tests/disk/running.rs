@@ -42,7 +42,7 @@ async fn goes_on(what: &str, damage: DamageFn, warnings: std::ops::RangeInclusiv
     let wait_steps = async |most: u64| {
         wait_until(async || {
             let is_gone = tasks.iter().any(tokio::task::JoinHandle::is_finished);
-            assert!(!is_gone, "{what}: somebody was not answered");
+            assert!(!is_gone, "{what}: a reader got no result");
             steps.load(Ordering::Relaxed) >= most
         })
         .await;
@@ -54,7 +54,7 @@ async fn goes_on(what: &str, damage: DamageFn, warnings: std::ops::RangeInclusiv
     fixture.wait_written("/later").await;
     is_over.store(true, Ordering::Relaxed);
     for actor in tasks {
-        actor.await.unwrap_or_else(|_| panic!("{what}: somebody was not answered"));
+        actor.await.unwrap_or_else(|_| panic!("{what}: a reader got no result"));
     }
     let last = fixture.store_until_written("/last", 500).await;
     assert_eq!(fixture.cache.close_disk().await, 0, "{what}");

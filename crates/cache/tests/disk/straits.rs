@@ -166,7 +166,7 @@ async fn check_read_only(dir: &Path, allow: impl FnOnce()) {
     fixture.store("/1", 300).await;
     let scope = Scope::Tag { namespace: "home".into(), partition: None, tag: Tag::new("/1") };
     fixture.cache.invalidate(&scope, &Invalidation::mark_stale());
-    assert!(!fixture.cache.flush_invalidations().await, "it is not durable, and nobody waits for what cannot be");
+    assert!(!fixture.cache.flush_invalidations().await, "it is not durable, and the caller does not wait for it");
     assert_eq!(fixture.cache.disk_error(), Some(StorageErrorKind::ReadOnly));
     let warnings = warnings_for(dir);
     assert_eq!(warnings.len(), 1, "{warnings:#?}");

@@ -41,7 +41,7 @@ impl Visit for EventText {
 
 /// Starts capturing.
 pub(crate) fn listen() {
-    LISTENING.call_once(|| tracing::subscriber::set_global_default(WarningCollector).expect("nobody listens yet"));
+    LISTENING.call_once(|| tracing::subscriber::set_global_default(WarningCollector).expect("no subscriber is set"));
 }
 
 /// Warnings that mention a directory.

@@ -121,7 +121,7 @@ mod tests {
     }
 
     async fn take(listener: &TcpListener) -> TcpStream {
-        listener.accept().await.expect("somebody comes").0
+        listener.accept().await.expect("a connection arrives").0
     }
 
     async fn answer(stream: &mut TcpStream, text: &[u8]) {
@@ -188,7 +188,7 @@ mod tests {
             lines.idle.lock().push(line);
             drop((stream, listener));
             let asked = tokio::time::timeout(PATIENCE, lines.send(request())).await;
-            assert!(asked.expect("it is noticed at once").is_none(), "nobody listens any more");
+            assert!(asked.expect("it is noticed at once").is_none(), "the listener is closed");
         }
     }
 
@@ -211,6 +211,6 @@ mod tests {
             }
         };
         tokio::join!(server, client);
-        assert!(lines.send(request()).await.is_none(), "nobody listens any more");
+        assert!(lines.send(request()).await.is_none(), "the listener is closed");
     }
 }

@@ -347,10 +347,10 @@ mod tests {
     async fn the_plug_takes_both_sides_down_and_brings_both_back() {
         let board = board().await;
         assert_eq!(down(&board), [false, false]);
-        board.cut_servers().expect("nobody holds it");
+        board.cut_servers().expect("no other reference is left");
         assert_eq!(down(&board), [true, true]);
         assert_eq!(board.snapshot().plug.state, OutageSwitch::Pulled);
-        board.restore_servers().expect("nobody holds it");
+        board.restore_servers().expect("no other reference is left");
         assert_eq!(down(&board), [false, false]);
         assert_eq!(board.manual_outages(), 1);
     }
@@ -358,7 +358,7 @@ mod tests {
     #[tokio::test]
     async fn a_plug_that_was_pulled_before_is_in_after_the_measured_minute() {
         let board = board().await;
-        board.cut_servers().expect("nobody holds it");
+        board.cut_servers().expect("no other reference is left");
         board.begin_measured_outage(DemoPhase::ThroughOutage);
         assert_eq!(board.restore_servers(), Err(SwitchError::Held));
         assert_eq!(board.snapshot().phase, DemoPhase::ThroughOutage);
@@ -369,7 +369,7 @@ mod tests {
         assert!(board.snapshot().plug.is_waited_for);
         rounds(&board).await;
         assert!(!board.snapshot().plug.is_waited_for);
-        board.cut_servers().expect("nobody holds it");
+        board.cut_servers().expect("no other reference is left");
         assert_eq!(board.manual_outages(), 1, "what is done afterwards changes no figure");
     }
 
@@ -378,11 +378,11 @@ mod tests {
         let board = Arc::new(LiveView::new(&DemoPlan::SMALLEST));
         assert_eq!(board.snapshot().direct, None);
         board.begin_direct(&column().await, &board.time);
-        board.cut_servers().expect("nobody holds it");
+        board.cut_servers().expect("no other reference is left");
         board.begin_through(&column().await, &DemoClock::start(1.0, Duration::ZERO));
         assert_eq!(down(&board), [true, true]);
         assert_eq!(board.snapshot().plug.since.as_deref(), Some("19:30"));
-        board.restore_servers().expect("nobody holds it");
+        board.restore_servers().expect("no other reference is left");
         assert_eq!(down(&board), [false, false]);
     }
 

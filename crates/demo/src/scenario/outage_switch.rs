@@ -68,7 +68,7 @@ mod tests {
             (SwitchCommand::PutBack, OutageSwitch::In),
             (SwitchCommand::Pull, OutageSwitch::Pulled),
         ] {
-            plug = plug.apply(order).expect("nobody holds it");
+            plug = plug.apply(order).expect("no other reference is left");
             assert_eq!(plug, then);
         }
     }

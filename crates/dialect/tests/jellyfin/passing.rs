@@ -172,6 +172,6 @@ fn a_read_whose_key_would_contain_the_token_is_not_cached() {
     ] {
         let classification = classify(&Method::GET, &target, &headers(&with_token), &[], None);
         assert_eq!(streamed(&classification), Some(Odd), "{target}");
-        assert_eq!(streamed(&got(&target)), None, "somebody else's text: {target}");
+        assert_eq!(streamed(&got(&target)), None, "another user's text: {target}");
     }
 }

@@ -186,6 +186,6 @@ mod tests {
         assert!(readings("Song - Down", "").contains(&("Song".into(), "Down".into())));
         assert!(readings("A", "B").contains(&("B".into(), "A".into())));
         let versions = readings("Song - Live at Home", "X");
-        assert!(!versions.contains(&("Song".into(), "Live at Home".into())), "a version is nobody's name");
+        assert!(!versions.contains(&("Song".into(), "Live at Home".into())), "a version is not an artist's name");
     }
 }

@@ -2,29 +2,18 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use parking_lot::Mutex;
 
 use crate::record::time_series::TimeStep;
 
-/// The last local midnight before this moment, in milliseconds.
-pub fn local_midnight_ms(now_ms: u64) -> u64 {
-    midnight_ms(system_zone(now_ms), now_ms)
+/// The system's time zone. Reads files: call it at start, not for a request.
+pub fn system_zone() -> TimeZone {
+    TimeZone::try_system().unwrap_or(TimeZone::UTC)
 }
 
-/// The system's time zone. It is a file, so it is looked up once an hour, also if there is none.
-fn system_zone(now_ms: u64) -> TimeZone {
-    static LOOKUP: Mutex<Option<(u64, TimeZone)>> = Mutex::new(None);
-    let hour = TimeStep::Hour.floor(now_ms);
-    let mut lookup = LOOKUP.lock();
-    match &*lookup {
-        Some((at, zone)) if *at == hour => zone.clone(),
-        _ => lookup.insert((hour, TimeZone::try_system().unwrap_or(TimeZone::UTC))).1.clone(),
-    }
-}
-
-fn midnight_ms(zone: TimeZone, now_ms: u64) -> u64 {
+/// The last midnight in `zone` before this moment, in milliseconds.
+pub fn local_midnight_ms(zone: &TimeZone, now_ms: u64) -> u64 {
     let now = i64::try_from(now_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
-    let midnight = now.and_then(|now| now.to_zoned(zone).start_of_day().ok());
+    let midnight = now.and_then(|now| now.to_zoned(zone.clone()).start_of_day().ok());
     let midnight_ms = midnight.and_then(|at| u64::try_from(at.timestamp().as_millisecond()).ok());
     midnight_ms.unwrap_or_else(|| TimeStep::Day.floor(now_ms))
 }
@@ -36,16 +25,17 @@ mod tests {
     #[test]
     fn it_is_a_day_ago_at_most_and_holds_for_the_whole_day() {
         let now_ms = 1_790_000_000_000;
-        let began_ms = local_midnight_ms(now_ms);
+        let zone = system_zone();
+        let began_ms = local_midnight_ms(&zone, now_ms);
         assert!(began_ms <= now_ms && now_ms - began_ms < 26 * 3_600_000);
-        assert_eq!(local_midnight_ms(began_ms), began_ms);
-        assert!(local_midnight_ms(began_ms - 1) < began_ms);
+        assert_eq!(local_midnight_ms(&zone, began_ms), began_ms);
+        assert!(local_midnight_ms(&zone, began_ms - 1) < began_ms);
     }
 
     #[test]
-    fn without_a_word_on_the_zone_it_is_that_of_utc() {
+    fn midnight_in_utc_is_a_multiple_of_a_day() {
         let now_ms = 1_790_000_000_000;
-        assert_eq!(midnight_ms(TimeZone::UTC, now_ms), TimeStep::Day.floor(now_ms));
+        assert_eq!(local_midnight_ms(&TimeZone::UTC, now_ms), TimeStep::Day.floor(now_ms));
     }
 
     #[test]
@@ -53,6 +43,6 @@ mod tests {
         let zone = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").expect("a zone");
         // 25 October 2026, a day of 25 hours: 23:30 in Berlin, and its midnight.
         let (now_ms, began_ms) = (1_792_967_400_000, 1_792_879_200_000);
-        assert_eq!(midnight_ms(zone, now_ms), began_ms);
+        assert_eq!(local_midnight_ms(&zone, now_ms), began_ms);
     }
 }

@@ -30,6 +30,7 @@ use std::time::Duration;
 
 use greenroom_cache::Clock;
 use greenroom_dialect::class::Class;
+use jiff::tz::TimeZone;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
@@ -48,7 +49,7 @@ use db_handle::LazyDb;
 use greenroom_state::error::StateError;
 use greenroom_state::file_work_queue::FileWorkQueue;
 use greenroom_state::warnings::Warnings;
-use local_midnight::local_midnight_ms;
+use local_midnight::{local_midnight_ms, system_zone};
 use what_if::TtlWindows;
 
 /// Max delay of writing minutes with own requests only, so that an idle process does not write every minute.
@@ -61,6 +62,8 @@ const SPOT_CHECKS: &str = "spot-checks";
 pub struct Statistics {
     servers: Vec<Arc<Server>>,
     clock: Clock,
+    /// Local time zone, as it was at start.
+    zone: TimeZone,
     write_every: Duration,
     db: Mutex<LazyDb>,
     /// Reads and writes the database.
@@ -141,6 +144,7 @@ impl Statistics {
         Self {
             servers,
             clock,
+            zone: system_zone(),
             write_every,
             db: Mutex::new(shelf),
             lane: FileWorkQueue::default(),
@@ -310,7 +314,7 @@ impl Statistics {
     /// Summary since midnight, of one server or of all.
     pub fn today(&self, only: Option<&str>) -> TodaySummary {
         let now_ms = self.clock.now_ms();
-        let since_ms = local_midnight_ms(now_ms);
+        let since_ms = local_midnight_ms(&self.zone, now_ms);
         let mut sum = time_series::SeriesPoint::default();
         for server in self.selected(only) {
             server.record_own_requests(now_ms);

@@ -48,7 +48,7 @@ async fn the_emby_prefix_exists_only_if_switched_on() {
         |switches, on| switches.emby_prefix = on,
         async |server| json!(server.get("/emby/System/Info/Public").send().await.status.as_u16()),
     );
-    // Without the prefix the path is unknown, and nobody known asks.
+    // Without the prefix the path is unknown, and the request has no known user.
     assert_eq!(said.await, [json!(401), json!(200)]);
 }
 

@@ -1,5 +1,5 @@
 //! Reads playlist files and writes reports beside them. Reads only regular files and never writes through a link, so
-//! that whoever can write to the folder cannot choose what else this process reads or overwrites.
+//! that a process that can write to the folder cannot choose what else this process reads or overwrites.
 
 use std::fs::{File, Permissions};
 use std::io::{self, Read, Write};

@@ -430,7 +430,7 @@ mod tests {
         queue.push_test(pending(), 0);
         assert_eq!(queue.lock_state().wake_condition, WakeCondition::Batch, "one is not enough");
         queue.flush_ticket();
-        assert_eq!(queue.lock_state().wake_condition, WakeCondition::Nothing, "somebody is in a hurry");
+        assert_eq!(queue.lock_state().wake_condition, WakeCondition::Nothing, "a waiter is urgent");
         empty(&queue);
         awaits(WakeCondition::Batch);
         push_all(&queue, 1);

@@ -106,7 +106,7 @@ async fn removed_entries_are_gone_and_their_space_is_freed() {
     let store = inspect(folder.path());
     let removed = store.remove(1, |row| row.key.text() != "/7").expect("they are removed");
     assert_eq!((removed, rows(&store).len()), (299, 1));
-    let freed = store.vacuum(false).expect("nobody is in the way");
+    let freed = store.vacuum(false).expect("no other connection holds the file");
     assert!(freed.after_bytes * 4 < freed.before_bytes, "{freed:?}");
     let cache = open(folder.path());
     assert_eq!(super::served(&cache, "/7", &CountingLoader::down()).await.0, CacheStatus::Hit);

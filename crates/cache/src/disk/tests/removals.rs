@@ -36,7 +36,7 @@ async fn removed_entries_stay_removed_while_nothing_can_be_written() {
     let dir = tempfile::tempdir().expect("a folder");
     let cache = with_rows(dir.path()).await;
     let lock = rusqlite::Connection::open(dir.path().join(FILE)).expect("open");
-    lock.execute_batch("BEGIN IMMEDIATE").expect("nobody else can write");
+    lock.execute_batch("BEGIN IMMEDIATE").expect("the lock is free");
     expect_miss(&cache, "/gone").await;
     expect_miss(&cache, "/gone-too").await;
     let new = CountingLoader::new("new");

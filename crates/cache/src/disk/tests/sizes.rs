@@ -259,5 +259,5 @@ fn a_large_body_is_written_again_if_its_file_is_being_removed_or_is_missing() {
     assert!(is_there(&rewrites.store), "found torn, and loaded again at once");
     std::fs::remove_dir_all(dir.path().join("bodies")).expect("the files are gone");
     rewrites.write(&body);
-    assert!(is_there(&rewrites.store), "nobody noticed yet");
+    assert!(is_there(&rewrites.store), "the loss is not noticed yet");
 }

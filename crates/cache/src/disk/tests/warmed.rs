@@ -40,7 +40,7 @@ async fn an_access_rhythm_outlives_the_process_and_counts_no_read() {
     tokio::time::timeout(LONG, warmed).await.expect("it is warmed before its next read");
     let stats = cache.stats();
     let loads: u64 = stats.classes.iter().map(|class| class.hits + class.misses_total()).sum();
-    assert_eq!(loads, 0, "nobody read anything");
+    assert_eq!(loads, 0, "no value was read");
     assert_eq!(stats.classes.iter().map(|class| class.warm_loads).sum::<u64>(), 1);
     cache.shutdown();
     cache.close_disk().await;

@@ -53,7 +53,7 @@ fn opening_the_store_does_not_wait_for_a_writer() {
     let writing = Connection::open(dir.path().join(FILE)).expect("open");
     let vacuum: i64 = writing.pragma_query_value(None, "auto_vacuum", |row| row.get(0)).expect("told");
     assert_eq!(vacuum, 2, "free pages can be given back");
-    writing.execute_batch("BEGIN IMMEDIATE").expect("nobody else can write");
+    writing.execute_batch("BEGIN IMMEDIATE").expect("the lock is free");
     assert!(DiskStore::open(dir.path(), 65_536).is_ok());
 }
 
@@ -118,7 +118,7 @@ fn unfinished_files_are_swept() {
     std::fs::write(&begun, "half").expect("written");
     let sweep = |now_ms| (0..=u8::MAX).map(|folder| store.remove_orphans(folder, now_ms).expect("swept")).sum();
     let recent: u64 = sweep(Clock::system().now_ms());
-    assert!(recent == 0 && begun.exists(), "somebody may be writing it");
+    assert!(recent == 0 && begun.exists(), "it may be being written");
     let old: u64 = sweep(u64::MAX);
     assert!(old == 1 && !begun.exists());
     assert_eq!(files(dir.path()), 1, "what a row names stays");
@@ -181,7 +181,7 @@ async fn a_database_locked_at_shutdown_is_retried() {
     let dir = tempfile::tempdir().expect("a folder");
     let cache = open(dir.path());
     let lock = database(dir.path());
-    lock.execute_batch("BEGIN IMMEDIATE").expect("nobody else can write");
+    lock.execute_batch("BEGIN IMMEDIATE").expect("the lock is free");
     cache.invalidate(&tag("a"), &Invalidation::mark_stale());
     let unlock = async {
         until(|| cache.disk_error() == Some(StorageErrorKind::Locked)).await;
@@ -198,7 +198,7 @@ async fn invalidations_left_at_shutdown_are_counted() {
     let disk = DiskSettings { drain_timeout: Duration::from_millis(100), ..settings(dir.path()) };
     let cache = open_with(disk);
     let lock = database(dir.path());
-    lock.execute_batch("BEGIN IMMEDIATE").expect("nobody else can write");
+    lock.execute_batch("BEGIN IMMEDIATE").expect("the lock is free");
     cache.invalidate(&tag("a"), &Invalidation::mark_stale());
     cache.close_disk().await;
     assert_eq!(stats(&cache).invalidations_lost, 1);

@@ -205,6 +205,6 @@ mod tests {
         page.close().await;
         tasks.close();
         tasks.wait().await;
-        assert_eq!(Arc::strong_count(&board), 1, "nobody looks any more");
+        assert_eq!(Arc::strong_count(&board), 1, "no page is open any more");
     }
 }

@@ -34,7 +34,7 @@ Exit code 0: complete; 3: rows are missing from the library, or an account canno
 /// What was typed.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a word somebody may say")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct SyncArgs {
     /// Playlist file: JSPF, ListenBrainz or plain JSON, M3U, CSV; - reads standard input
     #[arg(value_name = "FILE", required_unless_present = "from", conflicts_with = "from")]

@@ -14,7 +14,7 @@ pub fn check(facts: &ServerFacts) -> Option<Finding> {
         return facts.without_token.map(|_| Finding::ok(CHECK, "the server asks for a token"));
     }
     let what = if any_token {
-        "the server answers to a token that nobody gave out: behind Greenroom anybody would be let in"
+        "the server accepts a made-up token: behind Greenroom every app would be let in"
     } else {
         "the server answers this machine without a token; Greenroom itself still asks apps for one"
     };
@@ -44,7 +44,7 @@ mod tests {
         facts.without_token = Some(200);
         assert_says(check(&facts), FindingLevel::Warning, &["without a token", "allowed without auth"]);
         facts.with_invented_token = Some(200);
-        assert_says(check(&facts), FindingLevel::Problem, &["nobody gave out", "allowed without auth"]);
+        assert_says(check(&facts), FindingLevel::Problem, &["a made-up token", "allowed without auth"]);
     }
 
     #[test]

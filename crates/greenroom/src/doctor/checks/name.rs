@@ -61,7 +61,7 @@ fn rebinding(facts: &ServerFacts, meant: Ipv4Addr, what: &str) -> Finding {
 }
 
 fn unknown(facts: &ServerFacts, host: &str) -> Finding {
-    let what = format!("nobody here knows the name {host}");
+    let what = format!("the name {host} is unknown to this machine");
     let remedy = if host.rsplit('.').next() == Some("local") {
         "names that end in .local are known only where mDNS is spoken, and in containers it is not: \
          use the server's address in url"

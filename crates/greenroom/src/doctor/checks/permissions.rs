@@ -40,7 +40,7 @@ pub fn check(facts: &ServerFacts) -> Option<Finding> {
         ),
         Permissions::Key => Finding::warning(
             CHECK,
-            "the token is an API key: it is nobody's, so no user's events come, changes are noticed later",
+            "the token is an API key, which belongs to no user: no user's events arrive, and changes are noticed later",
             format!("log in as an administrator instead: {login}"),
         ),
         Permissions::Refused => Finding::problem(

@@ -133,7 +133,7 @@ async fn a_displaced_waiter_is_notified_at_once() {
         async move { queue.acquire(own_queue).await }
     });
     assert!(poll(&mut waiting, &receiver).is_pending());
-    assert_eq!(app.waiting.load(Ordering::SeqCst), 0, "our own work is on nobody's account");
+    assert_eq!(app.waiting.load(Ordering::SeqCst), 0, "own requests count for no app");
     let urgent = begin(&queue, &app, &receiver);
     assert!(matches!(poll(&mut waiting, &receiver), Poll::Ready(Err(QueueError::Full))));
     assert_eq!(queue.acquire(request(&app)).await.err(), Some(QueueError::Full), "it is the newest of its rank");

@@ -121,7 +121,7 @@ impl ModelComparison {
             Admission::Waits { waiter_id, displaced } => {
                 assert!(!model.fits(request), "{request:?} could have had a place");
                 let is_full = model.waiting.len() == model.limits.max_waiting;
-                let victim = is_full.then(|| model.victim(request).expect("somebody else"));
+                let victim = is_full.then(|| model.victim(request).expect("another request"));
                 let victim = victim.map(|at| model.waiting.remove(at).waiter_id.expect("he waited"));
                 assert_eq!(displaced, victim);
                 model.waiting.push(ModelRequest { request, waiter_id: Some(waiter_id) });
@@ -167,7 +167,7 @@ impl ModelComparison {
             assert!(in_progress.iter().filter(|one| one.request.class == class).count() <= per_class, "{class:?}");
         }
         assert!(self.model.waiting.len() <= max_waiting);
-        assert_eq!(self.model.next(), None, "somebody waits in front of a free place");
+        assert_eq!(self.model.next(), None, "a request waits although a slot is free");
         for (priority, counters) in Priority::EVERY.into_iter().zip(self.slots.counters()) {
             let of_rank =
                 |people: &[ModelRequest]| people.iter().filter(|one| one.request.priority == priority).count();

@@ -22,7 +22,7 @@ fn busy_with_reads(count: usize) -> (Slots, Vec<HeldSlot>) {
 fn served(slots: &mut Slots, mut held: Vec<HeldSlot>, grants: usize) -> Vec<WaiterId> {
     let mut order = Vec::new();
     for _ in 0..grants {
-        let (waiter_id, next) = slots.release(held.remove(0), 0).expect("somebody waits");
+        let (waiter_id, next) = slots.release(held.remove(0), 0).expect("a request waits");
         order.push(waiter_id);
         held.push(next);
     }
@@ -107,7 +107,7 @@ fn an_app_with_single_requests_does_not_overtake_one_with_many() {
     let mut of_interactive = 0;
     for _ in 0..40 {
         waits(&mut slots, read(Priority::Interactive, Class::History, 2));
-        let (waiter_id, next) = slots.release(held.remove(0), 0).expect("somebody waits");
+        let (waiter_id, next) = slots.release(held.remove(0), 0).expect("a request waits");
         held.push(next);
         of_interactive += usize::from(interactive_waiters.contains(&waiter_id));
         interactive_waiters.retain(|other| *other != waiter_id);
@@ -126,7 +126,7 @@ fn no_priority_starves() {
     for turn in 0..SHARE * ranks {
         let class = if turn % 2 == 0 { Class::History } else { Class::Recent };
         waits(&mut slots, read(Priority::Interactive, class, 1));
-        let (waiter_id, next) = slots.release(held.remove(0), 0).expect("somebody waits");
+        let (waiter_id, next) = slots.release(held.remove(0), 0).expect("a request waits");
         held.push(next);
         served.push(waiter_id);
     }
