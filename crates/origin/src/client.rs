@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use http::header::UPGRADE;
+use http::header::{HeaderName, UPGRADE};
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{Request, Response, Uri};
+use http::{HeaderMap, Request, Response, Uri};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use parking_lot::RwLock;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
 
@@ -19,23 +21,45 @@ use crate::body::Body;
 use crate::certificate_error::CertificateRejection;
 use crate::certificate_verifier::{client_config, no_trust};
 use crate::response_framing;
+use crate::reused_connection;
+use crate::reused_connection::TrackedConnector;
 
 /// Timeout of connecting. Not scaled with the demo's time, because it is about the real network.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Idle timeout of pooled connections; media servers close theirs after about a minute.
+/// Idle timeout of pooled connections, unless the server announces a shorter one; most servers close theirs after about
+/// a minute.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+/// How much earlier than the server an idle connection is given up.
+const IDLE_MARGIN: Duration = Duration::from_secs(1);
+/// Shortest idle timeout, whatever the server announces.
+const MIN_IDLE_TIMEOUT: Duration = Duration::from_millis(500);
+/// Max idle connections to a server.
+const MAX_IDLE_CONNECTIONS: usize = 16;
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+
+type Connector = TrackedConnector<HttpsConnector<HttpConnector>>;
+type HttpClient = legacy::Client<Connector, Body>;
 
 /// HTTP client of one media server.
 #[derive(Debug)]
 pub struct OriginClient {
-    reader: legacy::Client<HttpsConnector<HttpConnector>, Body>,
+    connector: Connector,
+    pooled: RwLock<PooledClient>,
     /// Never uses a pooled connection: one may be dying, and a write is not repeated.
-    unpooled: legacy::Client<HttpsConnector<HttpConnector>, Body>,
+    unpooled: HttpClient,
     scheme: Scheme,
     authority: Authority,
     base_path: String,
     requests: AtomicU64,
     in_flight: Arc<()>,
+}
+
+/// A client that keeps idle connections.
+#[derive(Debug)]
+struct PooledClient {
+    client: HttpClient,
+    idle_timeout: Duration,
 }
 
 /// Kind of a request's exchange.
@@ -84,9 +108,11 @@ impl OriginClient {
         let trust = if scheme == Scheme::HTTPS { client_config(&server.tls.trust) } else { no_trust() };
         let trust = trust.map_err(|reason| format!("server \"{}\": {reason}", server.name))?;
         let name = server.tls.server_name.as_ref();
+        let connector = connector(trust, name);
         Ok(Self {
-            reader: client(trust.clone(), name, 16),
-            unpooled: client(trust, name, 0),
+            pooled: RwLock::new(PooledClient::new(&connector, IDLE_TIMEOUT)),
+            unpooled: client(&connector, Duration::ZERO, 0),
+            connector,
             scheme,
             authority,
             base_path: server.base_path.clone(),
@@ -114,8 +140,9 @@ impl OriginClient {
         &self.authority
     }
 
-    /// Sends one request and waits for the response head. The server receives it at most once: a request is repeated only
-    /// if a pooled connection closed before it was written.
+    /// Sends one request and waits for the response head. A read without a body is sent again on a new connection, once,
+    /// if it met a pooled connection that the server was just closing (RFC 9112, section 9.3.1); nothing else is
+    /// repeated.
     ///
     /// # Errors
     /// There is no response; the error tells whether the request may have reached the server.
@@ -126,15 +153,35 @@ impl OriginClient {
     ) -> Result<Response<Incoming>, UpstreamError> {
         self.requests.fetch_add(1, Ordering::Relaxed);
         let _in_flight = Arc::clone(&self.in_flight);
-        let client = match kind {
-            UpstreamRequestKind::Read => &self.reader,
-            UpstreamRequestKind::Write => &self.unpooled,
-        };
         let is_upgrade = request.headers().contains_key(UPGRADE);
-        let response = client.request(request).await.map_err(|error| UpstreamError::from_client_error(&error))?;
+        let response = match kind {
+            UpstreamRequestKind::Read => self.send_pooled(request).await,
+            UpstreamRequestKind::Write => self.unpooled.request(request).await,
+        };
+        let mut response = response.map_err(|error| UpstreamError::from_client_error(&error))?;
+        reused_connection::record_answer(response.extensions_mut());
+        self.shorten_idle_timeout(response.headers());
         match response_framing::framing_error(response.status(), response.headers(), is_upgrade) {
             Some(framing_error) => Err(UpstreamError::from_reason(&framing_error)),
             None => Ok(response),
+        }
+    }
+
+    async fn send_pooled(&self, request: Request<Body>) -> Result<Response<Incoming>, legacy::Error> {
+        let client = self.pooled.read().client.clone();
+        let Some(second) = bodyless_copy(&request) else { return client.request(request).await };
+        match client.request(request).await {
+            Err(error) if reused_connection::met_closing_connection(&error) => self.unpooled.request(second).await,
+            result => result,
+        }
+    }
+
+    /// Keeps idle connections for less time than the server says that it does.
+    fn shorten_idle_timeout(&self, headers: &HeaderMap) {
+        let Some(announced) = announced_idle_timeout(headers) else { return };
+        let idle_timeout = announced.saturating_sub(IDLE_MARGIN).max(MIN_IDLE_TIMEOUT);
+        if idle_timeout < self.pooled.read().idle_timeout {
+            *self.pooled.write() = PooledClient::new(&self.connector, idle_timeout);
         }
     }
 
@@ -171,11 +218,13 @@ impl UpstreamError {
     }
 }
 
-fn client(
-    trust: ClientConfig,
-    server_name: Option<&ServerName<'static>>,
-    idle_connections: usize,
-) -> legacy::Client<HttpsConnector<HttpConnector>, Body> {
+impl PooledClient {
+    fn new(connector: &Connector, idle_timeout: Duration) -> Self {
+        Self { client: client(connector, idle_timeout, MAX_IDLE_CONNECTIONS), idle_timeout }
+    }
+}
+
+fn connector(trust: ClientConfig, server_name: Option<&ServerName<'static>>) -> Connector {
     let mut http = HttpConnector::new();
     http.set_nodelay(true);
     http.enforce_http(false);
@@ -185,13 +234,38 @@ fn client(
         Some(name) => https.with_server_name_resolver(FixedServerNameResolver::new(name.clone())),
         None => https,
     };
+    TrackedConnector(https.enable_http1().wrap_connector(http))
+}
+
+fn client(connector: &Connector, idle_timeout: Duration, idle_connections: usize) -> HttpClient {
     legacy::Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(IDLE_TIMEOUT)
+        .pool_idle_timeout(idle_timeout)
         .pool_max_idle_per_host(idle_connections)
-        // Only what never left on a reused connection: the server closed it in the same moment.
-        .retry_canceled_requests(idle_connections > 0)
-        .build(https.enable_http1().wrap_connector(http))
+        .retry_canceled_requests(false)
+        .build(connector.clone())
+}
+
+/// A copy of a request without a body.
+fn bodyless_copy(request: &Request<Body>) -> Option<Request<Body>> {
+    if !request.body().is_end_stream() {
+        return None;
+    }
+    let mut copy = Request::new(Body::empty());
+    request.method().clone_into(copy.method_mut());
+    request.uri().clone_into(copy.uri_mut());
+    *copy.version_mut() = request.version();
+    request.headers().clone_into(copy.headers_mut());
+    Some(copy)
+}
+
+/// For how long the server keeps an idle connection: `Keep-Alive: timeout=5, max=100`.
+fn announced_idle_timeout(headers: &HeaderMap) -> Option<Duration> {
+    let parameters = headers.get(KEEP_ALIVE)?.to_str().ok()?.split(',');
+    let seconds = parameters.filter_map(|parameter| parameter.split_once('=')).find_map(|(name, value)| {
+        name.trim().eq_ignore_ascii_case("timeout").then(|| value.trim().parse().ok()).flatten()
+    });
+    seconds.map(Duration::from_secs)
 }
 
 /// Whether the request's body broke off, not the connection to the server.
@@ -207,4 +281,28 @@ fn innermost(error: &dyn std::error::Error) -> String {
         cause = inner;
     }
     cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_announced_idle_timeout_is_read_from_keep_alive() {
+        for (value, seconds) in [
+            ("timeout=5", Some(5)),
+            ("timeout=5, max=100", Some(5)),
+            ("max=100,Timeout = 20", Some(20)),
+            ("timeout=0", Some(0)),
+            ("max=100", None),
+            ("timeout", None),
+            ("timeout=-1", None),
+            ("timeout=soon", None),
+            ("", None),
+        ] {
+            let headers = HeaderMap::from_iter([(KEEP_ALIVE, value.parse().expect("a header value"))]);
+            assert_eq!(announced_idle_timeout(&headers), seconds.map(Duration::from_secs), "{value}");
+        }
+        assert_eq!(announced_idle_timeout(&HeaderMap::new()), None);
+    }
 }

@@ -7,8 +7,9 @@
 //! (gets a token), [`anonymous_access`] (whether it answers without a token), [`own_read`] and `own_token` (own
 //! requests), `self_description` (identity, version, clock), [`health`] (response times), [`system_event`] (events for
 //! notifications), [`body`] (bodies in transit), [`response_framing`] (rejects ambiguous responses),
-//! [`certificate_verifier`] and [`certificate_error`] (trust, and reasons for a rejection), [`probe_client`] (one
-//! request to one address, with the exact reason of a failure).
+//! `reused_connection` (requests that met a closing connection), [`certificate_verifier`] and [`certificate_error`]
+//! (trust, and reasons for a rejection), [`probe_client`] (one request to one address, with the exact reason of a
+//! failure).
 
 pub mod anonymous_access;
 pub mod body;
@@ -27,6 +28,7 @@ mod own_token;
 pub mod probe_client;
 pub mod prober;
 pub mod response_framing;
+mod reused_connection;
 pub mod scheduler;
 mod self_description;
 pub mod system_event;

@@ -9,6 +9,7 @@ mod bad_input;
 mod binary;
 mod bypass;
 mod cache_tools;
+mod closing_connections;
 mod crawling;
 mod crowd;
 mod dashboards;
