@@ -143,7 +143,7 @@ async fn serve_connection(
         result = connection.as_mut() => result,
         () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
-            shutdown_view.is_at_its_last(&owner.limits.passing);
+            shutdown_view.set_last_response(&owner.limits.passing);
             connection.await
         }
     };

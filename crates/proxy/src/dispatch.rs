@@ -37,8 +37,8 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
         return crate::stream::webhook::receive(server, peer.ip(), &target, parts, body).await;
     }
     server.counters.requests.fetch_add(1, Ordering::Relaxed);
-    let began_us = server.origin.clock.now_us();
-    let now_ms = server.origin.clock.wall_us(began_us) / 1000;
+    let started_us = server.origin.clock.now_us();
+    let now_ms = server.origin.clock.wall_us(started_us) / 1000;
     server.counters.last_request_ms.store(now_ms, Ordering::Relaxed);
     let view = RequestView { method: &parts.method, target: &target, headers: &parts.headers, body: &[] };
     let classified = classify::classify(&server, &view, now_ms);
@@ -52,8 +52,7 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
         || crate::request::client_ip::is_forwarded_https(peer.ip(), &parts.headers, trusted);
     let request = ProxyRequest { server, classified: Arc::clone(&classified), client, is_encrypted, origin };
     let server = Arc::clone(&request.server);
-    let start =
-        crate::access_log::RequestStart { started_us: began_us, parent: server.recorders.otlp.parent(&parts.headers) };
+    let start = crate::access_log::RequestStart { started_us, parent: server.recorders.otlp.parent(&parts.headers) };
     let in_flight = crate::access_log::InFlightRequest::new(&server, &classified, start);
     let (mut response, outcome) = if has_two_lengths {
         let mut rejected =

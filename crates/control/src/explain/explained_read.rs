@@ -191,7 +191,7 @@ impl ExplainedRead {
         let Ok(_permit) = server.origin.queue.acquire(queue_request).await else {
             return Err("too many requests wait for the server".to_owned());
         };
-        let response = loader.ask(&AtomicBool::new(false)).await.map_err(|failure| failure.message.to_string())?;
+        let response = loader.send(&AtomicBool::new(false)).await.map_err(|failure| failure.message.to_string())?;
         let status = response.status();
         apply_refusal(server, &identity, &self.read, status);
         match collect(response.into_body(), settings.max_body_bytes).await {

@@ -155,7 +155,7 @@ fn no_crate_sees_what_it_must_never_know() {
 }
 
 #[test]
-fn no_room_is_called_by_a_name_that_says_nothing() {
+fn no_file_or_folder_has_a_banned_name() {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
     let mut folders = vec![std::path::PathBuf::from(root)];
     while let Some(folder) = folders.pop() {
@@ -206,7 +206,7 @@ fn named_in(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn what_stands_below_the_proxy_knows_only_a_closed_list_of_the_engine() {
+fn crates_below_the_proxy_use_only_a_closed_list_of_the_engine() {
     for (name, allowed) in OF_THE_ENGINE {
         let mut found = BTreeSet::new();
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name).join("src");
@@ -216,7 +216,7 @@ fn what_stands_below_the_proxy_knows_only_a_closed_list_of_the_engine() {
 }
 
 #[test]
-fn what_is_named_of_the_engine_is_found_however_it_is_written() {
+fn names_of_the_engine_are_found_however_they_are_written() {
     let text = "use greenroom_cache::{Clock, disk::DiskSettings as D,\n    Answer};\nuse greenroom_cache::*;\n\
         // greenroom_cache::Key\nlet now = greenroom_cache::Rhythm::of(1); greenroom_cache::network_file_system(dir)\n";
     let wanted = ["Clock", "disk::DiskSettings", "Answer", "*", "Rhythm", "network_file_system"];

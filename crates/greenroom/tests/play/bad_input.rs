@@ -126,7 +126,7 @@ async fn identical_lengths_twice_from_the_server_are_taken_as_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_never_comes_is_told_so_and_nothing_is_sent_on() {
+async fn an_incomplete_body_times_out_and_nothing_is_forwarded() {
     let tasks = TaskTracker::new();
     let server = ScriptedServer::start(&tasks, |request| ScriptedReply::Bytes(container(request.before))).await;
     let url = format!("http://{}", server.address);

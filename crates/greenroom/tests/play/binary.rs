@@ -235,7 +235,7 @@ async fn a_port_in_use_is_named_with_what_to_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_configuration_is_told_whole_and_starts_nothing() {
+async fn every_error_of_a_configuration_is_reported_and_nothing_starts() {
     let folder = folder();
     let file = folder.path().join("greenroom.toml");
     std::fs::write(&file, "colour = 1\n[[server]]\nname = \"a\"\nkind = \"tape\"\nurl = \"nowhere\"\n")

@@ -146,7 +146,7 @@ async fn a_mode_is_turned_over_the_api_and_ends_a_bypass() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_does_not_exist_cannot_be_bypassed_and_nobody_does_it_without_the_token() {
+async fn unknown_targets_cannot_be_bypassed_and_a_bypass_needs_the_token() {
     let (server, stage, _) = play(moving).await;
     let control = stage.control();
     for (path, body, code) in [

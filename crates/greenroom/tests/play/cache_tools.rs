@@ -74,7 +74,7 @@ async fn read(client: &TestClient) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_kept_is_listed_shown_and_counted_beside_a_running_gateway_and_without_one() {
+async fn stored_responses_are_listed_shown_and_counted_with_and_without_a_running_gateway() {
     let house = CacheToolsFixture::build().await;
     let (code, _, errors) = house.cache(&["ls"]).await;
     assert_eq!(code, 1);
@@ -126,7 +126,7 @@ async fn what_is_kept_is_listed_shown_and_counted_beside_a_running_gateway_and_w
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_damaged_is_named_and_taken_out() {
+async fn damaged_entries_are_named_and_removed() {
     let house = CacheToolsFixture::build().await;
     let mut program = house.start();
     read(&program.client(TOKEN).await).await;
@@ -146,7 +146,7 @@ async fn what_is_damaged_is_named_and_taken_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_cleared_is_not_answered_any_more_whether_a_gateway_runs_or_not() {
+async fn cleared_entries_are_not_served_any_more_with_and_without_a_running_gateway() {
     let house = CacheToolsFixture::build().await;
     let mut program = house.start();
     let (client, control) = program.client_and_control(TOKEN).await;

@@ -194,7 +194,7 @@ async fn single_items_and_what_lies_below_others_is_read_too() {
 /// Polling for changes and the event stream name the same items; the resulting differences are reported as what they
 /// are.
 #[tokio::test]
-async fn changes_are_asked_for_heard_and_told() {
+async fn changes_are_polled_received_and_published() {
     for kind in BOTH {
         let reader = CrawlFixture::start(kind).await;
         let shelves = reader.shelves().await;

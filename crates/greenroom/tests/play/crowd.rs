@@ -50,7 +50,7 @@ async fn two_hundred_cold_callers_cost_one_request_per_identity_and_representati
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_one_who_started_a_load_may_leave_without_hurting_the_others() {
+async fn the_client_that_started_a_load_may_disconnect_without_effect_on_the_others() {
     let tasks = TaskTracker::new();
     let go = Arc::new(Notify::new());
     let held = Arc::clone(&go);
@@ -71,7 +71,7 @@ async fn the_one_who_started_a_load_may_leave_without_hurting_the_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_that_may_not_be_kept_is_given_to_nobody_else() {
+async fn an_uncacheable_response_is_not_shared() {
     let tasks = TaskTracker::new();
     let server = ScriptedServer::start(&tasks, |request| {
         let body = format!(r#"{{"MediaContainer":{{"size":0,"number":{}}}}}"#, request.before);
@@ -92,7 +92,7 @@ async fn an_answer_that_may_not_be_kept_is_given_to_nobody_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_fresh_answer_costs_nothing_and_says_how_old_it_is() {
+async fn a_fresh_hit_takes_no_upstream_request_and_states_its_age() {
     let tasks = TaskTracker::new();
     let server = ScriptedServer::start(&tasks, |request| ScriptedReply::Bytes(container(request.before))).await;
     let stage = GatewayConfigBuilder::new()

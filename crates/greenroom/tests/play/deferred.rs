@@ -55,7 +55,7 @@ async fn until_written(stage: &GatewayFixture) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_read_before_a_restart_is_a_hit_after_it() {
+async fn a_response_read_before_a_restart_is_a_hit_after_it() {
     let (server, folder, clock) = (plex().await, tempfile::tempdir().expect("a folder"), Clock::system());
     let reads = ["/library/sections", "/library/sections/1/all", "/hubs", "/"];
     let stage = before(&server.url(), folder.path(), &clock).await;

@@ -76,7 +76,7 @@ async fn a_healthy_server_is_well() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_is_told_for_what_it_is() {
+async fn the_kind_of_a_token_is_reported() {
     let tasks = TaskTracker::new();
     let (plex, jellyfin) = (plex(&tasks, |_| ()).await, jellyfin(&tasks, |_| ()).await);
     for (kind, server, label, words) in [
@@ -98,7 +98,7 @@ async fn a_token_is_told_for_what_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_server_lets_happen_is_told() {
+async fn permissive_server_settings_are_reported() {
     let tasks = TaskTracker::new();
     let open = plex(&tasks, |switches| (switches.trusts_neighbours, switches.claimed) = (true, false)).await;
     let (code, report) = found(&folder(), "plex", &open.url(), None).await;
@@ -112,7 +112,7 @@ async fn what_a_server_lets_happen_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_does_not_answer_as_it_should_is_told_with_the_reason() {
+async fn an_unexpected_server_response_is_reported_with_the_reason() {
     let tasks = TaskTracker::new();
     let server = plex(&tasks, |_| ()).await;
     let url = server.url();
@@ -143,7 +143,7 @@ async fn a_server_that_does_not_answer_as_it_should_is_told_with_the_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_base_path_an_old_server_and_an_emby_are_told() {
+async fn a_wrong_base_path_an_old_server_and_an_emby_are_reported() {
     let tasks = TaskTracker::new();
     let based = jellyfin(&tasks, |switches| switches.base_url = "/jellyfin".into()).await;
     let (code, report) = found(&folder(), "jellyfin", &based.url(), None).await;
@@ -169,7 +169,7 @@ async fn a_wrong_base_path_an_old_server_and_an_emby_are_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_certificate_that_is_not_believed_is_mended_by_what_the_doctor_says() {
+async fn the_doctors_advice_fixes_an_untrusted_certificate() {
     let tasks = TaskTracker::new();
     let server = plex(&tasks, |_| ()).await;
     let inner = server.url().trim_start_matches("http://").parse().expect("an address");
@@ -350,14 +350,14 @@ async fn following_the_remedy_for_a_certificate_makes_it_believed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_doctor_without_servers_says_whence_they_come() {
+async fn a_doctor_without_servers_names_their_sources() {
     let (code, _, errors) = run(&folder(), &["doctor"], &[]).await;
     assert_eq!(code, 2);
     assert!(errors.contains("give doctor the same options, variables or file as serve"), "{errors}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_app_that_does_not_come_is_not_waited_for_longer_than_said() {
+async fn waiting_for_an_app_ends_at_its_timeout() {
     let tasks = TaskTracker::new();
     let server = plex(&tasks, |_| ()).await;
     let stage = GatewayConfigBuilder::new().server("home", "plex", &server.url(), "").start().await;
@@ -441,7 +441,7 @@ async fn a_token_that_is_refused_both_ways_is_no_success() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_gateway_that_says_something_else_is_found_out() {
+async fn a_gateway_with_differing_responses_is_detected() {
     let tasks = TaskTracker::new();
     let (server, other) = (plex(&tasks, |_| ()).await, plex(&tasks, |_| ()).await);
     other.add_film("Only here", 1999);

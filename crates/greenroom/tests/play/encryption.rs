@@ -84,7 +84,7 @@ async fn an_authority_of_a_file_vouches_for_the_names_it_signed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_being_told_so_nobody_unknown_is_believed() {
+async fn without_a_trust_setting_an_unknown_certificate_is_rejected() {
     for made in [TestCertificate::self_signed(&["localhost"]), TestAuthority::new().sign(&["localhost"])] {
         let house = EncryptionFixture::new(&made, "localhost", "").await;
         let reason = house.distrust().await;
@@ -116,7 +116,7 @@ async fn a_certificate_for_other_names_is_refused_with_these_names() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_name_that_was_told_is_the_one_that_is_checked() {
+async fn the_configured_server_name_is_verified() {
     let authority = TestAuthority::new();
     let (_folder, told) = file(&authority.pem());
     let told = format!("{told}server_name = \"media.example\"\n");
@@ -159,7 +159,7 @@ async fn any_other_certificate_than_the_pinned_one_is_refused_however_well_it_is
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_shows_the_pinned_certificate_without_having_its_key_is_refused() {
+async fn a_pinned_certificate_without_its_key_is_rejected() {
     let made = TestCertificate::self_signed(&["localhost"]);
     let house = EncryptionFixture::new(&made.with_other_key(), "localhost", &pinned(&made.fingerprint())).await;
     assert!(!house.is_believed().await);

@@ -54,7 +54,7 @@ async fn half_a_body_that_claims_to_be_whole_does_not_replace_a_good_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn somebody_elses_page_does_not_replace_a_good_answer() {
+async fn a_foreign_page_does_not_replace_a_good_response() {
     stays(|| ScriptedReply::Bytes(answer("200 OK", "text/html", "<html><body>Please log in</body></html>"))).await;
 }
 
@@ -69,7 +69,7 @@ async fn a_server_that_hangs_up_does_not_replace_a_good_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_says_it_is_starting_does_not_replace_a_good_answer() {
+async fn a_startup_response_does_not_replace_a_good_one() {
     stays(|| {
         let body = r#"{"MediaContainer":{"size":0,"startState":"startingPlugins"}}"#;
         ScriptedReply::Bytes(answer("200 OK", "application/json", body))
@@ -78,7 +78,7 @@ async fn a_server_that_says_it_is_starting_does_not_replace_a_good_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_failure_with_nothing_kept_is_told_in_the_clients_own_form() {
+async fn a_failure_without_an_entry_is_reported_in_the_clients_format() {
     let tasks = TaskTracker::new();
     let server = ScriptedServer::start(&tasks, |_| ScriptedReply::Close).await;
     let stage =

@@ -55,7 +55,7 @@ async fn a_proof_holds_over_a_restart_for_its_class_and_its_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_was_down_is_down_after_a_restart_until_a_probe_says_otherwise() {
+async fn an_outage_survives_a_restart_until_a_probe_succeeds() {
     let moody = SwitchableServer::start().await;
     let (data, clock) = (folder(), Clock::system());
     let url = format!("http://{}", moody.server.address);
@@ -158,7 +158,7 @@ async fn wait_for_grants(home: &TempDir, proofs: i64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_the_client_was_told_of_is_never_lost_by_a_kill() {
+async fn a_rejection_sent_to_the_client_survives_a_kill() {
     let is_revoked = Arc::new(AtomicBool::new(false));
     let revoked = Arc::clone(&is_revoked);
     let server = ScriptedServer::start(&TaskTracker::new(), move |request| {
@@ -190,7 +190,7 @@ async fn a_refusal_the_client_was_told_of_is_never_lost_by_a_kill() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_damaged_state_is_said_once_and_kept_and_the_gateway_goes_on() {
+async fn a_damaged_state_is_reported_once_and_set_aside_and_the_gateway_runs_on() {
     let server = ScriptedServer::start(&TaskTracker::new(), |request| {
         ScriptedReply::Bytes(if request.target == "/identity" { identity() } else { container(1) })
     })
@@ -213,7 +213,7 @@ async fn a_damaged_state_is_said_once_and_kept_and_the_gateway_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_state_that_cannot_be_written_delays_nobody_and_what_was_refused_is_kept_later() {
+async fn an_unwritable_state_delays_no_request_and_revocations_are_written_later() {
     let is_revoked = Arc::new(AtomicBool::new(false));
     let revoked = Arc::clone(&is_revoked);
     let server = ScriptedServer::start(&TaskTracker::new(), move |request| {
@@ -253,7 +253,7 @@ async fn a_state_that_cannot_be_written_delays_nobody_and_what_was_refused_is_ke
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn when_an_app_is_told_of_a_refusal_no_proof_of_that_token_is_kept_any_more() {
+async fn once_a_rejection_is_sent_no_grant_of_that_token_is_stored() {
     let is_revoked = Arc::new(AtomicBool::new(false));
     let revoked = Arc::clone(&is_revoked);
     let server = ScriptedServer::start(&TaskTracker::new(), move |request| {
@@ -291,7 +291,7 @@ async fn when_an_app_is_told_of_a_refusal_no_proof_of_that_token_is_kept_any_mor
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_state_that_is_removed_or_replaced_while_running_is_begun_anew() {
+async fn a_state_removed_or_replaced_while_running_is_recreated() {
     let moody = SwitchableServer::start().await;
     let (data, clock) = (folder(), Clock::system());
     let url = format!("http://{}", moody.server.address);
@@ -415,7 +415,7 @@ async fn while_a_backup_is_put_back_a_start_invents_no_keys() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_backup_is_neither_replaced_nor_put_back() {
+async fn only_a_backup_of_greenroom_is_replaced_or_restored() {
     let home = folder();
     let (code, _, errors) = run(&home, &["backup", "anywhere"], &[]).await;
     assert_eq!(code, 1, "{errors}");

@@ -48,7 +48,7 @@ fn get(path: &str, more: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn apps_are_answered_encrypted_and_told_so() {
+async fn apps_are_served_over_tls_and_get_https_addresses() {
     let server = jellyfin(Set::quick()).await;
     let (folder, made) = (tempfile::tempdir().expect("a folder"), TestCertificate::self_signed(&["localhost"]));
     made.write(folder.path());
@@ -105,7 +105,7 @@ async fn a_server_is_found_below_our_path_and_without_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn clients_are_told_the_public_address_where_one_is_configured() {
+async fn clients_get_the_public_address_where_one_is_configured() {
     let server = jellyfin(Set::quick()).await;
     let more = "public_url = \"https://media.example/jellyfin/\"\n";
     let stage = GatewayConfigBuilder::new().server("home", "jellyfin", &server.url(), more).start().await;
@@ -116,7 +116,7 @@ async fn clients_are_told_the_public_address_where_one_is_configured() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_page_is_found_below_its_path_where_nobody_counts_as_local() {
+async fn the_page_is_served_below_its_path_where_no_client_counts_as_local() {
     let tasks = TaskTracker::new();
     let server = Plex::new(Set::quick()).start("127.0.0.1:0".parse().expect("an address"), &tasks).await;
     let server = server.expect("it starts");

@@ -56,7 +56,7 @@ fn written(folder: &TempDir, file: &str) -> (String, u32) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_plex_login_writes_the_token_and_says_what_to_configure() {
+async fn a_plex_login_writes_the_token_and_names_the_settings() {
     let tasks = TaskTracker::new();
     let (server, folder) = (plex(&tasks).await, folder());
     let url = server.url();
@@ -77,7 +77,7 @@ async fn a_plex_login_writes_the_token_and_says_what_to_configure() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_short_code_and_a_shared_server_are_told_as_such() {
+async fn a_short_code_and_a_shared_server_are_reported_as_such() {
     let tasks = TaskTracker::new();
     let (server, folder) = (plex(&tasks).await, folder());
     let url = server.url();
@@ -93,7 +93,7 @@ async fn a_short_code_and_a_shared_server_are_told_as_such() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_is_known_by_what_it_says_whatever_its_address_is_called() {
+async fn a_server_is_recognised_by_its_response_whatever_its_address() {
     let tasks = TaskTracker::new();
     let (server, folder) = (plex(&tasks).await, folder());
     let mut options = plex::PlexOptions::quick();
@@ -176,7 +176,7 @@ async fn a_jellyfin_login_goes_by_quick_connect() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_quick_connect_is_off_that_is_said_and_a_password_works() {
+async fn disabled_quick_connect_is_reported_and_a_password_works() {
     let tasks = TaskTracker::new();
     let server = jellyfin(&tasks, |options| options.switches.quick_connect = false).await;
     let (url, folder) = (server.url(), folder());
@@ -206,7 +206,7 @@ async fn typed(command: &mut Command, input: &str) -> (i32, String, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_goes_wrong_is_named_with_what_to_do() {
+async fn errors_are_named_with_the_remedy() {
     let tasks = TaskTracker::new();
     let (server, folder) = (plex(&tasks).await, folder());
     let url = server.url();

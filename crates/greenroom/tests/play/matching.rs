@@ -138,7 +138,7 @@ async fn a_lookup_is_a_read_and_whatever_acts_needs_the_token() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_answered_says_why() {
+async fn an_unanswerable_lookup_states_the_reason() {
     let folder = tempfile::tempdir().expect("a folder");
     let shelf = LookupFixture::start(folder.path()).await;
     let server = Arc::clone(&shelf.stage.process.servers[0].0);
@@ -227,17 +227,17 @@ async fn only_music_is_indexed(house: LibraryFixture) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_film_is_not_said_to_be_nowhere_while_a_plex_has_only_its_music_indexed() {
+async fn a_film_is_not_reported_missing_while_a_plex_has_only_its_music_indexed() {
     only_music_is_indexed(LibraryFixture::plex(music(100)).await).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_film_is_not_said_to_be_nowhere_while_a_jellyfin_has_only_its_music_indexed() {
+async fn a_film_is_not_reported_missing_while_a_jellyfin_has_only_its_music_indexed() {
     only_music_is_indexed(LibraryFixture::jellyfin(music(100)).await).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_film_is_not_said_to_be_nowhere_before_the_server_said_which_libraries_it_has() {
+async fn a_film_is_not_reported_missing_before_the_libraries_of_the_server_are_known() {
     let house = LibraryFixture::plex(music(100)).await;
     let library = house.current().await;
     // It is on disk by then.
@@ -256,7 +256,7 @@ async fn a_film_is_not_said_to_be_nowhere_before_the_server_said_which_libraries
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_found_is_unknown_while_another_library_is_not_indexed() {
+async fn a_missing_item_is_unknown_while_another_library_is_not_indexed() {
     let folder = tempfile::tempdir().expect("a folder");
     let shelf = LookupFixture::start(folder.path()).await;
     let server = Arc::clone(&shelf.stage.process.servers[0].0);
@@ -431,11 +431,11 @@ async fn live_fallback(house: LibraryFixture) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_plex_has_and_the_index_not_is_found_within_the_budget_and_remembered() {
+async fn an_unindexed_item_of_a_plex_is_found_within_the_budget_and_remembered() {
     live_fallback(LibraryFixture::plex(music(300)).await).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_jellyfin_has_and_the_index_not_is_found_within_the_budget_and_remembered() {
+async fn an_unindexed_item_of_a_jellyfin_is_found_within_the_budget_and_remembered() {
     live_fallback(LibraryFixture::jellyfin(music(300)).await).await;
 }

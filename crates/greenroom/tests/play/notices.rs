@@ -54,7 +54,7 @@ fn body(arrived: &ReceivedRequest) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_outage_and_its_end_are_told_once_each_and_signed() {
+async fn an_outage_and_its_end_are_notified_once_each_and_signed() {
     let (plex, phone) = (SwitchableServer::start().await, receiver(&["204 No Content"]).await);
     let stage =
         stage(&plex, &row(&phone, &format!("secret = \"{SECRET}\"\nevents = [\"server-down\", \"server-up\"]\n")))
@@ -119,7 +119,7 @@ async fn a_receiver_in_trouble_is_tried_again_and_one_that_refuses_is_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rejected_token_is_told_once_however_often_it_is_refused() {
+async fn a_rejected_token_is_notified_once_however_often_it_is_rejected() {
     let phone = receiver(&["200 OK"]).await;
     let tasks = TaskTracker::new();
     let refusing = |_: &ReceivedRequest| ScriptedReply::Bytes(answer("401 Unauthorized", "text/html", "<html>"));
@@ -142,7 +142,7 @@ async fn a_rejected_token_is_told_once_however_often_it_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn trying_out_sends_one_message_and_tells_what_came_of_it() {
+async fn a_test_notification_is_sent_once_and_its_result_returned() {
     let (plex, phone) = (SwitchableServer::start().await, receiver(&["200 OK"]).await);
     let strict = receiver(&["403 Forbidden"]).await;
     let other = row(&strict, "template = \"ntfy\"\n").replace("phone", "strict");
@@ -166,7 +166,7 @@ async fn trying_out_sends_one_message_and_tells_what_came_of_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_waits_when_the_process_ends_is_sent_before() {
+async fn queued_notifications_are_sent_before_the_process_ends() {
     let (plex, phone) = (SwitchableServer::start().await, receiver(&["200 OK"]).await);
     let table = row(&phone, "").replace("group_s = 1", "group_s = 3600");
     let stage = stage(&plex, &table).await;
@@ -178,7 +178,7 @@ async fn what_waits_when_the_process_ends_is_sent_before() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_receiver_that_hangs_holds_nobody_up() {
+async fn a_receiver_that_hangs_delays_no_other() {
     let plex = SwitchableServer::start().await;
     let never = std::sync::Arc::new(tokio::sync::Notify::new());
     let hanging = {

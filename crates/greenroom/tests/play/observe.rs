@@ -66,7 +66,7 @@ async fn every_answer_is_the_servers_own_and_every_question_reaches_it_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_client_says_reaches_the_server_as_it_was_said() {
+async fn requests_reach_the_server_unchanged() {
     let (server, stage, client) = play(still, "").await;
     let asked = client.with("accept-language", "de").with("x-plex-client-identifier", "abc");
     asked.get("/library/sections?b=2&a=1").await;
@@ -80,7 +80,7 @@ async fn what_the_client_says_reaches_the_server_as_it_was_said() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_would_have_been_saved_is_told_by_class_and_app() {
+async fn the_report_states_savings_by_class_and_app() {
     let (server, stage, client) = play(still, "").await;
     let (kometa, tautulli) = (client.with("x-plex-product", "Kometa"), client.with("x-plex-product", "Tautulli"));
     for judged in 1..=3 {
@@ -148,7 +148,7 @@ async fn a_write_makes_stale_what_is_observed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_differs_is_told_with_the_rule_that_explains_it() {
+async fn differences_are_reported_with_the_rule_that_explains_them() {
     let (server, stage, client) = play(moving, "").await;
     for (asked, target) in (1..).zip([SESSIONS, SESSIONS, ITEM, ITEM]) {
         client.get(target).await;
@@ -180,7 +180,7 @@ async fn refreshes_are_counted_and_not_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_overheard_is_never_answered() {
+async fn observed_responses_are_never_served() {
     let (server, stage, client) = play(moving, "").await;
     client.get(SECTIONS).await;
     totals(&stage, 1).await;
@@ -221,7 +221,7 @@ async fn a_token_refused_while_observing_is_refused_afterwards() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_fails_is_told_as_what_the_cache_would_have_bridged() {
+async fn server_failures_are_reported_as_bridged_by_the_cache() {
     let (server, stage, client) = play(
         |request| match request.before {
             0 => ScriptedReply::Bytes(container(1)),
@@ -242,7 +242,7 @@ async fn a_server_that_fails_is_told_as_what_the_cache_would_have_bridged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_outage_is_told_as_one_that_the_cache_would_have_bridged() {
+async fn an_outage_is_reported_as_bridged_by_the_cache() {
     let down = Arc::new(AtomicBool::new(false));
     let is_down = Arc::clone(&down);
     let (server, stage, client) = play(
@@ -277,7 +277,7 @@ async fn an_outage_is_told_as_one_that_the_cache_would_have_bridged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_client_has_already_or_never_reads_is_predicted_without_being_compared() {
+async fn unchanged_and_unread_responses_are_predicted_without_being_compared() {
     let (server, stage, client) = play(
         |request| match request.method.as_str() {
             "HEAD" => ScriptedReply::Bytes(
@@ -304,7 +304,7 @@ async fn what_the_client_has_already_or_never_reads_is_predicted_without_being_c
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_hangs_up_changes_nothing_for_who_asked_the_same() {
+async fn a_client_that_disconnects_changes_nothing_for_others_with_the_same_request() {
     let go = Arc::new(Notify::new());
     let held = Arc::clone(&go);
     let (server, stage, client) = play(

@@ -220,7 +220,7 @@ async fn while_the_server_is_down_only_a_probe_every_two_seconds_reaches_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_kept_and_what_is_no_read_gets_a_quick_no_in_the_clients_own_form() {
+async fn uncached_reads_and_other_requests_get_a_quick_error_in_the_clients_format() {
     let (plex, jellyfin, stage) = simulated("").await;
     let client = json(&stage, plex.tokens().owner_a());
     let viewer = jellyfin_client(&stage, jellyfin.tokens().sam());
@@ -306,7 +306,7 @@ async fn a_server_that_is_back_is_asked_once_for_each_key_and_believed_at_the_fi
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_who_was_let_in_when_the_server_was_last_heard_of_gets_anything_while_it_is_down() {
+async fn during_an_outage_only_tokens_valid_at_the_last_contact_are_served() {
     let (plex, jellyfin, stage) = simulated("auth_ttl_s = 20\n").await;
     let clock = stage.process.clock.clone();
     let [sam, kim, owner] = [plex.tokens().sam(), plex.tokens().kim(), plex.tokens().owner_a()];
@@ -457,7 +457,7 @@ async fn a_picture_that_was_a_hit_stays_one_when_the_server_goes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_begins_during_an_outage_is_told_who_the_server_is_in_its_own_form() {
+async fn a_client_that_starts_during_an_outage_gets_the_servers_identity_in_its_own_format() {
     let moody = SwitchableServer::start().await;
     let stage = moody.stage("").await;
     let server = gateway(&stage, 0);

@@ -82,7 +82,7 @@ impl GatewayChild {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_gateway_on_a_directory_is_told_who_has_it_and_what_to_do() {
+async fn a_second_gateway_on_a_directory_names_the_owner_and_the_remedy() {
     let (home, server) = (folder(), plex().await);
     let url = format!("http://{}", server.address);
     let first = GatewayChild::start(&home, &url, &[]).await;
@@ -277,7 +277,7 @@ async fn a_film_plays_on_through_the_old_gateway_while_the_new_one_serves() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_stream_of_the_old_gateway_comes_to_its_end_and_holds_up_nobody() {
+async fn an_event_stream_of_the_old_gateway_ends_and_delays_no_shutdown() {
     let (home, server) = (folder(), cinema().await);
     let url = format!("http://{}", server.address);
     let old = GatewayChild::start_with(&home, &url, &[], &[("GREENROOM_TAKEOVER_DRAIN_S", "15")]).await;
@@ -292,7 +292,7 @@ async fn an_event_stream_of_the_old_gateway_comes_to_its_end_and_holds_up_nobody
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_gateway_that_waits_for_the_one_before_it_ends_at_once_when_it_is_told_to() {
+async fn a_gateway_that_waits_for_its_predecessor_ends_at_once_on_a_signal() {
     let (home, server) = (folder(), cinema().await);
     let url = format!("http://{}", server.address);
     let old = GatewayChild::start_with(&home, &url, &[], &[("GREENROOM_TAKEOVER_DRAIN_S", "15")]).await;

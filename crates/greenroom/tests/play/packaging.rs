@@ -38,7 +38,7 @@ fn the_image_copies_what_is_there_and_nothing_is_kept_from_it() {
 }
 
 #[test]
-fn the_image_runs_as_nobody_and_says_whether_it_is_alive() {
+fn the_image_runs_unprivileged_and_reports_its_health() {
     let dockerfile = read("Dockerfile");
     assert!(dockerfile.contains("\nFROM scratch\n") && dockerfile.contains("\nUSER 65532:65532\n"));
     assert!(dockerfile.contains("CMD [\"/greenroom\", \"healthcheck\"]"));

@@ -145,7 +145,7 @@ async fn a_storm_of_115_reloads_never_exceeds_the_places_and_all_are_answered() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_somebody_looks_at_is_served_between_the_reads_of_a_bulk_reader() {
+async fn interactive_reads_are_served_between_those_of_a_bulk_reader() {
     let held = BlockingServer::play("upstream_concurrency = 4").await;
     let mut asked = held.crowd("Collector", "/library/metadata/1", 100);
     held.until_waiting(98).await;
@@ -217,7 +217,7 @@ async fn a_class_that_hangs_does_not_stop_another() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_finds_the_queue_full_is_refused_at_once_and_counted() {
+async fn requests_beyond_a_full_queue_are_rejected_at_once_and_counted() {
     let held = BlockingServer::play("upstream_concurrency = 2\nmax_waiting = 5").await;
     let asked = held.crowd("Remote", "/library/metadata/1", 6);
     held.until_waiting(5).await;

@@ -99,7 +99,7 @@ async fn a_right_that_ends_takes_along_what_was_kept_by_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn image_bytes_are_shared_only_with_who_was_shown_them_and_a_crowd_asks_once() {
+async fn image_bytes_are_shared_only_with_granted_tokens_and_loaded_once_for_a_crowd() {
     let (server, stage) = plex("").await;
     let owner = plex_client(&stage, server.tokens().owner_a());
     let sam = plex_client(&stage, server.tokens().sam());
@@ -130,7 +130,7 @@ async fn a_write_disguised_as_a_socket_is_still_a_write() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_stored_is_not_called_stored() {
+async fn an_unstored_response_is_not_called_stored() {
     let (server, stage) = plex("[memory]\nmax_entry_bytes = 1024").await;
     let client = plex_client(&stage, server.tokens().owner_a());
     for _ in 0..2 {
@@ -191,7 +191,7 @@ async fn a_page_of_another_origin_can_read_answers_and_errors() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_address_a_jellyfin_tells_clients_is_the_one_they_used() {
+async fn the_address_in_a_jellyfin_response_is_the_one_the_client_used() {
     let (server, stage) = jellyfin("").await;
     let expected = format!("http://{}", stage.address(0));
     for _ in 0..2 {

@@ -87,7 +87,7 @@ async fn bypass_why_status_stats_warm_and_clear_speak_to_the_gateway() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_gateway_that_is_not_there_or_says_no_is_told_with_an_exit_code() {
+async fn an_absent_or_refusing_gateway_is_reported_with_an_exit_code() {
     let folder = folder();
     let (code, _, errors) = run(&folder, &["status", "--control", "http://127.0.0.1:9"], &[]).await;
     assert_eq!(code, 1);

@@ -238,7 +238,7 @@ async fn every_limit_on_uploads_refuses_with_503_and_is_counted_and_a_hang_up_gi
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_says_nothing_about_what_goes_stale_passes_where_nothing_may_be_held() {
+async fn a_body_irrelevant_to_invalidation_is_streamed_where_none_may_be_held() {
     let (server, stage) = play("max_held_body_bytes = 1500").await;
     let form = head("/:/scrobble", KNOWN, 1000, FORM);
     let first = in_the_middle(&stage, &form, 1).await;
@@ -364,7 +364,7 @@ async fn a_strangers_broken_off_body_makes_nothing_stale_and_a_known_tokens_does
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_held_is_shown_in_the_metrics() {
+async fn held_bytes_are_shown_in_the_metrics() {
     let (server, stage) = play("").await;
     let held = in_the_middle(&stage, &head("/:/scrobble", KNOWN, 1000, FORM), 1).await;
     let passing = in_the_middle(&stage, &head(UPLOAD, KNOWN, 2 * MIB, ""), KIB).await;

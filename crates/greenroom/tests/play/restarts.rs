@@ -109,7 +109,7 @@ async fn a_server_that_goes_while_no_process_runs_fails_no_read_of_what_was_read
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_read_is_answered_after_a_restart_without_asking_the_server() {
+async fn responses_read_before_a_restart_are_served_without_an_upstream_request() {
     let (house, data) = (RestartFixture::build().await, folder());
     let first = house.open(data.path()).await;
     let all = apps(&first, &house.plex, &house.jellyfin).await;
@@ -159,7 +159,7 @@ fn number(body: &serde_json::Value) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_write_after_a_restart_reaches_what_lies_above_an_item_nobody_knows_the_place_of() {
+async fn a_write_after_a_restart_invalidates_the_ancestors_of_an_item_with_unknown_parents() {
     let (server, data, clock) = (counting().await, folder(), Clock::system());
     let first = stage(data.path(), &server, &clock).await;
     assert_eq!(number(&json(&first, "anna").get(SHOW).await.json()), 0);
@@ -175,7 +175,7 @@ async fn a_write_after_a_restart_reaches_what_lies_above_an_item_nobody_knows_th
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_write_reaches_what_is_kept_for_a_token_that_nobody_knows_any_more() {
+async fn a_write_invalidates_entries_of_a_token_that_is_no_longer_known() {
     let (server, data, clock) = (counting().await, folder(), Clock::system());
     let first = stage(data.path(), &server, &clock).await;
     assert_eq!(number(&json(&first, "annas-tv").get(SHOW).await.json()), 0);

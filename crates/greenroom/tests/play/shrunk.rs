@@ -104,7 +104,7 @@ async fn a_library_that_comes_back_empty_or_half_is_not_believed_until_it_is_who
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_had_nothing_kept_gets_what_the_server_says() {
+async fn a_client_without_an_entry_gets_the_server_response() {
     let (library, stage, client) = FilmLibrary::start(usize::MAX).await;
     assert_eq!(client.get(ALL).await.status, 503);
     library.has(0);
@@ -136,7 +136,7 @@ async fn a_library_that_really_shrank_is_believed_in_the_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_deleted_while_all_is_well_is_believed_at_once() {
+async fn deletions_on_a_settled_server_are_accepted_at_once() {
     let (library, stage, client) = FilmLibrary::start(1000).await;
     assert_eq!(films(&client.get(ALL).await), 1000);
     library.has(3);

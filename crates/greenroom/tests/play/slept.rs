@@ -31,7 +31,7 @@ async fn sleep(stage: &GatewayFixture, slept_ms: &AtomicU64) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_night_nothing_is_fresh_and_who_was_proven_is_asked_for_again() {
+async fn after_a_night_nothing_is_fresh_and_grants_are_renewed() {
     let moody = SwitchableServer::start().await;
     let (stage, slept_ms) = stage(&moody).await;
     let (anna, home) = (json(&stage, "anna"), gateway(&stage, 0));

@@ -85,7 +85,7 @@ fn switch(request: &ReceivedRequest) -> Vec<u8> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_socket_that_the_server_drops_at_once_is_asked_for_less_and_less_often() {
+async fn reconnects_to_a_socket_dropped_at_once_back_off() {
     let moody = SocketServer::start(SocketBehavior::Drops).await;
     let stage = moody.stage("").await;
     let began_ms = stage.process.clock.now_ms();

@@ -133,7 +133,7 @@ async fn a_socket_of_a_token_that_was_revoked_meanwhile_is_closed_when_the_serve
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_jellyfin_client_subscribed_to_is_told_again_after_an_outage() {
+async fn subscriptions_of_a_jellyfin_client_are_repeated_after_an_outage() {
     let jellyfin = Jellyfin::new(SimulatorOptions::quick());
     let jellyfin = jellyfin.start("127.0.0.1:0".parse().expect("an address"), &TaskTracker::new()).await;
     let jellyfin = jellyfin.expect("it starts");

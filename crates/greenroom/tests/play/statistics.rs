@@ -118,7 +118,7 @@ async fn every_request_is_a_decision_and_counts_under_its_class_app_and_user() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_token_asked_of_the_server_before_it_was_proven_is_its_users() {
+async fn requests_of_a_token_before_its_proof_are_attributed_to_its_user() {
     let (server, stage, client) = play(usual, "", Clock::system()).await;
     for token in ["one", "two", "three"] {
         let viewer = client.without("x-plex-token").with("x-plex-token", token);
@@ -138,7 +138,7 @@ async fn what_a_token_asked_of_the_server_before_it_was_proven_is_its_users() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_greenroom_asks_itself_is_no_hit_and_no_question() {
+async fn own_requests_count_neither_as_hits_nor_as_requests_of_apps() {
     let off = "[statistics]\nspot_check_one_in = 0\n";
     let (server, stage, client) = play(usual, off, Clock::system()).await;
     // A read past its fresh time is answered at once, followed by a background refresh.
@@ -217,7 +217,7 @@ async fn a_server_that_answers_by_what_the_key_leaves_out_is_found_by_a_check_th
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_spot_check_shows_the_credential_of_whom_it_checks_and_no_other() {
+async fn a_spot_check_sends_the_credential_of_the_checked_request_only() {
     fn by_token(request: &ReceivedRequest) -> ScriptedReply {
         ScriptedReply::Bytes(container(if request.head.contains("token-of-anna") { 1 } else { 2 }))
     }
@@ -264,7 +264,7 @@ async fn a_change_on_the_server_within_the_allowed_age_is_no_mistake() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_was_never_let_in_takes_no_name_from_the_apps() {
+async fn unauthorised_clients_take_no_label_from_the_apps() {
     let (server, stage, client) = play(usual, "", Clock::system()).await;
     let stranger = client.without("x-plex-token");
     for number in 0..150 {
@@ -288,7 +288,7 @@ async fn who_was_never_let_in_takes_no_name_from_the_apps() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_answered_in_the_servers_absence_did_not_pass_and_is_marked_as_what_it_is() {
+async fn offline_responses_do_not_count_as_passed_and_are_marked() {
     let (plex, jellyfin, stage) = simulated("").await;
     let (app, viewer) =
         (json_client(&stage, plex.tokens().owner_a()), jellyfin_client(&stage, jellyfin.tokens().sam()));

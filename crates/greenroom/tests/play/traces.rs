@@ -43,7 +43,7 @@ fn attribute<'a>(span: &'a Value, key: &str) -> &'a str {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_request_is_a_span_that_says_how_it_was_answered_and_not_what_it_asked() {
+async fn each_request_is_a_span_with_its_result_and_without_its_target() {
     let (plex, collector) = (SwitchableServer::start().await, collector("200 OK").await);
     let stage = stage(&plex, &collector, 1).await;
     let app = app(&stage, "a-token-of-somebody").with("traceparent", PARENT);

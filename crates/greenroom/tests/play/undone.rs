@@ -58,7 +58,7 @@ async fn a_load_that_began_before_a_write_never_repopulates_the_cache() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_writer_who_hangs_up_still_makes_reads_stale() {
+async fn a_write_whose_client_disconnects_still_invalidates_reads() {
     let tasks = TaskTracker::new();
     let go = Arc::new(Notify::new());
     let held = Arc::clone(&go);

@@ -36,7 +36,7 @@ async fn why(stage: &GatewayFixture, body: Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hit_is_told_with_key_age_horizons_and_tags_and_the_server_says_the_same() {
+async fn a_hit_is_explained_with_key_age_deadlines_and_tags_and_compared_with_the_server() {
     let (server, stage, client) = play().await;
     client.get(SECTIONS).await;
     assert!(client.get(SECTIONS).await.was_hit());
@@ -57,7 +57,7 @@ async fn a_hit_is_told_with_key_age_horizons_and_tags_and_the_server_says_the_sa
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_in_the_address_says_who_asks_and_is_not_repeated() {
+async fn a_token_in_the_address_identifies_the_caller_and_is_not_repeated() {
     let (server, stage, client) = play().await;
     client.get(SECTIONS).await;
     let url = format!("http://{}{SECTIONS}?X-Plex-Token={TOKEN}", stage.address(0));
@@ -69,7 +69,7 @@ async fn a_token_in_the_address_says_who_asks_and_is_not_repeated() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_write_made_stale_is_told_with_its_tag_and_where_the_server_differs() {
+async fn an_invalidated_entry_is_explained_with_the_tag_and_the_difference_from_the_server() {
     let (server, stage, client) = play().await;
     client.get(ITEM).await;
     let told = why(&stage, json!({"url": ITEM, "token": TOKEN})).await;
@@ -87,7 +87,7 @@ async fn what_a_write_made_stale_is_told_with_its_tag_and_where_the_server_diffe
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_observing_what_was_overheard_is_told() {
+async fn in_observe_mode_the_shadow_entry_is_explained() {
     let (server, stage, client) = play().await;
     let home = &stage.process.servers[0].0;
     home.set_mode(CacheMode::Observe);
@@ -102,7 +102,7 @@ async fn while_observing_what_was_overheard_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stranger_is_told_as_one_and_stays_one() {
+async fn an_unknown_token_is_reported_as_such_and_stays_unknown() {
     let (server, stage, client) = play().await;
     client.get(SECTIONS).await;
     let home = &stage.process.servers[0].0;
@@ -117,7 +117,7 @@ async fn a_stranger_is_told_as_one_and_stays_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_read_is_told_as_that_without_asking_the_server() {
+async fn requests_that_are_no_reads_are_explained_without_an_upstream_request() {
     let (server, stage, _) = play().await;
     for (url, kind) in [(SCROBBLE, "write"), ("/library/parts/7/1/film.mp4", "stream"), ("/a/../b", "refused")] {
         let told = why(&stage, json!({"url": url})).await;
@@ -132,7 +132,7 @@ async fn what_is_no_read_is_told_as_that_without_asking_the_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_several_servers_the_address_or_the_name_says_which() {
+async fn with_several_servers_the_address_or_the_name_selects_one() {
     let server = ScriptedServer::start(&TaskTracker::new(), script).await;
     let url = format!("http://{}", server.address);
     let script = GatewayConfigBuilder::new().server("home", "plex", &url, "").server("attic", "plex", &url, "");

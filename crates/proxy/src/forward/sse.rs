@@ -26,12 +26,12 @@ const MAX_EVENT_BYTES: usize = 1024 * 1024;
 
 /// Applies the invalidations of a frame.
 pub fn apply_frame(server: &Server, frame: &[u8], source: InvalidationSource<'_>) {
-    let watcher = source.identity();
+    let identity = source.identity();
     for event in server.origin.settings.kind.parse_frame(frame) {
         match event {
             ServerEvent::Stale(invalidations) => invalidate::apply(server, &invalidations, source),
             ServerEvent::Playback { session, item, state } => {
-                if server.invalidation.player_states.changed(watcher, &session, &item, state) {
+                if server.invalidation.player_states.changed(identity, &session, &item, state) {
                     invalidate::apply(
                         server,
                         &server.origin.settings.kind.playback_invalidations(&item, state),

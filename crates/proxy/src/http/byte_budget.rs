@@ -79,12 +79,12 @@ pub struct ByteBudget {
     unproven: BytePool,
     per_peer: u64,
     unproven_per_peer: u64,
-    peers: Mutex<HashMap<IpAddr, OfPeer>>,
+    peers: Mutex<HashMap<IpAddr, PeerBytes>>,
 }
 
 /// Bytes held for one address.
 #[derive(Debug, Clone, Copy, Default)]
-struct OfPeer {
+struct PeerBytes {
     all: u64,
     /// Of those, bytes for tokens that were never accepted.
     unproven: u64,
@@ -115,16 +115,16 @@ impl ByteBudget {
 
     fn try_acquire(&self, peer: IpAddr, is_proven: bool, bytes: u64) -> Result<(), ByteBudgetError> {
         let mut peers = self.peers.lock();
-        let mut of_peer = peers.get(&peer).copied().unwrap_or_default();
-        of_peer.all = of_peer.all.saturating_add(bytes);
-        if of_peer.all > self.per_peer {
+        let mut peer_bytes = peers.get(&peer).copied().unwrap_or_default();
+        peer_bytes.all = peer_bytes.all.saturating_add(bytes);
+        if peer_bytes.all > self.per_peer {
             return Err(ByteBudgetError::Peer);
         }
-        of_peer.unproven = of_peer.unproven.saturating_add(if is_proven { 0 } else { bytes });
+        peer_bytes.unproven = peer_bytes.unproven.saturating_add(if is_proven { 0 } else { bytes });
         if !is_proven && !self.unproven.try_acquire(bytes) {
             return Err(ByteBudgetError::Unproven);
         }
-        let above = if !is_proven && of_peer.unproven > self.unproven_per_peer {
+        let result = if !is_proven && peer_bytes.unproven > self.unproven_per_peer {
             Err(ByteBudgetError::UnprovenPeer)
         } else if !self.server.try_acquire(bytes) {
             Err(ByteBudgetError::Server)
@@ -134,22 +134,22 @@ impl ByteBudget {
         } else {
             Ok(())
         };
-        match above {
+        match result {
             Ok(()) => {
-                peers.insert(peer, of_peer);
+                peers.insert(peer, peer_bytes);
             }
             Err(_) if is_proven => {}
             Err(_) => self.unproven.release(bytes),
         }
-        above
+        result
     }
 
     fn release(&self, peer: IpAddr, is_proven: bool, bytes: u64) {
         let mut peers = self.peers.lock();
-        if let Some(of_peer) = peers.get_mut(&peer) {
-            of_peer.all = of_peer.all.saturating_sub(bytes);
-            of_peer.unproven = of_peer.unproven.saturating_sub(if is_proven { 0 } else { bytes });
-            if of_peer.all == 0 {
+        if let Some(peer_bytes) = peers.get_mut(&peer) {
+            peer_bytes.all = peer_bytes.all.saturating_sub(bytes);
+            peer_bytes.unproven = peer_bytes.unproven.saturating_sub(if is_proven { 0 } else { bytes });
+            if peer_bytes.all == 0 {
                 peers.remove(&peer);
             }
         }
@@ -183,7 +183,7 @@ impl ByteReservation {
 
     /// Binds the reservation to its body. The bytes are released with the body's last copy.
     pub fn attach_to(self, body: Vec<u8>) -> Bytes {
-        if body.is_empty() { Bytes::new() } else { Bytes::from_owner(ReservedBody { body, _hold: self }) }
+        if body.is_empty() { Bytes::new() } else { Bytes::from_owner(ReservedBody { body, _reservation: self }) }
     }
 }
 
@@ -197,7 +197,7 @@ impl Drop for ByteReservation {
 
 struct ReservedBody {
     body: Vec<u8>,
-    _hold: ByteReservation,
+    _reservation: ByteReservation,
 }
 
 impl AsRef<[u8]> for ReservedBody {
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn every_limit_refuses_what_exceeds_it_and_keeps_nothing_of_it() {
+    fn every_limit_rejects_what_exceeds_it_and_reserves_nothing_for_it() {
         let (process, first) = budget(100, BodyMemoryLimits { server: 80, peer: 50, unproven: 20, unproven_peer: 20 });
         let second = ByteBudget::new(
             Arc::clone(&process),
@@ -239,19 +239,19 @@ mod tests {
         assert_eq!((first.held(), process.held()), (70, 100));
         drop((ann, stranger, ben, other));
         assert_eq!((first.held(), process.held(), first.unproven.held()), (0, 0, 0));
-        assert!(first.peers.lock().is_empty(), "no address is remembered that holds nothing");
+        assert!(first.peers.lock().is_empty(), "addresses without bytes are dropped");
     }
 
     #[test]
-    fn one_address_with_tokens_that_were_never_accepted_cannot_take_the_room_of_others() {
+    fn unproven_tokens_of_one_address_cannot_take_the_budget_of_others() {
         let limits = BodyMemoryLimits { server: 100, peer: 100, unproven: 40, unproven_peer: 10 };
         let (process, budget) = budget(100, limits);
         let mut stranger = budget.reserve(ANN, false);
         assert_eq!(stranger.grow(10), Ok(()));
         assert_eq!(budget.reserve(ANN, false).grow(1), Err(ByteBudgetError::UnprovenPeer));
         let mut known = budget.reserve(ANN, true);
-        assert_eq!(known.grow(50), Ok(()), "an accepted token of the same address has its own room");
-        assert_eq!(budget.reserve(BEN, false).grow(10), Ok(()), "and so have others");
+        assert_eq!(known.grow(50), Ok(()), "an accepted token of the same address has its own budget");
+        assert_eq!(budget.reserve(BEN, false).grow(10), Ok(()), "and so have other addresses");
         drop(stranger);
         assert_eq!(budget.reserve(ANN, false).grow(10), Ok(()));
         drop(known);
@@ -260,12 +260,12 @@ mod tests {
     }
 
     #[test]
-    fn bytes_are_given_back_with_the_last_copy_of_the_body() {
+    fn bytes_are_released_with_the_last_copy_of_the_body() {
         let (process, budget) =
             budget(100, BodyMemoryLimits { server: 100, peer: 100, unproven: 100, unproven_peer: 100 });
-        let mut hold = budget.reserve(ANN, true);
-        hold.grow(5).expect("it fits");
-        let body = hold.attach_to(b"hello".to_vec());
+        let mut reservation = budget.reserve(ANN, true);
+        reservation.grow(5).expect("it fits");
+        let body = reservation.attach_to(b"hello".to_vec());
         let part = body.slice(1..3);
         drop(body);
         assert_eq!((&part[..], process.held()), (&b"el"[..], 5));

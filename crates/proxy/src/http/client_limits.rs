@@ -32,11 +32,11 @@ pub struct ClientLimits {
 
 impl ClientLimits {
     /// The configured limits, with nothing in use.
-    pub fn new(hygiene: &ListenerLimits) -> Self {
-        let bodies = hygiene.bodies;
+    pub fn new(limits: &ListenerLimits) -> Self {
+        let bodies = limits.bodies;
         Self {
-            connections: ConcurrencyLimiter::new(hygiene.max_connections, hygiene.max_connections_per_peer),
-            sockets: ConcurrencyLimiter::new(hygiene.max_sockets, hygiene.max_sockets_per_identity),
+            connections: ConcurrencyLimiter::new(limits.max_connections, limits.max_connections_per_peer),
+            sockets: ConcurrencyLimiter::new(limits.max_sockets, limits.max_sockets_per_identity),
             bodies: Arc::new(ByteBudget::new(Arc::new(BytePool::new(bodies.held.server)), bodies.held)),
             uploads: ConcurrencyLimiter::new(bodies.max_uploads, bodies.max_uploads_per_peer),
             unproven_uploads: ConcurrencyLimiter::new(bodies.max_uploads_unproven, bodies.max_uploads_unproven),

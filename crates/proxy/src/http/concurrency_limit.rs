@@ -37,30 +37,30 @@ pub enum ConcurrencyLimitError {
 }
 
 impl<G: Eq + Hash + Clone> ConcurrencyLimiter<G> {
-    /// A limiter with `most` permits in total and `most_per_guest` per client.
-    pub fn new(most: usize, most_per_guest: usize) -> Self {
-        let taken = PermitCounts { all: 0, by_client: HashMap::new() };
-        Self { counts: Arc::new(Mutex::new(taken)), max: most, max_per_client: most_per_guest }
+    /// A limiter with `max` permits in total and `max_per_client` per client.
+    pub fn new(max: usize, max_per_client: usize) -> Self {
+        let counts = PermitCounts { all: 0, by_client: HashMap::new() };
+        Self { counts: Arc::new(Mutex::new(counts)), max, max_per_client }
     }
 
     /// Acquires a permit; without a client only the total limit applies.
     ///
     /// # Errors
     /// If a limit is reached.
-    pub fn try_acquire(&self, guest: Option<G>) -> Result<ConcurrencyPermit<G>, ConcurrencyLimitError> {
-        let mut taken = self.counts.lock();
-        if taken.all >= self.max {
+    pub fn try_acquire(&self, client: Option<G>) -> Result<ConcurrencyPermit<G>, ConcurrencyLimitError> {
+        let mut counts = self.counts.lock();
+        if counts.all >= self.max {
             return Err(ConcurrencyLimitError::Total);
         }
-        if let Some(guest) = &guest {
-            let has = taken.by_client.get(guest).copied().unwrap_or(0);
-            if has >= self.max_per_client {
+        if let Some(client) = &client {
+            let count = counts.by_client.get(client).copied().unwrap_or(0);
+            if count >= self.max_per_client {
                 return Err(ConcurrencyLimitError::PerClient);
             }
-            taken.by_client.insert(guest.clone(), has + 1);
+            counts.by_client.insert(client.clone(), count + 1);
         }
-        taken.all += 1;
-        Ok(ConcurrencyPermit { counts: Arc::clone(&self.counts), client: guest })
+        counts.all += 1;
+        Ok(ConcurrencyPermit { counts: Arc::clone(&self.counts), client })
     }
 
     /// Permits in use.
@@ -71,13 +71,13 @@ impl<G: Eq + Hash + Clone> ConcurrencyLimiter<G> {
 
 impl<G: Eq + Hash> Drop for ConcurrencyPermit<G> {
     fn drop(&mut self) {
-        let mut taken = self.counts.lock();
-        taken.all -= 1;
-        let Some(guest) = self.client.take() else { return };
-        if let Some(has) = taken.by_client.get_mut(&guest) {
-            *has -= 1;
-            if *has == 0 {
-                taken.by_client.remove(&guest);
+        let mut counts = self.counts.lock();
+        counts.all -= 1;
+        let Some(client) = self.client.take() else { return };
+        if let Some(count) = counts.by_client.get_mut(&client) {
+            *count -= 1;
+            if *count == 0 {
+                counts.by_client.remove(&client);
             }
         }
     }
@@ -88,24 +88,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_guest_cannot_take_the_seats_of_all() {
-        let seats = ConcurrencyLimiter::new(3, 2);
-        let ann = [seats.try_acquire(Some("ann")).expect("a seat"), seats.try_acquire(Some("ann")).expect("a seat")];
-        assert_eq!(seats.try_acquire(Some("ann")).expect_err("she has two"), ConcurrencyLimitError::PerClient);
-        let ben = seats.try_acquire(Some("ben")).expect("a seat");
-        assert_eq!(seats.try_acquire(Some("cleo")).expect_err("three are taken"), ConcurrencyLimitError::Total);
+    fn one_client_cannot_take_all_permits() {
+        let limiter = ConcurrencyLimiter::new(3, 2);
+        let ann =
+            [limiter.try_acquire(Some("ann")).expect("a permit"), limiter.try_acquire(Some("ann")).expect("a permit")];
+        assert_eq!(limiter.try_acquire(Some("ann")).expect_err("ann has two"), ConcurrencyLimitError::PerClient);
+        let ben = limiter.try_acquire(Some("ben")).expect("a permit");
+        assert_eq!(
+            limiter.try_acquire(Some("cleo")).expect_err("three permits are in use"),
+            ConcurrencyLimitError::Total
+        );
         drop(ben);
-        assert!(seats.try_acquire(Some("cleo")).is_ok());
+        assert!(limiter.try_acquire(Some("cleo")).is_ok());
         drop(ann);
-        assert_eq!(seats.in_use(), 0);
-        assert!(seats.counts.lock().by_client.is_empty(), "nobody is remembered who left");
+        assert_eq!(limiter.in_use(), 0);
+        assert!(limiter.counts.lock().by_client.is_empty(), "clients without a permit are dropped");
     }
 
     #[test]
-    fn who_is_nobody_in_particular_is_bounded_by_all_only() {
-        let seats: ConcurrencyLimiter<&str> = ConcurrencyLimiter::new(3, 1);
-        let taken: Vec<_> = (0..3).map(|_| seats.try_acquire(None)).collect();
-        assert!(taken.iter().all(Result::is_ok));
-        assert_eq!(seats.try_acquire(None).expect_err("three are taken"), ConcurrencyLimitError::Total);
+    fn without_a_client_only_the_total_limit_applies() {
+        let limiter: ConcurrencyLimiter<&str> = ConcurrencyLimiter::new(3, 1);
+        let permits: Vec<_> = (0..3).map(|_| limiter.try_acquire(None)).collect();
+        assert!(permits.iter().all(Result::is_ok));
+        assert_eq!(limiter.try_acquire(None).expect_err("three permits are in use"), ConcurrencyLimitError::Total);
     }
 }

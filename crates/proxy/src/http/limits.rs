@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_bound_counts_for_itself() {
+    fn every_limit_has_its_own_count() {
         let counters = LimitCounters::default();
         counters.record(LimitKind::Sockets);
         counters.record(LimitKind::SlowReader);

@@ -24,18 +24,18 @@ struct PendingTasks(Arc<Mutex<Vec<OnSentTask>>>);
 
 /// Runs the task once the response is sent. If the client disconnects first, the task is dropped.
 pub fn run_after(response: &mut Response<Body>, task: impl FnOnce() + Send + 'static) {
-    let waiting: &mut PendingTasks = response.extensions_mut().get_or_insert_default();
-    waiting.0.lock().push(Box::new(task));
+    let pending: &mut PendingTasks = response.extensions_mut().get_or_insert_default();
+    pending.0.lock().push(Box::new(task));
 }
 
 /// Binds the response's tasks to its connection.
-pub fn bind(mut response: Response<Body>, conversation: Option<&Arc<ClientConnection>>) -> Response<Body> {
-    let (Some(waiting), Some(conversation)) = (response.extensions_mut().remove::<PendingTasks>(), conversation) else {
+pub fn bind(mut response: Response<Body>, connection: Option<&Arc<ClientConnection>>) -> Response<Body> {
+    let (Some(pending), Some(connection)) = (response.extensions_mut().remove::<PendingTasks>(), connection) else {
         return response;
     };
-    let tasks = std::mem::take(&mut *waiting.0.lock());
-    let conversation = Arc::clone(conversation);
-    response.map(|body| Body::Boxed(UnsyncBoxBody::new(OnSentBody { body, tasks, connection: conversation })))
+    let tasks = std::mem::take(&mut *pending.0.lock());
+    let connection = Arc::clone(connection);
+    response.map(|body| Body::Boxed(UnsyncBoxBody::new(OnSentBody { body, tasks, connection })))
 }
 
 /// A body with tasks to run at its end.
@@ -47,7 +47,7 @@ pub struct OnSentBody {
 
 impl fmt::Debug for OnSentBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Departing").field("body", &self.body).finish_non_exhaustive()
+        f.debug_struct("OnSentBody").field("body", &self.body).finish_non_exhaustive()
     }
 }
 

@@ -35,9 +35,9 @@ impl ServerCertificate {
     /// # Errors
     /// If they cannot be read, or are no certificate and its key.
     pub fn open(files: CertificateFiles, clock: Clock) -> Result<Self, String> {
-        let of = Mutex::new(files.modified());
+        let loaded = Mutex::new(files.modified());
         let current = Mutex::new((Arc::new(files.read()?), fingerprint_of(&files)));
-        Ok(Self { files, clock, current, files_age: of })
+        Ok(Self { files, clock, current, files_age: loaded })
     }
 
     /// Performs the TLS handshake.
@@ -46,8 +46,8 @@ impl ServerCertificate {
     /// If it fails or times out.
     pub async fn accept(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         let acceptor = TlsAcceptor::from(self.config());
-        let shaken = self.clock.timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await;
-        shaken.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+        let handshake = self.clock.timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await;
+        handshake.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
     }
 
     /// Current TLS configuration.
@@ -72,20 +72,20 @@ impl FileReloader for ServerCertificate {
 
     /// Reloads changed files; an unusable pair changes nothing.
     fn reload(&self) {
-        let mut of = self.files_age.lock();
-        let age = self.files.modified();
-        if age.is_none() || age == *of {
+        let mut loaded = self.files_age.lock();
+        let modified = self.files.modified();
+        if modified.is_none() || modified == *loaded {
             return;
         }
         match self.files.read() {
             Ok(config) => {
-                tracing::info!(file = %self.files.certificate.display(), "a new certificate is shown from now on");
+                tracing::info!(file = %self.files.certificate.display(), "a new certificate is in use");
                 let fingerprint = fingerprint_of(&self.files);
                 *self.current.lock() = (Arc::new(config), fingerprint);
             }
             Err(reason) => tracing::warn!("the new certificate cannot be used, the old one stays: {reason}"),
         }
-        *of = age;
+        *loaded = modified;
     }
 }
 
@@ -115,96 +115,99 @@ mod tests {
 
     /// Writes a new pair with its own modification time.
     fn write(files: &CertificateFiles, at_s: u64) {
-        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
-        std::fs::write(&files.certificate, made.cert.pem()).expect("written");
-        std::fs::write(&files.key, made.signing_key.serialize_pem()).expect("written");
-        age(files, at_s);
+        let generated = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+        std::fs::write(&files.certificate, generated.cert.pem()).expect("written");
+        std::fs::write(&files.key, generated.signing_key.serialize_pem()).expect("written");
+        set_modified(files, at_s);
     }
 
-    fn age(files: &CertificateFiles, at_s: u64) {
+    fn set_modified(files: &CertificateFiles, at_s: u64) {
         let at = SystemTime::UNIX_EPOCH + Duration::from_secs(at_s);
         let file = std::fs::File::open(&files.certificate);
         file.and_then(|file| file.set_modified(at)).expect("its time is set");
     }
 
     /// Watches the files, as the process does.
-    fn watch(shown: &Arc<ServerCertificate>, stop: &CancellationToken) -> TaskTracker {
+    fn watch_files(server_certificate: &Arc<ServerCertificate>, stop: &CancellationToken) -> TaskTracker {
         let tasks = TaskTracker::new();
-        let watched: Vec<Arc<dyn FileReloader>> = vec![shown.clone()];
+        let watched: Vec<Arc<dyn FileReloader>> = vec![server_certificate.clone()];
         tasks.spawn(file_watch::watch_files(watched, tasks.clone(), stop.clone()));
         tasks
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_renewed_certificate_is_shown_without_a_restart_and_a_broken_one_is_not() {
+    async fn a_renewed_certificate_is_used_without_a_restart_and_an_invalid_one_is_not() {
         let (_folder, files) = files();
-        let shown = Arc::new(ServerCertificate::open(files.clone(), Clock::system()).expect("it can be used"));
-        watch(&shown, &CancellationToken::new());
-        let first = shown.config();
+        let server_certificate =
+            Arc::new(ServerCertificate::open(files.clone(), Clock::system()).expect("a usable pair"));
+        watch_files(&server_certificate, &CancellationToken::new());
+        let first = server_certificate.config();
         write(&files, 60);
         tokio::time::sleep(EVERY / 2).await;
-        assert!(Arc::ptr_eq(&first, &shown.config()), "not looked at yet");
+        assert!(Arc::ptr_eq(&first, &server_certificate.config()), "not checked yet");
         tokio::time::sleep(EVERY).await;
-        let second = shown.config();
+        let second = server_certificate.config();
         assert!(!Arc::ptr_eq(&first, &second));
         std::fs::write(&files.certificate, "-----BEGIN CERTIFICATE-----\nhalf").expect("written");
-        age(&files, 120);
+        set_modified(&files, 120);
         tokio::time::sleep(EVERY).await;
-        assert!(Arc::ptr_eq(&second, &shown.config()));
+        assert!(Arc::ptr_eq(&second, &server_certificate.config()));
         write(&files, 180);
         tokio::time::sleep(EVERY).await;
-        assert!(!Arc::ptr_eq(&second, &shown.config()), "a whole pair counts again");
+        assert!(!Arc::ptr_eq(&second, &server_certificate.config()), "a complete pair is used again");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn certificate_files_that_hang_keep_no_client_waiting() {
+    async fn unreadable_certificate_files_delay_no_handshake() {
         let (folder, files) = files();
-        let shown = Arc::new(ServerCertificate::open(files.clone(), Clock::system()).expect("it can be used"));
+        let server_certificate =
+            Arc::new(ServerCertificate::open(files.clone(), Clock::system()).expect("a usable pair"));
         let certificate =
-            greenroom_config::certificate_files::certificates(&files.certificate).expect("it is there").remove(0);
+            greenroom_config::certificate_files::certificates(&files.certificate).expect("readable").remove(0);
         let stop = CancellationToken::new();
-        let tasks = watch(&shown, &stop);
+        let tasks = watch_files(&server_certificate, &stop);
         tokio::task::yield_now().await;
         let saved = folder.path().join("saved");
         std::fs::rename(&files.certificate, &saved).expect("moved");
         assert!(Command::new("mkfifo").arg(&files.certificate).status().expect("it runs").success());
         // Reading blocks while the other end of the pipe is open and silent.
-        let end = std::fs::File::options().read(true).write(true).open(&files.certificate).expect("it opens");
+        let writer = std::fs::File::options().read(true).write(true).open(&files.certificate).expect("it opens");
         tokio::time::advance(2 * EVERY).await;
-        while !shown.files_age.is_locked() {
+        while !server_certificate.files_age.is_locked() {
             tokio::task::yield_now().await;
         }
         let trust = CertificateTrust::Pin(Fingerprint::sha256(&certificate));
-        let connector = TlsConnector::from(Arc::new(client_config(&trust).expect("it can be had")));
+        let connector = TlsConnector::from(Arc::new(client_config(&trust).expect("a client configuration")));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let (client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
         let name = ServerName::try_from("localhost").expect("a name");
         let client = connector.connect(name, client.expect("it listens"));
-        let (ours, theirs) = tokio::join!(shown.accept(accepted.expect("a connection").0), client);
-        assert!(ours.is_ok() && theirs.is_ok(), "{ours:?} {theirs:?}");
+        let (accepted_stream, connected_stream) =
+            tokio::join!(server_certificate.accept(accepted.expect("a connection").0), client);
+        assert!(accepted_stream.is_ok() && connected_stream.is_ok(), "{accepted_stream:?} {connected_stream:?}");
         assert_eq!(tasks.len(), 2, "the watcher and one thread that reads");
         std::fs::rename(&saved, &files.certificate).expect("moved back");
-        drop(end);
+        drop(writer);
         stop.cancel();
         tasks.close();
         tasks.wait().await;
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_connects_and_says_nothing_is_not_waited_for() {
+    async fn a_handshake_with_a_silent_client_times_out() {
         let (_folder, files) = files();
-        let shown = ServerCertificate::open(files, Clock::system()).expect("it can be used");
+        let server_certificate = ServerCertificate::open(files, Clock::system()).expect("a usable pair");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let silent = TcpStream::connect(listener.local_addr().expect("an address")).await.expect("it listens");
         let (stream, _) = listener.accept().await.expect("a connection");
-        let refused = shown.accept(stream).await.expect_err("nothing was agreed on");
-        assert_eq!(refused.kind(), io::ErrorKind::TimedOut);
+        let error = server_certificate.accept(stream).await.expect_err("no handshake");
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         drop(silent);
     }
 
     #[test]
-    fn what_cannot_be_used_is_named_with_the_reason() {
+    fn an_unusable_file_is_named_with_the_reason() {
         let (_folder, files) = files();
         let swapped = CertificateFiles { certificate: files.key.clone(), key: files.certificate.clone() };
         assert!(swapped.read().expect_err("swapped").contains("k.pem holds no certificate"));
@@ -216,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_everybody_may_read_is_warned_of() {
+    fn a_world_readable_key_causes_a_warning() {
         let (_folder, files) = files();
         let mode = |mode| std::fs::set_permissions(&files.key, std::fs::Permissions::from_mode(mode)).expect("set");
         mode(0o640);

@@ -20,14 +20,14 @@ pub struct WriteTimeoutStream<S> {
 }
 
 impl<S> WriteTimeoutStream<S> {
-    /// Wraps `stream`; `patience` is the write timeout. System suspend does not count.
-    pub fn new(stream: S, clock: Clock, patience: Duration) -> Self {
-        Self { stream, clock, timeout: patience, timer: None, has_timed_out: false }
+    /// Wraps `stream`; `timeout` is the write timeout. System suspend does not count.
+    pub fn new(stream: S, clock: Clock, timeout: Duration) -> Self {
+        Self { stream, clock, timeout, timer: None, has_timed_out: false }
     }
 
     /// Sets the timeout for the next stall.
-    pub fn set_timeout(&mut self, patience: Duration) {
-        self.timeout = patience;
+    pub fn set_timeout(&mut self, timeout: Duration) {
+        self.timeout = timeout;
     }
 
     /// Whether the write timed out.
@@ -36,21 +36,23 @@ impl<S> WriteTimeoutStream<S> {
     }
 
     /// Checks the result of one write; a successful one restarts the timeout.
-    fn check_progress<T>(&mut self, context: &mut Context<'_>, outcome: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if outcome.is_ready() {
+    fn check_progress<T>(&mut self, context: &mut Context<'_>, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if result.is_ready() {
             self.timer = None;
-            return outcome;
+            return result;
         }
-        let (clock, patience) = (&self.clock, self.timeout);
-        let running_out = self.timer.get_or_insert_with(|| {
+        let (clock, timeout) = (&self.clock, self.timeout);
+        let timer = self.timer.get_or_insert_with(|| {
             let clock = clock.clone();
-            Box::pin(async move { drop(clock.timeout(patience, pending::<()>()).await) })
+            Box::pin(async move {
+                let _ = clock.timeout(timeout, pending::<()>()).await; // a sleep that leaves out system suspend
+            })
         });
-        if running_out.as_mut().poll(context).is_pending() {
+        if timer.as_mut().poll(context).is_pending() {
             return Poll::Pending;
         }
         self.has_timed_out = true;
-        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the other end takes nothing")))
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the peer reads nothing")))
     }
 }
 
@@ -66,18 +68,18 @@ impl<S: AsyncRead + Unpin> AsyncRead for WriteTimeoutStream<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimeoutStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let outcome = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.check_progress(context, outcome)
+        let result = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.check_progress(context, result)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let outcome = Pin::new(&mut self.stream).poll_flush(context);
-        self.check_progress(context, outcome)
+        let result = Pin::new(&mut self.stream).poll_flush(context);
+        self.check_progress(context, result)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let outcome = Pin::new(&mut self.stream).poll_shutdown(context);
-        self.check_progress(context, outcome)
+        let result = Pin::new(&mut self.stream).poll_shutdown(context);
+        self.check_progress(context, result)
     }
 
     fn poll_write_vectored(
@@ -85,8 +87,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimeoutStream<S> {
         context: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let outcome = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
-        self.check_progress(context, outcome)
+        let result = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
+        self.check_progress(context, result)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -104,57 +106,57 @@ mod tests {
 
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_secs(30);
+    const TIMEOUT: Duration = Duration::from_secs(30);
 
     #[tokio::test(start_paused = true)]
-    async fn who_takes_nothing_is_told_nothing_more() {
+    async fn a_write_to_a_peer_that_reads_nothing_times_out() {
         let (near, far) = duplex(16);
-        let mut near = WriteTimeoutStream::new(near, Clock::system(), PATIENCE);
-        let mut telling = std::pin::pin!(near.write_all(&[0; 64]));
-        let early = tokio::time::timeout(PATIENCE / 2, telling.as_mut()).await;
-        assert!(early.is_err(), "it is waited for");
-        let failure = telling.await.expect_err("nobody reads");
+        let mut near = WriteTimeoutStream::new(near, Clock::system(), TIMEOUT);
+        let mut writing = std::pin::pin!(near.write_all(&[0; 64]));
+        let early = tokio::time::timeout(TIMEOUT / 2, writing.as_mut()).await;
+        assert!(early.is_err(), "the write waits");
+        let failure = writing.await.expect_err("the peer reads nothing");
         assert_eq!(failure.kind(), io::ErrorKind::TimedOut);
         drop(far);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn while_the_machine_sleeps_nobody_takes_too_long() {
-        let slept_ms = Arc::new(AtomicU64::new(0));
-        let told_ms = Arc::clone(&slept_ms);
-        let clock =
-            Clock::system().with_suspend_detector(SuspendDetector::counting(move || told_ms.load(Ordering::Relaxed)));
+    async fn system_suspend_does_not_count_towards_the_write_timeout() {
+        let suspended_ms = Arc::new(AtomicU64::new(0));
+        let detector_ms = Arc::clone(&suspended_ms);
+        let clock = Clock::system()
+            .with_suspend_detector(SuspendDetector::counting(move || detector_ms.load(Ordering::Relaxed)));
         let (near, far) = duplex(16);
-        let mut near = WriteTimeoutStream::new(near, clock.clone(), PATIENCE);
-        let began_us = clock.now_us();
-        let telling = async {
-            let falls_asleep = async {
-                tokio::time::sleep(PATIENCE / 3).await;
-                slept_ms.store(8 * 3_600_000, Ordering::Relaxed);
+        let mut near = WriteTimeoutStream::new(near, clock.clone(), TIMEOUT);
+        let started_us = clock.now_us();
+        let writing = async {
+            let suspend = async {
+                tokio::time::sleep(TIMEOUT / 3).await;
+                suspended_ms.store(8 * 3_600_000, Ordering::Relaxed);
             };
-            tokio::join!(near.write_all(&[0; 64]), falls_asleep).0
+            tokio::join!(near.write_all(&[0; 64]), suspend).0
         };
         tokio::select! {
             never = clock.follow(drop) => match never {},
-            said = telling => assert!(said.is_err(), "nobody reads"),
+            result = writing => assert!(result.is_err(), "the peer reads nothing"),
         }
         assert!(clock.last_leap_ms() > 0);
-        assert_eq!(clock.since(began_us).as_secs(), PATIENCE.as_secs());
+        assert_eq!(clock.since(started_us).as_secs(), TIMEOUT.as_secs());
         drop(far);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_takes_slowly_is_told_all() {
+    async fn a_write_to_a_slow_reader_completes() {
         let (near, mut far) = duplex(16);
-        let mut near = WriteTimeoutStream::new(near, Clock::system(), PATIENCE);
+        let mut near = WriteTimeoutStream::new(near, Clock::system(), TIMEOUT);
         let reading = async {
             let mut part = [0; 16];
             for _ in 0..4 {
-                tokio::time::sleep(PATIENCE / 2).await;
-                far.read_exact(&mut part).await.expect("it goes on");
+                tokio::time::sleep(TIMEOUT / 2).await;
+                far.read_exact(&mut part).await.expect("more bytes");
             }
         };
-        let (said, ()) = tokio::join!(near.write_all(&[0; 64]), reading);
-        said.expect("all is taken in the end");
+        let (result, ()) = tokio::join!(near.write_all(&[0; 64]), reading);
+        result.expect("all bytes are read in the end");
     }
 }

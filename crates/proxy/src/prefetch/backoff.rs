@@ -38,26 +38,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_doubles_up_to_a_limit_and_ends_with_a_success() {
-        let mut pause = PrefetchBackoff::default();
+    fn the_backoff_doubles_up_to_a_limit_and_ends_with_a_success() {
+        let mut backoff = PrefetchBackoff::default();
         let mut now_ms = 1_000;
-        for wanted_s in [30, 60, 120, 240, 480, 600, 600] {
-            assert!(!pause.is_active(now_ms));
-            pause.record_failure(now_ms);
-            pause.record_failure(now_ms);
-            assert!(pause.is_active(now_ms + wanted_s * 1000 - 1), "{wanted_s}");
-            now_ms += wanted_s * 1000;
+        for expected_s in [30, 60, 120, 240, 480, 600, 600] {
+            assert!(!backoff.is_active(now_ms));
+            backoff.record_failure(now_ms);
+            backoff.record_failure(now_ms);
+            assert!(backoff.is_active(now_ms + expected_s * 1000 - 1), "{expected_s}");
+            now_ms += expected_s * 1000;
         }
-        pause.record_success(now_ms);
-        pause.record_failure(now_ms);
-        assert!(!pause.is_active(now_ms + FIRST_MS));
+        backoff.record_success(now_ms);
+        backoff.record_failure(now_ms);
+        assert!(!backoff.is_active(now_ms + FIRST_MS));
     }
 
     #[test]
-    fn a_load_that_was_under_way_does_not_end_it() {
-        let mut pause = PrefetchBackoff::default();
-        pause.record_failure(1_000);
-        pause.record_success(1_001);
-        assert!(pause.is_active(1_002));
+    fn a_load_in_flight_at_the_failure_does_not_end_the_backoff() {
+        let mut backoff = PrefetchBackoff::default();
+        backoff.record_failure(1_000);
+        backoff.record_success(1_001);
+        assert!(backoff.is_active(1_002));
     }
 }

@@ -21,6 +21,6 @@ pub struct PrefetchBatch {
 
 impl std::fmt::Debug for PrefetchBatch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Round({})", self.predictions.len())
+        write!(f, "PrefetchBatch({})", self.predictions.len())
     }
 }

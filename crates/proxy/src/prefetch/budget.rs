@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_holds_in_every_minute_and_is_not_saved_up() {
+    fn the_budget_holds_in_every_minute_and_does_not_accumulate() {
         let mut budget = PrefetchBudget::new(5);
         let spent = |budget: &mut PrefetchBudget, from_s: u64, to_s: u64| {
             (from_s..to_s).filter(|at_s| budget.try_acquire(at_s * 1000)).count()
@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_budget_there_is_nothing_to_spend() {
+    fn a_budget_of_zero_allows_no_load() {
         assert!(!PrefetchBudget::new(0).try_acquire(1));
     }
 }

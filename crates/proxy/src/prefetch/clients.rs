@@ -22,8 +22,8 @@ pub struct ClientId {
 
 impl ClientId {
     /// The client of a request.
-    pub fn new(meaning: &ClassifiedRequest) -> Self {
-        Self { partition: meaning.identity.partition().clone(), app: meaning.app.number }
+    pub fn new(classified: &ClassifiedRequest) -> Self {
+        Self { partition: classified.identity.partition().clone(), app: classified.app.number }
     }
 }
 
@@ -39,31 +39,31 @@ struct ClientEntry {
 
 impl ClientTable {
     /// Gives access to a client's model, creating it if needed.
-    pub fn with<T>(&self, guest: &ClientId, now_ms: u64, look: impl FnOnce(&mut PredictionModel) -> T) -> T {
-        let mut guests = self.0.lock();
-        if guests.len() >= MAX_CLIENTS && !guests.contains_key(guest) {
-            make_room(&mut guests, now_ms);
+    pub fn with<T>(&self, client: &ClientId, now_ms: u64, access: impl FnOnce(&mut PredictionModel) -> T) -> T {
+        let mut clients = self.0.lock();
+        if clients.len() >= MAX_CLIENTS && !clients.contains_key(client) {
+            evict(&mut clients, now_ms);
         }
-        let known = guests.entry(guest.clone()).or_default();
-        known.seen_ms = now_ms;
-        look(&mut known.model)
+        let entry = clients.entry(client.clone()).or_default();
+        entry.seen_ms = now_ms;
+        access(&mut entry.model)
     }
 
     /// Gives access to a client's model, if there is one.
-    pub fn with_existing(&self, guest: &ClientId, look: impl FnOnce(&mut PredictionModel)) {
-        if let Some(known) = self.0.lock().get_mut(guest) {
-            look(&mut known.model);
+    pub fn with_existing(&self, client: &ClientId, access: impl FnOnce(&mut PredictionModel)) {
+        if let Some(entry) = self.0.lock().get_mut(client) {
+            access(&mut entry.model);
         }
     }
 }
 
 /// Evicts idle clients; if there are none, the one idle for longest.
-fn make_room(guests: &mut HashMap<ClientId, ClientEntry>, now_ms: u64) {
-    guests.retain(|_, known| now_ms.saturating_sub(known.seen_ms) < IDLE_MS);
-    if guests.len() >= MAX_CLIENTS {
-        let oldest = guests.iter().min_by_key(|(_, known)| known.seen_ms).map(|(guest, _)| guest.clone());
+fn evict(clients: &mut HashMap<ClientId, ClientEntry>, now_ms: u64) {
+    clients.retain(|_, entry| now_ms.saturating_sub(entry.seen_ms) < IDLE_MS);
+    if clients.len() >= MAX_CLIENTS {
+        let oldest = clients.iter().min_by_key(|(_, entry)| entry.seen_ms).map(|(client, _)| client.clone());
         if let Some(oldest) = oldest {
-            guests.remove(&oldest);
+            clients.remove(&oldest);
         }
     }
 }
@@ -73,16 +73,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn guests_are_bounded_and_the_one_gone_longest_makes_room() {
-        let guests = ClientTable::default();
-        let guest = |app| ClientId { partition: Partition::new("anna"), app };
+    fn clients_are_bounded_and_the_one_idle_for_longest_is_evicted() {
+        let clients = ClientTable::default();
+        let client = |app| ClientId { partition: Partition::new("anna"), app };
         for app in 0..3 * MAX_CLIENTS {
-            guests.with(&guest(app), app as u64, |_| ());
-            guests.with(&guest(0), app as u64, |_| ());
+            clients.with(&client(app), app as u64, |_| ());
+            clients.with(&client(0), app as u64, |_| ());
         }
-        assert_eq!(guests.0.lock().len(), MAX_CLIENTS);
-        assert!(guests.0.lock().contains_key(&guest(0)), "it was here all the time");
-        guests.with(&guest(9999), IDLE_MS * 2, |_| ());
-        assert_eq!(guests.0.lock().len(), 1);
+        assert_eq!(clients.0.lock().len(), MAX_CLIENTS);
+        assert!(clients.0.lock().contains_key(&client(0)), "it was active all the time");
+        clients.with(&client(9999), IDLE_MS * 2, |_| ());
+        assert_eq!(clients.0.lock().len(), 1);
     }
 }

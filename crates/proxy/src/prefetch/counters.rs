@@ -39,8 +39,8 @@ impl PrefetchCounters {
         self.overflowed.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn record_skipped(&self, why: SkipReason, count: usize) {
-        self.skipped[why as usize].fetch_add(count as u64, Ordering::Relaxed);
+    pub(crate) fn record_skipped(&self, reason: SkipReason, count: usize) {
+        self.skipped[reason as usize].fetch_add(count as u64, Ordering::Relaxed);
     }
 
     /// Current values.
@@ -53,7 +53,7 @@ impl PrefetchCounters {
             skipped: SkipReason::EVERY
                 .iter()
                 .zip(&self.skipped)
-                .map(|(why, count)| (why.name(), read(count)))
+                .map(|(reason, count)| (reason.name(), read(count)))
                 .collect(),
         }
     }

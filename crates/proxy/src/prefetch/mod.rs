@@ -63,7 +63,7 @@ pub struct SentResponse {
 
 impl std::fmt::Debug for SentResponse {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Heard({})", self.read.class.name())
+        write!(f, "SentResponse({})", self.read.class.name())
     }
 }
 
@@ -87,8 +87,8 @@ impl Prefetch {
     }
 
     /// Queues a response that was sent.
-    pub fn push_sent(&self, heard: SentResponse) {
-        if self.sent_responses.push(heard).is_some() {
+    pub fn push_sent(&self, response: SentResponse) {
+        if self.sent_responses.push(response).is_some() {
             self.counters.record_overflowed();
         }
     }

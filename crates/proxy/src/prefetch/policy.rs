@@ -115,9 +115,9 @@ mod tests {
     };
 
     #[test]
-    fn each_fact_alone_speaks_against_it() {
+    fn each_condition_alone_prevents_a_load() {
         assert_eq!(check(FINE), Ok(()));
-        for (facts, wanted) in [
+        for (facts, expected) in [
             (PrefetchConditions { mode: CacheMode::Observe, ..FINE }, SkipReason::Bypassed),
             (PrefetchConditions { mode: CacheMode::Bypass, ..FINE }, SkipReason::Bypassed),
             (PrefetchConditions { is_up: false, ..FINE }, SkipReason::Down),
@@ -126,14 +126,14 @@ mod tests {
             (PrefetchConditions { is_bulk: true, ..FINE }, SkipReason::Bulk),
             (PrefetchConditions { age_ms: MAX_AGE_MS + 1, ..FINE }, SkipReason::Superseded),
         ] {
-            assert_eq!(check(facts), Err(wanted));
+            assert_eq!(check(facts), Err(expected));
         }
     }
 
     #[test]
-    fn every_reason_has_a_word_and_a_place_of_its_own() {
-        let words: std::collections::BTreeSet<_> = SkipReason::EVERY.iter().map(|skip| skip.name()).collect();
-        assert_eq!(words.len(), SkipReason::EVERY.len());
-        assert!(SkipReason::EVERY.iter().enumerate().all(|(at, skip)| *skip as usize == at));
+    fn every_reason_has_its_own_name_and_index() {
+        let names: std::collections::BTreeSet<_> = SkipReason::EVERY.iter().map(|skip| skip.name()).collect();
+        assert_eq!(names.len(), SkipReason::EVERY.len());
+        assert!(SkipReason::EVERY.iter().enumerate().all(|(index, skip)| *skip as usize == index));
     }
 }

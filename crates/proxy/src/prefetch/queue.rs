@@ -8,31 +8,31 @@ use tokio::sync::Notify;
 /// A bounded queue.
 #[derive(Debug)]
 pub struct BoundedQueue<T> {
-    waiting: Mutex<VecDeque<T>>,
+    items: Mutex<VecDeque<T>>,
     notify: Notify,
     capacity: usize,
 }
 
 impl<T> BoundedQueue<T> {
-    /// A queue of at most `most` items.
-    pub fn new(most: usize) -> Self {
-        Self { waiting: Mutex::default(), notify: Notify::new(), capacity: most }
+    /// A queue of at most `capacity` items.
+    pub fn new(capacity: usize) -> Self {
+        Self { items: Mutex::default(), notify: Notify::new(), capacity }
     }
 
     /// Appends an item; returns the one dropped for it.
-    pub fn push(&self, thing: T) -> Option<T> {
-        let mut waiting = self.waiting.lock();
-        let gone = if waiting.len() >= self.capacity { waiting.pop_front() } else { None };
-        waiting.push_back(thing);
-        drop(waiting);
+    pub fn push(&self, item: T) -> Option<T> {
+        let mut items = self.items.lock();
+        let dropped = if items.len() >= self.capacity { items.pop_front() } else { None };
+        items.push_back(item);
+        drop(items);
         self.notify.notify_one();
-        gone
+        dropped
     }
 
     /// Number of items.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.waiting.lock().len()
+        self.items.lock().len()
     }
 
     /// Takes the oldest item, or waits for one.
@@ -47,8 +47,8 @@ impl<T> BoundedQueue<T> {
 
     async fn pop_with(&self, pop: impl Fn(&mut VecDeque<T>) -> Option<T>) -> T {
         loop {
-            if let Some(thing) = pop(&mut self.waiting.lock()) {
-                return thing;
+            if let Some(item) = pop(&mut self.items.lock()) {
+                return item;
             }
             self.notify.notified().await;
         }
@@ -60,17 +60,17 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_oldest_gives_way_and_both_ends_can_be_taken() {
-        let line = BoundedQueue::new(3);
-        let gone: Vec<_> = (0..5).filter_map(|thing| line.push(thing)).collect();
-        assert_eq!(gone, [0, 1]);
-        assert_eq!((line.pop_newest().await, line.pop_oldest().await, line.pop_oldest().await), (4, 2, 3));
+    async fn the_oldest_item_is_dropped_and_both_ends_can_be_popped() {
+        let queue = BoundedQueue::new(3);
+        let dropped: Vec<_> = (0..5).filter_map(|item| queue.push(item)).collect();
+        assert_eq!(dropped, [0, 1]);
+        assert_eq!((queue.pop_newest().await, queue.pop_oldest().await, queue.pop_oldest().await), (4, 2, 3));
     }
 
     #[tokio::test]
-    async fn who_finds_nothing_waits_until_something_comes() {
-        let line = BoundedQueue::new(3);
-        let (taken, _) = tokio::join!(line.pop_oldest(), async { line.push(7) });
-        assert_eq!(taken, 7);
+    async fn pop_waits_for_an_item() {
+        let queue = BoundedQueue::new(3);
+        let (popped, _) = tokio::join!(queue.pop_oldest(), async { queue.push(7) });
+        assert_eq!(popped, 7);
     }
 }

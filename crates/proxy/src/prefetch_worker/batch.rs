@@ -17,33 +17,33 @@ use crate::server::Server;
 const AT_A_TIME: usize = 2;
 
 /// Runs a batch. When it ends early, loads in flight are awaited.
-pub(super) async fn run(round: PrefetchBatch, server: &Arc<Server>) {
-    let PrefetchBatch { client: guest, classified: meaning, predictions: expected, at_ms } = round;
-    let (prefetch, ended) = (&server.prefetch, Mutex::new(None));
-    let loads = stream::iter(expected).map(|expected| {
-        let (ground, read) = (expected.basis, Arc::new(expected.read));
-        let (meaning, ended) = (&meaning, &ended);
+pub(super) async fn run(batch: PrefetchBatch, server: &Arc<Server>) {
+    let PrefetchBatch { client, classified, predictions, at_ms } = batch;
+    let (prefetch, stop_reason) = (&server.prefetch, Mutex::new(None));
+    let loads = stream::iter(predictions).map(|prediction| {
+        let (basis, read) = (prediction.basis, Arc::new(prediction.read));
+        let (classified, stop_reason) = (&classified, &stop_reason);
         async move {
-            let why = *ended.lock();
-            let outcome = match why {
-                Some(why) => PrefetchLoadResult::Skipped(why),
-                None => load(server, meaning, &read, at_ms).await,
+            let reason = *stop_reason.lock();
+            let result = match reason {
+                Some(reason) => PrefetchLoadResult::Skipped(reason),
+                None => load(server, classified, &read, at_ms).await,
             };
-            (ground, outcome)
+            (basis, result)
         }
     });
     let mut loads = pin!(loads.buffer_unordered(AT_A_TIME));
-    while let Some((ground, outcome)) = loads.next().await {
+    while let Some((basis, result)) = loads.next().await {
         let now_ms = server.origin.clock.now_ms();
-        match outcome {
+        match result {
             PrefetchLoadResult::Loaded => {
                 prefetch.backoff.lock().record_success(now_ms);
-                prefetch.clients.with_existing(&guest, |habits| habits.record_spent(ground));
+                prefetch.clients.with_existing(&client, |model| model.record_spent(basis));
             }
-            PrefetchLoadResult::Skipped(why) => {
-                prefetch.counters.record_skipped(why, 1);
-                if ends_round(why) {
-                    ended.lock().get_or_insert(why);
+            PrefetchLoadResult::Skipped(reason) => {
+                prefetch.counters.record_skipped(reason, 1);
+                if ends_batch(reason) {
+                    stop_reason.lock().get_or_insert(reason);
                 }
             }
             PrefetchLoadResult::Failed(kind) => {
@@ -51,15 +51,15 @@ pub(super) async fn run(round: PrefetchBatch, server: &Arc<Server>) {
                 if is_server_failure(kind) {
                     prefetch.backoff.lock().record_failure(now_ms);
                 }
-                ended.lock().get_or_insert(SkipReason::Stopped);
+                stop_reason.lock().get_or_insert(SkipReason::Stopped);
             }
         }
     }
 }
 
 /// Whether this reason applies to the rest of the batch, too.
-fn ends_round(why: SkipReason) -> bool {
-    !matches!(why, SkipReason::AlreadyCached | SkipReason::InFlight | SkipReason::Withheld)
+fn ends_batch(reason: SkipReason) -> bool {
+    !matches!(reason, SkipReason::AlreadyCached | SkipReason::InFlight | SkipReason::Withheld)
 }
 
 /// Whether a failure is the server's rather than this client's or this request's.

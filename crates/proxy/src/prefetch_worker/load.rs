@@ -20,9 +20,9 @@ use greenroom_origin::scheduler::{QueuePermit, QueueRequest};
 /// Result of one prefetch load.
 #[derive(Debug)]
 pub(super) enum PrefetchLoadResult {
-    /// The server answered.
+    /// The server responded.
     Loaded,
-    /// The server was not asked.
+    /// No request was sent.
     Skipped(SkipReason),
     /// The server failed.
     Failed(LoadErrorKind),
@@ -31,69 +31,70 @@ pub(super) enum PrefetchLoadResult {
 /// Loads a prediction, if conditions allow. `at_ms` is when the response that led to it was sent.
 pub(super) async fn load(
     server: &Arc<Server>,
-    meaning: &ClassifiedRequest,
+    classified: &ClassifiedRequest,
     read: &Arc<Read>,
     at_ms: u64,
 ) -> PrefetchLoadResult {
-    match attempt(server, meaning, read, at_ms).await {
-        Ok(Ok(ahead)) => match ahead {
+    match try_load(server, classified, read, at_ms).await {
+        Ok(Ok(prefetched)) => match prefetched {
             PrefetchResult::Loaded(_) | PrefetchResult::Passed(_) => PrefetchLoadResult::Loaded,
             PrefetchResult::AlreadyCached => PrefetchLoadResult::Skipped(SkipReason::AlreadyCached),
             PrefetchResult::InFlight => PrefetchLoadResult::Skipped(SkipReason::InFlight),
             PrefetchResult::Skipped => PrefetchLoadResult::Skipped(SkipReason::Withheld),
         },
         Ok(Err(failure)) => PrefetchLoadResult::Failed(failure.kind),
-        Err(why) => PrefetchLoadResult::Skipped(why),
+        Err(reason) => PrefetchLoadResult::Skipped(reason),
     }
 }
 
-async fn attempt(
+async fn try_load(
     server: &Arc<Server>,
-    meaning: &ClassifiedRequest,
+    classified: &ClassifiedRequest,
     read: &Arc<Read>,
     at_ms: u64,
 ) -> Result<Result<PrefetchResult<Response<Body>>, LoadError>, SkipReason> {
     let now_ms = server.origin.clock.now_ms();
     check(PrefetchConditions {
-        mode: server.read_mode(read.class, &meaning.app),
+        mode: server.read_mode(read.class, &classified.app),
         is_up: server.origin.breaker.allows_requests(),
         is_paused: server.prefetch.backoff.lock().is_active(now_ms),
-        is_refused: meaning.identity.is_forgotten() || meaning.identity.is_refused(),
-        is_bulk: meaning.app.recent_reads.lock().is_flood(now_ms),
+        is_refused: classified.identity.is_forgotten() || classified.identity.is_refused(),
+        is_bulk: classified.app.recent_reads.lock().is_flood(now_ms),
         age_ms: now_ms.saturating_sub(at_ms),
     })?;
-    let identity = &meaning.identity;
+    let identity = &classified.identity;
     let policy = Policy { warm: false, ..server.policy(read, identity) };
-    let kept = Key::new(server.name(), server.partition_of(identity, read), &read.key);
+    let key = Key::new(server.name(), server.partition_of(identity, read), &read.key);
     // An image cached for others still needs this token's grant.
     let is_image = matches!(read.sharing, SharingScope::Image(_));
     let is_known = !is_image || check_authorization(server, identity, read, now_ms) == AuthorizationStatus::Valid;
-    if is_known && server.cache.is_cached(&kept, &policy).await {
+    if is_known && server.cache.is_cached(&key, &policy).await {
         return Err(SkipReason::AlreadyCached);
     }
-    let errand = QueueRequest::background(Some(&meaning.app), read.class);
-    let Some(place) = server.origin.queue.try_acquire_spare(&errand) else { return Err(SkipReason::Busy) };
+    let queue_request = QueueRequest::background(Some(&classified.app), read.class);
+    let Some(permit) = server.origin.queue.try_acquire_spare(&queue_request) else { return Err(SkipReason::Busy) };
     if !server.prefetch.budget.lock().try_acquire(now_ms) {
         return Err(SkipReason::Budget);
     }
     server.prefetch.counters.record_started();
-    let loader = || PermitLoader { inner: loader(server, meaning, read), permit: Arc::new(Mutex::new(Some(place))) };
+    let loader =
+        || PermitLoader { inner: loader(server, classified, read), permit: Arc::new(Mutex::new(Some(permit))) };
     if !is_image {
-        return Ok(server.cache.prefetch(&kept, &policy, loader).await);
+        return Ok(server.cache.prefetch(&key, &policy, loader).await);
     }
-    let own = Key::new(server.name(), identity.partition(), &read.key);
-    let fill = || ImageLoader { inner: loader(), cache: server.cache.clone(), shared: kept, policy };
-    Ok(server.cache.prefetch(&own, &policy, fill).await)
+    let own_key = Key::new(server.name(), identity.partition(), &read.key);
+    let image_loader = || ImageLoader { inner: loader(), cache: server.cache.clone(), shared: key, policy };
+    Ok(server.cache.prefetch(&own_key, &policy, image_loader).await)
 }
 
-fn loader(server: &Arc<Server>, meaning: &ClassifiedRequest, read: &Arc<Read>) -> ReadLoader {
+fn loader(server: &Arc<Server>, classified: &ClassifiedRequest, read: &Arc<Read>) -> ReadLoader {
     let settings = &server.origin.settings;
-    let credential = settings.kind.credential_headers(&meaning.credential, settings.translate_legacy_auth);
+    let credential = settings.kind.credential_headers(&classified.credential, settings.translate_legacy_auth);
     ReadLoader {
         server: Arc::clone(server),
-        identity: Arc::clone(&meaning.identity),
+        identity: Arc::clone(&classified.identity),
         credential: Arc::new(credential),
-        app: Arc::clone(&meaning.app),
+        app: Arc::clone(&classified.app),
         read: Arc::clone(read),
     }
 }
@@ -107,17 +108,17 @@ struct PermitLoader {
 
 impl fmt::Debug for PermitLoader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Placed").finish_non_exhaustive()
+        f.debug_struct("PermitLoader").finish_non_exhaustive()
     }
 }
 
 impl Loader for PermitLoader {
     type Pass = Response<Body>;
 
-    async fn load(&self, why: LoadReason, old: Option<Arc<Entry>>) -> Result<LoadResult<Self::Pass>, LoadError> {
-        let Some(place) = self.permit.lock().take() else {
-            return Err(LoadError::new(LoadErrorKind::Overloaded, "this place was used already"));
+    async fn load(&self, reason: LoadReason, old: Option<Arc<Entry>>) -> Result<LoadResult<Self::Pass>, LoadError> {
+        let Some(permit) = self.permit.lock().take() else {
+            return Err(LoadError::new(LoadErrorKind::Overloaded, "the permit was used already"));
         };
-        self.inner.load_with_permit(place, why, old).await
+        self.inner.load_with_permit(permit, reason, old).await
     }
 }

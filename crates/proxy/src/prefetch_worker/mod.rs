@@ -23,49 +23,49 @@ pub async fn run(server: Arc<Server>) {
     }
     tokio::select! {
         () = server.origin.stop.cancelled() => {}
-        () = listen(&server) => {}
-        () = work(&server) => {}
+        () = read_responses(&server) => {}
+        () = run_batches(&server) => {}
     }
 }
 
-async fn listen(server: &Server) {
+async fn read_responses(server: &Server) {
     loop {
-        let heard = server.prefetch.sent_responses.pop_oldest().await;
-        learn(server, &heard);
+        let response = server.prefetch.sent_responses.pop_oldest().await;
+        learn(server, &response);
         // Many responses may have arrived at once; lets other tasks run.
         tokio::task::yield_now().await;
     }
 }
 
 /// Newest first, because that is where the client is now.
-async fn work(server: &Arc<Server>) {
+async fn run_batches(server: &Arc<Server>) {
     loop {
-        let round = server.prefetch.batches.pop_newest().await;
-        batch::run(round, server).await;
+        let batch = server.prefetch.batches.pop_newest().await;
+        batch::run(batch, server).await;
     }
 }
 
 /// Learns from the request, and makes a batch of the predictions.
-fn learn(server: &Server, heard: &SentResponse) {
-    let SentResponse { classified: meaning, read, body, at_ms } = heard;
+fn learn(server: &Server, response: &SentResponse) {
+    let SentResponse { classified, read, body, at_ms } = response;
     let (kind, settings) = (server.origin.settings.kind, &server.origin.settings.prefetch);
-    if meaning.identity.is_forgotten() || meaning.identity.is_refused() {
+    if classified.identity.is_forgotten() || classified.identity.is_refused() {
         return;
     }
-    let guest = ClientId::new(meaning);
-    let account = meaning.identity.account();
-    let token = meaning.credential.token.as_ref().map(Secret::expose);
-    let asker = ClientContext { own_user: account.as_deref(), token };
+    let client = ClientId::new(classified);
+    let account = classified.identity.account();
+    let token = classified.credential.token.as_ref().map(Secret::expose);
+    let context = ClientContext { own_user: account.as_deref(), token };
     let limits = PredictionLimits { most: settings.max_per_answer, classes: &settings.classes };
-    let expected = server.prefetch.clients.with(&guest, *at_ms, |habits| {
-        habits.learn(kind, read);
-        habits.predict(kind, read, body, asker, limits)
+    let predictions = server.prefetch.clients.with(&client, *at_ms, |model| {
+        model.learn(kind, read);
+        model.predict(kind, read, body, context, limits)
     });
-    if expected.is_empty() {
+    if predictions.is_empty() {
         return;
     }
-    let round = PrefetchBatch { client: guest, classified: Arc::clone(meaning), predictions: expected, at_ms: *at_ms };
-    if let Some(dropped) = server.prefetch.batches.push(round) {
+    let batch = PrefetchBatch { client, classified: Arc::clone(classified), predictions, at_ms: *at_ms };
+    if let Some(dropped) = server.prefetch.batches.push(batch) {
         server.prefetch.counters.record_skipped(SkipReason::Superseded, dropped.predictions.len());
     }
 }

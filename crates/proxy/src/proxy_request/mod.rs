@@ -4,7 +4,6 @@ pub mod classify;
 
 use std::borrow::Cow;
 use std::net::IpAddr;
-use std::ops::Deref;
 use std::sync::Arc;
 
 use http::header::HeaderValue;
@@ -25,15 +24,6 @@ pub struct ProxyRequest {
     pub is_encrypted: bool,
     /// `Origin` of the request, if a browser sent it.
     pub origin: Option<HeaderValue>,
-}
-
-/// Gives access to the classified head.
-impl Deref for ProxyRequest {
-    type Target = ClassifiedRequest;
-
-    fn deref(&self) -> &ClassifiedRequest {
-        &self.classified
-    }
 }
 
 impl ProxyRequest {

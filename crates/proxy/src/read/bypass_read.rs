@@ -19,36 +19,36 @@ use greenroom_origin::client::UpstreamRequestKind;
 
 /// Passes a read and its response through.
 pub async fn pass(
-    visit: &ProxyRequest,
+    request: &ProxyRequest,
     read: &Read,
     target: &str,
     parts: request::Parts,
     body: Incoming,
 ) -> Response<Body> {
-    match ask(visit, read, target, parts, body).await {
-        Ok(response) => response::forwarded(forward::open(visit, response), CacheMode::Bypass.name()),
+    match send(request, read, target, parts, body).await {
+        Ok(response) => response::forwarded(forward::open(request, response), CacheMode::Bypass.name()),
         Err(problem) => problem,
     }
 }
 
 /// Sends the request once and waits for the response head. A rejected token is revoked as in any mode: its entries must
 /// not come back when the cache answers again.
-pub async fn ask(
-    visit: &ProxyRequest,
+pub async fn send(
+    request: &ProxyRequest,
     read: &Read,
     target: &str,
     mut parts: request::Parts,
     body: Incoming,
 ) -> Result<Response<Incoming>, Response<Body>> {
-    if visit.server.origin.breaker.outage().is_some() {
-        return Err(outage::stream(visit, target, &parts.method));
+    if request.server.origin.breaker.outage().is_some() {
+        return Err(outage::stream(request, target, &parts.method));
     }
-    visit.server.counters.bypassed.fetch_add(1, Ordering::Relaxed);
-    visit.app.upstream_requests.fetch_add(1, Ordering::Relaxed);
-    access_log::record_reached(visit);
+    request.server.counters.bypassed.fetch_add(1, Ordering::Relaxed);
+    request.classified.app.upstream_requests.fetch_add(1, Ordering::Relaxed);
+    access_log::record_reached(request);
     // The one header that is not the client's own: as with the cache, responses are not compressed.
     parts.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    let response = forward::send(visit, UpstreamRequestKind::Read, target, &parts, body).await?;
-    origin_loader::apply_refusal(&visit.server, &visit.identity, read, response.status());
+    let response = forward::send(request, UpstreamRequestKind::Read, target, &parts, body).await?;
+    origin_loader::apply_refusal(&request.server, &request.classified.identity, read, response.status());
     Ok(response)
 }

@@ -10,7 +10,7 @@ use greenroom_cache::{
 /// Loads an image for one identity, and fills the shared entry.
 #[derive(Debug, Clone)]
 pub struct ImageLoader<L> {
-    /// Asks the server.
+    /// Loads from the server.
     pub inner: L,
     /// The engine with the shared entry.
     pub cache: Cache,
@@ -23,14 +23,14 @@ pub struct ImageLoader<L> {
 impl<L: Loader + Clone> Loader for ImageLoader<L> {
     type Pass = L::Pass;
 
-    async fn load(&self, why: LoadReason, _old: Option<Arc<Entry>>) -> Result<LoadResult<Self::Pass>, LoadError> {
+    async fn load(&self, reason: LoadReason, _old: Option<Arc<Entry>>) -> Result<LoadResult<Self::Pass>, LoadError> {
         let inner = || self.inner.clone();
-        if why == LoadReason::Prefetch {
+        if reason == LoadReason::Prefetch {
             return match self.cache.prefetch_unshared(&self.shared, &self.policy, inner).await? {
                 PrefetchResult::Loaded(value) => Ok(LoadResult::Share(value)),
                 PrefetchResult::Passed(response) => Ok(LoadResult::Pass(response)),
                 PrefetchResult::AlreadyCached | PrefetchResult::InFlight | PrefetchResult::Skipped => {
-                    Err(LoadError::new(LoadErrorKind::Overloaded, "too many loads are under way"))
+                    Err(LoadError::new(LoadErrorKind::Overloaded, "too many loads are in flight"))
                 }
             };
         }

@@ -20,51 +20,51 @@ use greenroom_origin::body::Body;
 /// # Errors
 /// If the load fails and nothing usable is cached.
 pub async fn answer(
-    visit: &ProxyRequest,
+    request: &ProxyRequest,
     read: &Arc<Read>,
     headers: &HeaderMap,
 ) -> Result<CacheResponse<Response<Body>>, LoadError> {
-    let server = &visit.server;
-    let began_us = server.origin.clock.now_us();
+    let server = &request.server;
+    let started_us = server.origin.clock.now_us();
     server.counters.requests.fetch_add(1, Ordering::Relaxed);
     let now_ms = server.origin.clock.now_ms();
     server.counters.last_request_ms.store(now_ms, Ordering::Relaxed);
-    visit.app.requests.fetch_add(1, Ordering::Relaxed);
-    visit.app.record_seen(now_ms);
-    visit.app.first_asked.get_or_init(|| read.class.name());
-    let waiting = access_log::InFlightRequest::new(
+    request.classified.app.requests.fetch_add(1, Ordering::Relaxed);
+    request.classified.app.record_seen(now_ms);
+    request.classified.app.first_asked.get_or_init(|| read.class.name());
+    let in_flight = access_log::InFlightRequest::new(
         server,
-        &visit.classified,
-        access_log::RequestStart { started_us: began_us, parent: None },
+        &request.classified,
+        access_log::RequestStart { started_us, parent: None },
     );
-    let cause = MissReason::default();
-    let asking = || cause.wrap(read::loader(visit, read));
-    let answered = match server.origin.breaker.outage() {
-        Some(outage) => offline::consult(&server.cache, visit, read, &outage, asking).await,
-        None => read::consult(&server.cache, visit, read, headers, asking).await,
+    let miss_reason = MissReason::default();
+    let new_loader = || miss_reason.wrap(read::loader(request, read));
+    let result = match server.origin.breaker.outage() {
+        Some(outage) => offline::consult(&server.cache, request, read, &outage, new_loader).await,
+        None => read::consult(&server.cache, request, read, headers, new_loader).await,
     };
-    let (status, bytes) = match &answered {
+    let (status, bytes) = match &result {
         Ok(CacheResponse::Cached { entry, served, reason, .. }) => {
-            access_log::record_saved(visit, *served, *reason);
+            access_log::record_saved(request, *served, *reason);
             (response::parse_head(entry.meta()).0, entry.body().len() as u64)
         }
         Ok(CacheResponse::Shared { value, served }) => {
-            access_log::record_saved(visit, *served, None);
+            access_log::record_saved(request, *served, None);
             (response::parse_head(&value.meta).0, value.body.len() as u64)
         }
         Ok(CacheResponse::Passed(response)) => (response.status(), 0),
         Err(_) => {
-            visit.app.failed.fetch_add(1, Ordering::Relaxed);
+            request.classified.app.failed.fetch_add(1, Ordering::Relaxed);
             (StatusCode::SERVICE_UNAVAILABLE, 0)
         }
     };
-    if answered.is_ok() {
+    if result.is_ok() {
         // The caller was authorised already, and the configured token is as valid as the server's response to it.
-        visit.identity.mark_member();
-        access_log::admit_app(server, &visit.classified);
+        request.classified.identity.mark_member();
+        access_log::admit_app(server, &request.classified);
     }
-    waiting.finish_internal(read::outcome_from(&answered, &cause), status, bytes);
-    answered
+    in_flight.finish_internal(read::outcome_from(&result, &miss_reason), status, bytes);
+    result
 }
 
 /// Answers an own read.
@@ -72,15 +72,15 @@ pub async fn answer(
 /// # Errors
 /// If the load fails and nothing usable is cached.
 pub async fn answer_as_self(
-    visit: &ProxyRequest,
+    request: &ProxyRequest,
     read: &Arc<Read>,
     headers: &HeaderMap,
 ) -> Result<CacheResponse<Response<Body>>, LoadError> {
-    let server = &visit.server;
-    let asking = || OwnWorkLoader(read::loader(visit, read));
+    let server = &request.server;
+    let new_loader = || OwnWorkLoader(read::loader(request, read));
     match server.origin.breaker.outage() {
-        Some(outage) => offline::consult(&server.cache, visit, read, &outage, asking).await,
-        None => read::consult(&server.cache, visit, read, headers, asking).await,
+        Some(outage) => offline::consult(&server.cache, request, read, &outage, new_loader).await,
+        None => read::consult(&server.cache, request, read, headers, new_loader).await,
     }
 }
 

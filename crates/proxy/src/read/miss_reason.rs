@@ -14,31 +14,31 @@ pub(super) struct MissReason(OnceLock<Arc<AtomicU8>>);
 pub(super) struct RecordingLoader<L> {
     inner: L,
     /// Index in [`LoadReason::EVERY`], from 1; zero before the load.
-    why: Arc<AtomicU8>,
+    reason: Arc<AtomicU8>,
 }
 
 impl MissReason {
     /// Wraps a loader, to record its reason.
     pub(super) fn wrap<L>(&self, inner: L) -> RecordingLoader<L> {
-        RecordingLoader { inner, why: Arc::clone(self.0.get_or_init(Arc::default)) }
+        RecordingLoader { inner, reason: Arc::clone(self.0.get_or_init(Arc::default)) }
     }
 
     /// The reason, if there was a load.
     pub(super) fn reason(&self) -> Option<LoadReason> {
-        let place = usize::from(self.0.get()?.load(Ordering::Acquire));
-        LoadReason::EVERY.get(place.checked_sub(1)?).copied()
+        let number = usize::from(self.0.get()?.load(Ordering::Acquire));
+        LoadReason::EVERY.get(number.checked_sub(1)?).copied()
     }
 }
 
 impl<L: Loader> Loader for RecordingLoader<L> {
     type Pass = L::Pass;
 
-    async fn load(&self, why: LoadReason, old: Option<Arc<Entry>>) -> Result<LoadResult<Self::Pass>, LoadError> {
-        let place = LoadReason::EVERY.iter().position(|reason| *reason == why).map_or(0, |place| place + 1);
+    async fn load(&self, reason: LoadReason, old: Option<Arc<Entry>>) -> Result<LoadResult<Self::Pass>, LoadError> {
+        let number = LoadReason::EVERY.iter().position(|known| *known == reason).map_or(0, |index| index + 1);
         // The first reason counts: a warm key's loader runs again later.
         let (set, load) = (Ordering::AcqRel, Ordering::Relaxed);
-        let _ = self.why.compare_exchange(0, u8::try_from(place).unwrap_or(0), set, load);
-        self.inner.load(why, old).await
+        let _ = self.reason.compare_exchange(0, u8::try_from(number).unwrap_or(0), set, load);
+        self.inner.load(reason, old).await
     }
 }
 
@@ -54,8 +54,8 @@ mod tests {
     impl Loader for StubLoader {
         type Pass = ();
 
-        async fn load(&self, why: LoadReason, _: Option<Arc<Entry>>) -> Result<LoadResult<()>, LoadError> {
-            match why {
+        async fn load(&self, reason: LoadReason, _: Option<Arc<Entry>>) -> Result<LoadResult<()>, LoadError> {
+            match reason {
                 LoadReason::Absent => Ok(LoadResult::Store(LoadedValue::new(Value::new("x")))),
                 _ => Err(LoadError::new(LoadErrorKind::Refused, "no")),
             }
@@ -64,12 +64,12 @@ mod tests {
 
     #[tokio::test]
     async fn the_first_reason_is_the_one() {
-        let cause = MissReason::default();
-        assert_eq!(cause.reason(), None);
-        let loader = cause.wrap(StubLoader);
-        assert_eq!(cause.reason(), None, "it was not asked yet");
+        let miss_reason = MissReason::default();
+        assert_eq!(miss_reason.reason(), None);
+        let loader = miss_reason.wrap(StubLoader);
+        assert_eq!(miss_reason.reason(), None, "it has not loaded yet");
         assert!(loader.load(LoadReason::Absent, None).await.is_ok());
-        assert!(loader.load(LoadReason::Warm, None).await.is_err(), "the inner one was asked");
-        assert_eq!(cause.reason(), Some(LoadReason::Absent));
+        assert!(loader.load(LoadReason::Warm, None).await.is_err(), "the inner loader ran");
+        assert_eq!(miss_reason.reason(), Some(LoadReason::Absent));
     }
 }

@@ -29,7 +29,7 @@ use crate::proxy_request::ProxyRequest;
 use crate::read::image::ImageLoader;
 use crate::read::miss_reason::MissReason;
 use crate::read::origin_loader::ReadLoader;
-use crate::record::{CacheResult as Decided, DecisionOutcome, DecisionReason, PassReason};
+use crate::record::{CacheResult, DecisionOutcome, DecisionReason, PassReason};
 use crate::response;
 use crate::response::base_url;
 use crate::response::server_timing::ReadStopwatch;
@@ -39,59 +39,63 @@ use greenroom_origin::body::Body;
 use greenroom_state::grants::IMAGE_GRANT_TTL;
 
 /// Answers a read.
-pub async fn answer(visit: ProxyRequest, read: Arc<Read>, parts: &request::Parts) -> (Response<Body>, DecisionOutcome) {
-    if let Some(outage) = visit.server.origin.breaker.outage() {
-        return offline::read(&visit, &read, parts, &outage).await;
+pub async fn answer(
+    request: ProxyRequest,
+    read: Arc<Read>,
+    parts: &request::Parts,
+) -> (Response<Body>, DecisionOutcome) {
+    if let Some(outage) = request.server.origin.breaker.outage() {
+        return offline::read(&request, &read, parts, &outage).await;
     }
-    let watch = ReadStopwatch::start(&visit);
-    let cause = MissReason::default();
-    let asking = || cause.wrap(loader(&visit, &read));
-    let answered = consult(&visit.server.cache, &visit, &read, &parts.headers, asking).await;
-    let fetched = watch.map(ReadStopwatch::mark_fetched);
-    let wanted = response_options(&visit, &read, parts);
-    let outcome = outcome_from(&answered, &cause);
-    let response = match answered {
-        Ok(CacheResponse::Cached { entry, served, tier, age, left_ms, reason, delivery_guard: leaving }) => {
-            let history = CacheHitDetails { served, tier, age, left_ms, reason };
-            spot_check::schedule(&visit, &read, &entry, history, parts);
-            let mut response = cached_response(&visit, &read, &entry, history, wanted);
-            if let Some(leaving) = leaving {
-                on_sent::run_after(&mut response, move || drop(leaving));
+    let stopwatch = ReadStopwatch::start(&request);
+    let miss_reason = MissReason::default();
+    let new_loader = || miss_reason.wrap(loader(&request, &read));
+    let result = consult(&request.server.cache, &request, &read, &parts.headers, new_loader).await;
+    let fetch_timing = stopwatch.map(ReadStopwatch::mark_fetched);
+    let options = response_options(&request, &read, parts);
+    let outcome = outcome_from(&result, &miss_reason);
+    let response = match result {
+        Ok(CacheResponse::Cached { entry, served, tier, age, left_ms, reason, delivery_guard }) => {
+            let hit = CacheHitDetails { served, tier, age, left_ms, reason };
+            spot_check::schedule(&request, &read, &entry, hit, parts);
+            let mut response = cached_response(&request, &read, &entry, hit, options);
+            if let Some(guard) = delivery_guard {
+                on_sent::run_after(&mut response, move || drop(guard));
             }
-            if let Some(fetched) = fetched {
-                fetched.log_after_sent(&mut response, &visit, &read, &entry, history);
+            if let Some(fetch_timing) = fetch_timing {
+                fetch_timing.log_after_sent(&mut response, &request, &read, &entry, hit);
             }
-            prefetch_trigger::watch(&visit, &read, (Some(entry.created()), entry.value()), &parts.method, response)
+            prefetch_trigger::watch(&request, &read, (Some(entry.created()), entry.value()), &parts.method, response)
         }
         Ok(CacheResponse::Shared { value, served }) => {
-            record_saved(&visit, served, None);
+            record_saved(&request, served, None);
             // An image that was just loaded is shared like this.
-            let response = response::shared(&value, wanted);
-            prefetch_trigger::watch(&visit, &read, (None, &value), &parts.method, response)
+            let response = response::shared(&value, options);
+            prefetch_trigger::watch(&request, &read, (None, &value), &parts.method, response)
         }
         Ok(CacheResponse::Passed(response)) => response::forwarded(response, "uncacheable"),
         Err(failure) => {
-            tracing::debug!(server = visit.server.name(), class = read.class.name(), %failure, "no answer");
-            response::failed(&visit, &failure, wanted)
+            tracing::debug!(server = request.server.name(), class = read.class.name(), %failure, "read failed");
+            response::failed(&request, &failure, options)
         }
     };
     (response, outcome)
 }
 
 /// Result of a read for the statistics.
-fn outcome_from<P>(answered: &Result<CacheResponse<P>, LoadError>, cause: &MissReason) -> DecisionOutcome {
-    match answered {
+fn outcome_from<P>(result: &Result<CacheResponse<P>, LoadError>, miss_reason: &MissReason) -> DecisionOutcome {
+    match result {
         Ok(CacheResponse::Cached { served, age, reason, .. }) => {
-            outcome_from_cached(*served, *age, *reason, cause.reason())
+            outcome_from_cached(*served, *age, *reason, miss_reason.reason())
         }
         Ok(CacheResponse::Shared { served, .. }) => {
-            let (why, is_saved) = (cause.reason().map(DecisionReason::Missed), is_saved(*served, None));
-            DecisionOutcome { reason: why, is_saved, ..DecisionOutcome::without_reason(Decided::Shared) }
+            let (reason, is_saved) = (miss_reason.reason().map(DecisionReason::Missed), is_saved(*served, None));
+            DecisionOutcome { reason, is_saved, ..DecisionOutcome::without_reason(CacheResult::Shared) }
         }
         Ok(CacheResponse::Passed(_)) => {
-            DecisionOutcome::new(Decided::Passed, DecisionReason::Passed(PassReason::Forbidden))
+            DecisionOutcome::new(CacheResult::Passed, DecisionReason::Passed(PassReason::Forbidden))
         }
-        Err(failure) => DecisionOutcome::new(Decided::Failed, DecisionReason::Failed(failure.kind)),
+        Err(failure) => DecisionOutcome::new(CacheResult::Failed, DecisionReason::Failed(failure.kind)),
     }
 }
 
@@ -100,18 +104,18 @@ fn outcome_from_cached(
     served: CacheStatus,
     age: Duration,
     reason: Option<CacheStatusReason>,
-    cause: Option<LoadReason>,
+    miss_reason: Option<LoadReason>,
 ) -> DecisionOutcome {
-    let why = match served {
-        CacheStatus::Loaded | CacheStatus::Refreshed => cause.map(DecisionReason::Missed),
+    let decision_reason = match served {
+        CacheStatus::Loaded | CacheStatus::Refreshed => miss_reason.map(DecisionReason::Missed),
         CacheStatus::Hit | CacheStatus::Stale | CacheStatus::Joined | CacheStatus::StaleOnError => {
             reason.map(DecisionReason::Cache)
         }
     };
     let age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
     DecisionOutcome {
-        result: Decided::from_served(served),
-        reason: why,
+        result: CacheResult::from_served(served),
+        reason: decision_reason,
         age_ms: Some(age_ms),
         is_saved: is_saved(served, reason),
     }
@@ -120,41 +124,43 @@ fn outcome_from_cached(
 /// Asks an engine for this request's response. A miss is loaded through `loader`.
 pub(crate) async fn consult<L: Loader + Clone>(
     cache: &Cache,
-    visit: &ProxyRequest,
+    request: &ProxyRequest,
     read: &Arc<Read>,
     headers: &HeaderMap,
     loader: impl Fn() -> L,
 ) -> Result<CacheResponse<L::Pass>, LoadError> {
-    let prove = || check_authorization(&visit.server, &visit.identity, read, visit.server.origin.clock.now_ms());
-    let proof = prove();
-    let mut policy = visit.server.policy(read, &visit.identity);
-    if proof != AuthorizationStatus::Valid {
+    let authorize = || {
+        check_authorization(&request.server, &request.classified.identity, read, request.server.origin.clock.now_ms())
+    };
+    let authorization = authorize();
+    let mut policy = request.server.policy(read, &request.classified.identity);
+    if authorization != AuthorizationStatus::Valid {
         // Without a grant, an expired entry may be served only if the server fails, not if it is slow.
         policy.soft_timeout = policy.hard_timeout;
     }
     let outcome = if let SharingScope::Image(_) = read.sharing {
-        image(cache, visit, read, &policy, proof, headers, loader).await
+        image(cache, request, read, &policy, authorization, headers, loader).await
     } else {
-        let demand = if proof == AuthorizationStatus::Valid {
+        let directive = if authorization == AuthorizationStatus::Valid {
             requested_freshness(headers)
         } else {
             CacheDirective::ReloadStrict
         };
-        if proof == AuthorizationStatus::Valid && read.sharing == SharingScope::Identity {
-            visit.identity.mark_authorized(
+        if authorization == AuthorizationStatus::Valid && read.sharing == SharingScope::Identity {
+            request.classified.identity.mark_authorized(
                 read.class,
-                visit.server.origin.clock.now_ms(),
-                visit.server.origin.settings.auth_ttl,
+                request.server.origin.clock.now_ms(),
+                request.server.origin.settings.auth_ttl,
             );
         }
-        let key = key(visit, read);
-        match cache.get_or_load(&key, &policy, demand, &loader).await {
+        let key = key(request, read);
+        match cache.get_or_load(&key, &policy, directive, &loader).await {
             // An entry loaded a moment ago counts as a load, unless an earlier process loaded it: the server may have
             // revoked the token since.
             Ok(CacheResponse::Cached { served: CacheStatus::Hit, entry, .. })
-                if demand == CacheDirective::ReloadStrict
-                    && entry.created_ms() < visit.server.origin.started_ms
-                    && prove() != AuthorizationStatus::Valid =>
+                if directive == CacheDirective::ReloadStrict
+                    && entry.created_ms() < request.server.origin.started_ms
+                    && authorize() != AuthorizationStatus::Valid =>
             {
                 cache.get_or_load(&key, &policy, CacheDirective::LoadUnshared, loader).await
             }
@@ -164,7 +170,7 @@ pub(crate) async fn consult<L: Loader + Clone>(
     match outcome {
         // The server may have accepted this token in a response that the shrink guard rejected.
         Ok(CacheResponse::Cached { served: CacheStatus::StaleOnError, .. })
-            if prove() == AuthorizationStatus::Missing =>
+            if authorize() == AuthorizationStatus::Missing =>
         {
             Err(LoadError::new(LoadErrorKind::Unreachable, "no proof for this token while offline"))
         }
@@ -173,41 +179,47 @@ pub(crate) async fn consult<L: Loader + Clone>(
 }
 
 /// Cache key of a read.
-pub fn key(visit: &ProxyRequest, read: &Read) -> Key {
-    let made = || Key::new(visit.server.name(), visit.server.partition_of(&visit.identity, read), &read.key);
-    visit.key.clone().unwrap_or_else(made)
+pub fn key(request: &ProxyRequest, read: &Read) -> Key {
+    let build =
+        || Key::new(request.server.name(), request.server.partition_of(&request.classified.identity, read), &read.key);
+    request.classified.key.clone().unwrap_or_else(build)
 }
 
 /// What the response depends on beyond its content.
-fn response_options<'a>(visit: &'a ProxyRequest, read: &Read, parts: &'a request::Parts) -> ResponseOptions<'a> {
+fn response_options<'a>(request: &'a ProxyRequest, read: &Read, parts: &'a request::Parts) -> ResponseOptions<'a> {
     let is_api = !matches!(read.class, Class::Images | Class::Assets);
-    ResponseOptions { headers: &parts.headers, method: &parts.method, is_api, cached_headers: &visit.cached_headers }
+    ResponseOptions {
+        headers: &parts.headers,
+        method: &parts.method,
+        is_api,
+        cached_headers: &request.classified.cached_headers,
+    }
 }
 
 /// A cached response, with the base URL that the client used.
 fn cached_response(
-    visit: &ProxyRequest,
+    request: &ProxyRequest,
     read: &Read,
     entry: &Entry,
-    history: CacheHitDetails,
-    wanted: ResponseOptions<'_>,
+    hit: CacheHitDetails,
+    options: ResponseOptions<'_>,
 ) -> Response<Body> {
-    record_saved(visit, history.served, history.reason);
-    match base_url::rewrite(visit, read, wanted.headers, entry.value()) {
-        Some(rewritten) => response::cached(&rewritten, None, history, wanted),
-        None => response::cached(entry.value(), Some(entry.created()), history, wanted),
+    record_saved(request, hit.served, hit.reason);
+    match base_url::rewrite(request, read, options.headers, entry.value()) {
+        Some(rewritten) => response::cached(&rewritten, None, hit, options),
+        None => response::cached(entry.value(), Some(entry.created()), hit, options),
     }
 }
 
 /// The loader for this request.
-pub(crate) fn loader(visit: &ProxyRequest, read: &Arc<Read>) -> ReadLoader {
-    let settings = &visit.server.origin.settings;
-    let credential = settings.kind.credential_headers(&visit.credential, settings.translate_legacy_auth);
+pub(crate) fn loader(request: &ProxyRequest, read: &Arc<Read>) -> ReadLoader {
+    let settings = &request.server.origin.settings;
+    let credential = settings.kind.credential_headers(&request.classified.credential, settings.translate_legacy_auth);
     ReadLoader {
-        server: Arc::clone(&visit.server),
-        identity: Arc::clone(&visit.identity),
+        server: Arc::clone(&request.server),
+        identity: Arc::clone(&request.classified.identity),
         credential: Arc::new(credential),
-        app: Arc::clone(&visit.app),
+        app: Arc::clone(&request.classified.app),
         read: Arc::clone(read),
     }
 }
@@ -216,31 +228,31 @@ pub(crate) fn loader(visit: &ProxyRequest, read: &Arc<Read>) -> ReadLoader {
 /// identity has its own flight, which fills the shared entry.
 async fn image<L: Loader + Clone>(
     cache: &Cache,
-    visit: &ProxyRequest,
+    request: &ProxyRequest,
     read: &Arc<Read>,
     policy: &Policy,
-    proof: AuthorizationStatus,
+    authorization: AuthorizationStatus,
     headers: &HeaderMap,
     loader: impl Fn() -> L,
 ) -> Result<CacheResponse<L::Pass>, LoadError> {
-    let shared = key(visit, read);
-    if proof == AuthorizationStatus::Valid && requested_freshness(headers) != CacheDirective::Reload {
-        let kept = cache.get_or_load(&shared, policy, CacheDirective::OnlyIfCached, &loader).await;
-        match kept {
+    let shared_key = key(request, read);
+    if authorization == AuthorizationStatus::Valid && requested_freshness(headers) != CacheDirective::Reload {
+        let cached = cache.get_or_load(&shared_key, policy, CacheDirective::OnlyIfCached, &loader).await;
+        match cached {
             Err(failure)
                 if failure.kind == LoadErrorKind::NotCached && requested_freshness(headers) == CacheDirective::Any => {}
             outcome => return outcome,
         }
     }
-    let own = Key::new(visit.server.name(), visit.identity.partition(), &read.key);
+    let own_key = Key::new(request.server.name(), request.classified.identity.partition(), &read.key);
     let own_policy = Policy { warm: false, ..*policy };
-    let fill = || {
-        let policy = visit.server.policy(read, &visit.identity);
-        ImageLoader { inner: loader(), cache: cache.clone(), shared: shared.clone(), policy }
+    let image_loader = || {
+        let policy = request.server.policy(read, &request.classified.identity);
+        ImageLoader { inner: loader(), cache: cache.clone(), shared: shared_key.clone(), policy }
     };
-    let outcome = cache.get_or_load(&own, &own_policy, CacheDirective::Reload, fill).await;
+    let outcome = cache.get_or_load(&own_key, &own_policy, CacheDirective::Reload, image_loader).await;
     if let Ok(CacheResponse::Shared { served: CacheStatus::Joined, .. }) = &outcome {
-        cache.record_read(&shared);
+        cache.record_read(&shared_key);
     }
     outcome
 }
@@ -290,10 +302,10 @@ fn needs_no_proof(server: &Server, identity: &Identity, read: &Read) -> bool {
 
 /// The client's demand for freshness.
 fn requested_freshness(headers: &HeaderMap) -> CacheDirective {
-    let Some(said) = headers.get(CACHE_CONTROL).and_then(|value| value.to_str().ok()) else {
+    let Some(value) = headers.get(CACHE_CONTROL).and_then(|value| value.to_str().ok()) else {
         return CacheDirective::Any;
     };
-    let mut directives = said.split(',').map(|directive| directive.trim().to_ascii_lowercase());
+    let mut directives = value.split(',').map(|directive| directive.trim().to_ascii_lowercase());
     if directives.clone().any(|directive| directive == "only-if-cached") {
         CacheDirective::OnlyIfCached
     } else if directives.any(|directive| directive == "no-cache" || directive == "max-age=0") {

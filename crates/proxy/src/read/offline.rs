@@ -20,30 +20,30 @@ use greenroom_origin::breaker::Outage;
 
 /// Answers a read with a usable entry of any age, for tokens that were authorised at the last contact with the server.
 pub async fn read(
-    visit: &ProxyRequest,
+    request: &ProxyRequest,
     read: &Arc<Read>,
     parts: &request::Parts,
     outage: &Outage,
 ) -> (Response<Body>, DecisionOutcome) {
-    match consult(&visit.server.cache, visit, read, outage, || read::loader(visit, read)).await {
+    match consult(&request.server.cache, request, read, outage, || read::loader(request, read)).await {
         Ok(CacheResponse::Cached { entry, served, tier, age, left_ms, reason, .. }) => {
-            let history = response::CacheHitDetails { served, tier, age, left_ms, reason };
+            let hit = response::CacheHitDetails { served, tier, age, left_ms, reason };
             let response =
-                read::cached_response(visit, read, &entry, history, read::response_options(visit, read, parts));
+                read::cached_response(request, read, &entry, hit, read::response_options(request, read, parts));
             (response, read::outcome_from_cached(served, age, reason, None))
         }
         Err(failure) if failure.kind == LoadErrorKind::Denied => {
-            let message = "the media server is down, and cannot say whether this token may have this";
+            let message = "the media server is down, and cannot confirm that this token may read this";
             (
-                refuse(visit, message),
+                refuse(request, message),
                 DecisionOutcome::new(CacheResult::Failed, DecisionReason::Failed(LoadErrorKind::Denied)),
             )
         }
         _ => {
-            let introduced = identity_response(visit, read).map(|response| {
+            let identity = identity_response(request, read).map(|response| {
                 let is_saved = true;
                 (
-                    record_offline_response(visit, response),
+                    record_offline_response(request, response),
                     DecisionOutcome {
                         is_saved,
                         ..DecisionOutcome::new(
@@ -53,10 +53,10 @@ pub async fn read(
                     },
                 )
             });
-            introduced.unwrap_or_else(|| {
-                let message = "the media server is down, and this answer is not kept";
+            identity.unwrap_or_else(|| {
+                let message = "the media server is down, and this response is not cached";
                 (
-                    refuse(visit, message),
+                    refuse(request, message),
                     DecisionOutcome::new(CacheResult::Failed, DecisionReason::Failed(LoadErrorKind::Offline)),
                 )
             })
@@ -65,11 +65,11 @@ pub async fn read(
 }
 
 /// The server's identity, for a client that starts now with a request that is not cached in its form.
-fn identity_response(visit: &ProxyRequest, read: &Read) -> Option<Response<Body>> {
+fn identity_response(request: &ProxyRequest, read: &Read) -> Option<Response<Body>> {
     if read.class != Class::Identity || read.sharing != SharingScope::Public {
         return None;
     }
-    let (content_type, body) = visit.server.origin.identity_response_as(read.representation)?;
+    let (content_type, body) = request.server.origin.identity_response_as(read.representation)?;
     let mut response = complete(StatusCode::OK, content_type, body);
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Some(response)
@@ -78,36 +78,40 @@ fn identity_response(visit: &ProxyRequest, read: &Read) -> Option<Response<Body>
 /// Asks an engine for this request's offline response.
 pub(crate) async fn consult<L: Loader>(
     cache: &Cache,
-    visit: &ProxyRequest,
+    request: &ProxyRequest,
     read: &Read,
     outage: &Outage,
     loader: impl FnOnce() -> L,
 ) -> Result<CacheResponse<L::Pass>, LoadError> {
-    if !may_have(visit, read, outage) {
+    if !is_authorized(request, read, outage) {
         return Err(LoadError::new(LoadErrorKind::Denied, "no proof for this token while the server is down"));
     }
-    let key = read::key(visit, read);
-    let policy = visit.server.policy(read, &visit.identity);
+    let key = read::key(request, read);
+    let policy = request.server.policy(read, &request.classified.identity);
     cache.get_or_load(&key, &policy, CacheDirective::Offline, loader).await
 }
 
-fn may_have(visit: &ProxyRequest, read: &Read, outage: &Outage) -> bool {
-    if read::needs_no_proof(&visit.server, &visit.identity, read) {
+fn is_authorized(request: &ProxyRequest, read: &Read, outage: &Outage) -> bool {
+    if read::needs_no_proof(&request.server, &request.classified.identity, read) {
         return true;
     }
-    let offline_ttl = visit.server.origin.settings.offline_auth_ttl;
-    let is_lately_gone = || within(outage.last_response_ms, visit.server.origin.clock.now_ms(), offline_ttl);
+    let offline_ttl = request.server.origin.settings.offline_auth_ttl;
+    let is_contact_recent = || within(outage.last_response_ms, request.server.origin.clock.now_ms(), offline_ttl);
     match &read.sharing {
         // Grants of the last contact stay valid.
         SharingScope::Public | SharingScope::Image(_) => {
-            read::check_authorization(&visit.server, &visit.identity, read, outage.last_response_ms)
+            read::check_authorization(&request.server, &request.classified.identity, read, outage.last_response_ms)
                 == AuthorizationStatus::Valid
-                && is_lately_gone()
+                && is_contact_recent()
         }
         // A class read less often than `auth_ttl` rarely has a grant; proof of the token itself suffices.
         SharingScope::Identity => {
-            visit.identity.is_accepted(read.class, outage.last_response_ms, offline_ttl)
-                && if visit.identity.is_anonymous() { is_lately_gone() } else { may_open_socket(visit, outage) }
+            request.classified.identity.is_accepted(read.class, outage.last_response_ms, offline_ttl)
+                && if request.classified.identity.is_anonymous() {
+                    is_contact_recent()
+                } else {
+                    may_open_socket(request, outage)
+                }
         }
     }
 }

@@ -35,7 +35,7 @@ use greenroom_origin::scheduler::{QueuePermit, QueueRequest};
 /// Loads one read for one client.
 #[derive(Debug, Clone)]
 pub struct ReadLoader {
-    /// The server to ask.
+    /// The server.
     pub server: Arc<Server>,
     /// The client's identity.
     pub identity: Arc<Identity>,
@@ -50,7 +50,7 @@ pub struct ReadLoader {
 impl Loader for ReadLoader {
     type Pass = Response<Body>;
 
-    async fn load(&self, why: LoadReason, old: Option<Arc<Entry>>) -> Result<LoadResult<Self::Pass>, LoadError> {
+    async fn load(&self, reason: LoadReason, old: Option<Arc<Entry>>) -> Result<LoadResult<Self::Pass>, LoadError> {
         if !self.server.origin.breaker.allows_requests() {
             return Err(offline());
         }
@@ -59,10 +59,10 @@ impl Loader for ReadLoader {
         {
             self.server.warm_keys.own_reads.record(&self.read);
         }
-        let Ok(place) = self.server.origin.queue.acquire(self.queue_request(why)).await else {
+        let Ok(permit) = self.server.origin.queue.acquire(self.queue_request(reason)).await else {
             return Err(LoadError::new(LoadErrorKind::Overloaded, "too many requests wait for the server"));
         };
-        self.load_with_permit(place, why, old).await
+        self.load_with_permit(permit, reason, old).await
     }
 }
 
@@ -70,14 +70,14 @@ impl ReadLoader {
     /// Loads with a permit that was granted already.
     pub(crate) async fn load_with_permit(
         &self,
-        place: QueuePermit,
-        why: LoadReason,
+        permit: QueuePermit,
+        reason: LoadReason,
         old: Option<Arc<Entry>>,
     ) -> Result<LoadResult<Response<Body>>, LoadError> {
         if !self.server.origin.breaker.allows_requests() {
             return Err(offline());
         }
-        match why {
+        match reason {
             LoadReason::Refresh | LoadReason::Warm | LoadReason::Prefetch => {
                 self.server.origin.counters.own.fetch_add(1, Ordering::Relaxed);
             }
@@ -86,51 +86,47 @@ impl ReadLoader {
                 self.record_reached();
             }
         }
-        let is_told = AtomicBool::new(false);
-        let mut asking = Box::pin(self.ask_and_time(old, &is_told));
+        let is_timeout_handled = AtomicBool::new(false);
+        let mut loading = Box::pin(self.load_timed(old, &is_timeout_handled));
         let limit = self.server.origin.settings.load_timeout;
-        if let Ok(outcome) = self.server.origin.clock.timeout(limit, asking.as_mut()).await {
+        if let Ok(outcome) = self.server.origin.clock.timeout(limit, loading.as_mut()).await {
             return outcome;
         }
         // Slow responses are still cached, but waiters are released …
-        match place.detach() {
-            Ok(_overdue) => asking.await,
+        match permit.detach() {
+            Ok(_detached) => loading.await,
             // … unless too many permits are detached already.
-            Err(_place) => {
-                drop(asking);
-                self.report_timeout(&is_told);
-                Err(LoadError::new(LoadErrorKind::TimedOut, "the load takes too long, as too many do"))
+            Err(_permit) => {
+                drop(loading);
+                self.report_timeout(&is_timeout_handled);
+                Err(LoadError::new(LoadErrorKind::TimedOut, "the load takes too long, and too many others do"))
             }
         }
     }
 
     fn record_reached(&self) {
-        let subject = RequestCategory::Read(self.read.class);
+        let category = RequestCategory::Read(self.read.class);
         let user = self.server.identities.user_of(&self.identity);
-        access_log::record_reached_by(
-            &self.server,
-            &self.identity,
-            RequestSource { category: subject, app: &self.app, user },
-        );
+        access_log::record_reached_by(&self.server, &self.identity, RequestSource { category, app: &self.app, user });
     }
 
-    /// Like [`Self::ask_and_read`]; records the duration, which is what a hit saves.
-    async fn ask_and_time(
+    /// Like [`Self::send_and_read`]; records the duration, which is what a hit saves.
+    async fn load_timed(
         &self,
         old: Option<Arc<Entry>>,
-        is_told: &AtomicBool,
+        is_timeout_handled: &AtomicBool,
     ) -> Result<LoadResult<Response<Body>>, LoadError> {
-        let began_us = self.server.origin.clock.now_us();
-        let outcome = self.ask_and_read(old, is_told).await;
+        let started_us = self.server.origin.clock.now_us();
+        let outcome = self.send_and_read(old, is_timeout_handled).await;
         if matches!(outcome, Ok(LoadResult::Store(_) | LoadResult::Share(_) | LoadResult::NotFound(_))) {
-            let took_us = self.server.origin.clock.now_us().saturating_sub(began_us);
-            self.server.recorders.requests.record_load(RequestCategory::Read(self.read.class), took_us);
+            let elapsed_us = self.server.origin.clock.now_us().saturating_sub(started_us);
+            self.server.recorders.requests.record_load(RequestCategory::Read(self.read.class), elapsed_us);
         }
         outcome
     }
 
-    fn queue_request(&self, why: LoadReason) -> QueueRequest {
-        match why {
+    fn queue_request(&self, reason: LoadReason) -> QueueRequest {
+        match reason {
             LoadReason::Refresh | LoadReason::Warm | LoadReason::Prefetch => {
                 QueueRequest::background(Some(&self.app), self.read.class)
             }
@@ -138,14 +134,14 @@ impl ReadLoader {
         }
     }
 
-    /// `is_told` is set once the breaker need not be told of a timeout any more.
-    async fn ask_and_read(
+    /// `is_timeout_handled` is set once the breaker needs no report of a timeout any more.
+    async fn send_and_read(
         &self,
         old: Option<Arc<Entry>>,
-        is_told: &AtomicBool,
+        is_timeout_handled: &AtomicBool,
     ) -> Result<LoadResult<Response<Body>>, LoadError> {
         let generation = self.identity.generation();
-        let response = self.ask(is_told).await?;
+        let response = self.send(is_timeout_handled).await?;
         let (parts, body) = response.into_parts();
         if !is_cacheable(parts.status, &parts.headers) {
             if parts.status.is_client_error() || parts.status.is_server_error() {
@@ -166,40 +162,39 @@ impl ReadLoader {
             }
             CollectedBody::Broken(_) => {
                 self.server.origin.record_failure();
-                Err(LoadError::new(LoadErrorKind::Malformed, "the server's answer broke off"))
+                Err(LoadError::new(LoadErrorKind::Malformed, "the server's response ended early"))
             }
         }
     }
 
     /// The first byte did not come in time.
-    fn report_timeout(&self, is_told: &AtomicBool) {
-        if !is_told.swap(true, Ordering::Relaxed) {
+    fn report_timeout(&self, is_timeout_handled: &AtomicBool) {
+        if !is_timeout_handled.swap(true, Ordering::Relaxed) {
             self.server.origin.record_timeout(breaker::key_of(&self.read.key));
         }
     }
 
-    /// Sends the request of a load. `is_told` is set once the breaker need not be told of a timeout any more.
-    pub async fn ask(&self, is_told: &AtomicBool) -> Result<Response<Incoming>, LoadError> {
-        let request = self
-            .request()
-            .map_err(|_| LoadError::new(LoadErrorKind::Refused, "the request cannot be written down for the server"))?;
+    /// Sends the request of a load. `is_timeout_handled` is set once the breaker needs no report of a timeout any more.
+    pub async fn send(&self, is_timeout_handled: &AtomicBool) -> Result<Response<Incoming>, LoadError> {
+        let request =
+            self.request().map_err(|_| LoadError::new(LoadErrorKind::Refused, "the request cannot be built"))?;
         let key = breaker::key_of(&self.read.key);
-        let answer = async {
+        let response = async {
             let mut sending = pin!(self.server.origin.send(request, UpstreamRequestKind::Read, key));
             let limit = self.server.origin.settings.load_timeout;
-            if let Ok(answer) = self.server.origin.clock.timeout(limit, sending.as_mut()).await {
-                return answer;
+            if let Ok(response) = self.server.origin.clock.timeout(limit, sending.as_mut()).await {
+                return response;
             }
-            self.report_timeout(is_told);
+            self.report_timeout(is_timeout_handled);
             sending.await
         };
-        let answer = tokio::select! {
+        let response = tokio::select! {
             // Waiters are released at once when the server goes down.
             () = self.server.origin.breaker.wait_down() => return Err(offline()),
-            answer = answer => answer,
+            response = response => response,
         };
-        is_told.store(true, Ordering::Relaxed);
-        answer.map_err(|error| {
+        is_timeout_handled.store(true, Ordering::Relaxed);
+        response.map_err(|error| {
             self.server.origin.record_failure();
             LoadError::new(LoadErrorKind::Unreachable, error.message)
         })
@@ -233,23 +228,28 @@ impl ReadLoader {
         match self.server.origin.settings.kind.inspect(&self.read, headers, &body) {
             Ok(facts) => {
                 self.server.origin.record_success();
-                self.learn(&facts, generation);
+                self.apply_facts(&facts, generation);
                 if self.is_suspiciously_short(&facts, old) {
                     let value = response::to_cached_value(StatusCode::OK, headers, body);
-                    return Err(refusal(LoadErrorKind::Implausible, "the list is far shorter than it was", value));
+                    return Err(error_with_response(
+                        LoadErrorKind::Implausible,
+                        "the list is far shorter than it was",
+                        value,
+                    ));
                 }
-                Ok(LoadResult::Store(self.fill(headers, body, &facts)))
+                Ok(LoadResult::Store(self.loaded_value(headers, body, &facts)))
             }
-            Err(unfit) => {
-                let kind = match unfit {
+            Err(unusable) => {
+                let kind = match unusable {
                     UnusableResponse::Starting => LoadErrorKind::Starting,
                     UnusableResponse::Malformed | UnusableResponse::ContentType => LoadErrorKind::Malformed,
                 };
                 self.server.origin.record_failure();
-                if unfit == UnusableResponse::Starting {
+                if unusable == UnusableResponse::Starting {
                     self.server.origin.breaker.record_restart_sign(self.server.origin.clock.now_ms());
                 }
-                let mut failure = LoadError::new(kind, format!("the server's answer is unfit: {}", unfit.name()));
+                let mut failure =
+                    LoadError::new(kind, format!("the server's response is unusable: {}", unusable.name()));
                 failure.response = Some(response::to_cached_value(StatusCode::OK, headers, body));
                 Err(failure)
             }
@@ -258,31 +258,32 @@ impl ReadLoader {
 
     /// Whether a list is so much shorter than the stored one that the server may not be settled yet.
     fn is_suspiciously_short(&self, facts: &ResponseFacts, old: Option<&Entry>) -> bool {
-        let Some(came) = facts.total else { return false };
+        let Some(total) = facts.total else { return false };
         let (server, now_ms) = (&self.server, self.server.origin.clock.now_ms());
-        let (doubts, partition) = (&server.shrink_guard, self.identity.partition());
-        let is_settled = doubts.is_settled(server.origin.breaker.last_restart_sign_ms(), now_ms);
-        let earlier = doubts.suspect(partition, &self.read.key);
-        if is_settled && earlier.is_none() {
+        let (guard, partition) = (&server.shrink_guard, self.identity.partition());
+        let is_settled = guard.is_settled(server.origin.breaker.last_restart_sign_ms(), now_ms);
+        let suspect = guard.suspect(partition, &self.read.key);
+        if is_settled && suspect.is_none() {
             return false;
         }
-        let kept = old.filter(|old| now_ms < old.deadlines().error_until_ms).and_then(|old| self.total_of(old));
-        let belief = shrink_guard::decide(kept.unwrap_or(0), came, is_settled, earlier, now_ms);
-        match belief {
-            ShrinkDecision::Reject => doubts.record(partition, &self.read.key, came, now_ms),
-            ShrinkDecision::Accept => doubts.forget(partition, &self.read.key),
+        let cached_total =
+            old.filter(|old| now_ms < old.deadlines().error_until_ms).and_then(|old| self.count_rows(old));
+        let decision = shrink_guard::decide(cached_total.unwrap_or(0), total, is_settled, suspect, now_ms);
+        match decision {
+            ShrinkDecision::Reject => guard.record(partition, &self.read.key, total, now_ms),
+            ShrinkDecision::Accept => guard.forget(partition, &self.read.key),
         }
-        belief == ShrinkDecision::Reject
+        decision == ShrinkDecision::Reject
     }
 
     /// Number of rows of the stored list.
-    fn total_of(&self, kept: &Entry) -> Option<u64> {
-        let (_, headers) = response::parse_head(kept.meta());
-        self.server.origin.settings.kind.inspect(&self.read, &headers, kept.body()).ok()?.total
+    fn count_rows(&self, entry: &Entry) -> Option<u64> {
+        let (_, headers) = response::parse_head(entry.meta());
+        self.server.origin.settings.kind.inspect(&self.read, &headers, entry.body()).ok()?.total
     }
 
     /// `generation` is the identity's at the time of the request: the response grants nothing to a token revoked since.
-    fn learn(&self, facts: &ResponseFacts, generation: u64) {
+    fn apply_facts(&self, facts: &ResponseFacts, generation: u64) {
         let now_ms = self.server.origin.clock.now_ms();
         match &self.read.sharing {
             SharingScope::Identity => self.identity.accept(self.read.class, now_ms, generation),
@@ -305,13 +306,13 @@ impl ReadLoader {
         }
     }
 
-    fn fill(&self, headers: &HeaderMap, body: Bytes, facts: &ResponseFacts) -> LoadedValue {
-        let told = self.read.tags.iter().chain(&facts.tags).map(|tag| tag.as_str().into());
-        let tags = told.chain([class_tag(self.read.class)]).collect();
+    fn loaded_value(&self, headers: &HeaderMap, body: Bytes, facts: &ResponseFacts) -> LoadedValue {
+        let read_tags = self.read.tags.iter().chain(&facts.tags).map(|tag| tag.as_str().into());
+        let tags = read_tags.chain([class_tag(self.read.class)]).collect();
         // Else the policy at the time of the read, so that a TTL shortened before a restart applies at once.
-        let policy = facts.max_fresh_s.map(|most_s| {
+        let policy = facts.max_fresh_s.map(|max_s| {
             let policy = self.server.policy(&self.read, &self.identity);
-            Policy { fresh: policy.fresh.min(Duration::from_secs(most_s.into())), ..policy }
+            Policy { fresh: policy.fresh.min(Duration::from_secs(max_s.into())), ..policy }
         });
         LoadedValue { value: response::to_cached_value(StatusCode::OK, headers, body), tags, policy }
     }
@@ -328,7 +329,7 @@ impl ReadLoader {
         match status.as_u16() {
             401 | 403 | 498 => {
                 self.server.origin.record_success();
-                Err(refusal(LoadErrorKind::Denied, "the server refuses this token", value))
+                Err(error_with_response(LoadErrorKind::Denied, "the server rejects this token", value))
             }
             404 | 410 => {
                 self.server.origin.record_success();
@@ -336,9 +337,9 @@ impl ReadLoader {
             }
             500.. => {
                 self.server.origin.record_failure();
-                Err(refusal(LoadErrorKind::ServerError, "the server answered with an error", value))
+                Err(error_with_response(LoadErrorKind::ServerError, "the server responded with an error", value))
             }
-            _ => Err(refusal(LoadErrorKind::Refused, "the server refuses this request", value)),
+            _ => Err(error_with_response(LoadErrorKind::Refused, "the server rejects this request", value)),
         }
     }
 }
@@ -351,7 +352,7 @@ pub fn apply_refusal(server: &Server, identity: &Arc<Identity>, read: &Read, sta
     if let (401 | 403 | 404 | 410 | 498, SharingScope::Image(item)) = (status.as_u16(), &read.sharing) {
         server.identities.refuse_image(identity, item);
     }
-    let has_ended = match status.as_u16() {
+    let is_revoked = match status.as_u16() {
         401 | 498 => true,
         403 => identity.was_accepted(read.class),
         _ => false,
@@ -359,7 +360,7 @@ pub fn apply_refusal(server: &Server, identity: &Arc<Identity>, read: &Read, sta
     if matches!(status.as_u16(), 401 | 498) {
         server.record_refused(identity);
     }
-    if has_ended {
+    if is_revoked {
         identity.refuse();
         if !identity.is_anonymous() {
             server.purge_partition(identity);
@@ -376,7 +377,7 @@ fn offline() -> LoadError {
     LoadError::new(LoadErrorKind::Offline, "the server is down")
 }
 
-fn refusal(kind: LoadErrorKind, message: &str, value: Value) -> LoadError {
+fn error_with_response(kind: LoadErrorKind, message: &str, value: Value) -> LoadError {
     let mut failure = LoadError::new(kind, message);
     failure.response = Some(value);
     failure

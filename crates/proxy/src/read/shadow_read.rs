@@ -34,7 +34,7 @@ use greenroom_origin::body::{Body, CollectedBody, collect};
 /// Timeout for a whole body. A client that waits for it waits as long as without Greenroom.
 const BODY_TIMEOUT: Duration = Duration::from_secs(180);
 /// Header under which a shadow entry stores the hash of its request.
-const QUESTION: &str = "x-greenroom-question";
+const REQUEST_HASH_HEADER: &str = "x-greenroom-question";
 /// Headers that vary without changing the response, or that name the client.
 const IGNORED_HEADERS: [&str; 14] = [
     "accept-encoding",
@@ -55,46 +55,46 @@ const IGNORED_HEADERS: [&str; 14] = [
 
 /// Passes a read through, and compares it with the cache's response.
 pub async fn answer(
-    visit: ProxyRequest,
+    request: ProxyRequest,
     read: Arc<Read>,
-    observation: Arc<ShadowRun>,
+    shadow_run: Arc<ShadowRun>,
     target: &str,
     parts: request::Parts,
     body: Incoming,
 ) -> Response<Body> {
-    let (speaker, heard) = watch::channel(None);
-    let asked = ShadowRequest {
-        question: question(target, &forward::headers_for_server(&visit, &parts.headers)),
+    let (response_sender, response_receiver) = watch::channel(None);
+    let shadow_request = ShadowRequest {
+        request_hash: request_hash(target, &forward::headers_for_server(&request, &parts.headers)),
         headers: parts.headers.clone(),
         has_body: parts.method != Method::HEAD,
-        generation: visit.identity.generation(),
-        response: heard,
+        generation: request.classified.identity.generation(),
+        response: response_receiver,
     };
-    let judge = ComparisonTask {
-        visit: visit.clone(),
+    let comparison = ComparisonTask {
+        request: request.clone(),
         read: Arc::clone(&read),
-        shadow_run: observation,
-        request: Arc::new(asked),
+        shadow_run,
+        shadow_request: Arc::new(shadow_request),
     };
-    let (reply, replied) = oneshot::channel();
-    let (owner, target) = (visit.clone(), target.to_owned());
-    let tasks = visit.server.origin.tasks.clone();
-    tasks.spawn(judge.run());
+    let (reply_sender, reply_receiver) = oneshot::channel();
+    let (owned_request, target) = (request.clone(), target.to_owned());
+    let tasks = request.server.origin.tasks.clone();
+    tasks.spawn(comparison.run());
     // A task of its own, like a load: the client's disconnect changes nothing for joined requests.
     tasks.spawn(async move {
-        let response = pass(&owner, &read, &target, parts, body, &speaker).await;
+        let response = pass(&owned_request, &read, &target, parts, body, &response_sender).await;
         // The client may have disconnected.
-        drop(reply.send(response));
+        let _ = reply_sender.send(response);
     });
-    match replied.await {
+    match reply_receiver.await {
         Ok(response) => response,
-        Err(_) => response::problem(&visit, StatusCode::INTERNAL_SERVER_ERROR, "Greenroom failed; see its log"),
+        Err(_) => response::problem(&request, StatusCode::INTERNAL_SERVER_ERROR, "Greenroom failed; see its log"),
     }
 }
 
 /// The server's response, as far as it was read.
 #[derive(Debug)]
-enum OverheardResponse {
+enum ObservedResponse {
     /// Whole.
     Whole(StatusCode, HeaderMap, Bytes),
     /// Longer than the cache's limit, or endless.
@@ -105,44 +105,48 @@ enum OverheardResponse {
 
 /// Sends the request, publishes the response to the shadow loader, and returns the client's response.
 async fn pass(
-    visit: &ProxyRequest,
+    request: &ProxyRequest,
     read: &Read,
     target: &str,
     parts: request::Parts,
     body: Incoming,
-    speaker: &watch::Sender<Option<Arc<OverheardResponse>>>,
+    response_sender: &watch::Sender<Option<Arc<ObservedResponse>>>,
 ) -> Response<Body> {
-    let tell = |said| drop(speaker.send_replace(Some(Arc::new(said))));
-    let response = match bypass_read::ask(visit, read, target, parts, body).await {
+    let publish = |observed| drop(response_sender.send_replace(Some(Arc::new(observed))));
+    let response = match bypass_read::send(request, read, target, parts, body).await {
         Ok(response) => response,
         Err(problem) => {
-            tell(OverheardResponse::Nothing);
+            publish(ObservedResponse::Nothing);
             return problem;
         }
     };
     let status = response.status();
     if forward::is_event_stream(&response) {
-        tell(OverheardResponse::TooLong(status));
-        return response::forwarded(forward::open(visit, response), CacheMode::Observe.name());
+        publish(ObservedResponse::TooLong(status));
+        return response::forwarded(forward::open(request, response), CacheMode::Observe.name());
     }
     let (head, body) = response.into_parts();
-    let collected = collect(body, visit.server.origin.settings.max_body_bytes);
-    let body = match visit.server.origin.clock.timeout(BODY_TIMEOUT, collected).await {
+    let collected = collect(body, request.server.origin.settings.max_body_bytes);
+    let body = match request.server.origin.clock.timeout(BODY_TIMEOUT, collected).await {
         Ok(CollectedBody::Whole(bytes)) => {
-            tell(OverheardResponse::Whole(status, head.headers.clone(), bytes.clone()));
+            publish(ObservedResponse::Whole(status, head.headers.clone(), bytes.clone()));
             bytes.into()
         }
         Ok(CollectedBody::TooLong(read, rest)) => {
-            tell(OverheardResponse::TooLong(status));
+            publish(ObservedResponse::TooLong(status));
             Body::Resumed { read, rest }
         }
         Ok(CollectedBody::Broken(_)) => {
-            tell(OverheardResponse::Nothing);
-            return response::problem(visit, StatusCode::BAD_GATEWAY, "the media server's answer broke off");
+            publish(ObservedResponse::Nothing);
+            return response::problem(request, StatusCode::BAD_GATEWAY, "the media server's response ended early");
         }
         Err(_) => {
-            tell(OverheardResponse::Nothing);
-            return response::problem(visit, StatusCode::GATEWAY_TIMEOUT, "the media server's answer does not end");
+            publish(ObservedResponse::Nothing);
+            return response::problem(
+                request,
+                StatusCode::GATEWAY_TIMEOUT,
+                "the media server's response did not end in time",
+            );
         }
     };
     response::forwarded(Response::from_parts(head, body), CacheMode::Observe.name())
@@ -151,67 +155,69 @@ async fn pass(
 /// A client's request, with a channel for the server's response.
 #[derive(Debug)]
 struct ShadowRequest {
-    question: u64,
+    request_hash: u64,
     headers: HeaderMap,
     has_body: bool,
     generation: u64,
-    response: watch::Receiver<Option<Arc<OverheardResponse>>>,
+    response: watch::Receiver<Option<Arc<ObservedResponse>>>,
 }
 
 impl ShadowRequest {
     /// Waits for the server's response.
-    async fn wait_for_response(&self) -> Arc<OverheardResponse> {
-        let mut heard = self.response.clone();
-        match heard.wait_for(Option::is_some).await {
-            Ok(said) => said.clone().unwrap_or_else(|| Arc::new(OverheardResponse::Nothing)),
-            Err(_) => Arc::new(OverheardResponse::Nothing),
+    async fn wait_for_response(&self) -> Arc<ObservedResponse> {
+        let mut response_receiver = self.response.clone();
+        match response_receiver.wait_for(Option::is_some).await {
+            Ok(response) => response.clone().unwrap_or_else(|| Arc::new(ObservedResponse::Nothing)),
+            Err(_) => Arc::new(ObservedResponse::Nothing),
         }
     }
 }
 
 /// Compares one read.
 struct ComparisonTask {
-    visit: ProxyRequest,
+    request: ProxyRequest,
     read: Arc<Read>,
     shadow_run: Arc<ShadowRun>,
-    request: Arc<ShadowRequest>,
+    shadow_request: Arc<ShadowRequest>,
 }
 
 impl ComparisonTask {
     async fn run(self) {
-        let Self { visit, read, shadow_run: observation, request: asked } = &self;
-        let overhearing = || ShadowLoader {
-            inner: loader(visit, read),
-            shadow_run: Arc::clone(observation),
-            request: Arc::new(Mutex::new(Some(Arc::clone(asked)))),
+        let Self { request, read, shadow_run, shadow_request } = &self;
+        let new_loader = || ShadowLoader {
+            inner: loader(request, read),
+            shadow_run: Arc::clone(shadow_run),
+            shadow_request: Arc::new(Mutex::new(Some(Arc::clone(shadow_request)))),
         };
-        let answer = match visit.server.origin.breaker.outage() {
-            Some(outage) => offline::consult(&observation.cache, visit, read, &outage, overhearing).await,
-            None => consult(&observation.cache, visit, read, &asked.headers, overhearing).await,
+        let result = match request.server.origin.breaker.outage() {
+            Some(outage) => offline::consult(&shadow_run.cache, request, read, &outage, new_loader).await,
+            None => consult(&shadow_run.cache, request, read, &shadow_request.headers, new_loader).await,
         };
-        let (prediction, kept) = self.predicted(&answer);
-        let correctness = match kept {
-            Some(kept) => Some(kept.correctness(&self.actual_response(&*asked.wait_for_response().await))),
+        let (prediction, predicted) = self.predicted(&result);
+        let correctness = match predicted {
+            Some(predicted) => {
+                Some(predicted.correctness(&self.actual_response(&*shadow_request.wait_for_response().await)))
+            }
             None => None,
         };
         if correctness == Some(CacheCorrectness::Unexplained) {
             tracing::info!(
-                server = visit.server.name(),
+                server = request.server.name(),
                 class = read.class.name(),
-                app = visit.app.name,
+                app = request.classified.app.name,
                 key = greenroom_dialect::redact::target(&read.key),
-                "the cache would have answered otherwise than the server, and no rule explains it"
+                "the cache would have served a response that differs from the server's, and no rule explains it"
             );
         }
-        observation.stats.record_read(read.class.name(), &visit.app.name, prediction, correctness);
+        shadow_run.stats.record_read(read.class.name(), &request.classified.app.name, prediction, correctness);
     }
 
     /// The outcome the cache would have had, and the response it would have served without asking the server.
     fn predicted(
         &self,
-        answer: &Result<CacheResponse<()>, LoadError>,
+        result: &Result<CacheResponse<()>, LoadError>,
     ) -> (PredictedOutcome, Option<PredictedResponse>) {
-        match answer {
+        match result {
             Ok(CacheResponse::Cached { entry, served, reason, .. }) if is_saved(*served, *reason) => {
                 (prediction(*served), Some(self.predicted_response(entry, *served)))
             }
@@ -229,23 +235,25 @@ impl ComparisonTask {
     fn predicted_response(&self, entry: &Entry, served: CacheStatus) -> PredictedResponse {
         let (status, headers) = response::parse_head(entry.meta());
         let is_known = status == StatusCode::OK && entry.load_reason() != LoadReason::Warm;
-        let policy = self.visit.server.policy(&self.read, &self.visit.identity);
-        let now_ms = self.visit.server.origin.clock.now_ms();
-        let verdict = evaluate_freshness(entry, &policy, now_ms, greenroom_cache::Validity::Valid);
-        let loaded_with: Option<u64> = headers.get(QUESTION).and_then(|value| value.to_str().ok()?.parse().ok());
+        let policy = self.request.server.policy(&self.read, &self.request.classified.identity);
+        let now_ms = self.request.server.origin.clock.now_ms();
+        let freshness = evaluate_freshness(entry, &policy, now_ms, greenroom_cache::Validity::Valid);
+        let loaded_with: Option<u64> =
+            headers.get(REQUEST_HASH_HEADER).and_then(|value| value.to_str().ok()?.parse().ok());
         PredictedResponse {
             class: self.read.class,
             body: is_known.then(|| entry.body().clone()),
-            is_same_request: loaded_with == Some(self.request.question),
-            is_in_time: served == CacheStatus::Joined || matches!(verdict, Freshness::Fresh { .. } | Freshness::Stale),
+            is_same_request: loaded_with == Some(self.shadow_request.request_hash),
+            is_in_time: served == CacheStatus::Joined
+                || matches!(freshness, Freshness::Fresh { .. } | Freshness::Stale),
         }
     }
 
-    fn actual_response<'a>(&self, said: &'a OverheardResponse) -> ComparedResponse<'a> {
-        let (status, body) = match said {
-            OverheardResponse::Whole(status, _, body) => (Some(status), self.request.has_body.then_some(&**body)),
-            OverheardResponse::TooLong(status) => (Some(status), None),
-            OverheardResponse::Nothing => (None, None),
+    fn actual_response<'a>(&self, response: &'a ObservedResponse) -> ComparedResponse<'a> {
+        let (status, body) = match response {
+            ObservedResponse::Whole(status, _, body) => (Some(status), self.shadow_request.has_body.then_some(&**body)),
+            ObservedResponse::TooLong(status) => (Some(status), None),
+            ObservedResponse::Nothing => (None, None),
         };
         ComparedResponse { status: status.map(StatusCode::as_u16), headers: None, body }
     }
@@ -267,21 +275,21 @@ struct ShadowLoader {
     inner: ReadLoader,
     shadow_run: Arc<ShadowRun>,
     /// Taken by the one load that a read causes. The engine keeps loaders for warming, when no response passes.
-    request: Arc<Mutex<Option<Arc<ShadowRequest>>>>,
+    shadow_request: Arc<Mutex<Option<Arc<ShadowRequest>>>>,
 }
 
 impl Loader for ShadowLoader {
     type Pass = ();
 
-    async fn load(&self, why: LoadReason, old: Option<Arc<Entry>>) -> Result<LoadResult<()>, LoadError> {
-        let is_own = matches!(why, LoadReason::Refresh | LoadReason::Warm | LoadReason::Prefetch);
+    async fn load(&self, reason: LoadReason, old: Option<Arc<Entry>>) -> Result<LoadResult<()>, LoadError> {
+        let is_own = matches!(reason, LoadReason::Refresh | LoadReason::Warm | LoadReason::Prefetch);
         let (class, app) = (self.inner.read.class.name(), &self.inner.app.name);
         self.shadow_run.stats.record_upstream_request(class, app, is_own);
-        let asked = self.request.lock().take();
-        match asked {
-            Some(asked) => {
-                let said = asked.wait_for_response().await;
-                self.load_from_overheard(&asked, &said, old.as_deref())
+        let shadow_request = self.shadow_request.lock().take();
+        match shadow_request {
+            Some(shadow_request) => {
+                let response = shadow_request.wait_for_response().await;
+                self.load_from_response(&shadow_request, &response, old.as_deref())
             }
             None => self.assume(old.as_deref()),
         }
@@ -290,24 +298,24 @@ impl Loader for ShadowLoader {
 
 impl ShadowLoader {
     /// Result that the load would have had.
-    fn load_from_overheard(
+    fn load_from_response(
         &self,
-        asked: &ShadowRequest,
-        said: &OverheardResponse,
+        shadow_request: &ShadowRequest,
+        response: &ObservedResponse,
         old: Option<&Entry>,
     ) -> Result<LoadResult<()>, LoadError> {
-        let (status, headers, body) = match said {
-            OverheardResponse::Whole(status, headers, body) => (*status, headers, body),
-            OverheardResponse::TooLong(_) => return Ok(LoadResult::Pass(())),
-            OverheardResponse::Nothing => {
-                return Err(LoadError::new(LoadErrorKind::Unreachable, "the server gave no answer"));
+        let (status, headers, body) = match response {
+            ObservedResponse::Whole(status, headers, body) => (*status, headers, body),
+            ObservedResponse::TooLong(_) => return Ok(LoadResult::Pass(())),
+            ObservedResponse::Nothing => {
+                return Err(LoadError::new(LoadErrorKind::Unreachable, "the server sent no response"));
             }
         };
         let load = match status {
-            StatusCode::NOT_MODIFIED => self.unread(asked, headers, old),
-            StatusCode::OK if !asked.has_body => self.unread(asked, headers, old),
+            StatusCode::NOT_MODIFIED => self.load_without_body(shadow_request, headers, old),
+            StatusCode::OK if !shadow_request.has_body => self.load_without_body(shadow_request, headers, old),
             _ if origin_loader::is_cacheable(status, headers) => {
-                self.inner.store(headers, body.clone(), asked.generation, old)
+                self.inner.store(headers, body.clone(), shadow_request.generation, old)
             }
             _ if status.is_client_error() || status.is_server_error() => {
                 self.inner.handle_error_status(status, headers, body.clone())
@@ -315,7 +323,9 @@ impl ShadowLoader {
             _ => return Ok(LoadResult::Pass(())),
         };
         Ok(match load? {
-            LoadResult::Store(fill) => LoadResult::Store(with_question(fill, asked.question)),
+            LoadResult::Store(loaded_value) => {
+                LoadResult::Store(with_request_hash(loaded_value, shadow_request.request_hash))
+            }
             LoadResult::Share(value) => LoadResult::Share(value),
             LoadResult::NotFound(value) => LoadResult::NotFound(value),
             LoadResult::Pass(_) => LoadResult::Pass(()),
@@ -323,15 +333,15 @@ impl ShadowLoader {
     }
 
     /// The body did not pass, because the client has it or wanted none; the cache would have loaded it.
-    fn unread(
+    fn load_without_body(
         &self,
-        asked: &ShadowRequest,
+        shadow_request: &ShadowRequest,
         headers: &HeaderMap,
         old: Option<&Entry>,
     ) -> Result<LoadResult<Response<Body>>, LoadError> {
-        if let Some(old) = old.filter(|old| is_known_to_client(old, &asked.headers)) {
+        if let Some(old) = old.filter(|old| is_known_to_client(old, &shadow_request.headers)) {
             let (_, headers) = response::parse_head(old.meta());
-            return self.inner.store(&headers, old.body().clone(), asked.generation, Some(old));
+            return self.inner.store(&headers, old.body().clone(), shadow_request.generation, Some(old));
         }
         let tags = self.inner.read.tags.iter().map(|tag| tag.as_str().into()).collect();
         let value = response::to_cached_value(StatusCode::NOT_MODIFIED, headers, Bytes::new());
@@ -342,36 +352,38 @@ impl ShadowLoader {
     /// Greenroom would have loaded this by itself, and no response passes: renews the entry as if loaded again.
     fn assume(&self, old: Option<&Entry>) -> Result<LoadResult<()>, LoadError> {
         let Some(old) = old else {
-            return Err(LoadError::new(LoadErrorKind::NotCached, "nothing is kept that could live on"));
+            return Err(LoadError::new(LoadErrorKind::NotCached, "no cached response to renew"));
         };
         let policy = self.inner.server.policy(&self.inner.read, &self.inner.identity);
-        let fill = LoadedValue { value: old.value().clone(), tags: old.tags().to_vec(), policy: Some(policy) };
-        Ok(LoadResult::Store(fill))
+        let loaded_value = LoadedValue { value: old.value().clone(), tags: old.tags().to_vec(), policy: Some(policy) };
+        Ok(LoadResult::Store(loaded_value))
     }
 }
 
 /// Whether the client's copy, which the server just called unchanged, is the cached one.
-fn is_known_to_client(old: &Entry, asked: &HeaderMap) -> bool {
-    let (status, kept) = response::parse_head(old.meta());
-    let own = kept.get(ETAG);
-    status == StatusCode::OK && own.is_some() && asked.get_all(IF_NONE_MATCH).iter().any(|tag| Some(tag) == own)
+fn is_known_to_client(old: &Entry, request_headers: &HeaderMap) -> bool {
+    let (status, cached_headers) = response::parse_head(old.meta());
+    let etag = cached_headers.get(ETAG);
+    status == StatusCode::OK
+        && etag.is_some()
+        && request_headers.get_all(IF_NONE_MATCH).iter().any(|tag| Some(tag) == etag)
 }
 
-fn with_question(mut fill: LoadedValue, question: u64) -> LoadedValue {
-    let mut meta = fill.value.meta.to_vec();
-    meta.extend_from_slice(format!("\n{QUESTION}: {question}").as_bytes());
-    fill.value.meta = meta.into();
-    fill
+fn with_request_hash(mut loaded_value: LoadedValue, request_hash: u64) -> LoadedValue {
+    let mut meta = loaded_value.value.meta.to_vec();
+    meta.extend_from_slice(format!("\n{REQUEST_HASH_HEADER}: {request_hash}").as_bytes());
+    loaded_value.value.meta = meta.into();
+    loaded_value
 }
 
 /// Hash of a request: everything sent to the server that may change its response.
-fn question(target: &str, headers: &HeaderMap) -> u64 {
-    let mut words: Vec<String> = headers
+fn request_hash(target: &str, headers: &HeaderMap) -> u64 {
+    let mut lines: Vec<String> = headers
         .iter()
         .filter(|(name, _)| !IGNORED_HEADERS.contains(&name.as_str()))
         .map(|(name, value)| format!("{name}: {}", String::from_utf8_lossy(value.as_bytes())))
         .collect();
-    words.sort_unstable();
-    words.push(greenroom_dialect::redact::target(target));
-    xxhash_rust::xxh3::xxh3_64(words.join("\n").as_bytes())
+    lines.sort_unstable();
+    lines.push(greenroom_dialect::redact::target(target));
+    xxhash_rust::xxh3::xxh3_64(lines.join("\n").as_bytes())
 }

@@ -32,41 +32,41 @@ const CONDITIONS: [HeaderName; 6] = [IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
 
 /// Checks this response if a spot check is due.
 pub(super) fn schedule(
-    visit: &ProxyRequest,
+    request: &ProxyRequest,
     read: &Arc<Read>,
     entry: &Arc<Entry>,
-    history: CacheHitDetails,
+    hit: CacheHitDetails,
     parts: &request::Parts,
 ) {
-    if !matches!(history.served, CacheStatus::Hit | CacheStatus::Stale) || parts.method != Method::GET {
+    if !matches!(hit.served, CacheStatus::Hit | CacheStatus::Stale) || parts.method != Method::GET {
         return;
     }
-    let age_ms = u64::try_from(history.age.as_millis()).unwrap_or(u64::MAX);
-    match visit.server.recorders.spot_checks.decide(read.class, age_ms, visit.server.origin.clock.now_ms()) {
+    let age_ms = u64::try_from(hit.age.as_millis()).unwrap_or(u64::MAX);
+    match request.server.recorders.spot_checks.decide(read.class, age_ms, request.server.origin.clock.now_ms()) {
         SpotCheckDecision::No => {}
-        SpotCheckDecision::TooMany => record_result(visit, read, SpotCheckResult::Skipped),
+        SpotCheckDecision::TooMany => record_result(request, read, SpotCheckResult::Skipped),
         SpotCheckDecision::Now => {
-            let policy = visit.server.policy(read, &visit.identity);
+            let policy = request.server.policy(read, &request.classified.identity);
             let check = SpotCheck {
-                target: target_from_uri(&visit.server.origin.settings, &parts.uri),
-                headers: forward::headers_for_server(visit, &parts.headers),
+                target: target_from_uri(&request.server.origin.settings, &parts.uri),
+                headers: forward::headers_for_server(request, &parts.headers),
                 served: PredictedResponse {
                     class: read.class,
                     body: Some(entry.body().clone()),
                     is_same_request: true,
-                    is_in_time: history.age <= policy.fresh + policy.stale,
+                    is_in_time: hit.age <= policy.fresh + policy.stale,
                 },
                 read: Arc::clone(read),
-                visit: visit.clone(),
+                request: request.clone(),
             };
-            visit.server.origin.tasks.spawn(check.run());
+            request.server.origin.tasks.spawn(check.run());
         }
     }
 }
 
 /// One response to check.
 struct SpotCheck {
-    visit: ProxyRequest,
+    request: ProxyRequest,
     read: Arc<Read>,
     served: PredictedResponse,
     /// The client's own target.
@@ -76,79 +76,80 @@ struct SpotCheck {
 
 impl SpotCheck {
     async fn run(self) {
-        let finding = self.find().await.unwrap_or(SpotCheckResult::Skipped);
-        let Self { visit, read, .. } = &self;
-        if finding == SpotCheckResult::Wrong {
+        let result = self.check().await.unwrap_or(SpotCheckResult::Skipped);
+        let Self { request, read, .. } = &self;
+        if result == SpotCheckResult::Wrong {
             tracing::warn!(
-                server = visit.server.name(),
+                server = request.server.name(),
                 class = read.class.name(),
-                app = visit.app.name,
+                app = request.classified.app.name,
                 key = greenroom_dialect::redact::target(&read.key),
-                "the cache answered otherwise than the server, and nothing explains it"
+                "the cached response differs from the server's, and nothing explains it"
             );
         }
-        record_result(visit, read, finding);
+        record_result(request, read, result);
     }
 
-    async fn find(&self) -> Option<SpotCheckResult> {
-        let Self { visit, read, served, .. } = self;
-        let server = &visit.server;
-        let errand = QueueRequest::background(Some(&visit.app), read.class);
+    async fn check(&self) -> Option<SpotCheckResult> {
+        let Self { request, read, served, .. } = self;
+        let server = &request.server;
+        let queue_request = QueueRequest::background(Some(&request.classified.app), read.class);
         // Only with a spare permit, so that no request waits for it.
-        let _place = server.origin.queue.try_acquire_spare(&errand)?;
-        let said = self.collected(self.in_its_own_words().await?).await?;
-        let first = classify(served, &said, None);
-        if first != SpotCheckResult::Changed || said.status != StatusCode::OK {
-            return Some(first);
+        let _permit = server.origin.queue.try_acquire_spare(&queue_request)?;
+        let first_response = self.collect_response(self.send_client_request().await?).await?;
+        let first_result = classify(served, &first_response, None);
+        if first_result != SpotCheckResult::Changed || first_response.status != StatusCode::OK {
+            return Some(first_result);
         }
-        let again = self.in_our_words().await?;
-        let again = self.collected(again).await?;
-        Some(classify(served, &said, Some(&again)))
+        let second_response = self.collect_response(self.send_load_request().await?).await?;
+        Some(classify(served, &first_response, Some(&second_response)))
     }
 
     /// Sends the client's own request, but for the whole, uncompressed response.
-    async fn in_its_own_words(&self) -> Option<Response<Incoming>> {
-        let server = &self.visit.server;
-        let mut request = Request::builder().uri(self.visit.uri(&self.target).ok()?).body(Body::empty()).ok()?;
-        let headers = request.headers_mut();
+    async fn send_client_request(&self) -> Option<Response<Incoming>> {
+        let server = &self.request.server;
+        let mut upstream_request =
+            Request::builder().uri(self.request.uri(&self.target).ok()?).body(Body::empty()).ok()?;
+        let headers = upstream_request.headers_mut();
         headers.clone_from(&self.headers);
         for condition in CONDITIONS {
             headers.remove(condition);
         }
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        if !self.may_ask() {
+        if !self.may_send() {
             return None;
         }
-        let sending = server.origin.send(request, UpstreamRequestKind::Read, breaker::key_of(&self.read.key));
+        let sending = server.origin.send(upstream_request, UpstreamRequestKind::Read, breaker::key_of(&self.read.key));
         server.origin.clock.timeout(server.origin.settings.load_timeout, sending).await.ok()?.ok()
     }
 
     /// Sends the request that a load would send.
-    async fn in_our_words(&self) -> Option<Response<Incoming>> {
-        if !self.may_ask() {
+    async fn send_load_request(&self) -> Option<Response<Incoming>> {
+        if !self.may_send() {
             return None;
         }
-        let loader = loader(&self.visit, &self.read);
-        let is_told = AtomicBool::new(false);
-        let asking = loader.ask(&is_told);
-        self.visit.server.origin.clock.timeout(self.visit.server.origin.settings.load_timeout, asking).await.ok()?.ok()
+        let server = &self.request.server;
+        let loader = loader(&self.request, &self.read);
+        let is_timeout_handled = AtomicBool::new(false);
+        let sending = loader.send(&is_timeout_handled);
+        server.origin.clock.timeout(server.origin.settings.load_timeout, sending).await.ok()?.ok()
     }
 
     /// Whether a request may be sent; counts it as an own request.
-    fn may_ask(&self) -> bool {
-        let server = &self.visit.server;
-        let may = server.origin.breaker.allows_requests() && !self.visit.identity.is_refused();
+    fn may_send(&self) -> bool {
+        let server = &self.request.server;
+        let may = server.origin.breaker.allows_requests() && !self.request.classified.identity.is_refused();
         if may {
             server.origin.counters.own.fetch_add(1, Ordering::Relaxed);
         }
         may
     }
 
-    async fn collected(&self, response: Response<Incoming>) -> Option<OriginResponse> {
-        let server = &self.visit.server;
+    async fn collect_response(&self, response: Response<Incoming>) -> Option<OriginResponse> {
+        let server = &self.request.server;
         let status = response.status();
         // A rejected token is revoked, whatever the reason of the request.
-        origin_loader::apply_refusal(server, &self.visit.identity, &self.read, status);
+        origin_loader::apply_refusal(server, &self.request.classified.identity, &self.read, status);
         let body = collect(response.into_body(), server.origin.settings.max_body_bytes);
         match server.origin.clock.timeout(server.origin.settings.load_timeout, body).await {
             Ok(CollectedBody::Whole(body)) => Some(OriginResponse { status, body }),
@@ -157,8 +158,8 @@ impl SpotCheck {
     }
 }
 
-fn record_result(visit: &ProxyRequest, read: &Read, finding: SpotCheckResult) {
-    visit.server.recorders.spot_checks.record(finding);
-    let now_ms = visit.server.origin.clock.now_ms();
-    visit.server.recorders.requests.record_count(RequestCategory::Read(read.class), finding.counter(), 1, now_ms);
+fn record_result(request: &ProxyRequest, read: &Read, result: SpotCheckResult) {
+    request.server.recorders.spot_checks.record(result);
+    let now_ms = request.server.origin.clock.now_ms();
+    request.server.recorders.requests.record_count(RequestCategory::Read(read.class), result.counter(), 1, now_ms);
 }

@@ -60,9 +60,9 @@ pub enum RequestCounter {
 }
 
 /// Index of the first pass-through counter.
-const FIRST_PASSAGE: usize = RequestCounter::SpotSkipped as usize + 1;
+const FIRST_PASS_REASON: usize = RequestCounter::SpotSkipped as usize + 1;
 /// Number of counters, including those of pass-through requests.
-const PLACES: usize = RequestCounter::EVERY.len() + PassReason::EVERY.len();
+const COUNTERS: usize = RequestCounter::EVERY.len() + PassReason::EVERY.len();
 
 impl RequestCounter {
     /// Requests answered by way of the cache.
@@ -105,8 +105,8 @@ impl RequestCounter {
         ("unexplained", Self::Unexplained),
     ];
 
-    fn for_miss(why: Option<DecisionReason>) -> Self {
-        match why {
+    fn for_miss(reason: Option<DecisionReason>) -> Self {
+        match reason {
             Some(DecisionReason::Missed(LoadReason::Absent)) => Self::Absent,
             Some(DecisionReason::Missed(LoadReason::Expired)) => Self::Expired,
             Some(DecisionReason::Missed(LoadReason::Invalidated)) => Self::Invalidated,
@@ -132,7 +132,7 @@ impl RequestCounter {
 /// Counts of a set of requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestCounts {
-    pub(super) counted: [u64; PLACES],
+    pub(super) counted: [u64; COUNTERS],
     /// Ages of responses from the cache, in milliseconds.
     pub ages: Histogram,
     /// Latencies, in microseconds.
@@ -146,7 +146,7 @@ pub struct RequestCounts {
 impl Default for RequestCounts {
     fn default() -> Self {
         Self {
-            counted: [0; PLACES],
+            counted: [0; COUNTERS],
             ages: Histogram::default(),
             latencies: Histogram::default(),
             oldest_ms: 0,
@@ -157,34 +157,34 @@ impl Default for RequestCounts {
 
 impl RequestCounts {
     /// Value of a counter.
-    pub fn get(&self, count: RequestCounter) -> u64 {
-        self.counted[count as usize]
+    pub fn get(&self, counter: RequestCounter) -> u64 {
+        self.counted[counter as usize]
     }
 
     /// Adds to a counter.
-    pub fn add(&mut self, count: RequestCounter, more: u64) {
-        self.add_at(count as usize, more);
+    pub fn add(&mut self, counter: RequestCounter, count: u64) {
+        self.add_at(counter as usize, count);
     }
 
     /// Pass-through requests with this reason.
-    pub fn passed(&self, passage: PassReason) -> u64 {
-        self.counted[index_of(passage)]
+    pub fn passed(&self, reason: PassReason) -> u64 {
+        self.counted[index_of(reason)]
     }
 
     /// Adds pass-through requests with this reason.
-    pub fn add_passed(&mut self, passage: PassReason, more: u64) {
-        self.add_at(index_of(passage), more);
+    pub fn add_passed(&mut self, reason: PassReason, count: u64) {
+        self.add_at(index_of(reason), count);
     }
 
-    fn add_at(&mut self, place: usize, more: u64) {
-        let counted = &mut self.counted[place];
-        *counted = counted.saturating_add(more);
+    fn add_at(&mut self, index: usize, count: u64) {
+        let counted = &mut self.counted[index];
+        *counted = counted.saturating_add(count);
     }
 
     /// Adds all counts of `other`.
     pub fn merge(&mut self, other: &Self) {
-        for (place, more) in other.counted.iter().enumerate() {
-            self.add_at(place, *more);
+        for (index, count) in other.counted.iter().enumerate() {
+            self.add_at(index, *count);
         }
         self.ages.add(&other.ages);
         self.latencies.add(&other.latencies);
@@ -212,7 +212,7 @@ impl RequestCounts {
             self.add(RequestCounter::for_miss(outcome.reason), 1);
         }
         match outcome.reason {
-            Some(DecisionReason::Passed(passage)) => self.add_passed(passage, 1),
+            Some(DecisionReason::Passed(reason)) => self.add_passed(reason, 1),
             Some(DecisionReason::NoToken) => self.add(RequestCounter::Unauthorised, 1),
             _ => {}
         }
@@ -228,23 +228,22 @@ impl RequestCounts {
 
     /// Reason why most of these were not answered from the cache, if most were not.
     pub fn not_cacheable(&self) -> Option<&'static str> {
-        let kept = [RequestCounter::Hits, RequestCounter::Stale, RequestCounter::Joined, RequestCounter::Missed];
-        let kept: u64 = kept.into_iter().map(|count| self.get(count)).sum();
-        let past = self.get(RequestCounter::Passed) + self.get(RequestCounter::Unauthorised);
-        if past <= kept {
+        let cacheable: u64 = RequestCounter::JUDGED.into_iter().map(|counter| self.get(counter)).sum();
+        let passed_through = self.get(RequestCounter::Passed) + self.get(RequestCounter::Unauthorised);
+        if passed_through <= cacheable {
             return None;
         }
-        let commonest = PassReason::EVERY.into_iter().max_by_key(|passage| self.passed(*passage))?;
+        let commonest = PassReason::EVERY.into_iter().max_by_key(|reason| self.passed(*reason))?;
         if self.get(RequestCounter::Unauthorised) > self.passed(commonest) {
-            return Some("it shows no token where one is needed");
+            return Some("its requests have no token where one is needed");
         }
         Some(commonest.explanation())
     }
 }
 
 /// Index of a pass-through reason's counter.
-fn index_of(passage: PassReason) -> usize {
-    FIRST_PASSAGE + passage as usize
+fn index_of(reason: PassReason) -> usize {
+    FIRST_PASS_REASON + reason as usize
 }
 
 #[cfg(test)]
@@ -257,10 +256,10 @@ pub(super) mod tests {
 
     pub(in crate::record) fn counts() -> impl Strategy<Value = RequestCounts> {
         let sizes = || proptest::collection::vec(0_u64..1 << 40, 0..20);
-        (proptest::collection::vec(0_u64..1 << 50, PLACES), sizes(), sizes(), any::<u32>()).prop_map(
+        (proptest::collection::vec(0_u64..1 << 50, COUNTERS), sizes(), sizes(), any::<u32>()).prop_map(
             |(counted, ages, latencies, last)| {
                 let mut counts = RequestCounts { last_ms: last.into(), oldest_ms: 7, ..RequestCounts::default() };
-                counted.into_iter().enumerate().for_each(|(place, more)| counts.add_at(place, more));
+                counted.into_iter().enumerate().for_each(|(index, count)| counts.add_at(index, count));
                 for age in ages {
                     counts.ages.record(age);
                 }
@@ -275,37 +274,37 @@ pub(super) mod tests {
     proptest! {
         #[test]
         fn rows_add_up_in_any_order(one in counts(), other in counts()) {
-            let (mut sum, mut turned) = (one.clone(), other.clone());
+            let (mut sum, mut reversed) = (one.clone(), other.clone());
             sum.merge(&other);
-            turned.merge(&one);
-            prop_assert_eq!(&sum, &turned);
-            for count in RequestCounter::EVERY {
-                prop_assert_eq!(sum.get(count), one.get(count) + other.get(count));
+            reversed.merge(&one);
+            prop_assert_eq!(&sum, &reversed);
+            for counter in RequestCounter::EVERY {
+                prop_assert_eq!(sum.get(counter), one.get(counter) + other.get(counter));
             }
-            for passage in PassReason::EVERY {
-                prop_assert_eq!(sum.passed(passage), one.passed(passage) + other.passed(passage));
+            for reason in PassReason::EVERY {
+                prop_assert_eq!(sum.passed(reason), one.passed(reason) + other.passed(reason));
             }
         }
     }
 
     #[test]
-    fn every_count_stands_at_its_own_place() {
-        let counts = RequestCounter::EVERY.into_iter().map(|count| count as usize);
-        let passages = PassReason::EVERY.into_iter().map(index_of);
-        let places: BTreeSet<usize> = counts.chain(passages).collect();
-        assert_eq!(places, (0..PLACES).collect(), "each has one, and none is left out");
+    fn every_counter_has_its_own_index() {
+        let counts = RequestCounter::EVERY.into_iter().map(|counter| counter as usize);
+        let reasons = PassReason::EVERY.into_iter().map(index_of);
+        let indexes: BTreeSet<usize> = counts.chain(reasons).collect();
+        assert_eq!(indexes, (0..COUNTERS).collect(), "each index is used once");
         // Rows on disk depend on these numbers.
-        let kept = (RequestCounter::SpotSkipped as usize, index_of(PassReason::Bypassed));
-        assert_eq!((kept, RequestCounter::Unauthorised as usize), ((22, 33), 34));
+        let on_disk = (RequestCounter::SpotSkipped as usize, index_of(PassReason::Bypassed));
+        assert_eq!((on_disk, RequestCounter::Unauthorised as usize), ((22, 33), 34));
     }
 
     #[test]
-    fn an_app_is_told_why_most_of_what_it_asks_passes() {
+    fn the_explanation_names_why_most_requests_of_an_app_bypass_the_cache() {
         let mut counts = RequestCounts::default();
         counts.add(RequestCounter::Hits, 5);
         counts.add(RequestCounter::Passed, 5);
         counts.add_passed(PassReason::Media, 5);
-        assert_eq!(counts.not_cacheable(), None, "half of it is");
+        assert_eq!(counts.not_cacheable(), None, "half of them are");
         counts.add(RequestCounter::Passed, 9);
         counts.add_passed(PassReason::TwoTokens, 9);
         assert_eq!(counts.not_cacheable(), Some(PassReason::TwoTokens.explanation()));

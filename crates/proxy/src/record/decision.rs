@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use greenroom_cache::{CacheStatus, CacheStatusReason, LoadErrorKind, LoadReason};
 use greenroom_dialect::class::Class;
-use greenroom_dialect::classification;
+use greenroom_dialect::classification::Classification;
 use serde::Serialize;
 
 use crate::record::pass_reason::PassReason;
@@ -29,12 +29,12 @@ impl RequestCategory {
     pub const COUNT: usize = Class::EVERY.len() + 3;
 
     /// Category of a request.
-    pub fn from_classification(verdict: &classification::Classification) -> Self {
-        match verdict {
-            classification::Classification::Read(read) => Self::Read(read.class),
-            classification::Classification::Write(_) => Self::Write,
-            classification::Classification::Stream(_) => Self::Stream,
-            classification::Classification::Refuse(_) => Self::Refused,
+    pub fn from_classification(classification: &Classification) -> Self {
+        match classification {
+            Classification::Read(read) => Self::Read(read.class),
+            Classification::Write(_) => Self::Write,
+            Classification::Stream(_) => Self::Stream,
+            Classification::Refuse(_) => Self::Refused,
         }
     }
 
@@ -167,10 +167,10 @@ impl DecisionReason {
     /// Name in the API.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Missed(why) => why.name(),
+            Self::Missed(reason) => reason.name(),
             Self::Cache(reason) => reason.name(),
             Self::Failed(kind) => kind.name(),
-            Self::Passed(passage) => passage.name(),
+            Self::Passed(reason) => reason.name(),
             Self::NoToken => "no-token",
             Self::Inadmissible => "inadmissible",
             Self::Unanswered => "unanswered",
@@ -188,19 +188,19 @@ pub struct DecisionOutcome {
     pub reason: Option<DecisionReason>,
     /// Upper bound of the response's age, if it came from the cache.
     pub age_ms: Option<u64>,
-    /// Whether the server was not asked.
+    /// Whether it took no request to the server.
     pub is_saved: bool,
 }
 
 impl DecisionOutcome {
     /// Outcome of a response that did not come from the cache.
-    pub fn new(verdict: CacheResult, why: DecisionReason) -> Self {
-        Self { reason: Some(why), ..Self::without_reason(verdict) }
+    pub fn new(result: CacheResult, reason: DecisionReason) -> Self {
+        Self { reason: Some(reason), ..Self::without_reason(result) }
     }
 
     /// The same, without a reason.
-    pub fn without_reason(verdict: CacheResult) -> Self {
-        Self { result: verdict, reason: None, age_ms: None, is_saved: false }
+    pub fn without_reason(result: CacheResult) -> Self {
+        Self { result, reason: None, age_ms: None, is_saved: false }
     }
 }
 

@@ -8,8 +8,8 @@ impl RequestCounts {
         let mut bytes = vec![FORMAT];
         let counted = || self.counted.iter().enumerate().filter(|(_, count)| **count > 0);
         push(&mut bytes, counted().count() as u64);
-        for (place, count) in counted() {
-            push(&mut bytes, place as u64);
+        for (index, count) in counted() {
+            push(&mut bytes, index as u64);
             push(&mut bytes, *count);
         }
         for histogram in [&self.ages, &self.latencies] {
@@ -33,8 +33,8 @@ impl RequestCounts {
         let rest = &mut rest;
         let mut counts = Self::default();
         for _ in 0..pull(rest)? {
-            let (place, count) = (usize::try_from(pull(rest)?).ok()?, pull(rest)?);
-            if let Some(counted) = counts.counted.get_mut(place) {
+            let (index, count) = (usize::try_from(pull(rest)?).ok()?, pull(rest)?);
+            if let Some(counted) = counts.counted.get_mut(index) {
                 *counted = count;
             }
         }
@@ -89,12 +89,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_kept_comes_back(counts in counts()) {
+        fn encoded_rows_decode_to_the_same_counts(counts in counts()) {
             prop_assert_eq!(RequestCounts::decode(&counts.encode()), Some(counts));
         }
 
         #[test]
-        fn no_bytes_break_it(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+        fn decoding_any_bytes_ends(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
             // Any result will do, as long as it ends.
             if let Some(counts) = RequestCounts::decode(&bytes) {
                 prop_assert!(RequestCounts::decode(&counts.encode()).is_some());

@@ -30,11 +30,11 @@ impl Histogram {
 
     /// The size that this percentage of values does not exceed; `None` if empty.
     pub fn percentile(&self, percent: u64) -> Option<u64> {
-        let wanted = self.count().saturating_mul(percent).div_ceil(100).max(1);
+        let target = self.count().saturating_mul(percent).div_ceil(100).max(1);
         let mut seen = 0;
         self.0.iter().find_map(|(bucket, count)| {
             seen += count;
-            (seen >= wanted).then(|| upper_bound(*bucket))
+            (seen >= target).then(|| upper_bound(*bucket))
         })
     }
 
@@ -89,13 +89,13 @@ mod tests {
                 histogram.record(*size);
             }
             sizes.sort_unstable();
-            let place = (sizes.len() * usize::try_from(percent).expect("it is small")).div_ceil(100) - 1;
-            let (exact, told) = (sizes[place], histogram.percentile(percent).expect("there are some"));
-            prop_assert!(told >= exact && told <= exact + exact / 4, "{told} for {exact}");
+            let index = (sizes.len() * usize::try_from(percent).expect("a small number")).div_ceil(100) - 1;
+            let (exact, estimate) = (sizes[index], histogram.percentile(percent).expect("not empty"));
+            prop_assert!(estimate >= exact && estimate <= exact + exact / 4, "{estimate} for {exact}");
         }
 
         #[test]
-        fn two_add_up_to_what_one_would_have_counted(
+        fn two_histograms_add_up_exactly(
             one in proptest::collection::vec(0_u64..1 << 40, 0..50),
             other in proptest::collection::vec(0_u64..1 << 40, 0..50),
         ) {
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_has_no_percentile_and_the_longest_has_a_bucket() {
+    fn an_empty_histogram_has_no_percentile_and_the_largest_size_has_a_bucket() {
         assert_eq!(Histogram::default().percentile(50), None);
         let mut histogram = Histogram::default();
         histogram.record(u64::MAX);

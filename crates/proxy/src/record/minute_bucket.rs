@@ -60,14 +60,14 @@ impl MinuteBucket {
     }
 
     /// Changes every row of this source.
-    pub fn update(&mut self, cause: RequestSource<'_>, change: impl Fn(&mut RequestCounts)) {
-        change(self.category(cause.category));
-        let place = cause.app.number;
-        if self.apps.len() <= place {
-            self.apps.resize_with(place + 1, Option::default);
+    pub fn update(&mut self, source: RequestSource<'_>, change: impl Fn(&mut RequestCounts)) {
+        change(self.category(source.category));
+        let index = source.app.number;
+        if self.apps.len() <= index {
+            self.apps.resize_with(index + 1, Option::default);
         }
-        change(&mut self.apps[place].get_or_insert_with(|| (Arc::clone(cause.app), Box::default())).1);
-        if let Some(user) = cause.user {
+        change(&mut self.apps[index].get_or_insert_with(|| (Arc::clone(source.app), Box::default())).1);
+        if let Some(user) = source.user {
             change(self.user(user));
         }
     }
@@ -81,13 +81,13 @@ impl MinuteBucket {
     }
 
     /// Row of a category.
-    pub fn category(&mut self, subject: RequestCategory) -> &mut RequestCounts {
-        self.categories[subject.index()].get_or_insert_default()
+    pub fn category(&mut self, category: RequestCategory) -> &mut RequestCounts {
+        self.categories[category.index()].get_or_insert_default()
     }
 
     /// Adds own requests.
-    pub fn add_own(&mut self, more: u64) {
-        self.own.add(RequestCounter::Reached, more);
+    pub fn add_own(&mut self, count: u64) {
+        self.own.add(RequestCounter::Reached, count);
     }
 
     /// Whether all rows are empty.
@@ -110,7 +110,7 @@ impl MinuteBucket {
         let mut rows: Vec<(String, &RequestCounts)> = match by {
             RowKind::Class => RequestCategory::every()
                 .zip(&self.categories)
-                .filter_map(|(subject, counts)| Some((subject.name().to_owned(), counts.as_deref()?)))
+                .filter_map(|(category, counts)| Some((category.name().to_owned(), counts.as_deref()?)))
                 .collect(),
             RowKind::App => {
                 self.apps.iter().flatten().map(|(app, counts)| (app.statistics_name().to_owned(), &**counts)).collect()

@@ -78,16 +78,16 @@ impl PassReason {
     pub fn explanation(self) -> &'static str {
         match self {
             Self::TwoTokens => "its requests carry two tokens that are not the same",
-            Self::NoToken => "it shows no token",
+            Self::NoToken => "its requests have no token",
             Self::Write => "it mostly changes things",
             Self::Media => "it mostly plays or downloads media",
             Self::Events => "it listens to events",
-            Self::Account => "it mostly asks about accounts and tokens",
-            Self::Moment => "it asks what holds for a moment only",
-            Self::Odd => "its requests are put in an odd way",
-            Self::Unknown => "it asks for paths that nobody has looked into yet",
-            Self::Forbidden => "the server forbids keeping these answers",
-            Self::Bypassed => "the cache is turned off for it, or only watches",
+            Self::Account => "it mostly requests accounts and tokens",
+            Self::Moment => "its responses are valid for a moment only",
+            Self::Odd => "its requests are malformed",
+            Self::Unknown => "it requests paths that Greenroom does not know",
+            Self::Forbidden => "the server forbids caching these responses",
+            Self::Bypassed => "the cache is bypassed for it, or only observes",
         }
     }
 }

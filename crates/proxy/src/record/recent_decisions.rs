@@ -47,7 +47,7 @@ impl RecentDecisions {
 
     /// Decisions with a greater number, newest first.
     pub(super) fn after(&self, number: u64) -> impl Iterator<Item = &NumberedDecision> {
-        self.0.iter().rev().take_while(move |told| told.number > number)
+        self.0.iter().rev().take_while(move |numbered| numbered.number > number)
     }
 }
 
@@ -56,13 +56,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_go_on_after_a_restart_and_a_script_can_count_them() {
+    fn numbers_grow_over_a_restart_and_stay_exact_in_javascript() {
         const NOW_MS: u64 = 1_900_000_000_000;
-        const SAFE_IN_A_SCRIPT: u64 = (1 << 53) - 1;
+        const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
         let before = AtomicU64::new(0);
         let numbers: Vec<u64> = (0..3).map(|more| next_number(&before, NOW_MS + more)).collect();
-        assert_eq!(numbers[2], numbers[0] + 2, "one after the other, whatever the time");
+        assert_eq!(numbers[2], numbers[0] + 2, "consecutive, whatever the time");
         let after = next_number(&AtomicU64::new(0), NOW_MS + 10);
-        assert!(numbers[2] < after && after < SAFE_IN_A_SCRIPT);
+        assert!(numbers[2] < after && after < MAX_SAFE_INTEGER);
     }
 }

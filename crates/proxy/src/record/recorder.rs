@@ -68,68 +68,68 @@ impl RequestRecorder {
         let load_us = self.load_us[decision.category.index()].load(Ordering::Relaxed);
         let load_ms = (load_us + 500) / 1000;
         let mut open = self.open.lock();
-        let cause = RequestSource { category: decision.category, app: &decision.app, user: decision.user };
-        let page = open.bucket_at(decision.at_ms);
-        page.update(cause, |counts| counts.record(&decision, load_ms));
+        let source = RequestSource { category: decision.category, app: &decision.app, user: decision.user };
+        let bucket = open.bucket_at(decision.at_ms);
+        bucket.update(source, |counts| counts.record(&decision, load_ms));
         open.point(decision.at_ms, &point_of(&decision, load_ms));
         open.sample(&decision);
         open.recent.push(decision);
     }
 
     /// Records an upstream request that a client's request caused.
-    pub fn record_reached(&self, cause: RequestSource<'_>, now_ms: u64) {
+    pub fn record_reached(&self, source: RequestSource<'_>, now_ms: u64) {
         let mut open = self.open.lock();
-        open.bucket_at(now_ms).update(cause, |counts| counts.add(RequestCounter::Reached, 1));
+        open.bucket_at(now_ms).update(source, |counts| counts.add(RequestCounter::Reached, 1));
         open.point(now_ms, &SeriesPoint { reached: 1, ..SeriesPoint::default() });
     }
 
     /// Adds upstream requests to a user. They were recorded already, before the user was known.
-    pub fn attribute_reached(&self, user: UserHash, more: u64, now_ms: u64) {
-        if more > 0 {
-            self.open.lock().bucket_at(now_ms).user(user).add(RequestCounter::Reached, more);
+    pub fn attribute_reached(&self, user: UserHash, count: u64, now_ms: u64) {
+        if count > 0 {
+            self.open.lock().bucket_at(now_ms).user(user).add(RequestCounter::Reached, count);
         }
     }
 
     /// Records upstream requests of Greenroom itself.
-    pub fn record_own(&self, more: u64, now_ms: u64) {
-        if more > 0 {
+    pub fn record_own(&self, count: u64, now_ms: u64) {
+        if count > 0 {
             let mut open = self.open.lock();
-            open.bucket_at(now_ms).add_own(more);
-            open.point(now_ms, &SeriesPoint { own: more, ..SeriesPoint::default() });
+            open.bucket_at(now_ms).add_own(count);
+            open.point(now_ms, &SeriesPoint { own: count, ..SeriesPoint::default() });
         }
     }
 
     /// Adds to one counter of a category. Spot checks also count in the time series.
-    pub fn record_count(&self, subject: RequestCategory, count: RequestCounter, more: u64, now_ms: u64) {
-        if more > 0 {
+    pub fn record_count(&self, category: RequestCategory, counter: RequestCounter, count: u64, now_ms: u64) {
+        if count > 0 {
             let mut open = self.open.lock();
-            open.bucket_at(now_ms).category(subject).add(count, more);
+            open.bucket_at(now_ms).category(category).add(counter, count);
             let is_spot = matches!(
-                count,
+                counter,
                 RequestCounter::SpotSame
                     | RequestCounter::SpotMoved
                     | RequestCounter::SpotChanged
                     | RequestCounter::SpotWrong
             );
-            let spots_wrong = if count == RequestCounter::SpotWrong { more } else { 0 };
-            let point = SeriesPoint { spots: if is_spot { more } else { 0 }, spots_wrong, ..SeriesPoint::default() };
+            let spots_wrong = if counter == RequestCounter::SpotWrong { count } else { 0 };
+            let point = SeriesPoint { spots: if is_spot { count } else { 0 }, spots_wrong, ..SeriesPoint::default() };
             open.point(now_ms, &point);
         }
     }
 
     /// Updates the mean load duration of a category.
-    pub fn record_load(&self, subject: RequestCategory, took_us: u64) {
-        let mean = &self.load_us[subject.index()];
+    pub fn record_load(&self, category: RequestCategory, elapsed_us: u64) {
+        let mean = &self.load_us[category.index()];
         let before = mean.load(Ordering::Relaxed);
-        let after = if before == 0 { took_us } else { before - before / LOAD_SHARE + took_us / LOAD_SHARE };
+        let after = if before == 0 { elapsed_us } else { before - before / LOAD_SHARE + elapsed_us / LOAD_SHARE };
         // Of two concurrent updates one may be lost, which a mean tolerates.
         mean.store(after.max(1), Ordering::Relaxed);
     }
 
-    /// The newest decisions with a number above `after` for which `is_meant` is true: at most `most`, newest first.
-    pub fn decisions(&self, after: u64, most: usize, is_meant: impl Fn(&Decision) -> bool) -> Vec<NumberedDecision> {
+    /// The newest decisions with a number above `after` for which `filter` is true: at most `limit`, newest first.
+    pub fn decisions(&self, after: u64, limit: usize, filter: impl Fn(&Decision) -> bool) -> Vec<NumberedDecision> {
         let open = self.open.lock();
-        open.recent.after(after).filter(|told| is_meant(&told.decision)).take(most).cloned().collect()
+        open.recent.after(after).filter(|numbered| filter(&numbered.decision)).take(limit).cloned().collect()
     }
 
     /// Sum of the time series since a point in time.
@@ -162,43 +162,43 @@ impl RequestRecorder {
     }
 
     /// Puts back buckets that were drained but not written.
-    pub(crate) fn requeue(&self, pages: Vec<Arc<MinuteBucket>>) {
+    pub(crate) fn requeue(&self, buckets: Vec<Arc<MinuteBucket>>) {
         let mut waiting = self.unwritten.lock();
-        for page in pages.into_iter().rev() {
-            waiting.buckets.push_front(page);
+        for bucket in buckets.into_iter().rev() {
+            waiting.buckets.push_front(bucket);
         }
         waiting.merge_oldest();
     }
 
     /// Moves the current bucket and the closed ones to those waiting to be written. Recording waits only for the swap.
     fn close_bucket(&self, waiting: &mut UnwrittenBuckets) {
-        let (closed, page) = {
+        let (closed, bucket) = {
             let mut open = self.open.lock();
             let minute_ms = open.bucket.minute_ms;
-            let page = std::mem::replace(&mut open.bucket, MinuteBucket::new(minute_ms));
-            (std::mem::take(&mut open.closed), page)
+            let bucket = std::mem::replace(&mut open.bucket, MinuteBucket::new(minute_ms));
+            (std::mem::take(&mut open.closed), bucket)
         };
-        for page in closed.into_iter().chain([page]).filter(|page| !page.is_empty()) {
-            waiting.push(page);
+        for bucket in closed.into_iter().chain([bucket]).filter(|bucket| !bucket.is_empty()) {
+            waiting.push(bucket);
         }
         waiting.merge_oldest();
     }
 
     /// How many times two buckets were merged because too many waited.
     pub fn merged(&self) -> u64 {
-        let folded = self.open.lock().merged;
-        folded + self.unwritten.lock().merged
+        let merged = self.open.lock().merged;
+        merged + self.unwritten.lock().merged
     }
 
     /// Restores the time series of earlier processes and adds the points recorded since this one started.
-    pub(crate) fn restore(&self, mut kept: TimeSeries) {
+    pub(crate) fn restore(&self, mut stored: TimeSeries) {
         let mut open = self.open.lock();
         for step in TimeStep::EVERY {
             for point in open.series.since(step, 0) {
-                kept.add_to(step, point.at_ms, point);
+                stored.add_to(step, point.at_ms, point);
             }
         }
-        open.series = kept;
+        open.series = stored;
     }
 }
 
@@ -207,30 +207,30 @@ impl RecorderState {
     fn bucket_at(&mut self, at_ms: u64) -> &mut MinuteBucket {
         let minute_ms = TimeStep::Minute.floor(at_ms);
         if minute_ms > self.bucket.minute_ms {
-            let page = std::mem::replace(&mut self.bucket, MinuteBucket::new(minute_ms));
-            if !page.is_empty() {
-                self.closed.push_back(page);
+            let bucket = std::mem::replace(&mut self.bucket, MinuteBucket::new(minute_ms));
+            if !bucket.is_empty() {
+                self.closed.push_back(bucket);
                 self.merge_oldest();
             }
         }
         &mut self.bucket
     }
 
-    fn point(&mut self, at_ms: u64, more: &SeriesPoint) {
-        self.series.add(at_ms, more);
+    fn point(&mut self, at_ms: u64, added: &SeriesPoint) {
+        self.series.add(at_ms, added);
     }
 
     /// Adds a read to its class's sample, if it was answered by way of the cache and the age of its response matters.
     fn sample(&mut self, decision: &Decision) {
-        let (RequestCategory::Read(class), Some(question)) = (decision.category, decision.request_hash) else {
+        let (RequestCategory::Read(class), Some(request_hash)) = (decision.category, decision.request_hash) else {
             return;
         };
-        let is_past = matches!(
+        let is_uncached = matches!(
             decision.outcome.result,
             CacheResult::Passed | CacheResult::Write | CacheResult::Failed | CacheResult::Refused
         );
-        if decision.category.has_meaningful_age() && !is_past {
-            self.samples[class as usize].record(question, decision.at_ms);
+        if decision.category.has_meaningful_age() && !is_uncached {
+            self.samples[class as usize].record(request_hash, decision.at_ms);
         }
     }
 
@@ -247,10 +247,10 @@ impl RecorderState {
 impl UnwrittenBuckets {
     /// Appends a bucket. It is merged into the newest one if that is of the same minute, because reading the statistics
     /// closes buckets early.
-    fn push(&mut self, page: MinuteBucket) {
+    fn push(&mut self, bucket: MinuteBucket) {
         match self.buckets.back_mut() {
-            Some(newest) if newest.minute_ms == page.minute_ms => Arc::make_mut(newest).merge(&page),
-            _ => self.buckets.push_back(Arc::new(page)),
+            Some(newest) if newest.minute_ms == bucket.minute_ms => Arc::make_mut(newest).merge(&bucket),
+            _ => self.buckets.push_back(Arc::new(bucket)),
         }
     }
 

@@ -42,29 +42,29 @@ pub struct RecordedTrace {
 
 impl ReuseSample {
     /// Records a request.
-    pub fn record(&mut self, question: u64, now_ms: u64) {
+    pub fn record(&mut self, request_hash: u64, now_ms: u64) {
         if self.since_ms == 0 {
             self.since_ms = now_ms;
         }
         if now_ms.saturating_sub(self.swept_ms) >= SWEEP_MS {
             self.sweep(now_ms);
         }
-        if question & ((1 << self.level) - 1) != 0 {
+        if request_hash & ((1 << self.level) - 1) != 0 {
             return;
         }
-        self.times_ms.entry(question).or_default().push_back(now_ms);
+        self.times_ms.entry(request_hash).or_default().push_back(now_ms);
         self.count += 1;
         if self.count > MAX_TIMES {
             self.forget_before(now_ms.saturating_sub(DAY_MS));
         }
         while self.count > MAX_TIMES {
             let mask = (2 << self.level) - 1;
-            let staying = self.times_ms.iter().filter(|(question, _)| *question & mask == 0);
+            let staying = self.times_ms.iter().filter(|(request_hash, _)| *request_hash & mask == 0);
             let left: usize = staying.map(|(_, times)| times.len()).sum();
             if left >= self.count / LEAST_LEFT && left < self.count && self.level < MAX_LEVEL {
                 self.level += 1;
                 self.level_since_ms = now_ms;
-                self.times_ms.retain(|question, _| question & mask == 0);
+                self.times_ms.retain(|request_hash, _| request_hash & mask == 0);
                 self.count = left;
             } else {
                 // A few requests are so frequent that they alone are too much: the older half of all times goes.
@@ -80,8 +80,8 @@ impl ReuseSample {
     pub fn trace(&mut self, now_ms: u64) -> RecordedTrace {
         let oldest_ms = now_ms.saturating_sub(DAY_MS);
         self.forget_before(oldest_ms);
-        let questions = self.times_ms.values().map(|times| times.iter().copied().collect()).collect();
-        RecordedTrace { since_ms: self.since_ms.max(oldest_ms).min(now_ms), requests: questions }
+        let requests = self.times_ms.values().map(|times| times.iter().copied().collect()).collect();
+        RecordedTrace { since_ms: self.since_ms.max(oldest_ms).min(now_ms), requests }
     }
 
     /// Drops old times. A day after a peak little may be left: then requests return until half the capacity is used, if
@@ -119,17 +119,17 @@ mod tests {
 
     use super::*;
 
-    fn question(number: u64) -> u64 {
+    fn request_hash(number: u64) -> u64 {
         xxh3_64(&number.to_le_bytes())
     }
 
     #[test]
-    fn it_is_bounded_and_the_questions_in_it_are_complete() {
+    fn the_sample_is_bounded_and_its_requests_are_complete() {
         let mut sample = ReuseSample::default();
         let rounds = 20;
         for round in 0..rounds {
             for number in 0..10_000 {
-                sample.record(question(number), 1_000_000 + round * 1_000);
+                sample.record(request_hash(number), 1_000_000 + round * 1_000);
             }
         }
         let recorded = sample.trace(2_000_000);
@@ -139,85 +139,85 @@ mod tests {
     }
 
     #[test]
-    fn what_is_older_than_a_day_is_forgotten() {
+    fn times_older_than_a_day_are_dropped() {
         let mut sample = ReuseSample::default();
-        sample.record(question(1), 1);
-        sample.record(question(1), DAY_MS + 5);
+        sample.record(request_hash(1), 1);
+        sample.record(request_hash(1), DAY_MS + 5);
         let recorded = sample.trace(DAY_MS + 6);
         assert_eq!(recorded.requests, [[DAY_MS + 5]]);
         assert_eq!(recorded.since_ms, 6);
     }
 
     #[test]
-    fn a_few_hot_questions_stay_in_it_whatever_their_hashes() {
+    fn a_few_frequent_requests_stay_in_the_sample_whatever_their_hashes() {
         let mut sample = ReuseSample::default();
         for time_ms in 1..100_000 {
             sample.record(1 + 2 * (time_ms % 2), time_ms);
         }
         let recorded = sample.trace(100_000);
-        assert_eq!(recorded.requests.len(), 2, "both are still there");
+        assert_eq!(recorded.requests.len(), 2, "both are still sampled");
         assert!(sample.count <= MAX_TIMES && sample.count >= MAX_TIMES / 4, "{}", sample.count);
     }
 
     /// Many requests that never repeat, from `at_ms` on.
-    fn crowd(sample: &mut ReuseSample, at_ms: u64) {
+    fn burst(sample: &mut ReuseSample, at_ms: u64) {
         for number in 0..200_000 {
-            sample.record(question(number), at_ms + number / 100);
+            sample.record(request_hash(number), at_ms + number / 100);
         }
     }
 
     /// Requests with odd hashes, which leave first, each repeated every ten minutes for a day.
-    fn hot(sample: &mut ReuseSample, questions: &[u64], from_ms: u64) {
+    fn frequent(sample: &mut ReuseSample, requests: &[u64], from_ms: u64) {
         for round in 0..144 {
-            for question in questions {
-                assert_eq!(question % 2, 1);
-                sample.record(*question, from_ms + round * 10 * MINUTE_MS);
+            for request_hash in requests {
+                assert_eq!(request_hash % 2, 1);
+                sample.record(*request_hash, from_ms + round * 10 * MINUTE_MS);
             }
         }
     }
 
     #[test]
-    fn two_hot_questions_that_had_to_leave_for_a_crowd_come_again_when_it_is_forgotten() {
+    fn frequent_requests_evicted_by_a_burst_return_after_a_day() {
         let mut sample = ReuseSample::default();
-        crowd(&mut sample, 1_000_000);
-        assert!(sample.level >= 5, "it was too much: {}", sample.level);
+        burst(&mut sample, 1_000_000);
+        assert!(sample.level >= 5, "the burst raised the level: {}", sample.level);
         sample.record(1, 1_900_000);
-        assert!(!sample.times_ms.contains_key(&1), "the crowd has their place");
-        hot(&mut sample, &[1, 3], 2_000_000);
-        hot(&mut sample, &[1, 3], 2_000_000 + DAY_MS);
+        assert!(!sample.times_ms.contains_key(&1), "the burst fills the sample");
+        frequent(&mut sample, &[1, 3], 2_000_000);
+        frequent(&mut sample, &[1, 3], 2_000_000 + DAY_MS);
         let recorded = sample.trace(2_000_000 + 2 * DAY_MS);
-        let asked: Vec<usize> = recorded.requests.iter().map(Vec::len).collect();
-        assert_eq!((asked.len(), sample.level), (2, 0));
-        assert!(asked.iter().all(|asked| *asked >= 140), "{asked:?}");
+        let repeats: Vec<usize> = recorded.requests.iter().map(Vec::len).collect();
+        assert_eq!((repeats.len(), sample.level), (2, 0));
+        assert!(repeats.iter().all(|count| *count >= 140), "{repeats:?}");
     }
 
     #[test]
-    fn after_a_burst_no_more_questions_come_again_than_there_is_room_for() {
+    fn after_a_burst_no_more_requests_return_than_the_sample_has_room_for() {
         let mut sample = ReuseSample::default();
-        let mut day = |day: u64, burst: bool| {
-            let began_ms = 1_000_000 + day * DAY_MS;
-            if burst {
-                crowd(&mut sample, began_ms);
+        let mut day = |day: u64, has_burst: bool| {
+            let started_ms = 1_000_000 + day * DAY_MS;
+            if has_burst {
+                burst(&mut sample, started_ms);
             }
             // Usual traffic: 300 requests, each repeated six times.
             for round in 0..6 {
                 for number in 0..300 {
-                    sample.record(question(1_000_000 + number), began_ms + (1 + round * 3) * 60 * MINUTE_MS);
+                    sample.record(request_hash(1_000_000 + number), started_ms + (1 + round * 3) * 60 * MINUTE_MS);
                 }
             }
-            let recorded = sample.trace(began_ms + DAY_MS - 1);
+            let recorded = sample.trace(started_ms + DAY_MS - 1);
             let usual = recorded.requests.iter().filter(|times| times.len() > 1).count();
             let times: usize = recorded.requests.iter().map(Vec::len).sum();
             assert!(times <= MAX_TIMES, "{times} on day {day}");
             usual
         };
-        assert!(day(0, true) < 40, "the burst has their place");
+        assert!(day(0, true) < 40, "the burst fills the sample");
         let quiet: Vec<usize> = (1..5).map(|number| day(number, false)).collect();
         assert!(quiet[3] >= 120, "half of them or more: {quiet:?}");
     }
 
     #[test]
-    fn one_question_alone_cannot_fill_it() {
+    fn one_request_alone_cannot_fill_the_sample() {
         let mut sample = ReuseSample::default();
         for time_ms in 1..100_000 {
             sample.record(0, time_ms);

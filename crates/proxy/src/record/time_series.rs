@@ -128,14 +128,14 @@ pub struct TimeSeries([VecDeque<SeriesPoint>; TimeStep::EVERY.len()]);
 impl TimeSeries {
     /// Adds to the point of each step that contains this moment. Time never goes back: late requests count in the
     /// newest point.
-    pub fn add(&mut self, at_ms: u64, more: &SeriesPoint) {
+    pub fn add(&mut self, at_ms: u64, added: &SeriesPoint) {
         for step in TimeStep::EVERY {
-            self.add_to(step, at_ms, more);
+            self.add_to(step, at_ms, added);
         }
     }
 
     /// Adds to the points of one step only, to restore stored ones, oldest first.
-    pub fn add_to(&mut self, step: TimeStep, at_ms: u64, more: &SeriesPoint) {
+    pub fn add_to(&mut self, step: TimeStep, at_ms: u64, added: &SeriesPoint) {
         let points = &mut self.0[step as usize];
         let at_ms = step.floor(at_ms);
         if points.back().is_none_or(|newest| newest.at_ms < at_ms) {
@@ -146,7 +146,7 @@ impl TimeSeries {
             }
         }
         if let Some(newest) = points.back_mut() {
-            newest.add(more);
+            newest.add(added);
         }
     }
 
@@ -174,11 +174,11 @@ mod tests {
     proptest! {
         #[test]
         fn an_hour_is_the_sum_of_its_minutes_and_a_day_of_its_hours(
-            asked in proptest::collection::vec((0_u64..120_000, 1_u64..9), 1..400),
+            increments in proptest::collection::vec((0_u64..120_000, 1_u64..9), 1..400),
         ) {
             let mut points = TimeSeries::default();
             let mut at_ms = 20_000 * DAY_MS;
-            for (later, asked) in asked {
+            for (later, asked) in increments {
                 at_ms += later;
                 points.add(at_ms, &SeriesPoint { asked, saved: asked / 2, ..SeriesPoint::default() });
             }
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_points_are_kept_than_may_be() {
+    fn no_more_points_are_retained_than_the_step_allows() {
         let mut points = TimeSeries::default();
         for minute in 0..200_000 {
             points.add(minute * MINUTE_MS, &SeriesPoint { asked: 1, ..SeriesPoint::default() });
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_late_counts_with_the_newest() {
+    fn late_requests_count_in_the_newest_point() {
         let mut points = TimeSeries::default();
         let one = SeriesPoint { asked: 1, ..SeriesPoint::default() };
         points.add(10 * MINUTE_MS, &one);

@@ -60,51 +60,51 @@ impl PredictedResponse {
 mod tests {
     use super::*;
 
-    fn kept(class: Class, body: &'static str) -> PredictedResponse {
+    fn predicted(class: Class, body: &'static str) -> PredictedResponse {
         let body = Some(Bytes::from_static(body.as_bytes()));
         PredictedResponse { class, body, is_same_request: true, is_in_time: true }
     }
 
-    fn real(status: u16, body: &'static str) -> ComparedResponse<'static> {
+    fn actual(status: u16, body: &'static str) -> ComparedResponse<'static> {
         ComparedResponse::new(status, body.as_bytes())
     }
 
     #[test]
-    fn the_same_bytes_are_the_same_whatever_was_asked() {
-        let otherwise = PredictedResponse { is_same_request: false, ..kept(Class::Lists, "a") };
-        assert_eq!(otherwise.correctness(&real(200, "a")), CacheCorrectness::Same);
+    fn the_same_bytes_are_the_same_whatever_the_request() {
+        let other_request = PredictedResponse { is_same_request: false, ..predicted(Class::Lists, "a") };
+        assert_eq!(other_request.correctness(&actual(200, "a")), CacheCorrectness::Same);
     }
 
     #[test]
-    fn every_difference_has_a_rule() {
-        let late = |class| PredictedResponse { is_in_time: false, ..kept(class, "a") };
-        let otherwise = PredictedResponse { is_same_request: false, ..kept(Class::Lists, "a") };
-        for (kept, real, rule) in [
-            (kept(Class::Sessions, "a"), real(200, "b"), CacheCorrectness::Moved),
-            (late(Class::Sessions), real(200, "b"), CacheCorrectness::Unexplained),
-            (kept(Class::Lists, "a"), real(200, "b"), CacheCorrectness::Changed),
-            (late(Class::Lists), real(200, "b"), CacheCorrectness::Unexplained),
-            (otherwise, real(200, "b"), CacheCorrectness::Unexplained),
-            (kept(Class::Item, "a"), real(404, ""), CacheCorrectness::Changed),
-            (kept(Class::Item, "a"), real(401, ""), CacheCorrectness::RightEnded),
+    fn every_difference_has_an_explanation() {
+        let too_old = |class| PredictedResponse { is_in_time: false, ..predicted(class, "a") };
+        let other_request = PredictedResponse { is_same_request: false, ..predicted(Class::Lists, "a") };
+        for (predicted, actual, expected) in [
+            (predicted(Class::Sessions, "a"), actual(200, "b"), CacheCorrectness::Moved),
+            (too_old(Class::Sessions), actual(200, "b"), CacheCorrectness::Unexplained),
+            (predicted(Class::Lists, "a"), actual(200, "b"), CacheCorrectness::Changed),
+            (too_old(Class::Lists), actual(200, "b"), CacheCorrectness::Unexplained),
+            (other_request, actual(200, "b"), CacheCorrectness::Unexplained),
+            (predicted(Class::Item, "a"), actual(404, ""), CacheCorrectness::Changed),
+            (predicted(Class::Item, "a"), actual(401, ""), CacheCorrectness::RightEnded),
         ] {
-            assert_eq!(kept.correctness(&real), rule, "{kept:?} {real:?}");
+            assert_eq!(predicted.correctness(&actual), expected, "{predicted:?} {actual:?}");
         }
     }
 
     #[test]
-    fn what_passed_without_a_body_is_not_judged() {
-        let unread = PredictedResponse { body: None, ..kept(Class::Images, "") };
-        assert_eq!(unread.correctness(&real(200, "b")), CacheCorrectness::Unread);
-        assert_eq!(kept(Class::Images, "a").correctness(&real(304, "")), CacheCorrectness::Unread);
-        let head = ComparedResponse { body: None, ..real(200, "") };
-        assert_eq!(kept(Class::Images, "a").correctness(&head), CacheCorrectness::Unread);
+    fn responses_without_a_body_are_not_compared() {
+        let unread = PredictedResponse { body: None, ..predicted(Class::Images, "") };
+        assert_eq!(unread.correctness(&actual(200, "b")), CacheCorrectness::Unread);
+        assert_eq!(predicted(Class::Images, "a").correctness(&actual(304, "")), CacheCorrectness::Unread);
+        let head = ComparedResponse { body: None, ..actual(200, "") };
+        assert_eq!(predicted(Class::Images, "a").correctness(&head), CacheCorrectness::Unread);
     }
 
     #[test]
-    fn a_server_that_fails_differs_from_nothing() {
-        assert_eq!(kept(Class::Lists, "a").correctness(&real(503, "")), CacheCorrectness::Rescued);
-        let silent = ComparedResponse { status: None, ..real(200, "") };
-        assert_eq!(kept(Class::Lists, "a").correctness(&silent), CacheCorrectness::Rescued);
+    fn a_failed_server_response_counts_as_rescued() {
+        assert_eq!(predicted(Class::Lists, "a").correctness(&actual(503, "")), CacheCorrectness::Rescued);
+        let no_response = ComparedResponse { status: None, ..actual(200, "") };
+        assert_eq!(predicted(Class::Lists, "a").correctness(&no_response), CacheCorrectness::Rescued);
     }
 }

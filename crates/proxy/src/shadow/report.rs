@@ -48,10 +48,10 @@ pub struct ShadowReportRow {
 
 impl ShadowReport {
     /// Builds the report from the rows.
-    pub fn new(server: &str, (since_ms, until_ms): (u64, u64), events: u64, lines: &[ShadowStatsRow]) -> Self {
+    pub fn new(server: &str, (since_ms, until_ms): (u64, u64), events: u64, rows: &[ShadowStatsRow]) -> Self {
         let mut totals = ShadowCounts::default();
-        for line in lines {
-            totals += line.counts;
+        for row in rows {
+            totals += row.counts;
         }
         let saved_percent = saved_percent(totals.asked, totals.reached + events);
         Self {
@@ -62,16 +62,16 @@ impl ShadowReport {
             events,
             saved_percent,
             totals,
-            classes: sums(lines, |line| line.class),
-            apps: sums(lines, |line| &line.app),
+            classes: sums(rows, |row| row.class),
+            apps: sums(rows, |row| &row.app),
         }
     }
 }
 
-fn sums(lines: &[ShadowStatsRow], name: impl Fn(&ShadowStatsRow) -> &str) -> Vec<ShadowReportRow> {
+fn sums(rows: &[ShadowStatsRow], name: impl Fn(&ShadowStatsRow) -> &str) -> Vec<ShadowReportRow> {
     let mut sums: BTreeMap<&str, ShadowCounts> = BTreeMap::new();
-    for line in lines {
-        *sums.entry(name(line)).or_default() += line.counts;
+    for row in rows {
+        *sums.entry(name(row)).or_default() += row.counts;
     }
     let row = |(name, counts): (&str, ShadowCounts)| ShadowReportRow {
         name: name.to_owned(),
@@ -91,7 +91,7 @@ fn saved_percent(asked: u64, reached: u64) -> f64 {
 /// The sentence: requests saved, differences, and those explained by an allowed age.
 fn verdict(saved_percent: f64, totals: &ShadowCounts) -> String {
     if totals.asked == 0 {
-        return "Nothing was asked yet".to_owned();
+        return "No requests yet".to_owned();
     }
     let asked = format_thousands(totals.asked);
     let requests = if totals.asked == 1 { "request" } else { "requests" };
@@ -129,7 +129,7 @@ pub fn format_thousands(count: u64) -> String {
 mod tests {
     use super::*;
 
-    fn line(class: &'static str, app: &str, counts: ShadowCounts) -> ShadowStatsRow {
+    fn row(class: &'static str, app: &str, counts: ShadowCounts) -> ShadowStatsRow {
         ShadowStatsRow { class, app: app.to_owned(), counts }
     }
 
@@ -140,30 +140,29 @@ mod tests {
     #[test]
     fn the_verdict_is_a_sentence() {
         let differed = ShadowCounts { differed: 2, ..counts(3_204, 929) };
-        let report = ShadowReport::new("home", (0, 1), 0, &[line("lists", "a", differed)]);
+        let report = ShadowReport::new("home", (0, 1), 0, &[row("lists", "a", differed)]);
         assert_eq!(report.verdict, "Would have saved 71 % of 3,204 requests; 2 would have differed");
         let more = ShadowCounts { moved: 3, changed: 1, rescued: 1, ..counts(10, 5) };
-        let report = ShadowReport::new("home", (0, 1), 0, &[line("lists", "a", more)]);
+        let report = ShadowReport::new("home", (0, 1), 0, &[row("lists", "a", more)]);
         assert_eq!(
             report.verdict,
             "Would have saved 50 % of 10 requests; 0 would have differed, and 4 would have been a little behind, as \
              they may be; 1 would have been answered while the server failed"
         );
-        assert_eq!(ShadowReport::new("home", (0, 1), 3, &[]).verdict, "Nothing was asked yet");
+        assert_eq!(ShadowReport::new("home", (0, 1), 3, &[]).verdict, "No requests yet");
     }
 
     #[test]
-    fn what_greenroom_asks_itself_is_set_against_what_is_saved() {
-        let report = ShadowReport::new("home", (0, 1), 5, &[line("lists", "a", counts(10, 3))]);
+    fn own_requests_are_subtracted_from_the_saved_ones() {
+        let report = ShadowReport::new("home", (0, 1), 5, &[row("lists", "a", counts(10, 3))]);
         assert!((report.saved_percent - 20.0).abs() < 1e-9);
-        let report = ShadowReport::new("home", (0, 1), 10, &[line("lists", "a", counts(10, 3))]);
+        let report = ShadowReport::new("home", (0, 1), 10, &[row("lists", "a", counts(10, 3))]);
         assert!(report.verdict.starts_with("Would have made 30 % more than 10 requests"), "{}", report.verdict);
     }
 
     #[test]
     fn rows_are_summed_by_class_and_by_app_the_busiest_first() {
-        let rows =
-            [line("item", "a", counts(1, 1)), line("lists", "a", counts(2, 1)), line("lists", "b", counts(4, 2))];
+        let rows = [row("item", "a", counts(1, 1)), row("lists", "a", counts(2, 1)), row("lists", "b", counts(4, 2))];
         let report = ShadowReport::new("home", (0, 1), 0, &rows);
         let named =
             |rows: &[ShadowReportRow]| rows.iter().map(|row| (row.name.clone(), row.counts.asked)).collect::<Vec<_>>();
@@ -173,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn thousands_are_set_apart() {
+    fn thousands_are_separated() {
         for (count, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
             assert_eq!(format_thousands(count), text);
         }

@@ -72,14 +72,18 @@ pub struct OriginResponse {
     pub body: Bytes,
 }
 
-/// Classifies a served response. `again` is the response to the canonical request, sent only where it matters.
-pub fn classify(served: &PredictedResponse, said: &OriginResponse, again: Option<&OriginResponse>) -> SpotCheckResult {
-    let correctness = |served: &PredictedResponse, said: &OriginResponse| {
-        served.correctness(&ComparedResponse::new(said.status.as_u16(), &said.body))
+/// Classifies a served response. `canonical` is the response to the canonical request, sent only where it matters.
+pub fn classify(
+    served: &PredictedResponse,
+    first: &OriginResponse,
+    canonical: Option<&OriginResponse>,
+) -> SpotCheckResult {
+    let correctness = |served: &PredictedResponse, actual: &OriginResponse| {
+        served.correctness(&ComparedResponse::new(actual.status.as_u16(), &actual.body))
     };
     // If the canonical request returns the cached response and the client's does not, they are different requests.
-    let is_same_request = again.is_none_or(|again| correctness(served, again) != CacheCorrectness::Same);
-    match correctness(&PredictedResponse { is_same_request, ..served.clone() }, said) {
+    let is_same_request = canonical.is_none_or(|canonical| correctness(served, canonical) != CacheCorrectness::Same);
+    match correctness(&PredictedResponse { is_same_request, ..served.clone() }, first) {
         CacheCorrectness::Same => SpotCheckResult::Same,
         CacheCorrectness::Unread | CacheCorrectness::Rescued => SpotCheckResult::Skipped,
         CacheCorrectness::Moved => SpotCheckResult::Moved,
@@ -155,15 +159,15 @@ impl SpotChecker {
     }
 
     /// Counts a result.
-    pub fn record(&self, finding: SpotCheckResult) {
-        self.results[finding as usize].fetch_add(1, Ordering::Relaxed);
+    pub fn record(&self, result: SpotCheckResult) {
+        self.results[result as usize].fetch_add(1, Ordering::Relaxed);
     }
 
     /// Results since the process began.
     pub fn results(&self) -> impl Iterator<Item = (&'static str, u64)> {
         SpotCheckResult::EVERY
             .iter()
-            .map(|finding| (finding.name(), self.results[*finding as usize].load(Ordering::Relaxed)))
+            .map(|result| (result.name(), self.results[*result as usize].load(Ordering::Relaxed)))
     }
 }
 
@@ -171,7 +175,7 @@ impl SpotChecker {
 mod tests {
     use super::*;
 
-    fn said(status: u16, body: &'static str) -> OriginResponse {
+    fn response(status: u16, body: &'static str) -> OriginResponse {
         OriginResponse {
             status: StatusCode::from_u16(status).expect("a status"),
             body: Bytes::from_static(body.as_bytes()),
@@ -179,28 +183,28 @@ mod tests {
     }
 
     #[test]
-    fn every_difference_has_a_name() {
-        for (class, is_in_time, first, again, finding) in [
-            (Class::Lists, true, said(200, "a"), None, SpotCheckResult::Same),
-            (Class::Lists, true, said(200, "b"), Some(said(200, "b")), SpotCheckResult::Changed),
-            (Class::Lists, true, said(200, "b"), Some(said(200, "c")), SpotCheckResult::Changed),
-            (Class::Lists, true, said(200, "b"), Some(said(200, "a")), SpotCheckResult::Wrong),
-            (Class::Lists, false, said(200, "b"), Some(said(200, "b")), SpotCheckResult::Wrong),
-            (Class::Sessions, true, said(200, "b"), None, SpotCheckResult::Moved),
-            (Class::Sessions, false, said(200, "b"), None, SpotCheckResult::Wrong),
-            (Class::Item, true, said(404, ""), Some(said(404, "")), SpotCheckResult::Changed),
-            (Class::Item, true, said(401, ""), None, SpotCheckResult::Changed),
-            (Class::Lists, true, said(503, "b"), None, SpotCheckResult::Skipped),
+    fn every_difference_has_a_result() {
+        for (class, is_in_time, first, canonical, expected) in [
+            (Class::Lists, true, response(200, "a"), None, SpotCheckResult::Same),
+            (Class::Lists, true, response(200, "b"), Some(response(200, "b")), SpotCheckResult::Changed),
+            (Class::Lists, true, response(200, "b"), Some(response(200, "c")), SpotCheckResult::Changed),
+            (Class::Lists, true, response(200, "b"), Some(response(200, "a")), SpotCheckResult::Wrong),
+            (Class::Lists, false, response(200, "b"), Some(response(200, "b")), SpotCheckResult::Wrong),
+            (Class::Sessions, true, response(200, "b"), None, SpotCheckResult::Moved),
+            (Class::Sessions, false, response(200, "b"), None, SpotCheckResult::Wrong),
+            (Class::Item, true, response(404, ""), Some(response(404, "")), SpotCheckResult::Changed),
+            (Class::Item, true, response(401, ""), None, SpotCheckResult::Changed),
+            (Class::Lists, true, response(503, "b"), None, SpotCheckResult::Skipped),
         ] {
             let body = Some(Bytes::from_static(b"a"));
             let served = PredictedResponse { class, body, is_same_request: true, is_in_time };
-            let found = classify(&served, &first, again.as_ref());
-            assert_eq!(found, finding, "{class:?} {is_in_time} {first:?} {again:?}");
+            let result = classify(&served, &first, canonical.as_ref());
+            assert_eq!(result, expected, "{class:?} {is_in_time} {first:?} {canonical:?}");
         }
     }
 
     #[test]
-    fn one_hit_in_so_many_is_due_and_so_many_in_a_minute_at_most() {
+    fn one_hit_in_n_is_due_up_to_the_limit_per_minute() {
         let spots = SpotChecker::new(20, 1_000);
         let due = |spots: &SpotChecker, class, age_ms| {
             (0..10_000).filter(|_| spots.decide(class, age_ms, 60_000) == SpotCheckDecision::Now).count()

@@ -97,10 +97,10 @@ impl StatisticsDb {
         Self::from_connection(db, None, max_bytes)
     }
 
-    fn from_connection(db: Connection, place: Option<(PathBuf, u64)>, max_bytes: u64) -> Result<Self, StateError> {
-        let mut book = Self {
+    fn from_connection(db: Connection, file: Option<(PathBuf, u64)>, max_bytes: u64) -> Result<Self, StateError> {
+        let mut statistics = Self {
             db,
-            file: place,
+            file,
             labels: LabelTable::default(),
             bytes: 0,
             max_bytes,
@@ -108,18 +108,21 @@ impl StatisticsDb {
             swept_ms: 0,
             dropped: 0,
         };
-        let (rows, bytes): (i64, i64) =
-            book.db.query_row("SELECT count(*), coalesce(sum(length(counts)), 0) FROM statistics_row", [], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })?;
-        book.bytes = size(unsigned(rows), unsigned(bytes));
-        book.labels.read(&book.db)?;
-        Ok(book)
+        let (rows, bytes): (i64, i64) = statistics.db.query_row(
+            "SELECT count(*), coalesce(sum(length(counts)), 0) FROM statistics_row",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        statistics.bytes = size(unsigned(rows), unsigned(bytes));
+        statistics.labels.read(&statistics.db)?;
+        Ok(statistics)
     }
 
     /// Whether the file at the path is still the opened one.
     pub fn is_same_file(&self) -> bool {
-        self.file.as_ref().is_none_or(|(path, inode)| std::fs::metadata(path).is_ok_and(|there| there.ino() == *inode))
+        self.file
+            .as_ref()
+            .is_none_or(|(path, inode)| std::fs::metadata(path).is_ok_and(|metadata| metadata.ino() == *inode))
     }
 
     /// Whether it survives the process.
@@ -141,43 +144,43 @@ impl StatisticsDb {
     ///
     /// # Errors
     /// If they could not be added; then none is.
-    pub fn write(&mut self, pages: &[(&str, &MinuteBucket)], now_ms: u64) -> Result<usize, StateError> {
+    pub fn write(&mut self, buckets: &[(&str, &MinuteBucket)], now_ms: u64) -> Result<usize, StateError> {
         let (bytes, dropped) = (self.bytes, self.dropped);
-        let outcome = self.attempt(pages, now_ms);
-        if outcome.is_err() {
+        let result = self.try_write(buckets, now_ms);
+        if result.is_err() {
             (self.bytes, self.dropped) = (bytes, dropped);
             // The rollback removed the labels added by the transaction and restored the evicted ones.
             self.labels.read(&self.db)?;
         }
-        outcome
+        result
     }
 
-    fn attempt(&mut self, pages: &[(&str, &MinuteBucket)], now_ms: u64) -> Result<usize, StateError> {
-        let Self { db, labels: names, bytes, .. } = self;
-        let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        names.read(&change)?;
+    fn try_write(&mut self, buckets: &[(&str, &MinuteBucket)], now_ms: u64) -> Result<usize, StateError> {
+        let Self { db, labels, bytes, .. } = self;
+        let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        labels.read(&transaction)?;
         let mut written = 0;
-        for (server, page) in pages {
+        for (server, bucket) in buckets {
             for by in RowKind::EVERY {
-                for (name, counts) in page.rows(by) {
-                    let kept = names.assign(&change, (server, by, &name), page.minute_ms)?;
-                    if let Some(leaving) = kept.merged {
-                        *bytes = merge_rows(&change, leaving, *bytes)?;
+                for (name, counts) in bucket.rows(by) {
+                    let assignment = labels.assign(&transaction, (server, by, &name), bucket.minute_ms)?;
+                    if let Some(merged) = assignment.merged {
+                        *bytes = merge_rows(&transaction, merged, *bytes)?;
                     }
                     for step in TimeStep::EVERY {
-                        *bytes = add(&change, (step, page.minute_ms, kept.id), counts, *bytes)?;
+                        *bytes = add(&transaction, (step, bucket.minute_ms, assignment.id), counts, *bytes)?;
                     }
                     written += 1;
                 }
             }
         }
-        let moments_ms = (now_ms, self.retention.cutoff_ms(now_ms));
-        self.dropped += sweep(&change, moments_ms, (bytes, self.max_bytes))?;
+        let times_ms = (now_ms, self.retention.cutoff_ms(now_ms));
+        self.dropped += sweep(&transaction, times_ms, (bytes, self.max_bytes))?;
         if now_ms.saturating_sub(self.swept_ms) >= SWEEP_MS {
-            change.execute("DELETE FROM statistics_name WHERE id NOT IN (SELECT name FROM statistics_row)", [])?;
-            names.read(&change)?;
+            transaction.execute("DELETE FROM statistics_name WHERE id NOT IN (SELECT name FROM statistics_row)", [])?;
+            labels.read(&transaction)?;
         }
-        change.commit()?;
+        transaction.commit()?;
         if now_ms.saturating_sub(self.swept_ms) >= SWEEP_MS {
             self.swept_ms = now_ms;
         }
@@ -191,10 +194,10 @@ impl StatisticsDb {
              JOIN statistics_name ON statistics_name.id = statistics_row.name
              WHERE step = ?1 AND at_ms >= ?2 AND at_ms < ?3 AND by_what = ?4 AND (?5 IS NULL OR server = ?5)",
         )?;
-        let asked = params![range.step as i64, int(range.since_ms), int(range.until_ms), by as i64, only];
+        let parameters = params![range.step as i64, int(range.since_ms), int(range.until_ms), by as i64, only];
         // A freed label id is reused, so ids hold within this read only.
         let mut sums: HashMap<i64, StatisticsDbRow> = HashMap::new();
-        let mut rows = select.query(asked)?;
+        let mut rows = select.query(parameters)?;
         while let Some(row) = rows.next()? {
             // A malformed row counts as zero.
             let Some(counts) = RequestCounts::decode(row.get_ref(1)?.as_blob().unwrap_or_default()) else {
@@ -202,8 +205,8 @@ impl StatisticsDb {
             };
             match sums.entry(row.get(0)?) {
                 Entry::Occupied(mut sum) => sum.get_mut().counts.merge(&counts),
-                Entry::Vacant(place) => {
-                    place.insert(StatisticsDbRow { server: row.get(2)?, name: row.get(3)?, counts });
+                Entry::Vacant(entry) => {
+                    entry.insert(StatisticsDbRow { server: row.get(2)?, name: row.get(3)?, counts });
                 }
             }
         }
@@ -219,8 +222,8 @@ impl StatisticsDb {
              WHERE step = ?1 AND at_ms <= ?2 AND by_what IN (?3, ?4) AND server = ?5 ORDER BY at_ms",
         )?;
         for step in TimeStep::EVERY {
-            let asked = params![step as i64, int(now_ms), RowKind::Class as i64, RowKind::Own as i64, server];
-            let mut rows = select.query(asked)?;
+            let parameters = params![step as i64, int(now_ms), RowKind::Class as i64, RowKind::Own as i64, server];
+            let mut rows = select.query(parameters)?;
             while let Some(row) = rows.next()? {
                 let at_ms = unsigned(row.get(0)?);
                 let is_own = row.get::<_, i64>(1)? == RowKind::Own as i64;
@@ -249,67 +252,67 @@ impl StatisticsDb {
 }
 
 /// Adds all rows of one label to those of another; returns the bytes of all rows.
-fn merge_rows(change: &Transaction<'_>, (from, to): (i64, i64), bytes: u64) -> Result<u64, StateError> {
-    let mut select = change.prepare_cached("SELECT step, at_ms, counts FROM statistics_row WHERE name = ?1")?;
+fn merge_rows(transaction: &Transaction<'_>, (from, to): (i64, i64), bytes: u64) -> Result<u64, StateError> {
+    let mut select = transaction.prepare_cached("SELECT step, at_ms, counts FROM statistics_row WHERE name = ?1")?;
     let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
     let rows: Vec<(i64, i64, Vec<u8>)> = select.query_map([from], read)?.collect::<Result<_, _>>()?;
     let mut bytes = bytes;
-    for (number, at_ms, kept) in rows {
+    for (number, at_ms, stored) in rows {
         let step = TimeStep::EVERY.into_iter().find(|step| *step as i64 == number);
-        if let (Some(step), Some(counts)) = (step, RequestCounts::decode(&kept)) {
-            bytes = add(change, (step, unsigned(at_ms), to), &counts, bytes)?;
+        if let (Some(step), Some(counts)) = (step, RequestCounts::decode(&stored)) {
+            bytes = add(transaction, (step, unsigned(at_ms), to), &counts, bytes)?;
         }
-        bytes = bytes.saturating_sub(size(1, kept.len() as u64));
+        bytes = bytes.saturating_sub(size(1, stored.len() as u64));
     }
-    change.prepare_cached("DELETE FROM statistics_row WHERE name = ?1")?.execute([from])?;
+    transaction.prepare_cached("DELETE FROM statistics_row WHERE name = ?1")?.execute([from])?;
     Ok(bytes)
 }
 
 /// Adds to one row; returns the bytes of all rows.
 fn add(
-    change: &Transaction<'_>,
+    transaction: &Transaction<'_>,
     (step, minute_ms, id): (TimeStep, u64, i64),
     counts: &RequestCounts,
     bytes: u64,
 ) -> Result<u64, StateError> {
     let at_ms = int(step.floor(minute_ms));
     let mut select =
-        change.prepare_cached("SELECT counts FROM statistics_row WHERE step = ?1 AND at_ms = ?2 AND name = ?3")?;
-    let place = params![step as i64, at_ms, id];
-    let kept: Option<Vec<u8>> = select.query_row(place, |row| row.get(0)).optional()?;
+        transaction.prepare_cached("SELECT counts FROM statistics_row WHERE step = ?1 AND at_ms = ?2 AND name = ?3")?;
+    let key = params![step as i64, at_ms, id];
+    let stored: Option<Vec<u8>> = select.query_row(key, |row| row.get(0)).optional()?;
     let mut sum = counts.clone();
-    if let Some(kept) = kept.as_deref().and_then(RequestCounts::decode) {
-        sum.merge(&kept);
+    if let Some(stored) = stored.as_deref().and_then(RequestCounts::decode) {
+        sum.merge(&stored);
     }
     let written = sum.encode();
-    let mut insert = change.prepare_cached("INSERT OR REPLACE INTO statistics_row VALUES (?1, ?2, ?3, ?4)")?;
+    let mut insert = transaction.prepare_cached("INSERT OR REPLACE INTO statistics_row VALUES (?1, ?2, ?3, ?4)")?;
     insert.execute(params![step as i64, at_ms, id, written])?;
-    let before = kept.map_or(0, |kept| size(1, kept.len() as u64));
+    let before = stored.map_or(0, |stored| size(1, stored.len() as u64));
     Ok((bytes + size(1, written.len() as u64)).saturating_sub(before))
 }
 
 /// Deletes rows past their retention or in the future, and, above the size limit, the oldest of the finest step.
 /// Returns the number deleted before the end of their retention.
 fn sweep(
-    change: &Transaction<'_>,
-    (now_ms, aging_ms): (u64, u64),
+    transaction: &Transaction<'_>,
+    (now_ms, cutoff_ms): (u64, u64),
     (bytes, max_bytes): (&mut u64, u64),
 ) -> Result<u64, StateError> {
     let mut dropped = 0;
     for step in TimeStep::EVERY {
-        let oldest_ms = step.floor(aging_ms).saturating_sub((step.retained() - 1) * step.ms());
-        delete_rows(change, step, (0, oldest_ms), bytes)?;
+        let oldest_ms = step.floor(cutoff_ms).saturating_sub((step.retained() - 1) * step.ms());
+        delete_rows(transaction, step, (0, oldest_ms), bytes)?;
         // Written while the clock was wrong.
-        dropped += delete_rows(change, step, (now_ms + DAY_MS + step.ms(), u64::MAX), bytes)?;
+        dropped += delete_rows(transaction, step, (now_ms + DAY_MS + step.ms(), u64::MAX), bytes)?;
     }
     for step in TimeStep::EVERY {
         while *bytes > max_bytes {
-            let mut select = change.prepare_cached("SELECT min(at_ms) FROM statistics_row WHERE step = ?1")?;
+            let mut select = transaction.prepare_cached("SELECT min(at_ms) FROM statistics_row WHERE step = ?1")?;
             let Some(oldest_ms) = select.query_row([step as i64], |row| row.get::<_, Option<i64>>(0))? else {
                 break;
             };
             let until_ms = unsigned(oldest_ms) + STEPS_AT_ONCE * step.ms();
-            dropped += delete_rows(change, step, (0, until_ms), bytes)?;
+            dropped += delete_rows(transaction, step, (0, until_ms), bytes)?;
         }
     }
     Ok(dropped)
@@ -317,19 +320,19 @@ fn sweep(
 
 /// Deletes the rows of a step that begin within these bounds; returns their number.
 fn delete_rows(
-    change: &Transaction<'_>,
+    transaction: &Transaction<'_>,
     step: TimeStep,
     (since_ms, until_ms): (u64, u64),
     bytes: &mut u64,
 ) -> Result<u64, StateError> {
     let bounds = params![step as i64, int(since_ms), int(until_ms)];
-    let mut select = change.prepare_cached(
+    let mut select = transaction.prepare_cached(
         "SELECT count(*), coalesce(sum(length(counts)), 0) FROM statistics_row
          WHERE step = ?1 AND at_ms >= ?2 AND at_ms < ?3",
     )?;
     let (rows, length): (i64, i64) = select.query_row(bounds, |row| Ok((row.get(0)?, row.get(1)?)))?;
     if rows > 0 {
-        change
+        transaction
             .prepare_cached("DELETE FROM statistics_row WHERE step = ?1 AND at_ms >= ?2 AND at_ms < ?3")?
             .execute(bounds)?;
         *bytes = bytes.saturating_sub(size(unsigned(rows), unsigned(length)));

@@ -53,53 +53,55 @@ impl LazyDb {
 
     /// The database, opened if needed.
     pub(super) fn db(&mut self) -> Result<&mut StatisticsDb, StateError> {
-        let book = match self.db.take().filter(StatisticsDb::is_same_file) {
-            Some(book) => book,
+        let db = match self.db.take().filter(StatisticsDb::is_same_file) {
+            Some(db) => db,
             None => self.open()?,
         };
-        Ok(self.db.insert(book))
+        Ok(self.db.insert(db))
     }
 
     fn open(&mut self) -> Result<StatisticsDb, StateError> {
         let Some(dir) = &self.dir else { return StatisticsDb::in_memory(self.max_bytes.min(MEMORY_BYTES)) };
         match StatisticsDb::open(dir, self.max_bytes) {
-            Ok(book) => Ok(book),
-            Err(failing) if failing.kind.is_final() => {
-                self.warn(&failing, "Until then they are counted in memory, and forgotten by a restart.");
+            Ok(db) => Ok(db),
+            Err(error) if error.kind.is_final() => {
+                self.warn(&error, "They are counted in memory, and lost with a restart.");
                 self.dir = None;
                 StatisticsDb::in_memory(self.max_bytes.min(MEMORY_BYTES))
             }
-            Err(failing) => Err(failing),
+            Err(error) => Err(error),
         }
     }
 
     /// Writes the buckets, all or none; returns the number of rows.
     pub(super) fn write(
         &mut self,
-        taken: &[(Arc<Server>, Vec<Arc<MinuteBucket>>)],
+        drained: &[(Arc<Server>, Vec<Arc<MinuteBucket>>)],
         now_ms: u64,
     ) -> Result<usize, StateError> {
-        let pages: Vec<(&str, &MinuteBucket)> =
-            taken.iter().flat_map(|(server, pages)| pages.iter().map(|page| (server.name(), &**page))).collect();
+        let buckets: Vec<(&str, &MinuteBucket)> = drained
+            .iter()
+            .flat_map(|(server, buckets)| buckets.iter().map(|bucket| (server.name(), &**bucket)))
+            .collect();
         // Old rows are deleted with each write; while nothing is counted, once an hour is enough.
-        let is_idle = pages.is_empty() && now_ms.saturating_sub(self.written_ms) < IDLE_SWEEP_MS;
-        let outcome = self.db().and_then(|book| if is_idle { Ok(0) } else { book.write(&pages, now_ms) });
-        if outcome.is_ok() && !is_idle {
+        let is_idle = buckets.is_empty() && now_ms.saturating_sub(self.written_ms) < IDLE_SWEEP_MS;
+        let result = self.db().and_then(|db| if is_idle { Ok(0) } else { db.write(&buckets, now_ms) });
+        if result.is_ok() && !is_idle {
             self.written_ms = now_ms;
         }
-        match &outcome {
+        match &result {
             Ok(_) if self.dir.is_some() => self.warnings.lower(UNWRITTEN),
             Ok(_) => {}
-            Err(failing) => self.close_after_error(failing),
+            Err(error) => self.close_after_error(error),
         }
-        outcome
+        result
     }
 
     /// Closes a failed file, so that the next use reopens it.
-    pub(super) fn close_after_error(&mut self, failing: &StateError) {
-        self.warn(failing, "They wait in memory; it is tried again by itself.");
-        if let Some(book) = self.db.take() {
-            self.dropped_before += book.dropped();
+    pub(super) fn close_after_error(&mut self, error: &StateError) {
+        self.warn(error, "They stay in memory; writing is retried automatically.");
+        if let Some(db) = self.db.take() {
+            self.dropped_before += db.dropped();
         }
     }
 
@@ -108,15 +110,15 @@ impl LazyDb {
         self.dropped_before + self.db.as_ref().map_or(0, StatisticsDb::dropped)
     }
 
-    fn warn(&self, failing: &StateError, meanwhile: &str) {
+    fn warn(&self, error: &StateError, consequence: &str) {
         let warning = Warning::notice(
             UNWRITTEN,
-            format!("Statistics cannot be written to state.db. {meanwhile}"),
-            "Look whether the disk is full, or the data directory read-only or state.db damaged.",
+            format!("Statistics cannot be written to state.db. {consequence}"),
+            "Check whether the disk is full, the data directory is read-only or state.db is damaged.",
         )
         .urgent();
         if self.warnings.raise(warning) {
-            tracing::warn!(reason = failing.message, "statistics cannot be written to state.db");
+            tracing::warn!(reason = error.message, "statistics cannot be written to state.db");
         }
     }
 }
@@ -125,29 +127,29 @@ impl LazyDb {
 mod tests {
     use super::super::time_series::{DAY_MS, MINUTE_MS, TimeStep};
     use super::*;
-    use greenroom_state::db::{FILE, StateDb as StateBook};
+    use greenroom_state::db::{FILE, StateDb};
 
     const NOW_MS: u64 = 1_700_000_000_000 / DAY_MS * DAY_MS;
 
     #[test]
-    fn while_nothing_is_counted_what_is_too_old_goes_once_an_hour_and_nothing_else_is_written() {
+    fn while_idle_old_rows_are_deleted_once_an_hour_and_nothing_else_is_written() {
         let folder = tempfile::tempdir().expect("a folder");
-        drop(StateBook::open(folder.path()).expect("it can be made"));
-        let mut shelf = LazyDb::new(Some(folder.path().to_owned()), 1 << 30, Arc::default());
+        drop(StateDb::open(folder.path()).expect("a state database"));
+        let mut handle = LazyDb::new(Some(folder.path().to_owned()), 1 << 30, Arc::default());
         let mut write = |minute: u64, is_busy: bool| {
             let now_ms = NOW_MS + minute * MINUTE_MS;
-            let mut page = MinuteBucket::new(now_ms);
-            page.add_own(1);
+            let mut bucket = MinuteBucket::new(now_ms);
+            bucket.add_own(1);
             if is_busy {
-                shelf.db().and_then(|book| book.write(&[("home", &page)], now_ms)).expect("it is written");
+                handle.db().and_then(|db| db.write(&[("home", &bucket)], now_ms)).expect("it is written");
             } else {
-                shelf.write(&[], now_ms).expect("there is nothing to write");
+                handle.write(&[], now_ms).expect("nothing to write");
             }
         };
         (0..180).for_each(|minute| write(minute, true));
         let other = rusqlite::Connection::open(folder.path().join(FILE)).expect("it opens");
         let version =
-            || -> i64 { other.pragma_query_value(None, "data_version", |row| row.get(0)).expect("it is told") };
+            || -> i64 { other.pragma_query_value(None, "data_version", |row| row.get(0)).expect("a version") };
         // From here on each minute that passes ends the retention of one.
         let old = TimeStep::Minute.retained() + 2;
         // In steps too small to count as a clock jump.

@@ -55,33 +55,33 @@ impl LabelTable {
         (server, by, name): (&str, RowKind, &str),
         at_ms: u64,
     ) -> Result<LabelAssignment, StateError> {
-        let place = (server.to_owned(), by as u8, name.to_owned());
-        let known = self.ids.get(&place).copied();
-        let mut leaving = None;
+        let key = (server.to_owned(), by as u8, name.to_owned());
+        let known = self.ids.get(&key).copied();
+        let mut merged = None;
         let id = match known {
             Some(id) => id,
-            None if is_for_all(name) || !self.is_full(server, by) => self.insert(db, place)?,
+            None if is_for_all(name) || !self.is_full(server, by) => self.insert(db, key)?,
             None if self.left >= MAX_LEAVING => self.insert(db, others(server, by))?,
             None => {
                 let others = self.insert(db, others(server, by))?;
-                leaving = self.evict_oldest(db, (server, by))?.map(|oldest| (oldest, others));
-                self.insert(db, place)?
+                merged = self.evict_oldest(db, (server, by))?.map(|oldest| (oldest, others));
+                self.insert(db, key)?
             }
         };
         let seen_ms = self.seen_ms.entry(id).or_default();
         *seen_ms = at_ms.max(*seen_ms);
-        Ok(LabelAssignment { id, merged: leaving })
+        Ok(LabelAssignment { id, merged })
     }
 
     /// Whether the limit of this kind is reached.
     fn is_full(&self, server: &str, by: RowKind) -> bool {
-        let most = if by == RowKind::App { MAX_APPS } else { MAX_USERS };
-        self.own_names(server, by).count() >= most
+        let max = if by == RowKind::App { MAX_APPS } else { MAX_USERS };
+        self.own_names(server, by).count() >= max
     }
 
     fn own_names<'a>(&'a self, server: &'a str, by: RowKind) -> impl Iterator<Item = (&'a LabelKey, i64)> {
-        let is_meant = move |(of, kind, name): &LabelKey| of == server && *kind == by as u8 && !is_for_all(name);
-        self.ids.iter().filter(move |(place, _)| is_meant(place)).map(|(place, id)| (place, *id))
+        let is_selected = move |(of, kind, name): &LabelKey| of == server && *kind == by as u8 && !is_for_all(name);
+        self.ids.iter().filter(move |(key, _)| is_selected(key)).map(|(key, id)| (key, *id))
     }
 
     /// Reads the last use of each label, also by another process. Scans all rows.
@@ -101,22 +101,22 @@ impl LabelTable {
             self.read_seen(db)?;
         }
         let seen_ms = |id: i64| self.seen_ms.get(&id).copied().unwrap_or_default();
-        let oldest = self.own_names(server, by).min_by_key(|(place, id)| (seen_ms(*id), *place));
-        let Some((place, id)) = oldest.map(|(place, id)| (place.clone(), id)) else { return Ok(None) };
+        let oldest = self.own_names(server, by).min_by_key(|(key, id)| (seen_ms(*id), *key));
+        let Some((key, id)) = oldest.map(|(key, id)| (key.clone(), id)) else { return Ok(None) };
         db.prepare_cached("DELETE FROM statistics_name WHERE id = ?1")?.execute([id])?;
-        self.ids.remove(&place);
+        self.ids.remove(&key);
         self.seen_ms.remove(&id);
         self.left += 1;
         Ok(Some(id))
     }
 
-    fn insert(&mut self, db: &Connection, place: LabelKey) -> Result<i64, StateError> {
-        if let Some(id) = self.ids.get(&place) {
+    fn insert(&mut self, db: &Connection, key: LabelKey) -> Result<i64, StateError> {
+        if let Some(id) = self.ids.get(&key) {
             return Ok(*id);
         }
         let insert = "INSERT INTO statistics_name (server, by_what, name) VALUES (?1, ?2, ?3) RETURNING id";
-        let id = db.prepare_cached(insert)?.query_row(params![place.0, place.1, place.2], |row| row.get(0))?;
-        self.ids.insert(place, id);
+        let id = db.prepare_cached(insert)?.query_row(params![key.0, key.1, key.2], |row| row.get(0))?;
+        self.ids.insert(key, id);
         Ok(id)
     }
 }
@@ -138,7 +138,7 @@ mod tests {
     use greenroom_dialect::credential::Credential;
     use http::HeaderMap;
 
-    use super::super::tests::{NOW_MS, asked, decision, folder, newest};
+    use super::super::tests::{NOW_MS, decision, folder, newest, request_count};
     use super::*;
     use crate::record::counts::RequestCounter;
     use crate::record::time_series::{DAY_MS, MINUTE_MS, TimeStep};
@@ -147,90 +147,90 @@ mod tests {
     use greenroom_origin::client_apps::{ClientApp, ClientApps};
 
     /// Requests of each label of a kind, by day.
-    fn by_name(book: &StatisticsDb, by: RowKind) -> BTreeMap<String, u64> {
+    fn by_name(db: &StatisticsDb, by: RowKind) -> BTreeMap<String, u64> {
         let range = TimeRange { step: TimeStep::Day, since_ms: 0, until_ms: u64::MAX };
-        let rows = book.rows(None, by, &range).expect("it can be read");
+        let rows = db.rows(None, by, &range).expect("readable counts");
         rows.into_iter().map(|row| (row.name, row.counts.get(RequestCounter::Asked))).collect()
     }
 
     #[test]
-    fn when_there_is_no_place_for_a_name_the_longest_unseen_is_among_the_others() {
+    fn above_the_limit_the_label_unused_for_longest_counts_as_others() {
         let folder = folder();
-        let mut book = StatisticsDb::open(folder.path(), 1 << 30).expect("it opens");
-        let write = |book: &mut StatisticsDb, minute: u64, number: u32| {
-            let ledger = RequestRecorder::default();
-            let named = Arc::new(ClientApp::new(format!("app{number}"), 1));
-            ledger.record(decision(NOW_MS + minute * MINUTE_MS, &named, number, CacheResult::Hit));
-            book.write(&[("home", &newest(&ledger))], NOW_MS + minute * MINUTE_MS).expect("it is written");
+        let mut db = StatisticsDb::open(folder.path(), 1 << 30).expect("opened");
+        let write = |db: &mut StatisticsDb, minute: u64, number: u32| {
+            let recorder = RequestRecorder::default();
+            let app = Arc::new(ClientApp::new(format!("app{number}"), 1));
+            recorder.record(decision(NOW_MS + minute * MINUTE_MS, &app, number, CacheResult::Hit));
+            db.write(&[("home", &newest(&recorder))], NOW_MS + minute * MINUTE_MS).expect("written");
         };
         // As many users as the limit, each with its own app (limit 100); then two earlier ones return.
         for number in 0..500 {
-            write(&mut book, u64::from(number), number);
+            write(&mut db, u64::from(number), number);
         }
-        write(&mut book, 500, 400);
-        write(&mut book, 501, 0);
+        write(&mut db, 500, 400);
+        write(&mut db, 501, 0);
         for number in 1_000..1_003 {
-            write(&mut book, 502 + u64::from(number - 1_000), number);
+            write(&mut db, 502 + u64::from(number - 1_000), number);
         }
-        let (apps, users) = (by_name(&book, RowKind::App), by_name(&book, RowKind::User));
+        let (apps, users) = (by_name(&db, RowKind::App), by_name(&db, RowKind::User));
         assert_eq!((apps.len(), users.len()), (101, 501));
         assert_eq!((apps.values().sum::<u64>(), users.values().sum::<u64>()), (505, 505), "nothing is lost");
-        let kept = ["app0", "app400", "app1000", "app1002"].map(|name| apps.get(name).copied());
-        assert_eq!(kept, [Some(1), Some(2), Some(1), Some(1)], "who was seen lately has a place: {apps:?}");
-        assert_eq!((apps.get("app401"), users.get("00000001")), (None, None), "who was not seen has none");
+        let counts = ["app0", "app400", "app1000", "app1002"].map(|name| apps.get(name).copied());
+        assert_eq!(counts, [Some(1), Some(2), Some(1), Some(1)], "recently used labels are kept: {apps:?}");
+        assert_eq!((apps.get("app401"), users.get("00000001")), (None, None), "unused labels are evicted");
         assert_eq!((users.get("00000000"), users.get("others")), (Some(&2), Some(&3)));
         for (step, since_ms) in [(TimeStep::Minute, NOW_MS), (TimeStep::Hour, NOW_MS), (TimeStep::Day, NOW_MS)] {
-            assert_eq!(asked(&book, step, since_ms, NOW_MS + DAY_MS), 505, "{step:?}");
+            assert_eq!(request_count(&db, step, since_ms, NOW_MS + DAY_MS), 505, "{step:?}");
         }
-        let bytes = book.bytes();
-        drop(book);
-        let reopened = StatisticsDb::open(folder.path(), 1 << 30).expect("it opens");
+        let bytes = db.bytes();
+        drop(db);
+        let reopened = StatisticsDb::open(folder.path(), 1 << 30).expect("opened");
         assert_eq!(by_name(&reopened, RowKind::App), apps);
-        assert!(reopened.bytes().abs_diff(bytes) < bytes / 50, "{bytes}, in truth {}", reopened.bytes());
+        assert!(reopened.bytes().abs_diff(bytes) < bytes / 50, "estimated {bytes}, actually {}", reopened.bytes());
     }
 
     #[test]
-    fn what_another_gateway_counts_is_read_under_its_name_and_does_not_make_room_first() {
+    fn labels_written_by_another_process_are_read_and_count_as_used() {
         let folder = folder();
-        let open = || StatisticsDb::open(folder.path(), 1 << 30).expect("it opens");
+        let open = || StatisticsDb::open(folder.path(), 1 << 30).expect("opened");
         let (mut one, mut other) = (open(), open());
-        let write = |book: &mut StatisticsDb, minute: u64, name: &str| {
-            let ledger = RequestRecorder::default();
+        let write = |db: &mut StatisticsDb, minute: u64, name: &str| {
+            let recorder = RequestRecorder::default();
             let app = Arc::new(ClientApp::new(name.to_owned(), 1));
-            ledger.record(decision(NOW_MS + minute * MINUTE_MS, &app, 1, CacheResult::Hit));
-            book.write(&[("home", &newest(&ledger))], NOW_MS + minute * MINUTE_MS).expect("it is written");
+            recorder.record(decision(NOW_MS + minute * MINUTE_MS, &app, 1, CacheResult::Hit));
+            db.write(&[("home", &newest(&recorder))], NOW_MS + minute * MINUTE_MS).expect("written");
         };
         for number in 0..99 {
             write(&mut one, number, &format!("app{number}"));
         }
         write(&mut other, 200, "new");
         write(&mut other, 201, "app0");
-        assert_eq!(by_name(&one, RowKind::App).get("new"), Some(&1), "before it writes anything itself");
+        assert_eq!(by_name(&one, RowKind::App).get("new"), Some(&1), "before its own next write");
         write(&mut one, 202, "newest");
-        let kept = by_name(&one, RowKind::App);
-        let told = ["new", "app0", "newest", "app1", "others"].map(|name| kept.get(name).copied());
-        assert_eq!(told, [Some(1), Some(2), Some(1), None, Some(1)], "{kept:?}");
+        let stored = by_name(&one, RowKind::App);
+        let counts = ["new", "app0", "newest", "app1", "others"].map(|name| stored.get(name).copied());
+        assert_eq!(counts, [Some(1), Some(2), Some(1), None, Some(1)], "{stored:?}");
         // A freed id goes to the next label.
         write(&mut other, 203, "newer");
         assert_eq!(by_name(&one, RowKind::App), by_name(&open(), RowKind::App));
     }
 
     #[test]
-    fn apps_that_were_never_let_in_are_one_in_the_book() {
-        let (apps, ledger) = (ClientApps::default(), RequestRecorder::default());
+    fn apps_that_were_never_authorised_share_one_label() {
+        let (apps, recorder) = (ClientApps::default(), RequestRecorder::default());
         let of = |name: String| {
-            let named = Credential { product: Some(name), ..Credential::default() };
-            apps.get_or_insert(&named, &HeaderMap::new(), false, NOW_MS)
+            let credential = Credential { product: Some(name), ..Credential::default() };
+            apps.get_or_insert(&credential, &HeaderMap::new(), false, NOW_MS)
         };
         let kometa = of("Kometa".to_owned());
         for number in 0..1_000 {
-            ledger.record(decision(NOW_MS, &of(format!("app{number}")), 1, CacheResult::Refused));
+            recorder.record(decision(NOW_MS, &of(format!("app{number}")), 1, CacheResult::Refused));
         }
-        ledger.record(decision(NOW_MS, &kometa, 1, CacheResult::Loaded));
+        recorder.record(decision(NOW_MS, &kometa, 1, CacheResult::Loaded));
         apps.mark_authorized(&kometa, None);
-        let mut book = StatisticsDb::in_memory(1 << 30).expect("it can be had");
-        book.write(&[("home", &newest(&ledger))], NOW_MS).expect("it is written");
-        let told = by_name(&book, RowKind::App);
-        assert_eq!(told.into_iter().collect::<Vec<_>>(), [("Kometa".into(), 1), ("strangers".into(), 1_000)]);
+        let mut db = StatisticsDb::in_memory(1 << 30).expect("a database in memory");
+        db.write(&[("home", &newest(&recorder))], NOW_MS).expect("written");
+        let counts = by_name(&db, RowKind::App);
+        assert_eq!(counts.into_iter().collect::<Vec<_>>(), [("Kometa".into(), 1), ("strangers".into(), 1_000)]);
     }
 }

@@ -101,7 +101,7 @@ pub async fn run_writer(statistics: Arc<Statistics>, stop: CancellationToken) {
             () = statistics.clock.sleep(statistics.write_every) => {}
         }
         if let Err(reason) = statistics.flush_scope(FlushScope::Due).await {
-            tracing::debug!(reason, "statistics wait to be written");
+            tracing::debug!(reason, "statistics could not be written yet");
         }
     }
 }
@@ -125,28 +125,28 @@ impl Statistics {
         (servers, clock): (Vec<Arc<Server>>, Clock),
         warnings: Arc<Warnings>,
     ) -> Self {
-        let shelf = LazyDb::new(Some(dir.to_owned()), settings.max_bytes, warnings);
-        let statistics = Self { write_every: settings.write_every, ..Self::with_db(shelf, servers, clock) };
-        if let Err(failing) = statistics.restore(&mut statistics.db.lock()) {
-            tracing::warn!(reason = failing.message, "the statistics of before cannot be read yet");
+        let handle = LazyDb::new(Some(dir.to_owned()), settings.max_bytes, warnings);
+        let statistics = Self { write_every: settings.write_every, ..Self::with_db(handle, servers, clock) };
+        if let Err(error) = statistics.restore(&mut statistics.db.lock()) {
+            tracing::warn!(reason = error.message, "stored statistics cannot be read yet");
         }
         statistics
     }
 
     /// Statistics of these servers, in memory only.
     pub fn new(servers: Vec<Arc<Server>>, clock: Clock) -> Self {
-        let usual = greenroom_config::StatisticsSettings::default();
-        Self::with_db(LazyDb::new(None, usual.max_bytes, Arc::default()), servers, clock)
+        let defaults = greenroom_config::StatisticsSettings::default();
+        Self::with_db(LazyDb::new(None, defaults.max_bytes, Arc::default()), servers, clock)
     }
 
-    fn with_db(shelf: LazyDb, servers: Vec<Arc<Server>>, clock: Clock) -> Self {
+    fn with_db(handle: LazyDb, servers: Vec<Arc<Server>>, clock: Clock) -> Self {
         let write_every = greenroom_config::StatisticsSettings::default().write_every;
         Self {
             servers,
             clock,
             zone: system_zone(),
             write_every,
-            db: Mutex::new(shelf),
+            db: Mutex::new(handle),
             lane: FileWorkQueue::default(),
             dropped: AtomicU64::default(),
             last_flush: Mutex::default(),
@@ -154,22 +154,22 @@ impl Statistics {
     }
 
     /// Restores stored counts of earlier processes, all or none, once.
-    fn restore(&self, shelf: &mut LazyDb) -> Result<(), StateError> {
-        if shelf.is_restored {
+    fn restore(&self, handle: &mut LazyDb) -> Result<(), StateError> {
+        if handle.is_restored {
             return Ok(());
         }
-        let book = shelf.db()?;
+        let db = handle.db()?;
         let now_ms = self.clock.now_ms();
-        let is_enabled = book.setting(SPOT_CHECKS)?;
-        let kept = self.servers.iter().map(|server| book.points(server.name(), now_ms));
-        let kept: Vec<TimeSeries> = kept.collect::<Result<_, _>>()?;
-        for (server, points) in self.servers.iter().zip(kept) {
+        let is_enabled = db.setting(SPOT_CHECKS)?;
+        let stored = self.servers.iter().map(|server| db.points(server.name(), now_ms));
+        let stored: Vec<TimeSeries> = stored.collect::<Result<_, _>>()?;
+        for (server, points) in self.servers.iter().zip(stored) {
             server.recorders.requests.restore(points);
             if let Some(is_enabled) = is_enabled {
                 server.recorders.spot_checks.enable(is_enabled != 0);
             }
         }
-        shelf.is_restored = true;
+        handle.is_restored = true;
         Ok(())
     }
 
@@ -181,13 +181,13 @@ impl Statistics {
         self.flush_scope(FlushScope::All).await
     }
 
-    async fn flush_scope(self: &Arc<Self>, which: FlushScope) -> Result<String, String> {
+    async fn flush_scope(self: &Arc<Self>, scope: FlushScope) -> Result<String, String> {
         let own = Arc::clone(self);
-        let began_ms = self.clock.now_ms();
-        let written = self.lane.run(move || own.write(which)).await;
-        let outcome = written.unwrap_or_else(|undone| Err(undone.to_string()));
+        let started_ms = self.clock.now_ms();
+        let written = self.lane.run(move || own.write(scope)).await;
+        let outcome = written.unwrap_or_else(|error| Err(error.to_string()));
         let ended_ms = self.clock.now_ms();
-        *self.last_flush.lock() = Some(StatisticsFlush { started_ms: began_ms, ended_ms, outcome: outcome.clone() });
+        *self.last_flush.lock() = Some(StatisticsFlush { started_ms, ended_ms, outcome: outcome.clone() });
         outcome
     }
 
@@ -206,36 +206,36 @@ impl Statistics {
     }
 
     /// The same, on this thread.
-    fn write(&self, which: FlushScope) -> Result<String, String> {
-        let mut shelf = self.db.lock();
+    fn write(&self, scope: FlushScope) -> Result<String, String> {
+        let mut handle = self.db.lock();
         let now_ms = self.clock.now_ms();
-        self.collect_external(&mut shelf, now_ms);
+        self.collect_external(&mut handle, now_ms);
         // Before this process's first write, or its counts would be restored twice.
-        if let Err(failing) = self.restore(&mut shelf) {
-            shelf.close_after_error(&failing);
-            return Err(failing.message);
+        if let Err(error) = self.restore(&mut handle) {
+            handle.close_after_error(&error);
+            return Err(error.message);
         }
-        let mut taken: Vec<_> =
+        let mut drained: Vec<_> =
             self.servers.iter().map(|server| (Arc::clone(server), server.recorders.requests.drain_buckets())).collect();
         let before_ms = now_ms.saturating_add(self.write_every_ms()).saturating_sub(OWN_WAITS_MS);
-        if which == FlushScope::Due && taken.iter().all(|(_, pages)| may_wait(pages, before_ms)) {
-            for (server, pages) in taken.drain(..) {
-                server.recorders.requests.requeue(pages);
+        if scope == FlushScope::Due && drained.iter().all(|(_, buckets)| may_wait(buckets, before_ms)) {
+            for (server, buckets) in drained.drain(..) {
+                server.recorders.requests.requeue(buckets);
             }
         }
-        match shelf.write(&taken, now_ms) {
+        match handle.write(&drained, now_ms) {
             Ok(rows) => Ok(format!("{rows} rows were written.")),
-            Err(failing) => {
-                for (server, pages) in taken {
-                    server.recorders.requests.requeue(pages);
+            Err(error) => {
+                for (server, buckets) in drained {
+                    server.recorders.requests.requeue(buckets);
                 }
-                Err(failing.message)
+                Err(error.message)
             }
         }
     }
 
     /// Collects counts from elsewhere: own requests, and useful and useless refreshes.
-    fn collect_external(&self, shelf: &mut LazyDb, now_ms: u64) {
+    fn collect_external(&self, handle: &mut LazyDb, now_ms: u64) {
         for server in &self.servers {
             server.record_own_requests(now_ms);
         }
@@ -244,14 +244,19 @@ impl Statistics {
             let useful = class.refreshes_useful + class.warm_useful + class.prefetch_useful;
             let useless = class.refreshes_useless + class.warm_useless + class.prefetch_useless;
             let server = self.servers.iter().find(|server| server.name() == class.namespace);
-            let (Some(server), Some(of)) = (server, Class::parse(class.class)) else { continue };
-            let before = shelf.refreshes.insert((class.namespace, class.class), (useful, useless));
+            let (Some(server), Some(parsed)) = (server, Class::parse(class.class)) else { continue };
+            let before = handle.refreshes.insert((class.namespace, class.class), (useful, useless));
             let (useful_before, useless_before) = before.unwrap_or_default();
-            let ledger = &server.recorders.requests;
-            let subject = RequestCategory::Read(of);
-            ledger.record_count(subject, RequestCounter::RefreshesUseful, useful.saturating_sub(useful_before), now_ms);
-            ledger.record_count(
-                subject,
+            let recorder = &server.recorders.requests;
+            let category = RequestCategory::Read(parsed);
+            recorder.record_count(
+                category,
+                RequestCounter::RefreshesUseful,
+                useful.saturating_sub(useful_before),
+                now_ms,
+            );
+            recorder.record_count(
+                category,
                 RequestCounter::RefreshesUseless,
                 useless.saturating_sub(useless_before),
                 now_ms,
@@ -265,9 +270,9 @@ impl Statistics {
     /// If it cannot be stored; nothing has changed then.
     pub async fn enable_spot_checks(self: &Arc<Self>, is_enabled: bool) -> Result<(), String> {
         let own = Arc::clone(self);
-        let choose = move || own.db.lock().db()?.set_setting(SPOT_CHECKS, i64::from(is_enabled));
-        let chosen = self.lane.run(choose).await;
-        chosen.map_err(|undone| undone.to_string())?.map_err(|failing: StateError| failing.message)?;
+        let store = move || own.db.lock().db()?.set_setting(SPOT_CHECKS, i64::from(is_enabled));
+        let result = self.lane.run(store).await;
+        result.map_err(|error| error.to_string())?.map_err(|error: StateError| error.message)?;
         self.servers.iter().for_each(|server| server.recorders.spot_checks.enable(is_enabled));
         Ok(())
     }
@@ -303,12 +308,12 @@ impl Statistics {
 
     /// Rows deleted before the end of their retention, and minutes merged because too many waited.
     pub fn dropped(&self) -> u64 {
-        let folded: u64 = self.servers.iter().map(|server| server.recorders.requests.merged()).sum();
+        let merged: u64 = self.servers.iter().map(|server| server.recorders.requests.merged()).sum();
         // A write may be waiting for the disk: then the last known number is used.
-        if let Some(shelf) = self.db.try_lock() {
-            self.dropped.store(shelf.dropped(), Ordering::Relaxed);
+        if let Some(handle) = self.db.try_lock() {
+            self.dropped.store(handle.dropped(), Ordering::Relaxed);
         }
-        self.dropped.load(Ordering::Relaxed) + folded
+        self.dropped.load(Ordering::Relaxed) + merged
     }
 
     /// Summary since midnight, of one server or of all.
@@ -339,22 +344,22 @@ impl Statistics {
         &'a self,
         filter: &'a DecisionFilter,
         after: u64,
-        most: usize,
+        limit: usize,
     ) -> Vec<(&'a str, NumberedDecision)> {
-        let is_meant = |decision: &Decision| {
+        let matches_filter = |decision: &Decision| {
             filter.class.as_deref().is_none_or(|class| class == decision.category.name())
                 && filter.app.as_deref().is_none_or(|app| app == decision.app.name)
         };
-        let mut told: Vec<_> = self
+        let mut decisions: Vec<_> = self
             .selected(filter.server.as_deref())
             .flat_map(|server| {
-                let told = server.recorders.requests.decisions(after, most, is_meant).into_iter();
-                told.map(|told| (server.name(), told))
+                let of_server = server.recorders.requests.decisions(after, limit, matches_filter).into_iter();
+                of_server.map(|decision| (server.name(), decision))
             })
             .collect();
-        told.sort_by_key(|(_, told)| std::cmp::Reverse(told.number));
-        told.truncate(most);
-        told
+        decisions.sort_by_key(|(_, decision)| std::cmp::Reverse(decision.number));
+        decisions.truncate(limit);
+        decisions
     }
 
     fn selected<'a>(&'a self, only: Option<&'a str>) -> impl Iterator<Item = &'a Arc<Server>> {
@@ -363,6 +368,6 @@ impl Statistics {
 }
 
 /// Whether these buckets hold own requests only, and none is older than this moment.
-fn may_wait(pages: &[Arc<MinuteBucket>], before_ms: u64) -> bool {
-    pages.iter().all(|page| page.is_own_only() && page.minute_ms > before_ms)
+fn may_wait(buckets: &[Arc<MinuteBucket>], before_ms: u64) -> bool {
+    buckets.iter().all(|bucket| bucket.is_own_only() && bucket.minute_ms > before_ms)
 }

@@ -31,8 +31,8 @@ impl Statistics {
         span: TimeSpan,
     ) -> Result<StatisticsTable, String> {
         let own = Arc::clone(self);
-        let read = move || own.read(grouping, only.as_deref(), span).map_err(|failing| failing.message);
-        self.lane.run(read).await.map_err(|undone| undone.to_string())?
+        let read = move || own.read(grouping, only.as_deref(), span).map_err(|error| error.message);
+        self.lane.run(read).await.map_err(|error| error.to_string())?
     }
 
     fn read(
@@ -41,17 +41,17 @@ impl Statistics {
         only: Option<&str>,
         span: TimeSpan,
     ) -> Result<StatisticsTable, StateError> {
-        let mut shelf = self.db.lock();
+        let mut handle = self.db.lock();
         let now_ms = self.clock.now_ms();
-        self.collect_external(&mut shelf, now_ms);
+        self.collect_external(&mut handle, now_ms);
         let range = span.rows(now_ms);
-        let own_rows = self.gather(&mut shelf, RowKind::Own, only, &range)?;
-        let mut rows = self.gather(&mut shelf, grouping.row_kind(), only, &range)?;
+        let own_rows = self.collect(&mut handle, RowKind::Own, only, &range)?;
+        let mut rows = self.collect(&mut handle, grouping.row_kind(), only, &range)?;
         if grouping == StatisticsGrouping::Server {
             for row in &mut rows {
                 row.name.clone_from(&row.server);
             }
-            rows = together(rows);
+            rows = merge_by_name(rows);
         }
         let mut own = RequestCounts::default();
         for row in &own_rows {
@@ -77,32 +77,32 @@ impl Statistics {
         let own = Arc::clone(self);
         let read = move || {
             let range = span.rows(own.clock.now_ms());
-            own.gather(&mut own.db.lock(), RowKind::Class, None, &range)
+            own.collect(&mut own.db.lock(), RowKind::Class, None, &range)
         };
         let rows = self.lane.run(read).await;
-        rows.map_err(|undone| undone.to_string())?.map_err(|failing| failing.message)
+        rows.map_err(|error| error.to_string())?.map_err(|error| error.message)
     }
 
     /// Stored and pending counts of a range.
-    fn gather(
+    fn collect(
         &self,
-        shelf: &mut LazyDb,
+        handle: &mut LazyDb,
         by: RowKind,
         only: Option<&str>,
         range: &TimeRange,
     ) -> Result<Vec<StatisticsDbRow>, StateError> {
-        let mut rows = shelf.db()?.rows(only, by, range)?;
+        let mut rows = handle.db()?.rows(only, by, range)?;
         for server in self.selected(only) {
-            let is_meant = |page: &Arc<MinuteBucket>| page.minute_ms >= range.since_ms;
-            for page in server.recorders.requests.unwritten_buckets().iter().filter(|page| is_meant(page)) {
-                rows.extend(page.rows(by).into_iter().map(|(name, counts)| StatisticsDbRow {
+            let is_in_range = |bucket: &Arc<MinuteBucket>| bucket.minute_ms >= range.since_ms;
+            for bucket in server.recorders.requests.unwritten_buckets().iter().filter(|bucket| is_in_range(bucket)) {
+                rows.extend(bucket.rows(by).into_iter().map(|(name, counts)| StatisticsDbRow {
                     server: server.name().to_owned(),
                     name,
                     counts: counts.clone(),
                 }));
             }
         }
-        Ok(together(rows))
+        Ok(merge_by_name(rows))
     }
 
     /// Curve of requests, of one server or of all.
@@ -116,7 +116,7 @@ impl Statistics {
 }
 
 /// Merges rows with the same server and name.
-fn together(rows: Vec<StatisticsDbRow>) -> Vec<StatisticsDbRow> {
+fn merge_by_name(rows: Vec<StatisticsDbRow>) -> Vec<StatisticsDbRow> {
     let mut sums: BTreeMap<(String, String), RequestCounts> = BTreeMap::new();
     for row in rows {
         sums.entry((row.server, row.name)).or_default().merge(&row.counts);

@@ -117,7 +117,7 @@ pub struct Sums {
 impl Sums {
     /// Converts the counts.
     pub fn from_counts(counts: &RequestCounts) -> Self {
-        let misses = RequestCounter::MISSES.into_iter().map(|(word, count)| (word, counts.get(count)));
+        let misses = RequestCounter::MISSES.into_iter().map(|(name, count)| (name, counts.get(count)));
         Self {
             asked: counts.get(RequestCounter::Asked),
             hits: counts.get(RequestCounter::Hits),
@@ -182,7 +182,7 @@ impl StatisticsRow {
     pub fn from_row(row: StatisticsDbRow, grouping: StatisticsGrouping) -> Self {
         let counts = &row.counts;
         let age = |percent| counts.ages.percentile(percent).map(|age_ms| age_ms / 1000);
-        let latency = |percent| counts.latencies.percentile(percent).map(|took_us| took_us as f64 / 1000.0);
+        let latency = |percent| counts.latencies.percentile(percent).map(|elapsed_us| elapsed_us as f64 / 1000.0);
         Self {
             sums: Sums::from_counts(counts),
             age: AgeSummary { p50_s: age(50), p95_s: age(95), max_s: counts.oldest_ms / 1000 },
@@ -307,12 +307,12 @@ pub fn curve(points: &[SeriesPoint], (each_ms, since_ms): (u64, u64), now_ms: u6
     let mut sums: Vec<SeriesPoint> =
         (0..count).map(|step| SeriesPoint { at_ms: since_ms + step * each_ms, ..SeriesPoint::default() }).collect();
     for point in points {
-        let place = usize::try_from(point.at_ms.saturating_sub(since_ms) / each_ms).unwrap_or(usize::MAX);
-        if let Some(sum) = sums.get_mut(place) {
+        let index = usize::try_from(point.at_ms.saturating_sub(since_ms) / each_ms).unwrap_or(usize::MAX);
+        if let Some(sum) = sums.get_mut(index) {
             sum.add(point);
         }
     }
-    let shown = |point: SeriesPoint| CurvePoint {
+    let to_curve_point = |point: SeriesPoint| CurvePoint {
         at_ms: point.at_ms,
         asked: point.asked,
         reached: point.reached,
@@ -321,7 +321,7 @@ pub fn curve(points: &[SeriesPoint], (each_ms, since_ms): (u64, u64), now_ms: u6
         failed: point.failed,
         seconds_saved: point.saved_ms / 1000,
     };
-    Curve { step_s: each_ms / 1000, points: sums.into_iter().map(shown).collect() }
+    Curve { step_s: each_ms / 1000, points: sums.into_iter().map(to_curve_point).collect() }
 }
 
 #[cfg(test)]
@@ -329,7 +329,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_curve_has_a_point_for_every_step_and_adds_up_to_what_was_asked() {
+    fn a_curve_has_a_point_for_every_step_and_adds_up() {
         let now_ms = 1_000 * TimeStep::Day.ms() + 12_345_678;
         for span in [TimeSpan::Hour, TimeSpan::Day, TimeSpan::Week, TimeSpan::Month, TimeSpan::Year] {
             let (step, each_ms, since_ms) = span.curve(now_ms);
@@ -339,13 +339,13 @@ mod tests {
                 ..SeriesPoint::default()
             });
             let curve = curve(&points, (each_ms, since_ms), now_ms);
-            let asked: Vec<_> = curve.points.iter().map(|point| point.asked).collect();
-            assert_eq!((asked.first(), asked.last(), asked.iter().sum::<u64>()), (Some(&1), Some(&1), 2));
+            let counts: Vec<_> = curve.points.iter().map(|point| point.asked).collect();
+            assert_eq!((counts.first(), counts.last(), counts.iter().sum::<u64>()), (Some(&1), Some(&1), 2));
         }
     }
 
     #[test]
-    fn a_span_holds_now_and_is_as_long_as_it_says() {
+    fn a_span_contains_now_and_has_its_length() {
         let now_ms = 1_000 * TimeStep::Day.ms() + 12_345_678;
         let rows = TimeSpan::Day.rows(now_ms);
         assert!(rows.since_ms <= now_ms && now_ms < rows.until_ms);

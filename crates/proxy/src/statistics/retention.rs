@@ -7,7 +7,7 @@ use crate::record::time_series::DAY_MS;
 #[derive(Debug, Default)]
 pub(super) struct Retention {
     seen_ms: Option<u64>,
-    rest: Option<RetentionPause>,
+    pause: Option<RetentionPause>,
 }
 
 #[derive(Debug)]
@@ -22,11 +22,11 @@ impl Retention {
     pub(super) fn cutoff_ms(&mut self, now_ms: u64) -> u64 {
         let seen_ms = self.seen_ms.replace(now_ms).unwrap_or(now_ms);
         if now_ms > seen_ms + DAY_MS {
-            let at_ms = self.rest.as_ref().map_or(seen_ms, |rest| rest.at_ms);
-            self.rest = Some(RetentionPause { at_ms, until_ms: now_ms + DAY_MS });
+            let at_ms = self.pause.as_ref().map_or(seen_ms, |pause| pause.at_ms);
+            self.pause = Some(RetentionPause { at_ms, until_ms: now_ms + DAY_MS });
         }
-        self.rest = self.rest.take().filter(|rest| now_ms < rest.until_ms);
-        self.rest.as_ref().map_or(now_ms, |rest| rest.at_ms)
+        self.pause = self.pause.take().filter(|pause| now_ms < pause.until_ms);
+        self.pause.as_ref().map_or(now_ms, |pause| pause.at_ms)
     }
 }
 
@@ -37,15 +37,15 @@ mod tests {
     const NOW_MS: u64 = 20_000 * DAY_MS;
 
     #[test]
-    fn after_a_leap_nothing_gets_too_old_for_a_day() {
-        let mut aging = Retention::default();
-        let mut moment_ms = |now_ms| aging.cutoff_ms(now_ms);
-        assert_eq!(moment_ms(NOW_MS), NOW_MS);
-        assert_eq!(moment_ms(NOW_MS + DAY_MS), NOW_MS + DAY_MS, "a quiet day is no leap");
-        let (before_ms, leapt_ms) = (NOW_MS + DAY_MS, NOW_MS + 9 * DAY_MS);
-        assert_eq!(moment_ms(leapt_ms), before_ms);
-        assert_eq!(moment_ms(leapt_ms + DAY_MS - 1), before_ms);
-        assert_eq!(moment_ms(leapt_ms + 4 * DAY_MS), before_ms, "it leapt again");
-        assert_eq!(moment_ms(leapt_ms + 5 * DAY_MS), leapt_ms + 5 * DAY_MS);
+    fn after_a_clock_jump_the_cutoff_stays_for_a_day() {
+        let mut retention = Retention::default();
+        let mut cutoff_ms = |now_ms| retention.cutoff_ms(now_ms);
+        assert_eq!(cutoff_ms(NOW_MS), NOW_MS);
+        assert_eq!(cutoff_ms(NOW_MS + DAY_MS), NOW_MS + DAY_MS, "an idle day is no jump");
+        let (before_ms, after_ms) = (NOW_MS + DAY_MS, NOW_MS + 9 * DAY_MS);
+        assert_eq!(cutoff_ms(after_ms), before_ms);
+        assert_eq!(cutoff_ms(after_ms + DAY_MS - 1), before_ms);
+        assert_eq!(cutoff_ms(after_ms + 4 * DAY_MS), before_ms, "it jumped again");
+        assert_eq!(cutoff_ms(after_ms + 5 * DAY_MS), after_ms + 5 * DAY_MS);
     }
 }

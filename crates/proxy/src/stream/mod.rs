@@ -46,7 +46,7 @@ pub async fn pass(
                 invalidate::apply_token_rejection(request, response.status());
             }
             if let Some(connection) = connection.filter(|_| !is_event_stream(&response)) {
-                connection.passes(&request.server.limits.passing);
+                connection.set_passing(&request.server.limits.passing);
             }
             response::forwarded(open(request, response), reason.name())
         }

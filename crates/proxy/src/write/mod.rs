@@ -29,23 +29,23 @@ use greenroom_origin::scheduler::QueueRequest;
 use upload::{UploadHandle, UploadResult};
 
 /// Bytes of a write's response that are read before the client gets it; the rest is streamed.
-const MAX_ANSWER_BYTES: u64 = 1024 * 1024;
+const MAX_RESPONSE_BYTES: u64 = 1024 * 1024;
 
 /// Forwards a write and answers the client.
-pub async fn pass(visit: ProxyRequest, target: &str, parts: request::Parts, body: Incoming) -> Response<Body> {
-    if visit.server.origin.breaker.outage().is_some() {
-        return outage::stream(&visit, target, &parts.method);
+pub async fn pass(request: ProxyRequest, target: &str, parts: request::Parts, body: Incoming) -> Response<Body> {
+    if request.server.origin.breaker.outage().is_some() {
+        return outage::stream(&request, target, &parts.method);
     }
-    visit.server.counters.writes.fetch_add(1, Ordering::Relaxed);
+    request.server.counters.writes.fetch_add(1, Ordering::Relaxed);
     let head = RequestView { method: &parts.method, target, headers: &parts.headers, body: &[] };
-    let body_use = visit.server.origin.settings.kind.body_use(&head);
-    let received = match upload::receive(&visit, body_use, body).await {
+    let body_use = request.server.origin.settings.kind.body_use(&head);
+    let received = match upload::receive(&request, body_use, body).await {
         Ok(received) => received,
         Err(refused) => return *refused,
     };
-    let ask = RequestView { body: received.beginning(), ..head };
-    let account = visit.identity.account();
-    let write = match visit.server.origin.settings.kind.classify(&ask, account.as_deref()) {
+    let view = RequestView { body: received.beginning(), ..head };
+    let account = request.classified.identity.account();
+    let write = match request.server.origin.settings.kind.classify(&view, account.as_deref()) {
         Classification::Write(write) => *write,
         _ => Write {
             name: "unknown",
@@ -54,76 +54,76 @@ pub async fn pass(visit: ProxyRequest, target: &str, parts: request::Parts, body
             revokes: TokenRevocation::Nothing,
         },
     };
-    let (body, passing) = received.into_body();
-    let Ok(request) = rebuild(&visit, target, &parts, body) else {
-        return response::problem(&visit, StatusCode::BAD_REQUEST, "the request cannot be forwarded");
+    let (body, upload_handle) = received.into_body();
+    let Ok(upstream_request) = rebuild(&request, target, &parts, body) else {
+        return response::problem(&request, StatusCode::BAD_REQUEST, "the request cannot be forwarded");
     };
-    let (reply, replied) = oneshot::channel();
-    let owner = visit.clone();
-    visit.server.origin.tasks.spawn(async move {
+    let (reply_sender, reply_receiver) = oneshot::channel();
+    let owned_request = request.clone();
+    request.server.origin.tasks.spawn(async move {
         // The client may have disconnected; the write is completed all the same.
-        drop(reply.send(forward(&owner, write, request, passing).await));
+        let _ = reply_sender.send(forward(&owned_request, write, upstream_request, upload_handle).await);
     });
-    match replied.await {
+    match reply_receiver.await {
         Ok(response) => response,
-        Err(_) => response::problem(&visit, StatusCode::INTERNAL_SERVER_ERROR, "Greenroom failed; see its log"),
+        Err(_) => response::problem(&request, StatusCode::INTERNAL_SERVER_ERROR, "Greenroom failed; see its log"),
     }
 }
 
 /// Sends the write. Its invalidations are durable before the response.
 async fn forward(
-    visit: &ProxyRequest,
+    request: &ProxyRequest,
     write: Write,
-    request: Request<Body>,
-    passing: Option<UploadHandle>,
+    upstream_request: Request<Body>,
+    upload_handle: Option<UploadHandle>,
 ) -> Response<Body> {
-    let response = attempt(visit, write, request, passing).await;
-    visit.server.cache.flush_invalidations().await;
+    let response = send_once(request, write, upstream_request, upload_handle).await;
+    request.server.cache.flush_invalidations().await;
     // Revocations, as by a sign-out, must be durable.
-    if visit.identity.revocations().has_pending() {
-        visit.identity.revocations().flush().await;
+    if request.classified.identity.revocations().has_pending() {
+        request.classified.identity.revocations().flush().await;
     }
     response
 }
 
-async fn attempt(
-    visit: &ProxyRequest,
+async fn send_once(
+    request: &ProxyRequest,
     write: Write,
-    request: Request<Body>,
-    passing: Option<UploadHandle>,
+    upstream_request: Request<Body>,
+    upload_handle: Option<UploadHandle>,
 ) -> Response<Body> {
-    let server = &visit.server;
+    let server = &request.server;
     // A streamed body takes no permit while it arrives, because its client may be slow.
-    let _place = if passing.is_some() {
+    let _permit = if upload_handle.is_some() {
         None
     } else {
-        let Ok(place) = server.origin.queue.acquire(QueueRequest::write(&visit.app)).await else {
+        let Ok(permit) = server.origin.queue.acquire(QueueRequest::write(&request.classified.app)).await else {
             let message = "too many writes wait for the media server; this one was not sent";
-            return response::problem(visit, StatusCode::SERVICE_UNAVAILABLE, message);
+            return response::problem(request, StatusCode::SERVICE_UNAVAILABLE, message);
         };
-        Some(place)
+        Some(permit)
     };
     if !server.origin.breaker.allows_requests() {
-        return outage::refuse(visit, "the media server is down; this write was not sent");
+        return outage::refuse(request, "the media server is down; this write was not sent");
     }
-    visit.app.upstream_requests.fetch_add(1, Ordering::Relaxed);
-    access_log::record_reached(visit);
-    server.record_passed(stats::WRITES, &visit.app);
+    request.classified.app.upstream_requests.fetch_add(1, Ordering::Relaxed);
+    access_log::record_reached(request);
+    server.record_passed(stats::WRITES, &request.classified.app);
     let limit = server.origin.settings.load_timeout;
-    let limit = if passing.is_some() { limit + upload::BODY_TIMEOUT } else { limit };
-    let key = breaker::key_of(request.uri().path());
-    match server.origin.clock.timeout(limit, exchange(visit, request, key)).await {
+    let limit = if upload_handle.is_some() { limit + upload::BODY_TIMEOUT } else { limit };
+    let key = breaker::key_of(upstream_request.uri().path());
+    match server.origin.clock.timeout(limit, send_and_read(request, upstream_request, key)).await {
         Ok(Ok((response, status))) => {
-            apply_result(visit, &write, status);
+            apply_result(request, &write, status);
             response
         }
-        Ok(Err(error)) => unanswered(visit, &write, &error, passing.as_ref()),
+        Ok(Err(error)) => handle_upstream_error(request, &write, &error, upload_handle.as_ref()),
         Err(_) => {
             server.origin.record_timeout(key);
             server.origin.record_failure();
-            mark_unknown(visit, &write, passing.as_ref());
+            apply_unknown_outcome(request, &write, upload_handle.as_ref());
             response::problem(
-                visit,
+                request,
                 StatusCode::GATEWAY_TIMEOUT,
                 "the media server is slow; the write may have happened",
             )
@@ -132,124 +132,132 @@ async fn attempt(
 }
 
 /// Response if the server's is missing or unusable; invalidates what the write may have changed.
-fn unanswered(
-    visit: &ProxyRequest,
+fn handle_upstream_error(
+    request: &ProxyRequest,
     write: &Write,
     error: &UpstreamError,
-    passing: Option<&UploadHandle>,
+    upload_handle: Option<&UploadHandle>,
 ) -> Response<Body> {
-    let server = &visit.server;
+    let server = &request.server;
     if error.never_sent {
         server.origin.record_failure();
         tracing::info!(server = server.name(), write = write.name, reason = error.message, "write not sent");
-        return response::problem(visit, StatusCode::SERVICE_UNAVAILABLE, "the media server cannot be reached");
+        return response::problem(request, StatusCode::SERVICE_UNAVAILABLE, "the media server cannot be reached");
     }
-    mark_unknown(visit, write, passing);
+    apply_unknown_outcome(request, write, upload_handle);
     if error.stage == UpstreamErrorStage::Request
-        && let Some(end) = passing.and_then(UploadHandle::result)
+        && let Some(end) = upload_handle.and_then(UploadHandle::result)
     {
-        tracing::debug!(server = server.name(), write = write.name, ?end, "the body of a write was cut off");
-        return upload::interrupted_response(visit, end);
+        tracing::debug!(server = server.name(), write = write.name, ?end, "the body of a write ended early");
+        return upload::interrupted_response(request, end);
     }
     server.origin.record_failure();
     tracing::warn!(server = server.name(), write = write.name, reason = error.message, "outcome of a write unknown");
-    response::problem(visit, StatusCode::BAD_GATEWAY, "the media server broke off; the write may have happened")
+    response::problem(
+        request,
+        StatusCode::BAD_GATEWAY,
+        "the media server closed the connection; the write may have happened",
+    )
 }
 
 /// Invalidates after a write with unknown outcome. A partial body with a token that was never accepted is ignored:
 /// otherwise any client could invalidate everything by disconnecting midway.
-fn mark_unknown(visit: &ProxyRequest, write: &Write, passing: Option<&UploadHandle>) {
-    let is_partial = passing.is_some_and(|passing| passing.result() != Some(UploadResult::Whole));
-    if !is_partial || visit.identity.was_authorized() {
-        mark(visit, write, InvalidationSource::UnconfirmedWrite(&visit.identity));
+fn apply_unknown_outcome(request: &ProxyRequest, write: &Write, upload_handle: Option<&UploadHandle>) {
+    let is_partial = upload_handle.is_some_and(|upload_handle| upload_handle.result() != Some(UploadResult::Whole));
+    if !is_partial || request.classified.identity.was_authorized() {
+        apply_invalidations(request, write, InvalidationSource::UnconfirmedWrite(&request.classified.identity));
     }
 }
 
 /// Sends the write and reads the response (whole, unless very long), so that a client that has it knows the write is
 /// complete.
-async fn exchange(
-    visit: &ProxyRequest,
-    request: Request<Body>,
+async fn send_and_read(
+    request: &ProxyRequest,
+    upstream_request: Request<Body>,
     key: u64,
 ) -> Result<(Response<Body>, StatusCode), UpstreamError> {
-    let response = visit.server.origin.send(request, UpstreamRequestKind::Write, key).await?;
+    let response = request.server.origin.send(upstream_request, UpstreamRequestKind::Write, key).await?;
     let (mut parts, body) = response.into_parts();
     parts.headers = headers::for_client(&parts.headers);
     let status = parts.status;
-    let body = match collect(body, MAX_ANSWER_BYTES).await {
+    let body = match collect(body, MAX_RESPONSE_BYTES).await {
         CollectedBody::Whole(bytes) => bytes.into(),
         CollectedBody::TooLong(read, rest) => Body::Resumed { read, rest },
         CollectedBody::Broken(_) => {
-            return Err(UpstreamError::from_reason(&"the answer broke off"));
+            return Err(UpstreamError::from_reason(&"the response ended early"));
         }
     };
     Ok((Response::from_parts(parts, body), status))
 }
 
 /// Invalidates according to the response's status.
-fn apply_result(visit: &ProxyRequest, write: &Write, status: StatusCode) {
+fn apply_result(request: &ProxyRequest, write: &Write, status: StatusCode) {
     match status.as_u16() {
         200..=399 => {
-            visit.server.origin.record_success();
-            mark(visit, write, confirmed(visit, write));
-            forget(visit, write.revokes);
+            request.server.origin.record_success();
+            apply_invalidations(request, write, confirmed_source(request, write));
+            apply_revocation(request, write.revokes);
         }
-        401 | 498 => invalidate::apply_token_rejection(visit, status),
+        401 | 498 => invalidate::apply_token_rejection(request, status),
         400..=499 => {}
         _ => {
-            visit.server.origin.record_failure();
-            mark(visit, write, InvalidationSource::UnconfirmedWrite(&visit.identity));
+            request.server.origin.record_failure();
+            apply_invalidations(request, write, InvalidationSource::UnconfirmedWrite(&request.classified.identity));
         }
     }
 }
 
-fn confirmed<'a>(visit: &'a ProxyRequest, write: &Write) -> InvalidationSource<'a> {
+fn confirmed_source<'a>(request: &'a ProxyRequest, write: &Write) -> InvalidationSource<'a> {
     if write.throttled.is_some() {
-        InvalidationSource::PlaybackReport(&visit.identity)
+        InvalidationSource::PlaybackReport(&request.classified.identity)
     } else {
-        InvalidationSource::ConfirmedWrite(&visit.identity)
+        InvalidationSource::ConfirmedWrite(&request.classified.identity)
     }
 }
 
-fn mark(visit: &ProxyRequest, write: &Write, by: InvalidationSource<'_>) {
-    let server = &visit.server;
-    invalidate::apply(server, &write.invalidations, by);
-    if let Some(minutely) = &write.throttled
-        && server.invalidation.progress_throttle.is_due(&visit.identity, &minutely.item, server.origin.clock.now_ms())
+fn apply_invalidations(request: &ProxyRequest, write: &Write, source: InvalidationSource<'_>) {
+    let server = &request.server;
+    invalidate::apply(server, &write.invalidations, source);
+    if let Some(throttled) = &write.throttled
+        && server.invalidation.progress_throttle.is_due(
+            &request.classified.identity,
+            &throttled.item,
+            server.origin.clock.now_ms(),
+        )
     {
-        invalidate::apply(server, &minutely.invalidations, by);
+        invalidate::apply(server, &throttled.invalidations, source);
     }
 }
 
-fn forget(visit: &ProxyRequest, forgets: TokenRevocation) {
-    match forgets {
+fn apply_revocation(request: &ProxyRequest, revocation: TokenRevocation) {
+    match revocation {
         TokenRevocation::Nothing => {}
-        TokenRevocation::Caller if visit.identity.is_anonymous() => {}
+        TokenRevocation::Caller if request.classified.identity.is_anonymous() => {}
         TokenRevocation::Caller => {
-            visit.identity.refuse();
-            visit.server.purge_partition(&visit.identity);
+            request.classified.identity.refuse();
+            request.server.purge_partition(&request.classified.identity);
         }
         TokenRevocation::Everyone => {
-            visit.server.identities.refuse_all();
-            invalidate::purge_all_identities(&visit.server);
+            request.server.identities.refuse_all();
+            invalidate::purge_all_identities(&request.server);
         }
     }
 }
 
 /// The upstream request: same target, same end-to-end headers, new framing.
 fn rebuild(
-    visit: &ProxyRequest,
+    request: &ProxyRequest,
     target: &str,
     parts: &request::Parts,
     body: Body,
 ) -> Result<Request<Body>, http::Error> {
     // An empty body is declared, because some servers wait for one otherwise.
     let is_empty = body.is_end_stream();
-    let mut request = Request::builder().method(parts.method.clone()).uri(visit.uri(target)?).body(body)?;
-    *request.headers_mut() = forward::headers_for_server(visit, &parts.headers);
-    request.headers_mut().insert(http::header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    let mut upstream_request = Request::builder().method(parts.method.clone()).uri(request.uri(target)?).body(body)?;
+    *upstream_request.headers_mut() = forward::headers_for_server(request, &parts.headers);
+    upstream_request.headers_mut().insert(http::header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     if is_empty && matches!(parts.method, Method::POST | Method::PUT | Method::PATCH) {
-        request.headers_mut().insert(http::header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+        upstream_request.headers_mut().insert(http::header::CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
-    Ok(request)
+    Ok(upstream_request)
 }

@@ -58,8 +58,8 @@ impl ReceivedBody {
         match self {
             Self::Whole(bytes) => (bytes.into(), None),
             Self::Streamed(upload) => {
-                let passing = UploadHandle(Arc::clone(&upload.ended));
-                (Body::Boxed(UnsyncBoxBody::new(*upload)), Some(passing))
+                let handle = UploadHandle(Arc::clone(&upload.result));
+                (Body::Boxed(UnsyncBoxBody::new(*upload)), Some(handle))
             }
         }
     }
@@ -96,81 +96,81 @@ enum UploadError {
     TooSlow,
     TooLong,
     TooLongUnproven,
-    NoRoom(ByteBudgetError),
+    OverBudget(ByteBudgetError),
     LimitReached(LimitKind),
 }
 
 /// Receives a write's body. The error is the response to the client.
 pub async fn receive(
-    visit: &ProxyRequest,
+    request: &ProxyRequest,
     body_use: BodyUse,
     body: Incoming,
 ) -> Result<ReceivedBody, Box<Response<Body>>> {
-    let received = visit.server.origin.clock.timeout(BODY_TIMEOUT, read(visit, body_use, body)).await;
-    received.unwrap_or(Err(UploadError::TooSlow)).map_err(|refusal| Box::new(refuse(visit, refusal)))
+    let received = request.server.origin.clock.timeout(BODY_TIMEOUT, read(request, body_use, body)).await;
+    received.unwrap_or(Err(UploadError::TooSlow)).map_err(|refusal| Box::new(refuse(request, refusal)))
 }
 
 /// Response to a client whose streamed body did not complete.
-pub fn interrupted_response(visit: &ProxyRequest, end: UploadResult) -> Response<Body> {
-    let refusal = match end {
+pub fn interrupted_response(request: &ProxyRequest, result: UploadResult) -> Response<Body> {
+    let refusal = match result {
         UploadResult::Whole | UploadResult::Broken => UploadError::Broken,
         UploadResult::TooLong => UploadError::TooLong,
         UploadResult::TooSlow => UploadError::TooSlow,
     };
-    refuse(visit, refusal)
+    refuse(request, refusal)
 }
 
-async fn read(visit: &ProxyRequest, body_use: BodyUse, mut body: Incoming) -> Result<ReceivedBody, UploadError> {
-    let (server, is_proven) = (&visit.server, visit.identity.was_authorized());
+async fn read(request: &ProxyRequest, body_use: BodyUse, mut body: Incoming) -> Result<ReceivedBody, UploadError> {
+    let (server, is_proven) = (&request.server, request.classified.identity.was_authorized());
     let lengths = server.origin.settings.listener_limits.bodies.lengths;
-    let began_us = server.origin.clock.now_us();
+    let started_us = server.origin.clock.now_us();
     let mut facts = BodyFacts { declared: body.size_hint().exact(), arrived: 0, body_use, is_proven };
-    let mut gathered = BodyBuffer {
-        reservation: server.limits.bodies.reserve(client_ip::client_network(visit.client), is_proven),
+    let mut buffer = BodyBuffer {
+        reservation: server.limits.bodies.reserve(client_ip::client_network(request.client), is_proven),
         bytes: Vec::new(),
-        room: 0,
+        reserved: 0,
     };
-    let pass_on = |read, arrived, rest| {
+    let start_upload = |read, arrived, rest| {
         let left = lengths.longest.saturating_sub(arrived);
-        let patience = BODY_TIMEOUT.saturating_sub(server.origin.clock.since(began_us));
-        let seats = acquire_permits(visit, is_proven).map_err(UploadError::LimitReached)?;
+        let time_left = BODY_TIMEOUT.saturating_sub(server.origin.clock.since(started_us));
+        let permits = acquire_permits(request, is_proven).map_err(UploadError::LimitReached)?;
         Ok(ReceivedBody::Streamed(Box::new(Upload::new(
             server.origin.clock.clone(),
             (read, rest),
-            (left, patience),
-            seats,
+            (left, time_left),
+            permits,
         ))))
     };
     loop {
-        let wanted = match plan(facts, lengths) {
+        let needed = match plan(facts, lengths) {
             BodyPlan::Nothing => return Ok(ReceivedBody::Whole(Bytes::new())),
             BodyPlan::TooLong => return Err(UploadError::TooLong),
             BodyPlan::TooLongUnproven => return Err(UploadError::TooLongUnproven),
             BodyPlan::Whole => facts.declared.unwrap_or(0),
-            BodyPlan::Streamed if body_use == BodyUse::Read && gathered.bytes.len() < MAX_BODY_READ => {
+            BodyPlan::Streamed if body_use == BodyUse::Read && buffer.bytes.len() < MAX_BODY_READ => {
                 facts.declared.unwrap_or(0).min(MAX_BODY_READ as u64)
             }
-            BodyPlan::Streamed => return pass_on(gathered.parts(), facts.arrived, body),
+            BodyPlan::Streamed => return start_upload(buffer.parts(), facts.arrived, body),
         };
         // The declared length is reserved at once, so that a body that does not fit is rejected before it is sent.
-        match gathered.make_room(wanted) {
+        match buffer.reserve(needed) {
             Ok(()) => {}
-            Err(_) if body_use == BodyUse::Unread => return pass_on(gathered.parts(), facts.arrived, body),
-            Err(exhausted) => return Err(UploadError::NoRoom(exhausted)),
+            Err(_) if body_use == BodyUse::Unread => return start_upload(buffer.parts(), facts.arrived, body),
+            Err(exhausted) => return Err(UploadError::OverBudget(exhausted)),
         }
-        let Some(frame) = body.frame().await else { return Ok(ReceivedBody::Whole(gathered.whole())) };
+        let Some(frame) = body.frame().await else { return Ok(ReceivedBody::Whole(buffer.whole())) };
         let Ok(data) = frame.map_err(|_| UploadError::Broken)?.into_data() else { continue };
         facts.arrived += data.len() as u64;
         let is_declared = facts.declared.is_some();
-        let room = if is_declared { facts.arrived } else { facts.arrived.next_multiple_of(STEP_BYTES) };
-        match gathered.make_room(room) {
-            Ok(()) => gathered.bytes.extend_from_slice(&data),
+        let capacity = if is_declared { facts.arrived } else { facts.arrived.next_multiple_of(STEP_BYTES) };
+        match buffer.reserve(capacity) {
+            Ok(()) => buffer.bytes.extend_from_slice(&data),
             Err(_) if body_use == BodyUse::Unread => {
-                let mut parts = gathered.parts();
+                let mut parts = buffer.parts();
                 parts.push_back(data);
-                return pass_on(parts, facts.arrived, body);
+                return start_upload(parts, facts.arrived, body);
             }
-            Err(exhausted) => return Err(UploadError::NoRoom(exhausted)),
+            Err(exhausted) => return Err(UploadError::OverBudget(exhausted)),
         }
     }
 }
@@ -179,14 +179,14 @@ async fn read(visit: &ProxyRequest, body_use: BodyUse, mut body: Incoming) -> Re
 struct BodyBuffer {
     reservation: ByteReservation,
     bytes: Vec<u8>,
-    room: u64,
+    reserved: u64,
 }
 
 impl BodyBuffer {
-    fn make_room(&mut self, bytes: u64) -> Result<(), ByteBudgetError> {
-        if let Some(more) = bytes.checked_sub(self.room).filter(|more| *more > 0) {
+    fn reserve(&mut self, bytes: u64) -> Result<(), ByteBudgetError> {
+        if let Some(more) = bytes.checked_sub(self.reserved).filter(|more| *more > 0) {
             self.reservation.grow(more)?;
-            self.room = bytes;
+            self.reserved = bytes;
             let free = usize::try_from(bytes).unwrap_or(0).saturating_sub(self.bytes.len());
             self.bytes.reserve_exact(free);
         }
@@ -205,27 +205,28 @@ impl BodyBuffer {
 /// Permits of an upload: one among all, and one among tokens that were never accepted, if it has such a token.
 type UploadPermits = (ConcurrencyPermit<IpAddr>, Option<ConcurrencyPermit<IpAddr>>);
 
-fn acquire_permits(visit: &ProxyRequest, is_proven: bool) -> Result<UploadPermits, LimitKind> {
-    let server = &visit.server;
+fn acquire_permits(request: &ProxyRequest, is_proven: bool) -> Result<UploadPermits, LimitKind> {
+    let server = &request.server;
     let unproven = (!is_proven).then(|| server.limits.unproven_uploads.try_acquire(None)).transpose();
     let unproven = unproven.map_err(|_| LimitKind::UploadsUnproven)?;
-    let seat =
-        server.limits.uploads.try_acquire(Some(client_ip::client_network(visit.client))).map_err(
-            |full| match full {
-                ConcurrencyLimitError::Total => LimitKind::Uploads,
-                ConcurrencyLimitError::PerClient => LimitKind::UploadsPerPeer,
-            },
-        )?;
-    Ok((seat, unproven))
+    let permit = server.limits.uploads.try_acquire(Some(client_ip::client_network(request.client))).map_err(
+        |full| match full {
+            ConcurrencyLimitError::Total => LimitKind::Uploads,
+            ConcurrencyLimitError::PerClient => LimitKind::UploadsPerPeer,
+        },
+    )?;
+    Ok((permit, unproven))
 }
 
-fn refuse(visit: &ProxyRequest, refusal: UploadError) -> Response<Body> {
+fn refuse(request: &ProxyRequest, refusal: UploadError) -> Response<Body> {
     let busy = StatusCode::SERVICE_UNAVAILABLE;
-    let (bound, status, message) = match refusal {
+    let (limit, status, message) = match refusal {
         UploadError::Broken => {
-            return response::problem(visit, StatusCode::BAD_REQUEST, "the body broke off");
+            return response::problem(request, StatusCode::BAD_REQUEST, "the request body ended early");
         }
-        UploadError::TooSlow => (LimitKind::SlowBody, StatusCode::REQUEST_TIMEOUT, "the body came too slowly"),
+        UploadError::TooSlow => {
+            (LimitKind::SlowBody, StatusCode::REQUEST_TIMEOUT, "the request body arrived too slowly")
+        }
         UploadError::TooLong => (
             LimitKind::BodyLength,
             StatusCode::PAYLOAD_TOO_LARGE,
@@ -236,12 +237,14 @@ fn refuse(visit: &ProxyRequest, refusal: UploadError) -> Response<Body> {
             StatusCode::PAYLOAD_TOO_LARGE,
             "the body is too long for a token that the server has not accepted yet; read something first",
         ),
-        UploadError::NoRoom(exhausted) => (exhausted.limit_kind(), busy, "too many request bodies are held in memory"),
-        UploadError::LimitReached(bound) => (bound, busy, "too many long request bodies are under way"),
+        UploadError::OverBudget(exhausted) => {
+            (exhausted.limit_kind(), busy, "too many request bodies are held in memory")
+        }
+        UploadError::LimitReached(limit) => (limit, busy, "too many long request bodies are being received"),
     };
-    visit.server.limits.counters.record(bound);
-    tracing::debug!(server = visit.server.name(), bound = bound.name(), "the body of a write was refused");
-    response::problem(visit, status, message)
+    request.server.limits.counters.record(limit);
+    tracing::debug!(server = request.server.name(), limit = limit.name(), "the body of a write was rejected");
+    response::problem(request, status, message)
 }
 
 /// A streamed body. If the client disconnects, is too slow or sends too much, it ends in an error, never early, so that
@@ -252,13 +255,13 @@ pub struct Upload {
     /// Bytes that may still arrive.
     left: u64,
     deadline: Pin<Box<dyn Future<Output = ()> + Send>>,
-    ended: Arc<OnceLock<UploadResult>>,
+    result: Arc<OnceLock<UploadResult>>,
     _permits: UploadPermits,
 }
 
 impl fmt::Debug for Upload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Upload").field("ended", &self.ended.get()).finish_non_exhaustive()
+        f.debug_struct("Upload").field("result", &self.result.get()).finish_non_exhaustive()
     }
 }
 
@@ -266,21 +269,21 @@ impl Upload {
     fn new(
         clock: Clock,
         (read, rest): (VecDeque<Bytes>, Incoming),
-        (left, patience): (u64, Duration),
-        seats: UploadPermits,
+        (left, time_left): (u64, Duration),
+        permits: UploadPermits,
     ) -> Self {
-        let deadline = Box::pin(async move { clock.sleep(patience).await });
-        Self { read, rest, left, deadline, ended: Arc::default(), _permits: seats }
+        let deadline = Box::pin(async move { clock.sleep(time_left).await });
+        Self { read, rest, left, deadline, result: Arc::default(), _permits: permits }
     }
 
-    fn stop(&self, end: UploadResult) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        self.record_result(end);
+    fn stop(&self, result: UploadResult) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        self.record_result(result);
         stopped()
     }
 
-    fn record_result(&self, end: UploadResult) {
-        // The first end counts.
-        let _ = self.ended.set(end);
+    fn record_result(&self, result: UploadResult) {
+        // The first result counts.
+        let _ = self.result.set(result);
     }
 }
 
@@ -296,7 +299,7 @@ impl HttpBody for Upload {
             return Poll::Ready(Some(Ok(Frame::data(bytes))));
         }
         loop {
-            match self.ended.get() {
+            match self.result.get() {
                 None => {}
                 Some(UploadResult::Whole) => return Poll::Ready(None),
                 Some(UploadResult::Broken | UploadResult::TooLong | UploadResult::TooSlow) => {

@@ -9,7 +9,7 @@ use super::DashboardFixture;
 use crate::fixture::waiting::long_moment;
 
 #[tokio::test(start_paused = true)]
-async fn the_figures_are_what_the_server_has_and_nobody_who_looks_causes_a_request() {
+async fn the_figures_match_the_server_and_reading_them_causes_no_request() {
     let house = DashboardFixture::plex().await;
     let is_counted =
         |said: &Value| ["films", "episodes", "tracks"].iter().all(|name| said["libraries"][name].as_u64() > Some(0));
@@ -60,7 +60,7 @@ async fn the_picture_of_what_plays_is_a_link_that_needs_no_token() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_picture_for_our_own_page_is_asked_for_once_by_however_many_and_is_there_while_the_server_is_down() {
+async fn an_image_of_the_page_is_loaded_once_for_all_readers_and_served_during_an_outage() {
     let house = DashboardFixture::plex().await;
     let is_playing = |said: &Value| said["sessions"]["active"] == 1;
     let said = house.until("/api/v1/dashboard", |answer| is_playing(&answer.json())).await.json();
@@ -111,7 +111,7 @@ async fn the_summary_is_flat_and_short_and_there_while_the_server_is_down() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_a_server_that_was_never_heard_nothing_is_known_and_nothing_is_nought() {
+async fn the_figures_of_a_server_never_reached_are_null_and_not_zero() {
     let house = DashboardFixture::never_heard().await;
     for path in ["/api/plex/stats", "/api/plex/stats/live", "/api/plex/stats/dashboard"] {
         let answer = house.get(path).await;
@@ -135,7 +135,7 @@ async fn of_a_server_that_was_never_heard_nothing_is_known_and_nothing_is_nought
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_age_of_counts_is_that_of_what_the_server_said() {
+async fn the_age_of_counts_is_that_of_the_server_response() {
     let house = DashboardFixture::plex().await;
     house.until("/api/plex/stats/live", |answer| answer.json()["total_movies"].as_u64() > Some(0)).await;
     house.server.faults().set(Fault::Down);

@@ -22,7 +22,7 @@ async fn the_first_sync_takes_every_page_and_the_next_one_only_what_is_new() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_page_is_of_whom_it_is_asked_for_and_a_bad_question_is_refused() {
+async fn history_is_filtered_by_user_time_and_title_and_bad_queries_are_rejected() {
     let house = DashboardFixture::plex().await;
     house.sync().await;
     let all = house.get("/api/v1/history?limit=500").await.json();
@@ -46,7 +46,7 @@ async fn a_page_is_of_whom_it_is_asked_for_and_a_bad_question_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_server_forgot_is_forgotten_by_a_whole_comparison() {
+async fn plays_deleted_on_the_server_are_removed_by_a_full_comparison() {
     let house = DashboardFixture::plex().await;
     house.sync().await;
     let before = house.get("/api/v1/history").await.json()["total"].as_u64().expect("a number");
@@ -63,7 +63,7 @@ async fn what_the_server_forgot_is_forgotten_by_a_whole_comparison() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_played_on_a_jellyfin_comes_from_its_log_with_names() {
+async fn plays_on_jellyfin_come_from_its_activity_log_with_names() {
     let house = DashboardFixture::jellyfin().await;
     house.sync().await;
     let page = house.get("/api/v1/history?limit=500").await.json();

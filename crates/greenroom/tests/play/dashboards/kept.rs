@@ -13,7 +13,7 @@ use crate::fixture::waiting::until_async;
 use crate::kept::RestartableProgram;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_counted_of_libraries_that_are_not_indexed_and_the_peak_outlive_a_kill() {
+async fn counts_of_unindexed_libraries_and_the_peak_survive_a_kill() {
     let (home, tasks) = (folder(), TaskTracker::new());
     let server = Plex::new(SimulatorOptions { now: None, ..SimulatorOptions::quick() });
     let server = server.start("127.0.0.1:0".parse().expect("an address"), &tasks).await.expect("it starts");

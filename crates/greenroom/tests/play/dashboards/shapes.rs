@@ -238,7 +238,7 @@ async fn every_path_has_the_fields_its_readers_know() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_asked_to_be_done_is_answered_as_its_callers_expect() {
+async fn actions_are_answered_in_the_form_their_callers_expect() {
     let house = DashboardFixture::plex().await;
     let control = house.stage.control();
     let post = async |path: &str, body: &str| {
@@ -289,7 +289,7 @@ async fn what_is_asked_to_be_done_is_answered_as_its_callers_expect() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn libraries_that_are_kept_are_counted_and_a_build_is_said() {
+async fn indexed_libraries_are_counted_and_a_build_is_shown() {
     let house = DashboardFixture::plex().await;
     house.until("/api/status/cache", |answer| answer.json()["plex"]["status"] == "Available").await;
     let tracks = {
@@ -307,7 +307,7 @@ async fn libraries_that_are_kept_are_counted_and_a_build_is_said() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_body_holds_a_token_and_pictures_are_links_that_nobody_can_change() {
+async fn no_body_holds_a_token_and_image_links_cannot_be_altered() {
     let house = DashboardFixture::plex().await;
     house.sync().await;
     let mut links = Vec::new();

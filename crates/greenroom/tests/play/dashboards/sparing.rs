@@ -70,7 +70,7 @@ async fn while_the_server_is_down_there_is_the_last_good_answer_with_its_age() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_never_had_is_an_error_and_never_an_empty_success() {
+async fn data_never_received_is_an_error_and_not_an_empty_success() {
     let house = DashboardFixture::plex().await;
     house.server.faults().set(Fault::Down);
     let said = house.get(ACTIVITIES).await.json();
@@ -85,7 +85,7 @@ async fn what_was_never_had_is_an_error_and_never_an_empty_success() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_comes_after_twenty_idle_seconds_is_answered_from_the_warmed_entry() {
+async fn a_read_after_twenty_idle_seconds_is_served_from_the_warmed_entry() {
     let house = DashboardFixture::plex().await;
     house.get(ACTIVITIES).await;
     let asked = house.gateway().counters.requests.load(std::sync::atomic::Ordering::Relaxed);
@@ -106,7 +106,7 @@ async fn who_comes_after_twenty_idle_seconds_is_answered_from_the_warmed_entry()
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_nobody_asks_for_any_more_is_not_kept_warm() {
+async fn keys_without_recent_reads_are_not_kept_warm() {
     let house = DashboardFixture::plex().await;
     house.get(ACTIVITIES).await;
     house.clock.sleep(Duration::from_secs(70)).await;

@@ -73,7 +73,7 @@ async fn eight_writes_that_name_an_address_go_once_with_the_writers_own_token() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn eight_the_servers_own_pictures_are_asked_for_by_path_alone() {
+async fn eight_images_are_requested_from_the_server_by_path_alone() {
     let (server, stage) = play(ServerKind::Plex, "", echo(ServerKind::Plex)).await;
     let client = client(&stage, ServerKind::Plex, TOKEN);
     for own in [

@@ -35,7 +35,7 @@ const ACCOUNT_PAGES: [(ServerKind, &str); 25] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn fifteen_account_pages_are_asked_for_anew_by_everybody_every_time() {
+async fn fifteen_account_pages_are_never_cached_or_shared() {
     for (kind, target) in ACCOUNT_PAGES {
         let (server, stage) = play(kind, "", echo(kind)).await;
         let one = client(&stage, kind, TOKEN);

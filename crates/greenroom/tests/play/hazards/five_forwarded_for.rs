@@ -56,7 +56,7 @@ async fn five_a_strangers_word_on_addresses_is_taken_off_and_ours_is_put_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn five_a_trusted_proxys_word_counts_up_to_the_first_who_is_not_trusted() {
+async fn five_forwarded_addresses_count_up_to_the_first_untrusted_one() {
     let (server, stage) = behind("\"127.0.0.0/8\", \"172.16.0.0/12\"", ServerKind::Plex, "").await;
     let proxy = client(&stage, ServerKind::Plex, TOKEN).with("x-forwarded-host", "evil").with("x-real-ip", "10.9.9.9");
     for (said, expected) in [

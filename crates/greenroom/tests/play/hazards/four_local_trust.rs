@@ -69,7 +69,7 @@ async fn four_a_server_that_is_closed_or_silent_is_not_warned_of() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn four_nobody_claims_the_server_or_sets_it_up_through_here() {
+async fn four_no_client_can_claim_or_set_up_the_server_through_the_gateway() {
     let (server, stage) = play(ServerKind::Plex, "", echo(ServerKind::Plex)).await;
     for named in [stage.client(), client(&stage, ServerKind::Plex, TOKEN)] {
         for (method, target) in [

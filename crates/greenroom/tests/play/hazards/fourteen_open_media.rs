@@ -75,7 +75,7 @@ async fn fourteen_without_a_token_a_kept_picture_is_shown_for_a_day_and_no_longe
 }
 
 #[tokio::test(start_paused = true)]
-async fn fourteen_pictures_are_everybodys_for_good_only_where_somebody_says_so() {
+async fn fourteen_images_are_public_only_where_configured() {
     let (gone, server, stage) = open_until_gone("public_images = true").await;
     assert_eq!(client(&stage, ServerKind::Jellyfin, TOKEN).get(PICTURE).await.status, 200);
     gone.store(true, Ordering::SeqCst);

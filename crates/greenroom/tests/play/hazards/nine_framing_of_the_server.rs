@@ -82,7 +82,7 @@ async fn nine_an_answer_that_can_be_read_in_two_ways_is_an_error_and_not_kept() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nine_an_answer_too_many_is_nobodys() {
+async fn nine_a_surplus_response_reaches_no_client() {
     let poison = r#"{"MediaContainer":{"size":0,"number":666}}"#;
     let one_more = response(&format!("Content-Length: {}", poison.len()), poison);
     for target in TARGETS {

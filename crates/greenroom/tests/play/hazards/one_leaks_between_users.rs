@@ -61,7 +61,7 @@ async fn one_a_crowd_of_many_tokens_gets_each_its_own_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_whose_answer_it_is_does_not_hang_on_what_the_asker_says_of_users() {
+async fn one_responses_are_separate_by_token_whatever_user_the_request_names() {
     let (server, stage) = play(ServerKind::Jellyfin, "", echo(ServerKind::Jellyfin)).await;
     let user = "0123456789abcdef0123456789abcdef";
     let one = client(&stage, ServerKind::Jellyfin, "token-of-one");

@@ -242,7 +242,7 @@ async fn six_what_passes_through_carries_only_what_is_on_the_list() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn six_the_host_a_stranger_names_is_told_to_nobody_else() {
+async fn six_a_host_header_changes_the_response_to_its_own_request_only() {
     let info = r#"{"LocalAddress":"http://10.0.0.1:8096","ServerName":"den","Version":"10.11.0","Id":"a"}"#;
     let (server, stage) = play(ServerKind::Jellyfin, "", move |_: &ReceivedRequest| {
         crate::fixture::scripted::ScriptedReply::Bytes(crate::fixture::scripted::answer(

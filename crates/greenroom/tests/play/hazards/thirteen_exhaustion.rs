@@ -90,7 +90,7 @@ async fn thirteen_a_head_that_trickles_is_cut_off_and_an_idle_connection_is_no_o
 }
 
 #[tokio::test(start_paused = true)]
-async fn thirteen_who_does_not_read_is_hung_up_on_and_a_paused_player_is_not() {
+async fn thirteen_a_client_that_stops_reading_is_disconnected_but_not_a_paused_player() {
     let head = b"HTTP/1.1 200 OK\r\nContent-Length: 500000000\r\n\r\n";
     let (server, stage) =
         play(ServerKind::Plex, "", |_: &ReceivedRequest| ScriptedReply::Flood(head.to_vec(), 500_000_000)).await;

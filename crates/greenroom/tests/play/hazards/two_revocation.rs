@@ -87,7 +87,7 @@ async fn two_logging_out_ends_all_that_was_kept_before_it_is_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_taking_a_device_a_key_or_a_right_away_makes_everybody_prove_themselves_again() {
+async fn two_revoking_a_device_a_key_or_a_right_requires_new_grants_for_all_tokens() {
     for (method, target) in [
         (Method::DELETE, "/Devices?id=abc"),
         (Method::DELETE, "/Auth/Keys/0123456789abcdef"),
@@ -170,7 +170,7 @@ async fn two_a_picture_refused_in_one_size_is_refused_in_another() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_an_expired_proof_counts_only_while_the_server_says_nothing() {
+async fn two_an_expired_grant_counts_only_while_the_server_does_not_respond() {
     for (reply, status) in [
         (Some(answer("500 Internal Server Error", "text/plain", "oops")), 500),
         (Some(answer("400 Bad Request", "text/plain", "what")), 400),

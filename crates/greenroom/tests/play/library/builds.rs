@@ -58,7 +58,7 @@ async fn a_hundred_thousand_tracks_cost_a_hundred_and_ten_requests_at_most() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_waits_for_a_library_gets_its_first_whole_snapshot() {
+async fn a_lookup_that_waits_for_a_library_gets_its_first_complete_snapshot() {
     let house = LibraryFixture::plex(music(600)).await;
     let library = house.music().await;
     let generation = library.ready().await.expect("it is built");
@@ -78,7 +78,7 @@ async fn nothing_is_indexed_by_itself_while_the_cache_only_observes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_turned_off_by_configuration_is_not_built_and_a_lookup_says_so() {
+async fn a_library_disabled_by_configuration_is_not_built_and_lookups_report_it() {
     let house = LibraryFixture::plex_with(music(300), "[server.library]\nenabled = false\n").await;
     let library = house.music().await;
     assert_eq!(library.state(), LibraryState::Off);

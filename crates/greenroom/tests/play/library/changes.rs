@@ -97,7 +97,7 @@ async fn one_event_round_sees_all_that_changed_in_a_jellyfin() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_comparison_sees_all_that_nobody_told() {
+async fn one_comparison_finds_every_unreported_change() {
     let house = LibraryFixture::plex(music(4_000)).await;
     let library = followed(&house).await;
     let before = library.generation().expect("something is kept").number;
@@ -118,7 +118,7 @@ async fn one_comparison_sees_all_that_nobody_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_nobody_told_is_found_by_the_counts_when_a_client_comes() {
+async fn unreported_changes_are_found_by_the_counts_at_the_next_request() {
     let house = LibraryFixture::plex(music(4_000)).await;
     let library = followed(&house).await;
     let expected = change(&house, false);

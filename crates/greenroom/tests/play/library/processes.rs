@@ -42,7 +42,7 @@ async fn a_restart_uses_what_was_kept_and_confirms_it_without_a_crawl() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_kept_is_used_while_the_server_is_away_and_says_so() {
+async fn the_stored_index_is_used_during_an_outage_and_marked_so() {
     let house = LibraryFixture::plex(music(600)).await;
     saved(&house).await;
     house.server.faults().set(Fault::Gone);
@@ -57,7 +57,7 @@ async fn what_was_kept_is_used_while_the_server_is_away_and_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_damaged_file_is_set_aside_and_the_library_is_built_anew() {
+async fn a_damaged_file_is_set_aside_and_the_library_is_rebuilt() {
     // Generation numbers come from the clock: it has to advance between two processes.
     let house = LibraryFixture::plex_at(Clock::scaled(100.0), music(600)).await;
     saved(&house).await;
@@ -77,7 +77,7 @@ async fn a_damaged_file_is_set_aside_and_the_library_is_built_anew() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_turned_off_stays_off_over_a_restart() {
+async fn a_disabled_library_stays_disabled_over_a_restart() {
     let house = LibraryFixture::plex(music(600)).await;
     saved(&house).await;
     let library = house.current().await;
@@ -133,7 +133,7 @@ async fn another_token_is_not_shown_what_this_one_was() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_without_a_token_says_what_to_do() {
+async fn a_server_without_a_token_names_the_remedy() {
     let house = LibraryFixture::plex(music(300)).await;
     saved(&house).await;
     let house = house.restart_as("").await;

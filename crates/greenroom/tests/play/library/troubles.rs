@@ -135,7 +135,7 @@ async fn a_jellyfin_that_fails_at_any_page_costs_no_more_than_that_page_and_neve
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_fails_on_and_on_leaves_what_was_kept_and_that_is_said() {
+async fn repeated_failures_leave_the_stored_index_in_use_and_are_reported() {
     for house in [LibraryFixture::plex(music(TRACKS)).await, LibraryFixture::jellyfin(music(TRACKS)).await] {
         let library = house.current().await;
         let (whole, number) = (keys(&library), library.generation().expect("something is kept").number);
@@ -198,7 +198,7 @@ async fn nothing_is_published_of_a_library_that_was_turned_off_meanwhile() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_joins_a_build_with_force_has_it_believed() {
+async fn a_forced_request_that_joins_a_build_accepts_its_shrunk_result() {
     let house = LibraryFixture::plex(music(TRACKS)).await;
     let library = house.current().await;
     house.server.scan(Section::Music, true);
@@ -251,7 +251,7 @@ async fn the_first_build_waits_for_a_server_that_is_not_there_yet() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_builds_asked_for_at_once_are_one_crawl() {
+async fn two_builds_requested_at_once_are_one_crawl() {
     let house = LibraryFixture::plex(music(TRACKS)).await;
     let library = house.current().await;
     let usual = house.pages();
@@ -345,7 +345,7 @@ async fn a_persons_read_does_not_wait_behind_pages() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_waits_for_a_build_that_came_to_nothing_is_told_why_after_one_more_try() {
+async fn waiters_for_a_failed_build_get_the_reason_after_one_retry() {
     let house = LibraryFixture::with_table(music(60_000), "[library]\nmemory_limit_mb = 16\n").await;
     let library = house.music().await;
     until(&library, |library| library.state() == LibraryState::Failed).await;

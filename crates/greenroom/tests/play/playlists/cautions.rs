@@ -13,7 +13,7 @@ use greenroom_cache::Clock;
 const SYNC: &str = "/api/v1/playlists/sync";
 
 #[tokio::test]
-async fn a_dry_run_said_in_the_query_of_a_wish_writes_nothing() {
+async fn a_dry_run_in_the_query_writes_nothing() {
     let house = PlaylistFixture::open(ServerKind::Plex).await;
     let control = house.stage.control();
     let wish = json!({"source": house.rows(0..3), "server": "home", "name": "Weekly"}).to_string();
@@ -45,7 +45,7 @@ async fn a_server_that_refuses_to_make_a_playlist_is_not_asked_once_for_every_tr
 }
 
 #[tokio::test]
-async fn another_version_is_told_each_time_and_never_taken_for_granted() {
+async fn another_version_is_reported_each_time_and_never_confirmed_by_itself() {
     let tasks = TaskTracker::new();
     let running = server(ServerKind::Plex, false, &tasks).await;
     let (id, artist) = {
@@ -67,7 +67,7 @@ async fn another_version_is_told_each_time_and_never_taken_for_granted() {
 }
 
 #[tokio::test]
-async fn what_was_decided_before_says_why() {
+async fn earlier_decisions_are_reported_with_their_reason() {
     let house = PlaylistFixture::open(ServerKind::Plex).await;
     house.sync(house.rows(0..2), json!({})).await;
     let again = house.sync(house.rows(0..2), json!({"mode": "replace"})).await;

@@ -34,7 +34,7 @@ async fn a_playlist_may_be_the_body_itself() {
 }
 
 #[tokio::test]
-async fn a_file_is_surer_than_what_is_said_of_it() {
+async fn a_file_path_outweighs_its_metadata() {
     let house = PlaylistFixture::open(ServerKind::Plex).await;
     let key = &house.tracks[4].key;
     let listed = house.client("ann").get(&format!("/library/metadata/{key}")).await.json();

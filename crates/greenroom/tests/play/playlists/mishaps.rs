@@ -159,7 +159,7 @@ async fn a_write_that_lands_after_its_answer_was_given_up_is_not_sent_twice() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_server_does_not_have_any_more_is_told_and_the_rest_is_written() {
+async fn items_gone_from_the_server_are_reported_and_the_rest_is_written() {
     for kind in BOTH {
         let house = PlaylistFixture::open_with(kind, false, Clock::system()).await;
         let view_ids: Vec<_> = {
@@ -218,7 +218,7 @@ async fn a_run_is_cancelled_between_two_writes_and_the_next_one_goes_on_from_the
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_library_of_which_nothing_is_known_yet_is_said_or_waited_for() {
+async fn an_unindexed_library_is_reported_or_waited_for() {
     let tasks = TaskTracker::new();
     let running = server(ServerKind::Plex, false, &tasks).await;
     // Its libraries are not available for now.

@@ -94,7 +94,7 @@ async fn a_file_that_does_not_change_is_not_written_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_kept_in_step_is_listed_and_taken_at_once_where_somebody_asks() {
+async fn synchronised_playlists_are_listed_and_run_at_once_on_request() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("weekly.csv");
     let table = format!(

@@ -17,7 +17,7 @@ async fn typed(house: &PlaylistFixture, arguments: &[&str]) -> Output {
 }
 
 #[tokio::test]
-async fn scripts_are_told_by_the_exit_code_and_people_in_words() {
+async fn the_result_is_in_the_exit_code_and_in_words() {
     let house = PlaylistFixture::open(ServerKind::Plex).await;
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("Road Trip.csv");
@@ -51,7 +51,7 @@ async fn scripts_are_told_by_the_exit_code_and_people_in_words() {
 }
 
 #[tokio::test]
-async fn what_was_typed_wrongly_is_said() {
+async fn wrong_arguments_are_reported() {
     let house = PlaylistFixture::open(ServerKind::Plex).await;
     let folder = tempfile::tempdir().expect("a folder");
     let huge = folder.path().join("huge.csv");

@@ -74,7 +74,7 @@ async fn a_playlist_that_is_there_with_other_tracks_is_not_created_over() {
 }
 
 #[tokio::test]
-async fn a_dry_run_tells_and_writes_nothing() {
+async fn a_dry_run_reports_and_writes_nothing() {
     for kind in BOTH {
         let house = PlaylistFixture::open(kind).await;
         let report = house.sync(house.rows(0..5), json!({"dry_run": true})).await;
@@ -128,7 +128,7 @@ async fn a_playlist_is_resolved_once_and_written_for_every_account() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_nobodys_writes_for_the_user_it_is_told() {
+async fn a_key_without_a_user_writes_for_the_named_user() {
     let house = PlaylistFixture::open(ServerKind::Jellyfin).await;
     for (account, wanted) in [("key", 0..4), ("behalf", 0..6)] {
         house.sync(house.rows(wanted.clone()), json!({"accounts": [account], "mode": "append"})).await;
@@ -141,7 +141,7 @@ async fn a_key_that_is_nobodys_writes_for_the_user_it_is_told() {
 }
 
 #[tokio::test]
-async fn somebody_elses_playlist_of_that_name_is_left_alone() {
+async fn a_playlist_of_another_user_with_that_name_is_left_alone() {
     let house = PlaylistFixture::open(ServerKind::Jellyfin).await;
     house.sync(house.rows(0..3), json!({"accounts": ["ben"]})).await;
     let user = house.running.tokens().tokens[1].user.expect("ben");
@@ -164,7 +164,7 @@ async fn somebody_elses_playlist_of_that_name_is_left_alone() {
 }
 
 #[tokio::test]
-async fn what_an_app_reads_through_the_gateway_shows_the_new_state_at_once() {
+async fn reads_through_the_gateway_show_the_new_state_at_once() {
     let house = PlaylistFixture::open(ServerKind::Plex).await;
     let client = house.client("ann");
     let titles = async || {
@@ -180,7 +180,7 @@ async fn what_an_app_reads_through_the_gateway_shows_the_new_state_at_once() {
 }
 
 #[tokio::test]
-async fn every_row_is_told_and_the_missing_can_be_had_as_tables_and_as_playlists() {
+async fn every_row_is_reported_and_missing_rows_are_exported_as_tables_and_playlists() {
     let house = PlaylistFixture::open(ServerKind::Plex).await;
     let mut rows = house.rows([0, 1, 0]);
     let list = rows.as_array_mut().expect("a list");
@@ -214,7 +214,7 @@ async fn every_row_is_told_and_the_missing_can_be_had_as_tables_and_as_playlists
 }
 
 #[tokio::test]
-async fn few_found_is_said_and_a_playlist_is_never_emptied_by_finding_nothing() {
+async fn few_matches_are_reported_and_a_playlist_is_never_emptied_for_lack_of_them() {
     for kind in BOTH {
         let house = PlaylistFixture::open(kind).await;
         house.sync(house.rows(0..4), json!({})).await;

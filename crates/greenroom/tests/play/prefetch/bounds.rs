@@ -49,7 +49,7 @@ async fn a_class_that_is_left_out_is_not_loaded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_somebody_waits_for_is_left_alone() {
+async fn nothing_is_prefetched_while_a_request_waits_for_the_server() {
     let tasks = TaskTracker::new();
     let go = Arc::new(Notify::new());
     let held = Arc::clone(&go);
@@ -179,7 +179,7 @@ async fn nothing_is_loaded_ahead_while_reads_go_past_the_cache() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_lies_on_disk_since_before_a_restart_is_not_loaded_again() {
+async fn entries_on_disk_from_before_a_restart_are_not_prefetched_again() {
     let tasks = TaskTracker::new();
     let upstream = ScriptedServer::start(&tasks, |request| ScriptedReply::Bytes(plex(request))).await;
     let folder = tempfile::tempdir().expect("a folder");

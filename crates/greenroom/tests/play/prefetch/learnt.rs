@@ -103,7 +103,7 @@ async fn nothing_is_asked_ahead_of_an_answer_that_has_not_come() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_nobody_reads_is_counted_as_useless() {
+async fn unread_prefetched_responses_are_counted_as_useless() {
     let tasks = TaskTracker::new();
     let upstream = ScriptedServer::start(&tasks, |request| ScriptedReply::Bytes(plex(request))).await;
     let stage = stage(&upstream, ON).await;

@@ -65,7 +65,7 @@ fn circle(edges: &ModuleEdges, start: &str) -> Option<Vec<String>> {
 }
 
 #[test]
-fn the_shortest_cycle_is_told_with_a_place_for_each_step() {
+fn the_shortest_cycle_is_reported_with_a_location_for_each_step() {
     let source = |file: &str, module: &[&str], paths: &[(&str, Option<&str>)]| SourceFile {
         file: file.into(),
         module: module.iter().map(|&name| name.to_owned()).collect(),

@@ -254,7 +254,7 @@ fn is_word(token: &TokenTree, word: &str) -> bool {
 }
 
 #[test]
-fn what_is_only_for_tests_is_left_out_and_paths_are_found_wherever_they_stand() {
+fn test_code_is_left_out_and_paths_are_found_anywhere() {
     let text = "use crate::{a::{B, self as own}, c::*};\n\
         #[cfg(test)]\nmod tests;\n\
         #[cfg(all(test, unix))]\nuse crate::never::{Seen, Heard};\n\

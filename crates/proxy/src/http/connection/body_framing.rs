@@ -46,23 +46,23 @@ impl BodyFraming {
 
     /// Number of these bytes that belong to the body.
     pub(super) fn consume(&mut self, bytes: &[u8]) -> usize {
-        let mut taken = 0;
-        while taken < bytes.len() {
-            taken += match self {
+        let mut consumed = 0;
+        while consumed < bytes.len() {
+            consumed += match self {
                 Self::Nothing | Self::Bytes(0) => break,
-                Self::Bytes(left) => skip(left, bytes.len() - taken),
-                Self::Chunks(ChunkedState::Data(left)) if *left > 0 => skip(left, bytes.len() - taken),
+                Self::Bytes(left) => skip(left, bytes.len() - consumed),
+                Self::Chunks(ChunkedState::Data(left)) if *left > 0 => skip(left, bytes.len() - consumed),
                 Self::Chunks(ChunkedState::End) => {
                     *self = Self::Nothing;
                     1
                 }
                 Self::Chunks(chunks) => {
-                    *chunks = chunks.next(bytes[taken]);
+                    *chunks = chunks.next(bytes[consumed]);
                     1
                 }
             };
         }
-        taken
+        consumed
     }
 }
 
@@ -85,9 +85,9 @@ impl ChunkedState {
     }
 }
 
-/// Skips at most `there` bytes of `left`.
-fn skip(left: &mut u64, there: usize) -> usize {
-    let skipped = usize::try_from(*left).unwrap_or(usize::MAX).min(there);
+/// Skips at most `available` bytes of `left`.
+fn skip(left: &mut u64, available: usize) -> usize {
+    let skipped = usize::try_from(*left).unwrap_or(usize::MAX).min(available);
     *left -= skipped as u64;
     skipped
 }

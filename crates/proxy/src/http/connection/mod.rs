@@ -41,19 +41,19 @@ pub struct ClientConnection {
     has_on_sent_tasks: AtomicBool,
     /// Only the body of the current response is still being sent.
     is_passing: AtomicBool,
-    last: Mutex<Last>,
+    last: Mutex<LastResponse>,
 }
 
 /// Whether the current response is the connection's last, and its count among those of which only the body is left.
 #[derive(Default)]
-struct Last {
+struct LastResponse {
     is_last: bool,
     counted: Option<PassThroughGuard>,
 }
 
 impl fmt::Debug for ClientConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Conversation(…)")
+        f.write_str("ClientConnection(…)")
     }
 }
 
@@ -86,7 +86,7 @@ impl ClientConnection {
     }
 
     /// Only the body of the response is left. It is counted once no request can follow on this connection.
-    pub fn passes(&self, passing: &PassThroughCount) {
+    pub fn set_passing(&self, passing: &PassThroughCount) {
         let mut last = self.last.lock();
         self.is_passing.store(true, Ordering::Relaxed);
         if last.is_last {
@@ -95,7 +95,7 @@ impl ClientConnection {
     }
 
     /// No request follows the current one.
-    pub fn is_at_its_last(&self, passing: &PassThroughCount) {
+    pub fn set_last_response(&self, passing: &PassThroughCount) {
         let mut last = self.last.lock();
         last.is_last = true;
         if self.is_passing.load(Ordering::Relaxed) {
@@ -157,21 +157,21 @@ mod tests {
     const GET: &[u8] = b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n";
 
     #[test]
-    fn a_length_beside_chunks_is_seen_and_one_alone_is_not() {
-        for (heard, body, expected) in [
+    fn a_length_beside_chunks_is_a_conflict_and_one_alone_is_not() {
+        for (bytes, body, expected) in [
             (BOTH, ANY_CHUNKS, true),
             (BOTH, BodyFraming::Bytes(4), false),
             (CHUNKED, ANY_CHUNKS, false),
             (b"".as_slice(), ANY_CHUNKS, true),
         ] {
-            let conversation = ClientConnection::new();
-            conversation.record_read(heard);
-            assert_eq!(conversation.has_conflicting_length(body), expected, "{heard:?}");
+            let connection = ClientConnection::new();
+            connection.record_read(bytes);
+            assert_eq!(connection.has_conflicting_length(body), expected, "{bytes:?}");
         }
     }
 
     #[test]
-    fn each_request_is_looked_at_for_itself() {
+    fn each_request_is_checked_for_itself() {
         let bodies: [(&[u8], BodyFraming, &[u8]); 5] = [
             (GET, BodyFraming::Nothing, b""),
             (BOTH, BodyFraming::Bytes(20), b"content-length: 4\r\n\n"),
@@ -179,63 +179,63 @@ mod tests {
             (CHUNKED, ANY_CHUNKS, b"14;x=1\r\n\r\ncontent-length: 1\n\r\n1\r\nx\r\n000\r\n\r\n"),
             (CHUNKED, ANY_CHUNKS, b"0\r\nContent-Length: 9\n\r\nX: 1\r\n\r\n"),
         ];
-        for (head, extent, body) in bodies {
+        for (head, framing, body) in bodies {
             for (next, expected) in [(BOTH, true), (CHUNKED, false)] {
                 let all = [head, body, next].concat();
                 for cut in 0..=next.len() + body.len() {
-                    let conversation = ClientConnection::new();
+                    let connection = ClientConnection::new();
                     let cut = head.len() + cut;
-                    conversation.record_read(&all[..cut]);
-                    conversation.has_conflicting_length(extent);
-                    conversation.record_read(&all[cut..cut + (all.len() - cut) / 2]);
-                    conversation.record_write();
-                    conversation.record_read(&all[cut + (all.len() - cut) / 2..]);
-                    assert_eq!(conversation.has_conflicting_length(ANY_CHUNKS), expected, "{extent:?} cut at {cut}");
-                    assert!(conversation.head_sniffer.lock().heads.is_empty());
+                    connection.record_read(&all[..cut]);
+                    connection.has_conflicting_length(framing);
+                    connection.record_read(&all[cut..cut + (all.len() - cut) / 2]);
+                    connection.record_write();
+                    connection.record_read(&all[cut + (all.len() - cut) / 2..]);
+                    assert_eq!(connection.has_conflicting_length(ANY_CHUNKS), expected, "{framing:?} cut at {cut}");
+                    assert!(connection.head_sniffer.lock().heads.is_empty());
                 }
             }
         }
     }
 
     #[test]
-    fn what_is_longer_than_a_head_or_no_request_is_not_remembered() {
-        let conversation = ClientConnection::new();
-        conversation.record_read(&vec![b'a'; MAX_BUFFERED]);
-        conversation.record_read(CHUNKED);
-        assert!(conversation.head_sniffer.lock().heads.is_empty());
-        assert!(conversation.has_conflicting_length(ANY_CHUNKS));
-        let conversation = ClientConnection::new();
-        conversation.record_read(GET);
-        conversation.has_conflicting_length(BodyFraming::Nothing);
-        conversation.set_upgraded();
-        conversation.record_read(CHUNKED);
-        assert!(conversation.head_sniffer.lock().heads.is_empty());
+    fn bytes_that_are_no_head_are_not_buffered() {
+        let connection = ClientConnection::new();
+        connection.record_read(&vec![b'a'; MAX_BUFFERED]);
+        connection.record_read(CHUNKED);
+        assert!(connection.head_sniffer.lock().heads.is_empty());
+        assert!(connection.has_conflicting_length(ANY_CHUNKS));
+        let connection = ClientConnection::new();
+        connection.record_read(GET);
+        connection.has_conflicting_length(BodyFraming::Nothing);
+        connection.set_upgraded();
+        connection.record_read(CHUNKED);
+        assert!(connection.head_sniffer.lock().heads.is_empty());
     }
 
     #[test]
-    fn an_answer_that_only_passes_is_counted_when_no_request_can_follow_it() {
-        let (conversation, passing) = (ClientConnection::new(), PassThroughCount::default());
-        conversation.has_conflicting_length(BodyFraming::Nothing);
-        conversation.passes(&passing);
+    fn a_pass_through_response_is_counted_when_no_request_can_follow_it() {
+        let (connection, passing) = (ClientConnection::new(), PassThroughCount::default());
+        connection.has_conflicting_length(BodyFraming::Nothing);
+        connection.set_passing(&passing);
         assert_eq!(passing.count(), 0, "a request may follow");
-        conversation.has_conflicting_length(BodyFraming::Nothing);
-        conversation.is_at_its_last(&passing);
-        assert_eq!(passing.count(), 0, "nobody knows yet what this one is");
-        conversation.passes(&passing);
-        conversation.is_at_its_last(&passing);
+        connection.has_conflicting_length(BodyFraming::Nothing);
+        connection.set_last_response(&passing);
+        assert_eq!(passing.count(), 0, "this response is not known to pass through");
+        connection.set_passing(&passing);
+        connection.set_last_response(&passing);
         assert_eq!(passing.count(), 1);
-        drop(conversation);
+        drop(connection);
         assert_eq!(passing.count(), 0);
-        let conversation = ClientConnection::new();
-        conversation.passes(&passing);
-        conversation.is_at_its_last(&passing);
+        let connection = ClientConnection::new();
+        connection.set_passing(&passing);
+        connection.set_last_response(&passing);
         assert_eq!(passing.count(), 1, "it began before");
     }
 
     #[test]
-    fn what_was_said_is_not_printed() {
-        let conversation = ClientConnection::new();
-        conversation.record_read(BOTH);
-        assert_eq!(format!("{conversation:?}"), "Conversation(…)");
+    fn debug_output_holds_no_bytes_of_the_connection() {
+        let connection = ClientConnection::new();
+        connection.record_read(BOTH);
+        assert_eq!(format!("{connection:?}"), "ClientConnection(…)");
     }
 }

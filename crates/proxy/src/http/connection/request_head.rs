@@ -7,7 +7,7 @@ use crate::http::connection::body_framing::BodyFraming;
 /// Max buffered bytes: more than the HTTP parser reads ahead.
 pub(super) const MAX_BUFFERED: usize = 128 * 1024;
 /// A larger buffer is freed after the request.
-const KEPT_CAPACITY: usize = 8 * 1024;
+const RETAINED_CAPACITY: usize = 8 * 1024;
 
 /// Received bytes not yet classified: the rest of a body, then heads.
 #[derive(Default)]
@@ -46,9 +46,9 @@ impl HeadSniffer {
             self.stop();
             return has_chunks;
         };
-        let has_two = has_chunks && names_a_length(&self.heads[..end]);
+        let has_two = has_chunks && has_content_length_line(&self.heads[..end]);
         let rest = self.heads.split_off(end);
-        if self.heads.capacity() > KEPT_CAPACITY {
+        if self.heads.capacity() > RETAINED_CAPACITY {
             self.heads = Vec::new();
         }
         self.heads.clear();
@@ -59,9 +59,9 @@ impl HeadSniffer {
 }
 
 /// End of the first head: after its first empty line. Leading empty lines are skipped.
-fn end_of_head(heard: &[u8]) -> Option<usize> {
-    let start = heard.iter().position(|byte| !matches!(byte, b'\r' | b'\n'))?;
-    memchr_iter(b'\n', &heard[start..]).find_map(|at| match heard[start + at + 1..] {
+fn end_of_head(bytes: &[u8]) -> Option<usize> {
+    let start = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n'))?;
+    memchr_iter(b'\n', &bytes[start..]).find_map(|at| match bytes[start + at + 1..] {
         [b'\n', ..] => Some(start + at + 2),
         [b'\r', b'\n', ..] => Some(start + at + 3),
         _ => None,
@@ -69,9 +69,9 @@ fn end_of_head(heard: &[u8]) -> Option<usize> {
 }
 
 /// Whether any line begins with `Content-Length`.
-fn names_a_length(heard: &[u8]) -> bool {
+fn has_content_length_line(bytes: &[u8]) -> bool {
     const NAME: &[u8] = b"content-length";
-    heard
+    bytes
         .split(|byte| *byte == b'\n')
         .any(|line| line.get(..NAME.len()).is_some_and(|start| start.eq_ignore_ascii_case(NAME)))
 }

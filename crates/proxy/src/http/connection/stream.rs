@@ -20,8 +20,8 @@ pub struct ClientStream<S> {
 
 impl<S> ClientStream<S> {
     /// Wraps `stream`.
-    pub fn new(stream: S, clock: Clock, conversation: Arc<ClientConnection>) -> Self {
-        Self { stream: WriteTimeoutStream::new(stream, clock, conversation.write_timeout()), connection: conversation }
+    pub fn new(stream: S, clock: Clock, connection: Arc<ClientConnection>) -> Self {
+        Self { stream: WriteTimeoutStream::new(stream, clock, connection.write_timeout()), connection }
     }
 
     /// Sets the timeout anew, because the response may or may not be for a player.
@@ -33,7 +33,7 @@ impl<S> ClientStream<S> {
         Pin::new(&mut self.stream)
     }
 
-    fn update_timeout(&self) {
+    fn record_timeout(&self) {
         if self.stream.has_timed_out() {
             self.connection.has_write_timed_out.store(true, Ordering::Relaxed);
         }
@@ -47,36 +47,36 @@ impl<S: AsyncRead + Unpin> AsyncRead for ClientStream<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        let outcome = Pin::new(&mut self.stream).poll_read(context, buffer);
-        let heard = &buffer.filled()[before..];
-        if !heard.is_empty() {
-            self.connection.record_read(heard);
+        let result = Pin::new(&mut self.stream).poll_read(context, buffer);
+        let received = &buffer.filled()[before..];
+        if !received.is_empty() {
+            self.connection.record_read(received);
         }
-        outcome
+        result
     }
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for ClientStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.connection.record_write();
-        let outcome = self.with_current_timeout().poll_write(context, bytes);
-        self.update_timeout();
-        outcome
+        let result = self.with_current_timeout().poll_write(context, bytes);
+        self.record_timeout();
+        result
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let outcome = self.with_current_timeout().poll_flush(context);
-        if matches!(outcome, Poll::Ready(Ok(()))) {
+        let result = self.with_current_timeout().poll_flush(context);
+        if matches!(result, Poll::Ready(Ok(()))) {
             self.connection.run_sent_tasks();
         }
-        self.update_timeout();
-        outcome
+        self.record_timeout();
+        result
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let outcome = self.with_current_timeout().poll_shutdown(context);
-        self.update_timeout();
-        outcome
+        let result = self.with_current_timeout().poll_shutdown(context);
+        self.record_timeout();
+        result
     }
 
     fn poll_write_vectored(
@@ -85,9 +85,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for ClientStream<S> {
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.connection.record_write();
-        let outcome = self.with_current_timeout().poll_write_vectored(context, parts);
-        self.update_timeout();
-        outcome
+        let result = self.with_current_timeout().poll_write_vectored(context, parts);
+        self.record_timeout();
+        result
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -104,29 +104,29 @@ mod tests {
     use super::super::WRITE_TIMEOUT;
     use super::*;
 
-    async fn is_hung_up_on(conversation: Arc<ClientConnection>, quiet: Duration) -> bool {
+    async fn is_closed(connection: Arc<ClientConnection>, pause: Duration) -> bool {
         let (stream, mut client) = duplex(16);
         let clock = Clock::system();
-        let mut patient = ClientStream::new(stream, clock.clone(), conversation);
-        let taking = async {
-            clock.sleep(quiet).await;
-            let mut taken = [0; 64];
-            client.read_exact(&mut taken).await.map(|_| ())
+        let mut stream = ClientStream::new(stream, clock.clone(), connection);
+        let reading = async {
+            clock.sleep(pause).await;
+            let mut buffer = [0; 64];
+            client.read_exact(&mut buffer).await.map(|_| ())
         };
-        let (said, _) = tokio::join!(patient.write_all(&[7; 64]), clock.timeout(quiet * 2, taking));
-        said.is_err()
+        let (result, _) = tokio::join!(stream.write_all(&[7; 64]), clock.timeout(pause * 2, reading));
+        result.is_err()
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_takes_nothing_is_hung_up_on_and_who_pauses_a_film_is_not() {
+    async fn a_connection_whose_client_stops_reading_is_closed_but_not_a_paused_player() {
         let slow = Arc::new(ClientConnection::new());
-        assert!(is_hung_up_on(Arc::clone(&slow), WRITE_TIMEOUT + Duration::from_secs(1)).await);
+        assert!(is_closed(Arc::clone(&slow), WRITE_TIMEOUT + Duration::from_secs(1)).await);
         assert!(slow.has_write_timed_out());
-        let quick = Arc::new(ClientConnection::new());
-        assert!(!is_hung_up_on(Arc::clone(&quick), WRITE_TIMEOUT / 2).await);
-        assert!(!quick.has_write_timed_out());
+        let fast = Arc::new(ClientConnection::new());
+        assert!(!is_closed(Arc::clone(&fast), WRITE_TIMEOUT / 2).await);
+        assert!(!fast.has_write_timed_out());
         let player = Arc::new(ClientConnection::new());
         player.set_streams_media();
-        assert!(!is_hung_up_on(player, WRITE_TIMEOUT * 10).await);
+        assert!(!is_closed(player, WRITE_TIMEOUT * 10).await);
     }
 }
