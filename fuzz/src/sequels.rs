@@ -36,7 +36,7 @@ fn check_step(kind: ServerKind, habits: &mut PredictionModel, request: &FuzzRequ
     let Classification::Read(read) = requests::classify(kind, request) else { return };
     habits.learn(kind, &read);
     let own_user = request.own_user.as_deref();
-    let asker = ClientContext { own_user, token: Some(SECRET) };
+    let asker = ClientContext { own_user, token: Some(SECRET), product: None };
     let expected = habits.predict(kind, &read, answer, asker, PredictionLimits { most: MOST, classes: &CLASSES });
     assert!(expected.len() <= MOST, "no more than is wanted");
     assert!(kind.row_references(&read, answer).len() <= MAX_ROWS, "no more than a screen");

@@ -74,9 +74,22 @@ pub struct Lifetime {
     pub fresh_with_signal_s: u32,
 }
 
+impl Lifetime {
+    /// The same with all windows within `usable_s` seconds: an entry of that age is not served, not even in an outage.
+    #[must_use]
+    pub fn within(self, usable_s: u32) -> Self {
+        let fresh_s = self.fresh_s.min(usable_s);
+        let fresh_with_signal_s = self.fresh_with_signal_s.min(usable_s);
+        let after_s = usable_s - fresh_s.max(fresh_with_signal_s);
+        let stale_s = self.stale_s.min(after_s);
+        let stale_on_error_s = self.stale_on_error_s.min(after_s - stale_s);
+        Self { fresh_s, stale_s, stale_on_error_s, fresh_with_signal_s, ..self }
+    }
+}
+
 const MINUTE: u32 = 60;
 const HOUR: u32 = 60 * MINUTE;
-const DAY: u32 = 24 * HOUR;
+pub(crate) const DAY: u32 = 24 * HOUR;
 
 impl Class {
     /// All request types, in display order.

@@ -34,6 +34,8 @@ pub struct ResponseFacts {
     /// Length of the whole list, of which this may be a page; only for lists over a library, for the shrink
     /// guard.
     pub total: Option<u64>,
+    /// The response is not the page that was asked for, so it is for the one client that asked, and is not stored.
+    pub is_other_page: bool,
     /// Whether the server is scanning for changed files; `None` if the body does not tell.
     pub scanning: Option<bool>,
 }

@@ -82,9 +82,15 @@ impl Tag {
         Self(format!("playlist:{id}"))
     }
 
-    /// Lists of playlists.
+    /// Lists of playlists, and searches that find them.
     pub fn playlists() -> Self {
         Self("playlists".into())
+    }
+
+    /// Responses in which a playlist counts or shows among other items: its contents do not matter to them, its
+    /// addition, name and removal do.
+    pub fn playlist_names() -> Self {
+        Self("playlist-names".into())
     }
 
     /// Collections and their management.
@@ -97,6 +103,11 @@ impl Tag {
         Self("sessions".into())
     }
 
+    /// Players that the server knows, and statistics by player.
+    pub fn players() -> Self {
+        Self("players".into())
+    }
+
     /// Playback history.
     pub fn history() -> Self {
         Self("history".into())
@@ -105,6 +116,11 @@ impl Tag {
     /// Current work of the server.
     pub fn activities() -> Self {
         Self("activities".into())
+    }
+
+    /// Media segments (intros, outros) of any item (Jellyfin): a task makes them anew and names no item.
+    pub fn segments() -> Self {
+        Self("segments".into())
     }
 
     /// The server itself: its information, settings, devices, users.
@@ -120,6 +136,18 @@ impl Tag {
     /// Images of one item.
     pub fn image(item: &str) -> Self {
         Self(format!("image:{item}"))
+    }
+
+    /// Images of one item at URLs that name no version: another image may appear at the same URL. An event that tells
+    /// only that the item changed concerns these; at a URL with a version nothing ever changes.
+    pub fn unversioned_image(item: &str) -> Self {
+        Self(format!("unversioned-image:{item}"))
+    }
+
+    /// Images found by the name of a genre, studio, person or artist. Writes name the item by its id, so any write to
+    /// an image concerns them.
+    pub fn images_by_name() -> Self {
+        Self("images-by-name".into())
     }
 
     /// The tag's text.

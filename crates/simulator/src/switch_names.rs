@@ -18,6 +18,9 @@ pub const PLEX_SWITCHES: &SwitchTable<plex::PlexSwitches> = &[
     ("unknown-filter-refused", |switches| &mut switches.unknown_filter_refused),
     ("playlist-takes-one", |switches| &mut switches.playlist_takes_one),
     ("hubs-differ-by-client", |switches| &mut switches.hubs_differ_by_client),
+    ("search-differs-by-features", |switches| &mut switches.search_differs_by_features),
+    ("ignores-paging-in-query", |switches| &mut switches.ignores_paging_in_query),
+    ("ignores-paging-in-headers", |switches| &mut switches.ignores_paging_in_headers),
     ("trusts-forwarded-for", |switches| &mut switches.trusts_forwarded_for),
     ("claimed", |switches| &mut switches.claimed),
     ("marks", |switches| &mut switches.marks),
@@ -40,6 +43,8 @@ pub const JELLYFIN_SWITCHES: &SwitchTable<jellyfin::JellyfinSwitches> = &[
     ("denied-library-is-401", |switches| &mut switches.denied_library_is_401),
     ("quick-connect", |switches| &mut switches.quick_connect),
     ("marks", |switches| &mut switches.marks),
+    ("joined-enums-lose", |switches| &mut switches.joined_enums_lose),
+    ("client-fields", |switches| &mut switches.client_fields),
 ];
 
 /// The default switches with the named changes: `NAME` turns one on, `no-NAME` off.

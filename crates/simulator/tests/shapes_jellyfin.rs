@@ -129,6 +129,10 @@ fn samples(server: &JellyfinFixture, playlist: &str) -> Vec<SampleRequest> {
     ] {
         samples.extend(reads(template, &[format!("/Items/{film}{tail}"), format!("/Items/{track}{tail}")]));
     }
+    samples.extend(reads(
+        "/MediaSegments/{itemId}",
+        &[format!("/MediaSegments/{film}"), format!("/MediaSegments/{track}")],
+    ));
     samples.extend(reads("/Items/{itemId}/Images", &[format!("/Items/{film}/Images")]));
     samples.extend(reads(
         "/Items/{itemId}/PlaybackInfo",

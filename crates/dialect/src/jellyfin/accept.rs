@@ -19,31 +19,61 @@ struct MediaRange<'a> {
     thousandths: u32,
 }
 
-/// The JSON profile to send; the server's default has upper-case first letters. `Err`: the client does not
-/// accept JSON.
-pub(super) fn json(headers: &HeaderMap) -> Result<Representation, StreamReason> {
+/// Notation of JSON, and whether the response names it in its content type. The default has upper-case first letters
+/// and names nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum JsonProfile {
+    /// The default.
+    Plain,
+    /// The default, named.
+    Pascal,
+    /// Lower-case first letters.
+    Camel,
+}
+
+impl JsonProfile {
+    /// The word for it in a key. The named default has its own entries, because their content type differs.
+    pub(super) fn key_name(self) -> &'static str {
+        match self {
+            Self::Plain => "json",
+            Self::Pascal => "pascal",
+            Self::Camel => "camel",
+        }
+    }
+
+    /// The representation of the body.
+    pub(super) fn representation(self) -> Representation {
+        match self {
+            Self::Plain | Self::Pascal => Representation::Json,
+            Self::Camel => Representation::JsonCamel,
+        }
+    }
+
+    /// The `Accept` header for it.
+    pub(super) fn header(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Self::Plain => "application/json",
+            Self::Pascal => "application/json; profile=\"PascalCase\"",
+            Self::Camel => "application/json; profile=\"CamelCase\"",
+        })
+    }
+}
+
+/// The JSON profile to send. `Err`: the client prefers something else.
+pub(super) fn json(headers: &HeaderMap) -> Result<JsonProfile, StreamReason> {
     let text = joined(headers, &ACCEPT)?;
     let mut ranges: Vec<MediaRange<'_>> = ranges(&text).filter(|range| range.thousandths > 0).collect();
     ranges.sort_by_key(|range| std::cmp::Reverse(range.thousandths));
     for range in ranges {
         match range.media.to_ascii_lowercase().as_str() {
-            "application/json" if has_profile(range.parameters, "CamelCase") => {
-                return Ok(Representation::JsonCamel);
-            }
-            "application/json" | "application/*" | "*/*" => return Ok(Representation::Json),
+            "application/json" if has_profile(range.parameters, "CamelCase") => return Ok(JsonProfile::Camel),
+            "application/json" if has_profile(range.parameters, "PascalCase") => return Ok(JsonProfile::Pascal),
+            "application/json" | "application/*" | "*/*" => return Ok(JsonProfile::Plain),
             "text/xml" | "text/css" => return Err(Odd),
             _ => {}
         }
     }
-    Ok(Representation::Json)
-}
-
-/// The `Accept` header for a JSON profile.
-pub(super) fn json_header(representation: Representation) -> HeaderValue {
-    HeaderValue::from_static(match representation {
-        Representation::JsonCamel => "application/json; profile=\"CamelCase\"",
-        _ => "application/json",
-    })
+    Ok(JsonProfile::Plain)
 }
 
 /// The optional image formats that the client accepts: the word for the key, and the `Accept` header that
@@ -126,24 +156,37 @@ mod tests {
 
     #[test]
     fn the_profile_of_json_is_the_best_one_that_is_wanted() {
-        use Representation::{Json, JsonCamel};
+        use JsonProfile::{Camel, Pascal, Plain};
         for (accept, wanted) in [
-            ("*/*", Json),
-            ("application/json", Json),
-            ("application/json; profile=\"PascalCase\"", Json),
-            ("application/json;profile=camelcase", JsonCamel),
-            ("application/json; profile=\"CamelCase\", */*;q=0.1", JsonCamel),
-            ("application/json;profile=\"CamelCase\";q=0.5, application/json", Json),
-            ("application/json;profile=\"CamelCase\";q=0, application/json;q=0.1", Json),
-            ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", Json),
-            ("application/json;profile=\"CamelCase\";q=0", Json),
-            ("application/json;profile=\"CamelCase\";q=x, */*;q=0.1", Json),
-            ("text/plain", Json),
+            ("*/*", Plain),
+            ("application/json", Plain),
+            ("application/json; profile=\"PascalCase\"", Pascal),
+            ("application/json;profile=camelcase", Camel),
+            ("application/json; profile=\"CamelCase\", */*;q=0.1", Camel),
+            ("application/json;profile=\"CamelCase\";q=0.5, application/json", Plain),
+            ("application/json;profile=\"CamelCase\";q=0, application/json;q=0.1", Plain),
+            ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", Plain),
+            ("application/json;profile=\"CamelCase\";q=0", Plain),
+            ("application/json;profile=\"CamelCase\";q=x, */*;q=0.1", Plain),
+            ("text/plain", Plain),
         ] {
             assert_eq!(json(&accepting(ACCEPT, accept)), Ok(wanted), "{accept}");
         }
-        assert_eq!(json(&HeaderMap::new()), Ok(Json));
+        assert_eq!(json(&HeaderMap::new()), Ok(Plain));
         assert_eq!(json(&accepting(ACCEPT, "text/xml, application/json;q=0.5")), Err(Odd));
+    }
+
+    #[test]
+    fn a_named_profile_is_in_the_content_type() {
+        for (accept, wanted) in [
+            ("application/json", "application/json"),
+            ("application/json;profile=pascalcase", "application/json; profile=\"PascalCase\""),
+            ("application/json;profile=\"CamelCase\"", "application/json; profile=\"CamelCase\""),
+            ("application/json,application/json; profile=\"CamelCase\"", "application/json"),
+            ("application/json; profile=\"PascalCase\", */*;q=0.1", "application/json; profile=\"PascalCase\""),
+        ] {
+            assert_eq!(json(&accepting(ACCEPT, accept)).unwrap().header(), wanted, "{accept}");
+        }
     }
 
     #[test]

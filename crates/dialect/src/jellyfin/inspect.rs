@@ -35,6 +35,17 @@ const GATHERINGS: [&str; 11] = [
     "PlaylistsFolder",
 ];
 
+/// Kinds of folders, which may hold playlists and show when the last one was added.
+const FOLDERS: [&str; 7] = [
+    "Folder",
+    "CollectionFolder",
+    "UserView",
+    "UserRootFolder",
+    "AggregateFolder",
+    "ManualPlaylistsFolder",
+    "PlaylistsFolder",
+];
+
 /// Kinds that always have a parent: if such a row names none, its parents are unknown.
 const LEAVES: [&str; 3] = ["Episode", "Season", "Audio"];
 
@@ -142,6 +153,9 @@ fn tags(rows: &JellyfinRows) -> Vec<Tag> {
     }
     if has(&GATHERINGS) {
         tags.push(Tag::watch_lists());
+    }
+    if has(&FOLDERS) {
+        tags.push(Tag::playlist_names());
     }
     if rows.count > MAX_TAGGED_ROWS {
         tags.push(Tag::many_items());

@@ -31,7 +31,7 @@ struct Pair<'a> {
     shape: Option<(&'static str, ParamShape)>,
     /// Its value.
     value: Cow<'a, str>,
-    /// Further values of a repeated parameter; known parameters are reduced to one.
+    /// Further values of a repeated parameter; most known parameters are reduced to one.
     more: Vec<Cow<'a, str>>,
 }
 
@@ -52,13 +52,18 @@ pub(super) enum DeviceIdRole {
 }
 
 impl<'a> CanonicalQuery<'a> {
-    /// Parses a raw query. `Err` says why a request with this query is not cacheable.
+    /// Parses a raw query of no particular route. `Err` says why a request with this query is not cacheable.
     pub(super) fn parse(raw: &'a str, devices: DeviceIdRole) -> Result<Self, StreamReason> {
+        Self::parse_at("", raw, devices)
+    }
+
+    /// Parses a raw query of the route with this canonical path.
+    pub(super) fn parse_at(path: &str, raw: &'a str, devices: DeviceIdRole) -> Result<Self, StreamReason> {
         let mut pairs: Vec<Pair<'a>> = Vec::new();
         for piece in raw.split('&').filter(|piece| !piece.is_empty()) {
             let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
             let lowercase = lowered(decoded(name)?);
-            let shape = known(&lowercase);
+            let shape = known(&lowercase, path);
             if shape.is_none() {
                 if is_idle(&lowercase, devices) {
                     continue;
@@ -82,7 +87,7 @@ impl<'a> CanonicalQuery<'a> {
     /// Adds one parameter in canonical form. An empty one counts as absent.
     fn add_pair(&mut self, mut pair: Pair<'a>) -> Result<(), StreamReason> {
         if let Some((_, shape)) = pair.shape {
-            pair.value = param_value::canonical_value(pair.value, std::mem::take(&mut pair.more), shape)?;
+            (pair.value, pair.more) = param_value::canonical_values(pair.value, pair.more, shape)?;
             if pair.value.is_empty() {
                 return Ok(());
             }
@@ -95,7 +100,7 @@ impl<'a> CanonicalQuery<'a> {
         Ok(())
     }
 
-    /// The value of a known parameter, by its lower-case name.
+    /// The value of a known parameter, by its lower-case name; of a repeated one the first.
     pub(super) fn get(&self, lowercase: &str) -> Option<&str> {
         self.pairs.iter().find(|pair| pair.lowercase == lowercase).map(|pair| &*pair.value)
     }

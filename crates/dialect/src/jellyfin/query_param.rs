@@ -23,14 +23,41 @@ pub(super) enum ParamShape {
     IdRow,
     /// Several texts separated by vertical bars, in any order.
     BarSet,
+    /// Several values in any order, one in each occurrence of the parameter: the server splits none of them.
+    Repeated,
+    /// The same, and the order matters.
+    RepeatedRow,
+    /// A date before which things are left out: it is rounded up to the begin of a day. Servers up to 10.10 compare it
+    /// with days, so nothing changes; later ones compare moments, and leave out what happened on the date's own day.
+    DayUp,
 }
 
-use ParamShape::{BarSet, Flag, Id, IdRow, IdSet, Row, Set, Text};
+use ParamShape::{BarSet, DayUp, Flag, Id, IdRow, IdSet, Repeated, RepeatedRow, Row, Set, Text};
 
-/// Spelling and shape of the parameter called `name`, case-insensitively.
-pub(super) fn known(name: &str) -> Option<(&'static str, ParamShape)> {
-    KNOWN.binary_search_by(|(spelled, _)| order(spelled, name)).ok().map(|at| KNOWN[at])
+/// Spelling and shape of the parameter called `name`, case-insensitively, on the route with this canonical path.
+pub(super) fn known(name: &str, path: &str) -> Option<(&'static str, ParamShape)> {
+    let (spelled, shape) = KNOWN.binary_search_by(|(spelled, _)| order(spelled, name)).ok().map(|at| KNOWN[at])?;
+    let exception = EXCEPTIONS.iter().find(|(route, excepted, _)| *excepted == spelled && is_route(path, route));
+    Some((spelled, exception.map_or(shape, |(.., shape)| *shape)))
 }
+
+/// Whether a path is that of a route, in which `*` stands for one segment.
+fn is_route(path: &str, route: &str) -> bool {
+    let mut segments = path.split('/');
+    route.split('/').all(|wanted| segments.next().is_some_and(|segment| wanted == "*" || wanted == segment))
+        && segments.next().is_none()
+}
+
+/// Parameters that a route binds differently than all other routes do.
+const EXCEPTIONS: [(&str, &str, ParamShape); 7] = [
+    ("/Shows/*/Episodes", "sortBy", Text),
+    ("/System/ActivityLog/Entries", "sortBy", RepeatedRow),
+    ("/System/ActivityLog/Entries", "sortOrder", RepeatedRow),
+    ("/System/ActivityLog/Entries", "type", Text),
+    ("/Trailers", "albums", Set),
+    ("/Trailers", "artists", Set),
+    ("/Trailers", "studios", Set),
+];
 
 fn order(left: &str, right: &str) -> Ordering {
     left.bytes().map(|byte| byte.to_ascii_lowercase()).cmp(right.bytes().map(|byte| byte.to_ascii_lowercase()))
@@ -106,7 +133,7 @@ const KNOWN: [(&str, ParamShape); 147] = [
     ("includeItemTypes", Set),
     ("includeMedia", Flag),
     ("includePeople", Flag),
-    ("includeSegmentTypes", Set),
+    ("includeSegmentTypes", Repeated),
     ("includeStudios", Flag),
     ("indexNumber", Text),
     ("inheritFromParent", Flag),
@@ -154,7 +181,7 @@ const KNOWN: [(&str, ParamShape); 147] = [
     ("nameLessThan", Text),
     ("nameStartsWith", Text),
     ("nameStartsWithOrGreater", Text),
-    ("nextUpDateCutoff", Text),
+    ("nextUpDateCutoff", DayUp),
     ("officialRatings", BarSet),
     ("parentId", Id),
     ("parentIndexNumber", Text),
@@ -197,8 +224,18 @@ mod tests {
             assert!(pair[0].0.to_ascii_lowercase() < pair[1].0.to_ascii_lowercase(), "{pair:?}");
         }
         for (name, shape) in KNOWN {
-            assert_eq!(known(&name.to_ascii_uppercase()), Some((name, shape)));
+            assert_eq!(known(&name.to_ascii_uppercase(), "/Items"), Some((name, shape)));
         }
-        assert_eq!(known("unheardOf"), None);
+        assert_eq!(known("unheardOf", "/Items"), None);
+    }
+
+    #[test]
+    fn an_exception_concerns_a_known_parameter_of_its_route_alone() {
+        for (route, name, shape) in EXCEPTIONS {
+            let path = route.replace('*', "7");
+            assert_eq!(known(name, &path), Some((name, shape)), "{route}");
+            assert_ne!(known(name, &format!("{path}/8")), Some((name, shape)), "{route}");
+            assert_ne!(known(name, "/Items"), Some((name, shape)), "{route}");
+        }
     }
 }

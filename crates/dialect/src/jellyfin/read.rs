@@ -3,7 +3,9 @@
 use http::header::{ACCEPT, ACCEPT_LANGUAGE, RANGE};
 use http::{HeaderName, HeaderValue};
 
+use super::accept::JsonProfile;
 use super::address::JellyfinPath;
+use super::credential::credential;
 use super::query::{CanonicalQuery, DeviceIdRole};
 use super::routes::{self, AllowedParams, JellyfinRoute, RouteBody};
 use super::{accept, item_query, pass_through};
@@ -48,7 +50,7 @@ pub(super) fn classify_read(
 
 fn query_of<'a>(route: &JellyfinRoute, raw: &'a str) -> Result<CanonicalQuery<'a>, StreamReason> {
     let devices = if route.params == AllowedParams::Devices { DeviceIdRole::Filter } else { DeviceIdRole::Ignored };
-    let mut query = CanonicalQuery::parse(raw, devices)?;
+    let mut query = CanonicalQuery::parse_at(&route.path, raw, devices)?;
     if route.params == AllowedParams::Nothing {
         query.clear();
     }
@@ -66,17 +68,19 @@ fn document(
         return Err(Moment);
     }
     let public = route.params == AllowedParams::Nothing;
-    let representation = match route.body {
-        RouteBody::Json => accept::json(request.headers)?,
-        _ => Representation::Opaque,
+    let profile = match route.body {
+        RouteBody::Json => Some(accept::json(request.headers)?),
+        _ => None,
     };
-    let mut headers = vec![(ACCEPT, accept_header(representation))];
-    let mut key_name = match representation {
-        Representation::JsonCamel => "camel",
-        Representation::Json => "json",
-        _ => "opaque",
+    let representation = profile.map_or(Representation::Opaque, JsonProfile::representation);
+    let mut headers = vec![(ACCEPT, profile.map_or(HeaderValue::from_static("*/*"), JsonProfile::header))];
+    let mut key_name = profile.map_or("opaque", JsonProfile::key_name).to_owned();
+    if route.user_state
+        && let Some(counts) = client_counts(request)
+    {
+        key_name.push('+');
+        key_name.push_str(counts);
     }
-    .to_owned();
     if !public && let Some(language) = accept::language(request.headers)? {
         headers.push((ACCEPT_LANGUAGE, HeaderValue::from_str(&language).map_err(|_| Odd)?));
         key_name.push(' ');
@@ -88,6 +92,20 @@ fn document(
     let own = own.filter(|_| route.needs_user);
     let sharing = if public { SharingScope::Public } else { SharingScope::Identity };
     Ok(finish(class, &route.path, (query, own), &key_name, Facets { headers, tags, representation, sharing, lifetime }))
+}
+
+/// The word for the counts that rows of items have for this client: Jellyfin up to 10.11 adds the counts of all
+/// descendants and of children to what some clients request, and the latter alone for others, by parts of their names.
+fn client_counts(request: &RequestView<'_>) -> Option<&'static str> {
+    let product = credential(request).product?.to_lowercase();
+    let has_any = |parts: &[&str]| parts.iter().any(|part| product.contains(part));
+    if has_any(&["kodi", "wmc", "media center", "classic"]) {
+        Some("counts")
+    } else if has_any(&["roku", "samsung", "androidtv"]) {
+        Some("children")
+    } else {
+        None
+    }
 }
 
 /// A read of an image. Its bytes are shared among tokens with an image grant, so the key names the image's
@@ -116,6 +134,7 @@ fn image(
     if !versioned {
         lifetime.fresh_s = UNTAGGED_IMAGE_FRESH_S;
         lifetime.fresh_with_signal_s = UNTAGGED_IMAGE_FRESH_S;
+        tags.push(Tag::unversioned_image(&of));
     }
     let facets = Facets {
         headers: vec![(ACCEPT, accept_header)],
@@ -151,13 +170,6 @@ fn finish(
     Read { class, key, target, headers, tags, representation, sharing, lifetime }
 }
 
-fn accept_header(representation: Representation) -> HeaderValue {
-    match representation {
-        Representation::Opaque => HeaderValue::from_static("*/*"),
-        json => accept::json_header(json),
-    }
-}
-
 fn class_of(route: &JellyfinRoute, query: &CanonicalQuery<'_>) -> Class {
     match (route.params, route.class) {
         (AllowedParams::Listing, Class::Lists) => item_query::class(query),
@@ -176,7 +188,7 @@ fn lifetime_of(class: Class, route: &JellyfinRoute, query: &CanonicalQuery<'_>, 
     } else if query.user().is_some_and(|user| own != Some(user)) {
         lifetime.fresh_with_signal_s = lifetime.fresh_s;
     }
-    lifetime
+    route.usable_s.map_or(lifetime, |usable_s| lifetime.within(usable_s))
 }
 
 /// Whether the body depends on user state: in its rows, or in their selection.

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use super::guid;
-use super::write::for_everyone;
+use super::write::{all, for_everyone};
 use crate::server_event::{ServerEvent, SocketSubscription};
 use crate::tag::{Tag, TagInvalidation};
 
@@ -24,7 +24,7 @@ pub(crate) fn parse_frame(frame: &[u8]) -> Vec<ServerEvent> {
     let data = message.data.map_or("null", RawValue::get);
     let stale = match &*message.kind {
         "ServerRestarting" | "ServerShuttingDown" => return vec![ServerEvent::Restarting],
-        "LibraryChanged" => read(data).map(library_changed),
+        "LibraryChanged" => read::<Option<Changes>>(data).map(|changes| library_changed(changes.unwrap_or_default())),
         "UserDataChanged" => read(data).as_ref().map(user_data_changed),
         "RefreshProgress" => read(data).as_ref().map(refreshed),
         "Sessions" => Some(vec![TagInvalidation::account(Tag::sessions())]),
@@ -75,22 +75,30 @@ struct Changes {
     collection_folders: Vec<String>,
 }
 
-/// Items, their ancestors, and lists, because added or edited items may now belong to other lists.
+/// Items, their ancestors, and lists, because added or edited items may now belong to other lists. A change that names
+/// nothing may be of anything.
 fn library_changed(changes: Changes) -> Vec<TagInvalidation> {
     let folders = [changes.folders_added_to, changes.folders_removed_from, changes.collection_folders].concat();
-    let items = [changes.items_added, changes.items_removed, changes.items_updated].concat();
+    let items_removed = changes.items_removed;
+    let items = [&changes.items_added[..], &items_removed, &changes.items_updated].concat();
     if items.is_empty() && folders.is_empty() {
-        return Vec::new();
+        return all();
     }
     let mut stale = for_everyone([Tag::libraries(), Tag::many_items()]);
     if items.len() + folders.len() > MAX_IDS {
-        stale.extend(for_everyone([Tag::branch(), Tag::watch_lists(), Tag::playlists(), Tag::collections()]));
+        let lists = [Tag::watch_lists(), Tag::playlists(), Tag::playlist_names(), Tag::collections()];
+        stale.extend(for_everyone(lists));
+        // Single items carry no tag of their library, but that of user state.
+        stale.extend(for_everyone([Tag::branch(), Tag::user_state()]));
         return stale;
     }
+    let removed = items_removed.iter().map(|item| TagInvalidation::everyone(Tag::image(&guid::normalize(item))));
+    stale.extend(removed);
     for item in &items {
         let item = guid::normalize(item);
         stale.push(TagInvalidation::everyone(Tag::item(&item)).with_ancestors());
-        stale.push(TagInvalidation::everyone(Tag::image(&item)));
+        // An edit of text is announced as one of images is; an image at a URL with its version is the same for ever.
+        stale.push(TagInvalidation::everyone(Tag::unversioned_image(&item)));
         stale.push(TagInvalidation::everyone(Tag::playlist(&item)));
     }
     for folder in &folders {
@@ -145,7 +153,7 @@ struct Refresh {
 fn refreshed(refresh: &Refresh) -> Vec<TagInvalidation> {
     if refresh.progress.trim().parse::<f64>().is_ok_and(|percent| percent >= DONE) {
         let item = guid::normalize(&refresh.item_id);
-        let mut stale = for_everyone([Tag::image(&item), Tag::many_items()]);
+        let mut stale = for_everyone([Tag::image(&item), Tag::images_by_name(), Tag::many_items()]);
         stale.push(TagInvalidation::everyone(Tag::item(&item)).with_ancestors());
         return stale;
     }
@@ -160,10 +168,11 @@ struct TaskResult {
 }
 
 fn task_ended(result: &TaskResult) -> Vec<TagInvalidation> {
-    if result.key.as_deref() == Some(SCAN_TASK) {
-        return for_everyone([Tag::activities(), Tag::libraries(), Tag::many_items()]);
+    match result.key.as_deref() {
+        Some(SCAN_TASK) => for_everyone([Tag::activities(), Tag::libraries(), Tag::many_items()]),
+        Some("TaskExtractMediaSegments") => for_everyone([Tag::activities(), Tag::segments()]),
+        _ => for_everyone([Tag::activities()]),
     }
-    for_everyone([Tag::activities()])
 }
 
 #[derive(Deserialize)]

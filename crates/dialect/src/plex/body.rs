@@ -7,7 +7,8 @@ use http::header::CONTENT_TYPE;
 use crate::class::Class;
 use crate::classification::{Read, Representation};
 use crate::image_integrity;
-use crate::plex::{body_json, body_xml};
+use crate::plex::rows::PlexRows;
+use crate::plex::{body_json, body_xml, page};
 use crate::response_facts::{ResponseFacts, UnusableResponse};
 
 pub(super) fn inspect(read: &Read, headers: &HeaderMap, body: &Bytes) -> Result<ResponseFacts, UnusableResponse> {
@@ -21,15 +22,21 @@ pub(super) fn inspect(read: &Read, headers: &HeaderMap, body: &Bytes) -> Result<
                 return Err(UnusableResponse::ContentType);
             }
             let text = std::str::from_utf8(body).map_err(|_| UnusableResponse::Malformed)?;
-            Ok(body_xml::read(text, roots)?.facts(read))
+            Ok(facts(body_xml::read(text, roots)?, headers, read))
         }
         Representation::Json | Representation::JsonCamel => {
             if !media.is_none_or(|media| is_json(&media)) {
                 return Err(UnusableResponse::ContentType);
             }
-            Ok(body_json::read(body, roots)?.facts(read))
+            Ok(facts(body_json::read(body, roots)?, headers, read))
         }
     }
+}
+
+fn facts(mut rows: PlexRows, headers: &HeaderMap, read: &Read) -> ResponseFacts {
+    let offset = headers.get(page::START).and_then(|value| value.to_str().ok());
+    rows.set_head_offset(offset.and_then(|value| value.trim().parse().ok()));
+    rows.facts(read)
 }
 
 /// The media type in lower case, without parameters. `None` if there is none.

@@ -47,7 +47,12 @@ pub(super) fn playback_invalidations(item: &str, state: PlaybackState) -> Vec<Ta
     let ids = [item.to_owned()];
     let ids = if item.is_empty() { &[] } else { ids.as_slice() };
     match state {
-        PlaybackState::Playing => plays(ids, TagInvalidation::everyone),
+        PlaybackState::Playing => {
+            let mut stale = plays(ids, TagInvalidation::everyone);
+            // The player may be a new one. Called at a change of state only, not each second.
+            stale.push(TagInvalidation::everyone(Tag::players()));
+            stale
+        }
         PlaybackState::Paused | PlaybackState::Stopped => watched(ids, TagInvalidation::everyone),
     }
 }
@@ -59,20 +64,40 @@ fn shown_elsewhere() -> Vec<TagInvalidation> {
 }
 
 /// Metadata of these items changed: invalidates their rows, their ancestors and descendants, and every list
-/// that may be sorted or filtered by metadata.
+/// that may be sorted or filtered by metadata; but no image.
 pub(super) fn edited(ids: &[String]) -> Vec<TagInvalidation> {
-    let mut stale = pictured(ids);
+    let mut stale = detailed(ids);
     stale.extend(everyone([Tag::libraries(), Tag::across(), Tag::collections()]));
     stale
 }
 
-/// Images or detail pages of these items changed, but not their place in lists. Without ids, every response
-/// that shows items is invalidated.
+/// Images of these items changed, and with them the rows that show them.
 pub(super) fn pictured(ids: &[String]) -> Vec<TagInvalidation> {
+    let mut stale = detailed(ids);
+    stale.extend(images(ids));
+    stale
+}
+
+/// The server announced a change of these items, but not whether their images changed. An image at a path with a time
+/// is the same for ever, so it stays.
+pub(super) fn announced(ids: &[String]) -> Vec<TagInvalidation> {
+    let mut stale = detailed(ids);
+    stale.extend(ids.iter().map(|id| TagInvalidation::everyone(Tag::unversioned_image(id))));
+    stale
+}
+
+/// Images of these items.
+pub(super) fn images(ids: &[String]) -> Vec<TagInvalidation> {
+    ids.iter().map(|id| TagInvalidation::everyone(Tag::image(id))).collect()
+}
+
+/// Detail pages of these items changed, but neither their place in lists nor their images. Without ids, every response
+/// that shows items is invalidated.
+pub(super) fn detailed(ids: &[String]) -> Vec<TagInvalidation> {
     let mut stale = Vec::new();
     for id in ids {
         stale.push(TagInvalidation::everyone(Tag::item(id)).with_ancestors());
-        stale.extend(everyone([Tag::under(id), Tag::image(id)]));
+        stale.push(TagInvalidation::everyone(Tag::under(id)));
     }
     if ids.is_empty() {
         stale.push(TagInvalidation::everyone(Tag::user_state()));
@@ -92,10 +117,17 @@ pub(super) fn section_moved(section: Option<&str>) -> Vec<TagInvalidation> {
     stale
 }
 
-/// A whole section changed: invalidates its lists and all its items.
+/// A whole section changed: invalidates its lists, all its items and its composite image.
 pub(super) fn section_whole(section: &str) -> Vec<TagInvalidation> {
+    let mut stale = section_edited(section);
+    stale.push(TagInvalidation::everyone(Tag::image(&format!("section:{section}"))));
+    stale
+}
+
+/// Metadata of any items of a section changed: invalidates its lists and all its items.
+pub(super) fn section_edited(section: &str) -> Vec<TagInvalidation> {
     let mut stale = section_moved(Some(section));
-    stale.extend(everyone([Tag::inside(section), Tag::many_items(), Tag::image(&format!("section:{section}"))]));
+    stale.extend(everyone([Tag::inside(section), Tag::many_items()]));
     stale.extend(shown_elsewhere());
     stale
 }

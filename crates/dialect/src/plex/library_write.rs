@@ -21,7 +21,8 @@ pub(super) fn by_any_method(rest: &[&str]) -> Option<Write> {
             named("refresh", stale)
         }
         ["metadata", ids, "match" | "unmatch" | "merge" | "split"] => {
-            let mut stale = invalidation::edited(&item_ids(ids));
+            let ids = item_ids(ids);
+            let mut stale = [invalidation::edited(&ids), invalidation::images(&ids)].concat();
             stale.push(TagInvalidation::everyone(Tag::user_state()));
             named("match", stale)
         }
@@ -34,7 +35,7 @@ pub(super) fn by_any_method(rest: &[&str]) -> Option<Write> {
 pub(super) fn find(method: &Method, rest: &[&str], params: &WriteParams<'_>) -> Option<Write> {
     match rest {
         ["sections", more @ ..] => section(method, more, params),
-        ["metadata", ids, more @ ..] => metadata(method, &item_ids(ids), more),
+        ["metadata", ids, more @ ..] => metadata(method, &item_ids(ids), more, params),
         ["collections", more @ ..] => collection(more, params),
         ["caches"] => Some(named("maintenance", invalidation::everyone([Tag::activities()]))),
         // The selected streams belong to the user; the path names a part, not an item.
@@ -54,9 +55,12 @@ fn section(method: &Method, rest: &[&str], params: &WriteParams<'_>) -> Option<W
         [id] | [id, "prefs"] if is_id(id) => named("section", sections_changed(Some(id))),
         [id, "all"] if is_id(id) => {
             let ids = params.items(&["id"]);
-            let mut stale = invalidation::section_whole(id);
+            let mut stale = invalidation::section_edited(id);
             if !ids.is_empty() {
-                stale.extend(invalidation::pictured(&ids));
+                stale.extend(invalidation::detailed(&ids));
+            }
+            if sets_image(params) {
+                stale.extend(invalidation::images(&ids));
             }
             named("edit", stale)
         }
@@ -75,21 +79,28 @@ fn section(method: &Method, rest: &[&str], params: &WriteParams<'_>) -> Option<W
     })
 }
 
-fn metadata(method: &Method, ids: &[String], rest: &[&str]) -> Option<Write> {
+fn metadata(method: &Method, ids: &[String], rest: &[&str], params: &WriteParams<'_>) -> Option<Write> {
     Some(match rest {
         _ if ids.is_empty() => return None,
         [] | ["media", ..] if *method == Method::DELETE => named("delete", gone(ids)),
-        [] | ["matches"] => named("edit", invalidation::edited(ids)),
+        [] | ["matches"] => {
+            let mut stale = invalidation::edited(ids);
+            if sets_image(params) {
+                stale.extend(invalidation::images(ids));
+            }
+            named("edit", stale)
+        }
         ["prefs"] => {
-            let mut stale = invalidation::pictured(ids);
+            let mut stale = invalidation::detailed(ids);
             stale.push(TagInvalidation::everyone(Tag::watch_lists()));
             named("edit", stale)
         }
-        [
-            "marker" | "subtitles" | "extras" | "chapterthumbs" | "index" | "intro" | "credits" | "voiceactivity"
-            | "addetect",
-            ..,
-        ] => {
+        ["marker" | "subtitles" | "index" | "intro" | "credits" | "voiceactivity" | "addetect", ..] => {
+            let mut stale = invalidation::detailed(ids);
+            stale.push(TagInvalidation::everyone(Tag::activities()));
+            named("edit", stale)
+        }
+        ["extras" | "chapterthumbs", ..] => {
             let mut stale = invalidation::pictured(ids);
             stale.push(TagInvalidation::everyone(Tag::activities()));
             named("edit", stale)
@@ -98,6 +109,13 @@ fn metadata(method: &Method, ids: &[String], rest: &[&str]) -> Option<Write> {
         [_] | [_, _] => named("poster", invalidation::pictured(ids)),
         _ => return None,
     })
+}
+
+/// Whether an edit sets an image, as `thumb.value=` does.
+fn sets_image(params: &WriteParams<'_>) -> bool {
+    ["thumb", "art", "poster", "banner", "clearLogo", "squareArt"]
+        .iter()
+        .any(|field| [(*field).to_owned(), format!("{field}.value")].iter().any(|name| !params.all(name).is_empty()))
 }
 
 fn collection(rest: &[&str], params: &WriteParams<'_>) -> Option<Write> {
@@ -148,7 +166,7 @@ fn emptied(section: &str) -> Vec<TagInvalidation> {
 }
 
 fn gone(ids: &[String]) -> Vec<TagInvalidation> {
-    let mut stale = invalidation::edited(ids);
+    let mut stale = [invalidation::edited(ids), invalidation::images(ids)].concat();
     stale.extend(invalidation::everyone([Tag::playlists(), Tag::every_playlist()]));
     stale
 }

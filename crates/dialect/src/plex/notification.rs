@@ -102,7 +102,10 @@ fn timeline(entry: &Map<String, Value>) -> Vec<TagInvalidation> {
     }
     let mut stale = invalidation::section_moved(section.as_deref());
     if !ids.is_empty() {
-        stale.extend(invalidation::pictured(&ids));
+        stale.extend(invalidation::announced(&ids));
+    }
+    if is_deleted(entry) || text(entry, "state").as_deref() == Some("9") {
+        stale.extend(ids.first().map(|item| TagInvalidation::everyone(Tag::image(item))));
     }
     stale
 }
@@ -138,11 +141,11 @@ fn activity(entry: &Map<String, Value>) -> Vec<TagInvalidation> {
         "library.update.section" => stale.push(TagInvalidation::everyone(Tag::sections())),
         "library.refresh.items" | "library.update.item.metadata" if event == "ended" => {
             let ids = text(context, "key").map(|key| item_ids(&key)).unwrap_or_default();
+            // A refresh may replace the images; an update is also that of an edit.
+            let is_refresh = kind == "library.refresh.items";
+            stale.extend(if is_refresh { invalidation::pictured(&ids) } else { invalidation::announced(&ids) });
             match section {
-                Some(section) if !ids.is_empty() => {
-                    stale.extend(invalidation::pictured(&ids));
-                    stale.extend(invalidation::section_moved(Some(&section)));
-                }
+                Some(section) if !ids.is_empty() => stale.extend(invalidation::section_moved(Some(&section))),
                 _ => stale.extend(invalidation::edited(&ids)),
             }
         }

@@ -74,14 +74,17 @@ pub(super) fn asset(parts: &[&str], raw: &str) -> Result<Read, StreamReason> {
 fn image_read(path: &str, pairs: &[PlexQueryPair], picture: ImagePlan) -> Result<Read, StreamReason> {
     let request = CanonicalRequest::new(path, pairs, Representation::Opaque, &VaryValues::default())?;
     let mut lifetime = Class::Images.lifetime(ServerKind::Plex);
+    let mut tags = vec![picture.tag];
     if !picture.stamped {
         lifetime.fresh_s = DAY_S;
         lifetime.fresh_with_signal_s = DAY_S;
+        tags.push(Tag::unversioned_image(&picture.subject));
     }
-    Ok(request.read(Class::Images, vec![picture.tag], SharingScope::Image(picture.subject), lifetime))
+    Ok(request.read(Class::Images, tags, SharingScope::Image(picture.subject), lifetime))
 }
 
-/// The canonical request. The key holds all of it; the headers hold nothing that the key does not.
+/// The canonical request. The key holds all of it but the place of paging; the headers hold nothing that the key does
+/// not.
 struct CanonicalRequest {
     key: String,
     target: String,
@@ -101,11 +104,12 @@ impl CanonicalRequest {
             target.push('?');
             target.push_str(&query::join(pairs));
         }
+        let mut key = format!("{target} {}", representation::name(representation));
+        vary_values.write_to(&mut key);
+        vary_values.write_query_to(&mut target);
         if target.len() > MAX_TARGET_BYTES || contains_token(&target, pairs) {
             return Err(StreamReason::Odd);
         }
-        let mut key = format!("{target} {}", representation::name(representation));
-        vary_values.write_to(&mut key);
         let mut headers = vec![(ACCEPT, HeaderValue::from_static(representation::accept(representation)))];
         headers.append(&mut vary_values.headers());
         Ok(Self { key, target, headers, representation })

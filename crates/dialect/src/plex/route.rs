@@ -89,6 +89,7 @@ pub(super) fn find(parts: &[&str]) -> Option<PlexRoute> {
         ["hubs", rest @ ..] => hubs(rest),
         ["playlists", rest @ ..] => playlists(rest),
         ["status" | "statistics" | "transcode" | "activities" | "butler", ..] => doings(parts),
+        ["search"] => Some(search()),
         ["photo", ":", "transcode"] => Some(PlexRoute::Scaled),
         [":", "resources", file] => Some(PlexRoute::Image(ImagePlan::named(format!("resource:{file}"), &[]))),
         ["web", rest @ ..] => Some(web(rest)),
@@ -119,6 +120,8 @@ fn pass_reason(parts: &[&str]) -> Option<StreamReason> {
         ] => StreamReason::Account,
         [":", "websockets" | "websocket", ..] => StreamReason::Socket,
         [":", "eventsource", ..] => StreamReason::Events,
+        // The list of agents; what lies below it belongs to one agent at one moment.
+        ["system", "agents"] => return None,
         ["playQueues" | "player" | "sync" | "system", ..] => StreamReason::Moment,
         _ => return None,
     })
@@ -131,10 +134,13 @@ fn server(parts: &[&str]) -> Option<PlexRoute> {
         | ["servers" | "clients"]
         | ["updater", "status"]
         | ["livetv", "dvrs"]
+        | ["system", "agents"]
+        | ["channels", "all"]
         | [":", "prefs"]
         | [":", "prefs", "get"] => ReadRoute::plain(Class::Server, [Tag::server()]),
         ["livetv", "dvrs", id] if is_id(id) => ReadRoute::plain(Class::Server, [Tag::server()]),
-        ["accounts" | "devices"] => ReadRoute::plain(Class::Server, [Tag::server(), Tag::users()]),
+        ["devices"] => ReadRoute::plain(Class::Server, [Tag::server(), Tag::users(), Tag::players()]),
+        ["accounts"] => ReadRoute::plain(Class::Server, [Tag::server(), Tag::users()]),
         ["accounts" | "devices", id] if is_id(id) => ReadRoute::plain(Class::Server, [Tag::server(), Tag::users()]),
         ["media", "providers"] => {
             ReadRoute::plain(Class::Server, [Tag::server(), Tag::sections()]).with_vary_by(VaryBy::Abilities)
@@ -155,7 +161,7 @@ fn doings(parts: &[&str]) -> Option<PlexRoute> {
         ["status", "sessions", "history", id] if is_id(id) => ReadRoute::plain(Class::History, [Tag::history()]),
         ["statistics", "resources"] => ReadRoute::plain(Class::LiveStatistics, []),
         // `filter` recognises `timespan=6`, which changes every second, by the query.
-        ["statistics", "bandwidth"] => ReadRoute::plain(Class::Statistics, []),
+        ["statistics", "bandwidth"] => ReadRoute::plain(Class::Statistics, [Tag::players()]),
         _ => return None,
     })
 }
@@ -185,12 +191,14 @@ fn hubs(rest: &[&str]) -> Option<PlexRoute> {
         ["sections", id, "manage"] if is_id(id) => {
             ReadRoute::plain(Class::Collections, [Tag::collections(), Tag::section(id)])
         }
-        ["search"] | ["search", "voice"] => {
-            let tags = [Tag::across(), Tag::libraries(), Tag::playlists()];
-            ReadRoute::personal(Class::Search, tags)
-        }
+        ["search"] | ["search", "voice"] => search().with_vary_by(VaryBy::Abilities),
         _ => return None,
     })
+}
+
+/// A search in everything.
+fn search() -> PlexRoute {
+    ReadRoute::personal(Class::Search, [Tag::across(), Tag::libraries(), Tag::playlists()])
 }
 
 fn playlists(rest: &[&str]) -> Option<PlexRoute> {

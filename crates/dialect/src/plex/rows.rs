@@ -6,6 +6,7 @@ use std::collections::HashSet;
 
 use crate::class::Class;
 use crate::classification::Read;
+use crate::plex::page::{RequestedPage, ReturnedPage};
 use crate::response_facts::{MAX_TAGGED_ROWS, ResponseFacts, has_meaningful_total};
 use crate::tag::Tag;
 
@@ -35,6 +36,7 @@ pub(super) enum RowField {
     StartState,
     Total,
     Size,
+    Offset,
 }
 
 impl RowField {
@@ -52,13 +54,14 @@ impl RowField {
             "startState" => Self::StartState,
             "totalSize" => Self::Total,
             "size" => Self::Size,
+            "offset" => Self::Offset,
             _ => return None,
         })
     }
 
     /// Whether the name is meaningful only on the container itself.
     pub(super) fn is_of_the_container(self) -> bool {
-        matches!(self, Self::Total | Self::Size)
+        matches!(self, Self::Total | Self::Size | Self::Offset)
     }
 }
 
@@ -76,6 +79,7 @@ pub(super) struct PlexRow<'a> {
     starting: bool,
     total: Option<u64>,
     size: Option<u64>,
+    offset: Option<u64>,
 }
 
 impl<'a> PlexRow<'a> {
@@ -93,6 +97,7 @@ impl<'a> PlexRow<'a> {
             RowField::StartState => self.starting = true,
             RowField::Total => self.total = value.parse().ok(),
             RowField::Size => self.size = value.parse().ok(),
+            RowField::Offset => self.offset = value.parse().ok(),
         }
     }
 
@@ -121,13 +126,21 @@ pub(super) struct PlexRows {
     refreshing: bool,
     /// Total number of rows, if the container states it.
     total: Option<u64>,
+    /// What the container states about its own rows.
+    page: ReturnedPage,
 }
 
 impl PlexRows {
     /// Sets the facts of the container itself.
     pub(super) fn set_container(&mut self, container: &PlexRow<'_>) {
         self.total = container.total.or(container.size);
+        self.page = ReturnedPage { offset: container.offset, rows: container.size };
         self.add(container);
+    }
+
+    /// Sets the first row that the response's head states, where the container states none.
+    pub(super) fn set_head_offset(&mut self, offset: Option<u64>) {
+        self.page.offset = self.page.offset.or(offset);
     }
 
     /// Adds one element or object, whether it is a row or not.
@@ -186,7 +199,8 @@ impl PlexRows {
         let max_fresh_s = (read.class == Class::Sections && self.refreshing).then_some(SCANNING_FRESH_S);
         let total = self.total.filter(|_| has_meaningful_total(read.class));
         let scanning = (read.class == Class::Sections).then_some(self.refreshing);
-        ResponseFacts { tags, parents: self.parents, own_user: None, max_fresh_s, total, scanning }
+        let is_other_page = !RequestedPage::from_read(read).matches(self.page);
+        ResponseFacts { tags, parents: self.parents, max_fresh_s, total, scanning, is_other_page, own_user: None }
     }
 
     fn tag(&mut self, tag: Tag) {

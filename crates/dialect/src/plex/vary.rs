@@ -1,11 +1,13 @@
 //! Parameters that Plex reads from the query or from a header of the same name: paging, language, API
 //! version, client identity. Those that change a response are extracted from both places; the rest is
-//! dropped.
+//! dropped. The key does not tell the places apart. Paging goes to the server where the client wrote it, because
+//! some servers and proxies read only one of both; all others go in headers.
 
 use http::header::ACCEPT_LANGUAGE;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::plex::page;
 use crate::plex::query::{AmbiguousQuery, PlexQueryPair};
 
 /// Longest value in bytes; longer ones are ignored.
@@ -28,6 +30,8 @@ struct VaryParam {
     key_name: &'static str,
     needs: VaryBy,
     number: bool,
+    /// Its spelling in the query, if it is sent there too.
+    query_name: Option<&'static str>,
 }
 
 /// In the order of the key. Every other parameter that begins with `X-Plex-` is dropped.
@@ -37,56 +41,73 @@ static VARY_PARAMS: [VaryParam; 8] = [
         key_name: "start",
         needs: VaryBy::Nothing,
         number: true,
+        query_name: Some(page::START),
     },
     VaryParam {
         name: HeaderName::from_static("x-plex-container-size"),
         key_name: "size",
         needs: VaryBy::Nothing,
         number: true,
+        query_name: Some(page::SIZE),
     },
     VaryParam {
         name: HeaderName::from_static("x-plex-container-focus-key"),
         key_name: "focus",
         needs: VaryBy::Nothing,
         number: false,
+        query_name: Some(page::FOCUS_KEY),
     },
     VaryParam {
         name: HeaderName::from_static("x-plex-language"),
         key_name: "language",
         needs: VaryBy::Nothing,
         number: false,
+        query_name: None,
     },
     VaryParam {
         name: HeaderName::from_static("x-plex-pms-api-version"),
         key_name: "api",
         needs: VaryBy::Nothing,
         number: false,
+        query_name: None,
     },
     VaryParam {
         name: HeaderName::from_static("x-plex-provider-version"),
         key_name: "provider",
         needs: VaryBy::Abilities,
         number: false,
+        query_name: None,
     },
     VaryParam {
         name: HeaderName::from_static("x-plex-features"),
         key_name: "features",
         needs: VaryBy::Abilities,
         number: false,
+        query_name: None,
     },
     VaryParam {
         name: HeaderName::from_static("x-plex-client-identifier"),
         key_name: "client",
         needs: VaryBy::Client,
         number: false,
+        query_name: None,
     },
 ];
 
 /// The extracted values, in the order of the key.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct VaryValues {
-    values: Vec<(HeaderName, &'static str, String)>,
+    values: Vec<VaryValue>,
     size: Option<u64>,
+}
+
+/// One extracted value, and where it is sent.
+#[derive(Debug, PartialEq, Eq)]
+struct VaryValue {
+    key_name: &'static str,
+    value: String,
+    header: Option<HeaderName>,
+    query_name: Option<&'static str>,
 }
 
 impl VaryValues {
@@ -102,7 +123,8 @@ impl VaryValues {
         }
         let mut vary_values = Self::default();
         for known in VARY_PARAMS.iter().filter(|known| known.needs.within(vary_by)) {
-            let Some(mut value) = single(&known.name, pairs, headers)? else { continue };
+            let Some(found) = single(&known.name, pairs, headers)? else { continue };
+            let mut value = found.value;
             if known.number {
                 let number: u64 = value.parse().map_err(|_| AmbiguousQuery)?;
                 if known.key_name == "size" {
@@ -110,14 +132,17 @@ impl VaryValues {
                 }
                 value = number.to_string();
             }
-            vary_values.values.push((known.name.clone(), known.key_name, value));
+            let query_name = known.query_name.filter(|_| found.is_in_query);
+            let header = (query_name.is_none() || found.is_in_headers).then(|| known.name.clone());
+            vary_values.values.push(VaryValue { key_name: known.key_name, value, header, query_name });
         }
         vary_values.default_start();
-        if !vary_values.values.iter().any(|(_, key_name, _)| *key_name == "language")
+        if !vary_values.has("language")
             && let Some(value) = from_headers(&ACCEPT_LANGUAGE, headers)?
             && value != "*"
         {
-            vary_values.values.push((ACCEPT_LANGUAGE, "accept-language", value));
+            let (key_name, header) = ("accept-language", Some(ACCEPT_LANGUAGE));
+            vary_values.values.push(VaryValue { key_name, value, header, query_name: None });
         }
         pairs.retain(|pair| !is_plex(pair) && !pair.is("_"));
         Ok(vary_values)
@@ -130,7 +155,7 @@ impl VaryValues {
 
     /// Appends the values to a key.
     pub(super) fn write_to(&self, key: &mut String) {
-        for (_, key_name, value) in &self.values {
+        for VaryValue { key_name, value, .. } in &self.values {
             key.push(' ');
             key.push_str(key_name);
             key.push('=');
@@ -140,16 +165,30 @@ impl VaryValues {
 
     /// The headers for the upstream request.
     pub(super) fn headers(&self) -> Vec<(HeaderName, HeaderValue)> {
-        let header = |(name, _, value): &(HeaderName, _, String)| {
-            HeaderValue::from_str(value).ok().map(|value| (name.clone(), value))
-        };
+        let header = |one: &VaryValue| one.header.clone().zip(HeaderValue::from_str(&one.value).ok());
         self.values.iter().filter_map(header).collect()
     }
 
-    /// A page size without a start means the first page.
+    /// Appends the pairs that the client wrote in the query to a target.
+    pub(super) fn write_query_to(&self, target: &mut String) {
+        for VaryValue { value, query_name, .. } in &self.values {
+            let Some(name) = query_name else { continue };
+            target.push(if target.contains('?') { '&' } else { '?' });
+            target.push_str(name);
+            target.push('=');
+            target.extend(utf8_percent_encode(value, NON_ALPHANUMERIC));
+        }
+    }
+
+    fn has(&self, key_name: &str) -> bool {
+        self.values.iter().any(|one| one.key_name == key_name)
+    }
+
+    /// A page size without a start means the first page: in the key, not in the request.
     fn default_start(&mut self) {
-        if self.size.is_some() && !self.values.iter().any(|(_, key_name, _)| *key_name == "start") {
-            self.values.insert(0, (VARY_PARAMS[0].name.clone(), VARY_PARAMS[0].key_name, "0".into()));
+        if self.size.is_some() && !self.has("start") {
+            let key_name = VARY_PARAMS[0].key_name;
+            self.values.insert(0, VaryValue { key_name, value: "0".into(), header: None, query_name: None });
         }
     }
 }
@@ -168,9 +207,21 @@ fn is_plex(pair: &PlexQueryPair) -> bool {
     pair.base.trim().get(..7).is_some_and(|start| start.eq_ignore_ascii_case("x-plex-"))
 }
 
+/// The value of a parameter, and its places.
+struct FoundValue {
+    value: String,
+    is_in_query: bool,
+    is_in_headers: bool,
+}
+
 /// The one value of a parameter, from the query or from a header.
-fn single(name: &HeaderName, pairs: &[PlexQueryPair], headers: &HeaderMap) -> Result<Option<String>, AmbiguousQuery> {
+fn single(
+    name: &HeaderName,
+    pairs: &[PlexQueryPair],
+    headers: &HeaderMap,
+) -> Result<Option<FoundValue>, AmbiguousQuery> {
     let mut value = from_headers(name, headers)?;
+    let (is_in_headers, mut is_in_query) = (value.is_some(), false);
     for pair in pairs.iter().filter(|pair| pair.base.trim().eq_ignore_ascii_case(name.as_str())) {
         let text = clean(&pair.text())?;
         if text.is_empty() {
@@ -179,9 +230,9 @@ fn single(name: &HeaderName, pairs: &[PlexQueryPair], headers: &HeaderMap) -> Re
         if value.as_ref().is_some_and(|known| *known != text) {
             return Err(AmbiguousQuery);
         }
-        value = Some(text);
+        (value, is_in_query) = (Some(text), true);
     }
-    Ok(value)
+    Ok(value.map(|value| FoundValue { value, is_in_query, is_in_headers }))
 }
 
 fn from_headers(name: &HeaderName, headers: &HeaderMap) -> Result<Option<String>, AmbiguousQuery> {

@@ -29,7 +29,7 @@ pub fn webhook(json: &[u8]) -> Vec<TagInvalidation> {
         "library.new" => {
             let above = ["parentRatingKey", "grandparentRatingKey"].iter().filter_map(|name| text(item, name));
             let ids: Vec<String> = ids.iter().cloned().chain(above).collect();
-            let mut stale = invalidation::pictured(&ids);
+            let mut stale = invalidation::announced(&ids);
             stale.extend(invalidation::section_moved(text(item, "librarySectionID").as_deref()));
             stale
         }

@@ -73,14 +73,18 @@ fn progress(name: &'static str, params: &WriteParams<'_>) -> Write {
     let is_playing = !states.is_empty() && states.iter().all(|state| matches!(state.as_str(), "playing" | "buffering"));
     match ids.first() {
         Some(item) if is_playing => {
-            let slow = ThrottledInvalidation {
-                item: item.clone(),
-                invalidations: invalidation::watched(&ids, TagInvalidation::account),
-            };
+            let slow = ThrottledInvalidation { item: item.clone(), invalidations: reported(&ids) };
             Write { throttled: Some(slow), ..named(name, invalidation::plays(&ids, TagInvalidation::account)) }
         }
-        _ => named(name, invalidation::watched(&ids, TagInvalidation::account)),
+        _ => named(name, reported(&ids)),
     }
+}
+
+/// What a player's report changes, once a minute or at its end. The player may be a new one.
+fn reported(ids: &[String]) -> Vec<TagInvalidation> {
+    let mut stale = invalidation::watched(ids, TagInvalidation::account);
+    stale.push(TagInvalidation::everyone(Tag::players()));
+    stale
 }
 
 /// Every user may see a playlist, so its writes concern everyone.

@@ -24,6 +24,7 @@ use http::{HeaderMap, Method};
 
 use crate::class::Class;
 use crate::classification::{Classification, Read, Representation};
+use crate::credential::Credential;
 use crate::redact;
 use crate::request::{RequestView, ServerKind};
 use row_references::RowReferences;
@@ -42,6 +43,8 @@ pub struct ClientContext<'a> {
     pub own_user: Option<&'a str>,
     /// The token, which no key may contain.
     pub token: Option<&'a str>,
+    /// The name of the product, which is part of some keys of a Jellyfin.
+    pub product: Option<&'a str>,
 }
 
 /// Whether reads of this class may be predicted, or followed by predictions.
@@ -96,7 +99,13 @@ impl ServerKind {
         client: ClientContext<'_>,
     ) -> Option<Read> {
         let target = template.fill(args);
-        let headers: HeaderMap = template.headers().iter().cloned().collect();
+        let mut headers: HeaderMap = template.headers().iter().cloned().collect();
+        if self == Self::Jellyfin
+            && let Some(product) = client.product
+        {
+            let named = Credential { product: Some(product.to_owned()), ..Credential::default() };
+            headers.extend(self.credential_headers(&named, true));
+        }
         let request = RequestView { method: &Method::GET, target: &target, headers: &headers, body: &[] };
         let Classification::Read(read) = self.classify(&request, client.own_user) else { return None };
         let is_same = self

@@ -10,6 +10,7 @@ use super::row_references::{ReferenceKind, RowReferences};
 use super::template::{TemplateArgs, TemplateSlots, TemplateSubject};
 use crate::class::Class;
 use crate::classification::Read;
+use crate::plex::page::RequestedPage;
 
 const ITEM: &str = "/library/metadata/";
 
@@ -30,7 +31,7 @@ const MAX_ROW_DEPTH: usize = 2;
 
 /// The ids in a read's target, and their positions.
 pub(super) fn template_args(read: &Read) -> Option<(TemplateSubject, TemplateArgs, TemplateSlots)> {
-    if read.headers.iter().any(|(name, value)| name.as_str() == "x-plex-container-start" && value != "0") {
+    if RequestedPage::from_read(read).start > 0 {
         return None;
     }
     let (path, query) = read.target.split_once('?').unwrap_or((&read.target, ""));

@@ -6,7 +6,7 @@ use super::{ProbeFormat, ReadProbe};
 /// The first rows of a list.
 const PAGE: &str = "X-Plex-Container-Start=0&X-Plex-Container-Size=20";
 /// Reads that every server answers.
-const EVERYWHERE: [&str; 24] = [
+const EVERYWHERE: [&str; 27] = [
     "/library/sections",
     "/identity",
     "/",
@@ -18,6 +18,7 @@ const EVERYWHERE: [&str; 24] = [
     "/hubs/continueWatching/items",
     "/hubs/home/recentlyAdded?type=1",
     "/hubs/search?query=a&limit=5",
+    "/search?query=a",
     "/playlists",
     "/playlists?playlistType=audio",
     "/status/sessions",
@@ -26,8 +27,10 @@ const EVERYWHERE: [&str; 24] = [
     "/accounts",
     "/devices",
     "/butler",
+    "/channels/all",
     "/clients",
     "/servers",
+    "/system/agents",
     "/media/providers",
     "/updater/status",
     "/statistics/bandwidth?timespan=3",

@@ -49,8 +49,8 @@ fn containers_get_the_branch_tag_and_mixed_lists_are_covered_by_every_invalidati
         ("MusicAlbum", &["branch", "item:x", "under:p"]),
         ("MusicArtist", &["branch", "item:x", "under:p", "watch-lists"]),
         ("BoxSet", &["branch", "item:x", "under:p", "watch-lists"]),
-        ("Folder", &["branch", "item:x", "under:p", "watch-lists"]),
-        ("CollectionFolder", &["item:x", "under:p", "watch-lists"]),
+        ("Folder", &["branch", "item:x", "playlist-names", "under:p", "watch-lists"]),
+        ("CollectionFolder", &["item:x", "playlist-names", "under:p", "watch-lists"]),
         ("Playlist", &["item:x", "under:p", "watch-lists"]),
         ("Movie", &["item:x", "under:p"]),
     ] {

@@ -1,5 +1,6 @@
 //! Events from frames of the notification socket.
 
+use greenroom_dialect::crawl::ChangeHint;
 use greenroom_dialect::request::ServerKind;
 use greenroom_dialect::server_event::ServerEvent;
 use greenroom_dialect::tag::{Tag, TagInvalidation};
@@ -24,7 +25,7 @@ fn a_changed_library_invalidates_lists_and_items_for_everyone() {
         let stale = stale(&frame);
         for expected in [
             TagInvalidation::everyone(Tag::item(ITEM)).with_ancestors(),
-            TagInvalidation::everyone(Tag::image(ITEM)),
+            TagInvalidation::everyone(Tag::unversioned_image(ITEM)),
             TagInvalidation::everyone(Tag::section(PARENT)),
             TagInvalidation::everyone(Tag::libraries()),
             TagInvalidation::everyone(Tag::many_items()),
@@ -45,8 +46,23 @@ fn a_change_of_many_items_means_the_whole_library() {
 }
 
 #[test]
-fn an_empty_change_is_ignored() {
-    assert!(stale(r#"{"MessageType":"LibraryChanged","Data":{"ItemsAdded":[],"IsEmpty":true}}"#).is_empty());
+fn a_change_that_names_nothing_is_one_of_everything() {
+    for data in [r#"{"ItemsAdded":[],"CollectionFolders":[],"IsEmpty":true}"#, r#"{"IsEmpty":false}"#, "{}", "null"] {
+        let frame = format!(r#"{{"MessageType":"LibraryChanged","Data":{data}}}"#);
+        assert_eq!(stale(&frame), [TagInvalidation::everyone(Tag::all())], "{data}");
+        assert_eq!(ServerKind::Jellyfin.hints(frame.as_bytes()), [ChangeHint::AnythingChanged], "{data}");
+    }
+}
+
+#[test]
+fn segments_are_asked_for_again_when_their_task_has_ended() {
+    let ended = |key: &str| {
+        stale(&format!(r#"{{"MessageType":"ScheduledTaskEnded","Data":{{"Key":"{key}","Status":"Completed"}}}}"#))
+    };
+    let tag = TagInvalidation::everyone(Tag::segments());
+    assert!(ended("TaskExtractMediaSegments").contains(&tag));
+    assert!(!ended("DeleteCacheFiles").contains(&tag));
+    assert!(super::read("/MediaSegments/{item}").tags.contains(&Tag::segments()));
 }
 
 #[test]

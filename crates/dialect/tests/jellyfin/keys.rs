@@ -67,9 +67,34 @@ fn forms_and_languages_do_not_mix() {
     assert_eq!(german.headers[1], (ACCEPT_LANGUAGE, "de-de,de;q=0.9".parse().unwrap()));
     assert!(plain.key != camel.key && plain.key != german.key && camel.key != german.key);
     let pascal = read_with("/Items", &[("accept", "application/json;profile=PascalCase")], Some(ME));
-    assert_eq!(pascal, plain);
+    assert_eq!(pascal.representation, Representation::Json);
+    assert_eq!(pascal.headers, [(ACCEPT, "application/json; profile=\"PascalCase\"".parse().unwrap())]);
+    assert!(pascal.key != plain.key && pascal.target == plain.target);
     let public = read_with("/System/Info/Public", &[("accept-language", "de")], None);
     assert_eq!(public, read_with("/System/Info/Public", &[], None));
+}
+
+#[test]
+fn a_kodi_gets_its_counts_and_a_web_client_none_of_them() {
+    let by = |target: &str, client: &str| {
+        let named = format!("MediaBrowser Client=\"{client}\", Token=\"feedfeedfeedfeed\"");
+        read_with(target, &[("authorization", &named)], Some(ME))
+    };
+    for target in ["/Items?parentId={parent}", "/Users/{me}/Items/Latest", "/Shows/NextUp", "/UserViews", "/Artists"] {
+        let plain = read(target);
+        for client in ["Jellyfin Web", "Jellyfin Android TV", "python-requests"] {
+            assert_eq!(by(target, client), plain, "{client}");
+        }
+        let (kodi, roku) = (by(target, "Kodi"), by(target, "Jellyfin Roku"));
+        assert_eq!(kodi.key, format!("{}+counts", plain.key));
+        assert_eq!(roku.key, format!("{}+children", plain.key));
+        assert_eq!((&kodi.target, &kodi.headers), (&plain.target, &plain.headers));
+        assert_eq!(by(target, "Classic Media Center"), kodi);
+        assert_eq!(by(target, "AndroidTV"), by(target, "SAMSUNG TV"));
+    }
+    for target in ["/Items/Counts", "/Items/Filters", "/Search/Hints?searchTerm=a", "/MediaSegments/{item}", "/Users"] {
+        assert_eq!(by(target, "Kodi"), read(target));
+    }
 }
 
 #[test]

@@ -4,8 +4,11 @@ mod answers;
 mod crawl;
 mod frames;
 mod keys;
+mod lists;
 mod passing;
+mod reaches;
 mod reads;
+mod recorded_writes;
 mod writes;
 
 use std::sync::Arc;

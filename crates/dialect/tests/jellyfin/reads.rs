@@ -176,15 +176,15 @@ fn lists_of_genres_years_and_the_like() {
         ),
         ("/Items/Filters", Class::Lists, "/Items/Filters?userid=~", "libraries"),
         ("/Items/Filters2", Class::Lists, "/Items/Filters2?userid=~", "libraries"),
-        ("/Items/Counts", Class::Counts, "/Items/Counts?userid=~", "libraries"),
-        ("/Search/Hints?searchTerm=x", Class::Search, "/Search/Hints?searchterm=x&userid=~", "libraries"),
+        ("/Items/Counts", Class::Counts, "/Items/Counts?userid=~", "libraries playlist-names"),
+        ("/Search/Hints?searchTerm=x", Class::Search, "/Search/Hints?searchterm=x&userid=~", "libraries playlists"),
     ]);
 }
 
 #[test]
 fn lists_that_are_composed_for_a_user() {
     check(&[
-        ("/Items/Latest", Class::Recent, "/Items/Latest?userid=~", COMPOSED),
+        ("/Items/Latest", Class::Recent, "/Items/Latest?userid=~", "libraries playlist-names user-state watch-lists"),
         ("/UserItems/Resume", Class::Resume, "/UserItems/Resume?userid=~", COMPOSED),
         ("/Shows/NextUp", Class::Hubs, "/Shows/NextUp?userid=~", COMPOSED),
         ("/Shows/Upcoming", Class::Hubs, "/Shows/Upcoming?userid=~", COMPOSED),
@@ -219,7 +219,7 @@ fn an_item_and_its_parts() {
             "/UserItems/{item}/UserData?userid=~",
             "item:{item} items user-state",
         ),
-        ("/MediaSegments/{item}", Class::Item, "/MediaSegments/{item}", "item:{item}"),
+        ("/MediaSegments/{item}", Class::Item, "/MediaSegments/{item}", "item:{item} segments"),
         ("/Audio/{item}/Lyrics", Class::Item, "/Audio/{item}/Lyrics", "item:{item}"),
         ("/Artists/AC%20DC", Class::Item, "/Artists/AC%20DC?userid=~", "libraries user-state"),
         ("/Years/1999", Class::Item, "/Years/1999?userid=~", "libraries user-state"),
@@ -270,8 +270,13 @@ fn images_are_shared_by_tokens_that_may_see_the_item() {
         assert_eq!(read.class, Class::Images);
         assert_eq!(read.key, filled(&format!("{key} plain")), "{target}");
         assert_eq!(read.sharing, SharingScope::Image(filled(of)), "{target}");
-        assert_eq!(read.tags.len(), 1);
         assert_eq!(read.tags[0].as_str(), filled(&format!("image:{of}")));
+        let mut others: Vec<&str> = read.tags[1..].iter().map(Tag::as_str).collect();
+        let unversioned = filled(&format!("unversioned-image:{of}"));
+        others.retain(|tag| *tag != unversioned);
+        let by_name = target.starts_with("/Artists") || target.starts_with("/MusicGenres");
+        assert_eq!(others, ["images-by-name"][..usize::from(by_name)], "{target}");
+        assert_eq!(read.tags.iter().any(|tag| tag.as_str() == unversioned), !target.contains("tag"), "{target}");
         assert_eq!(read.representation, Representation::Opaque);
     }
 }
@@ -336,4 +341,12 @@ fn user_state_shortens_the_lifetime_of_a_body() {
         let found = (lifetime.fresh_s, lifetime.fresh_with_signal_s, lifetime.user_state);
         assert_eq!(found, (fresh_s, with_signal_s, user_state), "{target}");
     }
+}
+
+#[test]
+fn no_segment_is_older_than_a_day() {
+    let lifetime = read("/MediaSegments/{item}").lifetime;
+    let usable_s = lifetime.fresh_s.max(lifetime.fresh_with_signal_s) + lifetime.stale_s + lifetime.stale_on_error_s;
+    assert_eq!(usable_s, 24 * 60 * 60);
+    assert!(lifetime.fresh_s > 0 && lifetime.stale_s > 0 && lifetime.stale_on_error_s > 0, "{lifetime:?}");
 }

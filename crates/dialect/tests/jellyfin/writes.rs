@@ -188,18 +188,19 @@ fn a_report_without_an_item_may_concern_any() {
 
 #[test]
 fn edited_or_deleted_items() {
-    let edited = "image:{item}! item:{item}^! items! libraries! playlist:{item}! under:{item}!";
-    let deleted = "collections! image:{item}! item:{item}^! items! libraries! playlist:{item}! playlists! under:{item}! \
-         watch-lists!";
+    let edited = "item:{item}^! items! libraries! playlist:{item}! under:{item}!";
+    let pictured = "image:{item}! images-by-name! item:{item}^! items! libraries! playlist:{item}! under:{item}!";
+    let deleted = "collections! image:{item}! images-by-name! item:{item}^! items! libraries! playlist-names! \
+         playlist:{item}! playlists! under:{item}! watch-lists!";
     check(&[
         ("POST /Items/{item}", "edit", Nothing, edited),
-        ("POST /Items/{item}/Refresh?recursive=true", "edit", Nothing, edited),
+        ("POST /Items/{item}/Refresh?recursive=true", "edit", Nothing, pictured),
         ("POST /Items/{item}/ContentType?contentType=x", "edit", Nothing, edited),
-        ("POST /Items/RemoteSearch/Apply/{item}", "edit", Nothing, edited),
+        ("POST /Items/RemoteSearch/Apply/{item}", "edit", Nothing, pictured),
         ("POST /Items/{item}/RemoteSearch/Subtitles/1", "edit", Nothing, edited),
-        ("POST /Items/{item}/Images/Primary", "image", Nothing, edited),
-        ("DELETE /Items/{item}/Images/Primary/0", "image", Nothing, edited),
-        ("POST /Items/{item}/RemoteImages/Download?type=Primary", "image", Nothing, edited),
+        ("POST /Items/{item}/Images/Primary", "image", Nothing, pictured),
+        ("DELETE /Items/{item}/Images/Primary/0", "image", Nothing, pictured),
+        ("POST /Items/{item}/RemoteImages/Download?type=Primary", "image", Nothing, pictured),
         ("POST /Videos/{item}/Subtitles", "edit", Nothing, edited),
         ("DELETE /Videos/{item}/Subtitles/3", "edit", Nothing, edited),
         ("POST /Audio/{item}/Lyrics", "edit", Nothing, edited),
@@ -225,15 +226,16 @@ fn too_many_ids_invalidate_everything() {
 #[test]
 fn playlists_and_collections_are_everybodys() {
     let playlist = "item:{item}! playlist:{item}! playlists! section:{item}!";
+    let renamed = "item:{item}! playlist-names! playlist:{item}! playlists! section:{item}!";
     let collection = "collections! item:{item}! items! libraries! section:{item}! watch-lists!";
     check(&[
-        ("POST /Playlists?name=x", "playlist", Nothing, "playlists!"),
-        ("POST /Playlists/{item}", "playlist", Nothing, playlist),
+        ("POST /Playlists?name=x", "playlist", Nothing, "playlist-names! playlists!"),
+        ("POST /Playlists/{item}", "playlist", Nothing, renamed),
         ("POST /Playlists/{item}/Items?ids=1,2", "playlist", Nothing, playlist),
         ("DELETE /Playlists/{item}/Items?entryIds=1", "playlist", Nothing, playlist),
         ("POST /Playlists/{item}/Items/1/Move/3", "playlist", Nothing, playlist),
-        ("POST /Playlists/{item}/Users/{other}", "playlist", Nothing, playlist),
-        ("DELETE /Playlists/{item}/Users/{other}", "playlist", Nothing, playlist),
+        ("POST /Playlists/{item}/Users/{other}", "playlist", Nothing, renamed),
+        ("DELETE /Playlists/{item}/Users/{other}", "playlist", Nothing, renamed),
         ("POST /Collections?name=x", "collection", Nothing, "collections! items! libraries! watch-lists!"),
         (
             "POST /Collections/{item}/Items?ids={parent}",
@@ -255,13 +257,14 @@ fn scans_and_tasks() {
         ("POST /Library/Series/Added", "scan", Nothing, scan),
         ("POST /Library/Movies/Updated", "scan", Nothing, scan),
         ("POST /Library/VirtualFolders?name=x", "folders", Nothing, folders),
-        ("DELETE /Library/VirtualFolders?name=x", "folders", Nothing, folders),
+        ("DELETE /Library/VirtualFolders?name=x", "folders", Nothing, "all!"),
+        ("DELETE /Library/VirtualFolders/Paths?name=x&path=y", "folders", Nothing, "all!"),
         ("POST /Library/VirtualFolders/Paths", "folders", Nothing, folders),
         ("POST /LiveTv/Timers", "timer", Nothing, "activities!"),
         ("DELETE /LiveTv/SeriesTimers/1", "timer", Nothing, "activities!"),
         ("POST /LiveTv/TunerHosts", "live-tv", Nothing, "libraries! server!"),
-        ("POST /ScheduledTasks/Running/{item}", "task", Nothing, "activities!"),
-        ("DELETE /ScheduledTasks/Running/{item}", "task", Nothing, "activities!"),
+        ("POST /ScheduledTasks/Running/{item}", "task", Nothing, "activities! segments!"),
+        ("DELETE /ScheduledTasks/Running/{item}", "task", Nothing, "activities! segments!"),
     ]);
 }
 

@@ -329,6 +329,53 @@ fn the_length_of_a_whole_list_is_the_containers_own() {
 }
 
 #[test]
+fn a_page_that_was_not_asked_for_is_told_from_the_one_that_was() {
+    let list = "/library/sections/1/all";
+    let asked = |page: [Option<&str>; 2], by_header: bool| {
+        let pairs = ["X-Plex-Container-Start", "X-Plex-Container-Size"].into_iter().zip(page);
+        pairs.filter_map(|(name, value)| value.map(|value| (name, value))).fold(get(list), |request, (name, value)| {
+            if by_header {
+                return request.header(name, value);
+            }
+            let target = request.read().target;
+            get(&format!("{target}{}{name}={value}", if target.contains('?') { '&' } else { '?' }))
+        })
+    };
+    let (first, second, count) = ([Some("0"), Some("2")], [Some("2"), Some("2")], [None, Some("0")]);
+    for (page, rows, offset, is_other) in [
+        ([None, None], 700, None, false),
+        (first, 2, Some(0), false),
+        (first, 1, None, false),
+        (first, 700, None, true),
+        (second, 2, Some(2), false),
+        (second, 2, Some(0), true),
+        (second, 2, None, true),
+        (second, 0, None, false),
+        (count, 0, Some(0), false),
+        (count, 700, None, true),
+    ] {
+        let in_json = offset.map(|offset: u64| format!(r#""offset":{offset},"totalSize":700,"#)).unwrap_or_default();
+        let row = r#"{"ratingKey":"1","offset":9,"size":9}"#;
+        let text = format!(r#"{{"MediaContainer":{{{in_json}"size":{rows},"Metadata":[{row}]}}}}"#);
+        let in_xml = offset.map(|offset| format!(r#"offset="{offset}" totalSize="700""#)).unwrap_or_default();
+        let row = r#"<Video ratingKey="1" offset="9" size="9"/>"#;
+        let markup = format!(r#"<MediaContainer size="{rows}" {in_xml}>{row}</MediaContainer>"#);
+        for by_header in [true, false] {
+            let request = asked(page, by_header);
+            let facts = inspect(&request.clone().json(), "application/json", text.as_bytes()).unwrap();
+            assert_eq!(facts.is_other_page, is_other, "{request:?} {text}");
+            let facts = inspect(&request, "text/xml", markup.as_bytes()).unwrap();
+            assert_eq!(facts.is_other_page, is_other, "{request:?} {markup}");
+        }
+    }
+    let mut headers = HeaderMap::new();
+    headers.insert("x-plex-container-start", HeaderValue::from_static("2"));
+    let read = asked(second, true).read();
+    let body = Bytes::from_static(br#"<MediaContainer size="2"/>"#);
+    assert!(!ServerKind::Plex.inspect(&read, &headers, &body).unwrap().is_other_page, "the head says it, too");
+}
+
+#[test]
 fn a_list_of_sections_shows_whether_one_is_scanned() {
     for (refreshing, expected) in [("true", true), ("false", false)] {
         let body =

@@ -41,14 +41,6 @@ fn requests_that_mean_the_same_meet() {
         (get("/library/sections?"), get("/library/sections")),
         (get("/%6Cibrary/sections"), get("/library/sections")),
         (
-            get("/library/sections/1/all?X-Plex-Container-Start=0&X-Plex-Container-Size=50"),
-            get("/library/sections/1/all").header("x-plex-container-size", "50").header("X-Plex-Container-Start", "0"),
-        ),
-        (
-            get("/library/sections/1/all?X-Plex-Container-Size=50"),
-            get("/library/sections/1/all").header("x-plex-container-size", "50").header("X-Plex-Container-Start", "0"),
-        ),
-        (
             get("/library/metadata/1?includeChapters=1&includeMarkers=1"),
             get("/library/metadata/1?includeMarkers=1&includeChapters=1"),
         ),
@@ -72,6 +64,37 @@ fn requests_that_mean_the_same_meet() {
     for (one, other) in same {
         assert_eq!(one.read(), other.read(), "{one:?}");
     }
+}
+
+#[test]
+fn a_page_is_asked_for_in_the_clients_own_form() {
+    let list = "/library/sections/1/all?type=10&includeGuids=1";
+    let (start, size) = ("X-Plex-Container-Start", "X-Plex-Container-Size");
+    let in_query = "/library/sections/1/all?type=10&includeGuids=1&X-Plex-Container-Start=50&X-Plex-Container-Size=25";
+    let mixed = "/library/sections/1/all?type=10&includeGuids=1&X-Plex-Container-Size=25";
+    for (request, target, sent) in [
+        (get(in_query), in_query, [None, None]),
+        (get(&format!("{list}&x-plex-container-SIZE=025&x-plex-container-start=50")), in_query, [None, None]),
+        (get(list).header(start, "50").header(size, "25"), list, [Some("50"), Some("25")]),
+        (get(in_query).header(start, "50").header(size, "25"), in_query, [Some("50"), Some("25")]),
+        (get(mixed).header(start, "50"), mixed, [Some("50"), None]),
+    ] {
+        let read = request.read();
+        assert_eq!(read.key, "/library/sections/1/all?type=10&includeGuids=1 xml start=50 size=25", "{request:?}");
+        assert_eq!(read.target, target, "{request:?}");
+        let headers = ["x-plex-container-start", "x-plex-container-size"].map(|name| header(&read, name));
+        assert_eq!(headers, sent, "{request:?}");
+    }
+    let first = get("/playlists?X-Plex-Container-Size=5").read();
+    assert_eq!(
+        (first.key.as_str(), first.target.as_str()),
+        ("/playlists xml start=0 size=5", "/playlists?X-Plex-Container-Size=5")
+    );
+    assert_eq!(header(&first, "x-plex-container-start"), None, "only what the client sent");
+    assert_eq!(first.key, key(&get("/playlists").header(start, "0").header(size, "5")));
+    let focused = get("/playlists?X-Plex-Container-Focus-Key=%2Flibrary%2Fmetadata%2F7").read();
+    assert_eq!(focused.target, "/playlists?X-Plex-Container-Focus-Key=%2Flibrary%2Fmetadata%2F7");
+    assert_eq!(focused.key, key(&get("/playlists").header("X-Plex-Container-Focus-Key", "/library/metadata/7")));
 }
 
 #[test]
@@ -109,6 +132,22 @@ fn promoted_hubs_depend_on_the_client_which_is_sent_to_the_server() {
     let listed = |client| get("/library/sections/1/all").header("X-Plex-Client-Identifier", client).read();
     assert_eq!(listed("a"), listed("b"));
     assert_eq!(header(&listed("a"), "x-plex-client-identifier"), None);
+}
+
+#[test]
+fn a_search_differs_by_features() {
+    for target in ["/hubs/search?query=x", "/hubs/search/voice?query=x"] {
+        let plain = get(target).header("X-Plex-Client-Identifier", "a").read();
+        let able = get(target).header("X-Plex-Features", "external-media,hub-style-list").read();
+        assert_ne!(plain.key, able.key, "{target}");
+        assert_eq!(header(&able, "x-plex-features"), Some("external-media,hub-style-list"), "{target}");
+        assert_eq!(header(&plain, "x-plex-features"), None, "{target}");
+        assert_eq!(plain, get(target).header("X-Plex-Client-Identifier", "b").read(), "{target}");
+        let in_query = get(&format!("{target}&X-Plex-Features=external-media%2Chub-style-list")).read();
+        assert_eq!(in_query, able, "{target}");
+    }
+    let old = |features| get("/search?query=x").header("X-Plex-Features", features).read();
+    assert_eq!(old("a"), old("b"), "the old search knows no features");
 }
 
 #[test]
@@ -230,7 +269,12 @@ proptest! {
         let in_header = listed(&pairs)
             .header("X-Plex-Container-Start", &start.to_string())
             .header("x-plex-container-size", &size.to_string());
-        prop_assert_eq!(listed(&in_query).classification(), in_header.classification());
+        let (in_query, in_header) = (listed(&in_query).classification(), in_header.classification());
+        if let (Classification::Read(in_query), Classification::Read(in_header)) = (&in_query, &in_header) {
+            prop_assert_eq!(&in_query.key, &in_header.key);
+        } else {
+            prop_assert_eq!(in_query, in_header);
+        }
     }
 
     #[test]
@@ -241,7 +285,14 @@ proptest! {
     }
 
     #[test]
-    fn a_rebuilt_request_is_its_own_canonical_form(pairs in prop::collection::vec(pair(), 0..4), size in prop::option::of(0u32..9)) {
+    fn a_rebuilt_request_is_its_own_canonical_form(
+        mut pairs in prop::collection::vec(pair(), 0..4),
+        size in prop::option::of(0u32..9),
+        start in prop::option::of(0u32..9),
+        focus in prop::option::of("[a-z/%]{0,5}|%2F|%20a"),
+    ) {
+        pairs.extend(start.map(|start| format!("X-Plex-Container-Start={start}")));
+        pairs.extend(focus.map(|focus| format!("X-Plex-Container-Focus-Key={focus}")));
         let mut request = listed(&pairs);
         if let Some(size) = size {
             request = request.header("X-Plex-Container-Size", &size.to_string());

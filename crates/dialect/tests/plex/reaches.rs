@@ -37,8 +37,6 @@ fn each_write_invalidates_the_reads_that_show_it() {
                 "/hubs",
                 "/hubs/search?query=x",
                 "/library/sections/2/all?title=x",
-                "/photo/:/transcode?url=/library/metadata/7/thumb/1",
-                "/library/metadata/7/thumb/1",
             ],
         ),
         (
@@ -108,4 +106,49 @@ fn a_scrobble_leaves_other_items_alone() {
         &get("/library/sections/2/refresh").write().invalidations,
         &get("/library/sections/3/all").read().tags
     ));
+}
+
+/// Images of an item: with a time in the path, without one, and both scaled.
+const PICTURES: [&str; 4] = [
+    "/library/metadata/7/thumb/1",
+    "/library/metadata/7/thumb",
+    "/photo/:/transcode?url=/library/metadata/7/art/1",
+    "/photo/:/transcode?url=/library/metadata/7/art",
+];
+
+#[test]
+fn an_edit_of_text_leaves_pictures_alone() {
+    for (method, write) in [
+        ("PUT", "/library/metadata/7?title.value=x&summary.locked=1&thumb.locked=1"),
+        ("PUT", "/library/sections/2/all?type=1&id=7&title.value=x"),
+        ("PUT", "/library/metadata/7/prefs?episodeSort=1"),
+        ("POST", "/library/metadata/7/marker"),
+        ("PUT", "/library/metadata/7/subtitles"),
+    ] {
+        let stale = send(method, write).token("some-token").write().invalidations;
+        assert!(hits(&stale, &get("/library/metadata/7").read().tags), "{method} {write}");
+        for picture in PICTURES.into_iter().chain(["/library/sections/2/composite/5"]) {
+            assert!(!hits(&stale, &get(picture).read().tags), "{method} {write} must leave {picture}");
+        }
+    }
+}
+
+#[test]
+fn an_image_write_and_a_refresh_touch_pictures() {
+    for (method, write) in [
+        ("POST", "/library/metadata/7/posters?url=x"),
+        ("PUT", "/library/metadata/7/poster?url=x"),
+        ("PUT", "/library/metadata/7/clearLogo?url=x"),
+        ("PUT", "/library/metadata/7?thumb.value=x"),
+        ("PUT", "/library/sections/2/all?type=1&id=7&art.value=x"),
+        ("PUT", "/library/metadata/7/refresh"),
+        ("PUT", "/library/metadata/7/match?guid=x"),
+        ("DELETE", "/library/metadata/7"),
+    ] {
+        let stale = send(method, write).token("some-token").write().invalidations;
+        for picture in PICTURES {
+            assert!(hits(&stale, &get(picture).read().tags), "{method} {write} must hit {picture}");
+        }
+        assert!(!hits(&stale, &get("/library/metadata/8/thumb").read().tags), "{method} {write}");
+    }
 }

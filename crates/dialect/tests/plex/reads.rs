@@ -13,7 +13,7 @@ const TABLE: &[(&str, Class, &str)] = &[
     ("/library", Class::Server, "server sections"),
     ("/servers", Class::Server, "server"),
     ("/clients", Class::Server, "server"),
-    ("/devices", Class::Server, "server users"),
+    ("/devices", Class::Server, "server users players"),
     ("/accounts", Class::Server, "server users"),
     ("/accounts/1", Class::Server, "server users"),
     ("/updater/status", Class::Server, "server"),
@@ -29,8 +29,8 @@ const TABLE: &[(&str, Class, &str)] = &[
     ("/status/sessions/history/all?sort=viewedAt:desc", Class::History, "history"),
     ("/status/sessions/history/12", Class::History, "history"),
     ("/statistics/resources?timespan=6", Class::LiveStatistics, ""),
-    ("/statistics/bandwidth?timespan=6", Class::LiveStatistics, ""),
-    ("/statistics/bandwidth?timespan=4", Class::Statistics, ""),
+    ("/statistics/bandwidth?timespan=6", Class::LiveStatistics, "players"),
+    ("/statistics/bandwidth?timespan=4", Class::Statistics, "players"),
     ("/library/sections", Class::Sections, "sections"),
     ("/library/sections/", Class::Sections, "sections"),
     ("/library/sections/all", Class::Sections, "sections"),
@@ -115,6 +115,23 @@ fn every_known_path_has_its_class_and_its_tags() {
 }
 
 #[test]
+fn agents_old_search_and_channels_are_kept() {
+    for (target, class, tags) in [
+        ("/system/agents", Class::Server, "server"),
+        ("/system/agents?mediaType=1", Class::Server, "server"),
+        ("/channels/all", Class::Server, "server"),
+        ("/search?query=x", Class::Search, "across libraries playlists user-state"),
+        ("/search?type=10&query=x&X-Plex-Container-Size=5", Class::Search, "across libraries playlists user-state"),
+        ("/search?query=x&sources=1", Class::Search, "across libraries playlists watch-lists user-state"),
+    ] {
+        for read in [get(target).read(), get(target).json().read(), send("HEAD", target).read()] {
+            assert_eq!((read.class, tag_names(&read.tags)), (class, tags.split_whitespace().collect()), "{target}");
+            assert_eq!(read.sharing, SharingScope::Identity, "{target}");
+        }
+    }
+}
+
+#[test]
 fn a_head_request_has_the_key_of_its_get() {
     for (target, _, _) in TABLE {
         assert_eq!(send("HEAD", target).read(), get(target).read());
@@ -161,7 +178,8 @@ fn images_are_shared_by_item_and_live_by_their_version() {
         assert_eq!(read.sharing, SharingScope::Image(of.into()), "{target}");
         assert_eq!(read.representation, Representation::Opaque);
         assert_eq!(read.lifetime.fresh_s, fresh, "{target}");
-        assert_eq!(tag_names(&read.tags), [&format!("image:{of}")], "{target}");
+        let tags = [format!("image:{of}"), format!("unversioned-image:{of}")];
+        assert_eq!(tag_names(&read.tags), tags[..if fresh == DAY { 2 } else { 1 }], "{target}");
     }
 }
 
@@ -194,7 +212,11 @@ fn uncacheable_requests_pass_through_with_their_reason() {
         ("/player/playback/play", StreamReason::Moment),
         ("/player/timeline/poll", StreamReason::Moment),
         ("/sync/items/1", StreamReason::Moment),
-        ("/system/agents", StreamReason::Moment),
+        ("/system", StreamReason::Moment),
+        ("/system/agents/tv.plex.agents.movie/config/1", StreamReason::Moment),
+        ("/system/proxy?url=http://x", StreamReason::Moment),
+        ("/system/agents?url=http://x", StreamReason::Unknown),
+        ("/channels", StreamReason::Unknown),
         ("/security/token?type=delegation", StreamReason::Account),
         ("/security/resources?source=x", StreamReason::Account),
         ("/myplex/account", StreamReason::Account),

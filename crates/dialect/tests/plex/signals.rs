@@ -4,6 +4,7 @@ use greenroom_dialect::classification::Representation;
 use greenroom_dialect::plex::webhook;
 use greenroom_dialect::request::ServerKind;
 use greenroom_dialect::server_event::{PlaybackState, ServerEvent};
+use greenroom_dialect::tag::Audience;
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -31,8 +32,14 @@ fn timeline(kind: i32, state: i32) -> serde_json::Value {
             "rootItemID": 581, "type": kind, "title": "", "state": state, "updatedAt": 1_516_554_117 })
 }
 
-const MOVED: &str = "across* collections* history* image:581* image:582* image:583* item:581^* item:582^* \
-         item:583^* items* section:2* sections* sessions* under:581* under:582* under:583*";
+const MOVED: &str = "across* collections* history* item:581^* item:582^* item:583^* items* section:2* sections* \
+         sessions* under:581* under:582* under:583* unversioned-image:581* unversioned-image:582* \
+         unversioned-image:583*";
+
+/// The same for a removed item, whose images go with it.
+const REMOVED: &str = "across* collections* history* image:583* item:581^* item:582^* item:583^* items* section:2* \
+         sections* sessions* under:581* under:582* under:583* unversioned-image:581* \
+         unversioned-image:582* unversioned-image:583*";
 
 #[test]
 fn a_frame_with_too_many_ids_invalidates_everything() {
@@ -52,8 +59,8 @@ fn a_frame_with_too_many_ids_invalidates_everything() {
 
 #[test]
 fn a_finished_timeline_entry_invalidates_item_section_and_ancestors() {
-    for state in [0, 5, 9] {
-        assert_eq!(stale(&wrapped("timeline", "TimelineEntry", &timeline(4, state))), MOVED, "{state}");
+    for (state, expected) in [(0, MOVED), (5, MOVED), (9, REMOVED)] {
+        assert_eq!(stale(&wrapped("timeline", "TimelineEntry", &timeline(4, state))), expected, "{state}");
     }
     for state in [1, 2, 3, 4, 6] {
         assert_eq!(stale(&wrapped("timeline", "TimelineEntry", &timeline(4, state))), "", "{state}");
@@ -104,6 +111,41 @@ fn a_new_item_invalidates_the_lists_that_show_it() {
     }
 }
 
+#[test]
+fn an_announced_change_leaves_pictures_of_a_known_version() {
+    let entry = |state| wrapped("timeline", "TimelineEntry", &timeline(4, state));
+    let update = json!({ "key": "/library/metadata/583", "librarySectionID": 2 });
+    for (frame_value, stamped) in [
+        (entry(5), false),
+        (activity("ended", "library.update.item.metadata", &update), false),
+        (activity("ended", "library.refresh.items", &update), true),
+        (entry(9), true),
+    ] {
+        let signals = frame(&frame_value);
+        let Some(ServerEvent::Stale(stale)) = signals.first() else { panic!() };
+        let at_stamp = get("/library/metadata/583/thumb/1690000000").read().tags;
+        assert_eq!(hits(stale, &at_stamp), stamped, "{frame_value}");
+        assert!(hits(stale, &get("/library/metadata/583/thumb").read().tags), "{frame_value}");
+    }
+}
+
+#[test]
+fn a_new_player_is_among_the_devices_at_once() {
+    let shows = ["/devices", "/statistics/bandwidth?timespan=4"];
+    let by_event = ServerKind::Plex.playback_invalidations("583", PlaybackState::Playing);
+    let reported = get("/:/timeline?ratingKey=583&state=playing&time=1000").write();
+    let by_report = reported.throttled.expect("a progress report").invalidations;
+    let by_end = get("/:/timeline?ratingKey=583&state=stopped&time=1000").write().invalidations;
+    for (stale, cause) in [(by_event, "an event"), (by_report, "a report"), (by_end, "the only report")] {
+        let everyone: Vec<_> = stale.into_iter().filter(|one| one.audience == Audience::Everyone).collect();
+        for read in shows {
+            assert!(hits(&everyone, &get(read).read().tags), "{cause} must hit {read}");
+        }
+        assert!(!hits(&everyone, &get("/accounts").read().tags), "{cause}");
+    }
+    assert!(!hits(&reported.invalidations, &get("/devices").read().tags), "not every ten seconds");
+}
+
 fn activity(event: &str, kind: &str, context: &serde_json::Value) -> serde_json::Value {
     let activity = json!({ "uuid": "u", "type": kind, "progress": 0, "Context": context });
     wrapped("activity", "ActivityNotification", &json!({ "event": event, "uuid": "u", "Activity": activity }))
@@ -131,8 +173,8 @@ fn activities_count_when_they_begin_and_end() {
     let placed = json!({ "key": "/library/metadata/7", "librarySectionID": 2 });
     assert_eq!(
         stale(&activity("ended", "library.update.item.metadata", &placed)),
-        "across* activities* collections* history* image:7* item:7^* items* section:2* sections* \
-         sessions* under:7*"
+        "across* activities* collections* history* item:7^* items* section:2* sections* sessions* \
+         under:7* unversioned-image:7*"
     );
     let drawn = json!({ "key": "/library/metadata/7" });
     assert_eq!(
@@ -183,7 +225,7 @@ fn playback_is_identified_by_session_item_and_state() {
 #[test]
 fn a_pause_or_stop_invalidates_lists_for_everyone_and_playing_only_the_item() {
     let invalidations_of = |state| describe(&ServerKind::Plex.playback_invalidations("583", state));
-    assert_eq!(invalidations_of(PlaybackState::Playing), "item:583* sessions*");
+    assert_eq!(invalidations_of(PlaybackState::Playing), "item:583* players* sessions*");
     let all = "history* item:583^* items* sessions* under:583* watch-lists*";
     assert_eq!(invalidations_of(PlaybackState::Paused), all);
     assert_eq!(invalidations_of(PlaybackState::Stopped), all);
@@ -218,8 +260,8 @@ fn webhooks_only_invalidate() {
     for (event, stale) in [
         ("library.new", MOVED),
         ("library.on.deck", "across* watch-lists*"),
-        ("media.play", "item:583* sessions*"),
-        ("media.resume", "item:583* sessions*"),
+        ("media.play", "item:583* players* sessions*"),
+        ("media.resume", "item:583* players* sessions*"),
         ("media.pause", all),
         ("media.stop", all),
         ("media.scrobble", all),

@@ -424,6 +424,30 @@ async fn both_ways_say_the_same_about_two_hundred_reads_of_either_server() {
     }
 }
 
+/// Turns a switch of the simulated server.
+type SwitchChange = fn(&mut plex::PlexSwitches);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_ways_say_the_same_however_a_server_pages_and_searches() {
+    let tasks = TaskTracker::new();
+    let changes: [(&str, SwitchChange); 3] = [
+        ("ignores-paging-in-query", |switches| switches.ignores_paging_in_query = true),
+        ("ignores-paging-in-headers", |switches| switches.ignores_paging_in_headers = true),
+        ("search-differs-by-features", |switches| switches.search_differs_by_features = true),
+    ];
+    for (name, change) in changes {
+        let server = plex(&tasks, change).await;
+        let stage = GatewayConfigBuilder::new().server("plex", "plex", &server.url(), "").start().await;
+        let token = server.tokens().owner_a().to_owned();
+        let (code, report) = compared(&stage, "plex", &server, &token).await;
+        let total = &report["plex"]["total"];
+        assert!(total["compared"].as_u64() >= Some(200), "{name}: {report}");
+        assert_eq!((total["different"].as_u64(), code), (Some(0), 0), "{name}: {report}");
+        stage.stop().await;
+        server.stop().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_is_refused_both_ways_is_no_success() {
     let tasks = TaskTracker::new();

@@ -55,7 +55,8 @@ fn learn(server: &Server, response: &SentResponse) {
     let client = ClientId::new(classified);
     let account = classified.identity.account();
     let token = classified.credential.token.as_ref().map(Secret::expose);
-    let context = ClientContext { own_user: account.as_deref(), token };
+    let product = classified.credential.product.as_deref();
+    let context = ClientContext { own_user: account.as_deref(), token, product };
     let limits = PredictionLimits { most: settings.max_per_answer, classes: &settings.classes };
     let predictions = server.prefetch.clients.with(&client, *at_ms, |model| {
         model.learn(kind, read);

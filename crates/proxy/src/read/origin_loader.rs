@@ -229,13 +229,13 @@ impl ReadLoader {
             Ok(facts) => {
                 self.server.origin.record_success();
                 self.apply_facts(&facts, generation);
+                if facts.is_other_page {
+                    return Ok(LoadResult::Pass(response::uncached::response(headers, body)));
+                }
                 if self.is_suspiciously_short(&facts, old) {
                     let value = response::to_cached_value(StatusCode::OK, headers, body);
-                    return Err(error_with_response(
-                        LoadErrorKind::Implausible,
-                        "the list is far shorter than it was",
-                        value,
-                    ));
+                    let reason = "the list is far shorter than it was";
+                    return Err(error_with_response(LoadErrorKind::Implausible, reason, value));
                 }
                 Ok(LoadResult::Store(self.loaded_value(headers, body, &facts)))
             }

@@ -5,6 +5,7 @@
 
 pub mod base_url;
 pub mod server_timing;
+pub mod uncached;
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, UNIX_EPOCH};

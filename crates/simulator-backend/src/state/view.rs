@@ -275,6 +275,11 @@ impl<'a> StateView<'a> {
         self.inner.playlists.values().filter(|playlist| playlist.is_visible_to(user)).collect()
     }
 
+    /// Number of playlists, of all owners.
+    pub fn playlist_count(&self) -> usize {
+        self.inner.playlists.len()
+    }
+
     /// A playlist of any owner.
     pub fn playlist(&self, id: ItemId) -> Option<&PlaylistRecord> {
         self.inner.playlists.get(&id)

@@ -1,5 +1,6 @@
 //! Activity log: logins, started and stopped playbacks, newest first; old entries are dropped.
 
+use std::cmp::Ordering;
 use std::collections::VecDeque;
 
 use parking_lot::Mutex;
@@ -45,14 +46,27 @@ pub(crate) struct ActivityLog {
     entries: Mutex<(u64, VecDeque<Entry>)>,
 }
 
+/// A sort key of the log and whether it is descending; the key is one of [`SORT_KEYS`].
+pub(crate) type ActivityLogOrder = (&'static str, bool);
+
+/// Sort keys by their number, in the server's spelling. Those without values in this log leave the order alone.
+pub(crate) const SORT_KEYS: [&str; 8] =
+    ["Name", "Overiew", "ShortOverview", "Type", "Item", "DateCreated", "Username", "LogSeverity"];
+
 /// Query of the log.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct ActivityLogQuery {
     /// Minimum time of an entry, in milliseconds.
     pub(crate) since_ms: Option<u64>,
     /// Only entries with or without a user.
     pub(crate) with_user: Option<bool>,
-    /// Newer entries to skip.
+    /// A part of the name, in lower case.
+    pub(crate) name: Option<String>,
+    /// A part of the type, in lower case: one text, commas included.
+    pub(crate) event: Option<String>,
+    /// Sort keys, the most important first; the newest first if there are none.
+    pub(crate) order: Vec<ActivityLogOrder>,
+    /// Entries to skip.
     pub(crate) start: usize,
     /// Maximum number of entries.
     pub(crate) limit: usize,
@@ -84,15 +98,27 @@ impl ActivityLog {
         held.1.push_back(entry);
     }
 
-    /// Matching entries, newest first, and their total number.
-    pub(crate) fn read(&self, wanted: ActivityLogQuery) -> (Vec<Value>, usize) {
+    /// Matching entries in order, and their total number.
+    pub(crate) fn read(&self, wanted: &ActivityLogQuery) -> (Vec<Value>, usize) {
         let held = self.entries.lock();
+        let contains = |text: &str, part: &Option<String>| {
+            part.as_ref().is_none_or(|part| text.to_lowercase().contains(part.as_str()))
+        };
         let fits = |entry: &&Entry| {
             wanted.since_ms.is_none_or(|since| entry.at_ms >= since)
                 && wanted.with_user.is_none_or(|with| with == (entry.user.0 != 0))
+                && contains(&entry.name, &wanted.name)
+                && contains(entry.event.name(), &wanted.event)
         };
-        let total = held.1.iter().filter(fits).count();
-        let page = held.1.iter().rev().filter(fits).skip(wanted.start).take(wanted.limit);
+        let mut found: Vec<&Entry> = held.1.iter().rev().filter(fits).collect();
+        for (key, descending) in wanted.order.iter().rev() {
+            found.sort_by(|one, other| {
+                let ascending = one.compare(other, key);
+                if *descending { ascending.reverse() } else { ascending }
+            });
+        }
+        let total = found.len();
+        let page = found.into_iter().skip(wanted.start).take(wanted.limit);
         (page.map(Entry::written).collect(), total)
     }
 }
@@ -109,9 +135,26 @@ impl ActivityEvent {
             Self::Stopped(_) => "VideoPlaybackStopped",
         }
     }
+
+    /// Whether its severity is an error.
+    fn is_failure(self) -> bool {
+        self == Self::FailedLogin
+    }
 }
 
 impl Entry {
+    /// The order of two entries by one of [`SORT_KEYS`].
+    fn compare(&self, other: &Self, key: &str) -> Ordering {
+        match key {
+            "Name" => self.name.cmp(&other.name),
+            "Type" => self.event.name().cmp(other.event.name()),
+            "DateCreated" => self.at_ms.cmp(&other.at_ms),
+            "Username" => self.user.cmp(&other.user),
+            "LogSeverity" => self.event.is_failure().cmp(&other.event.is_failure()),
+            _ => Ordering::Equal,
+        }
+    }
+
     fn written(&self) -> Value {
         let mut row = json!({
             "Id": self.id,
@@ -119,7 +162,7 @@ impl Entry {
             "Type": self.event.name(),
             "Date": written(self.at_ms),
             "UserId": if self.user.0 == 0 { "0".repeat(32) } else { JellyfinId::new(IdNamespace::User, self.user.0).hex() },
-            "Severity": if self.event == ActivityEvent::FailedLogin { "Error" } else { "Information" },
+            "Severity": if self.event.is_failure() { "Error" } else { "Information" },
         });
         if let Some(item) = self.item {
             row["ItemId"] = json!(JellyfinId::new(IdNamespace::Item, item.0).hex());
@@ -138,7 +181,7 @@ mod tests {
         for at in 0..KEPT as u64 + 5 {
             journal.record(at, ActivityEvent::LoggedIn, "sam is online", UserId(2), None);
         }
-        let (rows, total) = journal.read(ActivityLogQuery { limit: 2, start: 1, ..ActivityLogQuery::default() });
+        let (rows, total) = journal.read(&ActivityLogQuery { limit: 2, start: 1, ..ActivityLogQuery::default() });
         assert_eq!(total, KEPT);
         assert_eq!(rows[0]["Id"], KEPT as u64 + 4);
         assert_eq!(rows.len(), 2);
@@ -149,7 +192,7 @@ mod tests {
         let journal = ActivityLog::default();
         journal.record(5, ActivityEvent::LoggedIn, "sam", UserId(2), None);
         journal.record(9, ActivityEvent::FailedLogin, "nobody", UserId(0), None);
-        let read = |wanted| journal.read(wanted).1;
+        let read = |wanted: ActivityLogQuery| journal.read(&wanted).1;
         assert_eq!(read(ActivityLogQuery { since_ms: Some(6), ..ActivityLogQuery::default() }), 1);
         assert_eq!(read(ActivityLogQuery { with_user: Some(true), ..ActivityLogQuery::default() }), 1);
     }

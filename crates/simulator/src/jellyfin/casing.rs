@@ -24,16 +24,18 @@ pub(crate) enum PropertyCasing {
 }
 
 impl PropertyCasing {
-    /// Casing from the `Accept` headers: the first JSON range with a known profile.
+    /// Casing from the `Accept` headers: the first of the best ranges for which the server has a format. Plain JSON is
+    /// in Pascal case; without an acceptable format, so is the response.
     pub(crate) fn negotiate(headers: &HeaderMap) -> Self {
-        headers
+        let mut ranges: Vec<(f64, Option<Self>)> = headers
             .get_all(ACCEPT)
             .iter()
             .filter_map(|value| value.to_str().ok())
             .flat_map(|value| value.split(','))
-            .filter(|range| range.trim_start().to_ascii_lowercase().starts_with("application/json"))
-            .find_map(profile)
-            .unwrap_or(Self::Plain)
+            .map(|range| (quality(range), format(range)))
+            .collect();
+        ranges.sort_by(|(one, _), (other, _)| other.total_cmp(one));
+        ranges.into_iter().find_map(|(_, format)| format).unwrap_or(Self::Plain)
     }
 
     /// Content type of the response.
@@ -51,14 +53,30 @@ impl PropertyCasing {
     }
 }
 
-fn profile(range: &str) -> Option<PropertyCasing> {
+/// The format for one range, if the server has it: a range without parameters fits plain JSON, one with parameters only
+/// the profile that it names. Parameters after `q` do not count.
+fn format(range: &str) -> Option<PropertyCasing> {
     let range = range.to_ascii_lowercase();
-    let (_, rest) = range.split_once("profile=")?;
-    match rest.trim_start_matches('"').split(['"', ';']).next()?.trim() {
-        "camelcase" => Some(PropertyCasing::Camel),
-        "pascalcase" => Some(PropertyCasing::Pascal),
+    let mut parts = range.split(';').map(str::trim);
+    let media = parts.next()?;
+    let mut parameters = parts.take_while(|parameter| !parameter.starts_with("q=")).filter(|part| !part.is_empty());
+    match (media, parameters.next(), parameters.next()) {
+        ("application/json" | "application/*" | "*/*", None, None) => Some(PropertyCasing::Plain),
+        ("application/json" | "application/*", Some(parameter), None) => {
+            match parameter.strip_prefix("profile=")?.trim_matches('"') {
+                "pascalcase" => Some(PropertyCasing::Pascal),
+                "camelcase" => Some(PropertyCasing::Camel),
+                _ => None,
+            }
+        }
         _ => None,
     }
+}
+
+/// Quality of a range: 1 unless it names another, 0 if that is no number.
+fn quality(range: &str) -> f64 {
+    let named = range.split(';').find_map(|part| part.trim().to_ascii_lowercase().strip_prefix("q=").map(str::parse));
+    named.map_or(1.0, |quality: Result<f64, _>| quality.unwrap_or(0.0))
 }
 
 /// `data_levels` is the number of key levels from here on that are data.
@@ -117,6 +135,17 @@ mod tests {
         assert_eq!(asked("*/*"), PropertyCasing::Plain);
         assert_eq!(asked("application/json; profile=\"CamelCase\""), PropertyCasing::Camel);
         assert_eq!(asked("text/html, application/json;profile=PascalCase;q=0.9"), PropertyCasing::Pascal);
+    }
+
+    #[test]
+    fn the_best_range_wins_and_pascal_is_the_plain_one() {
+        let sdk = "application/json,application/json; profile=\"CamelCase\",application/json; profile=\"PascalCase\"";
+        assert_eq!(asked(sdk), PropertyCasing::Plain, "of equal ranges the first");
+        assert_eq!(asked("application/json;q=0.5, application/json;profile=CamelCase"), PropertyCasing::Camel);
+        assert_eq!(asked("application/json;profile=CamelCase;q=0.5, */*"), PropertyCasing::Plain);
+        assert_eq!(asked("application/json;profile=Snake, application/json;profile=CamelCase"), PropertyCasing::Camel);
+        assert_eq!(asked("text/html,application/xml;q=0.9,*/*;q=0.8"), PropertyCasing::Plain);
+        assert_eq!(asked("image/webp"), PropertyCasing::Plain);
     }
 
     #[test]

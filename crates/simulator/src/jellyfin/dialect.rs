@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 
 use super::casing::PropertyCasing;
 use super::credential::ClientCredential;
+use super::dto::client_fields;
 use super::error::JellyfinError;
 use super::params::JellyfinParams;
 use super::request::{Caller, JellyfinRequest};
@@ -98,6 +99,9 @@ impl JellyfinDialect {
         let mut way = self.parse_path(&asked.path);
         let mut params = JellyfinParams::parse(&asked.query);
         let says = self.credential(asked);
+        if self.server.switches.client_fields {
+            params.client_fields = client_fields(says.client.as_deref().unwrap_or_default());
+        }
         let caller = self.caller(&says, asked, ground, now_ms);
         if socket::is_upgrade(asked) {
             return match caller {

@@ -27,6 +27,10 @@ pub struct JellyfinSwitches {
     pub user_data_to_caller: bool,
     /// Lists of names are split at commas as well as at `|`.
     pub split_names_at_commas: bool,
+    /// Joined members of a list that can only be repeated become one other member, else they are refused.
+    pub joined_enums_lose: bool,
+    /// Lists show counts of descendants to some clients, by their names, though they are not requested.
+    pub client_fields: bool,
     /// API keys may subscribe to sessions on the socket.
     pub keys_may_subscribe: bool,
     /// A library the user may not see is refused with 401 and a sentence, else with 404.
@@ -58,6 +62,8 @@ impl Default for JellyfinSwitches {
             uncounted_is_page: false,
             user_data_to_caller: true,
             split_names_at_commas: false,
+            joined_enums_lose: false,
+            client_fields: true,
             keys_may_subscribe: false,
             denied_library_is_401: true,
             quick_connect: true,

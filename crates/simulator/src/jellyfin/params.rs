@@ -1,26 +1,32 @@
-//! Query parameters as Jellyfin parses them: case-insensitive names, lists joined by commas, repeated, or both, and
-//! invalid values rejected with 400.
+//! Query parameters as Jellyfin binds them: case-insensitive names, three kinds of lists, and invalid values rejected
+//! with 400.
+//!
+//! Most lists have a binder that splits a value at commas or bars, but only if the parameter occurs once; of a repeated
+//! parameter each value is one member. A few lists have no binder: they are never split.
 
 use super::error::JellyfinError;
 
 /// Pairs of a query, in the order sent. Names are in lower case.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct JellyfinParams(Vec<(String, String)>);
+pub(crate) struct JellyfinParams {
+    pairs: Vec<(String, String)>,
+    /// Fields that the server adds to those requested because of the client's name.
+    pub(crate) client_fields: &'static [&'static str],
+}
 
 impl JellyfinParams {
     /// Parses a raw query string.
     pub(crate) fn parse(raw: &str) -> Self {
-        Self(
-            form_urlencoded::parse(raw.as_bytes())
-                .map(|(name, value)| (name.to_ascii_lowercase(), value.into_owned()))
-                .collect(),
-        )
+        let pairs = form_urlencoded::parse(raw.as_bytes())
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.into_owned()))
+            .collect();
+        Self { pairs, client_fields: &[] }
     }
 
     /// Adds a parameter from the path of a legacy route: it wins over the same name in the query.
     pub(crate) fn put_first(&mut self, name: &str, value: &str) {
-        self.0.retain(|(known, _)| known != name);
-        self.0.insert(0, (name.to_owned(), value.to_owned()));
+        self.pairs.retain(|(known, _)| known != name);
+        self.pairs.insert(0, (name.to_owned(), value.to_owned()));
     }
 
     /// The first non-empty value of `name` (lower case).
@@ -28,15 +34,35 @@ impl JellyfinParams {
         self.all(name).find(|value| !value.is_empty())
     }
 
-    /// All values of a list parameter, comma-joined or repeated.
+    /// Members of a list that may be joined by commas or repeated.
     pub(crate) fn list(&self, name: &str) -> Vec<&str> {
-        self.split(name, ',')
+        self.delimited(name, ',')
     }
 
-    /// All values of a list of names: those are joined by `|`, since names contain commas. `commas_too` also splits
+    /// Members of a list that can only be repeated; each of them is one of `known`, whose position is its number.
+    ///
+    /// A member with commas is refused. Where `joined_are_one` (.NET's own converter of enumerations), the numbers of
+    /// its parts are combined bit by bit instead, and it is refused only if the result has no name.
+    pub(crate) fn repeated(
+        &self,
+        name: &str,
+        known: &[&'static str],
+        joined_are_one: bool,
+    ) -> Result<Vec<&'static str>, JellyfinError> {
+        let number = |part: &str| known.iter().position(|known| known.eq_ignore_ascii_case(part.trim()));
+        let member = |value: &str| {
+            let parts: Option<Vec<usize>> = value.split(',').map(number).collect();
+            let parts = parts.filter(|parts| parts.len() == 1 || joined_are_one)?;
+            known.get(parts.into_iter().fold(0, |one, part| one | part)).copied()
+        };
+        let values = self.all(name).filter(|value| !value.is_empty());
+        values.map(|value| member(value).ok_or_else(|| JellyfinError::invalid(name))).collect()
+    }
+
+    /// Members of a list of names: those are joined by `|`, since names contain commas. `commas_too` also splits
     /// at commas.
     pub(crate) fn names(&self, name: &str, commas_too: bool) -> Vec<&str> {
-        let piped = self.split(name, '|');
+        let piped = self.delimited(name, '|');
         if commas_too { piped.into_iter().flat_map(|part| pieces(part, ',')).collect() } else { piped }
     }
 
@@ -62,11 +88,15 @@ impl JellyfinParams {
     }
 
     fn all(&self, name: &str) -> impl Iterator<Item = &str> {
-        self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.pairs.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    fn split(&self, name: &str, at: char) -> Vec<&str> {
-        self.all(name).flat_map(|value| pieces(value, at)).collect()
+    fn delimited(&self, name: &str, at: char) -> Vec<&str> {
+        let values: Vec<&str> = self.all(name).collect();
+        match values[..] {
+            [value] => pieces(value, at).collect(),
+            _ => values.into_iter().map(str::trim).filter(|value| !value.is_empty()).collect(),
+        }
     }
 }
 
@@ -89,6 +119,23 @@ mod tests {
         let repeated = JellyfinParams::parse("Fields=Path&fields=Genres");
         assert_eq!(joined.list("fields"), repeated.list("fields"));
         assert_eq!(joined.list("fields"), ["Path", "Genres"]);
+    }
+
+    #[test]
+    fn a_repeated_value_is_never_split() {
+        assert_eq!(JellyfinParams::parse("fields=Path,Genres&fields=Tags").list("fields"), ["Path,Genres", "Tags"]);
+        assert_eq!(JellyfinParams::parse("genres=A%7CB&genres=C").names("genres", false), ["A|B", "C"]);
+    }
+
+    #[test]
+    fn a_list_without_a_binder_is_only_repeated() {
+        let known = ["None", "Left", "Right", "Both"];
+        let read = |query: &str, joined| JellyfinParams::parse(query).repeated("side", &known, joined).ok();
+        assert_eq!(read("side=left&Side=Right", false), Some(vec!["Left", "Right"]));
+        assert_eq!(read("side=Left,Right", false), None);
+        assert_eq!(read("side=Left,Right", true), Some(vec!["Both"]));
+        assert_eq!(read("side=Up", true), None);
+        assert_eq!(read("", false), Some(Vec::new()));
     }
 
     #[test]

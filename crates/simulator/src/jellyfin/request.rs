@@ -156,6 +156,7 @@ impl JellyfinRequest<'_> {
             starting: self.starting,
             server_id: &self.server.server_id,
             images: &self.server.images,
+            removed_sections: &self.server.removed_sections,
             switches: &self.server.switches,
         }
     }

@@ -3,6 +3,7 @@
 use super::dto::ImageStore;
 use super::ident::{IdNamespace, JellyfinId};
 use super::options::JellyfinSwitches;
+use super::server::RemovedSections;
 use crate::catalogue::{ItemId, ItemRecord, MediaKind, Section};
 use crate::state::StateView;
 use crate::users::UserId;
@@ -22,6 +23,8 @@ pub(crate) struct ResponseContext<'a> {
     pub(crate) server_id: &'a str,
     /// Images.
     pub(crate) images: &'a ImageStore,
+    /// The removed libraries.
+    pub(crate) removed_sections: &'a RemovedSections,
     /// Behaviour that differs between versions.
     pub(crate) switches: &'a JellyfinSwitches,
 }
@@ -29,7 +32,9 @@ pub(crate) struct ResponseContext<'a> {
 impl ResponseContext<'_> {
     /// Whether things of `section` are visible.
     pub(crate) fn sees(&self, section: Section) -> bool {
-        !self.starting && self.user.is_none_or(|user| self.view.user(user).is_some_and(|user| user.sees(section)))
+        !self.starting
+            && !self.removed_sections.contains(section)
+            && self.user.is_none_or(|user| self.view.user(user).is_some_and(|user| user.sees(section)))
     }
 
     /// Visible sections.

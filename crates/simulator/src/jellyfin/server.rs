@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -38,6 +39,8 @@ pub(crate) enum SocketEvent {
     Refreshing(String, &'static str),
     /// A token was revoked: its sockets close.
     Revoked(String),
+    /// A library was added or removed. Its items are not named.
+    LibrariesChanged,
 }
 
 /// State of this server.
@@ -63,7 +66,33 @@ pub(crate) struct JellyfinServer {
     pub(crate) events: broadcast::Sender<SocketEvent>,
     /// Capabilities of devices, by token.
     pub(crate) capabilities: Mutex<HashMap<String, Value>>,
+    /// The removed libraries.
+    pub(crate) removed_sections: RemovedSections,
     preferences: Mutex<HashMap<(UserId, String, String), Value>>,
+}
+
+/// The sections whose library was removed, as bits. Their items exist, but nobody sees them.
+#[derive(Debug, Default)]
+pub(crate) struct RemovedSections(AtomicU32);
+
+impl RemovedSections {
+    /// Whether the section's library was removed.
+    pub(crate) fn contains(&self, section: Section) -> bool {
+        self.0.load(Ordering::Acquire) & bit(section) != 0
+    }
+
+    /// Removes the section's library, or adds it again.
+    pub(crate) fn set(&self, section: Section, removed: bool) {
+        if removed {
+            self.0.fetch_or(bit(section), Ordering::AcqRel);
+        } else {
+            self.0.fetch_and(!bit(section), Ordering::AcqRel);
+        }
+    }
+}
+
+fn bit(section: Section) -> u32 {
+    1 << section.number()
 }
 
 impl JellyfinServer {
@@ -82,6 +111,7 @@ impl JellyfinServer {
             activity_log: ActivityLog::with_history(state),
             events: notices,
             capabilities: Mutex::default(),
+            removed_sections: RemovedSections::default(),
             preferences: Mutex::default(),
         }
     }

@@ -9,6 +9,9 @@ use crate::timestamp::written;
 /// Key of the library scan.
 pub(crate) const SCAN: &str = "RefreshLibrary";
 
+/// Key of the task that makes segments of films and episodes.
+pub(crate) const SEGMENTS: &str = "TaskExtractMediaSegments";
+
 /// Key, name, category, description, duration.
 const KNOWN: &[(&str, &str, &str, &str, u64)] = &[
     (SCAN, "Scan Media Library", "Library", "Looks for new and changed files.", 4_000),
@@ -16,6 +19,7 @@ const KNOWN: &[(&str, &str, &str, &str, u64)] = &[
     ("DeleteCacheFiles", "Clean Cache Directory", "Maintenance", "Deletes files nobody needs any more.", 1_500),
     ("CleanActivityLog", "Clean Activity Log", "Maintenance", "Forgets old entries of the journal.", 800),
     ("PluginUpdates", "Update Plugins", "Application", "Installs newer versions of plugins.", 2_000),
+    (SEGMENTS, "Media Segment Scan", "Library", "Makes segments of films and episodes.", 1_000),
 ];
 
 /// Time of every task's last run before the start of the server.
@@ -73,6 +77,12 @@ impl ScheduledTasks {
         let at = position(SCAN)?;
         let states = self.lock_current(now_ms);
         states[at].started_ms.map(|started_ms| progress(started_ms, KNOWN[at].4, now_ms))
+    }
+
+    /// End of the last run, in milliseconds.
+    pub(crate) fn last_end_ms(&self, key: &str, now_ms: u64) -> Option<u64> {
+        let at = position(key)?;
+        Some(self.lock_current(now_ms)[at].last.1)
     }
 
     /// Result of the last run.

@@ -145,7 +145,7 @@ impl PlexDialect {
             return notifications::follow(asked, &user, &self.server, ground);
         }
         let asked = &*asked;
-        let params = PlexParams::new(&asked.query, &asked.headers);
+        let params = PlexParams::new(&asked.query, &asked.headers).switched(&self.server.switches);
         let server = &self.server;
         if class::writes(&asked.method, &path) {
             let order = PlexWriteRequest { request: asked, params, user: &user, server, context: ground };

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use http::HeaderMap;
 use percent_encoding::percent_decode_str;
 
+use super::switches::PlexSwitches;
+
 /// A name and its value in the query, both percent-decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct DecodedPair {
@@ -19,6 +21,14 @@ pub(super) struct DecodedPair {
 pub(super) struct PlexParams<'a> {
     pairs: Vec<DecodedPair>,
     headers: Cow<'a, HeaderMap>,
+    paging: PagingPlaces,
+}
+
+/// Where the server reads paging.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct PagingPlaces {
+    query: bool,
+    headers: bool,
 }
 
 /// Requested rows of a list.
@@ -35,12 +45,19 @@ pub(super) struct PageRequest {
 impl<'a> PlexParams<'a> {
     /// The parameters of `query` and `headers`.
     pub(super) fn new(query: &str, headers: &'a HeaderMap) -> Self {
-        Self { pairs: pairs(query), headers: Cow::Borrowed(headers) }
+        Self { pairs: pairs(query), headers: Cow::Borrowed(headers), paging: PagingPlaces::default() }
+    }
+
+    /// The same on a server with these switches.
+    pub(super) fn switched(mut self, switches: &PlexSwitches) -> Self {
+        self.paging =
+            PagingPlaces { query: !switches.ignores_paging_in_query, headers: !switches.ignores_paging_in_headers };
+        self
     }
 
     /// Parameters of a query without headers, such as that of a smart playlist.
     pub(super) fn from_query(query: &str) -> PlexParams<'static> {
-        PlexParams { pairs: pairs(query), headers: Cow::Owned(HeaderMap::new()) }
+        PlexParams { pairs: pairs(query), headers: Cow::Owned(HeaderMap::new()), paging: PagingPlaces::default() }
     }
 
     /// All pairs of the query, in order.
@@ -65,14 +82,28 @@ impl<'a> PlexParams<'a> {
 
     /// The value of an `X-Plex-…` parameter: from the query or else from the header.
     pub(super) fn plex(&self, name: &str) -> Option<&str> {
-        self.get(name).or_else(|| self.headers.get(name).and_then(|value| value.to_str().ok()))
+        self.get(name).or_else(|| self.header(name))
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
     /// The requested rows.
     pub(super) fn page(&self) -> PageRequest {
-        let number = |name| self.plex(name).and_then(|value: &str| value.trim().parse::<usize>().ok());
+        let value = |name| {
+            let in_query = self.get(name).filter(|_| self.paging.query);
+            in_query.or_else(|| self.header(name).filter(|_| self.paging.headers))
+        };
+        let number = |name| value(name).and_then(|value: &str| value.trim().parse::<usize>().ok());
         let (start, size) = (number("X-Plex-Container-Start"), number("X-Plex-Container-Size"));
         PageRequest { start: start.unwrap_or(0), size, asked: start.is_some() || size.is_some() }
+    }
+}
+
+impl Default for PagingPlaces {
+    fn default() -> Self {
+        Self { query: true, headers: true }
     }
 }
 
@@ -117,5 +148,10 @@ mod tests {
         headers.insert("x-plex-container-size", "10".parse().expect("a value"));
         let page = PlexParams::new("X-Plex-Container-Start=5", &headers).page();
         assert_eq!(page, PageRequest { start: 5, size: Some(10), asked: true });
+        let page = |switches| PlexParams::new("X-Plex-Container-Start=5", &headers).switched(&switches).page();
+        let one_form = PlexSwitches { ignores_paging_in_query: true, ..PlexSwitches::default() };
+        assert_eq!(page(one_form), PageRequest { start: 20, size: Some(10), asked: true });
+        let one_form = PlexSwitches { ignores_paging_in_headers: true, ..PlexSwitches::default() };
+        assert_eq!(page(one_form), PageRequest { start: 5, size: None, asked: true });
     }
 }

@@ -131,7 +131,7 @@ impl PlexWriteRequest<'_> {
     pub(super) fn read<T>(&self, read: impl FnOnce(&PlexReadRequest<'_>) -> T) -> T {
         let call = PlexReadRequest {
             request: self.request,
-            params: PlexParams::new(&self.request.query, &self.request.headers),
+            params: PlexParams::new(&self.request.query, &self.request.headers).switched(&self.server.switches),
             view: self.state().view(),
             user: self.user,
             server: self.server,

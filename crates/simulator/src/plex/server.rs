@@ -1,9 +1,12 @@
 //! The server itself: its name, identifiers and activities.
 
+use std::collections::HashMap;
+
 use parking_lot::Mutex;
 
 use super::account::LinkPins;
 use super::switches::PlexSwitches;
+use crate::catalogue::ItemId;
 use crate::clock::SimulatedClock;
 use crate::rng::SeededRng;
 use crate::state::SimulatedActivity;
@@ -18,6 +21,9 @@ pub(super) const MEDIA_TAG_PREFIX: &str = "/system/bundle/media/flags/";
 pub(super) const MEDIA_TAG_VERSION: u64 = 1_750_000_000;
 /// Identifier of the library provider.
 pub(super) const LIBRARY: &str = "com.plexapp.plugins.library";
+
+/// Max items with replaced images.
+const MAX_IMAGE_REVISIONS: usize = 100_000;
 
 /// A simulated server.
 #[derive(Debug)]
@@ -35,6 +41,8 @@ pub(super) struct PlexServer {
     pub(super) pins: LinkPins,
     clock: SimulatedClock,
     activities: Mutex<Vec<SimulatedActivity>>,
+    /// How often the images of an item were replaced.
+    image_revisions: Mutex<HashMap<ItemId, u64>>,
 }
 
 impl PlexServer {
@@ -48,12 +56,26 @@ impl PlexServer {
             pins: LinkPins::new(chance),
             clock,
             activities: Mutex::default(),
+            image_revisions: Mutex::default(),
         }
     }
 
     /// Current time.
     pub(super) fn now_s(&self) -> u64 {
         self.clock.now_s()
+    }
+
+    /// How often the images of an item were replaced: an edit of its text does not.
+    pub(super) fn image_revision(&self, item: ItemId) -> u64 {
+        self.image_revisions.lock().get(&item).copied().unwrap_or(0)
+    }
+
+    /// Replaces the images of an item.
+    pub(super) fn replace_images(&self, item: ItemId) {
+        let mut revisions = self.image_revisions.lock();
+        if revisions.len() < MAX_IMAGE_REVISIONS || revisions.contains_key(&item) {
+            *revisions.entry(item).or_default() += 1;
+        }
     }
 
     /// Current activities.

@@ -40,6 +40,12 @@ pub struct PlexSwitches {
     pub playlist_takes_one: bool,
     /// Promoted hubs come in an order that depends on the client's identifier.
     pub hubs_differ_by_client: bool,
+    /// A search shows one more hub to a client whose `X-Plex-Features` name `external-media`.
+    pub search_differs_by_features: bool,
+    /// Paging in the query is not read, as behind a proxy that drops it.
+    pub ignores_paging_in_query: bool,
+    /// Paging in headers is not read, as behind a proxy that drops them.
+    pub ignores_paging_in_headers: bool,
     /// Sessions show the address a client claims in `X-Forwarded-For`.
     pub trusts_forwarded_for: bool,
     /// Bodies contain the user and the number of writes; real servers' do not.
@@ -67,6 +73,9 @@ impl Default for PlexSwitches {
             unknown_filter_refused: false,
             playlist_takes_one: false,
             hubs_differ_by_client: false,
+            search_differs_by_features: false,
+            ignores_paging_in_query: false,
+            ignores_paging_in_headers: false,
             trusts_forwarded_for: false,
             marks: true,
             claimed: true,

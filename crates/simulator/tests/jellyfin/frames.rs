@@ -145,6 +145,23 @@ async fn the_library_is_told_to_those_who_see_it() {
     server.leave().await;
 }
 
+#[tokio::test]
+async fn a_removed_library_shows_nothing_and_is_told_without_a_name() {
+    let server = JellyfinFixture::start().await;
+    let mut sam = FrameClient::open(&server, "sam").await;
+    let film = item_id(server.items(MediaKind::Film)[0]);
+    server.delete("/Library/VirtualFolders?name=Films").by("sam").expect(403).await;
+    server.delete("/Library/VirtualFolders?name=Nonsense").by("owner-a").expect(404).await;
+    server.delete("/Library/VirtualFolders?name=Films").by("owner-a").expect(204).await;
+    let frame = sam.until("LibraryChanged").await;
+    assert_eq!((&frame["Data"]["IsEmpty"], &frame["Data"]["ItemsRemoved"]), (&json!(true), &json!([])));
+    server.get(&format!("/Items/{film}")).by("sam").expect(404).await;
+    assert_eq!(server.get("/Items/Counts").by("sam").value().await["MovieCount"], 0);
+    server.post("/Library/VirtualFolders?name=Films&collectionType=movies").by("owner-a").expect(204).await;
+    server.get(&format!("/Items/{film}")).by("sam").expect(200).await;
+    server.leave().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn changes_are_gathered_until_it_is_quiet() {
     let server = JellyfinFixture::with(|switches| switches.library_changed_delay = Duration::from_secs(5)).await;

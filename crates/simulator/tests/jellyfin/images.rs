@@ -90,6 +90,21 @@ async fn a_full_refresh_renews_every_tag() {
 }
 
 #[tokio::test]
+async fn an_image_by_name_is_that_of_the_named_thing() {
+    let server = JellyfinFixture::start().await;
+    let genres = server.get("/Genres?limit=1").by("sam").value().await;
+    let (name, id) = (genres["Items"][0]["Name"].as_str().unwrap(), genres["Items"][0]["Id"].as_str().unwrap());
+    let by_name = format!("/Genres/{}/Images/Primary", name.replace(' ', "%20"));
+    let before = server.get(&by_name).expect(200).await;
+    assert_eq!(server.get(&format!("/Items/{id}/Images/Primary")).expect(200).await.body, before.body);
+    let upload = server.post(&format!("/Items/{id}/Images/Primary")).by("owner-a").header("content-type", "image/png");
+    upload.body(b"AQIDBA==").expect(204).await;
+    assert_eq!(&server.get(&by_name).expect(200).await.body[..], &[1, 2, 3, 4]);
+    server.post(&by_name).by("owner-a").expect(405).await;
+    server.leave().await;
+}
+
+#[tokio::test]
 async fn what_has_no_image_is_not_found() {
     let server = JellyfinFixture::start().await;
     let track = server.first(MediaKind::Track);

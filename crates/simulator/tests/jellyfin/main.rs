@@ -1,6 +1,7 @@
 //! The simulated Jellyfin as its clients see it.
 
 mod authorization;
+mod bound;
 mod faults;
 mod frames;
 mod images;

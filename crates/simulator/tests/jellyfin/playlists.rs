@@ -121,3 +121,20 @@ async fn the_old_form_names_everything_in_the_query() {
     assert_eq!(ids(&server.get(&format!("/Playlists/{id}/Items?userId={sam}")).by("key").value().await), track);
     server.leave().await;
 }
+
+#[tokio::test]
+async fn a_playlist_is_found_by_its_name_and_counted() {
+    let server = JellyfinFixture::start().await;
+    let count = async || server.get("/Items/Counts").by("sam").value().await["ItemCount"].as_u64();
+    let found = async |label: &str, term: &str| {
+        let hints = server.get(&format!("/Search/Hints?searchTerm={term}")).by(label).value().await;
+        hints["SearchHints"].as_array().unwrap().iter().any(|hint| hint["Type"] == "Playlist")
+    };
+    let before = count().await;
+    assert!(!found("sam", "Zyxwv").await);
+    let body = json!({"Name": "The Zyxwv List", "Ids": [], "IsPublic": false});
+    server.post("/Playlists").by("sam").json(&body).value().await;
+    assert!(found("sam", "Zyxwv").await && !found("kim", "Zyxwv").await);
+    assert_eq!(count().await, before.map(|before| before + 1));
+    server.leave().await;
+}

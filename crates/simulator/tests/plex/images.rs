@@ -12,6 +12,9 @@ async fn an_item_has_its_own_picture_which_changes_with_it() {
     assert_ne!(told.body, server.get("/library/metadata/2/thumb/1").send().await.body);
     assert_ne!(told.body, server.get(row["art"].as_str().unwrap()).send().await.body);
     assert_eq!(told.body, server.get(row["thumb"].as_str().unwrap()).by("sam").send().await.body);
+    server.put("/library/metadata/1?title.value=x").send().await;
+    let row = rows(&server.json("/library/metadata/1").await)[0].clone();
+    assert_eq!(told.body, server.get(row["thumb"].as_str().unwrap()).send().await.body, "an edit of text is none");
     server.post("/library/metadata/1/posters?url=x").send().await;
     let row = rows(&server.json("/library/metadata/1").await)[0].clone();
     assert_ne!(told.body, server.get(row["thumb"].as_str().unwrap()).send().await.body);

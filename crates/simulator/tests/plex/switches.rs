@@ -185,6 +185,47 @@ async fn promoted_hubs_are_the_same_for_all_clients_or_differ() {
 }
 
 #[tokio::test]
+async fn a_search_is_the_same_for_all_features_or_differs() {
+    let servers = switched(|switches| switches.search_differs_by_features = true).await;
+    for (server, more) in servers.iter().zip([0, 1]) {
+        for path in ["/hubs/search?query=the", "/hubs/search/voice?query=the"] {
+            let plain = server.json(path).await["size"].as_u64().unwrap();
+            let able = server.get(path).header("x-plex-features", "indirect-media,external-media").json().await;
+            assert_eq!(able["size"].as_u64().unwrap() - plain, more, "{path}");
+        }
+    }
+    end(servers).await;
+}
+
+#[tokio::test]
+async fn paging_is_read_in_both_forms_or_in_one() {
+    let list = "/library/sections/1/all?type=1";
+    let size_of = async |server: &PlexFixture, form: &str| {
+        let page = "X-Plex-Container-Start=10&X-Plex-Container-Size=5";
+        let told = if form == "query" {
+            server.json(&format!("{list}&{page}")).await
+        } else {
+            let request = server.get(list).header("x-plex-container-start", "10");
+            request.header("x-plex-container-size", "5").json().await
+        };
+        (told["size"].as_u64(), told["offset"].as_u64())
+    };
+    let (page, whole) = ((Some(5), Some(10)), (Some(30), None));
+    let servers = switched(|switches| switches.ignores_paging_in_query = true).await;
+    for (server, [by_query, by_header]) in servers.iter().zip([[page, page], [whole, page]]) {
+        assert_eq!(size_of(server, "query").await, by_query);
+        assert_eq!(size_of(server, "headers").await, by_header);
+    }
+    end(servers).await;
+    let servers = switched(|switches| switches.ignores_paging_in_headers = true).await;
+    for (server, [by_query, by_header]) in servers.iter().zip([[page, page], [page, whole]]) {
+        assert_eq!(size_of(server, "query").await, by_query);
+        assert_eq!(size_of(server, "headers").await, by_header);
+    }
+    end(servers).await;
+}
+
+#[tokio::test]
 async fn forwarded_addresses_are_believed_or_not() {
     let servers = switched(|switches| switches.trusts_forwarded_for = true).await;
     for (server, address) in servers.iter().zip(["127.0.0.1", "203.0.113.9"]) {

@@ -8,7 +8,7 @@ use crate::jellyfin::guid;
 #[derive(Deserialize)]
 #[serde(tag = "MessageType", content = "Data")]
 enum Message {
-    LibraryChanged(Changes),
+    LibraryChanged(Option<Changes>),
     ScheduledTaskEnded(Task),
 }
 
@@ -29,7 +29,7 @@ struct Task {
 
 pub(in crate::crawl) fn hints(frame: &[u8]) -> Vec<ChangeHint> {
     match serde_json::from_slice(frame) {
-        Ok(Message::LibraryChanged(changes)) => changed(&changes),
+        Ok(Message::LibraryChanged(changes)) => changed(&changes.unwrap_or_default()),
         Ok(Message::ScheduledTaskEnded(task)) if task.key.as_deref() == Some(crate::jellyfin::SCAN_TASK) => {
             vec![ChangeHint::ScanEnded { shelf: None }]
         }
@@ -37,7 +37,8 @@ pub(in crate::crawl) fn hints(frame: &[u8]) -> Vec<ChangeHint> {
     }
 }
 
-/// Frames do not assign items to libraries: the library is certain only if exactly one library changed.
+/// Frames do not assign items to libraries: the library is certain only if exactly one library changed. A frame that
+/// names nothing may be about anything.
 fn changed(changes: &Changes) -> Vec<ChangeHint> {
     let shelves: Vec<String> = changes.collection_folders.iter().map(|id| guid::normalize(id).into_owned()).collect();
     let shelf = match &shelves[..] {
@@ -49,6 +50,9 @@ fn changed(changes: &Changes) -> Vec<ChangeHint> {
     let moved = changes.items_added.iter().chain(&changes.items_updated);
     let moved = moved.map(|id| ChangeHint::Changed { shelf: shelf.clone(), key: key(id) });
     let items: Vec<ChangeHint> = removed.chain(moved).collect();
+    if items.is_empty() && shelves.is_empty() {
+        return vec![ChangeHint::AnythingChanged];
+    }
     if items.is_empty() {
         return shelves.into_iter().map(|shelf| ChangeHint::LibraryChanged { shelf }).collect();
     }

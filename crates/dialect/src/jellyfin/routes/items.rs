@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{AllowedParams, JellyfinRoute, RouteBody};
-use crate::class::Class;
+use crate::class::{self, Class};
 use crate::jellyfin::guid;
 use crate::tag::Tag;
 
@@ -33,7 +33,9 @@ pub(super) fn find(lowercase: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
         ["playlists", id, "items"] => Some(playlist(id, &["Items"]).personal()),
         ["playlists", id, "users"] => Some(playlist(id, &["Users"])),
         ["playlists", id, "users", user] => Some(playlist(id, &["Users", &guid::normalize(user)])),
-        ["mediasegments", id] => Some(item(&["MediaSegments"], id, &[])),
+        ["mediasegments", id] => {
+            Some(item(&["MediaSegments"], id, &[]).with_tags([Tag::segments()]).usable_for(class::DAY))
+        }
         ["audio", id, "lyrics"] => Some(item(&["Audio"], id, &["Lyrics"])),
         _ => None,
     }
@@ -43,9 +45,11 @@ pub(super) fn find(lowercase: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
 pub(super) fn of_items(lowercase: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
     Some(match lowercase {
         [] => JellyfinRoute::new(&["Items"], Class::Lists).personal().with_params(AllowedParams::Listing),
-        ["latest"] => composed(&["Items", "Latest"], Class::Recent),
+        ["latest"] => composed(&["Items", "Latest"], Class::Recent).with_tags([Tag::playlist_names()]),
         ["suggestions"] => composed(&["Items", "Suggestions"], Class::Hubs),
-        ["counts"] => JellyfinRoute::new(&["Items", "Counts"], Class::Counts).for_user().with_tags([Tag::libraries()]),
+        ["counts"] => JellyfinRoute::new(&["Items", "Counts"], Class::Counts)
+            .for_user()
+            .with_tags([Tag::libraries(), Tag::playlist_names()]),
         ["filters"] => filters("Filters"),
         ["filters2"] => filters("Filters2"),
         ["root"] => JellyfinRoute::new(&["Items", "Root"], Class::Item).personal().with_tags([Tag::libraries()]),

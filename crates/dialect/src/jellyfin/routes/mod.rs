@@ -35,6 +35,8 @@ pub(super) struct JellyfinRoute {
     pub(super) user_state: bool,
     /// Parameters that matter.
     pub(super) params: AllowedParams,
+    /// Age in seconds at which a response is not served any more, if it is less than usual.
+    pub(super) usable_s: Option<u32>,
 }
 
 /// Type of a response body.
@@ -73,7 +75,14 @@ impl JellyfinRoute {
             body: RouteBody::Json,
             user_state: false,
             params: AllowedParams::All,
+            usable_s: None,
         }
+    }
+
+    /// Sets the age at which a response is not served any more.
+    fn usable_for(mut self, seconds: u32) -> Self {
+        self.usable_s = Some(seconds);
+        self
     }
 
     /// Adds tags.

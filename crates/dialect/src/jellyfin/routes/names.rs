@@ -15,7 +15,8 @@ pub(super) fn find(lowercase: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
         ["shows", id, "episodes"] => of_show(id, "Episodes"),
         ["movies", "recommendations"] => composed(&["Movies", "Recommendations"], Class::Hubs),
         ["search", "hints"] => {
-            JellyfinRoute::new(&["Search", "Hints"], Class::Search).for_user().with_tags([Tag::libraries()])
+            let tags = [Tag::libraries(), Tag::playlists()];
+            JellyfinRoute::new(&["Search", "Hints"], Class::Search).for_user().with_tags(tags)
         }
         ["trailers"] => JellyfinRoute::new(&["Trailers"], Class::Lists).personal().with_params(AllowedParams::Listing),
         ["artists", "albumartists"] => listed(&["Artists", "AlbumArtists"]),
@@ -45,7 +46,8 @@ fn named(family: &str, lowercase: &[&str], raw: &[&str]) -> Option<JellyfinRoute
         [_] => Some(JellyfinRoute::new(&[family, raw[0]], Class::Item).personal().with_tags([Tag::libraries()])),
         [_, "images", ..] => {
             let of = format!("{}/{}", family.to_ascii_lowercase(), raw[0]);
-            image(&[family, raw[0]], &of, &raw[1..])
+            let route = image(&[family, raw[0]], &of, &raw[1..])?;
+            Some(route.with_tags([Tag::images_by_name()]))
         }
         _ => None,
     }

@@ -36,7 +36,7 @@ impl PredictionClient {
     fn sees(&mut self, target: &str, body: &str) -> Vec<String> {
         let read = self.read(target);
         self.model.learn(self.kind, &read);
-        let context = ClientContext { own_user: Some(ME), token: Some("a-token-of-mine") };
+        let context = ClientContext { own_user: Some(ME), token: Some("a-token-of-mine"), product: None };
         let expected = self.model.predict(self.kind, &read, body.as_bytes(), context, LIMITS);
         expected.into_iter().map(|expected| expected.read.key).collect()
     }
@@ -223,11 +223,29 @@ fn no_predicted_key_contains_the_token() {
     client.sees(&format!("/Shows/{}/Seasons", "1".repeat(32)), "[]");
     let read = client.read(&format!("/Items?userId={ME}&limit=3"));
     let mut expect = |token| {
-        let context = ClientContext { own_user: Some(ME), token };
+        let context = ClientContext { own_user: Some(ME), token, product: None };
         client.model.predict(ServerKind::Jellyfin, &read, body(&secret).as_bytes(), context, LIMITS).len()
     };
     assert_eq!(expect(Some(secret.as_str())), 0);
     assert_eq!(expect(Some("another")), 1);
+}
+
+#[test]
+fn what_is_predicted_for_a_kodi_has_the_key_of_its_own_request() {
+    let mut client = PredictionClient::at(ServerKind::Jellyfin);
+    let body = |id: &str| format!(r#"[{{"Id":"{id}","Type":"Series"}}]"#);
+    let (one, other) = ("1".repeat(32), "2".repeat(32));
+    client.sees(&format!("/Items?userId={ME}"), &body(&one));
+    client.sees(&format!("/Shows/{one}/Seasons"), "[]");
+    let read = client.read(&format!("/Items?userId={ME}&limit=3"));
+    let seasons = client.read(&format!("/Shows/{other}/Seasons")).key;
+    let mut expect = |product| {
+        let context = ClientContext { own_user: Some(ME), token: Some("a-token-of-mine"), product };
+        let next = client.model.predict(ServerKind::Jellyfin, &read, body(&other).as_bytes(), context, LIMITS);
+        next.into_iter().map(|next| next.read.key).collect::<Vec<_>>()
+    };
+    assert_eq!(expect(Some("Jellyfin Web")), std::slice::from_ref(&seasons));
+    assert_eq!(expect(Some("Kodi")), [format!("{seasons}+counts")]);
 }
 
 #[test]
@@ -283,7 +301,7 @@ proptest! {
             ("/Items?parentId=00000000000000000000000000000008", serde_json::json!(rows))
         };
         let read = client.read(first);
-        let context = ClientContext { own_user: Some(ME), token: Some("a-token-of-mine") };
+        let context = ClientContext { own_user: Some(ME), token: Some("a-token-of-mine"), product: None };
         let expected = client.model.predict(client.kind, &read, body.to_string().as_bytes(), context, LIMITS);
         for Prediction { read, .. } in expected {
             prop_assert!(CLASSES.contains(&read.class), "{}", read.key);

@@ -7,12 +7,13 @@ use greenroom_dialect::classification::{Classification, Read};
 use greenroom_dialect::request::{RequestView, ServerKind};
 use http::{HeaderMap, Method};
 
-pub const PLEX: [&str; 48] = [
+pub const PLEX: [&str; 51] = [
     "/",
     "/identity",
     "/accounts",
     "/activities",
     "/butler",
+    "/channels/all",
     "/devices",
     "/hubs",
     "/hubs/continueWatching/items",
@@ -48,10 +49,12 @@ pub const PLEX: [&str; 48] = [
     "/playlists",
     "/playlists/5/composite/1700000000",
     "/playlists/5/items",
+    "/search?query=a",
     "/statistics/bandwidth?timespan=4",
     "/statistics/resources?timespan=6",
     "/status/sessions",
     "/status/sessions/history/all?sort=viewedAt:desc",
+    "/system/agents",
     "/transcode/sessions",
     "/updater/status",
     "/web/js/main.js",

@@ -48,6 +48,24 @@ const KNOWN: &[&str] = &[
     "Width",
 ];
 
+/// Parts of clients' names, in lower case, to which lists show both counts of descendants.
+const COUNTING: [&str; 4] = ["kodi", "wmc", "media center", "classic"];
+
+/// The same for the count of children alone.
+const CHILD_COUNTING: [&str; 3] = ["roku", "samsung", "androidtv"];
+
+/// Fields that a list has for a client of this name, requested or not.
+pub(crate) fn client_fields(client: &str) -> &'static [&'static str] {
+    let client = client.to_lowercase();
+    if COUNTING.iter().any(|part| client.contains(part)) {
+        &["RecursiveItemCount", "ChildCount"]
+    } else if CHILD_COUNTING.iter().any(|part| client.contains(part)) {
+        &["ChildCount"]
+    } else {
+        &[]
+    }
+}
+
 /// Parts to include in an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FieldSelection {
@@ -80,7 +98,8 @@ impl FieldSelection {
 
     /// Parts requested by the query of a list.
     pub(crate) fn from_params(params: &JellyfinParams) -> Result<Self, JellyfinError> {
-        let wanted = params.list("fields");
+        let mut wanted = params.list("fields");
+        wanted.extend(params.client_fields);
         let known = KNOWN.iter().copied().filter(|field| wanted.iter().any(|name| name.eq_ignore_ascii_case(field)));
         Ok(Self {
             fields: FieldFilter::Only(known.collect()),
@@ -130,6 +149,17 @@ mod tests {
         assert!(!asked("imageTypeLimit=0").wants_image("Primary"));
         let primary = asked("enableImageTypes=primary");
         assert!(primary.wants_image("Primary") && !primary.wants_image("Thumb"));
+    }
+
+    #[test]
+    fn some_clients_get_counts_unasked() {
+        let adds = |client: &str| client_fields(client).len();
+        assert_eq!((adds("Kodi"), adds("Jellyfin for Roku"), adds("Jellyfin Web")), (2, 1, 0));
+        assert_eq!((adds("Windows Media Center"), adds("AndroidTV"), adds("Jellyfin Android TV")), (2, 1, 0));
+        let mut params = JellyfinParams::parse("fields=Path");
+        params.client_fields = client_fields("Kodi");
+        let selected = FieldSelection::from_params(&params).expect("a sound query");
+        assert!(selected.has("Path") && selected.has("ChildCount") && selected.has("RecursiveItemCount"));
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod media;
 mod user_data;
 
 pub(crate) use by_name::by_name;
-pub(crate) use field_selection::FieldSelection;
+pub(crate) use field_selection::{FieldSelection, client_fields};
 pub(crate) use folder::{library, playlist, root};
 pub(crate) use images::{ImageKind, ImageStore, ItemImage};
 pub(crate) use item::{brief, item, kind_name, media_type};

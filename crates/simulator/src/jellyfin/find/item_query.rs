@@ -260,7 +260,7 @@ mod tests {
 
     #[test]
     fn types_are_known_dropped_or_absent() {
-        let types = asked("includeItemTypes=movie,Nonsense,Photo&IncludeItemTypes=Playlist").types;
+        let types = asked("includeItemTypes=movie,Nonsense,Photo,Playlist").types;
         assert_eq!(types, [ItemType::Item(MediaKind::Film), ItemType::Absent, ItemType::Playlist]);
     }
 

@@ -7,11 +7,12 @@ use super::RouteResult;
 use crate::catalogue::{ItemRecord, MediaKind};
 use crate::jellyfin::dto::{ImageKind, JsonFields, kind_name, media_type, put, ticks};
 use crate::jellyfin::error::JellyfinError;
-use crate::jellyfin::find::{ItemQuery, ListItem, find};
+use crate::jellyfin::find::{ItemQuery, ItemType, ListItem, find};
 use crate::jellyfin::ident::{IdNamespace, JellyfinId};
 use crate::jellyfin::request::JellyfinRequest;
 use crate::jellyfin::response::JellyfinResponse;
 use crate::jellyfin::response_context::ResponseContext;
+use crate::state::PlaylistRecord;
 
 /// Everything below `/Search`.
 pub(super) fn answer(ask: &JellyfinRequest<'_>, rest: &[&str]) -> RouteResult {
@@ -35,16 +36,18 @@ pub(super) fn answer(ask: &JellyfinRequest<'_>, rest: &[&str]) -> RouteResult {
         .filter_map(|thing| if let ListItem::Item(id) = thing { scene.record(id) } else { None })
         .collect();
     let term = term.to_lowercase();
-    records.sort_by_key(|record| (rank(record, &term), record.title.to_lowercase(), record.id));
-    let total = records.len();
-    let hints: Vec<Value> = records.iter().skip(page.0).take(page.1).map(|record| hint(&scene, record)).collect();
+    records.sort_by_key(|record| (rank(&record.title, &term), record.title.to_lowercase(), record.id));
+    let playlists = playlists(&scene, &asked, &term);
+    let total = records.len() + playlists.len();
+    let hints = records.iter().map(|record| hint(&scene, record)).chain(playlists);
+    let hints: Vec<Value> = hints.skip(page.0).take(page.1).collect();
     Ok(JellyfinResponse::json(json!({"SearchHints": hints, "TotalRecordCount": total})))
 }
 
 /// Exact titles first, then titles that begin with the term, then those with the term at the start of a word, then the
 /// rest.
-fn rank(record: &ItemRecord, term: &str) -> u8 {
-    let title = record.title.to_lowercase();
+fn rank(title: &str, term: &str) -> u8 {
+    let title = title.to_lowercase();
     if title == term {
         0
     } else if title.starts_with(term) {
@@ -52,6 +55,29 @@ fn rank(record: &ItemRecord, term: &str) -> u8 {
     } else {
         3 - u8::from(title.contains(&format!(" {term}")))
     }
+}
+
+/// Visible playlists whose name holds the term, after all items.
+fn playlists(scene: &ResponseContext<'_>, asked: &ItemQuery, term: &str) -> Vec<Value> {
+    let Some(user) = scene.user.filter(|_| !scene.starting && asked.wants(ItemType::Playlist)) else {
+        return Vec::new();
+    };
+    let mut found: Vec<&PlaylistRecord> = scene.view.playlists(user);
+    found.retain(|playlist| playlist.title.to_lowercase().contains(term));
+    found.sort_by_key(|playlist| (rank(&playlist.title, term), playlist.title.to_lowercase(), playlist.id));
+    let row = |playlist: &&PlaylistRecord| {
+        let id = JellyfinId::new(IdNamespace::Item, playlist.id.0).hex();
+        json!({
+            "ItemId": id,
+            "Id": id,
+            "Name": playlist.title,
+            "Type": "Playlist",
+            "IsFolder": true,
+            "MediaType": "Audio",
+            "Artists": [],
+        })
+    };
+    found.iter().map(row).collect()
 }
 
 fn hint(scene: &ResponseContext<'_>, record: &ItemRecord) -> Value {

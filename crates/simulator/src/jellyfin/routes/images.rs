@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::RouteResult;
 use crate::catalogue::MediaKind;
+use crate::jellyfin::by_name::ByNameKind;
 use crate::jellyfin::dto::{ImageKind, ItemImage};
 use crate::jellyfin::error::JellyfinError;
 use crate::jellyfin::ident::{IdNamespace, JellyfinId};
@@ -44,6 +45,16 @@ pub(super) fn answer(ask: &JellyfinRequest<'_>, id: &str, rest: &[&str]) -> Rout
     }
 }
 
+/// `GET /Genres/{name}/Images/{kind}` and the like: images of a named thing, which are written by its id only.
+pub(super) fn by_name(ask: &JellyfinRequest<'_>, id: JellyfinId, rest: &[&str]) -> RouteResult {
+    let (kind, index) = match rest {
+        [kind] => (kind, ask.params.count("imageindex")?.unwrap_or(0)),
+        [kind, index] => (kind, index.parse().map_err(|_| JellyfinError::invalid("imageIndex"))?),
+        _ => return Err(JellyfinError::NotFound),
+    };
+    show(ask, id, ImageKind::from_name(kind).ok_or_else(|| JellyfinError::invalid("imageType"))?, index)
+}
+
 /// Users' own images are not stored here.
 pub(super) fn refuse_upload(ask: &JellyfinRequest<'_>) -> RouteResult {
     ask.caller()?;
@@ -52,7 +63,8 @@ pub(super) fn refuse_upload(ask: &JellyfinRequest<'_>) -> RouteResult {
 
 fn kind_of_item(ask: &JellyfinRequest<'_>, id: JellyfinId) -> Result<Option<MediaKind>, JellyfinError> {
     let Some(item) = item_id_of(id) else {
-        let known = matches!(id.space, IdNamespace::Library | IdNamespace::Person | IdNamespace::Root);
+        let known = matches!(id.space, IdNamespace::Library | IdNamespace::Root)
+            || ByNameKind::from_namespace(id.space).is_some();
         return if known { Ok(None) } else { Err(JellyfinError::NotFound) };
     };
     let view = ask.context.state.view();

@@ -137,7 +137,9 @@ fn counts(ask: &JellyfinRequest<'_>) -> RouteResult {
             if wanted { favourites } else { view.count(kind) - favourites }
         }
     };
-    let every: usize = MediaKind::EVERY.into_iter().map(of).sum();
+    // Every user's playlists count, whether this user sees them or not; no favourites are among them.
+    let playlists = if favourite.is_none() && !scene.starting { view.playlist_count() } else { 0 };
+    let every: usize = MediaKind::EVERY.into_iter().map(of).sum::<usize>() + playlists;
     Ok(JellyfinResponse::json(json!({
         "MovieCount": of(MediaKind::Film),
         "SeriesCount": of(MediaKind::Show),

@@ -11,7 +11,7 @@ use crate::jellyfin::library::JellyfinLibrary;
 use crate::jellyfin::request::JellyfinRequest;
 use crate::jellyfin::response::JellyfinResponse;
 use crate::jellyfin::response_context::ResponseContext;
-use crate::jellyfin::server::run_task;
+use crate::jellyfin::server::{SocketEvent, run_task};
 use crate::jellyfin::tasks::SCAN;
 
 /// `/UserViews`.
@@ -27,6 +27,8 @@ pub(super) fn views(ask: &JellyfinRequest<'_>, rest: &[&str]) -> RouteResult {
 pub(super) fn answer(ask: &JellyfinRequest<'_>, rest: &[&str]) -> RouteResult {
     match (&ask.method, rest) {
         (&Method::GET, ["virtualfolders"]) => virtual_folders(ask),
+        (&Method::POST, ["virtualfolders"]) => set_library(ask, false),
+        (&Method::DELETE, ["virtualfolders"]) => set_library(ask, true),
         (&Method::GET, ["mediafolders"]) => media_folders(ask),
         (&Method::GET, ["physicalpaths"]) => {
             ask.admin()?;
@@ -44,6 +46,18 @@ pub(super) fn answer(ask: &JellyfinRequest<'_>, rest: &[&str]) -> RouteResult {
         }
         _ => Err(JellyfinError::NotFound),
     }
+}
+
+/// Removes the library with this name, or adds it again. Its items are neither announced nor deleted one by one: a
+/// socket tells only that something changed.
+fn set_library(ask: &JellyfinRequest<'_>, removed: bool) -> RouteResult {
+    ask.admin()?;
+    let name = ask.params.text("name").ok_or_else(|| JellyfinError::invalid("name"))?;
+    let section = Section::EVERY.into_iter().find(|section| section.title() == name).ok_or(JellyfinError::NotFound)?;
+    let user = ask.caller()?.grant.user;
+    ask.write(user, |_| ask.server.removed_sections.set(section, removed));
+    ask.server.notify(SocketEvent::LibrariesChanged);
+    Ok(JellyfinResponse::no_content())
 }
 
 /// Name of a library in the client's language, where the server localizes.
@@ -83,7 +97,8 @@ fn media_folders(ask: &JellyfinRequest<'_>) -> RouteResult {
     let scene = ask.response_context(&view, None);
     let row =
         |library: JellyfinLibrary| Value::Object(dto::library(&scene, library, library.name(), &FieldSelection::all()));
-    let rows: Vec<Value> = JellyfinLibrary::EVERY.into_iter().map(row).collect();
+    let rows: Vec<Value> =
+        JellyfinLibrary::EVERY.into_iter().filter(|library| library.is_visible(&scene)).map(row).collect();
     let total = rows.len();
     Ok(super::lists::paged(ask, rows, Some(total), 0))
 }
@@ -91,7 +106,7 @@ fn media_folders(ask: &JellyfinRequest<'_>) -> RouteResult {
 fn virtual_folders(ask: &JellyfinRequest<'_>) -> RouteResult {
     ask.admin()?;
     let view = ask.context.state.view();
-    ask.response_context(&view, None);
+    let scene = ask.response_context(&view, None);
     let scanning = ask.server.tasks.scan_progress(ask.now_ms);
     let row = |section: Section| {
         let library = JellyfinLibrary::Section(section);
@@ -109,7 +124,7 @@ fn virtual_folders(ask: &JellyfinRequest<'_>) -> RouteResult {
         }
         row
     };
-    Ok(JellyfinResponse::json(Section::EVERY.into_iter().map(row).collect::<Value>()))
+    Ok(JellyfinResponse::json(scene.sections().into_iter().map(row).collect::<Value>()))
 }
 
 fn options(section: Section) -> Value {

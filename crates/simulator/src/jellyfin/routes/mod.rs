@@ -18,6 +18,7 @@ mod playback;
 mod players;
 mod playlists;
 mod preferences;
+mod segments;
 mod sessions;
 mod shows;
 mod system;
@@ -59,6 +60,7 @@ pub(crate) fn answer(ask: &JellyfinRequest<'_>) -> RouteResult {
         "scheduledtasks" => tasks::answer(ask, rest),
         "displaypreferences" => preferences::answer(ask, rest),
         "videos" | "audio" => media::answer(ask, &parts),
+        "mediasegments" => segments::answer(ask, rest),
         _ => Err(JellyfinError::NotFound),
     }
 }
@@ -72,6 +74,7 @@ pub(crate) fn is_open(method: &Method, parts: &[&str]) -> bool {
         ["users", "public" | "authenticatebyname" | "authenticatewithquickconnect"] => true,
         ["quickconnect", "enabled" | "initiate" | "connect"] => true,
         ["branding" | "web", ..] | ["items", _, "images", _, ..] | ["userimage"] => reads,
+        ["genres" | "musicgenres" | "studios" | "persons", _, "images", _, ..] => reads,
         ["videos" | "audio", _, stream] => reads && (*stream == "universal" || stream.starts_with("stream")),
         _ => false,
     }

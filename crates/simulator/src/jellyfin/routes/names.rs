@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::Value;
 
-use super::{RouteResult, lists};
+use super::{RouteResult, images, lists};
 use crate::catalogue::MediaKind;
 use crate::jellyfin::by_name::ByNameKind;
 use crate::jellyfin::dto::{self, FieldSelection, JsonFields, put};
@@ -30,6 +30,9 @@ pub(super) fn answer(ask: &JellyfinRequest<'_>, parts: &[&str]) -> RouteResult {
         ["studios", name] => one(ask, ByNameKind::Studio, name),
         ["persons", name] => one(ask, ByNameKind::Person, name),
         ["years", year] => one(ask, ByNameKind::Year, year),
+        ["genres" | "musicgenres", name, "images", rest @ ..] => images::by_name(ask, ByNameKind::Genre.id(name), rest),
+        ["studios", name, "images", rest @ ..] => images::by_name(ask, ByNameKind::Studio.id(name), rest),
+        ["persons", name, "images", rest @ ..] => images::by_name(ask, ByNameKind::Person.id(name), rest),
         _ => Err(JellyfinError::NotFound),
     }
 }

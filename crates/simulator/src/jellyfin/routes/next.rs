@@ -14,12 +14,15 @@ use crate::jellyfin::params::JellyfinParams;
 use crate::jellyfin::request::JellyfinRequest;
 use crate::jellyfin::response::JellyfinResponse;
 use crate::jellyfin::response_context::{ResponseContext, item_id_of};
+use crate::timestamp;
 use crate::users::UserId;
 
 /// Default number of latest items.
 const LATEST: usize = 20;
 /// Latest episodes that are grouped by show.
 const LATEST_EPISODES: usize = 300;
+/// Seconds of a day.
+const DAY_S: u64 = 86_400;
 
 /// `GET /Items/Latest`: a bare array.
 pub(super) fn latest(ask: &JellyfinRequest<'_>) -> RouteResult {
@@ -136,7 +139,8 @@ pub(super) fn resume(ask: &JellyfinRequest<'_>) -> RouteResult {
     Ok(lists::paged(ask, rows.map(Value::Object).collect(), asked.count.then_some(found.total), asked.start))
 }
 
-/// `GET /Shows/NextUp`: for each started show, the episode after the last one played.
+/// `GET /Shows/NextUp`: for each started show, the episode after the last one played. A cutoff leaves out shows whose
+/// last play was on a day that began before it.
 pub(super) fn next_up(ask: &JellyfinRequest<'_>) -> RouteResult {
     let user = ask.some_user()?;
     let shape = FieldSelection::from_params(&ask.params)?;
@@ -144,6 +148,10 @@ pub(super) fn next_up(ask: &JellyfinRequest<'_>) -> RouteResult {
     let limit = ask.params.count("limit")?.unwrap_or(usize::MAX);
     let count = ask.params.flag("enabletotalrecordcount")?.unwrap_or(true);
     let resumable = ask.params.flag("enableresumable")?.unwrap_or(true);
+    let cutoff_s = match ask.params.text("nextupdatecutoff") {
+        Some(date) => timestamp::read(date).ok_or_else(|| JellyfinError::invalid("nextUpDateCutoff"))? / 1_000,
+        None => 0,
+    };
     let only = match ask.params.text("seriesid") {
         Some(show) => Some(item_id_of(JellyfinRequest::id(show)?).ok_or(JellyfinError::NotFound)?),
         None => None,
@@ -152,7 +160,7 @@ pub(super) fn next_up(ask: &JellyfinRequest<'_>) -> RouteResult {
     let scene = ask.response_context(&view, Some(user));
     let mut next: Vec<(u64, ItemRecord)> = started_shows(&scene, user)
         .into_iter()
-        .filter(|(show, _)| only.is_none_or(|only| only == *show))
+        .filter(|(show, last_at)| only.is_none_or(|only| only == *show) && last_at - last_at % DAY_S >= cutoff_s)
         .filter_map(|(show, last_at)| Some((last_at, after_last(&scene, user, show, resumable)?)))
         .collect();
     next.sort_by_key(|(last_at, record)| (std::cmp::Reverse(*last_at), record.id));

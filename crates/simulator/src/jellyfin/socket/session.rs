@@ -61,7 +61,7 @@ impl SocketSession {
         Self {
             changes: ground.state.subscribe(),
             events: house.events.subscribe(),
-            entries_told: house.activity_log.read(ActivityLogQuery::default()).1,
+            entries_told: house.activity_log.read(&ActivityLogQuery::default()).1,
             context: ground,
             server: house,
             caller,
@@ -152,6 +152,10 @@ impl SocketSession {
                 let data = json!({"ItemId": item, "Progress": percent});
                 self.send(socket, "RefreshProgress", Some(data)).await
             }
+            Ok(SocketEvent::LibrariesChanged) if self.caller.grant.user.is_some() => {
+                self.library_due = Some(self.timer(self.server.switches.library_changed_delay));
+                Ok(())
+            }
             Ok(_) | Err(RecvError::Lagged(_)) => Ok(()),
             Err(RecvError::Closed) => Err(SocketClosed),
         }
@@ -202,13 +206,13 @@ impl SocketSession {
             Topic::Tasks => Value::Array(self.server.tasks.written(now_ms)),
             Topic::Journal => {
                 let newer =
-                    self.server.activity_log.read(ActivityLogQuery::default()).1.saturating_sub(self.entries_told);
+                    self.server.activity_log.read(&ActivityLogQuery::default()).1.saturating_sub(self.entries_told);
                 if newer == 0 {
                     return Ok(());
                 }
                 self.entries_told += newer;
                 let wanted = ActivityLogQuery { limit: newer.min(MAX_ENTRIES), ..ActivityLogQuery::default() };
-                Value::Array(self.server.activity_log.read(wanted).0)
+                Value::Array(self.server.activity_log.read(&wanted).0)
             }
         };
         self.send(socket, topic.name(), Some(data)).await
@@ -223,6 +227,7 @@ impl SocketSession {
             starting: false,
             server_id: &self.server.server_id,
             images: &self.server.images,
+            removed_sections: &self.server.removed_sections,
             switches: &self.server.switches,
         };
         Value::Array(sessions(&self.server, &scene, &WantedSessions::default()))

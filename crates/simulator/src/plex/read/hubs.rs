@@ -19,7 +19,7 @@ const RECENT: usize = 200;
 pub(super) fn answer(call: &PlexReadRequest<'_>, path: &[&str]) -> PlexResult {
     match path {
         [] | ["promoted"] => PlexResponse::tree(home(call, path == ["promoted"])),
-        ["search"] => search::hubs(call),
+        ["search"] | ["search", "voice"] => search::hubs(call),
         ["continueWatching"] => PlexResponse::tree(shelves(call, &[continue_watching(call, None)])),
         ["continueWatching", "items"] | ["home", "continueWatching" | "onDeck"] => {
             mixed(call, &ItemSelection::from_ids(watching::on_deck(call, None)), "Continue Watching")

@@ -24,14 +24,14 @@ fn answer(call: &PlexReadRequest<'_>, stream: &str, number: u64, size: (u32, u32
     Ok(PlexResponse::Raw(answer))
 }
 
-/// Seed of an image, which changes with its item.
-fn number(record: &ItemRecord) -> u64 {
-    u64::from(record.id.0) << 32 | (record.updated_at & 0xFFFF_FFFF)
+/// Seed of an image, which an edit of its item's text does not change.
+fn number(call: &PlexReadRequest<'_>, record: &ItemRecord) -> u64 {
+    u64::from(record.id.0) << 32 | (call.server.image_revision(record.id) & 0xFFFF_FFFF)
 }
 
 /// Image of an item. The version in the path is ignored: there is only the newest.
 pub(super) fn item_image(call: &PlexReadRequest<'_>, record: &ItemRecord, what: &str) -> PlexResult {
-    answer(call, what, number(record), POSTER)
+    answer(call, what, number(call, record), POSTER)
 }
 
 /// Composite image of a section.
@@ -70,7 +70,7 @@ pub(super) fn scaled(call: &PlexReadRequest<'_>) -> PlexResult {
     match parts.as_slice() {
         ["library", "metadata" | "collections", id, what, ..] => {
             let id = id.parse().map(ItemId).map_err(|_| PlexError(500))?;
-            answer(call, what, number(&call.record(id)?), shown)
+            answer(call, what, number(call, &call.record(id)?), shown)
         }
         ["library", "sections", id, ..] => answer(call, "section", u64::from(call.section(id)?.number()), shown),
         ["playlists", id, ..] => {

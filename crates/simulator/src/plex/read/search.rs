@@ -73,6 +73,10 @@ pub(super) fn hubs(call: &PlexReadRequest<'_>) -> PlexResult {
     let wanted = query.to_lowercase();
     let own = playlists::rows(call, |playlist| playlist.title.to_lowercase().contains(&wanted));
     hubs.push(hub("playlist", "Playlists", own.into_iter().take(limit).collect()));
+    let features = call.params.plex("X-Plex-Features").unwrap_or("");
+    if call.switches().search_differs_by_features && features.split(',').any(|one| one == "external-media") {
+        hubs.push(hub("external", "More Ways to Watch", Vec::new()));
+    }
     PlexResponse::tree(container(hubs.len()).set("identifier", LIBRARY).with_all(hubs))
 }
 

@@ -31,6 +31,9 @@ const TOUCHING: [&str; 19] = [
     "banner",
 ];
 
+/// Those of them that leave the images alone.
+const OF_TEXT: [&str; 5] = ["analyze", "subtitles", "marker", "themes", "theme"];
+
 /// `PUT /library/metadata/1,2?title.value=x` and other writes below an item.
 pub(super) fn edit_items(order: &PlexWriteRequest<'_>, ids: &str, path: &[&str]) -> PlexResult {
     order.owner_only()?;
@@ -61,6 +64,11 @@ pub(super) fn edit_items(order: &PlexWriteRequest<'_>, ids: &str, path: &[&str])
             done()
         }
         (_, [what, ..]) if TOUCHING.contains(what) => {
+            if !OF_TEXT.contains(what) {
+                for id in &ids {
+                    order.server.replace_images(*id);
+                }
+            }
             touch(order, &ids);
             done()
         }
@@ -68,7 +76,7 @@ pub(super) fn edit_items(order: &PlexWriteRequest<'_>, ids: &str, path: &[&str])
     }
 }
 
-/// Changes only the time of the last change, and with it the version of the images.
+/// Changes only the time of the last change, and with it the time in the paths of the images.
 fn touch(order: &PlexWriteRequest<'_>, ids: &[ItemId]) {
     order.state().write(order.user_id(), |write| {
         for id in ids {

@@ -92,6 +92,7 @@ pub(super) fn refresh_items(order: &PlexWriteRequest<'_>, ids: &[ItemId]) {
                 item: Some(*id),
                 refreshed: true,
             };
+            order.server.replace_images(*id);
             write.edit(*id, |_| {});
             write.announce(StateChange::Activity(activity));
         }
