@@ -65,8 +65,10 @@ struct PooledClient {
 /// Kind of a request's exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UpstreamRequestKind {
-    /// A read or a stream: uses pooled connections.
+    /// A read: uses pooled connections, and is sent again if one was just closing.
     Read,
+    /// A stream: uses pooled connections, and is never repeated, because an unknown GET may act.
+    Stream,
     /// A write, or a read that must not meet a dying connection: uses a new one.
     Write,
 }
@@ -156,6 +158,7 @@ impl OriginClient {
         let is_upgrade = request.headers().contains_key(UPGRADE);
         let response = match kind {
             UpstreamRequestKind::Read => self.send_pooled(request).await,
+            UpstreamRequestKind::Stream => self.pooled_client().request(request).await,
             UpstreamRequestKind::Write => self.unpooled.request(request).await,
         };
         let mut response = response.map_err(|error| UpstreamError::from_client_error(&error))?;
@@ -167,11 +170,18 @@ impl OriginClient {
         }
     }
 
+    fn pooled_client(&self) -> HttpClient {
+        self.pooled.read().client.clone()
+    }
+
     async fn send_pooled(&self, request: Request<Body>) -> Result<Response<Incoming>, legacy::Error> {
-        let client = self.pooled.read().client.clone();
+        let client = self.pooled_client();
         let Some(second) = bodyless_copy(&request) else { return client.request(request).await };
         match client.request(request).await {
-            Err(error) if reused_connection::met_closing_connection(&error) => self.unpooled.request(second).await,
+            Err(error) if reused_connection::met_closing_connection(&error) => {
+                self.requests.fetch_add(1, Ordering::Relaxed);
+                self.unpooled.request(second).await
+            }
             result => result,
         }
     }
@@ -181,7 +191,10 @@ impl OriginClient {
         let Some(announced) = announced_idle_timeout(headers) else { return };
         let idle_timeout = announced.saturating_sub(IDLE_MARGIN).max(MIN_IDLE_TIMEOUT);
         if idle_timeout < self.pooled.read().idle_timeout {
-            *self.pooled.write() = PooledClient::new(&self.connector, idle_timeout);
+            let mut pooled = self.pooled.write();
+            if idle_timeout < pooled.idle_timeout {
+                *pooled = PooledClient::new(&self.connector, idle_timeout);
+            }
         }
     }
 

@@ -112,7 +112,7 @@ impl Origin {
         &self.settings.name
     }
 
-    /// Sends one request, once, and reports the result to the breaker. `key` stands for the requested resource.
+    /// Sends one request and reports the result to the breaker. `key` stands for the requested resource.
     ///
     /// # Errors
     /// See [`OriginClient::send`].
@@ -124,7 +124,7 @@ impl Origin {
     ) -> Result<Response<Incoming>, UpstreamError> {
         let began_us = self.clock.now_us();
         let result = self.client.send(request, kind).await;
-        if result.is_ok() && matches!(kind, UpstreamRequestKind::Read) {
+        if result.is_ok() && !matches!(kind, UpstreamRequestKind::Write) {
             self.ttfb.record(self.clock.now_ms(), self.clock.since(began_us));
         }
         let outcome = match &result {

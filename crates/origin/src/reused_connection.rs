@@ -1,5 +1,6 @@
-//! Tells whether a failed request was sent on a connection that had answered an earlier one. Only then may the failure
-//! be the server's closing of an idle connection, which says nothing about the server.
+//! Tells whether a failed request was sent on a connection that had answered an earlier one. Then the failure may be the
+//! server's closing of an idle connection, which says nothing about the server. A connection that was opened in advance
+//! and has answered nothing yet does not count.
 
 use std::io;
 use std::pin::Pin;

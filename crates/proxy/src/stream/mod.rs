@@ -38,7 +38,7 @@ pub async fn pass(
     if let Some(connection) = connection.filter(|_| reason == StreamReason::Media) {
         connection.set_streams_media();
     }
-    let kind = if parts.method.is_safe() { UpstreamRequestKind::Read } else { UpstreamRequestKind::Write };
+    let kind = if parts.method.is_safe() { UpstreamRequestKind::Stream } else { UpstreamRequestKind::Write };
     match send(request, kind, target, &parts, body).await {
         Ok(response) => {
             // A rejected log-in concerns the password, not the token beside it.

@@ -74,7 +74,7 @@ pub async fn pass(request: ProxyRequest, target: &str, mut parts: request::Parts
     access_log::record_reached(&request);
     request.server.record_passed(stats::STREAMS, &request.classified.app);
     let generation = request.classified.identity.generation();
-    let sent = request.server.origin.send(upstream_request, UpstreamRequestKind::Read, handshake.key());
+    let sent = request.server.origin.send(upstream_request, UpstreamRequestKind::Stream, handshake.key());
     let Ok(Ok(mut response)) =
         request.server.origin.clock.timeout(request.server.origin.settings.load_timeout, sent).await
     else {
