@@ -59,32 +59,29 @@ impl Value {
 }
 
 /// A value that is (or could have been) stored, with everything needed to evaluate its freshness.
-///
-/// The order of the fields is that in memory: what a hit reads comes first and lies in two cache lines.
 #[derive(Debug)]
-#[repr(C)]
 pub struct Entry {
-    deadlines: EntryDeadlines,
-    created_ms: u64,
-    stored_ms: u64,
-    /// The invalidation epoch at which this entry was last found valid.
-    valid_at: AtomicU64,
-    retry_at_ms: AtomicU64,
-    pub(crate) counters: Arc<ClassCounters>,
-    pub(crate) access_rhythm: Option<Arc<AccessRhythm>>,
-    reads: AtomicU8,
-    refreshing: AtomicBool,
-    adapted: bool,
-    pub(crate) load_reason: LoadReason,
-    /// Responses that wait for this value, or are being delivered with it, since it was loaded.
-    deliveries: AtomicU32,
     value: Value,
     tags: Box<[Tag]>,
     created: HybridTimestamp,
+    created_ms: u64,
+    stored_ms: u64,
+    deadlines: EntryDeadlines,
+    adapted: bool,
+    pub(crate) load_reason: LoadReason,
     pub(crate) scope_hashes: ScopeHashes,
     pub(crate) weight: u64,
+    pub(crate) counters: Arc<ClassCounters>,
     pub(crate) quota: Arc<Quota>,
+    pub(crate) access_rhythm: Option<Arc<AccessRhythm>>,
+    /// The invalidation epoch at which this entry was last found valid.
+    valid_at: AtomicU64,
+    reads: AtomicU8,
+    refreshing: AtomicBool,
     failures: AtomicU32,
+    retry_at_ms: AtomicU64,
+    /// Responses that wait for this value, or are being delivered with it, since it was loaded.
+    deliveries: AtomicU32,
 }
 
 /// The parts of an entry.

@@ -281,7 +281,11 @@ async fn after_a_write_of_unknown_outcome_nothing_is_stored_during_the_hold() {
         "anna v0",
         "begun inside, not kept"
     );
-    assert_eq!(status_and_text(&after.await.unwrap()).0, Refreshed, "what began inside is not for him who came after");
+    assert_eq!(
+        status_and_text(&after.await.unwrap()).0,
+        Refreshed,
+        "a load that began inside is not for a later caller"
+    );
     assert_eq!(status_and_text(&fixture.read("/a").await).0, Hit);
     fixture.finish(4).await;
 }

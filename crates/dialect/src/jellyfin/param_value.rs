@@ -76,7 +76,7 @@ fn id(value: Cow<'_, str>) -> Cow<'_, str> {
     }
 }
 
-/// The first begin of a UTC day that is not before this date, so that the text is the same for a day. It is rounded up
+/// The first UTC midnight that is not before this date, so that the text is the same for a day. It is rounded up
 /// because a server that compares days leaves out what happened on the date's own day, and because nothing is newer
 /// than now. A text that is no date stays.
 fn day_up(value: Cow<'_, str>) -> Cow<'_, str> {
@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cutoff_is_rounded_up_to_the_day_and_loses_nothing() {
+    fn a_cutoff_is_rounded_up_to_the_day() {
         let rounded = |text: &'static str| day_up(Cow::Borrowed(text)).into_owned();
         for text in [
             "2026-11-22T00:00:01Z",

@@ -27,7 +27,7 @@ pub(super) enum ParamShape {
     Repeated,
     /// The same, and the order matters.
     RepeatedRow,
-    /// A date before which things are left out: it is rounded up to the begin of a day. Servers up to 10.10 compare it
+    /// A date before which things are left out: it is rounded up to a UTC midnight. Servers up to 10.10 compare it
     /// with days, so nothing changes; later ones compare moments, and leave out what happened on the date's own day.
     DayUp,
 }

@@ -43,7 +43,7 @@ pub struct ClientContext<'a> {
     pub own_user: Option<&'a str>,
     /// The token, which no key may contain.
     pub token: Option<&'a str>,
-    /// The name of the product, which is part of some keys of a Jellyfin.
+    /// The name of the product, which is part of some keys of Jellyfin reads.
     pub product: Option<&'a str>,
 }
 

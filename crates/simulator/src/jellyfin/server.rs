@@ -71,7 +71,7 @@ pub(crate) struct JellyfinServer {
     preferences: Mutex<HashMap<(UserId, String, String), Value>>,
 }
 
-/// The sections whose library was removed, as bits. Their items exist, but nobody sees them.
+/// The sections whose library was removed, as bits. Their items exist, but no user sees them.
 #[derive(Debug, Default)]
 pub(crate) struct RemovedSections(AtomicU32);
 

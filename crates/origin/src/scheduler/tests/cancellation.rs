@@ -83,7 +83,7 @@ async fn a_cancelled_waiter_leaves_no_trace() {
     drop(first);
     assert_eq!((busy(&queue), app.waiting.load(Ordering::SeqCst)), ((1, 1), 1));
     drop(permit);
-    assert!(poll(&mut second, &receiver).is_ready(), "the place passed by who left");
+    assert!(poll(&mut second, &receiver).is_ready(), "the slot of a caller that left is passed on");
     drop(second);
     assert_eq!((busy(&queue), app.waiting.load(Ordering::SeqCst)), ((0, 0), 0));
     assert!(queue.state.lock().wakers.is_empty());
