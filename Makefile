@@ -57,7 +57,7 @@ fuzz: prepare prepare-fuzz
 fuzz-brief: prepare prepare-fuzz
 	fuzz/run.sh brief
 
-# Unmodified clients from PyPI through the built program, then its page in Chromium. Pictures of it: target/e2e/browser.
+# Unmodified clients from PyPI and npm through the built program, then its page in Chromium. Pictures of it: target/e2e/browser.
 # With the examples, features of dependencies are those of the tests: what `make tests` built is the program.
 e2e: prepare prepare-e2e
 	$(CARGO) build --quiet --workspace --bin greenroom --examples

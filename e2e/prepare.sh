@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes e2e/.venv with the clients of requirements.txt, and e2e/browser/node_modules with what drives a browser. Quick
-# when that was done before.
+# Makes e2e/.venv with the clients of requirements.txt, e2e/libraries/node_modules with those of Node, and
+# e2e/browser/node_modules with what drives a browser. Quick when that was done before.
 set -eu
 cd "$(dirname "$0")"
 
@@ -37,12 +37,14 @@ if lacks_browser && may_install; then install Chromium chromium; fi
 if lacks_node || lacks_browser; then
   fails "missing: Node 18 or newer with npm, or Chromium; on Debian: apt-get install nodejs npm chromium"
 fi
-if ! cmp -s browser/package-lock.json browser/node_modules/installed.json; then
-  echo "prepare: what drives the browser, from npm" >&2
-  npm ci --prefix browser --no-audit --no-fund --loglevel=error >/dev/null ||
-    fails "missing: the packages of e2e/browser/package-lock.json; npm could not install them"
-  cp browser/package-lock.json browser/node_modules/installed.json
-fi
+for folder in browser libraries; do
+  if ! cmp -s "$folder/package-lock.json" "$folder/node_modules/installed.json"; then
+    echo "prepare: the packages of e2e/$folder, from npm" >&2
+    npm ci --prefix "$folder" --no-audit --no-fund --loglevel=error >/dev/null ||
+      fails "missing: the packages of e2e/$folder/package-lock.json; npm could not install them"
+    cp "$folder/package-lock.json" "$folder/node_modules/installed.json"
+  fi
+done
 
 if cmp -s requirements.txt .venv/installed.txt && .venv/bin/python -c '' 2>/dev/null; then
   exit 0

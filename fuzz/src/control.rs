@@ -95,6 +95,8 @@ async fn ask(control: &Arc<ControlPlane>, place: ControlEndpoint, request: &Fuzz
         base_path: place.reverse_proxy.map(|(path, _)| path.to_owned()).unwrap_or_default(),
         hosts: place.reverse_proxy.map(|(_, host)| host.to_owned()).into_iter().collect(),
         trusted_proxies: greenroom_config::Networks::default(),
+        max_connections: 256,
+        max_connections_per_peer: 64,
         open_reads: Vec::new(),
     };
     greenroom_control::handle_request(Arc::clone(control), settings, peer, asked).await

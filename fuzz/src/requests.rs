@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use greenroom_dialect::anonymous_access::AnonymousAccess;
 use greenroom_dialect::classification::{Classification, Read};
+use greenroom_dialect::credential::Credential;
 use greenroom_dialect::path::RequestPath;
 use greenroom_dialect::redact;
 use greenroom_dialect::request::ServerKind;
@@ -14,8 +15,10 @@ use http::{HeaderMap, Method};
 use super::request::{FuzzRequest, SECRET, chance};
 use super::spelling;
 
-/// Parameters that choose a page.
-const PAGING: [&str; 3] = ["X-Plex-Container-Start", "X-Plex-Container-Size", "X-Plex-Container-Focus-Key"];
+/// Parameters that reach the server in the client's form, while the key has one form of them: those that choose a
+/// page, and a date of which only the day matters.
+const FREE: [&str; 4] =
+    ["X-Plex-Container-Start", "X-Plex-Container-Size", "X-Plex-Container-Focus-Key", "nextUpDateCutoff"];
 /// More answers than this are never named one by one by a single write.
 const MAX_STALINGS: usize = 4096;
 
@@ -44,13 +47,13 @@ pub fn check(kind: ServerKind, bytes: &[u8]) {
             // One of each at a time: inputs are cheap, and all of them take ten times as long.
             if let Some(other) = chosen(&spelling::equivalents(kind, &request, chance(bytes)), bytes) {
                 let Classification::Read(found) = classify(kind, other) else { panic!("another spelling: {other:?}") };
-                assert_eq!(without_paging(&found), without_paging(&read), "another spelling: {other:?}");
+                assert_eq!(without_free_values(&found), without_free_values(&read), "another spelling: {other:?}");
             }
             if let Some(other) = chosen(&spelling::variants(&request), bytes)
                 && let Classification::Read(found) = classify(kind, other)
                 && found.key == read.key
             {
-                let (found, read) = (without_paging(&found), without_paging(&read));
+                let (found, read) = (without_free_values(&found), without_free_values(&read));
                 assert_eq!(found, read, "one key, two requests: {request:?} and {other:?}");
             }
         }
@@ -76,14 +79,14 @@ fn assert_read(kind: ServerKind, request: &FuzzRequest, read: &Read, what: &str)
     assert_eq!(classify(kind, request), Classification::Read(Arc::new(read.clone())), "{what}: {request:?}");
 }
 
-/// The same read without the place of its page, which goes to the server in the client's form: in the query, in
-/// headers, or in both. Its key tells the page.
-fn without_paging(read: &Read) -> Read {
+/// The same read without the place of its page, which goes to the server in the client's form (in the query, in
+/// headers, or in both), and without the moment of a cutoff. Its key tells the page and the day.
+fn without_free_values(read: &Read) -> Read {
     let mut read = read.clone();
-    read.headers.retain(|(name, _)| !PAGING.iter().any(|paging| name.as_str().eq_ignore_ascii_case(paging)));
+    read.headers.retain(|(name, _)| !FREE.iter().any(|free| name.as_str().eq_ignore_ascii_case(free)));
     if let Some((path, query)) = read.target.split_once('?') {
-        let is_paging = |pair: &str| PAGING.contains(&pair.split('=').next().unwrap_or_default());
-        let pairs: Vec<&str> = query.split('&').filter(|pair| !is_paging(pair)).collect();
+        let is_free = |pair: &str| FREE.contains(&pair.split('=').next().unwrap_or_default());
+        let pairs: Vec<&str> = query.split('&').filter(|pair| !is_free(pair)).collect();
         let target = if pairs.is_empty() { path.to_owned() } else { format!("{path}?{}", pairs.join("&")) };
         read.target = target;
     }
@@ -123,6 +126,11 @@ fn meets_itself(kind: ServerKind, request: &FuzzRequest, read: &Read) {
     let mut headers = HeaderMap::new();
     for (name, value) in &read.headers {
         headers.append(name.clone(), value.clone());
+    }
+    // With the credential goes what the client says of itself; some keys depend on it.
+    if kind == ServerKind::Jellyfin {
+        let client = Credential { token: None, ..kind.credential(&request.view()) };
+        headers.extend(kind.credential_headers(&client, true));
     }
     let sent = FuzzRequest {
         method: Method::GET,

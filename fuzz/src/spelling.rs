@@ -66,6 +66,10 @@ pub fn variants(request: &FuzzRequest) -> Vec<FuzzRequest> {
     if let Some((before, after)) = request.target.split_once("%2") {
         others.push(request.with_target(format!("{before}%252{after}")));
     }
+    // Another time of a day, where the query has one.
+    if let Some((before, after)) = request.target.split_once("T0") {
+        others.push(request.with_target(format!("{before}T1{after}")));
+    }
     others.push(request.with_target(request.target.to_ascii_lowercase()));
     others
 }

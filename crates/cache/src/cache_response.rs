@@ -135,12 +135,15 @@ pub enum CacheResponse<P> {
         /// after that.
         delivery_guard: Option<DeliveryGuard>,
     },
-    /// A value that is not cacheable, but was shared with every waiter.
+    /// A value that is no entry, but was shared with every waiter or is remembered for a short time.
     Shared {
         /// The value.
         value: Value,
-        /// [`CacheStatus::Loaded`], [`CacheStatus::Refreshed`] or [`CacheStatus::Joined`].
+        /// [`CacheStatus::Loaded`], [`CacheStatus::Refreshed`] or [`CacheStatus::Joined`]; [`CacheStatus::Hit`] if the
+        /// source said it a short time ago of something that it does not have.
         served: CacheStatus,
+        /// Whether it is what the source says of something that it does not have, worth remembering.
+        is_absent: bool,
     },
     /// An uncacheable result, for the caller that loaded it.
     Passed(P),

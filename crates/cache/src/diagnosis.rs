@@ -24,6 +24,9 @@ pub struct Diagnosis {
     pub cause: Option<InvalidationCause>,
     /// A recent failed load; until its negative entry ends, requests get this error without another load.
     pub failed: Option<LoadErrorKind>,
+    /// Whether the source lately said that it does not have the key's value; until that is forgotten, requests get the
+    /// same response without a load.
+    pub absent: bool,
     /// Whether a recent response to this key was not cacheable (negative cache).
     pub uncacheable: bool,
     /// Whether warming reloads it.
@@ -78,6 +81,7 @@ impl CacheEngine {
                 Some(NegativeEntry::Failed { failure, .. }) => Some(failure.kind),
                 _ => None,
             },
+            absent: matches!(negative.as_deref(), Some(NegativeEntry::Absent { .. })),
             uncacheable: matches!(negative.as_deref(), Some(NegativeEntry::Uncacheable { .. })),
             warm: self.warm.contains(key),
             entry,

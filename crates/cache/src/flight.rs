@@ -28,6 +28,8 @@ pub(crate) enum LoadOutcome {
     Cacheable { entry: Arc<Entry>, refusal: Option<NotStoredReason>, delivery_guard: Option<DeliveryGuard> },
     /// A value to share, not cacheable.
     Shared(Value),
+    /// Like [`Self::Shared`]: what the source says of something that it does not have.
+    Absent(Value),
     /// A result for the leader only.
     Uncacheable,
     /// No value.
@@ -302,7 +304,7 @@ impl LoadOutcome {
     pub(crate) fn scope_hashes<'a>(&'a self, key_hashes: &'a ScopeHashes) -> (&'a ScopeHashes, bool) {
         match self {
             Self::Cacheable { entry, .. } => (&entry.scope_hashes, false),
-            Self::Shared(_) | Self::Failed(_) | Self::Uncacheable => (key_hashes, true),
+            Self::Shared(_) | Self::Absent(_) | Self::Failed(_) | Self::Uncacheable => (key_hashes, true),
         }
     }
 }

@@ -188,7 +188,7 @@ pub use diagnosis::{Diagnosis, InvalidationCause};
 pub use freshness::evaluate_freshness;
 pub use hybrid_timestamp::HybridTimestamp;
 pub use key::{Key, Partition, Tag};
-pub use load::{LoadError, LoadErrorKind, LoadResult, LoadedValue, Loader};
+pub use load::{AbsentValue, LoadError, LoadErrorKind, LoadResult, LoadedValue, Loader};
 pub use load_reason::LoadReason;
 pub use not_stored_reason::NotStoredReason;
 pub use policy::{EntryDeadlines, Freshness, FreshnessBound, Policy, Validity};

@@ -33,9 +33,21 @@ pub enum LoadResult<P> {
     Share(Value),
     /// Like [`LoadResult::Share`], but the current entry is dropped, because the source says that it does not exist.
     NotFound(Value),
+    /// Like [`LoadResult::NotFound`], and remembered: for [`CacheSettings::absence_ttl`] later callers get the same
+    /// value without a load, unless it is invalidated.
+    Absent(AbsentValue),
     /// Uncacheable: for the caller that started the load. Waiters are released at once and load for themselves; the key
     /// is remembered as uncacheable for a while.
     Pass(P),
+}
+
+/// What the source says of something that it does not have.
+#[derive(Debug, Clone)]
+pub struct AbsentValue {
+    /// The value.
+    pub value: Value,
+    /// The tags by which it is invalidated: those of everything that could make what is missing.
+    pub tags: Vec<Tag>,
 }
 
 /// A cacheable value.
@@ -109,11 +121,15 @@ pub enum LoadErrorKind {
     Overloaded,
     /// The caller accepts only a cached value, and there is none.
     NotCached,
+    /// The source refers to another place, as it does where a login is needed.
+    Redirected,
+    /// The response is complete, but in a form that was not requested: without a value, a part of it, or encoded.
+    Unrequested,
 }
 
 impl LoadErrorKind {
     /// Every kind.
-    pub const EVERY: [Self; 12] = [
+    pub const EVERY: [Self; 14] = [
         Self::Unreachable,
         Self::TimedOut,
         Self::ServerError,
@@ -126,6 +142,8 @@ impl LoadErrorKind {
         Self::Panicked,
         Self::Overloaded,
         Self::NotCached,
+        Self::Redirected,
+        Self::Unrequested,
     ];
 
     /// Name on the wire and in statistics.
@@ -143,6 +161,8 @@ impl LoadErrorKind {
             Self::Panicked => "panicked",
             Self::Overloaded => "overloaded",
             Self::NotCached => "not-cached",
+            Self::Redirected => "redirected",
+            Self::Unrequested => "unrequested",
         }
     }
 
@@ -158,7 +178,9 @@ impl LoadErrorKind {
             | Self::Offline
             | Self::Implausible
             | Self::Panicked
-            | Self::Overloaded => true,
+            | Self::Overloaded
+            | Self::Redirected
+            | Self::Unrequested => true,
             Self::Denied | Self::Refused | Self::NotCached => false,
         }
     }
@@ -180,7 +202,9 @@ impl LoadErrorKind {
             | Self::Refused
             | Self::Panicked
             | Self::Overloaded
-            | Self::NotCached => Duration::ZERO,
+            | Self::NotCached
+            | Self::Redirected
+            | Self::Unrequested => Duration::ZERO,
         }
     }
 }

@@ -68,6 +68,7 @@ impl CacheEngine {
             }
             Ok(LoadResult::Share(value)) => {
                 counters.loads_shared.one();
+                self.coordinator.negative.forget_absent(key);
                 LoadOutcome::Shared(value)
             }
             Ok(LoadResult::NotFound(value)) => {
@@ -76,6 +77,14 @@ impl CacheEngine {
                     self.coordinator.discard(key, leader.flight.created);
                 }
                 LoadOutcome::Shared(value)
+            }
+            Ok(LoadResult::Absent(absent)) => {
+                counters.loads_shared.one();
+                if !leader.is_unshared() {
+                    self.coordinator.discard(key, leader.flight.created);
+                    self.coordinator.remember_absent(key, &leader.flight, &absent, now_ms);
+                }
+                LoadOutcome::Absent(absent.value)
             }
             Ok(LoadResult::Pass(value)) => {
                 counters.loads_passed.one();
@@ -112,7 +121,7 @@ fn keeps_old(outcome: &LoadOutcome) -> bool {
         LoadOutcome::Failed(failure) if failure.kind == LoadErrorKind::Offline => false,
         LoadOutcome::Cacheable { refusal, .. } => refusal
             .is_some_and(|refusal| !matches!(refusal, NotStoredReason::Invalidated | NotStoredReason::Superseded)),
-        LoadOutcome::Shared(_) | LoadOutcome::Uncacheable | LoadOutcome::Failed(_) => true,
+        LoadOutcome::Shared(_) | LoadOutcome::Absent(_) | LoadOutcome::Uncacheable | LoadOutcome::Failed(_) => true,
     }
 }
 

@@ -1,4 +1,4 @@
-//! The negative cache: recent failures, and keys that are not cacheable.
+//! The negative cache: recent failures, what the source does not have, and keys that are not cacheable.
 //!
 //! A negative entry never replaces a value. The cache is bounded in bytes, and evicts what does not fit.
 
@@ -7,12 +7,16 @@ use std::sync::Arc;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
-use crate::hybrid_timestamp::HybridTimestamp;
+use crate::hybrid_timestamp::{EventTime, HybridTimestamp};
 use crate::key::Key;
 use crate::load::LoadError;
+use crate::scope_hash::ScopeHashes;
+use crate::value::Value;
 
 /// Bytes a negative entry costs beside its key, message and response.
 const ENTRY_OVERHEAD: usize = 400;
+/// Max bytes of a value remembered for something that the source does not have.
+pub(crate) const MAX_ABSENT_BYTES: usize = 16 * 1024;
 /// Expected weight of a negative entry.
 const EXPECTED_BYTES: u64 = 512;
 
@@ -21,6 +25,9 @@ const EXPECTED_BYTES: u64 = 512;
 pub(crate) enum NegativeEntry {
     /// Its load failed. The same error is served until `until_ms`, unless the key is invalidated before.
     Failed { failure: LoadError, began: HybridTimestamp, until_ms: u64 },
+    /// The source does not have it. The same value is served until `until_ms`, unless one of these scopes is
+    /// invalidated before. Only in memory: after a restart the source is asked.
+    Absent { value: Value, scope_hashes: ScopeHashes, began: EventTime, until_ms: u64 },
     /// It is not cacheable. Until `until_ms`, callers load without waiting for each other.
     Uncacheable {
         #[cfg_attr(feature = "shuttle", expect(dead_code, reason = "only the disk tier uses it"))]
@@ -35,12 +42,15 @@ impl NegativeEntry {
     pub(crate) fn load_started(&self) -> HybridTimestamp {
         match self {
             Self::Failed { began, .. } | Self::Uncacheable { began, .. } => *began,
+            Self::Absent { began, .. } => began.stamp,
         }
     }
 
     pub(crate) fn until_ms(&self) -> u64 {
         match self {
-            Self::Failed { until_ms, .. } | Self::Uncacheable { until_ms, .. } => *until_ms,
+            Self::Failed { until_ms, .. } | Self::Absent { until_ms, .. } | Self::Uncacheable { until_ms, .. } => {
+                *until_ms
+            }
         }
     }
 }
@@ -67,6 +77,13 @@ impl NegativeCache {
         self.map.insert(key.clone(), negative);
     }
 
+    /// Forgets that the source does not have the key's value.
+    pub(crate) fn forget_absent(&self, key: &Key) {
+        if self.get(key).is_some_and(|negative| matches!(*negative, NegativeEntry::Absent { .. })) {
+            self.map.remove(key);
+        }
+    }
+
     pub(crate) fn forget(&self, key: &Key) {
         if !self.map.is_empty() {
             self.map.remove(key);
@@ -81,8 +98,9 @@ impl Weighter<Key, Arc<NegativeEntry>> for NegativeEntryWeighter {
     fn weight(&self, key: &Key, negative: &Arc<NegativeEntry>) -> u64 {
         let negative = match &**negative {
             NegativeEntry::Failed { failure, .. } => {
-                failure.message.len() + failure.response.as_ref().map_or(0, crate::value::Value::len)
+                failure.message.len() + failure.response.as_ref().map_or(0, Value::len)
             }
+            NegativeEntry::Absent { value, scope_hashes, .. } => value.len() + scope_hashes.bytes(),
             NegativeEntry::Uncacheable { .. } => 0,
         };
         (key.bytes() + negative + ENTRY_OVERHEAD) as u64

@@ -29,6 +29,8 @@ pub struct CacheSettings {
     pub error_ttl: Duration,
     /// How long a key's denial is remembered.
     pub denied_ttl: Duration,
+    /// How long it is remembered that the source does not have a key's value, where the loader wants that.
+    pub absence_ttl: Duration,
     /// Max bytes of the negative cache.
     pub max_negative_bytes: u64,
     /// Max scopes with their own invalidation record; beyond it, the older half is folded into their namespaces.
@@ -66,6 +68,7 @@ impl Default for CacheSettings {
             uncacheable_for: Duration::from_mins(1),
             error_ttl: Duration::from_secs(1),
             denied_ttl: Duration::from_secs(10),
+            absence_ttl: Duration::from_mins(1),
             max_negative_bytes: 8 * MIB,
             max_markers: 65_536,
             refresh_backoff: Duration::from_secs(1),

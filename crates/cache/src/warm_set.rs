@@ -144,6 +144,7 @@ fn without_pass<P>(result: LoadResult<P>) -> LoadResult<()> {
         LoadResult::Store(loaded) => LoadResult::Store(loaded),
         LoadResult::Share(value) => LoadResult::Share(value),
         LoadResult::NotFound(value) => LoadResult::NotFound(value),
+        LoadResult::Absent(absent) => LoadResult::Absent(absent),
         LoadResult::Pass(_) => LoadResult::Pass(()),
     }
 }

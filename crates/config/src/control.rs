@@ -24,6 +24,10 @@ pub struct ControlSettings {
     pub hosts: Vec<String>,
     /// Proxies trusted to name the client.
     pub trusted_proxies: Networks,
+    /// Concurrent connections.
+    pub max_connections: usize,
+    /// Concurrent connections of one address; trusted proxies may have more.
+    pub max_connections_per_peer: usize,
     /// Paths readable without the token, each with a network.
     pub open_reads: Vec<OpenRead>,
 }
@@ -47,6 +51,8 @@ impl ControlSettings {
             base_path: read_base_path(tree, "control.base_path").unwrap_or_default(),
             hosts: read_hosts(tree),
             trusted_proxies: trusted_proxies.clone(),
+            max_connections: read_count(tree, "control.max_connections", 256),
+            max_connections_per_peer: read_count(tree, "control.max_connections_per_peer", 64),
             open_reads: read_list(tree, "control.open_reads", "entries such as \"/metrics from 192.168.1.0/24\""),
         }
     }
@@ -90,6 +96,10 @@ fn read_hosts(tree: &mut ConfigSource) -> Vec<String> {
         }
     }
     hosts.into_iter().map(|host| host.to_ascii_lowercase()).collect()
+}
+
+fn read_count(tree: &mut ConfigSource, path: &str, default: usize) -> usize {
+    usize::try_from(tree.number(path, 1, 65_536, default as u64)).unwrap_or(default)
 }
 
 /// Reads a comma-separated list.
@@ -153,6 +163,14 @@ mod tests {
         for text in ["http://media.example", "media.example/x", "*"] {
             assert!(read(&format!("hosts = \"{text}\"")).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn connections_are_bounded_in_total_and_per_address() {
+        let bounds = |text| read(text).map(|control| (control.max_connections, control.max_connections_per_peer));
+        assert_eq!(bounds("").expect("it is valid"), (256, 64));
+        assert_eq!(bounds("max_connections = 9\nmax_connections_per_peer = 3").expect("it is valid"), (9, 3));
+        assert!(bounds("max_connections = 0").is_err());
     }
 
     #[test]

@@ -18,6 +18,10 @@ pub struct ListenerLimits {
     pub max_sockets: usize,
     /// The same for one identity.
     pub max_sockets_per_identity: usize,
+    /// Concurrent media streams, downloads and other long responses, beside `upstream_concurrency`.
+    pub max_streams: usize,
+    /// Of them, those without a token that the server has accepted.
+    pub max_streams_unproven: usize,
     /// Limits on the bodies of writes.
     pub bodies: BodyLimits,
     /// Jellyfin: its `KnownProxies` contains this machine, so it decides by the client's own address.
@@ -41,6 +45,8 @@ impl ListenerLimits {
             max_connections_per_peer: own.count("max_connections_per_peer", 1..=65_536, 256),
             max_sockets: own.count("max_sockets", 1..=65_536, 256),
             max_sockets_per_identity: own.count("max_sockets_per_identity", 1..=65_536, 32),
+            max_streams: own.count("max_streams", 1..=65_536, 256),
+            max_streams_unproven: own.count("max_streams_unproven", 1..=65_536, 64),
             bodies: BodyLimits::read(&mut own),
             known_proxy: own.flag("known_proxy", false),
             public_images: own.flag("public_images", false),
@@ -69,6 +75,7 @@ mod tests {
         assert!(!hygiene.known_proxy && !hygiene.public_images);
         assert_eq!((hygiene.max_connections, hygiene.max_connections_per_peer), (1024, 256));
         assert_eq!((hygiene.max_sockets, hygiene.max_sockets_per_identity), (256, 32));
+        assert_eq!((hygiene.max_streams, hygiene.max_streams_unproven), (256, 64));
     }
 
     #[test]
@@ -98,6 +105,8 @@ mod tests {
             ("GREENROOM_SERVER_HOME_MAX_CONNECTIONS_PER_PEER", "2"),
             ("GREENROOM_SERVER_HOME_MAX_SOCKETS", "5"),
             ("GREENROOM_SERVER_HOME_MAX_SOCKETS_PER_IDENTITY", "4"),
+            ("GREENROOM_SERVER_HOME_MAX_STREAMS", "7"),
+            ("GREENROOM_SERVER_HOME_MAX_STREAMS_UNPROVEN", "6"),
             ("GREENROOM_SERVER_HOME_KNOWN_PROXY", "true"),
             ("GREENROOM_SERVER_HOME_PUBLIC_IMAGES", "true"),
         ];
@@ -105,6 +114,7 @@ mod tests {
         let hygiene = &settings.servers[0].listener_limits;
         assert_eq!((hygiene.max_connections, hygiene.max_connections_per_peer), (3, 2));
         assert_eq!((hygiene.max_sockets, hygiene.max_sockets_per_identity), (5, 4));
+        assert_eq!((hygiene.max_streams, hygiene.max_streams_unproven), (7, 6));
         assert!(hygiene.known_proxy && hygiene.public_images);
     }
 }

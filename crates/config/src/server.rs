@@ -61,7 +61,7 @@ pub struct ServerSettings {
     pub load_timeout: Duration,
     /// Max bytes of a buffered body; longer ones are streamed uncached.
     pub max_body_bytes: u64,
-    /// Max concurrent requests, without streams and sockets.
+    /// Max concurrent requests, without media streams, sockets and long bodies on their way.
     pub upstream_concurrency: usize,
     /// Max waiting requests; beyond, the least urgent are refused.
     pub max_waiting: usize,

@@ -17,6 +17,8 @@ pub const TEMPLATE: &str = r#"# Greenroom. Every key is also an environment vari
 # The page, the API and /metrics. Reads without the control token are answered on loopback only.
 listen = "127.0.0.1:8710"
 # hosts = ["media.example", "greenroom"]   # names it is called by, beside localhost and addresses
+# max_connections = 256                # at a time; beyond, an idle one is closed, or one whose head is not there yet
+# max_connections_per_peer = 64        # from one address; trusted proxies may have more
 # base_path = "/greenroom"             # a path that a reverse proxy puts before ours
 # open_reads = ["/metrics from 192.168.1.0/24"]   # what may be read without the token, and from where
 
@@ -100,7 +102,7 @@ listen = "0.0.0.0:32500"               # point your apps here
 # listen_base_path = "/jellyfin"       # a path that a reverse proxy leaves before ours; default: that of url
 # load_timeout_s = 30
 # max_body_bytes = 33554432
-# upstream_concurrency = 8             # requests at a time; streams and sockets do not count
+# upstream_concurrency = 8             # requests at a time; only media, sockets and bodies on their way do not count
 # max_waiting = 1000                   # requests that may wait for one of these
 # auth_ttl_s = 300                     # how long the server's yes to a token holds
 # offline_auth_ttl_s = 86400           # how long that yes holds on while the server is down
@@ -109,6 +111,8 @@ listen = "0.0.0.0:32500"               # point your apps here
 # max_connections_per_peer = 256       # from one address; trusted proxies may have more
 # max_sockets = 256                    # notification sockets and event streams at a time
 # max_sockets_per_identity = 32
+# max_streams = 256                    # films, downloads and other long answers at a time; beyond, 503
+# max_streams_unproven = 64            # of them, without a token that the server has accepted
 # max_request_body_bytes = 67108864    # the longest body of a write; a longer one is refused with 413
 # max_whole_body_bytes = 1048576       # read whole before it is sent; a longer one is passed on while it arrives
 # max_whole_body_bytes_unproven = 65536          # with a token that the server has never accepted

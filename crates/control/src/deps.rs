@@ -8,7 +8,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::dashboard::Dashboard;
-use crate::history::PlaybackHistory;
 use crate::image_urls::ImageUrlSigner;
 use crate::jobs::Jobs;
 use crate::notifications::Notifier;
@@ -22,6 +21,7 @@ use greenroom_proxy::stored_responses::StorePaths;
 use greenroom_proxy::ttl_overrides;
 use greenroom_state::control_tokens::TokenStore;
 use greenroom_state::warnings::Warnings;
+use greenroom_sync::history::PlaybackHistory;
 use greenroom_sync::playlists::PlaylistService;
 
 /// The parts that the control plane shows and controls.

@@ -12,9 +12,9 @@ use utoipa::{IntoParams, ToSchema};
 use super::api::ActionResponse;
 use crate::control::ApiState;
 use crate::error::Problem;
-use crate::history::playback::Playback;
-use crate::history::query::HistoryQuery;
 use crate::jobs::{JobOutcome, RunWaitResult};
+use greenroom_sync::history::playback::Playback;
+use greenroom_sync::history::query::HistoryQuery;
 
 /// Default and maximum number of rows per page.
 const DEFAULT_LIMIT: u64 = 100;

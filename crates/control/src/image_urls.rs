@@ -3,8 +3,10 @@
 //!
 //! Expiry times are aligned: the same image has the same link for a while, so that browsers cache it.
 
+use axum::extract::Query;
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use form_urlencoded::Serializer;
+use http::Uri;
 use ring::hmac;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -99,6 +101,17 @@ pub(crate) struct SignedImageQuery {
     signature: String,
 }
 
+impl SignedImageQuery {
+    /// The parameters of a link as a page passes it on in a parameter: exactly a link of ours, relative to this server.
+    pub(crate) fn from_link(link: &str) -> Option<Self> {
+        let link: Uri = link.parse().ok()?;
+        if link.scheme().is_some() || link.authority().is_some() || link.path() != PATH {
+            return None;
+        }
+        Query::try_from_uri(&link).ok().map(|Query(query)| query)
+    }
+}
+
 /// The kind of page that shows an image.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -136,6 +149,29 @@ mod tests {
         let signature =
             HEXLOWER.encode(hmac::sign(&signer.0, &signed_bytes("home", path, ImageRequester::App, until)).as_ref());
         SignedImageQuery { server: "home".into(), path: path.into(), viewer: ImageRequester::App, until, signature }
+    }
+
+    #[test]
+    fn only_a_relative_link_to_an_image_is_read_as_one() {
+        let query = "server=home&path=%2Flibrary%2Fmetadata%2F7%2Fthumb%2F1&until=9&signature=00";
+        let read = SignedImageQuery::from_link(&format!("{PATH}?{query}")).expect("it is a link");
+        assert_eq!(
+            (read.path.as_str(), read.viewer, read.until),
+            ("/library/metadata/7/thumb/1", ImageRequester::App, 9)
+        );
+        for other in [
+            format!("http://home{PATH}?{query}"),
+            format!("//home{PATH}?{query}"),
+            format!("/api/plex/sessions?{query}"),
+            format!("{PATH}/?{query}"),
+            PATH.to_owned(),
+            format!("{PATH}?{query}&until=10"),
+            "https://plex.tv/users/1/avatar".to_owned(),
+            "file:///etc/passwd".to_owned(),
+            String::new(),
+        ] {
+            assert!(SignedImageQuery::from_link(&other).is_none(), "{other}");
+        }
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! The control plane: web page, API, metrics and health checks.
 //!
 //! Modules, bottom up: a module uses only modules of its own line and of earlier lines.
-//! - [`error`] (problem responses), [`counters`] (monotonic counters).
+//! - [`error`] (problem responses), [`counters`] (monotonic counters), [`connections`] (limits of connections).
 //! - Displayed values: [`apps`], [`servers`], [`server_identity`], [`prefetch_stats`], [`queue_stats`], [`stats`],
 //!   [`disk`], their [`snapshot`], and [`stats_baseline`] (the zero point of statistics after a purge).
-//! - Features with their own state: [`dashboard`], [`history`], [`jobs`], [`notifications`], [`recommendations`],
+//! - Features with their own state: [`dashboard`], [`jobs`], [`notifications`], [`recommendations`],
 //!   [`explain`] (why a read gets its response), [`live`] (pages with live updates), [`image_urls`],
 //!   [`compat_cache_counters`].
 //! - [`web`] (the page) and [`auth`] (sessions, the access policy, limits on wrong tokens).
@@ -27,6 +27,7 @@ mod cache_mode;
 mod class_name;
 mod compat;
 mod compat_cache_counters;
+mod connections;
 mod control;
 mod counters;
 pub mod dashboard;
@@ -37,7 +38,6 @@ mod disk;
 mod error;
 pub mod explain;
 mod health;
-pub mod history;
 mod history_api;
 mod image_urls;
 pub mod jobs;

@@ -89,13 +89,13 @@ mod tests {
         let counters = PriorityCounters { in_flight: 1, waiting: 2, waited: 3, waited_ms: 4, refused: 5, timed_out: 6 };
         let stats = QueueStats::from(QueueSnapshot {
             limits: SlotLimits::new(8, 1000),
-            priorities: [counters; 5],
+            priorities: [counters; Priority::EVERY.len()],
             detached: 7,
             abandoned: 8,
         });
-        assert_eq!((stats.places, stats.busy, stats.waiting), (8, 5, 10));
+        assert_eq!((stats.places, stats.busy, stats.waiting), (8, 6, 12));
         let since = stats.since(&stats);
-        assert_eq!((since.busy, since.waiting, since.overdue, since.abandoned), (5, 10, 7, 0));
+        assert_eq!((since.busy, since.waiting, since.overdue, since.abandoned), (6, 12, 7, 0));
         let current_only = PriorityCounters { in_flight: 1, waiting: 2, ..PriorityCounters::default() };
         assert_eq!(since.ranks[3], PriorityStats::new(Priority::Bulk, current_only));
     }

@@ -21,14 +21,13 @@ use tokio_util::sync::CancellationToken;
 use crate::auth::caller::ConnectionInfo;
 use crate::base_path;
 use crate::base_path::BasePathMatch;
+use crate::connections::{AcceptedConnection, ConnectionTable};
 use crate::control::{ApiState, ControlPlane};
 use crate::live_api;
 use crate::router::router;
 use greenroom_proxy::http::server_certificate::ServerCertificate;
 use greenroom_proxy::http::write_timeout::WriteTimeoutStream;
 
-/// Max concurrent connections. The next one waits to be accepted.
-const MAX_CONNECTIONS: usize = 256;
 /// Time limit for a request head; also the idle timeout of a connection.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 /// Maximum size of a request head.
@@ -37,6 +36,9 @@ const MAX_HEAD_BYTES: usize = 32 * 1024;
 const MAX_HEADERS: usize = 100;
 /// Write timeout: closes connections whose client stops reading.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Response to a connection over a limit. Written once, without waiting for it to be read.
+const OVERLOADED_RESPONSE: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 /// Pause after a failed accept, such as when no file descriptors are left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -58,20 +60,28 @@ pub async fn serve(
         }
     };
     let base_path: Arc<str> = settings.base_path.as_str().into();
+    let connections = ConnectionTable::new(settings.clone());
     let state = Arc::new(ApiState { control, settings, listen, stop: stop.clone() });
     let routes = BasePathRouter { router: router(Arc::clone(&state)), base_path };
     let mut tasks = JoinSet::new();
-    tasks.spawn(live_api::broadcast_stats(state));
+    tasks.spawn(live_api::broadcast_stats(Arc::clone(&state)));
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
             () = draining.cancelled() => break,
             Some(ended) = tasks.join_next() => log_task_end(ended),
-            accepted = listener.accept(), if tasks.len() <= MAX_CONNECTIONS => match accepted {
-                Ok((stream, peer)) => {
-                    let shutdown = (stop.clone(), draining.clone());
-                    tasks.spawn(accept_connection(routes.clone(), stream, peer, certificate.clone(), shutdown));
-                }
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => match connections.accept(peer.ip(), &state.control.connection_refusals) {
+                    Ok(connection) => {
+                        let shutdown = (stop.clone(), draining.clone());
+                        let connection = (stream, peer, Arc::new(connection));
+                        tasks.spawn(accept_connection(routes.clone(), connection, certificate.clone(), shutdown));
+                    }
+                    Err(bound) => {
+                        tracing::debug!(limit = bound.name(), "connection to the control plane refused");
+                        let _ = stream.try_write(OVERLOADED_RESPONSE); // best effort: the connection closes anyway
+                    }
+                },
                 Err(error) => {
                     tracing::warn!(%error, "connection to the control plane not accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -101,21 +111,23 @@ fn log_task_end(ended: Result<(), tokio::task::JoinError>) {
 
 async fn accept_connection(
     router: BasePathRouter,
-    stream: TcpStream,
-    address: SocketAddr,
+    (stream, address, accepted): (TcpStream, SocketAddr, Arc<AcceptedConnection>),
     certificate: Option<Arc<ServerCertificate>>,
     shutdown: (CancellationToken, CancellationToken),
 ) {
     let _ = stream.set_nodelay(true); // an optimisation
     let Some(certificate) = certificate else {
-        return serve_connection(router, stream, ConnectionInfo::new(address, false), shutdown).await;
+        return serve_connection(router, stream, (ConnectionInfo::new(address, false), accepted), shutdown).await;
     };
     let handshake = tokio::select! {
         () = shutdown.0.cancelled() => return,
+        () = accepted.closed() => return,
         handshake = certificate.accept(stream) => handshake,
     };
     match handshake {
-        Ok(stream) => serve_connection(router, stream, ConnectionInfo::new(address, true), shutdown).await,
+        Ok(stream) => {
+            serve_connection(router, stream, (ConnectionInfo::new(address, true), accepted), shutdown).await;
+        }
         Err(error) => tracing::debug!(%error, "TLS handshake with a client of the control plane failed"),
     }
 }
@@ -123,13 +135,15 @@ async fn accept_connection(
 async fn serve_connection<S>(
     router: BasePathRouter,
     stream: S,
-    peer: ConnectionInfo,
+    (peer, accepted): (ConnectionInfo, Arc<AcceptedConnection>),
     (stop, draining): (CancellationToken, CancellationToken),
 ) where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let service = TowerToHyperService::new(router.router);
+    let owner = Arc::clone(&accepted);
     let service = service_fn(move |mut request: Request<Incoming>| {
+        let busy = owner.begin_request();
         let path_match = base_path::match_base_path(request.uri(), &router.base_path);
         let mut peer = peer;
         if let BasePathMatch::Prefixed(target) = &path_match {
@@ -149,7 +163,7 @@ async fn serve_connection<S>(
                 if draining.is_cancelled() {
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
-                response
+                busy.attach_to(response)
             })
         }
     });
@@ -164,6 +178,7 @@ async fn serve_connection<S>(
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         _ = connection.as_mut() => return,
+        () = accepted.closed() => return,
         () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
     }
     let _ = connection.await; // the client's errors do not matter at shutdown

@@ -6,9 +6,24 @@
 pub enum AnonymousAccess {
     /// The request needs a token.
     Denied,
+    /// The server answers without a token, but may decide by the client's address: the request needs one unless the
+    /// server sees that address.
+    BehindKnownProxy,
     /// The request is forwarded; its response is never cached.
     PassThrough,
     /// The request is forwarded, and its response may be cached in a shared partition: public information,
     /// images.
     Cacheable,
+}
+
+impl AnonymousAccess {
+    /// The access where the server sees each client's address, or where it sees only the gateway's.
+    #[must_use]
+    pub fn where_client_is_seen(self, is_known_proxy: bool) -> Self {
+        match self {
+            Self::BehindKnownProxy if is_known_proxy => Self::PassThrough,
+            Self::BehindKnownProxy => Self::Denied,
+            access => access,
+        }
+    }
 }

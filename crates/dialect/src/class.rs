@@ -31,7 +31,7 @@ pub enum Class {
     History,
     /// Recently added items.
     Recent,
-    /// Hubs, suggestions, next up: lists the server composes for a user.
+    /// Hubs, next up: lists the server composes for a user.
     Hubs,
     /// On deck, continue watching, resume.
     Resume,
@@ -72,6 +72,8 @@ pub struct Lifetime {
     pub user_state: bool,
     /// Fresh time, in seconds, if the body has no user state or a live signal for its user is proven.
     pub fresh_with_signal_s: u32,
+    /// Age in seconds at which the response is not served any more, whatever the settings say about its type.
+    pub usable_s: Option<u32>,
 }
 
 impl Lifetime {
@@ -83,7 +85,14 @@ impl Lifetime {
         let after_s = usable_s - fresh_s.max(fresh_with_signal_s);
         let stale_s = self.stale_s.min(after_s);
         let stale_on_error_s = self.stale_on_error_s.min(after_s - stale_s);
-        Self { fresh_s, stale_s, stale_on_error_s, fresh_with_signal_s, ..self }
+        let usable_s = Some(self.usable_s.map_or(usable_s, |earlier_s| earlier_s.min(usable_s)));
+        Self { fresh_s, stale_s, stale_on_error_s, fresh_with_signal_s, usable_s, ..self }
+    }
+
+    /// The same after settings changed its windows.
+    #[must_use]
+    pub fn within_usable(self) -> Self {
+        self.usable_s.map_or(self, |usable_s| self.within(usable_s))
     }
 }
 
@@ -158,6 +167,7 @@ impl Class {
             warm,
             user_state: false,
             fresh_with_signal_s: fresh_s,
+            usable_s: None,
         };
         let personal = |fresh_s, stale_s, stale_on_error_s, warm| Lifetime {
             user_state: true,

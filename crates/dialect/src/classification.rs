@@ -64,9 +64,24 @@ pub enum SharingScope {
     Identity,
     /// Everyone, even without a token (public info).
     Public,
-    /// All tokens share the bytes, but a hit needs an image grant of its token for this item. The text names
-    /// the item (or, where the path names none, the image itself).
-    Image(String),
+    /// All tokens share the bytes, but a hit needs an image grant of its token for this subject.
+    Image(ImageSubject),
+}
+
+/// What an image shows, in whatever size and format.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ImageSubject {
+    /// The item; where the path names none, the image itself.
+    pub item: String,
+    /// Which of the item's images, in the server's spelling (`Primary`, `thumb`); empty if it has but one.
+    pub kind: String,
+}
+
+impl ImageSubject {
+    /// An item's image of this kind.
+    pub fn new(item: impl Into<String>, kind: impl Into<String>) -> Self {
+        Self { item: item.into(), kind: kind.into() }
+    }
 }
 
 /// A request that changes something on the server.
@@ -105,11 +120,11 @@ pub enum TokenRevocation {
 /// Reason for a pass-through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum StreamReason {
-    /// Media, transcodes, downloads, range requests.
+    /// Media, transcodes, downloads.
     Media,
     /// A WebSocket.
     Socket,
-    /// A stream of server-sent events.
+    /// A stream of server-sent events, or a request that the server answers when something happens.
     Events,
     /// Accounts, tokens, security, login: never cached.
     Account,

@@ -25,8 +25,8 @@ impl fmt::Debug for Secret {
 }
 
 /// The token of a request and the client's description of itself. All texts are unverified input: sanitise
-/// them before showing them.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// them before showing them. `Debug` shows none of them: a client may send a token in place of each.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Credential {
     /// The token, from whatever place the client put it in.
     pub token: Option<Secret>,
@@ -42,6 +42,14 @@ pub struct Credential {
     pub device: Option<String>,
     /// Device or client identifier.
     pub device_id: Option<String>,
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Credential");
+        shown.field("token", &self.token).field("form", &self.form).field("ambiguous", &self.ambiguous);
+        shown.finish_non_exhaustive()
+    }
 }
 
 /// Places in which a token comes.

@@ -62,6 +62,14 @@ impl ServerKind {
         }
     }
 
+    /// Every kind of image that an item can have, in the server's spelling.
+    pub fn image_kinds(self) -> &'static [&'static str] {
+        match self {
+            Self::Plex => plex::image_kinds(),
+            Self::Jellyfin => jellyfin::image_kinds(),
+        }
+    }
+
     /// Parses a text frame of the server's notification socket (or the data of an event of its event stream).
     /// Foreign or unknown frames give no events.
     pub fn parse_frame(self, frame: &[u8]) -> Vec<ServerEvent> {
@@ -136,6 +144,15 @@ impl ServerKind {
         }
     }
 
+    /// Whether the response depends on the address that the server takes for the client's. A load comes from the
+    /// gateway's own, so where the server sees each client's address, such a read passes through.
+    pub fn depends_on_client_address(self, read: &Read) -> bool {
+        match self {
+            Self::Plex => false,
+            Self::Jellyfin => jellyfin::depends_on_client_address(read),
+        }
+    }
+
     /// Access of this request if it carries no token.
     pub fn anonymous_access(self, request: &RequestView<'_>) -> AnonymousAccess {
         let Ok(path) = RequestPath::split(request.target) else { return AnonymousAccess::Denied };
@@ -202,7 +219,7 @@ mod tests {
             ("/Branding/Configuration", AnonymousAccess::PassThrough),
             ("/Branding/Splashscreen", AnonymousAccess::PassThrough),
             ("/Localization/Options", AnonymousAccess::PassThrough),
-            ("/QuickConnect/Enabled", AnonymousAccess::PassThrough),
+            ("/QuickConnect/Enabled", AnonymousAccess::Cacheable),
             ("/QuickConnect/Connect?secret=x", AnonymousAccess::PassThrough),
             ("/QuickConnect/Authorize?code=x", AnonymousAccess::Denied),
             ("/Users/Public", AnonymousAccess::PassThrough),
@@ -214,7 +231,23 @@ mod tests {
             ("/Items", AnonymousAccess::Denied),
             ("/Users", AnonymousAccess::Denied),
             ("/Startup/User", AnonymousAccess::Denied),
-            ("/Videos/1/stream", AnonymousAccess::Denied),
+            ("/GetUtcTime", AnonymousAccess::PassThrough),
+            ("/Videos/1/2/Attachments/3", AnonymousAccess::PassThrough),
+            ("/Plugins/1/10.11.0.0/Image", AnonymousAccess::PassThrough),
+            ("/Videos/1/stream", AnonymousAccess::BehindKnownProxy),
+            ("/emby/Videos/1/stream.mkv?static=true", AnonymousAccess::BehindKnownProxy),
+            ("/Audio/1/stream.mp3", AnonymousAccess::BehindKnownProxy),
+            ("/Videos/1/2/Subtitles/0/Stream.vtt", AnonymousAccess::BehindKnownProxy),
+            ("/Videos/1/2/Subtitles/0/0/Stream.vtt", AnonymousAccess::BehindKnownProxy),
+            ("/Videos/1/streams", AnonymousAccess::Denied),
+            ("/Videos/1/2/Attachments", AnonymousAccess::Denied),
+            ("/Videos/1/2/Attachments/3/4", AnonymousAccess::Denied),
+            ("/Videos/1/AdditionalParts", AnonymousAccess::Denied),
+            ("/Videos/1/master.m3u8", AnonymousAccess::Denied),
+            ("/Videos/1/2/Subtitles/0/subtitles.m3u8", AnonymousAccess::Denied),
+            ("/Audio/1/universal", AnonymousAccess::Denied),
+            ("/Plugins", AnonymousAccess::Denied),
+            ("/Plugins/1/Configuration", AnonymousAccess::Denied),
             ("/socket", AnonymousAccess::Denied),
             ("/web;/../Items", AnonymousAccess::Denied),
         ] {
@@ -232,6 +265,18 @@ mod tests {
         ] {
             assert_eq!(open(ServerKind::Jellyfin, &Method::POST, target), wanted, "{target}");
         }
+    }
+
+    #[test]
+    fn a_stream_needs_no_token_only_where_the_server_sees_the_client() {
+        let stream = open(ServerKind::Jellyfin, &Method::GET, "/Videos/1/stream");
+        assert_eq!(stream.where_client_is_seen(true), AnonymousAccess::PassThrough);
+        assert_eq!(stream.where_client_is_seen(false), AnonymousAccess::Denied);
+        for access in [AnonymousAccess::Denied, AnonymousAccess::PassThrough, AnonymousAccess::Cacheable] {
+            assert_eq!((access.where_client_is_seen(true), access.where_client_is_seen(false)), (access, access));
+        }
+        assert_eq!(open(ServerKind::Jellyfin, &Method::POST, "/Videos/1/stream"), AnonymousAccess::Denied);
+        assert_eq!(open(ServerKind::Jellyfin, &Method::DELETE, "/Videos/1/2/Attachments/3"), AnonymousAccess::Denied);
     }
 
     /// For a preflight request on any path, classification alone decides.

@@ -14,6 +14,7 @@
 //! - `image_integrity`: detects truncated images.
 //! - [`anonymous_access`]: requests allowed without a token; each dialect has its closed list.
 //! - [`redact`]: removes secrets from targets, headers and free text before they are shown.
+//! - [`token_shape`]: recognises tokens in places where names are expected.
 //! - [`tag`]: tags of responses, by which a write or an event invalidates them.
 //! - [`credential`]: the token and the client's name, found in every place clients put them, and how they are
 //!   forwarded.
@@ -29,10 +30,12 @@
 //! - [`permissions`]: the permissions of a token.
 //! - [`probe_set`]: reads that match what a server really has, built from its own responses.
 //! - [`prediction`]: predicts likely next requests from a client's earlier ones.
+//! - [`video_listing`]: recognises the listing of a whole video library.
 //! - [`server_event`]: events parsed from the frames of a notification socket.
 //! - [`playlists`]: reads and writes playlists on a user's behalf.
 //! - [`plex`], [`jellyfin`]: the dialects.
 
+mod absence;
 pub mod anonymous_access;
 pub mod change_counters;
 pub mod class;
@@ -59,3 +62,5 @@ pub mod server_event;
 pub mod server_identity;
 pub mod supported_versions;
 pub mod tag;
+pub mod token_shape;
+pub mod video_listing;

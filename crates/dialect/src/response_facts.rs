@@ -34,10 +34,19 @@ pub struct ResponseFacts {
     /// Length of the whole list, of which this may be a page; only for lists over a library, for the shrink
     /// guard.
     pub total: Option<u64>,
-    /// The response is not the page that was asked for, so it is for the one client that asked, and is not stored.
-    pub is_other_page: bool,
+    /// Why the response is for the one client that asked, and is not stored.
+    pub unshared: Option<UnsharedReason>,
     /// Whether the server is scanning for changed files; `None` if the body does not tell.
     pub scanning: Option<bool>,
+}
+
+/// Why a complete response is for the one client that asked, and is not stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum UnsharedReason {
+    /// Its rows are not the requested page.
+    OtherPage,
+    /// It holds a token.
+    HoldsToken,
 }
 
 /// Why a response must not be cached although its status was 200.

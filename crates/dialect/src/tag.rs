@@ -4,6 +4,9 @@
 
 use std::fmt;
 
+/// Begins the tag of an item's members.
+const MEMBERS: &str = "members:";
+
 /// One tag. An invalidation of a tag concerns all responses that carry it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Tag(String);
@@ -65,6 +68,18 @@ impl Tag {
     /// A response about a descendant of this item: marking a show watched concerns its episodes.
     pub fn under(item: &str) -> Self {
         Self(format!("under:{item}"))
+    }
+
+    /// The members of a collection, a playlist or a library folder: marking it played marks them, and no response tells
+    /// where they belong. No response has this tag. It stands for all with user state, unless the item is known to be
+    /// none of these because its place is known.
+    pub fn members(item: &str) -> Self {
+        Self(format!("{MEMBERS}{item}"))
+    }
+
+    /// The item of a [`members`](Self::members) tag.
+    pub fn members_of(&self) -> Option<&str> {
+        self.0.strip_prefix(MEMBERS)
     }
 
     /// The list of sections itself (libraries, views).

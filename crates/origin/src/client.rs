@@ -175,10 +175,10 @@ impl OriginClient {
     }
 
     async fn send_pooled(&self, request: Request<Body>) -> Result<Response<Incoming>, legacy::Error> {
-        let client = self.pooled_client();
+        let (client, open_connections) = (self.pooled_client(), self.connector.open_connections());
         let Some(second) = bodyless_copy(&request) else { return client.request(request).await };
         match client.request(request).await {
-            Err(error) if reused_connection::met_closing_connection(&error) => {
+            Err(error) if reused_connection::met_closing_connection(&error, open_connections) => {
                 self.requests.fetch_add(1, Ordering::Relaxed);
                 self.unpooled.request(second).await
             }
@@ -247,7 +247,7 @@ fn connector(trust: ClientConfig, server_name: Option<&ServerName<'static>>) -> 
         Some(name) => https.with_server_name_resolver(FixedServerNameResolver::new(name.clone())),
         None => https,
     };
-    TrackedConnector(https.enable_http1().wrap_connector(http))
+    TrackedConnector::new(https.enable_http1().wrap_connector(http))
 }
 
 fn client(connector: &Connector, idle_timeout: Duration, idle_connections: usize) -> HttpClient {

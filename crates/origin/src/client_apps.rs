@@ -10,9 +10,9 @@ use std::sync::{Arc, OnceLock};
 
 use greenroom_dialect::credential::Credential;
 use http::HeaderMap;
-use http::header::USER_AGENT;
 use parking_lot::{Mutex, RwLock};
 
+use crate::client_name::client_name;
 use crate::client_pattern::RecentReads;
 
 /// Name of the merged apps.
@@ -25,8 +25,6 @@ const MAX_STRANGERS: usize = 20;
 const MAX_EVICTED: usize = 100;
 /// Name of the merged apps without an accepted request.
 pub const STRANGERS: &str = "strangers";
-/// Max length of a displayed name.
-const MAX_NAME_CHARS: usize = 40;
 
 /// Counters of one app.
 #[derive(Debug, Default)]
@@ -188,7 +186,11 @@ impl ClientApps {
         is_authorized: bool,
         now_ms: u64,
     ) -> Arc<ClientApp> {
-        let name = name_of(credential, headers);
+        self.get_or_insert_named(client_name(credential, headers, |_| false), is_authorized, now_ms)
+    }
+
+    /// The app of this name.
+    pub fn get_or_insert_named(&self, name: String, is_authorized: bool, now_ms: u64) -> Arc<ClientApp> {
         if let Some(app) = self.0.read().get(&name) {
             return app;
         }
@@ -326,43 +328,9 @@ impl Table {
     }
 }
 
-/// The product name, else the first word of the user agent; only characters that are safe to show.
-pub fn name_of(credential: &Credential, headers: &HeaderMap) -> String {
-    let user_agent = || headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
-    let product = credential.product.as_deref().or_else(|| user_agent().map(first_word)).unwrap_or("unknown");
-    let name: String = product
-        .chars()
-        .filter(|char| char.is_alphanumeric() || matches!(char, ' ' | '-' | '.' | '_' | '(' | ')'))
-        .take(MAX_NAME_CHARS)
-        .collect();
-    let name = name.trim();
-    if name.is_empty() { "unknown".to_owned() } else { name.to_owned() }
-}
-
-fn first_word(user_agent: &str) -> &str {
-    user_agent.split(['/', ' ']).next().unwrap_or(user_agent)
-}
-
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
-
-    #[test]
-    fn an_app_is_called_by_its_product_else_by_its_agent() {
-        let mut headers = HeaderMap::new();
-        headers.insert(USER_AGENT, HeaderValue::from_static("PlexAPI/4.17 (Linux)"));
-        assert_eq!(name_of(&Credential::default(), &headers), "PlexAPI");
-        let named = Credential { product: Some("Kometa".into()), ..Credential::default() };
-        assert_eq!(name_of(&named, &headers), "Kometa");
-    }
-
-    #[test]
-    fn what_an_app_calls_itself_cannot_break_a_page_or_a_metric() {
-        let named = Credential { product: Some("<b>\"x\"\n{}".into()), ..Credential::default() };
-        assert_eq!(name_of(&named, &HeaderMap::new()), "bx");
-    }
 
     fn of(apps: &ClientApps, name: &str, now_ms: u64) -> Arc<ClientApp> {
         let named = Credential { product: Some(name.into()), ..Credential::default() };

@@ -109,7 +109,7 @@ async fn respond(
             let outcome = DecisionOutcome::new(record::CacheResult::Refused, DecisionReason::Inadmissible);
             (crate::response::problem(&request, status, refusal.message()), outcome)
         }
-        (AnonymousAccess::Denied, _) => {
+        (AnonymousAccess::Denied | AnonymousAccess::BehindKnownProxy, _) => {
             request.server.counters.unauthorised.fetch_add(1, Ordering::Relaxed);
             let message = "no token was sent, and this path needs one";
             let outcome = DecisionOutcome::new(record::CacheResult::Refused, DecisionReason::NoToken);

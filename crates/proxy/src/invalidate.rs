@@ -204,7 +204,8 @@ fn same_account(server: &Server, identity: &Identity) -> Vec<Partition> {
     partitions
 }
 
-/// Adds the ancestors of items where requested. If those are unknown, every container is invalidated.
+/// Adds the ancestors of items where requested. If those are unknown, every container is invalidated. Members of an
+/// item of unknown place may be anything.
 fn with_ancestors(lineage: &Lineage, invalidations: &[TagInvalidation]) -> Vec<TagInvalidation> {
     let mut all: Vec<TagInvalidation> = Vec::with_capacity(invalidations.len());
     let mut seen = HashSet::new();
@@ -214,6 +215,12 @@ fn with_ancestors(lineage: &Lineage, invalidations: &[TagInvalidation]) -> Vec<T
         }
     };
     for invalidation in invalidations {
+        if let Some(item) = invalidation.tag.members_of() {
+            if lineage.ancestors(item).is_none() {
+                push(TagInvalidation { tag: Tag::user_state(), ..invalidation.clone() });
+            }
+            continue;
+        }
         push(TagInvalidation { with_ancestors: false, ..invalidation.clone() });
         let Some(item) = invalidation.tag.as_str().strip_prefix("item:").filter(|_| invalidation.with_ancestors) else {
             continue;
@@ -241,6 +248,16 @@ mod tests {
         let expanded = with_ancestors(&lineage, &[TagInvalidation::account(Tag::item("3")).with_ancestors()]);
         let tags: Vec<&str> = expanded.iter().map(|invalidation| invalidation.tag.as_str()).collect();
         assert_eq!(tags, ["item:3", "items", "item:2", "item:1"]);
+    }
+
+    #[test]
+    fn a_mark_of_a_collection_reaches_its_members_and_that_of_a_film_reaches_no_other_film() {
+        let mut lineage = Lineage::new(10);
+        lineage.record_parent("film", Some("folder"));
+        lineage.record_parent("folder", None);
+        let expanded = |item: &str| with_ancestors(&lineage, &[TagInvalidation::account(Tag::members(item))]);
+        assert_eq!(expanded("collection"), [TagInvalidation::account(Tag::user_state())]);
+        assert!(expanded("film").is_empty());
     }
 
     #[test]

@@ -17,8 +17,8 @@
 //! Modules, lowest first; none uses one above it:
 //!
 //! - without a server: [`http`], [`record`], [`identity`], [`request`], [`shadow`], [`otlp`], [`bypass`], [`mode`],
-//!   [`ttl_overrides`], [`shrink_guard`], [`change_feed`], [`trusted_proxies`], [`invalidation_state`], [`warm_keys`],
-//!   [`prefetch`], [`known_tokens`], [`cache_setup`];
+//!   [`ttl_overrides`], [`change_feed`], [`invalidation_state`], [`warm_keys`], [`prefetch`],
+//!   [`cache_setup`], [`listing_watch`];
 //! - [`server`]: one media server with all of that;
 //! - parts of one request: [`proxy_request`], [`access_log`], [`response`], [`invalidate`], [`forward`];
 //! - the kinds of requests: [`read`], [`write`](mod@write), [`stream`];
@@ -38,7 +38,7 @@ pub mod identity;
 pub mod internal_client;
 pub mod invalidate;
 pub mod invalidation_state;
-pub mod known_tokens;
+pub mod listing_watch;
 pub mod mode;
 pub mod otlp;
 
@@ -53,11 +53,9 @@ pub mod request;
 pub mod response;
 pub mod server;
 pub mod shadow;
-pub mod shrink_guard;
 pub mod statistics;
 pub mod stored_responses;
 pub mod stream;
-pub mod trusted_proxies;
 pub mod ttl_overrides;
 pub mod warm_keys;
 pub mod warm_restart;

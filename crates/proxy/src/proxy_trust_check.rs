@@ -10,11 +10,11 @@ use greenroom_dialect::request::ServerKind;
 use serde::Deserialize;
 
 use crate::server::Server;
-pub use crate::trusted_proxies::ProxyTrust;
 use greenroom_origin::body::{CollectedBody, collect};
 use greenroom_origin::breaker;
 use greenroom_origin::client::UpstreamRequestKind;
 use greenroom_origin::scheduler::QueueRequest;
+pub use greenroom_origin::trusted_proxies::ProxyTrust;
 
 /// Interval of the check.
 const INTERVAL: Duration = Duration::from_secs(60 * 60);

@@ -34,6 +34,10 @@ pub enum Fault {
     EncryptedOnly,
     /// Responses carry a date that is off by this many seconds.
     WrongClock(i64),
+    /// An empty response with this status, whatever was asked for; a redirect leads to a login page.
+    Status(u16),
+    /// The response is compressed with gzip, whatever encodings the client accepts.
+    Gzip,
     /// The request is carried out, then the connection is cut without a response.
     AnswerLost,
 }

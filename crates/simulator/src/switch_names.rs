@@ -25,6 +25,7 @@ pub const PLEX_SWITCHES: &SwitchTable<plex::PlexSwitches> = &[
     ("claimed", |switches| &mut switches.claimed),
     ("marks", |switches| &mut switches.marks),
     ("trusts-neighbours", |switches| &mut switches.trusts_neighbours),
+    ("shows-without-episodes", |switches| &mut switches.shows_without_episodes),
 ];
 
 /// Switches of a Jellyfin.
@@ -45,6 +46,10 @@ pub const JELLYFIN_SWITCHES: &SwitchTable<jellyfin::JellyfinSwitches> = &[
     ("marks", |switches| &mut switches.marks),
     ("joined-enums-lose", |switches| &mut switches.joined_enums_lose),
     ("client-fields", |switches| &mut switches.client_fields),
+    ("shows-without-episodes", |switches| &mut switches.shows_without_episodes),
+    ("cutoff-is-moment", |switches| &mut switches.cutoff_is_moment),
+    ("random-similar", |switches| &mut switches.random_similar),
+    ("random-folder-counts", |switches| &mut switches.random_folder_counts),
 ];
 
 /// The default switches with the named changes: `NAME` turns one on, `no-NAME` off.

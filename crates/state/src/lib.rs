@@ -6,6 +6,7 @@
 //! | module | content |
 //! |---|---|
 //! | [`grants`] | the stored data as plain types |
+//! | [`known_tokens`] | whether all of it was read |
 //! | [`db`] | the database file and its transactions; `rows`: single rows; [`codec`]: numbers in columns |
 //! | [`ownership`] | the process that may open it |
 //! | [`reader`] | connections of modules with tables of their own |
@@ -34,6 +35,7 @@ pub mod file_watch;
 pub mod file_work_queue;
 pub mod flush_signal;
 pub mod grants;
+pub mod known_tokens;
 pub mod migrations;
 pub mod ownership;
 pub mod reader;

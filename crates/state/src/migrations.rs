@@ -179,6 +179,25 @@ pub const STEPS: &[&str] = &[
         kept TEXT NOT NULL
     );
 ",
+    "
+    CREATE TABLE played_item (
+        server TEXT NOT NULL,
+        key TEXT NOT NULL,
+        grandparent_key TEXT,
+        year INTEGER,
+        duration_ms INTEGER,
+        rating REAL,
+        content_rating TEXT,
+        studio TEXT,
+        summary TEXT,
+        genres TEXT,
+        read_ms INTEGER NOT NULL,
+        retry_ms INTEGER,
+        PRIMARY KEY (server, key)
+    ) WITHOUT ROWID;
+    CREATE INDEX played_item_above ON played_item (server, grandparent_key);
+    CREATE INDEX played_by_item ON played (server, item_key, at_s);
+",
 ];
 
 /// The current schema version.

@@ -1,7 +1,8 @@
-//! Libraries, matching and playlists: [`index`] keeps an index of every library, [`matching`] finds the library item
-//! that a track, path or id means, [`playlists`] syncs playlists to a media server, [`track_table`] reads lists of
-//! tracks from CSV files. Independent of the control page.
+//! Libraries, matching, playlists and histories: [`index`] keeps an index of every library, [`matching`] finds the
+//! library item that a track, path or id means, [`playlists`] syncs playlists to a media server, [`track_table`] reads
+//! lists of tracks from CSV files, [`history`] mirrors the playback histories. Independent of the control page.
 
+pub mod history;
 pub mod index;
 pub mod matching;
 pub mod playlists;

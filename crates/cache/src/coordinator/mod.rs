@@ -19,10 +19,10 @@ use crate::flight::{Flight, FlightLeader, Flights, JoinOutcome, LoadOutcome};
 use crate::hybrid_timestamp::{EventTime, HybridClock, HybridTimestamp};
 use crate::invalidation_index::InvalidationIndex;
 use crate::key::Key;
-use crate::load::{LoadError, LoadedValue};
+use crate::load::{AbsentValue, LoadError, LoadedValue};
 use crate::load_reason::LoadReason;
 use crate::memory_tier::MemoryTier;
-use crate::negative::{NegativeCache, NegativeEntry};
+use crate::negative::{MAX_ABSENT_BYTES, NegativeCache, NegativeEntry};
 use crate::not_stored_reason::NotStoredReason;
 use crate::policy::{EntryDeadlines, Policy, Validity, spread};
 use crate::sabotage;
@@ -115,6 +115,9 @@ impl Coordinator {
         let is_current = match &*negative {
             NegativeEntry::Failed { began, until_ms, .. } => {
                 now_ms < *until_ms && !self.invalidations.invalidated_since_any_tag(scope_hashes, *began)
+            }
+            NegativeEntry::Absent { scope_hashes, began, until_ms, .. } => {
+                now_ms < *until_ms && !self.invalidations.invalidated_since(scope_hashes, *began, now_ms)
             }
             NegativeEntry::Uncacheable { until_ms, .. } => now_ms < *until_ms,
         };
@@ -246,6 +249,21 @@ impl Coordinator {
             let until_ms = now_ms.saturating_add(ttl_ms);
             let negative = NegativeEntry::Failed { failure: failure.clone(), began: flight.created, until_ms };
             self.remember_negative(key, negative);
+        }
+    }
+
+    /// Remembers that the source does not have a value, unless that may have changed since it was asked.
+    pub(crate) fn remember_absent(&self, key: &Key, flight: &Flight, absent: &AbsentValue, now_ms: u64) {
+        let scope_hashes = ScopeHashes::new(key, &absent.tags);
+        let Ok(permit) = self.invalidations.fence(&scope_hashes, flight.started()) else { return };
+        let ttl =
+            permit.max_fresh.map_or(self.settings.absence_ttl, |max_fresh| max_fresh.min(self.settings.absence_ttl));
+        let until_ms = now_ms.saturating_add(millis(ttl));
+        let is_superseded = self.memory.peek(key).is_some_and(|entry| entry.created() > flight.created);
+        if until_ms > now_ms && !is_superseded && absent.value.len() <= MAX_ABSENT_BYTES {
+            let value = absent.value.compact();
+            let began = flight.started();
+            self.negative.set(key, Arc::new(NegativeEntry::Absent { value, scope_hashes, began, until_ms }));
         }
     }
 

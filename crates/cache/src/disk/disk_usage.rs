@@ -65,6 +65,12 @@ pub(super) fn used_bytes(db: &Connection) -> Result<u64, StorageError> {
     Ok(used_pages * pages(db, "page_size")? + about(db, "file_bytes")?.max(0).cast_unsigned())
 }
 
+/// Bytes of all pages, free ones among them, and of body files.
+pub(super) fn total_bytes(db: &Connection) -> Result<u64, StorageError> {
+    let pages_bytes = pages(db, "page_count")? * pages(db, "page_size")?;
+    Ok(pages_bytes + about(db, "file_bytes")?.max(0).cast_unsigned())
+}
+
 /// Whether the file has no page yet.
 pub(super) fn is_empty(db: &Connection) -> Result<bool, StorageError> {
     Ok(pages(db, "page_count")? == 0)
@@ -74,10 +80,12 @@ fn pages(db: &Connection, name: &str) -> Result<u64, StorageError> {
     Ok(db.pragma_query_value(None, name, |row| row.get::<_, i64>(0))?.max(0).cast_unsigned())
 }
 
-/// Returns some free pages to the file system, if there are many. True if it did, because there may be more to return.
-pub(super) fn vacuum_step(db: &Connection) -> Result<bool, StorageError> {
+/// Returns some free pages to the file system, if there are many or the files are above the limit. True if it did,
+/// because there may be more to return.
+pub(super) fn vacuum_step(db: &Connection, max_bytes: u64) -> Result<bool, StorageError> {
     let (all, free) = (pages(db, "page_count")?, pages(db, "freelist_count")?);
-    if free < FREE_PAGES || free < all / FREE_SHARE {
+    let is_much = free >= FREE_PAGES && free >= all / FREE_SHARE;
+    if !is_much && (free == 0 || total_bytes(db)? <= max_bytes) {
         return Ok(false);
     }
     db.execute_batch(&format!("PRAGMA incremental_vacuum({FREE_PAGES})"))?;

@@ -12,6 +12,8 @@ use super::store::DiskStore;
 
 /// Max rows removed in one step.
 const SWEEP_ROWS: i64 = 500;
+/// An eviction removes one part of this many more than it has to.
+const SLACK_SHARE: u64 = 32;
 /// Max rows scanned for purged ones in one step: most rows scanned belong to other namespaces.
 const SCAN_ROWS: i64 = 2_000;
 /// Min age of an unreferenced file before it is removed: its row may not be committed yet.
@@ -29,8 +31,9 @@ pub(super) struct PurgeCursor {
 }
 
 impl DiskStore {
-    /// Removes some purged or unusable rows, then some of the least recently read while there are more than
-    /// `max_bytes`, and frees some pages. True if there is more to do.
+    /// Removes some purged or unusable rows. If used pages and body files take more than `max_bytes`, removes some of the
+    /// least recently read rows, a little more than needed, so that not every batch is followed by an eviction. Then
+    /// frees some pages. True if there is more to do.
     pub(crate) fn evict(&mut self, now_ms: u64, max_bytes: u64) -> Result<bool, StorageError> {
         let mut files = Vec::new();
         let transaction = self.db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
@@ -45,8 +48,8 @@ impl DiskStore {
         let expired = deleted.len();
         let used_bytes = disk_usage::used_bytes(&transaction)?.saturating_sub(freed.file_bytes.unsigned_abs());
         let recorded = about(&transaction, "bytes")? - freed.bytes;
-        let excess = disk_usage::excess(used_bytes, max_bytes, recorded);
-        if excess > 0 {
+        if used_bytes > max_bytes {
+            let excess = disk_usage::excess(used_bytes, max_bytes - max_bytes / SLACK_SHARE, recorded);
             let oldest = "SELECT hash FROM entry WHERE used_ms <= ?1 ORDER BY used_ms LIMIT ?2";
             let mut freed_bytes = 0;
             for hash in hashes(&transaction, oldest, i64::MAX)? {
@@ -72,7 +75,7 @@ impl DiskStore {
         let is_unfinished = cursor.done < cursor.newest;
         // The real size of rows is known only once they are deleted.
         let is_above_limit = deleted.len() > expired && disk_usage::used_bytes(&self.db)? > max_bytes;
-        Ok(disk_usage::vacuum_step(&self.db)? || is_chunk_full || is_unfinished || is_above_limit)
+        Ok(disk_usage::vacuum_step(&self.db, max_bytes)? || is_chunk_full || is_unfinished || is_above_limit)
     }
 
     /// Removes the bodies of one folder that no row references and that are older than a write takes.

@@ -37,6 +37,7 @@ pub(crate) const SWEEP_ROWS: u64 = 500;
 pub(crate) fn is_worth_writing(negative: &NegativeEntry) -> bool {
     match negative {
         NegativeEntry::Uncacheable { .. } => true,
+        NegativeEntry::Absent { .. } => false,
         NegativeEntry::Failed { failure, .. } => {
             let is_unanswered = matches!(failure.kind, LoadErrorKind::Unreachable | LoadErrorKind::TimedOut);
             !is_unanswered && failure.response.as_ref().map_or(0, Value::len) <= MAX_RESPONSE_BYTES
@@ -47,7 +48,7 @@ pub(crate) fn is_worth_writing(negative: &NegativeEntry) -> bool {
 pub(crate) fn write(db: &Connection, hash: i64, key: &Key, negative: &NegativeEntry) -> Result<(), StorageError> {
     let failure = match negative {
         NegativeEntry::Failed { failure, .. } => Some(failure),
-        NegativeEntry::Uncacheable { .. } => None,
+        NegativeEntry::Absent { .. } | NegativeEntry::Uncacheable { .. } => None,
     };
     let response = failure.and_then(|failure| failure.response.as_ref());
     db.prepare_cached("INSERT OR REPLACE INTO memo VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?.execute(params![

@@ -6,15 +6,18 @@ use std::time::Duration;
 use super::rewrite;
 
 const MIB: u64 = 1024 * 1024;
+/// The log and a batch each have at most one part of this many of the store's bytes.
+const RESERVED_SHARE: u64 = 16;
+/// Max bytes kept free for a batch.
+const MAX_BATCH_RESERVE: u64 = 4 * MIB;
 
 /// Limits of the disk tier.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DiskSettings {
     /// The directory of the store. Created if missing, accessible to this user only.
     pub dir: PathBuf,
-    /// Max bytes of the store, in used pages and body files; beyond it, the least recently read entries are evicted.
-    /// The write-ahead log is extra (see [`DiskSettings::max_wal_bytes`]), and free pages stay in the file until they
-    /// are a quarter of it.
+    /// Max bytes of the store's files, the write-ahead log among them; before it is reached, the least recently read
+    /// entries are evicted.
     pub max_bytes: u64,
     /// Longer bodies get a file of their own.
     pub file_above_bytes: usize,
@@ -36,7 +39,7 @@ pub struct DiskSettings {
     pub readers: usize,
     /// Max lookups waiting for a reading thread.
     pub max_pending_reads: usize,
-    /// The write-ahead log is truncated above this size.
+    /// The write-ahead log is truncated above this size, or above a sixteenth of [`DiskSettings::max_bytes`].
     pub max_wal_bytes: u64,
     /// Max time that the caller of an invalidation waits for it to be durable.
     pub invalidation_timeout: Duration,
@@ -63,5 +66,38 @@ impl DiskSettings {
             invalidation_timeout: Duration::from_millis(50),
             drain_timeout: Duration::from_secs(5),
         }
+    }
+
+    /// The write-ahead log is truncated above this size, in bytes.
+    pub(super) fn wal_limit(&self) -> u64 {
+        self.max_wal_bytes.min(self.max_bytes / RESERVED_SHARE)
+    }
+
+    /// Entries are evicted while pages and body files take more bytes: the rest is for the log, and for the batch that
+    /// is written before the next eviction.
+    pub(super) fn data_limit(&self) -> u64 {
+        let batch = MAX_BATCH_RESERVE.min(self.max_bytes / RESERVED_SHARE);
+        self.max_bytes.saturating_sub(self.wal_limit()).saturating_sub(batch)
+    }
+
+    /// Max bytes of one entry on disk: a longer one would evict too much at once.
+    pub(super) fn max_entry_bytes(&self) -> u64 {
+        self.max_queued_bytes.min(self.max_bytes / RESERVED_SHARE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_log_and_a_batch_are_the_limit_together() {
+        for max_bytes in [16 * MIB, 64 * MIB, 2048 * MIB, 1 << 40] {
+            let settings = DiskSettings { max_bytes, ..DiskSettings::new("/nowhere") };
+            let (data, log) = (settings.data_limit(), settings.wal_limit());
+            assert!(data + log < max_bytes && data >= max_bytes / 8 * 7, "{max_bytes}: {data} and {log}");
+        }
+        let large = DiskSettings::new("/nowhere");
+        assert_eq!((large.wal_limit(), large.max_entry_bytes()), (16 * MIB, 64 * MIB));
     }
 }

@@ -39,7 +39,11 @@ impl DiskSharedState {
     /// The state before the store is opened.
     pub(super) fn new(settings: DiskSettings, clock: Clock) -> Self {
         Self {
-            queue: WriteQueue::with_rewrite_rule(settings.max_queued_bytes, RewriteRule::from_settings(&settings)),
+            queue: WriteQueue::with_limits(
+                settings.max_queued_bytes,
+                settings.max_entry_bytes(),
+                RewriteRule::from_settings(&settings),
+            ),
             clock,
             health: DiskHealth::default(),
             counters: DiskCounters::default(),

@@ -261,9 +261,14 @@ impl DiskStore {
         Ok(transaction.commit()?)
     }
 
-    /// Bytes of used pages and body files. Fast: no row is counted.
+    /// Bytes of its files: pages, body files, and the write-ahead log. Fast: no row is counted.
     pub(crate) fn bytes(&self) -> Result<u64, StorageError> {
-        disk_usage::used_bytes(&self.db)
+        Ok(disk_usage::total_bytes(&self.db)? + self.wal_bytes())
+    }
+
+    /// Whether used pages and body files take more than `max_bytes`.
+    pub(crate) fn is_above(&self, max_bytes: u64) -> Result<bool, StorageError> {
+        Ok(disk_usage::used_bytes(&self.db)? > max_bytes)
     }
 
     /// Bytes of the write-ahead log.

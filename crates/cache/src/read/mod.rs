@@ -1,5 +1,7 @@
 //! A read that is not simply a hit: look up, decide, start or join a flight, answer.
 
+#[cfg(not(feature = "shuttle"))]
+mod disk_lookup;
 mod waiting;
 
 use std::sync::Arc;
@@ -18,13 +20,11 @@ use crate::hybrid_timestamp::EventTime;
 use crate::key::Key;
 use crate::load::{LoadError, LoadErrorKind, Loader};
 use crate::load_reason::LoadReason;
-#[cfg(not(feature = "shuttle"))]
-use crate::lookup_flights::{LookupResult, LookupRole};
 use crate::negative::NegativeEntry;
 use crate::policy::{Freshness, Policy, Validity};
 use crate::read_plan::{EntryState, ReadPlan, plan};
 use crate::scope_hash::ScopeHashes;
-use crate::value::{Entry, RefreshPermit};
+use crate::value::{Entry, RefreshPermit, Value};
 
 /// Max lookups of one read. It looks up again if a flight completed or an invalidation arrived during the lookup; after
 /// that it loads for itself.
@@ -127,49 +127,6 @@ impl<'a, L: Loader, F: FnOnce() -> L> CacheRead<'a, L, F> {
         self.round()
     }
 
-    /// Looks on disk if memory has no entry, or only one for failed loads. While a load is in progress, the disk has
-    /// already been consulted.
-    #[cfg(not(feature = "shuttle"))]
-    async fn first_round(&mut self) -> RoundResult<L::Pass> {
-        let engine = self.engine;
-        let Some(disk_tier) = &engine.coordinator.disk_tier else { return self.round() };
-        while self.may_be_on_disk() {
-            match disk_tier.lookups.join_or_lead(self.key) {
-                LookupRole::Lead(leader) => {
-                    let (now_ms, is_last_resort) = (engine.clock.now_ms(), self.directive == CacheDirective::Offline);
-                    self.disk_entry =
-                        engine.coordinator.load_from_disk(self.key, &self.counters, now_ms, is_last_resort).await;
-                    let round = self.round();
-                    let flight = match &round {
-                        RoundResult::Wait(wait) => Some(Arc::clone(&wait.follower.flight)),
-                        RoundResult::Answer(_) | RoundResult::Again => None,
-                    };
-                    leader.complete(LookupResult { entry: self.disk_entry.clone(), flight });
-                    return round;
-                }
-                LookupRole::Follow(mut receiver) => {
-                    let cached = receiver.wait_for(Option::is_some).await.ok().and_then(|cached| cached.clone());
-                    if let Some(cached) = cached {
-                        (self.disk_entry, self.joinable_flight) = (cached.entry, cached.flight);
-                        break;
-                    }
-                }
-            }
-        }
-        self.round()
-    }
-
-    #[cfg(not(feature = "shuttle"))]
-    fn may_be_on_disk(&self) -> bool {
-        let (coordinator, now_ms) = (&self.engine.coordinator, self.engine.clock.now_ms());
-        let freshness = coordinator
-            .memory
-            .peek(self.key)
-            .map(|entry| evaluate_freshness(&entry, self.policy, now_ms, coordinator.validity(&entry)));
-        let is_usable = matches!(freshness, Some(Freshness::Fresh { .. } | Freshness::Stale));
-        self.directive != CacheDirective::LoadUnshared && !is_usable && !coordinator.flights.is_under_way(self.key)
-    }
-
     /// The entry under the key, from memory or from the disk lookup at the start of this read, and its validity.
     fn cached_entry(&self) -> Option<(Arc<Entry>, Validity)> {
         let coordinator = &self.engine.coordinator;
@@ -219,13 +176,20 @@ impl<'a, L: Loader, F: FnOnce() -> L> CacheRead<'a, L, F> {
             }
             ReadPlan::LoadAlone { load_reason } => self.start_alone(load_reason, now_ms),
             ReadPlan::Load { load_reason, soft } => {
+                let negative = self.engine.coordinator.negative_entry(self.key, &self.scope_hashes, now_ms);
+                if let Some(NegativeEntry::Absent { value, .. }) = negative.as_deref() {
+                    if self.directive != CacheDirective::Reload {
+                        return RoundResult::Answer(Ok(self.serve_absent(value.clone())));
+                    }
+                    self.engine.coordinator.negative.forget_absent(self.key);
+                }
                 self.count_miss(load_reason);
-                match self.engine.coordinator.negative_entry(self.key, &self.scope_hashes, now_ms).as_deref() {
+                match negative.as_deref() {
                     Some(NegativeEntry::Failed { failure, .. }) => RoundResult::Answer(
                         self.failed(failure.clone(), CacheStatusReason::FailedRecently(failure.kind)),
                     ),
                     Some(NegativeEntry::Uncacheable { .. }) => self.start_alone(load_reason, now_ms),
-                    None => self.join_flight(load_reason, soft, cached, now_ms),
+                    Some(NegativeEntry::Absent { .. }) | None => self.join_flight(load_reason, soft, cached, now_ms),
                 }
             }
         }
@@ -243,6 +207,14 @@ impl<'a, L: Loader, F: FnOnce() -> L> CacheRead<'a, L, F> {
     fn usable(&self, entry: &Entry, validity: Validity, now_ms: u64) -> bool {
         let freshness = evaluate_freshness(entry, self.policy, now_ms, validity);
         !matches!(freshness, Freshness::Unusable | Freshness::Invalidated { fallback: false })
+    }
+
+    /// Serves what the source lately said of something that it does not have.
+    fn serve_absent(&self, value: Value) -> CacheResponse<L::Pass> {
+        if !self.miss_counted {
+            self.counters.hits.one();
+        }
+        CacheResponse::Shared { value, served: CacheStatus::Hit, is_absent: true }
     }
 
     fn serve_cached(

@@ -61,7 +61,8 @@ impl<L: Loader, F: FnOnce() -> L> CacheRead<'_, L, F> {
                 let response = CacheResponse::cached(entry, served, Tier::Source, now_ms, reason);
                 Some(Ok(response.with_delivery_guard(delivery_guard)))
             }
-            LoadOutcome::Shared(value) => Some(Ok(CacheResponse::Shared { value, served })),
+            LoadOutcome::Shared(value) => Some(Ok(CacheResponse::Shared { value, served, is_absent: false })),
+            LoadOutcome::Absent(value) => Some(Ok(CacheResponse::Shared { value, served, is_absent: true })),
             LoadOutcome::Failed(failure) => {
                 let reason = CacheStatusReason::Failed(failure.kind);
                 Some(self.failed(failure, reason))

@@ -4,7 +4,7 @@ use super::fixture::{CacheFixture, LoadScript, kind, status_and_text};
 use crate::CacheStatus::{Hit, Loaded, Refreshed, StaleOnError};
 use crate::{CacheDirective, CacheResponse, CacheStatusReason, Invalidation, LoadErrorKind, Scope};
 
-const SERVES_OLD: [LoadErrorKind; 9] = [
+const SERVES_OLD: [LoadErrorKind; 11] = [
     LoadErrorKind::Unreachable,
     LoadErrorKind::TimedOut,
     LoadErrorKind::ServerError,
@@ -14,6 +14,8 @@ const SERVES_OLD: [LoadErrorKind; 9] = [
     LoadErrorKind::Implausible,
     LoadErrorKind::Panicked,
     LoadErrorKind::Overloaded,
+    LoadErrorKind::Redirected,
+    LoadErrorKind::Unrequested,
 ];
 
 #[tokio::test(start_paused = true)]
@@ -60,6 +62,8 @@ async fn a_failure_is_cached_for_the_ttl_of_its_kind() {
         (LoadErrorKind::Offline, 0),
         (LoadErrorKind::Implausible, 1000),
         (LoadErrorKind::Panicked, 0),
+        (LoadErrorKind::Redirected, 0),
+        (LoadErrorKind::Unrequested, 0),
     ] {
         let fixture = CacheFixture::new();
         fixture.source.set_response("/a", LoadScript::Fail(failure));
@@ -87,6 +91,70 @@ async fn a_cached_failure_is_answered_with_the_old_entry() {
     let Ok(CacheResponse::Cached { reason, .. }) = outcome else { panic!() };
     assert_eq!(reason, Some(CacheStatusReason::FailedRecently(LoadErrorKind::ServerError)));
     fixture.finish(2).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_missing_value_is_remembered_briefly_and_forgotten_by_a_write() {
+    let fixture = CacheFixture::new();
+    fixture.source.tags("/a", &["picture"]);
+    fixture.source.set_response("/a", LoadScript::Absent);
+    let absent = |served| (served, "absent".to_owned());
+    assert_eq!(status_and_text(&fixture.read("/a").await), absent(Loaded));
+    assert_eq!(status_and_text(&fixture.read("/a").await), absent(Hit));
+    assert_eq!(
+        status_and_text(&fixture.read_with(&CacheFixture::key_of("bert", "/a"), CacheDirective::Any).await),
+        absent(Loaded),
+        "it says nothing to another partition"
+    );
+    fixture.mark_tag("other");
+    fixture.advance_s(59).await;
+    assert_eq!(status_and_text(&fixture.read("/a").await), absent(Hit));
+    fixture.advance_s(1).await;
+    assert_eq!(status_and_text(&fixture.read("/a").await), absent(Loaded), "a minute later");
+    fixture.mark_tag("picture");
+    assert_eq!(status_and_text(&fixture.read("/a").await), absent(Loaded), "what could make it was written");
+    let reload = fixture.read_with(&CacheFixture::key("/a"), CacheDirective::Reload).await;
+    assert_eq!(status_and_text(&reload), absent(Loaded), "it is demanded anew");
+    assert_eq!(status_and_text(&fixture.read("/a").await), absent(Hit));
+    fixture.source.set_response("/a", LoadScript::Value);
+    fixture.mark_tag("picture");
+    assert_eq!(status_and_text(&fixture.read("/a").await).0, Loaded);
+    assert_eq!(status_and_text(&fixture.read("/a").await).0, Hit);
+    assert_eq!(fixture.class().hits, 4);
+    fixture.finish(6).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_missing_value_that_was_written_meanwhile_is_not_remembered() {
+    let fixture = CacheFixture::new();
+    fixture.source.tags("/a", &["picture"]);
+    fixture.source.set_response("/a", LoadScript::Absent);
+    fixture.source.set_duration("/a", 1000);
+    let reading = fixture.reader("/a").await;
+    fixture.mark_tag("picture");
+    fixture.advance(1000).await;
+    reading.await.unwrap().unwrap();
+    fixture.source.set_duration("/a", 0);
+    fixture.source.set_response("/a", LoadScript::Value);
+    assert_eq!(status_and_text(&fixture.read("/a").await).0, Loaded);
+    fixture.finish(2).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_missing_value_drops_the_entry_and_a_shared_one_ends_its_absence() {
+    let fixture = CacheFixture::new();
+    fixture.read("/a").await.unwrap();
+    fixture.source.set_response("/a", LoadScript::Absent);
+    let reload = fixture.read_with(&CacheFixture::key("/a"), CacheDirective::Reload).await;
+    assert_eq!(status_and_text(&reload).0, Hit, "an entry that was just loaded");
+    fixture.advance_s(5).await;
+    fixture.read_with(&CacheFixture::key("/a"), CacheDirective::Reload).await.unwrap();
+    assert!(fixture.cache.peek(&CacheFixture::key("/a")).is_none());
+    assert!(fixture.cache.diagnose(&CacheFixture::key("/a")).absent);
+    fixture.source.set_response("/a", LoadScript::Share);
+    fixture.read_with(&CacheFixture::key("/a"), CacheDirective::Reload).await.unwrap();
+    assert!(!fixture.cache.diagnose(&CacheFixture::key("/a")).absent);
+    fixture.finish(3).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,8 +10,8 @@ use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    Cache, CacheDirective, CacheResponse, CacheSettings, CacheStatus, Clock, Entry, Invalidation, Key, LoadError,
-    LoadErrorKind, LoadReason, LoadResult, LoadedValue, Loader, Partition, Policy, Scope, Tag, Value,
+    AbsentValue, Cache, CacheDirective, CacheResponse, CacheSettings, CacheStatus, Clock, Entry, Invalidation, Key,
+    LoadError, LoadErrorKind, LoadReason, LoadResult, LoadedValue, Loader, Partition, Policy, Scope, Tag, Value,
 };
 
 pub(crate) type ReadOutcome = Result<CacheResponse<String>, LoadError>;
@@ -26,6 +26,8 @@ pub(crate) enum LoadScript {
     Share,
     /// Not found.
     Gone,
+    /// Not found, and to be remembered.
+    Absent,
     /// An uncacheable response.
     Pass,
     /// A failure.
@@ -133,6 +135,9 @@ impl Loader for ScriptedLoader {
             LoadScript::Value => Ok(LoadResult::Store(LoadedValue { value, tags: script.tags, policy: script.policy })),
             LoadScript::Share => Ok(LoadResult::Share(value)),
             LoadScript::Gone => Ok(LoadResult::NotFound(Value::new("gone"))),
+            LoadScript::Absent => {
+                Ok(LoadResult::Absent(AbsentValue { value: Value::new("absent"), tags: script.tags }))
+            }
             LoadScript::Pass => Ok(LoadResult::Pass(format!("passed v{}", script.version))),
             LoadScript::Fail(kind) => Err(LoadError::new(kind, "scripted")),
             LoadScript::Panic => panic!("scripted"),
@@ -257,7 +262,7 @@ pub(crate) async fn settle() {
 pub(crate) fn status_and_text(outcome: &ReadOutcome) -> (CacheStatus, String) {
     match outcome {
         Ok(CacheResponse::Cached { entry, served, .. }) => (*served, text(entry.value())),
-        Ok(CacheResponse::Shared { value, served }) => (*served, text(value)),
+        Ok(CacheResponse::Shared { value, served, .. }) => (*served, text(value)),
         other => panic!("no value: {other:?}"),
     }
 }

@@ -65,6 +65,7 @@ fn response() -> impl Strategy<Value = LoadScript> {
         6 => Just(LoadScript::Value),
         1 => Just(LoadScript::Share),
         1 => Just(LoadScript::Gone),
+        2 => Just(LoadScript::Absent),
         1 => Just(LoadScript::Pass),
         1 => Just(LoadScript::Panic),
         3 => proptest::sample::select(&LoadErrorKind::EVERY[..9]).prop_map(LoadScript::Fail),
@@ -229,7 +230,7 @@ impl CachePair {
 fn answered(outcome: &ReadOutcome) -> ExpectedResponse {
     match outcome {
         Ok(CacheResponse::Cached { entry, served, .. }) => ExpectedResponse::Value(*served, text(entry.value())),
-        Ok(CacheResponse::Shared { value, served }) => ExpectedResponse::Value(*served, text(value)),
+        Ok(CacheResponse::Shared { value, served, .. }) => ExpectedResponse::Value(*served, text(value)),
         Ok(CacheResponse::Passed(passed)) => {
             ExpectedResponse::Passed(passed.strip_prefix("passed v").unwrap().parse().unwrap())
         }

@@ -14,9 +14,9 @@ use super::iso;
 use super::stats::ErrorDetailResponse;
 use crate::compat_cache_counters::CompatCache;
 use crate::control::ApiState;
-use crate::history::playback::Playback;
-use crate::history::query::HistoryQuery;
 use crate::jobs::{JobOutcome, RunWaitResult};
+use greenroom_sync::history::playback::Playback;
+use greenroom_sync::history::query::HistoryQuery;
 
 /// Default and maximum number of rows.
 const DEFAULT_LIMIT: u64 = 500;
@@ -32,7 +32,7 @@ pub(crate) struct CompatHistoryQuery {
     offset: Option<u64>,
 }
 
-/// One playback. Fields missing in the server's history are empty.
+/// One playback. What the server's history lacks is read from the items' own details; what these lack is empty.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = PlexPlayed)]
 pub(crate) struct CompatHistoryRow {
@@ -49,9 +49,9 @@ pub(crate) struct CompatHistoryRow {
     viewed_at: String,
     /// In seconds.
     duration: Option<u64>,
-    /// In seconds.
+    /// In seconds: the end, because the history lists finished playbacks.
     view_offset: Option<u64>,
-    /// In percent; always complete, because the history lists finished playbacks.
+    /// In percent; always complete, for the same reason.
     progress: f64,
     view_count: u64,
     rating: Option<f64>,
@@ -132,6 +132,7 @@ impl ApiState {
         let thumb = server
             .zip(image_path)
             .and_then(|(server, path)| control.image_url_signer.sign_url(server, path, control.clock.now_ms()));
+        let item = playback.details.item;
         CompatHistoryRow {
             user_id: playback.details.user_id,
             email: playback.user.clone(),
@@ -146,13 +147,13 @@ impl ApiState {
             view_offset: playback.duration_s,
             progress: 100.0,
             view_count: 1,
-            rating: None,
+            rating: item.rating,
             year: playback.details.year,
             thumb,
-            content_rating: None,
-            studio: None,
-            summary: None,
-            genres: Vec::new(),
+            content_rating: item.content_rating,
+            studio: item.studio,
+            summary: item.summary,
+            genres: item.genres,
         }
     }
 }

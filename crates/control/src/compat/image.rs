@@ -1,4 +1,5 @@
-//! Images by signed links ([`crate::image_urls`]).
+//! Images by signed links ([`crate::image_urls`]): under the link itself, and under the path of a dashboard that loads
+//! every image through its own backend. There the link is a parameter; no other address is ever requested.
 
 use std::sync::Arc;
 
@@ -7,6 +8,8 @@ use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use crate::control::{ApiState, ControlPlane};
 use crate::error::Problem;
@@ -46,14 +49,42 @@ pub(crate) async fn show(
     link: Result<Query<SignedImageQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(link) = link.map_err(|_| BAD_LINK)?;
-    let control = &state.control;
+    load(&state.control, link, &headers).await
+}
+
+/// The link of an image.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ImageLinkQuery {
+    /// A signed link, as sessions and the playback history have them.
+    url: String,
+}
+
+/// An image, by a signed link in a parameter.
+#[utoipa::path(get, path = "/api/plex/proxy/image", tag = "compatible", params(ImageLinkQuery), responses(
+    (status = 200, description = "The image", content_type = "image/jpeg"),
+    (status = 400, description = "The link is missing"),
+    (status = 403, description = "The link is not signed by this gateway, or it has expired"),
+    (status = 404, description = "The server has no such image"),
+    (status = 503, description = "The server is unavailable, and the image is not cached")))]
+pub(crate) async fn show_linked(
+    State(state): State<Arc<ApiState>>,
+    headers: HeaderMap,
+    query: Result<Query<ImageLinkQuery>, axum::extract::rejection::QueryRejection>,
+) -> Result<Response, Problem> {
+    let Query(ImageLinkQuery { url }) = query.map_err(|_| BAD_LINK)?;
+    load(&state.control, SignedImageQuery::from_link(&url).ok_or(BAD_LINK)?, &headers).await
+}
+
+/// The image of a link, if its signature is valid.
+async fn load(control: &ControlPlane, link: SignedImageQuery, headers: &HeaderMap) -> Result<Response, Problem> {
     let remaining_s = control.image_url_signer.remaining_s(&link, control.clock.now_ms()).ok_or(BAD_LINK)?;
     let server = control.internal_client.server(&link.server).ok_or(NO_IMAGE)?;
     if !server.origin.settings.kind.is_item_picture(&link.path) {
         return Err(BAD_LINK);
     }
     let found = match link.viewer {
-        ImageRequester::App => control.internal_client.ask(server, &link.path, InternalCaller::new(&headers)).await,
+        ImageRequester::App => control.internal_client.ask(server, &link.path, InternalCaller::new(headers)).await,
         ImageRequester::OwnPage => for_own_page(control, server, &link.path).await,
     };
     let found = found.map_err(problem_of)?;

@@ -49,6 +49,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<ApiState>> {
         .routes(routes!(caches::clear))
         .routes(routes!(caches::warm))
         .routes(routes!(image::show))
+        .routes(routes!(image::show_linked))
         .routes(routes!(snapshots::files))
         .routes(routes!(snapshots::status))
         .routes(routes!(snapshots::reset))

@@ -11,12 +11,12 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::seconds;
 use super::stats::ErrorDetailResponse;
-use super::{iso, percent, seconds};
 use crate::api::JsonBody;
 use crate::control::{ApiState, ControlPlane};
 use crate::error::Problem;
-use greenroom_sync::index::{BuildRequestResult, LibraryReport};
+use greenroom_sync::index::{BuildRequestResult, LibraryReport, LookupCounts};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -76,14 +76,19 @@ pub(crate) struct CompatTargetStatus {
     target: &'static str,
     /// `Available`, `Not built`, `Error`.
     status: &'static str,
-    last_generated: Option<String>,
+    /// In seconds since 1970.
+    last_generated: Option<u64>,
     size_mb: f64,
     /// Tracks.
     object_count: u64,
+    /// Lookups in the indexes of these servers that found an item, since the statistics restarted.
     cache_hits: u64,
+    /// Lookups that found none.
     cache_misses: u64,
-    hit_rate: f64,
-    last_used: Option<String>,
+    /// Share of the hits, from 0 to 1; `null` without lookups.
+    hit_rate: Option<f64>,
+    /// Time of the last lookup, in seconds since 1970.
+    last_used: Option<u64>,
     memory_usage_mb: f64,
     /// Why it is not available.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -213,16 +218,17 @@ pub(crate) async fn refresh(
 }
 
 impl ControlPlane {
-    /// Restarts the statistics; the cache stays.
+    /// Restarts the statistics; the cache and the indexes stay.
     fn reset_baseline(&self) {
+        self.playlists.libraries.all().iter().for_each(|library| library.lookups.reset());
         self.baseline.reset(self.cumulative_stats(), None, self.clock.now_ms());
     }
 
-    /// Hits and misses of apps' requests to these servers since the statistics restarted.
-    fn lookups(&self, servers: &[&str]) -> (u64, u64) {
-        let snapshot = self.snapshot();
-        let classes = snapshot.classes.iter().filter(|class| servers.contains(&class.server.as_str()));
-        classes.fold((0, 0), |(hits, misses), class| (hits + class.hits + class.stale, misses + class.misses))
+    /// Lookups in the library indexes of these servers since the statistics restarted.
+    fn lookups(&self, servers: &[&str]) -> LookupCounts {
+        let mut libraries = self.playlists.libraries.all();
+        libraries.retain(|library| servers.contains(&library.id.server.as_str()));
+        libraries.iter().map(|library| library.lookups.get()).fold(LookupCounts::default(), LookupCounts::plus)
     }
 }
 
@@ -243,7 +249,7 @@ impl ApiState {
         let failure = reports.iter().find_map(|report| report.failure.as_ref());
         let bytes: u64 = generations().map(|generation| generation.memory_bytes).sum();
         let is_off = !reports.is_empty() && reports.iter().all(|report| !report.enabled);
-        let (hits, misses) = self.control.lookups(&names);
+        let lookups = self.control.lookups(&names);
         CompatTargetStatus {
             target: kind.name(),
             status: match (is_built, failure) {
@@ -251,13 +257,13 @@ impl ApiState {
                 (false, Some(_)) => "Error",
                 (false, None) => "Not built",
             },
-            last_generated: generations().map(|generation| generation.taken_at_ms).max().map(iso),
+            last_generated: generations().map(|generation| generation.taken_at_ms / 1000).max(),
             size_mb: megabytes(bytes),
             object_count: generations().map(|generation| generation.items).sum(),
-            cache_hits: hits,
-            cache_misses: misses,
-            hit_rate: percent(hits, hits + misses),
-            last_used: None,
+            cache_hits: lookups.hits,
+            cache_misses: lookups.misses,
+            hit_rate: lookups.hit_rate(),
+            last_used: Some(lookups.last_ms / 1000).filter(|last_s| *last_s > 0),
             memory_usage_mb: megabytes(bytes),
             message: match (is_built, failure) {
                 (true, _) => None,

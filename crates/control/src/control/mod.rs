@@ -19,10 +19,10 @@ use crate::auth::policy::AccessDecision;
 use crate::auth::rate_limit::LoginRateLimiter;
 use crate::auth::session::SessionStore;
 use crate::compat_cache_counters::CompatCacheCounters;
+use crate::connections::ConnectionRefusals;
 use crate::dashboard::Dashboard;
 use crate::deps::ControlPlaneDeps;
 use crate::error::Problem;
-use crate::history::PlaybackHistory;
 use crate::image_urls::ImageUrlSigner;
 use crate::jobs::Jobs;
 use crate::live::{LiveStats, MAX_WATCHERS};
@@ -39,6 +39,7 @@ use greenroom_proxy::ttl_overrides;
 use greenroom_state::control_tokens::TokenStore;
 use greenroom_state::file_watch::FileReloader;
 use greenroom_state::warnings::Warnings;
+use greenroom_sync::history::PlaybackHistory;
 use greenroom_sync::playlists::PlaylistService;
 
 pub(crate) use api_state::ApiState;
@@ -73,6 +74,8 @@ pub struct ControlPlane {
     pub(crate) sessions: SessionStore,
     pub(crate) login_rate_limiter: LoginRateLimiter,
     pub(crate) refusals: [AtomicU64; AccessDecision::DENIALS.len()],
+    /// Connections that were closed or refused.
+    pub(crate) connection_refusals: ConnectionRefusals,
     pub(crate) baseline: Baseline,
     pub(crate) live: LiveStats,
     /// Limits concurrent watchers of index builds.
@@ -115,6 +118,7 @@ impl ControlPlane {
             sessions: SessionStore::default(),
             login_rate_limiter: LoginRateLimiter::default(),
             refusals: [const { AtomicU64::new(0) }; AccessDecision::DENIALS.len()],
+            connection_refusals: ConnectionRefusals::default(),
             baseline: Baseline::new(deps.clock.now_ms()),
             live: LiveStats::new(),
             build_watch_permits: Arc::new(Semaphore::new(MAX_WATCHERS)),
@@ -170,7 +174,8 @@ impl ControlPlane {
 
     pub(crate) fn refusal_counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let counts = self.refusals.iter().map(|count| count.load(Ordering::Relaxed));
-        AccessDecision::DENIALS.iter().map(|refusal| refusal.name()).zip(counts)
+        let requests = AccessDecision::DENIALS.iter().map(|refusal| refusal.name()).zip(counts);
+        requests.chain(self.connection_refusals.counts())
     }
 }
 

@@ -21,7 +21,9 @@ use greenroom_origin::body::{CollectedBody, collect};
 use greenroom_origin::client_apps::ClientApp;
 use greenroom_origin::scheduler::QueueRequest;
 use greenroom_proxy::identity::Identity;
-use greenroom_proxy::read::origin_loader::{ReadLoader, apply_refusal};
+use greenroom_proxy::proxy_request::classify::classification_of;
+use greenroom_proxy::read::origin_loader::ReadLoader;
+use greenroom_proxy::read::refusal::apply_refusal;
 use greenroom_proxy::read::{AuthorizationStatus, check_authorization};
 use greenroom_proxy::response;
 use greenroom_proxy::server::Server;
@@ -82,7 +84,7 @@ pub(super) fn inspect_with_headers(
     let mut headers = headers;
     headers.extend(kind.credential_headers(&credential, true));
     let request = RequestView { method: &method, target, headers: &headers, body: &[] };
-    let read = match kind.classify(&request, account.as_deref()) {
+    let read = match classification_of(server, &request, account.as_deref()) {
         Classification::Read(read) => read,
         Classification::Write(write) => {
             let handling = "It is a write: it is forwarded once and never cached.";
@@ -193,7 +195,8 @@ impl ExplainedRead {
         };
         let response = loader.send(&AtomicBool::new(false)).await.map_err(|failure| failure.message.to_string())?;
         let status = response.status();
-        apply_refusal(server, &identity, &self.read, status);
+        let was_cached = self.diagnosis.as_ref().is_some_and(|diagnosis| diagnosis.entry.is_some());
+        apply_refusal(server, &identity, &self.read, status, was_cached);
         match collect(response.into_body(), settings.max_body_bytes).await {
             CollectedBody::Whole(body) => Ok((status, body)),
             CollectedBody::TooLong(..) => Err("the response is longer than the cache stores".to_owned()),

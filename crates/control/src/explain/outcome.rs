@@ -27,6 +27,8 @@ pub(super) enum ExplainOutcome {
     Load { reason: LoadReason, fallback: bool },
     /// Always the server's response: it is not cacheable.
     Uncacheable,
+    /// The server's recent word that there is no such thing, served again.
+    RecentAbsence,
     /// A recent failure, served again.
     RecentFailure(LoadErrorKind),
 }
@@ -49,6 +51,7 @@ impl ExplainOutcome {
                 Self::Load { reason: LoadReason::Invalidated, fallback }
             }
             Some(Freshness::Unusable) => Self::Load { reason: LoadReason::Expired, fallback: false },
+            None if diagnosis.absent => Self::RecentAbsence,
             None => match diagnosis.failed {
                 Some(kind) => Self::RecentFailure(kind),
                 None => Self::Load { reason: LoadReason::Absent, fallback: false },
@@ -64,6 +67,7 @@ impl ExplainOutcome {
             Self::Unverified => "unproven",
             Self::Load { .. } => "load",
             Self::Uncacheable => "uncacheable",
+            Self::RecentAbsence => "absent-lately",
             Self::RecentFailure(_) => "failed-lately",
         }
     }
@@ -90,6 +94,10 @@ impl ExplainOutcome {
                 format!("The server is asked: the cached response has expired{}.", fallback_note(fallback))
             }
             Self::Uncacheable => "The server is asked every time: its responses to this are not cacheable.".to_owned(),
+            Self::RecentAbsence => {
+                "The server's recent 404 is served again; afterwards, or after a change, the server is asked."
+                    .to_owned()
+            }
             Self::RecentFailure(kind) => {
                 format!("The recent failure ({}) is served again; afterwards the server is asked.", kind.name())
             }
@@ -122,6 +130,7 @@ mod tests {
             invalidated: None,
             cause: None,
             failed: None,
+            absent: false,
             uncacheable: false,
             warm: false,
         }
@@ -144,6 +153,8 @@ mod tests {
     fn uncacheable_responses_and_recent_failures_are_predicted() {
         let uncacheable = Diagnosis { uncacheable: true, ..no_entry() };
         assert_eq!(predict(AuthorizationStatus::Valid, Some(&uncacheable)), ExplainOutcome::Uncacheable);
+        let absent = Diagnosis { absent: true, ..no_entry() };
+        assert_eq!(predict(AuthorizationStatus::Valid, Some(&absent)), ExplainOutcome::RecentAbsence);
         let failed = Diagnosis { failed: Some(LoadErrorKind::ServerError), ..no_entry() };
         let outcome = predict(AuthorizationStatus::Valid, Some(&failed));
         assert_eq!(outcome, ExplainOutcome::RecentFailure(LoadErrorKind::ServerError));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::dashboard::{self, Dashboard};
-use crate::history::{PlaybackHistory, SyncObserver};
+use greenroom_sync::history::{PlaybackHistory, SyncObserver};
 
 use super::{JobDefinition, Jobs};
 

@@ -100,7 +100,7 @@ fn seconds(seconds: f64) -> Option<u32> {
     request_body = MatchTracksRequest,
     responses(
         (status = 200, body = responses::MatchTracksResponse),
-        (status = 404, description = "No such server or library"),
+        (status = 404, description = "No such server or library, or no music library"),
         (status = 503, description = "The library is not indexed yet"),
     ),
 )]

@@ -45,6 +45,15 @@ const NO_SNAPSHOT: Problem = Problem {
     detail: "Lookups need a completed build. /api/v1/libraries shows its progress, or why it does not run; \
              POST /api/v1/libraries/ID/build and `greenroom build` start it.",
 };
+/// The servers were asked for their libraries, and none holds music.
+const NO_MUSIC_LIBRARY: Problem = Problem {
+    status: StatusCode::NOT_FOUND,
+    code: "no-music-library",
+    title: "No music library",
+    detail: "Tracks are looked up in a music library, and the server lists none to the configured token. Check that this \
+             account may see the music library. Films and shows are found by path or id: POST /api/v1/match/paths and \
+             /api/v1/match/ids.",
+};
 /// The call exceeds the item limit.
 const TOO_MANY: Problem = Problem {
     status: StatusCode::PAYLOAD_TOO_LARGE,
@@ -156,6 +165,9 @@ impl ControlPlane {
         match (music.next(), music.next()) {
             (Some(library), None) => Ok(library),
             (Some(_), Some(_)) => Err(LIBRARY_REQUIRED),
+            (None, _) if self.select_servers(server).all(|server| libraries.is_listed(server.name())) => {
+                Err(NO_MUSIC_LIBRARY)
+            }
             (None, _) => Err(NO_SNAPSHOT),
         }
     }

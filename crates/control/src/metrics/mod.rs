@@ -173,7 +173,7 @@ impl Collector for MetricsSnapshot {
         )?;
         out.counters(
             "control_refusals",
-            "Requests rejected by the control plane, by reason",
+            "Requests and connections rejected by the control plane, by reason",
             self.refused.iter().map(|(reason, count)| ([("reason", *reason)], *count)),
         )?;
         out.counters(

@@ -2,9 +2,9 @@
 
 use greenroom_dialect::request::ServerKind;
 
+use greenroom_origin::trusted_proxies::ProxyTrust;
 use greenroom_proxy::change_feed::EventStreamState;
 use greenroom_proxy::server::Server;
-use greenroom_proxy::trusted_proxies::ProxyTrust;
 use greenroom_state::warnings::Warning;
 
 pub(super) const CODES: [&str; 6] =

@@ -125,7 +125,13 @@ async fn only_a_signed_image_link_needs_no_token() {
         let response = fixture.request("GET", &format!("/api/plex/image{query}"), &[nas], "").await;
         assert_eq!(response.code(), "bad-link", "{query}");
     }
-    assert_eq!(fixture.request("POST", "/api/plex/image", &[nas, JSON], "{}").await.code(), "token-missing");
+    for url in ["", "?url=", "?url=http://127.0.0.1:8710/", "?url=/api/plex/image", "?url=/api/plex/sessions"] {
+        let response = fixture.request("GET", &format!("/api/plex/proxy/image{url}"), &[nas], "").await;
+        assert_eq!(response.code(), "bad-link", "{url}");
+    }
+    for path in ["/api/plex/image", "/api/plex/proxy/image"] {
+        assert_eq!(fixture.request("POST", path, &[nas, JSON], "{}").await.code(), "token-missing");
+    }
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ const PLACES = {
   "version-too-old": ["#/servers", "See the server"],
   "version-untested": ["#/servers", "See the server"],
   "library-old": ["#/libraries", "See the library"],
+  "library-without-episodes": ["#/libraries", "See the library"],
   "library-off": ["#/libraries", "See the library"],
   "notice-undelivered": ["#/settings", "Notices"],
 };

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::json_value::{decimal, flag, list, number, text};
+use super::json_value::{decimal, flag, list, name, number, text};
 use super::strip_secrets::without_secrets;
 use super::{
     DashboardActivity, DashboardItem, DashboardPlayer, DashboardSession, DashboardUser, ItemCountKind,
@@ -45,9 +45,9 @@ fn session(row: &Value) -> DashboardSession {
         state: if flag(state, "IsPaused") { "paused".into() } else { "playing".into() },
         offset_ms: number(state, "PositionTicks").unwrap_or_default() / TICKS_PER_MS,
         player: DashboardPlayer {
-            device: text(row, "DeviceName"),
-            product: text(row, "Client"),
-            platform: text(row, "Client"),
+            device: name(row, "DeviceName"),
+            product: name(row, "Client"),
+            platform: name(row, "Client"),
         },
         transcode: how.is_object().then(|| TranscodeInfo {
             speed: None,

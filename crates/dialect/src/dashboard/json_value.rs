@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::token_shape::looks_like_token;
+
 /// Longest text in bytes; a longer one counts as missing.
 const MAX_TEXT_BYTES: usize = 8 * 1024;
 
@@ -21,6 +23,11 @@ pub(super) fn text(of: &Value, name: &str) -> Option<String> {
         Value::Number(number) if number.is_u64() || number.is_i64() => Some(number.to_string()),
         _ => None,
     }
+}
+
+/// The name of a program or device. It is what a client calls itself, so it may be a token: then it counts as missing.
+pub(super) fn name(of: &Value, name: &str) -> Option<String> {
+    text(of, name).filter(|name| !looks_like_token(name))
 }
 
 /// A non-negative whole number, also written as text or with decimals.

@@ -4,9 +4,11 @@
 //! Targets are paths with a query, to be requested with `Accept: application/json`. Rows without their
 //! required fields are skipped; a field in an unknown form counts as missing.
 //!
-//! Modules: `plex` and `jellyfin`, each with its targets and its rows; `json_value`: lenient access to
-//! fields; `strip_secrets`: raw rows without secrets; [`timestamp`]: timestamps as text.
+//! Modules: `plex` and `jellyfin`, each with its targets and its rows; `item_details`: details of items by their
+//! keys; `json_value`: lenient access to fields; `strip_secrets`: raw rows without secrets; [`timestamp`]: timestamps
+//! as text.
 
+mod item_details;
 mod jellyfin;
 mod json_value;
 mod plex;
@@ -15,6 +17,7 @@ mod strip_secrets;
 mod tests;
 
 pub use crate::crawl::timestamp;
+pub use item_details::ItemDetails;
 
 use serde_json::Value;
 

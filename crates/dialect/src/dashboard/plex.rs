@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::json_value::{decimal, list, number, text};
+use super::json_value::{decimal, list, name, number, text};
 use super::strip_secrets::without_secrets;
 use super::{
     DashboardActivity, DashboardItem, DashboardPlayer, DashboardSession, DashboardUser, ItemCountKind,
@@ -40,9 +40,9 @@ fn session(row: &Value) -> DashboardSession {
         state: text(player, "state").unwrap_or_else(|| "stopped".into()),
         offset_ms: number(row, "viewOffset").unwrap_or_default(),
         player: DashboardPlayer {
-            device: text(player, "device").or_else(|| text(player, "title")),
-            product: text(player, "product"),
-            platform: text(player, "platform"),
+            device: name(player, "device").or_else(|| name(player, "title")),
+            product: name(player, "product"),
+            platform: name(player, "platform"),
         },
         transcode,
         stream: StreamInfo {

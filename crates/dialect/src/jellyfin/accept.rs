@@ -66,9 +66,11 @@ pub(super) fn json(headers: &HeaderMap) -> Result<JsonProfile, StreamReason> {
     ranges.sort_by_key(|range| std::cmp::Reverse(range.thousandths));
     for range in ranges {
         match range.media.to_ascii_lowercase().as_str() {
-            "application/json" if has_profile(range.parameters, "CamelCase") => return Ok(JsonProfile::Camel),
-            "application/json" if has_profile(range.parameters, "PascalCase") => return Ok(JsonProfile::Pascal),
-            "application/json" | "application/*" | "*/*" => return Ok(JsonProfile::Plain),
+            "application/json" | "application/*" | "*/*" => {
+                if let Some(profile) = profile(range.parameters) {
+                    return Ok(profile);
+                }
+            }
             "text/xml" | "text/css" => return Err(Odd),
             _ => {}
         }
@@ -138,12 +140,20 @@ fn thousandths(text: &str) -> Option<u32> {
     Some((whole.min(1) * 1000 + part).min(1000))
 }
 
-fn has_profile(parameters: &str, profile: &str) -> bool {
-    parameters.split(';').any(|parameter| {
-        parameter.split_once('=').is_some_and(|(name, value)| {
-            name.trim().eq_ignore_ascii_case("profile") && value.trim().trim_matches('"').eq_ignore_ascii_case(profile)
-        })
-    })
+/// The profile that a range of JSON means. The server has no format for a range with any other parameter, or with
+/// another profile, and tries the next one; parameters after `q` do not count.
+fn profile(parameters: &str) -> Option<JsonProfile> {
+    let name = |parameter: &str| parameter.split('=').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let mut parameters =
+        parameters.split(';').filter(|parameter| !parameter.trim().is_empty()).take_while(|one| name(one) != "q");
+    let Some(parameter) = parameters.next() else { return Some(JsonProfile::Plain) };
+    if parameters.next().is_some() || name(parameter) != "profile" {
+        return None;
+    }
+    let value = parameter.split_once('=').map_or("", |(_, value)| value.trim().trim_matches('"'));
+    [("PascalCase", JsonProfile::Pascal), ("CamelCase", JsonProfile::Camel)]
+        .into_iter()
+        .find_map(|(known, profile)| value.eq_ignore_ascii_case(known).then_some(profile))
 }
 
 #[cfg(test)]
@@ -169,6 +179,12 @@ mod tests {
             ("application/json;profile=\"CamelCase\";q=0", Plain),
             ("application/json;profile=\"CamelCase\";q=x, */*;q=0.1", Plain),
             ("text/plain", Plain),
+            ("application/json; profile=\"Other\"", Plain),
+            ("application/json; profile=\"Other\", application/json; profile=\"CamelCase\"", Camel),
+            ("application/json; charset=utf-8, application/json; profile=\"PascalCase\";q=0.9", Pascal),
+            ("application/json; profile=CamelCase; charset=utf-8, */*;q=0.1", Plain),
+            ("application/json; profile=Other, application/json", Plain),
+            ("application/json; q=0.9; profile=Other, application/json; profile=CamelCase; q=0.5", Plain),
         ] {
             assert_eq!(json(&accepting(ACCEPT, accept)), Ok(wanted), "{accept}");
         }

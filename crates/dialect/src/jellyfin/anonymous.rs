@@ -1,4 +1,5 @@
-//! Requests that Jellyfin clients make before they have a token.
+//! Requests that Jellyfin clients make without a token: before they have one, and where players and pages have no place
+//! for it.
 
 use http::Method;
 
@@ -26,17 +27,30 @@ pub(crate) fn liveness_response(target: &str) -> Option<(&'static str, &'static 
 
 fn get_access(address: &JellyfinPath<'_>, lowercase: &[&str]) -> AnonymousAccess {
     match lowercase {
-        ["system", "info", "public"] => AnonymousAccess::Cacheable,
+        ["system", "info", "public"] | ["quickconnect", "enabled"] => AnonymousAccess::Cacheable,
         []
         | ["web" | "branding" | "localization", ..]
         | ["system", "ping"]
-        | ["quickconnect", "enabled" | "connect"]
-        | ["users", "public"] => AnonymousAccess::PassThrough,
+        | ["getutctime"]
+        | ["quickconnect", "connect"]
+        | ["users", "public"]
+        | ["plugins", _, _, "image"]
+        // Fonts of subtitles, which players load without a token.
+        | ["videos", _, _, "attachments", _] => AnonymousAccess::PassThrough,
+        ["videos" | "audio", _, file] if is_stream(file) => AnonymousAccess::BehindKnownProxy,
+        ["videos", _, _, "subtitles", _, file] | ["videos", _, _, "subtitles", _, _, file] if is_stream(file) => {
+            AnonymousAccess::BehindKnownProxy
+        }
         _ => match routes::find(lowercase, &address.raw_segments()) {
             Some(route) if matches!(route.body, RouteBody::Image(_)) => AnonymousAccess::Cacheable,
             _ => AnonymousAccess::Denied,
         },
     }
+}
+
+/// Whether the last segment of a path is that of a stream, with or without a container.
+fn is_stream(file: &str) -> bool {
+    file == "stream" || file.starts_with("stream.")
 }
 
 fn post_access(lowercase: &[&str]) -> AnonymousAccess {

@@ -5,13 +5,15 @@ use std::collections::HashSet;
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
+use serde_json::Value;
 
 use super::rows::{self, JellyfinRow, JellyfinRows};
 use super::socket::SCAN_TASK;
 use crate::class::Class;
 use crate::classification::{Read, Representation};
 use crate::image_integrity;
-use crate::response_facts::{MAX_TAGGED_ROWS, ResponseFacts, UnusableResponse, has_meaningful_total};
+use crate::response_facts::UnusableResponse::{self, Malformed};
+use crate::response_facts::{MAX_TAGGED_ROWS, ResponseFacts, UnsharedReason, has_meaningful_total};
 use crate::tag::Tag;
 
 /// Max fresh time of a response about tasks while one runs, in seconds.
@@ -46,6 +48,9 @@ const FOLDERS: [&str; 7] = [
     "PlaylistsFolder",
 ];
 
+/// Kinds beside folders that hold items which do not name them as a parent.
+const COLLECTIONS: [&str; 2] = ["BoxSet", "Playlist"];
+
 /// Kinds that always have a parent: if such a row names none, its parents are unknown.
 const LEAVES: [&str; 3] = ["Episode", "Season", "Audio"];
 
@@ -62,11 +67,35 @@ pub(crate) fn inspect(read: &Read, headers: &HeaderMap, body: &Bytes) -> Result<
     if kind.split(';').next().map(str::trim) != Some("application/json") {
         return Err(UnusableResponse::ContentType);
     }
-    let rows = rows::read(body).map_err(|_| UnusableResponse::Malformed)?;
-    if promises_list(read) && !rows.is_list {
-        return Err(UnusableResponse::Malformed);
+    if read.target == "/QuickConnect/Enabled" {
+        // The one response that is neither an object nor a list.
+        return serde_json::from_slice::<bool>(body).map(|_| ResponseFacts::default()).map_err(|_| Malformed);
     }
-    Ok(facts(read, &rows))
+    let rows = rows::read(body).map_err(|_| Malformed)?;
+    if promises_list(read) && !rows.is_list {
+        return Err(Malformed);
+    }
+    let unshared = (is_device_list(read) && holds_token(body)).then_some(UnsharedReason::HoldsToken);
+    Ok(ResponseFacts { unshared, ..facts(read, &rows) })
+}
+
+fn is_device_list(read: &Read) -> bool {
+    read.target.split('?').next() == Some("/Devices")
+}
+
+/// Whether a field for an access token is in use. Servers know such a field and leave it empty.
+fn holds_token(body: &Bytes) -> bool {
+    fn any(value: &Value) -> bool {
+        match value {
+            Value::Array(rows) => rows.iter().any(any),
+            Value::Object(fields) => fields.iter().any(|(name, value)| {
+                let is_token = name.to_ascii_lowercase().contains("token");
+                any(value) || is_token && !value.is_null() && value != ""
+            }),
+            _ => false,
+        }
+    }
+    serde_json::from_slice(body).is_ok_and(|value| any(&value))
 }
 
 fn opaque(class: Class, kind: &str, body: &Bytes) -> Result<ResponseFacts, UnusableResponse> {
@@ -192,9 +221,14 @@ fn has_unknown_ancestors(row: &JellyfinRow) -> bool {
     row.kind.as_deref().is_none_or(|kind| LEAVES.contains(&kind))
 }
 
-/// Parents that a row names. Above a show or an album there are only folders, whose responses follow every
-/// change anyway, so chains end there.
+/// Parents that a row names. Above a show or an album there are only folders, whose responses follow every change
+/// anyway, so chains end there. The place of a folder, a collection or a playlist is not recorded: a mark of one
+/// concerns items that nothing leads to, so it has to count as unknown.
 fn parents(row: &JellyfinRow) -> Vec<(String, Option<String>)> {
+    let kind = row.kind.as_deref().unwrap_or_default();
+    if FOLDERS.contains(&kind) || COLLECTIONS.contains(&kind) {
+        return Vec::new();
+    }
     let Some(id) = row.id.clone() else { return Vec::new() };
     let JellyfinRow { season, series, album, parent, .. } = row;
     let mut parents = Vec::new();
@@ -203,7 +237,6 @@ fn parents(row: &JellyfinRow) -> Vec<(String, Option<String>)> {
     for ancestor in ancestors {
         parents.push((std::mem::replace(&mut child, ancestor.clone()), Some(ancestor.clone())));
     }
-    let kind = row.kind.as_deref().unwrap_or_default();
     match parent {
         Some(parent) if parents.is_empty() && *parent != id && !kind.is_empty() => {
             parents.push((id, Some(parent.clone())));
@@ -247,6 +280,8 @@ mod tests {
     fn a_row_without_parents_yields_no_lineage() {
         for body in
             [r#"{"Id":"e","Type":"Episode"}"#, r#"{"Id":"a","Type":"Audio"}"#, r#"{"Id":"x"}"#, r#"{"Type":"Movie"}"#]
+                .into_iter()
+                .chain([r#"{"Id":"b","Type":"BoxSet","ParentId":"f"}"#, r#"{"Id":"p","Type":"Playlist"}"#])
         {
             assert_eq!(links(body), [], "{body}");
         }

@@ -71,11 +71,21 @@ pub(crate) fn reads_body(request: &RequestView<'_>) -> bool {
     JellyfinPath::split(request.target).is_ok_and(|address| playback::is_report(&address.lowercase_segments()))
 }
 
+/// Every kind of image that an item can have.
+pub(crate) fn image_kinds() -> &'static [&'static str] {
+    &routes::IMAGE_KINDS
+}
+
 /// Restarting, stopping and setup: granted to the local network without authentication.
 pub(crate) fn is_local_network_only(target: &str) -> bool {
     // Classification rejects unparsable paths.
     let Ok(address) = JellyfinPath::split(target) else { return false };
     matches!(address.lowercase_segments()[..], ["system", "restart" | "shutdown"] | ["startup", ..])
+}
+
+/// The login page's users are fewer for a client outside the network, and the server tells where it sees the client.
+pub(crate) fn depends_on_client_address(read: &Read) -> bool {
+    matches!(read.target.split('?').next(), Some("/System/Endpoint" | "/Users/Public"))
 }
 
 fn classify_path(request: &RequestView<'_>, address: &JellyfinPath<'_>, own_user: Option<&str>) -> Classification {

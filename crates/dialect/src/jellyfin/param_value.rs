@@ -24,10 +24,9 @@ pub(super) fn canonical_values<'a>(
     shape: ParamShape,
 ) -> Result<(Cow<'a, str>, Vec<Cow<'a, str>>), StreamReason> {
     let only = match shape {
-        ParamShape::Text => single(first, more, |value| value),
+        ParamShape::Text | ParamShape::Cutoff => single(first, more, |value| value),
         ParamShape::Flag => single(first, more, flag),
         ParamShape::Id => single(first, more, id),
-        ParamShape::DayUp => single(first, more, day_up),
         ParamShape::Set => list(first, &more, ',', ListOrder::Ignored, plain),
         ParamShape::IdSet => list(first, &more, ',', ListOrder::Ignored, guid::normalize),
         ParamShape::Row => list(first, &more, ',', ListOrder::Matters, plain),
@@ -76,9 +75,17 @@ fn id(value: Cow<'_, str>) -> Cow<'_, str> {
     }
 }
 
-/// The first UTC midnight that is not before this date, so that the text is the same for a day. It is rounded up
-/// because a server that compares days leaves out what happened on the date's own day, and because nothing is newer
-/// than now. A text that is no date stays.
+/// What stands in the key for a value of [`canonical_values`]: the value, and for a cutoff its day.
+pub(super) fn value_in_key(value: &str, shape: Option<ParamShape>) -> Cow<'_, str> {
+    match shape {
+        Some(ParamShape::Cutoff) => day_up(Cow::Borrowed(value)),
+        _ => Cow::Borrowed(value),
+    }
+}
+
+/// The first UTC midnight that is not before this date, so that the text is the same for a day. A midnight belongs to
+/// the day that it ends, because a server that compares days reads it apart from all later moments of its date. A text
+/// that is no date stays.
 fn day_up(value: Cow<'_, str>) -> Cow<'_, str> {
     match date(value.trim()).and_then(next_midnight) {
         Some(day) => Cow::Owned(format!("{day}T00:00:00Z")),
@@ -153,8 +160,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cutoff_is_rounded_up_to_the_day() {
-        let rounded = |text: &'static str| day_up(Cow::Borrowed(text)).into_owned();
+    fn cutoffs_of_one_day_stand_for_its_end_in_the_key() {
+        let rounded = |text: &'static str| value_in_key(text, Some(ParamShape::Cutoff)).into_owned();
         for text in [
             "2026-11-22T00:00:01Z",
             "2026-11-22T23:59:59.9999999Z",
@@ -181,5 +188,16 @@ mod tests {
         ] {
             assert_eq!(rounded(text), text);
         }
+        assert_eq!(value_in_key("2026-11-22T10:00", Some(ParamShape::Text)), "2026-11-22T10:00");
+    }
+
+    #[test]
+    fn the_server_gets_the_moment_of_a_cutoff() {
+        let sent = |first: &'static str, more: &[&'static str]| {
+            let more = more.iter().map(|text| Cow::Borrowed(*text)).collect();
+            canonical_values(Cow::Borrowed(first), more, ParamShape::Cutoff).map(|(value, _)| value)
+        };
+        assert_eq!(sent("2026-11-22T10:00", &["2026-11-22T10:00"]), Ok(Cow::Borrowed("2026-11-22T10:00")));
+        assert_eq!(sent("2026-11-22T10:00", &["2026-11-22T11:00"]), Err(Odd), "two moments of one day are two");
     }
 }

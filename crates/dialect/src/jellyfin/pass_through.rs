@@ -50,12 +50,12 @@ fn media(lowercase: &[&str]) -> Option<StreamReason> {
     }
 }
 
-/// Paths whose responses hold tokens, passwords or administrators' data. Device lists are among them: their
-/// rows have a field for the device's access token.
+/// Paths whose responses hold tokens, passwords or administrators' data. Single devices are among them: a device has a
+/// field for its access token. The list of devices is a read; with such a field in use it is not stored.
 fn account(lowercase: &[&str]) -> Option<StreamReason> {
     match lowercase {
+        ["quickconnect", "enabled"] | ["devices"] => None,
         ["auth" | "quickconnect" | "backup" | "environment" | "devices", ..]
-        | ["users", "public"]
         | ["system", "logs" | "configuration", ..]
         | ["plugins", _, "configuration"]
         | ["plugins", _, _, "configuration"] => Some(Account),
@@ -63,17 +63,17 @@ fn account(lowercase: &[&str]) -> Option<StreamReason> {
     }
 }
 
+/// Responses for this moment only. Among them is what the server draws anew at each request: suggestions,
+/// recommendations, and similar items of every kind.
 fn moment(lowercase: &[&str]) -> Option<StreamReason> {
     match lowercase {
         ["syncplay" | "livetv" | "getutctime" | "playback" | "clientlog", ..]
-        | ["system", "ping" | "endpoint"]
-        | [
-            "items",
-            _,
-            "playbackinfo" | "intros" | "instantmix" | "remotesearch" | "remoteimages" | "metadataeditor",
-            ..,
-        ]
-        | ["users", _, "items", _, "intros"]
+        | ["system", "ping"]
+        | ["items", _, "playbackinfo" | "instantmix" | "remotesearch" | "remoteimages" | "metadataeditor", ..]
+        | ["items" | "artists" | "albums" | "movies" | "shows" | "trailers", _, "similar"]
+        | ["items", "suggestions"]
+        | ["users", _, "suggestions"]
+        | ["movies", "recommendations"]
         | [_, _, "instantmix"]
         | ["artists" | "musicgenres", "instantmix"] => Some(Moment),
         _ => None,

@@ -31,6 +31,7 @@ pub(super) fn find(change: &ParsedWrite<'_>) -> Option<Write> {
     Some(match change.lowercase {
         ["userplayeditems", id] => {
             let mut stale = invalidations_below(id);
+            stale.push(TagInvalidation::account(Tag::members(&guid::normalize(id))));
             stale.push(TagInvalidation::account(Tag::history()));
             write("played", stale)
         }

@@ -150,9 +150,14 @@ impl<'a> CanonicalQuery<'a> {
             }
             for value in std::iter::once(&pair.value).chain(&pair.more) {
                 let at = begin(key, &pair.lowercase, separator);
-                key.extend(utf8_percent_encode(value, PLAIN));
+                let in_key = param_value::value_in_key(value, pair.shape.map(|(_, shape)| shape));
+                key.extend(utf8_percent_encode(&in_key, PLAIN));
                 begin(target, pair.shape.map_or(&*pair.lowercase, |(spelled, _)| spelled), separator);
-                target.push_str(&key[at..]);
+                if *in_key == **value {
+                    target.push_str(&key[at..]);
+                } else {
+                    target.extend(utf8_percent_encode(value, PLAIN));
+                }
                 separator = '&';
             }
         }

@@ -27,12 +27,18 @@ pub(super) enum ParamShape {
     Repeated,
     /// The same, and the order matters.
     RepeatedRow,
-    /// A date before which things are left out: it is rounded up to a UTC midnight. Servers up to 10.10 compare it
-    /// with days, so nothing changes; later ones compare moments, and leave out what happened on the date's own day.
-    DayUp,
+    /// A moment before which things are left out. The server gets it as it is; in the key stands its UTC day, so that
+    /// what is requested by the clock shares a key for a day.
+    ///
+    /// Moments of one day differ only in what was last played on that day, at the far end of a window of months.
+    /// Servers up to 10.10 compare days and answer all of them alike; later ones compare moments. There a shared
+    /// response is the one for the moment of the request that loaded it, and each load, a refresh too, has the moment
+    /// of a request of that day: a row leaves the window, or stays in it, up to a day late. A cutoff of now shows
+    /// nothing at any time of the day, and what is played later invalidates the response.
+    Cutoff,
 }
 
-use ParamShape::{BarSet, DayUp, Flag, Id, IdRow, IdSet, Repeated, RepeatedRow, Row, Set, Text};
+use ParamShape::{BarSet, Cutoff, Flag, Id, IdRow, IdSet, Repeated, RepeatedRow, Row, Set, Text};
 
 /// Spelling and shape of the parameter called `name`, case-insensitively, on the route with this canonical path.
 pub(super) fn known(name: &str, path: &str) -> Option<(&'static str, ParamShape)> {
@@ -181,7 +187,7 @@ const KNOWN: [(&str, ParamShape); 147] = [
     ("nameLessThan", Text),
     ("nameStartsWith", Text),
     ("nameStartsWithOrGreater", Text),
-    ("nextUpDateCutoff", DayUp),
+    ("nextUpDateCutoff", Cutoff),
     ("officialRatings", BarSet),
     ("parentId", Id),
     ("parentIndexNumber", Text),

@@ -1,7 +1,8 @@
 //! Builds reads: canonical key, upstream target, tags, and sharing.
 
-use http::header::{ACCEPT, ACCEPT_LANGUAGE, RANGE};
+use http::header::{ACCEPT, ACCEPT_LANGUAGE};
 use http::{HeaderName, HeaderValue};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::accept::JsonProfile;
 use super::address::JellyfinPath;
@@ -10,13 +11,16 @@ use super::query::{CanonicalQuery, DeviceIdRole};
 use super::routes::{self, AllowedParams, JellyfinRoute, RouteBody};
 use super::{accept, item_query, pass_through};
 use crate::class::{Class, Lifetime};
-use crate::classification::StreamReason::{self, Media, Moment, Odd, Unknown};
-use crate::classification::{Read, Representation, SharingScope};
+use crate::classification::StreamReason::{self, Moment, Odd, Unknown};
+use crate::classification::{ImageSubject, Read, Representation, SharingScope};
 use crate::request::{RequestView, ServerKind};
 use crate::tag::Tag;
 
 /// Fresh time of an image whose URL names no version of it, in seconds.
 const UNTAGGED_IMAGE_FRESH_S: u32 = 60 * 60;
+
+/// Kind of the only image that a user has.
+const USER_IMAGE_KIND: &str = "Primary";
 
 /// Number of segments after `Images` in a path with all parameters of an image, including its version.
 const FULL_IMAGE_SEGMENTS: usize = 8;
@@ -31,13 +35,10 @@ pub(super) fn classify_read(
     if let Some(reason) = pass_through::pass_reason_for_read(&lowercase) {
         return Err(reason);
     }
-    let ranged = request.headers.contains_key(RANGE);
+    // A range is ignored: the whole response is a valid answer to it, and what is streamed is known by its path.
     let Some(mut route) = routes::find(&lowercase, &address.raw_segments()) else {
-        return Err(if ranged { Media } else { Unknown });
+        return Err(Unknown);
     };
-    if ranged && !matches!(route.body, RouteBody::Image(_)) {
-        return Err(Media);
-    }
     let mut query = query_of(&route, address.query())?;
     if let Some(user) = route.user.take() {
         query.set_user(&user)?;
@@ -81,6 +82,12 @@ fn document(
         key_name.push('+');
         key_name.push_str(counts);
     }
+    if route.params == AllowedParams::ByDevice
+        && let Some(device) = credential(request).device_id
+    {
+        key_name.push('@');
+        key_name.extend(utf8_percent_encode(&device, NON_ALPHANUMERIC));
+    }
     if !public && let Some(language) = accept::language(request.headers)? {
         headers.push((ACCEPT_LANGUAGE, HeaderValue::from_str(&language).map_err(|_| Odd)?));
         key_name.push(' ');
@@ -113,7 +120,7 @@ fn client_counts(request: &RequestView<'_>) -> Option<&'static str> {
 fn image(
     request: &RequestView<'_>,
     route: JellyfinRoute,
-    of: Option<String>,
+    of: Option<ImageSubject>,
     mut query: CanonicalQuery<'_>,
     own: Option<&str>,
 ) -> Result<Read, StreamReason> {
@@ -123,8 +130,8 @@ fn image(
     } else {
         let user = query.user().or(own).ok_or(Moment)?.to_owned();
         query.set_user(&user)?;
-        let of = routes::user_image(&user);
-        tags.push(Tag::image(&of));
+        let of = ImageSubject::new(routes::user_image(&user), USER_IMAGE_KIND);
+        tags.push(Tag::image(&of.item));
         of
     };
     let (key_name, accept_header) = accept::images(request.headers)?;
@@ -134,7 +141,7 @@ fn image(
     if !versioned {
         lifetime.fresh_s = UNTAGGED_IMAGE_FRESH_S;
         lifetime.fresh_with_signal_s = UNTAGGED_IMAGE_FRESH_S;
-        tags.push(Tag::unversioned_image(&of));
+        tags.push(Tag::unversioned_image(&of.item));
     }
     let facets = Facets {
         headers: vec![(ACCEPT, accept_header)],
@@ -202,7 +209,7 @@ fn tags_of(class: Class, route: &JellyfinRoute, query: &CanonicalQuery<'_>) -> V
     match route.params {
         AllowedParams::Listing => tags.extend(item_query::tags(query)),
         AllowedParams::All => tags.extend(item_query::containing_folders(query)),
-        AllowedParams::Devices | AllowedParams::Nothing => {}
+        AllowedParams::Devices | AllowedParams::ByDevice | AllowedParams::Nothing => {}
     }
     if item_query::is_personal(query) {
         tags.push(Tag::watch_lists());

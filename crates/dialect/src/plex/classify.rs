@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use http::header::{ACCEPT, CONTENT_LENGTH, RANGE, TRANSFER_ENCODING, UPGRADE};
+use http::header::{ACCEPT, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, Method};
 
 use crate::classification::{Classification, Read, RejectionReason, StreamReason};
@@ -65,10 +65,7 @@ fn classify_read(request: &RequestView<'_>, path: &RequestPath<'_>) -> Result<Re
     if has_body(request.headers) {
         return Err(StreamReason::Odd);
     }
-    let pictures = matches!(route, PlexRoute::Image(_) | PlexRoute::Scaled);
-    if request.headers.contains_key(RANGE) && !pictures {
-        return Err(StreamReason::Media);
-    }
+    // A range is ignored: the whole response is a valid answer to it, and what is streamed is known by its path.
     match route {
         PlexRoute::Read(plan) => read::text(&parts, plan, path.query, request.headers),
         PlexRoute::Image(picture) => read::picture(&parts, picture, path.query),

@@ -63,7 +63,7 @@ const FIELDS: [&str; 49] = [
 ];
 
 /// Names of an item's pictures. `theme` is music and passes through.
-const PICTURES: [&str; 12] = [
+pub(super) const PICTURES: [&str; 12] = [
     "art",
     "background",
     "backgroundSquare",
@@ -126,8 +126,8 @@ fn section(id: &str, rest: &[&str]) -> Option<PlexRoute> {
         ["search" | "autocomplete"] => list_route(Class::Search),
         ["timeline"] => Some(ReadRoute::plain(Class::Statistics, [Tag::section(id), Tag::libraries()])),
         ["prefs"] => Some(ReadRoute::plain(Class::Server, [Tag::server(), Tag::sections(), Tag::section(id)])),
-        ["composite" | "art" | "thumb", stamp @ ..] if stamp.len() <= 1 => {
-            Some(PlexRoute::Image(ImagePlan::named(format!("section:{id}"), stamp)))
+        [kind @ ("composite" | "art" | "thumb"), stamp @ ..] if stamp.len() <= 1 => {
+            Some(PlexRoute::Image(ImagePlan::named(format!("section:{id}"), kind, stamp)))
         }
         [field] if FIELDS.contains(field) => Some(ReadRoute::plain(Class::Lists, [Tag::section(id), Tag::libraries()])),
         [field, _] if FIELDS.contains(field) => list_route(Class::Lists),
@@ -161,7 +161,7 @@ fn item(ids: &str, rest: &[&str]) -> Option<PlexRoute> {
         ["matches" | "subtitles"] => Some(PlexRoute::Pass(StreamReason::Moment)),
         ["theme", ..] => Some(PlexRoute::Pass(StreamReason::Media)),
         [kind, stamp @ ..] if stamp.len() <= 1 && is_id(ids) && PICTURES.contains(kind) => {
-            Some(PlexRoute::Image(ImagePlan::named(ids.to_owned(), stamp)))
+            Some(PlexRoute::Image(ImagePlan::named(ids.to_owned(), kind, stamp)))
         }
         _ => None,
     }
@@ -172,8 +172,8 @@ fn collection(id: &str, rest: &[&str]) -> Option<PlexRoute> {
         [] | ["items" | "children"] => {
             Some(ReadRoute::personal(Class::Collections, [Tag::collections(), Tag::item(id)]))
         }
-        ["composite" | "thumb" | "art", stamp @ ..] if stamp.len() <= 1 => {
-            Some(PlexRoute::Image(ImagePlan::named(id.to_owned(), stamp)))
+        [kind @ ("composite" | "thumb" | "art"), stamp @ ..] if stamp.len() <= 1 => {
+            Some(PlexRoute::Image(ImagePlan::named(id.to_owned(), kind, stamp)))
         }
         _ => None,
     }

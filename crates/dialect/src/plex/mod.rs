@@ -59,6 +59,11 @@ pub fn section_changed(section: &str) -> Vec<TagInvalidation> {
     invalidation::section_whole(section)
 }
 
+/// Every kind of image that an item can have.
+pub(crate) fn image_kinds() -> &'static [&'static str] {
+    &library::PICTURES
+}
+
 pub(crate) fn identity_in_format(json: &Bytes, format: Representation) -> Option<(&'static str, Bytes)> {
     identity::in_format(json, format)
 }

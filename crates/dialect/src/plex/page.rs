@@ -20,6 +20,9 @@ pub(crate) struct RequestedPage {
     size: Option<u64>,
     /// The server chooses the first row, so that the page holds a certain item.
     has_focus: bool,
+    /// The rows are the children of an item: above the seasons of a show is a row for all its episodes, which is no
+    /// part of the page.
+    are_children: bool,
 }
 
 /// What a response says about the rows in it.
@@ -36,7 +39,8 @@ impl RequestedPage {
     pub(crate) fn from_read(read: &Read) -> Self {
         let start = value(read, START).and_then(|value| value.parse().ok()).unwrap_or(0);
         let size = value(read, SIZE).and_then(|value| value.parse().ok());
-        Self { start, size, has_focus: value(read, FOCUS_KEY).is_some() }
+        let path = read.target.split('?').next().unwrap_or_default();
+        Self { start, size, has_focus: value(read, FOCUS_KEY).is_some(), are_children: path.ends_with("/children") }
     }
 
     /// Whether `returned` is this page or, if all rows fit into it, the whole list.
@@ -47,8 +51,8 @@ impl RequestedPage {
                 None => self.start == 0,
             };
         };
-        // Above the seasons of a show is a row for all its episodes, which is no part of the page.
-        let has_room = |size: u64| returned.rows.is_none_or(|rows| rows <= size.saturating_add(1));
+        let spare = u64::from(self.are_children);
+        let has_room = |size: u64| returned.rows.is_none_or(|rows| rows <= size.saturating_add(spare));
         (self.has_focus || offset == self.start) && self.size.is_none_or(has_room)
     }
 }
@@ -68,7 +72,7 @@ mod tests {
 
     #[test]
     fn a_page_matches_by_its_first_row_and_its_length() {
-        let asked = |start, size| RequestedPage { start, size, has_focus: false };
+        let asked = |start, size| RequestedPage { start, size, ..RequestedPage::default() };
         let came = |offset, rows| ReturnedPage { offset, rows };
         for (asked, came, expected) in [
             (asked(0, None), came(None, Some(700)), true),
@@ -84,12 +88,13 @@ mod tests {
             (asked(50, Some(50)), came(None, None), false),
             (asked(50, Some(50)), came(None, Some(0)), true),
             (asked(50, None), came(Some(50), Some(650)), true),
-            (asked(0, Some(50)), came(Some(0), Some(51)), true),
+            (asked(0, Some(50)), came(Some(0), Some(51)), false),
+            (RequestedPage { are_children: true, ..asked(0, Some(50)) }, came(Some(0), Some(51)), true),
             (asked(0, Some(50)), came(Some(0), Some(700)), false),
         ] {
             assert_eq!(asked.matches(came), expected, "{asked:?} {came:?}");
         }
-        let focused = RequestedPage { start: 0, size: Some(5), has_focus: true };
+        let focused = RequestedPage { has_focus: true, ..asked(0, Some(5)) };
         assert!(focused.matches(came(Some(35), Some(5))) && !focused.matches(came(Some(35), Some(90))));
     }
 }

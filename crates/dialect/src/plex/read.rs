@@ -78,7 +78,7 @@ fn image_read(path: &str, pairs: &[PlexQueryPair], picture: ImagePlan) -> Result
     if !picture.stamped {
         lifetime.fresh_s = DAY_S;
         lifetime.fresh_with_signal_s = DAY_S;
-        tags.push(Tag::unversioned_image(&picture.subject));
+        tags.push(Tag::unversioned_image(&picture.subject.item));
     }
     Ok(request.read(Class::Images, tags, SharingScope::Image(picture.subject), lifetime))
 }

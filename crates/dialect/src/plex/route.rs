@@ -2,7 +2,7 @@
 //! cached.
 
 use crate::class::Class;
-use crate::classification::StreamReason;
+use crate::classification::{ImageSubject, StreamReason};
 use crate::plex::library;
 use crate::plex::vary::VaryBy;
 use crate::tag::Tag;
@@ -38,8 +38,8 @@ pub(super) struct ReadRoute {
 /// Facts about an image from its path.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ImagePlan {
-    /// Subject of the image: an item's id, or a name of its own.
-    pub(super) subject: String,
+    /// Subject of the image: an item by its id or a name of its own, and the kind.
+    pub(super) subject: ImageSubject,
     pub(super) tag: Tag,
     /// The path contains the time of the last change, so it never means another picture.
     pub(super) stamped: bool,
@@ -59,8 +59,9 @@ impl ReadRoute {
 
 impl ImagePlan {
     /// A picture of a named subject, or of an item by its id; `stamp` is the rest of the path.
-    pub(super) fn named(name: String, stamp: &[&str]) -> Self {
-        Self { tag: Tag::image(&name), subject: name, stamped: stamp.first().is_some_and(|stamp| is_id(stamp)) }
+    pub(super) fn named(name: String, kind: &str, stamp: &[&str]) -> Self {
+        let stamped = stamp.first().is_some_and(|stamp| is_id(stamp));
+        Self { tag: Tag::image(&name), subject: ImageSubject::new(name, kind), stamped }
     }
 }
 
@@ -91,7 +92,7 @@ pub(super) fn find(parts: &[&str]) -> Option<PlexRoute> {
         ["status" | "statistics" | "transcode" | "activities" | "butler", ..] => doings(parts),
         ["search"] => Some(search()),
         ["photo", ":", "transcode"] => Some(PlexRoute::Scaled),
-        [":", "resources", file] => Some(PlexRoute::Image(ImagePlan::named(format!("resource:{file}"), &[]))),
+        [":", "resources", file] => Some(PlexRoute::Image(ImagePlan::named(format!("resource:{file}"), "", &[]))),
         ["web", rest @ ..] => Some(web(rest)),
         _ => server(parts),
     })
@@ -119,7 +120,8 @@ fn pass_reason(parts: &[&str]) -> Option<StreamReason> {
             ..,
         ] => StreamReason::Account,
         [":", "websockets" | "websocket", ..] => StreamReason::Socket,
-        [":", "eventsource", ..] => StreamReason::Events,
+        // Players and remote controls wait for each other's next step.
+        [":", "eventsource", ..] | ["player", "timeline" | "proxy", "poll"] => StreamReason::Events,
         // The list of agents; what lies below it belongs to one agent at one moment.
         ["system", "agents"] => return None,
         ["playQueues" | "player" | "sync" | "system", ..] => StreamReason::Moment,
@@ -208,8 +210,8 @@ fn playlists(rest: &[&str]) -> Option<PlexRoute> {
         [id, "items", generator] | [id, "items", generator, "items"] if is_id(id) && is_id(generator) => {
             one_playlist(id)
         }
-        [id, "composite" | "thumb", stamp @ ..] if is_id(id) && stamp.len() <= 1 => {
-            PlexRoute::Image(ImagePlan::named(format!("playlist:{id}"), stamp))
+        [id, kind @ ("composite" | "thumb"), stamp @ ..] if is_id(id) && stamp.len() <= 1 => {
+            PlexRoute::Image(ImagePlan::named(format!("playlist:{id}"), kind, stamp))
         }
         _ => return None,
     })

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use crate::class::Class;
 use crate::classification::Read;
 use crate::plex::page::{RequestedPage, ReturnedPage};
-use crate::response_facts::{MAX_TAGGED_ROWS, ResponseFacts, has_meaningful_total};
+use crate::response_facts::{MAX_TAGGED_ROWS, ResponseFacts, UnsharedReason, has_meaningful_total};
 use crate::tag::Tag;
 
 /// Max parent links reported; missing links are treated as the worst case.
@@ -199,8 +199,9 @@ impl PlexRows {
         let max_fresh_s = (read.class == Class::Sections && self.refreshing).then_some(SCANNING_FRESH_S);
         let total = self.total.filter(|_| has_meaningful_total(read.class));
         let scanning = (read.class == Class::Sections).then_some(self.refreshing);
-        let is_other_page = !RequestedPage::from_read(read).matches(self.page);
-        ResponseFacts { tags, parents: self.parents, max_fresh_s, total, scanning, is_other_page, own_user: None }
+        let is_page = RequestedPage::from_read(read).matches(self.page);
+        let unshared = (!is_page).then_some(UnsharedReason::OtherPage);
+        ResponseFacts { tags, parents: self.parents, max_fresh_s, total, scanning, unshared, own_user: None }
     }
 
     fn tag(&mut self, tag: Tag) {

@@ -89,6 +89,7 @@ fn of_item(row: &ProbeRow, user: Option<&str>) -> Vec<ReadProbe> {
     let mut probes = match row.kind.as_str() {
         "CollectionFolder" | "UserView" => {
             return vec![
+                json("libraries", format!("/Items/{id}{}", name("?"))),
                 json("libraries", format!("/Items?parentId={id}&startIndex=0&limit=20{}", name("&"))),
                 json("newest", format!("/Items/Latest?parentId={id}&limit=20{}", name("&"))),
             ];
@@ -107,7 +108,6 @@ fn of_item(row: &ProbeRow, user: Option<&str>) -> Vec<ReadProbe> {
         _ => return Vec::new(),
     };
     probes.push(json("items", format!("/Items/{id}{}", name("?"))));
-    probes.push(json("similar", format!("/Items/{id}/Similar?limit=5{}", name("&"))));
     probes.push(json("ancestors", format!("/Items/{id}/Ancestors{}", name("?"))));
     for tag in row.pictures.iter().filter(|tag| is_id(tag)) {
         probes.push(ReadProbe::new("pictures", ProbeFormat::Any, format!("/Items/{id}/Images/Primary?tag={tag}")));

@@ -12,9 +12,9 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use http::HeaderMap;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use volatile::{ESSENTIAL_HEADERS, path_of, reason_for};
+use volatile::{ESSENTIAL_HEADERS, path_of, reason_for, reason_within};
 
 /// Max places named per comparison.
 const MAX_PLACES: usize = 5;
@@ -186,21 +186,7 @@ impl FieldComparison {
         match (one, other) {
             _ if self.is_full() || one == other => {}
             _ if depth > MAX_DEPTH => self.add(path, field),
-            (Value::Object(one), Value::Object(other)) => {
-                let names: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
-                for name in names {
-                    let length = path.len();
-                    if length > 0 {
-                        path.push('.');
-                    }
-                    push_name(path, name);
-                    match (one.get(name), other.get(name)) {
-                        (Some(one), Some(other)) => self.values(path, name, one, other, depth + 1),
-                        _ => self.add(path, name),
-                    }
-                    path.truncate(length);
-                }
-            }
+            (Value::Object(one), Value::Object(other)) => self.objects(path, one, other, depth),
             (Value::Array(one), Value::Array(other)) if one.len() == other.len() => {
                 for (at, (one, other)) in one.iter().zip(other).enumerate() {
                     let length = path.len();
@@ -214,6 +200,30 @@ impl FieldComparison {
                 self.add(&format!("{path} ({} rows became {})", one.len(), other.len()), field);
             }
             _ => self.add(path, field),
+        }
+    }
+
+    fn objects(&mut self, path: &mut String, one: &Map<String, Value>, other: &Map<String, Value>, depth: usize) {
+        let names: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
+        for name in names {
+            let (first, second) = (one.get(name), other.get(name));
+            if let (Some(first), Some(second)) = (first, second)
+                && first != second
+                && let Some(reason) = reason_within(one, other, name)
+            {
+                self.reasons.insert(reason);
+                continue;
+            }
+            let length = path.len();
+            if length > 0 {
+                path.push('.');
+            }
+            push_name(path, name);
+            match (first, second) {
+                (Some(first), Some(second)) => self.values(path, name, first, second, depth + 1),
+                _ => self.add(path, name),
+            }
+            path.truncate(length);
         }
     }
 
@@ -284,6 +294,33 @@ mod tests {
         assert_eq!(differences("/x", one, one), ResponseComparison::Same);
         assert_eq!(differences("/x", one, json(r#"{"b":[1,2], "a":1}"#)), ResponseComparison::Respelled);
         assert_eq!(differences("/x", one, json(r#"{"a":1,"b":[2,1]}"#)).places(), ["b[0]", "b[1]"]);
+    }
+
+    #[test]
+    fn the_child_count_of_a_library_folder_explains_itself() {
+        let view = |kind: &str, count: &str| format!(r#"{{"Items":[{{"Id":"1","Type":"{kind}"{count}}}]}}"#);
+        let found = |kind: &str, one: &str, other: &str| {
+            differences("/UserViews", json(&view(kind, one)), json(&view(kind, other)))
+        };
+        let (three, five) = (r#","ChildCount":3"#, r#","ChildCount":5"#);
+        for kind in ["CollectionFolder", "UserView"] {
+            assert!(matches!(found(kind, three, five), ResponseComparison::Volatile(_)), "{kind}");
+            assert_eq!(found(kind, three, three), ResponseComparison::Same);
+            assert_eq!(found(kind, three, "").places(), ["Items[0].ChildCount"], "one has none");
+        }
+        assert_eq!(found("Series", three, five).places(), ["Items[0].ChildCount"], "it is counted");
+        let folder = differences(
+            "/Items/1",
+            json(r#"{"type":"UserView","childCount":1}"#),
+            json(r#"{"type":"UserView","childCount":2}"#),
+        );
+        assert!(!folder.is_unexplained());
+        let renamed = differences(
+            "/Items/1",
+            json(r#"{"Type":"UserView","ChildCount":1,"Name":"a"}"#),
+            json(r#"{"Type":"UserView","ChildCount":2,"Name":"b"}"#),
+        );
+        assert_eq!(renamed.places(), ["Name"]);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Differences that two responses to the same request may have without any change on the server: whole responses of
 //! some request types, and single fields of others. Every difference that is not listed here counts.
 
+use serde_json::{Map, Value};
+
 use crate::class::Class;
 
 /// Headers that must be equal. All others belong to one connection or response, or Greenroom sets them itself.
@@ -53,6 +55,10 @@ const ADDRESS: &str = "the address the client used, rewritten on purpose";
 const REQUEST_ACTIVITY: &str = "the request itself is an activity";
 const PLAYBACK: &str = "playback progresses";
 const SERVER_LOAD: &str = "the current load of the server";
+const DRAWN: &str = "the server draws the number of a library folder's children";
+
+/// Types of the folders for which a Jellyfin draws `ChildCount` at each request, because it takes long to count.
+const LIBRARY_FOLDERS: [&str; 2] = ["CollectionFolder", "UserView"];
 
 /// Whether responses of this request type change from second to second: playback positions, system load, times of last
 /// activity.
@@ -78,6 +84,16 @@ pub(super) fn reason_for(path: &str, field: &str) -> Option<&'static str> {
         is_field && path.starts_with(volatile_field.path)
     };
     VOLATILE.iter().find(matches).map(|volatile_field| volatile_field.reason)
+}
+
+/// Why this field of both objects may differ, whatever the path; `None` if it may not.
+pub(super) fn reason_within(one: &Map<String, Value>, other: &Map<String, Value>, field: &str) -> Option<&'static str> {
+    let is_library_folder = |row: &Map<String, Value>| {
+        let kind = row.get("Type").or_else(|| row.get("type")).and_then(Value::as_str);
+        kind.is_some_and(|kind| LIBRARY_FOLDERS.contains(&kind))
+    };
+    let is_drawn = field.eq_ignore_ascii_case("ChildCount") && is_library_folder(one) && is_library_folder(other);
+    is_drawn.then_some(DRAWN)
 }
 
 #[cfg(test)]

@@ -178,6 +178,28 @@ fn unexpected_and_broken_bodies_are_unusable() {
 }
 
 #[test]
+fn whether_a_login_by_code_is_possible_is_a_bare_word() {
+    for body in ["true", "false", " true\n"] {
+        assert_eq!(inspected("/QuickConnect/Enabled", JSON, body), Ok(ResponseFacts::default()), "{body}");
+    }
+    for body in ["", "yes", "{}", "\"true\"", "1", "true false"] {
+        assert_eq!(inspected("/QuickConnect/Enabled", JSON, body), Err(UnusableResponse::Malformed), "{body}");
+    }
+    assert_eq!(inspected("/System/Endpoint", JSON, "true"), Err(UnusableResponse::Malformed));
+}
+
+#[test]
+fn a_list_of_devices_with_a_token_is_not_stored() {
+    let list = |token: &str| format!(r#"{{"Items":[{{"Name":"a","Id":"b"{token}}}],"TotalRecordCount":1}}"#);
+    for token in ["", r#","AccessToken":null"#, r#","accessToken":"""#] {
+        assert!(inspected("/Devices", JSON, &list(token)).unwrap().unshared.is_none(), "{token}");
+    }
+    for token in [r#","AccessToken":"x""#, r#","accessToken":"x""#, r#","More":[{"AccessToken":"x"}]"#] {
+        assert!(inspected("/Devices?userId=1", JSON, &list(token)).unwrap().unshared.is_some(), "{token}");
+    }
+}
+
+#[test]
 fn a_truncated_image_is_malformed() {
     let pictures: [(&str, &[u8]); 4] = [
         ("image/jpeg", b"\xff\xd8\xff\xe0rest\xff\xd9"),

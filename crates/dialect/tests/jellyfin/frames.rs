@@ -6,7 +6,7 @@ use greenroom_dialect::server_event::ServerEvent;
 use greenroom_dialect::tag::{Tag, TagInvalidation};
 use proptest::prelude::*;
 
-use super::{ITEM, ME, PARENT, filled};
+use super::{ITEM, ME, PARENT, filled, read};
 
 fn stale(frame: &str) -> Vec<TagInvalidation> {
     match ServerKind::Jellyfin.parse_frame(filled(frame).as_bytes()).as_slice() {
@@ -31,6 +31,27 @@ fn a_changed_library_invalidates_lists_and_items_for_everyone() {
             TagInvalidation::everyone(Tag::many_items()),
         ] {
             assert!(stale.contains(&expected), "{field}: {expected:?}");
+        }
+    }
+}
+
+#[test]
+fn an_event_that_may_announce_an_image_lyrics_or_segments_ends_the_memory_of_their_absence() {
+    let changed = r#"{"MessageType":"LibraryChanged","Data":{"ItemsUpdated":["{item}"]}}"#;
+    let refreshed = r#"{"MessageType":"RefreshProgress","Data":{"ItemId":"{item}","Progress":"100"}}"#;
+    let scanned = r#"{"MessageType":"ScheduledTaskEnded","Data":{"Key":"RefreshLibrary"}}"#;
+    let extracted = r#"{"MessageType":"ScheduledTaskEnded","Data":{"Key":"TaskExtractMediaSegments"}}"#;
+    let user = r#"{"MessageType":"UserUpdated","Data":{"Id":"{me}"}}"#;
+    for (target, frames) in [
+        ("/Items/{item}/Images/Logo?tag=x", &[changed, refreshed, scanned][..]),
+        ("/Genres/Rock/Images/Primary", &[changed, refreshed, scanned]),
+        ("/Audio/{item}/Lyrics", &[changed, refreshed, scanned]),
+        ("/MediaSegments/{item}", &[changed, refreshed, scanned, extracted]),
+        ("/UserImage?userId={me}", &[user]),
+    ] {
+        let tags = read(target).absence_tags().expect("worth remembering");
+        for frame in frames {
+            assert!(stale(frame).iter().any(|stale| tags.contains(&stale.tag)), "{frame} and {target}");
         }
     }
 }

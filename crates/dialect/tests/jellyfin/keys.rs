@@ -22,9 +22,6 @@ fn old_routes_and_new_ones_meet() {
         ("/Users/{me}/Items/{item}/UserData", "/UserItems/{item}/UserData"),
         ("/Users/{me}/Views", "/UserViews"),
         ("/Users/{me}/GroupingOptions", "/UserViews/GroupingOptions"),
-        ("/Users/{me}/Suggestions", "/Items/Suggestions"),
-        ("/Movies/{item}/Similar?limit=3", "/Items/{item}/Similar?limit=3"),
-        ("/Shows/{item}/Similar", "/Items/{item}/Similar"),
         ("/emby/Users/{me}/Items", "/mediabrowser/items/"),
     ] {
         assert_eq!(read(old), read(new), "{old}");

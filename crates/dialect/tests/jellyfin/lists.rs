@@ -31,7 +31,6 @@ const ITEM_NAMES: &str = "genres officialRatings tags studios artists albums";
 const ARTIST_NAMES: &str = "genres officialRatings tags studios";
 const GENRES: &str = "fields excludeItemTypes includeItemTypes enableImageTypes sortBy sortOrder";
 const ROWS: &str = "fields enableImageTypes";
-const SIMILAR: &str = "excludeArtistIds fields";
 const SORTED: &str = "sortBy sortOrder";
 
 const fn bound(route: &'static str, commas: &'static str, bars: &'static str) -> BoundLists {
@@ -39,7 +38,7 @@ const fn bound(route: &'static str, commas: &'static str, bars: &'static str) ->
 }
 
 /// Lists with a binder.
-const BOUND: [BoundLists; 38] = [
+const BOUND: [BoundLists; 32] = [
     bound("/Items", ITEMS, ITEM_NAMES),
     bound("/Users/{me}/Items", ITEMS, ITEM_NAMES),
     bound("/Trailers", TRAILERS, "genres officialRatings tags"),
@@ -67,15 +66,9 @@ const BOUND: [BoundLists; 38] = [
     bound("/Playlists/{item}/Items", ROWS, ""),
     bound("/UserViews", "presetViews", ""),
     bound("/Users/{me}/Views", "presetViews", ""),
-    bound("/Items/{item}/Similar", SIMILAR, ""),
-    bound("/Albums/{item}/Similar", SIMILAR, ""),
-    bound("/Artists/{item}/Similar", SIMILAR, ""),
-    bound("/Movies/{item}/Similar", SIMILAR, ""),
-    bound("/Shows/{item}/Similar", SIMILAR, ""),
-    bound("/Trailers/{item}/Similar", SIMILAR, ""),
-    bound("/Movies/Recommendations", "fields", ""),
-    bound("/Items/Suggestions", "mediaType type", ""),
-    bound("/Users/{me}/Suggestions", "mediaType type", ""),
+    bound("/Items/{item}/Collections", "fields", ""),
+    bound("/Channels/{item}/Items", "sortOrder filters sortBy fields", ""),
+    bound("/Channels/Items/Latest", "filters fields channelIds", ""),
     bound("/MediaSegments/{item}", "", ""),
     bound("/System/ActivityLog/Entries", "", ""),
 ];
@@ -150,11 +143,18 @@ fn a_list_of_segment_types_is_repeated_and_never_joined() {
 }
 
 #[test]
-fn a_cutoff_of_now_is_the_same_request_all_day() {
+fn a_cutoff_of_now_has_one_key_all_day_and_its_own_moment_in_the_request() {
     let next_up = |cutoff: &str| read(&format!("/Shows/NextUp?nextUpDateCutoff={cutoff}"));
     let morning = next_up("2026-11-22T08:00:00.123Z");
-    assert_eq!(morning, next_up("2026-11-22T22:59:59%2B00:00"));
-    assert!(morning.target.contains("nextUpDateCutoff=2026-11-23T00:00:00Z"), "{}", morning.target);
-    assert_ne!(morning, next_up("2026-11-23T08:00:00.123Z"));
+    let evening = next_up("2026-11-22T22:59:59%2B00:00");
+    assert_eq!(morning.key, evening.key);
+    assert_eq!((&morning.tags, morning.lifetime), (&evening.tags, evening.lifetime));
+    assert!(morning.key.contains("nextupdatecutoff=2026-11-23T00:00:00Z"), "{}", morning.key);
+    // A server that compares moments leaves nothing out that its client wants.
+    assert!(morning.target.contains("nextUpDateCutoff=2026-11-22T08:00:00.123Z"), "{}", morning.target);
+    assert!(evening.target.contains("nextUpDateCutoff=2026-11-22T22:59:59%2B00:00"), "{}", evening.target);
+    assert_eq!(read(&morning.target), morning);
+    assert_ne!(morning.key, next_up("2026-11-23T08:00:00.123Z").key);
     assert!(next_up("20261122080000").target.contains("nextUpDateCutoff=20261122080000"));
+    assert!(next_up("20261122080000").key.contains("nextupdatecutoff=20261122080000"));
 }

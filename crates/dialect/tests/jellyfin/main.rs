@@ -9,6 +9,7 @@ mod passing;
 mod reaches;
 mod reads;
 mod recorded_writes;
+mod routes;
 mod writes;
 
 use std::sync::Arc;

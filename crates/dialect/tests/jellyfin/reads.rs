@@ -1,7 +1,8 @@
 //! Each row of the table of reads: its class, key and tags.
 
-use greenroom_dialect::class::Class;
-use greenroom_dialect::classification::{Representation, SharingScope};
+use greenroom_dialect::class::{Class, Lifetime};
+use greenroom_dialect::classification::{ImageSubject, Representation, SharingScope};
+use greenroom_dialect::request::ServerKind;
 use greenroom_dialect::tag::Tag;
 
 use super::{filled, read, read_with};
@@ -32,6 +33,9 @@ fn reads_about_the_server_itself() {
     check(&[
         ("/System/Info/Public?x=1", Class::Identity, "/System/Info/Public", "server"),
         ("/System/Info", Class::Server, "/System/Info", "server"),
+        ("/System/Endpoint", Class::Server, "/System/Endpoint", "server"),
+        ("/QuickConnect/Enabled?x=1", Class::Server, "/QuickConnect/Enabled", "server"),
+        ("/Devices?userId={me}", Class::Users, "/Devices?userid={me}", "sessions users"),
         ("/System/Info/Storage", Class::Statistics, "/System/Info/Storage", "server"),
         (
             "/System/ActivityLog/Entries?limit=7&StartIndex=0",
@@ -74,6 +78,7 @@ fn users_and_their_views() {
     check(&[
         ("/Users", Class::Users, "/Users", "users"),
         ("/Users/Me", Class::Users, "/Users/Me", "users"),
+        ("/Users/Public", Class::Assets, "/Users/Public", "users"),
         ("/Users/{other}", Class::Users, "/Users/{other}", "users"),
         ("/UserViews", Class::Sections, "/UserViews?userid=~", views),
         ("/Users/{me}/Views", Class::Sections, "/UserViews?userid=~", views),
@@ -188,8 +193,6 @@ fn lists_that_are_composed_for_a_user() {
         ("/UserItems/Resume", Class::Resume, "/UserItems/Resume?userid=~", COMPOSED),
         ("/Shows/NextUp", Class::Hubs, "/Shows/NextUp?userid=~", COMPOSED),
         ("/Shows/Upcoming", Class::Hubs, "/Shows/Upcoming?userid=~", COMPOSED),
-        ("/Items/Suggestions", Class::Hubs, "/Items/Suggestions?userid=~", COMPOSED),
-        ("/Movies/Recommendations", Class::Hubs, "/Movies/Recommendations?userid=~", COMPOSED),
     ]);
 }
 
@@ -199,10 +202,11 @@ fn an_item_and_its_parts() {
         ("/Items/{item}", Class::Item, "/Items/{item}?userid=~", "item:{item} user-state"),
         ("/Items/Root", Class::Item, "/Items/Root?userid=~", "libraries user-state"),
         ("/Items/{item}/Ancestors", Class::Item, "/Items/{item}/Ancestors?userid=~", "item:{item} user-state"),
-        ("/Items/{item}/Similar", Class::Item, "/Items/{item}/Similar?userid=~", "item:{item} libraries user-state"),
         ("/Items/{item}/ThemeSongs", Class::Item, "/Items/{item}/ThemeSongs?userid=~", "item:{item} user-state"),
         ("/Items/{item}/ThemeVideos", Class::Item, "/Items/{item}/ThemeVideos?userid=~", "item:{item} user-state"),
         ("/Items/{item}/ThemeMedia", Class::Item, "/Items/{item}/ThemeMedia?userid=~", "item:{item} user-state"),
+        ("/Items/{item}/Intros", Class::Item, "/Items/{item}/Intros?userid=~", "item:{item} user-state"),
+        ("/Users/{me}/Items/{item}/Intros", Class::Item, "/Items/{item}/Intros?userid=~", "item:{item} user-state"),
         ("/Items/{item}/LocalTrailers", Class::Item, "/Items/{item}/LocalTrailers?userid=~", "item:{item} user-state"),
         (
             "/Items/{item}/SpecialFeatures",
@@ -224,6 +228,47 @@ fn an_item_and_its_parts() {
         ("/Artists/AC%20DC", Class::Item, "/Artists/AC%20DC?userid=~", "libraries user-state"),
         ("/Years/1999", Class::Item, "/Years/1999?userid=~", "libraries user-state"),
     ]);
+}
+
+#[test]
+fn what_a_dashboard_reads_has_a_class() {
+    check(&[
+        (
+            "/Items/{item}/Collections?fields=Path",
+            Class::Collections,
+            "/Items/{item}/Collections?fields=Path&userid=~",
+            "collections item:{item} user-state",
+        ),
+        ("/Plugins", Class::Server, "/Plugins", "server"),
+        ("/Packages", Class::Server, "/Packages", "server"),
+        (
+            "/packages/Some%20Name?assemblyGuid={item}",
+            Class::Server,
+            "/Packages/Some%20Name?assemblyguid={item}",
+            "server",
+        ),
+        ("/Repositories", Class::Server, "/Repositories", "server"),
+        ("/web/configurationpages", Class::Server, "/web/ConfigurationPages", "server"),
+        (
+            "/Libraries/AvailableOptions?libraryContentType=movies&isNewLibrary=true",
+            Class::Server,
+            "/Libraries/AvailableOptions?isnewlibrary=true&librarycontenttype=movies",
+            "server",
+        ),
+        ("/Channels", Class::Lists, "/Channels?userid=~", "libraries user-state"),
+        ("/Channels/Features", Class::Server, "/Channels/Features", "server"),
+        ("/Channels/{item}/Features", Class::Server, "/Channels/{item}/Features", "server"),
+        (
+            "/Channels/{item}/Items?folderId={parent}",
+            Class::Hubs,
+            "/Channels/{item}/Items?folderid={parent}&userid=~",
+            "item:{item} libraries user-state watch-lists",
+        ),
+        ("/Channels/Items/Latest", Class::Recent, "/Channels/Items/Latest?userid=~", COMPOSED),
+    ]);
+    let image = read("/plugins/{item}/10.11.0.0/image");
+    assert_eq!((image.class, image.representation), (Class::Assets, Representation::Opaque));
+    assert_eq!(image.key, filled("/Plugins/{item}/10.11.0.0/Image opaque"));
 }
 
 #[test]
@@ -269,7 +314,8 @@ fn images_are_shared_by_tokens_that_may_see_the_item() {
         let read = read(target);
         assert_eq!(read.class, Class::Images);
         assert_eq!(read.key, filled(&format!("{key} plain")), "{target}");
-        assert_eq!(read.sharing, SharingScope::Image(filled(of)), "{target}");
+        let kind = ["Backdrop", "Thumb"].into_iter().find(|kind| target.contains(kind)).unwrap_or("Primary");
+        assert_eq!(read.sharing, SharingScope::Image(ImageSubject::new(filled(of), kind)), "{target}");
         assert_eq!(read.tags[0].as_str(), filled(&format!("image:{of}")));
         let mut others: Vec<&str> = read.tags[1..].iter().map(Tag::as_str).collect();
         let unversioned = filled(&format!("unversioned-image:{of}"));
@@ -278,6 +324,41 @@ fn images_are_shared_by_tokens_that_may_see_the_item() {
         assert_eq!(others, ["images-by-name"][..usize::from(by_name)], "{target}");
         assert_eq!(read.tags.iter().any(|tag| tag.as_str() == unversioned), !target.contains("tag"), "{target}");
         assert_eq!(read.representation, Representation::Opaque);
+    }
+}
+
+#[test]
+fn an_image_has_one_subject_in_every_size_and_one_for_each_kind() {
+    let subject = |target: &str| read(target).sharing;
+    let logo = subject("/Items/{item}/Images/Logo?maxWidth=300");
+    assert_eq!(logo, subject("/items/{item}/images/logo/0?tag=x&quality=90"));
+    assert_ne!(logo, subject("/Items/{item}/Images/Primary?maxWidth=300"));
+    assert_ne!(logo, subject("/Items/{parent}/Images/Logo?maxWidth=300"));
+    for kind in ServerKind::Jellyfin.image_kinds() {
+        let expected = SharingScope::Image(ImageSubject::new(filled("{item}"), *kind));
+        assert_eq!(subject(&format!("/Items/{{item}}/Images/{kind}")), expected);
+    }
+}
+
+#[test]
+fn the_absence_of_images_lyrics_and_segments_is_known_by_its_tags() {
+    for target in [
+        "/Items/{item}/Images/Logo",
+        "/Items/{item}/Images/Logo?tag=x",
+        "/Artists/Ash/Images/Primary",
+        "/UserImage?userId={other}",
+        "/Users/{other}/Images/Primary",
+        "/Audio/{item}/Lyrics",
+        "/MediaSegments/{item}?includeSegmentTypes=Intro",
+    ] {
+        let read = read(target);
+        let tags = read.absence_tags().unwrap_or_else(|| panic!("{target}"));
+        assert!(read.tags.iter().all(|tag| tags.contains(tag)) && tags.contains(&Tag::libraries()), "{target}");
+    }
+    for target in
+        ["/Items/{item}", "/Items/{item}/Images", "/Items?recursive=true", "/Playlists/{item}", "/Shows/NextUp"]
+    {
+        assert_eq!(read(target).absence_tags(), None, "{target}");
     }
 }
 
@@ -305,7 +386,17 @@ fn an_image_is_one_per_format_and_ranges_do_not_matter_to_it() {
 #[test]
 fn only_public_information_is_public() {
     assert_eq!(read("/System/Info/Public").sharing, SharingScope::Public);
-    for target in ["/System/Info", "/Branding/Configuration", "/Items", "/Users/Me", "/Localization/Options"] {
+    assert_eq!(read("/QuickConnect/Enabled").sharing, SharingScope::Public);
+    for target in [
+        "/Users/Public",
+        "/System/Endpoint",
+        "/Devices",
+        "/System/Info",
+        "/Branding/Configuration",
+        "/Items",
+        "/Users/Me",
+        "/Localization/Options",
+    ] {
         assert_eq!(read(target).sharing, SharingScope::Identity, "{target}");
     }
 }
@@ -341,6 +432,30 @@ fn user_state_shortens_the_lifetime_of_a_body() {
         let found = (lifetime.fresh_s, lifetime.fresh_with_signal_s, lifetime.user_state);
         assert_eq!(found, (fresh_s, with_signal_s, user_state), "{target}");
     }
+}
+
+#[test]
+fn what_may_change_unseen_is_served_for_minutes_at_most() {
+    for (target, usable_s) in [("/Items/{item}/Intros", 300), ("/Devices", 60), ("/Users/Public", 120)] {
+        let lifetime = read(target).lifetime;
+        let windows = [lifetime.fresh_s.max(lifetime.fresh_with_signal_s), lifetime.stale_s, lifetime.stale_on_error_s];
+        assert_eq!(windows.iter().sum::<u32>(), usable_s, "{target}");
+        assert_eq!(lifetime.usable_s, Some(usable_s), "{target}");
+        let longer = Lifetime { stale_on_error_s: 1_000_000, fresh_s: 1_000_000, ..lifetime }.within_usable();
+        assert_eq!((longer.fresh_s, longer.stale_s, longer.stale_on_error_s), (usable_s, 0, 0), "a setting: {target}");
+    }
+}
+
+#[test]
+fn the_users_of_a_login_page_differ_by_device() {
+    let by = |device: &str| {
+        let named = format!("MediaBrowser Client=\"c\", DeviceId=\"{device}\", Token=\"feedfeedfeedfeed\"");
+        read_with("/Users/Public", &[("authorization", &named)], Some(super::ME))
+    };
+    assert_ne!(by("sofa").key, by("kitchen").key);
+    assert_eq!(by("so fa/1").key, "/Users/Public json@so%20fa%2F1");
+    assert_eq!(by("sofa").target, read("/Users/Public").target);
+    assert_eq!(read("/Users/Public?deviceId=sofa").key, read("/Users/Public").key, "it is no filter");
 }
 
 #[test]

@@ -25,10 +25,8 @@ const MAX_ASKED_FOR_TEN_CHANGED: usize = 100;
 const LIVE: [Class; 5] =
     [Class::Activities, Class::Sessions, Class::LiveStatistics, Class::Statistics, Class::ActivityLog];
 
-/// Marks of a collection or a playlist: they mark its members, which its id does not tell. The message that follows half
-/// a second later names them; that of the playlist was too long to be recorded.
-const TOLD_LATER: [&str; 2] = ["played box set", "unplayed box set"];
-const NOT_RECORDED: [&str; 1] = ["played playlist"];
+/// A list in the order of the last activity, which every request changes; it lives for a minute.
+const BY_ACTIVITY: &str = "/Devices";
 
 #[derive(Deserialize)]
 struct Recording {
@@ -78,7 +76,9 @@ impl Recording {
         let headers = HeaderMap::new();
         let request = RequestView { method: &Method::GET, target: &target, headers: &headers, body: &[] };
         match ServerKind::Jellyfin.classify(&request, Some(&self.users[user])) {
-            Classification::Read(read) if !LIVE.contains(&read.class) => Some(Read::clone(&read)),
+            Classification::Read(read) if !LIVE.contains(&read.class) && read.target != BY_ACTIVITY => {
+                Some(Read::clone(&read))
+            }
             _ => None,
         }
     }
@@ -129,6 +129,9 @@ impl CachedReads {
             Audience::Account => user == by,
             Audience::User(named) => named == id,
         }) {
+            if one.tag.members_of().is_some_and(|item| self.ancestors(item).contains(&Tag::branch())) {
+                tags.push(Tag::user_state());
+            }
             tags.push(one.tag.clone());
             if one.with_ancestors {
                 tags.push(Tag::many_items());
@@ -189,10 +192,8 @@ fn a_recorded_write_reaches_every_read_that_it_changed_and_few_others() {
                 reads.get(user).into_iter().flatten().filter(is_cached).copied().collect()
             };
             let (first, second) = (changed(&write.at_once), changed(&write.later));
-            let reached = if TOLD_LATER.contains(&write.name.as_str()) { &hit } else { &at_once };
-            let missing = first.iter().filter(|index| !reached.contains(index));
+            let missing = first.iter().filter(|index| !at_once.contains(index));
             let missing = missing.chain(second.iter().filter(|index| !hit.contains(index)));
-            let missing = missing.filter(|_| !NOT_RECORDED.contains(&write.name.as_str()));
             missed.extend(missing.map(|index| format!("{}: {user} {}", write.name, recording.reads[*index].0)));
             let mut all = [first, second].concat();
             all.sort_unstable();

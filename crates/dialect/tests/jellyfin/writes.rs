@@ -46,9 +46,42 @@ fn check(rows: &[Row]) {
 }
 
 #[test]
+fn what_could_make_a_missing_image_lyrics_or_segments_ends_the_memory_of_their_absence() {
+    for (target, writes) in [
+        (
+            "/Items/{item}/Images/Logo?tag=x",
+            &[
+                "POST /Items/{item}/Images/Logo",
+                "POST /Items/{item}/RemoteImages/Download?type=Logo",
+                "POST /Items/{item}/Refresh",
+                "POST /Items/RemoteSearch/Apply/{item}",
+                "POST /Library/Refresh",
+            ][..],
+        ),
+        ("/Genres/Rock/Images/Primary", &["POST /Items/{item}/Images/Primary", "POST /Items/{item}/Refresh"]),
+        ("/UserImage?userId={me}", &["POST /UserImage?userId={me}", "POST /Users/{me}/Images/Primary"]),
+        ("/Audio/{item}/Lyrics", &["POST /Audio/{item}/Lyrics", "POST /Audio/{item}/RemoteSearch/Lyrics/x"]),
+        ("/MediaSegments/{item}", &["POST /ScheduledTasks/Running/{other}", "POST /Items/{item}/Refresh"]),
+    ] {
+        let tags = read(target).absence_tags().expect("worth remembering");
+        for write in writes {
+            let (method, path) = split(write);
+            let invalidations = written(method, path, "").invalidations;
+            assert!(invalidations.iter().any(|stale| tags.contains(&stale.tag)), "{write} makes {target}");
+        }
+        for marks in ["POST /UserPlayedItems/{item}", "POST /Sessions/Playing/Progress"] {
+            let (method, path) = split(marks);
+            let invalidations = written(method, path, r#"{"ItemId":"{parent}"}"#).invalidations;
+            let ends = invalidations.iter().any(|stale| tags.contains(&stale.tag));
+            assert!(!ends || target.starts_with("/Audio") || target.starts_with("/MediaSegments"), "{marks}, {target}");
+        }
+    }
+}
+
+#[test]
 fn lists_of_user_marks() {
     let entry = "item:{item}^ items sessions watch-lists";
-    let played = "history item:{item}^ items sessions under:{item} watch-lists";
+    let played = "history item:{item}^ items members:{item} sessions under:{item} watch-lists";
     let changed = "item:{item}^ items sessions under:{item} watch-lists";
     let changed_both = "item:{item}^ item:{item}^={other} items items={other} sessions sessions={other} \
                         under:{item} under:{item}={other} watch-lists watch-lists={other}";

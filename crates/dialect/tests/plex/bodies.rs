@@ -363,16 +363,16 @@ fn a_page_that_was_not_asked_for_is_told_from_the_one_that_was() {
         for by_header in [true, false] {
             let request = asked(page, by_header);
             let facts = inspect(&request.clone().json(), "application/json", text.as_bytes()).unwrap();
-            assert_eq!(facts.is_other_page, is_other, "{request:?} {text}");
+            assert_eq!(facts.unshared.is_some(), is_other, "{request:?} {text}");
             let facts = inspect(&request, "text/xml", markup.as_bytes()).unwrap();
-            assert_eq!(facts.is_other_page, is_other, "{request:?} {markup}");
+            assert_eq!(facts.unshared.is_some(), is_other, "{request:?} {markup}");
         }
     }
     let mut headers = HeaderMap::new();
     headers.insert("x-plex-container-start", HeaderValue::from_static("2"));
     let read = asked(second, true).read();
     let body = Bytes::from_static(br#"<MediaContainer size="2"/>"#);
-    assert!(!ServerKind::Plex.inspect(&read, &headers, &body).unwrap().is_other_page, "the head says it, too");
+    assert!(ServerKind::Plex.inspect(&read, &headers, &body).unwrap().unshared.is_none(), "the head says it, too");
 }
 
 #[test]

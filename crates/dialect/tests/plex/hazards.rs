@@ -1,7 +1,7 @@
 //! Attacks that classification must withstand: disguised paths, deception, cache poisoning, foreign URLs,
 //! setup.
 
-use greenroom_dialect::classification::{Classification, RejectionReason, SharingScope, StreamReason};
+use greenroom_dialect::classification::{Classification, ImageSubject, RejectionReason, SharingScope, StreamReason};
 
 use crate::test_request::{get, send};
 
@@ -146,7 +146,7 @@ fn only_images_of_this_server_are_cached_scaled() {
         "http%3A%2F%2F127.0.0.1%3A32400%2Flibrary%2Fmetadata%2F1%2Fthumb%2F2%3FX-Plex-Token%3Dabc",
     ] {
         let Classification::Read(read) = scaled(own) else { panic!("{own}") };
-        assert_eq!(read.sharing, SharingScope::Image("1".into()), "{own}");
+        assert_eq!(read.sharing, SharingScope::Image(ImageSubject::new("1", "thumb")), "{own}");
         assert_eq!(read.target, "/photo/:/transcode?height=1&url=/library/metadata/1/thumb/2&width=1", "{own}");
     }
     for foreign in [

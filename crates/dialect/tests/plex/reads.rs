@@ -1,7 +1,7 @@
 //! The allow-list, row by row: path, class, tags, lifetime.
 
 use greenroom_dialect::class::Class;
-use greenroom_dialect::classification::{Classification, Representation, SharingScope, StreamReason};
+use greenroom_dialect::classification::{Classification, ImageSubject, Representation, SharingScope, StreamReason};
 use greenroom_dialect::request::ServerKind;
 
 use crate::test_request::{get, send, tag_names};
@@ -159,23 +159,23 @@ fn a_body_with_user_state_lives_shorter_than_one_without() {
 #[test]
 fn images_are_shared_by_item_and_live_by_their_version() {
     const DAY: u32 = 86_400;
-    for (target, of, fresh) in [
-        ("/library/metadata/7/thumb/1700000000", "7", 30 * DAY),
-        ("/library/metadata/7/art/1700000000?width=10", "7", 30 * DAY),
-        ("/library/metadata/7/thumb", "7", DAY),
-        ("/library/metadata/7/composite/17", "7", 30 * DAY),
-        ("/library/collections/7/composite/17", "7", 30 * DAY),
-        ("/playlists/9/composite/17", "playlist:9", 30 * DAY),
-        ("/library/sections/2/composite/17", "section:2", 30 * DAY),
-        ("/:/resources/movie.png", "resource:movie.png", DAY),
-        ("/photo/:/transcode?width=1&height=2&url=/library/metadata/7/thumb/17", "7", 30 * DAY),
-        ("/photo/:/transcode?width=1&height=2&url=%2Flibrary%2Fmetadata%2F7%2Fthumb", "7", DAY),
-        ("/photo/:/transcode?url=/:/resources/movie.png", "resource:movie.png", DAY),
-        ("/photo/:/transcode?url=/playlists/9/composite/17", "playlist:9", 30 * DAY),
+    for (target, of, kind, fresh) in [
+        ("/library/metadata/7/thumb/1700000000", "7", "thumb", 30 * DAY),
+        ("/library/metadata/7/art/1700000000?width=10", "7", "art", 30 * DAY),
+        ("/library/metadata/7/thumb", "7", "thumb", DAY),
+        ("/library/metadata/7/composite/17", "7", "composite", 30 * DAY),
+        ("/library/collections/7/composite/17", "7", "composite", 30 * DAY),
+        ("/playlists/9/composite/17", "playlist:9", "composite", 30 * DAY),
+        ("/library/sections/2/composite/17", "section:2", "composite", 30 * DAY),
+        ("/:/resources/movie.png", "resource:movie.png", "", DAY),
+        ("/photo/:/transcode?width=1&height=2&url=/library/metadata/7/thumb/17", "7", "thumb", 30 * DAY),
+        ("/photo/:/transcode?width=1&height=2&url=%2Flibrary%2Fmetadata%2F7%2Fthumb", "7", "thumb", DAY),
+        ("/photo/:/transcode?url=/:/resources/movie.png", "resource:movie.png", "", DAY),
+        ("/photo/:/transcode?url=/playlists/9/composite/17", "playlist:9", "composite", 30 * DAY),
     ] {
         let read = get(target).header("Range", "bytes=0-").header("Accept", "image/webp").read();
         assert_eq!(read.class, Class::Images, "{target}");
-        assert_eq!(read.sharing, SharingScope::Image(of.into()), "{target}");
+        assert_eq!(read.sharing, SharingScope::Image(ImageSubject::new(of, kind)), "{target}");
         assert_eq!(read.representation, Representation::Opaque);
         assert_eq!(read.lifetime.fresh_s, fresh, "{target}");
         let tags = [format!("image:{of}"), format!("unversioned-image:{of}")];
@@ -210,7 +210,8 @@ fn uncacheable_requests_pass_through_with_their_reason() {
         ("/downloadQueue/1", StreamReason::Media),
         ("/playQueues/1", StreamReason::Moment),
         ("/player/playback/play", StreamReason::Moment),
-        ("/player/timeline/poll", StreamReason::Moment),
+        ("/player/timeline/poll", StreamReason::Events),
+        ("/player/proxy/poll?timeout=1", StreamReason::Events),
         ("/sync/items/1", StreamReason::Moment),
         ("/system", StreamReason::Moment),
         ("/system/agents/tv.plex.agents.movie/config/1", StreamReason::Moment),
@@ -256,10 +257,18 @@ fn uncacheable_requests_pass_through_with_their_reason() {
 }
 
 #[test]
-fn a_range_is_media_except_for_pictures() {
-    let ranged = |target| get(target).header("Range", "bytes=0-99").classification();
-    assert_eq!(ranged("/library/sections/1/all"), Classification::Stream(StreamReason::Media));
-    assert!(matches!(ranged("/library/metadata/7/thumb/1"), Classification::Read(_)));
+fn a_range_changes_the_meaning_of_no_request() {
+    for target in [
+        "/library/sections/1/all",
+        "/library/metadata/7/thumb/1",
+        "/web/js/main.js",
+        "/nonsense",
+        "/playQueues/1",
+        "/library/parts/1/2/file.mkv",
+    ] {
+        let ranged = get(target).header("Range", "bytes=0-99").classification();
+        assert_eq!(ranged, get(target).classification(), "{target}");
+    }
 }
 
 #[test]

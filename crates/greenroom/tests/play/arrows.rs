@@ -88,7 +88,7 @@ const ALLOWED: [(&str, &[&str]); 14] = [
 /// arrows point down; but knowledge of entries and policies belongs above, in the proxy.
 const OF_THE_ENGINE: [(&str, &[&str]); 3] = [
     ("config", &["disk::DiskSettings"]),
-    ("origin", &["Clock"]),
+    ("origin", &["Clock", "Partition"]),
     ("state", &["AccessRhythmSnapshot", "Cache", "disk::lock"]),
 ];
 

@@ -33,8 +33,18 @@ pub(crate) fn folder() -> TempDir {
 }
 
 pub fn serve(arguments: &[&str]) -> GatewayProgram {
+    serve_with_log(arguments, "trace")
+}
+
+/// [`serve`] with warnings and errors in its log only.
+pub fn serve_quietly(arguments: &[&str]) -> GatewayProgram {
+    serve_with_log(arguments, "warn")
+}
+
+fn serve_with_log(arguments: &[&str], log: &str) -> GatewayProgram {
     let folder = folder();
     let mut child = command(&folder)
+        .env("GREENROOM_LOG", log)
         .args(["serve", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"])
         .args(arguments)
         .spawn()
@@ -76,6 +86,14 @@ impl GatewayProgram {
                 return rest.to_owned();
             }
         }
+    }
+
+    /// Its resident memory in KiB, as the kernel counts it.
+    pub fn resident_kib(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.child.id().expect("it runs"));
+        let status = std::fs::read_to_string(path).expect("the kernel shows it");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("it has memory");
+        line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
     }
 
     /// Sends SIGTERM.

@@ -12,15 +12,15 @@ use tokio_util::task::TaskTracker;
 use crate::fixture::{GatewayConfigBuilder, GatewayFixture, TestClient};
 
 /// A Jellyfin behind Greenroom, and its administrator as a client of both.
-struct BoundFixture {
-    server: SimulatedServer,
-    stage: GatewayFixture,
-    direct: TestClient,
-    client: TestClient,
+pub(crate) struct BoundFixture {
+    pub(crate) server: SimulatedServer,
+    pub(crate) stage: GatewayFixture,
+    pub(crate) direct: TestClient,
+    pub(crate) client: TestClient,
 }
 
 impl BoundFixture {
-    async fn new(set: impl FnOnce(&mut jellyfin::JellyfinSwitches)) -> Self {
+    pub(crate) async fn new(set: impl FnOnce(&mut jellyfin::JellyfinSwitches)) -> Self {
         let mut options: jellyfin::JellyfinOptions = SimulatorOptions::quick();
         set(&mut options.switches);
         let listen = "127.0.0.1:0".parse().expect("an address");
@@ -34,11 +34,11 @@ impl BoundFixture {
         Self { server, stage, direct, client }
     }
 
-    fn first(&self, kind: MediaKind) -> String {
+    pub(crate) fn first(&self, kind: MediaKind) -> String {
         item_id(self.server.state().view().list(kind, SortKey::Title)[0])
     }
 
-    async fn down(self) {
+    pub(crate) async fn down(self) {
         self.stage.stop().await;
         self.server.stop().await;
     }
@@ -105,6 +105,29 @@ async fn next_up_of_now_is_a_hit_a_minute_later() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_show_of_the_cutoffs_own_day_is_not_left_out() {
+    for is_moment in [true, false] {
+        let house = BoundFixture::new(|switches| switches.cutoff_is_moment = is_moment).await;
+        let episode = house.first(MediaKind::Episode);
+        let series = house.direct.get(&format!("/Items/{episode}")).await.json()["SeriesId"].clone();
+        let unplayed = format!("/UserPlayedItems/{}", series.as_str().expect("an id"));
+        assert_eq!(house.direct.send(Method::DELETE, &unplayed, "").await.status, 200);
+        let played = format!("/UserPlayedItems/{episode}?datePlayed=2099-01-10T12:00:00Z");
+        assert_eq!(house.client.send(Method::POST, &played, "").await.status, 200);
+        let next_up = |cutoff: &str| format!("/Shows/NextUp?limit=20&nextUpDateCutoff={cutoff}");
+        let morning = next_up("2099-01-10T08:00:00.000Z");
+        let (direct, got) = (house.direct.get(&morning).await.json(), house.client.get(&morning).await);
+        assert!(!got.was_hit());
+        assert_eq!(got.json()["Items"], direct["Items"]);
+        assert_eq!(got.json()["Items"].as_array().expect("a list").len(), usize::from(is_moment));
+        // Another moment of the day shares the answer.
+        let later = house.client.get(&next_up("2099-01-10T08:01:00.000Z")).await;
+        assert!(later.was_hit() && later.body == got.body, "{}", later.header("cache-status"));
+        house.down().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn segments_are_asked_for_again_when_their_task_was_started() {
     let house = BoundFixture::new(|_| ()).await;
     let path = format!("/MediaSegments/{}", house.first(MediaKind::Film));
@@ -128,6 +151,9 @@ async fn a_profile_that_was_named_is_named_in_the_answer() {
         ("application/json; profile=\"CamelCase\"", "CamelCase"),
         ("application/json,application/json; profile=\"CamelCase\",application/json; profile=\"PascalCase\"", ""),
         ("application/json;profile=PascalCase;q=0.9, */*;q=0.1", "PascalCase"),
+        ("application/json; profile=\"Snake\", application/json; profile=\"CamelCase\"", "CamelCase"),
+        ("application/json; profile=\"Snake\"", ""),
+        ("application/json; charset=utf-8, application/json; profile=\"CamelCase\"", "CamelCase"),
     ] {
         let direct = house.direct.with("accept", accept).get("/UserViews").await;
         for _ in 0..2 {

@@ -9,7 +9,9 @@ use crate::fixture::{GatewayConfigBuilder, GatewayFixture, TestClient};
 const SECTIONS: &str = "/library/sections";
 
 /// A server that answers well once and then with `worse`, and a gateway where nothing stays fresh.
-async fn play(worse: fn() -> ScriptedReply) -> (ScriptedServer, GatewayFixture, TestClient) {
+async fn play(
+    worse: impl Fn() -> ScriptedReply + Send + Sync + 'static,
+) -> (ScriptedServer, GatewayFixture, TestClient) {
     let tasks = TaskTracker::new();
     let server = ScriptedServer::start(&tasks, move |request| match request.before {
         0 => ScriptedReply::Bytes(container(1)),
@@ -75,6 +77,76 @@ async fn a_startup_response_does_not_replace_a_good_one() {
         ScriptedReply::Bytes(answer("200 OK", "application/json", body))
     })
     .await;
+}
+
+/// Whole responses that are no answer to a read, and the reason why they do not count.
+const NO_ANSWERS: [(&str, &str); 9] = [
+    ("302 Found\r\nLocation: /login\r\nContent-Length: 0\r\n\r\n", "redirected"),
+    ("307 Temporary Redirect\r\nLocation: https://login.example/\r\nContent-Length: 4\r\n\r\n<br>", "redirected"),
+    ("303 See Other\r\nLocation: /login\r\nContent-Length: 0\r\n\r\n", "redirected"),
+    ("204 No Content\r\n\r\n", "unrequested"),
+    ("205 Reset Content\r\nContent-Length: 0\r\n\r\n", "unrequested"),
+    (
+        "206 Partial Content\r\nContent-Type: application/json\r\nContent-Range: bytes 0-1/90\r\n\
+         Content-Length: 2\r\n\r\n{}",
+        "unrequested",
+    ),
+    ("304 Not Modified\r\nETag: \"x\"\r\n\r\n", "unrequested"),
+    (
+        "200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\x1fxyz",
+        "unrequested",
+    ),
+    ("202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}", "unrequested"),
+];
+
+fn no_answer(head: &str) -> ScriptedReply {
+    ScriptedReply::Bytes(format!("HTTP/1.1 {head}").into_bytes())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_redirect_never_replaces_a_good_answer() {
+    for (head, reason) in NO_ANSWERS {
+        let (server, stage, client) = play(move || no_answer(head)).await;
+        let good = client.get(SECTIONS).await;
+        for _ in 0..3 {
+            let again = client.get(SECTIONS).await;
+            assert_eq!((again.status.as_u16(), &again.body), (200, &good.body), "{head}");
+            let said = again.header("cache-status");
+            assert!(said.contains("; hit; "), "{head}: {said}");
+            assert!(said.contains(&format!("detail=stale-on-error-{reason}")), "{head}: {said}");
+            assert_eq!((again.header("location"), again.header("content-encoding")), ("", ""), "{head}");
+        }
+        assert_eq!(server.count("GET", SECTIONS), 4, "{head}: the server was asked each time");
+        server.stop();
+        stage.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_redirect_never_replaces_a_good_picture() {
+    const PICTURE: &str = "/library/metadata/1/thumb/2";
+    for (head, reason) in NO_ANSWERS {
+        let server = ScriptedServer::start(&TaskTracker::new(), move |request| match request.before {
+            0 => ScriptedReply::Bytes(answer("200 OK", "image/gif", "GIF89a;")),
+            _ => no_answer(head),
+        })
+        .await;
+        let at_once = "[server.lifetimes.images]\nfresh_s = 0\nstale_s = 0\n";
+        let url = format!("http://{}", server.address);
+        let stage = GatewayConfigBuilder::new().server("home", "plex", &url, at_once).start().await;
+        let client = stage.client().with("x-plex-token", "token");
+        let good = client.get(PICTURE).await;
+        assert_eq!(good.status, 200);
+        let again = client.get(PICTURE).await;
+        assert_eq!((again.status.as_u16(), &again.body), (200, &good.body), "{head}");
+        let said = again.header("cache-status");
+        assert!(said.contains(&format!("stale-on-error-{reason}")), "{head}: {said}");
+        let status: u16 = head[..3].parse().expect("a status");
+        let stranger = stage.client().with("x-plex-token", "another").get(PICTURE).await;
+        assert_eq!(stranger.status, status, "{head}: a token without a grant gets what the server says");
+        server.stop();
+        stage.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

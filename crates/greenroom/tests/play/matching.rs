@@ -205,6 +205,29 @@ async fn a_pin_outlives_the_process_and_is_written_out_and_taken_back() {
     shelf.stage.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn match_says_that_there_is_no_music_library() {
+    // The token's user sees films only.
+    let house = LibraryFixture::with_films_only_user(music(10)).await;
+    let kim = house.server.tokens().kim().to_owned();
+    let house = house.restart_without_data_as(&kim).await;
+    let libraries = &house.stage.process.libraries;
+    crate::fixture::waiting::until(|| libraries.is_listed("home")).await;
+    assert!(libraries.all().iter().all(|library| library.contents() == LibraryContents::Films));
+    let wanted = json!({"server": "home", "tracks": [{"title": "Creep", "artist": "Radiohead"}]});
+    let told = ask(&house.stage.control(), TRACKS, &wanted).await;
+    assert_eq!(code(&told), (404, "no-music-library".to_owned()), "{}", told.text());
+    let pin = json!({"track": {"title": "Creep", "artist": "Radiohead"}, "key": "1"}).to_string();
+    let pinned = house.stage.control().send(Method::PUT, PINS, &pin).await;
+    assert_eq!(code(&pinned), (404, "no-music-library".to_owned()), "{}", pinned.text());
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_greenroom"));
+    command.args(["match", "Radiohead - Creep", "--control"]).arg(house.stage.process.control.to_string());
+    let said = command.arg("--data-dir").arg(house.data()).env_clear().output().await.expect("it runs");
+    let text = String::from_utf8(said.stderr).expect("it prints text");
+    assert!(!said.status.success() && text.contains("No music library"), "{text}");
+    house.end().await;
+}
+
 async fn only_music_is_indexed(house: LibraryFixture) {
     house.current().await;
     let control = house.stage.control();

@@ -107,7 +107,9 @@ async fn the_report_states_savings_by_class_and_app() {
 async fn a_crowd_would_have_joined_and_each_of_it_still_asks_for_itself() {
     let go = Arc::new(Notify::new());
     let held = Arc::clone(&go);
-    let (server, stage, client) = play(move |_| ScriptedReply::Held(Arc::clone(&held), container(1)), "").await;
+    // All five have room, so that each asks at once.
+    let more = "upstream_concurrency = 16";
+    let (server, stage, client) = play(move |_| ScriptedReply::Held(Arc::clone(&held), container(1)), more).await;
     let tasks = TaskTracker::new();
     let crowd: Vec<_> = (0..5)
         .map(|_| {

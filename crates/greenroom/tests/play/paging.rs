@@ -86,7 +86,8 @@ async fn play(switches: PlexSwitches) -> (SimulatedServer, GatewayFixture, TestC
     let options = PlexOptions { switches, ..PlexOptions::quick() };
     let (address, tasks) = ("127.0.0.1:0".parse().expect("an address"), TaskTracker::new());
     let server = Plex::new(options).start(address, &tasks).await.expect("it starts");
-    let stage = GatewayConfigBuilder::new().server("home", "plex", &server.url(), "").start().await;
+    let token = format!("token = \"{}\"\n", server.tokens().owner_a());
+    let stage = GatewayConfigBuilder::new().server("home", "plex", &server.url(), &token).start().await;
     let client = stage.client().with("x-plex-token", server.tokens().owner_a()).with("accept", "application/json");
     (server, stage, client)
 }
@@ -152,4 +153,20 @@ async fn two_forms_at_once_get_no_page_of_each_other() {
         stage.stop().await;
         server.stop().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_the_server_does_not_page_reaches_client_and_dashboard_and_is_counted_by_its_reason() {
+    let switches = PlexSwitches { ignores_paging_in_query: true, ..PlexSwitches::default() };
+    let (server, stage, client) = play(switches).await;
+    let whole = client.get(&format!("{LIST}&X-Plex-Container-Start=0&X-Plex-Container-Size={SIZE}")).await;
+    assert_eq!(whole.header("cache-status"), "Greenroom; fwd=bypass; detail=other-page");
+    assert_eq!(whole.json()["MediaContainer"]["Metadata"].as_array().map(Vec::len), Some(FILMS));
+
+    let recent = stage.control().get("/api/plex/media/recent").await;
+    assert_eq!(recent.status, 200, "{}", recent.text());
+    assert_eq!(recent.json()["unavailable"], serde_json::json!([]), "{}", recent.text());
+    assert!(recent.json()["media"].as_array().is_some_and(|media| !media.is_empty()), "{}", recent.text());
+    stage.stop().await;
+    server.stop().await;
 }

@@ -9,6 +9,7 @@ use greenroom_origin::scheduler::priority::Priority;
 use greenroom_origin::scheduler::slots::PriorityCounters;
 use greenroom_simulator::catalogue::CatalogueSize;
 use greenroom_simulator::faults::Fault;
+use greenroom_simulator::jellyfin::Jellyfin;
 use greenroom_simulator::latency::LatencyProfile;
 use greenroom_simulator::options::SimulatorOptions;
 use greenroom_simulator::plex::Plex;
@@ -18,7 +19,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
-use crate::fixture::scripted::{ScriptedReply, ScriptedServer, container};
+use crate::fixture::scripted::{ScriptedReply, ScriptedServer, answer, container};
 use crate::fixture::waiting::{until, with_deadline};
 use crate::fixture::{GatewayConfigBuilder, GatewayFixture, TestClient, TestResponse};
 
@@ -35,6 +36,9 @@ async fn plex(options: SimulatorOptions<greenroom_simulator::plex::PlexSwitches>
     (server, stage)
 }
 
+/// Read that is answered at once: it proves the token of the tests.
+const PROOF: &str = "/library/sections";
+
 /// A server that answers each read only on command, one at a time, and every write at once.
 struct BlockingServer {
     server: ScriptedServer,
@@ -48,12 +52,14 @@ impl BlockingServer {
         let (tasks, go) = (TaskTracker::new(), Arc::new(Notify::new()));
         let held = Arc::clone(&go);
         let server = ScriptedServer::start(&tasks, move |request| match request.method.as_str() {
-            "GET" => ScriptedReply::Held(Arc::clone(&held), container(request.before)),
+            "GET" if request.target != PROOF => ScriptedReply::Held(Arc::clone(&held), container(request.before)),
+            "GET" => ScriptedReply::Bytes(container(0)),
             _ => ScriptedReply::Bytes(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".to_vec()),
         })
         .await;
         let url = format!("http://{}", server.address);
         let stage = GatewayConfigBuilder::new().server("home", "plex", &url, more).start().await;
+        assert_eq!(app_called(&stage, "Remote").get(PROOF).await.status, 200);
         Self { server, stage, go, tasks }
     }
 
@@ -66,7 +72,17 @@ impl BlockingServer {
         (0..count).map(|number| self.ask(app, format!("{prefix}{number}"))).collect()
     }
 
-    fn tallies(&self) -> [PriorityCounters; 5] {
+    /// The same with tokens that are made up.
+    fn strangers(&self, prefix: &str, count: usize) -> Vec<JoinHandle<TestResponse>> {
+        let ask = |number: usize| {
+            let client = app_called(&self.stage, "Kodi").with("x-plex-token", &format!("made-up-{number}"));
+            let target = format!("{prefix}{number}");
+            self.tasks.spawn(async move { client.get(&target).await })
+        };
+        (0..count).map(ask).collect()
+    }
+
+    fn tallies(&self) -> [PriorityCounters; Priority::EVERY.len()] {
         self.stage.process.servers[0].0.origin.queue.snapshot().priorities
     }
 
@@ -276,4 +292,260 @@ async fn a_server_that_hangs_never_has_more_than_twice_the_places_under_way() {
     server.faults().clear();
     stage.stop().await;
     server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn made_up_tokens_wait_behind_everybody() {
+    let held = BlockingServer::play("upstream_concurrency = 4").await;
+    let mut asked = held.strangers("/library/metadata/1", 20);
+    held.until_waiting(18).await;
+    let strangers = held.tallies()[Priority::Stranger as usize];
+    assert_eq!((strangers.in_flight, strangers.waiting), (2, 18), "one of the reads is for others");
+    let targets = ["/library/sections/7/all", "/hubs/sections/7", "/playlists/7/items", "/status/sessions"];
+    asked.extend(targets.map(|target| held.ask("Remote", target.to_owned())));
+    held.until_waiting(21).await;
+    let control = TestClient::new(held.stage.process.control);
+    let metrics = control.get("/metrics").await.text();
+    let line = "greenroom_queue_waiting{server=\"home\",rank=\"stranger\"} 18";
+    assert!(metrics.lines().any(|other| other == line), "{metrics}");
+    // One grant in eight goes to a stranger.
+    let mut turns = 0;
+    while targets.iter().any(|target| held.server.count("GET", target) == 0) {
+        held.turn().await;
+        turns += 1;
+    }
+    assert!(turns <= 4, "{turns}");
+    held.end(asked).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn made_up_tokens_never_fill_the_queue_for_others() {
+    let held = BlockingServer::play("upstream_concurrency = 2\nmax_waiting = 5").await;
+    let mut asked = held.strangers("/library/metadata/1", 6);
+    held.until_waiting(5).await;
+    asked.push(held.ask("Remote", "/library/sections/7/all".to_owned()));
+    until(|| held.tallies()[Priority::Stranger as usize].refused == 1).await;
+    let answers = held.end(asked).await;
+    assert_eq!(answers.iter().filter(|answer| answer.status == 503).count(), 1);
+    assert_eq!(answers[6].status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_never_cached_waits_like_a_read_and_a_range_changes_nothing() {
+    let held = BlockingServer::play("upstream_concurrency = 4").await;
+    let mut asked = Vec::new();
+    for target in ["/nonsense", "/playQueues/1", "/library/sections/1/all?password=abc", "/myplex/account"] {
+        asked.push(held.ask("Remote", target.to_owned()));
+    }
+    held.until_waiting(2).await;
+    let ranged = app_called(&held.stage, "Remote").with("range", "bytes=0-99");
+    let ranged = ["/nonsense?page=2", "/library/metadata/1", "/library/metadata/2"].map(|target| {
+        let client = ranged.clone();
+        held.tasks.spawn(async move { client.get(target).await })
+    });
+    held.until_waiting(4).await;
+    // All reads together may have three places.
+    held.server.until(|server| server.count("GET", "/library/metadata/") == 1).await;
+    asked.extend(ranged);
+    let answers = held.end(asked).await;
+    assert!(answers.iter().all(|answer| answer.status == 200));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_in_is_answered_while_made_up_tokens_wait() {
+    let go = Arc::new(Notify::new());
+    let (held, tasks) = (Arc::clone(&go), TaskTracker::new());
+    let server = ScriptedServer::start(&tasks, move |request| match request.method.as_str() {
+        "GET" if request.target.starts_with("/Items") => {
+            ScriptedReply::Held(Arc::clone(&held), answer("401 No", "text/plain", ""))
+        }
+        _ => ScriptedReply::Bytes(answer("200 OK", "application/json", "{}")),
+    })
+    .await;
+    let url = format!("http://{}", server.address);
+    let stage = GatewayConfigBuilder::new().server("home", "jellyfin", &url, "upstream_concurrency = 4").start().await;
+    let strangers = (0..20).map(|number| {
+        let client = stage.client().with("x-emby-token", &format!("made-up-{number}"));
+        tasks.spawn(async move { client.get(&format!("/Items?limit={number}")).await })
+    });
+    let strangers: Vec<_> = strangers.collect();
+    let queue = Arc::clone(&stage.process.servers[0].0.origin.queue);
+    until(|| queue.snapshot().priorities[Priority::Stranger as usize].waiting == 18).await;
+    let log_in = stage.client().with("content-type", "application/json");
+    let log_in = log_in.send(Method::POST, "/Users/AuthenticateByName", "{\"Username\":\"a\",\"Pw\":\"b\"}");
+    assert_eq!(with_deadline("a log-in waits for no stranger", log_in).await.status, 200);
+    for stranger in strangers {
+        while !stranger.is_finished() {
+            go.notify_waiters();
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(stranger.await.expect("it did not panic").status, 401);
+    }
+    server.stop();
+    stage.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_arrives_slowly_holds_no_permit() {
+    let tasks = TaskTracker::new();
+    let server = ScriptedServer::start(&tasks, |_| ScriptedReply::Bytes(answer("200 OK", "application/json", "{}")));
+    let server = server.await;
+    let url = format!("http://{}", server.address);
+    let stage = GatewayConfigBuilder::new().server("home", "jellyfin", &url, "upstream_concurrency = 2").start().await;
+    let mut half_sent = Vec::new();
+    for _ in 0..8 {
+        let mut raw = stage.raw().await;
+        let head = "POST /Users/AuthenticateByName HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
+        raw.send(&format!("{head}Content-Length: 26\r\n\r\n{{\"Username\"")).await;
+        half_sent.push(raw);
+    }
+    let log_in = stage.client().with("content-type", "application/json");
+    let log_in = log_in.send(Method::POST, "/Users/AuthenticateByName", "{\"Username\":\"a\",\"Pw\":\"b\"}");
+    assert_eq!(with_deadline("a log-in waits for no body of another", log_in).await.status, 200);
+    assert_eq!(server.count("POST", "/Users/AuthenticateByName"), 1, "the others are not sent before they are whole");
+    drop(half_sent);
+    server.stop();
+    stage.stop().await;
+}
+
+/// Method, target and headers of a request.
+type ScriptedRequest = (Method, String, Vec<(&'static str, String)>);
+
+/// Requests of every kind that was once sent past the queue.
+fn past_the_queue(kind: &str, number: usize) -> Vec<ScriptedRequest> {
+    let get = |target: String, headers: Vec<(&'static str, String)>| (Method::GET, target, headers);
+    let made_up = format!("made-up-token-{number}");
+    let range = vec![("range", format!("bytes=0-{number}"))];
+    if kind == "plex" {
+        vec![
+            get(format!("/nonsense/{number}"), vec![]),
+            get(format!("/nonsense/ranged/{number}"), range.clone()),
+            get(format!("/library/sections/1/all?type=1&type={number}"), vec![]),
+            get(format!("/library/sections/1/all?X-Plex-Container-Size={number}"), range),
+            get(format!("/library/metadata/{number}"), vec![("x-plex-token", made_up)]),
+            get(format!("/playQueues/{number}"), vec![]),
+            get(format!("/myplex/{number}"), vec![]),
+        ]
+    } else {
+        vec![
+            get(format!("/Nonsense/{number}"), vec![]),
+            get(format!("/Nonsense/Ranged/{number}"), range.clone()),
+            get(format!("/Items?limit=1&limit={number}"), vec![]),
+            get(format!("/Items?limit={number}"), range),
+            get(format!("/Items?startIndex={number}"), vec![("x-emby-token", made_up)]),
+            (Method::POST, format!("/Items/{number}/PlaybackInfo"), vec![]),
+            get(format!("/System/Ping?x={number}"), vec![]),
+        ]
+    }
+}
+
+/// Sends those requests all at once, and returns the maximum that the server had at a time.
+async fn most_at_once(kind: &str, server: &SimulatedServer, stage: &GatewayFixture) -> u64 {
+    let token = if kind == "plex" { "x-plex-token" } else { "x-emby-token" };
+    let client = stage.client().with(token, server.tokens().owner_a()).with("accept", "application/json");
+    let asked = (0..20).flat_map(|number| past_the_queue(kind, number)).map(|(method, target, headers)| {
+        let client = headers.iter().fold(client.clone(), |client, (name, value)| client.with(name, value));
+        async move { client.send(method, &target, "").await }
+    });
+    server.request_log().reset();
+    let answers = with_deadline("all are answered", join_all(asked)).await;
+    assert!(answers.iter().all(|answer| !answer.status.is_server_error()));
+    assert!(server.request_log().total() >= 120, "nearly all reached the server: {}", server.request_log().total());
+    server.request_log().max_in_flight()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_but_streams_exceeds_the_places() {
+    let latency = LatencyProfile::uniform(Duration::from_millis(10));
+    let (server, stage) = plex(SimulatorOptions { latency, ..SimulatorOptions::quick() }).await;
+    let most = most_at_once("plex", &server, &stage).await;
+    assert!((2..=PLACES).contains(&most), "{most} at once");
+    stage.stop().await;
+    server.stop().await;
+    let (address, tasks) = ("127.0.0.1:0".parse().expect("an address"), TaskTracker::new());
+    let options = SimulatorOptions { latency, ..SimulatorOptions::quick() };
+    let server = Jellyfin::new(options).start(address, &tasks).await.expect("it starts");
+    let stage = GatewayConfigBuilder::new().server("home", "jellyfin", &server.url(), "").start().await;
+    let most = most_at_once("jellyfin", &server, &stage).await;
+    assert!((2..=PLACES).contains(&most), "{most} at once");
+    stage.stop().await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_have_a_bound_of_their_own() {
+    let (tasks, go) = (TaskTracker::new(), Arc::new(Notify::new()));
+    let held = Arc::clone(&go);
+    let server = ScriptedServer::start(&tasks, move |request| {
+        if request.target.starts_with("/library/parts") {
+            ScriptedReply::Held(Arc::clone(&held), answer("200 OK", "video/mp4", "film"))
+        } else {
+            ScriptedReply::Bytes(container(1))
+        }
+    })
+    .await;
+    let url = format!("http://{}", server.address);
+    let bounds = "max_streams = 3\nmax_streams_unproven = 2\nupstream_concurrency = 2";
+    let stage = GatewayConfigBuilder::new().server("home", "plex", &url, bounds).start().await;
+    let limits = &stage.process.servers[0].0.limits;
+    let client = app_called(&stage, "Remote");
+    assert_eq!(client.get("/library/sections").await.status, 200);
+    let play = |client: &TestClient, number: usize| {
+        let client = client.clone();
+        tasks.spawn(async move { client.get(&format!("/library/parts/{number}/1/film.mp4")).await })
+    };
+    let stranger = client.with("x-plex-token", "made-up");
+    let mut played = vec![play(&stranger, 1), play(&stranger, 2)];
+    until(|| limits.unproven_streams.in_use() == 2).await;
+    assert_eq!(stranger.get("/library/parts/3/1/film.mp4").await.status, 503);
+    played.push(play(&client, 4));
+    until(|| limits.streams.in_use() == 3).await;
+    let refused = client.get("/library/parts/5/1/film.mp4").await;
+    assert_eq!((refused.status.as_u16(), refused.header("retry-after").is_empty()), (503, false));
+    assert_eq!(client.get("/library/metadata/1").await.status, 200, "reads go on");
+    let metrics = TestClient::new(stage.process.control).get("/metrics").await.text();
+    for limit in ["streams", "streams-unproven"] {
+        let line = format!("greenroom_client_limits_reached_total{{server=\"home\",limit=\"{limit}\"}} 1");
+        assert!(metrics.lines().any(|other| other == line), "{metrics}");
+    }
+    for played in played {
+        while !played.is_finished() {
+            go.notify_waiters();
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(played.await.expect("it did not panic").status, 200);
+    }
+    until(|| limits.streams.in_use() + limits.unproven_streams.in_use() == 0).await;
+    server.stop();
+    stage.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_answer_of_an_unknown_path_becomes_a_stream_and_a_short_one_holds_its_permit() {
+    let tasks = TaskTracker::new();
+    let server = ScriptedServer::start(&tasks, |request| {
+        let length = if request.target == "/nonsense/long" { 1_u64 << 30 } else { 50_000 };
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\n\r\n");
+        match request.target.as_str() {
+            "/nonsense/short" => ScriptedReply::Bytes(format!("{head}half").into_bytes()),
+            "/nonsense/long" => ScriptedReply::Flood(head.into_bytes(), length),
+            _ => ScriptedReply::Bytes(container(1)),
+        }
+    })
+    .await;
+    let url = format!("http://{}", server.address);
+    let stage = GatewayConfigBuilder::new().server("home", "plex", &url, "").start().await;
+    let gateway = &stage.process.servers[0].0;
+    let busy = || gateway.origin.queue.snapshot().priorities.iter().map(|tally| tally.in_flight).sum::<usize>();
+    assert_eq!(app_called(&stage, "Remote").get("/library/sections").await.status, 200);
+    for (target, permits, streams) in [("/nonsense/short", 1, 0), ("/nonsense/long", 0, 1)] {
+        let mut raw = stage.raw().await;
+        raw.send(format!("GET {target} HTTP/1.1\r\nHost: x\r\nX-Plex-Token: token\r\n\r\n")).await;
+        assert!(raw.some(1).await > 0, "it begins");
+        until(|| (busy(), gateway.limits.streams.in_use()) == (permits, streams)).await;
+        drop(raw);
+        until(|| (busy(), gateway.limits.streams.in_use()) == (0, 0)).await;
+    }
+    server.stop();
+    stage.stop().await;
 }

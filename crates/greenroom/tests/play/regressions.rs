@@ -75,6 +75,74 @@ async fn being_refused_what_was_never_allowed_costs_nothing_of_what_is() {
     end(server, stage).await;
 }
 
+/// Hits of nine rounds of reads. In each round the client is also denied what only the owner may see.
+async fn hits_of_nine_rounds(client: &TestClient, targets: &[&str], owners: &[(&str, u16)]) -> usize {
+    let mut hits = 0;
+    for round in 0..10 {
+        for (target, status) in owners {
+            assert_eq!(client.get(target).await.status, *status, "{target}");
+        }
+        for target in targets {
+            let answer = client.get(target).await;
+            assert_eq!(answer.status, 200, "{target}");
+            hits += usize::from(round > 0 && answer.was_hit());
+        }
+    }
+    hits
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_403_of_the_settings_leaves_a_shared_user_what_he_has() {
+    let targets = [
+        "/",
+        "/servers",
+        "/updater/status",
+        "/system/agents",
+        "/library/sections",
+        "/library/sections/1/all",
+        "/library/recentlyAdded",
+        "/playlists",
+    ];
+    let (server, stage) = plex("").await;
+    let owner = plex_client(&stage, server.tokens().owner_a());
+    let sam = plex_client(&stage, server.tokens().sam());
+    assert_eq!(hits_of_nine_rounds(&owner, &targets, &[("/:/prefs", 200), ("/devices", 200)]).await, 72);
+    assert_eq!(hits_of_nine_rounds(&sam, &targets, &[("/:/prefs", 403), ("/devices", 403)]).await, 72);
+    end(server, stage).await;
+
+    let targets = ["/UserViews", "/Items?recursive=true&limit=5", "/System/Info/Public", "/Genres"];
+    let (server, stage) = jellyfin("").await;
+    let owner = jellyfin_client(&stage, server.tokens().owner_a());
+    let sam = jellyfin_client(&stage, server.tokens().sam());
+    let owners = |status| [("/Library/VirtualFolders", status), ("/Library/MediaFolders", status)];
+    assert_eq!(hits_of_nine_rounds(&owner, &targets, &owners(200)).await, 36);
+    assert_eq!(hits_of_nine_rounds(&sam, &targets, &owners(403)).await, 36);
+    end(server, stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_pages_of_a_path_are_one_right() {
+    let tasks = TaskTracker::new();
+    let server = ScriptedServer::start(&tasks, |request| {
+        let is_denied = request.target.contains("Start=50") || request.target.starts_with("/:/prefs");
+        ScriptedReply::Bytes(if is_denied { answer("403 Forbidden", "text/html", "no") } else { container(1) })
+    })
+    .await;
+    let url = format!("http://{}", server.address);
+    let stage = GatewayConfigBuilder::new().server("home", "plex", &url, "").start().await;
+    let client = plex_client(&stage, "token");
+    let page = |start: u64| format!("/library/sections/1/all?X-Plex-Container-Start={start}&X-Plex-Container-Size=50");
+    for target in ["/library/sections", "/", &page(0)] {
+        assert_eq!(client.get(target).await.status, 200);
+    }
+    assert_eq!(client.get("/:/prefs").await.status, 403);
+    assert!(client.get("/library/sections").await.was_hit() && client.get("/").await.was_hit());
+    assert_eq!(client.get(&page(50)).await.status, 403, "of a path that was allowed");
+    assert!(!client.get("/library/sections").await.was_hit());
+    server.stop();
+    stage.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_right_that_ends_takes_along_what_was_kept_by_it() {
     let tasks = TaskTracker::new();
@@ -201,8 +269,19 @@ async fn the_address_in_a_jellyfin_response_is_the_one_the_client_used() {
     end(server, stage).await;
 }
 
-const FAULTS: [Fault; 5] =
-    [Fault::StartPage503, Fault::Truncated, Fault::HtmlInsteadOfJson, Fault::EmptyWhileStarting, Fault::Down];
+const FAULTS: [Fault; 11] = [
+    Fault::Status(302),
+    Fault::Status(307),
+    Fault::Status(204),
+    Fault::Status(205),
+    Fault::Status(304),
+    Fault::Gzip,
+    Fault::StartPage503,
+    Fault::Truncated,
+    Fault::HtmlInsteadOfJson,
+    Fault::EmptyWhileStarting,
+    Fault::Down,
+];
 
 const AT_ONCE: &str = "[server.lifetimes.lists]\nfresh_s = 0\nstale_s = 0\n";
 

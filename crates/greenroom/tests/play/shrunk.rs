@@ -103,6 +103,51 @@ async fn a_library_that_comes_back_empty_or_half_is_not_believed_until_it_is_who
     library.end(stage).await;
 }
 
+/// The list as the server is asked for it once more.
+async fn asked_again(library: &FilmLibrary, stage: &GatewayFixture, client: &TestClient) -> TestResponse {
+    let before = library.server.count("GET", ALL);
+    asked_until(stage, client, "a question to the server", |_| library.server.count("GET", ALL) > before).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_library_that_shrinks_in_steps_is_doubted_as_one_that_falls_at_once() {
+    for falling in [&[150, 80, 40, 1][..], &[199, 160, 101, 100, 99], &[1, 0]] {
+        let (library, stage, client) = FilmLibrary::start(200).await;
+        assert_eq!(films(&client.get(ALL).await), 200);
+        library.has(usize::MAX);
+        assert_eq!(films(&client.get(ALL).await), 200);
+        let mut shown = 200;
+        for step in falling {
+            library.has(*step);
+            let said = asked_again(&library, &stage, &client).await;
+            let is_doubted = said.header("cache-status").contains("stale-on-error-doubted");
+            assert_eq!(is_doubted, *step <= 100, "{step} of {falling:?}: {}", said.header("cache-status"));
+            if !is_doubted {
+                shown = *step as u64;
+            }
+            assert_eq!(films(&said), shown, "{step} of {falling:?}");
+        }
+        library.has(140);
+        assert_eq!(films(&asked_again(&library, &stage, &client).await), 140, "more than half of 200");
+        library.end(stage).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn half_is_doubted() {
+    let (library, stage, client) = FilmLibrary::start(1000).await;
+    assert_eq!(films(&client.get(ALL).await), 1000);
+    library.has(usize::MAX);
+    assert_eq!(films(&client.get(ALL).await), 1000);
+    library.has(500);
+    let half = asked_again(&library, &stage, &client).await;
+    assert_eq!(films(&half), 1000);
+    assert!(half.header("cache-status").contains("stale-on-error-doubted"), "{}", half.header("cache-status"));
+    library.has(501);
+    assert_eq!(films(&asked_again(&library, &stage, &client).await), 501);
+    library.end(stage).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_client_without_an_entry_gets_the_server_response() {
     let (library, stage, client) = FilmLibrary::start(usize::MAX).await;

@@ -1,7 +1,7 @@
 //! Request queue of one media server: limits concurrent requests, and grants permits by priority and fairly by app.
 //!
 //! Modules: [`mod@priority`] (priority of a read), [`slots`] (the rules of who is next, without waiting). This module
-//! only waits: a request without a permit sleeps until it alone is woken with one. Streams and sockets need no permit.
+//! only waits: a request without a permit sleeps until it alone is woken with one. Media and sockets need no permit.
 
 pub mod priority;
 pub mod slots;
@@ -20,40 +20,60 @@ use tokio::sync::oneshot;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::client_apps::ClientApp;
-use priority::{Priority, PriorityInput, priority};
-use slots::{Admission, CancelReason, HeldSlot, PriorityCounters, SlotLimits, SlotRequest, Slots, WaiterId};
+use crate::client_pattern::AccessPattern;
+use priority::{Priority, PriorityInput, priority, priority_of_pattern};
+use slots::{Admission, CancelReason, HeldSlot, PriorityCounters, SlotKind, SlotLimits, SlotRequest, Slots, WaiterId};
 
 /// A request for a permit.
 #[derive(Debug, Clone)]
 pub struct QueueRequest {
     priority: Priority,
-    class: Option<Class>,
+    kind: SlotKind,
     app: Option<Arc<ClientApp>>,
 }
 
 impl QueueRequest {
     /// A write of an app.
     pub fn write(app: &Arc<ClientApp>) -> Self {
-        Self { priority: Priority::Write, class: None, app: Some(Arc::clone(app)) }
+        Self { priority: Priority::Write, kind: SlotKind::Write, app: Some(Arc::clone(app)) }
     }
 
     /// A read that an app waits for. Updates the app's read pattern.
     pub fn read(app: &Arc<ClientApp>, class: Class, key: &str, now_ms: u64) -> Self {
-        let waiting = app.waiting.load(Ordering::Relaxed);
-        let pattern = app.recent_reads.lock().record(xxh3_64(key.as_bytes()), waiting, now_ms);
+        let pattern = record_access(app, key, now_ms);
         let priority = priority(PriorityInput { is_own: false, class, pattern });
-        Self { priority, class: Some(class), app: Some(Arc::clone(app)) }
+        Self { priority, kind: SlotKind::Read(class), app: Some(Arc::clone(app)) }
+    }
+
+    /// A request of an app whose response is never cached. Updates the app's read pattern.
+    pub fn uncached(app: &Arc<ClientApp>, target: &str, now_ms: u64) -> Self {
+        let priority = priority_of_pattern(record_access(app, target, now_ms));
+        Self { priority, kind: SlotKind::Uncached, app: Some(Arc::clone(app)) }
+    }
+
+    /// The same request with a token that the server has never accepted: less urgent than any other, and none of the
+    /// slots for writes is for it.
+    #[must_use]
+    pub fn of_stranger(self) -> Self {
+        let kind = if self.kind == SlotKind::Write { SlotKind::Uncached } else { self.kind };
+        Self { priority: Priority::Stranger, kind, ..self }
     }
 
     /// An own read, for an app that does not wait for it or for none.
     pub fn background(app: Option<&Arc<ClientApp>>, class: Class) -> Self {
-        Self { priority: Priority::Own, class: Some(class), app: app.cloned() }
+        Self { priority: Priority::Own, kind: SlotKind::Read(class), app: app.cloned() }
     }
 
     fn slot_request(&self) -> SlotRequest {
         let app = self.app.as_ref().map_or(0, |app| app.number);
-        SlotRequest { priority: self.priority, class: self.class, app }
+        SlotRequest { priority: self.priority, kind: self.kind, app }
     }
+}
+
+/// Updates the pattern of what this app requests.
+fn record_access(app: &ClientApp, key: &str, now_ms: u64) -> AccessPattern {
+    let waiting = app.waiting.load(Ordering::Relaxed);
+    app.recent_reads.lock().record(xxh3_64(key.as_bytes()), waiting, now_ms)
 }
 
 /// Reason why there is no permit.
@@ -177,17 +197,21 @@ impl RequestQueue {
         Ok(EnterResult::Waits(Waiter::new(self, waiter_id, request, now_ms), receiver))
     }
 
-    /// Frees a slot, and wakes the waiter that gets it.
+    /// Frees a slot, and wakes the waiters for which there is room then.
     fn release(self: &Arc<Self>, slot: HeldSlot) {
         let now_ms = self.measured_ms();
         let mut state = self.state.lock();
-        let Some((waiter_id, slot)) = state.slots.release(slot, now_ms) else { return };
-        let receiver = state.wakers.remove(&waiter_id);
-        drop(state);
-        let permit = QueuePermit::new(self, slot);
-        if let Some(receiver) = receiver {
-            // If the waiter is gone by now, the permit comes back in the error, and its drop frees the slot again.
-            let _ = receiver.send(Ok(permit));
+        let mut granted = state.slots.release(slot, now_ms);
+        while let Some((waiter_id, slot)) = granted {
+            let receiver = state.wakers.remove(&waiter_id);
+            drop(state);
+            let permit = QueuePermit::new(self, slot);
+            if let Some(receiver) = receiver {
+                // If the waiter is gone by now, the permit comes back in the error, and its drop frees the slot again.
+                let _ = receiver.send(Ok(permit));
+            }
+            state = self.state.lock();
+            granted = state.slots.grant_next(now_ms);
         }
     }
 }

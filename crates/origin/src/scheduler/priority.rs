@@ -17,11 +17,13 @@ pub enum Priority {
     Bulk,
     /// Own requests: refreshes, warming, polls. No client waits.
     Own,
+    /// A request with a token that the server has never accepted, which anybody can make up.
+    Stranger,
 }
 
 impl Priority {
     /// Every priority, most urgent first.
-    pub const EVERY: [Self; 5] = [Self::Write, Self::Interactive, Self::Widget, Self::Bulk, Self::Own];
+    pub const EVERY: [Self; 6] = [Self::Write, Self::Interactive, Self::Widget, Self::Bulk, Self::Own, Self::Stranger];
 
     /// Its name in API and metrics.
     pub fn name(self) -> &'static str {
@@ -31,6 +33,7 @@ impl Priority {
             Self::Widget => "widget",
             Self::Bulk => "bulk",
             Self::Own => "own",
+            Self::Stranger => "stranger",
         }
     }
 }
@@ -52,9 +55,16 @@ pub fn priority(input: PriorityInput) -> Priority {
     match input {
         PriorityInput { is_own: true, .. } => Priority::Own,
         PriorityInput { class, .. } if is_live(class) => Priority::Widget,
-        PriorityInput { pattern: AccessPattern::Polls, .. } => Priority::Widget,
-        PriorityInput { pattern: AccessPattern::Floods, .. } => Priority::Bulk,
-        PriorityInput { pattern: AccessPattern::Browses, .. } => Priority::Interactive,
+        PriorityInput { pattern, .. } => priority_of_pattern(pattern),
+    }
+}
+
+/// The priority of a request that passes through uncached, and of a read of an ordinary request type.
+pub fn priority_of_pattern(pattern: AccessPattern) -> Priority {
+    match pattern {
+        AccessPattern::Polls => Priority::Widget,
+        AccessPattern::Floods => Priority::Bulk,
+        AccessPattern::Browses => Priority::Interactive,
     }
 }
 

@@ -3,7 +3,8 @@
 //! The rules, in order:
 //!
 //! 1. The number of slots is limited. All reads together leave a quarter of them (at least one) to writes; one request
-//!    type, and all writes together, hold at most half. So no single request type that hangs stops the others.
+//!    type, all writes together, and all uncached requests together hold at most half. So no single request type that
+//!    hangs stops the others. Strangers leave one of the slots for reads to everyone else.
 //! 2. Of the eligible waiters, the most urgent priority is next; within a priority the app whose last grant is longest
 //!    ago; within an app the oldest request.
 //! 3. One grant in [`SHARE`] goes to the priority that has gone longest without one, so none starves.
@@ -27,8 +28,10 @@ pub struct SlotLimits {
     pub slots: usize,
     /// Of them, reads.
     pub reads: usize,
-    /// Of them, reads of one request type; and writes.
-    pub per_class: usize,
+    /// Of them, requests of one [`SlotKind`].
+    pub per_kind: usize,
+    /// Of them, requests of strangers.
+    pub strangers: usize,
     /// Max waiting requests.
     pub max_waiting: usize,
 }
@@ -38,7 +41,38 @@ impl SlotLimits {
     pub fn new(slots: usize, max_waiting: usize) -> Self {
         let slots = slots.max(2);
         let write_slots = (slots / WRITE_SLOT_DIVISOR).max(1);
-        Self { slots, reads: slots - write_slots, per_class: slots / 2, max_waiting }
+        let reads = slots - write_slots;
+        Self { slots, reads, per_kind: slots / 2, strangers: (reads - 1).max(1), max_waiting }
+    }
+}
+
+/// Kind of a request, for the limits of rule 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SlotKind {
+    /// A read of this request type.
+    Read(Class),
+    /// A request whose response is never cached: an unknown path, a log-in, a playback decision.
+    Uncached,
+    /// A write.
+    Write,
+}
+
+impl SlotKind {
+    /// Number of kinds.
+    const COUNT: usize = Class::EVERY.len() + 2;
+
+    /// Its position in an array of [`Self::COUNT`].
+    fn index(self) -> usize {
+        match self {
+            Self::Read(class) => class as usize,
+            Self::Uncached => Class::EVERY.len(),
+            Self::Write => Class::EVERY.len() + 1,
+        }
+    }
+
+    /// Whether it leaves the slots for writes alone.
+    fn is_read(self) -> bool {
+        self != Self::Write
     }
 }
 
@@ -47,8 +81,8 @@ impl SlotLimits {
 pub struct SlotRequest {
     /// Its priority.
     pub priority: Priority,
-    /// Request type of a read; `None` for a write.
-    pub class: Option<Class>,
+    /// Its kind.
+    pub kind: SlotKind,
     /// Number of its app.
     pub app: usize,
 }
@@ -66,7 +100,7 @@ pub struct WaiterId {
 #[must_use = "a slot that is not released is lost"]
 pub struct HeldSlot {
     priority: Priority,
-    class: Option<Class>,
+    kind: SlotKind,
 }
 
 /// Result of a request for a slot.
@@ -117,8 +151,7 @@ pub struct Slots {
     limits: SlotLimits,
     held: usize,
     held_reads: usize,
-    /// By request type; the last is for writes.
-    held_by_class: [usize; Class::EVERY.len() + 1],
+    held_by_kind: [usize; SlotKind::COUNT],
     /// By priority and app. An empty queue stays for the time of its last grant: the number of apps is limited.
     queues: BTreeMap<(Priority, usize), AppQueue>,
     waiting: usize,
@@ -140,7 +173,7 @@ struct AppQueue {
 
 #[derive(Debug, Clone, Copy)]
 struct WaitingRequest {
-    class: Option<Class>,
+    kind: SlotKind,
     since_ms: u64,
 }
 
@@ -151,7 +184,7 @@ impl Slots {
             limits,
             held: 0,
             held_reads: 0,
-            held_by_class: [0; Class::EVERY.len() + 1],
+            held_by_kind: [0; SlotKind::COUNT],
             queues: BTreeMap::new(),
             waiting: 0,
             waiter_ids: 0,
@@ -164,7 +197,7 @@ impl Slots {
 
     /// Requests a slot. If one is free for it, no waiter could use it, or that waiter would have it already.
     pub fn request(&mut self, request: SlotRequest, now_ms: u64) -> Admission {
-        if self.has_room_for(request.class) {
+        if self.has_room_for(request.priority, request.kind) {
             return Admission::Granted(self.occupy(request));
         }
         let mut displaced = None;
@@ -180,7 +213,7 @@ impl Slots {
         self.waiter_ids += 1;
         let waiter_id = WaiterId { number: self.waiter_ids, priority: request.priority, app: request.app };
         let queue = self.queues.entry((request.priority, request.app)).or_default();
-        queue.waiting.insert(waiter_id.number, WaitingRequest { class: request.class, since_ms: now_ms });
+        queue.waiting.insert(waiter_id.number, WaitingRequest { kind: request.kind, since_ms: now_ms });
         self.waiting += 1;
         self.counters[request.priority as usize].waiting += 1;
         Admission::Waits { waiter_id, displaced }
@@ -192,7 +225,7 @@ impl Slots {
         let is_spare = self.waiting == 0
             && self.held + 1 < self.limits.slots
             && self.held_reads + 1 < self.limits.reads
-            && self.held_by_class[index(request.class)] + 1 < self.limits.per_class;
+            && self.held_by_kind[request.kind.index()] + 1 < self.limits.per_kind;
         is_spare.then(|| self.occupy(request))
     }
 
@@ -204,18 +237,24 @@ impl Slots {
         }
     }
 
-    /// Releases a slot, and grants it to the next waiter.
+    /// Releases a slot, and grants it to the next waiter. The caller then calls [`Self::grant_next`] until there is none:
+    /// a slot may make room both for one more of its kind and for one more stranger.
     #[expect(clippy::needless_pass_by_value, reason = "a slot is released once and consumed by that")]
     pub fn release(&mut self, slot: HeldSlot, now_ms: u64) -> Option<(WaiterId, HeldSlot)> {
-        let HeldSlot { priority, class } = slot;
+        let HeldSlot { priority, kind } = slot;
         self.held -= 1;
-        self.held_reads -= usize::from(class.is_some());
-        self.held_by_class[index(class)] -= 1;
+        self.held_reads -= usize::from(kind.is_read());
+        self.held_by_kind[kind.index()] -= 1;
         self.counters[priority as usize].in_flight -= 1;
-        let (waiter_id, class) = self.next()?;
+        self.grant_next(now_ms)
+    }
+
+    /// Grants a free slot to the next waiter.
+    pub fn grant_next(&mut self, now_ms: u64) -> Option<(WaiterId, HeldSlot)> {
+        let (waiter_id, kind) = self.next()?;
         self.grants_since_share = (self.grants_since_share + 1) % SHARE;
         self.remove(waiter_id, now_ms);
-        let slot = self.occupy(SlotRequest { priority: waiter_id.priority, class, app: waiter_id.app });
+        let slot = self.occupy(SlotRequest { priority: waiter_id.priority, kind, app: waiter_id.app });
         Some((waiter_id, slot))
     }
 
@@ -229,26 +268,28 @@ impl Slots {
         self.counters
     }
 
-    fn has_room_for(&self, class: Option<Class>) -> bool {
+    fn has_room_for(&self, priority: Priority, kind: SlotKind) -> bool {
         self.held < self.limits.slots
-            && (class.is_none() || self.held_reads < self.limits.reads)
-            && self.held_by_class[index(class)] < self.limits.per_class
+            && (!kind.is_read() || self.held_reads < self.limits.reads)
+            && self.held_by_kind[kind.index()] < self.limits.per_kind
+            && (priority != Priority::Stranger
+                || self.counters[Priority::Stranger as usize].in_flight < self.limits.strangers)
     }
 
     fn occupy(&mut self, request: SlotRequest) -> HeldSlot {
-        let SlotRequest { priority, class, app } = request;
+        let SlotRequest { priority, kind, app } = request;
         self.held += 1;
-        self.held_reads += usize::from(class.is_some());
-        self.held_by_class[index(class)] += 1;
+        self.held_reads += usize::from(kind.is_read());
+        self.held_by_kind[kind.index()] += 1;
         self.counters[priority as usize].in_flight += 1;
         self.grants += 1;
         self.last_grants[priority as usize] = self.grants;
         self.queues.entry((priority, app)).or_default().last_grant = self.grants;
-        HeldSlot { priority, class }
+        HeldSlot { priority, kind }
     }
 
     /// The next waiter.
-    fn next(&self) -> Option<(WaiterId, Option<Class>)> {
+    fn next(&self) -> Option<(WaiterId, SlotKind)> {
         let mut ranks = Priority::EVERY;
         if self.grants_since_share + 1 == SHARE {
             ranks.sort_by_key(|priority| self.last_grants[*priority as usize]);
@@ -256,16 +297,16 @@ impl Slots {
         ranks.into_iter().find_map(|priority| self.next_of(priority))
     }
 
-    fn next_of(&self, priority: Priority) -> Option<(WaiterId, Option<Class>)> {
+    fn next_of(&self, priority: Priority) -> Option<(WaiterId, SlotKind)> {
         let queues = self.queues.range((priority, 0)..=(priority, usize::MAX));
         let candidates = queues.filter_map(|((_, app), queue)| {
             let mut waiting = queue.waiting.iter();
-            let (number, first) = waiting.find(|(_, waiting)| self.has_room_for(waiting.class))?;
+            let (number, first) = waiting.find(|(_, waiting)| self.has_room_for(priority, waiting.kind))?;
             let waiter_id = WaiterId { number: *number, priority, app: *app };
-            Some((queue.last_grant, waiter_id, first.class))
+            Some((queue.last_grant, waiter_id, first.kind))
         });
         let next = candidates.min_by_key(|(last_grant, waiter_id, _)| (*last_grant, waiter_id.number));
-        next.map(|(_, waiter_id, class)| (waiter_id, class))
+        next.map(|(_, waiter_id, kind)| (waiter_id, kind))
     }
 
     /// The waiter to refuse so that `request` can wait; `None` if `request` itself is refused.
@@ -295,8 +336,4 @@ impl Slots {
         counters.waited_ms += now_ms.saturating_sub(waiting.since_ms);
         Some(waiting)
     }
-}
-
-fn index(class: Option<Class>) -> usize {
-    class.map_or(Class::EVERY.len(), |class| class as usize)
 }

@@ -18,6 +18,10 @@ pub struct ClientLimits {
     pub connections: ConcurrencyLimiter<IpAddr>,
     /// Notification sockets and event streams, by identity.
     pub sockets: ConcurrencyLimiter<Partition>,
+    /// Media streams, downloads and other long responses.
+    pub streams: ConcurrencyLimiter<Partition>,
+    /// Of those, the ones without a token that the server has accepted.
+    pub unproven_streams: ConcurrencyLimiter<Partition>,
     /// Bytes of request bodies held in memory.
     pub bodies: Arc<ByteBudget>,
     /// Write bodies that are passed on while they arrive, by address.
@@ -37,6 +41,8 @@ impl ClientLimits {
         Self {
             connections: ConcurrencyLimiter::new(limits.max_connections, limits.max_connections_per_peer),
             sockets: ConcurrencyLimiter::new(limits.max_sockets, limits.max_sockets_per_identity),
+            streams: ConcurrencyLimiter::new(limits.max_streams, limits.max_streams),
+            unproven_streams: ConcurrencyLimiter::new(limits.max_streams_unproven, limits.max_streams_unproven),
             bodies: Arc::new(ByteBudget::new(Arc::new(BytePool::new(bodies.held.server)), bodies.held)),
             uploads: ConcurrencyLimiter::new(bodies.max_uploads, bodies.max_uploads_per_peer),
             unproven_uploads: ConcurrencyLimiter::new(bodies.max_uploads_unproven, bodies.max_uploads_unproven),

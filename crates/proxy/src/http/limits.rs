@@ -13,6 +13,10 @@ pub enum LimitKind {
     Sockets,
     /// Concurrent notification sockets and event streams of one token.
     SocketsPerIdentity,
+    /// Concurrent media streams, downloads and other long responses.
+    Streams,
+    /// Of them, those without a token that the server has accepted.
+    StreamsUnproven,
     /// Time to send the request head.
     SlowHead,
     /// Time during which the client reads no byte of the response.
@@ -44,11 +48,13 @@ pub enum LimitKind {
 
 impl LimitKind {
     /// Every limit, in display order.
-    pub const EVERY: [Self; 17] = [
+    pub const EVERY: [Self; 19] = [
         Self::Connections,
         Self::ConnectionsPerPeer,
         Self::Sockets,
         Self::SocketsPerIdentity,
+        Self::Streams,
+        Self::StreamsUnproven,
         Self::SlowHead,
         Self::SlowReader,
         Self::SlowBody,
@@ -71,6 +77,8 @@ impl LimitKind {
             Self::ConnectionsPerPeer => "connections-per-peer",
             Self::Sockets => "sockets",
             Self::SocketsPerIdentity => "sockets-per-identity",
+            Self::Streams => "streams",
+            Self::StreamsUnproven => "streams-unproven",
             Self::SlowHead => "slow-head",
             Self::SlowReader => "slow-reader",
             Self::SlowBody => "slow-body",

@@ -1,10 +1,13 @@
-//! Image grants: a cached image is served only to identities that the server showed that item's image to.
+//! Image grants: a cached image is served only to identities that the server showed that item's image of this kind to,
+//! in whatever size.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use greenroom_cache::Partition;
+use greenroom_dialect::classification::ImageSubject;
+use xxhash_rust::xxh3::Xxh3;
 
 use super::{Identity, within};
 use greenroom_state::grants::{IMAGE_GRANT_TTL, ImageGrant, MAX_IMAGE_GRANTS};
@@ -69,16 +72,22 @@ impl ImageGrants {
         }
     }
 
-    /// Grants the identity the item's image, as of the generation at the time of the request. Returns whether that must
+    /// Grants the identity the image, as of the generation at the time of the request. Returns whether that must
     /// be written.
-    pub(super) fn accept(&mut self, identity: &Arc<Identity>, item: &str, now_ms: u64, generation: u64) -> bool {
+    pub(super) fn accept(
+        &mut self,
+        identity: &Arc<Identity>,
+        subject: &ImageSubject,
+        now_ms: u64,
+        generation: u64,
+    ) -> bool {
         if self.granted.len() >= MAX_IMAGE_GRANTS {
             self.granted.retain(|_, (at_ms, _)| within(*at_ms, now_ms, IMAGE_GRANT_TTL));
             if self.granted.len() >= MAX_IMAGE_GRANTS {
                 self.granted.clear();
             }
         }
-        let (item, granted) = (hash_text(item), (now_ms, generation));
+        let (item, granted) = (hash_subject(subject), (now_ms, generation));
         let before = self.granted.insert((identity.partition.clone(), item), granted);
         let is_renewal = before.is_some_and(|(at_ms, before)| {
             before == generation && now_ms.saturating_sub(at_ms) < IMAGE_GRANT_PRECISION_MS
@@ -90,17 +99,17 @@ impl ImageGrants {
     }
 
     /// Revokes the image grant. Returns whether there was one.
-    pub(super) fn refuse(&mut self, identity: &Arc<Identity>, item: &str) -> bool {
-        let item = hash_text(item);
+    pub(super) fn refuse(&mut self, identity: &Arc<Identity>, subject: &ImageSubject) -> bool {
+        let item = hash_subject(subject);
         // Pushed even if no grant is known: the file may not be read yet.
         self.push_pending(PendingGrant { identity: Arc::clone(identity), item, granted: None });
         self.granted.remove(&(identity.partition.clone(), item)).is_some()
     }
 
-    /// Whether the identity has a grant for the item's image within `ttl`, not revoked since.
-    pub(super) fn is_accepted(&self, identity: &Identity, item: &str, now_ms: u64, ttl: Duration) -> bool {
+    /// Whether the identity has a grant for the image within `ttl`, not revoked since.
+    pub(super) fn is_accepted(&self, identity: &Identity, subject: &ImageSubject, now_ms: u64, ttl: Duration) -> bool {
         self.granted
-            .get(&(identity.partition.clone(), hash_text(item)))
+            .get(&(identity.partition.clone(), hash_subject(subject)))
             .is_some_and(|(at_ms, generation)| within(*at_ms, now_ms, ttl) && *generation == identity.generation())
     }
 
@@ -127,6 +136,10 @@ impl ImageGrants {
     }
 }
 
-fn hash_text(text: &str) -> u64 {
-    xxhash_rust::xxh3::xxh3_64(text.as_bytes())
+fn hash_subject(subject: &ImageSubject) -> u64 {
+    let mut hasher = Xxh3::new();
+    hasher.update(subject.item.as_bytes());
+    hasher.update(b"\n");
+    hasher.update(subject.kind.as_bytes());
+    hasher.digest()
 }

@@ -4,7 +4,7 @@
 //! Tokens are not stored. A keyed hash of server and full token stands for each; the key lives in the data directory,
 //! so a hash is useless elsewhere. A hit needs proof that *this very token* was accepted by
 //! *this server* for *this class* of reads within the last `auth_ttl`; for an image, that the server showed it this
-//! item's image within [`greenroom_state::grants::IMAGE_GRANT_TTL`].
+//! item's image of this kind within [`greenroom_state::grants::IMAGE_GRANT_TTL`].
 //!
 //! Grants survive a restart: [`greenroom_state`] collects new ones from time to time, and is notified of a revocation
 //! at once.
@@ -14,6 +14,7 @@
 //! gets the classes that it was granted before.
 
 mod image_grants;
+mod path_rights;
 mod registry;
 mod shared_partitions;
 mod token_hash;
@@ -24,11 +25,14 @@ use std::time::Duration;
 
 use greenroom_cache::Partition;
 use greenroom_dialect::class::Class;
+use greenroom_dialect::classification::Read;
 use parking_lot::{Mutex, RwLock};
 
 use greenroom_origin::breaker::Outage;
 use greenroom_state::grants::IdentityGrant;
 use greenroom_state::revocations::Revocations;
+pub use path_rights::PathHash;
+use path_rights::PathRights;
 pub use registry::IdentityRegistry;
 pub use shared_partitions::SharedPartitions;
 
@@ -45,6 +49,7 @@ pub struct Identity {
     anonymous: bool,
     /// When the server last accepted the token, per class, in milliseconds; 0 is never.
     accepted_ms: [AtomicU64; Class::EVERY.len()],
+    paths: PathRights,
     /// When the server last showed in any way that it accepts the token, in milliseconds; 0 is never.
     proven_ms: AtomicU64,
     /// When a valid grant last let a read in, in milliseconds; 0 is never.
@@ -82,6 +87,7 @@ impl Identity {
             partition: Partition::new(partition),
             anonymous,
             accepted_ms: [const { AtomicU64::new(0) }; Class::EVERY.len()],
+            paths: PathRights::default(),
             proven_ms: AtomicU64::new(0),
             authorized_ms: AtomicU64::new(0),
             account: RwLock::new(None),
@@ -133,6 +139,26 @@ impl Identity {
             self.proven_ms.fetch_max(now_ms, Ordering::AcqRel);
             self.record_grant(before_ms.min(self.persisted_proven_ms.load(Ordering::Acquire)), now_ms);
         }
+    }
+
+    /// The server answered 200 to this token for this path, in a request of that generation.
+    pub fn allow_path(&self, path: PathHash, generation: u64) {
+        let _guard = self.grant_lock.lock();
+        if self.generation() == generation {
+            self.paths.allow(path);
+        }
+    }
+
+    /// The server denied this token this path: nothing of it is served before it is allowed again. Returns whether it
+    /// was allowed lately; then a right has ended.
+    pub fn deny_path(&self, path: PathHash) -> bool {
+        let _guard = self.grant_lock.lock();
+        self.paths.deny(path)
+    }
+
+    /// Whether the server denied the path of this read and did not allow it since.
+    pub fn is_path_denied(&self, read: &Read) -> bool {
+        self.paths.is_denied(|| PathHash::of(read))
     }
 
     /// The server showed that it accepts this token, as of that generation: it answered, or has a socket of it open.
@@ -207,6 +233,7 @@ impl Identity {
         for accepted in &self.accepted_ms {
             accepted.store(0, Ordering::Release);
         }
+        self.paths.clear();
         self.proven_ms.store(0, Ordering::Release);
         self.authorized_ms.store(0, Ordering::Release);
         self.is_member.store(false, Ordering::Release);
@@ -296,6 +323,11 @@ impl Identity {
     pub fn was_authorized(&self) -> bool {
         let proves_token = |class: &&Class| !SHOWN_TO_ANYONE.contains(class);
         self.is_member() || Class::EVERY.iter().filter(proves_token).any(|class| self.was_accepted(*class))
+    }
+
+    /// Whether its token may be made up: there is one, and the server has given it nothing that needs a valid one.
+    pub fn is_stranger(&self) -> bool {
+        !self.is_anonymous() && !self.was_authorized()
     }
 
     /// Counts a request to the server while the token is not known to be valid.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use data_encoding::HEXLOWER;
 use greenroom_cache::Partition;
+use greenroom_dialect::classification::ImageSubject;
 use greenroom_dialect::credential::Credential;
 use parking_lot::{Mutex, RwLock};
 
@@ -135,33 +136,38 @@ impl IdentityRegistry {
         }
     }
 
+    /// Whether this text is the token of an identity.
+    pub fn knows(&self, text: &str) -> bool {
+        self.by_hash.read().contains_key(&self.hash(text))
+    }
+
     /// All identities.
     pub fn all(&self) -> Vec<Arc<Identity>> {
         self.by_hash.read().values().cloned().collect()
     }
 
-    /// The server showed this identity the item's image, in a request of that generation.
-    pub fn accept_image(&self, identity: &Arc<Identity>, item: &str, now_ms: u64, generation: u64) {
+    /// The server showed this identity the image, in a request of that generation.
+    pub fn accept_image(&self, identity: &Arc<Identity>, subject: &ImageSubject, now_ms: u64, generation: u64) {
         let mut images = self.images.lock();
-        if images.accept(identity, item, now_ms, generation) {
+        if images.accept(identity, subject, now_ms, generation) {
             self.revocations.mark_dirty();
         }
         identity.mark_proven(now_ms, generation);
     }
 
-    /// The server no longer shows this identity the item's image.
-    pub fn refuse_image(&self, identity: &Arc<Identity>, item: &str) {
+    /// The server does not show this identity the image any more.
+    pub fn refuse_image(&self, identity: &Arc<Identity>, subject: &ImageSubject) {
         let mut images = self.images.lock();
-        if images.refuse(identity, item) {
+        if images.refuse(identity, subject) {
             self.revocations.request_flush();
         } else {
             self.revocations.mark_dirty();
         }
     }
 
-    /// Whether this identity has an image grant for the item within `ttl`, not revoked since.
-    pub fn is_image_accepted(&self, identity: &Identity, item: &str, now_ms: u64, ttl: Duration) -> bool {
-        self.images.lock().is_accepted(identity, item, now_ms, ttl)
+    /// Whether this identity has a grant for the image within `ttl`, not revoked since.
+    pub fn is_image_accepted(&self, identity: &Identity, subject: &ImageSubject, now_ms: u64, ttl: Duration) -> bool {
+        self.images.lock().is_accepted(identity, subject, now_ms, ttl)
     }
 
     /// The identity of requests without a token.
@@ -235,12 +241,13 @@ mod tests {
         let (identity, _) = identities.resolve(&credential("t"), 1);
         let before = identity.generation();
         identity.accept(Class::Lists, 1_000, before);
-        identities.accept_image(&identity, "1", 1_000, before);
-        assert!(identities.is_image_accepted(&identity, "1", 1_000, TTL));
+        let image = ImageSubject::new("1", "Primary");
+        identities.accept_image(&identity, &image, 1_000, before);
+        assert!(identities.is_image_accepted(&identity, &image, 1_000, TTL));
         identity.refuse();
         identity.accept(Class::Lists, 1_000, before);
         assert!(!identity.is_accepted(Class::Lists, 1_000, TTL));
-        assert!(!identities.is_image_accepted(&identity, "1", 1_000, TTL));
+        assert!(!identities.is_image_accepted(&identity, &image, 1_000, TTL));
     }
 
     #[test]

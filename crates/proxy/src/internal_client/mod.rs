@@ -18,8 +18,10 @@ use bytes::Bytes;
 use greenroom_cache::{CacheResponse, CacheStatus, CacheStatusReason, Entry, LoadErrorKind, Value};
 use greenroom_dialect::classification::{Classification, Read, SharingScope};
 use greenroom_dialect::request::RequestView;
+use greenroom_origin::body::Body;
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, Response, StatusCode};
+use http_body_util::{BodyExt, Limited};
 use tokio_util::sync::CancellationToken;
 
 use crate::proxy_request::{ProxyRequest, classify};
@@ -156,7 +158,7 @@ impl InternalClient {
             self.recent.record(server, read::key(&request, &read), now_ms);
         }
         match outcome {
-            Ok(response) => InternalResponse::from_cache_response(response, now_ms),
+            Ok(response) => InternalResponse::from_cache_response(server, response).await,
             Err(error) => {
                 if !error.kind.allows_stale() {
                     self.recent.forget(&read::key(&request, &read));
@@ -178,9 +180,8 @@ impl InternalClient {
         if server.read_mode(read.class, &request.classified.app) != CacheMode::Cache {
             return Err(InternalReadError::NotARead);
         }
-        let now_ms = server.origin.clock.now_ms();
         match internal::answer_as_self(&request, &read, &headers).await {
-            Ok(response) => InternalResponse::from_cache_response(response, now_ms),
+            Ok(response) => InternalResponse::from_cache_response(server, response).await,
             Err(error) => Err(InternalReadError::Failed(error.kind)),
         }
     }
@@ -260,7 +261,11 @@ fn proxy_request(
 }
 
 impl InternalResponse {
-    fn from_cache_response<P>(response: CacheResponse<P>, now_ms: u64) -> Result<Self, InternalReadError> {
+    async fn from_cache_response(
+        server: &Server,
+        response: CacheResponse<Response<Body>>,
+    ) -> Result<Self, InternalReadError> {
+        let now_ms = server.origin.clock.now_ms();
         match response {
             CacheResponse::Cached { entry, served, age, reason, delivery_guard: leaving, .. } => {
                 // The response is on its way, so loaded values may be written to disk.
@@ -268,8 +273,22 @@ impl InternalResponse {
                 Ok(Self::from_entry(&entry, age, served, reason))
             }
             CacheResponse::Shared { value, .. } => Ok(Self::from_value(&value, now_ms)),
-            CacheResponse::Passed(_) => Err(InternalReadError::NotARead),
+            CacheResponse::Passed(response) => Self::from_uncached(server, response, now_ms).await,
         }
+    }
+
+    /// A response that is not cached: the server forbids it, or it is not the requested page.
+    async fn from_uncached(server: &Server, response: Response<Body>, now_ms: u64) -> Result<Self, InternalReadError> {
+        if response.status() != StatusCode::OK {
+            return Err(InternalReadError::NotARead);
+        }
+        let (parts, body) = response.into_parts();
+        let max_bytes = usize::try_from(server.origin.settings.max_body_bytes).unwrap_or(usize::MAX);
+        let collecting = Limited::new(body, max_bytes).collect();
+        let Ok(Ok(body)) = server.origin.clock.timeout(server.origin.settings.load_timeout, collecting).await else {
+            return Err(InternalReadError::Failed(LoadErrorKind::TimedOut));
+        };
+        Ok(Self::new_uncached(body.to_bytes(), parts.headers.get(CONTENT_TYPE).cloned(), now_ms))
     }
 
     fn from_entry(entry: &Entry, age: Duration, served: CacheStatus, reason: Option<CacheStatusReason>) -> Self {
@@ -287,14 +306,10 @@ impl InternalResponse {
 
     fn from_value(value: &Value, now_ms: u64) -> Self {
         let (_, headers) = response::parse_head(&value.meta);
-        Self {
-            body: value.body.clone(),
-            content_type: headers.get(CONTENT_TYPE).cloned(),
-            age: Duration::ZERO,
-            at_ms: now_ms,
-            is_cached: false,
-            is_stale: false,
-            reason: None,
-        }
+        Self::new_uncached(value.body.clone(), headers.get(CONTENT_TYPE).cloned(), now_ms)
+    }
+
+    fn new_uncached(body: Bytes, content_type: Option<HeaderValue>, now_ms: u64) -> Self {
+        Self { body, content_type, age: Duration::ZERO, at_ms: now_ms, is_cached: false, is_stale: false, reason: None }
     }
 }

@@ -15,12 +15,12 @@ use greenroom_cache::Clock;
 use greenroom_cache::disk::network_file_system;
 use parking_lot::Mutex;
 
-use crate::known_tokens::KnownTokens;
 use crate::server::Server;
 use greenroom_state::db::{FILE, StateDb};
 use greenroom_state::error::{StateError, StateErrorKind};
 use greenroom_state::flush_signal::FlushSignal;
 use greenroom_state::grants::{MAX_IDENTITIES, StoredGrants};
+use greenroom_state::known_tokens::KnownTokens;
 use greenroom_state::warnings::{Severity, Warning, Warnings};
 use writer::{ServerEntry, StateWriter};
 

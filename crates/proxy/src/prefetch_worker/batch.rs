@@ -72,7 +72,9 @@ fn is_server_failure(kind: LoadErrorKind) -> bool {
         | LoadErrorKind::Starting
         | LoadErrorKind::Offline
         | LoadErrorKind::Panicked
-        | LoadErrorKind::Overloaded => true,
+        | LoadErrorKind::Overloaded
+        | LoadErrorKind::Redirected
+        | LoadErrorKind::Unrequested => true,
         LoadErrorKind::Implausible | LoadErrorKind::Denied | LoadErrorKind::Refused | LoadErrorKind::NotCached => false,
     }
 }

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use crate::prefetch::policy::{PrefetchConditions, SkipReason, check};
 use crate::read::image::ImageLoader;
-use crate::read::origin_loader::ReadLoader;
+use crate::read::origin_loader::{ReadLoader, absence_tags};
 use crate::read::{AuthorizationStatus, check_authorization};
 use crate::request::classified_request::ClassifiedRequest;
 use crate::server::Server;
@@ -83,7 +83,13 @@ async fn try_load(
         return Ok(server.cache.prefetch(&key, &policy, loader).await);
     }
     let own_key = Key::new(server.name(), identity.partition(), &read.key);
-    let image_loader = || ImageLoader { inner: loader(), cache: server.cache.clone(), shared: key, policy };
+    let image_loader = || ImageLoader {
+        inner: loader(),
+        cache: server.cache.clone(),
+        shared: key,
+        policy,
+        absence_tags: absence_tags(read),
+    };
     Ok(server.cache.prefetch(&own_key, &policy, image_loader).await)
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use greenroom_cache::Key;
 use greenroom_dialect::anonymous_access::AnonymousAccess;
-use greenroom_dialect::classification::{Classification, Representation};
+use greenroom_dialect::classification::{Classification, Representation, StreamReason};
 use greenroom_dialect::credential::Credential;
 use greenroom_dialect::request::{RequestView, ServerKind};
 use http::HeaderMap;
@@ -16,8 +16,8 @@ use crate::request::cached_headers::CachedHeaders;
 use crate::request::classified_request::ClassifiedRequest;
 use crate::request::last_seen_response::LastSeenResponse;
 use crate::server::Server;
-use greenroom_origin::client_apps;
 use greenroom_origin::client_apps::ClientApp;
+use greenroom_origin::client_name::client_name;
 
 /// Classifies `view`; memoised for heads seen lately.
 pub fn classify(server: &Server, view: &RequestView<'_>, now_ms: u64) -> Arc<ClassifiedRequest> {
@@ -27,9 +27,8 @@ pub fn classify(server: &Server, view: &RequestView<'_>, now_ms: u64) -> Arc<Cla
 fn classify_uncached(server: &Server, view: &RequestView<'_>, now_ms: u64) -> ClassifiedRequest {
     let credential = server.origin.settings.kind.credential(view);
     let identity = server.identify(&credential);
-    let app = server.apps.get_or_insert(&credential, view.headers, identity.is_member(), now_ms);
-    let client_name = app.needs_lookup().then(|| client_apps::name_of(&credential, view.headers));
-    build(server, view, (credential, identity), (app, client_name))
+    let app = app_of(server, client_name(&credential, view.headers, |word| server.is_token(word)), &identity, now_ms);
+    build(server, view, (credential, identity), app)
 }
 
 /// Classifies an internal request with the configured token, counted for the app although it never sent that token.
@@ -46,9 +45,16 @@ pub fn classify_internal(
         return build(server, view, (credential, identity), (Arc::clone(&server.own_app), None));
     };
     let no_credential = Credential::default();
-    let app = server.apps.get_or_insert(&no_credential, app_headers, identity.is_member(), now_ms);
-    let client_name = app.needs_lookup().then(|| client_apps::name_of(&no_credential, app_headers));
-    build(server, view, (credential, identity), (app, client_name))
+    let name = client_name(&no_credential, app_headers, |word| server.is_token(word));
+    let app = app_of(server, name, &identity, now_ms);
+    build(server, view, (credential, identity), app)
+}
+
+/// The app of this name, and the name where the app has no slot of its own.
+fn app_of(server: &Server, name: String, identity: &Identity, now_ms: u64) -> (Arc<ClientApp>, Option<String>) {
+    let app = server.apps.get_or_insert_named(name.clone(), identity.is_member(), now_ms);
+    let client_name = app.needs_lookup().then_some(name);
+    (app, client_name)
 }
 
 fn build(
@@ -59,7 +65,7 @@ fn build(
 ) -> ClassifiedRequest {
     let kind = server.origin.settings.kind;
     let account = identity.account();
-    let classification = kind.classify(view, account.as_deref());
+    let classification = classification_of(server, view, account.as_deref());
     let key = match &classification {
         Classification::Read(read) => Some(Key::new(server.name(), server.partition_of(&identity, read), &read.key)),
         _ => None,
@@ -80,7 +86,11 @@ fn build(
         cached_headers: CachedHeaders::default(),
         last_seen_response: LastSeenResponse::default(),
         representation: representation_of(&classification, view.headers, kind),
-        anonymous_access: if has_token { AnonymousAccess::Cacheable } else { anonymous_access },
+        anonymous_access: if has_token {
+            AnonymousAccess::Cacheable
+        } else {
+            anonymous_access.where_client_is_seen(server.origin.settings.listener_limits.known_proxy)
+        },
         needs_token: has_token && anonymous_access == AnonymousAccess::Denied,
         identity,
         account,
@@ -88,6 +98,20 @@ fn build(
         app,
         client_name,
         classification,
+    }
+}
+
+/// The classification of a request to this server. Where the server sees each client's address, what depends on it
+/// passes through.
+pub fn classification_of(server: &Server, view: &RequestView<'_>, account: Option<&str>) -> Classification {
+    let settings = &server.origin.settings;
+    match settings.kind.classify(view, account) {
+        Classification::Read(read)
+            if settings.listener_limits.known_proxy && settings.kind.depends_on_client_address(&read) =>
+        {
+            Classification::Stream(StreamReason::Moment)
+        }
+        classification => classification,
     }
 }
 

@@ -5,17 +5,20 @@ use std::sync::atomic::Ordering;
 
 use greenroom_dialect::classification::Read;
 use http::header::{ACCEPT_ENCODING, HeaderValue};
-use http::{Response, request};
+use http::{Response, StatusCode, request};
 use hyper::body::Incoming;
 
 use crate::forward;
 use crate::forward::outage;
+use crate::forward::upstream_slot::UpstreamSlot;
 use crate::proxy_request::ProxyRequest;
-use crate::read::origin_loader;
+use crate::read;
+use crate::read::refusal;
 use crate::{access_log, response};
 use greenroom_config::CacheMode;
 use greenroom_origin::body::Body;
 use greenroom_origin::client::UpstreamRequestKind;
+use greenroom_origin::scheduler::QueueRequest;
 
 /// Passes a read and its response through.
 pub async fn pass(
@@ -26,12 +29,12 @@ pub async fn pass(
     body: Incoming,
 ) -> Response<Body> {
     match send(request, read, target, parts, body).await {
-        Ok(response) => response::forwarded(forward::open(request, response), CacheMode::Bypass.name()),
+        Ok((response, slot)) => response::forwarded(forward::open(request, response, slot), CacheMode::Bypass.name()),
         Err(problem) => problem,
     }
 }
 
-/// Sends the request once and waits for the response head. A rejected token is revoked as in any mode: its entries must
+/// Waits for a permit, sends the request once and waits for the response head. A rejected token is revoked as in any mode: its entries must
 /// not come back when the cache answers again.
 pub async fn send(
     request: &ProxyRequest,
@@ -39,16 +42,28 @@ pub async fn send(
     target: &str,
     mut parts: request::Parts,
     body: Incoming,
-) -> Result<Response<Incoming>, Response<Body>> {
+) -> Result<(Response<Incoming>, UpstreamSlot), Response<Body>> {
     if request.server.origin.breaker.outage().is_some() {
         return Err(outage::stream(request, target, &parts.method));
     }
+    let now_ms = request.server.origin.clock.now_ms();
+    let queue_request = QueueRequest::read(&request.classified.app, read.class, &read.key, now_ms);
+    let slot =
+        UpstreamSlot::wait(request, queue_request, (&parts.method, target)).await.map_err(|rejection| *rejection)?;
     request.server.counters.bypassed.fetch_add(1, Ordering::Relaxed);
     request.classified.app.upstream_requests.fetch_add(1, Ordering::Relaxed);
     access_log::record_reached(request);
     // The one header that is not the client's own: as with the cache, responses are not compressed.
     parts.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    let response = forward::send(request, UpstreamRequestKind::Read, target, &parts, body).await?;
-    origin_loader::apply_refusal(&request.server, &request.classified.identity, read, response.status());
-    Ok(response)
+    let sent = forward::send(request, (UpstreamRequestKind::Read, slot), target, &parts, Body::Stream(body)).await?;
+    let was_cached = || request.server.cache.peek(&read::key(request, read)).is_some();
+    let status = sent.0.status();
+    refusal::apply_refusal(
+        &request.server,
+        &request.classified.identity,
+        read,
+        status,
+        status == StatusCode::FORBIDDEN && was_cached(),
+    );
+    Ok(sent)
 }

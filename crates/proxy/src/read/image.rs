@@ -1,11 +1,29 @@
 //! Loads an image for one identity, and stores its bytes for all.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use greenroom_cache::{
-    Cache, CacheDirective, CacheResponse, Entry, Key, LoadError, LoadErrorKind, LoadReason, LoadResult, Loader, Policy,
-    PrefetchResult,
+    AbsentValue, Cache, CacheDirective, CacheResponse, Entry, Key, LoadError, LoadErrorKind, LoadReason, LoadResult,
+    Loader, Policy, PrefetchResult, Tag, Value,
 };
+
+/// Fails as the load before it did, so that the engine serves its own entry instead, where it may.
+#[derive(Debug)]
+pub struct FailedLoader<P> {
+    /// The failure.
+    pub failure: LoadError,
+    /// No response is ever passed.
+    pub pass: PhantomData<fn() -> P>,
+}
+
+impl<P: Send + 'static> Loader for FailedLoader<P> {
+    type Pass = P;
+
+    async fn load(&self, _reason: LoadReason, _old: Option<Arc<Entry>>) -> Result<LoadResult<P>, LoadError> {
+        Err(self.failure.clone())
+    }
+}
 
 /// Loads an image for one identity, and fills the shared entry.
 #[derive(Debug, Clone)]
@@ -18,6 +36,8 @@ pub struct ImageLoader<L> {
     pub shared: Key,
     /// TTL policy of the shared entry.
     pub policy: Policy,
+    /// Tags by which the memory is invalidated that this identity is not shown such an image.
+    pub absence_tags: Option<Vec<Tag>>,
 }
 
 impl<L: Loader + Clone> Loader for ImageLoader<L> {
@@ -36,8 +56,19 @@ impl<L: Loader + Clone> Loader for ImageLoader<L> {
         }
         Ok(match self.cache.get_or_load(&self.shared, &self.policy, CacheDirective::LoadUnshared, inner).await? {
             CacheResponse::Cached { entry, .. } => LoadResult::Share(entry.value().clone()),
+            CacheResponse::Shared { value, is_absent: true, .. } => self.absent(value),
             CacheResponse::Shared { value, .. } => LoadResult::Share(value),
             CacheResponse::Passed(response) => LoadResult::Pass(response),
         })
+    }
+}
+
+impl<L> ImageLoader<L> {
+    /// A 404, remembered for this identity.
+    fn absent<P>(&self, value: Value) -> LoadResult<P> {
+        match &self.absence_tags {
+            Some(tags) => LoadResult::Absent(AbsentValue { value, tags: tags.clone() }),
+            None => LoadResult::Share(value),
+        }
     }
 }

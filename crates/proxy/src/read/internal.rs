@@ -48,7 +48,7 @@ pub async fn answer(
             access_log::record_saved(request, *served, *reason);
             (response::parse_head(entry.meta()).0, entry.body().len() as u64)
         }
-        Ok(CacheResponse::Shared { value, served }) => {
+        Ok(CacheResponse::Shared { value, served, .. }) => {
             access_log::record_saved(request, *served, None);
             (response::parse_head(&value.meta).0, value.body.len() as u64)
         }

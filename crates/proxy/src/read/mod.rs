@@ -1,35 +1,39 @@
 //! Reads: answered from the cache where allowed, else loaded once for all identical requests.
 
 pub mod bypass_read;
+mod cacheability;
 pub mod image;
 pub mod internal;
 pub mod miss_reason;
 pub mod offline;
 pub mod origin_loader;
+mod plausibility;
 pub mod prefetch_trigger;
+pub mod refusal;
 pub mod shadow_read;
 pub mod spot_check;
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
 use greenroom_cache::{
     Cache, CacheDirective, CacheResponse, CacheStatus, CacheStatusReason, Entry, Key, LoadError, LoadErrorKind,
-    LoadReason, Loader, Policy,
+    LoadReason, Loader, Policy, Value,
 };
 use greenroom_dialect::class::Class;
 use greenroom_dialect::classification::{Read, SharingScope};
 use http::header::CACHE_CONTROL;
-use http::{HeaderMap, Response, request};
+use http::{HeaderMap, Method, Response, StatusCode, request};
 
 use crate::access_log::{is_saved, record_saved};
 use crate::http::on_sent;
 use crate::identity::Identity;
 use crate::proxy_request::ProxyRequest;
-use crate::read::image::ImageLoader;
+use crate::read::image::{FailedLoader, ImageLoader};
 use crate::read::miss_reason::MissReason;
-use crate::read::origin_loader::ReadLoader;
-use crate::record::{CacheResult, DecisionOutcome, DecisionReason, PassReason};
+use crate::read::origin_loader::{ReadLoader, absence_tags};
+use crate::record::{CacheResult, DecisionOutcome, DecisionReason};
 use crate::response;
 use crate::response::base_url;
 use crate::response::server_timing::ReadStopwatch;
@@ -59,6 +63,7 @@ pub async fn answer(
             let hit = CacheHitDetails { served, tier, age, left_ms, reason };
             spot_check::schedule(&request, &read, &entry, hit, parts);
             let mut response = cached_response(&request, &read, &entry, hit, options);
+            record_listing(&request, &read, entry.value(), (&parts.method, response.status()));
             if let Some(guard) = delivery_guard {
                 on_sent::run_after(&mut response, move || drop(guard));
             }
@@ -67,13 +72,17 @@ pub async fn answer(
             }
             prefetch_trigger::watch(&request, &read, (Some(entry.created()), entry.value()), &parts.method, response)
         }
-        Ok(CacheResponse::Shared { value, served }) => {
+        Ok(CacheResponse::Shared { value, served, .. }) => {
             record_saved(&request, served, None);
             // An image that was just loaded is shared like this.
-            let response = response::shared(&value, options);
+            let response = response::shared(&value, served, options);
+            record_listing(&request, &read, &value, (&parts.method, response.status()));
             prefetch_trigger::watch(&request, &read, (None, &value), &parts.method, response)
         }
-        Ok(CacheResponse::Passed(response)) => response::forwarded(response, "uncacheable"),
+        Ok(CacheResponse::Passed(response)) => {
+            let reason = response::uncached::reason(&response);
+            response::forwarded(response, reason.name())
+        }
         Err(failure) => {
             tracing::debug!(server = request.server.name(), class = read.class.name(), %failure, "read failed");
             response::failed(&request, &failure, options)
@@ -82,18 +91,32 @@ pub async fn answer(
     (response, outcome)
 }
 
+/// Records a served page of the listing of a whole library.
+fn record_listing(request: &ProxyRequest, read: &Read, value: &Value, (method, status): (&Method, StatusCode)) {
+    if *method == Method::GET && matches!(status, StatusCode::OK | StatusCode::NOT_MODIFIED) {
+        let (server, partition) = (&request.server, request.classified.identity.partition());
+        let now_ms = server.origin.clock.now_ms();
+        server.listing_watch.record(server.origin.settings.kind, read, partition, &value.body, now_ms);
+    }
+}
+
 /// Result of a read for the statistics.
-fn outcome_from<P>(result: &Result<CacheResponse<P>, LoadError>, miss_reason: &MissReason) -> DecisionOutcome {
+fn outcome_from(
+    result: &Result<CacheResponse<Response<Body>>, LoadError>,
+    miss_reason: &MissReason,
+) -> DecisionOutcome {
     match result {
         Ok(CacheResponse::Cached { served, age, reason, .. }) => {
             outcome_from_cached(*served, *age, *reason, miss_reason.reason())
         }
         Ok(CacheResponse::Shared { served, .. }) => {
             let (reason, is_saved) = (miss_reason.reason().map(DecisionReason::Missed), is_saved(*served, None));
-            DecisionOutcome { reason, is_saved, ..DecisionOutcome::without_reason(CacheResult::Shared) }
+            let result = if *served == CacheStatus::Hit { CacheResult::Hit } else { CacheResult::Shared };
+            DecisionOutcome { reason, is_saved, ..DecisionOutcome::without_reason(result) }
         }
-        Ok(CacheResponse::Passed(_)) => {
-            DecisionOutcome::new(CacheResult::Passed, DecisionReason::Passed(PassReason::Forbidden))
+        Ok(CacheResponse::Passed(response)) => {
+            let reason = response::uncached::reason(response);
+            DecisionOutcome::new(CacheResult::Passed, DecisionReason::Passed(reason))
         }
         Err(failure) => DecisionOutcome::new(CacheResult::Failed, DecisionReason::Failed(failure.kind)),
     }
@@ -248,11 +271,26 @@ async fn image<L: Loader + Clone>(
     let own_policy = Policy { warm: false, ..*policy };
     let image_loader = || {
         let policy = request.server.policy(read, &request.classified.identity);
-        ImageLoader { inner: loader(), cache: cache.clone(), shared: shared_key.clone(), policy }
+        ImageLoader {
+            inner: loader(),
+            cache: cache.clone(),
+            shared: shared_key.clone(),
+            policy,
+            absence_tags: absence_tags(read),
+        }
     };
-    let outcome = cache.get_or_load(&own_key, &own_policy, CacheDirective::Reload, image_loader).await;
-    if let Ok(CacheResponse::Shared { served: CacheStatus::Joined, .. }) = &outcome {
-        cache.record_read(&shared_key);
+    // Nothing is stored under it, and only a 404 is remembered, which a client may want to have confirmed.
+    let is_reload = requested_freshness(headers) == CacheDirective::Reload;
+    let directive = if is_reload { CacheDirective::Reload } else { CacheDirective::Any };
+    let outcome = cache.get_or_load(&own_key, &own_policy, directive, image_loader).await;
+    match outcome {
+        Ok(CacheResponse::Shared { served: CacheStatus::Joined, .. }) => cache.record_read(&shared_key),
+        // The shared entry is as good as one of its own, for a token with a grant.
+        Err(failure) if failure.kind.allows_stale() && authorization == AuthorizationStatus::Valid => {
+            let repeat = || FailedLoader { failure, pass: PhantomData };
+            return cache.get_or_load(&shared_key, policy, CacheDirective::Reload, repeat).await;
+        }
+        _ => {}
     }
     outcome
 }
@@ -275,8 +313,8 @@ pub fn check_authorization(server: &Server, identity: &Identity, read: &Read, at
     }
     let accepted = |ttl| match &read.sharing {
         SharingScope::Public => true,
-        SharingScope::Identity => identity.is_accepted(read.class, at_ms, ttl),
-        SharingScope::Image(item) => server.identities.is_image_accepted(identity, item, at_ms, ttl),
+        SharingScope::Identity => identity.is_accepted(read.class, at_ms, ttl) && !identity.is_path_denied(read),
+        SharingScope::Image(subject) => server.identities.is_image_accepted(identity, subject, at_ms, ttl),
     };
     let ttl = match &read.sharing {
         SharingScope::Image(_) => IMAGE_GRANT_TTL,

@@ -10,21 +10,22 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use greenroom_cache::{
-    Entry, LoadError, LoadErrorKind, LoadReason, LoadResult, LoadedValue, Loader, Policy, Tag, Value,
+    AbsentValue, Entry, LoadError, LoadErrorKind, LoadReason, LoadResult, LoadedValue, Loader, Policy, Tag, Value,
 };
 use greenroom_dialect::class::Class;
 use greenroom_dialect::classification::{Read, SharingScope};
 use greenroom_dialect::response_facts::{ResponseFacts, UnusableResponse};
-use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, HeaderValue, SET_COOKIE, USER_AGENT};
+use http::header::{ACCEPT_ENCODING, HeaderValue, USER_AGENT};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
-use crate::identity::Identity;
+use crate::identity::{Identity, PathHash};
+use crate::read::cacheability::{failure_of, is_cacheable, is_plain};
+use crate::read::plausibility::is_suspiciously_short;
+use crate::read::refusal::apply_refusal;
 use crate::record::RequestCategory;
 use crate::record::minute_bucket::RequestSource;
 use crate::server::Server;
-use crate::shrink_guard;
-use crate::shrink_guard::ShrinkDecision;
 use crate::{access_log, response};
 use greenroom_origin::body::{Body, CollectedBody, collect};
 use greenroom_origin::breaker;
@@ -118,7 +119,10 @@ impl ReadLoader {
     ) -> Result<LoadResult<Response<Body>>, LoadError> {
         let started_us = self.server.origin.clock.now_us();
         let outcome = self.send_and_read(old, is_timeout_handled).await;
-        if matches!(outcome, Ok(LoadResult::Store(_) | LoadResult::Share(_) | LoadResult::NotFound(_))) {
+        if matches!(
+            outcome,
+            Ok(LoadResult::Store(_) | LoadResult::Share(_) | LoadResult::NotFound(_) | LoadResult::Absent(_))
+        ) {
             let elapsed_us = self.server.origin.clock.now_us().saturating_sub(started_us);
             self.server.recorders.requests.record_load(RequestCategory::Read(self.read.class), elapsed_us);
         }
@@ -130,7 +134,7 @@ impl ReadLoader {
             LoadReason::Refresh | LoadReason::Warm | LoadReason::Prefetch => {
                 QueueRequest::background(Some(&self.app), self.read.class)
             }
-            _ => QueueRequest::read(&self.app, self.read.class, &self.read.key, self.server.origin.clock.now_ms()),
+            _ => self.server.queue_request(&self.identity, &self.app, &self.read),
         }
     }
 
@@ -151,9 +155,12 @@ impl ReadLoader {
                     CollectedBody::Whole(bytes) if is_plain(&parts.headers) => bytes,
                     CollectedBody::Whole(_) | CollectedBody::TooLong(..) | CollectedBody::Broken(_) => Bytes::new(),
                 };
-                return self.handle_error_status(parts.status, &parts.headers, body);
+                return self.handle_error_status(parts.status, &parts.headers, body, old.is_some());
             }
-            return Ok(LoadResult::Pass(Response::from_parts(parts, Body::Stream(body))));
+            return match failure_of(parts.status, &parts.headers) {
+                Some(kind) if self.has_usable(old.as_deref()) => Err(self.fail_to_answer(kind, &parts, body).await),
+                _ => Ok(LoadResult::Pass(Response::from_parts(parts, Body::Stream(body)))),
+            };
         }
         match collect(body, self.server.origin.settings.max_body_bytes).await {
             CollectedBody::Whole(bytes) => self.store(&parts.headers, bytes, generation, old.as_deref()),
@@ -165,6 +172,22 @@ impl ReadLoader {
                 Err(LoadError::new(LoadErrorKind::Malformed, "the server's response ended early"))
             }
         }
+    }
+
+    /// Whether the cached response may still replace a failed load.
+    pub(super) fn has_usable(&self, old: Option<&Entry>) -> bool {
+        old.is_some_and(|old| self.server.origin.clock.now_ms() < old.deadlines().error_until_ms)
+    }
+
+    /// A response that is no answer never replaces a cached one. A caller that may not have the cached one gets it as
+    /// it is.
+    async fn fail_to_answer(&self, kind: LoadErrorKind, parts: &http::response::Parts, body: Incoming) -> LoadError {
+        self.server.origin.record_failure();
+        let mut failure = LoadError::new(kind, "the server's response is no answer to the request");
+        if let CollectedBody::Whole(bytes) = collect(body, self.server.origin.settings.max_body_bytes).await {
+            failure.response = Some(response::to_whole_value(parts.status, &parts.headers, bytes));
+        }
+        failure
     }
 
     /// The first byte did not come in time.
@@ -229,10 +252,10 @@ impl ReadLoader {
             Ok(facts) => {
                 self.server.origin.record_success();
                 self.apply_facts(&facts, generation);
-                if facts.is_other_page {
-                    return Ok(LoadResult::Pass(response::uncached::response(headers, body)));
+                if let Some(reason) = facts.unshared {
+                    return Ok(LoadResult::Pass(response::uncached::unshared(headers, body, reason)));
                 }
-                if self.is_suspiciously_short(&facts, old) {
+                if is_suspiciously_short(&self.server, self.identity.partition(), &self.read, &facts, old) {
                     let value = response::to_cached_value(StatusCode::OK, headers, body);
                     let reason = "the list is far shorter than it was";
                     return Err(error_with_response(LoadErrorKind::Implausible, reason, value));
@@ -256,39 +279,16 @@ impl ReadLoader {
         }
     }
 
-    /// Whether a list is so much shorter than the stored one that the server may not be settled yet.
-    fn is_suspiciously_short(&self, facts: &ResponseFacts, old: Option<&Entry>) -> bool {
-        let Some(total) = facts.total else { return false };
-        let (server, now_ms) = (&self.server, self.server.origin.clock.now_ms());
-        let (guard, partition) = (&server.shrink_guard, self.identity.partition());
-        let is_settled = guard.is_settled(server.origin.breaker.last_restart_sign_ms(), now_ms);
-        let suspect = guard.suspect(partition, &self.read.key);
-        if is_settled && suspect.is_none() {
-            return false;
-        }
-        let cached_total =
-            old.filter(|old| now_ms < old.deadlines().error_until_ms).and_then(|old| self.count_rows(old));
-        let decision = shrink_guard::decide(cached_total.unwrap_or(0), total, is_settled, suspect, now_ms);
-        match decision {
-            ShrinkDecision::Reject => guard.record(partition, &self.read.key, total, now_ms),
-            ShrinkDecision::Accept => guard.forget(partition, &self.read.key),
-        }
-        decision == ShrinkDecision::Reject
-    }
-
-    /// Number of rows of the stored list.
-    fn count_rows(&self, entry: &Entry) -> Option<u64> {
-        let (_, headers) = response::parse_head(entry.meta());
-        self.server.origin.settings.kind.inspect(&self.read, &headers, entry.body()).ok()?.total
-    }
-
     /// `generation` is the identity's at the time of the request: the response grants nothing to a token revoked since.
     fn apply_facts(&self, facts: &ResponseFacts, generation: u64) {
         let now_ms = self.server.origin.clock.now_ms();
         match &self.read.sharing {
-            SharingScope::Identity => self.identity.accept(self.read.class, now_ms, generation),
-            SharingScope::Image(item) => {
-                self.server.identities.accept_image(&self.identity, item, now_ms, generation);
+            SharingScope::Identity => {
+                self.identity.accept(self.read.class, now_ms, generation);
+                self.identity.allow_path(PathHash::of(&self.read), generation);
+            }
+            SharingScope::Image(subject) => {
+                self.server.identities.accept_image(&self.identity, subject, now_ms, generation);
             }
             SharingScope::Public => {}
         }
@@ -317,15 +317,16 @@ impl ReadLoader {
         LoadedValue { value: response::to_cached_value(StatusCode::OK, headers, body), tags, policy }
     }
 
-    /// Handles a denial or a server error.
+    /// Handles a denial or a server error; `was_cached`: a response to the same request is in the cache.
     pub(super) fn handle_error_status(
         &self,
         status: StatusCode,
         headers: &HeaderMap,
         body: Bytes,
+        was_cached: bool,
     ) -> Result<LoadResult<Response<Body>>, LoadError> {
         let value = response::to_cached_value(status, headers, body);
-        apply_refusal(&self.server, &self.identity, &self.read, status);
+        apply_refusal(&self.server, &self.identity, &self.read, status, was_cached);
         match status.as_u16() {
             401 | 403 | 498 => {
                 self.server.origin.record_success();
@@ -333,7 +334,13 @@ impl ReadLoader {
             }
             404 | 410 => {
                 self.server.origin.record_success();
-                Ok(LoadResult::NotFound(value))
+                Ok(match absence_tags(&self.read) {
+                    // A body that was dropped, because it was compressed unasked, is not repeated.
+                    Some(tags) if status == StatusCode::NOT_FOUND && is_plain(headers) => {
+                        LoadResult::Absent(AbsentValue { value, tags })
+                    }
+                    _ => LoadResult::NotFound(value),
+                })
             }
             500.. => {
                 self.server.origin.record_failure();
@@ -344,28 +351,10 @@ impl ReadLoader {
     }
 }
 
-/// Revokes a rejected token's grants and purges its entries. A denial of what was never allowed (sessions, to other
-/// users than the owner) changes nothing. A denial of what was allowed before ends that right, and any rejection of the
-/// token itself ends all.
-pub fn apply_refusal(server: &Server, identity: &Arc<Identity>, read: &Read, status: StatusCode) {
-    // An image denied in one size would be denied in every other.
-    if let (401 | 403 | 404 | 410 | 498, SharingScope::Image(item)) = (status.as_u16(), &read.sharing) {
-        server.identities.refuse_image(identity, item);
-    }
-    let is_revoked = match status.as_u16() {
-        401 | 498 => true,
-        403 => identity.was_accepted(read.class),
-        _ => false,
-    };
-    if matches!(status.as_u16(), 401 | 498) {
-        server.record_refused(identity);
-    }
-    if is_revoked {
-        identity.refuse();
-        if !identity.is_anonymous() {
-            server.purge_partition(identity);
-        }
-    }
+/// Tags by which the memory of a 404 is invalidated; `None` if it is not remembered.
+pub(crate) fn absence_tags(read: &Read) -> Option<Vec<Tag>> {
+    let tags = read.absence_tags()?;
+    Some(tags.iter().map(|tag| tag.as_str().into()).chain([class_tag(read.class)]).collect())
 }
 
 /// Tag of all responses of a class.
@@ -381,18 +370,4 @@ fn error_with_response(kind: LoadErrorKind, message: &str, value: Value) -> Load
     let mut failure = LoadError::new(kind, message);
     failure.response = Some(value);
     failure
-}
-
-/// Only a plain, whole 200 is cached, unless it has `no-store`, a cookie, or an encoding that was not requested.
-pub(super) fn is_cacheable(status: StatusCode, headers: &HeaderMap) -> bool {
-    let no_store = headers
-        .get_all(CACHE_CONTROL)
-        .iter()
-        .any(|value| value.to_str().is_ok_and(|value| value.to_ascii_lowercase().contains("no-store")));
-    status == StatusCode::OK && !no_store && !headers.contains_key(SET_COOKIE) && is_plain(headers)
-}
-
-/// Whether the body is not compressed, as requested.
-fn is_plain(headers: &HeaderMap) -> bool {
-    headers.get_all(CONTENT_ENCODING).iter().all(|encoding| encoding == "identity")
 }

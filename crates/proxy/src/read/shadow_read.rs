@@ -22,7 +22,7 @@ use crate::access_log::is_saved;
 use crate::forward;
 use crate::proxy_request::ProxyRequest;
 use crate::read::bypass_read;
-use crate::read::origin_loader;
+use crate::read::cacheability::{failure_of, is_cacheable};
 use crate::read::origin_loader::ReadLoader;
 use crate::read::{consult, loader};
 use crate::response;
@@ -113,8 +113,8 @@ async fn pass(
     response_sender: &watch::Sender<Option<Arc<ObservedResponse>>>,
 ) -> Response<Body> {
     let publish = |observed| drop(response_sender.send_replace(Some(Arc::new(observed))));
-    let response = match bypass_read::send(request, read, target, parts, body).await {
-        Ok(response) => response,
+    let (response, slot) = match bypass_read::send(request, read, target, parts, body).await {
+        Ok(sent) => sent,
         Err(problem) => {
             publish(ObservedResponse::Nothing);
             return problem;
@@ -123,7 +123,7 @@ async fn pass(
     let status = response.status();
     if forward::is_event_stream(&response) {
         publish(ObservedResponse::TooLong(status));
-        return response::forwarded(forward::open(request, response), CacheMode::Observe.name());
+        return response::forwarded(forward::open(request, response, slot), CacheMode::Observe.name());
     }
     let (head, body) = response.into_parts();
     let collected = collect(body, request.server.origin.settings.max_body_bytes);
@@ -134,7 +134,7 @@ async fn pass(
         }
         Ok(CollectedBody::TooLong(read, rest)) => {
             publish(ObservedResponse::TooLong(status));
-            Body::Resumed { read, rest }
+            slot.attach_to(request, Body::Resumed { read, rest })
         }
         Ok(CollectedBody::Broken(_)) => {
             publish(ObservedResponse::Nothing);
@@ -221,6 +221,7 @@ impl ComparisonTask {
             Ok(CacheResponse::Cached { entry, served, reason, .. }) if is_saved(*served, *reason) => {
                 (prediction(*served), Some(self.predicted_response(entry, *served)))
             }
+            Ok(CacheResponse::Shared { served: CacheStatus::Hit, .. }) => (PredictedOutcome::Hit, None),
             Ok(CacheResponse::Shared { served: CacheStatus::Joined, .. }) => (PredictedOutcome::Joined, None),
             Ok(CacheResponse::Cached { served: CacheStatus::StaleOnError, .. }) | Err(_) => {
                 (PredictedOutcome::Failed, None)
@@ -314,13 +315,16 @@ impl ShadowLoader {
         let load = match status {
             StatusCode::NOT_MODIFIED => self.load_without_body(shadow_request, headers, old),
             StatusCode::OK if !shadow_request.has_body => self.load_without_body(shadow_request, headers, old),
-            _ if origin_loader::is_cacheable(status, headers) => {
+            _ if is_cacheable(status, headers) => {
                 self.inner.store(headers, body.clone(), shadow_request.generation, old)
             }
             _ if status.is_client_error() || status.is_server_error() => {
-                self.inner.handle_error_status(status, headers, body.clone())
+                self.inner.handle_error_status(status, headers, body.clone(), old.is_some())
             }
-            _ => return Ok(LoadResult::Pass(())),
+            _ => match failure_of(status, headers) {
+                Some(kind) if self.inner.has_usable(old) => Err(LoadError::new(kind, "no answer to the request")),
+                _ => return Ok(LoadResult::Pass(())),
+            },
         };
         Ok(match load? {
             LoadResult::Store(loaded_value) => {
@@ -328,6 +332,7 @@ impl ShadowLoader {
             }
             LoadResult::Share(value) => LoadResult::Share(value),
             LoadResult::NotFound(value) => LoadResult::NotFound(value),
+            LoadResult::Absent(absent) => LoadResult::Absent(absent),
             LoadResult::Pass(_) => LoadResult::Pass(()),
         })
     }

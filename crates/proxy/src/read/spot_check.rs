@@ -16,7 +16,7 @@ use hyper::body::Incoming;
 use crate::forward;
 use crate::proxy_request::ProxyRequest;
 use crate::read::loader;
-use crate::read::origin_loader;
+use crate::read::refusal;
 use crate::record::RequestCategory;
 use crate::request::base_path::target_from_uri;
 use crate::response::CacheHitDetails;
@@ -148,8 +148,8 @@ impl SpotCheck {
     async fn collect_response(&self, response: Response<Incoming>) -> Option<OriginResponse> {
         let server = &self.request.server;
         let status = response.status();
-        // A rejected token is revoked, whatever the reason of the request.
-        origin_loader::apply_refusal(server, &self.request.classified.identity, &self.read, status);
+        // A rejected token is revoked, whatever the reason of the request. Only cached responses are compared.
+        refusal::apply_refusal(server, &self.request.classified.identity, &self.read, status, true);
         let body = collect(response.into_body(), server.origin.settings.max_body_bytes);
         match server.origin.clock.timeout(server.origin.settings.load_timeout, body).await {
             Ok(CollectedBody::Whole(body)) => Some(OriginResponse { status, body }),

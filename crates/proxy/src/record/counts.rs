@@ -296,6 +296,7 @@ pub(super) mod tests {
         // Rows on disk depend on these numbers.
         let on_disk = (RequestCounter::SpotSkipped as usize, index_of(PassReason::Bypassed));
         assert_eq!((on_disk, RequestCounter::Unauthorised as usize), ((22, 33), 34));
+        assert_eq!(index_of(PassReason::OtherPage), 35);
     }
 
     #[test]

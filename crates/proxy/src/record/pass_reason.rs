@@ -27,11 +27,13 @@ pub enum PassReason {
     Forbidden,
     /// Bypassed or observed.
     Bypassed,
+    /// The server answered with other rows than the requested page. On disk after `RequestCounter::Unauthorised`.
+    OtherPage = 12,
 }
 
 impl PassReason {
     /// Every reason.
-    pub const EVERY: [Self; 11] = [
+    pub const EVERY: [Self; 12] = [
         Self::TwoTokens,
         Self::NoToken,
         Self::Write,
@@ -43,6 +45,7 @@ impl PassReason {
         Self::Unknown,
         Self::Forbidden,
         Self::Bypassed,
+        Self::OtherPage,
     ];
 
     /// Reason of a pass-through request.
@@ -71,6 +74,7 @@ impl PassReason {
             Self::Unknown => "unknown",
             Self::Forbidden => "uncacheable",
             Self::Bypassed => "bypassed",
+            Self::OtherPage => "other-page",
         }
     }
 
@@ -88,6 +92,7 @@ impl PassReason {
             Self::Unknown => "it requests paths that Greenroom does not know",
             Self::Forbidden => "the server forbids caching these responses",
             Self::Bypassed => "the cache is bypassed for it, or only observes",
+            Self::OtherPage => "the server does not page these lists as it requests them",
         }
     }
 }

@@ -14,7 +14,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use greenroom_cache::{CacheStatus, CacheStatusReason, HybridTimestamp, LoadError, LoadErrorKind, Tier, Value};
 use http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, AGE, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG,
-    HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, ORIGIN, RETRY_AFTER, VARY,
+    HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, ORIGIN, RETRY_AFTER, SET_COOKIE, VARY,
 };
 use http::{HeaderMap, Method, Response, StatusCode};
 
@@ -37,18 +37,31 @@ const EXPOSED: HeaderValue = HeaderValue::from_static(
 
 /// A response in the form that is stored.
 pub fn to_cached_value(status: StatusCode, from_server: &HeaderMap, body: Bytes) -> Value {
+    let mut meta = write_head(status, from_server.iter().filter(|(name, _)| headers::is_storable(name)));
+    if status == StatusCode::OK && !from_server.contains_key(ETAG) {
+        meta.put_slice(format!("\netag: W/\"{:016x}\"", xxhash_rust::xxh3::xxh3_64(&body)).as_bytes());
+    }
+    Value { body, meta: meta.freeze() }
+}
+
+/// A response that is not stored, with all headers that a client may see but the framing.
+pub fn to_whole_value(status: StatusCode, from_server: &HeaderMap, body: Bytes) -> Value {
+    let passed = headers::for_client(from_server);
+    // Others may get it too, so no cookie is set.
+    let shown = passed.iter().filter(|(name, _)| ![CONTENT_LENGTH, SET_COOKIE].contains(name));
+    Value { body, meta: write_head(status, shown).freeze() }
+}
+
+fn write_head<'a>(status: StatusCode, headers: impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)>) -> BytesMut {
     let mut meta = BytesMut::with_capacity(256);
     meta.put_slice(status.as_str().as_bytes());
-    for (name, value) in from_server.iter().filter(|(name, _)| headers::is_storable(name)) {
+    for (name, value) in headers {
         meta.put_u8(b'\n');
         meta.put_slice(name.as_str().as_bytes());
         meta.put_slice(b": ");
         meta.put_slice(value.as_bytes());
     }
-    if status == StatusCode::OK && !from_server.contains_key(ETAG) {
-        meta.put_slice(format!("\netag: W/\"{:016x}\"", xxhash_rust::xxh3::xxh3_64(&body)).as_bytes());
-    }
-    Value { body, meta: meta.freeze() }
+    meta
 }
 
 /// Status and headers of a cached response.
@@ -119,11 +132,13 @@ pub fn with_body(value: &Value, body: Bytes) -> Value {
     self::to_cached_value(status, &headers, body)
 }
 
-/// A response that is not stored but shared with requests that joined the load.
-pub fn shared(value: &Value, options: ResponseOptions<'_>) -> Response<Body> {
+/// A response that is not stored but shared with requests that joined the load, or, as a hit, with those that came
+/// shortly after it.
+pub fn shared(value: &Value, served: CacheStatus, options: ResponseOptions<'_>) -> Response<Body> {
     let (status, headers) = head(value, options);
     let mut response = response(status, headers, value, options);
-    response.headers_mut().insert(CACHE_STATUS, HeaderValue::from_static("Greenroom; fwd=uri-miss"));
+    let text = if served == CacheStatus::Hit { "Greenroom; hit; detail=absent" } else { "Greenroom; fwd=uri-miss" };
+    response.headers_mut().insert(CACHE_STATUS, HeaderValue::from_static(text));
     response
 }
 
@@ -225,7 +240,7 @@ fn cache_status(hit: CacheHitDetails) -> HeaderValue {
 /// Response to a failed read.
 pub fn failed(request: &ProxyRequest, error: &LoadError, options: ResponseOptions<'_>) -> Response<Body> {
     if let Some(value) = error.response.as_ref().filter(|value| prefers_server_body(error.kind, value)) {
-        return shared(value, options);
+        return shared(value, CacheStatus::Loaded, options);
     }
     let (status, message) = match error.kind {
         LoadErrorKind::NotCached => (StatusCode::GATEWAY_TIMEOUT, "the response is not in the cache"),

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use greenroom_cache::{Cache, Clock, FreshnessBound, Invalidation, Partition, Policy, Scope};
 use greenroom_dialect::class::{Class, Lifetime};
-use greenroom_dialect::classification::Read;
+use greenroom_dialect::classification::{Read, SharingScope};
 use greenroom_dialect::credential::{Credential, Secret};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -19,21 +19,23 @@ use crate::http::byte_budget::{ByteBudget, BytePool};
 use crate::http::client_limits::ClientLimits;
 use crate::identity::{Identity, IdentityRegistry, SharedPartitions};
 use crate::invalidation_state::InvalidationState;
-use crate::known_tokens::KnownTokens;
+use crate::listing_watch::ListingWatch;
 use crate::mode::ModeState;
 use crate::prefetch::Prefetch;
 use crate::request::classified_request::ClassificationCache;
 use crate::shadow::{ShadowReport, ShadowRun};
-use crate::shrink_guard::ShrinkGuard;
-use crate::trusted_proxies::ProxyTrustState;
 use crate::ttl_overrides::TtlOverrides;
 use crate::warm_keys::WarmKeys;
 pub use counters::ServerCounters;
 use greenroom_config::CacheMode;
 use greenroom_origin::Origin;
 use greenroom_origin::client_apps::{ClientApp, ClientApps};
+use greenroom_origin::scheduler::QueueRequest;
+use greenroom_origin::shrink_guard::ShrinkGuard;
 use greenroom_origin::system_event::SystemEventListener;
+use greenroom_origin::trusted_proxies::ProxyTrustState;
 use greenroom_state::grants::StoredWarmKey;
+use greenroom_state::known_tokens::KnownTokens;
 use greenroom_state::secrets::HashKey;
 pub use recorders::RequestRecorders;
 
@@ -57,6 +59,8 @@ pub struct Server {
     pub classifications: ClassificationCache,
     /// The server's own events.
     pub change_feed: ChangeFeed,
+    /// Listings of whole video libraries by apps.
+    pub listing_watch: ListingWatch,
     /// Known apps.
     pub apps: ClientApps,
     /// The app of own requests.
@@ -114,6 +118,7 @@ impl Server {
             partitions: SharedPartitions::default(),
             classifications: ClassificationCache::default(),
             change_feed: ChangeFeed::default(),
+            listing_watch: ListingWatch::default(),
             apps: ClientApps::default(),
             own_app: Arc::default(),
             prefetch: Prefetch::new(&settings.prefetch),
@@ -200,7 +205,8 @@ impl Server {
     /// TTL policy of a class: `base`, overridden by the configuration, then by the TTL override.
     pub fn lifetime(&self, class: Class, base: Lifetime) -> Lifetime {
         let class_default = self.origin.settings.lifetime(class, class.lifetime(self.origin.settings.kind));
-        self.ttl_overrides.get(class).apply_to(self.origin.settings.lifetime(class, base), class_default)
+        let configured = self.origin.settings.lifetime(class, base);
+        self.ttl_overrides.get(class).apply_to(configured, class_default).within_usable()
     }
 
     /// TTL policy of a read, before the response is known.
@@ -249,6 +255,13 @@ impl Server {
         self.change_feed.set_events_state(events);
     }
 
+    /// Whether this text is a token that was configured or that a client has sent.
+    pub fn is_token(&self, text: &str) -> bool {
+        let settings = &self.origin.settings;
+        let accounts = settings.accounts.values().filter_map(|account| account.token.as_ref());
+        settings.token.iter().chain(accounts).any(|token| token.expose() == text) || self.identities.knows(text)
+    }
+
     /// Records that the server rejected this identity's token; it may be the configured one.
     pub fn record_refused(&self, identity: &Identity) {
         if self.own_partition().is_some_and(|own| own == *identity.partition()) {
@@ -260,6 +273,19 @@ impl Server {
     pub fn own_partition(&self) -> Option<Partition> {
         let token = self.origin.settings.token.as_ref();
         token.map(|token| self.identities.partition_of(token.expose()))
+    }
+
+    /// The request for a permit of a client's read.
+    pub fn queue_request(&self, identity: &Identity, app: &Arc<ClientApp>, read: &Read) -> QueueRequest {
+        let request = QueueRequest::read(app, read.class, &read.key, self.origin.clock.now_ms());
+        // A public response is requested without the token.
+        if read.sharing == SharingScope::Public { request } else { self.ranked(identity, request) }
+    }
+
+    /// This identity's request with the priority that its token deserves: made-up tokens come last.
+    pub fn ranked(&self, identity: &Identity, request: QueueRequest) -> QueueRequest {
+        let is_own = || self.own_partition().is_some_and(|own| own == *identity.partition());
+        if identity.is_stranger() && !is_own() { request.of_stranger() } else { request }
     }
 
     /// The partition for this identity's read.

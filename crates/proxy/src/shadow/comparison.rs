@@ -5,6 +5,9 @@ use greenroom_dialect::class::Class;
 use greenroom_dialect::response_comparison::volatile::changes_by_itself;
 use greenroom_dialect::response_comparison::{ComparedResponse, ComparisonDepth, ResponseComparison, compare};
 
+/// Bodies of at most this are parsed to explain a difference: views of libraries are short.
+const MAX_PARSED_BYTES: usize = 64 * 1024;
+
 /// Whether a cached response is right, and if not, why. The list is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CacheCorrectness {
@@ -14,7 +17,7 @@ pub enum CacheCorrectness {
     Unread,
     /// The server failed; the cache would have answered.
     Rescued,
-    /// Different, in a class that changes by itself from second to second; the TTL bounds the age.
+    /// Different in what changes by itself from second to second, or is drawn at each request; the TTL bounds the age.
     Moved,
     /// Different, because the server answers the same request differently now: a change within the allowed age.
     Changed,
@@ -49,11 +52,20 @@ impl PredictedResponse {
             ResponseComparison::Status(_, None | Some(500..)) => CacheCorrectness::Rescued,
             ResponseComparison::Status(_, Some(401 | 403 | 498)) => CacheCorrectness::RightEnded,
             _ if !self.is_in_time => CacheCorrectness::Unexplained,
-            _ if changes_by_itself(self.class) => CacheCorrectness::Moved,
+            _ if changes_by_itself(self.class) || is_drawn(&cached, actual) => CacheCorrectness::Moved,
             _ if self.is_same_request => CacheCorrectness::Changed,
             _ => CacheCorrectness::Unexplained,
         }
     }
+}
+
+/// Whether they differ only in what the server draws at each request, whatever the path. Long bodies are not parsed
+/// for it.
+fn is_drawn(cached: &ComparedResponse<'_>, actual: &ComparedResponse<'_>) -> bool {
+    let is_short = |response: &ComparedResponse<'_>| response.body.is_some_and(|body| body.len() <= MAX_PARSED_BYTES);
+    is_short(cached)
+        && is_short(actual)
+        && matches!(compare(cached, actual, ComparisonDepth::Fields("")), ResponseComparison::Volatile(_))
 }
 
 #[cfg(test)]
@@ -90,6 +102,22 @@ mod tests {
         ] {
             assert_eq!(predicted.correctness(&actual), expected, "{predicted:?} {actual:?}");
         }
+    }
+
+    #[test]
+    fn a_drawn_count_of_a_library_folder_is_no_wrong_response() {
+        let views = [1, 2].map(|count| format!(r#"{{"Items":[{{"Type":"UserView","ChildCount":{count}}}]}}"#));
+        let cached = |is_in_time| PredictedResponse {
+            body: Some(Bytes::from(views[0].clone())),
+            is_same_request: false,
+            is_in_time,
+            ..predicted(Class::Sections, "")
+        };
+        let actual = ComparedResponse::new(200, views[1].as_bytes());
+        assert_eq!(cached(true).correctness(&actual), CacheCorrectness::Moved);
+        assert_eq!(cached(false).correctness(&actual), CacheCorrectness::Unexplained, "too old");
+        let named = ComparedResponse::new(200, br#"{"Items":[{"Type":"UserView","ChildCount":1,"Name":"a"}]}"#);
+        assert_eq!(cached(true).correctness(&named), CacheCorrectness::Unexplained);
     }
 
     #[test]

@@ -115,7 +115,21 @@ impl StatisticsDb {
         )?;
         statistics.bytes = size(unsigned(rows), unsigned(bytes));
         statistics.labels.read(&statistics.db)?;
+        statistics.hide_tokens()?;
         Ok(statistics)
+    }
+
+    /// See [`LabelTable::hide_tokens`].
+    fn hide_tokens(&mut self) -> Result<(), StateError> {
+        if !self.labels.has_tokens() {
+            return Ok(());
+        }
+        let transaction = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for merged in self.labels.hide_tokens(&transaction)? {
+            self.bytes = merge_rows(&transaction, merged, self.bytes)?;
+        }
+        transaction.commit()?;
+        Ok(())
     }
 
     /// Whether the file at the path is still the opened one.

@@ -6,7 +6,9 @@ use std::collections::HashMap;
 use rusqlite::{Connection, params};
 
 use crate::record::minute_bucket::{MAX_USERS, RowKind};
+use greenroom_dialect::token_shape::looks_like_token;
 use greenroom_origin::client_apps::{MAX_APPS, OTHERS, STRANGERS};
+use greenroom_origin::client_name::UNKNOWN;
 use greenroom_state::error::StateError;
 
 /// Max evictions per transaction, because each scans all rows. Further new labels count as the others until the next
@@ -73,6 +75,27 @@ impl LabelTable {
         Ok(LabelAssignment { id, merged })
     }
 
+    /// Gives the rows of apps whose name may be a token to the app without a name. Returns from which id to which the
+    /// rows must be merged. Only earlier versions stored such names.
+    pub(super) fn hide_tokens(&mut self, db: &Connection) -> Result<Vec<(i64, i64)>, StateError> {
+        let hidden: Vec<LabelKey> = self.ids.keys().filter(|key| may_be_token(key)).cloned().collect();
+        let mut merged = Vec::new();
+        for key in hidden {
+            let unknown = self.insert(db, (key.0.clone(), key.1, UNKNOWN.to_owned()))?;
+            merged.extend(self.ids.remove(&key).map(|id| (id, unknown)));
+        }
+        // Only now, so that none of the ids is given to another label.
+        for (id, _) in &merged {
+            db.prepare_cached("DELETE FROM statistics_name WHERE id = ?1")?.execute([id])?;
+        }
+        Ok(merged)
+    }
+
+    /// Whether the name of an app may be a token.
+    pub(super) fn has_tokens(&self) -> bool {
+        self.ids.keys().any(may_be_token)
+    }
+
     /// Whether the limit of this kind is reached.
     fn is_full(&self, server: &str, by: RowKind) -> bool {
         let max = if by == RowKind::App { MAX_APPS } else { MAX_USERS };
@@ -119,6 +142,10 @@ impl LabelTable {
         self.ids.insert(key, id);
         Ok(id)
     }
+}
+
+fn may_be_token((_, by, name): &LabelKey) -> bool {
+    *by == RowKind::App as u8 && looks_like_token(name)
 }
 
 /// Labels that stand for several apps or users are never evicted.
@@ -213,6 +240,28 @@ mod tests {
         // A freed id goes to the next label.
         write(&mut other, 203, "newer");
         assert_eq!(by_name(&one, RowKind::App), by_name(&open(), RowKind::App));
+    }
+
+    #[test]
+    fn a_name_stored_earlier_that_may_be_a_token_is_hidden() {
+        let folder = folder();
+        let mut db = StatisticsDb::open(folder.path(), 1 << 30).expect("opened");
+        for name in ["Kometa", "0123456789abcdef0123456789abcdef", "x7Kd2mPq9Lw4Rt6Yz1Vb"] {
+            let recorder = RequestRecorder::default();
+            let app = Arc::new(ClientApp::new(name.to_owned(), 1));
+            recorder.record(decision(NOW_MS, &app, 1, CacheResult::Hit));
+            let bucket = newest(&recorder);
+            db.write(&[("home", &bucket), ("away", &bucket)], NOW_MS).expect("written");
+        }
+        drop(db);
+        for _ in 0..2 {
+            let db = StatisticsDb::open(folder.path(), 1 << 30).expect("opened");
+            let range = TimeRange { step: TimeStep::Day, since_ms: 0, until_ms: u64::MAX };
+            let rows = db.rows(Some("home"), RowKind::App, &range).expect("readable counts");
+            let counts: BTreeMap<String, u64> =
+                rows.into_iter().map(|row| (row.name, row.counts.get(RequestCounter::Asked))).collect();
+            assert_eq!(counts.into_iter().collect::<Vec<_>>(), [("Kometa".into(), 1), ("unknown".into(), 2)]);
+        }
     }
 
     #[test]

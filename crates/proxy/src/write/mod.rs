@@ -97,7 +97,8 @@ async fn send_once(
     let _permit = if upload_handle.is_some() {
         None
     } else {
-        let Ok(permit) = server.origin.queue.acquire(QueueRequest::write(&request.classified.app)).await else {
+        let queue_request = server.ranked(&request.classified.identity, QueueRequest::write(&request.classified.app));
+        let Ok(permit) = server.origin.queue.acquire(queue_request).await else {
             let message = "too many writes wait for the media server; this one was not sent";
             return response::problem(request, StatusCode::SERVICE_UNAVAILABLE, message);
         };

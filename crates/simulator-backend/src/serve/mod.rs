@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use http::Request;
-use http::header::DATE;
+use http::header::{DATE, LOCATION};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -243,7 +243,8 @@ async fn answer<D: Dialect>(
         Fault::EncryptedOnly => {
             return Ok(SimulatedResponse::text(400, "text/plain; charset=utf-8", ENCRYPTED_ONLY));
         }
-        Fault::None | Fault::Truncated | Fault::AnswerLost | Fault::WrongClock(_) => {}
+        Fault::Status(status) => return Ok(bare(status)),
+        Fault::None | Fault::Truncated | Fault::Gzip | Fault::AnswerLost | Fault::WrongClock(_) => {}
     }
     let began = clock.instant();
     // The state is read half-way: a slow response misses writes of the second half.
@@ -252,6 +253,7 @@ async fn answer<D: Dialect>(
     clock.wait(began, latency).await;
     match fault {
         Fault::Truncated => Ok(answer.truncated()),
+        Fault::Gzip => Ok(answer.compressed()),
         Fault::AnswerLost => Err(cut()),
         Fault::WrongClock(by_s) => Ok(answer.with_header(DATE, &date_off_by(by_s))),
         _ => Ok(answer),
@@ -264,6 +266,13 @@ const FOREIGN_PAGE: &str =
 
 /// Response of TLS-only servers to an unencrypted request.
 const ENCRYPTED_ONLY: &str = "Client sent an HTTP request to an HTTPS server.\n";
+
+/// A response of this status alone.
+fn bare(status: u16) -> SimulatedResponse {
+    let answer = SimulatedResponse::empty(status);
+    let is_redirect = answer.status().is_redirection() && status != 304;
+    if is_redirect { answer.with_header(LOCATION, "/login") } else { answer }
+}
 
 fn date_off_by(seconds: i64) -> String {
     let now = UNIX_EPOCH + Duration::from_secs(SimulatedClock::system(1.0).now_s());

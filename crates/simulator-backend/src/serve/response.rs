@@ -1,10 +1,12 @@
 //! Responses of a dialect.
 
-use std::io;
+use std::io::{self, Write};
 
 use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use futures_util::{Stream, StreamExt};
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -120,6 +122,22 @@ impl SimulatedResponse {
             }
             half @ ResponseContent::Half(..) => half,
         };
+        self
+    }
+
+    /// Compresses a whole body with gzip, if it is not compressed already.
+    #[must_use]
+    pub(crate) fn compressed(mut self) -> Self {
+        if let (ResponseContent::Whole(bytes), false) = (&self.content, self.headers.contains_key(CONTENT_ENCODING)) {
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+            if encoder.write_all(bytes).is_ok()
+                && let Ok(compressed) = encoder.finish()
+            {
+                self.content = ResponseContent::Whole(compressed.into());
+                self.headers.remove(CONTENT_LENGTH);
+                return self.with_header(CONTENT_ENCODING, "gzip");
+            }
+        }
         self
     }
 

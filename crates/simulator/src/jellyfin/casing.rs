@@ -62,7 +62,7 @@ fn format(range: &str) -> Option<PropertyCasing> {
     let mut parameters = parts.take_while(|parameter| !parameter.starts_with("q=")).filter(|part| !part.is_empty());
     match (media, parameters.next(), parameters.next()) {
         ("application/json" | "application/*" | "*/*", None, None) => Some(PropertyCasing::Plain),
-        ("application/json" | "application/*", Some(parameter), None) => {
+        ("application/json" | "application/*" | "*/*", Some(parameter), None) => {
             match parameter.strip_prefix("profile=")?.trim_matches('"') {
                 "pascalcase" => Some(PropertyCasing::Pascal),
                 "camelcase" => Some(PropertyCasing::Camel),

@@ -29,8 +29,16 @@ pub struct JellyfinSwitches {
     pub split_names_at_commas: bool,
     /// Joined members of a list that can only be repeated become one other member, else they are refused.
     pub joined_enums_lose: bool,
+    /// The cutoff of the next episodes is a moment, else the day that it is on (up to 10.10).
+    pub cutoff_is_moment: bool,
+    /// The number of children of a library is drawn anew at each request.
+    pub random_folder_counts: bool,
+    /// Similar items are drawn anew at each request, as suggestions are, else ordered by common genres.
+    pub random_similar: bool,
     /// Lists show counts of descendants to some clients, by their names, though they are not requested.
     pub client_fields: bool,
+    /// Shows are listed without seasons and episodes, as after a scan that failed.
+    pub shows_without_episodes: bool,
     /// API keys may subscribe to sessions on the socket.
     pub keys_may_subscribe: bool,
     /// A library the user may not see is refused with 401 and a sentence, else with 404.
@@ -63,7 +71,11 @@ impl Default for JellyfinSwitches {
             user_data_to_caller: true,
             split_names_at_commas: false,
             joined_enums_lose: false,
+            cutoff_is_moment: true,
+            random_folder_counts: false,
+            random_similar: true,
             client_fields: true,
+            shows_without_episodes: false,
             keys_may_subscribe: false,
             denied_library_is_401: true,
             quick_connect: true,

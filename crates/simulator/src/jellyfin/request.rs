@@ -153,6 +153,7 @@ impl JellyfinRequest<'_> {
             view,
             user,
             now_ms: self.now_ms,
+            draw: self.server.next_draw(),
             starting: self.starting,
             server_id: &self.server.server_id,
             images: &self.server.images,

@@ -17,6 +17,8 @@ pub(crate) struct ResponseContext<'a> {
     pub(crate) user: Option<UserId>,
     /// Time of the request's arrival, in milliseconds.
     pub(crate) now_ms: u64,
+    /// Number of the draw for what is random in this response.
+    pub(crate) draw: u64,
     /// Whether the library is not loaded yet.
     pub(crate) starting: bool,
     /// Id of the server.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -41,6 +41,8 @@ pub(crate) enum SocketEvent {
     Revoked(String),
     /// A library was added or removed. Its items are not named.
     LibrariesChanged,
+    /// A user changed: the user as written, for that user's sockets.
+    UserUpdated(UserId, Value),
 }
 
 /// State of this server.
@@ -68,7 +70,10 @@ pub(crate) struct JellyfinServer {
     pub(crate) capabilities: Mutex<HashMap<String, Value>>,
     /// The removed libraries.
     pub(crate) removed_sections: RemovedSections,
+    /// Draws so far of what is random in responses.
+    draws: AtomicU64,
     preferences: Mutex<HashMap<(UserId, String, String), Value>>,
+    configurations: Mutex<HashMap<UserId, Value>>,
 }
 
 /// The sections whose library was removed, as bits. Their items exist, but no user sees them.
@@ -112,8 +117,15 @@ impl JellyfinServer {
             events: notices,
             capabilities: Mutex::default(),
             removed_sections: RemovedSections::default(),
+            draws: AtomicU64::new(0),
             preferences: Mutex::default(),
+            configurations: Mutex::default(),
         }
+    }
+
+    /// Number of a new draw.
+    pub(crate) fn next_draw(&self) -> u64 {
+        self.draws.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Revokes a token, and closes its sockets.
@@ -129,6 +141,16 @@ impl JellyfinServer {
     /// Notifies every socket. It is no failure to have none.
     pub(crate) fn notify(&self, notice: SocketEvent) {
         let _ = self.events.send(notice);
+    }
+
+    /// Stored configuration of a user.
+    pub(crate) fn configuration(&self, user: UserId) -> Option<Value> {
+        self.configurations.lock().get(&user).cloned()
+    }
+
+    /// Stores the configuration of a user.
+    pub(crate) fn set_configuration(&self, user: UserId, value: Value) {
+        self.configurations.lock().insert(user, value);
     }
 
     /// Stored setting of a user's client.

@@ -16,6 +16,7 @@ mod kind;
 mod node;
 mod notifications;
 mod params;
+mod play_queues;
 mod query;
 mod read;
 mod request;

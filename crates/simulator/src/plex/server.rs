@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use parking_lot::Mutex;
 
 use super::account::LinkPins;
+use super::play_queues::PlayQueues;
 use super::switches::PlexSwitches;
 use crate::catalogue::ItemId;
 use crate::clock::SimulatedClock;
@@ -39,6 +40,8 @@ pub(super) struct PlexServer {
     pub(super) port: u16,
     /// Codes that authorize devices.
     pub(super) pins: LinkPins,
+    /// What players are to play.
+    pub(super) play_queues: PlayQueues,
     clock: SimulatedClock,
     activities: Mutex<Vec<SimulatedActivity>>,
     /// How often the images of an item were replaced.
@@ -54,6 +57,7 @@ impl PlexServer {
             started_at: clock.now_s(),
             port,
             pins: LinkPins::new(chance),
+            play_queues: PlayQueues::new(chance),
             clock,
             activities: Mutex::default(),
             image_revisions: Mutex::default(),

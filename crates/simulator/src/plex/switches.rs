@@ -46,6 +46,8 @@ pub struct PlexSwitches {
     pub ignores_paging_in_query: bool,
     /// Paging in headers is not read, as behind a proxy that drops them.
     pub ignores_paging_in_headers: bool,
+    /// Shows are listed without seasons and episodes, as after a scan that failed.
+    pub shows_without_episodes: bool,
     /// Sessions show the address a client claims in `X-Forwarded-For`.
     pub trusts_forwarded_for: bool,
     /// Bodies contain the user and the number of writes; real servers' do not.
@@ -76,6 +78,7 @@ impl Default for PlexSwitches {
             search_differs_by_features: false,
             ignores_paging_in_query: false,
             ignores_paging_in_headers: false,
+            shows_without_episodes: false,
             trusts_forwarded_for: false,
             marks: true,
             claimed: true,

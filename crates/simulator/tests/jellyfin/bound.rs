@@ -62,3 +62,22 @@ async fn a_cutoff_leaves_out_shows_that_were_last_played_before() {
     server.get("/Shows/NextUp?nextUpDateCutoff=never").by("sam").expect(400).await;
     server.leave().await;
 }
+
+#[tokio::test]
+async fn a_cutoff_is_a_moment_and_before_a_day() {
+    for is_moment in [true, false] {
+        let server = JellyfinFixture::with(|switches| switches.cutoff_is_moment = is_moment).await;
+        let episode = server.first(MediaKind::Episode);
+        let played = format!("/UserPlayedItems/{episode}?datePlayed=2099-01-10T12:00:00Z");
+        server.post(&played).by("sam").expect(200).await;
+        let total = async |cutoff: &str| {
+            let next = format!("/Shows/NextUp?nextUpDateCutoff={cutoff}");
+            server.get(&next).by("sam").value().await["TotalRecordCount"].as_u64()
+        };
+        assert_eq!(total("2099-01-10T08:00:00Z").await, Some(u64::from(is_moment)));
+        assert_eq!(total("2099-01-10T12:00:01Z").await, Some(0));
+        assert_eq!(total("2099-01-10T00:00:00Z").await, Some(1));
+        assert_eq!(total("2099-01-11").await, Some(0));
+        server.leave().await;
+    }
+}

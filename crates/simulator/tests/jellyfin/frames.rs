@@ -14,11 +14,11 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use crate::server::{JellyfinFixture, patiently};
 
-struct FrameClient(WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub(crate) struct FrameClient(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl FrameClient {
     /// Opens a socket with the token of `label` in the query, past the greeting.
-    async fn open(server: &JellyfinFixture, label: &str) -> Self {
+    pub(crate) async fn open(server: &JellyfinFixture, label: &str) -> Self {
         let address = server.running().address();
         let url = format!("ws://{address}/socket?api_key={}&deviceId=test", server.token(label));
         let (socket, _) = connect_async(url).await.expect("a socket");
@@ -59,7 +59,7 @@ impl FrameClient {
         patiently("the echo of a keep-alive", before).await
     }
 
-    async fn until(&mut self, kind: &str) -> Value {
+    pub(crate) async fn until(&mut self, kind: &str) -> Value {
         let frame = async {
             loop {
                 let frame = self.next().await;

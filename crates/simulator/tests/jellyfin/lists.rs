@@ -238,3 +238,28 @@ async fn similar_items_are_of_the_same_kind_and_not_the_item_itself() {
     assert!(kinds(&server, &similar).iter().all(|kind| *kind == Some(MediaKind::Film)));
     server.leave().await;
 }
+
+#[tokio::test]
+async fn what_is_random_is_drawn_anew_at_each_request() {
+    for random_similar in [true, false] {
+        let server = JellyfinFixture::with(|switches| switches.random_similar = random_similar).await;
+        let (film, album) = (server.first(MediaKind::Film), server.first(MediaKind::Album));
+        server.get(&format!("/Albums/{album}/Similar")).by("sam").expect(200).await;
+        for (target, is_random) in [
+            (format!("/Items/{film}/Similar?limit=50"), random_similar),
+            (format!("/Movies/{film}/Similar?limit=50"), random_similar),
+            ("/Items/Suggestions?limit=20".into(), true),
+            ("/Movies/Recommendations".into(), true),
+            ("/Items?recursive=true&sortBy=Random&limit=20".into(), true),
+        ] {
+            let (first, second) =
+                (server.get(&target).by("sam").value().await, server.get(&target).by("sam").value().await);
+            assert_eq!(first != second, is_random, "{target}");
+        }
+        let found = server.get("/Movies/Recommendations?categoryLimit=2&itemLimit=3").by("sam").value().await;
+        let categories = found.as_array().expect("a list");
+        assert_eq!(categories.len(), 2);
+        assert!(categories.iter().all(|one| one["Items"].as_array().expect("a list").len() == 3), "{found}");
+        server.leave().await;
+    }
+}

@@ -2,6 +2,7 @@
 
 mod authorization;
 mod bound;
+mod configuration;
 mod faults;
 mod frames;
 mod images;

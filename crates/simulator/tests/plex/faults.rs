@@ -112,6 +112,26 @@ async fn somebody_elses_page_comes_with_200() {
 }
 
 #[tokio::test]
+async fn a_login_redirect_and_other_bare_statuses_have_no_body() {
+    let server = PlexFixture::quick().await;
+    for (status, location) in [(302, "/login"), (307, "/login"), (204, ""), (205, ""), (206, ""), (304, "")] {
+        server.running.faults().set(Fault::Status(status));
+        let told = server.get("/library/sections").send().await;
+        assert_eq!((told.status, told.header("location"), told.body.len()), (status, location, 0));
+    }
+    server.done().await;
+}
+
+#[tokio::test]
+async fn a_response_may_be_compressed_unasked() {
+    let server = PlexFixture::quick().await;
+    server.running.faults().set(Fault::Gzip);
+    let told = server.get("/library/sections").header("accept-encoding", "identity").send().await;
+    assert_eq!((told.status, told.header("content-encoding"), &told.body[..2]), (200, "gzip", &b"\x1f\x8b"[..]));
+    server.done().await;
+}
+
+#[tokio::test]
 async fn an_empty_library_while_starting_looks_like_an_answer() {
     let server = PlexFixture::quick().await;
     server.running.faults().set(Fault::EmptyWhileStarting);

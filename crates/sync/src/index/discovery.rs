@@ -35,6 +35,7 @@ pub async fn run(server: Arc<Server>, libraries: Arc<Libraries>) {
     let Some(source) = LibraryClient::new(&server) else { return };
     let stop = server.origin.stop.clone();
     server.change_feed.pending.set_has_consumer();
+    server.listing_watch.set_has_consumer();
     let mut discovery = LibraryDiscovery { server, libraries, source, missing: HashMap::new(), ended: BTreeSet::new() };
     tokio::select! {
         () = stop.cancelled() => {}
@@ -237,6 +238,13 @@ impl LibraryDiscovery {
                 changes = server.change_feed.pending.recv() => {
                     if self.dispatch_changes(changes) {
                         return;
+                    }
+                }
+                listings = server.listing_watch.recv() => {
+                    for library in self.of_server() {
+                        for listing in &listings {
+                            library.record_scan(listing);
+                        }
                     }
                 }
                 () = due.as_mut() => {

@@ -10,7 +10,8 @@
 //!
 //! Further modules: [`build_deadline`], [`libraries`] (all of them), [`status`] (what is known of one), [`store`]
 //! (snapshots on disk), [`settings`] (libraries the user turned off), [`progress`], [`report`] (for API and page),
-//! [`schedule`] (times of full comparisons), [`notify`] (notifications).
+//! [`schedule`] (times of full comparisons), [`notify`] (notifications), [`lookup_counters`], [`missing_episodes`],
+//! [`worker_scan`] (apps that list whole libraries).
 
 mod build;
 mod build_deadline;
@@ -19,6 +20,8 @@ mod crawl;
 mod discovery;
 mod incremental;
 mod libraries;
+mod lookup_counters;
+mod missing_episodes;
 mod notify;
 mod page_size;
 mod progress;
@@ -31,9 +34,10 @@ mod state;
 mod status;
 mod store;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
+mod worker_scan;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use greenroom_dialect::crawl::LibraryContents;
@@ -47,6 +51,7 @@ use greenroom_proxy::server::Server;
 
 pub use discovery::run;
 pub use libraries::Libraries;
+pub use lookup_counters::{LookupCounters, LookupCounts};
 pub use progress::{BuildPhase, BuildProgress};
 pub use report::{GenerationReport, LibraryCost, LibraryReport};
 pub use schedule::CompareSchedule;
@@ -107,6 +112,8 @@ pub struct Library {
     pub title: Mutex<String>,
     /// The media server.
     pub server: Arc<Server>,
+    /// Lookups in its index.
+    pub lookups: LookupCounters,
     generation: RwLock<Option<Arc<Generation>>>,
     status: Mutex<LibraryStatus>,
     pending: Mutex<PendingWork>,
@@ -142,6 +149,7 @@ impl Library {
             id,
             title: Mutex::new(title.to_owned()),
             server,
+            lookups: LookupCounters::default(),
             generation: RwLock::default(),
             status: Mutex::new(LibraryStatus { known_ms, ..LibraryStatus::default() }),
             pending: Mutex::default(),
@@ -208,13 +216,13 @@ impl Library {
             has_snapshot: self.generation.read().is_some(),
             is_confirmed: status.is_confirmed,
             is_building: self.progress.borrow().is_building(),
-            has_failed: status.failure.is_some(),
+            has_failed: Self::failure_of(status).is_some(),
         })
     }
 
-    /// Error of the last build or incremental round, and since when it stands, in milliseconds since 1970.
+    /// The error that stands, of the last build or incremental round, and since when, in milliseconds since 1970.
     pub fn failure(&self) -> Option<(IndexError, u64)> {
-        self.status.lock().failure.clone()
+        Self::failure_of(&self.status.lock())
     }
 
     /// Changes from the previous generation to the newest.
@@ -360,7 +368,7 @@ impl Library {
                 (status.is_confirmed, status.failure, status.unfinished, status.diff) = (false, None, None, None);
                 (status.suspect, status.stable_items, status.compare_at_ms) = (None, 0, None);
                 (status.has_force, status.attempts) = (false, 0);
-                status.changes.clear();
+                (status.without_episodes, status.changes) = (None, VecDeque::new());
             }
         }
         self.update_progress(|_| {});

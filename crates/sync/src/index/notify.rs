@@ -23,9 +23,12 @@ fn notification_for(failure: &IndexError, attempt: AttemptKind, is_down: bool) -
     match failure {
         IndexError::Shrunk { was, came } => FailureNotification::Shrank { was: *was, came: *came },
         IndexError::Refused => FailureNotification::Refused,
-        // An outage has its own notification, a cancellation needs none, and a mismatch leads to a build.
+        // An outage has its own notification, a cancellation needs none, a mismatch leads to a build, and a library
+        // without episodes has a warning.
         IndexError::Unreachable if is_down => FailureNotification::Nothing,
-        IndexError::Cancelled | IndexError::Gone | IndexError::Differs => FailureNotification::Nothing,
+        IndexError::Cancelled | IndexError::Gone | IndexError::Differs | IndexError::WithoutEpisodes { .. } => {
+            FailureNotification::Nothing
+        }
         _ if attempt == AttemptKind::Follow => FailureNotification::Nothing,
         IndexError::Unreachable
         | IndexError::Unfit

@@ -10,8 +10,8 @@ use super::store::{SnapshotMetadata, SnapshotStore};
 use super::{Generation, IndexError};
 use crate::index::scheduler::LibraryWorker;
 use crate::index::status::BuildHandle;
+use greenroom_origin::shrink_guard::{ShrinkDecision, SuspectList, decide, is_halved};
 use greenroom_proxy::server::Server;
-use greenroom_proxy::shrink_guard::{ShrinkDecision, SuspectList, decide};
 
 /// For this long after the start the server may not have settled.
 const UNSTABLE_AFTER_START_MS: u64 = 120_000;
@@ -46,7 +46,7 @@ impl LibraryWorker {
         if decide(was, came, is_stable_server, status.suspect, now_ms) == ShrinkDecision::Accept {
             // Settles the earlier suspicion; the next loss is checked again.
             status.suspect = None;
-            let is_short = came.saturating_mul(2) < was;
+            let is_short = is_halved(was, came);
             if is_stable_server || is_short {
                 status.stable_items = came;
             }

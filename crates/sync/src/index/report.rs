@@ -134,11 +134,11 @@ impl Library {
         let contents = status.info.as_ref().map(|info| info.contents);
         let kinds = contents.map_or(&[][..], |contents| contents.kinds());
         let items = if generation.is_some() { kinds.iter().map(stored).collect() } else { BTreeMap::new() };
-        let failure = status.failure.as_ref().map(|(failure, since_ms)| LibraryFailureReport {
+        let failure = Self::failure_of(&status).map(|(failure, since_ms)| LibraryFailureReport {
             reason: failure.name(),
             text: failure.to_string(),
             remedy: failure.remedy(),
-            since_ms: *since_ms,
+            since_ms,
         });
         let progress = self.progress.borrow().clone();
         let diff = status.diff.as_ref().filter(|_| with_diff);

@@ -9,6 +9,7 @@ use greenroom_dialect::crawl::LibraryContents;
 use super::progress::{BuildPhase, BuildProgress};
 use super::{IndexError, Libraries, Library, SYNC_WITHOUT_INDEX};
 use crate::index::client::LibraryClient;
+use crate::index::missing_episodes::WITHOUT_EPISODES_CODE;
 use crate::index::status::LibraryStatus;
 use greenroom_config::CacheMode;
 use greenroom_config::InitialIndexing;
@@ -258,6 +259,7 @@ impl LibraryWorker {
             self.library.notify_success();
         }
         status.is_confirmed = true;
+        self.library.check_episodes(status, now_ms);
     }
 }
 
@@ -298,6 +300,8 @@ impl Libraries {
         let outdated =
             all.iter().filter_map(|library| Some(outdated_warning(library, library.outdated_hours(now_ms)?))).collect();
         server.origin.warnings.replace(&[OUTDATED_CODE], outdated);
+        let without_episodes = all.iter().filter_map(|library| library.without_episodes_warning()).collect();
+        server.origin.warnings.replace(&[WITHOUT_EPISODES_CODE], without_episodes);
         // The warning about playlists is more urgent and covers this one.
         let current = server.origin.warnings.active();
         let is_raised = |library: &Library| {

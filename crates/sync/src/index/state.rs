@@ -58,6 +58,11 @@ pub enum IndexError {
         /// The timeout.
         minutes: u64,
     },
+    /// The shows have neither seasons nor episodes.
+    WithoutEpisodes {
+        /// Number of shows.
+        shows: u64,
+    },
     /// It was cancelled.
     Cancelled,
     /// The server no longer has the library.
@@ -125,6 +130,7 @@ impl IndexError {
             Self::Shrunk { .. } => "shrunk",
             Self::TooLarge { .. } => "too-large",
             Self::TimedOut { .. } => "timed-out",
+            Self::WithoutEpisodes { .. } => "without-episodes",
             Self::Cancelled => "cancelled",
             Self::Gone => "gone",
         }
@@ -143,6 +149,10 @@ impl IndexError {
             }
             Self::TooLarge { .. } => "Raise library.memory_limit_mb, or turn off the index of a library.",
             Self::TimedOut { .. } => "Raise library.timeout_minutes, or find out why the server is slow.",
+            Self::WithoutEpisodes { .. } => {
+                "On the server, check the folders of the library and its agent, and let it scan the files. Greenroom \
+                 follows; to look now: greenroom build."
+            }
             Self::Cancelled => "Start the build again when it suits you.",
             Self::Gone => "Nothing needs to be done.",
         }
@@ -165,6 +175,10 @@ impl fmt::Display for IndexError {
                 write!(f, "the library indexes would need {needed_mb} MB of memory, and {limit_mb} MB are allowed")
             }
             Self::TimedOut { minutes } => write!(f, "the build did not finish within {minutes} minutes"),
+            Self::WithoutEpisodes { shows } => {
+                let shows = if *shows == 1 { "1 show".to_owned() } else { format!("{shows} shows") };
+                write!(f, "the server lists {shows} without any season or episode")
+            }
             Self::Cancelled => f.write_str("the build was cancelled"),
             Self::Gone => f.write_str("the server has no such library any more"),
         }
@@ -214,6 +228,7 @@ mod tests {
             IndexError::TimedOut { minutes: 180 },
             IndexError::Cancelled,
             IndexError::Gone,
+            IndexError::WithoutEpisodes { shows: 3 },
         ];
         let words: std::collections::BTreeSet<_> = every.iter().map(IndexError::name).collect();
         assert_eq!(words.len(), every.len());

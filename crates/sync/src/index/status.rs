@@ -11,7 +11,7 @@ use super::crawl::Crawl;
 use super::store::SnapshotMetadata;
 use super::{IndexError, LibraryCost};
 use crate::index::scheduler::AttemptKind;
-use greenroom_proxy::shrink_guard::SuspectList;
+use greenroom_origin::shrink_guard::SuspectList;
 
 /// Generations whose changes are remembered.
 const MAX_CHANGES: usize = 64;
@@ -32,6 +32,8 @@ pub(super) struct LibraryStatus {
     pub(super) is_confirmed: bool,
     /// Error of the last attempt, and since when it stands.
     pub(super) failure: Option<(IndexError, u64)>,
+    /// The snapshot has this many shows and no episode of them, and since when.
+    pub(super) without_episodes: Option<(u64, u64)>,
     /// Consecutive failed attempts.
     pub(super) attempts: u32,
     /// No automatic build before this time.

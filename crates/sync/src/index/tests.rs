@@ -16,7 +16,7 @@ use crate::index::scheduler::{AttemptKind, LibraryWorker};
 use greenroom_config::{ConfigSource, Settings};
 use greenroom_proxy::server::Server;
 
-pub(super) fn server() -> Arc<Server> {
+pub(crate) fn server() -> Arc<Server> {
     let mut tree = ConfigSource::default();
     let file = "[[server]]\nname = \"home\"\nkind = \"plex\"\nurl = \"http://127.0.0.1:9\"\ntoken = \"owner\"\n";
     tree.add_toml("g.toml", file);
@@ -39,7 +39,7 @@ pub(super) fn info(key: &str) -> LibraryInfo {
 }
 
 /// A listed library.
-pub(super) fn known(libraries: &Libraries, server: &Arc<Server>, key: &str) -> Arc<Library> {
+pub(crate) fn known(libraries: &Libraries, server: &Arc<Server>, key: &str) -> Arc<Library> {
     let id = LibraryId { server: "home".into(), key: key.into() };
     let library = Arc::new(Library::new(id, &format!("Music {key}"), Arc::clone(server)));
     library.status.lock().info = Some(info(key));
@@ -156,4 +156,53 @@ fn an_index_that_differs_is_never_shown_as_current() {
     library.status.lock().compare_at_ms = None;
     worker.succeed(&mut library.status.lock(), AttemptKind::Build);
     assert_eq!(library.state(), super::LibraryState::Current);
+}
+
+#[test]
+fn a_show_library_without_episodes_is_not_current_and_says_what_to_do() {
+    let (libraries, server) = (Arc::new(Libraries::default()), server());
+    let library = known(&libraries, &server, "2");
+    library.status.lock().info = Some(LibraryInfo { contents: LibraryContents::Shows, ..info("2") });
+    let worker = worker(&libraries, &library);
+    let publish = |kinds: &[ItemKind]| {
+        let mut builder = SnapshotBuilder::default();
+        for (key, kind) in (1..).zip(kinds) {
+            builder.push(Item::new(*kind, &key.to_string(), "Harbour"));
+        }
+        library.publish(builder.build(), 1);
+    };
+    let scan = |is_scanning| library.status.lock().info.as_mut().expect("it is listed").is_scanning = is_scanning;
+    let shown = |attempt| {
+        worker.succeed(&mut library.status.lock(), attempt);
+        libraries.warn(&server);
+        let warnings = server.origin.warnings.active();
+        (library.state().name(), warnings.iter().map(|warning| warning.code).collect::<Vec<_>>())
+    };
+    publish(&[ItemKind::Show, ItemKind::Show]);
+    scan(true);
+    assert_eq!(shown(AttemptKind::Build), ("current", vec![]), "episodes may still be coming");
+    scan(false);
+    assert_eq!(shown(AttemptKind::Follow), ("stale", vec!["library-without-episodes"]));
+    let (failure, since_ms) = library.failure().expect("it says why");
+    assert_eq!(failure, IndexError::WithoutEpisodes { shows: 2 });
+    let warning = server.origin.warnings.active().remove(0);
+    assert!(warning.text.contains("home:2") && warning.text.contains("2 shows without any season"), "{warning:?}");
+    assert!(warning.remedy.contains("agent"), "{warning:?}");
+    assert_eq!(warning.action.map(|action| action.path).as_deref(), Some("libraries/home:2/build"));
+    assert_eq!(library.report(false).failure.map(|failure| failure.reason), Some("without-episodes"));
+    scan(true);
+    assert_eq!(shown(AttemptKind::Follow).0, "stale", "a scan that has brought nothing yet changes nothing");
+    scan(false);
+    assert_eq!(shown(AttemptKind::Build).0, "stale");
+    assert_eq!(library.failure().map(|(_, since_ms)| since_ms), Some(since_ms));
+    publish(&[ItemKind::Show, ItemKind::Season, ItemKind::Episode]);
+    assert_eq!(shown(AttemptKind::Follow), ("current", vec![]));
+    publish(&[]);
+    assert_eq!(shown(AttemptKind::Build), ("current", vec![]), "an empty library lacks nothing");
+    publish(&[ItemKind::Show]);
+    assert_eq!(shown(AttemptKind::Build).0, "stale");
+    library.set_enabled(false);
+    library.set_enabled(true);
+    libraries.warn(&server);
+    assert_eq!((library.state().name(), server.origin.warnings.active().len()), ("idle", 0));
 }

@@ -321,6 +321,8 @@ impl Matcher {
                 move |session: &MatchSession<'_>| chunk.iter().map(|query| session.resolve(query)).collect::<Vec<_>>();
             resolved.extend(self.in_session(library, &generation, policy, work).await);
         }
+        let found = resolved.iter().map(|resolved| resolved.decision != MatchDecision::Reject);
+        library.lookups.record(found, library.server.origin.clock.now_ms());
         if let LiveSearch::UpTo(limit) = live {
             self.search(library, &generation, (queries, &mut resolved), policy, limit).await;
         }

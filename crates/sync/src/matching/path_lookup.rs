@@ -240,6 +240,7 @@ impl Matcher {
             };
             found.extend(self.run_blocking(first, work).await);
         }
+        record_lookups(libraries, found.iter().map(|result: &PathLookupResult| result.items.first()));
         found
     }
 
@@ -256,7 +257,18 @@ impl Matcher {
             };
             found.extend(self.run_blocking(first, work).await);
         }
+        record_lookups(libraries, found.iter().map(|result: &IdLookupResult| result.items.first()));
         found
+    }
+}
+
+/// Counts each lookup in the library that has the item, or in the first one searched.
+fn record_lookups<'i>(libraries: &[Arc<Library>], found: impl Iterator<Item = Option<&'i LocatedItem>>) {
+    for located in found {
+        let has_item = |library: &&Arc<Library>| located.is_none_or(|located| located.library == library.id);
+        if let Some(library) = libraries.iter().find(has_item) {
+            library.lookups.record([located.is_some()], library.server.origin.clock.now_ms());
+        }
     }
 }
 

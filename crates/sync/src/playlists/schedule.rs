@@ -22,6 +22,8 @@ pub(super) struct ScheduleState {
     pub(super) failures: u32,
     /// Result of the last sync.
     pub(super) last_sync: Option<LastSync>,
+    /// A sync was requested and has not begun.
+    pub(super) is_requested: bool,
 }
 
 /// Whether a playlist is due for a sync. `stat` is its file's current state; `known` is `None` at the first poll.

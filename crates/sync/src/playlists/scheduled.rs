@@ -106,11 +106,13 @@ impl ScheduledSyncRunner {
         let mut problems: HashMap<String, Vec<String>> = HashMap::new();
         for (number, one) in standing.iter().enumerate() {
             let (locations, source_problems) = self.list_sources(number, one).await;
-            if self.hanging.contains_key(&number) {
+            let is_hanging = self.hanging.contains_key(&number);
+            if is_hanging {
                 // The content is unknown at the moment, so none of it counts as removed.
                 present.extend(self.known.keys().filter(|(of, _)| *of == number).cloned());
             }
-            let is_requested_now = self.playlists.scheduled.take_request(&one.title);
+            // While the drive hangs, a request waits with it.
+            let is_requested_now = !is_hanging && self.playlists.scheduled.take_request(&one.title);
             let mut entry = ScheduledSyncStatus { problems: source_problems.clone(), ..entry_of(one) };
             problems.entry(one.server.clone()).or_default().extend(source_problems);
             for (location, stat) in locations {
@@ -119,6 +121,8 @@ impl ScheduledSyncRunner {
                 let status = self.poll_source(one, &key, stat, is_requested_now).await;
                 entry.playlists.push(status);
             }
+            let is_postponed = self.known.iter().any(|((of, _), state)| *of == number && state.is_requested);
+            self.playlists.scheduled.set_postponed(&one.title, is_postponed);
             self.playlists.scheduled.set(entry);
         }
         self.known.retain(|key, _| present.contains(key));
@@ -166,10 +170,13 @@ impl ScheduledSyncRunner {
     ) -> SyncedPlaylistStatus {
         let playlists = Arc::clone(&self.playlists);
         let every_ms = one.every_hours.saturating_mul(HOUR_MS);
-        let is_due = is_requested_now || is_due(self.known.get(key), stat, playlists.clock.now_ms(), every_ms);
+        let known = self.known.get(key);
+        let is_requested = is_requested_now || known.is_some_and(|known| known.is_requested);
+        let is_due = is_requested || is_due(known, stat, playlists.clock.now_ms(), every_ms);
         let awaits_library = is_due && self.awaits_library(one);
         let existing = self.known.entry(key.clone()).or_default();
         existing.seen = stat;
+        existing.is_requested = is_requested && awaits_library;
         if is_due && !awaits_library {
             playlists.scheduled.set_running(Some(&one.title));
             let (last, may_recover) = sync_source(&playlists, one, &key.1).await;
@@ -327,4 +334,108 @@ async fn attempt(
             "the run took longer than an hour and was cancelled; the next run continues from there",
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::index::tests::{known, server};
+    use crate::index::{Libraries, Library};
+    use greenroom_cache::Clock;
+    use greenroom_config::playlist_mode::PlaylistMode;
+    use greenroom_library::matching::MatchPolicy;
+    use tokio_util::task::TaskTracker;
+
+    /// The runner of one scheduled file, and the library it is synced to, whose index is off.
+    struct RunnerFixture {
+        folder: tempfile::TempDir,
+        standing: [ScheduledPlaylist; 1],
+        runner: ScheduledSyncRunner,
+        libraries: Arc<Libraries>,
+        library: Arc<Library>,
+    }
+
+    impl RunnerFixture {
+        async fn new() -> Self {
+            let folder = tempfile::tempdir().expect("create a temporary folder");
+            let file = folder.path().join("weekly.csv");
+            std::fs::write(&file, "title,artist\nAsh,Ash\n").expect("write the playlist");
+            let (server, libraries) = (server(), Arc::new(Libraries::default()));
+            let library = known(&libraries, &server, "3");
+            let (clock, tasks, stop) = (Clock::system(), TaskTracker::new(), CancellationToken::new());
+            let servers = vec![server];
+            let playlists = PlaylistService::new(Arc::clone(&libraries), Arc::default(), servers, clock, tasks, stop);
+            let standing = ScheduledPlaylist {
+                title: "weekly".to_owned(),
+                origin: ScheduledPlaylistSource::File(file),
+                server: "home".to_owned(),
+                library: None,
+                name: Some("Weekly".to_owned()),
+                mode: PlaylistMode::default(),
+                shrink: false,
+                accounts: Vec::new(),
+                policy: MatchPolicy::Strict,
+                every_hours: 24,
+                results: None,
+            };
+            playlists.scheduled.set(entry_of(&standing));
+            let runner = ScheduledSyncRunner {
+                started_ms: playlists.clock.now_ms(),
+                playlists: Arc::new(playlists),
+                known: HashMap::new(),
+                problems: HashMap::new(),
+                hanging: HashMap::new(),
+            };
+            let fixture = Self { folder, standing: [standing], runner, libraries, library };
+            fixture.set_index(false).await;
+            fixture
+        }
+
+        async fn set_index(&self, is_on: bool) {
+            self.libraries.set_enabled(&self.library, is_on).await.expect("set the choice");
+        }
+
+        /// Polls once. Returns whether the playlist was synced; without an index it fails and reports that.
+        async fn poll(&mut self) -> bool {
+            let report = self.folder.path().join("weekly.csv.report.json");
+            let _ = std::fs::remove_file(&report); // there may be none
+            self.runner.poll(&self.standing).await;
+            report.exists()
+        }
+
+        fn request(&self) {
+            assert!(self.runner.playlists.scheduled.request_now("weekly"), "it is listed");
+        }
+
+        fn is_requested(&self) -> bool {
+            self.runner.playlists.scheduled.is_requested("weekly")
+        }
+    }
+
+    #[tokio::test]
+    async fn a_requested_run_waits_for_a_drive_that_hangs() {
+        let mut fixture = RunnerFixture::new().await;
+        assert!(!fixture.poll().await && fixture.poll().await, "it is synced once it is found unchanged");
+        fixture.runner.hanging.insert(0, TaskTracker::new().spawn(std::future::pending()));
+        fixture.request();
+        assert!(!fixture.poll().await && fixture.is_requested(), "the drive does not respond");
+        if let Some(scan) = fixture.runner.hanging.remove(&0) {
+            scan.abort();
+        }
+        assert!(fixture.poll().await && !fixture.is_requested(), "it responds again");
+        assert!(!fixture.poll().await, "the request is served once");
+    }
+
+    #[tokio::test]
+    async fn a_requested_run_waits_for_the_index_of_its_library() {
+        let mut fixture = RunnerFixture::new().await;
+        assert!(!fixture.poll().await && fixture.poll().await, "it is synced once it is found unchanged");
+        fixture.set_index(true).await;
+        fixture.request();
+        assert!(!fixture.poll().await && fixture.is_requested(), "the library is not indexed yet");
+        assert!(!fixture.poll().await && fixture.is_requested(), "nor a moment later");
+        fixture.set_index(false).await;
+        assert!(fixture.poll().await && !fixture.is_requested(), "there is nothing to wait for");
+        assert!(!fixture.poll().await, "the request is served once");
+    }
 }

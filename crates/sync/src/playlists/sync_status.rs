@@ -64,6 +64,8 @@ pub struct ScheduledSyncStatus {
 pub struct ScheduledSyncs {
     entries: Mutex<BTreeMap<String, ScheduledSyncStatus>>,
     requested: Mutex<HashSet<String>>,
+    /// Names whose requested run waits for the library's index.
+    postponed: Mutex<HashSet<String>>,
     /// Name of the scheduled sync that runs now.
     running: Mutex<Option<String>>,
     /// Notified when a sync is requested.
@@ -93,7 +95,7 @@ impl ScheduledSyncs {
 
     /// Whether this scheduled sync was requested and has not begun.
     pub fn is_requested(&self, name: &str) -> bool {
-        self.requested.lock().contains(name)
+        self.requested.lock().contains(name) || self.postponed.lock().contains(name)
     }
 
     /// Sets the scheduled sync that runs now.
@@ -104,6 +106,16 @@ impl ScheduledSyncs {
     /// Removes the pending request for this scheduled sync. Returns whether there was one.
     pub(super) fn take_request(&self, name: &str) -> bool {
         self.requested.lock().remove(name)
+    }
+
+    /// Sets whether a requested run of this scheduled sync waits.
+    pub(super) fn set_postponed(&self, name: &str, is_postponed: bool) {
+        let mut postponed = self.postponed.lock();
+        if is_postponed {
+            postponed.insert(name.to_owned());
+        } else {
+            postponed.remove(name);
+        }
     }
 
     /// Replaces the status of a scheduled sync.

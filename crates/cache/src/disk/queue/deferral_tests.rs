@@ -23,7 +23,8 @@ struct QueueFixture {
 
 impl QueueFixture {
     fn new() -> Self {
-        let queue = WriteQueue::with_rewrite_rule(1 << 20, RewriteRule::from_settings(&DiskSettings::new("/nowhere")));
+        let queue =
+            WriteQueue::with_limits(1 << 20, 1 << 20, RewriteRule::from_settings(&DiskSettings::new("/nowhere")));
         Self { queue, clock: Clock::system(), transactions: 0, written: Vec::new() }
     }
 

@@ -33,6 +33,7 @@ pub(crate) struct WriteQueue {
     state: Mutex<QueueState>,
     wakeup: Condvar,
     max_bytes: u64,
+    max_entry_bytes: u64,
 }
 
 /// Fill level of the queue.
@@ -48,13 +49,14 @@ impl WriteQueue {
     /// A queue through which every value is written.
     #[cfg(test)]
     pub(crate) fn new(max_bytes: u64) -> Self {
-        Self::with_rewrite_rule(max_bytes, RewriteRule::EVERY_VALUE)
+        Self::with_limits(max_bytes, max_bytes, RewriteRule::EVERY_VALUE)
     }
 
-    /// A queue that writes short-lived and unchanged values as rarely as the rule says.
-    pub(crate) fn with_rewrite_rule(max_bytes: u64, rule: RewriteRule) -> Self {
+    /// A queue of this many bytes, for entries of at most `max_entry_bytes`, that writes short-lived and unchanged values
+    /// as rarely as the rule says.
+    pub(crate) fn with_limits(max_bytes: u64, max_entry_bytes: u64, rule: RewriteRule) -> Self {
         let state = QueueState { rewrites: RewriteHistory::new(rule), ..QueueState::default() };
-        Self { state: Mutex::new(state), wakeup: Condvar::new(), max_bytes }
+        Self { state: Mutex::new(state), wakeup: Condvar::new(), max_bytes, max_entry_bytes }
     }
 
     fn lock_state(&self) -> MutexGuard<'_, QueueState> {
@@ -72,7 +74,7 @@ impl WriteQueue {
     pub(crate) fn push(&self, pending: PendingWrite, era: u64, candidate: WriteCandidate, now_ms: u64) {
         let weight = pending.entry.weight();
         let mut state = self.lock_state();
-        if state.is_closing || era != state.era || weight > self.max_bytes {
+        if state.is_closing || era != state.era || weight > self.max_entry_bytes {
             state.dropped += 1;
             return;
         }

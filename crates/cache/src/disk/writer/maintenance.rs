@@ -76,7 +76,7 @@ impl Writer {
         }
         self.sweep_at_ms = now_ms + SWEEP_EVERY_MS;
         let Some(store) = &mut self.store else { return };
-        match store.evict(now_ms, self.shared.settings.max_bytes) {
+        match store.evict(now_ms, self.shared.settings.data_limit()) {
             Ok(is_more) => {
                 if is_more {
                     self.sweep_at_ms = now_ms + SWEEP_AGAIN_MS;
@@ -92,12 +92,21 @@ impl Writer {
         }
     }
 
+    /// After a batch: publishes the size, and evicts at once if there is too much.
+    pub(super) fn measure(&mut self, now_ms: u64) {
+        let Some(store) = &self.store else { return };
+        self.shared.counters.bytes.store(store.bytes().unwrap_or(0), Ordering::Relaxed);
+        if store.is_above(self.shared.settings.data_limit()).unwrap_or(false) {
+            self.sweep_at_ms = now_ms;
+        }
+    }
+
     /// Truncates the write-ahead log once it is too long: readers in back-to-back transactions would keep it from ever
     /// being reset.
     pub(super) fn truncate_log(&mut self) {
         let now_ms = self.shared.clock.now_ms();
         let Some(store) = &self.store else { return };
-        if now_ms >= self.truncate_at_ms && store.wal_bytes() > self.shared.settings.max_wal_bytes {
+        if now_ms >= self.truncate_at_ms && store.wal_bytes() > self.shared.settings.wal_limit() {
             self.shared.truncating.store(true, Ordering::Relaxed);
             if !store.truncate_wal().unwrap_or(false) {
                 self.truncate_at_ms = now_ms + TRUNCATE_AGAIN_MS;

@@ -276,6 +276,7 @@ impl Writer {
                     tracing::info!(dir = %self.shared.settings.dir.display(), "disk writes work again");
                 }
                 self.truncate_log();
+                self.measure(now_ms);
                 BatchOutcome::Done
             }
             // Another connection writes; retry once it is done.

@@ -103,13 +103,14 @@ struct NaiveFlight {
 #[derive(Debug, Clone)]
 enum NaiveNegativeEntry {
     Failed { key: KeyIndex, kind: LoadErrorKind, order: u64, began_ms: u64, until_ms: u64 },
+    Absent { key: KeyIndex, tags: u8, order: u64, began_ms: u64, until_ms: u64 },
     Uncacheable { key: KeyIndex, until_ms: u64 },
 }
 
 impl NaiveNegativeEntry {
     fn who(&self) -> KeyIndex {
         match self {
-            Self::Failed { key, .. } | Self::Uncacheable { key, .. } => *key,
+            Self::Failed { key, .. } | Self::Absent { key, .. } | Self::Uncacheable { key, .. } => *key,
         }
     }
 }
@@ -216,8 +217,20 @@ impl NaiveCache {
         let key = flight.key;
         match flight.script.response {
             LoadScript::Value => self.store(flight),
+            LoadScript::Share => {
+                let is_absence = |negative: &NaiveNegativeEntry| matches!(negative, NaiveNegativeEntry::Absent { .. });
+                self.negatives.retain(|negative| negative.who() != key || !is_absence(negative));
+            }
             _ if flight.load_alone => {}
             LoadScript::Gone => self.entries.retain(|entry| entry.key != key || entry.order > flight.order),
+            LoadScript::Absent => {
+                self.entries.retain(|entry| entry.key != key || entry.order > flight.order);
+                if let Some(is_settling) = self.storable(flight) {
+                    let until_ms = self.now_ms + if is_settling { SETTLE_FRESH_MS } else { 60_000 };
+                    let (tags, order, began_ms) = (flight.script.tags, flight.order, flight.began_ms);
+                    self.remember(NaiveNegativeEntry::Absent { key, tags, order, began_ms, until_ms });
+                }
+            }
             LoadScript::Pass => {
                 self.remember(NaiveNegativeEntry::Uncacheable { key, until_ms: self.now_ms + 60_000 });
             }
@@ -228,20 +241,24 @@ impl NaiveCache {
                     self.remember(NaiveNegativeEntry::Failed { key, kind, order, began_ms, until_ms });
                 }
             }
-            LoadScript::Share | LoadScript::Panic => {}
+            LoadScript::Panic => {}
         }
     }
 
-    fn store(&mut self, flight: &NaiveFlight) {
+    /// Whether the result of a load may be stored, and if so, whether a write is settling.
+    fn storable(&self, flight: &NaiveFlight) -> Option<bool> {
         let (key, tags) = (flight.key, flight.script.tags);
         let covering: Vec<_> = self.invalidations.iter().filter(|one| one.covers(key, Some(tags))).collect();
         let overtaken = covering.iter().any(|one| one.order > flight.order);
         let held = covering.iter().any(|one| one.hold_until_ms().is_some_and(|until| flight.began_ms <= until));
         let settling = covering.iter().any(|one| one.has_grace_period && flight.began_ms < one.at_ms + SETTLE_MS);
         let newer = self.entries.iter().any(|entry| entry.key == key && entry.order > flight.order);
-        if overtaken || held || newer {
-            return;
-        }
+        (!overtaken && !held && !newer).then_some(settling)
+    }
+
+    fn store(&mut self, flight: &NaiveFlight) {
+        let (key, tags) = (flight.key, flight.script.tags);
+        let Some(settling) = self.storable(flight) else { return };
         let (fresh_ms, stale_ms) = if settling { (SETTLE_FRESH_MS, 0) } else { (100_000, 50_000) };
         self.entries.retain(|entry| entry.key != key);
         self.negatives.retain(|negative| negative.who() != key);
@@ -284,6 +301,13 @@ impl NaiveCache {
                 let overtaken = self.invalidations.iter().any(|one| {
                     let held = one.hold_until_ms().is_some_and(|until| *began_ms <= until);
                     one.covers(key, None) && (one.order > *order || held)
+                });
+                self.now_ms < *until_ms && !overtaken
+            }
+            NaiveNegativeEntry::Absent { tags, order, began_ms, until_ms, .. } => {
+                let overtaken = self.invalidations.iter().any(|one| {
+                    let held = one.hold_until_ms().is_some_and(|until| *began_ms <= until && until < self.now_ms);
+                    one.covers(key, Some(*tags)) && (one.order > *order || held)
                 });
                 self.now_ms < *until_ms && !overtaken
             }

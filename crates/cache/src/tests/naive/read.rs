@@ -67,6 +67,10 @@ impl NaiveCache {
         }
         match self.negative(key) {
             Some(NaiveNegativeEntry::Failed { kind, .. }) => return Some(self.failed(caller, kind)),
+            Some(NaiveNegativeEntry::Absent { .. }) if directive != CacheDirective::Reload => {
+                return Some(ExpectedResponse::Value(CacheStatus::Hit, "absent".into()));
+            }
+            Some(NaiveNegativeEntry::Absent { .. }) => self.negatives.retain(|negative| negative.who() != key),
             Some(NaiveNegativeEntry::Uncacheable { .. }) => return Some(self.load_alone(caller)),
             None => {}
         }
@@ -140,6 +144,7 @@ impl NaiveCache {
                 ExpectedResponse::Value(served, format!("{} v{version}", PARTITIONS[caller.key.0]))
             }
             LoadScript::Gone => ExpectedResponse::Value(served, "gone".into()),
+            LoadScript::Absent => ExpectedResponse::Value(served, "absent".into()),
             LoadScript::Pass if own => ExpectedResponse::Passed(version),
             LoadScript::Pass => self.load_alone(caller),
             LoadScript::Fail(kind) => self.failed(caller, kind),

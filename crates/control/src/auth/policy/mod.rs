@@ -17,7 +17,7 @@ use crate::error::Problem;
 use crate::web;
 
 /// Public paths beside the page: they hold no statistics. An image link carries its own permission.
-const PUBLIC_PATHS: [&str; 3] = ["/healthz", "/readyz", "/api/plex/image"];
+const PUBLIC_PATHS: [&str; 4] = ["/healthz", "/readyz", "/api/plex/image", "/api/plex/proxy/image"];
 
 /// Reads that use POST, because their input is too long for a URL.
 const READ_BY_POST: [&str; 3] = ["/api/v1/match/tracks", "/api/v1/match/paths", "/api/v1/match/ids"];

@@ -4,11 +4,12 @@ use std::borrow::Cow;
 
 use super::{AllowedParams, JellyfinRoute, RouteBody};
 use crate::class::{self, Class};
+use crate::classification::ImageSubject;
 use crate::jellyfin::guid;
 use crate::tag::Tag;
 
 /// Kinds of images in the server's spelling.
-const KINDS: [&str; 13] = [
+pub(in crate::jellyfin) const KINDS: [&str; 13] = [
     "Primary",
     "Art",
     "Backdrop",
@@ -23,6 +24,9 @@ const KINDS: [&str; 13] = [
     "BoxRear",
     "Profile",
 ];
+
+/// Age in seconds at which intros are not served any more: a plugin may choose others each time.
+const INTROS_USABLE_S: u32 = 300;
 
 pub(super) fn find(lowercase: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
     match lowercase {
@@ -46,7 +50,6 @@ pub(super) fn of_items(lowercase: &[&str], raw: &[&str]) -> Option<JellyfinRoute
     Some(match lowercase {
         [] => JellyfinRoute::new(&["Items"], Class::Lists).personal().with_params(AllowedParams::Listing),
         ["latest"] => composed(&["Items", "Latest"], Class::Recent).with_tags([Tag::playlist_names()]),
-        ["suggestions"] => composed(&["Items", "Suggestions"], Class::Hubs),
         ["counts"] => JellyfinRoute::new(&["Items", "Counts"], Class::Counts)
             .for_user()
             .with_tags([Tag::libraries(), Tag::playlist_names()]),
@@ -57,12 +60,15 @@ pub(super) fn of_items(lowercase: &[&str], raw: &[&str]) -> Option<JellyfinRoute
         [id, "images"] => item(&["Items"], id, &["Images"]).with_tags([Tag::image(&guid::normalize(id))]),
         [id, "images", ..] => image(&["Items", &guid::normalize(id)], &guid::normalize(id), &raw[1..])?,
         [id, "ancestors"] => item(&["Items"], id, &["Ancestors"]).personal(),
-        [id, "similar"] => similar(id),
         [id, "themesongs"] => item(&["Items"], id, &["ThemeSongs"]).personal(),
         [id, "themevideos"] => item(&["Items"], id, &["ThemeVideos"]).personal(),
         [id, "thememedia"] => item(&["Items"], id, &["ThemeMedia"]).personal(),
+        [id, "intros"] => item(&["Items"], id, &["Intros"]).personal().usable_for(INTROS_USABLE_S),
         [id, "localtrailers"] => item(&["Items"], id, &["LocalTrailers"]).personal(),
         [id, "specialfeatures"] => item(&["Items"], id, &["SpecialFeatures"]).personal(),
+        [id, "collections"] => JellyfinRoute { class: Class::Collections, ..item(&["Items"], id, &["Collections"]) }
+            .personal()
+            .with_tags([Tag::collections()]),
         [id, "criticreviews"] => item(&["Items"], id, &["CriticReviews"]),
         [id, "externalidinfos"] => item(&["Items"], id, &["ExternalIdInfos"]),
         _ => return None,
@@ -85,11 +91,6 @@ pub(super) fn composed(segments: &[&str], class: Class) -> JellyfinRoute {
     JellyfinRoute::new(segments, class).personal().with_tags([Tag::libraries(), Tag::watch_lists()])
 }
 
-/// Items similar to an item: the same under the path of every kind.
-pub(super) fn similar(id: &str) -> JellyfinRoute {
-    item(&["Items"], id, &["Similar"]).personal().with_tags([Tag::libraries()])
-}
-
 /// An image of `owner`, at `Images/{kind}`, optionally with an index or all parameters in the path. `of`
 /// names the subject of the image.
 pub(super) fn image(owner: &[&str], of: &str, images: &[&str]) -> Option<JellyfinRoute> {
@@ -101,7 +102,7 @@ pub(super) fn image(owner: &[&str], of: &str, images: &[&str]) -> Option<Jellyfi
     let segments = [owner, &["Images", kind], rest].concat();
     Some(
         JellyfinRoute::new(&segments, Class::Images)
-            .with_body(RouteBody::Image(Some(of.to_owned())))
+            .with_body(RouteBody::Image(Some(ImageSubject::new(of, kind))))
             .with_tags([Tag::image(of)]),
     )
 }

@@ -1,16 +1,20 @@
 //! The allow-list of reads. Any other path is never cached; `pass_through` is asked first.
 //!
 //! Legacy routes map to the current ones, so that both share a key; a legacy route without an exact successor
-//! keeps its own path. One module per family: `items`, `names` (lookups by name), `people`, `server`.
+//! keeps its own path. One module per family: `items`, `names` (lookups by name), `people`, `server`, `extensions`
+//! (plugins, channels).
 
+mod extensions;
 mod items;
 mod names;
 mod people;
 mod server;
 
+pub(super) use items::KINDS as IMAGE_KINDS;
 pub(super) use people::user_image;
 
 use crate::class::Class;
+use crate::classification::ImageSubject;
 use crate::path;
 use crate::tag::Tag;
 
@@ -45,7 +49,7 @@ pub(super) enum RouteBody {
     /// JSON.
     Json,
     /// An image of the named subject; for a user's image the query may still have to name the user.
-    Image(Option<String>),
+    Image(Option<ImageSubject>),
     /// Anything else.
     Opaque,
 }
@@ -59,6 +63,8 @@ pub(super) enum AllowedParams {
     All,
     /// All, and `deviceId` filters rows.
     Devices,
+    /// All, and the response depends on the device that the client names as its own.
+    ByDevice,
     /// None, and the response is public.
     Nothing,
 }
@@ -127,8 +133,10 @@ pub(super) fn find(lowercase: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
     match *lowercase.first()? {
         "items" | "useritems" | "playlists" | "mediasegments" | "audio" => items::find(lowercase, raw),
         "users" | "userviews" | "userimage" | "displaypreferences" => people::find(lowercase, raw),
-        "artists" | "genres" | "musicgenres" | "studios" | "persons" | "years" | "search" | "trailers" | "shows"
-        | "movies" | "albums" => names::find(lowercase, raw),
+        "artists" | "genres" | "musicgenres" | "studios" | "persons" | "years" | "search" | "trailers" | "shows" => {
+            names::find(lowercase, raw)
+        }
+        "plugins" | "packages" | "repositories" | "channels" | "libraries" | "web" => extensions::find(lowercase, raw),
         _ => server::find(lowercase, raw),
     }
 }

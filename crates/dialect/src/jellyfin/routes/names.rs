@@ -1,6 +1,6 @@
 //! Reads by name or kind: artists, genres, shows, search.
 
-use super::items::{composed, image, similar};
+use super::items::{composed, image};
 use super::{AllowedParams, JellyfinRoute};
 use crate::class::Class;
 use crate::jellyfin::guid;
@@ -8,12 +8,10 @@ use crate::tag::Tag;
 
 pub(super) fn find(lowercase: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
     Some(match lowercase {
-        ["artists" | "albums" | "movies" | "shows" | "trailers", id, "similar"] => similar(id),
         ["shows", "nextup"] => composed(&["Shows", "NextUp"], Class::Hubs),
         ["shows", "upcoming"] => composed(&["Shows", "Upcoming"], Class::Hubs),
         ["shows", id, "seasons"] => of_show(id, "Seasons"),
         ["shows", id, "episodes"] => of_show(id, "Episodes"),
-        ["movies", "recommendations"] => composed(&["Movies", "Recommendations"], Class::Hubs),
         ["search", "hints"] => {
             let tags = [Tag::libraries(), Tag::playlists()];
             JellyfinRoute::new(&["Search", "Hints"], Class::Search).for_user().with_tags(tags)

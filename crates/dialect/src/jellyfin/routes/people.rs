@@ -1,14 +1,22 @@
 //! Reads about users, and the legacy routes below a user.
 
-use super::items::{composed, image, of_items, resume, user_data};
-use super::{JellyfinRoute, RouteBody};
+use super::items::{image, of_items, resume, user_data};
+use super::{AllowedParams, JellyfinRoute, RouteBody};
 use crate::class::Class;
 use crate::jellyfin::guid;
 use crate::tag::Tag;
 
+/// Age in seconds at which the users of the login page are not served any more. Their class is one that proves nothing
+/// about a token, because the server shows them to any.
+const PUBLIC_USERS_USABLE_S: u32 = 120;
+
 pub(super) fn find(lowercase: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
     Some(match lowercase {
         ["users"] => users(&["Users"]),
+        ["users", "public"] => JellyfinRoute::new(&["Users", "Public"], Class::Assets)
+            .with_tags([Tag::users()])
+            .with_params(AllowedParams::ByDevice)
+            .usable_for(PUBLIC_USERS_USABLE_S),
         ["users", "me"] => users(&["Users", "Me"]),
         ["users", user] => users(&["Users", &guid::normalize(user)]),
         ["users", user, "images", ..] => {
@@ -35,11 +43,10 @@ fn under_user(lowercase: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
     match lowercase {
         ["views"] => Some(views()),
         ["groupingoptions"] => Some(groupings()),
-        ["suggestions"] => Some(composed(&["Items", "Suggestions"], Class::Hubs)),
         ["items", "resume"] => Some(resume()),
-        ["items", "counts" | "filters" | "filters2" | "suggestions"] => None,
+        ["items", "counts" | "filters" | "filters2"] => None,
         ["items", id, "userdata"] => Some(user_data(id)),
-        ["items", _, "localtrailers" | "specialfeatures"] | ["items"] | ["items", _] => {
+        ["items", _, "localtrailers" | "specialfeatures" | "intros"] | ["items"] | ["items", _] => {
             of_items(&lowercase[1..], &raw[1..])
         }
         _ => None,

@@ -17,12 +17,23 @@ const REPORTS: [&str; 8] = [
     "type_filter_list",
 ];
 
+/// Age in seconds at which the list of devices is not served any more: the times of last activity in it change with
+/// every request.
+const DEVICES_USABLE_S: u32 = 60;
+
 pub(super) fn find(lowercase: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
     Some(match lowercase {
         ["system", "info", "public"] => {
             server(&["System", "Info", "Public"], Class::Identity).with_params(AllowedParams::Nothing)
         }
         ["system", "info"] => server(&["System", "Info"], Class::Server),
+        ["system", "endpoint"] => server(&["System", "Endpoint"], Class::Server),
+        ["quickconnect", "enabled"] => {
+            server(&["QuickConnect", "Enabled"], Class::Server).with_params(AllowedParams::Nothing)
+        }
+        ["devices"] => JellyfinRoute::new(&["Devices"], Class::Users)
+            .with_tags([Tag::users(), Tag::sessions()])
+            .usable_for(DEVICES_USABLE_S),
         ["system", "info", "storage"] => server(&["System", "Info", "Storage"], Class::Statistics),
         ["system", "activitylog", "entries"] => {
             JellyfinRoute::new(&["System", "ActivityLog", "Entries"], Class::ActivityLog).with_tags([Tag::history()])
@@ -46,7 +57,8 @@ pub(super) fn find(lowercase: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
     })
 }
 
-fn server(segments: &[&str], class: Class) -> JellyfinRoute {
+/// A read about the server itself.
+pub(super) fn server(segments: &[&str], class: Class) -> JellyfinRoute {
     JellyfinRoute::new(segments, class).with_tags([Tag::server()])
 }
 

@@ -21,7 +21,7 @@ use greenroom_dialect::probe_set::{ProbeSet, ReadProbe};
 use greenroom_dialect::request::{RequestView, ServerKind};
 use greenroom_dialect::response_comparison::{ComparisonDepth, compare};
 use http::header::{ACCEPT, AGE, CACHE_CONTROL, HeaderValue};
-use http::{Method, Request};
+use http::{Method, Request, StatusCode};
 
 use greenroom_config::Endpoint;
 use greenroom_origin::login;
@@ -139,9 +139,19 @@ impl ProxyComparison<'_> {
         Ok(ComparisonResult::Different(found.places()))
     }
 
+    /// A path of old that the server does not know is requested as the gateway requests it, which is by today's path.
     async fn fetch_direct(&self, probe: &ReadProbe) -> Result<ProbeResponse, ComparisonError> {
         let token = self.token.filter(|_| !self.is_public(probe));
-        self.direct_client.send(self.direct, self.request(probe, token, false)).await.map_err(ComparisonError::Direct)
+        let send = |probe: &ReadProbe| self.direct_client.send(self.direct, self.request(probe, token, false));
+        let response = send(probe).await.map_err(ComparisonError::Direct)?;
+        match self.classified(probe) {
+            classified::Classification::Read(read) if response.status == StatusCode::NOT_FOUND => {
+                let mut current = probe.clone();
+                current.target.clone_from(&read.target);
+                send(&current).await.map_err(ComparisonError::Direct)
+            }
+            _ => Ok(response),
+        }
     }
 
     async fn fetch_proxied(&self, probe: &ReadProbe, fresh: bool) -> Result<ProbeResponse, ComparisonError> {

@@ -1,6 +1,106 @@
 //! The mirrored playback history: complete, updated, and without entries that the server deleted.
 
+use greenroom_dialect::dashboard::timestamp;
+use serde_json::Value;
+
 use super::DashboardFixture;
+
+/// What komandorr's page makes of rows of `/api/plex/watch-history`.
+struct KomandorrPage {
+    watch_time_s: u64,
+    badges: Vec<(String, Vec<String>)>,
+}
+
+impl KomandorrPage {
+    /// With the page's own expressions.
+    fn of(rows: &[Value]) -> Self {
+        // `sum + (item.duration || 0)`
+        let watch_time_s = rows.iter().map(|item| item["duration"].as_u64().unwrap_or_default()).sum();
+        let badges = |item: &Value| {
+            // `{item.rating && …item.rating.toFixed(1)}`
+            assert!(item["rating"].is_null() || item["rating"].is_number(), "{item}");
+            let rating = item["rating"].as_f64().map(|rating| format!("{rating:.1}")).unwrap_or_default();
+            // `new Date(item.viewed_at)`
+            let viewed_at = item["viewed_at"].as_str().and_then(timestamp::parse);
+            assert!(viewed_at > Some(1_000_000_000), "{item}");
+            // `item.genres && item.genres.length > 0 && item.genres.slice(0, 2)`
+            let genres = item["genres"].as_array().expect("a list").iter().take(2);
+            (rating, genres.map(|genre| genre.as_str().expect("a text").to_owned()).collect())
+        };
+        Self { watch_time_s, badges: rows.iter().map(badges).collect() }
+    }
+}
+
+async fn watched(house: &DashboardFixture) -> Vec<Value> {
+    house.get("/api/plex/watch-history").await.json().as_array().expect("a list").clone()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_history_has_what_komandorrs_page_adds_up() {
+    let house = DashboardFixture::plex().await;
+    house.sync().await;
+    let rows = watched(&house).await;
+    let page = KomandorrPage::of(&rows);
+    let (expected_s, with_genres) = {
+        let view = house.server.state().view();
+        let newest = view.plays().iter().rev().take(rows.len());
+        let records: Vec<_> = newest.filter_map(|play| view.record(play.item)).collect();
+        let genres = |record: &greenroom_simulator::catalogue::ItemRecord| {
+            let above = record.grandparent.as_ref().and_then(|above| view.record(above.id));
+            !record.genres.is_empty() || above.is_some_and(|above| !above.genres.is_empty())
+        };
+        let length_s: u64 = records.iter().filter_map(|record| record.duration_ms).map(|ms| ms / 1000).sum();
+        (length_s, records.iter().filter(|record| genres(record)).count())
+    };
+    assert_eq!(page.watch_time_s, expected_s, "every playback has its length");
+    assert_eq!(page.badges.iter().filter(|(_, genres)| !genres.is_empty()).count(), with_genres);
+    assert!(with_genres > rows.len() / 2 && page.badges.iter().any(|(rating, _)| !rating.is_empty()));
+    let film = rows.iter().find(|row| row["type"] == "movie").expect("a film was watched");
+    for name in ["year", "duration", "view_offset", "rating"] {
+        assert!(film[name].is_number(), "{name}: {film}");
+    }
+    for name in ["content_rating", "studio", "summary"] {
+        assert!(film[name].as_str().is_some_and(|text| !text.is_empty()), "{name}: {film}");
+    }
+    assert_eq!(
+        (&film["view_offset"], &film["progress"]),
+        (&film["duration"], &100.0.into()),
+        "it was watched to its end"
+    );
+    // The items were read in batches, and never again.
+    let batches = || {
+        let batch = |target: &str| target.strip_prefix("/library/metadata/").map(|keys| keys.split(',').count());
+        house.server.request_log().count(|seen| batch(&seen.target).is_some_and(|keys| (2..=50).contains(&keys)))
+    };
+    let single = |target: &str| {
+        target.strip_prefix("/library/metadata/").is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    let most = 2 * rows.len().div_ceil(50) + 2;
+    assert!((1..=most).contains(&batches()), "{} of at most {most}", batches());
+    assert!(house.server.request_log().count(|seen| single(&seen.target)) <= 1, "not one by one");
+    house.server.request_log().reset();
+    house.sync().await;
+    assert_eq!(house.server.request_log().count(|seen| seen.target.starts_with("/library/metadata/")), 0);
+    house.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_history_of_a_jellyfin_has_what_komandorrs_page_adds_up() {
+    let house = DashboardFixture::jellyfin().await;
+    house.sync().await;
+    let rows = watched(&house).await;
+    let page = KomandorrPage::of(&rows);
+    assert!(page.watch_time_s > 3_600, "{}", page.watch_time_s);
+    assert_eq!(page.badges.len(), rows.len());
+    for row in rows.iter().filter(|row| row["type"] != "track") {
+        assert!(row["genres"].as_array().is_some_and(|genres| !genres.is_empty()), "{row}");
+    }
+    let film = rows.iter().find(|row| row["type"] == "movie").expect("a film was watched");
+    for name in ["content_rating", "studio", "summary"] {
+        assert!(film[name].as_str().is_some_and(|text| !text.is_empty()), "{name}: {film}");
+    }
+    house.end().await;
+}
 
 #[tokio::test(start_paused = true)]
 async fn the_first_sync_takes_every_page_and_the_next_one_only_what_is_new() {

@@ -1,5 +1,8 @@
 //! The fields and types that clients of these dashboards read, as recorded.
 
+use std::time::Duration;
+
+use greenroom_simulator::catalogue::{MediaKind, SortKey};
 use http::Method;
 use serde_json::Value;
 
@@ -163,7 +166,6 @@ const FIELDS: [(&str, &[&str]); 11] = [
             "[].viewed_at: text",
             "[].progress: number",
             "[].view_count: number",
-            "[].genres: list",
         ],
     ),
     (
@@ -210,7 +212,7 @@ const FIELDS: [(&str, &[&str]); 11] = [
             ".plex.object_count: number",
             ".plex.cache_hits: number",
             ".plex.cache_misses: number",
-            ".plex.hit_rate: number",
+            ".plex.hit_rate: null",
             ".plex.memory_usage_mb: number",
             ".jellyfin.status: text",
         ],
@@ -292,17 +294,53 @@ async fn actions_are_answered_in_the_form_their_callers_expect() {
 async fn indexed_libraries_are_counted_and_a_build_is_shown() {
     let house = DashboardFixture::plex().await;
     house.until("/api/status/cache", |answer| answer.json()["plex"]["status"] == "Available").await;
-    let tracks = {
-        use greenroom_simulator::catalogue::{MediaKind, SortKey};
-        house.server.state().view().list(MediaKind::Track, SortKey::Id).len()
-    };
+    let tracks = { house.server.state().view().list(MediaKind::Track, SortKey::Id).len() };
     let status = house.get("/api/status/cache?target=plex").await.json();
     assert_eq!(status["object_count"], tracks);
-    assert!(status["last_generated"].is_string() && status["memory_usage_mb"].is_number());
+    assert!(status["last_generated"].is_u64() && status["memory_usage_mb"].is_number());
     let files = house.get("/api/cache/stats").await.json();
     assert_eq!(files["enriched_file_cache"]["file_count"], tracks);
     assert_eq!(files["enriched_file_cache"]["is_populated"], true);
     assert_eq!(house.get("/api/status/cache?target=jellyfin").await.json()["status"], "Not built");
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cmdarrs_page_computes_with_what_it_is_told() {
+    let house = DashboardFixture::plex().await;
+    let control = house.stage.control();
+    // As its page has them: `new Date(last_generated * 1000)`, `object_count.toLocaleString()`,
+    // `hit_rate != null`, `(hit_rate * 100).toFixed(1)`.
+    let last_built_ms = |status: &Value| status["last_generated"].as_f64().map(|last_built_s| last_built_s * 1000.0);
+    let shown_rate = |status: &Value| status["hit_rate"].as_f64().map(|rate| format!("{:.1}%", rate * 100.0));
+    house.until("/api/status/cache", |answer| answer.json()["plex"]["status"] == "Available").await;
+    let status = house.get("/api/status/cache").await.json()["plex"].clone();
+    let now_ms = house.clock.now_ms();
+    let built_ms = last_built_ms(&status).expect("a number of seconds");
+    let age_s = Duration::from_millis(now_ms).as_secs_f64() - built_ms / 1000.0;
+    assert!(age_s.abs() < 3_600.0, "built now: {status}");
+    assert!(status["object_count"].as_u64() > Some(0), "{status}");
+    assert_eq!((&status["hit_rate"], shown_rate(&status)), (&Value::Null, None), "reads of apps are no lookups");
+    let track = {
+        let view = house.server.state().view();
+        let id = view.list(MediaKind::Track, SortKey::Id).first().copied().expect("there is one");
+        view.record(id).expect("it is there")
+    };
+    let artist = track.grandparent.as_ref().expect("an artist").title.clone();
+    let wanted = serde_json::json!({"title": track.title, "artist": artist});
+    let unknown = serde_json::json!({"title": "Nobody recorded this", "artist": "Nobody at all"});
+    let body = serde_json::json!({"tracks": [wanted, unknown, wanted, wanted]}).to_string();
+    let told = control.send(Method::POST, "/api/v1/match/tracks", &body).await;
+    assert_eq!((told.status.as_u16(), &told.json()["rejected"]), (200, &1.into()), "{}", told.text());
+    let status = house.get("/api/status/cache?target=plex").await.json();
+    assert_eq!((&status["cache_hits"], &status["cache_misses"]), (&3.into(), &1.into()), "{status}");
+    assert_eq!(shown_rate(&status).as_deref(), Some("75.0%"), "{status}");
+    assert!(status["last_used"].as_u64() >= Some(now_ms / 1000), "{status}");
+    assert!(control.send(Method::POST, "/api/status/cache/reset", "").await.status.is_success());
+    let status = house.get("/api/status/cache?target=plex").await.json();
+    assert_eq!((&status["cache_hits"], shown_rate(&status)), (&0.into(), None), "{status}");
+    let jellyfin = house.get("/api/status/cache?target=jellyfin").await.json();
+    assert_eq!((&jellyfin["object_count"], last_built_ms(&jellyfin)), (&0.into(), None), "{jellyfin}");
     house.end().await;
 }
 
@@ -355,6 +393,42 @@ async fn no_body_holds_a_token_and_image_links_cannot_be_altered() {
     let again = house.get("/api/plex/sessions").await.json();
     let before = house.get("/api/plex/sessions").await.json();
     assert_eq!(pictures(&again), pictures(&before), "a browser keeps what has the same address");
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn komandorrs_page_gets_its_pictures_and_no_foreign_ones() {
+    let house = DashboardFixture::plex().await;
+    let sessions = house.get("/api/plex/sessions").await.json();
+    let link = sessions["sessions"][0]["media"]["thumb"].as_str().expect("a picture").to_owned();
+    // `src={`/api/plex/proxy/image?url=${encodeURIComponent(session.media.thumb)}`}`
+    let source = |url: &str| {
+        let encoded = form_urlencoded::byte_serialize(url.as_bytes()).collect::<String>();
+        format!("/api/plex/proxy/image?url={encoded}")
+    };
+    let browser = crate::fixture::TestClient::new(house.stage.process.control);
+    let picture = browser.get(&source(&link)).await;
+    assert_eq!(picture.status, 200, "{}", picture.text());
+    assert!(picture.header("content-type").starts_with("image/"));
+    assert!(picture.header("cache-control").starts_with("private, max-age="));
+    assert_eq!(picture.text(), browser.get(&link).await.text());
+    let pictures = || house.server.request_log().count(|seen| seen.target.contains("/thumb"));
+    let (before, server) = (pictures(), house.server.url());
+    for foreign in [
+        format!("{server}/library/metadata/1/thumb/1"),
+        "/library/metadata/1/thumb/1".to_owned(),
+        format!("http://{}{link}", house.stage.process.control),
+        format!("{server}{link}"),
+        "https://plex.tv/users/0123456789abcdef/avatar?c=1".to_owned(),
+        link.replace("until=", "until=9"),
+        link.replace("%2Fmetadata%2F", "%2Fmetadata%2F9"),
+        link.split("&signature").next().expect("it has one").to_owned(),
+        source(&link),
+    ] {
+        let answer = browser.get(&source(&foreign)).await;
+        assert_eq!(answer.status, 403, "{foreign}: {}", answer.text());
+    }
+    assert_eq!(pictures(), before, "none of them was requested");
     house.end().await;
 }
 

@@ -112,3 +112,22 @@ async fn five_a_jellyfin_that_knows_its_proxy_decides_for_itself() {
     assert!(server.received().iter().all(|request| request.header("x-forwarded-for") == ["203.0.113.9"]));
     end(server, stage).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_what_depends_on_the_clients_address_is_kept_only_where_the_server_does_not_see_it() {
+    for (more, is_kept) in [("", true), ("known_proxy = true", false)] {
+        let (server, stage) = behind("\"127.0.0.1\"", ServerKind::Jellyfin, more).await;
+        let near = client(&stage, ServerKind::Jellyfin, TOKEN);
+        let far = near.with("x-forwarded-for", "203.0.113.9");
+        for target in ["/System/Endpoint", "/Users/Public"] {
+            assert_eq!(near.get(target).await.status, 200, "{target}");
+            assert_eq!(near.get(target).await.was_hit(), is_kept, "{target}");
+            server.drain();
+            assert_eq!(far.get(target).await.was_hit(), is_kept, "{target}");
+            for arrived in server.drain() {
+                assert_eq!(arrived.header("x-forwarded-for"), ["203.0.113.9"], "{target}");
+            }
+        }
+        end(server, stage).await;
+    }
+}

@@ -105,6 +105,14 @@ async fn fourteen_nothing_but_pictures_and_public_words_is_open() {
         assert_eq!(stage.client().get(target).await.status, 401, "{target}");
     }
     assert_eq!(server.received().len(), 0);
+    for target in ["/GetUtcTime", "/Videos/1/1/Attachments/2", "/Plugins/1/1.0/Image"] {
+        for _ in 0..2 {
+            let answer = stage.client().get(target).await;
+            let status = answer.header("cache-status");
+            assert!(answer.status == 200 && !answer.was_hit() && !status.contains("stored"), "{target}: {status}");
+        }
+    }
+    assert_eq!(server.drain().len(), 6, "the server itself answers each time");
     end(server, stage).await;
     let (server, stage) = play(ServerKind::Plex, "public_images = true", echo(ServerKind::Plex)).await;
     for target in [
@@ -116,4 +124,28 @@ async fn fourteen_nothing_but_pictures_and_public_words_is_open() {
         assert_eq!(stage.client().get(target).await.status, 401, "{target}: a Plex shows it to no stranger");
     }
     end(server, stage).await;
+}
+
+/// Jellyfin decides by the client's address about streams without a token, so it has to see that address.
+#[tokio::test(flavor = "multi_thread")]
+async fn fourteen_a_stream_needs_no_token_only_behind_a_known_proxy() {
+    for (more, status) in [("", 401), ("known_proxy = true", 200)] {
+        let (server, stage) = play(ServerKind::Jellyfin, more, echo(ServerKind::Jellyfin)).await;
+        for target in [
+            "/Videos/1/stream",
+            "/Videos/1/stream.mkv?static=true",
+            "/Audio/1/stream.mp3",
+            "/Videos/1/1/Subtitles/0/Stream.srt",
+        ] {
+            assert_eq!(stage.client().get(target).await.status, status, "{more} {target}");
+            for arrived in server.drain() {
+                assert_eq!(arrived.header("x-forwarded-for"), ["127.0.0.1"], "{target}");
+            }
+        }
+        for target in ["/Audio/1/universal", "/Videos/1/master.m3u8", "/Items/1/Download", "/Videos/1/AdditionalParts"]
+        {
+            assert_eq!(stage.client().get(target).await.status, 401, "{more} {target}");
+        }
+        end(server, stage).await;
+    }
 }

@@ -79,7 +79,8 @@ fn echo(kind: ServerKind) -> impl Fn(&ReceivedRequest) -> ScriptedReply + Send +
         let is_picture =
             ["/Images/", "/UserImage", "/thumb", "/art", "/composite", "/photo/", "/:/resources", "Splash"]
                 .iter()
-                .any(|part| path.contains(part));
+                .any(|part| path.contains(part))
+                || path.ends_with("/Image");
         let wants_json = request.header("accept").iter().any(|accept| accept.contains("json"));
         let (content_type, body) = match kind {
             _ if is_picture => ("image/gif", format!("GIF89a asked={asked} ;")),

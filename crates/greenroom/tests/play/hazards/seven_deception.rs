@@ -69,7 +69,7 @@ const PRIVATE: [&str; 12] = [
     "/pins",
     "/user",
     "/Auth/Keys",
-    "/Devices",
+    "/Devices/Info",
     "/QuickConnect/Connect",
     "/System/Logs",
     "/System/Configuration",

@@ -93,6 +93,8 @@ fn parameters(kind: ServerKind) -> &'static [&'static str] {
             "utm_source=poison7f3a",
             "callback=poison7f3a",
             "api_key=poison7f3a",
+            "nextUpDateCutoff=poison7f3a",
+            "nextUpDateCutoff=2026-11-22T09:00:00Z",
             "limit=1&limit=poison7f3a",
             "limit=1&Limit=poison7f3a",
             "userId=poison7f3a&UserId=other",
@@ -210,6 +212,26 @@ async fn six_no_header_and_no_parameter_poisons_any_class_of_plex() {
 #[tokio::test(flavor = "multi_thread")]
 async fn six_no_header_and_no_parameter_poisons_any_class_of_jellyfin() {
     poison_all(ServerKind::Jellyfin).await;
+}
+
+/// The time of a cutoff is the one value that reaches the server and is not in the key: two moments of a day share the
+/// response that one token got for the first of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn six_a_cutoff_shares_what_another_moment_of_its_day_loaded() {
+    let (server, stage) = play(ServerKind::Jellyfin, "", echo(ServerKind::Jellyfin)).await;
+    let client = client(&stage, ServerKind::Jellyfin, TOKEN);
+    let asked = async |cutoff: &str| {
+        let answer = client.get(&format!("/Shows/NextUp?nextUpDateCutoff={cutoff}")).await;
+        (asked_for(&answer).split(' ').nth(1).map(str::to_owned), answer.was_hit())
+    };
+    let target = |cutoff: &str| Some(format!("/Shows/NextUp?nextUpDateCutoff={cutoff}"));
+    let (morning, noon) = ("2026-11-22T08:00:00Z", "2026-11-22T12:00:00Z");
+    assert_eq!(asked(noon).await, (target(noon), false));
+    assert_eq!(asked(morning).await, (target(noon), true));
+    for other in ["2026-11-22T00:00:00Z", "2026-11-23T08:00:00Z", "2026-11-22T12:00:00Zpoison7f3a"] {
+        assert_eq!(asked(other).await, (target(other), false), "another day, or no date");
+    }
+    end(server, stage).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

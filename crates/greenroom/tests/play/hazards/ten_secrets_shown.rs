@@ -48,6 +48,10 @@ fn requests(kind: ServerKind) -> Vec<String> {
                 add("GET", &format!("/library/sections/1/all?source={}", nested(times)), &header);
                 add("PUT", &format!("/library/metadata/1/posters?url={}", nested(times)), &header);
             }
+            add("GET", "/library/sections", &format!("{header}X-Plex-Product: {TOKEN}\r\n"));
+            add("GET", "/library/sections", &format!("X-Plex-Product: App {TOKEN}\r\nX-Plex-Token: other\r\n"));
+            add("GET", "/library/sections", &format!("{header}User-Agent: {TOKEN}/1.0\r\n"));
+            add("GET", "/unknown", &format!("User-Agent: {TOKEN}\r\n"));
             add("GET", &format!("/library/../x?X-Plex-Token={TOKEN}"), "");
             add("GET", &format!("/{TOKEN}/x"), &header);
             add("POST", &format!("/hooks/plex/{TOKEN}"), "Content-Length: 0\r\n");
@@ -61,6 +65,12 @@ fn requests(kind: ServerKind) -> Vec<String> {
                 add("GET", target, &format!("X-MediaBrowser-Token: {TOKEN}\r\n"));
                 add("GET", &format!("{target}?api_key={TOKEN}"), "");
                 add("GET", &format!("{target}?ApiKey={}", packed(TOKEN, 1)), "");
+            }
+            for token in [TOKEN, "other"] {
+                let named =
+                    format!("MediaBrowser Client=\"{TOKEN}\", DeviceId=\"t\", Version=\"1\", Token=\"{token}\"");
+                add("GET", "/Items", &format!("Authorization: {named}\r\n"));
+                add("GET", "/Items", &format!("User-Agent: {TOKEN}/1.0\r\nX-Emby-Token: {token}\r\n"));
             }
             add("DELETE", &format!("/Auth/Keys/{TOKEN}"), &format!("X-Emby-Token: {TOKEN}\r\n"));
             add("GET", &format!("/Images/Remote?imageUrl={}", nested(2)), &format!("X-Emby-Token: {TOKEN}\r\n"));
@@ -137,7 +147,18 @@ async fn ten_no_token_shows_in_the_loudest_log_the_metrics_the_figures_or_the_pa
             drop(RawClient::connect(apps).await.ask(request).await);
         }
         let control = TestClient::new(control.expect("it says where").parse().expect("an address"));
-        for path in ["/metrics", "/api/v1/cache/stats", "/api/v1/servers", "/readyz", "/", "/api/v1/nothing?token=x"] {
+        for path in [
+            "/metrics",
+            "/api/v1/cache/stats",
+            "/api/v1/servers",
+            "/api/v1/statistics",
+            "/api/v1/statistics?by=app",
+            "/api/v1/decisions",
+            "/api/v1/observe",
+            "/readyz",
+            "/",
+            "/api/v1/nothing?token=x",
+        ] {
             let shown = control.get(path).await;
             assert!(!shows(&shown.text()) && !shows(&format!("{:?}", shown.headers)), "{path}: {}", shown.text());
         }
@@ -154,6 +175,9 @@ async fn ten_no_token_shows_in_the_loudest_log_the_metrics_the_figures_or_the_pa
         assert!(log.contains("TRACE") || log.contains("DEBUG"), "the log was quiet: {log}");
         for line in log.lines().chain([said.as_str()]) {
             assert!(!shows(line), "{kind:?}: {line}");
+        }
+        for traces in server.received().iter().filter(|request| request.target.ends_with("/v1/traces")) {
+            assert!(!shows(&String::from_utf8_lossy(&traces.body)), "{kind:?}: a trace");
         }
         if kind == ServerKind::Jellyfin {
             let lines: Vec<&str> = log.lines().filter(|line| !line.starts_with("greenroom: ")).collect();

@@ -13,8 +13,8 @@ use greenroom_proxy::server::Server;
 
 use super::{TOKEN, client, echo, end, play, play_at};
 use crate::fixture::scripted::{ReceivedRequest, ScriptedReply, ScriptedServer, container};
-use crate::fixture::waiting::until;
-use crate::fixture::{GatewayFixture, RawClient, TestClient};
+use crate::fixture::waiting::{held_long, until};
+use crate::fixture::{GatewayConfigBuilder, GatewayFixture, RawClient, TestClient};
 
 fn reached(server: &Server, bound: &str) -> u64 {
     server.limits.counters.counts().iter().find(|(name, _)| *name == bound).map_or(0, |(_, count)| *count)
@@ -210,4 +210,32 @@ async fn thirteen_sockets_fan_out_only_so_far() {
     let reads = client(&stage, ServerKind::Plex, "one");
     assert_eq!(reads.get("/library/sections").await.status, 200, "reads go on");
     end(server, stage).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn thirteen_half_sent_heads_cannot_silence_the_control_port() {
+    // A trusted proxy has only the limit of all.
+    for (trusted, limit, most) in [("10.0.0.1", "connections-per-peer", 64), ("127.0.0.1", "connections", 256)] {
+        let stage = GatewayConfigBuilder::new().top(&format!("trusted_proxies = \"{trusted}\""));
+        let stage = stage.server("home", "plex", "http://127.0.0.1:9", "").start_at(Clock::system()).await;
+        let clock = stage.process.servers[0].0.origin.clock.clone();
+        let began_ms = clock.now_ms();
+        let mut half_sent = Vec::new();
+        let metrics = held_long(async {
+            for _ in 0..400 {
+                let mut raw = RawClient::connect(stage.process.control).await;
+                raw.send("GET /metrics HTTP/1.1\r\nHost: localhost\r\n").await;
+                half_sent.push(raw);
+            }
+            stage.control().get("/metrics").await.text()
+        })
+        .await;
+        assert!(clock.now_ms() - began_ms < 10_000, "no head timed out");
+        let line = format!("greenroom_control_refusals_total{{reason=\"{limit}\"}} {}", 401 - most);
+        assert!(metrics.lines().any(|other| other == line), "{metrics}");
+        let mut last = half_sent.pop().expect("there are many");
+        assert!(last.ask("\r\n").await.is_some(), "it is still open");
+        drop((half_sent, last));
+        stage.stop().await;
+    }
 }

@@ -174,6 +174,7 @@ async fn two_an_expired_grant_counts_only_while_the_server_does_not_respond() {
     for (reply, status) in [
         (Some(answer("500 Internal Server Error", "text/plain", "oops")), 500),
         (Some(answer("400 Bad Request", "text/plain", "what")), 400),
+        (Some(answer("302 Found\r\nLocation: /login", "text/plain", "there")), 302),
         (None, 200),
     ] {
         let (fails, echo) = (Arc::new(AtomicBool::new(false)), echo(ServerKind::Plex));

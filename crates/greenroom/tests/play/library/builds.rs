@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use greenroom_cache::Clock;
+use greenroom_simulator::catalogue::{MediaKind, SortKey};
 use greenroom_simulator::latency::LatencyProfile;
 use greenroom_sync::index::{BuildRequestResult, IndexNotReadyError, LibraryState};
 
 use super::{LibraryFixture, music, report, until};
+use crate::fixture::waiting;
 
 #[tokio::test(start_paused = true)]
 async fn the_music_of_a_plex_is_indexed_by_itself_and_cheaply() {
@@ -41,6 +43,79 @@ async fn video_is_indexed_at_its_first_lookup() {
     until(&shows, |shows| shows.state() == LibraryState::Current).await;
     let report = report(&shows);
     assert!(report.items["shows"] > 0 && report.items["episodes"] > report.items["seasons"], "{report:#?}");
+    house.end().await;
+}
+
+/// An app lists all films with their files, page by page, twice; `target` is the target of the page from a row on.
+async fn films_listed_twice_are_indexed(house: LibraryFixture, target: impl Fn(&str, usize) -> String) {
+    const PAGE: usize = 5;
+    house.current().await;
+    let films = house.stage.process.libraries.all();
+    let films = films.into_iter().find(|library| report(library).contents == "films").expect("there are films");
+    let count = house.server.state().view().list(MediaKind::Film, SortKey::Id).len();
+    assert!(count > 2 * PAGE, "{count}");
+    let token = house.server.tokens().owner_a().to_owned();
+    let app = house.stage.client().with("accept", "application/json").with("x-plex-token", &token);
+    let app = app.with("x-emby-token", &token).with("x-plex-container-size", &PAGE.to_string());
+    let page = async |start: usize| {
+        let page = app.with("x-plex-container-start", &start.to_string());
+        let told = page.get(&target(&films.id.key, start)).await;
+        assert_eq!(told.status, 200, "{}", told.text());
+        assert!(
+            ["\"file\"", "\"Path\""].iter().any(|name| told.text().contains(name)),
+            "with its files: {}",
+            told.text()
+        );
+    };
+    for start in (0..count).step_by(PAGE) {
+        page(start).await;
+    }
+    for _ in 0..3 {
+        page(0).await;
+    }
+    waiting::long_moment().await;
+    assert_eq!(films.state(), LibraryState::Idle, "one listing, and the first page again and again");
+    for start in (0..count).step_by(PAGE) {
+        page(start).await;
+    }
+    until(&films, |films| films.state() == LibraryState::Current).await;
+    assert_eq!(report(&films).items["films"], count as u64);
+    let others = house.stage.process.libraries.all();
+    let shows = others.iter().find(|library| report(library).contents == "shows").expect("there are shows");
+    assert_eq!(shows.state(), LibraryState::Idle, "nobody listed them");
+    house.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_lists_a_section_of_a_plex_twice_gets_its_index() {
+    let house = LibraryFixture::plex(music(100)).await;
+    films_listed_twice_are_indexed(house, |key, _| format!("/library/sections/{key}/all?includeGuids=1")).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_lists_a_library_of_a_jellyfin_twice_gets_its_index() {
+    let house = LibraryFixture::jellyfin(music(100)).await;
+    let target = |key: &str, start: usize| {
+        let scope = format!("parentId={key}&recursive=true&includeItemTypes=Movie");
+        format!("/Items?{scope}&fields=Path&sortBy=SortName&startIndex={start}&limit=5")
+    };
+    films_listed_twice_are_indexed(house, target).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_lists_a_section_twice_indexes_nothing_where_the_index_is_off() {
+    let house = LibraryFixture::plex_with(music(100), "[server.library]\nenabled = false\n").await;
+    let films = || house.stage.process.libraries.all().into_iter().find(|library| report(library).contents == "films");
+    waiting::until(|| films().is_some()).await;
+    let films = films().expect("there are films");
+    let app = house.stage.client().with("x-plex-token", house.server.tokens().owner_a());
+    for _ in 0..3 {
+        assert_eq!(app.get(&format!("/library/sections/{}/all", films.id.key)).await.status, 200);
+    }
+    waiting::long_moment().await;
+    assert_eq!(films.state(), LibraryState::Off);
+    let warnings = house.stage.process.servers[0].0.origin.warnings.active();
+    assert!(warnings.iter().all(|warning| warning.code != "library-off"), "a listing is no lookup: {warnings:?}");
     house.end().await;
 }
 

@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use greenroom_cache::Clock;
 use greenroom_simulator::catalogue::{CatalogueSize, ItemId, MediaKind, Section, SortKey};
-use greenroom_simulator::jellyfin::{Jellyfin, item_id};
+use greenroom_simulator::jellyfin::{Jellyfin, JellyfinSwitches, item_id};
 use greenroom_simulator::options::SimulatorOptions;
-use greenroom_simulator::plex::Plex;
+use greenroom_simulator::plex::{Plex, PlexSwitches};
 use greenroom_simulator::simulated_server::SimulatedServer;
 use greenroom_simulator::users::UserRegistry;
 use greenroom_sync::index::{Generation, Library, LibraryReport, LibraryState};
@@ -66,6 +66,23 @@ impl LibraryFixture {
         Self::before("jellyfin", server.expect("it starts"), "", Clock::system()).await
     }
 
+    /// A server that lists its shows without seasons and episodes.
+    pub async fn without_episodes(kind: &'static str) -> Self {
+        let tasks = TaskTracker::new();
+        let address = "127.0.0.1:0".parse().expect("an address");
+        let size = CatalogueSize::tiny();
+        let server = if kind == "plex" {
+            let switches = PlexSwitches { shows_without_episodes: true, ..PlexSwitches::default() };
+            let options = SimulatorOptions { size, now: None, switches, ..SimulatorOptions::quick() };
+            Plex::new(options).start(address, &tasks).await
+        } else {
+            let switches = JellyfinSwitches { shows_without_episodes: true, ..JellyfinSwitches::default() };
+            let options = SimulatorOptions { size, now: None, switches, ..SimulatorOptions::quick() };
+            Jellyfin::new(options).start(address, &tasks).await
+        };
+        Self::before(kind, server.expect("it starts"), "", Clock::system()).await
+    }
+
     /// A Plex whose user Kim sees no music.
     pub async fn with_films_only_user(size: CatalogueSize) -> Self {
         let tasks = TaskTracker::new();
@@ -112,10 +129,16 @@ impl LibraryFixture {
 
     /// After a restart with an empty data directory.
     pub async fn restart_without_data(self) -> Self {
+        let token = self.server.tokens().owner_a().to_owned();
+        self.restart_without_data_as(&token).await
+    }
+
+    /// After a restart with an empty data directory and another token.
+    pub async fn restart_without_data_as(self, token: &str) -> Self {
         let Self { server, stage, kind, clock, .. } = self;
         stage.stop().await;
         let data = tempfile::tempdir().expect("a folder");
-        let token = server.tokens().owner_a().to_owned();
+        let token = token.to_owned();
         let stage = open(kind, &server, data.path(), &clock, &token, "").await;
         Self { server, stage, kind, data, clock }
     }

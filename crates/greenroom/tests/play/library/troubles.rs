@@ -355,3 +355,31 @@ async fn waiters_for_a_failed_build_get_the_reason_after_one_retry() {
     assert_eq!(report(&library).builds["too-large"], builds + 1);
     house.end().await;
 }
+
+/// The index of shows that are listed without seasons and episodes.
+async fn shows_without_episodes_are_noticed(house: LibraryFixture) {
+    house.current().await;
+    let shows = house.stage.process.libraries.all();
+    let shows = shows.into_iter().find(|library| report(library).contents == "shows").expect("there are shows");
+    shows.record_lookup();
+    until(&shows, |shows| shows.state() == LibraryState::Stale).await;
+    until(&shows, |shows| !shows.progress().borrow().is_building()).await;
+    let listed = house.stage.control().get(&format!("/api/v1/libraries/{}", shows.id)).await.json();
+    assert_eq!((&listed["state"], &listed["failure"]["reason"]), (&"stale".into(), &"without-episodes".into()));
+    assert!(listed["failure"]["remedy"].as_str().is_some_and(|remedy| remedy.contains("agent")), "{listed}");
+    let warnings = || house.stage.process.servers[0].0.origin.warnings.active();
+    waiting::until(|| warnings().iter().any(|warning| warning.code == "library-without-episodes")).await;
+    let told = house.stage.control().get("/api/v1/warnings").await.text();
+    assert!(told.contains("library-without-episodes") && told.contains(&shows.id.to_string()), "{told}");
+    house.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn shows_of_a_plex_without_episodes_are_not_current() {
+    shows_without_episodes_are_noticed(LibraryFixture::without_episodes("plex").await).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn shows_of_a_jellyfin_without_episodes_are_not_current() {
+    shows_without_episodes_are_noticed(LibraryFixture::without_episodes("jellyfin").await).await;
+}

@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use super::super::{QueueError, QueuePermit, QueueRequest, RequestQueue};
 use crate::client_apps::ClientApp;
 use crate::scheduler::priority::Priority;
-use crate::scheduler::slots::{PriorityCounters, SlotLimits};
+use crate::scheduler::slots::{PriorityCounters, SlotKind, SlotLimits};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -24,7 +24,7 @@ fn queue(slots: usize, max_waiting: usize) -> Arc<RequestQueue> {
 }
 
 fn request(app: &Arc<ClientApp>) -> QueueRequest {
-    QueueRequest { priority: Priority::Interactive, class: Some(Class::Item), app: Some(Arc::clone(app)) }
+    QueueRequest { priority: Priority::Interactive, kind: SlotKind::Read(Class::Item), app: Some(Arc::clone(app)) }
 }
 
 fn busy(queue: &RequestQueue) -> (usize, usize) {
@@ -155,9 +155,9 @@ async fn the_queue_never_exceeds_its_limits_and_ends_empty() {
             for _ in 0..200 {
                 chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 let priority = Priority::EVERY[usize::try_from(chance >> 33).expect("31 bits") % Priority::EVERY.len()];
-                let class = (priority != Priority::Write).then_some(Class::Item);
+                let kind = if priority == Priority::Write { SlotKind::Write } else { SlotKind::Read(Class::Item) };
                 let timeout = usize::try_from(chance >> 60).expect("4 bits");
-                make_request(&queue, QueueRequest { priority, class, app: Some(Arc::clone(&app)) }, timeout, &inside)
+                make_request(&queue, QueueRequest { priority, kind, app: Some(Arc::clone(&app)) }, timeout, &inside)
                     .await;
             }
         })

@@ -8,14 +8,14 @@ mod sparing;
 use greenroom_dialect::class::Class;
 
 use crate::scheduler::priority::Priority;
-use crate::scheduler::slots::{Admission, HeldSlot, SlotLimits, SlotRequest, Slots, WaiterId};
+use crate::scheduler::slots::{Admission, HeldSlot, SlotKind, SlotLimits, SlotRequest, Slots, WaiterId};
 
 fn read(priority: Priority, class: Class, app: usize) -> SlotRequest {
-    SlotRequest { priority, class: Some(class), app }
+    SlotRequest { priority, kind: SlotKind::Read(class), app }
 }
 
 fn write(app: usize) -> SlotRequest {
-    SlotRequest { priority: Priority::Write, class: None, app }
+    SlotRequest { priority: Priority::Write, kind: SlotKind::Write, app }
 }
 
 fn granted(slots: &mut Slots, request: SlotRequest) -> HeldSlot {

@@ -3,10 +3,13 @@
 use proptest::prelude::*;
 
 use crate::scheduler::priority::Priority;
-use crate::scheduler::slots::{Admission, CancelReason, HeldSlot, SHARE, SlotLimits, SlotRequest, Slots, WaiterId};
+use crate::scheduler::slots::{
+    Admission, CancelReason, HeldSlot, SHARE, SlotKind, SlotLimits, SlotRequest, Slots, WaiterId,
+};
 use greenroom_dialect::class::Class;
 
-const CLASSES: [Class; 3] = [Class::Item, Class::Images, Class::Sessions];
+const READS: [SlotKind; 4] =
+    [SlotKind::Read(Class::Item), SlotKind::Read(Class::Images), SlotKind::Read(Class::Sessions), SlotKind::Uncached];
 const APPS: usize = 3;
 
 /// A request of the model, waiting or granted.
@@ -30,8 +33,10 @@ impl SchedulerModel {
         let in_progress =
             |fits: &dyn Fn(&SlotRequest) -> bool| self.in_progress.iter().filter(|one| fits(&one.request)).count();
         in_progress(&|_| true) < self.limits.slots
-            && (request.class.is_none() || in_progress(&|one| one.class.is_some()) < self.limits.reads)
-            && in_progress(&|one| one.class == request.class) < self.limits.per_class
+            && (request.kind == SlotKind::Write || in_progress(&|one| one.kind != SlotKind::Write) < self.limits.reads)
+            && in_progress(&|one| one.kind == request.kind) < self.limits.per_kind
+            && (request.priority != Priority::Stranger
+                || in_progress(&|one| one.priority == Priority::Stranger) < self.limits.strangers)
     }
 
     fn last_turn(&self, is: impl Fn(&(Priority, usize)) -> bool) -> Option<usize> {
@@ -77,12 +82,12 @@ enum Event {
 }
 
 fn claims() -> impl Strategy<Value = SlotRequest> {
-    let reads = (1..Priority::EVERY.len(), 0..CLASSES.len(), 0..APPS).prop_map(|(priority, class, app)| SlotRequest {
+    let reads = (1..Priority::EVERY.len(), 0..READS.len(), 0..APPS).prop_map(|(priority, kind, app)| SlotRequest {
         priority: Priority::EVERY[priority],
-        class: Some(CLASSES[class]),
+        kind: READS[kind],
         app,
     });
-    let writes = (0..APPS).prop_map(|app| SlotRequest { priority: Priority::Write, class: None, app });
+    let writes = (0..APPS).prop_map(|app| SlotRequest { priority: Priority::Write, kind: SlotKind::Write, app });
     prop_oneof![4 => reads, 1 => writes]
 }
 
@@ -148,23 +153,27 @@ impl ModelComparison {
         }
         let at = which % self.held.len();
         self.model.in_progress.remove(at);
-        let next = self.slots.release(self.held.remove(at), 0);
-        let expected = self.model.next().map(|at| self.model.waiting.remove(at));
-        assert_eq!(next.as_ref().map(|(waiter_id, _)| *waiter_id), expected.as_ref().and_then(|one| one.waiter_id));
-        if let (Some((_, slot)), Some(request_state)) = (next, expected) {
+        let mut next = self.slots.release(self.held.remove(at), 0);
+        loop {
+            let expected = self.model.next().map(|at| self.model.waiting.remove(at));
+            assert_eq!(next.as_ref().map(|(waiter_id, _)| *waiter_id), expected.as_ref().and_then(|one| one.waiter_id));
+            let (Some((_, slot)), Some(request_state)) = (next, expected) else { break };
             self.model.called += 1;
             self.held.push(slot);
             self.model.grant(request_state);
+            next = self.slots.grant_next(0);
         }
     }
 
     fn check(&self) {
-        let SlotLimits { slots, reads, per_class, max_waiting } = self.model.limits;
+        let SlotLimits { slots, reads, per_kind, strangers, max_waiting } = self.model.limits;
         let in_progress = &self.model.in_progress;
         assert!(in_progress.len() <= slots);
-        assert!(in_progress.iter().filter(|one| one.request.class.is_some()).count() <= reads);
-        for class in CLASSES.map(Some).into_iter().chain([None]) {
-            assert!(in_progress.iter().filter(|one| one.request.class == class).count() <= per_class, "{class:?}");
+        assert!(in_progress.iter().filter(|one| one.request.kind != SlotKind::Write).count() <= reads);
+        let is_stranger = |one: &&ModelRequest| one.request.priority == Priority::Stranger;
+        assert!(in_progress.iter().filter(is_stranger).count() <= strangers);
+        for kind in READS.into_iter().chain([SlotKind::Write]) {
+            assert!(in_progress.iter().filter(|one| one.request.kind == kind).count() <= per_kind, "{kind:?}");
         }
         assert!(self.model.waiting.len() <= max_waiting);
         assert_eq!(self.model.next(), None, "a request waits although a slot is free");

@@ -4,7 +4,9 @@ use greenroom_dialect::class::Class;
 
 use super::{granted, limits, read, waits, write};
 use crate::scheduler::priority::Priority;
-use crate::scheduler::slots::{Admission, CancelReason, HeldSlot, SHARE, SlotLimits, Slots, WaiterId};
+use crate::scheduler::slots::{
+    Admission, CancelReason, HeldSlot, SHARE, SlotKind, SlotLimits, SlotRequest, Slots, WaiterId,
+};
 
 /// Reads of two request types hold all slots that reads may have.
 fn busy_with_reads(count: usize) -> (Slots, Vec<HeldSlot>) {
@@ -182,4 +184,66 @@ fn waiting_is_counted_however_it_ends() {
     slots.cancel(waiter_ids[0], CancelReason::TimedOut, 90);
     assert_eq!(slots.counters()[Priority::Bulk as usize], counters, "he has a place: he does not wait");
     assert_eq!(slots.release(slot, 90), None);
+}
+
+fn uncached(priority: Priority) -> SlotRequest {
+    SlotRequest { priority, kind: SlotKind::Uncached, app: 1 }
+}
+
+#[test]
+fn uncached_requests_that_hang_leave_slots_to_reads_and_writes() {
+    let mut slots = Slots::new(limits(8));
+    let _hung: Vec<HeldSlot> = (0..4).map(|_| granted(&mut slots, uncached(Priority::Interactive))).collect();
+    waits(&mut slots, uncached(Priority::Interactive));
+    let _reads = [Class::Item, Class::Lists].map(|class| granted(&mut slots, read(Priority::Interactive, class, 2)));
+    let _writes = [1, 2].map(|app| granted(&mut slots, write(app)));
+}
+
+#[test]
+fn strangers_that_hang_leave_slots_to_everyone_else() {
+    for count in 3..20 {
+        let mut slots = Slots::new(limits(count));
+        let classes = [Class::Item, Class::Lists, Class::Search];
+        let of_strangers = classes.into_iter().cycle().map(|class| read(Priority::Stranger, class, 1));
+        let _hung: Vec<HeldSlot> = of_strangers
+            .take(3 * count)
+            .filter_map(|request| match slots.request(request, 0) {
+                Admission::Granted(slot) => Some(slot),
+                _ => None,
+            })
+            .collect();
+        if slots.limits().reads > 1 {
+            let _read = granted(&mut slots, read(Priority::Own, Class::Recent, 1));
+        }
+        let _write = granted(&mut slots, write(2));
+    }
+}
+
+#[test]
+fn strangers_are_served_after_everyone_else_and_refused_first() {
+    let mut slots = Slots::new(SlotLimits::new(8, 4));
+    let held: Vec<HeldSlot> = (0..6)
+        .map(|at| if at % 2 == 0 { Class::Item } else { Class::Lists })
+        .map(|class| granted(&mut slots, read(Priority::Interactive, class, 1)))
+        .collect();
+    let strangers = [1, 2].map(|app| waits(&mut slots, read(Priority::Stranger, Class::Search, app)));
+    let own = [1, 2].map(|app| waits(&mut slots, read(Priority::Own, Class::Search, app)));
+    let admission = slots.request(read(Priority::Own, Class::Search, 3), 0);
+    let Admission::Waits { waiter_id, displaced: Some(displaced) } = admission else { panic!("{admission:?}") };
+    assert_eq!(displaced, strangers[1]);
+    assert_eq!(served(&mut slots, held, 4), [own[0], own[1], waiter_id, strangers[0]]);
+}
+
+#[test]
+fn one_slot_of_a_stranger_may_make_room_for_two() {
+    let mut slots = Slots::new(limits(8));
+    let mut items: Vec<HeldSlot> =
+        (0..4).map(|_| granted(&mut slots, read(Priority::Stranger, Class::Item, 1))).collect();
+    let _list = granted(&mut slots, read(Priority::Stranger, Class::Lists, 1));
+    let stranger = waits(&mut slots, read(Priority::Stranger, Class::Lists, 1));
+    let item = waits(&mut slots, read(Priority::Interactive, Class::Item, 2));
+    let first = slots.release(items.remove(0), 0).expect("there is room for an item");
+    let second = slots.grant_next(0).expect("there is room for a stranger");
+    assert_eq!((first.0, second.0), (item, stranger));
+    assert!(slots.grant_next(0).is_none());
 }

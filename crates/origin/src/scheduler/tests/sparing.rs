@@ -3,10 +3,10 @@
 use greenroom_dialect::class::Class;
 
 use crate::scheduler::priority::Priority;
-use crate::scheduler::slots::{Admission, HeldSlot, SlotLimits, SlotRequest, Slots};
+use crate::scheduler::slots::{Admission, HeldSlot, SlotKind, SlotLimits, SlotRequest, Slots};
 
 fn request(priority: Priority, class: Class) -> SlotRequest {
-    SlotRequest { priority, class: Some(class), app: 1 }
+    SlotRequest { priority, kind: SlotKind::Read(class), app: 1 }
 }
 
 fn spared(slots: &mut Slots, class: Class) -> Option<HeldSlot> {

@@ -22,7 +22,8 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
-use crate::forward::{acquire_socket_permit, headers_for_server, outage};
+use crate::forward::upstream_slot::{UpstreamSlot, acquire_socket_permit};
+use crate::forward::{headers_for_server, outage};
 use crate::invalidate;
 use crate::proxy_request::ProxyRequest;
 use crate::request::headers;
@@ -84,7 +85,7 @@ pub async fn pass(request: ProxyRequest, target: &str, mut parts: request::Parts
     };
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         invalidate::apply_token_rejection(&request, response.status());
-        return response::forwarded(forward::open(&request, response), "socket");
+        return response::forwarded(forward::open(&request, response, UpstreamSlot::Socket(permit)), "socket");
     }
     let server_upgrade = hyper::upgrade::on(&mut response);
     let relay = Relay::new(request, handshake, permit);

@@ -11,6 +11,9 @@ use crate::jellyfin::response_context::ResponseContext;
 use crate::state::PlaylistRecord;
 use crate::timestamp::{TICKS_PER_MS, written_s};
 
+/// A drawn number of children is at most this.
+const DRAWN_COUNTS: u64 = 9;
+
 /// A library, as its view.
 pub(crate) fn library(
     scene: &ResponseContext<'_>,
@@ -30,7 +33,9 @@ pub(crate) fn library(
         put(&mut fields, "Path", format!("/config/root/default/{}", library.name()));
     }
     if shape.has("ChildCount") {
-        put(&mut fields, "ChildCount", library.top_count(scene));
+        let drawn = scene.draw % DRAWN_COUNTS + 1;
+        let counted = library.top_count(scene) as u64;
+        put(&mut fields, "ChildCount", if scene.switches.random_folder_counts { drawn } else { counted });
     }
     scene.images.describe(&mut fields, id, None, shape);
     if scene.user.is_some() && shape.user_data {

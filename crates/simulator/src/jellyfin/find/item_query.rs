@@ -117,6 +117,10 @@ impl ItemQuery {
             count: params.flag("enabletotalrecordcount")?.unwrap_or(true),
             ..Self::default()
         };
+        if switches.shows_without_episodes {
+            let hidden = [MediaKind::Season, MediaKind::Episode].map(ItemType::Item);
+            asked.excluded_types.extend(hidden);
+        }
         asked.read_names(params, switches);
         asked.read_bounds(params)?;
         asked.read_filters(params);

@@ -241,7 +241,7 @@ fn value(scene: &ResponseContext<'_>, by: SortBy, row: &Row) -> SortKeyValue {
         SortBy::ParentIndex => number(filter::parent_index(record).map(u64::from)),
         SortBy::Place => SortKeyValue::Place(sort_position(record)),
         SortBy::Premiere => text(record.released.map(CalendarDate::iso)),
-        SortBy::Random => SortKeyValue::Text(digest(&[scene.view.seq(), scene.now_ms, u64::from(record.id.0)])),
+        SortBy::Random => SortKeyValue::Text(digest(&[scene.draw, u64::from(record.id.0)])),
         SortBy::Series => text(Some(filter::series(record).to_owned())),
         SortBy::Studio => text(record.studio.clone()),
         SortBy::Bitrate => number(record.file.as_ref().map(|file| u64::from(file.bitrate))),

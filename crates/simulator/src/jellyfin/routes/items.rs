@@ -4,7 +4,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::{RouteResult, changes, facets, images, lists, media, playback};
-use crate::catalogue::{ItemId, MediaKind};
+use crate::catalogue::{ItemId, MediaKind, SortKey};
 use crate::jellyfin::dto::{self, FieldSelection};
 use crate::jellyfin::error::JellyfinError;
 use crate::jellyfin::find::thing_of;
@@ -68,6 +68,7 @@ fn around(ask: &JellyfinRequest<'_>, id: &str, rest: &[&str]) -> RouteResult {
     match rest {
         ["similar"] => return lists::similar(ask, item_id_of(id).ok_or(JellyfinError::NotFound)?),
         ["ancestors"] => return ancestors(ask, id),
+        ["collections"] => return collections(ask, id),
         _ => {}
     }
     let view = ask.context.state.view();
@@ -104,6 +105,20 @@ fn ancestors(ask: &JellyfinRequest<'_>, id: JellyfinId) -> RouteResult {
     rows.push(Value::Object(dto::library(&scene, library, library.name(), &shape)));
     rows.push(Value::Object(dto::root(&scene, &shape)));
     Ok(JellyfinResponse::json(Value::Array(rows)))
+}
+
+/// Collections that hold an item. Servers have this route from version 12 on.
+fn collections(ask: &JellyfinRequest<'_>, id: JellyfinId) -> RouteResult {
+    let user = ask.user()?;
+    let view = ask.context.state.view();
+    let scene = ask.response_context(&view, user);
+    let item = item_id_of(id).and_then(|item| scene.record(item)).ok_or(JellyfinError::NotFound)?.id;
+    let all = view.list(MediaKind::Collection, SortKey::Title);
+    let holding = all.iter().copied().filter(|collection| view.children(*collection).contains(&item));
+    let rows =
+        lists::rows(&scene, holding.filter_map(|id| scene.record(id)), &FieldSelection::from_params(&ask.params)?);
+    let total = rows.len();
+    Ok(lists::paged(ask, rows, Some(total), 0))
 }
 
 /// Tracks of the same genre as a track, album or artist.

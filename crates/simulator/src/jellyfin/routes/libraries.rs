@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use super::RouteResult;
+use super::{RouteResult, user_configuration};
 use crate::catalogue::Section;
 use crate::jellyfin::dto::{self, FieldSelection};
 use crate::jellyfin::error::JellyfinError;
@@ -70,9 +70,13 @@ fn visible_views(ask: &JellyfinRequest<'_>) -> RouteResult {
     let view = ask.context.state.view();
     let scene = ask.response_context(&view, Some(user));
     let language = ask.language();
-    let rows: Vec<Value> = JellyfinLibrary::EVERY
+    let mut shown: Vec<JellyfinLibrary> =
+        JellyfinLibrary::EVERY.into_iter().filter(|library| library.is_visible(&scene)).collect();
+    if !ask.params.flag("includehidden")?.unwrap_or(false) {
+        shown = user_configuration::arranged(ask, user, shown);
+    }
+    let rows: Vec<Value> = shown
         .into_iter()
-        .filter(|library| library.is_visible(&scene))
         .map(|library| dto::library(&scene, library, name_for(&scene, library, &language), &FieldSelection::all()))
         .map(Value::Object)
         .collect();

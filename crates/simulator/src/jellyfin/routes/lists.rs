@@ -1,21 +1,25 @@
 //! Lists of items in their usual envelope.
 
-use serde_json::Value;
+use http::Method;
+use serde_json::{Value, json};
 
 use super::RouteResult;
-use crate::catalogue::{ItemId, ItemRecord, SortKey};
+use crate::catalogue::{ItemId, ItemRecord, MediaKind, SortKey};
 use crate::jellyfin::by_name::ByNameKind;
 use crate::jellyfin::dto::{self, FieldSelection, JsonFields, put};
 use crate::jellyfin::error::JellyfinError;
 use crate::jellyfin::find::{ItemPage, ItemQuery, find, thing_of, write};
-use crate::jellyfin::ident::{IdNamespace, JellyfinId};
+use crate::jellyfin::ident::{IdNamespace, JellyfinId, digest};
 use crate::jellyfin::library::JellyfinLibrary;
 use crate::jellyfin::request::JellyfinRequest;
 use crate::jellyfin::response::JellyfinResponse;
-use crate::jellyfin::response_context::ResponseContext;
+use crate::jellyfin::response_context::{ResponseContext, item_id_of};
 
 /// Default length of a list of similar or suggested items.
 const FEW: usize = 12;
+/// Default number of categories of recommendations, and of items in each.
+const CATEGORIES: usize = 5;
+const CATEGORY_ITEMS: usize = 8;
 
 /// `GET /Items`.
 pub(super) fn items(ask: &JellyfinRequest<'_>) -> RouteResult {
@@ -78,7 +82,7 @@ pub(super) fn rows(
     records.into_iter().map(|record| Value::Object(dto::item(scene, &record, shape))).collect()
 }
 
-/// `GET /Items/{id}/Similar`: items of the same kind that share most genres.
+/// `GET /Items/{id}/Similar`: items of the same kind that share most genres, or a draw from those that share one.
 pub(super) fn similar(ask: &JellyfinRequest<'_>, id: ItemId) -> RouteResult {
     let user = ask.user()?;
     let shape = FieldSelection::from_params(&ask.params)?;
@@ -92,10 +96,25 @@ pub(super) fn similar(ask: &JellyfinRequest<'_>, id: ItemId) -> RouteResult {
         .map(|other| (other.genres.iter().filter(|genre| to.genres.contains(genre)).count(), other))
         .filter(|(shared, _)| *shared > 0 || to.genres.is_empty())
         .collect();
-    near.sort_by_key(|(shared, other)| (std::cmp::Reverse(*shared), other.id));
+    if ask.server.switches.random_similar {
+        near.sort_by_cached_key(|(_, other)| digest(&[scene.draw, u64::from(other.id.0)]));
+    } else {
+        near.sort_by_key(|(shared, other)| (std::cmp::Reverse(*shared), other.id));
+    }
     let total = near.len().min(limit);
     let rows = rows(&scene, near.into_iter().take(limit).map(|(_, other)| other), &shape);
     Ok(paged(ask, rows, Some(total), 0))
+}
+
+/// Everything below `/Movies`, `/Albums` and `/Trailers`.
+pub(super) fn of_kind(ask: &JellyfinRequest<'_>, parts: &[&str]) -> RouteResult {
+    match (&ask.method, parts) {
+        (&Method::GET, ["movies", "recommendations"]) => recommendations(ask),
+        (&Method::GET, [_, id, "similar"]) => {
+            similar(ask, item_id_of(JellyfinRequest::id(id)?).ok_or(JellyfinError::NotFound)?)
+        }
+        _ => Err(JellyfinError::NotFound),
+    }
 }
 
 /// Some hundred items of the same kind around one.
@@ -123,6 +142,35 @@ pub(super) fn suggestions(ask: &JellyfinRequest<'_>) -> RouteResult {
     let view = ask.context.state.view();
     let scene = ask.response_context(&view, Some(user));
     Ok(envelope(ask, &asked, &FieldSelection::from_params(&params)?, &scene, find(&scene, &asked)))
+}
+
+/// `GET /Movies/Recommendations`: films beside some that the user has played, drawn anew at each request.
+fn recommendations(ask: &JellyfinRequest<'_>) -> RouteResult {
+    let user = ask.some_user()?;
+    let shape = FieldSelection::from_params(&ask.params)?;
+    let categories = ask.params.count("categorylimit")?.unwrap_or(CATEGORIES);
+    let limit = ask.params.count("itemlimit")?.unwrap_or(CATEGORY_ITEMS);
+    let view = ask.context.state.view();
+    let scene = ask.response_context(&view, Some(user));
+    let drawn = |mut ids: Vec<ItemId>, salt: u64| {
+        ids.sort_by_cached_key(|id| digest(&[scene.draw, salt, u64::from(id.0)]));
+        ids
+    };
+    let films = view.list(MediaKind::Film, SortKey::Added);
+    let played = films.iter().copied().filter(|id| view.watch(user, *id).played()).collect();
+    let category = |film: ItemId| {
+        let baseline = scene.record(film)?;
+        let others = drawn(near_in_id(&scene, &baseline), u64::from(film.0));
+        let others = others.into_iter().take(limit).filter_map(|other| scene.record(other));
+        Some(json!({
+            "Items": rows(&scene, others, &shape),
+            "RecommendationType": "SimilarToRecentlyPlayed",
+            "BaselineItemName": baseline.title,
+            "CategoryId": ResponseContext::hex(film),
+        }))
+    };
+    let found = drawn(played, 0).into_iter().take(categories).filter_map(category);
+    Ok(JellyfinResponse::json(found.collect::<Value>()))
 }
 
 /// One item, playlist, library, named thing or root, with all fields.

@@ -9,10 +9,17 @@ use crate::jellyfin::request::JellyfinRequest;
 use crate::jellyfin::response::{JellyfinBody, JellyfinResponse};
 use crate::jellyfin::response_context::item_id_of;
 
-/// Everything below `/Videos` and `/Audio`: the stream of an item, which needs no token.
+/// Bytes of the font that every film carries for its subtitles.
+const FONT: &[u8] = b"OTTO a simulated font";
+
+/// Everything below `/Videos` and `/Audio`: the stream of an item and its fonts, which need no token.
 pub(super) fn answer(ask: &JellyfinRequest<'_>, parts: &[&str]) -> RouteResult {
     match (&ask.method, parts) {
         (&Method::GET, [_, id, stream]) if *stream == "universal" || stream.starts_with("stream") => file(ask, id),
+        (&Method::GET, ["videos", id, _, "attachments", "0"]) => {
+            JellyfinRequest::id(id)?;
+            Ok(JellyfinResponse::bytes("application/octet-stream", FONT))
+        }
         (&Method::GET, ["videos", id, "additionalparts"]) => {
             ask.caller()?;
             JellyfinRequest::id(id)?;

@@ -17,12 +17,14 @@ mod pages;
 mod playback;
 mod players;
 mod playlists;
+mod plugins;
 mod preferences;
 mod segments;
 mod sessions;
 mod shows;
 mod system;
 mod tasks;
+mod user_configuration;
 mod user_items;
 mod users;
 
@@ -43,6 +45,8 @@ pub(crate) fn answer(ask: &JellyfinRequest<'_>) -> RouteResult {
     let Some((first, rest)) = parts.split_first() else { return Err(JellyfinError::NotFound) };
     match *first {
         "system" | "getutctime" => system::answer(ask, &parts),
+        "plugins" | "packages" | "repositories" | "channels" | "libraries" => plugins::answer(ask, &parts),
+        "web" if matches!(rest, ["configurationpages"]) => plugins::answer(ask, &parts),
         "branding" | "localization" | "web" | "health" => pages::answer(ask, &parts),
         "users" => users::answer(ask, rest),
         "quickconnect" => login::quick_connect(ask, rest),
@@ -51,6 +55,7 @@ pub(crate) fn answer(ask: &JellyfinRequest<'_>) -> RouteResult {
         "items" => items::answer(ask, rest),
         "useritems" | "userplayeditems" | "userfavoriteitems" | "userimage" => user_items::answer(ask, &parts),
         "shows" => shows::answer(ask, rest),
+        "movies" | "albums" | "trailers" => lists::of_kind(ask, &parts),
         "artists" | "genres" | "musicgenres" | "studios" | "persons" | "years" => names::answer(ask, &parts),
         "search" => hints::answer(ask, rest),
         "playlists" => playlists::answer(ask, rest),
@@ -73,9 +78,12 @@ pub(crate) fn is_open(method: &Method, parts: &[&str]) -> bool {
         ["system", "info", "public"] | ["system", "ping"] | ["getutctime" | "health"] => true,
         ["users", "public" | "authenticatebyname" | "authenticatewithquickconnect"] => true,
         ["quickconnect", "enabled" | "initiate" | "connect"] => true,
+        ["web", "configurationpages"] => false,
         ["branding" | "web", ..] | ["items", _, "images", _, ..] | ["userimage"] => reads,
+        ["plugins", _, _, "image"] => reads,
         ["genres" | "musicgenres" | "studios" | "persons", _, "images", _, ..] => reads,
-        ["videos" | "audio", _, stream] => reads && (*stream == "universal" || stream.starts_with("stream")),
+        ["videos" | "audio", _, stream] => reads && stream.starts_with("stream"),
+        ["videos", _, _, "attachments", _] => reads,
         _ => false,
     }
 }
@@ -133,6 +141,7 @@ mod tests {
     fn only_a_closed_list_is_open() {
         let open = |path: &str| is_open(&Method::GET, &path.split('/').collect::<Vec<_>>());
         assert!(open("system/info/public") && open("items/x/images/primary/0") && open("videos/x/stream.mkv"));
+        assert!(open("videos/x/y/attachments/1") && open("plugins/x/1.0/image") && !open("audio/x/universal"));
         assert!(!open("system/info") && !open("items/x") && !open("items/x/images") && !open("users"));
         assert!(!is_open(&Method::POST, &["items", "x", "images", "primary"]));
     }

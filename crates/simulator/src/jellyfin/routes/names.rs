@@ -22,6 +22,7 @@ pub(super) fn answer(ask: &JellyfinRequest<'_>, parts: &[&str]) -> RouteResult {
     match parts {
         ["artists"] | ["artists", "albumartists"] => artists(ask),
         ["artists", name] => artist(ask, name),
+        ["artists", _, "similar"] => lists::of_kind(ask, parts),
         ["genres" | "musicgenres"] => list(ask, ByNameKind::Genre),
         ["studios"] => list(ask, ByNameKind::Studio),
         ["persons"] => list(ask, ByNameKind::Person),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{RouteResult, lists};
+use super::{RouteResult, lists, user_configuration};
 use crate::catalogue::{ItemId, ItemRecord, MediaKind, Section, SortKey};
 use crate::jellyfin::dto::{self, FieldSelection, put};
 use crate::jellyfin::error::JellyfinError;
@@ -31,17 +31,18 @@ pub(super) fn latest(ask: &JellyfinRequest<'_>) -> RouteResult {
     let limit = ask.params.count("limit")?.unwrap_or(LATEST);
     let asked = ItemQuery::from_params(&ask.params, &ask.server.switches)?;
     let together = ask.params.flag("groupitems")?.unwrap_or(true);
-    let played = ask.params.flag("isplayed")?;
+    let rules = user_configuration::latest_rules(ask, user);
+    let played = ask.params.flag("isplayed")?.or(rules.hide_played.then_some(false));
     let view = ask.context.state.view();
     let scene = ask.response_context(&view, Some(user));
     let library = asked.parent.and_then(JellyfinLibrary::from_id);
     if asked.parent.is_some() && library.is_none() {
         return Ok(JellyfinResponse::json(Value::Array(Vec::new())));
     }
-    let sections = scene
-        .sections()
-        .into_iter()
-        .filter(|section| library.is_none_or(|it| it == JellyfinLibrary::Section(*section)));
+    let sections = scene.sections().into_iter().filter(|section| match library {
+        Some(library) => library == JellyfinLibrary::Section(*section),
+        None => !rules.excluded.contains(&JellyfinLibrary::Section(*section).id()),
+    });
     let mut rows: Vec<(u64, Value)> = Vec::new();
     for section in sections {
         rows.extend(latest_in_section(
@@ -81,9 +82,11 @@ fn latest_in_section(
     if !kind_wanted {
         return Vec::new();
     }
-    // Played items are left out unless requested; unplayable kinds never are.
-    let unseen = wanted.played.unwrap_or(false);
-    let fits = |id: &ItemId| !kind.is_playable() || scene.view.watch(user, *id).played() == unseen;
+    // Unplayable kinds are never left out.
+    let fits = |id: &ItemId| {
+        let played = || scene.view.watch(user, *id).played();
+        !kind.is_playable() || wanted.played.is_none_or(|wanted| wanted == played())
+    };
     let ids = scene.view.list(kind, SortKey::Added);
     let newest = ids.iter().rev().copied().filter(fits);
     if kind == MediaKind::Episode && wanted.together {
@@ -140,7 +143,7 @@ pub(super) fn resume(ask: &JellyfinRequest<'_>) -> RouteResult {
 }
 
 /// `GET /Shows/NextUp`: for each started show, the episode after the last one played. A cutoff leaves out shows whose
-/// last play was on a day that began before it.
+/// last play was before it, or on a day that began before it.
 pub(super) fn next_up(ask: &JellyfinRequest<'_>) -> RouteResult {
     let user = ask.some_user()?;
     let shape = FieldSelection::from_params(&ask.params)?;
@@ -158,9 +161,10 @@ pub(super) fn next_up(ask: &JellyfinRequest<'_>) -> RouteResult {
     };
     let view = ask.context.state.view();
     let scene = ask.response_context(&view, Some(user));
+    let step_s = if ask.server.switches.cutoff_is_moment { 1 } else { DAY_S };
     let mut next: Vec<(u64, ItemRecord)> = started_shows(&scene, user)
         .into_iter()
-        .filter(|(show, last_at)| only.is_none_or(|only| only == *show) && last_at - last_at % DAY_S >= cutoff_s)
+        .filter(|(show, last_at)| only.is_none_or(|only| only == *show) && last_at - last_at % step_s >= cutoff_s)
         .filter_map(|(show, last_at)| Some((last_at, after_last(&scene, user, show, resumable)?)))
         .collect();
     next.sort_by_key(|(last_at, record)| (std::cmp::Reverse(*last_at), record.id));

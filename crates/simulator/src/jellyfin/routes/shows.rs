@@ -1,18 +1,25 @@
 //! `/Shows`: seasons and episodes of a show, and next episodes.
 
 use http::Method;
+use serde_json::Value;
 
 use super::{RouteResult, lists, next};
 use crate::catalogue::{ItemId, ItemRecord, MediaKind};
 use crate::jellyfin::dto::FieldSelection;
 use crate::jellyfin::error::JellyfinError;
+use crate::jellyfin::find::{ItemQuery, find, write};
 use crate::jellyfin::request::JellyfinRequest;
 use crate::jellyfin::response_context::{ResponseContext, item_id_of};
+use crate::timestamp::written;
+
+/// Milliseconds of a day.
+const DAY_MS: u64 = 86_400_000;
 
 /// Everything below `/Shows`.
 pub(super) fn answer(ask: &JellyfinRequest<'_>, rest: &[&str]) -> RouteResult {
     match (&ask.method, rest) {
         (&Method::GET, ["nextup"]) => next::next_up(ask),
+        (&Method::GET, ["upcoming"]) => upcoming(ask),
         (&Method::GET, [show, "seasons"]) => seasons(ask, show),
         (&Method::GET, [show, "episodes"]) => episodes(ask, show),
         (&Method::GET, [show, "similar"]) => {
@@ -20,6 +27,31 @@ pub(super) fn answer(ask: &JellyfinRequest<'_>, rest: &[&str]) -> RouteResult {
         }
         _ => Err(JellyfinError::NotFound),
     }
+}
+
+/// `GET /Shows/Upcoming`: episodes released yesterday, today or later, first released first. The total is the length of
+/// the page.
+fn upcoming(ask: &JellyfinRequest<'_>) -> RouteResult {
+    let user = ask.user()?;
+    let yesterday_ms = (ask.now_ms - ask.now_ms % DAY_MS).saturating_sub(DAY_MS);
+    let mut params = ask.params.clone();
+    for (name, value) in [
+        ("includeitemtypes", "Episode"),
+        ("recursive", "true"),
+        ("sortby", "PremiereDate,SortName"),
+        ("sortorder", "Ascending"),
+        ("minpremieredate", written(yesterday_ms).as_str()),
+    ] {
+        params.put_first(name, value);
+    }
+    let asked = ItemQuery::from_params(&params, &ask.server.switches)?;
+    let shape = FieldSelection::from_params(&params)?;
+    let view = ask.context.state.view();
+    let scene = ask.response_context(&view, user);
+    let found = find(&scene, &asked).things.into_iter();
+    let rows: Vec<Value> = found.filter_map(|thing| write(&scene, thing, &shape)).map(Value::Object).collect();
+    let total = rows.len();
+    Ok(lists::paged(ask, rows, Some(total), asked.start))
 }
 
 fn seasons(ask: &JellyfinRequest<'_>, show: &str) -> RouteResult {

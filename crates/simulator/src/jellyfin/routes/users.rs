@@ -3,9 +3,9 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{RouteResult, images, login};
+use super::{RouteResult, images, login, user_configuration};
 use crate::jellyfin::error::JellyfinError;
-use crate::jellyfin::fixtures::{configuration, policy};
+use crate::jellyfin::fixtures::policy;
 use crate::jellyfin::ident::{IdNamespace, JellyfinId};
 use crate::jellyfin::request::JellyfinRequest;
 use crate::jellyfin::response::JellyfinResponse;
@@ -23,6 +23,8 @@ pub(super) fn answer(ask: &JellyfinRequest<'_>, rest: &[&str]) -> RouteResult {
         }
         (&Method::POST, ["authenticatebyname"]) => login::by_name(ask),
         (&Method::POST, ["authenticatewithquickconnect"]) => login::by_code(ask),
+        (&Method::POST, ["configuration"]) => user_configuration::replace(ask, ask.some_user()?),
+        (&Method::POST, [id, "configuration"]) => user_configuration::replace(ask, ask.user_named(id)?),
         (&Method::GET, [id]) => {
             ask.caller()?;
             one(ask, ask.user_named(id)?)
@@ -49,7 +51,7 @@ pub(super) fn written_user(ask: &JellyfinRequest<'_>, user: &SimulatedUser) -> V
         "HasConfiguredPassword": true,
         "HasConfiguredEasyPassword": false,
         "EnableAutoLogin": false,
-        "Configuration": configuration(),
+        "Configuration": user_configuration::current(ask, user.id),
         "Policy": policy(user),
     });
     if seen_ms > 0 {

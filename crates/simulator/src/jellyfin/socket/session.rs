@@ -156,6 +156,9 @@ impl SocketSession {
                 self.library_due = Some(self.timer(self.server.switches.library_changed_delay));
                 Ok(())
             }
+            Ok(SocketEvent::UserUpdated(user, written)) if self.caller.grant.user == Some(user) => {
+                self.send(socket, "UserUpdated", Some(written)).await
+            }
             Ok(_) | Err(RecvError::Lagged(_)) => Ok(()),
             Err(RecvError::Closed) => Err(SocketClosed),
         }
@@ -224,6 +227,7 @@ impl SocketSession {
             view: &view,
             user: self.caller.grant.user,
             now_ms,
+            draw: self.server.next_draw(),
             starting: false,
             server_id: &self.server.server_id,
             images: &self.server.images,

@@ -23,10 +23,20 @@ pub(in crate::plex) enum FilterField {
 }
 
 const TEXTS: [&str; 6] = ["title", "titleSort", "studio", "summary", "file", "originalTitle"];
-const EXACT: [&str; 6] = ["contentRating", "resolution", "guid", "audioLanguage", "subtitleLanguage", "network"];
+const EXACT: [&str; 9] = [
+    "contentRating",
+    "resolution",
+    "guid",
+    "audioLanguage",
+    "subtitleLanguage",
+    "network",
+    "format",
+    "subformat",
+    "source",
+];
 const TAGS: [&str; 10] =
     ["genre", "country", "director", "writer", "actor", "collection", "label", "producer", "mood", "style"];
-const NUMBERS: [&str; 13] = [
+const NUMBERS: [&str; 16] = [
     "year",
     "decade",
     "viewCount",
@@ -40,9 +50,14 @@ const NUMBERS: [&str; 13] = [
     "unviewedLeafCount",
     "ratingCount",
     "bitrate",
+    "mediaBitrate",
+    "mediaSize",
+    "skipCount",
 ];
-const TIMES: [&str; 5] = ["addedAt", "updatedAt", "lastViewedAt", "lastRatedAt", "originallyAvailableAt"];
-const FLAGS: [&str; 7] = ["unwatched", "unwatchedLeaves", "inProgress", "unmatched", "duplicate", "hdr", "dovi"];
+const TIMES: [&str; 6] =
+    ["addedAt", "updatedAt", "lastViewedAt", "lastRatedAt", "lastSkippedAt", "originallyAvailableAt"];
+const FLAGS: [&str; 8] =
+    ["unwatched", "unwatchedLeaves", "inProgress", "unmatched", "duplicate", "hdr", "dovi", "trash"];
 
 impl FilterField {
     /// The field with this name.
@@ -136,7 +151,9 @@ pub(super) fn number(call: &PlexReadRequest<'_>, record: &ItemRecord, name: &str
         "viewOffset" => Some(whole(watch.offset_ms)),
         "unviewedLeafCount" => Some(f64::from(below().leaves - below().viewed)),
         "ratingCount" => Some(f64::from(record.id.0 % 100_000)),
-        "bitrate" => record.file.as_ref().map(|file| f64::from(file.bitrate)),
+        "bitrate" | "mediaBitrate" => record.file.as_ref().map(|file| f64::from(file.bitrate)),
+        "mediaSize" => record.file.as_ref().map(|file| whole(file.bytes)),
+        "skipCount" => record.kind.is_playable().then_some(0.0),
         "addedAt" => Some(whole(record.added_at)),
         "updatedAt" => Some(whole(record.updated_at)),
         "lastViewedAt" if record.kind.is_playable() => watch.last_viewed_at.map(whole),

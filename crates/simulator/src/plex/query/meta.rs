@@ -1,6 +1,7 @@
 //! Description of a section's filters and sort orders.
 
 use super::field::FilterField;
+use super::filter_fields;
 use crate::catalogue::{MediaKind, Section};
 use crate::plex::kind;
 use crate::plex::node::Node;
@@ -65,7 +66,7 @@ const SHOW_FILTERS: &[FilterTitle] = &[
     ("actor", "Actor"),
     ("writer", "Writer"),
     ("producer", "Producer"),
-    ("unwatchedLeaves", "Unplayed Episodes"),
+    ("unwatchedLeaves", "Unplayed"),
     ("unmatched", "Unmatched"),
     ("label", "Labels"),
 ];
@@ -77,7 +78,10 @@ const EPISODE_FILTERS: &[FilterTitle] = &[
     ("hdr", "HDR"),
     ("unwatched", "Unplayed"),
     ("inProgress", "In Progress"),
+    ("audioLanguage", "Audio Language"),
+    ("subtitleLanguage", "Subtitle Language"),
     ("unmatched", "Unmatched"),
+    ("duplicate", "Duplicates"),
 ];
 
 const ARTIST_FILTERS: &[FilterTitle] = &[
@@ -91,16 +95,27 @@ const ARTIST_FILTERS: &[FilterTitle] = &[
 
 const ALBUM_FILTERS: &[FilterTitle] = &[
     ("genre", "Genre"),
+    ("mood", "Mood"),
+    ("style", "Style"),
     ("year", "Year"),
     ("decade", "Decade"),
     ("studio", "Record Label"),
+    ("format", "Format"),
+    ("subformat", "Type"),
     ("collection", "Collection"),
     ("unwatched", "Unplayed"),
-    ("unmatched", "Unmatched"),
     ("label", "Labels"),
+    ("source", "Source"),
+    ("unmatched", "Unmatched"),
 ];
 
-const TRACK_FILTERS: &[FilterTitle] = &[("mood", "Mood"), ("unmatched", "Unmatched"), ("duplicate", "Duplicates")];
+const TRACK_FILTERS: &[FilterTitle] = &[
+    ("mood", "Mood"),
+    ("userRating", "Rating"),
+    ("source", "Source"),
+    ("unmatched", "Unmatched"),
+    ("duplicate", "Duplicates"),
+];
 
 const OTHER_FILTERS: &[FilterTitle] = &[("contentRating", "Content Rating"), ("collection", "Collection")];
 
@@ -159,19 +174,6 @@ fn sorts(listed: MediaKind) -> Vec<(&'static str, &'static str, bool)> {
     sorts
 }
 
-/// Comparable fields of each kind, beside its filters.
-const FIELDS: [(&str, &str); 9] = [
-    ("title", "Title"),
-    ("studio", "Studio"),
-    ("userRating", "Rating"),
-    ("viewCount", "Plays"),
-    ("addedAt", "Date Added"),
-    ("lastViewedAt", "Date Viewed"),
-    ("originallyAvailableAt", "Release Date"),
-    ("duration", "Duration"),
-    ("year", "Year"),
-];
-
 /// The whole description, for a section whose list shows `active` kinds.
 pub(in crate::plex) fn node(section: Section, active: MediaKind) -> Node {
     let kinds: Vec<MediaKind> =
@@ -217,7 +219,7 @@ fn type_node(section: Section, listed: MediaKind, active: bool) -> Node {
         .set("active", active)
         .with_all(filters)
         .with_all(sorts)
-        .with_all(fields(listed))
+        .with_all(filter_fields::rows(listed))
 }
 
 fn filter_type(field: FilterField) -> &'static str {
@@ -233,34 +235,4 @@ fn descending_key(key: &str) -> String {
         Some((first, rest)) => format!("{first}:desc,{rest}"),
         None => format!("{key}:desc"),
     }
-}
-
-fn fields(listed: MediaKind) -> Vec<Node> {
-    let prefix = if listed == MediaKind::Film { String::new() } else { format!("{}.", kind::word(listed)) };
-    let mut names: Vec<(&str, &str)> = FIELDS.to_vec();
-    for filter in filters(listed) {
-        if !names.iter().any(|(name, _)| *name == filter.0) {
-            names.push(*filter);
-        }
-    }
-    names
-        .into_iter()
-        .filter_map(|(name, title)| {
-            let field = FilterField::named(name)?;
-            let sub_type = match name {
-                "userRating" => Some("rating"),
-                "year" => Some("year"),
-                "decade" => Some("decade"),
-                "duration" => Some("duration"),
-                _ => None,
-            };
-            Some(
-                Node::new("Field")
-                    .set("key", format!("{prefix}{name}"))
-                    .set("title", title.to_owned())
-                    .set("type", field.type_word())
-                    .maybe("subType", sub_type),
-            )
-        })
-        .collect()
 }

@@ -3,6 +3,7 @@
 pub(super) mod choice;
 mod condition;
 mod field;
+mod filter_fields;
 pub(super) mod meta;
 mod order;
 mod select;

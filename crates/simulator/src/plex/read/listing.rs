@@ -24,7 +24,8 @@ pub(super) fn listed_kind(call: &PlexReadRequest<'_>, section: Section) -> Resul
 
 /// `/library/sections/1/all`
 pub(super) fn section_list(call: &PlexReadRequest<'_>, section: Section, listed: MediaKind) -> PlexResult {
-    if listed.section() != section {
+    let is_hidden = call.switches().shows_without_episodes && matches!(listed, MediaKind::Season | MediaKind::Episode);
+    if listed.section() != section || is_hidden {
         return paged(call, section, listed, &ItemSelection::from_ids(Vec::new()));
     }
     let selection = select(call, listed, &call.params)?;

@@ -9,6 +9,7 @@ mod library;
 mod listing;
 mod metadata;
 mod part;
+mod play_queue;
 mod playlists;
 mod prefs;
 mod providers;
@@ -20,7 +21,8 @@ pub(super) mod watching;
 pub(super) use extra::preference_key;
 pub(super) use image::inner_token;
 pub(super) use metadata::single;
-pub(super) use playlists::{contents, row as playlist_row};
+pub(super) use play_queue::row as play_queue_row;
+pub(super) use playlists::{contents, row as playlist_row, selected_by};
 pub(super) use server::{identity, is_public};
 
 use super::node::Node;
@@ -40,6 +42,7 @@ pub(super) fn answer(call: &PlexReadRequest<'_>, path: &[&str]) -> PlexResult {
         ["library", rest @ ..] => library::answer(call, rest),
         ["hubs", rest @ ..] => hubs::answer(call, rest),
         ["playlists", rest @ ..] => playlists::answer(call, rest),
+        ["playQueues", rest @ ..] => play_queue::answer(call, rest),
         ["status", "sessions", rest @ ..] => status::answer(call, rest),
         ["search"] => search::plain(call),
         ["photo", ":", "transcode"] => image::scaled(call),

@@ -97,7 +97,7 @@ pub(super) fn one(call: &PlexReadRequest<'_>, id: ItemId) -> PlexResult {
 pub(in crate::plex) fn contents(call: &PlexReadRequest<'_>, playlist: &PlaylistRecord) -> Vec<PlaylistEntryRecord> {
     match &playlist.smart {
         None => playlist.entries.iter().copied().filter(|entry| call.view.exists(entry.item)).collect(),
-        Some(query) => run_query(call, query)
+        Some(query) => selected_by(call, query)
             .into_iter()
             .enumerate()
             .map(|(at, item)| PlaylistEntryRecord { id: at as u64 + 1, item })
@@ -105,8 +105,8 @@ pub(in crate::plex) fn contents(call: &PlexReadRequest<'_>, playlist: &PlaylistR
     }
 }
 
-/// Items that a smart playlist's query selects, such as `/library/sections/3/all?type=10&title=x`.
-fn run_query(call: &PlexReadRequest<'_>, query: &str) -> Vec<ItemId> {
+/// Playable items that a query selects, such as `/library/sections/3/all?type=10&title=x`.
+pub(in crate::plex) fn selected_by(call: &PlexReadRequest<'_>, query: &str) -> Vec<ItemId> {
     let (path, query) = query.split_once('?').unwrap_or((query, ""));
     let section = path.split('/').filter(|part| !part.is_empty()).nth(2).unwrap_or("");
     let Ok(section) = call.section(section) else { return Vec::new() };

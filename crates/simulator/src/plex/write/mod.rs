@@ -2,6 +2,7 @@
 
 mod collection;
 mod edit;
+mod play_queue;
 mod playlist;
 mod scan;
 mod target;
@@ -22,6 +23,7 @@ pub(super) fn answer(order: &PlexWriteRequest<'_>, path: &[&str]) -> PlexResult 
         ["status", "sessions", "terminate"] => watch::terminate(order),
         ["status", "sessions", "history", id] if *method == Method::DELETE => watch::forget(order, id),
         ["playlists", rest @ ..] => playlist::answer(order, rest),
+        ["playQueues", rest @ ..] => play_queue::answer(order, rest),
         ["library", "collections", rest @ ..] => collection::answer(order, rest),
         ["library", "sections", id, "refresh"] => scan::answer(order, id),
         ["library", "sections", id, rest @ ..] => edit::edit_section(order, id, rest),

@@ -1,6 +1,6 @@
 //! The playback history in its file: what is stored, shown and deleted.
 
-use greenroom_dialect::dashboard::{DashboardItem, DashboardUser, PlayHistoryEntry};
+use greenroom_dialect::dashboard::{DashboardItem, DashboardUser, ItemDetails, PlayHistoryEntry};
 use rusqlite::Connection;
 
 use super::query::HistoryQuery;
@@ -227,4 +227,76 @@ fn a_sync_without_new_rows_is_recorded_once_a_day() {
         store.record_unchanged_sync("home", now_ms).expect("written or not");
         assert_eq!(at(), Some(stored_ms), "at {now_ms}");
     }
+}
+
+#[test]
+fn details_of_an_item_are_read_once_and_again_when_it_was_played_again() {
+    let dir = data_dir();
+    let store = HistoryStore::open(dir.path(), 100, &["home"], NOW_MS).expect("an open store");
+    let now_s = NOW_MS / 1000;
+    let of_item = |id: u64, at_s: u64, key: &str| {
+        let mut row = played(id, at_s);
+        row.item.key = key.into();
+        row
+    };
+    let rows = [of_item(1, 10, "7"), of_item(2, 30, "12"), of_item(3, 20, "7"), of_item(4, 40, ""), of_item(5, 5, "9")];
+    store.insert("home", &rows, 1).expect("written");
+    let due = |now_ms: u64| store.keys_without_details("home", now_ms, 10).expect("read");
+    assert_eq!(due(NOW_MS), ["12", "7", "9"], "the newest playbacks first");
+    assert_eq!(store.keys_without_details("home", NOW_MS, 1).expect("read"), ["12"]);
+    let film = ItemDetails {
+        key: "7".into(),
+        year: Some(1999),
+        duration_ms: Some(8_160_000),
+        rating: Some(8.7),
+        summary: Some("A hacker.".into()),
+        genres: vec!["Action".into()],
+        ..ItemDetails::default()
+    };
+    let episode = ItemDetails { key: "12".into(), grandparent_key: Some("10".into()), ..ItemDetails::default() };
+    let keys = ["12", "7", "9"].map(str::to_owned);
+    store.put_details("home", &keys, &[film.clone(), episode], NOW_MS).expect("written");
+    assert_eq!(due(NOW_MS), ["10"], "the show of the episode; the missing item is not asked for again");
+    let show = ItemDetails {
+        key: "10".into(),
+        studio: Some("Network".into()),
+        genres: vec!["Drama".into()],
+        ..ItemDetails::default()
+    };
+    store.put_details("home", &["10".to_owned()], &[show], NOW_MS).expect("written");
+    assert_eq!(due(NOW_MS), [""; 0]);
+    let page = store.page(&all("home")).expect("read").playbacks;
+    let of_key = |key: &str| page.iter().find(|playback| playback.details.item_key == key).expect("it is listed");
+    let shown = of_key("7");
+    assert_eq!((shown.duration_s, shown.details.year), (Some(8_160), Some(1999)));
+    assert_eq!((shown.details.item.rating, &shown.details.item.genres), (film.rating, &film.genres));
+    assert_eq!(shown.details.item.summary, film.summary);
+    let shown = &of_key("12").details.item;
+    assert_eq!((shown.studio.as_deref(), shown.genres.join("|")), (Some("Network"), "Drama".to_owned()));
+    assert_eq!(of_key("9").details.item, ItemDetails::default());
+    // A time in the future asks for nothing again and again.
+    let again = [of_item(6, now_s + 100, "7"), of_item(7, now_s + 9_999, "12")];
+    store.insert("home", &again, 1).expect("written");
+    assert_eq!(due(NOW_MS + 200_000), ["7"]);
+    assert_eq!(due(NOW_MS + 31 * 24 * 3_600_000), ["12", "7", "9"], "a missing item may be there a month later");
+}
+
+#[test]
+fn details_go_with_the_playbacks_of_their_item() {
+    let dir = data_dir();
+    let store = HistoryStore::open(dir.path(), 1, &["home"], NOW_MS).expect("an open store");
+    let of_item = |id: u64, at_s: u64, key: &str| {
+        let mut row = played(id, at_s);
+        row.item.key = key.into();
+        row
+    };
+    store.insert("home", &[of_item(1, 10, "7"), of_item(2, 20, "12")], 1).expect("written");
+    let details = |key: &str| ItemDetails { key: key.into(), year: Some(1999), ..ItemDetails::default() };
+    let keys = ["7", "12"].map(str::to_owned);
+    store.put_details("home", &keys, &[details("7"), details("12")], NOW_MS).expect("written");
+    store.evict_oldest().expect("evicted");
+    store.forget_unplayed_items().expect("deleted");
+    let db = Connection::open(dir.path().join(FILE)).expect("a database");
+    let stored: String = db.query_row("SELECT group_concat(key) FROM played_item", [], |row| row.get(0)).expect("read");
+    assert_eq!(stored, "12");
 }

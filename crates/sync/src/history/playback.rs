@@ -1,6 +1,6 @@
 //! One playback as it is stored and shown.
 
-use greenroom_dialect::dashboard::PlayHistoryEntry;
+use greenroom_dialect::dashboard::{ItemDetails, PlayHistoryEntry};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -31,7 +31,7 @@ pub struct Playback {
 }
 
 /// Details that only the formats of other dashboards show.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct PlaybackDetails {
     /// The server's id of the user.
     pub user_id: String,
@@ -49,6 +49,8 @@ pub struct PlaybackDetails {
     pub year: Option<u64>,
     /// The path of the image.
     pub thumb: Option<String>,
+    /// Rating, age rating, studio, summary and genres, as far as the server has them.
+    pub item: ItemDetails,
 }
 
 /// Longer texts are cut: no real title is longer.
@@ -56,7 +58,12 @@ const MAX_TEXT_BYTES: usize = 512;
 
 /// Cuts a text to the stored length.
 pub(super) fn truncate(text: &str) -> &str {
-    let mut end = text.len().min(MAX_TEXT_BYTES);
+    truncate_to(text, MAX_TEXT_BYTES)
+}
+
+/// Cuts a text to this many bytes at most.
+pub(super) fn truncate_to(text: &str, max_bytes: usize) -> &str {
+    let mut end = text.len().min(max_bytes);
     while !text.is_char_boundary(end) {
         end -= 1;
     }

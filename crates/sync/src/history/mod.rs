@@ -5,10 +5,12 @@
 //! next one continues. A regular full comparison finds deletions. Jellyfin has only its activity log, which names each
 //! finished playback and drops old entries (after 30 days by default); mirrored rows stay.
 //!
-//! Modules: [`store`] (tables of `state.db`), `sync` (reads the servers), `cursor` (sync progress), [`playback`] (one
-//! playback), [`query`] (queries for display).
+//! Modules: [`store`] (tables of `state.db`), `sync` (reads the servers), `item_details` (what their rows lack),
+//! `details_sync` (reads it), `cursor` (sync progress), [`playback`] (one playback), [`query`] (queries for display).
 
 mod cursor;
+mod details_sync;
+mod item_details;
 pub mod playback;
 pub mod query;
 pub mod store;

@@ -3,6 +3,7 @@
 use rusqlite::types::Value;
 use rusqlite::{Row, params_from_iter};
 
+use super::item_details;
 use super::playback::{Playback, PlaybackDetails};
 use super::store::HistoryStore;
 use greenroom_state::codec::{signed, unsigned};
@@ -69,8 +70,11 @@ impl HistoryStore {
         // Reads the index backwards: nothing is sorted.
         let mut select = db.prepare_cached(&format!(
             "SELECT played.server, played.id, at_s, played.user, item_key, kind, title, parent_title,
-             grandparent_title, place, parent_place, year, duration_ms, thumb, player, played_user.name
-             {from} WHERE {condition} ORDER BY at_s DESC, played.server DESC, played.id DESC LIMIT ? OFFSET ?"
+             grandparent_title, place, parent_place, coalesce(played.year, played_item.year),
+             coalesce(played.duration_ms, played_item.duration_ms), thumb, player, played_user.name, {}
+             {from} {} WHERE {condition} ORDER BY at_s DESC, played.server DESC, played.id DESC LIMIT ? OFFSET ?",
+            item_details::COLUMNS,
+            item_details::JOINS,
         ))?;
         values.extend([Value::Integer(signed(query.limit)), Value::Integer(signed(query.offset))]);
         let playbacks = select.query_map(params_from_iter(&values), read)?;
@@ -111,6 +115,7 @@ fn read(row: &Row<'_>) -> Result<Playback, rusqlite::Error> {
             parent_index: number(10)?,
             year: number(11)?,
             thumb: row.get(13)?,
+            item: item_details::from_row(row, 16)?,
         },
     })
 }

@@ -56,8 +56,13 @@ impl PlaybackHistory {
                 Ok(count) => new += count,
                 Err(reason) => errors.push(format!("{}: {reason}", server.name())),
             }
+            self.fill_details(&store, server, &observer).await?;
         }
-        self.blocking(move || store.evict_oldest()).await?;
+        self.blocking(move || {
+            store.evict_oldest()?;
+            store.forget_unplayed_items()
+        })
+        .await?;
         match (errors.is_empty(), new) {
             (true, 0) => Ok("No new playbacks.".to_owned()),
             (true, 1) => Ok("1 new playback.".to_owned()),
@@ -207,7 +212,7 @@ impl PlaybackHistory {
         Ok(name_rows(server, rows, &named).await)
     }
 
-    async fn blocking<T: Send + 'static>(
+    pub(super) async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, greenroom_state::error::StateError> + Send + 'static,
     ) -> Result<T, String> {

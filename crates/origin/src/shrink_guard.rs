@@ -1,9 +1,11 @@
-//! While a server is not settled, rejects a list (or, through [`decide`], a library) less than half as long as before,
+//! While a server is not settled, rejects a list (or, through [`decide`], a library) at most half as long as before,
 //! until it is confirmed.
 //!
 //! A server that has just started, or scans while a disk is missing, reports an empty or half library. Then the stored
 //! list stays, until the server has settled and reports the same again, or reports it for two minutes: half a library
 //! may really have been deleted.
+//!
+//! *Before* is before the trouble: a library that is lost disk by disk shrinks in steps, each of which is short.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use greenroom_cache::Partition;
 use parking_lot::Mutex;
 
-use greenroom_origin::breaker::key_of;
+use crate::breaker::key_of;
 
 /// For this time after a start, an outage or a scan the server is not settled.
 const UNSETTLED_MS: u64 = 120_000;
@@ -19,8 +21,8 @@ const UNSETTLED_MS: u64 = 120_000;
 const ACCEPT_AFTER_MS: u64 = 120_000;
 /// Once the server is settled, the same length twice at this distance is enough.
 const REPEAT_AFTER_MS: u64 = 5_000;
-/// Max suspicious lists, some 60 bytes each.
-const MAX_SUSPECTS: usize = 10_000;
+/// Max suspicious lists, and max lists that shrank during the trouble, some 60 bytes each.
+const MAX_LISTS: usize = 10_000;
 
 /// Decision about a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,16 +44,21 @@ pub struct SuspectList {
     pub same_since_ms: u64,
 }
 
-/// Decides about a list of `new_rows` rows, with a stored one of `stored_rows`. `is_settled`: the server neither started nor
-/// scanned lately. `suspect`: the earlier rejection.
+/// Whether a list of `new_rows` rows is at most half as long as one of `earlier_rows`.
+pub fn is_halved(earlier_rows: u64, new_rows: u64) -> bool {
+    new_rows < earlier_rows && new_rows <= earlier_rows / 2
+}
+
+/// Decides about a list of `new_rows` rows, which had `earlier_rows` before the trouble. `is_settled`: the server
+/// neither started nor scanned lately. `suspect`: the earlier rejection.
 pub fn decide(
-    stored_rows: u64,
+    earlier_rows: u64,
     new_rows: u64,
     is_settled: bool,
     suspect: Option<SuspectList>,
     now_ms: u64,
 ) -> ShrinkDecision {
-    if new_rows.saturating_mul(2) >= stored_rows {
+    if !is_halved(earlier_rows, new_rows) {
         return ShrinkDecision::Accept;
     }
     let is_confirmed = suspect.map_or(is_settled, |suspect| {
@@ -66,6 +73,8 @@ pub fn decide(
 #[derive(Debug, Default)]
 pub struct ShrinkGuard {
     suspects: Mutex<HashMap<(Partition, u64), SuspectList>>,
+    /// Lengths from before the trouble, of lists that are shorter now without being suspicious.
+    earlier_rows: Mutex<HashMap<(Partition, u64), u64>>,
     /// When the server last reported a scan, in milliseconds; 0 since it reported the end.
     scanning_ms: AtomicU64,
     rejected: AtomicU64,
@@ -89,14 +98,20 @@ impl ShrinkGuard {
         if suspects.is_empty() { None } else { suspects.get(&(partition.clone(), key_of(key))).copied() }
     }
 
+    /// Length of the list under this key before the trouble, if the stored list is shorter.
+    pub fn earlier_rows(&self, partition: &Partition, key: &str) -> Option<u64> {
+        let lengths = self.earlier_rows.lock();
+        if lengths.is_empty() { None } else { lengths.get(&(partition.clone(), key_of(key))).copied() }
+    }
+
     /// Records a rejected list of `total` rows.
     pub fn record(&self, partition: &Partition, key: &str, total: u64, now_ms: u64) {
         self.rejected.fetch_add(1, Ordering::Relaxed);
         let mut suspects = self.suspects.lock();
-        if suspects.len() >= MAX_SUSPECTS {
+        if suspects.len() >= MAX_LISTS {
             suspects.retain(|_, suspect| now_ms.saturating_sub(suspect.since_ms) < ACCEPT_AFTER_MS);
         }
-        if suspects.len() >= MAX_SUSPECTS {
+        if suspects.len() >= MAX_LISTS {
             suspects.clear();
         }
         let new = SuspectList { total, since_ms: now_ms, same_since_ms: now_ms };
@@ -106,9 +121,22 @@ impl ShrinkGuard {
         }
     }
 
-    /// Forgets an earlier rejection, because the list is accepted.
-    pub fn forget(&self, partition: &Partition, key: &str) {
+    /// Records a list that is accepted while the server is not settled, though it had `earlier_rows` rows before: the
+    /// next one is compared with that length.
+    pub fn record_shorter(&self, partition: &Partition, key: &str, earlier_rows: u64) {
         self.suspects.lock().remove(&(partition.clone(), key_of(key)));
+        let mut lengths = self.earlier_rows.lock();
+        if lengths.len() >= MAX_LISTS {
+            lengths.clear();
+        }
+        lengths.insert((partition.clone(), key_of(key)), earlier_rows);
+    }
+
+    /// Forgets an earlier rejection and the length from before the trouble, because the list is accepted as it is.
+    pub fn forget(&self, partition: &Partition, key: &str) {
+        let list = (partition.clone(), key_of(key));
+        self.suspects.lock().remove(&list);
+        self.earlier_rows.lock().remove(&list);
     }
 
     /// Number of rejections.
@@ -123,21 +151,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_is_rejected_only_if_it_more_than_halves_on_an_unsettled_server() {
-        for (stored_rows, new_rows, is_settled, expected) in [
+    fn a_list_is_rejected_only_if_it_halves_on_an_unsettled_server() {
+        for (earlier_rows, new_rows, is_settled, expected) in [
             (100, 0, false, Reject),
             (100, 49, false, Reject),
-            (100, 50, false, Accept),
+            (100, 50, false, Reject),
+            (100, 51, false, Accept),
+            (101, 50, false, Reject),
+            (101, 51, false, Accept),
             (100, 130, false, Accept),
+            (2, 1, false, Reject),
             (1, 0, false, Reject),
+            (1, 1, false, Accept),
             (0, 0, false, Accept),
             (100, 0, true, Accept),
             (u64::MAX, u64::MAX / 2, true, Accept),
+            (u64::MAX, u64::MAX / 2 + 1, false, Accept),
         ] {
             assert_eq!(
-                decide(stored_rows, new_rows, is_settled, None, 0),
+                decide(earlier_rows, new_rows, is_settled, None, 0),
                 expected,
-                "{stored_rows} to {new_rows}, settled: {is_settled}"
+                "{earlier_rows} to {new_rows}, settled: {is_settled}"
             );
         }
     }
@@ -176,6 +210,19 @@ mod tests {
     }
 
     #[test]
+    fn the_length_from_before_the_trouble_stays_until_the_list_is_accepted_as_it_is() {
+        let (guard, anna) = (ShrinkGuard::default(), Partition::new("anna"));
+        guard.record(&anna, "/a", 3, 1_000);
+        guard.record_shorter(&anna, "/a", 200);
+        assert_eq!((guard.suspect(&anna, "/a"), guard.earlier_rows(&anna, "/a")), (None, Some(200)));
+        guard.record(&anna, "/a", 80, 2_000);
+        assert_eq!(guard.earlier_rows(&anna, "/a"), Some(200), "a rejection changes nothing");
+        assert_eq!(guard.earlier_rows(&anna, "/b"), None);
+        guard.forget(&anna, "/a");
+        assert_eq!((guard.suspect(&anna, "/a"), guard.earlier_rows(&anna, "/a")), (None, None));
+    }
+
+    #[test]
     fn a_server_is_settled_two_minutes_after_trouble_and_when_it_no_longer_scans() {
         let guard = ShrinkGuard::default();
         assert!(guard.is_settled(0, 1_000));
@@ -190,9 +237,11 @@ mod tests {
     #[test]
     fn suspect_lists_are_bounded() {
         let (guard, anna) = (ShrinkGuard::default(), Partition::new("anna"));
-        for index in 0..2 * MAX_SUSPECTS {
+        for index in 0..2 * MAX_LISTS {
+            guard.record_shorter(&anna, &index.to_string(), 1);
             guard.record(&anna, &index.to_string(), 0, 1_000);
         }
-        assert!(guard.suspects.lock().len() <= MAX_SUSPECTS);
+        assert!(guard.suspects.lock().len() <= MAX_LISTS);
+        assert!(guard.earlier_rows.lock().len() <= MAX_LISTS);
     }
 }

@@ -58,7 +58,7 @@ impl HistoryStore {
         )?;
         let until = signed(now_ms.saturating_sub(GRACE_MS));
         let gone = "SELECT server FROM played_sync WHERE hidden_ms > 0 AND hidden_ms <= ?1";
-        for table in ["played", "played_user", "played_sync"] {
+        for table in ["played", "played_item", "played_user", "played_sync"] {
             db.execute(&format!("DELETE FROM {table} WHERE server IN ({gone})"), [until])?;
         }
         Ok(Self { db: Mutex::new(db), max_rows })

@@ -1,0 +1,16 @@
+#!/bin/sh
+# What real apps ask, directly and through the built program, as a table: measure.py tells the rest.
+set -eu
+apps="$(cd "$(dirname "$0")" && pwd)"
+from_here() { case "$1" in /*) echo "$1" ;; *) echo "$PWD/$1" ;; esac; }
+
+target="$(from_here "${CARGO_TARGET_DIR:-$apps/../../target}")"
+GREENROOM_BINARY="$(from_here "${GREENROOM_BINARY:-$target/release/greenroom}")"
+GREENROOM_E2E_LOGS="$(from_here "${GREENROOM_E2E_LOGS:-$target/e2e}")"
+export GREENROOM_BINARY GREENROOM_E2E_LOGS
+if [ ! -x "$GREENROOM_BINARY" ]; then
+  echo "missing: $GREENROOM_BINARY; run: cargo build --release -p greenroom" >&2
+  exit 1
+fi
+sh "$apps/../prepare.sh"
+exec "$apps/../.venv/bin/python" "$apps/measure.py" "$@"
