@@ -26,7 +26,7 @@ pub(super) struct DiskTierStats {
     pub(super) written: u64,
     /// Responses that could not be written.
     pub(super) failed: u64,
-    /// Responses dropped because the write queue was full.
+    /// Responses dropped because they were too large or the write queue was full.
     pub(super) dropped: u64,
     /// Corrupt rows: not what was written.
     pub(super) torn: u64,
@@ -66,7 +66,7 @@ impl DiskTierStats {
             ("disk_slow", "Reads that did not wait for a slow disk", self.slow),
             ("disk_written", "Responses written to disk", self.written),
             ("disk_failed", "Responses that could not be written to disk", self.failed),
-            ("disk_dropped", "Responses dropped because the write queue was full", self.dropped),
+            ("disk_dropped", "Responses dropped because they were too large or the write queue was full", self.dropped),
             ("disk_torn", "Corrupt rows found on disk", self.torn),
             ("disk_invalidations_lost", "Invalidations that could not be made durable", self.marks_lost),
             ("disk_set_aside", "Damaged files set aside", self.set_aside),

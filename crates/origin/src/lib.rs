@@ -1,5 +1,5 @@
 //! Access to one media server: its connections, its circuit breaker, its request queue, and what it reports
-//! of itself. Independent of the cache.
+//! of itself. Of the cache it knows the clock and the names of partitions only.
 //!
 //! Modules: `origin` (the server and one request to it), [`client`] (connections), [`breaker`] (circuit breaker),
 //! [`prober`] (probes while it is down), [`scheduler`] (request queue), [`client_apps`] (apps that share the queue),
@@ -7,10 +7,10 @@
 //! answers at an address), [`login`] (gets a token), [`anonymous_access`] (whether it answers without a token),
 //! [`own_read`] and `own_token` (own requests), `self_description` (identity, version, clock), [`trusted_proxies`] (the
 //! proxies it trusts), [`shrink_guard`] (whether its lists are plausible while it is not settled), [`health`] (response
-//! times), [`system_event`] (events for notifications), [`body`] (bodies in transit), [`response_framing`] (rejects ambiguous responses),
-//! `reused_connection` (requests that met a closing connection), [`certificate_verifier`] and [`certificate_error`]
-//! (trust, and reasons for a rejection), [`probe_client`] (one request to one address, with the exact reason of a
-//! failure).
+//! times), [`system_event`] (events for notifications), [`body`] (bodies in transit), [`response_framing`] (rejects
+//! ambiguous responses), `reused_connection` (requests that met a closing connection), [`certificate_verifier`] and
+//! [`certificate_error`] (trust, and reasons for a rejection), [`probe_client`] (one request to one address, with the
+//! exact reason of a failure).
 
 pub mod anonymous_access;
 pub mod body;

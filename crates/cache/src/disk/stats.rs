@@ -19,7 +19,7 @@ pub struct DiskStats {
     pub written: u64,
     /// Entries that could not be written.
     pub failed: u64,
-    /// Entries dropped because too many bytes waited to be written.
+    /// Entries dropped because they are too large for the store, or too many bytes waited to be written.
     pub dropped: u64,
     /// Invalidations and removals that could not be made durable: what they cover may reappear.
     pub invalidations_lost: u64,

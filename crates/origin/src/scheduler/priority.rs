@@ -17,7 +17,7 @@ pub enum Priority {
     Bulk,
     /// Own requests: refreshes, warming, polls. No client waits.
     Own,
-    /// A request with a token that the server has never accepted, which anybody can make up.
+    /// A request with a token that the server has never accepted: it may be made up.
     Stranger,
 }
 

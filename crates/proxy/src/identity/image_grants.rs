@@ -72,8 +72,8 @@ impl ImageGrants {
         }
     }
 
-    /// Grants the identity the image, as of the generation at the time of the request. Returns whether that must
-    /// be written.
+    /// Grants the identity the image, as of the generation at the time of the request. Returns whether that must be
+    /// written.
     pub(super) fn accept(
         &mut self,
         identity: &Arc<Identity>,
